@@ -1,0 +1,35 @@
+package backbones
+
+import (
+	"fmt"
+
+	"selfsup/graph"
+	"selfsup/graph/layer"
+	"selfsup/graph/op"
+)
+
+// MLP reads an image as one row of numbers: linear, batch norm and ReLU for every width.
+type MLP struct {
+	Widths []int `toml:"widths"` // of each layer; the last is F
+}
+
+// DefaultMLP has two layers of 512.
+func DefaultMLP() *MLP { return &MLP{Widths: []int{512, 512}} }
+
+// Check implements Backbone.
+func (m *MLP) Check(Image) error { return checkWidths(m.Widths) }
+
+// Dim implements Backbone.
+func (m *MLP) Dim() int { return m.Widths[len(m.Widths)-1] }
+
+// New implements Backbone.
+func (m *MLP) New(s *graph.Scope, in Image) layer.Func {
+	from := in.H * in.W * in.C
+	layers := []layer.Func{func(x *graph.Node) *graph.Node { return op.Reshape(x, -1, in.H*in.W*in.C) }}
+	for i, w := range m.Widths {
+		at := s.In(fmt.Sprint(i))
+		layers = append(layers, layer.Linear(at.In("linear"), from, w, false), layer.BatchNorm(at.In("norm"), w), layer.Relu)
+		from = w
+	}
+	return layer.Chain(layers...)
+}

@@ -1,0 +1,128 @@
+package backbones
+
+import (
+	"fmt"
+	"math"
+
+	"selfsup/graph"
+	"selfsup/graph/layer"
+	"selfsup/graph/op"
+	"selfsup/recipes/overlay"
+)
+
+// ResNet is the residual network of He et al. 2016, arXiv:1512.03385, in torchvision's form: the stride of a bottleneck is in its 3x3
+// convolution (v1.5), and the last features are averaged over the image. The "3x3" stem (stride 1, no max-pool) is the one that
+// SimCLR's appendix B.9 and everybody since uses on CIFAR-sized images.
+type ResNet struct {
+	Depth int     `toml:"depth"` // 18, 34 or 50
+	Stem  string  `toml:"stem"`  // "7x7": stride 2 and a max-pool, for images of 64 pixels and more; "3x3": neither
+	Width float64 `toml:"width"` // of every layer, times the paper's; rounded to a multiple of 8 channels
+}
+
+// DefaultResNet is ResNet-18 as on ImageNet.
+func DefaultResNet() *ResNet { return &ResNet{Depth: 18, Stem: "7x7", Width: 1} }
+
+// resNets gives the blocks of the four stages.
+var resNets = map[int]struct {
+	blocks     [4]int
+	bottleneck bool
+}{
+	18: {[4]int{2, 2, 2, 2}, false},
+	34: {[4]int{3, 4, 6, 3}, false},
+	50: {[4]int{3, 4, 6, 3}, true},
+}
+
+// Check implements Backbone.
+func (r *ResNet) Check(in Image) error {
+	if _, ok := resNets[r.Depth]; !ok {
+		return overlay.Bad("depth", "%d: a resnet here has depth 18, 34 or 50", r.Depth)
+	}
+	if r.Stem != "3x3" && r.Stem != "7x7" {
+		return overlay.Bad("stem", "%q: want \"3x3\" (small images) or \"7x7\"", r.Stem)
+	}
+	if !(r.Width > 0) || r.Width > 16 {
+		return overlay.Bad("width", "%v: want a multiplier above 0 and at most 16", r.Width)
+	}
+	stride := 8
+	if r.Stem == "7x7" {
+		stride = 32
+	}
+	if min(in.H, in.W) < stride {
+		return fmt.Errorf("images of %v are smaller than the network's stride of %d; use stem = \"3x3\" or larger crops", in, stride)
+	}
+	return nil
+}
+
+// channels is a width of the paper times the multiplier, a multiple of 8.
+func (r *ResNet) channels(n int) int { return max(8, int(math.Round(float64(n)*r.Width/8))*8) }
+
+// Dim implements Backbone.
+func (r *ResNet) Dim() int {
+	if resNets[r.Depth].bottleneck {
+		return 4 * r.channels(512)
+	}
+	return r.channels(512)
+}
+
+// New implements Backbone.
+func (r *ResNet) New(s *graph.Scope, in Image) layer.Func {
+	net := resNets[r.Depth]
+	c := r.channels(64)
+	stem := s.In("stem")
+	var layers []layer.Func
+	if r.Stem == "7x7" {
+		pool := op.Pool{Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, Pad: [2]int{1, 1}}
+		layers = append(layers, layer.Conv(stem.In("conv"), in.C, c, 7, 2), layer.BatchNorm(stem.In("norm"), c), layer.Relu,
+			func(x *graph.Node) *graph.Node { return op.MaxPool2D(x, pool) })
+	} else {
+		layers = append(layers, layer.Conv(stem.In("conv"), in.C, c, 3, 1), layer.BatchNorm(stem.In("norm"), c), layer.Relu)
+	}
+	for i, blocks := range net.blocks {
+		width := r.channels(64 << i)
+		for j := range blocks {
+			stride := 1
+			if i > 0 && j == 0 {
+				stride = 2
+			}
+			at := s.In(fmt.Sprintf("stage%d", i+1)).In(fmt.Sprint(j))
+			if net.bottleneck {
+				layers = append(layers, bottleneck(at, c, width, stride))
+				c = 4 * width
+			} else {
+				layers = append(layers, basic(at, c, width, stride))
+				c = width
+			}
+		}
+	}
+	return layer.Chain(append(layers, op.GlobalAvgPool)...)
+}
+
+// basic is two 3x3 convolutions and a skip, [B,H,W,in] -> [B,H/stride,W/stride,out].
+func basic(s *graph.Scope, in, out, stride int) layer.Func {
+	body := layer.Chain(
+		layer.Conv(s.In("conv1"), in, out, 3, stride), layer.BatchNorm(s.In("norm1"), out), layer.Relu,
+		layer.Conv(s.In("conv2"), out, out, 3, 1), layer.BatchNorm(s.In("norm2"), out))
+	return residual(body, skip(s, in, out, stride))
+}
+
+// bottleneck is 1x1, 3x3, 1x1 and a skip, [B,H,W,in] -> [B,H/stride,W/stride,4*width].
+func bottleneck(s *graph.Scope, in, width, stride int) layer.Func {
+	body := layer.Chain(
+		layer.Conv(s.In("conv1"), in, width, 1, 1), layer.BatchNorm(s.In("norm1"), width), layer.Relu,
+		layer.Conv(s.In("conv2"), width, width, 3, stride), layer.BatchNorm(s.In("norm2"), width), layer.Relu,
+		layer.Conv(s.In("conv3"), width, 4*width, 1, 1), layer.BatchNorm(s.In("norm3"), 4*width))
+	return residual(body, skip(s, in, 4*width, stride))
+}
+
+// skip is the identity where shapes agree, else a 1x1 projection.
+func skip(s *graph.Scope, in, out, stride int) layer.Func {
+	if in == out && stride == 1 {
+		return func(x *graph.Node) *graph.Node { return x }
+	}
+	d := s.In("skip")
+	return layer.Chain(layer.Conv(d.In("conv"), in, out, 1, stride), layer.BatchNorm(d.In("norm"), out))
+}
+
+func residual(body, skip layer.Func) layer.Func {
+	return func(x *graph.Node) *graph.Node { return op.Relu(op.Add(body(x), skip(x))) }
+}

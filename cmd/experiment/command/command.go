@@ -1,0 +1,139 @@
+// Package command is the command line: a table of verbs, one a file, with nothing but flags and printing. A program with a catalog of its
+// own calls Main with it and has the same verbs.
+package command
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"selfsup/experiment"
+	"selfsup/recipes"
+	"selfsup/recipes/overlay"
+)
+
+// Exit statuses.
+const (
+	done        = 0
+	failed      = 1
+	wrongUse    = 2
+	badData     = 3
+	diverged    = 4
+	requeued    = 5   // SIGUSR1: saved for the scheduler
+	interrupted = 130 // Ctrl-C: saved
+	terminated  = 143 // SIGTERM: saved
+)
+
+// app is what the verbs share.
+type app struct {
+	catalog  recipes.Catalog
+	out, err io.Writer // the answer, and everything else
+}
+
+// Main runs the command line and returns the exit status.
+func Main(c recipes.Catalog, args []string, stdout, stderr io.Writer) int {
+	a := &app{catalog: c, out: stdout, err: stderr}
+	root := a.root()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.Execute()
+	if err != nil {
+		fmt.Fprintln(stderr, strings.TrimRight(err.Error(), "\n"))
+	}
+	return status(err)
+}
+
+// usage is a mistake in what was typed; nothing was started.
+type usage struct{ error }
+
+func (u usage) Unwrap() error { return u.error }
+
+// status is the exit status that an error stands for.
+func status(err error) int {
+	var wrong usage
+	var recipe overlay.Errors
+	var data *experiment.DataError
+	var nan *experiment.DivergedError
+	var stop *experiment.Stopped
+	switch {
+	case err == nil:
+		return done
+	case errors.As(err, &wrong), errors.As(err, &recipe):
+		return wrongUse
+	case errors.As(err, &data):
+		return badData
+	case errors.As(err, &nan):
+		return diverged
+	case errors.As(err, &stop):
+		return map[experiment.Request]int{experiment.Interrupt: interrupted, experiment.Requeue: requeued, experiment.Terminate: terminated}[stop.Reason]
+	}
+	return failed
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "experiment",
+		Short: "Self-supervised learning experiments from TOML recipes",
+		Long: `  experiment run recipes/quickstart.toml           train, evaluate, write a run folder
+  experiment run quickstart.toml --set seed=2      the same with another seed
+  experiment diff quickstart.toml vicreg.toml      what differs
+  experiment list methods                          what a recipe can name
+
+Self-supervised learning experiments from TOML recipes. The answer goes to standard output, progress and messages to standard error.
+
+Exit status: 0 done, 1 failed, 2 wrong use or recipe, 3 data missing or unreadable, 4 diverged, 5 saved at SIGUSR1, 130 saved at Ctrl-C,
+143 saved at SIGTERM.`,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		Args:              cobra.NoArgs,
+		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usage{fmt.Errorf("experiment %s: %w (see experiment %s --help)", c.Name(), err, c.Name())}
+	})
+	for _, verb := range []func(*app) *cobra.Command{runVerb, resumeVerb, evalVerb, diffVerb, showVerb, listVerb} {
+		c := verb(a)
+		if args := c.Args; args != nil { // a wrong number of arguments is wrong use
+			c.Args = func(c *cobra.Command, words []string) error {
+				if err := args(c, words); err != nil {
+					return usage{fmt.Errorf("experiment %s: %w; usage: %s", c.Name(), err, c.UseLine())}
+				}
+				return nil
+			}
+		}
+		root.AddCommand(c)
+	}
+	return root
+}
+
+// recipe loads a recipe as all verbs do.
+func (a *app) recipe(file string, sets []string) (*recipes.Loaded, error) {
+	return recipes.Load(file, sets, a.catalog)
+}
+
+// completeRecipes offers the shipped recipes beside the files of the folder.
+func (a *app) completeRecipes(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return recipes.Names(), cobra.ShellCompDirectiveDefault
+}
+
+// completeSets offers the keys of the recipe that is being typed.
+func (a *app) completeSets(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	file := "quickstart.toml"
+	if len(args) > 0 {
+		file = args[0]
+	}
+	r, err := a.recipe(file, nil)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var keys []string
+	for _, l := range r.Result.Leaves {
+		keys = append(keys, l.Key+"=")
+	}
+	return keys, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,104 @@
+// Package datasets turns bytes on disk into labelled or unlabelled images; one source a file.
+//
+// A recipe names a source (`[dataset.folder]`); Open reads it once into memory and returns the training and test sets.
+package datasets
+
+import (
+	"fmt"
+	"path/filepath"
+)
+
+// Source is what a recipe's dataset table decodes into.
+type Source interface {
+	// Open reads the data. The errors name the file, what is wrong with it, and what was expected.
+	Open(env Env) (*Data, error)
+}
+
+// Env is what a source may know of the run.
+type Env struct {
+	BaseDir string // folder of the recipe file; relative paths of the recipe start there
+}
+
+// path resolves a path of the recipe.
+func (e Env) path(p string) string {
+	if filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(e.BaseDir, p)
+}
+
+// Set is an ordered collection of images. Its methods may be called from several goroutines at a time.
+type Set interface {
+	Len() int
+	// Label is the index in Classes of image i, or -1 where it has none.
+	Label(i int) int
+	// Classes names the labels; empty for an unlabelled set.
+	Classes() []string
+	// Name says which image i is, for messages: a file, or a position in one.
+	Name(i int) string
+	// Image decodes image i into dst, whose memory it reuses.
+	Image(i int, dst *Image) error
+}
+
+// Image is 8-bit pixels [H,W,C], interleaved; C is 1 (grey) or 3 (red, green, blue).
+type Image struct {
+	H, W, C int
+	Pix     []byte
+}
+
+// resize gives the image a shape, keeping its memory where it is large enough.
+func (m *Image) resize(h, w, c int) {
+	m.H, m.W, m.C = h, w, c
+	if n := h * w * c; cap(m.Pix) < n {
+		m.Pix = make([]byte, n)
+	} else {
+		m.Pix = m.Pix[:n]
+	}
+}
+
+// Data is an opened source.
+type Data struct {
+	Train Set
+	Test  Set // nil where the source has none
+	// Channels is 1 or 3, the same for every image of both sets.
+	Channels int
+	// Height and Width are the size of every image of both sets in pixels; both are 0 where the sizes differ.
+	Height, Width int
+	// Skipped lists the images that did not decode and were left out.
+	Skipped []Skip
+}
+
+// Skip is an image left out, and why.
+type Skip struct {
+	Name string
+	Err  error
+}
+
+// check completes Channels, Height and Width from the sets and refuses an empty or mixed one. where begins its errors.
+func (d *Data) check(where string) error {
+	if d.Train == nil || d.Train.Len() == 0 {
+		return fmt.Errorf("datasets: %s: the training set is empty", where)
+	}
+	if d.Test != nil && d.Test.Len() == 0 {
+		return fmt.Errorf("datasets: %s: the test set is empty", where)
+	}
+	first := true
+	for _, s := range []Set{d.Train, d.Test} {
+		m, ok := s.(*Memory)
+		if !ok {
+			continue
+		}
+		for i, img := range m.Images {
+			if first {
+				d.Channels, d.Height, d.Width, first = img.C, img.H, img.W, false
+			}
+			if img.C != d.Channels {
+				return fmt.Errorf("datasets: %s: %s has %d channels, %s has %d", where, s.Name(i), img.C, d.Train.Name(0), d.Channels)
+			}
+			if img.H != d.Height || img.W != d.Width {
+				d.Height, d.Width = 0, 0
+			}
+		}
+	}
+	return nil
+}

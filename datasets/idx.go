@@ -1,0 +1,191 @@
+package datasets
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+)
+
+// IDX reads images and labels from the file format of MNIST, plain or gzip'd.
+//
+// Images are unsigned bytes, grey [N,H,W] or colour [N,H,W,3]; labels are unsigned bytes [N].
+type IDX struct {
+	TrainImages string   `toml:"train_images"` // path
+	TrainLabels string   `toml:"train_labels"` // path; empty: unlabelled
+	TestImages  string   `toml:"test_images"`  // path; empty: no test set
+	TestLabels  string   `toml:"test_labels"`  // path; empty: unlabelled
+	Classes     []string `toml:"classes"`      // names of labels 0, 1, ...; empty: the numbers themselves
+}
+
+// NewIDX has no paths set; train_images is the one it needs.
+func NewIDX() *IDX { return &IDX{} }
+
+func (s *IDX) Open(env Env) (*Data, error) {
+	if s.TrainImages == "" {
+		return nil, errors.New("datasets: idx: train_images is empty; expected the path of an IDX file")
+	}
+	if s.TestImages == "" && s.TestLabels != "" {
+		return nil, fmt.Errorf("datasets: idx: test_labels = %q without test_images", s.TestLabels)
+	}
+	train, err := s.set(env, s.TrainImages, s.TrainLabels)
+	if err != nil {
+		return nil, err
+	}
+	d := &Data{Train: train}
+	if s.TestImages != "" {
+		test, err := s.set(env, s.TestImages, s.TestLabels)
+		if err != nil {
+			return nil, err
+		}
+		// Both sets share one list of names, as long as the largest label of either.
+		if len(train.Class) < len(test.Class) {
+			train.Class = test.Class
+		}
+		test.Class = train.Class
+		d.Test = test
+	}
+	return d, d.check("idx: " + s.TrainImages)
+}
+
+func (s *IDX) set(env Env, images, labels string) (*Memory, error) {
+	open := func(path string) (*IDXArray, error) {
+		if path == "" {
+			return nil, nil
+		}
+		f, err := os.Open(env.path(path))
+		if err != nil {
+			return nil, fmt.Errorf("datasets: idx: %w; expected an IDX file, gzip'd or not", err)
+		}
+		defer f.Close()
+		return ReadIDX(f, path)
+	}
+	x, err := open(images)
+	if err != nil {
+		return nil, err
+	}
+	y, err := open(labels)
+	if err != nil {
+		return nil, err
+	}
+	return idxSet(images, x, labels, y, s.Classes)
+}
+
+// idxSet pairs an array of images with one of labels, which may be nil.
+func idxSet(imagesName string, x *IDXArray, labelsName string, y *IDXArray, classes []string) (*Memory, error) {
+	channels := 1
+	switch {
+	case len(x.Shape) == 4 && (x.Shape[3] == 3 || x.Shape[3] == 1):
+		channels = x.Shape[3]
+	case len(x.Shape) != 3:
+		return nil, fmt.Errorf("datasets: %s: shape %v, expected images [N,H,W] or [N,H,W,3]", imagesName, x.Shape)
+	}
+	n, h, w := x.Shape[0], x.Shape[1], x.Shape[2]
+	size := h * w * channels
+	if size == 0 {
+		return nil, fmt.Errorf("datasets: %s: shape %v holds no pixels", imagesName, x.Shape)
+	}
+	m := &Memory{Images: make([]Image, n), Origin: imagesName}
+	for i := range m.Images {
+		m.Images[i] = Image{H: h, W: w, C: channels, Pix: x.Data[i*size : (i+1)*size : (i+1)*size]}
+	}
+	if y == nil {
+		return m, nil
+	}
+	if len(y.Shape) != 1 || y.Shape[0] != n {
+		return nil, fmt.Errorf("datasets: %s: shape %v, expected labels [%d] for the %d images of %s", labelsName, y.Shape, n, n, imagesName)
+	}
+	m.Class = classes
+	m.Labels = make([]int, n)
+	for i, b := range y.Data {
+		m.Labels[i] = int(b)
+		if len(classes) > 0 && int(b) >= len(classes) {
+			return nil, fmt.Errorf("datasets: %s: label %d of image %d, expected 0 to %d (%d classes)", labelsName, b, i, len(classes)-1, len(classes))
+		}
+		for len(classes) == 0 && int(b) >= len(m.Class) {
+			m.Class = append(m.Class, strconv.Itoa(len(m.Class)))
+		}
+	}
+	return m, nil
+}
+
+// IDXArray is the contents of an IDX file: bytes, row-major.
+type IDXArray struct {
+	Shape []int
+	Data  []byte
+}
+
+// ReadIDX reads an IDX file of unsigned bytes with up to 4 dimensions, gzip'd or not; name is for its errors.
+// Memory is taken as data arrives: a header that claims more than the file holds costs nothing.
+//
+// Format: LeCun, Cortes, Burges, THE MNIST DATABASE; bytes 0, 0, type, dimensions, then each size as a big-endian uint32.
+func ReadIDX(r io.Reader, name string) (*IDXArray, error) {
+	in := bufio.NewReader(r)
+	if head, _ := in.Peek(2); bytes.Equal(head, []byte{0x1f, 0x8b}) {
+		z, err := gzip.NewReader(in)
+		if err != nil {
+			return nil, fmt.Errorf("datasets: %s: gzip header: %w", name, err)
+		}
+		in = bufio.NewReader(z)
+	}
+	var head [4]byte
+	if k, err := io.ReadFull(in, head[:]); err != nil {
+		return nil, fmt.Errorf("datasets: %s: %d bytes, expected an IDX header of at least 4 (%w)", name, k, noEOF(err))
+	}
+	if head[0] != 0 || head[1] != 0 {
+		return nil, fmt.Errorf("datasets: %s: begins with % x, expected an IDX file (00 00 08 and the number of dimensions)", name, head)
+	}
+	if head[2] != 8 {
+		return nil, fmt.Errorf("datasets: %s: IDX element type 0x%02x, expected 0x08 (unsigned byte)", name, head[2])
+	}
+	if head[3] < 1 || head[3] > 4 {
+		return nil, fmt.Errorf("datasets: %s: %d dimensions, expected 1 to 4", name, head[3])
+	}
+	a := &IDXArray{Shape: make([]int, head[3])}
+	total := int64(1)
+	for i := range a.Shape {
+		var size [4]byte
+		if _, err := io.ReadFull(in, size[:]); err != nil {
+			return nil, fmt.Errorf("datasets: %s: the header ends at size %d of %d (%w)", name, i+1, len(a.Shape), noEOF(err))
+		}
+		d := int64(binary.BigEndian.Uint32(size[:]))
+		a.Shape[i] = int(d)
+		if d > 0 && total > maxIDX/d {
+			return nil, fmt.Errorf("datasets: %s: header %v claims more than %d bytes", name, a.Shape[:i+1], int64(maxIDX))
+		}
+		total *= d
+	}
+	var data bytes.Buffer
+	k, err := io.Copy(&data, io.LimitReader(in, total))
+	if err != nil {
+		return nil, fmt.Errorf("datasets: %s: byte %d of %d that the header %v claims: %w", name, k, total, a.Shape, noEOF(err))
+	}
+	if k < total {
+		return nil, fmt.Errorf("datasets: %s: %d bytes of data, the header %v claims %d: the file is truncated", name, k, a.Shape, total)
+	}
+	// Reading to the end also verifies the checksum of a gzip'd file.
+	switch _, err := in.ReadByte(); {
+	case err == nil:
+		return nil, fmt.Errorf("datasets: %s: more data than the %d bytes the header %v claims", name, total, a.Shape)
+	case err != io.EOF:
+		return nil, fmt.Errorf("datasets: %s: after %d bytes of data: %w", name, total, noEOF(err))
+	}
+	a.Data = data.Bytes()
+	return a, nil
+}
+
+// maxIDX bounds what one file may hold, in bytes.
+const maxIDX = 1 << 36
+
+// noEOF names the end of a file for what it is here.
+func noEOF(err error) error {
+	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("the file is truncated")
+	}
+	return err
+}

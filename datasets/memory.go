@@ -1,0 +1,53 @@
+package datasets
+
+import "fmt"
+
+// Memory is a set held in memory.
+type Memory struct {
+	Images []Image
+	Labels []int    // class of each image, or -1; nil for an unlabelled set
+	Names  []string // nil: "Origin[i]"
+	Class  []string
+	Origin string // where the images come from, for names
+}
+
+func (m *Memory) Len() int          { return len(m.Images) }
+func (m *Memory) Classes() []string { return m.Class }
+
+func (m *Memory) Label(i int) int {
+	if m.Labels == nil {
+		return -1
+	}
+	return m.Labels[i]
+}
+
+func (m *Memory) Name(i int) string {
+	if m.Names == nil {
+		return fmt.Sprintf("%s[%d]", m.Origin, i)
+	}
+	return m.Names[i]
+}
+
+// Image copies image i into dst.
+func (m *Memory) Image(i int, dst *Image) error {
+	if i < 0 || i >= len(m.Images) {
+		return fmt.Errorf("datasets: %s: no image %d, the set has %d", m.Origin, i, len(m.Images))
+	}
+	src := &m.Images[i]
+	dst.resize(src.H, src.W, src.C)
+	copy(dst.Pix, src.Pix)
+	return nil
+}
+
+// pick returns the images at rows as a set of their own; pixels are shared.
+func (m *Memory) pick(rows []int) *Memory {
+	p := &Memory{Class: m.Class, Origin: m.Origin}
+	for _, r := range rows {
+		p.Images = append(p.Images, m.Images[r])
+		p.Names = append(p.Names, m.Name(r))
+		if m.Labels != nil {
+			p.Labels = append(p.Labels, m.Labels[r])
+		}
+	}
+	return p
+}

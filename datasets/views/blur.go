@@ -1,0 +1,86 @@
+package views
+
+import "math"
+
+// Blurrer holds the buffers of GaussianBlur; the zero value is ready.
+type Blurrer struct {
+	weight []float32 // [kernel]
+	line   []float32 // one row with its reflected margins [W+kernel-1,C]
+	tmp    []float32 // blurred along x [H,W,C]
+}
+
+// GaussianBlur convolves with a Gaussian of standard deviation sigma pixels, cut to kernel (odd) pixels and normalised; the border is
+// reflected without repeating the edge. kernel/2 is below H and W.
+// torchvision convolves once with the outer product of the weights; here rows and columns go in turn.
+func (b *Blurrer) GaussianBlur(p Pixels, kernel int, sigma float64) {
+	half := kernel / 2
+	b.weights(kernel, sigma)
+	n := p.W * p.C
+	b.line = grow(b.line, n+2*half*p.C)
+	b.tmp = grow(b.tmp, p.H*n)
+	clear(b.tmp)
+	for y := range p.H {
+		row := p.Pix[y*n : (y+1)*n]
+		copy(b.line[half*p.C:], row)
+		for k := 1; k <= half; k++ {
+			copy(b.line[(half-k)*p.C:], row[k*p.C:(k+1)*p.C])
+			copy(b.line[(half+p.W-1+k)*p.C:], row[(p.W-1-k)*p.C:(p.W-k)*p.C])
+		}
+		out := b.tmp[y*n : (y+1)*n]
+		for k, w := range b.weight {
+			addScaled(out, b.line[k*p.C:], w)
+		}
+	}
+	clear(p.Pix)
+	for y := range p.H {
+		out := p.Pix[y*n : (y+1)*n]
+		for k, w := range b.weight {
+			from := mirror(y+k-half, p.H)
+			addScaled(out, b.tmp[from*n:], w)
+		}
+	}
+}
+
+// weights sets the Gaussian of the given width and spread.
+func (b *Blurrer) weights(kernel int, sigma float64) {
+	b.weight = grow(b.weight, kernel)
+	var sum float64
+	for pass := range 2 {
+		for k := range b.weight {
+			x := float64(k-kernel/2) / sigma
+			v := math.Exp(-x * x / 2)
+			if pass == 0 {
+				sum += v
+			} else {
+				b.weight[k] = float32(v / sum)
+			}
+		}
+	}
+}
+
+// addScaled adds w*in to out, over out's length.
+func addScaled(out, in []float32, w float32) {
+	in = in[:len(out)]
+	for i, v := range in {
+		out[i] += w * v
+	}
+}
+
+// mirror is the position in 0 .. n-1 that i mirrors to, without repeating the edge; -n < i < 2n-1.
+func mirror(i, n int) int {
+	if i < 0 {
+		return -i
+	}
+	if i >= n {
+		return 2*n - 2 - i
+	}
+	return i
+}
+
+// grow returns s with length n, keeping its memory where it is large enough.
+func grow(s []float32, n int) []float32 {
+	if cap(s) < n {
+		return make([]float32, n)
+	}
+	return s[:n]
+}

@@ -1,0 +1,199 @@
+// Package views turns samples into training views: one augmentation a file, the pipeline, the sampler and the prefetching loader.
+//
+// What a view looks like depends on (seed, step, row, view) alone, never on threads or time. Views are float32, channels last.
+package views
+
+import (
+	"fmt"
+
+	"selfsup/datasets"
+	"selfsup/datasets/resample"
+)
+
+// Pipeline makes the views of an image. It is read-only after New and serves any number of goroutines.
+type Pipeline struct {
+	Height, Width, Channels int // of a view
+	Views                   int
+	Mean, Std               []float32 // per channel, in units of full scale
+
+	settings  Settings
+	filter    resample.Filter
+	kernel    int // of the blur, pixels
+	threshold float32
+}
+
+// New checks the settings against the data and measures mean and std on the training set where the recipe leaves them open.
+func New(s Settings, d *datasets.Data, views int) (*Pipeline, error) {
+	if err := s.Validate(d.Channels, d.Height, d.Width); err != nil {
+		return nil, err
+	}
+	if views < 1 {
+		return nil, fmt.Errorf("views: %d views, expected at least 1", views)
+	}
+	if err := s.lists(views); err != nil {
+		return nil, err
+	}
+	mean, std := s.Mean, s.Std
+	if len(mean) == 0 {
+		var err error
+		if mean, std, err = datasets.Stats(d.Train); err != nil {
+			return nil, fmt.Errorf("views: %w", err)
+		}
+	}
+	p := &Pipeline{Channels: d.Channels, Views: views, settings: s, threshold: float32(s.SolarizeThreshold / 255)}
+	p.Height, p.Width = s.size(d.Height, d.Width)
+	p.kernel = s.kernel(min(p.Height, p.Width))
+	if s.Interpolation == "bicubic" {
+		p.filter = resample.Bicubic
+	}
+	for c := range mean {
+		if std[c] == 0 { // a constant channel becomes 0
+			std[c] = 1
+		}
+		p.Mean, p.Std = append(p.Mean, float32(mean[c])), append(p.Std, float32(std[c]))
+	}
+	return p, nil
+}
+
+// lists checks that a setting per view has one value, or one a view.
+func (s *Settings) lists(views int) error {
+	for _, p := range []struct {
+		key   string
+		value PerView
+	}{
+		{"flip", s.Flip}, {"jitter", s.Jitter}, {"brightness", s.Brightness}, {"contrast", s.Contrast}, {"saturation", s.Saturation},
+		{"hue", s.Hue}, {"grayscale", s.Grayscale}, {"blur", s.Blur}, {"solarize", s.Solarize},
+	} {
+		if n := len(p.value); n > 1 && n != views {
+			return fmt.Errorf("views: %s = %v has %d values, the method takes %d views; expected one number, or one a view", p.key, p.value, n, views)
+		}
+	}
+	return nil
+}
+
+// Size is the number of floats of a view.
+func (p *Pipeline) Size() int { return p.Height * p.Width * p.Channels }
+
+// Scratch holds what one goroutine needs to make views; the zero value is ready.
+type Scratch struct {
+	image     datasets.Image
+	resampler resample.Resampler
+	blurrer   Blurrer
+}
+
+// plan is every random choice of a view.
+type plan struct {
+	box                              resample.Box // with pad: only Top and Left count, in the padded image
+	flip                             bool
+	jitter                           bool
+	order                            [4]int  // of brightness 0, contrast 1, saturation 2, hue 3
+	brightness, contrast, saturation float32 // factors; 1 changes nothing
+	hue                              float32 // turns
+	grayscale                        bool
+	sigma                            float64 // of the blur in pixels; 0: none
+	solarize                         bool
+	clip                             bool // to [0,1] after the crop
+}
+
+// draw makes the choices for a view of an h x w image. The crop comes last, for it takes a varying number of draws: changing a
+// probability or a strength leaves every other choice as it was.
+func (p *Pipeline) draw(r *datasets.Rand, view, h, w int) plan {
+	s := &p.settings
+	factor := func(strength float64) float32 { return float32(r.Uniform(max(0, 1-strength), 1+strength)) }
+	d := plan{clip: p.filter == resample.Bicubic}
+	d.flip = r.Chance(s.Flip.At(view))
+	d.jitter = r.Chance(s.Jitter.At(view))
+	d.brightness = factor(s.Brightness.At(view))
+	d.contrast = factor(s.Contrast.At(view))
+	d.saturation = factor(s.Saturation.At(view))
+	hue := s.Hue.At(view)
+	d.hue = float32(r.Uniform(-hue, hue))
+	d.order = [4]int{0, 1, 2, 3}
+	for i := 3; i > 0; i-- {
+		j := r.Intn(i + 1)
+		d.order[i], d.order[j] = d.order[j], d.order[i]
+	}
+	d.grayscale = r.Chance(s.Grayscale.At(view))
+	blur, sigma := r.Chance(s.Blur.At(view)), r.Uniform(s.BlurSigma[0], s.BlurSigma[1])
+	if blur {
+		d.sigma = sigma
+	}
+	d.solarize = r.Chance(s.Solarize.At(view))
+	if s.Pad > 0 {
+		d.box.Top, d.box.Left = r.Intn(h+2*s.Pad-p.Height+1), r.Intn(w+2*s.Pad-p.Width+1)
+	} else {
+		d.box = randomBox(r, h, w, s.CropArea, s.CropRatio)
+	}
+	return d
+}
+
+// apply carries out a plan, in the order of Settings.
+func (p *Pipeline) apply(v Pixels, img *datasets.Image, d plan, s *Scratch) {
+	if pad := p.settings.Pad; pad > 0 {
+		shifted(v, img, pad, d.box.Top, d.box.Left)
+	} else {
+		s.resampler.Run(v.Pix, resample.Job{Src: img.Pix, Width: img.W, Channels: img.C, Box: d.box, Size: [2]int{v.H, v.W}, Filter: p.filter})
+	}
+	if d.clip {
+		for i, x := range v.Pix {
+			v.Pix[i] = clip(x)
+		}
+	}
+	if d.flip {
+		Flip(v)
+	}
+	if d.jitter {
+		d.jitterInto(v)
+	}
+	if d.grayscale {
+		Grayscale(v)
+	}
+	if d.sigma > 0 {
+		s.blurrer.GaussianBlur(v, p.kernel, d.sigma)
+	}
+	if d.solarize {
+		Solarize(v, p.threshold)
+	}
+	Normalize(v, p.Mean, p.Std)
+}
+
+// jitterInto applies the colour operations in the plan's order; those that change nothing are passed over.
+func (d *plan) jitterInto(v Pixels) {
+	for _, op := range d.order {
+		switch {
+		case op == 0 && d.brightness != 1:
+			Brightness(v, d.brightness)
+		case op == 1 && d.contrast != 1:
+			Contrast(v, d.contrast)
+		case op == 2 && d.saturation != 1:
+			Saturation(v, d.saturation)
+		case op == 3 && d.hue != 0:
+			Hue(v, d.hue)
+		}
+	}
+}
+
+// View writes one view [Height,Width,Channels] of an image to dst, as (seed, step, row, view) decide.
+func (p *Pipeline) View(dst []float32, img *datasets.Image, seed uint64, step, row, view int, s *Scratch) error {
+	if err := p.accepts(img); err != nil {
+		return err
+	}
+	r := datasets.NewRand(seed, "view", uint64(step), uint64(row), uint64(view))
+	v := Pixels{H: p.Height, W: p.Width, C: p.Channels, Pix: dst[:p.Size()]}
+	p.apply(v, img, p.draw(&r, view, img.H, img.W), s)
+	return nil
+}
+
+// accepts refuses an image that the settings were not checked against.
+func (p *Pipeline) accepts(img *datasets.Image) error {
+	if img.H < 1 || img.W < 1 || len(img.Pix) != img.H*img.W*img.C {
+		return fmt.Errorf("%d bytes as an image of %dx%dx%d", len(img.Pix), img.H, img.W, img.C)
+	}
+	if img.C != p.Channels {
+		return fmt.Errorf("%d channels, expected %d", img.C, p.Channels)
+	}
+	if p.settings.Pad > 0 {
+		return windowFits(img.H, img.W, p.settings.Pad, p.Height, p.Width)
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package experiment
+
+import (
+	"fmt"
+	"io"
+	"sort"
+
+	"selfsup/experiment/report"
+	"selfsup/graph"
+)
+
+// Describe prints what the recipe compiles to: data, parameters, operations with their costs, and memory.
+func (s *Setup) Describe(w io.Writer) error {
+	p := s.Train.IR
+	var trained, kept, moments int
+	for _, l := range s.Leaves {
+		switch n := l.Shape.Size(); l.Kind {
+		case graph.Param:
+			trained += n
+		case graph.State:
+			kept += n
+		default:
+			moments += n
+		}
+	}
+	test := 0
+	if s.Data.Test != nil {
+		test = s.Data.Test.Len()
+	}
+	fmt.Fprintf(w, "data        %d training and %d test images, views of %v\n", s.Data.Train.Len(), test, s.Image)
+	fmt.Fprintf(w, "training    %d steps, %d an epoch, batch %d\n", s.Steps, s.PerEpoch, s.Recipe.Train.Batch)
+	fmt.Fprintf(w, "parameters  %d trained, %d other state, %d of the optimiser\n", trained, kept, moments)
+	fmt.Fprintf(w, "step        %d operations, %.2f GFLOP\n", len(p.Instrs), float64(s.Train.FLOPs())/1e9)
+	fmt.Fprintf(w, "memory      %.1f MB for temporaries, %.1f MB for state\n\n", float64(p.Arena)/(1<<20), float64(4*(trained+kept+moments))/(1<<20))
+
+	type cost struct {
+		count int
+		flops int64
+		bytes int64
+	}
+	costs := map[string]*cost{}
+	for _, in := range p.Instrs {
+		name := in.Spec.Name()
+		if costs[name] == nil {
+			costs[name] = &cost{}
+		}
+		c := costs[name]
+		c.count++
+		c.flops += p.FLOPs(in)
+		c.bytes += int64(p.Bufs[in.Out].Shape.Size() * p.Bufs[in.Out].DType.Size())
+	}
+	var names []string
+	for n := range costs {
+		names = append(names, n)
+	}
+	sort.Slice(names, func(i, j int) bool {
+		a, b := costs[names[i]], costs[names[j]]
+		if a.flops != b.flops {
+			return a.flops > b.flops
+		}
+		if a.bytes != b.bytes {
+			return a.bytes > b.bytes
+		}
+		return names[i] < names[j]
+	})
+	t := report.Table{Header: []string{"operation", "count", "GFLOP", "result MB"}}
+	for _, n := range names {
+		c := costs[n]
+		t.Rows = append(t.Rows, []string{n, fmt.Sprint(c.count), fmt.Sprintf("%.3f", float64(c.flops)/1e9), fmt.Sprintf("%.2f", float64(c.bytes)/(1<<20))})
+	}
+	_, err := io.WriteString(w, t.String())
+	return err
+}

@@ -1,0 +1,110 @@
+// Package evaluate holds the protocols that measure a frozen encoder by its features, one protocol a file. A protocol sees features and
+// labels, never the encoder, so that measuring cannot change what is measured.
+package evaluate
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"selfsup/recipes/length"
+)
+
+// Features is a labelled training set and test set as a frozen encoder sees them. Protocols read it and change nothing.
+type Features struct {
+	TrainX  []float32 // [N,F]
+	TrainY  []int32   // [N], 0 to Classes-1
+	TestX   []float32 // [M,F]
+	TestY   []int32   // [M]
+	Dim     int       // F
+	Classes int
+	Seed    uint64 // of whatever a protocol draws
+}
+
+// Result is one number.
+type Result struct {
+	Protocol string         `json:"protocol"`    // "knn", "linear"
+	Metric   string         `json:"metric"`      // "top1", "top5"
+	Value    float64        `json:"value"`       // a fraction of the test set for accuracies
+	K        int            `json:"k,omitempty"` // neighbours asked for
+	Settings map[string]any `json:"settings,omitempty"`
+}
+
+// Protocol is a way to measure features: its settings, and when a run uses it.
+type Protocol interface {
+	// Evaluate measures f. It returns an error of ctx once that is cancelled.
+	Evaluate(ctx context.Context, f Features) ([]Result, error)
+	// Validate checks the settings.
+	Validate() error
+	// When is the training between two evaluations; zero means only at the end.
+	When() length.Length
+}
+
+// Schedule is the setting that every protocol has.
+type Schedule struct {
+	Every length.Length `toml:"every"` // training between evaluations; 0: only at the end, which is evaluated in any case
+}
+
+// When implements Protocol for the structs that embed a Schedule.
+func (s Schedule) When() length.Length { return s.Every }
+
+// check says what keeps f from being measured.
+func (f Features) check(protocol string) error {
+	if f.Dim < 1 || f.Classes < 1 {
+		return fmt.Errorf("evaluate: %s: features of size %d and %d classes, want at least 1 of each", protocol, f.Dim, f.Classes)
+	}
+	for _, s := range []struct {
+		name string
+		x    []float32
+		y    []int32
+	}{{"training", f.TrainX, f.TrainY}, {"test", f.TestX, f.TestY}} {
+		if len(s.y) == 0 {
+			return fmt.Errorf("evaluate: %s: the %s set is empty", protocol, s.name)
+		}
+		if len(s.x) != len(s.y)*f.Dim {
+			return fmt.Errorf("evaluate: %s: %d %s features for %d labels, want [%d,%d]", protocol, len(s.x), s.name, len(s.y), len(s.y), f.Dim)
+		}
+		for i, y := range s.y {
+			if y < 0 || int(y) >= f.Classes {
+				return fmt.Errorf("evaluate: %s: %s label %d is %d, want 0 to %d", protocol, s.name, i, y, f.Classes-1)
+			}
+		}
+		for i, v := range s.x {
+			if v := float64(v); math.IsNaN(v) || math.IsInf(v, 0) {
+				return fmt.Errorf("evaluate: %s: %s feature [%d,%d] is %v, want finite numbers", protocol, s.name, i/f.Dim, i%f.Dim, v)
+			}
+		}
+	}
+	return nil
+}
+
+// accuracies turns ranks into top-1, and top-5 where that can be missed. hits5 is how many classes count as the first five.
+func accuracies(protocol string, k, classes, hits5 int, ranks []int, settings map[string]any) []Result {
+	out := []Result{{protocol, "top1", topK(ranks, 1), k, settings}}
+	if classes > 5 {
+		out = append(out, Result{protocol, "top5", topK(ranks, hits5), k, settings})
+	}
+	return out
+}
+
+// topK is the fraction of samples whose label has a rank below k.
+func topK(ranks []int, k int) float64 {
+	n := 0
+	for _, r := range ranks {
+		if r < k {
+			n++
+		}
+	}
+	return float64(n) / float64(len(ranks))
+}
+
+// rank is how many classes stand before the label: those of a higher score, and of equal ones those of a smaller number.
+func rank(scores []float64, label int32) int {
+	n := 0
+	for c, s := range scores {
+		if s > scores[label] || s == scores[label] && c < int(label) {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,147 @@
+package experiment
+
+import (
+	"context"
+	"fmt"
+
+	"selfsup/datasets"
+	"selfsup/experiment/evaluate"
+	"selfsup/graph"
+)
+
+// Features of a representation: every image of a set as a row.
+type features struct {
+	x   []float32 // [N,dim]
+	y   []int32
+	dim int
+}
+
+// embed runs the frozen encoder of a Store over a set.
+func (s *Setup) embed(ctx context.Context, st *graph.Store, set datasets.Set) (features, error) {
+	p, err := s.embedProgram(st, embedBatch)
+	if err != nil {
+		return features{}, err
+	}
+	in, err := p.Input(viewInput(0))
+	if err != nil {
+		return features{}, err
+	}
+	out, err := p.Output("features")
+	if err != nil {
+		return features{}, err
+	}
+	dim := s.Recipe.Backbone.Value.Dim()
+	return s.rows(ctx, set, dim, func(dst []float32, rows []int32) error {
+		clear(in.F32)
+		if err := s.Views.EvalBatch(in.F32[:len(rows)*s.Views.Size()], set, rows); err != nil {
+			return &DataError{err}
+		}
+		if err := p.Run(); err != nil {
+			return err
+		}
+		copy(dst, out.F32)
+		return nil
+	})
+}
+
+// pixels takes the images themselves as features.
+func (s *Setup) pixels(ctx context.Context, set datasets.Set) (features, error) {
+	return s.rows(ctx, set, s.Views.Size(), func(dst []float32, rows []int32) error {
+		if err := s.Views.RawBatch(dst, set, rows); err != nil {
+			return &DataError{err}
+		}
+		return nil
+	})
+}
+
+// rows fills features in blocks of embedBatch images.
+func (s *Setup) rows(ctx context.Context, set datasets.Set, dim int, fill func(dst []float32, rows []int32) error) (features, error) {
+	n := set.Len()
+	f := features{x: make([]float32, n*dim), y: make([]int32, n), dim: dim}
+	for i := range f.y {
+		f.y[i] = int32(set.Label(i))
+	}
+	for from := 0; from < n; from += embedBatch {
+		if err := ctx.Err(); err != nil {
+			return f, err
+		}
+		rows := make([]int32, min(embedBatch, n-from))
+		for i := range rows {
+			rows[i] = int32(from + i)
+		}
+		if err := fill(f.x[from*dim:(from+len(rows))*dim], rows); err != nil {
+			return f, err
+		}
+	}
+	return f, nil
+}
+
+// evaluateAs runs protocols on one representation of the training and test set.
+func (s *Setup) evaluateAs(ctx context.Context, name string, take func(context.Context, datasets.Set) (features, error), protocols []evaluate.Protocol) ([]Evaluation, error) {
+	train, err := take(ctx, s.Data.Train)
+	if err != nil {
+		return nil, fmt.Errorf("evaluate: %s: %w", name, err)
+	}
+	test, err := take(ctx, s.Data.Test)
+	if err != nil {
+		return nil, fmt.Errorf("evaluate: %s: %w", name, err)
+	}
+	var all []Evaluation
+	for _, p := range protocols {
+		rs, err := p.Evaluate(ctx, evaluate.Features{
+			TrainX: train.x, TrainY: train.y, TestX: test.x, TestY: test.y,
+			Dim: train.dim, Classes: len(s.Data.Train.Classes()), Seed: uint64(s.Recipe.Seed),
+		})
+		if err != nil {
+			return nil, fmt.Errorf("evaluate: %s: %w", name, err)
+		}
+		for _, r := range rs {
+			all = append(all, Evaluation{r, name})
+		}
+	}
+	return all, nil
+}
+
+// evaluateEncoder runs protocols on the frozen encoder of a Store, and proves that it stayed frozen.
+func (s *Setup) evaluateEncoder(ctx context.Context, name string, st *graph.Store, protocols []evaluate.Protocol) ([]Evaluation, error) {
+	take := func(ctx context.Context, set datasets.Set) (features, error) { return s.embed(ctx, st, set) }
+	if _, err := s.embedProgram(st, 1); err != nil { // declares the encoder, so that the hash covers it
+		return nil, err
+	}
+	before := st.Hash(backboneScope + "/")
+	all, err := s.evaluateAs(ctx, name, take, protocols)
+	if err == nil && st.Hash(backboneScope+"/") != before {
+		err = fmt.Errorf("evaluate: %s: the encoder's weights changed during its evaluation", name)
+	}
+	return all, err
+}
+
+// protocols lists the recipe's protocols.
+func (s *Setup) protocols() []evaluate.Protocol {
+	var ps []evaluate.Protocol
+	for _, c := range s.Recipe.Evaluate.On {
+		ps = append(ps, c.Value)
+	}
+	return ps
+}
+
+// evaluateAll runs all protocols on the trained encoder, the same encoder untrained, and the pixels.
+func (s *Setup) evaluateAll(ctx context.Context) ([]Evaluation, error) {
+	ps := s.protocols()
+	if len(ps) == 0 {
+		return nil, nil
+	}
+	all, err := s.evaluateEncoder(ctx, "trained", s.Store, ps)
+	if err != nil {
+		return nil, err
+	}
+	untrained, err := s.evaluateEncoder(ctx, "untrained", s.newStore(), ps)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := s.evaluateAs(ctx, "pixels", s.pixels, ps)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(all, untrained...), raw...), nil
+}

@@ -1,0 +1,31 @@
+//go:build !(darwin || dragonfly || freebsd || illumos || linux || netbsd || openbsd)
+
+package folder
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+// lock makes a file that must not exist yet. It stays behind when the process is killed, and the message says so.
+func lock(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		if old, err := os.Open(path); err == nil {
+			defer old.Close()
+			return nil, fmt.Errorf("in use by %s; if that process is gone, delete %s", owner(old), path)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(f, "process %d\n", os.Getpid())
+	return f, nil
+}
+
+// unlock removes the file, whose existence is the lock.
+func unlock(f *os.File) error { return errors.Join(f.Close(), os.Remove(f.Name())) }
+
+func syncDir(string) error { return nil }

@@ -1,0 +1,87 @@
+package experiment
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"selfsup/experiment/evaluate"
+	"selfsup/experiment/report"
+	"selfsup/graph/ir"
+)
+
+// watched is an output of the training program and its sum since the last line of metrics.
+type watched struct {
+	name  string
+	value ir.Array
+	sum   float64
+}
+
+// record adds a step to the running means, and writes a line of metrics where one is due. done counts from 1.
+func (r *run) record(done int) error {
+	for i := range r.watched {
+		w := &r.watched[i]
+		w.sum += w.value.At(0)
+	}
+	r.clock.since++
+	every := max(1, r.Recipe.Train.Log.Steps(r.PerEpoch, r.Steps))
+	if due(done, every) || done == r.Steps {
+		if err := r.writeMetrics(done); err != nil {
+			return err
+		}
+	}
+	rate, _ := r.Train.Scheduled(rateInput)
+	here := done - r.first
+	speed := float64(here*r.Recipe.Train.Batch) / max(r.clock.training, 1e-9)
+	r.progress.Show(report.Status{
+		Epoch: float64(done) / float64(r.PerEpoch), Epochs: float64(r.Steps) / float64(r.PerEpoch), Step: done, Steps: r.Steps,
+		Loss: r.loss.At(0), Rate: rate, ImagesPerSecond: speed, DataWait: r.clock.waiting / max(r.clock.training, 1e-9),
+		Left: time.Duration(float64(r.Steps-done) * r.clock.training / float64(here) * float64(time.Second)), Note: r.note,
+	})
+	return nil
+}
+
+// writeMetrics writes the means since the last line.
+func (r *run) writeMetrics(done int) error {
+	rate, _ := r.Train.Scheduled(rateInput)
+	line := []report.Field{{Key: "step", Value: done}, {Key: "epoch", Value: float64(done) / float64(r.PerEpoch)}}
+	for i := range r.watched {
+		w := &r.watched[i]
+		mean := w.sum / float64(r.clock.since)
+		if w.name == lossOutput {
+			r.clock.lastLoss = mean
+		}
+		line = append(line, report.Field{Key: w.name, Value: mean})
+		w.sum = 0
+	}
+	r.clock.since = 0
+	line = append(line, report.Field{Key: "rate", Value: rate},
+		report.Field{Key: "seconds", Value: r.totals().Seconds}, report.Field{Key: "data_wait", Value: r.clock.waiting / max(r.clock.training, 1e-9)})
+	return r.log.Write(line)
+}
+
+// evaluateDue runs the protocols whose time has come, except at the end, where all run.
+func (r *run) evaluateDue(ctx context.Context, done int) error {
+	var now []evaluate.Protocol
+	for _, p := range r.protocols() {
+		if due(done, p.When().Steps(r.PerEpoch, r.Steps)) && done < r.Steps {
+			now = append(now, p)
+		}
+	}
+	if len(now) == 0 {
+		return nil
+	}
+	all, err := r.evaluateEncoder(ctx, "trained", r.Store, now)
+	if err != nil {
+		return err
+	}
+	line := []report.Field{{Key: "step", Value: done}}
+	for i, e := range all {
+		line = append(line, report.Field{Key: e.Label(), Value: e.Value})
+		if i == 0 {
+			r.note = fmt.Sprintf("%s %.4f", e.Label(), e.Value)
+		}
+	}
+	r.progress.Say("epoch %.1f: %s", float64(done)/float64(r.PerEpoch), r.note)
+	return r.log.Write(line)
+}

@@ -1,0 +1,76 @@
+package report
+
+import (
+	"bufio"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+)
+
+// Environment is the machine and the program, as far as they can change numbers or speed.
+type Environment struct {
+	Go        string            `json:"go"`
+	OS        string            `json:"os"`
+	Arch      string            `json:"arch"`
+	CPU       string            `json:"cpu,omitempty"`
+	Cores     int               `json:"cores"`
+	Threads   int               `json:"threads"`
+	Kernels   string            `json:"kernels"` // instruction set in use
+	Revision  string            `json:"revision,omitempty"`
+	Modified  bool              `json:"modified,omitempty"`
+	Variables map[string]string `json:"variables,omitempty"` // SELFSUP_*
+}
+
+// ReadEnvironment looks at the machine. kernels names the instruction set of the CPU backend.
+func ReadEnvironment(kernels string, threads int) Environment {
+	e := Environment{Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, CPU: cpuModel(), Cores: runtime.NumCPU(), Threads: threads, Kernels: kernels}
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			switch s.Key {
+			case "vcs.revision":
+				e.Revision = s.Value
+			case "vcs.modified":
+				e.Modified = s.Value == "true"
+			}
+		}
+	}
+	for _, v := range os.Environ() {
+		if name, value, _ := strings.Cut(v, "="); strings.HasPrefix(name, "SELFSUP_") {
+			if e.Variables == nil {
+				e.Variables = map[string]string{}
+			}
+			e.Variables[name] = value
+		}
+	}
+	return e
+}
+
+// cpuModel is the processor's name where the system tells it in /proc.
+func cpuModel() string { return procLine("/proc/cpuinfo", "model name") }
+
+// PeakRSSMB is the largest resident memory of the process so far in MiB; 0 where the system does not tell.
+func PeakRSSMB() float64 {
+	// Not getrusage where /proc tells: on Linux that starts with what the parent process held.
+	line := procLine("/proc/self/status", "VmHWM")
+	if kb, err := strconv.ParseFloat(strings.TrimSuffix(line, " kB"), 64); err == nil {
+		return kb / 1024
+	}
+	return peakRSS() / (1 << 20)
+}
+
+// procLine is the value of the first line of a /proc file that begins with a key.
+func procLine(path, key string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		if name, value, ok := strings.Cut(s.Text(), ":"); ok && strings.TrimSpace(name) == key {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}

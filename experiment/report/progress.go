@@ -1,0 +1,96 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// Status is what the progress line shows.
+type Status struct {
+	Epoch, Epochs   float64
+	Step, Steps     int
+	Loss            float64
+	Rate            float64 // learning rate
+	ImagesPerSecond float64
+	DataWait        float64       // share of the time
+	Left            time.Duration // to the end
+	Note            string        // the newest evaluation
+}
+
+func (s Status) String() string {
+	line := fmt.Sprintf("epoch %.1f/%g  step %d/%d  loss %.4f  lr %.3g  %.0f images/s  wait %.0f%%  left %s",
+		s.Epoch, math.Round(s.Epochs*10)/10, s.Step, s.Steps, s.Loss, s.Rate, s.ImagesPerSecond, 100*s.DataWait, s.Left.Round(time.Second))
+	if s.Note != "" {
+		line += "  " + s.Note
+	}
+	return line
+}
+
+// Progress writes a live line on a terminal, at most ten times a second, and plain lines elsewhere: one an epoch or every 30 seconds,
+// whichever is rarer.
+type Progress struct {
+	w     io.Writer
+	live  bool
+	width func() int
+	now   func() time.Time
+	last  time.Time
+	epoch int
+	shown bool
+}
+
+// NewProgress writes to w, live if it is a terminal that can move its cursor.
+func NewProgress(w io.Writer) *Progress {
+	p := &Progress{w: w, now: time.Now}
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb" {
+		p.live = true
+		p.width = func() int {
+			if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
+				return n
+			}
+			return 80
+		}
+	}
+	return p
+}
+
+// Show shows a status, if it is time to; the last step's always.
+func (p *Progress) Show(s Status) {
+	now, end := p.now(), s.Step == s.Steps
+	if p.live {
+		if now.Sub(p.last) < 100*time.Millisecond && !end {
+			return
+		}
+		p.last, p.shown = now, true
+		line := []rune(s.String())
+		line = line[:min(len(line), max(0, p.width()-1))] // a full line would wrap
+		fmt.Fprintf(p.w, "\r\x1b[K%s", string(line))
+		return
+	}
+	if p.last.IsZero() {
+		p.last = now
+	}
+	if int(s.Epoch) == p.epoch && !end || now.Sub(p.last) < 30*time.Second && !end {
+		return
+	}
+	p.last, p.epoch = now, int(s.Epoch)
+	fmt.Fprintln(p.w, s)
+}
+
+// Say writes a line of its own, above the live line.
+func (p *Progress) Say(format string, args ...any) {
+	p.Clear()
+	fmt.Fprintf(p.w, format+"\n", args...)
+}
+
+// Clear removes the live line.
+func (p *Progress) Clear() {
+	if p.shown {
+		fmt.Fprint(p.w, "\r\x1b[K")
+		p.shown = false
+	}
+}

@@ -1,0 +1,209 @@
+package experiment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"selfsup/datasets/views"
+	"selfsup/experiment/checkpoint"
+	"selfsup/graph/ir"
+)
+
+// Train runs the training loop from a step on: it is the program of a run, read aloud.
+func (r *run) train(ctx context.Context, from int) error {
+	loader, err := views.NewLoader(r.Data.Train, r.Views, views.LoaderConfig{
+		Seed: uint64(r.Recipe.Seed), Batch: r.Recipe.Train.Batch, Start: from, Workers: r.Recipe.Train.Workers,
+	})
+	if err != nil {
+		return &DataError{err}
+	}
+	defer loader.Close()
+	feed, err := r.feeder()
+	if err != nil {
+		return err
+	}
+	for step := from; step < r.Steps; step++ {
+		r.clock.start()
+		batch, err := loader.Next(ctx)
+		if err != nil {
+			return r.interrupted(step, err)
+		}
+		feed(batch)
+		batch.Release()
+		r.Train.Schedule(step, r.Steps)
+		if err := r.Train.Run(); err != nil {
+			return fmt.Errorf("train: step %d: %w", step, err)
+		}
+		if err := r.watch(step); err != nil {
+			return err
+		}
+		done := step + 1
+		r.clock.stop(loader.WaitSeconds())
+		if err := r.record(done); err != nil {
+			return err
+		}
+		if due(done, r.Recipe.Train.Checkpoint.Steps(r.PerEpoch, r.Steps)) || done == r.Steps {
+			if err := r.save(done); err != nil {
+				return err
+			}
+		}
+		if err := r.evaluateDue(ctx, done); err != nil {
+			return err
+		}
+		if stop := r.stopRequested(); stop != nil && done < r.Steps {
+			if err := r.save(done); err != nil {
+				return err
+			}
+			return stop
+		}
+	}
+	return nil
+}
+
+// due reports whether something that happens every so many steps happens after this one.
+func due(done, every int) bool { return every > 0 && done%every == 0 }
+
+// feeder returns the function that puts a batch into the program's inputs.
+func (r *run) feeder() (func(*views.Batch), error) {
+	xs := make([]ir.Array, r.Views.Views)
+	for v := range xs {
+		x, err := r.Train.Input(viewInput(v))
+		if err != nil {
+			return nil, err
+		}
+		xs[v] = x
+	}
+	var labels ir.Array
+	if r.probed() {
+		var err error
+		if labels, err = r.Train.Input(labelsInput); err != nil {
+			return nil, err
+		}
+	}
+	return func(b *views.Batch) {
+		for v, x := range xs {
+			copy(x.F32, b.Views[v])
+		}
+		copy(labels.I32, b.Labels)
+	}, nil
+}
+
+// DivergedError is a loss that is no number any more.
+type DivergedError struct {
+	Step  int // that gave it
+	Loss  float64
+	Param string  // with the largest gradient
+	Norm  float64 // of that gradient
+	Last  string  // the checkpoint before, "" if there is none
+}
+
+func (e *DivergedError) Error() string {
+	last := "there is no checkpoint before it"
+	if e.Last != "" {
+		last = "the last good checkpoint is " + e.Last
+	}
+	return fmt.Sprintf("train: step %d: loss is %v; last finite step %d; largest gradient %s %.2g; %s", e.Step, e.Loss, e.Step-1, e.Param, e.Norm, last)
+}
+
+// watch stops a run whose loss or gradients are not finite, before anything of that step can be saved.
+func (r *run) watch(step int) error {
+	loss := r.loss.At(0)
+	worst, norm := -1, 0.0
+	for i := range r.Params {
+		if n := r.norms.At(i); worst < 0 || n > norm || math.IsNaN(n) && !math.IsNaN(norm) {
+			worst, norm = i, n
+		}
+	}
+	if !math.IsNaN(loss) && !math.IsInf(loss, 0) && !math.IsNaN(norm) && !math.IsInf(norm, 0) {
+		return nil
+	}
+	e := &DivergedError{Step: step, Loss: loss, Norm: norm}
+	if worst >= 0 {
+		e.Param = r.Params[worst]
+	}
+	if r.saved > 0 {
+		e.Last = fmt.Sprintf("%s (step %d)", r.Folder.File(checkpointDir), r.saved)
+	}
+	return e
+}
+
+// save writes a checkpoint of the state after done steps.
+func (r *run) save(done int) error {
+	if done == r.saved {
+		return nil
+	}
+	if err := r.log.Flush(); err != nil {
+		return err
+	}
+	if err := checkpoint.Save(r.Folder.File(checkpointDir), r.Store, checkpoint.Meta{Step: done, Recipe: r.Recipe.ID()}); err != nil {
+		return err
+	}
+	r.saved = done
+	return nil
+}
+
+// Stopped is a run that ended early on request, with everything saved.
+type Stopped struct {
+	Reason Request
+	Step   int
+	Folder string
+}
+
+func (e *Stopped) Error() string {
+	return fmt.Sprintf("stopped by %s after step %d, saved; resume with: experiment resume %s", e.Reason, e.Step, e.Folder)
+}
+
+// Request is why a run should stop after the step it is in.
+type Request int
+
+// The requests.
+const (
+	Interrupt Request = iota + 1 // Ctrl-C
+	Requeue                      // SIGUSR1: a scheduler wants the machine back
+	Terminate                    // SIGTERM
+)
+
+func (q Request) String() string {
+	return [...]string{"", "an interrupt", "SIGUSR1", "SIGTERM"}[q]
+}
+
+// stopRequested returns the error to stop with if somebody asked for it.
+func (r *run) stopRequested() error {
+	select {
+	case q := <-r.Stop:
+		return &Stopped{Reason: q, Step: r.clock.steps + r.first, Folder: r.Folder.Path}
+	default:
+		return nil
+	}
+}
+
+// interrupted turns a loader's error at a step into what the run reports.
+func (r *run) interrupted(step int, err error) error {
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	return &DataError{fmt.Errorf("train: step %d: %w", step, err)}
+}
+
+// clock measures the loop.
+type clock struct {
+	began    time.Time // of the step
+	steps    int
+	training float64 // seconds, without evaluations and checkpoints
+	waiting  float64 // seconds of it that the loop waited for views
+	since    int     // steps since the last line of metrics
+	lastLoss float64 // mean in the last line
+}
+
+// start begins a step.
+func (c *clock) start() { c.began = time.Now() }
+
+// stop ends a step; waited is the loader's total.
+func (c *clock) stop(waited float64) {
+	c.steps++
+	c.training += time.Since(c.began).Seconds()
+	c.waiting = waited
+}

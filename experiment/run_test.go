@@ -1,0 +1,268 @@
+package experiment_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"selfsup/experiment"
+	"selfsup/experiment/checkpoint"
+	"selfsup/graph/cpu/kern"
+	"selfsup/recipes"
+)
+
+// small is a run of seconds: 23 steps of a tiny network on real images, a checkpoint every 5.
+const small = `
+base = "quickstart.toml"
+name = "small"
+
+[backbone.convnet]
+widths = [8, 16]
+
+[method.simclr]
+projector = [32, 16]
+
+[train]
+batch = 64
+length = "23 steps"
+checkpoint = "5 steps"
+log = "1 step"
+
+
+[evaluate.knn]
+every = "0 steps"
+`
+
+// load writes a recipe and loads it.
+func load(t *testing.T, text string, sets ...string) *recipes.Loaded {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "small.toml")
+	if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	r, err := recipes.Load(file, sets, recipes.Builtin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// final is the digest of the numbers that a run folder ends with.
+func final(t *testing.T, dir string) string {
+	t.Helper()
+	st, m, warning, err := checkpoint.Latest(filepath.Join(dir, "checkpoints"))
+	if err != nil || warning != "" {
+		t.Fatal(err, warning)
+	}
+	if m.Step != 23 {
+		t.Fatalf("%s ends at step %d, want 23", dir, m.Step)
+	}
+	return st.Hash("")
+}
+
+func train(t *testing.T, r *recipes.Loaded, stop <-chan experiment.Request) (*experiment.Summary, error) {
+	t.Helper()
+	return experiment.Run(r, experiment.Options{Root: t.TempDir(), Messages: io.Discard, Stop: stop})
+}
+
+// Methods with state of every kind: moments, running statistics, a teacher.
+var resumable = map[string][]string{
+	"simclr": nil,
+	"vicreg": {`method="vicreg"`, "method.vicreg.projector=[32,32]"},
+	"byol":   {`method="byol"`, "method.byol.projector=[32,16]", "method.byol.predictor=[32]", `optimizer="adamw"`},
+}
+
+// A run that is interrupted after any step and resumed ends with the same bits as one that is not, on one thread and on two.
+func TestResumeIsExact(t *testing.T) {
+	for name, sets := range resumable {
+		t.Run(name, func(t *testing.T) {
+			defer kern.SetThreads(kern.Threads())
+			kern.SetThreads(2)
+			whole, err := train(t, load(t, small, sets...), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := final(t, whole.Run)
+
+			kern.SetThreads(1)
+			stop := make(chan experiment.Request, 1)
+			stop <- experiment.Interrupt
+			_, err = train(t, load(t, small, sets...), stop) // stops after its first step
+			var stopped *experiment.Stopped
+			if !errors.As(err, &stopped) || stopped.Step != 1 {
+				t.Fatalf("interrupted run: %v, want a stop after step 1", err)
+			}
+			kern.SetThreads(2)
+			stop <- experiment.Requeue
+			_, err = experiment.Resume(stopped.Folder, recipes.Builtin(), experiment.Options{Messages: io.Discard, Stop: stop})
+			if !errors.As(err, &stopped) || stopped.Step != 2 || stopped.Reason != experiment.Requeue {
+				t.Fatalf("interrupted again: %v, want a stop after step 2", err)
+			}
+			sum, err := experiment.Resume(stopped.Folder, recipes.Builtin(), experiment.Options{Messages: io.Discard})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := final(t, sum.Run); got != want {
+				t.Errorf("resumed run ends with %s, uninterrupted run with %s", got, want)
+			}
+			if a, b := values(whole), values(sum); a != b {
+				t.Errorf("evaluations differ: uninterrupted %s, resumed %s", a, b)
+			}
+			checkLog(t, sum.Run)
+		})
+	}
+}
+
+// values prints evaluations for comparison.
+func values(s *experiment.Summary) string {
+	text, _ := json.Marshal(s.Evaluations)
+	return string(text)
+}
+
+// checkLog checks that the metrics have every step once, in order.
+func checkLog(t *testing.T, dir string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "metrics.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	for i, line := range lines {
+		var at struct{ Step int }
+		if err := json.Unmarshal([]byte(line), &at); err != nil || at.Step != i+1 {
+			t.Fatalf("metrics line %d is %s (%v), want step %d", i+1, line, err, i+1)
+		}
+	}
+	if len(lines) != 23 {
+		t.Errorf("metrics have %d lines, want 23", len(lines))
+	}
+}
+
+// A process that is killed at any instant, SIGKILL, leaves a folder that resumes to the same bits.
+func TestKilledRunResumes(t *testing.T) {
+	if root := os.Getenv("TEST_RUN_ROOT"); root != "" { // the child
+		_, err := experiment.Run(load(t, small), experiment.Options{Root: root, Messages: io.Discard})
+		t.Fatal("ran to its end: ", err)
+	}
+	whole, err := train(t, load(t, small), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := t.TempDir()
+	child := exec.Command(os.Args[0], "-test.run=^TestKilledRunResumes$")
+	child.Env = append(os.Environ(), "TEST_RUN_ROOT="+root)
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pattern := filepath.Join(root, "*", "checkpoints", "latest.ckpt")
+	for wait := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		if found, _ := filepath.Glob(pattern); len(found) > 0 {
+			break
+		}
+		if time.Now().After(wait) {
+			child.Process.Kill()
+			t.Fatal("no checkpoint within a minute")
+		}
+	}
+	child.Process.Signal(syscall.SIGKILL)
+	child.Wait()
+	dirs, _ := filepath.Glob(filepath.Join(root, "*"))
+	if len(dirs) != 1 {
+		t.Fatalf("run folders %v, want one", dirs)
+	}
+	sum, err := experiment.Resume(dirs[0], recipes.Builtin(), experiment.Options{Messages: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := final(t, sum.Run), final(t, whole.Run); got != want {
+		t.Errorf("resumed run ends with %s, uninterrupted run with %s", got, want)
+	}
+}
+
+// A loss that stops being a number stops the run, names the parameter with the largest gradient, and keeps the last good checkpoint.
+func TestDivergence(t *testing.T) {
+	r := load(t, small, `optimizer="sgd"`, "optimizer.sgd.rate=1e30", "optimizer.sgd.warmup=\"0 steps\"", "train.checkpoint=\"1 step\"")
+	_, err := train(t, r, nil)
+	var nan *experiment.DivergedError
+	if !errors.As(err, &nan) {
+		t.Fatalf("got %v, want a divergence", err)
+	}
+	if nan.Param == "" || nan.Step == 0 || !strings.Contains(err.Error(), "last finite step") {
+		t.Errorf("divergence %+v: want a step, a parameter and the last finite step", nan)
+	}
+	if nan.Last == "" {
+		t.Errorf("%v: want the last checkpoint named", err)
+	}
+}
+
+// A folder in use, a finished run, and a recipe whose shapes changed are refused with their reasons.
+func TestRefusals(t *testing.T) {
+	stop := make(chan experiment.Request, 1)
+	stop <- experiment.Interrupt
+	_, err := train(t, load(t, small), stop)
+	var stopped *experiment.Stopped
+	if !errors.As(err, &stopped) {
+		t.Fatal(err)
+	}
+	resolved := filepath.Join(stopped.Folder, experiment.ResolvedFile)
+	text, err := os.ReadFile(resolved)
+	if err != nil {
+		t.Fatal(err)
+	}
+	os.WriteFile(resolved, []byte(strings.Replace(string(text), "projector = [32, 16]", "projector = [48, 16]", 1)), 0o666)
+	_, err = experiment.Resume(stopped.Folder, recipes.Builtin(), experiment.Options{Messages: io.Discard})
+	if want := "projector/0/norm/bias is [32], this recipe builds [48]"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("another recipe's checkpoint: got %v, want %q", err, want)
+	}
+	os.WriteFile(resolved, text, 0o666)
+	if _, err = experiment.Resume(stopped.Folder, recipes.Builtin(), experiment.Options{Messages: io.Discard}); err != nil {
+		t.Fatal(err)
+	}
+	_, err = experiment.Resume(stopped.Folder, recipes.Builtin(), experiment.Options{Messages: io.Discard})
+	if err == nil || !strings.Contains(err.Error(), "is done") {
+		t.Errorf("resuming a finished run: %v", err)
+	}
+}
+
+// A few seconds of training must be clearly better than the untrained encoder and leave the pixels' baseline in reach.
+func TestLearns(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains for seconds")
+	}
+	for name, sets := range map[string][]string{
+		"simclr": nil,
+		"vicreg": {`method="vicreg"`, "method.vicreg.projector=[128,128]"},
+		"byol":   {`method="byol"`, "method.byol.projector=[128,64]", "method.byol.predictor=[128]", "method.byol.momentum=0.97"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sets := append([]string{
+				`optimizer="adamw"`, "optimizer.adamw.rate=2e-3", "backbone.convnet.widths=[16,32,64]", "method.simclr.projector=[128,64]",
+				"train.batch=128", `train.length="10 epochs"`,
+			}[:], sets...)
+			if name != "simclr" {
+				sets = append(sets[:3], sets[4:]...)
+			}
+			sum, err := train(t, load(t, small, sets...), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]float64{}
+			for _, e := range sum.Evaluations {
+				if e.Metric == "top1" {
+					got[e.Representation] = e.Value
+				}
+			}
+			t.Logf("kNN: %v", got)
+			if got["trained"] < got["untrained"]+0.03 {
+				t.Errorf("kNN of the trained encoder %.3f, untrained %.3f: want at least 0.03 more", got["trained"], got["untrained"])
+			}
+		})
+	}
+}

@@ -1,0 +1,187 @@
+// Package experiment is what one run does: recipe -> data -> views -> graph -> program -> training loop -> checkpoints -> evaluation ->
+// report. Run and Resume are the two ways in.
+package experiment
+
+import (
+	"fmt"
+
+	"selfsup/backbones"
+	"selfsup/datasets"
+	"selfsup/datasets/views"
+	"selfsup/graph"
+	"selfsup/graph/cpu"
+	"selfsup/graph/layer"
+	"selfsup/graph/op"
+	"selfsup/graph/optim"
+	"selfsup/methods"
+	"selfsup/recipes"
+)
+
+// DataError is a fault of the data: a file that is missing, cut or corrupt, or a set that a recipe cannot be run on.
+type DataError struct{ Err error }
+
+func (e *DataError) Error() string { return e.Err.Error() }
+func (e *DataError) Unwrap() error { return e.Err }
+
+// Setup is an experiment that is ready to run: the data, and compiled programs over one Store.
+type Setup struct {
+	Recipe   *recipes.Loaded
+	Data     *datasets.Data
+	Views    *views.Pipeline
+	Image    backbones.Image // of a view
+	Store    *graph.Store
+	Train    *graph.Program // one whole training step
+	Leaves   []graph.Leaf   // what the training step keeps in the Store
+	Params   []string       // trained by the method, in the order of the output "gradient_norms"
+	PerEpoch int            // steps
+	Steps    int            // of the whole training
+}
+
+// Prepare opens the data and compiles the training step of a recipe. It changes nothing on disk.
+func Prepare(r *recipes.Loaded) (*Setup, error) {
+	s := &Setup{Recipe: r}
+	if err := s.openData(); err != nil {
+		return nil, err
+	}
+	s.Store = s.newStore()
+	g, err := s.trainGraph()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", r.File, err)
+	}
+	if s.Train, err = g.Compile(cpu.Backend{}, s.Store); err != nil {
+		return nil, fmt.Errorf("%s: %w", r.File, err)
+	}
+	s.Leaves = g.States()
+	return s, nil
+}
+
+// newStore is a Store as a run starts with: what it will hold depends on the recipe's seed and the names of its entries.
+func (s *Setup) newStore() *graph.Store { return graph.NewStore(uint64(s.Recipe.Seed)) }
+
+// openData reads the data set and checks that the recipe fits it.
+func (s *Setup) openData() (err error) {
+	r := s.Recipe
+	if s.Data, err = r.Dataset.Value.Open(datasets.Env{BaseDir: r.Dir()}); err != nil {
+		return &DataError{err}
+	}
+	n := s.Data.Train.Len()
+	if r.Train.Batch > n {
+		return fmt.Errorf("%s: train.batch = %d, but the training set of %s has %d images; want at most that", r.File, r.Train.Batch, r.Dataset.Name, n)
+	}
+	if s.Views, err = views.New(r.Views, s.Data, r.Method.Value.Views()); err != nil {
+		return fmt.Errorf("%s: %w", r.File, err)
+	}
+	s.Image = backbones.Image{H: s.Views.Height, W: s.Views.Width, C: s.Views.Channels}
+	if err := r.Backbone.Value.Check(s.Image); err != nil {
+		return fmt.Errorf("%s: [backbone.%s] %w", r.File, r.Backbone.Name, err)
+	}
+	if len(r.Evaluate.On) > 0 && !s.labelled() {
+		return &DataError{fmt.Errorf("%s: [evaluate.%s] needs a labelled training and test set, and dataset %s has %s", r.File, r.Evaluate.On[0].Name, r.Dataset.Name, s.lacks())}
+	}
+	s.PerEpoch = n / r.Train.Batch
+	s.Steps = r.Train.Length.Steps(s.PerEpoch, 0)
+	return nil
+}
+
+func (s *Setup) labelled() bool { return s.lacks() == "" }
+
+// lacks says what evaluation would miss.
+func (s *Setup) lacks() string {
+	switch {
+	case len(s.Data.Train.Classes()) < 2:
+		return "no labels"
+	case s.Data.Test == nil:
+		return "no test set"
+	}
+	return ""
+}
+
+// encoder is the recipe's backbone as methods see it.
+func (s *Setup) encoder() methods.Encoder {
+	b := s.Recipe.Backbone.Value
+	return methods.Encoder{Dim: b.Dim(), New: func(at *graph.Scope) layer.Func { return b.New(at, s.Image) }}
+}
+
+// Names of the training program's inputs and outputs.
+const (
+	labelsInput   = "labels"
+	lossOutput    = "loss"
+	normsOutput   = "gradient_norms"
+	rateInput     = "rate"
+	probeScope    = "probe"
+	backboneScope = "backbone"
+)
+
+func viewInput(v int) string { return fmt.Sprintf("view%d", v) }
+
+// trainGraph is one training step: the method's objective, the optimiser, the teachers, and the online probe.
+func (s *Setup) trainGraph() (*graph.Graph, error) {
+	r := s.Recipe
+	return graph.Build(graph.Options{Training: true}, func(g *graph.Scope) {
+		x := make([]*graph.Node, r.Method.Value.Views())
+		for v := range x {
+			x[v] = g.Input(viewInput(v), r.Train.Batch, s.Image.H, s.Image.W, s.Image.C)
+		}
+		obj := r.Method.Value.Build(g, s.encoder(), x)
+		loss := obj.Loss()
+		g.Output(lossOutput, loss)
+		for _, t := range obj.Terms {
+			g.Output(t.Name, t.Value)
+		}
+		for _, m := range obj.Metrics {
+			g.Output(m.Name, m.Value)
+		}
+		params := g.Params()
+		rate := r.Optimizer.Value.Schedule()
+		grads := optim.Apply(g, r.Optimizer.Value.Rule(), loss, params, optim.Hyper{
+			Rate:  g.Scheduled(rateInput, rate.At(r.Train.Batch, s.PerEpoch)),
+			Decay: g.Scheduled("weight_decay", graph.Constantly(rate.WeightDecay)),
+			Step:  g.Scheduled("step", optim.CountSteps),
+		}, optim.Excluded)
+		g.UpdateTwins()
+		norms := make([]*graph.Node, len(grads))
+		for i, d := range grads {
+			norms[i] = op.Reshape(op.Sqrt(op.SumSquares(d)), 1)
+			s.Params = append(s.Params, g.Name(params[i]))
+		}
+		g.Output(normsOutput, op.Concat(0, norms...))
+		if s.probed() {
+			s.probe(g.In(probeScope), obj.Features, g.IntInput(labelsInput, r.Train.Batch))
+		}
+	})
+}
+
+// probed reports whether the training step has an online probe.
+func (s *Setup) probed() bool { return s.Recipe.Train.Probe && len(s.Data.Train.Classes()) > 1 }
+
+// probe is a linear classifier on the features, which it does not change: batch norm without scale and shift, then linear (He et al.
+// 2022, arXiv:2111.06377, app. A.1), trained by AdamW at a fixed rate.
+func (s *Setup) probe(g *graph.Scope, features, labels *graph.Node) {
+	dim := op.ShapeOf(features).Last()
+	classify := layer.Chain(layer.BatchNormPlain(g.In("norm"), dim), layer.Linear(g.In("linear"), dim, len(s.Data.Train.Classes()), true))
+	logits := classify(op.StopGradient(features)) // [B,classes]
+	loss := op.MeanAll(op.CrossEntropy(logits, labels, 0))
+	g.Output("loss", loss)
+	g.Output("accuracy", op.Accuracy(logits, labels))
+	rule := optim.DefaultAdamW()
+	optim.Apply(g, &rule, loss, g.Params(), optim.Hyper{
+		Rate:  g.Constant(s.Recipe.Train.ProbeRate),
+		Decay: g.Constant(0),
+		Step:  g.Scheduled("step", optim.CountSteps),
+	}, nil)
+}
+
+// embedBatch is how many images go through the frozen encoder at once.
+const embedBatch = 256
+
+// embedProgram compiles the frozen encoder over a Store: input view0 [N,H,W,C], output features [N,F].
+func (s *Setup) embedProgram(st *graph.Store, n int) (*graph.Program, error) {
+	g, err := graph.Build(graph.Options{}, func(g *graph.Scope) {
+		x := g.Input(viewInput(0), n, s.Image.H, s.Image.W, s.Image.C)
+		g.Output("features", s.encoder().New(g.In(backboneScope))(x))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return g.Compile(cpu.Backend{}, st)
+}

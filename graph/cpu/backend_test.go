@@ -1,0 +1,132 @@
+package cpu_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"selfsup/graph"
+	"selfsup/graph/cpu"
+	"selfsup/graph/cpu/kern"
+	"selfsup/graph/ir"
+	"selfsup/graph/op"
+	"selfsup/graph/optest"
+	"selfsup/graph/ref"
+)
+
+// Every case of optest, its value and its gradients, agrees with the reference backend, with the same bits on any number of threads and
+// without an allocation, in memory that is poisoned before every kernel.
+func TestCases(t *testing.T) {
+	for _, c := range optest.Cases {
+		t.Run(c.Name, func(t *testing.T) {
+			want, err := c.Run(ref.Backend{}, ir.F32)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var first *optest.Result
+			for _, threads := range []int{1, 2, 3, 8} {
+				setThreads(t, threads)
+				got, err := c.Run(cpu.Backend{Poison: true}, ir.F32)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if first == nil {
+					first = got
+					near(t, "value", got.Value, want.Value, c.Tolerance())
+					for k := range got.Gradients {
+						near(t, "gradient of input "+string(rune('0'+k)), got.Gradients[k], want.Gradients[k], c.Tolerance())
+					}
+				}
+				equal(t, threads, "value", got.Value, first.Value)
+				for k := range got.Gradients {
+					equal(t, threads, "gradient of input "+string(rune('0'+k)), got.Gradients[k], first.Gradients[k])
+				}
+			}
+			setThreads(t, 2)
+			got, err := c.Run(cpu.Backend{}, ir.F32)
+			if err != nil {
+				t.Fatal(err)
+			}
+			equal(t, 2, "value without poison", got.Value, first.Value)
+			if n := testing.AllocsPerRun(3, func() {
+				if err := got.Program.Run(); err != nil {
+					t.Fatal(err)
+				}
+			}); n != 0 {
+				t.Errorf("%v allocations a run, want 0", n)
+			}
+		})
+	}
+}
+
+func setThreads(t testing.TB, n int) {
+	old := kern.Threads()
+	kern.SetThreads(n)
+	t.Cleanup(func() { kern.SetThreads(old) })
+}
+
+// near compares with a tolerance relative to the largest value. Where all values are below 1e-3, they are what is left of numbers of size 1
+// that cancel (the gradient of a batch norm of two rows), and the tolerance is that of size 0.1.
+func near(t *testing.T, what string, got, want ir.Array, tol float64) {
+	t.Helper()
+	if !got.Shape.Equal(want.Shape) || got.DType != want.DType {
+		t.Fatalf("%s: %v, want %v", what, got.Type, want.Type)
+	}
+	if len(want.F32)+len(want.I32) == 0 {
+		return
+	}
+	largest := 0.0
+	for i := range want.Shape.Size() {
+		if v := math.Abs(want.At(i)); !math.IsInf(v, 0) {
+			largest = max(largest, v)
+		}
+	}
+	if largest < 1e-3 {
+		largest = 0.1
+	}
+	for i := range want.Shape.Size() {
+		if g, w := got.At(i), want.At(i); g != w && !(math.Abs(g-w) <= tol*largest) {
+			t.Fatalf("%s: element %d of %v is %v, want %v (largest %v)", what, i, got.Shape, g, w, largest)
+		}
+	}
+}
+
+func equal(t *testing.T, threads int, what string, got, want ir.Array) {
+	t.Helper()
+	for i := range want.F32 {
+		if math.Float32bits(got.F32[i]) != math.Float32bits(want.F32[i]) {
+			t.Fatalf("%d threads: %s: element %d is %v, want the bits of %v as on one", threads, what, i, got.F32[i], want.F32[i])
+		}
+	}
+	for i := range want.I32 {
+		if got.I32[i] != want.I32[i] {
+			t.Fatalf("%d threads: %s: element %d is %v, want %v as on one", threads, what, i, got.I32[i], want.I32[i])
+		}
+	}
+}
+
+// A value that a kernel cannot use is an error of Run, not a panic.
+func TestRunReportsPanics(t *testing.T) {
+	g, err := graph.Build(graph.Options{}, func(s *graph.Scope) {
+		s.Output("rows", op.Gather(s.Input("table", 3, 2), s.IntInput("ids", 4)))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := g.Compile(cpu.Backend{}, graph.NewStore(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, err := p.Input("ids")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids.I32[2] = 3
+	if err := p.Run(); err == nil || !strings.Contains(err.Error(), "gather") {
+		t.Errorf("row 3 of a table of 3: got error %v, want one that names gather", err)
+	}
+	ids.I32[2] = 2
+	if err := p.Run(); err != nil {
+		t.Errorf("row 2 of a table of 3: got error %v, want none", err)
+	}
+}

@@ -1,0 +1,71 @@
+package cpu
+
+import (
+	"selfsup/graph/cpu/kern"
+	"selfsup/graph/op"
+)
+
+// arithmetic is a function of two operands along a row, where both vary or one is a single number.
+type arithmetic struct {
+	vv func(y, a, b []float32)
+	vs func(y, a []float32, b float32)
+	sv func(y, b []float32, a float32)
+}
+
+var binaries = map[string]arithmetic{
+	"add": {kern.Add, addVS, addVS},
+	"sub": {subVV, subVS, subSV},
+	"mul": {mulVV, mulVS, mulVS},
+	"div": {divVV, divVS, divSV},
+}
+
+func bindBinary(c *call) func() {
+	o := c.spec.(op.Binary)
+	f := binaries[o.Fn]
+	y, a, b := c.y, c.x[0], c.x[1]
+	axes := merge(c.out.Shape, op.BroadcastStrides(c.in[0].Shape, c.out.Shape), op.BroadcastStrides(c.in[1].Shape, c.out.Shape))
+	last := axes[len(axes)-1]
+	n, sa, sb := last.n, last.step[0], last.step[1]
+
+	fused := o.Relu && o.Fn == "add" && sa == sb // the residual sum, in one pass
+	if fused {
+		f.vv = kern.AddRelu
+	}
+	// part is elements from..to of the row of y that begins at i, with those of the operands at ia and ib.
+	part := func(i, ia, ib, from, to int) {
+		y := y[i+from : i+to]
+		switch {
+		case sa == sb:
+			f.vv(y, a[ia+from:ia+to], b[ib+from:ib+to])
+		case sb == 0:
+			f.vs(y, a[ia+from:ia+to], b[ib])
+		default:
+			f.sv(y, b[ib+from:ib+to], a[ia])
+		}
+		if o.Relu && !fused {
+			kern.Relu(y, y)
+		}
+	}
+	if len(axes) == 1 {
+		return sweep(n, block, func(from, to int) { part(0, 0, 0, from, to) })
+	}
+	w := newWalk(axes[:len(axes)-1])
+	return sweep(w.size, rowsOf(n), func(from, to int) {
+		p := w.seek(from)
+		for i := from; i < to; i++ {
+			part(i*n, p.at[0], p.at[1], 0, n)
+			w.next(&p)
+		}
+	})
+}
+
+func bindAddN(c *call) func() {
+	xs, y := c.x, c.y
+	return sweep(len(y), block, func(from, to int) {
+		y := y[from:to]
+		kern.Add(y, xs[0][from:to], xs[1][from:to])
+		for _, x := range xs[2:] {
+			kern.Add(y, y, x[from:to])
+		}
+	})
+}

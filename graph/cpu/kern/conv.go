@@ -1,0 +1,183 @@
+package kern
+
+import "fmt"
+
+// Conv is a 2-d convolution: x [B,H,W,Ci], w [KH,KW,Ci/Groups,Co], y [B,OH,OW,Co],
+//
+//	y[b,i,j,o] = sum over u, v, c of x[b, i*SH+u*DH-PH, j*SW+v*DW-PW, c] * w[u,v,c,o]
+//
+// with x zero outside the image, c over the channels of o's group. A zero DH, DW or Groups means 1.
+type Conv struct {
+	B, H, W, Ci int
+	KH, KW, Co  int
+	SH, SW      int // strides
+	PH, PW      int // zero rows and columns on each side
+	DH, DW      int // dilation
+	Groups      int
+	OH, OW      int
+	Algorithm   Algorithm
+}
+
+// Algorithm is how a convolution is computed.
+type Algorithm int
+
+const (
+	Auto     Algorithm = iota // Winograd where it is possible and faster
+	Direct                    // sums over taps, relative error about 1e-6
+	Winograd                  // F(4x4,3x3): 3x3, stride 1, channels multiples of 16, pad at most 2; relative error up to 2e-5
+)
+
+// Check says what is wrong with the sizes; the other methods panic with it.
+func (c Conv) Check() error {
+	c = c.defaults()
+	if min(c.B, c.PH, c.PW) < 0 || min(c.H, c.W, c.Ci, c.KH, c.KW, c.Co, c.SH, c.SW, c.DH, c.DW, c.Groups) < 1 {
+		return fmt.Errorf("kern: conv %+v: sizes, strides and dilations must be at least 1, batch and pads at least 0", c)
+	}
+	if c.Ci%c.Groups != 0 || c.Co%c.Groups != 0 {
+		return fmt.Errorf("kern: conv: %d and %d channels do not divide into %d groups", c.Ci, c.Co, c.Groups)
+	}
+	h, w := c.H+2*c.PH-(c.KH-1)*c.DH-1, c.W+2*c.PW-(c.KW-1)*c.DW-1
+	if h < 0 || w < 0 {
+		return fmt.Errorf("kern: conv: kernel %dx%d, dilation %dx%d, does not fit into %dx%d with pads %dx%d", c.KH, c.KW, c.DH, c.DW, c.H, c.W, c.PH, c.PW)
+	}
+	if h, w = h/c.SH+1, w/c.SW+1; h != c.OH || w != c.OW {
+		return fmt.Errorf("kern: conv: output is given as %dx%d, %dx%d would be right", c.OH, c.OW, h, w)
+	}
+	if c.Algorithm < Auto || c.Algorithm > Winograd || c.Algorithm == Winograd && !c.winogradOK() {
+		return fmt.Errorf("kern: conv: algorithm %d is not possible for %+v; Winograd is for 3x3, stride 1, one group, pads up to 2, channels multiples of %d", c.Algorithm, c, winogradLanes)
+	}
+	return nil
+}
+
+func (c Conv) defaults() Conv {
+	c.DH, c.DW, c.Groups = max(c.DH, 1), max(c.DW, 1), max(c.Groups, 1)
+	return c
+}
+
+// Forward computes y from x and w. scratch holds ForwardScratch elements.
+func (c Conv) Forward(x, w, y, scratch []float32) {
+	c = c.checked(x, w, y)
+	switch c.method() {
+	case pointwise:
+		Gemm(false, false, c.B*c.H*c.W, c.Co, c.Ci, x, c.Ci, w, c.Co, y, c.Co, 0, scratch)
+	case depthwise:
+		c.depthForward(x, w, y, scratch)
+	case patches:
+		c.winograd(false, x, w, y, scratch)
+	default:
+		c.gather(false, x, w, y, scratch)
+	}
+}
+
+// ForwardScratch is how many elements of scratch Forward wants.
+func (c Conv) ForwardScratch() int {
+	c = c.defaults()
+	switch c.method() {
+	case pointwise:
+		return GemmScratch(false, false, c.B*c.H*c.W, c.Co, c.Ci)
+	case depthwise:
+		return c.depthScratch()
+	case patches:
+		return c.winogradScratch(false)
+	}
+	return c.gatherScratch(false)
+}
+
+// BackwardData computes dx, the gradient by x, from dy and w. scratch holds BackwardDataScratch elements.
+func (c Conv) BackwardData(dy, w, dx, scratch []float32) {
+	c = c.checked(dx, w, dy)
+	switch c.method() {
+	case pointwise:
+		Gemm(false, true, c.B*c.H*c.W, c.Ci, c.Co, dy, c.Co, w, c.Co, dx, c.Ci, 0, scratch)
+	case depthwise:
+		c.depthBackwardData(dy, w, dx, scratch)
+	case patches:
+		c.winograd(true, dy, w, dx, scratch)
+	default:
+		c.gather(true, dy, w, dx, scratch)
+	}
+}
+
+// BackwardDataScratch is how many elements of scratch BackwardData wants.
+func (c Conv) BackwardDataScratch() int {
+	c = c.defaults()
+	switch c.method() {
+	case pointwise:
+		return GemmScratch(false, true, c.B*c.H*c.W, c.Ci, c.Co)
+	case depthwise:
+		return c.depthScratch()
+	case patches:
+		return c.winogradScratch(true)
+	}
+	return c.gatherScratch(true)
+}
+
+// BackwardWeights computes dw, the gradient by w, from x and dy. scratch holds BackwardWeightsScratch elements.
+func (c Conv) BackwardWeights(x, dy, dw, scratch []float32) {
+	c = c.checked(x, dw, dy)
+	switch c.method() {
+	case pointwise:
+		Gemm(true, false, c.Ci, c.Co, c.B*c.H*c.W, x, c.Ci, dy, c.Co, dw, c.Co, 0, scratch)
+	case depthwise:
+		c.depthBackwardWeights(x, dy, dw, scratch)
+	case patches:
+		c.winogradWeights(x, dy, dw, scratch)
+	default:
+		c.correlate(x, dy, dw, scratch)
+	}
+}
+
+// BackwardWeightsScratch is how many elements of scratch BackwardWeights wants.
+func (c Conv) BackwardWeightsScratch() int {
+	c = c.defaults()
+	switch c.method() {
+	case pointwise:
+		return GemmScratch(true, false, c.Ci, c.Co, c.B*c.H*c.W)
+	case depthwise:
+		return c.depthWeightsScratch()
+	case patches:
+		return c.winogradWeightsScratch()
+	}
+	return c.correlateScratch()
+}
+
+// method is the code that computes a convolution.
+type method int
+
+const (
+	overTaps  method = iota // micro-kernel over taps, every case
+	pointwise               // 1x1, a matrix product
+	depthwise               // one channel per group
+	patches                 // Winograd
+)
+
+func (c *Conv) method() method {
+	switch {
+	case c.Algorithm == Winograd || c.Algorithm == Auto && c.winogradOK() && c.winogradPays():
+		return patches
+	case c.Groups == 1 && c.KH == 1 && c.KW == 1 && c.SH == 1 && c.SW == 1 && c.PH == 0 && c.PW == 0:
+		return pointwise
+	case c.Groups > 1 && c.Groups == c.Ci && c.Groups == c.Co:
+		return depthwise
+	}
+	return overTaps
+}
+
+// checked panics where sizes or slices do not fit.
+func (c Conv) checked(x, w, y []float32) Conv {
+	if err := c.Check(); err != nil {
+		panic(err)
+	}
+	c = c.defaults()
+	need := func(name string, s []float32, n int) {
+		if len(s) < n {
+			panic(fmt.Sprintf("kern: conv: %s has %d elements, %+v needs %d", name, len(s), c, n))
+		}
+	}
+	need("x or dx", x, c.B*c.H*c.W*c.Ci)
+	need("w or dw", w, c.weights())
+	need("y or dy", y, c.B*c.OH*c.OW*c.Co)
+	return c
+}
+
+func (c *Conv) weights() int { return c.KH * c.KW * c.Ci / c.Groups * c.Co }

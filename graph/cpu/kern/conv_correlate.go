@@ -1,0 +1,183 @@
+package kern
+
+import "fmt"
+
+// correlate is the gradient by w: for every tap, x shifted and transposed times dy, summed over output pixels.
+//
+// A task takes some images and some panels of output channels. It copies x with zero columns and dy into panels, a group of images or a band
+// of rows at a time that fits L2, and adds to a dw of its own; the parts are added in order at the end.
+type correlate struct {
+	conv     Conv
+	x, dy    []float32
+	dw       []float32
+	depth    int // rows of a tap: Ci, or KW*Ci merged
+	kw       int // taps along the width, 1 when merged
+	n        int
+	group    int
+	merged   bool
+	level    blocking
+	view     window
+	parts    int // partial sums, cut over images
+	chunks   int // cuts of the panels
+	images   int // images copied at a time
+	bands    int // cuts of the output rows, where one image is too large
+	perImage int // floats of one copied image or band, and of dy's panel
+	dyImage  int
+	floats   int       // of a worker's buffers
+	partial  []float32 // [parts-1][KH,KW,Ci/Groups,Co]; the first part is dw itself
+	buffers  []float32
+
+	tileTask, sumTask func(task, worker int)
+}
+
+var correlates = pile[correlate]{bind: func(g *correlate) { g.tileTask, g.sumTask = g.tiles, g.sum }}
+
+const (
+	correlateBuffer  = 224 << 10 // floats of x and dy copied at a time
+	correlatePartial = 5 << 20   // floats all partial sums may take
+	sumFloats        = 16 << 10  // floats of dw a task adds up
+)
+
+func (c Conv) correlate(x, dy, dw, scratch []float32) {
+	g := correlates.get()
+	g.set(c)
+	g.x, g.dy, g.dw = x, dy, dw
+	scratch = align(scratch)
+	size := g.partialFloats()
+	if len(scratch) < size+g.floats {
+		panic(fmt.Sprintf("kern: conv: scratch has %d elements, %+v needs %d", len(scratch), c, lineFloats+size+g.floats))
+	}
+	g.partial, g.buffers = scratch[:size], scratch[size:]
+	for g.group = range c.Groups {
+		g.view.first = g.group * g.view.take
+		runLimited(g.parts*g.chunks, fits(g.buffers, g.floats), g.tileTask)
+	}
+	if g.parts > 1 {
+		runLimited(ceil(c.weights(), sumFloats), 1<<30, g.sumTask)
+	}
+	g.x, g.dy, g.dw, g.partial, g.buffers = nil, nil, nil, nil, nil
+	correlates.put(g)
+}
+
+func (c Conv) correlateScratch() int {
+	var g correlate
+	g.set(c)
+	return lineFloats + g.partialFloats() + Threads()*g.floats
+}
+
+func (g *correlate) set(c Conv) {
+	g.conv, g.level = c, *dims()
+	ci := c.Ci / c.Groups
+	g.n, g.depth, g.kw = c.Co/c.Groups, ci, c.KW
+	g.merged = c.DW == 1 && c.Groups == 1 && ci < lineFloats && c.KW > 1
+	if g.merged {
+		g.depth, g.kw = ci*c.KW, 1
+	}
+	g.view = window{h: c.H, w: c.W, c: c.Ci, take: ci, pixel: pixelStride(ci), left: c.PW}
+	g.view.right = max(0, (c.OW-1)*c.SW+(c.KW-1)*c.DW+1-c.PW-c.W)
+	panels := ceil(g.n, g.level.nr)
+	g.parts = max(1, min(c.B, convTasks, correlatePartial/c.weights()))
+	g.chunks = min(panels, ceil(convTasks, g.parts))
+	own := ceil(panels, g.chunks) // panels of a task
+	for g.bands = 1; ; g.bands++ {
+		rows := ceil(c.OH, g.bands) // of outputs
+		g.perImage = roundUp(min(c.H, (rows-1)*c.SH+(c.KH-1)*c.DH+1)*g.view.row(), lineFloats)
+		g.dyImage = rows * c.OW * g.level.nr
+		if g.bands == c.OH || g.perImage+own*g.dyImage <= correlateBuffer {
+			break
+		}
+	}
+	g.images = 1
+	if g.bands == 1 {
+		g.images = max(1, min(ceil(c.B, g.parts), correlateBuffer/(g.perImage+own*g.dyImage)))
+	}
+	g.floats = 2*offsetFloats(g.images*c.OH) + g.images*(g.perImage+own*g.dyImage)
+}
+
+func (g *correlate) partialFloats() int {
+	return roundUp((g.parts-1)*g.conv.weights(), lineFloats)
+}
+
+// tiles computes one part's sums for one run of panels.
+func (g *correlate) tiles(task, worker int) {
+	c, nr := &g.conv, g.level.nr
+	part, chunk := task/g.chunks, task%g.chunks
+	b0, b1 := cut(c.B, g.parts, part)
+	p0, p1 := cut(ceil(g.n, nr), g.chunks, chunk)
+	dw := g.dw
+	if part > 0 {
+		dw = g.partial[(part-1)*c.weights() : part*c.weights()]
+	}
+	buffer := g.buffers[worker*g.floats : (worker+1)*g.floats]
+	aoff, buffer := offsetList(buffer, g.images*c.OH)
+	boff, buffer := offsetList(buffer, g.images*c.OH)
+	xs, dys := buffer[:g.images*g.perImage], buffer[g.images*g.perImage:]
+	h := forwardTaps(c.OH, c.KH, c.SH, c.PH, c.DH)
+	t := tile{rs: floatSize, cs: bytes(c.SW * g.view.pixel), bs: bytes(nr), k: uintptr(c.OW), ldc: bytes(c.Co), aoff: &aoff[0], boff: &boff[0]}
+	for b := b0; b == b0 || b < b1; b += g.images {
+		images := min(g.images, b1-b)
+		for band := range g.bands {
+			o0, o1 := cut(c.OH, g.bands, band)
+			r0, r1 := max(0, h.low(o0)), min(c.H, h.high(o1-1)+1)
+			g.copyImages(xs, dys, b, images, p0, p1, o0, o1, r0, max(r0, r1))
+			t.add = 0
+			if b > b0 || band > 0 {
+				t.add = 1
+			}
+			for u := range c.KH {
+				n := 0
+				for m := range images {
+					for i := o0; i < o1; i++ {
+						if row := i*h.step + h.d + u*h.dStep; within(row, c.H) {
+							aoff[n] = bytes(m*g.perImage + (row-r0)*g.view.row())
+							boff[n] = bytes(m*g.dyImage + (i-o0)*c.OW*nr)
+							n++
+						}
+					}
+				}
+				t.nb = uintptr(n)
+				for v := range g.kw {
+					g.tap(&t, dw, xs, dys, u*c.KW+v, v*c.DW, p0, p1)
+				}
+			}
+		}
+	}
+}
+
+// tap adds to the rows of one tap; shift is the column it reads for output column 0, counted in the copy.
+func (g *correlate) tap(t *tile, dw, xs, dys []float32, tap, shift, p0, p1 int) {
+	c, nr := &g.conv, g.level.nr
+	parts := ceil(g.depth, g.level.mr)
+	for s := range parts {
+		r0, r1 := cut(g.depth, parts, s)
+		t.a = ptr(xs, shift*g.view.pixel+r0)
+		for q := p0; q < p1; q++ {
+			t.columns(min(nr, g.n-q*nr))
+			t.b = ptr(dys, (q-p0)*g.images*g.dyImage)
+			t.c = ptr(dw, (tap*(c.Ci/c.Groups)+r0)*c.Co+g.group*g.n+q*nr)
+			t.run(r1 - r0)
+		}
+	}
+}
+
+// copyImages copies of images b to b+n rows r0 to r1 of x, and rows o0 to o1 of dy, panels p0 to p1.
+func (g *correlate) copyImages(xs, dys []float32, b, n, p0, p1, o0, o1, r0, r1 int) {
+	c, nr := &g.conv, g.level.nr
+	size, pixels := c.H*c.W*c.Ci, (o1-o0)*c.OW
+	for m := range n {
+		g.view.copy(xs[m*g.perImage:], g.x[(b+m)*size:(b+m+1)*size], r0, r1)
+		for q := p0; q < p1; q++ {
+			dst := dys[((q-p0)*g.images+m)*g.dyImage:][:pixels*nr]
+			packRows(dst, nr, g.dy[((b+m)*c.OH+o0)*c.OW*c.Co+g.group*g.n+q*nr:], c.Co, pixels, min(nr, g.n-q*nr))
+		}
+	}
+}
+
+// sum adds the parts to a piece of dw.
+func (g *correlate) sum(task, _ int) {
+	size := g.conv.weights()
+	from, to := task*sumFloats, min((task+1)*sumFloats, size)
+	for p := range g.parts - 1 {
+		addTo(g.dw[from:to], g.partial[p*size+from:p*size+to])
+	}
+}

@@ -1,0 +1,251 @@
+package kern
+
+import "fmt"
+
+// gather is a forward convolution, or the gradient by x, as products of micro-kernels: every output pixel gathers the taps that reach
+// inside the source. There is no im2col; a task copies the rows it needs once, with zero columns at the sides.
+type gather struct {
+	conv      Conv
+	backward  bool
+	src       []float32
+	w, dst    []float32
+	srcC      int // channels of a source and of an output pixel
+	dstC      int
+	depth     int // channels summed per tap
+	n         int // output channels of the group
+	group     int
+	merged    bool // the columns of a kernel row are one run of memory: one tap of depth KW*Ci
+	level     blocking
+	view      window
+	srcH      int
+	gridH     int // most outputs of a class along the axes
+	gridW     int
+	listFloat int
+
+	perImage bool // a tile's rows are images, at one pixel; else pixels of one row
+
+	images, bands, chunks int // how tasks cut batch, rows and panels
+	bufferFloats          int
+	imageFloats           int
+	panels                []float32
+	buffers               []float32
+	packTask, tileTask    func(task, worker int)
+}
+
+var gathers = pile[gather]{bind: func(g *gather) { g.packTask, g.tileTask = g.packPanel, g.tiles }}
+
+const (
+	gatherBuffer = 160 << 10 // floats of source copied per task, so that it stays in L2
+	gatherSlice  = 96 << 10  // floats of a weight panel used at a time
+	gatherPixels = 256       // outputs per task that pay for reading the weights
+	convTasks    = 16        // tasks wanted; fixed, so that shapes alone cut the work
+)
+
+func (c Conv) gather(backward bool, src, w, dst, scratch []float32) {
+	g := gathers.get()
+	g.set(c, backward)
+	g.src, g.w, g.dst = src, w, dst
+	scratch = align(scratch)
+	size := g.panelFloats()
+	if len(scratch) < size+g.bufferFloats {
+		panic(fmt.Sprintf("kern: conv: scratch has %d elements, %+v needs %d", len(scratch), c, lineFloats+size+g.bufferFloats))
+	}
+	g.panels, g.buffers = scratch[:size], scratch[size:]
+	for g.group = range c.Groups {
+		g.view.first = g.group * g.depthOfTap()
+		runLimited(g.classes()*ceil(g.n, g.level.nr), 1<<30, g.packTask)
+		runLimited(g.images*g.bands*g.chunks, fits(g.buffers, g.bufferFloats), g.tileTask)
+	}
+	g.src, g.w, g.dst, g.panels, g.buffers = nil, nil, nil, nil, nil
+	gathers.put(g)
+}
+
+func (c Conv) gatherScratch(backward bool) int {
+	var g gather
+	g.set(c, backward)
+	return lineFloats + g.panelFloats() + Threads()*g.bufferFloats
+}
+
+func (g *gather) set(c Conv, backward bool) {
+	g.conv, g.backward, g.level = c, backward, *dims()
+	g.srcC, g.dstC, g.depth, g.n = c.Ci, c.Co, c.Ci/c.Groups, c.Co/c.Groups
+	g.srcH, g.gridH, g.gridW = c.H, c.OH, c.OW
+	g.view = window{h: c.H, w: c.W}
+	g.merged = !backward && c.DW == 1 && c.Groups == 1 && c.Ci < lineFloats && c.KW > 1
+	if backward {
+		g.srcC, g.dstC, g.depth, g.n = g.dstC, g.srcC, g.n, g.depth
+		g.srcH, g.gridH, g.gridW = c.OH, ceil(c.H, c.SH), ceil(c.W, c.SW)
+		g.view = window{h: c.OH, w: c.OW}
+	}
+	g.view.c, g.view.take, g.view.pixel = g.srcC, g.depth, pixelStride(g.depth)
+	for r := range g.classesW() {
+		t := g.tapsW(r)
+		if t.n > 0 && t.count > 0 {
+			g.view.left = max(g.view.left, -t.low(0))
+			g.view.right = max(g.view.right, t.high(t.count-1)+1-g.view.w)
+		}
+	}
+	if g.merged {
+		g.depth *= c.KW
+	}
+	g.plan()
+}
+
+// plan cuts the work into tasks, by shape alone.
+func (g *gather) plan() {
+	c, panels := &g.conv, ceil(g.n, g.level.nr)
+	g.perImage = c.B >= g.level.mr/2 && g.gridW <= g.level.mr/2 && g.gridH*g.gridW <= 64
+	pixels := max(1, g.gridH*g.gridW)
+	g.bands = 1
+	if g.perImage {
+		g.images = ceil(c.B, g.level.mr)
+		if more := gatherBuffer / (g.level.mr * g.srcH * g.view.row()); more > 1 && pixels*g.level.mr < gatherPixels {
+			g.images = ceil(c.B, g.level.mr*min(more, ceil(gatherPixels, pixels*g.level.mr)))
+		}
+	} else {
+		per := max(1, min(ceil(gatherPixels, pixels), gatherBuffer/max(1, g.srcH*g.view.row())))
+		g.images = ceil(max(c.B, 1), per)
+		for g.bands < g.gridH && (g.images*g.bands*panels < convTasks || g.maxRows()*g.view.row() > gatherBuffer) {
+			g.bands++
+		}
+	}
+	g.chunks = min(panels, ceil(convTasks, max(1, g.images*g.bands)))
+	g.imageFloats = roundUp(g.maxRows()*g.view.row(), lineFloats) + lineFloats
+	g.listFloat = offsetFloats(c.KH * c.KW)
+	g.bufferFloats = 2*g.listFloat + ceil(c.B, max(1, g.images))*g.imageFloats
+}
+
+// maxRows bounds how many source rows a band reads.
+func (g *gather) maxRows() int {
+	low, high, step := 0, 0, 1
+	for r := range g.classesH() {
+		t := g.tapsH(r)
+		low, high, step = min(low, t.low(0)), max(high, t.high(0)), t.step
+	}
+	return min(g.srcH, (ceil(g.gridH, g.bands)-1)*step+high-low+1)
+}
+
+// span is the range of source rows that outputs i0 to i1 of all classes read.
+func (g *gather) span(i0, i1 int) (r0, r1 int) {
+	r0, r1 = g.srcH, 0
+	for r := range g.classesH() {
+		t := g.tapsH(r)
+		if last := min(i1, t.count) - 1; t.n > 0 && last >= i0 {
+			r0, r1 = min(r0, t.low(i0)), max(r1, t.high(last)+1)
+		}
+	}
+	r0 = max(r0, 0)
+	return r0, max(r0, min(r1, g.srcH))
+}
+
+func (g *gather) classesH() int {
+	if g.backward {
+		return g.conv.SH
+	}
+	return 1
+}
+
+func (g *gather) classesW() int {
+	if g.backward {
+		return g.conv.SW
+	}
+	return 1
+}
+
+func (g *gather) classes() int { return g.classesH() * g.classesW() }
+
+func (g *gather) tapsH(r int) taps {
+	c := &g.conv
+	if g.backward {
+		return backwardTaps(r, c.H, c.KH, c.SH, c.PH, c.DH)
+	}
+	return forwardTaps(c.OH, c.KH, c.SH, c.PH, c.DH)
+}
+
+// tapsW is class r along the width; merged taps still reach over all columns of the kernel.
+func (g *gather) tapsW(r int) taps {
+	c := &g.conv
+	if g.backward {
+		return backwardTaps(r, c.W, c.KW, c.SW, c.PW, c.DW)
+	}
+	return forwardTaps(c.OW, c.KW, c.SW, c.PW, c.DW)
+}
+
+func (g *gather) depthOfTap() int {
+	if g.merged {
+		return g.depth / g.conv.KW
+	}
+	return g.depth
+}
+
+func (g *gather) panelFloats() int {
+	return g.conv.KH * g.conv.KW * g.depthOfTap() * roundUp(g.n, g.level.nr)
+}
+
+// class is one class of outputs: its taps, and where its panels begin.
+func (g *gather) class(i int) (h, w taps, panels int) {
+	r, s := i/g.classesW(), i%g.classesW()
+	before := 0
+	for q := range r {
+		t := g.tapsH(q)
+		before += t.n * g.conv.KW
+	}
+	h, w = g.tapsH(r), g.tapsW(s)
+	for q := range s {
+		t := g.tapsW(q)
+		before += h.n * t.n
+	}
+	if g.merged {
+		w.n = 1
+	}
+	return h, w, before * g.depthOfTap() * roundUp(g.n, g.level.nr)
+}
+
+// packPanel packs the taps of one class for nr output channels: [tap][depth][nr].
+func (g *gather) packPanel(task, _ int) {
+	c, nr := &g.conv, g.level.nr
+	panels := ceil(g.n, nr)
+	h, w, base := g.class(task / panels)
+	p := task % panels
+	size := h.n * w.n * g.depth * nr
+	panel := g.panels[base+p*size : base+(p+1)*size]
+	j := p * nr
+	n := min(nr, g.n-j)
+	for r := range h.n {
+		for s := range w.n {
+			tap := g.w[((h.k+r*h.kStep)*c.KW+w.k+s*w.kStep)*(c.Ci/c.Groups)*c.Co:]
+			dst := panel[(r*w.n+s)*g.depth*nr:][:g.depth*nr]
+			if g.backward {
+				packTransposed(dst, nr, tap[j*c.Co+g.group*g.depth:], c.Co, g.depth, n)
+			} else {
+				packRows(dst, nr, tap[g.group*g.n+j:], c.Co, g.depth, n)
+			}
+		}
+	}
+}
+
+// tiles computes one band of rows of some images, for one run of panels.
+func (g *gather) tiles(task, worker int) {
+	chunk, band, part := task%g.chunks, task/g.chunks%g.bands, task/g.chunks/g.bands
+	b0, b1 := cut(g.conv.B, g.images, part)
+	i0, i1 := cut(g.gridH, g.bands, band)
+	p0, p1 := cut(ceil(g.n, g.level.nr), g.chunks, chunk)
+	buffer := g.buffers[worker*g.bufferFloats : (worker+1)*g.bufferFloats]
+	aoff, buffer := offsetList(buffer, g.conv.KH*g.conv.KW)
+	boff, buffer := offsetList(buffer, g.conv.KH*g.conv.KW)
+	r0, r1 := g.span(i0, i1)
+	size := g.srcH * g.view.w * g.srcC
+	for b := b0; b < b1; b++ {
+		g.view.copy(buffer[(b-b0)*g.imageFloats:], g.src[b*size:(b+1)*size], r0, r1)
+	}
+	part0 := gatherPart{g: g, buffer: buffer, aoff: aoff, boff: boff, b0: b0, b1: b1, r0: r0, p0: p0, p1: p1}
+	for i := range g.classes() {
+		h, w, base := g.class(i)
+		last := min(i1, h.count)
+		if g.perImage {
+			part0.acrossImages(h, w, base, i0, last)
+		} else {
+			part0.alongRows(h, w, base, i0, last)
+		}
+	}
+}

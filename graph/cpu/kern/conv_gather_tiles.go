@@ -1,0 +1,122 @@
+package kern
+
+// gatherPart is one task of a gather: images b0 to b1, copied from row r0 on, and panels p0 to p1.
+type gatherPart struct {
+	g          *gather
+	buffer     []float32
+	aoff, boff []uintptr
+	b0, b1     int
+	r0         int
+	p0, p1     int
+}
+
+// begin sets what all tiles of a class share; tap offsets count from the first tap used.
+func (p *gatherPart) begin(h, w *taps) tile {
+	g := p.g
+	for r := range h.n {
+		for s := range w.n {
+			p.aoff[r*w.n+s] = bytes((r*h.dStep*g.view.columns() + s*w.dStep) * g.view.pixel)
+			p.boff[r*w.n+s] = bytes((r*w.n + s) * g.depth * g.level.nr)
+		}
+	}
+	return tile{cs: floatSize, bs: bytes(g.level.nr), k: uintptr(g.depth), aoff: &p.aoff[0], boff: &p.boff[0]}
+}
+
+// source is where in the buffer output (i,j) finds tap (r,s) of image b.
+func (p *gatherPart) source(h, w *taps, b, i, j, r, s int) int {
+	v := &p.g.view
+	row := i*h.step + h.d + r*h.dStep - p.r0
+	col := j*w.step + w.d + s*w.dStep + v.left
+	return (b-p.b0)*p.g.imageFloats + row*v.row() + col*v.pixel
+}
+
+// target is where output (i,j) of image b begins.
+func (p *gatherPart) target(h, w *taps, b, i, j int) int {
+	g := p.g
+	height, width := g.conv.OH, g.conv.OW
+	if g.backward {
+		height, width = g.conv.H, g.conv.W
+	}
+	return ((b*height+h.outFirst+i*h.outStep)*width+w.outFirst+j*w.outStep)*g.dstC + g.group*g.n
+}
+
+// alongRows computes rows i0 to i1 of a class with tiles of neighbouring pixels.
+func (p *gatherPart) alongRows(h, w taps, base, i0, i1 int) {
+	g, nr := p.g, p.g.level.nr
+	if w.count == 0 || i1 <= i0 {
+		return
+	}
+	t := p.begin(&h, &w)
+	t.rs, t.ldc = bytes(w.step*g.view.pixel), bytes(w.outStep*g.dstC)
+	size := h.n * w.n * g.depth * nr
+	segments := ceil(w.count, g.level.mr)
+	group := max(1, gatherSlice/max(1, w.n*g.depth*nr)) // kernel rows at a time
+	for q := p.p0; q < p.p1; q++ {
+		t.columns(min(nr, g.n-q*nr))
+		for from := 0; from == 0 || from < h.n; from += group {
+			for b := p.b0; b < p.b1; b++ {
+				for i := i0; i < i1; i++ {
+					u0, u1 := h.inside(i, g.srcH)
+					u0, u1 = max(u0, from), min(u1, from+group)
+					t.nb, t.add = 0, 0
+					if from > 0 {
+						t.add = 1
+					}
+					if u1 > u0 && w.n > 0 {
+						t.nb = uintptr((u1 - u0) * w.n)
+						t.b = ptr(g.panels, base+q*size+u0*w.n*g.depth*nr)
+					} else if from > 0 {
+						continue
+					}
+					for s := range segments {
+						j0, j1 := cut(w.count, segments, s)
+						if t.nb > 0 {
+							t.a = ptr(p.buffer, p.source(&h, &w, b, i, j0, u0, 0))
+						}
+						t.c = ptr(g.dst, p.target(&h, &w, b, i, j0)+q*nr)
+						t.run(j1 - j0)
+					}
+				}
+			}
+		}
+	}
+}
+
+// acrossImages computes rows i0 to i1 of a class with tiles of one pixel in several images, whose taps outside are left out on all sides.
+func (p *gatherPart) acrossImages(h, w taps, base, i0, i1 int) {
+	g, nr := p.g, p.g.level.nr
+	if w.count == 0 || i1 <= i0 {
+		return
+	}
+	t := p.begin(&h, &w)
+	t.rs, t.ldc = bytes(g.imageFloats), bytes(p.target(&h, &w, 1, 0, 0)-p.target(&h, &w, 0, 0, 0))
+	size := h.n * w.n * g.depth * nr
+	parts := ceil(p.b1-p.b0, g.level.mr)
+	for q := p.p0; q < p.p1; q++ {
+		t.columns(min(nr, g.n-q*nr))
+		for i := i0; i < i1; i++ {
+			u0, u1 := h.inside(i, g.srcH)
+			for j := range w.count {
+				v0, v1 := 0, w.n
+				if !g.merged {
+					v0, v1 = w.inside(j, g.view.w)
+				}
+				t.nb = uintptr((u1 - u0) * (v1 - v0))
+				for x := range (u1 - u0) * (v1 - v0) {
+					r, s := x/(v1-v0), x%(v1-v0)
+					p.aoff[x] = bytes((r*h.dStep*g.view.columns() + s*w.dStep) * g.view.pixel)
+					p.boff[x] = bytes((r*w.n + s) * g.depth * nr)
+				}
+				for s := range parts {
+					b0, b1 := cut(p.b1-p.b0, parts, s)
+					if t.nb > 0 {
+						t.a = ptr(p.buffer, p.source(&h, &w, p.b0+b0, i, j, u0, v0))
+						t.b = ptr(g.panels, base+q*size+(u0*w.n+v0)*g.depth*nr)
+					}
+					t.c = ptr(g.dst, p.target(&h, &w, p.b0+b0, i, j)+q*nr)
+					t.run(b1 - b0)
+				}
+			}
+		}
+	}
+}

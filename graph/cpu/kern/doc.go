@@ -1,0 +1,17 @@
+// Package kern holds the CPU kernels everything else stands on: a worker pool, matrix products and convolutions over plain float32 slices.
+//
+// Tensors are dense and row-major; images are channels-last [B,H,W,C], convolution weights [KH,KW,Ci/Groups,Co]. Outputs are overwritten
+// unless the comment says "adds". No call allocates: scratch is the caller's, sized by the function of the same name that ends in Scratch.
+// Results depend on shapes, values and instruction level, never on the number of threads. A slice that is too short is a programming
+// error and panics with the sizes.
+//
+// One contract (tile) carries every product: C[mr,nr] (+)= sum over blocks and k of A*B with free strides. It exists in AVX-512, AVX2
+// (generated assembly, see internal/asmgen) and plain Go; the level is chosen once from the CPU's features. The environment variable
+// SELFSUP_CPU=generic|avx2|avx512 forces a lower one; CheckLevel says when it asks for too much.
+//
+// A convolution is a matrix product (1x1), sums over taps (any shape), lanes of channels (depthwise) or Winograd F(4x4,3x3): Conv.
+package kern
+
+//go:generate go run -C ../../../internal/asmgen . -family tile -pkg kern -out ../../graph/cpu/kern/tile_amd64.s -stubs ../../graph/cpu/kern/tile_stubs_amd64.go
+//go:generate go run -C ../../../internal/asmgen . -family winograd -pkg kern -out ../../graph/cpu/kern/winograd_amd64.s -stubs ../../graph/cpu/kern/winograd_stubs_amd64.go
+//go:generate go run -C ../../../internal/asmgen . -family vec -pkg kern -out ../../graph/cpu/kern/vec_amd64.s -stubs ../../graph/cpu/kern/vec_stubs_amd64.go

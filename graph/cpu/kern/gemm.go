@@ -1,0 +1,331 @@
+package kern
+
+import "fmt"
+
+// gemmColumns is the width of a block of B, a multiple of every nr.
+const gemmColumns = 2048
+
+// Gemm computes C = op(A) op(B) + beta C, row-major: op(A) [m,k], op(B) [k,n], C [m,n]; op transposes what is stored when its flag is set,
+// lda, ldb, ldc are row strides of what is stored, in elements. beta is 0 (C is not read) or 1. scratch holds GemmScratch elements.
+// Each element's sum over k runs in blocks whose size depends on k alone.
+func Gemm(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, beta float32, scratch []float32) {
+	g := gemms.get()
+	g.set(transA, transB, m, n, k, lda, ldb, ldc, beta, true)
+	g.a, g.b, g.c = a, b, c
+	g.check()
+	if splitParts(m, n, k) > 1 {
+		j := splits.get()
+		j.set(transA, transB, m, n, k, lda, ldb, ldc, beta)
+		j.run(a, b, c, align(scratch))
+		splits.put(j)
+	} else {
+		g.product(align(scratch))
+	}
+	g.a, g.b, g.c, g.panels, g.rows = nil, nil, nil, nil, nil
+	gemms.put(g)
+}
+
+// GemmScratch is how many elements of scratch Gemm wants.
+func GemmScratch(transA, transB bool, m, n, k int) int {
+	if splitParts(m, n, k) > 1 {
+		var j gemmSplit
+		j.set(transA, transB, m, n, k, 0, 0, 0, 0)
+		return lineFloats + j.partialFloats() + Threads()*j.each
+	}
+	var g gemm
+	g.set(transA, transB, m, n, k, 0, 0, 0, 0, true)
+	return lineFloats + g.panelFloats() + Threads()*g.rowFloats()
+}
+
+// GemmBatch is Gemm over batch products whose operands lie strideA, strideB and strideC elements apart; a stride of 0 repeats A or B.
+// scratch holds GemmBatchScratch elements.
+func GemmBatch(batch int, transA, transB bool, m, n, k int, a []float32, lda, strideA int, b []float32, ldb, strideB int, c []float32, ldc, strideC int, beta float32, scratch []float32) {
+	if batch == 0 || m == 0 || n == 0 {
+		return
+	}
+	if !eachAlone(batch, m, n, k) {
+		for i := range batch {
+			Gemm(transA, transB, m, n, k, a[i*strideA:], lda, b[i*strideB:], ldb, c[i*strideC:], ldc, beta, scratch)
+		}
+		return
+	}
+	j := batches.get()
+	j.one.set(transA, transB, m, n, k, lda, ldb, ldc, beta, false)
+	j.a, j.b, j.c = a, b, c
+	j.strideA, j.strideB, j.strideC = strideA, strideB, strideC
+	j.scratch = align(scratch)
+	j.each = j.one.panelFloats() + j.one.rowFloats()
+	// One task takes several small products, so that it is worth handing out.
+	j.batch, j.group = batch, max(1, min(batch/(4*Threads()), taskFlops/(1+2*m*n*k)))
+	runLimited(ceil(batch, j.group), fits(j.scratch, j.each), j.task)
+	j.a, j.b, j.c, j.scratch = nil, nil, nil, nil
+	batches.put(j)
+}
+
+// GemmBatchScratch is how many elements of scratch GemmBatch wants.
+func GemmBatchScratch(batch int, transA, transB bool, m, n, k int) int {
+	if !eachAlone(batch, m, n, k) {
+		return GemmScratch(transA, transB, m, n, k)
+	}
+	var g gemm
+	g.set(transA, transB, m, n, k, 0, 0, 0, 0, false)
+	return lineFloats + Threads()*(g.panelFloats()+g.rowFloats())
+}
+
+// eachAlone says whether a batch is better split over products than within them.
+func eachAlone(batch, m, n, k int) bool {
+	return batch >= 16 || batch > 1 && 2*m*n*k < 4*taskFlops
+}
+
+// taskFlops is the least work worth a task of its own, about 5 us.
+const taskFlops = 1 << 19
+
+// gemmBatch is a GemmBatch under way: every worker computes whole products in scratch of its own.
+type gemmBatch struct {
+	one                       gemm
+	a, b, c                   []float32
+	strideA, strideB, strideC int
+	batch, group              int
+	scratch                   []float32
+	each                      int
+	task                      func(task, worker int)
+}
+
+var batches = pile[gemmBatch]{bind: func(j *gemmBatch) { j.task = j.products }}
+
+func (j *gemmBatch) products(task, worker int) {
+	g := j.one // on the stack: it runs serially
+	scratch := j.scratch[worker*j.each : (worker+1)*j.each]
+	for i := task * j.group; i < min((task+1)*j.group, j.batch); i++ {
+		g.a, g.b, g.c = j.a[i*j.strideA:], j.b[i*j.strideB:], j.c[i*j.strideC:]
+		g.check()
+		g.product(scratch)
+	}
+}
+
+// gemm is one product under way.
+type gemm struct {
+	transA, transB bool
+	m, n, k        int
+	lda, ldb, ldc  int
+	add            bool // beta is 1
+	parallel       bool
+	a, b, c        []float32
+	level          blocking
+	kc             int  // depth of a block, the last may be less
+	pack           bool // B goes into panels; else only its last partial panel does
+
+	// The block of B at hand: columns j0 to j0+nc, rows p0 to p0+kb.
+	j0, nc, p0, kb int
+	panels         []float32 // [ceil(nc/nr)][kb][nr]
+	rows           []float32 // copies of A, one per worker
+	mb, nb         int       // blocks of rows and of panels: one task each
+
+	packTask, tileTask func(task, worker int)
+}
+
+var gemms = pile[gemm]{bind: func(g *gemm) { g.packTask, g.tileTask = g.packPanels, g.tiles }}
+
+func (g *gemm) set(transA, transB bool, m, n, k, lda, ldb, ldc int, beta float32, parallel bool) {
+	if beta != 0 && beta != 1 {
+		panic(fmt.Sprintf("kern: Gemm: beta is %v, want 0 or 1", beta))
+	}
+	g.transA, g.transB, g.m, g.n, g.k = transA, transB, m, n, k
+	g.lda, g.ldb, g.ldc, g.add, g.parallel = lda, ldb, ldc, beta == 1, parallel
+	g.level = *dims()
+	g.kc = min(k, roundUp(ceil(k, max(1, ceil(k, g.level.kc))), 16))
+	g.pack = transB || m > 2*g.level.mr
+}
+
+// panelFloats is the size of the packed block of B.
+func (g *gemm) panelFloats() int {
+	if !g.pack {
+		return g.kc * g.level.nr
+	}
+	return g.kc * roundUp(min(g.n, gemmColumns), g.level.nr)
+}
+
+// rowFloats is the size of one worker's copy of a block of A. The padding breaks strides of powers of two, which share cache sets.
+func (g *gemm) rowFloats() int {
+	mc := min(g.m, g.level.mc)
+	if g.transA {
+		return roundUp(g.kc*(mc+lineFloats), lineFloats)
+	}
+	return roundUp(mc*(g.kc+lineFloats), lineFloats)
+}
+
+func (g *gemm) check() {
+	need := func(name string, trans bool, rows, cols, ld int, s []float32) {
+		if trans {
+			rows, cols = cols, rows
+		}
+		if rows == 0 || cols == 0 {
+			return
+		}
+		if ld < cols || len(s) < (rows-1)*ld+cols {
+			panic(fmt.Sprintf("kern: Gemm: %s has %d elements with row stride %d, [%d,%d] needs %d and a stride of at least %d",
+				name, len(s), ld, rows, cols, (rows-1)*max(ld, cols)+cols, cols))
+		}
+	}
+	need("A", g.transA, g.m, g.k, g.lda, g.a)
+	need("B", g.transB, g.k, g.n, g.ldb, g.b)
+	need("C", false, g.m, g.n, g.ldc, g.c)
+}
+
+// product walks the blocks of B: pack one, then multiply A's rows with it.
+func (g *gemm) product(scratch []float32) {
+	if g.k == 0 && !g.add {
+		for i := range g.m {
+			clear(g.c[i*g.ldc : i*g.ldc+g.n])
+		}
+	}
+	size := g.panelFloats()
+	if g.m > 0 && g.n > 0 && len(scratch) < size+g.rowFloats() {
+		panic(fmt.Sprintf("kern: Gemm: scratch has %d elements, [%d,%d]x[%d,%d] needs %d", len(scratch), g.m, g.k, g.k, g.n, lineFloats+size+g.rowFloats()))
+	}
+	if g.m == 0 || g.n == 0 || g.k == 0 {
+		return
+	}
+	g.panels, g.rows = scratch[:size], scratch[size:]
+	for g.j0 = 0; g.j0 < g.n; g.j0 += gemmColumns {
+		g.nc = min(gemmColumns, g.n-g.j0)
+		for g.p0 = 0; g.p0 < g.k; g.p0 += g.kc {
+			g.kb = min(g.kc, g.k-g.p0)
+			g.block()
+		}
+	}
+}
+
+// block multiplies with one block of B.
+func (g *gemm) block() {
+	panels := ceil(g.nc, g.level.nr)
+	g.mb, g.nb = ceil(g.m, g.level.mc), 1
+	if g.parallel {
+		most := min(2*g.m*g.nc*g.kb/taskFlops, 4*Threads()) // tasks worth having
+		for g.mb*g.nb < most && g.nb < panels {
+			g.nb *= 2
+		}
+		g.nb = min(g.nb, panels)
+		for g.mb*g.nb < most && g.m > g.mb*2*g.level.mr {
+			g.mb *= 2
+		}
+	}
+	serial := !g.parallel || g.mb*g.nb == 1
+	switch {
+	case !g.pack && g.nc%g.level.nr != 0:
+		g.packPanel(panels - 1)
+	case g.pack && serial:
+		for p := range ceil(panels, packRun) {
+			g.packPanels(p, 0)
+		}
+	case g.pack:
+		runLimited(ceil(panels, packRun), 1<<30, g.packTask)
+	}
+	if serial {
+		for i := range g.mb * g.nb {
+			g.tiles(i, 0)
+		}
+		return
+	}
+	runLimited(g.mb*g.nb, fits(g.rows, g.rowFloats()), g.tileTask)
+}
+
+// packRun is how many panels are packed together, a row of B at a time: short reads of rows far apart would miss pages.
+const packRun = 4
+
+// packPanels packs one run of panels of the block of B to [kb][nr] each, zero behind the last column.
+func (g *gemm) packPanels(task, _ int) {
+	nr := g.level.nr
+	first := task * packRun
+	last := min(first+packRun, ceil(g.nc, nr))
+	if g.transB || last*nr > g.nc {
+		for p := first; p < last; p++ {
+			g.packPanel(p)
+		}
+		return
+	}
+	for k := range g.kb {
+		row := g.b[(g.p0+k)*g.ldb+g.j0+first*nr:]
+		for p := first; p < last; p++ {
+			copy(g.panels[(p*g.kb+k)*nr:][:nr], row[(p-first)*nr:])
+		}
+	}
+}
+
+func (g *gemm) packPanel(p int) {
+	nr := g.level.nr
+	j := g.j0 + p*nr
+	n := min(nr, g.j0+g.nc-j)
+	dst := g.panels[:g.kb*nr]
+	if g.pack {
+		dst = g.panels[p*g.kb*nr : (p+1)*g.kb*nr]
+	}
+	if g.transB {
+		packTransposed(dst, nr, g.b[j*g.ldb+g.p0:], g.ldb, g.kb, n)
+	} else {
+		packRows(dst, nr, g.b[g.p0*g.ldb+j:], g.ldb, g.kb, n)
+	}
+}
+
+// tiles multiplies one block of rows with one run of panels.
+func (g *gemm) tiles(task, worker int) {
+	nr, panels := g.level.nr, ceil(g.nc, g.level.nr)
+	i0, i1 := cut(g.m, g.mb, task%g.mb)
+	q0, q1 := cut(panels, g.nb, task/g.mb)
+	t := tile{k: uintptr(g.kb), bs: bytes(nr), ldc: bytes(g.ldc), rs: bytes(g.lda), cs: floatSize}
+	t.single()
+	if g.add || g.p0 > 0 {
+		t.add = 1
+	}
+	a, ra, ca := g.a, g.lda, 1 // A[i,k] is a[i*ra+k*ca]
+	a0 := i0*g.lda + g.p0
+	if g.transA {
+		ra, ca, a0 = 1, g.lda, g.p0*g.lda+i0
+	}
+	if q1-q0 > 2 && i1-i0 > g.level.mr {
+		a = g.copyRows(g.rows[worker*g.rowFloats():][:g.rowFloats()], i0, i1)
+		a0 = 0
+		if g.transA {
+			ca = i1 - i0 + lineFloats
+		} else {
+			ra = g.kb + lineFloats
+		}
+	}
+	t.rs, t.cs = bytes(ra), bytes(ca)
+	parts := ceil(i1-i0, g.level.mr)
+	for q := q0; q < q1; q++ {
+		j := g.j0 + q*nr
+		n := min(nr, g.j0+g.nc-j)
+		switch {
+		case g.pack:
+			t.b = ptr(g.panels, q*g.kb*nr)
+		case n < nr:
+			t.b, t.bs = ptr(g.panels, 0), bytes(nr)
+		default:
+			t.b, t.bs = ptr(g.b, g.p0*g.ldb+j), bytes(g.ldb)
+		}
+		t.columns(n)
+		for p := range parts {
+			r0, r1 := cut(i1-i0, parts, p)
+			t.a = ptr(a, a0+r0*ra)
+			t.c = ptr(g.c, (i0+r0)*g.ldc+j)
+			t.run(r1 - r0)
+		}
+	}
+}
+
+// copyRows copies rows i0 to i1 of the block of A, as they are stored, to a padded stride.
+func (g *gemm) copyRows(dst []float32, i0, i1 int) []float32 {
+	if g.transA {
+		ld := i1 - i0 + lineFloats
+		for k := range g.kb {
+			copy(dst[k*ld:k*ld+i1-i0], g.a[(g.p0+k)*g.lda+i0:])
+		}
+		return dst
+	}
+	ld := g.kb + lineFloats
+	for i := i0; i < i1; i++ {
+		copy(dst[(i-i0)*ld:(i-i0)*ld+g.kb], g.a[i*g.lda+g.p0:])
+	}
+	return dst
+}

@@ -1,0 +1,59 @@
+package kern
+
+import (
+	"fmt"
+	"os"
+)
+
+// level is an instruction set the kernels are written in.
+type level int
+
+const (
+	generic level = iota
+	avx2
+	avx512
+)
+
+var levelNames = [...]string{"generic", "avx2", "avx512"}
+
+// blocking is what the drivers must know of a level.
+type blocking struct {
+	mr, nr int // rows and columns of the largest tile; B panels are nr wide
+	mc, kc int // rows of A and depth of a block that stays in L2
+	block  int // side of the square the transpose kernel turns
+}
+
+var blockings = [...]blocking{
+	generic: {mr: 4, nr: 8, mc: 64, kc: 256, block: 1},
+	avx2:    {mr: 6, nr: 16, mc: 96, kc: 256, block: 8},
+	avx512:  {mr: 14, nr: 32, mc: 84, kc: 384, block: 16},
+}
+
+// maxMR and maxNR bound mr and nr of every level.
+const (
+	maxMR = 14
+	maxNR = 32
+)
+
+var active, errLevel = pickLevel(detect(), os.Getenv("SELFSUP_CPU"))
+
+// pickLevel is the level asked for by name, or best when that is empty, unknown or more than the machine has; the last two are errors too.
+func pickLevel(best level, name string) (level, error) {
+	if name == "" {
+		return best, nil
+	}
+	for l, s := range levelNames {
+		if s == name && level(l) <= best {
+			return level(l), nil
+		}
+	}
+	return best, fmt.Errorf("kern: SELFSUP_CPU is %q, this machine can use %v", name, levelNames[:best+1])
+}
+
+// CheckLevel says whether SELFSUP_CPU asks for what this machine cannot do; the best level is then in use.
+func CheckLevel() error { return errLevel }
+
+// Level names the instruction set in use: generic, avx2 or avx512.
+func Level() string { return levelNames[active] }
+
+func dims() *blocking { return &blockings[active] }

@@ -1,0 +1,150 @@
+package kern
+
+import "unsafe"
+
+// tile is one call of the micro-kernel:
+//
+//	C[mr,n] (+)= sum over blocks q < nb and k < K of A[aoff[q] + i*rs + k*cs] * B[boff[q] + k*bs + j]
+//
+// with strides and offsets in bytes. A row of B holds nr readable floats whatever n is; C is touched in its n columns only. Sums run over
+// q, then k, one fused multiply-add each (plain Go rounds twice), and do not depend on mr or n. The assembly knows this layout.
+type tile struct {
+	c    unsafe.Pointer
+	ldc  uintptr
+	a    unsafe.Pointer
+	rs   uintptr
+	cs   uintptr
+	b    unsafe.Pointer
+	bs   uintptr
+	k    uintptr
+	add  uintptr // 0 overwrites C, 1 adds to it
+	mask uintptr // bit j: column j exists
+	nb   uintptr
+	aoff *uintptr
+	boff *uintptr
+}
+
+// zeroOffset is the offset list of products with one block.
+var zeroOffset uintptr
+
+const floatSize = 4
+
+// ptr is the address of s[i], checked; s[len(s)] stands for an empty operand.
+func ptr(s []float32, i int) unsafe.Pointer {
+	if i == len(s) {
+		return unsafe.Pointer(&zeroOffset)
+	}
+	return unsafe.Pointer(&s[i])
+}
+
+// columns sets the mask for n <= nr columns.
+func (t *tile) columns(n int) { t.mask = 1<<n - 1 }
+
+// single sets the offset lists to one block.
+func (t *tile) single() { t.nb, t.aoff, t.boff = 1, &zeroOffset, &zeroOffset }
+
+// bytes turns a stride in floats into bytes.
+func bytes(floats int) uintptr { return uintptr(floats) * floatSize }
+
+func at(p unsafe.Pointer, off uintptr) *float32 { return (*float32)(unsafe.Add(p, off)) }
+
+// tileGeneric is the tile in plain Go: 2x4 sums in registers at a time.
+func tileGeneric(t *tile, mr, nr int) {
+	for j := 0; j < nr && t.mask>>j != 0; j += 4 {
+		i := 0
+		for ; i+1 < mr; i += 2 {
+			tileGeneric2(t, uintptr(i), uintptr(j))
+		}
+		if i < mr {
+			tileGeneric1(t, uintptr(i), uintptr(j))
+		}
+	}
+}
+
+func tileGeneric2(t *tile, i, j uintptr) {
+	var s [2][4]float32
+	for q := range t.nb {
+		a := unsafe.Add(t.a, offset(t.aoff, q)+i*t.rs)
+		b := unsafe.Add(t.b, offset(t.boff, q)+j*floatSize)
+		s00, s01, s02, s03 := s[0][0], s[0][1], s[0][2], s[0][3]
+		s10, s11, s12, s13 := s[1][0], s[1][1], s[1][2], s[1][3]
+		for k := range t.k {
+			a0, a1 := *at(a, k*t.cs), *at(a, k*t.cs+t.rs)
+			r := (*[4]float32)(unsafe.Add(b, k*t.bs))
+			b0, b1, b2, b3 := r[0], r[1], r[2], r[3]
+			s00 += a0 * b0
+			s01 += a0 * b1
+			s02 += a0 * b2
+			s03 += a0 * b3
+			s10 += a1 * b0
+			s11 += a1 * b1
+			s12 += a1 * b2
+			s13 += a1 * b3
+		}
+		s[0] = [4]float32{s00, s01, s02, s03}
+		s[1] = [4]float32{s10, s11, s12, s13}
+	}
+	t.put(i, j, &s[0])
+	t.put(i+1, j, &s[1])
+}
+
+func tileGeneric1(t *tile, i, j uintptr) {
+	var s [4]float32
+	for q := range t.nb {
+		a := unsafe.Add(t.a, offset(t.aoff, q)+i*t.rs)
+		b := unsafe.Add(t.b, offset(t.boff, q)+j*floatSize)
+		for k := range t.k {
+			a0 := *at(a, k*t.cs)
+			r := (*[4]float32)(unsafe.Add(b, k*t.bs))
+			s[0] += a0 * r[0]
+			s[1] += a0 * r[1]
+			s[2] += a0 * r[2]
+			s[3] += a0 * r[3]
+		}
+	}
+	t.put(i, j, &s)
+}
+
+func offset(list *uintptr, q uintptr) uintptr {
+	return *(*uintptr)(unsafe.Add(unsafe.Pointer(list), q*unsafe.Sizeof(q)))
+}
+
+// put stores or adds four sums to row i of C, columns j to j+3 as far as they exist.
+func (t *tile) put(i, j uintptr, s *[4]float32) {
+	for l := range uintptr(4) {
+		if t.mask>>(j+l)&1 == 0 {
+			return
+		}
+		c := at(t.c, i*t.ldc+(j+l)*floatSize)
+		if t.add != 0 {
+			*c += s[l]
+		} else {
+			*c = s[l]
+		}
+	}
+}
+
+// transpose writes dst[n,m] = src[m,n] transposed; ldd and lds are row strides in floats.
+func transpose(dst []float32, ldd int, src []float32, lds int, m, n int) {
+	block := dims().block
+	mb, nb := m/block*block, n/block*block
+	if block > 1 && mb > 0 && nb > 0 {
+		_, _ = dst[(nb-1)*ldd+mb-1], src[(mb-1)*lds+nb-1]
+		for i := 0; i < mb; i += block {
+			for j := 0; j < nb; j += block {
+				transposeBlock(&dst[j*ldd+i], bytes(ldd), &src[i*lds+j], bytes(lds))
+			}
+		}
+	} else {
+		mb, nb = 0, 0
+	}
+	for i := range m {
+		from := 0
+		if i < mb {
+			from = nb
+		}
+		for j, v := range src[i*lds+from : i*lds+n] {
+			dst[(from+j)*ldd+i] = v
+		}
+	}
+}

@@ -1,0 +1,220 @@
+//go:build !noasm
+
+package kern
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
+
+func detect() level {
+	x := &cpu.X86
+	switch {
+	case x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL:
+		return avx512
+	case x.HasAVX2 && x.HasFMA:
+		return avx2
+	}
+	return generic
+}
+
+// run computes the tile with mr <= dims().mr rows. The calls are direct, so that t may live on the caller's stack.
+func (t *tile) run(mr int) {
+	switch active {
+	case avx512:
+		if t.mask>>16 == 0 {
+			tile512Half(t, mr)
+		} else {
+			tile512(t, mr)
+		}
+	case avx2:
+		if t.mask == 1<<16-1 {
+			tile256(t, mr)
+		} else {
+			tile256Edge(t, mr)
+		}
+	default:
+		tileGeneric(t, mr, blockings[generic].nr)
+	}
+}
+
+func tile512(t *tile, mr int) {
+	p := (*byte)(unsafe.Pointer(t))
+	switch mr {
+	case 1:
+		tile512x1x2(p)
+	case 2:
+		tile512x2x2(p)
+	case 3:
+		tile512x3x2(p)
+	case 4:
+		tile512x4x2(p)
+	case 5:
+		tile512x5x2(p)
+	case 6:
+		tile512x6x2(p)
+	case 7:
+		tile512x7x2(p)
+	case 8:
+		tile512x8x2(p)
+	case 9:
+		tile512x9x2(p)
+	case 10:
+		tile512x10x2(p)
+	case 11:
+		tile512x11x2(p)
+	case 12:
+		tile512x12x2(p)
+	case 13:
+		tile512x13x2(p)
+	case 14:
+		tile512x14x2(p)
+	default:
+		panic("kern: tile of more than 14 rows")
+	}
+}
+
+// tile512Half is for tiles of at most 16 columns: one vector of B.
+func tile512Half(t *tile, mr int) {
+	p := (*byte)(unsafe.Pointer(t))
+	switch mr {
+	case 1:
+		tile512x1x1(p)
+	case 2:
+		tile512x2x1(p)
+	case 3:
+		tile512x3x1(p)
+	case 4:
+		tile512x4x1(p)
+	case 5:
+		tile512x5x1(p)
+	case 6:
+		tile512x6x1(p)
+	case 7:
+		tile512x7x1(p)
+	case 8:
+		tile512x8x1(p)
+	case 9:
+		tile512x9x1(p)
+	case 10:
+		tile512x10x1(p)
+	case 11:
+		tile512x11x1(p)
+	case 12:
+		tile512x12x1(p)
+	case 13:
+		tile512x13x1(p)
+	case 14:
+		tile512x14x1(p)
+	default:
+		panic("kern: tile of more than 14 rows")
+	}
+}
+
+func tile256(t *tile, mr int) {
+	p := (*byte)(unsafe.Pointer(t))
+	switch mr {
+	case 1:
+		tile256x1(p)
+	case 2:
+		tile256x2(p)
+	case 3:
+		tile256x3(p)
+	case 4:
+		tile256x4(p)
+	case 5:
+		tile256x5(p)
+	case 6:
+		tile256x6(p)
+	default:
+		panic("kern: tile of more than 6 rows")
+	}
+}
+
+// tile256Edge computes a full tile aside and copies the columns that exist.
+func tile256Edge(t *tile, mr int) {
+	var full [6][16]float32
+	u := *t
+	u.c, u.ldc, u.add = unsafe.Pointer(&full), 16*floatSize, 0
+	tile256(&u, mr)
+	for i := range mr {
+		for j := 0; j < 16 && t.mask>>j != 0; j++ {
+			c := at(t.c, uintptr(i)*t.ldc+uintptr(j)*floatSize)
+			if t.add != 0 {
+				*c += full[i][j]
+			} else {
+				*c = full[i][j]
+			}
+		}
+	}
+}
+
+func transposeBlock(dst *float32, ldd uintptr, src *float32, lds uintptr) {
+	if active == avx512 {
+		transpose512(dst, ldd, src, lds)
+	} else {
+		transpose256(dst, ldd, src, lds)
+	}
+}
+
+// addTo adds x[n] to y[n].
+func addTo(y, x []float32) {
+	if len(x) == 0 {
+		return
+	}
+	y = y[:len(x)]
+	switch active {
+	case avx512:
+		add512(&y[0], &x[0], uintptr(len(x)))
+	case avx2:
+		add256(&y[0], &x[0], uintptr(len(x)))
+	default:
+		addGeneric(y, x)
+	}
+}
+
+// run computes the sums.
+func (l *channelSum) run() {
+	switch active {
+	case avx512:
+		depth512((*byte)(unsafe.Pointer(l)))
+	case avx2:
+		depth256((*byte)(unsafe.Pointer(l)))
+	default:
+		l.generic()
+	}
+}
+
+// assembly applies the transform; strides are in bytes, n in channels.
+func (k winogradTransform) assembly(dst *float32, drow, dcol uintptr, src *float32, srow, scol, n uintptr) {
+	if active == avx512 {
+		n /= 16
+		switch k {
+		case winogradInput:
+			winogradInput512(dst, drow, dcol, src, srow, scol, n)
+		case winogradOutput:
+			winogradOutput512(dst, drow, dcol, src, srow, scol, n)
+		case winogradGradient:
+			winogradGradient512(dst, drow, dcol, src, srow, scol, n)
+		case winogradFilter:
+			winogradFilter512(dst, drow, dcol, src, srow, scol, n)
+		case winogradWeights:
+			winogradWeights512(dst, drow, dcol, src, srow, scol, n)
+		}
+		return
+	}
+	n /= 8
+	switch k {
+	case winogradInput:
+		winogradInput256(dst, drow, dcol, src, srow, scol, n)
+	case winogradOutput:
+		winogradOutput256(dst, drow, dcol, src, srow, scol, n)
+	case winogradGradient:
+		winogradGradient256(dst, drow, dcol, src, srow, scol, n)
+	case winogradFilter:
+		winogradFilter256(dst, drow, dcol, src, srow, scol, n)
+	case winogradWeights:
+		winogradWeights256(dst, drow, dcol, src, srow, scol, n)
+	}
+}

@@ -1,0 +1,23 @@
+//go:build noasm || !amd64
+
+package kern
+
+import "runtime"
+
+func detect() level { return generic }
+
+func (t *tile) run(mr int) { tileGeneric(t, mr, blockings[generic].nr) }
+
+func transposeBlock(*float32, uintptr, *float32, uintptr) {
+	panic("kern: the generic level has no transpose kernel")
+}
+
+func (l *channelSum) run() { l.generic() }
+
+func addTo(y, x []float32) { addGeneric(y[:len(x)], x) }
+
+func pause() { runtime.Gosched() }
+
+func (k winogradTransform) assembly(*float32, uintptr, uintptr, *float32, uintptr, uintptr, uintptr) {
+	panic("kern: the generic level has no transform kernel")
+}

@@ -1,0 +1,52 @@
+//go:build !noasm
+
+package kern
+
+var passes = [...]passTable{
+	generic: {},
+	avx2:    {8, relu256, gelu256, reluGrad256, geluGrad256, addPass256, addRelu256, scaleShift256, scaleShiftRelu256, combine256},
+	avx512:  {16, relu512, gelu512, reluGrad512, geluGrad512, addPass512, addRelu512, scaleShift512, scaleShiftRelu512, combine512},
+}
+
+// Direct calls: what lies on the caller's stack would escape through the table.
+
+func exps(l level, y, x *float32, n uintptr, top float32) {
+	if l == avx512 {
+		expPass512(y, x, n, top)
+	} else {
+		expPass256(y, x, n, top)
+	}
+}
+
+func columnSum(l level, s *stripSums, x []float32, c, n int) {
+	switch l {
+	case avx512:
+		columnSum512(&s[0], &x[0], bytes(c), uintptr(n))
+	case avx2:
+		columnSum256(&s[0], &x[0], bytes(c), uintptr(n))
+	default:
+		columnSum4(s, x, c, n)
+	}
+}
+
+func columnSpread(l level, s, q *stripSums, x, pivot []float32, c, n int) {
+	switch l {
+	case avx512:
+		columnSpread512(&s[0], &q[0], &x[0], &pivot[0], bytes(c), uintptr(n))
+	case avx2:
+		columnSpread256(&s[0], &q[0], &x[0], &pivot[0], bytes(c), uintptr(n))
+	default:
+		columnSpread4(s, q, x, pivot, c, n)
+	}
+}
+
+func columnCentred(l level, s, q *stripSums, dy, x, mean []float32, c, n int) {
+	switch l {
+	case avx512:
+		columnCentred512(&s[0], &q[0], &dy[0], &x[0], &mean[0], bytes(c), uintptr(n))
+	case avx2:
+		columnCentred256(&s[0], &q[0], &dy[0], &x[0], &mean[0], bytes(c), uintptr(n))
+	default:
+		columnCentred4(s, q, dy, x, mean, c, n)
+	}
+}

@@ -1,0 +1,134 @@
+package kern
+
+// tall is how many rows of a column sum are added in float32 before it moves on to float64.
+const tall = 64
+
+// maxLanes is the number of lanes of the widest level.
+const maxLanes = 16
+
+// stripLanes is the width of the strips that each level takes at a time.
+var stripLanes = [...]int{generic: 4, avx2: 8, avx512: maxLanes}
+
+// AddColumns adds to s [col1-col0] the sums of the columns col0 .. col1-1 of x [.., c] over the rows row0 .. row1-1.
+func AddColumns(s []float64, x []float32, c, row0, row1, col0, col1 int) {
+	var a stripSums
+	for r := row0; r < row1; r += tall {
+		n := min(tall, row1-r)
+		k := col0
+		for l := active; l >= generic; l-- {
+			for w := stripLanes[l]; k+w <= col1; k += w {
+				_ = x[(r+n-1)*c+k+w-1]
+				columnSum(l, &a, x[r*c+k:], c, n)
+				widen(s[k-col0:], a[:w])
+			}
+		}
+		for ; k < col1; k++ {
+			var a float32
+			for at := r*c + k; at < (r+n)*c; at += c {
+				a += x[at]
+			}
+			s[k-col0] += float64(a)
+		}
+	}
+}
+
+// AddSpread is AddColumns for the sums of d (into s) and d*d (into q), d = x - pivot, pivot [c].
+func AddSpread(s, q []float64, x, pivot []float32, c, row0, row1, col0, col1 int) {
+	var a, b stripSums
+	for r := row0; r < row1; r += tall {
+		n := min(tall, row1-r)
+		k := col0
+		for l := active; l >= generic; l-- {
+			for w := stripLanes[l]; k+w <= col1; k += w {
+				_, _ = x[(r+n-1)*c+k+w-1], pivot[k+w-1]
+				columnSpread(l, &a, &b, x[r*c+k:], pivot[k:], c, n)
+				widen(s[k-col0:], a[:w])
+				widen(q[k-col0:], b[:w])
+			}
+		}
+		for ; k < col1; k++ {
+			var a, b float32
+			for at := r*c + k; at < (r+n)*c; at += c {
+				d := x[at] - pivot[k]
+				a, b = a+d, b+float32(d*d)
+			}
+			s[k-col0] += float64(a)
+			q[k-col0] += float64(b)
+		}
+	}
+}
+
+// AddCentred is AddColumns for the sums of dy (into s) and dy*(x - mean) (into q), dy and x [.., c], mean [c].
+func AddCentred(s, q []float64, dy, x, mean []float32, c, row0, row1, col0, col1 int) {
+	var a, b stripSums
+	for r := row0; r < row1; r += tall {
+		n := min(tall, row1-r)
+		k := col0
+		for l := active; l >= generic; l-- {
+			for w := stripLanes[l]; k+w <= col1; k += w {
+				last := (r+n-1)*c + k + w - 1
+				_, _, _ = x[last], dy[last], mean[k+w-1]
+				columnCentred(l, &a, &b, dy[r*c+k:], x[r*c+k:], mean[k:], c, n)
+				widen(s[k-col0:], a[:w])
+				widen(q[k-col0:], b[:w])
+			}
+		}
+		for ; k < col1; k++ {
+			var a, b float32
+			for at := r*c + k; at < (r+n)*c; at += c {
+				d := dy[at]
+				a, b = a+d, b+float32(d*(x[at]-mean[k]))
+			}
+			s[k-col0] += float64(a)
+			q[k-col0] += float64(b)
+		}
+	}
+}
+
+// widen is s += a.
+func widen(s []float64, a []float32) {
+	s = s[:len(a)]
+	for i, v := range a {
+		s[i] += float64(v)
+	}
+}
+
+// stripSums are the sums of a strip of at most maxLanes columns.
+type stripSums = [maxLanes]float32
+
+// columnSum4, columnSpread4 and columnCentred4 are the assembly's kernels for strips of 4 columns of n rows.
+
+func columnSum4(s *stripSums, x []float32, c, n int) {
+	var s0, s1, s2, s3 float32
+	for at := 0; at < n*c; at += c {
+		v := (*[4]float32)(x[at:])
+		s0, s1, s2, s3 = s0+v[0], s1+v[1], s2+v[2], s3+v[3]
+	}
+	s[0], s[1], s[2], s[3] = s0, s1, s2, s3
+}
+
+func columnSpread4(s, q *stripSums, x, pivot []float32, c, n int) {
+	p := *(*[4]float32)(pivot)
+	var s0, s1, s2, s3, q0, q1, q2, q3 float32
+	for at := 0; at < n*c; at += c {
+		v := (*[4]float32)(x[at:])
+		d0, d1, d2, d3 := v[0]-p[0], v[1]-p[1], v[2]-p[2], v[3]-p[3]
+		s0, s1, s2, s3 = s0+d0, s1+d1, s2+d2, s3+d3
+		q0, q1, q2, q3 = q0+float32(d0*d0), q1+float32(d1*d1), q2+float32(d2*d2), q3+float32(d3*d3)
+	}
+	s[0], s[1], s[2], s[3] = s0, s1, s2, s3
+	q[0], q[1], q[2], q[3] = q0, q1, q2, q3
+}
+
+func columnCentred4(s, q *stripSums, dy, x, mean []float32, c, n int) {
+	p := *(*[4]float32)(mean)
+	var s0, s1, s2, s3, q0, q1, q2, q3 float32
+	for at := 0; at < n*c; at += c {
+		v, d := (*[4]float32)(x[at:]), (*[4]float32)(dy[at:])
+		s0, s1, s2, s3 = s0+d[0], s1+d[1], s2+d[2], s3+d[3]
+		q0, q1 = q0+float32(d[0]*(v[0]-p[0])), q1+float32(d[1]*(v[1]-p[1]))
+		q2, q3 = q2+float32(d[2]*(v[2]-p[2])), q3+float32(d[3]*(v[3]-p[3]))
+	}
+	s[0], s[1], s[2], s[3] = s0, s1, s2, s3
+	q[0], q[1], q[2], q[3] = q0, q1, q2, q3
+}

@@ -1,0 +1,20 @@
+//go:build noasm || !amd64
+
+package kern
+
+// passes is empty: there is no level above generic here.
+var passes [avx512 + 1]passTable
+
+func exps(level, *float32, *float32, uintptr, float32) {
+	panic("kern: the generic level has no exp kernel")
+}
+
+func columnSum(_ level, s *stripSums, x []float32, c, n int) { columnSum4(s, x, c, n) }
+
+func columnSpread(_ level, s, q *stripSums, x, pivot []float32, c, n int) {
+	columnSpread4(s, q, x, pivot, c, n)
+}
+
+func columnCentred(_ level, s, q *stripSums, dy, x, mean []float32, c, n int) {
+	columnCentred4(s, q, dy, x, mean, c, n)
+}

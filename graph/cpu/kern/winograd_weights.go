@@ -1,0 +1,172 @@
+package kern
+
+import "fmt"
+
+// winogradDW is the gradient by w of a 3x3 convolution, the exact adjoint of winograd: transform patches of x (V) and of dy (W), sum
+// dU += V' W over tiles at each of the 36 points, and transform dU to dw.
+//
+// Where dU is small, a task takes some tiles through the transforms and the sum, into a dU of its part; the parts are added in order. Where
+// it is large there is one dU, and the stages run one after the other over many tiles, the sums cut by points.
+type winogradDW struct {
+	tiles  winogradTiles
+	x, dy  []float32
+	dw     []float32
+	level  blocking
+	staged bool
+	group  int
+	groups int
+	parts  int
+
+	uPoint, vPoint, wPoint int
+	vRow, wRow             int
+	u, v, w                []float32
+	buffers                []float32
+	floats                 int
+	t0, t1                 int
+
+	fusedTask, transformTask, productTask, finishTask func(task, worker int)
+}
+
+var winogradDWs = pile[winogradDW]{bind: func(g *winogradDW) {
+	g.fusedTask, g.transformTask, g.productTask, g.finishTask = g.fused, g.transforms, g.products, g.finish
+}}
+
+const winogradPartial = 5 << 20 // floats all partial dU may take
+
+func (c Conv) winogradWeights(x, dy, dw, scratch []float32) {
+	if c.B == 0 {
+		clear(dw[:c.weights()])
+		return
+	}
+	g := winogradDWs.get()
+	g.set(c)
+	g.x, g.dy, g.dw = x, dy, dw
+	scratch = align(scratch)
+	if need := g.shared() + g.floats; len(scratch) < need {
+		panic(fmt.Sprintf("kern: conv: scratch has %d elements, %+v needs %d", len(scratch), c, lineFloats+need))
+	}
+	n, nv, nw := g.parts*36*g.uPoint, g.stagedFloats(g.vPoint), g.stagedFloats(g.wPoint)
+	g.u, g.v, g.w, g.buffers = scratch[:n], scratch[n:n+nv], scratch[n+nv:n+nv+nw], scratch[n+nv+nw:]
+	workers := fits(g.buffers, g.floats)
+	if g.staged {
+		for i := range g.groups {
+			g.t0, g.t1 = cut(g.tiles.count(), g.groups, i)
+			runLimited(ceil(g.t1-g.t0, winogradStrip), workers, g.transformTask)
+			runLimited(36*winogradCoCuts, 1<<30, g.productTask)
+		}
+	} else {
+		runLimited(g.parts, workers, g.fusedTask)
+	}
+	runLimited(g.tiles.ci, 1<<30, g.finishTask)
+	g.x, g.dy, g.dw, g.u, g.v, g.w, g.buffers = nil, nil, nil, nil, nil, nil, nil
+	winogradDWs.put(g)
+}
+
+func (c Conv) winogradWeightsScratch() int {
+	var g winogradDW
+	g.set(c)
+	return lineFloats + g.shared() + Threads()*g.floats
+}
+
+func (g *winogradDW) set(c Conv) {
+	g.level = *dims()
+	g.tiles = winogradTiles{b: c.B, h: c.OH, w: c.OW, ih: c.H, iw: c.W, ph: c.PH, pw: c.PW, ci: c.Ci, co: c.Co, th: ceil(c.OH, 4), tw: ceil(c.OW, 4)}
+	s := &g.tiles
+	g.staged = s.ci*s.co >= winogradWide
+	g.group, g.parts = roundUp(winogradGroup, g.level.mr), 1
+	if g.staged {
+		g.group = winogradChunk
+	}
+	g.groups = ceil(s.count(), g.group)
+	g.group = ceil(s.count(), max(1, g.groups))
+	g.uPoint = s.ci*s.co + 48
+	if !g.staged {
+		g.parts = max(1, min(g.groups, convTasks, winogradPartial/(36*g.uPoint)))
+	}
+	g.vRow, g.wRow = s.ci+lineFloats, roundUp(s.co, g.level.nr)+lineFloats
+	g.vPoint, g.wPoint = pointStride(g.group*g.vRow), pointStride(g.group*g.wRow)
+	g.floats = patchFloats(max(s.ci, s.co))
+	if !g.staged {
+		g.floats += 36 * (g.vPoint + g.wPoint)
+	}
+}
+
+func (g *winogradDW) stagedFloats(point int) int {
+	if g.staged {
+		return 36 * point
+	}
+	return 0
+}
+
+func (g *winogradDW) shared() int {
+	return g.parts*36*g.uPoint + g.stagedFloats(g.vPoint) + g.stagedFloats(g.wPoint)
+}
+
+// transform writes tiles t0 to t1 of x and dy, the first of them to row 0 of v and w.
+func (g *winogradDW) transform(v, w []float32, t0, t1 int, patch []float32) {
+	s := &g.tiles
+	xs, ys := s.ih*s.iw*s.ci, s.h*s.w*s.co
+	for t := t0; t < t1; t++ {
+		b, i, j := s.at(t)
+		winogradInput.points(v[(t-t0)*g.vRow:], g.vPoint, g.x[b*xs:(b+1)*xs], s.ih, s.iw, s.ci, i-s.ph, j-s.pw, patch)
+		winogradGradient.points(w[(t-t0)*g.wRow:], g.wPoint, g.dy[b*ys:(b+1)*ys], s.h, s.w, s.co, i, j, patch)
+	}
+}
+
+// product sums n tiles at one point into rows i0 to i1 of dU; add keeps what is there.
+func (g *winogradDW) product(u, v, w []float32, n, point, i0, i1 int, add bool) {
+	s, nr := &g.tiles, g.level.nr
+	t := tile{rs: floatSize, cs: bytes(g.vRow), bs: bytes(g.wRow), k: uintptr(n), ldc: bytes(s.co)}
+	t.single()
+	if add {
+		t.add = 1
+	}
+	parts := ceil(i1-i0, g.level.mr)
+	for q := range ceil(s.co, nr) {
+		t.columns(min(nr, s.co-q*nr))
+		t.b = ptr(w, point*g.wPoint+q*nr)
+		for p := range parts {
+			r0, r1 := cut(i1-i0, parts, p)
+			t.a = ptr(v, point*g.vPoint+i0+r0)
+			t.c = ptr(u, point*g.uPoint+(i0+r0)*s.co+q*nr)
+			t.run(r1 - r0)
+		}
+	}
+}
+
+// fused takes the tiles of one part through transforms and sums.
+func (g *winogradDW) fused(part, worker int) {
+	buffer := g.buffers[worker*g.floats : (worker+1)*g.floats]
+	v, w, patch := buffer[:36*g.vPoint], buffer[36*g.vPoint:36*(g.vPoint+g.wPoint)], buffer[36*(g.vPoint+g.wPoint):]
+	u := g.u[part*36*g.uPoint : (part+1)*36*g.uPoint]
+	first, last := cut(g.groups, g.parts, part)
+	for i := first; i < last; i++ {
+		t0, t1 := cut(g.tiles.count(), g.groups, i)
+		g.transform(v, w, t0, t1, patch)
+		for point := range 36 {
+			g.product(u, v, w, t1-t0, point, 0, g.tiles.ci, i > first)
+		}
+	}
+}
+
+func (g *winogradDW) transforms(task, worker int) {
+	t := g.t0 + task*winogradStrip
+	g.transform(g.v[(t-g.t0)*g.vRow:], g.w[(t-g.t0)*g.wRow:], t, min(t+winogradStrip, g.t1), g.buffers[worker*g.floats:(worker+1)*g.floats])
+}
+
+func (g *winogradDW) products(task, _ int) {
+	i0, i1 := cut(g.tiles.ci, winogradCoCuts, task%winogradCoCuts)
+	g.product(g.u, g.v, g.w, g.t1-g.t0, task/winogradCoCuts, i0, i1, g.t0 > 0)
+}
+
+// finish adds the parts for one input channel and transforms its 36 points to 9 taps.
+func (g *winogradDW) finish(i, _ int) {
+	s := &g.tiles
+	for p := 1; p < g.parts; p++ {
+		for point := range 36 {
+			at := point*g.uPoint + i*s.co
+			addTo(g.u[at:at+s.co], g.u[p*36*g.uPoint+at:][:s.co])
+		}
+	}
+	winogradWeights.apply(g.dw[i*s.co:], 3*s.ci*s.co, s.ci*s.co, g.u, i*s.co, 6*g.uPoint, g.uPoint, s.co)
+}

@@ -1,0 +1,108 @@
+package cpu
+
+import (
+	"selfsup/graph/cpu/kern"
+	"selfsup/graph/ir"
+	"selfsup/graph/op"
+)
+
+// product is the sizes of a matrix product as package kern wants them.
+type product struct {
+	op.MatMulOp
+	batch, m, n, k int
+	lda, ldb       int
+}
+
+func newProduct(c *call) product {
+	p := product{MatMulOp: c.spec.(op.MatMulOp)}
+	p.batch, p.m, p.n, p.k = p.Dims(c.in[0].Shape, c.in[1].Shape)
+	p.lda, p.ldb = c.in[0].Shape.Last(), c.in[1].Shape.Last()
+	return p
+}
+
+func scratchMatMul(c *call) int {
+	p := newProduct(c)
+	if p.batch == 1 {
+		return kern.GemmScratch(p.TransA, p.TransB, p.m, p.n, p.k)
+	}
+	return kern.GemmBatchScratch(p.batch, p.TransA, p.TransB, p.m, p.n, p.k)
+}
+
+func bindMatMul(c *call) func() {
+	p := newProduct(c)
+	a, b, y, scratch := c.x[0], c.x[1], c.y, c.scratch
+	run := func() {
+		kern.Gemm(p.TransA, p.TransB, p.m, p.n, p.k, a, p.lda, b, p.ldb, y, p.n, 0, scratch)
+	}
+	if p.batch > 1 {
+		run = func() {
+			kern.GemmBatch(p.batch, p.TransA, p.TransB, p.m, p.n, p.k, a, p.lda, p.m*p.k, b, p.ldb, p.k*p.n, y, p.n, p.m*p.n, 0, scratch)
+		}
+	}
+	var bias []float32
+	if p.Bias {
+		bias = c.x[2]
+	} else if !p.Relu {
+		return run
+	}
+	n := p.n
+	finish := sweep(len(y)/n, rowsOf(n), func(from, to int) {
+		for i := from; p.Bias && i < to; i++ {
+			row := y[i*n : (i+1)*n]
+			kern.Add(row, row, bias)
+		}
+		if p.Relu {
+			kern.Relu(y[from*n:to*n], y[from*n:to*n])
+		}
+	})
+	return func() {
+		run()
+		finish()
+	}
+}
+
+// convOf is a convolution of images x with weights w in package kern's terms.
+func convOf(c *call, o op.Conv, x, w ir.Shape) kern.Conv {
+	k := kern.Conv{
+		B: x[0], H: x[1], W: x[2], Ci: x[3], KH: w[0], KW: w[1], Co: w[3],
+		SH: o.Stride[0], SW: o.Stride[1], PH: o.Pad[0], PW: o.Pad[1], DH: o.Dilation[0], DW: o.Dilation[1], Groups: o.Groups,
+	}
+	k.OH, k.OW = o.OutSize(k.H, k.W, k.KH, k.KW)
+	if c.direct {
+		k.Algorithm = kern.Direct
+	}
+	return k
+}
+
+func forwardConv(c *call) kern.Conv {
+	return convOf(c, c.spec.(op.ConvForward).Conv, c.in[0].Shape, c.in[1].Shape)
+}
+
+func scratchConv(c *call) int { return forwardConv(c).ForwardScratch() }
+
+func bindConv(c *call) func() {
+	k, x, w, y, scratch := forwardConv(c), c.x[0], c.x[1], c.y, c.scratch
+	return func() { k.Forward(x, w, y, scratch) }
+}
+
+func dataConv(c *call) kern.Conv {
+	return convOf(c, c.spec.(op.ConvBackwardData).Conv, c.out.Shape, c.in[1].Shape)
+}
+
+func scratchConvData(c *call) int { return dataConv(c).BackwardDataScratch() }
+
+func bindConvData(c *call) func() {
+	k, dy, w, dx, scratch := dataConv(c), c.x[0], c.x[1], c.y, c.scratch
+	return func() { k.BackwardData(dy, w, dx, scratch) }
+}
+
+func weightsConv(c *call) kern.Conv {
+	return convOf(c, c.spec.(op.ConvBackwardWeights).Conv, c.in[0].Shape, c.out.Shape)
+}
+
+func scratchConvWeights(c *call) int { return weightsConv(c).BackwardWeightsScratch() }
+
+func bindConvWeights(c *call) func() {
+	k, x, dy, dw, scratch := weightsConv(c), c.x[0], c.x[1], c.y, c.scratch
+	return func() { k.BackwardWeights(x, dy, dw, scratch) }
+}

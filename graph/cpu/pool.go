@@ -1,0 +1,116 @@
+package cpu
+
+import (
+	"selfsup/graph/cpu/kern"
+	"selfsup/graph/op"
+)
+
+func bindPool(c *call) func() {
+	o := c.spec.(op.PoolForward).Pool
+	x, y, in, out := c.x[0], c.y, c.in[0].Shape, c.out.Shape
+	h, w, oh, ow, ch := in[1], in[2], out[1], out[2], in[3]
+	rows := max(1, rowsOf(ow*ch*o.Kernel[0]))
+	return sweep(out[0]*oh, rows, func(from, to int) {
+		for i := from; i < to; i++ {
+			image := x[i/oh*h*w*ch:][:h*w*ch]
+			r0, r1, nr := o.Window(0, i%oh, h)
+			for j := range ow {
+				c0, c1, nc := o.Window(1, j, w)
+				pool(y[(i*ow+j)*ch:][:ch], image, w, r0, r1, c0, c1, o.Max)
+				if !o.Max {
+					p := y[(i*ow+j)*ch:][:ch]
+					mulVS(p, p, 1/float32(nr*nc))
+				}
+			}
+		}
+	})
+}
+
+// pool is the sum or the maximum of a window of an image of w columns and len(y) channels.
+func pool(y, image []float32, w, r0, r1, c0, c1 int, largest bool) {
+	ch := len(y)
+	copy(y, image[(r0*w+c0)*ch:])
+	for r := r0; r < r1; r++ {
+		for k := c0; k < c1; k++ {
+			if r == r0 && k == c0 {
+				continue
+			}
+			p := image[(r*w+k)*ch:][:ch]
+			if largest {
+				maximum(y, p)
+			} else {
+				kern.Add(y, y, p)
+			}
+		}
+	}
+}
+
+func bindPoolGrad(c *call) func() {
+	o := c.spec.(op.PoolBackward)
+	dy, dx, out := c.x[0], c.y, c.in[0].Shape
+	var x []float32
+	if o.Max {
+		x = c.x[1]
+	}
+	h, w, oh, ow, ch := o.X[1], o.X[2], out[1], out[2], out[3]
+	return sweep(o.X[0], 1, func(b, _ int) {
+		dx := dx[b*h*w*ch:][:h*w*ch]
+		clear(dx)
+		for i := range oh {
+			r0, r1, nr := o.Window(0, i, h)
+			for j := range ow {
+				c0, c1, nc := o.Window(1, j, w)
+				d := dy[((b*oh+i)*ow+j)*ch:][:ch]
+				if o.Max {
+					giveLargest(dx, x[b*h*w*ch:][:h*w*ch], d, w, r0, r1, c0, c1)
+				} else {
+					giveAll(dx, d, 1/float32(nr*nc), w, r0, r1, c0, c1)
+				}
+			}
+		}
+	})
+}
+
+// giveAll adds s*d to every pixel of a window of dx.
+func giveAll(dx, d []float32, s float32, w, r0, r1, c0, c1 int) {
+	for r := r0; r < r1; r++ {
+		for k := c0; k < c1; k++ {
+			p := dx[(r*w+k)*len(d):][:len(d)]
+			for i, v := range d {
+				p[i] += s * v
+			}
+		}
+	}
+}
+
+// giveLargest adds d, for every channel, to the pixel of dx where the window of x has its first maximum.
+func giveLargest(dx, x, d []float32, w, r0, r1, c0, c1 int) {
+	const lanes = 64
+	var top [lanes]float32
+	var at [lanes]int32
+	ch := len(d)
+	for from := 0; from < ch; from += lanes {
+		n := min(lanes, ch-from)
+		for r := r0; r < r1; r++ {
+			for k := c0; k < c1; k++ {
+				pixel := (r*w+k)*ch + from
+				p := x[pixel:][:n]
+				if r == r0 && k == c0 {
+					copy(top[:n], p)
+					for i := range at[:n] {
+						at[i] = int32(pixel + i)
+					}
+					continue
+				}
+				for i, v := range p {
+					if v > top[i] {
+						top[i], at[i] = v, int32(pixel+i)
+					}
+				}
+			}
+		}
+		for i, p := range at[:n] {
+			dx[p] += d[from+i]
+		}
+	}
+}

@@ -1,0 +1,186 @@
+package cpu
+
+import (
+	"selfsup/graph/cpu/kern"
+	"selfsup/graph/op"
+)
+
+// sumPlan is how a sum over axes runs: which case its merged axes are.
+type sumPlan struct {
+	axes []axis // merged; operand 0 is the result (step 0 where it is summed), operand 1 the source
+	kind sumKind
+}
+
+type sumKind int
+
+const (
+	sumAll     sumKind = iota // [R]
+	sumRows                   // [K,R]: the last axis
+	sumColumns                // [R,K]: all but the last
+	sumMiddle                 // [K,R,K]: as the mean over an image
+	sumAny
+)
+
+func planSum(c *call) sumPlan {
+	from := c.in[0].Shape
+	p := sumPlan{axes: merge(from, op.BroadcastStrides(c.out.Shape, from), strides(from))}
+	var summed [3]bool
+	for i, a := range p.axes {
+		if i < 3 {
+			summed[i] = a.step[0] == 0
+		}
+	}
+	switch n := len(p.axes); {
+	case n == 1:
+		p.kind = sumAll
+	case n == 2 && summed[1]:
+		p.kind = sumRows
+	case n == 2:
+		p.kind = sumColumns
+	case n == 3 && summed[1]:
+		p.kind = sumMiddle
+	default:
+		p.kind = sumAny
+	}
+	return p
+}
+
+func scratchSumTo(c *call) int {
+	p := planSum(c)
+	switch p.kind {
+	case sumAll:
+		return 2 * tasks(p.axes[0].n, block)
+	case sumColumns:
+		o := columns{rows: p.axes[0].n, c: p.axes[1].n, k: 1}
+		return o.scratch()
+	case sumMiddle:
+		return 2 * len(c.y)
+	}
+	return 0
+}
+
+func bindSumTo(c *call) func() {
+	x, y, scale := c.x[0], c.y, c.spec.(op.SumToOp).Scale
+	p := planSum(c)
+	switch p.kind {
+	case sumAll:
+		if len(y) == len(x) { // nothing is summed but axes of size 1
+			return sweep(len(y), block, func(from, to int) { mulVS(y[from:to], x[from:to], float32(scale)) })
+		}
+		sum := total(len(x), block, c.scratch, func(from, to int) float64 { return sumOf(x[from:to]) })
+		return func() { y[0] = float32(sum() * scale) }
+	case sumRows:
+		n := p.axes[1].n
+		return sweep(len(y), rowsOf(n), func(from, to int) {
+			for i := from; i < to; i++ {
+				y[i] = float32(sumOf(x[i*n:(i+1)*n]) * scale)
+			}
+		})
+	case sumColumns:
+		n := p.axes[1].n
+		o := columns{rows: p.axes[0].n, c: n, k: 1}
+		o.part = func(s []float64, row0, row1, col0, col1 int) { kern.AddColumns(s, x, n, row0, row1, col0, col1) }
+		o.done = func(s []float64, col0, col1 int) {
+			for i, v := range s {
+				y[col0+i] = float32(v * scale)
+			}
+		}
+		return o.run(c.scratch)
+	case sumMiddle:
+		rows, n := p.axes[1].n, p.axes[2].n
+		sums := doubles(c.scratch, len(y))
+		return sweep(p.axes[0].n, rowsOf(rows*n), func(from, to int) {
+			for i := from; i < to; i++ {
+				s := sums[i*n : (i+1)*n]
+				clear(s)
+				kern.AddColumns(s, x[i*rows*n:], n, 0, rows, 0, n)
+				for j, v := range s {
+					y[i*n+j] = float32(v * scale)
+				}
+			}
+		})
+	}
+	return bindSumAny(x, y, scale, p.axes)
+}
+
+// bindSumAny sums any axes, one element of the result after the other.
+func bindSumAny(x, y []float32, scale float64, axes []axis) func() {
+	var kept, gone []axis
+	for _, a := range axes {
+		if a.step[0] == 0 {
+			gone = append(gone, axis{a.n, a.step[1:]})
+		} else {
+			kept = append(kept, axis{a.n, a.step[1:]})
+		}
+	}
+	out, in := newWalk(kept), newWalk(gone)
+	return sweep(len(y), rowsOf(in.size), func(from, to int) {
+		p := out.seek(from)
+		for i := from; i < to; i++ {
+			var s float64
+			q := place{at: [2]int{p.at[0]}}
+			for range in.size {
+				s += float64(x[q.at[0]])
+				in.next(&q)
+			}
+			y[i] = float32(s * scale)
+			out.next(&p)
+		}
+	})
+}
+
+func bindBroadcast(c *call) func() {
+	x, y := c.bits(0), c.outBits()
+	axes := merge(c.out.Shape, op.BroadcastStrides(c.in[0].Shape, c.out.Shape))
+	last := axes[len(axes)-1]
+	n := last.n
+	fill := func(y []float32, at int) {
+		if last.step[0] == 1 {
+			copy(y, x[at:])
+			return
+		}
+		v := x[at]
+		for i := range y {
+			y[i] = v
+		}
+	}
+	if len(axes) == 1 {
+		return sweep(n, block, func(from, to int) { fill(y[from:to], from*last.step[0]) })
+	}
+	w := newWalk(axes[:len(axes)-1])
+	return sweep(w.size, rowsOf(n), func(from, to int) {
+		p := w.seek(from)
+		for i := from; i < to; i++ {
+			fill(y[i*n:(i+1)*n], p.at[0])
+			w.next(&p)
+		}
+	})
+}
+
+func bindArgmax(c *call) func() {
+	x, y, k := c.x[0], c.yi, c.in[0].Shape.Last()
+	return sweep(len(y), rowsOf(k), func(from, to int) {
+		for i := from; i < to; i++ {
+			y[i] = int32(argmaxOf(x[i*k : (i+1)*k]))
+		}
+	})
+}
+
+func scratchAccuracy(c *call) int {
+	return 2 * tasks(c.in[1].Shape.Size(), rowsOf(c.in[0].Shape.Last()))
+}
+
+func bindAccuracy(c *call) func() {
+	x, labels, y, k := c.x[0], c.xi[1], c.y, c.in[0].Shape.Last()
+	hits := total(len(labels), rowsOf(k), c.scratch, func(from, to int) float64 {
+		n := 0
+		for i := from; i < to; i++ {
+			if argmaxOf(x[i*k:(i+1)*k]) == int(labels[i]) {
+				n++
+			}
+		}
+		return float64(n)
+	})
+	n := float64(len(labels))
+	return func() { y[0] = float32(hits() / n) }
+}

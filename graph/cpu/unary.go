@@ -1,0 +1,113 @@
+package cpu
+
+import (
+	"math"
+
+	"selfsup/graph/cpu/kern"
+	"selfsup/graph/op"
+)
+
+var unaries = map[string]func(y, x []float32){
+	"neg":        func(y, x []float32) { mulVS(y, x, -1) },
+	"relu":       kern.Relu,
+	"exp":        func(y, x []float32) { kern.Exps(y, x, 0) },
+	"log":        each(func(x float32) float32 { return float32(math.Log(float64(x))) }),
+	"sqrt":       each(sqrt),
+	"rsqrt":      each(func(x float32) float32 { return 1 / sqrt(x) }),
+	"square":     func(y, x []float32) { mulVV(y, x, x) },
+	"abs":        each(func(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }),
+	"tanh":       each(tanh),
+	"sigmoid":    each(sigmoid),
+	"softplus":   each(softplus),
+	"silu":       each(func(x float32) float32 { return x * sigmoid(x) }),
+	"reciprocal": func(y, x []float32) { divSV(y, x, 1) },
+	"gelu":       kern.Gelus,
+	"gelu_tanh":  each(geluTanh),
+}
+
+// unaryGrads are dy times the derivative at v, which is y or x as op.Unaries says.
+var unaryGrads = map[string]func(dx, dy, v []float32){
+	"neg":  func(dx, dy, _ []float32) { mulVS(dx, dy, -1) },
+	"relu": kern.ReluGrad,
+	"exp":  mulVV,
+	"log":  divVV,
+	"sqrt": func(dx, dy, y []float32) {
+		dy, y = dy[:len(dx)], y[:len(dx)]
+		for i := range dx {
+			dx[i] = dy[i] * 0.5 / y[i]
+		}
+	},
+	"rsqrt":  slope(func(y float32) float32 { return -0.5 * y * y * y }),
+	"square": slope(func(x float32) float32 { return 2 * x }),
+	"abs": slope(func(x float32) float32 {
+		return math.Float32frombits(kern.Positive(x)&one | kern.Positive(-x)&minusOne)
+	}),
+	"tanh":       slope(func(y float32) float32 { return 1 - y*y }),
+	"sigmoid":    slope(func(y float32) float32 { return y * (1 - y) }),
+	"softplus":   slope(sigmoid),
+	"silu":       slope(func(x float32) float32 { s := sigmoid(x); return s * (1 + x*(1-s)) }),
+	"reciprocal": slope(func(y float32) float32 { return -y * y }),
+	"gelu":       kern.GeluGrads,
+	"gelu_tanh":  slope(geluTanhSlope),
+}
+
+// The bits of 1 and -1.
+const one, minusOne = 0x3f800000, 0xbf800000
+
+// each makes a loop of a function whose cost is well above a call's.
+func each(f func(x float32) float32) func(y, x []float32) {
+	return func(y, x []float32) {
+		x = x[:len(y)]
+		for i := range y {
+			y[i] = f(x[i])
+		}
+	}
+}
+
+func slope(f func(v float32) float32) func(dx, dy, v []float32) {
+	return func(dx, dy, v []float32) {
+		dy, v = dy[:len(dx)], v[:len(dx)]
+		for i := range dx {
+			dx[i] = dy[i] * f(v[i])
+		}
+	}
+}
+
+func bindUnary(c *call) func() {
+	f, y, x := unaries[c.spec.(op.Unary).Fn], c.y, c.x[0]
+	return sweep(len(y), block, func(from, to int) { f(y[from:to], x[from:to]) })
+}
+
+func bindUnaryGrad(c *call) func() {
+	f, dx, dy, v := unaryGrads[c.spec.(op.UnaryGrad).Fn], c.y, c.x[0], c.x[1]
+	return sweep(len(dx), block, func(from, to int) { f(dx[from:to], dy[from:to], v[from:to]) })
+}
+
+func bindAffine(c *call) func() {
+	o := c.spec.(op.AffineOp)
+	a, b, y, x := float32(o.A), float32(o.B), c.y, c.x[0]
+	return sweep(len(y), block, func(from, to int) { affine(y[from:to], x[from:to], a, b) })
+}
+
+func bindLeakyRelu(c *call) func() {
+	s, y, x := float32(c.spec.(op.LeakyReluOp).Slope), c.y, c.x[0]
+	return sweep(len(y), block, func(from, to int) {
+		y, x := y[from:to], x[from:to]
+		x = x[:len(y)]
+		for i, v := range x {
+			y[i] = max(v, 0) + s*min(v, 0)
+		}
+	})
+}
+
+func bindLeakyReluGrad(c *call) func() {
+	s, dx, dy, x := float32(c.spec.(op.LeakyReluGrad).Slope), c.y, c.x[0], c.x[1]
+	return sweep(len(dx), block, func(from, to int) {
+		dx, dy, x := dx[from:to], dy[from:to], x[from:to]
+		dy, x = dy[:len(dx)], x[:len(dx)]
+		for i := range dx {
+			m := kern.Positive(x[i])
+			dx[i] = math.Float32frombits(math.Float32bits(dy[i])&m | math.Float32bits(s*dy[i])&^m)
+		}
+	})
+}

@@ -1,0 +1,88 @@
+package graph
+
+import (
+	"selfsup/graph/ir"
+	"selfsup/graph/op"
+)
+
+// Gradients returns d loss / d wrt[i] for a 0-d loss, by symbolic reverse mode over the operations' own gradients. An entry is nil
+// where the loss does not depend on wrt[i]. It may be called any number of times on one graph, for several losses; only what lies
+// between loss and wrt is differentiated.
+func (s *Scope) Gradients(loss *Node, wrt []*Node) []*Node {
+	if len(op.ShapeOf(loss)) != 0 {
+		op.Fail(s.Path(), "the loss has shape %v, it must be a scalar", op.ShapeOf(loss))
+	}
+	// Post-order of everything below the loss, and which of it depends on wrt through operands that have gradients.
+	want := map[*Node]bool{}
+	for _, w := range wrt {
+		want[w] = true
+	}
+	var order []*Node
+	state := map[*Node]bool{} // visited -> depends on wrt
+	var visit func(n *Node) bool
+	visit = func(n *Node) bool {
+		if dep, ok := state[n]; ok {
+			return dep
+		}
+		state[n] = want[n]
+		o := op.Of(n)
+		if o == nil {
+			return want[n]
+		}
+		in := op.Operands(n)
+		act := o.DiffWRT(len(in))
+		dep := want[n]
+		for i, x := range in {
+			if act[i] && visit(x) {
+				dep = true
+			}
+		}
+		state[n] = dep
+		if dep {
+			order = append(order, n)
+		}
+		return dep
+	}
+	visit(loss)
+
+	parts := map[*Node][]*Node{} // contributions to d loss / d node
+	total := func(n *Node) *Node {
+		p := parts[n]
+		if len(p) == 0 {
+			return nil
+		}
+		if len(p) > 1 {
+			parts[n] = []*Node{op.Sum(p...)}
+		}
+		return parts[n][0]
+	}
+	parts[loss] = []*Node{s.Constant(1)}
+	for i := len(order) - 1; i >= 0; i-- {
+		n := order[i]
+		o := op.Of(n)
+		dy := total(n)
+		if o == nil || dy == nil {
+			continue
+		}
+		in := op.Operands(n)
+		need := o.DiffWRT(len(in))
+		for k, x := range in {
+			need[k] = need[k] && state[x]
+		}
+		gs := o.Spec.(op.Differentiable).Grad(op.Grad{In: in, Out: n, Dy: dy, Need: need})
+		for k, x := range in {
+			if !need[k] {
+				continue
+			}
+			if want, got := op.ShapeOf(x), op.ShapeOf(gs[k]); !want.Equal(got) {
+				panic(&op.BuildError{Op: o.Spec.Name(), In: []ir.Type{op.TypeOf(x)}, Msg: "its gradient has shape " + got.String()})
+			}
+			parts[x] = append(parts[x], gs[k])
+		}
+	}
+	gs := make([]*Node, len(wrt))
+	for i, w := range wrt {
+		gs[i] = total(w)
+	}
+	return gs
+}

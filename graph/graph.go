@@ -1,0 +1,341 @@
+// Package graph is the symbolic language that methods are written in, and its compiler. A Scope declares inputs, parameters, state
+// and updates in a Gorgonia graph of our own operations (package op); Gradients differentiates it; Compile lowers it, plans its memory
+// and hands it to a backend, so that a whole training step is one Program over a Store.
+//
+// This folder is the only one that imports Gorgonia.
+package graph
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	G "gorgonia.org/gorgonia"
+
+	"selfsup/graph/ir"
+	"selfsup/graph/op"
+)
+
+// Node is a symbolic value.
+type Node = op.Node
+
+// Graph is a built static graph: what is fed, what outlives a step, what is read.
+type Graph struct {
+	g         *G.ExprGraph
+	dtype     ir.DType
+	training  bool
+	decls     map[string]*decl // inputs, state and constants by name
+	order     []*decl
+	updates   []update
+	outputs   []output
+	schedules []Scheduled
+	twins     []twin
+}
+
+type declClass uint8
+
+const (
+	isInput declClass = iota
+	isState
+	isConst
+)
+
+// decl is a named leaf of the graph.
+type decl struct {
+	name     string
+	class    declClass
+	kind     Kind
+	typ      ir.Type
+	node     *Node
+	init     Init
+	seedName string   // the name whose randomness fills it: a teacher starts as its student
+	data     ir.Array // of constants
+}
+
+type update struct {
+	state *decl
+	value *Node
+}
+
+type output struct {
+	name string
+	node *Node
+}
+
+// twin is a teacher's parameter and the student's that it follows.
+type twin struct {
+	teacher, student *decl
+	momentum         *Node
+}
+
+// Options say what kind of graph is built.
+type Options struct {
+	Training bool     // batch statistics and their updates, or the running ones
+	DType    ir.DType // F32, or F64 for gradient checks on the reference backend
+}
+
+// Build runs f on the root scope of a new graph. A mistake in f (a wrong shape, a name used twice) comes back as an error that names
+// scope, operation, shapes and the line.
+func Build(o Options, f func(s *Scope)) (g *Graph, err error) {
+	g = &Graph{g: G.NewGraph(), dtype: o.DType, training: o.Training, decls: map[string]*decl{}}
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case *op.BuildError:
+			g, err = nil, r
+		default:
+			panic(r)
+		}
+	}()
+	f(&Scope{g: g})
+	return g, nil
+}
+
+// Scope is a place in the naming tree of a graph, through which its leaves are declared.
+type Scope struct {
+	g    *Graph
+	path string // "" or "a/b/"
+	tw   *Scope // the student's scope, if this is a teacher's
+	tau  *Node  // the teacher's momentum
+}
+
+// In is the scope below this one.
+func (s *Scope) In(name string) *Scope {
+	c := &Scope{g: s.g, path: s.path + name + "/", tau: s.tau}
+	if s.tw != nil {
+		c.tw = s.tw.In(name)
+	}
+	return c
+}
+
+// Path is the scope's name, as "backbone/stage1".
+func (s *Scope) Path() string { return strings.TrimSuffix(s.path, "/") }
+
+// Training reports whether layers use batch statistics and update their running ones.
+func (s *Scope) Training() bool { return s.g.training }
+
+// IsTeacher reports whether parameters declared here follow a student's instead of being trained.
+func (s *Scope) IsTeacher() bool { return s.tw != nil }
+
+// Twin is a scope whose parameters are an exponential moving average of those of s, declared by the same constructors: parameter
+// name/x is the twin of x, starts equal, gets no gradient, and after each optimiser step becomes tau*itself + (1-tau)*x with the
+// new x. tau is 0-d. State (running statistics) of the twin is its own.
+func (s *Scope) Twin(name string, tau *Node) *Scope {
+	return &Scope{g: s.g, path: s.path + name + "/", tw: s, tau: tau}
+}
+
+// declare adds a leaf, or returns the one of that name if everything agrees.
+func (s *Scope) declare(d *decl) *decl {
+	old := s.g.decls[d.name]
+	if old != nil {
+		if old.class != d.class || !old.typ.Shape.Equal(d.typ.Shape) || old.typ.DType != d.typ.DType || old.kind != d.kind {
+			op.Fail(s.Path(), "%s is declared as %v and as %v", d.name, old.typ, d.typ)
+		}
+		return old
+	}
+	for _, n := range d.typ.Shape {
+		if n < 1 {
+			op.Fail(s.Path(), "%s: shape %v has an axis below 1", d.name, d.typ.Shape)
+		}
+	}
+	if d.seedName == "" {
+		d.seedName = d.name
+	}
+	if len(d.typ.Shape) == 0 {
+		d.node = G.NewScalar(s.g.g, op.Dtype(d.typ.DType), G.WithName(d.name))
+	} else {
+		d.node = G.NewTensor(s.g.g, op.Dtype(d.typ.DType), len(d.typ.Shape), G.WithShape(d.typ.Shape...), G.WithName(d.name))
+	}
+	s.g.decls[d.name] = d
+	s.g.order = append(s.g.order, d)
+	return d
+}
+
+// Input declares a value that the host writes before every step, such as a view [B,H,W,C].
+func (s *Scope) Input(name string, shape ...int) *Node {
+	return s.declare(&decl{name: s.path + name, class: isInput, typ: ir.Type{Shape: shape, DType: s.g.dtype}}).node
+}
+
+// IntInput declares an integer input, such as labels [B].
+func (s *Scope) IntInput(name string, shape ...int) *Node {
+	return s.declare(&decl{name: s.path + name, class: isInput, typ: ir.Type{Shape: shape, DType: ir.I32}}).node
+}
+
+// Param declares a trained value. Declared again under the same path it is the same value: that is how layers share weights. In
+// a teacher's scope it follows the student's.
+func (s *Scope) Param(name string, init Init, shape ...int) *Node {
+	d := &decl{name: s.path + name, class: isState, kind: Param, typ: ir.Type{Shape: shape, DType: s.g.dtype}, init: init}
+	if s.tw == nil {
+		return s.declare(d).node
+	}
+	student := s.tw.path + name
+	d.kind, d.seedName = State, student
+	_, known := s.g.decls[d.name]
+	d = s.declare(d)
+	if !known {
+		of := s.g.decls[student]
+		if of == nil {
+			op.Fail(s.Path(), "%s: its student %s is not declared; build the student first", d.name, student)
+		}
+		s.g.twins = append(s.g.twins, twin{d, of, s.tau})
+	}
+	return d.node
+}
+
+// State declares a value that outlives the step and changes only by Update.
+func (s *Scope) State(name string, init Init, shape ...int) *Node {
+	return s.state(State, name, init, shape)
+}
+
+// Moment declares state of the optimiser.
+func (s *Scope) Moment(name string, init Init, shape ...int) *Node {
+	return s.state(Moment, name, init, shape)
+}
+
+func (s *Scope) state(k Kind, name string, init Init, shape []int) *Node {
+	return s.declare(&decl{name: s.path + name, class: isState, kind: k, typ: ir.Type{Shape: shape, DType: s.g.dtype}, init: init}).node
+}
+
+// Ints is an integer constant of shape [len(v)].
+func (s *Scope) Ints(name string, v []int32) *Node {
+	t := ir.Type{Shape: ir.Shape{len(v)}, DType: ir.I32}
+	return s.declare(&decl{name: s.path + name, class: isConst, typ: t, data: ir.Array{Type: t, I32: v}}).node
+}
+
+// Constant is a 0-d float constant.
+func (s *Scope) Constant(v float64) *Node { return s.g.constant(v) }
+
+func (g *Graph) constant(v float64) *Node {
+	t := ir.Type{DType: g.dtype}
+	a := ir.NewArray(t)
+	a.Set(0, v)
+	return (&Scope{g: g}).declare(&decl{name: fmt.Sprintf("const/%v", v), class: isConst, typ: t, data: a}).node
+}
+
+// Update makes the state hold value from the end of each step on.
+func (s *Scope) Update(state, value *Node) {
+	d := s.g.declOf(state)
+	if d == nil || d.class != isState {
+		op.Fail(s.Path(), "Update of a node that is not state")
+	}
+	if vt := op.TypeOf(value); !vt.Shape.Equal(d.typ.Shape) || vt.DType != d.typ.DType {
+		op.Fail(s.Path(), "%s is %v, its update is %v", d.name, d.typ, vt)
+	}
+	for _, u := range s.g.updates {
+		if u.state == d {
+			op.Fail(s.Path(), "%s is updated twice in one step", d.name)
+		}
+	}
+	s.g.updates = append(s.g.updates, update{d, value})
+}
+
+// Evolve makes the state hold f of what it would have held by the updates so far. A layer that is applied twice in a step changes its
+// running statistics twice with it.
+func (s *Scope) Evolve(state *Node, f func(current *Node) *Node) {
+	d := s.g.declOf(state)
+	value := f(s.Updated(state))
+	for i, u := range s.g.updates {
+		if u.state == d {
+			s.g.updates = append(s.g.updates[:i], s.g.updates[i+1:]...)
+			break
+		}
+	}
+	s.Update(state, value)
+}
+
+// Updated is what the state will hold after this step as far as updates were declared by now: its new value, or itself.
+func (s *Scope) Updated(state *Node) *Node {
+	d := s.g.declOf(state)
+	for _, u := range s.g.updates {
+		if u.state == d {
+			return u.value
+		}
+	}
+	return state
+}
+
+// UpdateTwins declares the moving averages of all teachers; call it once, after the optimiser's updates.
+func (s *Scope) UpdateTwins() {
+	for _, t := range s.g.twins {
+		s.Update(t.teacher.node, op.Lerp(t.teacher.node, s.Updated(t.student.node), t.momentum))
+	}
+}
+
+// Output names a value that the host reads after a step.
+func (s *Scope) Output(name string, n *Node) {
+	for _, o := range s.g.outputs {
+		if o.name == s.path+name {
+			op.Fail(s.Path(), "output %s is named twice", o.name)
+		}
+	}
+	s.g.outputs = append(s.g.outputs, output{s.path + name, n})
+}
+
+// Params lists the trained values of the scope and below, in the order of their declaration.
+func (s *Scope) Params() []*Node {
+	var ns []*Node
+	for _, d := range s.g.order {
+		if d.class == isState && d.kind == Param && strings.HasPrefix(d.name, s.path) {
+			ns = append(ns, d.node)
+		}
+	}
+	return ns
+}
+
+// Name is the full name of an input, parameter or state.
+func (s *Scope) Name(n *Node) string {
+	if d := s.g.declOf(n); d != nil {
+		return d.name
+	}
+	return ""
+}
+
+func (g *Graph) declOf(n *Node) *decl {
+	if op.Of(n) != nil {
+		return nil
+	}
+	return g.decls[n.Name()]
+}
+
+// Schedule is a setting that changes with the step: value at step (0-based) of total.
+type Schedule func(step, total int) float64
+
+// Scheduled is a 0-d input that a Schedule feeds.
+type Scheduled struct {
+	Name  string
+	Value Schedule
+}
+
+// Scheduled declares a 0-d input whose value the host takes from f before every step.
+func (s *Scope) Scheduled(name string, f Schedule) *Node {
+	n := s.Input(name)
+	for _, x := range s.g.schedules {
+		if x.Name == s.path+name {
+			return n
+		}
+	}
+	s.g.schedules = append(s.g.schedules, Scheduled{s.path + name, f})
+	return n
+}
+
+// Leaf describes a named leaf of a graph for listings.
+type Leaf struct {
+	Name string
+	Kind Kind
+	ir.Type
+}
+
+// States lists everything of the Store that the graph uses, by name.
+func (g *Graph) States() []Leaf {
+	var ls []Leaf
+	for _, d := range g.order {
+		if d.class == isState {
+			ls = append(ls, Leaf{d.name, d.kind, d.typ})
+		}
+	}
+	sort.Slice(ls, func(i, j int) bool { return ls[i].Name < ls[j].Name })
+	return ls
+}
+
+// Schedules lists the scheduled inputs.
+func (g *Graph) Schedules() []Scheduled { return g.schedules }

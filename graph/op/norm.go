@@ -1,0 +1,222 @@
+package op
+
+import (
+	"fmt"
+	"math"
+
+	"selfsup/graph/ir"
+)
+
+// Stats is mean and biased variance of every channel.
+type Stats struct{}
+
+// BatchStats is the mean and the biased variance of every channel of x [...,C] over all other axes, [2,C]. It has no gradient of its own:
+// BatchNorm's gradient is the total one.
+func BatchStats(x *Node) *Node { return Apply(Stats{}, x) }
+
+// Name implements ir.Spec.
+func (o Stats) Name() string { return "batch_stats" }
+
+// Infer implements ir.Spec.
+func (o Stats) Infer(in []ir.Type) (ir.Type, error) {
+	if len(in[0].Shape) < 2 {
+		return ir.Type{}, fmt.Errorf("want [...,C] with at least two axes")
+	}
+	return ir.Type{Shape: ir.Shape{2, in[0].Shape.Last()}, DType: in[0].DType}, nil
+}
+
+// Ref implements ir.Spec.
+func (o Stats) Ref(in []ir.Tensor, out ir.Tensor) {
+	c := in[0].Shape.Last()
+	n := float64(len(in[0].Data) / c)
+	for i, v := range in[0].Data {
+		out.Data[i%c] += v / n
+	}
+	for i, v := range in[0].Data {
+		d := v - out.Data[i%c]
+		out.Data[c+i%c] += d * d / n
+	}
+}
+
+// BN are the attributes of a batch normalisation.
+type BN struct {
+	Eps    float64 // added to the variance
+	Frozen bool    // the statistics are constants (evaluation); else they are the batch's, and the gradient goes through them
+}
+
+// BatchNormOp is (x - mean)/sqrt(var + Eps), times gamma plus beta if there are four operands.
+type BatchNormOp struct {
+	BN
+	Relu bool // then max(y, 0); the compiler sets it
+}
+
+// BatchNorm normalises every channel of x [...,C] by stats [2,C] (mean, variance), then scales and shifts by affine = gamma, beta [C] if
+// given. Ioffe and Szegedy 2015, arXiv:1502.03167, Alg. 1.
+func BatchNorm(x, stats *Node, o BN, affine ...*Node) *Node {
+	return Apply(BatchNormOp{BN: o}, append([]*Node{x, stats}, affine...)...)
+}
+
+// Name implements ir.Spec.
+func (o BatchNormOp) Name() string { return "batch_norm" }
+
+// Infer implements ir.Spec.
+func (o BatchNormOp) Infer(in []ir.Type) (ir.Type, error) {
+	c := in[0].Shape.Last()
+	if len(in) != 2 && len(in) != 4 {
+		return ir.Type{}, fmt.Errorf("want both gamma and beta or neither")
+	}
+	if !in[1].Shape.Equal(ir.Shape{2, c}) {
+		return ir.Type{}, fmt.Errorf("statistics are %v, want [2,%d]", in[1].Shape, c)
+	}
+	for _, t := range in[2:] {
+		if !t.Shape.Equal(ir.Shape{c}) {
+			return ir.Type{}, fmt.Errorf("gamma and beta must be [%d]", c)
+		}
+	}
+	return in[0], nil
+}
+
+// Ref implements ir.Spec.
+func (o BatchNormOp) Ref(in []ir.Tensor, out ir.Tensor) {
+	c := in[0].Shape.Last()
+	for i, x := range in[0].Data {
+		k := i % c
+		y := (x - in[1].Data[k]) / math.Sqrt(in[1].Data[c+k]+o.Eps)
+		if len(in) == 4 {
+			y = y*in[2].Data[k] + in[3].Data[k]
+		}
+		if o.Relu {
+			y = max(y, 0)
+		}
+		out.Data[i] = y
+	}
+}
+
+// InPlace implements ir.InPlacer.
+func (o BatchNormOp) InPlace() []int { return []int{0} }
+
+// Fuse implements ir.Fuser: the ReLU behind the norm.
+func (o BatchNormOp) Fuse(next ir.Spec, _ int, _ []ir.Type) (ir.Spec, bool) {
+	u, ok := next.(Unary)
+	if !ok || u.Fn != "relu" || o.Relu {
+		return nil, false
+	}
+	o.Relu = true
+	return o, true
+}
+
+// Active implements Differentiable.
+func (o BatchNormOp) Active(n int) []bool {
+	a := active(n, n)
+	a[1] = false
+	return a
+}
+
+// Grad implements Differentiable.
+func (o BatchNormOp) Grad(g Grad) []*Node {
+	gs := make([]*Node, len(g.In))
+	sums := Apply(NormSums{o.Eps}, g.Dy, g.In[0], g.In[1])
+	if g.Need[0] {
+		in := []*Node{g.Dy, g.In[0], g.In[1], sums}
+		if len(g.In) == 4 {
+			in = append(in, g.In[2])
+		}
+		gs[0] = Apply(NormBackward{o.BN}, in...)
+	}
+	if len(g.In) == 4 {
+		gs[2], gs[3] = Row(sums, 1), Row(sums, 0)
+	}
+	return gs
+}
+
+// NormSums is, for every channel, the sums of dy and of dy*xhat over all other axes, [2,C], from dy, x and statistics.
+type NormSums struct{ Eps float64 }
+
+// Name implements ir.Spec.
+func (o NormSums) Name() string { return "batch_norm_sums" }
+
+// Infer implements ir.Spec.
+func (o NormSums) Infer(in []ir.Type) (ir.Type, error) { return in[2], nil }
+
+// Ref implements ir.Spec.
+func (o NormSums) Ref(in []ir.Tensor, out ir.Tensor) {
+	c := in[0].Shape.Last()
+	for i, dy := range in[0].Data {
+		k := i % c
+		out.Data[k] += dy
+		out.Data[c+k] += dy * (in[1].Data[i] - in[2].Data[k]) / math.Sqrt(in[2].Data[c+k]+o.Eps)
+	}
+}
+
+// NormBackward is the gradient of a batch normalisation by x, from dy, x, statistics, NormSums and gamma if it has one. Unless Frozen it
+// goes through the statistics: gamma*rstd*(dy - sum(dy)/n - xhat*sum(dy*xhat)/n).
+type NormBackward struct{ BN }
+
+// Name implements ir.Spec.
+func (o NormBackward) Name() string { return "batch_norm_dx" }
+
+// Infer implements ir.Spec.
+func (o NormBackward) Infer(in []ir.Type) (ir.Type, error) { return in[0], nil }
+
+// Ref implements ir.Spec.
+func (o NormBackward) Ref(in []ir.Tensor, out ir.Tensor) {
+	c := in[0].Shape.Last()
+	n := float64(len(in[0].Data) / c)
+	for i, dy := range in[0].Data {
+		k := i % c
+		rstd := 1 / math.Sqrt(in[2].Data[c+k]+o.Eps)
+		d := dy
+		if !o.Frozen {
+			xhat := (in[1].Data[i] - in[2].Data[k]) * rstd
+			d -= in[3].Data[k]/n + xhat*in[3].Data[c+k]/n
+		}
+		if len(in) == 5 {
+			d *= in[4].Data[k]
+		}
+		out.Data[i] = d * rstd
+	}
+}
+
+// InPlace implements ir.InPlacer.
+func (o NormBackward) InPlace() []int { return []int{0, 1} }
+
+// Running is the moving average of batch statistics.
+type Running struct {
+	Momentum float64 // weight of the new
+	N        int     // values behind every statistic: the variance is multiplied by N/(N-1)
+}
+
+// RunningStats is (1-momentum)*running + momentum*stats, both [2,C] of mean and variance, the new variance made unbiased for n values,
+// as PyTorch does.
+func RunningStats(running, stats *Node, momentum float64, n int) *Node {
+	return Apply(Running{momentum, n}, running, stats)
+}
+
+// Name implements ir.Spec.
+func (o Running) Name() string { return "running_stats" }
+
+// Infer implements ir.Spec.
+func (o Running) Infer(in []ir.Type) (ir.Type, error) { return updateType(in, 2) }
+
+// Unbias is what the biased variance is multiplied by.
+func (o Running) Unbias() float64 {
+	if o.N < 2 {
+		return 1
+	}
+	return float64(o.N) / float64(o.N-1)
+}
+
+// Ref implements ir.Spec.
+func (o Running) Ref(in []ir.Tensor, out ir.Tensor) {
+	c := in[0].Shape.Last()
+	for i := range out.Data {
+		s := in[1].Data[i]
+		if i >= c {
+			s *= o.Unbias()
+		}
+		out.Data[i] = (1-o.Momentum)*in[0].Data[i] + o.Momentum*s
+	}
+}
+
+// InPlace implements ir.InPlacer.
+func (o Running) InPlace() []int { return []int{0} }

@@ -1,0 +1,48 @@
+package optim
+
+import (
+	"selfsup/graph"
+	"selfsup/graph/op"
+	"selfsup/recipes/overlay"
+)
+
+// LARS scales every parameter's decayed gradient by a trust ratio before the momentum: You, Gitman, Ginsburg 2017, arXiv:1708.03888.
+// Biases and norms get neither decay nor ratio.
+//
+// The implementations in use differ in the ratio. "official" is eta*|p|/|g + wd*p|, as in the authors' code of Barlow Twins and
+// VICReg; "solo" is eta*|p|/(|g| + wd*|p| + eps), as in solo-learn and lightly.
+type LARS struct {
+	Momentum float64 `toml:"momentum"`
+	Nesterov bool    `toml:"nesterov"`
+	Eta      float64 `toml:"eta"`     // trust coefficient: 0.001 on ImageNet, 0.02 with clip on CIFAR
+	Eps      float64 `toml:"eps"`     // only "solo" has it
+	Variant  string  `toml:"variant"` // official | solo
+	Clip     bool    `toml:"clip"`    // the ratio over the learning rate at 1 (LARC, solo-learn on CIFAR)
+}
+
+// DefaultLARS is as in the code of Barlow Twins.
+func DefaultLARS() LARS {
+	return LARS{Momentum: 0.9, Eta: 0.001, Eps: 1e-8, Variant: "official"}
+}
+
+// Check implements Rule.
+func (o *LARS) Check() error {
+	if !(o.Eta > 0) {
+		return overlay.Bad("eta", "%v: want a number above 0", o.Eta)
+	}
+	if !(o.Eps >= 0) {
+		return overlay.Bad("eps", "%v: want a number of 0 or more", o.Eps)
+	}
+	if o.Variant != "official" && o.Variant != "solo" {
+		return overlay.Bad("variant", "%q: want \"official\" or \"solo\"", o.Variant)
+	}
+	return checkMomentum(o.Momentum)
+}
+
+func (o *LARS) step(s *graph.Scope, in slot) *graph.Node {
+	ratio := in.one
+	if !in.bare {
+		ratio = op.Trust(in.p, in.g, in.wd, in.h.Rate, op.TrustRatio{Eta: o.Eta, Eps: o.Eps, Variant: o.Variant, Clip: o.Clip})
+	}
+	return descend(s, in, ratio, o.Momentum, o.Nesterov)
+}

@@ -1,0 +1,74 @@
+// Package plan orders a lowered program and places its buffers: views become aliases, updates run as early as their readers allow and
+// in place where they can, and all temporaries share one arena by their lifetimes.
+package plan
+
+import (
+	"fmt"
+
+	"selfsup/graph/ir"
+)
+
+// Align is the alignment of buffers in the arena, in bytes: one cache line, one AVX-512 vector.
+const Align = 64
+
+// Plan runs all passes over p, in place.
+func Plan(p *ir.Program) error {
+	for _, pass := range []struct {
+		name string
+		run  func(*ir.Program) error
+	}{
+		{"fuse", fuse},
+		{"protect", protect},
+		{"schedule", schedule},
+		{"alias", alias},
+		{"arena", arena},
+		{"check", check},
+	} {
+		if err := pass.run(p); err != nil {
+			return fmt.Errorf("plan: %s: %w", pass.name, err)
+		}
+	}
+	return nil
+}
+
+// Copy is the operation that moves a value to memory of its own.
+type Copy struct{}
+
+// Name implements ir.Spec.
+func (Copy) Name() string { return "copy" }
+
+// Infer implements ir.Spec.
+func (Copy) Infer(in []ir.Type) (ir.Type, error) { return in[0], nil }
+
+// Ref implements ir.Spec.
+func (Copy) Ref(in []ir.Tensor, out ir.Tensor) { copy(out.Data, in[0].Data) }
+
+// protect gives a buffer of its own to every output and update that is not the result of an operation, or that views something
+// which may change within the step: the host must find outputs unharmed, and updates must not read each other's results.
+func protect(p *ir.Program) error {
+	made := map[int]bool{}
+	for _, in := range p.Instrs {
+		if _, view := in.Spec.(ir.Viewer); !view {
+			made[in.Out] = true
+		}
+	}
+	copyOf := func(b int) int {
+		c := len(p.Bufs)
+		p.Bufs = append(p.Bufs, ir.Buf{Name: "copy", Type: p.Bufs[b].Type, Root: c, Viewed: -1, Node: p.Bufs[b].Node})
+		p.Instrs = append(p.Instrs, ir.Instr{Spec: Copy{}, In: []int{b}, Out: c})
+		return c
+	}
+	used := map[int]bool{}
+	for i, o := range p.Outputs {
+		if !made[o.Buf] {
+			p.Outputs[i].Buf = copyOf(o.Buf)
+		}
+	}
+	for i, u := range p.Updates {
+		if !made[u.New] || used[u.New] {
+			p.Updates[i].New = copyOf(u.New)
+		}
+		used[p.Updates[i].New] = true
+	}
+	return nil
+}

@@ -1,0 +1,151 @@
+package graph
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"selfsup/graph/ir"
+	"selfsup/graph/plan"
+)
+
+// Program is a compiled graph over a Store: fill the inputs, Run, read the outputs. Running allocates nothing. One goroutine uses a
+// program at a time, and programs over one Store run one after the other.
+type Program struct {
+	IR        *ir.Program // as planned: the memory plan, operations and costs
+	exe       ir.Executable
+	inputs    map[string]int
+	outputs   map[string]int
+	schedules []scheduled
+	state     []string
+}
+
+type scheduled struct {
+	Scheduled
+	at ir.Array
+}
+
+// Compile lowers the graph, plans it and binds it to the store, in which entries that are missing are made and initialised. An entry
+// of another shape, or an operation that the backend has no kernel for, is an error.
+func (g *Graph) Compile(b ir.Backend, st *Store) (*Program, error) {
+	p, decls, err := g.lower()
+	if err != nil {
+		return nil, err
+	}
+	missing := map[string]bool{}
+	for _, in := range p.Instrs {
+		if !b.Supports(in.Spec) {
+			missing[in.Spec.Name()] = true
+		}
+	}
+	if len(missing) > 0 {
+		var names []string
+		for n := range missing {
+			names = append(names, n)
+		}
+		sort.Strings(names)
+		return nil, fmt.Errorf("graph: backend %s has no kernel for %s", b.Name(), strings.Join(names, ", "))
+	}
+	arrays := make([]ir.Array, len(p.Bufs))
+	prog := &Program{inputs: map[string]int{}, outputs: map[string]int{}}
+	for i, d := range decls {
+		if d == nil {
+			continue
+		}
+		e, err := st.declare(d)
+		if err != nil {
+			return nil, fmt.Errorf("graph: %w", err)
+		}
+		arrays[i] = e.Array
+		prog.state = append(prog.state, d.name)
+	}
+	if err := plan.Plan(p); err != nil {
+		return nil, fmt.Errorf("graph: %w", err)
+	}
+	if prog.exe, err = b.Compile(p, func(buf int) ir.Array { return arrays[buf] }); err != nil {
+		return nil, fmt.Errorf("graph: backend %s: %w", b.Name(), err)
+	}
+	prog.IR = p
+	for i, b := range p.Bufs {
+		if b.Class == ir.Input {
+			prog.inputs[b.Name] = i
+		}
+	}
+	for _, o := range p.Outputs {
+		prog.outputs[o.Name] = o.Buf
+	}
+	for _, s := range g.schedules {
+		if i, ok := prog.inputs[s.Name]; ok {
+			prog.schedules = append(prog.schedules, scheduled{s, prog.exe.Host(i)})
+		}
+	}
+	return prog, nil
+}
+
+// Input is the array that the host fills before a step. It stays the same array for the life of the program.
+func (p *Program) Input(name string) (ir.Array, error) {
+	i, ok := p.inputs[name]
+	if !ok {
+		return ir.Array{}, fmt.Errorf("graph: the program has no input %q, it has %s", name, keys(p.inputs))
+	}
+	return p.exe.Host(i), nil
+}
+
+// Output is the array of a named result, valid from one Run to the next.
+func (p *Program) Output(name string) (ir.Array, error) {
+	i, ok := p.outputs[name]
+	if !ok {
+		return ir.Array{}, fmt.Errorf("graph: the program has no output %q, it has %s", name, keys(p.outputs))
+	}
+	return p.exe.Host(i), nil
+}
+
+// Outputs lists the named results in the order of their declaration.
+func (p *Program) Outputs() []string {
+	names := make([]string, len(p.IR.Outputs))
+	for i, o := range p.IR.Outputs {
+		names[i] = o.Name
+	}
+	return names
+}
+
+// State lists the entries of the Store that the program reads or writes.
+func (p *Program) State() []string { return p.state }
+
+// Schedule feeds all scheduled inputs with their values at a step (0-based) of total.
+func (p *Program) Schedule(step, total int) {
+	for _, s := range p.schedules {
+		s.at.Set(0, s.Value(step, total))
+	}
+}
+
+// Scheduled returns what the scheduled inputs were fed with last, by name.
+func (p *Program) Scheduled(name string) (float64, bool) {
+	for _, s := range p.schedules {
+		if s.Name == name {
+			return s.at.At(0), true
+		}
+	}
+	return 0, false
+}
+
+// Run runs one step.
+func (p *Program) Run() error { return p.exe.Run() }
+
+// FLOPs is the number of floating-point operations of a step (a multiply-add is two), of the operations that say.
+func (p *Program) FLOPs() int64 {
+	var n int64
+	for _, in := range p.IR.Instrs {
+		n += p.IR.FLOPs(in)
+	}
+	return n
+}
+
+func keys(m map[string]int) string {
+	ks := make([]string, 0, len(m))
+	for k := range m {
+		ks = append(ks, k)
+	}
+	sort.Strings(ks)
+	return strings.Join(ks, ", ")
+}

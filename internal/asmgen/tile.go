@@ -1,0 +1,230 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+// Offsets of kern's struct tile; all strides are in bytes.
+const (
+	tileC    = 0
+	tileLdc  = 8
+	tileA    = 16
+	tileRs   = 24
+	tileCs   = 32
+	tileB    = 40
+	tileBs   = 48
+	tileK    = 56
+	tileAdd  = 64
+	tileMask = 72
+	tileNb   = 80
+	tileAoff = 88
+	tileBoff = 96
+)
+
+// tileLoop is the part both vector widths share: the walk over blocks and k, with a step that does one k.
+// Rows are addressed from three bases (rows 0-4, 5-9, 10-13) with index rs*{0,1,2,4} and 3*rs.
+type tileLoop struct {
+	mr int
+}
+
+var (
+	tArg  = RAX
+	tBase = [3]GPPhysical{RSI, RDI, RBX}
+	tB    = RDX
+	tCnt  = RCX
+	tRs   = R8
+	tRs3  = R9
+	tCs   = R10
+	tBs   = R11
+	tNb   = R12
+	tAoff = R13
+	tBoff = R15
+)
+
+func (l tileLoop) bases() int { return (l.mr + 4) / 5 }
+
+// row is the address of A's element of row i at the current k.
+func (l tileLoop) row(i int) Mem {
+	m := Mem{Base: tBase[i/5]}
+	switch i % 5 {
+	case 0:
+		return m
+	case 3:
+		return m.Idx(tRs3, 1)
+	default:
+		return m.Idx(tRs, uint8(i%5))
+	}
+}
+
+func (l tileLoop) emit(step func()) {
+	MOVQ(Mem{Base: tArg, Disp: tileRs}, tRs)
+	LEAQ(Mem{Base: tRs}.Idx(tRs, 2), tRs3)
+	MOVQ(Mem{Base: tArg, Disp: tileCs}, tCs)
+	MOVQ(Mem{Base: tArg, Disp: tileBs}, tBs)
+	MOVQ(Mem{Base: tArg, Disp: tileNb}, tNb)
+	MOVQ(Mem{Base: tArg, Disp: tileAoff}, tAoff)
+	MOVQ(Mem{Base: tArg, Disp: tileBoff}, tBoff)
+
+	Label("block")
+	TESTQ(tNb, tNb)
+	JZ(LabelRef("done"))
+	MOVQ(Mem{Base: tArg, Disp: tileA}, tBase[0])
+	ADDQ(Mem{Base: tAoff}, tBase[0])
+	MOVQ(Mem{Base: tArg, Disp: tileB}, tB)
+	ADDQ(Mem{Base: tBoff}, tB)
+	for i := 1; i < l.bases(); i++ {
+		LEAQ(Mem{Base: tBase[i-1]}.Idx(tRs, 4), tBase[i])
+		ADDQ(tRs, tBase[i])
+	}
+	next := func() {
+		for i := range l.bases() {
+			ADDQ(tCs, tBase[i])
+		}
+		ADDQ(tBs, tB)
+	}
+	MOVQ(Mem{Base: tArg, Disp: tileK}, tCnt)
+	SUBQ(Imm(2), tCnt)
+	JL(LabelRef("odd"))
+	Label("pair")
+	step()
+	next()
+	step()
+	next()
+	SUBQ(Imm(2), tCnt)
+	JGE(LabelRef("pair"))
+	Label("odd")
+	ADDQ(Imm(2), tCnt)
+	JZ(LabelRef("blockend"))
+	step()
+	Label("blockend")
+	ADDQ(Imm(8), tAoff)
+	ADDQ(Imm(8), tBoff)
+	DECQ(tNb)
+	JMP(LabelRef("block"))
+	Label("done")
+}
+
+// prefetchC asks for the C tile before the k loop, which is long enough to hide the misses.
+func (l tileLoop) prefetchC(lines int) {
+	MOVQ(Mem{Base: tArg, Disp: tileC}, tBase[0])
+	MOVQ(Mem{Base: tArg, Disp: tileLdc}, tCnt)
+	for i := range l.mr {
+		for j := range lines {
+			PREFETCHT0(Mem{Base: tBase[0], Disp: 64 * j})
+		}
+		if i < l.mr-1 {
+			ADDQ(tCnt, tBase[0])
+		}
+	}
+}
+
+func tileHead(name string) {
+	TEXT(name, NOSPLIT, "func(t *byte)")
+	Pragma("noescape")
+	Load(Param("t"), tArg)
+}
+
+// tileAVX512 writes C[mr,16*cols], cols 1 or 2, with cols*mr accumulators, cols vectors of B and two broadcasts in turn; C is masked to the
+// tile's columns.
+func tileAVX512(mr, cols int) {
+	name := fmt.Sprintf("tile512x%dx%d", mr, cols)
+	tileHead(name)
+	Doc(fmt.Sprintf("%s: C[%d,%d] (+)= sum over blocks and k of A*B.", name, mr, 16*cols))
+	l := tileLoop{mr: mr}
+	acc := func(i, j int) VecPhysical { return zmm(cols*i + j) }
+	masks := []OpmaskPhysical{K1, K2}
+	l.prefetchC(cols)
+	for i := range cols * mr {
+		VPXORD(zmm(i), zmm(i), zmm(i))
+	}
+	l.emit(func() {
+		for j := range cols {
+			VMOVUPS(Mem{Base: tB, Disp: 64 * j}, zmm(28+j))
+		}
+		for i := range mr {
+			a := zmm(30 + i&1)
+			VBROADCASTSS(l.row(i), a)
+			for j := range cols {
+				VFMADD231PS(zmm(28+j), a, acc(i, j))
+			}
+		}
+	})
+	MOVQ(Mem{Base: tArg, Disp: tileC}, tBase[0])
+	MOVQ(Mem{Base: tArg, Disp: tileLdc}, tRs)
+	MOVQ(Mem{Base: tArg, Disp: tileMask}, tCnt)
+	for j := range cols {
+		KMOVW(tCnt.As32(), masks[j])
+		SHRQ(Imm(16), tCnt)
+	}
+	CMPQ(Mem{Base: tArg, Disp: tileAdd}, Imm(0))
+	JE(LabelRef("store"))
+	MOVQ(tBase[0], tBase[1])
+	for i := range mr {
+		for j := range cols {
+			VADDPS_Z(Mem{Base: tBase[1], Disp: 64 * j}, acc(i, j), masks[j], acc(i, j))
+		}
+		ADDQ(tRs, tBase[1])
+	}
+	Label("store")
+	for i := range mr {
+		for j := range cols {
+			VMOVUPS(acc(i, j), masks[j], Mem{Base: tBase[0], Disp: 64 * j})
+		}
+		ADDQ(tRs, tBase[0])
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// tileAVX2 writes all of C[mr,16]; kern lends a full tile where C has fewer columns.
+func tileAVX2(mr int) {
+	name := fmt.Sprintf("tile256x%d", mr)
+	tileHead(name)
+	Doc(fmt.Sprintf("%s: C[%d,16] (+)= sum over blocks and k of A*B.", name, mr))
+	l := tileLoop{mr: mr}
+	acc := func(i, j int) VecPhysical { return ymm(2*i + j) }
+	l.prefetchC(1)
+	for i := range 2 * mr {
+		VXORPS(ymm(i), ymm(i), ymm(i))
+	}
+	l.emit(func() {
+		VMOVUPS(Mem{Base: tB}, Y12)
+		VMOVUPS(Mem{Base: tB, Disp: 32}, Y13)
+		for i := range mr {
+			a := ymm(14 + i&1)
+			VBROADCASTSS(l.row(i), a)
+			VFMADD231PS(Y12, a, acc(i, 0))
+			VFMADD231PS(Y13, a, acc(i, 1))
+		}
+	})
+	MOVQ(Mem{Base: tArg, Disp: tileC}, tBase[0])
+	MOVQ(Mem{Base: tArg, Disp: tileLdc}, tRs)
+	CMPQ(Mem{Base: tArg, Disp: tileAdd}, Imm(0))
+	JE(LabelRef("store"))
+	MOVQ(tBase[0], tBase[1])
+	for i := range mr {
+		VADDPS(Mem{Base: tBase[1]}, acc(i, 0), acc(i, 0))
+		VADDPS(Mem{Base: tBase[1], Disp: 32}, acc(i, 1), acc(i, 1))
+		ADDQ(tRs, tBase[1])
+	}
+	Label("store")
+	for i := range mr {
+		VMOVUPS(acc(i, 0), Mem{Base: tBase[0]})
+		VMOVUPS(acc(i, 1), Mem{Base: tBase[0], Disp: 32})
+		ADDQ(tRs, tBase[0])
+	}
+	VZEROUPPER()
+	RET()
+}
+
+var zmms = []VecPhysical{Z0, Z1, Z2, Z3, Z4, Z5, Z6, Z7, Z8, Z9, Z10, Z11, Z12, Z13, Z14, Z15,
+	Z16, Z17, Z18, Z19, Z20, Z21, Z22, Z23, Z24, Z25, Z26, Z27, Z28, Z29, Z30, Z31}
+
+var ymms = []VecPhysical{Y0, Y1, Y2, Y3, Y4, Y5, Y6, Y7, Y8, Y9, Y10, Y11, Y12, Y13, Y14, Y15}
+
+func zmm(i int) VecPhysical { return zmms[i] }
+func ymm(i int) VecPhysical { return ymms[i] }

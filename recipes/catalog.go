@@ -1,0 +1,82 @@
+package recipes
+
+import (
+	"embed"
+	"io/fs"
+
+	"selfsup/backbones"
+	"selfsup/datasets"
+	"selfsup/experiment/evaluate"
+	"selfsup/graph/optim"
+	"selfsup/methods"
+	"selfsup/recipes/length"
+	"selfsup/recipes/overlay"
+)
+
+// Shipped holds the recipes inside the binary.
+//
+//go:embed *.toml
+var Shipped embed.FS
+
+// Catalog is everything that a recipe can name. A program that adds a method of its own takes Builtin, adds an entry, and calls the
+// same command line.
+type Catalog struct {
+	Methods     map[string]func() methods.Method
+	Backbones   map[string]func() backbones.Backbone
+	Datasets    map[string]func() datasets.Source
+	Optimizers  map[string]func() Optimizer
+	Evaluations map[string]func() Evaluation
+}
+
+// Builtin is the catalog of this module.
+func Builtin() Catalog {
+	return Catalog{
+		Methods: map[string]func() methods.Method{
+			"simclr": func() methods.Method { return methods.DefaultSimCLR() },
+			"vicreg": func() methods.Method { return methods.DefaultVICReg() },
+			"byol":   func() methods.Method { return methods.DefaultBYOL() },
+		},
+		Backbones: map[string]func() backbones.Backbone{
+			"resnet":  func() backbones.Backbone { return backbones.DefaultResNet() },
+			"convnet": func() backbones.Backbone { return backbones.DefaultConvNet() },
+			"mlp":     func() backbones.Backbone { return backbones.DefaultMLP() },
+		},
+		Datasets: map[string]func() datasets.Source{
+			"fashion_mnist_4k": func() datasets.Source { return datasets.NewFashionMNIST4k() },
+			"emoji_32":         func() datasets.Source { return datasets.NewEmoji32() },
+			"idx":              func() datasets.Source { return datasets.NewIDX() },
+			"folder":           func() datasets.Source { return datasets.NewFolder() },
+		},
+		Optimizers: map[string]func() Optimizer{
+			"sgd": func() Optimizer {
+				return &SGD{Rate{Rate: 0.06, Scale: "linear", Warmup: length.Percent(5), WeightDecay: 5e-4}, optim.SGD{Momentum: 0.9}}
+			},
+			"adamw": func() Optimizer {
+				return &AdamW{Rate{Rate: 1e-3, Scale: "linear", Warmup: length.Percent(5), WeightDecay: 0.05}, optim.DefaultAdamW()}
+			},
+			"lars": func() Optimizer {
+				return &LARS{Rate{Rate: 0.3, Scale: "linear", Warmup: length.Percent(5), WeightDecay: 1e-6}, optim.DefaultLARS()}
+			},
+		},
+		Evaluations: map[string]func() Evaluation{
+			"knn":    func() Evaluation { return evaluate.DefaultKNN() },
+			"linear": func() Evaluation { return evaluate.DefaultLinear() },
+		},
+	}
+}
+
+func (c Catalog) options() overlay.Options {
+	return overlay.Options{FS: Shipped, See: "experiment list", Catalogs: map[string]overlay.Catalog{
+		"method":    overlay.Of("methods", c.Methods),
+		"backbone":  overlay.Of("backbones", c.Backbones),
+		"dataset":   overlay.Of("datasets", c.Datasets),
+		"optimizer": overlay.Of("optimizers", c.Optimizers),
+		"evaluate":  overlay.Of("evaluations", c.Evaluations),
+	}}
+}
+
+// Names lists the recipes inside the binary.
+func Names() []string {
+	names, _ := fs.Glob(Shipped, "*.toml")
+	return names
+}

@@ -1,0 +1,127 @@
+// Package overlay turns TOML overlays into one typed recipe, and explains what it did.
+//
+// A recipe is a Go struct whose defaults are set before loading. Overlays are applied in turn, each changing only the keys that it writes:
+//
+//	base file(s)  ->  recipe file  ->  --set key=value, in the order given
+//
+// A file names its base by `base = "other.toml"`, relative to itself, or, when there is no such file on disk, among the shipped recipes.
+// Lists replace lists.
+//
+// A [Choice] field is a table whose sub-table's name selects one of a catalog and configures it: `[method.vicreg]`. Naming another choice
+// replaces the selection and starts from that choice's own defaults; naming the same one changes its keys. `method = "vicreg"` selects
+// with all defaults, which is what `--set method=vicreg` needs. A [Choices] field holds any number of them: `[evaluate.knn]`,
+// `[evaluate.linear]`; `linear = false` below `[evaluate]` switches one off and `linear = true` switches it on.
+//
+// Reading is strict. Keys are matched letter by letter, integers are accepted for floats but not floats for integers, nan and inf are
+// refused, and one call reports every mistake it can find, each with file, line, column and the source line.
+//
+// # What a recipe struct may hold
+//
+// Every exported field has a `toml:"key"` tag (or `toml:"-"`). Fields are bool, integers, floats, string; slices and arrays of those;
+// structs (tables); slices of structs (arrays of tables); Choice and Choices; and any type with UnmarshalTOML(any) error or
+// UnmarshalText. Such a type is written back by MarshalTOML() ([]byte, error), which returns the text of one TOML value, or by MarshalText.
+// Embedded structs without a tag are flattened. Pointers and maps are not supported. A Choice that may stay unselected
+// has the tag `overlay:"optional"`.
+//
+// A struct with Validate() error is asked at the end, see [Bad].
+package overlay
+
+import (
+	"fmt"
+	"io/fs"
+	"reflect"
+	"sort"
+)
+
+// Options says where recipes come from and what they can name.
+type Options struct {
+	// FS holds the shipped recipes, used for a file that is not on disk. May be nil.
+	FS fs.FS
+	// Catalogs holds what each Choice or Choices field can name, by the field's own key ("method"), wherever it is nested.
+	Catalogs map[string]Catalog
+	// See is the command that lists a catalog, to which the catalog's plural is added: "experiment list" gives
+	// "see experiment list methods". Empty: messages list all names instead.
+	See string
+}
+
+// Result is how a recipe was resolved.
+type Result struct {
+	// Files are the TOML files read, the first base first, the recipe itself last.
+	Files []Source
+	// Leaves are all settings in the order of the struct.
+	Leaves []Leaf
+}
+
+// Source is one file as it was read.
+type Source struct {
+	Name    string // path as opened
+	Data    []byte
+	Shipped bool // from Options.FS, not from disk
+}
+
+// Leaf is one resolved setting.
+type Leaf struct {
+	Key    string // dotted, as --set takes it: "method.vicreg.covariance"; elements of arrays of tables as "stage[0].width"
+	Value  string // as TOML text; a choice is its bare name
+	Origin Origin
+}
+
+// Load applies file with its bases and then sets to the struct that into points at, which holds the defaults.
+//
+// The error is an [Errors] that lists all mistakes found, unless the struct or a catalog itself is not as the package documentation asks.
+// After an error the struct holds a mixture and must be dropped.
+func Load(file string, sets []string, opt Options, into any) (*Result, error) {
+	recipe := reflect.ValueOf(into)
+	if recipe.Kind() != reflect.Pointer || recipe.IsNil() || recipe.Elem().Kind() != reflect.Struct {
+		return nil, fmt.Errorf("overlay: Load into %T: want a pointer to a struct", into)
+	}
+	if err := checkRecipe(recipe.Elem()); err != nil {
+		return nil, err
+	}
+	d := &decoder{opt: opt, recipe: recipe.Elem(), places: map[string]place{}}
+	docs := d.chain(file)
+	for i, text := range sets {
+		if doc := d.parseSet(text, i); doc != nil {
+			docs = append(docs, doc)
+		}
+	}
+	for _, doc := range docs {
+		d.doc = doc
+		d.table(root, "", doc.tree, recipe.Elem())
+	}
+	if d.broken != nil {
+		return nil, d.broken
+	}
+	if len(d.errs) == 0 {
+		d.file = file
+		d.validate(recipe.Elem(), "")
+	}
+	if len(d.errs) > 0 {
+		sort.SliceStable(d.errs, func(i, j int) bool { return d.errs[i].before(d.errs[j]) })
+		return nil, d.errs
+	}
+	leaves, err := flatten(recipe.Elem())
+	if err != nil {
+		return nil, err
+	}
+	res := &Result{}
+	for _, doc := range docs {
+		if doc.kind != fromSet {
+			res.Files = append(res.Files, Source{doc.name, doc.data, doc.shipped})
+		}
+	}
+	for _, l := range leaves {
+		res.Leaves = append(res.Leaves, Leaf{l.key, l.text, d.origin(l)})
+	}
+	return res, nil
+}
+
+// Leaf finds a setting by its dotted key.
+func (r *Result) Leaf(key string) (Leaf, bool) {
+	for _, l := range r.Leaves {
+		if l.Key == key {
+			return l, true
+		}
+	}
+	return Leaf{}, false
+}

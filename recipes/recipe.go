@@ -1,0 +1,132 @@
+// Package recipes is what a user writes: the typed recipe, its strict loading through overlays, the catalog of everything a recipe can
+// name, and the recipes that ship inside the binary.
+package recipes
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"selfsup/backbones"
+	"selfsup/datasets"
+	"selfsup/datasets/views"
+	"selfsup/experiment/evaluate"
+	"selfsup/methods"
+	"selfsup/recipes/length"
+	"selfsup/recipes/overlay"
+)
+
+// Recipe is one experiment, complete.
+type Recipe struct {
+	Name      string `toml:"name"`      // of the run's folder
+	Seed      int64  `toml:"seed"`      // of weights, order of images and views
+	Precision string `toml:"precision"` // fp32
+	Device    string `toml:"device"`    // cpu
+
+	Dataset   overlay.Choice[datasets.Source]    `toml:"dataset"`
+	Views     views.Settings                     `toml:"views"`
+	Backbone  overlay.Choice[backbones.Backbone] `toml:"backbone"`
+	Method    overlay.Choice[methods.Method]     `toml:"method"`
+	Optimizer overlay.Choice[Optimizer]          `toml:"optimizer"`
+	Train     Train                              `toml:"train"`
+	Evaluate  overlay.Choices[Evaluation]        `toml:"evaluate"`
+}
+
+// Train is the training loop's settings.
+type Train struct {
+	Batch      int           `toml:"batch"`      // images of one step, over all ranks
+	Length     length.Length `toml:"length"`     // of the whole training
+	Checkpoint length.Length `toml:"checkpoint"` // between checkpoints; the end has one in any case
+	Log        length.Length `toml:"log"`        // between lines of metrics.jsonl
+	Probe      bool          `toml:"probe"`      // train a linear classifier beside the method, on features that it does not change
+	ProbeRate  float64       `toml:"probe_rate"` // its learning rate (AdamW)
+	Workers    int           `toml:"workers"`    // goroutines that make views; 0: one for each core
+}
+
+// Default is what a recipe starts from.
+func Default() *Recipe {
+	return &Recipe{
+		Name: "experiment", Seed: 1, Precision: "fp32", Device: "cpu",
+		Views: views.Defaults(),
+		Train: Train{
+			Batch: 256, Length: length.Epochs(100), Checkpoint: length.Epochs(10), Log: length.Steps(10),
+			Probe: true, ProbeRate: 1e-3,
+		},
+	}
+}
+
+// Validate checks what can be checked before any data is read.
+func (r *Recipe) Validate() error {
+	var bad []error
+	check := func(ok bool, key, format string, args ...any) {
+		if !ok {
+			bad = append(bad, overlay.Bad(key, format, args...))
+		}
+	}
+	check(r.Name != "" && !strings.ContainsAny(r.Name, "/\\\x00") && r.Name[0] != '.', "name", "%q: want a name that can be a folder's", r.Name)
+	check(r.Seed >= 0, "seed", "%d: want a number of 0 or more", r.Seed)
+	check(r.Precision == "fp32", "precision", "%q: this version computes in \"fp32\" only", r.Precision)
+	switch r.Device {
+	case "cpu":
+	case "cuda":
+		check(false, "device", "\"cuda\": this binary has no CUDA backend; use device = \"cpu\"")
+	default:
+		check(false, "device", "%q: want \"cpu\"", r.Device)
+	}
+	check(r.Train.Batch >= 2, "train.batch", "%d: want at least 2 images", r.Train.Batch)
+	check(!r.Train.Length.Relative() && !r.Train.Length.IsZero(), "train.length", "%q: want a length such as \"60 epochs\" or \"500 steps\"", r.Train.Length)
+	check(r.Train.ProbeRate > 0, "train.probe_rate", "%v: want a number above 0", r.Train.ProbeRate)
+	check(r.Train.Workers >= 0 && r.Train.Workers <= 1024, "train.workers", "%d: want 0 to 1024", r.Train.Workers)
+	return errors.Join(bad...)
+}
+
+// Loaded is a recipe with the story of its making.
+type Loaded struct {
+	*Recipe
+	File     string // as named by the user
+	BaseDir  string // set where the recipe was moved away from the paths that it names
+	Sets     []string
+	Resolved string // the recipe with every value spelled out, as TOML that loads to the same recipe
+	Result   *overlay.Result
+}
+
+// Load resolves a recipe file (on disk, or shipped) with its bases and --set overlays.
+func Load(file string, sets []string, c Catalog) (*Loaded, error) {
+	r := Default()
+	res, err := overlay.Load(file, sets, c.options(), r)
+	if err != nil {
+		return nil, err
+	}
+	var text strings.Builder
+	if err := overlay.Encode(&text, r, nil); err != nil {
+		return nil, err
+	}
+	return &Loaded{Recipe: r, File: file, Sets: sets, Resolved: text.String(), Result: res}, nil
+}
+
+// Dir is the folder that relative paths of the recipe start from: BaseDir, or else the recipe file's.
+func (l *Loaded) Dir() string {
+	dir := l.BaseDir
+	if dir == "" {
+		dir = filepath.Dir(l.File)
+	}
+	if abs, err := filepath.Abs(dir); err == nil {
+		return abs
+	}
+	return dir
+}
+
+// WriteOrigins writes the resolved recipe with the origin of every value beside it.
+func (l *Loaded) WriteOrigins(w io.Writer) error { return overlay.Encode(w, l.Recipe, l.Result) }
+
+// ID identifies the training that a recipe describes: a digest of everything resolved but what does not change the numbers.
+func (l *Loaded) ID() string {
+	sum := sha256.Sum256([]byte(l.Resolved))
+	return hex.EncodeToString(sum[:8])
+}
+
+// Evaluation is an evaluation protocol with its settings and when it runs.
+type Evaluation = evaluate.Protocol
