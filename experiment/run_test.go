@@ -41,7 +41,7 @@ every = "0 steps"
 `
 
 // load writes a recipe and loads it.
-func load(t *testing.T, text string, sets ...string) *recipes.Loaded {
+func load(t testing.TB, text string, sets ...string) *recipes.Loaded {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "small.toml")
 	if err := os.WriteFile(file, []byte(text), 0o666); err != nil {

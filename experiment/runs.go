@@ -71,6 +71,18 @@ type Status struct {
 	Totals  totals `json:"totals"`
 }
 
+// ReadStatus reads the status of a run folder; a folder that is none is a DataError.
+func ReadStatus(dir string) (s Status, err error) {
+	text, err := os.ReadFile(filepath.Join(dir, statusFile))
+	if err == nil {
+		err = json.Unmarshal(text, &s)
+	}
+	if err != nil {
+		return s, &DataError{fmt.Errorf("%s is no run folder: %w", dir, err)}
+	}
+	return s, nil
+}
+
 // Run trains and evaluates a recipe in a new folder below o.Root.
 func Run(rec *recipes.Loaded, o Options) (*Summary, error) {
 	s, err := Prepare(rec)
@@ -90,9 +102,12 @@ func Run(rec *recipes.Loaded, o Options) (*Summary, error) {
 
 // Resume goes on from the newest checkpoint of a run folder, as if nothing had happened. A run that is done is an error.
 func Resume(dir string, c recipes.Catalog, o Options) (*Summary, error) {
+	if _, err := ReadStatus(dir); err != nil {
+		return nil, err
+	}
 	f, err := folder.Open(dir)
 	if err != nil {
-		return nil, &DataError{err}
+		return nil, err
 	}
 	defer f.Close()
 	s, old, st, m, err := reopen(f, nil, c, o)
@@ -111,13 +126,10 @@ func Resume(dir string, c recipes.Catalog, o Options) (*Summary, error) {
 	return s.start(f, o, m.Step, old.Totals)
 }
 
-// Evaluate runs the protocols of a run's recipe, with sets applied, on its newest checkpoint. It changes nothing in the folder.
+// Evaluate runs the protocols of a run's recipe, with sets applied, on its newest checkpoint. It changes nothing in the folder, which
+// may be in use: checkpoints are replaced as a whole.
 func Evaluate(dir string, sets []string, c recipes.Catalog, o Options) (*Summary, error) {
-	f, err := folder.Open(dir)
-	if err != nil {
-		return nil, &DataError{err}
-	}
-	defer f.Close()
+	f := &folder.Folder{Path: filepath.Clean(dir)}
 	s, _, st, m, err := reopen(f, sets, c, o)
 	if err != nil {
 		return nil, err
@@ -126,8 +138,7 @@ func Evaluate(dir string, sets []string, c recipes.Catalog, o Options) (*Summary
 		return nil, &DataError{fmt.Errorf("eval: %s has no checkpoint yet", dir)}
 	}
 	s.Store = st
-	ctx, cancel := o.context()
-	defer cancel()
+	ctx := context.Background()
 	all, err := s.evaluateAll(ctx)
 	if err != nil {
 		return nil, err
@@ -137,18 +148,14 @@ func Evaluate(dir string, sets []string, c recipes.Catalog, o Options) (*Summary
 
 // reopen reads what a run folder holds: its recipe made ready, its status, and the newest whole checkpoint (nil if there is none).
 func reopen(f *folder.Folder, sets []string, c recipes.Catalog, o Options) (*Setup, Status, *graph.Store, checkpoint.Meta, error) {
-	var old Status
 	var m checkpoint.Meta
+	old, err := ReadStatus(f.Path)
+	if err != nil {
+		return nil, old, nil, m, err
+	}
 	rec, err := recipes.Load(f.File(ResolvedFile), sets, c)
 	if err != nil {
-		return nil, old, nil, m, fmt.Errorf("resume: %s: %w", f.Path, err)
-	}
-	text, err := os.ReadFile(f.File(statusFile))
-	if err == nil {
-		err = json.Unmarshal(text, &old)
-	}
-	if err != nil {
-		return nil, old, nil, m, &DataError{fmt.Errorf("resume: %s is no run folder: %w", f.Path, err)}
+		return nil, old, nil, m, err
 	}
 	rec.BaseDir = old.BaseDir
 	s, err := Prepare(rec)
@@ -180,8 +187,7 @@ func (s *Setup) start(f *folder.Folder, o Options, from int, before totals) (_ *
 	if err := r.open(from); err != nil {
 		return nil, err
 	}
-	ctx, cancel := o.context()
-	defer cancel()
+	ctx := context.Background()
 	if err := r.status("running", nil); err != nil {
 		return nil, err
 	}
@@ -204,11 +210,6 @@ func (s *Setup) start(f *folder.Folder, o Options, from int, before totals) (_ *
 	}
 	sum := r.summary(all)
 	return sum, sum.write(f)
-}
-
-// context ends when a second request would; evaluation looks at it between blocks. Requests themselves end training after a step.
-func (o Options) context() (context.Context, context.CancelFunc) {
-	return context.WithCancel(context.Background())
 }
 
 // stateOf names the end of a run.

@@ -23,6 +23,15 @@ type DataError struct{ Err error }
 func (e *DataError) Error() string { return e.Err.Error() }
 func (e *DataError) Unwrap() error { return e.Err }
 
+// RecipeError is a recipe that resolves but does not fit its data or itself.
+type RecipeError struct {
+	File string
+	Err  error
+}
+
+func (e *RecipeError) Error() string { return e.File + ": " + e.Err.Error() }
+func (e *RecipeError) Unwrap() error { return e.Err }
+
 // Setup is an experiment that is ready to run: the data, and compiled programs over one Store.
 type Setup struct {
 	Recipe   *recipes.Loaded
@@ -46,10 +55,10 @@ func Prepare(r *recipes.Loaded) (*Setup, error) {
 	s.Store = s.newStore()
 	g, err := s.trainGraph()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", r.File, err)
+		return nil, &RecipeError{r.File, err}
 	}
 	if s.Train, err = g.Compile(cpu.Backend{}, s.Store); err != nil {
-		return nil, fmt.Errorf("%s: %w", r.File, err)
+		return nil, &RecipeError{r.File, err}
 	}
 	s.Leaves = g.States()
 	return s, nil
@@ -66,24 +75,23 @@ func (s *Setup) openData() (err error) {
 	}
 	n := s.Data.Train.Len()
 	if r.Train.Batch > n {
-		return fmt.Errorf("%s: train.batch = %d, but the training set of %s has %d images; want at most that", r.File, r.Train.Batch, r.Dataset.Name, n)
+		return &RecipeError{r.File, fmt.Errorf("train.batch = %d, but the training set of %s has %d images; want at most that", r.Train.Batch, r.Dataset.Name, n)}
 	}
 	if s.Views, err = views.New(r.Views, s.Data, r.Method.Value.Views()); err != nil {
-		return fmt.Errorf("%s: %w", r.File, err)
+		return &RecipeError{r.File, err}
 	}
 	s.Image = backbones.Image{H: s.Views.Height, W: s.Views.Width, C: s.Views.Channels}
 	if err := r.Backbone.Value.Check(s.Image); err != nil {
-		return fmt.Errorf("%s: [backbone.%s] %w", r.File, r.Backbone.Name, err)
+		return &RecipeError{r.File, fmt.Errorf("[backbone.%s] %w", r.Backbone.Name, err)}
 	}
-	if len(r.Evaluate.On) > 0 && !s.labelled() {
-		return &DataError{fmt.Errorf("%s: [evaluate.%s] needs a labelled training and test set, and dataset %s has %s", r.File, r.Evaluate.On[0].Name, r.Dataset.Name, s.lacks())}
+	if len(r.Evaluate.On) > 0 && s.lacks() != "" {
+		return &RecipeError{r.File, fmt.Errorf("[evaluate.%s] needs labelled training and test images, and this dataset.%s has %s; switch it off with [evaluate] %s = false",
+			r.Evaluate.On[0].Name, r.Dataset.Name, s.lacks(), r.Evaluate.On[0].Name)}
 	}
 	s.PerEpoch = n / r.Train.Batch
 	s.Steps = r.Train.Length.Steps(s.PerEpoch, 0)
 	return nil
 }
-
-func (s *Setup) labelled() bool { return s.lacks() == "" }
 
 // lacks says what evaluation would miss.
 func (s *Setup) lacks() string {

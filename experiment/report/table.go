@@ -2,7 +2,6 @@ package report
 
 import (
 	"strings"
-	"text/tabwriter"
 	"unicode/utf8"
 )
 
@@ -25,16 +24,17 @@ func (t Table) String() string {
 		}
 	}
 	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, row := range all {
+		var line strings.Builder
 		for i, cell := range row {
-			if i > 0 {
-				w.Write([]byte("\t" + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))))
+			gap := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if i == 0 {
+				line.WriteString(cell + gap)
+			} else {
+				line.WriteString("  " + gap + cell)
 			}
-			w.Write([]byte(cell))
 		}
-		w.Write([]byte("\n"))
+		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
 	}
-	w.Flush()
 	return b.String()
 }

@@ -17,7 +17,7 @@ var layers = [][]string{
 	{"datasets", "graph/cpu/kern", "graph/ir"},
 	{"graph/plan", "graph/op", "graph/ref", "graph/cpu"},
 	{"graph"},
-	{"graph/layer", "graph/optim", "graph/optest"},
+	{"graph/layer", "graph/optim", "graph/optest", "internal/golden/ongraph"},
 	{"backbones", "heads"},
 	{"methods"},
 	{"experiment/folder", "experiment/evaluate"},

@@ -56,13 +56,14 @@ func (u usage) Unwrap() error { return u.error }
 func status(err error) int {
 	var wrong usage
 	var recipe overlay.Errors
+	var misfit *experiment.RecipeError
 	var data *experiment.DataError
 	var nan *experiment.DivergedError
 	var stop *experiment.Stopped
 	switch {
 	case err == nil:
 		return done
-	case errors.As(err, &wrong), errors.As(err, &recipe):
+	case errors.As(err, &wrong), errors.As(err, &recipe), errors.As(err, &misfit):
 		return wrongUse
 	case errors.As(err, &data):
 		return badData
@@ -87,11 +88,10 @@ Self-supervised learning experiments from TOML recipes. The answer goes to stand
 
 Exit status: 0 done, 1 failed, 2 wrong use or recipe, 3 data missing or unreadable, 4 diverged, 5 saved at SIGUSR1, 130 saved at Ctrl-C,
 143 saved at SIGTERM.`,
-		SilenceErrors:     true,
-		SilenceUsage:      true,
-		Args:              cobra.NoArgs,
-		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
-		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: false},
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          knownVerb,
+		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage{fmt.Errorf("experiment %s: %w (see experiment %s --help)", c.Name(), err, c.Name())}
@@ -109,6 +109,19 @@ Exit status: 0 done, 1 failed, 2 wrong use or recipe, 3 data missing or unreadab
 		root.AddCommand(c)
 	}
 	return root
+}
+
+// knownVerb refuses words that are no verb, and suggests the nearest.
+func knownVerb(c *cobra.Command, words []string) error {
+	if len(words) == 0 {
+		return nil
+	}
+	c.SuggestionsMinimumDistance = 2
+	hint := "see experiment --help"
+	if near := c.SuggestionsFor(words[0]); len(near) > 0 {
+		hint = "did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return usage{fmt.Errorf("experiment: unknown command %s, %s", words[0], hint)}
 }
 
 // recipe loads a recipe as all verbs do.

@@ -34,6 +34,7 @@ const (
 	openBit   = 1 << 31
 	epochUnit = 1 << 32
 	spinTime  = 150 * time.Microsecond // a parked worker costs about as much to wake
+	patience  = 20000                  // relaxations, about half a millisecond, before the caller sleeps for a late worker
 )
 
 var current atomic.Pointer[pool]
@@ -112,7 +113,11 @@ func (p *pool) run(n, limit int, f func(task, worker int)) {
 	closed := p.state.And(^uint64(openBit)) // the value before
 	joined := int64(closed & (openBit - 1))
 	for spins := 0; p.left.Load() != joined; spins++ {
-		relax(spins)
+		if spins < patience {
+			relax(spins)
+		} else {
+			time.Sleep(10 * time.Microsecond) // somebody else has the worker's core: do not keep this one from it
+		}
 	}
 	p.f, p.plain = nil, nil
 	if v := p.failed.Swap(nil); v != nil {

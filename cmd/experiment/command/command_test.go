@@ -1,0 +1,177 @@
+package command
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"selfsup/recipes"
+)
+
+// TestMain lets the tests start this binary as the command itself.
+func TestMain(m *testing.M) {
+	if os.Getenv("TEST_AS_COMMAND") != "" {
+		os.Exit(Main(recipes.Builtin(), os.Args[1:], os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+func call(args ...string) (status int, stdout, stderr string) {
+	var out, err bytes.Buffer
+	status = Main(recipes.Builtin(), args, &out, &err)
+	return status, out.String(), err.String()
+}
+
+// What the command line says to right and wrong words: status, and a part of what it prints.
+func TestWords(t *testing.T) {
+	for _, c := range []struct {
+		args      string
+		status    int
+		out, errs string
+	}{
+		{"", 0, "experiment run recipes/quickstart.toml", ""},
+		{"--help", 0, "Exit status", ""},
+		{"run --help", 0, "experiment run quickstart.toml --set", ""},
+		{"rnu", 2, "", "did you mean run?"},
+		{"run", 2, "", "usage: experiment run RECIPE"},
+		{"run a b", 2, "", "usage: experiment run RECIPE"},
+		{"run quickstart.toml --sett x", 2, "", "unknown flag: --sett"},
+		{"run nowhere.toml", 2, "", "no such file"},
+		{"run quickstart.toml --set method.simclr.temprature=1", 2, "", "did you mean temperature?"},
+		{"run quickstart.toml --set device=cuda", 2, "", "no CUDA backend"},
+		{"run quickstart.toml --set train.batch=5000", 2, "", "3000 images"},
+		{"run quickstart.toml --set views.crop=4", 2, "", "smaller than the network's stride"},
+		{"run quickstart.toml --set backbone.resnet.depth=19", 2, "", "18, 34 or 50"},
+		{"run quickstart.toml --set views.flip=2", 2, "", "probability"},
+		{"run quickstart.toml --dry-run --set dataset.folder.train=nowhere", 3, "", "nowhere"},
+		{"run quickstart.toml --dry-run --set dataset.idx.train_images=nowhere --set dataset.idx.train_labels=x", 3, "", "nowhere"},
+		{"list methods", 0, "simclr\nvicreg\n", ""},
+		{"list recipes", 0, "quickstart.toml\n", ""},
+		{"list colours", 2, "", "colours"},
+		{"diff quickstart.toml quickstart.toml", 0, "same settings", ""},
+		{"diff quickstart.toml vicreg.toml", 0, "simclr", ""},
+		{"show vicreg.toml --origins", 0, "# paper default", ""},
+		{"show quickstart.toml", 0, "conv2d_dw", ""},
+		{"show quickstart.toml --dot", 0, "digraph program {", ""},
+		{"resume nowhere", 3, "", "is no run folder"},
+		{"eval nowhere", 3, "", "is no run folder"},
+		{"completion bash", 0, "bash completion", ""},
+	} {
+		status, out, errs := call(strings.Fields(c.args)...)
+		if status != c.status || !strings.Contains(out, c.out) || !strings.Contains(errs, c.errs) {
+			t.Errorf("experiment %s: status %d, want %d; want %q in\n%s\nand %q in\n%s", c.args, status, c.status, c.out, head(out), c.errs, errs)
+		}
+	}
+}
+
+func head(s string) string { return s[:min(len(s), 1000)] }
+
+// tiny is a run of a second.
+var tiny = []string{
+	"--set", "backbone.convnet.widths=[8,16]", "--set", "train.batch=64", "--set", `train.length="6 steps"`, "--set", "method.simclr.projector=[16,16]",
+	"--set", `train.checkpoint="2 steps"`,
+}
+
+// run --json ends with one object that has the promised keys, and resume, eval and diff work on its folder.
+func TestRunFolder(t *testing.T) {
+	root := t.TempDir()
+	status, out, errs := call(append([]string{"run", "quickstart.toml", "--json", "--runs", root}, tiny...)...)
+	if status != 0 {
+		t.Fatalf("status %d: %s", status, errs)
+	}
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	var sum struct {
+		Run             string
+		Steps           int
+		Seconds         float64
+		ImagesPerSecond float64 `json:"images_per_second"`
+		PeakRSSMB       float64 `json:"peak_rss_mb"`
+		Evaluations     []struct {
+			Protocol, Representation, Metric string
+			Value                            float64
+			K                                int
+		}
+	}
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &sum); err != nil {
+		t.Fatalf("last line %q: %v", lines[len(lines)-1], err)
+	}
+	if sum.Steps != 6 || sum.Seconds <= 0 || sum.ImagesPerSecond <= 0 || filepath.Dir(sum.Run) != root {
+		t.Errorf("summary %+v", sum)
+	}
+	seen := map[string]bool{}
+	for _, e := range sum.Evaluations {
+		if e.Value <= 0 || e.Value > 1 || e.Protocol == "knn" && e.K != 20 {
+			t.Errorf("evaluation %+v", e)
+		}
+		seen[e.Protocol+" "+e.Representation+" "+e.Metric] = true
+	}
+	for _, want := range []string{"knn trained top1", "knn untrained top1", "knn pixels top1", "linear trained top1", "linear untrained top1", "linear pixels top1"} {
+		if !seen[want] {
+			t.Errorf("no evaluation %q in %s", want, out)
+		}
+	}
+	for _, file := range []string{"recipe.toml", "recipe.resolved.toml", "recipe.origins.toml", "run.json", "environment.json", "metrics.jsonl", "summary.json", "checkpoints/latest.ckpt"} {
+		if _, err := os.Stat(filepath.Join(sum.Run, file)); err != nil {
+			t.Error(err)
+		}
+	}
+	if status, _, errs := call("resume", sum.Run); status != 1 || !strings.Contains(errs, "is done") {
+		t.Errorf("resume of a finished run: %d %s", status, errs)
+	}
+	status, out, errs = call("eval", sum.Run, "--set", "evaluate.knn.k=[3]")
+	if status != 0 || !strings.Contains(out, "knn k=3 top1") {
+		t.Errorf("eval: %d %s %s", status, out, errs)
+	}
+	status, out, _ = call("diff", sum.Run, sum.Run)
+	if status != 0 || !strings.Contains(out, "+0.0000") {
+		t.Errorf("diff of two runs: %d %s", status, out)
+	}
+}
+
+// A signal ends a run after its step with everything saved, the promised status, and a hint how to resume; resuming finishes it.
+func TestSignals(t *testing.T) {
+	for _, c := range []struct {
+		signal syscall.Signal
+		status int
+	}{{syscall.SIGINT, 130}, {syscall.SIGUSR1, 5}, {syscall.SIGTERM, 143}} {
+		t.Run(c.signal.String(), func(t *testing.T) {
+			root := t.TempDir()
+			args := append([]string{"run", "quickstart.toml", "--runs", root}, tiny...)
+			cmd := exec.Command(os.Args[0], append(args, "--set", `train.length="100000 steps"`)...)
+			cmd.Env = append(os.Environ(), "TEST_AS_COMMAND=1")
+			var errs bytes.Buffer
+			cmd.Stderr = &errs
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer cmd.Process.Kill()
+			for began := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+				if found, _ := filepath.Glob(filepath.Join(root, "*", "checkpoints", "latest.ckpt")); len(found) > 0 {
+					break
+				}
+				if time.Since(began) > time.Minute {
+					t.Fatalf("no checkpoint within a minute: %s", errs.String())
+				}
+			}
+			cmd.Process.Signal(c.signal)
+			cmd.Wait()
+			if got := cmd.ProcessState.ExitCode(); got != c.status {
+				t.Errorf("status %d, want %d: %s", got, c.status, errs.String())
+			}
+			dirs, _ := filepath.Glob(filepath.Join(root, "*"))
+			if len(dirs) != 1 || !strings.Contains(errs.String(), "resume with: experiment resume "+dirs[0]) {
+				t.Errorf("run folders %v, messages %s", dirs, errs.String())
+			}
+			text, err := os.ReadFile(filepath.Join(dirs[0], "run.json"))
+			if err != nil || !strings.Contains(string(text), `"state": "interrupted"`) {
+				t.Errorf("run.json: %v %s", err, text)
+			}
+		})
+	}
+}

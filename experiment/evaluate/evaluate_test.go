@@ -1,0 +1,389 @@
+package evaluate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"sort"
+	"strings"
+	"testing"
+
+	"selfsup/graph/cpu/kern"
+)
+
+// clouds are classes of points around centres of their own.
+func clouds(n, m, dim, classes int, spread float64, seed uint64) Features {
+	r := rand.New(rand.NewPCG(seed, 1))
+	centres := make([]float64, classes*dim)
+	for i := range centres {
+		centres[i] = r.NormFloat64()
+	}
+	draw := func(n int) (x []float32, y []int32) {
+		for i := range n {
+			c := i % classes
+			y = append(y, int32(c))
+			for j := range dim {
+				x = append(x, float32(centres[c*dim+j]+spread*r.NormFloat64()))
+			}
+		}
+		return x, y
+	}
+	f := Features{Dim: dim, Classes: classes, Seed: seed}
+	f.TrainX, f.TrainY = draw(n)
+	f.TestX, f.TestY = draw(m)
+	return f
+}
+
+// protocols are the cases of tests that hold for every protocol.
+func protocols() map[string]Protocol {
+	several := DefaultLinear()
+	several.L2 = []float64{1e-4, 1e-2, 1}
+	majority := DefaultKNN()
+	majority.Vote, majority.K = "majority", []int{1, 7}
+	return map[string]Protocol{"knn": DefaultKNN(), "knn majority": majority, "linear": DefaultLinear(), "linear, several l2": several}
+}
+
+// Close clouds are told apart, far ones better; results do not depend on the number of threads; features stay as they are.
+func TestProtocols(t *testing.T) {
+	defer kern.SetThreads(kern.Threads())
+	for name, p := range protocols() {
+		if err := p.Validate(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		var top1 []float64
+		for _, spread := range []float64{0.1, 3} {
+			f := clouds(700, 310, 37, 7, spread, 3)
+			before := clouds(700, 310, 37, 7, spread, 3)
+			var first []Result
+			for _, threads := range []int{1, 2, 5} {
+				kern.SetThreads(threads)
+				rs, err := p.Evaluate(context.Background(), f)
+				if err != nil {
+					t.Fatalf("%s: %v", name, err)
+				}
+				if first == nil {
+					first = rs
+				}
+				if !reflect.DeepEqual(rs, first) {
+					t.Errorf("%s: %d threads: %v, one thread: %v", name, threads, rs, first)
+				}
+			}
+			if !reflect.DeepEqual(f, before) {
+				t.Errorf("%s changed the features", name)
+			}
+			if first[1].Metric != "top5" || first[1].Value < first[0].Value {
+				t.Errorf("%s: results %v: want top5 second and at least top1", name, first)
+			}
+			top1 = append(top1, first[0].Value)
+		}
+		if top1[0] != 1 || top1[1] < 0.3 || top1[1] == 1 {
+			t.Errorf("%s: top1 %v of close and wide clouds: want 1 and, of seven classes, more than 0.3", name, top1)
+		}
+	}
+}
+
+// knnByLoops is the protocol in float64 with nothing clever.
+func knnByLoops(f Features, k int, weight func(cos float64) float64) (right float64) {
+	unit := func(x []float32) []float64 {
+		out := make([]float64, len(x))
+		var ss float64
+		for _, v := range x {
+			ss += float64(v) * float64(v)
+		}
+		for i, v := range x {
+			out[i] = float64(v) / math.Sqrt(ss)
+		}
+		return out
+	}
+	for i, y := range f.TestY {
+		q := unit(f.TestX[i*f.Dim : (i+1)*f.Dim])
+		cos := make([]float64, len(f.TrainY))
+		order := make([]int, len(cos))
+		for j := range cos {
+			order[j] = j
+			for d, v := range unit(f.TrainX[j*f.Dim : (j+1)*f.Dim]) {
+				cos[j] += v * q[d]
+			}
+		}
+		sort.SliceStable(order, func(a, b int) bool { return cos[order[a]] > cos[order[b]] })
+		votes := make([]float64, f.Classes)
+		for _, j := range order[:min(k, len(order))] {
+			votes[f.TrainY[j]] += weight(cos[j])
+		}
+		if slices.Index(votes, slices.Max(votes)) == int(y) {
+			right++
+		}
+	}
+	return right / float64(len(f.TestY))
+}
+
+func TestKNNAgainstLoops(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		f    Features
+		k    []int
+	}{
+		{"small", clouds(60, 40, 5, 3, 1, 1), []int{1, 5, 20}},
+		{"fewer images than k", clouds(7, 30, 4, 3, 1, 2), []int{20}},
+		{"one image", clouds(1, 5, 3, 1, 1, 3), []int{5}},
+		{"several blocks of both", clouds(knnColumns+100, knnRows+20, 6, 11, 1, 4), []int{30}},
+	} {
+		for _, k := range c.k {
+			p := &KNN{K: []int{k}, Temperature: 0.1, Vote: "weighted", Distance: "cosine"}
+			for vote, weight := range map[string]func(float64) float64{
+				"weighted": func(cos float64) float64 { return math.Exp(cos / p.Temperature) },
+				"majority": func(float64) float64 { return 1 },
+			} {
+				p.Vote = vote
+				rs, err := p.Evaluate(context.Background(), c.f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if want := knnByLoops(c.f, k, weight); rs[0].Value != want {
+					t.Errorf("%s, %s, k = %d: top1 %v, want %v", c.name, vote, k, rs[0].Value, want)
+				}
+			}
+		}
+	}
+}
+
+func TestKNNTies(t *testing.T) {
+	// Four training images in one direction, of classes 2, 1, 1, 2; scale does not count.
+	f := Features{TrainX: []float32{1, 0, 2, 0, 3, 0, 4, 0}, TrainY: []int32{2, 1, 1, 2}, TestX: []float32{5, 0}, TestY: []int32{1}, Dim: 2, Classes: 3}
+	for _, c := range []struct {
+		k    int
+		want float64 // of class 1
+		why  string
+	}{
+		{1, 0, "equally near: the smaller index, of class 2"},
+		{2, 1, "one vote each: the smaller class"},
+		{3, 1, "two votes of three"},
+		{4, 1, "two votes each: the smaller class"},
+	} {
+		for _, vote := range []string{"weighted", "majority"} {
+			rs, err := (&KNN{K: []int{c.k}, Temperature: 1e-4, Vote: vote, Distance: "cosine"}).Evaluate(context.Background(), f)
+			if err != nil || rs[0].Value != c.want {
+				t.Errorf("k = %d, %s: top1 %v, %v; want %v (%s)", c.k, vote, rs, err, c.want, c.why)
+			}
+		}
+	}
+}
+
+func TestNearestIsExact(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 5))
+	for _, k := range []int{1, 2, 3, 7, 50, 200} {
+		var all, kept []neighbour
+		for i := range 200 {
+			n := neighbour{float32(r.IntN(40)), int32(i)} // many ties
+			all, kept = append(all, n), keep(kept, n, k)
+		}
+		order := func(h []neighbour) []neighbour {
+			slices.SortFunc(h, func(a, b neighbour) int {
+				if a.before(b) {
+					return -1
+				}
+				return 1
+			})
+			return h
+		}
+		if got, want := order(kept), order(all)[:k]; !slices.Equal(got, want) {
+			t.Errorf("k = %d: kept %v, want %v", k, got, want)
+		}
+	}
+}
+
+// The gradient is that of the objective, standardised or not, for numbers of classes and rows around the unrolled loops.
+func TestSoftmaxGradient(t *testing.T) {
+	for _, c := range []struct{ n, dim, classes int }{{1, 1, 1}, {5, 3, 2}, {66, 35, 4}, {131, 64, 5}} {
+		f := clouds(c.n, 1, c.dim, c.classes, 1, 8)
+		rows := make([]int, c.n)
+		for i := range rows {
+			rows[i] = i
+		}
+		s := newSoftmax(f, rows, 0.3)
+		s.standardize()
+		r := rand.New(rand.NewPCG(1, 9))
+		at, grad, other := make([]float64, s.size()), make([]float64, s.size()), make([]float64, s.size())
+		for i := range at {
+			at[i] = r.NormFloat64()
+		}
+		s.objective(at, grad)
+		for range 20 {
+			i := r.IntN(len(at))
+			const h = 1e-5
+			x := slices.Clone(at)
+			x[i] += h
+			up := s.objective(x, other)
+			x[i] -= 2 * h
+			want := (up - s.objective(x, other)) / (2 * h)
+			if math.Abs(grad[i]-want) > 1e-7*(1+math.Abs(want)) {
+				t.Errorf("%v: entry %d: gradient %v, by differences %v", c, i, grad[i], want)
+			}
+		}
+	}
+}
+
+func TestStandardize(t *testing.T) {
+	f := Features{TrainX: []float32{1, 5, 1e-30, 3, 5, 3e-30, 99, 99, 99}, TrainY: []int32{0, 0, 0}, Dim: 3, Classes: 1}
+	s := newSoftmax(f, []int{0, 1}, 1) // the third row is not in the set
+	s.standardize()
+	var got [2][3]float64
+	for i := range got {
+		s.take(got[i][:], f.TrainX[3*i:3*i+3], 0, 3)
+	}
+	want := [2][3]float64{{-1, 0, -1}, {1, 0, 1}} // a constant is only centred, a tiny feature counts
+	for i := range got {
+		for j := range got[i] {
+			if math.Abs(got[i][j]-want[i][j]) > 1e-6 {
+				t.Errorf("row %d: %v, want %v", i, got[i], want[i])
+			}
+		}
+	}
+}
+
+// Features of very different sizes change nothing when they are standardised.
+func TestLinearIgnoresScale(t *testing.T) {
+	f := clouds(300, 200, 6, 4, 2, 6)
+	g := clouds(300, 200, 6, 4, 2, 6)
+	for i := range g.TrainX {
+		g.TrainX[i] = g.TrainX[i]*float32(math.Pow(8, float64(i%6))) + float32(i%6)
+	}
+	for i := range g.TestX {
+		g.TestX[i] = g.TestX[i]*float32(math.Pow(8, float64(i%6))) + float32(i%6)
+	}
+	a, err := DefaultLinear().Evaluate(context.Background(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := DefaultLinear().Evaluate(context.Background(), g)
+	if err != nil || a[0].Value != b[0].Value || a[0].Settings["converged"] != true || b[0].Settings["converged"] != true {
+		t.Errorf("top1 %v, scaled %v, %v: want the same, converged", a, b, err)
+	}
+}
+
+// Of several strengths the one that fits the held-out tenth is used, and a run with that one alone gives the same.
+func TestLinearChooses(t *testing.T) {
+	f := clouds(60, 400, 40, 2, 6, 11) // fewer images than it takes to know 40 features
+	p := DefaultLinear()
+	p.L2 = []float64{1e-6, 1e3}
+	rs, err := p.Evaluate(context.Background(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chosen, ok := rs[0].Settings["l2"].(float64)
+	if !ok || !slices.Contains(p.L2, chosen) {
+		t.Fatalf("chose l2 = %v of %v", rs[0].Settings["l2"], p.L2)
+	}
+	p.L2 = []float64{chosen}
+	alone, err := p.Evaluate(context.Background(), f)
+	if err != nil || !reflect.DeepEqual(alone, rs) {
+		t.Errorf("with l2 = %v alone: %v, %v; want %v", chosen, alone, err, rs)
+	}
+	p.L2 = []float64{1, 2}
+	f = clouds(9, 5, 3, 2, 1, 1)
+	if _, err := p.Evaluate(context.Background(), f); err == nil || !strings.Contains(err.Error(), "9 training images, want at least 10") {
+		t.Errorf("too few to hold out: %v", err)
+	}
+}
+
+func TestLBFGSFindsMinimum(t *testing.T) {
+	// sum_i w_i (x_i - i)^2 with weights from 1e-3 to 1e3.
+	f := func(x, grad []float64) (v float64) {
+		for i := range x {
+			w := math.Pow(10, float64(i%7)-3)
+			v += w * (x[i] - float64(i)) * (x[i] - float64(i))
+			grad[i] = 2 * w * (x[i] - float64(i))
+		}
+		return v
+	}
+	m, err := minimise(context.Background(), f, make([]float64, 30), 1000, 1e-9)
+	if err != nil || !m.converged {
+		t.Fatalf("converged %v after %d iterations, %v", m.converged, m.iterations, err)
+	}
+	for i, x := range m.x {
+		if math.Abs(x-float64(i)) > 1e-5 {
+			t.Errorf("x[%d] = %v, want %d", i, x, i)
+		}
+	}
+	if m, err = minimise(context.Background(), f, make([]float64, 30), 3, 1e-9); err != nil || m.converged || m.iterations != 3 {
+		t.Errorf("at most 3 iterations: %d, converged %v, %v", m.iterations, m.converged, err)
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	good := func() Features { return clouds(20, 10, 3, 2, 1, 1) }
+	for _, c := range []struct {
+		name  string
+		spoil func(*Features)
+		want  string
+	}{
+		{"no test set", func(f *Features) { f.TestX, f.TestY = nil, nil }, "the test set is empty"},
+		{"lengths", func(f *Features) { f.TrainX = f.TrainX[1:] }, "59 training features for 20 labels, want [20,3]"},
+		{"label", func(f *Features) { f.TestY[4] = 2 }, "test label 4 is 2, want 0 to 1"},
+		{"unlabelled", func(f *Features) { f.TrainY[0] = -1 }, "training label 0 is -1, want 0 to 1"},
+		{"NaN", func(f *Features) { f.TrainX[7] = float32(math.NaN()) }, "training feature [2,1] is NaN, want finite numbers"},
+		{"size", func(f *Features) { f.Dim = 0 }, "features of size 0"},
+	} {
+		for name, p := range protocols() {
+			f := good()
+			c.spoil(&f)
+			if _, err := p.Evaluate(context.Background(), f); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s: %s: got %v, want %q", name, c.name, err, c.want)
+			}
+		}
+	}
+	stop, cancel := context.WithCancel(context.Background())
+	cancel()
+	for name, p := range protocols() {
+		if _, err := p.Evaluate(stop, good()); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: cancelled: got %v", name, err)
+		}
+	}
+}
+
+func TestValidate(t *testing.T) {
+	for _, c := range []struct {
+		p    Protocol
+		want string
+	}{
+		{&KNN{K: nil, Temperature: 1, Vote: "majority", Distance: "cosine"}, "k: no numbers: want at least one, such as [20]"},
+		{&KNN{K: []int{3, 0, 3}, Temperature: 1, Vote: "weighted", Distance: "cosine"}, "k: 0: want numbers of 1 or more\nk: 3 is there twice"},
+		{&KNN{K: []int{1}, Vote: "most", Distance: "l2"}, "temperature: 0: want a number above 0\nvote: \"most\": want \"weighted\" or \"majority\"\ndistance: \"l2\": want \"cosine\""},
+		{&Linear{}, "l2: no numbers: want at least one, such as [1e-3]\niterations: 0: want 1 or more"},
+		{&Linear{L2: []float64{0, 1, 1}, Iterations: 1}, "l2: 0: want numbers above 0\nl2: 1 is there twice"},
+	} {
+		if err := c.p.Validate(); err == nil || err.Error() != c.want {
+			t.Errorf("%+v: got %v\nwant %s", c.p, err, c.want)
+		}
+	}
+}
+
+func TestResultJSON(t *testing.T) {
+	got, err := json.Marshal([]Result{{"knn", "top1", 0.5, 20, map[string]any{"vote": "weighted"}}, {Protocol: "linear", Metric: "top1", Value: 1}})
+	want := `[{"protocol":"knn","metric":"top1","value":0.5,"k":20,"settings":{"vote":"weighted"}},{"protocol":"linear","metric":"top1","value":1}]`
+	if err != nil || string(got) != want {
+		t.Errorf("got %s, %v\nwant %s", got, err, want)
+	}
+}
+
+func BenchmarkKNN(b *testing.B) {
+	f := clouds(10000, 2000, 512, 10, 3, 1)
+	for b.Loop() {
+		if _, err := DefaultKNN().Evaluate(context.Background(), f); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkLinear(b *testing.B) {
+	f := clouds(4000, 1000, 256, 10, 3, 1)
+	for b.Loop() {
+		if _, err := DefaultLinear().Evaluate(context.Background(), f); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

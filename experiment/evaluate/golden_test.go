@@ -1,0 +1,174 @@
+package evaluate
+
+import (
+	"context"
+	"math"
+	"testing"
+
+	"selfsup/internal/golden"
+)
+
+// features reads the two sets of a kNN fixture.
+func features(f *golden.Fixture) Features {
+	return Features{
+		TrainX: floats32(f.Inputs["train_features"].Data), TrainY: ints(f.Inputs["train_labels"].Data),
+		TestX: floats32(f.Inputs["test_features"].Data), TestY: ints(f.Inputs["test_labels"].Data),
+		Dim: f.Inputs["train_features"].Shape[1],
+	}
+}
+
+func floats32(x []float64) []float32 {
+	out := make([]float32, len(x))
+	for i, v := range x {
+		out[i] = float32(v)
+	}
+	return out
+}
+
+func ints(x []float64) []int32 {
+	out := make([]int32, len(x))
+	for i, v := range x {
+		out[i] = int32(v)
+	}
+	return out
+}
+
+// predicted is the class of every test image and the scores of all classes.
+func (p *KNN) predicted(t *testing.T, f Features) (classes []int32, scores [][]float64) {
+	t.Helper()
+	k := p.K[0]
+	near, err := nearest(context.Background(), f, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range near {
+		s := make([]float64, f.Classes)
+		p.votes(n, f.TrainY, k, s)
+		best := int32(0)
+		for c := range s {
+			if rank(s, int32(c)) == 0 {
+				best = int32(c)
+			}
+		}
+		classes, scores = append(classes, best), append(scores, s)
+	}
+	return classes, scores
+}
+
+func sameClasses(t *testing.T, got []int32, want golden.Tensor) {
+	t.Helper()
+	for i, c := range got {
+		if int(c) != int(want.Data[i]) {
+			t.Errorf("test image %d: class %d, want %v", i, c, want.Data[i])
+		}
+	}
+}
+
+func TestGoldenKNNWeighted(t *testing.T) {
+	g := golden.Load(t, "eval/knn_weighted")
+	f := features(g)
+	f.Classes = golden.Param[int](t, g, "num_classes")
+	p := DefaultKNN()
+	p.K, p.Temperature = []int{golden.Param[int](t, g, "k")}, golden.Param[float64](t, g, "T")
+	got, _ := p.predicted(t, f)
+	sameClasses(t, got, g.Outputs["predictions"])
+	rs, err := p.Evaluate(context.Background(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Compare(t, "top1", []float64{100 * rs[0].Value}, g.Outputs["top1_percent"], 1e-6)
+	top5 := 1.0 // with up to five classes it cannot be missed, and is no result
+	if f.Classes > 5 {
+		top5 = rs[1].Value
+	}
+	golden.Compare(t, "top5", []float64{100 * top5}, g.Outputs["top5_percent"], 1e-6)
+}
+
+func TestGoldenKNNMajority(t *testing.T) {
+	g := golden.Load(t, "eval/knn_majority")
+	f := features(g)
+	votes := g.Outputs["votes"]
+	f.Classes = votes.Shape[1]
+	p := DefaultKNN()
+	p.K, p.Vote = []int{golden.Param[int](t, g, "k")}, "majority"
+	got, scores := p.predicted(t, f)
+	sameClasses(t, got, g.Outputs["predictions"])
+	var flat []float64
+	for _, s := range scores {
+		flat = append(flat, s...)
+	}
+	golden.Compare(t, "votes", flat, votes, 0)
+	rs, err := p.Evaluate(context.Background(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Compare(t, "accuracy", []float64{rs[0].Value}, g.Outputs["accuracy"], 1e-6)
+}
+
+func TestGoldenLogisticRegression(t *testing.T) {
+	g := golden.Load(t, "eval/logistic_regression_probe")
+	x, y := g.Inputs["x"], ints(g.Inputs["y"].Data)
+	classes, dim, n := g.Outputs["weight"].Shape[0], x.Shape[1], len(y)
+	strength := golden.Param[float64](t, g, "C")
+	p := DefaultLinear()
+	p.Standardize, p.L2 = false, []float64{1 / (strength * float64(n))}
+	f := Features{TrainX: floats32(x.Data), TrainY: y, TestX: floats32(x.Data), TestY: y, Dim: dim, Classes: classes}
+	rows := make([]int, n)
+	for i := range rows {
+		rows[i] = i
+	}
+	s, fit, err := p.fit(context.Background(), f, rows, p.L2[0])
+	if err != nil || !fit.converged {
+		t.Fatalf("converged %v after %d iterations, %v", fit.converged, fit.iterations, err)
+	}
+	golden.Compare(t, "objective", []float64{fit.value * strength * float64(n)}, g.Outputs["objective"], 1e-6)
+	golden.Compare(t, "weight", fit.x[:classes*dim], g.Outputs["weight"], 1e-3)
+	bias := append([]float64{}, fit.x[classes*dim:]...)
+	var mean float64
+	for _, b := range bias {
+		mean += b / float64(classes)
+	}
+	for c := range bias {
+		bias[c] -= mean
+	}
+	golden.Compare(t, "bias", bias, g.Outputs["bias_centred"], 1e-3)
+
+	var probabilities []float64
+	test := floats32(g.Inputs["x_test"].Data)
+	row, out := make([]float64, dim), make([]float64, classes)
+	for i := 0; i < len(test); i += dim {
+		s.take(row, test[i:i+dim], 0, dim)
+		s.logits(out, fit.x, row)
+		var sum float64
+		for _, v := range out {
+			sum += math.Exp(v)
+		}
+		for _, v := range out {
+			probabilities = append(probabilities, math.Exp(v)/sum)
+		}
+	}
+	golden.Compare(t, "test probabilities", probabilities, g.Outputs["test_probabilities"], 1e-3)
+	rs, err := p.Evaluate(context.Background(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Compare(t, "train accuracy", []float64{rs[0].Value}, g.Outputs["train_accuracy"], 1e-6)
+}
+
+func TestGoldenTopK(t *testing.T) {
+	g := golden.Load(t, "eval/topk_accuracy")
+	scores, labels := g.Inputs["scores"], ints(g.Inputs["labels"].Data)
+	classes := scores.Shape[1]
+	var ranks []int
+	for i, y := range labels {
+		ranks = append(ranks, rank(scores.Data[i*classes:(i+1)*classes], y))
+	}
+	for _, k := range golden.Param[[]int](t, g, "topk") {
+		name := map[int]string{1: "top1_percent", 3: "top3_percent", 5: "top5_percent"}[k]
+		want, ok := g.Outputs[name]
+		if !ok {
+			t.Fatalf("the fixture has no result for k = %d", k)
+		}
+		golden.Compare(t, name, []float64{100 * topK(ranks, k)}, want, 1e-6)
+	}
+}
