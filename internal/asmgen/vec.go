@@ -32,7 +32,7 @@ type pass struct {
 
 var passes = []pass{
 	{"relu", "y = max(x, 0)", []string{"x"}, nil, zero, func(w width, in []Op) {
-		VMAXPS(in[0], w.r(15), w.r(0)) // NaN stays NaN
+		VMAXPS(in[0], w.r(15), w.r(0))  // NaN stays NaN
 		VADDPS(w.r(15), w.r(0), w.r(0)) // and -0 becomes 0
 	}},
 	{"reluGrad", "y = dy where v > 0, else 0", []string{"dy", "v"}, nil, func(w width) { broadcast(w, "vecMinusOne", 15) }, func(w width, in []Op) {

@@ -10,6 +10,8 @@
 // SELFSUP_CPU=generic|avx2|avx512 forces a lower one; CheckLevel says when it asks for too much.
 //
 // A convolution is a matrix product (1x1), sums over taps (any shape), lanes of channels (depthwise) or Winograd F(4x4,3x3): Conv.
+//
+// Elementwise passes and sums down columns (vec*.go) give the same bits at every level: they multiply and add in separate steps.
 package kern
 
 //go:generate go run -C ../../../internal/asmgen . -family tile -pkg kern -out ../../graph/cpu/kern/tile_amd64.s -stubs ../../graph/cpu/kern/tile_stubs_amd64.go

@@ -134,12 +134,12 @@ func (g *gemm) set(transA, transB bool, m, n, k, lda, ldb, ldc int, beta float32
 	g.lda, g.ldb, g.ldc, g.add, g.parallel = lda, ldb, ldc, beta == 1, parallel
 	g.level = *dims()
 	g.kc = min(k, roundUp(ceil(k, max(1, ceil(k, g.level.kc))), 16))
-	g.pack = transB || m > 2*g.level.mr
+	g.pack = transB || m > 6*g.level.mr || m > 2*g.level.mr && ldb > 512 // rows far apart share cache sets
 }
 
-// panelFloats is the size of the packed block of B.
+// panelFloats is the size of the packed block of B, the same for every ldb.
 func (g *gemm) panelFloats() int {
-	if !g.pack {
+	if !g.transB && g.m <= 2*g.level.mr {
 		return g.kc * g.level.nr
 	}
 	return g.kc * roundUp(min(g.n, gemmColumns), g.level.nr)
