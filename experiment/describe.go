@@ -68,6 +68,15 @@ func (s *Setup) Describe(w io.Writer) error {
 		c := costs[n]
 		t.Rows = append(t.Rows, []string{n, fmt.Sprint(c.count), fmt.Sprintf("%.3f", float64(c.flops)/1e9), fmt.Sprintf("%.2f", float64(c.bytes)/(1<<20))})
 	}
+	if _, err := fmt.Fprintf(w, "%s\n", t); err != nil {
+		return err
+	}
+	t = report.Table{Header: []string{"in the store", "shape", "kind"}}
+	for _, l := range s.Leaves {
+		if l.Kind != graph.Moment {
+			t.Rows = append(t.Rows, []string{l.Name, l.Shape.String(), l.Kind.String()})
+		}
+	}
 	_, err := io.WriteString(w, t.String())
 	return err
 }

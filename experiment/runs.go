@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"time"
 
 	"selfsup/experiment/checkpoint"
@@ -24,6 +26,12 @@ type Options struct {
 	Root     string         // folder in which Run makes the run's folder
 	Messages io.Writer      // progress and messages
 	Stop     <-chan Request // a request ends the run after the step it is in
+}
+
+// SetThreads says how many cores everything uses: kernels, views, evaluation. It changes no result.
+func SetThreads(n int) {
+	runtime.GOMAXPROCS(n)
+	kern.SetThreads(n)
 }
 
 // run is a Setup being run.
@@ -57,6 +65,7 @@ const (
 	statusFile      = "run.json"
 	environmentFile = "environment.json"
 	metricsFile     = "metrics.jsonl"
+	skippedFile     = "left_out.txt" // images that did not decode, with the reason
 	checkpointDir   = "checkpoints"
 )
 
@@ -198,8 +207,8 @@ func (s *Setup) start(f *folder.Folder, o Options, from int, before totals) (_ *
 		err = errors.Join(err, r.status(state, err))
 	}()
 	r.progress.Say("%s: %d images, %d steps of %d, run folder %s", s.Recipe.Name, s.Data.Train.Len(), s.Steps, s.Recipe.Train.Batch, f.Path)
-	for _, skip := range s.Data.Skipped {
-		r.progress.Say("left out %s: %v", skip.Name, skip.Err)
+	if err := r.reportSkipped(); err != nil {
+		return nil, err
 	}
 	if err := r.train(ctx, from); err != nil {
 		return nil, err
@@ -210,6 +219,19 @@ func (s *Setup) start(f *folder.Folder, o Options, from int, before totals) (_ *
 	}
 	sum := r.summary(all)
 	return sum, sum.write(f)
+}
+
+// reportSkipped names the images that were left out, in the run folder and in a message.
+func (r *run) reportSkipped() error {
+	if len(r.Data.Skipped) == 0 {
+		return nil
+	}
+	var text strings.Builder
+	for _, s := range r.Data.Skipped {
+		fmt.Fprintf(&text, "%s: %v\n", s.Name, s.Err)
+	}
+	r.progress.Say("%d images left out, see %s", len(r.Data.Skipped), r.Folder.File(skippedFile))
+	return folder.WriteAtomic(r.Folder.File(skippedFile), []byte(text.String()))
 }
 
 // stateOf names the end of a run.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"time"
 
 	"selfsup/graph/ir"
 	"selfsup/graph/plan"
@@ -107,6 +108,24 @@ func (p *Program) Outputs() []string {
 		names[i] = o.Name
 	}
 	return names
+}
+
+// Inputs lists all inputs with their arrays.
+func (p *Program) Inputs() map[string]ir.Array {
+	in := map[string]ir.Array{}
+	for name, i := range p.inputs {
+		in[name] = p.exe.Host(i)
+	}
+	return in
+}
+
+// Profile starts to time every instruction, and returns the times so far in the order of IR.Instrs (the copies of updates behind them). It
+// is nil where the backend cannot tell.
+func (p *Program) Profile() []time.Duration {
+	if t, ok := p.exe.(interface{ Profile() []time.Duration }); ok {
+		return t.Profile()
+	}
+	return nil
 }
 
 // State lists the entries of the Store that the program reads or writes.

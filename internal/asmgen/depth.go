@@ -31,6 +31,7 @@ func depthLoop(name string, sizes []int, begin, body, end func(size int)) {
 	Pragma("noescape")
 	Doc(name + ": dst[n] (+)= sum over terms of src[n]*w[n], for a run of pixels.")
 	Load(Param("l"), RAX)
+	enter()
 	MOVQ(Mem{Base: RAX, Disp: lanesDst}, RDI)
 	MOVQ(Mem{Base: RAX, Disp: lanesSrc}, RSI)
 	MOVQ(Mem{Base: RAX, Disp: lanesW}, RDX)
@@ -88,8 +89,7 @@ func depthLoop(name string, sizes []int, begin, body, end func(size int)) {
 	ADDQ(Mem{Base: RAX, Disp: lanesSrcStep}, RSI)
 	DECQ(R10)
 	JNZ(LabelRef("pixel"))
-	VZEROUPPER()
-	RET()
+	leave()
 }
 
 // depthAVX512 takes 64 channels at a time, then up to 16 under a mask.

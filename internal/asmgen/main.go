@@ -15,6 +15,7 @@ func main() {
 	family := flag.String("family", "", "what to generate: tile, winograd or vec")
 	flag.Parse() // avo's own flags: -out, -stubs, -pkg
 	ConstraintExpr("!noasm")
+	floatControls()
 	switch *family {
 	case "tile":
 		for mr := 1; mr <= 14; mr++ {

@@ -126,6 +126,7 @@ func tileHead(name string) {
 	TEXT(name, NOSPLIT, "func(t *byte)")
 	Pragma("noescape")
 	Load(Param("t"), tArg)
+	enter()
 }
 
 // tileAVX512 writes C[mr,16*cols], cols 1 or 2, with cols*mr accumulators, cols vectors of B and two broadcasts in turn; C is masked to the
@@ -176,8 +177,7 @@ func tileAVX512(mr, cols int) {
 		}
 		ADDQ(tRs, tBase[0])
 	}
-	VZEROUPPER()
-	RET()
+	leave()
 }
 
 // tileAVX2 writes all of C[mr,16]; kern lends a full tile where C has fewer columns.
@@ -217,8 +217,7 @@ func tileAVX2(mr int) {
 		VMOVUPS(acc(i, 1), Mem{Base: tBase[0], Disp: 32})
 		ADDQ(tRs, tBase[0])
 	}
-	VZEROUPPER()
-	RET()
+	leave()
 }
 
 var zmms = []VecPhysical{Z0, Z1, Z2, Z3, Z4, Z5, Z6, Z7, Z8, Z9, Z10, Z11, Z12, Z13, Z14, Z15,

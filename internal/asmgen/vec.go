@@ -244,6 +244,7 @@ func (p pass) emit(w width) {
 	if p.head != nil {
 		p.head(w)
 	}
+	enter()
 	SHLQ(U8(2), RCX)
 	XORL(EAX, EAX)
 	Label("next")
@@ -256,8 +257,7 @@ func (p pass) emit(w width) {
 	ADDQ(U32(4*w.lanes), RAX)
 	CMPQ(RAX, RCX)
 	JB(LabelRef("next"))
-	VZEROUPPER()
-	RET()
+	leave()
 }
 
 // down begins a kernel over the rows of a strip: RDI and RSI are the sums, RCX counts rows, RAX is the step from row to row in bytes.
@@ -268,6 +268,7 @@ func down(name, doc, signature string, w width) {
 	Load(Param("s"), RDI)
 	Load(Param("stride"), RAX)
 	Load(Param("rows"), RCX)
+	enter()
 	VXORPS(w.r(0), w.r(0), w.r(0))
 	VXORPS(w.r(1), w.r(1), w.r(1))
 }
@@ -287,8 +288,7 @@ func columnSum(w width) {
 	Load(Param("x"), RDX)
 	downLoop(func() { VADDPS(Mem{Base: RDX}, w.r(0), w.r(0)) }, RDX)
 	VMOVUPS(w.r(0), Mem{Base: RDI})
-	VZEROUPPER()
-	RET()
+	leave()
 }
 
 func columnSpread(w width) {
@@ -306,8 +306,7 @@ func columnSpread(w width) {
 	}, RDX)
 	VMOVUPS(w.r(0), Mem{Base: RDI})
 	VMOVUPS(w.r(1), Mem{Base: RSI})
-	VZEROUPPER()
-	RET()
+	leave()
 }
 
 func columnCentred(w width) {
@@ -327,6 +326,5 @@ func columnCentred(w width) {
 	}, RDX, R8)
 	VMOVUPS(w.r(0), Mem{Base: RDI})
 	VMOVUPS(w.r(1), Mem{Base: RSI})
-	VZEROUPPER()
-	RET()
+	leave()
 }

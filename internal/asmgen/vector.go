@@ -120,6 +120,7 @@ func addHead(name string) {
 	Load(Param("y"), RDI)
 	Load(Param("x"), RSI)
 	Load(Param("n"), RCX)
+	enter()
 }
 
 // tailMask sets K1 to the first CX < 32 lanes; it uses AX.
@@ -145,8 +146,7 @@ func addAVX512() {
 	VADDPS_Z(Mem{Base: RSI}, Z0, K1, Z0)
 	VMOVUPS(Z0, K1, Mem{Base: RDI})
 	Label("end")
-	VZEROUPPER()
-	RET()
+	leave()
 }
 
 // addAVX2 writes add256; the last n%8 one by one.
@@ -160,8 +160,7 @@ func addAVX2() {
 		DECQ(RCX)
 		JNZ(LabelRef("ones"))
 		Label("end")
-		VZEROUPPER()
-		RET()
+		leave()
 	}
 	addHead("add256")
 	Doc("add256: y[n] += x[n].")

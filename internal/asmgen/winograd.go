@@ -249,6 +249,7 @@ func (tr transform) emit(w vectors) {
 	Load(Param("srow"), R11)
 	Load(Param("scol"), R12)
 	Load(Param("n"), RCX)
+	enter()
 	dcol, err := Param("dcol").Resolve()
 	if err != nil {
 		panic(err)
@@ -320,6 +321,5 @@ func (tr transform) emit(w vectors) {
 	ADDQ(U32(w.size), RDI)
 	DECQ(RCX)
 	JNZ(LabelRef("next"))
-	VZEROUPPER()
-	RET()
+	leave()
 }

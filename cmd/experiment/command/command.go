@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -96,7 +98,20 @@ Exit status: 0 done, 1 failed, 2 wrong use or recipe, 3 data missing or unreadab
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage{fmt.Errorf("experiment %s: %w (see experiment %s --help)", c.Name(), err, c.Name())}
 	})
-	for _, verb := range []func(*app) *cobra.Command{runVerb, resumeVerb, evalVerb, diffVerb, showVerb, listVerb} {
+	var threads string
+	root.PersistentFlags().StringVar(&threads, "threads", os.Getenv("EXPERIMENT_THREADS"), "processor cores to use; also EXPERIMENT_THREADS (default all; results do not depend on it)")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if threads == "" {
+			return nil
+		}
+		n, err := strconv.Atoi(threads)
+		if err != nil || n < 1 || n > 1024 {
+			return usage{fmt.Errorf("experiment: --threads %s: want a number from 1 to 1024", threads)}
+		}
+		experiment.SetThreads(n)
+		return nil
+	}
+	for _, verb := range []func(*app) *cobra.Command{runVerb, resumeVerb, evalVerb, diffVerb, showVerb, benchVerb, listVerb} {
 		c := verb(a)
 		if args := c.Args; args != nil { // a wrong number of arguments is wrong use
 			c.Args = func(c *cobra.Command, words []string) error {

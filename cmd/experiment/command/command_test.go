@@ -51,6 +51,8 @@ func TestWords(t *testing.T) {
 		{"run quickstart.toml --set views.flip=2", 2, "", "probability"},
 		{"run quickstart.toml --dry-run --set dataset.folder.train=nowhere", 3, "", "nowhere"},
 		{"run quickstart.toml --dry-run --set dataset.idx.train_images=nowhere --set dataset.idx.train_labels=x", 3, "", "nowhere"},
+		{"list methods --threads none", 2, "", "--threads none: want a number"},
+		{"list methods --threads 2", 0, "byol", ""},
 		{"list methods", 0, "simclr\nvicreg\n", ""},
 		{"list recipes", 0, "quickstart.toml\n", ""},
 		{"list colours", 2, "", "colours"},

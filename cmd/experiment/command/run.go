@@ -31,7 +31,7 @@ how to go on; a second one leaves at once. SIGUSR1 saves and stops with status 5
 		ValidArgsFunction: a.completeRecipes,
 	}
 	c.Flags().StringArrayVar(&sets, "set", nil, "change one setting, as `key=value`; may be repeated")
-	c.Flags().StringVar(&root, "runs", "runs", "folder that run folders are made in")
+	c.Flags().StringVar(&root, "runs", orDefault(os.Getenv("EXPERIMENT_RUNS"), "runs"), "folder that run folders are made in; also EXPERIMENT_RUNS")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object as the last line of standard output")
 	c.Flags().BoolVar(&dry, "dry-run", false, "read the data and compile the step, print its size, and stop")
 	c.RegisterFlagCompletionFunc("set", a.completeSets)
@@ -91,6 +91,13 @@ stays as it is.`,
 		return a.conclude(asJSON)(experiment.Evaluate(args[0], sets, a.catalog, o))
 	}
 	return c
+}
+
+func orDefault(value, otherwise string) string {
+	if value == "" {
+		return otherwise
+	}
+	return value
 }
 
 // options turns the machine into what a run needs: messages to standard error, signals to requests.

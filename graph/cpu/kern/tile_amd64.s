@@ -4,10 +4,17 @@
 
 #include "textflag.h"
 
+DATA flushControl<>+0(SB)/4, $0x00009fc0
+GLOBL flushControl<>(SB), RODATA|NOPTR, $4
+
+DATA goControl<>+0(SB)/4, $0x00001f80
+GLOBL goControl<>(SB), RODATA|NOPTR, $4
+
 // func tile512x1x2(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x1x2(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -85,13 +92,15 @@ store:
 	VMOVUPS Z0, K1, (SI)
 	VMOVUPS Z1, K2, 64(SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x1x1(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x1x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -157,13 +166,15 @@ done:
 store:
 	VMOVUPS Z0, K1, (SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x2x2(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x2x2(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -261,13 +272,15 @@ store:
 	VMOVUPS Z2, K1, (SI)
 	VMOVUPS Z3, K2, 64(SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x2x1(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x2x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -346,13 +359,15 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x3x2(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x3x2(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -470,13 +485,15 @@ store:
 	VMOVUPS Z4, K1, (SI)
 	VMOVUPS Z5, K2, 64(SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x3x1(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x3x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -568,13 +585,15 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z2, K1, (SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x4x2(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x4x2(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -712,13 +731,15 @@ store:
 	VMOVUPS Z6, K1, (SI)
 	VMOVUPS Z7, K2, 64(SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x4x1(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x4x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -823,13 +844,15 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z3, K1, (SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x5x2(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x5x2(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -987,13 +1010,15 @@ store:
 	VMOVUPS Z8, K1, (SI)
 	VMOVUPS Z9, K2, 64(SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x5x1(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x5x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -1111,13 +1136,15 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z4, K1, (SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x6x2(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x6x2(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -1299,13 +1326,15 @@ store:
 	VMOVUPS Z10, K1, (SI)
 	VMOVUPS Z11, K2, 64(SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x6x1(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x6x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -1440,13 +1469,15 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z5, K1, (SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x7x2(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x7x2(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -1648,13 +1679,15 @@ store:
 	VMOVUPS Z12, K1, (SI)
 	VMOVUPS Z13, K2, 64(SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x7x1(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x7x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -1802,13 +1835,15 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z6, K1, (SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x8x2(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x8x2(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -2030,13 +2065,15 @@ store:
 	VMOVUPS Z14, K1, (SI)
 	VMOVUPS Z15, K2, 64(SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x8x1(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x8x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -2197,13 +2234,15 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z7, K1, (SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x9x2(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x9x2(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -2445,13 +2484,15 @@ store:
 	VMOVUPS Z16, K1, (SI)
 	VMOVUPS Z17, K2, 64(SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x9x1(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x9x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -2625,13 +2666,15 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z8, K1, (SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x10x2(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x10x2(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -2893,13 +2936,15 @@ store:
 	VMOVUPS Z18, K1, (SI)
 	VMOVUPS Z19, K2, 64(SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x10x1(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x10x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -3086,13 +3131,15 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z9, K1, (SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x11x2(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x11x2(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -3378,13 +3425,15 @@ store:
 	VMOVUPS Z20, K1, (SI)
 	VMOVUPS Z21, K2, 64(SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x11x1(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x11x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -3588,13 +3637,15 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z10, K1, (SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x12x2(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x12x2(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -3900,13 +3951,15 @@ store:
 	VMOVUPS Z22, K1, (SI)
 	VMOVUPS Z23, K2, 64(SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x12x1(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x12x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -4123,13 +4176,15 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z11, K1, (SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x13x2(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x13x2(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -4455,13 +4510,15 @@ store:
 	VMOVUPS Z24, K1, (SI)
 	VMOVUPS Z25, K2, 64(SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x13x1(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x13x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -4691,13 +4748,15 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z12, K1, (SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x14x2(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x14x2(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -5043,13 +5102,15 @@ store:
 	VMOVUPS Z26, K1, (SI)
 	VMOVUPS Z27, K2, 64(SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x14x1(t *byte)
-// Requires: AVX, AVX512F, MMX+
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·tile512x14x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -5292,13 +5353,15 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z13, K1, (SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile256x1(t *byte)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+, SSE
 TEXT ·tile256x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -5370,13 +5433,15 @@ store:
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile256x2(t *byte)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+, SSE
 TEXT ·tile256x2(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -5467,13 +5532,15 @@ store:
 	VMOVUPS Y2, (SI)
 	VMOVUPS Y3, 32(SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile256x3(t *byte)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+, SSE
 TEXT ·tile256x3(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -5583,13 +5650,15 @@ store:
 	VMOVUPS Y4, (SI)
 	VMOVUPS Y5, 32(SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile256x4(t *byte)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+, SSE
 TEXT ·tile256x4(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -5718,13 +5787,15 @@ store:
 	VMOVUPS Y6, (SI)
 	VMOVUPS Y7, 32(SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile256x5(t *byte)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+, SSE
 TEXT ·tile256x5(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -5872,13 +5943,15 @@ store:
 	VMOVUPS Y8, (SI)
 	VMOVUPS Y9, 32(SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile256x6(t *byte)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3, MMX+, SSE
 TEXT ·tile256x6(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), AX
+	LDMXCSR    flushControl<>+0(SB)
 	MOVQ       (AX), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
@@ -6049,6 +6122,7 @@ store:
 	VMOVUPS Y10, (SI)
 	VMOVUPS Y11, 32(SI)
 	ADDQ    R8, SI
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
@@ -6257,13 +6331,14 @@ TEXT ·transpose256(SB), NOSPLIT, $0-32
 	RET
 
 // func add512(y *float32, x *float32, n uintptr)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, SSE
 TEXT ·add512(SB), NOSPLIT, $0-24
-	MOVQ y+0(FP), DI
-	MOVQ x+8(FP), SI
-	MOVQ n+16(FP), CX
-	SUBQ $0x00000040, CX
-	JL   single
+	MOVQ    y+0(FP), DI
+	MOVQ    x+8(FP), SI
+	MOVQ    n+16(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	SUBQ    $0x00000040, CX
+	JL      single
 
 blocks:
 	VMOVUPS (DI), Z0
@@ -6308,17 +6383,19 @@ tail:
 	VMOVUPS   Z0, K1, (DI)
 
 end:
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func add256(y *float32, x *float32, n uintptr)
-// Requires: AVX
+// Requires: AVX, SSE
 TEXT ·add256(SB), NOSPLIT, $0-24
-	MOVQ y+0(FP), DI
-	MOVQ x+8(FP), SI
-	MOVQ n+16(FP), CX
-	SUBQ $0x00000020, CX
-	JL   single
+	MOVQ    y+0(FP), DI
+	MOVQ    x+8(FP), SI
+	MOVQ    n+16(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	SUBQ    $0x00000020, CX
+	JL      single
 
 blocks:
 	VMOVUPS (DI), Y0
@@ -6365,19 +6442,21 @@ ones:
 	JNZ    ones
 
 end:
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func depth512(l *byte)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, SSE
 TEXT ·depth512(SB), NOSPLIT, $0-8
-	MOVQ l+0(FP), AX
-	MOVQ (AX), DI
-	MOVQ 8(AX), SI
-	MOVQ 16(AX), DX
-	MOVQ 24(AX), R8
-	MOVQ 32(AX), R9
-	MOVQ 64(AX), R10
+	MOVQ    l+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    (AX), DI
+	MOVQ    8(AX), SI
+	MOVQ    16(AX), DX
+	MOVQ    24(AX), R8
+	MOVQ    32(AX), R9
+	MOVQ    64(AX), R10
 
 pixel:
 	XORQ R11, R11
@@ -6475,23 +6554,25 @@ sum16:
 	JMP     block16
 
 next:
-	ADDQ 72(AX), DI
-	ADDQ 80(AX), SI
-	DECQ R10
-	JNZ  pixel
+	ADDQ    72(AX), DI
+	ADDQ    80(AX), SI
+	DECQ    R10
+	JNZ     pixel
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func depth256(l *byte)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, SSE
 TEXT ·depth256(SB), NOSPLIT, $0-8
-	MOVQ l+0(FP), AX
-	MOVQ (AX), DI
-	MOVQ 8(AX), SI
-	MOVQ 16(AX), DX
-	MOVQ 24(AX), R8
-	MOVQ 32(AX), R9
-	MOVQ 64(AX), R10
+	MOVQ    l+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    (AX), DI
+	MOVQ    8(AX), SI
+	MOVQ    16(AX), DX
+	MOVQ    24(AX), R8
+	MOVQ    32(AX), R9
+	MOVQ    64(AX), R10
 
 pixel:
 	XORQ R11, R11
@@ -6611,10 +6692,11 @@ sum1:
 	JMP    block1
 
 below1:
-	ADDQ 72(AX), DI
-	ADDQ 80(AX), SI
-	DECQ R10
-	JNZ  pixel
+	ADDQ    72(AX), DI
+	ADDQ    80(AX), SI
+	DECQ    R10
+	JNZ     pixel
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 

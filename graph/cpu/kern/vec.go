@@ -165,7 +165,7 @@ func GeluGrads(dx, dy, x []float32) {
 		}
 	}
 	for i := at; i < len(dx); i++ {
-		dx[i] = dy[i] * geluSlope(x[i])
+		dx[i] = Flush(dy[i] * geluSlope(x[i]))
 	}
 }
 

@@ -4,6 +4,12 @@
 
 #include "textflag.h"
 
+DATA flushControl<>+0(SB)/4, $0x00009fc0
+GLOBL flushControl<>(SB), RODATA|NOPTR, $4
+
+DATA goControl<>+0(SB)/4, $0x00001f80
+GLOBL goControl<>(SB), RODATA|NOPTR, $4
+
 DATA vecMinusOne<>+0(SB)/4, $0xffffffff
 DATA vecMinusOne<>+4(SB)/4, $0xffffffff
 DATA vecMinusOne<>+8(SB)/4, $0xffffffff
@@ -455,14 +461,15 @@ DATA vecTail1<>+60(SB)/4, $0x3e027906
 GLOBL vecTail1<>(SB), RODATA|NOPTR, $64
 
 // func relu512(y *float32, x *float32, n uintptr)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, SSE
 TEXT ·relu512(SB), NOSPLIT, $0-24
-	MOVQ   y+0(FP), DI
-	MOVQ   n+16(FP), CX
-	MOVQ   x+8(FP), SI
-	VXORPS Z15, Z15, Z15
-	SHLQ   $0x02, CX
-	XORL   AX, AX
+	MOVQ    y+0(FP), DI
+	MOVQ    n+16(FP), CX
+	MOVQ    x+8(FP), SI
+	VXORPS  Z15, Z15, Z15
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
 
 next:
 	VMAXPS  (SI)(AX*1), Z15, Z0
@@ -471,18 +478,20 @@ next:
 	ADDQ    $0x00000040, AX
 	CMPQ    AX, CX
 	JB      next
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func relu256(y *float32, x *float32, n uintptr)
-// Requires: AVX
+// Requires: AVX, SSE
 TEXT ·relu256(SB), NOSPLIT, $0-24
-	MOVQ   y+0(FP), DI
-	MOVQ   n+16(FP), CX
-	MOVQ   x+8(FP), SI
-	VXORPS Y15, Y15, Y15
-	SHLQ   $0x02, CX
-	XORL   AX, AX
+	MOVQ    y+0(FP), DI
+	MOVQ    n+16(FP), CX
+	MOVQ    x+8(FP), SI
+	VXORPS  Y15, Y15, Y15
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
 
 next:
 	VMAXPS  (SI)(AX*1), Y15, Y0
@@ -491,17 +500,19 @@ next:
 	ADDQ    $0x00000020, AX
 	CMPQ    AX, CX
 	JB      next
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func reluGrad512(y *float32, dy *float32, v *float32, n uintptr)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, SSE
 TEXT ·reluGrad512(SB), NOSPLIT, $0-32
 	MOVQ    y+0(FP), DI
 	MOVQ    n+24(FP), CX
 	MOVQ    dy+8(FP), SI
 	MOVQ    v+16(FP), DX
 	VMOVUPS vecMinusOne<>+0(SB), Z15
+	LDMXCSR flushControl<>+0(SB)
 	SHLQ    $0x02, CX
 	XORL    AX, AX
 
@@ -515,17 +526,19 @@ next:
 	ADDQ    $0x00000040, AX
 	CMPQ    AX, CX
 	JB      next
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func reluGrad256(y *float32, dy *float32, v *float32, n uintptr)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, SSE
 TEXT ·reluGrad256(SB), NOSPLIT, $0-32
 	MOVQ    y+0(FP), DI
 	MOVQ    n+24(FP), CX
 	MOVQ    dy+8(FP), SI
 	MOVQ    v+16(FP), DX
 	VMOVUPS vecMinusOne<>+0(SB), Y15
+	LDMXCSR flushControl<>+0(SB)
 	SHLQ    $0x02, CX
 	XORL    AX, AX
 
@@ -539,18 +552,20 @@ next:
 	ADDQ    $0x00000020, AX
 	CMPQ    AX, CX
 	JB      next
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func addPass512(y *float32, a *float32, b *float32, n uintptr)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, SSE
 TEXT ·addPass512(SB), NOSPLIT, $0-32
-	MOVQ y+0(FP), DI
-	MOVQ n+24(FP), CX
-	MOVQ a+8(FP), SI
-	MOVQ b+16(FP), DX
-	SHLQ $0x02, CX
-	XORL AX, AX
+	MOVQ    y+0(FP), DI
+	MOVQ    n+24(FP), CX
+	MOVQ    a+8(FP), SI
+	MOVQ    b+16(FP), DX
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
 
 next:
 	VMOVUPS (SI)(AX*1), Z0
@@ -559,18 +574,20 @@ next:
 	ADDQ    $0x00000040, AX
 	CMPQ    AX, CX
 	JB      next
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func addPass256(y *float32, a *float32, b *float32, n uintptr)
-// Requires: AVX
+// Requires: AVX, SSE
 TEXT ·addPass256(SB), NOSPLIT, $0-32
-	MOVQ y+0(FP), DI
-	MOVQ n+24(FP), CX
-	MOVQ a+8(FP), SI
-	MOVQ b+16(FP), DX
-	SHLQ $0x02, CX
-	XORL AX, AX
+	MOVQ    y+0(FP), DI
+	MOVQ    n+24(FP), CX
+	MOVQ    a+8(FP), SI
+	MOVQ    b+16(FP), DX
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
 
 next:
 	VMOVUPS (SI)(AX*1), Y0
@@ -579,19 +596,21 @@ next:
 	ADDQ    $0x00000020, AX
 	CMPQ    AX, CX
 	JB      next
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func addRelu512(y *float32, a *float32, b *float32, n uintptr)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, SSE
 TEXT ·addRelu512(SB), NOSPLIT, $0-32
-	MOVQ   y+0(FP), DI
-	MOVQ   n+24(FP), CX
-	MOVQ   a+8(FP), SI
-	MOVQ   b+16(FP), DX
-	VXORPS Z15, Z15, Z15
-	SHLQ   $0x02, CX
-	XORL   AX, AX
+	MOVQ    y+0(FP), DI
+	MOVQ    n+24(FP), CX
+	MOVQ    a+8(FP), SI
+	MOVQ    b+16(FP), DX
+	VXORPS  Z15, Z15, Z15
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
 
 next:
 	VMOVUPS (SI)(AX*1), Z0
@@ -602,19 +621,21 @@ next:
 	ADDQ    $0x00000040, AX
 	CMPQ    AX, CX
 	JB      next
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func addRelu256(y *float32, a *float32, b *float32, n uintptr)
-// Requires: AVX
+// Requires: AVX, SSE
 TEXT ·addRelu256(SB), NOSPLIT, $0-32
-	MOVQ   y+0(FP), DI
-	MOVQ   n+24(FP), CX
-	MOVQ   a+8(FP), SI
-	MOVQ   b+16(FP), DX
-	VXORPS Y15, Y15, Y15
-	SHLQ   $0x02, CX
-	XORL   AX, AX
+	MOVQ    y+0(FP), DI
+	MOVQ    n+24(FP), CX
+	MOVQ    a+8(FP), SI
+	MOVQ    b+16(FP), DX
+	VXORPS  Y15, Y15, Y15
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
 
 next:
 	VMOVUPS (SI)(AX*1), Y0
@@ -625,19 +646,21 @@ next:
 	ADDQ    $0x00000020, AX
 	CMPQ    AX, CX
 	JB      next
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func scaleShift512(y *float32, x *float32, a *float32, b *float32, n uintptr)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, SSE
 TEXT ·scaleShift512(SB), NOSPLIT, $0-40
-	MOVQ y+0(FP), DI
-	MOVQ n+32(FP), CX
-	MOVQ x+8(FP), SI
-	MOVQ a+16(FP), DX
-	MOVQ b+24(FP), R8
-	SHLQ $0x02, CX
-	XORL AX, AX
+	MOVQ    y+0(FP), DI
+	MOVQ    n+32(FP), CX
+	MOVQ    x+8(FP), SI
+	MOVQ    a+16(FP), DX
+	MOVQ    b+24(FP), R8
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
 
 next:
 	VMOVUPS (SI)(AX*1), Z0
@@ -647,19 +670,21 @@ next:
 	ADDQ    $0x00000040, AX
 	CMPQ    AX, CX
 	JB      next
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func scaleShift256(y *float32, x *float32, a *float32, b *float32, n uintptr)
-// Requires: AVX
+// Requires: AVX, SSE
 TEXT ·scaleShift256(SB), NOSPLIT, $0-40
-	MOVQ y+0(FP), DI
-	MOVQ n+32(FP), CX
-	MOVQ x+8(FP), SI
-	MOVQ a+16(FP), DX
-	MOVQ b+24(FP), R8
-	SHLQ $0x02, CX
-	XORL AX, AX
+	MOVQ    y+0(FP), DI
+	MOVQ    n+32(FP), CX
+	MOVQ    x+8(FP), SI
+	MOVQ    a+16(FP), DX
+	MOVQ    b+24(FP), R8
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
 
 next:
 	VMOVUPS (SI)(AX*1), Y0
@@ -669,20 +694,22 @@ next:
 	ADDQ    $0x00000020, AX
 	CMPQ    AX, CX
 	JB      next
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func scaleShiftRelu512(y *float32, x *float32, a *float32, b *float32, n uintptr)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, SSE
 TEXT ·scaleShiftRelu512(SB), NOSPLIT, $0-40
-	MOVQ   y+0(FP), DI
-	MOVQ   n+32(FP), CX
-	MOVQ   x+8(FP), SI
-	MOVQ   a+16(FP), DX
-	MOVQ   b+24(FP), R8
-	VXORPS Z15, Z15, Z15
-	SHLQ   $0x02, CX
-	XORL   AX, AX
+	MOVQ    y+0(FP), DI
+	MOVQ    n+32(FP), CX
+	MOVQ    x+8(FP), SI
+	MOVQ    a+16(FP), DX
+	MOVQ    b+24(FP), R8
+	VXORPS  Z15, Z15, Z15
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
 
 next:
 	VMOVUPS (SI)(AX*1), Z0
@@ -694,20 +721,22 @@ next:
 	ADDQ    $0x00000040, AX
 	CMPQ    AX, CX
 	JB      next
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func scaleShiftRelu256(y *float32, x *float32, a *float32, b *float32, n uintptr)
-// Requires: AVX
+// Requires: AVX, SSE
 TEXT ·scaleShiftRelu256(SB), NOSPLIT, $0-40
-	MOVQ   y+0(FP), DI
-	MOVQ   n+32(FP), CX
-	MOVQ   x+8(FP), SI
-	MOVQ   a+16(FP), DX
-	MOVQ   b+24(FP), R8
-	VXORPS Y15, Y15, Y15
-	SHLQ   $0x02, CX
-	XORL   AX, AX
+	MOVQ    y+0(FP), DI
+	MOVQ    n+32(FP), CX
+	MOVQ    x+8(FP), SI
+	MOVQ    a+16(FP), DX
+	MOVQ    b+24(FP), R8
+	VXORPS  Y15, Y15, Y15
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
 
 next:
 	VMOVUPS (SI)(AX*1), Y0
@@ -719,21 +748,23 @@ next:
 	ADDQ    $0x00000020, AX
 	CMPQ    AX, CX
 	JB      next
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func combine512(y *float32, p *float32, q *float32, a *float32, b *float32, c *float32, n uintptr)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, SSE
 TEXT ·combine512(SB), NOSPLIT, $0-56
-	MOVQ y+0(FP), DI
-	MOVQ n+48(FP), CX
-	MOVQ p+8(FP), SI
-	MOVQ q+16(FP), DX
-	MOVQ a+24(FP), R8
-	MOVQ b+32(FP), R9
-	MOVQ c+40(FP), R10
-	SHLQ $0x02, CX
-	XORL AX, AX
+	MOVQ    y+0(FP), DI
+	MOVQ    n+48(FP), CX
+	MOVQ    p+8(FP), SI
+	MOVQ    q+16(FP), DX
+	MOVQ    a+24(FP), R8
+	MOVQ    b+32(FP), R9
+	MOVQ    c+40(FP), R10
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
 
 next:
 	VMOVUPS (SI)(AX*1), Z0
@@ -746,21 +777,23 @@ next:
 	ADDQ    $0x00000040, AX
 	CMPQ    AX, CX
 	JB      next
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func combine256(y *float32, p *float32, q *float32, a *float32, b *float32, c *float32, n uintptr)
-// Requires: AVX
+// Requires: AVX, SSE
 TEXT ·combine256(SB), NOSPLIT, $0-56
-	MOVQ y+0(FP), DI
-	MOVQ n+48(FP), CX
-	MOVQ p+8(FP), SI
-	MOVQ q+16(FP), DX
-	MOVQ a+24(FP), R8
-	MOVQ b+32(FP), R9
-	MOVQ c+40(FP), R10
-	SHLQ $0x02, CX
-	XORL AX, AX
+	MOVQ    y+0(FP), DI
+	MOVQ    n+48(FP), CX
+	MOVQ    p+8(FP), SI
+	MOVQ    q+16(FP), DX
+	MOVQ    a+24(FP), R8
+	MOVQ    b+32(FP), R9
+	MOVQ    c+40(FP), R10
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
 
 next:
 	VMOVUPS (SI)(AX*1), Y0
@@ -773,11 +806,12 @@ next:
 	ADDQ    $0x00000020, AX
 	CMPQ    AX, CX
 	JB      next
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func expPass512(y *float32, x *float32, n uintptr, top float32)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, SSE
 TEXT ·expPass512(SB), NOSPLIT, $0-28
 	MOVQ         y+0(FP), DI
 	MOVQ         n+16(FP), CX
@@ -785,6 +819,7 @@ TEXT ·expPass512(SB), NOSPLIT, $0-28
 	VBROADCASTSS top+24(FP), Z15
 	VMOVUPS      vecExpMin<>+0(SB), Z14
 	VMOVUPS      vecExpMax<>+0(SB), Z13
+	LDMXCSR      flushControl<>+0(SB)
 	SHLQ         $0x02, CX
 	XORL         AX, AX
 
@@ -822,11 +857,12 @@ next:
 	ADDQ    $0x00000040, AX
 	CMPQ    AX, CX
 	JB      next
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func expPass256(y *float32, x *float32, n uintptr, top float32)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, SSE
 TEXT ·expPass256(SB), NOSPLIT, $0-28
 	MOVQ         y+0(FP), DI
 	MOVQ         n+16(FP), CX
@@ -834,6 +870,7 @@ TEXT ·expPass256(SB), NOSPLIT, $0-28
 	VBROADCASTSS top+24(FP), Y15
 	VMOVUPS      vecExpMin<>+0(SB), Y14
 	VMOVUPS      vecExpMax<>+0(SB), Y13
+	LDMXCSR      flushControl<>+0(SB)
 	SHLQ         $0x02, CX
 	XORL         AX, AX
 
@@ -871,11 +908,12 @@ next:
 	ADDQ    $0x00000020, AX
 	CMPQ    AX, CX
 	JB      next
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func gelu512(y *float32, x *float32, n uintptr)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, SSE
 TEXT ·gelu512(SB), NOSPLIT, $0-24
 	MOVQ    y+0(FP), DI
 	MOVQ    n+16(FP), CX
@@ -883,6 +921,7 @@ TEXT ·gelu512(SB), NOSPLIT, $0-24
 	VXORPS  Z15, Z15, Z15
 	VMOVUPS vecExpMin<>+0(SB), Z14
 	VMOVUPS vecExpMax<>+0(SB), Z13
+	LDMXCSR flushControl<>+0(SB)
 	SHLQ    $0x02, CX
 	XORL    AX, AX
 
@@ -940,11 +979,12 @@ next:
 	ADDQ    $0x00000040, AX
 	CMPQ    AX, CX
 	JB      next
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func gelu256(y *float32, x *float32, n uintptr)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, SSE
 TEXT ·gelu256(SB), NOSPLIT, $0-24
 	MOVQ    y+0(FP), DI
 	MOVQ    n+16(FP), CX
@@ -952,6 +992,7 @@ TEXT ·gelu256(SB), NOSPLIT, $0-24
 	VXORPS  Y15, Y15, Y15
 	VMOVUPS vecExpMin<>+0(SB), Y14
 	VMOVUPS vecExpMax<>+0(SB), Y13
+	LDMXCSR flushControl<>+0(SB)
 	SHLQ    $0x02, CX
 	XORL    AX, AX
 
@@ -1009,11 +1050,12 @@ next:
 	ADDQ    $0x00000020, AX
 	CMPQ    AX, CX
 	JB      next
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func geluGrad512(y *float32, dy *float32, x *float32, n uintptr)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, SSE
 TEXT ·geluGrad512(SB), NOSPLIT, $0-32
 	MOVQ    y+0(FP), DI
 	MOVQ    n+24(FP), CX
@@ -1022,6 +1064,7 @@ TEXT ·geluGrad512(SB), NOSPLIT, $0-32
 	VXORPS  Z15, Z15, Z15
 	VMOVUPS vecExpMin<>+0(SB), Z14
 	VMOVUPS vecExpMax<>+0(SB), Z13
+	LDMXCSR flushControl<>+0(SB)
 	SHLQ    $0x02, CX
 	XORL    AX, AX
 
@@ -1084,11 +1127,12 @@ next:
 	ADDQ    $0x00000040, AX
 	CMPQ    AX, CX
 	JB      next
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func geluGrad256(y *float32, dy *float32, x *float32, n uintptr)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, SSE
 TEXT ·geluGrad256(SB), NOSPLIT, $0-32
 	MOVQ    y+0(FP), DI
 	MOVQ    n+24(FP), CX
@@ -1097,6 +1141,7 @@ TEXT ·geluGrad256(SB), NOSPLIT, $0-32
 	VXORPS  Y15, Y15, Y15
 	VMOVUPS vecExpMin<>+0(SB), Y14
 	VMOVUPS vecExpMax<>+0(SB), Y13
+	LDMXCSR flushControl<>+0(SB)
 	SHLQ    $0x02, CX
 	XORL    AX, AX
 
@@ -1159,18 +1204,20 @@ next:
 	ADDQ    $0x00000020, AX
 	CMPQ    AX, CX
 	JB      next
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func columnSum512(s *float32, x *float32, stride uintptr, rows uintptr)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, SSE
 TEXT ·columnSum512(SB), NOSPLIT, $0-32
-	MOVQ   s+0(FP), DI
-	MOVQ   stride+16(FP), AX
-	MOVQ   rows+24(FP), CX
-	VXORPS Z0, Z0, Z0
-	VXORPS Z1, Z1, Z1
-	MOVQ   x+8(FP), DX
+	MOVQ    s+0(FP), DI
+	MOVQ    stride+16(FP), AX
+	MOVQ    rows+24(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	MOVQ    x+8(FP), DX
 
 row:
 	VADDPS  (DX), Z0, Z0
@@ -1178,15 +1225,17 @@ row:
 	DECQ    CX
 	JNZ     row
 	VMOVUPS Z0, (DI)
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func columnSpread512(s *float32, q *float32, x *float32, pivot *float32, stride uintptr, rows uintptr)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, SSE
 TEXT ·columnSpread512(SB), NOSPLIT, $0-48
 	MOVQ    s+0(FP), DI
 	MOVQ    stride+32(FP), AX
 	MOVQ    rows+40(FP), CX
+	LDMXCSR flushControl<>+0(SB)
 	VXORPS  Z0, Z0, Z0
 	VXORPS  Z1, Z1, Z1
 	MOVQ    q+8(FP), SI
@@ -1205,15 +1254,17 @@ row:
 	JNZ     row
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, (SI)
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func columnCentred512(s *float32, q *float32, dy *float32, x *float32, mean *float32, stride uintptr, rows uintptr)
-// Requires: AVX, AVX512DQ, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F, SSE
 TEXT ·columnCentred512(SB), NOSPLIT, $0-56
 	MOVQ    s+0(FP), DI
 	MOVQ    stride+40(FP), AX
 	MOVQ    rows+48(FP), CX
+	LDMXCSR flushControl<>+0(SB)
 	VXORPS  Z0, Z0, Z0
 	VXORPS  Z1, Z1, Z1
 	MOVQ    q+8(FP), SI
@@ -1235,18 +1286,20 @@ row:
 	JNZ     row
 	VMOVUPS Z0, (DI)
 	VMOVUPS Z1, (SI)
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func columnSum256(s *float32, x *float32, stride uintptr, rows uintptr)
-// Requires: AVX
+// Requires: AVX, SSE
 TEXT ·columnSum256(SB), NOSPLIT, $0-32
-	MOVQ   s+0(FP), DI
-	MOVQ   stride+16(FP), AX
-	MOVQ   rows+24(FP), CX
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	MOVQ   x+8(FP), DX
+	MOVQ    s+0(FP), DI
+	MOVQ    stride+16(FP), AX
+	MOVQ    rows+24(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	MOVQ    x+8(FP), DX
 
 row:
 	VADDPS  (DX), Y0, Y0
@@ -1254,15 +1307,17 @@ row:
 	DECQ    CX
 	JNZ     row
 	VMOVUPS Y0, (DI)
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func columnSpread256(s *float32, q *float32, x *float32, pivot *float32, stride uintptr, rows uintptr)
-// Requires: AVX
+// Requires: AVX, SSE
 TEXT ·columnSpread256(SB), NOSPLIT, $0-48
 	MOVQ    s+0(FP), DI
 	MOVQ    stride+32(FP), AX
 	MOVQ    rows+40(FP), CX
+	LDMXCSR flushControl<>+0(SB)
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	MOVQ    q+8(FP), SI
@@ -1281,15 +1336,17 @@ row:
 	JNZ     row
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, (SI)
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func columnCentred256(s *float32, q *float32, dy *float32, x *float32, mean *float32, stride uintptr, rows uintptr)
-// Requires: AVX
+// Requires: AVX, SSE
 TEXT ·columnCentred256(SB), NOSPLIT, $0-56
 	MOVQ    s+0(FP), DI
 	MOVQ    stride+40(FP), AX
 	MOVQ    rows+48(FP), CX
+	LDMXCSR flushControl<>+0(SB)
 	VXORPS  Y0, Y0, Y0
 	VXORPS  Y1, Y1, Y1
 	MOVQ    q+8(FP), SI
@@ -1311,5 +1368,6 @@ row:
 	JNZ     row
 	VMOVUPS Y0, (DI)
 	VMOVUPS Y1, (SI)
+	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET

@@ -36,6 +36,14 @@ func Exp(x float32) float32 {
 	return (p + p) * math.Float32frombits(math.Float32bits(t)<<23+126<<23)
 }
 
+// Flush is x, or 0 with its sign where x is subnormal.
+func Flush(x float32) float32 {
+	if b := math.Float32bits(x); b&0x7f800000 == 0 {
+		return math.Float32frombits(b & 0x80000000)
+	}
+	return x
+}
+
 // tail is P(X > a) of the standard normal distribution for a >= 0, by Abramowitz and Stegun 7.1.26 within 1e-7, and e^(-a*a/2), which both
 // it and the density need.
 func tail(a float32) (q, e float32) {
@@ -46,14 +54,14 @@ func tail(a float32) (q, e float32) {
 	q = float32((q + 0.5*1.421413741) * t)
 	q = float32((q + 0.5*-0.284496736) * t)
 	q = float32((q + 0.5*0.254829592) * t)
-	return float32(q * e), e
+	return Flush(float32(q * e)), e
 }
 
 // Gelu is x P(X <= x) for a standard normal X, absolutely within 6e-7; exactly 0 or x far out.
 func Gelu(x float32) float32 {
 	a := float32(math.Abs(float64(x)))
 	q, _ := tail(a)
-	return max(x, 0) - float32(a*q)
+	return max(x, 0) - Flush(float32(a*q))
 }
 
 // geluSlope is the derivative of Gelu.
@@ -63,5 +71,5 @@ func geluSlope(x float32) float32 {
 	if !math.Signbit(float64(x)) {
 		cdf = 1 - q
 	}
-	return cdf + float32(x*float32(e*0.3989422804014327))
+	return cdf + float32(x*Flush(float32(e*0.3989422804014327)))
 }

@@ -4,6 +4,12 @@
 
 #include "textflag.h"
 
+DATA flushControl<>+0(SB)/4, $0x00009fc0
+GLOBL flushControl<>(SB), RODATA|NOPTR, $4
+
+DATA goControl<>+0(SB)/4, $0x00001f80
+GLOBL goControl<>(SB), RODATA|NOPTR, $4
+
 DATA winogradInput512_constants<>+0(SB)/4, $0x40800000
 DATA winogradInput512_constants<>+4(SB)/4, $0x40800000
 DATA winogradInput512_constants<>+8(SB)/4, $0x40800000
@@ -31,7 +37,7 @@ DATA winogradInput512_constants<>+92(SB)/4, $0x40000000
 GLOBL winogradInput512_constants<>(SB), RODATA|NOPTR, $96
 
 // func winogradInput512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, SSE
 TEXT ·winogradInput512(SB), NOSPLIT, $0-56
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
@@ -39,6 +45,7 @@ TEXT ·winogradInput512(SB), NOSPLIT, $0-56
 	MOVQ         srow+32(FP), R11
 	MOVQ         scol+40(FP), R12
 	MOVQ         n+48(FP), CX
+	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
 	LEAQ         (R12)(R12*2), R13
@@ -355,6 +362,7 @@ next:
 	ADDQ         $0x00000040, DI
 	DECQ         CX
 	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
@@ -385,18 +393,19 @@ DATA winogradInput256_constants<>+92(SB)/4, $0x40000000
 GLOBL winogradInput256_constants<>(SB), RODATA|NOPTR, $96
 
 // func winogradInput256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, SSE
 TEXT ·winogradInput256(SB), NOSPLIT, $0-56
-	MOVQ dst+0(FP), DI
-	MOVQ drow+8(FP), R8
-	MOVQ src+24(FP), SI
-	MOVQ srow+32(FP), R11
-	MOVQ scol+40(FP), R12
-	MOVQ n+48(FP), CX
-	LEAQ (R8)(R8*2), R9
-	LEAQ (R8)(R8*4), R10
-	LEAQ (R12)(R12*2), R13
-	LEAQ (R12)(R12*4), R15
+	MOVQ    dst+0(FP), DI
+	MOVQ    drow+8(FP), R8
+	MOVQ    src+24(FP), SI
+	MOVQ    srow+32(FP), R11
+	MOVQ    scol+40(FP), R12
+	MOVQ    n+48(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	LEAQ    (R12)(R12*2), R13
+	LEAQ    (R12)(R12*4), R15
 
 next:
 	VBROADCASTSS winogradInput256_constants<>+0(SB), Y15
@@ -715,6 +724,7 @@ next:
 	ADDQ         $0x00000020, DI
 	DECQ         CX
 	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
@@ -745,7 +755,7 @@ DATA winogradOutput512_constants<>+92(SB)/4, $0x41000000
 GLOBL winogradOutput512_constants<>(SB), RODATA|NOPTR, $96
 
 // func winogradOutput512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, SSE
 TEXT ·winogradOutput512(SB), NOSPLIT, $0-56
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
@@ -753,6 +763,7 @@ TEXT ·winogradOutput512(SB), NOSPLIT, $0-56
 	MOVQ         srow+32(FP), R11
 	MOVQ         scol+40(FP), R12
 	MOVQ         n+48(FP), CX
+	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
 	LEAQ         (R12)(R12*2), R13
@@ -954,6 +965,7 @@ next:
 	ADDQ        $0x00000040, DI
 	DECQ        CX
 	JNZ         next
+	LDMXCSR     goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
@@ -984,18 +996,19 @@ DATA winogradOutput256_constants<>+92(SB)/4, $0x41000000
 GLOBL winogradOutput256_constants<>(SB), RODATA|NOPTR, $96
 
 // func winogradOutput256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, SSE
 TEXT ·winogradOutput256(SB), NOSPLIT, $0-56
-	MOVQ dst+0(FP), DI
-	MOVQ drow+8(FP), R8
-	MOVQ src+24(FP), SI
-	MOVQ srow+32(FP), R11
-	MOVQ scol+40(FP), R12
-	MOVQ n+48(FP), CX
-	LEAQ (R8)(R8*2), R9
-	LEAQ (R8)(R8*4), R10
-	LEAQ (R12)(R12*2), R13
-	LEAQ (R12)(R12*4), R15
+	MOVQ    dst+0(FP), DI
+	MOVQ    drow+8(FP), R8
+	MOVQ    src+24(FP), SI
+	MOVQ    srow+32(FP), R11
+	MOVQ    scol+40(FP), R12
+	MOVQ    n+48(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	LEAQ    (R12)(R12*2), R13
+	LEAQ    (R12)(R12*4), R15
 
 next:
 	VBROADCASTSS winogradOutput256_constants<>+0(SB), Y15
@@ -1196,6 +1209,7 @@ next:
 	ADDQ         $0x00000020, DI
 	DECQ         CX
 	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
@@ -1218,7 +1232,7 @@ DATA winogradGradient512_constants<>+60(SB)/4, $0x40000000
 GLOBL winogradGradient512_constants<>(SB), RODATA|NOPTR, $64
 
 // func winogradGradient512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, SSE
 TEXT ·winogradGradient512(SB), NOSPLIT, $0-56
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
@@ -1226,6 +1240,7 @@ TEXT ·winogradGradient512(SB), NOSPLIT, $0-56
 	MOVQ         srow+32(FP), R11
 	MOVQ         scol+40(FP), R12
 	MOVQ         n+48(FP), CX
+	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
 	LEAQ         (R12)(R12*2), R13
@@ -1457,6 +1472,7 @@ next:
 	ADDQ         $0x00000040, DI
 	DECQ         CX
 	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
@@ -1479,18 +1495,19 @@ DATA winogradGradient256_constants<>+60(SB)/4, $0x40000000
 GLOBL winogradGradient256_constants<>(SB), RODATA|NOPTR, $64
 
 // func winogradGradient256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, SSE
 TEXT ·winogradGradient256(SB), NOSPLIT, $0-56
-	MOVQ dst+0(FP), DI
-	MOVQ drow+8(FP), R8
-	MOVQ src+24(FP), SI
-	MOVQ srow+32(FP), R11
-	MOVQ scol+40(FP), R12
-	MOVQ n+48(FP), CX
-	LEAQ (R8)(R8*2), R9
-	LEAQ (R8)(R8*4), R10
-	LEAQ (R12)(R12*2), R13
-	LEAQ (R12)(R12*4), R15
+	MOVQ    dst+0(FP), DI
+	MOVQ    drow+8(FP), R8
+	MOVQ    src+24(FP), SI
+	MOVQ    srow+32(FP), R11
+	MOVQ    scol+40(FP), R12
+	MOVQ    n+48(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	LEAQ    (R12)(R12*2), R13
+	LEAQ    (R12)(R12*4), R15
 
 next:
 	VBROADCASTSS winogradGradient256_constants<>+0(SB), Y15
@@ -1722,6 +1739,7 @@ next:
 	ADDQ         $0x00000020, DI
 	DECQ         CX
 	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
@@ -1768,7 +1786,7 @@ DATA winogradFilter512_constants<>+156(SB)/4, $0x3d2aaaab
 GLOBL winogradFilter512_constants<>(SB), RODATA|NOPTR, $160
 
 // func winogradFilter512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, SSE
 TEXT ·winogradFilter512(SB), NOSPLIT, $0-56
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
@@ -1776,6 +1794,7 @@ TEXT ·winogradFilter512(SB), NOSPLIT, $0-56
 	MOVQ         srow+32(FP), R11
 	MOVQ         scol+40(FP), R12
 	MOVQ         n+48(FP), CX
+	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
 	LEAQ         (R12)(R12*2), R13
@@ -1974,6 +1993,7 @@ next:
 	ADDQ         $0x00000040, DI
 	DECQ         CX
 	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
@@ -2020,18 +2040,19 @@ DATA winogradFilter256_constants<>+156(SB)/4, $0x3d2aaaab
 GLOBL winogradFilter256_constants<>(SB), RODATA|NOPTR, $160
 
 // func winogradFilter256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, SSE
 TEXT ·winogradFilter256(SB), NOSPLIT, $0-56
-	MOVQ dst+0(FP), DI
-	MOVQ drow+8(FP), R8
-	MOVQ src+24(FP), SI
-	MOVQ srow+32(FP), R11
-	MOVQ scol+40(FP), R12
-	MOVQ n+48(FP), CX
-	LEAQ (R8)(R8*2), R9
-	LEAQ (R8)(R8*4), R10
-	LEAQ (R12)(R12*2), R13
-	LEAQ (R12)(R12*4), R15
+	MOVQ    dst+0(FP), DI
+	MOVQ    drow+8(FP), R8
+	MOVQ    src+24(FP), SI
+	MOVQ    srow+32(FP), R11
+	MOVQ    scol+40(FP), R12
+	MOVQ    n+48(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	LEAQ    (R12)(R12*2), R13
+	LEAQ    (R12)(R12*4), R15
 
 next:
 	VBROADCASTSS winogradFilter256_constants<>+0(SB), Y15
@@ -2236,6 +2257,7 @@ next:
 	ADDQ         $0x00000020, DI
 	DECQ         CX
 	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
@@ -2274,7 +2296,7 @@ DATA winogradWeights512_constants<>+124(SB)/4, $0x3d2aaaab
 GLOBL winogradWeights512_constants<>(SB), RODATA|NOPTR, $128
 
 // func winogradWeights512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512F, SSE
 TEXT ·winogradWeights512(SB), NOSPLIT, $0-56
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
@@ -2282,6 +2304,7 @@ TEXT ·winogradWeights512(SB), NOSPLIT, $0-56
 	MOVQ         srow+32(FP), R11
 	MOVQ         scol+40(FP), R12
 	MOVQ         n+48(FP), CX
+	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
 	LEAQ         (R12)(R12*2), R13
@@ -2500,6 +2523,7 @@ next:
 	ADDQ         $0x00000040, DI
 	DECQ         CX
 	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
@@ -2538,18 +2562,19 @@ DATA winogradWeights256_constants<>+124(SB)/4, $0x3d2aaaab
 GLOBL winogradWeights256_constants<>(SB), RODATA|NOPTR, $128
 
 // func winogradWeights256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
-// Requires: AVX, FMA3
+// Requires: AVX, FMA3, SSE
 TEXT ·winogradWeights256(SB), NOSPLIT, $0-56
-	MOVQ dst+0(FP), DI
-	MOVQ drow+8(FP), R8
-	MOVQ src+24(FP), SI
-	MOVQ srow+32(FP), R11
-	MOVQ scol+40(FP), R12
-	MOVQ n+48(FP), CX
-	LEAQ (R8)(R8*2), R9
-	LEAQ (R8)(R8*4), R10
-	LEAQ (R12)(R12*2), R13
-	LEAQ (R12)(R12*4), R15
+	MOVQ    dst+0(FP), DI
+	MOVQ    drow+8(FP), R8
+	MOVQ    src+24(FP), SI
+	MOVQ    srow+32(FP), R11
+	MOVQ    scol+40(FP), R12
+	MOVQ    n+48(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	LEAQ    (R12)(R12*2), R13
+	LEAQ    (R12)(R12*4), R15
 
 next:
 	VBROADCASTSS winogradWeights256_constants<>+0(SB), Y15
@@ -2772,5 +2797,6 @@ next:
 	ADDQ         $0x00000020, DI
 	DECQ         CX
 	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
 	RET

@@ -1,0 +1,55 @@
+package command
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"selfsup/experiment"
+)
+
+// benchVerb times a recipe's training step.
+func benchVerb(a *app) *cobra.Command {
+	var sets []string
+	var steps int
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "bench RECIPE [--steps N]",
+		Short: "Time a recipe's training step",
+		Long: `  experiment bench quickstart.toml
+  experiment bench emoji-simclr.toml --set backbone.resnet.width=1 --set train.batch=64 --json
+
+Runs the compiled training step on random inputs: the step, not the data pipeline. Prints median and least time, images per second,
+GFLOPS, peak memory, and the share of every operation.`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: a.completeRecipes,
+	}
+	c.Flags().StringArrayVar(&sets, "set", nil, "change one setting, as `key=value`; may be repeated")
+	c.Flags().IntVar(&steps, "steps", 5, "steps to time, after one that warms up")
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	c.RegisterFlagCompletionFunc("set", a.completeSets)
+	c.RunE = func(_ *cobra.Command, args []string) error {
+		if steps < 1 {
+			return usage{fmt.Errorf("experiment bench: --steps %d: want at least 1", steps)}
+		}
+		r, err := a.recipe(args[0], sets)
+		if err != nil {
+			return err
+		}
+		s, err := experiment.Prepare(r)
+		if err != nil {
+			return err
+		}
+		b, err := s.Benchmark(steps)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return json.NewEncoder(a.out).Encode(b)
+		}
+		fmt.Fprint(a.out, b.Table())
+		return nil
+	}
+	return c
+}

@@ -1,0 +1,133 @@
+package experiment
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"time"
+
+	"selfsup/experiment/report"
+	"selfsup/graph"
+	"selfsup/graph/cpu/kern"
+	"selfsup/graph/ir"
+)
+
+// Bench is how fast a recipe's training step runs on random inputs that are already in memory: the step, not the data pipeline. The keys
+// are those of the PyTorch script that it is compared with.
+type Bench struct {
+	Method          string   `json:"method"`
+	Backbone        string   `json:"backbone"`
+	Batch           int      `json:"batch"`
+	Size            int      `json:"size"` // of a view, pixels
+	Precision       string   `json:"precision"`
+	Threads         int      `json:"threads"`
+	Kernels         string   `json:"kernels"` // instruction set
+	MedianMS        float64  `json:"ms_median"`
+	MinMS           float64  `json:"ms_min"`
+	ImagesPerSecond float64  `json:"images_per_second"` // source images; an image with two views counts once
+	GFLOPS          float64  `json:"gflops"`            // of the operations that count theirs, over the median
+	Loss            float64  `json:"loss"`
+	PeakRSSMB       float64  `json:"peak_rss_mb"`
+	ArenaMB         float64  `json:"arena_mb"` // temporaries of the step
+	Ops             []OpTime `json:"ops"`
+}
+
+// OpTime is one kind of operation's part of a step.
+type OpTime struct {
+	Name   string  `json:"name"`
+	Count  int     `json:"count"`
+	Share  float64 `json:"share"` // of the step's time
+	MS     float64 `json:"ms"`    // mean of a step
+	GFLOPS float64 `json:"gflops,omitempty"`
+}
+
+// Benchmark times steps of the training program after one that warms up, then as many again with every operation timed.
+func (s *Setup) Benchmark(steps int) (*Bench, error) {
+	for name, in := range s.Train.Inputs() {
+		if in.DType == ir.F32 && len(in.Shape) > 0 {
+			r := graph.Rand(uint64(s.Recipe.Seed), name)
+			for i := range in.F32 {
+				in.F32[i] = float32(r.NormFloat64())
+			}
+		}
+	}
+	s.Train.Schedule(s.Steps/2, s.Steps)
+	times := make([]float64, steps)
+	for i := -1; i < steps; i++ {
+		begin := time.Now()
+		if err := s.Train.Run(); err != nil {
+			return nil, err
+		}
+		if i >= 0 {
+			times[i] = time.Since(begin).Seconds()
+		}
+	}
+	slices.Sort(times)
+	median := times[len(times)/2]
+	loss, err := s.Train.Output(lossOutput)
+	if err != nil {
+		return nil, err
+	}
+	b := &Bench{
+		Method: s.Recipe.Method.Name, Backbone: s.Recipe.Backbone.Name, Batch: s.Recipe.Train.Batch, Size: s.Image.W,
+		Precision: s.Recipe.Precision, Threads: kern.Threads(), Kernels: kern.Level(),
+		MedianMS: 1e3 * median, MinMS: 1e3 * times[0], ImagesPerSecond: float64(s.Recipe.Train.Batch) / median,
+		GFLOPS: float64(s.Train.FLOPs()) / median / 1e9, Loss: loss.At(0),
+		PeakRSSMB: report.PeakRSSMB(), ArenaMB: float64(s.Train.IR.Arena) / (1 << 20),
+	}
+	b.Ops, err = s.opTimes(steps)
+	return b, err
+}
+
+// opTimes runs more steps with a clock at every operation.
+func (s *Setup) opTimes(steps int) ([]OpTime, error) {
+	for range steps + 1 {
+		s.Train.Profile()
+		if err := s.Train.Run(); err != nil {
+			return nil, err
+		}
+	}
+	times := s.Train.Profile()
+	byName := map[string]*OpTime{}
+	var total float64
+	for i, t := range times {
+		name, flops := "copy", int64(0)
+		if i < len(s.Train.IR.Instrs) {
+			in := s.Train.IR.Instrs[i]
+			name, flops = in.Spec.Name(), s.Train.IR.FLOPs(in)
+		}
+		o := byName[name]
+		if o == nil {
+			o = &OpTime{Name: name}
+			byName[name] = o
+		}
+		ms := 1e3 * t.Seconds() / float64(steps+1)
+		o.Count++
+		o.MS += ms
+		o.GFLOPS += float64(flops) / 1e6
+		total += ms
+	}
+	var ops []OpTime
+	for _, o := range byName {
+		o.Share = o.MS / total
+		if o.GFLOPS /= o.MS; math.IsInf(o.GFLOPS, 0) || math.IsNaN(o.GFLOPS) {
+			o.GFLOPS = 0
+		}
+		ops = append(ops, *o)
+	}
+	sort.Slice(ops, func(i, j int) bool { return ops[i].MS > ops[j].MS })
+	return ops, nil
+}
+
+// Table is the measurement for people.
+func (b *Bench) Table() string {
+	t := report.Table{Header: []string{"operation", "count", "ms", "share", "GFLOPS"}}
+	for _, o := range b.Ops {
+		if o.Share >= 0.001 {
+			t.Rows = append(t.Rows, []string{o.Name, fmt.Sprint(o.Count), fmt.Sprintf("%.2f", o.MS), fmt.Sprintf("%.1f%%", 100*o.Share), fmt.Sprintf("%.0f", o.GFLOPS)})
+		}
+	}
+	return fmt.Sprintf("%s %s, %d images of %d pixels, %s, %d threads (%s)\nmedian %.1f ms, least %.1f ms, %.1f images/s, %.0f GFLOPS, peak memory %.0f MB (%.0f MB of temporaries)\n\n%s",
+		b.Method, b.Backbone, b.Batch, b.Size, b.Precision, b.Threads, b.Kernels, b.MedianMS, b.MinMS, b.ImagesPerSecond, b.GFLOPS, b.PeakRSSMB, b.ArenaMB, t)
+}
