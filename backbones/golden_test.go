@@ -37,6 +37,7 @@ func tolerances(name string, dtype ir.DType) tolerance {
 
 var models = map[string]func(t *testing.T, f *golden.Fixture){
 	"resnet18_cifar_stem": resNet, "resnet18_imagenet_stem": resNet, "resnet50": resNet,
+	"vit_micro": vit, "vit_tiny": vit,
 	"formula_vectors": formula,
 }
 
@@ -44,7 +45,7 @@ var models = map[string]func(t *testing.T, f *golden.Fixture){
 // one training step, then features in evaluation mode. float64 takes the reference backend a minute, so it is asked only where float32 is in
 // doubt, or with GOLDEN_FLOAT64=1.
 func TestGoldenModels(t *testing.T) {
-	golden.Each(t, "models", models, func(t *testing.T, f *golden.Fixture, check func(*testing.T, *golden.Fixture)) { check(t, f) })
+	golden.Each(t, "models", models, func(t *testing.T, f *golden.Fixture, check func(*testing.T, *golden.Fixture)) { check(t, f) }, "mae") // in methods
 }
 
 // formula checks the arithmetic that the weights below come from.

@@ -40,3 +40,4 @@ row "SimCLR, ResNet-18 3x3 stem, 32x32, batch 256" bench/resnet18-simclr.toml tr
 row "BYOL, ResNet-18 3x3 stem, 32x32, batch 128" bench/resnet18-byol.toml -- --method byol --backbone resnet18-cifar --batch 128
 row "SimCLR, ResNet-50, 64x64, batch 32" bench/resnet50-simclr.toml -- --method simclr --backbone resnet50 --size 64 --batch 32
 row "VICReg, convnet, 32x32, batch 256" bench/convnet-vicreg.toml -- --method vicreg --backbone convnet --batch 256
+row "MAE, ViT-Tiny/4, 32x32, batch 128" bench/vit-mae.toml -- --method mae --backbone vit-tiny --batch 128 --optimizer adamw

@@ -2,9 +2,11 @@ package experiment
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"selfsup/datasets"
+	"selfsup/experiment/checkpoint"
 	"selfsup/experiment/evaluate"
 	"selfsup/graph"
 )
@@ -69,6 +71,11 @@ func (s *Setup) rows(ctx context.Context, set datasets.Set, dim int, fill func(d
 		for i := range rows {
 			rows[i] = int32(from + i)
 		}
+		if s.alive != nil {
+			if err := s.alive(); err != nil {
+				return f, err
+			}
+		}
 		if err := fill(f.x[from*dim:(from+len(rows))*dim], rows); err != nil {
 			return f, err
 		}
@@ -96,7 +103,7 @@ func (s *Setup) evaluateAs(ctx context.Context, name string, take func(context.C
 			return nil, fmt.Errorf("evaluate: %s: %w", name, err)
 		}
 		for _, r := range rs {
-			all = append(all, Evaluation{r, name})
+			all = append(all, Evaluation{r, name, p})
 		}
 	}
 	return all, nil
@@ -144,4 +151,55 @@ func (s *Setup) evaluateAll(ctx context.Context) ([]Evaluation, error) {
 		return nil, err
 	}
 	return append(append(all, untrained...), raw...), nil
+}
+
+// evaluateEnd is the evaluation of the finished training. A request ends it; resuming the run begins it again.
+func (r *run) evaluateEnd() ([]Evaluation, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	asked := make(chan Request, 1)
+	go func() {
+		select {
+		case q := <-r.Stop:
+			asked <- q
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	all, err := r.evaluateAll(ctx)
+	if errors.Is(err, context.Canceled) {
+		return nil, &Stopped{Reason: <-asked, Step: r.Steps, Folder: r.Folder.Path}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return all, r.keepBest(r.Steps, all)
+}
+
+// leading is the protocol that the best checkpoint follows: the first that runs during the training; nil if none does.
+func (r *run) leading() evaluate.Protocol {
+	for _, p := range r.protocols() {
+		if p.When().Steps(r.PerEpoch, r.Steps) > 0 {
+			return p
+		}
+	}
+	return nil
+}
+
+// keepBest saves the state after done steps as the best checkpoint, if the leading protocol's first value is higher than all before.
+func (r *run) keepBest(done int, all []Evaluation) error {
+	lead := r.leading()
+	for _, e := range all {
+		if lead == nil || e.by != lead {
+			continue
+		}
+		if r.best != nil && r.best.Evaluation == e.Label() && e.Value <= r.best.Value {
+			return nil
+		}
+		r.best = &checkpoint.Score{Evaluation: e.Label(), Value: e.Value}
+		m := r.meta(done)
+		m.Score = r.best
+		return checkpoint.SaveBest(r.Folder.File(checkpointDir), r.Store, m)
+	}
+	return nil
 }

@@ -57,7 +57,7 @@ func (r *run) writeMetrics(done int) error {
 	r.clock.since = 0
 	line = append(line, report.Field{Key: "rate", Value: rate},
 		report.Field{Key: "seconds", Value: r.totals().Seconds}, report.Field{Key: "data_wait", Value: r.clock.waiting / max(r.clock.training, 1e-9)})
-	return r.log.Write(line)
+	return r.metrics(line)
 }
 
 // evaluateDue runs the protocols whose time has come, except at the end, where all run.
@@ -83,5 +83,8 @@ func (r *run) evaluateDue(ctx context.Context, done int) error {
 		}
 	}
 	r.progress.Say("epoch %.1f: %s", float64(done)/float64(r.PerEpoch), r.note)
-	return r.log.Write(line)
+	if err := r.metrics(line); err != nil {
+		return err
+	}
+	return r.keepBest(done, all)
 }

@@ -45,15 +45,22 @@ func (r *run) train(ctx context.Context, from int) error {
 		if err := r.record(done); err != nil {
 			return err
 		}
+		if err := r.alive(); err != nil {
+			return err
+		}
+		// Before the checkpoint: going on from that does not evaluate its step again.
+		if err := r.evaluateDue(ctx, done); err != nil {
+			return err
+		}
 		if due(done, r.Recipe.Train.Checkpoint.Steps(r.PerEpoch, r.Steps)) || done == r.Steps {
 			if err := r.save(done); err != nil {
 				return err
 			}
 		}
-		if err := r.evaluateDue(ctx, done); err != nil {
-			return err
+		if done == r.Steps { // a request waits for the evaluation
+			break
 		}
-		if stop := r.stopRequested(); stop != nil && done < r.Steps {
+		if stop := r.stopRequested(); stop != nil {
 			if err := r.save(done); err != nil {
 				return err
 			}
@@ -130,7 +137,7 @@ func (r *run) watch(step int) error {
 	return e
 }
 
-// save writes a checkpoint of the state after done steps.
+// save writes a checkpoint of the state after done steps, and its step into run.json.
 func (r *run) save(done int) error {
 	if done == r.saved {
 		return nil
@@ -138,11 +145,16 @@ func (r *run) save(done int) error {
 	if err := r.log.Flush(); err != nil {
 		return err
 	}
-	if err := checkpoint.Save(r.Folder.File(checkpointDir), r.Store, checkpoint.Meta{Step: done, Recipe: r.Recipe.ID()}); err != nil {
+	if err := checkpoint.Save(r.Folder.File(checkpointDir), r.Store, r.meta(done)); err != nil {
 		return err
 	}
 	r.saved = done
-	return nil
+	return r.status("running", nil)
+}
+
+// meta describes the state after done steps.
+func (r *run) meta(done int) checkpoint.Meta {
+	return checkpoint.Meta{Step: done, Recipe: r.Recipe.ID(), Encoder: r.encoderMeta}
 }
 
 // Stopped is a run that ended early on request, with everything saved.

@@ -1,6 +1,7 @@
 package experiment_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -35,6 +36,8 @@ length = "23 steps"
 checkpoint = "5 steps"
 log = "1 step"
 
+[evaluate]
+linear = false
 
 [evaluate.knn]
 every = "0 steps"
@@ -72,11 +75,13 @@ func train(t *testing.T, r *recipes.Loaded, stop <-chan experiment.Request) (*ex
 	return experiment.Run(r, experiment.Options{Root: t.TempDir(), Messages: io.Discard, Stop: stop})
 }
 
-// Methods with state of every kind: moments, running statistics, a teacher.
+// Methods with state of every kind: moments, running statistics, a teacher, random numbers in the graph.
 var resumable = map[string][]string{
 	"simclr": nil,
 	"vicreg": {`method="vicreg"`, "method.vicreg.projector=[32,32]"},
 	"byol":   {`method="byol"`, "method.byol.projector=[32,16]", "method.byol.predictor=[32]", `optimizer="adamw"`},
+	"mae": {`method="mae"`, "method.mae.decoder_dim=8", "method.mae.decoder_depth=1", "method.mae.decoder_heads=2", `optimizer="adamw"`,
+		`backbone="vit"`, "backbone.vit.dim=8", "backbone.vit.depth=2", "backbone.vit.heads=2", "backbone.vit.patch=7", "backbone.vit.drop_path=0.2"},
 }
 
 // A run that is interrupted after any step and resumed ends with the same bits as one that is not, on one thread and on two.
@@ -161,7 +166,7 @@ func TestKilledRunResumes(t *testing.T) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	pattern := filepath.Join(root, "*", "checkpoints", "latest.ckpt")
+	pattern := filepath.Join(root, "*", "checkpoints", "last")
 	for wait := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		if found, _ := filepath.Glob(pattern); len(found) > 0 {
 			break
@@ -222,6 +227,13 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("another recipe's checkpoint: got %v, want %q", err, want)
 	}
 	os.WriteFile(resolved, text, 0o666)
+	checkpoints := filepath.Join(stopped.Folder, "checkpoints")
+	os.Rename(checkpoints, checkpoints+".away")
+	_, err = experiment.Resume(stopped.Folder, recipes.Builtin(), experiment.Options{Messages: io.Discard})
+	if want := checkpoints + " holds no checkpoint, but its run.json says that step 1 was saved"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("without its checkpoints: got %v, want %q", err, want)
+	}
+	os.Rename(checkpoints+".away", checkpoints)
 	if _, err = experiment.Resume(stopped.Folder, recipes.Builtin(), experiment.Options{Messages: io.Discard}); err != nil {
 		t.Fatal(err)
 	}
@@ -231,38 +243,79 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// A few seconds of training must be clearly better than the untrained encoder and leave the pixels' baseline in reach.
-func TestLearns(t *testing.T) {
-	if testing.Short() {
-		t.Skip("trains for seconds")
+// writerFunc is a Writer of a function.
+type writerFunc func(p []byte)
+
+func (f writerFunc) Write(p []byte) (int, error) { f(p); return len(p), nil }
+
+// A request that comes with the last step, or while the finished encoder is evaluated, ends the run with everything saved; resuming it evaluates.
+func TestStopAtTheEnd(t *testing.T) {
+	whole, err := train(t, load(t, small), nil)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for name, sets := range map[string][]string{
-		"simclr": nil,
-		"vicreg": {`method="vicreg"`, "method.vicreg.projector=[128,128]"},
-		"byol":   {`method="byol"`, "method.byol.projector=[128,64]", "method.byol.predictor=[128]", "method.byol.momentum=0.97"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			sets := append([]string{
-				`optimizer="adamw"`, "optimizer.adamw.rate=2e-3", "backbone.convnet.widths=[16,32,64]", "method.simclr.projector=[128,64]",
-				"train.batch=128", `train.length="10 epochs"`,
-			}[:], sets...)
-			if name != "simclr" {
-				sets = append(sets[:3], sets[4:]...)
-			}
-			sum, err := train(t, load(t, small, sets...), nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got := map[string]float64{}
-			for _, e := range sum.Evaluations {
-				if e.Metric == "top1" {
-					got[e.Representation] = e.Value
-				}
-			}
-			t.Logf("kNN: %v", got)
-			if got["trained"] < got["untrained"]+0.03 {
-				t.Errorf("kNN of the trained encoder %.3f, untrained %.3f: want at least 0.03 more", got["trained"], got["untrained"])
-			}
-		})
+	stop := make(chan experiment.Request, 1)
+	o := experiment.Options{Root: t.TempDir(), Stop: stop, Messages: writerFunc(func(p []byte) {
+		if bytes.Contains(p, []byte("step 23/23")) {
+			stop <- experiment.Terminate
+		}
+	})}
+	_, err = experiment.Run(load(t, small), o)
+	var stopped *experiment.Stopped
+	if !errors.As(err, &stopped) || stopped.Step != 23 || stopped.Reason != experiment.Terminate {
+		t.Fatalf("got %v, want a stop after step 23", err)
 	}
+	if s, err := experiment.ReadStatus(stopped.Folder); err != nil || s.State != "interrupted" || s.Step != 23 {
+		t.Errorf("run.json: %+v, %v; want interrupted at step 23", s, err)
+	}
+	sum, err := experiment.Resume(stopped.Folder, recipes.Builtin(), experiment.Options{Messages: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := values(whole), values(sum); a != b || sum.Loss != whole.Loss {
+		t.Errorf("evaluated at once %s with loss %v, after resuming %s with loss %v", a, whole.Loss, b, sum.Loss)
+	}
+}
+
+// A checkpoint that is damaged on the disk is told, and the run goes on from the one before to the same bits.
+func TestDamagedCheckpoint(t *testing.T) {
+	whole, err := train(t, load(t, small), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan experiment.Request, 1)
+	stop <- experiment.Interrupt
+	_, err = train(t, load(t, small), stop)
+	var stopped *experiment.Stopped
+	if !errors.As(err, &stopped) {
+		t.Fatal(err)
+	}
+	stop <- experiment.Interrupt // the second checkpoint, of step 2
+	experiment.Resume(stopped.Folder, recipes.Builtin(), experiment.Options{Messages: io.Discard, Stop: stop})
+	last := filepath.Join(stopped.Folder, "checkpoints", "last")
+	data, err := os.ReadFile(last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)/2] ^= 1
+	if err := os.WriteFile(last, data, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	sum, err := experiment.Resume(stopped.Folder, recipes.Builtin(), experiment.Options{Messages: &said})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _ := os.ReadFile(filepath.Join(stopped.Folder, "log.txt"))
+	for _, where := range []string{said.String(), string(text)} {
+		for _, want := range []string{"warning: checkpoint: " + last, "damaged", "going on from " + filepath.Join(filepath.Dir(last), "previous") + " (step 1)"} {
+			if !strings.Contains(where, want) {
+				t.Errorf("no %q in\n%s", want, where)
+			}
+		}
+	}
+	if got, want := final(t, sum.Run), final(t, whole.Run); got != want {
+		t.Errorf("the run ends with %s, an undamaged one with %s", got, want)
+	}
+	checkLog(t, sum.Run)
 }

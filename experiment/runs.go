@@ -2,14 +2,12 @@ package experiment
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"time"
 
 	"selfsup/experiment/checkpoint"
@@ -40,15 +38,20 @@ type run struct {
 	Options
 	Folder   *folder.Folder
 	log      *report.Log
+	events   *report.Events
 	progress *report.Progress
+	heart    folder.Heartbeat
 	clock    clock
 	first    int // step that this process began with
 	saved    int // steps done at the newest checkpoint
 	loss     ir.Array
 	norms    ir.Array
 	watched  []watched
-	note     string // the newest evaluation, for the progress line
-	before   totals // of earlier processes of this run
+	note     string            // the newest evaluation, for the progress line
+	best     *checkpoint.Score // nil: none yet
+	before   totals            // of earlier processes of this run
+
+	encoderMeta *checkpoint.Encoder
 }
 
 // totals add up over the processes of a run.
@@ -56,40 +59,6 @@ type totals struct {
 	Seconds float64 `json:"seconds"`
 	Waiting float64 `json:"waiting"`
 	Steps   int     `json:"steps"`
-}
-
-// Files of a run folder.
-const (
-	ResolvedFile    = "recipe.resolved.toml" // loads to the same experiment
-	originsFile     = "recipe.origins.toml"  // the same, with the origin of every value
-	statusFile      = "run.json"
-	environmentFile = "environment.json"
-	metricsFile     = "metrics.jsonl"
-	skippedFile     = "left_out.txt" // images that did not decode, with the reason
-	checkpointDir   = "checkpoints"
-)
-
-// Status of a run folder.
-type Status struct {
-	State   string `json:"state"`   // running, done, interrupted, diverged or failed
-	Recipe  string `json:"recipe"`  // digest of the resolved recipe
-	BaseDir string `json:"basedir"` // that the recipe's relative paths start from
-	Step    int    `json:"step"`    // at the newest checkpoint
-	Steps   int    `json:"steps"`
-	Error   string `json:"error,omitempty"`
-	Totals  totals `json:"totals"`
-}
-
-// ReadStatus reads the status of a run folder; a folder that is none is a DataError.
-func ReadStatus(dir string) (s Status, err error) {
-	text, err := os.ReadFile(filepath.Join(dir, statusFile))
-	if err == nil {
-		err = json.Unmarshal(text, &s)
-	}
-	if err != nil {
-		return s, &DataError{fmt.Errorf("%s is no run folder: %w", dir, err)}
-	}
-	return s, nil
 }
 
 // Run trains and evaluates a recipe in a new folder below o.Root.
@@ -106,7 +75,7 @@ func Run(rec *recipes.Loaded, o Options) (*Summary, error) {
 	if err := writeRecipe(f, rec); err != nil {
 		return nil, err
 	}
-	return s.start(f, o, 0, totals{})
+	return s.start(f, o, 0, totals{}, "")
 }
 
 // Resume goes on from the newest checkpoint of a run folder, as if nothing had happened. A run that is done is an error.
@@ -119,76 +88,103 @@ func Resume(dir string, c recipes.Catalog, o Options) (*Summary, error) {
 		return nil, err
 	}
 	defer f.Close()
-	s, old, st, m, err := reopen(f, nil, c, o)
+	h, err := reopen(f, false, nil, c)
 	if err != nil {
 		return nil, err
 	}
-	if old.State == "done" {
-		return nil, fmt.Errorf("resume: %s is done (%d steps); to go further, run its recipe with a longer train.length", dir, old.Steps)
+	if h.status.State == "done" {
+		return nil, fmt.Errorf("resume: %s is done (%d steps); to go further, run its recipe with a longer train.length", dir, h.status.Steps)
 	}
-	if st == nil { // interrupted before its first checkpoint
-		return s.start(f, o, 0, totals{})
+	if h.store == nil && h.status.Step > 0 {
+		return nil, &DataError{fmt.Errorf("resume: %s holds no checkpoint, but its %s says that step %d was saved", f.File(checkpointDir), statusFile, h.status.Step)}
 	}
-	for _, name := range st.Names() {
-		s.Store.Get(name).Copy(st.Get(name).Array)
+	if h.store == nil { // interrupted before its first checkpoint
+		return h.start(f, o, 0, totals{}, "")
 	}
-	return s.start(f, o, m.Step, old.Totals)
+	for _, name := range h.store.Names() {
+		h.Store.Get(name).Copy(h.store.Get(name).Array)
+	}
+	return h.start(f, o, h.meta.Step, h.status.Totals, h.warning)
 }
 
-// Evaluate runs the protocols of a run's recipe, with sets applied, on its newest checkpoint. It changes nothing in the folder, which
-// may be in use: checkpoints are replaced as a whole.
-func Evaluate(dir string, sets []string, c recipes.Catalog, o Options) (*Summary, error) {
+// Evaluate runs the protocols of a run's recipe, with sets applied, on its newest or its best checkpoint. It changes nothing in the folder,
+// which may be in use: checkpoints are replaced as a whole.
+func Evaluate(dir string, best bool, sets []string, c recipes.Catalog, o Options) (*Summary, error) {
 	f := &folder.Folder{Path: filepath.Clean(dir)}
-	s, _, st, m, err := reopen(f, sets, c, o)
+	h, err := reopen(f, best, sets, c)
 	if err != nil {
 		return nil, err
 	}
-	if st == nil {
-		return nil, &DataError{fmt.Errorf("eval: %s has no checkpoint yet", dir)}
+	if h.store == nil {
+		return nil, noCheckpoint("eval", dir, best)
 	}
-	s.Store = st
-	ctx := context.Background()
-	all, err := s.evaluateAll(ctx)
+	if h.warning != "" {
+		fmt.Fprintln(o.Messages, "warning:", h.warning)
+	}
+	h.Store = h.store
+	all, err := h.evaluateAll(context.Background())
 	if err != nil {
 		return nil, err
 	}
-	return &Summary{Run: f.Path, Steps: m.Step, Evaluations: all, PeakRSSMB: report.PeakRSSMB()}, nil
+	return &Summary{Run: f.Path, Steps: h.meta.Step, Evaluations: all, PeakRSSMB: report.PeakRSSMB()}, nil
 }
 
-// reopen reads what a run folder holds: its recipe made ready, its status, and the newest whole checkpoint (nil if there is none).
-func reopen(f *folder.Folder, sets []string, c recipes.Catalog, o Options) (*Setup, Status, *graph.Store, checkpoint.Meta, error) {
-	var m checkpoint.Meta
-	old, err := ReadStatus(f.Path)
-	if err != nil {
-		return nil, old, nil, m, err
+func noCheckpoint(verb, dir string, best bool) error {
+	if best {
+		return &DataError{fmt.Errorf("%s: %s has no best checkpoint; one needs an evaluation with every", verb, dir)}
+	}
+	return &DataError{fmt.Errorf("%s: %s has no checkpoint yet", verb, dir)}
+}
+
+// held is what a run folder holds: its recipe made ready, its status, and a checkpoint.
+type held struct {
+	*Setup
+	status  Status
+	store   *graph.Store // nil: there is no checkpoint
+	meta    checkpoint.Meta
+	warning string // which checkpoints are damaged
+}
+
+// reopen reads a run folder.
+func reopen(f *folder.Folder, best bool, sets []string, c recipes.Catalog) (h held, err error) {
+	if h.status, err = ReadStatus(f.Path); err != nil {
+		return h, err
 	}
 	rec, err := recipes.Load(f.File(ResolvedFile), sets, c)
 	if err != nil {
-		return nil, old, nil, m, err
+		return h, err
 	}
-	rec.BaseDir = old.BaseDir
-	s, err := Prepare(rec)
-	if err != nil {
-		return nil, old, nil, m, err
+	rec.BaseDir = h.status.BaseDir
+	if h.Setup, err = Prepare(rec); err != nil {
+		return h, err
 	}
-	st, m, warning, err := checkpoint.Latest(f.File(checkpointDir))
-	if errors.Is(err, os.ErrNotExist) {
-		return s, old, nil, m, nil
+	if h.store, h.meta, h.warning, err = readCheckpoint(f, best); err != nil || h.store == nil {
+		return h, err
 	}
-	if err != nil {
-		return nil, old, nil, m, &DataError{err}
+	if err := checkpoint.Fit(f.File(checkpointDir), h.store, h.Leaves); err != nil {
+		return h, &DataError{err}
 	}
-	if warning != "" {
-		fmt.Fprintln(o.Messages, "warning:", warning)
+	return h, nil
+}
+
+// readCheckpoint reads the newest whole checkpoint of a run folder, or the best one; nil if there is none.
+func readCheckpoint(f *folder.Folder, best bool) (st *graph.Store, m checkpoint.Meta, warning string, err error) {
+	if best {
+		st, m, err = checkpoint.Best(f.File(checkpointDir))
+	} else {
+		st, m, warning, err = checkpoint.Latest(f.File(checkpointDir))
 	}
-	if err := checkpoint.Fit(f.File(checkpointDir), st, s.Leaves); err != nil {
-		return nil, old, nil, m, &DataError{err}
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil, m, "", nil
+	case err != nil:
+		return nil, m, "", &DataError{err}
 	}
-	return s, old, st, m, nil
+	return st, m, warning, nil
 }
 
 // start runs the training from a step on, then the evaluation, and keeps the folder's status true on every way out.
-func (s *Setup) start(f *folder.Folder, o Options, from int, before totals) (_ *Summary, err error) {
+func (s *Setup) start(f *folder.Folder, o Options, from int, before totals, warning string) (_ *Summary, err error) {
 	r := &run{Setup: s, Options: o, Folder: f, progress: report.NewProgress(o.Messages), first: from, saved: from, before: before}
 	if from == 0 {
 		r.saved = -1
@@ -196,42 +192,36 @@ func (s *Setup) start(f *folder.Folder, o Options, from int, before totals) (_ *
 	if err := r.open(from); err != nil {
 		return nil, err
 	}
-	ctx := context.Background()
 	if err := r.status("running", nil); err != nil {
-		return nil, err
+		return nil, errors.Join(err, r.close())
 	}
 	defer func() {
 		r.progress.Clear()
-		err = errors.Join(err, r.log.Close())
-		state := stateOf(err)
-		err = errors.Join(err, r.status(state, err))
+		if err != nil {
+			r.progress.Log.Say("%v", err) // the command prints it
+		}
+		err = errors.Join(err, r.close())
+		err = errors.Join(err, r.status(stateOf(err), err))
 	}()
+	if warning != "" {
+		r.progress.Say("warning: %s", warning)
+	}
 	r.progress.Say("%s: %d images, %d steps of %d, run folder %s", s.Recipe.Name, s.Data.Train.Len(), s.Steps, s.Recipe.Train.Batch, f.Path)
 	if err := r.reportSkipped(); err != nil {
 		return nil, err
 	}
-	if err := r.train(ctx, from); err != nil {
+	if err := r.train(context.Background(), from); err != nil {
 		return nil, err
 	}
-	all, err := r.evaluateAll(ctx)
+	if err := r.export(); err != nil {
+		return nil, err
+	}
+	all, err := r.evaluateEnd()
 	if err != nil {
 		return nil, err
 	}
 	sum := r.summary(all)
 	return sum, sum.write(f)
-}
-
-// reportSkipped names the images that were left out, in the run folder and in a message.
-func (r *run) reportSkipped() error {
-	if len(r.Data.Skipped) == 0 {
-		return nil
-	}
-	var text strings.Builder
-	for _, s := range r.Data.Skipped {
-		fmt.Fprintf(&text, "%s: %v\n", s.Name, s.Err)
-	}
-	r.progress.Say("%d images left out, see %s", len(r.Data.Skipped), r.Folder.File(skippedFile))
-	return folder.WriteAtomic(r.Folder.File(skippedFile), []byte(text.String()))
 }
 
 // stateOf names the end of a run.
@@ -249,34 +239,6 @@ func stateOf(err error) string {
 	return "failed"
 }
 
-// open prepares what the loop writes to and reads from.
-func (r *run) open(from int) (err error) {
-	if r.log, err = report.OpenLog(r.Folder.File(metricsFile), from); err != nil {
-		return err
-	}
-	if r.loss, err = r.Train.Output(lossOutput); err != nil {
-		return err
-	}
-	if r.norms, err = r.Train.Output(normsOutput); err != nil {
-		return err
-	}
-	for _, name := range r.Train.Outputs() {
-		if name == normsOutput {
-			continue
-		}
-		out, err := r.Train.Output(name)
-		if err != nil {
-			return err
-		}
-		r.watched = append(r.watched, watched{name: name, value: out})
-	}
-	text, err := json.MarshalIndent(report.ReadEnvironment(kern.Level(), kern.Threads()), "", "  ")
-	if err != nil {
-		return err
-	}
-	return folder.WriteAtomic(r.Folder.File(environmentFile), append(text, '\n'))
-}
-
 // totals of all processes of the run so far.
 func (r *run) totals() totals {
 	return totals{
@@ -284,19 +246,6 @@ func (r *run) totals() totals {
 		Waiting: r.before.Waiting + r.clock.waiting,
 		Steps:   r.before.Steps + r.clock.steps,
 	}
-}
-
-// status rewrites run.json.
-func (r *run) status(state string, cause error) error {
-	s := Status{State: state, Recipe: r.Recipe.ID(), BaseDir: r.Recipe.Dir(), Step: max(r.saved, 0), Steps: r.Steps, Totals: r.totals()}
-	if cause != nil {
-		s.Error = cause.Error()
-	}
-	text, err := json.MarshalIndent(s, "", "  ")
-	if err != nil {
-		return err
-	}
-	return folder.WriteAtomic(r.Folder.File(statusFile), append(text, '\n'))
 }
 
 // summary is what the finished run comes to.
@@ -308,25 +257,4 @@ func (r *run) summary(all []Evaluation) *Summary {
 		s.DataWait = t.Waiting / t.Seconds
 	}
 	return s
-}
-
-// writeRecipe puts the recipe into the run folder: the user's files as they are, the resolved recipe, and where every value came from.
-func writeRecipe(f *folder.Folder, rec *recipes.Loaded) error {
-	for i, src := range rec.Result.Files {
-		name := "recipe.toml"
-		if i < len(rec.Result.Files)-1 {
-			name = fmt.Sprintf("recipe.base%d.%s", i, filepath.Base(src.Name))
-		}
-		if err := folder.WriteAtomic(f.File(name), src.Data); err != nil {
-			return fmt.Errorf("run folder: %w", err)
-		}
-	}
-	if err := folder.WriteAtomic(f.File(ResolvedFile), []byte(rec.Resolved)); err != nil {
-		return fmt.Errorf("run folder: %w", err)
-	}
-	err := folder.Replace(f.File(originsFile), rec.WriteOrigins)
-	if err != nil {
-		return fmt.Errorf("run folder: %w", err)
-	}
-	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"selfsup/backbones"
 	"selfsup/datasets"
 	"selfsup/datasets/views"
+	"selfsup/experiment/checkpoint"
 	"selfsup/graph"
 	"selfsup/graph/cpu"
 	"selfsup/graph/layer"
@@ -44,6 +45,8 @@ type Setup struct {
 	Params   []string       // trained by the method, in the order of the output "gradient_norms"
 	PerEpoch int            // steps
 	Steps    int            // of the whole training
+
+	alive func() error // called again and again while images are evaluated; nil: nobody asks
 }
 
 // Prepare opens the data and compiles the training step of a recipe. It changes nothing on disk.
@@ -107,7 +110,11 @@ func (s *Setup) lacks() string {
 // encoder is the recipe's backbone as methods see it.
 func (s *Setup) encoder() methods.Encoder {
 	b := s.Recipe.Backbone.Value
-	return methods.Encoder{Dim: b.Dim(), New: func(at *graph.Scope) layer.Func { return b.New(at, s.Image) }}
+	enc := methods.Encoder{Dim: b.Dim(), New: func(at *graph.Scope) layer.Func { return b.New(at, s.Image) }}
+	if t, ok := b.(backbones.Tokens); ok {
+		enc.Tokens = func(at *graph.Scope) *backbones.TokenEncoder { return t.NewTokens(at, s.Image) }
+	}
+	return enc
 }
 
 // Names of the training program's inputs and outputs.
@@ -184,12 +191,30 @@ const embedBatch = 256
 
 // embedProgram compiles the frozen encoder over a Store: input view0 [N,H,W,C], output features [N,F].
 func (s *Setup) embedProgram(st *graph.Store, n int) (*graph.Program, error) {
-	g, err := graph.Build(graph.Options{}, func(g *graph.Scope) {
-		x := g.Input(viewInput(0), n, s.Image.H, s.Image.W, s.Image.C)
-		g.Output("features", s.encoder().New(g.In(backboneScope))(x))
-	})
+	g, err := s.embedGraph(n)
 	if err != nil {
 		return nil, err
 	}
 	return g.Compile(cpu.Backend{}, st)
+}
+
+func (s *Setup) embedGraph(n int) (*graph.Graph, error) {
+	return graph.Build(graph.Options{}, func(g *graph.Scope) {
+		x := g.Input(viewInput(0), n, s.Image.H, s.Image.W, s.Image.C)
+		g.Output("features", s.encoder().New(g.In(backboneScope))(x))
+	})
+}
+
+// describeEncoder says what of the Store is the frozen encoder, and what it takes.
+func (s *Setup) describeEncoder() (*checkpoint.Encoder, error) {
+	g, err := s.embedGraph(1)
+	if err != nil {
+		return nil, err
+	}
+	v := s.Views
+	e := &checkpoint.Encoder{Height: v.Height, Width: v.Width, Channels: v.Channels, Mean: v.Mean, Std: v.Std}
+	for _, l := range g.States() {
+		e.Entries = append(e.Entries, l.Name)
+	}
+	return e, nil
 }

@@ -30,6 +30,8 @@ type Summary struct {
 type Evaluation struct {
 	evaluate.Result
 	Representation string `json:"representation"` // trained, untrained or pixels
+
+	by evaluate.Protocol
 }
 
 // summaryFile is the summary's name in a run folder.

@@ -206,5 +206,5 @@ var layers = map[string]func(c *ongraph.Case){
 func TestGoldenLayers(t *testing.T) {
 	golden.Each(t, "layers", layers, func(t *testing.T, f *golden.Fixture, build func(*ongraph.Case)) {
 		ongraph.Check(t, f, true, build)
-	}, "attention_qkv_fused", "vit_block", "pixel_shuffle", "grn") // in optest
+	}, "attention_qkv_fused", "vit_block", "sincos_pos_embed_2d", "pixel_shuffle", "grn") // in layer and optest
 }

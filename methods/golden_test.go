@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"selfsup/graph"
+	"selfsup/graph/layer"
 	"selfsup/graph/op"
 	"selfsup/internal/golden"
 	"selfsup/internal/golden/ongraph"
@@ -47,12 +48,21 @@ func symmetric(f func(p, z node) node, how string) func(*ongraph.Case) {
 	}
 }
 
+// reconstruction is MAE's loss for painted patches and a mask of hidden ones.
+func reconstruction(c *ongraph.Case) {
+	x, p := c.In("imgs", golden.Image), golden.Param[int](c.T, c.F, "patch_size")
+	target := methods.PatchTarget(x, p, golden.Param[bool](c.T, c.F, "norm_pix_loss"))
+	c.Out("patches", layer.Patchify(x, p), golden.Same)
+	c.Out("loss", methods.PatchMSE(c.In("pred", golden.Same), target, c.In("mask", golden.Same)), golden.Same)
+}
+
 var losses = map[string]func(c *ongraph.Case){
 	"ntxent": func(c *ongraph.Case) {
 		z := op.Concat(0, c.In("out0", golden.Same), c.In("out1", golden.Same))
 		c.Out("loss", methods.NTXent(c.Scope, z, golden.Param[float64](c.T, c.F, "temperature")), golden.Same)
 	},
 	"vicreg": vicreg, "vicreg_invariance": vicreg, "vicreg_variance": vicreg, "vicreg_covariance": vicreg,
+	"mae_norm_pix": reconstruction, "mae_pixels": reconstruction,
 	"byol": symmetric(methods.Regression, "sum"),
 	"negative_cosine": func(c *ongraph.Case) {
 		c.Out("loss", methods.NegativeCosine(c.In("x0", golden.Same), c.In("x1", golden.Same)), golden.Same)

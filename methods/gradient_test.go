@@ -1,6 +1,7 @@
 package methods_test
 
 import (
+	"strings"
 	"testing"
 
 	"selfsup/backbones"
@@ -10,7 +11,7 @@ import (
 	"selfsup/methods"
 )
 
-// Every method's loss through a small convolutional encoder, against central differences in float64.
+// Every method's loss through a small convolutional encoder, or a transformer where it wants tokens, against central differences in float64.
 func TestGradients(t *testing.T) {
 	img := backbones.Image{H: 6, W: 5, C: 2}
 	net := &backbones.ConvNet{Widths: []int{4, 5}}
@@ -21,8 +22,14 @@ func TestGradients(t *testing.T) {
 		"vicreg":                     &methods.VICReg{Projector: []int{6, 5}, Invariance: 25, Variance: 25, Covariance: 1},
 		"vicreg, only decorrelation": &methods.VICReg{Projector: []int{5}, Covariance: 1},
 		"byol":                       &methods.BYOL{Projector: []int{6, 4}, Predictor: []int{5}, Momentum: 0.9},
+		"mae":                        &methods.MAE{Mask: 0.6, DecoderDim: 8, DecoderDepth: 1, DecoderHeads: 2, NormalizePixels: true},
+		"mae, pixels":                &methods.MAE{Mask: 0.6, DecoderDim: 4, DecoderDepth: 1, DecoderHeads: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
+			img, enc := img, enc
+			if strings.HasPrefix(name, "mae") {
+				img, enc = tinyImage, viT(tinyViT, tinyImage)
+			}
 			optest.CheckGradients(t, func(s *graph.Scope) *graph.Node {
 				x := []*graph.Node{s.Input("a", 4, img.H, img.W, img.C), s.Input("b", 4, img.H, img.W, img.C)}
 				return m.Build(s, enc, x).Loss()

@@ -2,6 +2,7 @@
 package methods
 
 import (
+	"selfsup/backbones"
 	"selfsup/graph"
 	"selfsup/graph/layer"
 	"selfsup/graph/op"
@@ -19,8 +20,9 @@ type Method interface {
 
 // Encoder is the backbone as methods see it. New in a twin scope gives the teacher.
 type Encoder struct {
-	New func(s *graph.Scope) layer.Func // images [B,H,W,C] -> features [B,Dim]
-	Dim int
+	New    func(s *graph.Scope) layer.Func              // images [B,H,W,C] -> features [B,Dim]
+	Tokens func(s *graph.Scope) *backbones.TokenEncoder // the same encoder in parts; nil if the backbone has no tokens
+	Dim    int
 }
 
 // Term is one summand of a loss.

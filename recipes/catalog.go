@@ -35,11 +35,13 @@ func Builtin() Catalog {
 			"simclr": func() methods.Method { return methods.DefaultSimCLR() },
 			"vicreg": func() methods.Method { return methods.DefaultVICReg() },
 			"byol":   func() methods.Method { return methods.DefaultBYOL() },
+			"mae":    func() methods.Method { return methods.DefaultMAE() },
 		},
 		Backbones: map[string]func() backbones.Backbone{
 			"resnet":  func() backbones.Backbone { return backbones.DefaultResNet() },
 			"convnet": func() backbones.Backbone { return backbones.DefaultConvNet() },
 			"mlp":     func() backbones.Backbone { return backbones.DefaultMLP() },
+			"vit":     func() backbones.Backbone { return backbones.DefaultViT() },
 		},
 		Datasets: map[string]func() datasets.Source{
 			"fashion_mnist_4k": func() datasets.Source { return datasets.NewFashionMNIST4k() },

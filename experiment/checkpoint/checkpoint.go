@@ -29,6 +29,26 @@ type Meta struct {
 	Step   int    `json:"step"`   // steps done
 	Recipe string `json:"recipe"` // identifies what is trained
 	Seed   uint64 `json:"seed"`   // of the Store
+	// What of the Store is the frozen encoder.
+	Encoder *Encoder `json:"encoder,omitempty"`
+	Score   *Score   `json:"score,omitempty"`
+}
+
+// Encoder is the frozen encoder: the images that it takes (pixels of 0 to 1, less the mean, over the standard deviation of their channel)
+// and its entries in the Store.
+type Encoder struct {
+	Height   int       `json:"height"`
+	Width    int       `json:"width"`
+	Channels int       `json:"channels"`
+	Mean     []float32 `json:"mean"`
+	Std      []float32 `json:"std"`
+	Entries  []string  `json:"entries"`
+}
+
+// Score is why a checkpoint is the best of its run.
+type Score struct {
+	Evaluation string  `json:"evaluation"` // knn k=20 top1
+	Value      float64 `json:"value"`
 }
 
 const magic = "SSLCKPT1"
@@ -58,13 +78,13 @@ var (
 
 // Files of a checkpoint folder.
 const (
-	latest   = "latest.ckpt"
-	previous = "previous.ckpt"
-	next     = "next.ckpt" // whole, and on its way to be the latest
+	last     = "last"
+	previous = "previous"
+	next     = "next" // whole, and on its way to be the last
 )
 
-// Save writes a checkpoint as the latest of a folder; the one before stays as the previous. When it fails, what the folder held can still be
-// read. A latest that is damaged does not become the previous one, which then stays.
+// Save writes a checkpoint as the last of a folder; the one before stays as the previous. When it fails, what the folder held can still be
+// read. A last one that is damaged does not become the previous one, which then stays.
 func Save(dir string, st *graph.Store, m Meta) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
@@ -74,17 +94,17 @@ func Save(dir string, st *graph.Store, m Meta) error {
 		return err
 	}
 	m.Seed = st.Seed
-	now := filepath.Join(dir, latest)
+	now := filepath.Join(dir, last)
 	if err := folder.Replace(filepath.Join(dir, next), func(w io.Writer) error { return write(w, st, m) }); err != nil {
-		return fmt.Errorf("checkpoint: %s, %.1f MB at step %d: %w; the checkpoint before it is kept", now, float64(size(st))/1e6, m.Step, err)
+		return fmt.Errorf("checkpoint: %s, %.2f MB at step %d: %w; the checkpoint before it is kept", now, float64(size(st))/1e6, m.Step, err)
 	}
 	return rotate(dir)
 }
 
-// rotate makes the next checkpoint the latest and the latest the previous one; without a next one it does nothing. Only whole files are
+// rotate makes the next checkpoint the last and the last the previous one; without a next one it does nothing. Only whole files are
 // renamed: a crash between the two leaves a previous checkpoint and the next.
 func rotate(dir string) error {
-	now, coming := filepath.Join(dir, latest), filepath.Join(dir, next)
+	now, coming := filepath.Join(dir, last), filepath.Join(dir, next)
 	if _, err := os.Stat(coming); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -111,7 +131,7 @@ func size(st *graph.Store) (n int64) {
 // Latest reads the newest checkpoint of a folder that is whole. A warning says which were damaged.
 func Latest(dir string) (st *graph.Store, m Meta, warning string, err error) {
 	var damaged []string
-	for _, name := range []string{next, latest, previous} {
+	for _, name := range []string{next, last, previous} {
 		path := filepath.Join(dir, name)
 		st, m, err := Load(path)
 		switch {

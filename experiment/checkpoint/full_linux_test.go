@@ -32,14 +32,14 @@ func TestFullDisk(t *testing.T) {
 		{"two checkpoints", saved(t, 2), 2},
 		{"after a kill between the renames", func() string {
 			dir := saved(t, 2)
-			rename(t, dir, latest, next)
+			rename(t, dir, last, next)
 			return dir
 		}(), 2},
 	} {
 		child := exec.Command(os.Args[0], "-test.run=^TestFullDisk$")
 		child.Env = append(os.Environ(), "TEST_FULL="+c.dir)
 		out, _ := child.CombinedOutput()
-		for _, want := range []string{filepath.Join(c.dir, latest), "MB at step 9", "file too large", "the checkpoint before it is kept"} {
+		for _, want := range []string{filepath.Join(c.dir, last), "MB at step 9", "file too large", "the checkpoint before it is kept"} {
 			if !strings.Contains(string(out), want) {
 				t.Errorf("%s: got %s, want %q", c.name, out, want)
 			}
@@ -47,6 +47,6 @@ func TestFullDisk(t *testing.T) {
 		if _, m, warning, err := Latest(c.dir); err != nil || warning != "" || m.Step != c.step {
 			t.Errorf("%s: afterwards step %d, warning %q, %v; want step %d", c.name, m.Step, warning, err, c.step)
 		}
-		held(t, c.dir, map[string][]byte{latest: bitsOf(t, store(), Meta{Step: 2, Seed: store().Seed}), previous: bitsOf(t, store(), Meta{Step: 1, Seed: store().Seed})})
+		held(t, c.dir, map[string][]byte{last: bitsOf(t, store(), Meta{Step: 2, Seed: store().Seed}), previous: bitsOf(t, store(), Meta{Step: 1, Seed: store().Seed})})
 	}
 }

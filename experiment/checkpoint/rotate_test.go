@@ -47,24 +47,24 @@ func damage(t *testing.T, dir, name string) {
 func TestLatest(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		befall  func(t *testing.T, dir string) // a folder with steps 1 (gone), 2 (previous) and 3 (latest)
+		befall  func(t *testing.T, dir string) // a folder with steps 1 (gone), 2 (previous) and 3 (last)
 		step    int
 		warning string
 		then    int // step of the previous checkpoint after the next Save
 	}{
 		{"nothing", func(*testing.T, string) {}, 3, "", 3},
-		{"latest cut", func(t *testing.T, dir string) { damage(t, dir, latest) }, 2, "latest.ckpt: damaged or cut", 2},
-		{"latest lost", func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, latest)) }, 2, "", 2},
+		{"last cut", func(t *testing.T, dir string) { damage(t, dir, last) }, 2, "last: damaged or cut", 2},
+		{"last lost", func(t *testing.T, dir string) { os.Remove(filepath.Join(dir, last)) }, 2, "", 2},
 		{"previous cut", func(t *testing.T, dir string) { damage(t, dir, previous) }, 3, "", 3},
 		{"killed before the first rename", func(t *testing.T, dir string) {
 			os.WriteFile(filepath.Join(dir, next), bitsOf(t, store(), Meta{Step: 4}), 0o666)
 		}, 4, "", 4},
 		{"killed between the renames", func(t *testing.T, dir string) {
-			rename(t, dir, latest, previous)
+			rename(t, dir, last, previous)
 			os.WriteFile(filepath.Join(dir, next), bitsOf(t, store(), Meta{Step: 4}), 0o666)
 		}, 4, "", 4},
 		{"killed while writing", func(t *testing.T, dir string) {
-			os.WriteFile(filepath.Join(dir, ".next.ckpt.123"), bitsOf(t, store(), Meta{Step: 4})[:500], 0o666)
+			os.WriteFile(filepath.Join(dir, ".next.123"), bitsOf(t, store(), Meta{Step: 4})[:500], 0o666)
 		}, 3, "", 3},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -88,10 +88,10 @@ func TestLatest(t *testing.T) {
 
 func TestAllDamaged(t *testing.T) {
 	dir := saved(t, 2)
-	damage(t, dir, latest)
+	damage(t, dir, last)
 	damage(t, dir, previous)
 	_, _, _, err := Latest(dir)
-	if err == nil || !strings.Contains(err.Error(), "latest.ckpt: damaged or cut") || !strings.Contains(err.Error(), "previous.ckpt: damaged or cut") {
+	if err == nil || !strings.Contains(err.Error(), "last: damaged or cut") || !strings.Contains(err.Error(), "previous: damaged or cut") {
 		t.Errorf("got %v, want both named", err)
 	}
 }

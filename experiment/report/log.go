@@ -18,6 +18,8 @@ import (
 
 // Log writes metrics.jsonl: one JSON object a line, each with its "step". It is the truth about a run's course.
 type Log struct {
+	Loss float64 // in the newest line that was kept; 0: none has one
+
 	f *os.File
 
 	mu    sync.Mutex
@@ -34,14 +36,19 @@ func OpenLog(path string, step int) (*Log, error) {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
 	var kept []byte
+	var loss float64
 	for line := range bytes.Lines(old) {
 		var at struct {
-			Step *int `json:"step"`
+			Step *int     `json:"step"`
+			Loss *float64 `json:"loss"`
 		}
 		if line[len(line)-1] != '\n' || json.Unmarshal(line, &at) != nil || at.Step == nil || *at.Step > step {
 			continue
 		}
 		kept = append(kept, line...)
+		if at.Loss != nil {
+			loss = *at.Loss
+		}
 	}
 	if !bytes.Equal(kept, old) {
 		if err := folder.WriteAtomic(path, kept); err != nil {
@@ -52,7 +59,7 @@ func OpenLog(path string, step int) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	return &Log{f: f, w: bufio.NewWriter(f), wait: time.Second}, nil
+	return &Log{Loss: loss, f: f, w: bufio.NewWriter(f), wait: time.Second}, nil
 }
 
 // Field is one value of a line.

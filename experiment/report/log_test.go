@@ -51,15 +51,18 @@ func TestLogLines(t *testing.T) {
 // What a resumed run finds: lines up to its step stay, all else goes, and it writes on behind them.
 func TestLogResumes(t *testing.T) {
 	const one, two, three = `{"step":1,"loss":3}` + "\n", `{"step":2,"loss":2}` + "\n", `{"step":3,"loss":1}` + "\n"
-	for _, c := range []struct{ name, before, kept string }{
-		{"no file", "", ""},
-		{"all of it", one + two, one + two},
-		{"later steps", one + two + three, one + two},
-		{"evaluation of the same step", two + `{"step":2,"knn":0.5}` + "\n", two + `{"step":2,"knn":0.5}` + "\n"},
-		{"torn line", one + `{"step":2,"lo`, one},
-		{"torn before its newline", one + strings.TrimSuffix(two, "\n"), one},
-		{"torn line of zeros", one + "\x00\x00\x00", one},
-		{"line without a step", one + "{}\n" + two, one + two},
+	for _, c := range []struct {
+		name, before, kept string
+		loss               float64
+	}{
+		{"no file", "", "", 0},
+		{"all of it", one + two, one + two, 2},
+		{"later steps", one + two + three, one + two, 2},
+		{"evaluation of the same step", two + `{"step":2,"knn":0.5}` + "\n", two + `{"step":2,"knn":0.5}` + "\n", 2},
+		{"torn line", one + `{"step":2,"lo`, one, 3},
+		{"torn before its newline", one + strings.TrimSuffix(two, "\n"), one, 3},
+		{"torn line of zeros", one + "\x00\x00\x00", one, 3},
+		{"line without a step", one + "{}\n" + two, one + two, 2},
 	} {
 		path := filepath.Join(t.TempDir(), "metrics.jsonl")
 		if c.before != "" {
@@ -70,6 +73,9 @@ func TestLogResumes(t *testing.T) {
 		l, err := OpenLog(path, 2)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if l.Loss != c.loss {
+			t.Errorf("%s: the newest loss is %v, want %v", c.name, l.Loss, c.loss)
 		}
 		if err := l.Write([]Field{{"step", 3}}); err != nil {
 			t.Fatal(err)

@@ -23,8 +23,9 @@ type Status struct {
 }
 
 func (s Status) String() string {
-	line := fmt.Sprintf("epoch %.1f/%g  step %d/%d  loss %.4f  lr %.3g  %.0f images/s  wait %.0f%%  left %s",
-		s.Epoch, math.Round(s.Epochs*10)/10, s.Step, s.Steps, s.Loss, s.Rate, s.ImagesPerSecond, 100*s.DataWait, s.Left.Round(time.Second))
+	// What a narrow terminal should not cut off comes first.
+	line := fmt.Sprintf("epoch %.1f/%g  step %d/%d  loss %.4f  left %s  %.0f images/s  wait %.0f%%  lr %.3g",
+		s.Epoch, math.Round(s.Epochs*10)/10, s.Step, s.Steps, s.Loss, s.Left.Round(time.Second), s.ImagesPerSecond, 100*s.DataWait, s.Rate)
 	if s.Note != "" {
 		line += "  " + s.Note
 	}
@@ -32,15 +33,18 @@ func (s Status) String() string {
 }
 
 // Progress writes a live line on a terminal, at most ten times a second, and plain lines elsewhere: one an epoch or every 30 seconds,
-// whichever is rarer.
+// whichever is rarer. Messages and plain lines also go to Log.
 type Progress struct {
+	Log *Messages // nil: nowhere else
+
 	w     io.Writer
 	live  bool
 	width func() int
 	now   func() time.Time
-	last  time.Time
-	epoch int
-	shown bool
+	drawn time.Time // of the live line
+	last  time.Time // of the plain lines
+	epoch int       // of the last plain line
+	shown bool      // the live line is there
 }
 
 // NewProgress writes to w, live if it is a terminal that can move its cursor.
@@ -61,28 +65,28 @@ func NewProgress(w io.Writer) *Progress {
 // Show shows a status, if it is time to; the last step's always.
 func (p *Progress) Show(s Status) {
 	now, end := p.now(), s.Step == s.Steps
-	if p.live {
-		if now.Sub(p.last) < 100*time.Millisecond && !end {
-			return
-		}
-		p.last, p.shown = now, true
+	if p.live && (end || now.Sub(p.drawn) >= 100*time.Millisecond) {
+		p.drawn, p.shown = now, true
 		line := []rune(s.String())
 		line = line[:min(len(line), max(0, p.width()-1))] // a full line would wrap
 		fmt.Fprintf(p.w, "\r\x1b[K%s", string(line))
-		return
 	}
 	if p.last.IsZero() {
 		p.last = now
 	}
-	if int(s.Epoch) == p.epoch && !end || now.Sub(p.last) < 30*time.Second && !end {
+	if !end && (int(s.Epoch) == p.epoch || now.Sub(p.last) < 30*time.Second) {
 		return
 	}
 	p.last, p.epoch = now, int(s.Epoch)
-	fmt.Fprintln(p.w, s)
+	p.Log.Say("%v", s)
+	if !p.live {
+		fmt.Fprintln(p.w, s)
+	}
 }
 
 // Say writes a line of its own, above the live line.
 func (p *Progress) Say(format string, args ...any) {
+	p.Log.Say(format, args...)
 	p.Clear()
 	fmt.Fprintf(p.w, format+"\n", args...)
 }

@@ -88,7 +88,7 @@ func TestStatusText(t *testing.T) {
 		Epoch: 3.25, Epochs: 60, Step: 36, Steps: 660, Loss: 4.56789, Rate: 0.0123456, ImagesPerSecond: 1234.5, DataWait: 0.034,
 		Left: 61500 * time.Millisecond, Note: "knn k=20 top1 0.8100",
 	}.String()
-	want := "epoch 3.2/60  step 36/660  loss 4.5679  lr 0.0123  1234 images/s  wait 3%  left 1m2s  knn k=20 top1 0.8100"
+	want := "epoch 3.2/60  step 36/660  loss 4.5679  left 1m2s  1234 images/s  wait 3%  lr 0.0123  knn k=20 top1 0.8100"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -2,6 +2,9 @@ package cpu_test
 
 import (
 	"math"
+	"os"
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -105,28 +108,76 @@ func equal(t *testing.T, threads int, what string, got, want ir.Array) {
 	}
 }
 
-// A value that a kernel cannot use is an error of Run, not a panic.
+// A value that an operation cannot use is an error of Run on either backend, not a panic, and a good one after it is not.
 func TestRunReportsPanics(t *testing.T) {
-	g, err := graph.Build(graph.Options{}, func(s *graph.Scope) {
-		s.Output("rows", op.Gather(s.Input("table", 3, 2), s.IntInput("ids", 4)))
-	})
+	for _, c := range []struct {
+		name, says string
+		bad, good  []int32
+		build      func(s *graph.Scope, ids *op.Node)
+	}{
+		{"row above", "gather", []int32{3}, []int32{2}, func(s *graph.Scope, ids *op.Node) { s.Output("y", op.Gather(s.Input("x", 3, 2), ids)) }},
+		{"row below", "gather", []int32{-1}, []int32{0}, func(s *graph.Scope, ids *op.Node) { s.Output("y", op.Gather(s.Input("x", 3, 2), ids)) }},
+		{"class", "row 600 has label 3, want one below 3", []int32{3}, []int32{2, -1, -5}, func(s *graph.Scope, ids *op.Node) {
+			s.Output("y", op.CrossEntropy(s.Input("x", 700, 3), ids, 0))
+		}},
+		{"smoothed class", "want one below 3", []int32{3, 1 << 30}, []int32{0, -1}, func(s *graph.Scope, ids *op.Node) {
+			s.Output("y", op.CrossEntropy(s.Input("x", 700, 3), ids, 0.1))
+		}},
+		{"class of gradient", "cross_entropy_grad", []int32{3}, []int32{1, -1}, func(s *graph.Scope, ids *op.Node) {
+			x := s.Input("x", 700, 3)
+			s.Output("y", s.Gradients(op.SumAll(op.CrossEntropy(x, ids, 0)), []*op.Node{x})[0])
+		}},
+		{"class of accuracy", "accuracy", []int32{3}, []int32{2, -1}, func(s *graph.Scope, ids *op.Node) { s.Output("y", op.Accuracy(s.Input("x", 700, 3), ids)) }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, b := range []ir.Backend{ref.Backend{}, cpu.Backend{}} {
+				g, err := graph.Build(graph.Options{}, func(s *graph.Scope) { c.build(s, s.IntInput("ids", 700)) })
+				if err != nil {
+					t.Fatal(err)
+				}
+				p, err := g.Compile(b, graph.NewStore(1))
+				if err != nil {
+					t.Fatal(err)
+				}
+				ids, err := p.Input("ids")
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, id := range append(append([]int32{}, c.bad...), c.good...) {
+					ids.I32[600] = id
+					want := ""
+					if slices.Contains(c.bad, id) {
+						want = c.says
+					}
+					err := p.Run()
+					if want == "" && err != nil {
+						t.Errorf("%s: %d: got error %v, want none", b.Name(), id, err)
+					}
+					if want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+						t.Errorf("%s: %d: got error %v, want one that says %q", b.Name(), id, err, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// An instruction level that does not exist is refused by Compile, in a process of its own since the level is picked at its start.
+func TestCompileChecksLevel(t *testing.T) {
+	const name = "nonsense"
+	if os.Getenv("SELFSUP_CPU") != name {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestCompileChecksLevel$", "-test.v")
+		cmd.Env = append(os.Environ(), "SELFSUP_CPU="+name)
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS") {
+			t.Errorf("with SELFSUP_CPU=%s: %v\n%s", name, err, out)
+		}
+		return
+	}
+	g, err := graph.Build(graph.Options{}, func(s *graph.Scope) { s.Output("y", op.Exp(s.Input("x", 3))) })
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := g.Compile(cpu.Backend{}, graph.NewStore(1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ids, err := p.Input("ids")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ids.I32[2] = 3
-	if err := p.Run(); err == nil || !strings.Contains(err.Error(), "gather") {
-		t.Errorf("row 3 of a table of 3: got error %v, want one that names gather", err)
-	}
-	ids.I32[2] = 2
-	if err := p.Run(); err != nil {
-		t.Errorf("row 2 of a table of 3: got error %v, want none", err)
+	if _, err := g.Compile(cpu.Backend{}, graph.NewStore(1)); err == nil || !strings.Contains(err.Error(), `SELFSUP_CPU is "nonsense"`) {
+		t.Errorf("Compile: got error %v, want one about the level", err)
 	}
 }

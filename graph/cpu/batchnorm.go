@@ -57,17 +57,24 @@ func bindBatchNorm(c *call) func() {
 		}
 	})
 	return func() {
-		for k := range n {
-			gamma, beta := 1.0, 0.0
-			if len(c.x) == 4 {
-				gamma, beta = float64(c.x[2][k]), float64(c.x[3][k])
-			}
-			s := gamma * rstd(stats[n+k], o.Eps)
-			a[k], b[k] = float32(s), float32(beta-float64(stats[k])*s)
-		}
+		scaleShift(a[:n], b[:n], stats, o.Eps, c.x[2:])
 		repeat(a, n)
 		repeat(b, n)
 		run()
+	}
+}
+
+// scaleShift sets a and b so that the norm is x*a + b; affine is gamma and beta, or nothing. Backward passes find the sign of the norm
+// by the same numbers.
+func scaleShift(a, b, stats []float32, eps float64, affine [][]float32) {
+	n := len(a)
+	for k := range a {
+		gamma, beta := 1.0, 0.0
+		if len(affine) == 2 {
+			gamma, beta = float64(affine[0][k]), float64(affine[1][k])
+		}
+		s := gamma * rstd(stats[n+k], eps)
+		a[k], b[k] = float32(s), float32(beta-float64(stats[k])*s)
 	}
 }
 
@@ -79,40 +86,56 @@ func normColumns(c *call) columns {
 	return columns{rows: c.in[0].Shape.Size() / n, c: n, k: 2}
 }
 
-func scratchNormSums(c *call) int { o := normColumns(c); return o.scratch() }
+func scratchNormSums(c *call) int { o := normColumns(c); return o.scratch() + 2*o.c }
 
 func bindNormSums(c *call) func() {
-	eps := c.spec.(op.NormSums).Eps
+	spec := c.spec.(op.NormSums)
 	dy, x, stats, y, o := c.x[0], c.x[1], c.x[2], c.y, normColumns(c)
 	n := o.c
+	a, b := c.scratch[o.scratch():][:n], c.scratch[o.scratch()+n:][:n]
 	o.part = func(s []float64, row0, row1, col0, col1 int) {
-		kern.AddCentred(s[:col1-col0], s[col1-col0:], dy, x, stats[:n], n, row0, row1, col0, col1)
+		if spec.Relu {
+			kern.AddCentredRelu(s[:col1-col0], s[col1-col0:], dy, x, stats[:n], a, b, n, row0, row1, col0, col1)
+		} else {
+			kern.AddCentred(s[:col1-col0], s[col1-col0:], dy, x, stats[:n], n, row0, row1, col0, col1)
+		}
 	}
 	o.done = func(s []float64, col0, col1 int) {
 		for i, v := range s[:col1-col0] {
 			y[col0+i] = float32(v)
-			y[n+col0+i] = float32(s[col1-col0+i] * rstd(stats[n+col0+i], eps))
+			y[n+col0+i] = float32(s[col1-col0+i] * rstd(stats[n+col0+i], spec.Eps))
 		}
 	}
-	return o.run(c.scratch)
+	run := o.run(c.scratch)
+	if !spec.Relu {
+		return run
+	}
+	return func() {
+		scaleShift(a, b, stats, spec.Eps, c.x[3:])
+		run()
+	}
 }
 
-func scratchNormGrad(c *call) int { n := c.out.Shape.Last(); return 3 * n * repeats(n) }
+func scratchNormGrad(c *call) int { n := c.out.Shape.Last(); return 5 * n * repeats(n) }
 
-// bindNormGrad writes the gradient as dy*p + x*q + t with three numbers a channel.
+// bindNormGrad writes the gradient as dy*p + x*q + t with three numbers a channel; two more find the sign of the norm.
 func bindNormGrad(c *call) func() {
 	o := c.spec.(op.NormBackward)
 	n := c.out.Shape.Last()
 	dy, x, stats, sums, dx := c.x[0], c.x[1], c.x[2], c.x[3], c.y
 	step := n * repeats(n)
 	p, q, t := c.scratch[:step], c.scratch[step:2*step], c.scratch[2*step:3*step]
+	a, b := c.scratch[3*step:4*step], c.scratch[4*step:5*step]
 	count := float64(len(dx) / n)
 	run := sweep(len(dx)/n, rowsOf(n), func(from, to int) {
 		for i := from * n; i < to*n; i += step {
 			end := min(i+step, to*n)
-			if o.Frozen {
+			switch {
+			case o.Relu:
+				kern.CombineRelu(dx[i:end], dy[i:end], x[i:end], a, b, p, q, t)
+			case o.Frozen:
 				mulVV(dx[i:end], dy[i:end], p[:end-i])
-			} else {
+			default:
 				kern.Combine(dx[i:end], dy[i:end], x[i:end], p, q, t)
 			}
 		}
@@ -121,15 +144,23 @@ func bindNormGrad(c *call) func() {
 		for k := range n {
 			r := rstd(stats[n+k], o.Eps)
 			s := r
-			if len(c.x) == 5 {
+			if len(c.x) > 4 {
 				s *= float64(c.x[4][k])
 			}
-			a, b := float64(sums[k])/count, float64(sums[n+k])/count*r
-			p[k], q[k], t[k] = float32(s), float32(-s*b), float32(s*(float64(stats[k])*b-a))
+			u, v := float64(sums[k])/count, float64(sums[n+k])/count*r
+			if o.Frozen {
+				u, v = 0, 0
+			}
+			p[k], q[k], t[k] = float32(s), float32(-s*v), float32(s*(float64(stats[k])*v-u))
 		}
-		repeat(p, n)
-		repeat(q, n)
-		repeat(t, n)
+		for _, s := range [][]float32{p, q, t} {
+			repeat(s, n)
+		}
+		if o.Relu {
+			scaleShift(a[:n], b[:n], stats, o.Eps, c.x[4:])
+			repeat(a, n)
+			repeat(b, n)
+		}
 		run()
 	}
 }

@@ -20,6 +20,8 @@ func BenchmarkPasses(b *testing.B) {
 		{"batch_norm_relu", kernelCase{spec: op.BatchNormOp{BN: bn, Relu: true}, in: []string{"n" + x, "p 2,64", "n" + c, "n" + c}}},
 		{"batch_norm_sums", kernelCase{spec: op.NormSums{Eps: 1e-5}, in: []string{"n" + x, "n" + x, "p 2,64"}}},
 		{"batch_norm_dx", kernelCase{spec: op.NormBackward{BN: bn}, in: []string{"n" + x, "n" + x, "p 2,64", "n 2,64", "n" + c}}},
+		{"batch_norm_sums_relu", kernelCase{spec: op.NormSums{Eps: 1e-5, Relu: true}, in: []string{"n" + x, "n" + x, "p 2,64", "n" + c, "n" + c}}},
+		{"batch_norm_dx_relu", kernelCase{spec: op.NormBackward{BN: bn, Relu: true}, in: []string{"n" + x, "n" + x, "p 2,64", "n 2,64", "n" + c, "n" + c}}},
 		{"add", kernelCase{spec: op.Binary{Fn: "add"}, in: []string{"n" + x, "n" + x}}},
 		{"add_relu", kernelCase{spec: op.Binary{Fn: "add", Relu: true}, in: []string{"n" + x, "n" + x}}},
 		{"relu", kernelCase{spec: op.Unary{Fn: "relu"}, in: []string{"n" + x}}},

@@ -8,6 +8,7 @@ import (
 	"time"
 	"unsafe"
 
+	"selfsup/graph/cpu/kern"
 	"selfsup/graph/ir"
 	"selfsup/graph/plan"
 )
@@ -74,8 +75,11 @@ type executable struct {
 	arena []float32
 }
 
-// Compile implements ir.Backend.
+// Compile implements ir.Backend. It refuses float64 and an instruction level that the machine does not have.
 func (b Backend) Compile(p *ir.Program, state func(buf int) ir.Array) (ir.Executable, error) {
+	if err := kern.CheckLevel(); err != nil {
+		return nil, err
+	}
 	e := &executable{p: p, host: make([]ir.Array, len(p.Bufs)), arena: aligned(p.Arena / 4)}
 	for i, buf := range p.Bufs {
 		if buf.DType == ir.F64 {

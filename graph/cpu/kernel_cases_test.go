@@ -114,6 +114,11 @@ func kernelCases() []kernelCase {
 			add(op.BatchNormOp{BN: bn, Relu: relu}, "n "+s, "p 2,"+c, "n "+c, "n "+c)
 		}
 		add(op.NormSums{Eps: 1e-5}, "n "+s, "n "+s, "p 2,"+c)
+		add(op.NormSums{Eps: 1e-5, Relu: true}, "n "+s, "n "+s, "p 2,"+c)
+		add(op.NormSums{Eps: 1e-5, Relu: true}, "n "+s, "n "+s, "p 2,"+c, "n "+c, "n "+c)
+		add(op.NormBackward{BN: bn, Relu: true}, "n "+s, "n "+s, "p 2,"+c, "n 2,"+c)
+		add(op.NormBackward{BN: bn, Relu: true}, "n "+s, "n "+s, "p 2,"+c, "n 2,"+c, "n "+c, "n "+c)
+		add(op.NormBackward{BN: op.BN{Eps: 1e-5, Frozen: true}, Relu: true}, "n "+s, "n "+s, "p 2,"+c, "n 2,"+c, "n "+c, "n "+c)
 		add(op.NormBackward{BN: bn}, "n "+s, "n "+s, "p 2,"+c, "n 2,"+c)
 		add(op.NormBackward{BN: bn}, "n "+s, "n "+s, "p 2,"+c, "n 2,"+c, "n "+c)
 		add(op.NormBackward{BN: op.BN{Eps: 1e-5, Frozen: true}}, "n "+s, "n "+s, "p 2,"+c, "n 2,"+c, "n "+c)
@@ -166,6 +171,8 @@ func kernelCases() []kernelCase {
 	loose(1e-5, op.ConvForward{Conv: conv}, "n 2,9,8,6", "n 3,3,3,8")
 	loose(1e-5, op.ConvBackwardData{Conv: conv, X: [4]int{2, 9, 8, 6}}, "n 2,5,8,8", "n 3,3,3,8")
 	loose(1e-5, op.ConvBackwardWeights{Conv: conv, W: [4]int{3, 3, 3, 8}}, "n 2,9,8,6", "n 2,5,8,8")
+
+	tokenKernelCases(add, loose)
 
 	add(op.LerpOp{}, "n 50007", "n 50007", "p")
 	add(op.Moment{Beta: 0.9}, "n 50007", "n 50007")

@@ -175,7 +175,7 @@ func bindAccuracy(c *call) func() {
 	hits := total(len(labels), rowsOf(k), c.scratch, func(from, to int) float64 {
 		n := 0
 		for i := from; i < to; i++ {
-			if argmaxOf(x[i*k:(i+1)*k]) == int(labels[i]) {
+			if argmaxOf(x[i*k:(i+1)*k]) == labelOf(labels, i, k) {
 				n++
 			}
 		}

@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"fmt"
 	"math"
 
 	"selfsup/graph/cpu/kern"
@@ -88,20 +89,30 @@ func bindCrossEntropy(c *call) func() {
 	targets, labels := c.x[1], c.xi[1]
 	return sweep(len(y), rowsOf(4*k), func(from, to int) {
 		for i := from; i < to; i++ {
-			if !o.Soft && labels[i] < 0 {
+			row := x[i*k : (i+1)*k]
+			if o.Soft {
+				top, rest := logSumExp(row)
+				y[i] = float32(surprise(row, targets[i*k:(i+1)*k], top, rest))
+				continue
+			}
+			label := labelOf(labels, i, k)
+			if label < 0 {
 				y[i] = 0
 				continue
 			}
-			row := x[i*k : (i+1)*k]
 			top, rest := logSumExp(row)
-			switch {
-			case o.Soft:
-				y[i] = float32(surprise(row, targets[i*k:(i+1)*k], top, rest))
-			default:
-				y[i] = float32(labelLoss(row, int(labels[i]), o.Smoothing, top, rest))
-			}
+			y[i] = float32(labelLoss(row, label, o.Smoothing, top, rest))
 		}
 	})
+}
+
+// labelOf is the class of row i of k classes, negative for an ignored row.
+func labelOf(labels []int32, i, k int) int {
+	l := int(labels[i])
+	if l >= k {
+		panic(fmt.Sprintf("row %d has label %d, want one below %d", i, l, k))
+	}
+	return l
 }
 
 // surprise is -sum(target * log softmax); what has no target does not count, be it infinite.
@@ -118,10 +129,7 @@ func surprise(row, target []float32, top, rest float32) float64 {
 
 // labelLoss is the cross-entropy with a label mixed with the uniform distribution.
 func labelLoss(row []float32, label int, smoothing float64, top, rest float32) float64 {
-	var s float64
-	if label < len(row) {
-		s = -(1 - smoothing) * float64(row[label]-top-rest)
-	}
+	s := -(1 - smoothing) * float64(row[label]-top-rest)
 	if smoothing == 0 {
 		return s
 	}
@@ -146,18 +154,14 @@ func bindCrossEntropyGrad(c *call) func() {
 				mix(out, out, target, d*mass, -d)
 				continue
 			}
-			label := int(labels[i])
+			label := labelOf(labels, i, k)
 			if label < 0 {
 				clear(out)
 				continue
 			}
 			softmaxInto(out, row)
-			if label < k {
-				affine(out, out, d, -d*even)
-				out[label] -= d * float32(1-o.Smoothing)
-			} else {
-				affine(out, out, d*float32(o.Smoothing), -d*even)
-			}
+			affine(out, out, d, -d*even)
+			out[label] -= d * float32(1-o.Smoothing)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package cpu
 import (
 	"math"
 
+	"selfsup/graph/cpu/kern"
 	"selfsup/graph/op"
 )
 
@@ -11,18 +12,22 @@ func bindLerp(c *call) func() {
 	return sweep(len(y), block, func(from, to int) { mix(y[from:to], a[from:to], b[from:to], t[0], 1-t[0]) })
 }
 
+// bindMoment, like bindMomentum, flushes: a moment whose gradient is 0 for good would decay to a subnormal number and stay there, slow.
 func bindMoment(c *call) func() {
 	o := c.spec.(op.Moment)
 	y, m, g := c.y, c.x[0], c.x[1]
 	s, t := float32(o.Beta), float32(1-o.Beta)
-	if !o.Square {
-		return sweep(len(y), block, func(from, to int) { mix(y[from:to], m[from:to], g[from:to], s, t) })
-	}
 	return sweep(len(y), block, func(from, to int) {
 		y, m, g := y[from:to], m[from:to], g[from:to]
 		m, g = m[:len(y)], g[:len(y)]
+		if !o.Square {
+			for i := range y {
+				y[i] = kern.Flush(s*m[i] + t*g[i])
+			}
+			return
+		}
 		for i := range y {
-			y[i] = s*m[i] + t*g[i]*g[i]
+			y[i] = kern.Flush(s*m[i] + t*g[i]*g[i])
 		}
 	})
 }
@@ -35,7 +40,7 @@ func bindMomentum(c *call) func() {
 		m, g, p = m[:len(y)], g[:len(y)], p[:len(y)]
 		wd, ratio := wd[0], ratio[0]
 		for i := range y {
-			y[i] = mu*m[i] + ratio*(g[i]+wd*p[i])
+			y[i] = kern.Flush(mu*m[i] + ratio*(g[i]+wd*p[i]))
 		}
 	})
 }

@@ -171,6 +171,13 @@ type Fuser interface {
 	Fuse(next Spec, at int, in []Type) (Spec, bool)
 }
 
+// Absorber is a Spec that can make an operand itself, from what that was made of. Given its operands, and who makes a buffer from which
+// operands (nil: no operation does), it returns itself with that work inside and the operands it then has. It is taken at its word only
+// where all readers of a value absorb it, so that it is never stored.
+type Absorber interface {
+	Absorb(in []int, maker func(buf int) (Spec, []int)) (Spec, []int, bool)
+}
+
 // Coster is a Spec that can say how many floating-point operations it takes (a multiply-add counts two).
 type Coster interface {
 	FLOPs(in []Type, out Type) int64

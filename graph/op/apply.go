@@ -177,9 +177,9 @@ func Apply(s ir.Spec, in ...*Node) *Node {
 // readsIntegers reports whether an operation takes int32 as operand k: those that only move values, labels and ids.
 func readsIntegers(s ir.Spec, k int) bool {
 	switch s.(type) {
-	case ReshapeOp, StopOp, TransposeOp, SliceOp, LeadingSlice, PadOp, ConcatOp, BroadcastOp, GatherOp:
+	case ReshapeOp, StopOp, TransposeOp, SliceOp, LeadingSlice, PadOp, ConcatOp, BroadcastOp, GatherOp, GatherTokensOp, ArgsortOp:
 		return true
-	case CrossEntropyOp, AccuracyOp, ScatterAdd:
+	case CrossEntropyOp, AccuracyOp, ScatterAdd, ScatterTokens:
 		return k == 1
 	case CrossEntropyGrad:
 		return k == 2

@@ -115,13 +115,13 @@ func (o BatchNormOp) Active(n int) []bool {
 // Grad implements Differentiable.
 func (o BatchNormOp) Grad(g Grad) []*Node {
 	gs := make([]*Node, len(g.In))
-	sums := Apply(NormSums{o.Eps}, g.Dy, g.In[0], g.In[1])
+	sums := Apply(NormSums{Eps: o.Eps}, g.Dy, g.In[0], g.In[1])
 	if g.Need[0] {
 		in := []*Node{g.Dy, g.In[0], g.In[1], sums}
 		if len(g.In) == 4 {
 			in = append(in, g.In[2])
 		}
-		gs[0] = Apply(NormBackward{o.BN}, in...)
+		gs[0] = Apply(NormBackward{BN: o.BN}, in...)
 	}
 	if len(g.In) == 4 {
 		gs[2], gs[3] = Row(sums, 1), Row(sums, 0)
@@ -130,7 +130,10 @@ func (o BatchNormOp) Grad(g Grad) []*Node {
 }
 
 // NormSums is, for every channel, the sums of dy and of dy*xhat over all other axes, [2,C], from dy, x and statistics.
-type NormSums struct{ Eps float64 }
+type NormSums struct {
+	Eps  float64
+	Relu bool // dy is that of the norm's ReLU; gamma and beta, if any, follow, to find its sign by. The compiler sets it.
+}
 
 // Name implements ir.Spec.
 func (o NormSums) Name() string { return "batch_norm_sums" }
@@ -143,14 +146,53 @@ func (o NormSums) Ref(in []ir.Tensor, out ir.Tensor) {
 	c := in[0].Shape.Last()
 	for i, dy := range in[0].Data {
 		k := i % c
+		xhat := (in[1].Data[i] - in[2].Data[k]) / math.Sqrt(in[2].Data[c+k]+o.Eps)
+		if o.Relu {
+			dy *= step(scaled(xhat, k, in[3:]))
+		}
 		out.Data[k] += dy
-		out.Data[c+k] += dy * (in[1].Data[i] - in[2].Data[k]) / math.Sqrt(in[2].Data[c+k]+o.Eps)
+		out.Data[c+k] += dy * xhat
 	}
+}
+
+// scaled is xhat of channel k times gamma plus beta, if there are these.
+func scaled(xhat float64, k int, affine []ir.Tensor) float64 {
+	if len(affine) == 0 {
+		return xhat
+	}
+	return xhat*affine[0].Data[k] + affine[1].Data[k]
+}
+
+// Absorb implements ir.Absorber: the gradient of the norm's ReLU.
+func (o NormSums) Absorb(in []int, maker func(int) (ir.Spec, []int)) (ir.Spec, []int, bool) {
+	dy, affine, ok := behindRelu(in, o.Eps, maker)
+	if o.Relu || !ok {
+		return nil, nil, false
+	}
+	o.Relu = true
+	return o, append([]int{dy, in[1], in[2]}, affine...), true
+}
+
+// behindRelu finds out whether in[0] is the gradient before a ReLU right behind the batch norm of x and statistics in[1:3]. It returns
+// the gradient after that ReLU, and gamma and beta if there are any.
+func behindRelu(in []int, eps float64, maker func(int) (ir.Spec, []int)) (dy int, affine []int, ok bool) {
+	g, masked := maker(in[0])
+	if u, ok := g.(UnaryGrad); !ok || u.Fn != "relu" {
+		return 0, nil, false
+	}
+	y, normed := maker(masked[1])
+	if bn, ok := y.(BatchNormOp); !ok || !bn.Relu || bn.Eps != eps || normed[0] != in[1] || normed[1] != in[2] {
+		return 0, nil, false
+	}
+	return masked[0], normed[2:], true
 }
 
 // NormBackward is the gradient of a batch normalisation by x, from dy, x, statistics, NormSums and gamma if it has one. Unless Frozen it
 // goes through the statistics: gamma*rstd*(dy - sum(dy)/n - xhat*sum(dy*xhat)/n).
-type NormBackward struct{ BN }
+type NormBackward struct {
+	BN
+	Relu bool // as of NormSums: beta follows gamma
+}
 
 // Name implements ir.Spec.
 func (o NormBackward) Name() string { return "batch_norm_dx" }
@@ -162,19 +204,31 @@ func (o NormBackward) Infer(in []ir.Type) (ir.Type, error) { return in[0], nil }
 func (o NormBackward) Ref(in []ir.Tensor, out ir.Tensor) {
 	c := in[0].Shape.Last()
 	n := float64(len(in[0].Data) / c)
-	for i, dy := range in[0].Data {
+	for i, d := range in[0].Data {
 		k := i % c
 		rstd := 1 / math.Sqrt(in[2].Data[c+k]+o.Eps)
-		d := dy
+		xhat := (in[1].Data[i] - in[2].Data[k]) * rstd
+		if o.Relu {
+			d *= step(scaled(xhat, k, in[4:]))
+		}
 		if !o.Frozen {
-			xhat := (in[1].Data[i] - in[2].Data[k]) * rstd
 			d -= in[3].Data[k]/n + xhat*in[3].Data[c+k]/n
 		}
-		if len(in) == 5 {
+		if len(in) > 4 {
 			d *= in[4].Data[k]
 		}
 		out.Data[i] = d * rstd
 	}
+}
+
+// Absorb implements ir.Absorber: the gradient of the norm's ReLU.
+func (o NormBackward) Absorb(in []int, maker func(int) (ir.Spec, []int)) (ir.Spec, []int, bool) {
+	dy, affine, ok := behindRelu(in, o.Eps, maker)
+	if o.Relu || !ok || len(affine) > 0 != (len(in) > 4) || len(in) > 4 && affine[0] != in[4] {
+		return nil, nil, false
+	}
+	o.Relu = true
+	return o, append([]int{dy, in[1], in[2], in[3]}, affine...), true
 }
 
 // InPlace implements ir.InPlacer.

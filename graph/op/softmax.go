@@ -145,7 +145,8 @@ type XEnt struct {
 // CrossEntropyOp is the cross-entropy of every row.
 type CrossEntropyOp struct{ XEnt }
 
-// CrossEntropy is -log softmax(x)[label] in nats for every row of x [N,K], labels [N] int32 -> [N]. A negative label gives 0 and no gradient.
+// CrossEntropy is -log softmax(x)[label] in nats for every row of x [N,K], labels [N] int32 -> [N]. A negative label gives 0 and no gradient, one of K or
+// more is an error of Run.
 // smoothing mixes the target with the uniform distribution (Szegedy et al. 2016, arXiv:1512.00567, section 7), as PyTorch.
 func CrossEntropy(x, labels *Node, smoothing float64) *Node {
 	return Apply(CrossEntropyOp{XEnt{Smoothing: smoothing}}, x, labels)
@@ -179,11 +180,21 @@ func (o XEnt) target(t ir.Tensor, i, j, k int) (p float64, ok bool) {
 	if o.Soft {
 		return t.Data[i*k+j], true
 	}
+	label := labelOf(t, i, k)
 	p = o.Smoothing / float64(k)
-	if int(t.Data[i]) == j {
+	if label == j {
 		p += 1 - o.Smoothing
 	}
-	return p, t.Data[i] >= 0
+	return p, label >= 0
+}
+
+// labelOf is the class of row i of k classes, negative for an ignored row.
+func labelOf(t ir.Tensor, i, k int) int {
+	l := int(t.Data[i])
+	if l >= k {
+		panic(fmt.Sprintf("row %d has label %d, want one below %d", i, l, k))
+	}
+	return l
 }
 
 // Ref implements ir.Spec.
@@ -281,7 +292,8 @@ func (o DiagonalOp) Grad(g Grad) []*Node { return []*Node{OffDiagonal(g.Dy)} }
 // AccuracyOp is the share of rows whose largest logit is the label's.
 type AccuracyOp struct{}
 
-// Accuracy is the share of rows of x [N,K] whose first largest entry is the label [N], 0-d, without gradient.
+// Accuracy is the share of rows of x [N,K] whose first largest entry is the label [N], 0-d, without gradient. A row with a negative
+// label counts as wrong; a label of K or more is an error of Run.
 func Accuracy(x, labels *Node) *Node { return Apply(AccuracyOp{}, x, labels) }
 
 // Name implements ir.Spec.
@@ -300,7 +312,7 @@ func (o AccuracyOp) Ref(in []ir.Tensor, out ir.Tensor) {
 	best := ir.Tensor{Shape: in[1].Shape, Data: make([]float64, len(in[1].Data))}
 	ArgmaxOp{}.Ref(in[:1], best)
 	for i, b := range best.Data {
-		if b == in[1].Data[i] {
+		if int(b) == labelOf(in[1], i, in[0].Shape[1]) {
 			out.Data[0] += 1 / float64(len(best.Data))
 		}
 	}

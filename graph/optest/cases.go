@@ -11,7 +11,7 @@ import (
 // Cases covers every operation of package op, with its gradients, at ordinary shapes and at the edges: single elements, primes, sizes
 // around the lengths of vectors, and some that are large enough to be cut into parallel pieces.
 var Cases = slices.Concat(elementwiseCases(), reduceCases(), shapeCases(), matmulCases(), convCases(), poolCases(), normCases(),
-	softmaxCases(), updateCases(), fusedCases())
+	softmaxCases(), updateCases(), fusedCases(), tokenCases())
 
 type nodes = []*op.Node
 
@@ -262,6 +262,19 @@ func fusedCases() []Case {
 		}},
 		{Name: "fused/plain batch_norm relu", In: []Input{normal(9, 4)}, Build: func(in nodes) *op.Node {
 			return op.Relu(op.BatchNorm(in[0], op.BatchStats(in[0]), op.BN{Eps: 1e-5}))
+		}},
+		{Name: "fused/frozen batch_norm relu", In: []Input{normal(9, 4), positive(2, 4), normal(4), normal(4)}, Inactive: []int{1}, Build: func(in nodes) *op.Node {
+			return op.Relu(op.BatchNorm(in[0], in[1], op.BN{Eps: 1e-5, Frozen: true}, in[2], in[3]))
+		}},
+		{Name: "fused/deep", In: []Input{normal(40, 7), normal(7, 5), normal(5), normal(5), normal(5, 19)}, Tol: 3e-5, Build: func(in nodes) *op.Node {
+			h := op.MatMul(in[0], in[1], false, false)
+			h = op.Relu(op.BatchNorm(h, op.BatchStats(h), op.BN{Eps: 1e-5}, in[2], in[3]))
+			h = op.MatMul(h, in[4], false, false)
+			return op.Relu(op.BatchNorm(h, op.BatchStats(h), op.BN{Eps: 1e-5}))
+		}},
+		{Name: "fused/relu's gradient read twice", In: []Input{normal(9, 4), normal(4), normal(4)}, Build: func(in nodes) *op.Node { // by the sum's two sides
+			n := op.BatchNorm(in[0], op.BatchStats(in[0]), op.BN{Eps: 1e-5}, in[1], in[2])
+			return op.Relu(op.Add(n, op.BatchNorm(in[0], op.BatchStats(in[0]), op.BN{Eps: 1e-3})))
 		}},
 		{Name: "fused/residual", In: []Input{normal(2, 4, 4, 3), normal(3, 3, 3, 3), normal(3), normal(3)}, Build: func(in nodes) *op.Node {
 			y := op.Conv2D(in[0], in[1], op.Conv{Pad: [2]int{1, 1}})

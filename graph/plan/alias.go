@@ -92,7 +92,7 @@ func alias(p *ir.Program) error {
 			}
 			a := in.In[k]
 			r := root(p, a)
-			if p.Bufs[r].Class != ir.Temp || pinned[r] || last[r] > i || !overwrites(p, in, a) {
+			if p.Bufs[r].Class != ir.Temp || last[r] > i || !overwrites(p, in, a) {
 				continue
 			}
 			if p.Bufs[r].Shape.Size() != p.Bufs[a].Shape.Size() {
@@ -100,9 +100,6 @@ func alias(p *ir.Program) error {
 			}
 			p.Bufs[in.Out].Root = r
 			last[r] = last[in.Out]
-			if pinned[in.Out] {
-				pinned[r] = true
-			}
 			break
 		}
 	}

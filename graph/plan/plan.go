@@ -1,5 +1,6 @@
-// Package plan orders a lowered program and places its buffers: views become aliases, updates run as early as their readers allow and
-// in place where they can, and all temporaries share one arena by their lifetimes.
+// Package plan orders a lowered program and places its buffers: operations that one pass over memory can do become one, views become
+// aliases, updates run as early as their readers allow and in place where they can, and all temporaries share one arena by their
+// lifetimes.
 package plan
 
 import (
@@ -18,6 +19,7 @@ func Plan(p *ir.Program) error {
 		run  func(*ir.Program) error
 	}{
 		{"fuse", fuse},
+		{"absorb", absorb},
 		{"protect", protect},
 		{"schedule", schedule},
 		{"alias", alias},

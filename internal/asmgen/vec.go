@@ -36,12 +36,8 @@ var passes = []pass{
 		VADDPS(w.r(15), w.r(0), w.r(0)) // and -0 becomes 0
 	}},
 	{"reluGrad", "y = dy where v > 0, else 0", []string{"dy", "v"}, nil, func(w width) { broadcast(w, "vecMinusOne", 15) }, func(w width, in []Op) {
-		// Bits b of v as an integer: b|(b-1) is negative unless v > 0.
 		VMOVUPS(in[1], w.r(0))
-		VPADDD(w.r(15), w.r(0), w.r(1))
-		VORPS(w.r(1), w.r(0), w.r(0))
-		VPSRAD(U8(31), w.r(0), w.r(0))
-		VANDNPS(in[0], w.r(0), w.r(0))
+		keepPositive(w, in[0])
 	}},
 	{"addPass", "y = a + b", []string{"a", "b"}, nil, nil, func(w width, in []Op) {
 		VMOVUPS(in[0], w.r(0))
@@ -73,6 +69,17 @@ var passes = []pass{
 		VADDPS(w.r(1), w.r(0), w.r(0))
 		VADDPS(in[4], w.r(0), w.r(0))
 	}},
+	{"combineRelu", "y = (p where x*s + t > 0, else 0)*a + x*b + c", []string{"p", "x", "s", "t", "a", "b", "c"}, nil,
+		func(w width) { broadcast(w, "vecMinusOne", 15) }, func(w width, in []Op) {
+			VMOVUPS(in[1], w.r(3))
+			VMULPS(in[2], w.r(3), w.r(0))
+			VADDPS(in[3], w.r(0), w.r(0))
+			keepPositive(w, in[0])
+			VMULPS(in[4], w.r(0), w.r(0))
+			VMULPS(in[5], w.r(3), w.r(1))
+			VADDPS(w.r(1), w.r(0), w.r(0))
+			VADDPS(in[6], w.r(0), w.r(0))
+		}},
 	{"expPass", "y = e^(x - top)", []string{"x"}, []string{"top"}, expHead, func(w width, in []Op) {
 		VMOVUPS(in[0], w.r(0))
 		VSUBPS(w.r(15), w.r(0), w.r(0))
@@ -100,6 +107,15 @@ var passes = []pass{
 }
 
 func zero(w width) { VXORPS(w.r(15), w.r(15), w.r(15)) }
+
+// keepPositive makes register 0 x where register 0 is positive, else 0. Register 1 is lost; 15 is -1. Bits b of a number as an integer:
+// b|(b-1) is negative unless the number is above 0.
+func keepPositive(w width, x Op) {
+	VPADDD(w.r(15), w.r(0), w.r(1))
+	VORPS(w.r(1), w.r(0), w.r(0))
+	VPSRAD(U8(31), w.r(0), w.r(0))
+	VANDNPS(x, w.r(0), w.r(0))
+}
 
 func expHead(w width) {
 	broadcast(w, "vecExpMin", 14)
@@ -208,14 +224,10 @@ func vecs() {
 			p.emit(w)
 		}
 	}
-	for _, w := range widths {
-		columnSum(w)
-		columnSpread(w)
-		columnCentred(w)
-	}
+	columns()
 }
 
-var pointers = []GPPhysical{RSI, RDX, R8, R9, R10}
+var pointers = []GPPhysical{RSI, RDX, R8, R9, R10, R11, R12}
 
 func (p pass) emit(w width) {
 	signature := "func(y"
@@ -257,74 +269,5 @@ func (p pass) emit(w width) {
 	ADDQ(U32(4*w.lanes), RAX)
 	CMPQ(RAX, RCX)
 	JB(LabelRef("next"))
-	leave()
-}
-
-// down begins a kernel over the rows of a strip: RDI and RSI are the sums, RCX counts rows, RAX is the step from row to row in bytes.
-func down(name, doc, signature string, w width) {
-	TEXT(name+w.suffix, NOSPLIT, signature)
-	Pragma("noescape")
-	Doc(name + w.suffix + ": " + doc)
-	Load(Param("s"), RDI)
-	Load(Param("stride"), RAX)
-	Load(Param("rows"), RCX)
-	enter()
-	VXORPS(w.r(0), w.r(0), w.r(0))
-	VXORPS(w.r(1), w.r(1), w.r(1))
-}
-
-func downLoop(body func(), steps ...GPPhysical) {
-	Label("row")
-	body()
-	for _, r := range steps {
-		ADDQ(RAX, r)
-	}
-	DECQ(RCX)
-	JNZ(LabelRef("row"))
-}
-
-func columnSum(w width) {
-	down("columnSum", "s = the sums of the columns of a strip; rows is at least 1.", "func(s, x *float32, stride, rows uintptr)", w)
-	Load(Param("x"), RDX)
-	downLoop(func() { VADDPS(Mem{Base: RDX}, w.r(0), w.r(0)) }, RDX)
-	VMOVUPS(w.r(0), Mem{Base: RDI})
-	leave()
-}
-
-func columnSpread(w width) {
-	down("columnSpread", "s and q = the sums of d and d*d, d = x - pivot.", "func(s, q, x, pivot *float32, stride, rows uintptr)", w)
-	Load(Param("q"), RSI)
-	Load(Param("x"), RDX)
-	Load(Param("pivot"), R8)
-	VMOVUPS(Mem{Base: R8}, w.r(2))
-	downLoop(func() {
-		VMOVUPS(Mem{Base: RDX}, w.r(3))
-		VSUBPS(w.r(2), w.r(3), w.r(3))
-		VADDPS(w.r(3), w.r(0), w.r(0))
-		VMULPS(w.r(3), w.r(3), w.r(3))
-		VADDPS(w.r(3), w.r(1), w.r(1))
-	}, RDX)
-	VMOVUPS(w.r(0), Mem{Base: RDI})
-	VMOVUPS(w.r(1), Mem{Base: RSI})
-	leave()
-}
-
-func columnCentred(w width) {
-	down("columnCentred", "s and q = the sums of dy and dy*(x - mean).", "func(s, q, dy, x, mean *float32, stride, rows uintptr)", w)
-	Load(Param("q"), RSI)
-	Load(Param("dy"), RDX)
-	Load(Param("x"), R8)
-	Load(Param("mean"), R9)
-	VMOVUPS(Mem{Base: R9}, w.r(2))
-	downLoop(func() {
-		VMOVUPS(Mem{Base: R8}, w.r(3))
-		VSUBPS(w.r(2), w.r(3), w.r(3))
-		VMOVUPS(Mem{Base: RDX}, w.r(4))
-		VADDPS(w.r(4), w.r(0), w.r(0))
-		VMULPS(w.r(4), w.r(3), w.r(3))
-		VADDPS(w.r(3), w.r(1), w.r(1))
-	}, RDX, R8)
-	VMOVUPS(w.r(0), Mem{Base: RDI})
-	VMOVUPS(w.r(1), Mem{Base: RSI})
 	leave()
 }

@@ -4,12 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
-	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"selfsup/recipes"
 )
@@ -17,6 +16,9 @@ import (
 // TestMain lets the tests start this binary as the command itself.
 func TestMain(m *testing.M) {
 	if os.Getenv("TEST_AS_COMMAND") != "" {
+		if os.Getenv("TEST_FULL_DISK") != "" {
+			signal.Ignore(syscall.SIGXFSZ) // the limit of the file size then reads like a full disk
+		}
 		os.Exit(Main(recipes.Builtin(), os.Args[1:], os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())
@@ -45,6 +47,7 @@ func TestWords(t *testing.T) {
 		{"run nowhere.toml", 2, "", "no such file"},
 		{"run quickstart.toml --set method.simclr.temprature=1", 2, "", "did you mean temperature?"},
 		{"run quickstart.toml --set device=cuda", 2, "", "no CUDA backend"},
+		{"run quickstart.toml --set precision=bf16", 2, "", "computes in \"fp32\" only"},
 		{"run quickstart.toml --set train.batch=5000", 2, "", "3000 images"},
 		{"run quickstart.toml --set views.crop=4", 2, "", "smaller than the network's stride"},
 		{"run quickstart.toml --set backbone.resnet.depth=19", 2, "", "18, 34 or 50"},
@@ -63,6 +66,8 @@ func TestWords(t *testing.T) {
 		{"show quickstart.toml --dot", 0, "digraph program {", ""},
 		{"resume nowhere", 3, "", "is no run folder"},
 		{"eval nowhere", 3, "", "is no run folder"},
+		{"export nowhere", 3, "", "is no run folder"},
+		{"export", 2, "", "usage: experiment export RUN"},
 		{"completion bash", 0, "bash completion", ""},
 	} {
 		status, out, errs := call(strings.Fields(c.args)...)
@@ -77,13 +82,13 @@ func head(s string) string { return s[:min(len(s), 1000)] }
 // tiny is a run of a second.
 var tiny = []string{
 	"--set", "backbone.convnet.widths=[8,16]", "--set", "train.batch=64", "--set", `train.length="6 steps"`, "--set", "method.simclr.projector=[16,16]",
-	"--set", `train.checkpoint="2 steps"`,
+	"--set", `train.checkpoint="2 steps"`, "--set", "evaluate.linear=false",
 }
 
 // run --json ends with one object that has the promised keys, and resume, eval and diff work on its folder.
 func TestRunFolder(t *testing.T) {
 	root := t.TempDir()
-	status, out, errs := call(append([]string{"run", "quickstart.toml", "--json", "--runs", root}, tiny...)...)
+	status, out, errs := call(append(append([]string{"run", "quickstart.toml", "--json", "--runs", root}, tiny...), "--set", "evaluate.linear.iterations=3")...)
 	if status != 0 {
 		t.Fatalf("status %d: %s", status, errs)
 	}
@@ -118,10 +123,19 @@ func TestRunFolder(t *testing.T) {
 			t.Errorf("no evaluation %q in %s", want, out)
 		}
 	}
-	for _, file := range []string{"recipe.toml", "recipe.resolved.toml", "recipe.origins.toml", "run.json", "environment.json", "metrics.jsonl", "summary.json", "checkpoints/latest.ckpt"} {
+	for _, file := range []string{"recipe.toml", "recipe.resolved.toml", "recipe.origins.toml", "run.json", "environment.json", "metrics.jsonl", "summary.json", "checkpoints/last", "checkpoints/best", "log.txt", "heartbeat", "export/encoder.safetensors"} {
 		if _, err := os.Stat(filepath.Join(sum.Run, file)); err != nil {
 			t.Error(err)
 		}
+	}
+	if sum.PeakRSSMB <= 0 {
+		t.Errorf("peak memory %v MB", sum.PeakRSSMB)
+	}
+	if status, out, errs := call("export", sum.Run); status != 0 || out != filepath.Join(sum.Run, "export", "encoder.safetensors")+"\n" {
+		t.Errorf("export: %d %s %s", status, out, errs)
+	}
+	if status, _, errs := call("eval", sum.Run, "--best"); status != 0 {
+		t.Errorf("eval --best: %d %s", status, errs)
 	}
 	if status, _, errs := call("resume", sum.Run); status != 1 || !strings.Contains(errs, "is done") {
 		t.Errorf("resume of a finished run: %d %s", status, errs)
@@ -133,47 +147,5 @@ func TestRunFolder(t *testing.T) {
 	status, out, _ = call("diff", sum.Run, sum.Run)
 	if status != 0 || !strings.Contains(out, "+0.0000") {
 		t.Errorf("diff of two runs: %d %s", status, out)
-	}
-}
-
-// A signal ends a run after its step with everything saved, the promised status, and a hint how to resume; resuming finishes it.
-func TestSignals(t *testing.T) {
-	for _, c := range []struct {
-		signal syscall.Signal
-		status int
-	}{{syscall.SIGINT, 130}, {syscall.SIGUSR1, 5}, {syscall.SIGTERM, 143}} {
-		t.Run(c.signal.String(), func(t *testing.T) {
-			root := t.TempDir()
-			args := append([]string{"run", "quickstart.toml", "--runs", root}, tiny...)
-			cmd := exec.Command(os.Args[0], append(args, "--set", `train.length="100000 steps"`)...)
-			cmd.Env = append(os.Environ(), "TEST_AS_COMMAND=1")
-			var errs bytes.Buffer
-			cmd.Stderr = &errs
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			defer cmd.Process.Kill()
-			for began := time.Now(); ; time.Sleep(5 * time.Millisecond) {
-				if found, _ := filepath.Glob(filepath.Join(root, "*", "checkpoints", "latest.ckpt")); len(found) > 0 {
-					break
-				}
-				if time.Since(began) > time.Minute {
-					t.Fatalf("no checkpoint within a minute: %s", errs.String())
-				}
-			}
-			cmd.Process.Signal(c.signal)
-			cmd.Wait()
-			if got := cmd.ProcessState.ExitCode(); got != c.status {
-				t.Errorf("status %d, want %d: %s", got, c.status, errs.String())
-			}
-			dirs, _ := filepath.Glob(filepath.Join(root, "*"))
-			if len(dirs) != 1 || !strings.Contains(errs.String(), "resume with: experiment resume "+dirs[0]) {
-				t.Errorf("run folders %v, messages %s", dirs, errs.String())
-			}
-			text, err := os.ReadFile(filepath.Join(dirs[0], "run.json"))
-			if err != nil || !strings.Contains(string(text), `"state": "interrupted"`) {
-				t.Errorf("run.json: %v %s", err, text)
-			}
-		})
 	}
 }

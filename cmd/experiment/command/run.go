@@ -73,22 +73,21 @@ Goes on from the last checkpoint of a run folder. The result is the same, bit fo
 // evalVerb evaluates the checkpoint of a run again.
 func evalVerb(a *app) *cobra.Command {
 	var sets []string
-	var asJSON bool
+	var asJSON, best bool
 	c := &cobra.Command{
 		Use:   "eval RUN [--set evaluate.knn.k=[5,20]]...",
 		Short: "Evaluate the last checkpoint of a run",
 		Long: `  experiment eval runs/quickstart-20260102-150405-1a2b --set evaluate.knn.k=[1,5,20,200]
 
-Evaluates the encoder of a run's last checkpoint by the protocols of its recipe. --set changes settings of the protocols. The run folder
+Evaluates the encoder of a run's last checkpoint, or with --best of its best, by the protocols of its recipe. --set changes settings of the protocols. The run folder
 stays as it is.`,
 		Args: cobra.ExactArgs(1),
 	}
 	c.Flags().StringArrayVar(&sets, "set", nil, "change one setting below evaluate, as `key=value`; may be repeated")
+	c.Flags().BoolVar(&best, "best", false, "the best checkpoint instead of the last")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object as the last line of standard output")
 	c.RunE = func(_ *cobra.Command, args []string) error {
-		o, stop := a.options("")
-		defer stop()
-		return a.conclude(asJSON)(experiment.Evaluate(args[0], sets, a.catalog, o))
+		return a.conclude(asJSON)(experiment.Evaluate(args[0], best, sets, a.catalog, experiment.Options{Messages: a.err}))
 	}
 	return c
 }

@@ -13,6 +13,7 @@ type passTable struct {
 	reluGrad, geluGrad, addPass, addRelu func(y, a, b *float32, n uintptr)
 	scaleShift, scaleShiftRelu           func(y, x, a, b *float32, n uintptr)
 	combine                              func(y, p, q, a, b, c *float32, n uintptr)
+	combineRelu                          func(y, p, x, s, t, a, b, c *float32, n uintptr)
 }
 
 // whole is the part of n elements from at on that fills vectors of level l.
@@ -44,9 +45,12 @@ func ReluGrad(dx, dy, v []float32) {
 		}
 	}
 	for i := at; i < len(dx); i++ {
-		dx[i] = math.Float32frombits(math.Float32bits(dy[i]) & Positive(v[i]))
+		dx[i] = keep(dy[i], v[i])
 	}
 }
+
+// keep is x where v > 0, else 0.
+func keep(x, v float32) float32 { return math.Float32frombits(math.Float32bits(x) & Positive(v)) }
 
 // Positive is all ones where v > 0 (or a positive NaN), else 0; without a branch, which would be guessed wrong half of the time.
 func Positive(v float32) uint32 {
@@ -121,6 +125,22 @@ func Combine(y, p, q, a, b, c []float32) {
 	}
 	for i := at; i < len(y); i++ {
 		y[i] = float32(p[i]*a[i]) + float32(q[i]*b[i]) + c[i]
+	}
+}
+
+// CombineRelu is Combine of x and of p where x*s + t > 0, else 0: y = p*a + x*b + c.
+func CombineRelu(y, p, x, s, t, a, b, c []float32) {
+	p, x, s, t, a, b, c = p[:len(y)], x[:len(y)], s[:len(y)], t[:len(y)], a[:len(y)], b[:len(y)], c[:len(y)]
+	at := 0
+	for l := active; l > generic; l-- {
+		if n := whole(l, len(y), at); n > 0 {
+			passes[l].combineRelu(&y[at], &p[at], &x[at], &s[at], &t[at], &a[at], &b[at], &c[at], n)
+			at += int(n)
+		}
+	}
+	for i := at; i < len(y); i++ {
+		m := keep(p[i], float32(x[i]*s[i])+t[i])
+		y[i] = float32(m*a[i]) + float32(x[i]*b[i]) + c[i]
 	}
 }
 

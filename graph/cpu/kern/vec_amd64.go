@@ -4,8 +4,8 @@ package kern
 
 var passes = [...]passTable{
 	generic: {},
-	avx2:    {8, relu256, gelu256, reluGrad256, geluGrad256, addPass256, addRelu256, scaleShift256, scaleShiftRelu256, combine256},
-	avx512:  {16, relu512, gelu512, reluGrad512, geluGrad512, addPass512, addRelu512, scaleShift512, scaleShiftRelu512, combine512},
+	avx2:    {8, relu256, gelu256, reluGrad256, geluGrad256, addPass256, addRelu256, scaleShift256, scaleShiftRelu256, combine256, combineRelu256},
+	avx512:  {16, relu512, gelu512, reluGrad512, geluGrad512, addPass512, addRelu512, scaleShift512, scaleShiftRelu512, combine512, combineRelu512},
 }
 
 // Direct calls: what lies on the caller's stack would escape through the table.
@@ -20,6 +20,8 @@ func exps(l level, y, x *float32, n uintptr, top float32) {
 
 func columnSum(l level, s *stripSums, x []float32, c, n int) {
 	switch l {
+	case avx512x4:
+		columnSum512x4(&s[0], &x[0], bytes(c), uintptr(n))
 	case avx512:
 		columnSum512(&s[0], &x[0], bytes(c), uintptr(n))
 	case avx2:
@@ -31,6 +33,8 @@ func columnSum(l level, s *stripSums, x []float32, c, n int) {
 
 func columnSpread(l level, s, q *stripSums, x, pivot []float32, c, n int) {
 	switch l {
+	case avx512x4:
+		columnSpread512x4(&s[0], &q[0], &x[0], &pivot[0], bytes(c), uintptr(n))
 	case avx512:
 		columnSpread512(&s[0], &q[0], &x[0], &pivot[0], bytes(c), uintptr(n))
 	case avx2:
@@ -42,11 +46,26 @@ func columnSpread(l level, s, q *stripSums, x, pivot []float32, c, n int) {
 
 func columnCentred(l level, s, q *stripSums, dy, x, mean []float32, c, n int) {
 	switch l {
+	case avx512x4:
+		columnCentred512x4(&s[0], &q[0], &dy[0], &x[0], &mean[0], bytes(c), uintptr(n))
 	case avx512:
 		columnCentred512(&s[0], &q[0], &dy[0], &x[0], &mean[0], bytes(c), uintptr(n))
 	case avx2:
 		columnCentred256(&s[0], &q[0], &dy[0], &x[0], &mean[0], bytes(c), uintptr(n))
 	default:
 		columnCentred4(s, q, dy, x, mean, c, n)
+	}
+}
+
+func columnCentredRelu(l level, s, q *stripSums, dy, x, mean, a, b []float32, c, n int) {
+	switch l {
+	case avx512x4:
+		columnCentredRelu512x4(&s[0], &q[0], &dy[0], &x[0], &mean[0], &a[0], &b[0], bytes(c), uintptr(n))
+	case avx512:
+		columnCentredRelu512(&s[0], &q[0], &dy[0], &x[0], &mean[0], &a[0], &b[0], bytes(c), uintptr(n))
+	case avx2:
+		columnCentredRelu256(&s[0], &q[0], &dy[0], &x[0], &mean[0], &a[0], &b[0], bytes(c), uintptr(n))
+	default:
+		columnCentredRelu4(s, q, dy, x, mean, a, b, c, n)
 	}
 }

@@ -810,6 +810,80 @@ next:
 	VZEROUPPER
 	RET
 
+// func combineRelu512(y *float32, p *float32, x *float32, s *float32, t *float32, a *float32, b *float32, c *float32, n uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, SSE
+TEXT ·combineRelu512(SB), NOSPLIT, $0-72
+	MOVQ    y+0(FP), DI
+	MOVQ    n+64(FP), CX
+	MOVQ    p+8(FP), SI
+	MOVQ    x+16(FP), DX
+	MOVQ    s+24(FP), R8
+	MOVQ    t+32(FP), R9
+	MOVQ    a+40(FP), R10
+	MOVQ    b+48(FP), R11
+	MOVQ    c+56(FP), R12
+	VMOVUPS vecMinusOne<>+0(SB), Z15
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
+
+next:
+	VMOVUPS (DX)(AX*1), Z3
+	VMULPS  (R8)(AX*1), Z3, Z0
+	VADDPS  (R9)(AX*1), Z0, Z0
+	VPADDD  Z15, Z0, Z1
+	VORPS   Z1, Z0, Z0
+	VPSRAD  $0x1f, Z0, Z0
+	VANDNPS (SI)(AX*1), Z0, Z0
+	VMULPS  (R10)(AX*1), Z0, Z0
+	VMULPS  (R11)(AX*1), Z3, Z1
+	VADDPS  Z1, Z0, Z0
+	VADDPS  (R12)(AX*1), Z0, Z0
+	VMOVUPS Z0, (DI)(AX*1)
+	ADDQ    $0x00000040, AX
+	CMPQ    AX, CX
+	JB      next
+	LDMXCSR goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func combineRelu256(y *float32, p *float32, x *float32, s *float32, t *float32, a *float32, b *float32, c *float32, n uintptr)
+// Requires: AVX, AVX2, SSE
+TEXT ·combineRelu256(SB), NOSPLIT, $0-72
+	MOVQ    y+0(FP), DI
+	MOVQ    n+64(FP), CX
+	MOVQ    p+8(FP), SI
+	MOVQ    x+16(FP), DX
+	MOVQ    s+24(FP), R8
+	MOVQ    t+32(FP), R9
+	MOVQ    a+40(FP), R10
+	MOVQ    b+48(FP), R11
+	MOVQ    c+56(FP), R12
+	VMOVUPS vecMinusOne<>+0(SB), Y15
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
+
+next:
+	VMOVUPS (DX)(AX*1), Y3
+	VMULPS  (R8)(AX*1), Y3, Y0
+	VADDPS  (R9)(AX*1), Y0, Y0
+	VPADDD  Y15, Y0, Y1
+	VORPS   Y1, Y0, Y0
+	VPSRAD  $0x1f, Y0, Y0
+	VANDNPS (SI)(AX*1), Y0, Y0
+	VMULPS  (R10)(AX*1), Y0, Y0
+	VMULPS  (R11)(AX*1), Y3, Y1
+	VADDPS  Y1, Y0, Y0
+	VADDPS  (R12)(AX*1), Y0, Y0
+	VMOVUPS Y0, (DI)(AX*1)
+	ADDQ    $0x00000020, AX
+	CMPQ    AX, CX
+	JB      next
+	LDMXCSR goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
 // func expPass512(y *float32, x *float32, n uintptr, top float32)
 // Requires: AVX, AVX512F, SSE
 TEXT ·expPass512(SB), NOSPLIT, $0-28
@@ -1208,84 +1282,374 @@ next:
 	VZEROUPPER
 	RET
 
-// func columnSum512(s *float32, x *float32, stride uintptr, rows uintptr)
+// func columnSum512x4(s *float32, x *float32, stride uintptr, rows uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·columnSum512x4(SB), NOSPLIT, $0-32
+	MOVQ    s+0(FP), DI
+	MOVQ    stride+16(FP), AX
+	MOVQ    rows+24(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z5, Z5, Z5
+	VPXORD  Z6, Z6, Z6
+	MOVQ    x+8(FP), DX
+
+row:
+	VADDPS  (DX), Z3, Z3
+	VADDPS  64(DX), Z4, Z4
+	VADDPS  128(DX), Z5, Z5
+	VADDPS  192(DX), Z6, Z6
+	ADDQ    AX, DX
+	DECQ    CX
+	JNZ     row
+	VMOVUPS Z3, (DI)
+	VMOVUPS Z4, 64(DI)
+	VMOVUPS Z5, 128(DI)
+	VMOVUPS Z6, 192(DI)
+	LDMXCSR goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func columnSpread512x4(s *float32, q *float32, x *float32, pivot *float32, stride uintptr, rows uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·columnSpread512x4(SB), NOSPLIT, $0-48
+	MOVQ    s+0(FP), DI
+	MOVQ    stride+32(FP), AX
+	MOVQ    rows+40(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	MOVQ    q+8(FP), SI
+	MOVQ    x+16(FP), DX
+	MOVQ    pivot+24(FP), R8
+	VMOVUPS (R8), Z5
+	VMOVUPS 64(R8), Z8
+	VMOVUPS 128(R8), Z11
+	VMOVUPS 192(R8), Z14
+
+row:
+	VMOVUPS (DX), Z0
+	VSUBPS  Z5, Z0, Z0
+	VADDPS  Z0, Z3, Z3
+	VMULPS  Z0, Z0, Z0
+	VADDPS  Z0, Z4, Z4
+	VMOVUPS 64(DX), Z0
+	VSUBPS  Z8, Z0, Z0
+	VADDPS  Z0, Z6, Z6
+	VMULPS  Z0, Z0, Z0
+	VADDPS  Z0, Z7, Z7
+	VMOVUPS 128(DX), Z0
+	VSUBPS  Z11, Z0, Z0
+	VADDPS  Z0, Z9, Z9
+	VMULPS  Z0, Z0, Z0
+	VADDPS  Z0, Z10, Z10
+	VMOVUPS 192(DX), Z0
+	VSUBPS  Z14, Z0, Z0
+	VADDPS  Z0, Z12, Z12
+	VMULPS  Z0, Z0, Z0
+	VADDPS  Z0, Z13, Z13
+	ADDQ    AX, DX
+	DECQ    CX
+	JNZ     row
+	VMOVUPS Z3, (DI)
+	VMOVUPS Z6, 64(DI)
+	VMOVUPS Z9, 128(DI)
+	VMOVUPS Z12, 192(DI)
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z7, 64(SI)
+	VMOVUPS Z10, 128(SI)
+	VMOVUPS Z13, 192(SI)
+	LDMXCSR goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func columnCentred512x4(s *float32, q *float32, dy *float32, x *float32, mean *float32, stride uintptr, rows uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·columnCentred512x4(SB), NOSPLIT, $0-56
+	MOVQ    s+0(FP), DI
+	MOVQ    stride+40(FP), AX
+	MOVQ    rows+48(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z6, Z6, Z6
+	VPXORD  Z7, Z7, Z7
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z10, Z10, Z10
+	VPXORD  Z12, Z12, Z12
+	VPXORD  Z13, Z13, Z13
+	MOVQ    q+8(FP), SI
+	MOVQ    dy+16(FP), DX
+	MOVQ    x+24(FP), R8
+	MOVQ    mean+32(FP), R9
+	VMOVUPS (R9), Z5
+	VMOVUPS 64(R9), Z8
+	VMOVUPS 128(R9), Z11
+	VMOVUPS 192(R9), Z14
+
+row:
+	VMOVUPS (R8), Z2
+	VMOVUPS (DX), Z0
+	VADDPS  Z0, Z3, Z3
+	VSUBPS  Z5, Z2, Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z2, Z4, Z4
+	VMOVUPS 64(R8), Z2
+	VMOVUPS 64(DX), Z0
+	VADDPS  Z0, Z6, Z6
+	VSUBPS  Z8, Z2, Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z2, Z7, Z7
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 128(DX), Z0
+	VADDPS  Z0, Z9, Z9
+	VSUBPS  Z11, Z2, Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z2, Z10, Z10
+	VMOVUPS 192(R8), Z2
+	VMOVUPS 192(DX), Z0
+	VADDPS  Z0, Z12, Z12
+	VSUBPS  Z14, Z2, Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z2, Z13, Z13
+	ADDQ    AX, DX
+	ADDQ    AX, R8
+	DECQ    CX
+	JNZ     row
+	VMOVUPS Z3, (DI)
+	VMOVUPS Z6, 64(DI)
+	VMOVUPS Z9, 128(DI)
+	VMOVUPS Z12, 192(DI)
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z7, 64(SI)
+	VMOVUPS Z10, 128(SI)
+	VMOVUPS Z13, 192(SI)
+	LDMXCSR goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func columnCentredRelu512x4(s *float32, q *float32, dy *float32, x *float32, mean *float32, a *float32, b *float32, stride uintptr, rows uintptr)
 // Requires: AVX, AVX512DQ, AVX512F, SSE
+TEXT ·columnCentredRelu512x4(SB), NOSPLIT, $0-72
+	MOVQ    s+0(FP), DI
+	MOVQ    stride+56(FP), AX
+	MOVQ    rows+64(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	VPXORD  Z8, Z8, Z8
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z14, Z14, Z14
+	VPXORD  Z19, Z19, Z19
+	VPXORD  Z20, Z20, Z20
+	MOVQ    a+40(FP), R10
+	MOVQ    b+48(FP), R11
+	VMOVUPS (R10), Z6
+	VMOVUPS 64(R10), Z11
+	VMOVUPS 128(R10), Z17
+	VMOVUPS 192(R10), Z22
+	VMOVUPS (R11), Z7
+	VMOVUPS 64(R11), Z12
+	VMOVUPS 128(R11), Z18
+	VMOVUPS 192(R11), Z23
+	VMOVUPS vecMinusOne<>+0(SB), Z15
+	MOVQ    q+8(FP), SI
+	MOVQ    dy+16(FP), DX
+	MOVQ    x+24(FP), R8
+	MOVQ    mean+32(FP), R9
+	VMOVUPS (R9), Z5
+	VMOVUPS 64(R9), Z10
+	VMOVUPS 128(R9), Z16
+	VMOVUPS 192(R9), Z21
+
+row:
+	VMOVUPS (R8), Z2
+	VMULPS  Z6, Z2, Z0
+	VADDPS  Z7, Z0, Z0
+	VPADDD  Z15, Z0, Z1
+	VORPS   Z1, Z0, Z0
+	VPSRAD  $0x1f, Z0, Z0
+	VANDNPS (DX), Z0, Z0
+	VADDPS  Z0, Z3, Z3
+	VSUBPS  Z5, Z2, Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z2, Z4, Z4
+	VMOVUPS 64(R8), Z2
+	VMULPS  Z11, Z2, Z0
+	VADDPS  Z12, Z0, Z0
+	VPADDD  Z15, Z0, Z1
+	VORPS   Z1, Z0, Z0
+	VPSRAD  $0x1f, Z0, Z0
+	VANDNPS 64(DX), Z0, Z0
+	VADDPS  Z0, Z8, Z8
+	VSUBPS  Z10, Z2, Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z2, Z9, Z9
+	VMOVUPS 128(R8), Z2
+	VMULPS  Z17, Z2, Z0
+	VADDPS  Z18, Z0, Z0
+	VPADDD  Z15, Z0, Z1
+	VORPS   Z1, Z0, Z0
+	VPSRAD  $0x1f, Z0, Z0
+	VANDNPS 128(DX), Z0, Z0
+	VADDPS  Z0, Z13, Z13
+	VSUBPS  Z16, Z2, Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z2, Z14, Z14
+	VMOVUPS 192(R8), Z2
+	VMULPS  Z22, Z2, Z0
+	VADDPS  Z23, Z0, Z0
+	VPADDD  Z15, Z0, Z1
+	VORPS   Z1, Z0, Z0
+	VPSRAD  $0x1f, Z0, Z0
+	VANDNPS 192(DX), Z0, Z0
+	VADDPS  Z0, Z19, Z19
+	VSUBPS  Z21, Z2, Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z2, Z20, Z20
+	ADDQ    AX, DX
+	ADDQ    AX, R8
+	DECQ    CX
+	JNZ     row
+	VMOVUPS Z3, (DI)
+	VMOVUPS Z8, 64(DI)
+	VMOVUPS Z13, 128(DI)
+	VMOVUPS Z19, 192(DI)
+	VMOVUPS Z4, (SI)
+	VMOVUPS Z9, 64(SI)
+	VMOVUPS Z14, 128(SI)
+	VMOVUPS Z20, 192(SI)
+	LDMXCSR goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func columnSum512(s *float32, x *float32, stride uintptr, rows uintptr)
+// Requires: AVX, AVX512F, SSE
 TEXT ·columnSum512(SB), NOSPLIT, $0-32
 	MOVQ    s+0(FP), DI
 	MOVQ    stride+16(FP), AX
 	MOVQ    rows+24(FP), CX
 	LDMXCSR flushControl<>+0(SB)
-	VXORPS  Z0, Z0, Z0
-	VXORPS  Z1, Z1, Z1
+	VPXORD  Z3, Z3, Z3
 	MOVQ    x+8(FP), DX
 
 row:
-	VADDPS  (DX), Z0, Z0
+	VADDPS  (DX), Z3, Z3
 	ADDQ    AX, DX
 	DECQ    CX
 	JNZ     row
-	VMOVUPS Z0, (DI)
+	VMOVUPS Z3, (DI)
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func columnSpread512(s *float32, q *float32, x *float32, pivot *float32, stride uintptr, rows uintptr)
-// Requires: AVX, AVX512DQ, AVX512F, SSE
+// Requires: AVX, AVX512F, SSE
 TEXT ·columnSpread512(SB), NOSPLIT, $0-48
 	MOVQ    s+0(FP), DI
 	MOVQ    stride+32(FP), AX
 	MOVQ    rows+40(FP), CX
 	LDMXCSR flushControl<>+0(SB)
-	VXORPS  Z0, Z0, Z0
-	VXORPS  Z1, Z1, Z1
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
 	MOVQ    q+8(FP), SI
 	MOVQ    x+16(FP), DX
 	MOVQ    pivot+24(FP), R8
-	VMOVUPS (R8), Z2
+	VMOVUPS (R8), Z5
 
 row:
-	VMOVUPS (DX), Z3
-	VSUBPS  Z2, Z3, Z3
-	VADDPS  Z3, Z0, Z0
-	VMULPS  Z3, Z3, Z3
-	VADDPS  Z3, Z1, Z1
+	VMOVUPS (DX), Z0
+	VSUBPS  Z5, Z0, Z0
+	VADDPS  Z0, Z3, Z3
+	VMULPS  Z0, Z0, Z0
+	VADDPS  Z0, Z4, Z4
 	ADDQ    AX, DX
 	DECQ    CX
 	JNZ     row
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, (DI)
+	VMOVUPS Z4, (SI)
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func columnCentred512(s *float32, q *float32, dy *float32, x *float32, mean *float32, stride uintptr, rows uintptr)
-// Requires: AVX, AVX512DQ, AVX512F, SSE
+// Requires: AVX, AVX512F, SSE
 TEXT ·columnCentred512(SB), NOSPLIT, $0-56
 	MOVQ    s+0(FP), DI
 	MOVQ    stride+40(FP), AX
 	MOVQ    rows+48(FP), CX
 	LDMXCSR flushControl<>+0(SB)
-	VXORPS  Z0, Z0, Z0
-	VXORPS  Z1, Z1, Z1
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
 	MOVQ    q+8(FP), SI
 	MOVQ    dy+16(FP), DX
 	MOVQ    x+24(FP), R8
 	MOVQ    mean+32(FP), R9
-	VMOVUPS (R9), Z2
+	VMOVUPS (R9), Z5
 
 row:
-	VMOVUPS (R8), Z3
-	VSUBPS  Z2, Z3, Z3
-	VMOVUPS (DX), Z4
-	VADDPS  Z4, Z0, Z0
-	VMULPS  Z4, Z3, Z3
-	VADDPS  Z3, Z1, Z1
+	VMOVUPS (R8), Z2
+	VMOVUPS (DX), Z0
+	VADDPS  Z0, Z3, Z3
+	VSUBPS  Z5, Z2, Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z2, Z4, Z4
 	ADDQ    AX, DX
 	ADDQ    AX, R8
 	DECQ    CX
 	JNZ     row
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, (SI)
+	VMOVUPS Z3, (DI)
+	VMOVUPS Z4, (SI)
+	LDMXCSR goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func columnCentredRelu512(s *float32, q *float32, dy *float32, x *float32, mean *float32, a *float32, b *float32, stride uintptr, rows uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, SSE
+TEXT ·columnCentredRelu512(SB), NOSPLIT, $0-72
+	MOVQ    s+0(FP), DI
+	MOVQ    stride+56(FP), AX
+	MOVQ    rows+64(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	VPXORD  Z3, Z3, Z3
+	VPXORD  Z4, Z4, Z4
+	MOVQ    a+40(FP), R10
+	MOVQ    b+48(FP), R11
+	VMOVUPS (R10), Z6
+	VMOVUPS (R11), Z7
+	VMOVUPS vecMinusOne<>+0(SB), Z15
+	MOVQ    q+8(FP), SI
+	MOVQ    dy+16(FP), DX
+	MOVQ    x+24(FP), R8
+	MOVQ    mean+32(FP), R9
+	VMOVUPS (R9), Z5
+
+row:
+	VMOVUPS (R8), Z2
+	VMULPS  Z6, Z2, Z0
+	VADDPS  Z7, Z0, Z0
+	VPADDD  Z15, Z0, Z1
+	VORPS   Z1, Z0, Z0
+	VPSRAD  $0x1f, Z0, Z0
+	VANDNPS (DX), Z0, Z0
+	VADDPS  Z0, Z3, Z3
+	VSUBPS  Z5, Z2, Z2
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z2, Z4, Z4
+	ADDQ    AX, DX
+	ADDQ    AX, R8
+	DECQ    CX
+	JNZ     row
+	VMOVUPS Z3, (DI)
+	VMOVUPS Z4, (SI)
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
@@ -1297,16 +1661,15 @@ TEXT ·columnSum256(SB), NOSPLIT, $0-32
 	MOVQ    stride+16(FP), AX
 	MOVQ    rows+24(FP), CX
 	LDMXCSR flushControl<>+0(SB)
-	VXORPS  Y0, Y0, Y0
-	VXORPS  Y1, Y1, Y1
+	VXORPS  Y3, Y3, Y3
 	MOVQ    x+8(FP), DX
 
 row:
-	VADDPS  (DX), Y0, Y0
+	VADDPS  (DX), Y3, Y3
 	ADDQ    AX, DX
 	DECQ    CX
 	JNZ     row
-	VMOVUPS Y0, (DI)
+	VMOVUPS Y3, (DI)
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
@@ -1318,24 +1681,24 @@ TEXT ·columnSpread256(SB), NOSPLIT, $0-48
 	MOVQ    stride+32(FP), AX
 	MOVQ    rows+40(FP), CX
 	LDMXCSR flushControl<>+0(SB)
-	VXORPS  Y0, Y0, Y0
-	VXORPS  Y1, Y1, Y1
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
 	MOVQ    q+8(FP), SI
 	MOVQ    x+16(FP), DX
 	MOVQ    pivot+24(FP), R8
-	VMOVUPS (R8), Y2
+	VMOVUPS (R8), Y5
 
 row:
-	VMOVUPS (DX), Y3
-	VSUBPS  Y2, Y3, Y3
-	VADDPS  Y3, Y0, Y0
-	VMULPS  Y3, Y3, Y3
-	VADDPS  Y3, Y1, Y1
+	VMOVUPS (DX), Y0
+	VSUBPS  Y5, Y0, Y0
+	VADDPS  Y0, Y3, Y3
+	VMULPS  Y0, Y0, Y0
+	VADDPS  Y0, Y4, Y4
 	ADDQ    AX, DX
 	DECQ    CX
 	JNZ     row
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, (SI)
+	VMOVUPS Y3, (DI)
+	VMOVUPS Y4, (SI)
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
@@ -1347,27 +1710,69 @@ TEXT ·columnCentred256(SB), NOSPLIT, $0-56
 	MOVQ    stride+40(FP), AX
 	MOVQ    rows+48(FP), CX
 	LDMXCSR flushControl<>+0(SB)
-	VXORPS  Y0, Y0, Y0
-	VXORPS  Y1, Y1, Y1
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
 	MOVQ    q+8(FP), SI
 	MOVQ    dy+16(FP), DX
 	MOVQ    x+24(FP), R8
 	MOVQ    mean+32(FP), R9
-	VMOVUPS (R9), Y2
+	VMOVUPS (R9), Y5
 
 row:
-	VMOVUPS (R8), Y3
-	VSUBPS  Y2, Y3, Y3
-	VMOVUPS (DX), Y4
-	VADDPS  Y4, Y0, Y0
-	VMULPS  Y4, Y3, Y3
-	VADDPS  Y3, Y1, Y1
+	VMOVUPS (R8), Y2
+	VMOVUPS (DX), Y0
+	VADDPS  Y0, Y3, Y3
+	VSUBPS  Y5, Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y2, Y4, Y4
 	ADDQ    AX, DX
 	ADDQ    AX, R8
 	DECQ    CX
 	JNZ     row
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, (SI)
+	VMOVUPS Y3, (DI)
+	VMOVUPS Y4, (SI)
+	LDMXCSR goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func columnCentredRelu256(s *float32, q *float32, dy *float32, x *float32, mean *float32, a *float32, b *float32, stride uintptr, rows uintptr)
+// Requires: AVX, AVX2, SSE
+TEXT ·columnCentredRelu256(SB), NOSPLIT, $0-72
+	MOVQ    s+0(FP), DI
+	MOVQ    stride+56(FP), AX
+	MOVQ    rows+64(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	MOVQ    a+40(FP), R10
+	MOVQ    b+48(FP), R11
+	VMOVUPS (R10), Y6
+	VMOVUPS (R11), Y7
+	VMOVUPS vecMinusOne<>+0(SB), Y15
+	MOVQ    q+8(FP), SI
+	MOVQ    dy+16(FP), DX
+	MOVQ    x+24(FP), R8
+	MOVQ    mean+32(FP), R9
+	VMOVUPS (R9), Y5
+
+row:
+	VMOVUPS (R8), Y2
+	VMULPS  Y6, Y2, Y0
+	VADDPS  Y7, Y0, Y0
+	VPADDD  Y15, Y0, Y1
+	VORPS   Y1, Y0, Y0
+	VPSRAD  $0x1f, Y0, Y0
+	VANDNPS (DX), Y0, Y0
+	VADDPS  Y0, Y3, Y3
+	VSUBPS  Y5, Y2, Y2
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y2, Y4, Y4
+	ADDQ    AX, DX
+	ADDQ    AX, R8
+	DECQ    CX
+	JNZ     row
+	VMOVUPS Y3, (DI)
+	VMOVUPS Y4, (SI)
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET

@@ -3,11 +3,21 @@ package kern
 // tall is how many rows of a column sum are added in float32 before it moves on to float64.
 const tall = 64
 
-// maxLanes is the number of lanes of the widest level.
-const maxLanes = 16
+// avx512x4 are kernels for strips of four vectors.
+const avx512x4 = avx512 + 1
 
 // stripLanes is the width of the strips that each level takes at a time.
-var stripLanes = [...]int{generic: 4, avx2: 8, avx512: maxLanes}
+var stripLanes = [...]int{generic: 4, avx2: 8, avx512: 16, avx512x4: maxLanes}
+
+const maxLanes = 64
+
+// widestStrips is the level to begin with.
+func widestStrips() level {
+	if active == avx512 {
+		return avx512x4
+	}
+	return active
+}
 
 // AddColumns adds to s [col1-col0] the sums of the columns col0 .. col1-1 of x [.., c] over the rows row0 .. row1-1.
 func AddColumns(s []float64, x []float32, c, row0, row1, col0, col1 int) {
@@ -15,7 +25,7 @@ func AddColumns(s []float64, x []float32, c, row0, row1, col0, col1 int) {
 	for r := row0; r < row1; r += tall {
 		n := min(tall, row1-r)
 		k := col0
-		for l := active; l >= generic; l-- {
+		for l := widestStrips(); l >= generic; l-- {
 			for w := stripLanes[l]; k+w <= col1; k += w {
 				_ = x[(r+n-1)*c+k+w-1]
 				columnSum(l, &a, x[r*c+k:], c, n)
@@ -38,7 +48,7 @@ func AddSpread(s, q []float64, x, pivot []float32, c, row0, row1, col0, col1 int
 	for r := row0; r < row1; r += tall {
 		n := min(tall, row1-r)
 		k := col0
-		for l := active; l >= generic; l-- {
+		for l := widestStrips(); l >= generic; l-- {
 			for w := stripLanes[l]; k+w <= col1; k += w {
 				_, _ = x[(r+n-1)*c+k+w-1], pivot[k+w-1]
 				columnSpread(l, &a, &b, x[r*c+k:], pivot[k:], c, n)
@@ -64,7 +74,7 @@ func AddCentred(s, q []float64, dy, x, mean []float32, c, row0, row1, col0, col1
 	for r := row0; r < row1; r += tall {
 		n := min(tall, row1-r)
 		k := col0
-		for l := active; l >= generic; l-- {
+		for l := widestStrips(); l >= generic; l-- {
 			for w := stripLanes[l]; k+w <= col1; k += w {
 				last := (r+n-1)*c + k + w - 1
 				_, _, _ = x[last], dy[last], mean[k+w-1]
@@ -85,6 +95,33 @@ func AddCentred(s, q []float64, dy, x, mean []float32, c, row0, row1, col0, col1
 	}
 }
 
+// AddCentredRelu is AddCentred of dy where x*a + b > 0, else 0; a and b [c].
+func AddCentredRelu(s, q []float64, dy, x, mean, a, b []float32, c, row0, row1, col0, col1 int) {
+	var u, v stripSums
+	for r := row0; r < row1; r += tall {
+		n := min(tall, row1-r)
+		k := col0
+		for l := widestStrips(); l >= generic; l-- {
+			for w := stripLanes[l]; k+w <= col1; k += w {
+				last := (r+n-1)*c + k + w - 1
+				_, _, _, _, _ = x[last], dy[last], mean[k+w-1], a[k+w-1], b[k+w-1]
+				columnCentredRelu(l, &u, &v, dy[r*c+k:], x[r*c+k:], mean[k:], a[k:], b[k:], c, n)
+				widen(s[k-col0:], u[:w])
+				widen(q[k-col0:], v[:w])
+			}
+		}
+		for ; k < col1; k++ {
+			var u, v float32
+			for at := r*c + k; at < (r+n)*c; at += c {
+				d := keep(dy[at], float32(x[at]*a[k])+b[k])
+				u, v = u+d, v+float32(d*(x[at]-mean[k]))
+			}
+			s[k-col0] += float64(u)
+			q[k-col0] += float64(v)
+		}
+	}
+}
+
 // widen is s += a.
 func widen(s []float64, a []float32) {
 	s = s[:len(a)]
@@ -96,7 +133,7 @@ func widen(s []float64, a []float32) {
 // stripSums are the sums of a strip of at most maxLanes columns.
 type stripSums = [maxLanes]float32
 
-// columnSum4, columnSpread4 and columnCentred4 are the assembly's kernels for strips of 4 columns of n rows.
+// columnSum4, columnSpread4, columnCentred4 and columnCentredRelu4 are the assembly's kernels for strips of 4 columns of n rows.
 
 func columnSum4(s *stripSums, x []float32, c, n int) {
 	var s0, s1, s2, s3 float32
@@ -131,4 +168,18 @@ func columnCentred4(s, q *stripSums, dy, x, mean []float32, c, n int) {
 	}
 	s[0], s[1], s[2], s[3] = s0, s1, s2, s3
 	q[0], q[1], q[2], q[3] = q0, q1, q2, q3
+}
+
+func columnCentredRelu4(s, q *stripSums, dy, x, mean, a, b []float32, c, n int) {
+	p, f, g := *(*[4]float32)(mean), *(*[4]float32)(a), *(*[4]float32)(b)
+	clear(s[:4])
+	clear(q[:4])
+	for at := 0; at < n*c; at += c {
+		v, d := (*[4]float32)(x[at:]), (*[4]float32)(dy[at:])
+		for k := range 4 {
+			m := keep(d[k], float32(v[k]*f[k])+g[k])
+			s[k] += m
+			q[k] += float32(m * (v[k] - p[k]))
+		}
+	}
 }

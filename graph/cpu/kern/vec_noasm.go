@@ -18,3 +18,7 @@ func columnSpread(_ level, s, q *stripSums, x, pivot []float32, c, n int) {
 func columnCentred(_ level, s, q *stripSums, dy, x, mean []float32, c, n int) {
 	columnCentred4(s, q, dy, x, mean, c, n)
 }
+
+func columnCentredRelu(_ level, s, q *stripSums, dy, x, mean, a, b []float32, c, n int) {
+	columnCentredRelu4(s, q, dy, x, mean, a, b, c, n)
+}

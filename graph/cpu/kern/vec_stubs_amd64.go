@@ -74,6 +74,16 @@ func combine512(y *float32, p *float32, q *float32, a *float32, b *float32, c *f
 //go:noescape
 func combine256(y *float32, p *float32, q *float32, a *float32, b *float32, c *float32, n uintptr)
 
+// combineRelu512: y = (p where x*s + t > 0, else 0)*a + x*b + c; n is a multiple of 16.
+//
+//go:noescape
+func combineRelu512(y *float32, p *float32, x *float32, s *float32, t *float32, a *float32, b *float32, c *float32, n uintptr)
+
+// combineRelu256: y = (p where x*s + t > 0, else 0)*a + x*b + c; n is a multiple of 8.
+//
+//go:noescape
+func combineRelu256(y *float32, p *float32, x *float32, s *float32, t *float32, a *float32, b *float32, c *float32, n uintptr)
+
 // expPass512: y = e^(x - top); n is a multiple of 16.
 //
 //go:noescape
@@ -104,32 +114,62 @@ func geluGrad512(y *float32, dy *float32, x *float32, n uintptr)
 //go:noescape
 func geluGrad256(y *float32, dy *float32, x *float32, n uintptr)
 
-// columnSum512: s = the sums of the columns of a strip; rows is at least 1.
+// columnSum512x4: s = the sums of x. Strips of 64 columns; rows is at least 1.
+//
+//go:noescape
+func columnSum512x4(s *float32, x *float32, stride uintptr, rows uintptr)
+
+// columnSpread512x4: s and q = the sums of d and d*d, d = x - pivot. Strips of 64 columns; rows is at least 1.
+//
+//go:noescape
+func columnSpread512x4(s *float32, q *float32, x *float32, pivot *float32, stride uintptr, rows uintptr)
+
+// columnCentred512x4: s and q = the sums of dy and dy*(x - mean). Strips of 64 columns; rows is at least 1.
+//
+//go:noescape
+func columnCentred512x4(s *float32, q *float32, dy *float32, x *float32, mean *float32, stride uintptr, rows uintptr)
+
+// columnCentredRelu512x4: columnCentred of dy where x*a + b > 0, else 0. Strips of 64 columns; rows is at least 1.
+//
+//go:noescape
+func columnCentredRelu512x4(s *float32, q *float32, dy *float32, x *float32, mean *float32, a *float32, b *float32, stride uintptr, rows uintptr)
+
+// columnSum512: s = the sums of x. Strips of 16 columns; rows is at least 1.
 //
 //go:noescape
 func columnSum512(s *float32, x *float32, stride uintptr, rows uintptr)
 
-// columnSpread512: s and q = the sums of d and d*d, d = x - pivot.
+// columnSpread512: s and q = the sums of d and d*d, d = x - pivot. Strips of 16 columns; rows is at least 1.
 //
 //go:noescape
 func columnSpread512(s *float32, q *float32, x *float32, pivot *float32, stride uintptr, rows uintptr)
 
-// columnCentred512: s and q = the sums of dy and dy*(x - mean).
+// columnCentred512: s and q = the sums of dy and dy*(x - mean). Strips of 16 columns; rows is at least 1.
 //
 //go:noescape
 func columnCentred512(s *float32, q *float32, dy *float32, x *float32, mean *float32, stride uintptr, rows uintptr)
 
-// columnSum256: s = the sums of the columns of a strip; rows is at least 1.
+// columnCentredRelu512: columnCentred of dy where x*a + b > 0, else 0. Strips of 16 columns; rows is at least 1.
+//
+//go:noescape
+func columnCentredRelu512(s *float32, q *float32, dy *float32, x *float32, mean *float32, a *float32, b *float32, stride uintptr, rows uintptr)
+
+// columnSum256: s = the sums of x. Strips of 8 columns; rows is at least 1.
 //
 //go:noescape
 func columnSum256(s *float32, x *float32, stride uintptr, rows uintptr)
 
-// columnSpread256: s and q = the sums of d and d*d, d = x - pivot.
+// columnSpread256: s and q = the sums of d and d*d, d = x - pivot. Strips of 8 columns; rows is at least 1.
 //
 //go:noescape
 func columnSpread256(s *float32, q *float32, x *float32, pivot *float32, stride uintptr, rows uintptr)
 
-// columnCentred256: s and q = the sums of dy and dy*(x - mean).
+// columnCentred256: s and q = the sums of dy and dy*(x - mean). Strips of 8 columns; rows is at least 1.
 //
 //go:noescape
 func columnCentred256(s *float32, q *float32, dy *float32, x *float32, mean *float32, stride uintptr, rows uintptr)
+
+// columnCentredRelu256: columnCentred of dy where x*a + b > 0, else 0. Strips of 8 columns; rows is at least 1.
+//
+//go:noescape
+func columnCentredRelu256(s *float32, q *float32, dy *float32, x *float32, mean *float32, a *float32, b *float32, stride uintptr, rows uintptr)

@@ -21,6 +21,7 @@ func TestPasses(t *testing.T) {
 		{"ScaleShift", 3, func(y []float32, in [][]float32) { ScaleShift(y, in[0], in[1], in[2], false) }},
 		{"ScaleShift relu", 3, func(y []float32, in [][]float32) { ScaleShift(y, in[0], in[1], in[2], true) }},
 		{"Combine", 5, func(y []float32, in [][]float32) { Combine(y, in[0], in[1], in[2], in[3], in[4]) }},
+		{"CombineRelu", 7, func(y []float32, in [][]float32) { CombineRelu(y, in[0], in[1], in[2], in[3], in[4], in[5], in[6]) }},
 		{"Exps", 1, func(y []float32, in [][]float32) { Exps(y, in[0], 0.5) }},
 		{"Gelus", 1, func(y []float32, in [][]float32) { Gelus(y, in[0]) }},
 		{"GeluGrads", 2, func(y []float32, in [][]float32) { GeluGrads(y, in[0], in[1]) }},
@@ -84,23 +85,30 @@ func TestColumns(t *testing.T) {
 			x, dy := newGuarded("x", size.rows*size.c).random(r), newGuarded("dy", size.rows*size.c).random(r)
 			mean := newGuarded("mean", size.c).random(r)
 			n := size.col1 - size.col0
-			want := make([]float64, 5*n)
+			scale, shift := newGuarded("scale", size.c).random(r), newGuarded("shift", size.c).random(r)
+			const sums = 7
+			want := make([]float64, sums*n)
 			for i := size.row0; i < size.row1; i++ {
 				for k := range n {
 					at := i*size.c + size.col0 + k
 					v, d := float64(x.v[at]), float64(dy.v[at])
 					c := v - float64(mean.v[size.col0+k])
-					for j, term := range []float64{v, c, c * c, d, d * c} {
+					kept := d
+					if scale.v[size.col0+k]*x.v[at]+shift.v[size.col0+k] <= 0 {
+						kept = 0
+					}
+					for j, term := range []float64{v, c, c * c, d, d * c, kept, kept * c} {
 						want[j*n+k] += term
 					}
 				}
 			}
 			var first []float64
 			eachLevel(t, func(t *testing.T) {
-				s, spare := make([]float64, 5*n), make([]float64, 2*n)
+				s, spare := make([]float64, sums*n), make([]float64, 2*n)
 				AddColumns(s[:n], x.v, size.c, size.row0, size.row1, size.col0, size.col1)
 				AddSpread(s[n:2*n], s[2*n:3*n], x.v, mean.v, size.c, size.row0, size.row1, size.col0, size.col1)
-				AddCentred(s[3*n:4*n], s[4*n:], dy.v, x.v, mean.v, size.c, size.row0, size.row1, size.col0, size.col1)
+				AddCentred(s[3*n:4*n], s[4*n:5*n], dy.v, x.v, mean.v, size.c, size.row0, size.row1, size.col0, size.col1)
+				AddCentredRelu(s[5*n:6*n], s[6*n:], dy.v, x.v, mean.v, scale.v, shift.v, size.c, size.row0, size.row1, size.col0, size.col1)
 				if first == nil {
 					first = s
 				}

@@ -38,12 +38,15 @@ type variable struct {
 }
 
 // In is a float input of the fixture in our layout, by which the loss is differentiated if the file says so.
-func (c *Case) In(name string, layout golden.Layout) *graph.Node {
+func (c *Case) In(name string, layout golden.Layout) *graph.Node { return c.As(name, name, layout) }
+
+// As is In for the parameter of a layer: it is declared under the path that the layer will look for it at.
+func (c *Case) As(path, name string, layout golden.Layout) *graph.Node {
 	x, ok := c.F.Inputs[name]
 	if !ok {
 		c.T.Fatalf("%s has no input %q", c.F.Name, name)
 	}
-	n := c.Param(name, Hold(layout(x)), layout(x).Shape...)
+	n := c.Param(path, Hold(layout(x)), layout(x).Shape...)
 	c.vars = append(c.vars, variable{name, n, layout})
 	return n
 }

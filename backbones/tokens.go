@@ -1,0 +1,31 @@
+package backbones
+
+import (
+	"selfsup/graph"
+	"selfsup/graph/op"
+)
+
+// Tokens is a Backbone that works on a sequence of patches, whose parts methods can use one by one. Its New is Embed, Encode and Pool in a
+// row, over the same parameters.
+type Tokens interface {
+	Backbone
+	NewTokens(s *graph.Scope, in Image) *TokenEncoder
+}
+
+// TokenEncoder is the parts of a token backbone. Patches are numbered by rows; T = Rows*Columns.
+type TokenEncoder struct {
+	Dim           int                             // D, of a token
+	Patch         int                             // side of a patch, pixels
+	Rows, Columns int                             // of patches in an image
+	HasClass      bool                            // Encode puts a class token before the others
+	Embed         func(x *graph.Node) *graph.Node // images [B,H,W,C] -> patch tokens with their positions [B,T,D]
+	Encode        func(x *graph.Node) *graph.Node // any K patch tokens [B,K,D] -> [B,K,D] after the final norm, or [B,1+K,D] with a class token
+}
+
+// Pool is the features of encoded tokens, [B,K,D] -> [B,D]: the class token, or the mean of all.
+func (e *TokenEncoder) Pool(y *graph.Node) *graph.Node {
+	if e.HasClass {
+		return op.Reshape(op.Slice(y, 1, 0, 1), -1, e.Dim)
+	}
+	return op.Mean(y, false, 1)
+}

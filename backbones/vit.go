@@ -1,0 +1,148 @@
+package backbones
+
+import (
+	"selfsup/graph"
+	"selfsup/graph/ir"
+	"selfsup/graph/layer"
+	"selfsup/graph/op"
+	"selfsup/recipes/overlay"
+)
+
+// ViT is the vision transformer of Dosovitskiy et al. 2021, arXiv:2010.11929: patches as tokens through pre-norm blocks. The small sizes are
+// those of Touvron et al. 2021, arXiv:2012.12877, table 1. There is no dropout, as in the self-supervised codes. Class and mask tokens have
+// one axis here and so no weight decay; in MAE's and DINO's code they have three and decay.
+type ViT struct {
+	Size        string  `toml:"size"`         // tiny | small | base: 192x12x3, 384x12x6, 768x12x12 (dim x depth x heads)
+	Channels    int     `toml:"dim"`          // of a token, the F of the features; 0: the size's
+	Depth       int     `toml:"depth"`        // blocks; 0: the size's
+	Heads       int     `toml:"heads"`        // of attention; 0: the size's
+	Patch       int     `toml:"patch"`        // side, pixels
+	Pool        string  `toml:"pool"`         // class: the features are a token of their own; mean: there is none, they are the mean of the tokens
+	Position    string  `toml:"position"`     // learned | sincos (fixed, in two dimensions)
+	FrozenPatch bool    `toml:"frozen_patch"` // keep the random patch projection (Chen, Xie, He 2021, arXiv:2104.02057, section 4.2)
+	LayerScale  float64 `toml:"layer_scale"`  // start of the learned factors of each branch, such as 1e-5; 0: there are none
+	DropPath    float64 `toml:"drop_path"`    // stochastic depth of the last block, a probability; 0 in the first
+}
+
+// vitSizes are dim, depth and heads by name.
+var vitSizes = map[string][3]int{"tiny": {192, 12, 3}, "small": {384, 12, 6}, "base": {768, 12, 12}}
+
+// DefaultViT is ViT-Ti/16 with class token and learned positions.
+func DefaultViT() *ViT { return &ViT{Size: "tiny", Patch: 16, Pool: "class", Position: "learned"} }
+
+// shape is dim, depth and heads.
+func (v *ViT) shape() (dim, depth, heads int) {
+	s := vitSizes[v.Size]
+	for i, own := range []int{v.Channels, v.Depth, v.Heads} {
+		if own != 0 {
+			s[i] = own
+		}
+	}
+	return s[0], s[1], s[2]
+}
+
+// Check implements Backbone.
+func (v *ViT) Check(in Image) error {
+	if _, ok := vitSizes[v.Size]; !ok {
+		return overlay.Bad("size", "%q: want \"tiny\", \"small\" or \"base\"", v.Size)
+	}
+	for _, own := range []struct {
+		key string
+		n   int
+	}{{"dim", v.Channels}, {"depth", v.Depth}, {"heads", v.Heads}} {
+		if own.n < 0 {
+			return overlay.Bad(own.key, "%d: want a number above 0, or 0 for the size's", own.n)
+		}
+	}
+	if v.Pool != "class" && v.Pool != "mean" {
+		return overlay.Bad("pool", "%q: want \"class\" or \"mean\"", v.Pool)
+	}
+	if v.Position != "learned" && v.Position != "sincos" {
+		return overlay.Bad("position", "%q: want \"learned\" or \"sincos\"", v.Position)
+	}
+	if !(v.LayerScale >= 0) {
+		return overlay.Bad("layer_scale", "%v: want a number above 0, or 0 for none", v.LayerScale)
+	}
+	if !(v.DropPath >= 0 && v.DropPath < 1) {
+		return overlay.Bad("drop_path", "%v: want a probability from 0 up to, not with, 1", v.DropPath)
+	}
+	dim, _, heads := v.shape()
+	if dim%heads != 0 {
+		return overlay.Bad("heads", "%d: the tokens' %d channels are no multiple of it", heads, dim)
+	}
+	if v.Position == "sincos" && dim%4 != 0 {
+		return overlay.Bad("dim", "%d: positions by sines and cosines in two dimensions want a multiple of 4", dim)
+	}
+	if v.Patch < 1 || in.H%v.Patch != 0 || in.W%v.Patch != 0 {
+		return overlay.Bad("patch", "%d: patches of this side do not tile images of %v", v.Patch, in)
+	}
+	return nil
+}
+
+// Dim implements Backbone.
+func (v *ViT) Dim() int {
+	dim, _, _ := v.shape()
+	return dim
+}
+
+// New implements Backbone.
+func (v *ViT) New(s *graph.Scope, in Image) layer.Func {
+	t := v.NewTokens(s, in)
+	return layer.Chain(t.Embed, t.Encode, t.Pool)
+}
+
+// NewTokens implements Tokens.
+func (v *ViT) NewTokens(s *graph.Scope, in Image) *TokenEncoder {
+	dim, depth, heads := v.shape()
+	h, w := in.H/v.Patch, in.W/v.Patch
+	e := &TokenEncoder{Dim: dim, Patch: v.Patch, Rows: h, Columns: w, HasClass: v.Pool == "class"}
+
+	project := v.projection(s.In("patch"), v.Patch*v.Patch*in.C, dim)
+	position, classPosition := v.positions(s, e)
+	e.Embed = func(x *graph.Node) *graph.Node {
+		return op.Add(project(layer.Patchify(x, v.Patch)), position) // [B,T,D]
+	}
+
+	var class *graph.Node
+	if e.HasClass {
+		class = op.Reshape(s.Param("class", graph.Normal(0.02), dim), 1, 1, dim)
+		if classPosition != nil {
+			class = op.Add(class, classPosition)
+		}
+	}
+	blocks := layer.Blocks(s.In("blocks"), layer.Block{Dim: dim, Heads: heads, LayerScale: v.LayerScale}, depth, v.DropPath)
+	norm := layer.LayerNorm(s.In("norm"), dim)
+	e.Encode = func(x *graph.Node) *graph.Node {
+		if e.HasClass {
+			x = op.Concat(1, op.BroadcastTo(class, ir.Shape{op.ShapeOf(x)[0], 1, dim}), x) // [B,1+K,D]
+		}
+		return norm(blocks(x))
+	}
+	return e
+}
+
+// projection is the patch embedding, [B,T,in] -> [B,T,dim].
+func (v *ViT) projection(s *graph.Scope, in, dim int) layer.Func {
+	if !v.FrozenPatch {
+		return layer.Dense(s, in, dim)
+	}
+	w := s.Frozen("weight", layer.XavierUniform(in, dim), in, dim)
+	return func(x *graph.Node) *graph.Node {
+		shape := op.ShapeOf(x)
+		return op.Reshape(op.MatMul(op.Reshape(x, -1, in), w, false, false), shape[0], shape[1], dim)
+	}
+}
+
+// positions are what is added to the patches [T,D] and to the class token [1,D], nil if it has none. Sines and cosines give none, as in
+// MAE. Learned ones are one value [1+T,D], the class token's first, drawn from a normal distribution of 0.02.
+func (v *ViT) positions(s *graph.Scope, e *TokenEncoder) (patches, class *graph.Node) {
+	t := e.Rows * e.Columns
+	if v.Position == "sincos" {
+		return s.Frozen("position", layer.SinCos2D(e.Dim, e.Rows, e.Columns), t, e.Dim), nil
+	}
+	if !e.HasClass {
+		return s.Param("position", graph.Normal(0.02), t, e.Dim), nil
+	}
+	all := s.Param("position", graph.Normal(0.02), 1+t, e.Dim)
+	return op.Slice(all, 0, 1, 1+t), op.Slice(all, 0, 0, 1)
+}

@@ -1,0 +1,164 @@
+package backbones_test
+
+import (
+	"strings"
+	"testing"
+
+	"selfsup/backbones"
+	"selfsup/graph"
+	"selfsup/graph/cpu"
+	"selfsup/graph/ir"
+	"selfsup/graph/op"
+	"selfsup/graph/optest"
+	"selfsup/graph/ref"
+	"selfsup/internal/golden"
+	"selfsup/internal/golden/ongraph"
+)
+
+// viTNames turns timm's names into ours.
+var viTNames = strings.NewReplacer("cls_token", "class", "pos_embed", "position", "patch_embed.proj", "patch", ".", "/")
+
+// vit compares one training step of a ViT with timm's, in both element types.
+func vit(t *testing.T, f *golden.Fixture) {
+	if eps, ratio := golden.Param[float64](t, f, "norm_eps"), golden.Param[float64](t, f, "mlp_ratio"); eps != 1e-6 || ratio != 4 {
+		t.Skipf("eps %v and MLPs %v times as wide; here they are 1e-6 and 4", eps, ratio)
+	}
+	x := golden.Image(f.Inputs["x"])
+	img := backbones.Image{H: x.Shape[1], W: x.Shape[2], C: x.Shape[3]}
+	net := backbones.DefaultViT()
+	net.Channels, net.Depth = golden.Param[int](t, f, "embed_dim"), golden.Param[int](t, f, "depth")
+	net.Heads, net.Patch = golden.Param[int](t, f, "num_heads"), golden.Param[int](t, f, "patch_size")
+	if err := net.Check(img); err != nil {
+		t.Fatal(err)
+	}
+	model := ongraph.Model{F: f, Ours: viTNames.Replace}
+	for _, b := range []struct {
+		name    string
+		dtype   ir.DType
+		backend ir.Backend
+	}{{"float64", ir.F64, ref.Backend{}}, {"float32", ir.F32, cpu.Backend{Poison: true}}} {
+		t.Run(b.name, func(t *testing.T) {
+			if b.dtype == ir.F64 && net.Dim() > 64 && testing.Short() {
+				t.Skip("short: the reference backend takes seconds")
+			}
+			st := graph.NewStore(1)
+			p := compile(t, b.backend, st, graph.Options{DType: b.dtype, Training: true}, func(s *graph.Scope) {
+				e := net.NewTokens(s, img)
+				tokens := e.Encode(e.Embed(s.State("x", ongraph.Hold(x), x.Shape...)))
+				y := e.Pool(tokens)
+				u := golden.Tensor{Data: make([]float64, op.ShapeOf(y).Size())}
+				for i := range u.Data {
+					u.Data[i] = float64(float32(golden.U(2000, uint32(i))))
+				}
+				loss := op.SumAll(op.Mul(y, s.State("u", ongraph.Hold(u), op.ShapeOf(y)...)))
+				s.Output("y", y)
+				s.Output("tokens_first_image", op.Row(tokens, 0))
+				s.Output("loss", loss)
+				ps := s.Params()
+				for i, d := range s.Gradients(loss, ps) {
+					s.Output("gradient/"+s.Name(ps[i]), d)
+				}
+			})
+			model.Fill(t, st)
+			if err := p.Run(); err != nil {
+				t.Fatal(err)
+			}
+			tol := tolerances(f.Name, b.dtype)
+			for name, want := range f.Outputs {
+				golden.Compare(t, name, ongraph.Read(t, p, name), want, tol.output)
+			}
+			model.Gradients(t, func(name string) []float64 { return ongraph.Read(t, p, "gradient/"+name) }, tol.length, tol.first)
+		})
+	}
+}
+
+// small is a ViT of two blocks that a test changes.
+func small(change func(v *backbones.ViT)) *backbones.ViT {
+	v := &backbones.ViT{Size: "tiny", Channels: 8, Depth: 2, Heads: 2, Patch: 2, Pool: "class", Position: "learned"}
+	change(v)
+	return v
+}
+
+var viTs = map[string]*backbones.ViT{
+	"class":            small(func(*backbones.ViT) {}),
+	"mean":             small(func(v *backbones.ViT) { v.Pool = "mean" }),
+	"sincos":           small(func(v *backbones.ViT) { v.Position = "sincos" }),
+	"mean of sincos":   small(func(v *backbones.ViT) { v.Position, v.Pool = "sincos", "mean" }),
+	"layer scale":      small(func(v *backbones.ViT) { v.LayerScale = 0.5 }),
+	"stochastic depth": small(func(v *backbones.ViT) { v.DropPath = 0.4 }),
+	"frozen patches":   small(func(v *backbones.ViT) { v.FrozenPatch = true }),
+}
+
+func TestViTGradients(t *testing.T) {
+	img := backbones.Image{H: 4, W: 6, C: 2}
+	for name, v := range viTs {
+		t.Run(name, func(t *testing.T) {
+			if err := v.Check(img); err != nil {
+				t.Fatal(err)
+			}
+			optest.CheckGradients(t, func(s *graph.Scope) *graph.Node {
+				y := v.New(s.In("backbone"), img)(s.Input("x", 3, img.H, img.W, img.C))
+				if got, want := op.ShapeOf(y), (ir.Shape{3, v.Dim()}); !got.Equal(want) {
+					t.Fatalf("features have shape %v, want %v", got, want)
+				}
+				return op.SumAll(op.Mul(y, s.Input("dy", op.ShapeOf(y)...)))
+			}, nil, 4, 1e-6)
+		})
+	}
+}
+
+// A frozen projection is neither trained nor averaged: the teacher reads the student's.
+func TestFrozenPatchIsShared(t *testing.T) {
+	img := backbones.Image{H: 4, W: 6, C: 2}
+	v := viTs["frozen patches"]
+	g, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
+		x := s.Input("x", 3, img.H, img.W, img.C)
+		y := v.New(s.In("backbone"), img)(x)
+		z := v.New(s.Twin("teacher", s.Constant(0.9)).In("backbone"), img)(x)
+		s.Output("y", op.Add(y, z))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]graph.Kind{}
+	for _, l := range g.States() {
+		if strings.Contains(l.Name, "patch/") {
+			found[l.Name] = l.Kind
+		}
+	}
+	if k, ok := found["backbone/patch/weight"]; len(found) != 1 || !ok || k != graph.State {
+		t.Errorf("patch projections: got %v, want backbone/patch/weight alone, as state", found)
+	}
+}
+
+func TestViTChecks(t *testing.T) {
+	img := backbones.Image{H: 4, W: 6, C: 2}
+	for _, c := range []struct {
+		name   string
+		change func(v *backbones.ViT)
+		want   string // part of the error
+	}{
+		{"size", func(v *backbones.ViT) { v.Size = "huge" }, `"huge": want "tiny", "small" or "base"`},
+		{"depth", func(v *backbones.ViT) { v.Depth = -1 }, "-1: want a number above 0"},
+		{"pool", func(v *backbones.ViT) { v.Pool = "max" }, `"max": want "class" or "mean"`},
+		{"position", func(v *backbones.ViT) { v.Position = "none" }, `"none": want "learned" or "sincos"`},
+		{"heads", func(v *backbones.ViT) { v.Heads = 3 }, "3: the tokens' 8 channels are no multiple of it"},
+		{"dim", func(v *backbones.ViT) { v.Channels, v.Position = 6, "sincos" }, "6: positions"},
+		{"patch", func(v *backbones.ViT) { v.Patch = 4 }, "4: patches of this side do not tile images of 4x6x2"},
+		{"no patch", func(v *backbones.ViT) { v.Patch = 0 }, "0: patches"},
+		{"layer scale", func(v *backbones.ViT) { v.LayerScale = -1 }, "-1: want a number above 0"},
+		{"drop path", func(v *backbones.ViT) { v.DropPath = 1 }, "1: want a probability"},
+	} {
+		if err := small(c.change).Check(img); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want an error with %q", c.name, err, c.want)
+		}
+	}
+	for name, v := range viTs {
+		if err := v.Check(img); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if got := backbones.DefaultViT().Dim(); got != 192 {
+		t.Errorf("ViT-Ti has %d channels, want 192", got)
+	}
+}

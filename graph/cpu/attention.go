@@ -1,0 +1,114 @@
+package cpu
+
+import (
+	"selfsup/graph/cpu/kern"
+	"selfsup/graph/ir"
+	"selfsup/graph/op"
+)
+
+// attention is the sizes of an attention: one task is one head of one image, whose weights [t,t] stay in the worker's scratch.
+type attention struct {
+	images, t, heads, d int
+	step, stepY         int // from token to token in qkv and in y
+}
+
+func newAttention(qkv ir.Shape) attention {
+	a := attention{images: qkv[0], t: qkv[1], heads: qkv[3], d: qkv[4]}
+	a.step, a.stepY = 3*a.heads*a.d, a.heads*a.d
+	return a
+}
+
+// square is the floats of one matrix [t,t], in whole cache lines.
+func (a *attention) square() int { return (a.t*a.t + 15) &^ 15 }
+
+// gemm is the floats of scratch memory that the products of a head want.
+func (a *attention) gemm() int {
+	need := 0
+	for _, tr := range []struct{ a, b bool }{{false, true}, {false, false}, {true, false}} {
+		m, n, k := a.t, a.d, a.t
+		if tr.b {
+			n, k = a.t, a.d
+		}
+		need = max(need, kern.GemmScratch(tr.a, tr.b, m, n, k))
+	}
+	return (need + 15) &^ 15
+}
+
+// scratch is the floats that a worker wants, with so many matrices of weights.
+func (a *attention) scratch(squares int) int { return squares*a.square() + a.gemm() }
+
+// run makes the function that does all heads, no more of them at a time than scratch has room for.
+func (a *attention) run(scratch []float32, squares int, task func(task, worker int)) func() {
+	limit := len(scratch) / a.scratch(squares)
+	return func() { kern.RunWorkers(a.images*a.heads, limit, task) }
+}
+
+// of cuts a worker's part out of the scratch memory.
+func (a *attention) of(scratch []float32, worker, squares int) (weights [2][]float32, gemm []float32) {
+	each := a.scratch(squares)
+	mine := scratch[worker*each : (worker+1)*each]
+	for i := range squares {
+		weights[i] = mine[i*a.square():][:a.t*a.t]
+	}
+	return weights, mine[squares*a.square():]
+}
+
+// at is where a task's head starts in qkv and in y. Keys lie stepY behind queries, values stepY behind keys.
+func (a *attention) at(task int) (qkv, y int) {
+	image, head := task/a.heads, task%a.heads
+	return image*a.t*a.step + head*a.d, image*a.t*a.stepY + head*a.d
+}
+
+// softmax fills w with the rows softmax(scale q k') of a head; x starts at the head's queries.
+func (a *attention) softmax(w, x, gemm []float32, scale float32) {
+	kern.Gemm(false, true, a.t, a.t, a.d, x, a.step, x[a.stepY:], a.step, w, a.t, 0, gemm)
+	mulVS(w, w, scale)
+	for i := 0; i < len(w); i += a.t {
+		softmaxInto(w[i:i+a.t], w[i:i+a.t])
+	}
+}
+
+func scratchAttention(c *call) int {
+	a := newAttention(c.in[0].Shape)
+	return kern.Threads() * a.scratch(1)
+}
+
+func bindAttention(c *call) func() {
+	a, scale, qkv, y, scratch := newAttention(c.in[0].Shape), float32(c.spec.(op.AttentionOp).Scale), c.x[0], c.y, c.scratch
+	task := func(task, worker int) {
+		w, gemm := a.of(scratch, worker, 1)
+		from, to := a.at(task)
+		x := qkv[from:]
+		a.softmax(w[0], x, gemm, scale)
+		kern.Gemm(false, false, a.t, a.d, a.t, w[0], a.t, x[2*a.stepY:], a.step, y[to:], a.stepY, 0, gemm)
+	}
+	return a.run(scratch, 1, task)
+}
+
+func scratchAttentionGrad(c *call) int {
+	a := newAttention(c.in[1].Shape)
+	return kern.Threads() * a.scratch(2)
+}
+
+func bindAttentionGrad(c *call) func() {
+	a, scale, out, qkv, dqkv, scratch := newAttention(c.in[1].Shape), float32(c.spec.(op.AttentionGrad).Scale), c.x[0], c.x[1], c.y, c.scratch
+	task := func(task, worker int) {
+		w, gemm := a.of(scratch, worker, 2)
+		p, ds := w[0], w[1]
+		at, to := a.at(task)
+		x, dx, dy := qkv[at:], dqkv[at:], out[to:]
+		a.softmax(p, x, gemm, scale)
+		kern.Gemm(true, false, a.t, a.d, a.t, p, a.t, dy, a.stepY, dx[2*a.stepY:], a.step, 0, gemm) // dv = p' dy
+		kern.Gemm(false, true, a.t, a.t, a.d, dy, a.stepY, x[2*a.stepY:], a.step, ds, a.t, 0, gemm) // dp = dy v'
+		for i := 0; i < len(p); i += a.t {
+			row, d := p[i:i+a.t], ds[i:i+a.t]
+			mean := float32(dotOf(row, d))
+			for j, v := range row {
+				d[j] = scale * v * (d[j] - mean)
+			}
+		}
+		kern.Gemm(false, false, a.t, a.d, a.t, ds, a.t, x[a.stepY:], a.step, dx, a.step, 0, gemm) // dq = ds k
+		kern.Gemm(true, false, a.t, a.d, a.t, ds, a.t, x, a.step, dx[a.stepY:], a.step, 0, gemm)  // dk = ds' q
+	}
+	return a.run(scratch, 2, task)
+}

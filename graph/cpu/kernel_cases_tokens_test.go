@@ -1,0 +1,30 @@
+package cpu
+
+import (
+	"selfsup/graph/ir"
+	"selfsup/graph/op"
+)
+
+// tokenKernelCases are those of the operations on tokens.
+func tokenKernelCases(add func(spec ir.Spec, in ...string), loose func(tol float64, spec ir.Spec, in ...string)) {
+	for _, shape := range []ir.Shape{{50007}, {300, 130}, {}} {
+		add(op.RandomOp{To: op.DimsOf(shape), Draw: 3}, "l 2", "l")
+		add(op.RandomOp{To: op.DimsOf(shape), Keep: 0.8}, "l 2", "l")
+	}
+	add(op.ArgsortOp{}, "n 301,67")
+	add(op.ArgsortOp{}, "z 301,67") // both zeros are one
+	add(op.ArgsortOp{}, "l 40,1001")
+	add(op.ArgsortOp{}, "i 300,65")
+	add(op.ArgsortOp{}, "n 7")
+	add(op.GatherTokensOp{}, "n 40,9,257", "i 40,33")
+	add(op.GatherTokensOp{}, "n 3,9,7000", "i 3,4")
+	add(op.GatherTokensOp{}, "i 3,9,7", "i 3,4")
+	add(op.ScatterTokens{Tokens: 9}, "n 40,33,257", "i 40,33")
+	add(op.ScatterTokens{Tokens: 12}, "n 3,4,7000", "i 3,4")
+	for _, s := range []string{"1,1,3,1,1", "2,1,3,3,8", "3,13,3,3,32", "1,49,3,2,16", "5,50,3,3,20", "2,197,3,1,64"} {
+		q := operand("n "+s, nil).Shape
+		y := join(ir.Shape{q[0], q[1], q[3] * q[4]})
+		loose(1e-5, op.AttentionOp{Scale: 0.3}, "n "+s)
+		loose(1e-5, op.AttentionGrad{Scale: 0.3}, "n "+y, "n "+s)
+	}
+}

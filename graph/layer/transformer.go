@@ -1,0 +1,136 @@
+package layer
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
+	"selfsup/graph"
+	"selfsup/graph/ir"
+	"selfsup/graph/op"
+)
+
+// tokenEps is the epsilon of a transformer's layer norms, as in the ViT, DINO and MAE codes.
+const tokenEps = 1e-6
+
+// XavierUniform is Glorot and Bengio's initialisation: uniform in +-sqrt(6/(in+out)) (AISTATS 2010, eq. 16).
+func XavierUniform(in, out int) graph.Init { return graph.Uniform(math.Sqrt(6 / float64(in+out))) }
+
+// Dense is x [...,in] -> x w + b [...,out], weights [in,out] by XavierUniform and biases 0: the linear layer of ViT, MAE and MoCo v3 (the
+// DINO and timm codes draw normal numbers of 0.02 instead).
+func Dense(s *graph.Scope, in, out int) Func {
+	w, b := s.Param("weight", XavierUniform(in, out), in, out), s.Param("bias", graph.Fill(0), out)
+	return func(x *graph.Node) *graph.Node {
+		shape := slices.Clone(op.ShapeOf(x))
+		y := op.Add(op.MatMul(op.Reshape(x, -1, in), w, false, false), b)
+		shape[len(shape)-1] = out
+		return op.Reshape(y, shape...)
+	}
+}
+
+// LayerNorm normalises every token of x [...,c] over its channels, then scales and shifts, with an epsilon of 1e-6.
+func LayerNorm(s *graph.Scope, c int) Func {
+	gamma, beta := s.Param("weight", graph.Fill(1), c), s.Param("bias", graph.Fill(0), c)
+	return func(x *graph.Node) *graph.Node { return op.LayerNorm(x, gamma, beta, tokenEps) }
+}
+
+// Attention is multi-head self-attention of tokens x [B,T,dim] -> [B,T,dim]: every head's output is softmax(q k' / sqrt(dim/heads)) v, q, k
+// and v come from one linear layer (columns: all of q, all of k, all of v, each head by head), and a linear layer joins the heads.
+//
+// Vaswani et al. 2017, arXiv:1706.03762, eq. 1 and section 3.2.2; biases and one matrix for q, k and v as in Dosovitskiy et al. 2021,
+// arXiv:2010.11929.
+func Attention(s *graph.Scope, dim, heads int) Func {
+	qkv, proj := Dense(s.In("qkv"), dim, 3*dim), Dense(s.In("proj"), dim, dim)
+	return func(x *graph.Node) *graph.Node {
+		b, t := op.ShapeOf(x)[0], op.ShapeOf(x)[1]
+		split := op.Reshape(qkv(x), b, t, 3, heads, dim/heads)
+		return proj(op.Attention(split, 1/math.Sqrt(float64(dim/heads)))) // [B,T,dim]
+	}
+}
+
+// MLP is a transformer's feed-forward layer, x [...,dim] -> [...,dim]: linear to hidden, GELU, linear back.
+func MLP(s *graph.Scope, dim, hidden int) Func {
+	return Chain(Dense(s.In("fc1"), dim, hidden), op.Gelu, Dense(s.In("fc2"), hidden, dim))
+}
+
+// Block are the settings of a transformer's blocks. An MLP is four times as wide as its tokens.
+type Block struct {
+	Dim, Heads int
+	LayerScale float64 // start of the factors of every channel of a branch; 0: there are none
+}
+
+// New is one block on tokens [B,T,Dim]: x + attention(norm(x)), then x + mlp(norm(x)) (pre-norm, as in arXiv:2010.11929, eq. 2 and 3). A
+// branch passes through a LayerScale, learned factors of its channels (Touvron et al. 2021, arXiv:2103.17239, eq. 2), and through drop,
+// which may be nil.
+func (o Block) New(s *graph.Scope, drop Func) Func {
+	attention := Chain(LayerNorm(s.In("norm1"), o.Dim), Attention(s.In("attn"), o.Dim, o.Heads))
+	mlp := Chain(LayerNorm(s.In("norm2"), o.Dim), MLP(s.In("mlp"), o.Dim, 4*o.Dim))
+	if o.LayerScale != 0 {
+		attention = Chain(attention, channelScale(s.In("scale1"), o))
+		mlp = Chain(mlp, channelScale(s.In("scale2"), o))
+	}
+	if drop != nil {
+		attention, mlp = Chain(attention, drop), Chain(mlp, drop)
+	}
+	return func(x *graph.Node) *graph.Node {
+		x = op.Add(x, attention(x))
+		return op.Add(x, mlp(x))
+	}
+}
+
+func channelScale(s *graph.Scope, o Block) Func {
+	gamma := s.Param("gamma", graph.Fill(o.LayerScale), o.Dim)
+	return func(x *graph.Node) *graph.Node { return op.Mul(x, gamma) }
+}
+
+// Blocks is depth blocks in a row, in the scopes 0, 1 ... below s. In training, and not in a teacher, stochastic depth leaves out a branch
+// for an image with a probability that rises evenly from 0 in the first block to dropPath in the last, and scales the branches it keeps
+// up to the same mean (Huang et al. 2016, arXiv:1603.09382, with the scaling of timm's code).
+func Blocks(s *graph.Scope, o Block, depth int, dropPath float64) Func {
+	var random *graph.Random
+	if dropPath > 0 && s.Training() && !s.IsTeacher() {
+		random = s.Random("drop_path")
+	}
+	blocks := make([]Func, depth)
+	for i := range blocks {
+		var drop Func
+		if rate := dropPath * float64(i) / float64(max(depth-1, 1)); random != nil && rate > 0 {
+			drop = func(x *graph.Node) *graph.Node { return op.Mul(x, random.Keep(1-rate, op.ShapeOf(x)[0], 1, 1)) }
+		}
+		blocks[i] = o.New(s.In(fmt.Sprint(i)), drop)
+	}
+	return Chain(blocks...)
+}
+
+// Patchify cuts images [B,H,W,C] into square patches of side p: [B,T,p*p*C], T = (H/p)*(W/p) by rows, the pixels of a patch by rows with
+// their channels together. H and W are multiples of p.
+func Patchify(x *graph.Node, p int) *graph.Node {
+	s := op.ShapeOf(x)
+	b, h, w, c := s[0], s[1]/p, s[2]/p, s[3]
+	rows := op.Transpose(op.Reshape(x, b*h, p, w, p*c), 0, 2, 1, 3) // [B*H/p,W/p,p,p*C]
+	return op.Reshape(rows, b, h*w, p*p*c)
+}
+
+// SinCos2D fills a value [h*w,dim] with fixed positions of a grid of tokens, row by row: the first half of the channels encodes the column
+// and the second the row, each half the sines and then the cosines of the index at frequencies 10000^(-i/(dim/4)).
+//
+// The form of He et al. 2022, arXiv:2111.06377, appendix A.1, and its code; dim is a multiple of 4.
+func SinCos2D(dim, h, w int) graph.Init {
+	n := dim / 4
+	return func(a ir.Array, _ *rand.Rand) {
+		for i := range h * w * dim {
+			place, channel := i/dim, i%dim
+			at := place % w
+			if channel >= 2*n {
+				at = place / w
+			}
+			angle := float64(at) * math.Pow(10000, -float64(channel%n)/float64(n))
+			if channel/n%2 == 0 {
+				a.Set(i, math.Sin(angle))
+			} else {
+				a.Set(i, math.Cos(angle))
+			}
+		}
+	}
+}

@@ -1,0 +1,96 @@
+package op
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+
+	"selfsup/graph/ir"
+)
+
+// ArgsortOp sorts rows of the last axis.
+type ArgsortOp struct{}
+
+// Argsort is the places of the elements of every row of x [...,K] in rising order, equal ones in the order they have: int32 [...,K]. x may be
+// int32: the argsort of a permutation is its inverse.
+func Argsort(x *Node) *Node { return Apply(ArgsortOp{}, x) }
+
+// Name implements ir.Spec.
+func (o ArgsortOp) Name() string { return "argsort" }
+
+// Infer implements ir.Spec.
+func (o ArgsortOp) Infer(in []ir.Type) (ir.Type, error) {
+	if len(in[0].Shape) == 0 {
+		return ir.Type{}, fmt.Errorf("a scalar has no last axis")
+	}
+	return ir.Type{Shape: slices.Clone(in[0].Shape), DType: ir.I32}, nil
+}
+
+// Ref implements ir.Spec.
+func (o ArgsortOp) Ref(in []ir.Tensor, out ir.Tensor) {
+	k := in[0].Shape.Last()
+	for i := 0; i < len(out.Data); i += k {
+		row, at := in[0].Data[i:i+k], out.Data[i:i+k]
+		for j := range at {
+			at[j] = float64(j)
+		}
+		sort.SliceStable(at, func(a, b int) bool { return row[int(at[a])] < row[int(at[b])] })
+	}
+}
+
+// GatherTokensOp picks tokens of every image.
+type GatherTokensOp struct{}
+
+// GatherTokens is token ids[b,k] of x [B,T,D] for every b and k: ids [B,K] int32 -> [B,K,D].
+func GatherTokens(x, ids *Node) *Node { return Apply(GatherTokensOp{}, x, ids) }
+
+// Name implements ir.Spec.
+func (o GatherTokensOp) Name() string { return "gather_tokens" }
+
+// Infer implements ir.Spec.
+func (o GatherTokensOp) Infer(in []ir.Type) (ir.Type, error) {
+	x, ids := in[0].Shape, in[1]
+	if len(x) != 3 || ids.DType != ir.I32 || len(ids.Shape) != 2 || ids.Shape[0] != x[0] {
+		return ir.Type{}, fmt.Errorf("want tokens [B,T,D] and int32 ids [B,K]")
+	}
+	return ir.Type{Shape: ir.Shape{x[0], ids.Shape[1], x[2]}, DType: in[0].DType}, nil
+}
+
+// Ref implements ir.Spec.
+func (o GatherTokensOp) Ref(in []ir.Tensor, out ir.Tensor) {
+	t, d, k := in[0].Shape[1], in[0].Shape[2], out.Shape[1]
+	for i, id := range in[1].Data {
+		copy(out.Data[i*d:(i+1)*d], in[0].Data[(i/k*t+int(id))*d:])
+	}
+}
+
+// Active implements Differentiable.
+func (o GatherTokensOp) Active(n int) []bool { return active(1, n) }
+
+// Grad implements Differentiable.
+func (o GatherTokensOp) Grad(g Grad) []*Node {
+	return []*Node{Apply(ScatterTokens{Tokens: ShapeOf(g.In[0])[1]}, g.Dy, g.In[1]), nil}
+}
+
+// ScatterTokens adds token k of image b of x [B,K,D] to token ids[b,k] of zeros [B,Tokens,D]: the gradient of GatherTokens.
+type ScatterTokens struct{ Tokens int }
+
+// Name implements ir.Spec.
+func (o ScatterTokens) Name() string { return "scatter_tokens" }
+
+// Infer implements ir.Spec.
+func (o ScatterTokens) Infer(in []ir.Type) (ir.Type, error) {
+	x := in[0].Shape
+	return ir.Type{Shape: ir.Shape{x[0], o.Tokens, x[2]}, DType: in[0].DType}, nil
+}
+
+// Ref implements ir.Spec.
+func (o ScatterTokens) Ref(in []ir.Tensor, out ir.Tensor) {
+	k, d := in[0].Shape[1], in[0].Shape[2]
+	for i, id := range in[1].Data {
+		to := out.Data[(i/k*o.Tokens+int(id))*d:]
+		for j := range d {
+			to[j] += in[0].Data[i*d+j]
+		}
+	}
+}

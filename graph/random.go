@@ -1,0 +1,51 @@
+package graph
+
+import (
+	"math/rand/v2"
+
+	"selfsup/graph/ir"
+	"selfsup/graph/op"
+)
+
+// Frozen declares a value that keeps what it starts with: a random projection, fixed positions. A teacher's is its student's own.
+func (s *Scope) Frozen(name string, init Init, shape ...int) *Node {
+	for s.tw != nil {
+		s = s.tw
+	}
+	return s.State(name, init, shape...)
+}
+
+// Random is a source of random numbers in a graph. They depend on the Store's seed, the source's name, the step, and the place of the draw
+// among those of the source; so an interrupted training goes on with the same ones.
+type Random struct {
+	key, step *Node
+	draws     int
+}
+
+// Random declares a source of random numbers below s: name/key in the Store, and name/step, which the host feeds.
+func (s *Scope) Random(name string) *Random {
+	at := s.In(name)
+	return &Random{
+		key:  at.Frozen("key", randomKey, 2),
+		step: at.Scheduled("step", func(step, _ int) float64 { return float64(step) }),
+	}
+}
+
+// randomKey draws whole numbers that float32 holds.
+func randomKey(a ir.Array, r *rand.Rand) {
+	for i := range a.Shape.Size() {
+		a.Set(i, float64(r.IntN(1<<24)))
+	}
+}
+
+// Uniform draws numbers in [0,1).
+func (r *Random) Uniform(shape ...int) *Node {
+	r.draws++
+	return op.RandomUniform(r.key, r.step, r.draws-1, shape...)
+}
+
+// Keep draws 1/keep with probability keep, else 0.
+func (r *Random) Keep(keep float64, shape ...int) *Node {
+	r.draws++
+	return op.RandomKeep(r.key, r.step, r.draws-1, keep, shape...)
+}

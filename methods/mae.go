@@ -1,0 +1,140 @@
+package methods
+
+import (
+	"selfsup/backbones"
+	"selfsup/graph"
+	"selfsup/graph/ir"
+	"selfsup/graph/layer"
+	"selfsup/graph/op"
+	"selfsup/recipes/overlay"
+)
+
+// MAE hides most patches of an image, encodes the others, and has a small decoder paint the hidden ones.
+//
+// He et al., CVPR 2022, arXiv:2111.06377, section 3. As in the authors' code every image hides the same number of patches, and the decoder
+// sees the class token if the encoder has one. It needs a backbone of tokens; the paper's has fixed sin-cos positions.
+type MAE struct {
+	Mask            float64 `toml:"mask"`             // fraction of the patches that is hidden
+	DecoderDim      int     `toml:"decoder_dim"`      // channels of a token
+	DecoderDepth    int     `toml:"decoder_depth"`    // blocks
+	DecoderHeads    int     `toml:"decoder_heads"`    // of attention
+	NormalizePixels bool    `toml:"normalize_pixels"` // paint patches of mean 0 and variance 1 instead of the image's pixels
+}
+
+// DefaultMAE has the paper's settings.
+func DefaultMAE() *MAE {
+	return &MAE{Mask: 0.75, DecoderDim: 512, DecoderDepth: 8, DecoderHeads: 16, NormalizePixels: true}
+}
+
+// Validate implements Method.
+func (m *MAE) Validate() error {
+	if !(m.Mask > 0 && m.Mask < 1) {
+		return overlay.Bad("mask", "%v: want a fraction between 0 and 1", m.Mask)
+	}
+	if m.DecoderDim < 4 || m.DecoderDim%4 != 0 {
+		return overlay.Bad("decoder_dim", "%d: want a multiple of 4, for positions by sines and cosines", m.DecoderDim)
+	}
+	if m.DecoderDepth < 1 {
+		return overlay.Bad("decoder_depth", "%d: want at least 1 block", m.DecoderDepth)
+	}
+	if m.DecoderHeads < 1 || m.DecoderDim%m.DecoderHeads != 0 {
+		return overlay.Bad("decoder_heads", "%d: want a divisor of decoder_dim = %d", m.DecoderHeads, m.DecoderDim)
+	}
+	return nil
+}
+
+// Views implements Method.
+func (m *MAE) Views() int { return 1 }
+
+// Build implements Method. The features are those of the visible patches.
+func (m *MAE) Build(s *graph.Scope, enc Encoder, x []*graph.Node) Objective {
+	if enc.Tokens == nil {
+		op.Fail("mae", "this backbone has no patch tokens to hide: choose one that has, such as [backbone.vit]")
+	}
+	e := enc.Tokens(s.In("backbone"))
+	noise := s.Random("mask").Uniform(op.ShapeOf(x[0])[0], e.Rows*e.Columns) // [B,T]
+	r := m.Reconstruct(s, e, x[0], noise)
+	features := e.Pool(r.Latent)
+	return Objective{
+		Features: features,
+		Terms:    []Term{{"reconstruction", 1, PatchMSE(r.Painted, PatchTarget(x[0], e.Patch, m.NormalizePixels), r.Hidden)}},
+		Metrics:  []Metric{spread(features)},
+	}
+}
+
+// Reconstruction is what the encoder and the decoder make of a batch.
+type Reconstruction struct {
+	Latent  *graph.Node // [B,K,D] of the visible patches, after the class token if there is one
+	Painted *graph.Node // [B,T,P*P*C] of all patches
+	Hidden  *graph.Node // [B,T] 1 where a patch was hidden, else 0
+	Places  *graph.Node // [B,T] int32: where each patch came in the shuffled order
+}
+
+// Reconstruct encodes, for every image of x [B,H,W,C], the patches of the least noise [B,T] and paints all of them.
+func (m *MAE) Reconstruct(s *graph.Scope, e *backbones.TokenEncoder, x, noise *graph.Node) Reconstruction {
+	b, t := op.ShapeOf(noise)[0], op.ShapeOf(noise)[1]
+	visible := int(float64(t) * (1 - m.Mask))
+	if visible < 1 || visible == t {
+		op.Fail("mae", "mask = %v leaves %d of %d patches to see; there must be patches of both kinds", m.Mask, visible, t)
+	}
+	shuffle := op.Argsort(noise)
+	places := op.Argsort(shuffle)
+	latent := e.Encode(op.GatherTokens(e.Embed(x), op.Slice(shuffle, 1, 0, visible))) // [B,K,D] or [B,1+K,D]
+
+	decode := m.decoder(s.In("decoder"), e, op.ShapeOf(x)[3])
+	zeros := op.BroadcastTo(s.Constant(0), ir.Shape{b, visible, 1})
+	ones := op.BroadcastTo(s.Constant(1), ir.Shape{b, t - visible, 1})
+	return Reconstruction{
+		Latent:  latent,
+		Painted: decode(latent, places),
+		Hidden:  op.Reshape(op.GatherTokens(op.Concat(1, zeros, ones), places), b, t),
+		Places:  places,
+	}
+}
+
+// decoder puts a mask token at every hidden place and paints: (latent [B,K,D] or [B,1+K,D], places [B,T]) -> [B,T,P*P*C].
+func (m *MAE) decoder(s *graph.Scope, e *backbones.TokenEncoder, channels int) func(latent, places *graph.Node) *graph.Node {
+	t, d := e.Rows*e.Columns, m.DecoderDim
+	embed := layer.Dense(s.In("embed"), e.Dim, d)
+	mask := op.Reshape(s.Param("mask", graph.Normal(0.02), d), 1, 1, d)
+	position := s.Frozen("position", layer.SinCos2D(d, e.Rows, e.Columns), t, d)
+	blocks := layer.Blocks(s.In("blocks"), layer.Block{Dim: d, Heads: m.DecoderHeads}, m.DecoderDepth, 0)
+	paint := layer.Chain(blocks, layer.LayerNorm(s.In("norm"), d), layer.Dense(s.In("paint"), d, e.Patch*e.Patch*channels))
+	first := 0 // patch token
+	if e.HasClass {
+		first = 1
+	}
+	return func(latent, places *graph.Node) *graph.Node {
+		y := embed(latent)
+		b, n := op.ShapeOf(y)[0], op.ShapeOf(y)[1]
+		seen := op.Slice(y, 1, first, n)
+		hidden := op.BroadcastTo(mask, ir.Shape{b, t - (n - first), d})
+		full := op.Add(op.GatherTokens(op.Concat(1, seen, hidden), places), position) // [B,T,d]
+		if e.HasClass {
+			full = op.Concat(1, op.Slice(y, 1, 0, 1), full)
+		}
+		return op.Slice(paint(full), 1, first, first+t)
+	}
+}
+
+// PatchTarget is the pixels that each patch of x [B,H,W,C] should be painted with, [B,T,P*P*C], scaled to mean 0 and variance 1 by patch if
+// normalize is set (the variance unbiased, plus 1e-6 under the root, as in the authors' code).
+func PatchTarget(x *graph.Node, patch int, normalize bool) *graph.Node {
+	p := layer.Patchify(x, patch)
+	if !normalize {
+		return p
+	}
+	centred := op.Sub(p, op.Mean(p, true, -1))
+	n := op.ShapeOf(p).Last()
+	variance := op.Scale(op.SumAxes(op.Square(centred), true, -1), 1/float64(max(n-1, 1)))
+	return op.Mul(centred, op.Rsqrt(op.Shift(variance, 1e-6)))
+}
+
+// PatchMSE is the mean squared difference of painted and target [B,T,N] over the hidden patches of the batch, hidden [B,T] of 1 and 0.
+// No gradient reaches the target.
+//
+// He et al. 2022, arXiv:2111.06377, section 3.
+func PatchMSE(painted, target, hidden *graph.Node) *graph.Node {
+	perPatch := op.Mean(op.Square(op.Sub(painted, op.StopGradient(target))), false, -1) // [B,T]
+	return op.Div(op.SumAll(op.Mul(perPatch, hidden)), op.SumAll(hidden))
+}
