@@ -38,16 +38,3 @@ func (m *Memory) Image(i int, dst *Image) error {
 	copy(dst.Pix, src.Pix)
 	return nil
 }
-
-// pick returns the images at rows as a set of their own; pixels are shared.
-func (m *Memory) pick(rows []int) *Memory {
-	p := &Memory{Class: m.Class, Origin: m.Origin}
-	for _, r := range rows {
-		p.Images = append(p.Images, m.Images[r])
-		p.Names = append(p.Names, m.Name(r))
-		if m.Labels != nil {
-			p.Labels = append(p.Labels, m.Labels[r])
-		}
-	}
-	return p
-}

@@ -385,9 +385,3 @@ func active(k, n int) []bool {
 	}
 	return a
 }
-
-// HashOf is the 32-bit hash that Gorgonia would merge an operation by, for tests that look for collisions.
-func HashOf(s ir.Spec, in ...ir.Type) uint32 {
-	out, _ := s.Infer(in)
-	return (&Op{Spec: s, in: in, out: out}).Hashcode()
-}

@@ -149,7 +149,7 @@ func TestHashCollision(t *testing.T) {
 func TestSharedNode(t *testing.T) {
 	_, err := graph.Build(graph.Options{}, func(s *graph.Scope) {
 		x := s.Input("x", 3, 4)
-		if op.Affine(x, 2, 1) != op.Affine(x, 2, 1) {
+		if once, again := op.Affine(x, 2, 1), op.Affine(x, 2, 1); once != again {
 			t.Error("affine(2,1) twice: got two nodes, want one")
 		}
 		if op.Affine(x, 2, 1) == op.Affine(x, 2, 1.5) {

@@ -7,7 +7,6 @@ import "fmt"
 type depth struct {
 	conv                    Conv
 	x, w, y                 []float32
-	parts                   []float32 // two sums of weights per part: the part's and one image's
 	lists                   []float32 // offset lists, one pair per worker
 	forward, data, gradient func(task, worker int)
 }

@@ -29,12 +29,6 @@ var blockings = [...]blocking{
 	avx512:  {mr: 14, nr: 32, mc: 84, kc: 384, block: 16},
 }
 
-// maxMR and maxNR bound mr and nr of every level.
-const (
-	maxMR = 14
-	maxNR = 32
-)
-
 var active, errLevel = pickLevel(detect(), os.Getenv("SELFSUP_CPU"))
 
 // pickLevel is the level asked for by name, or best when that is empty, unknown or more than the machine has; the last two are errors too.
