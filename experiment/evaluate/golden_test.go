@@ -8,6 +8,17 @@ import (
 	"selfsup/internal/golden"
 )
 
+// TestGolden checks every fixture of the group that has a protocol here, and lists the others.
+func TestGolden(t *testing.T) {
+	checks := map[string]func(*testing.T, *golden.Fixture){
+		"knn_weighted":              goldenKNNWeighted,
+		"knn_majority":              goldenKNNMajority,
+		"logistic_regression_probe": goldenLogisticRegression,
+		"topk_accuracy":             goldenTopK,
+	}
+	golden.Each(t, "eval", checks, func(t *testing.T, f *golden.Fixture, check func(*testing.T, *golden.Fixture)) { check(t, f) })
+}
+
 // features reads the two sets of a kNN fixture.
 func features(f *golden.Fixture) Features {
 	return Features{
@@ -64,8 +75,7 @@ func sameClasses(t *testing.T, got []int32, want golden.Tensor) {
 	}
 }
 
-func TestGoldenKNNWeighted(t *testing.T) {
-	g := golden.Load(t, "eval/knn_weighted")
+func goldenKNNWeighted(t *testing.T, g *golden.Fixture) {
 	f := features(g)
 	f.Classes = golden.Param[int](t, g, "num_classes")
 	p := DefaultKNN()
@@ -84,8 +94,7 @@ func TestGoldenKNNWeighted(t *testing.T) {
 	golden.Compare(t, "top5", []float64{100 * top5}, g.Outputs["top5_percent"], 1e-6)
 }
 
-func TestGoldenKNNMajority(t *testing.T) {
-	g := golden.Load(t, "eval/knn_majority")
+func goldenKNNMajority(t *testing.T, g *golden.Fixture) {
 	f := features(g)
 	votes := g.Outputs["votes"]
 	f.Classes = votes.Shape[1]
@@ -105,8 +114,7 @@ func TestGoldenKNNMajority(t *testing.T) {
 	golden.Compare(t, "accuracy", []float64{rs[0].Value}, g.Outputs["accuracy"], 1e-6)
 }
 
-func TestGoldenLogisticRegression(t *testing.T) {
-	g := golden.Load(t, "eval/logistic_regression_probe")
+func goldenLogisticRegression(t *testing.T, g *golden.Fixture) {
 	x, y := g.Inputs["x"], ints(g.Inputs["y"].Data)
 	classes, dim, n := g.Outputs["weight"].Shape[0], x.Shape[1], len(y)
 	strength := golden.Param[float64](t, g, "C")
@@ -155,8 +163,7 @@ func TestGoldenLogisticRegression(t *testing.T) {
 	golden.Compare(t, "train accuracy", []float64{rs[0].Value}, g.Outputs["train_accuracy"], 1e-6)
 }
 
-func TestGoldenTopK(t *testing.T) {
-	g := golden.Load(t, "eval/topk_accuracy")
+func goldenTopK(t *testing.T, g *golden.Fixture) {
 	scores, labels := g.Inputs["scores"], ints(g.Inputs["labels"].Data)
 	classes := scores.Shape[1]
 	var ranks []int

@@ -4,7 +4,9 @@ package golden
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -191,11 +193,14 @@ func Names(t testing.TB, group string) []string {
 	return names
 }
 
-// Load reads the fixture of a name, as group/fixture.
+// Load reads the fixture of a name, as group/fixture. The directory of GOLDEN_DIR may lack it: the test is skipped, saying so.
 func Load(t testing.TB, name string) *Fixture {
 	t.Helper()
 	path := filepath.Join(Dir(t), filepath.FromSlash(name)+".json")
 	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && os.Getenv("GOLDEN_DIR") != "" {
+		t.Skipf("golden: %s is not in GOLDEN_DIR", name)
+	}
 	if err != nil {
 		t.Fatalf("golden: %v", err)
 	}
