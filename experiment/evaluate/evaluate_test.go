@@ -387,3 +387,36 @@ func BenchmarkLinear(b *testing.B) {
 		}
 	}
 }
+
+// The float32 products of large problems give the objective and gradient of the float64 loops.
+func TestFastProducts(t *testing.T) {
+	const n, dim, classes = 130, 37, 11
+	f := Features{Dim: dim, Classes: classes}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range n * dim {
+		f.TrainX = append(f.TrainX, float32(3+2*r.NormFloat64()))
+	}
+	rows := make([]int, n)
+	for i := range rows {
+		rows[i] = n - 1 - i
+		f.TrainY = append(f.TrainY, int32(r.IntN(classes)))
+	}
+	exact, fast := newSoftmax(f, rows, 0.01), newSoftmax(f, rows, 0.01)
+	exact.standardize()
+	fast.standardize()
+	fast.fast = newProducts(fast)
+	params := make([]float64, exact.size())
+	for i := range params {
+		params[i] = 0.3 * r.NormFloat64()
+	}
+	want, got := make([]float64, len(params)), make([]float64, len(params))
+	a, b := exact.objective(params, want), fast.objective(params, got)
+	if math.Abs(a-b) > 1e-6*a {
+		t.Errorf("objective %v, want %v", b, a)
+	}
+	for i := range want {
+		if math.Abs(want[i]-got[i]) > 1e-6 {
+			t.Errorf("gradient %d is %v, want %v", i, got[i], want[i])
+		}
+	}
+}

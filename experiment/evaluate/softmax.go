@@ -16,6 +16,8 @@ type softmax struct {
 
 	rest   []float64 // [rows,C]: probabilities minus one-hot labels, over the number of rows
 	losses []float64 // [rows]
+
+	fast *products // nil for problems that are small enough for float64 throughout
 }
 
 func newSoftmax(f Features, rows []int, l2 float64) *softmax {
@@ -111,13 +113,23 @@ func (s *softmax) logits(out, params, x []float64) {
 // objective is mean cross-entropy + l2/2 * |W|^2 at params; its gradient goes to grad.
 func (s *softmax) objective(params, grad []float64) float64 {
 	dim, classes, n := s.f.Dim, s.f.Classes, float64(len(s.rows))
+	if s.fast == nil && len(s.rows)*dim*classes > exactProducts {
+		s.fast = newProducts(s)
+	}
+	if s.fast != nil {
+		s.fast.logits(params)
+	}
 	kern.Run((len(s.rows)+softmaxRows-1)/softmaxRows, func(task int) {
 		x := make([]float64, dim)
 		for r := task * softmaxRows; r < min((task+1)*softmaxRows, len(s.rows)); r++ {
 			i := s.rows[r]
-			s.take(x, s.f.TrainX[i*dim:(i+1)*dim], 0, dim)
 			p := s.rest[r*classes : (r+1)*classes]
-			s.logits(p, params, x)
+			if s.fast != nil {
+				s.fast.row(p, params, r)
+			} else {
+				s.take(x, s.f.TrainX[i*dim:(i+1)*dim], 0, dim)
+				s.logits(p, params, x)
+			}
 			label := s.f.TrainY[i]
 			own := p[label]
 			top := p[0]
@@ -136,7 +148,11 @@ func (s *softmax) objective(params, grad []float64) float64 {
 			p[label] -= 1 / n
 		}
 	})
-	kern.Run(chunks(dim), func(task int) { s.gradient(params, grad, task*chunk, min((task+1)*chunk, dim)) })
+	if s.fast != nil {
+		s.fast.gradient(params, grad)
+	} else {
+		kern.Run(chunks(dim), func(task int) { s.gradient(params, grad, task*chunk, min((task+1)*chunk, dim)) })
+	}
 	bias := grad[dim*classes:]
 	clear(bias)
 	var loss, norm float64

@@ -1,0 +1,65 @@
+package evaluate
+
+import "selfsup/graph/cpu/kern"
+
+// exactProducts is how many multiply-adds W x may take before the two matrix products of the objective are done in float32. Everything
+// else stays in float64. The pixels of Fashion-MNIST-4k are below it.
+const exactProducts = 32 << 20
+
+// products are the matrix products of a large softmax in float32: logits X Wᵀ and gradient Rᵀ X, with the standardised features X kept.
+type products struct {
+	s       *softmax
+	x       []float32 // [rows,F], standardised
+	w, g    []float32 // [C,F]
+	z       []float32 // [rows,C]: logits without bias, then probabilities minus labels
+	scratch []float32
+}
+
+func newProducts(s *softmax) *products {
+	n, dim, classes := len(s.rows), s.f.Dim, s.f.Classes
+	p := &products{
+		s: s, x: make([]float32, n*dim), w: make([]float32, classes*dim), g: make([]float32, classes*dim), z: make([]float32, n*classes),
+		scratch: make([]float32, max(kern.GemmScratch(false, true, n, classes, dim), kern.GemmScratch(true, false, classes, dim, n))),
+	}
+	kern.Run((n+softmaxRows-1)/softmaxRows, func(task int) {
+		row := make([]float64, dim)
+		for r := task * softmaxRows; r < min((task+1)*softmaxRows, n); r++ {
+			i := s.rows[r]
+			s.take(row, s.f.TrainX[i*dim:(i+1)*dim], 0, dim)
+			for j, v := range row {
+				p.x[r*dim+j] = float32(v)
+			}
+		}
+	})
+	return p
+}
+
+// logits fills z with X Wᵀ.
+func (p *products) logits(params []float64) {
+	n, dim, classes := len(p.s.rows), p.s.f.Dim, p.s.f.Classes
+	for i := range p.w {
+		p.w[i] = float32(params[i])
+	}
+	kern.Gemm(false, true, n, classes, dim, p.x, dim, p.w, dim, p.z, classes, 0, p.scratch)
+}
+
+// row writes the logits of a row, with bias.
+func (p *products) row(out, params []float64, r int) {
+	classes := p.s.f.Classes
+	bias := params[classes*p.s.f.Dim:]
+	for c, v := range p.z[r*classes : (r+1)*classes] {
+		out[c] = float64(v) + bias[c]
+	}
+}
+
+// gradient fills dW from the objective's rest.
+func (p *products) gradient(params, grad []float64) {
+	n, dim, classes := len(p.s.rows), p.s.f.Dim, p.s.f.Classes
+	for i, v := range p.s.rest {
+		p.z[i] = float32(v)
+	}
+	kern.Gemm(true, false, classes, dim, n, p.z, classes, p.x, dim, p.g, dim, 0, p.scratch)
+	for i, v := range p.g {
+		grad[i] = float64(v) + p.s.l2*params[i]
+	}
+}
