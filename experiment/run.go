@@ -12,7 +12,7 @@ import (
 	"selfsup/graph/ir"
 )
 
-// Train runs the training loop from a step on: it is the program of a run, read aloud.
+// train runs the training loop from a step on: it is the program of a run, read aloud.
 func (r *run) train(ctx context.Context, from int) error {
 	loader, err := views.NewLoader(r.Data.Train, r.Views, views.LoaderConfig{
 		Seed: uint64(r.Recipe.Seed), Batch: r.Recipe.Train.Batch, Start: from, Workers: r.Recipe.Train.Workers,
