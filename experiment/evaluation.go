@@ -9,6 +9,7 @@ import (
 	"selfsup/experiment/checkpoint"
 	"selfsup/experiment/evaluate"
 	"selfsup/graph"
+	"selfsup/graph/cpu"
 )
 
 // Features of a representation: every image of a set as a row.
@@ -18,32 +19,37 @@ type features struct {
 	dim int
 }
 
-// embed runs the frozen encoder of a Store over a set.
-func (s *Setup) embed(ctx context.Context, st *graph.Store, set datasets.Set) (features, error) {
-	p, err := s.embedProgram(st, embedBatch)
+// embedder compiles the frozen encoder of a Store and returns the function that runs it over a set.
+func (s *Setup) embedder(st *graph.Store) (func(context.Context, datasets.Set) (features, error), error) {
+	g, err := s.embedGraph()
 	if err != nil {
-		return features{}, err
+		return nil, err
+	}
+	p, err := g.Compile(cpu.Backend{}, st)
+	if err != nil {
+		return nil, err
 	}
 	in, err := p.Input(viewInput(0))
 	if err != nil {
-		return features{}, err
+		return nil, err
 	}
 	out, err := p.Output("features")
 	if err != nil {
-		return features{}, err
+		return nil, err
 	}
-	dim := s.Recipe.Backbone.Value.Dim()
-	return s.rows(ctx, set, dim, func(dst []float32, rows []int32) error {
-		clear(in.F32)
-		if err := s.Views.EvalBatch(in.F32[:len(rows)*s.Views.Size()], set, rows); err != nil {
-			return &DataError{err}
-		}
-		if err := p.Run(); err != nil {
-			return err
-		}
-		copy(dst, out.F32)
-		return nil
-	})
+	return func(ctx context.Context, set datasets.Set) (features, error) {
+		return s.rows(ctx, set, s.Recipe.Backbone.Value.Dim(), func(dst []float32, rows []int32) error {
+			clear(in.F32)
+			if err := s.Views.EvalBatch(in.F32[:len(rows)*s.Views.Size()], set, rows); err != nil {
+				return &DataError{err}
+			}
+			if err := p.Run(); err != nil {
+				return err
+			}
+			copy(dst, out.F32)
+			return nil
+		})
+	}, nil
 }
 
 // pixels takes the images themselves as features.
@@ -111,8 +117,8 @@ func (s *Setup) evaluateAs(ctx context.Context, name string, take func(context.C
 
 // evaluateEncoder runs protocols on the frozen encoder of a Store, and proves that it stayed frozen.
 func (s *Setup) evaluateEncoder(ctx context.Context, name string, st *graph.Store, protocols []evaluate.Protocol) ([]Evaluation, error) {
-	take := func(ctx context.Context, set datasets.Set) (features, error) { return s.embed(ctx, st, set) }
-	if _, err := s.embedProgram(st, 1); err != nil { // declares the encoder, so that the hash covers it
+	take, err := s.embedder(st) // declares the encoder, so that the hash covers it
+	if err != nil {
 		return nil, err
 	}
 	before := st.Hash(backboneScope + "/")

@@ -189,25 +189,17 @@ func (s *Setup) probe(g *graph.Scope, features, labels *graph.Node) {
 // embedBatch is how many images go through the frozen encoder at once.
 const embedBatch = 256
 
-// embedProgram compiles the frozen encoder over a Store: input view0 [N,H,W,C], output features [N,F].
-func (s *Setup) embedProgram(st *graph.Store, n int) (*graph.Program, error) {
-	g, err := s.embedGraph(n)
-	if err != nil {
-		return nil, err
-	}
-	return g.Compile(cpu.Backend{}, st)
-}
-
-func (s *Setup) embedGraph(n int) (*graph.Graph, error) {
+// embedGraph is the frozen encoder: input view0 [embedBatch,H,W,C], output features [embedBatch,F].
+func (s *Setup) embedGraph() (*graph.Graph, error) {
 	return graph.Build(graph.Options{}, func(g *graph.Scope) {
-		x := g.Input(viewInput(0), n, s.Image.H, s.Image.W, s.Image.C)
+		x := g.Input(viewInput(0), embedBatch, s.Image.H, s.Image.W, s.Image.C)
 		g.Output("features", s.encoder().New(g.In(backboneScope))(x))
 	})
 }
 
 // describeEncoder says what of the Store is the frozen encoder, and what it takes.
 func (s *Setup) describeEncoder() (*checkpoint.Encoder, error) {
-	g, err := s.embedGraph(1)
+	g, err := s.embedGraph()
 	if err != nil {
 		return nil, err
 	}
