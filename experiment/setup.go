@@ -132,7 +132,7 @@ func viewInput(v int) string { return fmt.Sprintf("view%d", v) }
 // trainGraph is one training step: the method's objective, the optimiser, the teachers, and the online probe.
 func (s *Setup) trainGraph() (*graph.Graph, error) {
 	r := s.Recipe
-	return graph.Build(graph.Options{Training: true}, func(g *graph.Scope) {
+	return graph.Build(graph.Options{Training: true, BF16: r.Precision == "bf16"}, func(g *graph.Scope) {
 		x := make([]*graph.Node, r.Method.Value.Views())
 		for v := range x {
 			x[v] = g.Input(viewInput(v), r.Train.Batch, s.Image.H, s.Image.W, s.Image.C)

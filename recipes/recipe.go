@@ -23,7 +23,7 @@ import (
 type Recipe struct {
 	Name      string `toml:"name"`      // of the run's folder
 	Seed      int64  `toml:"seed"`      // of weights, order of images and views
-	Precision string `toml:"precision"` // fp32
+	Precision string `toml:"precision"` // fp32 | bf16: layers round the operands of their products, in training; sums, weights, losses and evaluation are float32
 	Device    string `toml:"device"`    // cpu
 
 	Dataset   overlay.Choice[datasets.Source]    `toml:"dataset"`
@@ -68,7 +68,7 @@ func (r *Recipe) Validate() error {
 	}
 	check(r.Name != "" && !strings.ContainsAny(r.Name, "/\\\x00") && r.Name[0] != '.', "name", "%q: want a name that can be a folder's", r.Name)
 	check(r.Seed >= 0, "seed", "%d: want a number of 0 or more", r.Seed)
-	check(r.Precision == "fp32", "precision", "%q: this version computes in \"fp32\" only", r.Precision)
+	check(r.Precision == "fp32" || r.Precision == "bf16", "precision", "%q: want \"fp32\" or \"bf16\"", r.Precision)
 	switch r.Device {
 	case "cpu":
 	case "cuda":
