@@ -11,6 +11,7 @@ import (
 	"selfsup/graph"
 	"selfsup/graph/cpu/kern"
 	"selfsup/graph/ir"
+	"selfsup/methods"
 )
 
 // Bench is how fast a recipe's training step runs on random inputs that are already in memory: the step, not the data pipeline. The keys
@@ -49,6 +50,11 @@ func (s *Setup) Benchmark(steps int) (*Bench, error) {
 			r := graph.Rand(uint64(s.Recipe.Seed), name)
 			for i := range in.F32 {
 				in.F32[i] = float32(r.NormFloat64())
+			}
+		}
+		if name == methods.LabelsInput {
+			for i := range in.I32 {
+				in.I32[i] = int32(i % len(s.Data.Train.Classes()))
 			}
 		}
 	}

@@ -110,7 +110,7 @@ func (s *Setup) lacks() string {
 // encoder is the recipe's backbone as methods see it.
 func (s *Setup) encoder() methods.Encoder {
 	b := s.Recipe.Backbone.Value
-	enc := methods.Encoder{Dim: b.Dim(), New: func(at *graph.Scope) layer.Func { return b.New(at, s.Image) }}
+	enc := methods.Encoder{Dim: b.Dim(), Classes: len(s.Data.Train.Classes()), New: func(at *graph.Scope) layer.Func { return b.New(at, s.Image) }}
 	if t, ok := b.(backbones.Tokens); ok {
 		enc.Tokens = func(at *graph.Scope) *backbones.TokenEncoder { return t.NewTokens(at, s.Image) }
 	}
@@ -119,7 +119,6 @@ func (s *Setup) encoder() methods.Encoder {
 
 // Names of the training program's inputs and outputs.
 const (
-	labelsInput   = "labels"
 	lossOutput    = "loss"
 	normsOutput   = "gradient_norms"
 	rateInput     = "rate"
@@ -161,7 +160,7 @@ func (s *Setup) trainGraph() (*graph.Graph, error) {
 		}
 		g.Output(normsOutput, op.Concat(0, norms...))
 		if s.probed() {
-			s.probe(g.In(probeScope), obj.Features, g.IntInput(labelsInput, r.Train.Batch))
+			s.probe(g.In(probeScope), obj.Features, g.IntInput(methods.LabelsInput, r.Train.Batch))
 		}
 	})
 }

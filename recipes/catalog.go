@@ -32,10 +32,11 @@ type Catalog struct {
 func Builtin() Catalog {
 	return Catalog{
 		Methods: map[string]func() methods.Method{
-			"simclr": func() methods.Method { return methods.DefaultSimCLR() },
-			"vicreg": func() methods.Method { return methods.DefaultVICReg() },
-			"byol":   func() methods.Method { return methods.DefaultBYOL() },
-			"mae":    func() methods.Method { return methods.DefaultMAE() },
+			"simclr":     func() methods.Method { return methods.DefaultSimCLR() },
+			"vicreg":     func() methods.Method { return methods.DefaultVICReg() },
+			"byol":       func() methods.Method { return methods.DefaultBYOL() },
+			"mae":        func() methods.Method { return methods.DefaultMAE() },
+			"supervised": func() methods.Method { return methods.DefaultSupervised() },
 		},
 		Backbones: map[string]func() backbones.Backbone{
 			"resnet":  func() backbones.Backbone { return backbones.DefaultResNet() },
