@@ -53,7 +53,7 @@ func TestCases(t *testing.T) {
 				t.Fatal(err)
 			}
 			equal(t, 2, "value without poison", got.Value, first.Value)
-			if n := testing.AllocsPerRun(3, func() {
+			if n := cpu.Allocations(3, func() {
 				if err := got.Program.Run(); err != nil {
 					t.Fatal(err)
 				}
