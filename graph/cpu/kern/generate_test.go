@@ -4,14 +4,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
 
 // TestGenerated holds that the committed assembly is what the committed generator writes.
 func TestGenerated(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the generator")
+	if testing.Short() || runtime.GOARCH != "amd64" {
+		t.Skip("builds and runs the generator, on amd64")
 	}
 	dir := t.TempDir()
 	bin := filepath.Join(dir, "asmgen")

@@ -15,6 +15,12 @@ func TestPickLevel(t *testing.T) {
 		{"avx2", avx512, avx2, true},
 		{"avx2", avx2, avx2, true},
 		{"avx512", avx2, avx2, false},
+		{"", neon, neon, true},
+		{"neon", neon, neon, true},
+		{"generic", neon, generic, true},
+		{"avx2", neon, neon, false},
+		{"neon", avx512, avx512, false},
+		{"neon", generic, generic, false},
 		{"AVX2", avx512, avx512, false},
 	} {
 		got, err := pickLevel(c.best, c.name)
