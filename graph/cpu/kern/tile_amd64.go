@@ -12,6 +12,12 @@ func detect() level {
 	x := &cpu.X86
 	switch {
 	case x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL:
+		switch {
+		case x.HasAVX512BF16 && hasAMX():
+			return amx
+		case x.HasAVX512BF16:
+			return avx512bf16
+		}
 		return avx512
 	case x.HasAVX2 && x.HasFMA:
 		return avx2
@@ -138,13 +144,19 @@ func tile256Edge(t *tile, mr int) {
 	u := *t
 	u.c, u.ldc, u.add = unsafe.Pointer(&full), 16*floatSize, 0
 	tile256(&u, mr)
-	for i := range mr {
+	t.putRows(&full[0][0], mr)
+}
+
+// putRows stores or adds sums[rows][16] to the columns of C that exist.
+func (t *tile) putRows(sums *float32, rows int) {
+	for i := range rows {
 		for j := 0; j < 16 && t.mask>>j != 0; j++ {
+			s := *at(unsafe.Pointer(sums), uintptr(i*16+j)*floatSize)
 			c := at(t.c, uintptr(i)*t.ldc+uintptr(j)*floatSize)
 			if t.add != 0 {
-				*c += full[i][j]
+				*c += s
 			} else {
-				*c = full[i][j]
+				*c = s
 			}
 		}
 	}
