@@ -12,7 +12,7 @@ import (
 )
 
 func main() {
-	family := flag.String("family", "", "what to generate: tile, winograd or vec")
+	family := flag.String("family", "", "what to generate: tile, pair, winograd or vec")
 	flag.Parse() // avo's own flags: -out, -stubs, -pkg
 	ConstraintExpr("!noasm")
 	floatControls()
@@ -32,6 +32,8 @@ func main() {
 		depthAVX512()
 		depthAVX2()
 		pause()
+	case "pair":
+		pairs()
 	case "winograd":
 		for _, tr := range transforms {
 			tr.emit(widthAVX512)
@@ -40,7 +42,7 @@ func main() {
 	case "vec":
 		vecs()
 	default:
-		fmt.Fprintf(os.Stderr, "asmgen: family %q is not one of tile, winograd, vec\n", *family)
+		fmt.Fprintf(os.Stderr, "asmgen: family %q is not one of tile, pair, winograd, vec\n", *family)
 		os.Exit(2)
 	}
 	Generate()

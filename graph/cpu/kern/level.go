@@ -13,11 +13,13 @@ const (
 	neon
 	avx2
 	avx512
+	avx512bf16 // and sums of products of bfloat16 pairs
+	amx        // and tiles of them
 )
 
-var levelNames = [...]string{"generic", "neon", "avx2", "avx512"}
+var levelNames = [...]string{"generic", "neon", "avx2", "avx512", "avx512bf16", "amx"}
 
-// blocking is what the drivers must know of a level.
+// blocking is what the drivers of float32 products must know of a level.
 type blocking struct {
 	mr, nr int // rows and columns of the largest tile; B panels are nr wide
 	mc, kc int // rows of A and depth of a block that stays in L2
@@ -31,7 +33,11 @@ var blockings = [...]blocking{
 	avx512:  {mr: 14, nr: 32, mc: 84, kc: 384, block: 16},
 }
 
-var active, errLevel = pickLevel(detect(), os.Getenv("SELFSUP_CPU"))
+// chosen is the level in use, active that of float32 kernels, which stop at avx512.
+var (
+	chosen, errLevel = pickLevel(detect(), os.Getenv("SELFSUP_CPU"))
+	active           = min(chosen, avx512)
+)
 
 // pickLevel is the level asked for by name, or best when that is empty, unknown or more than the machine has; the last two are errors too.
 func pickLevel(best level, name string) (level, error) {
@@ -58,7 +64,8 @@ func (l level) within(best level) bool {
 // CheckLevel says whether SELFSUP_CPU asks for what this machine cannot do; the best level is then in use.
 func CheckLevel() error { return errLevel }
 
-// Level names the instruction set in use: generic, neon (arm64), avx2 or avx512 (amd64).
-func Level() string { return levelNames[active] }
+// Level names the instruction set in use: generic, neon (arm64), avx2, avx512, avx512bf16 or amx (amd64). Float32 kernels are the same from
+// avx512 on.
+func Level() string { return levelNames[chosen] }
 
 func dims() *blocking { return &blockings[active] }

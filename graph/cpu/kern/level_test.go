@@ -22,6 +22,9 @@ func TestPickLevel(t *testing.T) {
 		{"neon", avx512, avx512, false},
 		{"neon", generic, generic, false},
 		{"AVX2", avx512, avx512, false},
+		{"", amx, amx, true},
+		{"avx512bf16", amx, avx512bf16, true},
+		{"amx", avx512bf16, avx512bf16, false},
 	} {
 		got, err := pickLevel(c.best, c.name)
 		if got != c.want || (err == nil) != c.ok {

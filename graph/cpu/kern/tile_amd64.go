@@ -12,6 +12,12 @@ func detect() level {
 	x := &cpu.X86
 	switch {
 	case x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL:
+		switch {
+		case x.HasAVX512BF16 && hasAMX():
+			return amx
+		case x.HasAVX512BF16:
+			return avx512bf16
+		}
 		return avx512
 	case x.HasAVX2 && x.HasFMA:
 		return avx2
