@@ -23,6 +23,19 @@ var passCases = []struct {
 	{"Exps", 1, func(y []float32, in [][]float32) { Exps(y, in[0], 0.5) }},
 	{"Gelus", 1, func(y []float32, in [][]float32) { Gelus(y, in[0]) }},
 	{"GeluGrads", 2, func(y []float32, in [][]float32) { GeluGrads(y, in[0], in[1]) }},
+	{"Scale", 1, func(y []float32, in [][]float32) { Scale(y, in[0], -0.7) }},
+	{"Affine", 1, func(y []float32, in [][]float32) { Affine(y, in[0], -0.7, 2) }},
+	{"Mix", 2, func(y []float32, in [][]float32) { Mix(y, in[0], in[1], 0.9, -0.3) }},
+	{"MixSquare", 2, func(y []float32, in [][]float32) { MixSquare(y, in[0], in[1], 0.9, 0.1) }},
+	{"Multiply", 2, func(y []float32, in [][]float32) { Multiply(y, in[0], in[1]) }},
+	{"Subtract", 2, func(y []float32, in [][]float32) { Subtract(y, in[0], in[1]) }},
+	{"Momentum", 3, func(y []float32, in [][]float32) { Momentum(y, in[0], in[1], in[2], 0.9, 0.8, 0.7) }},
+	{"Nesterov", 3, func(y []float32, in [][]float32) { Nesterov(y, in[0], in[1], in[2], 0.9, 0.8, 0.7, 0.6) }},
+	{"Adam", 3, func(y []float32, in [][]float32) { Adam(y, in[0], in[1], in[2], 0.9, 0.8, 0.7, 0.6) }},
+	{"Norm", 3, func(y []float32, in [][]float32) { Norm(y, in[0], in[1], in[2], 0.9, 0.8) }},
+	{"NormGrad", 3, func(y []float32, in [][]float32) { NormGrad(y, in[0], in[1], in[2], 0.9, 0.8, 0.7, 0.6) }},
+	{"AddNormed", 3, func(y []float32, in [][]float32) { AddNormed(y, in[0], in[1], in[2], 0.9, 0.8) }},
+	{"SoftmaxGrad", 2, func(y []float32, in [][]float32) { SoftmaxGrad(y, in[0], in[1], 0.9, 0.8) }},
 }
 
 // The assembly of every level gives the bits of plain Go, also in place, for lengths around all vector widths and values of all
