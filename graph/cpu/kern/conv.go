@@ -16,6 +16,7 @@ type Conv struct {
 	Groups      int
 	OH, OW      int
 	Algorithm   Algorithm
+	Prologue    Prologue // of x, in Forward and BackwardWeights
 }
 
 // Algorithm is how a convolution is computed.
@@ -46,7 +47,7 @@ func (c Conv) Check() error {
 	if c.Algorithm < Auto || c.Algorithm > Winograd || c.Algorithm == Winograd && !c.winogradOK() {
 		return fmt.Errorf("kern: conv: algorithm %d is not possible for %+v; Winograd is for 3x3, stride 1, one group, pads up to 2, channels multiples of %d", c.Algorithm, c, winogradLanes)
 	}
-	return nil
+	return c.Prologue.check(c.Ci, c.Groups)
 }
 
 func (c Conv) defaults() Conv {
@@ -59,7 +60,7 @@ func (c Conv) Forward(x, w, y, scratch []float32) {
 	c = c.checked(x, w, y)
 	switch c.method() {
 	case pointwise:
-		Gemm(false, false, c.B*c.H*c.W, c.Co, c.Ci, x, c.Ci, w, c.Co, y, c.Co, 0, scratch)
+		c.pointForward(x, w, y, scratch)
 	case depthwise:
 		c.depthForward(x, w, y, scratch)
 	case patches:
@@ -74,7 +75,7 @@ func (c Conv) ForwardScratch() int {
 	c = c.defaults()
 	switch c.method() {
 	case pointwise:
-		return GemmScratch(false, false, c.B*c.H*c.W, c.Co, c.Ci)
+		return c.pointScratch(false)
 	case depthwise:
 		return c.depthScratch()
 	case patches:
@@ -117,7 +118,7 @@ func (c Conv) BackwardWeights(x, dy, dw, scratch []float32) {
 	c = c.checked(x, dw, dy)
 	switch c.method() {
 	case pointwise:
-		Gemm(true, false, c.Ci, c.Co, c.B*c.H*c.W, x, c.Ci, dy, c.Co, dw, c.Co, 0, scratch)
+		c.pointWeights(x, dy, dw, scratch)
 	case depthwise:
 		c.depthBackwardWeights(x, dy, dw, scratch)
 	case patches:
@@ -132,7 +133,7 @@ func (c Conv) BackwardWeightsScratch() int {
 	c = c.defaults()
 	switch c.method() {
 	case pointwise:
-		return GemmScratch(true, false, c.Ci, c.Co, c.B*c.H*c.W)
+		return c.pointScratch(true)
 	case depthwise:
 		return c.depthWeightsScratch()
 	case patches:

@@ -70,7 +70,7 @@ func (g *gather) set(c Conv, backward bool) {
 	g.conv, g.backward, g.level = c, backward, *dims()
 	g.srcC, g.dstC, g.depth, g.n = c.Ci, c.Co, c.Ci/c.Groups, c.Co/c.Groups
 	g.srcH, g.gridH, g.gridW = c.H, c.OH, c.OW
-	g.view = window{h: c.H, w: c.W}
+	g.view = window{h: c.H, w: c.W, prologue: c.Prologue}
 	g.merged = !backward && c.DW == 1 && c.Groups == 1 && c.Ci < lineFloats && c.KW > 1
 	if backward {
 		g.srcC, g.dstC, g.depth, g.n = g.dstC, g.srcC, g.n, g.depth
