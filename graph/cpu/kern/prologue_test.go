@@ -2,8 +2,10 @@ package kern
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
+	"time"
 )
 
 // prologueCases are convolutions of every method that takes a prologue, with images at the edge of each way to cut them.
@@ -110,6 +112,52 @@ func TestPrologueRefused(t *testing.T) {
 		d.Groups, d.Prologue = c.Groups, c.Prologue
 		if d.Check() == nil {
 			t.Errorf("%s: %+v passes", name, d.Prologue)
+		}
+	}
+}
+
+// BenchmarkPrologue is the convolutions of ResNet-18 that follow a norm directly, forward and by weights: with the prologue, and with a pass
+// of its own before.
+func BenchmarkPrologue(b *testing.B) {
+	for _, c := range []Conv{
+		conv(32, 32, 32, 64, 64, 3, 1, 1, 1, 1), conv(32, 16, 16, 128, 128, 3, 1, 1, 1, 1),
+		conv(32, 8, 8, 256, 256, 3, 1, 1, 1, 1), conv(32, 4, 4, 512, 512, 3, 1, 1, 1, 1),
+		conv(32, 16, 16, 64, 256, 1, 1, 0, 1, 1), conv(32, 32, 32, 64, 64, 3, 2, 1, 1, 1),
+	} {
+		with := c
+		with.Prologue = Prologue{Scale: slices.Repeat([]float32{0.5}, 512), Shift: slices.Repeat([]float32{0.1}, 512), Relu: true}
+		x, moved, w, y := make([]float32, c.B*c.H*c.W*c.Ci), make([]float32, c.B*c.H*c.W*c.Ci), make([]float32, c.weights()), make([]float32, c.B*c.OH*c.OW*c.Co)
+		r := newRand(convName(c))
+		for _, s := range [][]float32{x, w, y} {
+			for i := range s {
+				s[i] = r.Float32()
+			}
+		}
+		dw := make([]float32, len(w))
+		fs, ws := make([]float32, with.ForwardScratch()), make([]float32, with.BackwardWeightsScratch())
+		pass := func(task, _ int) {
+			with.Prologue.move(moved[task*len(moved)/c.B:(task+1)*len(moved)/c.B], x[task*len(moved)/c.B:])
+		}
+		for _, side := range []struct {
+			name string
+			f    func()
+		}{
+			{"within", func() { with.Forward(x, w, y, fs); with.BackwardWeights(x, y, dw, ws) }},
+			{"apart", func() {
+				runLimited(c.B, 1<<30, pass)
+				c.Forward(moved, w, y, fs)
+				c.BackwardWeights(moved, y, dw, ws)
+			}},
+		} {
+			b.Run(side.name+" "+convName(c), func(b *testing.B) {
+				least := math.Inf(1)
+				for b.Loop() {
+					begin := time.Now()
+					side.f()
+					least = min(least, time.Since(begin).Seconds())
+				}
+				b.ReportMetric(1e3*least, "ms-least")
+			})
 		}
 	}
 }
