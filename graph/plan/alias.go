@@ -183,10 +183,9 @@ func arena(p *ir.Program) error {
 	first, last := lives(p)
 	type span struct{ buf, from, to, size, at int }
 	var spans []span
-	for i, b := range p.Bufs {
-		if b.Class == ir.Temp && b.Root == i && first[i] >= 0 {
-			size := (b.Shape.Size()*b.DType.Size() + Align - 1) / Align * Align
-			spans = append(spans, span{buf: i, from: first[i], to: last[i], size: size})
+	for i := range p.Bufs {
+		if ownTemp(p, i) && first[i] >= 0 {
+			spans = append(spans, span{buf: i, from: first[i], to: last[i], size: padded(p, i)})
 		}
 	}
 	sort.SliceStable(spans, func(a, b int) bool { return spans[a].size > spans[b].size })
