@@ -26,6 +26,7 @@ func Within(p *ir.Program, limit int) error {
 		{"fuse", fuse},
 		{"absorb", absorb},
 		{"protect", protect},
+		{"pairs", pairs},
 		{"schedule", schedule},
 		{"recompute", func(p *ir.Program) error { return recompute(p, limit) }},
 		{"alias", alias},
