@@ -29,7 +29,9 @@ type Bench struct {
 	GFLOPS          float64  `json:"gflops"`            // of the operations that count theirs, over the median
 	Loss            float64  `json:"loss"`
 	PeakRSSMB       float64  `json:"peak_rss_mb"`
-	ArenaMB         float64  `json:"arena_mb"` // temporaries of the step
+	ArenaMB         float64  `json:"arena_mb"`      // temporaries of the step
+	MemoryMB        float64  `json:"memory_mb"`     // all that the step takes: temporaries, scratch, inputs, its part of the Store
+	Again           int      `json:"again"`         // operations that run a second time to save memory
 	PeakGFLOPS      float64  `json:"peak_gflops"`   // of the machine, float32, measured
 	PeakGBPerS      float64  `json:"peak_gb_per_s"` // of the machine's memory, measured
 	Ops             []OpTime `json:"ops"`
@@ -83,6 +85,7 @@ func (s *Setup) Benchmark(steps int) (*Bench, error) {
 		MedianMS: 1e3 * median, MinMS: 1e3 * times[0], ImagesPerSecond: float64(s.Recipe.Train.Batch) / median,
 		GFLOPS: float64(s.Train.FLOPs()) / median / 1e9, Loss: loss.At(0),
 		PeakRSSMB: report.PeakRSSMB(), ArenaMB: float64(s.Train.IR.Arena) / (1 << 20),
+		MemoryMB: float64(s.Train.Memory().Total()) / (1 << 20), Again: s.Train.IR.Again,
 	}
 	if b.Ops, err = s.opTimes(steps); err != nil {
 		return nil, err

@@ -24,7 +24,7 @@ type Backend struct {
 	Direct bool
 }
 
-// kernel makes the function that runs one instruction. scratch is the number of floats of working memory it asks for.
+// kernel makes the function that runs one instruction. scratch is the number of floats of working memory it asks for, by spec and types alone.
 type kernel struct {
 	scratch func(c *call) int
 	bind    func(c *call) func()
@@ -121,29 +121,23 @@ func (b Backend) Compile(p *ir.Program, state func(buf int) ir.Array) (ir.Execut
 	}
 
 	calls := make([]*call, 0, len(p.Instrs)+len(p.Updates))
-	need := 0
-	add := func(c *call) {
-		if k := kernels[c.spec.Name()]; k.scratch != nil {
-			need = max(need, k.scratch(c))
-		}
-		calls = append(calls, c)
-	}
 	for _, in := range p.Instrs {
-		c := &call{spec: in.Spec, in: p.Types(in), out: p.Bufs[in.Out].Type, y: e.host[in.Out].F32, yi: e.host[in.Out].I32, direct: b.Direct}
+		c := b.call(p, in)
+		c.y, c.yi = e.host[in.Out].F32, e.host[in.Out].I32
 		for _, x := range in.In {
 			c.x = append(c.x, e.host[x].F32)
 			c.xi = append(c.xi, e.host[x].I32)
 		}
-		add(c)
+		calls = append(calls, c)
 	}
 	for _, u := range p.Updates {
 		if p.Bufs[u.New].Root != u.State {
 			n, s := e.host[u.New], e.host[u.State]
-			add(&call{spec: plan.Copy{}, in: []ir.Type{n.Type}, out: s.Type, x: [][]float32{n.F32}, xi: [][]int32{n.I32}, y: s.F32, yi: s.I32})
+			calls = append(calls, &call{spec: plan.Copy{}, in: []ir.Type{n.Type}, out: s.Type, x: [][]float32{n.F32}, xi: [][]int32{n.I32}, y: s.F32, yi: s.I32})
 		}
 	}
 	e.calls = len(calls)
-	scratch := aligned(need)
+	scratch := aligned(b.Scratch(p) / 4)
 	fresh := func(i int) bool { return i < len(p.Instrs) && p.Bufs[p.Instrs[i].Out].Root == p.Instrs[i].Out }
 	for i := 0; i < len(calls); {
 		var g group
@@ -166,6 +160,22 @@ func (b Backend) Compile(p *ir.Program, state func(buf int) ir.Array) (ir.Execut
 		i++
 	}
 	return e, nil
+}
+
+// call is an instruction before it has memory.
+func (b Backend) call(p *ir.Program, in ir.Instr) *call {
+	return &call{spec: in.Spec, in: p.Types(in), out: p.Bufs[in.Out].Type, direct: b.Direct}
+}
+
+// Scratch is the bytes of working memory that the kernels of a program share.
+func (b Backend) Scratch(p *ir.Program) int {
+	need := 0
+	for _, in := range p.Instrs {
+		if k := kernels[in.Spec.Name()]; k.scratch != nil {
+			need = max(need, k.scratch(b.call(p, in)))
+		}
+	}
+	return 4 * need
 }
 
 // Host implements ir.Executable.

@@ -54,7 +54,7 @@ func scratchSumTo(c *call) int {
 		o := columns{rows: p.axes[0].n, c: p.axes[1].n, k: 1}
 		return o.scratch()
 	case sumMiddle:
-		return 2 * len(c.y)
+		return 2 * c.out.Shape.Size()
 	}
 	return 0
 }

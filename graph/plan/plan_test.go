@@ -103,8 +103,14 @@ func listing(p *ir.Program) string {
 // poisoned memory: three steps on whole numbers, which only batch norm makes others.
 func (b *builder) compare(t *testing.T, name string) {
 	t.Helper()
+	b.compareWithin(t, name, 0)
+}
+
+// compareWithin is compare with a limit for the arena; it returns the planned program.
+func (b *builder) compareWithin(t *testing.T, name string, limit int) *ir.Program {
+	t.Helper()
 	planned := b.clone()
-	if err := plan.Plan(planned); err != nil {
+	if err := plan.Within(planned, limit); err != nil {
 		t.Fatalf("%s: %v\n%s", name, err, listing(b.clone()))
 	}
 	type side struct {
@@ -157,6 +163,7 @@ func (b *builder) compare(t *testing.T, name string) {
 			}
 		}
 	}
+	return planned
 }
 
 // whole is an array of small whole numbers, other ones for other seeds.

@@ -16,7 +16,8 @@ type Conv struct {
 	Groups      int
 	OH, OW      int
 	Algorithm   Algorithm
-	BF16        bool // rounds both operands to bfloat16, to the nearest, ties to even; sums stay float32
+	BF16        bool     // rounds both operands to bfloat16, to the nearest, ties to even; sums stay float32
+	Prologue    Prologue // of x, in Forward and BackwardWeights
 }
 
 // Algorithm is how a convolution is computed.
@@ -50,7 +51,7 @@ func (c Conv) Check() error {
 	if c.Algorithm < Auto || c.Algorithm > Winograd || c.Algorithm == Winograd && !c.winogradOK() {
 		return fmt.Errorf("kern: conv: algorithm %d is not possible for %+v; Winograd is for 3x3, stride 1, one group, pads up to 2, channels multiples of %d", c.Algorithm, c, winogradLanes)
 	}
-	return nil
+	return c.Prologue.check(c.Ci, c.Groups)
 }
 
 func (c Conv) defaults() Conv {
@@ -67,7 +68,7 @@ func (c Conv) Forward(x, w, y, scratch []float32) {
 	}
 	switch c.method() {
 	case pointwise:
-		Gemm(false, false, c.B*c.H*c.W, c.Co, c.Ci, x, c.Ci, w, c.Co, y, c.Co, 0, scratch)
+		c.pointForward(x, w, y, scratch)
 	case depthwise:
 		c.depthForward(x, w, y, scratch)
 	case patches:
@@ -87,7 +88,7 @@ func (c Conv) ForwardScratch() int {
 	}
 	switch c.method() {
 	case pointwise:
-		return GemmScratch(false, false, c.B*c.H*c.W, c.Co, c.Ci)
+		return c.pointScratch(false)
 	case depthwise:
 		return c.depthScratch()
 	case patches:
@@ -147,7 +148,7 @@ func (c Conv) BackwardWeights(x, dy, dw, scratch []float32) {
 	}
 	switch c.method() {
 	case pointwise:
-		Gemm(true, false, c.Ci, c.Co, c.B*c.H*c.W, x, c.Ci, dy, c.Co, dw, c.Co, 0, scratch)
+		c.pointWeights(x, dy, dw, scratch)
 	case depthwise:
 		c.depthBackwardWeights(x, dy, dw, scratch)
 	case patches:
@@ -167,7 +168,7 @@ func (c Conv) BackwardWeightsScratch() int {
 	}
 	switch c.method() {
 	case pointwise:
-		return GemmScratch(true, false, c.Ci, c.Co, c.B*c.H*c.W)
+		return c.pointScratch(true)
 	case depthwise:
 		return c.depthWeightsScratch()
 	case patches:
