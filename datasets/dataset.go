@@ -40,6 +40,12 @@ type Set interface {
 	Image(i int, dst *Image) error
 }
 
+// Encoded is a set that can give the compressed bytes of a sample, as its file holds them.
+type Encoded interface {
+	// Bytes is the file of image i, in the memory of buf where it fits. The bytes are not checked: they may not decode.
+	Bytes(i int, buf []byte) ([]byte, error)
+}
+
 // Image is 8-bit pixels [H,W,C], interleaved; C is 1 (grey) or 3 (red, green, blue).
 type Image struct {
 	H, W, C int
