@@ -181,11 +181,3 @@ func ReadIDX(r io.Reader, name string) (*IDXArray, error) {
 
 // maxIDX bounds what one file may hold, in bytes.
 const maxIDX = 1 << 36
-
-// noEOF names the end of a file for what it is here.
-func noEOF(err error) error {
-	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("the file is truncated")
-	}
-	return err
-}
