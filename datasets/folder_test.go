@@ -252,3 +252,16 @@ func TestFolderSplit(t *testing.T) {
 		t.Errorf("seed 1 splits as seed 0: %q", train)
 	}
 }
+
+// noisy is h x w pixels that differ by seed.
+func noisy(h, w, seed int) image.Image {
+	m := image.NewNRGBA(image.Rect(0, 0, w, h))
+	r := NewRand(uint64(seed), "noisy")
+	for i := range m.Pix {
+		m.Pix[i] = byte(r.Intn(256))
+		if i%4 == 3 {
+			m.Pix[i] = 255
+		}
+	}
+	return m
+}
