@@ -15,6 +15,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"golang.org/x/image/bmp"
@@ -135,6 +136,35 @@ func TestFolder(t *testing.T) {
 		{name: "empty", files: map[string][]byte{"a/notes.txt": nil}, change: func(*Folder) {}, message: "no images in"},
 		{name: "class unknown to training", files: map[string][]byte{"tr/a/1.png": pic, "te/b/2.png": pic},
 			change: func(f *Folder) { f.Train, f.Test = "tr", "te" }, message: `class "b" of the test set`},
+		{name: "root with train and val", files: map[string][]byte{"tr/train/a/1.png": pic, "tr/train/b/1.png": pic, "tr/val/b/2.png": pic, "tr/test/3.png": pic},
+			change: func(f *Folder) { f.Train, f.Root = "", "tr" },
+			train:  []string{"tr/train/a/1.png=0", "tr/train/b/1.png=1"}, test: []string{"tr/val/b/2.png=1"}, classes: []string{"a", "b"}, size: "3 6 8"},
+		{name: "root with train and test", files: map[string][]byte{"train/a/1.png": pic, "test/a/2.png": pic},
+			change: func(f *Folder) { f.Train, f.Root = "", "." },
+			train:  []string{"train/a/1.png=0"}, test: []string{"test/a/2.png=0"}, classes: []string{"a"}, size: "3 6 8"},
+		{name: "root with train alone is split", files: map[string][]byte{"train/a/1.png": pic, "train/a/2.png": pic},
+			change: func(f *Folder) { f.Train, f.Root, f.TestFraction = "", ".", 0.5 },
+			train:  []string{"train/a/1.png=0"}, test: []string{"train/a/2.png=0"}, classes: []string{"a"}, size: "3 6 8"},
+		{name: "classes of two folders", files: map[string][]byte{"x/dog/1.png": pic, "x/cat/deep/1.png": pic, "y/dog/1.png": pic},
+			change: func(f *Folder) { f.TestFraction, f.ClassDepth = 0, 2 },
+			train:  []string{"x/cat/deep/1.png=0", "x/dog/1.png=1", "y/dog/1.png=2"}, classes: []string{"x/cat", "x/dog", "y/dog"}, size: "3 6 8"},
+		{name: "above its class", files: map[string][]byte{"x/dog/1.png": pic, "x/1.png": pic}, change: func(f *Folder) { f.ClassDepth = 2 },
+			message: "x/1.png is 1 folders deep, class_depth = 2"},
+		{name: "train and val as classes", files: map[string][]byte{"train/a/1.png": pic, "val/a/2.png": pic}, change: func(*Folder) {},
+			message: `which would be its classes; write root = "." in place of train`},
+		{name: "root and train", change: func(f *Folder) { f.Root = "x" }, message: "expected root or the other two"},
+		{name: "empty class", files: map[string][]byte{"a/1.png": pic, "b/notes.txt": nil}, change: func(*Folder) {}, message: "class b of"},
+		{name: "classes that differ in case", files: map[string][]byte{"Dog/1.png": pic, "dog/1.png": pic}, change: func(*Folder) {},
+			message: "holds the classes Dog and dog, which differ in case alone"},
+		{name: "class without a good image", files: map[string][]byte{"a/1.png": pic, "b/1.png": nil},
+			change: func(f *Folder) { f.TestFraction, f.MaxSkipped = 0, 1 }, message: `every training image of class "b" is refused`},
+		{name: "on demand", files: map[string][]byte{"1.png": pic, "2.png": grey, "3.png": pic[:40]},
+			change: func(f *Folder) { f.TestFraction, f.Memory, f.MaxSkipped = 0, 0, 1 }, train: []string{"1.png=-1", "2.png=-1"}, size: "3 6 8", skipped: 1},
+		{name: "on demand, headers alone", files: map[string][]byte{"1.png": pic, "2.png": pic[:20]},
+			change: func(f *Folder) { f.TestFraction, f.Memory, f.MaxSkipped, f.Verify = 0, 0, 1, false }, train: []string{"1.png=-1"}, size: "3 6 8", skipped: 1},
+		{name: "memory", change: func(f *Folder) { f.Memory = -1 }, message: "memory = -1B, expected at least 0B"},
+		{name: "max_pixels", change: func(f *Folder) { f.MaxPixels = 0 }, message: "max_pixels = 0, expected 1 to"},
+		{name: "max_skipped", change: func(f *Folder) { f.MaxSkipped = -1 }, message: "max_skipped = -1"},
 		{name: "missing", change: func(f *Folder) { f.Train = "nowhere" }, message: "no such file"},
 		{name: "no train", change: func(f *Folder) { f.Train = "" }, message: "train is empty"},
 		{name: "fraction", change: func(f *Folder) { f.TestFraction = 1 }, message: "test_fraction = 1"},
@@ -205,6 +235,143 @@ func TestFolderFormats(t *testing.T) {
 			if img.C != 3 || b < 253 { // jpeg rounds
 				t.Fatalf("%s: %d channels, byte %d is %d, want 3 channels of white", d.Train.Name(i), img.C, k, b)
 			}
+		}
+	}
+}
+
+// Links and special files: what leads back and what cannot be read is named.
+func TestFolderLinks(t *testing.T) {
+	pic := encoded(t, ".png", picture(4, 4, red, false))
+	for _, c := range []struct {
+		name, target, link string // link -> target, relative to the folder
+		train              []string
+		message            string
+	}{
+		{"to itself", ".", "a/loop", nil, "a/loop leads back to"},
+		{"to the folder above", "..", "a/b/up", nil, "a/b/up leads back to"},
+		{"to a class", "../a", "c/same", []string{"a/1.png=0", "a/b/2.png=0", "c/same/1.png=1", "c/same/b/2.png=1"}, ""},
+		{"to a file", "../a/1.png", "c/other.png", []string{"a/1.png=0", "a/b/2.png=0", "c/other.png=1"}, ""},
+		{"to nowhere", "nothing.png", "a/gone.png", nil, "a/gone.png: no such file or directory"},
+		{"link to a device", "/dev/zero", "a/zero.png", nil, "a/zero.png: not a regular file"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := tree(t, map[string][]byte{"a/1.png": pic, "a/b/2.png": pic})
+			link := filepath.Join(dir, c.link)
+			if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(c.target, link); err != nil {
+				t.Skip(err)
+			}
+			f := NewFolder()
+			f.Train, f.TestFraction = dir, 0
+			d, err := f.Open(Env{})
+			if c.message != "" {
+				if err == nil || !strings.Contains(err.Error(), c.message) {
+					t.Errorf("got %v, want %q", err, c.message)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := listing(dir, d.Train); !slices.Equal(got, c.train) {
+				t.Errorf("got %q, want %q", got, c.train)
+			}
+		})
+	}
+}
+
+// A set that is decoded on demand, by several goroutines at a time and after a larger image, is the set in memory.
+func TestFolderOnDemand(t *testing.T) {
+	files := map[string][]byte{}
+	for i := range 12 {
+		files[fmt.Sprintf("c%d/%02d.png", i%2, i)] = encoded(t, ".png", noisy(9+i%5, 8+i%3, i))
+	}
+	dir := tree(t, files)
+	for _, resize := range []int{0, 6} {
+		open := func(memory Size, verify bool) *Data {
+			f := NewFolder()
+			f.Train, f.Resize, f.Memory, f.Verify, f.Channels = dir, resize, memory, verify, 1
+			d, err := f.Open(Env{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+		kept := open(1<<20, true)
+		for _, lazy := range []*Data{open(0, true), open(100, false)} {
+			if !slices.Equal(listing(dir, kept.Train), listing(dir, lazy.Train)) || !slices.Equal(listing(dir, kept.Test), listing(dir, lazy.Test)) {
+				t.Errorf("the sets differ: %q, %q", listing(dir, kept.Train), listing(dir, lazy.Train))
+			}
+			if lazy.Train.(*fileSet).images != nil || kept.Train.(*fileSet).images == nil {
+				t.Error("the wrong set is kept in memory")
+			}
+			var wg sync.WaitGroup
+			for range 4 {
+				wg.Add(1)
+				go func() {
+					defer wg.Done()
+					var a, b Image
+					for i := range kept.Train.Len() {
+						if err := kept.Train.Image(i, &a); err != nil {
+							t.Error(err)
+						}
+						if err := lazy.Train.Image(i, &b); err != nil || !bytes.Equal(a.Pix, b.Pix) || a.H != b.H || a.W != b.W {
+							t.Errorf("resize %d, image %d differs (%v)", resize, i, err)
+						}
+						if h, w, c := lazy.Train.(Shaped).Shape(i); h != b.H || w != b.W || c != b.C {
+							t.Errorf("resize %d, image %d: shape %d %d %d, image %d %d %d", resize, i, h, w, c, b.H, b.W, b.C)
+						}
+					}
+				}()
+			}
+			wg.Wait()
+		}
+	}
+}
+
+// The bytes of a sample are its file, in the caller's memory where it fits.
+func TestFolderBytes(t *testing.T) {
+	pic := encoded(t, ".jpg", picture(6, 8, red, false))
+	dir := tree(t, map[string][]byte{"a/1.jpg": pic})
+	for _, memory := range []Size{0, 1 << 20} {
+		f := NewFolder()
+		f.Train, f.Memory = dir, memory
+		d, err := f.Open(Env{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		set := d.Train.(Encoded)
+		buf := make([]byte, 0, len(pic)+10)
+		got, err := set.Bytes(0, buf)
+		if err != nil || !bytes.Equal(got, pic) || &got[0] != &buf[:1][0] {
+			t.Errorf("memory %v: %d bytes (%v), want the %d of the file in the buffer", memory, len(got), err, len(pic))
+		}
+		if got, err := set.Bytes(0, nil); err != nil || !bytes.Equal(got, pic) {
+			t.Errorf("memory %v, no buffer: %d bytes (%v), want %d", memory, len(got), err, len(pic))
+		}
+		if _, err := set.Bytes(1, nil); err == nil {
+			t.Error("sample 1 of 1: no error")
+		}
+	}
+}
+
+func TestSize(t *testing.T) {
+	for text, want := range map[string]Size{"1GiB": 1 << 30, "512 MiB": 512 << 20, "0B": 0, "1.5KiB": 1536, "100kB": 100_000, "17": 17} {
+		var s Size
+		if err := s.UnmarshalText([]byte(text)); err != nil || s != want {
+			t.Errorf("%s: got %d (%v), want %d", text, s, err, want)
+		}
+		var again Size
+		if err := again.UnmarshalText([]byte(s.String())); err != nil || again != s {
+			t.Errorf("%d is written %s and read %d (%v)", s, s, again, err)
+		}
+	}
+	for _, text := range []string{"", "GiB", "-1B", "1.5B", "1XB", "9999999TiB", "nanB"} {
+		var s Size
+		if err := s.UnmarshalText([]byte(text)); err == nil {
+			t.Errorf("%q: got %d, want an error", text, s)
 		}
 	}
 }
