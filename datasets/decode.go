@@ -155,7 +155,11 @@ func (d *Decoder) Decode(b []byte, dst *Image) (err error) {
 		return err
 	}
 	d.reader.rewind()
-	src, err := f.decode(&d.reader)
+	in := io.Reader(&d.reader)
+	if f.name == "jpeg" && h.config.ColorModel == color.CMYKModel {
+		in = adobe(b)
+	}
+	src, err := f.decode(in)
 	if err == nil {
 		err = d.pixels(dst, src, b, h)
 	}
