@@ -174,7 +174,26 @@ func TestDecodeLimits(t *testing.T) {
 	}
 }
 
-// A JPEG decodes into memory that is there, apart from what the library takes.
+// Nothing is allocated for an image but what the library takes: its planes, and tables of fixed size (GIF: each colour of a palette).
+func TestDecodeAllocations(t *testing.T) {
+	for name, most := range map[string]float64{"ycc420.jpg": 12, "cmyk.jpg": 16, "rgb.png": 24, "turn6.png": 24, "palette.gif": 600, "rgb.bmp": 12, "lossy.webp": 30} {
+		b, err := os.ReadFile("testdata/decode/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := Decoder{Channels: 3}
+		var m Image
+		if got := testing.AllocsPerRun(20, func() {
+			if err := d.Decode(b, &m); err != nil {
+				t.Fatal(err)
+			}
+		}); got > most {
+			t.Errorf("%s: %v allocations an image, want at most %v", name, got, most)
+		}
+	}
+}
+
+// Decoding small images of several kinds.
 func BenchmarkDecode(b *testing.B) {
 	for _, name := range []string{"ycc444.jpg", "ycc420.jpg", "rgb.png", "lossy.webp"} {
 		b.Run(name, func(b *testing.B) {

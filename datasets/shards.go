@@ -19,7 +19,8 @@ import (
 //	test = ["val-*.tar"]
 //	label = "cls"                             # or "txt", "json.KEY"; "" without labels
 //
-// A plain .tar is indexed once and its images are read where they lie; a .tar.gz is held in memory. Labels that are all integers are
+// A plain .tar is indexed once and its images are read where they lie; a .tar.gz is held as it unpacks, up to memory, beside the decoded
+// images. Labels that are all integers are
 // numbers of classes; others are names, numbered in sorted order. Names that begin with a dot, and other files of a sample, are passed over.
 //
 // Format: Aizman, Maltby, Breuel, High Performance I/O For Large Scale Deep Learning, 2019, arXiv:2001.01858, sec. III; POSIX ustar and pax.
