@@ -141,12 +141,15 @@ func TestDecodeLimits(t *testing.T) {
 	frame := bytes.Clone(read("turn8.webp")) // VP8X canvas, then a frame that claims more
 	at := bytes.Index(frame, []byte("VP8L"))
 	copy(frame[at+9:], "\xff\xff\xff\x0f")
+	// tag 284, one SHORT: 1 becomes 2
+	planar := bytes.Replace(read("rgb_raw.tiff"), []byte("\x1c\x01\x03\x00\x01\x00\x00\x00\x01"), []byte("\x1c\x01\x03\x00\x01\x00\x00\x00\x02"), 1)
 	for _, c := range []struct {
 		name, message string
 		in            []byte
 		limit         int
 	}{
-		{"empty", "0 bytes that begin with : unknown format", nil, 0},
+		{"tiff of three planes", "tiff 23x17: the channels are stored apart", planar, 0},
+		{"empty", "the file is empty", nil, 0},
 		{"not an image", "unknown format (expected png, jpeg, gif, bmp, tiff or webp)", []byte("hello, world"), 0},
 		{"png of 2^31", "png header says 60000x60000 pixels, expected 1 to max_pixels = 89478485", hugePNG(), 0},
 		{"gif of 65535", "gif header says 65535x65535 pixels", gif, 0},
@@ -171,6 +174,37 @@ func TestDecodeLimits(t *testing.T) {
 				t.Errorf("took %d bytes of memory, want below 1 MiB", took)
 			}
 		})
+	}
+}
+
+// Every file, cut anywhere and with any bit flipped, gives an error or pixels, and takes no more memory than it may.
+func TestDecodeDamage(t *testing.T) {
+	d := Decoder{MaxPixels: 1 << 14}
+	var m Image
+	var before, after runtime.MemStats
+	for _, name := range samples(t) {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := NewRand(1, "damage/"+filepath.Base(name))
+		runtime.ReadMemStats(&before)
+		const tries = 60
+		for range tries {
+			bad := bytes.Clone(b)
+			bad[r.Intn(len(bad))] ^= 1 << r.Intn(8)
+			bad[r.Intn(min(len(bad), 64))] ^= 1 << r.Intn(8) // most headers are here
+			if err := d.Decode(bad, &m); err == nil && (len(m.Pix) != m.H*m.W*m.C || m.H*m.W < 1 || m.H*m.W > d.MaxPixels) {
+				t.Errorf("%s: %dx%dx%d with %d bytes", name, m.H, m.W, m.C, len(m.Pix))
+			}
+			if err := d.Decode(b[:r.Intn(len(b))], &m); err != nil && err.Error() == "" {
+				t.Errorf("%s: an error without words", name)
+			}
+		}
+		runtime.ReadMemStats(&after)
+		if took := (after.TotalAlloc - before.TotalAlloc) / (2 * tries); took > 24<<20 {
+			t.Errorf("%s: %d bytes of memory a try, want at most 24 MiB", name, took)
+		}
 	}
 }
 

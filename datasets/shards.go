@@ -69,6 +69,11 @@ func (s *Shards) validate() error {
 	if ext, key, _ := strings.Cut(s.Label, "."); ext == "json" && key == "" {
 		return fmt.Errorf(`label = %q, expected the key too, such as "json.label"`, s.Label)
 	}
+	for i, name := range s.Classes {
+		if slices.Contains(s.Classes[:i], name) {
+			return fmt.Errorf("classes has %q twice", name)
+		}
+	}
 	return errors.Join(s.Split.validate(), s.Files.validate())
 }
 
@@ -99,29 +104,30 @@ func (x *indexer) classes(train, test []file) (classes []string, tr, te []file, 
 		classes, err = labelled(train, test)
 		return classes, train, test, err
 	}
-	names := named(x.Classes, top+1)
-	if len(x.Classes) > 0 {
-		names = x.Classes
+	names := x.Classes
+	if len(names) == 0 {
+		names = named(nil, top+1)
 	}
 	index := map[string]int{}
 	for i, name := range names {
-		if numbers {
-			name = strconv.Itoa(i)
-		}
 		index[name] = i
+	}
+	label := func(class string) (int, bool) {
+		if !numbers {
+			i, ok := index[class]
+			return i, ok
+		}
+		v, err := strconv.Atoi(class)
+		return v, err == nil && v >= 0 && v < len(names)
 	}
 	keep := func(files []file) (kept []file) {
 		for _, f := range files {
-			label, ok := index[f.class]
-			if v, err := strconv.Atoi(f.class); !ok && numbers && err == nil { // such as 007
-				label, ok = v, v >= 0 && v < len(names)
-			}
-			if !ok {
+			var ok bool
+			if f.label, ok = label(f.class); ok {
+				kept = append(kept, f)
+			} else {
 				x.refuse(f.name, fmt.Errorf("label %q, expected %s", f.class, expectedLabels(names, numbers)))
-				continue
 			}
-			f.label = label
-			kept = append(kept, f)
 		}
 		return kept
 	}

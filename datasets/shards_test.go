@@ -129,6 +129,7 @@ func TestShards(t *testing.T) {
 		{name: "missing", change: func(s *Shards) { s.Train = []string{"s{0..1}.tar"} }, message: "s0.tar: no such file"},
 		{name: "named twice", files: map[string][]byte{"s.tar": two}, change: func(s *Shards) { s.Train = []string{"s.tar", "*.tar"} }, message: "is named twice"},
 		{name: "no train", change: func(*Shards) {}, message: "train is empty"},
+		{name: "class named twice", change: func(s *Shards) { all(s); s.Classes = []string{"a", "b", "a"} }, message: `classes has "a" twice`},
 		{name: "json alone", change: func(s *Shards) { all(s); s.Label = "json" }, message: "expected the key too"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
