@@ -2,7 +2,9 @@
 # Compares training steps with PyTorch on this machine: both in turn, medians, the better of PyTorch's layouts and waiting policies.
 #   PEER=path/to/torch_step.py bench/peer.sh [rounds] [rows]
 # rows is a pattern of the rows to take, such as "ResNet-18.*bf16"; all of them take most of an hour a round.
-# Needs PyTorch and torchvision for /usr/bin/python3 (Debian: python3-torch python3-torchvision). Prints one row a step and precision.
+# Needs PyTorch and torchvision for /usr/bin/python3, and OpenBLAS as its BLAS (Debian: python3-torch python3-torchvision
+# libopenblas0-pthread; without the last, PyTorch multiplies float32 matrices with a plain reference library and is no opponent). Prints one row a
+# step and precision.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${PEER:?set PEER to the PyTorch script}"
@@ -10,6 +12,10 @@ rounds=${1:-3}
 pattern=${2:-.}
 python=${PYTHON:-/usr/bin/python3}
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
+if ! "$python" -c 'import torch; torch.mm(torch.ones(2, 2), torch.ones(2, 2)); import sys; sys.exit(not any(b in open("/proc/self/maps").read() for b in ("openblas", "mkl")))'; then
+	echo "peer.sh: $python's PyTorch uses neither OpenBLAS nor MKL; install libopenblas0-pthread" >&2
+	exit 1
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 go build -o "$work/experiment" ./cmd/experiment
