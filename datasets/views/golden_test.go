@@ -105,7 +105,8 @@ func blur(f *fixture, p Pixels) { new(Blurrer).GaussianBlur(p, f.Params.Kernel, 
 func pipeline(f *fixture) Pixels {
 	q := f.Params
 	m := f.image()
-	p := &Pipeline{Height: q.Size[0], Width: q.Size[1], Channels: m.C, Mean: q.Mean, Std: q.Std, filter: resample.Bicubic, kernel: q.BlurKernel}
+	p := &Pipeline{Height: q.Size[0], Width: q.Size[1], Channels: m.C, Mean: q.Mean, Std: q.Std, filter: resample.Bicubic,
+		frames: []frame{{kernel: q.BlurKernel}}, settings: Settings{BlurFilter: gaussianFilter}}
 	d := plan{box: f.box(), flip: q.HFlip, jitter: true, order: q.Order, brightness: q.Brightness, contrast: q.Contrast,
 		saturation: q.Saturation, hue: q.Hue, grayscale: q.Grayscale, sigma: q.BlurSigma}
 	if q.SolarizeFrom != nil {
@@ -115,7 +116,7 @@ func pipeline(f *fixture) Pixels {
 		}
 	}
 	v := Pixels{H: p.Height, W: p.Width, C: m.C, Pix: make([]float32, p.Size())}
-	p.apply(v, m, d, new(Scratch))
+	p.apply(v, m, &d, 0, new(Scratch))
 	return v
 }
 
