@@ -66,3 +66,12 @@ func spread(z *graph.Node) Metric {
 
 // normEps keeps unit rows finite, as in PyTorch's F.normalize.
 const normEps = 1e-12
+
+// oneSize stops the build of a method that puts all views into one batch where their sizes differ.
+func oneSize(method string, x []*graph.Node) {
+	for _, v := range x[1:] {
+		if a, b := op.ShapeOf(x[0]), op.ShapeOf(v); a[1] != b[1] || a[2] != b[2] {
+			op.Fail(method, "views of %dx%d and %dx%d pixels: this method takes views of one size, give the tables of views.crops the same", a[1], a[2], b[1], b[2])
+		}
+	}
+}
