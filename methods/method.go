@@ -18,6 +18,13 @@ type Method interface {
 	Build(s *graph.Scope, enc Encoder, x []*graph.Node) Objective
 }
 
+// Masked is a Method that hides patches of its first view, drawn within its graph. Hidden is that part of the graph alone, for b images of t
+// patches: [B,T], 1 where the training hides the patch.
+type Masked interface {
+	Method
+	Hidden(s *graph.Scope, b, t int) *graph.Node
+}
+
 // Encoder is the backbone as methods see it. New in a twin scope gives the teacher.
 type Encoder struct {
 	New    func(s *graph.Scope) layer.Func              // images [B,H,W,C] -> features [B,Dim]

@@ -21,7 +21,7 @@ var layers = [][]string{
 	{"backbones", "heads"},
 	{"methods"},
 	{"experiment/folder", "experiment/evaluate"},
-	{"experiment/checkpoint", "experiment/report"},
+	{"experiment/checkpoint", "experiment/report", "experiment/sheet"},
 	{"recipes"},
 	{"experiment"},
 	{"cmd"},
