@@ -1,12 +1,17 @@
 package views
 
-import "math"
+import (
+	"math"
+
+	"selfsup/datasets/raster"
+)
 
 // Blurrer holds the buffers of GaussianBlur; the zero value is ready.
 type Blurrer struct {
 	weight []float32 // [kernel]
 	line   []float32 // one row with its reflected margins [W+kernel-1,C]
 	tmp    []float32 // blurred along x [H,W,C]
+	offset []int     // of each weight's pixels
 }
 
 // GaussianBlur convolves with a Gaussian of standard deviation sigma pixels, cut to kernel (odd) pixels and normalised; the border is
@@ -18,7 +23,10 @@ func (b *Blurrer) GaussianBlur(p Pixels, kernel int, sigma float64) {
 	n := p.W * p.C
 	b.line = grow(b.line, n+2*half*p.C)
 	b.tmp = grow(b.tmp, p.H*n)
-	clear(b.tmp)
+	b.offset = grow(b.offset, kernel)
+	for k := range b.offset {
+		b.offset[k] = k * p.C
+	}
 	for y := range p.H {
 		row := p.Pix[y*n : (y+1)*n]
 		copy(b.line[half*p.C:], row)
@@ -26,18 +34,13 @@ func (b *Blurrer) GaussianBlur(p Pixels, kernel int, sigma float64) {
 			copy(b.line[(half-k)*p.C:], row[k*p.C:(k+1)*p.C])
 			copy(b.line[(half+p.W-1+k)*p.C:], row[(p.W-1-k)*p.C:(p.W-k)*p.C])
 		}
-		out := b.tmp[y*n : (y+1)*n]
-		for k, w := range b.weight {
-			addScaled(out, b.line[k*p.C:], w)
-		}
+		raster.Weighted(b.tmp[y*n:(y+1)*n], b.line, b.offset, b.weight)
 	}
-	clear(p.Pix)
 	for y := range p.H {
-		out := p.Pix[y*n : (y+1)*n]
-		for k, w := range b.weight {
-			from := mirror(y+k-half, p.H)
-			addScaled(out, b.tmp[from*n:], w)
+		for k := range b.offset {
+			b.offset[k] = mirror(y+k-half, p.H) * n
 		}
+		raster.Weighted(p.Pix[y*n:(y+1)*n], b.tmp, b.offset, b.weight)
 	}
 }
 
@@ -58,14 +61,6 @@ func (b *Blurrer) weights(kernel int, sigma float64) {
 	}
 }
 
-// addScaled adds w*in to out, over out's length.
-func addScaled(out, in []float32, w float32) {
-	in = in[:len(out)]
-	for i, v := range in {
-		out[i] += w * v
-	}
-}
-
 // mirror is the position in 0 .. n-1 that i mirrors to, without repeating the edge; -n < i < 2n-1.
 func mirror(i, n int) int {
 	if i < 0 {
@@ -78,9 +73,9 @@ func mirror(i, n int) int {
 }
 
 // grow returns s with length n, keeping its memory where it is large enough.
-func grow(s []float32, n int) []float32 {
+func grow[T any](s []T, n int) []T {
 	if cap(s) < n {
-		return make([]float32, n)
+		return make([]T, n)
 	}
 	return s[:n]
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"selfsup/datasets"
+	"selfsup/datasets/raster"
 	"selfsup/datasets/resample"
 	"selfsup/internal/golden"
 )
@@ -61,7 +62,7 @@ func (f *fixture) image() *datasets.Image {
 func (f *fixture) whole() Pixels {
 	m := f.image()
 	p := Pixels{H: m.H, W: m.W, C: m.C, Pix: make([]float32, len(m.Pix))}
-	resample.Bytes(p.Pix, m.Pix)
+	raster.Bytes(p.Pix, m.Pix)
 	return p
 }
 

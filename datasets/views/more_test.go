@@ -8,7 +8,7 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/datasets/masks"
-	"selfsup/datasets/resample"
+	"selfsup/datasets/raster"
 )
 
 // quiet changes nothing but the crop.
@@ -319,7 +319,7 @@ func TestBoxBlurIsNearAGaussian(t *testing.T) {
 	m := noise(1, 40, 40, 3, 0)
 	for _, sigma := range []float64{1, 2.5, 6} {
 		a := Pixels{H: 40, W: 40, C: 3, Pix: make([]float32, 4800)}
-		resample.Bytes(a.Pix, m.Images[0].Pix)
+		raster.Bytes(a.Pix, m.Images[0].Pix)
 		b := Pixels{H: 40, W: 40, C: 3, Pix: append([]float32(nil), a.Pix...)}
 		new(Blurrer).BoxBlur(a, sigma)
 		new(Blurrer).GaussianBlur(b, 39, sigma)
