@@ -142,7 +142,7 @@ func (l *Loader) batch() *Batch {
 		b.Views = append(b.Views, make([]float32, n*l.pipe.ViewSize(v)))
 	}
 	if l.cfg.Params {
-		b.Params = make([]float32, n*l.pipe.Views*len(paramNames))
+		b.Params = make([]float32, n*l.pipe.Views*paramCount)
 	}
 	if m := l.cfg.Masks; m != nil {
 		b.Masks = make([]uint8, n*m.Size())
@@ -182,7 +182,7 @@ func (l *Loader) views(b *Batch, row int, s *Scratch) error {
 	for v, dst := range b.Views {
 		var params []float32
 		if b.Params != nil {
-			params = b.Params[(row*len(b.Views)+v)*len(paramNames):][:len(paramNames)]
+			params = b.Params[(row*len(b.Views)+v)*paramCount:][:paramCount]
 		}
 		n := l.pipe.ViewSize(v)
 		if err := l.pipe.ViewParams(dst[row*n:(row+1)*n], params, &s.image, l.cfg.Seed, b.Step, row, v, s); err != nil {

@@ -6,19 +6,43 @@ import (
 	"selfsup/datasets"
 )
 
-// paramNames are the columns of a view's parameters.
-var paramNames = []string{
-	"crop_top", "crop_left", "crop_height", "crop_width", // fractions of the image's height and width; with pad the window may begin below 0
-	"flip", "vertical_flip", // 1: mirrored
-	"quarter_turns",                                         // 0 to 3, counter-clockwise
-	"degrees",                                               // of the rotation after them, counter-clockwise
-	"jitter", "brightness", "contrast", "saturation", "hue", // 1: jittered; the factors (1 where it was not) and the shift in turns (0)
-	"grayscale", "blur", "solarize", // 1 or 0; the blur is its sigma in pixels, 0 where there is none
-	"erase_top", "erase_left", "erase_height", "erase_width", // fractions of the view
+// Columns of a view's parameters.
+const (
+	cropTop = iota // with pad the window may begin below 0
+	cropLeft
+	cropHeight
+	cropWidth
+	flipped
+	flippedVertically
+	quarterTurns
+	degrees
+	jittered
+	brightness
+	contrast
+	saturation
+	hue
+	grayscaled
+	blurred
+	solarized
+	eraseTop
+	eraseLeft
+	eraseHeight
+	eraseWidth
+	paramCount
+)
+
+var paramNames = [paramCount]string{
+	cropTop: "crop_top", cropLeft: "crop_left", cropHeight: "crop_height", cropWidth: "crop_width",
+	flipped: "flip", flippedVertically: "vertical_flip", quarterTurns: "quarter_turns", degrees: "degrees",
+	jittered: "jitter", brightness: "brightness", contrast: "contrast", saturation: "saturation", hue: "hue",
+	grayscaled: "grayscale", blurred: "blur", solarized: "solarize",
+	eraseTop: "erase_top", eraseLeft: "erase_left", eraseHeight: "erase_height", eraseWidth: "erase_width",
 }
 
-// ParamNames names the columns of Batch.Params, for methods that learn what was done to a view.
-func ParamNames() []string { return append([]string(nil), paramNames...) }
+// ParamNames names the columns of Batch.Params, for methods that learn what was done to a view. The crop is in fractions of the image's
+// height and width, the erased rectangle in fractions of the view's; turns and degrees are counter-clockwise; a choice is 1 or 0; the
+// factors of the jitter are 1 and its hue, in turns, 0 where there was none; blur is its sigma in pixels, or 0.
+func ParamNames() []string { return append([]string(nil), paramNames[:]...) }
 
 // params writes a plan in the order of paramNames.
 func (p *Pipeline) params(to []float32, d *plan, img *datasets.Image, f frame) {
@@ -36,14 +60,17 @@ func (p *Pipeline) params(to []float32, d *plan, img *datasets.Image, f frame) {
 		sigma = math.Hypot(sigma, d.toning.sigma) // of two Gaussians in turn
 	}
 	e := d.erasure.box
-	values := [...]float32{
-		float32(box.Top) / h, float32(box.Left) / w, float32(box.Height) / h, float32(box.Width) / w,
-		indicator(d.flip), indicator(d.turning.flip),
-		float32(d.turning.quarters),
-		float32(d.turning.degrees),
-		indicator(d.jitter), factors[0], factors[1], factors[2], factors[3],
-		indicator(d.grayscale || d.toning.three == threeGrayscale), float32(sigma), indicator(d.solarize || d.toning.three == threeSolarize),
-		float32(e.Top) / float32(f.h), float32(e.Left) / float32(f.w), float32(e.Height) / float32(f.h), float32(e.Width) / float32(f.w),
+	values := [paramCount]float32{
+		cropTop: float32(box.Top) / h, cropLeft: float32(box.Left) / w,
+		cropHeight: float32(box.Height) / h, cropWidth: float32(box.Width) / w,
+		flipped: indicator(d.flip), flippedVertically: indicator(d.turning.flip),
+		quarterTurns: float32(d.turning.quarters), degrees: float32(d.turning.degrees),
+		jittered: indicator(d.jitter), brightness: factors[0], contrast: factors[1], saturation: factors[2], hue: factors[3],
+		grayscaled: indicator(d.grayscale || d.toning.three == threeGrayscale),
+		blurred:    float32(sigma),
+		solarized:  indicator(d.solarize || d.toning.three == threeSolarize),
+		eraseTop:   float32(e.Top) / float32(f.h), eraseLeft: float32(e.Left) / float32(f.w),
+		eraseHeight: float32(e.Height) / float32(f.h), eraseWidth: float32(e.Width) / float32(f.w),
 	}
 	copy(to, values[:])
 }
@@ -61,17 +88,17 @@ func indicator(b bool) float32 {
 func Point(params []float32, h, w int, y, x float64) (imageY, imageX float64) {
 	at := func(column int) float64 { return float64(params[column]) }
 	py, px := (y-0.5)*float64(h), (x-0.5)*float64(w)
-	m := Rotation(at(7))
+	m := Rotation(at(degrees))
 	px, py = m.A*px+m.B*py, m.D*px+m.E*py
 	y, x = py/float64(h)+0.5, px/float64(w)+0.5
-	for range int(at(6)) { // of a square view
+	for range int(at(quarterTurns)) { // of a square view
 		y, x = x, 1-y
 	}
-	if at(5) == 1 {
+	if at(flippedVertically) == 1 {
 		y = 1 - y
 	}
-	if at(4) == 1 {
+	if at(flipped) == 1 {
 		x = 1 - x
 	}
-	return at(0) + y*at(2), at(1) + x*at(3)
+	return at(cropTop) + y*at(cropHeight), at(cropLeft) + x*at(cropWidth)
 }
