@@ -18,8 +18,14 @@ type Blurrer struct {
 // reflected without repeating the edge. kernel/2 is below H and W.
 // torchvision convolves once with the outer product of the weights; here rows and columns go in turn.
 func (b *Blurrer) GaussianBlur(p Pixels, kernel int, sigma float64) {
-	half := kernel / 2
 	b.weights(kernel, sigma)
+	b.convolve(p, mirror)
+}
+
+// convolve runs the weights along rows, then along columns. Position i outside 0 .. n-1 takes the pixel at border(i, n).
+func (b *Blurrer) convolve(p Pixels, border func(i, n int) int) {
+	kernel := len(b.weight)
+	half := kernel / 2
 	n := p.W * p.C
 	b.line = grow(b.line, n+2*half*p.C)
 	b.tmp = grow(b.tmp, p.H*n)
@@ -31,14 +37,14 @@ func (b *Blurrer) GaussianBlur(p Pixels, kernel int, sigma float64) {
 		row := p.Pix[y*n : (y+1)*n]
 		copy(b.line[half*p.C:], row)
 		for k := 1; k <= half; k++ {
-			copy(b.line[(half-k)*p.C:], row[k*p.C:(k+1)*p.C])
-			copy(b.line[(half+p.W-1+k)*p.C:], row[(p.W-1-k)*p.C:(p.W-k)*p.C])
+			copy(b.line[(half-k)*p.C:][:p.C], row[border(-k, p.W)*p.C:])
+			copy(b.line[(half+p.W-1+k)*p.C:][:p.C], row[border(p.W-1+k, p.W)*p.C:])
 		}
 		raster.Weighted(b.tmp[y*n:(y+1)*n], b.line, b.offset, b.weight)
 	}
 	for y := range p.H {
 		for k := range b.offset {
-			b.offset[k] = mirror(y+k-half, p.H) * n
+			b.offset[k] = border(y+k-half, p.H) * n
 		}
 		raster.Weighted(p.Pix[y*n:(y+1)*n], b.tmp, b.offset, b.weight)
 	}
@@ -71,6 +77,9 @@ func mirror(i, n int) int {
 	}
 	return i
 }
+
+// repeat is the nearest position in 0 .. n-1.
+func repeat(i, n int) int { return min(max(i, 0), n-1) }
 
 // grow returns s with length n, keeping its memory where it is large enough.
 func grow[T any](s []T, n int) []T {

@@ -45,7 +45,7 @@ func TestMultiCrop(t *testing.T) {
 			}
 			for row := range 8 {
 				q := b.Params[(row*5+v)*len(paramNames):]
-				area := float64(q[cropHeight]) * float64(q[cropWidth])
+				area := float64(q[paramCropHeight]) * float64(q[paramCropWidth])
 				if lo, hi := []float64{0.35, 0.04}[min(v/2, 1)], []float64{1, 0.45}[min(v/2, 1)]; area < lo || area > hi {
 					t.Errorf("view %d, row %d: a crop of %.3f of the area, want %.2f to %.2f", v, row, area, lo, hi)
 				}

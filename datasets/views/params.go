@@ -8,35 +8,35 @@ import (
 
 // Columns of a view's parameters.
 const (
-	cropTop = iota // with pad the window may begin below 0
-	cropLeft
-	cropHeight
-	cropWidth
-	flipped
-	flippedVertically
-	quarterTurns
-	degrees
-	jittered
-	brightness
-	contrast
-	saturation
-	hue
-	grayscaled
-	blurred
-	solarized
-	eraseTop
-	eraseLeft
-	eraseHeight
-	eraseWidth
+	paramCropTop = iota // with pad the window may begin below 0
+	paramCropLeft
+	paramCropHeight
+	paramCropWidth
+	paramFlipped
+	paramFlippedVertically
+	paramQuarterTurns
+	paramDegrees
+	paramJittered
+	paramBrightness
+	paramContrast
+	paramSaturation
+	paramHue
+	paramGrayscaled
+	paramBlurred
+	paramSolarized
+	paramEraseTop
+	paramEraseLeft
+	paramEraseHeight
+	paramEraseWidth
 	paramCount
 )
 
 var paramNames = [paramCount]string{
-	cropTop: "crop_top", cropLeft: "crop_left", cropHeight: "crop_height", cropWidth: "crop_width",
-	flipped: "flip", flippedVertically: "vertical_flip", quarterTurns: "quarter_turns", degrees: "degrees",
-	jittered: "jitter", brightness: "brightness", contrast: "contrast", saturation: "saturation", hue: "hue",
-	grayscaled: "grayscale", blurred: "blur", solarized: "solarize",
-	eraseTop: "erase_top", eraseLeft: "erase_left", eraseHeight: "erase_height", eraseWidth: "erase_width",
+	paramCropTop: "crop_top", paramCropLeft: "crop_left", paramCropHeight: "crop_height", paramCropWidth: "crop_width",
+	paramFlipped: "flip", paramFlippedVertically: "vertical_flip", paramQuarterTurns: "quarter_turns", paramDegrees: "degrees",
+	paramJittered: "jitter", paramBrightness: "brightness", paramContrast: "contrast", paramSaturation: "saturation", paramHue: "hue",
+	paramGrayscaled: "grayscale", paramBlurred: "blur", paramSolarized: "solarize",
+	paramEraseTop: "erase_top", paramEraseLeft: "erase_left", paramEraseHeight: "erase_height", paramEraseWidth: "erase_width",
 }
 
 // ParamNames names the columns of Batch.Params, for methods that learn what was done to a view. The crop is in fractions of the image's
@@ -61,16 +61,16 @@ func (p *Pipeline) params(to []float32, d *plan, img *datasets.Image, f frame) {
 	}
 	e := d.erasure.box
 	values := [paramCount]float32{
-		cropTop: float32(box.Top) / h, cropLeft: float32(box.Left) / w,
-		cropHeight: float32(box.Height) / h, cropWidth: float32(box.Width) / w,
-		flipped: indicator(d.flip), flippedVertically: indicator(d.turning.flip),
-		quarterTurns: float32(d.turning.quarters), degrees: float32(d.turning.degrees),
-		jittered: indicator(d.jitter), brightness: factors[0], contrast: factors[1], saturation: factors[2], hue: factors[3],
-		grayscaled: indicator(d.grayscale || d.toning.three == threeGrayscale),
-		blurred:    float32(sigma),
-		solarized:  indicator(d.solarize || d.toning.three == threeSolarize),
-		eraseTop:   float32(e.Top) / float32(f.h), eraseLeft: float32(e.Left) / float32(f.w),
-		eraseHeight: float32(e.Height) / float32(f.h), eraseWidth: float32(e.Width) / float32(f.w),
+		paramCropTop: float32(box.Top) / h, paramCropLeft: float32(box.Left) / w,
+		paramCropHeight: float32(box.Height) / h, paramCropWidth: float32(box.Width) / w,
+		paramFlipped: indicator(d.flip), paramFlippedVertically: indicator(d.turning.flip),
+		paramQuarterTurns: float32(d.turning.quarters), paramDegrees: float32(d.turning.degrees),
+		paramJittered: indicator(d.jitter), paramBrightness: factors[0], paramContrast: factors[1], paramSaturation: factors[2], paramHue: factors[3],
+		paramGrayscaled: indicator(d.grayscale || d.toning.three == threeGrayscale),
+		paramBlurred:    float32(sigma),
+		paramSolarized:  indicator(d.solarize || d.toning.three == threeSolarize),
+		paramEraseTop:   float32(e.Top) / float32(f.h), paramEraseLeft: float32(e.Left) / float32(f.w),
+		paramEraseHeight: float32(e.Height) / float32(f.h), paramEraseWidth: float32(e.Width) / float32(f.w),
 	}
 	copy(to, values[:])
 }
@@ -88,17 +88,17 @@ func indicator(b bool) float32 {
 func Point(params []float32, h, w int, y, x float64) (imageY, imageX float64) {
 	at := func(column int) float64 { return float64(params[column]) }
 	py, px := (y-0.5)*float64(h), (x-0.5)*float64(w)
-	m := Rotation(at(degrees))
+	m := Rotation(at(paramDegrees))
 	px, py = m.A*px+m.B*py, m.D*px+m.E*py
 	y, x = py/float64(h)+0.5, px/float64(w)+0.5
-	for range int(at(quarterTurns)) { // of a square view
+	for range int(at(paramQuarterTurns)) { // of a square view
 		y, x = x, 1-y
 	}
-	if at(flippedVertically) == 1 {
+	if at(paramFlippedVertically) == 1 {
 		y = 1 - y
 	}
-	if at(flipped) == 1 {
+	if at(paramFlipped) == 1 {
 		x = 1 - x
 	}
-	return at(cropTop) + y*at(cropHeight), at(cropLeft) + x*at(cropWidth)
+	return at(paramCropTop) + y*at(paramCropHeight), at(paramCropLeft) + x*at(paramCropWidth)
 }

@@ -83,8 +83,8 @@ func TestErase(t *testing.T) {
 				n++
 			}
 		}
-		if want := int(math.Round(float64(q[eraseHeight]) * 40 * float64(q[eraseWidth]) * 40)); q[eraseHeight] == 0 || n != want {
-			t.Fatalf("step %d: %d pixels erased, the parameters %v say %d", step, n, q[eraseTop:], want)
+		if want := int(math.Round(float64(q[paramEraseHeight]) * 40 * float64(q[paramEraseWidth]) * 40)); q[paramEraseHeight] == 0 || n != want {
+			t.Fatalf("step %d: %d pixels erased, the parameters %v say %d", step, n, q[paramEraseTop:], want)
 		}
 		area += float64(n) / 1600 / 200
 	}
@@ -110,7 +110,7 @@ func TestPointFollowsTheGeometry(t *testing.T) {
 	kinds := map[[3]float32]bool{}
 	for step := range 60 {
 		v, q := oneView(t, p, &m.Images[0], step, 0)
-		kinds[[3]float32{q[flipped], q[flippedVertically], q[quarterTurns]}] = true
+		kinds[[3]float32{q[paramFlipped], q[paramFlippedVertically], q[paramQuarterTurns]}] = true
 		for y := 8; y < 25; y++ { // no corner, where a rotation shows black
 			for x := 8; x < 25; x++ {
 				iy, ix := Point(q, 33, 33, (float64(y)+0.5)/33, (float64(x)+0.5)/33)
