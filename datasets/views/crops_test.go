@@ -77,6 +77,12 @@ func TestMoreErrors(t *testing.T) {
 		{"boxes need no kernel", func(s *Settings) { *s = multicrop(); s.BlurKernel, s.BlurFilter = 25, boxesFilter }, 5, ""},
 		{"pad with crops", func(s *Settings) { *s = multicrop(); s.Pad, s.CropArea = 2, [2]float64{1, 1} }, 5, "pad = 2 beside crops"},
 		{"blur_filter", func(s *Settings) { s.BlurFilter = "median" }, 2, `blur_filter = "median"`},
+		{"boxes too wide", func(s *Settings) { s.BlurSigma, s.BlurFilter = [2]float64{1, 1e9}, boxesFilter }, 2, "blur_sigma = [1 1e+09]"},
+		{"named statistics", func(s *Settings) { s.Statistics = "imagenet" }, 2, ""},
+		{"unknown statistics", func(s *Settings) { s.Statistics = "coco" }, 2, `statistics = "coco"`},
+		{"statistics and mean", func(s *Settings) {
+			s.Statistics, s.Mean, s.Std = "clip", []float64{0, 0, 0}, []float64{1, 1, 1}
+		}, 2, "beside mean"},
 		{"quarter turns of a rectangle", func(s *Settings) { s.QuarterTurn = PerView{0.5} }, 2, "quarter_turn"},
 		{"degrees", func(s *Settings) { s.Rotate, s.RotateDegrees = PerView{0.5}, [2]float64{3, 1} }, 2, "rotate_degrees = [3 1]"},
 		{"bits", func(s *Settings) { s.Posterize, s.PosterizeBits = PerView{0.5}, 9 }, 2, "posterize_bits = 9"},
@@ -96,5 +102,20 @@ func TestMoreErrors(t *testing.T) {
 				t.Errorf("got %v, want an error with %q", err, c.message)
 			}
 		})
+	}
+}
+
+func TestStatistics(t *testing.T) {
+	m := noise(2, 8, 8, 3, 0)
+	s := Defaults()
+	s.Statistics = "imagenet"
+	if p := newPipeline(t, s, m, 1); p.Mean[1] != 0.456 || p.Std[2] != 0.225 {
+		t.Errorf("imagenet: mean %v, std %v", p.Mean, p.Std)
+	}
+	if p := newPipeline(t, Defaults(), m, 1); p.Mean[1] < 0.4 || p.Mean[1] > 0.6 || p.Mean[1] == 0.456 {
+		t.Errorf("measured on noise: mean %v, want about 0.5", p.Mean)
+	}
+	if _, err := New(s, data(noise(2, 8, 8, 1, 0)), 1); err == nil || !strings.Contains(err.Error(), "the images have 1") {
+		t.Errorf("imagenet on grey images: got %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/datasets/masks"
+	"selfsup/datasets/raster"
 	"selfsup/datasets/resample"
 )
 
@@ -34,16 +35,12 @@ func New(s Settings, d *datasets.Data, views int) (*Pipeline, error) {
 	if err := s.lists(views); err != nil {
 		return nil, err
 	}
-	mean, std := s.Mean, s.Std
-	if len(mean) == 0 {
-		var err error
-		if mean, std, err = datasets.Stats(d.Train); err != nil {
-			return nil, fmt.Errorf("views: %w", err)
-		}
+	mean, std, err := s.normalization(d.Train)
+	if err != nil {
+		return nil, err
 	}
 	p := &Pipeline{Channels: d.Channels, Views: views, settings: s, threshold: float32(s.SolarizeThreshold / 255)}
 	p.Height, p.Width = s.size(d.Height, d.Width)
-	var err error
 	if p.frames, err = s.frames(views, d.Height, d.Width); err != nil {
 		return nil, err
 	}
@@ -51,9 +48,6 @@ func New(s Settings, d *datasets.Data, views int) (*Pipeline, error) {
 		p.filter = resample.Bicubic
 	}
 	for c := range mean {
-		if std[c] == 0 { // a constant channel becomes 0
-			std[c] = 1
-		}
 		p.Mean, p.Std = append(p.Mean, float32(mean[c])), append(p.Std, float32(std[c]))
 	}
 	return p, nil
@@ -167,9 +161,7 @@ func (p *Pipeline) apply(v Pixels, img *datasets.Image, d *plan, view int, s *Sc
 		s.resampler.Run(v.Pix, resample.Job{Src: img.Pix, Width: img.W, Channels: img.C, Box: d.box, Size: [2]int{v.H, v.W}, Filter: p.filter})
 	}
 	if d.clip {
-		for i, x := range v.Pix {
-			v.Pix[i] = clip(x)
-		}
+		raster.Scale(v.Pix, 1, 0)
 	}
 	if d.flip {
 		Flip(v)

@@ -39,8 +39,9 @@ type Settings struct {
 
 	Tones
 
-	Mean []float64 `toml:"mean"` // per channel, in units of full scale; empty: measured on the training set
-	Std  []float64 `toml:"std"`  // the same
+	Statistics string    `toml:"statistics"` // measured on the training set | imagenet | cifar10 | cifar100 | clip | half; where mean is empty
+	Mean       []float64 `toml:"mean"`       // per channel, in units of full scale
+	Std        []float64 `toml:"std"`        // the same
 
 	Erasing
 }
@@ -58,7 +59,8 @@ func Defaults() Settings {
 		RandAugment: RandAugment{RandAugment: PerView{0}, Operations: 2, Magnitude: 9},
 		Tones: Tones{ThreeAugment: PerView{0}, Posterize: PerView{0}, PosterizeBits: 4, Equalize: PerView{0}, Autocontrast: PerView{0},
 			Sharpen: PerView{0}, SharpenFactor: 2, Invert: PerView{0}},
-		Erasing: Erasing{Erase: PerView{0}, EraseArea: [2]float64{0.02, 0.33}, EraseRatio: [2]float64{0.3, 3.3}, EraseValue: []float64{0}},
+		Statistics: measured,
+		Erasing:    Erasing{Erase: PerView{0}, EraseArea: [2]float64{0.02, 0.33}, EraseRatio: [2]float64{0.3, 3.3}, EraseValue: []float64{0}},
 	}
 }
 
@@ -79,13 +81,15 @@ func (s *Settings) Validate(channels, h, w int) error {
 		}
 	}
 	outH, outW := s.size(h, w)
-	for _, err := range []error{s.validateCrops(), s.Turns.validate(outH == outW), s.RandAugment.validate(), s.Tones.validate(), s.Erasing.validate(channels)} {
+	for _, err := range []error{s.validateCrops(), s.Turns.validate(outH == outW), s.RandAugment.validate(), s.Tones.validate(), s.Erasing.validate(channels), s.validateStatistics(channels)} {
 		if err != nil {
 			return fmt.Errorf("views: %w", err)
 		}
 	}
 	k := s.kernel(min(outH, outW))
 	switch {
+	case s.BlurFilter == boxesFilter && s.BlurSigma[1] > maxBoxSigma:
+		return fmt.Errorf("views: blur_sigma = %v, expected at most %v pixels with blur_filter = %q", s.BlurSigma, maxBoxSigma, boxesFilter)
 	case s.BlurFilter != gaussianFilter && s.BlurFilter != boxesFilter:
 		return fmt.Errorf("views: blur_filter = %q, expected %q or %q", s.BlurFilter, gaussianFilter, boxesFilter)
 	case !(s.BlurSigma[0] > 0 && s.BlurSigma[0] <= s.BlurSigma[1] && !math.IsInf(s.BlurSigma[1], 1)):
@@ -148,6 +152,8 @@ func (s *Settings) perView() []perViewSetting {
 const (
 	gaussianFilter = "gaussian"
 	boxesFilter    = "boxes"
+
+	maxBoxSigma = 1000 // pixels: the boxes grow with it
 )
 
 // blurs tells whether some view is convolved with a kernel.

@@ -239,3 +239,40 @@ func TestBoxBlurIsNearAGaussian(t *testing.T) {
 		}
 	}
 }
+
+// allOn is every setting at work.
+func allOn() Settings {
+	s := everything()
+	one := PerView{1}
+	s.Blur, s.Solarize = one, one
+	s.VerticalFlip, s.QuarterTurn, s.Rotate, s.RandAugment.RandAugment, s.ThreeAugment = one, one, one, one, one
+	s.Posterize, s.Equalize, s.Autocontrast, s.Sharpen, s.Invert, s.Erase = one, one, one, one, one, one
+	return s
+}
+
+func TestViewAllocatesNothing(t *testing.T) {
+	m := noise(1, 40, 40, 3, 0)
+	for _, filter := range []string{gaussianFilter, boxesFilter} {
+		s := allOn()
+		s.Crop, s.BlurFilter = 24, filter
+		p := newPipeline(t, s, m, 1)
+		dst, params, scratch, step := make([]float32, p.Size()), make([]float32, paramCount), new(Scratch), 0
+		view := func() {
+			step++
+			if err := p.ViewParams(dst, params, &m.Images[0], 1, step, 0, 0, scratch); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 300 { // until every buffer has its largest size
+			view()
+		}
+		if n := testing.AllocsPerRun(100, view); n != 0 {
+			t.Errorf("%s: %v allocations a view, want none", filter, n)
+		}
+		for i, v := range dst {
+			if f := float64(v); math.IsNaN(f) || math.IsInf(f, 0) {
+				t.Fatalf("%s: value %d is %v", filter, i, v)
+			}
+		}
+	}
+}
