@@ -5,6 +5,7 @@ package experiment
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"selfsup/backbones"
 	"selfsup/datasets"
@@ -40,7 +41,7 @@ type Setup struct {
 	Recipe   *recipes.Loaded
 	Data     *datasets.Data
 	Views    *views.Pipeline
-	Image    backbones.Image // of a view
+	Image    backbones.Image // of the first view, and of what is evaluated
 	Store    *graph.Store
 	Train    *graph.Program // one whole training step
 	Leaves   []graph.Leaf   // what the training step keeps in the Store
@@ -96,7 +97,7 @@ func (s *Setup) openData() (err error) {
 		return &RecipeError{r.File, err}
 	}
 	s.Image = backbones.Image{H: s.Views.Height, W: s.Views.Width, C: s.Views.Channels}
-	if err := r.Backbone.Value.Check(s.Image); err != nil {
+	if err := s.checkViews(); err != nil {
 		return &RecipeError{r.File, fmt.Errorf("[backbone.%s] %w", r.Backbone.Name, err)}
 	}
 	if len(r.Evaluate.On) > 0 && s.lacks() != "" {
@@ -105,6 +106,37 @@ func (s *Setup) openData() (err error) {
 	}
 	s.PerEpoch = n / r.Train.Batch
 	s.Steps = r.Train.Length.Steps(s.PerEpoch, 0)
+	return nil
+}
+
+// view is the size of a view.
+func (s *Setup) view(v int) backbones.Image {
+	h, w := s.Views.Shape(v)
+	return backbones.Image{H: h, W: w, C: s.Views.Channels}
+}
+
+// viewSizes lists the sizes that views have.
+func (s *Setup) viewSizes() []backbones.Image {
+	var sizes []backbones.Image
+	for v := range s.Views.Views {
+		if size := s.view(v); !slices.Contains(sizes, size) {
+			sizes = append(sizes, size)
+		}
+	}
+	return sizes
+}
+
+// checkViews asks the backbone whether it takes every size of view.
+func (s *Setup) checkViews() error {
+	b, sizes := s.Recipe.Backbone.Value, s.viewSizes()
+	for _, size := range sizes {
+		if err := b.Check(size); err != nil {
+			return err
+		}
+	}
+	if _, any := b.(backbones.AnySize); len(sizes) > 1 && !any {
+		return fmt.Errorf("takes views of one size, and views.crops gives %v", sizes)
+	}
 	return nil
 }
 
@@ -146,7 +178,8 @@ func (s *Setup) trainGraph() (*graph.Graph, error) {
 	return graph.Build(graph.Options{Training: true, BF16: r.Precision == "bf16"}, func(g *graph.Scope) {
 		x := make([]*graph.Node, r.Method.Value.Views())
 		for v := range x {
-			x[v] = g.Input(viewInput(v), r.Train.Batch, s.Image.H, s.Image.W, s.Image.C)
+			size := s.view(v)
+			x[v] = g.Input(viewInput(v), r.Train.Batch, size.H, size.W, size.C)
 		}
 		obj := r.Method.Value.Build(g, s.encoder(), x)
 		loss := obj.Loss()

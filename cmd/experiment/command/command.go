@@ -111,7 +111,7 @@ Exit status: 0 done, 1 failed, 2 wrong use or recipe, 3 data missing or unreadab
 		experiment.SetThreads(n)
 		return nil
 	}
-	for _, verb := range []func(*app) *cobra.Command{runVerb, resumeVerb, evalVerb, exportVerb, diffVerb, showVerb, benchVerb, listVerb} {
+	for _, verb := range []func(*app) *cobra.Command{runVerb, resumeVerb, evalVerb, exportVerb, diffVerb, showVerb, viewsVerb, benchVerb, listVerb} {
 		c := verb(a)
 		if args := c.Args; args != nil { // a wrong number of arguments is wrong use
 			c.Args = func(c *cobra.Command, words []string) error {
