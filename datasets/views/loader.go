@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"selfsup/datasets"
+	"selfsup/datasets/sampling"
 )
 
 var errClosed = errors.New("views: the loader is closed")
@@ -21,6 +22,8 @@ type LoaderConfig struct {
 	Start    int // first step, so that a resumed run goes on where it stopped
 	Workers  int // goroutines that make views; 0: one a core
 	Prefetch int // batches made ahead; 0: 2
+
+	Sampler sampling.Settings // which images a step holds; nil: sampling.Shuffle
 }
 
 // Batch is the input of one step. Release gives its memory back to the loader.
@@ -65,7 +68,7 @@ const jobRows = 8
 
 // NewLoader starts the loader's goroutines; Close ends them. The set must not change meanwhile.
 func NewLoader(set datasets.Set, pipe *Pipeline, cfg LoaderConfig) (*Loader, error) {
-	sampler, err := NewSampler(set.Len(), cfg.Batch, cfg.Seed)
+	sampler, err := sampling.New(cfg.Sampler, set, cfg.Batch, cfg.Seed)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +82,7 @@ func NewLoader(set datasets.Set, pipe *Pipeline, cfg LoaderConfig) (*Loader, err
 		cfg.Prefetch = 2
 	}
 	l := &Loader{
-		set: set, pipe: pipe, cfg: cfg, steps: sampler.StepsPerEpoch(),
+		set: set, pipe: pipe, cfg: cfg, steps: set.Len() / cfg.Batch,
 		ready: make(chan *Batch, cfg.Prefetch), free: make(chan *Batch, cfg.Prefetch+2),
 		jobs: make(chan job), stop: make(chan struct{}),
 	}
@@ -95,7 +98,7 @@ func NewLoader(set datasets.Set, pipe *Pipeline, cfg LoaderConfig) (*Loader, err
 func (l *Loader) StepsPerEpoch() int { return l.steps }
 
 // plan hands out the steps in order: it chooses the rows of a batch and cuts it into jobs. ready bounds how far it runs ahead.
-func (l *Loader) plan(s *Sampler) {
+func (l *Loader) plan(s sampling.Sampler) {
 	defer l.running.Done()
 	for step := l.cfg.Start; ; step++ {
 		b := l.batch()
