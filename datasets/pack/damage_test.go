@@ -18,7 +18,10 @@ func reopen(b []byte) (*Reader, error) {
 	return newReader("set.pack", bytes.NewReader(b), int64(len(b)), datasets.DefaultMaxPixels)
 }
 
-// Any cut and any flipped bit is found: by Open in header, meta data, index and footer, by Verify in a record, which it names.
+// all is every record as one set.
+func all(r *Reader) *Set { return &Set{r, 0, r.Len()} }
+
+// Any cut and any flipped bit is found: by Open in header, meta data, index and footer, by its checksum in a record, which is named.
 func TestEveryDamageIsFound(t *testing.T) {
 	r, good, _ := packed(t, data(photos(6, 3), photos(2, 3)), Options{Quality: 90})
 	for n := range len(good) {
@@ -37,15 +40,15 @@ func TestEveryDamageIsFound(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		found := got.Verify(nil)
+		found := datasets.Verify(all(got))
 		if len(found) != 1 {
 			t.Fatalf("bit flipped in byte %d: %d damaged records, want 1", at, len(found))
 		}
-		e := got.entry(found[0].Record)
+		e := got.entry(found[0].Image)
 		if uint64(at) < e.offset || int64(at) >= int64(e.offset)+e.size() {
-			t.Fatalf("bit flipped in byte %d: record %d is said to be damaged, which is at %d", at, found[0].Record, e.offset)
+			t.Fatalf("bit flipped in byte %d: record %d is said to be damaged, which is at %d", at, found[0].Image, e.offset)
 		}
-		want := fmt.Sprintf("set.pack: %s, bytes %d to %d: it has the checksum ", got.which(found[0].Record), e.offset, int64(e.offset)+e.size())
+		want := fmt.Sprintf("set.pack: %s, bytes %d to %d: it has the checksum ", got.which(found[0].Image), e.offset, int64(e.offset)+e.size())
 		if s := found[0].Err.Error(); !strings.Contains(s, want) || !strings.Contains(s, fmt.Sprintf("the index says %08x", e.checksum)) {
 			t.Fatalf("got %q, want %q and the checksum of the index", s, want)
 		}
@@ -134,7 +137,7 @@ func TestRecordOfAnotherSize(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if found := bad.Verify(nil); len(found) != 1 || found[0].Record != 0 {
+		if found := datasets.Verify(all(bad)); len(found) != 1 || found[0].Image != 0 {
 			t.Errorf("height %d in the index: %v, want record 0", h, found)
 		}
 	}

@@ -103,7 +103,7 @@ func TestPackIsItsSource(t *testing.T) {
 				t.Errorf("mean %v, std %v (%v), want %v, %v", m, v, err, wantM, wantV)
 			}
 		}
-		if got := r.Verify(nil); len(got) > 0 {
+		if got := datasets.Verify(all(r)); len(got) > 0 {
 			t.Errorf("damaged: %v", got)
 		}
 	}
@@ -129,7 +129,7 @@ func TestPackKeepsFiles(t *testing.T) {
 		t.Errorf("raw: %d files in %d bytes, want none in more than %d", rep.Files, len(raw), len(kept))
 	}
 	again, twice, _ := packed(t, p, Options{})
-	if again.Verify(nil) != nil || len(twice) < len(kept)/2 {
+	if datasets.Verify(all(again)) != nil || len(twice) < len(kept)/2 {
 		t.Errorf("a pack of a pack has %d bytes, the first %d", len(twice), len(kept))
 	}
 }

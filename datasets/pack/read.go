@@ -224,3 +224,13 @@ func (r *Reader) image(i int, dst *datasets.Image) error {
 	}
 	return nil
 }
+
+// Files counts the records that are held as image files.
+func (r *Reader) Files() (n int) {
+	for i := range r.Len() {
+		if r.entry(i).codec == File {
+			n++
+		}
+	}
+	return n
+}
