@@ -6,6 +6,7 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/datasets/resample"
+	"selfsup/datasets/sampling"
 	"selfsup/datasets/views"
 	"selfsup/experiment/sheet"
 	"selfsup/graph"
@@ -29,8 +30,8 @@ func ContactSheet(r *recipes.Loaded, rows int, path string) error {
 }
 
 func (s *Setup) sheet(rows int) (*sheet.Sheet, error) {
-	seed, set := uint64(s.Recipe.Seed), s.Data.Train
-	sampler, err := views.NewSampler(set.Len(), s.Recipe.Train.Batch, seed)
+	seed, set := uint64(s.Recipe.Seed), s.Seen
+	sampler, err := sampling.New(s.Recipe.Sampler.Value, set, s.Recipe.Train.Batch, seed)
 	if err != nil {
 		return nil, &DataError{err}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"selfsup/backbones"
 	"selfsup/datasets"
+	"selfsup/datasets/sampling"
 	"selfsup/datasets/views"
 	"selfsup/experiment/checkpoint"
 	"selfsup/graph"
@@ -40,6 +41,8 @@ func (e *RecipeError) Unwrap() error { return e.Err }
 type Setup struct {
 	Recipe   *recipes.Loaded
 	Data     *datasets.Data
+	Seen     datasets.Set // training images of the recipe's subset: what the method sees
+	Labelled datasets.Set // training images that evaluations learn from
 	Views    *views.Pipeline
 	Image    backbones.Image // of the first view, and of what is evaluated
 	Store    *graph.Store
@@ -89,9 +92,8 @@ func (s *Setup) openData() (err error) {
 	if s.Data, err = r.Dataset.Value.Open(datasets.Env{BaseDir: r.Dir()}); err != nil {
 		return &DataError{err}
 	}
-	n := s.Data.Train.Len()
-	if r.Train.Batch > n {
-		return &RecipeError{r.File, fmt.Errorf("train.batch = %d, but the training set of %s has %d images; want at most that", r.Train.Batch, r.Dataset.Name, n)}
+	if err := s.sample(); err != nil {
+		return &RecipeError{r.File, err}
 	}
 	if s.Views, err = views.New(r.Views, s.Data, r.Method.Value.Views()); err != nil {
 		return &RecipeError{r.File, err}
@@ -104,7 +106,7 @@ func (s *Setup) openData() (err error) {
 		return &RecipeError{r.File, fmt.Errorf("[evaluate.%s] needs labelled training and test images, and this dataset.%s has %s; switch it off with [evaluate] %s = false",
 			r.Evaluate.On[0].Name, r.Dataset.Name, s.lacks(), r.Evaluate.On[0].Name)}
 	}
-	s.PerEpoch = n / r.Train.Batch
+	s.PerEpoch = s.Seen.Len() / r.Train.Batch
 	s.Steps = r.Train.Length.Steps(s.PerEpoch, 0)
 	return nil
 }
@@ -136,6 +138,24 @@ func (s *Setup) checkViews() error {
 	}
 	if _, any := b.(backbones.AnySize); len(sizes) > 1 && !any {
 		return fmt.Errorf("takes views of one size, and views.crops gives %v", sizes)
+	}
+	return nil
+}
+
+// sample takes the recipe's subsets of the training set, and checks that its sampler fits.
+func (s *Setup) sample() (err error) {
+	r := s.Recipe
+	if s.Seen, err = sampling.Take(r.Subset.Value, s.Data.Train); err != nil {
+		return fmt.Errorf("[subset.%s] %w", r.Subset.Name, err)
+	}
+	if s.Labelled, err = sampling.Take(r.Labelled.Value, s.Data.Train); err != nil {
+		return fmt.Errorf("[labelled.%s] %w", r.Labelled.Name, err)
+	}
+	if n := s.Seen.Len(); r.Train.Batch > n {
+		return fmt.Errorf("train.batch = %d, but the training set of %s has %d images; want at most that", r.Train.Batch, r.Dataset.Name, n)
+	}
+	if _, err = sampling.New(r.Sampler.Value, s.Seen, r.Train.Batch, uint64(r.Seed)); err != nil {
+		return fmt.Errorf("[sampler.%s] %w", r.Sampler.Name, err)
 	}
 	return nil
 }

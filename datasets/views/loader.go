@@ -11,6 +11,7 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/datasets/masks"
+	"selfsup/datasets/sampling"
 )
 
 var errClosed = errors.New("views: the loader is closed")
@@ -22,6 +23,8 @@ type LoaderConfig struct {
 	Start    int // first step, so that a resumed run goes on where it stopped
 	Workers  int // goroutines that make views; 0: one a core
 	Prefetch int // batches made ahead; 0: 2
+
+	Sampler sampling.Settings // which images a step holds; nil: sampling.Shuffle
 
 	Params bool        // deliver what was drawn for every view
 	Masks  *masks.Plan // deliver a mask for every image; nil: none
@@ -71,7 +74,7 @@ const jobRows = 8
 
 // NewLoader starts the loader's goroutines; Close ends them. The set must not change meanwhile.
 func NewLoader(set datasets.Set, pipe *Pipeline, cfg LoaderConfig) (*Loader, error) {
-	sampler, err := NewSampler(set.Len(), cfg.Batch, cfg.Seed)
+	sampler, err := sampling.New(cfg.Sampler, set, cfg.Batch, cfg.Seed)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +93,7 @@ func NewLoader(set datasets.Set, pipe *Pipeline, cfg LoaderConfig) (*Loader, err
 		}
 	}
 	l := &Loader{
-		set: set, pipe: pipe, cfg: cfg, steps: sampler.StepsPerEpoch(),
+		set: set, pipe: pipe, cfg: cfg, steps: set.Len() / cfg.Batch,
 		ready: make(chan *Batch, cfg.Prefetch), free: make(chan *Batch, cfg.Prefetch+2),
 		jobs: make(chan job), stop: make(chan struct{}),
 	}
@@ -106,7 +109,7 @@ func NewLoader(set datasets.Set, pipe *Pipeline, cfg LoaderConfig) (*Loader, err
 func (l *Loader) StepsPerEpoch() int { return l.steps }
 
 // plan hands out the steps in order: it chooses the rows of a batch and cuts it into jobs. ready bounds how far it runs ahead.
-func (l *Loader) plan(s *Sampler) {
+func (l *Loader) plan(s sampling.Sampler) {
 	defer l.running.Done()
 	for step := l.cfg.Start; ; step++ {
 		b := l.batch()

@@ -1,4 +1,4 @@
-// Package views turns samples into training views: one augmentation a file, the pipeline, the sampler and the prefetching loader.
+// Package views turns samples into training views: one augmentation a file, the pipeline and the prefetching loader.
 //
 // What a view looks like depends on (seed, step, row, view) alone, never on threads or time. Views are float32, channels last.
 package views
