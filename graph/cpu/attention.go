@@ -63,7 +63,7 @@ func (a *attention) at(task int) (qkv, y int) {
 // softmax fills w with the rows softmax(scale q k') of a head; x starts at the head's queries.
 func (a *attention) softmax(w, x, gemm []float32, scale float32) {
 	kern.Gemm(false, true, a.t, a.t, a.d, x, a.step, x[a.stepY:], a.step, w, a.t, 0, gemm)
-	mulVS(w, w, scale)
+	kern.Scale(w, w, scale)
 	for i := 0; i < len(w); i += a.t {
 		softmaxInto(w[i:i+a.t], w[i:i+a.t])
 	}
@@ -109,10 +109,7 @@ func bindAttentionGrad(c *call) func() {
 		kern.Gemm(false, true, a.t, a.t, a.d, dy, a.stepY, x[2*a.stepY:], a.step, ds, a.t, 0, gemm) // dp = dy v'
 		for i := 0; i < len(p); i += a.t {
 			row, d := p[i:i+a.t], ds[i:i+a.t]
-			mean := float32(dotOf(row, d))
-			for j, v := range row {
-				d[j] = scale * v * (d[j] - mean)
-			}
+			kern.SoftmaxGrad(d, row, d, scale, float32(kern.Dot(row, d)))
 		}
 		a.round(p)
 		a.round(ds)

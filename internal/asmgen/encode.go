@@ -82,3 +82,11 @@ func dotBF16(b, a, acc int) {
 		2<<5|inverse(a, 4)<<3,
 		0x52, 0xc0|byte(acc&7)<<3|byte(b&7))
 }
+
+// prefetchWrite is PREFETCHW [base + disp].
+func prefetchWrite(base GPPhysical, disp int8) {
+	if high := number(base) >> 3; high > 0 {
+		emitBytes(0x40 | high)
+	}
+	emitBytes(0x0f, 0x0d, 0x48|number(base)&7, byte(disp))
+}

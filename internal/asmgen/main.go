@@ -12,7 +12,7 @@ import (
 )
 
 func main() {
-	family := flag.String("family", "", "what to generate: tile, pair, winograd or vec")
+	family := flag.String("family", "", "what to generate: tile, pair, winograd, vec or row")
 	flag.Parse() // avo's own flags: -out, -stubs, -pkg
 	ConstraintExpr("!noasm")
 	floatControls()
@@ -41,8 +41,10 @@ func main() {
 		}
 	case "vec":
 		vecs()
+	case "row":
+		rows()
 	default:
-		fmt.Fprintf(os.Stderr, "asmgen: family %q is not one of tile, pair, winograd, vec\n", *family)
+		fmt.Fprintf(os.Stderr, "asmgen: family %q is not one of tile, pair, winograd, vec, row\n", *family)
 		os.Exit(2)
 	}
 	Generate()

@@ -184,6 +184,7 @@ func amxBand(label string, rows, cols int) {
 			tileZero(acc(i, j))
 		}
 	}
+	amxPrefetch(label, rows, cols)
 	Label(l("Begin"))
 	XORL(R10L, R10L)
 	Label(l("Block"))
@@ -225,4 +226,17 @@ func amxBand(label string, rows, cols int) {
 	JMP(LabelRef(l("Block")))
 	Label(l("Store"))
 	eachSum(func(tmm byte, base GPPhysical, disp int8) { tileStore(tmm, base, R8, disp) })
+}
+
+// amxPrefetch asks for the lines of C to be written: the loop over k is long enough to hide the misses, and stores of whole tiles are not.
+func amxPrefetch(label string, rows, cols int) {
+	MOVQ(RDI, R13)
+	MOVL(U32(16*rows), R12L)
+	Label(label + "Prefetch")
+	for j := range cols {
+		prefetchWrite(R13, int8(64*j))
+	}
+	ADDQ(R8, R13)
+	DECL(R12L)
+	JNZ(LabelRef(label + "Prefetch"))
 }

@@ -8812,6 +8812,18 @@ fullZero:
 	BYTE $0x7b
 	BYTE $0x49
 	BYTE $0xd0
+	MOVQ DI, R13
+	MOVL $0x00000020, R12
+
+fullPrefetch:
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x4d
+	BYTE $0x00
+	ADDQ R8, R13
+	DECL R12
+	JNZ  fullPrefetch
 
 fullBegin:
 	XORL R10, R10
@@ -8941,6 +8953,18 @@ highZero:
 	BYTE $0x7b
 	BYTE $0x49
 	BYTE $0xd0
+	MOVQ DI, R13
+	MOVL $0x00000020, R12
+
+highPrefetch:
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x4d
+	BYTE $0x00
+	ADDQ R8, R13
+	DECL R12
+	JNZ  highPrefetch
 
 highBegin:
 	XORL R10, R10
@@ -9040,6 +9064,18 @@ lowZero:
 	BYTE $0x7b
 	BYTE $0x49
 	BYTE $0xc0
+	MOVQ DI, R13
+	MOVL $0x00000010, R12
+
+lowPrefetch:
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x4d
+	BYTE $0x00
+	ADDQ R8, R13
+	DECL R12
+	JNZ  lowPrefetch
 
 lowBegin:
 	XORL R10, R10
@@ -9185,6 +9221,23 @@ fullZero:
 	BYTE $0x7b
 	BYTE $0x49
 	BYTE $0xd8
+	MOVQ DI, R13
+	MOVL $0x00000020, R12
+
+fullPrefetch:
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x4d
+	BYTE $0x00
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x4d
+	BYTE $0x40
+	ADDQ R8, R13
+	DECL R12
+	JNZ  fullPrefetch
 
 fullBegin:
 	XORL R10, R10
@@ -9369,6 +9422,23 @@ highZero:
 	BYTE $0x7b
 	BYTE $0x49
 	BYTE $0xd8
+	MOVQ DI, R13
+	MOVL $0x00000020, R12
+
+highPrefetch:
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x4d
+	BYTE $0x00
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x4d
+	BYTE $0x40
+	ADDQ R8, R13
+	DECL R12
+	JNZ  highPrefetch
 
 highBegin:
 	XORL R10, R10
@@ -9511,6 +9581,23 @@ lowZero:
 	BYTE $0x7b
 	BYTE $0x49
 	BYTE $0xc8
+	MOVQ DI, R13
+	MOVL $0x00000010, R12
+
+lowPrefetch:
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x4d
+	BYTE $0x00
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x4d
+	BYTE $0x40
+	ADDQ R8, R13
+	DECL R12
+	JNZ  lowPrefetch
 
 lowBegin:
 	XORL R10, R10
