@@ -10,6 +10,7 @@ import (
 	"selfsup/datasets/views"
 	"selfsup/experiment/checkpoint"
 	"selfsup/graph/ir"
+	"selfsup/methods"
 )
 
 // train runs the training loop from a step on: it is the program of a run, read aloud.
@@ -83,13 +84,7 @@ func (r *run) feeder() (func(*views.Batch), error) {
 		}
 		xs[v] = x
 	}
-	var labels ir.Array
-	if r.probed() {
-		var err error
-		if labels, err = r.Train.Input(labelsInput); err != nil {
-			return nil, err
-		}
-	}
+	labels := r.Train.Inputs()[methods.LabelsInput] // empty where nothing reads labels
 	return func(b *views.Batch) {
 		for v, x := range xs {
 			copy(x.F32, b.Views[v])

@@ -3,6 +3,7 @@
 package experiment
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -17,6 +18,7 @@ import (
 	"selfsup/graph/optim"
 	"selfsup/methods"
 	"selfsup/recipes"
+	"selfsup/recipes/memory"
 )
 
 // DataError is a fault of the data: a file that is missing, cut or corrupt, or a set that a recipe cannot be run on.
@@ -61,11 +63,21 @@ func Prepare(r *recipes.Loaded) (*Setup, error) {
 	if err != nil {
 		return nil, &RecipeError{r.File, err}
 	}
-	if s.Train, err = g.Compile(cpu.Backend{}, s.Store); err != nil {
-		return nil, &RecipeError{r.File, err}
+	if s.Train, err = g.CompileWithin(cpu.Backend{}, s.Store, int64(r.MemoryLimit)); err != nil {
+		return nil, &RecipeError{r.File, limitError(err)}
 	}
 	s.Leaves = g.States()
 	return s, nil
+}
+
+// limitError says what of the recipe to change where its memory_limit is too small.
+func limitError(err error) error {
+	var short *graph.MemoryError
+	if !errors.As(err, &short) {
+		return err
+	}
+	return fmt.Errorf("memory_limit = %q: %w; the smallest limit for this recipe is %q, a smaller train.batch needs less",
+		memory.Size(short.Limit), short, memory.Size(short.Least.Total()).RoundUp())
 }
 
 // newStore is a Store as a run starts with: what it will hold depends on the recipe's seed and the names of its entries.
@@ -142,7 +154,7 @@ func (s *Setup) lacks() string {
 // encoder is the recipe's backbone as methods see it.
 func (s *Setup) encoder() methods.Encoder {
 	b := s.Recipe.Backbone.Value
-	enc := methods.Encoder{Dim: b.Dim(), New: func(at *graph.Scope) layer.Func { return b.New(at, s.Image) }}
+	enc := methods.Encoder{Dim: b.Dim(), Classes: len(s.Data.Train.Classes()), New: func(at *graph.Scope) layer.Func { return b.New(at, s.Image) }}
 	if t, ok := b.(backbones.Tokens); ok {
 		enc.Tokens = func(at *graph.Scope) *backbones.TokenEncoder { return t.NewTokens(at, s.Image) }
 	}
@@ -151,7 +163,6 @@ func (s *Setup) encoder() methods.Encoder {
 
 // Names of the training program's inputs and outputs.
 const (
-	labelsInput   = "labels"
 	lossOutput    = "loss"
 	normsOutput   = "gradient_norms"
 	rateInput     = "rate"
@@ -164,7 +175,7 @@ func viewInput(v int) string { return fmt.Sprintf("view%d", v) }
 // trainGraph is one training step: the method's objective, the optimiser, the teachers, and the online probe.
 func (s *Setup) trainGraph() (*graph.Graph, error) {
 	r := s.Recipe
-	return graph.Build(graph.Options{Training: true}, func(g *graph.Scope) {
+	return graph.Build(graph.Options{Training: true, BF16: r.Precision == "bf16"}, func(g *graph.Scope) {
 		x := make([]*graph.Node, r.Method.Value.Views())
 		for v := range x {
 			size := s.view(v)
@@ -194,7 +205,7 @@ func (s *Setup) trainGraph() (*graph.Graph, error) {
 		}
 		g.Output(normsOutput, op.Concat(0, norms...))
 		if s.probed() {
-			s.probe(g.In(probeScope), obj.Features, g.IntInput(labelsInput, r.Train.Batch))
+			s.probe(g.In(probeScope), obj.Features, g.IntInput(methods.LabelsInput, r.Train.Batch))
 		}
 	})
 }

@@ -30,7 +30,12 @@ type Encoder struct {
 	New    func(s *graph.Scope) layer.Func              // images [B,H,W,C] -> features [B,Dim]
 	Tokens func(s *graph.Scope) *backbones.TokenEncoder // the same encoder in parts; nil if the backbone has no tokens
 	Dim    int
+
+	Classes int // of the training set; 0 where it has no labels
 }
+
+// LabelsInput is the name of the input [B] int32 that holds the labels of the batch, -1 where an image has none, if a graph declares it.
+const LabelsInput = "labels"
 
 // Term is one summand of a loss.
 type Term struct {

@@ -75,14 +75,21 @@ func convOf(c *call, o op.Conv, x, w ir.Shape) kern.Conv {
 }
 
 func forwardConv(c *call) kern.Conv {
-	return convOf(c, c.spec.(op.ConvForward).Conv, c.in[0].Shape, c.in[1].Shape)
+	o := c.spec.(op.ConvForward)
+	k := convOf(c, o.Conv, c.in[0].Shape, c.in[1].Shape)
+	k.Prologue = prologueOf(o.Norm, k.Ci)
+	return k
 }
 
 func scratchConv(c *call) int { return forwardConv(c).ForwardScratch() }
 
 func bindConv(c *call) func() {
 	k, x, w, y, scratch := forwardConv(c), c.x[0], c.x[1], c.y, c.scratch
-	return func() { k.Forward(x, w, y, scratch) }
+	norm := c.spec.(op.ConvForward).Norm
+	return func() {
+		setPrologue(k.Prologue, norm, c)
+		k.Forward(x, w, y, scratch)
+	}
 }
 
 func dataConv(c *call) kern.Conv {
@@ -97,12 +104,19 @@ func bindConvData(c *call) func() {
 }
 
 func weightsConv(c *call) kern.Conv {
-	return convOf(c, c.spec.(op.ConvBackwardWeights).Conv, c.in[0].Shape, c.out.Shape)
+	o := c.spec.(op.ConvBackwardWeights)
+	k := convOf(c, o.Conv, c.in[0].Shape, c.out.Shape)
+	k.Prologue = prologueOf(o.Norm, k.Ci)
+	return k
 }
 
 func scratchConvWeights(c *call) int { return weightsConv(c).BackwardWeightsScratch() }
 
 func bindConvWeights(c *call) func() {
 	k, x, dy, dw, scratch := weightsConv(c), c.x[0], c.x[1], c.y, c.scratch
-	return func() { k.BackwardWeights(x, dy, dw, scratch) }
+	norm := c.spec.(op.ConvBackwardWeights).Norm
+	return func() {
+		setPrologue(k.Prologue, norm, c)
+		k.BackwardWeights(x, dy, dw, scratch)
+	}
 }

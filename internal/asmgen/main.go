@@ -12,7 +12,7 @@ import (
 )
 
 func main() {
-	family := flag.String("family", "", "what to generate: tile, winograd, vec or raster")
+	family := flag.String("family", "", "what to generate: tile, pair, winograd, vec, row or raster")
 	flag.Parse() // avo's own flags: -out, -stubs, -pkg
 	ConstraintExpr("!noasm")
 	if *family == "raster" {
@@ -37,6 +37,8 @@ func main() {
 		depthAVX512()
 		depthAVX2()
 		pause()
+	case "pair":
+		pairs()
 	case "winograd":
 		for _, tr := range transforms {
 			tr.emit(widthAVX512)
@@ -44,8 +46,10 @@ func main() {
 		}
 	case "vec":
 		vecs()
+	case "row":
+		rows()
 	default:
-		fmt.Fprintf(os.Stderr, "asmgen: family %q is not one of tile, winograd, vec, raster\n", *family)
+		fmt.Fprintf(os.Stderr, "asmgen: family %q is not one of tile, pair, winograd, vec, row, raster\n", *family)
 		os.Exit(2)
 	}
 	Generate()
