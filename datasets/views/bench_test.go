@@ -1,10 +1,6 @@
 package views
 
 import (
-	"bytes"
-	"image"
-	"image/draw"
-	_ "image/jpeg"
 	"os"
 	"path/filepath"
 	"testing"
@@ -24,8 +20,8 @@ func peerSettings(size int, blur bool) Settings {
 	return s
 }
 
-// BenchmarkViews times one worker, two views an image: small images in memory; a photograph decoded each time; the same photograph
-// decoded and shrunk to 256 pixels beforehand, as a packed set holds it.
+// BenchmarkViews times one worker, two views an image: small images in memory; photographs of 640x427 and of 1411x1411
+// decoded each time; the first decoded and shrunk to 256 pixels beforehand, as a packed set holds it.
 func BenchmarkViews(b *testing.B) {
 	run := func(b *testing.B, s Settings, load func(*datasets.Image)) {
 		var img datasets.Image
@@ -51,20 +47,28 @@ func BenchmarkViews(b *testing.B) {
 	b.Run("32", func(b *testing.B) {
 		run(b, peerSettings(32, false), func(to *datasets.Image) { copyImage(to, small) })
 	})
-	file, err := os.ReadFile(filepath.Join("..", "..", "..", "shared", "data", "photos", "rocket.jpg"))
-	if dir := os.Getenv("SHARED_DIR"); err != nil && dir != "" {
-		file, err = os.ReadFile(filepath.Join(dir, "data", "photos", "rocket.jpg"))
+	photo := func(name string) []byte {
+		file, err := os.ReadFile(filepath.Join("..", "..", "..", "shared", "data", "photos", name))
+		if err != nil {
+			b.Skipf("no photograph, the cases of 224 pixels are left out: %v", err)
+		}
+		return file
 	}
-	if err != nil {
-		b.Logf("no photograph, the cases of 224 pixels are left out: %v", err)
-		return
+	decoder := datasets.Decoder{Channels: 3}
+	decode := func(b *testing.B, file []byte, to *datasets.Image) {
+		if err := decoder.Decode(file, to); err != nil {
+			b.Fatal(err)
+		}
 	}
-	var photo datasets.Image
-	decode(b, file, &photo)
-	packed := shrunk(&photo, 256)
-	b.Run("224-blur-jpeg", func(b *testing.B) {
-		run(b, peerSettings(224, true), func(to *datasets.Image) { decode(b, file, to) })
-	})
+	for _, c := range []struct{ name, file string }{{"224-blur-jpeg", "rocket.jpg"}, {"224-blur-jpeg-1411", "retina.jpg"}} {
+		file := photo(c.file)
+		b.Run(c.name, func(b *testing.B) {
+			run(b, peerSettings(224, true), func(to *datasets.Image) { decode(b, file, to) })
+		})
+	}
+	var whole datasets.Image
+	decode(b, photo("rocket.jpg"), &whole)
+	packed := shrunk(&whole, 256)
 	b.Run("224-blur-pack", func(b *testing.B) {
 		run(b, peerSettings(224, true), func(to *datasets.Image) { copyImage(to, &packed) })
 	})
@@ -72,20 +76,6 @@ func BenchmarkViews(b *testing.B) {
 
 func copyImage(to, from *datasets.Image) {
 	to.H, to.W, to.C, to.Pix = from.H, from.W, from.C, append(to.Pix[:0], from.Pix...)
-}
-
-func decode(b *testing.B, file []byte, to *datasets.Image) {
-	m, _, err := image.Decode(bytes.NewReader(file))
-	if err != nil {
-		b.Fatal(err)
-	}
-	rgba := image.NewRGBA(m.Bounds())
-	draw.Draw(rgba, rgba.Rect, m, m.Bounds().Min, draw.Src)
-	to.H, to.W, to.C = rgba.Rect.Dy(), rgba.Rect.Dx(), 3
-	to.Pix = to.Pix[:0]
-	for i := 0; i < len(rgba.Pix); i += 4 {
-		to.Pix = append(to.Pix, rgba.Pix[i], rgba.Pix[i+1], rgba.Pix[i+2])
-	}
 }
 
 // shrunk is an image whose shorter side is size.

@@ -2,6 +2,8 @@ package views
 
 import (
 	"context"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,7 +76,8 @@ func TestMoreErrors(t *testing.T) {
 		{"no size", func(s *Settings) { *s = multicrop(); s.Crops[0].Size = 0 }, 5, "crops[0]: size = 0"},
 		{"no area", func(s *Settings) { *s = multicrop(); s.Crops[0].Area = [2]float64{} }, 5, "crops[0]: area = [0 0]"},
 		{"kernel past a small crop", func(s *Settings) { *s = multicrop(); s.BlurKernel = 25 }, 5, "past a view of 12x12"},
-		{"boxes need no kernel", func(s *Settings) { *s = multicrop(); s.BlurKernel, s.BlurFilter = 25, boxesFilter }, 5, ""},
+		{"boxes with a kernel", func(s *Settings) { s.BlurKernel, s.BlurFilter = 25, boxesFilter }, 2, "blur_kernel = 25 with blur_filter"},
+		{"boxes", func(s *Settings) { *s = multicrop(); s.BlurFilter = boxesFilter }, 5, ""},
 		{"pad with crops", func(s *Settings) { *s = multicrop(); s.Pad, s.CropArea = 2, [2]float64{1, 1} }, 5, "pad = 2 beside crops"},
 		{"blur_filter", func(s *Settings) { s.BlurFilter = "median" }, 2, `blur_filter = "median"`},
 		{"boxes too wide", func(s *Settings) { s.BlurSigma, s.BlurFilter = [2]float64{1, 1e9}, boxesFilter }, 2, "blur_sigma = [1 1e+09]"},
@@ -117,5 +120,63 @@ func TestStatistics(t *testing.T) {
 	}
 	if _, err := New(s, data(noise(2, 8, 8, 1, 0)), 1); err == nil || !strings.Contains(err.Error(), "the images have 1") {
 		t.Errorf("imagenet on grey images: got %v", err)
+	}
+}
+
+// Views of every setting, their parameters and the masks are the same from any number of workers, and after a resume.
+func TestEverythingDependsOnSeedAndStepAlone(t *testing.T) {
+	m := noise(30, 36, 36, 3, 5)
+	s := allOn()
+	s.Crops = []Crops{{Count: 1, Size: 20, Area: [2]float64{0.4, 1}}, {Count: 1, Size: 12, Area: [2]float64{0.05, 0.4}}}
+	p := newPipeline(t, s, m, 2)
+	plan := &masks.Plan{Kind: masks.DefaultMultiBlock(), Grid: masks.Grid{Frames: 1, Rows: 10, Columns: 10}}
+	load := func(cfg LoaderConfig, steps int) (views [][]float32, drawn [][]uint8) {
+		cfg.Seed, cfg.Batch, cfg.Params, cfg.Masks = 4, 10, true, plan
+		l, err := NewLoader(m, p, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		for range steps {
+			b, err := l.Next(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			views = append(views, slices.Concat(b.Views[0], b.Views[1], b.Params))
+			drawn = append(drawn, slices.Clone(b.Masks))
+			b.Release()
+		}
+		return views, drawn
+	}
+	wantViews, wantMasks := load(LoaderConfig{Workers: 1}, 6)
+	for _, cfg := range []LoaderConfig{{Workers: 4, Prefetch: 3}, {Workers: 3, Start: 2}} {
+		views, drawn := load(cfg, 6-cfg.Start)
+		for i := range views {
+			if !equal(views[i], wantViews[cfg.Start+i]) || !slices.Equal(drawn[i], wantMasks[cfg.Start+i]) {
+				t.Errorf("%+v: step %d differs from one worker's", cfg, cfg.Start+i)
+			}
+		}
+	}
+}
+
+// Images of a pixel or two and odd shapes go through every setting.
+func TestSmallestImages(t *testing.T) {
+	for _, size := range [][2]int{{1, 1}, {2, 1}, {1, 90}, {3, 2}} {
+		for _, crop := range []int{2, 3, 5} {
+			for _, channels := range []int{1, 3} {
+				m := noise(1, size[0], size[1], channels, 0)
+				s := allOn()
+				s.Crop, s.BlurKernel = crop, 3
+				p := newPipeline(t, s, m, 1)
+				for step := range 30 {
+					v, _ := oneView(t, p, &m.Images[0], step, 0)
+					for i, x := range v {
+						if f := float64(x); math.IsNaN(f) || math.IsInf(f, 0) {
+							t.Fatalf("%v to %d, %d channels: value %d is %v", size, crop, channels, i, x)
+						}
+					}
+				}
+			}
+		}
 	}
 }

@@ -88,6 +88,8 @@ func (s *Settings) Validate(channels, h, w int) error {
 	}
 	k := s.kernel(min(outH, outW))
 	switch {
+	case s.BlurFilter == boxesFilter && s.BlurKernel != 0:
+		return fmt.Errorf("views: blur_kernel = %d with blur_filter = %q, which has no kernel; expected blur_kernel = 0", s.BlurKernel, boxesFilter)
 	case s.BlurFilter == boxesFilter && s.BlurSigma[1] > maxBoxSigma:
 		return fmt.Errorf("views: blur_sigma = %v, expected at most %v pixels with blur_filter = %q", s.BlurSigma, maxBoxSigma, boxesFilter)
 	case s.BlurFilter != gaussianFilter && s.BlurFilter != boxesFilter:
