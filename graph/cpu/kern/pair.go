@@ -64,6 +64,9 @@ func (t *pair) columns(n int) {
 	t.mask = 1<<n - 1
 }
 
+// ptr16 is the address of s[i], checked.
+func ptr16(s []uint16, i int) unsafe.Pointer { return unsafe.Pointer(&s[i]) }
+
 // pairGeneric is the product in plain Go, four columns at a time.
 func pairGeneric(t *pair, m int) {
 	for i := range uintptr(m) {
