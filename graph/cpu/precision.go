@@ -11,12 +11,6 @@ func rounds(c *call) bool {
 	switch o := c.spec.(type) {
 	case op.MatMulOp:
 		return o.BF16
-	case op.ConvForward:
-		return o.BF16
-	case op.ConvBackwardData:
-		return o.BF16
-	case op.ConvBackwardWeights:
-		return o.BF16
 	case op.AttentionOp:
 		return o.BF16
 	case op.AttentionGrad:

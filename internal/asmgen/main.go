@@ -12,7 +12,7 @@ import (
 )
 
 func main() {
-	family := flag.String("family", "", "what to generate: tile, pair, winograd or vec")
+	family := flag.String("family", "", "what to generate: tile, pair, scatter, winograd or vec")
 	flag.Parse() // avo's own flags: -out, -stubs, -pkg
 	ConstraintExpr("!noasm")
 	floatControls()
@@ -34,6 +34,8 @@ func main() {
 		pause()
 	case "pair":
 		pairs()
+	case "scatter":
+		scatterAVX512()
 	case "winograd":
 		for _, tr := range transforms {
 			tr.emit(widthAVX512)
@@ -42,7 +44,7 @@ func main() {
 	case "vec":
 		vecs()
 	default:
-		fmt.Fprintf(os.Stderr, "asmgen: family %q is not one of tile, pair, winograd, vec\n", *family)
+		fmt.Fprintf(os.Stderr, "asmgen: family %q is not one of tile, pair, scatter, winograd, vec\n", *family)
 		os.Exit(2)
 	}
 	Generate()

@@ -67,7 +67,7 @@ func (c Conv) Forward(x, w, y, scratch []float32) {
 	}
 	switch c.method() {
 	case pointwise:
-		Gemm(false, false, c.B*c.H*c.W, c.Co, c.Ci, x, c.Ci, w, c.Co, y, c.Co, 0, scratch)
+		c.product(false, false, c.B*c.H*c.W, c.Co, c.Ci, x, c.Ci, w, c.Co, y, c.Co, scratch)
 	case depthwise:
 		c.depthForward(x, w, y, scratch)
 	case patches:
@@ -87,7 +87,7 @@ func (c Conv) ForwardScratch() int {
 	}
 	switch c.method() {
 	case pointwise:
-		return GemmScratch(false, false, c.B*c.H*c.W, c.Co, c.Ci)
+		return c.productScratch(false, false, c.B*c.H*c.W, c.Co, c.Ci)
 	case depthwise:
 		return c.depthScratch()
 	case patches:
@@ -107,7 +107,7 @@ func (c Conv) BackwardData(dy, w, dx, scratch []float32) {
 	}
 	switch c.method() {
 	case pointwise:
-		Gemm(false, true, c.B*c.H*c.W, c.Ci, c.Co, dy, c.Co, w, c.Co, dx, c.Ci, 0, scratch)
+		c.product(false, true, c.B*c.H*c.W, c.Ci, c.Co, dy, c.Co, w, c.Co, dx, c.Ci, scratch)
 	case depthwise:
 		c.depthBackwardData(dy, w, dx, scratch)
 	case patches:
@@ -127,7 +127,7 @@ func (c Conv) BackwardDataScratch() int {
 	}
 	switch c.method() {
 	case pointwise:
-		return GemmScratch(false, true, c.B*c.H*c.W, c.Ci, c.Co)
+		return c.productScratch(false, true, c.B*c.H*c.W, c.Ci, c.Co)
 	case depthwise:
 		return c.depthScratch()
 	case patches:
@@ -147,7 +147,7 @@ func (c Conv) BackwardWeights(x, dy, dw, scratch []float32) {
 	}
 	switch c.method() {
 	case pointwise:
-		Gemm(true, false, c.Ci, c.Co, c.B*c.H*c.W, x, c.Ci, dy, c.Co, dw, c.Co, 0, scratch)
+		c.product(true, false, c.Ci, c.Co, c.B*c.H*c.W, x, c.Ci, dy, c.Co, dw, c.Co, scratch)
 	case depthwise:
 		c.depthBackwardWeights(x, dy, dw, scratch)
 	case patches:
@@ -167,7 +167,7 @@ func (c Conv) BackwardWeightsScratch() int {
 	}
 	switch c.method() {
 	case pointwise:
-		return GemmScratch(true, false, c.Ci, c.Co, c.B*c.H*c.W)
+		return c.productScratch(true, false, c.Ci, c.Co, c.B*c.H*c.W)
 	case depthwise:
 		return c.depthWeightsScratch()
 	case patches:
@@ -176,6 +176,22 @@ func (c Conv) BackwardWeightsScratch() int {
 		return c.correlateBF16Scratch()
 	}
 	return c.correlateScratch()
+}
+
+// product is a 1x1 convolution as a matrix product.
+func (c *Conv) product(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, y []float32, ldy int, scratch []float32) {
+	if c.BF16 {
+		GemmBF16(transA, transB, m, n, k, a, lda, b, ldb, y, ldy, 0, scratch)
+	} else {
+		Gemm(transA, transB, m, n, k, a, lda, b, ldb, y, ldy, 0, scratch)
+	}
+}
+
+func (c *Conv) productScratch(transA, transB bool, m, n, k int) int {
+	if c.BF16 {
+		return GemmBF16Scratch(transA, transB, m, n, k)
+	}
+	return GemmScratch(transA, transB, m, n, k)
 }
 
 // method is the code that computes a convolution.
@@ -191,14 +207,14 @@ const (
 
 func (c *Conv) method() method {
 	switch {
-	case c.BF16:
-		return overPairs
-	case c.Algorithm == Winograd || c.Algorithm == Auto && c.winogradOK() && c.winogradPays():
+	case !c.BF16 && (c.Algorithm == Winograd || c.Algorithm == Auto && c.winogradOK() && c.winogradPays()):
 		return patches
 	case c.Groups == 1 && c.KH == 1 && c.KW == 1 && c.SH == 1 && c.SW == 1 && c.PH == 0 && c.PW == 0:
 		return pointwise
 	case c.Groups > 1 && c.Groups == c.Ci && c.Groups == c.Co:
 		return depthwise
+	case c.BF16:
+		return overPairs
 	}
 	return overTaps
 }

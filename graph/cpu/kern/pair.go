@@ -16,6 +16,8 @@ type pair struct {
 	bands, rest uintptr // m: bands of 32 rows, and rows behind them
 	full, last  tileConfig
 	n           uint8
+
+	fullShape, lastShape [2]uint8 // rows and columns the configurations are for
 }
 
 // pairColumns is the width of a panel of B, pairDepth the unit of K.

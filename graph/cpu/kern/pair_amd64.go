@@ -41,11 +41,13 @@ func (t *pair) parts(m, mr int) {
 
 func (t *pair) tiles(m int) {
 	t.bands, t.rest = uintptr(m/32), uintptr(m%32)
-	if t.bands > 0 {
+	if shape := [2]uint8{32, t.n}; t.bands > 0 && t.fullShape != shape {
 		t.full.set(32, int(t.n))
+		t.fullShape = shape
 	}
-	if t.rest > 0 {
+	if shape := [2]uint8{uint8(m % 32), t.n}; t.rest > 0 && t.lastShape != shape {
 		t.last.set(m%32, int(t.n))
+		t.lastShape = shape
 	}
 	p := (*byte)(unsafe.Pointer(t))
 	if t.n <= 16 {
