@@ -31,7 +31,11 @@ func (s *Setup) Describe(w io.Writer) error {
 	fmt.Fprintf(w, "training    %d steps, %d an epoch, batch %d\n", s.Steps, s.PerEpoch, s.Recipe.Train.Batch)
 	fmt.Fprintf(w, "parameters  %d trained, %d other state, %d of the optimiser\n", trained, kept, moments)
 	fmt.Fprintf(w, "step        %d operations, %.2f GFLOP\n", len(p.Instrs), float64(s.Train.FLOPs())/1e9)
-	fmt.Fprintf(w, "memory      %.1f MB for temporaries, %.1f MB for state\n\n", float64(p.Arena)/(1<<20), float64(4*(trained+kept+moments))/(1<<20))
+	fmt.Fprintf(w, "memory      %.1f MB for temporaries, %.1f MB for state\n", float64(p.Arena)/(1<<20), float64(4*(trained+kept+moments))/(1<<20))
+	if limit := s.Recipe.MemoryLimit; limit != 0 {
+		fmt.Fprintf(w, "            %.1f MB in all within memory_limit = %q, %d operations run again for that\n", float64(s.Train.Memory().Total())/(1<<20), limit, p.Again)
+	}
+	fmt.Fprintln(w)
 
 	type cost struct {
 		count int

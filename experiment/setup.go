@@ -3,6 +3,7 @@
 package experiment
 
 import (
+	"errors"
 	"fmt"
 
 	"selfsup/backbones"
@@ -16,6 +17,7 @@ import (
 	"selfsup/graph/optim"
 	"selfsup/methods"
 	"selfsup/recipes"
+	"selfsup/recipes/memory"
 )
 
 // DataError is a fault of the data: a file that is missing, cut or corrupt, or a set that a recipe cannot be run on.
@@ -60,11 +62,21 @@ func Prepare(r *recipes.Loaded) (*Setup, error) {
 	if err != nil {
 		return nil, &RecipeError{r.File, err}
 	}
-	if s.Train, err = g.Compile(cpu.Backend{}, s.Store); err != nil {
-		return nil, &RecipeError{r.File, err}
+	if s.Train, err = g.CompileWithin(cpu.Backend{}, s.Store, int64(r.MemoryLimit)); err != nil {
+		return nil, &RecipeError{r.File, limitError(err)}
 	}
 	s.Leaves = g.States()
 	return s, nil
+}
+
+// limitError says what of the recipe to change where its memory_limit is too small.
+func limitError(err error) error {
+	var short *graph.MemoryError
+	if !errors.As(err, &short) {
+		return err
+	}
+	return fmt.Errorf("memory_limit = %q: %w; the smallest limit for this recipe is %q, a smaller train.batch needs less",
+		memory.Size(short.Limit), short, memory.Size(short.Least.Total()).RoundUp())
 }
 
 // newStore is a Store as a run starts with: what it will hold depends on the recipe's seed and the names of its entries.

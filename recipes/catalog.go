@@ -49,6 +49,10 @@ func Builtin() Catalog {
 			"emoji_32":         func() datasets.Source { return datasets.NewEmoji32() },
 			"idx":              func() datasets.Source { return datasets.NewIDX() },
 			"folder":           func() datasets.Source { return datasets.NewFolder() },
+			"shards":           func() datasets.Source { return datasets.NewShards() },
+			"cifar10":          func() datasets.Source { return datasets.NewCIFAR10() },
+			"cifar100":         func() datasets.Source { return datasets.NewCIFAR100() },
+			"stl10":            func() datasets.Source { return datasets.NewSTL10() },
 		},
 		Optimizers: map[string]func() Optimizer{
 			"sgd": func() Optimizer {

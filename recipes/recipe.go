@@ -16,6 +16,7 @@ import (
 	"selfsup/experiment/evaluate"
 	"selfsup/methods"
 	"selfsup/recipes/length"
+	"selfsup/recipes/memory"
 	"selfsup/recipes/overlay"
 )
 
@@ -25,6 +26,11 @@ type Recipe struct {
 	Seed      int64  `toml:"seed"`      // of weights, order of images and views
 	Precision string `toml:"precision"` // fp32 | bf16: layers round the operands of their products, in training; sums, weights, losses and evaluation are float32
 	Device    string `toml:"device"`    // cpu
+
+	// MemoryLimit bounds what the training step takes: temporaries, working memory of its kernels, inputs, and its part of the Store
+	// (parameters, moments, teachers). Values that are cheap to compute are then computed again rather than kept, as far as
+	// needed; the results are the same bits. Data, views and the Go runtime come on top. "none": no limit.
+	MemoryLimit memory.Size `toml:"memory_limit"`
 
 	Dataset   overlay.Choice[datasets.Source]    `toml:"dataset"`
 	Views     views.Settings                     `toml:"views"`

@@ -12,7 +12,7 @@ import (
 )
 
 func main() {
-	family := flag.String("family", "", "what to generate: tile, pair, scatter, winograd or vec")
+	family := flag.String("family", "", "what to generate: tile, pair, scatter, winograd, vec or row")
 	flag.Parse() // avo's own flags: -out, -stubs, -pkg
 	ConstraintExpr("!noasm")
 	floatControls()
@@ -43,8 +43,10 @@ func main() {
 		}
 	case "vec":
 		vecs()
+	case "row":
+		rows()
 	default:
-		fmt.Fprintf(os.Stderr, "asmgen: family %q is not one of tile, pair, scatter, winograd, vec\n", *family)
+		fmt.Fprintf(os.Stderr, "asmgen: family %q is not one of tile, pair, scatter, winograd, vec, row\n", *family)
 		os.Exit(2)
 	}
 	Generate()

@@ -34,6 +34,7 @@ func roundings() {
 		}
 		w.roundRow(head)
 		w.roundPairs(head)
+		w.roundPanels(head)
 	}
 }
 
@@ -104,6 +105,40 @@ func (w width) roundRow(head func()) {
 	RET()
 }
 
+// pair writes the pairs of one vector of even (RSI) and odd (RDX) to dst (RDI), disp bytes on.
+func (w width) pair(disp int) {
+	w.round(Mem{Base: RSI, Disp: disp}, 0, 2)
+	w.round(Mem{Base: RDX, Disp: disp}, 1, 3)
+	VPSRLD(U8(16), w.r(0), w.r(0))
+	w.and(w.r(1), w.r(regUpper), w.r(1))
+	w.or(w.r(0), w.r(1), w.r(0))
+	VMOVUPS(w.r(0), Mem{Base: RDI, Disp: disp})
+}
+
+// roundPanels writes one row of pairs of several panels: dst[panels][32][2], step bytes apart, from even and odd [panels][32].
+func (w width) roundPanels(head func()) {
+	TEXT("roundPanels"+w.suffix, NOSPLIT, "func(dst *uint16, step uintptr, even, odd *float32, panels uintptr)")
+	Doc("roundPanels" + w.suffix + ": dst[q][j] = even[q][j], odd[q][j] in bfloat16 for j < 32 and panels q step bytes apart.")
+	Pragma("noescape")
+	Load(Param("dst"), RDI)
+	Load(Param("step"), RBX)
+	Load(Param("even"), RSI)
+	Load(Param("odd"), RDX)
+	Load(Param("panels"), RCX)
+	head()
+	Label("next")
+	for i := range 32 / w.lanes {
+		w.pair(4 * w.lanes * i)
+	}
+	ADDQ(U32(128), RSI)
+	ADDQ(U32(128), RDX)
+	ADDQ(RBX, RDI)
+	DECQ(RCX)
+	JNZ(LabelRef("next"))
+	VZEROUPPER()
+	RET()
+}
+
 // roundPairs writes dst[n][2] = rounded even[n], odd[n], n a multiple of lanes.
 func (w width) roundPairs(head func()) {
 	TEXT("roundPairs"+w.suffix, NOSPLIT, "func(dst *uint16, even, odd *float32, n uintptr)")
@@ -115,12 +150,7 @@ func (w width) roundPairs(head func()) {
 	Load(Param("n"), RCX)
 	head()
 	Label("next")
-	w.round(Mem{Base: RSI}, 0, 2)
-	w.round(Mem{Base: RDX}, 1, 3)
-	VPSRLD(U8(16), w.r(0), w.r(0))
-	w.and(w.r(1), w.r(regUpper), w.r(1))
-	w.or(w.r(0), w.r(1), w.r(0))
-	VMOVUPS(w.r(0), Mem{Base: RDI})
+	w.pair(0)
 	for _, p := range []Register{RSI, RDX, RDI} {
 		ADDQ(U32(4*w.lanes), p)
 	}

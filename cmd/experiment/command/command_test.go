@@ -47,7 +47,7 @@ func TestWords(t *testing.T) {
 		{"run nowhere.toml", 2, "", "no such file"},
 		{"run quickstart.toml --set method.simclr.temprature=1", 2, "", "did you mean temperature?"},
 		{"run quickstart.toml --set device=cuda", 2, "", "no CUDA backend"},
-		{"run quickstart.toml --set precision=fp16", 2, "", "computes in \"fp32\" only"},
+		{"run quickstart.toml --set precision=fp16", 2, "", "want \"fp32\" or \"bf16\""},
 		{"run quickstart.toml --set train.batch=5000", 2, "", "3000 images"},
 		{"run quickstart.toml --set views.crop=4", 2, "", "smaller than the network's stride"},
 		{"run quickstart.toml --set backbone.resnet.depth=19", 2, "", "18, 34 or 50"},

@@ -16,7 +16,8 @@ type Conv struct {
 	Groups      int
 	OH, OW      int
 	Algorithm   Algorithm
-	BF16        bool // rounds both operands to bfloat16, to the nearest, ties to even; sums stay float32
+	BF16        bool     // rounds both operands to bfloat16, to the nearest, ties to even; sums stay float32
+	Prologue    Prologue // of x, in Forward and BackwardWeights
 }
 
 // Algorithm is how a convolution is computed.
@@ -50,7 +51,7 @@ func (c Conv) Check() error {
 	if c.Algorithm < Auto || c.Algorithm > Winograd || c.Algorithm == Winograd && !c.winogradOK() {
 		return fmt.Errorf("kern: conv: algorithm %d is not possible for %+v; Winograd is for 3x3, stride 1, one group, pads up to 2, channels multiples of %d", c.Algorithm, c, winogradLanes)
 	}
-	return nil
+	return c.Prologue.check(c.Ci, c.Groups)
 }
 
 func (c Conv) defaults() Conv {
@@ -62,12 +63,12 @@ func (c Conv) defaults() Conv {
 func (c Conv) Forward(x, w, y, scratch []float32) {
 	c = c.checked(x, w, y)
 	if c.roundsCopies() {
-		x, w, scratch = roundCopies(x[:c.B*c.H*c.W*c.Ci], w[:c.weights()], scratch)
+		x, w, scratch = roundCopies(x[:c.B*c.H*c.W*c.Ci], c.Prologue, w[:c.weights()], scratch)
 		c = c.exact()
 	}
 	switch c.method() {
 	case pointwise:
-		c.product(false, false, c.B*c.H*c.W, c.Co, c.Ci, x, c.Ci, w, c.Co, y, c.Co, scratch)
+		c.pointForward(x, w, y, scratch)
 	case depthwise:
 		c.depthForward(x, w, y, scratch)
 	case patches:
@@ -87,7 +88,7 @@ func (c Conv) ForwardScratch() int {
 	}
 	switch c.method() {
 	case pointwise:
-		return c.productScratch(false, false, c.B*c.H*c.W, c.Co, c.Ci)
+		return c.pointScratch(false)
 	case depthwise:
 		return c.depthScratch()
 	case patches:
@@ -102,12 +103,12 @@ func (c Conv) ForwardScratch() int {
 func (c Conv) BackwardData(dy, w, dx, scratch []float32) {
 	c = c.checked(dx, w, dy)
 	if c.roundsCopies() {
-		dy, w, scratch = roundCopies(dy[:c.B*c.OH*c.OW*c.Co], w[:c.weights()], scratch)
+		dy, w, scratch = roundCopies(dy[:c.B*c.OH*c.OW*c.Co], Prologue{}, w[:c.weights()], scratch)
 		c = c.exact()
 	}
 	switch c.method() {
 	case pointwise:
-		c.product(false, true, c.B*c.H*c.W, c.Ci, c.Co, dy, c.Co, w, c.Co, dx, c.Ci, scratch)
+		c.product(false, true, c.B*c.H*c.W, c.Ci, c.Co, dy, c.Co, w, c.Co, dx, c.Ci, 0, scratch)
 	case depthwise:
 		c.depthBackwardData(dy, w, dx, scratch)
 	case patches:
@@ -142,12 +143,12 @@ func (c Conv) BackwardDataScratch() int {
 func (c Conv) BackwardWeights(x, dy, dw, scratch []float32) {
 	c = c.checked(x, dw, dy)
 	if c.roundsCopies() {
-		x, dy, scratch = roundCopies(x[:c.B*c.H*c.W*c.Ci], dy[:c.B*c.OH*c.OW*c.Co], scratch)
+		x, dy, scratch = roundCopies(x[:c.B*c.H*c.W*c.Ci], c.Prologue, dy[:c.B*c.OH*c.OW*c.Co], scratch)
 		c = c.exact()
 	}
 	switch c.method() {
 	case pointwise:
-		c.product(true, false, c.Ci, c.Co, c.B*c.H*c.W, x, c.Ci, dy, c.Co, dw, c.Co, scratch)
+		c.pointWeights(x, dy, dw, scratch)
 	case depthwise:
 		c.depthBackwardWeights(x, dy, dw, scratch)
 	case patches:
@@ -167,7 +168,7 @@ func (c Conv) BackwardWeightsScratch() int {
 	}
 	switch c.method() {
 	case pointwise:
-		return c.productScratch(true, false, c.Ci, c.Co, c.B*c.H*c.W)
+		return c.pointScratch(true)
 	case depthwise:
 		return c.depthWeightsScratch()
 	case patches:
@@ -176,22 +177,6 @@ func (c Conv) BackwardWeightsScratch() int {
 		return c.correlateBF16Scratch()
 	}
 	return c.correlateScratch()
-}
-
-// product is a 1x1 convolution as a matrix product.
-func (c *Conv) product(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, y []float32, ldy int, scratch []float32) {
-	if c.BF16 {
-		GemmBF16(transA, transB, m, n, k, a, lda, b, ldb, y, ldy, 0, scratch)
-	} else {
-		Gemm(transA, transB, m, n, k, a, lda, b, ldb, y, ldy, 0, scratch)
-	}
-}
-
-func (c *Conv) productScratch(transA, transB bool, m, n, k int) int {
-	if c.BF16 {
-		return GemmBF16Scratch(transA, transB, m, n, k)
-	}
-	return GemmScratch(transA, transB, m, n, k)
 }
 
 // method is the code that computes a convolution.

@@ -62,6 +62,7 @@ func (g *gatherBF16) set(c Conv, backward bool) {
 	g.rows = imageRows{conv: c, h: c.H, w: c.W, c: c.Ci}
 	if backward {
 		g.rows.h, g.rows.w, g.rows.c = c.OH, c.OW, c.Co
+		g.rows.conv.Prologue = Prologue{}
 	} else if c.seesPatches() {
 		g.rows.patches = true
 		c = c.onPatches()

@@ -65,7 +65,7 @@ func (c Conv) gatherScratch(backward bool) int {
 func (g *gather) set(c Conv, backward bool) {
 	g.axes, g.level = axesOf(c, backward), *dims()
 	g.srcC, g.dstC, g.depth, g.n = c.Ci, c.Co, c.Ci/c.Groups, c.Co/c.Groups
-	g.view = window{h: c.H, w: c.W}
+	g.view = window{h: c.H, w: c.W, prologue: c.Prologue}
 	g.merged = !backward && c.DW == 1 && c.Groups == 1 && c.Ci < lineFloats && c.KW > 1
 	if backward {
 		g.srcC, g.dstC, g.depth, g.n = g.dstC, g.srcC, g.n, g.depth

@@ -68,6 +68,7 @@ const (
 	pairInner     = 512     // depth of a call: its panel stays in L1
 	pairPanels    = 2 << 20 // elements of a block of B
 	pairPackDepth = 256     // depth of a packing task
+	pairPackRun   = 16      // and its panels
 	pairTaskFlops = 1 << 22 // the least work worth a task of its own
 )
 
@@ -114,7 +115,7 @@ func (g *pairGemm) deep(kc int) {
 func pairStride(kp int) int { return (kp/pairDepth | 1) * pairDepth }
 
 // panelFloats is the size of the panels of a block of B.
-func (g *pairGemm) panelFloats() int { return g.nc * g.kc / 2 }
+func (g *pairGemm) panelFloats() int { return g.nc / pairColumns * (g.kc*pairColumns + pairPanel) / 2 }
 
 // sharedFloats is the size of what all workers share.
 func (g *pairGemm) sharedFloats() int {
@@ -181,7 +182,7 @@ func (g *pairGemm) block() {
 		}
 		g.colTasks = min(g.colTasks, panels)
 	}
-	packs := g.packsA + ceil(panels, packRun)*ceil(g.kp, pairPackDepth)
+	packs := g.packsA + ceil(panels, pairPackRun)*ceil(g.kp, pairPackDepth)
 	workers := fits(g.scratch, g.workerFloats())
 	if g.parallel && packs > 1 && (g.nb+g.m)*g.kb > 1<<14 {
 		runLimited(packs, workers, g.packTask)
@@ -226,26 +227,22 @@ func (g *pairGemm) pack(task, worker int) {
 	deep := ceil(g.kp, pairPackDepth)
 	p0 := task % deep * pairPackDepth
 	kb, kp := min(pairPackDepth, g.kb-p0), min(pairPackDepth, g.kp-p0)
-	first := task / deep * packRun
-	last := min(first+packRun, ceil(g.nb, pairColumns))
-	panel := func(q int) []uint16 { return g.panels[(q*g.kp+p0)*pairColumns:][:kp*pairColumns] }
-	if g.transB {
-		for q := first; q < last; q++ {
-			j := q * pairColumns
-			packPairsTransposed(panel(q), g.b[(g.j0+j)*g.ldb+g.p0+p0:], g.ldb, kb, min(pairColumns, g.nb-j), kp, tmp)
-		}
+	first := task / deep * pairPackRun
+	last := min(first+pairPackRun, ceil(g.nb, pairColumns))
+	dst := g.panels[first*g.panelStep()+p0*pairColumns:]
+	j, n := first*pairColumns, min(g.nb, last*pairColumns)-first*pairColumns
+	if !g.transB {
+		packPanels(dst, g.panelStep(), g.b[(g.p0+p0)*g.ldb+g.j0+j:], g.ldb, kb, n, kp)
 		return
 	}
-	for i := 0; i < kb; i += 2 { // a pair of rows at a time: short reads of rows far apart would miss pages
-		for q := first; q < last; q++ {
-			j := q * pairColumns
-			packPairRow(panel(q)[i/2*pairPanel:][:pairPanel], g.b[(g.p0+p0+i)*g.ldb+g.j0+j:], g.ldb, min(pairColumns, g.nb-j), i+1 < kb)
-		}
-	}
 	for q := first; q < last; q++ {
-		clear(panel(q)[ceil(kb, 2)*pairPanel:])
+		j := q * pairColumns
+		packPairsTransposed(dst[(q-first)*g.panelStep():][:kp*pairColumns], g.b[(g.j0+j)*g.ldb+g.p0+p0:], g.ldb, kb, min(pairColumns, g.nb-j), kp, tmp)
 	}
 }
+
+// panelStep is the distance of panels, in elements: a line pair beyond their size, so that neighbours do not share cache sets.
+func (g *pairGemm) panelStep() int { return g.kp*pairColumns + pairPanel }
 
 // packRows rounds rows i0 to i1 of the block of A.
 func (g *pairGemm) packRows(dst []uint16, i0, i1 int, tmp []float32) {
@@ -285,7 +282,7 @@ func (g *pairGemm) tiles(task, worker int) {
 			}
 			t.depth((to - from) * pairDepth)
 			t.a = ptr16(rows, from*pairDepth)
-			t.b = ptr16(g.panels, (q*g.kp+from*pairDepth)*pairColumns)
+			t.b = ptr16(g.panels, q*g.panelStep()+from*pairDepth*pairColumns)
 			t.run(i1 - i0)
 		}
 	}

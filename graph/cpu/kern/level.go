@@ -10,13 +10,14 @@ type level int
 
 const (
 	generic level = iota
+	neon
 	avx2
 	avx512
 	avx512bf16 // and sums of products of bfloat16 pairs
 	amx        // and tiles of them
 )
 
-var levelNames = [...]string{"generic", "avx2", "avx512", "avx512bf16", "amx"}
+var levelNames = [...]string{"generic", "neon", "avx2", "avx512", "avx512bf16", "amx"}
 
 // blocking is what the drivers of float32 products must know of a level.
 type blocking struct {
@@ -27,6 +28,7 @@ type blocking struct {
 
 var blockings = [...]blocking{
 	generic: {mr: 4, nr: 8, mc: 64, kc: 256, block: 1},
+	neon:    {mr: 8, nr: 8, mc: 96, kc: 256, block: 4},
 	avx2:    {mr: 6, nr: 16, mc: 96, kc: 256, block: 8},
 	avx512:  {mr: 14, nr: 32, mc: 84, kc: 384, block: 16},
 }
@@ -42,18 +44,28 @@ func pickLevel(best level, name string) (level, error) {
 	if name == "" {
 		return best, nil
 	}
-	for l, s := range levelNames {
-		if s == name && level(l) <= best {
-			return level(l), nil
+	var have []string
+	for i, s := range levelNames {
+		if l := level(i); l.within(best) {
+			if s == name {
+				return l, nil
+			}
+			have = append(have, s)
 		}
 	}
-	return best, fmt.Errorf("kern: SELFSUP_CPU is %q, this machine can use %v", name, levelNames[:best+1])
+	return best, fmt.Errorf("kern: SELFSUP_CPU is %q, this machine can use %v", name, have)
+}
+
+// within says whether a machine whose best level is best has level l: neon and the others but generic are of different architectures.
+func (l level) within(best level) bool {
+	return l == generic || l <= best && (l == neon) == (best == neon)
 }
 
 // CheckLevel says whether SELFSUP_CPU asks for what this machine cannot do; the best level is then in use.
 func CheckLevel() error { return errLevel }
 
-// Level names the instruction set in use: generic, avx2, avx512, avx512bf16 or amx. Float32 kernels are the same from avx512 on.
+// Level names the instruction set in use: generic, neon (arm64), avx2, avx512, avx512bf16 or amx (amd64). Float32 kernels are the same from
+// avx512 on.
 func Level() string { return levelNames[chosen] }
 
 func dims() *blocking { return &blockings[active] }

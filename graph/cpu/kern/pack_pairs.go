@@ -13,13 +13,29 @@ func packRowsBF16(dst []uint16, ldd int, src []float32, lds, m, k, kp int) {
 
 // packPairs writes the panel dst[kp/2][32][2] of src[k,n], n <= 32, zero behind its columns and rows: B as it is stored.
 func packPairs(dst []uint16, src []float32, lds, k, n, kp int) {
-	for i := 0; i < k; i += 2 {
-		packPairRow(dst[i/2*pairPanel:][:pairPanel], src[i*lds:], lds, n, i+1 < k)
-	}
-	clear(dst[ceil(k, 2)*pairPanel : kp/2*pairPanel])
+	packPanels(dst, kp*pairColumns, src, lds, k, n, kp)
 }
 
-// packPairRow is a pair row of n columns and the zeros behind them.
+// packPanels writes the panels [ceil(n/32)][kp/2][32][2] of src[k,n], step elements apart, zero behind its columns and rows. It reads along
+// rows: columns of rows far apart would miss pages.
+func packPanels(dst []uint16, step int, src []float32, lds, k, n, kp int) {
+	for i := 0; i < k; i += 2 {
+		row := dst[i/2*pairPanel:]
+		whole := 0
+		if i+1 < k {
+			whole = roundPanels(row, step, src[i*lds:i*lds+n], src[(i+1)*lds:(i+1)*lds+n])
+		}
+		for q := whole; q*pairColumns < n; q++ {
+			j := q * pairColumns
+			packPairRow(row[q*step:][:pairPanel], src[i*lds+j:], lds, min(pairColumns, n-j), i+1 < k)
+		}
+	}
+	for q := range ceil(n, pairColumns) {
+		clear(dst[q*step+ceil(k, 2)*pairPanel : q*step+kp/2*pairPanel])
+	}
+}
+
+// packPairRow is a pair row of n columns of one panel and the zeros behind them.
 func packPairRow(dst []uint16, src []float32, lds, n int, odd bool) {
 	if odd {
 		roundPairs(dst, src[:n], src[lds:lds+n])

@@ -69,11 +69,10 @@ func (t *pair) halves(m int) {
 
 // pair256Edge computes full columns aside and copies those that exist.
 func pair256Edge(t *tile, rows int) {
-	var full [4][16]float32
-	u := *t
-	u.c, u.ldc, u.add = unsafe.Pointer(&full), 16*floatSize, 0
+	var full [4 * 16]float32
+	u := t.aside(full[:], 16)
 	pair256(&u, rows)
-	t.putRows(&full[0][0], rows)
+	t.take(full[:], rows, 16)
 }
 
 func roundRowAt(l level, dst *uint16, src *float32, n uintptr) {
@@ -89,6 +88,14 @@ func roundPairsAt(l level, dst *uint16, even, odd *float32, n uintptr) {
 		roundPairs512(dst, even, odd, n)
 	} else {
 		roundPairs256(dst, even, odd, n)
+	}
+}
+
+func roundPanelsAt(l level, dst *uint16, step uintptr, even, odd *float32, panels uintptr) {
+	if l == avx512 {
+		roundPanels512(dst, step, even, odd, panels)
+	} else {
+		roundPanels256(dst, step, even, odd, panels)
 	}
 }
 

@@ -9884,6 +9884,68 @@ next:
 	VZEROUPPER
 	RET
 
+// func roundPanels512(dst *uint16, step uintptr, even *float32, odd *float32, panels uintptr)
+// Requires: AVX, AVX512F
+TEXT ·roundPanels512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), DI
+	MOVQ         step+8(FP), BX
+	MOVQ         even+16(FP), SI
+	MOVQ         odd+24(FP), DX
+	MOVQ         panels+32(FP), CX
+	VPBROADCASTD roundHalf<>+0(SB), Z15
+	VPBROADCASTD roundOne<>+0(SB), Z14
+	VPBROADCASTD roundQuiet<>+0(SB), Z13
+	VPBROADCASTD roundUpper<>+0(SB), Z12
+
+next:
+	VMOVUPS   (SI), Z0
+	VPSRLD    $0x10, Z0, Z2
+	VPANDD    Z2, Z14, Z2
+	VPADDD    Z15, Z2, Z2
+	VCMPPS    $0x03, Z0, Z0, K1
+	VPADDD    Z2, Z0, Z2
+	VPORD     Z13, Z0, K1, Z2
+	VMOVDQA32 Z2, Z0
+	VMOVUPS   (DX), Z1
+	VPSRLD    $0x10, Z1, Z3
+	VPANDD    Z3, Z14, Z3
+	VPADDD    Z15, Z3, Z3
+	VCMPPS    $0x03, Z1, Z1, K1
+	VPADDD    Z3, Z1, Z3
+	VPORD     Z13, Z1, K1, Z3
+	VMOVDQA32 Z3, Z1
+	VPSRLD    $0x10, Z0, Z0
+	VPANDD    Z1, Z12, Z1
+	VPORD     Z0, Z1, Z0
+	VMOVUPS   Z0, (DI)
+	VMOVUPS   64(SI), Z0
+	VPSRLD    $0x10, Z0, Z2
+	VPANDD    Z2, Z14, Z2
+	VPADDD    Z15, Z2, Z2
+	VCMPPS    $0x03, Z0, Z0, K1
+	VPADDD    Z2, Z0, Z2
+	VPORD     Z13, Z0, K1, Z2
+	VMOVDQA32 Z2, Z0
+	VMOVUPS   64(DX), Z1
+	VPSRLD    $0x10, Z1, Z3
+	VPANDD    Z3, Z14, Z3
+	VPADDD    Z15, Z3, Z3
+	VCMPPS    $0x03, Z1, Z1, K1
+	VPADDD    Z3, Z1, Z3
+	VPORD     Z13, Z1, K1, Z3
+	VMOVDQA32 Z3, Z1
+	VPSRLD    $0x10, Z0, Z0
+	VPANDD    Z1, Z12, Z1
+	VPORD     Z0, Z1, Z0
+	VMOVUPS   Z0, 64(DI)
+	ADDQ      $0x00000080, SI
+	ADDQ      $0x00000080, DX
+	ADDQ      BX, DI
+	DECQ      CX
+	JNZ       next
+	VZEROUPPER
+	RET
+
 // func roundRow256(dst *uint16, src *float32, n uintptr)
 // Requires: AVX, AVX2
 TEXT ·roundRow256(SB), NOSPLIT, $0-24
@@ -9961,6 +10023,108 @@ next:
 	ADDQ      $0x00000020, DX
 	ADDQ      $0x00000020, DI
 	SUBQ      $0x00000008, CX
+	JNZ       next
+	VZEROUPPER
+	RET
+
+// func roundPanels256(dst *uint16, step uintptr, even *float32, odd *float32, panels uintptr)
+// Requires: AVX, AVX2
+TEXT ·roundPanels256(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), DI
+	MOVQ         step+8(FP), BX
+	MOVQ         even+16(FP), SI
+	MOVQ         odd+24(FP), DX
+	MOVQ         panels+32(FP), CX
+	VPBROADCASTD roundHalf<>+0(SB), Y15
+	VPBROADCASTD roundOne<>+0(SB), Y14
+	VPBROADCASTD roundQuiet<>+0(SB), Y13
+	VPBROADCASTD roundUpper<>+0(SB), Y12
+
+next:
+	VMOVUPS   (SI), Y0
+	VPSRLD    $0x10, Y0, Y2
+	VPAND     Y2, Y14, Y2
+	VPADDD    Y15, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VCMPPS    $0x03, Y0, Y0, Y11
+	VPOR      Y13, Y0, Y0
+	VBLENDVPS Y11, Y0, Y2, Y0
+	VMOVUPS   (DX), Y1
+	VPSRLD    $0x10, Y1, Y3
+	VPAND     Y3, Y14, Y3
+	VPADDD    Y15, Y3, Y3
+	VPADDD    Y3, Y1, Y3
+	VCMPPS    $0x03, Y1, Y1, Y11
+	VPOR      Y13, Y1, Y1
+	VBLENDVPS Y11, Y1, Y3, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPAND     Y1, Y12, Y1
+	VPOR      Y0, Y1, Y0
+	VMOVUPS   Y0, (DI)
+	VMOVUPS   32(SI), Y0
+	VPSRLD    $0x10, Y0, Y2
+	VPAND     Y2, Y14, Y2
+	VPADDD    Y15, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VCMPPS    $0x03, Y0, Y0, Y11
+	VPOR      Y13, Y0, Y0
+	VBLENDVPS Y11, Y0, Y2, Y0
+	VMOVUPS   32(DX), Y1
+	VPSRLD    $0x10, Y1, Y3
+	VPAND     Y3, Y14, Y3
+	VPADDD    Y15, Y3, Y3
+	VPADDD    Y3, Y1, Y3
+	VCMPPS    $0x03, Y1, Y1, Y11
+	VPOR      Y13, Y1, Y1
+	VBLENDVPS Y11, Y1, Y3, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPAND     Y1, Y12, Y1
+	VPOR      Y0, Y1, Y0
+	VMOVUPS   Y0, 32(DI)
+	VMOVUPS   64(SI), Y0
+	VPSRLD    $0x10, Y0, Y2
+	VPAND     Y2, Y14, Y2
+	VPADDD    Y15, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VCMPPS    $0x03, Y0, Y0, Y11
+	VPOR      Y13, Y0, Y0
+	VBLENDVPS Y11, Y0, Y2, Y0
+	VMOVUPS   64(DX), Y1
+	VPSRLD    $0x10, Y1, Y3
+	VPAND     Y3, Y14, Y3
+	VPADDD    Y15, Y3, Y3
+	VPADDD    Y3, Y1, Y3
+	VCMPPS    $0x03, Y1, Y1, Y11
+	VPOR      Y13, Y1, Y1
+	VBLENDVPS Y11, Y1, Y3, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPAND     Y1, Y12, Y1
+	VPOR      Y0, Y1, Y0
+	VMOVUPS   Y0, 64(DI)
+	VMOVUPS   96(SI), Y0
+	VPSRLD    $0x10, Y0, Y2
+	VPAND     Y2, Y14, Y2
+	VPADDD    Y15, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VCMPPS    $0x03, Y0, Y0, Y11
+	VPOR      Y13, Y0, Y0
+	VBLENDVPS Y11, Y0, Y2, Y0
+	VMOVUPS   96(DX), Y1
+	VPSRLD    $0x10, Y1, Y3
+	VPAND     Y3, Y14, Y3
+	VPADDD    Y15, Y3, Y3
+	VPADDD    Y3, Y1, Y3
+	VCMPPS    $0x03, Y1, Y1, Y11
+	VPOR      Y13, Y1, Y1
+	VBLENDVPS Y11, Y1, Y3, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPAND     Y1, Y12, Y1
+	VPOR      Y0, Y1, Y0
+	VMOVUPS   Y0, 96(DI)
+	ADDQ      $0x00000080, SI
+	ADDQ      $0x00000080, DX
+	ADDQ      BX, DI
+	DECQ      CX
 	JNZ       next
 	VZEROUPPER
 	RET

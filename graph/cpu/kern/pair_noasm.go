@@ -11,3 +11,7 @@ func roundRowAt(level, *uint16, *float32, uintptr) {
 func roundPairsAt(level, *uint16, *float32, *float32, uintptr) {
 	panic("kern: the generic level has no rounding kernel")
 }
+
+func roundPanelsAt(level, *uint16, uintptr, *float32, *float32, uintptr) {
+	panic("kern: the generic level has no rounding kernel")
+}

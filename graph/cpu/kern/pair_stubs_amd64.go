@@ -164,6 +164,11 @@ func roundRow512(dst *uint16, src *float32, n uintptr)
 //go:noescape
 func roundPairs512(dst *uint16, even *float32, odd *float32, n uintptr)
 
+// roundPanels512: dst[q][j] = even[q][j], odd[q][j] in bfloat16 for j < 32 and panels q step bytes apart.
+//
+//go:noescape
+func roundPanels512(dst *uint16, step uintptr, even *float32, odd *float32, panels uintptr)
+
 // roundRow256: dst = src in bfloat16; n is a multiple of 16.
 //
 //go:noescape
@@ -173,3 +178,8 @@ func roundRow256(dst *uint16, src *float32, n uintptr)
 //
 //go:noescape
 func roundPairs256(dst *uint16, even *float32, odd *float32, n uintptr)
+
+// roundPanels256: dst[q][j] = even[q][j], odd[q][j] in bfloat16 for j < 32 and panels q step bytes apart.
+//
+//go:noescape
+func roundPanels256(dst *uint16, step uintptr, even *float32, odd *float32, panels uintptr)

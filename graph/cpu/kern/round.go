@@ -59,6 +59,18 @@ func roundPairs(dst []uint16, even, odd []float32) {
 	}
 }
 
+// roundPanels writes one row of pairs of the whole panels of even and odd, step elements apart in dst, and returns how many there are; on the
+// generic level it does none.
+func roundPanels(dst []uint16, step int, even, odd []float32) int {
+	panels := len(even) / pairColumns
+	if active == generic || panels == 0 {
+		return 0
+	}
+	_, _ = dst[(panels-1)*step+pairPanel-1], odd[len(even)-1]
+	roundPanelsAt(active, &dst[0], uintptr(step*bf16Size), &even[0], &odd[0], uintptr(panels))
+	return panels
+}
+
 // roundLanes are the floats of a vector at each level.
 var roundLanes = [...]int{generic: 1, avx2: 8, avx512: 16}
 

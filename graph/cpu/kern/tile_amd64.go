@@ -140,26 +140,10 @@ func tile256(t *tile, mr int) {
 
 // tile256Edge computes a full tile aside and copies the columns that exist.
 func tile256Edge(t *tile, mr int) {
-	var full [6][16]float32
-	u := *t
-	u.c, u.ldc, u.add = unsafe.Pointer(&full), 16*floatSize, 0
+	var full [6 * 16]float32
+	u := t.aside(full[:], 16)
 	tile256(&u, mr)
-	t.putRows(&full[0][0], mr)
-}
-
-// putRows stores or adds sums[rows][16] to the columns of C that exist.
-func (t *tile) putRows(sums *float32, rows int) {
-	for i := range rows {
-		for j := 0; j < 16 && t.mask>>j != 0; j++ {
-			s := *at(unsafe.Pointer(sums), uintptr(i*16+j)*floatSize)
-			c := at(t.c, uintptr(i)*t.ldc+uintptr(j)*floatSize)
-			if t.add != 0 {
-				*c += s
-			} else {
-				*c = s
-			}
-		}
-	}
+	t.take(full[:], mr, 16)
 }
 
 func transposeBlock(dst *float32, ldd uintptr, src *float32, lds uintptr) {
