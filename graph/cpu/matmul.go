@@ -83,6 +83,7 @@ func convOf(c *call, o op.Conv, x, w ir.Shape) kern.Conv {
 	k := kern.Conv{
 		B: x[0], H: x[1], W: x[2], Ci: x[3], KH: w[0], KW: w[1], Co: w[3],
 		SH: o.Stride[0], SW: o.Stride[1], PH: o.Pad[0], PW: o.Pad[1], DH: o.Dilation[0], DW: o.Dilation[1], Groups: o.Groups,
+		BF16: o.BF16,
 	}
 	k.OH, k.OW = o.OutSize(k.H, k.W, k.KH, k.KW)
 	if c.direct {

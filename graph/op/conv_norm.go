@@ -11,11 +11,10 @@ type ImageNorm struct {
 }
 
 // absorb makes the images in[0] from what a batch norm made them of. A convolution of several groups declines: it reads its images in place.
-// So does one that rounds them.
 func (n ImageNorm) absorb(c Conv, in []int, maker func(int) (ir.Spec, []int)) (ImageNorm, []int, bool) {
 	made, from := maker(in[0])
 	bn, ok := made.(BatchNormOp)
-	if !ok || n.On || c.Groups > 1 || c.BF16 {
+	if !ok || n.On || c.Groups > 1 {
 		return n, nil, false
 	}
 	in = append([]int{from[0]}, in[1:]...)

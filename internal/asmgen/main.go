@@ -12,7 +12,7 @@ import (
 )
 
 func main() {
-	family := flag.String("family", "", "what to generate: tile, pair, winograd, vec, row or raster")
+	family := flag.String("family", "", "what to generate: tile, pair, scatter, winograd, vec, row or raster")
 	flag.Parse() // avo's own flags: -out, -stubs, -pkg
 	ConstraintExpr("!noasm")
 	if *family == "raster" {
@@ -39,6 +39,8 @@ func main() {
 		pause()
 	case "pair":
 		pairs()
+	case "scatter":
+		scatterAVX512()
 	case "winograd":
 		for _, tr := range transforms {
 			tr.emit(widthAVX512)
@@ -49,7 +51,7 @@ func main() {
 	case "row":
 		rows()
 	default:
-		fmt.Fprintf(os.Stderr, "asmgen: family %q is not one of tile, pair, winograd, vec, row, raster\n", *family)
+		fmt.Fprintf(os.Stderr, "asmgen: family %q is not one of tile, pair, scatter, winograd, vec, row, raster\n", *family)
 		os.Exit(2)
 	}
 	Generate()

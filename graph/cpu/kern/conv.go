@@ -63,7 +63,7 @@ func (c Conv) defaults() Conv {
 func (c Conv) Forward(x, w, y, scratch []float32) {
 	c = c.checked(x, w, y)
 	if c.roundsCopies() {
-		x, w, scratch = roundCopies(x[:c.B*c.H*c.W*c.Ci], w[:c.weights()], scratch)
+		x, w, scratch = roundCopies(x[:c.B*c.H*c.W*c.Ci], c.Prologue, w[:c.weights()], scratch)
 		c = c.exact()
 	}
 	switch c.method() {
@@ -103,12 +103,12 @@ func (c Conv) ForwardScratch() int {
 func (c Conv) BackwardData(dy, w, dx, scratch []float32) {
 	c = c.checked(dx, w, dy)
 	if c.roundsCopies() {
-		dy, w, scratch = roundCopies(dy[:c.B*c.OH*c.OW*c.Co], w[:c.weights()], scratch)
+		dy, w, scratch = roundCopies(dy[:c.B*c.OH*c.OW*c.Co], Prologue{}, w[:c.weights()], scratch)
 		c = c.exact()
 	}
 	switch c.method() {
 	case pointwise:
-		Gemm(false, true, c.B*c.H*c.W, c.Ci, c.Co, dy, c.Co, w, c.Co, dx, c.Ci, 0, scratch)
+		c.product(false, true, c.B*c.H*c.W, c.Ci, c.Co, dy, c.Co, w, c.Co, dx, c.Ci, 0, scratch)
 	case depthwise:
 		c.depthBackwardData(dy, w, dx, scratch)
 	case patches:
@@ -128,7 +128,7 @@ func (c Conv) BackwardDataScratch() int {
 	}
 	switch c.method() {
 	case pointwise:
-		return GemmScratch(false, true, c.B*c.H*c.W, c.Ci, c.Co)
+		return c.productScratch(false, true, c.B*c.H*c.W, c.Ci, c.Co)
 	case depthwise:
 		return c.depthScratch()
 	case patches:
@@ -143,7 +143,7 @@ func (c Conv) BackwardDataScratch() int {
 func (c Conv) BackwardWeights(x, dy, dw, scratch []float32) {
 	c = c.checked(x, dw, dy)
 	if c.roundsCopies() {
-		x, dy, scratch = roundCopies(x[:c.B*c.H*c.W*c.Ci], dy[:c.B*c.OH*c.OW*c.Co], scratch)
+		x, dy, scratch = roundCopies(x[:c.B*c.H*c.W*c.Ci], c.Prologue, dy[:c.B*c.OH*c.OW*c.Co], scratch)
 		c = c.exact()
 	}
 	switch c.method() {
@@ -192,14 +192,14 @@ const (
 
 func (c *Conv) method() method {
 	switch {
-	case c.BF16:
-		return overPairs
-	case c.Algorithm == Winograd || c.Algorithm == Auto && c.winogradOK() && c.winogradPays():
+	case !c.BF16 && (c.Algorithm == Winograd || c.Algorithm == Auto && c.winogradOK() && c.winogradPays()):
 		return patches
 	case c.Groups == 1 && c.KH == 1 && c.KW == 1 && c.SH == 1 && c.SW == 1 && c.PH == 0 && c.PW == 0:
 		return pointwise
 	case c.Groups > 1 && c.Groups == c.Ci && c.Groups == c.Co:
 		return depthwise
+	case c.BF16:
+		return overPairs
 	}
 	return overTaps
 }

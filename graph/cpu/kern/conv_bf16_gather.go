@@ -1,6 +1,8 @@
 package kern
 
-import "fmt"
+import (
+	"fmt"
+)
 
 // gatherBF16 is a forward convolution, or the gradient by x, of operands rounded to bf16. A task copies some groups of images, rounded and
 // stacked (see stack), and multiplies runs of positions with the taps that reach inside the images.
@@ -17,6 +19,7 @@ type gatherBF16 struct {
 
 	groups, parts, bands, chunks int // groups of images; how tasks cut groups, rows and panels
 	rowFloats, groupFloats       int
+	imageFloats                  int // of an output image
 	listFloats, bufferFloats     int
 	panels, buffers              []float32
 
@@ -59,6 +62,7 @@ func (g *gatherBF16) set(c Conv, backward bool) {
 	g.rows = imageRows{conv: c, h: c.H, w: c.W, c: c.Ci}
 	if backward {
 		g.rows.h, g.rows.w, g.rows.c = c.OH, c.OW, c.Co
+		g.rows.conv.Prologue = Prologue{}
 	} else if c.seesPatches() {
 		g.rows.patches = true
 		c = c.onPatches()
@@ -66,7 +70,9 @@ func (g *gatherBF16) set(c Conv, backward bool) {
 	g.axes = axesOf(c, backward)
 	g.taken, g.n, g.dstC = c.Ci, c.Co, c.Co
 	w := c.W
+	g.imageFloats = c.OH * c.OW * c.Co
 	if backward {
+		g.imageFloats = c.H * c.W * c.Ci
 		g.taken, g.n, g.dstC, w = c.Co, c.Ci, c.Ci, c.OW
 	}
 	g.depth = roundUp(g.taken, pairDepth)
@@ -264,6 +270,12 @@ func (t *gatherTask) target(k, i, m int) int {
 // scatter copies the n columns of a tile's rows to the outputs from position m on, as far as their images exist.
 func (t *gatherTask) scatter(p, k, i, m, rows, n int) {
 	g := t.g
+	if n == pairColumns && m%g.images == 0 && rows%g.images == 0 && (k+1)*g.images <= g.conv.B {
+		s := scatter{dst: ptr(g.dst, t.target(k, i, m)+p*pairColumns), src: ptr(t.sums, 0), images: uintptr(g.images), pixels: uintptr(rows / g.images),
+			pixelStep: bytes(t.w.outStep * g.dstC), imageStep: bytes(g.imageFloats)}
+		s.run()
+		return
+	}
 	for r := range rows {
 		if k*g.images+(m+r)%g.images < g.conv.B {
 			copy(g.dst[t.target(k, i, m+r)+p*pairColumns:][:n], t.sums[r*pairColumns:])

@@ -1,6 +1,6 @@
 package kern
 
-// imageRows is a batch of images as the copies of a bf16 convolution read them: pixel after pixel of float32 channels.
+// imageRows is a batch of images as the copies of a bf16 convolution read them: pixel after pixel of float32 channels, behind the prologue.
 //
 // With patches set, a pixel is an output and its channels are what the kernel sees there, [KH,KW,C]: few channels fill the depth of a
 // product that way, and a strided 1x1 kernel skips what it does not read.
@@ -25,28 +25,34 @@ func (c Conv) onPatches() Conv {
 // inPlace says whether rows need no copy.
 func (r *imageRows) inPlace() bool {
 	c := &r.conv
-	return !r.patches || c.KH*c.KW == 1 && c.PH == 0 && c.PW == 0
+	return !c.Prologue.on() && (!r.patches || c.KH*c.KW == 1 && c.PH == 0 && c.PW == 0)
 }
 
-// bufferFloats is the room the patches of a row of one image take.
+// bufferFloats is the room a row of one image takes that is not in place.
 func (r *imageRows) bufferFloats() int {
-	if r.inPlace() {
-		return 0
-	}
 	c := &r.conv
-	return roundUp(c.OW*c.KH*c.KW*c.Ci, lineFloats)
+	switch {
+	case r.inPlace():
+		return 0
+	case r.patches:
+		return roundUp(c.OW*c.KH*c.KW*c.Ci, lineFloats)
+	}
+	return roundUp(r.w*r.c, lineFloats)
 }
 
 // steps are the distances between images and between pixels of what group returns.
 func (r *imageRows) steps() (image, pixel int) {
 	c := &r.conv
-	switch {
-	case !r.patches:
-		return r.h * r.w * r.c, r.c
-	case r.inPlace():
-		return r.h * r.w * r.c, c.SW * c.Ci
+	image, pixel = r.h*r.w*r.c, r.c
+	if r.patches {
+		pixel = c.KH * c.KW * c.Ci
 	}
-	return r.bufferFloats(), c.KH * c.KW * c.Ci
+	if !r.inPlace() {
+		image = r.bufferFloats()
+	} else if r.patches {
+		pixel = c.SW * c.Ci
+	}
+	return image, pixel
 }
 
 // group is row i of images b0 to b1; the buffer has room for all of them.
@@ -58,7 +64,12 @@ func (r *imageRows) group(b0, b1, i int, buffer []float32) []float32 {
 		return r.src[(b0*r.h+i)*r.w*r.c:]
 	}
 	for b := b0; b < b1; b++ {
-		r.patchRow(b, i, buffer[(b-b0)*r.bufferFloats():])
+		dst := buffer[(b-b0)*r.bufferFloats():]
+		if r.patches {
+			r.patchRow(b, i, dst)
+		} else {
+			r.conv.Prologue.move(dst[:r.w*r.c], r.src[(b*r.h+i)*r.w*r.c:])
+		}
 	}
 	return buffer
 }
@@ -76,13 +87,13 @@ func (r *imageRows) patchRow(b, i int, dst []float32) {
 			}
 			src := r.src[(b*c.H+row)*c.W*c.Ci : (b*c.H+row+1)*c.W*c.Ci]
 			if from := j*c.SW - c.PW; c.DW == 1 && from >= 0 && from+c.KW <= c.W {
-				copy(dst[:c.KW*c.Ci], src[from*c.Ci:])
+				c.Prologue.move(dst[:c.KW*c.Ci], src[from*c.Ci:])
 				dst = dst[c.KW*c.Ci:]
 				continue
 			}
 			for v := range c.KW {
 				if col := j*c.SW + v*c.DW - c.PW; within(col, c.W) {
-					copy(dst[:c.Ci], src[col*c.Ci:])
+					c.Prologue.move(dst[:c.Ci], src[col*c.Ci:])
 				} else {
 					clear(dst[:c.Ci])
 				}

@@ -85,3 +85,18 @@ func TestConvBF16AllocatesNothing(t *testing.T) {
 		}
 	})
 }
+
+// TestConvBF16Prologue holds that a prologue gives the bits of a pass before, rounded after it.
+func TestConvBF16Prologue(t *testing.T) {
+	for _, c := range append(prologueCases(), conv(5, 32, 32, 32, 64, 3, 1, 1, 1, 1)) {
+		c.BF16 = true
+		t.Run(convName(c), func(t *testing.T) {
+			eachLevel(t, func(t *testing.T) {
+				if active == generic && c.Ci*c.Co > 1<<11 {
+					t.Skip("slow in plain Go")
+				}
+				testPrologue(t, c, true)
+			})
+		})
+	}
+}

@@ -25,6 +25,7 @@ package kern
 
 //go:generate go run -C ../../../internal/asmgen . -family tile -pkg kern -out ../../graph/cpu/kern/tile_amd64.s -stubs ../../graph/cpu/kern/tile_stubs_amd64.go
 //go:generate go run -C ../../../internal/asmgen . -family pair -pkg kern -out ../../graph/cpu/kern/pair_amd64.s -stubs ../../graph/cpu/kern/pair_stubs_amd64.go
+//go:generate go run -C ../../../internal/asmgen . -family scatter -pkg kern -out ../../graph/cpu/kern/scatter_amd64.s -stubs ../../graph/cpu/kern/scatter_stubs_amd64.go
 //go:generate go run -C ../../../internal/asmgen . -family winograd -pkg kern -out ../../graph/cpu/kern/winograd_amd64.s -stubs ../../graph/cpu/kern/winograd_stubs_amd64.go
 //go:generate go run -C ../../../internal/asmgen . -family vec -pkg kern -out ../../graph/cpu/kern/vec_amd64.s -stubs ../../graph/cpu/kern/vec_stubs_amd64.go
 //go:generate go run -C ../../../internal/asmgen . -family row -pkg kern -out ../../graph/cpu/kern/row_amd64.s -stubs ../../graph/cpu/kern/row_stubs_amd64.go

@@ -8831,14 +8831,30 @@ fullBegin:
 fullBlock:
 	CMPQ R10, 80(AX)
 	JAE  fullStore
+	INCQ R10
+	CMPQ R10, 80(AX)
+	JNE  fullOffsets
+	MOVQ DI, R13
+	MOVL $0x00000020, R12
+
+fullLastPrefetch:
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x4d
+	BYTE $0x00
+	ADDQ R8, R13
+	DECL R12
+	JNZ  fullLastPrefetch
+
+fullOffsets:
 	MOVQ 88(AX), R12
-	MOVQ (R12)(R10*8), R12
+	MOVQ -8(R12)(R10*8), R12
 	ADDQ SI, R12
 	LEAQ (R12)(CX*1), R13
 	MOVQ 96(AX), BX
-	MOVQ (BX)(R10*8), BX
+	MOVQ -8(BX)(R10*8), BX
 	ADDQ 40(AX), BX
-	INCQ R10
 	MOVQ 56(AX), DX
 	SUBQ $0x10, DX
 	JB   fullBlock
@@ -8972,14 +8988,30 @@ highBegin:
 highBlock:
 	CMPQ R10, 80(AX)
 	JAE  highStore
+	INCQ R10
+	CMPQ R10, 80(AX)
+	JNE  highOffsets
+	MOVQ DI, R13
+	MOVL $0x00000020, R12
+
+highLastPrefetch:
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x4d
+	BYTE $0x00
+	ADDQ R8, R13
+	DECL R12
+	JNZ  highLastPrefetch
+
+highOffsets:
 	MOVQ 88(AX), R12
-	MOVQ (R12)(R10*8), R12
+	MOVQ -8(R12)(R10*8), R12
 	ADDQ SI, R12
 	LEAQ (R12)(CX*1), R13
 	MOVQ 96(AX), BX
-	MOVQ (BX)(R10*8), BX
+	MOVQ -8(BX)(R10*8), BX
 	ADDQ 40(AX), BX
-	INCQ R10
 	MOVQ 56(AX), DX
 	SUBQ $0x10, DX
 	JB   highBlock
@@ -9083,13 +9115,29 @@ lowBegin:
 lowBlock:
 	CMPQ R10, 80(AX)
 	JAE  lowStore
+	INCQ R10
+	CMPQ R10, 80(AX)
+	JNE  lowOffsets
+	MOVQ DI, R13
+	MOVL $0x00000010, R12
+
+lowLastPrefetch:
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x4d
+	BYTE $0x00
+	ADDQ R8, R13
+	DECL R12
+	JNZ  lowLastPrefetch
+
+lowOffsets:
 	MOVQ 88(AX), R12
-	MOVQ (R12)(R10*8), R12
+	MOVQ -8(R12)(R10*8), R12
 	ADDQ SI, R12
 	MOVQ 96(AX), BX
-	MOVQ (BX)(R10*8), BX
+	MOVQ -8(BX)(R10*8), BX
 	ADDQ 40(AX), BX
-	INCQ R10
 	MOVQ 56(AX), DX
 	SUBQ $0x10, DX
 	JB   lowBlock
@@ -9245,14 +9293,35 @@ fullBegin:
 fullBlock:
 	CMPQ R10, 80(AX)
 	JAE  fullStore
+	INCQ R10
+	CMPQ R10, 80(AX)
+	JNE  fullOffsets
+	MOVQ DI, R13
+	MOVL $0x00000020, R12
+
+fullLastPrefetch:
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x4d
+	BYTE $0x00
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x4d
+	BYTE $0x40
+	ADDQ R8, R13
+	DECL R12
+	JNZ  fullLastPrefetch
+
+fullOffsets:
 	MOVQ 88(AX), R12
-	MOVQ (R12)(R10*8), R12
+	MOVQ -8(R12)(R10*8), R12
 	ADDQ SI, R12
 	LEAQ (R12)(CX*1), R13
 	MOVQ 96(AX), BX
-	MOVQ (BX)(R10*8), BX
+	MOVQ -8(BX)(R10*8), BX
 	ADDQ 40(AX), BX
-	INCQ R10
 	MOVQ 56(AX), DX
 	SUBQ $0x10, DX
 	JB   fullBlock
@@ -9446,14 +9515,35 @@ highBegin:
 highBlock:
 	CMPQ R10, 80(AX)
 	JAE  highStore
+	INCQ R10
+	CMPQ R10, 80(AX)
+	JNE  highOffsets
+	MOVQ DI, R13
+	MOVL $0x00000020, R12
+
+highLastPrefetch:
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x4d
+	BYTE $0x00
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x4d
+	BYTE $0x40
+	ADDQ R8, R13
+	DECL R12
+	JNZ  highLastPrefetch
+
+highOffsets:
 	MOVQ 88(AX), R12
-	MOVQ (R12)(R10*8), R12
+	MOVQ -8(R12)(R10*8), R12
 	ADDQ SI, R12
 	LEAQ (R12)(CX*1), R13
 	MOVQ 96(AX), BX
-	MOVQ (BX)(R10*8), BX
+	MOVQ -8(BX)(R10*8), BX
 	ADDQ 40(AX), BX
-	INCQ R10
 	MOVQ 56(AX), DX
 	SUBQ $0x10, DX
 	JB   highBlock
@@ -9605,13 +9695,34 @@ lowBegin:
 lowBlock:
 	CMPQ R10, 80(AX)
 	JAE  lowStore
+	INCQ R10
+	CMPQ R10, 80(AX)
+	JNE  lowOffsets
+	MOVQ DI, R13
+	MOVL $0x00000010, R12
+
+lowLastPrefetch:
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x4d
+	BYTE $0x00
+	BYTE $0x41
+	BYTE $0x0f
+	BYTE $0x0d
+	BYTE $0x4d
+	BYTE $0x40
+	ADDQ R8, R13
+	DECL R12
+	JNZ  lowLastPrefetch
+
+lowOffsets:
 	MOVQ 88(AX), R12
-	MOVQ (R12)(R10*8), R12
+	MOVQ -8(R12)(R10*8), R12
 	ADDQ SI, R12
 	MOVQ 96(AX), BX
-	MOVQ (BX)(R10*8), BX
+	MOVQ -8(BX)(R10*8), BX
 	ADDQ 40(AX), BX
-	INCQ R10
 	MOVQ 56(AX), DX
 	SUBQ $0x10, DX
 	JB   lowBlock
