@@ -150,7 +150,17 @@ func rows() {
 			p.emit(w)
 		}
 	}
-	tails := GLOBL("rowTails", RODATA|NOPTR) // rowLanes of ones, as many of zeros
+	tails, lowest := rowConstants()
+	for _, s := range rowSums {
+		for _, w := range widths {
+			s.emit(w, tails, lowest)
+		}
+	}
+}
+
+// rowConstants are rowLanes of ones followed by as many of zeros, and -Inf.
+func rowConstants() (tails, lowest Mem) {
+	tails = GLOBL("rowTails", RODATA|NOPTR)
 	for i := range 2 * rowLanes {
 		bits := uint32(0xffffffff)
 		if i >= rowLanes {
@@ -158,13 +168,9 @@ func rows() {
 		}
 		DATA(4*i, U32(bits))
 	}
-	lowest := GLOBL("rowLowest", RODATA|NOPTR)
+	lowest = GLOBL("rowLowest", RODATA|NOPTR)
 	DATA(0, U32(0xff800000))
-	for _, s := range rowSums {
-		for _, w := range widths {
-			s.emit(w, tails, lowest)
-		}
-	}
+	return tails, lowest
 }
 
 // sum is the register of sum j, part v of the lanes.
