@@ -248,6 +248,12 @@ func TestPlan(t *testing.T) {
 			b.output(b.do(matmul(), h, h))
 			b.update(s, b.do(op.Descend{}, s, g, b.do(neg, rate)))
 		}, "t131072=unary{Fn:neg}(i2) t0=unary{Fn:neg}(i1) t65536=matmul{}(s0,i1) s0=descend(s0,t0,t131072) t0=matmul{}(t65536,t65536)"},
+		{"updates of small state from large values move up", func(b *builder) {
+			s, x := b.state(), b.input(128*128)
+			n := b.do(neg, x)
+			b.output(b.do(matmul(), b.do(reshape(128, 128), x), b.do(reshape(128, 128), x)))
+			b.update(s, b.do(op.SumSq{}, n))
+		}, "t0=unary{Fn:neg}(i1) s0=sum_squares(t0) t0=matmul{}(i1,i1)"},
 		{"updates of small state wait", func(b *builder) {
 			s, x, rate := b.state(16), b.input(16), b.input()
 			g := b.do(neg, x)

@@ -40,7 +40,11 @@ func schedule(p *ir.Program) error {
 		}
 	}
 	late := func(i int) bool {
-		return tail[i] && p.Bufs[p.Instrs[i].Out].Shape.Size() <= small
+		ok := tail[i] && p.Bufs[p.Instrs[i].Out].Shape.Size() <= small
+		for _, b := range p.Instrs[i].In {
+			ok = ok && p.Bufs[b].Shape.Size() <= small // else it would keep something large alive
+		}
+		return ok
 	}
 	// key is the place in the old order after which an instruction may run; an instruction that stays has its own.
 	key := make([]int, len(p.Instrs))
