@@ -73,3 +73,42 @@ func BenchmarkPasses(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkGroup measures the updates of a large parameter with Adam and a teacher, and of a hundred small ones with momentum, one pass
+// after the other and as a group.
+func BenchmarkGroup(b *testing.B) {
+	large, small := newTape(map[string]int{"p": 1 << 22, "g": 1 << 22, "m": 1 << 22, "v": 1 << 22, "e": 1 << 22, "s": 0}), []*call(nil)
+	large.do(op.Moment{Beta: 0.9}, "m", "m", "g")
+	large.do(op.Moment{Beta: 0.999, Square: true}, "v", "v", "g")
+	large.do(op.Adam{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8}, "p", "p", "m", "v", "s", "s", "s")
+	large.do(op.LerpOp{}, "e", "e", "p", "s")
+	for range 100 {
+		t := newTape(map[string]int{"p": 192, "g": 192, "m": 192, "s": 0})
+		t.do(op.Momentum{Mu: 0.9}, "m", "m", "g", "p", "s", "s")
+		t.do(op.Descend{}, "p", "p", "m", "s")
+		small = append(small, t.calls...)
+	}
+	for name, calls := range map[string][]*call{"large": large.calls, "small": small} {
+		var g group
+		var alone []func()
+		for _, c := range calls {
+			if !g.add(c) {
+				b.Fatalf("%s does not join", c.spec.Name())
+			}
+			alone = append(alone, bindPass(c))
+		}
+		b.Run(name+"/alone", func(b *testing.B) {
+			for b.Loop() {
+				for _, f := range alone {
+					f()
+				}
+			}
+		})
+		run := g.bind()
+		b.Run(name+"/group", func(b *testing.B) {
+			for b.Loop() {
+				run()
+			}
+		})
+	}
+}
