@@ -110,7 +110,7 @@ func (o *chain) relation(p *chain) (meets, fits bool) {
 // elements of all passes make a task.
 const (
 	piece = 4 << 10
-	load  = 8 * block
+	load  = 4 * block
 )
 
 // bind makes the function that runs the group. The work is cut by the sizes alone.
