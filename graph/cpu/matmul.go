@@ -71,9 +71,18 @@ func bindMatMul(c *call) func() {
 	}
 }
 
-// finish is the bias and the ReLU behind a product, nil where there is none.
+// finish is what is fused behind a product, nil where nothing is.
 func (p *product) finish(c *call) kern.Finish {
 	y, n, relu := c.y, p.n, p.Relu
+	if p.Slope != "" {
+		f, x := unaryGrads[p.Slope], c.x[2]
+		return func(i0, i1, j0, j1 int) {
+			for i := i0; i < i1; i++ {
+				row := y[i*n+j0 : i*n+j1]
+				f(row, row, x[i*n+j0:i*n+j1])
+			}
+		}
+	}
 	var bias []float32
 	switch {
 	case p.Bias:
