@@ -69,7 +69,7 @@ func rows(from, to int) ir.Spec { return op.LeadingSlice{SliceOp: op.SliceOp{Fro
 func matmul() ir.Spec           { return op.MatMulOp{} }
 
 // unset are attributes that an operation does not use.
-var unset = regexp.MustCompile(` ?\w+:(false|\{\})|\{\}`)
+var unset = regexp.MustCompile(` ?\w+:(false|\{\})| ?Slope:\B|\{\}`)
 
 // listing is the instructions of a program with where operands and results lie: s0+4 is element 4 of state 0, i an input, t a temporary, by
 // byte. Buffers keep their numbers.
