@@ -8,6 +8,11 @@ func (c *Conv) roundsCopies() bool {
 	return c.BF16 && (c.Groups > 1 || chosen < amx && c.Algorithm != Direct && c.winogradOK() && c.winogradPays())
 }
 
+// forwardRoundsCopies is the same for Forward, where images of few channels are also faster summed in float32 than gathered to patches.
+func (c *Conv) forwardRoundsCopies() bool {
+	return c.roundsCopies() || c.BF16 && c.Ci <= 4 && c.KH*c.KW > 1
+}
+
 // exact is the same convolution of operands that are rounded, and behind the prologue, already.
 func (c Conv) exact() Conv {
 	c.BF16, c.Prologue = false, Prologue{}

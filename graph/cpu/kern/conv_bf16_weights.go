@@ -300,15 +300,13 @@ func (t *correlateTask) taps(u, n, i0, i1, r0 int) {
 	for q := 0; q < blocks; q += per {
 		product.nb = uintptr(min(per, blocks-q))
 		product.aoff, product.boff = &t.aoff[q], &t.boff[q]
-		for i := t.c0; i < t.c1; i += bf16Rows {
-			for o := t.o0; o < t.o1; o += pairColumns {
-				product.b = ptr(t.y, o-t.o0)
-				product.columns(min(pairColumns, t.o1-o))
-				for v := range c.KW {
-					product.a = unsafe.Add(ptr(t.x, (i-t.c0)*g.strideX), bf16Size*g.shift(&w, v))
-					product.c = ptr(t.dw, ((u*c.KW+v)*c.Ci+i)*c.Co+o)
-					product.run(min(bf16Rows, t.c1-i))
-				}
+		for o := t.o0; o < t.o1; o += pairColumns {
+			product.b = ptr(t.y, o-t.o0)
+			product.columns(min(pairColumns, t.o1-o))
+			for v := range c.KW {
+				product.a = unsafe.Add(ptr(t.x, 0), bf16Size*g.shift(&w, v))
+				product.c = ptr(t.dw, ((u*c.KW+v)*c.Ci+t.c0)*c.Co+o)
+				product.run(t.c1 - t.c0)
 			}
 		}
 	}
