@@ -172,12 +172,12 @@ func (g *gatherBF16) tiles(task, worker int) {
 		g.copyGroup(t.images[(k-g0)*g.groupFloats:], t.patch, b0, min(b0+g.images, g.conv.B), r0, r1)
 	}
 	t.r0 = r0
-	for i := range g.classes() {
-		h, w, before := g.class(i)
-		t.begin(h, w, before)
-		atOnce := max(1, bf16Slice/max(1, h.n*w.n*g.panelSlice()))
-		for p := p0; p < p1; p += atOnce {
-			for k := g0; k < g1; k++ {
+	atOnce := max(1, bf16Slice/(g.conv.KH*g.conv.KW*g.panelSlice()))
+	for p := p0; p < p1; p += atOnce {
+		for k := g0; k < g1; k++ {
+			for c := range g.classes() {
+				h, w, before := g.class(c)
+				t.begin(h, w, before)
 				for i := i0; i < min(i1, h.count); i++ {
 					t.outputs(p, min(p+atOnce, p1), k, k-g0, i)
 				}
