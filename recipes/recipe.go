@@ -12,6 +12,7 @@ import (
 
 	"selfsup/backbones"
 	"selfsup/datasets"
+	"selfsup/datasets/sampling"
 	"selfsup/datasets/views"
 	"selfsup/experiment/evaluate"
 	"selfsup/methods"
@@ -33,6 +34,9 @@ type Recipe struct {
 	MemoryLimit memory.Size `toml:"memory_limit"`
 
 	Dataset   overlay.Choice[datasets.Source]    `toml:"dataset"`
+	Subset    overlay.Choice[sampling.Subset]    `toml:"subset" overlay:"optional"`   // training images that the method sees; none: all
+	Labelled  overlay.Choice[sampling.Subset]    `toml:"labelled" overlay:"optional"` // training images whose labels evaluations learn from; none: all
+	Sampler   overlay.Choice[sampling.Settings]  `toml:"sampler" overlay:"optional"`  // which of them a step holds; none: shuffle
 	Views     views.Settings                     `toml:"views"`
 	Backbone  overlay.Choice[backbones.Backbone] `toml:"backbone"`
 	Method    overlay.Choice[methods.Method]     `toml:"method"`

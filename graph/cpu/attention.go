@@ -9,8 +9,8 @@ import (
 // attention is the sizes of an attention: one task is one head of one image, whose weights [t,t] stay in the worker's scratch.
 type attention struct {
 	images, t, heads, d int
-	step, stepY         int  // from token to token in qkv and in y
-	gemms                    // of the wanted precision
+	step, stepY         int // from token to token in qkv and in y
+	gemms                   // of the wanted precision
 }
 
 func newAttention(qkv ir.Shape, bf16 bool) attention {
