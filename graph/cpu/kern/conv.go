@@ -16,7 +16,7 @@ type Conv struct {
 	Groups      int
 	OH, OW      int
 	Algorithm   Algorithm
-	BF16        bool     // rounds both operands to bfloat16, to the nearest, ties to even; sums stay float32
+	BF16        bool     // rounds both operands to bfloat16 (RoundBF16); sums are in float32
 	Prologue    Prologue // of x, in Forward and BackwardWeights
 }
 
