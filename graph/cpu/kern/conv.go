@@ -16,7 +16,7 @@ type Conv struct {
 	Groups      int
 	OH, OW      int
 	Algorithm   Algorithm
-	BF16        bool     // rounds both operands to bfloat16, to the nearest, ties to even; sums stay float32
+	BF16        bool     // rounds both operands to bfloat16 (RoundBF16); sums are in float32
 	Prologue    Prologue // of x, in Forward and BackwardWeights
 }
 
@@ -62,7 +62,7 @@ func (c Conv) defaults() Conv {
 // Forward computes y from x and w. scratch holds ForwardScratch elements.
 func (c Conv) Forward(x, w, y, scratch []float32) {
 	c = c.checked(x, w, y)
-	if c.roundsCopies() {
+	if c.forwardRoundsCopies() {
 		x, w, scratch = roundCopies(x[:c.B*c.H*c.W*c.Ci], c.Prologue, w[:c.weights()], scratch)
 		c = c.exact()
 	}
@@ -83,7 +83,7 @@ func (c Conv) Forward(x, w, y, scratch []float32) {
 // ForwardScratch is how many elements of scratch Forward wants.
 func (c Conv) ForwardScratch() int {
 	c = c.defaults()
-	if c.roundsCopies() {
+	if c.forwardRoundsCopies() {
 		return copiesFloats(c.B*c.H*c.W*c.Ci, c.weights()) + c.exact().ForwardScratch()
 	}
 	switch c.method() {

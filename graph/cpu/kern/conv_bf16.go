@@ -2,10 +2,23 @@ package kern
 
 import "fmt"
 
-// roundsCopies says whether a bf16 convolution is the float32 one of rounded copies: where products of pairs do not apply, and where
-// Winograd is faster than they are.
+// roundsCopies says whether a bf16 convolution is the float32 one of rounded copies: where products of pairs do not apply, where the
+// machine has no instruction for them, and where Winograd is faster than they are. Direct asks for pairs wherever they apply.
 func (c *Conv) roundsCopies() bool {
-	return c.BF16 && (c.Groups > 1 || chosen < amx && c.Algorithm != Direct && c.winogradOK() && c.winogradPays())
+	switch {
+	case !c.BF16:
+		return false
+	case c.Groups > 1:
+		return true
+	case chosen == amx || c.Algorithm == Direct || c.method() == pointwise:
+		return false
+	}
+	return chosen < avx512bf16 || c.winogradOK() && c.winogradPays()
+}
+
+// forwardRoundsCopies is the same for Forward, where images of few channels are also faster summed in float32 than gathered to patches.
+func (c *Conv) forwardRoundsCopies() bool {
+	return c.roundsCopies() || c.BF16 && c.Algorithm != Direct && c.Ci <= 4 && c.KH*c.KW > 1
 }
 
 // exact is the same convolution of operands that are rounded, and behind the prologue, already.

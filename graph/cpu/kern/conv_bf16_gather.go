@@ -29,7 +29,7 @@ type gatherBF16 struct {
 var gathersBF16 = pile[gatherBF16]{bind: func(g *gatherBF16) { g.packTask, g.tileTask = g.packPanel, g.tiles }}
 
 const (
-	bf16Buffer = 256 << 10 // floats of source copied per task, so that it stays in L2
+	bf16Buffer = 128 << 10 // floats of source copied per task, so that it stays in L2
 	bf16Tasks  = 8         // tasks wanted; fixed, so that shapes alone cut the work
 	bf16Slice  = 80 << 10  // floats of weight panels used at a time
 	bf16Rows   = 32        // rows of a tile
@@ -172,12 +172,12 @@ func (g *gatherBF16) tiles(task, worker int) {
 		g.copyGroup(t.images[(k-g0)*g.groupFloats:], t.patch, b0, min(b0+g.images, g.conv.B), r0, r1)
 	}
 	t.r0 = r0
-	for i := range g.classes() {
-		h, w, before := g.class(i)
-		t.begin(h, w, before)
-		atOnce := max(1, bf16Slice/max(1, h.n*w.n*g.panelSlice()))
-		for p := p0; p < p1; p += atOnce {
-			for k := g0; k < g1; k++ {
+	atOnce := max(1, bf16Slice/(g.conv.KH*g.conv.KW*g.panelSlice()))
+	for p := p0; p < p1; p += atOnce {
+		for k := g0; k < g1; k++ {
+			for c := range g.classes() {
+				h, w, before := g.class(c)
+				t.begin(h, w, before)
 				for i := i0; i < min(i1, h.count); i++ {
 					t.outputs(p, min(p+atOnce, p1), k, k-g0, i)
 				}
@@ -229,9 +229,10 @@ func (t *gatherTask) outputs(p0, p1, k, at, i int) {
 	g, h, w := t.g, &t.h, &t.w
 	u0, u1 := h.inside(i, g.srcH)
 	t.tile.nb = uintptr((u1 - u0) * w.n)
+	some := t.tile.nb > 0
 	run := w.count * g.images
-	direct := t.tile.nb > 0 && g.images == 1
-	if t.tile.nb == 0 {
+	direct := some && g.images == 1
+	if !some {
 		clear(t.sums)
 	}
 	row := at*g.groupFloats + (i*h.step+h.d+u0*h.dStep-t.r0)*g.rowFloats
@@ -243,7 +244,7 @@ func (t *gatherTask) outputs(p0, p1, k, at, i int) {
 			if direct {
 				t.tile.c, t.tile.ldc = ptr(g.dst, t.target(k, i, m)+p*pairColumns), bytes(w.outStep*g.dstC)
 			}
-			if t.tile.nb > 0 {
+			if some {
 				t.tile.a = ptr(t.images, row+m*g.pixel)
 				t.tile.b = ptr(g.panels, t.panels+(p*h.n+u0)*w.n*g.panelSlice())
 				t.tile.columns(n)

@@ -31,17 +31,20 @@ func TestConvBF16(t *testing.T) {
 			}
 			d := newConvData(c)
 			eachLevel(t, func(t *testing.T) {
-				tol := 4e-6
-				if inner := c.exact(); c.roundsCopies() && inner.method() == patches {
-					tol = 5e-5
+				for _, a := range []Algorithm{Auto, Direct} { // Direct: pairs, whatever pays
+					c.Algorithm = a
+					tol := 4e-6
+					if inner := c.exact(); c.roundsCopies() && inner.method() == patches {
+						tol = 5e-5
+					}
+					d.gotY.poison()
+					d.gotX.poison()
+					d.gotW.poison()
+					d.run(t, c)
+					checkClose(t, "y", d.gotY.v, d.y, tol)
+					checkClose(t, "dx", d.gotX.v, d.dx, tol)
+					checkClose(t, "dw", d.gotW.v, d.dw, tol)
 				}
-				d.gotY.poison()
-				d.gotX.poison()
-				d.gotW.poison()
-				d.run(t, c)
-				checkClose(t, "y", d.gotY.v, d.y, tol)
-				checkClose(t, "dx", d.gotX.v, d.dx, tol)
-				checkClose(t, "dw", d.gotW.v, d.dw, tol)
 			})
 		})
 	}
@@ -51,7 +54,7 @@ func TestConvBF16(t *testing.T) {
 func TestConvBF16Threads(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
 		for _, c := range []Conv{conv(5, 9, 9, 16, 40, 3, 2, 1, 1, 1), conv(33, 4, 4, 64, 33, 3, 1, 1, 1, 1), conv(9, 7, 7, 24, 24, 3, 1, 1, 1, 24), conv(4, 16, 16, 3, 64, 3, 1, 1, 1, 1)} {
-			c.BF16 = true
+			c.BF16, c.Algorithm = true, Direct
 			t.Run(convName(c), func(t *testing.T) {
 				setThreads(t, 1)
 				want := newConvData(c)
@@ -72,7 +75,7 @@ func TestConvBF16Threads(t *testing.T) {
 func TestConvBF16AllocatesNothing(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
 		for _, c := range []Conv{conv(16, 8, 8, 16, 40, 3, 2, 1, 1, 1), conv(4, 8, 8, 16, 40, 1, 1, 0, 1, 1), conv(4, 8, 8, 8, 8, 3, 1, 1, 1, 8), conv(4, 8, 8, 32, 32, 3, 1, 1, 1, 1)} {
-			c.BF16 = true
+			c.BF16, c.Algorithm = true, Direct
 			d := newConvData(c)
 			fs, ds, ws := make([]float32, c.ForwardScratch()), make([]float32, c.BackwardDataScratch()), make([]float32, c.BackwardWeightsScratch())
 			if n := testing.AllocsPerRun(5, func() {

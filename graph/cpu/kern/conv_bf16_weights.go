@@ -32,7 +32,8 @@ type correlateBF16 struct {
 var correlatesBF16 = pile[correlateBF16]{bind: func(g *correlateBF16) { g.tileTask, g.sumTask = g.tiles, g.sum }}
 
 const (
-	correlateRun = 4096 // positions summed by a call, so that both operands stay in L1
+	correlateHalves = 256 << 10 // floats of x and dy copied at a time
+	correlateRun    = 256       // positions summed by a call, so that both operands stay in L1
 )
 
 func (c Conv) correlateBF16(x, dy, dw, scratch []float32) {
@@ -68,7 +69,7 @@ func (g *correlateBF16) set(c Conv) {
 	g.axes = axesOf(c, false)
 	g.stack = stackFor(&g.axes, c.W, 1)
 	single := g.srcH * g.positions() * c.Ci / 2
-	g.stack = stackFor(&g.axes, c.W, bf16Buffer/max(1, single))
+	g.stack = stackFor(&g.axes, c.W, correlateHalves/max(1, single))
 	g.groups = ceil(c.B, g.images)
 	g.rowSlots = ceil(g.positions(), 2)
 	g.runSlots = roundUp(g.gridW*g.images, pairDepth) / 2
@@ -79,13 +80,13 @@ func (g *correlateBF16) set(c Conv) {
 	for g.bands = 1; ; g.bands++ {
 		g.groupX = roundUp(g.maxRows(g.bands)*g.rowSlots, turnRows)
 		g.groupDy = ceil(g.gridH, g.bands) * g.runSlots
-		if g.bands >= g.gridH || g.groupX*g.wideI+g.groupDy*g.strideDy <= bf16Buffer {
+		if g.bands >= g.gridH || g.groupX*g.wideI+g.groupDy*g.strideDy <= correlateHalves {
 			break
 		}
 	}
 	g.atOnce = 1
 	if g.bands == 1 {
-		g.atOnce = max(1, min(ceil(g.groups, g.parts), bf16Buffer/max(1, g.groupX*g.wideI+g.groupDy*g.strideDy)))
+		g.atOnce = max(1, min(ceil(g.groups, g.parts), correlateHalves/max(1, g.groupX*g.wideI+g.groupDy*g.strideDy)))
 	}
 	g.strideX = oddLines(g.atOnce*g.groupX + turnRows)
 	g.bufferFloats = 2*offsetFloats(g.atOnce*g.gridH) + offsetFloats(2*g.rowSlots) + offsetFloats(2*g.runSlots) + max(g.wideI, g.wideO) +
@@ -299,15 +300,13 @@ func (t *correlateTask) taps(u, n, i0, i1, r0 int) {
 	for q := 0; q < blocks; q += per {
 		product.nb = uintptr(min(per, blocks-q))
 		product.aoff, product.boff = &t.aoff[q], &t.boff[q]
-		for i := t.c0; i < t.c1; i += bf16Rows {
-			for o := t.o0; o < t.o1; o += pairColumns {
-				product.b = ptr(t.y, o-t.o0)
-				product.columns(min(pairColumns, t.o1-o))
-				for v := range c.KW {
-					product.a = unsafe.Add(ptr(t.x, (i-t.c0)*g.strideX), bf16Size*g.shift(&w, v))
-					product.c = ptr(t.dw, ((u*c.KW+v)*c.Ci+i)*c.Co+o)
-					product.run(min(bf16Rows, t.c1-i))
-				}
+		for o := t.o0; o < t.o1; o += pairColumns {
+			product.b = ptr(t.y, o-t.o0)
+			product.columns(min(pairColumns, t.o1-o))
+			for v := range c.KW {
+				product.a = unsafe.Add(ptr(t.x, 0), bf16Size*g.shift(&w, v))
+				product.c = ptr(t.dw, ((u*c.KW+v)*c.Ci+t.c0)*c.Co+o)
+				product.run(t.c1 - t.c0)
 			}
 		}
 	}

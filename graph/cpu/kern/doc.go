@@ -13,7 +13,8 @@
 // A second contract (pair) carries products of operands rounded to bfloat16, with sums in float32: AMX tiles, AVX-512 with its dot product of
 // pairs, or the float32 instructions on widened operands.
 //
-// A convolution is a matrix product (1x1), sums over taps (any shape), lanes of channels (depthwise) or Winograd F(4x4,3x3): Conv.
+// A convolution is a matrix product (1x1), sums over taps (any shape), lanes of channels (depthwise) or Winograd F(4x4,3x3): Conv. With
+// operands rounded to bfloat16 it is sums of pairs over taps, or one of the others of rounded copies, whichever the machine does faster.
 //
 // Elementwise passes, sums down columns (vec*.go) and along rows (row*.go, softmax.go) give the same bits at every level: they multiply
 // and add in separate steps.
