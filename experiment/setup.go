@@ -5,7 +5,6 @@ package experiment
 import (
 	"errors"
 	"fmt"
-	"runtime/debug"
 
 	"selfsup/backbones"
 	"selfsup/datasets"
@@ -67,7 +66,7 @@ func Prepare(r *recipes.Loaded) (*Setup, error) {
 		return nil, &RecipeError{r.File, limitError(err)}
 	}
 	s.Leaves = g.States()
-	debug.FreeOSMemory() // what building the graph left behind would count as the step's for as long as nothing is allocated
+	tidy(s.Train.Memory())
 	return s, nil
 }
 
