@@ -1,6 +1,6 @@
 // Package datasets turns bytes on disk into labelled or unlabelled images; one source a file.
 //
-// A recipe names a source (`[dataset.folder]`); Open reads it once into memory and returns the training and test sets.
+// A recipe names a source (`[dataset.folder]`); Open checks it and returns the training and test sets, in memory or read on demand.
 package datasets
 
 import (
@@ -40,6 +40,21 @@ type Set interface {
 	Image(i int, dst *Image) error
 }
 
+// Encoded is a set that can give the compressed bytes of a sample, as its file holds them.
+type Encoded interface {
+	// Bytes is the file of image i, in the memory of buf where it fits. The bytes are not checked: they may not decode.
+	Bytes(i int, buf []byte) ([]byte, error)
+}
+
+// Shaped is a set that knows the size of its images without decoding them.
+type Shaped interface {
+	// Shape is the height, the width and the channels that Image delivers.
+	Shape(i int) (h, w, c int)
+}
+
+// shape is a Shape in 12 bytes.
+type shape struct{ h, w, c int32 }
+
 // Image is 8-bit pixels [H,W,C], interleaved; C is 1 (grey) or 3 (red, green, blue).
 type Image struct {
 	H, W, C int
@@ -64,7 +79,7 @@ type Data struct {
 	Channels int
 	// Height and Width are the size of every image of both sets in pixels; both are 0 where the sizes differ.
 	Height, Width int
-	// Skipped lists the images that did not decode and were left out.
+	// Skipped lists the images that were refused and left out.
 	Skipped []Skip
 }
 
@@ -84,18 +99,19 @@ func (d *Data) check(where string) error {
 	}
 	first := true
 	for _, s := range []Set{d.Train, d.Test} {
-		m, ok := s.(*Memory)
+		m, ok := s.(Shaped)
 		if !ok {
 			continue
 		}
-		for i, img := range m.Images {
+		for i := range s.Len() {
+			h, w, c := m.Shape(i)
 			if first {
-				d.Channels, d.Height, d.Width, first = img.C, img.H, img.W, false
+				d.Channels, d.Height, d.Width, first = c, h, w, false
 			}
-			if img.C != d.Channels {
-				return fmt.Errorf("datasets: %s: %s has %d channels, %s has %d", where, s.Name(i), img.C, d.Train.Name(0), d.Channels)
+			if c != d.Channels {
+				return fmt.Errorf("datasets: %s: %s has %d channels, %s has %d", where, s.Name(i), c, d.Train.Name(0), d.Channels)
 			}
-			if img.H != d.Height || img.W != d.Width {
+			if h != d.Height || w != d.Width {
 				d.Height, d.Width = 0, 0
 			}
 		}

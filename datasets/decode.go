@@ -1,260 +1,224 @@
 package datasets
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
-	"image/draw"
-	_ "image/gif"
-	_ "image/jpeg"
-	_ "image/png"
-	"math"
-	"runtime"
-	"slices"
-	"strings"
-	"sync"
-	"sync/atomic"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"io"
 
-	_ "golang.org/x/image/bmp"
-	_ "golang.org/x/image/tiff"
-	_ "golang.org/x/image/webp"
-
-	"selfsup/datasets/resample"
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/tiff"
+	"golang.org/x/image/webp"
 )
 
-// file is an image not yet decoded.
-type file struct {
-	name  string
-	class string // empty: unlabelled
-	read  func() ([]byte, error)
+// DefaultMaxPixels is where PIL begins to warn of a decompression bomb (Image.MAX_IMAGE_PIXELS): a quarter of a GiB of 3-byte pixels.
+// While a file is decoded, up to 16 bytes a pixel are in use (a progressive JPEG without subsampling).
+const DefaultMaxPixels = 89_478_485
+
+// Decoder turns the bytes of an image file into pixels as PIL's convert("RGB") or convert("L") does: PNG, JPEG, GIF (first frame), BMP,
+// WebP, TIFF.
+//
+// Alpha is dropped, so that the colour stored under transparent pixels shows; 16-bit samples keep their high byte; a CMYK or YCCK JPEG is
+// inverted as Adobe writes it; the image is turned as its EXIF orientation says. The zero value is ready. It keeps memory between images
+// and serves one goroutine at a time.
+type Decoder struct {
+	Channels  int // 1 grey (Rec. 601 luma), 3 colour, 0 as the file has it
+	MaxPixels int // a header that claims more is refused before memory is taken; 0: DefaultMaxPixels
+
+	reader tiffReader
+	turned []byte // before the image is turned
+	chroma chroma
 }
 
-// decodeOptions says what becomes of a file.
-type decodeOptions struct {
-	channels  int // 1, 3, or 0: grey where every file is grey, else colour
-	maxPixels int // larger headers are refused before memory is taken
-	resize    int // square side in pixels; 0 keeps each size
-	maxBad    int // files that may fail
+// Header is what the first bytes of an image file say.
+type Header struct {
+	Format  string // png, jpeg, gif, bmp, webp or tiff
+	H, W, C int    // as Decode delivers it: turned, C 1 or 3
+
+	orientation int // EXIF, 1 to 8
+	config      image.Config
 }
 
-const defaultMaxPixels = 64 << 20
+// format is one file format: how it is recognised and read.
+type format struct {
+	name   string
+	magic  string // ? is any byte
+	config func(io.Reader) (image.Config, error)
+	decode func(io.Reader) (image.Image, error)
+	exif   func([]byte) []byte // the TIFF structure that holds the orientation, or nil
+}
 
-// openFiles decodes both lists in parallel. where begins the errors; test may be empty.
-func openFiles(where string, train, test []file, opt decodeOptions) (*Data, error) {
-	classes, err := classNames(where, train, test)
+var formats = []format{
+	{"jpeg", "\xff\xd8\xff", jpeg.DecodeConfig, jpeg.Decode, jpegEXIF},
+	{"png", "\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode, pngEXIF},
+	{"webp", "RIFF????WEBP", webp.DecodeConfig, webp.Decode, webpEXIF},
+	{"gif", "GIF8?a", gif.DecodeConfig, gif.Decode, nil},
+	{"bmp", "BM", bmp.DecodeConfig, bmp.Decode, nil},
+	{"tiff", "II\x2a\x00", tiff.DecodeConfig, tiff.Decode, func(b []byte) []byte { return b }},
+	{"tiff", "MM\x00\x2a", tiff.DecodeConfig, tiff.Decode, func(b []byte) []byte { return b }},
+}
+
+// Header reads the header and refuses an image without pixels or with more than MaxPixels. The rest of the file is not looked at, so
+// that it may still not decode.
+func (d *Decoder) Header(b []byte) (h Header, err error) {
+	defer recovered(&err)
+	_, h, err = d.header(b)
+	return h, err
+}
+
+func (d *Decoder) header(b []byte) (*format, Header, error) {
+	f := sniff(b)
+	switch {
+	case len(b) == 0:
+		return nil, Header{}, errors.New("the file is empty")
+	case f == nil:
+		return nil, Header{}, fmt.Errorf("%d bytes that begin with % x: unknown format (expected png, jpeg, gif, bmp, tiff or webp)", len(b), b[:min(len(b), 8)])
+	}
+	h := Header{Format: f.name, C: 3, orientation: 1}
+	var err error
+	if h.config, err = f.config(d.open(b)); err != nil {
+		return nil, h, fmt.Errorf("%s header of %d bytes: %w", f.name, len(b), noEOF(err))
+	}
+	h.H, h.W = h.config.Height, h.config.Width
+	limit := d.maxPixels()
+	if h.W <= 0 || h.H <= 0 || h.W > limit/h.H {
+		return nil, h, fmt.Errorf("%s header says %dx%d pixels, expected 1 to max_pixels = %d", f.name, h.W, h.H, limit)
+	}
+	switch f.name {
+	case "webp":
+		err = checkWebP(b, h.W, h.H)
+	case "tiff":
+		err = d.reader.check(h.W, h.H, limit)
+	}
 	if err != nil {
-		return nil, err
+		return nil, h, fmt.Errorf("%s %dx%d: %w", f.name, h.W, h.H, err)
 	}
-	all := slices.Concat(train, test)
-	images, errs := opt.decodeAll(all)
-
-	d := &Data{}
-	for i, err := range errs {
-		if err != nil {
-			d.Skipped = append(d.Skipped, Skip{all[i].name, err})
-		}
+	if grey(f.name, h.config, b) {
+		h.C = 1
 	}
-	if len(d.Skipped) > opt.maxBad {
-		return nil, fmt.Errorf("datasets: %s: %d of %d images do not decode, max_bad allows %d: %s",
-			where, len(d.Skipped), len(all), opt.maxBad, listSkips(d.Skipped, 3))
+	if d.Channels != 0 {
+		h.C = d.Channels
 	}
-	opt.unify(images)
-
-	set := func(files []file, images []Image, errs []error) *Memory {
-		m := &Memory{Class: classes, Origin: where}
-		for i, f := range files {
-			if errs[i] != nil {
-				continue
-			}
-			label := -1
-			if f.class != "" {
-				label, _ = slices.BinarySearch(classes, f.class)
-			}
-			m.Images, m.Names, m.Labels = append(m.Images, images[i]), append(m.Names, f.name), append(m.Labels, label)
-		}
-		return m
+	if f.exif != nil {
+		h.orientation = orientation(f.exif(b))
 	}
-	n := len(train)
-	d.Train = set(train, images[:n], errs[:n])
-	if len(test) > 0 {
-		d.Test = set(test, images[n:], errs[n:])
+	if h.orientation >= 5 {
+		h.H, h.W = h.W, h.H
 	}
-	return d, d.check(where)
+	return f, h, nil
 }
 
-// classNames is the sorted classes of the training files, or of the test files where the training files have none.
-// A class only the test files have is an error: nothing could learn it.
-func classNames(where string, train, test []file) ([]string, error) {
-	names := func(files []file) []string {
-		var s []string
-		for _, f := range files {
-			if f.class != "" {
-				s = append(s, f.class)
+// grey reports whether the file stores one channel, with or without alpha.
+func grey(format string, cfg image.Config, b []byte) bool {
+	if format == "png" { // colour type 0 or 4, in the fixed place of IHDR
+		return b[25] == 0 || b[25] == 4
+	}
+	return cfg.ColorModel == color.GrayModel || cfg.ColorModel == color.Gray16Model
+}
+
+func sniff(b []byte) *format {
+next:
+	for i := range formats {
+		f := &formats[i]
+		if len(b) < len(f.magic) {
+			continue
+		}
+		for k := range len(f.magic) {
+			if f.magic[k] != '?' && f.magic[k] != b[k] {
+				continue next
 			}
 		}
-		slices.Sort(s)
-		return slices.Compact(s)
+		return f
 	}
-	classes := names(train)
-	tested := names(test)
-	if len(classes) == 0 {
-		return tested, nil
-	}
-	for _, c := range tested {
-		if _, ok := slices.BinarySearch(classes, c); !ok {
-			return nil, fmt.Errorf("datasets: %s: class %q of the test set is not a class of the training set %q", where, c, classes)
-		}
-	}
-	return classes, nil
+	return nil
 }
 
-// listSkips names the first few.
-func listSkips(s []Skip, few int) string {
-	var b strings.Builder
-	for i, k := range s {
-		if i == few {
-			fmt.Fprintf(&b, "; and %d more", len(s)-few)
-			break
-		}
-		if i > 0 {
-			b.WriteString("; ")
-		}
-		fmt.Fprintf(&b, "%s: %v", k.Name, k.Err)
+func (d *Decoder) maxPixels() int {
+	if d.MaxPixels == 0 {
+		return DefaultMaxPixels
 	}
-	return b.String()
+	return d.MaxPixels
 }
 
-// decodeAll decodes files on every core; result i and error i belong to file i.
-func (o decodeOptions) decodeAll(files []file) ([]Image, []error) {
-	images, errs := make([]Image, len(files)), make([]error, len(files))
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(files)) {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			var r resample.Resampler
-			for i := int(next.Add(1)) - 1; i < len(files); i = int(next.Add(1)) - 1 {
-				b, err := files[i].read()
-				if err == nil {
-					images[i], err = o.decode(b, &r)
-				}
-				errs[i] = err
-			}
-		}()
-	}
-	wg.Wait()
-	return images, errs
+// open reads b from its beginning.
+func (d *Decoder) open(b []byte) io.Reader {
+	d.reader.reset(b)
+	return &d.reader
 }
 
-// decode turns the bytes of a file into pixels. Transparent pixels are laid on white (PIL's convert("RGB"), which torchvision's
-// ImageFolder calls, shows the colour stored under them instead).
-func (o decodeOptions) decode(b []byte, r *resample.Resampler) (m Image, err error) {
-	defer func() {
-		// The decoders read untrusted bytes.
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the decoder panicked: %v", p)
-		}
-	}()
-	cfg, format, err := image.DecodeConfig(bytes.NewReader(b))
+// Decode writes the image of the file b to dst, whose memory it reuses. On an error dst holds nothing of use.
+func (d *Decoder) Decode(b []byte, dst *Image) (err error) {
+	defer recovered(&err)
+	f, h, err := d.header(b)
 	if err != nil {
-		return m, fmt.Errorf("%d bytes: %w (expected png, jpeg, gif, bmp, tiff or webp)", len(b), err)
+		return err
 	}
-	if cfg.Width <= 0 || cfg.Height <= 0 || cfg.Width > o.maxPixels/cfg.Height {
-		return m, fmt.Errorf("%s header says %dx%d pixels, expected 1 to max_pixels = %d", format, cfg.Width, cfg.Height, o.maxPixels)
+	d.reader.rewind()
+	in := io.Reader(&d.reader)
+	if f.name == "jpeg" && h.config.ColorModel == color.CMYKModel {
+		in = adobe(b)
 	}
-	src, _, err := image.Decode(bytes.NewReader(b))
+	src, err := f.decode(in)
+	if err == nil {
+		err = d.pixels(dst, src, b, h)
+	}
+	d.reader.reset(nil) // lets go of b
 	if err != nil {
-		return m, fmt.Errorf("%s %dx%d: %w", format, cfg.Width, cfg.Height, err)
+		return fmt.Errorf("%s %dx%d: %w", h.Format, h.config.Width, h.config.Height, noEOF(err))
 	}
-	if src.Bounds().Empty() {
-		return m, fmt.Errorf("%s %dx%d: no pixels", format, cfg.Width, cfg.Height)
+	if d.Channels != 0 {
+		dst.convert(d.Channels)
 	}
-	m = pixels(src)
-	if o.channels != 0 {
-		m = m.withChannels(o.channels)
-	}
-	if o.resize > 0 {
-		m = m.square(o.resize, r)
-	}
-	return m, nil
+	d.turn(dst, h.orientation)
+	return nil
 }
 
-// pixels copies any image: grey ones as one channel, others as three.
-func pixels(src image.Image) Image {
-	bounds := src.Bounds()
-	w, h := bounds.Dx(), bounds.Dy()
-	if g, ok := src.(*image.Gray); ok {
-		m := Image{H: h, W: w, C: 1, Pix: make([]byte, h*w)}
-		for y := range h {
-			copy(m.Pix[y*w:(y+1)*w], g.Pix[y*g.Stride:])
+// pixels copies what a decoder of the library returned to dst, with 1 channel or 3.
+func (d *Decoder) pixels(dst *Image, src image.Image, file []byte, h Header) error {
+	w, ht := h.config.Width, h.config.Height
+	if h.Format == "gif" {
+		return gifPixels(dst, src, file, w, ht)
+	}
+	if r := src.Bounds(); r.Dx() != w || r.Dy() != ht {
+		return fmt.Errorf("the header says %dx%d pixels, the image has %dx%d", w, ht, r.Dx(), r.Dy())
+	}
+	c := 3
+	if grey(h.Format, h.config, file) {
+		c = 1
+	}
+	dst.resize(ht, w, c)
+	switch m := src.(type) {
+	case *image.YCbCr:
+		d.chroma.fill(dst, m, h.Format == "webp")
+	case *image.NYCbCrA:
+		d.chroma.fill(dst, &m.YCbCr, h.Format == "webp")
+	default:
+		err := fill(dst, src)
+		if h.Format == "tiff" && d.reader.inverted() {
+			for i, v := range dst.Pix {
+				dst.Pix[i] = 255 - v
+			}
 		}
-		return m
+		return err
 	}
-	rgba := image.NewRGBA(image.Rect(0, 0, w, h))
-	draw.Draw(rgba, rgba.Rect, image.White, image.Point{}, draw.Src)
-	draw.Draw(rgba, rgba.Rect, src, bounds.Min, draw.Over)
-	if src.ColorModel() == color.Gray16Model {
-		m := Image{H: h, W: w, C: 1, Pix: make([]byte, h*w)}
-		for i := range m.Pix {
-			m.Pix[i] = rgba.Pix[4*i]
-		}
-		return m
-	}
-	m := Image{H: h, W: w, C: 3, Pix: make([]byte, h*w*3)}
-	for i := range h * w {
-		copy(m.Pix[3*i:3*i+3], rgba.Pix[4*i:])
-	}
-	return m
+	return nil
 }
 
-// withChannels converts to grey (Rec. 601 luma in PIL's fixed point) or repeats grey as colour.
-func (m Image) withChannels(c int) Image {
-	if m.C == c {
-		return m
+// recovered turns a panic into an error: the decoders read untrusted bytes.
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("the decoder panicked: %v", p)
 	}
-	to := Image{H: m.H, W: m.W, C: c, Pix: make([]byte, m.H*m.W*c)}
-	for i := range m.H * m.W {
-		if c == 1 {
-			r, g, b := int(m.Pix[3*i]), int(m.Pix[3*i+1]), int(m.Pix[3*i+2])
-			to.Pix[i] = byte((19595*r + 38470*g + 7471*b + 1<<15) >> 16)
-		} else {
-			v := m.Pix[i]
-			to.Pix[3*i], to.Pix[3*i+1], to.Pix[3*i+2] = v, v, v
-		}
-	}
-	return to
 }
 
-// square resizes the shorter side to size and keeps the centre [size,size,C].
-func (m Image) square(size int, r *resample.Resampler) Image {
-	if m.H == size && m.W == size {
-		return m
+// noEOF names the end of a file for what it is here.
+func noEOF(err error) error {
+	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("the file is truncated")
 	}
-	job := resample.Center(m.H, m.W, size)
-	job.Src, job.Width, job.Channels = m.Pix, m.W, m.C
-	f := make([]float32, size*size*m.C)
-	r.Run(f, job)
-	to := Image{H: size, W: size, C: m.C, Pix: make([]byte, len(f))}
-	for i, v := range f {
-		to.Pix[i] = byte(math.Round(float64(min(max(v, 0), 1) * 255)))
-	}
-	return to
-}
-
-// unify gives every image the same number of channels: three where one has three and the recipe leaves it open.
-func (o decodeOptions) unify(images []Image) {
-	if o.channels != 0 {
-		return
-	}
-	c := 1
-	for i := range images {
-		c = max(c, images[i].C)
-	}
-	for i := range images {
-		if images[i].C != 0 { // a file that did not decode has none
-			images[i] = images[i].withChannels(c)
-		}
-	}
+	return err
 }

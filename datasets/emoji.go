@@ -46,12 +46,14 @@ func (*Emoji32) Open(Env) (*Data, error) {
 		if err != nil {
 			return nil, fmt.Errorf("datasets: emoji_32: %s: %w", h.Name, err)
 		}
-		f := file{name: h.Name, class: part[2], read: func() ([]byte, error) { return b, nil }}
+		f := file{name: h.Name, class: part[2], from: inMemory(b), size: int64(len(b))}
 		if part[1] == "val" {
 			test = append(test, f)
 		} else {
 			train = append(train, f)
 		}
 	}
-	return openFiles("emoji_32", train, test, decodeOptions{channels: 3, maxPixels: defaultMaxPixels})
+	opt := DefaultFiles()
+	opt.Channels = 3
+	return openLabelled("emoji_32", train, test, opt)
 }

@@ -15,6 +15,12 @@ import (
 // IDX reads images and labels from the file format of MNIST, plain or gzip'd.
 //
 // Images are unsigned bytes, grey [N,H,W] or colour [N,H,W,3]; labels are unsigned bytes [N].
+//
+//	[dataset.idx]
+//	train_images = "train-images-idx3-ubyte.gz"
+//	train_labels = "train-labels-idx1-ubyte.gz"
+//	test_images = "t10k-images-idx3-ubyte.gz"
+//	test_labels = "t10k-labels-idx1-ubyte.gz"
 type IDX struct {
 	TrainImages string   `toml:"train_images"` // path
 	TrainLabels string   `toml:"train_labels"` // path; empty: unlabelled
@@ -181,11 +187,3 @@ func ReadIDX(r io.Reader, name string) (*IDXArray, error) {
 
 // maxIDX bounds what one file may hold, in bytes.
 const maxIDX = 1 << 36
-
-// noEOF names the end of a file for what it is here.
-func noEOF(err error) error {
-	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("the file is truncated")
-	}
-	return err
-}

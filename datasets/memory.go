@@ -28,6 +28,12 @@ func (m *Memory) Name(i int) string {
 	return m.Names[i]
 }
 
+// Shape implements Shaped.
+func (m *Memory) Shape(i int) (h, w, c int) {
+	img := &m.Images[i]
+	return img.H, img.W, img.C
+}
+
 // Image copies image i into dst.
 func (m *Memory) Image(i int, dst *Image) error {
 	if i < 0 || i >= len(m.Images) {

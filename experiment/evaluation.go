@@ -91,7 +91,7 @@ func (s *Setup) rows(ctx context.Context, set datasets.Set, dim int, fill func(d
 
 // evaluateAs runs protocols on one representation of the training and test set.
 func (s *Setup) evaluateAs(ctx context.Context, name string, take func(context.Context, datasets.Set) (features, error), protocols []evaluate.Protocol) ([]Evaluation, error) {
-	train, err := take(ctx, s.Data.Train)
+	train, err := take(ctx, s.Labelled)
 	if err != nil {
 		return nil, fmt.Errorf("evaluate: %s: %w", name, err)
 	}

@@ -56,7 +56,7 @@ func (r *run) writeMetrics(done int) error {
 	}
 	r.clock.since = 0
 	line = append(line, report.Field{Key: "rate", Value: rate},
-		report.Field{Key: "seconds", Value: r.totals().Seconds}, report.Field{Key: "data_wait", Value: r.clock.waiting / max(r.clock.training, 1e-9)})
+		report.Field{Key: "seconds", Value: r.totals().Seconds}, report.Field{Key: "data_wait", Value: r.clock.waitShare()})
 	return r.metrics(line)
 }
 

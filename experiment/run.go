@@ -10,12 +10,13 @@ import (
 	"selfsup/datasets/views"
 	"selfsup/experiment/checkpoint"
 	"selfsup/graph/ir"
+	"selfsup/methods"
 )
 
 // train runs the training loop from a step on: it is the program of a run, read aloud.
 func (r *run) train(ctx context.Context, from int) error {
-	loader, err := views.NewLoader(r.Data.Train, r.Views, views.LoaderConfig{
-		Seed: uint64(r.Recipe.Seed), Batch: r.Recipe.Train.Batch, Start: from, Workers: r.Recipe.Train.Workers,
+	loader, err := views.NewLoader(r.Seen, r.Views, views.LoaderConfig{
+		Seed: uint64(r.Recipe.Seed), Batch: r.Recipe.Train.Batch, Start: from, Workers: r.Recipe.Train.Workers, Sampler: r.Recipe.Sampler.Value,
 	})
 	if err != nil {
 		return &DataError{err}
@@ -83,13 +84,7 @@ func (r *run) feeder() (func(*views.Batch), error) {
 		}
 		xs[v] = x
 	}
-	var labels ir.Array
-	if r.probed() {
-		var err error
-		if labels, err = r.Train.Input(labelsInput); err != nil {
-			return nil, err
-		}
-	}
+	labels := r.Train.Inputs()[methods.LabelsInput] // empty where nothing reads labels
 	return func(b *views.Batch) {
 		for v, x := range xs {
 			copy(x.F32, b.Views[v])
@@ -204,10 +199,11 @@ func (r *run) interrupted(step int, err error) error {
 type clock struct {
 	began    time.Time // of the step
 	steps    int
-	training float64 // seconds, without evaluations and checkpoints
-	waiting  float64 // seconds of it that the loop waited for views
-	since    int     // steps since the last line of metrics
-	lastLoss float64 // mean in the last line
+	training float64                             // seconds, without evaluations and checkpoints
+	waiting  float64                             // seconds of it that the loop waited for views
+	since    int                                 // steps since the last line of metrics
+	lastLoss float64                             // mean in the last line
+	line     struct{ training, waiting float64 } // at the last line
 }
 
 // start begins a step.
@@ -218,4 +214,11 @@ func (c *clock) stop(waited float64) {
 	c.steps++
 	c.training += time.Since(c.began).Seconds()
 	c.waiting = waited
+}
+
+// waitShare is the share of the time since the last line of metrics that the loop waited for views.
+func (c *clock) waitShare() float64 {
+	share := (c.waiting - c.line.waiting) / max(c.training-c.line.training, 1e-9)
+	c.line.training, c.line.waiting = c.training, c.waiting
+	return share
 }

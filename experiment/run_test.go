@@ -80,6 +80,7 @@ var resumable = map[string][]string{
 	"simclr": nil,
 	"vicreg": {`method="vicreg"`, "method.vicreg.projector=[32,32]"},
 	"byol":   {`method="byol"`, "method.byol.projector=[32,16]", "method.byol.predictor=[32]", `optimizer="adamw"`},
+	"subset": {`subset="long_tail"`, "subset.long_tail.ratio=10.0", `sampler="balanced"`, `labelled="few_shot"`, "labelled.few_shot.per_class=20"},
 	"mae": {`method="mae"`, "method.mae.decoder_dim=8", "method.mae.decoder_depth=1", "method.mae.decoder_heads=2", `optimizer="adamw"`,
 		`backbone="vit"`, "backbone.vit.dim=8", "backbone.vit.depth=2", "backbone.vit.heads=2", "backbone.vit.patch=7", "backbone.vit.drop_path=0.2"},
 }
@@ -140,9 +141,15 @@ func checkLog(t *testing.T, dir string) {
 	}
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	for i, line := range lines {
-		var at struct{ Step int }
+		var at struct {
+			Step int
+			Wait *float64 `json:"data_wait"`
+		}
 		if err := json.Unmarshal([]byte(line), &at); err != nil || at.Step != i+1 {
 			t.Fatalf("metrics line %d is %s (%v), want step %d", i+1, line, err, i+1)
+		}
+		if at.Wait == nil || *at.Wait < 0 || *at.Wait > 1 {
+			t.Errorf("metrics line %d is %s, want the share data_wait of the step's time", i+1, line)
 		}
 	}
 	if len(lines) != 23 {

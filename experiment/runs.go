@@ -206,7 +206,7 @@ func (s *Setup) start(f *folder.Folder, o Options, from int, before totals, warn
 	if warning != "" {
 		r.progress.Say("warning: %s", warning)
 	}
-	r.progress.Say("%s: %d images, %d steps of %d, run folder %s", s.Recipe.Name, s.Data.Train.Len(), s.Steps, s.Recipe.Train.Batch, f.Path)
+	r.progress.Say("%s: %d images, %d steps of %d, run folder %s", s.Recipe.Name, s.Seen.Len(), s.Steps, s.Recipe.Train.Batch, f.Path)
 	if err := r.reportSkipped(); err != nil {
 		return nil, err
 	}

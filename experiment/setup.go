@@ -5,9 +5,11 @@ package experiment
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"selfsup/backbones"
 	"selfsup/datasets"
+	"selfsup/datasets/sampling"
 	"selfsup/datasets/views"
 	"selfsup/experiment/checkpoint"
 	"selfsup/graph"
@@ -39,8 +41,10 @@ func (e *RecipeError) Unwrap() error { return e.Err }
 type Setup struct {
 	Recipe   *recipes.Loaded
 	Data     *datasets.Data
+	Seen     datasets.Set // training images of the recipe's subset: what the method sees
+	Labelled datasets.Set // training images that evaluations learn from
 	Views    *views.Pipeline
-	Image    backbones.Image // of a view
+	Image    backbones.Image // of the first view, and of what is evaluated
 	Store    *graph.Store
 	Train    *graph.Program // one whole training step
 	Leaves   []graph.Leaf   // what the training step keeps in the Store
@@ -89,23 +93,71 @@ func (s *Setup) openData() (err error) {
 	if s.Data, err = r.Dataset.Value.Open(datasets.Env{BaseDir: r.Dir()}); err != nil {
 		return &DataError{err}
 	}
-	n := s.Data.Train.Len()
-	if r.Train.Batch > n {
-		return &RecipeError{r.File, fmt.Errorf("train.batch = %d, but the training set of %s has %d images; want at most that", r.Train.Batch, r.Dataset.Name, n)}
+	if err := s.sample(); err != nil {
+		return &RecipeError{r.File, err}
 	}
 	if s.Views, err = views.New(r.Views, s.Data, r.Method.Value.Views()); err != nil {
 		return &RecipeError{r.File, err}
 	}
 	s.Image = backbones.Image{H: s.Views.Height, W: s.Views.Width, C: s.Views.Channels}
-	if err := r.Backbone.Value.Check(s.Image); err != nil {
+	if err := s.checkViews(); err != nil {
 		return &RecipeError{r.File, fmt.Errorf("[backbone.%s] %w", r.Backbone.Name, err)}
 	}
 	if len(r.Evaluate.On) > 0 && s.lacks() != "" {
 		return &RecipeError{r.File, fmt.Errorf("[evaluate.%s] needs labelled training and test images, and this dataset.%s has %s; switch it off with [evaluate] %s = false",
 			r.Evaluate.On[0].Name, r.Dataset.Name, s.lacks(), r.Evaluate.On[0].Name)}
 	}
-	s.PerEpoch = n / r.Train.Batch
+	s.PerEpoch = s.Seen.Len() / r.Train.Batch
 	s.Steps = r.Train.Length.Steps(s.PerEpoch, 0)
+	return nil
+}
+
+// view is the size of a view.
+func (s *Setup) view(v int) backbones.Image {
+	h, w := s.Views.Shape(v)
+	return backbones.Image{H: h, W: w, C: s.Views.Channels}
+}
+
+// viewSizes lists the sizes that views have.
+func (s *Setup) viewSizes() []backbones.Image {
+	var sizes []backbones.Image
+	for v := range s.Views.Views {
+		if size := s.view(v); !slices.Contains(sizes, size) {
+			sizes = append(sizes, size)
+		}
+	}
+	return sizes
+}
+
+// checkViews asks the backbone whether it takes every size of view.
+func (s *Setup) checkViews() error {
+	b, sizes := s.Recipe.Backbone.Value, s.viewSizes()
+	for _, size := range sizes {
+		if err := b.Check(size); err != nil {
+			return err
+		}
+	}
+	if _, any := b.(backbones.AnySize); len(sizes) > 1 && !any {
+		return fmt.Errorf("takes views of one size, and views.crops gives %v", sizes)
+	}
+	return nil
+}
+
+// sample takes the recipe's subsets of the training set, and checks that its sampler fits.
+func (s *Setup) sample() (err error) {
+	r := s.Recipe
+	if s.Seen, err = sampling.Take(r.Subset.Value, s.Data.Train); err != nil {
+		return fmt.Errorf("[subset.%s] %w", r.Subset.Name, err)
+	}
+	if s.Labelled, err = sampling.Take(r.Labelled.Value, s.Data.Train); err != nil {
+		return fmt.Errorf("[labelled.%s] %w", r.Labelled.Name, err)
+	}
+	if n := s.Seen.Len(); r.Train.Batch > n {
+		return fmt.Errorf("train.batch = %d, but the training set of %s has %d images; want at most that", r.Train.Batch, r.Dataset.Name, n)
+	}
+	if _, err = sampling.New(r.Sampler.Value, s.Seen, r.Train.Batch, uint64(r.Seed)); err != nil {
+		return fmt.Errorf("[sampler.%s] %w", r.Sampler.Name, err)
+	}
 	return nil
 }
 
@@ -123,7 +175,7 @@ func (s *Setup) lacks() string {
 // encoder is the recipe's backbone as methods see it.
 func (s *Setup) encoder() methods.Encoder {
 	b := s.Recipe.Backbone.Value
-	enc := methods.Encoder{Dim: b.Dim(), New: func(at *graph.Scope) layer.Func { return b.New(at, s.Image) }}
+	enc := methods.Encoder{Dim: b.Dim(), Classes: len(s.Data.Train.Classes()), New: func(at *graph.Scope) layer.Func { return b.New(at, s.Image) }}
 	if t, ok := b.(backbones.Tokens); ok {
 		enc.Tokens = func(at *graph.Scope) *backbones.TokenEncoder { return t.NewTokens(at, s.Image) }
 	}
@@ -132,7 +184,6 @@ func (s *Setup) encoder() methods.Encoder {
 
 // Names of the training program's inputs and outputs.
 const (
-	labelsInput   = "labels"
 	lossOutput    = "loss"
 	normsOutput   = "gradient_norms"
 	rateInput     = "rate"
@@ -145,10 +196,11 @@ func viewInput(v int) string { return fmt.Sprintf("view%d", v) }
 // trainGraph is one training step: the method's objective, the optimiser, the teachers, and the online probe.
 func (s *Setup) trainGraph() (*graph.Graph, error) {
 	r := s.Recipe
-	return graph.Build(graph.Options{Training: true}, func(g *graph.Scope) {
+	return graph.Build(graph.Options{Training: true, BF16: r.Precision == "bf16"}, func(g *graph.Scope) {
 		x := make([]*graph.Node, r.Method.Value.Views())
 		for v := range x {
-			x[v] = g.Input(viewInput(v), r.Train.Batch, s.Image.H, s.Image.W, s.Image.C)
+			size := s.view(v)
+			x[v] = g.Input(viewInput(v), r.Train.Batch, size.H, size.W, size.C)
 		}
 		obj := r.Method.Value.Build(g, s.encoder(), x)
 		loss := obj.Loss()
@@ -174,7 +226,7 @@ func (s *Setup) trainGraph() (*graph.Graph, error) {
 		}
 		g.Output(normsOutput, op.Concat(0, norms...))
 		if s.probed() {
-			s.probe(g.In(probeScope), obj.Features, g.IntInput(labelsInput, r.Train.Batch))
+			s.probe(g.In(probeScope), obj.Features, g.IntInput(methods.LabelsInput, r.Train.Batch))
 		}
 	})
 }

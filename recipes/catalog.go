@@ -6,6 +6,8 @@ import (
 
 	"selfsup/backbones"
 	"selfsup/datasets"
+	"selfsup/datasets/pack"
+	"selfsup/datasets/sampling"
 	"selfsup/experiment/evaluate"
 	"selfsup/graph/optim"
 	"selfsup/methods"
@@ -24,6 +26,8 @@ type Catalog struct {
 	Methods     map[string]func() methods.Method
 	Backbones   map[string]func() backbones.Backbone
 	Datasets    map[string]func() datasets.Source
+	Samplers    map[string]func() sampling.Settings
+	Subsets     map[string]func() sampling.Subset
 	Optimizers  map[string]func() Optimizer
 	Evaluations map[string]func() Evaluation
 }
@@ -32,10 +36,11 @@ type Catalog struct {
 func Builtin() Catalog {
 	return Catalog{
 		Methods: map[string]func() methods.Method{
-			"simclr": func() methods.Method { return methods.DefaultSimCLR() },
-			"vicreg": func() methods.Method { return methods.DefaultVICReg() },
-			"byol":   func() methods.Method { return methods.DefaultBYOL() },
-			"mae":    func() methods.Method { return methods.DefaultMAE() },
+			"simclr":     func() methods.Method { return methods.DefaultSimCLR() },
+			"vicreg":     func() methods.Method { return methods.DefaultVICReg() },
+			"byol":       func() methods.Method { return methods.DefaultBYOL() },
+			"mae":        func() methods.Method { return methods.DefaultMAE() },
+			"supervised": func() methods.Method { return methods.DefaultSupervised() },
 		},
 		Backbones: map[string]func() backbones.Backbone{
 			"resnet":  func() backbones.Backbone { return backbones.DefaultResNet() },
@@ -48,6 +53,21 @@ func Builtin() Catalog {
 			"emoji_32":         func() datasets.Source { return datasets.NewEmoji32() },
 			"idx":              func() datasets.Source { return datasets.NewIDX() },
 			"folder":           func() datasets.Source { return datasets.NewFolder() },
+			"shards":           func() datasets.Source { return datasets.NewShards() },
+			"cifar10":          func() datasets.Source { return datasets.NewCIFAR10() },
+			"cifar100":         func() datasets.Source { return datasets.NewCIFAR100() },
+			"stl10":            func() datasets.Source { return datasets.NewSTL10() },
+			"pack":             func() datasets.Source { return pack.New() },
+		},
+		Samplers: map[string]func() sampling.Settings{
+			"shuffle":  func() sampling.Settings { return &sampling.Shuffle{} },
+			"blocks":   func() sampling.Settings { return sampling.DefaultBlocks() },
+			"balanced": func() sampling.Settings { return &sampling.Balanced{} },
+			"repeated": func() sampling.Settings { return sampling.DefaultRepeated() },
+		},
+		Subsets: map[string]func() sampling.Subset{
+			"long_tail": func() sampling.Subset { return sampling.DefaultLongTail() },
+			"few_shot":  func() sampling.Subset { return sampling.DefaultFewShot() },
 		},
 		Optimizers: map[string]func() Optimizer{
 			"sgd": func() Optimizer {
@@ -72,6 +92,9 @@ func (c Catalog) options() overlay.Options {
 		"method":    overlay.Of("methods", c.Methods),
 		"backbone":  overlay.Of("backbones", c.Backbones),
 		"dataset":   overlay.Of("datasets", c.Datasets),
+		"sampler":   overlay.Of("samplers", c.Samplers),
+		"subset":    overlay.Of("subsets", c.Subsets),
+		"labelled":  overlay.Of("subsets", c.Subsets),
 		"optimizer": overlay.Of("optimizers", c.Optimizers),
 		"evaluate":  overlay.Of("evaluations", c.Evaluations),
 	}}

@@ -12,6 +12,7 @@ import (
 
 	"selfsup/backbones"
 	"selfsup/datasets"
+	"selfsup/datasets/sampling"
 	"selfsup/datasets/views"
 	"selfsup/experiment/evaluate"
 	"selfsup/methods"
@@ -24,7 +25,7 @@ import (
 type Recipe struct {
 	Name      string `toml:"name"`      // of the run's folder
 	Seed      int64  `toml:"seed"`      // of weights, order of images and views
-	Precision string `toml:"precision"` // fp32
+	Precision string `toml:"precision"` // fp32 | bf16: layers round the operands of their products, in training; sums, weights, losses and evaluation are float32
 	Device    string `toml:"device"`    // cpu
 
 	// MemoryLimit bounds what the training step takes: temporaries, working memory of its kernels, inputs, and its part of the Store
@@ -33,6 +34,9 @@ type Recipe struct {
 	MemoryLimit memory.Size `toml:"memory_limit"`
 
 	Dataset   overlay.Choice[datasets.Source]    `toml:"dataset"`
+	Subset    overlay.Choice[sampling.Subset]    `toml:"subset" overlay:"optional"`   // training images that the method sees; none: all
+	Labelled  overlay.Choice[sampling.Subset]    `toml:"labelled" overlay:"optional"` // training images whose labels evaluations learn from; none: all
+	Sampler   overlay.Choice[sampling.Settings]  `toml:"sampler" overlay:"optional"`  // which of them a step holds; none: shuffle
 	Views     views.Settings                     `toml:"views"`
 	Backbone  overlay.Choice[backbones.Backbone] `toml:"backbone"`
 	Method    overlay.Choice[methods.Method]     `toml:"method"`
@@ -74,7 +78,7 @@ func (r *Recipe) Validate() error {
 	}
 	check(r.Name != "" && !strings.ContainsAny(r.Name, "/\\\x00") && r.Name[0] != '.', "name", "%q: want a name that can be a folder's", r.Name)
 	check(r.Seed >= 0, "seed", "%d: want a number of 0 or more", r.Seed)
-	check(r.Precision == "fp32", "precision", "%q: this version computes in \"fp32\" only", r.Precision)
+	check(r.Precision == "fp32" || r.Precision == "bf16", "precision", "%q: want \"fp32\" or \"bf16\"", r.Precision)
 	switch r.Device {
 	case "cpu":
 	case "cuda":

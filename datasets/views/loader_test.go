@@ -78,36 +78,6 @@ func TestBatchDependsOnSeedAndStepAlone(t *testing.T) {
 	}
 }
 
-func TestSampler(t *testing.T) {
-	s, err := NewSampler(10, 3, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s.StepsPerEpoch() != 3 {
-		t.Fatalf("steps per epoch: got %d, want 3", s.StepsPerEpoch())
-	}
-	dst := make([]int32, 3)
-	var epochs [2][]int32
-	for step := range 6 {
-		s.Batch(step, dst)
-		epochs[step/3] = append(epochs[step/3], dst...)
-	}
-	for e, rows := range epochs {
-		sorted := slices.Clone(rows)
-		slices.Sort(sorted)
-		if len(slices.Compact(sorted)) != 9 || sorted[0] < 0 || sorted[8] > 9 {
-			t.Errorf("epoch %d: %v, want 9 different images of 10", e, rows)
-		}
-	}
-	if slices.Equal(epochs[0], epochs[1]) {
-		t.Errorf("both epochs are in the order %v", epochs[0])
-	}
-	_, err = NewSampler(10, 11, 1)
-	if err == nil || !strings.Contains(err.Error(), "batch = 11") || !strings.Contains(err.Error(), "10 images") {
-		t.Errorf("batch 11 of 10 images: got %v, want an error naming both", err)
-	}
-}
-
 // broken fails on one image.
 type broken struct {
 	*datasets.Memory

@@ -20,23 +20,40 @@ func newProduct(c *call) product {
 	return p
 }
 
+// gemms are the products of the wanted precision: one, a batch, and what scratch they want.
+type gemms struct {
+	one          func(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, beta float32, scratch []float32)
+	batch        func(batch int, transA, transB bool, m, n, k int, a []float32, lda, strideA int, b []float32, ldb, strideB int, c []float32, ldc, strideC int, beta float32, scratch []float32)
+	scratch      func(transA, transB bool, m, n, k int) int
+	batchScratch func(batch int, transA, transB bool, m, n, k int) int
+}
+
+func gemmsOf(bf16 bool) gemms {
+	if bf16 {
+		return gemms{kern.GemmBF16, kern.GemmBatchBF16, kern.GemmBF16Scratch, kern.GemmBatchBF16Scratch}
+	}
+	return gemms{kern.Gemm, kern.GemmBatch, kern.GemmScratch, kern.GemmBatchScratch}
+}
+
 func scratchMatMul(c *call) int {
 	p := newProduct(c)
+	g := gemmsOf(p.BF16)
 	if p.batch == 1 {
-		return kern.GemmScratch(p.TransA, p.TransB, p.m, p.n, p.k)
+		return g.scratch(p.TransA, p.TransB, p.m, p.n, p.k)
 	}
-	return kern.GemmBatchScratch(p.batch, p.TransA, p.TransB, p.m, p.n, p.k)
+	return g.batchScratch(p.batch, p.TransA, p.TransB, p.m, p.n, p.k)
 }
 
 func bindMatMul(c *call) func() {
 	p := newProduct(c)
+	g := gemmsOf(p.BF16)
 	a, b, y, scratch := c.x[0], c.x[1], c.y, c.scratch
 	run := func() {
-		kern.Gemm(p.TransA, p.TransB, p.m, p.n, p.k, a, p.lda, b, p.ldb, y, p.n, 0, scratch)
+		g.one(p.TransA, p.TransB, p.m, p.n, p.k, a, p.lda, b, p.ldb, y, p.n, 0, scratch)
 	}
 	if p.batch > 1 {
 		run = func() {
-			kern.GemmBatch(p.batch, p.TransA, p.TransB, p.m, p.n, p.k, a, p.lda, p.m*p.k, b, p.ldb, p.k*p.n, y, p.n, p.m*p.n, 0, scratch)
+			g.batch(p.batch, p.TransA, p.TransB, p.m, p.n, p.k, a, p.lda, p.m*p.k, b, p.ldb, p.k*p.n, y, p.n, p.m*p.n, 0, scratch)
 		}
 	}
 	var bias []float32
@@ -66,6 +83,7 @@ func convOf(c *call, o op.Conv, x, w ir.Shape) kern.Conv {
 	k := kern.Conv{
 		B: x[0], H: x[1], W: x[2], Ci: x[3], KH: w[0], KW: w[1], Co: w[3],
 		SH: o.Stride[0], SW: o.Stride[1], PH: o.Pad[0], PW: o.Pad[1], DH: o.Dilation[0], DW: o.Dilation[1], Groups: o.Groups,
+		BF16: o.BF16,
 	}
 	k.OH, k.OW = o.OutSize(k.H, k.W, k.KH, k.KW)
 	if c.direct {

@@ -258,6 +258,15 @@ func (p *Program) FLOPs(in Instr) int64 {
 	return 0
 }
 
+// Bytes is the size of an instruction's operands and result together.
+func (p *Program) Bytes(in Instr) int {
+	n := p.Bufs[in.Out].Shape.Size() * p.Bufs[in.Out].DType.Size()
+	for _, b := range in.In {
+		n += p.Bufs[b].Shape.Size() * p.Bufs[b].DType.Size()
+	}
+	return n
+}
+
 // Executable is a program that a backend made ready to run. It is used by one goroutine at a time.
 type Executable interface {
 	// Host returns the array behind an input (to be filled before Run) or an output (valid after Run, until the next).

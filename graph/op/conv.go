@@ -10,6 +10,7 @@ import (
 type Conv struct {
 	Stride, Pad, Dilation [2]int // height, width; padded on both sides
 	Groups                int
+	BF16                  bool // rounds both operands to bfloat16 first, in the gradients too
 }
 
 // norm fills in the ones.
@@ -85,7 +86,8 @@ func (o Conv) taps(x, w, y ir.Shape, f func(xi, wi, yi int)) {
 
 // Ref implements ir.Spec.
 func (o ConvForward) Ref(in []ir.Tensor, out ir.Tensor) {
-	x, w := o.Norm.ref(in).Data, in[1].Data
+	in = o.Norm.operands(o.Conv, in)
+	x, w := in[0].Data, in[1].Data
 	o.taps(in[0].Shape, in[1].Shape, out.Shape, func(xi, wi, yi int) { out.Data[yi] += x[xi] * w[wi] })
 }
 
@@ -128,6 +130,7 @@ func (o ConvBackwardData) Infer(in []ir.Type) (ir.Type, error) {
 
 // Ref implements ir.Spec.
 func (o ConvBackwardData) Ref(in []ir.Tensor, out ir.Tensor) {
+	in = rounded(o.BF16, in, 2)
 	dy, w := in[0].Data, in[1].Data
 	o.taps(out.Shape, in[1].Shape, in[0].Shape, func(xi, wi, yi int) { out.Data[xi] += dy[yi] * w[wi] })
 }
@@ -154,7 +157,8 @@ func (o ConvBackwardWeights) Infer(in []ir.Type) (ir.Type, error) {
 
 // Ref implements ir.Spec.
 func (o ConvBackwardWeights) Ref(in []ir.Tensor, out ir.Tensor) {
-	x, dy := o.Norm.ref(in).Data, in[1].Data
+	in = o.Norm.operands(o.Conv, in)
+	x, dy := in[0].Data, in[1].Data
 	o.taps(in[0].Shape, out.Shape, in[1].Shape, func(xi, wi, yi int) { out.Data[wi] += x[xi] * dy[yi] })
 }
 

@@ -11,10 +11,10 @@ type ImageNorm struct {
 }
 
 // absorb makes the images in[0] from what a batch norm made them of. A convolution of several groups declines: it reads its images in place.
-func (n ImageNorm) absorb(groups int, in []int, maker func(int) (ir.Spec, []int)) (ImageNorm, []int, bool) {
+func (n ImageNorm) absorb(c Conv, in []int, maker func(int) (ir.Spec, []int)) (ImageNorm, []int, bool) {
 	made, from := maker(in[0])
 	bn, ok := made.(BatchNormOp)
-	if !ok || n.On || groups > 1 {
+	if !ok || n.On || c.Groups > 1 {
 		return n, nil, false
 	}
 	in = append([]int{from[0]}, in[1:]...)
@@ -31,16 +31,21 @@ func (n ImageNorm) ref(in []ir.Tensor) ir.Tensor {
 	return y
 }
 
+// operands are the images behind the norm and the other operand, both rounded if the convolution rounds.
+func (n ImageNorm) operands(c Conv, in []ir.Tensor) []ir.Tensor {
+	return rounded(c.BF16, []ir.Tensor{n.ref(in), in[1]}, 2)
+}
+
 // Absorb implements ir.Absorber: the batch norm of the images.
 func (o ConvForward) Absorb(in []int, maker func(int) (ir.Spec, []int)) (ir.Spec, []int, bool) {
 	var ok bool
-	o.Norm, in, ok = o.Norm.absorb(o.Groups, in, maker)
+	o.Norm, in, ok = o.Norm.absorb(o.Conv, in, maker)
 	return o, in, ok
 }
 
 // Absorb implements ir.Absorber: the batch norm of the images.
 func (o ConvBackwardWeights) Absorb(in []int, maker func(int) (ir.Spec, []int)) (ir.Spec, []int, bool) {
 	var ok bool
-	o.Norm, in, ok = o.Norm.absorb(o.Groups, in, maker)
+	o.Norm, in, ok = o.Norm.absorb(o.Conv, in, maker)
 	return o, in, ok
 }

@@ -96,7 +96,7 @@ Exit status: 0 done, 1 failed, 2 wrong use or recipe, 3 data missing or unreadab
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usage{fmt.Errorf("experiment %s: %w (see experiment %s --help)", c.Name(), err, c.Name())}
+		return usage{fmt.Errorf("%s: %w (see %[1]s --help)", c.CommandPath(), err)}
 	})
 	var threads string
 	root.PersistentFlags().StringVar(&threads, "threads", os.Getenv("EXPERIMENT_THREADS"), "processor cores to use; also EXPERIMENT_THREADS (default all; results do not depend on it)")
@@ -111,19 +111,26 @@ Exit status: 0 done, 1 failed, 2 wrong use or recipe, 3 data missing or unreadab
 		experiment.SetThreads(n)
 		return nil
 	}
-	for _, verb := range []func(*app) *cobra.Command{runVerb, resumeVerb, evalVerb, exportVerb, diffVerb, showVerb, benchVerb, listVerb} {
+	a.add(root, runVerb, resumeVerb, evalVerb, exportVerb, diffVerb, showVerb, viewsVerb, benchVerb, dataVerb, listVerb)
+	return root
+}
+
+// add puts verbs below a command.
+func (a *app) add(to *cobra.Command, verbs ...func(*app) *cobra.Command) {
+	for _, verb := range verbs {
 		c := verb(a)
 		if args := c.Args; args != nil { // a wrong number of arguments is wrong use
 			c.Args = func(c *cobra.Command, words []string) error {
-				if err := args(c, words); err != nil {
-					return usage{fmt.Errorf("experiment %s: %w; usage: %s", c.Name(), err, c.UseLine())}
+				err := args(c, words)
+				var told usage
+				if err == nil || errors.As(err, &told) {
+					return err
 				}
-				return nil
+				return usage{fmt.Errorf("%s: %w; usage: %s", c.CommandPath(), err, c.UseLine())}
 			}
 		}
-		root.AddCommand(c)
+		to.AddCommand(c)
 	}
-	return root
 }
 
 // knownVerb refuses words that are no verb, and suggests the nearest.
@@ -132,11 +139,11 @@ func knownVerb(c *cobra.Command, words []string) error {
 		return nil
 	}
 	c.SuggestionsMinimumDistance = 2
-	hint := "see experiment --help"
+	hint := "see " + c.CommandPath() + " --help"
 	if near := c.SuggestionsFor(words[0]); len(near) > 0 {
 		hint = "did you mean " + strings.Join(near, " or ") + "?"
 	}
-	return usage{fmt.Errorf("experiment: unknown command %s, %s", words[0], hint)}
+	return usage{fmt.Errorf("%s: unknown command %s, %s", c.CommandPath(), words[0], hint)}
 }
 
 // recipe loads a recipe as all verbs do.

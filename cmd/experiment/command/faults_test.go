@@ -76,7 +76,7 @@ func TestBadData(t *testing.T) {
 	}{
 		{"a data file that is cut", idx(cut), 3, []string{cut}},
 		{"a data file that is none", idx(noise), 3, []string{noise}},
-		{"bad images above the limit", onFolder(broken, noEval, "dataset.folder.max_bad=2"), 3, []string{"3 of 20 images do not decode, max_bad allows 2", filepath.Join(broken, "00.png")}},
+		{"bad images above the limit", onFolder(broken, noEval, "dataset.folder.max_skipped=2"), 3, []string{"3 of 20 images are refused, max_skipped allows 2", filepath.Join(broken, "00.png")}},
 		{"no labels to evaluate with", onFolder(pictures(t, 20, 0, "")), 2, []string{"has no labels", "switch it off with [evaluate] knn = false"}},
 		{"no test set to evaluate with", onFolder(pictures(t, 20, 0, "a", "b"), "dataset.folder.test_fraction=0"), 2, []string{"has no test set", "switch it off"}},
 		{"a loss that is no number", []string{"--set", `optimizer="sgd"`, "--set", "optimizer.sgd.rate=1e30", "--set", `optimizer.sgd.warmup="0 steps"`}, 4, []string{"train: step ", "last finite step"}},
@@ -100,7 +100,7 @@ func TestBadData(t *testing.T) {
 // Standard output has the answer alone.
 func TestPlainFolder(t *testing.T) {
 	root := t.TempDir()
-	args := append(append([]string{"run", "quickstart.toml", "--runs", root}, tiny...), onFolder(pictures(t, 20, 3, ""), "evaluate.knn=false", "dataset.folder.max_bad=3")...)
+	args := append(append([]string{"run", "quickstart.toml", "--runs", root}, tiny...), onFolder(pictures(t, 20, 3, ""), "evaluate.knn=false", "dataset.folder.max_skipped=3")...)
 	status, out, errs := call(args...)
 	if status != 0 || !strings.Contains(errs, "3 images left out, see ") {
 		t.Fatalf("status %d: %s", status, errs)

@@ -16,6 +16,8 @@ func listVerb(a *app) *cobra.Command {
 		"methods":     func() []string { return names(a.catalog.Methods) },
 		"backbones":   func() []string { return names(a.catalog.Backbones) },
 		"datasets":    func() []string { return names(a.catalog.Datasets) },
+		"samplers":    func() []string { return names(a.catalog.Samplers) },
+		"subsets":     func() []string { return names(a.catalog.Subsets) },
 		"optimizers":  func() []string { return names(a.catalog.Optimizers) },
 		"evaluations": func() []string { return names(a.catalog.Evaluations) },
 		"recipes":     recipes.Names,

@@ -85,22 +85,38 @@ func (c *Conv) slabs(x, scratch []float32, f func(first int, rows []float32, n i
 	pointsJobs.put(p)
 }
 
+// product is Gemm in the convolution's precision.
+func (c *Conv) product(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, y []float32, ldy int, beta float32, scratch []float32) {
+	if c.BF16 {
+		GemmBF16(transA, transB, m, n, k, a, lda, b, ldb, y, ldy, beta, scratch)
+	} else {
+		Gemm(transA, transB, m, n, k, a, lda, b, ldb, y, ldy, beta, scratch)
+	}
+}
+
+func (c *Conv) productScratch(transA, transB bool, m, n, k int) int {
+	if c.BF16 {
+		return GemmBF16Scratch(transA, transB, m, n, k)
+	}
+	return GemmScratch(transA, transB, m, n, k)
+}
+
 // pointForward is y = prologue(x) w.
 func (c *Conv) pointForward(x, w, y, scratch []float32) {
 	if !c.Prologue.on() {
-		Gemm(false, false, c.B*c.H*c.W, c.Co, c.Ci, x, c.Ci, w, c.Co, y, c.Co, 0, scratch)
+		c.product(false, false, c.B*c.H*c.W, c.Co, c.Ci, x, c.Ci, w, c.Co, y, c.Co, 0, scratch)
 		return
 	}
 	own := align(scratch)
 	c.slabs(x, own, func(first int, rows []float32, n int) {
-		Gemm(false, false, n, c.Co, c.Ci, rows, c.Ci, w, c.Co, y[first*c.Co:], c.Co, 0, own[c.pointFloats():])
+		c.product(false, false, n, c.Co, c.Ci, rows, c.Ci, w, c.Co, y[first*c.Co:], c.Co, 0, own[c.pointFloats():])
 	})
 }
 
 // pointWeights is dw = prologue(x)' dy.
 func (c *Conv) pointWeights(x, dy, dw, scratch []float32) {
 	if !c.Prologue.on() {
-		Gemm(true, false, c.Ci, c.Co, c.B*c.H*c.W, x, c.Ci, dy, c.Co, dw, c.Co, 0, scratch)
+		c.product(true, false, c.Ci, c.Co, c.B*c.H*c.W, x, c.Ci, dy, c.Co, dw, c.Co, 0, scratch)
 		return
 	}
 	if c.B == 0 {
@@ -109,7 +125,7 @@ func (c *Conv) pointWeights(x, dy, dw, scratch []float32) {
 	}
 	own := align(scratch)
 	c.slabs(x, own, func(first int, rows []float32, n int) {
-		Gemm(true, false, c.Ci, c.Co, n, rows, c.Ci, dy[first*c.Co:], c.Co, dw, c.Co, float32(min(first, 1)), own[c.pointFloats():])
+		c.product(true, false, c.Ci, c.Co, n, rows, c.Ci, dy[first*c.Co:], c.Co, dw, c.Co, float32(min(first, 1)), own[c.pointFloats():])
 	})
 }
 
@@ -117,9 +133,9 @@ func (c *Conv) pointWeights(x, dy, dw, scratch []float32) {
 func (c *Conv) pointScratch(weights bool) int {
 	gemm := func(n int) int {
 		if weights {
-			return GemmScratch(true, false, c.Ci, c.Co, n)
+			return c.productScratch(true, false, c.Ci, c.Co, n)
 		}
-		return GemmScratch(false, false, n, c.Co, c.Ci)
+		return c.productScratch(false, false, n, c.Co, c.Ci)
 	}
 	pixels, rows := c.B*c.H*c.W, c.pointRows()
 	if rows == 0 {

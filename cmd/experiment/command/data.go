@@ -1,0 +1,21 @@
+package command
+
+import (
+	"github.com/spf13/cobra"
+)
+
+// dataVerb groups what is about data sets.
+func dataVerb(a *app) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "data pack|verify|info|bench",
+		Short: "Pack, verify, describe and time data sets",
+		Long: `  experiment data pack photos/ --size 256 --quality 90 -o photos.pack
+  experiment data info photos.pack
+  experiment data verify photos.pack
+  experiment data bench quickstart.toml --workers 1`,
+		Args: knownVerb,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	a.add(c, dataPackVerb, dataVerifyVerb, dataInfoVerb, dataBenchVerb)
+	return c
+}

@@ -1,0 +1,50 @@
+package command
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"selfsup/experiment"
+)
+
+// dataVerifyVerb reads every image of a data set.
+func dataVerifyVerb(a *app) *cobra.Command {
+	var sets []string
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "verify PACK|RECIPE|DIR",
+		Short: "Read and decode every image of a data set",
+		Long: `  experiment data verify photos.pack
+
+Reads and decodes every image, compares every checksum of a pack, and names those that are damaged. Status 3 if there are any.`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: a.completeRecipes,
+	}
+	c.Flags().StringArrayVar(&sets, "set", nil, "change one setting of the recipe, as `key=value`; may be repeated")
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	c.RegisterFlagCompletionFunc("set", a.completeSets)
+	c.RunE = func(_ *cobra.Command, args []string) error {
+		d, err := experiment.OpenData(args[0], sets, a.catalog)
+		if err != nil {
+			return err
+		}
+		v := d.Verify()
+		if asJSON {
+			if err := json.NewEncoder(a.out).Encode(v); err != nil {
+				return err
+			}
+			return v.Err(args[0])
+		}
+		for _, s := range v.LeftOut {
+			fmt.Fprintf(a.out, "left out: %s: %s\n", s.Name, s.Error)
+		}
+		for _, s := range v.Damaged {
+			fmt.Fprintf(a.out, "damaged: %s image %d, %s: %s\n", s.Set, s.Image, s.Name, s.Error)
+		}
+		fmt.Fprintf(a.out, "%s: %d images read, %d damaged, %d left out\n", args[0], v.Images, len(v.Damaged), len(v.LeftOut))
+		return v.Err(args[0])
+	}
+	return c
+}

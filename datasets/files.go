@@ -1,0 +1,290 @@
+package datasets
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"selfsup/datasets/resample"
+)
+
+// Files is the settings that every source of image files has in common.
+type Files struct {
+	Resize     int  `toml:"resize"`      // pixels: shorter side resized, then centre crop; 0 keeps the sizes
+	Channels   int  `toml:"channels"`    // 1 grey, 3 colour, 0 as found
+	MaxSkipped int  `toml:"max_skipped"` // images that may be refused and left out; each is named, more stop the run
+	MaxPixels  int  `toml:"max_pixels"`  // a header that claims more is refused
+	Memory     Size `toml:"memory"`      // decoded images that are kept; a larger set is decoded on demand
+	Verify     bool `toml:"verify"`      // a larger set is decoded once at the start, else a damaged file stops the run when it comes up
+}
+
+// DefaultFiles tolerates no bad image and keeps up to 1 GiB of decoded images.
+func DefaultFiles() Files { return Files{MaxPixels: DefaultMaxPixels, Memory: 1 << 30, Verify: true} }
+
+func (s *Files) validate() error {
+	switch {
+	case s.Channels != 0 && s.Channels != 1 && s.Channels != 3:
+		return fmt.Errorf("channels = %d, expected 1 (grey), 3 (colour) or 0 (as found)", s.Channels)
+	case s.Resize < 0 || s.Resize > maxResize:
+		return fmt.Errorf("resize = %d, expected at most %d pixels, or 0 to keep the sizes", s.Resize, maxResize)
+	case s.MaxSkipped < 0:
+		return fmt.Errorf("max_skipped = %d, expected a count of images, at least 0", s.MaxSkipped)
+	case s.MaxPixels < 1 || s.MaxPixels > math.MaxInt32:
+		return fmt.Errorf("max_pixels = %d, expected 1 to %d", s.MaxPixels, math.MaxInt32)
+	case s.Memory < 0:
+		return fmt.Errorf("memory = %v, expected at least 0B", s.Memory)
+	}
+	return nil
+}
+
+const maxResize = 1 << 14
+
+// Split is how much of an undivided set is kept for the test.
+type Split struct {
+	TestFraction float64 `toml:"test_fraction"` // share of each class kept for the test where there is no test set, in [0,1)
+	SplitSeed    uint64  `toml:"split_seed"`    // which images that share is; apart from the run's seed, so that seeds compare
+}
+
+func (s *Split) validate() error {
+	if !(s.TestFraction >= 0 && s.TestFraction < 1) {
+		return fmt.Errorf("test_fraction = %v, expected 0 up to, not including, 1", s.TestFraction)
+	}
+	return nil
+}
+
+// take moves the fraction of each class, rounded to the nearest count that leaves one, to test; both parts keep the order.
+func (s *Split) take(files []file) (train, test []file) {
+	byClass := map[string][]int{}
+	for i, f := range files {
+		byClass[f.class] = append(byClass[f.class], i)
+	}
+	held := make([]bool, len(files))
+	for class, rows := range byClass {
+		r := NewRand(s.SplitSeed, "split/"+class)
+		r.Shuffle(rows)
+		n := min(int(math.Round(s.TestFraction*float64(len(rows)))), len(rows)-1)
+		for _, i := range rows[:n] {
+			held[i] = true
+		}
+	}
+	for i, f := range files {
+		if held[i] {
+			test = append(test, f)
+		} else {
+			train = append(train, f)
+		}
+	}
+	return train, test
+}
+
+// file is an image not yet decoded.
+type file struct {
+	name  string
+	class string // empty: unlabelled
+	label int    // index of class, once the classes are known
+	from  store
+	at    int64 // place and length in a store that holds many
+	size  int64
+}
+
+// store is what holds files. Its method serves any number of goroutines.
+type store interface {
+	// read returns a file in buf where it fits, and refuses one longer than limit before it takes memory.
+	read(f *file, buf []byte, limit int64) ([]byte, error)
+}
+
+// disk holds each file under its name.
+type disk struct{}
+
+func (disk) read(f *file, buf []byte, limit int64) ([]byte, error) {
+	info, err := os.Stat(f.name)
+	switch {
+	case err != nil:
+		return nil, bare(err)
+	case !info.Mode().IsRegular(): // opening a pipe would wait
+		return nil, fmt.Errorf("not a regular file (%v)", info.Mode().Type())
+	}
+	in, err := os.Open(f.name)
+	if err != nil {
+		return nil, bare(err)
+	}
+	defer in.Close()
+	whole := *f
+	whole.size = info.Size()
+	return readAt(in, &whole, buf, limit)
+}
+
+// bare is an error of the file system without the path, which its user names.
+func bare(err error) error {
+	var p *os.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// worker decodes one file after another; one goroutine uses it at a time.
+type worker struct {
+	Decoder
+	bytes     []byte
+	whole     Image // before it is resized
+	out       Image // while it is not kept
+	scaled    []float32
+	resampler resample.Resampler
+}
+
+func (s *Files) worker() *worker {
+	return &worker{Decoder: Decoder{Channels: s.Channels, MaxPixels: s.MaxPixels}}
+}
+
+// limit is the length of file that an image of max_pixels may have: 8 bytes a pixel (16 bits, four samples), and something for metadata.
+func (s *Files) limit() int64 { return 8*int64(s.MaxPixels) + 16<<20 }
+
+func (s *Files) read(f *file, w *worker) (err error) {
+	w.bytes, err = f.from.read(f, w.bytes, s.limit())
+	return err
+}
+
+// image decodes f to dst, resized.
+func (s *Files) image(f *file, w *worker, dst *Image) error {
+	if err := s.read(f, w); err != nil {
+		return err
+	}
+	if s.Resize == 0 {
+		return w.Decode(w.bytes, dst)
+	}
+	if err := w.Decode(w.bytes, &w.whole); err != nil {
+		return err
+	}
+	w.square(dst, s.Resize)
+	return nil
+}
+
+// square resizes the shorter side of whole to size and keeps the centre [size,size,C].
+func (w *worker) square(dst *Image, size int) {
+	m := &w.whole
+	dst.resize(size, size, m.C)
+	if m.H == size && m.W == size {
+		copy(dst.Pix, m.Pix)
+		return
+	}
+	job := resample.Center(m.H, m.W, size)
+	job.Src, job.Width, job.Channels = m.Pix, m.W, m.C
+	if n := len(dst.Pix); cap(w.scaled) < n {
+		w.scaled = make([]float32, n)
+	}
+	f := w.scaled[:len(dst.Pix)]
+	w.resampler.Run(f, job)
+	for i, v := range f {
+		dst.Pix[i] = byte(math.Round(float64(min(max(v, 0), 1) * 255)))
+	}
+}
+
+// header is the size that image would deliver.
+func (s *Files) header(f *file, w *worker) (shape, error) {
+	if err := s.read(f, w); err != nil {
+		return shape{}, err
+	}
+	h, err := w.Header(w.bytes)
+	if s.Resize > 0 {
+		h.H, h.W = s.Resize, s.Resize
+	}
+	return shape{int32(h.H), int32(h.W), int32(h.C)}, err
+}
+
+// fileSet is a set of image files: decoded in memory, or decoded on demand.
+type fileSet struct {
+	files   []file
+	classes []string
+	shapes  []shape
+	images  []Image // nil: on demand
+	opt     Files   // with the channels of the set
+	workers *sync.Pool
+}
+
+func (s *fileSet) Len() int          { return len(s.files) }
+func (s *fileSet) Label(i int) int   { return s.files[i].label }
+func (s *fileSet) Classes() []string { return s.classes }
+func (s *fileSet) Name(i int) string { return s.files[i].name }
+
+// Shape implements Shaped.
+func (s *fileSet) Shape(i int) (h, w, c int) {
+	return int(s.shapes[i].h), int(s.shapes[i].w), int(s.shapes[i].c)
+}
+
+// Image implements Set.
+func (s *fileSet) Image(i int, dst *Image) error {
+	if i < 0 || i >= len(s.files) {
+		return fmt.Errorf("datasets: no image %d, the set has %d", i, len(s.files))
+	}
+	if s.images != nil {
+		src := &s.images[i]
+		dst.resize(src.H, src.W, src.C)
+		copy(dst.Pix, src.Pix)
+		return nil
+	}
+	w := s.workers.Get().(*worker)
+	defer s.workers.Put(w)
+	return s.opt.image(&s.files[i], w, dst)
+}
+
+// Bytes implements Encoded.
+func (s *fileSet) Bytes(i int, buf []byte) ([]byte, error) {
+	if i < 0 || i >= len(s.files) {
+		return nil, fmt.Errorf("datasets: no image %d, the set has %d", i, len(s.files))
+	}
+	return s.files[i].from.read(&s.files[i], buf, s.opt.limit())
+}
+
+// labelled numbers the classes by sorted name: those of the training files, or of the test files where the training files have none. A
+// class that only the test files have is an error: nothing could learn it.
+func labelled(train, test []file) ([]string, error) {
+	names := func(files []file) []string {
+		var s []string
+		for i, f := range files {
+			if f.class != "" && (i == 0 || f.class != files[i-1].class) {
+				s = append(s, f.class)
+			}
+		}
+		slices.Sort(s)
+		return slices.Compact(s)
+	}
+	classes, tested := names(train), names(test)
+	if len(classes) == 0 {
+		classes = tested
+	}
+	for _, c := range tested {
+		if _, ok := slices.BinarySearch(classes, c); !ok {
+			return nil, fmt.Errorf("class %q of the test set is not a class of the training set %q", c, classes)
+		}
+	}
+	for _, files := range [][]file{train, test} {
+		for i := range files {
+			files[i].label = -1
+			if files[i].class != "" {
+				files[i].label, _ = slices.BinarySearch(classes, files[i].class)
+			}
+		}
+	}
+	return classes, nil
+}
+
+// listSkips names the first few.
+func listSkips(s []Skip, few int) string {
+	var b strings.Builder
+	for i, k := range s {
+		if i == few {
+			fmt.Fprintf(&b, "; and %d more", len(s)-few)
+			break
+		}
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		fmt.Fprintf(&b, "%s: %v", k.Name, k.Err)
+	}
+	return b.String()
+}

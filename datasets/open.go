@@ -1,0 +1,191 @@
+package datasets
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// readAt is a file of known place and length, in buf where it fits.
+func readAt(in io.ReaderAt, f *file, buf []byte, limit int64) ([]byte, error) {
+	if f.size > limit {
+		return nil, fmt.Errorf("%d bytes, expected at most %d (8 for each of max_pixels, and 16 MiB)", f.size, limit)
+	}
+	if int64(cap(buf)) < f.size {
+		buf = make([]byte, f.size)
+	}
+	buf = buf[:f.size]
+	if n, err := in.ReadAt(buf, f.at); n < len(buf) {
+		if err == io.EOF {
+			err = fmt.Errorf("the file ends after %d of %d bytes", n, len(buf))
+		}
+		return nil, bare(err)
+	}
+	return buf, nil
+}
+
+// inMemory holds files one after another.
+type inMemory []byte
+
+func (b inMemory) read(f *file, buf []byte, limit int64) ([]byte, error) {
+	return readAt(bytes.NewReader(b), f, buf, limit)
+}
+
+// openLabelled is openFiles with classes numbered by sorted name.
+func openLabelled(where string, train, test []file, opt Files) (*Data, error) {
+	classes, err := labelled(train, test)
+	if err != nil {
+		return nil, fmt.Errorf("datasets: %s: %w", where, err)
+	}
+	return openFiles(where, classes, train, test, nil, opt)
+}
+
+// openFiles makes the sets of both lists, whose labels count classes. where begins the errors; test may be empty; skipped is what the
+// source refused before.
+//
+// Images are kept decoded while all of them fit opt.Memory. What is refused, and what the sets hold, does not depend on the number of cores.
+func openFiles(where string, classes []string, train, test []file, skipped []Skip, opt Files) (*Data, error) {
+	all := slices.Concat(train, test)
+	got := opt.survey(all)
+	d := &Data{Skipped: skipped}
+	for i, err := range got.errs {
+		if err != nil {
+			d.Skipped = append(d.Skipped, Skip{all[i].name, err})
+		}
+	}
+	if len(d.Skipped) > opt.MaxSkipped {
+		return nil, fmt.Errorf("datasets: %s: %d of %d images are refused, max_skipped allows %d: %s",
+			where, len(d.Skipped), len(all)+len(skipped), opt.MaxSkipped, listSkips(d.Skipped, 3))
+	}
+	got.unify(&opt)
+	workers := &sync.Pool{New: func() any { return opt.worker() }}
+	set := func(from, to int) *fileSet {
+		s := &fileSet{classes: classes, opt: opt, workers: workers}
+		for i := from; i < to; i++ {
+			if got.errs[i] != nil {
+				continue
+			}
+			s.files, s.shapes = append(s.files, all[i]), append(s.shapes, got.shapes[i])
+			if got.images != nil {
+				s.images = append(s.images, got.images[i])
+			}
+		}
+		return s
+	}
+	tr := set(0, len(train))
+	if err := emptied(where, tr, train, d.Skipped); err != nil {
+		return nil, err
+	}
+	d.Train = tr
+	if len(test) > 0 {
+		d.Test = set(len(train), len(all))
+	}
+	return d, d.check(where)
+}
+
+// emptied refuses a training set that lost every image of a class.
+func emptied(where string, s *fileSet, files []file, skipped []Skip) error {
+	if len(skipped) == 0 || len(s.files) == 0 {
+		return nil
+	}
+	left := make([]int, len(s.classes))
+	for _, f := range s.files {
+		if f.label >= 0 {
+			left[f.label]++
+		}
+	}
+	for _, f := range files {
+		if f.label >= 0 && left[f.label] == 0 {
+			return fmt.Errorf("datasets: %s: every training image of class %q is refused: %s", where, s.classes[f.label], listSkips(skipped, 3))
+		}
+	}
+	return nil
+}
+
+// survey is what a look at every file found; entry i belongs to file i.
+type survey struct {
+	shapes []shape
+	errs   []error
+	images []Image // nil where they do not fit the memory
+}
+
+// survey decodes every file, or reads its header where the settings allow it and the images will not be kept.
+func (s *Files) survey(files []file) *survey {
+	got := &survey{shapes: make([]shape, len(files)), errs: make([]error, len(files))}
+	if !s.Verify {
+		s.each(files, func(i int, w *worker) { got.shapes[i], got.errs[i] = s.header(&files[i], w) })
+		if got.bytes() > int64(s.Memory) {
+			return got
+		}
+	}
+	images := make([]Image, len(files))
+	var kept atomic.Int64 // counts on when it has passed the limit, so that the outcome does not depend on the order
+	s.each(files, func(i int, w *worker) {
+		got.errs[i] = s.image(&files[i], w, &w.out)
+		if got.errs[i] != nil {
+			return
+		}
+		m := &w.out
+		got.shapes[i] = shape{int32(m.H), int32(m.W), int32(m.C)}
+		if kept.Add(int64(len(m.Pix))) <= int64(s.Memory) {
+			images[i] = Image{H: m.H, W: m.W, C: m.C, Pix: bytes.Clone(m.Pix)}
+		}
+	})
+	if kept.Load() <= int64(s.Memory) {
+		got.images = images
+	}
+	return got
+}
+
+// each calls do for every file, on every core.
+func (s *Files) each(files []file, do func(i int, w *worker)) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(files)) {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			w := s.worker()
+			for i := int(next.Add(1)) - 1; i < len(files); i = int(next.Add(1)) - 1 {
+				do(i, w)
+			}
+		}()
+	}
+	wg.Wait()
+}
+
+// bytes is the size of all decoded images.
+func (v *survey) bytes() (n int64) {
+	for _, s := range v.shapes {
+		n += int64(s.h) * int64(s.w) * int64(s.c)
+	}
+	return n
+}
+
+// unify gives every image the same number of channels, three where one has three and the recipe leaves it open, and lets go of images
+// that no longer fit.
+func (v *survey) unify(s *Files) {
+	if s.Channels == 0 {
+		s.Channels = 1
+		for _, one := range v.shapes {
+			s.Channels = max(s.Channels, int(one.c))
+		}
+	}
+	for i := range v.shapes {
+		if v.shapes[i].c != 0 { // a file that is refused has none
+			v.shapes[i].c = int32(s.Channels)
+		}
+	}
+	if v.bytes() > int64(s.Memory) {
+		v.images = nil
+	}
+	for i := range v.images {
+		if v.images[i].C != 0 {
+			v.images[i].convert(s.Channels)
+		}
+	}
+}

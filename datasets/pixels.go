@@ -1,0 +1,200 @@
+package datasets
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+)
+
+// fill copies an image of any type that the decoders return, but YCbCr, to dst, which has its size and 1 channel or 3. Of a grey image
+// with alpha it takes red, which equals green and blue.
+func fill(dst *Image, src image.Image) error {
+	switch m := src.(type) {
+	case *image.Gray:
+		return spread(dst, m.Pix, m.Stride, 1, 1)
+	case *image.Gray16:
+		return spread(dst, m.Pix, m.Stride, 2, 2)
+	case *image.NRGBA:
+		return spread(dst, m.Pix, m.Stride, 4, 1)
+	case *image.NRGBA64:
+		return spread(dst, m.Pix, m.Stride, 8, 2)
+	case *image.RGBA:
+		defer unmultiply(dst, m)
+		return spread(dst, m.Pix, m.Stride, 4, 1)
+	case *image.RGBA64:
+		defer unmultiply64(dst, m)
+		return spread(dst, m.Pix, m.Stride, 8, 2)
+	case *image.Paletted:
+		return indexed(dst, m, flatten(m.Palette))
+	case *image.CMYK:
+		return cmyk(dst, m)
+	}
+	return fmt.Errorf("the decoder returned a %T", src)
+}
+
+// spread takes the first C samples of pixels of so many bytes; of 16-bit samples (big-endian) the high byte.
+func spread(dst *Image, pix []byte, stride, pixel, sample int) error {
+	w, c := dst.W, dst.C
+	if c*sample > pixel {
+		return fmt.Errorf("%d bytes a pixel, expected %d samples", pixel, c)
+	}
+	for y := range dst.H {
+		to, from := dst.Pix[y*w*c:(y+1)*w*c], pix[y*stride:y*stride+w*pixel]
+		switch {
+		case c == 3:
+			for len(to) >= 3 {
+				to[0], to[1], to[2] = from[0], from[sample], from[2*sample]
+				to, from = to[3:], from[pixel:]
+			}
+		case pixel == 1:
+			copy(to, from)
+		default:
+			for x := range to {
+				to[x] = from[x*pixel]
+			}
+		}
+	}
+	return nil
+}
+
+// unmultiply divides by alpha what dst took of m, as PIL's RGBa does; where alpha is 0 the colour is gone, and stays black.
+func unmultiply(dst *Image, m *image.RGBA) {
+	if m.Opaque() {
+		return
+	}
+	w, c := dst.W, dst.C
+	for i := range dst.H * w {
+		if a := int(m.Pix[i/w*m.Stride+i%w*4+3]); a != 0 {
+			for k := range c {
+				dst.Pix[i*c+k] = byte(min(int(dst.Pix[i*c+k])*255/a, 255))
+			}
+		}
+	}
+}
+
+func unmultiply64(dst *Image, m *image.RGBA64) {
+	if m.Opaque() {
+		return
+	}
+	w, c := dst.W, dst.C
+	for i := range dst.H * w {
+		p := m.Pix[i/w*m.Stride+i%w*8:]
+		if a := uint32(binary.BigEndian.Uint16(p[6:])); a != 0 {
+			for k := range c {
+				dst.Pix[i*c+k] = byte(min(uint32(binary.BigEndian.Uint16(p[2*k:]))*0xffff/a, 0xffff) >> 8)
+			}
+		}
+	}
+}
+
+// flatten is the colours of a palette without their alpha; indices beyond it are black.
+func flatten(p color.Palette) (table [256][3]byte) {
+	for i, c := range p[:min(len(p), 256)] {
+		switch c := c.(type) {
+		case color.NRGBA:
+			table[i] = [3]byte{c.R, c.G, c.B}
+		case color.RGBA:
+			table[i] = [3]byte{c.R, c.G, c.B}
+		default:
+			n := color.NRGBAModel.Convert(c).(color.NRGBA)
+			table[i] = [3]byte{n.R, n.G, n.B}
+		}
+	}
+	return table
+}
+
+// indexed writes the colours of m to dst at the place of its bounds.
+func indexed(dst *Image, m *image.Paletted, table [256][3]byte) error {
+	r := m.Bounds()
+	if dst.C != 3 || !r.In(image.Rect(0, 0, dst.W, dst.H)) {
+		return fmt.Errorf("a palette image %v for %dx%dx%d pixels", r, dst.W, dst.H, dst.C)
+	}
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		to := dst.Pix[3*(y*dst.W+r.Min.X):]
+		for x, i := range m.Pix[(y-r.Min.Y)*m.Stride:][:r.Dx()] {
+			t := &table[i]
+			to[3*x], to[3*x+1], to[3*x+2] = t[0], t[1], t[2]
+		}
+	}
+	return nil
+}
+
+// cmyk converts as PIL does: (255-K) less the share of the ink, each product divided by 255 and rounded.
+func cmyk(dst *Image, m *image.CMYK) error {
+	if dst.C != 3 {
+		return errors.New("CMYK for a grey image")
+	}
+	for y := range dst.H {
+		to, from := dst.Pix[3*y*dst.W:3*(y+1)*dst.W], m.Pix[y*m.Stride:]
+		for x := range dst.W {
+			paper := 255 - int(from[4*x+3])
+			for k := range 3 {
+				t := int(from[4*x+k])*paper + 128
+				to[3*x+k] = byte(max(paper-(t+t>>8)>>8, 0))
+			}
+		}
+	}
+	return nil
+}
+
+// convert gives the image c channels in place: grey is Rec. 601 luma in PIL's fixed point, colour is grey three times.
+func (m *Image) convert(c int) {
+	if m.C == c {
+		return
+	}
+	n := m.H * m.W
+	if c == 1 {
+		for i := range n {
+			r, g, b := int(m.Pix[3*i]), int(m.Pix[3*i+1]), int(m.Pix[3*i+2])
+			m.Pix[i] = byte((19595*r + 38470*g + 7471*b + 1<<15) >> 16)
+		}
+		m.C, m.Pix = 1, m.Pix[:n]
+		return
+	}
+	grey := m.Pix
+	m.resize(m.H, m.W, 3)
+	for i := n - 1; i >= 0; i-- {
+		v := grey[i]
+		m.Pix[3*i], m.Pix[3*i+1], m.Pix[3*i+2] = v, v, v
+	}
+}
+
+// turn brings an image upright that is stored with an EXIF orientation.
+func (d *Decoder) turn(m *Image, orientation int) {
+	if orientation <= 1 || orientation > 8 {
+		return
+	}
+	h, w, c := m.H, m.W, m.C
+	// Pixel (y,x) of the result is pixel start + y*down + x*right as stored.
+	var start, down, right int
+	switch orientation {
+	case 2:
+		start, down, right = w-1, w, -1
+	case 3:
+		start, down, right = h*w-1, -w, -1
+	case 4:
+		start, down, right = (h-1)*w, -w, 1
+	case 5:
+		start, down, right = 0, 1, w
+	case 6:
+		start, down, right = (h-1)*w, 1, -w
+	case 7:
+		start, down, right = h*w-1, -1, -w
+	case 8:
+		start, down, right = w-1, -1, w
+	}
+	d.turned = append(d.turned[:0], m.Pix...)
+	if orientation >= 5 {
+		m.H, m.W = w, h
+	}
+	for y := range m.H {
+		from := start + y*down
+		for x := range m.W {
+			at := (y*m.W + x) * c
+			copy(m.Pix[at:at+c], d.turned[from*c:])
+			from += right
+		}
+	}
+}

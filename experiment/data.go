@@ -1,0 +1,163 @@
+package experiment
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"selfsup/datasets"
+	"selfsup/datasets/pack"
+	"selfsup/experiment/folder"
+	"selfsup/recipes"
+)
+
+// Opened is a data set that a `data` command was pointed at.
+type Opened struct {
+	*datasets.Data
+	Source string       // the recipe's choice, the folder's name, or what the pack says it was made from
+	Base   string       // folder that the images' names begin with
+	Pack   *pack.Reader // nil: not a pack
+}
+
+// OpenData opens a pack, a folder of images (with train and val or test below it, or classes), or the data set of a recipe.
+func OpenData(path string, sets []string, c recipes.Catalog) (*Opened, error) {
+	info, err := os.Stat(path)
+	isDir := err == nil && info.IsDir()
+	isPack := err == nil && !isDir && (filepath.Ext(path) == ".pack" || pack.Is(path))
+	if (isDir || isPack) && len(sets) > 0 {
+		return nil, &RecipeError{path, errors.New("--set changes a recipe, and this is none")}
+	}
+	switch {
+	case isPack:
+		return openPack(path)
+	case isDir:
+		return openFolder(path)
+	}
+	r, err := recipes.Load(path, sets, c)
+	if err != nil {
+		return nil, err
+	}
+	o := &Opened{Source: r.Dataset.Name, Base: r.Dir()}
+	if o.Data, err = r.Dataset.Value.Open(datasets.Env{BaseDir: r.Dir()}); err != nil {
+		return nil, &DataError{err}
+	}
+	return o, nil
+}
+
+func openPack(path string) (*Opened, error) {
+	r, err := pack.Open(path, datasets.DefaultMaxPixels)
+	if err != nil {
+		return nil, &DataError{err}
+	}
+	d, err := r.Data()
+	if err != nil {
+		return nil, &DataError{err}
+	}
+	return &Opened{Data: d, Source: r.Meta.Source, Pack: r}, nil
+}
+
+func openFolder(path string) (*Opened, error) {
+	s := datasets.NewFolder()
+	if info, err := os.Stat(filepath.Join(path, "train")); err == nil && info.IsDir() {
+		s.Root = path
+	} else {
+		s.Train = path
+	}
+	d, err := s.Open(datasets.Env{})
+	if err != nil {
+		return nil, &DataError{err}
+	}
+	name := filepath.Base(path)
+	if abs, err := filepath.Abs(path); err == nil {
+		name = filepath.Base(abs)
+	}
+	return &Opened{Data: d, Source: name, Base: filepath.Clean(path)}, nil
+}
+
+// WritePack packs a data set into the file at path, which appears when it is whole.
+func (o *Opened) WritePack(path string, opt pack.Options) (rep *pack.Report, err error) {
+	opt.Source, opt.Base = o.Source, o.Base
+	if err := opt.Validate(); err != nil {
+		return nil, &RecipeError{"data pack", err}
+	}
+	var file *noting
+	err = folder.Replace(path, func(w io.Writer) error {
+		file = &noting{to: w}
+		rep, err = pack.Write(file, o.Data, opt)
+		return err
+	})
+	switch {
+	case err == nil:
+		return rep, nil
+	case file != nil && file.err == nil && rep == nil: // the file could be written, so that an image could not be read
+		return nil, &DataError{err}
+	}
+	return nil, fmt.Errorf("%s: %w", path, err)
+}
+
+// noting is a writer that keeps its first error.
+type noting struct {
+	to  io.Writer
+	err error
+}
+
+func (n *noting) Write(b []byte) (int, error) {
+	k, err := n.to.Write(b)
+	if n.err == nil {
+		n.err = err
+	}
+	return k, err
+}
+
+// Damaged is an image that does not decode.
+type Damaged struct {
+	Set   string `json:"set"` // train or test
+	Image int    `json:"image"`
+	Name  string `json:"name"`
+	Error string `json:"error"`
+}
+
+// Verified is the outcome of reading every image of a data set.
+type Verified struct {
+	Images  int       `json:"images"` // read, the damaged ones included
+	LeftOut []Damaged `json:"left_out"`
+	Damaged []Damaged `json:"damaged"`
+}
+
+// Verify reads and decodes every image of both sets; of a pack it also compares every checksum.
+func (o *Opened) Verify() *Verified {
+	v := &Verified{LeftOut: []Damaged{}, Damaged: []Damaged{}}
+	for _, s := range o.Skipped {
+		v.LeftOut = append(v.LeftOut, Damaged{Image: -1, Name: s.Name, Error: s.Err.Error()})
+	}
+	for _, part := range o.parts() {
+		v.Images += part.set.Len()
+		for _, d := range datasets.Verify(part.set) {
+			v.Damaged = append(v.Damaged, Damaged{part.name, d.Image, part.set.Name(d.Image), d.Err.Error()})
+		}
+	}
+	return v
+}
+
+// Err is a DataError if an image is damaged.
+func (v *Verified) Err(source string) error {
+	if len(v.Damaged) == 0 {
+		return nil
+	}
+	return &DataError{fmt.Errorf("%s: %d of %d images are damaged", source, len(v.Damaged), v.Images)}
+}
+
+type namedSet struct {
+	name string
+	set  datasets.Set
+}
+
+func (o *Opened) parts() []namedSet {
+	ps := []namedSet{{"train", o.Train}}
+	if o.Test != nil {
+		ps = append(ps, namedSet{"test", o.Test})
+	}
+	return ps
+}

@@ -1,0 +1,133 @@
+package experiment
+
+import (
+	"fmt"
+	"strings"
+
+	"selfsup/datasets"
+	"selfsup/experiment/report"
+)
+
+// DataInfo is what a data set holds.
+type DataInfo struct {
+	Source   string      `json:"source"`
+	Channels int         `json:"channels"`
+	LeftOut  int         `json:"left_out"` // images that were refused
+	Sets     []SetInfo   `json:"sets"`
+	Classes  []ClassInfo `json:"classes"`
+	Pack     *PackInfo   `json:"pack,omitempty"`
+}
+
+// SetInfo is one set.
+type SetInfo struct {
+	Set        string    `json:"set"` // train or test
+	Images     int       `json:"images"`
+	Unlabelled int       `json:"unlabelled"`
+	Height     [2]int    `json:"height"`  // smallest and largest, pixels
+	Width      [2]int    `json:"width"`   // the same
+	Mean       []float64 `json:"mean"`    // of each channel, byte 255 is 1
+	Std        []float64 `json:"std"`     // the same
+	Decodes    bool      `json:"decodes"` // images are decoded each time they are read
+}
+
+// ClassInfo counts the images of a class.
+type ClassInfo struct {
+	Class string `json:"class"`
+	Train int    `json:"train"`
+	Test  int    `json:"test"`
+}
+
+// PackInfo is what only packs have.
+type PackInfo struct {
+	Files   int `json:"files"`   // images that are held as image files; the others are pixels
+	Size    int `json:"size"`    // shorter side that larger images were reduced to; 0: as they were
+	Quality int `json:"quality"` // of the JPEG files that were encoded; 0: none was
+}
+
+// Info counts classes, sizes, and pixels. Statistics that the set does not know take a pass over its images.
+func (o *Opened) Info() (*DataInfo, error) {
+	d := &DataInfo{Source: o.Source, Channels: o.Channels, LeftOut: len(o.Skipped)}
+	for _, name := range o.Train.Classes() {
+		d.Classes = append(d.Classes, ClassInfo{Class: name})
+	}
+	for _, part := range o.parts() {
+		s := SetInfo{Set: part.name, Images: part.set.Len()}
+		shaped, known := part.set.(datasets.Shaped)
+		for i := range part.set.Len() {
+			switch l := part.set.Label(i); {
+			case l < 0:
+				s.Unlabelled++
+			case part.name == "test":
+				d.Classes[l].Test++
+			default:
+				d.Classes[l].Train++
+			}
+			if known {
+				h, w, _ := shaped.Shape(i)
+				s.Height, s.Width = widen(s.Height, h), widen(s.Width, w)
+			}
+		}
+		var err error
+		if s.Mean, s.Std, err = datasets.Stats(part.set); err != nil {
+			return nil, &DataError{err}
+		}
+		if x, ok := part.set.(datasets.Decoding); ok {
+			s.Decodes = x.Decodes()
+		}
+		d.Sets = append(d.Sets, s)
+	}
+	if o.Pack != nil {
+		m := o.Pack.Meta
+		d.LeftOut = m.LeftOut
+		d.Pack = &PackInfo{Files: o.Pack.Files(), Size: m.Size, Quality: m.Quality}
+	}
+	return d, nil
+}
+
+// widen makes [smallest, largest] hold v.
+func widen(r [2]int, v int) [2]int {
+	if r == [2]int{} {
+		return [2]int{v, v}
+	}
+	return [2]int{min(r[0], v), max(r[1], v)}
+}
+
+// Table is the information for people.
+func (d *DataInfo) Table() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "source      %s, %d classes\n", d.Source, len(d.Classes))
+	if p := d.Pack; p != nil {
+		fmt.Fprintf(&b, "pack        %d image files, the others pixels", p.Files)
+		if p.Size > 0 {
+			fmt.Fprintf(&b, "; reduced to a shorter side of %d", p.Size)
+		}
+		if p.Quality > 0 {
+			fmt.Fprintf(&b, "; JPEG of quality %d", p.Quality)
+		}
+		b.WriteByte('\n')
+	}
+	if d.LeftOut > 0 {
+		fmt.Fprintf(&b, "left out    %d images\n", d.LeftOut)
+	}
+	t := report.Table{Header: []string{"set", "images", "no label", "height", "width", "channels", "mean", "std"}}
+	for _, s := range d.Sets {
+		t.Rows = append(t.Rows, []string{s.Set, fmt.Sprint(s.Images), fmt.Sprint(s.Unlabelled), span(s.Height), span(s.Width), fmt.Sprint(d.Channels), fmt.Sprintf("%.4f", s.Mean), fmt.Sprintf("%.4f", s.Std)})
+	}
+	fmt.Fprintf(&b, "\n%s", t)
+	if len(d.Classes) > 0 {
+		t = report.Table{Header: []string{"class", "train", "test"}}
+		for _, c := range d.Classes {
+			t.Rows = append(t.Rows, []string{c.Class, fmt.Sprint(c.Train), fmt.Sprint(c.Test)})
+		}
+		fmt.Fprintf(&b, "\n%s", t)
+	}
+	return b.String()
+}
+
+// span prints a range of sizes.
+func span(r [2]int) string {
+	if r[0] == r[1] {
+		return fmt.Sprint(r[0])
+	}
+	return fmt.Sprintf("%d-%d", r[0], r[1])
+}
