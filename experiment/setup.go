@@ -70,6 +70,7 @@ func Prepare(r *recipes.Loaded) (*Setup, error) {
 		return nil, &RecipeError{r.File, limitError(err)}
 	}
 	s.Leaves = g.States()
+	tidy(s.Train.Memory())
 	return s, nil
 }
 
