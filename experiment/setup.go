@@ -49,6 +49,8 @@ type Setup struct {
 	PerEpoch int            // steps
 	Steps    int            // of the whole training
 
+	stages []stage // of the training, in order; the last is this Setup
+
 	alive func() error // called again and again while images are evaluated; nil: nobody asks
 }
 
@@ -59,15 +61,26 @@ func Prepare(r *recipes.Loaded) (*Setup, error) {
 		return nil, err
 	}
 	s.Store = s.newStore()
+	if err := s.compile(); err != nil {
+		return nil, &RecipeError{r.File, err}
+	}
+	if err := s.addStages(); err != nil {
+		return nil, &RecipeError{r.File, err}
+	}
+	return s, nil
+}
+
+// compile builds and compiles the training step.
+func (s *Setup) compile() error {
 	g, err := s.trainGraph()
 	if err != nil {
-		return nil, &RecipeError{r.File, err}
+		return err
 	}
 	if s.Train, err = g.Compile(cpu.Backend{}, s.Store); err != nil {
-		return nil, &RecipeError{r.File, err}
+		return err
 	}
 	s.Leaves = g.States()
-	return s, nil
+	return nil
 }
 
 // newStore is a Store as a run starts with: what it will hold depends on the recipe's seed and the names of its entries.
