@@ -10,18 +10,19 @@ import (
 	"selfsup/datasets/views"
 	"selfsup/experiment/checkpoint"
 	"selfsup/graph/ir"
+	"selfsup/methods"
 )
 
 // train runs the training from a step on, stage by stage.
 func (r *run) train(ctx context.Context, from int) error {
-	for _, s := range r.stages {
-		if from >= s.until {
-			continue
+	for i, s := range r.stages {
+		if from < s.until {
+			if err := r.trainStage(ctx, s, from); err != nil {
+				return err
+			}
+			from = s.until
 		}
-		if err := r.trainStage(ctx, s, from); err != nil {
-			return err
-		}
-		from = s.until
+		r.leave(i)
 	}
 	return nil
 }
@@ -101,13 +102,7 @@ func (s *Setup) feeder() (func(*views.Batch), error) {
 		}
 		xs[v] = x
 	}
-	var labels ir.Array
-	if s.probed() {
-		var err error
-		if labels, err = s.Train.Input(labelsInput); err != nil {
-			return nil, err
-		}
-	}
+	labels := s.Train.Inputs()[methods.LabelsInput] // empty where nothing reads labels
 	return func(b *views.Batch) {
 		for v, x := range xs {
 			copy(x.F32, b.Views[v])

@@ -2,11 +2,13 @@ package experiment
 
 import (
 	"fmt"
+	"runtime/debug"
 
 	"selfsup/backbones"
 	"selfsup/datasets"
 	"selfsup/datasets/views"
 	"selfsup/graph"
+	"selfsup/graph/ir"
 )
 
 // stage is a part of the training whose views have one size: a training step of its own over the one Store.
@@ -49,7 +51,7 @@ func (s *Setup) at(crop int) (*Setup, error) {
 		return nil, fmt.Errorf("the first view has %d pixels: its size is set elsewhere", t.Views.Height)
 	}
 	t.Image = backbones.Image{H: t.Views.Height, W: t.Views.Width, C: t.Views.Channels}
-	if err := s.Recipe.Backbone.Value.Check(t.Image); err != nil {
+	if err := t.checkViews(); err != nil {
 		return nil, fmt.Errorf("[backbone.%s] %w", s.Recipe.Backbone.Name, err)
 	}
 	if err := t.compile(); err != nil {
@@ -116,4 +118,17 @@ func (r *run) enter(s *Setup) (err error) {
 	}
 	r.watched = all
 	return nil
+}
+
+// leave lets go of a stage that is over, unless it is the last: its step does not run again, and the next has temporaries of its own.
+func (r *run) leave(i int) {
+	if r.stages[i].Setup == r.Setup {
+		return
+	}
+	r.stages[i].Setup, r.now = nil, r.Setup
+	r.loss, r.norms = ir.Array{}, ir.Array{}
+	for k := range r.watched {
+		r.watched[k].value = ir.Array{}
+	}
+	debug.FreeOSMemory()
 }

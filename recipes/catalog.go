@@ -36,10 +36,11 @@ type Catalog struct {
 func Builtin() Catalog {
 	return Catalog{
 		Methods: map[string]func() methods.Method{
-			"simclr": func() methods.Method { return methods.DefaultSimCLR() },
-			"vicreg": func() methods.Method { return methods.DefaultVICReg() },
-			"byol":   func() methods.Method { return methods.DefaultBYOL() },
-			"mae":    func() methods.Method { return methods.DefaultMAE() },
+			"simclr":     func() methods.Method { return methods.DefaultSimCLR() },
+			"vicreg":     func() methods.Method { return methods.DefaultVICReg() },
+			"byol":       func() methods.Method { return methods.DefaultBYOL() },
+			"mae":        func() methods.Method { return methods.DefaultMAE() },
+			"supervised": func() methods.Method { return methods.DefaultSupervised() },
 		},
 		Backbones: map[string]func() backbones.Backbone{
 			"resnet":  func() backbones.Backbone { return backbones.DefaultResNet() },
@@ -48,11 +49,25 @@ func Builtin() Catalog {
 			"vit":     func() backbones.Backbone { return backbones.DefaultViT() },
 		},
 		Datasets: map[string]func() datasets.Source{
-			"pack":             func() datasets.Source { return pack.New() },
 			"fashion_mnist_4k": func() datasets.Source { return datasets.NewFashionMNIST4k() },
 			"emoji_32":         func() datasets.Source { return datasets.NewEmoji32() },
 			"idx":              func() datasets.Source { return datasets.NewIDX() },
 			"folder":           func() datasets.Source { return datasets.NewFolder() },
+			"shards":           func() datasets.Source { return datasets.NewShards() },
+			"cifar10":          func() datasets.Source { return datasets.NewCIFAR10() },
+			"cifar100":         func() datasets.Source { return datasets.NewCIFAR100() },
+			"stl10":            func() datasets.Source { return datasets.NewSTL10() },
+			"pack":             func() datasets.Source { return pack.New() },
+		},
+		Samplers: map[string]func() sampling.Settings{
+			"shuffle":  func() sampling.Settings { return &sampling.Shuffle{} },
+			"blocks":   func() sampling.Settings { return sampling.DefaultBlocks() },
+			"balanced": func() sampling.Settings { return &sampling.Balanced{} },
+			"repeated": func() sampling.Settings { return sampling.DefaultRepeated() },
+		},
+		Subsets: map[string]func() sampling.Subset{
+			"long_tail": func() sampling.Subset { return sampling.DefaultLongTail() },
+			"few_shot":  func() sampling.Subset { return sampling.DefaultFewShot() },
 		},
 		Optimizers: map[string]func() Optimizer{
 			"sgd": func() Optimizer {
@@ -64,16 +79,6 @@ func Builtin() Catalog {
 			"lars": func() Optimizer {
 				return &LARS{Rate{Rate: 0.3, Scale: "linear", Warmup: length.Percent(5), WeightDecay: 1e-6}, optim.DefaultLARS()}
 			},
-		},
-		Samplers: map[string]func() sampling.Settings{
-			"shuffle":  func() sampling.Settings { return &sampling.Shuffle{} },
-			"blocks":   func() sampling.Settings { return sampling.DefaultBlocks() },
-			"balanced": func() sampling.Settings { return &sampling.Balanced{} },
-			"repeated": func() sampling.Settings { return sampling.DefaultRepeated() },
-		},
-		Subsets: map[string]func() sampling.Subset{
-			"long_tail": func() sampling.Subset { return sampling.DefaultLongTail() },
-			"few_shot":  func() sampling.Subset { return sampling.DefaultFewShot() },
 		},
 		Evaluations: map[string]func() Evaluation{
 			"knn":    func() Evaluation { return evaluate.DefaultKNN() },

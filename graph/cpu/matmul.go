@@ -20,23 +20,40 @@ func newProduct(c *call) product {
 	return p
 }
 
+// gemms are the products of the wanted precision: one, a batch, and what scratch they want.
+type gemms struct {
+	one          func(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, beta float32, scratch []float32)
+	batch        func(batch int, transA, transB bool, m, n, k int, a []float32, lda, strideA int, b []float32, ldb, strideB int, c []float32, ldc, strideC int, beta float32, scratch []float32)
+	scratch      func(transA, transB bool, m, n, k int) int
+	batchScratch func(batch int, transA, transB bool, m, n, k int) int
+}
+
+func gemmsOf(bf16 bool) gemms {
+	if bf16 {
+		return gemms{kern.GemmBF16, kern.GemmBatchBF16, kern.GemmBF16Scratch, kern.GemmBatchBF16Scratch}
+	}
+	return gemms{kern.Gemm, kern.GemmBatch, kern.GemmScratch, kern.GemmBatchScratch}
+}
+
 func scratchMatMul(c *call) int {
 	p := newProduct(c)
+	g := gemmsOf(p.BF16)
 	if p.batch == 1 {
-		return kern.GemmScratch(p.TransA, p.TransB, p.m, p.n, p.k)
+		return g.scratch(p.TransA, p.TransB, p.m, p.n, p.k)
 	}
-	return kern.GemmBatchScratch(p.batch, p.TransA, p.TransB, p.m, p.n, p.k)
+	return g.batchScratch(p.batch, p.TransA, p.TransB, p.m, p.n, p.k)
 }
 
 func bindMatMul(c *call) func() {
 	p := newProduct(c)
+	g := gemmsOf(p.BF16)
 	a, b, y, scratch := c.x[0], c.x[1], c.y, c.scratch
 	run := func() {
-		kern.Gemm(p.TransA, p.TransB, p.m, p.n, p.k, a, p.lda, b, p.ldb, y, p.n, 0, scratch)
+		g.one(p.TransA, p.TransB, p.m, p.n, p.k, a, p.lda, b, p.ldb, y, p.n, 0, scratch)
 	}
 	if p.batch > 1 {
 		run = func() {
-			kern.GemmBatch(p.batch, p.TransA, p.TransB, p.m, p.n, p.k, a, p.lda, p.m*p.k, b, p.ldb, p.k*p.n, y, p.n, p.m*p.n, 0, scratch)
+			g.batch(p.batch, p.TransA, p.TransB, p.m, p.n, p.k, a, p.lda, p.m*p.k, b, p.ldb, p.k*p.n, y, p.n, p.m*p.n, 0, scratch)
 		}
 	}
 	var bias []float32
@@ -75,14 +92,21 @@ func convOf(c *call, o op.Conv, x, w ir.Shape) kern.Conv {
 }
 
 func forwardConv(c *call) kern.Conv {
-	return convOf(c, c.spec.(op.ConvForward).Conv, c.in[0].Shape, c.in[1].Shape)
+	o := c.spec.(op.ConvForward)
+	k := convOf(c, o.Conv, c.in[0].Shape, c.in[1].Shape)
+	k.Prologue = prologueOf(o.Norm, k.Ci)
+	return k
 }
 
 func scratchConv(c *call) int { return forwardConv(c).ForwardScratch() }
 
 func bindConv(c *call) func() {
 	k, x, w, y, scratch := forwardConv(c), c.x[0], c.x[1], c.y, c.scratch
-	return func() { k.Forward(x, w, y, scratch) }
+	norm := c.spec.(op.ConvForward).Norm
+	return func() {
+		setPrologue(k.Prologue, norm, c)
+		k.Forward(x, w, y, scratch)
+	}
 }
 
 func dataConv(c *call) kern.Conv {
@@ -97,12 +121,19 @@ func bindConvData(c *call) func() {
 }
 
 func weightsConv(c *call) kern.Conv {
-	return convOf(c, c.spec.(op.ConvBackwardWeights).Conv, c.in[0].Shape, c.out.Shape)
+	o := c.spec.(op.ConvBackwardWeights)
+	k := convOf(c, o.Conv, c.in[0].Shape, c.out.Shape)
+	k.Prologue = prologueOf(o.Norm, k.Ci)
+	return k
 }
 
 func scratchConvWeights(c *call) int { return weightsConv(c).BackwardWeightsScratch() }
 
 func bindConvWeights(c *call) func() {
 	k, x, dy, dw, scratch := weightsConv(c), c.x[0], c.x[1], c.y, c.scratch
-	return func() { k.BackwardWeights(x, dy, dw, scratch) }
+	norm := c.spec.(op.ConvBackwardWeights).Norm
+	return func() {
+		setPrologue(k.Prologue, norm, c)
+		k.BackwardWeights(x, dy, dw, scratch)
+	}
 }

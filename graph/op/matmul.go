@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"selfsup/graph/ir"
 )
@@ -11,6 +12,7 @@ type MatMulOp struct {
 	TransA, TransB bool
 	Bias           bool // adds a third operand [N] to every row; the compiler sets it
 	Relu           bool // then max(y, 0); the compiler sets it
+	BF16           bool // rounds a and b to bfloat16 first, in the gradients too
 }
 
 // MatMul is op(a) op(b): a [...,M,K] (or [...,K,M] transposed), b [...,K,N] (or [...,N,K]) -> [...,M,N].
@@ -55,6 +57,7 @@ func (o MatMulOp) Infer(in []ir.Type) (ir.Type, error) {
 
 // Ref implements ir.Spec.
 func (o MatMulOp) Ref(in []ir.Tensor, out ir.Tensor) {
+	in = rounded(o.BF16, in, 2)
 	batch, m, n, k := o.Dims(in[0].Shape, in[1].Shape)
 	ai, ak := k, 1
 	if o.TransA {
@@ -114,19 +117,34 @@ func (o MatMulOp) Active(n int) []bool { return active(2, n) }
 func (o MatMulOp) Grad(g Grad) []*Node {
 	a, b, dy := g.In[0], g.In[1], g.Dy
 	gs := make([]*Node, 2)
+	product := func(a, b *Node, transA, transB bool) *Node {
+		return Apply(MatMulOp{TransA: transA, TransB: transB, BF16: o.BF16}, a, b)
+	}
 	if g.Need[0] {
 		if o.TransA {
-			gs[0] = MatMul(b, dy, o.TransB, true)
+			gs[0] = product(b, dy, o.TransB, true)
 		} else {
-			gs[0] = MatMul(dy, b, false, !o.TransB)
+			gs[0] = product(dy, b, false, !o.TransB)
 		}
 	}
 	if g.Need[1] {
 		if o.TransB {
-			gs[1] = MatMul(dy, a, true, o.TransA)
+			gs[1] = product(dy, a, true, o.TransA)
 		} else {
-			gs[1] = MatMul(a, dy, !o.TransA, false)
+			gs[1] = product(a, dy, !o.TransA, false)
 		}
 	}
 	return gs
+}
+
+// rounded is the operands of a product as it reads them: with on, the first n are copies in bfloat16.
+func rounded(on bool, in []ir.Tensor, n int) []ir.Tensor {
+	if !on {
+		return in
+	}
+	in = slices.Clone(in)
+	for i := range n {
+		in[i] = ir.BF16Tensor(in[i])
+	}
+	return in
 }

@@ -247,11 +247,7 @@ func (p pass) emit(w width) {
 		Load(Param(o), pointers[i])
 	}
 	for i, s := range p.scalars {
-		a, err := Param(s).Resolve()
-		if err != nil {
-			panic(err)
-		}
-		VBROADCASTSS(a.Addr, w.r(15-i))
+		VBROADCASTSS(address(Param(s)), w.r(15-i))
 	}
 	if p.head != nil {
 		p.head(w)

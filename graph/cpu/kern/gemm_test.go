@@ -222,13 +222,13 @@ func TestGemmRefuses(t *testing.T) {
 	}
 }
 
-// BenchmarkGemm is the table of shapes training meets: squares, projectors, ViT-Tiny.
+// BenchmarkGemm is the table of shapes training meets: squares, projectors, ViT-Tiny and its attention. bench/gemm.sh reads it.
 func BenchmarkGemm(b *testing.B) {
 	for _, c := range []gemmCase{
 		{m: 256, n: 256, k: 256}, {m: 512, n: 512, k: 512}, {m: 1024, n: 1024, k: 1024}, {m: 2048, n: 2048, k: 2048},
 		{m: 512, n: 2048, k: 512}, {m: 512, n: 128, k: 2048}, {transB: true, m: 512, n: 512, k: 128}, {m: 64, n: 512, k: 512},
 		{transA: true, m: 2048, n: 512, k: 512}, {m: 8320, n: 576, k: 192}, {m: 8320, n: 192, k: 192}, {m: 8320, n: 768, k: 192},
-		{m: 8320, n: 192, k: 768}, {transA: true, m: 192, n: 768, k: 8320},
+		{m: 8320, n: 192, k: 768}, {transA: true, m: 192, n: 768, k: 8320}, {transB: true, m: 65, n: 65, k: 64}, {m: 65, n: 64, k: 65},
 	} {
 		b.Run(c.String(), func(b *testing.B) {
 			d := newGemmData(c)
