@@ -25,8 +25,14 @@ func (s *Setup) addStages() error {
 		if until <= last || until > s.Steps {
 			return fmt.Errorf("train.resolution[%d]: until = %q is step %d, want a step after %d and at most %d, the end of the training", i, r.Until, until, last, s.Steps)
 		}
-		early, err := s.at(r.Crop)
+		early, err := s.sized(i)
 		if err != nil {
+			return err
+		}
+		if err := early.compile(); err != nil {
+			return fmt.Errorf("train.resolution[%d]: crop = %d: %w", i, r.Crop, err)
+		}
+		if err := sameLeaves(early.Leaves, s.Leaves); err != nil {
 			return fmt.Errorf("train.resolution[%d]: crop = %d: %w", i, r.Crop, err)
 		}
 		s.stages = append(s.stages, stage{early, until})
@@ -36,8 +42,9 @@ func (s *Setup) addStages() error {
 	return nil
 }
 
-// at is the same experiment, over the same data and Store, with views of another side.
-func (s *Setup) at(crop int) (*Setup, error) {
+// sized is the same experiment, over the same data and Store, with the views of train.resolution[i]; its step is yet to be compiled.
+func (s *Setup) sized(i int) (*Setup, error) {
+	crop := s.Recipe.Train.Resolution[i].Crop
 	t := &Setup{Recipe: s.Recipe, Data: s.Data, Seen: s.Seen, Labelled: s.Labelled, Store: s.Store, PerEpoch: s.PerEpoch, Steps: s.Steps}
 	set := s.Recipe.Views
 	set.Crop = crop
@@ -45,19 +52,13 @@ func (s *Setup) at(crop int) (*Setup, error) {
 	d.Train = normalized{d.Train, s.Views}
 	var err error
 	if t.Views, err = views.New(set, &d, s.Views.Views); err != nil {
-		return nil, err
-	}
-	if t.Views.Height != crop {
-		return nil, fmt.Errorf("the first view has %d pixels: its size is set elsewhere", t.Views.Height)
+		return nil, fmt.Errorf("train.resolution[%d]: crop = %d: %w", i, crop, err)
 	}
 	t.Image = backbones.Image{H: t.Views.Height, W: t.Views.Width, C: t.Views.Channels}
 	if err := t.checkViews(); err != nil {
-		return nil, fmt.Errorf("[backbone.%s] %w", s.Recipe.Backbone.Name, err)
+		return nil, fmt.Errorf("train.resolution[%d]: crop = %d: [backbone.%s] %w", i, crop, s.Recipe.Backbone.Name, err)
 	}
-	if err := t.compile(); err != nil {
-		return nil, err
-	}
-	return t, sameLeaves(t.Leaves, s.Leaves)
+	return t, nil
 }
 
 // sameLeaves refuses a step that keeps other things in the Store than the step at full size.

@@ -3,7 +3,10 @@ package experiment_test
 import (
 	"bytes"
 	"errors"
+	"image/png"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -54,11 +57,12 @@ func TestResolutionErrors(t *testing.T) {
 	for _, c := range []struct{ set, want string }{
 		{`train.resolution=[{until="30 steps",crop=20}]`, `train.resolution[0]: until = "30 steps" is step 30, want a step after 0 and at most 23`},
 		{`train.resolution=[{until="9 steps",crop=20},{until="9 steps",crop=24}]`, "train.resolution[1]: until = \"9 steps\" is step 9, want a step after 9"},
+		{`train.resolution=[{until="9 steps",crop=16}]&views.crops=[{count=2,size=24,area=[0.4,1.0]}]`, "crop = 16 beside crops"},
 		{`train.resolution=[{until="9 steps",crop=1}]`, "smaller than the network's stride"},
 		{`train.resolution=[{until="0 steps",crop=20}]`, "how long the views have this size"},
 		{`train.resolution=[{until="9 steps",crop=0}]`, "want at least 1 pixel"},
 	} {
-		r, err := tryLoad(t, small, c.set)
+		r, err := recipes.Load(writeRecipe(t, small), strings.Split(c.set, "&"), recipes.Builtin())
 		if err == nil {
 			_, err = experiment.Prepare(r)
 			var misfit *experiment.RecipeError
@@ -79,7 +83,25 @@ func TestResolutionErrors(t *testing.T) {
 	}
 }
 
-func tryLoad(t *testing.T, text, set string) (*recipes.Loaded, error) {
-	t.Helper()
-	return recipes.Load(writeRecipe(t, text), []string{set}, recipes.Builtin())
+// The contact sheet shows the first step, and so the first stage's size.
+func TestContactSheetOfStages(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "grid.png")
+	size := func(sets ...string) (w int) {
+		if err := experiment.ContactSheet(load(t, small, sets...), 2, file); err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		m, err := png.DecodeConfig(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m.Height
+	}
+	if got, want := size(`train.resolution=[{until="5 steps",crop=200}]`), size("views.crop=200"); got != want || got == size() {
+		t.Errorf("the sheet is %d pixels high, with views of that size %d, without %d", got, want, size())
+	}
 }
