@@ -223,7 +223,7 @@ func (t *correlateTask) copyX(m, b0, b1, r0, r1 int) {
 	}
 	wide, dst, filled := roundUp(t.c1-t.c0, turnRows), m*g.groupX, 0
 	for r := r0; r < r1; r++ {
-		src := g.rows.group(b0, b1, r, t.patch)
+		src := g.rows.group(b0, b1, r, t.c0, t.c1, t.patch)
 		for p := 0; p < len(t.fromX); p += 2 {
 			t.pair(t.pairs[filled*wide:(filled+1)*wide], src, t.fromX[p], t.fromX[p+1], t.c0, t.c1)
 			if filled++; filled == turnRows {
