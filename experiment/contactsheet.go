@@ -22,6 +22,13 @@ func ContactSheet(r *recipes.Loaded, rows int, path string) error {
 	if err := s.openData(); err != nil {
 		return err
 	}
+	if len(r.Train.Resolution) > 0 {
+		early, err := s.sized(0)
+		if err != nil {
+			return &RecipeError{r.File, err}
+		}
+		s = early
+	}
 	sh, err := s.sheet(min(rows, r.Train.Batch))
 	if err != nil {
 		return err

@@ -52,6 +52,8 @@ type Setup struct {
 	PerEpoch int            // steps
 	Steps    int            // of the whole training
 
+	stages []stage // of the training, in order; the last is this Setup
+
 	alive func() error // called again and again while images are evaluated; nil: nobody asks
 }
 
@@ -62,15 +64,27 @@ func Prepare(r *recipes.Loaded) (*Setup, error) {
 		return nil, err
 	}
 	s.Store = s.newStore()
-	g, err := s.trainGraph()
-	if err != nil {
+	if err := s.compile(); err != nil {
 		return nil, &RecipeError{r.File, err}
 	}
-	if s.Train, err = g.CompileWithin(cpu.Backend{}, s.Store, int64(r.MemoryLimit)); err != nil {
-		return nil, &RecipeError{r.File, limitError(err)}
+	if err := s.addStages(); err != nil {
+		return nil, &RecipeError{r.File, err}
+	}
+	tidy(s.Train.Memory())
+	return s, nil
+}
+
+// compile builds and compiles the training step.
+func (s *Setup) compile() error {
+	g, err := s.trainGraph()
+	if err != nil {
+		return err
+	}
+	if s.Train, err = g.CompileWithin(cpu.Backend{}, s.Store, int64(s.Recipe.MemoryLimit)); err != nil {
+		return limitError(err)
 	}
 	s.Leaves = g.States()
-	return s, nil
+	return nil
 }
 
 // limitError says what of the recipe to change where its memory_limit is too small.

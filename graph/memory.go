@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"runtime/debug"
 
 	"selfsup/graph/ir"
 	"selfsup/graph/plan"
@@ -55,6 +56,7 @@ func (g *Graph) plan(p *ir.Program, b ir.Backend, limit int64) (*ir.Program, Mem
 	if m = memoryOf(p, b); m.Total() > limit {
 		return nil, m, &MemoryError{limit, m}
 	}
+	debug.FreeOSMemory() // the plans that were tried, before the arena is taken
 	return p, m, nil
 }
 

@@ -54,6 +54,26 @@ type Train struct {
 	Probe      bool          `toml:"probe"`      // train a linear classifier beside the method, on features that it does not change
 	ProbeRate  float64       `toml:"probe_rate"` // its learning rate (AdamW)
 	Workers    int           `toml:"workers"`    // goroutines that make views; 0: one for each core
+	Resolution []Resolution  `toml:"resolution"` // smaller views at first, in turn; then views.crop, at which the encoder is evaluated
+}
+
+// Resolution is a size of views for a part of the training, `[[train.resolution]]`.
+//
+// Balestriero et al. 2023, A Cookbook of Self-Supervised Learning, arXiv:2304.12210, fig. 15.
+type Resolution struct {
+	Until length.Length `toml:"until"` // from the beginning of the training
+	Crop  int           `toml:"crop"`  // side of a view until then, pixels
+}
+
+// Validate checks the settings.
+func (r *Resolution) Validate() error {
+	if r.Until.IsZero() {
+		return overlay.Bad("until", "%q: want how long the views have this size, such as \"50%%\" or \"20 epochs\"", r.Until)
+	}
+	if r.Crop < 1 {
+		return overlay.Bad("crop", "%d: want at least 1 pixel", r.Crop)
+	}
+	return nil
 }
 
 // Default is what a recipe starts from.

@@ -63,9 +63,8 @@ func (a *attention) at(task int) (qkv, y int) {
 // softmax fills w with the rows softmax(scale q k') of a head; x starts at the head's queries.
 func (a *attention) softmax(w, x, gemm []float32, scale float32) {
 	a.one(false, true, a.t, a.t, a.d, x, a.step, x[a.stepY:], a.step, w, a.t, 0, gemm)
-	kern.Scale(w, w, scale)
 	for i := 0; i < len(w); i += a.t {
-		softmaxInto(w[i:i+a.t], w[i:i+a.t])
+		kern.Softmax(w[i:i+a.t], w[i:i+a.t], scale)
 	}
 }
 

@@ -38,8 +38,8 @@ func bindPass(c *call) func() {
 }
 
 // group is a run of passes that are done in one walk over memory: all passes of a chain on a piece that stays in the cache, then on the
-// next piece. An optimiser's moments, its step and the teacher's average read and write each number once that way, and the many small
-// parameters share one job of the pool. The results are those of one pass after the other, bit for bit.
+// next piece, so that an optimiser's moments, its step and the teacher's average read and write each number once. What is small is done
+// together, in one task. The results are those of one pass after the other, bit for bit.
 type group struct{ chains []chain }
 
 // chain is passes over the same n elements, in order: what one writes is nothing to the others, or the same element.
@@ -106,10 +106,14 @@ func (o *chain) relation(p *chain) (meets, fits bool) {
 	return meets, fits
 }
 
-// piece is how many elements of a chain run through all its passes before the next: with six tensors, some 100 KB.
-const piece = 4 << 10
+// piece is how many elements of a chain run through all its passes before the next: with six tensors, some 100 KB. load is how many
+// elements of all passes make a task.
+const (
+	piece = 4 << 10
+	load  = 4 * block
+)
 
-// bind makes the function that runs the group. The work is cut by the sizes alone: tasks of about block elements.
+// bind makes the function that runs the group. The work is cut by the sizes alone.
 func (g *group) bind() func() {
 	type span struct {
 		passes   []pass
@@ -128,12 +132,12 @@ func (g *group) bind() func() {
 		}
 		for from := 0; from < c.n; from += piece {
 			if room <= 0 {
-				tasks, room = append(tasks, nil), block
+				tasks, room = append(tasks, nil), load
 			}
 			to := min(from+piece, c.n)
 			last := &tasks[len(tasks)-1]
 			*last = append(*last, span{ps, from, to})
-			room -= to - from
+			room -= (to - from) * len(ps)
 		}
 	}
 	task := func(i int) {

@@ -81,6 +81,8 @@ func kernelCases() []kernelCase {
 	loose(1e-5, op.MatMulOp{Bias: true}, "n 300,64", "n 64,100", "n 100")
 	loose(1e-5, op.MatMulOp{Bias: true, Relu: true}, "n 300,64", "n 64,100", "n 100")
 	loose(1e-5, op.MatMulOp{Relu: true}, "n 4,30,64", "n 4,64,100")
+	loose(1e-5, op.MatMulOp{Slope: "gelu"}, "n 300,64", "n 64,100", "n 300,100")
+	loose(1e-5, op.MatMulOp{Slope: "silu"}, "n 4,30,64", "n 4,64,100", "n 4,30,100")
 
 	add(op.TransposeOp{Perm: op.DimsOf(ir.Shape{1, 0})}, "n 133,257")
 	add(op.TransposeOp{Perm: op.DimsOf(ir.Shape{0, 2, 1})}, "n 5,133,35")

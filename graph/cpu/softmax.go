@@ -30,18 +30,12 @@ func logSumExp(x []float32) (top, rest float32) {
 	return top, float32(math.Log(sumExp(x, top)))
 }
 
-// softmaxInto writes e^(x - top) over its sum.
-func softmaxInto(y, x []float32) {
-	kern.Exps(y, x, kern.Max(x))
-	kern.Scale(y, y, float32(1/kern.Sum(y)))
-}
-
 func bindSoftmax(c *call) func() {
 	o, x, y, k := c.spec.(op.SoftmaxOp), c.x[0], c.y, c.out.Shape.Last()
 	return sweep(len(y)/k, rowsOf(4*k), func(from, to int) {
 		for i := from * k; i < to*k; i += k {
 			if !o.Log {
-				softmaxInto(y[i:i+k], x[i:i+k])
+				kern.Softmax(y[i:i+k], x[i:i+k], 1)
 				continue
 			}
 			top, rest := logSumExp(x[i : i+k])
@@ -144,7 +138,7 @@ func bindCrossEntropyGrad(c *call) func() {
 			if o.Soft {
 				target := targets[i*k : (i+1)*k]
 				mass := float32(kern.Sum(target))
-				softmaxInto(out, row)
+				kern.Softmax(out, row, 1)
 				kern.Mix(out, out, target, d*mass, -d)
 				continue
 			}
@@ -153,7 +147,7 @@ func bindCrossEntropyGrad(c *call) func() {
 				clear(out)
 				continue
 			}
-			softmaxInto(out, row)
+			kern.Softmax(out, row, 1)
 			kern.Affine(out, out, d, -d*even)
 			out[label] -= d * float32(1-o.Smoothing)
 		}

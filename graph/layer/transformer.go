@@ -52,7 +52,10 @@ func Attention(s *graph.Scope, dim, heads int) Func {
 
 // MLP is a transformer's feed-forward layer, x [...,dim] -> [...,dim]: linear to hidden, GELU, linear back.
 func MLP(s *graph.Scope, dim, hidden int) Func {
-	return Chain(Dense(s.In("fc1"), dim, hidden), op.Gelu, Dense(s.In("fc2"), hidden, dim))
+	inner := Chain(Dense(s.In("fc1"), dim, hidden), op.Gelu, Dense(s.In("fc2"), hidden, dim))
+	return func(x *graph.Node) *graph.Node { // rows of tokens all through: the compiler fuses what no reshape is between
+		return op.Reshape(inner(op.Reshape(x, -1, dim)), op.ShapeOf(x)...)
+	}
 }
 
 // Block are the settings of a transformer's blocks. An MLP is four times as wide as its tokens.

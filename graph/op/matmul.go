@@ -10,9 +10,10 @@ import (
 // MatMulOp is the product op(a) op(b) of the last two axes, for every index of the leading axes, which must agree.
 type MatMulOp struct {
 	TransA, TransB bool
-	Bias           bool // adds a third operand [N] to every row; the compiler sets it
-	Relu           bool // then max(y, 0); the compiler sets it
-	BF16           bool // rounds a and b to bfloat16 first, in the gradients too
+	Bias           bool   // adds a third operand [N] to every row; the compiler sets it
+	Relu           bool   // then max(y, 0); the compiler sets it
+	Slope          string // then times the derivative of this Unary at a third operand [...,M,N]; the compiler sets it
+	BF16           bool   // rounds a and b to bfloat16 first, in the gradients too
 }
 
 // MatMul is op(a) op(b): a [...,M,K] (or [...,K,M] transposed), b [...,K,N] (or [...,N,K]) -> [...,M,N].
@@ -81,6 +82,10 @@ func (o MatMulOp) Ref(in []ir.Tensor, out ir.Tensor) {
 				if o.Relu {
 					sum = max(sum, 0)
 				}
+				if o.Slope != "" {
+					x := in[2].Data[(s*m+i)*n+j]
+					sum *= Unaries[o.Slope].D(x, x)
+				}
 				y[i*n+j] = sum
 			}
 		}
@@ -93,9 +98,17 @@ func (o MatMulOp) FLOPs(in []ir.Type, out ir.Type) int64 {
 	return 2 * int64(batch) * int64(m) * int64(n) * int64(k)
 }
 
-// Fuse implements ir.Fuser: a row added to the product, and then ReLU.
+// Fuse implements ir.Fuser: a row added to the product, and then ReLU; or the gradient of a function of x, such as GELU, from x.
 func (o MatMulOp) Fuse(next ir.Spec, at int, in []ir.Type) (ir.Spec, bool) {
+	if o.Slope != "" {
+		return nil, false
+	}
 	switch f := next.(type) {
+	case UnaryGrad:
+		if at == 0 && !o.Bias && !o.Relu && !Unaries[f.Fn].FromY {
+			o.Slope = f.Fn
+			return o, true
+		}
 	case Binary:
 		if f.Fn == "add" && !f.Relu && at == 0 && !o.Bias && !o.Relu && len(in[1].Shape) == 1 && in[1].Shape[0] == in[0].Shape.Last() {
 			o.Bias = true

@@ -255,6 +255,9 @@ func fusedCases() []Case {
 		{Name: "fused/batch matmul bias relu", In: []Input{normal(2, 5, 7), normal(2, 7, 3), normal(3)}, Build: func(in nodes) *op.Node {
 			return op.Relu(op.Add(op.MatMul(in[0], in[1], false, false), in[2]))
 		}},
+		{Name: "fused/product and gelu's gradient", In: []Input{normal(17, 7), normal(7, 33), normal(33, 6)}, Build: func(in nodes) *op.Node {
+			return op.MatMul(op.Gelu(op.MatMul(in[0], in[1], false, false)), in[2], false, false)
+		}},
 		{Name: "fused/sum relu", In: []Input{normal(5, 7), normal(5, 7)}, Build: func(in nodes) *op.Node { return op.Relu(op.Add(in[0], in[1])) }},
 		{Name: "fused/row relu", In: []Input{normal(5, 7), normal(7)}, Build: func(in nodes) *op.Node { return op.Relu(op.Mul(in[0], in[1])) }},
 		{Name: "fused/batch_norm relu", In: []Input{normal(2, 3, 3, 4), normal(4), normal(4)}, Build: func(in nodes) *op.Node {

@@ -8,9 +8,8 @@ import (
 
 // schedule moves two kinds of instructions up to the earliest place where they can run, so that large values die young: those that replace
 // state and lead to nothing else (an optimiser's step runs as soon as its gradient exists and nobody still has to read the old
-// parameter), and those whose result is a single number. Everything else stays in order of creation. What replaces small state waits for
-// the end instead, where a backend can do all of it at once; the other instructions that replace state come last where they run, side by
-// side.
+// parameter), and those whose result is a single number. Everything else stays in order of creation. Where several can run, those that
+// replace state come last, side by side, so that a backend can do them in one walk over memory.
 func schedule(p *ir.Program) error {
 	producer := make([]int, len(p.Bufs))
 	for i := range producer {
@@ -39,9 +38,6 @@ func schedule(p *ir.Program) error {
 			tail[i] = tail[i] && tail[r]
 		}
 	}
-	late := func(i int) bool {
-		return tail[i] && p.Bufs[p.Instrs[i].Out].Shape.Size() <= small
-	}
 	// key is the place in the old order after which an instruction may run; an instruction that stays has its own.
 	key := make([]int, len(p.Instrs))
 	moved := make([]bool, len(p.Instrs))
@@ -63,9 +59,6 @@ func schedule(p *ir.Program) error {
 					k = max(k, key[r])
 				}
 			}
-		}
-		if late(i) {
-			k = len(p.Instrs)
 		}
 		key[i] = k
 	}
@@ -93,9 +86,6 @@ func schedule(p *ir.Program) error {
 	p.Instrs = instrs
 	return nil
 }
-
-// small is the size of state, in elements, that is replaced at the end of the step.
-const small = 4096
 
 // stateReaders lists the instructions that read a state, directly or through a view.
 func stateReaders(p *ir.Program, readers [][]int, state int) []int {

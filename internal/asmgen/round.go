@@ -32,7 +32,7 @@ func roundings() {
 			VPBROADCASTD(constants["roundQuiet"], w.r(regQuiet))
 			VPBROADCASTD(constants["roundUpper"], w.r(regUpper))
 		}
-		w.roundRow(head)
+		w.roundRows(head)
 		w.roundPairs(head)
 		w.roundPanels(head)
 	}
@@ -75,32 +75,50 @@ func (w width) round(x Op, i, t int) {
 	VBLENDVPS(nan, v, u, v)
 }
 
-// roundRow writes dst[n] = src[n] rounded, n a multiple of 2*lanes.
-func (w width) roundRow(head func()) {
-	TEXT("roundRow"+w.suffix, NOSPLIT, "func(dst *uint16, src *float32, n uintptr)")
-	Doc("roundRow" + w.suffix + ": dst = src in bfloat16; n is a multiple of " + map[int]string{16: "32", 8: "16"}[w.lanes] + ".")
+// roundRows writes dst[m][n] = src[m][n] rounded, n a multiple of 2*lanes; strides are in bytes. It asks for rows to come: those of an attention
+// head are too short and far apart for the hardware to see.
+func (w width) roundRows(head func()) {
+	const ahead = 4
+	TEXT("roundRows"+w.suffix, NOSPLIT, "func(dst *uint16, ldd uintptr, src *float32, lds uintptr, m, n uintptr)")
+	Doc("roundRows" + w.suffix + ": dst = src in bfloat16, m rows; n is a multiple of " + map[int]string{16: "32", 8: "16"}[w.lanes] + ".")
 	Pragma("noescape")
 	Load(Param("dst"), RDI)
+	Load(Param("ldd"), R8)
 	Load(Param("src"), RSI)
+	Load(Param("lds"), R9)
+	Load(Param("m"), RDX)
 	Load(Param("n"), RCX)
 	head()
+	Label("row")
+	MOVQ(RDI, R10)
+	MOVQ(RSI, R11)
+	LEAQ(Mem{Base: RSI}.Idx(R9, ahead), R12)
+	MOVQ(RCX, RBX)
 	Label("next")
+	for i := range 8 * w.lanes / 64 {
+		PREFETCHT0(Mem{Base: R12, Disp: 64 * i})
+	}
 	for i := range 2 {
-		w.round(Mem{Base: RSI, Disp: 4 * w.lanes * i}, i, 2+i)
+		w.round(Mem{Base: R11, Disp: 4 * w.lanes * i}, i, 2+i)
 		VPSRLD(U8(16), w.r(i), w.r(i))
 	}
 	if w.lanes == 16 {
-		VPMOVDW(Z0, Mem{Base: RDI})
-		VPMOVDW(Z1, Mem{Base: RDI, Disp: 32})
+		VPMOVDW(Z0, Mem{Base: R10})
+		VPMOVDW(Z1, Mem{Base: R10, Disp: 32})
 	} else {
 		VPACKUSDW(Y1, Y0, Y0)
 		VPERMQ(U8(0xd8), Y0, Y0)
-		VMOVDQU(Y0, Mem{Base: RDI})
+		VMOVDQU(Y0, Mem{Base: R10})
 	}
-	ADDQ(U32(8*w.lanes), RSI)
-	ADDQ(U32(4*w.lanes), RDI)
-	SUBQ(U32(2*w.lanes), RCX)
+	ADDQ(U32(8*w.lanes), R11)
+	ADDQ(U32(8*w.lanes), R12)
+	ADDQ(U32(4*w.lanes), R10)
+	SUBQ(U32(2*w.lanes), RBX)
 	JNZ(LabelRef("next"))
+	ADDQ(R8, RDI)
+	ADDQ(R9, RSI)
+	DECQ(RDX)
+	JNZ(LabelRef("row"))
 	VZEROUPPER()
 	RET()
 }

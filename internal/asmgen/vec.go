@@ -225,6 +225,7 @@ func vecs() {
 		}
 	}
 	columns()
+	softmaxes(rowConstants())
 }
 
 var pointers = []GPPhysical{RSI, RDX, R8, R9, R10, R11, R12}

@@ -3,6 +3,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -71,6 +72,8 @@ func status(err error) int {
 		return badData
 	case errors.As(err, &nan):
 		return diverged
+	case errors.Is(err, context.Canceled):
+		return interrupted
 	case errors.As(err, &stop):
 		return map[experiment.Request]int{experiment.Interrupt: interrupted, experiment.Requeue: requeued, experiment.Terminate: terminated}[stop.Reason]
 	}

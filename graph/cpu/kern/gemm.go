@@ -9,19 +9,28 @@ const gemmColumns = 2048
 // lda, ldb, ldc are row strides of what is stored, in elements. beta is 0 (C is not read) or 1. scratch holds GemmScratch elements.
 // Each element's sum over k runs in blocks whose size depends on k alone.
 func Gemm(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, beta float32, scratch []float32) {
+	GemmThen(transA, transB, m, n, k, a, lda, b, ldb, c, ldc, beta, scratch, nil)
+}
+
+// Finish is what is still to be done to rows i0 to i1, columns j0 to j1 of a product, soon after they are written and from several workers
+// at once. Every element is in one call.
+type Finish func(i0, i1, j0, j1 int)
+
+// GemmThen is Gemm with finish called for all parts of C, while they are in cache. Build finish once and keep it.
+func GemmThen(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, beta float32, scratch []float32, finish Finish) {
 	g := gemms.get()
 	g.set(transA, transB, m, n, k, lda, ldb, ldc, beta, true)
-	g.a, g.b, g.c = a, b, c
+	g.a, g.b, g.c, g.finish = a, b, c, finish
 	g.check()
 	if splitParts(m, n, k) > 1 {
 		j := splits.get()
 		j.set(false, transA, transB, m, n, k, lda, ldb, ldc, beta)
-		j.run(a, b, c, align(scratch))
+		j.run(a, b, c, align(scratch), finish)
 		splits.put(j)
 	} else {
 		g.product(align(scratch))
 	}
-	g.a, g.b, g.c, g.panels, g.rows = nil, nil, nil, nil, nil
+	g.a, g.b, g.c, g.panels, g.rows, g.finish = nil, nil, nil, nil, nil, nil
 	gemms.put(g)
 }
 
@@ -119,6 +128,7 @@ type gemm struct {
 	add            bool // beta is 1
 	parallel       bool
 	a, b, c        []float32
+	finish         Finish // may be nil
 	level          blocking
 	kc             int  // depth of a block, the last may be less
 	pack           bool // B goes into panels; else only its last partial panel does
@@ -203,6 +213,9 @@ func (g *gemm) product(scratch []float32) {
 		for i := range g.m {
 			clear(g.c[i*g.ldc : i*g.ldc+g.n])
 		}
+	}
+	if g.k == 0 && g.finish != nil {
+		g.finish(0, g.m, 0, g.n)
 	}
 	size := g.panelFloats()
 	if g.m > 0 && g.n > 0 && len(scratch) < size+g.rowFloats() {
@@ -336,6 +349,9 @@ func (g *gemm) tiles(task, worker int) {
 			t.c = ptr(g.c, (i0+r0)*g.ldc+j)
 			t.run(r1 - r0)
 		}
+	}
+	if g.finish != nil && g.p0+g.kb == g.k {
+		g.finish(i0, i1, g.j0+q0*nr, g.j0+min(q1*nr, g.nc))
 	}
 }
 

@@ -5,14 +5,19 @@ import "fmt"
 // GemmBF16 is Gemm with op(A) and op(B) rounded to bfloat16 (RoundBF16) on the way in; sums are in float32. Subnormal operands may count as 0.
 // scratch holds GemmBF16Scratch elements.
 func GemmBF16(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, beta float32, scratch []float32) {
+	GemmBF16Then(transA, transB, m, n, k, a, lda, b, ldb, c, ldc, beta, scratch, nil)
+}
+
+// GemmBF16Then is to GemmBF16 what GemmThen is to Gemm.
+func GemmBF16Then(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, beta float32, scratch []float32, finish Finish) {
 	g := pairGemms.get()
 	g.set(transA, transB, m, n, k, lda, ldb, ldc, beta, true)
-	g.a, g.b, g.c = a, b, c
+	g.a, g.b, g.c, g.finish = a, b, c, finish
 	g.check()
 	if splitParts(m, n, k) > 1 {
 		j := splits.get()
 		j.set(true, transA, transB, m, n, k, lda, ldb, ldc, beta)
-		j.run(a, b, c, align(scratch))
+		j.run(a, b, c, align(scratch), finish)
 		splits.put(j)
 	} else {
 		g.product(align(scratch))
@@ -81,8 +86,9 @@ type pairGemm struct {
 	add            bool // beta is 1
 	parallel       bool
 	a, b, c        []float32
-	kc, nc         int  // depth and columns of a block, the last may be less
-	shared         bool // all rows of A are rounded first
+	finish         Finish // may be nil
+	kc, nc         int    // depth and columns of a block, the last may be less
+	shared         bool   // all rows of A are rounded first
 
 	// The block at hand: columns j0 to j0+nb, rows p0 to p0+kb, kp with the zeros behind them.
 	j0, nb, p0, kb, kp int
@@ -138,7 +144,7 @@ func (g *pairGemm) check() {
 }
 
 func (g *pairGemm) drop() {
-	g.a, g.b, g.c, g.panels, g.rows, g.scratch = nil, nil, nil, nil, nil, nil
+	g.a, g.b, g.c, g.finish, g.panels, g.rows, g.scratch = nil, nil, nil, nil, nil, nil, nil
 }
 
 // product walks the blocks: round them, then multiply.
@@ -147,6 +153,9 @@ func (g *pairGemm) product(scratch []float32) {
 		for i := range g.m {
 			clear(g.c[i*g.ldc : i*g.ldc+g.n])
 		}
+	}
+	if g.k == 0 && g.finish != nil {
+		g.finish(0, g.m, 0, g.n)
 	}
 	if g.m == 0 || g.n == 0 || g.k == 0 {
 		return
@@ -285,5 +294,8 @@ func (g *pairGemm) tiles(task, worker int) {
 			t.b = ptr16(g.panels, q*g.panelStep()+from*pairDepth*pairColumns)
 			t.run(i1 - i0)
 		}
+	}
+	if g.finish != nil && g.p0+g.kb == g.k {
+		g.finish(i0, i1, g.j0+q0*pairColumns, g.j0+min(q1*pairColumns, g.nb))
 	}
 }

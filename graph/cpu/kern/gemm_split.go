@@ -25,6 +25,7 @@ type gemmSplit struct {
 	parts             int
 	add               bool
 	a, b, c           []float32
+	finish            Finish // may be nil
 	partial, scratch  []float32
 	each              int
 	partTask, sumTask func(task, worker int)
@@ -58,15 +59,15 @@ const splitBlock = 1 << 19
 
 func (j *gemmSplit) partialFloats() int { return roundUp(j.parts*j.m*j.n, lineFloats) }
 
-func (j *gemmSplit) run(a, b, c, scratch []float32) {
+func (j *gemmSplit) run(a, b, c, scratch []float32, finish Finish) {
 	size := j.partialFloats()
 	if len(scratch) < size+j.each {
 		panic(fmt.Sprintf("kern: Gemm: scratch has %d elements, [%d,%d]x[%d,%d] needs %d", len(scratch), j.m, j.k, j.k, j.n, lineFloats+size+j.each))
 	}
-	j.a, j.b, j.c, j.partial, j.scratch = a, b, c, scratch[:size], scratch[size:]
+	j.a, j.b, j.c, j.partial, j.scratch, j.finish = a, b, c, scratch[:size], scratch[size:], finish
 	runLimited(j.parts, fits(j.scratch, j.each), j.partTask)
 	runLimited(ceil(j.m, j.sumRows()), 1<<30, j.sumTask)
-	j.a, j.b, j.c, j.partial, j.scratch = nil, nil, nil, nil, nil
+	j.a, j.b, j.c, j.partial, j.scratch, j.finish = nil, nil, nil, nil, nil, nil
 }
 
 func (j *gemmSplit) part(task, worker int) {
@@ -95,7 +96,8 @@ func (j *gemmSplit) sumRows() int { return max(1, sumFloats/j.n) }
 
 func (j *gemmSplit) sum(task, _ int) {
 	m, n := j.m, j.n
-	for i := task * j.sumRows(); i < min((task+1)*j.sumRows(), m); i++ {
+	i0, i1 := task*j.sumRows(), min((task+1)*j.sumRows(), m)
+	for i := i0; i < i1; i++ {
 		c := j.c[i*j.ldc : i*j.ldc+n]
 		if !j.add {
 			clear(c)
@@ -103,5 +105,8 @@ func (j *gemmSplit) sum(task, _ int) {
 		for p := range j.parts {
 			addTo(c, j.partial[(p*m+i)*n:(p*m+i+1)*n])
 		}
+	}
+	if j.finish != nil {
+		j.finish(i0, i1, 0, n)
 	}
 }

@@ -136,6 +136,36 @@ func TestGemmThreads(t *testing.T) {
 	})
 }
 
+// TestGemmThen holds that every element is finished once, after its sum is complete.
+func TestGemmThen(t *testing.T) {
+	eachPairLevel(t, func(t *testing.T) {
+		setThreads(t, 3)
+		for _, c := range []gemmCase{{false, false, 65, 70, 2100, 0, 0}, {false, true, 33, 2113, 70, 1, 3}, {false, false, 3, 1100, 2000, 0, 0}, {true, false, 33, 40, 4097, 0, 1},
+			{false, false, 4200, 33, 20, 0, 0}, {false, false, 3, 5, 0, 0, 1}, {false, false, 200, 300, 60, 1, 0}} {
+			t.Run(c.String(), func(t *testing.T) {
+				for name, f := range map[string]func(bool, bool, int, int, int, []float32, int, []float32, int, []float32, int, float32, []float32, Finish){"fp32": GemmThen, "bf16": GemmBF16Then} {
+					plain, finished := newGemmData(c), newGemmData(c)
+					s := make([]float32, GemmScratch(c.transA, c.transB, c.m, c.n, c.k)+GemmBF16Scratch(c.transA, c.transB, c.m, c.n, c.k))
+					f(c.transA, c.transB, c.m, c.n, c.k, plain.a.v, plain.lda, plain.b.v, plain.ldb, plain.c.v, plain.ldc, c.beta, s, nil)
+					f(c.transA, c.transB, c.m, c.n, c.k, plain.a.v, plain.lda, plain.b.v, plain.ldb, finished.c.v, plain.ldc, c.beta, s, func(i0, i1, j0, j1 int) {
+						for i := i0; i < i1; i++ {
+							for j := j0; j < j1; j++ {
+								finished.c.v[i*plain.ldc+j] += 100
+							}
+						}
+					})
+					for i := range c.m {
+						for j := range c.n {
+							plain.c.v[i*plain.ldc+j] += 100
+						}
+					}
+					checkSame(t, name, finished.c.v, plain.c.v)
+				}
+			})
+		}
+	})
+}
+
 func TestGemmBatch(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
 		for _, c := range []struct {

@@ -4,10 +4,9 @@ package kern
 
 // packRowsBF16 writes dst[i*ldd+j] = src[i*lds+j] rounded for i < m and j < k, and 0 for k <= j < kp: rows of A.
 func packRowsBF16(dst []uint16, ldd int, src []float32, lds, m, k, kp int) {
-	for i := range m {
-		row := dst[i*ldd : i*ldd+kp]
-		roundRow(row[:k], src[i*lds:i*lds+k])
-		clear(row[k:])
+	roundRows(dst, ldd, src, lds, m, k)
+	for i := 0; k < kp && i < m; i++ {
+		clear(dst[i*ldd+k : i*ldd+kp])
 	}
 }
 

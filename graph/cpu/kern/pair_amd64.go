@@ -75,11 +75,11 @@ func pair256Edge(t *tile, rows int) {
 	t.take(full[:], rows, 16)
 }
 
-func roundRowAt(l level, dst *uint16, src *float32, n uintptr) {
+func roundRowsAt(l level, dst *uint16, ldd uintptr, src *float32, lds, m, n uintptr) {
 	if l == avx512 {
-		roundRow512(dst, src, n)
+		roundRows512(dst, ldd, src, lds, m, n)
 	} else {
-		roundRow256(dst, src, n)
+		roundRows256(dst, ldd, src, lds, m, n)
 	}
 }
 

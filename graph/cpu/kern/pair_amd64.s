@@ -9804,42 +9804,58 @@ GLOBL roundQuiet<>(SB), RODATA|NOPTR, $4
 DATA roundUpper<>+0(SB)/4, $0xffff0000
 GLOBL roundUpper<>(SB), RODATA|NOPTR, $4
 
-// func roundRow512(dst *uint16, src *float32, n uintptr)
-// Requires: AVX, AVX512F
-TEXT ·roundRow512(SB), NOSPLIT, $0-24
+// func roundRows512(dst *uint16, ldd uintptr, src *float32, lds uintptr, m uintptr, n uintptr)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·roundRows512(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), DI
-	MOVQ         src+8(FP), SI
-	MOVQ         n+16(FP), CX
+	MOVQ         ldd+8(FP), R8
+	MOVQ         src+16(FP), SI
+	MOVQ         lds+24(FP), R9
+	MOVQ         m+32(FP), DX
+	MOVQ         n+40(FP), CX
 	VPBROADCASTD roundHalf<>+0(SB), Z15
 	VPBROADCASTD roundOne<>+0(SB), Z14
 	VPBROADCASTD roundQuiet<>+0(SB), Z13
 	VPBROADCASTD roundUpper<>+0(SB), Z12
 
+row:
+	MOVQ DI, R10
+	MOVQ SI, R11
+	LEAQ (SI)(R9*4), R12
+	MOVQ CX, BX
+
 next:
-	VMOVUPS   (SI), Z0
-	VPSRLD    $0x10, Z0, Z2
-	VPANDD    Z2, Z14, Z2
-	VPADDD    Z15, Z2, Z2
-	VCMPPS    $0x03, Z0, Z0, K1
-	VPADDD    Z2, Z0, Z2
-	VPORD     Z13, Z0, K1, Z2
-	VMOVDQA32 Z2, Z0
-	VPSRLD    $0x10, Z0, Z0
-	VMOVUPS   64(SI), Z1
-	VPSRLD    $0x10, Z1, Z3
-	VPANDD    Z3, Z14, Z3
-	VPADDD    Z15, Z3, Z3
-	VCMPPS    $0x03, Z1, Z1, K1
-	VPADDD    Z3, Z1, Z3
-	VPORD     Z13, Z1, K1, Z3
-	VMOVDQA32 Z3, Z1
-	VPSRLD    $0x10, Z1, Z1
-	VPMOVDW   Z0, (DI)
-	VPMOVDW   Z1, 32(DI)
-	ADDQ      $0x00000080, SI
-	ADDQ      $0x00000040, DI
-	SUBQ      $0x00000020, CX
-	JNZ       next
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	VMOVUPS    (R11), Z0
+	VPSRLD     $0x10, Z0, Z2
+	VPANDD     Z2, Z14, Z2
+	VPADDD     Z15, Z2, Z2
+	VCMPPS     $0x03, Z0, Z0, K1
+	VPADDD     Z2, Z0, Z2
+	VPORD      Z13, Z0, K1, Z2
+	VMOVDQA32  Z2, Z0
+	VPSRLD     $0x10, Z0, Z0
+	VMOVUPS    64(R11), Z1
+	VPSRLD     $0x10, Z1, Z3
+	VPANDD     Z3, Z14, Z3
+	VPADDD     Z15, Z3, Z3
+	VCMPPS     $0x03, Z1, Z1, K1
+	VPADDD     Z3, Z1, Z3
+	VPORD      Z13, Z1, K1, Z3
+	VMOVDQA32  Z3, Z1
+	VPSRLD     $0x10, Z1, Z1
+	VPMOVDW    Z0, (R10)
+	VPMOVDW    Z1, 32(R10)
+	ADDQ       $0x00000080, R11
+	ADDQ       $0x00000080, R12
+	ADDQ       $0x00000040, R10
+	SUBQ       $0x00000020, BX
+	JNZ        next
+	ADDQ       R8, DI
+	ADDQ       R9, SI
+	DECQ       DX
+	JNZ        row
 	VZEROUPPER
 	RET
 
@@ -9946,43 +9962,58 @@ next:
 	VZEROUPPER
 	RET
 
-// func roundRow256(dst *uint16, src *float32, n uintptr)
-// Requires: AVX, AVX2
-TEXT ·roundRow256(SB), NOSPLIT, $0-24
+// func roundRows256(dst *uint16, ldd uintptr, src *float32, lds uintptr, m uintptr, n uintptr)
+// Requires: AVX, AVX2, MMX+
+TEXT ·roundRows256(SB), NOSPLIT, $0-48
 	MOVQ         dst+0(FP), DI
-	MOVQ         src+8(FP), SI
-	MOVQ         n+16(FP), CX
+	MOVQ         ldd+8(FP), R8
+	MOVQ         src+16(FP), SI
+	MOVQ         lds+24(FP), R9
+	MOVQ         m+32(FP), DX
+	MOVQ         n+40(FP), CX
 	VPBROADCASTD roundHalf<>+0(SB), Y15
 	VPBROADCASTD roundOne<>+0(SB), Y14
 	VPBROADCASTD roundQuiet<>+0(SB), Y13
 	VPBROADCASTD roundUpper<>+0(SB), Y12
 
+row:
+	MOVQ DI, R10
+	MOVQ SI, R11
+	LEAQ (SI)(R9*4), R12
+	MOVQ CX, BX
+
 next:
-	VMOVUPS   (SI), Y0
-	VPSRLD    $0x10, Y0, Y2
-	VPAND     Y2, Y14, Y2
-	VPADDD    Y15, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VCMPPS    $0x03, Y0, Y0, Y11
-	VPOR      Y13, Y0, Y0
-	VBLENDVPS Y11, Y0, Y2, Y0
-	VPSRLD    $0x10, Y0, Y0
-	VMOVUPS   32(SI), Y1
-	VPSRLD    $0x10, Y1, Y3
-	VPAND     Y3, Y14, Y3
-	VPADDD    Y15, Y3, Y3
-	VPADDD    Y3, Y1, Y3
-	VCMPPS    $0x03, Y1, Y1, Y11
-	VPOR      Y13, Y1, Y1
-	VBLENDVPS Y11, Y1, Y3, Y1
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVDQU   Y0, (DI)
-	ADDQ      $0x00000040, SI
-	ADDQ      $0x00000020, DI
-	SUBQ      $0x00000010, CX
-	JNZ       next
+	PREFETCHT0 (R12)
+	VMOVUPS    (R11), Y0
+	VPSRLD     $0x10, Y0, Y2
+	VPAND      Y2, Y14, Y2
+	VPADDD     Y15, Y2, Y2
+	VPADDD     Y2, Y0, Y2
+	VCMPPS     $0x03, Y0, Y0, Y11
+	VPOR       Y13, Y0, Y0
+	VBLENDVPS  Y11, Y0, Y2, Y0
+	VPSRLD     $0x10, Y0, Y0
+	VMOVUPS    32(R11), Y1
+	VPSRLD     $0x10, Y1, Y3
+	VPAND      Y3, Y14, Y3
+	VPADDD     Y15, Y3, Y3
+	VPADDD     Y3, Y1, Y3
+	VCMPPS     $0x03, Y1, Y1, Y11
+	VPOR       Y13, Y1, Y1
+	VBLENDVPS  Y11, Y1, Y3, Y1
+	VPSRLD     $0x10, Y1, Y1
+	VPACKUSDW  Y1, Y0, Y0
+	VPERMQ     $0xd8, Y0, Y0
+	VMOVDQU    Y0, (R10)
+	ADDQ       $0x00000040, R11
+	ADDQ       $0x00000040, R12
+	ADDQ       $0x00000020, R10
+	SUBQ       $0x00000010, BX
+	JNZ        next
+	ADDQ       R8, DI
+	ADDQ       R9, SI
+	DECQ       DX
+	JNZ        row
 	VZEROUPPER
 	RET
 

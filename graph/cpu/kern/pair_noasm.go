@@ -4,7 +4,7 @@ package kern
 
 func (t *pair) run(m int) { pairGeneric(t, m) }
 
-func roundRowAt(level, *uint16, *float32, uintptr) {
+func roundRowsAt(level, *uint16, uintptr, *float32, uintptr, uintptr, uintptr) {
 	panic("kern: the generic level has no rounding kernel")
 }
 

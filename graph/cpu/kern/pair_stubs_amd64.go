@@ -154,10 +154,10 @@ func pairTilesx1(t *byte)
 //go:noescape
 func pairTilesx2(t *byte)
 
-// roundRow512: dst = src in bfloat16; n is a multiple of 32.
+// roundRows512: dst = src in bfloat16, m rows; n is a multiple of 32.
 //
 //go:noescape
-func roundRow512(dst *uint16, src *float32, n uintptr)
+func roundRows512(dst *uint16, ldd uintptr, src *float32, lds uintptr, m uintptr, n uintptr)
 
 // roundPairs512: dst[j] = even[j], odd[j] in bfloat16; n is a multiple of 16.
 //
@@ -169,10 +169,10 @@ func roundPairs512(dst *uint16, even *float32, odd *float32, n uintptr)
 //go:noescape
 func roundPanels512(dst *uint16, step uintptr, even *float32, odd *float32, panels uintptr)
 
-// roundRow256: dst = src in bfloat16; n is a multiple of 16.
+// roundRows256: dst = src in bfloat16, m rows; n is a multiple of 16.
 //
 //go:noescape
-func roundRow256(dst *uint16, src *float32, n uintptr)
+func roundRows256(dst *uint16, ldd uintptr, src *float32, lds uintptr, m uintptr, n uintptr)
 
 // roundPairs256: dst[j] = even[j], odd[j] in bfloat16; n is a multiple of 8.
 //

@@ -37,7 +37,7 @@ func TestPrologue(t *testing.T) {
 				c.Algorithm = a
 				t.Run(fmt.Sprintf("%s algorithm %d relu %v", convName(c), a, relu), func(t *testing.T) {
 					eachLevel(t, func(t *testing.T) {
-						if active == generic && c.Ci*c.Co > 1<<14 {
+						if work := c.B * c.OH * c.OW * c.weights(); active == generic && work > 4e6 {
 							t.Skip("slow in plain Go")
 						}
 						testPrologue(t, c, relu)

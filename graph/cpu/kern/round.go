@@ -29,18 +29,23 @@ func floats(s []uint16) []float32 {
 	return unsafe.Slice((*float32)(unsafe.Pointer(unsafe.SliceData(s))), len(s)/2)
 }
 
-// roundRow writes src rounded to dst.
-func roundRow(dst []uint16, src []float32) {
-	dst = dst[:len(src)]
+// roundRows writes dst[i*ldd+j] = src[i*lds+j] rounded, for i < m and j < n.
+func roundRows(dst []uint16, ldd int, src []float32, lds, m, n int) {
+	if m == 0 || n == 0 {
+		return
+	}
+	_, _ = dst[(m-1)*ldd+n-1], src[(m-1)*lds+n-1]
 	at := 0
 	for l := active; l > generic; l-- {
-		if n := (len(src) - at) &^ (2*roundLanes[l] - 1); n > 0 {
-			roundRowAt(l, &dst[at], &src[at], uintptr(n))
-			at += n
+		if w := (n - at) &^ (2*roundLanes[l] - 1); w > 0 {
+			roundRowsAt(l, &dst[at], uintptr(ldd*bf16Size), &src[at], bytes(lds), uintptr(m), uintptr(w))
+			at += w
 		}
 	}
-	for i := at; i < len(src); i++ {
-		dst[i] = RoundBF16(src[i])
+	for i := 0; at < n && i < m; i++ {
+		for j, v := range src[i*lds+at : i*lds+n] {
+			dst[i*ldd+at+j] = RoundBF16(v)
+		}
 	}
 }
 

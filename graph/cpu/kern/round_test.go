@@ -32,7 +32,7 @@ func TestRoundings(t *testing.T) {
 					src.v[i] = math.Float32frombits(roundingCases[(first+i)%len(roundingCases)].bits)
 					other.v[i] = math.Float32frombits(roundingCases[(first+3*i+1)%len(roundingCases)].bits)
 				}
-				roundRow(bf16s(row.v)[:n], src.v)
+				roundRows(bf16s(row.v)[:n], n, src.v, n, min(n, 1), n)
 				roundPairs(bf16s(pairs.v), src.v, other.v)
 				for i := range n {
 					c, d := roundingCases[(first+i)%len(roundingCases)], roundingCases[(first+3*i+1)%len(roundingCases)]

@@ -71,3 +71,11 @@ func rowMax(x []float32) float32 {
 	}
 	return rowMax16(x)
 }
+
+func softmaxRow(y, x []float32, scale float32) {
+	if active == avx512 {
+		softmaxRow512(&y[0], &x[0], uintptr(len(y)), scale)
+	} else {
+		softmaxRow256(&y[0], &x[0], uintptr(len(y)), scale)
+	}
+}

@@ -18,3 +18,5 @@ func rowSlopes(dy, x, gamma []float32, mean float32) (s, q float32) {
 func rowNorms(p, g []float32, wd float32) (pp, gg, uu float32) { return rowNorms16(p, g, wd) }
 
 func rowMax(x []float32) float32 { return rowMax16(x) }
+
+func softmaxRow(y, x []float32, scale float32) { softmaxSteps(y, x, scale) }

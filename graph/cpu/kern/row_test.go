@@ -95,3 +95,47 @@ func TestRowPassesAllocate(t *testing.T) {
 		}
 	})
 }
+
+// Softmax has the bits of its steps, also in place, and makes NaN of what has no softmax.
+func TestSoftmax(t *testing.T) {
+	inf := float32(math.Inf(1))
+	for _, n := range rowLengths {
+		for _, special := range [][]float32{nil, {-inf}, {nan}, {inf}, {-1000, 90}, fillOf(n, -inf), fillOf(n, nan)} {
+			for _, scale := range []float32{1, 0.125} {
+				make := func() *guarded {
+					r := newRand(n)
+					x := newGuarded("x", n).random(r)
+					if len(special) == n {
+						copy(x.v, special)
+						return x
+					}
+					for _, v := range special {
+						x.v[r.IntN(n)] = v
+					}
+					return x
+				}
+				what := fmt.Sprintf("%d elements with %v, scale %v", n, special[:min(len(special), 3)], scale)
+				want := newGuarded("want", n)
+				var sum float64
+				eachLevel(t, func(t *testing.T) {
+					x, y := make(), newGuarded("y", n).poison()
+					if active == generic {
+						softmaxSteps(want.v, x.v, scale)
+						for _, v := range want.v {
+							sum += float64(v)
+						}
+					}
+					Softmax(y.v, x.v, scale)
+					sameOrNaN(t, what, y.v, want.v)
+					y.check(t)
+					Softmax(x.v, x.v, scale)
+					sameOrNaN(t, what+" in place", x.v, want.v)
+					x.check(t)
+				})
+				if special == nil && !(math.Abs(sum-1) <= 1e-5) {
+					t.Errorf("%s: the sum is %v, want 1", what, sum)
+				}
+			}
+		}
+	}
+}
