@@ -146,7 +146,7 @@ func (g *gatherBF16) copyGroup(dst, patch []float32, b0, b1, r0, r1 int) {
 			clear(part[:at*g.images*g.pixel])
 			clear(part[(at+n)*g.images*g.pixel:])
 		}
-		src := g.rows.group(b0, b1, r, patch)
+		src := g.rows.group(b0, b1, r, 0, g.taken, patch)
 		image, step := g.rows.steps()
 		for b := range b1 - b0 {
 			for phase := range g.step {

@@ -55,8 +55,8 @@ func (r *imageRows) steps() (image, pixel int) {
 	return image, pixel
 }
 
-// group is row i of images b0 to b1; the buffer has room for all of them.
-func (r *imageRows) group(b0, b1, i int, buffer []float32) []float32 {
+// group is row i of images b0 to b1, at least their channels c0 to c1; the buffer has room for all of them.
+func (r *imageRows) group(b0, b1, i, c0, c1 int, buffer []float32) []float32 {
 	if r.inPlace() {
 		if r.patches {
 			i *= r.conv.SH
@@ -68,10 +68,22 @@ func (r *imageRows) group(b0, b1, i int, buffer []float32) []float32 {
 		if r.patches {
 			r.patchRow(b, i, dst)
 		} else {
-			r.conv.Prologue.move(dst[:r.w*r.c], r.src[(b*r.h+i)*r.w*r.c:])
+			r.move(dst[:r.w*r.c], r.src[(b*r.h+i)*r.w*r.c:], c0, c1)
 		}
 	}
 	return buffer
+}
+
+// move takes channels c0 to c1 of a row through the prologue.
+func (r *imageRows) move(dst, src []float32, c0, c1 int) {
+	p := &r.conv.Prologue
+	if c1-c0 == r.c {
+		p.move(dst, src)
+		return
+	}
+	for j := 0; j < len(dst); j += r.c {
+		ScaleShift(dst[j+c0:j+c1], src[j+c0:j+c1], p.Scale[c0:c1], p.Shift[c0:c1], p.Relu)
+	}
 }
 
 // patchRow writes the patches of output row i, zero outside the image.
