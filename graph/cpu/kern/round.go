@@ -64,11 +64,11 @@ func roundPairs(dst []uint16, even, odd []float32) {
 	}
 }
 
-// roundPanels writes one row of pairs of the whole panels of even and odd, step elements apart in dst, and returns how many there are; on the
-// generic level it does none.
+// roundPanels writes one row of pairs of the whole panels of even and odd, step elements apart in dst, and returns how many there are; at levels
+// without a kernel it does none.
 func roundPanels(dst []uint16, step int, even, odd []float32) int {
 	panels := len(even) / pairColumns
-	if active == generic || panels == 0 {
+	if roundLanes[active] == 0 || panels == 0 {
 		return 0
 	}
 	_, _ = dst[(panels-1)*step+pairPanel-1], odd[len(even)-1]
@@ -76,8 +76,8 @@ func roundPanels(dst []uint16, step int, even, odd []float32) int {
 	return panels
 }
 
-// roundLanes are the floats of a vector at each level.
-var roundLanes = [...]int{generic: 1, avx2: 8, avx512: 16}
+// roundLanes are the floats of a vector at each level, 0 where there is no kernel.
+var roundLanes = [...]int{generic: 0, neon: 0, avx2: 8, avx512: 16}
 
 // roundAlone writes dst[2j] = even[j] rounded and dst[2j+1] = 0: the last row of an odd number.
 func roundAlone(dst []uint16, even []float32) {
