@@ -32,7 +32,7 @@ func roundCopies(a []float32, p Prologue, b, scratch []float32) (ra, rb, rest []
 	scratch = align(scratch)
 	na, nb := roundUp(len(a), lineFloats), roundUp(len(b), lineFloats)
 	if len(scratch) < na+nb {
-		panic(fmt.Sprintf("kern: conv: scratch has %d elements, rounded copies of %d and %d need %d", len(scratch), len(a), len(b), na+nb+lineFloats))
+		panic(fmt.Sprintf("kern: scratch has %d elements, rounded copies of %d and %d need %d", len(scratch), len(a), len(b), na+nb+lineFloats))
 	}
 	ra, rb = scratch[:len(a)], scratch[na:na+len(b)]
 	roundTo(ra, a, p)

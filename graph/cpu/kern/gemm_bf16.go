@@ -10,6 +10,11 @@ func GemmBF16(transA, transB bool, m, n, k int, a []float32, lda int, b []float3
 
 // GemmBF16Then is to GemmBF16 what GemmThen is to Gemm.
 func GemmBF16Then(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, beta float32, scratch []float32, finish Finish) {
+	if gemmRoundsCopies(m, n, k) && m*k <= len(a) && k*n <= len(b) && lda == width(transA, m, k) && ldb == width(transB, k, n) {
+		a, b, scratch = roundCopies(a[:m*k], Prologue{}, b[:k*n], scratch)
+		GemmThen(transA, transB, m, n, k, a, lda, b, ldb, c, ldc, beta, scratch, finish)
+		return
+	}
 	g := pairGemms.get()
 	g.set(transA, transB, m, n, k, lda, ldb, ldc, beta, true)
 	g.a, g.b, g.c, g.finish = a, b, c, finish
@@ -26,8 +31,28 @@ func GemmBF16Then(transA, transB bool, m, n, k int, a []float32, lda int, b []fl
 	pairGemms.put(g)
 }
 
+// gemmRoundsCopies says whether a product of densely stored matrices is the float32 one of rounded copies: the machine has no instruction for
+// pairs, and there is enough to do.
+func gemmRoundsCopies(m, n, k int) bool { return chosen < avx512bf16 && 2*m*n*k >= 16*taskFlops }
+
+// width is the row length of a stored matrix whose op is [rows,cols].
+func width(trans bool, rows, cols int) int {
+	if trans {
+		return rows
+	}
+	return cols
+}
+
 // GemmBF16Scratch is how many elements of scratch GemmBF16 wants.
 func GemmBF16Scratch(transA, transB bool, m, n, k int) int {
+	need := pairGemmScratch(transA, transB, m, n, k)
+	if gemmRoundsCopies(m, n, k) {
+		need = max(need, copiesFloats(m*k, k*n)+GemmScratch(transA, transB, m, n, k))
+	}
+	return need
+}
+
+func pairGemmScratch(transA, transB bool, m, n, k int) int {
 	if splitParts(m, n, k) > 1 {
 		return splitScratch(true, transA, transB, m, n, k)
 	}
