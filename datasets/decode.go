@@ -72,7 +72,10 @@ func (d *Decoder) Header(b []byte) (h Header, err error) {
 
 func (d *Decoder) header(b []byte) (*format, Header, error) {
 	f := sniff(b)
-	if f == nil {
+	switch {
+	case len(b) == 0:
+		return nil, Header{}, errors.New("the file is empty")
+	case f == nil:
 		return nil, Header{}, fmt.Errorf("%d bytes that begin with % x: unknown format (expected png, jpeg, gif, bmp, tiff or webp)", len(b), b[:min(len(b), 8)])
 	}
 	h := Header{Format: f.name, C: 3, orientation: 1}
@@ -155,7 +158,11 @@ func (d *Decoder) Decode(b []byte, dst *Image) (err error) {
 		return err
 	}
 	d.reader.rewind()
-	src, err := f.decode(&d.reader)
+	in := io.Reader(&d.reader)
+	if f.name == "jpeg" && h.config.ColorModel == color.CMYKModel {
+		in = adobe(b)
+	}
+	src, err := f.decode(in)
 	if err == nil {
 		err = d.pixels(dst, src, b, h)
 	}

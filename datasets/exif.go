@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 )
 
 // The orientation is the one EXIF tag that changes pixels, and the four places that hold it take fewer lines than a library's interface:
@@ -85,23 +87,36 @@ func (d ifd) short(tag uint16) bool { return d.order.Uint16(d.file[d.entry(tag)+
 const typeShort, typeLong = 3, 4
 
 // jpegEXIF is the first Exif block before the image data.
-func jpegEXIF(b []byte) []byte {
+func jpegEXIF(b []byte) []byte { return jpegSegment(b, 0xe1, "Exif\x00\x00") }
+
+// jpegSegment is what follows the name in the first segment of a kind before the image data; nil: none.
+func jpegSegment(b []byte, marker byte, name string) []byte {
 	for i := 2; i+4 <= len(b) && b[i] == 0xff; {
-		marker := b[i+1]
-		if marker == 0xff { // fill byte
+		m := b[i+1]
+		if m == 0xff { // fill byte
 			i++
 			continue
 		}
 		end := i + 2 + int(binary.BigEndian.Uint16(b[i+2:]))
-		if marker == 0xda || end > len(b) || end < i+4 { // start of scan
+		if m == 0xda || end > len(b) || end < i+4 { // start of scan
 			return nil
 		}
-		if body, ok := bytes.CutPrefix(b[i+4:end], []byte("Exif\x00\x00")); ok && marker == 0xe1 {
+		if body, ok := bytes.CutPrefix(b[i+4:end], []byte(name)); ok && m == marker {
 			return body
 		}
 		i = end
 	}
 	return nil
+}
+
+// adobe reads a CMYK JPEG; one that lacks Adobe's segment gets it, for the library refuses it otherwise and PIL takes its ink as inverted
+// too.
+func adobe(b []byte) io.Reader {
+	if jpegSegment(b, 0xee, "Adobe") != nil {
+		return bytes.NewReader(b)
+	}
+	const segment = "\xff\xd8" + "\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00" // version 100, no flags, transform 0
+	return io.MultiReader(strings.NewReader(segment), bytes.NewReader(b[2:]))
 }
 
 // pngEXIF is the eXIf chunk, which may follow the image data.

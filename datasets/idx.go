@@ -15,6 +15,12 @@ import (
 // IDX reads images and labels from the file format of MNIST, plain or gzip'd.
 //
 // Images are unsigned bytes, grey [N,H,W] or colour [N,H,W,3]; labels are unsigned bytes [N].
+//
+//	[dataset.idx]
+//	train_images = "train-images-idx3-ubyte.gz"
+//	train_labels = "train-labels-idx1-ubyte.gz"
+//	test_images = "t10k-images-idx3-ubyte.gz"
+//	test_labels = "t10k-labels-idx1-ubyte.gz"
 type IDX struct {
 	TrainImages string   `toml:"train_images"` // path
 	TrainLabels string   `toml:"train_labels"` // path; empty: unlabelled

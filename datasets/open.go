@@ -41,16 +41,17 @@ func openLabelled(where string, train, test []file, opt Files) (*Data, error) {
 	if err != nil {
 		return nil, fmt.Errorf("datasets: %s: %w", where, err)
 	}
-	return openFiles(where, classes, train, test, opt)
+	return openFiles(where, classes, train, test, nil, opt)
 }
 
-// openFiles makes the sets of both lists, whose labels count classes. where begins the errors; test may be empty.
+// openFiles makes the sets of both lists, whose labels count classes. where begins the errors; test may be empty; skipped is what the
+// source refused before.
 //
 // Images are kept decoded while all of them fit opt.Memory. What is refused, and what the sets hold, does not depend on the number of cores.
-func openFiles(where string, classes []string, train, test []file, opt Files) (*Data, error) {
+func openFiles(where string, classes []string, train, test []file, skipped []Skip, opt Files) (*Data, error) {
 	all := slices.Concat(train, test)
 	got := opt.survey(all)
-	d := &Data{}
+	d := &Data{Skipped: skipped}
 	for i, err := range got.errs {
 		if err != nil {
 			d.Skipped = append(d.Skipped, Skip{all[i].name, err})
@@ -58,7 +59,7 @@ func openFiles(where string, classes []string, train, test []file, opt Files) (*
 	}
 	if len(d.Skipped) > opt.MaxSkipped {
 		return nil, fmt.Errorf("datasets: %s: %d of %d images are refused, max_skipped allows %d: %s",
-			where, len(d.Skipped), len(all), opt.MaxSkipped, listSkips(d.Skipped, 3))
+			where, len(d.Skipped), len(all)+len(skipped), opt.MaxSkipped, listSkips(d.Skipped, 3))
 	}
 	got.unify(&opt)
 	workers := &sync.Pool{New: func() any { return opt.worker() }}

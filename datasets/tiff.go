@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 )
 
@@ -39,6 +40,9 @@ func (r *tiffReader) check(w, h, limit int) error {
 	dir, err := readIFD(r.file)
 	if err != nil {
 		return err
+	}
+	if planes, _ := dir.value(284); planes == 2 {
+		return errors.New("the channels are stored apart (PlanarConfiguration 2), expected pixels")
 	}
 	tw, _ := dir.value(322)
 	th, _ := dir.value(323)

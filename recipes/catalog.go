@@ -53,6 +53,10 @@ func Builtin() Catalog {
 			"idx":              func() datasets.Source { return datasets.NewIDX() },
 			"folder":           func() datasets.Source { return datasets.NewFolder() },
 			"pack":             func() datasets.Source { return pack.New() },
+			"shards":           func() datasets.Source { return datasets.NewShards() },
+			"cifar10":          func() datasets.Source { return datasets.NewCIFAR10() },
+			"cifar100":         func() datasets.Source { return datasets.NewCIFAR100() },
+			"stl10":            func() datasets.Source { return datasets.NewSTL10() },
 		},
 		Samplers: map[string]func() sampling.Settings{
 			"shuffle":  func() sampling.Settings { return &sampling.Shuffle{} },

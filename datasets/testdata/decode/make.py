@@ -59,6 +59,9 @@ at = b.index(b"Adobe") + 11
 assert b[at] == 0
 b[at] = 2
 write("ycck.jpg", bytes(b))
+b = open("cmyk.jpg", "rb").read()
+at = b.index(b"\xff\xee\x00\x0eAdobe")
+write("cmyk_plain.jpg", b[:at] + b[at + 16:])
 for o in range(1, 9):
     save(f"turn{o}.jpg", rgb, quality=90, subsampling=0, exif=exif(o))
 save("grey.png", grey)

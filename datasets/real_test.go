@@ -1,0 +1,157 @@
+package datasets
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Photographs in class folders, as they are published: divided, some of them grey.
+func TestRealCaltech(t *testing.T) {
+	root := unpacked(t, "images-caltech95-64/caltech95-64.tar.gz", func(name string) bool {
+		for _, class := range []string{"/car_side/", "/butterfly/", "/chair/"} {
+			if strings.Contains(name, class) {
+				return true
+			}
+		}
+		return false
+	})
+	f := NewFolder()
+	f.Root = filepath.Join(root, "caltech95-64")
+	d, err := f.Open(Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 91 butterflies, 123 car sides, 62 chairs, a fifth of each in val.
+	got := fmt.Sprint(d.Train.Len()+d.Test.Len(), d.Train.Classes(), d.Channels, d.Height, d.Width, len(d.Skipped))
+	if want := "276 [butterfly car_side chair] 3 64 64 0"; got != want {
+		t.Errorf("images, classes, channels, height, width, skipped: got %s, want %s", got, want)
+	}
+	if share := float64(d.Test.Len()) / 276; math.Abs(share-0.2) > 0.02 {
+		t.Errorf("%.3f of the images are in val, want a fifth", share)
+	}
+	var img Image
+	for i := range d.Train.Len() {
+		if err := d.Train.Image(i, &img); err != nil {
+			t.Fatal(err)
+		}
+		if d.Train.Classes()[d.Train.Label(i)] != "car_side" {
+			continue
+		}
+		for p := 0; p < len(img.Pix); p += 3 {
+			if img.Pix[p] != img.Pix[p+1] || img.Pix[p] != img.Pix[p+2] {
+				t.Fatalf("%s is grey, pixel %d is %v", d.Train.Name(i), p/3, img.Pix[p:p+3])
+			}
+		}
+	}
+}
+
+// The emoji as folders are the emoji in the program.
+func TestRealEmoji(t *testing.T) {
+	f := NewFolder()
+	f.Root = filepath.Join(unpacked(t, "images-emoji-32/emoji-32.tar.gz", func(string) bool { return true }), "emoji-32")
+	f.Channels, f.Memory = 3, 0
+	d, err := f.Open(Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := NewEmoji32().Open(Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Train.Len() != want.Train.Len() || d.Test.Len() != want.Test.Len() {
+		t.Fatalf("%d + %d images, want %d + %d", d.Train.Len(), d.Test.Len(), want.Train.Len(), want.Test.Len())
+	}
+	for _, sets := range [][2]Set{{d.Train, want.Train}, {d.Test, want.Test}} {
+		a, _, errA := Stats(sets[0])
+		b, _, errB := Stats(sets[1])
+		if errA != nil || errB != nil || fmt.Sprint(a) != fmt.Sprint(b) {
+			t.Errorf("means %v (%v), want %v (%v)", a, errA, b, errB)
+		}
+	}
+}
+
+func TestRealPhotos(t *testing.T) {
+	f := NewFolder()
+	f.Train, f.TestFraction = shared(t, "photos"), 0
+	d, err := f.Open(Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sizes := map[string]string{}
+	var img Image
+	for i := range d.Train.Len() {
+		if err := d.Train.Image(i, &img); err != nil {
+			t.Fatal(err)
+		}
+		sizes[filepath.Base(d.Train.Name(i))] = fmt.Sprintf("%dx%d", img.W, img.H)
+	}
+	for name, want := range map[string]string{
+		"camera.png": "512x512", "chelsea.png": "451x300", "coffee.png": "600x400", "rocket.jpg": "640x427", "retina.jpg": "1411x1411",
+		"brick.png": "512x512", "gravel.png": "512x512", "grass.png": "512x512",
+	} {
+		if sizes[name] != want {
+			t.Errorf("%s is %s, want %s", name, sizes[name], want)
+		}
+	}
+}
+
+// The files from which the set in the program is made.
+func TestRealFashion(t *testing.T) {
+	dir := shared(t, "images-fashion-mnist-4k")
+	s := NewIDX()
+	s.TrainImages, s.TrainLabels = filepath.Join(dir, "train-images-idx3-ubyte.gz"), filepath.Join(dir, "train-labels-idx1-ubyte.gz")
+	s.TestImages, s.TestLabels = filepath.Join(dir, "t10k-images-idx3-ubyte.gz"), filepath.Join(dir, "t10k-labels-idx1-ubyte.gz")
+	d, err := s.Open(Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(d.Train.Len(), d.Test.Len(), d.Channels, d.Height, d.Width, len(d.Train.Classes())); got != "3000 1000 1 28 28 10" {
+		t.Errorf("got %s, want 3000 1000 1 28 28 10", got)
+	}
+}
+
+// Damage to real files gives an error, or pixels: never a panic, and never a message without what was read.
+func TestRealDamage(t *testing.T) {
+	dir := shared(t, "photos")
+	var d Decoder
+	var m Image
+	for _, name := range []string{"rocket.jpg", "chelsea.png"} {
+		b, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := NewRand(1, "damage/"+name)
+		for range 20 {
+			bad := append([]byte(nil), b...)
+			for range 1 + r.Intn(4) {
+				bad[r.Intn(len(bad))] ^= 1 << r.Intn(8)
+			}
+			if err := d.Decode(bad, &m); err == nil && len(m.Pix) != m.H*m.W*m.C {
+				t.Errorf("%s: %dx%dx%d with %d bytes", name, m.H, m.W, m.C, len(m.Pix))
+			}
+			if err := d.Decode(b[:r.Intn(len(b)-len(b)/4)], &m); err == nil {
+				t.Errorf("%s: a quarter is missing, and it decodes", name)
+			}
+		}
+	}
+}
+
+func BenchmarkRocket(b *testing.B) {
+	file, err := os.ReadFile(shared(b, "photos/rocket.jpg"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	var d Decoder
+	var m Image
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := d.Decode(file, &m); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N*m.H*m.W)/b.Elapsed().Seconds()/1e6, "Mpixel/s")
+}

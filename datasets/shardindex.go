@@ -1,0 +1,289 @@
+package datasets
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// indexer finds the samples of shards.
+type indexer struct {
+	*Shards
+	left    int64 // memory for compressed shards
+	skipped []Skip
+}
+
+func (x *indexer) refuse(name string, err error) {
+	x.skipped = append(x.skipped, Skip{name, err})
+}
+
+// patterns indexes every shard that the patterns name.
+func (x *indexer) patterns(env Env, patterns []string) (files []file, err error) {
+	seen := map[string]bool{}
+	for _, p := range patterns {
+		shards, err := expand(env.path(p))
+		if err != nil {
+			return nil, err
+		}
+		for _, shard := range shards {
+			if seen[shard] {
+				return nil, fmt.Errorf("%s is named twice by %q", shard, patterns)
+			}
+			seen[shard] = true
+			found, err := x.shard(shard)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", shard, err)
+			}
+			files = append(files, found...)
+		}
+	}
+	return files, nil
+}
+
+// sample is the files of one key.
+type sample struct {
+	image    file
+	ext      string // of the image
+	label    string
+	labelled bool
+	fault    error
+}
+
+// shard indexes one tar file.
+func (x *indexer) shard(name string) ([]file, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, bare(err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, bare(err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("not a regular file")
+	}
+	in, err := gunzip(f)
+	if err != nil {
+		return nil, err
+	}
+	s := shard{indexer: x, name: name, in: in, tar: tar.NewReader(in), samples: map[string]*sample{}}
+	if in == io.Reader(f) {
+		s.file, s.size = f, info.Size()
+	}
+	if err := s.index(); err != nil {
+		return nil, err
+	}
+	return s.files(), nil
+}
+
+// shard is one tar file that is read.
+type shard struct {
+	*indexer
+	name    string
+	in      io.Reader
+	tar     *tar.Reader
+	file    *os.File // nil: compressed
+	size    int64
+	samples map[string]*sample
+	order   []string
+}
+
+func (s *shard) index() error {
+	for last := "the beginning"; ; {
+		h, err := s.tar.Next()
+		if err == io.EOF {
+			err = s.closed()
+			if err == nil {
+				return nil
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("after %s: %w; expected a tar file", last, noEOF(err))
+		}
+		last = h.Name
+		switch h.Typeflag {
+		case tar.TypeDir, tar.TypeXGlobalHeader:
+			continue
+		}
+		if err := plain(h); err != nil {
+			s.refuse(s.name+":"+h.Name, err)
+			continue
+		}
+		if err := s.entry(h); err != nil {
+			return fmt.Errorf("%s: %w", h.Name, err)
+		}
+	}
+}
+
+// closed checks that the shard was read to its end: a plain one up to an empty block, a compressed one with its checksum.
+func (s *shard) closed() error {
+	if s.file == nil {
+		_, err := io.Copy(io.Discard, s.in)
+		return err
+	}
+	at, err := s.file.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return bare(err)
+	}
+	var last [512]byte
+	if n, err := s.file.ReadAt(last[:], at-512); n < len(last) {
+		return err
+	}
+	if last != [512]byte{} {
+		return fmt.Errorf("the shard ends at byte %d without the empty block that closes a tar: it is truncated", at)
+	}
+	return nil
+}
+
+// plain refuses what is not a file at its own place. Nothing is ever unpacked to disk; such an entry is a sign of a bad archive.
+func plain(h *tar.Header) error {
+	switch {
+	case h.Typeflag != tar.TypeReg:
+		return fmt.Errorf("an entry of type %q (a link, a device or a sparse file), expected a regular file", h.Typeflag)
+	case !filepath.IsLocal(h.Name) || strings.Contains(h.Name, `\`) || slices.Contains(strings.Split(h.Name, "/"), ".."):
+		return errors.New("an absolute path, or one with .. or a backslash; expected a path below the shard")
+	}
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return errors.New("a sparse file, expected a regular file")
+		}
+	}
+	return nil
+}
+
+// entry puts one file of the shard to its sample.
+func (s *shard) entry(h *tar.Header) error {
+	dir, base := path.Split(path.Clean(h.Name))
+	stem, ext, _ := strings.Cut(base, ".")
+	ext = strings.ToLower(ext)
+	if stem == "" || ext == "" {
+		return nil
+	}
+	isImage := ext == s.Image || s.Image == "" && slices.Contains(extensions, path.Ext("."+ext))
+	labelExt, _, _ := strings.Cut(s.Label, ".")
+	isLabel := s.Label != "" && ext == labelExt
+	if !isImage && !isLabel {
+		return nil
+	}
+	one := s.samples[dir+stem]
+	if one == nil {
+		one = &sample{}
+		s.samples[dir+stem] = one
+		s.order = append(s.order, dir+stem)
+	}
+	switch {
+	case isLabel && one.labelled, isImage && one.ext == ext:
+		return errors.New("the shard holds a file of this name before; names must differ")
+	case isLabel:
+		one.labelled = true
+		return s.readLabel(one, h)
+	case one.ext != "":
+		return fmt.Errorf("a second image of sample %s, beside .%s; choose with image = %q", stem, one.ext, ext)
+	}
+	one.ext = ext
+	return s.place(one, h)
+}
+
+// place notes where the image is, or reads it from a compressed shard.
+func (s *shard) place(one *sample, h *tar.Header) error {
+	one.image = file{name: s.name + ":" + h.Name, size: h.Size}
+	if s.file != nil {
+		at, err := s.file.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return bare(err)
+		}
+		if h.Size > s.size-at {
+			return fmt.Errorf("%d bytes from byte %d on, and the shard ends at %d: it is truncated", h.Size, at, s.size)
+		}
+		one.image.at, one.image.from = at, tarFile(s.name)
+		return nil
+	}
+	if limit := s.limit(); h.Size > limit {
+		one.fault = fmt.Errorf("%d bytes, expected at most %d (8 for each of max_pixels, and 16 MiB)", h.Size, limit)
+		return nil
+	}
+	if s.left -= h.Size; s.left < 0 {
+		return fmt.Errorf("this and what is before it take more than memory = %v; unpack the shards to plain .tar, or raise memory", s.Memory)
+	}
+	var b bytes.Buffer // grows as data arrives: the header may claim what the shard lacks
+	if _, err := io.CopyN(&b, s.tar, h.Size); err != nil {
+		return noEOF(err)
+	}
+	one.image.from = inMemory(b.Bytes())
+	return nil
+}
+
+// readLabel reads the label's file. What it holds may be refused; that it cannot be read is an error of the shard.
+func (s *shard) readLabel(one *sample, h *tar.Header) error {
+	if h.Size > maxLabelFile {
+		one.fault = fmt.Errorf("%s has %d bytes, expected at most %d", path.Base(h.Name), h.Size, maxLabelFile)
+		return nil
+	}
+	b, err := io.ReadAll(s.tar)
+	if err != nil {
+		return noEOF(err)
+	}
+	ext, key, isJSON := strings.Cut(s.Label, ".")
+	if !isJSON {
+		one.label = strings.TrimSpace(string(b))
+		if one.label == "" {
+			one.fault = fmt.Errorf(".%s is empty", ext)
+		}
+		return nil
+	}
+	if one.label, err = jsonLabel(b, key); err != nil {
+		one.fault = fmt.Errorf(".%s: %w", ext, err)
+	}
+	return nil
+}
+
+const maxLabelFile = 1 << 20
+
+// jsonLabel is the text or the integer under a key of an object.
+func jsonLabel(b []byte, key string) (string, error) {
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(b, &object); err != nil {
+		return "", err
+	}
+	raw, ok := object[key]
+	if !ok {
+		return "", fmt.Errorf("no key %q", key)
+	}
+	var text string
+	if json.Unmarshal(raw, &text) == nil && text != "" {
+		return text, nil
+	}
+	var number int64
+	if json.Unmarshal(raw, &number) == nil && string(raw) != "null" {
+		return fmt.Sprint(number), nil
+	}
+	return "", fmt.Errorf("%q is %.40s, expected a string or an integer", key, raw)
+}
+
+// files is the samples that have all they need, in the order of the shard.
+func (s *shard) files() (files []file) {
+	for _, key := range s.order {
+		one := s.samples[key]
+		switch {
+		case one.ext == "":
+			s.refuse(s.name+":"+key, errors.New("a label without an image"))
+		case one.fault != nil:
+			s.refuse(one.image.name, one.fault)
+		case s.Label != "" && !one.labelled:
+			s.refuse(one.image.name, fmt.Errorf(`no label .%s (label = "" reads shards without labels)`, s.Label))
+		default:
+			one.image.class = one.label
+			files = append(files, one.image)
+		}
+	}
+	return files
+}

@@ -1,0 +1,172 @@
+package datasets
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Shards reads images from tar files in the WebDataset convention: the files of a sample follow one another and share their name up to
+// the first dot of the last part; what comes after it says what they are.
+//
+//	0001.jpg  0001.cls  0001.json  0002.jpg  0002.cls  ...
+//
+//	[dataset.shards]
+//	train = ["train-{000000..000146}.tar"]    # braces, * and ?, or plain paths; .tar.gz too
+//	test = ["val-*.tar"]
+//	label = "cls"                             # or "txt", "json.KEY"; "" without labels
+//
+// A plain .tar is indexed once and its images are read where they lie; a .tar.gz is held as it unpacks, up to memory, beside the decoded
+// images. Labels that are all integers are
+// numbers of classes; others are names, numbered in sorted order. Names that begin with a dot, and other files of a sample, are passed over.
+//
+// Format: Aizman, Maltby, Breuel, High Performance I/O For Large Scale Deep Learning, 2019, arXiv:2001.01858, sec. III; POSIX ustar and pax.
+type Shards struct {
+	Train   []string `toml:"train"`   // patterns
+	Test    []string `toml:"test"`    // patterns; empty: test_fraction of train
+	Image   string   `toml:"image"`   // extension of the image where samples have several, such as "left.jpg"; empty: any format
+	Label   string   `toml:"label"`   // extension of the label's file, json with .KEY; empty: unlabelled
+	Classes []string `toml:"classes"` // names of labels 0, 1, ...; empty: the labels themselves
+	Split
+	Files
+}
+
+// NewShards keeps nothing of the training images for the test: a share by seed reads as well, but shards are published divided.
+func NewShards() *Shards { return &Shards{Label: "cls", Files: DefaultFiles()} }
+
+// Open implements Source.
+func (s *Shards) Open(env Env) (*Data, error) {
+	fail := func(err error) (*Data, error) { return nil, fmt.Errorf("datasets: shards: %w", err) }
+	if err := s.validate(); err != nil {
+		return fail(err)
+	}
+	x := indexer{Shards: s, left: int64(s.Memory)}
+	train, err := x.patterns(env, s.Train)
+	if err != nil {
+		return fail(err)
+	}
+	test, err := x.patterns(env, s.Test)
+	if err != nil {
+		return fail(err)
+	}
+	classes, train, test, err := x.classes(train, test)
+	if err != nil {
+		return fail(err)
+	}
+	if len(s.Test) == 0 {
+		train, test = s.take(train)
+	}
+	return openFiles("shards "+strings.Join(s.Train, " "), classes, train, test, x.skipped, s.Files)
+}
+
+func (s *Shards) validate() error {
+	if len(s.Train) == 0 {
+		return errors.New(`train is empty; expected patterns of tar files, such as ["train-{0000..0099}.tar"]`)
+	}
+	if ext, key, _ := strings.Cut(s.Label, "."); ext == "json" && key == "" {
+		return fmt.Errorf(`label = %q, expected the key too, such as "json.label"`, s.Label)
+	}
+	for i, name := range s.Classes {
+		if slices.Contains(s.Classes[:i], name) {
+			return fmt.Errorf("classes has %q twice", name)
+		}
+	}
+	return errors.Join(s.Split.validate(), s.Files.validate())
+}
+
+// classes turns the labels into numbers. A label that names no class is refused.
+func (x *indexer) classes(train, test []file) (classes []string, tr, te []file, err error) {
+	if x.Label == "" {
+		for _, files := range [][]file{train, test} {
+			for i := range files {
+				files[i].label = -1
+			}
+		}
+		return nil, train, test, nil
+	}
+	if len(train) == 0 { // the caller says so
+		return nil, nil, nil, nil
+	}
+	numbers, top := true, 0
+	for _, files := range [][]file{train, test} {
+		for i := range files {
+			v, err := strconv.Atoi(files[i].class)
+			numbers = numbers && err == nil
+			if v <= maxLabel {
+				top = max(top, v)
+			}
+		}
+	}
+	if !numbers && len(x.Classes) == 0 {
+		classes, err = labelled(train, test)
+		return classes, train, test, err
+	}
+	names := x.Classes
+	if len(names) == 0 {
+		names = named(nil, top+1)
+	}
+	index := map[string]int{}
+	for i, name := range names {
+		index[name] = i
+	}
+	label := func(class string) (int, bool) {
+		if !numbers {
+			i, ok := index[class]
+			return i, ok
+		}
+		v, err := strconv.Atoi(class)
+		return v, err == nil && v >= 0 && v < len(names)
+	}
+	keep := func(files []file) (kept []file) {
+		for _, f := range files {
+			var ok bool
+			if f.label, ok = label(f.class); ok {
+				kept = append(kept, f)
+			} else {
+				x.refuse(f.name, fmt.Errorf("label %q, expected %s", f.class, expectedLabels(names, numbers)))
+			}
+		}
+		return kept
+	}
+	train, test = keep(train), keep(test)
+	if len(x.Classes) == 0 {
+		if empty := unseen(train, len(names)); empty >= 0 {
+			return nil, nil, nil, fmt.Errorf("labels run from 0 to %d, and no training image has label %d; name the classes with classes = [...] if that is meant", top, empty)
+		}
+	}
+	return names, train, test, nil
+}
+
+// unseen is the first label that no file has, or -1.
+func unseen(files []file, classes int) int {
+	seen := make([]bool, classes)
+	for _, f := range files {
+		seen[f.label] = true
+	}
+	return slices.Index(seen, false)
+}
+
+// maxLabel bounds what a number may claim: each class below it gets a name.
+const maxLabel = 1<<20 - 1
+
+func expectedLabels(names []string, numbers bool) string {
+	if numbers {
+		return fmt.Sprintf("0 to %d", len(names)-1)
+	}
+	return fmt.Sprintf("one of %q", names[:min(len(names), 10)])
+}
+
+// tarFile holds the files of a tar at their places. It is opened for each: a set has more shards than a process may hold open.
+type tarFile string
+
+func (p tarFile) read(f *file, buf []byte, limit int64) ([]byte, error) {
+	in, err := os.Open(string(p))
+	if err != nil {
+		return nil, bare(err)
+	}
+	defer in.Close()
+	return readAt(in, f, buf, limit)
+}

@@ -1,0 +1,262 @@
+package datasets
+
+import (
+	"archive/tar"
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// entries spells a tar of files in the given order: name, content, name, content ...
+func entries(t testing.TB, pairs ...any) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for i := 0; i < len(pairs); i += 2 {
+		var content []byte
+		switch c := pairs[i+1].(type) {
+		case string:
+			content = []byte(c)
+		case []byte:
+			content = c
+		}
+		h := &tar.Header{Name: pairs[i].(string), Mode: 0o644, Size: int64(len(content)), Typeflag: tar.TypeReg}
+		if link, ok := pairs[i+1].(tar.Header); ok {
+			h = &link
+			h.Name = pairs[i].(string)
+		}
+		if err := w.WriteHeader(h); err != nil {
+			t.Fatal(err)
+		}
+		w.Write(content)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestShards(t *testing.T) {
+	pic := encoded(t, ".png", picture(6, 8, red, false))
+	jpg := encoded(t, ".jpg", picture(6, 8, white, false))
+	two := entries(t, "a/1.png", pic, "a/1.cls", "1\n", "a/2.x.png", pic, "a/2.cls", "0")
+	one := entries(t, "1.jpg", jpg, "1.cls", " 1 ", "1.txt", "a text", "notes", "passed over", "._1.jpg", "hidden")
+	all := func(s *Shards) { s.Train = []string{"*.tar"} }
+	for _, c := range []struct {
+		name    string
+		files   map[string][]byte
+		change  func(*Shards)
+		train   []string
+		test    []string
+		classes []string
+		skipped int
+		message string
+	}{
+		{name: "glob, two shards", files: map[string][]byte{"s0.tar": two, "s1.tar": one}, change: all,
+			train: []string{"s0.tar:a/1.png=1", "s0.tar:a/2.x.png=0", "s1.tar:1.jpg=1"}, classes: []string{"0", "1"}},
+		{name: "braces, in their order", files: map[string][]byte{"s09.tar": two, "s10.tar": one},
+			change: func(s *Shards) { s.Train = []string{"s{10,09}.tar"} },
+			train:  []string{"s10.tar:1.jpg=1", "s09.tar:a/1.png=1", "s09.tar:a/2.x.png=0"}, classes: []string{"0", "1"}},
+		{name: "test shards, gzip'd", files: map[string][]byte{"a.tar.gz": zipped(two), "b.tgz": zipped(one)},
+			change: func(s *Shards) { s.Train, s.Test = []string{"a.tar.gz"}, []string{"b.tgz"} },
+			train:  []string{"a.tar.gz:a/1.png=1", "a.tar.gz:a/2.x.png=0"}, test: []string{"b.tgz:1.jpg=1"}, classes: []string{"0", "1"}},
+		{name: "unlabelled", files: map[string][]byte{"s.tar": two}, change: func(s *Shards) { all(s); s.Label = "" },
+			train: []string{"s.tar:a/1.png=-1", "s.tar:a/2.x.png=-1"}},
+		{name: "named classes", files: map[string][]byte{"s.tar": two}, change: func(s *Shards) { all(s); s.Classes = []string{"cat", "dog", "cow"} },
+			train: []string{"s.tar:a/1.png=1", "s.tar:a/2.x.png=0"}, classes: []string{"cat", "dog", "cow"}},
+		{name: "json, names sorted", change: func(s *Shards) { all(s); s.Label = "json.kind" },
+			files: map[string][]byte{"s.tar": entries(t, "1.json", `{"kind":"dog","x":[1]}`, "1.png", pic, "2.png", pic, "2.JSON", `{"kind":"cat"}`)},
+			train: []string{"s.tar:1.png=1", "s.tar:2.png=0"}, classes: []string{"cat", "dog"}},
+		{name: "json, integers", change: func(s *Shards) { all(s); s.Label = "json.y" },
+			files: map[string][]byte{"s.tar": entries(t, "1.png", pic, "1.json", `{"y":1}`, "2.png", pic, "2.json", `{"y":"0"}`)},
+			train: []string{"s.tar:1.png=1", "s.tar:2.png=0"}, classes: []string{"0", "1"}},
+		{name: "ten classes and more are in order of number", change: all,
+			files: map[string][]byte{"s.tar": func() []byte {
+				var p []any
+				for i := range 11 {
+					p = append(p, fmt.Sprintf("%02d.png", i), pic, fmt.Sprintf("%02d.cls", i), fmt.Sprint(i))
+				}
+				return entries(t, p...)
+			}()},
+			train: []string{"s.tar:00.png=0", "s.tar:01.png=1", "s.tar:02.png=2", "s.tar:03.png=3", "s.tar:04.png=4", "s.tar:05.png=5", "s.tar:06.png=6",
+				"s.tar:07.png=7", "s.tar:08.png=8", "s.tar:09.png=9", "s.tar:10.png=10"},
+			classes: []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"}},
+		{name: "one of several images", files: map[string][]byte{"s.tar": entries(t, "1.left.png", pic, "1.right.png", pic, "1.cls", "0")},
+			change: func(s *Shards) { all(s); s.Image = "right.png" }, train: []string{"s.tar:1.right.png=0"}, classes: []string{"0"}},
+		{name: "refused within the limit", change: func(s *Shards) { all(s); s.MaxSkipped = 7 }, skipped: 7,
+			files: map[string][]byte{"s.tar": entries(t, "1.png", pic, "1.cls", "0", "2.png", pic[:40], "2.cls", "0", "3.png", pic, "4.cls", "0", "5.png", pic, "5.cls", "",
+				"/abs/1.png", pic, "up/../../1.png", pic, "6.png", tar.Header{Typeflag: tar.TypeSymlink, Linkname: "/etc/passwd"})},
+			train: []string{"s.tar:1.png=0"}, classes: []string{"0"}},
+		{name: "absolute path", files: map[string][]byte{"s.tar": entries(t, "1.png", pic, "1.cls", "0", "/etc/1.png", pic)}, change: all,
+			message: "s.tar:/etc/1.png: an absolute path, or one with .."},
+		{name: "path that leads up", files: map[string][]byte{"s.tar": entries(t, "1.png", pic, "1.cls", "0", "a/../../x.png", pic)}, change: all,
+			message: "s.tar:a/../../x.png: an absolute path, or one with .."},
+		{name: "path that stays below", files: map[string][]byte{"s.tar": entries(t, "a/../x.png", pic, "1.png", pic, "1.cls", "0")}, change: all,
+			message: "s.tar:a/../x.png: an absolute path, or one with .."},
+		{name: "symbolic link", change: all, message: `s.tar:2.png: an entry of type '2' (a link`,
+			files: map[string][]byte{"s.tar": entries(t, "1.png", pic, "1.cls", "0", "2.png", tar.Header{Typeflag: tar.TypeSymlink, Linkname: "1.png"})}},
+		{name: "hard link", change: all, message: `s.tar:2.png: an entry of type '1' (a link`,
+			files: map[string][]byte{"s.tar": entries(t, "1.png", pic, "1.cls", "0", "2.png", tar.Header{Typeflag: tar.TypeLink, Linkname: "1.png"})}},
+		{name: "no label", files: map[string][]byte{"s.tar": entries(t, "1.png", pic)}, change: all, message: `no label .cls (label = "" reads`},
+		{name: "label without image", files: map[string][]byte{"s.tar": entries(t, "1.cls", "0")}, change: all, message: "a label without an image"},
+		{name: "label that is no class", files: map[string][]byte{"s.tar": two}, change: func(s *Shards) { all(s); s.Classes = []string{"only"} },
+			message: `1 of 2 images are refused, max_skipped allows 0: `},
+		{name: "negative label", files: map[string][]byte{"s.tar": entries(t, "1.png", pic, "1.cls", "0", "2.png", pic, "2.cls", "-1")}, change: all,
+			message: `label "-1", expected 0 to 0`},
+		{name: "label of an absurd class", files: map[string][]byte{"s.tar": entries(t, "1.png", pic, "1.cls", "0", "2.png", pic, "2.cls", "4000000000")}, change: all,
+			message: `label "4000000000", expected 0 to 0`},
+		{name: "gap in the labels", files: map[string][]byte{"s.tar": entries(t, "1.png", pic, "1.cls", "0", "2.png", pic, "2.cls", "2")}, change: all,
+			message: "labels run from 0 to 2, and no training image has label 1"},
+		{name: "json without key", files: map[string][]byte{"s.tar": entries(t, "1.png", pic, "1.json", `{"a":1}`)},
+			change: func(s *Shards) { all(s); s.Label = "json.b" }, message: `.json: no key "b"`},
+		{name: "json of another kind", files: map[string][]byte{"s.tar": entries(t, "1.png", pic, "1.json", `{"b":[1]}`)},
+			change: func(s *Shards) { all(s); s.Label = "json.b" }, message: `"b" is [1], expected a string or an integer`},
+		{name: "same name twice", files: map[string][]byte{"s.tar": entries(t, "1.png", pic, "1.png", pic)}, change: all, message: "1.png: the shard holds a file of this name before"},
+		{name: "two images", files: map[string][]byte{"s.tar": entries(t, "1.png", pic, "1.jpg", jpg)}, change: all, message: `a second image of sample 1, beside .png; choose with image = "jpg"`},
+		{name: "cut in an image", files: map[string][]byte{"s.tar": two[:550]}, change: all, message: "the shard ends at 550: it is truncated"},
+		{name: "cut between files", files: map[string][]byte{"s.tar": two[:1024]}, change: all, message: "the shard ends at byte 1024 without the empty block"},
+		{name: "gzip checksum", files: map[string][]byte{"s.tar": func() []byte { z := zipped(two); z[len(z)-8] ^= 1; return z }()}, change: all, message: "invalid checksum"},
+		{name: "gzip cut", files: map[string][]byte{"s.tar": zipped(two)[:60]}, change: all, message: "s.tar: "},
+		{name: "not a tar", files: map[string][]byte{"s.tar": bytes.Repeat([]byte("hello "), 200)}, change: all, message: "expected a tar file"},
+		{name: "empty file", files: map[string][]byte{"s.tar": nil}, change: all, message: "the file is truncated"},
+		{name: "compressed beyond memory", files: map[string][]byte{"s.tar": zipped(two)}, change: func(s *Shards) { all(s); s.Memory = 10 }, message: "take more than memory = 10B"},
+		{name: "no match", change: all, message: "matches no file"},
+		{name: "missing", change: func(s *Shards) { s.Train = []string{"s{0..1}.tar"} }, message: "s0.tar: no such file"},
+		{name: "named twice", files: map[string][]byte{"s.tar": two}, change: func(s *Shards) { s.Train = []string{"s.tar", "*.tar"} }, message: "is named twice"},
+		{name: "no train", change: func(*Shards) {}, message: "train is empty"},
+		{name: "class named twice", change: func(s *Shards) { all(s); s.Classes = []string{"a", "b", "a"} }, message: `classes has "a" twice`},
+		{name: "json alone", change: func(s *Shards) { all(s); s.Label = "json" }, message: "expected the key too"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := tree(t, c.files)
+			s := NewShards()
+			c.change(s)
+			d, err := s.Open(Env{BaseDir: dir})
+			if c.message != "" {
+				if err == nil || !strings.Contains(err.Error(), c.message) {
+					t.Errorf("got %v, want an error with %q", err, c.message)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			var test []string
+			if d.Test != nil {
+				test = listing(dir, d.Test)
+			}
+			if train := listing(dir, d.Train); !slices.Equal(train, c.train) || !slices.Equal(test, c.test) || !slices.Equal(d.Train.Classes(), c.classes) {
+				t.Errorf("got %q, %q, classes %q; want %q, %q, %q", train, test, d.Train.Classes(), c.train, c.test, c.classes)
+			}
+			if len(d.Skipped) != c.skipped {
+				t.Errorf("%d skipped, want %d: %v", len(d.Skipped), c.skipped, d.Skipped)
+			}
+		})
+	}
+}
+
+// What is read on demand, from plain and from compressed shards, is what is kept in memory.
+func TestShardsOnDemand(t *testing.T) {
+	var pairs []any
+	for i := range 8 {
+		pairs = append(pairs, fmt.Sprintf("%d.png", i), encoded(t, ".png", noisy(5+i, 7, i)), fmt.Sprintf("%d.cls", i), fmt.Sprint(i%2))
+	}
+	plain := entries(t, pairs...)
+	dir := tree(t, map[string][]byte{"p.tar": plain, "z.tar.gz": zipped(plain)})
+	var sets []*Data
+	for _, c := range []struct {
+		shard  string
+		memory Size
+	}{{"p.tar", 1 << 20}, {"p.tar", 0}, {"z.tar.gz", 1 << 20}} {
+		s := NewShards()
+		s.Train, s.TestFraction, s.Memory = []string{c.shard}, 0.25, c.memory
+		d, err := s.Open(Env{BaseDir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sets = append(sets, d)
+	}
+	var a, b Image
+	for k, d := range sets {
+		if d.Train.Len() != 6 || d.Test.Len() != 2 || d.Height != 0 {
+			t.Errorf("set %d: %d + %d images of height %d, want 6 + 2 of several heights", k, d.Train.Len(), d.Test.Len(), d.Height)
+		}
+		for i := range d.Train.Len() {
+			if err := sets[0].Train.Image(i, &a); err != nil {
+				t.Fatal(err)
+			}
+			if err := d.Train.Image(i, &b); err != nil || !bytes.Equal(a.Pix, b.Pix) || a.H != b.H {
+				t.Errorf("set %d, image %d differs (%v)", k, i, err)
+			}
+			file, err := d.Train.(Encoded).Bytes(i, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := new(Decoder).Decode(file, &b); err != nil || !bytes.Equal(a.Pix, b.Pix) {
+				t.Errorf("set %d, image %d: its bytes decode to other pixels (%v)", k, i, err)
+			}
+		}
+	}
+}
+
+func TestExpand(t *testing.T) {
+	for _, c := range []struct{ pattern, want, message string }{
+		{"a.tar", "a.tar", ""},
+		{"a-{008..011}.tar", "a-008.tar a-009.tar a-010.tar a-011.tar", ""},
+		{"{a,b}{1..2}", "a1 a2 b1 b2", ""},
+		{"{9..11}", "9 10 11", ""},
+		{"{0..9999999999}", "", "more than 1048576 numbers"},
+		{"{0..999999}{0..999999}", "", "more than 1048576 names"},
+		{"{3..1}", "", "expected a number and one not below it"},
+		{"{a", "", "{ without }"},
+		{"{a{b}}", "", "one inside another"},
+		{"[", "", "syntax error in pattern"},
+	} {
+		got, err := expand(c.pattern)
+		if strings.Join(got, " ") != c.want || (err == nil) != (c.message == "") || err != nil && !strings.Contains(err.Error(), c.message) {
+			t.Errorf("%s: got %q (%v), want %q %s", c.pattern, got, err, c.want, c.message)
+		}
+	}
+}
+
+// FuzzShards holds that no shard, whatever it claims, does more than fail.
+func FuzzShards(f *testing.F) {
+	pic := encoded(f, ".png", picture(2, 3, red, false))
+	good := entries(f, "1.png", pic, "1.cls", "0", "1.json", `{"label":"x"}`, "2.png", pic, "2.cls", "1")
+	f.Add(good)
+	f.Add(zipped(good))
+	f.Add(good[:700])
+	f.Add(entries(f, "../1.png", pic, "1.cls", "9999999", "1.png", pic))
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, in []byte) {
+		if err := os.WriteFile(filepath.Join(dir, "s.tar"), in, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var before, after runtime.MemStats
+		for _, label := range []string{"", "cls", "json.label"} {
+			s := NewShards()
+			s.Train, s.Label, s.MaxPixels, s.Memory, s.MaxSkipped = []string{filepath.Join(dir, "s.tar")}, label, 1<<10, 1<<16, 100
+			runtime.ReadMemStats(&before)
+			d, err := s.Open(Env{})
+			runtime.ReadMemStats(&after)
+			// A class of number 2^20 has a name; the tiff library has chunks of 10 MiB; the rest by the length of the file.
+			if took := after.TotalAlloc - before.TotalAlloc; took > uint64(200<<20+1000*len(in)) {
+				t.Fatalf("%d bytes took %d bytes of memory (%v)", len(in), took, err)
+			}
+			if err != nil {
+				continue
+			}
+			var m Image
+			for i := range d.Train.Len() {
+				if err := d.Train.Image(i, &m); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
+}
