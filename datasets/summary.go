@@ -31,16 +31,25 @@ func summary(o Opened) []Fact {
 			fs = append(fs, Fact{"class " + name, fmt.Sprintf("%d + %d", a[i], b[i])})
 		}
 	}
-	if d, ok := o.(*Data); ok {
-		fs = append(fs, Fact{"channels", fmt.Sprint(d.Channels)})
-		if d.Height > 0 {
-			fs = append(fs, Fact{"size", fmt.Sprintf("%dx%d", d.Width, d.Height)})
-		}
+	if s, ok := train.(Shaped); ok {
+		fs = append(fs, sizes(s, train.Len())...)
 	}
 	if s, ok := train.(factual); ok {
 		fs = append(fs, s.facts()...)
 	}
 	return fs
+}
+
+// sizes describes images without decoding them.
+func sizes(s Shaped, n int) []Fact {
+	var height, width, channels span
+	for i := range n {
+		h, w, c := s.Shape(i)
+		height.add(h)
+		width.add(w)
+		channels.add(c)
+	}
+	return []Fact{{"width", width.String() + " pixels"}, {"height", height.String() + " pixels"}, {"channels", channels.String()}}
 }
 
 // countLabels counts the samples of each class of a set, which may be nil.

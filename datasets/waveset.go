@@ -5,11 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 )
 
 // wave is a recording.
@@ -30,22 +27,6 @@ func readHeaders(files []file) ([]wave, []error) {
 		})
 	})
 	return waves, errs
-}
-
-// parallel calls do for 0 .. n-1 on every core.
-func parallel(n int, do func(i int)) {
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), n) {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				do(i)
-			}
-		}()
-	}
-	wg.Wait()
 }
 
 // withFile opens a regular file.
@@ -143,6 +124,24 @@ func (w *wave) bytes(start, n int) (b []byte, err error) {
 		return err
 	})
 	return b, err
+}
+
+// check decodes every sample of recording i.
+func (s *waveSet) check(i int) error {
+	const most = 1 << 16
+	w := &s.waves[i]
+	out := make([]float32, min(w.Samples, most)*w.Channels)
+	for start := 0; start < w.Samples; start += most {
+		n := min(w.Samples-start, most)
+		b, err := w.bytes(start, n)
+		if err == nil {
+			err = w.decode(out[:n*w.Channels], b)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: from sample %d on: %w", w.name, start, err)
+		}
+	}
+	return nil
 }
 
 // facts describes the recordings.
