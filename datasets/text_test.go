@@ -47,7 +47,7 @@ func TestText(t *testing.T) {
 		{name: "white space", files: map[string][]byte{"t.txt": []byte("\n \n")}, message: "3 bytes of white space, expected text"},
 		{name: "empty", files: map[string][]byte{"t.txt": nil}, message: "t.txt: the file is empty"},
 		{name: "truncated gzip", files: map[string][]byte{"t.txt.gz": zipped([]byte("some text"))[:20]}, change: func(s *Text) { s.Train = "t.txt.gz" }, message: "t.txt.gz: after"},
-		{name: "unpacks to too much", files: map[string][]byte{"t.txt.gz": zipped(make([]byte, 1<<20))}, change: func(s *Text) { s.Train, s.Memory = "t.txt.gz", 1 << 16 }, message: "unpacks to more than memory = 64KiB"},
+		{name: "unpacks to too much", files: map[string][]byte{"t.txt.gz": zipped(make([]byte, 1<<20))}, change: func(s *Text) { s.Train, s.Memory = "t.txt.gz", 1<<16 }, message: "unpacks to more than memory = 64KiB"},
 		{name: "column of a .txt", files: map[string][]byte{"t.txt": []byte("a")}, change: func(s *Text) { s.Label = "x" }, message: "a .txt file has none"},
 		{name: "class of the test alone", files: map[string][]byte{"t.csv": []byte("text,c\na,x\n"), "u.csv": []byte("text,c\nb,y\n")},
 			change: func(s *Text) { s.Train, s.Test, s.Label = "t.csv", "u.csv", "c" }, message: `class "y" of the test set is not a class`},
