@@ -19,7 +19,8 @@ import (
 //	values = [0, 255]                  # grey levels of the masks
 //	classes = ["background", "nucleus"]
 //
-// Masks are read as grey levels, colours by their luma. Where the settings resize the images, masks follow by the nearest pixel.
+// Masks are read as grey levels, colours by their luma; they are kept in memory where all of them fit it, apart from the images. Where the
+// settings resize the images, masks follow by the nearest pixel.
 type Masks struct {
 	Root    string   `toml:"root"`    // directory that holds train, and val or test (val if both); in place of the next two
 	Train   string   `toml:"train"`   // directory that holds the folders images and masks

@@ -1,11 +1,13 @@
 package datasets
 
 import (
+	"bytes"
 	"fmt"
 	"image"
 	"image/color"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -334,7 +336,13 @@ func FuzzCaptions(f *testing.F) {
 			}
 			s := NewCaptions()
 			s.Train, s.MaxSkipped, s.MaxPixels, s.Memory = name, 1<<20, 1<<10, 1<<16
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
 			p, err := s.Open(Env{BaseDir: dir})
+			runtime.ReadMemStats(&after)
+			if took := after.TotalAlloc - before.TotalAlloc; took > uint64(8<<20+2000*len(in)) && !bytes.HasPrefix(in, []byte{0x1f, 0x8b}) {
+				t.Fatalf("%d bytes took %d bytes of memory (%v)", len(in), took, err)
+			}
 			if err != nil {
 				continue
 			}
