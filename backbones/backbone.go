@@ -23,3 +23,15 @@ type Backbone interface {
 	// New declares the parameters below s and returns the encoder, images [B,H,W,C] -> features [B,F].
 	New(s *graph.Scope, in Image) layer.Func
 }
+
+// AnySize is a Backbone whose encoder, once built, takes images of every size that Check passes: its features are a mean over places.
+type AnySize interface {
+	Backbone
+	AnySize()
+}
+
+// AnySize implements AnySize.
+func (r *ResNet) AnySize() {}
+
+// AnySize implements AnySize.
+func (c *ConvNet) AnySize() {}

@@ -129,7 +129,7 @@ func (v *ViT) projection(s *graph.Scope, in, dim int) layer.Func {
 	w := s.Frozen("weight", layer.XavierUniform(in, dim), in, dim)
 	return func(x *graph.Node) *graph.Node {
 		shape := op.ShapeOf(x)
-		return op.Reshape(op.MatMul(op.Reshape(x, -1, in), w, false, false), shape[0], shape[1], dim)
+		return op.Reshape(layer.Product(s, op.Reshape(x, -1, in), w), shape[0], shape[1], dim)
 	}
 }
 

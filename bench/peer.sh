@@ -1,43 +1,57 @@
 #!/usr/bin/env bash
 # Compares training steps with PyTorch on this machine: both in turn, medians, the better of PyTorch's layouts and waiting policies.
-#   PEER=path/to/torch_step.py bench/peer.sh [rounds]
-# Needs PyTorch and torchvision for /usr/bin/python3 (Debian: python3-torch python3-torchvision). Prints one row a step.
+#   PEER=path/to/torch_step.py bench/peer.sh [rounds] [rows]
+# rows is a pattern of the rows to take, such as "ResNet-18.*bf16"; all of them take most of an hour a round.
+# Needs PyTorch and torchvision for /usr/bin/python3, and OpenBLAS as its BLAS (Debian: python3-torch python3-torchvision
+# libopenblas0-pthread; without the last, PyTorch multiplies float32 matrices with a plain reference library and is no opponent). Prints one row a
+# step and precision.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 : "${PEER:?set PEER to the PyTorch script}"
 rounds=${1:-3}
+pattern=${2:-.}
 python=${PYTHON:-/usr/bin/python3}
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
+if ! "$python" -c 'import torch; torch.mm(torch.ones(2, 2), torch.ones(2, 2)); import sys; sys.exit(not any(b in open("/proc/self/maps").read() for b in ("openblas", "mkl")))'; then
+	echo "peer.sh: $python's PyTorch uses neither OpenBLAS nor MKL; install libopenblas0-pthread" >&2
+	exit 1
+fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 go build -o "$work/experiment" ./cmd/experiment
 
-# row NAME RECIPE SETS -- PEER ARGUMENTS
+# row PRECISIONS NAME RECIPE SETS -- PEER ARGUMENTS
 row() {
-	local name=$1 recipe=$2 sets=() i
-	shift 2
+	local precisions=$1 name=$2 recipe=$3 sets=() precision i
+	shift 3
 	while [ "$1" != -- ]; do sets+=(--set "$1"); shift; done
 	shift
-	: > "$work/ours"; : > "$work/peer"
-	for ((i = 0; i < rounds; i++)); do
-		"$work/experiment" bench "$recipe" --json --steps 5 --threads 2 "${sets[@]}" >> "$work/ours"
-		"$python" "$PEER" --threads 2 --steps 3 --layout best "$@" >> "$work/peer"
-	done
-	"$python" - "$name" "$work/ours" "$work/peer" <<'P'
+	for precision in $precisions; do
+		[[ "$name, $precision" =~ $pattern ]] || continue
+		: > "$work/ours"; : > "$work/peer"
+		for ((i = 0; i < rounds; i++)); do
+			"$work/experiment" bench "$recipe" --json --steps 5 --threads 2 --set "precision=$precision" "${sets[@]}" >> "$work/ours"
+			"$python" "$PEER" --threads 2 --steps 3 --layout best --precision "$precision" "$@" >> "$work/peer"
+		done
+		"$python" - "$name" "$precision" "$work/ours" "$work/peer" <<'P'
 import json, statistics, sys
-name, ours, peer = sys.argv[1], *[[json.loads(l) for l in open(f)] for f in sys.argv[2:]]
+name, precision, ours, peer = *sys.argv[1:3], *[[json.loads(l) for l in open(f)] for f in sys.argv[3:]]
 med = lambda rs, k: statistics.median(r[k] for r in rs)
-a, b = med(ours, "ms_median"), med(peer, "ms_median")
-print("| %s | %.0f | %.0f | %.2f | %.0f | %.0f | %.2f |" % (name, a, b, b / a, med(ours, "peak_rss_mb"), med(peer, "peak_rss_mb"), med(ours, "peak_rss_mb") / med(peer, "peak_rss_mb")), flush=True)
+(a, b), (m, n) = [[med(rs, k) for rs in (ours, peer)] for k in ("ms_median", "peak_rss_mb")]
+print("| %s | %s | %.0f | %.0f | %.2f | %.0f | %.0f | %.2f |" % (name, precision, a, b, b / a, m, n, m / n), flush=True)
 P
+	done
 }
 
-echo "| step | ours, ms | PyTorch, ms | times as fast | ours, MB | PyTorch, MB | share of its memory |"
-echo "|---|---|---|---|---|---|---|"
-row "SimCLR, ResNet-18 3x3 stem, 32x32, batch 64" bench/resnet18-simclr.toml -- --method simclr --backbone resnet18-cifar --batch 64
-row "SimCLR, ResNet-18 3x3 stem, 32x32, batch 128" bench/resnet18-simclr.toml train.batch=128 -- --method simclr --backbone resnet18-cifar --batch 128
-row "SimCLR, ResNet-18 3x3 stem, 32x32, batch 256" bench/resnet18-simclr.toml train.batch=256 -- --method simclr --backbone resnet18-cifar --batch 256
-row "BYOL, ResNet-18 3x3 stem, 32x32, batch 128" bench/resnet18-byol.toml -- --method byol --backbone resnet18-cifar --batch 128
-row "SimCLR, ResNet-50, 64x64, batch 32" bench/resnet50-simclr.toml -- --method simclr --backbone resnet50 --size 64 --batch 32
-row "VICReg, convnet, 32x32, batch 256" bench/convnet-vicreg.toml -- --method vicreg --backbone convnet --batch 256
-row "MAE, ViT-Tiny/4, 32x32, batch 128" bench/vit-mae.toml -- --method mae --backbone vit-tiny --batch 128 --optimizer adamw
+echo "| step | precision | ours, ms | PyTorch, ms | times as fast | ours, MB | PyTorch, MB | share of its memory |"
+echo "|---|---|---|---|---|---|---|---|"
+resnet18="--backbone resnet18-cifar"
+vit="--backbone vit-tiny --batch 128 --optimizer adamw"
+for batch in 64 128 256; do
+	row "fp32 bf16" "SimCLR, ResNet-18 3x3 stem, 32x32, batch $batch" bench/resnet18-simclr.toml train.batch=$batch -- --method simclr $resnet18 --batch $batch
+done
+row "fp32 bf16" "BYOL, ResNet-18 3x3 stem, 32x32, batch 128" bench/resnet18-byol.toml -- --method byol $resnet18 --batch 128
+row "fp32 bf16" "SimCLR, ResNet-50, 64x64, batch 32" bench/resnet50-simclr.toml -- --method simclr --backbone resnet50 --size 64 --batch 32
+row "fp32" "VICReg, convnet, 32x32, batch 256" bench/convnet-vicreg.toml -- --method vicreg --backbone convnet --batch 256
+row "fp32 bf16" "supervised, ViT-Tiny/4, 32x32, batch 128" bench/vit-supervised.toml -- --method supervised $vit
+row "fp32 bf16" "MAE, ViT-Tiny/4, 32x32, batch 128" bench/vit-mae.toml -- --method mae $vit

@@ -2,7 +2,6 @@ package experiment
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"sort"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"selfsup/graph"
 	"selfsup/graph/cpu/kern"
 	"selfsup/graph/ir"
+	"selfsup/methods"
 )
 
 // Bench is how fast a recipe's training step runs on random inputs that are already in memory: the step, not the data pipeline. The keys
@@ -29,7 +29,11 @@ type Bench struct {
 	GFLOPS          float64  `json:"gflops"`            // of the operations that count theirs, over the median
 	Loss            float64  `json:"loss"`
 	PeakRSSMB       float64  `json:"peak_rss_mb"`
-	ArenaMB         float64  `json:"arena_mb"` // temporaries of the step
+	ArenaMB         float64  `json:"arena_mb"`      // temporaries of the step
+	MemoryMB        float64  `json:"memory_mb"`     // all that the step takes: temporaries, scratch, inputs, its part of the Store
+	Again           int      `json:"again"`         // operations that run a second time to save memory
+	PeakGFLOPS      float64  `json:"peak_gflops"`   // of the machine, float32, measured
+	PeakGBPerS      float64  `json:"peak_gb_per_s"` // of the machine's memory, measured
 	Ops             []OpTime `json:"ops"`
 }
 
@@ -40,6 +44,7 @@ type OpTime struct {
 	Share  float64 `json:"share"` // of the step's time
 	MS     float64 `json:"ms"`    // mean of a step
 	GFLOPS float64 `json:"gflops,omitempty"`
+	GBPerS float64 `json:"gb_per_s"` // of its operands and results, each counted once
 }
 
 // Benchmark times steps of the training program after one that warms up, then as many again with every operation timed.
@@ -49,6 +54,11 @@ func (s *Setup) Benchmark(steps int) (*Bench, error) {
 			r := graph.Rand(uint64(s.Recipe.Seed), name)
 			for i := range in.F32 {
 				in.F32[i] = float32(r.NormFloat64())
+			}
+		}
+		if name == methods.LabelsInput {
+			for i := range in.I32 {
+				in.I32[i] = int32(i % len(s.Data.Train.Classes()))
 			}
 		}
 	}
@@ -75,9 +85,14 @@ func (s *Setup) Benchmark(steps int) (*Bench, error) {
 		MedianMS: 1e3 * median, MinMS: 1e3 * times[0], ImagesPerSecond: float64(s.Recipe.Train.Batch) / median,
 		GFLOPS: float64(s.Train.FLOPs()) / median / 1e9, Loss: loss.At(0),
 		PeakRSSMB: report.PeakRSSMB(), ArenaMB: float64(s.Train.IR.Arena) / (1 << 20),
+		MemoryMB: float64(s.Train.Memory().Total()) / (1 << 20), Again: s.Train.IR.Again,
 	}
-	b.Ops, err = s.opTimes(steps)
-	return b, err
+	if b.Ops, err = s.opTimes(steps); err != nil {
+		return nil, err
+	}
+	peak := kern.MeasurePeak()
+	b.PeakGFLOPS, b.PeakGBPerS = peak.GFLOPS, peak.GBPerS
+	return b, nil
 }
 
 // opTimes runs more steps with a clock at every operation.
@@ -92,10 +107,10 @@ func (s *Setup) opTimes(steps int) ([]OpTime, error) {
 	byName := map[string]*OpTime{}
 	var total float64
 	for i, t := range times {
-		name, flops := "copy", int64(0)
+		name, flops, bytes := "copy", int64(0), 0
 		if i < len(s.Train.IR.Instrs) {
 			in := s.Train.IR.Instrs[i]
-			name, flops = in.Spec.Name(), s.Train.IR.FLOPs(in)
+			name, flops, bytes = in.Spec.Name(), s.Train.IR.FLOPs(in), s.Train.IR.Bytes(in)
 		}
 		o := byName[name]
 		if o == nil {
@@ -106,28 +121,37 @@ func (s *Setup) opTimes(steps int) ([]OpTime, error) {
 		o.Count++
 		o.MS += ms
 		o.GFLOPS += float64(flops) / 1e6
+		o.GBPerS += float64(bytes) / 1e6
 		total += ms
 	}
 	var ops []OpTime
 	for _, o := range byName {
 		o.Share = o.MS / total
-		if o.GFLOPS /= o.MS; math.IsInf(o.GFLOPS, 0) || math.IsNaN(o.GFLOPS) {
-			o.GFLOPS = 0
-		}
+		o.GFLOPS, o.GBPerS = per(o.GFLOPS, o.MS), per(o.GBPerS, o.MS)
 		ops = append(ops, *o)
 	}
 	sort.Slice(ops, func(i, j int) bool { return ops[i].MS > ops[j].MS })
 	return ops, nil
 }
 
+// per is a rate, 0 where nothing was timed.
+func per(amount, ms float64) float64 {
+	if ms == 0 {
+		return 0
+	}
+	return amount / ms
+}
+
 // Table is the measurement for people.
 func (b *Bench) Table() string {
-	t := report.Table{Header: []string{"operation", "count", "ms", "share", "GFLOPS"}}
+	t := report.Table{Header: []string{"operation", "count", "ms", "share", "GFLOPS", "of peak", "GB/s", "of peak"}}
 	for _, o := range b.Ops {
 		if o.Share >= 0.001 {
-			t.Rows = append(t.Rows, []string{o.Name, fmt.Sprint(o.Count), fmt.Sprintf("%.2f", o.MS), fmt.Sprintf("%.1f%%", 100*o.Share), fmt.Sprintf("%.0f", o.GFLOPS)})
+			t.Rows = append(t.Rows, []string{o.Name, fmt.Sprint(o.Count), fmt.Sprintf("%.2f", o.MS), fmt.Sprintf("%.1f%%", 100*o.Share), fmt.Sprintf("%.0f", o.GFLOPS),
+				fmt.Sprintf("%.0f%%", 100*o.GFLOPS/b.PeakGFLOPS), fmt.Sprintf("%.1f", o.GBPerS), fmt.Sprintf("%.0f%%", 100*o.GBPerS/b.PeakGBPerS)})
 		}
 	}
-	return fmt.Sprintf("%s %s, %d images of %d pixels, %s, %d threads (%s)\nmedian %.1f ms, least %.1f ms, %.1f images/s, %.0f GFLOPS, peak memory %.0f MB (%.0f MB of temporaries)\n\n%s",
-		b.Method, b.Backbone, b.Batch, b.Size, b.Precision, b.Threads, b.Kernels, b.MedianMS, b.MinMS, b.ImagesPerSecond, b.GFLOPS, b.PeakRSSMB, b.ArenaMB, t)
+	return fmt.Sprintf("%s %s, %d images of %d pixels, %s, %d threads (%s)\nmedian %.1f ms, least %.1f ms, %.1f images/s, %.0f GFLOPS, peak memory %.0f MB (%.0f MB of temporaries)\n"+
+		"the machine's measured peak: %.0f GFLOPS in float32, %.1f GB/s\n\n%s",
+		b.Method, b.Backbone, b.Batch, b.Size, b.Precision, b.Threads, b.Kernels, b.MedianMS, b.MinMS, b.ImagesPerSecond, b.GFLOPS, b.PeakRSSMB, b.ArenaMB, b.PeakGFLOPS, b.PeakGBPerS, t)
 }

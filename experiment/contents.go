@@ -80,22 +80,6 @@ func (r *run) open(from int) (err error) {
 		return err
 	}
 	r.clock.lastLoss = r.log.Loss
-	if r.loss, err = r.Train.Output(lossOutput); err != nil {
-		return err
-	}
-	if r.norms, err = r.Train.Output(normsOutput); err != nil {
-		return err
-	}
-	for _, name := range r.Train.Outputs() {
-		if name == normsOutput {
-			continue
-		}
-		out, err := r.Train.Output(name)
-		if err != nil {
-			return err
-		}
-		r.watched = append(r.watched, watched{name: name, value: out})
-	}
 	text, err := json.MarshalIndent(report.ReadEnvironment(kern.Level(), kern.Threads()), "", "  ")
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -76,38 +77,45 @@ func openFolder(path string) (*Opened, error) {
 	return &Opened{Data: d, Source: name, Base: filepath.Clean(path)}, nil
 }
 
-// WritePack packs a data set into the file at path, which appears when it is whole.
-func (o *Opened) WritePack(path string, opt pack.Options) (rep *pack.Report, err error) {
+// WritePack packs a data set into the file at path, which appears when it is whole. When ctx ends nothing is left behind.
+func (o *Opened) WritePack(ctx context.Context, path string, opt pack.Options) (rep *pack.Report, err error) {
 	opt.Source, opt.Base = o.Source, o.Base
 	if err := opt.Validate(); err != nil {
 		return nil, &RecipeError{"data pack", err}
 	}
 	var file *noting
 	err = folder.Replace(path, func(w io.Writer) error {
-		file = &noting{to: w}
+		file = &noting{ctx: ctx, to: w}
 		rep, err = pack.Write(file, o.Data, opt)
 		return err
 	})
 	switch {
 	case err == nil:
 		return rep, nil
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("%s is not written: %w", path, ctx.Err())
 	case file != nil && file.err == nil && rep == nil: // the file could be written, so that an image could not be read
 		return nil, &DataError{err}
 	}
 	return nil, fmt.Errorf("%s: %w", path, err)
 }
 
-// noting is a writer that keeps its first error.
+// noting is a writer that keeps its first error, and fails when ctx ends.
 type noting struct {
+	ctx context.Context
 	to  io.Writer
 	err error
 }
 
 func (n *noting) Write(b []byte) (int, error) {
-	k, err := n.to.Write(b)
 	if n.err == nil {
-		n.err = err
+		n.err = n.ctx.Err()
 	}
+	if n.err != nil {
+		return 0, n.err
+	}
+	k, err := n.to.Write(b)
+	n.err = err
 	return k, err
 }
 

@@ -22,7 +22,7 @@ func TestRunOnPack(t *testing.T) {
 	var files [2][]byte
 	for i := range files {
 		path := filepath.Join(dir, fmt.Sprint(i, ".pack"))
-		if _, err := d.WritePack(path, pack.Options{}); err != nil {
+		if _, err := d.WritePack(t.Context(), path, pack.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		if files[i], err = os.ReadFile(path); err != nil {

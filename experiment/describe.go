@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"sort"
+	"strings"
 
 	"selfsup/experiment/report"
 	"selfsup/graph"
@@ -27,14 +28,25 @@ func (s *Setup) Describe(w io.Writer) error {
 	if s.Data.Test != nil {
 		test = s.Data.Test.Len()
 	}
-	fmt.Fprintf(w, "data        %d training and %d test images, views of %v\n", s.Data.Train.Len(), test, s.Image)
+	var sizes []string
+	for _, size := range s.viewSizes() {
+		sizes = append(sizes, size.String())
+	}
+	fmt.Fprintf(w, "data        %d training and %d test images, views of %s\n", s.Data.Train.Len(), test, strings.Join(sizes, " and "))
 	if s.Seen.Len() < s.Data.Train.Len() || s.Labelled.Len() < s.Data.Train.Len() {
 		fmt.Fprintf(w, "subsets     the method sees %d training images, evaluations learn from %d\n", s.Seen.Len(), s.Labelled.Len())
 	}
 	fmt.Fprintf(w, "training    %d steps, %d an epoch, batch %d\n", s.Steps, s.PerEpoch, s.Recipe.Train.Batch)
+	for _, early := range s.stages[:len(s.stages)-1] {
+		fmt.Fprintf(w, "until step  %d views of %v, %.2f GFLOP a step, %.1f MB for temporaries\n", early.until, early.Image, float64(early.Train.FLOPs())/1e9, float64(early.Train.IR.Arena)/(1<<20))
+	}
 	fmt.Fprintf(w, "parameters  %d trained, %d other state, %d of the optimiser\n", trained, kept, moments)
 	fmt.Fprintf(w, "step        %d operations, %.2f GFLOP\n", len(p.Instrs), float64(s.Train.FLOPs())/1e9)
-	fmt.Fprintf(w, "memory      %.1f MB for temporaries, %.1f MB for state\n\n", float64(p.Arena)/(1<<20), float64(4*(trained+kept+moments))/(1<<20))
+	fmt.Fprintf(w, "memory      %.1f MB for temporaries, %.1f MB for state\n", float64(p.Arena)/(1<<20), float64(4*(trained+kept+moments))/(1<<20))
+	if limit := s.Recipe.MemoryLimit; limit != 0 {
+		fmt.Fprintf(w, "            %.1f MB in all within memory_limit = %q, %d operations run again for that\n", float64(s.Train.Memory().Total())/(1<<20), limit, p.Again)
+	}
+	fmt.Fprintln(w)
 
 	type cost struct {
 		count int

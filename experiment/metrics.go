@@ -30,7 +30,7 @@ func (r *run) record(done int) error {
 			return err
 		}
 	}
-	rate, _ := r.Train.Scheduled(rateInput)
+	rate, _ := r.now.Train.Scheduled(rateInput)
 	here := done - r.first
 	speed := float64(here*r.Recipe.Train.Batch) / max(r.clock.training, 1e-9)
 	r.progress.Show(report.Status{
@@ -43,7 +43,7 @@ func (r *run) record(done int) error {
 
 // writeMetrics writes the means since the last line.
 func (r *run) writeMetrics(done int) error {
-	rate, _ := r.Train.Scheduled(rateInput)
+	rate, _ := r.now.Train.Scheduled(rateInput)
 	line := []report.Field{{Key: "step", Value: done}, {Key: "epoch", Value: float64(done) / float64(r.PerEpoch)}}
 	for i := range r.watched {
 		w := &r.watched[i]

@@ -10,22 +10,41 @@ import (
 	"selfsup/datasets/views"
 	"selfsup/experiment/checkpoint"
 	"selfsup/graph/ir"
+	"selfsup/methods"
 )
 
-// train runs the training loop from a step on: it is the program of a run, read aloud.
+// train runs the training from a step on, stage by stage.
 func (r *run) train(ctx context.Context, from int) error {
-	loader, err := views.NewLoader(r.Seen, r.Views, views.LoaderConfig{
+	for i, s := range r.stages {
+		if from < s.until {
+			if err := r.trainStage(ctx, s, from); err != nil {
+				return err
+			}
+			from = s.until
+		}
+		r.leave(i)
+	}
+	return nil
+}
+
+// trainStage runs the training loop from a step to the stage's end: it is the program of a run, read aloud.
+func (r *run) trainStage(ctx context.Context, s stage, from int) error {
+	loader, err := views.NewLoader(s.Seen, s.Views, views.LoaderConfig{
 		Seed: uint64(r.Recipe.Seed), Batch: r.Recipe.Train.Batch, Start: from, Workers: r.Recipe.Train.Workers, Sampler: r.Recipe.Sampler.Value,
 	})
 	if err != nil {
 		return &DataError{err}
 	}
 	defer loader.Close()
-	feed, err := r.feeder()
+	if err := r.enter(s.Setup); err != nil {
+		return err
+	}
+	waited := r.clock.waiting // in the stages before
+	feed, err := s.feeder()
 	if err != nil {
 		return err
 	}
-	for step := from; step < r.Steps; step++ {
+	for step := from; step < s.until; step++ {
 		r.clock.start()
 		batch, err := loader.Next(ctx)
 		if err != nil {
@@ -33,15 +52,15 @@ func (r *run) train(ctx context.Context, from int) error {
 		}
 		feed(batch)
 		batch.Release()
-		r.Train.Schedule(step, r.Steps)
-		if err := r.Train.Run(); err != nil {
+		s.Train.Schedule(step, r.Steps)
+		if err := s.Train.Run(); err != nil {
 			return fmt.Errorf("train: step %d: %w", step, err)
 		}
 		if err := r.watch(step); err != nil {
 			return err
 		}
 		done := step + 1
-		r.clock.stop(loader.WaitSeconds())
+		r.clock.stop(waited + loader.WaitSeconds())
 		if err := r.record(done); err != nil {
 			return err
 		}
@@ -74,22 +93,16 @@ func (r *run) train(ctx context.Context, from int) error {
 func due(done, every int) bool { return every > 0 && done%every == 0 }
 
 // feeder returns the function that puts a batch into the program's inputs.
-func (r *run) feeder() (func(*views.Batch), error) {
-	xs := make([]ir.Array, r.Views.Views)
+func (s *Setup) feeder() (func(*views.Batch), error) {
+	xs := make([]ir.Array, s.Views.Views)
 	for v := range xs {
-		x, err := r.Train.Input(viewInput(v))
+		x, err := s.Train.Input(viewInput(v))
 		if err != nil {
 			return nil, err
 		}
 		xs[v] = x
 	}
-	var labels ir.Array
-	if r.probed() {
-		var err error
-		if labels, err = r.Train.Input(labelsInput); err != nil {
-			return nil, err
-		}
-	}
+	labels := s.Train.Inputs()[methods.LabelsInput] // empty where nothing reads labels
 	return func(b *views.Batch) {
 		for v, x := range xs {
 			copy(x.F32, b.Views[v])

@@ -46,15 +46,21 @@ every = "0 steps"
 // load writes a recipe and loads it.
 func load(t testing.TB, text string, sets ...string) *recipes.Loaded {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "small.toml")
-	if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	r, err := recipes.Load(file, sets, recipes.Builtin())
+	r, err := recipes.Load(writeRecipe(t, text), sets, recipes.Builtin())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// writeRecipe puts a recipe into a file of its own.
+func writeRecipe(t testing.TB, text string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "small.toml")
+	if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // final is the digest of the numbers that a run folder ends with.
@@ -77,10 +83,11 @@ func train(t *testing.T, r *recipes.Loaded, stop <-chan experiment.Request) (*ex
 
 // Methods with state of every kind: moments, running statistics, a teacher, random numbers in the graph.
 var resumable = map[string][]string{
-	"simclr": nil,
-	"vicreg": {`method="vicreg"`, "method.vicreg.projector=[32,32]"},
-	"byol":   {`method="byol"`, "method.byol.projector=[32,16]", "method.byol.predictor=[32]", `optimizer="adamw"`},
-	"subset": {`subset="long_tail"`, "subset.long_tail.ratio=10.0", `sampler="balanced"`, `labelled="few_shot"`, "labelled.few_shot.per_class=20"},
+	"simclr":     nil,
+	"vicreg":     {`method="vicreg"`, "method.vicreg.projector=[32,32]"},
+	"byol":       {`method="byol"`, "method.byol.projector=[32,16]", "method.byol.predictor=[32]", `optimizer="adamw"`},
+	"subset":     {`subset="long_tail"`, "subset.long_tail.ratio=10.0", `sampler="balanced"`, `labelled="few_shot"`, "labelled.few_shot.per_class=20"},
+	"resolution": {`train.resolution=[{until="2 steps",crop=16},{until="50%",crop=20}]`, `train.log="1 step"`},
 	"mae": {`method="mae"`, "method.mae.decoder_dim=8", "method.mae.decoder_depth=1", "method.mae.decoder_heads=2", `optimizer="adamw"`,
 		`backbone="vit"`, "backbone.vit.dim=8", "backbone.vit.depth=2", "backbone.vit.heads=2", "backbone.vit.patch=7", "backbone.vit.drop_path=0.2"},
 }

@@ -42,8 +42,9 @@ type run struct {
 	progress *report.Progress
 	heart    folder.Heartbeat
 	clock    clock
-	first    int // step that this process began with
-	saved    int // steps done at the newest checkpoint
+	first    int    // step that this process began with
+	saved    int    // steps done at the newest checkpoint
+	now      *Setup // of the stage that runs
 	loss     ir.Array
 	norms    ir.Array
 	watched  []watched

@@ -3,7 +3,9 @@
 package experiment
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"selfsup/backbones"
 	"selfsup/datasets"
@@ -17,6 +19,7 @@ import (
 	"selfsup/graph/optim"
 	"selfsup/methods"
 	"selfsup/recipes"
+	"selfsup/recipes/memory"
 )
 
 // DataError is a fault of the data: a file that is missing, cut or corrupt, or a set that a recipe cannot be run on.
@@ -41,13 +44,15 @@ type Setup struct {
 	Seen     datasets.Set // training images of the recipe's subset: what the method sees
 	Labelled datasets.Set // training images that evaluations learn from
 	Views    *views.Pipeline
-	Image    backbones.Image // of a view
+	Image    backbones.Image // of the first view, and of what is evaluated
 	Store    *graph.Store
 	Train    *graph.Program // one whole training step
 	Leaves   []graph.Leaf   // what the training step keeps in the Store
 	Params   []string       // trained by the method, in the order of the output "gradient_norms"
 	PerEpoch int            // steps
 	Steps    int            // of the whole training
+
+	stages []stage // of the training, in order; the last is this Setup
 
 	alive func() error // called again and again while images are evaluated; nil: nobody asks
 }
@@ -59,15 +64,37 @@ func Prepare(r *recipes.Loaded) (*Setup, error) {
 		return nil, err
 	}
 	s.Store = s.newStore()
+	if err := s.compile(); err != nil {
+		return nil, &RecipeError{r.File, err}
+	}
+	if err := s.addStages(); err != nil {
+		return nil, &RecipeError{r.File, err}
+	}
+	tidy(s.Train.Memory())
+	return s, nil
+}
+
+// compile builds and compiles the training step.
+func (s *Setup) compile() error {
 	g, err := s.trainGraph()
 	if err != nil {
-		return nil, &RecipeError{r.File, err}
+		return err
 	}
-	if s.Train, err = g.Compile(cpu.Backend{}, s.Store); err != nil {
-		return nil, &RecipeError{r.File, err}
+	if s.Train, err = g.CompileWithin(cpu.Backend{}, s.Store, int64(s.Recipe.MemoryLimit)); err != nil {
+		return limitError(err)
 	}
 	s.Leaves = g.States()
-	return s, nil
+	return nil
+}
+
+// limitError says what of the recipe to change where its memory_limit is too small.
+func limitError(err error) error {
+	var short *graph.MemoryError
+	if !errors.As(err, &short) {
+		return err
+	}
+	return fmt.Errorf("memory_limit = %q: %w; the smallest limit for this recipe is %q, a smaller train.batch needs less",
+		memory.Size(short.Limit), short, memory.Size(short.Least.Total()).RoundUp())
 }
 
 // newStore is a Store as a run starts with: what it will hold depends on the recipe's seed and the names of its entries.
@@ -86,7 +113,7 @@ func (s *Setup) openData() (err error) {
 		return &RecipeError{r.File, err}
 	}
 	s.Image = backbones.Image{H: s.Views.Height, W: s.Views.Width, C: s.Views.Channels}
-	if err := r.Backbone.Value.Check(s.Image); err != nil {
+	if err := s.checkViews(); err != nil {
 		return &RecipeError{r.File, fmt.Errorf("[backbone.%s] %w", r.Backbone.Name, err)}
 	}
 	if len(r.Evaluate.On) > 0 && s.lacks() != "" {
@@ -95,6 +122,37 @@ func (s *Setup) openData() (err error) {
 	}
 	s.PerEpoch = s.Seen.Len() / r.Train.Batch
 	s.Steps = r.Train.Length.Steps(s.PerEpoch, 0)
+	return nil
+}
+
+// view is the size of a view.
+func (s *Setup) view(v int) backbones.Image {
+	h, w := s.Views.Shape(v)
+	return backbones.Image{H: h, W: w, C: s.Views.Channels}
+}
+
+// viewSizes lists the sizes that views have.
+func (s *Setup) viewSizes() []backbones.Image {
+	var sizes []backbones.Image
+	for v := range s.Views.Views {
+		if size := s.view(v); !slices.Contains(sizes, size) {
+			sizes = append(sizes, size)
+		}
+	}
+	return sizes
+}
+
+// checkViews asks the backbone whether it takes every size of view.
+func (s *Setup) checkViews() error {
+	b, sizes := s.Recipe.Backbone.Value, s.viewSizes()
+	for _, size := range sizes {
+		if err := b.Check(size); err != nil {
+			return err
+		}
+	}
+	if _, any := b.(backbones.AnySize); len(sizes) > 1 && !any {
+		return fmt.Errorf("takes views of one size, and views.crops gives %v", sizes)
+	}
 	return nil
 }
 
@@ -130,7 +188,7 @@ func (s *Setup) lacks() string {
 // encoder is the recipe's backbone as methods see it.
 func (s *Setup) encoder() methods.Encoder {
 	b := s.Recipe.Backbone.Value
-	enc := methods.Encoder{Dim: b.Dim(), New: func(at *graph.Scope) layer.Func { return b.New(at, s.Image) }}
+	enc := methods.Encoder{Dim: b.Dim(), Classes: len(s.Data.Train.Classes()), New: func(at *graph.Scope) layer.Func { return b.New(at, s.Image) }}
 	if t, ok := b.(backbones.Tokens); ok {
 		enc.Tokens = func(at *graph.Scope) *backbones.TokenEncoder { return t.NewTokens(at, s.Image) }
 	}
@@ -139,7 +197,6 @@ func (s *Setup) encoder() methods.Encoder {
 
 // Names of the training program's inputs and outputs.
 const (
-	labelsInput   = "labels"
 	lossOutput    = "loss"
 	normsOutput   = "gradient_norms"
 	rateInput     = "rate"
@@ -152,10 +209,11 @@ func viewInput(v int) string { return fmt.Sprintf("view%d", v) }
 // trainGraph is one training step: the method's objective, the optimiser, the teachers, and the online probe.
 func (s *Setup) trainGraph() (*graph.Graph, error) {
 	r := s.Recipe
-	return graph.Build(graph.Options{Training: true}, func(g *graph.Scope) {
+	return graph.Build(graph.Options{Training: true, BF16: r.Precision == "bf16"}, func(g *graph.Scope) {
 		x := make([]*graph.Node, r.Method.Value.Views())
 		for v := range x {
-			x[v] = g.Input(viewInput(v), r.Train.Batch, s.Image.H, s.Image.W, s.Image.C)
+			size := s.view(v)
+			x[v] = g.Input(viewInput(v), r.Train.Batch, size.H, size.W, size.C)
 		}
 		obj := r.Method.Value.Build(g, s.encoder(), x)
 		loss := obj.Loss()
@@ -181,7 +239,7 @@ func (s *Setup) trainGraph() (*graph.Graph, error) {
 		}
 		g.Output(normsOutput, op.Concat(0, norms...))
 		if s.probed() {
-			s.probe(g.In(probeScope), obj.Features, g.IntInput(labelsInput, r.Train.Batch))
+			s.probe(g.In(probeScope), obj.Features, g.IntInput(methods.LabelsInput, r.Train.Batch))
 		}
 	})
 }

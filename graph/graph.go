@@ -24,6 +24,7 @@ type Graph struct {
 	g         *G.ExprGraph
 	dtype     ir.DType
 	training  bool
+	bf16      bool
 	decls     map[string]*decl // inputs, state and constants by name
 	order     []*decl
 	updates   []update
@@ -72,12 +73,13 @@ type twin struct {
 type Options struct {
 	Training bool     // batch statistics and their updates, or the running ones
 	DType    ir.DType // F32, or F64 for gradient checks on the reference backend
+	BF16     bool     // layers round the operands of their products to bfloat16; sums, state and losses stay as they are
 }
 
 // Build runs f on the root scope of a new graph. A mistake in f (a wrong shape, a name used twice) comes back as an error that names
 // scope, operation, shapes and the line.
 func Build(o Options, f func(s *Scope)) (g *Graph, err error) {
-	g = &Graph{g: G.NewGraph(), dtype: o.DType, training: o.Training, decls: map[string]*decl{}}
+	g = &Graph{g: G.NewGraph(), dtype: o.DType, training: o.Training, bf16: o.BF16, decls: map[string]*decl{}}
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
@@ -113,6 +115,9 @@ func (s *Scope) Path() string { return strings.TrimSuffix(s.path, "/") }
 
 // Training reports whether layers use batch statistics and update their running ones.
 func (s *Scope) Training() bool { return s.g.training }
+
+// BF16 reports whether layers round the operands of their products to bfloat16.
+func (s *Scope) BF16() bool { return s.g.bf16 }
 
 // IsTeacher reports whether parameters declared here follow a student's instead of being trained.
 func (s *Scope) IsTeacher() bool { return s.tw != nil }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"selfsup/graph/ir"
-	"selfsup/graph/plan"
 )
 
 // Program is a compiled graph over a Store: fill the inputs, Run, read the outputs. Running allocates nothing. One goroutine uses a
@@ -19,6 +18,7 @@ type Program struct {
 	outputs   map[string]int
 	schedules []scheduled
 	state     []string
+	memory    Memory
 }
 
 type scheduled struct {
@@ -28,7 +28,12 @@ type scheduled struct {
 
 // Compile lowers the graph, plans it and binds it to the store, in which entries that are missing are made and initialised. An entry
 // of another shape, or an operation that the backend has no kernel for, is an error.
-func (g *Graph) Compile(b ir.Backend, st *Store) (*Program, error) {
+func (g *Graph) Compile(b ir.Backend, st *Store) (*Program, error) { return g.CompileWithin(b, st, 0) }
+
+// CompileWithin is Compile for a program that takes at most limit bytes in all, see Memory; 0 is no limit. Where that is too little for all
+// temporaries, cheap ones are computed again rather than kept, which changes no bit of any result. If it is too little even so, the error
+// is a *MemoryError.
+func (g *Graph) CompileWithin(b ir.Backend, st *Store, limit int64) (*Program, error) {
 	p, decls, err := g.lower()
 	if err != nil {
 		return nil, err
@@ -60,7 +65,7 @@ func (g *Graph) Compile(b ir.Backend, st *Store) (*Program, error) {
 		arrays[i] = e.Array
 		prog.state = append(prog.state, d.name)
 	}
-	if err := plan.Plan(p); err != nil {
+	if p, prog.memory, err = g.plan(p, b, limit); err != nil {
 		return nil, fmt.Errorf("graph: %w", err)
 	}
 	if prog.exe, err = b.Compile(p, func(buf int) ir.Array { return arrays[buf] }); err != nil {

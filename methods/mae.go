@@ -52,7 +52,7 @@ func (m *MAE) Build(s *graph.Scope, enc Encoder, x []*graph.Node) Objective {
 		op.Fail("mae", "this backbone has no patch tokens to hide: choose one that has, such as [backbone.vit]")
 	}
 	e := enc.Tokens(s.In("backbone"))
-	noise := s.Random("mask").Uniform(op.ShapeOf(x[0])[0], e.Rows*e.Columns) // [B,T]
+	noise := m.noise(s, op.ShapeOf(x[0])[0], e.Rows*e.Columns) // [B,T]
 	r := m.Reconstruct(s, e, x[0], noise)
 	features := e.Pool(r.Latent)
 	return Objective{
@@ -72,24 +72,44 @@ type Reconstruction struct {
 
 // Reconstruct encodes, for every image of x [B,H,W,C], the patches of the least noise [B,T] and paints all of them.
 func (m *MAE) Reconstruct(s *graph.Scope, e *backbones.TokenEncoder, x, noise *graph.Node) Reconstruction {
-	b, t := op.ShapeOf(noise)[0], op.ShapeOf(noise)[1]
-	visible := int(float64(t) * (1 - m.Mask))
-	if visible < 1 || visible == t {
-		op.Fail("mae", "mask = %v leaves %d of %d patches to see; there must be patches of both kinds", m.Mask, visible, t)
-	}
+	visible := m.visible(op.ShapeOf(noise)[1])
 	shuffle := op.Argsort(noise)
 	places := op.Argsort(shuffle)
 	latent := e.Encode(op.GatherTokens(e.Embed(x), op.Slice(shuffle, 1, 0, visible))) // [B,K,D] or [B,1+K,D]
 
 	decode := m.decoder(s.In("decoder"), e, op.ShapeOf(x)[3])
-	zeros := op.BroadcastTo(s.Constant(0), ir.Shape{b, visible, 1})
-	ones := op.BroadcastTo(s.Constant(1), ir.Shape{b, t - visible, 1})
 	return Reconstruction{
 		Latent:  latent,
 		Painted: decode(latent, places),
-		Hidden:  op.Reshape(op.GatherTokens(op.Concat(1, zeros, ones), places), b, t),
+		Hidden:  m.hidden(s, places),
 		Places:  places,
 	}
+}
+
+// Hidden implements Masked.
+func (m *MAE) Hidden(s *graph.Scope, b, t int) *graph.Node {
+	return m.hidden(s, op.Argsort(op.Argsort(m.noise(s, b, t))))
+}
+
+// noise [B,T] orders the patches of every image.
+func (m *MAE) noise(s *graph.Scope, b, t int) *graph.Node { return s.Random("mask").Uniform(b, t) }
+
+// visible is how many of t patches stay.
+func (m *MAE) visible(t int) int {
+	k := int(float64(t) * (1 - m.Mask))
+	if k < 1 || k == t {
+		op.Fail("mae", "mask = %v leaves %d of %d patches to see; there must be patches of both kinds", m.Mask, k, t)
+	}
+	return k
+}
+
+// hidden is 1 where a patch came after the visible ones: places [B,T] -> [B,T].
+func (m *MAE) hidden(s *graph.Scope, places *graph.Node) *graph.Node {
+	b, t := op.ShapeOf(places)[0], op.ShapeOf(places)[1]
+	visible := m.visible(t)
+	zeros := op.BroadcastTo(s.Constant(0), ir.Shape{b, visible, 1})
+	ones := op.BroadcastTo(s.Constant(1), ir.Shape{b, t - visible, 1})
+	return op.Reshape(op.GatherTokens(op.Concat(1, zeros, ones), places), b, t)
 }
 
 // decoder puts a mask token at every hidden place and paints: (latent [B,K,D] or [B,1+K,D], places [B,T]) -> [B,T,P*P*C].

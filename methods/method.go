@@ -18,12 +18,24 @@ type Method interface {
 	Build(s *graph.Scope, enc Encoder, x []*graph.Node) Objective
 }
 
+// Masked is a Method that hides patches of its first view, drawn within its graph. Hidden is that part of the graph alone, for b images of t
+// patches: [B,T], 1 where the training hides the patch.
+type Masked interface {
+	Method
+	Hidden(s *graph.Scope, b, t int) *graph.Node
+}
+
 // Encoder is the backbone as methods see it. New in a twin scope gives the teacher.
 type Encoder struct {
 	New    func(s *graph.Scope) layer.Func              // images [B,H,W,C] -> features [B,Dim]
 	Tokens func(s *graph.Scope) *backbones.TokenEncoder // the same encoder in parts; nil if the backbone has no tokens
 	Dim    int
+
+	Classes int // of the training set; 0 where it has no labels
 }
+
+// LabelsInput is the name of the input [B] int32 that holds the labels of the batch, -1 where an image has none, if a graph declares it.
+const LabelsInput = "labels"
 
 // Term is one summand of a loss.
 type Term struct {
@@ -66,3 +78,12 @@ func spread(z *graph.Node) Metric {
 
 // normEps keeps unit rows finite, as in PyTorch's F.normalize.
 const normEps = 1e-12
+
+// oneSize stops the build of a method that puts all views into one batch where their sizes differ.
+func oneSize(method string, x []*graph.Node) {
+	for _, v := range x[1:] {
+		if a, b := op.ShapeOf(x[0]), op.ShapeOf(v); a[1] != b[1] || a[2] != b[2] {
+			op.Fail(method, "views of %dx%d and %dx%d pixels: this method takes views of one size, give the tables of views.crops the same", a[1], a[2], b[1], b[2])
+		}
+	}
+}

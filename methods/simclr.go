@@ -34,6 +34,7 @@ func (m *SimCLR) Views() int { return 2 }
 
 // Build implements Method.
 func (m *SimCLR) Build(s *graph.Scope, enc Encoder, x []*graph.Node) Objective {
+	oneSize("simclr", x)
 	encode := enc.New(s.In("backbone"))
 	project := heads.MLP(s.In("projector"), enc.Dim, m.Projector...)
 	b := op.ShapeOf(x[0])[0]

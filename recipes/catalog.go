@@ -37,10 +37,11 @@ type Catalog struct {
 func Builtin() Catalog {
 	return Catalog{
 		Methods: map[string]func() methods.Method{
-			"simclr": func() methods.Method { return methods.DefaultSimCLR() },
-			"vicreg": func() methods.Method { return methods.DefaultVICReg() },
-			"byol":   func() methods.Method { return methods.DefaultBYOL() },
-			"mae":    func() methods.Method { return methods.DefaultMAE() },
+			"simclr":     func() methods.Method { return methods.DefaultSimCLR() },
+			"vicreg":     func() methods.Method { return methods.DefaultVICReg() },
+			"byol":       func() methods.Method { return methods.DefaultBYOL() },
+			"mae":        func() methods.Method { return methods.DefaultMAE() },
+			"supervised": func() methods.Method { return methods.DefaultSupervised() },
 		},
 		Backbones: map[string]func() backbones.Backbone{
 			"resnet":  func() backbones.Backbone { return backbones.DefaultResNet() },
@@ -53,11 +54,11 @@ func Builtin() Catalog {
 			"emoji_32":         func() datasets.Source { return datasets.NewEmoji32() },
 			"idx":              func() datasets.Source { return datasets.NewIDX() },
 			"folder":           func() datasets.Source { return datasets.NewFolder() },
-			"pack":             func() datasets.Source { return pack.New() },
 			"shards":           func() datasets.Source { return datasets.NewShards() },
 			"cifar10":          func() datasets.Source { return datasets.NewCIFAR10() },
 			"cifar100":         func() datasets.Source { return datasets.NewCIFAR100() },
 			"stl10":            func() datasets.Source { return datasets.NewSTL10() },
+			"pack":             func() datasets.Source { return pack.New() },
 		},
 		Sources: map[string]func() datasets.Opener{
 			"masks":    func() datasets.Opener { return datasets.NewMasks() },

@@ -17,6 +17,7 @@ import (
 	"selfsup/experiment/evaluate"
 	"selfsup/methods"
 	"selfsup/recipes/length"
+	"selfsup/recipes/memory"
 	"selfsup/recipes/overlay"
 )
 
@@ -24,8 +25,13 @@ import (
 type Recipe struct {
 	Name      string `toml:"name"`      // of the run's folder
 	Seed      int64  `toml:"seed"`      // of weights, order of images and views
-	Precision string `toml:"precision"` // fp32
+	Precision string `toml:"precision"` // fp32 | bf16: layers round the operands of their products, in training; sums, weights, losses and evaluation are float32
 	Device    string `toml:"device"`    // cpu
+
+	// MemoryLimit bounds what the training step takes: temporaries, working memory of its kernels, inputs, and its part of the Store
+	// (parameters, moments, teachers). Values that are cheap to compute are then computed again rather than kept, as far as
+	// needed; the results are the same bits. Data, views and the Go runtime come on top. "none": no limit.
+	MemoryLimit memory.Size `toml:"memory_limit"`
 
 	Dataset   overlay.Choice[datasets.Source]    `toml:"dataset"`
 	Subset    overlay.Choice[sampling.Subset]    `toml:"subset" overlay:"optional"`   // training images that the method sees; none: all
@@ -48,6 +54,26 @@ type Train struct {
 	Probe      bool          `toml:"probe"`      // train a linear classifier beside the method, on features that it does not change
 	ProbeRate  float64       `toml:"probe_rate"` // its learning rate (AdamW)
 	Workers    int           `toml:"workers"`    // goroutines that make views; 0: one for each core
+	Resolution []Resolution  `toml:"resolution"` // smaller views at first, in turn; then views.crop, at which the encoder is evaluated
+}
+
+// Resolution is a size of views for a part of the training, `[[train.resolution]]`.
+//
+// Balestriero et al. 2023, A Cookbook of Self-Supervised Learning, arXiv:2304.12210, fig. 15.
+type Resolution struct {
+	Until length.Length `toml:"until"` // from the beginning of the training
+	Crop  int           `toml:"crop"`  // side of a view until then, pixels
+}
+
+// Validate checks the settings.
+func (r *Resolution) Validate() error {
+	if r.Until.IsZero() {
+		return overlay.Bad("until", "%q: want how long the views have this size, such as \"50%%\" or \"20 epochs\"", r.Until)
+	}
+	if r.Crop < 1 {
+		return overlay.Bad("crop", "%d: want at least 1 pixel", r.Crop)
+	}
+	return nil
 }
 
 // Default is what a recipe starts from.
@@ -72,7 +98,7 @@ func (r *Recipe) Validate() error {
 	}
 	check(r.Name != "" && !strings.ContainsAny(r.Name, "/\\\x00") && r.Name[0] != '.', "name", "%q: want a name that can be a folder's", r.Name)
 	check(r.Seed >= 0, "seed", "%d: want a number of 0 or more", r.Seed)
-	check(r.Precision == "fp32", "precision", "%q: this version computes in \"fp32\" only", r.Precision)
+	check(r.Precision == "fp32" || r.Precision == "bf16", "precision", "%q: want \"fp32\" or \"bf16\"", r.Precision)
 	switch r.Device {
 	case "cpu":
 	case "cuda":

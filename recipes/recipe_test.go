@@ -40,7 +40,7 @@ func TestValidation(t *testing.T) {
 	for _, c := range []struct{ set, want string }{
 		{`device="cuda"`, "no CUDA backend"},
 		{`device="tpu"`, `want "cpu"`},
-		{`precision="bf16"`, `"fp32"`},
+		{`precision="fp16"`, `"fp32"`},
 		{"train.batch=1", "at least 2"},
 		{`train.length="0 epochs"`, "want a length"},
 		{"method.simclr.projector=[0]", "every width must be at least 1"},

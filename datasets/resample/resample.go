@@ -4,7 +4,11 @@
 // ratio, so that every source pixel counts. Bytes are read once; the result is in [0,1] for bilinear, and may leave it for bicubic.
 package resample
 
-import "math"
+import (
+	"math"
+
+	"selfsup/datasets/raster"
+)
 
 // Filter is the interpolation kernel.
 type Filter int
@@ -63,38 +67,25 @@ func (r *Resampler) Run(dst []float32, j Job) {
 	if j.Size == [2]int{j.Box.Height, j.Box.Width} {
 		for y := range win.Height {
 			o := ((j.Box.Top+win.Top+y)*j.Width + j.Box.Left + win.Left) * c
-			Bytes(dst[y*n:(y+1)*n], j.Src[o:o+n])
+			raster.Bytes(dst[y*n:(y+1)*n], j.Src[o:o+n])
 		}
 		return
 	}
 	r.rows.set(j.Box.Height, j.Size[0], win.Top, win.Height, j.Filter)
 	r.cols.set(j.Box.Width, j.Size[1], win.Left, win.Width, j.Filter)
 	first, last := r.rows.extent()
-	r.line = grow(r.line, j.Box.Width*c)
-	r.tmp = grow(r.tmp, (last-first)*n)
+	// Only the columns that the window reads; one float more, which the kernel of three channels may touch.
+	from, to := r.cols.extent()
+	r.cols.shift(from)
+	r.line = grow(r.line, (to-from)*c+1)
+	r.tmp = grow(r.tmp, (last-first)*n+1)
 	for y := first; y < last; y++ {
-		o := ((j.Box.Top+y)*j.Width + j.Box.Left) * c
-		Bytes(r.line, j.Src[o:o+len(r.line)])
-		r.cols.along(r.tmp[(y-first)*n:(y-first+1)*n], r.line, c)
+		o := ((j.Box.Top+y)*j.Width + j.Box.Left + from) * c
+		raster.Bytes(r.line[:(to-from)*c], j.Src[o:o+(to-from)*c])
+		r.cols.along(r.tmp[(y-first)*n:(y-first+1)*n+1], r.line, c)
 	}
 	r.rows.across(dst[:win.Height*n], r.tmp, first, n)
 }
-
-// Bytes writes src/255 to dst.
-func Bytes(dst []float32, src []byte) {
-	src = src[:len(dst)]
-	for i := range dst {
-		dst[i] = unit[src[i]]
-	}
-}
-
-// unit is b/255, rounded once as a float32 division does.
-var unit = func() (t [256]float32) {
-	for b := range t {
-		t[b] = float32(b) / 255
-	}
-	return t
-}()
 
 // axis holds the taps of one direction: output i is the sum of weight[i*taps+k]*in[start[i]+k] over k below count[i].
 type axis struct {
@@ -102,6 +93,7 @@ type axis struct {
 	start  []int
 	weight []float32 // row i holds count[i] weights that sum to 1
 	count  []int
+	rows   []int // scratch of across
 }
 
 // set fills the taps for outputs offset .. offset+n of an axis resized from in to out pixels.
@@ -139,8 +131,19 @@ func (a *axis) extent() (first, last int) {
 	return a.start[0], a.start[n-1] + a.count[n-1]
 }
 
+// shift makes the taps count from input by.
+func (a *axis) shift(by int) {
+	for i := range a.start {
+		a.start[i] -= by
+	}
+}
+
 // along resizes one row in [w,c] to out [n,c].
 func (a *axis) along(out, in []float32, c int) {
+	if c == 3 {
+		raster.Along(out, in, a.start, a.count, a.weight, a.taps)
+		return
+	}
 	for i, s := range a.start {
 		w := a.weight[i*a.taps:][:a.count[i]]
 		switch c {
@@ -150,15 +153,6 @@ func (a *axis) along(out, in []float32, c int) {
 				v += w[k] * p
 			}
 			out[i] = v
-		case 3:
-			var r, g, b float32
-			p := in[s*3 : (s+len(w))*3]
-			for k, wk := range w {
-				r += wk * p[3*k]
-				g += wk * p[3*k+1]
-				b += wk * p[3*k+2]
-			}
-			out[3*i], out[3*i+1], out[3*i+2] = r, g, b
 		default:
 			for ch := range c {
 				var v float32
@@ -174,25 +168,11 @@ func (a *axis) along(out, in []float32, c int) {
 // across resizes columns: in holds rows of n floats, the first of them source row first.
 func (a *axis) across(out, in []float32, first, n int) {
 	for i, s := range a.start {
-		w := a.weight[i*a.taps:][:a.count[i]]
-		o := out[i*n : (i+1)*n]
-		in := in[(s-first)*n:]
-		if len(w) == 1 {
-			for x, p := range in[:n] {
-				o[x] = w[0] * p
-			}
-			continue
+		a.rows = grow(a.rows, a.count[i])
+		for k := range a.rows {
+			a.rows[k] = (s + k - first) * n
 		}
-		w0, w1, p0, p1 := w[0], w[1], in[:n], in[n:2*n]
-		for x := range o {
-			o[x] = w0*p0[x] + w1*p1[x]
-		}
-		for k := 2; k < len(w); k++ {
-			wk := w[k]
-			for x, p := range in[k*n : (k+1)*n] {
-				o[x] += wk * p
-			}
-		}
+		raster.Weighted(out[i*n:(i+1)*n], in, a.rows, a.weight[i*a.taps:][:a.count[i]])
 	}
 }
 

@@ -1,43 +1,52 @@
 package views
 
-import "math"
+import (
+	"math"
+
+	"selfsup/datasets/raster"
+)
 
 // Blurrer holds the buffers of GaussianBlur; the zero value is ready.
 type Blurrer struct {
 	weight []float32 // [kernel]
 	line   []float32 // one row with its reflected margins [W+kernel-1,C]
 	tmp    []float32 // blurred along x [H,W,C]
+	offset []int     // of each weight's pixels
 }
 
 // GaussianBlur convolves with a Gaussian of standard deviation sigma pixels, cut to kernel (odd) pixels and normalised; the border is
 // reflected without repeating the edge. kernel/2 is below H and W.
 // torchvision convolves once with the outer product of the weights; here rows and columns go in turn.
 func (b *Blurrer) GaussianBlur(p Pixels, kernel int, sigma float64) {
-	half := kernel / 2
 	b.weights(kernel, sigma)
+	b.convolve(p, mirror)
+}
+
+// convolve runs the weights along rows, then along columns. Position i outside 0 .. n-1 takes the pixel at border(i, n).
+func (b *Blurrer) convolve(p Pixels, border func(i, n int) int) {
+	kernel := len(b.weight)
+	half := kernel / 2
 	n := p.W * p.C
 	b.line = grow(b.line, n+2*half*p.C)
 	b.tmp = grow(b.tmp, p.H*n)
-	clear(b.tmp)
+	b.offset = grow(b.offset, kernel)
+	for k := range b.offset {
+		b.offset[k] = k * p.C
+	}
 	for y := range p.H {
 		row := p.Pix[y*n : (y+1)*n]
 		copy(b.line[half*p.C:], row)
 		for k := 1; k <= half; k++ {
-			copy(b.line[(half-k)*p.C:], row[k*p.C:(k+1)*p.C])
-			copy(b.line[(half+p.W-1+k)*p.C:], row[(p.W-1-k)*p.C:(p.W-k)*p.C])
+			copy(b.line[(half-k)*p.C:][:p.C], row[border(-k, p.W)*p.C:])
+			copy(b.line[(half+p.W-1+k)*p.C:][:p.C], row[border(p.W-1+k, p.W)*p.C:])
 		}
-		out := b.tmp[y*n : (y+1)*n]
-		for k, w := range b.weight {
-			addScaled(out, b.line[k*p.C:], w)
-		}
+		raster.Weighted(b.tmp[y*n:(y+1)*n], b.line, b.offset, b.weight)
 	}
-	clear(p.Pix)
 	for y := range p.H {
-		out := p.Pix[y*n : (y+1)*n]
-		for k, w := range b.weight {
-			from := mirror(y+k-half, p.H)
-			addScaled(out, b.tmp[from*n:], w)
+		for k := range b.offset {
+			b.offset[k] = border(y+k-half, p.H) * n
 		}
+		raster.Weighted(p.Pix[y*n:(y+1)*n], b.tmp, b.offset, b.weight)
 	}
 }
 
@@ -58,14 +67,6 @@ func (b *Blurrer) weights(kernel int, sigma float64) {
 	}
 }
 
-// addScaled adds w*in to out, over out's length.
-func addScaled(out, in []float32, w float32) {
-	in = in[:len(out)]
-	for i, v := range in {
-		out[i] += w * v
-	}
-}
-
 // mirror is the position in 0 .. n-1 that i mirrors to, without repeating the edge; -n < i < 2n-1.
 func mirror(i, n int) int {
 	if i < 0 {
@@ -77,10 +78,13 @@ func mirror(i, n int) int {
 	return i
 }
 
+// repeat is the nearest position in 0 .. n-1.
+func repeat(i, n int) int { return min(max(i, 0), n-1) }
+
 // grow returns s with length n, keeping its memory where it is large enough.
-func grow(s []float32, n int) []float32 {
+func grow[T any](s []T, n int) []T {
 	if cap(s) < n {
-		return make([]float32, n)
+		return make([]T, n)
 	}
 	return s[:n]
 }

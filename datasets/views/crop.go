@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"selfsup/datasets"
+	"selfsup/datasets/raster"
 	"selfsup/datasets/resample"
 )
 
@@ -49,7 +50,7 @@ func shifted(p Pixels, img *datasets.Image, pad, top, left int) {
 		out := p.Pix[y*p.W*p.C:]
 		for x := range p.W {
 			from := mirror(left+x-pad, img.W) * p.C
-			resample.Bytes(out[x*p.C:(x+1)*p.C], row[from:from+p.C])
+			raster.Bytes(out[x*p.C:(x+1)*p.C], row[from:from+p.C])
 		}
 	}
 }

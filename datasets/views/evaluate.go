@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"selfsup/datasets"
+	"selfsup/datasets/raster"
 	"selfsup/datasets/resample"
 )
 
@@ -60,9 +61,7 @@ func (p *Pipeline) evalView(dst []float32, img *datasets.Image, normalize bool, 
 	job.Src, job.Width, job.Channels, job.Filter = img.Pix, img.W, img.C, p.filter
 	s.resampler.Run(dst, job)
 	if p.filter == resample.Bicubic {
-		for i, v := range dst {
-			dst[i] = clip(v)
-		}
+		raster.Scale(dst, 1, 0)
 	}
 	if normalize {
 		Normalize(Pixels{H: p.Height, W: p.Width, C: p.Channels, Pix: dst}, p.Mean, p.Std)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"selfsup/datasets"
+	"selfsup/datasets/masks"
 	"selfsup/datasets/sampling"
 )
 
@@ -24,14 +25,19 @@ type LoaderConfig struct {
 	Prefetch int // batches made ahead; 0: 2
 
 	Sampler sampling.Settings // which images a step holds; nil: sampling.Shuffle
+
+	Params bool        // deliver what was drawn for every view
+	Masks  *masks.Plan // deliver a mask for every image; nil: none
 }
 
 // Batch is the input of one step. Release gives its memory back to the loader.
 type Batch struct {
 	Step    int
-	Views   [][]float32 // one a view, each [B,H,W,C]
+	Views   [][]float32 // one a view, each [B,H,W,C] of its own H and W
 	Labels  []int32     // [B]; -1: none
 	Indices []int32     // [B], position in the set
+	Params  []float32   // [B,V,len(ParamNames)]; nil unless asked for
+	Masks   []uint8     // [B,planes,tokens], see masks.Plan; nil unless asked for
 
 	left   atomic.Int64  // jobs not finished
 	done   chan struct{} // receives one value when left reaches 0
@@ -80,6 +86,11 @@ func NewLoader(set datasets.Set, pipe *Pipeline, cfg LoaderConfig) (*Loader, err
 	}
 	if cfg.Prefetch == 0 {
 		cfg.Prefetch = 2
+	}
+	if cfg.Masks != nil {
+		if err := cfg.Masks.Validate(); err != nil {
+			return nil, err
+		}
 	}
 	l := &Loader{
 		set: set, pipe: pipe, cfg: cfg, steps: set.Len() / cfg.Batch,
@@ -130,8 +141,14 @@ func (l *Loader) batch() *Batch {
 	}
 	n := l.cfg.Batch
 	b := &Batch{Labels: make([]int32, n), Indices: make([]int32, n), done: make(chan struct{}, 1), loader: l}
-	for range l.pipe.Views {
-		b.Views = append(b.Views, make([]float32, n*l.pipe.Size()))
+	for v := range l.pipe.Views {
+		b.Views = append(b.Views, make([]float32, n*l.pipe.ViewSize(v)))
+	}
+	if l.cfg.Params {
+		b.Params = make([]float32, n*l.pipe.Views*paramCount)
+	}
+	if m := l.cfg.Masks; m != nil {
+		b.Masks = make([]uint8, n*m.Size())
 	}
 	return b
 }
@@ -165,11 +182,18 @@ func (l *Loader) views(b *Batch, row int, s *Scratch) error {
 	if err := l.set.Image(i, &s.image); err != nil {
 		return err
 	}
-	n := l.pipe.Size()
 	for v, dst := range b.Views {
-		if err := l.pipe.View(dst[row*n:(row+1)*n], &s.image, l.cfg.Seed, b.Step, row, v, s); err != nil {
+		var params []float32
+		if b.Params != nil {
+			params = b.Params[(row*len(b.Views)+v)*paramCount:][:paramCount]
+		}
+		n := l.pipe.ViewSize(v)
+		if err := l.pipe.ViewParams(dst[row*n:(row+1)*n], params, &s.image, l.cfg.Seed, b.Step, row, v, s); err != nil {
 			return err
 		}
+	}
+	if m := l.cfg.Masks; m != nil {
+		m.Draw(b.Masks[row*m.Size():(row+1)*m.Size()], l.cfg.Seed, b.Step, row, &s.masks)
 	}
 	return nil
 }

@@ -7,18 +7,20 @@ import (
 	"fmt"
 
 	"selfsup/datasets"
+	"selfsup/datasets/masks"
+	"selfsup/datasets/raster"
 	"selfsup/datasets/resample"
 )
 
 // Pipeline makes the views of an image. It is read-only after New and serves any number of goroutines.
 type Pipeline struct {
-	Height, Width, Channels int // of a view
+	Height, Width, Channels int // of the first view, and of what is evaluated
 	Views                   int
 	Mean, Std               []float32 // per channel, in units of full scale
 
 	settings  Settings
 	filter    resample.Filter
-	kernel    int // of the blur, pixels
+	frames    []frame // one a view
 	threshold float32
 }
 
@@ -33,23 +35,19 @@ func New(s Settings, d *datasets.Data, views int) (*Pipeline, error) {
 	if err := s.lists(views); err != nil {
 		return nil, err
 	}
-	mean, std := s.Mean, s.Std
-	if len(mean) == 0 {
-		var err error
-		if mean, std, err = datasets.Stats(d.Train); err != nil {
-			return nil, fmt.Errorf("views: %w", err)
-		}
+	mean, std, err := s.normalization(d.Train)
+	if err != nil {
+		return nil, err
 	}
 	p := &Pipeline{Channels: d.Channels, Views: views, settings: s, threshold: float32(s.SolarizeThreshold / 255)}
 	p.Height, p.Width = s.size(d.Height, d.Width)
-	p.kernel = s.kernel(min(p.Height, p.Width))
+	if p.frames, err = s.frames(views, d.Height, d.Width); err != nil {
+		return nil, err
+	}
 	if s.Interpolation == "bicubic" {
 		p.filter = resample.Bicubic
 	}
 	for c := range mean {
-		if std[c] == 0 { // a constant channel becomes 0
-			std[c] = 1
-		}
 		p.Mean, p.Std = append(p.Mean, float32(mean[c])), append(p.Std, float32(std[c]))
 	}
 	return p, nil
@@ -57,13 +55,7 @@ func New(s Settings, d *datasets.Data, views int) (*Pipeline, error) {
 
 // lists checks that a setting per view has one value, or one a view.
 func (s *Settings) lists(views int) error {
-	for _, p := range []struct {
-		key   string
-		value PerView
-	}{
-		{"flip", s.Flip}, {"jitter", s.Jitter}, {"brightness", s.Brightness}, {"contrast", s.Contrast}, {"saturation", s.Saturation},
-		{"hue", s.Hue}, {"grayscale", s.Grayscale}, {"blur", s.Blur}, {"solarize", s.Solarize},
-	} {
+	for _, p := range s.perView() {
 		if n := len(p.value); n > 1 && n != views {
 			return fmt.Errorf("views: %s = %v has %d values, the method takes %d views; expected one number, or one a view", p.key, p.value, n, views)
 		}
@@ -71,14 +63,22 @@ func (s *Settings) lists(views int) error {
 	return nil
 }
 
-// Size is the number of floats of a view.
+// Size is the number of floats of the first view, and of what is evaluated.
 func (p *Pipeline) Size() int { return p.Height * p.Width * p.Channels }
+
+// Shape is the height and width of a view.
+func (p *Pipeline) Shape(view int) (h, w int) { return p.frames[view].h, p.frames[view].w }
+
+// ViewSize is the number of floats of a view.
+func (p *Pipeline) ViewSize(view int) int { return p.frames[view].h * p.frames[view].w * p.Channels }
 
 // Scratch holds what one goroutine needs to make views; the zero value is ready.
 type Scratch struct {
 	image     datasets.Image
 	resampler resample.Resampler
 	blurrer   Blurrer
+	other     []float32 // a copy of a view
+	masks     masks.Scratch
 }
 
 // plan is every random choice of a view.
@@ -93,6 +93,11 @@ type plan struct {
 	sigma                            float64 // of the blur in pixels; 0: none
 	solarize                         bool
 	clip                             bool // to [0,1] after the crop
+
+	turning  turning
+	randomly randomly
+	toning   toning
+	erasure  erasure
 }
 
 // draw makes the choices for a view of an h x w image. The crop comes last, for it takes a varying number of draws: changing a
@@ -122,26 +127,47 @@ func (p *Pipeline) draw(r *datasets.Rand, view, h, w int) plan {
 	if s.Pad > 0 {
 		d.box.Top, d.box.Left = r.Intn(h+2*s.Pad-p.Height+1), r.Intn(w+2*s.Pad-p.Width+1)
 	} else {
-		d.box = randomBox(r, h, w, s.CropArea, s.CropRatio)
+		d.box = randomBox(r, h, w, p.frames[view].area, s.CropRatio)
 	}
 	return d
 }
 
+// drawMore makes the choices of the settings that have streams of their own, so that none of them changes another choice.
+func (p *Pipeline) drawMore(d *plan, stream func(name string) datasets.Rand, view int) {
+	s, f := &p.settings, p.frames[view]
+	if s.Turns.any() {
+		r := stream("view/turns")
+		d.turning = s.Turns.draw(&r, view)
+	}
+	if s.RandAugment.RandAugment.any() {
+		r := stream("view/rand_augment")
+		d.randomly = s.RandAugment.draw(&r, view)
+	}
+	if s.Tones.any() {
+		r := stream("view/tones")
+		d.toning = s.Tones.draw(&r, view, s.BlurSigma)
+	}
+	if s.Erase.any() {
+		r := stream("view/erase")
+		d.erasure = s.Erasing.draw(&r, view, f.h, f.w)
+	}
+}
+
 // apply carries out a plan, in the order of Settings.
-func (p *Pipeline) apply(v Pixels, img *datasets.Image, d plan, s *Scratch) {
+func (p *Pipeline) apply(v Pixels, img *datasets.Image, d *plan, view int, s *Scratch) {
 	if pad := p.settings.Pad; pad > 0 {
 		shifted(v, img, pad, d.box.Top, d.box.Left)
 	} else {
 		s.resampler.Run(v.Pix, resample.Job{Src: img.Pix, Width: img.W, Channels: img.C, Box: d.box, Size: [2]int{v.H, v.W}, Filter: p.filter})
 	}
 	if d.clip {
-		for i, x := range v.Pix {
-			v.Pix[i] = clip(x)
-		}
+		raster.Scale(v.Pix, 1, 0)
 	}
 	if d.flip {
 		Flip(v)
 	}
+	d.turning.apply(v, s)
+	p.settings.RandAugment.apply(v, &d.randomly, s)
 	if d.jitter {
 		d.jitterInto(v)
 	}
@@ -149,12 +175,22 @@ func (p *Pipeline) apply(v Pixels, img *datasets.Image, d plan, s *Scratch) {
 		Grayscale(v)
 	}
 	if d.sigma > 0 {
-		s.blurrer.GaussianBlur(v, p.kernel, d.sigma)
+		p.blur(v, d.sigma, view, s)
 	}
 	if d.solarize {
 		Solarize(v, p.threshold)
 	}
+	p.tone(v, &d.toning, view, s)
 	Normalize(v, p.Mean, p.Std)
+	p.settings.Erasing.apply(v, &d.erasure)
+}
+
+func (p *Pipeline) blur(v Pixels, sigma float64, view int, s *Scratch) {
+	if p.settings.BlurFilter == boxesFilter {
+		s.blurrer.BoxBlur(v, sigma)
+		return
+	}
+	s.blurrer.GaussianBlur(v, p.frames[view].kernel, sigma)
 }
 
 // jitterInto applies the colour operations in the plan's order; those that change nothing are passed over.
@@ -173,14 +209,26 @@ func (d *plan) jitterInto(v Pixels) {
 	}
 }
 
-// View writes one view [Height,Width,Channels] of an image to dst, as (seed, step, row, view) decide.
+// View writes one view [h,w,Channels] of an image to dst, as (seed, step, row, view) decide; Shape has its h and w.
 func (p *Pipeline) View(dst []float32, img *datasets.Image, seed uint64, step, row, view int, s *Scratch) error {
+	return p.ViewParams(dst, nil, img, seed, step, row, view, s)
+}
+
+// ViewParams does what View does and writes what was drawn to params [len(ParamNames)], unless that is nil.
+func (p *Pipeline) ViewParams(dst, params []float32, img *datasets.Image, seed uint64, step, row, view int, s *Scratch) error {
 	if err := p.accepts(img); err != nil {
 		return err
 	}
 	r := datasets.NewRand(seed, "view", uint64(step), uint64(row), uint64(view))
-	v := Pixels{H: p.Height, W: p.Width, C: p.Channels, Pix: dst[:p.Size()]}
-	p.apply(v, img, p.draw(&r, view, img.H, img.W), s)
+	d := p.draw(&r, view, img.H, img.W)
+	p.drawMore(&d, func(name string) datasets.Rand {
+		return datasets.NewRand(seed, name, uint64(step), uint64(row), uint64(view))
+	}, view)
+	f := p.frames[view]
+	p.apply(Pixels{H: f.h, W: f.w, C: p.Channels, Pix: dst[:p.ViewSize(view)]}, img, &d, view, s)
+	if params != nil {
+		p.params(params, &d, img, f)
+	}
 	return nil
 }
 

@@ -1,5 +1,7 @@
 package views
 
+import "selfsup/datasets/raster"
+
 // Pixels is one view in the making: float32 [H,W,C] interleaved, 1 is full scale; C is 1 (grey) or 3 (red, green, blue).
 //
 // The operations change it in place and follow torchvision's float tensor arithmetic (transforms.functional, version 0.14), with the
@@ -9,16 +11,5 @@ type Pixels struct {
 	Pix     []float32 // [H,W,C]
 }
 
-// gray is luma with torchvision's rounded Rec. 601 weights.
-func gray(r, g, b float32) float32 { return 0.2989*r + 0.587*g + 0.114*b }
-
 // clip limits v to [0,1].
-func clip(v float32) float32 {
-	if v < 0 {
-		return 0
-	}
-	if v > 1 {
-		return 1
-	}
-	return v
-}
+func clip(v float32) float32 { return raster.Clip(v) }

@@ -15,8 +15,11 @@ type Settings struct {
 	CropRatio     [2]float64 `toml:"crop_ratio"`    // smallest and largest width / height of the crop
 	Pad           int        `toml:"pad"`           // pixels; above 0: reflect this many on each side and cut an unscaled random window instead
 	Interpolation string     `toml:"interpolation"` // bilinear | bicubic, antialiased; bicubic is clipped to [0,1]
+	Crops         []Crops    `toml:"crops"`         // views of several sizes, instead of crop and crop_area; the first table's size is evaluated
 
 	Flip PerView `toml:"flip"` // probability of a left-right flip
+	Turns
+	RandAugment
 
 	Jitter     PerView `toml:"jitter"`     // probability of colour jitter: the four below in random order
 	Brightness PerView `toml:"brightness"` // factor uniform in 1 -/+ this, not below 0
@@ -29,12 +32,18 @@ type Settings struct {
 	Blur       PerView    `toml:"blur"`        // probability of a Gaussian blur
 	BlurSigma  [2]float64 `toml:"blur_sigma"`  // standard deviation uniform in this range, pixels
 	BlurKernel int        `toml:"blur_kernel"` // odd pixels; 0: a tenth of the output side, made odd, at least 3
+	BlurFilter string     `toml:"blur_filter"` // gaussian, cut to blur_kernel | boxes: PIL's three box filters, which need no kernel
 
 	Solarize          PerView `toml:"solarize"`           // probability
 	SolarizeThreshold float64 `toml:"solarize_threshold"` // grey level 0 to 256 from which a pixel is inverted
 
-	Mean []float64 `toml:"mean"` // per channel, in units of full scale; empty: measured on the training set
-	Std  []float64 `toml:"std"`  // the same
+	Tones
+
+	Statistics string    `toml:"statistics"` // measured on the training set | imagenet | cifar10 | cifar100 | clip | half; where mean is empty
+	Mean       []float64 `toml:"mean"`       // per channel, in units of full scale
+	Std        []float64 `toml:"std"`        // the same
+
+	Erasing
 }
 
 // Defaults is SimCLR for small images: no blur, jitter strength 0.5. Chen et al. 2020, arXiv:2002.05709, app. A and B.9.
@@ -44,8 +53,14 @@ func Defaults() Settings {
 		Flip:   PerView{0.5},
 		Jitter: PerView{0.8}, Brightness: PerView{0.4}, Contrast: PerView{0.4}, Saturation: PerView{0.4}, Hue: PerView{0.1},
 		Grayscale: PerView{0.2},
-		Blur:      PerView{0}, BlurSigma: [2]float64{0.1, 2},
+		Blur:      PerView{0}, BlurSigma: [2]float64{0.1, 2}, BlurFilter: gaussianFilter,
 		Solarize: PerView{0}, SolarizeThreshold: 128,
+		Turns:       Turns{VerticalFlip: PerView{0}, QuarterTurn: PerView{0}, Rotate: PerView{0}, RotateDegrees: [2]float64{-30, 30}},
+		RandAugment: RandAugment{RandAugment: PerView{0}, Operations: 2, Magnitude: 9},
+		Tones: Tones{ThreeAugment: PerView{0}, Posterize: PerView{0}, PosterizeBits: 4, Equalize: PerView{0}, Autocontrast: PerView{0},
+			Sharpen: PerView{0}, SharpenFactor: 2, Invert: PerView{0}},
+		Statistics: measured,
+		Erasing:    Erasing{Erase: PerView{0}, EraseArea: [2]float64{0.02, 0.33}, EraseRatio: [2]float64{0.3, 3.3}, EraseValue: []float64{0}},
 	}
 }
 
@@ -54,22 +69,7 @@ func (s *Settings) Validate(channels, h, w int) error {
 	if err := s.validateCrop(h, w); err != nil {
 		return fmt.Errorf("views: %w", err)
 	}
-	for _, p := range []struct {
-		key   string
-		value PerView
-		max   float64
-		what  string
-	}{
-		{"flip", s.Flip, 1, "a probability"},
-		{"jitter", s.Jitter, 1, "a probability"},
-		{"grayscale", s.Grayscale, 1, "a probability"},
-		{"blur", s.Blur, 1, "a probability"},
-		{"solarize", s.Solarize, 1, "a probability"},
-		{"brightness", s.Brightness, math.MaxFloat64, "a strength"},
-		{"contrast", s.Contrast, math.MaxFloat64, "a strength"},
-		{"saturation", s.Saturation, math.MaxFloat64, "a strength"},
-		{"hue", s.Hue, 0.5, "a strength in turns"},
-	} {
+	for _, p := range s.perView() {
 		for _, v := range p.value {
 			if v >= 0 && v <= p.max {
 				continue
@@ -81,13 +81,24 @@ func (s *Settings) Validate(channels, h, w int) error {
 		}
 	}
 	outH, outW := s.size(h, w)
+	for _, err := range []error{s.validateCrops(), s.Turns.validate(outH == outW), s.RandAugment.validate(), s.Tones.validate(), s.Erasing.validate(channels), s.validateStatistics(channels)} {
+		if err != nil {
+			return fmt.Errorf("views: %w", err)
+		}
+	}
 	k := s.kernel(min(outH, outW))
 	switch {
+	case s.BlurFilter == boxesFilter && s.BlurKernel != 0:
+		return fmt.Errorf("views: blur_kernel = %d with blur_filter = %q, which has no kernel; expected blur_kernel = 0", s.BlurKernel, boxesFilter)
+	case s.BlurFilter == boxesFilter && s.BlurSigma[1] > maxBoxSigma:
+		return fmt.Errorf("views: blur_sigma = %v, expected at most %v pixels with blur_filter = %q", s.BlurSigma, maxBoxSigma, boxesFilter)
+	case s.BlurFilter != gaussianFilter && s.BlurFilter != boxesFilter:
+		return fmt.Errorf("views: blur_filter = %q, expected %q or %q", s.BlurFilter, gaussianFilter, boxesFilter)
 	case !(s.BlurSigma[0] > 0 && s.BlurSigma[0] <= s.BlurSigma[1] && !math.IsInf(s.BlurSigma[1], 1)):
 		return fmt.Errorf("views: blur_sigma = %v, expected [smallest, largest] in pixels, above 0", s.BlurSigma)
 	case s.BlurKernel < 0 || s.BlurKernel > 0 && s.BlurKernel%2 == 0:
 		return fmt.Errorf("views: blur_kernel = %d, expected an odd number of pixels, or 0 for a tenth of the side", s.BlurKernel)
-	case s.Blur.any() && k/2 >= min(outH, outW):
+	case s.blurs() && k/2 >= min(outH, outW):
 		return fmt.Errorf("views: blur_kernel = %d reaches past a view of %dx%d, expected at most %d", k, outH, outW, 2*min(outH, outW)-1)
 	case !(s.SolarizeThreshold >= 0 && s.SolarizeThreshold <= 256):
 		return fmt.Errorf("views: solarize_threshold = %v, expected a grey level from 0 to 256", s.SolarizeThreshold)
@@ -104,11 +115,59 @@ func (s *Settings) Validate(channels, h, w int) error {
 	return nil
 }
 
+// perViewSetting is a setting that may differ between views.
+type perViewSetting struct {
+	key   string
+	value PerView
+	max   float64 // the smallest is 0
+	what  string
+}
+
+// perView lists them.
+func (s *Settings) perView() []perViewSetting {
+	const probability = "a probability"
+	return []perViewSetting{
+		{"flip", s.Flip, 1, probability},
+		{"jitter", s.Jitter, 1, probability},
+		{"grayscale", s.Grayscale, 1, probability},
+		{"blur", s.Blur, 1, probability},
+		{"solarize", s.Solarize, 1, probability},
+		{"vertical_flip", s.VerticalFlip, 1, probability},
+		{"quarter_turn", s.QuarterTurn, 1, probability},
+		{"rotate", s.Rotate, 1, probability},
+		{"rand_augment", s.RandAugment.RandAugment, 1, probability},
+		{"three_augment", s.ThreeAugment, 1, probability},
+		{"posterize", s.Posterize, 1, probability},
+		{"equalize", s.Equalize, 1, probability},
+		{"autocontrast", s.Autocontrast, 1, probability},
+		{"sharpen", s.Sharpen, 1, probability},
+		{"invert", s.Invert, 1, probability},
+		{"erase", s.Erase, 1, probability},
+		{"brightness", s.Brightness, math.MaxFloat64, "a strength"},
+		{"contrast", s.Contrast, math.MaxFloat64, "a strength"},
+		{"saturation", s.Saturation, math.MaxFloat64, "a strength"},
+		{"hue", s.Hue, 0.5, "a strength in turns"},
+	}
+}
+
+// Values of blur_filter.
+const (
+	gaussianFilter = "gaussian"
+	boxesFilter    = "boxes"
+
+	maxBoxSigma = 1000 // pixels: the boxes grow with it
+)
+
+// blurs tells whether some view is convolved with a kernel.
+func (s *Settings) blurs() bool {
+	return s.BlurFilter == gaussianFilter && (s.Blur.any() || s.ThreeAugment.any())
+}
+
 func (s *Settings) validateCrop(h, w int) error {
 	switch {
 	case s.Crop < 0:
 		return fmt.Errorf("crop = %d, expected pixels, or 0 for the size of the images", s.Crop)
-	case s.Crop == 0 && (h == 0 || w == 0):
+	case s.Crop == 0 && len(s.Crops) == 0 && (h == 0 || w == 0):
 		return fmt.Errorf("crop = 0, but the images differ in size; expected the side of a view in pixels")
 	case !(s.CropArea[0] > 0 && s.CropArea[0] <= s.CropArea[1] && s.CropArea[1] <= 1):
 		return fmt.Errorf("crop_area = %v, expected [smallest, largest] fraction of the area, above 0 and at most 1", s.CropArea)
@@ -127,8 +186,11 @@ func (s *Settings) validateCrop(h, w int) error {
 	return nil
 }
 
-// size is the height and width of a view of images of h x w pixels.
+// size is the height and width of the first view of images of h x w pixels.
 func (s *Settings) size(h, w int) (int, int) {
+	if len(s.Crops) > 0 {
+		return s.Crops[0].Size, s.Crops[0].Size
+	}
 	if s.Crop > 0 {
 		return s.Crop, s.Crop
 	}

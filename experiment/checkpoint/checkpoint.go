@@ -108,7 +108,7 @@ func rotate(dir string) error {
 	if _, err := os.Stat(coming); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if data, err := os.ReadFile(now); err == nil && check(data) == nil {
+	if intact(now) {
 		if err := folder.Rename(now, filepath.Join(dir, previous)); err != nil {
 			return fmt.Errorf("checkpoint: %w", err)
 		}
@@ -150,21 +150,6 @@ func Latest(dir string) (st *graph.Store, m Meta, warning string, err error) {
 	return nil, Meta{}, "", fmt.Errorf("checkpoint: %s holds none: %w", dir, fs.ErrNotExist)
 }
 
-// raw is an entry's data as bytes.
-func raw(e *graph.Entry) []byte {
-	var b bytes.Buffer
-	b.Grow(e.Shape.Size() * e.DType.Size())
-	switch e.DType {
-	case ir.F32:
-		binary.Write(&b, binary.LittleEndian, e.F32)
-	case ir.F64:
-		binary.Write(&b, binary.LittleEndian, e.F64)
-	case ir.I32:
-		binary.Write(&b, binary.LittleEndian, e.I32)
-	}
-	return b.Bytes()
-}
-
 func pad(n int64) int64 { return (n + align - 1) / align * align }
 
 // write writes a whole checkpoint.
@@ -173,12 +158,15 @@ func write(w io.Writer, st *graph.Store, m Meta) error {
 	var at int64
 	for _, name := range st.Names() {
 		e := st.Get(name)
-		data := raw(e)
+		sum := crc32.New(castagnoli)
+		if err := writeData(sum, e.Array); err != nil {
+			return err
+		}
 		h.Entries = append(h.Entries, entry{
 			Name: name, Kind: e.Kind.String(), DType: e.DType.String(), Shape: append([]int{}, e.Shape...),
-			Offset: at, CRC: crc32.Checksum(data, castagnoli),
+			Offset: at, CRC: sum.Sum32(),
 		})
-		at = pad(at + int64(len(data)))
+		at = pad(at + int64(e.Shape.Size()*e.DType.Size()))
 	}
 	text, err := json.Marshal(h)
 	if err != nil {
@@ -191,7 +179,9 @@ func write(w io.Writer, st *graph.Store, m Meta) error {
 	out.Write(text)
 	out.pad()
 	for _, name := range st.Names() {
-		out.Write(raw(st.Get(name)))
+		if err := writeData(out, st.Get(name).Array); err != nil {
+			return err
+		}
 		out.pad()
 	}
 	if out.err != nil {

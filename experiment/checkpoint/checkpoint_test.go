@@ -247,3 +247,12 @@ func names(t *testing.T, dir string) (all []string) {
 	}
 	return all
 }
+
+// raw is an entry's data as bytes.
+func raw(e *graph.Entry) []byte {
+	var b bytes.Buffer
+	if err := writeData(&b, e.Array); err != nil {
+		panic(err)
+	}
+	return b.Bytes()
+}

@@ -45,7 +45,7 @@ func Export(w io.Writer, entries []*graph.Entry, meta map[string]string) error {
 		return err
 	}
 	for _, e := range entries {
-		if _, err := w.Write(raw(e)); err != nil {
+		if err := writeData(w, e.Array); err != nil {
 			return err
 		}
 	}

@@ -10,10 +10,11 @@ import (
 type attention struct {
 	images, t, heads, d int
 	step, stepY         int // from token to token in qkv and in y
+	gemms                   // of the wanted precision
 }
 
-func newAttention(qkv ir.Shape) attention {
-	a := attention{images: qkv[0], t: qkv[1], heads: qkv[3], d: qkv[4]}
+func newAttention(qkv ir.Shape, bf16 bool) attention {
+	a := attention{images: qkv[0], t: qkv[1], heads: qkv[3], d: qkv[4], gemms: gemmsOf(bf16)}
 	a.step, a.stepY = 3*a.heads*a.d, a.heads*a.d
 	return a
 }
@@ -29,7 +30,7 @@ func (a *attention) gemm() int {
 		if tr.b {
 			n, k = a.t, a.d
 		}
-		need = max(need, kern.GemmScratch(tr.a, tr.b, m, n, k))
+		need = max(need, a.gemms.scratch(tr.a, tr.b, m, n, k))
 	}
 	return (need + 15) &^ 15
 }
@@ -61,54 +62,50 @@ func (a *attention) at(task int) (qkv, y int) {
 
 // softmax fills w with the rows softmax(scale q k') of a head; x starts at the head's queries.
 func (a *attention) softmax(w, x, gemm []float32, scale float32) {
-	kern.Gemm(false, true, a.t, a.t, a.d, x, a.step, x[a.stepY:], a.step, w, a.t, 0, gemm)
-	mulVS(w, w, scale)
+	a.one(false, true, a.t, a.t, a.d, x, a.step, x[a.stepY:], a.step, w, a.t, 0, gemm)
 	for i := 0; i < len(w); i += a.t {
-		softmaxInto(w[i:i+a.t], w[i:i+a.t])
+		kern.Softmax(w[i:i+a.t], w[i:i+a.t], scale)
 	}
 }
 
 func scratchAttention(c *call) int {
-	a := newAttention(c.in[0].Shape)
+	a := newAttention(c.in[0].Shape, c.spec.(op.AttentionOp).BF16)
 	return kern.Threads() * a.scratch(1)
 }
 
 func bindAttention(c *call) func() {
-	a, scale, qkv, y, scratch := newAttention(c.in[0].Shape), float32(c.spec.(op.AttentionOp).Scale), c.x[0], c.y, c.scratch
+	a, scale, qkv, y, scratch := newAttention(c.in[0].Shape, c.spec.(op.AttentionOp).BF16), float32(c.spec.(op.AttentionOp).Scale), c.x[0], c.y, c.scratch
 	task := func(task, worker int) {
 		w, gemm := a.of(scratch, worker, 1)
 		from, to := a.at(task)
 		x := qkv[from:]
 		a.softmax(w[0], x, gemm, scale)
-		kern.Gemm(false, false, a.t, a.d, a.t, w[0], a.t, x[2*a.stepY:], a.step, y[to:], a.stepY, 0, gemm)
+		a.one(false, false, a.t, a.d, a.t, w[0], a.t, x[2*a.stepY:], a.step, y[to:], a.stepY, 0, gemm)
 	}
 	return a.run(scratch, 1, task)
 }
 
 func scratchAttentionGrad(c *call) int {
-	a := newAttention(c.in[1].Shape)
+	a := newAttention(c.in[1].Shape, c.spec.(op.AttentionGrad).BF16)
 	return kern.Threads() * a.scratch(2)
 }
 
 func bindAttentionGrad(c *call) func() {
-	a, scale, out, qkv, dqkv, scratch := newAttention(c.in[1].Shape), float32(c.spec.(op.AttentionGrad).Scale), c.x[0], c.x[1], c.y, c.scratch
+	a, scale, out, qkv, dqkv, scratch := newAttention(c.in[1].Shape, c.spec.(op.AttentionGrad).BF16), float32(c.spec.(op.AttentionGrad).Scale), c.x[0], c.x[1], c.y, c.scratch
 	task := func(task, worker int) {
 		w, gemm := a.of(scratch, worker, 2)
 		p, ds := w[0], w[1]
 		at, to := a.at(task)
 		x, dx, dy := qkv[at:], dqkv[at:], out[to:]
 		a.softmax(p, x, gemm, scale)
-		kern.Gemm(true, false, a.t, a.d, a.t, p, a.t, dy, a.stepY, dx[2*a.stepY:], a.step, 0, gemm) // dv = p' dy
-		kern.Gemm(false, true, a.t, a.t, a.d, dy, a.stepY, x[2*a.stepY:], a.step, ds, a.t, 0, gemm) // dp = dy v'
+		a.one(false, true, a.t, a.t, a.d, dy, a.stepY, x[2*a.stepY:], a.step, ds, a.t, 0, gemm) // dp = dy v'
 		for i := 0; i < len(p); i += a.t {
 			row, d := p[i:i+a.t], ds[i:i+a.t]
-			mean := float32(dotOf(row, d))
-			for j, v := range row {
-				d[j] = scale * v * (d[j] - mean)
-			}
+			kern.SoftmaxGrad(d, row, d, scale, float32(kern.Dot(row, d)))
 		}
-		kern.Gemm(false, false, a.t, a.d, a.t, ds, a.t, x[a.stepY:], a.step, dx, a.step, 0, gemm) // dq = ds k
-		kern.Gemm(true, false, a.t, a.d, a.t, ds, a.t, x, a.step, dx[a.stepY:], a.step, 0, gemm)  // dk = ds' q
+		a.one(true, false, a.t, a.d, a.t, p, a.t, dy, a.stepY, dx[2*a.stepY:], a.step, 0, gemm) // dv = p' dy
+		a.one(false, false, a.t, a.d, a.t, ds, a.t, x[a.stepY:], a.step, dx, a.step, 0, gemm)   // dq = ds k
+		a.one(true, false, a.t, a.d, a.t, ds, a.t, x, a.step, dx[a.stepY:], a.step, 0, gemm)    // dk = ds' q
 	}
 	return a.run(scratch, 2, task)
 }

@@ -1,11 +1,13 @@
 package cpu_test
 
 import (
+	"errors"
 	"math"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"selfsup/graph"
@@ -51,7 +53,7 @@ func TestCases(t *testing.T) {
 				t.Fatal(err)
 			}
 			equal(t, 2, "value without poison", got.Value, first.Value)
-			if n := testing.AllocsPerRun(3, func() {
+			if n := cpu.Allocations(3, func() {
 				if err := got.Program.Run(); err != nil {
 					t.Fatal(err)
 				}
@@ -168,7 +170,11 @@ func TestCompileChecksLevel(t *testing.T) {
 	if os.Getenv("SELFSUP_CPU") != name {
 		cmd := exec.Command(os.Args[0], "-test.run=^TestCompileChecksLevel$", "-test.v")
 		cmd.Env = append(os.Environ(), "SELFSUP_CPU="+name)
-		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS") {
+		out, err := cmd.CombinedOutput()
+		if errors.Is(err, syscall.ENOEXEC) {
+			t.Skip("runs under an emulator, which starts no other process of its kind; set SELFSUP_CPU=" + name)
+		}
+		if err != nil || !strings.Contains(string(out), "--- PASS") {
 			t.Errorf("with SELFSUP_CPU=%s: %v\n%s", name, err, out)
 		}
 		return

@@ -134,7 +134,7 @@ func bindNormGrad(c *call) func() {
 			case o.Relu:
 				kern.CombineRelu(dx[i:end], dy[i:end], x[i:end], a, b, p, q, t)
 			case o.Frozen:
-				mulVV(dx[i:end], dy[i:end], p[:end-i])
+				kern.Multiply(dx[i:end], dy[i:end], p[:end-i])
 			default:
 				kern.Combine(dx[i:end], dy[i:end], x[i:end], p, q, t)
 			}
@@ -165,13 +165,19 @@ func bindNormGrad(c *call) func() {
 	}
 }
 
-func bindRunning(c *call) func() {
+func passRunning(c *call) pass {
 	o := c.spec.(op.Running)
 	old, stats, y := c.x[0], c.x[1], c.y
 	keep, mean, variance := float32(1-o.Momentum), float32(o.Momentum), float32(o.Momentum*o.Unbias())
-	n := len(y) / 2
-	return func() {
-		mix(y[:n], old[:n], stats[:n], keep, mean)
-		mix(y[n:], old[n:], stats[n:], keep, variance)
-	}
+	n := len(y) / 2 // means, then variances
+	return pass{part: func(from, to int) {
+		if from < n {
+			k := min(to, n)
+			kern.Mix(y[from:k], old[from:k], stats[from:k], keep, mean)
+			from = k
+		}
+		if from < to {
+			kern.Mix(y[from:to], old[from:to], stats[from:to], keep, variance)
+		}
+	}}
 }

@@ -5,6 +5,7 @@ import (
 
 	"selfsup/graph/cpu/kern"
 	"selfsup/graph/op"
+	"selfsup/graph/plan"
 )
 
 // BenchmarkPasses measures memory-bound kernels on the tensors of ResNet-18's first stage at batch 64, on one thread and on all; GB/s
@@ -31,7 +32,22 @@ func BenchmarkPasses(b *testing.B) {
 		{"adam", kernelCase{spec: op.Adam{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8}, in: []string{"n" + x, "n" + x, "p" + x, "p", "p", "p"}}},
 		{"softmax", kernelCase{spec: op.SoftmaxOp{}, in: []string{"n 4096,1024"}}},
 		{"gelu", kernelCase{spec: op.Unary{Fn: "gelu"}, in: []string{"n" + x}}},
-		{"layer_norm", kernelCase{spec: op.LayerNormOp{Eps: 1e-5}, in: []string{"n 8192,512", "n 512", "n 512"}}},
+		{"gelu_grad", kernelCase{spec: op.UnaryGrad{Fn: "gelu"}, in: []string{"n" + x, "n" + x}}},
+		{"layer_norm", kernelCase{spec: op.LayerNormOp{Eps: 1e-5}, in: []string{"n 8320,192", "n 192", "n 192"}}},
+		{"layer_norm_dx", kernelCase{spec: op.LayerNormBackward{Eps: 1e-5}, in: []string{"n 8320,192", "n 8320,192", "n 192"}}},
+		{"layer_norm_sums", kernelCase{spec: op.LayerNormSums{Eps: 1e-5}, in: []string{"n 8320,192", "n 8320,192"}}},
+		{"softmax_65", kernelCase{spec: op.SoftmaxOp{}, in: []string{"n 32768,65"}}},
+		{"attention", kernelCase{spec: op.AttentionOp{Scale: 0.125}, in: []string{"n 32,65,3,3,64"}}},
+		{"attention_grad", kernelCase{spec: op.AttentionGrad{Scale: 0.125}, in: []string{"n 32,65,3,64", "n 32,65,3,3,64"}}},
+		{"moment", kernelCase{spec: op.Moment{Beta: 0.9}, in: []string{"n" + x, "n" + x}}},
+		{"moment_square", kernelCase{spec: op.Moment{Beta: 0.9, Square: true}, in: []string{"n" + x, "n" + x}}},
+		{"lerp", kernelCase{spec: op.LerpOp{}, in: []string{"n" + x, "n" + x, "p"}}},
+		{"sum_squares", kernelCase{spec: op.SumSq{}, in: []string{"n" + x}}},
+		{"trust_ratio", kernelCase{spec: op.TrustRatio{Eta: 0.02, Variant: "solo"}, in: []string{"n" + x, "n" + x, "p", "p"}}},
+		{"add_n", kernelCase{spec: op.AddN{}, in: []string{"n" + x, "n" + x, "n" + x}}},
+		{"mul", kernelCase{spec: op.Binary{Fn: "mul"}, in: []string{"n" + x, "n" + x}}},
+		{"sum_rows", kernelCase{spec: op.SumToOp{To: op.DimsOf([]int{512}), Scale: 1}, in: []string{"n 8320,512"}}},
+		{"copy", kernelCase{spec: plan.Copy{}, in: []string{"n" + x}}},
 		{"add_row", kernelCase{spec: op.Binary{Fn: "add"}, in: []string{"n 16384,256", "n 256"}}},
 		{"mean_image", kernelCase{spec: op.SumToOp{To: op.DimsOf([]int{64, 1, 1, 64}), Scale: 1}, in: []string{"n" + x}}},
 		{"transpose", kernelCase{spec: op.TransposeOp{Perm: op.DimsOf([]int{1, 0})}, in: []string{"n 4096,1024"}}},
@@ -55,5 +71,44 @@ func BenchmarkPasses(b *testing.B) {
 				}
 			})
 		}
+	}
+}
+
+// BenchmarkGroup measures the updates of a large parameter with Adam and a teacher, and of a hundred small ones with momentum, one pass
+// after the other and as a group.
+func BenchmarkGroup(b *testing.B) {
+	large, small := newTape(map[string]int{"p": 1 << 22, "g": 1 << 22, "m": 1 << 22, "v": 1 << 22, "e": 1 << 22, "s": 0}), []*call(nil)
+	large.do(op.Moment{Beta: 0.9}, "m", "m", "g")
+	large.do(op.Moment{Beta: 0.999, Square: true}, "v", "v", "g")
+	large.do(op.Adam{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8}, "p", "p", "m", "v", "s", "s", "s")
+	large.do(op.LerpOp{}, "e", "e", "p", "s")
+	for range 100 {
+		t := newTape(map[string]int{"p": 192, "g": 192, "m": 192, "s": 0})
+		t.do(op.Momentum{Mu: 0.9}, "m", "m", "g", "p", "s", "s")
+		t.do(op.Descend{}, "p", "p", "m", "s")
+		small = append(small, t.calls...)
+	}
+	for name, calls := range map[string][]*call{"large": large.calls, "small": small} {
+		var g group
+		var alone []func()
+		for _, c := range calls {
+			if !g.add(c) {
+				b.Fatalf("%s does not join", c.spec.Name())
+			}
+			alone = append(alone, bindPass(c))
+		}
+		b.Run(name+"/alone", func(b *testing.B) {
+			for b.Loop() {
+				for _, f := range alone {
+					f()
+				}
+			}
+		})
+		run := g.bind()
+		b.Run(name+"/group", func(b *testing.B) {
+			for b.Loop() {
+				run()
+			}
+		})
 	}
 }

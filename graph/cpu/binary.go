@@ -14,8 +14,8 @@ type arithmetic struct {
 
 var binaries = map[string]arithmetic{
 	"add": {kern.Add, addVS, addVS},
-	"sub": {subVV, subVS, subSV},
-	"mul": {mulVV, mulVS, mulVS},
+	"sub": {kern.Subtract, subVS, subSV},
+	"mul": {kern.Multiply, kern.Scale, kern.Scale},
 	"div": {divVV, divVS, divSV},
 }
 

@@ -24,7 +24,7 @@ type Backend struct {
 	Direct bool
 }
 
-// kernel makes the function that runs one instruction. scratch is the number of floats of working memory it asks for.
+// kernel makes the function that runs one instruction. scratch is the number of floats of working memory it asks for, by spec and types alone.
 type kernel struct {
 	scratch func(c *call) int
 	bind    func(c *call) func()
@@ -70,9 +70,17 @@ func (Backend) Supports(s ir.Spec) bool {
 type executable struct {
 	p     *ir.Program
 	host  []ir.Array // by buffer
-	steps []func()
-	times []time.Duration // of each step, when profiling
+	steps []step
+	calls int             // instructions and copies of updates
+	times []time.Duration // of each instruction, when profiling
 	arena []float32
+}
+
+// step runs one instruction or a group of them.
+type step struct {
+	at    int       // the first instruction
+	share []float64 // of each instruction's part of the time: of the memory they touch
+	run   func()
 }
 
 // Compile implements ir.Backend. It refuses float64 and an instruction level that the machine does not have.
@@ -113,37 +121,61 @@ func (b Backend) Compile(p *ir.Program, state func(buf int) ir.Array) (ir.Execut
 	}
 
 	calls := make([]*call, 0, len(p.Instrs)+len(p.Updates))
-	need := 0
-	add := func(c *call) {
-		if k := kernels[c.spec.Name()]; k.scratch != nil {
-			need = max(need, k.scratch(c))
-		}
-		calls = append(calls, c)
-	}
 	for _, in := range p.Instrs {
-		c := &call{spec: in.Spec, in: p.Types(in), out: p.Bufs[in.Out].Type, y: e.host[in.Out].F32, yi: e.host[in.Out].I32, direct: b.Direct}
+		c := b.call(p, in)
+		c.y, c.yi = e.host[in.Out].F32, e.host[in.Out].I32
 		for _, x := range in.In {
 			c.x = append(c.x, e.host[x].F32)
 			c.xi = append(c.xi, e.host[x].I32)
 		}
-		add(c)
+		calls = append(calls, c)
 	}
 	for _, u := range p.Updates {
 		if p.Bufs[u.New].Root != u.State {
 			n, s := e.host[u.New], e.host[u.State]
-			add(&call{spec: plan.Copy{}, in: []ir.Type{n.Type}, out: s.Type, x: [][]float32{n.F32}, xi: [][]int32{n.I32}, y: s.F32, yi: s.I32})
+			calls = append(calls, &call{spec: plan.Copy{}, in: []ir.Type{n.Type}, out: s.Type, x: [][]float32{n.F32}, xi: [][]int32{n.I32}, y: s.F32, yi: s.I32})
 		}
 	}
-	scratch := aligned(need)
-	for i, c := range calls {
+	e.calls = len(calls)
+	scratch := aligned(b.Scratch(p) / 4)
+	fresh := func(i int) bool { return i < len(p.Instrs) && p.Bufs[p.Instrs[i].Out].Root == p.Instrs[i].Out }
+	for i := 0; i < len(calls); {
+		var g group
+		n := 0
+		for i+n < len(p.Instrs) && !fresh(i+n) && g.add(calls[i+n]) {
+			n++
+		}
+		if n > 1 {
+			e.steps = append(e.steps, step{i, shares(calls[i : i+n]), g.bind()})
+			i += n
+			continue
+		}
+		c := calls[i]
 		c.scratch = scratch
 		run := kernels[c.spec.Name()].bind(c)
 		if b.Poison {
-			run = poisoned(run, c, i < len(p.Instrs) && p.Bufs[p.Instrs[i].Out].Root == p.Instrs[i].Out)
+			run = poisoned(run, c, fresh(i))
 		}
-		e.steps = append(e.steps, run)
+		e.steps = append(e.steps, step{i, []float64{1}, run})
+		i++
 	}
 	return e, nil
+}
+
+// call is an instruction before it has memory.
+func (b Backend) call(p *ir.Program, in ir.Instr) *call {
+	return &call{spec: in.Spec, in: p.Types(in), out: p.Bufs[in.Out].Type, direct: b.Direct}
+}
+
+// Scratch is the bytes of working memory that the kernels of a program share.
+func (b Backend) Scratch(p *ir.Program) int {
+	need := 0
+	for _, in := range p.Instrs {
+		if k := kernels[in.Spec.Name()]; k.scratch != nil {
+			need = max(need, k.scratch(b.call(p, in)))
+		}
+	}
+	return 4 * need
 }
 
 // Host implements ir.Executable.
@@ -159,34 +191,38 @@ func (e *executable) Run() (err error) {
 		}
 	}()
 	if e.times == nil {
-		for i, f := range e.steps {
-			at = i
-			f()
+		for i := range e.steps {
+			at = e.steps[i].at
+			e.steps[i].run()
 		}
 		return nil
 	}
-	for i, f := range e.steps {
-		at = i
+	for i := range e.steps {
+		s := &e.steps[i]
+		at = s.at
 		t := time.Now()
-		f()
-		e.times[i] += time.Since(t)
+		s.run()
+		d := time.Since(t)
+		for k, part := range s.share {
+			e.times[at+k] += time.Duration(part * float64(d))
+		}
 	}
 	return nil
 }
 
-// name is the operation of a step, with its scope and operands.
-func (e *executable) name(step int) string {
-	if step >= len(e.p.Instrs) {
+// name is the operation of an instruction, with its scope and operands.
+func (e *executable) name(at int) string {
+	if at >= len(e.p.Instrs) {
 		return "update"
 	}
-	in := e.p.Instrs[step]
+	in := e.p.Instrs[at]
 	return fmt.Sprintf("%s%v in %q", in.Spec.Name(), e.p.Types(in), in.Scope)
 }
 
 // Profile starts to time every instruction and returns the times so far, the copies of updates last.
 func (e *executable) Profile() []time.Duration {
 	if e.times == nil {
-		e.times = make([]time.Duration, len(e.steps))
+		e.times = make([]time.Duration, e.calls)
 	}
 	return e.times
 }

@@ -81,6 +81,8 @@ func kernelCases() []kernelCase {
 	loose(1e-5, op.MatMulOp{Bias: true}, "n 300,64", "n 64,100", "n 100")
 	loose(1e-5, op.MatMulOp{Bias: true, Relu: true}, "n 300,64", "n 64,100", "n 100")
 	loose(1e-5, op.MatMulOp{Relu: true}, "n 4,30,64", "n 4,64,100")
+	loose(1e-5, op.MatMulOp{Slope: "gelu"}, "n 300,64", "n 64,100", "n 300,100")
+	loose(1e-5, op.MatMulOp{Slope: "silu"}, "n 4,30,64", "n 4,64,100", "n 4,30,100")
 
 	add(op.TransposeOp{Perm: op.DimsOf(ir.Shape{1, 0})}, "n 133,257")
 	add(op.TransposeOp{Perm: op.DimsOf(ir.Shape{0, 2, 1})}, "n 5,133,35")
@@ -168,6 +170,23 @@ func kernelCases() []kernelCase {
 	}
 
 	conv := op.Conv{Stride: [2]int{2, 1}, Pad: [2]int{1, 2}, Dilation: [2]int{1, 2}, Groups: 2}
+	for _, norm := range []op.ImageNorm{{On: true, Eps: 1e-5, Relu: true}, {On: true, Eps: 1e-3}} {
+		for _, c := range []struct {
+			o       op.Conv
+			x, w, y string
+			k       [4]int
+		}{
+			{op.Conv{Stride: [2]int{2, 1}, Pad: [2]int{1, 2}, Dilation: [2]int{1, 2}, Groups: 1}, "n 2,9,8,6", "n 3,3,6,8", "n 2,5,8,8", [4]int{3, 3, 6, 8}},
+			{op.Conv{Stride: [2]int{1, 1}, Dilation: [2]int{1, 1}, Groups: 1}, "n 3,7,9,24", "n 1,1,24,10", "n 3,7,9,10", [4]int{1, 1, 24, 10}},
+			{op.Conv{Stride: [2]int{1, 1}, Pad: [2]int{1, 1}, Dilation: [2]int{1, 1}, Groups: 1}, "n 9,9,14,32", "n 3,3,32,16", "n 9,9,14,16", [4]int{3, 3, 32, 16}},
+		} {
+			channels := fmt.Sprint(c.k[2])
+			for _, stats := range [][]string{{"p 2," + channels}, {"p 2," + channels, "n " + channels, "n " + channels}} {
+				loose(5e-5, op.ConvForward{Conv: c.o, Norm: norm}, append([]string{c.x, c.w}, stats...)...)
+				loose(5e-5, op.ConvBackwardWeights{Conv: c.o, W: c.k, Norm: norm}, append([]string{c.x, c.y}, stats...)...)
+			}
+		}
+	}
 	loose(1e-5, op.ConvForward{Conv: conv}, "n 2,9,8,6", "n 3,3,3,8")
 	loose(1e-5, op.ConvBackwardData{Conv: conv, X: [4]int{2, 9, 8, 6}}, "n 2,5,8,8", "n 3,3,3,8")
 	loose(1e-5, op.ConvBackwardWeights{Conv: conv, W: [4]int{3, 3, 3, 8}}, "n 2,9,8,6", "n 2,5,8,8")

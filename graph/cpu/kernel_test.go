@@ -120,6 +120,18 @@ func setThreads(t testing.TB, n int) {
 	t.Cleanup(func() { kern.SetThreads(old) })
 }
 
+// Allocations is testing.AllocsPerRun, the least of three: what f allocates shows in each, what the runtime does when workers of a slow
+// machine fall asleep does not.
+func Allocations(runs int, f func()) float64 {
+	n := testing.AllocsPerRun(runs, f)
+	for range 2 {
+		if n > 0 {
+			n = min(n, testing.AllocsPerRun(runs, f))
+		}
+	}
+	return n
+}
+
 // Every kernel gives what the reference forward does, also in place, the same bits on any number of threads, and allocates nothing.
 func TestKernels(t *testing.T) {
 	seen := map[string]bool{}
@@ -142,7 +154,7 @@ func TestKernels(t *testing.T) {
 				}
 				same(t, fmt.Sprintf("%d threads against 1", threads), out, first)
 				if threads < 3 {
-					if n := testing.AllocsPerRun(2, run); n != 0 {
+					if n := Allocations(2, run); n != 0 {
 						t.Errorf("%d threads: %v allocations a run, want 0", threads, n)
 					}
 				}

@@ -20,44 +20,86 @@ func newProduct(c *call) product {
 	return p
 }
 
+// gemms are the products of the wanted precision: one, a batch, and what scratch they want.
+type gemms struct {
+	then         func(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, beta float32, scratch []float32, finish kern.Finish)
+	batch        func(batch int, transA, transB bool, m, n, k int, a []float32, lda, strideA int, b []float32, ldb, strideB int, c []float32, ldc, strideC int, beta float32, scratch []float32)
+	scratch      func(transA, transB bool, m, n, k int) int
+	batchScratch func(batch int, transA, transB bool, m, n, k int) int
+}
+
+func gemmsOf(bf16 bool) gemms {
+	if bf16 {
+		return gemms{kern.GemmBF16Then, kern.GemmBatchBF16, kern.GemmBF16Scratch, kern.GemmBatchBF16Scratch}
+	}
+	return gemms{kern.GemmThen, kern.GemmBatch, kern.GemmScratch, kern.GemmBatchScratch}
+}
+
 func scratchMatMul(c *call) int {
 	p := newProduct(c)
+	g := gemmsOf(p.BF16)
 	if p.batch == 1 {
-		return kern.GemmScratch(p.TransA, p.TransB, p.m, p.n, p.k)
+		return g.scratch(p.TransA, p.TransB, p.m, p.n, p.k)
 	}
-	return kern.GemmBatchScratch(p.batch, p.TransA, p.TransB, p.m, p.n, p.k)
+	return g.batchScratch(p.batch, p.TransA, p.TransB, p.m, p.n, p.k)
+}
+
+// one is a single product.
+func (g *gemms) one(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, beta float32, scratch []float32) {
+	g.then(transA, transB, m, n, k, a, lda, b, ldb, c, ldc, beta, scratch, nil)
 }
 
 func bindMatMul(c *call) func() {
 	p := newProduct(c)
-	a, b, y, scratch := c.x[0], c.x[1], c.y, c.scratch
-	run := func() {
-		kern.Gemm(p.TransA, p.TransB, p.m, p.n, p.k, a, p.lda, b, p.ldb, y, p.n, 0, scratch)
+	g := gemmsOf(p.BF16)
+	a, b, y, scratch, finish := c.x[0], c.x[1], c.y, c.scratch, p.finish(c)
+	if p.batch == 1 {
+		return func() {
+			g.then(p.TransA, p.TransB, p.m, p.n, p.k, a, p.lda, b, p.ldb, y, p.n, 0, scratch, finish)
+		}
 	}
-	if p.batch > 1 {
-		run = func() {
-			kern.GemmBatch(p.batch, p.TransA, p.TransB, p.m, p.n, p.k, a, p.lda, p.m*p.k, b, p.ldb, p.k*p.n, y, p.n, p.m*p.n, 0, scratch)
+	run := func() {
+		g.batch(p.batch, p.TransA, p.TransB, p.m, p.n, p.k, a, p.lda, p.m*p.k, b, p.ldb, p.k*p.n, y, p.n, p.m*p.n, 0, scratch)
+	}
+	if finish == nil {
+		return run
+	}
+	pass := sweep(p.batch*p.m, rowsOf(p.n), func(from, to int) { finish(from, to, 0, p.n) })
+	return func() {
+		run()
+		pass()
+	}
+}
+
+// finish is what is fused behind a product, nil where nothing is.
+func (p *product) finish(c *call) kern.Finish {
+	y, n, relu := c.y, p.n, p.Relu
+	if p.Slope != "" {
+		f, x := unaryGrads[p.Slope], c.x[2]
+		return func(i0, i1, j0, j1 int) {
+			for i := i0; i < i1; i++ {
+				row := y[i*n+j0 : i*n+j1]
+				f(row, row, x[i*n+j0:i*n+j1])
+			}
 		}
 	}
 	var bias []float32
-	if p.Bias {
+	switch {
+	case p.Bias:
 		bias = c.x[2]
-	} else if !p.Relu {
-		return run
+	case !relu:
+		return nil
 	}
-	n := p.n
-	finish := sweep(len(y)/n, rowsOf(n), func(from, to int) {
-		for i := from; p.Bias && i < to; i++ {
-			row := y[i*n : (i+1)*n]
-			kern.Add(row, row, bias)
+	return func(i0, i1, j0, j1 int) {
+		for i := i0; i < i1; i++ {
+			row := y[i*n+j0 : i*n+j1]
+			if bias != nil {
+				kern.Add(row, row, bias[j0:j1])
+			}
+			if relu {
+				kern.Relu(row, row)
+			}
 		}
-		if p.Relu {
-			kern.Relu(y[from*n:to*n], y[from*n:to*n])
-		}
-	})
-	return func() {
-		run()
-		finish()
 	}
 }
 
@@ -66,6 +108,7 @@ func convOf(c *call, o op.Conv, x, w ir.Shape) kern.Conv {
 	k := kern.Conv{
 		B: x[0], H: x[1], W: x[2], Ci: x[3], KH: w[0], KW: w[1], Co: w[3],
 		SH: o.Stride[0], SW: o.Stride[1], PH: o.Pad[0], PW: o.Pad[1], DH: o.Dilation[0], DW: o.Dilation[1], Groups: o.Groups,
+		BF16: o.BF16,
 	}
 	k.OH, k.OW = o.OutSize(k.H, k.W, k.KH, k.KW)
 	if c.direct {
@@ -75,14 +118,21 @@ func convOf(c *call, o op.Conv, x, w ir.Shape) kern.Conv {
 }
 
 func forwardConv(c *call) kern.Conv {
-	return convOf(c, c.spec.(op.ConvForward).Conv, c.in[0].Shape, c.in[1].Shape)
+	o := c.spec.(op.ConvForward)
+	k := convOf(c, o.Conv, c.in[0].Shape, c.in[1].Shape)
+	k.Prologue = prologueOf(o.Norm, k.Ci)
+	return k
 }
 
 func scratchConv(c *call) int { return forwardConv(c).ForwardScratch() }
 
 func bindConv(c *call) func() {
 	k, x, w, y, scratch := forwardConv(c), c.x[0], c.x[1], c.y, c.scratch
-	return func() { k.Forward(x, w, y, scratch) }
+	norm := c.spec.(op.ConvForward).Norm
+	return func() {
+		setPrologue(k.Prologue, norm, c)
+		k.Forward(x, w, y, scratch)
+	}
 }
 
 func dataConv(c *call) kern.Conv {
@@ -97,12 +147,19 @@ func bindConvData(c *call) func() {
 }
 
 func weightsConv(c *call) kern.Conv {
-	return convOf(c, c.spec.(op.ConvBackwardWeights).Conv, c.in[0].Shape, c.out.Shape)
+	o := c.spec.(op.ConvBackwardWeights)
+	k := convOf(c, o.Conv, c.in[0].Shape, c.out.Shape)
+	k.Prologue = prologueOf(o.Norm, k.Ci)
+	return k
 }
 
 func scratchConvWeights(c *call) int { return weightsConv(c).BackwardWeightsScratch() }
 
 func bindConvWeights(c *call) func() {
 	k, x, dy, dw, scratch := weightsConv(c), c.x[0], c.x[1], c.y, c.scratch
-	return func() { k.BackwardWeights(x, dy, dw, scratch) }
+	norm := c.spec.(op.ConvBackwardWeights).Norm
+	return func() {
+		setPrologue(k.Prologue, norm, c)
+		k.BackwardWeights(x, dy, dw, scratch)
+	}
 }

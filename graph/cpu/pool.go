@@ -19,7 +19,7 @@ func bindPool(c *call) func() {
 				pool(y[(i*ow+j)*ch:][:ch], image, w, r0, r1, c0, c1, o.Max)
 				if !o.Max {
 					p := y[(i*ow+j)*ch:][:ch]
-					mulVS(p, p, 1/float32(nr*nc))
+					kern.Scale(p, p, 1/float32(nr*nc))
 				}
 			}
 		}

@@ -54,7 +54,7 @@ func scratchSumTo(c *call) int {
 		o := columns{rows: p.axes[0].n, c: p.axes[1].n, k: 1}
 		return o.scratch()
 	case sumMiddle:
-		return 2 * len(c.y)
+		return 2 * c.out.Shape.Size()
 	}
 	return 0
 }
@@ -65,15 +65,15 @@ func bindSumTo(c *call) func() {
 	switch p.kind {
 	case sumAll:
 		if len(y) == len(x) { // nothing is summed but axes of size 1
-			return sweep(len(y), block, func(from, to int) { mulVS(y[from:to], x[from:to], float32(scale)) })
+			return sweep(len(y), block, func(from, to int) { kern.Scale(y[from:to], x[from:to], float32(scale)) })
 		}
-		sum := total(len(x), block, c.scratch, func(from, to int) float64 { return sumOf(x[from:to]) })
+		sum := total(len(x), block, c.scratch, func(from, to int) float64 { return kern.Sum(x[from:to]) })
 		return func() { y[0] = float32(sum() * scale) }
 	case sumRows:
 		n := p.axes[1].n
 		return sweep(len(y), rowsOf(n), func(from, to int) {
 			for i := from; i < to; i++ {
-				y[i] = float32(sumOf(x[i*n:(i+1)*n]) * scale)
+				y[i] = float32(kern.Sum(x[i*n:(i+1)*n]) * scale)
 			}
 		})
 	case sumColumns:

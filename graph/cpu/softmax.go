@@ -11,11 +11,11 @@ import (
 // sumExp is the sum of e^(x - top).
 func sumExp(x []float32, top float32) float64 {
 	var s float64
-	var e [few]float32
+	var e [512]float32
 	for len(x) > 0 {
-		n := min(len(x), few)
+		n := min(len(x), len(e))
 		kern.Exps(e[:n], x[:n], top)
-		s += sumOf(e[:n])
+		s += kern.Sum(e[:n])
 		x = x[n:]
 	}
 	return s
@@ -23,17 +23,11 @@ func sumExp(x []float32, top float32) float64 {
 
 // logSumExp is log(sum e^x) as its two parts, the largest x and the logarithm of the rest.
 func logSumExp(x []float32) (top, rest float32) {
-	top = maxOf(x)
+	top = kern.Max(x)
 	if math.IsInf(float64(top), -1) {
 		return top, 0
 	}
 	return top, float32(math.Log(sumExp(x, top)))
-}
-
-// softmaxInto writes e^(x - top) over its sum.
-func softmaxInto(y, x []float32) {
-	kern.Exps(y, x, maxOf(x))
-	mulVS(y, y, float32(1/sumOf(y)))
 }
 
 func bindSoftmax(c *call) func() {
@@ -41,14 +35,12 @@ func bindSoftmax(c *call) func() {
 	return sweep(len(y)/k, rowsOf(4*k), func(from, to int) {
 		for i := from * k; i < to*k; i += k {
 			if !o.Log {
-				softmaxInto(y[i:i+k], x[i:i+k])
+				kern.Softmax(y[i:i+k], x[i:i+k], 1)
 				continue
 			}
 			top, rest := logSumExp(x[i : i+k])
-			x, y := x[i:i+k], y[i:i+k]
-			for j, v := range x {
-				y[j] = v - top - rest
-			}
+			kern.Affine(y[i:i+k], x[i:i+k], 1, -top)
+			kern.Affine(y[i:i+k], y[i:i+k], 1, -rest)
 		}
 	})
 }
@@ -58,18 +50,14 @@ func bindSoftmaxGrad(c *call) func() {
 	return sweep(len(dx)/k, rowsOf(k), func(from, to int) {
 		for i := from * k; i < to*k; i += k {
 			dy, y, dx := dy[i:i+k], y[i:i+k], dx[i:i+k]
-			y, dx = y[:len(dy)], dx[:len(dy)]
 			if o.Log {
-				s := float32(sumOf(dy))
+				s := float32(kern.Sum(dy))
 				for j, d := range dy {
 					dx[j] = d - kern.Exp(y[j])*s
 				}
 				continue
 			}
-			s := float32(dotOf(dy, y))
-			for j, d := range dy {
-				dx[j] = y[j] * (d - s)
-			}
+			kern.SoftmaxGrad(dx, y, dy, 1, float32(kern.Dot(dy, y)))
 		}
 	})
 }
@@ -149,9 +137,9 @@ func bindCrossEntropyGrad(c *call) func() {
 			out, row, d := dx[i*k:(i+1)*k], x[i*k:(i+1)*k], dy[i]
 			if o.Soft {
 				target := targets[i*k : (i+1)*k]
-				mass := float32(sumOf(target))
-				softmaxInto(out, row)
-				mix(out, out, target, d*mass, -d)
+				mass := float32(kern.Sum(target))
+				kern.Softmax(out, row, 1)
+				kern.Mix(out, out, target, d*mass, -d)
 				continue
 			}
 			label := labelOf(labels, i, k)
@@ -159,8 +147,8 @@ func bindCrossEntropyGrad(c *call) func() {
 				clear(out)
 				continue
 			}
-			softmaxInto(out, row)
-			affine(out, out, d, -d*even)
+			kern.Softmax(out, row, 1)
+			kern.Affine(out, out, d, -d*even)
 			out[label] -= d * float32(1-o.Smoothing)
 		}
 	})

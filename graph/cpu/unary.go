@@ -8,13 +8,13 @@ import (
 )
 
 var unaries = map[string]func(y, x []float32){
-	"neg":        func(y, x []float32) { mulVS(y, x, -1) },
+	"neg":        func(y, x []float32) { kern.Scale(y, x, -1) },
 	"relu":       kern.Relu,
 	"exp":        func(y, x []float32) { kern.Exps(y, x, 0) },
 	"log":        each(func(x float32) float32 { return float32(math.Log(float64(x))) }),
 	"sqrt":       each(sqrt),
 	"rsqrt":      each(func(x float32) float32 { return 1 / sqrt(x) }),
-	"square":     func(y, x []float32) { mulVV(y, x, x) },
+	"square":     func(y, x []float32) { kern.Multiply(y, x, x) },
 	"abs":        each(func(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }),
 	"tanh":       each(tanh),
 	"sigmoid":    each(sigmoid),
@@ -27,9 +27,9 @@ var unaries = map[string]func(y, x []float32){
 
 // unaryGrads are dy times the derivative at v, which is y or x as op.Unaries says.
 var unaryGrads = map[string]func(dx, dy, v []float32){
-	"neg":  func(dx, dy, _ []float32) { mulVS(dx, dy, -1) },
+	"neg":  func(dx, dy, _ []float32) { kern.Scale(dx, dy, -1) },
 	"relu": kern.ReluGrad,
-	"exp":  mulVV,
+	"exp":  kern.Multiply,
 	"log":  divVV,
 	"sqrt": func(dx, dy, y []float32) {
 		dy, y = dy[:len(dx)], y[:len(dx)]
@@ -86,7 +86,7 @@ func bindUnaryGrad(c *call) func() {
 func bindAffine(c *call) func() {
 	o := c.spec.(op.AffineOp)
 	a, b, y, x := float32(o.A), float32(o.B), c.y, c.x[0]
-	return sweep(len(y), block, func(from, to int) { affine(y[from:to], x[from:to], a, b) })
+	return sweep(len(y), block, func(from, to int) { kern.Affine(y[from:to], x[from:to], a, b) })
 }
 
 func bindLeakyRelu(c *call) func() {

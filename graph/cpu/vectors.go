@@ -1,20 +1,9 @@
 package cpu
 
-// The loops below are what elementwise passes are made of. All slices have the length of y, which may be one of the operands.
+import "selfsup/graph/cpu/kern"
 
-func subVV(y, a, b []float32) {
-	a, b = a[:len(y)], b[:len(y)]
-	for i := range y {
-		y[i] = a[i] - b[i]
-	}
-}
-
-func mulVV(y, a, b []float32) {
-	a, b = a[:len(y)], b[:len(y)]
-	for i := range y {
-		y[i] = a[i] * b[i]
-	}
-}
+// The loops below are what elementwise passes are made of, beside those of package kern. All slices have the length of y, which may be
+// one of the operands.
 
 func divVV(y, a, b []float32) {
 	a, b = a[:len(y)], b[:len(y)]
@@ -23,16 +12,9 @@ func divVV(y, a, b []float32) {
 	}
 }
 
-func addVS(y, a []float32, b float32) { affine(y, a, 1, b) }
-func subVS(y, a []float32, b float32) { affine(y, a, 1, -b) }
-func subSV(y, b []float32, a float32) { affine(y, b, -1, a) }
-
-func mulVS(y, a []float32, b float32) {
-	a = a[:len(y)]
-	for i := range y {
-		y[i] = a[i] * b
-	}
-}
+func addVS(y, a []float32, b float32) { kern.Affine(y, a, 1, b) }
+func subVS(y, a []float32, b float32) { kern.Affine(y, a, 1, -b) }
+func subSV(y, b []float32, a float32) { kern.Affine(y, b, -1, a) }
 
 func divVS(y, a []float32, b float32) {
 	a = a[:len(y)]
@@ -45,22 +27,6 @@ func divSV(y, b []float32, a float32) {
 	b = b[:len(y)]
 	for i := range y {
 		y[i] = a / b[i]
-	}
-}
-
-// affine is y = s*x + t.
-func affine(y, x []float32, s, t float32) {
-	x = x[:len(y)]
-	for i := range y {
-		y[i] = s*x[i] + t
-	}
-}
-
-// mix is y = s*a + t*b.
-func mix(y, a, b []float32, s, t float32) {
-	a, b = a[:len(y)], b[:len(y)]
-	for i := range y {
-		y[i] = s*a[i] + t*b[i]
 	}
 }
 

@@ -178,6 +178,10 @@ type Absorber interface {
 	Absorb(in []int, maker func(buf int) (Spec, []int)) (Spec, []int, bool)
 }
 
+// Cheap is a Spec that takes no longer than passes over its operands, and gives the same bits every time: where memory is short, the planner
+// may have it run again rather than keep its result.
+type Cheap interface{ Cheap() }
+
 // Coster is a Spec that can say how many floating-point operations it takes (a multiply-add counts two).
 type Coster interface {
 	FLOPs(in []Type, out Type) int64
@@ -234,6 +238,7 @@ type Program struct {
 	Updates []Update
 	Outputs []Output
 	Arena   int // bytes, set by the planner
+	Again   int // instructions that make a value a second time to save memory, set by the planner
 }
 
 // Types returns the types of the operands of an instruction.
@@ -251,6 +256,15 @@ func (p *Program) FLOPs(in Instr) int64 {
 		return c.FLOPs(p.Types(in), p.Bufs[in.Out].Type)
 	}
 	return 0
+}
+
+// Bytes is the size of an instruction's operands and result together.
+func (p *Program) Bytes(in Instr) int {
+	n := p.Bufs[in.Out].Shape.Size() * p.Bufs[in.Out].DType.Size()
+	for _, b := range in.In {
+		n += p.Bufs[b].Shape.Size() * p.Bufs[b].DType.Size()
+	}
+	return n
 }
 
 // Executable is a program that a backend made ready to run. It is used by one goroutine at a time.

@@ -24,17 +24,22 @@ func Chain(fs ...Func) Func {
 func Linear(s *graph.Scope, in, out int, bias bool) Func {
 	w := s.Param("weight", graph.LinearUniform(in), in, out)
 	if !bias {
-		return func(x *graph.Node) *graph.Node { return op.MatMul(x, w, false, false) }
+		return func(x *graph.Node) *graph.Node { return Product(s, x, w) }
 	}
 	b := s.Param("bias", graph.LinearUniform(in), out)
-	return func(x *graph.Node) *graph.Node { return op.Add(op.MatMul(x, w, false, false), b) }
+	return func(x *graph.Node) *graph.Node { return op.Add(Product(s, x, w), b) }
+}
+
+// Product is x [N,in] times weights w [in,out], in the graph's precision.
+func Product(s *graph.Scope, x, w *graph.Node) *graph.Node {
+	return op.Apply(op.MatMulOp{BF16: s.BF16()}, x, w)
 }
 
 // Conv is a square convolution without bias, x [B,H,W,in] -> [B,H',W',out], weights [k,k,in,out], padded by k/2. Its weights are
 // drawn for the fan out, as ResNets are (He et al. 2015, arXiv:1502.01852, section 2.2, backward case).
 func Conv(s *graph.Scope, in, out, kernel, stride int) Func {
 	w := s.Param("weight", graph.KaimingNormal(kernel*kernel*out), kernel, kernel, in, out)
-	c := op.Conv{Stride: [2]int{stride, stride}, Pad: [2]int{kernel / 2, kernel / 2}}
+	c := op.Conv{Stride: [2]int{stride, stride}, Pad: [2]int{kernel / 2, kernel / 2}, BF16: s.BF16()}
 	return func(x *graph.Node) *graph.Node { return op.Conv2D(x, w, c) }
 }
 

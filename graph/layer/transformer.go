@@ -23,7 +23,7 @@ func Dense(s *graph.Scope, in, out int) Func {
 	w, b := s.Param("weight", XavierUniform(in, out), in, out), s.Param("bias", graph.Fill(0), out)
 	return func(x *graph.Node) *graph.Node {
 		shape := slices.Clone(op.ShapeOf(x))
-		y := op.Add(op.MatMul(op.Reshape(x, -1, in), w, false, false), b)
+		y := op.Add(Product(s, op.Reshape(x, -1, in), w), b)
 		shape[len(shape)-1] = out
 		return op.Reshape(y, shape...)
 	}
@@ -45,13 +45,17 @@ func Attention(s *graph.Scope, dim, heads int) Func {
 	return func(x *graph.Node) *graph.Node {
 		b, t := op.ShapeOf(x)[0], op.ShapeOf(x)[1]
 		split := op.Reshape(qkv(x), b, t, 3, heads, dim/heads)
-		return proj(op.Attention(split, 1/math.Sqrt(float64(dim/heads)))) // [B,T,dim]
+		scaled := op.AttentionOp{Scale: 1 / math.Sqrt(float64(dim/heads)), BF16: s.BF16()}
+		return proj(op.Apply(scaled, split)) // [B,T,dim]
 	}
 }
 
 // MLP is a transformer's feed-forward layer, x [...,dim] -> [...,dim]: linear to hidden, GELU, linear back.
 func MLP(s *graph.Scope, dim, hidden int) Func {
-	return Chain(Dense(s.In("fc1"), dim, hidden), op.Gelu, Dense(s.In("fc2"), hidden, dim))
+	inner := Chain(Dense(s.In("fc1"), dim, hidden), op.Gelu, Dense(s.In("fc2"), hidden, dim))
+	return func(x *graph.Node) *graph.Node { // rows of tokens all through: the compiler fuses what no reshape is between
+		return op.Reshape(inner(op.Reshape(x, -1, dim)), op.ShapeOf(x)...)
+	}
 }
 
 // Block are the settings of a transformer's blocks. An MLP is four times as wide as its tokens.

@@ -8,13 +8,18 @@ import (
 )
 
 // AttentionOp is scaled dot-product attention of every head.
-type AttentionOp struct{ Scale float64 }
+type AttentionOp struct {
+	Scale float64
+	// BF16 rounds every operand of the products to bfloat16 first: q, k, v, the gradient that comes in, and the weights and their
+	// gradient as they are multiplied. The softmax and its gradient are not rounded.
+	BF16 bool
+}
 
 // Attention is softmax(scale q k') v for every image and head, from q, k and v packed as [B,T,3,heads,D] -> [B,T,heads*D]. The weights
 // [T,T] of a head are made, used and forgotten; the gradient makes them again.
 //
 // Vaswani et al. 2017, arXiv:1706.03762, eq. 1, where scale is 1/sqrt(D).
-func Attention(qkv *Node, scale float64) *Node { return Apply(AttentionOp{scale}, qkv) }
+func Attention(qkv *Node, scale float64) *Node { return Apply(AttentionOp{Scale: scale}, qkv) }
 
 // Name implements ir.Spec.
 func (o AttentionOp) Name() string { return "attention" }
@@ -66,16 +71,24 @@ func (o AttentionOp) weights(h head, x []float64, i int) []float64 {
 
 // Ref implements ir.Spec.
 func (o AttentionOp) Ref(in []ir.Tensor, out ir.Tensor) {
-	x := in[0].Data
+	x := rounded(o.BF16, in, 1)[0].Data
 	heads(in[0].Shape, func(h head) {
 		for i := range h.t {
 			for j, w := range o.weights(h, x, i) {
+				w = o.round(w)
 				for l := range h.d {
 					out.Data[h.y+i*h.stepY+l] += w * x[h.v+j*h.step+l]
 				}
 			}
 		}
 	})
+}
+
+func (o AttentionOp) round(v float64) float64 {
+	if o.BF16 {
+		return ir.BF16(v)
+	}
+	return v
 }
 
 // Active implements Differentiable.
@@ -85,7 +98,7 @@ func (o AttentionOp) Active(n int) []bool { return active(1, n) }
 func (o AttentionOp) Grad(g Grad) []*Node { return []*Node{Apply(AttentionGrad(o), g.Dy, g.In[0])} }
 
 // AttentionGrad is the gradient of Attention by its operand, from dy [B,T,heads*D] and qkv [B,T,3,heads,D].
-type AttentionGrad struct{ Scale float64 }
+type AttentionGrad AttentionOp
 
 // Name implements ir.Spec.
 func (o AttentionGrad) Name() string { return "attention_grad" }
@@ -98,7 +111,9 @@ func (o AttentionGrad) FLOPs(in []ir.Type, _ ir.Type) int64 { return 5 * headFLO
 
 // Ref implements ir.Spec.
 func (o AttentionGrad) Ref(in []ir.Tensor, out ir.Tensor) {
+	in = rounded(o.BF16, in, 2)
 	dy, x, dx := in[0].Data, in[1].Data, out.Data
+	round := AttentionOp(o).round
 	heads(in[1].Shape, func(h head) {
 		dw := make([]float64, h.t) // gradient by a row of weights
 		for i := range h.t {
@@ -109,12 +124,12 @@ func (o AttentionGrad) Ref(in []ir.Tensor, out ir.Tensor) {
 				for l := range h.d {
 					d := dy[h.y+i*h.stepY+l]
 					dw[j] += d * x[h.v+j*h.step+l]
-					dx[h.v+j*h.step+l] += w[j] * d
+					dx[h.v+j*h.step+l] += round(w[j]) * d
 				}
 				mean += w[j] * dw[j]
 			}
 			for j := range w {
-				ds := o.Scale * w[j] * (dw[j] - mean)
+				ds := round(o.Scale * w[j] * (dw[j] - mean))
 				for l := range h.d {
 					dx[h.q+i*h.step+l] += ds * x[h.k+j*h.step+l]
 					dx[h.k+j*h.step+l] += ds * x[h.q+i*h.step+l]

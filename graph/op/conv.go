@@ -10,6 +10,7 @@ import (
 type Conv struct {
 	Stride, Pad, Dilation [2]int // height, width; padded on both sides
 	Groups                int
+	BF16                  bool // rounds both operands to bfloat16 first, in the gradients too
 }
 
 // norm fills in the ones.
@@ -28,10 +29,13 @@ func (c Conv) OutSize(h, w, kh, kw int) (oh, ow int) {
 }
 
 // Conv2D is the convolution of x [B,H,W,Ci] with w [KH,KW,Ci/Groups,Co] -> [B,H',W',Co].
-func Conv2D(x, w *Node, c Conv) *Node { return Apply(ConvForward{c.norm()}, x, w) }
+func Conv2D(x, w *Node, c Conv) *Node { return Apply(ConvForward{Conv: c.norm()}, x, w) }
 
 // ConvForward is the operation of Conv2D.
-type ConvForward struct{ Conv }
+type ConvForward struct {
+	Conv
+	Norm ImageNorm
+}
 
 // Name implements ir.Spec.
 func (o ConvForward) Name() string { return "conv2d" }
@@ -82,6 +86,7 @@ func (o Conv) taps(x, w, y ir.Shape, f func(xi, wi, yi int)) {
 
 // Ref implements ir.Spec.
 func (o ConvForward) Ref(in []ir.Tensor, out ir.Tensor) {
+	in = o.Norm.operands(o.Conv, in)
 	x, w := in[0].Data, in[1].Data
 	o.taps(in[0].Shape, in[1].Shape, out.Shape, func(xi, wi, yi int) { out.Data[yi] += x[xi] * w[wi] })
 }
@@ -104,7 +109,7 @@ func (o ConvForward) Grad(g Grad) []*Node {
 	}
 	if g.Need[1] {
 		s := ShapeOf(w)
-		gs[1] = Apply(ConvBackwardWeights{o.Conv, [4]int{s[0], s[1], s[2], s[3]}}, x, g.Dy)
+		gs[1] = Apply(ConvBackwardWeights{Conv: o.Conv, W: [4]int{s[0], s[1], s[2], s[3]}}, x, g.Dy)
 	}
 	return gs
 }
@@ -125,6 +130,7 @@ func (o ConvBackwardData) Infer(in []ir.Type) (ir.Type, error) {
 
 // Ref implements ir.Spec.
 func (o ConvBackwardData) Ref(in []ir.Tensor, out ir.Tensor) {
+	in = rounded(o.BF16, in, 2)
 	dy, w := in[0].Data, in[1].Data
 	o.taps(out.Shape, in[1].Shape, in[0].Shape, func(xi, wi, yi int) { out.Data[xi] += dy[yi] * w[wi] })
 }
@@ -137,7 +143,8 @@ func (o ConvBackwardData) FLOPs(in []ir.Type, out ir.Type) int64 {
 // ConvBackwardWeights is the gradient of a convolution by its weights, from x and dy.
 type ConvBackwardWeights struct {
 	Conv
-	W [4]int // shape of the weights
+	W    [4]int // shape of the weights
+	Norm ImageNorm
 }
 
 // Name implements ir.Spec.
@@ -150,6 +157,7 @@ func (o ConvBackwardWeights) Infer(in []ir.Type) (ir.Type, error) {
 
 // Ref implements ir.Spec.
 func (o ConvBackwardWeights) Ref(in []ir.Tensor, out ir.Tensor) {
+	in = o.Norm.operands(o.Conv, in)
 	x, dy := in[0].Data, in[1].Data
 	o.taps(in[0].Shape, out.Shape, in[1].Shape, func(xi, wi, yi int) { out.Data[wi] += x[xi] * dy[yi] })
 }

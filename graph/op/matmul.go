@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"selfsup/graph/ir"
 )
@@ -9,8 +10,10 @@ import (
 // MatMulOp is the product op(a) op(b) of the last two axes, for every index of the leading axes, which must agree.
 type MatMulOp struct {
 	TransA, TransB bool
-	Bias           bool // adds a third operand [N] to every row; the compiler sets it
-	Relu           bool // then max(y, 0); the compiler sets it
+	Bias           bool   // adds a third operand [N] to every row; the compiler sets it
+	Relu           bool   // then max(y, 0); the compiler sets it
+	Slope          string // then times the derivative of this Unary at a third operand [...,M,N]; the compiler sets it
+	BF16           bool   // rounds a and b to bfloat16 first, in the gradients too
 }
 
 // MatMul is op(a) op(b): a [...,M,K] (or [...,K,M] transposed), b [...,K,N] (or [...,N,K]) -> [...,M,N].
@@ -55,6 +58,7 @@ func (o MatMulOp) Infer(in []ir.Type) (ir.Type, error) {
 
 // Ref implements ir.Spec.
 func (o MatMulOp) Ref(in []ir.Tensor, out ir.Tensor) {
+	in = rounded(o.BF16, in, 2)
 	batch, m, n, k := o.Dims(in[0].Shape, in[1].Shape)
 	ai, ak := k, 1
 	if o.TransA {
@@ -78,6 +82,10 @@ func (o MatMulOp) Ref(in []ir.Tensor, out ir.Tensor) {
 				if o.Relu {
 					sum = max(sum, 0)
 				}
+				if o.Slope != "" {
+					x := in[2].Data[(s*m+i)*n+j]
+					sum *= Unaries[o.Slope].D(x, x)
+				}
 				y[i*n+j] = sum
 			}
 		}
@@ -90,9 +98,17 @@ func (o MatMulOp) FLOPs(in []ir.Type, out ir.Type) int64 {
 	return 2 * int64(batch) * int64(m) * int64(n) * int64(k)
 }
 
-// Fuse implements ir.Fuser: a row added to the product, and then ReLU.
+// Fuse implements ir.Fuser: a row added to the product, and then ReLU; or the gradient of a function of x, such as GELU, from x.
 func (o MatMulOp) Fuse(next ir.Spec, at int, in []ir.Type) (ir.Spec, bool) {
+	if o.Slope != "" {
+		return nil, false
+	}
 	switch f := next.(type) {
+	case UnaryGrad:
+		if at == 0 && !o.Bias && !o.Relu && !Unaries[f.Fn].FromY {
+			o.Slope = f.Fn
+			return o, true
+		}
 	case Binary:
 		if f.Fn == "add" && !f.Relu && at == 0 && !o.Bias && !o.Relu && len(in[1].Shape) == 1 && in[1].Shape[0] == in[0].Shape.Last() {
 			o.Bias = true
@@ -114,19 +130,34 @@ func (o MatMulOp) Active(n int) []bool { return active(2, n) }
 func (o MatMulOp) Grad(g Grad) []*Node {
 	a, b, dy := g.In[0], g.In[1], g.Dy
 	gs := make([]*Node, 2)
+	product := func(a, b *Node, transA, transB bool) *Node {
+		return Apply(MatMulOp{TransA: transA, TransB: transB, BF16: o.BF16}, a, b)
+	}
 	if g.Need[0] {
 		if o.TransA {
-			gs[0] = MatMul(b, dy, o.TransB, true)
+			gs[0] = product(b, dy, o.TransB, true)
 		} else {
-			gs[0] = MatMul(dy, b, false, !o.TransB)
+			gs[0] = product(dy, b, false, !o.TransB)
 		}
 	}
 	if g.Need[1] {
 		if o.TransB {
-			gs[1] = MatMul(dy, a, true, o.TransA)
+			gs[1] = product(dy, a, true, o.TransA)
 		} else {
-			gs[1] = MatMul(a, dy, !o.TransA, false)
+			gs[1] = product(a, dy, !o.TransA, false)
 		}
 	}
 	return gs
+}
+
+// rounded is the operands of a product as it reads them: with on, the first n are copies in bfloat16.
+func rounded(on bool, in []ir.Tensor, n int) []ir.Tensor {
+	if !on {
+		return in
+	}
+	in = slices.Clone(in)
+	for i := range n {
+		in[i] = ir.BF16Tensor(in[i])
+	}
+	return in
 }

@@ -17,6 +17,8 @@ type Case struct {
 	Build    func(in []*op.Node) *op.Node
 	Inactive []int   // floating-point inputs that get no gradient
 	Tol      float64 // of float32 results, relative to the largest value of each; 0 means 1e-5
+	// Exact is the same without the rounding of operands, whose steps have no derivative: gradients are compared with its.
+	Exact func(in []*op.Node) *op.Node
 }
 
 // Input is the shape of an input and how it is filled.

@@ -10,8 +10,8 @@ import (
 
 // Cases covers every operation of package op, with its gradients, at ordinary shapes and at the edges: single elements, primes, sizes
 // around the lengths of vectors, and some that are large enough to be cut into parallel pieces.
-var Cases = slices.Concat(elementwiseCases(), reduceCases(), shapeCases(), matmulCases(), convCases(), poolCases(), normCases(),
-	softmaxCases(), updateCases(), fusedCases(), tokenCases())
+var Cases = slices.Concat(elementwiseCases(), reduceCases(), shapeCases(), matmulCases(), convCases(), convNormCases(), poolCases(), normCases(),
+	softmaxCases(), updateCases(), fusedCases(), tokenCases(), bf16Cases())
 
 type nodes = []*op.Node
 
@@ -254,6 +254,9 @@ func fusedCases() []Case {
 		}},
 		{Name: "fused/batch matmul bias relu", In: []Input{normal(2, 5, 7), normal(2, 7, 3), normal(3)}, Build: func(in nodes) *op.Node {
 			return op.Relu(op.Add(op.MatMul(in[0], in[1], false, false), in[2]))
+		}},
+		{Name: "fused/product and gelu's gradient", In: []Input{normal(17, 7), normal(7, 33), normal(33, 6)}, Build: func(in nodes) *op.Node {
+			return op.MatMul(op.Gelu(op.MatMul(in[0], in[1], false, false)), in[2], false, false)
 		}},
 		{Name: "fused/sum relu", In: []Input{normal(5, 7), normal(5, 7)}, Build: func(in nodes) *op.Node { return op.Relu(op.Add(in[0], in[1])) }},
 		{Name: "fused/row relu", In: []Input{normal(5, 7), normal(7)}, Build: func(in nodes) *op.Node { return op.Relu(op.Mul(in[0], in[1])) }},

@@ -13,33 +13,36 @@ func ramp(lo, hi float64, n int) func(*rand.Rand, int) float64 {
 	return func(_ *rand.Rand, i int) float64 { return lo + (hi-lo)*(float64(i)+0.5)/float64(n) }
 }
 
+// convShapes are the convolutions that are tried, in float32 and in bfloat16.
+var convShapes = []struct {
+	name string
+	x, w ir.Shape
+	c    op.Conv
+}{
+	{"one", ir.Shape{1, 1, 1, 1}, ir.Shape{1, 1, 1, 1}, op.Conv{}},
+	{"pointwise", ir.Shape{2, 5, 4, 7}, ir.Shape{1, 1, 7, 3}, op.Conv{}},
+	{"pointwise stride", ir.Shape{2, 5, 6, 8}, ir.Shape{1, 1, 8, 16}, op.Conv{Stride: [2]int{2, 2}}},
+	{"3x3", ir.Shape{2, 6, 5, 3}, ir.Shape{3, 3, 3, 4}, op.Conv{Pad: [2]int{1, 1}}},
+	{"3x3 valid", ir.Shape{2, 6, 5, 3}, ir.Shape{3, 3, 3, 4}, op.Conv{}},
+	{"3x3 stride", ir.Shape{2, 7, 8, 5}, ir.Shape{3, 3, 5, 6}, op.Conv{Stride: [2]int{2, 2}, Pad: [2]int{1, 1}}},
+	{"3x3 channels", ir.Shape{2, 8, 8, 16}, ir.Shape{3, 3, 16, 32}, op.Conv{Pad: [2]int{1, 1}}},
+	{"3x3 wide", ir.Shape{1, 9, 9, 64}, ir.Shape{3, 3, 64, 64}, op.Conv{Pad: [2]int{1, 1}}},
+	{"stem", ir.Shape{2, 14, 14, 3}, ir.Shape{7, 7, 3, 8}, op.Conv{Stride: [2]int{2, 2}, Pad: [2]int{3, 3}}},
+	{"grey", ir.Shape{2, 8, 8, 1}, ir.Shape{3, 3, 1, 8}, op.Conv{Pad: [2]int{1, 1}}},
+	{"patchify", ir.Shape{2, 8, 12, 3}, ir.Shape{4, 4, 3, 10}, op.Conv{Stride: [2]int{4, 4}}},
+	{"asymmetric", ir.Shape{2, 6, 7, 3}, ir.Shape{3, 2, 3, 4}, op.Conv{Stride: [2]int{2, 1}, Pad: [2]int{1, 0}, Dilation: [2]int{1, 2}}},
+	{"dilation", ir.Shape{1, 9, 9, 2}, ir.Shape{3, 3, 2, 3}, op.Conv{Pad: [2]int{2, 2}, Dilation: [2]int{2, 2}}},
+	{"big pad", ir.Shape{1, 3, 3, 2}, ir.Shape{3, 3, 2, 2}, op.Conv{Pad: [2]int{3, 4}}},
+	{"long stride", ir.Shape{1, 9, 8, 2}, ir.Shape{2, 2, 2, 3}, op.Conv{Stride: [2]int{3, 4}}},
+	{"groups", ir.Shape{2, 5, 5, 6}, ir.Shape{3, 3, 2, 9}, op.Conv{Pad: [2]int{1, 1}, Groups: 3}},
+	{"depthwise", ir.Shape{2, 6, 6, 5}, ir.Shape{3, 3, 1, 5}, op.Conv{Pad: [2]int{1, 1}, Groups: 5}},
+	{"depthwise 7x7", ir.Shape{1, 9, 8, 16}, ir.Shape{7, 7, 1, 16}, op.Conv{Pad: [2]int{3, 3}, Groups: 16}},
+	{"depthwise multiplier", ir.Shape{1, 5, 5, 3}, ir.Shape{3, 3, 1, 6}, op.Conv{Stride: [2]int{2, 2}, Pad: [2]int{1, 1}, Groups: 3}},
+	{"whole image", ir.Shape{3, 4, 5, 6}, ir.Shape{4, 5, 6, 7}, op.Conv{}},
+}
+
 func convCases() (cs []Case) {
-	for _, s := range []struct {
-		name string
-		x, w ir.Shape
-		c    op.Conv
-	}{
-		{"one", ir.Shape{1, 1, 1, 1}, ir.Shape{1, 1, 1, 1}, op.Conv{}},
-		{"pointwise", ir.Shape{2, 5, 4, 7}, ir.Shape{1, 1, 7, 3}, op.Conv{}},
-		{"pointwise stride", ir.Shape{2, 5, 6, 8}, ir.Shape{1, 1, 8, 16}, op.Conv{Stride: [2]int{2, 2}}},
-		{"3x3", ir.Shape{2, 6, 5, 3}, ir.Shape{3, 3, 3, 4}, op.Conv{Pad: [2]int{1, 1}}},
-		{"3x3 valid", ir.Shape{2, 6, 5, 3}, ir.Shape{3, 3, 3, 4}, op.Conv{}},
-		{"3x3 stride", ir.Shape{2, 7, 8, 5}, ir.Shape{3, 3, 5, 6}, op.Conv{Stride: [2]int{2, 2}, Pad: [2]int{1, 1}}},
-		{"3x3 channels", ir.Shape{2, 8, 8, 16}, ir.Shape{3, 3, 16, 32}, op.Conv{Pad: [2]int{1, 1}}},
-		{"3x3 wide", ir.Shape{1, 9, 9, 64}, ir.Shape{3, 3, 64, 64}, op.Conv{Pad: [2]int{1, 1}}},
-		{"stem", ir.Shape{2, 14, 14, 3}, ir.Shape{7, 7, 3, 8}, op.Conv{Stride: [2]int{2, 2}, Pad: [2]int{3, 3}}},
-		{"grey", ir.Shape{2, 8, 8, 1}, ir.Shape{3, 3, 1, 8}, op.Conv{Pad: [2]int{1, 1}}},
-		{"patchify", ir.Shape{2, 8, 12, 3}, ir.Shape{4, 4, 3, 10}, op.Conv{Stride: [2]int{4, 4}}},
-		{"asymmetric", ir.Shape{2, 6, 7, 3}, ir.Shape{3, 2, 3, 4}, op.Conv{Stride: [2]int{2, 1}, Pad: [2]int{1, 0}, Dilation: [2]int{1, 2}}},
-		{"dilation", ir.Shape{1, 9, 9, 2}, ir.Shape{3, 3, 2, 3}, op.Conv{Pad: [2]int{2, 2}, Dilation: [2]int{2, 2}}},
-		{"big pad", ir.Shape{1, 3, 3, 2}, ir.Shape{3, 3, 2, 2}, op.Conv{Pad: [2]int{3, 4}}},
-		{"long stride", ir.Shape{1, 9, 8, 2}, ir.Shape{2, 2, 2, 3}, op.Conv{Stride: [2]int{3, 4}}},
-		{"groups", ir.Shape{2, 5, 5, 6}, ir.Shape{3, 3, 2, 9}, op.Conv{Pad: [2]int{1, 1}, Groups: 3}},
-		{"depthwise", ir.Shape{2, 6, 6, 5}, ir.Shape{3, 3, 1, 5}, op.Conv{Pad: [2]int{1, 1}, Groups: 5}},
-		{"depthwise 7x7", ir.Shape{1, 9, 8, 16}, ir.Shape{7, 7, 1, 16}, op.Conv{Pad: [2]int{3, 3}, Groups: 16}},
-		{"depthwise multiplier", ir.Shape{1, 5, 5, 3}, ir.Shape{3, 3, 1, 6}, op.Conv{Stride: [2]int{2, 2}, Pad: [2]int{1, 1}, Groups: 3}},
-		{"whole image", ir.Shape{3, 4, 5, 6}, ir.Shape{4, 5, 6, 7}, op.Conv{}},
-	} {
+	for _, s := range convShapes {
 		cs = append(cs, Case{Name: "conv2d/" + s.name, In: []Input{normal(s.x...), normal(s.w...)},
 			Build: two(func(x, w *op.Node) *op.Node { return op.Conv2D(x, w, s.c) })})
 	}

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"fmt"
-	"sort"
 
 	"selfsup/graph/ir"
 )
@@ -176,41 +175,6 @@ func overwrites(p *ir.Program, in ir.Instr, a int) bool {
 		}
 	}
 	return may && shared == 1
-}
-
-// arena gives every temporary root an offset: largest first, each at the lowest place that is free for its whole life.
-func arena(p *ir.Program) error {
-	first, last := lives(p)
-	type span struct{ buf, from, to, size, at int }
-	var spans []span
-	for i, b := range p.Bufs {
-		if b.Class == ir.Temp && b.Root == i && first[i] >= 0 {
-			size := (b.Shape.Size()*b.DType.Size() + Align - 1) / Align * Align
-			spans = append(spans, span{buf: i, from: first[i], to: last[i], size: size})
-		}
-	}
-	sort.SliceStable(spans, func(a, b int) bool { return spans[a].size > spans[b].size })
-	placed := spans[:0:0] // in order of place
-	for _, s := range spans {
-		at := 0
-		for _, q := range placed {
-			if q.from > s.to || s.from > q.to {
-				continue
-			}
-			if q.at-at >= s.size {
-				break
-			}
-			at = max(at, q.at+q.size)
-		}
-		s.at = at
-		p.Bufs[s.buf].Offset = at
-		p.Arena = max(p.Arena, at+s.size)
-		k := sort.Search(len(placed), func(i int) bool { return placed[i].at > s.at })
-		placed = append(placed, span{})
-		copy(placed[k+1:], placed[k:])
-		placed[k] = s
-	}
-	return nil
 }
 
 // check proves what the other passes promise: operands are made before they are read, no two living buffers share bytes, and

@@ -1,6 +1,6 @@
 // Package plan orders a lowered program and places its buffers: operations that one pass over memory can do become one, views become
-// aliases, updates run as early as their readers allow and in place where they can, and all temporaries share one arena by their
-// lifetimes.
+// aliases, updates run as early as their readers allow and in place where they can, all temporaries share one arena by their
+// lifetimes, and where that would be larger than wanted, cheap values are made again rather than kept.
 package plan
 
 import (
@@ -13,7 +13,12 @@ import (
 const Align = 64
 
 // Plan runs all passes over p, in place.
-func Plan(p *ir.Program) error {
+func Plan(p *ir.Program) error { return Within(p, 0) }
+
+// Within is Plan for an arena of at most limit bytes: where that is too little for all values that are kept, cheap ones are computed again.
+// If even so it is too little, the program is planned for the smallest arena that was found, which p.Arena tells, and which would do as a
+// limit. A limit of 0 is none.
+func Within(p *ir.Program, limit int) error {
 	for _, pass := range []struct {
 		name string
 		run  func(*ir.Program) error
@@ -21,7 +26,9 @@ func Plan(p *ir.Program) error {
 		{"fuse", fuse},
 		{"absorb", absorb},
 		{"protect", protect},
+		{"pairs", pairs},
 		{"schedule", schedule},
+		{"recompute", func(p *ir.Program) error { return recompute(p, limit) }},
 		{"alias", alias},
 		{"arena", arena},
 		{"check", check},

@@ -9,12 +9,14 @@ import (
 	"selfsup/graph/op"
 )
 
-// Random programs of views, elementwise operations and updates of every kind compute on the plan what they do without.
+// Random programs of views, elementwise operations and updates of every kind compute on the plan what they do without, also where the arena
+// is to be as small as can be.
 func TestRandomPrograms(t *testing.T) {
 	programs := 3000
 	if testing.Short() {
 		programs = 500
 	}
+	again := 0
 	for seed := range programs {
 		r := rand.New(rand.NewPCG(uint64(seed), 1))
 		var b builder
@@ -63,5 +65,11 @@ func TestRandomPrograms(t *testing.T) {
 			}
 		}
 		b.compare(t, fmt.Sprintf("seed %d", seed))
+		if p := b.compareWithin(t, fmt.Sprintf("seed %d in the smallest arena", seed), 1); p.Again > 0 {
+			again++
+		}
+	}
+	if again < programs/100 {
+		t.Errorf("only %d programs of %d make a value again", again, programs)
 	}
 }

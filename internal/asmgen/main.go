@@ -1,4 +1,4 @@
-// Command asmgen writes the amd64 assembly of selfsup/graph/cpu/kern with avo.
+// Command asmgen writes the amd64 assembly of selfsup/graph/cpu/kern and selfsup/datasets/raster with avo.
 //
 // It is a module of its own so that users of selfsup never download avo. Run it through `go generate` in the kern package.
 package main
@@ -12,9 +12,14 @@ import (
 )
 
 func main() {
-	family := flag.String("family", "", "what to generate: tile, winograd or vec")
+	family := flag.String("family", "", "what to generate: tile, pair, scatter, winograd, vec, row or raster")
 	flag.Parse() // avo's own flags: -out, -stubs, -pkg
 	ConstraintExpr("!noasm")
+	if *family == "raster" {
+		raster()
+		Generate()
+		return
+	}
 	floatControls()
 	switch *family {
 	case "tile":
@@ -32,6 +37,10 @@ func main() {
 		depthAVX512()
 		depthAVX2()
 		pause()
+	case "pair":
+		pairs()
+	case "scatter":
+		scatterAVX512()
 	case "winograd":
 		for _, tr := range transforms {
 			tr.emit(widthAVX512)
@@ -39,8 +48,10 @@ func main() {
 		}
 	case "vec":
 		vecs()
+	case "row":
+		rows()
 	default:
-		fmt.Fprintf(os.Stderr, "asmgen: family %q is not one of tile, winograd, vec\n", *family)
+		fmt.Fprintf(os.Stderr, "asmgen: family %q is not one of tile, pair, scatter, winograd, vec, row, raster\n", *family)
 		os.Exit(2)
 	}
 	Generate()

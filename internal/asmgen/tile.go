@@ -137,7 +137,6 @@ func tileAVX512(mr, cols int) {
 	Doc(fmt.Sprintf("%s: C[%d,%d] (+)= sum over blocks and k of A*B.", name, mr, 16*cols))
 	l := tileLoop{mr: mr}
 	acc := func(i, j int) VecPhysical { return zmm(cols*i + j) }
-	masks := []OpmaskPhysical{K1, K2}
 	l.prefetchC(cols)
 	for i := range cols * mr {
 		VPXORD(zmm(i), zmm(i), zmm(i))
@@ -154,29 +153,7 @@ func tileAVX512(mr, cols int) {
 			}
 		}
 	})
-	MOVQ(Mem{Base: tArg, Disp: tileC}, tBase[0])
-	MOVQ(Mem{Base: tArg, Disp: tileLdc}, tRs)
-	MOVQ(Mem{Base: tArg, Disp: tileMask}, tCnt)
-	for j := range cols {
-		KMOVW(tCnt.As32(), masks[j])
-		SHRQ(Imm(16), tCnt)
-	}
-	CMPQ(Mem{Base: tArg, Disp: tileAdd}, Imm(0))
-	JE(LabelRef("store"))
-	MOVQ(tBase[0], tBase[1])
-	for i := range mr {
-		for j := range cols {
-			VADDPS_Z(Mem{Base: tBase[1], Disp: 64 * j}, acc(i, j), masks[j], acc(i, j))
-		}
-		ADDQ(tRs, tBase[1])
-	}
-	Label("store")
-	for i := range mr {
-		for j := range cols {
-			VMOVUPS(acc(i, j), masks[j], Mem{Base: tBase[0], Disp: 64 * j})
-		}
-		ADDQ(tRs, tBase[0])
-	}
+	storeMasked(mr, cols)
 	leave()
 }
 
@@ -201,6 +178,42 @@ func tileAVX2(mr int) {
 			VFMADD231PS(Y13, a, acc(i, 1))
 		}
 	})
+	storeFull(mr)
+	leave()
+}
+
+// storeMasked stores or adds the sums of C[mr,16*cols], Z0 on row by row, in the columns that exist.
+func storeMasked(mr, cols int) {
+	acc := func(i, j int) VecPhysical { return zmm(cols*i + j) }
+	masks := []OpmaskPhysical{K1, K2}
+	MOVQ(Mem{Base: tArg, Disp: tileC}, tBase[0])
+	MOVQ(Mem{Base: tArg, Disp: tileLdc}, tRs)
+	MOVQ(Mem{Base: tArg, Disp: tileMask}, tCnt)
+	for j := range cols {
+		KMOVW(tCnt.As32(), masks[j])
+		SHRQ(Imm(16), tCnt)
+	}
+	CMPQ(Mem{Base: tArg, Disp: tileAdd}, Imm(0))
+	JE(LabelRef("store"))
+	MOVQ(tBase[0], tBase[1])
+	for i := range mr {
+		for j := range cols {
+			VADDPS_Z(Mem{Base: tBase[1], Disp: 64 * j}, acc(i, j), masks[j], acc(i, j))
+		}
+		ADDQ(tRs, tBase[1])
+	}
+	Label("store")
+	for i := range mr {
+		for j := range cols {
+			VMOVUPS(acc(i, j), masks[j], Mem{Base: tBase[0], Disp: 64 * j})
+		}
+		ADDQ(tRs, tBase[0])
+	}
+}
+
+// storeFull stores or adds the sums of C[mr,16], Y0 on row by row.
+func storeFull(mr int) {
+	acc := func(i, j int) VecPhysical { return ymm(2*i + j) }
 	MOVQ(Mem{Base: tArg, Disp: tileC}, tBase[0])
 	MOVQ(Mem{Base: tArg, Disp: tileLdc}, tRs)
 	CMPQ(Mem{Base: tArg, Disp: tileAdd}, Imm(0))
@@ -217,7 +230,6 @@ func tileAVX2(mr int) {
 		VMOVUPS(acc(i, 1), Mem{Base: tBase[0], Disp: 32})
 		ADDQ(tRs, tBase[0])
 	}
-	leave()
 }
 
 var zmms = []VecPhysical{Z0, Z1, Z2, Z3, Z4, Z5, Z6, Z7, Z8, Z9, Z10, Z11, Z12, Z13, Z14, Z15,

@@ -225,6 +225,7 @@ func vecs() {
 		}
 	}
 	columns()
+	softmaxes(rowConstants())
 }
 
 var pointers = []GPPhysical{RSI, RDX, R8, R9, R10, R11, R12}
@@ -247,11 +248,7 @@ func (p pass) emit(w width) {
 		Load(Param(o), pointers[i])
 	}
 	for i, s := range p.scalars {
-		a, err := Param(s).Resolve()
-		if err != nil {
-			panic(err)
-		}
-		VBROADCASTSS(a.Addr, w.r(15-i))
+		VBROADCASTSS(address(Param(s)), w.r(15-i))
 	}
 	if p.head != nil {
 		p.head(w)

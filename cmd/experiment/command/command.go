@@ -3,6 +3,7 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -71,6 +72,8 @@ func status(err error) int {
 		return badData
 	case errors.As(err, &nan):
 		return diverged
+	case errors.Is(err, context.Canceled):
+		return interrupted
 	case errors.As(err, &stop):
 		return map[experiment.Request]int{experiment.Interrupt: interrupted, experiment.Requeue: requeued, experiment.Terminate: terminated}[stop.Reason]
 	}
@@ -111,7 +114,7 @@ Exit status: 0 done, 1 failed, 2 wrong use or recipe, 3 data missing or unreadab
 		experiment.SetThreads(n)
 		return nil
 	}
-	a.add(root, runVerb, resumeVerb, evalVerb, exportVerb, diffVerb, showVerb, benchVerb, dataVerb, listVerb)
+	a.add(root, runVerb, resumeVerb, evalVerb, exportVerb, diffVerb, showVerb, viewsVerb, benchVerb, dataVerb, listVerb)
 	return root
 }
 

@@ -1,8 +1,12 @@
 package command
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -49,7 +53,9 @@ images give the same bytes.`,
 		if err != nil {
 			return err
 		}
-		r, err := d.WritePack(out, o)
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+		r, err := d.WritePack(ctx, out, o)
 		if err != nil {
 			return err
 		}

@@ -130,7 +130,8 @@ func TestDataBench(t *testing.T) {
 	}
 }
 
-// A pack that is killed while it is written, SIGKILL, leaves nothing under the final name; what was there before stays.
+// A pack that is killed while it is written, SIGKILL, leaves nothing under the final name; what was there before stays. Ctrl-C leaves nothing
+// at all.
 func TestKilledPack(t *testing.T) {
 	dir := t.TempDir()
 	const n = 200_000
@@ -146,7 +147,11 @@ func TestKilledPack(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(dir, "set.pack")
-	for _, before := range []string{"", "the one before"} {
+	for _, try := range []struct {
+		before string
+		signal os.Signal
+	}{{"", os.Kill}, {"the one before", os.Kill}, {"the one before", os.Interrupt}} {
+		before := try.before
 		if before != "" {
 			if err := os.WriteFile(file, []byte(before), 0o666); err != nil {
 				t.Fatal(err)
@@ -172,7 +177,7 @@ func TestKilledPack(t *testing.T) {
 				t.Fatal("nothing is written within a minute")
 			}
 		}
-		c.Process.Kill()
+		c.Process.Signal(try.signal)
 		if err := c.Wait(); err == nil {
 			t.Fatal("it ended before it was killed: the test needs more images")
 		}
@@ -181,6 +186,9 @@ func TestKilledPack(t *testing.T) {
 			t.Errorf("after the kill the file has %d bytes (%v), want what was there before: %q", len(got), err, before)
 		}
 		left, _ := filepath.Glob(filepath.Join(dir, ".set.pack.*"))
+		if try.signal == os.Interrupt && (len(left) > 0 || c.ProcessState.ExitCode() != 130) {
+			t.Errorf("Ctrl-C: status %d, left behind %v; want 130 and nothing", c.ProcessState.ExitCode(), left)
+		}
 		for _, f := range left {
 			os.Remove(f)
 		}

@@ -16,6 +16,8 @@ type Conv struct {
 	Groups      int
 	OH, OW      int
 	Algorithm   Algorithm
+	BF16        bool     // rounds both operands to bfloat16 (RoundBF16); sums are in float32
+	Prologue    Prologue // of x, in Forward and BackwardWeights
 }
 
 // Algorithm is how a convolution is computed.
@@ -43,10 +45,13 @@ func (c Conv) Check() error {
 	if h, w = h/c.SH+1, w/c.SW+1; h != c.OH || w != c.OW {
 		return fmt.Errorf("kern: conv: output is given as %dx%d, %dx%d would be right", c.OH, c.OW, h, w)
 	}
+	if c.BF16 && c.Algorithm == Winograd {
+		return fmt.Errorf("kern: conv: bf16 has no Winograd algorithm of its own; Auto takes it where it pays")
+	}
 	if c.Algorithm < Auto || c.Algorithm > Winograd || c.Algorithm == Winograd && !c.winogradOK() {
 		return fmt.Errorf("kern: conv: algorithm %d is not possible for %+v; Winograd is for 3x3, stride 1, one group, pads up to 2, channels multiples of %d", c.Algorithm, c, winogradLanes)
 	}
-	return nil
+	return c.Prologue.check(c.Ci, c.Groups)
 }
 
 func (c Conv) defaults() Conv {
@@ -57,13 +62,19 @@ func (c Conv) defaults() Conv {
 // Forward computes y from x and w. scratch holds ForwardScratch elements.
 func (c Conv) Forward(x, w, y, scratch []float32) {
 	c = c.checked(x, w, y)
+	if c.forwardRoundsCopies() {
+		x, w, scratch = roundCopies(x[:c.B*c.H*c.W*c.Ci], c.Prologue, w[:c.weights()], scratch)
+		c = c.exact()
+	}
 	switch c.method() {
 	case pointwise:
-		Gemm(false, false, c.B*c.H*c.W, c.Co, c.Ci, x, c.Ci, w, c.Co, y, c.Co, 0, scratch)
+		c.pointForward(x, w, y, scratch)
 	case depthwise:
 		c.depthForward(x, w, y, scratch)
 	case patches:
 		c.winograd(false, x, w, y, scratch)
+	case overPairs:
+		c.gatherBF16(false, x, w, y, scratch)
 	default:
 		c.gather(false, x, w, y, scratch)
 	}
@@ -72,13 +83,18 @@ func (c Conv) Forward(x, w, y, scratch []float32) {
 // ForwardScratch is how many elements of scratch Forward wants.
 func (c Conv) ForwardScratch() int {
 	c = c.defaults()
+	if c.forwardRoundsCopies() {
+		return copiesFloats(c.B*c.H*c.W*c.Ci, c.weights()) + c.exact().ForwardScratch()
+	}
 	switch c.method() {
 	case pointwise:
-		return GemmScratch(false, false, c.B*c.H*c.W, c.Co, c.Ci)
+		return c.pointScratch(false)
 	case depthwise:
 		return c.depthScratch()
 	case patches:
 		return c.winogradScratch(false)
+	case overPairs:
+		return c.gatherBF16Scratch(false)
 	}
 	return c.gatherScratch(false)
 }
@@ -86,13 +102,19 @@ func (c Conv) ForwardScratch() int {
 // BackwardData computes dx, the gradient by x, from dy and w. scratch holds BackwardDataScratch elements.
 func (c Conv) BackwardData(dy, w, dx, scratch []float32) {
 	c = c.checked(dx, w, dy)
+	if c.roundsCopies() {
+		dy, w, scratch = roundCopies(dy[:c.B*c.OH*c.OW*c.Co], Prologue{}, w[:c.weights()], scratch)
+		c = c.exact()
+	}
 	switch c.method() {
 	case pointwise:
-		Gemm(false, true, c.B*c.H*c.W, c.Ci, c.Co, dy, c.Co, w, c.Co, dx, c.Ci, 0, scratch)
+		c.product(false, true, c.B*c.H*c.W, c.Ci, c.Co, dy, c.Co, w, c.Co, dx, c.Ci, 0, scratch)
 	case depthwise:
 		c.depthBackwardData(dy, w, dx, scratch)
 	case patches:
 		c.winograd(true, dy, w, dx, scratch)
+	case overPairs:
+		c.gatherBF16(true, dy, w, dx, scratch)
 	default:
 		c.gather(true, dy, w, dx, scratch)
 	}
@@ -101,13 +123,18 @@ func (c Conv) BackwardData(dy, w, dx, scratch []float32) {
 // BackwardDataScratch is how many elements of scratch BackwardData wants.
 func (c Conv) BackwardDataScratch() int {
 	c = c.defaults()
+	if c.roundsCopies() {
+		return copiesFloats(c.B*c.OH*c.OW*c.Co, c.weights()) + c.exact().BackwardDataScratch()
+	}
 	switch c.method() {
 	case pointwise:
-		return GemmScratch(false, true, c.B*c.H*c.W, c.Ci, c.Co)
+		return c.productScratch(false, true, c.B*c.H*c.W, c.Ci, c.Co)
 	case depthwise:
 		return c.depthScratch()
 	case patches:
 		return c.winogradScratch(true)
+	case overPairs:
+		return c.gatherBF16Scratch(true)
 	}
 	return c.gatherScratch(true)
 }
@@ -115,13 +142,19 @@ func (c Conv) BackwardDataScratch() int {
 // BackwardWeights computes dw, the gradient by w, from x and dy. scratch holds BackwardWeightsScratch elements.
 func (c Conv) BackwardWeights(x, dy, dw, scratch []float32) {
 	c = c.checked(x, dw, dy)
+	if c.roundsCopies() {
+		x, dy, scratch = roundCopies(x[:c.B*c.H*c.W*c.Ci], c.Prologue, dy[:c.B*c.OH*c.OW*c.Co], scratch)
+		c = c.exact()
+	}
 	switch c.method() {
 	case pointwise:
-		Gemm(true, false, c.Ci, c.Co, c.B*c.H*c.W, x, c.Ci, dy, c.Co, dw, c.Co, 0, scratch)
+		c.pointWeights(x, dy, dw, scratch)
 	case depthwise:
 		c.depthBackwardWeights(x, dy, dw, scratch)
 	case patches:
 		c.winogradWeights(x, dy, dw, scratch)
+	case overPairs:
+		c.correlateBF16(x, dy, dw, scratch)
 	default:
 		c.correlate(x, dy, dw, scratch)
 	}
@@ -130,13 +163,18 @@ func (c Conv) BackwardWeights(x, dy, dw, scratch []float32) {
 // BackwardWeightsScratch is how many elements of scratch BackwardWeights wants.
 func (c Conv) BackwardWeightsScratch() int {
 	c = c.defaults()
+	if c.roundsCopies() {
+		return copiesFloats(c.B*c.H*c.W*c.Ci, c.B*c.OH*c.OW*c.Co) + c.exact().BackwardWeightsScratch()
+	}
 	switch c.method() {
 	case pointwise:
-		return GemmScratch(true, false, c.Ci, c.Co, c.B*c.H*c.W)
+		return c.pointScratch(true)
 	case depthwise:
 		return c.depthWeightsScratch()
 	case patches:
 		return c.winogradWeightsScratch()
+	case overPairs:
+		return c.correlateBF16Scratch()
 	}
 	return c.correlateScratch()
 }
@@ -149,16 +187,19 @@ const (
 	pointwise               // 1x1, a matrix product
 	depthwise               // one channel per group
 	patches                 // Winograd
+	overPairs               // bf16 products over taps, one group
 )
 
 func (c *Conv) method() method {
 	switch {
-	case c.Algorithm == Winograd || c.Algorithm == Auto && c.winogradOK() && c.winogradPays():
+	case !c.BF16 && (c.Algorithm == Winograd || c.Algorithm == Auto && c.winogradOK() && c.winogradPays()):
 		return patches
 	case c.Groups == 1 && c.KH == 1 && c.KW == 1 && c.SH == 1 && c.SW == 1 && c.PH == 0 && c.PW == 0:
 		return pointwise
 	case c.Groups > 1 && c.Groups == c.Ci && c.Groups == c.Co:
 		return depthwise
+	case c.BF16:
+		return overPairs
 	}
 	return overTaps
 }

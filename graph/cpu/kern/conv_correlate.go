@@ -73,7 +73,7 @@ func (g *correlate) set(c Conv) {
 	if g.merged {
 		g.depth, g.kw = ci*c.KW, 1
 	}
-	g.view = window{h: c.H, w: c.W, c: c.Ci, take: ci, pixel: pixelStride(ci), left: c.PW}
+	g.view = window{h: c.H, w: c.W, c: c.Ci, take: ci, pixel: pixelStride(ci), left: c.PW, prologue: c.Prologue}
 	g.view.right = max(0, (c.OW-1)*c.SW+(c.KW-1)*c.DW+1-c.PW-c.W)
 	panels := ceil(g.n, g.level.nr)
 	g.parts = max(1, min(c.B, convTasks, correlatePartial/c.weights()))

@@ -5,8 +5,7 @@ import "fmt"
 // gather is a forward convolution, or the gradient by x, as products of micro-kernels: every output pixel gathers the taps that reach
 // inside the source. There is no im2col; a task copies the rows it needs once, with zero columns at the sides.
 type gather struct {
-	conv      Conv
-	backward  bool
+	axes
 	src       []float32
 	w, dst    []float32
 	srcC      int // channels of a source and of an output pixel
@@ -17,9 +16,6 @@ type gather struct {
 	merged    bool // the columns of a kernel row are one run of memory: one tap of depth KW*Ci
 	level     blocking
 	view      window
-	srcH      int
-	gridH     int // most outputs of a class along the axes
-	gridW     int
 	listFloat int
 
 	perImage bool // a tile's rows are images, at one pixel; else pixels of one row
@@ -67,14 +63,12 @@ func (c Conv) gatherScratch(backward bool) int {
 }
 
 func (g *gather) set(c Conv, backward bool) {
-	g.conv, g.backward, g.level = c, backward, *dims()
+	g.axes, g.level = axesOf(c, backward), *dims()
 	g.srcC, g.dstC, g.depth, g.n = c.Ci, c.Co, c.Ci/c.Groups, c.Co/c.Groups
-	g.srcH, g.gridH, g.gridW = c.H, c.OH, c.OW
-	g.view = window{h: c.H, w: c.W}
+	g.view = window{h: c.H, w: c.W, prologue: c.Prologue}
 	g.merged = !backward && c.DW == 1 && c.Groups == 1 && c.Ci < lineFloats && c.KW > 1
 	if backward {
 		g.srcC, g.dstC, g.depth, g.n = g.dstC, g.srcC, g.n, g.depth
-		g.srcH, g.gridH, g.gridW = c.OH, ceil(c.H, c.SH), ceil(c.W, c.SW)
 		g.view = window{h: c.OH, w: c.OW}
 	}
 	g.view.c, g.view.take, g.view.pixel = g.srcC, g.depth, pixelStride(g.depth)
@@ -105,70 +99,14 @@ func (g *gather) plan() {
 	} else {
 		per := max(1, min(ceil(gatherPixels, pixels), gatherBuffer/max(1, g.srcH*g.view.row())))
 		g.images = ceil(max(c.B, 1), per)
-		for g.bands < g.gridH && (g.images*g.bands*panels < convTasks || g.maxRows()*g.view.row() > gatherBuffer) {
+		for g.bands < g.gridH && (g.images*g.bands*panels < convTasks || g.maxRows(g.bands)*g.view.row() > gatherBuffer) {
 			g.bands++
 		}
 	}
 	g.chunks = min(panels, ceil(convTasks, max(1, g.images*g.bands)))
-	g.imageFloats = roundUp(g.maxRows()*g.view.row(), lineFloats) + lineFloats
+	g.imageFloats = roundUp(g.maxRows(g.bands)*g.view.row(), lineFloats) + lineFloats
 	g.listFloat = offsetFloats(c.KH * c.KW)
 	g.bufferFloats = 2*g.listFloat + ceil(c.B, max(1, g.images))*g.imageFloats
-}
-
-// maxRows bounds how many source rows a band reads.
-func (g *gather) maxRows() int {
-	low, high, step := 0, 0, 1
-	for r := range g.classesH() {
-		t := g.tapsH(r)
-		low, high, step = min(low, t.low(0)), max(high, t.high(0)), t.step
-	}
-	return min(g.srcH, (ceil(g.gridH, g.bands)-1)*step+high-low+1)
-}
-
-// span is the range of source rows that outputs i0 to i1 of all classes read.
-func (g *gather) span(i0, i1 int) (r0, r1 int) {
-	r0, r1 = g.srcH, 0
-	for r := range g.classesH() {
-		t := g.tapsH(r)
-		if last := min(i1, t.count) - 1; t.n > 0 && last >= i0 {
-			r0, r1 = min(r0, t.low(i0)), max(r1, t.high(last)+1)
-		}
-	}
-	r0 = max(r0, 0)
-	return r0, max(r0, min(r1, g.srcH))
-}
-
-func (g *gather) classesH() int {
-	if g.backward {
-		return g.conv.SH
-	}
-	return 1
-}
-
-func (g *gather) classesW() int {
-	if g.backward {
-		return g.conv.SW
-	}
-	return 1
-}
-
-func (g *gather) classes() int { return g.classesH() * g.classesW() }
-
-func (g *gather) tapsH(r int) taps {
-	c := &g.conv
-	if g.backward {
-		return backwardTaps(r, c.H, c.KH, c.SH, c.PH, c.DH)
-	}
-	return forwardTaps(c.OH, c.KH, c.SH, c.PH, c.DH)
-}
-
-// tapsW is class r along the width; merged taps still reach over all columns of the kernel.
-func (g *gather) tapsW(r int) taps {
-	c := &g.conv
-	if g.backward {
-		return backwardTaps(r, c.W, c.KW, c.SW, c.PW, c.DW)
-	}
-	return forwardTaps(c.OW, c.KW, c.SW, c.PW, c.DW)
 }
 
 func (g *gather) depthOfTap() int {
@@ -184,19 +122,9 @@ func (g *gather) panelFloats() int {
 
 // class is one class of outputs: its taps, and where its panels begin.
 func (g *gather) class(i int) (h, w taps, panels int) {
-	r, s := i/g.classesW(), i%g.classesW()
-	before := 0
-	for q := range r {
-		t := g.tapsH(q)
-		before += t.n * g.conv.KW
-	}
-	h, w = g.tapsH(r), g.tapsW(s)
-	for q := range s {
-		t := g.tapsW(q)
-		before += h.n * t.n
-	}
+	h, w, before := g.axes.class(i)
 	if g.merged {
-		w.n = 1
+		w.n = 1 // of all columns of the kernel
 	}
 	return h, w, before * g.depthOfTap() * roundUp(g.n, g.level.nr)
 }

@@ -66,12 +66,13 @@ type window struct {
 	first, take int // channels copied
 	left, right int // zero columns
 	pixel       int // pixel stride of the copy
+	prologue    Prologue
 }
 
 func (v *window) columns() int { return v.left + v.w + v.right }
 func (v *window) row() int     { return v.columns() * v.pixel }
 
-// copy writes rows r0 to r1 of image src to dst.
+// copy writes rows r0 to r1 of image src to dst, through the prologue, if there is one; a window with one takes all channels.
 func (v *window) copy(dst, src []float32, r0, r1 int) {
 	for r := r0; r < r1; r++ {
 		row := dst[(r-r0)*v.row() : (r-r0+1)*v.row()]
@@ -80,11 +81,11 @@ func (v *window) copy(dst, src []float32, r0, r1 int) {
 		row = row[v.left*v.pixel:]
 		from := src[r*v.w*v.c:]
 		if v.pixel == v.c && v.take == v.c {
-			copy(row, from[:v.w*v.c])
+			v.prologue.move(row[:v.w*v.c], from)
 			continue
 		}
 		for j := range v.w {
-			copy(row[j*v.pixel:j*v.pixel+v.take], from[j*v.c+v.first:])
+			v.prologue.move(row[j*v.pixel:j*v.pixel+v.take], from[j*v.c+v.first:])
 		}
 	}
 }

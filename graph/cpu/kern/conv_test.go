@@ -82,6 +82,7 @@ func newConvData(c Conv) *convData {
 		y: make([]float64, ny), dx: make([]float64, nx), dw: make([]float64, nw),
 		gotY: newGuarded("y", ny).poison(), gotX: newGuarded("dx", nx).poison(), gotW: newGuarded("dw", nw).poison(),
 	}
+	x, w, dy := operand(c, d.x.v), operand(c, d.w.v), operand(c, d.dy.v)
 	gi, gout := c.Ci/c.Groups, c.Co/c.Groups
 	for b := range c.B {
 		for i := range c.OH {
@@ -97,9 +98,9 @@ func newConvData(c Conv) *convData {
 							for m := range gi {
 								ix := ((b*c.H+p)*c.W+q)*c.Ci + o/gout*gi + m
 								iw := ((u*c.KW+v)*gi+m)*c.Co + o
-								d.y[iy] += float64(d.x.v[ix]) * float64(d.w.v[iw])
-								d.dx[ix] += float64(d.dy.v[iy]) * float64(d.w.v[iw])
-								d.dw[iw] += float64(d.x.v[ix]) * float64(d.dy.v[iy])
+								d.y[iy] += x[ix] * w[iw]
+								d.dx[ix] += dy[iy] * w[iw]
+								d.dw[iw] += x[ix] * dy[iy]
 							}
 						}
 					}
@@ -108,6 +109,18 @@ func newConvData(c Conv) *convData {
 		}
 	}
 	return d
+}
+
+// operand is what the products of the convolution take for s.
+func operand(c Conv, s []float32) []float64 {
+	r := make([]float64, len(s))
+	for i, v := range s {
+		if c.BF16 {
+			_, v = unpair(uint32(RoundBF16(v)) << 16)
+		}
+		r[i] = float64(v)
+	}
+	return r
 }
 
 // run computes all three directions with poisoned scratch, and checks the canaries.

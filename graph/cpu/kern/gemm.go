@@ -9,28 +9,35 @@ const gemmColumns = 2048
 // lda, ldb, ldc are row strides of what is stored, in elements. beta is 0 (C is not read) or 1. scratch holds GemmScratch elements.
 // Each element's sum over k runs in blocks whose size depends on k alone.
 func Gemm(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, beta float32, scratch []float32) {
+	GemmThen(transA, transB, m, n, k, a, lda, b, ldb, c, ldc, beta, scratch, nil)
+}
+
+// Finish is what is still to be done to rows i0 to i1, columns j0 to j1 of a product, soon after they are written and from several workers
+// at once. Every element is in one call.
+type Finish func(i0, i1, j0, j1 int)
+
+// GemmThen is Gemm with finish called for all parts of C, while they are in cache. Build finish once and keep it.
+func GemmThen(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, beta float32, scratch []float32, finish Finish) {
 	g := gemms.get()
 	g.set(transA, transB, m, n, k, lda, ldb, ldc, beta, true)
-	g.a, g.b, g.c = a, b, c
+	g.a, g.b, g.c, g.finish = a, b, c, finish
 	g.check()
 	if splitParts(m, n, k) > 1 {
 		j := splits.get()
-		j.set(transA, transB, m, n, k, lda, ldb, ldc, beta)
-		j.run(a, b, c, align(scratch))
+		j.set(false, transA, transB, m, n, k, lda, ldb, ldc, beta)
+		j.run(a, b, c, align(scratch), finish)
 		splits.put(j)
 	} else {
 		g.product(align(scratch))
 	}
-	g.a, g.b, g.c, g.panels, g.rows = nil, nil, nil, nil, nil
+	g.a, g.b, g.c, g.panels, g.rows, g.finish = nil, nil, nil, nil, nil, nil
 	gemms.put(g)
 }
 
 // GemmScratch is how many elements of scratch Gemm wants.
 func GemmScratch(transA, transB bool, m, n, k int) int {
 	if splitParts(m, n, k) > 1 {
-		var j gemmSplit
-		j.set(transA, transB, m, n, k, 0, 0, 0, 0)
-		return lineFloats + j.partialFloats() + Threads()*j.each
+		return splitScratch(false, transA, transB, m, n, k)
 	}
 	var g gemm
 	g.set(transA, transB, m, n, k, 0, 0, 0, 0, true)
@@ -50,15 +57,10 @@ func GemmBatch(batch int, transA, transB bool, m, n, k int, a []float32, lda, st
 		return
 	}
 	j := batches.get()
+	j.bf16 = false
 	j.one.set(transA, transB, m, n, k, lda, ldb, ldc, beta, false)
-	j.a, j.b, j.c = a, b, c
-	j.strideA, j.strideB, j.strideC = strideA, strideB, strideC
-	j.scratch = align(scratch)
 	j.each = j.one.panelFloats() + j.one.rowFloats()
-	// One task takes several small products, so that it is worth handing out.
-	j.batch, j.group = batch, max(1, min(batch/(4*Threads()), taskFlops/(1+2*m*n*k)))
-	runLimited(ceil(batch, j.group), fits(j.scratch, j.each), j.task)
-	j.a, j.b, j.c, j.scratch = nil, nil, nil, nil
+	j.run(batch, 2*m*n*k, a, strideA, b, strideB, c, strideC, scratch)
 	batches.put(j)
 }
 
@@ -82,7 +84,9 @@ const taskFlops = 1 << 19
 
 // gemmBatch is a GemmBatch under way: every worker computes whole products in scratch of its own.
 type gemmBatch struct {
+	bf16                      bool
 	one                       gemm
+	pairs                     pairGemm // instead of one, when bf16
 	a, b, c                   []float32
 	strideA, strideB, strideC int
 	batch, group              int
@@ -93,13 +97,26 @@ type gemmBatch struct {
 
 var batches = pile[gemmBatch]{bind: func(j *gemmBatch) { j.task = j.products }}
 
+// run computes the products, each of so many flops.
+func (j *gemmBatch) run(batch, flops int, a []float32, strideA int, b []float32, strideB int, c []float32, strideC int, scratch []float32) {
+	j.a, j.b, j.c = a, b, c
+	j.strideA, j.strideB, j.strideC = strideA, strideB, strideC
+	j.scratch = align(scratch)
+	// One task takes several small products, so that it is worth handing out.
+	j.batch, j.group = batch, max(1, min(batch/(4*Threads()), taskFlops/(1+flops)))
+	runLimited(ceil(batch, j.group), fits(j.scratch, j.each), j.task)
+	j.a, j.b, j.c, j.scratch = nil, nil, nil, nil
+}
+
 func (j *gemmBatch) products(task, worker int) {
-	g := j.one // on the stack: it runs serially
 	scratch := j.scratch[worker*j.each : (worker+1)*j.each]
 	for i := task * j.group; i < min((task+1)*j.group, j.batch); i++ {
-		g.a, g.b, g.c = j.a[i*j.strideA:], j.b[i*j.strideB:], j.c[i*j.strideC:]
-		g.check()
-		g.product(scratch)
+		a, b, c := j.a[i*j.strideA:], j.b[i*j.strideB:], j.c[i*j.strideC:]
+		if j.bf16 {
+			j.pairs.alone(a, b, c, scratch)
+		} else {
+			j.one.alone(a, b, c, scratch)
+		}
 	}
 }
 
@@ -111,6 +128,7 @@ type gemm struct {
 	add            bool // beta is 1
 	parallel       bool
 	a, b, c        []float32
+	finish         Finish // may be nil
 	level          blocking
 	kc             int  // depth of a block, the last may be less
 	pack           bool // B goes into panels; else only its last partial panel does
@@ -127,9 +145,7 @@ type gemm struct {
 var gemms = pile[gemm]{bind: func(g *gemm) { g.packTask, g.tileTask = g.packPanels, g.tiles }}
 
 func (g *gemm) set(transA, transB bool, m, n, k, lda, ldb, ldc int, beta float32, parallel bool) {
-	if beta != 0 && beta != 1 {
-		panic(fmt.Sprintf("kern: Gemm: beta is %v, want 0 or 1", beta))
-	}
+	checkBeta(beta)
 	g.transA, g.transB, g.m, g.n, g.k = transA, transB, m, n, k
 	g.lda, g.ldb, g.ldc, g.add, g.parallel = lda, ldb, ldc, beta == 1, parallel
 	g.level = *dims()
@@ -155,6 +171,25 @@ func (g *gemm) rowFloats() int {
 }
 
 func (g *gemm) check() {
+	checkProduct(g.transA, g.transB, g.m, g.n, g.k, g.a, g.lda, g.b, g.ldb, g.c, g.ldc)
+}
+
+// alone computes a product on the caller, with a copy of g on the stack.
+func (g *gemm) alone(a, b, c, scratch []float32) {
+	one := *g
+	one.a, one.b, one.c = a, b, c
+	one.check()
+	one.product(scratch)
+}
+
+func checkBeta(beta float32) {
+	if beta != 0 && beta != 1 {
+		panic(fmt.Sprintf("kern: Gemm: beta is %v, want 0 or 1", beta))
+	}
+}
+
+// checkProduct panics where an operand is too short.
+func checkProduct(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
 	need := func(name string, trans bool, rows, cols, ld int, s []float32) {
 		if trans {
 			rows, cols = cols, rows
@@ -167,9 +202,9 @@ func (g *gemm) check() {
 				name, len(s), ld, rows, cols, (rows-1)*max(ld, cols)+cols, cols))
 		}
 	}
-	need("A", g.transA, g.m, g.k, g.lda, g.a)
-	need("B", g.transB, g.k, g.n, g.ldb, g.b)
-	need("C", false, g.m, g.n, g.ldc, g.c)
+	need("A", transA, m, k, lda, a)
+	need("B", transB, k, n, ldb, b)
+	need("C", false, m, n, ldc, c)
 }
 
 // product walks the blocks of B: pack one, then multiply A's rows with it.
@@ -178,6 +213,9 @@ func (g *gemm) product(scratch []float32) {
 		for i := range g.m {
 			clear(g.c[i*g.ldc : i*g.ldc+g.n])
 		}
+	}
+	if g.k == 0 && g.finish != nil {
+		g.finish(0, g.m, 0, g.n)
 	}
 	size := g.panelFloats()
 	if g.m > 0 && g.n > 0 && len(scratch) < size+g.rowFloats() {
@@ -311,6 +349,9 @@ func (g *gemm) tiles(task, worker int) {
 			t.c = ptr(g.c, (i0+r0)*g.ldc+j)
 			t.run(r1 - r0)
 		}
+	}
+	if g.finish != nil && g.p0+g.kb == g.k {
+		g.finish(i0, i1, g.j0+q0*nr, g.j0+min(q1*nr, g.nc))
 	}
 }
 

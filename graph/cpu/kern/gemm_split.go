@@ -16,10 +16,16 @@ func splitParts(m, n, k int) int {
 
 // gemmSplit is a product under way whose k is cut.
 type gemmSplit struct {
-	one               gemm // the shape of the longest part
-	k, parts, ldc     int
+	bf16              bool
+	one               gemm     // the shape of the longest part
+	pairs             pairGemm // instead of one, when bf16
+	m, n, k           int
+	transA, transB    bool
+	lda, ldb, ldc     int
+	parts             int
 	add               bool
 	a, b, c           []float32
+	finish            Finish // may be nil
 	partial, scratch  []float32
 	each              int
 	partTask, sumTask func(task, worker int)
@@ -27,45 +33,71 @@ type gemmSplit struct {
 
 var splits = pile[gemmSplit]{bind: func(j *gemmSplit) { j.partTask, j.sumTask = j.part, j.sum }}
 
-func (j *gemmSplit) set(transA, transB bool, m, n, k, lda, ldb, ldc int, beta float32) {
-	j.k, j.parts, j.ldc, j.add = k, splitParts(m, n, k), ldc, beta == 1
-	j.one.set(transA, transB, m, n, ceil(k, j.parts), lda, ldb, n, 0, false)
+// splitScratch is how many elements of scratch a cut product wants.
+func splitScratch(bf16, transA, transB bool, m, n, k int) int {
+	var j gemmSplit
+	j.set(bf16, transA, transB, m, n, k, 0, 0, 0, 0)
+	return lineFloats + j.partialFloats() + Threads()*j.each
+}
+
+func (j *gemmSplit) set(bf16, transA, transB bool, m, n, k, lda, ldb, ldc int, beta float32) {
+	j.bf16, j.transA, j.transB, j.m, j.n, j.k, j.lda, j.ldb, j.ldc = bf16, transA, transB, m, n, k, lda, ldb, ldc
+	j.parts, j.add = splitParts(m, n, k), beta == 1
+	longest := ceil(k, j.parts)
+	if bf16 {
+		j.pairs.set(transA, transB, m, n, longest, lda, ldb, n, 0, false)
+		j.pairs.deep(max(64, min(pairInner, splitBlock/(m+n)/pairDepth*pairDepth)))
+		j.each = j.pairs.sharedFloats() + j.pairs.workerFloats()
+		return
+	}
+	j.one.set(transA, transB, m, n, longest, lda, ldb, n, 0, false)
 	j.each = j.one.panelFloats() + j.one.rowFloats()
 }
 
-func (j *gemmSplit) partialFloats() int { return roundUp(j.parts*j.one.m*j.one.n, lineFloats) }
+// splitBlock is how many rounded elements of both operands a part has at hand.
+const splitBlock = 1 << 19
 
-func (j *gemmSplit) run(a, b, c, scratch []float32) {
+func (j *gemmSplit) partialFloats() int { return roundUp(j.parts*j.m*j.n, lineFloats) }
+
+func (j *gemmSplit) run(a, b, c, scratch []float32, finish Finish) {
 	size := j.partialFloats()
 	if len(scratch) < size+j.each {
-		panic(fmt.Sprintf("kern: Gemm: scratch has %d elements, [%d,%d]x[%d,%d] needs %d", len(scratch), j.one.m, j.k, j.k, j.one.n, lineFloats+size+j.each))
+		panic(fmt.Sprintf("kern: Gemm: scratch has %d elements, [%d,%d]x[%d,%d] needs %d", len(scratch), j.m, j.k, j.k, j.n, lineFloats+size+j.each))
 	}
-	j.a, j.b, j.c, j.partial, j.scratch = a, b, c, scratch[:size], scratch[size:]
+	j.a, j.b, j.c, j.partial, j.scratch, j.finish = a, b, c, scratch[:size], scratch[size:], finish
 	runLimited(j.parts, fits(j.scratch, j.each), j.partTask)
-	runLimited(ceil(j.one.m, j.sumRows()), 1<<30, j.sumTask)
-	j.a, j.b, j.c, j.partial, j.scratch = nil, nil, nil, nil, nil
+	runLimited(ceil(j.m, j.sumRows()), 1<<30, j.sumTask)
+	j.a, j.b, j.c, j.partial, j.scratch, j.finish = nil, nil, nil, nil, nil, nil
 }
 
 func (j *gemmSplit) part(task, worker int) {
-	g := j.one // on the stack: it runs serially
 	k0, k1 := cut(j.k, j.parts, task)
-	g.k = k1 - k0
-	stepA, stepB := 1, g.ldb
-	if g.transA {
-		stepA = g.lda
+	stepA, stepB := 1, j.ldb
+	if j.transA {
+		stepA = j.lda
 	}
-	if g.transB {
+	if j.transB {
 		stepB = 1
 	}
-	g.a, g.b, g.c = j.a[k0*stepA:], j.b[k0*stepB:], j.partial[task*g.m*g.n:]
-	g.product(j.scratch[worker*j.each : (worker+1)*j.each])
+	a, b, c := j.a[k0*stepA:], j.b[k0*stepB:], j.partial[task*j.m*j.n:]
+	scratch := j.scratch[worker*j.each : (worker+1)*j.each]
+	if j.bf16 {
+		g := j.pairs
+		g.k = k1 - k0
+		g.alone(a, b, c, scratch)
+	} else {
+		g := j.one
+		g.k = k1 - k0
+		g.alone(a, b, c, scratch)
+	}
 }
 
-func (j *gemmSplit) sumRows() int { return max(1, sumFloats/j.one.n) }
+func (j *gemmSplit) sumRows() int { return max(1, sumFloats/j.n) }
 
 func (j *gemmSplit) sum(task, _ int) {
-	m, n := j.one.m, j.one.n
-	for i := task * j.sumRows(); i < min((task+1)*j.sumRows(), m); i++ {
+	m, n := j.m, j.n
+	i0, i1 := task*j.sumRows(), min((task+1)*j.sumRows(), m)
+	for i := i0; i < i1; i++ {
 		c := j.c[i*j.ldc : i*j.ldc+n]
 		if !j.add {
 			clear(c)
@@ -73,5 +105,8 @@ func (j *gemmSplit) sum(task, _ int) {
 		for p := range j.parts {
 			addTo(c, j.partial[(p*m+i)*n:(p*m+i+1)*n])
 		}
+	}
+	if j.finish != nil {
+		j.finish(i0, i1, 0, n)
 	}
 }

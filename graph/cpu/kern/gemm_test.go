@@ -136,6 +136,36 @@ func TestGemmThreads(t *testing.T) {
 	})
 }
 
+// TestGemmThen holds that every element is finished once, after its sum is complete.
+func TestGemmThen(t *testing.T) {
+	eachPairLevel(t, func(t *testing.T) {
+		setThreads(t, 3)
+		for _, c := range []gemmCase{{false, false, 65, 70, 2100, 0, 0}, {false, true, 33, 2113, 70, 1, 3}, {false, false, 3, 1100, 2000, 0, 0}, {true, false, 33, 40, 4097, 0, 1},
+			{false, false, 4200, 33, 20, 0, 0}, {false, false, 3, 5, 0, 0, 1}, {false, false, 200, 300, 60, 1, 0}} {
+			t.Run(c.String(), func(t *testing.T) {
+				for name, f := range map[string]func(bool, bool, int, int, int, []float32, int, []float32, int, []float32, int, float32, []float32, Finish){"fp32": GemmThen, "bf16": GemmBF16Then} {
+					plain, finished := newGemmData(c), newGemmData(c)
+					s := make([]float32, GemmScratch(c.transA, c.transB, c.m, c.n, c.k)+GemmBF16Scratch(c.transA, c.transB, c.m, c.n, c.k))
+					f(c.transA, c.transB, c.m, c.n, c.k, plain.a.v, plain.lda, plain.b.v, plain.ldb, plain.c.v, plain.ldc, c.beta, s, nil)
+					f(c.transA, c.transB, c.m, c.n, c.k, plain.a.v, plain.lda, plain.b.v, plain.ldb, finished.c.v, plain.ldc, c.beta, s, func(i0, i1, j0, j1 int) {
+						for i := i0; i < i1; i++ {
+							for j := j0; j < j1; j++ {
+								finished.c.v[i*plain.ldc+j] += 100
+							}
+						}
+					})
+					for i := range c.m {
+						for j := range c.n {
+							plain.c.v[i*plain.ldc+j] += 100
+						}
+					}
+					checkSame(t, name, finished.c.v, plain.c.v)
+				}
+			})
+		}
+	})
+}
+
 func TestGemmBatch(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
 		for _, c := range []struct {
@@ -222,13 +252,13 @@ func TestGemmRefuses(t *testing.T) {
 	}
 }
 
-// BenchmarkGemm is the table of shapes training meets: squares, projectors, ViT-Tiny.
+// BenchmarkGemm is the table of shapes training meets: squares, projectors, ViT-Tiny and its attention. bench/gemm.sh reads it.
 func BenchmarkGemm(b *testing.B) {
 	for _, c := range []gemmCase{
 		{m: 256, n: 256, k: 256}, {m: 512, n: 512, k: 512}, {m: 1024, n: 1024, k: 1024}, {m: 2048, n: 2048, k: 2048},
 		{m: 512, n: 2048, k: 512}, {m: 512, n: 128, k: 2048}, {transB: true, m: 512, n: 512, k: 128}, {m: 64, n: 512, k: 512},
 		{transA: true, m: 2048, n: 512, k: 512}, {m: 8320, n: 576, k: 192}, {m: 8320, n: 192, k: 192}, {m: 8320, n: 768, k: 192},
-		{m: 8320, n: 192, k: 768}, {transA: true, m: 192, n: 768, k: 8320},
+		{m: 8320, n: 192, k: 768}, {transA: true, m: 192, n: 768, k: 8320}, {transB: true, m: 65, n: 65, k: 64}, {m: 65, n: 64, k: 65},
 	} {
 		b.Run(c.String(), func(b *testing.B) {
 			d := newGemmData(c)

@@ -9,9 +9,9 @@ import (
 
 // setLevel switches to a level and back at the end of the test.
 func setLevel(t testing.TB, l level) {
-	old := active
-	active = l
-	t.Cleanup(func() { active = old })
+	old := chosen
+	chosen, active = l, min(l, avx512)
+	t.Cleanup(func() { chosen, active = old, min(old, avx512) })
 }
 
 // setThreads sets the number of threads and back at the end of the test.
@@ -21,10 +21,15 @@ func setThreads(t testing.TB, n int) {
 	t.Cleanup(func() { SetThreads(old) })
 }
 
-// eachLevel runs f at every level this machine has.
-func eachLevel(t *testing.T, f func(t *testing.T)) {
-	for l := range level(len(levelNames)) {
-		if l > detect() {
+// eachLevel runs f at every level of float32 kernels this machine has.
+func eachLevel(t *testing.T, f func(t *testing.T)) { levelsUpTo(t, avx512, f) }
+
+// eachPairLevel runs f at every level this machine has.
+func eachPairLevel(t *testing.T, f func(t *testing.T)) { levelsUpTo(t, amx, f) }
+
+func levelsUpTo(t *testing.T, top level, f func(t *testing.T)) {
+	for l := range top + 1 {
+		if !l.within(detect()) {
 			t.Logf("level %s: this machine lacks it", levelNames[l])
 			continue
 		}

@@ -10,13 +10,16 @@ type level int
 
 const (
 	generic level = iota
+	neon
 	avx2
 	avx512
+	avx512bf16 // and sums of products of bfloat16 pairs
+	amx        // and tiles of them
 )
 
-var levelNames = [...]string{"generic", "avx2", "avx512"}
+var levelNames = [...]string{"generic", "neon", "avx2", "avx512", "avx512bf16", "amx"}
 
-// blocking is what the drivers must know of a level.
+// blocking is what the drivers of float32 products must know of a level.
 type blocking struct {
 	mr, nr int // rows and columns of the largest tile; B panels are nr wide
 	mc, kc int // rows of A and depth of a block that stays in L2
@@ -25,29 +28,44 @@ type blocking struct {
 
 var blockings = [...]blocking{
 	generic: {mr: 4, nr: 8, mc: 64, kc: 256, block: 1},
+	neon:    {mr: 8, nr: 8, mc: 96, kc: 256, block: 4},
 	avx2:    {mr: 6, nr: 16, mc: 96, kc: 256, block: 8},
 	avx512:  {mr: 14, nr: 32, mc: 84, kc: 384, block: 16},
 }
 
-var active, errLevel = pickLevel(detect(), os.Getenv("SELFSUP_CPU"))
+// chosen is the level in use, active that of float32 kernels, which stop at avx512.
+var (
+	chosen, errLevel = pickLevel(detect(), os.Getenv("SELFSUP_CPU"))
+	active           = min(chosen, avx512)
+)
 
 // pickLevel is the level asked for by name, or best when that is empty, unknown or more than the machine has; the last two are errors too.
 func pickLevel(best level, name string) (level, error) {
 	if name == "" {
 		return best, nil
 	}
-	for l, s := range levelNames {
-		if s == name && level(l) <= best {
-			return level(l), nil
+	var have []string
+	for i, s := range levelNames {
+		if l := level(i); l.within(best) {
+			if s == name {
+				return l, nil
+			}
+			have = append(have, s)
 		}
 	}
-	return best, fmt.Errorf("kern: SELFSUP_CPU is %q, this machine can use %v", name, levelNames[:best+1])
+	return best, fmt.Errorf("kern: SELFSUP_CPU is %q, this machine can use %v", name, have)
+}
+
+// within says whether a machine whose best level is best has level l: neon and the others but generic are of different architectures.
+func (l level) within(best level) bool {
+	return l == generic || l <= best && (l == neon) == (best == neon)
 }
 
 // CheckLevel says whether SELFSUP_CPU asks for what this machine cannot do; the best level is then in use.
 func CheckLevel() error { return errLevel }
 
-// Level names the instruction set in use: generic, avx2 or avx512.
-func Level() string { return levelNames[active] }
+// Level names the instruction set in use: generic, neon (arm64), avx2, avx512, avx512bf16 or amx (amd64). Float32 kernels are the same from
+// avx512 on.
+func Level() string { return levelNames[chosen] }
 
 func dims() *blocking { return &blockings[active] }

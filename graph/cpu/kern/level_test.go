@@ -15,7 +15,16 @@ func TestPickLevel(t *testing.T) {
 		{"avx2", avx512, avx2, true},
 		{"avx2", avx2, avx2, true},
 		{"avx512", avx2, avx2, false},
+		{"", neon, neon, true},
+		{"neon", neon, neon, true},
+		{"generic", neon, generic, true},
+		{"avx2", neon, neon, false},
+		{"neon", avx512, avx512, false},
+		{"neon", generic, generic, false},
 		{"AVX2", avx512, avx512, false},
+		{"", amx, amx, true},
+		{"avx512bf16", amx, avx512bf16, true},
+		{"amx", avx512bf16, avx512bf16, false},
 	} {
 		got, err := pickLevel(c.best, c.name)
 		if got != c.want || (err == nil) != c.ok {

@@ -124,6 +124,28 @@ func (t *tile) put(i, j uintptr, s *[4]float32) {
 	}
 }
 
+// aside is t with all nr columns, computed into full [mr,nr].
+func (t *tile) aside(full []float32, nr int) tile {
+	u := *t
+	u.c, u.ldc, u.add = unsafe.Pointer(&full[0]), bytes(nr), 0
+	u.columns(nr)
+	return u
+}
+
+// take stores or adds the columns of full [mr,nr] that exist.
+func (t *tile) take(full []float32, mr, nr int) {
+	for i := range mr {
+		for j := 0; j < nr && t.mask>>j != 0; j++ {
+			c := at(t.c, uintptr(i)*t.ldc+uintptr(j)*floatSize)
+			if t.add != 0 {
+				*c += full[i*nr+j]
+			} else {
+				*c = full[i*nr+j]
+			}
+		}
+	}
+}
+
 // transpose writes dst[n,m] = src[m,n] transposed; ldd and lds are row strides in floats.
 func transpose(dst []float32, ldd int, src []float32, lds int, m, n int) {
 	block := dims().block

@@ -12,6 +12,12 @@ func detect() level {
 	x := &cpu.X86
 	switch {
 	case x.HasAVX512F && x.HasAVX512BW && x.HasAVX512DQ && x.HasAVX512VL:
+		switch {
+		case x.HasAVX512BF16 && hasAMX():
+			return amx
+		case x.HasAVX512BF16:
+			return avx512bf16
+		}
 		return avx512
 	case x.HasAVX2 && x.HasFMA:
 		return avx2
@@ -134,20 +140,10 @@ func tile256(t *tile, mr int) {
 
 // tile256Edge computes a full tile aside and copies the columns that exist.
 func tile256Edge(t *tile, mr int) {
-	var full [6][16]float32
-	u := *t
-	u.c, u.ldc, u.add = unsafe.Pointer(&full), 16*floatSize, 0
+	var full [6 * 16]float32
+	u := t.aside(full[:], 16)
 	tile256(&u, mr)
-	for i := range mr {
-		for j := 0; j < 16 && t.mask>>j != 0; j++ {
-			c := at(t.c, uintptr(i)*t.ldc+uintptr(j)*floatSize)
-			if t.add != 0 {
-				*c += full[i][j]
-			} else {
-				*c = full[i][j]
-			}
-		}
-	}
+	t.take(full[:], mr, 16)
 }
 
 func transposeBlock(dst *float32, ldd uintptr, src *float32, lds uintptr) {

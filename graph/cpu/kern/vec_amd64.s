@@ -1776,3 +1776,442 @@ row:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
+
+DATA rowTails<>+0(SB)/4, $0xffffffff
+DATA rowTails<>+4(SB)/4, $0xffffffff
+DATA rowTails<>+8(SB)/4, $0xffffffff
+DATA rowTails<>+12(SB)/4, $0xffffffff
+DATA rowTails<>+16(SB)/4, $0xffffffff
+DATA rowTails<>+20(SB)/4, $0xffffffff
+DATA rowTails<>+24(SB)/4, $0xffffffff
+DATA rowTails<>+28(SB)/4, $0xffffffff
+DATA rowTails<>+32(SB)/4, $0xffffffff
+DATA rowTails<>+36(SB)/4, $0xffffffff
+DATA rowTails<>+40(SB)/4, $0xffffffff
+DATA rowTails<>+44(SB)/4, $0xffffffff
+DATA rowTails<>+48(SB)/4, $0xffffffff
+DATA rowTails<>+52(SB)/4, $0xffffffff
+DATA rowTails<>+56(SB)/4, $0xffffffff
+DATA rowTails<>+60(SB)/4, $0xffffffff
+DATA rowTails<>+64(SB)/4, $0x00000000
+DATA rowTails<>+68(SB)/4, $0x00000000
+DATA rowTails<>+72(SB)/4, $0x00000000
+DATA rowTails<>+76(SB)/4, $0x00000000
+DATA rowTails<>+80(SB)/4, $0x00000000
+DATA rowTails<>+84(SB)/4, $0x00000000
+DATA rowTails<>+88(SB)/4, $0x00000000
+DATA rowTails<>+92(SB)/4, $0x00000000
+DATA rowTails<>+96(SB)/4, $0x00000000
+DATA rowTails<>+100(SB)/4, $0x00000000
+DATA rowTails<>+104(SB)/4, $0x00000000
+DATA rowTails<>+108(SB)/4, $0x00000000
+DATA rowTails<>+112(SB)/4, $0x00000000
+DATA rowTails<>+116(SB)/4, $0x00000000
+DATA rowTails<>+120(SB)/4, $0x00000000
+DATA rowTails<>+124(SB)/4, $0x00000000
+GLOBL rowTails<>(SB), RODATA|NOPTR, $128
+
+DATA rowLowest<>+0(SB)/4, $0xff800000
+GLOBL rowLowest<>(SB), RODATA|NOPTR, $4
+
+// func softmaxRow512(y *float32, x *float32, n uintptr, scale float32)
+// Requires: AVX, AVX512DQ, AVX512F, SSE
+TEXT ·softmaxRow512(SB), NOSPLIT, $0-28
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         n+16(FP), DX
+	VBROADCASTSS scale+24(FP), Z3
+	LDMXCSR      flushControl<>+0(SB)
+	VBROADCASTSS rowLowest<>+0(SB), Z4
+	MOVQ         DX, CX
+	ANDQ         $0x0f, CX
+	MOVL         $0x00000001, R11
+	SHLL         CL, R11
+	DECL         R11
+	KMOVW        R11, K1
+	MOVQ         DX, CX
+	XORL         AX, AX
+	SUBQ         $0x10, CX
+	JL           maxRest
+
+max:
+	VMULPS (SI)(AX*1), Z3, Z0
+	VMAXPS Z4, Z0, Z4
+	ADDQ   $0x40, AX
+	SUBQ   $0x10, CX
+	JGE    max
+
+maxRest:
+	ADDQ      $0x10, CX
+	JZ        maxEnd
+	VMOVUPS.Z (SI)(AX*1), K1, Z0
+	VMULPS    Z0, Z3, Z0
+	VMAXPS    Z4, Z0, K1, Z4
+
+maxEnd:
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VMAXPS        Y4, Y0, Y4
+	VEXTRACTF128  $0x01, Y4, X0
+	VMAXPS        X4, X0, X4
+	VMOVHLPS      X4, X4, X0
+	VMAXPS        X4, X0, X4
+	VMOVSHDUP     X4, X0
+	VMAXPS        X4, X0, X4
+	VBROADCASTSS  X4, Z15
+	VMOVUPS       vecExpMin<>+0(SB), Z14
+	VMOVUPS       vecExpMax<>+0(SB), Z13
+	VXORPS        Z4, Z4, Z4
+	MOVQ          DX, CX
+	XORL          AX, AX
+	SUBQ          $0x10, CX
+	JL            expRest
+
+exp:
+	VMULPS  (SI)(AX*1), Z3, Z0
+	VSUBPS  Z15, Z0, Z0
+	VMAXPS  Z0, Z14, Z0
+	VMINPS  Z0, Z13, Z0
+	VMULPS  vecLog2e<>+0(SB), Z0, Z1
+	VADDPS  vecRound<>+0(SB), Z1, Z1
+	VSUBPS  vecRound<>+0(SB), Z1, Z2
+	VMULPS  vecLn2Hi<>+0(SB), Z2, Z7
+	VSUBPS  Z7, Z0, Z0
+	VMULPS  vecLn2Lo<>+0(SB), Z2, Z7
+	VSUBPS  Z7, Z0, Z0
+	VMULPS  vecExp0<>+0(SB), Z0, Z7
+	VADDPS  vecExp1<>+0(SB), Z7, Z7
+	VMULPS  Z0, Z7, Z7
+	VADDPS  vecExp2<>+0(SB), Z7, Z7
+	VMULPS  Z0, Z7, Z7
+	VADDPS  vecExp3<>+0(SB), Z7, Z7
+	VMULPS  Z0, Z7, Z7
+	VADDPS  vecExp4<>+0(SB), Z7, Z7
+	VMULPS  Z0, Z7, Z7
+	VADDPS  vecExp5<>+0(SB), Z7, Z7
+	VMULPS  Z0, Z7, Z7
+	VMULPS  Z0, Z7, Z7
+	VADDPS  Z0, Z7, Z7
+	VADDPS  vecOne<>+0(SB), Z7, Z7
+	VADDPS  Z7, Z7, Z7
+	VPSLLD  $0x17, Z1, Z1
+	VPADDD  vecExpBias<>+0(SB), Z1, Z1
+	VMULPS  Z1, Z7, Z0
+	VMOVUPS Z0, (DI)(AX*1)
+	VADDPS  Z0, Z4, Z4
+	ADDQ    $0x40, AX
+	SUBQ    $0x10, CX
+	JGE     exp
+
+expRest:
+	ADDQ      $0x10, CX
+	JZ        expEnd
+	VMOVUPS.Z (SI)(AX*1), K1, Z0
+	VMULPS    Z0, Z3, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMAXPS    Z0, Z14, Z0
+	VMINPS    Z0, Z13, Z0
+	VMULPS    vecLog2e<>+0(SB), Z0, Z1
+	VADDPS    vecRound<>+0(SB), Z1, Z1
+	VSUBPS    vecRound<>+0(SB), Z1, Z2
+	VMULPS    vecLn2Hi<>+0(SB), Z2, Z7
+	VSUBPS    Z7, Z0, Z0
+	VMULPS    vecLn2Lo<>+0(SB), Z2, Z7
+	VSUBPS    Z7, Z0, Z0
+	VMULPS    vecExp0<>+0(SB), Z0, Z7
+	VADDPS    vecExp1<>+0(SB), Z7, Z7
+	VMULPS    Z0, Z7, Z7
+	VADDPS    vecExp2<>+0(SB), Z7, Z7
+	VMULPS    Z0, Z7, Z7
+	VADDPS    vecExp3<>+0(SB), Z7, Z7
+	VMULPS    Z0, Z7, Z7
+	VADDPS    vecExp4<>+0(SB), Z7, Z7
+	VMULPS    Z0, Z7, Z7
+	VADDPS    vecExp5<>+0(SB), Z7, Z7
+	VMULPS    Z0, Z7, Z7
+	VMULPS    Z0, Z7, Z7
+	VADDPS    Z0, Z7, Z7
+	VADDPS    vecOne<>+0(SB), Z7, Z7
+	VADDPS    Z7, Z7, Z7
+	VPSLLD    $0x17, Z1, Z1
+	VPADDD    vecExpBias<>+0(SB), Z1, Z1
+	VMULPS    Z1, Z7, Z0
+	VMOVUPS   Z0, K1, (DI)(AX*1)
+	VADDPS    Z0, Z4, K1, Z4
+
+expEnd:
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPS        Y0, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X0
+	VADDPS        X0, X4, X4
+	VMOVHLPS      X4, X4, X0
+	VADDPS        X0, X4, X4
+	VMOVSHDUP     X4, X0
+	VADDPS        X0, X4, X4
+	VMOVSS        vecOne<>+0(SB), X0
+	VDIVSS        X4, X0, X0
+	VBROADCASTSS  X0, Z3
+	MOVQ          DX, CX
+	XORL          AX, AX
+	SUBQ          $0x10, CX
+	JL            scaleRest
+
+scale:
+	VMULPS  (DI)(AX*1), Z3, Z0
+	VMOVUPS Z0, (DI)(AX*1)
+	ADDQ    $0x40, AX
+	SUBQ    $0x10, CX
+	JGE     scale
+
+scaleRest:
+	ADDQ      $0x10, CX
+	JZ        scaleEnd
+	VMOVUPS.Z (DI)(AX*1), K1, Z0
+	VMULPS    Z0, Z3, Z0
+	VMOVUPS   Z0, K1, (DI)(AX*1)
+
+scaleEnd:
+	LDMXCSR goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func softmaxRow256(y *float32, x *float32, n uintptr, scale float32)
+// Requires: AVX, AVX2, SSE
+TEXT ·softmaxRow256(SB), NOSPLIT, $0-28
+	MOVQ         y+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         n+16(FP), DX
+	VBROADCASTSS scale+24(FP), Y3
+	LDMXCSR      flushControl<>+0(SB)
+	VBROADCASTSS rowLowest<>+0(SB), Y4
+	VBROADCASTSS rowLowest<>+0(SB), Y5
+	MOVQ         DX, CX
+	ANDQ         $0x0f, CX
+	LEAQ         rowTails<>+64(SB), R11
+	SHLQ         $0x02, CX
+	SUBQ         CX, R11
+	MOVQ         DX, CX
+	XORL         AX, AX
+	SUBQ         $0x10, CX
+	JL           maxRest
+
+max:
+	VMULPS (SI)(AX*1), Y3, Y0
+	VMAXPS Y4, Y0, Y4
+	VMULPS 32(SI)(AX*1), Y3, Y0
+	VMAXPS Y5, Y0, Y5
+	ADDQ   $0x40, AX
+	SUBQ   $0x10, CX
+	JGE    max
+
+maxRest:
+	ADDQ       $0x10, CX
+	JZ         maxEnd
+	VMOVUPS    (R11), Y12
+	VMASKMOVPS (SI)(AX*1), Y12, Y0
+	VMULPS     Y0, Y3, Y0
+	VMAXPS     Y4, Y0, Y1
+	VBLENDVPS  Y12, Y1, Y4, Y4
+	VMOVUPS    32(R11), Y12
+	VMASKMOVPS 32(SI)(AX*1), Y12, Y0
+	VMULPS     Y0, Y3, Y0
+	VMAXPS     Y5, Y0, Y1
+	VBLENDVPS  Y12, Y1, Y5, Y5
+
+maxEnd:
+	VMAXPS       Y4, Y5, Y4
+	VEXTRACTF128 $0x01, Y4, X0
+	VMAXPS       X4, X0, X4
+	VMOVHLPS     X4, X4, X0
+	VMAXPS       X4, X0, X4
+	VMOVSHDUP    X4, X0
+	VMAXPS       X4, X0, X4
+	VBROADCASTSS X4, Y15
+	VMOVUPS      vecExpMin<>+0(SB), Y14
+	VMOVUPS      vecExpMax<>+0(SB), Y13
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	MOVQ         DX, CX
+	XORL         AX, AX
+	SUBQ         $0x10, CX
+	JL           expRest
+
+exp:
+	VMULPS  (SI)(AX*1), Y3, Y0
+	VSUBPS  Y15, Y0, Y0
+	VMAXPS  Y0, Y14, Y0
+	VMINPS  Y0, Y13, Y0
+	VMULPS  vecLog2e<>+0(SB), Y0, Y1
+	VADDPS  vecRound<>+0(SB), Y1, Y1
+	VSUBPS  vecRound<>+0(SB), Y1, Y2
+	VMULPS  vecLn2Hi<>+0(SB), Y2, Y7
+	VSUBPS  Y7, Y0, Y0
+	VMULPS  vecLn2Lo<>+0(SB), Y2, Y7
+	VSUBPS  Y7, Y0, Y0
+	VMULPS  vecExp0<>+0(SB), Y0, Y7
+	VADDPS  vecExp1<>+0(SB), Y7, Y7
+	VMULPS  Y0, Y7, Y7
+	VADDPS  vecExp2<>+0(SB), Y7, Y7
+	VMULPS  Y0, Y7, Y7
+	VADDPS  vecExp3<>+0(SB), Y7, Y7
+	VMULPS  Y0, Y7, Y7
+	VADDPS  vecExp4<>+0(SB), Y7, Y7
+	VMULPS  Y0, Y7, Y7
+	VADDPS  vecExp5<>+0(SB), Y7, Y7
+	VMULPS  Y0, Y7, Y7
+	VMULPS  Y0, Y7, Y7
+	VADDPS  Y0, Y7, Y7
+	VADDPS  vecOne<>+0(SB), Y7, Y7
+	VADDPS  Y7, Y7, Y7
+	VPSLLD  $0x17, Y1, Y1
+	VPADDD  vecExpBias<>+0(SB), Y1, Y1
+	VMULPS  Y1, Y7, Y0
+	VMOVUPS Y0, (DI)(AX*1)
+	VADDPS  Y0, Y4, Y4
+	VMULPS  32(SI)(AX*1), Y3, Y0
+	VSUBPS  Y15, Y0, Y0
+	VMAXPS  Y0, Y14, Y0
+	VMINPS  Y0, Y13, Y0
+	VMULPS  vecLog2e<>+0(SB), Y0, Y1
+	VADDPS  vecRound<>+0(SB), Y1, Y1
+	VSUBPS  vecRound<>+0(SB), Y1, Y2
+	VMULPS  vecLn2Hi<>+0(SB), Y2, Y7
+	VSUBPS  Y7, Y0, Y0
+	VMULPS  vecLn2Lo<>+0(SB), Y2, Y7
+	VSUBPS  Y7, Y0, Y0
+	VMULPS  vecExp0<>+0(SB), Y0, Y7
+	VADDPS  vecExp1<>+0(SB), Y7, Y7
+	VMULPS  Y0, Y7, Y7
+	VADDPS  vecExp2<>+0(SB), Y7, Y7
+	VMULPS  Y0, Y7, Y7
+	VADDPS  vecExp3<>+0(SB), Y7, Y7
+	VMULPS  Y0, Y7, Y7
+	VADDPS  vecExp4<>+0(SB), Y7, Y7
+	VMULPS  Y0, Y7, Y7
+	VADDPS  vecExp5<>+0(SB), Y7, Y7
+	VMULPS  Y0, Y7, Y7
+	VMULPS  Y0, Y7, Y7
+	VADDPS  Y0, Y7, Y7
+	VADDPS  vecOne<>+0(SB), Y7, Y7
+	VADDPS  Y7, Y7, Y7
+	VPSLLD  $0x17, Y1, Y1
+	VPADDD  vecExpBias<>+0(SB), Y1, Y1
+	VMULPS  Y1, Y7, Y0
+	VMOVUPS Y0, 32(DI)(AX*1)
+	VADDPS  Y0, Y5, Y5
+	ADDQ    $0x40, AX
+	SUBQ    $0x10, CX
+	JGE     exp
+
+expRest:
+	ADDQ       $0x10, CX
+	JZ         expEnd
+	VMOVUPS    (R11), Y12
+	VMASKMOVPS (SI)(AX*1), Y12, Y0
+	VMULPS     Y0, Y3, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMAXPS     Y0, Y14, Y0
+	VMINPS     Y0, Y13, Y0
+	VMULPS     vecLog2e<>+0(SB), Y0, Y1
+	VADDPS     vecRound<>+0(SB), Y1, Y1
+	VSUBPS     vecRound<>+0(SB), Y1, Y2
+	VMULPS     vecLn2Hi<>+0(SB), Y2, Y7
+	VSUBPS     Y7, Y0, Y0
+	VMULPS     vecLn2Lo<>+0(SB), Y2, Y7
+	VSUBPS     Y7, Y0, Y0
+	VMULPS     vecExp0<>+0(SB), Y0, Y7
+	VADDPS     vecExp1<>+0(SB), Y7, Y7
+	VMULPS     Y0, Y7, Y7
+	VADDPS     vecExp2<>+0(SB), Y7, Y7
+	VMULPS     Y0, Y7, Y7
+	VADDPS     vecExp3<>+0(SB), Y7, Y7
+	VMULPS     Y0, Y7, Y7
+	VADDPS     vecExp4<>+0(SB), Y7, Y7
+	VMULPS     Y0, Y7, Y7
+	VADDPS     vecExp5<>+0(SB), Y7, Y7
+	VMULPS     Y0, Y7, Y7
+	VMULPS     Y0, Y7, Y7
+	VADDPS     Y0, Y7, Y7
+	VADDPS     vecOne<>+0(SB), Y7, Y7
+	VADDPS     Y7, Y7, Y7
+	VPSLLD     $0x17, Y1, Y1
+	VPADDD     vecExpBias<>+0(SB), Y1, Y1
+	VMULPS     Y1, Y7, Y0
+	VMASKMOVPS Y0, Y12, (DI)(AX*1)
+	VADDPS     Y0, Y4, Y1
+	VBLENDVPS  Y12, Y1, Y4, Y4
+	VMOVUPS    32(R11), Y12
+	VMASKMOVPS 32(SI)(AX*1), Y12, Y0
+	VMULPS     Y0, Y3, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMAXPS     Y0, Y14, Y0
+	VMINPS     Y0, Y13, Y0
+	VMULPS     vecLog2e<>+0(SB), Y0, Y1
+	VADDPS     vecRound<>+0(SB), Y1, Y1
+	VSUBPS     vecRound<>+0(SB), Y1, Y2
+	VMULPS     vecLn2Hi<>+0(SB), Y2, Y7
+	VSUBPS     Y7, Y0, Y0
+	VMULPS     vecLn2Lo<>+0(SB), Y2, Y7
+	VSUBPS     Y7, Y0, Y0
+	VMULPS     vecExp0<>+0(SB), Y0, Y7
+	VADDPS     vecExp1<>+0(SB), Y7, Y7
+	VMULPS     Y0, Y7, Y7
+	VADDPS     vecExp2<>+0(SB), Y7, Y7
+	VMULPS     Y0, Y7, Y7
+	VADDPS     vecExp3<>+0(SB), Y7, Y7
+	VMULPS     Y0, Y7, Y7
+	VADDPS     vecExp4<>+0(SB), Y7, Y7
+	VMULPS     Y0, Y7, Y7
+	VADDPS     vecExp5<>+0(SB), Y7, Y7
+	VMULPS     Y0, Y7, Y7
+	VMULPS     Y0, Y7, Y7
+	VADDPS     Y0, Y7, Y7
+	VADDPS     vecOne<>+0(SB), Y7, Y7
+	VADDPS     Y7, Y7, Y7
+	VPSLLD     $0x17, Y1, Y1
+	VPADDD     vecExpBias<>+0(SB), Y1, Y1
+	VMULPS     Y1, Y7, Y0
+	VMASKMOVPS Y0, Y12, 32(DI)(AX*1)
+	VADDPS     Y0, Y5, Y1
+	VBLENDVPS  Y12, Y1, Y5, Y5
+
+expEnd:
+	VADDPS       Y5, Y4, Y4
+	VEXTRACTF128 $0x01, Y4, X0
+	VADDPS       X0, X4, X4
+	VMOVHLPS     X4, X4, X0
+	VADDPS       X0, X4, X4
+	VMOVSHDUP    X4, X0
+	VADDPS       X0, X4, X4
+	VMOVSS       vecOne<>+0(SB), X0
+	VDIVSS       X4, X0, X0
+	VBROADCASTSS X0, Y3
+	MOVQ         DX, CX
+	XORL         AX, AX
+	SUBQ         $0x10, CX
+	JL           scaleRest
+
+scale:
+	VMULPS  (DI)(AX*1), Y3, Y0
+	VMOVUPS Y0, (DI)(AX*1)
+	VMULPS  32(DI)(AX*1), Y3, Y0
+	VMOVUPS Y0, 32(DI)(AX*1)
+	ADDQ    $0x40, AX
+	SUBQ    $0x10, CX
+	JGE     scale
+
+scaleRest:
+	ADDQ       $0x10, CX
+	JZ         scaleEnd
+	VMOVUPS    (R11), Y12
+	VMASKMOVPS (DI)(AX*1), Y12, Y0
+	VMULPS     Y0, Y3, Y0
+	VMASKMOVPS Y0, Y12, (DI)(AX*1)
+	VMOVUPS    32(R11), Y12
+	VMASKMOVPS 32(DI)(AX*1), Y12, Y0
+	VMULPS     Y0, Y3, Y0
+	VMASKMOVPS Y0, Y12, 32(DI)(AX*1)
+
+scaleEnd:
+	LDMXCSR goControl<>+0(SB)
+	VZEROUPPER
+	RET

@@ -7,7 +7,7 @@ const tall = 64
 const avx512x4 = avx512 + 1
 
 // stripLanes is the width of the strips that each level takes at a time.
-var stripLanes = [...]int{generic: 4, avx2: 8, avx512: 16, avx512x4: maxLanes}
+var stripLanes = [...]int{generic: 4, neon: 4, avx2: 8, avx512: 16, avx512x4: maxLanes}
 
 const maxLanes = 64
 

@@ -2,11 +2,11 @@
 
 package kern
 
-// passes is empty: there is no level above generic here.
+// passes is empty: plain Go serves generic and neon.
 var passes [avx512 + 1]passTable
 
 func exps(level, *float32, *float32, uintptr, float32) {
-	panic("kern: the generic level has no exp kernel")
+	panic("kern: this level has no exp kernel")
 }
 
 func columnSum(_ level, s *stripSums, x []float32, c, n int) { columnSum4(s, x, c, n) }

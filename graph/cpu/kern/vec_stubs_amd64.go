@@ -173,3 +173,13 @@ func columnCentred256(s *float32, q *float32, dy *float32, x *float32, mean *flo
 //
 //go:noescape
 func columnCentredRelu256(s *float32, q *float32, dy *float32, x *float32, mean *float32, a *float32, b *float32, stride uintptr, rows uintptr)
+
+// softmaxRow512: y = the softmax of scale*x; n is at least 1.
+//
+//go:noescape
+func softmaxRow512(y *float32, x *float32, n uintptr, scale float32)
+
+// softmaxRow256: y = the softmax of scale*x; n is at least 1.
+//
+//go:noescape
+func softmaxRow256(y *float32, x *float32, n uintptr, scale float32)

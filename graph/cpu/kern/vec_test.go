@@ -6,29 +6,44 @@ import (
 	"testing"
 )
 
+// passCases are the elementwise passes, from operands of one length to y.
+var passCases = []struct {
+	name     string
+	operands int
+	f        func(y []float32, in [][]float32)
+}{
+	{"Relu", 1, func(y []float32, in [][]float32) { Relu(y, in[0]) }},
+	{"ReluGrad", 2, func(y []float32, in [][]float32) { ReluGrad(y, in[0], in[1]) }},
+	{"Add", 2, func(y []float32, in [][]float32) { Add(y, in[0], in[1]) }},
+	{"AddRelu", 2, func(y []float32, in [][]float32) { AddRelu(y, in[0], in[1]) }},
+	{"ScaleShift", 3, func(y []float32, in [][]float32) { ScaleShift(y, in[0], in[1], in[2], false) }},
+	{"ScaleShift relu", 3, func(y []float32, in [][]float32) { ScaleShift(y, in[0], in[1], in[2], true) }},
+	{"Combine", 5, func(y []float32, in [][]float32) { Combine(y, in[0], in[1], in[2], in[3], in[4]) }},
+	{"CombineRelu", 7, func(y []float32, in [][]float32) { CombineRelu(y, in[0], in[1], in[2], in[3], in[4], in[5], in[6]) }},
+	{"Exps", 1, func(y []float32, in [][]float32) { Exps(y, in[0], 0.5) }},
+	{"Gelus", 1, func(y []float32, in [][]float32) { Gelus(y, in[0]) }},
+	{"GeluGrads", 2, func(y []float32, in [][]float32) { GeluGrads(y, in[0], in[1]) }},
+	{"Scale", 1, func(y []float32, in [][]float32) { Scale(y, in[0], -0.7) }},
+	{"Affine", 1, func(y []float32, in [][]float32) { Affine(y, in[0], -0.7, 2) }},
+	{"Mix", 2, func(y []float32, in [][]float32) { Mix(y, in[0], in[1], 0.9, -0.3) }},
+	{"MixSquare", 2, func(y []float32, in [][]float32) { MixSquare(y, in[0], in[1], 0.9, 0.1) }},
+	{"Multiply", 2, func(y []float32, in [][]float32) { Multiply(y, in[0], in[1]) }},
+	{"Subtract", 2, func(y []float32, in [][]float32) { Subtract(y, in[0], in[1]) }},
+	{"Momentum", 3, func(y []float32, in [][]float32) { Momentum(y, in[0], in[1], in[2], 0.9, 0.8, 0.7) }},
+	{"Nesterov", 3, func(y []float32, in [][]float32) { Nesterov(y, in[0], in[1], in[2], 0.9, 0.8, 0.7, 0.6) }},
+	{"Adam", 3, func(y []float32, in [][]float32) { Adam(y, in[0], in[1], in[2], 0.9, 0.8, 0.7, 0.6) }},
+	{"Norm", 3, func(y []float32, in [][]float32) { Norm(y, in[0], in[1], in[2], 0.9, 0.8) }},
+	{"NormGrad", 3, func(y []float32, in [][]float32) { NormGrad(y, in[0], in[1], in[2], 0.9, 0.8, 0.7, 0.6) }},
+	{"AddNormed", 3, func(y []float32, in [][]float32) { AddNormed(y, in[0], in[1], in[2], 0.9, 0.8) }},
+	{"SoftmaxGrad", 2, func(y []float32, in [][]float32) { SoftmaxGrad(y, in[0], in[1], 0.9, 0.8) }},
+}
+
 // The assembly of every level gives the bits of plain Go, also in place, for lengths around all vector widths and values of all
 // kinds but subnormal.
 func TestPasses(t *testing.T) {
-	passes := []struct {
-		name     string
-		operands int
-		f        func(y []float32, in [][]float32)
-	}{
-		{"Relu", 1, func(y []float32, in [][]float32) { Relu(y, in[0]) }},
-		{"ReluGrad", 2, func(y []float32, in [][]float32) { ReluGrad(y, in[0], in[1]) }},
-		{"Add", 2, func(y []float32, in [][]float32) { Add(y, in[0], in[1]) }},
-		{"AddRelu", 2, func(y []float32, in [][]float32) { AddRelu(y, in[0], in[1]) }},
-		{"ScaleShift", 3, func(y []float32, in [][]float32) { ScaleShift(y, in[0], in[1], in[2], false) }},
-		{"ScaleShift relu", 3, func(y []float32, in [][]float32) { ScaleShift(y, in[0], in[1], in[2], true) }},
-		{"Combine", 5, func(y []float32, in [][]float32) { Combine(y, in[0], in[1], in[2], in[3], in[4]) }},
-		{"CombineRelu", 7, func(y []float32, in [][]float32) { CombineRelu(y, in[0], in[1], in[2], in[3], in[4], in[5], in[6]) }},
-		{"Exps", 1, func(y []float32, in [][]float32) { Exps(y, in[0], 0.5) }},
-		{"Gelus", 1, func(y []float32, in [][]float32) { Gelus(y, in[0]) }},
-		{"GeluGrads", 2, func(y []float32, in [][]float32) { GeluGrads(y, in[0], in[1]) }},
-	}
 	inf := float32(math.Inf(1))
 	special := []float32{0, float32(math.Copysign(0, -1)), inf, -inf, float32(math.NaN()), -86.9, -87.2, -87.4, -200, 88.3, 88.7, 88.8, 90, 1e30, -13}
-	for _, p := range passes {
+	for _, p := range passCases {
 		t.Run(p.name, func(t *testing.T) {
 			for _, n := range []int{0, 1, 7, 8, 15, 16, 17, 31, 33, 100, 1003} {
 				make := func() (in [][]float32, bufs []*guarded) {

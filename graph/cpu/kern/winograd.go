@@ -85,6 +85,7 @@ type winograd struct {
 	backward bool
 	src      []float32
 	w, dst   []float32
+	prologue Prologue
 	level    blocking
 	staged   bool
 	group    int // tiles of a task, or of a chunk when staged
@@ -160,9 +161,10 @@ func (c Conv) winogradScratch(backward bool) int {
 }
 
 func (g *winograd) set(c Conv, backward bool) {
-	g.backward, g.level = backward, *dims()
+	g.backward, g.level, g.prologue = backward, *dims(), c.Prologue
 	g.tiles = winogradTiles{b: c.B, h: c.OH, w: c.OW, ih: c.H, iw: c.W, ph: c.PH, pw: c.PW, ci: c.Ci, co: c.Co}
 	if backward {
+		g.prologue = Prologue{}
 		g.tiles = winogradTiles{b: c.B, h: c.H, w: c.W, ih: c.OH, iw: c.OW, ph: 2 - c.PH, pw: 2 - c.PW, ci: c.Co, co: c.Ci}
 	}
 	s := &g.tiles
@@ -179,7 +181,7 @@ func (g *winograd) set(c Conv, backward bool) {
 	g.vRow = s.ci + lineFloats
 	g.uPoint = roundUp(s.co, g.level.nr)*s.ci + 48
 	g.vPoint, g.mPoint = pointStride(g.group*g.vRow), pointStride(g.group*g.mRow)
-	g.floats = patchFloats(max(s.ci, s.co))
+	g.floats = max(patchFloats(max(s.ci, s.co)), s.stripFloats(&g.prologue))
 	if !g.staged {
 		g.floats += 36 * (g.vPoint + g.mPoint)
 	}
@@ -229,12 +231,7 @@ func (g *winograd) filter(task, _ int) {
 
 // input transforms tiles t0 to t1, the first of them to row 0 of v.
 func (g *winograd) input(v []float32, t0, t1 int, patch []float32) {
-	s := &g.tiles
-	size := s.ih * s.iw * s.ci
-	for t := t0; t < t1; t++ {
-		b, i, j := s.at(t)
-		winogradInput.points(v[(t-t0)*g.vRow:], g.vPoint, g.src[b*size:(b+1)*size], s.ih, s.iw, s.ci, i-s.ph, j-s.pw, patch)
-	}
+	g.tiles.input(v, g.vRow, g.vPoint, g.src, t0, t1, &g.prologue, patch)
 }
 
 // product multiplies n tiles at one point with panel q.

@@ -59,7 +59,7 @@ func (k winogradTransform) apply(dst []float32, drow, dcol int, src []float32, a
 	// The farthest elements are checked here; the assembly trusts them.
 	_ = dst[(out-1)*(drow+dcol)+n-1]
 	_, _ = src[at+(in-1)*max(0, srow+scol)+n-1], src[at+(in-1)*min(0, srow+scol)]
-	if active == generic {
+	if active <= neon {
 		k.generic(dst, drow, dcol, src, at, srow, scol, n)
 		return
 	}

@@ -8,14 +8,15 @@ import "fmt"
 // Where dU is small, a task takes some tiles through the transforms and the sum, into a dU of its part; the parts are added in order. Where
 // it is large there is one dU, and the stages run one after the other over many tiles, the sums cut by points.
 type winogradDW struct {
-	tiles  winogradTiles
-	x, dy  []float32
-	dw     []float32
-	level  blocking
-	staged bool
-	group  int
-	groups int
-	parts  int
+	tiles    winogradTiles
+	x, dy    []float32
+	prologue Prologue // of x
+	dw       []float32
+	level    blocking
+	staged   bool
+	group    int
+	groups   int
+	parts    int
 
 	uPoint, vPoint, wPoint int
 	vRow, wRow             int
@@ -69,7 +70,7 @@ func (c Conv) winogradWeightsScratch() int {
 }
 
 func (g *winogradDW) set(c Conv) {
-	g.level = *dims()
+	g.level, g.prologue = *dims(), c.Prologue
 	g.tiles = winogradTiles{b: c.B, h: c.OH, w: c.OW, ih: c.H, iw: c.W, ph: c.PH, pw: c.PW, ci: c.Ci, co: c.Co, th: ceil(c.OH, 4), tw: ceil(c.OW, 4)}
 	s := &g.tiles
 	g.staged = s.ci*s.co >= winogradWide
@@ -85,7 +86,7 @@ func (g *winogradDW) set(c Conv) {
 	}
 	g.vRow, g.wRow = s.ci+lineFloats, roundUp(s.co, g.level.nr)+lineFloats
 	g.vPoint, g.wPoint = pointStride(g.group*g.vRow), pointStride(g.group*g.wRow)
-	g.floats = patchFloats(max(s.ci, s.co))
+	g.floats = max(patchFloats(max(s.ci, s.co)), s.stripFloats(&g.prologue))
 	if !g.staged {
 		g.floats += 36 * (g.vPoint + g.wPoint)
 	}
@@ -105,10 +106,10 @@ func (g *winogradDW) shared() int {
 // transform writes tiles t0 to t1 of x and dy, the first of them to row 0 of v and w.
 func (g *winogradDW) transform(v, w []float32, t0, t1 int, patch []float32) {
 	s := &g.tiles
-	xs, ys := s.ih*s.iw*s.ci, s.h*s.w*s.co
+	s.input(v, g.vRow, g.vPoint, g.x, t0, t1, &g.prologue, patch)
+	ys := s.h * s.w * s.co
 	for t := t0; t < t1; t++ {
 		b, i, j := s.at(t)
-		winogradInput.points(v[(t-t0)*g.vRow:], g.vPoint, g.x[b*xs:(b+1)*xs], s.ih, s.iw, s.ci, i-s.ph, j-s.pw, patch)
 		winogradGradient.points(w[(t-t0)*g.wRow:], g.wPoint, g.dy[b*ys:(b+1)*ys], s.h, s.w, s.co, i, j, patch)
 	}
 }

@@ -1,0 +1,69 @@
+package masks
+
+import (
+	"fmt"
+	"math"
+
+	"selfsup/datasets"
+)
+
+// Block hides rectangles until enough is hidden; 1 is hidden. Bao et al. 2022, BEiT, arXiv:2106.08254, Alg. 1.
+//
+// The algorithm may hide more than the ratio; as in the authors' code a rectangle that would is drawn again, and the mask ends early when
+// ten in a row do not fit. Exact then hides single tokens until the count is met, for graphs of fixed shapes.
+type Block struct {
+	Ratio    float64 `toml:"ratio"`    // of the tokens, at most
+	Smallest int     `toml:"smallest"` // tokens of a rectangle before it is clipped by what is left to hide
+	Aspect   float64 `toml:"aspect"`   // height / width is log-uniform from this to its inverse
+	Exact    bool    `toml:"exact"`    // the same count for every sample
+}
+
+// DefaultBlock has BEiT's values.
+func DefaultBlock() *Block { return &Block{Ratio: 0.4, Smallest: 16, Aspect: 0.3} }
+
+// Validate implements Kind.
+func (m *Block) Validate(g Grid) error {
+	switch {
+	case g.Frames != 1:
+		return fmt.Errorf("block: a grid of %s tokens, expected one frame", g)
+	case m.Smallest < 1:
+		return fmt.Errorf("block: smallest = %d, expected at least 1 token", m.Smallest)
+	case !(m.Aspect > 0 && m.Aspect <= 1):
+		return fmt.Errorf("block: aspect = %v, expected above 0 and at most 1", m.Aspect)
+	}
+	return checkHidden(g.Tokens(), m.Ratio)
+}
+
+// Planes implements Kind.
+func (m *Block) Planes() int { return 1 }
+
+// Draw implements Kind.
+func (m *Block) Draw(dst []uint8, g Grid, _, r *datasets.Rand, s *Scratch) {
+	const tries = 10
+	want := int(m.Ratio * float64(g.Tokens()))
+	left := want
+	for failed := 0; left > 0 && failed < tries; {
+		size := r.Uniform(float64(m.Smallest), float64(max(left, m.Smallest)))
+		aspect := math.Exp(r.Uniform(math.Log(m.Aspect), -math.Log(m.Aspect)))
+		b := block{h: int(math.Round(math.Sqrt(size * aspect))), w: int(math.Round(math.Sqrt(size / aspect)))}
+		failed++
+		if b.h < 1 || b.w < 1 || b.h > g.Rows || b.w > g.Columns {
+			continue
+		}
+		b.top, b.left = r.Intn(g.Rows-b.h+1), r.Intn(g.Columns-b.w+1)
+		if n := b.fresh(dst, g.Columns); n > 0 && n <= left {
+			left -= b.paint(dst, g.Columns)
+			failed = 0
+		}
+	}
+	if !m.Exact || left == 0 {
+		return
+	}
+	open := s.places(g.Tokens())[:0]
+	for i, v := range dst {
+		if v == 0 {
+			open = append(open, i)
+		}
+	}
+	s.choose(dst, open, left, r)
+}

@@ -1,0 +1,66 @@
+package experiment
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"selfsup/recipes"
+)
+
+const twoSizes = `views.crops=[{count = 1, size = 28, area = [0.4, 1.0]}, {count = 1, size = 12, area = [0.05, 0.4]}]`
+
+// Methods that encode their views one by one train on views of several sizes; the others say so.
+func TestViewsOfSeveralSizes(t *testing.T) {
+	for _, recipe := range []string{"byol.toml", "vicreg.toml"} {
+		s := prepare(t, recipe, twoSizes, "views.crop=0", "train.batch=4", "backbone=convnet")
+		if got := s.viewSizes(); len(got) != 2 || got[0].W != 28 || got[1].W != 12 {
+			t.Fatalf("%s: views of %v, want 28 and 12", recipe, got)
+		}
+		if err := s.Train.Run(); err != nil {
+			t.Fatalf("%s: %v", recipe, err)
+		}
+		var text strings.Builder
+		if err := s.Describe(&text); err != nil || !strings.Contains(text.String(), "views of 28x28x1 and 12x12x1") {
+			t.Errorf("%s: described as %v\n%s", recipe, err, text.String())
+		}
+	}
+	const tooSmall = `views.crops=[{count = 1, size = 28, area = [0.4, 1.0]}, {count = 1, size = 2, area = [0.05, 0.4]}]`
+	for _, c := range []struct{ recipe, backbone, crops, message string }{
+		{"quickstart.toml", "backbone=convnet", twoSizes, "views of 28x28 and 12x12 pixels: this method takes views of one size"},
+		{"byol.toml", "backbone.vit={patch = 4}", twoSizes, "[backbone.vit] takes views of one size, and views.crops gives [28x28x1 12x12x1]"},
+		{"mae.toml", "backbone.vit.patch=4", twoSizes, "crops make 2 views of an image, the method takes 1"},
+		{"byol.toml", "backbone=convnet", tooSmall, "images of 2x2x1 are smaller"},
+	} {
+		sets := []string{c.crops, "views.crop=0", "train.batch=4", c.backbone}
+		r, err := recipes.Load(c.recipe, sets, recipes.Builtin())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Prepare(r); err == nil || !strings.Contains(err.Error(), c.message) {
+			t.Errorf("%s, %s: got %v, want an error with %q", c.recipe, c.backbone, err, c.message)
+		}
+	}
+}
+
+// A recipe with crops resolves to one that loads to the same.
+func TestCropsResolve(t *testing.T) {
+	r, err := recipes.Load("byol.toml", []string{twoSizes, "views.crop=0", "views.rand_augment=[1, 0.5]", "views.erase_value=[0.5]"}, recipes.Builtin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"[[views.crops]]", "size = 12", "rand_augment = [1.0, 0.5]"} {
+		if !strings.Contains(r.Resolved, want) {
+			t.Errorf("no %q in the resolved recipe:\n%s", want, r.Resolved)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "resolved.toml")
+	if err := os.WriteFile(file, []byte(r.Resolved), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	again, err := recipes.Load(file, nil, recipes.Builtin())
+	if err != nil || again.Resolved != r.Resolved {
+		t.Errorf("read back (%v) as\n%s", err, again.Resolved)
+	}
+}

@@ -1,0 +1,135 @@
+package experiment
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"selfsup/backbones"
+	"selfsup/datasets"
+	"selfsup/datasets/views"
+	"selfsup/graph"
+	"selfsup/graph/ir"
+)
+
+// stage is a part of the training whose views have one size: a training step of its own over the one Store.
+type stage struct {
+	*Setup     // at that size
+	until  int // step that it ends before
+}
+
+// addStages compiles a training step for every size of train.resolution; the last stage, at the full size, is s itself.
+func (s *Setup) addStages() error {
+	last := 0
+	for i, r := range s.Recipe.Train.Resolution {
+		until := r.Until.Steps(s.PerEpoch, s.Steps)
+		if until <= last || until > s.Steps {
+			return fmt.Errorf("train.resolution[%d]: until = %q is step %d, want a step after %d and at most %d, the end of the training", i, r.Until, until, last, s.Steps)
+		}
+		early, err := s.sized(i)
+		if err != nil {
+			return err
+		}
+		if err := early.compile(); err != nil {
+			return fmt.Errorf("train.resolution[%d]: crop = %d: %w", i, r.Crop, err)
+		}
+		if err := sameLeaves(early.Leaves, s.Leaves); err != nil {
+			return fmt.Errorf("train.resolution[%d]: crop = %d: %w", i, r.Crop, err)
+		}
+		s.stages = append(s.stages, stage{early, until})
+		last = until
+	}
+	s.stages = append(s.stages, stage{s, s.Steps})
+	return nil
+}
+
+// sized is the same experiment, over the same data and Store, with the views of train.resolution[i]; its step is yet to be compiled.
+func (s *Setup) sized(i int) (*Setup, error) {
+	crop := s.Recipe.Train.Resolution[i].Crop
+	t := &Setup{Recipe: s.Recipe, Data: s.Data, Seen: s.Seen, Labelled: s.Labelled, Store: s.Store, PerEpoch: s.PerEpoch, Steps: s.Steps}
+	set := s.Recipe.Views
+	set.Crop = crop
+	d := *s.Data
+	d.Train = normalized{d.Train, s.Views}
+	var err error
+	if t.Views, err = views.New(set, &d, s.Views.Views); err != nil {
+		return nil, fmt.Errorf("train.resolution[%d]: crop = %d: %w", i, crop, err)
+	}
+	t.Image = backbones.Image{H: t.Views.Height, W: t.Views.Width, C: t.Views.Channels}
+	if err := t.checkViews(); err != nil {
+		return nil, fmt.Errorf("train.resolution[%d]: crop = %d: [backbone.%s] %w", i, crop, s.Recipe.Backbone.Name, err)
+	}
+	return t, nil
+}
+
+// sameLeaves refuses a step that keeps other things in the Store than the step at full size.
+func sameLeaves(got, want []graph.Leaf) error {
+	names := map[string]bool{}
+	for _, l := range want {
+		names[l.Name] = true
+	}
+	for _, l := range got {
+		if !names[l.Name] {
+			return fmt.Errorf("%s is in the store at this size only", l.Name)
+		}
+	}
+	if len(got) != len(want) {
+		return fmt.Errorf("%d entries in the store, at full size %d", len(got), len(want))
+	}
+	return nil
+}
+
+// normalized is a training set whose statistics the views at full size have measured.
+type normalized struct {
+	datasets.Set
+	views *views.Pipeline
+}
+
+// Measured implements datasets.Measured.
+func (n normalized) Measured() (mean, std []float64) {
+	for c := range n.views.Mean {
+		mean, std = append(mean, float64(n.views.Mean[c])), append(std, float64(n.views.Std[c]))
+	}
+	return mean, std
+}
+
+// enter makes a stage the one that runs.
+func (r *run) enter(s *Setup) (err error) {
+	r.now = s
+	if r.loss, err = s.Train.Output(lossOutput); err != nil {
+		return err
+	}
+	if r.norms, err = s.Train.Output(normsOutput); err != nil {
+		return err
+	}
+	var all []watched
+	for _, name := range s.Train.Outputs() {
+		if name == normsOutput {
+			continue
+		}
+		w := watched{name: name}
+		if w.value, err = s.Train.Output(name); err != nil {
+			return err
+		}
+		for _, before := range r.watched { // the line of metrics goes on
+			if before.name == name {
+				w.sum = before.sum
+			}
+		}
+		all = append(all, w)
+	}
+	r.watched = all
+	return nil
+}
+
+// leave lets go of a stage that is over, unless it is the last: its step does not run again, and the next has temporaries of its own.
+func (r *run) leave(i int) {
+	if r.stages[i].Setup == r.Setup {
+		return
+	}
+	r.stages[i].Setup, r.now = nil, r.Setup
+	r.loss, r.norms = ir.Array{}, ir.Array{}
+	for k := range r.watched {
+		r.watched[k].value = ir.Array{}
+	}
+	debug.FreeOSMemory()
+}

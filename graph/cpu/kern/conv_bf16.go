@@ -1,0 +1,80 @@
+package kern
+
+import "fmt"
+
+// roundsCopies says whether a bf16 convolution is the float32 one of rounded copies: where products of pairs do not apply, where the
+// machine has no instruction for them, and where Winograd is faster than they are. Direct asks for pairs wherever they apply.
+func (c *Conv) roundsCopies() bool {
+	switch {
+	case !c.BF16:
+		return false
+	case c.Groups > 1:
+		return true
+	case chosen == amx || c.Algorithm == Direct || c.method() == pointwise:
+		return false
+	}
+	return chosen < avx512bf16 || c.winogradOK() && c.winogradPays()
+}
+
+// forwardRoundsCopies is the same for Forward, where images of few channels are also faster summed in float32 than gathered to patches.
+func (c *Conv) forwardRoundsCopies() bool {
+	return c.roundsCopies() || c.BF16 && c.Algorithm != Direct && c.Ci <= 4 && c.KH*c.KW > 1
+}
+
+// exact is the same convolution of operands that are rounded, and behind the prologue, already.
+func (c Conv) exact() Conv {
+	c.BF16, c.Prologue = false, Prologue{}
+	return c
+}
+
+// roundCopies writes a, behind the prologue, and b rounded to scratch and returns the copies and what is left.
+func roundCopies(a []float32, p Prologue, b, scratch []float32) (ra, rb, rest []float32) {
+	scratch = align(scratch)
+	na, nb := roundUp(len(a), lineFloats), roundUp(len(b), lineFloats)
+	if len(scratch) < na+nb {
+		panic(fmt.Sprintf("kern: conv: scratch has %d elements, rounded copies of %d and %d need %d", len(scratch), len(a), len(b), na+nb+lineFloats))
+	}
+	ra, rb = scratch[:len(a)], scratch[na:na+len(b)]
+	roundTo(ra, a, p)
+	roundTo(rb, b, Prologue{})
+	return ra, rb, scratch[na+nb:]
+}
+
+func copiesFloats(a, b int) int { return lineFloats + roundUp(a, lineFloats) + roundUp(b, lineFloats) }
+
+// rounding is a parallel pass of roundTo.
+type rounding struct {
+	dst, src []float32
+	prologue Prologue
+	task     func(task int)
+}
+
+var roundings = pile[rounding]{bind: func(r *rounding) { r.task = r.part }}
+
+const roundFloats = 16 << 10 // of a task, at least
+
+// roundTo writes src, behind the prologue, rounded to bfloat16 to dst.
+func roundTo(dst, src []float32, p Prologue) {
+	r := roundings.get()
+	r.dst, r.src, r.prologue = dst, src, p
+	Run(ceil(len(src), r.size()), r.task)
+	r.dst, r.src, r.prologue = nil, nil, Prologue{}
+	roundings.put(r)
+}
+
+// size of a task is whole pixels.
+func (r *rounding) size() int { return roundUp(roundFloats, max(1, len(r.prologue.Scale))) }
+
+// part rounds pairs of zero and a number: such a pair is the rounded number as a float32.
+func (r *rounding) part(task int) {
+	from, to := task*r.size(), min((task+1)*r.size(), len(r.src))
+	dst := r.dst[from:to]
+	r.prologue.move(dst, r.src[from:])
+	for len(dst) > 0 {
+		n := min(len(dst), roundFloats)
+		roundPairs(bf16s(dst[:n]), zeroFloats[:n], dst[:n])
+		dst = dst[n:]
+	}
+}
+
+var zeroFloats [roundFloats]float32

@@ -1,0 +1,301 @@
+package kern
+
+import "fmt"
+
+// GemmBF16 is Gemm with op(A) and op(B) rounded to bfloat16 (RoundBF16) on the way in; sums are in float32. Subnormal operands may count as 0.
+// scratch holds GemmBF16Scratch elements.
+func GemmBF16(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, beta float32, scratch []float32) {
+	GemmBF16Then(transA, transB, m, n, k, a, lda, b, ldb, c, ldc, beta, scratch, nil)
+}
+
+// GemmBF16Then is to GemmBF16 what GemmThen is to Gemm.
+func GemmBF16Then(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, beta float32, scratch []float32, finish Finish) {
+	g := pairGemms.get()
+	g.set(transA, transB, m, n, k, lda, ldb, ldc, beta, true)
+	g.a, g.b, g.c, g.finish = a, b, c, finish
+	g.check()
+	if splitParts(m, n, k) > 1 {
+		j := splits.get()
+		j.set(true, transA, transB, m, n, k, lda, ldb, ldc, beta)
+		j.run(a, b, c, align(scratch), finish)
+		splits.put(j)
+	} else {
+		g.product(align(scratch))
+	}
+	g.drop()
+	pairGemms.put(g)
+}
+
+// GemmBF16Scratch is how many elements of scratch GemmBF16 wants.
+func GemmBF16Scratch(transA, transB bool, m, n, k int) int {
+	if splitParts(m, n, k) > 1 {
+		return splitScratch(true, transA, transB, m, n, k)
+	}
+	var g pairGemm
+	g.set(transA, transB, m, n, k, 0, 0, 0, 0, true)
+	return lineFloats + g.sharedFloats() + Threads()*g.workerFloats()
+}
+
+// GemmBatchBF16 is GemmBatch with operands rounded to bfloat16. scratch holds GemmBatchBF16Scratch elements.
+func GemmBatchBF16(batch int, transA, transB bool, m, n, k int, a []float32, lda, strideA int, b []float32, ldb, strideB int, c []float32, ldc, strideC int, beta float32, scratch []float32) {
+	if batch == 0 || m == 0 || n == 0 {
+		return
+	}
+	if !eachAlone(batch, m, n, k) {
+		for i := range batch {
+			GemmBF16(transA, transB, m, n, k, a[i*strideA:], lda, b[i*strideB:], ldb, c[i*strideC:], ldc, beta, scratch)
+		}
+		return
+	}
+	j := batches.get()
+	j.bf16 = true
+	j.pairs.set(transA, transB, m, n, k, lda, ldb, ldc, beta, false)
+	j.each = j.pairs.sharedFloats() + j.pairs.workerFloats()
+	j.run(batch, 2*m*n*k, a, strideA, b, strideB, c, strideC, scratch)
+	batches.put(j)
+}
+
+// GemmBatchBF16Scratch is how many elements of scratch GemmBatchBF16 wants.
+func GemmBatchBF16Scratch(batch int, transA, transB bool, m, n, k int) int {
+	if !eachAlone(batch, m, n, k) {
+		return GemmBF16Scratch(transA, transB, m, n, k)
+	}
+	var g pairGemm
+	g.set(transA, transB, m, n, k, 0, 0, 0, 0, false)
+	return lineFloats + Threads()*(g.sharedFloats()+g.workerFloats())
+}
+
+// The blocks of a product.
+const (
+	pairRowBlock  = 128     // rows of A of a task, a few bands
+	pairSharedTop = 4096    // rows of A up to which all of them are rounded first, so that tasks may share them
+	pairKC        = 2048    // depth of a block
+	pairInner     = 512     // depth of a call: its panel stays in L1
+	pairPanels    = 2 << 20 // elements of a block of B
+	pairPackDepth = 256     // depth of a packing task
+	pairPackRun   = 16      // and its panels
+	pairTaskFlops = 1 << 22 // the least work worth a task of its own
+)
+
+// pairGemm is one product under way. Each element of a block of A and of B is rounded once: B and, where rows are few, A into scratch that
+// all workers share, else each task its rows of A.
+type pairGemm struct {
+	transA, transB bool
+	m, n, k        int
+	lda, ldb, ldc  int
+	add            bool // beta is 1
+	parallel       bool
+	a, b, c        []float32
+	finish         Finish // may be nil
+	kc, nc         int    // depth and columns of a block, the last may be less
+	shared         bool   // all rows of A are rounded first
+
+	// The block at hand: columns j0 to j0+nb, rows p0 to p0+kb, kp with the zeros behind them.
+	j0, nb, p0, kb, kp int
+	panels             []uint16 // [ceil(nb/32)][kp/2][32][2]
+	rows               []uint16 // [m][stride], when shared
+	scratch            []float32
+	packsA             int // packing tasks that take rows of A, the first
+	rowTasks, colTasks int // cuts of the product
+
+	packTask, tileTask func(task, worker int)
+}
+
+var pairGemms = pile[pairGemm]{bind: func(g *pairGemm) { g.packTask, g.tileTask = g.pack, g.tiles }}
+
+func (g *pairGemm) set(transA, transB bool, m, n, k, lda, ldb, ldc int, beta float32, parallel bool) {
+	checkBeta(beta)
+	g.transA, g.transB, g.m, g.n, g.k = transA, transB, m, n, k
+	g.lda, g.ldb, g.ldc, g.add, g.parallel = lda, ldb, ldc, beta == 1, parallel
+	g.shared = !parallel || m <= pairSharedTop
+	g.deep(pairKC)
+}
+
+// deep sets the blocks by the largest depth.
+func (g *pairGemm) deep(kc int) {
+	g.kc = roundUp(ceil(g.k, max(1, ceil(g.k, kc))), pairDepth)
+	g.nc = min(roundUp(g.n, pairColumns), roundUp(pairPanels/max(g.kc, pairDepth), pairColumns))
+}
+
+// pairStride is the distance of rounded rows of A of depth kp: an odd number of lines, so that neighbours do not share cache sets.
+func pairStride(kp int) int { return (kp/pairDepth | 1) * pairDepth }
+
+// panelFloats is the size of the panels of a block of B.
+func (g *pairGemm) panelFloats() int { return g.nc / pairColumns * (g.kc*pairColumns + pairPanel) / 2 }
+
+// sharedFloats is the size of what all workers share.
+func (g *pairGemm) sharedFloats() int {
+	if !g.shared {
+		return g.panelFloats()
+	}
+	return g.panelFloats() + g.m*pairStride(g.kc)/2
+}
+
+// workerFloats is the size of one worker's own scratch.
+func (g *pairGemm) workerFloats() int {
+	if g.shared {
+		return turnFloats
+	}
+	return turnFloats + pairRowBlock*pairStride(g.kc)/2
+}
+
+func (g *pairGemm) check() {
+	checkProduct(g.transA, g.transB, g.m, g.n, g.k, g.a, g.lda, g.b, g.ldb, g.c, g.ldc)
+}
+
+func (g *pairGemm) drop() {
+	g.a, g.b, g.c, g.finish, g.panels, g.rows, g.scratch = nil, nil, nil, nil, nil, nil, nil
+}
+
+// product walks the blocks: round them, then multiply.
+func (g *pairGemm) product(scratch []float32) {
+	if g.k == 0 && !g.add {
+		for i := range g.m {
+			clear(g.c[i*g.ldc : i*g.ldc+g.n])
+		}
+	}
+	if g.k == 0 && g.finish != nil {
+		g.finish(0, g.m, 0, g.n)
+	}
+	if g.m == 0 || g.n == 0 || g.k == 0 {
+		return
+	}
+	size := g.sharedFloats()
+	if len(scratch) < size+g.workerFloats() {
+		panic(fmt.Sprintf("kern: Gemm: scratch has %d elements, [%d,%d]x[%d,%d] needs %d", len(scratch), g.m, g.k, g.k, g.n, lineFloats+size+g.workerFloats()))
+	}
+	g.panels, g.rows = bf16s(scratch[:g.panelFloats()]), bf16s(scratch[g.panelFloats():size])
+	g.scratch = scratch[size:]
+	for g.p0 = 0; g.p0 < g.k; g.p0 += g.kc {
+		g.kb = min(g.kc, g.k-g.p0)
+		g.kp = roundUp(g.kb, pairDepth)
+		for g.j0 = 0; g.j0 < g.n; g.j0 += g.nc {
+			g.nb = min(g.nc, g.n-g.j0)
+			g.block()
+		}
+	}
+}
+
+// block multiplies with one block of B.
+func (g *pairGemm) block() {
+	panels := ceil(g.nb, pairColumns)
+	g.packsA = 0
+	if g.shared && g.j0 == 0 {
+		g.packsA = ceil(g.m, pairRowBlock)
+	}
+	g.rowTasks, g.colTasks = ceil(g.m, pairRowBlock), 1
+	if g.shared {
+		most := min(1+2*g.m*g.nb*g.kb/pairTaskFlops, 4*Threads()) // tasks worth having
+		for g.rowTasks*g.colTasks < most && g.colTasks < panels {
+			g.colTasks *= 2
+		}
+		g.colTasks = min(g.colTasks, panels)
+	}
+	packs := g.packsA + ceil(panels, pairPackRun)*ceil(g.kp, pairPackDepth)
+	workers := fits(g.scratch, g.workerFloats())
+	if g.parallel && packs > 1 && (g.nb+g.m)*g.kb > 1<<14 {
+		runLimited(packs, workers, g.packTask)
+	} else {
+		for i := range packs {
+			g.pack(i, 0)
+		}
+	}
+	if tasks := g.rowTasks * g.colTasks; g.parallel && tasks > 1 {
+		runLimited(tasks, workers, g.tileTask)
+	} else {
+		for i := range tasks {
+			g.tiles(i, 0)
+		}
+	}
+}
+
+// alone computes a product on the caller, with a copy of g on the stack.
+func (g *pairGemm) alone(a, b, c, scratch []float32) {
+	one := *g
+	one.a, one.b, one.c = a, b, c
+	one.check()
+	one.product(scratch)
+}
+
+// own is the worker's scratch: the temporary of the packers, and a block of rows of A.
+func (g *pairGemm) own(worker int) (tmp []float32, rows []uint16) {
+	s := g.scratch[worker*g.workerFloats() : (worker+1)*g.workerFloats()]
+	return s[:turnFloats], bf16s(s[turnFloats:])
+}
+
+// pack rounds one block of rows of A, or a piece of a run of panels of B.
+func (g *pairGemm) pack(task, worker int) {
+	tmp, _ := g.own(worker)
+	if task < g.packsA {
+		i0, i1 := cut(g.m, g.packsA, task)
+		ld := pairStride(g.kp)
+		g.packRows(g.rows[i0*ld:i1*ld], i0, i1, tmp)
+		return
+	}
+	task -= g.packsA
+	deep := ceil(g.kp, pairPackDepth)
+	p0 := task % deep * pairPackDepth
+	kb, kp := min(pairPackDepth, g.kb-p0), min(pairPackDepth, g.kp-p0)
+	first := task / deep * pairPackRun
+	last := min(first+pairPackRun, ceil(g.nb, pairColumns))
+	dst := g.panels[first*g.panelStep()+p0*pairColumns:]
+	j, n := first*pairColumns, min(g.nb, last*pairColumns)-first*pairColumns
+	if !g.transB {
+		packPanels(dst, g.panelStep(), g.b[(g.p0+p0)*g.ldb+g.j0+j:], g.ldb, kb, n, kp)
+		return
+	}
+	for q := first; q < last; q++ {
+		j := q * pairColumns
+		packPairsTransposed(dst[(q-first)*g.panelStep():][:kp*pairColumns], g.b[(g.j0+j)*g.ldb+g.p0+p0:], g.ldb, kb, min(pairColumns, g.nb-j), kp, tmp)
+	}
+}
+
+// panelStep is the distance of panels, in elements: a line pair beyond their size, so that neighbours do not share cache sets.
+func (g *pairGemm) panelStep() int { return g.kp*pairColumns + pairPanel }
+
+// packRows rounds rows i0 to i1 of the block of A.
+func (g *pairGemm) packRows(dst []uint16, i0, i1 int, tmp []float32) {
+	ld := pairStride(g.kp)
+	if g.transA {
+		packRowsTransposed(dst, ld, g.a[g.p0*g.lda+i0:], g.lda, i1-i0, g.kb, g.kp, tmp)
+	} else {
+		packRowsBF16(dst, ld, g.a[i0*g.lda+g.p0:], g.lda, i1-i0, g.kb, g.kp)
+	}
+}
+
+// tiles multiplies one block of rows with one run of panels.
+func (g *pairGemm) tiles(task, worker int) {
+	i0, i1 := cut(g.m, g.rowTasks, task%g.rowTasks)
+	q0, q1 := cut(ceil(g.nb, pairColumns), g.colTasks, task/g.rowTasks)
+	ld := pairStride(g.kp)
+	rows := g.rows
+	if g.shared {
+		rows = rows[i0*ld:]
+	} else {
+		var tmp []float32
+		tmp, rows = g.own(worker)
+		g.packRows(rows[:(i1-i0)*ld], i0, i1, tmp)
+	}
+	t := pair{tile: tile{ldc: bytes(g.ldc), rs: uintptr(ld * bf16Size), bs: pairPanel * bf16Size}}
+	t.single()
+	parts := ceil(g.kp, pairInner)
+	for q := q0; q < q1; q++ {
+		j := q * pairColumns
+		t.columns(min(pairColumns, g.nb-j))
+		t.c = ptr(g.c, i0*g.ldc+g.j0+j)
+		for p := range parts {
+			from, to := cut(g.kp/pairDepth, parts, p)
+			t.add = 1
+			if !g.add && g.p0 == 0 && p == 0 {
+				t.add = 0
+			}
+			t.depth((to - from) * pairDepth)
+			t.a = ptr16(rows, from*pairDepth)
+			t.b = ptr16(g.panels, q*g.panelStep()+from*pairDepth*pairColumns)
+			t.run(i1 - i0)
+		}
+	}
+	if g.finish != nil && g.p0+g.kb == g.k {
+		g.finish(i0, i1, g.j0+q0*pairColumns, g.j0+min(q1*pairColumns, g.nb))
+	}
+}

@@ -1,0 +1,5 @@
+//go:build noasm || !amd64
+
+package kern
+
+func (s *scatter) run() { s.generic() }

@@ -1,0 +1,50 @@
+package optest
+
+import (
+	"selfsup/graph/ir"
+	"selfsup/graph/op"
+)
+
+// bf16Cases are the operations that round their operands to bfloat16, each beside itself without rounding.
+func bf16Cases() (cs []Case) {
+	add := func(name string, tol float64, in []Input, build func(bf16 bool) func(in nodes) *op.Node) {
+		cs = append(cs, Case{Name: name + "/bf16", In: in, Tol: tol, Build: build(true), Exact: build(false)})
+	}
+	for _, s := range []struct {
+		name string
+		o    op.MatMulOp
+		a, b ir.Shape
+	}{
+		{"matmul", op.MatMulOp{}, ir.Shape{5, 7}, ir.Shape{7, 3}},
+		{"matmul/large", op.MatMulOp{}, ir.Shape{65, 130}, ir.Shape{130, 67}},
+		{"matmul/transposed", op.MatMulOp{TransA: true, TransB: true}, ir.Shape{33, 17}, ir.Shape{31, 33}},
+		{"matmul/deep", op.MatMulOp{TransA: true}, ir.Shape{600, 40}, ir.Shape{600, 36}},
+		{"matmul/stack", op.MatMulOp{TransB: true}, ir.Shape{3, 9, 20}, ir.Shape{3, 11, 20}},
+	} {
+		add(s.name, 0, []Input{normal(s.a...), normal(s.b...)}, func(bf16 bool) func(in nodes) *op.Node {
+			o := s.o
+			o.BF16 = bf16
+			return two(func(a, b *op.Node) *op.Node { return op.Apply(o, a, b) })
+		})
+	}
+	for _, s := range convShapes {
+		add("conv2d/"+s.name, 0, []Input{normal(s.x...), normal(s.w...)}, func(bf16 bool) func(in nodes) *op.Node {
+			o := s.c
+			o.BF16 = bf16
+			return two(func(x, w *op.Node) *op.Node { return op.Conv2D(x, w, o) })
+		})
+	}
+	for _, s := range []struct {
+		name string
+		x    ir.Shape
+	}{
+		{"attention", ir.Shape{2, 5, 3, 2, 4}},
+		{"attention/large", ir.Shape{2, 37, 3, 3, 32}},
+	} {
+		// A weight that float32 puts on the other side of a rounding step moves by 1/256.
+		add(s.name, 5e-3, []Input{normal(s.x...)}, func(bf16 bool) func(in nodes) *op.Node {
+			return one(func(x *op.Node) *op.Node { return op.Apply(op.AttentionOp{Scale: 0.25, BF16: bf16}, x) })
+		})
+	}
+	return cs
+}

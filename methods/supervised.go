@@ -1,0 +1,45 @@
+package methods
+
+import (
+	"selfsup/graph"
+	"selfsup/graph/layer"
+	"selfsup/graph/op"
+	"selfsup/recipes/overlay"
+)
+
+// Supervised trains the encoder with the labels: the yardstick that self-supervised methods are held against, under the same backbone,
+// views and schedule. A linear classifier on the features learns by cross-entropy.
+//
+// Images without a label give no gradient.
+type Supervised struct {
+	Smoothing float64 `toml:"smoothing"` // part of the target spread evenly over the classes (Szegedy et al. 2016, arXiv:1512.00567, section 7)
+}
+
+// DefaultSupervised is plain cross-entropy.
+func DefaultSupervised() *Supervised { return &Supervised{} }
+
+// Validate implements Method.
+func (m *Supervised) Validate() error {
+	if !(m.Smoothing >= 0 && m.Smoothing < 1) {
+		return overlay.Bad("smoothing", "%v: want a number from 0 up to, not with, 1", m.Smoothing)
+	}
+	return nil
+}
+
+// Views implements Method.
+func (m *Supervised) Views() int { return 1 }
+
+// Build implements Method.
+func (m *Supervised) Build(s *graph.Scope, enc Encoder, x []*graph.Node) Objective {
+	if enc.Classes < 2 {
+		op.Fail(s.Path(), "the supervised method needs a data set with labels of at least 2 classes, this one has %d", enc.Classes)
+	}
+	labels := s.IntInput(LabelsInput, op.ShapeOf(x[0])[0])                    // [B]
+	h := enc.New(s.In("backbone"))(x[0])                                      // [B,F]
+	logits := layer.Linear(s.In("classifier"), enc.Dim, enc.Classes, true)(h) // [B,classes]
+	return Objective{
+		Features: h,
+		Terms:    []Term{{"cross_entropy", 1, op.MeanAll(op.CrossEntropy(logits, labels, m.Smoothing))}},
+		Metrics:  []Metric{{"accuracy", op.Accuracy(logits, labels)}},
+	}
+}

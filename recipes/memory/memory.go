@@ -1,0 +1,72 @@
+// Package memory holds amounts of memory as a recipe spells them: "2GiB", "800 MB".
+package memory
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Size is a number of bytes. As a limit, 0 is none.
+type Size int64
+
+// units in the order in which String prefers them.
+var units = []struct {
+	name  string
+	bytes Size
+}{{"GiB", 1 << 30}, {"GB", 1e9}, {"MiB", 1 << 20}, {"MB", 1e6}, {"KiB", 1 << 10}, {"KB", 1e3}}
+
+const want = `want a number and a unit, KiB, MiB, GiB, KB, MB or GB, as "2GiB", or "none"`
+
+// Parse reads "2GiB", "1.5 GB" or "none".
+func Parse(text string) (Size, error) {
+	t := strings.TrimSpace(text)
+	if t == "none" {
+		return 0, nil
+	}
+	for _, u := range units {
+		number, ok := strings.CutSuffix(t, u.name)
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+		switch bytes := n * float64(u.bytes); {
+		case err != nil:
+			return 0, fmt.Errorf("%q is not an amount of memory: %s", text, want)
+		case !(bytes >= 1) || bytes > 1<<60 || math.IsNaN(bytes):
+			return 0, fmt.Errorf("%q: want at least a byte and at most %s", text, Size(1<<60))
+		default:
+			return Size(bytes), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is not an amount of memory: %s", text, want)
+}
+
+// String is exact, in the largest unit that gives a whole number; Parse reads it back to the same Size. Odd numbers of bytes are fractions of KiB.
+func (s Size) String() string {
+	if s == 0 {
+		return "none"
+	}
+	for _, u := range units {
+		if s%u.bytes == 0 {
+			return strconv.FormatInt(int64(s/u.bytes), 10) + u.name
+		}
+	}
+	return strconv.FormatFloat(float64(s)/1024, 'f', -1, 64) + "KiB"
+}
+
+// RoundUp is the next whole number of MiB.
+func (s Size) RoundUp() Size { return (s + 1<<20 - 1) >> 20 << 20 }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *Size) UnmarshalText(text []byte) error {
+	n, err := Parse(string(text))
+	if err == nil {
+		*s = n
+	}
+	return err
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
