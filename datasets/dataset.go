@@ -1,4 +1,4 @@
-// Package datasets turns bytes on disk into labelled or unlabelled images; one source a file.
+// Package datasets turns bytes on disk into labelled or unlabelled samples; one source a file.
 //
 // A recipe names a source (`[dataset.folder]`); Open checks it and returns the training and test sets, in memory or read on demand.
 package datasets
@@ -27,15 +27,9 @@ func (e Env) path(p string) string {
 	return filepath.Join(e.BaseDir, p)
 }
 
-// Set is an ordered collection of images. Its methods may be called from several goroutines at a time.
+// Set is an ordered collection of images.
 type Set interface {
-	Len() int
-	// Label is the index in Classes of image i, or -1 where it has none.
-	Label(i int) int
-	// Classes names the labels; empty for an unlabelled set.
-	Classes() []string
-	// Name says which image i is, for messages: a file, or a position in one.
-	Name(i int) string
+	Labelled
 	// Image decodes image i into dst, whose memory it reuses.
 	Image(i int, dst *Image) error
 }

@@ -58,11 +58,27 @@ func (s *Split) validate() error {
 
 // take moves the fraction of each class, rounded to the nearest count that leaves one, to test; both parts keep the order.
 func (s *Split) take(files []file) (train, test []file) {
-	byClass := map[string][]int{}
+	classes := make([]string, len(files))
 	for i, f := range files {
-		byClass[f.class] = append(byClass[f.class], i)
+		classes[i] = f.class
 	}
-	held := make([]bool, len(files))
+	for i, held := range s.held(classes) {
+		if held {
+			test = append(test, files[i])
+		} else {
+			train = append(train, files[i])
+		}
+	}
+	return train, test
+}
+
+// held says which samples of these classes are kept for the test.
+func (s *Split) held(classes []string) []bool {
+	byClass := map[string][]int{}
+	for i, class := range classes {
+		byClass[class] = append(byClass[class], i)
+	}
+	held := make([]bool, len(classes))
 	for class, rows := range byClass {
 		r := NewRand(s.SplitSeed, "split/"+class)
 		r.Shuffle(rows)
@@ -71,14 +87,7 @@ func (s *Split) take(files []file) (train, test []file) {
 			held[i] = true
 		}
 	}
-	for i, f := range files {
-		if held[i] {
-			test = append(test, f)
-		} else {
-			train = append(train, f)
-		}
-	}
-	return train, test
+	return held
 }
 
 // file is an image not yet decoded.
@@ -240,18 +249,38 @@ func (s *fileSet) Bytes(i int, buf []byte) ([]byte, error) {
 	return s.files[i].from.read(&s.files[i], buf, s.opt.limit())
 }
 
-// labelled numbers the classes by sorted name: those of the training files, or of the test files where the training files have none. A
-// class that only the test files have is an error: nothing could learn it.
+// labelled gives every file the number of its class, or -1 where that is empty.
 func labelled(train, test []file) ([]string, error) {
-	names := func(files []file) []string {
-		var s []string
+	list := func(files []file) []string {
+		classes := make([]string, len(files))
 		for i, f := range files {
-			if f.class != "" && (i == 0 || f.class != files[i-1].class) {
-				s = append(s, f.class)
+			classes[i] = f.class
+		}
+		return classes
+	}
+	classes, err := classNames(list(train), list(test))
+	for _, files := range [][]file{train, test} {
+		for i := range files {
+			files[i].label = classIndex(classes, files[i].class)
+		}
+	}
+	return classes, err
+}
+
+// classNames sorts the classes: those of the training samples, or of the test samples where the training samples have none. A class that
+// only the test samples have is an error: nothing could learn it.
+func classNames(train, test []string) ([]string, error) {
+	names := func(samples []string) []string {
+		var s []string
+		seen := map[string]bool{"": true}
+		for _, class := range samples {
+			if !seen[class] {
+				seen[class] = true
+				s = append(s, class)
 			}
 		}
 		slices.Sort(s)
-		return slices.Compact(s)
+		return s
 	}
 	classes, tested := names(train), names(test)
 	if len(classes) == 0 {
@@ -259,18 +288,18 @@ func labelled(train, test []file) ([]string, error) {
 	}
 	for _, c := range tested {
 		if _, ok := slices.BinarySearch(classes, c); !ok {
-			return nil, fmt.Errorf("class %q of the test set is not a class of the training set %q", c, classes)
-		}
-	}
-	for _, files := range [][]file{train, test} {
-		for i := range files {
-			files[i].label = -1
-			if files[i].class != "" {
-				files[i].label, _ = slices.BinarySearch(classes, files[i].class)
-			}
+			return nil, fmt.Errorf("class %q of the test set is not a class of the training set %q", c, classes[:min(len(classes), 100)])
 		}
 	}
 	return classes, nil
+}
+
+// classIndex is the number of a class, or -1.
+func classIndex(classes []string, class string) int {
+	if i, ok := slices.BinarySearch(classes, class); ok {
+		return i
+	}
+	return -1
 }
 
 // listSkips names the first few.

@@ -77,7 +77,7 @@ func tree(t testing.TB, files map[string][]byte) string {
 }
 
 // listing is "folder/file=label" of a set, without the directory.
-func listing(dir string, s Set) []string {
+func listing(dir string, s Labelled) []string {
 	var out []string
 	for i := range s.Len() {
 		rel, _ := filepath.Rel(dir, s.Name(i))

@@ -258,6 +258,15 @@ func jsonLabel(b []byte, key string) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("no key %q", key)
 	}
+	text, err := jsonText(raw)
+	if err != nil {
+		return "", fmt.Errorf("%q is %w", key, err)
+	}
+	return text, nil
+}
+
+// jsonText is a text that is not empty, or an integer.
+func jsonText(raw json.RawMessage) (string, error) {
 	var text string
 	if json.Unmarshal(raw, &text) == nil && text != "" {
 		return text, nil
@@ -266,7 +275,7 @@ func jsonLabel(b []byte, key string) (string, error) {
 	if json.Unmarshal(raw, &number) == nil && string(raw) != "null" {
 		return fmt.Sprint(number), nil
 	}
-	return "", fmt.Errorf("%q is %.40s, expected a string or an integer", key, raw)
+	return "", fmt.Errorf("%.40s, expected a string or an integer", raw)
 }
 
 // files is the samples that have all they need, in the order of the shard.

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 )
 
-// Damage is an image of a set that does not decode.
+// Damage is a sample of a set that cannot be read.
 type Damage struct {
 	Image int // position in the set
 	Err   error
@@ -15,25 +15,53 @@ type Damage struct {
 
 // Verify decodes every image of a set on every core, and returns those that fail, in order.
 func Verify(s Set) []Damage {
-	var next atomic.Int64
+	images := sync.Pool{New: func() any { return new(Image) }}
+	return verify(s.Len(), func(i int) error {
+		m := images.Get().(*Image)
+		defer images.Put(m)
+		return s.Image(i, m)
+	})
+}
+
+// checked is a set that reads more of a sample than an image.
+type checked interface{ check(i int) error }
+
+// VerifySamples is Verify of a set of any kind. Rows and texts were read when the source was opened.
+func VerifySamples(s Labelled) []Damage {
+	switch s := s.(type) {
+	case checked:
+		return verify(s.(Labelled).Len(), s.check)
+	case Set:
+		return Verify(s)
+	}
+	return nil
+}
+
+func verify(n int, check func(i int) error) (found []Damage) {
 	var mu sync.Mutex
-	var found []Damage
+	parallel(n, func(i int) {
+		if err := check(i); err != nil {
+			mu.Lock()
+			found = append(found, Damage{i, err})
+			mu.Unlock()
+		}
+	})
+	slices.SortFunc(found, func(a, b Damage) int { return a.Image - b.Image })
+	return found
+}
+
+// parallel calls do for 0 .. n-1 on every core.
+func parallel(n int, do func(i int)) {
+	var next atomic.Int64
 	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), s.Len()) {
+	for range min(runtime.GOMAXPROCS(0), n) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			var m Image
-			for i := int(next.Add(1)) - 1; i < s.Len(); i = int(next.Add(1)) - 1 {
-				if err := s.Image(i, &m); err != nil {
-					mu.Lock()
-					found = append(found, Damage{i, err})
-					mu.Unlock()
-				}
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				do(i)
 			}
 		}()
 	}
 	wg.Wait()
-	slices.SortFunc(found, func(a, b Damage) int { return a.Image - b.Image })
-	return found
 }

@@ -9,11 +9,12 @@ import (
 	"strings"
 )
 
-// walker collects the images below a directory in sorted order, with the folders that name their classes.
+// walker collects the images, or files of another kind, below a directory in sorted order, with the folders that name their classes.
 type walker struct {
 	dir       string
 	depth     int // folders in a class's name
 	classless bool
+	accept    []string // ends of the files' names; nil: extensions of images
 
 	files   []file
 	loose   string // an image without a class, relative to dir
@@ -72,7 +73,7 @@ func (w *walker) walk(folder string, depth int, class string, above []level) err
 			if err := w.walk(at, depth+1, below, append(above, level{folder, info})); err != nil {
 				return err
 			}
-		case slices.Contains(extensions, strings.ToLower(filepath.Ext(at))):
+		case w.accepts(e.Name()):
 			if err := w.found(at, depth, class); err != nil {
 				return err
 			}
@@ -82,6 +83,14 @@ func (w *walker) walk(folder string, depth int, class string, above []level) err
 		w.empty = class
 	}
 	return nil
+}
+
+func (w *walker) accepts(name string) bool {
+	name = strings.ToLower(name)
+	if w.accept == nil {
+		return slices.Contains(extensions, filepath.Ext(name))
+	}
+	return slices.ContainsFunc(w.accept, func(end string) bool { return strings.HasSuffix(name, end) })
 }
 
 func (w *walker) found(at string, depth int, class string) error {

@@ -1,0 +1,154 @@
+package datasets
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Captions reads images with texts from a list: a line for each image in a .jsonl, .csv or .tsv file, or one of these with .gz.
+//
+//	[data.captions]
+//	train = "captions.jsonl"    # {"image": "images/1f600.png", "caption": "grinning face", "category": "..."}
+//	label = "category"
+//
+// Paths of images start at the list's folder and stay below it. In JSON a caption may be a list of texts; lines of one image add up.
+type Captions struct {
+	Train   string `toml:"train"`   // list of images
+	Test    string `toml:"test"`    // list; empty: test_fraction of train
+	Image   string `toml:"image"`   // key or column of the image's path
+	Caption string `toml:"caption"` // key or column of the text
+	Label   string `toml:"label"`   // key or column of the label; empty: unlabelled
+	Split
+	Files
+}
+
+// NewCaptions keeps a fifth of the images for the test.
+func NewCaptions() *Captions {
+	return &Captions{Image: "image", Caption: "caption", Split: Split{TestFraction: 0.2}, Files: DefaultFiles()}
+}
+
+// maxList bounds a list of images as it unpacks.
+const maxList = 1 << 30
+
+func (s *Captions) validate() error {
+	switch {
+	case s.Train == "":
+		return errors.New("train is empty; expected a .jsonl, .csv or .tsv list of images and captions")
+	case s.Image == "" || s.Caption == "" || s.Image == s.Caption:
+		return fmt.Errorf("image = %q and caption = %q, expected two keys or columns", s.Image, s.Caption)
+	}
+	return errors.Join(s.Split.validate(), s.Files.validate())
+}
+
+// Open reads the lists and the images.
+func (s *Captions) Open(env Env) (*Parts[CaptionSet], error) {
+	fail := func(err error) (*Parts[CaptionSet], error) { return nil, fmt.Errorf("datasets: captions: %w", err) }
+	if err := s.validate(); err != nil {
+		return fail(err)
+	}
+	r := captionReader{Captions: s, captions: map[string][]string{}}
+	train, err := r.list(env.path(s.Train))
+	if err != nil {
+		return fail(err)
+	}
+	var test []file
+	if s.Test == "" {
+		train, test = s.take(train)
+	} else if test, err = r.list(env.path(s.Test)); err != nil {
+		return fail(err)
+	}
+	classes, err := labelled(train, test)
+	if err != nil {
+		return fail(err)
+	}
+	d, err := openFiles("captions: "+s.Train, classes, train, test, r.skipped, s.Files)
+	if err != nil {
+		return nil, err
+	}
+	p := &Parts[CaptionSet]{Train: &captionSet{d.Train.(*fileSet), r.captions}, Skipped: d.Skipped}
+	if d.Test != nil {
+		p.Test = &captionSet{d.Test.(*fileSet), r.captions}
+	}
+	return p, nil
+}
+
+// OpenAny implements Opener.
+func (s *Captions) OpenAny(env Env) (Opened, error) { return opened(s.Open(env)) }
+
+// captionReader reads the lists.
+type captionReader struct {
+	*Captions
+	captions map[string][]string // by the image's path
+	skipped  []Skip
+}
+
+func (r *captionReader) refuse(at string, err error) { r.skipped = append(r.skipped, Skip{at, err}) }
+
+func (r *captionReader) list(path string) (files []file, err error) {
+	keys := []string{r.Image, r.Caption}
+	if r.Label != "" {
+		keys = append(keys, r.Label)
+	}
+	found, err := readEntries(path, maxList, keys, r.refuse)
+	if err != nil {
+		return nil, err
+	}
+	index := map[string]int{}
+	for _, e := range found {
+		f := file{from: disk{}, label: -1}
+		name := filepath.FromSlash(e.values[0][0])
+		if r.Label != "" {
+			f.class = e.values[2][0]
+		}
+		f.name = filepath.Join(filepath.Dir(path), name)
+		k, again := index[f.name]
+		switch {
+		case len(e.values[0]) > 1:
+			r.refuse(e.at, fmt.Errorf("%q is a list of %d, expected one path", r.Image, len(e.values[0])))
+		case !filepath.IsLocal(name):
+			r.refuse(e.at, fmt.Errorf("image %q, expected a path below the folder of the list", name))
+		case slices.ContainsFunc(e.values[1], func(c string) bool { return strings.TrimSpace(c) == "" }):
+			r.refuse(e.at, fmt.Errorf("%q is empty, expected a text", r.Caption))
+		case r.Label != "" && f.class == "":
+			r.refuse(e.at, fmt.Errorf("%q is empty, expected a label", r.Label))
+		case again && files[k].class != f.class:
+			r.refuse(e.at, fmt.Errorf("image %q has label %q here and %q before", name, f.class, files[k].class))
+		case !again && r.captions[f.name] != nil:
+			return nil, fmt.Errorf("%s: image %q is in the training list too", e.at, name)
+		default:
+			if !again {
+				index[f.name] = len(files)
+				files = append(files, f)
+			}
+			r.captions[f.name] = append(r.captions[f.name], e.values[1]...)
+		}
+	}
+	return files, nil
+}
+
+// captionSet is images with texts.
+type captionSet struct {
+	*fileSet
+	captions map[string][]string
+}
+
+// Captions implements CaptionSet.
+func (s *captionSet) Captions(i int) []string { return s.captions[s.files[i].name] }
+
+// facts describes the texts.
+func (s *captionSet) facts() []Fact {
+	var letters span
+	n := 0
+	different := map[string]bool{}
+	for i := range s.files {
+		for _, c := range s.Captions(i) {
+			n++
+			letters.add(len([]rune(c)))
+			different[c] = true
+		}
+	}
+	return []Fact{{"captions", fmt.Sprintf("%d, %d different, of %s characters", n, len(different), letters)}}
+}

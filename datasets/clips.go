@@ -1,0 +1,236 @@
+package datasets
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Clips reads windows of frame sequences: a folder of numbered images for each sequence.
+//
+//	[data.clips]
+//	train = "video-clips-64"    # <sequence>/0001.jpg
+//	length = 8                  # frames in a clip
+//	stride = 2                  # every second frame
+//	step = 8                    # frames from the start of a clip to that of the next
+//
+// Frames are in the order of the last number in their names, so that 10 comes after 9. Numbers of a sequence are equally far apart; where one
+// is missing, or its image was refused, the sequence is cut: no clip spans the gap.
+type Clips struct {
+	Train      string `toml:"train"`       // directory
+	Test       string `toml:"test"`        // directory; empty: test_fraction of train
+	Name       string `toml:"name"`        // regular expression of file names with groups sequence and frame; empty: a folder is a sequence
+	ClassDepth int    `toml:"class_depth"` // folders that name the class: 1 is <class>/**/*.jpg; 0 unlabelled
+	SplitBy    string `toml:"split_by"`    // sequence: whole ones are kept for the test; time: the end of each
+	Length     int    `toml:"length"`      // frames in a clip
+	Stride     int    `toml:"stride"`      // from one frame of a clip to the next
+	Step       int    `toml:"step"`        // frames from the start of a clip to that of the next; 0: clips do not overlap
+	Split
+	Files
+}
+
+// NewClips cuts sequences into clips of 8 successive frames, and keeps the last fifth of each for the test.
+func NewClips() *Clips {
+	return &Clips{ClassDepth: 1, SplitBy: "time", Length: 8, Stride: 1, Split: Split{TestFraction: 0.2}, Files: DefaultFiles()}
+}
+
+func (s *Clips) validate() error {
+	const most = 1 << 20
+	switch {
+	case s.Train == "":
+		return errors.New("train is empty; expected a directory with a folder of frames for each sequence")
+	case s.ClassDepth < 0 || s.ClassDepth > maxDepth:
+		return fmt.Errorf("class_depth = %d, expected 0 to %d", s.ClassDepth, maxDepth)
+	case s.SplitBy != "sequence" && s.SplitBy != "time":
+		return fmt.Errorf(`split_by = %q, expected "sequence" or "time"`, s.SplitBy)
+	case s.Length < 1 || s.Length > most || s.Stride < 1 || s.Stride > most || s.Step < 0 || s.Step > most:
+		return fmt.Errorf("length = %d, stride = %d, step = %d, expected at least 1, 1 and 0, at most %d", s.Length, s.Stride, s.Step, most)
+	}
+	name, err := regexp.Compile(s.Name)
+	if err != nil {
+		return fmt.Errorf("name = %q: %w", s.Name, err)
+	}
+	if s.Name != "" && (name.SubexpIndex("sequence") < 0 || name.SubexpIndex("frame") < 0) {
+		return fmt.Errorf("name = %q, expected the groups (?P<sequence>...) and (?P<frame>...)", s.Name)
+	}
+	return errors.Join(s.Split.validate(), s.Files.validate())
+}
+
+// sequence is frames in order.
+type sequence struct {
+	name, class string
+	frames      []frame
+	interval    int // from one number to the next
+}
+
+type frame struct {
+	file
+	number int
+}
+
+// Open reads every frame.
+func (s *Clips) Open(env Env) (*Parts[ClipSet], error) {
+	fail := func(err error) (*Parts[ClipSet], error) { return nil, fmt.Errorf("datasets: clips: %w", err) }
+	if err := s.validate(); err != nil {
+		return fail(err)
+	}
+	train, err := s.below(env.path(s.Train))
+	if err != nil {
+		return fail(err)
+	}
+	var test []sequence
+	switch {
+	case s.Test != "":
+		if test, err = s.below(env.path(s.Test)); err != nil {
+			return fail(err)
+		}
+	case s.SplitBy == "time":
+		train, test = s.ends(train)
+	default:
+		train, test = s.whole(train)
+	}
+	trainFiles, testFiles := frames(train), frames(test)
+	classes, err := labelled(trainFiles, testFiles)
+	if err != nil {
+		return fail(err)
+	}
+	d, err := openFiles("clips: "+s.Train, classes, trainFiles, testFiles, nil, s.Files)
+	if err != nil {
+		return nil, err
+	}
+	p := &Parts[ClipSet]{Skipped: d.Skipped}
+	c, err := s.clips(d.Train, train)
+	if err != nil {
+		return fail(err)
+	}
+	p.Train = c
+	if d.Test != nil {
+		if c, err = s.clips(d.Test, test); err != nil {
+			return fail(fmt.Errorf("test: %w", err))
+		}
+		p.Test = c
+	}
+	return p, nil
+}
+
+// OpenAny implements Opener.
+func (s *Clips) OpenAny(env Env) (Opened, error) { return opened(s.Open(env)) }
+
+var lastNumber = regexp.MustCompile(`^.*?(?P<frame>\d+)\D*$`)
+
+// below finds the sequences of a directory, by name.
+func (s *Clips) below(dir string) ([]sequence, error) {
+	w := walker{dir: dir, depth: s.ClassDepth, classless: s.ClassDepth == 0}
+	if err := w.walk(dir, 0, "", nil); err != nil {
+		return nil, err
+	}
+	switch {
+	case len(w.files) == 0:
+		return nil, fmt.Errorf("no images in %s", dir)
+	case w.loose != "" && !w.classless:
+		return nil, fmt.Errorf("%s holds frames (%s) that are in no folder, class_depth = %d; set it to 0 if they have no class", dir, w.loose, s.ClassDepth)
+	case w.empty != "":
+		return nil, fmt.Errorf("class %s of %s holds no images; remove the folder, or put frames in it", w.empty, dir)
+	}
+	pattern := lastNumber
+	if s.Name != "" {
+		pattern = regexp.MustCompile(s.Name)
+	}
+	byName := map[string]*sequence{}
+	var order []string
+	for _, f := range w.files {
+		base := filepath.Base(f.name)
+		if s.Name == "" {
+			base = strings.TrimSuffix(base, filepath.Ext(base))
+		}
+		m := pattern.FindStringSubmatch(base)
+		if m == nil {
+			return nil, fmt.Errorf("%s: no number in the name, or it does not match name = %q", f.name, s.Name)
+		}
+		n, err := strconv.Atoi(m[pattern.SubexpIndex("frame")])
+		if err != nil || n < 0 {
+			return nil, fmt.Errorf("%s: frame %q, expected a whole number up to %d", f.name, m[pattern.SubexpIndex("frame")], math.MaxInt)
+		}
+		key, err := filepath.Rel(dir, filepath.Dir(f.name))
+		if err != nil {
+			return nil, err
+		}
+		if s.Name != "" {
+			key = path.Join(filepath.ToSlash(key), m[pattern.SubexpIndex("sequence")])
+		}
+		q := byName[key]
+		if q == nil {
+			q = &sequence{name: key, class: f.class}
+			byName[key] = q
+			order = append(order, key)
+		}
+		q.frames = append(q.frames, frame{f, n})
+	}
+	var all []sequence
+	for _, key := range order {
+		if err := byName[key].sort(); err != nil {
+			return nil, err
+		}
+		all = append(all, *byName[key])
+	}
+	return all, nil
+}
+
+// sort orders the frames by number, and finds how far apart they are.
+func (q *sequence) sort() error {
+	slices.SortStableFunc(q.frames, func(a, b frame) int { return cmp.Compare(a.number, b.number) })
+	for i := 1; i < len(q.frames); i++ {
+		d := q.frames[i].number - q.frames[i-1].number
+		if d == 0 {
+			return fmt.Errorf("%s and %s are both frame %d", q.frames[i-1].name, q.frames[i].name, q.frames[i].number)
+		}
+		if q.interval == 0 || d < q.interval {
+			q.interval = d
+		}
+	}
+	return nil
+}
+
+// ends takes the last share of each sequence.
+func (s *Clips) ends(all []sequence) (train, test []sequence) {
+	for _, q := range all {
+		cut := len(q.frames) - int(math.Round(s.TestFraction*float64(len(q.frames))))
+		a, b := q, q
+		a.frames, b.frames = q.frames[:cut], q.frames[cut:]
+		train = append(train, a)
+		test = append(test, b)
+	}
+	return train, test
+}
+
+// whole takes a share of each class's sequences.
+func (s *Clips) whole(all []sequence) (train, test []sequence) {
+	classes := make([]string, len(all))
+	for i, q := range all {
+		classes[i] = q.class
+	}
+	for i, held := range s.held(classes) {
+		if held {
+			test = append(test, all[i])
+		} else {
+			train = append(train, all[i])
+		}
+	}
+	return train, test
+}
+
+func frames(all []sequence) (files []file) {
+	for _, q := range all {
+		for _, f := range q.frames {
+			files = append(files, f.file)
+		}
+	}
+	return files
+}

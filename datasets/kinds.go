@@ -1,0 +1,129 @@
+package datasets
+
+// Labelled is what sets of every kind have in common. The methods of a set may be called from several goroutines at a time.
+type Labelled interface {
+	Len() int
+	// Label is the index in Classes of sample i, or -1 where it has none.
+	Label(i int) int
+	// Classes names the labels; empty for an unlabelled set.
+	Classes() []string
+	// Name says which sample i is, for messages: a file, or a position in one.
+	Name(i int) string
+}
+
+// MaskSet is a set of images with a class for each pixel.
+type MaskSet interface {
+	Set
+	// Mask writes the classes of the pixels of image i [H,W,1], of the image's size.
+	Mask(i int, dst *Image) error
+	// PixelClasses names what a mask counts.
+	PixelClasses() []string
+}
+
+// CaptionSet is a set of images that are described in words.
+type CaptionSet interface {
+	Set
+	// Captions is one text or more that describe image i.
+	Captions(i int) []string
+}
+
+// ClipSet is a set of windows of frame sequences.
+type ClipSet interface {
+	Labelled
+	// Frames is how many images a clip has.
+	Frames() int
+	// Clip decodes the frames of clip i in order to dst [Frames], whose memory it reuses. They are of one size.
+	Clip(i int, dst []Image) error
+}
+
+// RowSet is a set of rows of a table.
+type RowSet interface {
+	Labelled
+	// Columns describes the features; the training and the test set share them.
+	Columns() []Column
+	// Row writes the features of row i to dst [len(Columns)]: a number as in the file, a category as its index; NaN where it is missing.
+	Row(i int, dst []float64) error
+	// Target is the number to predict of row i, or NaN where the target is a class or there is none.
+	Target(i int) float64
+}
+
+// WaveSet is a set of sound recordings of one sampling rate and number of channels.
+type WaveSet interface {
+	Labelled
+	Rate() int     // samples a second
+	Channels() int // 1 or 2
+	// Samples is the length of recording i, per channel.
+	Samples(i int) int
+	// Window writes len(dst)/Channels samples of recording i to dst [T,C], in [-1,1): those at the share at of the places where they fit
+	// (0 the first, 1 the last), or all of a shorter recording, with zeros after it.
+	Window(i int, at float64, dst []float32) error
+}
+
+// TextSet is a set of texts over a vocabulary of symbols.
+type TextSet interface {
+	Labelled
+	Text(i int) string
+	// Vocabulary numbers the symbols; the training and the test set share it.
+	Vocabulary() *Vocabulary
+	// Window writes len(dst) symbols of text i to dst: those at the share at of the places where they fit (0 the first, 1 the last), or all
+	// of a shorter text, with Padding after it. It returns how many are not padding.
+	Window(i int, at float64, dst []int32) int
+}
+
+// Parts is an opened source of another kind than plain images.
+type Parts[S Labelled] struct {
+	Train   S
+	Test    S      // nil where the source has none
+	Skipped []Skip // samples that were refused and left out
+}
+
+// Opened is the opened data of a source of any kind.
+type Opened interface {
+	// Summary describes the data in a few lines.
+	Summary() []Fact
+	// Sets is the training and the test set, which is nil where the source has none.
+	Sets() (train, test Labelled)
+	// Refused lists the samples that were left out.
+	Refused() []Skip
+}
+
+// Opener is a source of any kind, for what looks at data without training on them.
+type Opener interface {
+	OpenAny(env Env) (Opened, error)
+}
+
+// Sets implements Opened.
+func (p *Parts[S]) Sets() (train, test Labelled) {
+	if any(p.Test) == nil {
+		return p.Train, nil
+	}
+	return p.Train, p.Test
+}
+
+// Refused implements Opened.
+func (p *Parts[S]) Refused() []Skip { return p.Skipped }
+
+// Summary implements Opened.
+func (p *Parts[S]) Summary() []Fact { return summary(p) }
+
+// Sets implements Opened.
+func (d *Data) Sets() (train, test Labelled) {
+	if d.Test == nil {
+		return d.Train, nil
+	}
+	return d.Train, d.Test
+}
+
+// Refused implements Opened.
+func (d *Data) Refused() []Skip { return d.Skipped }
+
+// Summary implements Opened; the images are not decoded.
+func (d *Data) Summary() []Fact { return summary(d) }
+
+// opened keeps a nil pointer from becoming an Opened that is not nil.
+func opened[S Labelled](p *Parts[S], err error) (Opened, error) {
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}

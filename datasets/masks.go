@@ -1,0 +1,258 @@
+package datasets
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// Masks reads images with a mask each: root/{train,val}/images/NAME.png and root/{train,val}/masks/NAME.png, or one part without those
+// folders. The mask has the image's name, up to the extension, and its size.
+//
+//	[data.masks]
+//	root = "nuclei-128"
+//	values = [0, 255]                  # grey levels of the masks
+//	classes = ["background", "nucleus"]
+//
+// Masks are read as grey levels, colours by their luma; they are kept in memory where all of them fit it, apart from the images. Where the
+// settings resize the images, masks follow by the nearest pixel.
+type Masks struct {
+	Root    string   `toml:"root"`    // directory that holds train, and val or test (val if both); in place of the next two
+	Train   string   `toml:"train"`   // directory that holds the folders images and masks
+	Test    string   `toml:"test"`    // the same; empty: test_fraction of train
+	ImageIn string   `toml:"images"`  // folder of the images
+	MaskIn  string   `toml:"masks"`   // folder of the masks
+	Suffix  string   `toml:"suffix"`  // what the name of a mask has beyond the image's, such as "_mask"
+	Values  []int    `toml:"values"`  // grey level of each class of pixels; any other is refused
+	Classes []string `toml:"classes"` // their names; empty: the grey levels
+	Split
+	Files
+}
+
+// NewMasks reads masks of black and white, and keeps a fifth of the pairs for the test where there is no test set.
+func NewMasks() *Masks {
+	return &Masks{ImageIn: "images", MaskIn: "masks", Values: []int{0, 255}, Split: Split{TestFraction: 0.2}, Files: DefaultFiles()}
+}
+
+func (s *Masks) validate() error {
+	switch {
+	case s.Root == "" && s.Train == "":
+		return errors.New("train is empty; expected a directory with images and masks, or root = a directory that holds train and val")
+	case s.Root != "" && s.Train+s.Test != "":
+		return fmt.Errorf("root = %q with train = %q and test = %q; expected root or the other two", s.Root, s.Train, s.Test)
+	case s.ImageIn == "" || s.MaskIn == "" || s.ImageIn == s.MaskIn && s.Suffix == "":
+		return fmt.Errorf("images = %q and masks = %q, expected two folders", s.ImageIn, s.MaskIn)
+	case len(s.Values) < 2 || len(s.Values) > 256:
+		return fmt.Errorf("values has %d grey levels, expected 2 to 256", len(s.Values))
+	case len(s.Classes) != 0 && len(s.Classes) != len(s.Values):
+		return fmt.Errorf("classes has %d names, expected one for each of the %d values", len(s.Classes), len(s.Values))
+	}
+	for i, v := range s.Values {
+		if v < 0 || v > 255 || slices.Contains(s.Values[:i], v) {
+			return fmt.Errorf("values = %v, expected different grey levels from 0 to 255", s.Values)
+		}
+	}
+	return errors.Join(s.Split.validate(), s.Files.validate())
+}
+
+// Open reads every mask and every image once.
+func (s *Masks) Open(env Env) (*Parts[MaskSet], error) {
+	fail := func(err error) (*Parts[MaskSet], error) { return nil, fmt.Errorf("datasets: masks: %w", err) }
+	if err := s.validate(); err != nil {
+		return fail(err)
+	}
+	dirs := Folder{Root: s.Root, Train: s.Train, Test: s.Test}
+	where, trainDir, testDir := dirs.dirs(env)
+	p := pairer{Masks: s, masks: map[string]file{}}
+	train, err := p.below(trainDir)
+	if err != nil {
+		return fail(err)
+	}
+	var test []file
+	if testDir == "" {
+		train, test = s.take(train)
+	} else if test, err = p.below(testDir); err != nil {
+		return fail(err)
+	}
+	kept := p.check(&train, &test)
+	d, err := openFiles("masks: "+strings.TrimPrefix(where, "folder "), nil, train, test, p.skipped, s.Files)
+	if err != nil {
+		return nil, err
+	}
+	parts := &Parts[MaskSet]{Train: p.set(d.Train.(*fileSet), kept), Skipped: d.Skipped}
+	if d.Test != nil {
+		parts.Test = p.set(d.Test.(*fileSet), kept)
+	}
+	return parts, nil
+}
+
+// OpenAny implements Opener.
+func (s *Masks) OpenAny(env Env) (Opened, error) { return opened(s.Open(env)) }
+
+// pairer finds the mask of each image.
+type pairer struct {
+	*Masks
+	masks   map[string]file // by the image's path
+	skipped []Skip
+}
+
+func (p *pairer) refuse(name string, err error) { p.skipped = append(p.skipped, Skip{name, err}) }
+
+// below is the images of a part that have a mask.
+func (p *pairer) below(dir string) (paired []file, err error) {
+	images, err := p.named(filepath.Join(dir, p.ImageIn), "")
+	if err != nil {
+		return nil, err
+	}
+	masks, err := p.named(filepath.Join(dir, p.MaskIn), p.Suffix)
+	if err != nil {
+		return nil, err
+	}
+	byKey := map[string]file{}
+	for _, m := range masks {
+		byKey[m.class] = m
+	}
+	for _, f := range images {
+		m, ok := byKey[f.class]
+		if !ok {
+			p.refuse(f.name, fmt.Errorf("no mask %s.*", filepath.Join(dir, p.MaskIn, f.class+p.Suffix)))
+			continue
+		}
+		delete(byKey, f.class)
+		f.class = ""
+		p.masks[f.name] = m
+		paired = append(paired, f)
+	}
+	for _, m := range masks {
+		if _, left := byKey[m.class]; left {
+			p.refuse(m.name, fmt.Errorf("a mask without an image %s.*", filepath.Join(dir, p.ImageIn, m.class)))
+		}
+	}
+	return paired, nil
+}
+
+// named lists the images below a folder; class is their path in it without suffix and extension. Those without the suffix are passed over.
+func (p *pairer) named(dir, suffix string) (files []file, err error) {
+	w := walker{dir: dir, classless: true}
+	if err := w.walk(dir, 0, "", nil); err != nil {
+		return nil, err
+	}
+	seen := map[string]string{}
+	for _, f := range w.files {
+		rel, err := filepath.Rel(dir, f.name)
+		if err != nil {
+			return nil, err
+		}
+		key, ok := strings.CutSuffix(strings.TrimSuffix(rel, filepath.Ext(rel)), suffix)
+		if !ok {
+			continue
+		}
+		if other := seen[key]; other != "" {
+			return nil, fmt.Errorf("%s and %s differ in the extension alone; remove one", other, f.name)
+		}
+		seen[key] = f.name
+		f.class = key
+		files = append(files, f)
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("no images in %s whose names end in %q and an extension", dir, suffix)
+	}
+	return files, nil
+}
+
+// check reads every mask, and drops the images whose mask is refused. It returns the masks that fit the memory.
+func (p *pairer) check(lists ...*[]file) map[string]Image {
+	all := []file{}
+	for _, l := range lists {
+		all = append(all, *l...)
+	}
+	errs := make([]error, len(all))
+	masks := make([]Image, len(all))
+	var size atomic.Int64
+	d := p.decoding()
+	p.each(all, func(i int, w *worker) {
+		image, err := p.Files.size(&all[i], w)
+		if err != nil {
+			return // the image is refused when it is decoded
+		}
+		mask := p.masks[all[i].name]
+		if errs[i] = d.mask(&mask, &w.out, image); errs[i] != nil {
+			return
+		}
+		if size.Add(int64(len(w.out.Pix))) <= int64(p.Memory) {
+			masks[i] = Image{H: w.out.H, W: w.out.W, C: 1, Pix: bytes.Clone(w.out.Pix)}
+		}
+	})
+	at := 0
+	for _, l := range lists {
+		var good []file
+		for _, f := range *l {
+			if errs[at] == nil {
+				good = append(good, f)
+			} else {
+				p.refuse(p.masks[f.name].name, errs[at])
+			}
+			at++
+		}
+		*l = good
+	}
+	if size.Load() > int64(p.Memory) {
+		return nil
+	}
+	kept := map[string]Image{}
+	for i, f := range all {
+		kept[f.name] = masks[i]
+	}
+	return kept
+}
+
+// size is the size of an image as its file has it.
+func (s *Files) size(f *file, w *worker) (shape, error) {
+	whole := *s
+	whole.Resize = 0
+	return whole.header(f, w)
+}
+
+// set pairs the images that are left with their masks.
+func (p *pairer) set(images *fileSet, kept map[string]Image) *maskSet {
+	s := &maskSet{fileSet: images, decoding: p.decoding()}
+	for i, v := range p.Values {
+		name := fmt.Sprint(v)
+		if len(p.Classes) > 0 {
+			name = p.Classes[i]
+		}
+		s.names = append(s.names, name)
+	}
+	for _, f := range images.files {
+		s.masks = append(s.masks, p.masks[f.name])
+		if kept != nil {
+			s.kept = append(s.kept, kept[f.name])
+		}
+	}
+	return s
+}
+
+func (p *pairer) decoding() *maskDecoding {
+	opt := p.Files
+	opt.Channels, opt.Resize = 1, 0
+	d := &maskDecoding{opt: opt, resize: p.Resize, values: p.Values}
+	d.workers.New = func() any { return opt.worker() }
+	for i := range d.class {
+		d.class[i] = int16(slices.Index(p.Values, i))
+	}
+	return d
+}
+
+// maskDecoding turns files into classes of pixels.
+type maskDecoding struct {
+	opt     Files // of one channel, as the file has it
+	resize  int
+	values  []int
+	class   [256]int16 // of a grey level, or -1
+	workers sync.Pool
+}

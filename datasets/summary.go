@@ -1,0 +1,97 @@
+package datasets
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Fact is one line of a summary.
+type Fact struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// factual is a set that can say more of its kind.
+type factual interface{ facts() []Fact }
+
+// summary is what can be said of data of any kind: the number of samples and classes of both sets, and what the training set adds.
+func summary(o Opened) []Fact {
+	train, test := o.Sets()
+	fs := []Fact{{"train", fmt.Sprint(train.Len())}, {"test", "none"}}
+	if test != nil {
+		fs[1].Value = fmt.Sprint(test.Len())
+	}
+	if n := len(o.Refused()); n > 0 {
+		fs = append(fs, Fact{"left out", fmt.Sprint(n)})
+	}
+	if classes := train.Classes(); len(classes) > 0 {
+		fs = append(fs, Fact{"classes", fmt.Sprint(len(classes))})
+		a, b := countLabels(train, len(classes)), countLabels(test, len(classes))
+		for i, name := range classes {
+			fs = append(fs, Fact{"class " + name, fmt.Sprintf("%d + %d", a[i], b[i])})
+		}
+	}
+	if s, ok := train.(Shaped); ok {
+		fs = append(fs, sizes(s, train.Len())...)
+	}
+	if s, ok := train.(factual); ok {
+		fs = append(fs, s.facts()...)
+	}
+	return fs
+}
+
+// sizes describes images without decoding them.
+func sizes(s Shaped, n int) []Fact {
+	var height, width, channels span
+	for i := range n {
+		h, w, c := s.Shape(i)
+		height.add(h)
+		width.add(w)
+		channels.add(c)
+	}
+	return []Fact{{"width", width.String() + " pixels"}, {"height", height.String() + " pixels"}, {"channels", channels.String()}}
+}
+
+// countLabels counts the samples of each class of a set, which may be nil.
+func countLabels(s Labelled, classes int) []int {
+	n := make([]int, classes)
+	if s == nil {
+		return n
+	}
+	for i := range s.Len() {
+		if l := s.Label(i); l >= 0 {
+			n[l]++
+		}
+	}
+	return n
+}
+
+// FormatSummary is a summary as aligned lines for people.
+func FormatSummary(fs []Fact) string {
+	width := 0
+	for _, f := range fs {
+		width = max(width, len(f.Key))
+	}
+	var b strings.Builder
+	for _, f := range fs {
+		fmt.Fprintf(&b, "%-*s  %s\n", width, f.Key, f.Value)
+	}
+	return b.String()
+}
+
+// span is a range of whole numbers, as text.
+type span struct{ lo, hi int }
+
+func (s *span) add(v int) {
+	if s.hi == 0 {
+		s.lo, s.hi = v, v
+	}
+	s.lo, s.hi = min(s.lo, v), max(s.hi, v)
+}
+
+func (s span) String() string {
+	if s.lo == s.hi {
+		return fmt.Sprint(s.lo)
+	}
+	return fmt.Sprintf("%d to %d", s.lo, s.hi)
+}

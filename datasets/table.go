@@ -1,0 +1,222 @@
+package datasets
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Table reads rows of numbers and categories from CSV or TSV files (.csv, .tsv, or one of these with .gz) that begin with the columns'
+// names. Fields are quoted as in RFC 4180.
+//
+//	[data.table]
+//	train = "adult_train.csv.gz"
+//	test = "adult_test.csv.gz"    # or test_fraction of train
+//	target = "income"
+//	categorical = ["education"]   # the others: numeric if every value of the training file is a number
+//
+// A row that is longer or shorter than the header, holds what is no number in a numeric column, or misses its target, is refused. What a
+// column's categories, mean and deviation are, the training rows say alone.
+type Table struct {
+	Train       string   `toml:"train"`       // path
+	Test        string   `toml:"test"`        // path; empty: test_fraction of train
+	Target      string   `toml:"target"`      // column of the label; empty: unlabelled
+	Regression  bool     `toml:"regression"`  // the target is a number, not a class
+	Numeric     []string `toml:"numeric"`     // columns
+	Categorical []string `toml:"categorical"` // columns
+	Ignore      []string `toml:"ignore"`      // columns that are passed over
+	Missing     []string `toml:"missing"`     // fields that mean that there is no value
+	Separator   string   `toml:"separator"`   // between fields; empty: a tab in .tsv, else a comma
+	Split
+	Limits
+}
+
+// NewTable keeps a fifth of the rows for the test.
+func NewTable() *Table {
+	return &Table{Missing: []string{"", "?", "NA", "N/A", "nan", "NaN"}, Split: Split{TestFraction: 0.2}, Limits: DefaultLimits()}
+}
+
+// Column is a feature of a table.
+type Column struct {
+	Name       string
+	Categories []string // of the training rows, sorted; nil: the column is numeric
+	Missing    int      // training rows that have no value
+	Unseen     int      // test rows whose category no training row has; they count as missing
+	Mean, Std  float64  // of the numbers of the training rows; Std is 0 where they are all alike
+}
+
+// Standardise turns a number of the column into deviations from the mean; a column that does not vary gives 0, a missing value NaN.
+func (c *Column) Standardise(v float64) float64 {
+	if c.Std == 0 {
+		return 0 * v
+	}
+	return (v - c.Mean) / c.Std
+}
+
+// Open reads both files.
+func (s *Table) Open(env Env) (*Parts[RowSet], error) {
+	fail := func(err error) (*Parts[RowSet], error) { return nil, fmt.Errorf("datasets: table: %w", err) }
+	if err := s.validate(); err != nil {
+		return fail(err)
+	}
+	r := tableReader{Table: s, path: env.path(s.Train)}
+	train, err := r.first()
+	if err != nil {
+		return fail(err)
+	}
+	var test *rows
+	if s.Test != "" {
+		r.path = env.path(s.Test)
+		test, err = r.next()
+	} else {
+		train, test = s.divide(train)
+	}
+	if err == nil {
+		err = s.tolerate(r.skipped)
+	}
+	if err != nil {
+		return fail(err)
+	}
+	if err := s.finish(train, test); err != nil {
+		return fail(fmt.Errorf("%s: %w", env.path(s.Train), err))
+	}
+	p := &Parts[RowSet]{Train: train, Skipped: r.skipped}
+	if test != nil {
+		p.Test = test
+	}
+	return p, nil
+}
+
+// OpenAny implements Opener.
+func (s *Table) OpenAny(env Env) (Opened, error) { return opened(s.Open(env)) }
+
+func (s *Table) validate() error {
+	switch {
+	case s.Train == "":
+		return errors.New("train is empty; expected the path of a .csv or .tsv file")
+	case s.Regression && s.Target == "":
+		return errors.New("regression = true without target; expected the column of the number to predict")
+	case s.Separator != "" && (utf8.RuneCountInString(s.Separator) != 1 || strings.ContainsAny(s.Separator, "\"\r\n\ufffd")):
+		return fmt.Errorf("separator = %q, expected one character that is neither a quote nor the end of a line", s.Separator)
+	}
+	if s.Separator == "" && kind(s.Train) != ".csv" && kind(s.Train) != ".tsv" {
+		return fmt.Errorf("train = %q, expected a file named .csv or .tsv, or one of these with .gz; or set separator", s.Train)
+	}
+	role := map[string]string{}
+	if s.Target != "" {
+		role[s.Target] = "target"
+	}
+	for _, l := range []struct {
+		key   string
+		names []string
+	}{{"numeric", s.Numeric}, {"categorical", s.Categorical}, {"ignore", s.Ignore}} {
+		for _, name := range l.names {
+			if other := role[name]; other != "" {
+				return fmt.Errorf("column %q is in %s and in %s; expected one of them", name, other, l.key)
+			}
+			role[name] = l.key
+		}
+	}
+	return errors.Join(s.Split.validate(), s.Limits.validate())
+}
+
+// rows is the rows of one part of a table.
+type rows struct {
+	name    string
+	line    []int32       // in the file
+	cells   [][]float64   // by column; a category as its number in words
+	words   []*dictionary // by column; nil: numeric
+	target  []float64     // number, or class in labels
+	labels  *dictionary
+	columns []Column
+	classes []string
+	class   []int32 // nil: no classes
+	numbers bool    // the target is one
+}
+
+// dictionary numbers words as they come.
+type dictionary struct {
+	index map[string]int
+	words []string
+}
+
+func (d *dictionary) number(word string) int {
+	i, ok := d.index[word]
+	if !ok {
+		if d.index == nil {
+			d.index = map[string]int{}
+		}
+		word = strings.Clone(word)
+		i = len(d.words)
+		d.index[word] = i
+		d.words = append(d.words, word)
+	}
+	return i
+}
+
+func (r *rows) Len() int          { return len(r.line) }
+func (r *rows) Classes() []string { return r.classes }
+func (r *rows) Columns() []Column { return r.columns }
+func (r *rows) Name(i int) string { return fmt.Sprintf("%s:%d", r.name, r.line[i]) }
+
+func (r *rows) Label(i int) int {
+	if r.class == nil {
+		return -1
+	}
+	return int(r.class[i])
+}
+
+// Target implements RowSet.
+func (r *rows) Target(i int) float64 {
+	if !r.numbers {
+		return math.NaN()
+	}
+	return r.target[i]
+}
+
+// Row implements RowSet.
+func (r *rows) Row(i int, dst []float64) error {
+	if i < 0 || i >= len(r.line) || len(dst) != len(r.columns) {
+		return fmt.Errorf("datasets: %s: row %d into %d numbers; the table has %d rows of %d columns", r.name, i, len(dst), len(r.line), len(r.columns))
+	}
+	for c := range dst {
+		dst[c] = r.cells[c][i]
+	}
+	return nil
+}
+
+// divide takes the test rows out, stratified by class.
+func (s *Table) divide(all *rows) (train, test *rows) {
+	class := make([]string, all.Len())
+	if all.labels != nil {
+		for i, t := range all.target {
+			class[i] = all.labels.words[int(t)]
+		}
+	}
+	held := s.held(class)
+	if !slices.Contains(held, true) {
+		return all, nil
+	}
+	return all.keep(held, false), all.keep(held, true)
+}
+
+// keep is the rows whose entry of held is as asked.
+func (r *rows) keep(held []bool, want bool) *rows {
+	k := &rows{name: r.name, words: r.words, labels: r.labels, columns: r.columns, numbers: r.numbers, cells: make([][]float64, len(r.cells))}
+	for i, h := range held {
+		if h != want {
+			continue
+		}
+		k.line = append(k.line, r.line[i])
+		for c := range r.cells {
+			k.cells[c] = append(k.cells[c], r.cells[c][i])
+		}
+		if r.target != nil {
+			k.target = append(k.target, r.target[i])
+		}
+	}
+	return k
+}

@@ -1,0 +1,143 @@
+package datasets
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// finish numbers categories and classes by sorted name, and measures the training rows. test may be nil.
+func (s *Table) finish(train, test *rows) error {
+	if train.Len() == 0 {
+		return errors.New("no rows are left for the training")
+	}
+	if test != nil && test.Len() == 0 {
+		return errors.New("the test set has no rows")
+	}
+	parts := []*rows{train}
+	if test != nil {
+		parts = append(parts, test)
+	}
+	for k := range train.columns {
+		if train.words[k] == nil {
+			train.columns[k].measure(train.cells[k])
+			continue
+		}
+		train.columns[k].Categories = train.words[k].used(train.cells[k])
+		for _, p := range parts {
+			unseen := p.words[k].renumber(p.cells[k], train.columns[k].Categories)
+			if p == test {
+				train.columns[k].Unseen = unseen
+			}
+		}
+		train.columns[k].Missing = missing(train.cells[k])
+	}
+	if test != nil {
+		test.columns = train.columns
+	}
+	if train.labels == nil {
+		return nil
+	}
+	var tested []string
+	if test != nil {
+		tested = test.labels.used(test.target)
+	}
+	classes, err := classNames(train.labels.used(train.target), tested)
+	if err != nil {
+		return err
+	}
+	for _, p := range parts {
+		p.labels.renumber(p.target, classes)
+		p.classes, p.class = classes, make([]int32, p.Len())
+		for i, t := range p.target {
+			p.class[i] = int32(t)
+		}
+		p.target = nil
+	}
+	return nil
+}
+
+// used is the words that cells hold, sorted.
+func (d *dictionary) used(cells []float64) []string {
+	seen := make([]bool, len(d.words))
+	for _, v := range cells {
+		if !math.IsNaN(v) {
+			seen[int(v)] = true
+		}
+	}
+	words := []string{}
+	for i, w := range d.words {
+		if seen[i] {
+			words = append(words, w)
+		}
+	}
+	slices.Sort(words)
+	return words
+}
+
+// renumber turns numbers of words into places in a sorted list; NaN where it lacks the word, and how often that was.
+func (d *dictionary) renumber(cells []float64, list []string) (unseen int) {
+	to := make([]float64, len(d.words))
+	for i, w := range d.words {
+		to[i] = math.NaN()
+		if k, ok := slices.BinarySearch(list, w); ok {
+			to[i] = float64(k)
+		}
+	}
+	for i, v := range cells {
+		if math.IsNaN(v) {
+			continue
+		}
+		if cells[i] = to[int(v)]; math.IsNaN(cells[i]) {
+			unseen++
+		}
+	}
+	return unseen
+}
+
+func missing(cells []float64) (n int) {
+	for _, v := range cells {
+		if math.IsNaN(v) {
+			n++
+		}
+	}
+	return n
+}
+
+// measure computes mean and deviation (over n, as scikit-learn's StandardScaler) in one pass (Welford 1962).
+func (c *Column) measure(cells []float64) {
+	var n, squares float64
+	for _, v := range cells {
+		if math.IsNaN(v) {
+			c.Missing++
+			continue
+		}
+		n++
+		d := v - c.Mean
+		c.Mean += d / n
+		squares += d * (v - c.Mean)
+	}
+	if n > 0 {
+		c.Std = math.Sqrt(squares / n)
+	}
+}
+
+// facts describes the columns.
+func (r *rows) facts() []Fact {
+	fs := []Fact{{"columns", fmt.Sprint(len(r.columns))}}
+	for _, c := range r.columns {
+		text := fmt.Sprintf("number, mean %.5g, deviation %.5g", c.Mean, c.Std)
+		if c.Categories != nil {
+			text = fmt.Sprintf("%d categories", len(c.Categories))
+		}
+		if c.Missing > 0 {
+			text += fmt.Sprintf(", %d missing", c.Missing)
+		}
+		if c.Unseen > 0 {
+			text += fmt.Sprintf(", %d of the test unseen", c.Unseen)
+		}
+		fs = append(fs, Fact{"column " + c.Name, text})
+	}
+	return fs
+}

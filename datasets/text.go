@@ -1,0 +1,207 @@
+package datasets
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+)
+
+// Text reads texts in UTF-8: files of lines, paragraphs or whole documents, folders of such files (each folder in it a class, as in Folder),
+// and labelled passages from CSV, TSV or JSONL; each file gzip'd or not.
+//
+//	[data.text]
+//	train = "sotu_chunks.csv.gz"
+//	text = "text"                # column or key of the passage
+//	label = "party"              # of its label
+//	split = "split"              # of its part: "train" is for the training, "val", "valid" or "test" for the test
+//	vocabulary = "characters"
+//
+//	[data.text]
+//	train = "moby_dick.txt.gz"
+//	unit = "windows"
+//	window = 256                 # symbols
+type Text struct {
+	Train      string `toml:"train"`      // file, or directory of .txt files
+	Test       string `toml:"test"`       // the same; empty: by the column split, else test_fraction of train
+	Unit       string `toml:"unit"`       // what a text is in a .txt file: lines, paragraphs, documents or windows
+	Window     int    `toml:"window"`     // symbols in a text with unit = "windows"
+	Text       string `toml:"text"`       // column or key of the text in .csv, .tsv and .jsonl
+	Label      string `toml:"label"`      // column or key of the label; empty: unlabelled
+	Part       string `toml:"split"`      // column or key that says train, val, valid or test; empty: none
+	Vocabulary string `toml:"vocabulary"` // characters (those of the training texts) or bytes
+	Split
+	Limits
+}
+
+// NewText takes each line for a text and keeps a fifth for the test.
+func NewText() *Text {
+	return &Text{Unit: "lines", Window: 256, Text: "text", Vocabulary: "characters", Split: Split{TestFraction: 0.2}, Limits: DefaultLimits()}
+}
+
+func (s *Text) validate() error {
+	switch {
+	case s.Train == "":
+		return errors.New("train is empty; expected the path of a .txt, .csv, .tsv or .jsonl file, or of a directory of .txt files")
+	case !slices.Contains([]string{"lines", "paragraphs", "documents", "windows"}, s.Unit):
+		return fmt.Errorf(`unit = %q, expected "lines", "paragraphs", "documents" or "windows"`, s.Unit)
+	case s.Window < 1 || s.Window > 1<<24:
+		return fmt.Errorf("window = %d, expected 1 to %d symbols", s.Window, 1<<24)
+	case s.Text == "":
+		return errors.New(`text is empty; expected the column or key of the text, such as "text"`)
+	case s.Part != "" && s.Test != "":
+		return fmt.Errorf("split = %q with test = %q; expected one of them", s.Part, s.Test)
+	case s.Vocabulary != "characters" && s.Vocabulary != "bytes":
+		return fmt.Errorf(`vocabulary = %q, expected "characters" or "bytes"`, s.Vocabulary)
+	}
+	return errors.Join(s.Split.validate(), s.Limits.validate())
+}
+
+// passage is a text with its place.
+type passage struct {
+	at, text, class, part string
+}
+
+// Open reads all texts into memory.
+func (s *Text) Open(env Env) (*Parts[TextSet], error) {
+	p, err := s.open(env)
+	if err != nil {
+		return nil, fmt.Errorf("datasets: text: %w", err)
+	}
+	return p, nil
+}
+
+// OpenAny implements Opener.
+func (s *Text) OpenAny(env Env) (Opened, error) { return opened(s.Open(env)) }
+
+func (s *Text) open(env Env) (*Parts[TextSet], error) {
+	if err := s.validate(); err != nil {
+		return nil, err
+	}
+	r := textReader{Text: s}
+	train, err := r.path(env.path(s.Train))
+	if err != nil {
+		return nil, err
+	}
+	var test []passage
+	switch {
+	case s.Test != "":
+		test, err = r.path(env.path(s.Test))
+	case s.Part != "":
+		train, test, err = divideByPart(train)
+	default:
+		classes := make([]string, len(train))
+		for i, t := range train {
+			classes[i] = t.class
+		}
+		var rest []passage
+		for i, held := range s.held(classes) {
+			if held {
+				test = append(test, train[i])
+			} else {
+				rest = append(rest, train[i])
+			}
+		}
+		train = rest
+	}
+	if err == nil {
+		err = s.tolerate(r.skipped)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(train) == 0 {
+		return nil, fmt.Errorf("%s: no text is left for the training", env.path(s.Train))
+	}
+	if len(test) == 0 && s.Test != "" {
+		return nil, fmt.Errorf("%s: no text is left for the test", env.path(s.Test))
+	}
+	return s.sets(train, test, r.skipped)
+}
+
+func (s *Text) sets(train, test []passage, skipped []Skip) (*Parts[TextSet], error) {
+	list := func(ps []passage) (texts, classes []string) {
+		for _, t := range ps {
+			texts, classes = append(texts, t.text), append(classes, t.class)
+		}
+		return texts, classes
+	}
+	texts, classes := list(train)
+	tested, testClasses := list(test)
+	names, err := classNames(classes, testClasses)
+	if err != nil {
+		return nil, err
+	}
+	v := ByteVocabulary()
+	if s.Vocabulary == "characters" {
+		v = CharacterVocabulary(texts)
+	}
+	p := &Parts[TextSet]{Train: &textSet{train, texts, names, v}, Skipped: skipped}
+	if len(test) > 0 {
+		p.Test = &textSet{test, tested, names, v}
+	}
+	return p, nil
+}
+
+// divideByPart sorts passages by what their column says.
+func divideByPart(all []passage) (train, test []passage, err error) {
+	for _, t := range all {
+		switch {
+		case t.part == "train":
+			train = append(train, t)
+		case slices.Contains(testNames, t.part):
+			test = append(test, t)
+		default:
+			return nil, nil, fmt.Errorf("%s: split %q, expected train or one of %q", t.at, t.part, testNames)
+		}
+	}
+	return train, test, nil
+}
+
+// textSet is texts in memory.
+type textSet struct {
+	passages   []passage
+	texts      []string
+	classes    []string
+	vocabulary *Vocabulary
+}
+
+func (s *textSet) Len() int                { return len(s.texts) }
+func (s *textSet) Label(i int) int         { return classIndex(s.classes, s.passages[i].class) }
+func (s *textSet) Classes() []string       { return s.classes }
+func (s *textSet) Name(i int) string       { return s.passages[i].at }
+func (s *textSet) Text(i int) string       { return s.texts[i] }
+func (s *textSet) Vocabulary() *Vocabulary { return s.vocabulary }
+
+// Window implements TextSet.
+func (s *textSet) Window(i int, at float64, dst []int32) int {
+	n := s.vocabulary.Encode(s.texts[i], windowStart(s.vocabulary.Count(s.texts[i]), len(dst), at), dst)
+	clear(dst[n:])
+	return n
+}
+
+// windowStart is where a window of size begins in n: at the share at, in [0,1], of the n-size+1 places, or 0 where n is shorter.
+func windowStart(n, size int, at float64) int {
+	if n <= size {
+		return 0
+	}
+	return int(math.Round(min(max(at, 0), 1) * float64(n-size)))
+}
+
+// facts describes the texts.
+func (s *textSet) facts() []Fact {
+	lengths := make([]int, len(s.texts))
+	total := 0
+	for i, t := range s.texts {
+		lengths[i] = s.vocabulary.Count(t)
+		total += lengths[i]
+	}
+	sort.Ints(lengths)
+	unit := s.vocabulary.Unit()
+	return []Fact{
+		{"vocabulary", fmt.Sprintf("%d symbols (%s, padding, unknown)", s.vocabulary.Len(), unit)},
+		{unit, fmt.Sprint(total)},
+		{"length", fmt.Sprintf("%d to %d %s, median %d", lengths[0], lengths[len(lengths)-1], unit, lengths[len(lengths)/2])},
+	}
+}

@@ -1,0 +1,256 @@
+package datasets
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// Limits is the settings that every source of text files has in common.
+type Limits struct {
+	MaxSkipped int  `toml:"max_skipped"` // samples that may be refused and left out; each is named, more stop the run
+	Memory     Size `toml:"memory"`      // what a file may take as it unpacks
+}
+
+// DefaultLimits tolerates no bad sample, in files up to 1 GiB.
+func DefaultLimits() Limits { return Limits{Memory: 1 << 30} }
+
+func (s *Limits) validate() error {
+	switch {
+	case s.MaxSkipped < 0:
+		return fmt.Errorf("max_skipped = %d, expected a count of samples, at least 0", s.MaxSkipped)
+	case s.Memory < 1 || s.Memory > math.MaxInt32:
+		return fmt.Errorf("memory = %v, expected at least 1B and below 2GiB", s.Memory)
+	}
+	return nil
+}
+
+// tolerate returns an error where more samples were refused than the settings allow.
+func (s *Limits) tolerate(skipped []Skip) error { return tolerate(skipped, s.MaxSkipped) }
+
+func tolerate(skipped []Skip, limit int) error {
+	if len(skipped) <= limit {
+		return nil
+	}
+	return fmt.Errorf("%d samples are refused, max_skipped allows %d: %s", len(skipped), limit, listSkips(skipped, 3))
+}
+
+// readText is a file in UTF-8, gzip'd or not, without a byte order mark.
+func readText(path string, limit Size) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a regular file (%v)", path, info.Mode().Type())
+	}
+	if info.Size() == 0 {
+		return nil, fmt.Errorf("%s: the file is empty", path)
+	}
+	in := io.Reader(f)
+	if info.Size() > 1 {
+		if in, err = gunzip(f); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, noEOF(err))
+		}
+	}
+	b, err := io.ReadAll(io.LimitReader(in, int64(limit)+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: after %d bytes: %w", path, len(b), noEOF(err))
+	case int64(len(b)) > int64(limit):
+		return nil, fmt.Errorf("%s: unpacks to more than memory = %v", path, limit)
+	}
+	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
+	if at := notUTF8(b); at >= 0 {
+		return nil, fmt.Errorf("%s: bytes % x are not UTF-8; convert the file", place(path, b, at), b[at:min(at+4, len(b))])
+	}
+	return b, nil
+}
+
+// notUTF8 is where the first bad byte is, or -1.
+func notUTF8(b []byte) int {
+	for at := 0; at < len(b); {
+		if b[at] < utf8.RuneSelf {
+			at++
+			continue
+		}
+		r, n := utf8.DecodeRune(b[at:])
+		if r == utf8.RuneError && n == 1 {
+			return at
+		}
+		at += n
+	}
+	return -1
+}
+
+// place is file:line:column of a byte; columns count bytes from 1.
+func place(path string, b []byte, at int) string {
+	line := 1 + bytes.Count(b[:at], []byte{'\n'})
+	return fmt.Sprintf("%s:%d:%d", path, line, at-bytes.LastIndexByte(b[:at], '\n'))
+}
+
+// kind is the extension of a text file without .gz, in lower case.
+func kind(path string) string {
+	low := strings.ToLower(path)
+	return filepath.Ext(strings.TrimSuffix(low, ".gz"))
+}
+
+// separator is the separator of a table by its file's name.
+func separator(path string) rune {
+	if kind(path) == ".tsv" {
+		return '\t'
+	}
+	return ','
+}
+
+// csvError says where a csv.Reader stopped.
+func csvError(path string, err error) error {
+	var p *csv.ParseError
+	if errors.As(err, &p) {
+		return fmt.Errorf("%s:%d:%d: %w", path, p.Line, p.Column, p.Err)
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
+
+// header reads the names of a table's columns.
+func header(path string, r *csv.Reader) ([]string, error) {
+	names, err := r.Read()
+	if err == io.EOF {
+		return nil, fmt.Errorf("%s: the file is empty, expected a line of column names", path)
+	}
+	if err != nil {
+		return nil, csvError(path, err)
+	}
+	names = slices.Clone(names)
+	for i, name := range names {
+		line, column := r.FieldPos(i)
+		switch {
+		case strings.TrimSpace(name) == "":
+			return nil, fmt.Errorf("%s:%d:%d: column %d has no name", path, line, column, i+1)
+		case slices.Contains(names[:i], name):
+			return nil, fmt.Errorf("%s:%d:%d: a second column %q; names must differ", path, line, column, name)
+		}
+	}
+	return names, nil
+}
+
+// ragged is the error of a row that is longer or shorter than the header.
+func ragged(path string, r *csv.Reader, row, names []string) (at string, err error) {
+	line, column := r.FieldPos(min(len(row)-1, len(names)))
+	return fmt.Sprintf("%s:%d:%d", path, line, column), fmt.Errorf("%d fields, expected the %d of the header", len(row), len(names))
+}
+
+// entry is what a line of a CSV, TSV or JSONL file holds under the keys that are asked for; JSON may hold several texts under one.
+type entry struct {
+	at     string // file:line
+	values [][]string
+}
+
+// readEntries reads the fields of each line. What one line does wrong goes to refuse.
+func readEntries(path string, limit Size, keys []string, refuse func(at string, err error)) ([]entry, error) {
+	b, err := readText(path, limit)
+	if err != nil {
+		return nil, err
+	}
+	switch kind(path) {
+	case ".csv", ".tsv":
+		return csvEntries(path, b, keys, refuse)
+	case ".jsonl", ".ndjson":
+		return jsonEntries(path, b, keys, refuse), nil
+	}
+	return nil, fmt.Errorf("%s: expected a file named .csv, .tsv or .jsonl, or one of these with .gz", path)
+}
+
+func csvEntries(path string, b []byte, keys []string, refuse func(at string, err error)) (all []entry, err error) {
+	r := csv.NewReader(bytes.NewReader(b))
+	r.Comma, r.ReuseRecord = separator(path), true
+	names, err := header(path, r)
+	if err != nil {
+		return nil, err
+	}
+	columns := make([]int, len(keys))
+	for k, key := range keys {
+		if columns[k] = slices.Index(names, key); columns[k] < 0 {
+			return nil, fmt.Errorf("%s:1: no column %q, the header has %q", path, key, names[:min(len(names), 50)])
+		}
+	}
+	for {
+		row, err := r.Read()
+		switch {
+		case err == io.EOF:
+			return all, nil
+		case errors.Is(err, csv.ErrFieldCount):
+			refuse(ragged(path, r, row, names))
+			continue
+		case err != nil:
+			return nil, csvError(path, err)
+		}
+		line, _ := r.FieldPos(0)
+		e := entry{fmt.Sprintf("%s:%d", path, line), make([][]string, len(keys))}
+		for k, c := range columns {
+			e.values[k] = []string{row[c]}
+		}
+		all = append(all, e)
+	}
+}
+
+func jsonEntries(path string, b []byte, keys []string, refuse func(at string, err error)) (all []entry) {
+	line := 0
+	for text := range bytes.Lines(b) {
+		line++
+		if len(bytes.TrimSpace(text)) == 0 {
+			continue
+		}
+		e := entry{at: fmt.Sprintf("%s:%d", path, line)}
+		var object map[string]json.RawMessage
+		if err := json.Unmarshal(text, &object); err != nil {
+			refuse(e.at, fmt.Errorf("%w, expected a JSON object", err))
+			continue
+		}
+		var err error
+		for _, key := range keys {
+			var texts []string
+			if texts, err = jsonTexts(object, key); err != nil {
+				break
+			}
+			e.values = append(e.values, texts)
+		}
+		if err != nil {
+			refuse(e.at, err)
+			continue
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+// jsonTexts is the text, the integer or the list of texts under a key.
+func jsonTexts(object map[string]json.RawMessage, key string) ([]string, error) {
+	raw, ok := object[key]
+	if !ok {
+		return nil, fmt.Errorf("no key %q", key)
+	}
+	var list []string
+	if json.Unmarshal(raw, &list) == nil && len(list) > 0 {
+		return list, nil
+	}
+	one, err := jsonText(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%q is %w", key, err)
+	}
+	return []string{one}, nil
+}

@@ -1,0 +1,163 @@
+package datasets
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// textReader finds the texts.
+type textReader struct {
+	*Text
+	skipped []Skip
+}
+
+func (r *textReader) refuse(at string, err error) { r.skipped = append(r.skipped, Skip{at, err}) }
+
+// path reads a file or a directory.
+func (r *textReader) path(path string) (all []passage, err error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case info.IsDir():
+		return r.dir(path)
+	}
+	switch kind(path) {
+	case ".txt":
+		if r.Label != "" || r.Part != "" {
+			return nil, fmt.Errorf("%s: label = %q and split = %q name columns, and a .txt file has none", path, r.Label, r.Part)
+		}
+		return r.file(path, "")
+	case ".csv", ".tsv", ".jsonl", ".ndjson":
+		return r.entries(path)
+	}
+	return nil, fmt.Errorf("%s: expected a directory, or a file named .txt, .csv, .tsv or .jsonl, or one of these with .gz", path)
+}
+
+// entries reads labelled passages.
+func (r *textReader) entries(path string) (all []passage, err error) {
+	keys := []string{r.Text.Text}
+	for _, k := range []string{r.Label, r.Part} {
+		if k != "" {
+			keys = append(keys, k)
+		}
+	}
+	found, err := readEntries(path, r.Memory, keys, r.refuse)
+	for _, e := range found {
+		p := passage{at: e.at, text: strings.Join(e.values[0], "\n")}
+		rest := e.values[1:]
+		if r.Label != "" {
+			p.class, rest = rest[0][0], rest[1:]
+		}
+		if r.Part != "" {
+			p.part = rest[0][0]
+		}
+		switch {
+		case strings.TrimSpace(p.text) == "":
+			r.refuse(e.at, fmt.Errorf("%q is empty, expected a text", r.Text.Text))
+		case r.Label != "" && p.class == "":
+			r.refuse(e.at, fmt.Errorf("%q is empty, expected a label", r.Label))
+		default:
+			all = append(all, p)
+		}
+	}
+	return all, err
+}
+
+// dir reads the .txt files of a directory: of each folder in it as a class, or those directly in it without labels.
+func (r *textReader) dir(dir string) (all []passage, err error) {
+	if r.Label != "" || r.Part != "" {
+		return nil, fmt.Errorf("%s: label = %q and split = %q name columns, and a directory has none", dir, r.Label, r.Part)
+	}
+	w := walker{dir: dir, depth: 1, accept: []string{".txt", ".txt.gz"}}
+	if err := w.walk(dir, 0, "", nil); err != nil {
+		return nil, err
+	}
+	switch {
+	case len(w.files) == 0:
+		return nil, fmt.Errorf("no .txt files in %s", dir)
+	case w.loose != "" && w.classed != "":
+		return nil, fmt.Errorf("%s holds both texts (%s) and folders of texts (%s); move one", dir, w.loose, w.classed)
+	case w.empty != "":
+		return nil, fmt.Errorf("class %s of %s holds no .txt files; remove the folder, or put texts in it", w.empty, dir)
+	}
+	for _, f := range w.files {
+		found, err := r.file(f.name, f.class)
+		if err != nil {
+			r.refuse(f.name, err)
+		}
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// file cuts a .txt file into texts.
+func (r *textReader) file(path, class string) (all []passage, err error) {
+	b, err := readText(path, r.Memory)
+	if err != nil {
+		return nil, err
+	}
+	b = bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n"))
+	text := string(b)
+	add := func(line int, t string) {
+		if strings.TrimSpace(t) != "" {
+			all = append(all, passage{at: fmt.Sprintf("%s:%d", path, line), text: t, class: class})
+		}
+	}
+	switch r.Unit {
+	case "documents":
+		add(1, text)
+	case "windows":
+		r.windows(text, add)
+	default:
+		r.lines(text, add)
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%s: %d bytes of white space, expected text", path, len(b))
+	}
+	return all, nil
+}
+
+// lines cuts at the end of each line, or where empty lines are.
+func (r *textReader) lines(text string, add func(line int, t string)) {
+	line, from, start := 0, 0, 1 // of the paragraph: its first byte and line
+	at := 0
+	for l := range strings.Lines(text) {
+		line++
+		if r.Unit == "lines" {
+			add(line, strings.TrimSuffix(l, "\n"))
+			continue
+		}
+		if strings.TrimSpace(l) == "" {
+			add(start, strings.TrimSpace(text[from:at]))
+			from, start = at+len(l), line+1
+		}
+		at += len(l)
+	}
+	if r.Unit == "paragraphs" {
+		add(start, strings.TrimSpace(text[from:]))
+	}
+}
+
+// windows cuts after every window symbols; the rest is shorter.
+func (r *textReader) windows(text string, add func(line int, t string)) {
+	line, from, n := 1, 0, 0
+	cut := func(to int) {
+		add(line, text[from:to])
+		line += strings.Count(text[from:to], "\n")
+		from, n = to, 0
+	}
+	for at, c := range text {
+		size := 1
+		if r.Text.Vocabulary == "bytes" {
+			size = len(string(c))
+		}
+		if n > 0 && n+size > r.Window { // a character is not cut in two
+			cut(at)
+		}
+		n += size
+	}
+	cut(len(text))
+}

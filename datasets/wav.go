@@ -1,0 +1,210 @@
+package datasets
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+)
+
+// WAV reads sound recordings from a directory of WAV files: dir/<class>/**/*.wav, dir/*.wav, or labels by the files' names.
+//
+//	[data.wav]
+//	train = "fsdd-4spk"
+//	name = '^(?P<digit>\d)_(?P<speaker>[a-z]+)_'    # Go's syntax of regular expressions, on the name without its folder
+//	label = "digit"                                 # group of name
+//	held_out = '_[0-4]\.wav$'                       # names that are the test set
+//	rate = 8000
+type WAV struct {
+	Train      string `toml:"train"`       // directory
+	Test       string `toml:"test"`        // directory; empty: held_out, or test_fraction of train
+	FileName   string `toml:"name"`        // regular expression that every file's name matches; empty: any
+	Label      string `toml:"label"`       // group of name that is the label; empty: the folder
+	HeldOut    string `toml:"held_out"`    // regular expression of the names in train that are the test set; empty: none
+	Rate       int    `toml:"rate"`        // samples a second that every file must have; 0: as the first
+	Channels   int    `toml:"channels"`    // 1: stereo is averaged; 2: stereo; 0: as found, the same in every file
+	MaxSkipped int    `toml:"max_skipped"` // files that may be refused and left out; each is named, more stop the run
+	Memory     Size   `toml:"memory"`      // files that are kept in memory; more are read on demand
+	Split
+}
+
+// NewWAV keeps a fifth of the files for the test and tolerates no bad file.
+func NewWAV() *WAV { return &WAV{Memory: 1 << 30, Split: Split{TestFraction: 0.2}} }
+
+func (s *WAV) validate() error {
+	switch {
+	case s.Train == "":
+		return errors.New("train is empty; expected a directory of .wav files")
+	case s.Test != "" && s.HeldOut != "":
+		return fmt.Errorf("test = %q with held_out = %q; expected one of them", s.Test, s.HeldOut)
+	case s.Rate < 0 || s.Rate > maxRate:
+		return fmt.Errorf("rate = %d, expected 1 to %d samples a second, or 0 for any", s.Rate, maxRate)
+	case s.Channels < 0 || s.Channels > 2:
+		return fmt.Errorf("channels = %d, expected 1 (mono), 2 (stereo) or 0 (as found)", s.Channels)
+	case s.MaxSkipped < 0:
+		return fmt.Errorf("max_skipped = %d, expected a count of files, at least 0", s.MaxSkipped)
+	case s.Memory < 0:
+		return fmt.Errorf("memory = %v, expected at least 0B", s.Memory)
+	}
+	name, err := regexp.Compile(s.FileName)
+	if err != nil {
+		return fmt.Errorf("name = %q: %w", s.FileName, err)
+	}
+	if _, err := regexp.Compile(s.HeldOut); err != nil {
+		return fmt.Errorf("held_out = %q: %w", s.HeldOut, err)
+	}
+	if s.Label != "" && name.SubexpIndex(s.Label) < 0 {
+		return fmt.Errorf("label = %q, expected a group (?P<%s>...) of name = %q", s.Label, s.Label, s.FileName)
+	}
+	return s.Split.validate()
+}
+
+// Open reads the headers, and the samples where they fit the memory.
+func (s *WAV) Open(env Env) (*Parts[WaveSet], error) {
+	p, err := s.open(env)
+	if err != nil {
+		return nil, fmt.Errorf("datasets: wav: %w", err)
+	}
+	return p, nil
+}
+
+// OpenAny implements Opener.
+func (s *WAV) OpenAny(env Env) (Opened, error) { return opened(s.Open(env)) }
+
+func (s *WAV) open(env Env) (*Parts[WaveSet], error) {
+	if err := s.validate(); err != nil {
+		return nil, err
+	}
+	train, test, err := s.list(env)
+	if err != nil {
+		return nil, err
+	}
+	all := slices.Concat(train, test)
+	waves, errs := readHeaders(all)
+	s.agree(waves, errs)
+	var kept []wave
+	var skipped []Skip
+	trained := 0
+	for i, err := range errs {
+		if err != nil {
+			skipped = append(skipped, Skip{all[i].name, err})
+			continue
+		}
+		kept = append(kept, waves[i])
+		if i < len(train) {
+			trained++
+		}
+	}
+	if err := tolerate(skipped, s.MaxSkipped); err != nil {
+		return nil, err
+	}
+	if trained == 0 {
+		return nil, fmt.Errorf("%s: no file is left for the training", env.path(s.Train))
+	}
+	if err := s.load(kept); err != nil {
+		return nil, err
+	}
+	list := func(w []wave) (classes []string) {
+		for i := range w {
+			classes = append(classes, w[i].class)
+		}
+		return classes
+	}
+	classes, err := classNames(list(kept[:trained]), list(kept[trained:]))
+	if err != nil {
+		return nil, err
+	}
+	channels := s.Channels
+	if channels == 0 {
+		channels = kept[0].Channels
+	}
+	p := &Parts[WaveSet]{Train: &waveSet{kept[:trained], classes, channels}, Skipped: skipped}
+	if len(kept) > trained {
+		p.Test = &waveSet{kept[trained:], classes, channels}
+	}
+	return p, nil
+}
+
+// list finds the files of both sets.
+func (s *WAV) list(env Env) (train, test []file, err error) {
+	if train, err = s.below(env.path(s.Train)); err != nil {
+		return nil, nil, err
+	}
+	switch {
+	case s.Test != "":
+		test, err = s.below(env.path(s.Test))
+	case s.HeldOut != "":
+		held := regexp.MustCompile(s.HeldOut)
+		var rest []file
+		for _, f := range train {
+			if held.MatchString(filepath.Base(f.name)) {
+				test = append(test, f)
+			} else {
+				rest = append(rest, f)
+			}
+		}
+		if len(test) == 0 || len(rest) == 0 {
+			return nil, nil, fmt.Errorf("held_out = %q matches %d of %d names; expected some and not all", s.HeldOut, len(test), len(train))
+		}
+		train = rest
+	default:
+		train, test = s.take(train)
+	}
+	return train, test, err
+}
+
+// below finds the files below a directory, with their classes.
+func (s *WAV) below(dir string) ([]file, error) {
+	w := walker{dir: dir, depth: 1, classless: s.Label != "", accept: []string{".wav", ".wave"}}
+	if err := w.walk(dir, 0, "", nil); err != nil {
+		return nil, err
+	}
+	switch {
+	case len(w.files) == 0:
+		return nil, fmt.Errorf("no .wav files in %s", dir)
+	case w.loose != "" && w.classed != "":
+		return nil, fmt.Errorf("%s holds both files (%s) and folders of files (%s); move one, or take labels from the names", dir, w.loose, w.classed)
+	case w.empty != "":
+		return nil, fmt.Errorf("class %s of %s holds no .wav files; remove the folder, or put files in it", w.empty, dir)
+	}
+	name := regexp.MustCompile(s.FileName)
+	for i := range w.files {
+		f := &w.files[i]
+		m := name.FindStringSubmatch(filepath.Base(f.name))
+		if m == nil {
+			return nil, fmt.Errorf("%s: the name does not match name = %q", f.name, s.FileName)
+		}
+		if s.Label != "" {
+			if f.class = m[name.SubexpIndex(s.Label)]; f.class == "" {
+				return nil, fmt.Errorf("%s: the group %s of name = %q is empty", f.name, s.Label, s.FileName)
+			}
+		}
+	}
+	return w.files, nil
+}
+
+// agree refuses files of another rate or number of channels.
+func (s *WAV) agree(waves []wave, errs []error) {
+	rate, channels := s.Rate, s.Channels
+	for i := range waves {
+		w := &waves[i]
+		if errs[i] != nil {
+			continue
+		}
+		if rate == 0 {
+			rate = w.Rate
+		}
+		if channels == 0 {
+			channels = w.Channels
+		}
+		switch {
+		case w.Rate != rate:
+			errs[i] = fmt.Errorf("%d samples a second, expected %d; resample the file", w.Rate, rate)
+		case s.Channels == 0 && w.Channels != channels:
+			errs[i] = fmt.Errorf("%d channels, the files before have %d; set channels = 1 to average stereo", w.Channels, channels)
+		case s.Channels == 2 && w.Channels == 1:
+			errs[i] = errors.New("1 channel, expected channels = 2")
+		}
+	}
+}

@@ -1,0 +1,266 @@
+package datasets
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// sound is a WAV file.
+type sound struct {
+	coding, channels, bits uint16
+	rate                   uint32
+	extensible             bool
+	before                 string // chunks between the format and the samples
+	data                   []byte
+}
+
+func (s sound) bytes() []byte {
+	if s.rate == 0 {
+		s.rate = 8000
+	}
+	le := binary.LittleEndian
+	coding := s.coding
+	if s.extensible {
+		coding = wavExtensible
+	}
+	align := s.channels * s.bits / 8
+	f := le.AppendUint16(nil, coding)
+	f = le.AppendUint16(f, s.channels)
+	f = le.AppendUint32(f, s.rate)
+	f = le.AppendUint32(f, s.rate*uint32(align))
+	f = le.AppendUint16(f, align)
+	f = le.AppendUint16(f, s.bits)
+	if s.extensible {
+		f = le.AppendUint16(f, 22)
+		f = le.AppendUint16(f, s.bits)
+		f = le.AppendUint32(f, 0)
+		f = le.AppendUint16(f, s.coding)
+		f = append(f, guidTail...)
+	}
+	b := append([]byte("WAVEfmt "), le.AppendUint32(nil, uint32(len(f)))...)
+	b = append(append(b, f...), s.before...)
+	b = append(b, "data"...)
+	b = append(le.AppendUint32(b, uint32(len(s.data))), s.data...)
+	return append(append([]byte("RIFF"), le.AppendUint32(nil, uint32(len(b)))...), b...)
+}
+
+func floats(vs ...float32) (b []byte) {
+	for _, v := range vs {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+	}
+	return b
+}
+
+func TestWAVCodings(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		file    []byte
+		want    []float32
+		message string
+	}{
+		{"8 bits", sound{coding: 1, channels: 1, bits: 8, data: []byte{0, 128, 192, 255}}.bytes(), []float32{-1, 0, 0.5, 127.0 / 128}, ""},
+		{"16 bits", sound{coding: 1, channels: 1, bits: 16, data: []byte{0, 0x80, 0, 0, 0, 0x40, 1, 0}}.bytes(), []float32{-1, 0, 0.5, 1.0 / 32768}, ""},
+		{"24 bits", sound{coding: 1, channels: 1, bits: 24, data: []byte{0, 0, 0x80, 0, 0, 0x40, 0xff, 0xff, 0xff}}.bytes(), []float32{-1, 0.5, -1.0 / (1 << 23)}, ""},
+		{"32 bits", sound{coding: 1, channels: 1, bits: 32, data: []byte{0, 0, 0, 0x80, 0, 0, 0, 0x40}}.bytes(), []float32{-1, 0.5}, ""},
+		{"float", sound{coding: 3, channels: 1, bits: 32, data: floats(0, 0.25, -1.5)}.bytes(), []float32{0, 0.25, -1.5}, ""},
+		{"stereo", sound{coding: 1, channels: 2, bits: 8, data: []byte{0, 192, 128, 128}}.bytes(), []float32{-1, 0.5, 0, 0}, ""},
+		{"extensible 24 bits", sound{coding: 1, channels: 1, bits: 24, extensible: true, data: []byte{0, 0, 0x40}}.bytes(), []float32{0.5}, ""},
+		{"extensible float", sound{coding: 3, channels: 1, bits: 32, extensible: true, data: floats(0.5)}.bytes(), []float32{0.5}, ""},
+		{"other chunks, one of odd length", sound{coding: 1, channels: 1, bits: 8, before: "LIST\x03\x00\x00\x00abc\x00fact\x00\x00\x00\x00", data: []byte{192}}.bytes(), []float32{0.5}, ""},
+		{"no samples", sound{coding: 1, channels: 1, bits: 16}.bytes(), nil, "no samples: the data chunk is empty"},
+		{"truncated", sound{coding: 1, channels: 1, bits: 16, data: make([]byte, 100)}.bytes()[:80], nil, "36 bytes of samples, and the data chunk claims 100: the file is truncated"},
+		{"half a sample", sound{coding: 1, channels: 1, bits: 16, data: []byte{1, 2, 3}}.bytes(), nil, "3 bytes of samples, expected a multiple of 2"},
+		{"not finite", sound{coding: 3, channels: 1, bits: 32, data: floats(0, float32(math.NaN()))}.bytes(), nil, "sample 1 is NaN"},
+		{"mp3 inside", sound{coding: 85, channels: 1, bits: 16, data: []byte{1, 2}}.bytes(), nil, "coding 85, expected 1 (PCM) or 3 (float)"},
+		{"64-bit float", sound{coding: 3, channels: 1, bits: 64, data: make([]byte, 8)}.bytes(), nil, "64 bits a sample, expected"},
+		{"six channels", sound{coding: 1, channels: 6, bits: 16, data: make([]byte, 12)}.bytes(), nil, "6 channels, expected 1 or 2"},
+		{"no rate", sound{coding: 1, channels: 1, bits: 16, rate: 1 << 30, data: make([]byte, 12)}.bytes(), nil, "1073741824 samples a second, expected"},
+		{"other file", []byte("MThd and so on, no wave"), nil, `begins with "MThd and so " , expected RIFF`},
+		{"empty", nil, nil, "the file ends at byte 0, expected 12"},
+		{"header alone", sound{coding: 1, channels: 1, bits: 16}.bytes()[:36], nil, "36 bytes without a data chunk"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := bytes.NewReader(c.file)
+			h, err := ReadWAVHeader(in, int64(len(c.file)))
+			var got []float32
+			if err == nil {
+				got = make([]float32, h.Samples*h.Channels)
+				err = h.decode(got, c.file[h.At:])
+			}
+			if c.message != "" {
+				if err == nil || !strings.Contains(err.Error(), strings.Replace(c.message, `" ,`, `",`, 1)) {
+					t.Fatalf("got %v (%v), want %q", got, err, c.message)
+				}
+				return
+			}
+			if err != nil || !slices.Equal(got, c.want) {
+				t.Errorf("got %v (%v), want %v", got, err, c.want)
+			}
+		})
+	}
+}
+
+func TestWAVSource(t *testing.T) {
+	mono := sound{coding: 1, channels: 1, bits: 8, data: []byte{128, 192, 160, 144, 136}}
+	fast := mono
+	fast.rate = 16000
+	stereo := sound{coding: 1, channels: 2, bits: 8, data: []byte{128, 192, 192, 192}}
+	for _, c := range []struct {
+		name    string
+		files   map[string][]byte
+		change  func(*WAV)
+		train   string
+		message string
+	}{
+		{"folders are classes", map[string][]byte{"b/1.wav": mono.bytes(), "a/2.WAV": mono.bytes()}, nil, "[a/2.WAV=0 b/1.wav=1]", ""},
+		{"labels in names", map[string][]byte{"1_x.wav": mono.bytes(), "0_y.wav": mono.bytes()},
+			func(s *WAV) { s.FileName, s.Label = `^(?P<digit>\d)_`, "digit" }, "[0_y.wav=0 1_x.wav=1]", ""},
+		{"held out", map[string][]byte{"0_a.wav": mono.bytes(), "0_b.wav": mono.bytes()}, func(s *WAV) { s.HeldOut = "_b" }, "[0_a.wav=-1]", ""},
+		{"damaged and left out", map[string][]byte{"1.wav": mono.bytes(), "2.wav": mono.bytes()[:40]}, func(s *WAV) { s.MaxSkipped = 1 }, "[1.wav=-1]", ""},
+		{"damaged", map[string][]byte{"1.wav": mono.bytes(), "2.wav": mono.bytes()[:40]}, nil, "", "1 samples are refused, max_skipped allows 0"},
+		{"stereo averaged", map[string][]byte{"1.wav": mono.bytes(), "2.wav": stereo.bytes()}, func(s *WAV) { s.Channels = 1 }, "[1.wav=-1 2.wav=-1]", ""},
+		{"mixed channels", map[string][]byte{"1.wav": mono.bytes(), "2.wav": stereo.bytes()}, nil, "", "2 channels, the files before have 1"},
+		{"mixed rates", map[string][]byte{"1.wav": mono.bytes(), "2.wav": fast.bytes()}, nil, "", "2.wav: 16000 samples a second, expected 8000"},
+		{"another rate", map[string][]byte{"1.wav": mono.bytes()}, func(s *WAV) { s.Rate = 44100 }, "", "8000 samples a second, expected 44100"},
+		{"name without match", map[string][]byte{"x.wav": mono.bytes()}, func(s *WAV) { s.FileName = `^\d` }, "", `x.wav: the name does not match name = "^\\d"`},
+		{"label without group", nil, func(s *WAV) { s.Label = "digit" }, "", "expected a group (?P<digit>...)"},
+		{"bad expression", nil, func(s *WAV) { s.FileName = "(" }, "", "missing closing )"},
+		{"held out all", map[string][]byte{"1.wav": mono.bytes()}, func(s *WAV) { s.HeldOut = "." }, "", "matches 1 of 1 names; expected some and not all"},
+		{"no files", map[string][]byte{"1.mp3": nil}, nil, "", "no .wav files"},
+		{"loose and classed", map[string][]byte{"1.wav": mono.bytes(), "a/1.wav": mono.bytes()}, nil, "", "holds both files (1.wav) and folders of files (a)"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := tree(t, c.files)
+			s := NewWAV()
+			s.Train, s.TestFraction = dir, 0
+			if c.change != nil {
+				c.change(s)
+			}
+			p, err := s.Open(Env{})
+			if c.message != "" {
+				if err == nil || !strings.Contains(err.Error(), c.message) {
+					t.Fatalf("got %v, want %q", err, c.message)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := fmt.Sprint(listing(dir, p.Train)); got != c.train {
+				t.Errorf("got %s, want %s", got, c.train)
+			}
+		})
+	}
+}
+
+// Windows pad and crop alike from memory and from files.
+func TestWAVWindow(t *testing.T) {
+	stereo := sound{coding: 1, channels: 2, bits: 8, data: []byte{128, 192, 192, 192, 0, 128, 64, 128}}
+	dir := tree(t, map[string][]byte{"1.wav": stereo.bytes()})
+	for _, memory := range []Size{0, 1 << 20} {
+		for _, c := range []struct {
+			channels, window int
+			at               float64
+			want             []float32
+		}{
+			{2, 2, 0, []float32{0, 0.5, 0.5, 0.5}},
+			{2, 2, 1, []float32{-1, 0, -0.5, 0}},
+			{1, 2, 0.5, []float32{0.5, -0.5}},
+			{1, 4, 0.7, []float32{0.25, 0.5, -0.5, -0.25}},
+			{1, 6, 0.7, []float32{0.25, 0.5, -0.5, -0.25, 0, 0}},
+		} {
+			s := NewWAV()
+			s.Train, s.TestFraction, s.Memory, s.Channels = dir, 0, memory, c.channels
+			p, err := s.Open(Env{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := make([]float32, c.window*c.channels)
+			for i := range got {
+				got[i] = 9
+			}
+			if err := p.Train.Window(0, c.at, got); err != nil || !slices.Equal(got, c.want) {
+				t.Errorf("memory %v, %d channels, %d samples at %v: got %v (%v), want %v", memory, c.channels, c.window, c.at, got, err, c.want)
+			}
+			if bad := VerifySamples(p.Train); bad != nil {
+				t.Errorf("damage: %v", bad)
+			}
+		}
+	}
+}
+
+func TestRealDigits(t *testing.T) {
+	s := NewWAV()
+	s.Train = filepath.Join(unpacked(t, "audio-fsdd-4spk/fsdd-4spk.tar.gz", func(string) bool { return true }), "fsdd-4spk")
+	s.FileName, s.Label, s.HeldOut, s.Rate = `^(?P<digit>\d)_(?P<speaker>[a-z]+)_\d+\.wav$`, "digit", `_[0-4]\.wav$`, 8000
+	p, err := s.Open(Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(p.Train.Len(), p.Test.Len(), p.Train.Classes(), p.Train.Rate(), p.Train.Channels()); got != "800 200 [0 1 2 3 4 5 6 7 8 9] 8000 1" {
+		t.Errorf("got %s", got)
+	}
+	shortest, longest := 1<<30, 0
+	for i := range p.Train.Len() {
+		shortest, longest = min(shortest, p.Train.Samples(i)), max(longest, p.Train.Samples(i))
+		if want := int(filepath.Base(p.Train.Name(i))[0] - '0'); p.Train.Label(i) != want {
+			t.Errorf("%s has label %d", p.Train.Name(i), p.Train.Label(i))
+		}
+	}
+	if shortest < 8000*14/100 || longest > 8000*231/100 {
+		t.Errorf("%d to %d samples, want 0.14 to 2.3 s of 8000", shortest, longest)
+	}
+	window := make([]float32, 8000)
+	if err := p.Train.Window(0, 0.5, window); err != nil {
+		t.Fatal(err)
+	}
+	var energy float64
+	for _, v := range window {
+		energy += float64(v) * float64(v)
+	}
+	if energy == 0 {
+		t.Error("the first recording is silent")
+	}
+	if bad := append(VerifySamples(p.Train), VerifySamples(p.Test)...); bad != nil {
+		t.Errorf("damage: %v", bad)
+	}
+}
+
+// FuzzWAV holds that no file does more than fail, and that what the header says is in the file.
+func FuzzWAV(f *testing.F) {
+	for _, s := range []sound{
+		{coding: 1, channels: 1, bits: 16, data: make([]byte, 64)},
+		{coding: 3, channels: 2, bits: 32, data: floats(0, 1, 2, 3), extensible: true},
+		{coding: 1, channels: 1, bits: 24, data: make([]byte, 9), before: "LIST\x03\x00\x00\x00abc\x00"},
+	} {
+		b := s.bytes()
+		f.Add(b)
+		f.Add(b[:len(b)/2])
+		b = bytes.Clone(b)
+		binary.LittleEndian.PutUint32(b[16:], 0xffffffff)
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		h, err := ReadWAVHeader(bytes.NewReader(in), int64(len(in)))
+		if err == nil {
+			n := h.Samples * h.frame()
+			if h.Samples < 1 || h.At+int64(n) > int64(len(in)) {
+				t.Fatalf("%d samples from byte %d on in %d bytes", h.Samples, h.At, len(in))
+			}
+			h.decode(make([]float32, h.Samples*h.Channels), in[h.At:h.At+int64(n)])
+		}
+		runtime.ReadMemStats(&after)
+		if took := after.TotalAlloc - before.TotalAlloc; took > uint64(1<<20+8*len(in)) {
+			t.Fatalf("%d bytes took %d bytes of memory", len(in), took)
+		}
+	})
+}
