@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"selfsup/recipes/memory"
 )
 
 // bundle is the files of a published set, by base name: a folder, or the archive it is published as.
@@ -29,7 +31,7 @@ type content struct {
 
 // openBundle finds the wanted files in a folder, else in a folder directly in it, or in a .tar or .tar.gz. Files up to memory bytes in all are
 // read; more stay on disk, and in an archive are an error.
-func openBundle(at string, wanted []string, memory Size) (*bundle, error) {
+func openBundle(at string, wanted []string, memory memory.Size) (*bundle, error) {
 	info, err := os.Stat(at)
 	if err != nil {
 		return nil, err
@@ -84,7 +86,7 @@ func escape(dir string) string {
 }
 
 // readArchive reads the wanted files of a tar, gzip'd or not, into memory.
-func (b *bundle) readArchive(wanted []string, memory int64) error {
+func (b *bundle) readArchive(wanted []string, limit int64) error {
 	f, err := os.Open(b.path)
 	if err != nil {
 		return err
@@ -94,7 +96,7 @@ func (b *bundle) readArchive(wanted []string, memory int64) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", b.path, err)
 	}
-	left := memory
+	left := limit
 	for t := tar.NewReader(in); ; {
 		h, err := t.Next()
 		if err == io.EOF {
@@ -108,7 +110,7 @@ func (b *bundle) readArchive(wanted []string, memory int64) error {
 			continue
 		}
 		if left -= h.Size; left < 0 {
-			return fmt.Errorf("%s: %s and what is before it take more than memory = %v; unpack the archive, or raise memory", b.path, h.Name, Size(memory))
+			return fmt.Errorf("%s: %s and what is before it take more than memory = %v; unpack the archive, or raise memory", b.path, h.Name, memory.Size(limit))
 		}
 		if _, twice := b.files[name]; twice {
 			return fmt.Errorf("%s: %s is there twice", b.path, h.Name)

@@ -10,16 +10,17 @@ import (
 	"sync"
 
 	"selfsup/datasets/resample"
+	"selfsup/recipes/memory"
 )
 
 // Files is the settings that every source of image files has in common.
 type Files struct {
-	Resize     int  `toml:"resize"`      // pixels: shorter side resized, then centre crop; 0 keeps the sizes
-	Channels   int  `toml:"channels"`    // 1 grey, 3 colour, 0 as found
-	MaxSkipped int  `toml:"max_skipped"` // images that may be refused and left out; each is named, more stop the run
-	MaxPixels  int  `toml:"max_pixels"`  // a header that claims more is refused
-	Memory     Size `toml:"memory"`      // decoded images that are kept; a larger set is decoded on demand
-	Verify     bool `toml:"verify"`      // a larger set is decoded once at the start, else a damaged file stops the run when it comes up
+	Resize     int         `toml:"resize"`      // pixels: shorter side resized, then centre crop; 0 keeps the sizes
+	Channels   int         `toml:"channels"`    // 1 grey, 3 colour, 0 as found
+	MaxSkipped int         `toml:"max_skipped"` // images that may be refused and left out; each is named, more stop the run
+	MaxPixels  int         `toml:"max_pixels"`  // a header that claims more is refused
+	Memory     memory.Size `toml:"memory"`      // decoded images that are kept; a larger set is decoded on demand
+	Verify     bool        `toml:"verify"`      // a larger set is decoded once at the start, else a damaged file stops the run when it comes up
 }
 
 // DefaultFiles tolerates no bad image and keeps up to 1 GiB of decoded images.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"selfsup/recipes/memory"
 )
 
 func TestFolderFormats(t *testing.T) {
@@ -128,7 +130,7 @@ func TestFolderOnDemand(t *testing.T) {
 	}
 	dir := tree(t, files)
 	for _, resize := range []int{0, 6} {
-		open := func(memory Size, verify bool) *Data {
+		open := func(memory memory.Size, verify bool) *Data {
 			f := NewFolder()
 			f.Train, f.Resize, f.Memory, f.Verify, f.Channels = dir, resize, memory, verify, 1
 			d, err := f.Open(Env{})
@@ -173,7 +175,7 @@ func TestFolderOnDemand(t *testing.T) {
 func TestFolderBytes(t *testing.T) {
 	pic := encoded(t, ".jpg", picture(6, 8, red, false))
 	dir := tree(t, map[string][]byte{"a/1.jpg": pic})
-	for _, memory := range []Size{0, 1 << 20} {
+	for _, memory := range []memory.Size{0, 1 << 20} {
 		f := NewFolder()
 		f.Train, f.Memory = dir, memory
 		d, err := f.Open(Env{})
@@ -191,25 +193,6 @@ func TestFolderBytes(t *testing.T) {
 		}
 		if _, err := set.Bytes(1, nil); err == nil {
 			t.Error("sample 1 of 1: no error")
-		}
-	}
-}
-
-func TestSize(t *testing.T) {
-	for text, want := range map[string]Size{"1GiB": 1 << 30, "512 MiB": 512 << 20, "0B": 0, "1.5KiB": 1536, "100kB": 100_000, "17": 17} {
-		var s Size
-		if err := s.UnmarshalText([]byte(text)); err != nil || s != want {
-			t.Errorf("%s: got %d (%v), want %d", text, s, err, want)
-		}
-		var again Size
-		if err := again.UnmarshalText([]byte(s.String())); err != nil || again != s {
-			t.Errorf("%d is written %s and read %d (%v)", s, s, again, err)
-		}
-	}
-	for _, text := range []string{"", "GiB", "-1B", "1.5B", "1XB", "9999999TiB", "nanB"} {
-		var s Size
-		if err := s.UnmarshalText([]byte(text)); err == nil {
-			t.Errorf("%q: got %d, want an error", text, s)
 		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"selfsup/recipes/memory"
 )
 
 // stripes is a grey mask whose columns are 0 up to at, then v.
@@ -79,7 +81,7 @@ func TestMasks(t *testing.T) {
 func TestMasksResize(t *testing.T) {
 	dir := tree(t, map[string][]byte{"images/a.png": encoded(t, ".png", stripes(4, 8, 4, 255)), "masks/a.png": encoded(t, ".png", stripes(4, 8, 4, 9))})
 	for _, c := range []struct {
-		memory Size
+		memory memory.Size
 		resize int
 		want   string // the first row
 	}{

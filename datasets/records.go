@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"sync"
+
+	"selfsup/recipes/memory"
 )
 
 // Records is the settings of sources that read files of records of one length.
 type Records struct {
-	Path   string `toml:"path"`   // the unpacked folder, or the archive as downloaded
-	Memory Size   `toml:"memory"` // files that are kept in memory; more are read on demand
+	Path   string      `toml:"path"`   // the unpacked folder, or the archive as downloaded
+	Memory memory.Size `toml:"memory"` // files that are kept in memory; more are read on demand
 }
 
 func (r *Records) validate() error {

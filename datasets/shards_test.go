@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"selfsup/recipes/memory"
 )
 
 // entries spells a tar of files in the given order: name, content, name, content ...
@@ -171,7 +173,7 @@ func TestShardsOnDemand(t *testing.T) {
 	var sets []*Data
 	for _, c := range []struct {
 		shard  string
-		memory Size
+		memory memory.Size
 	}{{"p.tar", 1 << 20}, {"p.tar", 0}, {"z.tar.gz", 1 << 20}} {
 		s := NewShards()
 		s.Train, s.TestFraction, s.Memory = []string{c.shard}, 0.25, c.memory

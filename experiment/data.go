@@ -119,42 +119,30 @@ func (n *noting) Write(b []byte) (int, error) {
 	return k, err
 }
 
-// Damaged is an image that does not decode.
+// Damaged is a sample that cannot be read.
 type Damaged struct {
-	Set   string `json:"set"` // train or test
-	Image int    `json:"image"`
-	Name  string `json:"name"`
-	Error string `json:"error"`
+	Set    string `json:"set"` // train or test
+	Sample int    `json:"sample"`
+	Name   string `json:"name"`
+	Error  string `json:"error"`
 }
 
-// Verified is the outcome of reading every image of a data set.
+// Verified is the outcome of reading every sample of a data set.
 type Verified struct {
-	Images  int       `json:"images"` // read, the damaged ones included
+	Samples int       `json:"samples"` // read, the damaged ones included
 	LeftOut []Damaged `json:"left_out"`
 	Damaged []Damaged `json:"damaged"`
 }
 
 // Verify reads and decodes every image of both sets; of a pack it also compares every checksum.
-func (o *Opened) Verify() *Verified {
-	v := &Verified{LeftOut: []Damaged{}, Damaged: []Damaged{}}
-	for _, s := range o.Skipped {
-		v.LeftOut = append(v.LeftOut, Damaged{Image: -1, Name: s.Name, Error: s.Err.Error()})
-	}
-	for _, part := range o.parts() {
-		v.Images += part.set.Len()
-		for _, d := range datasets.Verify(part.set) {
-			v.Damaged = append(v.Damaged, Damaged{part.name, d.Image, part.set.Name(d.Image), d.Err.Error()})
-		}
-	}
-	return v
-}
+func (o *Opened) Verify() *Verified { return verified(o.Data) }
 
-// Err is a DataError if an image is damaged.
+// Err is a DataError if a sample is damaged.
 func (v *Verified) Err(source string) error {
 	if len(v.Damaged) == 0 {
 		return nil
 	}
-	return &DataError{fmt.Errorf("%s: %d of %d images are damaged", source, len(v.Damaged), v.Images)}
+	return &DataError{fmt.Errorf("%s: %d of %d samples are damaged", source, len(v.Damaged), v.Samples)}
 }
 
 type namedSet struct {

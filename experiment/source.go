@@ -31,10 +31,13 @@ func (o *OpenedSource) Info() []datasets.Fact {
 }
 
 // Verify reads every sample of both sets.
-func (o *OpenedSource) Verify() *Verified {
+func (o *OpenedSource) Verify() *Verified { return verified(o) }
+
+// verified reads every sample of data of any kind.
+func verified(o datasets.Opened) *Verified {
 	v := &Verified{LeftOut: []Damaged{}, Damaged: []Damaged{}}
 	for _, s := range o.Refused() {
-		v.LeftOut = append(v.LeftOut, Damaged{Image: -1, Name: s.Name, Error: s.Err.Error()})
+		v.LeftOut = append(v.LeftOut, Damaged{Sample: -1, Name: s.Name, Error: s.Err.Error()})
 	}
 	train, test := o.Sets()
 	for _, part := range []struct {
@@ -44,7 +47,7 @@ func (o *OpenedSource) Verify() *Verified {
 		if part.set == nil {
 			continue
 		}
-		v.Images += part.set.Len()
+		v.Samples += part.set.Len()
 		for _, d := range datasets.VerifySamples(part.set) {
 			v.Damaged = append(v.Damaged, Damaged{part.name, d.Image, part.set.Name(d.Image), d.Err.Error()})
 		}

@@ -47,7 +47,7 @@ func TestSource(t *testing.T) {
 		}
 	}
 	v := o.Verify()
-	if v.Images != 2 || len(v.LeftOut) != 1 || len(v.Damaged) != 1 || !strings.Contains(v.Damaged[0].Error, "sample 1 is NaN") {
+	if v.Samples != 2 || len(v.LeftOut) != 1 || len(v.Damaged) != 1 || !strings.Contains(v.Damaged[0].Error, "sample 1 is NaN") {
 		t.Errorf("got %+v, want 2 samples read, one left out and the NaN found", v)
 	}
 	if err := v.Err(path); err == nil {

@@ -16,8 +16,8 @@ func TestSourcesResolve(t *testing.T) {
 		"captions": {`train = "captions.jsonl"`, `caption = "text"`, `memory = "2GiB"`, "resize = 64"},
 		"clips":    {`train = "clips"`, `name = '^(?P<sequence>.)_(?P<frame>\d+)'`, "length = 16", `split_by = "sequence"`, "channels = 3"},
 		"table":    {`train = "t.csv"`, `target = "y"`, `missing = ["-"]`, "regression = true", "split_seed = 5"},
-		"wav":      {`train = "sounds"`, `name = '^(?P<digit>\d)_'`, `label = "digit"`, "rate = 8000", `memory = "0B"`},
-		"text":     {`train = "t.txt"`, `unit = "windows"`, "window = 64", `split = "part"`, `memory = "100kB"`},
+		"wav":      {`train = "sounds"`, `name = '^(?P<digit>\d)_'`, `label = "digit"`, "rate = 8000", `memory = "none"`},
+		"text":     {`train = "t.txt"`, `unit = "windows"`, "window = 64", `split = "part"`, `memory = "100KB"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := "[data." + name + "]\n" + strings.Join(keys, "\n") + "\n"

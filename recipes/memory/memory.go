@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// Size is a number of bytes. As a limit, 0 is none.
+// Size is a number of bytes; 0 is "none".
 type Size int64
 
 // units in the order in which String prefers them.
 var units = []struct {
 	name  string
 	bytes Size
-}{{"GiB", 1 << 30}, {"GB", 1e9}, {"MiB", 1 << 20}, {"MB", 1e6}, {"KiB", 1 << 10}, {"KB", 1e3}}
+}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"GB", 1e9}, {"MiB", 1 << 20}, {"MB", 1e6}, {"KiB", 1 << 10}, {"KB", 1e3}, {"kB", 1e3}, {"B", 1}}
 
-const want = `want a number and a unit, KiB, MiB, GiB, KB, MB or GB, as "2GiB", or "none"`
+const want = `want a number and a unit, B, KiB, MiB, GiB, TiB, KB, MB or GB, as "2GiB", or "none"`
 
-// Parse reads "2GiB", "1.5 GB" or "none".
+// Parse reads "2GiB", "1.5 GB", "0B" or "none".
 func Parse(text string) (Size, error) {
 	t := strings.TrimSpace(text)
-	if t == "none" {
+	if t == "none" || t == "0B" {
 		return 0, nil
 	}
 	for _, u := range units {
@@ -43,7 +43,7 @@ func Parse(text string) (Size, error) {
 	return 0, fmt.Errorf("%q is not an amount of memory: %s", text, want)
 }
 
-// String is exact, in the largest unit that gives a whole number; Parse reads it back to the same Size. Odd numbers of bytes are fractions of KiB.
+// String is exact, in the largest unit that gives a whole number; Parse reads it back to the same Size.
 func (s Size) String() string {
 	if s == 0 {
 		return "none"
@@ -53,7 +53,7 @@ func (s Size) String() string {
 			return strconv.FormatInt(int64(s/u.bytes), 10) + u.name
 		}
 	}
-	return strconv.FormatFloat(float64(s)/1024, 'f', -1, 64) + "KiB"
+	return strconv.FormatInt(int64(s), 10) + "B"
 }
 
 // RoundUp is the next whole number of MiB.

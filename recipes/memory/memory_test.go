@@ -7,7 +7,7 @@ import (
 
 func TestParse(t *testing.T) {
 	for text, want := range map[string]Size{
-		"2GiB": 2 << 30, "1.5 GiB": 3 << 29, " 800MB ": 800e6, "1KB": 1000, "3KiB": 3072, "0.5MiB": 1 << 19, "1GB": 1e9, "none": 0, "1e3MB": 1e9,
+		"2GiB": 2 << 30, "1.5 GiB": 3 << 29, " 800MB ": 800e6, "1KB": 1000, "3KiB": 3072, "0.5MiB": 1 << 19, "1GB": 1e9, "none": 0, "1e3MB": 1e9, "0B": 0, "17B": 17, "100kB": 100_000, "2TiB": 2 << 40,
 	} {
 		got, err := Parse(text)
 		if err != nil || got != want {
@@ -16,7 +16,7 @@ func TestParse(t *testing.T) {
 	}
 	for text, says := range map[string]string{
 		"": "not an amount", "2": "a unit", "GiB": "not an amount", "2 gib": "a unit", "twoGiB": "not an amount", "-1GiB": "at least a byte", "0MB": "at least a byte",
-		"NaNGB": "at least a byte", "1e40GiB": "at most", "2B": "a unit", "1GiB0": "a unit",
+		"NaNGB": "at least a byte", "1e40GiB": "at most", "1.5XB": "not an amount", "1GiB0": "a unit",
 	} {
 		if got, err := Parse(text); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%q is %d (%v), want an error that says %q", text, got, err, says)
@@ -25,7 +25,7 @@ func TestParse(t *testing.T) {
 }
 
 func TestString(t *testing.T) {
-	for s, want := range map[Size]string{0: "none", 2 << 30: "2GiB", 3 << 29: "1536MiB", 800e6: "800MB", 1000: "1KB", 1: "0.0009765625KiB", 1025: "1.0009765625KiB", 999999999999: "976562499.9990234KiB"} {
+	for s, want := range map[Size]string{0: "none", 2 << 30: "2GiB", 3 << 29: "1536MiB", 800e6: "800MB", 1000: "1KB", 1: "1B", 1025: "1025B", 3 << 40: "3TiB"} {
 		if s.String() != want {
 			t.Errorf("%d is %q, want %q", int64(s), s, want)
 		}

@@ -6,7 +6,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"selfsup/datasets"
 	"selfsup/experiment"
+	"selfsup/recipes"
 )
 
 // dataInfoVerb describes a data set.
@@ -14,7 +16,7 @@ func dataInfoVerb(a *app) *cobra.Command {
 	var sets []string
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "info PACK|RECIPE|DIR",
+		Use:   "info PACK|RECIPE|DIR|SOURCE",
 		Short: "Count a data set's images, classes, sizes and pixels",
 		Long: `  experiment data info quickstart.toml
   experiment data info photos.pack --json
@@ -27,6 +29,17 @@ Prints the images of each set and class, their sizes, and the mean and standard 
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	c.RegisterFlagCompletionFunc("set", a.completeSets)
 	c.RunE = func(_ *cobra.Command, args []string) error {
+		if recipes.NamesSource(args[0]) {
+			o, err := experiment.OpenSource(args[0], sets, a.catalog)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(a.out).Encode(o.Info())
+			}
+			fmt.Fprint(a.out, datasets.FormatSummary(o.Info()))
+			return nil
+		}
 		d, err := experiment.OpenData(args[0], sets, a.catalog)
 		if err != nil {
 			return err

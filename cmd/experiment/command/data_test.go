@@ -19,8 +19,17 @@ func TestDataWords(t *testing.T) {
 	dir := t.TempDir()
 	photos := pictures(t, 10, 0, "cat", "dog")
 	file := filepath.Join(dir, "photos.pack")
+	table := filepath.Join(dir, "table.toml")
+	for path, text := range map[string]string{
+		table:                          "[data.table]\ntrain = \"rows.csv\"\ntarget = \"kind\"\n",
+		filepath.Join(dir, "rows.csv"): "size,kind\n1,a\n2,b\n3,a\n4,b\n",
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	at := func(s string) string {
-		return strings.NewReplacer("@PHOTOS", photos, "@FILE", file, "@DIR", dir).Replace(s)
+		return strings.NewReplacer("@TABLE", table, "@PHOTOS", photos, "@FILE", file, "@DIR", dir).Replace(s)
 	}
 	for _, c := range []struct {
 		args      string
@@ -43,8 +52,10 @@ func TestDataWords(t *testing.T) {
 		{"data info @FILE", 0, "cat        8     2", ""},
 		{"data info @PHOTOS", 0, "dog        8     2", ""},
 		{"data info quickstart.toml --json", 0, `"images":3000`, ""},
-		{"data verify @FILE", 0, "20 images read, 0 damaged", ""},
-		{"data verify quickstart.toml", 0, "4000 images read, 0 damaged", ""},
+		{"data info @TABLE", 0, "source       table", ""},
+		{"data verify @TABLE", 0, "4 samples read, 0 damaged", ""},
+		{"data verify @FILE", 0, "20 samples read, 0 damaged", ""},
+		{"data verify quickstart.toml", 0, "4000 samples read, 0 damaged", ""},
 		{"data verify @DIR/none.pack", 2, "", "no such file"},
 		{"data bench quickstart.toml --workers -1", 2, "", "--workers -1: want 0"},
 		{"data bench quickstart.toml --seconds 0", 2, "", "--seconds 0: want above 0"},
@@ -85,15 +96,15 @@ func TestDamagedPack(t *testing.T) {
 	}
 	damage(16 + 28*28/2)
 	status, out, errs := call("data", "verify", file)
-	if status != 3 || !strings.Contains(out, "damaged: train image 0, ") || !strings.Contains(out, "the index says") || !strings.Contains(errs, "1 of 40 images are damaged") {
+	if status != 3 || !strings.Contains(out, "damaged: train sample 0, ") || !strings.Contains(out, "the index says") || !strings.Contains(errs, "1 of 40 samples are damaged") {
 		t.Errorf("verify: status %d, want 3\n%s%s", status, out, errs)
 	}
 	status, out, _ = call("data", "verify", file, "--json")
 	var v struct {
-		Images  int
-		Damaged []struct{ Image int }
+		Samples int
+		Damaged []struct{ Sample int }
 	}
-	if err := json.Unmarshal([]byte(out), &v); err != nil || status != 3 || v.Images != 40 || len(v.Damaged) != 1 || v.Damaged[0].Image != 0 {
+	if err := json.Unmarshal([]byte(out), &v); err != nil || status != 3 || v.Samples != 40 || len(v.Damaged) != 1 || v.Damaged[0].Sample != 0 {
 		t.Errorf("verify --json: status %d, %v: %s", status, err, out)
 	}
 	on := []string{"--set", fmt.Sprintf("dataset.pack.path=%q", file), "--set", "train.batch=8", "--set", `train.length="4 steps"`}

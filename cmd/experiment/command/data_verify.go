@@ -7,18 +7,20 @@ import (
 	"github.com/spf13/cobra"
 
 	"selfsup/experiment"
+	"selfsup/recipes"
 )
 
-// dataVerifyVerb reads every image of a data set.
+// dataVerifyVerb reads every sample of a data set.
 func dataVerifyVerb(a *app) *cobra.Command {
 	var sets []string
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "verify PACK|RECIPE|DIR",
-		Short: "Read and decode every image of a data set",
+		Use:   "verify PACK|RECIPE|DIR|SOURCE",
+		Short: "Read and decode every sample of a data set",
 		Long: `  experiment data verify photos.pack
 
-Reads and decodes every image, compares every checksum of a pack, and names those that are damaged. Status 3 if there are any.`,
+Reads and decodes every image, or every sample of a file with a [data.X] table, compares every checksum of a pack, and names those that
+are damaged. Status 3 if there are any.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeRecipes,
 	}
@@ -26,7 +28,7 @@ Reads and decodes every image, compares every checksum of a pack, and names thos
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	c.RegisterFlagCompletionFunc("set", a.completeSets)
 	c.RunE = func(_ *cobra.Command, args []string) error {
-		d, err := experiment.OpenData(args[0], sets, a.catalog)
+		d, err := a.openData(args[0], sets)
 		if err != nil {
 			return err
 		}
@@ -41,10 +43,18 @@ Reads and decodes every image, compares every checksum of a pack, and names thos
 			fmt.Fprintf(a.out, "left out: %s: %s\n", s.Name, s.Error)
 		}
 		for _, s := range v.Damaged {
-			fmt.Fprintf(a.out, "damaged: %s image %d, %s: %s\n", s.Set, s.Image, s.Name, s.Error)
+			fmt.Fprintf(a.out, "damaged: %s sample %d, %s: %s\n", s.Set, s.Sample, s.Name, s.Error)
 		}
-		fmt.Fprintf(a.out, "%s: %d images read, %d damaged, %d left out\n", args[0], v.Images, len(v.Damaged), len(v.LeftOut))
+		fmt.Fprintf(a.out, "%s: %d samples read, %d damaged, %d left out\n", args[0], v.Samples, len(v.Damaged), len(v.LeftOut))
 		return v.Err(args[0])
 	}
 	return c
+}
+
+// openData opens images, or what a file with a [data.X] table names.
+func (a *app) openData(path string, sets []string) (interface{ Verify() *experiment.Verified }, error) {
+	if recipes.NamesSource(path) {
+		return experiment.OpenSource(path, sets, a.catalog)
+	}
+	return experiment.OpenData(path, sets, a.catalog)
 }
