@@ -30,7 +30,7 @@ var blockings = [...]blocking{
 	generic: {mr: 4, nr: 8, mc: 64, kc: 256, block: 1},
 	neon:    {mr: 8, nr: 8, mc: 96, kc: 256, block: 4},
 	avx2:    {mr: 6, nr: 16, mc: 96, kc: 256, block: 8},
-	avx512:  {mr: 14, nr: 32, mc: 84, kc: 384, block: 16},
+	avx512:  {mr: 14, nr: 32, mc: 168, kc: 512, block: 16},
 }
 
 // chosen is the level in use, active that of float32 kernels, which stop at avx512.
