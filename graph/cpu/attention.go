@@ -10,11 +10,11 @@ import (
 type attention struct {
 	images, t, heads, d int
 	step, stepY         int // from token to token in qkv and in y
-	gemms                   // of the wanted precision
+	gemms                   // of float32
 }
 
-func newAttention(qkv ir.Shape, bf16 bool) attention {
-	a := attention{images: qkv[0], t: qkv[1], heads: qkv[3], d: qkv[4], gemms: gemmsOf(bf16)}
+func newAttention(qkv ir.Shape) attention {
+	a := attention{images: qkv[0], t: qkv[1], heads: qkv[3], d: qkv[4], gemms: gemmsOf(false)}
 	a.step, a.stepY = 3*a.heads*a.d, a.heads*a.d
 	return a
 }
@@ -68,13 +68,44 @@ func (a *attention) softmax(w, x, gemm []float32, scale float32) {
 	}
 }
 
+// headOf is what the bfloat16 kernels must know of a head.
+func headOf(qkv ir.Shape, o op.AttentionOp) kern.Head {
+	a := newAttention(qkv)
+	return kern.Head{T: a.t, D: a.d, Step: a.step, StepY: a.stepY, Scale: float32(o.Scale)}
+}
+
+// scratchBF16 is the floats that a worker wants for heads in bfloat16, in whole cache lines.
+func scratchBF16(h kern.Head) int { return (h.ScratchBF16() + 15) &^ 15 }
+
+// runBF16 makes the function that does all heads with f, which gets where a head starts in qkv and in y.
+func (a *attention) runBF16(h kern.Head, scratch []float32, f func(at, to int, scratch []float32)) func() {
+	each := scratchBF16(h)
+	task := func(task, worker int) {
+		at, to := a.at(task)
+		f(at, to, scratch[worker*each:(worker+1)*each])
+	}
+	return func() { kern.RunWorkers(a.images*a.heads, len(scratch)/each, task) }
+}
+
 func scratchAttention(c *call) int {
-	a := newAttention(c.in[0].Shape, c.spec.(op.AttentionOp).BF16)
+	o := c.spec.(op.AttentionOp)
+	if o.BF16 {
+		return kern.Threads() * scratchBF16(headOf(c.in[0].Shape, o))
+	}
+	a := newAttention(c.in[0].Shape)
 	return kern.Threads() * a.scratch(1)
 }
 
 func bindAttention(c *call) func() {
-	a, scale, qkv, y, scratch := newAttention(c.in[0].Shape, c.spec.(op.AttentionOp).BF16), float32(c.spec.(op.AttentionOp).Scale), c.x[0], c.y, c.scratch
+	o, qkv, y, scratch := c.spec.(op.AttentionOp), c.x[0], c.y, c.scratch
+	a, scale := newAttention(c.in[0].Shape), float32(o.Scale)
+	if o.BF16 {
+		h := headOf(c.in[0].Shape, o)
+		return a.runBF16(h, scratch, func(at, to int, scratch []float32) {
+			x := qkv[at:]
+			h.ForwardBF16(y[to:], x, x[a.stepY:], x[2*a.stepY:], scratch)
+		})
+	}
 	task := func(task, worker int) {
 		w, gemm := a.of(scratch, worker, 1)
 		from, to := a.at(task)
@@ -86,12 +117,24 @@ func bindAttention(c *call) func() {
 }
 
 func scratchAttentionGrad(c *call) int {
-	a := newAttention(c.in[1].Shape, c.spec.(op.AttentionGrad).BF16)
+	o := op.AttentionOp(c.spec.(op.AttentionGrad))
+	if o.BF16 {
+		return kern.Threads() * scratchBF16(headOf(c.in[1].Shape, o))
+	}
+	a := newAttention(c.in[1].Shape)
 	return kern.Threads() * a.scratch(2)
 }
 
 func bindAttentionGrad(c *call) func() {
-	a, scale, out, qkv, dqkv, scratch := newAttention(c.in[1].Shape, c.spec.(op.AttentionGrad).BF16), float32(c.spec.(op.AttentionGrad).Scale), c.x[0], c.x[1], c.y, c.scratch
+	o, out, qkv, dqkv, scratch := op.AttentionOp(c.spec.(op.AttentionGrad)), c.x[0], c.x[1], c.y, c.scratch
+	a, scale := newAttention(c.in[1].Shape), float32(o.Scale)
+	if o.BF16 {
+		h := headOf(c.in[1].Shape, o)
+		return a.runBF16(h, scratch, func(at, to int, scratch []float32) {
+			x, dx := qkv[at:], dqkv[at:]
+			h.BackwardBF16(dx, dx[a.stepY:], dx[2*a.stepY:], out[to:], x, x[a.stepY:], x[2*a.stepY:], scratch)
+		})
+	}
 	task := func(task, worker int) {
 		w, gemm := a.of(scratch, worker, 2)
 		p, ds := w[0], w[1]

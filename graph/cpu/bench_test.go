@@ -39,6 +39,8 @@ func BenchmarkPasses(b *testing.B) {
 		{"softmax_65", kernelCase{spec: op.SoftmaxOp{}, in: []string{"n 32768,65"}}},
 		{"attention", kernelCase{spec: op.AttentionOp{Scale: 0.125}, in: []string{"n 32,65,3,3,64"}}},
 		{"attention_grad", kernelCase{spec: op.AttentionGrad{Scale: 0.125}, in: []string{"n 32,65,3,64", "n 32,65,3,3,64"}}},
+		{"attention_bf16", kernelCase{spec: op.AttentionOp{Scale: 0.125, BF16: true}, in: []string{"n 32,65,3,3,64"}}},
+		{"attention_grad_bf16", kernelCase{spec: op.AttentionGrad{Scale: 0.125, BF16: true}, in: []string{"n 32,65,3,64", "n 32,65,3,3,64"}}},
 		{"moment", kernelCase{spec: op.Moment{Beta: 0.9}, in: []string{"n" + x, "n" + x}}},
 		{"moment_square", kernelCase{spec: op.Moment{Beta: 0.9, Square: true}, in: []string{"n" + x, "n" + x}}},
 		{"lerp", kernelCase{spec: op.LerpOp{}, in: []string{"n" + x, "n" + x, "p"}}},

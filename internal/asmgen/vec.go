@@ -86,6 +86,7 @@ var passes = []pass{
 		expBody(w, 0)
 	}},
 	{"gelu", "y = x times the normal distribution function of x", []string{"x"}, nil, geluHead, func(w width, in []Op) {
+		ahead(in...)
 		geluBody(w, in[0])
 		VMULPS(w.r(5), w.r(4), w.r(0)) // |x| q
 		VMAXPS(w.r(3), w.r(15), w.r(1))
@@ -93,6 +94,7 @@ var passes = []pass{
 		VSUBPS(w.r(0), w.r(1), w.r(0))
 	}},
 	{"geluGrad", "y = dy times the derivative of gelu at x", []string{"dy", "x"}, nil, geluHead, func(w width, in []Op) {
+		ahead(in...)
 		geluBody(w, in[1])
 		VPSRAD(U8(31), w.r(3), w.r(1))
 		VANDNPS(constant("vecOne"), w.r(1), w.r(1)) // 1 where x >= 0
@@ -104,6 +106,15 @@ var passes = []pass{
 		VADDPS(w.r(0), w.r(1), w.r(0))
 		VMULPS(in[0], w.r(0), w.r(0))
 	}},
+}
+
+// ahead asks for what a long body reads and writes some vectors later: the processor does not see that far.
+func ahead(in ...Op) {
+	const bytes = 1024
+	for _, x := range in {
+		PREFETCHT0(x.(Mem).Offset(bytes))
+	}
+	PREFETCHT0(Mem{Base: RDI, Index: RAX, Scale: 1, Disp: bytes})
 }
 
 func zero(w width) { VXORPS(w.r(15), w.r(15), w.r(15)) }

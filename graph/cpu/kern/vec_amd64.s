@@ -987,7 +987,7 @@ next:
 	RET
 
 // func gelu512(y *float32, x *float32, n uintptr)
-// Requires: AVX, AVX512DQ, AVX512F, SSE
+// Requires: AVX, AVX512DQ, AVX512F, MMX+, SSE
 TEXT ·gelu512(SB), NOSPLIT, $0-24
 	MOVQ    y+0(FP), DI
 	MOVQ    n+16(FP), CX
@@ -1000,65 +1000,67 @@ TEXT ·gelu512(SB), NOSPLIT, $0-24
 	XORL    AX, AX
 
 next:
-	VMOVUPS (SI)(AX*1), Z3
-	VANDPS  vecAbs<>+0(SB), Z3, Z4
-	VMULPS  vecMinusHalf<>+0(SB), Z3, Z6
-	VMULPS  Z3, Z6, Z6
-	VMAXPS  Z6, Z14, Z6
-	VMINPS  Z6, Z13, Z6
-	VMULPS  vecLog2e<>+0(SB), Z6, Z1
-	VADDPS  vecRound<>+0(SB), Z1, Z1
-	VSUBPS  vecRound<>+0(SB), Z1, Z2
-	VMULPS  vecLn2Hi<>+0(SB), Z2, Z7
-	VSUBPS  Z7, Z6, Z6
-	VMULPS  vecLn2Lo<>+0(SB), Z2, Z7
-	VSUBPS  Z7, Z6, Z6
-	VMULPS  vecExp0<>+0(SB), Z6, Z7
-	VADDPS  vecExp1<>+0(SB), Z7, Z7
-	VMULPS  Z6, Z7, Z7
-	VADDPS  vecExp2<>+0(SB), Z7, Z7
-	VMULPS  Z6, Z7, Z7
-	VADDPS  vecExp3<>+0(SB), Z7, Z7
-	VMULPS  Z6, Z7, Z7
-	VADDPS  vecExp4<>+0(SB), Z7, Z7
-	VMULPS  Z6, Z7, Z7
-	VADDPS  vecExp5<>+0(SB), Z7, Z7
-	VMULPS  Z6, Z7, Z7
-	VMULPS  Z6, Z7, Z7
-	VADDPS  Z6, Z7, Z7
-	VADDPS  vecOne<>+0(SB), Z7, Z7
-	VADDPS  Z7, Z7, Z7
-	VPSLLD  $0x17, Z1, Z1
-	VPADDD  vecExpBias<>+0(SB), Z1, Z1
-	VMULPS  Z1, Z7, Z6
-	VMULPS  vecTail<>+0(SB), Z4, Z1
-	VADDPS  vecOne<>+0(SB), Z1, Z1
-	VMOVUPS vecOne<>+0(SB), Z2
-	VDIVPS  Z1, Z2, Z1
-	VMULPS  vecTail5<>+0(SB), Z1, Z5
-	VADDPS  vecTail4<>+0(SB), Z5, Z5
-	VMULPS  Z1, Z5, Z5
-	VADDPS  vecTail3<>+0(SB), Z5, Z5
-	VMULPS  Z1, Z5, Z5
-	VADDPS  vecTail2<>+0(SB), Z5, Z5
-	VMULPS  Z1, Z5, Z5
-	VADDPS  vecTail1<>+0(SB), Z5, Z5
-	VMULPS  Z1, Z5, Z5
-	VMULPS  Z6, Z5, Z5
-	VMULPS  Z5, Z4, Z0
-	VMAXPS  Z3, Z15, Z1
-	VADDPS  Z15, Z1, Z1
-	VSUBPS  Z0, Z1, Z0
-	VMOVUPS Z0, (DI)(AX*1)
-	ADDQ    $0x00000040, AX
-	CMPQ    AX, CX
-	JB      next
-	LDMXCSR goControl<>+0(SB)
+	PREFETCHT0 1024(SI)(AX*1)
+	PREFETCHT0 1024(DI)(AX*1)
+	VMOVUPS    (SI)(AX*1), Z3
+	VANDPS     vecAbs<>+0(SB), Z3, Z4
+	VMULPS     vecMinusHalf<>+0(SB), Z3, Z6
+	VMULPS     Z3, Z6, Z6
+	VMAXPS     Z6, Z14, Z6
+	VMINPS     Z6, Z13, Z6
+	VMULPS     vecLog2e<>+0(SB), Z6, Z1
+	VADDPS     vecRound<>+0(SB), Z1, Z1
+	VSUBPS     vecRound<>+0(SB), Z1, Z2
+	VMULPS     vecLn2Hi<>+0(SB), Z2, Z7
+	VSUBPS     Z7, Z6, Z6
+	VMULPS     vecLn2Lo<>+0(SB), Z2, Z7
+	VSUBPS     Z7, Z6, Z6
+	VMULPS     vecExp0<>+0(SB), Z6, Z7
+	VADDPS     vecExp1<>+0(SB), Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VADDPS     vecExp2<>+0(SB), Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VADDPS     vecExp3<>+0(SB), Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VADDPS     vecExp4<>+0(SB), Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VADDPS     vecExp5<>+0(SB), Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VADDPS     Z6, Z7, Z7
+	VADDPS     vecOne<>+0(SB), Z7, Z7
+	VADDPS     Z7, Z7, Z7
+	VPSLLD     $0x17, Z1, Z1
+	VPADDD     vecExpBias<>+0(SB), Z1, Z1
+	VMULPS     Z1, Z7, Z6
+	VMULPS     vecTail<>+0(SB), Z4, Z1
+	VADDPS     vecOne<>+0(SB), Z1, Z1
+	VMOVUPS    vecOne<>+0(SB), Z2
+	VDIVPS     Z1, Z2, Z1
+	VMULPS     vecTail5<>+0(SB), Z1, Z5
+	VADDPS     vecTail4<>+0(SB), Z5, Z5
+	VMULPS     Z1, Z5, Z5
+	VADDPS     vecTail3<>+0(SB), Z5, Z5
+	VMULPS     Z1, Z5, Z5
+	VADDPS     vecTail2<>+0(SB), Z5, Z5
+	VMULPS     Z1, Z5, Z5
+	VADDPS     vecTail1<>+0(SB), Z5, Z5
+	VMULPS     Z1, Z5, Z5
+	VMULPS     Z6, Z5, Z5
+	VMULPS     Z5, Z4, Z0
+	VMAXPS     Z3, Z15, Z1
+	VADDPS     Z15, Z1, Z1
+	VSUBPS     Z0, Z1, Z0
+	VMOVUPS    Z0, (DI)(AX*1)
+	ADDQ       $0x00000040, AX
+	CMPQ       AX, CX
+	JB         next
+	LDMXCSR    goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func gelu256(y *float32, x *float32, n uintptr)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX, AVX2, MMX+, SSE
 TEXT ·gelu256(SB), NOSPLIT, $0-24
 	MOVQ    y+0(FP), DI
 	MOVQ    n+16(FP), CX
@@ -1071,65 +1073,67 @@ TEXT ·gelu256(SB), NOSPLIT, $0-24
 	XORL    AX, AX
 
 next:
-	VMOVUPS (SI)(AX*1), Y3
-	VANDPS  vecAbs<>+0(SB), Y3, Y4
-	VMULPS  vecMinusHalf<>+0(SB), Y3, Y6
-	VMULPS  Y3, Y6, Y6
-	VMAXPS  Y6, Y14, Y6
-	VMINPS  Y6, Y13, Y6
-	VMULPS  vecLog2e<>+0(SB), Y6, Y1
-	VADDPS  vecRound<>+0(SB), Y1, Y1
-	VSUBPS  vecRound<>+0(SB), Y1, Y2
-	VMULPS  vecLn2Hi<>+0(SB), Y2, Y7
-	VSUBPS  Y7, Y6, Y6
-	VMULPS  vecLn2Lo<>+0(SB), Y2, Y7
-	VSUBPS  Y7, Y6, Y6
-	VMULPS  vecExp0<>+0(SB), Y6, Y7
-	VADDPS  vecExp1<>+0(SB), Y7, Y7
-	VMULPS  Y6, Y7, Y7
-	VADDPS  vecExp2<>+0(SB), Y7, Y7
-	VMULPS  Y6, Y7, Y7
-	VADDPS  vecExp3<>+0(SB), Y7, Y7
-	VMULPS  Y6, Y7, Y7
-	VADDPS  vecExp4<>+0(SB), Y7, Y7
-	VMULPS  Y6, Y7, Y7
-	VADDPS  vecExp5<>+0(SB), Y7, Y7
-	VMULPS  Y6, Y7, Y7
-	VMULPS  Y6, Y7, Y7
-	VADDPS  Y6, Y7, Y7
-	VADDPS  vecOne<>+0(SB), Y7, Y7
-	VADDPS  Y7, Y7, Y7
-	VPSLLD  $0x17, Y1, Y1
-	VPADDD  vecExpBias<>+0(SB), Y1, Y1
-	VMULPS  Y1, Y7, Y6
-	VMULPS  vecTail<>+0(SB), Y4, Y1
-	VADDPS  vecOne<>+0(SB), Y1, Y1
-	VMOVUPS vecOne<>+0(SB), Y2
-	VDIVPS  Y1, Y2, Y1
-	VMULPS  vecTail5<>+0(SB), Y1, Y5
-	VADDPS  vecTail4<>+0(SB), Y5, Y5
-	VMULPS  Y1, Y5, Y5
-	VADDPS  vecTail3<>+0(SB), Y5, Y5
-	VMULPS  Y1, Y5, Y5
-	VADDPS  vecTail2<>+0(SB), Y5, Y5
-	VMULPS  Y1, Y5, Y5
-	VADDPS  vecTail1<>+0(SB), Y5, Y5
-	VMULPS  Y1, Y5, Y5
-	VMULPS  Y6, Y5, Y5
-	VMULPS  Y5, Y4, Y0
-	VMAXPS  Y3, Y15, Y1
-	VADDPS  Y15, Y1, Y1
-	VSUBPS  Y0, Y1, Y0
-	VMOVUPS Y0, (DI)(AX*1)
-	ADDQ    $0x00000020, AX
-	CMPQ    AX, CX
-	JB      next
-	LDMXCSR goControl<>+0(SB)
+	PREFETCHT0 1024(SI)(AX*1)
+	PREFETCHT0 1024(DI)(AX*1)
+	VMOVUPS    (SI)(AX*1), Y3
+	VANDPS     vecAbs<>+0(SB), Y3, Y4
+	VMULPS     vecMinusHalf<>+0(SB), Y3, Y6
+	VMULPS     Y3, Y6, Y6
+	VMAXPS     Y6, Y14, Y6
+	VMINPS     Y6, Y13, Y6
+	VMULPS     vecLog2e<>+0(SB), Y6, Y1
+	VADDPS     vecRound<>+0(SB), Y1, Y1
+	VSUBPS     vecRound<>+0(SB), Y1, Y2
+	VMULPS     vecLn2Hi<>+0(SB), Y2, Y7
+	VSUBPS     Y7, Y6, Y6
+	VMULPS     vecLn2Lo<>+0(SB), Y2, Y7
+	VSUBPS     Y7, Y6, Y6
+	VMULPS     vecExp0<>+0(SB), Y6, Y7
+	VADDPS     vecExp1<>+0(SB), Y7, Y7
+	VMULPS     Y6, Y7, Y7
+	VADDPS     vecExp2<>+0(SB), Y7, Y7
+	VMULPS     Y6, Y7, Y7
+	VADDPS     vecExp3<>+0(SB), Y7, Y7
+	VMULPS     Y6, Y7, Y7
+	VADDPS     vecExp4<>+0(SB), Y7, Y7
+	VMULPS     Y6, Y7, Y7
+	VADDPS     vecExp5<>+0(SB), Y7, Y7
+	VMULPS     Y6, Y7, Y7
+	VMULPS     Y6, Y7, Y7
+	VADDPS     Y6, Y7, Y7
+	VADDPS     vecOne<>+0(SB), Y7, Y7
+	VADDPS     Y7, Y7, Y7
+	VPSLLD     $0x17, Y1, Y1
+	VPADDD     vecExpBias<>+0(SB), Y1, Y1
+	VMULPS     Y1, Y7, Y6
+	VMULPS     vecTail<>+0(SB), Y4, Y1
+	VADDPS     vecOne<>+0(SB), Y1, Y1
+	VMOVUPS    vecOne<>+0(SB), Y2
+	VDIVPS     Y1, Y2, Y1
+	VMULPS     vecTail5<>+0(SB), Y1, Y5
+	VADDPS     vecTail4<>+0(SB), Y5, Y5
+	VMULPS     Y1, Y5, Y5
+	VADDPS     vecTail3<>+0(SB), Y5, Y5
+	VMULPS     Y1, Y5, Y5
+	VADDPS     vecTail2<>+0(SB), Y5, Y5
+	VMULPS     Y1, Y5, Y5
+	VADDPS     vecTail1<>+0(SB), Y5, Y5
+	VMULPS     Y1, Y5, Y5
+	VMULPS     Y6, Y5, Y5
+	VMULPS     Y5, Y4, Y0
+	VMAXPS     Y3, Y15, Y1
+	VADDPS     Y15, Y1, Y1
+	VSUBPS     Y0, Y1, Y0
+	VMOVUPS    Y0, (DI)(AX*1)
+	ADDQ       $0x00000020, AX
+	CMPQ       AX, CX
+	JB         next
+	LDMXCSR    goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func geluGrad512(y *float32, dy *float32, x *float32, n uintptr)
-// Requires: AVX, AVX512DQ, AVX512F, SSE
+// Requires: AVX, AVX512DQ, AVX512F, MMX+, SSE
 TEXT ·geluGrad512(SB), NOSPLIT, $0-32
 	MOVQ    y+0(FP), DI
 	MOVQ    n+24(FP), CX
@@ -1143,70 +1147,73 @@ TEXT ·geluGrad512(SB), NOSPLIT, $0-32
 	XORL    AX, AX
 
 next:
-	VMOVUPS (DX)(AX*1), Z3
-	VANDPS  vecAbs<>+0(SB), Z3, Z4
-	VMULPS  vecMinusHalf<>+0(SB), Z3, Z6
-	VMULPS  Z3, Z6, Z6
-	VMAXPS  Z6, Z14, Z6
-	VMINPS  Z6, Z13, Z6
-	VMULPS  vecLog2e<>+0(SB), Z6, Z1
-	VADDPS  vecRound<>+0(SB), Z1, Z1
-	VSUBPS  vecRound<>+0(SB), Z1, Z2
-	VMULPS  vecLn2Hi<>+0(SB), Z2, Z7
-	VSUBPS  Z7, Z6, Z6
-	VMULPS  vecLn2Lo<>+0(SB), Z2, Z7
-	VSUBPS  Z7, Z6, Z6
-	VMULPS  vecExp0<>+0(SB), Z6, Z7
-	VADDPS  vecExp1<>+0(SB), Z7, Z7
-	VMULPS  Z6, Z7, Z7
-	VADDPS  vecExp2<>+0(SB), Z7, Z7
-	VMULPS  Z6, Z7, Z7
-	VADDPS  vecExp3<>+0(SB), Z7, Z7
-	VMULPS  Z6, Z7, Z7
-	VADDPS  vecExp4<>+0(SB), Z7, Z7
-	VMULPS  Z6, Z7, Z7
-	VADDPS  vecExp5<>+0(SB), Z7, Z7
-	VMULPS  Z6, Z7, Z7
-	VMULPS  Z6, Z7, Z7
-	VADDPS  Z6, Z7, Z7
-	VADDPS  vecOne<>+0(SB), Z7, Z7
-	VADDPS  Z7, Z7, Z7
-	VPSLLD  $0x17, Z1, Z1
-	VPADDD  vecExpBias<>+0(SB), Z1, Z1
-	VMULPS  Z1, Z7, Z6
-	VMULPS  vecTail<>+0(SB), Z4, Z1
-	VADDPS  vecOne<>+0(SB), Z1, Z1
-	VMOVUPS vecOne<>+0(SB), Z2
-	VDIVPS  Z1, Z2, Z1
-	VMULPS  vecTail5<>+0(SB), Z1, Z5
-	VADDPS  vecTail4<>+0(SB), Z5, Z5
-	VMULPS  Z1, Z5, Z5
-	VADDPS  vecTail3<>+0(SB), Z5, Z5
-	VMULPS  Z1, Z5, Z5
-	VADDPS  vecTail2<>+0(SB), Z5, Z5
-	VMULPS  Z1, Z5, Z5
-	VADDPS  vecTail1<>+0(SB), Z5, Z5
-	VMULPS  Z1, Z5, Z5
-	VMULPS  Z6, Z5, Z5
-	VPSRAD  $0x1f, Z3, Z1
-	VANDNPS vecOne<>+0(SB), Z1, Z1
-	VANDNPS vecSign<>+0(SB), Z3, Z2
-	VXORPS  Z2, Z5, Z5
-	VADDPS  Z5, Z1, Z1
-	VMULPS  vecDensity<>+0(SB), Z6, Z6
-	VMULPS  Z6, Z3, Z0
-	VADDPS  Z0, Z1, Z0
-	VMULPS  (SI)(AX*1), Z0, Z0
-	VMOVUPS Z0, (DI)(AX*1)
-	ADDQ    $0x00000040, AX
-	CMPQ    AX, CX
-	JB      next
-	LDMXCSR goControl<>+0(SB)
+	PREFETCHT0 1024(SI)(AX*1)
+	PREFETCHT0 1024(DX)(AX*1)
+	PREFETCHT0 1024(DI)(AX*1)
+	VMOVUPS    (DX)(AX*1), Z3
+	VANDPS     vecAbs<>+0(SB), Z3, Z4
+	VMULPS     vecMinusHalf<>+0(SB), Z3, Z6
+	VMULPS     Z3, Z6, Z6
+	VMAXPS     Z6, Z14, Z6
+	VMINPS     Z6, Z13, Z6
+	VMULPS     vecLog2e<>+0(SB), Z6, Z1
+	VADDPS     vecRound<>+0(SB), Z1, Z1
+	VSUBPS     vecRound<>+0(SB), Z1, Z2
+	VMULPS     vecLn2Hi<>+0(SB), Z2, Z7
+	VSUBPS     Z7, Z6, Z6
+	VMULPS     vecLn2Lo<>+0(SB), Z2, Z7
+	VSUBPS     Z7, Z6, Z6
+	VMULPS     vecExp0<>+0(SB), Z6, Z7
+	VADDPS     vecExp1<>+0(SB), Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VADDPS     vecExp2<>+0(SB), Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VADDPS     vecExp3<>+0(SB), Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VADDPS     vecExp4<>+0(SB), Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VADDPS     vecExp5<>+0(SB), Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VADDPS     Z6, Z7, Z7
+	VADDPS     vecOne<>+0(SB), Z7, Z7
+	VADDPS     Z7, Z7, Z7
+	VPSLLD     $0x17, Z1, Z1
+	VPADDD     vecExpBias<>+0(SB), Z1, Z1
+	VMULPS     Z1, Z7, Z6
+	VMULPS     vecTail<>+0(SB), Z4, Z1
+	VADDPS     vecOne<>+0(SB), Z1, Z1
+	VMOVUPS    vecOne<>+0(SB), Z2
+	VDIVPS     Z1, Z2, Z1
+	VMULPS     vecTail5<>+0(SB), Z1, Z5
+	VADDPS     vecTail4<>+0(SB), Z5, Z5
+	VMULPS     Z1, Z5, Z5
+	VADDPS     vecTail3<>+0(SB), Z5, Z5
+	VMULPS     Z1, Z5, Z5
+	VADDPS     vecTail2<>+0(SB), Z5, Z5
+	VMULPS     Z1, Z5, Z5
+	VADDPS     vecTail1<>+0(SB), Z5, Z5
+	VMULPS     Z1, Z5, Z5
+	VMULPS     Z6, Z5, Z5
+	VPSRAD     $0x1f, Z3, Z1
+	VANDNPS    vecOne<>+0(SB), Z1, Z1
+	VANDNPS    vecSign<>+0(SB), Z3, Z2
+	VXORPS     Z2, Z5, Z5
+	VADDPS     Z5, Z1, Z1
+	VMULPS     vecDensity<>+0(SB), Z6, Z6
+	VMULPS     Z6, Z3, Z0
+	VADDPS     Z0, Z1, Z0
+	VMULPS     (SI)(AX*1), Z0, Z0
+	VMOVUPS    Z0, (DI)(AX*1)
+	ADDQ       $0x00000040, AX
+	CMPQ       AX, CX
+	JB         next
+	LDMXCSR    goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func geluGrad256(y *float32, dy *float32, x *float32, n uintptr)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX, AVX2, MMX+, SSE
 TEXT ·geluGrad256(SB), NOSPLIT, $0-32
 	MOVQ    y+0(FP), DI
 	MOVQ    n+24(FP), CX
@@ -1220,65 +1227,68 @@ TEXT ·geluGrad256(SB), NOSPLIT, $0-32
 	XORL    AX, AX
 
 next:
-	VMOVUPS (DX)(AX*1), Y3
-	VANDPS  vecAbs<>+0(SB), Y3, Y4
-	VMULPS  vecMinusHalf<>+0(SB), Y3, Y6
-	VMULPS  Y3, Y6, Y6
-	VMAXPS  Y6, Y14, Y6
-	VMINPS  Y6, Y13, Y6
-	VMULPS  vecLog2e<>+0(SB), Y6, Y1
-	VADDPS  vecRound<>+0(SB), Y1, Y1
-	VSUBPS  vecRound<>+0(SB), Y1, Y2
-	VMULPS  vecLn2Hi<>+0(SB), Y2, Y7
-	VSUBPS  Y7, Y6, Y6
-	VMULPS  vecLn2Lo<>+0(SB), Y2, Y7
-	VSUBPS  Y7, Y6, Y6
-	VMULPS  vecExp0<>+0(SB), Y6, Y7
-	VADDPS  vecExp1<>+0(SB), Y7, Y7
-	VMULPS  Y6, Y7, Y7
-	VADDPS  vecExp2<>+0(SB), Y7, Y7
-	VMULPS  Y6, Y7, Y7
-	VADDPS  vecExp3<>+0(SB), Y7, Y7
-	VMULPS  Y6, Y7, Y7
-	VADDPS  vecExp4<>+0(SB), Y7, Y7
-	VMULPS  Y6, Y7, Y7
-	VADDPS  vecExp5<>+0(SB), Y7, Y7
-	VMULPS  Y6, Y7, Y7
-	VMULPS  Y6, Y7, Y7
-	VADDPS  Y6, Y7, Y7
-	VADDPS  vecOne<>+0(SB), Y7, Y7
-	VADDPS  Y7, Y7, Y7
-	VPSLLD  $0x17, Y1, Y1
-	VPADDD  vecExpBias<>+0(SB), Y1, Y1
-	VMULPS  Y1, Y7, Y6
-	VMULPS  vecTail<>+0(SB), Y4, Y1
-	VADDPS  vecOne<>+0(SB), Y1, Y1
-	VMOVUPS vecOne<>+0(SB), Y2
-	VDIVPS  Y1, Y2, Y1
-	VMULPS  vecTail5<>+0(SB), Y1, Y5
-	VADDPS  vecTail4<>+0(SB), Y5, Y5
-	VMULPS  Y1, Y5, Y5
-	VADDPS  vecTail3<>+0(SB), Y5, Y5
-	VMULPS  Y1, Y5, Y5
-	VADDPS  vecTail2<>+0(SB), Y5, Y5
-	VMULPS  Y1, Y5, Y5
-	VADDPS  vecTail1<>+0(SB), Y5, Y5
-	VMULPS  Y1, Y5, Y5
-	VMULPS  Y6, Y5, Y5
-	VPSRAD  $0x1f, Y3, Y1
-	VANDNPS vecOne<>+0(SB), Y1, Y1
-	VANDNPS vecSign<>+0(SB), Y3, Y2
-	VXORPS  Y2, Y5, Y5
-	VADDPS  Y5, Y1, Y1
-	VMULPS  vecDensity<>+0(SB), Y6, Y6
-	VMULPS  Y6, Y3, Y0
-	VADDPS  Y0, Y1, Y0
-	VMULPS  (SI)(AX*1), Y0, Y0
-	VMOVUPS Y0, (DI)(AX*1)
-	ADDQ    $0x00000020, AX
-	CMPQ    AX, CX
-	JB      next
-	LDMXCSR goControl<>+0(SB)
+	PREFETCHT0 1024(SI)(AX*1)
+	PREFETCHT0 1024(DX)(AX*1)
+	PREFETCHT0 1024(DI)(AX*1)
+	VMOVUPS    (DX)(AX*1), Y3
+	VANDPS     vecAbs<>+0(SB), Y3, Y4
+	VMULPS     vecMinusHalf<>+0(SB), Y3, Y6
+	VMULPS     Y3, Y6, Y6
+	VMAXPS     Y6, Y14, Y6
+	VMINPS     Y6, Y13, Y6
+	VMULPS     vecLog2e<>+0(SB), Y6, Y1
+	VADDPS     vecRound<>+0(SB), Y1, Y1
+	VSUBPS     vecRound<>+0(SB), Y1, Y2
+	VMULPS     vecLn2Hi<>+0(SB), Y2, Y7
+	VSUBPS     Y7, Y6, Y6
+	VMULPS     vecLn2Lo<>+0(SB), Y2, Y7
+	VSUBPS     Y7, Y6, Y6
+	VMULPS     vecExp0<>+0(SB), Y6, Y7
+	VADDPS     vecExp1<>+0(SB), Y7, Y7
+	VMULPS     Y6, Y7, Y7
+	VADDPS     vecExp2<>+0(SB), Y7, Y7
+	VMULPS     Y6, Y7, Y7
+	VADDPS     vecExp3<>+0(SB), Y7, Y7
+	VMULPS     Y6, Y7, Y7
+	VADDPS     vecExp4<>+0(SB), Y7, Y7
+	VMULPS     Y6, Y7, Y7
+	VADDPS     vecExp5<>+0(SB), Y7, Y7
+	VMULPS     Y6, Y7, Y7
+	VMULPS     Y6, Y7, Y7
+	VADDPS     Y6, Y7, Y7
+	VADDPS     vecOne<>+0(SB), Y7, Y7
+	VADDPS     Y7, Y7, Y7
+	VPSLLD     $0x17, Y1, Y1
+	VPADDD     vecExpBias<>+0(SB), Y1, Y1
+	VMULPS     Y1, Y7, Y6
+	VMULPS     vecTail<>+0(SB), Y4, Y1
+	VADDPS     vecOne<>+0(SB), Y1, Y1
+	VMOVUPS    vecOne<>+0(SB), Y2
+	VDIVPS     Y1, Y2, Y1
+	VMULPS     vecTail5<>+0(SB), Y1, Y5
+	VADDPS     vecTail4<>+0(SB), Y5, Y5
+	VMULPS     Y1, Y5, Y5
+	VADDPS     vecTail3<>+0(SB), Y5, Y5
+	VMULPS     Y1, Y5, Y5
+	VADDPS     vecTail2<>+0(SB), Y5, Y5
+	VMULPS     Y1, Y5, Y5
+	VADDPS     vecTail1<>+0(SB), Y5, Y5
+	VMULPS     Y1, Y5, Y5
+	VMULPS     Y6, Y5, Y5
+	VPSRAD     $0x1f, Y3, Y1
+	VANDNPS    vecOne<>+0(SB), Y1, Y1
+	VANDNPS    vecSign<>+0(SB), Y3, Y2
+	VXORPS     Y2, Y5, Y5
+	VADDPS     Y5, Y1, Y1
+	VMULPS     vecDensity<>+0(SB), Y6, Y6
+	VMULPS     Y6, Y3, Y0
+	VADDPS     Y0, Y1, Y0
+	VMULPS     (SI)(AX*1), Y0, Y0
+	VMOVUPS    Y0, (DI)(AX*1)
+	ADDQ       $0x00000020, AX
+	CMPQ       AX, CX
+	JB         next
+	LDMXCSR    goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
