@@ -64,6 +64,7 @@ var rowPasses = []pass{
 		VSUBPS(w.r(1), w.r(0), w.r(0))
 	}},
 	{"norm", "y = (x - mean)*rstd*gamma + beta", []string{"x", "gamma", "beta"}, []string{"mean", "rstd"}, nil, func(w width, in []Op) {
+		ahead(in[0])
 		VMOVUPS(in[0], w.r(0))
 		VSUBPS(w.r(15), w.r(0), w.r(0))
 		VMULPS(w.r(14), w.r(0), w.r(0))
@@ -71,6 +72,7 @@ var rowPasses = []pass{
 		VADDPS(in[2], w.r(0), w.r(0))
 	}},
 	{"normGrad", "y = rstd*(dy*gamma - a - (x - mean)*b)", []string{"dy", "x", "gamma"}, []string{"mean", "rstd", "a", "b"}, nil, func(w width, in []Op) {
+		ahead(in[0], in[1])
 		VMOVUPS(in[0], w.r(0))
 		VMULPS(in[2], w.r(0), w.r(0))
 		VSUBPS(w.r(13), w.r(0), w.r(0))
