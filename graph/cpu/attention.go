@@ -77,13 +77,26 @@ func headOf(qkv ir.Shape, o op.AttentionOp) kern.Head {
 // scratchBF16 is the floats that a worker wants for heads in bfloat16, in whole cache lines.
 func scratchBF16(h kern.Head) int { return (h.ScratchBF16() + 15) &^ 15 }
 
-// runBF16 makes the function that does all heads with f, which gets where a head starts in qkv and in y.
-func (a *attention) runBF16(h kern.Head, scratch []float32, f func(at, to int, scratch []float32)) func() {
-	each := scratchBF16(h)
-	task := func(task, worker int) {
-		at, to := a.at(task)
-		f(at, to, scratch[worker*each:(worker+1)*each])
+// operands are those of the head that starts at at in qkv and at to in dy, if there is one.
+func (a *attention) operands(dy, qkv []float32, at, to int) kern.Operands {
+	x := qkv[at:]
+	return kern.Operands{Q: x, K: x[a.stepY:], V: x[2*a.stepY:], Dy: dy[min(to, len(dy)):]}
+}
+
+// next are the operands of the head that a worker most likely takes next.
+func (a *attention) next(dy, qkv []float32, task int) kern.Operands {
+	task += kern.Threads()
+	if task >= a.images*a.heads {
+		return kern.Operands{}
 	}
+	at, to := a.at(task)
+	return a.operands(dy, qkv, at, to)
+}
+
+// runBF16 makes the function that does all heads with f.
+func (a *attention) runBF16(h kern.Head, scratch []float32, f func(task int, scratch []float32)) func() {
+	each := scratchBF16(h)
+	task := func(task, worker int) { f(task, scratch[worker*each:(worker+1)*each]) }
 	return func() { kern.RunWorkers(a.images*a.heads, len(scratch)/each, task) }
 }
 
@@ -101,9 +114,10 @@ func bindAttention(c *call) func() {
 	a, scale := newAttention(c.in[0].Shape), float32(o.Scale)
 	if o.BF16 {
 		h := headOf(c.in[0].Shape, o)
-		return a.runBF16(h, scratch, func(at, to int, scratch []float32) {
-			x := qkv[at:]
-			h.ForwardBF16(y[to:], x, x[a.stepY:], x[2*a.stepY:], scratch)
+		return a.runBF16(h, scratch, func(task int, scratch []float32) {
+			at, to := a.at(task)
+			x := a.operands(nil, qkv, at, 0)
+			h.ForwardBF16(y[to:], x.Q, x.K, x.V, scratch, a.next(nil, qkv, task))
 		})
 	}
 	task := func(task, worker int) {
@@ -130,9 +144,10 @@ func bindAttentionGrad(c *call) func() {
 	a, scale := newAttention(c.in[1].Shape), float32(o.Scale)
 	if o.BF16 {
 		h := headOf(c.in[1].Shape, o)
-		return a.runBF16(h, scratch, func(at, to int, scratch []float32) {
-			x, dx := qkv[at:], dqkv[at:]
-			h.BackwardBF16(dx, dx[a.stepY:], dx[2*a.stepY:], out[to:], x, x[a.stepY:], x[2*a.stepY:], scratch)
+		return a.runBF16(h, scratch, func(task int, scratch []float32) {
+			at, to := a.at(task)
+			x, dx := a.operands(out, qkv, at, to), a.operands(nil, dqkv, at, 0)
+			h.BackwardBF16(dx.Q, dx.K, dx.V, x.Dy, x.Q, x.K, x.V, scratch, a.next(out, qkv, task))
 		})
 	}
 	task := func(task, worker int) {

@@ -3,6 +3,7 @@ package main
 import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
 )
 
 // The kernels of this family are elementwise passes with scalars (optimiser steps, moving averages, layer norm), and sums along a row. They
@@ -63,6 +64,7 @@ var rowPasses = []pass{
 		VSUBPS(w.r(1), w.r(0), w.r(0))
 	}},
 	{"norm", "y = (x - mean)*rstd*gamma + beta", []string{"x", "gamma", "beta"}, []string{"mean", "rstd"}, nil, func(w width, in []Op) {
+		ahead(in[0])
 		VMOVUPS(in[0], w.r(0))
 		VSUBPS(w.r(15), w.r(0), w.r(0))
 		VMULPS(w.r(14), w.r(0), w.r(0))
@@ -70,6 +72,7 @@ var rowPasses = []pass{
 		VADDPS(in[2], w.r(0), w.r(0))
 	}},
 	{"normGrad", "y = rstd*(dy*gamma - a - (x - mean)*b)", []string{"dy", "x", "gamma"}, []string{"mean", "rstd", "a", "b"}, nil, func(w width, in []Op) {
+		ahead(in[0], in[1])
 		VMOVUPS(in[0], w.r(0))
 		VMULPS(in[2], w.r(0), w.r(0))
 		VSUBPS(w.r(13), w.r(0), w.r(0))
@@ -94,7 +97,23 @@ var rowPasses = []pass{
 	}},
 }
 
+// prefetchLines asks for lines of memory, at least 1.
+func prefetchLines() {
+	TEXT("prefetchLines", NOSPLIT, "func(x *float32, lines uintptr)")
+	Pragma("noescape")
+	Doc("prefetchLines asks for lines of memory from x on, at least 1.")
+	Load(Param("x"), RSI)
+	Load(Param("lines"), RCX)
+	Label("next")
+	PREFETCHT0(Mem{Base: RSI})
+	ADDQ(Imm(64), RSI)
+	DECQ(RCX)
+	JNZ(LabelRef("next"))
+	RET()
+}
+
 func rows() {
+	prefetchLines()
 	for _, p := range rowPasses {
 		for _, w := range widths {
 			p.emit(w)

@@ -16,28 +16,38 @@ func (h Head) ScratchBF16() int {
 	return lineFloats + (s.lenRows+s.lenTurned+s.lenPanels+s.lenWeights)/2 + s.lenTurn + 2*s.lenScores
 }
 
-// ForwardBF16 is y = softmax(Scale q k') v with q, k, v and the weights rounded to bfloat16 as they are multiplied.
-func (h Head) ForwardBF16(y, q, k, v, scratch []float32) {
+// ForwardBF16 is y = softmax(Scale q k') v with q, k, v and the weights rounded to bfloat16 as they are multiplied. It asks for the memory of the
+// head to come, if there is one.
+func (h Head) ForwardBF16(y, q, k, v, scratch []float32, next Operands) {
 	h.check(y, q, k, v)
 	b := h.cutBF16(scratch)
 	b.scoresOf(b.p, q, h.Step, k)
-	b.softmax()
+	for i := range h.T {
+		b.softmax(i)
+		h.prefetch(i, h.StepY, y)
+		h.prefetch(i, h.Step, next.Q, next.K, next.V)
+	}
 	roundRows(b.weights, b.ldw, b.p, b.tp, h.T, b.tp)
 	b.times(y, h.StepY, v, h.Step)
 }
 
 // BackwardBF16 is the gradient by q, k and v from that by y: with p the weights, dp = dy v' and ds = Scale p (dp - sum of p*dp along a row), it is
-// dq = ds k, dk = ds' q and dv = p' dy. Operands of products are rounded to bfloat16, the softmax and its gradient are not.
-func (h Head) BackwardBF16(dq, dk, dv, dy, q, k, v, scratch []float32) {
+// dq = ds k, dk = ds' q and dv = p' dy. Operands of products are rounded to bfloat16, the softmax and its gradient are not. It asks for the memory of the head to come, if there is one.
+func (h Head) BackwardBF16(dq, dk, dv, dy, q, k, v, scratch []float32, next Operands) {
 	h.check(dy, q, k, v)
 	h.check(dy, dq, dk, dv)
 	b := h.cutBF16(scratch)
 	b.scoresOf(b.p, q, h.Step, k)
-	b.softmax()
+	for i := range h.T {
+		b.softmax(i)
+		h.prefetch(i, h.Step, dq, dk, dv)
+	}
 	b.scoresOf(b.ds, dy, h.StepY, v)
-	for i := 0; i < h.T*b.tp; i += b.tp {
-		p, d := b.p[i:i+b.tw], b.ds[i:i+b.tw]
+	for i := range h.T {
+		p, d := b.p[i*b.tp:][:b.tw], b.ds[i*b.tp:][:b.tw]
 		SoftmaxGrad(d, p, d, h.Scale, float32(Dot(p, d)))
+		h.prefetch(i, h.StepY, next.Dy)
+		h.prefetch(i, h.Step, next.Q, next.K, next.V)
 	}
 	b.turnWeights(b.p)
 	b.times(dv, h.Step, dy, h.StepY)
@@ -45,6 +55,18 @@ func (h Head) BackwardBF16(dq, dk, dv, dy, q, k, v, scratch []float32) {
 	b.times(dq, h.Step, k, h.Step)
 	b.turnWeights(b.ds)
 	b.times(dk, h.Step, q, h.Step)
+}
+
+// Operands are what a head reads; nil where nothing is to be read.
+type Operands struct{ Q, K, V, Dy []float32 }
+
+// prefetch asks for row i of matrices whose rows are step floats apart.
+func (h Head) prefetch(i, step int, matrices ...[]float32) {
+	for _, m := range matrices {
+		if at := i * step; at < len(m) {
+			prefetchLines(&m[at], uintptr(ceil(h.D, lineFloats)))
+		}
+	}
 }
 
 // check panics where a matrix is too short for the head; the kernels below do not look.
@@ -124,10 +146,10 @@ func (b *headBF16) scoresOf(s, x []float32, ldx int, y []float32) {
 	}
 }
 
-func (b *headBF16) softmax() {
-	for i := 0; i < b.T*b.tp; i += b.tp {
-		Softmax(b.p[i:i+b.T], b.p[i:i+b.T], b.Scale)
-	}
+// softmax turns row i of the scores into weights.
+func (b *headBF16) softmax(i int) {
+	row := b.p[i*b.tp:][:b.T]
+	Softmax(row, row, b.Scale)
 }
 
 // turnWeights makes weights the transpose of scores.

@@ -92,10 +92,10 @@ func TestHeadBF16(t *testing.T) {
 				y, dx := h.wantBF16()
 				s := newGuarded("scratch", h.ScratchBF16()).poison()
 				q, k, v := h.parts(h.x)
-				h.ForwardBF16(h.y.v, q, k, v, s.v)
+				h.ForwardBF16(h.y.v, q, k, v, s.v, Operands{})
 				dq, dk, dv := h.parts(h.dx)
 				s.poison()
-				h.BackwardBF16(dq, dk, dv, h.dy.v, q, k, v, s.v)
+				h.BackwardBF16(dq, dk, dv, h.dy.v, q, k, v, s.v, Operands{Q: q, K: k, V: v, Dy: h.dy.v})
 				h.check(t)
 				s.check(t)
 				// A weight on the other side of a rounding step moves by 1/256.
@@ -126,8 +126,8 @@ func TestHeadBF16AllocatesNothing(t *testing.T) {
 		q, k, v := h.parts(h.x)
 		dq, dk, dv := h.parts(h.dx)
 		if n := testing.AllocsPerRun(3, func() {
-			h.ForwardBF16(h.y.v, q, k, v, s)
-			h.BackwardBF16(dq, dk, dv, h.dy.v, q, k, v, s)
+			h.ForwardBF16(h.y.v, q, k, v, s, Operands{})
+			h.BackwardBF16(dq, dk, dv, h.dy.v, q, k, v, s, Operands{Q: q, K: k, V: v, Dy: h.dy.v})
 		}); n != 0 {
 			t.Errorf("%v allocations, want 0", n)
 		}
@@ -139,10 +139,10 @@ func TestHeadBF16Refuses(t *testing.T) {
 	s := make([]float32, h.ScratchBF16())
 	q, k, v := h.parts(h.x)
 	for name, f := range map[string]func(){
-		"short y":    func() { h.ForwardBF16(h.y.v[:19], q, k, v, s) },
-		"short v":    func() { h.ForwardBF16(h.y.v, q, k, v[:51], s) },
-		"no scratch": func() { h.ForwardBF16(h.y.v, q, k, v, nil) },
-		"short dk":   func() { h.BackwardBF16(q, k[:40], v, h.dy.v, q, k, v, s) },
+		"short y":    func() { h.ForwardBF16(h.y.v[:19], q, k, v, s, Operands{}) },
+		"short v":    func() { h.ForwardBF16(h.y.v, q, k, v[:51], s, Operands{}) },
+		"no scratch": func() { h.ForwardBF16(h.y.v, q, k, v, nil, Operands{}) },
+		"short dk":   func() { h.BackwardBF16(q, k[:40], v, h.dy.v, q, k, v, s, Operands{Q: q, K: k, V: v, Dy: h.dy.v}) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {

@@ -10,6 +10,19 @@ GLOBL flushControl<>(SB), RODATA|NOPTR, $4
 DATA goControl<>+0(SB)/4, $0x00001f80
 GLOBL goControl<>(SB), RODATA|NOPTR, $4
 
+// func prefetchLines(x *float32, lines uintptr)
+// Requires: MMX+
+TEXT ·prefetchLines(SB), NOSPLIT, $0-16
+	MOVQ x+0(FP), SI
+	MOVQ lines+8(FP), CX
+
+next:
+	PREFETCHT0 (SI)
+	ADDQ       $0x40, SI
+	DECQ       CX
+	JNZ        next
+	RET
+
 // func scale512(y *float32, x *float32, n uintptr, s float32)
 // Requires: AVX, AVX512F, SSE
 TEXT ·scale512(SB), NOSPLIT, $0-28
@@ -479,7 +492,7 @@ next:
 	RET
 
 // func norm512(y *float32, x *float32, gamma *float32, beta *float32, n uintptr, mean float32, rstd float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·norm512(SB), NOSPLIT, $0-48
 	MOVQ         y+0(FP), DI
 	MOVQ         n+32(FP), CX
@@ -493,21 +506,23 @@ TEXT ·norm512(SB), NOSPLIT, $0-48
 	XORL         AX, AX
 
 next:
-	VMOVUPS (SI)(AX*1), Z0
-	VSUBPS  Z15, Z0, Z0
-	VMULPS  Z14, Z0, Z0
-	VMULPS  (DX)(AX*1), Z0, Z0
-	VADDPS  (R8)(AX*1), Z0, Z0
-	VMOVUPS Z0, (DI)(AX*1)
-	ADDQ    $0x00000040, AX
-	CMPQ    AX, CX
-	JB      next
-	LDMXCSR goControl<>+0(SB)
+	PREFETCHT0 1024(SI)(AX*1)
+	PREFETCHT0 1024(DI)(AX*1)
+	VMOVUPS    (SI)(AX*1), Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z14, Z0, Z0
+	VMULPS     (DX)(AX*1), Z0, Z0
+	VADDPS     (R8)(AX*1), Z0, Z0
+	VMOVUPS    Z0, (DI)(AX*1)
+	ADDQ       $0x00000040, AX
+	CMPQ       AX, CX
+	JB         next
+	LDMXCSR    goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func norm256(y *float32, x *float32, gamma *float32, beta *float32, n uintptr, mean float32, rstd float32)
-// Requires: AVX, SSE
+// Requires: AVX, MMX+, SSE
 TEXT ·norm256(SB), NOSPLIT, $0-48
 	MOVQ         y+0(FP), DI
 	MOVQ         n+32(FP), CX
@@ -521,21 +536,23 @@ TEXT ·norm256(SB), NOSPLIT, $0-48
 	XORL         AX, AX
 
 next:
-	VMOVUPS (SI)(AX*1), Y0
-	VSUBPS  Y15, Y0, Y0
-	VMULPS  Y14, Y0, Y0
-	VMULPS  (DX)(AX*1), Y0, Y0
-	VADDPS  (R8)(AX*1), Y0, Y0
-	VMOVUPS Y0, (DI)(AX*1)
-	ADDQ    $0x00000020, AX
-	CMPQ    AX, CX
-	JB      next
-	LDMXCSR goControl<>+0(SB)
+	PREFETCHT0 1024(SI)(AX*1)
+	PREFETCHT0 1024(DI)(AX*1)
+	VMOVUPS    (SI)(AX*1), Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VMULPS     (DX)(AX*1), Y0, Y0
+	VADDPS     (R8)(AX*1), Y0, Y0
+	VMOVUPS    Y0, (DI)(AX*1)
+	ADDQ       $0x00000020, AX
+	CMPQ       AX, CX
+	JB         next
+	LDMXCSR    goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func normGrad512(y *float32, dy *float32, x *float32, gamma *float32, n uintptr, mean float32, rstd float32, a float32, b float32)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512F, MMX+, SSE
 TEXT ·normGrad512(SB), NOSPLIT, $0-56
 	MOVQ         y+0(FP), DI
 	MOVQ         n+32(FP), CX
@@ -551,24 +568,27 @@ TEXT ·normGrad512(SB), NOSPLIT, $0-56
 	XORL         AX, AX
 
 next:
-	VMOVUPS (SI)(AX*1), Z0
-	VMULPS  (R8)(AX*1), Z0, Z0
-	VSUBPS  Z13, Z0, Z0
-	VMOVUPS (DX)(AX*1), Z1
-	VSUBPS  Z15, Z1, Z1
-	VMULPS  Z12, Z1, Z1
-	VSUBPS  Z1, Z0, Z0
-	VMULPS  Z14, Z0, Z0
-	VMOVUPS Z0, (DI)(AX*1)
-	ADDQ    $0x00000040, AX
-	CMPQ    AX, CX
-	JB      next
-	LDMXCSR goControl<>+0(SB)
+	PREFETCHT0 1024(SI)(AX*1)
+	PREFETCHT0 1024(DX)(AX*1)
+	PREFETCHT0 1024(DI)(AX*1)
+	VMOVUPS    (SI)(AX*1), Z0
+	VMULPS     (R8)(AX*1), Z0, Z0
+	VSUBPS     Z13, Z0, Z0
+	VMOVUPS    (DX)(AX*1), Z1
+	VSUBPS     Z15, Z1, Z1
+	VMULPS     Z12, Z1, Z1
+	VSUBPS     Z1, Z0, Z0
+	VMULPS     Z14, Z0, Z0
+	VMOVUPS    Z0, (DI)(AX*1)
+	ADDQ       $0x00000040, AX
+	CMPQ       AX, CX
+	JB         next
+	LDMXCSR    goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func normGrad256(y *float32, dy *float32, x *float32, gamma *float32, n uintptr, mean float32, rstd float32, a float32, b float32)
-// Requires: AVX, SSE
+// Requires: AVX, MMX+, SSE
 TEXT ·normGrad256(SB), NOSPLIT, $0-56
 	MOVQ         y+0(FP), DI
 	MOVQ         n+32(FP), CX
@@ -584,19 +604,22 @@ TEXT ·normGrad256(SB), NOSPLIT, $0-56
 	XORL         AX, AX
 
 next:
-	VMOVUPS (SI)(AX*1), Y0
-	VMULPS  (R8)(AX*1), Y0, Y0
-	VSUBPS  Y13, Y0, Y0
-	VMOVUPS (DX)(AX*1), Y1
-	VSUBPS  Y15, Y1, Y1
-	VMULPS  Y12, Y1, Y1
-	VSUBPS  Y1, Y0, Y0
-	VMULPS  Y14, Y0, Y0
-	VMOVUPS Y0, (DI)(AX*1)
-	ADDQ    $0x00000020, AX
-	CMPQ    AX, CX
-	JB      next
-	LDMXCSR goControl<>+0(SB)
+	PREFETCHT0 1024(SI)(AX*1)
+	PREFETCHT0 1024(DX)(AX*1)
+	PREFETCHT0 1024(DI)(AX*1)
+	VMOVUPS    (SI)(AX*1), Y0
+	VMULPS     (R8)(AX*1), Y0, Y0
+	VSUBPS     Y13, Y0, Y0
+	VMOVUPS    (DX)(AX*1), Y1
+	VSUBPS     Y15, Y1, Y1
+	VMULPS     Y12, Y1, Y1
+	VSUBPS     Y1, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VMOVUPS    Y0, (DI)(AX*1)
+	ADDQ       $0x00000020, AX
+	CMPQ       AX, CX
+	JB         next
+	LDMXCSR    goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
