@@ -62,8 +62,8 @@ func (t *pair) halves(m int) {
 	u := *t
 	for j := uintptr(0); j < uintptr(t.n); j += 16 {
 		u.mask = t.mask >> j & (1<<16 - 1)
+		u.b, u.c = unsafe.Add(t.b, j*pairSize), unsafe.Add(t.c, j*floatSize)
 		u.parts(m, 4)
-		u.b, u.c = unsafe.Add(u.b, 16*pairSize), unsafe.Add(u.c, 16*floatSize)
 	}
 }
 
