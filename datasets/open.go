@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -143,19 +142,7 @@ func (s *Files) survey(files []file) *survey {
 
 // each calls do for every file, on every core.
 func (s *Files) each(files []file, do func(i int, w *worker)) {
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(files)) {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			w := s.worker()
-			for i := int(next.Add(1)) - 1; i < len(files); i = int(next.Add(1)) - 1 {
-				do(i, w)
-			}
-		}()
-	}
-	wg.Wait()
+	parallelWith(len(files), s.worker, do)
 }
 
 // bytes is the size of all decoded images.

@@ -52,14 +52,20 @@ func verify(n int, check func(i int) error) (found []Damage) {
 
 // parallel calls do for 0 .. n-1 on every core.
 func parallel(n int, do func(i int)) {
+	parallelWith(n, func() struct{} { return struct{}{} }, func(i int, _ struct{}) { do(i) })
+}
+
+// parallelWith is parallel with something that each core has made for itself.
+func parallelWith[W any](n int, own func() W, do func(i int, w W)) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), n) {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
+			w := own()
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				do(i)
+				do(i, w)
 			}
 		}()
 	}

@@ -10,11 +10,10 @@ import (
 type attention struct {
 	images, t, heads, d int
 	step, stepY         int // from token to token in qkv and in y
-	gemms                   // of float32
 }
 
 func newAttention(qkv ir.Shape) attention {
-	a := attention{images: qkv[0], t: qkv[1], heads: qkv[3], d: qkv[4], gemms: gemmsOf(false)}
+	a := attention{images: qkv[0], t: qkv[1], heads: qkv[3], d: qkv[4]}
 	a.step, a.stepY = 3*a.heads*a.d, a.heads*a.d
 	return a
 }
@@ -30,7 +29,7 @@ func (a *attention) gemm() int {
 		if tr.b {
 			n, k = a.t, a.d
 		}
-		need = max(need, a.gemms.scratch(tr.a, tr.b, m, n, k))
+		need = max(need, kern.GemmScratch(tr.a, tr.b, m, n, k))
 	}
 	return (need + 15) &^ 15
 }
@@ -62,7 +61,7 @@ func (a *attention) at(task int) (qkv, y int) {
 
 // softmax fills w with the rows softmax(scale q k') of a head; x starts at the head's queries.
 func (a *attention) softmax(w, x, gemm []float32, scale float32) {
-	a.one(false, true, a.t, a.t, a.d, x, a.step, x[a.stepY:], a.step, w, a.t, 0, gemm)
+	kern.Gemm(false, true, a.t, a.t, a.d, x, a.step, x[a.stepY:], a.step, w, a.t, 0, gemm)
 	for i := 0; i < len(w); i += a.t {
 		kern.Softmax(w[i:i+a.t], w[i:i+a.t], scale)
 	}
@@ -125,7 +124,7 @@ func bindAttention(c *call) func() {
 		from, to := a.at(task)
 		x := qkv[from:]
 		a.softmax(w[0], x, gemm, scale)
-		a.one(false, false, a.t, a.d, a.t, w[0], a.t, x[2*a.stepY:], a.step, y[to:], a.stepY, 0, gemm)
+		kern.Gemm(false, false, a.t, a.d, a.t, w[0], a.t, x[2*a.stepY:], a.step, y[to:], a.stepY, 0, gemm)
 	}
 	return a.run(scratch, 1, task)
 }
@@ -156,14 +155,14 @@ func bindAttentionGrad(c *call) func() {
 		at, to := a.at(task)
 		x, dx, dy := qkv[at:], dqkv[at:], out[to:]
 		a.softmax(p, x, gemm, scale)
-		a.one(false, true, a.t, a.t, a.d, dy, a.stepY, x[2*a.stepY:], a.step, ds, a.t, 0, gemm) // dp = dy v'
+		kern.Gemm(false, true, a.t, a.t, a.d, dy, a.stepY, x[2*a.stepY:], a.step, ds, a.t, 0, gemm) // dp = dy v'
 		for i := 0; i < len(p); i += a.t {
 			row, d := p[i:i+a.t], ds[i:i+a.t]
 			kern.SoftmaxGrad(d, row, d, scale, float32(kern.Dot(row, d)))
 		}
-		a.one(true, false, a.t, a.d, a.t, p, a.t, dy, a.stepY, dx[2*a.stepY:], a.step, 0, gemm) // dv = p' dy
-		a.one(false, false, a.t, a.d, a.t, ds, a.t, x[a.stepY:], a.step, dx, a.step, 0, gemm)   // dq = ds k
-		a.one(true, false, a.t, a.d, a.t, ds, a.t, x, a.step, dx[a.stepY:], a.step, 0, gemm)    // dk = ds' q
+		kern.Gemm(true, false, a.t, a.d, a.t, p, a.t, dy, a.stepY, dx[2*a.stepY:], a.step, 0, gemm) // dv = p' dy
+		kern.Gemm(false, false, a.t, a.d, a.t, ds, a.t, x[a.stepY:], a.step, dx, a.step, 0, gemm)   // dq = ds k
+		kern.Gemm(true, false, a.t, a.d, a.t, ds, a.t, x, a.step, dx[a.stepY:], a.step, 0, gemm)    // dk = ds' q
 	}
 	return a.run(scratch, 2, task)
 }

@@ -44,11 +44,6 @@ func scratchMatMul(c *call) int {
 	return g.batchScratch(p.batch, p.TransA, p.TransB, p.m, p.n, p.k)
 }
 
-// one is a single product.
-func (g *gemms) one(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, beta float32, scratch []float32) {
-	g.then(transA, transB, m, n, k, a, lda, b, ldb, c, ldc, beta, scratch, nil)
-}
-
 func bindMatMul(c *call) func() {
 	p := newProduct(c)
 	g := gemmsOf(p.BF16)
