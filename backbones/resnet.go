@@ -102,7 +102,7 @@ func basic(s *graph.Scope, in, out, stride int) layer.Func {
 	body := layer.Chain(
 		layer.Conv(s.In("conv1"), in, out, 3, stride), layer.BatchNorm(s.In("norm1"), out), layer.Relu,
 		layer.Conv(s.In("conv2"), out, out, 3, 1), layer.BatchNorm(s.In("norm2"), out))
-	return residual(body, skip(s, in, out, stride))
+	return residual(s, body, skip(s, in, out, stride))
 }
 
 // bottleneck is 1x1, 3x3, 1x1 and a skip, [B,H,W,in] -> [B,H/stride,W/stride,4*width].
@@ -111,7 +111,7 @@ func bottleneck(s *graph.Scope, in, width, stride int) layer.Func {
 		layer.Conv(s.In("conv1"), in, width, 1, 1), layer.BatchNorm(s.In("norm1"), width), layer.Relu,
 		layer.Conv(s.In("conv2"), width, width, 3, stride), layer.BatchNorm(s.In("norm2"), width), layer.Relu,
 		layer.Conv(s.In("conv3"), width, 4*width, 1, 1), layer.BatchNorm(s.In("norm3"), 4*width))
-	return residual(body, skip(s, in, 4*width, stride))
+	return residual(s, body, skip(s, in, 4*width, stride))
 }
 
 // skip is the identity where shapes agree, else a 1x1 projection.
@@ -123,6 +123,6 @@ func skip(s *graph.Scope, in, out, stride int) layer.Func {
 	return layer.Chain(layer.Conv(d.In("conv"), in, out, 1, stride), layer.BatchNorm(d.In("norm"), out))
 }
 
-func residual(body, skip layer.Func) layer.Func {
-	return func(x *graph.Node) *graph.Node { return op.Relu(op.Add(body(x), skip(x))) }
+func residual(s *graph.Scope, body, skip layer.Func) layer.Func {
+	return func(x *graph.Node) *graph.Node { return op.Relu(layer.Stored(s, op.Add(body(x), skip(x)))) }
 }

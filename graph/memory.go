@@ -37,7 +37,13 @@ func (e *MemoryError) Error() string {
 
 // plan plans the lowered program p for a backend, within a limit if it is not 0.
 func (g *Graph) plan(p *ir.Program, b ir.Backend, limit int64) (*ir.Program, Memory, error) {
-	if err := plan.Plan(p); err != nil {
+	var options plan.Options
+	if n, ok := b.(interface {
+		Narrows(ir.Spec, []ir.Type, int) bool
+	}); ok {
+		options.Narrows = n.Narrows
+	}
+	if err := plan.Plan(p, options); err != nil {
 		return nil, Memory{}, err
 	}
 	m := memoryOf(p, b)
@@ -49,8 +55,8 @@ func (g *Graph) plan(p *ir.Program, b ir.Backend, limit int64) (*ir.Program, Mem
 		return nil, m, err
 	}
 	// Scratch is known once operations are fused. Those that run again are among them, and need no more.
-	arena := max(1, limit-(m.Total()-m.Temporaries))
-	if err := plan.Within(p, int(arena)); err != nil {
+	options.Limit = int(max(1, limit-(m.Total()-m.Temporaries)))
+	if err := plan.Plan(p, options); err != nil {
 		return nil, m, err
 	}
 	if m = memoryOf(p, b); m.Total() > limit {

@@ -12,24 +12,44 @@ func statsColumns(c *call) columns {
 	return columns{rows: c.in[0].Shape.Size() / n, c: n, k: 2}
 }
 
-func scratchStats(c *call) int { o := statsColumns(c); return o.scratch() }
+func scratchStats(c *call) int {
+	o := statsColumns(c)
+	return o.scratch() + o.c + scratchHalfRows(c.in[0])
+}
 
 // bindStats sums x - pivot and its square in one pass, the pivot of a channel being its first value, so that a mean far from 0 costs no
 // precision: var = E d^2 - (E d)^2 with d of the size of the spread.
 func bindStats(c *call) func() {
-	x, y, o := c.x[0], c.y, statsColumns(c)
+	x, xh, y, o := c.x[0], c.xh[0], c.y, statsColumns(c)
 	n, count := o.c, float64(o.rows)
-	o.part = func(s []float64, row0, row1, col0, col1 int) {
-		kern.AddSpread(s[:col1-col0], s[col1-col0:], x, x[:n], n, row0, row1, col0, col1)
+	pivot := c.scratch[o.scratch():][:n]
+	o.part = func(_ int, s []float64, row0, row1, col0, col1 int) {
+		kern.AddSpread(s[:col1-col0], s[col1-col0:], x, pivot, n, row0, row1, col0, col1)
+	}
+	if xh != nil {
+		half := newHalfRows(xh, n, c.scratch[o.scratch()+n:])
+		o.part = func(worker int, s []float64, row0, row1, col0, col1 int) {
+			half.each(worker, row0, row1, col0, col1, func(_ int, x []float32, rows int) {
+				kern.AddSpread(s[:col1-col0], s[col1-col0:], x, pivot, n, 0, rows, col0, col1)
+			})
+		}
 	}
 	o.done = func(s []float64, col0, col1 int) {
 		for i, d := range s[:col1-col0] {
 			d /= count
-			y[col0+i] = float32(float64(x[col0+i]) + d)
+			y[col0+i] = float32(float64(pivot[col0+i]) + d)
 			y[n+col0+i] = float32(max(0, s[col1-col0+i]/count-d*d))
 		}
 	}
-	return o.run(c.scratch)
+	run := o.run(c.scratch)
+	return func() {
+		if xh != nil {
+			kern.Widen(pivot, xh)
+		} else {
+			copy(pivot, x)
+		}
+		run()
+	}
 }
 
 // repeats is how often coefficients of n channels are written one after the other, so that a pass over narrow rows takes several at once.
@@ -42,26 +62,65 @@ func repeat(s []float32, n int) {
 	}
 }
 
-func scratchBatchNorm(c *call) int { n := c.out.Shape.Last(); return 2 * n * repeats(n) }
+func scratchBatchNorm(c *call) int {
+	n := c.out.Shape.Last()
+	return 2*n*repeats(n) + scratchChunks(c, n)
+}
 
 func bindBatchNorm(c *call) func() {
 	o := c.spec.(op.BatchNormOp)
 	n := c.out.Shape.Last()
-	x, stats, y := c.x[0], c.x[1], c.y
+	stats, affine := c.x[1], c.x[2:]
 	step := n * repeats(n)
-	a, b := c.scratch[:step], c.scratch[step:2*step]
-	run := sweep(len(y)/n, rowsOf(n), func(from, to int) {
-		for i := from * n; i < to*n; i += step {
-			end := min(i+step, to*n)
-			kern.ScaleShift(y[i:end], x[i:end], a, b, o.Relu)
-		}
-	})
+	a, b := c.take(step), c.take(step)
+	pass := normPass(c, o, step, a, b)
+	if o.Residual {
+		affine = affine[:len(affine)-1]
+	}
 	return func() {
-		scaleShift(a[:n], b[:n], stats, o.Eps, c.x[2:])
+		scaleShift(a[:n], b[:n], stats, o.Eps, affine)
 		repeat(a, n)
 		repeat(b, n)
-		run()
+		pass()
 	}
+}
+
+// normPass makes the pass of a batch norm whose scale is a and whose shift is b, both repeated over step elements.
+func normPass(c *call, o op.BatchNormOp, step int, a, b []float32) func() {
+	n, last := c.out.Shape.Last(), len(c.x)-1
+	// steps calls f for all elements, at most step of them, from the first channel on.
+	steps := func(f func(from, to int)) func() {
+		return sweep(c.out.Shape.Size()/n, rowsOf(n), func(from, to int) {
+			for i := from * n; i < to*n; i += step {
+				f(i, min(i+step, to*n))
+			}
+		})
+	}
+	x, y := c.xh[0], c.yh
+	switch {
+	case x != nil && y == nil && !o.Residual && !o.Rounded:
+		return steps(func(i, j int) { kern.ScaleShiftHalf(c.y[i:j], x[i:j], a, b, o.Relu) })
+	case x != nil && y != nil && o.Residual && o.Relu:
+		r := c.values(last)
+		return steps(func(i, j int) { kern.ScaleShiftAddReluHalf(y[i:j], x[i:j], a, b, r.From(i)) })
+	}
+	operands := []int{0}
+	if o.Residual {
+		operands = append(operands, last)
+	}
+	return passChunks(c, operands, n, func(y []float32, x [][]float32) {
+		for i := 0; i < len(y); i += step {
+			end := min(i+step, len(y))
+			if o.Residual {
+				kern.ScaleShiftAdd(y[i:end], x[0][i:end], a, b, x[1][i:end], o.Relu)
+			} else {
+				kern.ScaleShift(y[i:end], x[0][i:end], a, b, o.Relu)
+			}
+		}
+		if o.Rounded && c.yh == nil {
+			kern.RoundFloats(y)
+		}
+	})
 }
 
 // scaleShift sets a and b so that the norm is x*a + b; affine is gamma and beta, or nothing. Backward passes find the sign of the norm
@@ -86,18 +145,30 @@ func normColumns(c *call) columns {
 	return columns{rows: c.in[0].Shape.Size() / n, c: n, k: 2}
 }
 
-func scratchNormSums(c *call) int { o := normColumns(c); return o.scratch() + 2*o.c }
+func scratchNormSums(c *call) int {
+	o := normColumns(c)
+	return o.scratch() + 2*o.c + scratchHalfRows(c.in[1])
+}
 
 func bindNormSums(c *call) func() {
 	spec := c.spec.(op.NormSums)
 	dy, x, stats, y, o := c.x[0], c.x[1], c.x[2], c.y, normColumns(c)
 	n := o.c
 	a, b := c.scratch[o.scratch():][:n], c.scratch[o.scratch()+n:][:n]
-	o.part = func(s []float64, row0, row1, col0, col1 int) {
+	add := func(s []float64, dy, x []float32, row0, row1, col0, col1 int) {
 		if spec.Relu {
 			kern.AddCentredRelu(s[:col1-col0], s[col1-col0:], dy, x, stats[:n], a, b, n, row0, row1, col0, col1)
 		} else {
 			kern.AddCentred(s[:col1-col0], s[col1-col0:], dy, x, stats[:n], n, row0, row1, col0, col1)
+		}
+	}
+	o.part = func(_ int, s []float64, row0, row1, col0, col1 int) { add(s, dy, x, row0, row1, col0, col1) }
+	if xh := c.xh[1]; xh != nil {
+		half := newHalfRows(xh, n, c.scratch[o.scratch()+2*n:])
+		o.part = func(worker int, s []float64, row0, row1, col0, col1 int) {
+			half.each(worker, row0, row1, col0, col1, func(first int, x []float32, rows int) {
+				add(s, dy[first*n:], x, 0, rows, col0, col1)
+			})
 		}
 	}
 	o.done = func(s []float64, col0, col1 int) {
@@ -122,21 +193,25 @@ func scratchNormGrad(c *call) int { n := c.out.Shape.Last(); return 5 * n * repe
 func bindNormGrad(c *call) func() {
 	o := c.spec.(op.NormBackward)
 	n := c.out.Shape.Last()
-	dy, x, stats, sums, dx := c.x[0], c.x[1], c.x[2], c.x[3], c.y
+	dy, x, stats, sums, dx := c.x[0], c.values(1), c.x[2], c.x[3], c.y
 	step := n * repeats(n)
-	p, q, t := c.scratch[:step], c.scratch[step:2*step], c.scratch[2*step:3*step]
-	a, b := c.scratch[3*step:4*step], c.scratch[4*step:5*step]
-	count := float64(len(dx) / n)
+	p, q, t, a, b := c.take(step), c.take(step), c.take(step), c.take(step), c.take(step)
+	count := float64(c.out.Shape.Size() / n)
 	run := sweep(len(dx)/n, rowsOf(n), func(from, to int) {
 		for i := from * n; i < to*n; i += step {
 			end := min(i+step, to*n)
+			dx, dy, x := dx[i:end], dy[i:end], x.From(i)
 			switch {
+			case o.Relu && x.BF16 != nil:
+				kern.CombineReluHalf(dx, dy, x.BF16, a, b, p, q, t)
 			case o.Relu:
-				kern.CombineRelu(dx[i:end], dy[i:end], x[i:end], a, b, p, q, t)
+				kern.CombineRelu(dx, dy, x.F32, a, b, p, q, t)
 			case o.Frozen:
-				kern.Multiply(dx[i:end], dy[i:end], p[:end-i])
+				kern.Multiply(dx, dy, p)
+			case x.BF16 != nil:
+				kern.CombineHalf(dx, dy, x.BF16, p, q, t)
 			default:
-				kern.Combine(dx[i:end], dy[i:end], x[i:end], p, q, t)
+				kern.Combine(dx, dy, x.F32, p, q, t)
 			}
 		}
 	})

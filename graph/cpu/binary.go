@@ -22,6 +22,15 @@ var binaries = map[string]arithmetic{
 func bindBinary(c *call) func() {
 	o := c.spec.(op.Binary)
 	f := binaries[o.Fn]
+	if c.yh != nil || c.xh[0] != nil || c.xh[1] != nil {
+		return bindHalfSum(c)
+	}
+	if o.Rounded {
+		o.Rounded = false
+		exact := *c
+		exact.spec = o
+		return roundedAfter(bindBinary(&exact), c.y)
+	}
 	y, a, b := c.y, c.x[0], c.x[1]
 	axes := merge(c.out.Shape, op.BroadcastStrides(c.in[0].Shape, c.out.Shape), op.BroadcastStrides(c.in[1].Shape, c.out.Shape))
 	last := axes[len(axes)-1]
@@ -55,6 +64,20 @@ func bindBinary(c *call) func() {
 		for i := from; i < to; i++ {
 			part(i*n, p.at[0], p.at[1], 0, n)
 			w.next(&p)
+		}
+	})
+}
+
+// bindHalfSum is the sum of operands of one shape, of which some, or the result, are kept in bfloat16.
+func bindHalfSum(c *call) func() {
+	o, add := c.spec.(op.Binary), kern.Add
+	if o.Relu {
+		add = kern.AddRelu
+	}
+	return passChunks(c, []int{0, 1}, 1, func(y []float32, x [][]float32) {
+		add(y, x[0], x[1])
+		if o.Rounded && c.yh == nil {
+			kern.RoundFloats(y)
 		}
 	})
 }

@@ -37,11 +37,24 @@ type call struct {
 	out     ir.Type
 	x       [][]float32
 	xi      [][]int32
+	xh      [][]uint16 // of operands that are kept in bfloat16
 	y       []float32
 	yi      []int32
+	yh      []uint16
 	scratch []float32
 	direct  bool // convolutions without Winograd's algorithm
 }
+
+// operand adds the next operand's memory.
+func (c *call) operand(a ir.Array) {
+	c.x, c.xi, c.xh = append(c.x, a.F32), append(c.xi, a.I32), append(c.xh, a.BF16)
+}
+
+// result sets where the result goes.
+func (c *call) result(a ir.Array) { c.y, c.yi, c.yh = a.F32, a.I32, a.BF16 }
+
+// values is operand k in either type.
+func (c *call) values(k int) kern.Values { return kern.Values{F32: c.x[k], BF16: c.xh[k]} }
 
 // bits is operand k as float32s, the bits of integers included.
 func (c *call) bits(k int) []float32 { return asBits(c.x[k], c.xi[k]) }
@@ -113,9 +126,13 @@ func (b Backend) Compile(p *ir.Program, state func(buf int) ir.Array) (ir.Execut
 			continue
 		}
 		root := e.host[buf.Root]
-		if root.DType == ir.I32 {
-			e.host[i] = ir.Array{Type: buf.Type, I32: root.I32[buf.Start : buf.Start+buf.Shape.Size()]}
-		} else {
+		n := buf.Shape.Size()
+		switch root.DType {
+		case ir.I32:
+			e.host[i] = ir.Array{Type: buf.Type, I32: root.I32[buf.Start : buf.Start+n]}
+		case ir.BF16:
+			e.host[i] = ir.Array{Type: buf.Type, BF16: root.BF16[buf.Start : buf.Start+n : buf.Start+n]}
+		default:
 			e.host[i] = view(root.F32, buf.Start, buf.Type)
 		}
 	}
@@ -123,17 +140,19 @@ func (b Backend) Compile(p *ir.Program, state func(buf int) ir.Array) (ir.Execut
 	calls := make([]*call, 0, len(p.Instrs)+len(p.Updates))
 	for _, in := range p.Instrs {
 		c := b.call(p, in)
-		c.y, c.yi = e.host[in.Out].F32, e.host[in.Out].I32
+		c.result(e.host[in.Out])
 		for _, x := range in.In {
-			c.x = append(c.x, e.host[x].F32)
-			c.xi = append(c.xi, e.host[x].I32)
+			c.operand(e.host[x])
 		}
 		calls = append(calls, c)
 	}
 	for _, u := range p.Updates {
 		if p.Bufs[u.New].Root != u.State {
 			n, s := e.host[u.New], e.host[u.State]
-			calls = append(calls, &call{spec: plan.Copy{}, in: []ir.Type{n.Type}, out: s.Type, x: [][]float32{n.F32}, xi: [][]int32{n.I32}, y: s.F32, yi: s.I32})
+			c := &call{spec: plan.Copy{}, in: []ir.Type{n.Type}, out: s.Type}
+			c.result(s)
+			c.operand(n)
+			calls = append(calls, c)
 		}
 	}
 	e.calls = len(calls)
@@ -240,6 +259,9 @@ func poisoned(run func(), c *call, fresh bool) func() {
 			for i := range c.yi {
 				c.yi[i] = math.MinInt32
 			}
+			for i := range c.yh {
+				c.yh[i] = 0x7fc0 // NaN
+			}
 		}
 		run()
 	}
@@ -256,12 +278,14 @@ func aligned(n int) []float32 {
 	return s[skip : skip+n : skip+n]
 }
 
-// view is the part of mem that a buffer of type t has from element at on. Integers lie in the same memory, bit for bit.
+// view is the part of mem that a buffer of type t has from float at on. Integers and bfloat16s lie in the same memory, bit for bit.
 func view(mem []float32, at int, t ir.Type) ir.Array {
 	n := t.Shape.Size()
-	part := mem[at : at+n : at+n]
-	if t.DType == ir.I32 {
-		return ir.Array{Type: t, I32: unsafe.Slice((*int32)(unsafe.Pointer(&part[0])), n)}
+	switch t.DType {
+	case ir.I32:
+		return ir.Array{Type: t, I32: unsafe.Slice((*int32)(unsafe.Pointer(&mem[at])), n)}
+	case ir.BF16:
+		return ir.Array{Type: t, BF16: unsafe.Slice((*uint16)(unsafe.Pointer(&mem[at])), n)}
 	}
-	return ir.Array{Type: t, F32: part}
+	return ir.Array{Type: t, F32: mem[at : at+n : at+n]}
 }

@@ -32,6 +32,9 @@ func kernelCases() []kernelCase {
 			add(op.Binary{Fn: fn}, in[0], in[1])
 		}
 	}
+	add(op.Binary{Fn: "add", Relu: true, Rounded: true}, "n 3,50,201", "n 3,50,201")
+	add(op.Binary{Fn: "add", Rounded: true}, "n 300,70", "n 70")
+	add(op.RoundOp{}, "n 33,1001")
 	add(op.AddN{}, "n 33,1001", "n 33,1001")
 	add(op.AddN{}, "n 33,1001", "n 33,1001", "n 33,1001", "n 33,1001")
 	for fn, f := range op.Unaries {
@@ -114,6 +117,9 @@ func kernelCases() []kernelCase {
 		for _, relu := range []bool{false, true} {
 			add(op.BatchNormOp{BN: bn, Relu: relu}, "n "+s, "p 2,"+c)
 			add(op.BatchNormOp{BN: bn, Relu: relu}, "n "+s, "p 2,"+c, "n "+c, "n "+c)
+			add(op.BatchNormOp{BN: bn, Relu: relu, Residual: true}, "n "+s, "p 2,"+c, "n "+s)
+			add(op.BatchNormOp{BN: bn, Relu: relu, Residual: true}, "n "+s, "p 2,"+c, "n "+c, "n "+c, "n "+s)
+			loose(4e-3, op.BatchNormOp{BN: bn, Relu: relu, Residual: true, Rounded: true}, "n "+s, "p 2,"+c, "n "+c, "n "+c, "n "+s)
 		}
 		add(op.NormSums{Eps: 1e-5}, "n "+s, "n "+s, "p 2,"+c)
 		add(op.NormSums{Eps: 1e-5, Relu: true}, "n "+s, "n "+s, "p 2,"+c)

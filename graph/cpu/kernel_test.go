@@ -39,20 +39,33 @@ func (k kernelCase) operands() []ir.Array {
 
 // bind makes the case's kernel over operands; the result overwrites operand over, if that is not -1, and is poisoned otherwise.
 func (k kernelCase) bind(in []ir.Array, over int) (run func(), out ir.Array, err error) {
-	c := &call{spec: k.spec}
-	for _, a := range in {
-		c.in, c.x, c.xi = append(c.in, a.Type), append(c.x, a.F32), append(c.xi, a.I32)
+	types := make([]ir.Type, len(in)) // as the graph has them
+	for i, a := range in {
+		if types[i] = a.Type; a.DType == ir.BF16 {
+			types[i].DType = ir.F32
+		}
 	}
-	if c.out, err = k.spec.Infer(c.in); err != nil {
+	t, err := k.spec.Infer(types)
+	if err != nil {
 		return nil, out, err
 	}
-	out = ir.NewArray(c.out)
+	out = ir.NewArray(t)
 	if over >= 0 {
 		out = in[over]
 	} else if out.DType == ir.F32 {
 		out.Fill(math.NaN())
 	}
-	c.y, c.yi = out.F32, out.I32
+	return k.bindTo(in, out), out, nil
+}
+
+// bindTo makes the case's kernel over operands and a result.
+func (k kernelCase) bindTo(in []ir.Array, out ir.Array) (run func()) {
+	c := &call{spec: k.spec, out: out.Type}
+	for _, a := range in {
+		c.in = append(c.in, a.Type)
+		c.operand(a)
+	}
+	c.result(out)
 	e := kernels[k.spec.Name()]
 	n := 0
 	if e.scratch != nil {
@@ -62,7 +75,7 @@ func (k kernelCase) bind(in []ir.Array, over int) (run func(), out ir.Array, err
 	for i := range c.scratch {
 		c.scratch[i] = float32(math.NaN())
 	}
-	return e.bind(c), out, nil
+	return e.bind(c)
 }
 
 func (k kernelCase) want(t *testing.T, in []ir.Array) ir.Tensor {
@@ -135,7 +148,7 @@ func Allocations(runs int, f func()) float64 {
 // Every kernel gives what the reference forward does, also in place, the same bits on any number of threads, and allocates nothing.
 func TestKernels(t *testing.T) {
 	seen := map[string]bool{}
-	for _, k := range kernelCases() {
+	for _, k := range append(kernelCases(), halfCases()...) {
 		seen[k.spec.Name()] = true
 		t.Run(k.String(), func(t *testing.T) {
 			in := k.operands()

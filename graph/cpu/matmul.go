@@ -116,18 +116,23 @@ func forwardConv(c *call) kern.Conv {
 	o := c.spec.(op.ConvForward)
 	k := convOf(c, o.Conv, c.in[0].Shape, c.in[1].Shape)
 	k.Prologue = prologueOf(o.Norm, k.Ci)
+	k.HalfX, k.HalfY = c.in[0].DType == ir.BF16, c.out.DType == ir.BF16
 	return k
 }
 
 func scratchConv(c *call) int { return forwardConv(c).ForwardScratch() }
 
 func bindConv(c *call) func() {
-	k, x, w, y, scratch := forwardConv(c), c.x[0], c.x[1], c.y, c.scratch
-	norm := c.spec.(op.ConvForward).Norm
-	return func() {
-		setPrologue(k.Prologue, norm, c)
-		k.Forward(x, w, y, scratch)
+	k, x, w, y, scratch := forwardConv(c), c.values(0), c.x[1], kern.Values{F32: c.y, BF16: c.yh}, c.scratch
+	o := c.spec.(op.ConvForward)
+	run := func() {
+		setPrologue(k.Prologue, o.Norm, c)
+		k.ForwardHalf(x, w, y, scratch)
 	}
+	if o.Rounded && !k.HalfY {
+		return roundedAfter(run, c.y)
+	}
+	return run
 }
 
 func dataConv(c *call) kern.Conv {
@@ -145,16 +150,17 @@ func weightsConv(c *call) kern.Conv {
 	o := c.spec.(op.ConvBackwardWeights)
 	k := convOf(c, o.Conv, c.in[0].Shape, c.out.Shape)
 	k.Prologue = prologueOf(o.Norm, k.Ci)
+	k.HalfX = c.in[0].DType == ir.BF16
 	return k
 }
 
 func scratchConvWeights(c *call) int { return weightsConv(c).BackwardWeightsScratch() }
 
 func bindConvWeights(c *call) func() {
-	k, x, dy, dw, scratch := weightsConv(c), c.x[0], c.x[1], c.y, c.scratch
+	k, x, dy, dw, scratch := weightsConv(c), c.values(0), c.x[1], c.y, c.scratch
 	norm := c.spec.(op.ConvBackwardWeights).Norm
 	return func() {
 		setPrologue(k.Prologue, norm, c)
-		k.BackwardWeights(x, dy, dw, scratch)
+		k.BackwardWeightsHalf(x, dy, dw, scratch)
 	}
 }

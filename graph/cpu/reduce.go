@@ -79,7 +79,7 @@ func bindSumTo(c *call) func() {
 	case sumColumns:
 		n := p.axes[1].n
 		o := columns{rows: p.axes[0].n, c: n, k: 1}
-		o.part = func(s []float64, row0, row1, col0, col1 int) { kern.AddColumns(s, x, n, row0, row1, col0, col1) }
+		o.part = func(_ int, s []float64, row0, row1, col0, col1 int) { kern.AddColumns(s, x, n, row0, row1, col0, col1) }
 		o.done = func(s []float64, col0, col1 int) {
 			for i, v := range s {
 				y[col0+i] = float32(v * scale)

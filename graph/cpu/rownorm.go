@@ -40,9 +40,10 @@ func moments(row []float32, eps float64) (mean, rstd float32) {
 }
 
 func bindLayerNorm(c *call) func() {
-	eps, x, gamma, beta, y, k := c.spec.(op.LayerNormOp).Eps, c.x[0], c.x[1], c.x[2], c.y, c.out.Shape.Last()
-	return sweep(len(y)/k, rowsOf(k), func(from, to int) {
-		for i := from * k; i < to*k; i += k {
+	eps, gamma, beta, k := c.spec.(op.LayerNormOp).Eps, c.x[1], c.x[2], c.out.Shape.Last()
+	return passChunks(c, []int{0}, k, func(y []float32, in [][]float32) {
+		x := in[0]
+		for i := 0; i < len(y); i += k {
 			mean, rstd := moments(x[i:i+k], eps)
 			kern.Norm(y[i:i+k], x[i:i+k], gamma, beta, mean, rstd)
 		}

@@ -1,5 +1,7 @@
 package cpu
 
+import "selfsup/graph/cpu/kern"
+
 // argmaxOf is the place of the first maximum.
 func argmaxOf(x []float32) int {
 	at, top := 0, x[0]
@@ -17,11 +19,11 @@ const (
 	long = 64
 )
 
-// columns adds up the columns of a matrix [rows, c]: k sums for each column. part(s, row0, row1, col0, col1) adds the sums of a part of the
-// matrix to s [k][col1-col0], which arrives zeroed. All parts are added in order and handed to done(s, col0, col1) in the same form.
+// columns adds up the columns of a matrix [rows, c]: k sums for each column. part(worker, s, row0, row1, col0, col1) adds the sums of a part of
+// the matrix to s [k][col1-col0], which arrives zeroed. All parts are added in order and handed to done(s, col0, col1) in the same form.
 type columns struct {
 	rows, c, k int
-	part       func(s []float64, row0, row1, col0, col1 int)
+	part       func(worker int, s []float64, row0, row1, col0, col1 int)
 	done       func(s []float64, col0, col1 int)
 }
 
@@ -40,14 +42,14 @@ func (o columns) run(scratch []float32) func() {
 		col0, col1 = j*wide, min((j+1)*wide, o.c)
 		return sums[col0*o.k*high : col1*o.k*high], col0, col1
 	}
-	parts := sweep(high*across, 1, func(i, _ int) {
+	part := func(i, worker int) {
 		all, col0, col1 := strip(i / high)
 		n := o.k * (col1 - col0)
 		s := all[i%high*n:][:n]
 		clear(s)
 		row0 := i % high * height
-		o.part(s, row0, min(row0+height, o.rows), col0, col1)
-	})
+		o.part(worker, s, row0, min(row0+height, o.rows), col0, col1)
+	}
 	join := sweep(across, 1, func(j, _ int) {
 		all, col0, col1 := strip(j)
 		n := o.k * (col1 - col0)
@@ -60,7 +62,7 @@ func (o columns) run(scratch []float32) func() {
 		o.done(s, col0, col1)
 	})
 	return func() {
-		parts()
+		kern.RunWorker(high*across, part)
 		join()
 	}
 }

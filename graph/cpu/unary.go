@@ -74,13 +74,23 @@ func slope(f func(v float32) float32) func(dx, dy, v []float32) {
 }
 
 func bindUnary(c *call) func() {
-	f, y, x := unaries[c.spec.(op.Unary).Fn], c.y, c.x[0]
-	return sweep(len(y), block, func(from, to int) { f(y[from:to], x[from:to]) })
+	fn := c.spec.(op.Unary).Fn
+	if fn == "gelu" && c.yh != nil && c.xh[0] == nil {
+		x, y := c.x[0], c.yh
+		return sweep(len(y), block, func(from, to int) { kern.GelusHalf(y[from:to], x[from:to]) })
+	}
+	f := unaries[fn]
+	return passChunks(c, []int{0}, 1, func(y []float32, x [][]float32) { f(y, x[0]) })
 }
 
 func bindUnaryGrad(c *call) func() {
-	f, dx, dy, v := unaryGrads[c.spec.(op.UnaryGrad).Fn], c.y, c.x[0], c.x[1]
-	return sweep(len(dx), block, func(from, to int) { f(dx[from:to], dy[from:to], v[from:to]) })
+	fn := c.spec.(op.UnaryGrad).Fn
+	if v := c.xh[1]; fn == "relu" && v != nil && c.xh[0] == nil && c.yh == nil {
+		dx, dy := c.y, c.x[0]
+		return sweep(len(dx), block, func(from, to int) { kern.ReluGradHalf(dx[from:to], dy[from:to], v[from:to]) })
+	}
+	f := unaryGrads[fn]
+	return passChunks(c, []int{0, 1}, 1, func(dx []float32, x [][]float32) { f(dx, x[0], x[1]) })
 }
 
 func bindAffine(c *call) func() {

@@ -2,8 +2,8 @@ package ir
 
 import "math"
 
-// BF16 is v as a bfloat16: float32 with seven bits of fraction, rounded to the nearest, ties to even.
-func BF16(v float64) float64 {
+// BF16Of is v as a bfloat16: float32 with seven bits of fraction, rounded to the nearest, ties to even.
+func BF16Of(v float64) float64 {
 	b := math.Float32bits(float32(v))
 	if v != v {
 		return v
@@ -16,7 +16,7 @@ func BF16(v float64) float64 {
 func BF16Tensor(t Tensor) Tensor {
 	r := Tensor{Shape: t.Shape, Data: make([]float64, len(t.Data))}
 	for i, v := range t.Data {
-		r.Data[i] = BF16(v)
+		r.Data[i] = BF16Of(v)
 	}
 	return r
 }

@@ -16,11 +16,11 @@ func TestBF16(t *testing.T) {
 		{math.Inf(-1), math.Inf(-1)},
 		{0x1p-133, 0x1p-133}, // subnormal
 	} {
-		if got := BF16(c.in); got != c.want {
-			t.Errorf("BF16(%v) = %v, want %v", c.in, got, c.want)
+		if got := BF16Of(c.in); got != c.want {
+			t.Errorf("BF16Of(%v) = %v, want %v", c.in, got, c.want)
 		}
 	}
-	if got := BF16(math.NaN()); got == got {
-		t.Errorf("BF16(NaN) = %v", got)
+	if got := BF16Of(math.NaN()); got == got {
+		t.Errorf("BF16Of(NaN) = %v", got)
 	}
 }

@@ -4,23 +4,26 @@ package ir
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
 // DType is the element type of a buffer.
 type DType uint8
 
-// The element types. F64 exists for gradient checks on the reference backend only.
+// The element types. F64 exists for gradient checks on the reference backend only, BF16 for temporaries that the planner keeps in half the
+// memory: graphs have none.
 const (
 	F32 DType = iota
 	F64
 	I32
+	BF16
 )
 
-func (d DType) String() string { return [...]string{"f32", "f64", "i32"}[d] }
+func (d DType) String() string { return [...]string{"f32", "f64", "i32", "bf16"}[d] }
 
 // Size is the number of bytes of one element.
-func (d DType) Size() int { return [...]int{4, 8, 4}[d] }
+func (d DType) Size() int { return [...]int{4, 8, 4, 2}[d] }
 
 // Shape is the size of every axis; a scalar has none.
 type Shape []int
@@ -91,9 +94,10 @@ type Tensor struct {
 // Array is a host value in its own element type: what the Store holds and what programs are fed with. Exactly one slice is set.
 type Array struct {
 	Type
-	F32 []float32
-	F64 []float64
-	I32 []int32
+	F32  []float32
+	F64  []float64
+	I32  []int32
+	BF16 []uint16 // the upper halves of float32s
 }
 
 // NewArray returns zeros.
@@ -106,6 +110,8 @@ func NewArray(t Type) Array {
 		a.F64 = make([]float64, n)
 	case I32:
 		a.I32 = make([]int32, n)
+	case BF16:
+		a.BF16 = make([]uint16, n)
 	}
 	return a
 }
@@ -117,6 +123,8 @@ func (a Array) At(i int) float64 {
 		return float64(a.F32[i])
 	case F64:
 		return a.F64[i]
+	case BF16:
+		return float64(math.Float32frombits(uint32(a.BF16[i]) << 16))
 	}
 	return float64(a.I32[i])
 }
@@ -128,6 +136,8 @@ func (a Array) Set(i int, v float64) {
 		a.F32[i] = float32(v)
 	case F64:
 		a.F64[i] = v
+	case BF16:
+		a.BF16[i] = uint16(math.Float32bits(float32(BF16Of(v))) >> 16)
 	default:
 		a.I32[i] = int32(v)
 	}
@@ -145,6 +155,7 @@ func (a Array) Copy(b Array) {
 	copy(a.F32, b.F32)
 	copy(a.F64, b.F64)
 	copy(a.I32, b.I32)
+	copy(a.BF16, b.BF16)
 }
 
 // Spec is one operation with all its attributes and none of its operands. Kernels are found by Name; the spec is comparable by
@@ -176,6 +187,13 @@ type Fuser interface {
 // where all readers of a value absorb it, so that it is never stored.
 type Absorber interface {
 	Absorb(in []int, maker func(buf int) (Spec, []int)) (Spec, []int, bool)
+}
+
+// Rounder is a Spec that rounds operands to bfloat16 before it uses them, or its result before it stores it. The planner keeps a value that is
+// rounded anyway in two bytes.
+type Rounder interface {
+	Rounds(operand int) bool
+	RoundsResult() bool
 }
 
 // Cheap is a Spec that takes no longer than passes over its operands, and gives the same bits every time: where memory is short, the planner

@@ -36,11 +36,19 @@ func Product(s *graph.Scope, x, w *graph.Node) *graph.Node {
 }
 
 // Conv is a square convolution without bias, x [B,H,W,in] -> [B,H',W',out], weights [k,k,in,out], padded by k/2. Its weights are
-// drawn for the fan out, as ResNets are (He et al. 2015, arXiv:1502.01852, section 2.2, backward case).
+// drawn for the fan out, as ResNets are (He et al. 2015, arXiv:1502.01852, section 2.2, backward case). The result is Stored.
 func Conv(s *graph.Scope, in, out, kernel, stride int) Func {
 	w := s.Param("weight", graph.KaimingNormal(kernel*kernel*out), kernel, kernel, in, out)
 	c := op.Conv{Stride: [2]int{stride, stride}, Pad: [2]int{kernel / 2, kernel / 2}, BF16: s.BF16()}
-	return func(x *graph.Node) *graph.Node { return op.Conv2D(x, w, c) }
+	return func(x *graph.Node) *graph.Node { return Stored(s, op.Conv2D(x, w, c)) }
+}
+
+// Stored is x as it is kept for the backward pass: in a graph of bfloat16 precision it is rounded, so that it takes half the memory.
+func Stored(s *graph.Scope, x *graph.Node) *graph.Node {
+	if s.BF16() {
+		return op.Round(x)
+	}
+	return x
 }
 
 // Constants of batch normalisation, as in PyTorch.

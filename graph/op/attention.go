@@ -86,7 +86,7 @@ func (o AttentionOp) Ref(in []ir.Tensor, out ir.Tensor) {
 
 func (o AttentionOp) round(v float64) float64 {
 	if o.BF16 {
-		return ir.BF16(v)
+		return ir.BF16Of(v)
 	}
 	return v
 }

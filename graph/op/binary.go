@@ -9,8 +9,9 @@ import (
 // Binary is elementwise arithmetic of two operands with NumPy broadcasting: axes are aligned at the end, and an axis of size 1 (or
 // missing) repeats.
 type Binary struct {
-	Fn   string // add, sub, mul or div
-	Relu bool   // then max(y, 0); the compiler sets it
+	Fn      string // add, sub, mul or div
+	Relu    bool   // then max(y, 0); the compiler sets it
+	Rounded bool   // then rounded to bfloat16; the compiler sets it
 }
 
 // Add is a + b.
@@ -106,16 +107,24 @@ func (o Binary) Ref(in []ir.Tensor, out ir.Tensor) {
 			out.Data[i] = max(out.Data[i], 0)
 		}
 	}
+	if o.Rounded {
+		RoundOp{}.Ref([]ir.Tensor{out}, out)
+	}
 }
 
-// Fuse implements ir.Fuser: the ReLU after a residual sum.
+// Fuse implements ir.Fuser: the ReLU after a residual sum, and rounding before or after that, which is the same.
 func (o Binary) Fuse(next ir.Spec, _ int, _ []ir.Type) (ir.Spec, bool) {
-	u, ok := next.(Unary)
-	if !ok || u.Fn != "relu" || o.Relu {
-		return nil, false
+	switch f := next.(type) {
+	case Unary:
+		ok := f.Fn == "relu" && !o.Relu
+		o.Relu = true
+		return o, ok
+	case RoundOp:
+		ok := !o.Rounded
+		o.Rounded = true
+		return o, ok
 	}
-	o.Relu = true
-	return o, true
+	return nil, false
 }
 
 // InPlace implements ir.InPlacer.

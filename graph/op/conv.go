@@ -34,7 +34,8 @@ func Conv2D(x, w *Node, c Conv) *Node { return Apply(ConvForward{Conv: c.norm()}
 // ConvForward is the operation of Conv2D.
 type ConvForward struct {
 	Conv
-	Norm ImageNorm
+	Norm    ImageNorm
+	Rounded bool // the result is rounded to bfloat16; the compiler sets it
 }
 
 // Name implements ir.Spec.
@@ -89,6 +90,17 @@ func (o ConvForward) Ref(in []ir.Tensor, out ir.Tensor) {
 	in = o.Norm.operands(o.Conv, in)
 	x, w := in[0].Data, in[1].Data
 	o.taps(in[0].Shape, in[1].Shape, out.Shape, func(xi, wi, yi int) { out.Data[yi] += x[xi] * w[wi] })
+	if o.Rounded {
+		RoundOp{}.Ref([]ir.Tensor{out}, out)
+	}
+}
+
+// Fuse implements ir.Fuser: the rounding of the result.
+func (o ConvForward) Fuse(next ir.Spec, _ int, _ []ir.Type) (ir.Spec, bool) {
+	_, ok := next.(RoundOp)
+	ok = ok && !o.Rounded
+	o.Rounded = true
+	return o, ok
 }
 
 // FLOPs implements ir.Coster.

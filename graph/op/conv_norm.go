@@ -14,7 +14,7 @@ type ImageNorm struct {
 func (n ImageNorm) absorb(c Conv, in []int, maker func(int) (ir.Spec, []int)) (ImageNorm, []int, bool) {
 	made, from := maker(in[0])
 	bn, ok := made.(BatchNormOp)
-	if !ok || n.On || c.Groups > 1 {
+	if !ok || bn.Residual || bn.Rounded && !c.BF16 || n.On || c.Groups > 1 {
 		return n, nil, false
 	}
 	in = append([]int{from[0]}, in[1:]...)

@@ -44,10 +44,20 @@ type BN struct {
 	Frozen bool    // the statistics are constants (evaluation); else they are the batch's, and the gradient goes through them
 }
 
-// BatchNormOp is (x - mean)/sqrt(var + Eps), times gamma plus beta if there are four operands.
+// BatchNormOp is (x - mean)/sqrt(var + Eps), times gamma plus beta if it has these two.
 type BatchNormOp struct {
 	BN
-	Relu bool // then max(y, 0); the compiler sets it
+	Residual bool // plus the last operand, of x's shape; the compiler sets it
+	Relu     bool // then max(y, 0); the compiler sets it
+	Rounded  bool // then rounded to bfloat16; the compiler sets it
+}
+
+// affine are gamma and beta among the operands, if there are any.
+func (o BatchNormOp) affine(n int) (from, to int) {
+	if o.Residual {
+		n--
+	}
+	return 2, n
 }
 
 // BatchNorm normalises every channel of x [...,C] by stats [2,C] (mean, variance), then scales and shifts by affine = gamma, beta [C] if
@@ -62,13 +72,17 @@ func (o BatchNormOp) Name() string { return "batch_norm" }
 // Infer implements ir.Spec.
 func (o BatchNormOp) Infer(in []ir.Type) (ir.Type, error) {
 	c := in[0].Shape.Last()
-	if len(in) != 2 && len(in) != 4 {
+	from, to := o.affine(len(in))
+	if to != 2 && to != 4 {
 		return ir.Type{}, fmt.Errorf("want both gamma and beta or neither")
+	}
+	if o.Residual && !in[to].Shape.Equal(in[0].Shape) {
+		return ir.Type{}, fmt.Errorf("the residual is %v, want %v", in[to].Shape, in[0].Shape)
 	}
 	if !in[1].Shape.Equal(ir.Shape{2, c}) {
 		return ir.Type{}, fmt.Errorf("statistics are %v, want [2,%d]", in[1].Shape, c)
 	}
-	for _, t := range in[2:] {
+	for _, t := range in[from:to] {
 		if !t.Shape.Equal(ir.Shape{c}) {
 			return ir.Type{}, fmt.Errorf("gamma and beta must be [%d]", c)
 		}
@@ -79,30 +93,51 @@ func (o BatchNormOp) Infer(in []ir.Type) (ir.Type, error) {
 // Ref implements ir.Spec.
 func (o BatchNormOp) Ref(in []ir.Tensor, out ir.Tensor) {
 	c := in[0].Shape.Last()
+	from, to := o.affine(len(in))
 	for i, x := range in[0].Data {
 		k := i % c
 		y := (x - in[1].Data[k]) / math.Sqrt(in[1].Data[c+k]+o.Eps)
-		if len(in) == 4 {
+		if from < to {
 			y = y*in[2].Data[k] + in[3].Data[k]
+		}
+		if o.Residual {
+			y += in[to].Data[i]
 		}
 		if o.Relu {
 			y = max(y, 0)
 		}
 		out.Data[i] = y
 	}
+	if o.Rounded {
+		RoundOp{}.Ref([]ir.Tensor{out}, out)
+	}
 }
 
-// InPlace implements ir.InPlacer.
-func (o BatchNormOp) InPlace() []int { return []int{0} }
-
-// Fuse implements ir.Fuser: the ReLU behind the norm.
-func (o BatchNormOp) Fuse(next ir.Spec, _ int, _ []ir.Type) (ir.Spec, bool) {
-	u, ok := next.(Unary)
-	if !ok || u.Fn != "relu" || o.Relu {
-		return nil, false
+// InPlace implements ir.InPlacer: over x or the residual.
+func (o BatchNormOp) InPlace() []int {
+	if o.Residual {
+		return []int{0, 2, 4}
 	}
-	o.Relu = true
-	return o, true
+	return []int{0}
+}
+
+// Fuse implements ir.Fuser: what is added to the norm, as at the end of a residual block, the ReLU behind it, and rounding.
+func (o BatchNormOp) Fuse(next ir.Spec, at int, in []ir.Type) (ir.Spec, bool) {
+	switch f := next.(type) {
+	case Binary:
+		ok := f == Binary{Fn: "add"} && in[0].Shape.Equal(in[1].Shape) && !o.Residual && !o.Relu && !o.Rounded
+		o.Residual = true
+		return o, ok
+	case Unary:
+		ok := f.Fn == "relu" && !o.Relu
+		o.Relu = true
+		return o, ok
+	case RoundOp:
+		ok := !o.Rounded
+		o.Rounded = true
+		return o, ok
+	}
+	return nil, false
 }
 
 // Active implements Differentiable.
@@ -181,7 +216,7 @@ func behindRelu(in []int, eps float64, maker func(int) (ir.Spec, []int)) (dy int
 		return 0, nil, false
 	}
 	y, normed := maker(masked[1])
-	if bn, ok := y.(BatchNormOp); !ok || !bn.Relu || bn.Eps != eps || normed[0] != in[1] || normed[1] != in[2] {
+	if bn, ok := y.(BatchNormOp); !ok || !bn.Relu || bn.Residual || bn.Eps != eps || normed[0] != in[1] || normed[1] != in[2] {
 		return 0, nil, false
 	}
 	return masked[0], normed[2:], true

@@ -64,7 +64,7 @@ func TestAbsorbNorm(t *testing.T) {
 			var b builder
 			c.build(&b)
 			p := b.clone()
-			if err := plan.Plan(p); err != nil {
+			if err := plan.Plan(p, plan.Options{}); err != nil {
 				t.Fatal(err)
 			}
 			norms := 0

@@ -50,7 +50,7 @@ func TestPairs(t *testing.T) {
 			var b builder
 			first := c.build(&b)
 			p := b.clone()
-			if err := plan.Plan(p); err != nil {
+			if err := plan.Plan(p, plan.Options{}); err != nil {
 				t.Fatal(err)
 			}
 			at := map[int]int{}

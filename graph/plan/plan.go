@@ -12,13 +12,19 @@ import (
 // Align is the alignment of buffers in the arena, in bytes: one cache line, one AVX-512 vector.
 const Align = 64
 
-// Plan runs all passes over p, in place.
-func Plan(p *ir.Program) error { return Within(p, 0) }
+// Options are what a plan is to respect.
+type Options struct {
+	// Limit is the most bytes the arena may have, 0 for any number: where that is too little for all values that are kept, cheap ones are
+	// computed again. If even so it is too little, the program is planned for the smallest arena that was found, which its Arena tells, and
+	// which would do as a limit.
+	Limit int
+	// Narrows says whether the kernel of an operation on operands of types in takes one of them in bfloat16, or writes its result so,
+	// operand -1. nil: none does.
+	Narrows func(s ir.Spec, in []ir.Type, operand int) bool
+}
 
-// Within is Plan for an arena of at most limit bytes: where that is too little for all values that are kept, cheap ones are computed again.
-// If even so it is too little, the program is planned for the smallest arena that was found, which p.Arena tells, and which would do as a
-// limit. A limit of 0 is none.
-func Within(p *ir.Program, limit int) error {
+// Plan runs all passes over p, in place.
+func Plan(p *ir.Program, o Options) error {
 	for _, pass := range []struct {
 		name string
 		run  func(*ir.Program) error
@@ -26,9 +32,10 @@ func Within(p *ir.Program, limit int) error {
 		{"fuse", fuse},
 		{"absorb", absorb},
 		{"protect", protect},
+		{"narrow", func(p *ir.Program) error { return narrow(p, o.Narrows) }},
 		{"pairs", pairs},
 		{"schedule", schedule},
-		{"recompute", func(p *ir.Program) error { return recompute(p, limit) }},
+		{"recompute", func(p *ir.Program) error { return recompute(p, o.Limit) }},
 		{"alias", alias},
 		{"arena", arena},
 		{"check", check},

@@ -110,7 +110,7 @@ func (b *builder) compare(t *testing.T, name string) {
 func (b *builder) compareWithin(t *testing.T, name string, limit int) *ir.Program {
 	t.Helper()
 	planned := b.clone()
-	if err := plan.Within(planned, limit); err != nil {
+	if err := plan.Plan(planned, plan.Options{Limit: limit, Narrows: cpu.Backend{}.Narrows}); err != nil {
 		t.Fatalf("%s: %v\n%s", name, err, listing(b.clone()))
 	}
 	type side struct {
@@ -283,7 +283,7 @@ func TestPlan(t *testing.T) {
 			var b builder
 			c.build(&b)
 			p := b.clone()
-			if err := plan.Plan(p); err != nil {
+			if err := plan.Plan(p, plan.Options{}); err != nil {
 				t.Fatal(err)
 			}
 			got := listing(p)
@@ -331,7 +331,7 @@ func TestPlanErrors(t *testing.T) {
 	} {
 		var b builder
 		c.build(&b)
-		if err := plan.Plan(b.clone()); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := plan.Plan(b.clone(), plan.Options{}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got error %v, want one that says %q", c.name, err, c.want)
 		}
 	}

@@ -34,7 +34,7 @@ func TestRandomPrograms(t *testing.T) {
 			x := pick(nil)
 			s := b.Bufs[x].Shape
 			var y int
-			switch k := r.IntN(9); {
+			switch k := r.IntN(10); {
 			case k < 3 && s.Equal(ir.Shape{4, 6}):
 				y = b.do(rows(1, 3), x)
 			case k < 3 && s.Equal(ir.Shape{24}):
@@ -49,6 +49,8 @@ func TestRandomPrograms(t *testing.T) {
 				y = b.do(relu, x)
 			case k == 6:
 				y = b.do(neg, x)
+			case k == 8:
+				y = b.do(op.RoundOp{}, x)
 			case k == 7:
 				y = b.do(sub, x, pick(ir.Shape{}))
 			default:

@@ -98,7 +98,7 @@ func TestWithin(t *testing.T) {
 	b.output(h)
 	arena := func(limit int) *ir.Program {
 		p := b.clone()
-		if err := plan.Within(p, limit); err != nil {
+		if err := plan.Plan(p, plan.Options{Limit: limit}); err != nil {
 			t.Fatal(err)
 		}
 		return p

@@ -86,9 +86,14 @@ func (e *executable) Run() (err error) {
 		y := e.vals[in.Out]
 		clear(y.Data)
 		in.Spec.Ref(x, y)
-		if e.p.Bufs[in.Out].DType == ir.F32 {
+		switch e.p.Bufs[in.Out].DType {
+		case ir.F32:
 			for i, v := range y.Data {
 				y.Data[i] = float64(float32(v))
+			}
+		case ir.BF16:
+			for i, v := range y.Data {
+				y.Data[i] = ir.BF16Of(v)
 			}
 		}
 	}

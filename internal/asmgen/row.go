@@ -116,7 +116,7 @@ func rows() {
 	prefetchLines()
 	for _, p := range rowPasses {
 		for _, w := range widths {
-			p.emit(w)
+			p.emit(w, "", nil)
 		}
 	}
 	tails, lowest := rowConstants()

@@ -2,6 +2,8 @@ package main
 
 import (
 	"math"
+	"slices"
+	"strings"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -58,6 +60,20 @@ var passes = []pass{
 		VMOVUPS(in[0], w.r(0))
 		VMULPS(in[1], w.r(0), w.r(0))
 		VADDPS(in[2], w.r(0), w.r(0))
+		VMAXPS(w.r(0), w.r(15), w.r(0))
+		VADDPS(w.r(15), w.r(0), w.r(0))
+	}},
+	{"scaleShiftAdd", "y = x*a + b + r", []string{"x", "a", "b", "r"}, nil, nil, func(w width, in []Op) {
+		VMOVUPS(in[0], w.r(0))
+		VMULPS(in[1], w.r(0), w.r(0))
+		VADDPS(in[2], w.r(0), w.r(0))
+		VADDPS(in[3], w.r(0), w.r(0))
+	}},
+	{"scaleShiftAddRelu", "y = max(x*a + b + r, 0)", []string{"x", "a", "b", "r"}, nil, zero, func(w width, in []Op) {
+		VMOVUPS(in[0], w.r(0))
+		VMULPS(in[1], w.r(0), w.r(0))
+		VADDPS(in[2], w.r(0), w.r(0))
+		VADDPS(in[3], w.r(0), w.r(0))
 		VMAXPS(w.r(0), w.r(15), w.r(0))
 		VADDPS(w.r(15), w.r(0), w.r(0))
 	}},
@@ -190,6 +206,7 @@ var vecConstantBits = []struct {
 	name string
 	bits uint32
 }{
+	{"vecRoundHalf", 0x7fff}, {"vecRoundOne", 1}, {"vecRoundQuiet", 1 << 22},
 	{"vecMinusOne", 0xffffffff}, {"vecAbs", 0x7fffffff}, {"vecSign", 0x80000000}, {"vecExpBias", 126 << 23},
 	f32("vecOne", 1), f32("vecMinusHalf", -0.5), f32("vecDensity", 0.3989422804014327),
 	f32("vecExpMin", -87.33654), f32("vecExpMax", 89.41), f32("vecLog2e", math.Log2E), f32("vecRound", 3<<22),
@@ -232,8 +249,11 @@ func vecs() {
 	}
 	for _, p := range passes {
 		for _, w := range widths {
-			p.emit(w)
+			p.emit(w, "", nil)
 		}
+	}
+	for _, h := range halves {
+		h.emit(widths[0])
 	}
 	columns()
 	softmaxes(rowConstants())
@@ -241,18 +261,23 @@ func vecs() {
 
 var pointers = []GPPhysical{RSI, RDX, R8, R9, R10, R11, R12}
 
-func (p pass) emit(w width) {
-	signature := "func(y"
-	for _, o := range p.operands {
-		signature += ", " + o
+// emit writes the kernel, with those operands and results in bfloat16 that half names.
+func (p pass) emit(w width, kind string, half []string) {
+	var parameters []string
+	for _, o := range append([]string{"y"}, p.operands...) {
+		parameters = append(parameters, o+" "+map[bool]string{false: "*float32", true: "*uint16"}[slices.Contains(half, o)])
 	}
-	signature += " *float32, n uintptr"
+	parameters = append(parameters, "n uintptr")
 	for _, s := range p.scalars {
-		signature += ", " + s + " float32"
+		parameters = append(parameters, s+" float32")
 	}
-	TEXT(p.name+w.suffix, NOSPLIT, signature+")")
+	name, doc := p.name+kind+w.suffix, p.doc
+	TEXT(name, NOSPLIT, "func("+strings.Join(parameters, ", ")+")")
 	Pragma("noescape")
-	Doc(p.name + w.suffix + ": " + p.doc + "; n is a multiple of " + map[int]string{16: "16", 8: "8"}[w.lanes] + ".")
+	if half != nil {
+		doc += ", " + strings.Join(half, " and ") + " in bfloat16"
+	}
+	Doc(name + ": " + doc + "; n is a multiple of " + map[int]string{16: "16", 8: "8"}[w.lanes] + ".")
 	Load(Param("y"), RDI)
 	Load(Param("n"), RCX)
 	for i, o := range p.operands {
@@ -267,13 +292,30 @@ func (p pass) emit(w width) {
 	enter()
 	SHLQ(U8(2), RCX)
 	XORL(EAX, EAX)
+	if half != nil {
+		XORL(EBX, EBX) // the offset in bfloat16
+	}
 	Label("next")
 	in := make([]Op, len(p.operands))
-	for i := range in {
+	for i, o := range p.operands {
 		in[i] = Mem{Base: pointers[i], Index: RAX, Scale: 1}
+		if slices.Contains(half, o) {
+			r := w.r(8 + i)
+			VPMOVZXWD(Mem{Base: pointers[i], Index: RBX, Scale: 1}, r)
+			VPSLLD(U8(16), r, r)
+			in[i] = r
+		}
 	}
 	p.body(w, in)
-	VMOVUPS(w.r(0), Mem{Base: RDI, Index: RAX, Scale: 1})
+	if slices.Contains(half, "y") {
+		roundResult(w)
+		VPMOVDW(w.r(0), Mem{Base: RDI, Index: RBX, Scale: 1})
+	} else {
+		VMOVUPS(w.r(0), Mem{Base: RDI, Index: RAX, Scale: 1})
+	}
+	if half != nil {
+		ADDQ(U32(2*w.lanes), RBX)
+	}
 	ADDQ(U32(4*w.lanes), RAX)
 	CMPQ(RAX, RCX)
 	JB(LabelRef("next"))

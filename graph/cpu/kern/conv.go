@@ -18,6 +18,8 @@ type Conv struct {
 	Algorithm   Algorithm
 	BF16        bool     // rounds both operands to bfloat16 (RoundBF16); sums are in float32
 	Prologue    Prologue // of x, in Forward and BackwardWeights
+	HalfX       bool     // with BF16: ForwardHalf and BackwardWeightsHalf read x in bfloat16
+	HalfY       bool     // with BF16: ForwardHalf writes y rounded to bfloat16
 }
 
 // Algorithm is how a convolution is computed.
@@ -48,6 +50,9 @@ func (c Conv) Check() error {
 	if c.BF16 && c.Algorithm == Winograd {
 		return fmt.Errorf("kern: conv: bf16 has no Winograd algorithm of its own; Auto takes it where it pays")
 	}
+	if !c.BF16 && (c.HalfX || c.HalfY) {
+		return fmt.Errorf("kern: conv: images in bfloat16 are for bf16 convolutions")
+	}
 	if c.Algorithm < Auto || c.Algorithm > Winograd || c.Algorithm == Winograd && !c.winogradOK() {
 		return fmt.Errorf("kern: conv: algorithm %d is not possible for %+v; Winograd is for 3x3, stride 1, one group, pads up to 2, channels multiples of %d", c.Algorithm, c, winogradLanes)
 	}
@@ -61,28 +66,40 @@ func (c Conv) defaults() Conv {
 
 // Forward computes y from x and w. scratch holds ForwardScratch elements.
 func (c Conv) Forward(x, w, y, scratch []float32) {
+	c.ForwardHalf(Values{F32: x}, w, Values{F32: y}, scratch)
+}
+
+// ForwardHalf is Forward for images in the types that HalfX and HalfY say.
+func (c Conv) ForwardHalf(x Values, w []float32, y Values, scratch []float32) {
 	c = c.checked(x, w, y)
+	if c.forwardInParts() {
+		c.forwardParts(x, w, y.BF16, scratch)
+		return
+	}
 	if c.forwardRoundsCopies() {
-		x, w, scratch = roundCopies(x[:c.B*c.H*c.W*c.Ci], c.Prologue, w[:c.weights()], scratch)
-		c = c.exact()
+		x.F32, w, scratch = roundCopies(x.first(c.B*c.H*c.W*c.Ci), c.Prologue, w[:c.weights()], scratch)
+		c, x.BF16 = c.exact(), nil
 	}
 	switch c.method() {
 	case pointwise:
-		c.pointForward(x, w, y, scratch)
+		c.pointForward(x.F32, w, y.F32, scratch)
 	case depthwise:
-		c.depthForward(x, w, y, scratch)
+		c.depthForward(x.F32, w, y.F32, scratch)
 	case patches:
-		c.winograd(false, x, w, y, scratch)
+		c.winograd(false, x.F32, w, y.F32, scratch)
 	case overPairs:
 		c.gatherBF16(false, x, w, y, scratch)
 	default:
-		c.gather(false, x, w, y, scratch)
+		c.gather(false, x.F32, w, y.F32, scratch)
 	}
 }
 
 // ForwardScratch is how many elements of scratch Forward wants.
 func (c Conv) ForwardScratch() int {
 	c = c.defaults()
+	if c.forwardInParts() {
+		return c.partsScratch()
+	}
 	if c.forwardRoundsCopies() {
 		return copiesFloats(c.B*c.H*c.W*c.Ci, c.weights()) + c.exact().ForwardScratch()
 	}
@@ -101,9 +118,10 @@ func (c Conv) ForwardScratch() int {
 
 // BackwardData computes dx, the gradient by x, from dy and w. scratch holds BackwardDataScratch elements.
 func (c Conv) BackwardData(dy, w, dx, scratch []float32) {
-	c = c.checked(dx, w, dy)
+	c.HalfX, c.HalfY = false, false
+	c = c.checked(Values{F32: dx}, w, Values{F32: dy})
 	if c.roundsCopies() {
-		dy, w, scratch = roundCopies(dy[:c.B*c.OH*c.OW*c.Co], Prologue{}, w[:c.weights()], scratch)
+		dy, w, scratch = roundCopies(Values{F32: dy[:c.B*c.OH*c.OW*c.Co]}, Prologue{}, w[:c.weights()], scratch)
 		c = c.exact()
 	}
 	switch c.method() {
@@ -114,7 +132,7 @@ func (c Conv) BackwardData(dy, w, dx, scratch []float32) {
 	case patches:
 		c.winograd(true, dy, w, dx, scratch)
 	case overPairs:
-		c.gatherBF16(true, dy, w, dx, scratch)
+		c.gatherBF16(true, Values{F32: dy}, w, Values{F32: dx}, scratch)
 	default:
 		c.gather(true, dy, w, dx, scratch)
 	}
@@ -123,6 +141,7 @@ func (c Conv) BackwardData(dy, w, dx, scratch []float32) {
 // BackwardDataScratch is how many elements of scratch BackwardData wants.
 func (c Conv) BackwardDataScratch() int {
 	c = c.defaults()
+	c.HalfX, c.HalfY = false, false
 	if c.roundsCopies() {
 		return copiesFloats(c.B*c.OH*c.OW*c.Co, c.weights()) + c.exact().BackwardDataScratch()
 	}
@@ -141,28 +160,35 @@ func (c Conv) BackwardDataScratch() int {
 
 // BackwardWeights computes dw, the gradient by w, from x and dy. scratch holds BackwardWeightsScratch elements.
 func (c Conv) BackwardWeights(x, dy, dw, scratch []float32) {
-	c = c.checked(x, dw, dy)
+	c.BackwardWeightsHalf(Values{F32: x}, dy, dw, scratch)
+}
+
+// BackwardWeightsHalf is BackwardWeights for x in the type that HalfX says.
+func (c Conv) BackwardWeightsHalf(x Values, dy, dw, scratch []float32) {
+	c.HalfY = false
+	c = c.checked(x, dw, Values{F32: dy})
 	if c.roundsCopies() {
-		x, dy, scratch = roundCopies(x[:c.B*c.H*c.W*c.Ci], c.Prologue, dy[:c.B*c.OH*c.OW*c.Co], scratch)
-		c = c.exact()
+		x.F32, dy, scratch = roundCopies(x.first(c.B*c.H*c.W*c.Ci), c.Prologue, dy[:c.B*c.OH*c.OW*c.Co], scratch)
+		c, x.BF16 = c.exact(), nil
 	}
 	switch c.method() {
 	case pointwise:
-		c.pointWeights(x, dy, dw, scratch)
+		c.pointWeights(x.F32, dy, dw, scratch)
 	case depthwise:
-		c.depthBackwardWeights(x, dy, dw, scratch)
+		c.depthBackwardWeights(x.F32, dy, dw, scratch)
 	case patches:
-		c.winogradWeights(x, dy, dw, scratch)
+		c.winogradWeights(x.F32, dy, dw, scratch)
 	case overPairs:
 		c.correlateBF16(x, dy, dw, scratch)
 	default:
-		c.correlate(x, dy, dw, scratch)
+		c.correlate(x.F32, dy, dw, scratch)
 	}
 }
 
 // BackwardWeightsScratch is how many elements of scratch BackwardWeights wants.
 func (c Conv) BackwardWeightsScratch() int {
 	c = c.defaults()
+	c.HalfY = false
 	if c.roundsCopies() {
 		return copiesFloats(c.B*c.H*c.W*c.Ci, c.B*c.OH*c.OW*c.Co) + c.exact().BackwardWeightsScratch()
 	}
@@ -205,19 +231,19 @@ func (c *Conv) method() method {
 }
 
 // checked panics where sizes or slices do not fit.
-func (c Conv) checked(x, w, y []float32) Conv {
+func (c Conv) checked(x Values, w []float32, y Values) Conv {
 	if err := c.Check(); err != nil {
 		panic(err)
 	}
 	c = c.defaults()
-	need := func(name string, s []float32, n int) {
-		if len(s) < n {
-			panic(fmt.Sprintf("kern: conv: %s has %d elements, %+v needs %d", name, len(s), c, n))
+	need := func(name string, s Values, n int, half bool) {
+		if s.Len() < n || n > 0 && (s.BF16 != nil) != half {
+			panic(fmt.Sprintf("kern: conv: %s has %d elements, in bfloat16: %v, %+v needs %d", name, s.Len(), s.BF16 != nil, c, n))
 		}
 	}
-	need("x or dx", x, c.B*c.H*c.W*c.Ci)
-	need("w or dw", w, c.weights())
-	need("y or dy", y, c.B*c.OH*c.OW*c.Co)
+	need("x or dx", x, c.B*c.H*c.W*c.Ci, c.HalfX)
+	need("w or dw", Values{F32: w}, c.weights(), false)
+	need("y or dy", y, c.B*c.OH*c.OW*c.Co, c.HalfY)
 	return c
 }
 

@@ -23,20 +23,20 @@ func (c *Conv) forwardRoundsCopies() bool {
 
 // exact is the same convolution of operands that are rounded, and behind the prologue, already.
 func (c Conv) exact() Conv {
-	c.BF16, c.Prologue = false, Prologue{}
+	c.BF16, c.Prologue, c.HalfX, c.HalfY = false, Prologue{}, false, false
 	return c
 }
 
 // roundCopies writes a, behind the prologue, and b rounded to scratch and returns the copies and what is left.
-func roundCopies(a []float32, p Prologue, b, scratch []float32) (ra, rb, rest []float32) {
+func roundCopies(a Values, p Prologue, b, scratch []float32) (ra, rb, rest []float32) {
 	scratch = align(scratch)
-	na, nb := roundUp(len(a), lineFloats), roundUp(len(b), lineFloats)
+	na, nb := roundUp(a.Len(), lineFloats), roundUp(len(b), lineFloats)
 	if len(scratch) < na+nb {
-		panic(fmt.Sprintf("kern: scratch has %d elements, rounded copies of %d and %d need %d", len(scratch), len(a), len(b), na+nb+lineFloats))
+		panic(fmt.Sprintf("kern: scratch has %d elements, rounded copies of %d and %d need %d", len(scratch), a.Len(), len(b), na+nb+lineFloats))
 	}
-	ra, rb = scratch[:len(a)], scratch[na:na+len(b)]
+	ra, rb = scratch[:a.Len()], scratch[na:na+len(b)]
 	roundTo(ra, a, p)
-	roundTo(rb, b, Prologue{})
+	roundTo(rb, Values{F32: b}, Prologue{})
 	return ra, rb, scratch[na+nb:]
 }
 
@@ -44,7 +44,8 @@ func copiesFloats(a, b int) int { return lineFloats + roundUp(a, lineFloats) + r
 
 // rounding is a parallel pass of roundTo.
 type rounding struct {
-	dst, src []float32
+	dst      []float32
+	src      Values
 	prologue Prologue
 	task     func(task int)
 }
@@ -54,27 +55,22 @@ var roundings = pile[rounding]{bind: func(r *rounding) { r.task = r.part }}
 const roundFloats = 16 << 10 // of a task, at least
 
 // roundTo writes src, behind the prologue, rounded to bfloat16 to dst.
-func roundTo(dst, src []float32, p Prologue) {
+func roundTo(dst []float32, src Values, p Prologue) {
 	r := roundings.get()
 	r.dst, r.src, r.prologue = dst, src, p
-	Run(ceil(len(src), r.size()), r.task)
-	r.dst, r.src, r.prologue = nil, nil, Prologue{}
+	Run(ceil(len(dst), r.size()), r.task)
+	r.dst, r.src, r.prologue = nil, Values{}, Prologue{}
 	roundings.put(r)
 }
 
 // size of a task is whole pixels.
 func (r *rounding) size() int { return roundUp(roundFloats, max(1, len(r.prologue.Scale))) }
 
-// part rounds pairs of zero and a number: such a pair is the rounded number as a float32.
 func (r *rounding) part(task int) {
-	from, to := task*r.size(), min((task+1)*r.size(), len(r.src))
+	from, to := task*r.size(), min((task+1)*r.size(), len(r.dst))
 	dst := r.dst[from:to]
-	r.prologue.move(dst, r.src[from:])
-	for len(dst) > 0 {
-		n := min(len(dst), roundFloats)
-		roundPairs(bf16s(dst[:n]), zeroFloats[:n], dst[:n])
-		dst = dst[n:]
-	}
+	r.prologue.take(dst, r.src.From(from))
+	RoundFloats(dst)
 }
 
 var zeroFloats [roundFloats]float32

@@ -9,13 +9,14 @@ import (
 type gatherBF16 struct {
 	axes
 	stack
-	rows   imageRows
-	w, dst []float32
-	dstC   int // channels of an output pixel
-	n      int // the same: output channels
-	taken  int // channels of a source pixel
-	depth  int // channels summed per tap: taken, with zeros up to whole steps of the product
-	pixel  int // floats from position to position, two channels in each
+	rows  imageRows
+	w     []float32
+	dst   Values
+	dstC  int // channels of an output pixel
+	n     int // the same: output channels
+	taken int // channels of a source pixel
+	depth int // channels summed per tap: taken, with zeros up to whole steps of the product
+	pixel int // floats from position to position, two channels in each
 
 	groups, parts, bands, chunks int // groups of images; how tasks cut groups, rows and panels
 	rowFloats, groupFloats       int
@@ -36,7 +37,7 @@ const (
 	tileFloats = bf16Rows * pairColumns
 )
 
-func (c Conv) gatherBF16(backward bool, src, w, dst, scratch []float32) {
+func (c Conv) gatherBF16(backward bool, src Values, w []float32, dst Values, scratch []float32) {
 	g := gathersBF16.get()
 	g.set(c, backward)
 	g.rows.src, g.w, g.dst = src, w, dst
@@ -48,7 +49,7 @@ func (c Conv) gatherBF16(backward bool, src, w, dst, scratch []float32) {
 	g.panels, g.buffers = scratch[:size], scratch[size:]
 	runLimited(g.classes()*ceil(g.n, pairColumns), fits(g.buffers, g.bufferFloats), g.packTask)
 	runLimited(g.parts*g.bands*g.chunks, fits(g.buffers, g.bufferFloats), g.tileTask)
-	g.rows.src, g.w, g.dst, g.panels, g.buffers = nil, nil, nil, nil, nil
+	g.rows.src, g.w, g.dst, g.panels, g.buffers = Values{}, nil, Values{}, nil, nil
 	gathersBF16.put(g)
 }
 
@@ -231,7 +232,7 @@ func (t *gatherTask) outputs(p0, p1, k, at, i int) {
 	t.tile.nb = uintptr((u1 - u0) * w.n)
 	some := t.tile.nb > 0
 	run := w.count * g.images
-	direct := some && g.images == 1
+	direct := some && g.images == 1 && g.dst.BF16 == nil
 	if !some {
 		clear(t.sums)
 	}
@@ -242,7 +243,7 @@ func (t *gatherTask) outputs(p0, p1, k, at, i int) {
 			n := min(pairColumns, g.n-p*pairColumns)
 			t.tile.c, t.tile.ldc = ptr(t.sums, 0), bytes(pairColumns)
 			if direct {
-				t.tile.c, t.tile.ldc = ptr(g.dst, t.target(k, i, m)+p*pairColumns), bytes(w.outStep*g.dstC)
+				t.tile.c, t.tile.ldc = ptr(g.dst.F32, t.target(k, i, m)+p*pairColumns), bytes(w.outStep*g.dstC)
 			}
 			if some {
 				t.tile.a = ptr(t.images, row+m*g.pixel)
@@ -271,15 +272,30 @@ func (t *gatherTask) target(k, i, m int) int {
 // scatter copies the n columns of a tile's rows to the outputs from position m on, as far as their images exist.
 func (t *gatherTask) scatter(p, k, i, m, rows, n int) {
 	g := t.g
+	if g.dst.BF16 != nil {
+		t.scatterHalf(p, k, i, m, rows, n)
+		return
+	}
 	if n == pairColumns && m%g.images == 0 && rows%g.images == 0 && (k+1)*g.images <= g.conv.B {
-		s := scatter{dst: ptr(g.dst, t.target(k, i, m)+p*pairColumns), src: ptr(t.sums, 0), images: uintptr(g.images), pixels: uintptr(rows / g.images),
+		s := scatter{dst: ptr(g.dst.F32, t.target(k, i, m)+p*pairColumns), src: ptr(t.sums, 0), images: uintptr(g.images), pixels: uintptr(rows / g.images),
 			pixelStep: bytes(t.w.outStep * g.dstC), imageStep: bytes(g.imageFloats)}
 		s.run()
 		return
 	}
 	for r := range rows {
 		if k*g.images+(m+r)%g.images < g.conv.B {
-			copy(g.dst[t.target(k, i, m+r)+p*pairColumns:][:n], t.sums[r*pairColumns:])
+			copy(g.dst.F32[t.target(k, i, m+r)+p*pairColumns:][:n], t.sums[r*pairColumns:])
+		}
+	}
+}
+
+// scatterHalf is scatter to bfloat16, rounded: the rows of one image at a time, which are evenly spaced.
+func (t *gatherTask) scatterHalf(p, k, i, m, rows, n int) {
+	g := t.g
+	for r := range min(rows, g.images) {
+		if k*g.images+(m+r)%g.images < g.conv.B {
+			to := g.dst.BF16[t.target(k, i, m+r)+p*pairColumns:]
+			roundRows(to, t.w.outStep*g.dstC, t.sums[r*pairColumns:], g.images*pairColumns, ceil(rows-r, g.images), n)
 		}
 	}
 }

@@ -6,7 +6,7 @@ package kern
 // product that way, and a strided 1x1 kernel skips what it does not read.
 type imageRows struct {
 	conv    Conv
-	src     []float32 // [B,h,w,c]
+	src     Values // [B,h,w,c]
 	h, w, c int
 	patches bool
 }
@@ -25,7 +25,7 @@ func (c Conv) onPatches() Conv {
 // inPlace says whether rows need no copy.
 func (r *imageRows) inPlace() bool {
 	c := &r.conv
-	return !c.Prologue.on() && (!r.patches || c.KH*c.KW == 1 && c.PH == 0 && c.PW == 0)
+	return !c.HalfX && !c.Prologue.on() && (!r.patches || c.KH*c.KW == 1 && c.PH == 0 && c.PW == 0)
 }
 
 // bufferFloats is the room a row of one image takes that is not in place.
@@ -61,24 +61,32 @@ func (r *imageRows) group(b0, b1, i, c0, c1 int, buffer []float32) []float32 {
 		if r.patches {
 			i *= r.conv.SH
 		}
-		return r.src[(b0*r.h+i)*r.w*r.c:]
+		return r.src.F32[(b0*r.h+i)*r.w*r.c:]
 	}
 	for b := b0; b < b1; b++ {
 		dst := buffer[(b-b0)*r.bufferFloats():]
 		if r.patches {
 			r.patchRow(b, i, dst)
 		} else {
-			r.move(dst[:r.w*r.c], r.src[(b*r.h+i)*r.w*r.c:], c0, c1)
+			r.move(dst[:r.w*r.c], r.src.From((b*r.h+i)*r.w*r.c), c0, c1)
 		}
 	}
 	return buffer
 }
 
 // move takes channels c0 to c1 of a row through the prologue.
-func (r *imageRows) move(dst, src []float32, c0, c1 int) {
+func (r *imageRows) move(dst []float32, values Values, c0, c1 int) {
 	p := &r.conv.Prologue
 	if c1-c0 == r.c {
-		p.move(dst, src)
+		p.take(dst, values)
+		return
+	}
+	src := values.F32
+	if values.BF16 != nil {
+		WidenRows(dst[c0:], r.c, values.BF16[c0:], r.c, r.w, c1-c0)
+		src = dst
+	}
+	if !p.on() {
 		return
 	}
 	for j := 0; j < len(dst); j += r.c {
@@ -97,15 +105,15 @@ func (r *imageRows) patchRow(b, i int, dst []float32) {
 				dst = dst[c.KW*c.Ci:]
 				continue
 			}
-			src := r.src[(b*c.H+row)*c.W*c.Ci : (b*c.H+row+1)*c.W*c.Ci]
+			src := r.src.From((b*c.H + row) * c.W * c.Ci)
 			if from := j*c.SW - c.PW; c.DW == 1 && from >= 0 && from+c.KW <= c.W {
-				c.Prologue.move(dst[:c.KW*c.Ci], src[from*c.Ci:])
+				c.Prologue.take(dst[:c.KW*c.Ci], src.From(from*c.Ci))
 				dst = dst[c.KW*c.Ci:]
 				continue
 			}
 			for v := range c.KW {
 				if col := j*c.SW + v*c.DW - c.PW; within(col, c.W) {
-					c.Prologue.move(dst[:c.Ci], src[col*c.Ci:])
+					c.Prologue.take(dst[:c.Ci], src.From(col*c.Ci))
 				} else {
 					clear(dst[:c.Ci])
 				}

@@ -31,3 +31,4 @@ package kern
 //go:generate go run -C ../../../internal/asmgen . -family winograd -pkg kern -out ../../graph/cpu/kern/winograd_amd64.s -stubs ../../graph/cpu/kern/winograd_stubs_amd64.go
 //go:generate go run -C ../../../internal/asmgen . -family vec -pkg kern -out ../../graph/cpu/kern/vec_amd64.s -stubs ../../graph/cpu/kern/vec_stubs_amd64.go
 //go:generate go run -C ../../../internal/asmgen . -family row -pkg kern -out ../../graph/cpu/kern/row_amd64.s -stubs ../../graph/cpu/kern/row_stubs_amd64.go
+//go:generate go run -C ../../../internal/asmgen . -family widen -pkg kern -out ../../graph/cpu/kern/widen_amd64.s -stubs ../../graph/cpu/kern/widen_stubs_amd64.go

@@ -11,7 +11,7 @@ func GemmBF16(transA, transB bool, m, n, k int, a []float32, lda int, b []float3
 // GemmBF16Then is to GemmBF16 what GemmThen is to Gemm.
 func GemmBF16Then(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, beta float32, scratch []float32, finish Finish) {
 	if gemmRoundsCopies(m, n, k) && m*k <= len(a) && k*n <= len(b) && lda == width(transA, m, k) && ldb == width(transB, k, n) {
-		a, b, scratch = roundCopies(a[:m*k], Prologue{}, b[:k*n], scratch)
+		a, b, scratch = roundCopies(Values{F32: a[:m*k]}, Prologue{}, b[:k*n], scratch)
 		GemmThen(transA, transB, m, n, k, a, lda, b, ldb, c, ldc, beta, scratch, finish)
 		return
 	}

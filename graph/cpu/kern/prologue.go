@@ -39,6 +39,18 @@ func (p *Prologue) move(dst, src []float32) {
 	}
 }
 
+// take is move from memory of either type.
+func (p *Prologue) take(dst []float32, src Values) {
+	if src.BF16 == nil {
+		p.move(dst, src.F32)
+		return
+	}
+	Widen(dst, src.BF16)
+	if p.on() {
+		p.move(dst, dst)
+	}
+}
+
 // A 1x1 convolution with a prologue is a product of slabs of pixels, which go through the prologue to scratch memory first.
 
 const pointSlab = 1 << 20 // floats of a slab

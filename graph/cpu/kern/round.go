@@ -49,6 +49,16 @@ func roundRows(dst []uint16, ldd int, src []float32, lds, m, n int) {
 	}
 }
 
+// RoundFloats makes every element of s the number that bfloat16 holds in its place. It rounds pairs of zero and a number: such a pair is the
+// rounded number as a float32.
+func RoundFloats(s []float32) {
+	for len(s) > 0 {
+		n := min(len(s), roundFloats)
+		roundPairs(bf16s(s[:n]), zeroFloats[:n], s[:n])
+		s = s[n:]
+	}
+}
+
 // roundPairs writes dst[2j] = even[j] and dst[2j+1] = odd[j], rounded, for j < len(even).
 func roundPairs(dst []uint16, even, odd []float32) {
 	dst, odd = dst[:2*len(even)], odd[:len(even)]

@@ -10,6 +10,14 @@ type Values struct {
 // Len is how many there are.
 func (v Values) Len() int { return max(len(v.F32), len(v.BF16)) }
 
+// first are the first n.
+func (v Values) first(n int) Values {
+	if v.BF16 != nil {
+		return Values{BF16: v.BF16[:n]}
+	}
+	return Values{F32: v.F32[:n]}
+}
+
 // From is v from element i on.
 func (v Values) From(i int) Values {
 	if v.BF16 != nil {

@@ -12,6 +12,7 @@ type passTable struct {
 	gelu                                 func(y, x *float32, n uintptr)
 	reluGrad, geluGrad, addPass, addRelu func(y, a, b *float32, n uintptr)
 	scaleShift, scaleShiftRelu           func(y, x, a, b *float32, n uintptr)
+	scaleShiftAdd, scaleShiftAddRelu     func(y, x, a, b, r *float32, n uintptr)
 	combine                              func(y, p, q, a, b, c *float32, n uintptr)
 	combineRelu                          func(y, p, x, s, t, a, b, c *float32, n uintptr)
 }

@@ -4,9 +4,12 @@ package kern
 
 var passes = [...]passTable{
 	generic: {},
-	avx2:    {8, relu256, gelu256, reluGrad256, geluGrad256, addPass256, addRelu256, scaleShift256, scaleShiftRelu256, combine256, combineRelu256},
-	avx512:  {16, relu512, gelu512, reluGrad512, geluGrad512, addPass512, addRelu512, scaleShift512, scaleShiftRelu512, combine512, combineRelu512},
+	avx2:    {8, relu256, gelu256, reluGrad256, geluGrad256, addPass256, addRelu256, scaleShift256, scaleShiftRelu256, scaleShiftAdd256, scaleShiftAddRelu256, combine256, combineRelu256},
+	avx512:  {16, relu512, gelu512, reluGrad512, geluGrad512, addPass512, addRelu512, scaleShift512, scaleShiftRelu512, scaleShiftAdd512, scaleShiftAddRelu512, combine512, combineRelu512},
 }
+
+var halfPasses = halfTable{reluGradHalf512, scaleShiftHalf512, scaleShiftReluHalf512, combineHalf512, combineReluHalf512,
+	scaleShiftAddReluHalf512, scaleShiftAddReluHalves512, geluHalf512}
 
 // Direct calls: what lies on the caller's stack would escape through the table.
 

@@ -10,6 +10,60 @@ GLOBL flushControl<>(SB), RODATA|NOPTR, $4
 DATA goControl<>+0(SB)/4, $0x00001f80
 GLOBL goControl<>(SB), RODATA|NOPTR, $4
 
+DATA vecRoundHalf<>+0(SB)/4, $0x00007fff
+DATA vecRoundHalf<>+4(SB)/4, $0x00007fff
+DATA vecRoundHalf<>+8(SB)/4, $0x00007fff
+DATA vecRoundHalf<>+12(SB)/4, $0x00007fff
+DATA vecRoundHalf<>+16(SB)/4, $0x00007fff
+DATA vecRoundHalf<>+20(SB)/4, $0x00007fff
+DATA vecRoundHalf<>+24(SB)/4, $0x00007fff
+DATA vecRoundHalf<>+28(SB)/4, $0x00007fff
+DATA vecRoundHalf<>+32(SB)/4, $0x00007fff
+DATA vecRoundHalf<>+36(SB)/4, $0x00007fff
+DATA vecRoundHalf<>+40(SB)/4, $0x00007fff
+DATA vecRoundHalf<>+44(SB)/4, $0x00007fff
+DATA vecRoundHalf<>+48(SB)/4, $0x00007fff
+DATA vecRoundHalf<>+52(SB)/4, $0x00007fff
+DATA vecRoundHalf<>+56(SB)/4, $0x00007fff
+DATA vecRoundHalf<>+60(SB)/4, $0x00007fff
+GLOBL vecRoundHalf<>(SB), RODATA|NOPTR, $64
+
+DATA vecRoundOne<>+0(SB)/4, $0x00000001
+DATA vecRoundOne<>+4(SB)/4, $0x00000001
+DATA vecRoundOne<>+8(SB)/4, $0x00000001
+DATA vecRoundOne<>+12(SB)/4, $0x00000001
+DATA vecRoundOne<>+16(SB)/4, $0x00000001
+DATA vecRoundOne<>+20(SB)/4, $0x00000001
+DATA vecRoundOne<>+24(SB)/4, $0x00000001
+DATA vecRoundOne<>+28(SB)/4, $0x00000001
+DATA vecRoundOne<>+32(SB)/4, $0x00000001
+DATA vecRoundOne<>+36(SB)/4, $0x00000001
+DATA vecRoundOne<>+40(SB)/4, $0x00000001
+DATA vecRoundOne<>+44(SB)/4, $0x00000001
+DATA vecRoundOne<>+48(SB)/4, $0x00000001
+DATA vecRoundOne<>+52(SB)/4, $0x00000001
+DATA vecRoundOne<>+56(SB)/4, $0x00000001
+DATA vecRoundOne<>+60(SB)/4, $0x00000001
+GLOBL vecRoundOne<>(SB), RODATA|NOPTR, $64
+
+DATA vecRoundQuiet<>+0(SB)/4, $0x00400000
+DATA vecRoundQuiet<>+4(SB)/4, $0x00400000
+DATA vecRoundQuiet<>+8(SB)/4, $0x00400000
+DATA vecRoundQuiet<>+12(SB)/4, $0x00400000
+DATA vecRoundQuiet<>+16(SB)/4, $0x00400000
+DATA vecRoundQuiet<>+20(SB)/4, $0x00400000
+DATA vecRoundQuiet<>+24(SB)/4, $0x00400000
+DATA vecRoundQuiet<>+28(SB)/4, $0x00400000
+DATA vecRoundQuiet<>+32(SB)/4, $0x00400000
+DATA vecRoundQuiet<>+36(SB)/4, $0x00400000
+DATA vecRoundQuiet<>+40(SB)/4, $0x00400000
+DATA vecRoundQuiet<>+44(SB)/4, $0x00400000
+DATA vecRoundQuiet<>+48(SB)/4, $0x00400000
+DATA vecRoundQuiet<>+52(SB)/4, $0x00400000
+DATA vecRoundQuiet<>+56(SB)/4, $0x00400000
+DATA vecRoundQuiet<>+60(SB)/4, $0x00400000
+GLOBL vecRoundQuiet<>(SB), RODATA|NOPTR, $64
+
 DATA vecMinusOne<>+0(SB)/4, $0xffffffff
 DATA vecMinusOne<>+4(SB)/4, $0xffffffff
 DATA vecMinusOne<>+8(SB)/4, $0xffffffff
@@ -752,6 +806,116 @@ next:
 	VZEROUPPER
 	RET
 
+// func scaleShiftAdd512(y *float32, x *float32, a *float32, b *float32, r *float32, n uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·scaleShiftAdd512(SB), NOSPLIT, $0-48
+	MOVQ    y+0(FP), DI
+	MOVQ    n+40(FP), CX
+	MOVQ    x+8(FP), SI
+	MOVQ    a+16(FP), DX
+	MOVQ    b+24(FP), R8
+	MOVQ    r+32(FP), R9
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
+
+next:
+	VMOVUPS (SI)(AX*1), Z0
+	VMULPS  (DX)(AX*1), Z0, Z0
+	VADDPS  (R8)(AX*1), Z0, Z0
+	VADDPS  (R9)(AX*1), Z0, Z0
+	VMOVUPS Z0, (DI)(AX*1)
+	ADDQ    $0x00000040, AX
+	CMPQ    AX, CX
+	JB      next
+	LDMXCSR goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func scaleShiftAdd256(y *float32, x *float32, a *float32, b *float32, r *float32, n uintptr)
+// Requires: AVX, SSE
+TEXT ·scaleShiftAdd256(SB), NOSPLIT, $0-48
+	MOVQ    y+0(FP), DI
+	MOVQ    n+40(FP), CX
+	MOVQ    x+8(FP), SI
+	MOVQ    a+16(FP), DX
+	MOVQ    b+24(FP), R8
+	MOVQ    r+32(FP), R9
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
+
+next:
+	VMOVUPS (SI)(AX*1), Y0
+	VMULPS  (DX)(AX*1), Y0, Y0
+	VADDPS  (R8)(AX*1), Y0, Y0
+	VADDPS  (R9)(AX*1), Y0, Y0
+	VMOVUPS Y0, (DI)(AX*1)
+	ADDQ    $0x00000020, AX
+	CMPQ    AX, CX
+	JB      next
+	LDMXCSR goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func scaleShiftAddRelu512(y *float32, x *float32, a *float32, b *float32, r *float32, n uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, SSE
+TEXT ·scaleShiftAddRelu512(SB), NOSPLIT, $0-48
+	MOVQ    y+0(FP), DI
+	MOVQ    n+40(FP), CX
+	MOVQ    x+8(FP), SI
+	MOVQ    a+16(FP), DX
+	MOVQ    b+24(FP), R8
+	MOVQ    r+32(FP), R9
+	VXORPS  Z15, Z15, Z15
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
+
+next:
+	VMOVUPS (SI)(AX*1), Z0
+	VMULPS  (DX)(AX*1), Z0, Z0
+	VADDPS  (R8)(AX*1), Z0, Z0
+	VADDPS  (R9)(AX*1), Z0, Z0
+	VMAXPS  Z0, Z15, Z0
+	VADDPS  Z15, Z0, Z0
+	VMOVUPS Z0, (DI)(AX*1)
+	ADDQ    $0x00000040, AX
+	CMPQ    AX, CX
+	JB      next
+	LDMXCSR goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func scaleShiftAddRelu256(y *float32, x *float32, a *float32, b *float32, r *float32, n uintptr)
+// Requires: AVX, SSE
+TEXT ·scaleShiftAddRelu256(SB), NOSPLIT, $0-48
+	MOVQ    y+0(FP), DI
+	MOVQ    n+40(FP), CX
+	MOVQ    x+8(FP), SI
+	MOVQ    a+16(FP), DX
+	MOVQ    b+24(FP), R8
+	MOVQ    r+32(FP), R9
+	VXORPS  Y15, Y15, Y15
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
+
+next:
+	VMOVUPS (SI)(AX*1), Y0
+	VMULPS  (DX)(AX*1), Y0, Y0
+	VADDPS  (R8)(AX*1), Y0, Y0
+	VADDPS  (R9)(AX*1), Y0, Y0
+	VMAXPS  Y0, Y15, Y0
+	VADDPS  Y15, Y0, Y0
+	VMOVUPS Y0, (DI)(AX*1)
+	ADDQ    $0x00000020, AX
+	CMPQ    AX, CX
+	JB      next
+	LDMXCSR goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
 // func combine512(y *float32, p *float32, q *float32, a *float32, b *float32, c *float32, n uintptr)
 // Requires: AVX, AVX512F, SSE
 TEXT ·combine512(SB), NOSPLIT, $0-56
@@ -1286,6 +1450,333 @@ next:
 	VMULPS     (SI)(AX*1), Y0, Y0
 	VMOVUPS    Y0, (DI)(AX*1)
 	ADDQ       $0x00000020, AX
+	CMPQ       AX, CX
+	JB         next
+	LDMXCSR    goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func reluGradHalf512(y *float32, dy *float32, v *uint16, n uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, SSE
+TEXT ·reluGradHalf512(SB), NOSPLIT, $0-32
+	MOVQ    y+0(FP), DI
+	MOVQ    n+24(FP), CX
+	MOVQ    dy+8(FP), SI
+	MOVQ    v+16(FP), DX
+	VMOVUPS vecMinusOne<>+0(SB), Z15
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
+	XORL    BX, BX
+
+next:
+	VPMOVZXWD (DX)(BX*1), Z9
+	VPSLLD    $0x10, Z9, Z9
+	VMOVUPS   Z9, Z0
+	VPADDD    Z15, Z0, Z1
+	VORPS     Z1, Z0, Z0
+	VPSRAD    $0x1f, Z0, Z0
+	VANDNPS   (SI)(AX*1), Z0, Z0
+	VMOVUPS   Z0, (DI)(AX*1)
+	ADDQ      $0x00000020, BX
+	ADDQ      $0x00000040, AX
+	CMPQ      AX, CX
+	JB        next
+	LDMXCSR   goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func scaleShiftHalf512(y *float32, x *uint16, a *float32, b *float32, n uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·scaleShiftHalf512(SB), NOSPLIT, $0-40
+	MOVQ    y+0(FP), DI
+	MOVQ    n+32(FP), CX
+	MOVQ    x+8(FP), SI
+	MOVQ    a+16(FP), DX
+	MOVQ    b+24(FP), R8
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
+	XORL    BX, BX
+
+next:
+	VPMOVZXWD (SI)(BX*1), Z8
+	VPSLLD    $0x10, Z8, Z8
+	VMOVUPS   Z8, Z0
+	VMULPS    (DX)(AX*1), Z0, Z0
+	VADDPS    (R8)(AX*1), Z0, Z0
+	VMOVUPS   Z0, (DI)(AX*1)
+	ADDQ      $0x00000020, BX
+	ADDQ      $0x00000040, AX
+	CMPQ      AX, CX
+	JB        next
+	LDMXCSR   goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func scaleShiftReluHalf512(y *float32, x *uint16, a *float32, b *float32, n uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, SSE
+TEXT ·scaleShiftReluHalf512(SB), NOSPLIT, $0-40
+	MOVQ    y+0(FP), DI
+	MOVQ    n+32(FP), CX
+	MOVQ    x+8(FP), SI
+	MOVQ    a+16(FP), DX
+	MOVQ    b+24(FP), R8
+	VXORPS  Z15, Z15, Z15
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
+	XORL    BX, BX
+
+next:
+	VPMOVZXWD (SI)(BX*1), Z8
+	VPSLLD    $0x10, Z8, Z8
+	VMOVUPS   Z8, Z0
+	VMULPS    (DX)(AX*1), Z0, Z0
+	VADDPS    (R8)(AX*1), Z0, Z0
+	VMAXPS    Z0, Z15, Z0
+	VADDPS    Z15, Z0, Z0
+	VMOVUPS   Z0, (DI)(AX*1)
+	ADDQ      $0x00000020, BX
+	ADDQ      $0x00000040, AX
+	CMPQ      AX, CX
+	JB        next
+	LDMXCSR   goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func combineHalf512(y *float32, p *float32, q *uint16, a *float32, b *float32, c *float32, n uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·combineHalf512(SB), NOSPLIT, $0-56
+	MOVQ    y+0(FP), DI
+	MOVQ    n+48(FP), CX
+	MOVQ    p+8(FP), SI
+	MOVQ    q+16(FP), DX
+	MOVQ    a+24(FP), R8
+	MOVQ    b+32(FP), R9
+	MOVQ    c+40(FP), R10
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
+	XORL    BX, BX
+
+next:
+	VPMOVZXWD (DX)(BX*1), Z9
+	VPSLLD    $0x10, Z9, Z9
+	VMOVUPS   (SI)(AX*1), Z0
+	VMULPS    (R8)(AX*1), Z0, Z0
+	VMOVUPS   Z9, Z1
+	VMULPS    (R9)(AX*1), Z1, Z1
+	VADDPS    Z1, Z0, Z0
+	VADDPS    (R10)(AX*1), Z0, Z0
+	VMOVUPS   Z0, (DI)(AX*1)
+	ADDQ      $0x00000020, BX
+	ADDQ      $0x00000040, AX
+	CMPQ      AX, CX
+	JB        next
+	LDMXCSR   goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func combineReluHalf512(y *float32, p *float32, x *uint16, s *float32, t *float32, a *float32, b *float32, c *float32, n uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, SSE
+TEXT ·combineReluHalf512(SB), NOSPLIT, $0-72
+	MOVQ    y+0(FP), DI
+	MOVQ    n+64(FP), CX
+	MOVQ    p+8(FP), SI
+	MOVQ    x+16(FP), DX
+	MOVQ    s+24(FP), R8
+	MOVQ    t+32(FP), R9
+	MOVQ    a+40(FP), R10
+	MOVQ    b+48(FP), R11
+	MOVQ    c+56(FP), R12
+	VMOVUPS vecMinusOne<>+0(SB), Z15
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
+	XORL    BX, BX
+
+next:
+	VPMOVZXWD (DX)(BX*1), Z9
+	VPSLLD    $0x10, Z9, Z9
+	VMOVUPS   Z9, Z3
+	VMULPS    (R8)(AX*1), Z3, Z0
+	VADDPS    (R9)(AX*1), Z0, Z0
+	VPADDD    Z15, Z0, Z1
+	VORPS     Z1, Z0, Z0
+	VPSRAD    $0x1f, Z0, Z0
+	VANDNPS   (SI)(AX*1), Z0, Z0
+	VMULPS    (R10)(AX*1), Z0, Z0
+	VMULPS    (R11)(AX*1), Z3, Z1
+	VADDPS    Z1, Z0, Z0
+	VADDPS    (R12)(AX*1), Z0, Z0
+	VMOVUPS   Z0, (DI)(AX*1)
+	ADDQ      $0x00000020, BX
+	ADDQ      $0x00000040, AX
+	CMPQ      AX, CX
+	JB        next
+	LDMXCSR   goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func scaleShiftAddReluHalf512(y *uint16, x *uint16, a *float32, b *float32, r *float32, n uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, SSE
+TEXT ·scaleShiftAddReluHalf512(SB), NOSPLIT, $0-48
+	MOVQ    y+0(FP), DI
+	MOVQ    n+40(FP), CX
+	MOVQ    x+8(FP), SI
+	MOVQ    a+16(FP), DX
+	MOVQ    b+24(FP), R8
+	MOVQ    r+32(FP), R9
+	VXORPS  Z15, Z15, Z15
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
+	XORL    BX, BX
+
+next:
+	VPMOVZXWD (SI)(BX*1), Z8
+	VPSLLD    $0x10, Z8, Z8
+	VMOVUPS   Z8, Z0
+	VMULPS    (DX)(AX*1), Z0, Z0
+	VADDPS    (R8)(AX*1), Z0, Z0
+	VADDPS    (R9)(AX*1), Z0, Z0
+	VMAXPS    Z0, Z15, Z0
+	VADDPS    Z15, Z0, Z0
+	VPSRLD    $0x10, Z0, Z1
+	VPANDD    vecRoundOne<>+0(SB), Z1, Z1
+	VPADDD    vecRoundHalf<>+0(SB), Z1, Z1
+	VPADDD    Z1, Z0, Z1
+	VCMPPS    $0x03, Z0, Z0, K1
+	VPORD     vecRoundQuiet<>+0(SB), Z0, K1, Z1
+	VPSRLD    $0x10, Z1, Z0
+	VPMOVDW   Z0, (DI)(BX*1)
+	ADDQ      $0x00000020, BX
+	ADDQ      $0x00000040, AX
+	CMPQ      AX, CX
+	JB        next
+	LDMXCSR   goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func scaleShiftAddReluHalves512(y *uint16, x *uint16, a *float32, b *float32, r *uint16, n uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, SSE
+TEXT ·scaleShiftAddReluHalves512(SB), NOSPLIT, $0-48
+	MOVQ    y+0(FP), DI
+	MOVQ    n+40(FP), CX
+	MOVQ    x+8(FP), SI
+	MOVQ    a+16(FP), DX
+	MOVQ    b+24(FP), R8
+	MOVQ    r+32(FP), R9
+	VXORPS  Z15, Z15, Z15
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
+	XORL    BX, BX
+
+next:
+	VPMOVZXWD (SI)(BX*1), Z8
+	VPSLLD    $0x10, Z8, Z8
+	VPMOVZXWD (R9)(BX*1), Z11
+	VPSLLD    $0x10, Z11, Z11
+	VMOVUPS   Z8, Z0
+	VMULPS    (DX)(AX*1), Z0, Z0
+	VADDPS    (R8)(AX*1), Z0, Z0
+	VADDPS    Z11, Z0, Z0
+	VMAXPS    Z0, Z15, Z0
+	VADDPS    Z15, Z0, Z0
+	VPSRLD    $0x10, Z0, Z1
+	VPANDD    vecRoundOne<>+0(SB), Z1, Z1
+	VPADDD    vecRoundHalf<>+0(SB), Z1, Z1
+	VPADDD    Z1, Z0, Z1
+	VCMPPS    $0x03, Z0, Z0, K1
+	VPORD     vecRoundQuiet<>+0(SB), Z0, K1, Z1
+	VPSRLD    $0x10, Z1, Z0
+	VPMOVDW   Z0, (DI)(BX*1)
+	ADDQ      $0x00000020, BX
+	ADDQ      $0x00000040, AX
+	CMPQ      AX, CX
+	JB        next
+	LDMXCSR   goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func geluHalf512(y *uint16, x *float32, n uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+, SSE
+TEXT ·geluHalf512(SB), NOSPLIT, $0-24
+	MOVQ    y+0(FP), DI
+	MOVQ    n+16(FP), CX
+	MOVQ    x+8(FP), SI
+	VXORPS  Z15, Z15, Z15
+	VMOVUPS vecExpMin<>+0(SB), Z14
+	VMOVUPS vecExpMax<>+0(SB), Z13
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
+	XORL    BX, BX
+
+next:
+	PREFETCHT0 1024(SI)(AX*1)
+	PREFETCHT0 1024(DI)(AX*1)
+	VMOVUPS    (SI)(AX*1), Z3
+	VANDPS     vecAbs<>+0(SB), Z3, Z4
+	VMULPS     vecMinusHalf<>+0(SB), Z3, Z6
+	VMULPS     Z3, Z6, Z6
+	VMAXPS     Z6, Z14, Z6
+	VMINPS     Z6, Z13, Z6
+	VMULPS     vecLog2e<>+0(SB), Z6, Z1
+	VADDPS     vecRound<>+0(SB), Z1, Z1
+	VSUBPS     vecRound<>+0(SB), Z1, Z2
+	VMULPS     vecLn2Hi<>+0(SB), Z2, Z7
+	VSUBPS     Z7, Z6, Z6
+	VMULPS     vecLn2Lo<>+0(SB), Z2, Z7
+	VSUBPS     Z7, Z6, Z6
+	VMULPS     vecExp0<>+0(SB), Z6, Z7
+	VADDPS     vecExp1<>+0(SB), Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VADDPS     vecExp2<>+0(SB), Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VADDPS     vecExp3<>+0(SB), Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VADDPS     vecExp4<>+0(SB), Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VADDPS     vecExp5<>+0(SB), Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VADDPS     Z6, Z7, Z7
+	VADDPS     vecOne<>+0(SB), Z7, Z7
+	VADDPS     Z7, Z7, Z7
+	VPSLLD     $0x17, Z1, Z1
+	VPADDD     vecExpBias<>+0(SB), Z1, Z1
+	VMULPS     Z1, Z7, Z6
+	VMULPS     vecTail<>+0(SB), Z4, Z1
+	VADDPS     vecOne<>+0(SB), Z1, Z1
+	VMOVUPS    vecOne<>+0(SB), Z2
+	VDIVPS     Z1, Z2, Z1
+	VMULPS     vecTail5<>+0(SB), Z1, Z5
+	VADDPS     vecTail4<>+0(SB), Z5, Z5
+	VMULPS     Z1, Z5, Z5
+	VADDPS     vecTail3<>+0(SB), Z5, Z5
+	VMULPS     Z1, Z5, Z5
+	VADDPS     vecTail2<>+0(SB), Z5, Z5
+	VMULPS     Z1, Z5, Z5
+	VADDPS     vecTail1<>+0(SB), Z5, Z5
+	VMULPS     Z1, Z5, Z5
+	VMULPS     Z6, Z5, Z5
+	VMULPS     Z5, Z4, Z0
+	VMAXPS     Z3, Z15, Z1
+	VADDPS     Z15, Z1, Z1
+	VSUBPS     Z0, Z1, Z0
+	VPSRLD     $0x10, Z0, Z1
+	VPANDD     vecRoundOne<>+0(SB), Z1, Z1
+	VPADDD     vecRoundHalf<>+0(SB), Z1, Z1
+	VPADDD     Z1, Z0, Z1
+	VCMPPS     $0x03, Z0, Z0, K1
+	VPORD      vecRoundQuiet<>+0(SB), Z0, K1, Z1
+	VPSRLD     $0x10, Z1, Z0
+	VPMOVDW    Z0, (DI)(BX*1)
+	ADDQ       $0x00000020, BX
+	ADDQ       $0x00000040, AX
 	CMPQ       AX, CX
 	JB         next
 	LDMXCSR    goControl<>+0(SB)

@@ -5,6 +5,8 @@ package kern
 // passes is empty: plain Go serves generic and neon.
 var passes [avx512 + 1]passTable
 
+var halfPasses halfTable
+
 func exps(level, *float32, *float32, uintptr, float32) {
 	panic("kern: this level has no exp kernel")
 }

@@ -64,6 +64,26 @@ func scaleShiftRelu512(y *float32, x *float32, a *float32, b *float32, n uintptr
 //go:noescape
 func scaleShiftRelu256(y *float32, x *float32, a *float32, b *float32, n uintptr)
 
+// scaleShiftAdd512: y = x*a + b + r; n is a multiple of 16.
+//
+//go:noescape
+func scaleShiftAdd512(y *float32, x *float32, a *float32, b *float32, r *float32, n uintptr)
+
+// scaleShiftAdd256: y = x*a + b + r; n is a multiple of 8.
+//
+//go:noescape
+func scaleShiftAdd256(y *float32, x *float32, a *float32, b *float32, r *float32, n uintptr)
+
+// scaleShiftAddRelu512: y = max(x*a + b + r, 0); n is a multiple of 16.
+//
+//go:noescape
+func scaleShiftAddRelu512(y *float32, x *float32, a *float32, b *float32, r *float32, n uintptr)
+
+// scaleShiftAddRelu256: y = max(x*a + b + r, 0); n is a multiple of 8.
+//
+//go:noescape
+func scaleShiftAddRelu256(y *float32, x *float32, a *float32, b *float32, r *float32, n uintptr)
+
 // combine512: y = p*a + q*b + c; n is a multiple of 16.
 //
 //go:noescape
@@ -113,6 +133,46 @@ func geluGrad512(y *float32, dy *float32, x *float32, n uintptr)
 //
 //go:noescape
 func geluGrad256(y *float32, dy *float32, x *float32, n uintptr)
+
+// reluGradHalf512: y = dy where v > 0, else 0, v in bfloat16; n is a multiple of 16.
+//
+//go:noescape
+func reluGradHalf512(y *float32, dy *float32, v *uint16, n uintptr)
+
+// scaleShiftHalf512: y = x*a + b, x in bfloat16; n is a multiple of 16.
+//
+//go:noescape
+func scaleShiftHalf512(y *float32, x *uint16, a *float32, b *float32, n uintptr)
+
+// scaleShiftReluHalf512: y = max(x*a + b, 0), x in bfloat16; n is a multiple of 16.
+//
+//go:noescape
+func scaleShiftReluHalf512(y *float32, x *uint16, a *float32, b *float32, n uintptr)
+
+// combineHalf512: y = p*a + q*b + c, q in bfloat16; n is a multiple of 16.
+//
+//go:noescape
+func combineHalf512(y *float32, p *float32, q *uint16, a *float32, b *float32, c *float32, n uintptr)
+
+// combineReluHalf512: y = (p where x*s + t > 0, else 0)*a + x*b + c, x in bfloat16; n is a multiple of 16.
+//
+//go:noescape
+func combineReluHalf512(y *float32, p *float32, x *uint16, s *float32, t *float32, a *float32, b *float32, c *float32, n uintptr)
+
+// scaleShiftAddReluHalf512: y = max(x*a + b + r, 0), y and x in bfloat16; n is a multiple of 16.
+//
+//go:noescape
+func scaleShiftAddReluHalf512(y *uint16, x *uint16, a *float32, b *float32, r *float32, n uintptr)
+
+// scaleShiftAddReluHalves512: y = max(x*a + b + r, 0), y and x and r in bfloat16; n is a multiple of 16.
+//
+//go:noescape
+func scaleShiftAddReluHalves512(y *uint16, x *uint16, a *float32, b *float32, r *uint16, n uintptr)
+
+// geluHalf512: y = x times the normal distribution function of x, y in bfloat16; n is a multiple of 16.
+//
+//go:noescape
+func geluHalf512(y *uint16, x *float32, n uintptr)
 
 // columnSum512x4: s = the sums of x. Strips of 64 columns; rows is at least 1.
 //

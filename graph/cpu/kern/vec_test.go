@@ -18,6 +18,8 @@ var passCases = []struct {
 	{"AddRelu", 2, func(y []float32, in [][]float32) { AddRelu(y, in[0], in[1]) }},
 	{"ScaleShift", 3, func(y []float32, in [][]float32) { ScaleShift(y, in[0], in[1], in[2], false) }},
 	{"ScaleShift relu", 3, func(y []float32, in [][]float32) { ScaleShift(y, in[0], in[1], in[2], true) }},
+	{"ScaleShiftAdd", 4, func(y []float32, in [][]float32) { ScaleShiftAdd(y, in[0], in[1], in[2], in[3], false) }},
+	{"ScaleShiftAdd relu", 4, func(y []float32, in [][]float32) { ScaleShiftAdd(y, in[0], in[1], in[2], in[3], true) }},
 	{"Combine", 5, func(y []float32, in [][]float32) { Combine(y, in[0], in[1], in[2], in[3], in[4]) }},
 	{"CombineRelu", 7, func(y []float32, in [][]float32) { CombineRelu(y, in[0], in[1], in[2], in[3], in[4], in[5], in[6]) }},
 	{"Exps", 1, func(y []float32, in [][]float32) { Exps(y, in[0], 0.5) }},

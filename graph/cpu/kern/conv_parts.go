@@ -1,0 +1,65 @@
+package kern
+
+import "fmt"
+
+// A forward convolution whose algorithm writes float32 only writes images in bfloat16 a few images at a time: to scratch, then rounded.
+
+const partFloats = 1 << 20 // of output images at a time
+
+// forwardInParts says whether Forward goes by parts.
+func (c *Conv) forwardInParts() bool {
+	return c.HalfY && (c.forwardRoundsCopies() || c.method() != overPairs)
+}
+
+// part is the convolution of so many images that go at a time, with float32 results.
+func (c Conv) part() Conv {
+	c.B = min(c.B, max(1, partFloats/(c.OH*c.OW*c.Co)))
+	c.HalfY = false
+	return c
+}
+
+func (c Conv) forwardParts(x Values, w []float32, y []uint16, scratch []float32) {
+	part, in, out := c.part(), c.H*c.W*c.Ci, c.OH*c.OW*c.Co
+	scratch = align(scratch)
+	if size := part.B * out; len(scratch) < size {
+		panic(fmt.Sprintf("kern: conv: scratch has %d elements, %+v needs %d", len(scratch), c, c.ForwardScratch()))
+	}
+	whole := scratch[:part.B*out]
+	rest := scratch[roundUp(len(whole), lineFloats):]
+	for b := 0; b < c.B; b += part.B {
+		one := part
+		one.B = min(part.B, c.B-b)
+		one.ForwardHalf(x.From(b*in), w, Values{F32: whole}, rest)
+		roundAll(y[b*out:][:one.B*out], whole)
+	}
+}
+
+func (c Conv) partsScratch() int {
+	part := c.part()
+	last := part
+	last.B = c.B % max(part.B, 1)
+	return lineFloats + roundUp(part.B*c.OH*c.OW*c.Co, lineFloats) + max(part.ForwardScratch(), last.ForwardScratch())
+}
+
+// narrowing is a parallel pass of Round.
+type narrowing struct {
+	dst  []uint16
+	src  []float32
+	task func(task int)
+}
+
+var narrowings = pile[narrowing]{bind: func(r *narrowing) { r.task = r.part }}
+
+// roundAll is Round with all workers.
+func roundAll(dst []uint16, src []float32) {
+	r := narrowings.get()
+	r.dst, r.src = dst, src
+	Run(ceil(len(dst), roundFloats), r.task)
+	r.dst, r.src = nil, nil
+	narrowings.put(r)
+}
+
+func (r *narrowing) part(task int) {
+	from, to := task*roundFloats, min((task+1)*roundFloats, len(r.dst))
+	Round(r.dst[from:to], r.src[from:to])
+}

@@ -1,0 +1,91 @@
+package op
+
+import "selfsup/graph/ir"
+
+// RoundOp rounds every element to bfloat16, to the nearest, ties to even.
+type RoundOp struct{}
+
+// Round is x in bfloat16: a layer's result that is to be kept in half the memory. The gradient passes as if nothing were rounded.
+func Round(x *Node) *Node { return Apply(RoundOp{}, x) }
+
+// Name implements ir.Spec.
+func (o RoundOp) Name() string { return "round" }
+
+// Infer implements ir.Spec.
+func (o RoundOp) Infer(in []ir.Type) (ir.Type, error) { return in[0], nil }
+
+// Ref implements ir.Spec.
+func (o RoundOp) Ref(in []ir.Tensor, out ir.Tensor) {
+	for i, v := range in[0].Data {
+		out.Data[i] = ir.BF16Of(v)
+	}
+}
+
+// InPlace implements ir.InPlacer.
+func (o RoundOp) InPlace() []int { return []int{0} }
+
+// Active implements Differentiable.
+func (o RoundOp) Active(n int) []bool { return active(1, n) }
+
+// Grad implements Differentiable.
+func (o RoundOp) Grad(g Grad) []*Node { return []*Node{g.Dy} }
+
+// What rounds its operands or its result, so that these may be kept in two bytes.
+
+// Rounds implements ir.Rounder.
+func (o RoundOp) Rounds(operand int) bool { return operand == 0 }
+
+// RoundsResult implements ir.Rounder.
+func (o RoundOp) RoundsResult() bool { return true }
+
+// Rounds implements ir.Rounder.
+func (o MatMulOp) Rounds(operand int) bool { return o.BF16 && operand < 2 }
+
+// RoundsResult implements ir.Rounder.
+func (o MatMulOp) RoundsResult() bool { return false }
+
+// Rounds implements ir.Rounder. Images are rounded behind their norm.
+func (o ConvForward) Rounds(operand int) bool {
+	return o.BF16 && operand < 2 && !(operand == 0 && o.Norm.On)
+}
+
+// RoundsResult implements ir.Rounder.
+func (o ConvForward) RoundsResult() bool { return o.Rounded }
+
+// Rounds implements ir.Rounder.
+func (o ConvBackwardData) Rounds(operand int) bool { return o.BF16 && operand < 2 }
+
+// RoundsResult implements ir.Rounder.
+func (o ConvBackwardData) RoundsResult() bool { return false }
+
+// Rounds implements ir.Rounder. Images are rounded behind their norm.
+func (o ConvBackwardWeights) Rounds(operand int) bool {
+	return o.BF16 && operand < 2 && !(operand == 0 && o.Norm.On)
+}
+
+// RoundsResult implements ir.Rounder.
+func (o ConvBackwardWeights) RoundsResult() bool { return false }
+
+// Rounds implements ir.Rounder.
+func (o AttentionOp) Rounds(operand int) bool { return o.BF16 && operand == 0 }
+
+// RoundsResult implements ir.Rounder.
+func (o AttentionOp) RoundsResult() bool { return false }
+
+// Rounds implements ir.Rounder.
+func (o AttentionGrad) Rounds(operand int) bool { return o.BF16 && operand < 2 }
+
+// RoundsResult implements ir.Rounder.
+func (o AttentionGrad) RoundsResult() bool { return false }
+
+// Rounds implements ir.Rounder.
+func (o BatchNormOp) Rounds(int) bool { return false }
+
+// RoundsResult implements ir.Rounder.
+func (o BatchNormOp) RoundsResult() bool { return o.Rounded }
+
+// Rounds implements ir.Rounder.
+func (o Binary) Rounds(int) bool { return false }
+
+// RoundsResult implements ir.Rounder.
+func (o Binary) RoundsResult() bool { return o.Rounded }
