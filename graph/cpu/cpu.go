@@ -169,14 +169,26 @@ func (b Backend) Compile(p *ir.Program, state func(buf int) ir.Array) (ir.Execut
 			i += n
 			continue
 		}
+		n = 1
 		c := calls[i]
 		c.scratch = scratch
-		run := kernels[c.spec.Name()].bind(c)
-		if b.Poison {
-			run = poisoned(run, c, fresh(i))
+		var run func()
+		if i+1 < len(p.Instrs) {
+			if sums, grad, ok := layerNormPair(c, calls[i+1]); ok {
+				sums.scratch, n = scratch, 2
+				run = bindLayerNormBoth(sums, grad)
+			}
 		}
-		e.steps = append(e.steps, step{i, []float64{1}, run})
-		i++
+		if n == 1 {
+			run = kernels[c.spec.Name()].bind(c)
+		}
+		for k := range n {
+			if b.Poison {
+				run = poisoned(run, calls[i+k], fresh(i+k))
+			}
+		}
+		e.steps = append(e.steps, step{i, shares(calls[i : i+n]), run})
+		i += n
 	}
 	return e, nil
 }

@@ -160,9 +160,8 @@ func shares(calls []*call) []float64 {
 	s := make([]float64, len(calls))
 	var all float64
 	for i, c := range calls {
-		s[i] = float64(len(c.y))
-		for _, x := range c.x {
-			s[i] += float64(len(x))
+		for _, t := range append(c.in[:len(c.in):len(c.in)], c.out) {
+			s[i] += float64(t.Shape.Size() * t.DType.Size())
 		}
 		all += s[i]
 	}

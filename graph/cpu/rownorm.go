@@ -32,33 +32,33 @@ func bindNormalizeGrad(c *call) func() {
 	})
 }
 
-// moments is the mean of a row and 1/sqrt(variance + eps).
-func moments(row []float32, eps float64) (mean, rstd float32) {
-	n := float64(len(row))
-	mean = float32(kern.Sum(row) / n)
-	return mean, float32(1 / math.Sqrt(kern.Spread(row, mean)/n+eps))
+// rowBlocks calls f for rows from to to of k elements, at most kern.BlockRows at a time, with the elements i to j that they are.
+func rowBlocks(from, to, k int, f func(i, j int)) {
+	for r := from; r < to; r += kern.BlockRows {
+		f(r*k, min(r+kern.BlockRows, to)*k)
+	}
 }
 
 func bindLayerNorm(c *call) func() {
 	eps, gamma, beta, k := c.spec.(op.LayerNormOp).Eps, c.x[1], c.x[2], c.out.Shape.Last()
 	return passChunks(c, []int{0}, k, func(y []float32, in [][]float32) {
 		x := in[0]
-		for i := 0; i < len(y); i += k {
-			mean, rstd := moments(x[i:i+k], eps)
-			kern.Norm(y[i:i+k], x[i:i+k], gamma, beta, mean, rstd)
-		}
+		rowBlocks(0, len(y)/k, k, func(i, j int) {
+			var b kern.NormBlock
+			b.Moments(x[i:j], k, eps)
+			b.Norm(y[i:j], x[i:j], gamma, beta)
+		})
 	})
 }
 
 func bindLayerNormGrad(c *call) func() {
 	eps, dy, x, gamma, dx, k := c.spec.(op.LayerNormBackward).Eps, c.x[0], c.x[1], c.x[2], c.y, c.out.Shape.Last()
 	return sweep(len(dx)/k, rowsOf(k), func(from, to int) {
-		for i := from * k; i < to*k; i += k {
-			dy, x := dy[i:i+k], x[i:i+k]
-			mean, rstd := moments(x, eps)
-			s, sx := kern.Slopes(dy, x, gamma, mean)
-			kern.NormGrad(dx[i:i+k], dy, x, gamma, mean, rstd, float32(s/float64(k)), float32(sx/float64(k))*rstd*rstd)
-		}
+		rowBlocks(from, to, k, func(i, j int) {
+			var b kern.NormBlock
+			b.Moments(x[i:j], k, eps)
+			b.Grad(dx[i:j], dy[i:j], x[i:j], gamma)
+		})
 	})
 }
 
@@ -79,21 +79,30 @@ func scratchLayerNormSums(c *call) int {
 	return tasks(o.rows, o.height) * (2 + 1) * 2 * o.k
 }
 
-func bindLayerNormSums(c *call) func() {
-	eps, dy, x, y := c.spec.(op.LayerNormSums).Eps, c.x[0], c.x[1], c.y
-	o := newLayerSums(c)
+func bindLayerNormSums(c *call) func() { return bindLayerNormBoth(c, nil) }
+
+// bindLayerNormBoth is both gradients of a layer norm in one walk over dy and x: sums, those of its parameters, and grad, that by x, if it is
+// not nil.
+func bindLayerNormBoth(sums, grad *call) func() {
+	eps, dy, x, y := sums.spec.(op.LayerNormSums).Eps, sums.x[0], sums.x[1], sums.y
+	o := newLayerSums(sums)
 	k, parts := o.k, tasks(o.rows, o.height)
-	sums := doubles(c.scratch, parts*2*k)
-	short := c.scratch[2*parts*2*k:][:parts*2*k]
+	all := doubles(sums.scratch, parts*2*k)
+	short := sums.scratch[2*parts*2*k:][:parts*2*k]
 	run := sweep(o.rows, o.height, func(from, to int) {
 		part := from / o.height
-		sum, acc := sums[part*2*k:][:2*k], short[part*2*k:][:2*k]
+		sum, acc := all[part*2*k:][:2*k], short[part*2*k:][:2*k]
 		clear(sum)
 		for r := from; r < to; r += tall {
 			clear(acc)
-			for i := r * k; i < min(r+tall, to)*k; i += k {
-				addRow(acc[:k], acc[k:], dy[i:i+k], x[i:i+k], eps)
-			}
+			rowBlocks(r, min(r+tall, to), k, func(i, j int) {
+				var b kern.NormBlock
+				b.Moments(x[i:j], k, eps)
+				b.Add(acc[:k], acc[k:], dy[i:j], x[i:j])
+				if grad != nil {
+					b.Grad(grad.y[i:j], dy[i:j], x[i:j], grad.x[2])
+				}
+			})
 			for j, v := range acc {
 				sum[j] += float64(v)
 			}
@@ -103,17 +112,22 @@ func bindLayerNormSums(c *call) func() {
 		run()
 		for j := range y {
 			var s float64
-			for i := j; i < len(sums); i += 2 * k {
-				s += sums[i]
+			for i := j; i < len(all); i += 2 * k {
+				s += all[i]
 			}
 			y[j] = float32(s)
 		}
 	}
 }
 
-// addRow adds a row's dy to s and dy*xhat to q.
-func addRow(s, q, dy, x []float32, eps float64) {
-	mean, rstd := moments(x, eps)
-	kern.Add(s, s, dy)
-	kern.AddNormed(q, q, dy, x, mean, rstd)
+// layerNormPair says whether two calls are both gradients of one layer norm, and which is which.
+func layerNormPair(a, b *call) (sums, grad *call, ok bool) {
+	if _, swapped := a.spec.(op.LayerNormBackward); swapped {
+		a, b = b, a
+	}
+	s, isSums := a.spec.(op.LayerNormSums)
+	g, isGrad := b.spec.(op.LayerNormBackward)
+	same := func(x, y []float32) bool { return len(x) == len(y) && &x[0] == &y[0] }
+	ok = isSums && isGrad && s.Eps == g.Eps && same(a.x[0], b.x[0]) && same(a.x[1], b.x[1])
+	return a, b, ok
 }

@@ -12,7 +12,7 @@ import (
 )
 
 func main() {
-	family := flag.String("family", "", "what to generate: tile, pair, scatter, winograd, vec, row, widen or raster")
+	family := flag.String("family", "", "what to generate: tile, pair, scatter, winograd, vec, row, block, widen or raster")
 	flag.Parse() // avo's own flags: -out, -stubs, -pkg
 	ConstraintExpr("!noasm")
 	if *family == "raster" {
@@ -48,12 +48,14 @@ func main() {
 		}
 	case "vec":
 		vecs()
+	case "block":
+		blocks()
 	case "widen":
 		widens()
 	case "row":
 		rows()
 	default:
-		fmt.Fprintf(os.Stderr, "asmgen: family %q is not one of tile, pair, scatter, winograd, vec, row, widen, raster\n", *family)
+		fmt.Fprintf(os.Stderr, "asmgen: family %q is not one of tile, pair, scatter, winograd, vec, row, block, widen, raster\n", *family)
 		os.Exit(2)
 	}
 	Generate()
