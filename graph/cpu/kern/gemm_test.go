@@ -45,6 +45,7 @@ func gemmCases() []gemmCase {
 			gemmCase{ta, tb, 3, 5, 0, 1, 1},
 			gemmCase{ta, tb, 0, 5, 3, 0, 0},
 			gemmCase{ta, tb, 341, 96, 1000, 1, 0},
+			gemmCase{ta, tb, 99, 270, 530, float32(t / 2), 1}, // tasks pack their own panels
 			gemmCase{ta, tb, 33, 40, 4097, float32(t % 2), 1}) // k is cut
 	}
 	return cases
@@ -114,7 +115,7 @@ func TestGemm(t *testing.T) {
 // TestGemmThreads holds that the bits do not depend on the number of threads, nor on scratch for fewer workers.
 func TestGemmThreads(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
-		for _, c := range []gemmCase{{false, false, 341, 70, 500, 0, 0}, {true, false, 97, 300, 200, 1, 1}, {false, true, 30, 600, 300, 0, 0}, {true, false, 30, 40, 5000, 1, 0}} {
+		for _, c := range []gemmCase{{false, false, 341, 70, 500, 0, 0}, {true, false, 97, 300, 200, 1, 1}, {false, true, 30, 600, 300, 0, 0}, {true, false, 30, 40, 5000, 1, 0}, {false, false, 130, 2500, 700, 0, 0}} {
 			t.Run(c.String(), func(t *testing.T) {
 				var want []float32
 				setThreads(t, 1)
@@ -259,6 +260,8 @@ func BenchmarkGemm(b *testing.B) {
 		{m: 512, n: 2048, k: 512}, {m: 512, n: 128, k: 2048}, {transB: true, m: 512, n: 512, k: 128}, {m: 64, n: 512, k: 512},
 		{transA: true, m: 2048, n: 512, k: 512}, {m: 8320, n: 576, k: 192}, {m: 8320, n: 192, k: 192}, {m: 8320, n: 768, k: 192},
 		{m: 8320, n: 192, k: 768}, {transA: true, m: 192, n: 768, k: 8320}, {transB: true, m: 65, n: 65, k: 64}, {m: 65, n: 64, k: 65},
+		{m: 256, n: 512, k: 512}, {transB: true, m: 256, n: 512, k: 512}, {transA: true, m: 512, n: 512, k: 256}, // a projector, both ways
+		{m: 256, n: 512, k: 64}, {transB: true, m: 256, n: 64, k: 512}, {transA: true, m: 64, n: 512, k: 256},
 	} {
 		b.Run(c.String(), func(b *testing.B) {
 			d := newGemmData(c)
