@@ -81,6 +81,8 @@ func kernelCases() []kernelCase {
 	} {
 		loose(1e-5, m.o, m.a, m.b)
 	}
+	loose(1e-5, op.GramOp{}, "n 130,67")
+	loose(1e-5, op.GramOp{Columns: true}, "n 300,130")
 	loose(1e-5, op.MatMulOp{Bias: true}, "n 300,64", "n 64,100", "n 100")
 	loose(1e-5, op.MatMulOp{Bias: true, Relu: true}, "n 300,64", "n 64,100", "n 100")
 	loose(1e-5, op.MatMulOp{Relu: true}, "n 4,30,64", "n 4,64,100")
