@@ -14,7 +14,7 @@ func statsColumns(c *call) columns {
 
 func scratchStats(c *call) int {
 	o := statsColumns(c)
-	return o.scratch() + o.c + scratchHalfRows(c.in[0])
+	return o.scratch() + o.c + scratchHalfRows(c.in[0], o.c)
 }
 
 // bindStats sums x - pivot and its square in one pass, the pivot of a channel being its first value, so that a mean far from 0 costs no
@@ -147,7 +147,7 @@ func normColumns(c *call) columns {
 
 func scratchNormSums(c *call) int {
 	o := normColumns(c)
-	return o.scratch() + 2*o.c + scratchHalfRows(c.in[1])
+	return o.scratch() + 2*o.c + scratchHalfRows(c.in[1], o.c)
 }
 
 func bindNormSums(c *call) func() {
@@ -193,14 +193,24 @@ func scratchNormGrad(c *call) int { n := c.out.Shape.Last(); return 5 * n * repe
 func bindNormGrad(c *call) func() {
 	o := c.spec.(op.NormBackward)
 	n := c.out.Shape.Last()
-	dy, x, stats, sums, dx := c.x[0], c.values(1), c.x[2], c.x[3], c.y
+	dy, x, stats, sums, out := c.x[0], c.values(1), c.x[2], c.x[3], kern.Values{F32: c.y, BF16: c.yh}
 	step := n * repeats(n)
 	p, q, t, a, b := c.take(step), c.take(step), c.take(step), c.take(step), c.take(step)
-	count := float64(c.out.Shape.Size() / n)
-	run := sweep(len(dx)/n, rowsOf(n), func(from, to int) {
+	rows := c.out.Shape.Size() / n
+	count := float64(rows)
+	run := sweep(rows, rowsOf(n), func(from, to int) {
 		for i := from * n; i < to*n; i += step {
 			end := min(i+step, to*n)
-			dx, dy, x := dx[i:end], dy[i:end], x.From(i)
+			dy, x := dy[i:end], x.From(i)
+			if out.BF16 != nil {
+				if dx := out.BF16[i:end]; o.Relu {
+					kern.CombineReluHalves(dx, dy, x.BF16, a, b, p, q, t)
+				} else {
+					kern.CombineHalves(dx, dy, x.BF16, p, q, t)
+				}
+				continue
+			}
+			dx := out.F32[i:end]
 			switch {
 			case o.Relu && x.BF16 != nil:
 				kern.CombineReluHalf(dx, dy, x.BF16, a, b, p, q, t)

@@ -15,13 +15,21 @@ const result = -1
 func (Backend) Narrows(s ir.Spec, in []ir.Type, operand int) bool {
 	switch o := s.(type) {
 	case op.ConvForward:
-		return o.BF16 && operand <= 0 && !pointwise(o.Conv, in[1].Shape[0], in[1].Shape[1])
+		return o.BF16 && operand <= 0
 	case op.ConvBackwardWeights:
-		return o.BF16 && operand == 0 && !pointwise(o.Conv, o.W[0], o.W[1])
+		return o.BF16 && (operand == 0 || operand == 1)
+	case op.ConvBackwardData:
+		return o.BF16 && operand == 0
+	case op.MatMulOp:
+		return o.BF16 && narrowsProduct(o, in, operand)
+	case op.SumToOp:
+		return operand == 0 && planSum(&call{in: in, out: ir.Type{Shape: o.To.Shape()}}).kind == sumColumns
 	case op.Stats:
 		return operand == 0
-	case op.NormSums, op.NormBackward:
+	case op.NormSums:
 		return operand == 1
+	case op.NormBackward: // a result in bfloat16 with x in it too
+		return operand == 1 || operand == result && !o.Frozen && in[1].DType == ir.BF16
 	case op.BatchNormOp:
 		return operand <= 0 || o.Residual && operand == len(in)-1
 	case op.RoundOp:
@@ -141,9 +149,16 @@ func roundedAfter(run func(), y []float32) func() {
 	}
 }
 
-// pointwise says whether a convolution is a product of matrices, whose kernel takes float32 only.
-func pointwise(o op.Conv, kh, kw int) bool {
-	return kh*kw == 1 && o.Stride == [2]int{1, 1} && o.Pad == [2]int{} && o.Groups == 1
+// narrowsProduct is Narrows of a product of bfloat16 precision.
+func narrowsProduct(o op.MatMulOp, in []ir.Type, operand int) bool {
+	batch, m, n, k := o.Dims(in[0].Shape, in[1].Shape)
+	switch {
+	case batch != 1:
+		return false
+	case operand == 2:
+		return o.Slope == "gelu"
+	}
+	return operand != result || !kern.GemmSplits(m, n, k)
 }
 
 // halfRows is an operand that is kept in bfloat16, as float32 for sums down its columns: so many rows at a time as are added before they
@@ -158,12 +173,12 @@ func newHalfRows(x []uint16, c int, scratch []float32) *halfRows {
 	return &halfRows{x, c, scratch[:kern.Threads()*tall*c]}
 }
 
-// scratchHalfRows is the floats that an operand wants, 0 if it is in float32.
-func scratchHalfRows(t ir.Type) int {
+// scratchHalfRows is the floats that an operand of rows of c wants, 0 if it is in float32.
+func scratchHalfRows(t ir.Type, c int) int {
 	if t.DType != ir.BF16 {
 		return 0
 	}
-	return kern.Threads() * tall * t.Shape.Last()
+	return kern.Threads() * tall * c
 }
 
 // each calls f for rows row0 to row1, at most tall at a time: their first, columns col0 to col1 of them, and how many they are.

@@ -8,7 +8,7 @@ import (
 	"selfsup/graph/op"
 )
 
-// halfCases are convolutions that round, with and without what the compiler fuses.
+// halfCases are products and convolutions that round, with and without what the compiler fuses.
 func halfCases() (cases []kernelCase) {
 	conv := func(c op.Conv, x, w, y string) {
 		c.BF16 = true
@@ -19,6 +19,7 @@ func halfCases() (cases []kernelCase) {
 		dw := [4]int(shape)
 		cases = append(cases,
 			kernelCase{spec: op.ConvForward{Conv: c, Rounded: true}, in: []string{x, w}, tol: 4e-3},
+			kernelCase{spec: op.ConvBackwardData{Conv: c, X: [4]int(operand(x, nil).Shape)}, in: []string{y, w}, tol: 1e-5},
 			kernelCase{spec: op.ConvBackwardWeights{Conv: c, W: dw}, in: []string{x, y}, tol: 1e-5})
 		if c.Groups == 1 {
 			on := op.ImageNorm{On: true, Eps: 1e-5, Relu: true}
@@ -26,6 +27,20 @@ func halfCases() (cases []kernelCase) {
 				kernelCase{spec: op.ConvForward{Conv: c, Norm: on, Rounded: true}, in: append([]string{x, w}, norm...), tol: 4e-3},
 				kernelCase{spec: op.ConvBackwardWeights{Conv: c, W: dw, Norm: on}, in: append([]string{x, y}, norm...), tol: 1e-4})
 		}
+	}
+	for _, m := range []struct {
+		o  op.MatMulOp
+		in []string
+	}{
+		{op.MatMulOp{}, []string{"n 130,64", "n 64,200"}},
+		{op.MatMulOp{TransA: true}, []string{"n 65,130", "n 65,70"}},
+		{op.MatMulOp{TransB: true, Bias: true, Rounded: true}, []string{"n 70,33", "n 45,33", "n 45"}},
+		{op.MatMulOp{Bias: true, Relu: true}, []string{"n 70,32", "n 32,150", "n 150"}},
+		{op.MatMulOp{TransB: true, Slope: "gelu", Rounded: true}, []string{"n 70,64", "n 150,64", "n 70,150"}},
+		{op.MatMulOp{Slope: "tanh"}, []string{"n 70,64", "n 64,31", "n 70,31"}},
+	} {
+		m.o.BF16 = true
+		cases = append(cases, kernelCase{spec: m.o, in: m.in, tol: 4e-3})
 	}
 	conv(op.Conv{Stride: [2]int{1, 1}, Pad: [2]int{1, 1}}, "n 5,9,8,24", "n 3,3,24,40", "n 5,9,8,40")
 	conv(op.Conv{Stride: [2]int{2, 2}, Pad: [2]int{1, 1}}, "n 3,9,9,3", "n 3,3,3,17", "n 3,5,5,17")
@@ -96,7 +111,7 @@ func TestNarrows(t *testing.T) {
 			}
 		})
 	}
-	for _, name := range []string{"conv2d", "conv2d_dw", "batch_stats", "batch_norm", "batch_norm_sums", "batch_norm_dx", "binary", "unary", "unary_grad", "layer_norm", "round"} {
+	for _, name := range []string{"conv2d", "conv2d_dw", "conv2d_dx", "matmul", "sum_to", "batch_stats", "batch_norm", "batch_norm_sums", "batch_norm_dx", "binary", "unary", "unary_grad", "layer_norm", "round"} {
 		if !tested[name] {
 			t.Errorf("no case of %s has an operand in bfloat16", name)
 		}

@@ -38,6 +38,9 @@ func gemmsOf(bf16 bool) gemms {
 func scratchMatMul(c *call) int {
 	p := newProduct(c)
 	g := gemmsOf(p.BF16)
+	if p.batch == 1 && p.BF16 {
+		return kern.GemmHalfScratch(p.TransA, p.TransB, p.m, p.n, p.k, c.out.DType == ir.BF16)
+	}
 	if p.batch == 1 {
 		return g.scratch(p.TransA, p.TransB, p.m, p.n, p.k)
 	}
@@ -48,6 +51,12 @@ func bindMatMul(c *call) func() {
 	p := newProduct(c)
 	g := gemmsOf(p.BF16)
 	a, b, y, scratch, finish := c.x[0], c.x[1], c.y, c.scratch, p.finish(c)
+	if p.batch == 1 && p.BF16 {
+		a, b, y := c.values(0), c.values(1), kern.Values{F32: c.y, BF16: c.yh}
+		return func() {
+			kern.GemmHalf(p.TransA, p.TransB, p.m, p.n, p.k, a, p.lda, b, p.ldb, y, p.n, 0, scratch, finish)
+		}
+	}
 	if p.batch == 1 {
 		return func() {
 			g.then(p.TransA, p.TransB, p.m, p.n, p.k, a, p.lda, b, p.ldb, y, p.n, 0, scratch, finish)
@@ -59,21 +68,45 @@ func bindMatMul(c *call) func() {
 	if finish == nil {
 		return run
 	}
-	pass := sweep(p.batch*p.m, rowsOf(p.n), func(from, to int) { finish(from, to, 0, p.n) })
+	pass := sweep(p.batch*p.m, rowsOf(p.n), func(from, to int) { finish(y[from*p.n:], p.n, from, to, 0, p.n) })
 	return func() {
 		run()
 		pass()
 	}
 }
 
-// finish is what is fused behind a product, nil where nothing is.
+// finish is what is fused behind a product, nil where nothing is. A result that is stored in bfloat16 is rounded by the product.
 func (p *product) finish(c *call) kern.Finish {
-	y, n, relu := c.y, p.n, p.Relu
+	f := p.exact(c)
+	if !p.Rounded || c.yh != nil {
+		return f
+	}
+	return func(y []float32, ldc, i0, i1, j0, j1 int) {
+		if f != nil {
+			f(y, ldc, i0, i1, j0, j1)
+		}
+		for i := range i1 - i0 {
+			kern.RoundFloats(y[i*ldc:][:j1-j0])
+		}
+	}
+}
+
+// exact is finish before anything is rounded.
+func (p *product) exact(c *call) kern.Finish {
+	n, relu := p.n, p.Relu
 	if p.Slope != "" {
 		f, x := unaryGrads[p.Slope], c.x[2]
-		return func(i0, i1, j0, j1 int) {
+		if x := c.xh[2]; x != nil {
+			return func(y []float32, ldc, i0, i1, j0, j1 int) {
+				for i := i0; i < i1; i++ {
+					row := y[(i-i0)*ldc:][:j1-j0]
+					kern.GeluGradsHalf(row, row, x[i*n+j0:i*n+j1])
+				}
+			}
+		}
+		return func(y []float32, ldc, i0, i1, j0, j1 int) {
 			for i := i0; i < i1; i++ {
-				row := y[i*n+j0 : i*n+j1]
+				row := y[(i-i0)*ldc:][:j1-j0]
 				f(row, row, x[i*n+j0:i*n+j1])
 			}
 		}
@@ -85,15 +118,13 @@ func (p *product) finish(c *call) kern.Finish {
 	case !relu:
 		return nil
 	}
-	return func(i0, i1, j0, j1 int) {
-		for i := i0; i < i1; i++ {
-			row := y[i*n+j0 : i*n+j1]
-			if bias != nil {
-				kern.Add(row, row, bias[j0:j1])
-			}
-			if relu {
-				kern.Relu(row, row)
-			}
+	return func(y []float32, ldc, i0, i1, j0, j1 int) {
+		if bias != nil {
+			kern.AddRows(y, ldc, i1-i0, bias[j0:j1])
+		}
+		for i := 0; relu && i < i1-i0; i++ {
+			row := y[i*ldc:][:j1-j0]
+			kern.Relu(row, row)
 		}
 	}
 }
@@ -136,28 +167,30 @@ func bindConv(c *call) func() {
 }
 
 func dataConv(c *call) kern.Conv {
-	return convOf(c, c.spec.(op.ConvBackwardData).Conv, c.out.Shape, c.in[1].Shape)
+	k := convOf(c, c.spec.(op.ConvBackwardData).Conv, c.out.Shape, c.in[1].Shape)
+	k.HalfY = c.in[0].DType == ir.BF16
+	return k
 }
 
 func scratchConvData(c *call) int { return dataConv(c).BackwardDataScratch() }
 
 func bindConvData(c *call) func() {
-	k, dy, w, dx, scratch := dataConv(c), c.x[0], c.x[1], c.y, c.scratch
-	return func() { k.BackwardData(dy, w, dx, scratch) }
+	k, dy, w, dx, scratch := dataConv(c), c.values(0), c.x[1], c.y, c.scratch
+	return func() { k.BackwardDataHalf(dy, w, dx, scratch) }
 }
 
 func weightsConv(c *call) kern.Conv {
 	o := c.spec.(op.ConvBackwardWeights)
 	k := convOf(c, o.Conv, c.in[0].Shape, c.out.Shape)
 	k.Prologue = prologueOf(o.Norm, k.Ci)
-	k.HalfX = c.in[0].DType == ir.BF16
+	k.HalfX, k.HalfY = c.in[0].DType == ir.BF16, c.in[1].DType == ir.BF16
 	return k
 }
 
 func scratchConvWeights(c *call) int { return weightsConv(c).BackwardWeightsScratch() }
 
 func bindConvWeights(c *call) func() {
-	k, x, dy, dw, scratch := weightsConv(c), c.values(0), c.x[1], c.y, c.scratch
+	k, x, dy, dw, scratch := weightsConv(c), c.values(0), c.values(1), c.y, c.scratch
 	norm := c.spec.(op.ConvBackwardWeights).Norm
 	return func() {
 		setPrologue(k.Prologue, norm, c)

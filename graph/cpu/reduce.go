@@ -52,7 +52,7 @@ func scratchSumTo(c *call) int {
 		return 2 * tasks(p.axes[0].n, block)
 	case sumColumns:
 		o := columns{rows: p.axes[0].n, c: p.axes[1].n, k: 1}
-		return o.scratch()
+		return o.scratch() + scratchHalfRows(c.in[0], o.c)
 	case sumMiddle:
 		return 2 * c.out.Shape.Size()
 	}
@@ -80,6 +80,12 @@ func bindSumTo(c *call) func() {
 		n := p.axes[1].n
 		o := columns{rows: p.axes[0].n, c: n, k: 1}
 		o.part = func(_ int, s []float64, row0, row1, col0, col1 int) { kern.AddColumns(s, x, n, row0, row1, col0, col1) }
+		if xh := c.xh[0]; xh != nil {
+			half := newHalfRows(xh, n, c.scratch[o.scratch():])
+			o.part = func(worker int, s []float64, row0, row1, col0, col1 int) {
+				half.each(worker, row0, row1, col0, col1, func(_ int, x []float32, rows int) { kern.AddColumns(s, x, n, 0, rows, col0, col1) })
+			}
+		}
 		o.done = func(s []float64, col0, col1 int) {
 			for i, v := range s {
 				y[col0+i] = float32(v * scale)

@@ -75,8 +75,11 @@ func slope(f func(v float32) float32) func(dx, dy, v []float32) {
 
 func bindUnary(c *call) func() {
 	fn := c.spec.(op.Unary).Fn
-	if fn == "gelu" && c.yh != nil && c.xh[0] == nil {
-		x, y := c.x[0], c.yh
+	if y := c.yh; fn == "gelu" && y != nil {
+		if x := c.xh[0]; x != nil {
+			return sweep(len(y), block, func(from, to int) { kern.GelusHalves(y[from:to], x[from:to]) })
+		}
+		x := c.x[0]
 		return sweep(len(y), block, func(from, to int) { kern.GelusHalf(y[from:to], x[from:to]) })
 	}
 	f := unaries[fn]

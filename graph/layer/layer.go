@@ -51,6 +51,14 @@ func Stored(s *graph.Scope, x *graph.Node) *graph.Node {
 	return x
 }
 
+// storedBoth is Stored with the gradient rounded too.
+func storedBoth(s *graph.Scope, x *graph.Node) *graph.Node {
+	if s.BF16() {
+		return op.RoundBoth(x)
+	}
+	return x
+}
+
 // Constants of batch normalisation, as in PyTorch.
 const (
 	normEps      = 1e-5

@@ -50,9 +50,11 @@ func Attention(s *graph.Scope, dim, heads int) Func {
 	}
 }
 
-// MLP is a transformer's feed-forward layer, x [...,dim] -> [...,dim]: linear to hidden, GELU, linear back.
+// MLP is a transformer's feed-forward layer, x [...,dim] -> [...,dim]: linear to hidden, GELU, linear back. What GELU reads is Stored, and so is the
+// gradient by it.
 func MLP(s *graph.Scope, dim, hidden int) Func {
-	inner := Chain(Dense(s.In("fc1"), dim, hidden), op.Gelu, Dense(s.In("fc2"), hidden, dim))
+	store := func(x *graph.Node) *graph.Node { return storedBoth(s, x) }
+	inner := Chain(Dense(s.In("fc1"), dim, hidden), store, op.Gelu, Dense(s.In("fc2"), hidden, dim))
 	return func(x *graph.Node) *graph.Node { // rows of tokens all through: the compiler fuses what no reshape is between
 		return op.Reshape(inner(op.Reshape(x, -1, dim)), op.ShapeOf(x)...)
 	}

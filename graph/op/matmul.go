@@ -13,6 +13,7 @@ type MatMulOp struct {
 	Bias           bool   // adds a third operand [N] to every row; the compiler sets it
 	Relu           bool   // then max(y, 0); the compiler sets it
 	Slope          string // then times the derivative of this Unary at a third operand [...,M,N]; the compiler sets it
+	Rounded        bool   // then rounded to bfloat16; the compiler sets it
 	BF16           bool   // rounds a and b to bfloat16 first, in the gradients too
 }
 
@@ -90,6 +91,9 @@ func (o MatMulOp) Ref(in []ir.Tensor, out ir.Tensor) {
 			}
 		}
 	}
+	if o.Rounded {
+		RoundOp{}.Ref([]ir.Tensor{out}, out)
+	}
 }
 
 // FLOPs implements ir.Coster.
@@ -98,9 +102,13 @@ func (o MatMulOp) FLOPs(in []ir.Type, out ir.Type) int64 {
 	return 2 * int64(batch) * int64(m) * int64(n) * int64(k)
 }
 
-// Fuse implements ir.Fuser: a row added to the product, and then ReLU; or the gradient of a function of x, such as GELU, from x.
+// Fuse implements ir.Fuser: a row added to the product, and then ReLU; or the gradient of a function of x, such as GELU, from x; and then rounding.
 func (o MatMulOp) Fuse(next ir.Spec, at int, in []ir.Type) (ir.Spec, bool) {
-	if o.Slope != "" {
+	if _, ok := next.(RoundOp); ok && !o.Rounded {
+		o.Rounded = true
+		return o, true
+	}
+	if o.Slope != "" || o.Rounded {
 		return nil, false
 	}
 	switch f := next.(type) {

@@ -3,10 +3,15 @@ package op
 import "selfsup/graph/ir"
 
 // RoundOp rounds every element to bfloat16, to the nearest, ties to even.
-type RoundOp struct{}
+type RoundOp struct {
+	Gradient bool // the gradient is rounded too; else it passes as if nothing were
+}
 
 // Round is x in bfloat16: a layer's result that is to be kept in half the memory. The gradient passes as if nothing were rounded.
 func Round(x *Node) *Node { return Apply(RoundOp{}, x) }
+
+// RoundBoth is Round with the gradient rounded too.
+func RoundBoth(x *Node) *Node { return Apply(RoundOp{Gradient: true}, x) }
 
 // Name implements ir.Spec.
 func (o RoundOp) Name() string { return "round" }
@@ -28,7 +33,12 @@ func (o RoundOp) InPlace() []int { return []int{0} }
 func (o RoundOp) Active(n int) []bool { return active(1, n) }
 
 // Grad implements Differentiable.
-func (o RoundOp) Grad(g Grad) []*Node { return []*Node{g.Dy} }
+func (o RoundOp) Grad(g Grad) []*Node {
+	if o.Gradient {
+		return []*Node{Round(g.Dy)}
+	}
+	return []*Node{g.Dy}
+}
 
 // What rounds its operands or its result, so that these may be kept in two bytes.
 
@@ -42,7 +52,7 @@ func (o RoundOp) RoundsResult() bool { return true }
 func (o MatMulOp) Rounds(operand int) bool { return o.BF16 && operand < 2 }
 
 // RoundsResult implements ir.Rounder.
-func (o MatMulOp) RoundsResult() bool { return false }
+func (o MatMulOp) RoundsResult() bool { return o.Rounded }
 
 // Rounds implements ir.Rounder. Images are rounded behind their norm.
 func (o ConvForward) Rounds(operand int) bool {

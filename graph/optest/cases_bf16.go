@@ -44,6 +44,15 @@ func bf16Cases() (cs []Case) {
 	add("round", 0, []Input{normal(5, 70)}, func(bf16 bool) func(in nodes) *op.Node {
 		return one(func(x *op.Node) *op.Node { return op.Square(stored(bf16, x)) })
 	})
+	add("matmul/stored", 2e-2, []Input{normal(40, 33), normal(33, 50), normal(50)}, func(bf16 bool) func(in nodes) *op.Node {
+		return func(in nodes) *op.Node {
+			y := op.Add(op.Apply(op.MatMulOp{BF16: bf16}, in[0], in[1]), in[2])
+			if bf16 {
+				y = op.RoundBoth(y)
+			}
+			return op.Apply(op.MatMulOp{BF16: bf16}, op.Gelu(y), op.Transpose(in[1], 1, 0))
+		}
+	})
 	add("conv2d/stored", 2e-2, []Input{normal(3, 9, 8, 24), normal(3, 3, 24, 17)}, func(bf16 bool) func(in nodes) *op.Node {
 		c := op.Conv{Pad: [2]int{1, 1}, BF16: bf16}
 		return two(func(x, w *op.Node) *op.Node { return op.Square(stored(bf16, op.Conv2D(x, w, c))) })

@@ -17,12 +17,12 @@ func TestNarrow(t *testing.T) {
 		want  []string
 	}{
 		{"rounded where it is made", func(b *builder) {
-			x := b.do(op.RoundOp{}, b.do(matmul(), b.input(4, 6), b.input(6, 6)))
+			x := b.do(op.RoundOp{}, b.do(op.AffineOp{A: 2}, b.input(4, 6)))
 			b.output(b.do(relu, x))
 			b.output(b.do(add, x, x))
 		}, []string{"round"}},
 		{"a reader that takes float32 only", func(b *builder) {
-			x := b.do(op.RoundOp{}, b.do(matmul(), b.input(4, 6), b.input(6, 6)))
+			x := b.do(op.RoundOp{}, b.do(op.AffineOp{A: 2}, b.input(4, 6)))
 			b.output(b.do(relu, x))
 			b.output(b.do(sub, x, x))
 		}, nil},
@@ -39,7 +39,7 @@ func TestNarrow(t *testing.T) {
 		{"an output", func(b *builder) { b.output(b.do(op.RoundOp{}, b.input(4, 6))) }, nil},
 		{"new state", func(b *builder) {
 			s := b.state(4, 6)
-			x := b.do(op.RoundOp{}, b.do(matmul(), s, b.input(6, 6)))
+			x := b.do(op.RoundOp{}, b.do(op.AffineOp{A: 2}, s))
 			b.update(s, x)
 			b.output(b.do(relu, x))
 		}, nil},

@@ -128,7 +128,9 @@ var passes = []pass{
 func ahead(in ...Op) {
 	const bytes = 1024
 	for _, x := range in {
-		PREFETCHT0(x.(Mem).Offset(bytes))
+		if m, ok := x.(Mem); ok {
+			PREFETCHT0(m.Offset(bytes))
+		}
 	}
 	PREFETCHT0(Mem{Base: RDI, Index: RAX, Scale: 1, Disp: bytes})
 }

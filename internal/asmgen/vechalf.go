@@ -22,7 +22,11 @@ var halves = []half{
 	{"combineRelu", "Half", []string{"x"}},
 	{"scaleShiftAddRelu", "Half", []string{"y", "x"}},
 	{"scaleShiftAddRelu", "Halves", []string{"y", "x", "r"}},
+	{"combine", "Halves", []string{"y", "q"}},
+	{"combineRelu", "Halves", []string{"y", "x"}},
 	{"gelu", "Half", []string{"y"}},
+	{"gelu", "Halves", []string{"y", "x"}},
+	{"geluGrad", "Half", []string{"x"}},
 }
 
 func (h half) emit(w width) {

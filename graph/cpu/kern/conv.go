@@ -19,7 +19,7 @@ type Conv struct {
 	BF16        bool     // rounds both operands to bfloat16 (RoundBF16); sums are in float32
 	Prologue    Prologue // of x, in Forward and BackwardWeights
 	HalfX       bool     // with BF16: ForwardHalf and BackwardWeightsHalf read x in bfloat16
-	HalfY       bool     // with BF16: ForwardHalf writes y rounded to bfloat16
+	HalfY       bool     // with BF16: ForwardHalf writes y rounded to bfloat16, the gradients' Half forms read dy so
 }
 
 // Algorithm is how a convolution is computed.
@@ -77,12 +77,12 @@ func (c Conv) ForwardHalf(x Values, w []float32, y Values, scratch []float32) {
 		return
 	}
 	if c.forwardRoundsCopies() {
-		x.F32, w, scratch = roundCopies(x.first(c.B*c.H*c.W*c.Ci), c.Prologue, w[:c.weights()], scratch)
+		x.F32, w, scratch = roundCopies(x.first(c.B*c.H*c.W*c.Ci), c.Prologue, Values{F32: w[:c.weights()]}, scratch)
 		c, x.BF16 = c.exact(), nil
 	}
 	switch c.method() {
 	case pointwise:
-		c.pointForward(x.F32, w, y.F32, scratch)
+		c.pointForward(x, w, y, scratch)
 	case depthwise:
 		c.depthForward(x.F32, w, y.F32, scratch)
 	case patches:
@@ -118,30 +118,35 @@ func (c Conv) ForwardScratch() int {
 
 // BackwardData computes dx, the gradient by x, from dy and w. scratch holds BackwardDataScratch elements.
 func (c Conv) BackwardData(dy, w, dx, scratch []float32) {
-	c.HalfX, c.HalfY = false, false
-	c = c.checked(Values{F32: dx}, w, Values{F32: dy})
+	c.BackwardDataHalf(Values{F32: dy}, w, dx, scratch)
+}
+
+// BackwardDataHalf is BackwardData for dy in the type that HalfY says.
+func (c Conv) BackwardDataHalf(dy Values, w, dx, scratch []float32) {
+	c.HalfX = false
+	c = c.checked(Values{F32: dx}, w, dy)
 	if c.roundsCopies() {
-		dy, w, scratch = roundCopies(Values{F32: dy[:c.B*c.OH*c.OW*c.Co]}, Prologue{}, w[:c.weights()], scratch)
-		c = c.exact()
+		dy.F32, w, scratch = roundCopies(dy.first(c.B*c.OH*c.OW*c.Co), Prologue{}, Values{F32: w[:c.weights()]}, scratch)
+		c, dy.BF16 = c.exact(), nil
 	}
 	switch c.method() {
 	case pointwise:
-		c.product(false, true, c.B*c.H*c.W, c.Ci, c.Co, dy, c.Co, w, c.Co, dx, c.Ci, 0, scratch)
+		c.product(false, true, c.B*c.H*c.W, c.Ci, c.Co, dy, c.Co, Values{F32: w}, c.Co, Values{F32: dx}, c.Ci, 0, scratch)
 	case depthwise:
-		c.depthBackwardData(dy, w, dx, scratch)
+		c.depthBackwardData(dy.F32, w, dx, scratch)
 	case patches:
-		c.winograd(true, dy, w, dx, scratch)
+		c.winograd(true, dy.F32, w, dx, scratch)
 	case overPairs:
-		c.gatherBF16(true, Values{F32: dy}, w, Values{F32: dx}, scratch)
+		c.gatherBF16(true, dy, w, Values{F32: dx}, scratch)
 	default:
-		c.gather(true, dy, w, dx, scratch)
+		c.gather(true, dy.F32, w, dx, scratch)
 	}
 }
 
 // BackwardDataScratch is how many elements of scratch BackwardData wants.
 func (c Conv) BackwardDataScratch() int {
 	c = c.defaults()
-	c.HalfX, c.HalfY = false, false
+	c.HalfX, c.HalfY = false, false // the same scratch
 	if c.roundsCopies() {
 		return copiesFloats(c.B*c.OH*c.OW*c.Co, c.weights()) + c.exact().BackwardDataScratch()
 	}
@@ -160,35 +165,34 @@ func (c Conv) BackwardDataScratch() int {
 
 // BackwardWeights computes dw, the gradient by w, from x and dy. scratch holds BackwardWeightsScratch elements.
 func (c Conv) BackwardWeights(x, dy, dw, scratch []float32) {
-	c.BackwardWeightsHalf(Values{F32: x}, dy, dw, scratch)
+	c.BackwardWeightsHalf(Values{F32: x}, Values{F32: dy}, dw, scratch)
 }
 
-// BackwardWeightsHalf is BackwardWeights for x in the type that HalfX says.
-func (c Conv) BackwardWeightsHalf(x Values, dy, dw, scratch []float32) {
-	c.HalfY = false
-	c = c.checked(x, dw, Values{F32: dy})
+// BackwardWeightsHalf is BackwardWeights for x and dy in the types that HalfX and HalfY say.
+func (c Conv) BackwardWeightsHalf(x, dy Values, dw, scratch []float32) {
+	c = c.checked(x, dw, dy)
 	if c.roundsCopies() {
-		x.F32, dy, scratch = roundCopies(x.first(c.B*c.H*c.W*c.Ci), c.Prologue, dy[:c.B*c.OH*c.OW*c.Co], scratch)
-		c, x.BF16 = c.exact(), nil
+		x.F32, dy.F32, scratch = roundCopies(x.first(c.B*c.H*c.W*c.Ci), c.Prologue, dy.first(c.B*c.OH*c.OW*c.Co), scratch)
+		c, x.BF16, dy.BF16 = c.exact(), nil, nil
 	}
 	switch c.method() {
 	case pointwise:
-		c.pointWeights(x.F32, dy, dw, scratch)
+		c.pointWeights(x, dy, dw, scratch)
 	case depthwise:
-		c.depthBackwardWeights(x.F32, dy, dw, scratch)
+		c.depthBackwardWeights(x.F32, dy.F32, dw, scratch)
 	case patches:
-		c.winogradWeights(x.F32, dy, dw, scratch)
+		c.winogradWeights(x.F32, dy.F32, dw, scratch)
 	case overPairs:
 		c.correlateBF16(x, dy, dw, scratch)
 	default:
-		c.correlate(x.F32, dy, dw, scratch)
+		c.correlate(x.F32, dy.F32, dw, scratch)
 	}
 }
 
 // BackwardWeightsScratch is how many elements of scratch BackwardWeights wants.
 func (c Conv) BackwardWeightsScratch() int {
 	c = c.defaults()
-	c.HalfY = false
+	c.HalfY = false // the same scratch
 	if c.roundsCopies() {
 		return copiesFloats(c.B*c.H*c.W*c.Ci, c.B*c.OH*c.OW*c.Co) + c.exact().BackwardWeightsScratch()
 	}

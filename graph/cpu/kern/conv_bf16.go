@@ -28,15 +28,15 @@ func (c Conv) exact() Conv {
 }
 
 // roundCopies writes a, behind the prologue, and b rounded to scratch and returns the copies and what is left.
-func roundCopies(a Values, p Prologue, b, scratch []float32) (ra, rb, rest []float32) {
+func roundCopies(a Values, p Prologue, b Values, scratch []float32) (ra, rb, rest []float32) {
 	scratch = align(scratch)
-	na, nb := roundUp(a.Len(), lineFloats), roundUp(len(b), lineFloats)
+	na, nb := roundUp(a.Len(), lineFloats), roundUp(b.Len(), lineFloats)
 	if len(scratch) < na+nb {
-		panic(fmt.Sprintf("kern: scratch has %d elements, rounded copies of %d and %d need %d", len(scratch), a.Len(), len(b), na+nb+lineFloats))
+		panic(fmt.Sprintf("kern: scratch has %d elements, rounded copies of %d and %d need %d", len(scratch), a.Len(), b.Len(), na+nb+lineFloats))
 	}
-	ra, rb = scratch[:a.Len()], scratch[na:na+len(b)]
+	ra, rb = scratch[:a.Len()], scratch[na:na+b.Len()]
 	roundTo(ra, a, p)
-	roundTo(rb, Values{F32: b}, Prologue{})
+	roundTo(rb, b, Prologue{})
 	return ra, rb, scratch[na+nb:]
 }
 

@@ -153,7 +153,11 @@ func (g *gatherBF16) copyGroup(dst, patch []float32, b0, b1, r0, r1 int) {
 			for phase := range g.step {
 				if at, col, n := g.run(phase); n > 0 {
 					part := row[((phase*g.places+at)*g.images+b)*g.pixel:]
-					packRowsBF16(bf16s(part), 2*g.images*g.pixel, src[b*image+col*step:], g.step*step, n, g.taken, g.depth)
+					if from := src.From(b*image + col*step); from.BF16 != nil {
+						packRowsHalf(bf16s(part), 2*g.images*g.pixel, from.BF16, g.step*step, n, g.taken, g.depth)
+					} else {
+						packRowsBF16(bf16s(part), 2*g.images*g.pixel, from.F32, g.step*step, n, g.taken, g.depth)
+					}
 				}
 			}
 		}

@@ -25,7 +25,7 @@ func (c Conv) onPatches() Conv {
 // inPlace says whether rows need no copy.
 func (r *imageRows) inPlace() bool {
 	c := &r.conv
-	return !c.HalfX && !c.Prologue.on() && (!r.patches || c.KH*c.KW == 1 && c.PH == 0 && c.PW == 0)
+	return !c.Prologue.on() && (!r.patches || c.KH*c.KW == 1 && c.PH == 0 && c.PW == 0)
 }
 
 // bufferFloats is the room a row of one image takes that is not in place.
@@ -55,13 +55,14 @@ func (r *imageRows) steps() (image, pixel int) {
 	return image, pixel
 }
 
-// group is row i of images b0 to b1, at least their channels c0 to c1; the buffer has room for all of them.
-func (r *imageRows) group(b0, b1, i, c0, c1 int, buffer []float32) []float32 {
+// group is row i of images b0 to b1, at least their channels c0 to c1; the buffer has room for all of them. Only what is in place may be in
+// bfloat16.
+func (r *imageRows) group(b0, b1, i, c0, c1 int, buffer []float32) Values {
 	if r.inPlace() {
 		if r.patches {
 			i *= r.conv.SH
 		}
-		return r.src.F32[(b0*r.h+i)*r.w*r.c:]
+		return r.src.From((b0*r.h + i) * r.w * r.c)
 	}
 	for b := b0; b < b1; b++ {
 		dst := buffer[(b-b0)*r.bufferFloats():]
@@ -71,7 +72,7 @@ func (r *imageRows) group(b0, b1, i, c0, c1 int, buffer []float32) []float32 {
 			r.move(dst[:r.w*r.c], r.src.From((b*r.h+i)*r.w*r.c), c0, c1)
 		}
 	}
-	return buffer
+	return Values{F32: buffer}
 }
 
 // move takes channels c0 to c1 of a row through the prologue.

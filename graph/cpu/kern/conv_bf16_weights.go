@@ -10,8 +10,9 @@ import "fmt"
 type correlateBF16 struct {
 	axes
 	stack
-	rows   imageRows
-	dy, dw []float32
+	rows imageRows
+	dy   Values
+	dw   []float32
 
 	groups, parts      int // groups of images, cut into partial sums
 	chunksI, chunksO   int // cuts of the input and the output channels
@@ -33,7 +34,7 @@ const (
 	correlateRun    = 256       // positions summed by a call, so that both operands stay in L1
 )
 
-func (c Conv) correlateBF16(x Values, dy, dw, scratch []float32) {
+func (c Conv) correlateBF16(x, dy Values, dw, scratch []float32) {
 	g := correlatesBF16.get()
 	g.set(c)
 	g.rows.src, g.dy, g.dw = x, dy, dw
@@ -47,7 +48,7 @@ func (c Conv) correlateBF16(x Values, dy, dw, scratch []float32) {
 	if g.parts > 1 {
 		runLimited(ceil(c.weights(), sumFloats), 1<<30, g.sumTask)
 	}
-	g.rows.src, g.dy, g.dw, g.partial, g.buffers = Values{}, nil, nil, nil, nil
+	g.rows.src, g.dy, g.dw, g.partial, g.buffers = Values{}, Values{}, nil, nil, nil
 	correlatesBF16.put(g)
 }
 

@@ -101,7 +101,7 @@ func (t *correlateTask) copyDy(m, b0, b1, i0, i1 int) {
 	dst := t.y[m*g.groupDy*g.strideDy:]
 	wide := roundUp(t.o1-t.o0, pairColumns)
 	for i := i0; i < i1; i++ {
-		src := g.dy[(b0*c.OH+i)*c.OW*c.Co:]
+		src := g.dy.From((b0*c.OH + i) * c.OW * c.Co)
 		for p := 0; p < len(t.fromDy); p += 2 {
 			t.pair(dst[:wide], src, t.fromDy[p], t.fromDy[p+1], t.o0, t.o1)
 			dst = dst[g.strideDy:]
@@ -110,20 +110,27 @@ func (t *correlateTask) copyDy(m, b0, b1, i0, i1 int) {
 }
 
 // pair writes channels c0 to c1 of two pixels of src, zero beyond.
-func (t *correlateTask) pair(dst, src []float32, p, q int32, c0, c1 int) {
+func (t *correlateTask) pair(dst []float32, src Values, p, q int32, c0, c1 int) {
 	if p < 0 && q < 0 {
 		clear(dst)
 		return
 	}
-	a, b := t.zeros, t.zeros
+	a, b := Values{F32: t.zeros}, Values{F32: t.zeros}
+	if src.BF16 != nil {
+		a, b = Values{BF16: bf16s(t.zeros)}, Values{BF16: bf16s(t.zeros)}
+	}
 	if p >= 0 {
-		a = src[int(p)+c0:]
+		a = src.From(int(p) + c0)
 	}
 	if q >= 0 {
-		b = src[int(q)+c0:]
+		b = src.From(int(q) + c0)
 	}
 	n := c1 - c0
-	roundPairs(bf16s(dst), a[:n], b[:n])
+	if src.BF16 != nil {
+		zip(bf16s(dst[:n]), a.BF16, b.BF16, true)
+	} else {
+		roundPairs(bf16s(dst), a.F32[:n], b.F32[:n])
+	}
 	clear(dst[n:])
 }
 

@@ -10,9 +10,6 @@ import (
 func TestConvHalf(t *testing.T) {
 	for _, c := range append(bf16Cases(), prologueCases()...) {
 		c.BF16 = true
-		if c.KH*c.KW == 1 && c.SH*c.SW == 1 && c.PH+c.PW == 0 && c.Groups == 1 {
-			continue
-		}
 		t.Run(convName(c), func(t *testing.T) {
 			pixels := c.B * c.OH * c.OW
 			x32, w, dy := make([]float32, c.B*c.H*c.W*c.Ci), make([]float32, c.weights()), make([]float32, pixels*c.Co)
@@ -42,9 +39,11 @@ func TestConvHalf(t *testing.T) {
 							continue
 						}
 						y, dw := make([]float32, len(dy)), make([]float32, len(w))
+						dx := make([]float32, len(x))
 						c.Forward(x32, w, y, make([]float32, c.ForwardScratch()))
 						c.BackwardWeights(x32, dy, dw, make([]float32, c.BackwardWeightsScratch()))
-						testHalf(t, c, x, w, dy, y, dw)
+						c.BackwardData(dy, w, dx, make([]float32, c.BackwardDataScratch()))
+						testHalf(t, c, x, w, dy, y, dw, dx)
 					}
 				}
 			})
@@ -52,7 +51,7 @@ func TestConvHalf(t *testing.T) {
 	}
 }
 
-func testHalf(t *testing.T, c Conv, x []uint16, w, dy, y, dw []float32) {
+func testHalf(t *testing.T, c Conv, x []uint16, w, dy, y, dw, dx []float32) {
 	t.Helper()
 	const behind, canary = 64, 0x7fc1
 	c.HalfX, c.HalfY = true, true
@@ -73,9 +72,17 @@ func testHalf(t *testing.T, c Conv, x []uint16, w, dy, y, dw []float32) {
 			t.Fatalf("%s: element %d behind y was overwritten", what, i)
 		}
 	}
-	c.BackwardWeightsHalf(Values{BF16: x}, dy, gotW.v, ws.v)
+	half := make([]uint16, len(dy))
+	Round(half, dy)
+	c.BackwardWeightsHalf(Values{BF16: x}, Values{BF16: half}, gotW.v, ws.v)
 	checkSame(t, what+": dw", gotW.v, dw)
-	for _, g := range []*guarded{fs, ws, gotW} {
+	ds, gotX := newGuarded("data scratch", c.BackwardDataScratch()).poison(), newGuarded("dx", len(dx)).poison()
+	c.BackwardDataHalf(Values{BF16: half}, w, gotX.v, ds.v)
+	checkSame(t, what+": dx", gotX.v, dx)
+	c.HalfY = false
+	c.BackwardWeightsHalf(Values{BF16: x}, Values{F32: dy}, gotW.v, ws.v)
+	checkSame(t, what+": dw of dy in float32", gotW.v, dw)
+	for _, g := range []*guarded{fs, ws, gotW, ds, gotX} {
 		g.check(t)
 	}
 }

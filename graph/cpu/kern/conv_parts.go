@@ -8,7 +8,8 @@ const partFloats = 1 << 20 // of output images at a time
 
 // forwardInParts says whether Forward goes by parts.
 func (c *Conv) forwardInParts() bool {
-	return c.HalfY && (c.forwardRoundsCopies() || c.method() != overPairs)
+	m := c.method()
+	return c.HalfY && (c.forwardRoundsCopies() || m != overPairs && m != pointwise)
 }
 
 // part is the convolution of so many images that go at a time, with float32 results.

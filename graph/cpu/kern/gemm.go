@@ -12,9 +12,9 @@ func Gemm(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, l
 	GemmThen(transA, transB, m, n, k, a, lda, b, ldb, c, ldc, beta, scratch, nil)
 }
 
-// Finish is what is still to be done to rows i0 to i1, columns j0 to j1 of a product, soon after they are written and from several workers
-// at once. Every element is in one call.
-type Finish func(i0, i1, j0, j1 int)
+// Finish is what is still to be done to rows i0 to i1, columns j0 to j1 of a product, soon after they are computed and from several workers
+// at once. c begins with element i0, j0; its rows are ldc elements apart. Every element is in one call.
+type Finish func(c []float32, ldc, i0, i1, j0, j1 int)
 
 // GemmThen is Gemm with finish called for all parts of C, while they are in cache. Build finish once and keep it.
 func GemmThen(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, beta float32, scratch []float32, finish Finish) {
@@ -25,7 +25,7 @@ func GemmThen(transA, transB bool, m, n, k int, a []float32, lda int, b []float3
 	if splitParts(m, n, k) > 1 {
 		j := splits.get()
 		j.set(false, transA, transB, m, n, k, lda, ldb, ldc, beta)
-		j.run(a, b, c, align(scratch), finish)
+		j.run(Values{F32: a}, Values{F32: b}, c, align(scratch), finish)
 		splits.put(j)
 	} else {
 		g.product(align(scratch))
@@ -116,7 +116,7 @@ func (j *gemmBatch) products(task, worker int) {
 	for i := task * j.group; i < min((task+1)*j.group, j.batch); i++ {
 		a, b, c := j.a[i*j.strideA:], j.b[i*j.strideB:], j.c[i*j.strideC:]
 		if j.bf16 {
-			j.pairs.alone(a, b, c, scratch)
+			j.pairs.alone(Values{F32: a}, Values{F32: b}, Values{F32: c}, scratch)
 		} else {
 			j.one.alone(a, b, c, scratch)
 		}
@@ -188,7 +188,7 @@ func (g *gemm) rowFloats() int {
 }
 
 func (g *gemm) check() {
-	checkProduct(g.transA, g.transB, g.m, g.n, g.k, g.a, g.lda, g.b, g.ldb, g.c, g.ldc)
+	checkProduct(g.transA, g.transB, g.m, g.n, g.k, len(g.a), g.lda, len(g.b), g.ldb, len(g.c), g.ldc)
 }
 
 // alone computes a product on the caller, with a copy of g on the stack.
@@ -206,17 +206,17 @@ func checkBeta(beta float32) {
 }
 
 // checkProduct panics where an operand is too short.
-func checkProduct(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int) {
-	need := func(name string, trans bool, rows, cols, ld int, s []float32) {
+func checkProduct(transA, transB bool, m, n, k, a, lda, b, ldb, c, ldc int) {
+	need := func(name string, trans bool, rows, cols, ld, size int) {
 		if trans {
 			rows, cols = cols, rows
 		}
 		if rows == 0 || cols == 0 {
 			return
 		}
-		if ld < cols || len(s) < (rows-1)*ld+cols {
+		if ld < cols || size < (rows-1)*ld+cols {
 			panic(fmt.Sprintf("kern: Gemm: %s has %d elements with row stride %d, [%d,%d] needs %d and a stride of at least %d",
-				name, len(s), ld, rows, cols, (rows-1)*max(ld, cols)+cols, cols))
+				name, size, ld, rows, cols, (rows-1)*max(ld, cols)+cols, cols))
 		}
 	}
 	need("A", transA, m, k, lda, a)
@@ -232,7 +232,7 @@ func (g *gemm) product(scratch []float32) {
 		}
 	}
 	if g.k == 0 && g.finish != nil {
-		g.finish(0, g.m, 0, g.n)
+		g.finish(g.c, g.ldc, 0, g.m, 0, g.n)
 	}
 	size, least := g.panelFloats(), g.panelFloats()+g.rowFloats()
 	if g.own {
@@ -388,7 +388,8 @@ func (g *gemm) tiles(task, worker int) {
 		}
 	}
 	if g.finish != nil && g.p0+g.kb == g.k {
-		g.finish(i0, i1, g.j0+q0*nr, g.j0+min(q1*nr, g.nc))
+		j0, j1 := g.j0+q0*nr, g.j0+min(q1*nr, g.nc)
+		g.finish(g.c[i0*g.ldc+j0:], g.ldc, i0, i1, j0, j1)
 	}
 }
 

@@ -10,19 +10,39 @@ func GemmBF16(transA, transB bool, m, n, k int, a []float32, lda int, b []float3
 
 // GemmBF16Then is to GemmBF16 what GemmThen is to Gemm.
 func GemmBF16Then(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, beta float32, scratch []float32, finish Finish) {
-	if gemmRoundsCopies(m, n, k) && m*k <= len(a) && k*n <= len(b) && lda == width(transA, m, k) && ldb == width(transB, k, n) {
-		a, b, scratch = roundCopies(Values{F32: a[:m*k]}, Prologue{}, b[:k*n], scratch)
-		GemmThen(transA, transB, m, n, k, a, lda, b, ldb, c, ldc, beta, scratch, finish)
+	GemmHalf(transA, transB, m, n, k, Values{F32: a}, lda, Values{F32: b}, ldb, Values{F32: c}, ldc, beta, scratch, finish)
+}
+
+// GemmHalf is GemmBF16Then for operands of either type. A result in bfloat16 is rounded once, after finish, and beta is 0 then. scratch holds
+// GemmHalfScratch elements.
+func GemmHalf(transA, transB bool, m, n, k int, a Values, lda int, b Values, ldb int, c Values, ldc int, beta float32, scratch []float32, finish Finish) {
+	if c.BF16 != nil && beta != 0 {
+		panic("kern: Gemm: a result in bfloat16 is not added to")
+	}
+	if gemmRoundsCopies(m, n, k) && m*k <= a.Len() && k*n <= b.Len() && lda == width(transA, m, k) && ldb == width(transB, k, n) {
+		a.F32, b.F32, scratch = roundCopies(a.first(m*k), Prologue{}, b.first(k*n), scratch)
+		if c.BF16 == nil {
+			GemmThen(transA, transB, m, n, k, a.F32, lda, b.F32, ldb, c.F32, ldc, beta, scratch, finish)
+			return
+		}
+		size := roundUp(m*n, lineFloats)
+		GemmThen(transA, transB, m, n, k, a.F32, lda, b.F32, ldb, scratch[:m*n], n, 0, scratch[size:], finish)
+		for i := range m {
+			Round(c.BF16[i*ldc:i*ldc+n], scratch[i*n:])
+		}
 		return
 	}
 	g := pairGemms.get()
 	g.set(transA, transB, m, n, k, lda, ldb, ldc, beta, true)
 	g.a, g.b, g.c, g.finish = a, b, c, finish
+	if c.BF16 != nil {
+		g.narrow()
+	}
 	g.check()
-	if splitParts(m, n, k) > 1 {
+	if c.BF16 == nil && splitParts(m, n, k) > 1 {
 		j := splits.get()
 		j.set(true, transA, transB, m, n, k, lda, ldb, ldc, beta)
-		j.run(a, b, c, align(scratch), finish)
+		j.run(a, b, c.F32, align(scratch), finish)
 		splits.put(j)
 	} else {
 		g.product(align(scratch))
@@ -45,19 +65,31 @@ func width(trans bool, rows, cols int) int {
 
 // GemmBF16Scratch is how many elements of scratch GemmBF16 wants.
 func GemmBF16Scratch(transA, transB bool, m, n, k int) int {
-	need := pairGemmScratch(transA, transB, m, n, k)
+	return GemmHalfScratch(transA, transB, m, n, k, false)
+}
+
+// GemmHalfScratch is how many elements of scratch GemmHalf wants; half says whether the result is in bfloat16.
+func GemmHalfScratch(transA, transB bool, m, n, k int, half bool) int {
+	need := pairGemmScratch(transA, transB, m, n, k, half)
 	if gemmRoundsCopies(m, n, k) {
-		need = max(need, copiesFloats(m*k, k*n)+GemmScratch(transA, transB, m, n, k))
+		copies := copiesFloats(m*k, k*n) + GemmScratch(transA, transB, m, n, k)
+		if half {
+			copies += roundUp(m*n, lineFloats)
+		}
+		need = max(need, copies)
 	}
 	return need
 }
 
-func pairGemmScratch(transA, transB bool, m, n, k int) int {
-	if splitParts(m, n, k) > 1 {
+func pairGemmScratch(transA, transB bool, m, n, k int, half bool) int {
+	if !half && splitParts(m, n, k) > 1 {
 		return splitScratch(true, transA, transB, m, n, k)
 	}
 	var g pairGemm
 	g.set(transA, transB, m, n, k, 0, 0, 0, 0, true)
+	if half {
+		g.narrow()
+	}
 	return lineFloats + g.sharedFloats() + Threads()*g.workerFloats()
 }
 
@@ -110,8 +142,9 @@ type pairGemm struct {
 	lda, ldb, ldc  int
 	add            bool // beta is 1
 	parallel       bool
-	a, b, c        []float32
+	a, b, c        Values
 	finish         Finish // may be nil
+	half           bool   // c is in bfloat16: a task computes some panels of its rows aside
 	kc, nc         int    // depth and columns of a block, the last may be less
 	shared         bool   // all rows of A are rounded first
 
@@ -132,8 +165,19 @@ func (g *pairGemm) set(transA, transB bool, m, n, k, lda, ldb, ldc int, beta flo
 	checkBeta(beta)
 	g.transA, g.transB, g.m, g.n, g.k = transA, transB, m, n, k
 	g.lda, g.ldb, g.ldc, g.add, g.parallel = lda, ldb, ldc, beta == 1, parallel
-	g.shared = !parallel || m <= pairSharedTop
+	g.shared, g.half = !parallel || m <= pairSharedTop, false
 	g.deep(pairKC)
+}
+
+// narrow makes c one of bfloat16. Its sums are whole before they are rounded, so the depth is one block.
+func (g *pairGemm) narrow() {
+	g.half = true
+	g.deep(max(g.k, 1))
+}
+
+// inPlace says whether rows of A are read where they are.
+func (g *pairGemm) inPlace() bool {
+	return g.a.BF16 != nil && !g.transA && g.k%pairDepth == 0 && g.kc%pairDepth == 0
 }
 
 // deep sets the blocks by the largest depth.
@@ -158,31 +202,34 @@ func (g *pairGemm) sharedFloats() int {
 
 // workerFloats is the size of one worker's own scratch.
 func (g *pairGemm) workerFloats() int {
-	if g.shared {
-		return turnFloats
+	size := turnFloats
+	if !g.shared {
+		size += pairRowBlock * pairStride(g.kc) / 2
 	}
-	return turnFloats + pairRowBlock*pairStride(g.kc)/2
+	if g.half {
+		size += pairRowBlock * asideColumns
+	}
+	return size
 }
 
+// asideColumns are the columns of a result in bfloat16 that are computed at a time, in float32.
+const asideColumns = 4 * pairColumns
+
 func (g *pairGemm) check() {
-	checkProduct(g.transA, g.transB, g.m, g.n, g.k, g.a, g.lda, g.b, g.ldb, g.c, g.ldc)
+	checkProduct(g.transA, g.transB, g.m, g.n, g.k, g.a.Len(), g.lda, g.b.Len(), g.ldb, g.c.Len(), g.ldc)
 }
 
 func (g *pairGemm) drop() {
-	g.a, g.b, g.c, g.finish, g.panels, g.rows, g.scratch = nil, nil, nil, nil, nil, nil, nil
+	g.a, g.b, g.c, g.finish, g.panels, g.rows, g.scratch = Values{}, Values{}, Values{}, nil, nil, nil, nil
 }
 
 // product walks the blocks: round them, then multiply.
 func (g *pairGemm) product(scratch []float32) {
-	if g.k == 0 && !g.add {
-		for i := range g.m {
-			clear(g.c[i*g.ldc : i*g.ldc+g.n])
-		}
+	if g.m == 0 || g.n == 0 {
+		return
 	}
-	if g.k == 0 && g.finish != nil {
-		g.finish(0, g.m, 0, g.n)
-	}
-	if g.m == 0 || g.n == 0 || g.k == 0 {
+	if g.k == 0 {
+		g.empty(scratch)
 		return
 	}
 	size := g.sharedFloats()
@@ -205,7 +252,7 @@ func (g *pairGemm) product(scratch []float32) {
 func (g *pairGemm) block() {
 	panels := ceil(g.nb, pairColumns)
 	g.packsA = 0
-	if g.shared && g.j0 == 0 {
+	if g.shared && g.j0 == 0 && !g.inPlace() {
 		g.packsA = ceil(g.m, pairRowBlock)
 	}
 	g.rowTasks, g.colTasks = ceil(g.m, pairRowBlock), 1
@@ -235,7 +282,7 @@ func (g *pairGemm) block() {
 }
 
 // alone computes a product on the caller, with a copy of g on the stack.
-func (g *pairGemm) alone(a, b, c, scratch []float32) {
+func (g *pairGemm) alone(a, b, c Values, scratch []float32) {
 	one := *g
 	one.a, one.b, one.c = a, b, c
 	one.check()
@@ -246,6 +293,12 @@ func (g *pairGemm) alone(a, b, c, scratch []float32) {
 func (g *pairGemm) own(worker int) (tmp []float32, rows []uint16) {
 	s := g.scratch[worker*g.workerFloats() : (worker+1)*g.workerFloats()]
 	return s[:turnFloats], bf16s(s[turnFloats:])
+}
+
+// aside is where a worker computes columns of a result in bfloat16.
+func (g *pairGemm) aside(worker int) []float32 {
+	s := g.scratch[worker*g.workerFloats() : (worker+1)*g.workerFloats()]
+	return s[len(s)-pairRowBlock*asideColumns:]
 }
 
 // pack rounds one block of rows of A, or a piece of a run of panels of B.
@@ -266,12 +319,22 @@ func (g *pairGemm) pack(task, worker int) {
 	dst := g.panels[first*g.panelStep()+p0*pairColumns:]
 	j, n := first*pairColumns, min(g.nb, last*pairColumns)-first*pairColumns
 	if !g.transB {
-		packPanels(dst, g.panelStep(), g.b[(g.p0+p0)*g.ldb+g.j0+j:], g.ldb, kb, n, kp)
+		b := g.b.From((g.p0+p0)*g.ldb + g.j0 + j)
+		if b.BF16 != nil {
+			packPanelsHalf(dst, g.panelStep(), b.BF16, g.ldb, kb, n, kp)
+		} else {
+			packPanels(dst, g.panelStep(), b.F32, g.ldb, kb, n, kp)
+		}
 		return
 	}
 	for q := first; q < last; q++ {
 		j := q * pairColumns
-		packPairsTransposed(dst[(q-first)*g.panelStep():][:kp*pairColumns], g.b[(g.j0+j)*g.ldb+g.p0+p0:], g.ldb, kb, min(pairColumns, g.nb-j), kp, tmp)
+		panel, b, n := dst[(q-first)*g.panelStep():][:kp*pairColumns], g.b.From((g.j0+j)*g.ldb+g.p0+p0), min(pairColumns, g.nb-j)
+		if b.BF16 != nil {
+			packPairsTransposedHalf(panel, b.BF16, g.ldb, kb, n, kp, tmp)
+		} else {
+			packPairsTransposed(panel, b.F32, g.ldb, kb, n, kp, tmp)
+		}
 	}
 }
 
@@ -282,9 +345,38 @@ func (g *pairGemm) panelStep() int { return g.kp*pairColumns + pairPanel }
 func (g *pairGemm) packRows(dst []uint16, i0, i1 int, tmp []float32) {
 	ld := pairStride(g.kp)
 	if g.transA {
-		packRowsTransposed(dst, ld, g.a[g.p0*g.lda+i0:], g.lda, i1-i0, g.kb, g.kp, tmp)
+		if a := g.a.From(g.p0*g.lda + i0); a.BF16 != nil {
+			packRowsTransposedHalf(dst, ld, a.BF16, g.lda, i1-i0, g.kb, g.kp, tmp)
+		} else {
+			packRowsTransposed(dst, ld, a.F32, g.lda, i1-i0, g.kb, g.kp, tmp)
+		}
+		return
+	}
+	if a := g.a.From(i0*g.lda + g.p0); a.BF16 != nil {
+		packRowsHalf(dst, ld, a.BF16, g.lda, i1-i0, g.kb, g.kp)
 	} else {
-		packRowsBF16(dst, ld, g.a[i0*g.lda+g.p0:], g.lda, i1-i0, g.kb, g.kp)
+		packRowsBF16(dst, ld, a.F32, g.lda, i1-i0, g.kb, g.kp)
+	}
+}
+
+// empty is the product of no depth.
+func (g *pairGemm) empty(scratch []float32) {
+	for i := range g.m {
+		row := scratch[:0]
+		if g.half {
+			row = scratch[:g.n]
+		} else {
+			row = g.c.F32[i*g.ldc : i*g.ldc+g.n]
+		}
+		if !g.add {
+			clear(row)
+		}
+		if g.finish != nil {
+			g.finish(row, g.n, i, i+1, 0, g.n)
+		}
+		if g.half {
+			Round(g.c.BF16[i*g.ldc:i*g.ldc+g.n], row)
+		}
 	}
 }
 
@@ -294,20 +386,46 @@ func (g *pairGemm) tiles(task, worker int) {
 	q0, q1 := cut(ceil(g.nb, pairColumns), g.colTasks, task/g.rowTasks)
 	ld := pairStride(g.kp)
 	rows := g.rows
-	if g.shared {
+	switch {
+	case g.inPlace():
+		ld, rows = g.lda, g.a.BF16[i0*g.lda+g.p0:]
+	case g.shared:
 		rows = rows[i0*ld:]
-	} else {
+	default:
 		var tmp []float32
 		tmp, rows = g.own(worker)
 		g.packRows(rows[:(i1-i0)*ld], i0, i1, tmp)
 	}
-	t := pair{tile: tile{ldc: bytes(g.ldc), rs: uintptr(ld * bf16Size), bs: pairPanel * bf16Size}}
+	t := pair{tile: tile{rs: uintptr(ld * bf16Size), bs: pairPanel * bf16Size}}
 	t.single()
+	if !g.half {
+		c, j0, j1 := g.c.F32[i0*g.ldc:], g.j0+q0*pairColumns, g.j0+min(q1*pairColumns, g.nb)
+		g.panelsOf(&t, rows, i1-i0, q0, q1, c[j0:], g.ldc)
+		if g.finish != nil && g.p0+g.kb == g.k {
+			g.finish(c[j0:], g.ldc, i0, i1, j0, j1)
+		}
+		return
+	}
+	const ldc = asideColumns
+	c := g.aside(worker)
+	for q := q0; q < q1; q += asideColumns / pairColumns {
+		end := min(q+asideColumns/pairColumns, q1)
+		j0, j1 := g.j0+q*pairColumns, g.j0+min(end*pairColumns, g.nb)
+		g.panelsOf(&t, rows, i1-i0, q, end, c, ldc)
+		if g.finish != nil {
+			g.finish(c, ldc, i0, i1, j0, j1)
+		}
+		roundRows(g.c.BF16[i0*g.ldc+j0:], g.ldc, c, ldc, i1-i0, j1-j0)
+	}
+}
+
+// panelsOf multiplies m rows with panels q0 to q1, into c.
+func (g *pairGemm) panelsOf(t *pair, rows []uint16, m, q0, q1 int, c []float32, ldc int) {
+	t.ldc = bytes(ldc)
 	parts := ceil(g.kp, pairInner)
 	for q := q0; q < q1; q++ {
-		j := q * pairColumns
-		t.columns(min(pairColumns, g.nb-j))
-		t.c = ptr(g.c, i0*g.ldc+g.j0+j)
+		t.columns(min(pairColumns, g.nb-q*pairColumns))
+		t.c = ptr(c, (q-q0)*pairColumns)
 		for p := range parts {
 			from, to := cut(g.kp/pairDepth, parts, p)
 			t.add = 1
@@ -317,10 +435,7 @@ func (g *pairGemm) tiles(task, worker int) {
 			t.depth((to - from) * pairDepth)
 			t.a = ptr16(rows, from*pairDepth)
 			t.b = ptr16(g.panels, q*g.panelStep()+from*pairDepth*pairColumns)
-			t.run(i1 - i0)
+			t.run(m)
 		}
-	}
-	if g.finish != nil && g.p0+g.kb == g.k {
-		g.finish(i0, i1, g.j0+q0*pairColumns, g.j0+min(q1*pairColumns, g.nb))
 	}
 }

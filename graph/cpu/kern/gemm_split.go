@@ -14,6 +14,9 @@ func splitParts(m, n, k int) int {
 	return max(1, min(16, k/512, most/(m*n)))
 }
 
+// GemmSplits says whether a product's k is cut into parts. Its result is not written in bfloat16.
+func GemmSplits(m, n, k int) bool { return splitParts(m, n, k) > 1 }
+
 // gemmSplit is a product under way whose k is cut.
 type gemmSplit struct {
 	bf16              bool
@@ -24,7 +27,8 @@ type gemmSplit struct {
 	lda, ldb, ldc     int
 	parts             int
 	add               bool
-	a, b, c           []float32
+	a, b              Values
+	c                 []float32
 	finish            Finish // may be nil
 	partial, scratch  []float32
 	each              int
@@ -59,7 +63,7 @@ const splitBlock = 1 << 19
 
 func (j *gemmSplit) partialFloats() int { return roundUp(j.parts*j.m*j.n, lineFloats) }
 
-func (j *gemmSplit) run(a, b, c, scratch []float32, finish Finish) {
+func (j *gemmSplit) run(a, b Values, c, scratch []float32, finish Finish) {
 	size := j.partialFloats()
 	if len(scratch) < size+j.each {
 		panic(fmt.Sprintf("kern: Gemm: scratch has %d elements, [%d,%d]x[%d,%d] needs %d", len(scratch), j.m, j.k, j.k, j.n, lineFloats+size+j.each))
@@ -67,7 +71,7 @@ func (j *gemmSplit) run(a, b, c, scratch []float32, finish Finish) {
 	j.a, j.b, j.c, j.partial, j.scratch, j.finish = a, b, c, scratch[:size], scratch[size:], finish
 	runLimited(j.parts, fits(j.scratch, j.each), j.partTask)
 	runLimited(ceil(j.m, j.sumRows()), 1<<30, j.sumTask)
-	j.a, j.b, j.c, j.partial, j.scratch, j.finish = nil, nil, nil, nil, nil, nil
+	j.a, j.b, j.c, j.partial, j.scratch, j.finish = Values{}, Values{}, nil, nil, nil, nil
 }
 
 func (j *gemmSplit) part(task, worker int) {
@@ -79,16 +83,16 @@ func (j *gemmSplit) part(task, worker int) {
 	if j.transB {
 		stepB = 1
 	}
-	a, b, c := j.a[k0*stepA:], j.b[k0*stepB:], j.partial[task*j.m*j.n:]
+	a, b, c := j.a.From(k0*stepA), j.b.From(k0*stepB), j.partial[task*j.m*j.n:]
 	scratch := j.scratch[worker*j.each : (worker+1)*j.each]
 	if j.bf16 {
 		g := j.pairs
 		g.k = k1 - k0
-		g.alone(a, b, c, scratch)
+		g.alone(a, b, Values{F32: c}, scratch)
 	} else {
 		g := j.one
 		g.k = k1 - k0
-		g.alone(a, b, c, scratch)
+		g.alone(a.F32, b.F32, c, scratch)
 	}
 }
 
@@ -107,6 +111,6 @@ func (j *gemmSplit) sum(task, _ int) {
 		}
 	}
 	if j.finish != nil {
-		j.finish(i0, i1, 0, n)
+		j.finish(j.c[i0*j.ldc:], j.ldc, i0, i1, 0, n)
 	}
 }

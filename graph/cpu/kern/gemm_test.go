@@ -148,10 +148,10 @@ func TestGemmThen(t *testing.T) {
 					plain, finished := newGemmData(c), newGemmData(c)
 					s := make([]float32, GemmScratch(c.transA, c.transB, c.m, c.n, c.k)+GemmBF16Scratch(c.transA, c.transB, c.m, c.n, c.k))
 					f(c.transA, c.transB, c.m, c.n, c.k, plain.a.v, plain.lda, plain.b.v, plain.ldb, plain.c.v, plain.ldc, c.beta, s, nil)
-					f(c.transA, c.transB, c.m, c.n, c.k, plain.a.v, plain.lda, plain.b.v, plain.ldb, finished.c.v, plain.ldc, c.beta, s, func(i0, i1, j0, j1 int) {
+					f(c.transA, c.transB, c.m, c.n, c.k, plain.a.v, plain.lda, plain.b.v, plain.ldb, finished.c.v, plain.ldc, c.beta, s, func(tile []float32, ldc, i0, i1, j0, j1 int) {
 						for i := i0; i < i1; i++ {
 							for j := j0; j < j1; j++ {
-								finished.c.v[i*plain.ldc+j] += 100
+								tile[(i-i0)*ldc+j-j0] += 100
 							}
 						}
 					})

@@ -68,7 +68,8 @@ func (c *Conv) pointFloats() int { return roundUp(c.pointRows()*c.Ci, lineFloats
 // points is the prologue of one slab under way.
 type points struct {
 	prologue Prologue
-	dst, src []float32
+	dst      []float32
+	src      Values
 	task     func(task, worker int)
 }
 
@@ -77,58 +78,58 @@ var pointsJobs = pile[points]{bind: func(p *points) { p.task = p.rows }}
 // rows moves one task's part of a slab: a multiple of the prologue's own length, which is whole pixels.
 func (p *points) rows(task, _ int) {
 	size := p.size()
-	p.prologue.move(p.dst[task*size:min((task+1)*size, len(p.dst))], p.src[task*size:])
+	p.prologue.take(p.dst[task*size:min((task+1)*size, len(p.dst))], p.src.From(task*size))
 }
 
 func (p *points) size() int { return roundUp(sumFloats, len(p.prologue.Scale)) }
 
 // slabs calls f for every slab with its first pixel, its pixels behind the prologue, and their number.
-func (c *Conv) slabs(x, scratch []float32, f func(first int, rows []float32, n int)) {
+func (c *Conv) slabs(x Values, scratch []float32, f func(first int, rows []float32, n int)) {
 	p := pointsJobs.get()
 	p.prologue = c.Prologue
 	pixels, most := c.B*c.H*c.W, c.pointRows()
 	for i := 0; i < pixels; i += most {
 		n := min(most, pixels-i)
-		p.dst, p.src = scratch[:n*c.Ci], x[i*c.Ci:(i+n)*c.Ci]
+		p.dst, p.src = scratch[:n*c.Ci], x.From(i*c.Ci)
 		runLimited(ceil(len(p.dst), p.size()), 1<<30, p.task)
 		f(i, p.dst, n)
 	}
-	p.prologue, p.dst, p.src = Prologue{}, nil, nil
+	p.prologue, p.dst, p.src = Prologue{}, nil, Values{}
 	pointsJobs.put(p)
 }
 
 // product is Gemm in the convolution's precision.
-func (c *Conv) product(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, y []float32, ldy int, beta float32, scratch []float32) {
+func (c *Conv) product(transA, transB bool, m, n, k int, a Values, lda int, b Values, ldb int, y Values, ldy int, beta float32, scratch []float32) {
 	if c.BF16 {
-		GemmBF16(transA, transB, m, n, k, a, lda, b, ldb, y, ldy, beta, scratch)
+		GemmHalf(transA, transB, m, n, k, a, lda, b, ldb, y, ldy, beta, scratch, nil)
 	} else {
-		Gemm(transA, transB, m, n, k, a, lda, b, ldb, y, ldy, beta, scratch)
+		Gemm(transA, transB, m, n, k, a.F32, lda, b.F32, ldb, y.F32, ldy, beta, scratch)
 	}
 }
 
 func (c *Conv) productScratch(transA, transB bool, m, n, k int) int {
 	if c.BF16 {
-		return GemmBF16Scratch(transA, transB, m, n, k)
+		return GemmHalfScratch(transA, transB, m, n, k, c.HalfY)
 	}
 	return GemmScratch(transA, transB, m, n, k)
 }
 
 // pointForward is y = prologue(x) w.
-func (c *Conv) pointForward(x, w, y, scratch []float32) {
+func (c *Conv) pointForward(x Values, w []float32, y Values, scratch []float32) {
 	if !c.Prologue.on() {
-		c.product(false, false, c.B*c.H*c.W, c.Co, c.Ci, x, c.Ci, w, c.Co, y, c.Co, 0, scratch)
+		c.product(false, false, c.B*c.H*c.W, c.Co, c.Ci, x, c.Ci, Values{F32: w}, c.Co, y, c.Co, 0, scratch)
 		return
 	}
 	own := align(scratch)
 	c.slabs(x, own, func(first int, rows []float32, n int) {
-		c.product(false, false, n, c.Co, c.Ci, rows, c.Ci, w, c.Co, y[first*c.Co:], c.Co, 0, own[c.pointFloats():])
+		c.product(false, false, n, c.Co, c.Ci, Values{F32: rows}, c.Ci, Values{F32: w}, c.Co, y.From(first*c.Co), c.Co, 0, own[c.pointFloats():])
 	})
 }
 
 // pointWeights is dw = prologue(x)' dy.
-func (c *Conv) pointWeights(x, dy, dw, scratch []float32) {
+func (c *Conv) pointWeights(x, dy Values, dw, scratch []float32) {
 	if !c.Prologue.on() {
-		c.product(true, false, c.Ci, c.Co, c.B*c.H*c.W, x, c.Ci, dy, c.Co, dw, c.Co, 0, scratch)
+		c.product(true, false, c.Ci, c.Co, c.B*c.H*c.W, x, c.Ci, dy, c.Co, Values{F32: dw}, c.Co, 0, scratch)
 		return
 	}
 	if c.B == 0 {
@@ -137,7 +138,7 @@ func (c *Conv) pointWeights(x, dy, dw, scratch []float32) {
 	}
 	own := align(scratch)
 	c.slabs(x, own, func(first int, rows []float32, n int) {
-		c.product(true, false, c.Ci, c.Co, n, rows, c.Ci, dy[first*c.Co:], c.Co, dw, c.Co, float32(min(first, 1)), own[c.pointFloats():])
+		c.product(true, false, c.Ci, c.Co, n, Values{F32: rows}, c.Ci, dy.From(first*c.Co), c.Co, Values{F32: dw}, c.Co, float32(min(first, 1)), own[c.pointFloats():])
 	})
 }
 

@@ -8,8 +8,12 @@ var passes = [...]passTable{
 	avx512:  {16, relu512, gelu512, reluGrad512, geluGrad512, addPass512, addRelu512, scaleShift512, scaleShiftRelu512, scaleShiftAdd512, scaleShiftAddRelu512, combine512, combineRelu512},
 }
 
-var halfPasses = halfTable{reluGradHalf512, scaleShiftHalf512, scaleShiftReluHalf512, combineHalf512, combineReluHalf512,
-	scaleShiftAddReluHalf512, scaleShiftAddReluHalves512, geluHalf512}
+var halfPasses = halfTable{
+	reluGrad: reluGradHalf512, scaleShift: scaleShiftHalf512, scaleShiftRelu: scaleShiftReluHalf512,
+	combine: combineHalf512, combineRelu: combineReluHalf512, combineHalves: combineHalves512, combineReluHalves: combineReluHalves512,
+	scaleShiftAddReluHalf: scaleShiftAddReluHalf512, scaleShiftAddReluHalves: scaleShiftAddReluHalves512,
+	gelu: geluHalf512, geluHalves: geluHalves512, geluGrad: geluGradHalf512,
+}
 
 // Direct calls: what lies on the caller's stack would escape through the table.
 

@@ -1701,6 +1701,94 @@ next:
 	VZEROUPPER
 	RET
 
+// func combineHalves512(y *uint16, p *float32, q *uint16, a *float32, b *float32, c *float32, n uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·combineHalves512(SB), NOSPLIT, $0-56
+	MOVQ    y+0(FP), DI
+	MOVQ    n+48(FP), CX
+	MOVQ    p+8(FP), SI
+	MOVQ    q+16(FP), DX
+	MOVQ    a+24(FP), R8
+	MOVQ    b+32(FP), R9
+	MOVQ    c+40(FP), R10
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
+	XORL    BX, BX
+
+next:
+	VPMOVZXWD (DX)(BX*1), Z9
+	VPSLLD    $0x10, Z9, Z9
+	VMOVUPS   (SI)(AX*1), Z0
+	VMULPS    (R8)(AX*1), Z0, Z0
+	VMOVUPS   Z9, Z1
+	VMULPS    (R9)(AX*1), Z1, Z1
+	VADDPS    Z1, Z0, Z0
+	VADDPS    (R10)(AX*1), Z0, Z0
+	VPSRLD    $0x10, Z0, Z1
+	VPANDD    vecRoundOne<>+0(SB), Z1, Z1
+	VPADDD    vecRoundHalf<>+0(SB), Z1, Z1
+	VPADDD    Z1, Z0, Z1
+	VCMPPS    $0x03, Z0, Z0, K1
+	VPORD     vecRoundQuiet<>+0(SB), Z0, K1, Z1
+	VPSRLD    $0x10, Z1, Z0
+	VPMOVDW   Z0, (DI)(BX*1)
+	ADDQ      $0x00000020, BX
+	ADDQ      $0x00000040, AX
+	CMPQ      AX, CX
+	JB        next
+	LDMXCSR   goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func combineReluHalves512(y *uint16, p *float32, x *uint16, s *float32, t *float32, a *float32, b *float32, c *float32, n uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, SSE
+TEXT ·combineReluHalves512(SB), NOSPLIT, $0-72
+	MOVQ    y+0(FP), DI
+	MOVQ    n+64(FP), CX
+	MOVQ    p+8(FP), SI
+	MOVQ    x+16(FP), DX
+	MOVQ    s+24(FP), R8
+	MOVQ    t+32(FP), R9
+	MOVQ    a+40(FP), R10
+	MOVQ    b+48(FP), R11
+	MOVQ    c+56(FP), R12
+	VMOVUPS vecMinusOne<>+0(SB), Z15
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
+	XORL    BX, BX
+
+next:
+	VPMOVZXWD (DX)(BX*1), Z9
+	VPSLLD    $0x10, Z9, Z9
+	VMOVUPS   Z9, Z3
+	VMULPS    (R8)(AX*1), Z3, Z0
+	VADDPS    (R9)(AX*1), Z0, Z0
+	VPADDD    Z15, Z0, Z1
+	VORPS     Z1, Z0, Z0
+	VPSRAD    $0x1f, Z0, Z0
+	VANDNPS   (SI)(AX*1), Z0, Z0
+	VMULPS    (R10)(AX*1), Z0, Z0
+	VMULPS    (R11)(AX*1), Z3, Z1
+	VADDPS    Z1, Z0, Z0
+	VADDPS    (R12)(AX*1), Z0, Z0
+	VPSRLD    $0x10, Z0, Z1
+	VPANDD    vecRoundOne<>+0(SB), Z1, Z1
+	VPADDD    vecRoundHalf<>+0(SB), Z1, Z1
+	VPADDD    Z1, Z0, Z1
+	VCMPPS    $0x03, Z0, Z0, K1
+	VPORD     vecRoundQuiet<>+0(SB), Z0, K1, Z1
+	VPSRLD    $0x10, Z1, Z0
+	VPMOVDW   Z0, (DI)(BX*1)
+	ADDQ      $0x00000020, BX
+	ADDQ      $0x00000040, AX
+	CMPQ      AX, CX
+	JB        next
+	LDMXCSR   goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
 // func geluHalf512(y *uint16, x *float32, n uintptr)
 // Requires: AVX, AVX512DQ, AVX512F, MMX+, SSE
 TEXT ·geluHalf512(SB), NOSPLIT, $0-24
@@ -1775,6 +1863,172 @@ next:
 	VPORD      vecRoundQuiet<>+0(SB), Z0, K1, Z1
 	VPSRLD     $0x10, Z1, Z0
 	VPMOVDW    Z0, (DI)(BX*1)
+	ADDQ       $0x00000020, BX
+	ADDQ       $0x00000040, AX
+	CMPQ       AX, CX
+	JB         next
+	LDMXCSR    goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func geluHalves512(y *uint16, x *uint16, n uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+, SSE
+TEXT ·geluHalves512(SB), NOSPLIT, $0-24
+	MOVQ    y+0(FP), DI
+	MOVQ    n+16(FP), CX
+	MOVQ    x+8(FP), SI
+	VXORPS  Z15, Z15, Z15
+	VMOVUPS vecExpMin<>+0(SB), Z14
+	VMOVUPS vecExpMax<>+0(SB), Z13
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
+	XORL    BX, BX
+
+next:
+	VPMOVZXWD  (SI)(BX*1), Z8
+	VPSLLD     $0x10, Z8, Z8
+	PREFETCHT0 1024(DI)(AX*1)
+	VMOVUPS    Z8, Z3
+	VANDPS     vecAbs<>+0(SB), Z3, Z4
+	VMULPS     vecMinusHalf<>+0(SB), Z3, Z6
+	VMULPS     Z3, Z6, Z6
+	VMAXPS     Z6, Z14, Z6
+	VMINPS     Z6, Z13, Z6
+	VMULPS     vecLog2e<>+0(SB), Z6, Z1
+	VADDPS     vecRound<>+0(SB), Z1, Z1
+	VSUBPS     vecRound<>+0(SB), Z1, Z2
+	VMULPS     vecLn2Hi<>+0(SB), Z2, Z7
+	VSUBPS     Z7, Z6, Z6
+	VMULPS     vecLn2Lo<>+0(SB), Z2, Z7
+	VSUBPS     Z7, Z6, Z6
+	VMULPS     vecExp0<>+0(SB), Z6, Z7
+	VADDPS     vecExp1<>+0(SB), Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VADDPS     vecExp2<>+0(SB), Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VADDPS     vecExp3<>+0(SB), Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VADDPS     vecExp4<>+0(SB), Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VADDPS     vecExp5<>+0(SB), Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VADDPS     Z6, Z7, Z7
+	VADDPS     vecOne<>+0(SB), Z7, Z7
+	VADDPS     Z7, Z7, Z7
+	VPSLLD     $0x17, Z1, Z1
+	VPADDD     vecExpBias<>+0(SB), Z1, Z1
+	VMULPS     Z1, Z7, Z6
+	VMULPS     vecTail<>+0(SB), Z4, Z1
+	VADDPS     vecOne<>+0(SB), Z1, Z1
+	VMOVUPS    vecOne<>+0(SB), Z2
+	VDIVPS     Z1, Z2, Z1
+	VMULPS     vecTail5<>+0(SB), Z1, Z5
+	VADDPS     vecTail4<>+0(SB), Z5, Z5
+	VMULPS     Z1, Z5, Z5
+	VADDPS     vecTail3<>+0(SB), Z5, Z5
+	VMULPS     Z1, Z5, Z5
+	VADDPS     vecTail2<>+0(SB), Z5, Z5
+	VMULPS     Z1, Z5, Z5
+	VADDPS     vecTail1<>+0(SB), Z5, Z5
+	VMULPS     Z1, Z5, Z5
+	VMULPS     Z6, Z5, Z5
+	VMULPS     Z5, Z4, Z0
+	VMAXPS     Z3, Z15, Z1
+	VADDPS     Z15, Z1, Z1
+	VSUBPS     Z0, Z1, Z0
+	VPSRLD     $0x10, Z0, Z1
+	VPANDD     vecRoundOne<>+0(SB), Z1, Z1
+	VPADDD     vecRoundHalf<>+0(SB), Z1, Z1
+	VPADDD     Z1, Z0, Z1
+	VCMPPS     $0x03, Z0, Z0, K1
+	VPORD      vecRoundQuiet<>+0(SB), Z0, K1, Z1
+	VPSRLD     $0x10, Z1, Z0
+	VPMOVDW    Z0, (DI)(BX*1)
+	ADDQ       $0x00000020, BX
+	ADDQ       $0x00000040, AX
+	CMPQ       AX, CX
+	JB         next
+	LDMXCSR    goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func geluGradHalf512(y *float32, dy *float32, x *uint16, n uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+, SSE
+TEXT ·geluGradHalf512(SB), NOSPLIT, $0-32
+	MOVQ    y+0(FP), DI
+	MOVQ    n+24(FP), CX
+	MOVQ    dy+8(FP), SI
+	MOVQ    x+16(FP), DX
+	VXORPS  Z15, Z15, Z15
+	VMOVUPS vecExpMin<>+0(SB), Z14
+	VMOVUPS vecExpMax<>+0(SB), Z13
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+	XORL    AX, AX
+	XORL    BX, BX
+
+next:
+	VPMOVZXWD  (DX)(BX*1), Z9
+	VPSLLD     $0x10, Z9, Z9
+	PREFETCHT0 1024(SI)(AX*1)
+	PREFETCHT0 1024(DI)(AX*1)
+	VMOVUPS    Z9, Z3
+	VANDPS     vecAbs<>+0(SB), Z3, Z4
+	VMULPS     vecMinusHalf<>+0(SB), Z3, Z6
+	VMULPS     Z3, Z6, Z6
+	VMAXPS     Z6, Z14, Z6
+	VMINPS     Z6, Z13, Z6
+	VMULPS     vecLog2e<>+0(SB), Z6, Z1
+	VADDPS     vecRound<>+0(SB), Z1, Z1
+	VSUBPS     vecRound<>+0(SB), Z1, Z2
+	VMULPS     vecLn2Hi<>+0(SB), Z2, Z7
+	VSUBPS     Z7, Z6, Z6
+	VMULPS     vecLn2Lo<>+0(SB), Z2, Z7
+	VSUBPS     Z7, Z6, Z6
+	VMULPS     vecExp0<>+0(SB), Z6, Z7
+	VADDPS     vecExp1<>+0(SB), Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VADDPS     vecExp2<>+0(SB), Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VADDPS     vecExp3<>+0(SB), Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VADDPS     vecExp4<>+0(SB), Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VADDPS     vecExp5<>+0(SB), Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VMULPS     Z6, Z7, Z7
+	VADDPS     Z6, Z7, Z7
+	VADDPS     vecOne<>+0(SB), Z7, Z7
+	VADDPS     Z7, Z7, Z7
+	VPSLLD     $0x17, Z1, Z1
+	VPADDD     vecExpBias<>+0(SB), Z1, Z1
+	VMULPS     Z1, Z7, Z6
+	VMULPS     vecTail<>+0(SB), Z4, Z1
+	VADDPS     vecOne<>+0(SB), Z1, Z1
+	VMOVUPS    vecOne<>+0(SB), Z2
+	VDIVPS     Z1, Z2, Z1
+	VMULPS     vecTail5<>+0(SB), Z1, Z5
+	VADDPS     vecTail4<>+0(SB), Z5, Z5
+	VMULPS     Z1, Z5, Z5
+	VADDPS     vecTail3<>+0(SB), Z5, Z5
+	VMULPS     Z1, Z5, Z5
+	VADDPS     vecTail2<>+0(SB), Z5, Z5
+	VMULPS     Z1, Z5, Z5
+	VADDPS     vecTail1<>+0(SB), Z5, Z5
+	VMULPS     Z1, Z5, Z5
+	VMULPS     Z6, Z5, Z5
+	VPSRAD     $0x1f, Z3, Z1
+	VANDNPS    vecOne<>+0(SB), Z1, Z1
+	VANDNPS    vecSign<>+0(SB), Z3, Z2
+	VXORPS     Z2, Z5, Z5
+	VADDPS     Z5, Z1, Z1
+	VMULPS     vecDensity<>+0(SB), Z6, Z6
+	VMULPS     Z6, Z3, Z0
+	VADDPS     Z0, Z1, Z0
+	VMULPS     (SI)(AX*1), Z0, Z0
+	VMOVUPS    Z0, (DI)(AX*1)
 	ADDQ       $0x00000020, BX
 	ADDQ       $0x00000040, AX
 	CMPQ       AX, CX

@@ -12,7 +12,11 @@ type halfTable struct {
 	combineRelu                func(y, p *float32, x *uint16, s, t, a, b, c *float32, n uintptr)
 	scaleShiftAddReluHalf      func(y, x *uint16, a, b, r *float32, n uintptr)
 	scaleShiftAddReluHalves    func(y, x *uint16, a, b *float32, r *uint16, n uintptr)
+	combineHalves              func(y *uint16, p *float32, q *uint16, a, b, c *float32, n uintptr)
+	combineReluHalves          func(y *uint16, p *float32, x *uint16, s, t, a, b, c *float32, n uintptr)
 	gelu                       func(y *uint16, x *float32, n uintptr)
+	geluHalves                 func(y, x *uint16, n uintptr)
+	geluGrad                   func(y, dy *float32, x *uint16, n uintptr)
 }
 
 // wholeHalf is the part of n elements that the assembly does.
@@ -66,6 +70,32 @@ func CombineHalf(y, p []float32, q []uint16, a, b, c []float32) {
 	}
 	for i := at; i < len(y); i++ {
 		y[i] = float32(p[i]*a[i]) + float32(wide(q[i])*b[i]) + c[i]
+	}
+}
+
+// CombineHalves is CombineHalf with the result rounded, in bfloat16.
+func CombineHalves(y []uint16, p []float32, q []uint16, a, b, c []float32) {
+	p, q, a, b, c = p[:len(y)], q[:len(y)], a[:len(y)], b[:len(y)], c[:len(y)]
+	at := wholeHalf(len(y))
+	if at > 0 {
+		halfPasses.combineHalves(&y[0], &p[0], &q[0], &a[0], &b[0], &c[0], uintptr(at))
+	}
+	for i := at; i < len(y); i++ {
+		y[i] = RoundBF16(float32(p[i]*a[i]) + float32(wide(q[i])*b[i]) + c[i])
+	}
+}
+
+// CombineReluHalves is CombineReluHalf with the result rounded, in bfloat16.
+func CombineReluHalves(y []uint16, p []float32, x []uint16, s, t, a, b, c []float32) {
+	p, x, s, t, a, b, c = p[:len(y)], x[:len(y)], s[:len(y)], t[:len(y)], a[:len(y)], b[:len(y)], c[:len(y)]
+	at := wholeHalf(len(y))
+	if at > 0 {
+		halfPasses.combineReluHalves(&y[0], &p[0], &x[0], &s[0], &t[0], &a[0], &b[0], &c[0], uintptr(at))
+	}
+	for i := at; i < len(y); i++ {
+		v := wide(x[i])
+		m := keep(p[i], float32(v*s[i])+t[i])
+		y[i] = RoundBF16(float32(m*a[i]) + float32(v*b[i]) + c[i])
 	}
 }
 
@@ -135,5 +165,29 @@ func GelusHalf(y []uint16, x []float32) {
 	}
 	for i := at; i < len(y); i++ {
 		y[i] = RoundBF16(Gelu(x[i]))
+	}
+}
+
+// GelusHalves is GelusHalf of x in bfloat16.
+func GelusHalves(y, x []uint16) {
+	x = x[:len(y)]
+	at := wholeHalf(len(y))
+	if at > 0 {
+		halfPasses.geluHalves(&y[0], &x[0], uintptr(at))
+	}
+	for i := at; i < len(y); i++ {
+		y[i] = RoundBF16(Gelu(wide(x[i])))
+	}
+}
+
+// GeluGradsHalf is GeluGrads at x in bfloat16.
+func GeluGradsHalf(dx, dy []float32, x []uint16) {
+	dy, x = dy[:len(dx)], x[:len(dx)]
+	at := wholeHalf(len(dx))
+	if at > 0 {
+		halfPasses.geluGrad(&dx[0], &dy[0], &x[0], uintptr(at))
+	}
+	for i := at; i < len(dx); i++ {
+		dx[i] = Flush(dy[i] * geluSlope(wide(x[i])))
 	}
 }

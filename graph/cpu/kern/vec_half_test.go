@@ -36,6 +36,20 @@ var halfPassCases = []struct {
 	{"ScaleShiftAdd skip", []bool{true, false, false, true}, true,
 		func(y Values, in []Values) { ScaleShiftAddReluHalf(y.BF16, in[0].BF16, in[1].F32, in[2].F32, in[3]) },
 		func(y []float32, in [][]float32) { ScaleShiftAdd(y, in[0], in[1], in[2], in[3], true) }},
+	{"Combine rounded", []bool{false, true, false, false, false}, true,
+		func(y Values, in []Values) {
+			CombineHalves(y.BF16, in[0].F32, in[1].BF16, in[2].F32, in[3].F32, in[4].F32)
+		},
+		func(y []float32, in [][]float32) { Combine(y, in[0], in[1], in[2], in[3], in[4]) }},
+	{"CombineRelu rounded", []bool{false, true, false, false, false, false, false}, true,
+		func(y Values, in []Values) {
+			CombineReluHalves(y.BF16, in[0].F32, in[1].BF16, in[2].F32, in[3].F32, in[4].F32, in[5].F32, in[6].F32)
+		},
+		func(y []float32, in [][]float32) { CombineRelu(y, in[0], in[1], in[2], in[3], in[4], in[5], in[6]) }},
+	{"Gelus of half", []bool{true}, true, func(y Values, in []Values) { GelusHalves(y.BF16, in[0].BF16) },
+		func(y []float32, in [][]float32) { Gelus(y, in[0]) }},
+	{"GeluGrads", []bool{false, true}, false, func(y Values, in []Values) { GeluGradsHalf(y.F32, in[0].F32, in[1].BF16) },
+		func(y []float32, in [][]float32) { GeluGrads(y, in[0], in[1]) }},
 	{"Gelus", []bool{false}, true, func(y Values, in []Values) { GelusHalf(y.BF16, in[0].F32) },
 		func(y []float32, in [][]float32) { Gelus(y, in[0]) }},
 }

@@ -169,10 +169,30 @@ func scaleShiftAddReluHalf512(y *uint16, x *uint16, a *float32, b *float32, r *f
 //go:noescape
 func scaleShiftAddReluHalves512(y *uint16, x *uint16, a *float32, b *float32, r *uint16, n uintptr)
 
+// combineHalves512: y = p*a + q*b + c, y and q in bfloat16; n is a multiple of 16.
+//
+//go:noescape
+func combineHalves512(y *uint16, p *float32, q *uint16, a *float32, b *float32, c *float32, n uintptr)
+
+// combineReluHalves512: y = (p where x*s + t > 0, else 0)*a + x*b + c, y and x in bfloat16; n is a multiple of 16.
+//
+//go:noescape
+func combineReluHalves512(y *uint16, p *float32, x *uint16, s *float32, t *float32, a *float32, b *float32, c *float32, n uintptr)
+
 // geluHalf512: y = x times the normal distribution function of x, y in bfloat16; n is a multiple of 16.
 //
 //go:noescape
 func geluHalf512(y *uint16, x *float32, n uintptr)
+
+// geluHalves512: y = x times the normal distribution function of x, y and x in bfloat16; n is a multiple of 16.
+//
+//go:noescape
+func geluHalves512(y *uint16, x *uint16, n uintptr)
+
+// geluGradHalf512: y = dy times the derivative of gelu at x, x in bfloat16; n is a multiple of 16.
+//
+//go:noescape
+func geluGradHalf512(y *float32, dy *float32, x *uint16, n uintptr)
 
 // columnSum512x4: s = the sums of x. Strips of 64 columns; rows is at least 1.
 //

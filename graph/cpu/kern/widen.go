@@ -22,6 +22,19 @@ func WidenRows(dst []float32, ldd int, src []uint16, lds, m, n int) {
 	}
 }
 
+// AddRows adds row to each of the m rows of c, ldc elements apart.
+func AddRows(c []float32, ldc, m int, row []float32) {
+	at := 0
+	if active == avx512 && m > 0 && len(row) >= 16 {
+		at = len(row) &^ 15
+		_ = c[(m-1)*ldc+at-1]
+		addRowsAt(&c[0], bytes(ldc), &row[0], uintptr(m), uintptr(at))
+	}
+	for i := 0; at < len(row) && i < m; i++ {
+		Add(c[i*ldc+at:i*ldc+len(row)], c[i*ldc+at:], row[at:])
+	}
+}
+
 // Widen is dst = src in float32, for len(dst) elements.
 func Widen(dst []float32, src []uint16) { WidenRows(dst, len(dst), src, len(dst), 1, len(dst)) }
 

@@ -81,3 +81,59 @@ next:
 	JNZ        row
 	VZEROUPPER
 	RET
+
+// func zipPanels512(dst *uint16, step uintptr, even *uint16, odd *uint16, panels uintptr)
+// Requires: AVX, AVX512F
+TEXT ·zipPanels512(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), DI
+	MOVQ step+8(FP), BX
+	MOVQ even+16(FP), SI
+	MOVQ odd+24(FP), DX
+	MOVQ panels+32(FP), CX
+
+next:
+	VPMOVZXWD (SI), Z0
+	VPMOVZXWD (DX), Z2
+	VPSLLD    $0x10, Z2, Z2
+	VPORD     Z2, Z0, Z0
+	VMOVUPS   Z0, (DI)
+	VPMOVZXWD 32(SI), Z1
+	VPMOVZXWD 32(DX), Z3
+	VPSLLD    $0x10, Z3, Z3
+	VPORD     Z3, Z1, Z1
+	VMOVUPS   Z1, 64(DI)
+	ADDQ      $0x40, SI
+	ADDQ      $0x40, DX
+	ADDQ      BX, DI
+	DECQ      CX
+	JNZ       next
+	VZEROUPPER
+	RET
+
+// func addRows512(c *float32, ldc uintptr, row *float32, m uintptr, n uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·addRows512(SB), NOSPLIT, $0-40
+	MOVQ    c+0(FP), DI
+	MOVQ    ldc+8(FP), R8
+	MOVQ    row+16(FP), SI
+	MOVQ    m+24(FP), DX
+	MOVQ    n+32(FP), CX
+	SHLQ    $0x02, CX
+	LDMXCSR flushControl<>+0(SB)
+
+row:
+	XORL AX, AX
+
+next:
+	VMOVUPS (DI)(AX*1), Z0
+	VADDPS  (SI)(AX*1), Z0, Z0
+	VMOVUPS Z0, (DI)(AX*1)
+	ADDQ    $0x40, AX
+	CMPQ    AX, CX
+	JB      next
+	ADDQ    R8, DI
+	DECQ    DX
+	JNZ     row
+	LDMXCSR goControl<>+0(SB)
+	VZEROUPPER
+	RET

@@ -13,3 +13,13 @@ func widenRows512(dst *float32, ldd uintptr, src *uint16, lds uintptr, m uintptr
 //
 //go:noescape
 func widenRows256(dst *float32, ldd uintptr, src *uint16, lds uintptr, m uintptr, n uintptr)
+
+// zipPanels512: dst[q][j] = even[q][j], odd[q][j] for j < 32 and panels q step bytes apart.
+//
+//go:noescape
+func zipPanels512(dst *uint16, step uintptr, even *uint16, odd *uint16, panels uintptr)
+
+// addRows512: c[m][n] += row[n]; n is a multiple of 16.
+//
+//go:noescape
+func addRows512(c *float32, ldc uintptr, row *float32, m uintptr, n uintptr)
