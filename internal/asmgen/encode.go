@@ -74,13 +74,19 @@ func tileConfigure(base GPPhysical, disp uint32) {
 func tileRelease() { emitBytes(append(vex38(prefixNone, 0x49, 0, 0, 0), 0xc0)...) }
 
 // dotBF16 is VDPBF16PS on Z registers: acc[j] += a[2j]*b[2j] + a[2j+1]*b[2j+1].
-func dotBF16(b, a, acc int) {
+func dotBF16(b, a, acc int) { evex38(prefixF3, 0x52, acc, a, b) }
+
+// narrowBF16 is VCVTNE2PS2BF16 on Z registers: to = the 16 floats of low rounded to bfloat16, then those of high.
+func narrowBF16(low, high, to int) { evex38(prefixF2, 0x72, to, high, low) }
+
+// evex38 is an EVEX.512.0F38.W0 instruction on Z registers.
+func evex38(prefix, opcode byte, reg, vvvv, rm int) {
 	inverse := func(r, bit int) byte { return byte(1 - r>>bit&1) }
 	emitBytes(0x62,
-		inverse(acc, 3)<<7|inverse(b, 4)<<6|inverse(b, 3)<<5|inverse(acc, 4)<<4|2,
-		byte(^a&15)<<3|4|prefixF3,
-		2<<5|inverse(a, 4)<<3,
-		0x52, 0xc0|byte(acc&7)<<3|byte(b&7))
+		inverse(reg, 3)<<7|inverse(rm, 4)<<6|inverse(rm, 3)<<5|inverse(reg, 4)<<4|2,
+		byte(^vvvv&15)<<3|4|prefix,
+		2<<5|inverse(vvvv, 4)<<3,
+		opcode, 0xc0|byte(reg&7)<<3|byte(rm&7))
 }
 
 // prefetchWrite is PREFETCHW [base + disp].

@@ -36,6 +36,42 @@ func roundings() {
 		w.roundPairs(head)
 		w.roundPanels(head)
 	}
+	narrowings()
+}
+
+// narrowings are the same with the machine's own instruction, for which subnormals are 0.
+func narrowings() {
+	TEXT("narrowRows512", NOSPLIT, "func(dst *uint16, ldd uintptr, src *float32, lds uintptr, m, n uintptr)")
+	Doc("narrowRows512 is roundRows512 by VCVTNE2PS2BF16.")
+	Pragma("noescape")
+	rowsLoop(4, 128, 64, func() {
+		VMOVUPS(Mem{Base: R11}, Z0)
+		VMOVUPS(Mem{Base: R11, Disp: 64}, Z1)
+		narrowBF16(0, 1, 0)
+		VMOVUPS(Z0, Mem{Base: R10})
+	})
+	index := GLOBL("narrowZip", RODATA|NOPTR)
+	for i := range 16 {
+		DATA(4*i, U32(uint32(i)|uint32(16+i)<<16))
+	}
+	pair := func(disp int) {
+		VMOVUPS(Mem{Base: RSI, Disp: disp}, Z0)
+		VMOVUPS(Mem{Base: RDX, Disp: disp}, Z1)
+		narrowBF16(0, 1, 0)
+		VPERMW(Z0, Z15, Z0)
+		VMOVUPS(Z0, Mem{Base: RDI, Disp: disp})
+	}
+	TEXT("narrowPairs512", NOSPLIT, "func(dst *uint16, even, odd *float32, n uintptr)")
+	Doc("narrowPairs512 is roundPairs512 by VCVTNE2PS2BF16.")
+	Pragma("noescape")
+	pairsLoop(16, func() { VMOVUPS(index, Z15) }, func() { pair(0) })
+	TEXT("narrowPanels512", NOSPLIT, "func(dst *uint16, step uintptr, even, odd *float32, panels uintptr)")
+	Doc("narrowPanels512 is roundPanels512 by VCVTNE2PS2BF16.")
+	Pragma("noescape")
+	panelsLoop(func() { VMOVUPS(index, Z15) }, func() {
+		pair(0)
+		pair(64)
+	})
 }
 
 func (w width) and(a, b Op, to Op) {
@@ -78,42 +114,49 @@ func (w width) round(x Op, i, t int) {
 // roundRows writes dst[m][n] = src[m][n] rounded, n a multiple of 2*lanes; strides are in bytes. It asks for rows to come: those of an attention
 // head are too short and far apart for the hardware to see.
 func (w width) roundRows(head func()) {
-	const ahead = 4
 	TEXT("roundRows"+w.suffix, NOSPLIT, "func(dst *uint16, ldd uintptr, src *float32, lds uintptr, m, n uintptr)")
 	Doc("roundRows" + w.suffix + ": dst = src in bfloat16, m rows; n is a multiple of " + map[int]string{16: "32", 8: "16"}[w.lanes] + ".")
 	Pragma("noescape")
+	head()
+	rowsLoop(4, 8*w.lanes, 4*w.lanes, func() {
+		for i := range 2 {
+			w.round(Mem{Base: R11, Disp: 4 * w.lanes * i}, i, 2+i)
+			VPSRLD(U8(16), w.r(i), w.r(i))
+		}
+		if w.lanes == 16 {
+			VPMOVDW(Z0, Mem{Base: R10})
+			VPMOVDW(Z1, Mem{Base: R10, Disp: 32})
+		} else {
+			VPACKUSDW(Y1, Y0, Y0)
+			VPERMQ(U8(0xd8), Y0, Y0)
+			VMOVDQU(Y0, Mem{Base: R10})
+		}
+	})
+}
+
+// rowsLoop runs body over rows from src to dst: it takes so many bytes at R11 and makes so many at R10, half as many elements as a step of n. It
+// asks for the row that comes ahead rows later.
+func rowsLoop(ahead uint8, from, to int, body func()) {
 	Load(Param("dst"), RDI)
 	Load(Param("ldd"), R8)
 	Load(Param("src"), RSI)
 	Load(Param("lds"), R9)
 	Load(Param("m"), RDX)
 	Load(Param("n"), RCX)
-	head()
 	Label("row")
 	MOVQ(RDI, R10)
 	MOVQ(RSI, R11)
 	LEAQ(Mem{Base: RSI}.Idx(R9, ahead), R12)
 	MOVQ(RCX, RBX)
 	Label("next")
-	for i := range 8 * w.lanes / 64 {
+	for i := range from / 64 {
 		PREFETCHT0(Mem{Base: R12, Disp: 64 * i})
 	}
-	for i := range 2 {
-		w.round(Mem{Base: R11, Disp: 4 * w.lanes * i}, i, 2+i)
-		VPSRLD(U8(16), w.r(i), w.r(i))
-	}
-	if w.lanes == 16 {
-		VPMOVDW(Z0, Mem{Base: R10})
-		VPMOVDW(Z1, Mem{Base: R10, Disp: 32})
-	} else {
-		VPACKUSDW(Y1, Y0, Y0)
-		VPERMQ(U8(0xd8), Y0, Y0)
-		VMOVDQU(Y0, Mem{Base: R10})
-	}
-	ADDQ(U32(8*w.lanes), R11)
-	ADDQ(U32(8*w.lanes), R12)
-	ADDQ(U32(4*w.lanes), R10)
-	SUBQ(U32(2*w.lanes), RBX)
+	body()
+	ADDQ(U32(from), R11)
+	ADDQ(U32(from), R12)
+	ADDQ(U32(to), R10)
+	SUBQ(U32(from/4), RBX)
 	JNZ(LabelRef("next"))
 	ADDQ(R8, RDI)
 	ADDQ(R9, RSI)
@@ -138,6 +181,15 @@ func (w width) roundPanels(head func()) {
 	TEXT("roundPanels"+w.suffix, NOSPLIT, "func(dst *uint16, step uintptr, even, odd *float32, panels uintptr)")
 	Doc("roundPanels" + w.suffix + ": dst[q][j] = even[q][j], odd[q][j] in bfloat16 for j < 32 and panels q step bytes apart.")
 	Pragma("noescape")
+	panelsLoop(head, func() {
+		for i := range 32 / w.lanes {
+			w.pair(4 * w.lanes * i)
+		}
+	})
+}
+
+// panelsLoop runs body, behind head, for every panel of 32 floats at RSI and RDX and as many pairs at RDI.
+func panelsLoop(head, body func()) {
 	Load(Param("dst"), RDI)
 	Load(Param("step"), RBX)
 	Load(Param("even"), RSI)
@@ -145,9 +197,7 @@ func (w width) roundPanels(head func()) {
 	Load(Param("panels"), RCX)
 	head()
 	Label("next")
-	for i := range 32 / w.lanes {
-		w.pair(4 * w.lanes * i)
-	}
+	body()
 	ADDQ(U32(128), RSI)
 	ADDQ(U32(128), RDX)
 	ADDQ(RBX, RDI)
@@ -162,17 +212,22 @@ func (w width) roundPairs(head func()) {
 	TEXT("roundPairs"+w.suffix, NOSPLIT, "func(dst *uint16, even, odd *float32, n uintptr)")
 	Doc("roundPairs" + w.suffix + ": dst[j] = even[j], odd[j] in bfloat16; n is a multiple of " + map[int]string{16: "16", 8: "8"}[w.lanes] + ".")
 	Pragma("noescape")
+	pairsLoop(w.lanes, head, func() { w.pair(0) })
+}
+
+// pairsLoop runs body, behind head, for every vector of so many floats at RSI and RDX and as many pairs at RDI.
+func pairsLoop(lanes int, head, body func()) {
 	Load(Param("dst"), RDI)
 	Load(Param("even"), RSI)
 	Load(Param("odd"), RDX)
 	Load(Param("n"), RCX)
 	head()
 	Label("next")
-	w.pair(0)
+	body()
 	for _, p := range []Register{RSI, RDX, RDI} {
-		ADDQ(U32(4*w.lanes), p)
+		ADDQ(U32(4*lanes), p)
 	}
-	SUBQ(U32(w.lanes), RCX)
+	SUBQ(U32(lanes), RCX)
 	JNZ(LabelRef("next"))
 	VZEROUPPER()
 	RET()

@@ -257,6 +257,7 @@ func vecs() {
 	for _, h := range halves {
 		h.emit(widths[0])
 	}
+	lookups()
 	columns()
 	softmaxes(rowConstants())
 }

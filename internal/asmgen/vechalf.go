@@ -25,8 +25,6 @@ var halves = []half{
 	{"combine", "Halves", []string{"y", "q"}},
 	{"combineRelu", "Halves", []string{"y", "x"}},
 	{"gelu", "Half", []string{"y"}},
-	{"gelu", "Halves", []string{"y", "x"}},
-	{"geluGrad", "Half", []string{"x"}},
 }
 
 func (h half) emit(w width) {
@@ -48,4 +46,41 @@ func roundResult(w width) {
 	VCMPPS(U8(3), w.r(0), w.r(0), K1) // unordered: NaN
 	VPORD(constant("vecRoundQuiet"), w.r(0), K1, w.r(1))
 	VPSRLD(U8(16), w.r(1), w.r(0))
+}
+
+// lookups are functions of a bfloat16 by a table of all of them: gathered, 16 at a time.
+func lookups() {
+	gather := func(name, signature, doc string, y bool, body func()) {
+		TEXT(name, NOSPLIT, signature)
+		Pragma("noescape")
+		Doc(name + ": " + doc + "; n is a multiple of 16.")
+		Load(Param("y"), RDI)
+		Load(Param("x"), RSI)
+		Load(Param("table"), R8)
+		Load(Param("n"), RCX)
+		if y {
+			Load(Param("dy"), RDX)
+		}
+		enter()
+		Label("next")
+		VPMOVZXWD(Mem{Base: RSI}, Z1)
+		KXNORW(K1, K1, K1)
+		body()
+		ADDQ(Imm(32), RSI)
+		SUBQ(Imm(16), RCX)
+		JNZ(LabelRef("next"))
+		leave()
+	}
+	gather("lookup512", "func(y, x, table *uint16, n uintptr)", "y = table[x]; four bytes are read at every entry", false, func() {
+		VPGATHERDD(Mem{Base: R8, Index: Z1, Scale: 2}, K1, Z0)
+		VPMOVDW(Z0, Mem{Base: RDI})
+		ADDQ(Imm(32), RDI)
+	})
+	gather("lookupTimes512", "func(y, dy *float32, x *uint16, table *float32, n uintptr)", "y = dy*table[x]", true, func() {
+		VGATHERDPS(Mem{Base: R8, Index: Z1, Scale: 4}, K1, Z0)
+		VMULPS(Mem{Base: RDX}, Z0, Z0)
+		VMOVUPS(Z0, Mem{Base: RDI})
+		ADDQ(Imm(64), RDI)
+		ADDQ(Imm(64), RDX)
+	})
 }

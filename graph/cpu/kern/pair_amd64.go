@@ -76,7 +76,9 @@ func pair256Edge(t *tile, rows int) {
 }
 
 func roundRowsAt(l level, dst *uint16, ldd uintptr, src *float32, lds, m, n uintptr) {
-	if l == avx512 {
+	if l == avx512 && chosen >= avx512bf16 {
+		narrowRows512(dst, ldd, src, lds, m, n)
+	} else if l == avx512 {
 		roundRows512(dst, ldd, src, lds, m, n)
 	} else {
 		roundRows256(dst, ldd, src, lds, m, n)
@@ -84,7 +86,9 @@ func roundRowsAt(l level, dst *uint16, ldd uintptr, src *float32, lds, m, n uint
 }
 
 func roundPairsAt(l level, dst *uint16, even, odd *float32, n uintptr) {
-	if l == avx512 {
+	if l == avx512 && chosen >= avx512bf16 {
+		narrowPairs512(dst, even, odd, n)
+	} else if l == avx512 {
 		roundPairs512(dst, even, odd, n)
 	} else {
 		roundPairs256(dst, even, odd, n)
@@ -92,7 +96,9 @@ func roundPairsAt(l level, dst *uint16, even, odd *float32, n uintptr) {
 }
 
 func roundPanelsAt(l level, dst *uint16, step uintptr, even, odd *float32, panels uintptr) {
-	if l == avx512 {
+	if l == avx512 && chosen >= avx512bf16 {
+		narrowPanels512(dst, step, even, odd, panels)
+	} else if l == avx512 {
 		roundPanels512(dst, step, even, odd, panels)
 	} else {
 		roundPanels256(dst, step, even, odd, panels)

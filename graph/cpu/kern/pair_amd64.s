@@ -9807,16 +9807,16 @@ GLOBL roundUpper<>(SB), RODATA|NOPTR, $4
 // func roundRows512(dst *uint16, ldd uintptr, src *float32, lds uintptr, m uintptr, n uintptr)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·roundRows512(SB), NOSPLIT, $0-48
+	VPBROADCASTD roundHalf<>+0(SB), Z15
+	VPBROADCASTD roundOne<>+0(SB), Z14
+	VPBROADCASTD roundQuiet<>+0(SB), Z13
+	VPBROADCASTD roundUpper<>+0(SB), Z12
 	MOVQ         dst+0(FP), DI
 	MOVQ         ldd+8(FP), R8
 	MOVQ         src+16(FP), SI
 	MOVQ         lds+24(FP), R9
 	MOVQ         m+32(FP), DX
 	MOVQ         n+40(FP), CX
-	VPBROADCASTD roundHalf<>+0(SB), Z15
-	VPBROADCASTD roundOne<>+0(SB), Z14
-	VPBROADCASTD roundQuiet<>+0(SB), Z13
-	VPBROADCASTD roundUpper<>+0(SB), Z12
 
 row:
 	MOVQ DI, R10
@@ -9965,16 +9965,16 @@ next:
 // func roundRows256(dst *uint16, ldd uintptr, src *float32, lds uintptr, m uintptr, n uintptr)
 // Requires: AVX, AVX2, MMX+
 TEXT ·roundRows256(SB), NOSPLIT, $0-48
+	VPBROADCASTD roundHalf<>+0(SB), Y15
+	VPBROADCASTD roundOne<>+0(SB), Y14
+	VPBROADCASTD roundQuiet<>+0(SB), Y13
+	VPBROADCASTD roundUpper<>+0(SB), Y12
 	MOVQ         dst+0(FP), DI
 	MOVQ         ldd+8(FP), R8
 	MOVQ         src+16(FP), SI
 	MOVQ         lds+24(FP), R9
 	MOVQ         m+32(FP), DX
 	MOVQ         n+40(FP), CX
-	VPBROADCASTD roundHalf<>+0(SB), Y15
-	VPBROADCASTD roundOne<>+0(SB), Y14
-	VPBROADCASTD roundQuiet<>+0(SB), Y13
-	VPBROADCASTD roundUpper<>+0(SB), Y12
 
 row:
 	MOVQ DI, R10
@@ -10157,5 +10157,130 @@ next:
 	ADDQ      BX, DI
 	DECQ      CX
 	JNZ       next
+	VZEROUPPER
+	RET
+
+// func narrowRows512(dst *uint16, ldd uintptr, src *float32, lds uintptr, m uintptr, n uintptr)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·narrowRows512(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), DI
+	MOVQ ldd+8(FP), R8
+	MOVQ src+16(FP), SI
+	MOVQ lds+24(FP), R9
+	MOVQ m+32(FP), DX
+	MOVQ n+40(FP), CX
+
+row:
+	MOVQ DI, R10
+	MOVQ SI, R11
+	LEAQ (SI)(R9*4), R12
+	MOVQ CX, BX
+
+next:
+	PREFETCHT0 (R12)
+	PREFETCHT0 64(R12)
+	VMOVUPS    (R11), Z0
+	VMOVUPS    64(R11), Z1
+	BYTE       $0x62
+	BYTE       $0xf2
+	BYTE       $0x77
+	BYTE       $0x48
+	BYTE       $0x72
+	BYTE       $0xc0
+	VMOVUPS    Z0, (R10)
+	ADDQ       $0x00000080, R11
+	ADDQ       $0x00000080, R12
+	ADDQ       $0x00000040, R10
+	SUBQ       $0x00000020, BX
+	JNZ        next
+	ADDQ       R8, DI
+	ADDQ       R9, SI
+	DECQ       DX
+	JNZ        row
+	VZEROUPPER
+	RET
+
+DATA narrowZip<>+0(SB)/4, $0x00100000
+DATA narrowZip<>+4(SB)/4, $0x00110001
+DATA narrowZip<>+8(SB)/4, $0x00120002
+DATA narrowZip<>+12(SB)/4, $0x00130003
+DATA narrowZip<>+16(SB)/4, $0x00140004
+DATA narrowZip<>+20(SB)/4, $0x00150005
+DATA narrowZip<>+24(SB)/4, $0x00160006
+DATA narrowZip<>+28(SB)/4, $0x00170007
+DATA narrowZip<>+32(SB)/4, $0x00180008
+DATA narrowZip<>+36(SB)/4, $0x00190009
+DATA narrowZip<>+40(SB)/4, $0x001a000a
+DATA narrowZip<>+44(SB)/4, $0x001b000b
+DATA narrowZip<>+48(SB)/4, $0x001c000c
+DATA narrowZip<>+52(SB)/4, $0x001d000d
+DATA narrowZip<>+56(SB)/4, $0x001e000e
+DATA narrowZip<>+60(SB)/4, $0x001f000f
+GLOBL narrowZip<>(SB), RODATA|NOPTR, $64
+
+// func narrowPairs512(dst *uint16, even *float32, odd *float32, n uintptr)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·narrowPairs512(SB), NOSPLIT, $0-32
+	MOVQ    dst+0(FP), DI
+	MOVQ    even+8(FP), SI
+	MOVQ    odd+16(FP), DX
+	MOVQ    n+24(FP), CX
+	VMOVUPS narrowZip<>+0(SB), Z15
+
+next:
+	VMOVUPS (SI), Z0
+	VMOVUPS (DX), Z1
+	BYTE    $0x62
+	BYTE    $0xf2
+	BYTE    $0x77
+	BYTE    $0x48
+	BYTE    $0x72
+	BYTE    $0xc0
+	VPERMW  Z0, Z15, Z0
+	VMOVUPS Z0, (DI)
+	ADDQ    $0x00000040, SI
+	ADDQ    $0x00000040, DX
+	ADDQ    $0x00000040, DI
+	SUBQ    $0x00000010, CX
+	JNZ     next
+	VZEROUPPER
+	RET
+
+// func narrowPanels512(dst *uint16, step uintptr, even *float32, odd *float32, panels uintptr)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·narrowPanels512(SB), NOSPLIT, $0-40
+	MOVQ    dst+0(FP), DI
+	MOVQ    step+8(FP), BX
+	MOVQ    even+16(FP), SI
+	MOVQ    odd+24(FP), DX
+	MOVQ    panels+32(FP), CX
+	VMOVUPS narrowZip<>+0(SB), Z15
+
+next:
+	VMOVUPS (SI), Z0
+	VMOVUPS (DX), Z1
+	BYTE    $0x62
+	BYTE    $0xf2
+	BYTE    $0x77
+	BYTE    $0x48
+	BYTE    $0x72
+	BYTE    $0xc0
+	VPERMW  Z0, Z15, Z0
+	VMOVUPS Z0, (DI)
+	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DX), Z1
+	BYTE    $0x62
+	BYTE    $0xf2
+	BYTE    $0x77
+	BYTE    $0x48
+	BYTE    $0x72
+	BYTE    $0xc0
+	VPERMW  Z0, Z15, Z0
+	VMOVUPS Z0, 64(DI)
+	ADDQ    $0x00000080, SI
+	ADDQ    $0x00000080, DX
+	ADDQ    BX, DI
+	DECQ    CX
+	JNZ     next
 	VZEROUPPER
 	RET

@@ -183,3 +183,18 @@ func roundPairs256(dst *uint16, even *float32, odd *float32, n uintptr)
 //
 //go:noescape
 func roundPanels256(dst *uint16, step uintptr, even *float32, odd *float32, panels uintptr)
+
+// narrowRows512 is roundRows512 by VCVTNE2PS2BF16.
+//
+//go:noescape
+func narrowRows512(dst *uint16, ldd uintptr, src *float32, lds uintptr, m uintptr, n uintptr)
+
+// narrowPairs512 is roundPairs512 by VCVTNE2PS2BF16.
+//
+//go:noescape
+func narrowPairs512(dst *uint16, even *float32, odd *float32, n uintptr)
+
+// narrowPanels512 is roundPanels512 by VCVTNE2PS2BF16.
+//
+//go:noescape
+func narrowPanels512(dst *uint16, step uintptr, even *float32, odd *float32, panels uintptr)

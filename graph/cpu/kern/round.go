@@ -5,7 +5,8 @@ import (
 	"unsafe"
 )
 
-// RoundBF16 is v in bfloat16, the upper half of a float32, rounded to the nearest, ties to even. A NaN stays one; subnormals are kept.
+// RoundBF16 is v in bfloat16, the upper half of a float32, rounded to the nearest, ties to even. A NaN stays one; subnormals are kept, but
+// count as 0 to the instruction that machines with products of pairs have.
 func RoundBF16(v float32) uint16 {
 	b := math.Float32bits(v)
 	if v != v {

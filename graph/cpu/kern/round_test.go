@@ -22,6 +22,12 @@ var roundingCases = []struct {
 	{0x7f800001, 0x7fc0}, {0xffffffff, 0xffff}, {0x7fc12345, 0x7fc1}, {0xff812345, 0xffc1}, // NaN
 }
 
+// rounds says whether a level may round the float32 of these bits to got: to the machine's own instruction, subnormals are 0.
+func rounds(bits uint32, got, want uint16) bool {
+	subnormal := bits&0x7f800000 == 0
+	return got == want || chosen >= avx512bf16 && subnormal && got == uint16(bits>>16&0x8000)
+}
+
 func TestRoundings(t *testing.T) {
 	eachPairLevel(t, func(t *testing.T) {
 		for _, n := range []int{0, 1, 7, 8, 15, 16, 17, 31, 33, 64, 100} {
@@ -36,10 +42,10 @@ func TestRoundings(t *testing.T) {
 				roundPairs(bf16s(pairs.v), src.v, other.v)
 				for i := range n {
 					c, d := roundingCases[(first+i)%len(roundingCases)], roundingCases[(first+3*i+1)%len(roundingCases)]
-					if got := bf16s(row.v)[i]; got != c.want {
+					if got := bf16s(row.v)[i]; !rounds(c.bits, got, c.want) {
 						t.Fatalf("row of %d: %#08x rounds to %#04x, want %#04x", n, c.bits, got, c.want)
 					}
-					if even, odd := bf16s(pairs.v)[2*i], bf16s(pairs.v)[2*i+1]; even != c.want || odd != d.want {
+					if even, odd := bf16s(pairs.v)[2*i], bf16s(pairs.v)[2*i+1]; !rounds(c.bits, even, c.want) || !rounds(d.bits, odd, d.want) {
 						t.Fatalf("pairs of %d: %#08x, %#08x round to %#04x, %#04x, want %#04x, %#04x", n, c.bits, d.bits, even, odd, c.want, d.want)
 					}
 				}

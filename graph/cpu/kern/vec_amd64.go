@@ -12,7 +12,7 @@ var halfPasses = halfTable{
 	reluGrad: reluGradHalf512, scaleShift: scaleShiftHalf512, scaleShiftRelu: scaleShiftReluHalf512,
 	combine: combineHalf512, combineRelu: combineReluHalf512, combineHalves: combineHalves512, combineReluHalves: combineReluHalves512,
 	scaleShiftAddReluHalf: scaleShiftAddReluHalf512, scaleShiftAddReluHalves: scaleShiftAddReluHalves512,
-	gelu: geluHalf512, geluHalves: geluHalves512, geluGrad: geluGradHalf512,
+	gelu: geluHalf512, lookup: lookup512, lookupTimes: lookupTimes512,
 }
 
 // Direct calls: what lies on the caller's stack would escape through the table.

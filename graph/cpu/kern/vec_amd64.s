@@ -1871,168 +1871,49 @@ next:
 	VZEROUPPER
 	RET
 
-// func geluHalves512(y *uint16, x *uint16, n uintptr)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+, SSE
-TEXT ·geluHalves512(SB), NOSPLIT, $0-24
+// func lookup512(y *uint16, x *uint16, table *uint16, n uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·lookup512(SB), NOSPLIT, $0-32
 	MOVQ    y+0(FP), DI
-	MOVQ    n+16(FP), CX
 	MOVQ    x+8(FP), SI
-	VXORPS  Z15, Z15, Z15
-	VMOVUPS vecExpMin<>+0(SB), Z14
-	VMOVUPS vecExpMax<>+0(SB), Z13
+	MOVQ    table+16(FP), R8
+	MOVQ    n+24(FP), CX
 	LDMXCSR flushControl<>+0(SB)
-	SHLQ    $0x02, CX
-	XORL    AX, AX
-	XORL    BX, BX
 
 next:
-	VPMOVZXWD  (SI)(BX*1), Z8
-	VPSLLD     $0x10, Z8, Z8
-	PREFETCHT0 1024(DI)(AX*1)
-	VMOVUPS    Z8, Z3
-	VANDPS     vecAbs<>+0(SB), Z3, Z4
-	VMULPS     vecMinusHalf<>+0(SB), Z3, Z6
-	VMULPS     Z3, Z6, Z6
-	VMAXPS     Z6, Z14, Z6
-	VMINPS     Z6, Z13, Z6
-	VMULPS     vecLog2e<>+0(SB), Z6, Z1
-	VADDPS     vecRound<>+0(SB), Z1, Z1
-	VSUBPS     vecRound<>+0(SB), Z1, Z2
-	VMULPS     vecLn2Hi<>+0(SB), Z2, Z7
-	VSUBPS     Z7, Z6, Z6
-	VMULPS     vecLn2Lo<>+0(SB), Z2, Z7
-	VSUBPS     Z7, Z6, Z6
-	VMULPS     vecExp0<>+0(SB), Z6, Z7
-	VADDPS     vecExp1<>+0(SB), Z7, Z7
-	VMULPS     Z6, Z7, Z7
-	VADDPS     vecExp2<>+0(SB), Z7, Z7
-	VMULPS     Z6, Z7, Z7
-	VADDPS     vecExp3<>+0(SB), Z7, Z7
-	VMULPS     Z6, Z7, Z7
-	VADDPS     vecExp4<>+0(SB), Z7, Z7
-	VMULPS     Z6, Z7, Z7
-	VADDPS     vecExp5<>+0(SB), Z7, Z7
-	VMULPS     Z6, Z7, Z7
-	VMULPS     Z6, Z7, Z7
-	VADDPS     Z6, Z7, Z7
-	VADDPS     vecOne<>+0(SB), Z7, Z7
-	VADDPS     Z7, Z7, Z7
-	VPSLLD     $0x17, Z1, Z1
-	VPADDD     vecExpBias<>+0(SB), Z1, Z1
-	VMULPS     Z1, Z7, Z6
-	VMULPS     vecTail<>+0(SB), Z4, Z1
-	VADDPS     vecOne<>+0(SB), Z1, Z1
-	VMOVUPS    vecOne<>+0(SB), Z2
-	VDIVPS     Z1, Z2, Z1
-	VMULPS     vecTail5<>+0(SB), Z1, Z5
-	VADDPS     vecTail4<>+0(SB), Z5, Z5
-	VMULPS     Z1, Z5, Z5
-	VADDPS     vecTail3<>+0(SB), Z5, Z5
-	VMULPS     Z1, Z5, Z5
-	VADDPS     vecTail2<>+0(SB), Z5, Z5
-	VMULPS     Z1, Z5, Z5
-	VADDPS     vecTail1<>+0(SB), Z5, Z5
-	VMULPS     Z1, Z5, Z5
-	VMULPS     Z6, Z5, Z5
-	VMULPS     Z5, Z4, Z0
-	VMAXPS     Z3, Z15, Z1
-	VADDPS     Z15, Z1, Z1
-	VSUBPS     Z0, Z1, Z0
-	VPSRLD     $0x10, Z0, Z1
-	VPANDD     vecRoundOne<>+0(SB), Z1, Z1
-	VPADDD     vecRoundHalf<>+0(SB), Z1, Z1
-	VPADDD     Z1, Z0, Z1
-	VCMPPS     $0x03, Z0, Z0, K1
-	VPORD      vecRoundQuiet<>+0(SB), Z0, K1, Z1
-	VPSRLD     $0x10, Z1, Z0
-	VPMOVDW    Z0, (DI)(BX*1)
-	ADDQ       $0x00000020, BX
-	ADDQ       $0x00000040, AX
-	CMPQ       AX, CX
-	JB         next
+	VPMOVZXWD  (SI), Z1
+	KXNORW     K1, K1, K1
+	VPGATHERDD (R8)(Z1*2), K1, Z0
+	VPMOVDW    Z0, (DI)
+	ADDQ       $0x20, DI
+	ADDQ       $0x20, SI
+	SUBQ       $0x10, CX
+	JNZ        next
 	LDMXCSR    goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
-// func geluGradHalf512(y *float32, dy *float32, x *uint16, n uintptr)
-// Requires: AVX, AVX512DQ, AVX512F, MMX+, SSE
-TEXT ·geluGradHalf512(SB), NOSPLIT, $0-32
+// func lookupTimes512(y *float32, dy *float32, x *uint16, table *float32, n uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·lookupTimes512(SB), NOSPLIT, $0-40
 	MOVQ    y+0(FP), DI
-	MOVQ    n+24(FP), CX
-	MOVQ    dy+8(FP), SI
-	MOVQ    x+16(FP), DX
-	VXORPS  Z15, Z15, Z15
-	VMOVUPS vecExpMin<>+0(SB), Z14
-	VMOVUPS vecExpMax<>+0(SB), Z13
+	MOVQ    x+16(FP), SI
+	MOVQ    table+24(FP), R8
+	MOVQ    n+32(FP), CX
+	MOVQ    dy+8(FP), DX
 	LDMXCSR flushControl<>+0(SB)
-	SHLQ    $0x02, CX
-	XORL    AX, AX
-	XORL    BX, BX
 
 next:
-	VPMOVZXWD  (DX)(BX*1), Z9
-	VPSLLD     $0x10, Z9, Z9
-	PREFETCHT0 1024(SI)(AX*1)
-	PREFETCHT0 1024(DI)(AX*1)
-	VMOVUPS    Z9, Z3
-	VANDPS     vecAbs<>+0(SB), Z3, Z4
-	VMULPS     vecMinusHalf<>+0(SB), Z3, Z6
-	VMULPS     Z3, Z6, Z6
-	VMAXPS     Z6, Z14, Z6
-	VMINPS     Z6, Z13, Z6
-	VMULPS     vecLog2e<>+0(SB), Z6, Z1
-	VADDPS     vecRound<>+0(SB), Z1, Z1
-	VSUBPS     vecRound<>+0(SB), Z1, Z2
-	VMULPS     vecLn2Hi<>+0(SB), Z2, Z7
-	VSUBPS     Z7, Z6, Z6
-	VMULPS     vecLn2Lo<>+0(SB), Z2, Z7
-	VSUBPS     Z7, Z6, Z6
-	VMULPS     vecExp0<>+0(SB), Z6, Z7
-	VADDPS     vecExp1<>+0(SB), Z7, Z7
-	VMULPS     Z6, Z7, Z7
-	VADDPS     vecExp2<>+0(SB), Z7, Z7
-	VMULPS     Z6, Z7, Z7
-	VADDPS     vecExp3<>+0(SB), Z7, Z7
-	VMULPS     Z6, Z7, Z7
-	VADDPS     vecExp4<>+0(SB), Z7, Z7
-	VMULPS     Z6, Z7, Z7
-	VADDPS     vecExp5<>+0(SB), Z7, Z7
-	VMULPS     Z6, Z7, Z7
-	VMULPS     Z6, Z7, Z7
-	VADDPS     Z6, Z7, Z7
-	VADDPS     vecOne<>+0(SB), Z7, Z7
-	VADDPS     Z7, Z7, Z7
-	VPSLLD     $0x17, Z1, Z1
-	VPADDD     vecExpBias<>+0(SB), Z1, Z1
-	VMULPS     Z1, Z7, Z6
-	VMULPS     vecTail<>+0(SB), Z4, Z1
-	VADDPS     vecOne<>+0(SB), Z1, Z1
-	VMOVUPS    vecOne<>+0(SB), Z2
-	VDIVPS     Z1, Z2, Z1
-	VMULPS     vecTail5<>+0(SB), Z1, Z5
-	VADDPS     vecTail4<>+0(SB), Z5, Z5
-	VMULPS     Z1, Z5, Z5
-	VADDPS     vecTail3<>+0(SB), Z5, Z5
-	VMULPS     Z1, Z5, Z5
-	VADDPS     vecTail2<>+0(SB), Z5, Z5
-	VMULPS     Z1, Z5, Z5
-	VADDPS     vecTail1<>+0(SB), Z5, Z5
-	VMULPS     Z1, Z5, Z5
-	VMULPS     Z6, Z5, Z5
-	VPSRAD     $0x1f, Z3, Z1
-	VANDNPS    vecOne<>+0(SB), Z1, Z1
-	VANDNPS    vecSign<>+0(SB), Z3, Z2
-	VXORPS     Z2, Z5, Z5
-	VADDPS     Z5, Z1, Z1
-	VMULPS     vecDensity<>+0(SB), Z6, Z6
-	VMULPS     Z6, Z3, Z0
-	VADDPS     Z0, Z1, Z0
-	VMULPS     (SI)(AX*1), Z0, Z0
-	VMOVUPS    Z0, (DI)(AX*1)
-	ADDQ       $0x00000020, BX
-	ADDQ       $0x00000040, AX
-	CMPQ       AX, CX
-	JB         next
+	VPMOVZXWD  (SI), Z1
+	KXNORW     K1, K1, K1
+	VGATHERDPS (R8)(Z1*4), K1, Z0
+	VMULPS     (DX), Z0, Z0
+	VMOVUPS    Z0, (DI)
+	ADDQ       $0x40, DI
+	ADDQ       $0x40, DX
+	ADDQ       $0x20, SI
+	SUBQ       $0x10, CX
+	JNZ        next
 	LDMXCSR    goControl<>+0(SB)
 	VZEROUPPER
 	RET

@@ -15,8 +15,8 @@ type halfTable struct {
 	combineHalves              func(y *uint16, p *float32, q *uint16, a, b, c *float32, n uintptr)
 	combineReluHalves          func(y *uint16, p *float32, x *uint16, s, t, a, b, c *float32, n uintptr)
 	gelu                       func(y *uint16, x *float32, n uintptr)
-	geluHalves                 func(y, x *uint16, n uintptr)
-	geluGrad                   func(y, dy *float32, x *uint16, n uintptr)
+	lookup                     func(y, x, table *uint16, n uintptr)
+	lookupTimes                func(y, dy *float32, x *uint16, table *float32, n uintptr)
 }
 
 // wholeHalf is the part of n elements that the assembly does.
@@ -165,29 +165,5 @@ func GelusHalf(y []uint16, x []float32) {
 	}
 	for i := at; i < len(y); i++ {
 		y[i] = RoundBF16(Gelu(x[i]))
-	}
-}
-
-// GelusHalves is GelusHalf of x in bfloat16.
-func GelusHalves(y, x []uint16) {
-	x = x[:len(y)]
-	at := wholeHalf(len(y))
-	if at > 0 {
-		halfPasses.geluHalves(&y[0], &x[0], uintptr(at))
-	}
-	for i := at; i < len(y); i++ {
-		y[i] = RoundBF16(Gelu(wide(x[i])))
-	}
-}
-
-// GeluGradsHalf is GeluGrads at x in bfloat16.
-func GeluGradsHalf(dx, dy []float32, x []uint16) {
-	dy, x = dy[:len(dx)], x[:len(dx)]
-	at := wholeHalf(len(dx))
-	if at > 0 {
-		halfPasses.geluGrad(&dx[0], &dy[0], &x[0], uintptr(at))
-	}
-	for i := at; i < len(dx); i++ {
-		dx[i] = Flush(dy[i] * geluSlope(wide(x[i])))
 	}
 }

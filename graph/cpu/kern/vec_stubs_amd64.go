@@ -184,15 +184,15 @@ func combineReluHalves512(y *uint16, p *float32, x *uint16, s *float32, t *float
 //go:noescape
 func geluHalf512(y *uint16, x *float32, n uintptr)
 
-// geluHalves512: y = x times the normal distribution function of x, y and x in bfloat16; n is a multiple of 16.
+// lookup512: y = table[x]; four bytes are read at every entry; n is a multiple of 16.
 //
 //go:noescape
-func geluHalves512(y *uint16, x *uint16, n uintptr)
+func lookup512(y *uint16, x *uint16, table *uint16, n uintptr)
 
-// geluGradHalf512: y = dy times the derivative of gelu at x, x in bfloat16; n is a multiple of 16.
+// lookupTimes512: y = dy*table[x]; n is a multiple of 16.
 //
 //go:noescape
-func geluGradHalf512(y *float32, dy *float32, x *uint16, n uintptr)
+func lookupTimes512(y *float32, dy *float32, x *uint16, table *float32, n uintptr)
 
 // columnSum512x4: s = the sums of x. Strips of 64 columns; rows is at least 1.
 //
