@@ -58,6 +58,6 @@ func NTXent(s *graph.Scope, z *graph.Node, tau float64) *graph.Node {
 		partner[i] = int32((i + n/2) % n)
 	}
 	u := op.Normalize(z, normEps)
-	sim := op.Scale(op.MatMul(u, u, false, true), 1/tau) // [2B,2B]
+	sim := op.Scale(op.Gram(u), 1/tau) // [2B,2B]
 	return op.MeanAll(op.CrossEntropy(op.MaskDiagonal(sim, -1e9), s.Ints(fmt.Sprintf("const/partner%d", n), partner), 0))
 }

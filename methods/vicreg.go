@@ -73,18 +73,27 @@ func MSE(a, b *graph.Node) *graph.Node { return op.MeanAll(op.Square(op.Sub(a, b
 //
 // Bardes et al. 2022, arXiv:2105.04906, eq. 1 and 2.
 func SpreadHinge(z *graph.Node) *graph.Node {
-	zc, n := centred(z), op.ShapeOf(z)[0]
-	variance := op.Scale(op.SumAxes(op.Square(zc), false, 0), 1/float64(n-1)) // [D]
-	return op.MeanAll(op.Relu(op.Affine(op.Sqrt(op.Shift(variance, 1e-4)), -1, 1)))
+	return op.MeanAll(op.Relu(op.Affine(op.Sqrt(op.Shift(variances(z), 1e-4)), -1, 1)))
 }
 
-// Decorrelation is the sum of squared off-diagonal entries of the covariance of z [B,D], over D.
+// Decorrelation is the sum of squared off-diagonal entries of the covariance C of z [B,D], over D.
 //
-// Bardes et al. 2022, arXiv:2105.04906, eq. 3 and 4.
+// Bardes et al. 2022, arXiv:2105.04906, eq. 3 and 4. Where B < D the sum of all squares comes from the products of rows, [B,B], instead of columns,
+// [D,D]: the trace of (z'z)(z'z) is that of (zz')(zz'). The diagonal, subtracted, is then less than the whole: C has no more than B-1
+// directions for D variances.
 func Decorrelation(z *graph.Node) *graph.Node {
 	zc, n, d := centred(z), op.ShapeOf(z)[0], op.ShapeOf(z)[1]
-	cov := op.Scale(op.MatMul(zc, zc, true, false), 1/float64(n-1)) // [D,D]
+	if n < d {
+		products := op.Scale(op.Gram(zc), 1/float64(n-1)) // [B,B]
+		return op.Scale(op.Sub(op.SumAll(op.Square(products)), op.SumAll(op.Square(variances(z)))), 1/float64(d))
+	}
+	cov := op.Scale(op.ColumnGram(zc), 1/float64(n-1)) // [D,D]
 	return op.Scale(op.SumAll(op.Square(op.OffDiagonal(cov))), 1/float64(d))
+}
+
+// variances are those of the dimensions of z [B,D], unbiased: [D].
+func variances(z *graph.Node) *graph.Node {
+	return op.Scale(op.SumAxes(op.Square(centred(z)), false, 0), 1/float64(op.ShapeOf(z)[0]-1))
 }
 
 // centred is z [B,D] without its mean over the batch.

@@ -27,6 +27,7 @@ var kernels = map[string]kernel{
 	"descend_nesterov":   {nil, bindPass},
 	"gather":             {nil, bindGather},
 	"gather_tokens":      {nil, bindGatherTokens},
+	"gram":               {scratchGram, bindGram},
 	"layer_norm":         {nil, bindLayerNorm},
 	"layer_norm_dx":      {nil, bindLayerNormGrad},
 	"layer_norm_sums":    {scratchLayerNormSums, bindLayerNormSums},

@@ -132,6 +132,7 @@ type gemm struct {
 	level          blocking
 	kc             int  // depth of a block, the last may be less
 	pack           bool // B goes into panels; else only its last partial panel does
+	upper          bool // tiles below the diagonal of C are left out
 
 	// The block of B at hand: columns j0 to j0+nc, rows p0 to p0+kb.
 	j0, nc, p0, kb int
@@ -139,10 +140,10 @@ type gemm struct {
 	rows           []float32 // copies of A, one per worker
 	mb, nb         int       // blocks of rows and of panels: one task each
 
-	packTask, tileTask func(task, worker int)
+	packTask, tileTask, mirrorTask func(task, worker int)
 }
 
-var gemms = pile[gemm]{bind: func(g *gemm) { g.packTask, g.tileTask = g.packPanels, g.tiles }}
+var gemms = pile[gemm]{bind: func(g *gemm) { g.packTask, g.tileTask, g.mirrorTask = g.packPanels, g.tiles, g.mirror }}
 
 func (g *gemm) set(transA, transB bool, m, n, k, lda, ldb, ldc int, beta float32, parallel bool) {
 	checkBeta(beta)
@@ -310,6 +311,9 @@ func (g *gemm) tiles(task, worker int) {
 	nr, panels := g.level.nr, ceil(g.nc, g.level.nr)
 	i0, i1 := cut(g.m, g.mb, task%g.mb)
 	q0, q1 := cut(panels, g.nb, task/g.mb)
+	if g.upper {
+		q0 = max(q0, min(q1, (i0-g.j0)/nr)) // the first that reaches row i0
+	}
 	t := tile{k: uintptr(g.kb), bs: bytes(nr), ldc: bytes(g.ldc), rs: bytes(g.lda), cs: floatSize}
 	t.single()
 	if g.add || g.p0 > 0 {
@@ -345,6 +349,9 @@ func (g *gemm) tiles(task, worker int) {
 		t.columns(n)
 		for p := range parts {
 			r0, r1 := cut(i1-i0, parts, p)
+			if g.upper && j+n <= i0+r0 {
+				break
+			}
 			t.a = ptr(a, a0+r0*ra)
 			t.c = ptr(g.c, (i0+r0)*g.ldc+j)
 			t.run(r1 - r0)
