@@ -15,14 +15,15 @@ type correlate struct {
 	n        int
 	group    int
 	merged   bool
+	inPlace  bool // dy is read where it is
 	level    blocking
 	view     window
-	parts    int // partial sums, cut over images
-	chunks   int // cuts of the panels
-	images   int // images copied at a time
-	bands    int // cuts of the output rows, where one image is too large
-	perImage int // floats of one copied image or band, and of dy's panel
-	dyImage  int
+	parts    int       // partial sums, cut over images
+	chunks   int       // cuts of the panels
+	images   int       // images copied at a time
+	bands    int       // cuts of the output rows, where one image is too large
+	perImage int       // floats of one copied image or band, and of dy's panel
+	dyImage  int       // 0 in place
 	floats   int       // of a worker's buffers
 	partial  []float32 // [parts-1][KH,KW,Ci/Groups,Co]; the first part is dw itself
 	buffers  []float32
@@ -69,7 +70,8 @@ func (g *correlate) set(c Conv) {
 	g.conv, g.level = c, *dims()
 	ci := c.Ci / c.Groups
 	g.n, g.depth, g.kw = c.Co/c.Groups, ci, c.KW
-	g.merged = c.DW == 1 && c.Groups == 1 && ci < lineFloats && c.KW > 1
+	g.merged = c.DW == 1 && c.Groups == 1 && ci <= narrowChannels && c.KW > 1
+	g.inPlace = c.Groups == 1 && c.Co <= narrowChannels && c.Co%lineFloats == 0 // what a tile reads of a row is there
 	if g.merged {
 		g.depth, g.kw = ci*c.KW, 1
 	}
@@ -83,6 +85,9 @@ func (g *correlate) set(c Conv) {
 		rows := ceil(c.OH, g.bands) // of outputs
 		g.perImage = roundUp(min(c.H, (rows-1)*c.SH+(c.KH-1)*c.DH+1)*g.view.row(), lineFloats)
 		g.dyImage = rows * c.OW * g.level.nr
+		if g.inPlace {
+			g.dyImage = 0
+		}
 		if g.bands == c.OH || g.perImage+own*g.dyImage <= correlateBuffer {
 			break
 		}
@@ -114,6 +119,9 @@ func (g *correlate) tiles(task, worker int) {
 	xs, dys := buffer[:g.images*g.perImage], buffer[g.images*g.perImage:]
 	h := forwardTaps(c.OH, c.KH, c.SH, c.PH, c.DH)
 	t := tile{rs: floatSize, cs: bytes(c.SW * g.view.pixel), bs: bytes(nr), k: uintptr(c.OW), ldc: bytes(c.Co), aoff: &aoff[0], boff: &boff[0]}
+	if g.inPlace {
+		t.bs = bytes(c.Co)
+	}
 	for b := b0; b == b0 || b < b1; b += g.images {
 		images := min(g.images, b1-b)
 		for band := range g.bands {
@@ -131,6 +139,9 @@ func (g *correlate) tiles(task, worker int) {
 						if row := i*h.step + h.d + u*h.dStep; within(row, c.H) {
 							aoff[n] = bytes(m*g.perImage + (row-r0)*g.view.row())
 							boff[n] = bytes(m*g.dyImage + (i-o0)*c.OW*nr)
+							if g.inPlace {
+								boff[n] = bytes(((b+m)*c.OH + i) * c.OW * c.Co)
+							}
 							n++
 						}
 					}
@@ -153,7 +164,11 @@ func (g *correlate) tap(t *tile, dw, xs, dys []float32, tap, shift, p0, p1 int) 
 		t.a = ptr(xs, shift*g.view.pixel+r0)
 		for q := p0; q < p1; q++ {
 			t.columns(min(nr, g.n-q*nr))
-			t.b = ptr(dys, (q-p0)*g.images*g.dyImage)
+			if g.inPlace {
+				t.b = ptr(g.dy, min(q*nr, len(g.dy)))
+			} else {
+				t.b = ptr(dys, (q-p0)*g.images*g.dyImage)
+			}
 			t.c = ptr(dw, (tap*(c.Ci/c.Groups)+r0)*c.Co+g.group*g.n+q*nr)
 			t.run(r1 - r0)
 		}
@@ -166,7 +181,7 @@ func (g *correlate) copyImages(xs, dys []float32, b, n, p0, p1, o0, o1, r0, r1 i
 	size, pixels := c.H*c.W*c.Ci, (o1-o0)*c.OW
 	for m := range n {
 		g.view.copy(xs[m*g.perImage:], g.x[(b+m)*size:(b+m+1)*size], r0, r1)
-		for q := p0; q < p1; q++ {
+		for q := p0; q < p1 && !g.inPlace; q++ {
 			dst := dys[((q-p0)*g.images+m)*g.dyImage:][:pixels*nr]
 			packRows(dst, nr, g.dy[((b+m)*c.OH+o0)*c.OW*c.Co+g.group*g.n+q*nr:], c.Co, pixels, min(nr, g.n-q*nr))
 		}

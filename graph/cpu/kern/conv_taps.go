@@ -90,10 +90,13 @@ func (v *window) copy(dst, src []float32, r0, r1 int) {
 	}
 }
 
-// pixelStride is the stride of a copied pixel of c channels; the padding breaks powers of two, which share cache sets.
+// pixelStride is the stride of a copied pixel of c channels. Wide ones are padded: strides of large powers of two share cache sets.
 func pixelStride(c int) int {
-	if c < lineFloats {
+	if c <= narrowChannels {
 		return c
 	}
 	return roundUp(c, lineFloats) + lineFloats
 }
+
+// narrowChannels is up to how many channels rows are copied in one piece, and read in place.
+const narrowChannels = 64

@@ -58,6 +58,12 @@ func convCases() []Conv {
 		conv(1, 40, 40, 64, 65, 3, 1, 1, 1, 1), // several bands of rows
 		conv(2, 130, 120, 3, 40, 7, 2, 3, 1, 1),
 		conv(1, 90, 90, 20, 40, 3, 1, 1, 1, 1),
+		conv(0, 8, 8, 16, 64, 3, 2, 1, 1, 1), // narrow: rows in one piece, dy in place
+		conv(1, 96, 90, 20, 16, 3, 1, 1, 1, 1),
+		conv(18, 16, 15, 16, 48, 3, 2, 1, 1, 1),
+		conv(35, 9, 9, 32, 32, 3, 2, 1, 1, 1),
+		conv(5, 30, 31, 3, 16, 5, 2, 2, 1, 1),
+		rect(3, 20, 23, 17, 16, 2, 3, 2, 1, 0, 2, 2, 1, 1),
 	}
 	for _, ci := range []int{1, 3, 8, 16, 33, 64} {
 		for i, co := range []int{1, 8, 33, 64} {
@@ -159,7 +165,7 @@ func TestConv(t *testing.T) {
 // TestConvThreads holds that the bits do not depend on the number of threads.
 func TestConvThreads(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
-		for _, c := range []Conv{conv(5, 9, 9, 16, 40, 3, 2, 1, 1, 1), conv(33, 4, 4, 32, 33, 3, 1, 1, 1, 1), conv(9, 7, 7, 24, 24, 3, 1, 1, 1, 24), conv(4, 16, 16, 3, 64, 3, 1, 1, 1, 1)} {
+		for _, c := range []Conv{conv(5, 9, 9, 16, 40, 3, 2, 1, 1, 1), conv(33, 4, 4, 32, 33, 3, 1, 1, 1, 1), conv(9, 7, 7, 24, 24, 3, 1, 1, 1, 24), conv(4, 16, 16, 3, 64, 3, 1, 1, 1, 1), conv(21, 16, 16, 16, 32, 3, 2, 1, 1, 1)} {
 			t.Run(convName(c), func(t *testing.T) {
 				setThreads(t, 1)
 				want := newConvData(c)
@@ -226,6 +232,7 @@ func BenchmarkConv(b *testing.B) {
 		conv(64, 4, 4, 512, 512, 3, 1, 1, 1, 1),
 		conv(64, 32, 32, 64, 128, 1, 2, 0, 1, 1), conv(64, 8, 8, 256, 512, 1, 2, 0, 1, 1),
 		conv(64, 32, 32, 64, 64, 3, 1, 1, 1, 64),
+		conv(256, 32, 32, 3, 16, 3, 2, 1, 1, 1), conv(256, 16, 16, 16, 32, 3, 2, 1, 1, 1), conv(256, 8, 8, 32, 64, 3, 2, 1, 1, 1), // narrow
 	} {
 		x, w, y := make([]float32, c.B*c.H*c.W*c.Ci), make([]float32, c.weights()), make([]float32, c.B*c.OH*c.OW*c.Co)
 		r := newRand(convName(c))

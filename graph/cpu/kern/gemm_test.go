@@ -259,6 +259,8 @@ func BenchmarkGemm(b *testing.B) {
 		{m: 512, n: 2048, k: 512}, {m: 512, n: 128, k: 2048}, {transB: true, m: 512, n: 512, k: 128}, {m: 64, n: 512, k: 512},
 		{transA: true, m: 2048, n: 512, k: 512}, {m: 8320, n: 576, k: 192}, {m: 8320, n: 192, k: 192}, {m: 8320, n: 768, k: 192},
 		{m: 8320, n: 192, k: 768}, {transA: true, m: 192, n: 768, k: 8320}, {transB: true, m: 65, n: 65, k: 64}, {m: 65, n: 64, k: 65},
+		{m: 256, n: 512, k: 512}, {transB: true, m: 256, n: 512, k: 512}, {transA: true, m: 512, n: 512, k: 256}, // a projector, both ways
+		{m: 256, n: 512, k: 64}, {transB: true, m: 256, n: 64, k: 512}, {transA: true, m: 64, n: 512, k: 256},
 	} {
 		b.Run(c.String(), func(b *testing.B) {
 			d := newGemmData(c)
