@@ -41,6 +41,9 @@ func GemmScratch(transA, transB bool, m, n, k int) int {
 	}
 	var g gemm
 	g.set(transA, transB, m, n, k, 0, 0, 0, 0, true)
+	if g.own {
+		return lineFloats + Threads()*g.ownFloats()
+	}
 	return lineFloats + g.panelFloats() + Threads()*g.rowFloats()
 }
 
@@ -132,6 +135,7 @@ type gemm struct {
 	level          blocking
 	kc             int  // depth of a block, the last may be less
 	pack           bool // B goes into panels; else only its last partial panel does
+	own            bool // a task packs its own panels, and reads A where it is
 	upper          bool // tiles below the diagonal of C are left out
 
 	// The block of B at hand: columns j0 to j0+nc, rows p0 to p0+kb.
@@ -152,7 +156,19 @@ func (g *gemm) set(transA, transB bool, m, n, k, lda, ldb, ldc int, beta float32
 	g.level = *dims()
 	g.kc = min(k, roundUp(ceil(k, max(1, ceil(k, g.level.kc))), 16))
 	g.pack = transB || m > 6*g.level.mr || m > 2*g.level.mr && ldb > 512 // rows far apart share cache sets
+	g.own = parallel && !transA && (transB || m > 6*g.level.mr) && m*g.kc <= ownRows && g.kc >= ownDepth && n >= 8*g.level.nr
 }
+
+const (
+	ownRows  = 1 << 18 // floats of A that stay in L2 beside the panels of a task
+	ownDepth = 192     // of a panel that makes a task of its own
+)
+
+// ownPanels is how many panels a task packs for itself.
+func (g *gemm) ownPanels() int { return max(1, ceil(min(g.n, gemmColumns), g.level.nr)/16) }
+
+// ownFloats is the size of the panels of one task.
+func (g *gemm) ownFloats() int { return g.ownPanels() * g.kc * g.level.nr }
 
 // panelFloats is the size of the packed block of B, the same for every ldb.
 func (g *gemm) panelFloats() int {
@@ -208,7 +224,7 @@ func checkProduct(transA, transB bool, m, n, k int, a []float32, lda int, b []fl
 	need("C", false, m, n, ldc, c)
 }
 
-// product walks the blocks of B: pack one, then multiply A's rows with it.
+// product walks the blocks of B: pack one, then multiply A's rows with it; where A stays in L2, a panel at a time.
 func (g *gemm) product(scratch []float32) {
 	if g.k == 0 && !g.add {
 		for i := range g.m {
@@ -218,9 +234,12 @@ func (g *gemm) product(scratch []float32) {
 	if g.k == 0 && g.finish != nil {
 		g.finish(0, g.m, 0, g.n)
 	}
-	size := g.panelFloats()
-	if g.m > 0 && g.n > 0 && len(scratch) < size+g.rowFloats() {
-		panic(fmt.Sprintf("kern: Gemm: scratch has %d elements, [%d,%d]x[%d,%d] needs %d", len(scratch), g.m, g.k, g.k, g.n, lineFloats+size+g.rowFloats()))
+	size, least := g.panelFloats(), g.panelFloats()+g.rowFloats()
+	if g.own {
+		size, least = len(scratch), g.ownFloats()
+	}
+	if g.m > 0 && g.n > 0 && len(scratch) < least {
+		panic(fmt.Sprintf("kern: Gemm: scratch has %d elements, [%d,%d]x[%d,%d] needs %d", len(scratch), g.m, g.k, g.k, g.n, lineFloats+least))
 	}
 	if g.m == 0 || g.n == 0 || g.k == 0 {
 		return
@@ -238,6 +257,14 @@ func (g *gemm) product(scratch []float32) {
 // block multiplies with one block of B.
 func (g *gemm) block() {
 	panels := ceil(g.nc, g.level.nr)
+	if g.own {
+		g.mb, g.nb = 1, ceil(panels, g.ownPanels())
+		for g.mb*g.nb < 2*Threads() && g.m > g.mb*4*g.level.mr {
+			g.mb *= 2
+		}
+		runLimited(g.mb*g.nb, fits(g.panels, g.ownFloats()), g.tileTask)
+		return
+	}
 	g.mb, g.nb = ceil(g.m, g.level.mc), 1
 	if g.parallel {
 		most := min(2*g.m*g.nc*g.kb/taskFlops, 4*Threads()) // tasks worth having
@@ -252,7 +279,7 @@ func (g *gemm) block() {
 	serial := !g.parallel || g.mb*g.nb == 1
 	switch {
 	case !g.pack && g.nc%g.level.nr != 0:
-		g.packPanel(panels - 1)
+		g.packPanel(g.panels[:g.kb*g.level.nr], panels-1)
 	case g.pack && serial:
 		for p := range ceil(panels, packRun) {
 			g.packPanels(p, 0)
@@ -279,7 +306,7 @@ func (g *gemm) packPanels(task, _ int) {
 	last := min(first+packRun, ceil(g.nc, nr))
 	if g.transB || last*nr > g.nc {
 		for p := first; p < last; p++ {
-			g.packPanel(p)
+			g.packPanel(g.panels[p*g.kb*nr:(p+1)*g.kb*nr], p)
 		}
 		return
 	}
@@ -291,14 +318,10 @@ func (g *gemm) packPanels(task, _ int) {
 	}
 }
 
-func (g *gemm) packPanel(p int) {
+func (g *gemm) packPanel(dst []float32, p int) {
 	nr := g.level.nr
 	j := g.j0 + p*nr
 	n := min(nr, g.j0+g.nc-j)
-	dst := g.panels[:g.kb*nr]
-	if g.pack {
-		dst = g.panels[p*g.kb*nr : (p+1)*g.kb*nr]
-	}
 	if g.transB {
 		packTransposed(dst, nr, g.b[j*g.ldb+g.p0:], g.ldb, g.kb, n)
 	} else {
@@ -324,7 +347,10 @@ func (g *gemm) tiles(task, worker int) {
 	if g.transA {
 		ra, ca, a0 = 1, g.lda, g.p0*g.lda+i0
 	}
-	if q1-q0 > 2 && i1-i0 > g.level.mr {
+	var own []float32
+	if g.own {
+		own = g.panels[worker*g.ownFloats():][:g.ownFloats()]
+	} else if q1-q0 > 2 && i1-i0 > g.level.mr {
 		a = g.copyRows(g.rows[worker*g.rowFloats():][:g.rowFloats()], i0, i1)
 		a0 = 0
 		if g.transA {
@@ -339,6 +365,10 @@ func (g *gemm) tiles(task, worker int) {
 		j := g.j0 + q*nr
 		n := min(nr, g.j0+g.nc-j)
 		switch {
+		case g.own:
+			panel := own[(q-q0)*g.kb*nr:][:g.kb*nr]
+			g.packPanel(panel, q)
+			t.b = ptr(panel, 0)
 		case g.pack:
 			t.b = ptr(g.panels, q*g.kb*nr)
 		case n < nr:

@@ -45,6 +45,7 @@ func gemmCases() []gemmCase {
 			gemmCase{ta, tb, 3, 5, 0, 1, 1},
 			gemmCase{ta, tb, 0, 5, 3, 0, 0},
 			gemmCase{ta, tb, 341, 96, 1000, 1, 0},
+			gemmCase{ta, tb, 99, 270, 530, float32(t / 2), 1}, // tasks pack their own panels
 			gemmCase{ta, tb, 33, 40, 4097, float32(t % 2), 1}) // k is cut
 	}
 	return cases
@@ -114,7 +115,7 @@ func TestGemm(t *testing.T) {
 // TestGemmThreads holds that the bits do not depend on the number of threads, nor on scratch for fewer workers.
 func TestGemmThreads(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
-		for _, c := range []gemmCase{{false, false, 341, 70, 500, 0, 0}, {true, false, 97, 300, 200, 1, 1}, {false, true, 30, 600, 300, 0, 0}, {true, false, 30, 40, 5000, 1, 0}} {
+		for _, c := range []gemmCase{{false, false, 341, 70, 500, 0, 0}, {true, false, 97, 300, 200, 1, 1}, {false, true, 30, 600, 300, 0, 0}, {true, false, 30, 40, 5000, 1, 0}, {false, false, 130, 2500, 700, 0, 0}} {
 			t.Run(c.String(), func(t *testing.T) {
 				var want []float32
 				setThreads(t, 1)
