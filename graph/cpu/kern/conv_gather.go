@@ -66,7 +66,7 @@ func (g *gather) set(c Conv, backward bool) {
 	g.axes, g.level = axesOf(c, backward), *dims()
 	g.srcC, g.dstC, g.depth, g.n = c.Ci, c.Co, c.Ci/c.Groups, c.Co/c.Groups
 	g.view = window{h: c.H, w: c.W, prologue: c.Prologue}
-	g.merged = !backward && c.DW == 1 && c.Groups == 1 && c.KW > 1 && (c.Ci < lineFloats || c.Ci <= narrowChannels && c.OW > g.level.mr/2)
+	g.merged = !backward && c.DW == 1 && c.Groups == 1 && c.KW > 1 && (c.Ci < lineFloats || c.Ci <= narrowChannels && c.OW > (g.level.mr+2)/2)
 	if backward {
 		g.srcC, g.dstC, g.depth, g.n = g.dstC, g.srcC, g.n, g.depth
 		g.view = window{h: c.OH, w: c.OW}
@@ -88,7 +88,7 @@ func (g *gather) set(c Conv, backward bool) {
 // plan cuts the work into tasks, by shape alone.
 func (g *gather) plan() {
 	c, panels := &g.conv, ceil(g.n, g.level.nr)
-	g.perImage = c.B >= g.level.mr/2 && g.gridW <= g.level.mr/2 && g.gridH*g.gridW <= 64
+	g.perImage = c.B >= g.level.mr/2 && g.gridW <= (g.level.mr+2)/2 && g.gridH*g.gridW <= 64
 	pixels := max(1, g.gridH*g.gridW)
 	g.bands = 1
 	if g.perImage {
