@@ -89,6 +89,11 @@ func kernelCases() []kernelCase {
 	loose(1e-5, op.MatMulOp{Slope: "gelu"}, "n 300,64", "n 64,100", "n 300,100")
 	loose(1e-5, op.MatMulOp{Slope: "silu"}, "n 4,30,64", "n 4,64,100", "n 4,30,100")
 
+	for _, x := range []string{"n 1,1", "n 67,130", "n 300,64", "n 256,512"} {
+		loose(1e-5, op.GramOp{}, x)
+		loose(1e-5, op.GramOp{Columns: true}, x)
+	}
+
 	add(op.TransposeOp{Perm: op.DimsOf(ir.Shape{1, 0})}, "n 133,257")
 	add(op.TransposeOp{Perm: op.DimsOf(ir.Shape{0, 2, 1})}, "n 5,133,35")
 	add(op.TransposeOp{Perm: op.DimsOf(ir.Shape{0, 2, 1, 3})}, "n 5,13,35,16")

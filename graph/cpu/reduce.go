@@ -145,10 +145,11 @@ func bindBroadcast(c *call) func() {
 			copy(y, x[at:])
 			return
 		}
-		v := x[at]
-		for i := range y {
-			y[i] = v
+		head := y[:min(len(y), 16)]
+		for i := range head {
+			head[i] = x[at]
 		}
+		repeat(y, len(head))
 	}
 	if len(axes) == 1 {
 		return sweep(n, block, func(from, to int) { fill(y[from:to], from*last.step[0]) })

@@ -37,8 +37,11 @@ var unaryGrads = map[string]func(dx, dy, v []float32){
 			dx[i] = dy[i] * 0.5 / y[i]
 		}
 	},
-	"rsqrt":  slope(func(y float32) float32 { return -0.5 * y * y * y }),
-	"square": slope(func(x float32) float32 { return 2 * x }),
+	"rsqrt": slope(func(y float32) float32 { return -0.5 * y * y * y }),
+	"square": func(dx, dy, x []float32) {
+		kern.Multiply(dx, dy, x)
+		kern.Scale(dx, dx, 2)
+	},
 	"abs": slope(func(x float32) float32 {
 		return math.Float32frombits(kern.Positive(x)&one | kern.Positive(-x)&minusOne)
 	}),

@@ -153,7 +153,7 @@ func (o Binary) Grad(g Grad) []*Node {
 		case "add":
 			gs[1] = g.Dy
 		case "sub":
-			gs[1] = Neg(g.Dy)
+			gs[1] = Neg(SumTo(g.Dy, ShapeOf(b)))
 		case "mul":
 			gs[1] = Mul(g.Dy, a)
 		case "div":

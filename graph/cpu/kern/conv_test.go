@@ -222,7 +222,7 @@ func TestConvCheck(t *testing.T) {
 	}
 }
 
-// BenchmarkConv is the convolutions of ResNet-18 with a CIFAR stem, batch 64.
+// BenchmarkConv is the convolutions of ResNet-18 with a CIFAR stem, batch 64, those bench/conv.sh reads at batch 256 too, and narrow ones.
 func BenchmarkConv(b *testing.B) {
 	for _, c := range []Conv{
 		conv(64, 32, 32, 3, 64, 3, 1, 1, 1, 1),
@@ -230,6 +230,8 @@ func BenchmarkConv(b *testing.B) {
 		conv(64, 16, 16, 128, 128, 3, 1, 1, 1, 1), conv(64, 16, 16, 128, 256, 3, 2, 1, 1, 1),
 		conv(64, 8, 8, 256, 256, 3, 1, 1, 1, 1), conv(64, 8, 8, 256, 512, 3, 2, 1, 1, 1),
 		conv(64, 4, 4, 512, 512, 3, 1, 1, 1, 1),
+		conv(256, 32, 32, 64, 64, 3, 1, 1, 1, 1), conv(256, 16, 16, 128, 128, 3, 1, 1, 1, 1),
+		conv(256, 8, 8, 256, 256, 3, 1, 1, 1, 1), conv(256, 4, 4, 512, 512, 3, 1, 1, 1, 1),
 		conv(64, 32, 32, 64, 128, 1, 2, 0, 1, 1), conv(64, 8, 8, 256, 512, 1, 2, 0, 1, 1),
 		conv(64, 32, 32, 64, 64, 3, 1, 1, 1, 64),
 		conv(256, 32, 32, 3, 16, 3, 2, 1, 1, 1), conv(256, 16, 16, 16, 32, 3, 2, 1, 1, 1), conv(256, 8, 8, 32, 64, 3, 2, 1, 1, 1), // narrow

@@ -17,17 +17,23 @@ type pool struct {
 	busy    atomic.Bool   // a job is running: further Runs are serial
 	state   atomic.Uint64 // epoch<<32 | open<<31 | workers joined
 	left    atomic.Int64  // workers that joined and finished
-	next    atomic.Int64  // next task
 	parked  atomic.Int32
 	wake    chan struct{}
 	quit    atomic.Bool
 
-	seats  atomic.Int32 // workers the job takes, the caller's included
-	n      int          // the job; written before open, read after joining
-	f      func(task, worker int)
+	seats  atomic.Int32           // workers the job takes, the caller's included
+	share  []share                // of the tasks, by seat
+	f      func(task, worker int) // the job; written before open, read after joining
 	plain  func(task int)         // the job of Run, called by
 	call   func(task, worker int) // this, bound once
 	failed atomic.Pointer[any]    // first panic of a task
+}
+
+// share is a run of a job's tasks. Its seat takes them in order and then those that other seats have left: jobs that walk over the same memory find
+// it in the cache of the core that wrote it.
+type share struct {
+	next, end atomic.Int64
+	_         [48]byte // a cache line each
 }
 
 const (
@@ -42,7 +48,7 @@ var current atomic.Pointer[pool]
 func init() { current.Store(newPool(runtime.GOMAXPROCS(0))) }
 
 func newPool(threads int) *pool {
-	p := &pool{threads: threads, wake: make(chan struct{}, threads)}
+	p := &pool{threads: threads, wake: make(chan struct{}, threads), share: make([]share, threads)}
 	p.call = func(task, _ int) { p.plain(task) }
 	return p
 }
@@ -96,11 +102,15 @@ func runLimited(n, limit int, f func(task, worker int)) {
 
 func (p *pool) run(n, limit int, f func(task, worker int)) {
 	p.start.Do(p.spawn)
-	p.n, p.f = n, f
+	p.f = f
 	seats := min(limit, p.threads, n)
 	p.seats.Store(int32(seats))
 	p.left.Store(0)
-	p.next.Store(0)
+	for i := range seats {
+		from, to := cut(n, seats, i)
+		p.share[i].next.Store(int64(from))
+		p.share[i].end.Store(int64(to))
+	}
 	epoch := p.state.Load() &^ (epochUnit - 1)
 	p.state.Store(epoch + epochUnit | openBit)
 	for range min(int(p.parked.Load()), seats-1) {
@@ -132,12 +142,16 @@ func (p *pool) work(worker int) {
 			p.fail(v)
 		}
 	}()
-	for f, n := p.f, int64(p.n); ; {
-		i := p.next.Add(1) - 1
-		if i >= n {
-			return
+	f, seats := p.f, int(p.seats.Load())
+	for i := range seats {
+		s := &p.share[(worker+i)%seats]
+		for end := s.end.Load(); ; {
+			task := s.next.Add(1) - 1
+			if task >= end {
+				break
+			}
+			f(int(task), worker)
 		}
-		f(int(i), worker)
 	}
 }
 

@@ -113,3 +113,23 @@ func BenchmarkRun(b *testing.B) {
 		Run(Threads(), f)
 	}
 }
+
+// TestRunSharesOut holds that a worker held up by a task leaves the rest of its share to the others.
+func TestRunSharesOut(t *testing.T) {
+	setThreads(t, 3)
+	const n = 30
+	var done atomic.Int32
+	Run(n, func(task int) {
+		if task == 0 { // the first of the caller's share
+			for begin := time.Now(); done.Load() < n-1; runtime.Gosched() {
+				if time.Since(begin) > 10*time.Second {
+					panic(fmt.Sprintf("%d of %d other tasks done in 10 s", done.Load(), n-1))
+				}
+			}
+		}
+		done.Add(1)
+	})
+	if done.Load() != n {
+		t.Errorf("%d tasks done, want %d", done.Load(), n)
+	}
+}
