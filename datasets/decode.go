@@ -10,6 +10,8 @@ import (
 	"image/png"
 	"io"
 
+	"selfsup/datasets/resample"
+
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
 	"golang.org/x/image/webp"
@@ -193,9 +195,9 @@ func (d *Decoder) pixels(dst *Image, src image.Image, file []byte, h Header) err
 	dst.resize(ht, w, c)
 	switch m := src.(type) {
 	case *image.YCbCr:
-		d.chroma.fill(dst, m, h.Format == "webp")
+		d.chroma.fill(dst, m, h.Format == "webp", resample.Box{Height: ht, Width: w})
 	case *image.NYCbCrA:
-		d.chroma.fill(dst, &m.YCbCr, h.Format == "webp")
+		d.chroma.fill(dst, &m.YCbCr, h.Format == "webp", resample.Box{Height: ht, Width: w})
 	default:
 		err := fill(dst, src)
 		if h.Format == "tiff" && d.reader.inverted() {

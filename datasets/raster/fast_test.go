@@ -112,25 +112,33 @@ func TestWeighted(t *testing.T) {
 }
 
 func TestAlong(t *testing.T) {
-	const taps, out, in = 5, 40, 60
-	from := pixels(3*in+1, 2)
-	var start, count []int
-	weight := pixels(taps*out, 4)
+	const most, out, in = 5, 40, 60
+	const toRow, fromRow = 3*out + 2, 3*in + 1
+	taps := Taps{Most: most, Weight: pixels(most*out, 4)}
 	for i := range out {
-		start = append(start, i*(in-taps)/out)
-		count = append(count, 1+i%taps)
+		taps.Start = append(taps.Start, i*(in-most)/out)
+		taps.Count = append(taps.Count, 1+i%most)
 	}
-	got, want := make([]float32, 3*out+1), make([]float32, 3*out+1)
-	Along(got, from, start, count, weight, taps)
-	plain(func() { Along(want, from, start, count, weight, taps) })
-	same(t, got[:3*out], want[:3*out])
-	for i := range out {
-		var sum float64
-		for k := range count[i] {
-			sum += float64(weight[i*taps+k]) * float64(from[3*(start[i]+k)+1])
+	for rows := range 10 {
+		from := pixels(rows*fromRow, uint64(rows))
+		got, want := make([]float32, rows*toRow+1), make([]float32, rows*toRow)
+		got[rows*toRow] = 9
+		Along(got, from, rows, toRow, fromRow, &taps)
+		plain(func() { Along(want, from, rows, toRow, fromRow, &taps) })
+		if got[rows*toRow] != 9 {
+			t.Errorf("%d rows: wrote past the end", rows)
 		}
-		if math.Abs(sum-float64(want[3*i+1])) > 1e-5 {
-			t.Fatalf("pixel %d: got %v, want %v", i, want[3*i+1], sum)
+		for y := range rows {
+			same(t, got[y*toRow:][:3*out], want[y*toRow:][:3*out])
+			for i := range out {
+				var sum float64
+				for k := range taps.Count[i] {
+					sum += float64(taps.Weight[i*most+k]) * float64(from[y*fromRow+3*(taps.Start[i]+k)+1])
+				}
+				if math.Abs(sum-float64(want[y*toRow+3*i+1])) > 1e-5 {
+					t.Fatalf("row %d, pixel %d: got %v, want %v", y, i, want[y*toRow+3*i+1], sum)
+				}
+			}
 		}
 	}
 }

@@ -59,30 +59,6 @@ func Weighted(to, from []float32, offset []int, weight []float32) {
 	}
 }
 
-// Along resizes a row of pixels of three values: pixel i of to is the sum over k below count[i] of weight[i*taps+k] times pixel start[i]+k
-// of from. from has one value more than its pixels, and so has to, whose last one is lost.
-func Along(to, from []float32, start, count []int, weight []float32, taps int) {
-	n := len(start)
-	if n == 0 {
-		return
-	}
-	_, _ = to[3*n], from[3*(start[n-1]+count[n-1])]
-	if alongFast(to, from, start, count, weight, taps) {
-		return
-	}
-	for i, s := range start {
-		w := weight[i*taps:][:count[i]]
-		p := from[s*3:][:len(w)*3]
-		r, g, b := w[0]*p[0], w[0]*p[1], w[0]*p[2]
-		for k := 1; k < len(w); k++ {
-			r += w[k] * p[3*k]
-			g += w[k] * p[3*k+1]
-			b += w[k] * p[3*k+2]
-		}
-		to[3*i], to[3*i+1], to[3*i+2] = r, g, b
-	}
-}
-
 // Scale makes every value v*factor + rest, limited to [0,1].
 func Scale(p []float32, factor, rest float32) {
 	done := scaleFast(p, factor, rest)

@@ -19,7 +19,7 @@ func raster() {
 		name  string
 		value float32
 	}{{"rasterRed", 0.2989}, {"rasterGreen", 0.587}, {"rasterBlue", 0.114}, {"rasterOne", 1}, {"rasterTwo", 2}, {"rasterThree", 3},
-		{"rasterFour", 4}, {"rasterFive", 5}, {"rasterSix", 6}, {"rasterByte", 255}} {
+		{"rasterFour", 4}, {"rasterFive", 5}, {"rasterSix", 6}, {"rasterByteHigh", byteHigh}, {"rasterByteLow", byteLow}} {
 		m := GLOBL(c.name, RODATA|NOPTR)
 		for i := range 8 {
 			DATA(4*i, U32(math.Float32bits(c.value)))
@@ -29,6 +29,9 @@ func raster() {
 	rasterBytes()
 	rasterWeighted()
 	rasterAlong()
+	rasterAlong4()
+	rasterYCbCr()
+	rasterDouble()
 	rasterClip()
 	rasterSolarize()
 	rasterNormalize()
@@ -249,17 +252,27 @@ func rasterGrays() {
 	RET()
 }
 
+// b/255 is b/256 + b/65280: the first is exact, and the rounded sum with the second is the rounded quotient for every byte, in less time
+// than a division takes.
+const (
+	byteHigh = 1. / 256
+	byteLow  = 1. / 65280
+)
+
 func rasterBytes() {
 	TEXT("bytes256", NOSPLIT, "func(to *float32, from *byte, blocks uintptr)")
 	Doc("bytes256: to = from / 255; blocks of 8 values, at least one.")
 	Pragma("noescape")
 	to, from, n := Load(Param("to"), GP64()), Load(Param("from"), GP64()), Load(Param("blocks"), GP64())
-	v, scale := YMM(), YMM()
-	VMOVUPS(constant8("rasterByte"), scale)
+	v, w, high, low := YMM(), YMM(), YMM(), YMM()
+	VMOVUPS(constant8("rasterByteHigh"), high)
+	VMOVUPS(constant8("rasterByteLow"), low)
 	loop("block", n, func() {
 		VPMOVZXBD(Mem{Base: from}, v)
 		VCVTDQ2PS(v, v)
-		VDIVPS(scale, v, v)
+		VMULPS(low, v, w)
+		VMULPS(high, v, v)
+		VADDPS(w, v, v)
 		VMOVUPS(v, Mem{Base: to})
 		ADDQ(Imm(8), from)
 		ADDQ(Imm(32), to)
@@ -378,6 +391,67 @@ func rasterWeighted() {
 	}
 	strip("wide", 8)
 	strip("narrow", 1)
+	VZEROUPPER()
+	RET()
+}
+
+func rasterAlong4() {
+	TEXT("along4", NOSPLIT, "func(to *float32, from *float32, n uintptr, start *int, count *int, weight *float32, taps uintptr, toRow uintptr, fromRow uintptr)")
+	Doc("along4: what along128 does, for four rows that are toRow and fromRow values apart.")
+	Pragma("noescape")
+	to, from, n := Load(Param("to"), GP64()), Load(Param("from"), GP64()), Load(Param("n"), GP64())
+	start, count := Load(Param("start"), GP64()), Load(Param("count"), GP64())
+	weight, taps := Load(Param("weight"), GP64()), Load(Param("taps"), GP64())
+	toRow, fromRow := Load(Param("toRow"), GP64()), Load(Param("fromRow"), GP64())
+	at, at2, k := GP64(), GP64(), GP64()
+	w := YMM()
+	// pair is one pixel of two rows.
+	pair := func(p Register) VecVirtual {
+		v := YMM()
+		VMOVUPS(Mem{Base: p}, v.AsX())
+		VINSERTF128(U8(1), Mem{Base: p, Index: fromRow, Scale: 4}, v, v)
+		return v
+	}
+	low, high := YMM(), YMM()
+	loop("pixel", n, func() {
+		MOVQ(Mem{Base: start}, at)
+		LEAQ(Mem{Base: at, Index: at, Scale: 2}, at)
+		LEAQ(Mem{Base: from, Index: at, Scale: 4}, at)
+		LEAQ(Mem{Base: at, Index: fromRow, Scale: 8}, at2)
+		VBROADCASTSS(Mem{Base: weight}, w)
+		VMULPS(pair(at), w, low)
+		VMULPS(pair(at2), w, high)
+		MOVQ(U32(1), k)
+		Label("taps")
+		CMPQ(k, Mem{Base: count})
+		JAE(LabelRef("done"))
+		ADDQ(Imm(12), at)
+		ADDQ(Imm(12), at2)
+		VBROADCASTSS(Mem{Base: weight, Index: k, Scale: 4}, w)
+		for _, row := range []struct {
+			at  Register
+			sum VecVirtual
+		}{{at, low}, {at2, high}} {
+			t := pair(row.at)
+			VMULPS(t, w, t)
+			VADDPS(t, row.sum, row.sum)
+		}
+		INCQ(k)
+		JMP(LabelRef("taps"))
+		Label("done")
+		LEAQ(Mem{Base: to, Index: toRow, Scale: 8}, at)
+		for _, row := range []struct {
+			at  Register
+			sum VecVirtual
+		}{{to, low}, {at, high}} {
+			VMOVUPS(row.sum.AsX(), Mem{Base: row.at})
+			VEXTRACTF128(U8(1), row.sum, Mem{Base: row.at, Index: toRow, Scale: 4})
+		}
+		ADDQ(Imm(12), to)
+		ADDQ(Imm(8), start)
+		ADDQ(Imm(8), count)
+		LEAQ(Mem{Base: weight, Index: taps, Scale: 4}, weight)
+	})
 	VZEROUPPER()
 	RET()
 }
