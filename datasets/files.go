@@ -160,12 +160,15 @@ func (s *Files) read(f *file, w *worker) (err error) {
 }
 
 // image decodes f to dst, resized.
-func (s *Files) image(f *file, w *worker, dst *Image) error {
+func (s *Files) image(f *file, w *worker, dst *Image) error { return s.part(f, w, dst, resample.Whole) }
+
+// part decodes at least the chosen box of f to dst; a resized image whole.
+func (s *Files) part(f *file, w *worker, dst *Image, choose func(h, w int) resample.Box) error {
 	if err := s.read(f, w); err != nil {
 		return err
 	}
 	if s.Resize == 0 {
-		return w.Decode(w.bytes, dst)
+		return w.DecodePart(w.bytes, dst, choose)
 	}
 	if err := w.Decode(w.bytes, &w.whole); err != nil {
 		return err
@@ -227,7 +230,10 @@ func (s *fileSet) Shape(i int) (h, w, c int) {
 }
 
 // Image implements Set.
-func (s *fileSet) Image(i int, dst *Image) error {
+func (s *fileSet) Image(i int, dst *Image) error { return s.Part(i, dst, resample.Whole) }
+
+// Part implements Partial.
+func (s *fileSet) Part(i int, dst *Image, choose func(h, w int) resample.Box) error {
 	if i < 0 || i >= len(s.files) {
 		return fmt.Errorf("datasets: no image %d, the set has %d", i, len(s.files))
 	}
@@ -239,7 +245,7 @@ func (s *fileSet) Image(i int, dst *Image) error {
 	}
 	w := s.workers.Get().(*worker)
 	defer s.workers.Put(w)
-	return s.opt.image(&s.files[i], w, dst)
+	return s.opt.part(&s.files[i], w, dst, choose)
 }
 
 // Bytes implements Encoded.

@@ -1,42 +1,13 @@
 package datasets
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 )
 
-// tiffReader reads a file from memory. Of a TIFF it shows one value changed: the rows of a strip, which many writers set to 2^32-1, and
-// from which the library takes the limit of what a strip may unpack to.
-type tiffReader struct {
-	bytes.Reader
-	file  []byte
-	patch int64   // offset; 0: none
-	value [4]byte // shown there
-}
-
-func (r *tiffReader) reset(b []byte) {
-	r.Reader.Reset(b)
-	r.file, r.patch = b, 0
-}
-
-func (r *tiffReader) rewind() { r.Reader.Reset(r.file) }
-
-// ReadAt is how the TIFF library reads everything.
-func (r *tiffReader) ReadAt(p []byte, off int64) (int, error) {
-	n, err := r.Reader.ReadAt(p, off)
-	if r.patch > 0 && off < r.patch+4 && r.patch < off+int64(n) {
-		for k, v := range r.value {
-			if at := r.patch + int64(k) - off; at >= 0 && at < int64(n) {
-				p[at] = v
-			}
-		}
-	}
-	return n, err
-}
-
-// check refuses tiles larger than the limit and bounds the strips by the height.
-func (r *tiffReader) check(w, h, limit int) error {
+// checkTIFF refuses tiles larger than the limit, and shows the library no more rows to a strip than the image has: many writers set them to
+// 2^32-1, and the library takes from them the limit of what a strip may unpack to.
+func (r *fileReader) checkTIFF(w, h, limit int) error {
 	dir, err := readIFD(r.file)
 	if err != nil {
 		return err
@@ -50,19 +21,20 @@ func (r *tiffReader) check(w, h, limit int) error {
 		return fmt.Errorf("tiles of %dx%d pixels, expected at most max_pixels = %d", tw, th, limit)
 	}
 	if rows, at := dir.value(278); at > 0 && rows > uint32(h) {
-		r.patch = int64(at)
+		var v [4]byte
 		if dir.short(278) {
-			dir.order.PutUint16(r.value[:2], uint16(h)) // h < rows fits
-			copy(r.value[2:], r.file[at+2:at+4])
+			dir.order.PutUint16(v[:], uint16(h)) // h < rows fits
+			r.change(at, v[:2]...)
 		} else {
-			dir.order.PutUint32(r.value[:], uint32(h))
+			dir.order.PutUint32(v[:], uint32(h))
+			r.change(at, v[:]...)
 		}
 	}
 	return nil
 }
 
 // inverted reports a fax-compressed image whose zeros are black: the library takes white runs for white, libtiff (and PIL) for zeros.
-func (r *tiffReader) inverted() bool {
+func (r *fileReader) inverted() bool {
 	dir, err := readIFD(r.file)
 	if err != nil {
 		return false

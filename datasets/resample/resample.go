@@ -21,6 +21,21 @@ const (
 // Box is a rectangle in pixels.
 type Box struct{ Top, Left, Height, Width int }
 
+// Whole is the box of all pixels of an image.
+func Whole(h, w int) Box { return Box{Height: h, Width: w} }
+
+// Union is the smallest box that holds both; the zero Box is empty.
+func (b Box) Union(o Box) Box {
+	if b == (Box{}) {
+		return o
+	}
+	top, left := min(b.Top, o.Top), min(b.Left, o.Left)
+	return Box{
+		Top: top, Left: left,
+		Height: max(b.Top+b.Height, o.Top+o.Height) - top, Width: max(b.Left+b.Width, o.Left+o.Width) - left,
+	}
+}
+
 // Job is one resize: Box of Src becomes Size, of which Window is written.
 type Job struct {
 	Src      []byte // [H,Width,Channels], interleaved
