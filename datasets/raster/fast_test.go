@@ -11,9 +11,22 @@ import (
 
 // plain runs f without the vector kernels.
 func plain(f func()) {
-	defer func(was bool) { fast = was }(fast)
-	fast = false
+	defer func(a, b bool) { fast, wide = a, b }(fast, wide)
+	fast, wide = false, false
 	f()
+}
+
+// each runs a test at every level of the machine's processor.
+func each(t *testing.T, f func(t *testing.T)) {
+	defer func(was bool) { wide = was }(wide)
+	if wide {
+		t.Run("AVX-512", f)
+		wide = false
+	}
+	if !fast {
+		t.Skip("this processor has no AVX2")
+	}
+	t.Run("AVX2", f)
 }
 
 // pixels are n values in [0,1]: random ones, and the corners where branches meet: greys, equal channels, 0 and 1.
@@ -82,8 +95,10 @@ func TestKernelsGiveTheSameBits(t *testing.T) {
 	}
 }
 
-func TestWeighted(t *testing.T) {
-	for _, c := range []struct{ n, taps, stride int }{{1, 3, 1}, {7, 1, 7}, {8, 2, 3}, {9, 5, 9}, {64, 23, 3}, {100, 4, 100}, {333, 7, 3}, {672, 23, 672}} {
+func TestWeighted(t *testing.T) { each(t, testWeighted) }
+
+func testWeighted(t *testing.T) {
+	for _, c := range []struct{ n, taps, stride int }{{1, 3, 1}, {7, 1, 7}, {8, 2, 3}, {9, 5, 9}, {15, 3, 15}, {16, 2, 16}, {17, 3, 1}, {143, 5, 9}, {64, 23, 3}, {100, 4, 100}, {333, 7, 3}, {672, 23, 672}} {
 		t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) {
 			from, weight := pixels(c.n+c.stride*c.taps, 3), pixels(c.taps, 5)
 			offset := make([]int, c.taps)

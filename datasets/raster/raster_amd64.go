@@ -8,7 +8,10 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-var fast = cpu.X86.HasAVX2 && os.Getenv("SELFSUP_CPU") != "generic"
+var (
+	fast = cpu.X86.HasAVX2 && os.Getenv("SELFSUP_CPU") != "generic"
+	wide = fast && cpu.X86.HasAVX512F && os.Getenv("SELFSUP_CPU") != "avx2"
+)
 
 // The functions below do the part of the work that comes in whole vectors and return how much that is.
 
@@ -24,6 +27,13 @@ func bytesFast(to []float32, from []byte) int {
 // weightedFast ends with a vector that overlaps the one before: all of to, or nothing.
 func weightedFast(to, from []float32, offset []int, weight []float32) bool {
 	n := len(to)
+	if wide && n >= 16 {
+		weighted512(&to[0], &from[0], uintptr(n&^15), &offset[0], &weight[0], uintptr(len(weight)))
+		if n%16 != 0 {
+			weighted512(&to[n-16], &from[n-16], 16, &offset[0], &weight[0], uintptr(len(weight)))
+		}
+		return true
+	}
 	if !fast || n < 8 {
 		return false
 	}

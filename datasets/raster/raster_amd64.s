@@ -236,6 +236,105 @@ narrowNext:
 	VZEROUPPER
 	RET
 
+// func weighted512(to *float32, from *float32, n uintptr, offset *int, weight *float32, taps uintptr)
+// Requires: AVX, AVX512F
+TEXT ·weighted512(SB), NOSPLIT, $0-48
+	MOVQ to+0(FP), AX
+	MOVQ from+8(FP), CX
+	MOVQ n+16(FP), DX
+	MOVQ offset+24(FP), BX
+	MOVQ weight+32(FP), SI
+	MOVQ taps+40(FP), DI
+
+wide:
+	CMPQ         DX, $0x00000080
+	JB           wideNext
+	XORQ         R9, R9
+	MOVQ         (BX)(R9*8), R8
+	LEAQ         (CX)(R8*4), R8
+	VBROADCASTSS (SI)(R9*4), Z0
+	VMULPS       (R8), Z0, Z1
+	VMULPS       64(R8), Z0, Z2
+	VMULPS       128(R8), Z0, Z3
+	VMULPS       192(R8), Z0, Z4
+	VMULPS       256(R8), Z0, Z5
+	VMULPS       320(R8), Z0, Z6
+	VMULPS       384(R8), Z0, Z7
+	VMULPS       448(R8), Z0, Z8
+	INCQ         R9
+
+wideTaps:
+	CMPQ         R9, DI
+	JAE          wideStore
+	MOVQ         (BX)(R9*8), R8
+	LEAQ         (CX)(R8*4), R8
+	VBROADCASTSS (SI)(R9*4), Z0
+	VMULPS       (R8), Z0, Z9
+	VADDPS       Z9, Z1, Z1
+	VMULPS       64(R8), Z0, Z9
+	VADDPS       Z9, Z2, Z2
+	VMULPS       128(R8), Z0, Z9
+	VADDPS       Z9, Z3, Z3
+	VMULPS       192(R8), Z0, Z9
+	VADDPS       Z9, Z4, Z4
+	VMULPS       256(R8), Z0, Z9
+	VADDPS       Z9, Z5, Z5
+	VMULPS       320(R8), Z0, Z9
+	VADDPS       Z9, Z6, Z6
+	VMULPS       384(R8), Z0, Z9
+	VADDPS       Z9, Z7, Z7
+	VMULPS       448(R8), Z0, Z0
+	VADDPS       Z0, Z8, Z8
+	INCQ         R9
+	JMP          wideTaps
+
+wideStore:
+	VMOVUPS Z1, (AX)
+	VMOVUPS Z2, 64(AX)
+	VMOVUPS Z3, 128(AX)
+	VMOVUPS Z4, 192(AX)
+	VMOVUPS Z5, 256(AX)
+	VMOVUPS Z6, 320(AX)
+	VMOVUPS Z7, 384(AX)
+	VMOVUPS Z8, 448(AX)
+	ADDQ    $0x00000200, AX
+	ADDQ    $0x00000200, CX
+	SUBQ    $0x00000080, DX
+	JMP     wide
+
+wideNext:
+narrow:
+	CMPQ         DX, $0x00000010
+	JB           narrowNext
+	XORQ         R9, R9
+	MOVQ         (BX)(R9*8), R8
+	LEAQ         (CX)(R8*4), R8
+	VBROADCASTSS (SI)(R9*4), Z0
+	VMULPS       (R8), Z0, Z1
+	INCQ         R9
+
+narrowTaps:
+	CMPQ         R9, DI
+	JAE          narrowStore
+	MOVQ         (BX)(R9*8), R8
+	LEAQ         (CX)(R8*4), R8
+	VBROADCASTSS (SI)(R9*4), Z0
+	VMULPS       (R8), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	INCQ         R9
+	JMP          narrowTaps
+
+narrowStore:
+	VMOVUPS Z1, (AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	SUBQ    $0x00000010, DX
+	JMP     narrow
+
+narrowNext:
+	VZEROUPPER
+	RET
+
 // func along128(to *float32, from *float32, n uintptr, start *int, count *int, weight *float32, taps uintptr)
 // Requires: AVX
 TEXT ·along128(SB), NOSPLIT, $0-56

@@ -14,6 +14,11 @@ func bytes256(to *float32, from *byte, blocks uintptr)
 //go:noescape
 func weighted256(to *float32, from *float32, n uintptr, offset *int, weight *float32, taps uintptr)
 
+// weighted512: to[i] is the sum over k below taps of weight[k]*from[offset[k]+i], for i below n, a multiple of 16 above 0; taps is above 0.
+//
+//go:noescape
+func weighted512(to *float32, from *float32, n uintptr, offset *int, weight *float32, taps uintptr)
+
 // along128: pixel i of to is the sum over k below count[i] of weight[i*taps+k] times pixel start[i]+k of from, 3 values a pixel, for i below n.
 // It reads one value past from's last pixel and writes one past to's; n and every count are above 0.
 //

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 
 	. "github.com/mmcloughlin/avo/build"
@@ -8,7 +9,7 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// The kernels of this family work on images of interleaved float32 pixels, in AVX2. They multiply and add in separate instructions and in
+// The kernels of this family work on images of interleaved float32 pixels, in AVX2, and weighted sums in AVX-512 too. They multiply and add in separate instructions and in
 // the order of the plain Go beside them, so that the results are the same, bit for bit.
 
 // rasterConstants are vectors of eight equal numbers.
@@ -27,7 +28,8 @@ func raster() {
 		rasterConstants[c.name] = m
 	}
 	rasterBytes()
-	rasterWeighted()
+	rasterWeighted(256)
+	rasterWeighted(512)
 	rasterAlong()
 	rasterAlong4()
 	rasterYCbCr()
@@ -343,19 +345,23 @@ func rasterNormalize() {
 	RET()
 }
 
-func rasterWeighted() {
-	TEXT("weighted256", NOSPLIT, "func(to *float32, from *float32, n uintptr, offset *int, weight *float32, taps uintptr)")
-	Doc("weighted256: to[i] is the sum over k below taps of weight[k]*from[offset[k]+i], for i below n, a multiple of 8 above 0; taps is above 0.")
+func rasterWeighted(bits int) {
+	lanes, vector := bits/32, YMM
+	if bits == 512 {
+		vector = ZMM
+	}
+	TEXT(fmt.Sprint("weighted", bits), NOSPLIT, "func(to *float32, from *float32, n uintptr, offset *int, weight *float32, taps uintptr)")
+	Doc(fmt.Sprintf("weighted%d: to[i] is the sum over k below taps of weight[k]*from[offset[k]+i], for i below n, a multiple of %d above 0; taps is above 0.", bits, lanes))
 	Pragma("noescape")
 	to, from, n := Load(Param("to"), GP64()), Load(Param("from"), GP64()), Load(Param("n"), GP64())
 	offset, weight, taps := Load(Param("offset"), GP64()), Load(Param("weight"), GP64()), Load(Param("taps"), GP64())
 	strip := func(name string, width int) {
 		next := name + "Next"
 		Label(name)
-		CMPQ(n, U32(8*width))
+		CMPQ(n, U32(lanes*width))
 		JB(LabelRef(next))
 		acc := make([]VecVirtual, width)
-		w, at, k := YMM(), GP64(), GP64()
+		w, at, k := vector(), GP64(), GP64()
 		tap := func() {
 			MOVQ(Mem{Base: offset, Index: k, Scale: 8}, at)
 			LEAQ(Mem{Base: from, Index: at, Scale: 4}, at)
@@ -364,8 +370,8 @@ func rasterWeighted() {
 		XORQ(k, k)
 		tap()
 		for i := range acc {
-			acc[i] = YMM()
-			VMULPS(Mem{Base: at, Disp: 32 * i}, w, acc[i])
+			acc[i] = vector()
+			VMULPS(Mem{Base: at, Disp: 4 * lanes * i}, w, acc[i])
 		}
 		INCQ(k)
 		Label(name + "Taps")
@@ -373,19 +379,19 @@ func rasterWeighted() {
 		JAE(LabelRef(name + "Store"))
 		tap()
 		for i := range acc {
-			t := YMM()
-			VMULPS(Mem{Base: at, Disp: 32 * i}, w, t)
+			t := vector()
+			VMULPS(Mem{Base: at, Disp: 4 * lanes * i}, w, t)
 			VADDPS(t, acc[i], acc[i])
 		}
 		INCQ(k)
 		JMP(LabelRef(name + "Taps"))
 		Label(name + "Store")
 		for i := range acc {
-			VMOVUPS(acc[i], Mem{Base: to, Disp: 32 * i})
+			VMOVUPS(acc[i], Mem{Base: to, Disp: 4 * lanes * i})
 		}
-		ADDQ(U32(32*width), to)
-		ADDQ(U32(32*width), from)
-		SUBQ(U32(8*width), n)
+		ADDQ(U32(4*lanes*width), to)
+		ADDQ(U32(4*lanes*width), from)
+		SUBQ(U32(lanes*width), n)
 		JMP(LabelRef(name))
 		Label(next)
 	}
