@@ -310,7 +310,7 @@ func TestRealClips(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	frames := len(p.Train.(*clipSet).images.files) + len(p.Test.(*clipSet).images.files)
+	frames := p.Train.(*clipSet).images.Len() + p.Test.(*clipSet).images.Len()
 	if frames != 743 || len(p.Train.Classes()) != 7 || p.Train.(*clipSet).cuts != 0 {
 		t.Errorf("%d frames of %q with %d gaps, want 743 of 7 without", frames, p.Train.Classes(), p.Train.(*clipSet).cuts)
 	}
