@@ -82,6 +82,11 @@ func (d *Decoder) header(b []byte) (*format, Header, error) {
 	}
 	h := Header{Format: f.name, C: 3, orientation: 1}
 	var err error
+	if f.name == "tiff" {
+		if err := tiffFits(b); err != nil {
+			return nil, h, fmt.Errorf("tiff of %d bytes: %w", len(b), err)
+		}
+	}
 	if h.config, err = f.config(d.open(b)); err != nil {
 		return nil, h, fmt.Errorf("%s header of %d bytes: %w", f.name, len(b), noEOF(err))
 	}
