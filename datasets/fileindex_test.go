@@ -37,14 +37,6 @@ func links(t testing.TB, n, classes int) string {
 	return dir
 }
 
-// heap is the memory in use by Go values.
-func heap() uint64 {
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return m.HeapAlloc
-}
-
 // A folder that is decoded on demand takes less than 100 bytes for a file, its name included. TEST_FILES=1000000 opens that many in place
 // of 20,000.
 func TestFolderTakesLittleMemory(t *testing.T) {
