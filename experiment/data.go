@@ -77,11 +77,15 @@ func openFolder(path string) (*Opened, error) {
 	return &Opened{Data: d, Source: name, Base: filepath.Clean(path)}, nil
 }
 
-// WritePack packs a data set into the file at path, which appears when it is whole. When ctx ends nothing is left behind.
+// WritePack packs a data set into the file at path, which appears when it is whole. When ctx ends nothing is left behind; what an earlier
+// one left that was killed is removed.
 func (o *Opened) WritePack(ctx context.Context, path string, opt pack.Options) (rep *pack.Report, err error) {
 	opt.Source, opt.Base = o.Source, o.Base
 	if err := opt.Validate(); err != nil {
 		return nil, &RecipeError{"data pack", err}
+	}
+	if err := folder.RemoveStale(path); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	var file *noting
 	err = folder.Replace(path, func(w io.Writer) error {

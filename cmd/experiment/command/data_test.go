@@ -141,8 +141,8 @@ func TestDataBench(t *testing.T) {
 	}
 }
 
-// A pack that is killed while it is written, SIGKILL, leaves nothing under the final name; what was there before stays. Ctrl-C leaves nothing
-// at all.
+// A pack that is killed while it is written, SIGKILL, leaves nothing under the final name; what was there before stays, and the next pack
+// removes what was written. Ctrl-C leaves nothing at all.
 func TestKilledPack(t *testing.T) {
 	dir := t.TempDir()
 	const n = 200_000
@@ -157,7 +157,7 @@ func TestKilledPack(t *testing.T) {
 	if err := os.WriteFile(recipe, []byte(text), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(dir, "set.pack")
+	file, few := filepath.Join(dir, "set.pack"), pictures(t, 10, 0, "cat", "dog")
 	for _, try := range []struct {
 		before string
 		signal os.Signal
@@ -200,8 +200,18 @@ func TestKilledPack(t *testing.T) {
 		if try.signal == os.Interrupt && (len(left) > 0 || c.ProcessState.ExitCode() != 130) {
 			t.Errorf("Ctrl-C: status %d, left behind %v; want 130 and nothing", c.ProcessState.ExitCode(), left)
 		}
-		for _, f := range left {
-			os.Remove(f)
+		if try.signal != os.Kill {
+			continue
 		}
+		if len(left) != 1 {
+			t.Errorf("SIGKILL left behind %v, want the one temporary file", left)
+		}
+		if status, _, errs := call("data", "pack", few, "-o", file); status != 0 {
+			t.Errorf("packing after the kill: status %d: %s", status, errs)
+		}
+		if left, _ := filepath.Glob(filepath.Join(dir, ".set.pack.*")); len(left) > 0 {
+			t.Errorf("packing after the kill left %v", left)
+		}
+		os.Remove(file)
 	}
 }
