@@ -2,6 +2,8 @@ package experiment
 
 import (
 	"fmt"
+	"math"
+	"os"
 
 	"selfsup/datasets"
 	"selfsup/recipes"
@@ -15,10 +17,19 @@ type Readable interface {
 	Verify() *Verified
 }
 
-// OpenAny opens images, as OpenData does, or what a file with a [data.X] table names.
+// OpenAny opens images, as OpenData does, or what a file with a [data.X] table names. Of a folder it leaves out what does not decode,
+// however much that is.
 func OpenAny(path string, sets []string, c recipes.Catalog) (Readable, error) {
 	if recipes.NamesSource(path) {
 		return OpenSource(path, sets, c)
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() && len(sets) == 0 {
+		o, err := openFolder(path, math.MaxInt)
+		if err != nil {
+			return nil, err
+		}
+		o.whole = true
+		return o, nil
 	}
 	return OpenData(path, sets, c)
 }

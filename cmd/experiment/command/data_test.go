@@ -17,7 +17,7 @@ import (
 // What the data verbs say to right and wrong words.
 func TestDataWords(t *testing.T) {
 	dir := t.TempDir()
-	photos := pictures(t, 10, 0, "cat", "dog")
+	photos, bad := pictures(t, 10, 0, "cat", "dog"), pictures(t, 10, 3, "cat", "dog")
 	file := filepath.Join(dir, "photos.pack")
 	table := filepath.Join(dir, "table.toml")
 	for path, text := range map[string]string{
@@ -29,7 +29,7 @@ func TestDataWords(t *testing.T) {
 		}
 	}
 	at := func(s string) string {
-		return strings.NewReplacer("@TABLE", table, "@PHOTOS", photos, "@FILE", file, "@DIR", dir).Replace(s)
+		return strings.NewReplacer("@TABLE", table, "@BAD", bad, "@PHOTOS", photos, "@FILE", file, "@DIR", dir).Replace(s)
 	}
 	for _, c := range []struct {
 		args      string
@@ -55,6 +55,9 @@ func TestDataWords(t *testing.T) {
 		{"data info @TABLE", 0, "source       table", ""},
 		{"data verify @TABLE", 0, "4 samples read, 0 damaged", ""},
 		{"data verify @FILE", 0, "20 samples read, 0 damaged", ""},
+		{"data verify @BAD", 3, "left out: @BAD/dog/02.png: png", "6 of 20 samples do not decode"},
+		{"data info @BAD", 0, "left out    6 images", ""},
+		{"data pack @BAD -o @FILE", 3, "", "6 of 20 images are refused, max_skipped allows 0"},
 		{"data verify quickstart.toml", 0, "4000 samples read, 0 damaged", ""},
 		{"data verify @DIR/none.pack", 2, "", "no such file"},
 		{"data bench quickstart.toml --workers -1", 2, "", "--workers -1: want 0"},
