@@ -111,6 +111,8 @@ func TestShards(t *testing.T) {
 			message: `label "-1", expected 0 to 0`},
 		{name: "label of an absurd class", files: map[string][]byte{"s.tar": entries(t, "1.png", pic, "1.cls", "0", "2.png", pic, "2.cls", "4000000000")}, change: all,
 			message: `label "4000000000", expected 0 to 0`},
+		{name: "a word among numbers", files: map[string][]byte{"s.tar": entries(t, "1.png", pic, "1.cls", "0", "2.png", pic, "2.cls", "cat")}, change: all,
+			message: `s.tar:2.png: label "cat" is no number, and 1 of 2 are; name the classes`},
 		{name: "gap in the labels", files: map[string][]byte{"s.tar": entries(t, "1.png", pic, "1.cls", "0", "2.png", pic, "2.cls", "2")}, change: all,
 			message: "labels run from 0 to 2, and no training image has label 1"},
 		{name: "json without key", files: map[string][]byte{"s.tar": entries(t, "1.png", pic, "1.json", `{"a":1}`)},
