@@ -136,14 +136,14 @@ type captionSet struct {
 }
 
 // Captions implements CaptionSet.
-func (s *captionSet) Captions(i int) []string { return s.captions[s.files[i].name] }
+func (s *captionSet) Captions(i int) []string { return s.captions[s.Name(i)] }
 
 // facts describes the texts.
 func (s *captionSet) facts() []Fact {
 	var letters span
 	n := 0
 	different := map[string]bool{}
-	for i := range s.files {
+	for i := range s.Len() {
 		for _, c := range s.Captions(i) {
 			n++
 			letters.add(len([]rune(c)))

@@ -26,7 +26,7 @@ func (s *Clips) clips(images Set, sequences []sequence) (*clipSet, error) {
 		run, last, used := 0, 0, 0 // first image of the part without a gap
 		begin := at
 		for _, f := range q.frames {
-			if at == c.images.Len() || c.images.files[at].name != f.name {
+			if at == c.images.Len() || c.images.Name(at) != f.name {
 				continue // refused
 			}
 			switch {
@@ -88,7 +88,7 @@ func (c *clipSet) check(i int) error { return c.Clip(i, make([]Image, c.length))
 // facts describes the clips.
 func (c *clipSet) facts() []Fact {
 	return []Fact{
-		{"frames", fmt.Sprint(len(c.images.files))},
+		{"frames", fmt.Sprint(c.images.Len())},
 		{"sequences", fmt.Sprintf("%d, with %d gaps", c.sequences, c.cuts)},
 		{"clip", fmt.Sprintf("%d frames, every %d", c.length, c.stride)},
 	}

@@ -10,6 +10,8 @@ import (
 	"image/png"
 	"io"
 
+	"selfsup/datasets/resample"
+
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
 	"golang.org/x/image/webp"
@@ -29,8 +31,8 @@ type Decoder struct {
 	Channels  int // 1 grey (Rec. 601 luma), 3 colour, 0 as the file has it
 	MaxPixels int // a header that claims more is refused before memory is taken; 0: DefaultMaxPixels
 
-	reader tiffReader
-	turned []byte // before the image is turned
+	reader fileReader
+	stored Image // before it is turned
 	chroma chroma
 }
 
@@ -80,6 +82,11 @@ func (d *Decoder) header(b []byte) (*format, Header, error) {
 	}
 	h := Header{Format: f.name, C: 3, orientation: 1}
 	var err error
+	if f.name == "tiff" {
+		if err := tiffFits(b); err != nil {
+			return nil, h, fmt.Errorf("tiff of %d bytes: %w", len(b), err)
+		}
+	}
 	if h.config, err = f.config(d.open(b)); err != nil {
 		return nil, h, fmt.Errorf("%s header of %d bytes: %w", f.name, len(b), noEOF(err))
 	}
@@ -92,7 +99,7 @@ func (d *Decoder) header(b []byte) (*format, Header, error) {
 	case "webp":
 		err = checkWebP(b, h.W, h.H)
 	case "tiff":
-		err = d.reader.check(h.W, h.H, limit)
+		err = d.reader.checkTIFF(h.W, h.H, limit)
 	}
 	if err != nil {
 		return nil, h, fmt.Errorf("%s %dx%d: %w", f.name, h.W, h.H, err)
@@ -151,11 +158,53 @@ func (d *Decoder) open(b []byte) io.Reader {
 }
 
 // Decode writes the image of the file b to dst, whose memory it reuses. On an error dst holds nothing of use.
-func (d *Decoder) Decode(b []byte, dst *Image) (err error) {
+func (d *Decoder) Decode(b []byte, dst *Image) error {
+	return d.DecodePart(b, dst, resample.Whole)
+}
+
+// DecodePart does what Decode does for the pixels of the box that choose returns, which is told the image's height and width. The other
+// pixels of dst hold anything; damage to that part of the file may go unnoticed.
+func (d *Decoder) DecodePart(b []byte, dst *Image, choose func(h, w int) resample.Box) (err error) {
 	defer recovered(&err)
 	f, h, err := d.header(b)
 	if err != nil {
 		return err
+	}
+	box := within(choose(h.H, h.W), h.H, h.W)
+	t := h.turn()
+	stored := dst
+	if t.needed() {
+		stored = &d.stored
+	}
+	err = d.store(stored, f, b, h, t.before(box))
+	d.reader.reset(nil) // lets go of b
+	if err != nil {
+		return fmt.Errorf("%s %dx%d: %w", h.Format, h.config.Width, h.config.Height, noEOF(err))
+	}
+	if d.Channels != 0 {
+		stored.convert(d.Channels)
+	}
+	if t.needed() {
+		dst.resize(h.H, h.W, stored.C)
+		t.apply(dst, stored, box)
+	}
+	return nil
+}
+
+// store decodes at least box, as the file has it, to dst.
+func (d *Decoder) store(dst *Image, f *format, b []byte, h Header, box resample.Box) error {
+	if f.name == "jpeg" && h.config.ColorModel == color.YCbCrModel {
+		if at, rows := lowerRows(b, box.Top+box.Height); at > 0 {
+			d.reader.change(at, byte(rows>>8), byte(rows))
+			d.reader.rewind()
+			src, err := f.decode(&d.reader)
+			if m, ok := src.(*image.YCbCr); err == nil && ok && m.Rect.Dx() == h.config.Width && m.Rect.Dy() == rows {
+				dst.resize(h.config.Height, h.config.Width, 3)
+				d.chroma.fill(dst, m, false, box)
+				return nil
+			}
+			d.reader.reset(b) // decode it whole, and leave the error to that
+		}
 	}
 	d.reader.rewind()
 	in := io.Reader(&d.reader)
@@ -163,22 +212,14 @@ func (d *Decoder) Decode(b []byte, dst *Image) (err error) {
 		in = adobe(b)
 	}
 	src, err := f.decode(in)
-	if err == nil {
-		err = d.pixels(dst, src, b, h)
-	}
-	d.reader.reset(nil) // lets go of b
 	if err != nil {
-		return fmt.Errorf("%s %dx%d: %w", h.Format, h.config.Width, h.config.Height, noEOF(err))
+		return err
 	}
-	if d.Channels != 0 {
-		dst.convert(d.Channels)
-	}
-	d.turn(dst, h.orientation)
-	return nil
+	return d.pixels(dst, src, b, h, box)
 }
 
-// pixels copies what a decoder of the library returned to dst, with 1 channel or 3.
-func (d *Decoder) pixels(dst *Image, src image.Image, file []byte, h Header) error {
+// pixels copies what a decoder of the library returned, or at least the box of it, to dst, with 1 channel or 3.
+func (d *Decoder) pixels(dst *Image, src image.Image, file []byte, h Header, box resample.Box) error {
 	w, ht := h.config.Width, h.config.Height
 	if h.Format == "gif" {
 		return gifPixels(dst, src, file, w, ht)
@@ -193,9 +234,9 @@ func (d *Decoder) pixels(dst *Image, src image.Image, file []byte, h Header) err
 	dst.resize(ht, w, c)
 	switch m := src.(type) {
 	case *image.YCbCr:
-		d.chroma.fill(dst, m, h.Format == "webp")
+		d.chroma.fill(dst, m, h.Format == "webp", box)
 	case *image.NYCbCrA:
-		d.chroma.fill(dst, &m.YCbCr, h.Format == "webp")
+		d.chroma.fill(dst, &m.YCbCr, h.Format == "webp", box)
 	default:
 		err := fill(dst, src)
 		if h.Format == "tiff" && d.reader.inverted() {

@@ -91,20 +91,10 @@ func jpegEXIF(b []byte) []byte { return jpegSegment(b, 0xe1, "Exif\x00\x00") }
 
 // jpegSegment is what follows the name in the first segment of a kind before the image data; nil: none.
 func jpegSegment(b []byte, marker byte, name string) []byte {
-	for i := 2; i+4 <= len(b) && b[i] == 0xff; {
-		m := b[i+1]
-		if m == 0xff { // fill byte
-			i++
-			continue
-		}
-		end := i + 2 + int(binary.BigEndian.Uint16(b[i+2:]))
-		if m == 0xda || end > len(b) || end < i+4 { // start of scan
-			return nil
-		}
-		if body, ok := bytes.CutPrefix(b[i+4:end], []byte(name)); ok && m == marker {
+	for s := range segments(b) {
+		if body, ok := bytes.CutPrefix(s.body, []byte(name)); ok && s.marker == marker {
 			return body
 		}
-		i = end
 	}
 	return nil
 }

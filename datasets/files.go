@@ -63,8 +63,16 @@ func (s *Split) take(files []file) (train, test []file) {
 	for i, f := range files {
 		classes[i] = f.class
 	}
-	for i, held := range s.held(classes) {
-		if held {
+	held := s.held(classes)
+	n := 0
+	for _, h := range held {
+		if h {
+			n++
+		}
+	}
+	train, test = make([]file, 0, len(files)-n), make([]file, 0, n)
+	for i, h := range held {
+		if h {
 			test = append(test, files[i])
 		} else {
 			train = append(train, files[i])
@@ -160,12 +168,15 @@ func (s *Files) read(f *file, w *worker) (err error) {
 }
 
 // image decodes f to dst, resized.
-func (s *Files) image(f *file, w *worker, dst *Image) error {
+func (s *Files) image(f *file, w *worker, dst *Image) error { return s.part(f, w, dst, resample.Whole) }
+
+// part decodes at least the chosen box of f to dst; a resized image whole.
+func (s *Files) part(f *file, w *worker, dst *Image, choose func(h, w int) resample.Box) error {
 	if err := s.read(f, w); err != nil {
 		return err
 	}
 	if s.Resize == 0 {
-		return w.Decode(w.bytes, dst)
+		return w.DecodePart(w.bytes, dst, choose)
 	}
 	if err := w.Decode(w.bytes, &w.whole); err != nil {
 		return err
@@ -208,7 +219,7 @@ func (s *Files) header(f *file, w *worker) (shape, error) {
 
 // fileSet is a set of image files: decoded in memory, or decoded on demand.
 type fileSet struct {
-	files   []file
+	files   fileIndex
 	classes []string
 	shapes  []shape
 	images  []Image // nil: on demand
@@ -216,10 +227,10 @@ type fileSet struct {
 	workers *sync.Pool
 }
 
-func (s *fileSet) Len() int          { return len(s.files) }
-func (s *fileSet) Label(i int) int   { return s.files[i].label }
+func (s *fileSet) Len() int          { return s.files.len() }
+func (s *fileSet) Label(i int) int   { return int(s.files.label[i]) }
 func (s *fileSet) Classes() []string { return s.classes }
-func (s *fileSet) Name(i int) string { return s.files[i].name }
+func (s *fileSet) Name(i int) string { return s.files.name(i) }
 
 // Shape implements Shaped.
 func (s *fileSet) Shape(i int) (h, w, c int) {
@@ -227,9 +238,12 @@ func (s *fileSet) Shape(i int) (h, w, c int) {
 }
 
 // Image implements Set.
-func (s *fileSet) Image(i int, dst *Image) error {
-	if i < 0 || i >= len(s.files) {
-		return fmt.Errorf("datasets: no image %d, the set has %d", i, len(s.files))
+func (s *fileSet) Image(i int, dst *Image) error { return s.Part(i, dst, resample.Whole) }
+
+// Part implements Partial.
+func (s *fileSet) Part(i int, dst *Image, choose func(h, w int) resample.Box) error {
+	if i < 0 || i >= s.files.len() {
+		return fmt.Errorf("datasets: no image %d, the set has %d", i, s.files.len())
 	}
 	if s.images != nil {
 		src := &s.images[i]
@@ -239,15 +253,16 @@ func (s *fileSet) Image(i int, dst *Image) error {
 	}
 	w := s.workers.Get().(*worker)
 	defer s.workers.Put(w)
-	return s.opt.image(&s.files[i], w, dst)
+	return s.opt.part(s.files.file(i), w, dst, choose)
 }
 
 // Bytes implements Encoded.
 func (s *fileSet) Bytes(i int, buf []byte) ([]byte, error) {
-	if i < 0 || i >= len(s.files) {
-		return nil, fmt.Errorf("datasets: no image %d, the set has %d", i, len(s.files))
+	if i < 0 || i >= s.files.len() {
+		return nil, fmt.Errorf("datasets: no image %d, the set has %d", i, s.files.len())
 	}
-	return s.files[i].from.read(&s.files[i], buf, s.opt.limit())
+	f := s.files.file(i)
+	return f.from.read(f, buf, s.opt.limit())
 }
 
 // labelled gives every file the number of its class, or -1 where that is empty.

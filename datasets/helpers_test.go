@@ -12,6 +12,8 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 
 	"golang.org/x/image/bmp"
@@ -107,4 +109,39 @@ func hugePNG() []byte {
 	chunk = append(chunk, 8, 2, 0, 0, 0)
 	b := append([]byte("\x89PNG\r\n\x1a\n"), 0, 0, 0, 13)
 	return binary.BigEndian.AppendUint32(append(b, chunk...), crc32.ChecksumIEEE(chunk))
+}
+
+// opens reports whether a source opened, as it is to where message is empty; elsewhere its error must hold the message.
+func opens(t *testing.T, err error, message string) bool {
+	t.Helper()
+	switch {
+	case message == "" && err != nil:
+		t.Fatal(err)
+	case message != "" && (err == nil || !strings.Contains(err.Error(), message)):
+		t.Fatalf("got %v, want %q", err, message)
+	}
+	return err == nil
+}
+
+// heap is the memory in use by Go values.
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// memoryOf is how many bytes of memory f takes in all.
+func memoryOf(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// memoryToOpen opens a source and tells what that takes.
+func memoryToOpen[D any](open func(Env) (D, error), env Env) (d D, took uint64, err error) {
+	took = memoryOf(func() { d, err = open(env) })
+	return d, took, err
 }

@@ -228,10 +228,11 @@ func (p *pairer) set(images *fileSet, kept map[string]Image) *maskSet {
 		}
 		s.names = append(s.names, name)
 	}
-	for _, f := range images.files {
-		s.masks = append(s.masks, p.masks[f.name])
+	for i := range images.Len() {
+		name := images.Name(i)
+		s.masks = append(s.masks, p.masks[name])
 		if kept != nil {
-			s.kept = append(s.kept, kept[f.name])
+			s.kept = append(s.kept, kept[name])
 		}
 	}
 	return s

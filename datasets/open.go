@@ -48,7 +48,10 @@ func openLabelled(where string, train, test []file, opt Files) (*Data, error) {
 //
 // Images are kept decoded while all of them fit opt.Memory. What is refused, and what the sets hold, does not depend on the number of cores.
 func openFiles(where string, classes []string, train, test []file, skipped []Skip, opt Files) (*Data, error) {
-	all := slices.Concat(train, test)
+	all := train
+	if len(test) > 0 {
+		all = slices.Concat(train, test)
+	}
 	got := opt.survey(all)
 	d := &Data{Skipped: skipped}
 	for i, err := range got.errs {
@@ -62,39 +65,49 @@ func openFiles(where string, classes []string, train, test []file, skipped []Ski
 	}
 	got.unify(&opt)
 	workers := &sync.Pool{New: func() any { return opt.worker() }}
-	set := func(from, to int) *fileSet {
+	set := func(from, to int) (*fileSet, error) {
 		s := &fileSet{classes: classes, opt: opt, workers: workers}
+		var err error
+		if s.files, err = newFileIndex(all[from:to], func(i int) bool { return got.errs[from+i] == nil }); err != nil {
+			return nil, fmt.Errorf("datasets: %s: %w", where, err)
+		}
+		s.shapes = make([]shape, 0, s.Len())
 		for i := from; i < to; i++ {
 			if got.errs[i] != nil {
 				continue
 			}
-			s.files, s.shapes = append(s.files, all[i]), append(s.shapes, got.shapes[i])
+			s.shapes = append(s.shapes, got.shapes[i])
 			if got.images != nil {
 				s.images = append(s.images, got.images[i])
 			}
 		}
-		return s
+		return s, nil
 	}
-	tr := set(0, len(train))
+	tr, err := set(0, len(train))
+	if err != nil {
+		return nil, err
+	}
 	if err := emptied(where, tr, train, d.Skipped); err != nil {
 		return nil, err
 	}
 	d.Train = tr
 	if len(test) > 0 {
-		d.Test = set(len(train), len(all))
+		if d.Test, err = set(len(train), len(all)); err != nil {
+			return nil, err
+		}
 	}
 	return d, d.check(where)
 }
 
 // emptied refuses a training set that lost every image of a class.
 func emptied(where string, s *fileSet, files []file, skipped []Skip) error {
-	if len(skipped) == 0 || len(s.files) == 0 {
+	if len(skipped) == 0 || s.Len() == 0 {
 		return nil
 	}
 	left := make([]int, len(s.classes))
-	for _, f := range s.files {
-		if f.label >= 0 {
-			left[f.label]++
+	for _, label := range s.files.label {
+		if label >= 0 {
+			left[label]++
 		}
 	}
 	for _, f := range files {

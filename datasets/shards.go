@@ -90,15 +90,24 @@ func (x *indexer) classes(train, test []file) (classes []string, tr, te []file, 
 	if len(train) == 0 { // the caller says so
 		return nil, nil, nil, nil
 	}
-	numbers, top := true, 0
-	for _, files := range [][]file{train, test} {
-		for i := range files {
-			v, err := strconv.Atoi(files[i].class)
-			numbers = numbers && err == nil
-			if v <= maxLabel {
-				top = max(top, v)
-			}
+	numeric, top, word := 0, 0, -1 // the first label that is no number
+	all := slices.Concat(train, test)
+	for i := range all {
+		v, err := strconv.Atoi(all[i].class)
+		switch {
+		case err == nil:
+			numeric++
+		case word < 0:
+			word = i
 		}
+		if v <= maxLabel {
+			top = max(top, v)
+		}
+	}
+	numbers := word < 0
+	if !numbers && numeric > 0 && len(x.Classes) == 0 {
+		return nil, nil, nil, fmt.Errorf("%s: label %q is no number, and %d of %d are; name the classes with classes = [...] if that is meant",
+			all[word].name, all[word].class, numeric, len(all))
 	}
 	if !numbers && len(x.Classes) == 0 {
 		classes, err = labelled(train, test)

@@ -5,7 +5,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 )
@@ -60,14 +59,8 @@ func TestTable(t *testing.T) {
 				c.change(s)
 			}
 			p, err := s.Open(Env{BaseDir: dir})
-			if c.message != "" {
-				if err == nil || !strings.Contains(err.Error(), c.message) {
-					t.Fatalf("got %v, want %q", err, c.message)
-				}
+			if !opens(t, err, c.message) {
 				return
-			}
-			if err != nil {
-				t.Fatal(err)
 			}
 			if got := rowsText(t, p.Train); got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
@@ -239,14 +232,11 @@ func FuzzTable(f *testing.F) {
 		if err := os.WriteFile(filepath.Join(dir, "t.csv"), in, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		var before, after runtime.MemStats
 		for _, target := range []string{"", "kind"} {
 			s := NewTable()
 			s.Train, s.Target, s.Memory, s.MaxSkipped = "t.csv", target, 1<<16, 1<<20
-			runtime.ReadMemStats(&before)
-			p, err := s.Open(Env{BaseDir: dir})
-			runtime.ReadMemStats(&after)
-			if took := after.TotalAlloc - before.TotalAlloc; took > uint64(4<<20+2000*min(len(in), 1<<16)) {
+			p, took, err := memoryToOpen(s.Open, Env{BaseDir: dir})
+			if took > uint64(4<<20+2000*min(len(in), 1<<16)) {
 				t.Fatalf("%d bytes took %d bytes of memory (%v)", len(in), took, err)
 			}
 			if err != nil {

@@ -1,42 +1,87 @@
 package datasets
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 )
 
-// tiffReader reads a file from memory. Of a TIFF it shows one value changed: the rows of a strip, which many writers set to 2^32-1, and
-// from which the library takes the limit of what a strip may unpack to.
-type tiffReader struct {
-	bytes.Reader
-	file  []byte
-	patch int64   // offset; 0: none
-	value [4]byte // shown there
-}
+// readTags are those of a TIFF whose values the library reads, wherever they are.
+var readTags = []uint16{256, 257, 258, 259, 262, 266, 273, 278, 279, 292, 293, 317, 320, 322, 323, 324, 325, 338, 339}
 
-func (r *tiffReader) reset(b []byte) {
-	r.Reader.Reset(b)
-	r.file, r.patch = b, 0
-}
-
-func (r *tiffReader) rewind() { r.Reader.Reset(r.file) }
-
-// ReadAt is how the TIFF library reads everything.
-func (r *tiffReader) ReadAt(p []byte, off int64) (int, error) {
-	n, err := r.Reader.ReadAt(p, off)
-	if r.patch > 0 && off < r.patch+4 && r.patch < off+int64(n) {
-		for k, v := range r.value {
-			if at := r.patch + int64(k) - off; at >= 0 && at < int64(n) {
-				p[at] = v
+// tiffFits refuses a directory, or pixels stored as they are, that reach past the end of the file: the library takes memory first, up to
+// 10 MiB.
+func tiffFits(b []byte) error {
+	d, err := readIFD(b)
+	if err != nil {
+		return err
+	}
+	size := int64(len(b))
+	for i := range d.n {
+		e := d.file[d.from+12*i:]
+		tag, count := d.order.Uint16(e), int64(d.order.Uint32(e[4:]))
+		n, at := count*valueSize(d.order.Uint16(e[2:])), int64(d.order.Uint32(e[8:]))
+		if slices.Contains(readTags, tag) && n > 4 && at+n > size {
+			return fmt.Errorf("tag %d has %d bytes at byte %d of %d", tag, n, at, size)
+		}
+	}
+	if compression, _ := d.value(259); compression > 1 {
+		return nil
+	}
+	for _, tags := range [][2]uint16{{273, 279}, {324, 325}} { // offsets and lengths of strips and of tiles
+		offsets, lengths := d.list(tags[0]), d.list(tags[1])
+		for i := range min(len(offsets), len(lengths)) {
+			if at, n := int64(offsets[i]), int64(lengths[i]); at+n > size {
+				return fmt.Errorf("the pixels of part %d are %d bytes at byte %d of %d", i, n, at, size)
 			}
 		}
 	}
-	return n, err
+	return nil
 }
 
-// check refuses tiles larger than the limit and bounds the strips by the height.
-func (r *tiffReader) check(w, h, limit int) error {
+// valueSize is the length of a value of a type that the library knows.
+func valueSize(t uint16) int64 {
+	switch t {
+	case typeShort:
+		return 2
+	case typeLong:
+		return 4
+	case 5: // rational
+		return 8
+	}
+	return 1
+}
+
+// list is the SHORT or LONG values of a tag that lie in the file.
+func (d ifd) list(tag uint16) (values []uint32) {
+	e := d.entry(tag)
+	if e == 0 {
+		return nil
+	}
+	kind, count := d.order.Uint16(d.file[e+2:]), int64(d.order.Uint32(d.file[e+4:]))
+	if kind != typeShort && kind != typeLong {
+		return nil
+	}
+	n, at := count*valueSize(kind), int64(e+8)
+	if n > 4 {
+		at = int64(d.order.Uint32(d.file[e+8:]))
+	}
+	if at+n > int64(len(d.file)) {
+		return nil
+	}
+	for b := d.file[at : at+n]; len(b) > 0; b = b[valueSize(kind):] {
+		if kind == typeShort {
+			values = append(values, uint32(d.order.Uint16(b)))
+		} else {
+			values = append(values, d.order.Uint32(b))
+		}
+	}
+	return values
+}
+
+// checkTIFF refuses tiles larger than the limit, and shows the library no more rows to a strip than the image has: many writers set them to
+// 2^32-1, and the library takes from them the limit of what a strip may unpack to.
+func (r *fileReader) checkTIFF(w, h, limit int) error {
 	dir, err := readIFD(r.file)
 	if err != nil {
 		return err
@@ -50,19 +95,20 @@ func (r *tiffReader) check(w, h, limit int) error {
 		return fmt.Errorf("tiles of %dx%d pixels, expected at most max_pixels = %d", tw, th, limit)
 	}
 	if rows, at := dir.value(278); at > 0 && rows > uint32(h) {
-		r.patch = int64(at)
+		var v [4]byte
 		if dir.short(278) {
-			dir.order.PutUint16(r.value[:2], uint16(h)) // h < rows fits
-			copy(r.value[2:], r.file[at+2:at+4])
+			dir.order.PutUint16(v[:], uint16(h)) // h < rows fits
+			r.change(at, v[:2]...)
 		} else {
-			dir.order.PutUint32(r.value[:], uint32(h))
+			dir.order.PutUint32(v[:], uint32(h))
+			r.change(at, v[:]...)
 		}
 	}
 	return nil
 }
 
 // inverted reports a fax-compressed image whose zeros are black: the library takes white runs for white, libtiff (and PIL) for zeros.
-func (r *tiffReader) inverted() bool {
+func (r *fileReader) inverted() bool {
 	dir, err := readIFD(r.file)
 	if err != nil {
 		return false

@@ -20,6 +20,8 @@ type Opened struct {
 	Source string       // the recipe's choice, the folder's name, or what the pack says it was made from
 	Base   string       // folder that the images' names begin with
 	Pack   *pack.Reader // nil: not a pack
+
+	whole bool // no recipe says how many images may be left out
 }
 
 // OpenData opens a pack, a folder of images (with train and val or test below it, or classes), or the data set of a recipe.
@@ -34,7 +36,7 @@ func OpenData(path string, sets []string, c recipes.Catalog) (*Opened, error) {
 	case isPack:
 		return openPack(path)
 	case isDir:
-		return openFolder(path)
+		return openFolder(path, 0)
 	}
 	r, err := recipes.Load(path, sets, c)
 	if err != nil {
@@ -59,8 +61,10 @@ func openPack(path string) (*Opened, error) {
 	return &Opened{Data: d, Source: r.Meta.Source, Pack: r}, nil
 }
 
-func openFolder(path string) (*Opened, error) {
+// openFolder leaves out up to so many images that do not decode.
+func openFolder(path string, skipped int) (*Opened, error) {
 	s := datasets.NewFolder()
+	s.MaxSkipped = skipped
 	if info, err := os.Stat(filepath.Join(path, "train")); err == nil && info.IsDir() {
 		s.Root = path
 	} else {
@@ -77,11 +81,15 @@ func openFolder(path string) (*Opened, error) {
 	return &Opened{Data: d, Source: name, Base: filepath.Clean(path)}, nil
 }
 
-// WritePack packs a data set into the file at path, which appears when it is whole. When ctx ends nothing is left behind.
+// WritePack packs a data set into the file at path, which appears when it is whole. When ctx ends nothing is left behind; what an earlier
+// one left that was killed is removed.
 func (o *Opened) WritePack(ctx context.Context, path string, opt pack.Options) (rep *pack.Report, err error) {
 	opt.Source, opt.Base = o.Source, o.Base
 	if err := opt.Validate(); err != nil {
 		return nil, &RecipeError{"data pack", err}
+	}
+	if err := folder.RemoveStale(path); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	var file *noting
 	err = folder.Replace(path, func(w io.Writer) error {
@@ -132,17 +140,26 @@ type Verified struct {
 	Samples int       `json:"samples"` // read, the damaged ones included
 	LeftOut []Damaged `json:"left_out"`
 	Damaged []Damaged `json:"damaged"`
+
+	whole bool // nothing said that samples may be left out
 }
 
 // Verify reads and decodes every image of both sets; of a pack it also compares every checksum.
-func (o *Opened) Verify() *Verified { return verified(o.Data) }
+func (o *Opened) Verify() *Verified {
+	v := verified(o.Data)
+	v.whole = o.whole
+	return v
+}
 
-// Err is a DataError if a sample is damaged.
+// Err is a DataError if a sample is damaged, or left out where no recipe allows that.
 func (v *Verified) Err(source string) error {
-	if len(v.Damaged) == 0 {
-		return nil
+	switch {
+	case len(v.Damaged) > 0:
+		return &DataError{fmt.Errorf("%s: %d of %d samples are damaged", source, len(v.Damaged), v.Samples)}
+	case v.whole && len(v.LeftOut) > 0:
+		return &DataError{fmt.Errorf("%s: %d of %d samples do not decode", source, len(v.LeftOut), v.Samples+len(v.LeftOut))}
 	}
-	return &DataError{fmt.Errorf("%s: %d of %d samples are damaged", source, len(v.Damaged), v.Samples)}
+	return nil
 }
 
 type namedSet struct {

@@ -44,8 +44,9 @@ type PackInfo struct {
 	Quality int `json:"quality"` // of the JPEG files that were encoded; 0: none was
 }
 
-// Info counts classes, sizes, and pixels. Statistics that the set does not know take a pass over its images.
-func (o *Opened) Info() (*DataInfo, error) {
+// Describe implements Readable, with a DataInfo: it counts classes, sizes, and pixels. Statistics that the set does not know take a pass
+// over its images.
+func (o *Opened) Describe() (fmt.Stringer, error) {
 	d := &DataInfo{Source: o.Source, Channels: o.Channels, LeftOut: len(o.Skipped)}
 	for _, name := range o.Train.Classes() {
 		d.Classes = append(d.Classes, ClassInfo{Class: name})
@@ -92,8 +93,8 @@ func widen(r [2]int, v int) [2]int {
 	return [2]int{min(r[0], v), max(r[1], v)}
 }
 
-// Table is the information for people.
-func (d *DataInfo) Table() string {
+// String is the information for people.
+func (d *DataInfo) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "source      %s, %d classes\n", d.Source, len(d.Classes))
 	if p := d.Pack; p != nil {

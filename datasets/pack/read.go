@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"selfsup/datasets"
+	"selfsup/datasets/resample"
 )
 
 // Source is a pack as a recipe's data set.
@@ -197,7 +198,10 @@ func (r *Reader) record(i int, e *entry, buf []byte) (payload, name []byte, err 
 }
 
 // image decodes record i to dst.
-func (r *Reader) image(i int, dst *datasets.Image) error {
+func (r *Reader) image(i int, dst *datasets.Image) error { return r.part(i, dst, resample.Whole) }
+
+// part decodes the chosen box of record i to dst; of pixels, all.
+func (r *Reader) part(i int, dst *datasets.Image, choose func(h, w int) resample.Box) error {
 	e := r.entry(i)
 	h, w, c := int(e.height), int(e.width), int(e.channels)
 	if e.codec == Pixels {
@@ -216,7 +220,7 @@ func (r *Reader) image(i int, dst *datasets.Image) error {
 	}
 	s.record = payload
 	s.decoder.MaxPixels = h * w
-	if err := s.decoder.Decode(payload, dst); err != nil {
+	if err := s.decoder.DecodePart(payload, dst, choose); err != nil {
 		return fmt.Errorf("datasets: pack: %s: %s: %w", r.Path, r.which(i), err)
 	}
 	if dst.H != h || dst.W != w || dst.C != c {

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"selfsup/datasets"
+	"selfsup/datasets/resample"
 )
 
 // Set is the training or the test images of a pack. It holds nothing but a place in the index.
@@ -32,11 +33,14 @@ func (s *Set) Name(i int) string {
 }
 
 // Image implements datasets.Set: it reads the record, verifies its checksum, and decodes it.
-func (s *Set) Image(i int, dst *datasets.Image) error {
+func (s *Set) Image(i int, dst *datasets.Image) error { return s.Part(i, dst, resample.Whole) }
+
+// Part implements datasets.Partial.
+func (s *Set) Part(i int, dst *datasets.Image, choose func(h, w int) resample.Box) error {
 	if err := s.has(i); err != nil {
 		return err
 	}
-	return s.r.image(s.first+i, dst)
+	return s.r.part(s.first+i, dst, choose)
 }
 
 func (s *Set) has(i int) error {

@@ -11,9 +11,22 @@ import (
 
 // plain runs f without the vector kernels.
 func plain(f func()) {
-	defer func(was bool) { fast = was }(fast)
-	fast = false
+	defer func(a, b bool) { fast, wide = a, b }(fast, wide)
+	fast, wide = false, false
 	f()
+}
+
+// each runs a test at every level of the machine's processor.
+func each(t *testing.T, f func(t *testing.T)) {
+	defer func(was bool) { wide = was }(wide)
+	if wide {
+		t.Run("AVX-512", f)
+		wide = false
+	}
+	if !fast {
+		t.Skip("this processor has no AVX2")
+	}
+	t.Run("AVX2", f)
 }
 
 // pixels are n values in [0,1]: random ones, and the corners where branches meet: greys, equal channels, 0 and 1.
@@ -82,8 +95,10 @@ func TestKernelsGiveTheSameBits(t *testing.T) {
 	}
 }
 
-func TestWeighted(t *testing.T) {
-	for _, c := range []struct{ n, taps, stride int }{{1, 3, 1}, {7, 1, 7}, {8, 2, 3}, {9, 5, 9}, {64, 23, 3}, {100, 4, 100}, {333, 7, 3}, {672, 23, 672}} {
+func TestWeighted(t *testing.T) { each(t, testWeighted) }
+
+func testWeighted(t *testing.T) {
+	for _, c := range []struct{ n, taps, stride int }{{1, 3, 1}, {7, 1, 7}, {8, 2, 3}, {9, 5, 9}, {15, 3, 15}, {16, 2, 16}, {17, 3, 1}, {143, 5, 9}, {64, 23, 3}, {100, 4, 100}, {333, 7, 3}, {672, 23, 672}} {
 		t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) {
 			from, weight := pixels(c.n+c.stride*c.taps, 3), pixels(c.taps, 5)
 			offset := make([]int, c.taps)
@@ -112,25 +127,33 @@ func TestWeighted(t *testing.T) {
 }
 
 func TestAlong(t *testing.T) {
-	const taps, out, in = 5, 40, 60
-	from := pixels(3*in+1, 2)
-	var start, count []int
-	weight := pixels(taps*out, 4)
+	const most, out, in = 5, 40, 60
+	const toRow, fromRow = 3*out + 2, 3*in + 1
+	taps := Taps{Most: most, Weight: pixels(most*out, 4)}
 	for i := range out {
-		start = append(start, i*(in-taps)/out)
-		count = append(count, 1+i%taps)
+		taps.Start = append(taps.Start, i*(in-most)/out)
+		taps.Count = append(taps.Count, 1+i%most)
 	}
-	got, want := make([]float32, 3*out+1), make([]float32, 3*out+1)
-	Along(got, from, start, count, weight, taps)
-	plain(func() { Along(want, from, start, count, weight, taps) })
-	same(t, got[:3*out], want[:3*out])
-	for i := range out {
-		var sum float64
-		for k := range count[i] {
-			sum += float64(weight[i*taps+k]) * float64(from[3*(start[i]+k)+1])
+	for rows := range 10 {
+		from := pixels(rows*fromRow, uint64(rows))
+		got, want := make([]float32, rows*toRow+1), make([]float32, rows*toRow)
+		got[rows*toRow] = 9
+		Along(got, from, rows, toRow, fromRow, &taps)
+		plain(func() { Along(want, from, rows, toRow, fromRow, &taps) })
+		if got[rows*toRow] != 9 {
+			t.Errorf("%d rows: wrote past the end", rows)
 		}
-		if math.Abs(sum-float64(want[3*i+1])) > 1e-5 {
-			t.Fatalf("pixel %d: got %v, want %v", i, want[3*i+1], sum)
+		for y := range rows {
+			same(t, got[y*toRow:][:3*out], want[y*toRow:][:3*out])
+			for i := range out {
+				var sum float64
+				for k := range taps.Count[i] {
+					sum += float64(taps.Weight[i*most+k]) * float64(from[y*fromRow+3*(taps.Start[i]+k)+1])
+				}
+				if math.Abs(sum-float64(want[y*toRow+3*i+1])) > 1e-5 {
+					t.Fatalf("row %d, pixel %d: got %v, want %v", y, i, want[y*toRow+3*i+1], sum)
+				}
+			}
 		}
 	}
 }

@@ -1,8 +1,8 @@
 // Package raster holds the arithmetic that views of images spend their time in: weighted sums of pixels and colour operations, over
 // float32 with the channels last.
 //
-// Every function exists in plain Go, which defines it, and on amd64 in AVX2 (generated, see internal/asmgen) with the same bits: products
-// and sums are rounded one by one, in one order. SELFSUP_CPU=generic keeps to plain Go.
+// Every function exists in plain Go, which defines it, and on amd64 in AVX2 or AVX-512 (generated, see internal/asmgen) with the same
+// bits: products and sums are rounded one by one, in one order. SELFSUP_CPU=generic keeps to plain Go, SELFSUP_CPU=avx2 to AVX2.
 package raster
 
 //go:generate go run -C ../../internal/asmgen . -family raster -pkg raster -out ../../datasets/raster/raster_amd64.s -stubs ../../datasets/raster/raster_stubs_amd64.go
@@ -56,30 +56,6 @@ func Weighted(to, from []float32, offset []int, weight []float32) {
 		for i, v := range from[offset[k]:][:len(to)] {
 			to[i] += w * v
 		}
-	}
-}
-
-// Along resizes a row of pixels of three values: pixel i of to is the sum over k below count[i] of weight[i*taps+k] times pixel start[i]+k
-// of from. from has one value more than its pixels, and so has to, whose last one is lost.
-func Along(to, from []float32, start, count []int, weight []float32, taps int) {
-	n := len(start)
-	if n == 0 {
-		return
-	}
-	_, _ = to[3*n], from[3*(start[n-1]+count[n-1])]
-	if alongFast(to, from, start, count, weight, taps) {
-		return
-	}
-	for i, s := range start {
-		w := weight[i*taps:][:count[i]]
-		p := from[s*3:][:len(w)*3]
-		r, g, b := w[0]*p[0], w[0]*p[1], w[0]*p[2]
-		for k := 1; k < len(w); k++ {
-			r += w[k] * p[3*k]
-			g += w[k] * p[3*k+1]
-			b += w[k] * p[3*k+2]
-		}
-		to[3*i], to[3*i+1], to[3*i+2] = r, g, b
 	}
 }
 

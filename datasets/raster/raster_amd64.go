@@ -8,7 +8,10 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-var fast = cpu.X86.HasAVX2 && os.Getenv("SELFSUP_CPU") != "generic"
+var (
+	fast = cpu.X86.HasAVX2 && os.Getenv("SELFSUP_CPU") != "generic"
+	wide = fast && cpu.X86.HasAVX512F && os.Getenv("SELFSUP_CPU") != "avx2"
+)
 
 // The functions below do the part of the work that comes in whole vectors and return how much that is.
 
@@ -24,6 +27,13 @@ func bytesFast(to []float32, from []byte) int {
 // weightedFast ends with a vector that overlaps the one before: all of to, or nothing.
 func weightedFast(to, from []float32, offset []int, weight []float32) bool {
 	n := len(to)
+	if wide && n >= 16 {
+		weighted512(&to[0], &from[0], uintptr(n&^15), &offset[0], &weight[0], uintptr(len(weight)))
+		if n%16 != 0 {
+			weighted512(&to[n-16], &from[n-16], 16, &offset[0], &weight[0], uintptr(len(weight)))
+		}
+		return true
+	}
 	if !fast || n < 8 {
 		return false
 	}
@@ -34,12 +44,55 @@ func weightedFast(to, from []float32, offset []int, weight []float32) bool {
 	return true
 }
 
-func alongFast(to, from []float32, start, count []int, weight []float32, taps int) bool {
+// alongFast takes four rows at a time.
+func alongFast(to, from []float32, rows, toRow, fromRow int, t *Taps) bool {
 	if !fast {
 		return false
 	}
-	along128(&to[0], &from[0], uintptr(len(start)), &start[0], &count[0], &weight[0], uintptr(taps))
+	n, start, count, weight, most := uintptr(len(t.Start)), &t.Start[0], &t.Count[0], &t.Weight[0], uintptr(t.Most)
+	y := 0
+	for ; y+4 <= rows; y += 4 {
+		along4(&to[y*toRow], &from[y*fromRow], n, start, count, weight, most, uintptr(toRow), uintptr(fromRow))
+	}
+	for ; y < rows; y++ {
+		along128(&to[y*toRow], &from[y*fromRow], n, start, count, weight, most)
+	}
 	return true
+}
+
+func ycbcrFast(to, luma, cb, cr []byte) int {
+	n := len(luma) / 16
+	if !fast || n == 0 {
+		return 0
+	}
+	ycbcr256(&to[0], &luma[0], &cb[0], &cr[0], uintptr(n))
+	return 16 * n
+}
+
+// inner is how many blocks of sixteen samples from from, which is above 0, have a neighbour after them.
+func inner(from, end, n int) int {
+	if !fast {
+		return 0
+	}
+	return (min(end, n-1) - from) / 16
+}
+
+func doubleFast(to, near []byte, from, end int) int {
+	n := inner(from, end, len(near))
+	if n <= 0 {
+		return 0
+	}
+	double256(&to[2*from], &near[from], uintptr(n))
+	return 16 * n
+}
+
+func betweenFast(to, near, far []byte, from, end int) int {
+	n := inner(from, end, len(near))
+	if n <= 0 {
+		return 0
+	}
+	between256(&to[2*from], &near[from], &far[from], uintptr(n))
+	return 16 * n
 }
 
 func scaleFast(p []float32, factor, rest float32) int {

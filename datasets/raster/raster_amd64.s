@@ -94,15 +94,25 @@ DATA rasterSix<>+24(SB)/4, $0x40c00000
 DATA rasterSix<>+28(SB)/4, $0x40c00000
 GLOBL rasterSix<>(SB), RODATA|NOPTR, $32
 
-DATA rasterByte<>+0(SB)/4, $0x437f0000
-DATA rasterByte<>+4(SB)/4, $0x437f0000
-DATA rasterByte<>+8(SB)/4, $0x437f0000
-DATA rasterByte<>+12(SB)/4, $0x437f0000
-DATA rasterByte<>+16(SB)/4, $0x437f0000
-DATA rasterByte<>+20(SB)/4, $0x437f0000
-DATA rasterByte<>+24(SB)/4, $0x437f0000
-DATA rasterByte<>+28(SB)/4, $0x437f0000
-GLOBL rasterByte<>(SB), RODATA|NOPTR, $32
+DATA rasterByteHigh<>+0(SB)/4, $0x3b800000
+DATA rasterByteHigh<>+4(SB)/4, $0x3b800000
+DATA rasterByteHigh<>+8(SB)/4, $0x3b800000
+DATA rasterByteHigh<>+12(SB)/4, $0x3b800000
+DATA rasterByteHigh<>+16(SB)/4, $0x3b800000
+DATA rasterByteHigh<>+20(SB)/4, $0x3b800000
+DATA rasterByteHigh<>+24(SB)/4, $0x3b800000
+DATA rasterByteHigh<>+28(SB)/4, $0x3b800000
+GLOBL rasterByteHigh<>(SB), RODATA|NOPTR, $32
+
+DATA rasterByteLow<>+0(SB)/4, $0x37808081
+DATA rasterByteLow<>+4(SB)/4, $0x37808081
+DATA rasterByteLow<>+8(SB)/4, $0x37808081
+DATA rasterByteLow<>+12(SB)/4, $0x37808081
+DATA rasterByteLow<>+16(SB)/4, $0x37808081
+DATA rasterByteLow<>+20(SB)/4, $0x37808081
+DATA rasterByteLow<>+24(SB)/4, $0x37808081
+DATA rasterByteLow<>+28(SB)/4, $0x37808081
+GLOBL rasterByteLow<>(SB), RODATA|NOPTR, $32
 
 // func bytes256(to *float32, from *byte, blocks uintptr)
 // Requires: AVX, AVX2
@@ -110,12 +120,15 @@ TEXT ·bytes256(SB), NOSPLIT, $0-24
 	MOVQ    to+0(FP), AX
 	MOVQ    from+8(FP), CX
 	MOVQ    blocks+16(FP), DX
-	VMOVUPS rasterByte<>+0(SB), Y1
+	VMOVUPS rasterByteHigh<>+0(SB), Y2
+	VMOVUPS rasterByteLow<>+0(SB), Y3
 
 block:
 	VPMOVZXBD (CX), Y0
 	VCVTDQ2PS Y0, Y0
-	VDIVPS    Y1, Y0, Y0
+	VMULPS    Y3, Y0, Y1
+	VMULPS    Y2, Y0, Y0
+	VADDPS    Y1, Y0, Y0
 	VMOVUPS   Y0, (AX)
 	ADDQ      $0x08, CX
 	ADDQ      $0x20, AX
@@ -223,6 +236,105 @@ narrowNext:
 	VZEROUPPER
 	RET
 
+// func weighted512(to *float32, from *float32, n uintptr, offset *int, weight *float32, taps uintptr)
+// Requires: AVX, AVX512F
+TEXT ·weighted512(SB), NOSPLIT, $0-48
+	MOVQ to+0(FP), AX
+	MOVQ from+8(FP), CX
+	MOVQ n+16(FP), DX
+	MOVQ offset+24(FP), BX
+	MOVQ weight+32(FP), SI
+	MOVQ taps+40(FP), DI
+
+wide:
+	CMPQ         DX, $0x00000080
+	JB           wideNext
+	XORQ         R9, R9
+	MOVQ         (BX)(R9*8), R8
+	LEAQ         (CX)(R8*4), R8
+	VBROADCASTSS (SI)(R9*4), Z0
+	VMULPS       (R8), Z0, Z1
+	VMULPS       64(R8), Z0, Z2
+	VMULPS       128(R8), Z0, Z3
+	VMULPS       192(R8), Z0, Z4
+	VMULPS       256(R8), Z0, Z5
+	VMULPS       320(R8), Z0, Z6
+	VMULPS       384(R8), Z0, Z7
+	VMULPS       448(R8), Z0, Z8
+	INCQ         R9
+
+wideTaps:
+	CMPQ         R9, DI
+	JAE          wideStore
+	MOVQ         (BX)(R9*8), R8
+	LEAQ         (CX)(R8*4), R8
+	VBROADCASTSS (SI)(R9*4), Z0
+	VMULPS       (R8), Z0, Z9
+	VADDPS       Z9, Z1, Z1
+	VMULPS       64(R8), Z0, Z9
+	VADDPS       Z9, Z2, Z2
+	VMULPS       128(R8), Z0, Z9
+	VADDPS       Z9, Z3, Z3
+	VMULPS       192(R8), Z0, Z9
+	VADDPS       Z9, Z4, Z4
+	VMULPS       256(R8), Z0, Z9
+	VADDPS       Z9, Z5, Z5
+	VMULPS       320(R8), Z0, Z9
+	VADDPS       Z9, Z6, Z6
+	VMULPS       384(R8), Z0, Z9
+	VADDPS       Z9, Z7, Z7
+	VMULPS       448(R8), Z0, Z0
+	VADDPS       Z0, Z8, Z8
+	INCQ         R9
+	JMP          wideTaps
+
+wideStore:
+	VMOVUPS Z1, (AX)
+	VMOVUPS Z2, 64(AX)
+	VMOVUPS Z3, 128(AX)
+	VMOVUPS Z4, 192(AX)
+	VMOVUPS Z5, 256(AX)
+	VMOVUPS Z6, 320(AX)
+	VMOVUPS Z7, 384(AX)
+	VMOVUPS Z8, 448(AX)
+	ADDQ    $0x00000200, AX
+	ADDQ    $0x00000200, CX
+	SUBQ    $0x00000080, DX
+	JMP     wide
+
+wideNext:
+narrow:
+	CMPQ         DX, $0x00000010
+	JB           narrowNext
+	XORQ         R9, R9
+	MOVQ         (BX)(R9*8), R8
+	LEAQ         (CX)(R8*4), R8
+	VBROADCASTSS (SI)(R9*4), Z0
+	VMULPS       (R8), Z0, Z1
+	INCQ         R9
+
+narrowTaps:
+	CMPQ         R9, DI
+	JAE          narrowStore
+	MOVQ         (BX)(R9*8), R8
+	LEAQ         (CX)(R8*4), R8
+	VBROADCASTSS (SI)(R9*4), Z0
+	VMULPS       (R8), Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	INCQ         R9
+	JMP          narrowTaps
+
+narrowStore:
+	VMOVUPS Z1, (AX)
+	ADDQ    $0x00000040, AX
+	ADDQ    $0x00000040, CX
+	SUBQ    $0x00000010, DX
+	JMP     narrow
+
+narrowNext:
+	VZEROUPPER
+	RET
+
 // func along128(to *float32, from *float32, n uintptr, start *int, count *int, weight *float32, taps uintptr)
 // Requires: AVX
 TEXT ·along128(SB), NOSPLIT, $0-56
@@ -260,6 +372,490 @@ done:
 	LEAQ    (DI)(R8*4), DI
 	DECQ    DX
 	JNZ     pixel
+	RET
+
+// func along4(to *float32, from *float32, n uintptr, start *int, count *int, weight *float32, taps uintptr, toRow uintptr, fromRow uintptr)
+// Requires: AVX
+TEXT ·along4(SB), NOSPLIT, $0-72
+	MOVQ to+0(FP), AX
+	MOVQ from+8(FP), CX
+	MOVQ n+16(FP), DX
+	MOVQ start+24(FP), BX
+	MOVQ count+32(FP), SI
+	MOVQ weight+40(FP), DI
+	MOVQ taps+48(FP), R8
+	MOVQ toRow+56(FP), R9
+	MOVQ fromRow+64(FP), R10
+
+pixel:
+	MOVQ         (BX), R11
+	LEAQ         (R11)(R11*2), R11
+	LEAQ         (CX)(R11*4), R11
+	LEAQ         (R11)(R10*8), R12
+	VBROADCASTSS (DI), Y0
+	VMOVUPS      (R11), X3
+	VINSERTF128  $0x01, (R11)(R10*4), Y3, Y3
+	VMULPS       Y3, Y0, Y1
+	VMOVUPS      (R12), X4
+	VINSERTF128  $0x01, (R12)(R10*4), Y4, Y4
+	VMULPS       Y4, Y0, Y2
+	MOVQ         $0x00000001, R13
+
+taps:
+	CMPQ         R13, (SI)
+	JAE          done
+	ADDQ         $0x0c, R11
+	ADDQ         $0x0c, R12
+	VBROADCASTSS (DI)(R13*4), Y0
+	VMOVUPS      (R11), X5
+	VINSERTF128  $0x01, (R11)(R10*4), Y5, Y5
+	VMULPS       Y5, Y0, Y5
+	VADDPS       Y5, Y1, Y1
+	VMOVUPS      (R12), X6
+	VINSERTF128  $0x01, (R12)(R10*4), Y6, Y6
+	VMULPS       Y6, Y0, Y6
+	VADDPS       Y6, Y2, Y2
+	INCQ         R13
+	JMP          taps
+
+done:
+	LEAQ         (AX)(R9*8), R11
+	VMOVUPS      X1, (AX)
+	VEXTRACTF128 $0x01, Y1, (AX)(R9*4)
+	VMOVUPS      X2, (R11)
+	VEXTRACTF128 $0x01, Y2, (R11)(R9*4)
+	ADDQ         $0x0c, AX
+	ADDQ         $0x08, BX
+	ADDQ         $0x08, SI
+	LEAQ         (DI)(R8*4), DI
+	DECQ         DX
+	JNZ          pixel
+	VZEROUPPER
+	RET
+
+DATA ycbcrMiddle<>+0(SB)/2, $0x0080
+DATA ycbcrMiddle<>+2(SB)/2, $0x0080
+DATA ycbcrMiddle<>+4(SB)/2, $0x0080
+DATA ycbcrMiddle<>+6(SB)/2, $0x0080
+DATA ycbcrMiddle<>+8(SB)/2, $0x0080
+DATA ycbcrMiddle<>+10(SB)/2, $0x0080
+DATA ycbcrMiddle<>+12(SB)/2, $0x0080
+DATA ycbcrMiddle<>+14(SB)/2, $0x0080
+DATA ycbcrMiddle<>+16(SB)/2, $0x0080
+DATA ycbcrMiddle<>+18(SB)/2, $0x0080
+DATA ycbcrMiddle<>+20(SB)/2, $0x0080
+DATA ycbcrMiddle<>+22(SB)/2, $0x0080
+DATA ycbcrMiddle<>+24(SB)/2, $0x0080
+DATA ycbcrMiddle<>+26(SB)/2, $0x0080
+DATA ycbcrMiddle<>+28(SB)/2, $0x0080
+DATA ycbcrMiddle<>+30(SB)/2, $0x0080
+GLOBL ycbcrMiddle<>(SB), RODATA|NOPTR, $32
+
+DATA ycbcrRed<>+0(SB)/2, $0x66e9
+DATA ycbcrRed<>+2(SB)/2, $0x66e9
+DATA ycbcrRed<>+4(SB)/2, $0x66e9
+DATA ycbcrRed<>+6(SB)/2, $0x66e9
+DATA ycbcrRed<>+8(SB)/2, $0x66e9
+DATA ycbcrRed<>+10(SB)/2, $0x66e9
+DATA ycbcrRed<>+12(SB)/2, $0x66e9
+DATA ycbcrRed<>+14(SB)/2, $0x66e9
+DATA ycbcrRed<>+16(SB)/2, $0x66e9
+DATA ycbcrRed<>+18(SB)/2, $0x66e9
+DATA ycbcrRed<>+20(SB)/2, $0x66e9
+DATA ycbcrRed<>+22(SB)/2, $0x66e9
+DATA ycbcrRed<>+24(SB)/2, $0x66e9
+DATA ycbcrRed<>+26(SB)/2, $0x66e9
+DATA ycbcrRed<>+28(SB)/2, $0x66e9
+DATA ycbcrRed<>+30(SB)/2, $0x66e9
+GLOBL ycbcrRed<>(SB), RODATA|NOPTR, $32
+
+DATA ycbcrBlue<>+0(SB)/2, $0xc5a2
+DATA ycbcrBlue<>+2(SB)/2, $0xc5a2
+DATA ycbcrBlue<>+4(SB)/2, $0xc5a2
+DATA ycbcrBlue<>+6(SB)/2, $0xc5a2
+DATA ycbcrBlue<>+8(SB)/2, $0xc5a2
+DATA ycbcrBlue<>+10(SB)/2, $0xc5a2
+DATA ycbcrBlue<>+12(SB)/2, $0xc5a2
+DATA ycbcrBlue<>+14(SB)/2, $0xc5a2
+DATA ycbcrBlue<>+16(SB)/2, $0xc5a2
+DATA ycbcrBlue<>+18(SB)/2, $0xc5a2
+DATA ycbcrBlue<>+20(SB)/2, $0xc5a2
+DATA ycbcrBlue<>+22(SB)/2, $0xc5a2
+DATA ycbcrBlue<>+24(SB)/2, $0xc5a2
+DATA ycbcrBlue<>+26(SB)/2, $0xc5a2
+DATA ycbcrBlue<>+28(SB)/2, $0xc5a2
+DATA ycbcrBlue<>+30(SB)/2, $0xc5a2
+GLOBL ycbcrBlue<>(SB), RODATA|NOPTR, $32
+
+DATA ycbcrGreen<>+0(SB)/2, $0xa7e6
+DATA ycbcrGreen<>+2(SB)/2, $0x492e
+DATA ycbcrGreen<>+4(SB)/2, $0xa7e6
+DATA ycbcrGreen<>+6(SB)/2, $0x492e
+DATA ycbcrGreen<>+8(SB)/2, $0xa7e6
+DATA ycbcrGreen<>+10(SB)/2, $0x492e
+DATA ycbcrGreen<>+12(SB)/2, $0xa7e6
+DATA ycbcrGreen<>+14(SB)/2, $0x492e
+DATA ycbcrGreen<>+16(SB)/2, $0xa7e6
+DATA ycbcrGreen<>+18(SB)/2, $0x492e
+DATA ycbcrGreen<>+20(SB)/2, $0xa7e6
+DATA ycbcrGreen<>+22(SB)/2, $0x492e
+DATA ycbcrGreen<>+24(SB)/2, $0xa7e6
+DATA ycbcrGreen<>+26(SB)/2, $0x492e
+DATA ycbcrGreen<>+28(SB)/2, $0xa7e6
+DATA ycbcrGreen<>+30(SB)/2, $0x492e
+GLOBL ycbcrGreen<>(SB), RODATA|NOPTR, $32
+
+DATA ycbcrHalf<>+0(SB)/4, $0x00008000
+DATA ycbcrHalf<>+4(SB)/4, $0x00008000
+DATA ycbcrHalf<>+8(SB)/4, $0x00008000
+DATA ycbcrHalf<>+12(SB)/4, $0x00008000
+DATA ycbcrHalf<>+16(SB)/4, $0x00008000
+DATA ycbcrHalf<>+20(SB)/4, $0x00008000
+DATA ycbcrHalf<>+24(SB)/4, $0x00008000
+DATA ycbcrHalf<>+28(SB)/4, $0x00008000
+GLOBL ycbcrHalf<>(SB), RODATA|NOPTR, $32
+
+DATA ycbcrFirst<>+0(SB)/1, $0x00
+DATA ycbcrFirst<>+1(SB)/1, $0x08
+DATA ycbcrFirst<>+2(SB)/1, $0xff
+DATA ycbcrFirst<>+3(SB)/1, $0x01
+DATA ycbcrFirst<>+4(SB)/1, $0x09
+DATA ycbcrFirst<>+5(SB)/1, $0xff
+DATA ycbcrFirst<>+6(SB)/1, $0x02
+DATA ycbcrFirst<>+7(SB)/1, $0x0a
+DATA ycbcrFirst<>+8(SB)/1, $0xff
+DATA ycbcrFirst<>+9(SB)/1, $0x03
+DATA ycbcrFirst<>+10(SB)/1, $0x0b
+DATA ycbcrFirst<>+11(SB)/1, $0xff
+DATA ycbcrFirst<>+12(SB)/1, $0x04
+DATA ycbcrFirst<>+13(SB)/1, $0x0c
+DATA ycbcrFirst<>+14(SB)/1, $0xff
+DATA ycbcrFirst<>+15(SB)/1, $0x05
+DATA ycbcrFirst<>+16(SB)/1, $0x00
+DATA ycbcrFirst<>+17(SB)/1, $0x08
+DATA ycbcrFirst<>+18(SB)/1, $0xff
+DATA ycbcrFirst<>+19(SB)/1, $0x01
+DATA ycbcrFirst<>+20(SB)/1, $0x09
+DATA ycbcrFirst<>+21(SB)/1, $0xff
+DATA ycbcrFirst<>+22(SB)/1, $0x02
+DATA ycbcrFirst<>+23(SB)/1, $0x0a
+DATA ycbcrFirst<>+24(SB)/1, $0xff
+DATA ycbcrFirst<>+25(SB)/1, $0x03
+DATA ycbcrFirst<>+26(SB)/1, $0x0b
+DATA ycbcrFirst<>+27(SB)/1, $0xff
+DATA ycbcrFirst<>+28(SB)/1, $0x04
+DATA ycbcrFirst<>+29(SB)/1, $0x0c
+DATA ycbcrFirst<>+30(SB)/1, $0xff
+DATA ycbcrFirst<>+31(SB)/1, $0x05
+GLOBL ycbcrFirst<>(SB), RODATA|NOPTR, $32
+
+DATA ycbcrFirstBlue<>+0(SB)/1, $0xff
+DATA ycbcrFirstBlue<>+1(SB)/1, $0xff
+DATA ycbcrFirstBlue<>+2(SB)/1, $0x00
+DATA ycbcrFirstBlue<>+3(SB)/1, $0xff
+DATA ycbcrFirstBlue<>+4(SB)/1, $0xff
+DATA ycbcrFirstBlue<>+5(SB)/1, $0x01
+DATA ycbcrFirstBlue<>+6(SB)/1, $0xff
+DATA ycbcrFirstBlue<>+7(SB)/1, $0xff
+DATA ycbcrFirstBlue<>+8(SB)/1, $0x02
+DATA ycbcrFirstBlue<>+9(SB)/1, $0xff
+DATA ycbcrFirstBlue<>+10(SB)/1, $0xff
+DATA ycbcrFirstBlue<>+11(SB)/1, $0x03
+DATA ycbcrFirstBlue<>+12(SB)/1, $0xff
+DATA ycbcrFirstBlue<>+13(SB)/1, $0xff
+DATA ycbcrFirstBlue<>+14(SB)/1, $0x04
+DATA ycbcrFirstBlue<>+15(SB)/1, $0xff
+DATA ycbcrFirstBlue<>+16(SB)/1, $0xff
+DATA ycbcrFirstBlue<>+17(SB)/1, $0xff
+DATA ycbcrFirstBlue<>+18(SB)/1, $0x00
+DATA ycbcrFirstBlue<>+19(SB)/1, $0xff
+DATA ycbcrFirstBlue<>+20(SB)/1, $0xff
+DATA ycbcrFirstBlue<>+21(SB)/1, $0x01
+DATA ycbcrFirstBlue<>+22(SB)/1, $0xff
+DATA ycbcrFirstBlue<>+23(SB)/1, $0xff
+DATA ycbcrFirstBlue<>+24(SB)/1, $0x02
+DATA ycbcrFirstBlue<>+25(SB)/1, $0xff
+DATA ycbcrFirstBlue<>+26(SB)/1, $0xff
+DATA ycbcrFirstBlue<>+27(SB)/1, $0x03
+DATA ycbcrFirstBlue<>+28(SB)/1, $0xff
+DATA ycbcrFirstBlue<>+29(SB)/1, $0xff
+DATA ycbcrFirstBlue<>+30(SB)/1, $0x04
+DATA ycbcrFirstBlue<>+31(SB)/1, $0xff
+GLOBL ycbcrFirstBlue<>(SB), RODATA|NOPTR, $32
+
+DATA ycbcrLast<>+0(SB)/1, $0x0d
+DATA ycbcrLast<>+1(SB)/1, $0xff
+DATA ycbcrLast<>+2(SB)/1, $0x06
+DATA ycbcrLast<>+3(SB)/1, $0x0e
+DATA ycbcrLast<>+4(SB)/1, $0xff
+DATA ycbcrLast<>+5(SB)/1, $0x07
+DATA ycbcrLast<>+6(SB)/1, $0x0f
+DATA ycbcrLast<>+7(SB)/1, $0xff
+DATA ycbcrLast<>+8(SB)/1, $0xff
+DATA ycbcrLast<>+9(SB)/1, $0xff
+DATA ycbcrLast<>+10(SB)/1, $0xff
+DATA ycbcrLast<>+11(SB)/1, $0xff
+DATA ycbcrLast<>+12(SB)/1, $0xff
+DATA ycbcrLast<>+13(SB)/1, $0xff
+DATA ycbcrLast<>+14(SB)/1, $0xff
+DATA ycbcrLast<>+15(SB)/1, $0xff
+DATA ycbcrLast<>+16(SB)/1, $0x0d
+DATA ycbcrLast<>+17(SB)/1, $0xff
+DATA ycbcrLast<>+18(SB)/1, $0x06
+DATA ycbcrLast<>+19(SB)/1, $0x0e
+DATA ycbcrLast<>+20(SB)/1, $0xff
+DATA ycbcrLast<>+21(SB)/1, $0x07
+DATA ycbcrLast<>+22(SB)/1, $0x0f
+DATA ycbcrLast<>+23(SB)/1, $0xff
+DATA ycbcrLast<>+24(SB)/1, $0xff
+DATA ycbcrLast<>+25(SB)/1, $0xff
+DATA ycbcrLast<>+26(SB)/1, $0xff
+DATA ycbcrLast<>+27(SB)/1, $0xff
+DATA ycbcrLast<>+28(SB)/1, $0xff
+DATA ycbcrLast<>+29(SB)/1, $0xff
+DATA ycbcrLast<>+30(SB)/1, $0xff
+DATA ycbcrLast<>+31(SB)/1, $0xff
+GLOBL ycbcrLast<>(SB), RODATA|NOPTR, $32
+
+DATA ycbcrLastBlue<>+0(SB)/1, $0xff
+DATA ycbcrLastBlue<>+1(SB)/1, $0x05
+DATA ycbcrLastBlue<>+2(SB)/1, $0xff
+DATA ycbcrLastBlue<>+3(SB)/1, $0xff
+DATA ycbcrLastBlue<>+4(SB)/1, $0x06
+DATA ycbcrLastBlue<>+5(SB)/1, $0xff
+DATA ycbcrLastBlue<>+6(SB)/1, $0xff
+DATA ycbcrLastBlue<>+7(SB)/1, $0x07
+DATA ycbcrLastBlue<>+8(SB)/1, $0xff
+DATA ycbcrLastBlue<>+9(SB)/1, $0xff
+DATA ycbcrLastBlue<>+10(SB)/1, $0xff
+DATA ycbcrLastBlue<>+11(SB)/1, $0xff
+DATA ycbcrLastBlue<>+12(SB)/1, $0xff
+DATA ycbcrLastBlue<>+13(SB)/1, $0xff
+DATA ycbcrLastBlue<>+14(SB)/1, $0xff
+DATA ycbcrLastBlue<>+15(SB)/1, $0xff
+DATA ycbcrLastBlue<>+16(SB)/1, $0xff
+DATA ycbcrLastBlue<>+17(SB)/1, $0x05
+DATA ycbcrLastBlue<>+18(SB)/1, $0xff
+DATA ycbcrLastBlue<>+19(SB)/1, $0xff
+DATA ycbcrLastBlue<>+20(SB)/1, $0x06
+DATA ycbcrLastBlue<>+21(SB)/1, $0xff
+DATA ycbcrLastBlue<>+22(SB)/1, $0xff
+DATA ycbcrLastBlue<>+23(SB)/1, $0x07
+DATA ycbcrLastBlue<>+24(SB)/1, $0xff
+DATA ycbcrLastBlue<>+25(SB)/1, $0xff
+DATA ycbcrLastBlue<>+26(SB)/1, $0xff
+DATA ycbcrLastBlue<>+27(SB)/1, $0xff
+DATA ycbcrLastBlue<>+28(SB)/1, $0xff
+DATA ycbcrLastBlue<>+29(SB)/1, $0xff
+DATA ycbcrLastBlue<>+30(SB)/1, $0xff
+DATA ycbcrLastBlue<>+31(SB)/1, $0xff
+GLOBL ycbcrLastBlue<>(SB), RODATA|NOPTR, $32
+
+// func ycbcr256(to *byte, luma *byte, cb *byte, cr *byte, blocks uintptr)
+// Requires: AVX, AVX2
+TEXT ·ycbcr256(SB), NOSPLIT, $0-40
+	MOVQ    to+0(FP), AX
+	MOVQ    luma+8(FP), CX
+	MOVQ    cb+16(FP), DX
+	MOVQ    cr+24(FP), BX
+	MOVQ    blocks+32(FP), SI
+	VMOVDQU ycbcrMiddle<>+0(SB), Y0
+
+block:
+	VPMOVZXBW    (CX), Y1
+	VPMOVZXBW    (DX), Y2
+	VPMOVZXBW    (BX), Y3
+	VPSUBW       Y0, Y2, Y2
+	VPSUBW       Y0, Y3, Y3
+	VPMULHW      ycbcrRed<>+0(SB), Y3, Y4
+	VPMULLW      ycbcrRed<>+0(SB), Y3, Y5
+	VPSRLW       $0x0f, Y5, Y5
+	VPADDW       Y5, Y4, Y4
+	VPADDW       Y1, Y4, Y4
+	VPADDW       Y3, Y4, Y4
+	VPMULHW      ycbcrBlue<>+0(SB), Y2, Y5
+	VPMULLW      ycbcrBlue<>+0(SB), Y2, Y6
+	VPSRLW       $0x0f, Y6, Y6
+	VPADDW       Y6, Y5, Y5
+	VPADDW       Y1, Y5, Y5
+	VPADDW       Y2, Y5, Y5
+	VPADDW       Y2, Y5, Y5
+	VPUNPCKLWD   Y3, Y2, Y6
+	VPUNPCKHWD   Y3, Y2, Y2
+	VPMADDWD     ycbcrGreen<>+0(SB), Y6, Y6
+	VPADDD       ycbcrHalf<>+0(SB), Y6, Y6
+	VPSRAD       $0x10, Y6, Y6
+	VPMADDWD     ycbcrGreen<>+0(SB), Y2, Y2
+	VPADDD       ycbcrHalf<>+0(SB), Y2, Y2
+	VPSRAD       $0x10, Y2, Y2
+	VPACKSSDW    Y2, Y6, Y6
+	VPSUBW       Y3, Y6, Y6
+	VPADDW       Y1, Y6, Y6
+	VPACKUSWB    Y6, Y4, Y4
+	VPACKUSWB    Y5, Y5, Y5
+	VPSHUFB      ycbcrFirst<>+0(SB), Y4, Y1
+	VPSHUFB      ycbcrFirstBlue<>+0(SB), Y5, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVDQU      X1, (AX)
+	VEXTRACTI128 $0x01, Y1, X1
+	VMOVDQU      X1, 24(AX)
+	VPSHUFB      ycbcrLast<>+0(SB), Y4, Y1
+	VPSHUFB      ycbcrLastBlue<>+0(SB), Y5, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVQ        X1, 16(AX)
+	VEXTRACTI128 $0x01, Y1, X1
+	VMOVQ        X1, 40(AX)
+	ADDQ         $0x30, AX
+	ADDQ         $0x10, CX
+	ADDQ         $0x10, DX
+	ADDQ         $0x10, BX
+	DECQ         SI
+	JNZ          block
+	VZEROUPPER
+	RET
+
+DATA doubleOne<>+0(SB)/2, $0x0001
+DATA doubleOne<>+2(SB)/2, $0x0001
+DATA doubleOne<>+4(SB)/2, $0x0001
+DATA doubleOne<>+6(SB)/2, $0x0001
+DATA doubleOne<>+8(SB)/2, $0x0001
+DATA doubleOne<>+10(SB)/2, $0x0001
+DATA doubleOne<>+12(SB)/2, $0x0001
+DATA doubleOne<>+14(SB)/2, $0x0001
+DATA doubleOne<>+16(SB)/2, $0x0001
+DATA doubleOne<>+18(SB)/2, $0x0001
+DATA doubleOne<>+20(SB)/2, $0x0001
+DATA doubleOne<>+22(SB)/2, $0x0001
+DATA doubleOne<>+24(SB)/2, $0x0001
+DATA doubleOne<>+26(SB)/2, $0x0001
+DATA doubleOne<>+28(SB)/2, $0x0001
+DATA doubleOne<>+30(SB)/2, $0x0001
+GLOBL doubleOne<>(SB), RODATA|NOPTR, $32
+
+DATA doubleTwo<>+0(SB)/2, $0x0002
+DATA doubleTwo<>+2(SB)/2, $0x0002
+DATA doubleTwo<>+4(SB)/2, $0x0002
+DATA doubleTwo<>+6(SB)/2, $0x0002
+DATA doubleTwo<>+8(SB)/2, $0x0002
+DATA doubleTwo<>+10(SB)/2, $0x0002
+DATA doubleTwo<>+12(SB)/2, $0x0002
+DATA doubleTwo<>+14(SB)/2, $0x0002
+DATA doubleTwo<>+16(SB)/2, $0x0002
+DATA doubleTwo<>+18(SB)/2, $0x0002
+DATA doubleTwo<>+20(SB)/2, $0x0002
+DATA doubleTwo<>+22(SB)/2, $0x0002
+DATA doubleTwo<>+24(SB)/2, $0x0002
+DATA doubleTwo<>+26(SB)/2, $0x0002
+DATA doubleTwo<>+28(SB)/2, $0x0002
+DATA doubleTwo<>+30(SB)/2, $0x0002
+GLOBL doubleTwo<>(SB), RODATA|NOPTR, $32
+
+DATA doubleSeven<>+0(SB)/2, $0x0007
+DATA doubleSeven<>+2(SB)/2, $0x0007
+DATA doubleSeven<>+4(SB)/2, $0x0007
+DATA doubleSeven<>+6(SB)/2, $0x0007
+DATA doubleSeven<>+8(SB)/2, $0x0007
+DATA doubleSeven<>+10(SB)/2, $0x0007
+DATA doubleSeven<>+12(SB)/2, $0x0007
+DATA doubleSeven<>+14(SB)/2, $0x0007
+DATA doubleSeven<>+16(SB)/2, $0x0007
+DATA doubleSeven<>+18(SB)/2, $0x0007
+DATA doubleSeven<>+20(SB)/2, $0x0007
+DATA doubleSeven<>+22(SB)/2, $0x0007
+DATA doubleSeven<>+24(SB)/2, $0x0007
+DATA doubleSeven<>+26(SB)/2, $0x0007
+DATA doubleSeven<>+28(SB)/2, $0x0007
+DATA doubleSeven<>+30(SB)/2, $0x0007
+GLOBL doubleSeven<>(SB), RODATA|NOPTR, $32
+
+DATA doubleEight<>+0(SB)/2, $0x0008
+DATA doubleEight<>+2(SB)/2, $0x0008
+DATA doubleEight<>+4(SB)/2, $0x0008
+DATA doubleEight<>+6(SB)/2, $0x0008
+DATA doubleEight<>+8(SB)/2, $0x0008
+DATA doubleEight<>+10(SB)/2, $0x0008
+DATA doubleEight<>+12(SB)/2, $0x0008
+DATA doubleEight<>+14(SB)/2, $0x0008
+DATA doubleEight<>+16(SB)/2, $0x0008
+DATA doubleEight<>+18(SB)/2, $0x0008
+DATA doubleEight<>+20(SB)/2, $0x0008
+DATA doubleEight<>+22(SB)/2, $0x0008
+DATA doubleEight<>+24(SB)/2, $0x0008
+DATA doubleEight<>+26(SB)/2, $0x0008
+DATA doubleEight<>+28(SB)/2, $0x0008
+DATA doubleEight<>+30(SB)/2, $0x0008
+GLOBL doubleEight<>(SB), RODATA|NOPTR, $32
+
+// func double256(to *byte, from *byte, blocks uintptr)
+// Requires: AVX, AVX2
+TEXT ·double256(SB), NOSPLIT, $0-24
+	MOVQ to+0(FP), AX
+	MOVQ from+8(FP), CX
+	MOVQ blocks+16(FP), DX
+
+block:
+	VPMOVZXBW (CX), Y0
+	VPMOVZXBW -1(CX), Y1
+	VPMOVZXBW 1(CX), Y2
+	VPADDW    Y0, Y0, Y3
+	VPADDW    Y0, Y3, Y3
+	VPADDW    Y3, Y1, Y1
+	VPADDW    doubleOne<>+0(SB), Y1, Y1
+	VPSRLW    $0x02, Y1, Y1
+	VPADDW    Y3, Y2, Y2
+	VPADDW    doubleTwo<>+0(SB), Y2, Y2
+	VPSRLW    $0x02, Y2, Y2
+	VPSLLW    $0x08, Y2, Y2
+	VPOR      Y1, Y2, Y2
+	VMOVDQU   Y2, (AX)
+	ADDQ      $0x20, AX
+	ADDQ      $0x10, CX
+	DECQ      DX
+	JNZ       block
+	VZEROUPPER
+	RET
+
+// func between256(to *byte, near *byte, far *byte, blocks uintptr)
+// Requires: AVX, AVX2
+TEXT ·between256(SB), NOSPLIT, $0-32
+	MOVQ to+0(FP), AX
+	MOVQ near+8(FP), CX
+	MOVQ far+16(FP), DX
+	MOVQ blocks+24(FP), BX
+
+block:
+	VPMOVZXBW (CX), Y0
+	VPMOVZXBW (DX), Y1
+	VPADDW    Y0, Y1, Y1
+	VPADDW    Y0, Y0, Y0
+	VPADDW    Y1, Y0, Y0
+	VPMOVZXBW -1(CX), Y1
+	VPMOVZXBW -1(DX), Y2
+	VPADDW    Y1, Y2, Y2
+	VPADDW    Y1, Y1, Y1
+	VPADDW    Y2, Y1, Y1
+	VPMOVZXBW 1(CX), Y2
+	VPMOVZXBW 1(DX), Y3
+	VPADDW    Y2, Y3, Y3
+	VPADDW    Y2, Y2, Y2
+	VPADDW    Y3, Y2, Y2
+	VPADDW    Y0, Y0, Y3
+	VPADDW    Y0, Y3, Y3
+	VPADDW    Y3, Y1, Y1
+	VPADDW    doubleEight<>+0(SB), Y1, Y1
+	VPSRLW    $0x04, Y1, Y1
+	VPADDW    Y3, Y2, Y2
+	VPADDW    doubleSeven<>+0(SB), Y2, Y2
+	VPSRLW    $0x04, Y2, Y2
+	VPSLLW    $0x08, Y2, Y2
+	VPOR      Y1, Y2, Y2
+	VMOVDQU   Y2, (AX)
+	ADDQ      $0x20, AX
+	ADDQ      $0x10, CX
+	ADDQ      $0x10, DX
+	DECQ      BX
+	JNZ       block
+	VZEROUPPER
 	RET
 
 // func scale256(p *float32, blocks uintptr, factor float32, rest float32)

@@ -14,11 +14,36 @@ func bytes256(to *float32, from *byte, blocks uintptr)
 //go:noescape
 func weighted256(to *float32, from *float32, n uintptr, offset *int, weight *float32, taps uintptr)
 
+// weighted512: to[i] is the sum over k below taps of weight[k]*from[offset[k]+i], for i below n, a multiple of 16 above 0; taps is above 0.
+//
+//go:noescape
+func weighted512(to *float32, from *float32, n uintptr, offset *int, weight *float32, taps uintptr)
+
 // along128: pixel i of to is the sum over k below count[i] of weight[i*taps+k] times pixel start[i]+k of from, 3 values a pixel, for i below n.
 // It reads one value past from's last pixel and writes one past to's; n and every count are above 0.
 //
 //go:noescape
 func along128(to *float32, from *float32, n uintptr, start *int, count *int, weight *float32, taps uintptr)
+
+// along4: what along128 does, for four rows that are toRow and fromRow values apart.
+//
+//go:noescape
+func along4(to *float32, from *float32, n uintptr, start *int, count *int, weight *float32, taps uintptr, toRow uintptr, fromRow uintptr)
+
+// ycbcr256: to = red, green and blue of 16 pixels a block; at least one block.
+//
+//go:noescape
+func ycbcr256(to *byte, luma *byte, cb *byte, cr *byte, blocks uintptr)
+
+// double256: 32 bytes of to for 16 of from a block, of which it reads one byte before and one after; at least one block.
+//
+//go:noescape
+func double256(to *byte, from *byte, blocks uintptr)
+
+// between256: the same of two rows.
+//
+//go:noescape
+func between256(to *byte, near *byte, far *byte, blocks uintptr)
 
 // scale256: p = p*factor + rest, limited to [0,1]; blocks of 8 values, at least one.
 //

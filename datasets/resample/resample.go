@@ -21,6 +21,21 @@ const (
 // Box is a rectangle in pixels.
 type Box struct{ Top, Left, Height, Width int }
 
+// Whole is the box of all pixels of an image.
+func Whole(h, w int) Box { return Box{Height: h, Width: w} }
+
+// Union is the smallest box that holds both; the zero Box is empty.
+func (b Box) Union(o Box) Box {
+	if b == (Box{}) {
+		return o
+	}
+	top, left := min(b.Top, o.Top), min(b.Left, o.Left)
+	return Box{
+		Top: top, Left: left,
+		Height: max(b.Top+b.Height, o.Top+o.Height) - top, Width: max(b.Left+b.Width, o.Left+o.Width) - left,
+	}
+}
+
 // Job is one resize: Box of Src becomes Size, of which Window is written.
 type Job struct {
 	Src      []byte // [H,Width,Channels], interleaved
@@ -53,7 +68,7 @@ func CenterWindow(full [2]int, h, w int) Box {
 // Resampler holds the buffers of a resize; the zero value is ready. One goroutine uses it at a time.
 type Resampler struct {
 	rows, cols axis
-	line       []float32 // one source row [box width, C]
+	lines      []float32 // some source rows [strip, columns used, C]
 	tmp        []float32 // rows resized along x [rows used, window width, C]
 }
 
@@ -74,26 +89,31 @@ func (r *Resampler) Run(dst []float32, j Job) {
 	r.rows.set(j.Box.Height, j.Size[0], win.Top, win.Height, j.Filter)
 	r.cols.set(j.Box.Width, j.Size[1], win.Left, win.Width, j.Filter)
 	first, last := r.rows.extent()
-	// Only the columns that the window reads; one float more, which the kernel of three channels may touch.
-	from, to := r.cols.extent()
+	from, to := r.cols.extent() // only the columns that the window reads
 	r.cols.shift(from)
-	r.line = grow(r.line, (to-from)*c+1)
-	r.tmp = grow(r.tmp, (last-first)*n+1)
-	for y := first; y < last; y++ {
-		o := ((j.Box.Top+y)*j.Width + j.Box.Left + from) * c
-		raster.Bytes(r.line[:(to-from)*c], j.Src[o:o+(to-from)*c])
-		r.cols.along(r.tmp[(y-first)*n:(y-first+1)*n+1], r.line, c)
+	wide := (to - from) * c
+	// Rows begin at multiples of a vector and have a float to spare, which raster.Along asks for.
+	in, out := (wide+8)&^7, (n+8)&^7
+	r.lines = grow(r.lines, strip*in)
+	r.tmp = grow(r.tmp, (last-first)*out)
+	for y := first; y < last; y += strip {
+		rows := min(strip, last-y)
+		for k := range rows {
+			o := ((j.Box.Top+y+k)*j.Width + j.Box.Left + from) * c
+			raster.Bytes(r.lines[k*in:k*in+wide], j.Src[o:o+wide])
+		}
+		r.cols.along(r.tmp[(y-first)*out:], r.lines, rows, out, in, c)
 	}
-	r.rows.across(dst[:win.Height*n], r.tmp, first, n)
+	r.rows.across(dst[:win.Height*n], r.tmp, first, n, out)
 }
 
-// axis holds the taps of one direction: output i is the sum of weight[i*taps+k]*in[start[i]+k] over k below count[i].
+// strip is how many rows are resized along x at a time.
+const strip = 4
+
+// axis holds the taps of one direction; the weights of an output sum to 1.
 type axis struct {
-	taps   int
-	start  []int
-	weight []float32 // row i holds count[i] weights that sum to 1
-	count  []int
-	rows   []int // scratch of across
+	raster.Taps
+	rows []int // scratch of across
 }
 
 // set fills the taps for outputs offset .. offset+n of an axis resized from in to out pixels.
@@ -104,14 +124,14 @@ func (a *axis) set(in, out, offset, n int, f Filter) {
 	if f == Bicubic {
 		support = 2 * stretch
 	}
-	a.taps = min(2*int(math.Ceil(support))+1, in)
-	a.start, a.count = grow(a.start, n), grow(a.count, n)
-	a.weight = grow(a.weight, n*a.taps)
+	a.Most = min(2*int(math.Ceil(support))+1, in)
+	a.Start, a.Count = grow(a.Start, n), grow(a.Count, n)
+	a.Weight = grow(a.Weight, n*a.Most)
 	for i := range n {
 		center := scale * (float64(offset+i) + 0.5)
 		lo := max(int(center-support+0.5), 0)
 		hi := min(int(center+support+0.5), in)
-		w := a.weight[i*a.taps : (i+1)*a.taps][:hi-lo]
+		w := a.Weight[i*a.Most : (i+1)*a.Most][:hi-lo]
 		var sum float64
 		for k := range w {
 			v := f.at((float64(lo+k) - center + 0.5) / stretch)
@@ -121,39 +141,33 @@ func (a *axis) set(in, out, offset, n int, f Filter) {
 		for k := range w {
 			w[k] = float32(float64(w[k]) / sum)
 		}
-		a.start[i], a.count[i] = lo, hi-lo
+		a.Start[i], a.Count[i] = lo, hi-lo
 	}
 }
 
 // extent is the range of inputs that the outputs read.
 func (a *axis) extent() (first, last int) {
-	n := len(a.start)
-	return a.start[0], a.start[n-1] + a.count[n-1]
+	n := len(a.Start)
+	return a.Start[0], a.Start[n-1] + a.Count[n-1]
 }
 
 // shift makes the taps count from input by.
 func (a *axis) shift(by int) {
-	for i := range a.start {
-		a.start[i] -= by
+	for i := range a.Start {
+		a.Start[i] -= by
 	}
 }
 
-// along resizes one row in [w,c] to out [n,c].
-func (a *axis) along(out, in []float32, c int) {
+// along resizes rows [w,c] of in, of inRow values each, to rows [n,c] of out.
+func (a *axis) along(out, in []float32, rows, outRow, inRow, c int) {
 	if c == 3 {
-		raster.Along(out, in, a.start, a.count, a.weight, a.taps)
+		raster.Along(out, in, rows, outRow, inRow, &a.Taps)
 		return
 	}
-	for i, s := range a.start {
-		w := a.weight[i*a.taps:][:a.count[i]]
-		switch c {
-		case 1:
-			var v float32
-			for k, p := range in[s : s+len(w)] {
-				v += w[k] * p
-			}
-			out[i] = v
-		default:
+	for y := range rows {
+		out, in := out[y*outRow:], in[y*inRow:]
+		for i, s := range a.Start {
+			w := a.Weight[i*a.Most:][:a.Count[i]]
 			for ch := range c {
 				var v float32
 				for k, wk := range w {
@@ -165,14 +179,14 @@ func (a *axis) along(out, in []float32, c int) {
 	}
 }
 
-// across resizes columns: in holds rows of n floats, the first of them source row first.
-func (a *axis) across(out, in []float32, first, n int) {
-	for i, s := range a.start {
-		a.rows = grow(a.rows, a.count[i])
+// across resizes columns: in holds rows of n floats, row floats apart, the first of them source row first.
+func (a *axis) across(out, in []float32, first, n, row int) {
+	for i, s := range a.Start {
+		a.rows = grow(a.rows, a.Count[i])
 		for k := range a.rows {
-			a.rows[k] = (s + k - first) * n
+			a.rows[k] = (s + k - first) * row
 		}
-		raster.Weighted(out[i*n:(i+1)*n], in, a.rows, a.weight[i*a.taps:][:a.count[i]])
+		raster.Weighted(out[i*n:(i+1)*n], in, a.rows, a.Weight[i*a.Most:][:a.Count[i]])
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"selfsup/datasets"
+	"selfsup/datasets/resample"
 )
 
 // Subset is a table of a recipe that keeps part of a set. Which images it keeps depends on its own seed, so that runs with other seeds
@@ -38,6 +39,11 @@ func (p *part) Classes() []string                      { return p.whole.Classes(
 func (p *part) Label(i int) int                        { return p.whole.Label(int(p.rows[i])) }
 func (p *part) Name(i int) string                      { return p.whole.Name(int(p.rows[i])) }
 func (p *part) Image(i int, dst *datasets.Image) error { return p.whole.Image(int(p.rows[i]), dst) }
+
+// Part implements datasets.Partial.
+func (p *part) Part(i int, dst *datasets.Image, choose func(h, w int) resample.Box) error {
+	return datasets.Part(p.whole, int(p.rows[i]), dst, choose)
+}
 
 // LongTail keeps fewer and fewer images from class to class, in the order of the classes.
 //

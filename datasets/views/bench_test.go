@@ -23,17 +23,18 @@ func peerSettings(size int, blur bool) Settings {
 // BenchmarkViews times one worker, two views an image: small images in memory; photographs of 640x427 and of 1411x1411
 // decoded each time; the first decoded and shrunk to 256 pixels beforehand, as a packed set holds it.
 func BenchmarkViews(b *testing.B) {
-	run := func(b *testing.B, s Settings, load func(*datasets.Image)) {
+	run := func(b *testing.B, s Settings, load func(to *datasets.Image, choose func(h, w int) resample.Box)) {
 		var img datasets.Image
-		load(&img)
+		load(&img, resample.Whole)
 		p, err := New(s, data(&datasets.Memory{Images: []datasets.Image{img}}), 2)
 		if err != nil {
 			b.Fatal(err)
 		}
 		dst, scratch, step := make([]float32, p.Size()), new(Scratch), 0
+		choose := func(h, w int) resample.Box { return p.reads(1, step, 0, h, w) }
 		b.ReportAllocs()
 		for b.Loop() {
-			load(&img)
+			load(&img, choose)
 			for v := range 2 {
 				if err := p.View(dst, &img, 1, step, 0, v, scratch); err != nil {
 					b.Fatal(err)
@@ -45,7 +46,7 @@ func BenchmarkViews(b *testing.B) {
 	}
 	small := &noise(1, 32, 32, 3, 0).Images[0]
 	b.Run("32", func(b *testing.B) {
-		run(b, peerSettings(32, false), func(to *datasets.Image) { copyImage(to, small) })
+		run(b, peerSettings(32, false), func(to *datasets.Image, _ func(h, w int) resample.Box) { copyImage(to, small) })
 	})
 	photo := func(name string) []byte {
 		file, err := os.ReadFile(filepath.Join("..", "..", "..", "shared", "data", "photos", name))
@@ -55,22 +56,22 @@ func BenchmarkViews(b *testing.B) {
 		return file
 	}
 	decoder := datasets.Decoder{Channels: 3}
-	decode := func(b *testing.B, file []byte, to *datasets.Image) {
-		if err := decoder.Decode(file, to); err != nil {
+	decode := func(b *testing.B, file []byte, to *datasets.Image, choose func(h, w int) resample.Box) {
+		if err := decoder.DecodePart(file, to, choose); err != nil {
 			b.Fatal(err)
 		}
 	}
 	for _, c := range []struct{ name, file string }{{"224-blur-jpeg", "rocket.jpg"}, {"224-blur-jpeg-1411", "retina.jpg"}} {
 		file := photo(c.file)
 		b.Run(c.name, func(b *testing.B) {
-			run(b, peerSettings(224, true), func(to *datasets.Image) { decode(b, file, to) })
+			run(b, peerSettings(224, true), func(to *datasets.Image, choose func(h, w int) resample.Box) { decode(b, file, to, choose) })
 		})
 	}
 	var whole datasets.Image
-	decode(b, photo("rocket.jpg"), &whole)
+	decode(b, photo("rocket.jpg"), &whole, resample.Whole)
 	packed := shrunk(&whole, 256)
 	b.Run("224-blur-pack", func(b *testing.B) {
-		run(b, peerSettings(224, true), func(to *datasets.Image) { copyImage(to, &packed) })
+		run(b, peerSettings(224, true), func(to *datasets.Image, _ func(h, w int) resample.Box) { copyImage(to, &packed) })
 	})
 }
 

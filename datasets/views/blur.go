@@ -42,13 +42,19 @@ func (b *Blurrer) convolve(p Pixels, border func(i, n int) int) {
 		}
 		raster.Weighted(b.tmp[y*n:(y+1)*n], b.line, b.offset, b.weight)
 	}
-	for y := range p.H {
-		for k := range b.offset {
-			b.offset[k] = border(y+k-half, p.H) * n
+	for from := 0; from < n; from += stripe { // whose rows stay in the first-level cache
+		end := min(from+stripe, n)
+		for y := range p.H {
+			for k := range b.offset {
+				b.offset[k] = border(y+k-half, p.H)*n + from
+			}
+			raster.Weighted(p.Pix[y*n+from:y*n+end], b.tmp, b.offset, b.weight)
 		}
-		raster.Weighted(p.Pix[y*n:(y+1)*n], b.tmp, b.offset, b.weight)
 	}
 }
+
+// stripe is the columns, in floats, that are convolved at a time.
+const stripe = 256
 
 // weights sets the Gaussian of the given width and spread.
 func (b *Blurrer) weights(kernel int, sigma float64) {

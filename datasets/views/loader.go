@@ -11,6 +11,7 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/datasets/masks"
+	"selfsup/datasets/resample"
 	"selfsup/datasets/sampling"
 )
 
@@ -175,11 +176,27 @@ func (l *Loader) work() {
 	}
 }
 
+// reading tells a set which part of an image the views are made of. What is drawn for that is drawn again when they are made.
+type reading struct {
+	pipe      *Pipeline
+	seed      uint64
+	step, row int
+	choose    func(h, w int) resample.Box
+}
+
+func (r *reading) read(l *Loader, i, step, row int, dst *datasets.Image) error {
+	r.pipe, r.seed, r.step, r.row = l.pipe, l.cfg.Seed, step, row
+	if r.choose == nil {
+		r.choose = func(h, w int) resample.Box { return r.pipe.reads(r.seed, r.step, r.row, h, w) }
+	}
+	return datasets.Part(l.set, i, dst, r.choose)
+}
+
 // views fills row of a batch.
 func (l *Loader) views(b *Batch, row int, s *Scratch) error {
 	i := int(b.Indices[row])
 	b.Labels[row] = int32(l.set.Label(i))
-	if err := l.set.Image(i, &s.image); err != nil {
+	if err := s.reading.read(l, i, b.Step, row, &s.image); err != nil {
 		return err
 	}
 	for v, dst := range b.Views {

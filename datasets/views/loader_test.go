@@ -1,9 +1,14 @@
 package views
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"image"
+	"image/jpeg"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -11,6 +16,7 @@ import (
 	"time"
 
 	"selfsup/datasets"
+	"selfsup/recipes/memory"
 )
 
 // take reads n batches as copies.
@@ -30,6 +36,57 @@ func take(t testing.TB, l *Loader, n int) []*Batch {
 		b.Release()
 	}
 	return out
+}
+
+// The parts of pictures that a batch's views read have the pixels of the whole: the views are those of pictures in memory, bit for bit.
+func TestLoaderDecodesParts(t *testing.T) {
+	dir := t.TempDir()
+	m := noise(12, 90, 60, 3, 50)
+	for i, img := range m.Images {
+		rgba := image.NewRGBA(image.Rect(0, 0, img.W, img.H))
+		for k := range img.H * img.W {
+			copy(rgba.Pix[4*k:], img.Pix[3*k:3*k+3])
+			rgba.Pix[4*k+3] = 255
+		}
+		var b bytes.Buffer
+		if err := jpeg.Encode(&b, rgba, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%02d.jpg", i)), b.Bytes(), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var batches [2][]*Batch
+	for k, memory := range []memory.Size{0, 1 << 20} {
+		source := datasets.NewFolder()
+		source.Train, source.TestFraction, source.Memory = dir, 0, memory
+		d, err := source.Open(datasets.Env{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if decodes := d.Train.(datasets.Decoding).Decodes(); decodes != (memory == 0) {
+			t.Fatalf("with memory = %v images are decoded each time: %v", memory, decodes)
+		}
+		s := everything()
+		s.Crop, s.CropArea = 24, [2]float64{0.1, 0.5}
+		p, err := New(s, d, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := NewLoader(d.Train, p, LoaderConfig{Seed: 5, Batch: 12})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		batches[k] = take(t, l, 10)
+	}
+	for i, got := range batches[0] {
+		for v := range got.Views {
+			if !slices.Equal(got.Views[v], batches[1][i].Views[v]) {
+				t.Fatalf("step %d, view %d: from files it differs from that of pictures in memory", i, v)
+			}
+		}
+	}
 }
 
 func TestBatchDependsOnSeedAndStepAlone(t *testing.T) {

@@ -79,6 +79,8 @@ type Scratch struct {
 	blurrer   Blurrer
 	other     []float32 // a copy of a view
 	masks     masks.Scratch
+
+	reading reading
 }
 
 // plan is every random choice of a view.
@@ -130,6 +132,23 @@ func (p *Pipeline) draw(r *datasets.Rand, view, h, w int) plan {
 		d.box = randomBox(r, h, w, p.frames[view].area, s.CropRatio)
 	}
 	return d
+}
+
+// drawView is draw from the view's own stream.
+func (p *Pipeline) drawView(seed uint64, step, row, view, h, w int) plan {
+	r := datasets.NewRand(seed, "view", uint64(step), uint64(row), uint64(view))
+	return p.draw(&r, view, h, w)
+}
+
+// reads is the part of an h x w image that the views of a row of a step are made of.
+func (p *Pipeline) reads(seed uint64, step, row, h, w int) (all resample.Box) {
+	if p.settings.Pad > 0 {
+		return resample.Whole(h, w)
+	}
+	for view := range p.Views {
+		all = all.Union(p.drawView(seed, step, row, view, h, w).box)
+	}
+	return all
 }
 
 // drawMore makes the choices of the settings that have streams of their own, so that none of them changes another choice.
@@ -219,8 +238,7 @@ func (p *Pipeline) ViewParams(dst, params []float32, img *datasets.Image, seed u
 	if err := p.accepts(img); err != nil {
 		return err
 	}
-	r := datasets.NewRand(seed, "view", uint64(step), uint64(row), uint64(view))
-	d := p.draw(&r, view, img.H, img.W)
+	d := p.drawView(seed, step, row, view, img.H, img.W)
 	p.drawMore(&d, func(name string) datasets.Rand {
 		return datasets.NewRand(seed, name, uint64(step), uint64(row), uint64(view))
 	}, view)

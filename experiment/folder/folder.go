@@ -91,9 +91,9 @@ func WriteAtomic(path string, data []byte) error {
 }
 
 // Replace writes a file beside path, flushes it to the disk and renames it over path. If anything fails the old file stays as it was and
-// nothing is left beside it.
+// nothing is left beside it, unless the process is killed; see RemoveStale.
 func Replace(path string, write func(io.Writer) error) (err error) {
-	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	tmp, held, err := temporary(path)
 	if err != nil {
 		return err
 	}
@@ -101,6 +101,9 @@ func Replace(path string, write func(io.Writer) error) (err error) {
 		if err != nil {
 			tmp.Close()
 			os.Remove(tmp.Name())
+		}
+		if held != nil {
+			held.Close()
 		}
 	}()
 	if err := write(tmp); err != nil {

@@ -28,4 +28,9 @@ func lock(path string) (*os.File, error) {
 // unlock removes the file, whose existence is the lock.
 func unlock(f *os.File) error { return errors.Join(f.Close(), os.Remove(f.Name())) }
 
+// holds says that hold works.
+const holds = false
+
+func hold(string) (*os.File, error) { return nil, errors.ErrUnsupported }
+
 func syncDir(string) error { return nil }

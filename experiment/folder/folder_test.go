@@ -155,3 +155,42 @@ func onlyFile(t *testing.T, path string) {
 		t.Errorf("folder holds %v, %v; want %v", names, err, want)
 	}
 }
+
+// What a killed process left beside a file is removed; what is being written stays, and so does what Replace has not written.
+func TestRemoveStale(t *testing.T) {
+	if !holds {
+		t.Skip("this system has no locks that end with a process")
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "x")
+	stale, others := filepath.Join(dir, ".x.123"), []string{".x.12a", ".x.", ".xy.12", ".x.swp", "x.12"}
+	for _, name := range append(others, filepath.Base(stale)) {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(dir, ".x.7"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	err := Replace(path, func(w io.Writer) error {
+		if err := RemoveStale(path); err != nil {
+			return err
+		}
+		_, err := io.WriteString(w, "new")
+		return err
+	})
+	if got, _ := os.ReadFile(path); err != nil || string(got) != "new" {
+		t.Errorf("the file being written: %q, %v", got, err)
+	}
+	if _, err := os.Stat(stale); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the stale file is there: %v", err)
+	}
+	for _, name := range append(others, ".x.7") {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := RemoveStale(filepath.Join(dir, "nowhere", "x")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a folder that is not there: %v", err)
+	}
+}

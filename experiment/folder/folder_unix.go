@@ -34,6 +34,31 @@ func lock(path string) (*os.File, error) {
 // unlock leaves the file: deleting it would let two processes each lock a file of their own.
 func unlock(f *os.File) error { return f.Close() }
 
+// holds says that hold works.
+const holds = true
+
+// hold locks a file while it has its name, until it is closed or the process ends.
+func hold(name string) (*os.File, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if err == nil {
+		var here, there os.FileInfo
+		if here, err = f.Stat(); err == nil {
+			if there, err = os.Stat(name); err == nil && !os.SameFile(here, there) {
+				err = fmt.Errorf("%s is another file now", name)
+			}
+		}
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
 // syncDir makes a rename durable.
 func syncDir(path string) error {
 	d, err := os.Open(path)

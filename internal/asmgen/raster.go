@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 
 	. "github.com/mmcloughlin/avo/build"
@@ -8,7 +9,7 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// The kernels of this family work on images of interleaved float32 pixels, in AVX2. They multiply and add in separate instructions and in
+// The kernels of this family work on images of interleaved float32 pixels, in AVX2, and weighted sums in AVX-512 too. They multiply and add in separate instructions and in
 // the order of the plain Go beside them, so that the results are the same, bit for bit.
 
 // rasterConstants are vectors of eight equal numbers.
@@ -19,7 +20,7 @@ func raster() {
 		name  string
 		value float32
 	}{{"rasterRed", 0.2989}, {"rasterGreen", 0.587}, {"rasterBlue", 0.114}, {"rasterOne", 1}, {"rasterTwo", 2}, {"rasterThree", 3},
-		{"rasterFour", 4}, {"rasterFive", 5}, {"rasterSix", 6}, {"rasterByte", 255}} {
+		{"rasterFour", 4}, {"rasterFive", 5}, {"rasterSix", 6}, {"rasterByteHigh", byteHigh}, {"rasterByteLow", byteLow}} {
 		m := GLOBL(c.name, RODATA|NOPTR)
 		for i := range 8 {
 			DATA(4*i, U32(math.Float32bits(c.value)))
@@ -27,8 +28,12 @@ func raster() {
 		rasterConstants[c.name] = m
 	}
 	rasterBytes()
-	rasterWeighted()
+	rasterWeighted(256)
+	rasterWeighted(512)
 	rasterAlong()
+	rasterAlong4()
+	rasterYCbCr()
+	rasterDouble()
 	rasterClip()
 	rasterSolarize()
 	rasterNormalize()
@@ -249,17 +254,27 @@ func rasterGrays() {
 	RET()
 }
 
+// b/255 is b/256 + b/65280: the first is exact, and the rounded sum with the second is the rounded quotient for every byte, in less time
+// than a division takes.
+const (
+	byteHigh = 1. / 256
+	byteLow  = 1. / 65280
+)
+
 func rasterBytes() {
 	TEXT("bytes256", NOSPLIT, "func(to *float32, from *byte, blocks uintptr)")
 	Doc("bytes256: to = from / 255; blocks of 8 values, at least one.")
 	Pragma("noescape")
 	to, from, n := Load(Param("to"), GP64()), Load(Param("from"), GP64()), Load(Param("blocks"), GP64())
-	v, scale := YMM(), YMM()
-	VMOVUPS(constant8("rasterByte"), scale)
+	v, w, high, low := YMM(), YMM(), YMM(), YMM()
+	VMOVUPS(constant8("rasterByteHigh"), high)
+	VMOVUPS(constant8("rasterByteLow"), low)
 	loop("block", n, func() {
 		VPMOVZXBD(Mem{Base: from}, v)
 		VCVTDQ2PS(v, v)
-		VDIVPS(scale, v, v)
+		VMULPS(low, v, w)
+		VMULPS(high, v, v)
+		VADDPS(w, v, v)
 		VMOVUPS(v, Mem{Base: to})
 		ADDQ(Imm(8), from)
 		ADDQ(Imm(32), to)
@@ -330,19 +345,23 @@ func rasterNormalize() {
 	RET()
 }
 
-func rasterWeighted() {
-	TEXT("weighted256", NOSPLIT, "func(to *float32, from *float32, n uintptr, offset *int, weight *float32, taps uintptr)")
-	Doc("weighted256: to[i] is the sum over k below taps of weight[k]*from[offset[k]+i], for i below n, a multiple of 8 above 0; taps is above 0.")
+func rasterWeighted(bits int) {
+	lanes, vector := bits/32, YMM
+	if bits == 512 {
+		vector = ZMM
+	}
+	TEXT(fmt.Sprint("weighted", bits), NOSPLIT, "func(to *float32, from *float32, n uintptr, offset *int, weight *float32, taps uintptr)")
+	Doc(fmt.Sprintf("weighted%d: to[i] is the sum over k below taps of weight[k]*from[offset[k]+i], for i below n, a multiple of %d above 0; taps is above 0.", bits, lanes))
 	Pragma("noescape")
 	to, from, n := Load(Param("to"), GP64()), Load(Param("from"), GP64()), Load(Param("n"), GP64())
 	offset, weight, taps := Load(Param("offset"), GP64()), Load(Param("weight"), GP64()), Load(Param("taps"), GP64())
 	strip := func(name string, width int) {
 		next := name + "Next"
 		Label(name)
-		CMPQ(n, U32(8*width))
+		CMPQ(n, U32(lanes*width))
 		JB(LabelRef(next))
 		acc := make([]VecVirtual, width)
-		w, at, k := YMM(), GP64(), GP64()
+		w, at, k := vector(), GP64(), GP64()
 		tap := func() {
 			MOVQ(Mem{Base: offset, Index: k, Scale: 8}, at)
 			LEAQ(Mem{Base: from, Index: at, Scale: 4}, at)
@@ -351,8 +370,8 @@ func rasterWeighted() {
 		XORQ(k, k)
 		tap()
 		for i := range acc {
-			acc[i] = YMM()
-			VMULPS(Mem{Base: at, Disp: 32 * i}, w, acc[i])
+			acc[i] = vector()
+			VMULPS(Mem{Base: at, Disp: 4 * lanes * i}, w, acc[i])
 		}
 		INCQ(k)
 		Label(name + "Taps")
@@ -360,24 +379,85 @@ func rasterWeighted() {
 		JAE(LabelRef(name + "Store"))
 		tap()
 		for i := range acc {
-			t := YMM()
-			VMULPS(Mem{Base: at, Disp: 32 * i}, w, t)
+			t := vector()
+			VMULPS(Mem{Base: at, Disp: 4 * lanes * i}, w, t)
 			VADDPS(t, acc[i], acc[i])
 		}
 		INCQ(k)
 		JMP(LabelRef(name + "Taps"))
 		Label(name + "Store")
 		for i := range acc {
-			VMOVUPS(acc[i], Mem{Base: to, Disp: 32 * i})
+			VMOVUPS(acc[i], Mem{Base: to, Disp: 4 * lanes * i})
 		}
-		ADDQ(U32(32*width), to)
-		ADDQ(U32(32*width), from)
-		SUBQ(U32(8*width), n)
+		ADDQ(U32(4*lanes*width), to)
+		ADDQ(U32(4*lanes*width), from)
+		SUBQ(U32(lanes*width), n)
 		JMP(LabelRef(name))
 		Label(next)
 	}
 	strip("wide", 8)
 	strip("narrow", 1)
+	VZEROUPPER()
+	RET()
+}
+
+func rasterAlong4() {
+	TEXT("along4", NOSPLIT, "func(to *float32, from *float32, n uintptr, start *int, count *int, weight *float32, taps uintptr, toRow uintptr, fromRow uintptr)")
+	Doc("along4: what along128 does, for four rows that are toRow and fromRow values apart.")
+	Pragma("noescape")
+	to, from, n := Load(Param("to"), GP64()), Load(Param("from"), GP64()), Load(Param("n"), GP64())
+	start, count := Load(Param("start"), GP64()), Load(Param("count"), GP64())
+	weight, taps := Load(Param("weight"), GP64()), Load(Param("taps"), GP64())
+	toRow, fromRow := Load(Param("toRow"), GP64()), Load(Param("fromRow"), GP64())
+	at, at2, k := GP64(), GP64(), GP64()
+	w := YMM()
+	// pair is one pixel of two rows.
+	pair := func(p Register) VecVirtual {
+		v := YMM()
+		VMOVUPS(Mem{Base: p}, v.AsX())
+		VINSERTF128(U8(1), Mem{Base: p, Index: fromRow, Scale: 4}, v, v)
+		return v
+	}
+	low, high := YMM(), YMM()
+	loop("pixel", n, func() {
+		MOVQ(Mem{Base: start}, at)
+		LEAQ(Mem{Base: at, Index: at, Scale: 2}, at)
+		LEAQ(Mem{Base: from, Index: at, Scale: 4}, at)
+		LEAQ(Mem{Base: at, Index: fromRow, Scale: 8}, at2)
+		VBROADCASTSS(Mem{Base: weight}, w)
+		VMULPS(pair(at), w, low)
+		VMULPS(pair(at2), w, high)
+		MOVQ(U32(1), k)
+		Label("taps")
+		CMPQ(k, Mem{Base: count})
+		JAE(LabelRef("done"))
+		ADDQ(Imm(12), at)
+		ADDQ(Imm(12), at2)
+		VBROADCASTSS(Mem{Base: weight, Index: k, Scale: 4}, w)
+		for _, row := range []struct {
+			at  Register
+			sum VecVirtual
+		}{{at, low}, {at2, high}} {
+			t := pair(row.at)
+			VMULPS(t, w, t)
+			VADDPS(t, row.sum, row.sum)
+		}
+		INCQ(k)
+		JMP(LabelRef("taps"))
+		Label("done")
+		LEAQ(Mem{Base: to, Index: toRow, Scale: 8}, at)
+		for _, row := range []struct {
+			at  Register
+			sum VecVirtual
+		}{{to, low}, {at, high}} {
+			VMOVUPS(row.sum.AsX(), Mem{Base: row.at})
+			VEXTRACTF128(U8(1), row.sum, Mem{Base: row.at, Index: toRow, Scale: 4})
+		}
+		ADDQ(Imm(12), to)
+		ADDQ(Imm(8), start)
+		ADDQ(Imm(8), count)
+		LEAQ(Mem{Base: weight, Index: taps, Scale: 4}, weight)
+	})
 	VZEROUPPER()
 	RET()
 }

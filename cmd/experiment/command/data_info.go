@@ -6,9 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"selfsup/datasets"
 	"selfsup/experiment"
-	"selfsup/recipes"
 )
 
 // dataInfoVerb describes a data set.
@@ -29,29 +27,18 @@ Prints the images of each set and class, their sizes, and the mean and standard 
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	c.RegisterFlagCompletionFunc("set", a.completeSets)
 	c.RunE = func(_ *cobra.Command, args []string) error {
-		if recipes.NamesSource(args[0]) {
-			o, err := experiment.OpenSource(args[0], sets, a.catalog)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return json.NewEncoder(a.out).Encode(o.Info())
-			}
-			fmt.Fprint(a.out, datasets.FormatSummary(o.Info()))
-			return nil
-		}
-		d, err := experiment.OpenData(args[0], sets, a.catalog)
+		d, err := experiment.OpenAny(args[0], sets, a.catalog)
 		if err != nil {
 			return err
 		}
-		info, err := d.Info()
+		info, err := d.Describe()
 		if err != nil {
 			return err
 		}
 		if asJSON {
 			return json.NewEncoder(a.out).Encode(info)
 		}
-		fmt.Fprint(a.out, info.Table())
+		fmt.Fprint(a.out, info)
 		return nil
 	}
 	return c

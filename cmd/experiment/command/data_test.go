@@ -17,7 +17,7 @@ import (
 // What the data verbs say to right and wrong words.
 func TestDataWords(t *testing.T) {
 	dir := t.TempDir()
-	photos := pictures(t, 10, 0, "cat", "dog")
+	photos, bad := pictures(t, 10, 0, "cat", "dog"), pictures(t, 10, 3, "cat", "dog")
 	file := filepath.Join(dir, "photos.pack")
 	table := filepath.Join(dir, "table.toml")
 	for path, text := range map[string]string{
@@ -29,7 +29,7 @@ func TestDataWords(t *testing.T) {
 		}
 	}
 	at := func(s string) string {
-		return strings.NewReplacer("@TABLE", table, "@PHOTOS", photos, "@FILE", file, "@DIR", dir).Replace(s)
+		return strings.NewReplacer("@TABLE", table, "@BAD", bad, "@PHOTOS", photos, "@FILE", file, "@DIR", dir).Replace(s)
 	}
 	for _, c := range []struct {
 		args      string
@@ -55,6 +55,9 @@ func TestDataWords(t *testing.T) {
 		{"data info @TABLE", 0, "source       table", ""},
 		{"data verify @TABLE", 0, "4 samples read, 0 damaged", ""},
 		{"data verify @FILE", 0, "20 samples read, 0 damaged", ""},
+		{"data verify @BAD", 3, "left out: @BAD/dog/02.png: png", "6 of 20 samples do not decode"},
+		{"data info @BAD", 0, "left out    6 images", ""},
+		{"data pack @BAD -o @FILE", 3, "", "6 of 20 images are refused, max_skipped allows 0"},
 		{"data verify quickstart.toml", 0, "4000 samples read, 0 damaged", ""},
 		{"data verify @DIR/none.pack", 2, "", "no such file"},
 		{"data bench quickstart.toml --workers -1", 2, "", "--workers -1: want 0"},
@@ -141,8 +144,8 @@ func TestDataBench(t *testing.T) {
 	}
 }
 
-// A pack that is killed while it is written, SIGKILL, leaves nothing under the final name; what was there before stays. Ctrl-C leaves nothing
-// at all.
+// A pack that is killed while it is written, SIGKILL, leaves nothing under the final name; what was there before stays, and the next pack
+// removes what was written. Ctrl-C leaves nothing at all.
 func TestKilledPack(t *testing.T) {
 	dir := t.TempDir()
 	const n = 200_000
@@ -157,7 +160,7 @@ func TestKilledPack(t *testing.T) {
 	if err := os.WriteFile(recipe, []byte(text), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(dir, "set.pack")
+	file, few := filepath.Join(dir, "set.pack"), pictures(t, 10, 0, "cat", "dog")
 	for _, try := range []struct {
 		before string
 		signal os.Signal
@@ -200,8 +203,18 @@ func TestKilledPack(t *testing.T) {
 		if try.signal == os.Interrupt && (len(left) > 0 || c.ProcessState.ExitCode() != 130) {
 			t.Errorf("Ctrl-C: status %d, left behind %v; want 130 and nothing", c.ProcessState.ExitCode(), left)
 		}
-		for _, f := range left {
-			os.Remove(f)
+		if try.signal != os.Kill {
+			continue
 		}
+		if len(left) != 1 {
+			t.Errorf("SIGKILL left behind %v, want the one temporary file", left)
+		}
+		if status, _, errs := call("data", "pack", few, "-o", file); status != 0 {
+			t.Errorf("packing after the kill: status %d: %s", status, errs)
+		}
+		if left, _ := filepath.Glob(filepath.Join(dir, ".set.pack.*")); len(left) > 0 {
+			t.Errorf("packing after the kill left %v", left)
+		}
+		os.Remove(file)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"selfsup/experiment"
-	"selfsup/recipes"
 )
 
 // dataVerifyVerb reads every sample of a data set.
@@ -28,7 +27,7 @@ are damaged. Status 3 if there are any.`,
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	c.RegisterFlagCompletionFunc("set", a.completeSets)
 	c.RunE = func(_ *cobra.Command, args []string) error {
-		d, err := a.openData(args[0], sets)
+		d, err := experiment.OpenAny(args[0], sets, a.catalog)
 		if err != nil {
 			return err
 		}
@@ -49,12 +48,4 @@ are damaged. Status 3 if there are any.`,
 		return v.Err(args[0])
 	}
 	return c
-}
-
-// openData opens images, or what a file with a [data.X] table names.
-func (a *app) openData(path string, sets []string) (interface{ Verify() *experiment.Verified }, error) {
-	if recipes.NamesSource(path) {
-		return experiment.OpenSource(path, sets, a.catalog)
-	}
-	return experiment.OpenData(path, sets, a.catalog)
 }

@@ -1,9 +1,38 @@
 package experiment
 
 import (
+	"fmt"
+	"math"
+	"os"
+
 	"selfsup/datasets"
 	"selfsup/recipes"
 )
+
+// Readable is data of any kind, opened for a look at it.
+type Readable interface {
+	// Describe says what there is: text for people, or one JSON value.
+	Describe() (fmt.Stringer, error)
+	// Verify reads every sample.
+	Verify() *Verified
+}
+
+// OpenAny opens images, as OpenData does, or what a file with a [data.X] table names. Of a folder it leaves out what does not decode,
+// however much that is.
+func OpenAny(path string, sets []string, c recipes.Catalog) (Readable, error) {
+	if recipes.NamesSource(path) {
+		return OpenSource(path, sets, c)
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() && len(sets) == 0 {
+		o, err := openFolder(path, math.MaxInt)
+		if err != nil {
+			return nil, err
+		}
+		o.whole = true
+		return o, nil
+	}
+	return OpenData(path, sets, c)
+}
 
 // OpenedSource is data of another kind than plain images that a `data` command was pointed at.
 type OpenedSource struct {
@@ -24,10 +53,14 @@ func OpenSource(path string, sets []string, c recipes.Catalog) (*OpenedSource, e
 	return &OpenedSource{o, s.Data.Name}, nil
 }
 
-// Info describes the data, the source first. FormatSummary prints it for people.
-func (o *OpenedSource) Info() []datasets.Fact {
-	facts := []datasets.Fact{{Key: "source", Value: o.Source}}
-	return append(facts, o.Summary()...)
+// Facts describes data in a list, the source first.
+type Facts []datasets.Fact
+
+func (f Facts) String() string { return datasets.FormatSummary(f) }
+
+// Describe implements Readable, with Facts.
+func (o *OpenedSource) Describe() (fmt.Stringer, error) {
+	return append(Facts{{Key: "source", Value: o.Source}}, o.Summary()...), nil
 }
 
 // Verify reads every sample of both sets.

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"selfsup/datasets"
 	"selfsup/recipes"
 )
 
@@ -40,7 +39,11 @@ func TestSource(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	info := datasets.FormatSummary(o.Info())
+	facts, err := o.Describe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	info := facts.String()
 	for _, want := range []string{"source    wav", "train     2", "test      none", "left out  1", "coding    32-bit float", "rate      8000 samples a second"} {
 		if !strings.Contains(info, want+"\n") {
 			t.Errorf("want %q in\n%s", want, info)
