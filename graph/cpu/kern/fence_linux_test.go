@@ -63,8 +63,13 @@ func faults(t *testing.T, g func()) (at any) {
 
 // fenced runs f at every level, first on ordinary memory, then on both sides of fences, and wants the same bits.
 func fenced(t *testing.T, name string, f func(place func(n int) []float32) [][]float32) {
+	fencedAt(t, eachLevel, name, f)
+}
+
+// fencedAt is fenced at other levels.
+func fencedAt(t *testing.T, levels func(*testing.T, func(*testing.T)), name string, f func(place func(n int) []float32) [][]float32) {
 	t.Run(name, func(t *testing.T) {
-		eachLevel(t, func(t *testing.T) {
+		levels(t, func(t *testing.T) {
 			want := f(func(n int) []float32 { return make([]float32, n) })
 			for _, at := range []fence{{t, false}, {t, true}} {
 				t.Run(at.String(), func(t *testing.T) {
