@@ -77,13 +77,13 @@ func headOf(qkv ir.Shape, o op.AttentionOp) kern.Head {
 func scratchBF16(h kern.Head) int { return (h.ScratchBF16() + 15) &^ 15 }
 
 // operands are those of the head that starts at at in qkv and at to in dy, if there is one.
-func (a *attention) operands(dy, qkv []float32, at, to int) kern.Operands {
-	x := qkv[at:]
-	return kern.Operands{Q: x, K: x[a.stepY:], V: x[2*a.stepY:], Dy: dy[min(to, len(dy)):]}
+func (a *attention) operands(dy, qkv kern.Values, at, to int) kern.Operands {
+	x := qkv.From(at)
+	return kern.Operands{Q: x, K: x.From(a.stepY), V: x.From(2 * a.stepY), Dy: dy.From(min(to, dy.Len()))}
 }
 
 // next are the operands of the head that a worker most likely takes next.
-func (a *attention) next(dy, qkv []float32, task int) kern.Operands {
+func (a *attention) next(dy, qkv kern.Values, task int) kern.Operands {
 	task += kern.Threads()
 	if task >= a.images*a.heads {
 		return kern.Operands{}
@@ -112,11 +112,10 @@ func bindAttention(c *call) func() {
 	o, qkv, y, scratch := c.spec.(op.AttentionOp), c.x[0], c.y, c.scratch
 	a, scale := newAttention(c.in[0].Shape), float32(o.Scale)
 	if o.BF16 {
-		h := headOf(c.in[0].Shape, o)
+		h, qkv, y, none := headOf(c.in[0].Shape, o), c.values(0), kern.Values{F32: y, BF16: c.yh}, kern.Values{}
 		return a.runBF16(h, scratch, func(task int, scratch []float32) {
 			at, to := a.at(task)
-			x := a.operands(nil, qkv, at, 0)
-			h.ForwardBF16(y[to:], x.Q, x.K, x.V, scratch, a.next(nil, qkv, task))
+			h.ForwardBF16(y.From(to), a.operands(none, qkv, at, 0), scratch, a.next(none, qkv, task))
 		})
 	}
 	task := func(task, worker int) {
@@ -142,11 +141,11 @@ func bindAttentionGrad(c *call) func() {
 	o, out, qkv, dqkv, scratch := op.AttentionOp(c.spec.(op.AttentionGrad)), c.x[0], c.x[1], c.y, c.scratch
 	a, scale := newAttention(c.in[1].Shape), float32(o.Scale)
 	if o.BF16 {
-		h := headOf(c.in[1].Shape, o)
+		h, out, qkv := headOf(c.in[1].Shape, o), c.values(0), c.values(1)
 		return a.runBF16(h, scratch, func(task int, scratch []float32) {
 			at, to := a.at(task)
-			x, dx := a.operands(out, qkv, at, to), a.operands(nil, dqkv, at, 0)
-			h.BackwardBF16(dx.Q, dx.K, dx.V, x.Dy, x.Q, x.K, x.V, scratch, a.next(out, qkv, task))
+			dx := dqkv[at:]
+			h.BackwardBF16(dx, dx[a.stepY:], dx[2*a.stepY:], a.operands(out, qkv, at, to), scratch, a.next(out, qkv, task))
 		})
 	}
 	task := func(task, worker int) {

@@ -36,6 +36,10 @@ func (Backend) Narrows(s ir.Spec, in []ir.Type, operand int) bool {
 		return operand <= 0
 	case op.LayerNormOp:
 		return operand == result
+	case op.AttentionOp:
+		return o.BF16 && operand <= 0
+	case op.AttentionGrad:
+		return o.BF16 && operand >= 0
 	case op.Unary:
 		return operand <= 0
 	case op.UnaryGrad:

@@ -111,7 +111,7 @@ func TestNarrows(t *testing.T) {
 			}
 		})
 	}
-	for _, name := range []string{"conv2d", "conv2d_dw", "conv2d_dx", "matmul", "sum_to", "batch_stats", "batch_norm", "batch_norm_sums", "batch_norm_dx", "binary", "unary", "unary_grad", "layer_norm", "round"} {
+	for _, name := range []string{"conv2d", "conv2d_dw", "conv2d_dx", "matmul", "sum_to", "batch_stats", "batch_norm", "batch_norm_sums", "batch_norm_dx", "binary", "unary", "unary_grad", "layer_norm", "round", "attention", "attention_grad"} {
 		if !tested[name] {
 			t.Errorf("no case of %s has an operand in bfloat16", name)
 		}

@@ -12,7 +12,7 @@ import (
 )
 
 func main() {
-	family := flag.String("family", "", "what to generate: tile, pair, scatter, winograd, vec, row, block, widen or raster")
+	family := flag.String("family", "", "what to generate: tile, pair, scatter, winograd, vec, row, block, widen, attention or raster")
 	flag.Parse() // avo's own flags: -out, -stubs, -pkg
 	ConstraintExpr("!noasm")
 	if *family == "raster" {
@@ -52,10 +52,12 @@ func main() {
 		blocks()
 	case "widen":
 		widens()
+	case "attention":
+		attentions()
 	case "row":
 		rows()
 	default:
-		fmt.Fprintf(os.Stderr, "asmgen: family %q is not one of tile, pair, scatter, winograd, vec, row, block, widen, raster\n", *family)
+		fmt.Fprintf(os.Stderr, "asmgen: family %q is not one of tile, pair, scatter, winograd, vec, row, block, widen, attention, raster\n", *family)
 		os.Exit(2)
 	}
 	Generate()

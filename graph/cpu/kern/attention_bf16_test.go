@@ -32,6 +32,11 @@ func newHeadData(h Head) headData {
 
 func (h *headData) parts(g *guarded) (q, k, v []float32) { return g.v, g.v[h.D:], g.v[2*h.D:] }
 
+func (h *headData) operands() Operands {
+	q, k, v := h.parts(h.x)
+	return Operands{Values{F32: q}, Values{F32: k}, Values{F32: v}, Values{F32: h.dy.v}}
+}
+
 func (h *headData) check(t *testing.T) {
 	for _, g := range []*guarded{h.x, h.dx, h.y, h.dy} {
 		g.check(t)
@@ -91,11 +96,11 @@ func TestHeadBF16(t *testing.T) {
 				h := newHeadData(c)
 				y, dx := h.wantBF16()
 				s := newGuarded("scratch", h.ScratchBF16()).poison()
-				q, k, v := h.parts(h.x)
-				h.ForwardBF16(h.y.v, q, k, v, s.v, Operands{})
+				x := h.operands()
+				h.ForwardBF16(Values{F32: h.y.v}, x, s.v, Operands{})
 				dq, dk, dv := h.parts(h.dx)
 				s.poison()
-				h.BackwardBF16(dq, dk, dv, h.dy.v, q, k, v, s.v, Operands{Q: q, K: k, V: v, Dy: h.dy.v})
+				h.BackwardBF16(dq, dk, dv, x, s.v, x)
 				h.check(t)
 				s.check(t)
 				// A weight on the other side of a rounding step moves by 1/256.
@@ -119,15 +124,60 @@ func TestHeadBF16(t *testing.T) {
 	})
 }
 
+// Operands kept in bfloat16 give the bits of the same numbers in float32, and y in bfloat16 is y rounded.
+func TestHeadBF16Narrow(t *testing.T) {
+	eachPairLevel(t, func(t *testing.T) {
+		for _, c := range headCases() {
+			t.Run(fmt.Sprint(c), func(t *testing.T) {
+				h := newHeadData(c)
+				RoundFloats(h.x.v)
+				RoundFloats(h.dy.v)
+				x, dy := make([]uint16, len(h.x.v)), make([]uint16, len(h.dy.v))
+				Round(x, h.x.v)
+				Round(dy, h.dy.v)
+				half := Operands{Values{BF16: x}, Values{BF16: x[h.D:]}, Values{BF16: x[2*h.D:]}, Values{BF16: dy}}
+				s := newGuarded("scratch", h.ScratchBF16()).poison()
+				h.ForwardBF16(Values{F32: h.y.v}, h.operands(), s.v, Operands{})
+				s.poison()
+				y := newGuarded("y in float32", len(h.y.v)).poison()
+				h.ForwardBF16(Values{F32: y.v}, half, s.v, half)
+				checkSame(t, "y", y.v, h.y.v)
+				s.poison()
+				yh, want := make([]uint16, len(h.y.v)+1), make([]uint16, len(h.y.v)+1)
+				Round(want, append(h.y.v[:len(h.y.v):len(h.y.v)], 7))
+				Round(yh, append(y.poison().v[:len(h.y.v):len(h.y.v)], 7))
+				h.ForwardBF16(Values{BF16: yh[:len(h.y.v)]}, half, s.v, Operands{})
+				for i, v := range want {
+					if yh[i] != v {
+						t.Fatalf("y in bfloat16: element %d is %x, want %x", i, yh[i], v)
+					}
+				}
+				s.poison()
+				dq, dk, dv := h.parts(h.dx)
+				h.BackwardBF16(dq, dk, dv, h.operands(), s.v, Operands{})
+				s.poison()
+				dx := newGuarded("dqkv of halves", len(h.dx.v)).poison()
+				dq, dk, dv = h.parts(dx)
+				h.BackwardBF16(dq, dk, dv, half, s.v, half)
+				checkSame(t, "dqkv", dx.v, h.dx.v)
+				for _, g := range []*guarded{s, y, dx} {
+					g.check(t)
+				}
+				h.check(t)
+			})
+		}
+	})
+}
+
 func TestHeadBF16AllocatesNothing(t *testing.T) {
 	eachPairLevel(t, func(t *testing.T) {
 		h := newHeadData(Head{T: 17, D: 20, Step: 60, StepY: 20, Scale: 0.3})
 		s := make([]float32, h.ScratchBF16())
-		q, k, v := h.parts(h.x)
+		x := h.operands()
 		dq, dk, dv := h.parts(h.dx)
 		if n := testing.AllocsPerRun(3, func() {
-			h.ForwardBF16(h.y.v, q, k, v, s, Operands{})
-			h.BackwardBF16(dq, dk, dv, h.dy.v, q, k, v, s, Operands{Q: q, K: k, V: v, Dy: h.dy.v})
+			h.ForwardBF16(Values{F32: h.y.v}, x, s, Operands{})
+			h.BackwardBF16(dq, dk, dv, x, s, x)
 		}); n != 0 {
 			t.Errorf("%v allocations, want 0", n)
 		}
@@ -137,12 +187,15 @@ func TestHeadBF16AllocatesNothing(t *testing.T) {
 func TestHeadBF16Refuses(t *testing.T) {
 	h := newHeadData(Head{T: 5, D: 4, Step: 12, StepY: 4, Scale: 1})
 	s := make([]float32, h.ScratchBF16())
-	q, k, v := h.parts(h.x)
+	x := h.operands()
+	short := func(v Values, n int) Values { return Values{F32: v.F32[:n]} }
+	q, k, v := h.parts(h.dx)
 	for name, f := range map[string]func(){
-		"short y":    func() { h.ForwardBF16(h.y.v[:19], q, k, v, s, Operands{}) },
-		"short v":    func() { h.ForwardBF16(h.y.v, q, k, v[:51], s, Operands{}) },
-		"no scratch": func() { h.ForwardBF16(h.y.v, q, k, v, nil, Operands{}) },
-		"short dk":   func() { h.BackwardBF16(q, k[:40], v, h.dy.v, q, k, v, s, Operands{Q: q, K: k, V: v, Dy: h.dy.v}) },
+		"short y":    func() { h.ForwardBF16(Values{F32: h.y.v[:19]}, x, s, Operands{}) },
+		"short v":    func() { h.ForwardBF16(Values{F32: h.y.v}, Operands{Q: x.Q, K: x.K, V: short(x.V, 51)}, s, Operands{}) },
+		"short half": func() { h.ForwardBF16(Values{BF16: make([]uint16, 19)}, x, s, Operands{}) },
+		"no scratch": func() { h.ForwardBF16(Values{F32: h.y.v}, x, nil, Operands{}) },
+		"short dk":   func() { h.BackwardBF16(q, k[:40], v, x, s, x) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {

@@ -33,3 +33,4 @@ package kern
 //go:generate go run -C ../../../internal/asmgen . -family row -pkg kern -out ../../graph/cpu/kern/row_amd64.s -stubs ../../graph/cpu/kern/row_stubs_amd64.go
 //go:generate go run -C ../../../internal/asmgen . -family widen -pkg kern -out ../../graph/cpu/kern/widen_amd64.s -stubs ../../graph/cpu/kern/widen_stubs_amd64.go
 //go:generate go run -C ../../../internal/asmgen . -family block -pkg kern -out ../../graph/cpu/kern/block_amd64.s -stubs ../../graph/cpu/kern/block_stubs_amd64.go
+//go:generate go run -C ../../../internal/asmgen . -family attention -pkg kern -out ../../graph/cpu/kern/attention_amd64.s -stubs ../../graph/cpu/kern/attention_stubs_amd64.go

@@ -125,7 +125,7 @@ func GemmBatchBF16Scratch(batch int, transA, transB bool, m, n, k int) int {
 // The blocks of a product.
 const (
 	pairRowBlock  = 128     // rows of A of a task, a few bands
-	pairSharedTop = 4096    // rows of A up to which all of them are rounded first, so that tasks may share them
+	pairSharedTop = 1024    // rows of A up to which all of them are rounded first, so that tasks may share them
 	pairKC        = 2048    // depth of a block
 	pairInner     = 512     // depth of a call: its panel stays in L1
 	pairPanels    = 2 << 20 // elements of a block of B

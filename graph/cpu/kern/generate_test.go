@@ -19,7 +19,7 @@ func TestGenerated(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-C", "../../../internal/asmgen", "-o", bin, ".").CombinedOutput(); err != nil {
 		t.Skipf("the generator's module cannot be built here: %v\n%s", err, out)
 	}
-	for _, family := range []string{"tile", "pair", "scatter", "winograd", "vec", "row", "block", "widen"} {
+	for _, family := range []string{"tile", "pair", "scatter", "winograd", "vec", "row", "block", "widen", "attention"} {
 		asm, stubs := family+"_amd64.s", family+"_stubs_amd64.go"
 		cmd := exec.Command(bin, "-family", family, "-pkg", "kern", "-out", filepath.Join(dir, asm), "-stubs", filepath.Join(dir, stubs))
 		if out, err := cmd.CombinedOutput(); err != nil {
