@@ -283,6 +283,7 @@ func poisoned(run func(), c *call, fresh bool) func() {
 func aligned(n int) []float32 {
 	const lane = plan.Align / 4
 	s := make([]float32, n+lane)
+	huge(s)
 	skip := 0
 	if r := int(uintptr(unsafe.Pointer(&s[0])) % plan.Align); r != 0 {
 		skip = (plan.Align - r) / 4
