@@ -52,6 +52,7 @@ for name, sub in (("444", 0), ("422", 1), ("420", 2)):
     save(f"ycc{name}.jpg", rgb, quality=90, subsampling=sub)
 for name, sub, o in (("444", 0, 1), ("422", 1, 3), ("420", 2, 1), ("420_turn8", 2, 8)):
     save(f"tall{name}.jpg", picture(37, 75), quality=85, subsampling=sub, exif=exif(o))
+save("tallgrey.jpg", picture(37, 75).convert("L"), quality=85)
 save("tall_progressive.jpg", picture(37, 75), quality=80, progressive=True)
 save("progressive.jpg", rgb, quality=85, progressive=True)
 save("narrow.jpg", picture(3, 9), quality=90, subsampling=2)
