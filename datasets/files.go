@@ -148,6 +148,7 @@ func bare(err error) error {
 // worker decodes one file after another; one goroutine uses it at a time.
 type worker struct {
 	Decoder
+	file      file // of a set
 	bytes     []byte
 	whole     Image // before it is resized
 	out       Image // while it is not kept
@@ -253,7 +254,8 @@ func (s *fileSet) Part(i int, dst *Image, choose func(h, w int) resample.Box) er
 	}
 	w := s.workers.Get().(*worker)
 	defer s.workers.Put(w)
-	return s.opt.part(s.files.file(i), w, dst, choose)
+	w.file = s.files.file(i)
+	return s.opt.part(&w.file, w, dst, choose)
 }
 
 // Bytes implements Encoded.
@@ -262,7 +264,7 @@ func (s *fileSet) Bytes(i int, buf []byte) ([]byte, error) {
 		return nil, fmt.Errorf("datasets: no image %d, the set has %d", i, s.files.len())
 	}
 	f := s.files.file(i)
-	return f.from.read(f, buf, s.opt.limit())
+	return f.from.read(&f, buf, s.opt.limit())
 }
 
 // labelled gives every file the number of its class, or -1 where that is empty.
