@@ -193,18 +193,8 @@ func (d *Decoder) DecodePart(b []byte, dst *Image, choose func(h, w int) resampl
 
 // store decodes at least box, as the file has it, to dst.
 func (d *Decoder) store(dst *Image, f *format, b []byte, h Header, box resample.Box) error {
-	if f.name == "jpeg" && h.config.ColorModel == color.YCbCrModel {
-		if at, rows := lowerRows(b, box.Top+box.Height); at > 0 {
-			d.reader.change(at, byte(rows>>8), byte(rows))
-			d.reader.rewind()
-			src, err := f.decode(&d.reader)
-			if m, ok := src.(*image.YCbCr); err == nil && ok && m.Rect.Dx() == h.config.Width && m.Rect.Dy() == rows {
-				dst.resize(h.config.Height, h.config.Width, 3)
-				d.chroma.fill(dst, m, false, box)
-				return nil
-			}
-			d.reader.reset(b) // decode it whole, and leave the error to that
-		}
+	if f.name == "jpeg" && d.upper(dst, b, h, box) {
+		return nil
 	}
 	d.reader.rewind()
 	in := io.Reader(&d.reader)
@@ -216,6 +206,33 @@ func (d *Decoder) store(dst *Image, f *format, b []byte, h Header, box resample.
 		return err
 	}
 	return d.pixels(dst, src, b, h, box)
+}
+
+// upper decodes the rows of a JPEG down to the last one of box, and reports whether it did; it leaves errors to a decoding of all rows.
+func (d *Decoder) upper(dst *Image, b []byte, h Header, box resample.Box) bool {
+	at, rows := lowerRows(b, box.Top+box.Height)
+	if at == 0 {
+		return false
+	}
+	d.reader.change(at, byte(rows>>8), byte(rows))
+	defer d.reader.reset(b)
+	d.reader.rewind()
+	src, err := jpeg.Decode(&d.reader)
+	if err != nil || src.Bounds() != image.Rect(0, 0, h.config.Width, rows) {
+		return false
+	}
+	switch m := src.(type) {
+	case *image.YCbCr:
+		dst.resize(h.config.Height, h.config.Width, 3)
+		d.chroma.fill(dst, m, false, box)
+	case *image.Gray:
+		dst.resize(h.config.Height, h.config.Width, 1)
+		part := Image{H: rows, W: dst.W, C: 1, Pix: dst.Pix[:rows*dst.W]}
+		return fill(&part, m) == nil
+	default: // red, green and blue
+		return false
+	}
+	return true
 }
 
 // pixels copies what a decoder of the library returned, or at least the box of it, to dst, with 1 channel or 3.

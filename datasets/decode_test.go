@@ -8,6 +8,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"selfsup/datasets/resample"
 )
 
 // pnm reads a P5 or P6 file as PIL writes it.
@@ -273,7 +275,8 @@ func seeds(f *testing.F) {
 	f.Add(hugePNG())
 }
 
-// FuzzDecode holds that no file, whatever it claims, does more than fail, and that the header tells what decoding gives.
+// FuzzDecode holds that no file, whatever it claims, does more than fail, that the header tells what decoding gives, and that a part of it
+// decodes alike.
 func FuzzDecode(f *testing.F) {
 	seeds(f)
 	const limit = 1 << 14
@@ -293,6 +296,17 @@ func FuzzDecode(f *testing.F) {
 		}
 		if err != nil {
 			return
+		}
+		var part Image
+		box := resample.Box{Top: len(in) % m.H / 2, Left: len(in) % m.W, Height: 1 + len(in)%3, Width: m.W}
+		if err := d.DecodePart(in, &part, func(int, int) resample.Box { return box }); err != nil {
+			t.Fatalf("the whole decodes, %+v does not: %v", box, err)
+		}
+		box = within(box, m.H, m.W)
+		for y := box.Top; y < box.Top+box.Height; y++ {
+			if from, to := (y*m.W+box.Left)*m.C, (y*m.W+box.Left+box.Width)*m.C; !bytes.Equal(part.Pix[from:to], m.Pix[from:to]) {
+				t.Fatalf("row %d of %+v: %v, in the whole %v", y, box, part.Pix[from:to], m.Pix[from:to])
+			}
 		}
 		if headerErr != nil || h.H != m.H || h.W != m.W || h.C != m.C || len(m.Pix) != m.H*m.W*m.C || m.H*m.W < 1 || m.H*m.W > limit {
 			t.Fatalf("%dx%dx%d with %d bytes, header %+v (%v)", m.H, m.W, m.C, len(m.Pix), h, headerErr)

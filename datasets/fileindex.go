@@ -98,8 +98,8 @@ func (x *fileIndex) name(i int) string {
 }
 
 // file is file i without its class.
-func (x *fileIndex) file(i int) *file {
-	f := &file{name: x.name(i), label: int(x.label[i]), from: x.parents[x.parent[i]].from}
+func (x *fileIndex) file(i int) file {
+	f := file{name: x.name(i), label: int(x.label[i]), from: x.parents[x.parent[i]].from}
 	if x.span != nil {
 		f.at, f.size = x.span[i].at, x.span[i].size
 	}

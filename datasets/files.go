@@ -7,7 +7,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 
 	"selfsup/datasets/resample"
 	"selfsup/recipes/memory"
@@ -148,6 +147,7 @@ func bare(err error) error {
 // worker decodes one file after another; one goroutine uses it at a time.
 type worker struct {
 	Decoder
+	file      file // of a set
 	bytes     []byte
 	whole     Image // before it is resized
 	out       Image // while it is not kept
@@ -215,54 +215,6 @@ func (s *Files) header(f *file, w *worker) (shape, error) {
 		h.H, h.W = s.Resize, s.Resize
 	}
 	return shape{int32(h.H), int32(h.W), int32(h.C)}, err
-}
-
-// fileSet is a set of image files: decoded in memory, or decoded on demand.
-type fileSet struct {
-	files   fileIndex
-	classes []string
-	shapes  []shape
-	images  []Image // nil: on demand
-	opt     Files   // with the channels of the set
-	workers *sync.Pool
-}
-
-func (s *fileSet) Len() int          { return s.files.len() }
-func (s *fileSet) Label(i int) int   { return int(s.files.label[i]) }
-func (s *fileSet) Classes() []string { return s.classes }
-func (s *fileSet) Name(i int) string { return s.files.name(i) }
-
-// Shape implements Shaped.
-func (s *fileSet) Shape(i int) (h, w, c int) {
-	return int(s.shapes[i].h), int(s.shapes[i].w), int(s.shapes[i].c)
-}
-
-// Image implements Set.
-func (s *fileSet) Image(i int, dst *Image) error { return s.Part(i, dst, resample.Whole) }
-
-// Part implements Partial.
-func (s *fileSet) Part(i int, dst *Image, choose func(h, w int) resample.Box) error {
-	if i < 0 || i >= s.files.len() {
-		return fmt.Errorf("datasets: no image %d, the set has %d", i, s.files.len())
-	}
-	if s.images != nil {
-		src := &s.images[i]
-		dst.resize(src.H, src.W, src.C)
-		copy(dst.Pix, src.Pix)
-		return nil
-	}
-	w := s.workers.Get().(*worker)
-	defer s.workers.Put(w)
-	return s.opt.part(s.files.file(i), w, dst, choose)
-}
-
-// Bytes implements Encoded.
-func (s *fileSet) Bytes(i int, buf []byte) ([]byte, error) {
-	if i < 0 || i >= s.files.len() {
-		return nil, fmt.Errorf("datasets: no image %d, the set has %d", i, s.files.len())
-	}
-	f := s.files.file(i)
-	return f.from.read(f, buf, s.opt.limit())
 }
 
 // labelled gives every file the number of its class, or -1 where that is empty.

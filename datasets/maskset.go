@@ -70,7 +70,8 @@ func (s *maskSet) Mask(i int, dst *Image) error {
 	}
 	w := s.workers.Get().(*worker)
 	defer s.workers.Put(w)
-	size, err := s.opt.size(s.files.file(i), w)
+	w.file = s.files.file(i)
+	size, err := s.opt.size(&w.file, w)
 	if err == nil {
 		err = s.decoding.mask(&s.masks[i], dst, size)
 	}

@@ -37,24 +37,27 @@ func lowerRows(b []byte, end int) (at, rows int) {
 	for s := range segments(b) {
 		switch {
 		case s.marker == 0xc0 || s.marker == 0xc1: // sequential
-			if frame.at != 0 || len(s.body) != 6+3*3 {
+			if frame.at != 0 || len(s.body) != 6+3 && len(s.body) != 6+3*3 {
 				return 0, 0
 			}
 			frame = s
 		case s.marker == 0xc2:
 			return 0, 0
-		case s.marker == startOfScan && (frame.at == 0 || len(s.body) == 0 || s.body[0] != 3):
-			return 0, 0
+		case s.marker == startOfScan && (frame.at == 0 || len(s.body) == 0 || 6+3*int(s.body[0]) != len(frame.body)):
+			return 0, 0 // each channel has a scan of its own
 		}
 	}
 	if frame.at == 0 {
 		return 0, 0
 	}
-	height, unit := int(frame.body[1])<<8+int(frame.body[2]), 8*int(frame.body[7]&15)
-	if unit == 0 {
-		return 0, 0
+	height, unit := int(frame.body[1])<<8+int(frame.body[2]), 8
+	if len(frame.body) > 6+3 {
+		unit *= int(frame.body[7] & 15)
 	}
-	if unit > 8 {
+	switch {
+	case unit == 0:
+		return 0, 0
+	case unit > 8:
 		end += 2 // chroma is interpolated with the row below
 	}
 	rows = (end + unit - 1) / unit * unit

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"selfsup/datasets/resample"
@@ -55,8 +56,8 @@ func TestDecodePart(t *testing.T) {
 // The last rows of a sequential JPEG are not decoded where nothing reads them, which damage there shows; what is read has its pixels, and
 // of the whole image the damage is reported.
 func TestLowerRowsAreLeftOut(t *testing.T) {
-	for name, ends := range map[string][2]int{"tall444.jpg": {40, 40}, "tall422.jpg": {38, 40}, "tall420.jpg": {30, 32}, "tall420.jpg ": {31, 48}} {
-		b, err := os.ReadFile("testdata/decode/" + filepath.Base(name[:len("tall420.jpg")]))
+	for name, ends := range map[string][2]int{"tallgrey.jpg": {23, 24}, "tall444.jpg": {40, 40}, "tall422.jpg": {38, 40}, "tall420.jpg": {30, 32}, "tall420.jpg ": {31, 48}, "tall_restarts.jpg": {9, 16}} {
+		b, err := os.ReadFile("testdata/decode/" + strings.TrimSpace(name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,7 +69,7 @@ func TestLowerRowsAreLeftOut(t *testing.T) {
 			t.Errorf("%s: for 73 of 75 rows it says %d, want all", name, rows)
 		}
 	}
-	for _, name := range []string{"progressive.jpg", "grey.jpg", "cmyk.jpg", "ycck.jpg", "rgb.png"} {
+	for _, name := range []string{"progressive.jpg", "cmyk.jpg", "ycck.jpg", "rgb.png"} {
 		b, err := os.ReadFile("testdata/decode/" + name)
 		if err != nil {
 			t.Fatal(err)

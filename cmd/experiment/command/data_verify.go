@@ -19,7 +19,7 @@ func dataVerifyVerb(a *app) *cobra.Command {
 		Long: `  experiment data verify photos.pack
 
 Reads and decodes every image, or every sample of a file with a [data.X] table, compares every checksum of a pack, and names those that
-are damaged. Status 3 if there are any.`,
+are damaged, or do not decode and were left out. Status 3 if any is damaged, or left out where no recipe allows that.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeRecipes,
 	}

@@ -2,7 +2,7 @@
 
 Made with Pillow 9.4.0, libjpeg-turbo 2.1.5, libwebp 1.2.4. Each is upright (ImageOps.exif_transpose), then convert("RGB"), or "L" for grey.
 """
-import math, os, random, struct, zlib
+import io, math, os, random, struct, zlib
 from PIL import Image, ImageOps
 
 os.chdir(os.path.dirname(os.path.abspath(__file__)))
@@ -52,6 +52,26 @@ for name, sub in (("444", 0), ("422", 1), ("420", 2)):
     save(f"ycc{name}.jpg", rgb, quality=90, subsampling=sub)
 for name, sub, o in (("444", 0, 1), ("422", 1, 3), ("420", 2, 1), ("420_turn8", 2, 8)):
     save(f"tall{name}.jpg", picture(37, 75), quality=85, subsampling=sub, exif=exif(o))
+
+
+def restarts(m, rows, **kw):
+    """A JPEG with a restart marker after each row of blocks: the scans of its rows, one after another."""
+    def parts(m):
+        f = io.BytesIO()
+        m.save(f, "JPEG", **kw)
+        b = f.getvalue()
+        at = b.index(b"\xff\xda")
+        n = 2 + int.from_bytes(b[at + 2:at + 4], "big")
+        return b[:at], b[at:at + n], b[at + n:-2]
+    head, scan, _ = parts(m)
+    data = b""
+    for k, y in enumerate(range(0, m.height, rows)):
+        data += (bytes([0xff, 0xd0 + (k - 1) % 8]) if k else b"") + parts(m.crop((0, y, m.width, min(y + rows, m.height))))[2]
+    return head + b"\xff\xdd\x00\x04" + struct.pack(">H", (m.width + rows - 1) // rows) + scan + data + b"\xff\xd9"
+
+
+write("tall_restarts.jpg", restarts(picture(37, 75), 16, quality=85, subsampling=2))
+save("tallgrey.jpg", picture(37, 75).convert("L"), quality=85)
 save("tall_progressive.jpg", picture(37, 75), quality=80, progressive=True)
 save("progressive.jpg", rgb, quality=85, progressive=True)
 save("narrow.jpg", picture(3, 9), quality=90, subsampling=2)
