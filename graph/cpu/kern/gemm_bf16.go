@@ -39,7 +39,7 @@ func GemmHalf(transA, transB bool, m, n, k int, a Values, lda int, b Values, ldb
 		g.narrow()
 	}
 	g.check()
-	if c.BF16 == nil && splitParts(m, n, k) > 1 {
+	if c.BF16 == nil && pairParts(m, n, k) > 1 {
 		j := splits.get()
 		j.set(true, transA, transB, m, n, k, lda, ldb, ldc, beta)
 		j.run(a, b, c.F32, align(scratch), finish)
@@ -82,7 +82,7 @@ func GemmHalfScratch(transA, transB bool, m, n, k int, half bool) int {
 }
 
 func pairGemmScratch(transA, transB bool, m, n, k int, half bool) int {
-	if !half && splitParts(m, n, k) > 1 {
+	if !half && pairParts(m, n, k) > 1 {
 		return splitScratch(true, transA, transB, m, n, k)
 	}
 	var g pairGemm
@@ -153,7 +153,7 @@ type pairGemm struct {
 	panels             []uint16 // [ceil(nb/32)][kp/2][32][2]
 	rows               []uint16 // [m][stride], when shared
 	scratch            []float32
-	packsA             int // packing tasks that take rows of A, the first
+	packsA             int // packing tasks that take A, the first
 	rowTasks, colTasks int // cuts of the product
 
 	packTask, tileTask func(task, worker int)
@@ -254,6 +254,9 @@ func (g *pairGemm) block() {
 	g.packsA = 0
 	if g.shared && g.j0 == 0 && !g.inPlace() {
 		g.packsA = ceil(g.m, pairRowBlock)
+		if g.transA {
+			g.packsA = ceil(g.kp, pairPackDepth) // along what is stored
+		}
 	}
 	g.rowTasks, g.colTasks = ceil(g.m, pairRowBlock), 1
 	if g.shared {
@@ -301,19 +304,26 @@ func (g *pairGemm) aside(worker int) []float32 {
 	return s[len(s)-pairRowBlock*asideColumns:]
 }
 
-// pack rounds one block of rows of A, or a piece of a run of panels of B.
+// pack rounds one block of rows of A, a piece of all of them where they are stored transposed, or a piece of a run of panels of B.
 func (g *pairGemm) pack(task, worker int) {
 	tmp, _ := g.own(worker)
-	if task < g.packsA {
+	ld := pairStride(g.kp)
+	if task < g.packsA && !g.transA {
 		i0, i1 := cut(g.m, g.packsA, task)
-		ld := pairStride(g.kp)
 		g.packRows(g.rows[i0*ld:i1*ld], i0, i1, tmp)
 		return
 	}
-	task -= g.packsA
+	inA := task < g.packsA
+	if !inA {
+		task -= g.packsA
+	}
 	deep := ceil(g.kp, pairPackDepth)
 	p0 := task % deep * pairPackDepth
 	kb, kp := min(pairPackDepth, g.kb-p0), min(pairPackDepth, g.kp-p0)
+	if inA {
+		g.packTurned(g.rows[p0:], ld, g.a.From((g.p0+p0)*g.lda), g.m, kb, kp, tmp)
+		return
+	}
 	first := task / deep * pairPackRun
 	last := min(first+pairPackRun, ceil(g.nb, pairColumns))
 	dst := g.panels[first*g.panelStep()+p0*pairColumns:]
@@ -345,17 +355,22 @@ func (g *pairGemm) panelStep() int { return g.kp*pairColumns + pairPanel }
 func (g *pairGemm) packRows(dst []uint16, i0, i1 int, tmp []float32) {
 	ld := pairStride(g.kp)
 	if g.transA {
-		if a := g.a.From(g.p0*g.lda + i0); a.BF16 != nil {
-			packRowsTransposedHalf(dst, ld, a.BF16, g.lda, i1-i0, g.kb, g.kp, tmp)
-		} else {
-			packRowsTransposed(dst, ld, a.F32, g.lda, i1-i0, g.kb, g.kp, tmp)
-		}
+		g.packTurned(dst, ld, g.a.From(g.p0*g.lda+i0), i1-i0, g.kb, g.kp, tmp)
 		return
 	}
 	if a := g.a.From(i0*g.lda + g.p0); a.BF16 != nil {
 		packRowsHalf(dst, ld, a.BF16, g.lda, i1-i0, g.kb, g.kp)
 	} else {
 		packRowsBF16(dst, ld, a.F32, g.lda, i1-i0, g.kb, g.kp)
+	}
+}
+
+// packTurned rounds m rows of what is stored transposed from a on.
+func (g *pairGemm) packTurned(dst []uint16, ld int, a Values, m, kb, kp int, tmp []float32) {
+	if a.BF16 != nil {
+		packRowsTransposedHalf(dst, ld, a.BF16, g.lda, m, kb, kp, tmp)
+	} else {
+		packRowsTransposed(dst, ld, a.F32, g.lda, m, kb, kp, tmp)
 	}
 }
 

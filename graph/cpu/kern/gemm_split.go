@@ -5,17 +5,26 @@ import "fmt"
 // A long sum over k with a small result, the weight gradient of a layer, has too few tiles to share out. Its k is cut into parts, each a
 // whole product of one worker, and the parts are added in order.
 
+const mostPartial = 4 << 20 // floats of partial results
+
 // splitParts is how many parts a product's k is cut into, by shape alone; 1 leaves it whole.
 func splitParts(m, n, k int) int {
-	const most = 4 << 20 // floats of partial results
 	if k < 4096 || k < 4*max(m, n) || m*n > 1<<19 || 2*m*n*k < 8*taskFlops {
 		return 1
 	}
-	return max(1, min(16, k/512, most/(m*n)))
+	return max(1, min(16, k/512, mostPartial/(m*n)))
 }
 
-// GemmSplits says whether a product's k is cut into parts. Its result is not written in bfloat16.
-func GemmSplits(m, n, k int) bool { return splitParts(m, n, k) > 1 }
+// pairParts is splitParts for products in bfloat16, where packing is more of the work: a part packs for one worker, in its own cache.
+func pairParts(m, n, k int) int {
+	if k < 2048 || k < 2*max(m, n) || m*n > 1<<19 || 2*m*n*k < 8*taskFlops {
+		return 1
+	}
+	return max(1, min(16, k/512, mostPartial/(m*n)))
+}
+
+// GemmSplits says whether the k of a product in bfloat16 is cut into parts. Its result is written in float32 only.
+func GemmSplits(m, n, k int) bool { return pairParts(m, n, k) > 1 }
 
 // gemmSplit is a product under way whose k is cut.
 type gemmSplit struct {
@@ -47,6 +56,9 @@ func splitScratch(bf16, transA, transB bool, m, n, k int) int {
 func (j *gemmSplit) set(bf16, transA, transB bool, m, n, k, lda, ldb, ldc int, beta float32) {
 	j.bf16, j.transA, j.transB, j.m, j.n, j.k, j.lda, j.ldb, j.ldc = bf16, transA, transB, m, n, k, lda, ldb, ldc
 	j.parts, j.add = splitParts(m, n, k), beta == 1
+	if bf16 {
+		j.parts = pairParts(m, n, k)
+	}
 	longest := ceil(k, j.parts)
 	if bf16 {
 		j.pairs.set(transA, transB, m, n, longest, lda, ldb, n, 0, false)

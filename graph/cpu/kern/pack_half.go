@@ -72,10 +72,10 @@ func packPairsTransposedHalf(dst []uint16, src []uint16, lds, k, n, kp int, tmp 
 // elements.
 func packRowsTransposedHalf(dst []uint16, ldd int, src []uint16, lds, m, k, kp int, tmp []float32) {
 	rows, pairs := floats(dst), bf16s(tmp)
-	for i := 0; i < m; i += turnWidth {
-		w := min(turnWidth, m-i)
-		for p := 0; p < k; p += 2 * turnRows {
-			h := min(2*turnRows, k-p)
+	for p := 0; p < k; p += 2 * turnRows {
+		h := min(2*turnRows, k-p)
+		for i := 0; i < m; i += turnWidth {
+			w := min(turnWidth, m-i)
 			for r := 0; r < h; r += 2 {
 				s := src[(p+r)*lds+i:]
 				zip(pairs[r*turnStride:][:2*w], s, s[min(1, h-r-1)*lds:], r+1 < h)

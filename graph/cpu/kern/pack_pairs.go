@@ -76,10 +76,10 @@ func packPairsTransposed(dst []uint16, src []float32, lds, k, n, kp int, tmp []f
 // transpose of what is stored. tmp holds turnFloats elements.
 func packRowsTransposed(dst []uint16, ldd int, src []float32, lds, m, k, kp int, tmp []float32) {
 	rows, pairs := floats(dst), bf16s(tmp)
-	for i := 0; i < m; i += turnWidth {
-		w := min(turnWidth, m-i)
-		for p := 0; p < k; p += 2 * turnRows {
-			h := min(2*turnRows, k-p)
+	for p := 0; p < k; p += 2 * turnRows {
+		h := min(2*turnRows, k-p)
+		for i := 0; i < m; i += turnWidth {
+			w := min(turnWidth, m-i)
 			for r := 0; r < h; r += 2 {
 				row, s := pairs[r*turnStride:][:2*w], src[(p+r)*lds+i:]
 				if r+1 < h {
