@@ -10,13 +10,14 @@ GLOBL flushControl<>(SB), RODATA|NOPTR, $4
 DATA goControl<>+0(SB)/4, $0x00001f80
 GLOBL goControl<>(SB), RODATA|NOPTR, $4
 
-// func pairRows512(dst *uint16, src *uint16, lds uintptr, pairs uintptr)
+// func pairRows512(dst *uint16, ldd uintptr, src *uint16, lds uintptr, pairs uintptr)
 // Requires: AVX, AVX512F
-TEXT ·pairRows512(SB), NOSPLIT, $0-32
+TEXT ·pairRows512(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), DI
-	MOVQ src+8(FP), SI
-	MOVQ lds+16(FP), R8
-	MOVQ pairs+24(FP), CX
+	MOVQ ldd+8(FP), R9
+	MOVQ src+16(FP), SI
+	MOVQ lds+24(FP), R8
+	MOVQ pairs+32(FP), CX
 
 next:
 	VPMOVZXWD (SI), Z0
@@ -30,8 +31,810 @@ next:
 	VPORD     Z3, Z1, Z1
 	VMOVUPS   Z1, 64(DI)
 	LEAQ      (SI)(R8*2), SI
-	ADDQ      $0x00000080, DI
+	ADDQ      R9, DI
 	DECQ      CX
 	JNZ       next
 	VZEROUPPER
 	RET
+
+// func copyRows512(dst *float32, ldd uintptr, src *float32, lds uintptr, m uintptr, n uintptr)
+// Requires: AVX, AVX512F
+TEXT ·copyRows512(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), DI
+	MOVQ ldd+8(FP), R8
+	MOVQ src+16(FP), SI
+	MOVQ lds+24(FP), R9
+	MOVQ m+32(FP), DX
+	MOVQ n+40(FP), CX
+	SHLQ $0x02, CX
+
+row:
+	XORL AX, AX
+
+next:
+	VMOVUPS (SI)(AX*1), Z0
+	VMOVUPS Z0, (DI)(AX*1)
+	ADDQ    $0x40, AX
+	CMPQ    AX, CX
+	JB      next
+	ADDQ    R8, DI
+	ADDQ    R9, SI
+	DECQ    DX
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func prefetchRows(x *byte, ldx uintptr, rows uintptr, lines uintptr)
+// Requires: MMX+
+TEXT ·prefetchRows(SB), NOSPLIT, $0-32
+	MOVQ x+0(FP), SI
+	MOVQ ldx+8(FP), R8
+	MOVQ rows+16(FP), DX
+	MOVQ lines+24(FP), CX
+
+row:
+	MOVQ SI, DI
+	MOVQ CX, AX
+
+next:
+	PREFETCHT0 (DI)
+	ADDQ       $0x40, DI
+	DECQ       AX
+	JNZ        next
+	ADDQ       R8, SI
+	DECQ       DX
+	JNZ        row
+	RET
+
+DATA headConfig<>+0(SB)/1, $0x01
+DATA headConfig<>+16(SB)/2, $0x0040
+DATA headConfig<>+18(SB)/2, $0x0040
+DATA headConfig<>+20(SB)/2, $0x0040
+DATA headConfig<>+22(SB)/2, $0x0040
+DATA headConfig<>+24(SB)/2, $0x0040
+DATA headConfig<>+26(SB)/2, $0x0040
+DATA headConfig<>+28(SB)/2, $0x0040
+DATA headConfig<>+30(SB)/2, $0x0040
+DATA headConfig<>+48(SB)/1, $0x10
+DATA headConfig<>+49(SB)/1, $0x10
+DATA headConfig<>+50(SB)/1, $0x10
+DATA headConfig<>+51(SB)/1, $0x10
+DATA headConfig<>+52(SB)/1, $0x10
+DATA headConfig<>+53(SB)/1, $0x10
+DATA headConfig<>+54(SB)/1, $0x10
+DATA headConfig<>+55(SB)/1, $0x10
+DATA headConfig<>+63(SB)/1, $0x00
+GLOBL headConfig<>(SB), RODATA|NOPTR, $64
+
+// func headTiles(c *float32, ldc uintptr, a *uint16, lda uintptr, b *uint16, ldb uintptr, m uintptr, n uintptr, k uintptr)
+TEXT ·headTiles(SB), NOSPLIT, $0-72
+	MOVQ c+0(FP), DI
+	MOVQ ldc+8(FP), R8
+	MOVQ a+16(FP), SI
+	MOVQ lda+24(FP), R9
+	MOVQ b+32(FP), BX
+	MOVQ ldb+40(FP), R11
+	MOVQ n+56(FP), CX
+	LEAQ headConfig<>+0(SB), AX
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0x80
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+	BYTE $0x00
+
+columnsTwo:
+	CMPQ CX, $0x02
+	JB   endTwo
+	MOVQ DI, R12
+	MOVQ SI, DX
+	MOVQ m+48(FP), R10
+
+rowsTwoTwo:
+	CMPQ R10, $0x02
+	JB   rowsEndTwoTwo
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xc0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xc8
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xd0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xd8
+	MOVQ R9, R13
+	SHLQ $0x04, R13
+	ADDQ DX, R13
+	MOVQ BX, AX
+	MOVQ k+64(FP), R15
+
+stepTwoTwo:
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x74
+	BYTE $0x18
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x64
+	BYTE $0x0a
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xc4
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x7c
+	BYTE $0x18
+	BYTE $0x40
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xcc
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x6c
+	BYTE $0x0d
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xd5
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xdd
+	ADDQ $0x40, DX
+	ADDQ $0x40, R13
+	MOVQ R11, R14
+	SHLQ $0x04, R14
+	ADDQ R14, AX
+	DECQ R15
+	JNZ  stepTwoTwo
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x44
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x4c
+	BYTE $0x04
+	BYTE $0x40
+	MOVQ R8, R14
+	SHLQ $0x04, R14
+	ADDQ R14, R12
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x54
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x5c
+	BYTE $0x04
+	BYTE $0x40
+	MOVQ R8, R14
+	SHLQ $0x04, R14
+	ADDQ R14, R12
+	MOVQ k+64(FP), R15
+	SHLQ $0x06, R15
+	SUBQ R15, DX
+	MOVQ R9, R14
+	SHLQ $0x05, R14
+	ADDQ R14, DX
+	SUBQ $0x02, R10
+	JMP  rowsTwoTwo
+
+rowsEndTwoTwo:
+	CMPQ R10, $0x01
+	JB   rowsEndOneTwo
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xc0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xc8
+	MOVQ R9, R13
+	SHLQ $0x04, R13
+	ADDQ DX, R13
+	MOVQ BX, AX
+	MOVQ k+64(FP), R15
+
+stepOneTwo:
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x74
+	BYTE $0x18
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x64
+	BYTE $0x0a
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xc4
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x7c
+	BYTE $0x18
+	BYTE $0x40
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x42
+	BYTE $0x5c
+	BYTE $0xcc
+	ADDQ $0x40, DX
+	ADDQ $0x40, R13
+	MOVQ R11, R14
+	SHLQ $0x04, R14
+	ADDQ R14, AX
+	DECQ R15
+	JNZ  stepOneTwo
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x44
+	BYTE $0x04
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x4c
+	BYTE $0x04
+	BYTE $0x40
+	MOVQ R8, R14
+	SHLQ $0x04, R14
+	ADDQ R14, R12
+	MOVQ k+64(FP), R15
+	SHLQ $0x06, R15
+	SUBQ R15, DX
+	MOVQ R9, R14
+	SHLQ $0x04, R14
+	ADDQ R14, DX
+	SUBQ $0x01, R10
+
+rowsEndOneTwo:
+	ADDQ $0x00000080, DI
+	ADDQ $0x00000080, BX
+	SUBQ $0x02, CX
+	JMP  columnsTwo
+
+endTwo:
+	CMPQ CX, $0x01
+	JB   endOne
+	MOVQ DI, R12
+	MOVQ SI, DX
+	MOVQ m+48(FP), R10
+
+rowsTwoOne:
+	CMPQ R10, $0x02
+	JB   rowsEndTwoOne
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xc0
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xd0
+	MOVQ R9, R13
+	SHLQ $0x04, R13
+	ADDQ DX, R13
+	MOVQ BX, AX
+	MOVQ k+64(FP), R15
+
+stepTwoOne:
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x74
+	BYTE $0x18
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x64
+	BYTE $0x0a
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xc4
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x6c
+	BYTE $0x0d
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xd5
+	ADDQ $0x40, DX
+	ADDQ $0x40, R13
+	MOVQ R11, R14
+	SHLQ $0x04, R14
+	ADDQ R14, AX
+	DECQ R15
+	JNZ  stepTwoOne
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x44
+	BYTE $0x04
+	BYTE $0x00
+	MOVQ R8, R14
+	SHLQ $0x04, R14
+	ADDQ R14, R12
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x54
+	BYTE $0x04
+	BYTE $0x00
+	MOVQ R8, R14
+	SHLQ $0x04, R14
+	ADDQ R14, R12
+	MOVQ k+64(FP), R15
+	SHLQ $0x06, R15
+	SUBQ R15, DX
+	MOVQ R9, R14
+	SHLQ $0x05, R14
+	ADDQ R14, DX
+	SUBQ $0x02, R10
+	JMP  rowsTwoOne
+
+rowsEndTwoOne:
+	CMPQ R10, $0x01
+	JB   rowsEndOneOne
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x7b
+	BYTE $0x49
+	BYTE $0xc0
+	MOVQ R9, R13
+	SHLQ $0x04, R13
+	ADDQ DX, R13
+	MOVQ BX, AX
+	MOVQ k+64(FP), R15
+
+stepOneOne:
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x74
+	BYTE $0x18
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xa2
+	BYTE $0x7b
+	BYTE $0x4b
+	BYTE $0x64
+	BYTE $0x0a
+	BYTE $0x00
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x4a
+	BYTE $0x5c
+	BYTE $0xc4
+	ADDQ $0x40, DX
+	ADDQ $0x40, R13
+	MOVQ R11, R14
+	SHLQ $0x04, R14
+	ADDQ R14, AX
+	DECQ R15
+	JNZ  stepOneOne
+	BYTE $0xc4
+	BYTE $0x82
+	BYTE $0x7a
+	BYTE $0x4b
+	BYTE $0x44
+	BYTE $0x04
+	BYTE $0x00
+	MOVQ R8, R14
+	SHLQ $0x04, R14
+	ADDQ R14, R12
+	MOVQ k+64(FP), R15
+	SHLQ $0x06, R15
+	SUBQ R15, DX
+	MOVQ R9, R14
+	SHLQ $0x04, R14
+	ADDQ R14, DX
+	SUBQ $0x01, R10
+
+rowsEndOneOne:
+	ADDQ $0x00000040, DI
+	ADDQ $0x00000040, BX
+	SUBQ $0x01, CX
+
+endOne:
+	BYTE $0xc4
+	BYTE $0xe2
+	BYTE $0x78
+	BYTE $0x49
+	BYTE $0xc0
+	RET
+
+DATA headLowest<>+0(SB)/4, $0xff800000
+GLOBL headLowest<>(SB), RODATA|NOPTR, $4
+
+// func softmaxRows512(w *uint16, ldw uintptr, p *float32, ldp uintptr, rows uintptr, n uintptr, scale float32)
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, SSE
+TEXT ·softmaxRows512(SB), NOSPLIT, $0-52
+	MOVQ         w+0(FP), R10
+	MOVQ         ldw+8(FP), R11
+	MOVQ         p+16(FP), DI
+	MOVQ         ldp+24(FP), R8
+	MOVQ         rows+32(FP), DX
+	MOVQ         n+40(FP), CX
+	VBROADCASTSS scale+48(FP), Z31
+	VBROADCASTSS headLeast<>+0(SB), Z30
+	VBROADCASTSS headPower6<>+0(SB), Z20
+	VBROADCASTSS headPower5<>+0(SB), Z21
+	VBROADCASTSS headPower4<>+0(SB), Z22
+	VBROADCASTSS headPower3<>+0(SB), Z23
+	VBROADCASTSS headPower2<>+0(SB), Z24
+	VBROADCASTSS headPower1<>+0(SB), Z25
+	VBROADCASTSS headPower0<>+0(SB), Z26
+	VPBROADCASTD softmaxroundHalf<>+0(SB), Z15
+	VPBROADCASTD softmaxroundOne<>+0(SB), Z14
+	VPBROADCASTD softmaxroundQuiet<>+0(SB), Z13
+	LEAQ         -1(CX), BX
+	SHRQ         $0x04, BX
+	MOVQ         BX, R13
+	NOTQ         R13
+	ANDQ         $0x01, R13
+	SHLQ         $0x06, BX
+	DECQ         CX
+	ANDQ         $0x0f, CX
+	MOVL         $0x00000002, AX
+	SHLL         CL, AX
+	DECL         AX
+	KMOVW        AX, K2
+	LDMXCSR      flushControl<>+0(SB)
+
+row:
+	VBROADCASTSS headLowest<>+0(SB), Z4
+	XORL         AX, AX
+	CMPQ         AX, BX
+	JAE          maxLast
+
+max:
+	VMULPS (DI)(AX*1), Z31, Z0
+	VMAXPS Z4, Z0, Z4
+	ADDQ   $0x40, AX
+	CMPQ   AX, BX
+	JB     max
+
+maxLast:
+	VMULPS        (DI)(AX*1), Z31, Z0
+	VMAXPS        Z4, Z0, K2, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VMAXPS        Y4, Y0, Y4
+	VEXTRACTF128  $0x01, Y4, X0
+	VMAXPS        X4, X0, X4
+	VMOVHLPS      X4, X4, X0
+	VMAXPS        X4, X0, X4
+	VMOVSHDUP     X4, X0
+	VMAXPS        X4, X0, X4
+	VBROADCASTSS  X4, Z29
+	VXORPS        Z5, Z5, Z5
+	XORL          AX, AX
+	CMPQ          AX, BX
+	JAE           expLast
+
+exp:
+	VMOVUPS     (DI)(AX*1), Z0
+	VFMSUB213PS Z29, Z31, Z0
+	VMAXPS      Z0, Z30, Z0
+	VRNDSCALEPS $0x00, Z0, Z1
+	VSUBPS      Z1, Z0, Z2
+	VMOVAPS     Z20, Z3
+	VFMADD213PS Z21, Z2, Z3
+	VFMADD213PS Z22, Z2, Z3
+	VFMADD213PS Z23, Z2, Z3
+	VFMADD213PS Z24, Z2, Z3
+	VFMADD213PS Z25, Z2, Z3
+	VFMADD213PS Z26, Z2, Z3
+	VSCALEFPS   Z1, Z3, Z0
+	VMOVUPS     Z0, (DI)(AX*1)
+	VADDPS      Z0, Z5, Z5
+	ADDQ        $0x40, AX
+	CMPQ        AX, BX
+	JB          exp
+
+expLast:
+	VMOVUPS       (DI)(AX*1), Z0
+	VFMSUB213PS   Z29, Z31, Z0
+	VMAXPS        Z0, Z30, Z0
+	VRNDSCALEPS   $0x00, Z0, Z1
+	VSUBPS        Z1, Z0, Z2
+	VMOVAPS       Z20, Z3
+	VFMADD213PS   Z21, Z2, Z3
+	VFMADD213PS   Z22, Z2, Z3
+	VFMADD213PS   Z23, Z2, Z3
+	VFMADD213PS   Z24, Z2, Z3
+	VFMADD213PS   Z25, Z2, Z3
+	VFMADD213PS   Z26, Z2, Z3
+	VSCALEFPS.Z   Z1, Z3, K2, Z0
+	VMOVUPS       Z0, (DI)(AX*1)
+	VADDPS        Z0, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z5, Y0
+	VADDPS        Y0, Y5, Y5
+	VEXTRACTF128  $0x01, Y5, X0
+	VADDPS        X0, X5, X5
+	VMOVHLPS      X5, X5, X0
+	VADDPS        X0, X5, X5
+	VMOVSHDUP     X5, X0
+	VADDPS        X0, X5, X5
+	VMOVAPS       Z26, Z0
+	VDIVSS        X5, X0, X0
+	VBROADCASTSS  X0, Z28
+	XORL          AX, AX
+	CMPQ          AX, BX
+	JAE           scaleLast
+
+scale:
+	VMULPS    (DI)(AX*1), Z28, Z0
+	VMOVUPS   Z0, (DI)(AX*1)
+	VMOVUPS   Z0, Z1
+	VPSRLD    $0x10, Z1, Z2
+	VPANDD    Z2, Z14, Z2
+	VPADDD    Z15, Z2, Z2
+	VCMPPS    $0x03, Z1, Z1, K1
+	VPADDD    Z2, Z1, Z2
+	VPORD     Z13, Z1, K1, Z2
+	VMOVDQA32 Z2, Z1
+	VPSRLD    $0x10, Z1, Z1
+	MOVQ      AX, R12
+	SHRQ      $0x01, R12
+	VPMOVDW   Z1, (R10)(R12*1)
+	ADDQ      $0x40, AX
+	CMPQ      AX, BX
+	JB        scale
+
+scaleLast:
+	VMULPS    (DI)(AX*1), Z28, Z0
+	VMOVUPS   Z0, (DI)(AX*1)
+	VMOVUPS   Z0, Z1
+	VPSRLD    $0x10, Z1, Z2
+	VPANDD    Z2, Z14, Z2
+	VPADDD    Z15, Z2, Z2
+	VCMPPS    $0x03, Z1, Z1, K1
+	VPADDD    Z2, Z1, Z2
+	VPORD     Z13, Z1, K1, Z2
+	VMOVDQA32 Z2, Z1
+	VPSRLD    $0x10, Z1, Z1
+	MOVQ      AX, R12
+	SHRQ      $0x01, R12
+	VPMOVDW   Z1, (R10)(R12*1)
+	TESTQ     R13, R13
+	JZ        even
+	VPXOR     Y1, Y1, Y1
+	MOVQ      BX, R12
+	SHRQ      $0x01, R12
+	VMOVDQU   Y1, 32(R10)(R12*1)
+
+even:
+	ADDQ    R8, DI
+	ADDQ    R11, R10
+	DECQ    DX
+	JNZ     row
+	LDMXCSR goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA headLeast<>+0(SB)/4, $0xc2fc0000
+GLOBL headLeast<>(SB), RODATA|NOPTR, $4
+
+DATA headPower6<>+0(SB)/4, $0x3920fdde
+GLOBL headPower6<>(SB), RODATA|NOPTR, $4
+
+DATA headPower5<>+0(SB)/4, $0x3aaf9f29
+GLOBL headPower5<>(SB), RODATA|NOPTR, $4
+
+DATA headPower4<>+0(SB)/4, $0x3c1d96a6
+GLOBL headPower4<>(SB), RODATA|NOPTR, $4
+
+DATA headPower3<>+0(SB)/4, $0x3d635774
+GLOBL headPower3<>(SB), RODATA|NOPTR, $4
+
+DATA headPower2<>+0(SB)/4, $0x3e75fdee
+GLOBL headPower2<>(SB), RODATA|NOPTR, $4
+
+DATA headPower1<>+0(SB)/4, $0x3f317218
+GLOBL headPower1<>(SB), RODATA|NOPTR, $4
+
+DATA headPower0<>+0(SB)/4, $0x3f800000
+GLOBL headPower0<>(SB), RODATA|NOPTR, $4
+
+DATA softmaxroundHalf<>+0(SB)/4, $0x00007fff
+GLOBL softmaxroundHalf<>(SB), RODATA|NOPTR, $4
+
+DATA softmaxroundOne<>+0(SB)/4, $0x00000001
+GLOBL softmaxroundOne<>(SB), RODATA|NOPTR, $4
+
+DATA softmaxroundQuiet<>+0(SB)/4, $0x00400000
+GLOBL softmaxroundQuiet<>(SB), RODATA|NOPTR, $4
+
+// func softmaxGradRows512(w *uint16, ldw uintptr, p *float32, d *float32, ldp uintptr, rows uintptr, n uintptr, scale float32)
+// Requires: AVX, AVX2, AVX512DQ, AVX512F, SSE
+TEXT ·softmaxGradRows512(SB), NOSPLIT, $0-60
+	MOVQ         w+0(FP), R10
+	MOVQ         ldw+8(FP), R11
+	MOVQ         p+16(FP), DI
+	MOVQ         d+24(FP), SI
+	MOVQ         ldp+32(FP), R8
+	MOVQ         rows+40(FP), DX
+	MOVQ         n+48(FP), CX
+	VBROADCASTSS scale+56(FP), Z31
+	VPBROADCASTD softmaxGradroundHalf<>+0(SB), Z15
+	VPBROADCASTD softmaxGradroundOne<>+0(SB), Z14
+	VPBROADCASTD softmaxGradroundQuiet<>+0(SB), Z13
+	LEAQ         -1(CX), BX
+	SHRQ         $0x04, BX
+	MOVQ         BX, R13
+	NOTQ         R13
+	ANDQ         $0x01, R13
+	SHLQ         $0x06, BX
+	DECQ         CX
+	ANDQ         $0x0f, CX
+	MOVL         $0x00000002, AX
+	SHLL         CL, AX
+	DECL         AX
+	KMOVW        AX, K2
+	LDMXCSR      flushControl<>+0(SB)
+
+row:
+	VXORPS Z4, Z4, Z4
+	XORL   AX, AX
+	CMPQ   AX, BX
+	JAE    dotLast
+
+dot:
+	VMOVUPS     (SI)(AX*1), Z0
+	VFMADD231PS (DI)(AX*1), Z0, Z4
+	ADDQ        $0x40, AX
+	CMPQ        AX, BX
+	JB          dot
+
+dotLast:
+	VMOVUPS.Z     (SI)(AX*1), K2, Z0
+	VFMADD231PS   (DI)(AX*1), Z0, Z4
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPS        Y0, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X0
+	VADDPS        X0, X4, X4
+	VMOVHLPS      X4, X4, X0
+	VADDPS        X0, X4, X4
+	VMOVSHDUP     X4, X0
+	VADDPS        X0, X4, X4
+	VBROADCASTSS  X4, Z29
+	XORL          AX, AX
+	CMPQ          AX, BX
+	JAE           gradLast
+
+grad:
+	VMOVUPS   (SI)(AX*1), Z0
+	VSUBPS    Z29, Z0, Z0
+	VMULPS    (DI)(AX*1), Z31, Z3
+	VMULPS    Z3, Z0, Z0
+	VMOVUPS   Z0, Z1
+	VPSRLD    $0x10, Z1, Z2
+	VPANDD    Z2, Z14, Z2
+	VPADDD    Z15, Z2, Z2
+	VCMPPS    $0x03, Z1, Z1, K1
+	VPADDD    Z2, Z1, Z2
+	VPORD     Z13, Z1, K1, Z2
+	VMOVDQA32 Z2, Z1
+	VPSRLD    $0x10, Z1, Z1
+	MOVQ      AX, R12
+	SHRQ      $0x01, R12
+	VPMOVDW   Z1, (R10)(R12*1)
+	ADDQ      $0x40, AX
+	CMPQ      AX, BX
+	JB        grad
+
+gradLast:
+	VMOVUPS.Z (SI)(AX*1), K2, Z0
+	VSUBPS    Z29, Z0, Z0
+	VMULPS    (DI)(AX*1), Z31, Z3
+	VMULPS    Z3, Z0, Z0
+	VMOVUPS   Z0, Z1
+	VPSRLD    $0x10, Z1, Z2
+	VPANDD    Z2, Z14, Z2
+	VPADDD    Z15, Z2, Z2
+	VCMPPS    $0x03, Z1, Z1, K1
+	VPADDD    Z2, Z1, Z2
+	VPORD     Z13, Z1, K1, Z2
+	VMOVDQA32 Z2, Z1
+	VPSRLD    $0x10, Z1, Z1
+	MOVQ      AX, R12
+	SHRQ      $0x01, R12
+	VPMOVDW   Z1, (R10)(R12*1)
+	TESTQ     R13, R13
+	JZ        even
+	VPXOR     Y1, Y1, Y1
+	MOVQ      BX, R12
+	SHRQ      $0x01, R12
+	VMOVDQU   Y1, 32(R10)(R12*1)
+
+even:
+	ADDQ    R8, DI
+	ADDQ    R8, SI
+	ADDQ    R11, R10
+	DECQ    DX
+	JNZ     row
+	LDMXCSR goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA softmaxGradroundHalf<>+0(SB)/4, $0x00007fff
+GLOBL softmaxGradroundHalf<>(SB), RODATA|NOPTR, $4
+
+DATA softmaxGradroundOne<>+0(SB)/4, $0x00000001
+GLOBL softmaxGradroundOne<>(SB), RODATA|NOPTR, $4
+
+DATA softmaxGradroundQuiet<>+0(SB)/4, $0x00400000
+GLOBL softmaxGradroundQuiet<>(SB), RODATA|NOPTR, $4

@@ -19,18 +19,14 @@ func (h Head) ForwardBF16(y Values, x Operands, scratch []float32, next Operands
 	b.take(b.k, x.K, h.Step)
 	b.take(b.v, x.V, h.Step)
 	b.scoresOf(b.p, b.q, b.k)
-	for i := range h.T {
-		b.softmax(i)
-		h.prefetch(i, h.StepY, y)
-		h.prefetch(i, h.Step, next.Q, next.K, next.V)
+	for i := 0; i < h.T; i += headRows {
+		rows := min(headRows, h.T-i)
+		b.softmax(i, rows)
+		h.prefetch(i, rows, h.StepY, y)
+		h.prefetch(i, rows, h.Step, next.Q, next.K, next.V)
 	}
-	roundRows(b.weights, b.ldw, b.p, b.tp, h.T, b.tp)
-	if y.BF16 == nil {
-		b.times(y.F32, h.StepY, b.v)
-		return
-	}
-	b.times(b.out, b.dp, b.v)
-	roundRows(y.BF16, h.StepY, b.out, b.dp, h.T, h.D)
+	b.times(b.out, b.weights, b.v)
+	b.give(y, h.StepY)
 }
 
 // BackwardBF16 is the gradient by q, k and v from that by y: with p the weights, dp = dy v' and ds = Scale p (dp - sum of p*dp along a row), it is
@@ -44,37 +40,43 @@ func (h Head) BackwardBF16(dq, dk, dv []float32, x Operands, scratch []float32, 
 	b.take(b.v, x.V, h.Step)
 	b.take(b.dy, x.Dy, h.StepY)
 	b.scoresOf(b.p, b.q, b.k)
-	for i := range h.T {
-		b.softmax(i)
-		h.prefetch(i, h.Step, Values{F32: dq}, Values{F32: dk}, Values{F32: dv})
-	}
 	b.scoresOf(b.ds, b.dy, b.v)
-	for i := range h.T {
-		p, d := b.p[i*b.tp:][:b.tw], b.ds[i*b.tp:][:b.tw]
-		SoftmaxGrad(d, p, d, h.Scale, float32(Dot(p, d)))
-		h.prefetch(i, h.StepY, next.Dy)
-		h.prefetch(i, h.Step, next.Q, next.K, next.V)
+	for i := 0; i < h.T; i += headRows {
+		rows := min(headRows, h.T-i)
+		b.softmax(i, rows)
+		h.prefetch(i, rows, h.Step, Values{F32: dq}, Values{F32: dk}, Values{F32: dv})
 	}
-	b.turnWeights(b.p)
-	b.times(dv, h.Step, b.dy)
-	roundRows(b.weights, b.ldw, b.ds, b.tp, h.T, b.tp)
-	b.times(dq, h.Step, b.k)
-	b.turnWeights(b.ds)
-	b.times(dk, h.Step, b.q)
+	b.turnWeights()
+	b.times(b.out, b.turned, b.dy)
+	b.give(Values{F32: dv}, h.Step)
+	for i := 0; i < h.T; i += headRows {
+		rows := min(headRows, h.T-i)
+		b.softmaxGrad(i, rows)
+		h.prefetch(i, rows, h.StepY, next.Dy)
+		h.prefetch(i, rows, h.Step, next.Q, next.K, next.V)
+	}
+	b.times(b.out, b.weights, b.k)
+	b.give(Values{F32: dq}, h.Step)
+	b.turnWeights()
+	b.times(b.out, b.turned, b.q)
+	b.give(Values{F32: dk}, h.Step)
 }
 
 // Operands are what a head reads; empty where nothing is to be read. Those of a product that are bfloat16 already give the same bits as the same
 // numbers in float32.
 type Operands struct{ Q, K, V, Dy Values }
 
-// prefetch asks for row i of matrices whose rows are step elements apart.
-func (h Head) prefetch(i, step int, matrices ...Values) {
+// headRows is how many rows of scores are done between requests for memory.
+const headRows = 8
+
+// prefetch asks for rows from row i on of matrices whose rows are step elements apart.
+func (h Head) prefetch(i, rows, step int, matrices ...Values) {
 	for _, m := range matrices {
 		switch at := i * step; {
 		case at < len(m.F32):
-			prefetchLines(&m.F32[at], uintptr(ceil(h.D, lineFloats)))
+			prefetchRowsAt((*byte)(ptr(m.F32, at)), bytes(step), uintptr(rows), uintptr(ceil(h.D, lineFloats)))
 		case at < len(m.BF16):
-			prefetchLines((*float32)(ptr16(m.BF16, at)), uintptr(ceil(h.D, 2*lineFloats)))
+			prefetchRowsAt((*byte)(ptr16(m.BF16, at)), uintptr(step*bf16Size), uintptr(rows), uintptr(ceil(h.D, 2*lineFloats)))
 		}
 	}
 }

@@ -3,43 +3,38 @@ package kern
 // ScratchBF16 is how many elements of scratch a head wants, forward or backward.
 func (h Head) ScratchBF16() int {
 	s := h.sizes()
-	return lineFloats + (4*s.lenRows+s.lenTurned+s.lenPanels+s.lenWeights)/2 + s.lenTurn + 2*s.lenScores + s.lenOut
+	return lineFloats + (4*s.lenRows+s.lenColumns+2*s.lenWeights)/2 + s.lenTurn + 2*s.lenScores + s.lenOut
 }
 
 // sizesBF16 are the sizes of a head and of its parts of scratch, in whole lines; turn, scores and out are float32.
 type sizesBF16 struct {
-	tw       int // T in whole vectors
+	tw       int // T in whole tiles
 	tp, dp   int // T and D in whole pairDepths
 	ldr, ldw int // from row to row of operands and of weights
 
-	lenRows, lenTurned, lenPanels, lenWeights, lenTurn, lenScores, lenOut int
+	lenRows, lenColumns, lenWeights, lenTurn, lenScores, lenOut int
 }
 
 func (h Head) sizes() sizesBF16 {
 	s := sizesBF16{tw: roundUp(h.T, lineFloats), tp: roundUp(h.T, pairDepth), dp: roundUp(h.D, pairDepth)}
 	s.ldr, s.ldw = pairStride(s.dp), pairStride(s.tp)
-	s.lenRows, s.lenWeights = s.tw*s.ldr, s.tw*s.ldw
-	s.lenTurned, s.lenPanels = s.dp*s.tp, s.tp*s.dp
-	s.lenTurn = s.tp / 2 * s.turnStride()
-	s.lenScores = roundUp(h.T, 2) * s.tp
-	s.lenOut = s.tw * s.dp
+	s.lenRows, s.lenWeights = s.tw*s.ldr, s.tp*s.ldw
+	s.lenColumns = s.tp * s.dp
+	s.lenTurn = s.tp / 2 * s.tp
+	s.lenScores, s.lenOut = s.tw*s.tp, s.tw*s.dp
 	return s
 }
 
-// turnStride is an odd number of lines.
-func (s *sizesBF16) turnStride() int { return (s.tw/lineFloats | 1) * lineFloats }
-
-// headBF16 is a head under way. Scores are 0 behind their rows and columns, so that what is made of them needs no care at the ends.
+// headBF16 is a head under way. What rows of a matrix behind T hold reaches no result, and neither do columns of scores behind T.
 type headBF16 struct {
 	Head
 	sizesBF16
-	q, k, v, dy []uint16  // [tw][ldr], 0 behind column D; what rows behind T hold reaches no result
-	turned      []uint16  // [dp/2][tp][2]: columns of the product that makes scores
-	panels      []uint16  // [dp/32][tp/2][32][2]: columns of the products that take weights
-	weights     []uint16  // [tw][ldw]: and their rows, 0 behind column T
-	turn        []float32 // [tp/2][turnStride]: pairs of rows of weights on the way to the columns of weights
-	p, ds       []float32 // [T][tp]
-	out         []float32 // [tw][dp]: y on the way to bfloat16
+	q, k, v, dy     []uint16  // [tw][ldr], 0 behind column D
+	columns         []uint16  // of a product, in pairs of rows: [dp/2][tp][2] or [tp/2][dp][2]
+	weights, turned []uint16  // [tp][ldw], 0 behind column T: weights or their gradient, and the transpose
+	turn            []float32 // [tp/2][tp]: pairs of rows of weights on the way to the transpose
+	p, ds           []float32 // [tw][tp]
+	out             []float32 // [tw][dp]: a result on the way to rows further apart
 }
 
 func (h Head) cutBF16(scratch []float32) headBF16 {
@@ -52,10 +47,8 @@ func (h Head) cutBF16(scratch []float32) headBF16 {
 	for _, rows := range []*[]uint16{&b.q, &b.k, &b.v, &b.dy} {
 		*rows = bf16s(next(b.lenRows / 2))
 	}
-	b.turned, b.panels, b.weights = bf16s(next(b.lenTurned/2)), bf16s(next(b.lenPanels/2)), bf16s(next(b.lenWeights/2))
+	b.columns, b.weights, b.turned = bf16s(next(b.lenColumns/2)), bf16s(next(b.lenWeights/2)), bf16s(next(b.lenWeights/2))
 	b.turn, b.p, b.ds, b.out = next(b.lenTurn), next(b.lenScores), next(b.lenScores), next(b.lenOut)
-	clear(b.p)
-	clear(b.ds)
 	return b
 }
 
@@ -71,78 +64,59 @@ func (b *headBF16) take(rows []uint16, x Values, ldx int) {
 	}
 }
 
+// give writes out to rows of y, ldy apart.
+func (b *headBF16) give(y Values, ldy int) {
+	if y.BF16 != nil {
+		roundRows(y.BF16, ldy, b.out, b.dp, b.T, b.D)
+	} else {
+		copyRows(y.F32, ldy, b.out, b.dp, b.T, b.D)
+	}
+}
+
 // scoresOf is s = x y'.
 func (b *headBF16) scoresOf(s []float32, x, y []uint16) {
-	transpose(floats(b.turned), b.tp, floats(y), b.ldr/2, b.tw, b.dp/2)
-	t := pair{tile: tile{ldc: bytes(b.tp), a: ptr16(x, 0), rs: uintptr(b.ldr * bf16Size), bs: uintptr(b.tp * pairSize)}}
-	t.single()
-	t.depth(b.dp)
-	for j := 0; j < b.T; j += pairColumns {
-		t.columns(min(pairColumns, b.T-j))
-		t.b, t.c = ptr16(b.turned, 2*j), ptr(s, j)
-		t.run(b.T)
+	transpose(floats(b.columns), b.tp, floats(y), b.ldr/2, b.tw, b.dp/2)
+	b.product(s, b.tp, x, b.ldr, b.tp, b.T, b.dp)
+}
+
+// times is c = w x, c [tw][dp].
+func (b *headBF16) times(c []float32, w, x []uint16) {
+	b.pairUp(floats(b.columns), b.dp, x, b.ldr, b.dp)
+	b.product(c, b.dp, w, b.ldw, b.dp, b.D, b.tp)
+}
+
+// turnWeights makes turned the transpose of weights.
+func (b *headBF16) turnWeights() {
+	b.pairUp(b.turn, b.tp, b.weights, b.ldw, b.tp)
+	transpose(floats(b.turned), b.ldw/2, b.turn, b.tp, b.tp/2, b.tw)
+}
+
+// pairUp makes dst [tp/2][n][2] pairs of rows of x [T,n], element by element, 0 behind row T; n is in whole pairDepths.
+func (b *headBF16) pairUp(dst []float32, ldd int, x []uint16, ldx, n int) {
+	pairs := ceil(b.T, 2)
+	if b.T%2 == 1 {
+		clear(x[b.T*ldx:][:n]) // the partner of the last row
 	}
-}
-
-// softmax turns row i of the scores into weights.
-func (b *headBF16) softmax(i int) {
-	row := b.p[i*b.tp:][:b.T]
-	Softmax(row, row, b.Scale)
-}
-
-// turnWeights makes weights the transpose of scores.
-func (b *headBF16) turnWeights(scores []float32) {
-	ld := b.turnStride()
-	for i := 0; i < b.T; i += 2 {
-		even, odd := scores[i*b.tp:], scores[(i+1)*b.tp:]
-		roundPairs(bf16s(b.turn[i/2*ld:][:b.tw]), even[:b.tw], odd[:b.tw])
+	for j := 0; j < n; j += pairColumns {
+		pairRows(bf16s(dst[j:]), 2*ldd, x[j:], ldx, pairs)
 	}
-	clear(b.turn[ceil(b.T, 2)*ld:])
-	transpose(floats(b.weights), b.ldw/2, b.turn, ld, b.tp/2, b.tw)
+	clear(dst[pairs*ldd:])
 }
 
-// times is c = weights x.
-func (b *headBF16) times(c []float32, ldc int, x []uint16) {
-	b.pairUp(x)
-	t := pair{tile: tile{ldc: bytes(ldc), a: ptr16(b.weights, 0), rs: uintptr(b.ldw * bf16Size), bs: pairPanel * bf16Size}}
-	t.single()
-	t.depth(b.tp)
-	for j := 0; j < b.D; j += pairColumns {
-		t.columns(min(pairColumns, b.D-j))
-		t.b, t.c = ptr16(b.panels, j*b.tp), ptr(c, j)
-		t.run(b.T)
-	}
-}
-
-// pairUp makes the panels of an operand.
-func (b *headBF16) pairUp(x []uint16) {
-	clear(x[b.T*b.ldr : roundUp(b.T, 2)*b.ldr]) // the partner of an odd last row
-	pairs, step := ceil(b.T, 2), b.tp*pairColumns
-	for j := 0; j < b.dp; j += pairColumns {
-		panel := b.panels[j/pairColumns*step:][:step]
-		pairRows(panel, x[j:], b.ldr, pairs)
-		clear(panel[pairs*pairPanel:])
-	}
-}
-
-// moveRows writes dst[i*ldd+j] = src[i*lds+j] for i < m and j < n.
-func moveRows(dst []uint16, ldd int, src []uint16, lds, m, n int) {
-	for i := range m {
-		copy(dst[i*ldd:i*ldd+n], src[i*lds:i*lds+n])
-	}
-}
-
-// pairRows writes dst[pairs][32][2] from src[2*pairs][32], rows of src lds apart.
-func pairRows(dst, src []uint16, lds, pairs int) {
-	_, _ = dst[pairs*pairPanel-1], src[(2*pairs-1)*lds+pairColumns-1]
-	if active == avx512 {
-		pairRowsAt(&dst[0], &src[0], uintptr(lds*bf16Size), uintptr(pairs))
+// product is c = a b of a [T,k] and columns [k/2][ldb][2], of which n count. It writes whole tiles.
+func (b *headBF16) product(c []float32, ldc int, a []uint16, lda, ldb, n, k int) {
+	if chosen == amx {
+		m, n := b.tw/lineFloats, ceil(n, lineFloats)
+		_, _, _ = c[(b.tw-1)*ldc+n*lineFloats-1], a[(b.tw-1)*lda+k-1], b.columns[((k/2-1)*ldb+n*lineFloats)*2-1]
+		headTilesAt(&c[0], bytes(ldc), &a[0], uintptr(lda*bf16Size), &b.columns[0], uintptr(ldb*pairSize), uintptr(m), uintptr(n), uintptr(k/pairDepth))
 		return
 	}
-	for i := range pairs {
-		even, odd, to := src[2*i*lds:][:pairColumns], src[(2*i+1)*lds:][:pairColumns], dst[i*pairPanel:][:pairPanel]
-		for j, v := range even {
-			to[2*j], to[2*j+1] = v, odd[j]
-		}
+	t := pair{tile: tile{ldc: bytes(ldc), a: ptr16(a, 0), rs: uintptr(lda * bf16Size), bs: uintptr(ldb * pairSize)}}
+	t.single()
+	t.depth(k)
+	for j := 0; j < n; j += pairColumns {
+		t.columns(min(pairColumns, n-j))
+		t.b, t.c = ptr16(b.columns, 2*j), ptr(c, j)
+		t.run(b.T)
 	}
 }

@@ -7,4 +7,29 @@ package kern
 // pairRows512: dst[i][j] = src[2i][j], src[2i+1][j] for j < 32.
 //
 //go:noescape
-func pairRows512(dst *uint16, src *uint16, lds uintptr, pairs uintptr)
+func pairRows512(dst *uint16, ldd uintptr, src *uint16, lds uintptr, pairs uintptr)
+
+// copyRows512: dst = src, m rows; n is a multiple of 16.
+//
+//go:noescape
+func copyRows512(dst *float32, ldd uintptr, src *float32, lds uintptr, m uintptr, n uintptr)
+
+// prefetchRows asks for lines of memory at each of some rows, at least 1 of both.
+//
+//go:noescape
+func prefetchRows(x *byte, ldx uintptr, rows uintptr, lines uintptr)
+
+// headTiles: C[16*m,16*n] = A[16*m,32*k]*B, B in pairs of rows.
+//
+//go:noescape
+func headTiles(c *float32, ldc uintptr, a *uint16, lda uintptr, b *uint16, ldb uintptr, m uintptr, n uintptr, k uintptr)
+
+// softmaxRows512: p = 2^(scale*p) over its sum along rows of n, 0 up to whole vectors; w = p in bfloat16, 0 up to whole pairs of vectors.
+//
+//go:noescape
+func softmaxRows512(w *uint16, ldw uintptr, p *float32, ldp uintptr, rows uintptr, n uintptr, scale float32)
+
+// softmaxGradRows512: w = scale*p*(d - the sum of p*d along the row) in bfloat16, for rows of n, 0 up to whole pairs of vectors. p is 0 up to whole vectors.
+//
+//go:noescape
+func softmaxGradRows512(w *uint16, ldw uintptr, p *float32, d *float32, ldp uintptr, rows uintptr, n uintptr, scale float32)

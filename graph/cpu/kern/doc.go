@@ -17,7 +17,7 @@
 // operands rounded to bfloat16 it is sums of pairs over taps, or one of the others of rounded copies, whichever the machine does faster.
 //
 // Elementwise passes, sums down columns (vec*.go) and along rows (row*.go, softmax.go) give the same bits at every level: they multiply
-// and add in separate steps.
+// and add in separate steps. Those of an attention head in bfloat16 (attention_bf16_rows.go) do not: its products differ between levels anyway.
 //
 // To the assembly a subnormal number, below 1.2e-38, is 0, as operand and as result (FTZ and DAZ of MXCSR, set and reset within each kernel, since
 // Go's code wants them off): one subnormal costs as much as a hundred products, and vanishing gradients and decaying moments are full

@@ -1,0 +1,82 @@
+package kern
+
+import "math"
+
+// softmax turns rows of the scores from row i on into weights, in float32 and rounded.
+func (b *headBF16) softmax(i, rows int) {
+	p, w := b.p[i*b.tp:][:rows*b.tp], b.weights[i*b.ldw:][:rows*b.ldw]
+	if active == avx512 {
+		softmaxRowsAt(&w[0], uintptr(b.ldw*bf16Size), &p[0], bytes(b.tp), uintptr(rows), uintptr(b.T), float32(float64(b.Scale)*math.Log2E))
+		return
+	}
+	for r := range rows {
+		row := p[r*b.tp:][:b.T]
+		Softmax(row, row, b.Scale)
+	}
+	b.round(w, p, rows)
+}
+
+// softmaxGrad makes the gradient by the weights, ds, that by the scores, rounded.
+func (b *headBF16) softmaxGrad(i, rows int) {
+	p, d, w := b.p[i*b.tp:][:rows*b.tp], b.ds[i*b.tp:][:rows*b.tp], b.weights[i*b.ldw:][:rows*b.ldw]
+	if active == avx512 {
+		softmaxGradRowsAt(&w[0], uintptr(b.ldw*bf16Size), &p[0], &d[0], bytes(b.tp), uintptr(rows), uintptr(b.T), b.Scale)
+		return
+	}
+	for r := range rows {
+		p, d := p[r*b.tp:][:b.T], d[r*b.tp:][:b.T]
+		SoftmaxGrad(d, p, d, b.Scale, float32(Dot(p, d)))
+	}
+	b.round(w, d, rows)
+}
+
+// round makes w rows of weights, 0 behind column T.
+func (b *headBF16) round(w []uint16, p []float32, rows int) {
+	roundRows(w, b.ldw, p, b.tp, rows, b.T)
+	for r := range rows {
+		clear(w[r*b.ldw+b.T : r*b.ldw+b.tp])
+	}
+}
+
+// moveRows writes dst[i*ldd+j] = src[i*lds+j] for i < m and j < n.
+func moveRows(dst []uint16, ldd int, src []uint16, lds, m, n int) {
+	at := 0
+	if active == avx512 && ldd%2 == 0 && lds%2 == 0 {
+		if at = n &^ (2*lineFloats - 1); at > 0 {
+			_, _ = dst[(m-1)*ldd+at-1], src[(m-1)*lds+at-1]
+			copyRowsAt((*float32)(ptr16(dst, 0)), uintptr(ldd*bf16Size), (*float32)(ptr16(src, 0)), uintptr(lds*bf16Size), uintptr(m), uintptr(at/2))
+		}
+	}
+	for i := 0; at < n && i < m; i++ {
+		copy(dst[i*ldd+at:i*ldd+n], src[i*lds+at:i*lds+n])
+	}
+}
+
+// copyRows is moveRows of float32.
+func copyRows(dst []float32, ldd int, src []float32, lds, m, n int) {
+	at := 0
+	if active == avx512 {
+		if at = n &^ (lineFloats - 1); at > 0 {
+			_, _ = dst[(m-1)*ldd+at-1], src[(m-1)*lds+at-1]
+			copyRowsAt(&dst[0], bytes(ldd), &src[0], bytes(lds), uintptr(m), uintptr(at))
+		}
+	}
+	for i := 0; at < n && i < m; i++ {
+		copy(dst[i*ldd+at:i*ldd+n], src[i*lds+at:i*lds+n])
+	}
+}
+
+// pairRows writes dst[i*ldd+2j] = src[2i*lds+j] and dst[i*ldd+2j+1] = src[(2i+1)*lds+j] for i < pairs and j < 32.
+func pairRows(dst []uint16, ldd int, src []uint16, lds, pairs int) {
+	_, _ = dst[(pairs-1)*ldd+pairPanel-1], src[(2*pairs-1)*lds+pairColumns-1]
+	if active == avx512 {
+		pairRowsAt(&dst[0], uintptr(ldd*bf16Size), &src[0], uintptr(lds*bf16Size), uintptr(pairs))
+		return
+	}
+	for i := range pairs {
+		even, odd, to := src[2*i*lds:][:pairColumns], src[(2*i+1)*lds:][:pairColumns], dst[i*ldd:][:pairPanel]
+		for j, v := range even {
+			to[2*j], to[2*j+1] = v, odd[j]
+		}
+	}
+}
