@@ -89,7 +89,7 @@ func fill() {
 	Label("even")
 }
 
-// softmaxRows is the softmax of rows, in base 2, with products and sums in one step.
+// softmaxRows is the softmax of rows, in base 2, with the products and sums of the power in one step each.
 func softmaxRows() {
 	lowest := GLOBL("headLowest", RODATA|NOPTR)
 	DATA(0, U32(0xff800000))
@@ -126,8 +126,8 @@ func softmaxRows() {
 	VXORPS(Z5, Z5, Z5)
 	along("exp", func(last bool) {
 		t, whole, rest, p := Z0, Z1, Z2, Z3
-		VMOVUPS(onRow(RDI), t)
-		VFMSUB213PS(zmm(regTop), zmm(regScale), t)
+		VMULPS(onRow(RDI), zmm(regScale), t)
+		VSUBPS(zmm(regTop), t, t)   // in two steps, so that the largest becomes 0
 		VMAXPS(t, zmm(regLeast), t) // NaN stays NaN
 		VRNDSCALEPS(U8(0), t, whole)
 		VSUBPS(whole, t, rest)

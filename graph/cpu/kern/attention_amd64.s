@@ -585,8 +585,8 @@ maxLast:
 	JAE           expLast
 
 exp:
-	VMOVUPS     (DI)(AX*1), Z0
-	VFMSUB213PS Z29, Z31, Z0
+	VMULPS      (DI)(AX*1), Z31, Z0
+	VSUBPS      Z29, Z0, Z0
 	VMAXPS      Z0, Z30, Z0
 	VRNDSCALEPS $0x00, Z0, Z1
 	VSUBPS      Z1, Z0, Z2
@@ -605,8 +605,8 @@ exp:
 	JB          exp
 
 expLast:
-	VMOVUPS       (DI)(AX*1), Z0
-	VFMSUB213PS   Z29, Z31, Z0
+	VMULPS        (DI)(AX*1), Z31, Z0
+	VSUBPS        Z29, Z0, Z0
 	VMAXPS        Z0, Z30, Z0
 	VRNDSCALEPS   $0x00, Z0, Z1
 	VSUBPS        Z1, Z0, Z2
