@@ -44,7 +44,7 @@ func narrowings() {
 	TEXT("narrowRows512", NOSPLIT, "func(dst *uint16, ldd uintptr, src *float32, lds uintptr, m, n uintptr)")
 	Doc("narrowRows512 is roundRows512 by VCVTNE2PS2BF16.")
 	Pragma("noescape")
-	rowsLoop(4, 128, 64, func() {
+	rowsLoop(4, 32, 128, 64, func() {
 		VMOVUPS(Mem{Base: R11}, Z0)
 		VMOVUPS(Mem{Base: R11, Disp: 64}, Z1)
 		narrowBF16(0, 1, 0)
@@ -118,7 +118,7 @@ func (w width) roundRows(head func()) {
 	Doc("roundRows" + w.suffix + ": dst = src in bfloat16, m rows; n is a multiple of " + map[int]string{16: "32", 8: "16"}[w.lanes] + ".")
 	Pragma("noescape")
 	head()
-	rowsLoop(4, 8*w.lanes, 4*w.lanes, func() {
+	rowsLoop(4, 2*w.lanes, 8*w.lanes, 4*w.lanes, func() {
 		for i := range 2 {
 			w.round(Mem{Base: R11, Disp: 4 * w.lanes * i}, i, 2+i)
 			VPSRLD(U8(16), w.r(i), w.r(i))
@@ -134,9 +134,9 @@ func (w width) roundRows(head func()) {
 	})
 }
 
-// rowsLoop runs body over rows from src to dst: it takes so many bytes at R11 and makes so many at R10, half as many elements as a step of n. It
-// asks for the row that comes ahead rows later.
-func rowsLoop(ahead uint8, from, to int, body func()) {
+// rowsLoop runs body over rows from src to dst: for so many elements of n it takes some bytes at R11 and makes some at R10. It asks for the row
+// that comes ahead rows later.
+func rowsLoop(ahead uint8, elements, from, to int, body func()) {
 	Load(Param("dst"), RDI)
 	Load(Param("ldd"), R8)
 	Load(Param("src"), RSI)
@@ -156,7 +156,7 @@ func rowsLoop(ahead uint8, from, to int, body func()) {
 	ADDQ(U32(from), R11)
 	ADDQ(U32(from), R12)
 	ADDQ(U32(to), R10)
-	SUBQ(U32(from/4), RBX)
+	SUBQ(U32(elements), RBX)
 	JNZ(LabelRef("next"))
 	ADDQ(R8, RDI)
 	ADDQ(R9, RSI)

@@ -125,9 +125,9 @@ func (g *gatherBF16) packPanel(task, worker int) {
 			tap := g.w[((h.k+r*h.kStep)*c.KW+w.k+s*w.kStep)*c.Ci*c.Co:]
 			dst := panel[(r*w.n+s)*g.panelSlice():][:g.panelSlice()]
 			if g.backward {
-				packPairsTransposed(bf16s(dst), tap[j*c.Co:], c.Co, g.taken, n, g.depth, tmp)
+				packPairsTransposed(bf16s(dst), Values{F32: tap[j*c.Co:]}, c.Co, g.taken, n, g.depth, tmp)
 			} else {
-				packPairs(bf16s(dst), tap[j:], c.Co, g.taken, n, g.depth)
+				packPairs(bf16s(dst), Values{F32: tap[j:]}, c.Co, g.taken, n, g.depth)
 			}
 		}
 	}
@@ -153,11 +153,7 @@ func (g *gatherBF16) copyGroup(dst, patch []float32, b0, b1, r0, r1 int) {
 			for phase := range g.step {
 				if at, col, n := g.run(phase); n > 0 {
 					part := row[((phase*g.places+at)*g.images+b)*g.pixel:]
-					if from := src.From(b*image + col*step); from.BF16 != nil {
-						packRowsHalf(bf16s(part), 2*g.images*g.pixel, from.BF16, g.step*step, n, g.taken, g.depth)
-					} else {
-						packRowsBF16(bf16s(part), 2*g.images*g.pixel, from.F32, g.step*step, n, g.taken, g.depth)
-					}
+					packRowsBF16(bf16s(part), 2*g.images*g.pixel, src.From(b*image+col*step), g.step*step, n, g.taken, g.depth)
 				}
 			}
 		}

@@ -127,7 +127,7 @@ func (t *correlateTask) pair(dst []float32, src Values, p, q int32, c0, c1 int) 
 	}
 	n := c1 - c0
 	if src.BF16 != nil {
-		zip(bf16s(dst[:n]), a.BF16, b.BF16, true)
+		zip(bf16s(dst[:n]), a.BF16[:n], b.BF16)
 	} else {
 		roundPairs(bf16s(dst), a.F32[:n], b.F32[:n])
 	}

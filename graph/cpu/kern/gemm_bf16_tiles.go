@@ -29,7 +29,7 @@ func (g *pairGemm) pack(task, worker int) {
 	p0 := task % deep * pairPackDepth
 	kb, kp := min(pairPackDepth, g.kb-p0), min(pairPackDepth, g.kp-p0)
 	if inA {
-		g.packTurned(g.rows[p0:], ld, g.a.From((g.p0+p0)*g.lda), g.m, kb, kp, tmp)
+		packRowsTransposed(g.rows[p0:], ld, g.a.From((g.p0+p0)*g.lda), g.lda, g.m, kb, kp, tmp)
 		return
 	}
 	first := task / deep * pairPackRun
@@ -37,22 +37,13 @@ func (g *pairGemm) pack(task, worker int) {
 	dst := g.panels[first*g.panelStep()+p0*pairColumns:]
 	j, n := first*pairColumns, min(g.nb, last*pairColumns)-first*pairColumns
 	if !g.transB {
-		b := g.b.From((g.p0+p0)*g.ldb + g.j0 + j)
-		if b.BF16 != nil {
-			packPanelsHalf(dst, g.panelStep(), b.BF16, g.ldb, kb, n, kp)
-		} else {
-			packPanels(dst, g.panelStep(), b.F32, g.ldb, kb, n, kp)
-		}
+		packPanels(dst, g.panelStep(), g.b.From((g.p0+p0)*g.ldb+g.j0+j), g.ldb, kb, n, kp)
 		return
 	}
 	for q := first; q < last; q++ {
 		j := q * pairColumns
-		panel, b, n := dst[(q-first)*g.panelStep():][:kp*pairColumns], g.b.From((g.j0+j)*g.ldb+g.p0+p0), min(pairColumns, g.nb-j)
-		if b.BF16 != nil {
-			packPairsTransposedHalf(panel, b.BF16, g.ldb, kb, n, kp, tmp)
-		} else {
-			packPairsTransposed(panel, b.F32, g.ldb, kb, n, kp, tmp)
-		}
+		b := g.b.From((g.j0+j)*g.ldb + g.p0 + p0)
+		packPairsTransposed(dst[(q-first)*g.panelStep():][:kp*pairColumns], b, g.ldb, kb, min(pairColumns, g.nb-j), kp, tmp)
 	}
 }
 
@@ -63,22 +54,9 @@ func (g *pairGemm) panelStep() int { return g.kp*pairColumns + pairPanel }
 func (g *pairGemm) packRows(dst []uint16, i0, i1 int, tmp []float32) {
 	ld := pairStride(g.kp)
 	if g.transA {
-		g.packTurned(dst, ld, g.a.From(g.p0*g.lda+i0), i1-i0, g.kb, g.kp, tmp)
-		return
-	}
-	if a := g.a.From(i0*g.lda + g.p0); a.BF16 != nil {
-		packRowsHalf(dst, ld, a.BF16, g.lda, i1-i0, g.kb, g.kp)
+		packRowsTransposed(dst, ld, g.a.From(g.p0*g.lda+i0), g.lda, i1-i0, g.kb, g.kp, tmp)
 	} else {
-		packRowsBF16(dst, ld, a.F32, g.lda, i1-i0, g.kb, g.kp)
-	}
-}
-
-// packTurned rounds m rows of what is stored transposed from a on.
-func (g *pairGemm) packTurned(dst []uint16, ld int, a Values, m, kb, kp int, tmp []float32) {
-	if a.BF16 != nil {
-		packRowsTransposedHalf(dst, ld, a.BF16, g.lda, m, kb, kp, tmp)
-	} else {
-		packRowsTransposed(dst, ld, a.F32, g.lda, m, kb, kp, tmp)
+		packRowsBF16(dst, ld, g.a.From(i0*g.lda+g.p0), g.lda, i1-i0, g.kb, g.kp)
 	}
 }
 

@@ -82,9 +82,9 @@ func TestPackBF16(t *testing.T) {
 					for _, trans := range []bool{false, true} {
 						rows := newGuarded("rows", ceil((n-1)*ld+kp, 2)).poison()
 						if trans {
-							packRowsTransposed(bf16s(rows.v), ld, x.v, n+3, n, k, kp, tmp.poison().v)
+							packRowsTransposed(bf16s(rows.v), ld, Values{F32: x.v}, n+3, n, k, kp, tmp.poison().v)
 						} else {
-							packRowsBF16(bf16s(rows.v), ld, y.v, k+3, n, k, kp)
+							packRowsBF16(bf16s(rows.v), ld, Values{F32: y.v}, k+3, n, k, kp)
 						}
 						for j := range n {
 							for i := range kp {
@@ -99,9 +99,9 @@ func TestPackBF16(t *testing.T) {
 						}
 						panel := newGuarded("panel", kp*pairColumns/2).poison()
 						if trans {
-							packPairsTransposed(bf16s(panel.v), y.v, k+3, k, n, kp, tmp.poison().v)
+							packPairsTransposed(bf16s(panel.v), Values{F32: y.v}, k+3, k, n, kp, tmp.poison().v)
 						} else {
-							packPairs(bf16s(panel.v), x.v, n+3, k, n, kp)
+							packPairs(bf16s(panel.v), Values{F32: x.v}, n+3, k, n, kp)
 						}
 						for i := range kp {
 							for j := range pairColumns {

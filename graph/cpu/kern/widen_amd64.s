@@ -47,7 +47,7 @@ next:
 	RET
 
 // func widenRows256(dst *float32, ldd uintptr, src *uint16, lds uintptr, m uintptr, n uintptr)
-// Requires: AVX, AVX2, MMX+
+// Requires: AVX, AVX2
 TEXT ·widenRows256(SB), NOSPLIT, $0-48
 	MOVQ dst+0(FP), DI
 	MOVQ ldd+8(FP), R8
@@ -63,22 +63,21 @@ row:
 	MOVQ CX, BX
 
 next:
-	PREFETCHT0 (R12)
-	VPMOVZXWD  (R11), Y0
-	VPSLLD     $0x10, Y0, Y0
-	VMOVUPS    Y0, (R10)
-	VPMOVZXWD  16(R11), Y1
-	VPSLLD     $0x10, Y1, Y1
-	VMOVUPS    Y1, 32(R10)
-	ADDQ       $0x00000020, R11
-	ADDQ       $0x00000020, R12
-	ADDQ       $0x00000040, R10
-	SUBQ       $0x00000010, BX
-	JNZ        next
-	ADDQ       R8, DI
-	ADDQ       R9, SI
-	DECQ       DX
-	JNZ        row
+	VPMOVZXWD (R11), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVUPS   Y0, (R10)
+	VPMOVZXWD 16(R11), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VMOVUPS   Y1, 32(R10)
+	ADDQ      $0x00000020, R11
+	ADDQ      $0x00000020, R12
+	ADDQ      $0x00000040, R10
+	SUBQ      $0x00000010, BX
+	JNZ       next
+	ADDQ      R8, DI
+	ADDQ      R9, SI
+	DECQ      DX
+	JNZ       row
 	VZEROUPPER
 	RET
 
