@@ -169,28 +169,30 @@ func (b Backend) Compile(p *ir.Program, state func(buf int) ir.Array) (ir.Execut
 			i += n
 			continue
 		}
-		n = 1
-		c := calls[i]
-		c.scratch = scratch
 		var run func()
-		if i+1 < len(p.Instrs) {
-			if sums, grad, ok := layerNormPair(c, calls[i+1]); ok {
-				sums.scratch, n = scratch, 2
-				run = bindLayerNormBoth(sums, grad)
-			}
-		}
-		if n == 1 {
-			run = kernels[c.spec.Name()].bind(c)
-		}
+		run, n = bindNext(calls[i:], scratch)
 		for k := range n {
 			if b.Poison {
-				run = poisoned(run, calls[i+k], fresh(i+k))
+				run = poisoned(run, scratch, calls[i+k], fresh(i+k))
 			}
 		}
 		e.steps = append(e.steps, step{i, shares(calls[i : i+n]), run})
 		i += n
 	}
 	return e, nil
+}
+
+// bindNext makes the function that runs the first of the calls or, where they are done together, the first two, and returns how many.
+func bindNext(calls []*call, scratch []float32) (run func(), n int) {
+	for _, c := range calls[:min(2, len(calls))] {
+		c.scratch = scratch
+	}
+	if len(calls) > 1 {
+		if sums, grad, ok := layerNormPair(calls[0], calls[1]); ok {
+			return bindLayerNormBoth(sums, grad), 2
+		}
+	}
+	return kernels[calls[0].spec.Name()].bind(calls[0]), 1
 }
 
 // call is an instruction before it has memory.
@@ -258,11 +260,12 @@ func (e *executable) Profile() []time.Duration {
 	return e.times
 }
 
-func poisoned(run func(), c *call, fresh bool) func() {
+// poisoned is run with NaN in all scratch memory, of which c may hold what is left, and in a fresh result first.
+func poisoned(run func(), scratch []float32, c *call, fresh bool) func() {
 	nan := float32(math.NaN())
 	return func() {
-		for i := range c.scratch {
-			c.scratch[i] = nan
+		for i := range scratch {
+			scratch[i] = nan
 		}
 		if fresh {
 			for i := range c.y {

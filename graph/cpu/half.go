@@ -8,10 +8,7 @@ import (
 
 // Temporaries in bfloat16: which operands kernels take so, and the passes that work on float32 chunks of them.
 
-// result stands for an operation's result in place of an operand's number.
-const result = -1
-
-// Narrows reports whether the kernel of an operation on operands of types in takes one of them in bfloat16, or writes its result so, operand -1.
+// Narrows reports whether the kernel of an operation on operands of types in takes one of them in bfloat16, or writes its result so, operand ir.Result.
 func (Backend) Narrows(s ir.Spec, in []ir.Type, operand int) bool {
 	switch o := s.(type) {
 	case op.ConvForward:
@@ -29,13 +26,13 @@ func (Backend) Narrows(s ir.Spec, in []ir.Type, operand int) bool {
 	case op.NormSums:
 		return operand == 1
 	case op.NormBackward: // a result in bfloat16 with x in it too
-		return operand == 1 || operand == result && !o.Frozen && in[1].DType == ir.BF16
+		return operand == 1 || operand == ir.Result && !o.Frozen && in[1].DType == ir.BF16
 	case op.BatchNormOp:
 		return operand <= 0 || o.Residual && operand == len(in)-1
 	case op.RoundOp:
 		return operand <= 0
 	case op.LayerNormOp:
-		return operand == result
+		return operand == ir.Result
 	case op.AttentionOp:
 		return o.BF16 && operand <= 0
 	case op.AttentionGrad:
@@ -162,7 +159,7 @@ func narrowsProduct(o op.MatMulOp, in []ir.Type, operand int) bool {
 	case operand == 2:
 		return o.Slope == "gelu"
 	}
-	return operand != result || !kern.GemmSplits(m, n, k)
+	return operand != ir.Result || !kern.GemmSplits(m, n, k)
 }
 
 // halfRows is an operand that is kept in bfloat16, as float32 for sums down its columns: so many rows at a time as are added before they

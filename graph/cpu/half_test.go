@@ -65,7 +65,7 @@ func TestNarrows(t *testing.T) {
 			narrow[i] = ty.DType == ir.F32 && Backend{}.Narrows(k.spec, types, i)
 			some = some || narrow[i]
 		}
-		last := Backend{}.Narrows(k.spec, types, result)
+		last := Backend{}.Narrows(k.spec, types, ir.Result)
 		if !some && !last {
 			continue
 		}

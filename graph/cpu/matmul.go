@@ -20,36 +20,32 @@ func newProduct(c *call) product {
 	return p
 }
 
-// gemms are the products of the wanted precision: one, a batch, and what scratch they want.
+// gemms are batches of products in the wanted precision, and what scratch they want.
 type gemms struct {
-	then         func(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, beta float32, scratch []float32, finish kern.Finish)
 	batch        func(batch int, transA, transB bool, m, n, k int, a []float32, lda, strideA int, b []float32, ldb, strideB int, c []float32, ldc, strideC int, beta float32, scratch []float32)
-	scratch      func(transA, transB bool, m, n, k int) int
 	batchScratch func(batch int, transA, transB bool, m, n, k int) int
 }
 
 func gemmsOf(bf16 bool) gemms {
 	if bf16 {
-		return gemms{kern.GemmBF16Then, kern.GemmBatchBF16, kern.GemmBF16Scratch, kern.GemmBatchBF16Scratch}
+		return gemms{kern.GemmBatchBF16, kern.GemmBatchBF16Scratch}
 	}
-	return gemms{kern.GemmThen, kern.GemmBatch, kern.GemmScratch, kern.GemmBatchScratch}
+	return gemms{kern.GemmBatch, kern.GemmBatchScratch}
 }
 
 func scratchMatMul(c *call) int {
 	p := newProduct(c)
-	g := gemmsOf(p.BF16)
-	if p.batch == 1 && p.BF16 {
+	switch {
+	case p.batch == 1 && p.BF16:
 		return kern.GemmHalfScratch(p.TransA, p.TransB, p.m, p.n, p.k, c.out.DType == ir.BF16)
+	case p.batch == 1:
+		return kern.GemmScratch(p.TransA, p.TransB, p.m, p.n, p.k)
 	}
-	if p.batch == 1 {
-		return g.scratch(p.TransA, p.TransB, p.m, p.n, p.k)
-	}
-	return g.batchScratch(p.batch, p.TransA, p.TransB, p.m, p.n, p.k)
+	return gemmsOf(p.BF16).batchScratch(p.batch, p.TransA, p.TransB, p.m, p.n, p.k)
 }
 
 func bindMatMul(c *call) func() {
 	p := newProduct(c)
-	g := gemmsOf(p.BF16)
 	a, b, y, scratch, finish := c.x[0], c.x[1], c.y, c.scratch, p.finish(c)
 	if p.batch == 1 && p.BF16 {
 		a, b, y := c.values(0), c.values(1), kern.Values{F32: c.y, BF16: c.yh}
@@ -59,9 +55,10 @@ func bindMatMul(c *call) func() {
 	}
 	if p.batch == 1 {
 		return func() {
-			g.then(p.TransA, p.TransB, p.m, p.n, p.k, a, p.lda, b, p.ldb, y, p.n, 0, scratch, finish)
+			kern.GemmThen(p.TransA, p.TransB, p.m, p.n, p.k, a, p.lda, b, p.ldb, y, p.n, 0, scratch, finish)
 		}
 	}
+	g := gemmsOf(p.BF16)
 	run := func() {
 		g.batch(p.batch, p.TransA, p.TransB, p.m, p.n, p.k, a, p.lda, p.m*p.k, b, p.ldb, p.k*p.n, y, p.n, p.m*p.n, 0, scratch)
 	}

@@ -189,11 +189,13 @@ type Absorber interface {
 	Absorb(in []int, maker func(buf int) (Spec, []int)) (Spec, []int, bool)
 }
 
-// Rounder is a Spec that rounds operands to bfloat16 before it uses them, or its result before it stores it. The planner keeps a value that is
+// Result stands for an operation's result in place of an operand's number.
+const Result = -1
+
+// Rounder is a Spec that rounds operands to bfloat16 before it uses them, or its Result before it stores it. The planner keeps a value that is
 // rounded anyway in two bytes.
 type Rounder interface {
 	Rounds(operand int) bool
-	RoundsResult() bool
 }
 
 // Cheap is a Spec that takes no longer than passes over its operands, and gives the same bits every time: where memory is short, the planner

@@ -43,59 +43,40 @@ func (o RoundOp) Grad(g Grad) []*Node {
 // What rounds its operands or its result, so that these may be kept in two bytes.
 
 // Rounds implements ir.Rounder.
-func (o RoundOp) Rounds(operand int) bool { return operand == 0 }
-
-// RoundsResult implements ir.Rounder.
-func (o RoundOp) RoundsResult() bool { return true }
+func (o RoundOp) Rounds(int) bool { return true }
 
 // Rounds implements ir.Rounder.
-func (o MatMulOp) Rounds(operand int) bool { return o.BF16 && operand < 2 }
-
-// RoundsResult implements ir.Rounder.
-func (o MatMulOp) RoundsResult() bool { return o.Rounded }
+func (o MatMulOp) Rounds(operand int) bool { return rounds(operand, o.BF16, o.Rounded) }
 
 // Rounds implements ir.Rounder. Images are rounded behind their norm.
 func (o ConvForward) Rounds(operand int) bool {
-	return o.BF16 && operand < 2 && !(operand == 0 && o.Norm.On)
+	return rounds(operand, o.BF16 && !(operand == 0 && o.Norm.On), o.Rounded)
 }
 
-// RoundsResult implements ir.Rounder.
-func (o ConvForward) RoundsResult() bool { return o.Rounded }
-
 // Rounds implements ir.Rounder.
-func (o ConvBackwardData) Rounds(operand int) bool { return o.BF16 && operand < 2 }
-
-// RoundsResult implements ir.Rounder.
-func (o ConvBackwardData) RoundsResult() bool { return false }
+func (o ConvBackwardData) Rounds(operand int) bool { return rounds(operand, o.BF16, false) }
 
 // Rounds implements ir.Rounder. Images are rounded behind their norm.
 func (o ConvBackwardWeights) Rounds(operand int) bool {
-	return o.BF16 && operand < 2 && !(operand == 0 && o.Norm.On)
+	return rounds(operand, o.BF16 && !(operand == 0 && o.Norm.On), false)
 }
 
-// RoundsResult implements ir.Rounder.
-func (o ConvBackwardWeights) RoundsResult() bool { return false }
+// Rounds implements ir.Rounder.
+func (o AttentionOp) Rounds(operand int) bool { return rounds(operand, o.BF16, false) }
 
 // Rounds implements ir.Rounder.
-func (o AttentionOp) Rounds(operand int) bool { return o.BF16 && operand == 0 }
-
-// RoundsResult implements ir.Rounder.
-func (o AttentionOp) RoundsResult() bool { return false }
+func (o AttentionGrad) Rounds(operand int) bool { return rounds(operand, o.BF16, false) }
 
 // Rounds implements ir.Rounder.
-func (o AttentionGrad) Rounds(operand int) bool { return o.BF16 && operand < 2 }
-
-// RoundsResult implements ir.Rounder.
-func (o AttentionGrad) RoundsResult() bool { return false }
+func (o BatchNormOp) Rounds(operand int) bool { return rounds(operand, false, o.Rounded) }
 
 // Rounds implements ir.Rounder.
-func (o BatchNormOp) Rounds(int) bool { return false }
+func (o Binary) Rounds(operand int) bool { return rounds(operand, false, o.Rounded) }
 
-// RoundsResult implements ir.Rounder.
-func (o BatchNormOp) RoundsResult() bool { return o.Rounded }
-
-// Rounds implements ir.Rounder.
-func (o Binary) Rounds(int) bool { return false }
-
-// RoundsResult implements ir.Rounder.
-func (o Binary) RoundsResult() bool { return o.Rounded }
+// rounds is whether an operation rounds an operand, if it rounds its first two, or its result.
+func rounds(operand int, operands, result bool) bool {
+	if operand == ir.Result {
+		return result
+	}
+	return operands && operand < 2
+}

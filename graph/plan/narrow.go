@@ -3,14 +3,14 @@ package plan
 import "selfsup/graph/ir"
 
 // narrow keeps temporaries in bfloat16 that are rounded to it anyway, by the operation that makes them or by all that read them. narrows says
-// which operands (or the result, -1) a backend's kernel for an operation takes in that type. No result changes by a bit.
+// which operands (or ir.Result) a backend's kernel for an operation takes in that type. No result changes by a bit.
 func narrow(p *ir.Program, narrows func(s ir.Spec, in []ir.Type, operand int) bool) error {
 	if narrows == nil {
 		return nil
 	}
 	u := usesOf(p)
 	for _, in := range p.Instrs {
-		if b := p.Bufs[in.Out]; b.Class != ir.Temp || b.DType != ir.F32 || u.pinned[in.Out] || !narrows(in.Spec, p.Types(in), result) {
+		if b := p.Bufs[in.Out]; b.Class != ir.Temp || b.DType != ir.F32 || u.pinned[in.Out] || !narrows(in.Spec, p.Types(in), ir.Result) {
 			continue
 		}
 		readers := u.readers(in.Out)
@@ -23,15 +23,12 @@ func narrow(p *ir.Program, narrows func(s ir.Spec, in []ir.Type, operand int) bo
 			taken = taken && narrows(reader.Spec, p.Types(reader), r.operand)
 		}
 		maker, ok := in.Spec.(ir.Rounder)
-		if taken && (rounded || ok && maker.RoundsResult()) {
+		if taken && (rounded || ok && maker.Rounds(ir.Result)) {
 			u.setType(in.Out, ir.BF16)
 		}
 	}
 	return nil
 }
-
-// result stands for the result in place of an operand's number.
-const result = -1
 
 // setType gives buffer b and the views of it an element type.
 func (u *uses) setType(b int, d ir.DType) {

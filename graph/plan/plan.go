@@ -19,7 +19,7 @@ type Options struct {
 	// which would do as a limit.
 	Limit int
 	// Narrows says whether the kernel of an operation on operands of types in takes one of them in bfloat16, or writes its result so,
-	// operand -1. nil: none does.
+	// operand ir.Result. nil: none does.
 	Narrows func(s ir.Spec, in []ir.Type, operand int) bool
 }
 

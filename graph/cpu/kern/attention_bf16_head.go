@@ -54,14 +54,7 @@ func (h Head) cutBF16(scratch []float32) headBF16 {
 
 // take makes rows the operand x, rows of which are ldx apart.
 func (b *headBF16) take(rows []uint16, x Values, ldx int) {
-	if x.BF16 == nil {
-		roundRows(rows, b.ldr, x.F32, ldx, b.T, b.D)
-	} else {
-		moveRows(rows, b.ldr, x.BF16, ldx, b.T, b.D)
-	}
-	for i := 0; b.D < b.dp && i < b.T; i++ {
-		clear(rows[i*b.ldr+b.D : i*b.ldr+b.dp])
-	}
+	packRowsBF16(rows, b.ldr, x, ldx, b.T, b.D, b.dp)
 }
 
 // give writes out to rows of y, ldy apart.

@@ -32,16 +32,13 @@ func (b *headBF16) softmaxGrad(i, rows int) {
 
 // round makes w rows of weights, 0 behind column T.
 func (b *headBF16) round(w []uint16, p []float32, rows int) {
-	roundRows(w, b.ldw, p, b.tp, rows, b.T)
-	for r := range rows {
-		clear(w[r*b.ldw+b.T : r*b.ldw+b.tp])
-	}
+	packRowsBF16(w, b.ldw, Values{F32: p}, b.tp, rows, b.T, b.tp)
 }
 
 // moveRows writes dst[i*ldd+j] = src[i*lds+j] for i < m and j < n.
 func moveRows(dst []uint16, ldd int, src []uint16, lds, m, n int) {
 	at := 0
-	if active == avx512 && ldd%2 == 0 && lds%2 == 0 {
+	if m > 0 && active == avx512 && ldd%2 == 0 && lds%2 == 0 {
 		if at = n &^ (2*lineFloats - 1); at > 0 {
 			_, _ = dst[(m-1)*ldd+at-1], src[(m-1)*lds+at-1]
 			copyRowsAt((*float32)(ptr16(dst, 0)), uintptr(ldd*bf16Size), (*float32)(ptr16(src, 0)), uintptr(lds*bf16Size), uintptr(m), uintptr(at/2))
@@ -74,9 +71,6 @@ func pairRows(dst []uint16, ldd int, src []uint16, lds, pairs int) {
 		return
 	}
 	for i := range pairs {
-		even, odd, to := src[2*i*lds:][:pairColumns], src[(2*i+1)*lds:][:pairColumns], dst[i*ldd:][:pairPanel]
-		for j, v := range even {
-			to[2*j], to[2*j+1] = v, odd[j]
-		}
+		zip(dst[i*ldd:], src[2*i*lds:][:pairColumns], src[(2*i+1)*lds:])
 	}
 }

@@ -35,8 +35,8 @@ func roundCopies(a Values, p Prologue, b Values, scratch []float32) (ra, rb, res
 		panic(fmt.Sprintf("kern: scratch has %d elements, rounded copies of %d and %d need %d", len(scratch), a.Len(), b.Len(), na+nb+lineFloats))
 	}
 	ra, rb = scratch[:a.Len()], scratch[na:na+b.Len()]
-	roundTo(ra, a, p)
-	roundTo(rb, b, Prologue{})
+	roundTo(Values{F32: ra}, a, p)
+	roundTo(Values{F32: rb}, b, Prologue{})
 	return ra, rb, scratch[na+nb:]
 }
 
@@ -44,8 +44,7 @@ func copiesFloats(a, b int) int { return lineFloats + roundUp(a, lineFloats) + r
 
 // rounding is a parallel pass of roundTo.
 type rounding struct {
-	dst      []float32
-	src      Values
+	dst, src Values
 	prologue Prologue
 	task     func(task int)
 }
@@ -54,12 +53,12 @@ var roundings = pile[rounding]{bind: func(r *rounding) { r.task = r.part }}
 
 const roundFloats = 16 << 10 // of a task, at least
 
-// roundTo writes src, behind the prologue, rounded to bfloat16 to dst.
-func roundTo(dst []float32, src Values, p Prologue) {
+// roundTo writes src, behind the prologue, rounded to bfloat16 to dst. A dst that is bfloat16 in memory takes float32 and no prologue.
+func roundTo(dst, src Values, p Prologue) {
 	r := roundings.get()
 	r.dst, r.src, r.prologue = dst, src, p
-	Run(ceil(len(dst), r.size()), r.task)
-	r.dst, r.src, r.prologue = nil, Values{}, Prologue{}
+	Run(ceil(dst.Len(), r.size()), r.task)
+	r.dst, r.src, r.prologue = Values{}, Values{}, Prologue{}
 	roundings.put(r)
 }
 
@@ -67,8 +66,12 @@ func roundTo(dst []float32, src Values, p Prologue) {
 func (r *rounding) size() int { return roundUp(roundFloats, max(1, len(r.prologue.Scale))) }
 
 func (r *rounding) part(task int) {
-	from, to := task*r.size(), min((task+1)*r.size(), len(r.dst))
-	dst := r.dst[from:to]
+	from, to := task*r.size(), min((task+1)*r.size(), r.dst.Len())
+	if r.dst.BF16 != nil {
+		Round(r.dst.BF16[from:to], r.src.F32[from:])
+		return
+	}
+	dst := r.dst.F32[from:to]
 	r.prologue.take(dst, r.src.From(from))
 	RoundFloats(dst)
 }

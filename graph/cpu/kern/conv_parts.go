@@ -31,7 +31,7 @@ func (c Conv) forwardParts(x Values, w []float32, y []uint16, scratch []float32)
 		one := part
 		one.B = min(part.B, c.B-b)
 		one.ForwardHalf(x.From(b*in), w, Values{F32: whole}, rest)
-		roundAll(y[b*out:][:one.B*out], whole)
+		roundTo(Values{BF16: y[b*out:][:one.B*out]}, Values{F32: whole}, Prologue{})
 	}
 }
 
@@ -40,27 +40,4 @@ func (c Conv) partsScratch() int {
 	last := part
 	last.B = c.B % max(part.B, 1)
 	return lineFloats + roundUp(part.B*c.OH*c.OW*c.Co, lineFloats) + max(part.ForwardScratch(), last.ForwardScratch())
-}
-
-// narrowing is a parallel pass of Round.
-type narrowing struct {
-	dst  []uint16
-	src  []float32
-	task func(task int)
-}
-
-var narrowings = pile[narrowing]{bind: func(r *narrowing) { r.task = r.part }}
-
-// roundAll is Round with all workers.
-func roundAll(dst []uint16, src []float32) {
-	r := narrowings.get()
-	r.dst, r.src = dst, src
-	Run(ceil(len(dst), roundFloats), r.task)
-	r.dst, r.src = nil, nil
-	narrowings.put(r)
-}
-
-func (r *narrowing) part(task int) {
-	from, to := task*roundFloats, min((task+1)*roundFloats, len(r.dst))
-	Round(r.dst[from:to], r.src[from:to])
 }

@@ -7,9 +7,7 @@ func packRowsBF16(dst []uint16, ldd int, src Values, lds, m, k, kp int) {
 	if src.BF16 == nil {
 		roundRows(dst, ldd, src.F32, lds, m, k)
 	} else {
-		for i := range m {
-			copy(dst[i*ldd:i*ldd+k], src.BF16[i*lds:])
-		}
+		moveRows(dst, ldd, src.BF16, lds, m, k)
 	}
 	for i := 0; k < kp && i < m; i++ {
 		clear(dst[i*ldd+k : i*ldd+kp])

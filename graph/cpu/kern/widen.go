@@ -1,7 +1,5 @@
 package kern
 
-import "math"
-
 // WidenRows writes dst[i*ldd+j] = src[i*lds+j] in float32, for i < m and j < n.
 func WidenRows(dst []float32, ldd int, src []uint16, lds, m, n int) {
 	if m == 0 || n == 0 {
@@ -17,7 +15,7 @@ func WidenRows(dst []float32, ldd int, src []uint16, lds, m, n int) {
 	}
 	for i := 0; at < n && i < m; i++ {
 		for j, v := range src[i*lds+at : i*lds+n] {
-			dst[i*ldd+at+j] = math.Float32frombits(uint32(v) << 16)
+			dst[i*ldd+at+j] = wide(v)
 		}
 	}
 }
