@@ -9,7 +9,7 @@ import (
 
 func statsColumns(c *call) columns {
 	n := c.in[0].Shape.Last()
-	return columns{rows: c.in[0].Shape.Size() / n, c: n, k: 2}
+	return columnsOf(c.in[0].Shape.Size()/n, n, 2)
 }
 
 func scratchStats(c *call) int {
@@ -21,16 +21,16 @@ func scratchStats(c *call) int {
 // precision: var = E d^2 - (E d)^2 with d of the size of the spread.
 func bindStats(c *call) func() {
 	x, xh, y, o := c.x[0], c.xh[0], c.y, statsColumns(c)
-	n, count := o.c, float64(o.rows)
-	pivot := c.scratch[o.scratch():][:n]
+	n, count := len(y)/2, float64(o.rows*o.fold)
+	pivot := c.scratch[o.scratch():][:o.c]
 	o.part = func(_ int, s []float64, row0, row1, col0, col1 int) {
-		kern.AddSpread(s[:col1-col0], s[col1-col0:], x, pivot, n, row0, row1, col0, col1)
+		kern.AddSpread(s[:col1-col0], s[col1-col0:], x, pivot, o.c, row0, row1, col0, col1)
 	}
 	if xh != nil {
-		half := newHalfRows(xh, n, c.scratch[o.scratch()+n:])
+		half := newHalfRows(xh, o.c, c.scratch[o.scratch()+o.c:])
 		o.part = func(worker int, s []float64, row0, row1, col0, col1 int) {
 			half.each(worker, row0, row1, col0, col1, func(_ int, x []float32, rows int) {
-				kern.AddSpread(s[:col1-col0], s[col1-col0:], x, pivot, n, 0, rows, col0, col1)
+				kern.AddSpread(s[:col1-col0], s[col1-col0:], x, pivot, o.c, 0, rows, col0, col1)
 			})
 		}
 	}
@@ -44,10 +44,11 @@ func bindStats(c *call) func() {
 	run := o.run(c.scratch)
 	return func() {
 		if xh != nil {
-			kern.Widen(pivot, xh)
+			kern.Widen(pivot[:n], xh)
 		} else {
-			copy(pivot, x)
+			copy(pivot[:n], x)
 		}
+		repeat(pivot, n)
 		run()
 	}
 }
@@ -142,32 +143,33 @@ func rstd(variance float32, eps float64) float64 { return 1 / math.Sqrt(float64(
 
 func normColumns(c *call) columns {
 	n := c.out.Shape.Last()
-	return columns{rows: c.in[0].Shape.Size() / n, c: n, k: 2}
+	return columnsOf(c.in[0].Shape.Size()/n, n, 2)
 }
 
 func scratchNormSums(c *call) int {
 	o := normColumns(c)
-	return o.scratch() + 2*o.c + scratchHalfRows(c.in[1], o.c)
+	return o.scratch() + 3*o.c + scratchHalfRows(c.in[1], o.c)
 }
 
 func bindNormSums(c *call) func() {
 	spec := c.spec.(op.NormSums)
 	dy, x, stats, y, o := c.x[0], c.x[1], c.x[2], c.y, normColumns(c)
-	n := o.c
-	a, b := c.scratch[o.scratch():][:n], c.scratch[o.scratch()+n:][:n]
+	n := len(y) / 2
+	perColumn := c.scratch[o.scratch():]
+	mean, a, b := perColumn[:o.c], perColumn[o.c:][:o.c], perColumn[2*o.c:][:o.c]
 	add := func(s []float64, dy, x []float32, row0, row1, col0, col1 int) {
 		if spec.Relu {
-			kern.AddCentredRelu(s[:col1-col0], s[col1-col0:], dy, x, stats[:n], a, b, n, row0, row1, col0, col1)
+			kern.AddCentredRelu(s[:col1-col0], s[col1-col0:], dy, x, mean, a, b, o.c, row0, row1, col0, col1)
 		} else {
-			kern.AddCentred(s[:col1-col0], s[col1-col0:], dy, x, stats[:n], n, row0, row1, col0, col1)
+			kern.AddCentred(s[:col1-col0], s[col1-col0:], dy, x, mean, o.c, row0, row1, col0, col1)
 		}
 	}
 	o.part = func(_ int, s []float64, row0, row1, col0, col1 int) { add(s, dy, x, row0, row1, col0, col1) }
 	if xh := c.xh[1]; xh != nil {
-		half := newHalfRows(xh, n, c.scratch[o.scratch()+2*n:])
+		half := newHalfRows(xh, o.c, perColumn[3*o.c:])
 		o.part = func(worker int, s []float64, row0, row1, col0, col1 int) {
 			half.each(worker, row0, row1, col0, col1, func(first int, x []float32, rows int) {
-				add(s, dy[first*n:], x, 0, rows, col0, col1)
+				add(s, dy[first*o.c:], x, 0, rows, col0, col1)
 			})
 		}
 	}
@@ -178,11 +180,14 @@ func bindNormSums(c *call) func() {
 		}
 	}
 	run := o.run(c.scratch)
-	if !spec.Relu {
-		return run
-	}
 	return func() {
-		scaleShift(a, b, stats, spec.Eps, c.x[3:])
+		copy(mean[:n], stats)
+		repeat(mean, n)
+		if spec.Relu {
+			scaleShift(a[:n], b[:n], stats, spec.Eps, c.x[3:])
+			repeat(a, n)
+			repeat(b, n)
+		}
 		run()
 	}
 }

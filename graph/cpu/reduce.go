@@ -51,7 +51,7 @@ func scratchSumTo(c *call) int {
 	case sumAll:
 		return 2 * tasks(p.axes[0].n, block)
 	case sumColumns:
-		o := columns{rows: p.axes[0].n, c: p.axes[1].n, k: 1}
+		o := columnsOf(p.axes[0].n, p.axes[1].n, 1)
 		return o.scratch() + scratchHalfRows(c.in[0], o.c)
 	case sumMiddle:
 		return 2 * c.out.Shape.Size()
@@ -77,8 +77,8 @@ func bindSumTo(c *call) func() {
 			}
 		})
 	case sumColumns:
-		n := p.axes[1].n
-		o := columns{rows: p.axes[0].n, c: n, k: 1}
+		o := columnsOf(p.axes[0].n, p.axes[1].n, 1)
+		n := o.c
 		o.part = func(_ int, s []float64, row0, row1, col0, col1 int) { kern.AddColumns(s, x, n, row0, row1, col0, col1) }
 		if xh := c.xh[0]; xh != nil {
 			half := newHalfRows(xh, n, c.scratch[o.scratch():])

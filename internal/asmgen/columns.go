@@ -17,7 +17,7 @@ type columnKernel struct {
 
 // columns writes all kernels over the rows of a strip.
 func columns() {
-	for _, k := range []columnKernel{{widths[0], 4}, {widths[0], 1}, {widths[1], 1}} {
+	for _, k := range []columnKernel{{widths[0], 4}, {widths[0], 1}, {widths[1], 4}, {widths[1], 1}} {
 		k.sum()
 		k.spread()
 		k.centred(false)
@@ -27,6 +27,9 @@ func columns() {
 
 // reg is register j of vector v, which has per of them. 0, 1 and 2 are for passing use, 15 for a constant.
 func (k columnKernel) reg(v, j, per int) VecPhysical {
+	if k.inMemory(per) {
+		per = 2 // the sums
+	}
 	i := 3 + v*per + j
 	if i >= 15 {
 		i++
@@ -35,6 +38,20 @@ func (k columnKernel) reg(v, j, per int) VecPhysical {
 }
 
 func (k columnKernel) at(base Register, v int) Mem { return Mem{Base: base, Disp: 4 * k.lanes * v} }
+
+// constants are registers j on of every vector, filled from bases: or memory, where registers do not suffice.
+func (k columnKernel) constants(j, per int, bases ...Register) func(v, i int) Op {
+	if k.inMemory(per) {
+		return func(v, i int) Op { return k.at(bases[i], v) }
+	}
+	for i, base := range bases {
+		k.load(base, j+i, per)
+	}
+	return func(v, i int) Op { return k.reg(v, j+i, per) }
+}
+
+// inMemory says whether per registers a vector are too many.
+func (k columnKernel) inMemory(per int) bool { return k.lanes == 8 && 3+k.vectors*per > 15 }
 
 // head begins a kernel whose first sums registers of each vector are sums, cleared here.
 func (k columnKernel) head(name, doc, signature string, sums, per int) {
@@ -121,14 +138,12 @@ func (k columnKernel) spread() {
 }
 
 func (k columnKernel) centred(relu bool) {
-	per := 3 // two sums, mean
+	per, constants := 3, []Register{R9} // two sums, mean
 	if relu {
-		per = 5 // and a, b
+		per, constants = 5, []Register{R9, R10, R11} // and a, b
 		k.head("columnCentredRelu", "columnCentred of dy where x*a + b > 0, else 0.", "func(s, q, dy, x, mean, a, b *float32, stride, rows uintptr)", 2, per)
 		Load(Param("a"), R10)
 		Load(Param("b"), R11)
-		k.load(R10, 3, per)
-		k.load(R11, 4, per)
 		broadcast(k.width, "vecMinusOne", 15)
 	} else {
 		k.head("columnCentred", "s and q = the sums of dy and dy*(x - mean).", "func(s, q, dy, x, mean *float32, stride, rows uintptr)", 2, per)
@@ -137,19 +152,19 @@ func (k columnKernel) centred(relu bool) {
 	Load(Param("dy"), RDX)
 	Load(Param("x"), R8)
 	Load(Param("mean"), R9)
-	k.load(R9, 2, per)
+	constant := k.constants(2, per, constants...)
 	k.rows(func(v int) {
 		s, q, d, x := k.reg(v, 0, per), k.reg(v, 1, per), k.r(0), k.r(2)
 		VMOVUPS(k.at(R8, v), x)
 		if relu {
-			VMULPS(k.reg(v, 3, per), x, d)
-			VADDPS(k.reg(v, 4, per), d, d)
+			VMULPS(constant(v, 1), x, d)
+			VADDPS(constant(v, 2), d, d)
 			keepPositive(k.width, k.at(RDX, v))
 		} else {
 			VMOVUPS(k.at(RDX, v), d)
 		}
 		VADDPS(d, s, s)
-		VSUBPS(k.reg(v, 2, per), x, x)
+		VSUBPS(constant(v, 0), x, x)
 		VMULPS(d, x, x)
 		VADDPS(x, q, q)
 	}, RDX, R8)

@@ -3,20 +3,23 @@ package kern
 // tall is how many rows of a column sum are added in float32 before it moves on to float64.
 const tall = 64
 
-// avx512x4 are kernels for strips of four vectors.
-const avx512x4 = avx512 + 1
-
-// stripLanes is the width of the strips that each level takes at a time.
-var stripLanes = [...]int{generic: 4, neon: 4, avx2: 8, avx512: 16, avx512x4: maxLanes}
-
 const maxLanes = 64
 
-// widestStrips is the level to begin with.
-func widestStrips() level {
-	if active == avx512 {
-		return avx512x4
+// What each level has kernels for, in columns of a strip, falling.
+var (
+	strips4   = []int{4}
+	strips256 = []int{32, 8, 4}
+	strips512 = []int{maxLanes, 16, 8, 4}
+)
+
+func strips() []int {
+	switch active {
+	case avx512:
+		return strips512
+	case avx2:
+		return strips256
 	}
-	return active
+	return strips4
 }
 
 // AddColumns adds to s [col1-col0] the sums of the columns col0 .. col1-1 of x [.., c] over the rows row0 .. row1-1.
@@ -25,10 +28,10 @@ func AddColumns(s []float64, x []float32, c, row0, row1, col0, col1 int) {
 	for r := row0; r < row1; r += tall {
 		n := min(tall, row1-r)
 		k := col0
-		for l := widestStrips(); l >= generic; l-- {
-			for w := stripLanes[l]; k+w <= col1; k += w {
+		for _, w := range strips() {
+			for ; k+w <= col1; k += w {
 				_ = x[(r+n-1)*c+k+w-1]
-				columnSum(l, &a, x[r*c+k:], c, n)
+				columnSum(w, &a, x[r*c+k:], c, n)
 				widen(s[k-col0:], a[:w])
 			}
 		}
@@ -48,10 +51,10 @@ func AddSpread(s, q []float64, x, pivot []float32, c, row0, row1, col0, col1 int
 	for r := row0; r < row1; r += tall {
 		n := min(tall, row1-r)
 		k := col0
-		for l := widestStrips(); l >= generic; l-- {
-			for w := stripLanes[l]; k+w <= col1; k += w {
+		for _, w := range strips() {
+			for ; k+w <= col1; k += w {
 				_, _ = x[(r+n-1)*c+k+w-1], pivot[k+w-1]
-				columnSpread(l, &a, &b, x[r*c+k:], pivot[k:], c, n)
+				columnSpread(w, &a, &b, x[r*c+k:], pivot[k:], c, n)
 				widen(s[k-col0:], a[:w])
 				widen(q[k-col0:], b[:w])
 			}
@@ -74,11 +77,11 @@ func AddCentred(s, q []float64, dy, x, mean []float32, c, row0, row1, col0, col1
 	for r := row0; r < row1; r += tall {
 		n := min(tall, row1-r)
 		k := col0
-		for l := widestStrips(); l >= generic; l-- {
-			for w := stripLanes[l]; k+w <= col1; k += w {
+		for _, w := range strips() {
+			for ; k+w <= col1; k += w {
 				last := (r+n-1)*c + k + w - 1
 				_, _, _ = x[last], dy[last], mean[k+w-1]
-				columnCentred(l, &a, &b, dy[r*c+k:], x[r*c+k:], mean[k:], c, n)
+				columnCentred(w, &a, &b, dy[r*c+k:], x[r*c+k:], mean[k:], c, n)
 				widen(s[k-col0:], a[:w])
 				widen(q[k-col0:], b[:w])
 			}
@@ -101,11 +104,11 @@ func AddCentredRelu(s, q []float64, dy, x, mean, a, b []float32, c, row0, row1, 
 	for r := row0; r < row1; r += tall {
 		n := min(tall, row1-r)
 		k := col0
-		for l := widestStrips(); l >= generic; l-- {
-			for w := stripLanes[l]; k+w <= col1; k += w {
+		for _, w := range strips() {
+			for ; k+w <= col1; k += w {
 				last := (r+n-1)*c + k + w - 1
 				_, _, _, _, _ = x[last], dy[last], mean[k+w-1], a[k+w-1], b[k+w-1]
-				columnCentredRelu(l, &u, &v, dy[r*c+k:], x[r*c+k:], mean[k:], a[k:], b[k:], c, n)
+				columnCentredRelu(w, &u, &v, dy[r*c+k:], x[r*c+k:], mean[k:], a[k:], b[k:], c, n)
 				widen(s[k-col0:], u[:w])
 				widen(q[k-col0:], v[:w])
 			}

@@ -11,16 +11,16 @@ func exps(level, *float32, *float32, uintptr, float32) {
 	panic("kern: this level has no exp kernel")
 }
 
-func columnSum(_ level, s *stripSums, x []float32, c, n int) { columnSum4(s, x, c, n) }
+func columnSum(_ int, s *stripSums, x []float32, c, n int) { columnSum4(s, x, c, n) }
 
-func columnSpread(_ level, s, q *stripSums, x, pivot []float32, c, n int) {
+func columnSpread(_ int, s, q *stripSums, x, pivot []float32, c, n int) {
 	columnSpread4(s, q, x, pivot, c, n)
 }
 
-func columnCentred(_ level, s, q *stripSums, dy, x, mean []float32, c, n int) {
+func columnCentred(_ int, s, q *stripSums, dy, x, mean []float32, c, n int) {
 	columnCentred4(s, q, dy, x, mean, c, n)
 }
 
-func columnCentredRelu(_ level, s, q *stripSums, dy, x, mean, a, b []float32, c, n int) {
+func columnCentredRelu(_ int, s, q *stripSums, dy, x, mean, a, b []float32, c, n int) {
 	columnCentredRelu4(s, q, dy, x, mean, a, b, c, n)
 }

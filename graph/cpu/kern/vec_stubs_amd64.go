@@ -234,6 +234,26 @@ func columnCentred512(s *float32, q *float32, dy *float32, x *float32, mean *flo
 //go:noescape
 func columnCentredRelu512(s *float32, q *float32, dy *float32, x *float32, mean *float32, a *float32, b *float32, stride uintptr, rows uintptr)
 
+// columnSum256x4: s = the sums of x. Strips of 32 columns; rows is at least 1.
+//
+//go:noescape
+func columnSum256x4(s *float32, x *float32, stride uintptr, rows uintptr)
+
+// columnSpread256x4: s and q = the sums of d and d*d, d = x - pivot. Strips of 32 columns; rows is at least 1.
+//
+//go:noescape
+func columnSpread256x4(s *float32, q *float32, x *float32, pivot *float32, stride uintptr, rows uintptr)
+
+// columnCentred256x4: s and q = the sums of dy and dy*(x - mean). Strips of 32 columns; rows is at least 1.
+//
+//go:noescape
+func columnCentred256x4(s *float32, q *float32, dy *float32, x *float32, mean *float32, stride uintptr, rows uintptr)
+
+// columnCentredRelu256x4: columnCentred of dy where x*a + b > 0, else 0. Strips of 32 columns; rows is at least 1.
+//
+//go:noescape
+func columnCentredRelu256x4(s *float32, q *float32, dy *float32, x *float32, mean *float32, a *float32, b *float32, stride uintptr, rows uintptr)
+
 // columnSum256: s = the sums of x. Strips of 8 columns; rows is at least 1.
 //
 //go:noescape
