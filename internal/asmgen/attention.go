@@ -10,7 +10,6 @@ import (
 // whole vectors and tiles; strides are in bytes.
 func attentions() {
 	pairRows()
-	copyRows()
 	prefetchRows()
 	headTiles()
 	softmaxRows()
@@ -39,34 +38,6 @@ func pairRows() {
 	ADDQ(R9, RDI)
 	DECQ(RCX)
 	JNZ(LabelRef("next"))
-	VZEROUPPER()
-	RET()
-}
-
-// copyRows writes dst[m][n] = src[m][n], n a multiple of 16.
-func copyRows() {
-	TEXT("copyRows512", NOSPLIT, "func(dst *float32, ldd uintptr, src *float32, lds, m, n uintptr)")
-	Doc("copyRows512: dst = src, m rows; n is a multiple of 16.")
-	Pragma("noescape")
-	Load(Param("dst"), RDI)
-	Load(Param("ldd"), R8)
-	Load(Param("src"), RSI)
-	Load(Param("lds"), R9)
-	Load(Param("m"), RDX)
-	Load(Param("n"), RCX)
-	SHLQ(U8(2), RCX)
-	Label("row")
-	XORL(EAX, EAX)
-	Label("next")
-	VMOVUPS(Mem{Base: RSI, Index: RAX, Scale: 1}, Z0)
-	VMOVUPS(Z0, Mem{Base: RDI, Index: RAX, Scale: 1})
-	ADDQ(Imm(64), RAX)
-	CMPQ(RAX, RCX)
-	JB(LabelRef("next"))
-	ADDQ(R8, RDI)
-	ADDQ(R9, RSI)
-	DECQ(RDX)
-	JNZ(LabelRef("row"))
 	VZEROUPPER()
 	RET()
 }

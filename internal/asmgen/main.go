@@ -36,6 +36,7 @@ func main() {
 		addAVX2()
 		depthAVX512()
 		depthAVX2()
+		moveRows()
 		pause()
 	case "pair":
 		pairs()

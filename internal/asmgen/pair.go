@@ -45,7 +45,7 @@ func pairAVX512(mr int, oddHalf Mem, dot bool) {
 	}
 	tileHead(name)
 	Doc(fmt.Sprintf("%s: C[%d,32] (+)= sum over blocks and pairs of k of A*B.", name, mr))
-	l := tileLoop{mr: mr}
+	l := oneTile(mr)
 	l.prefetchC(2)
 	if !dot {
 		VPBROADCASTD(oddHalf, Z31)
@@ -82,7 +82,7 @@ func pairAVX512(mr int, oddHalf Mem, dot bool) {
 			}
 		}
 	})
-	storeMasked(mr, 2)
+	l.storeMasked(2)
 	leave()
 }
 
@@ -91,7 +91,7 @@ func pairAVX2(mr int, oddHalf Mem) {
 	name := fmt.Sprintf("pair256x%d", mr)
 	tileHead(name)
 	Doc(fmt.Sprintf("%s: C[%d,16] (+)= sum over blocks and pairs of k of A*B.", name, mr))
-	l := tileLoop{mr: mr}
+	l := oneTile(mr)
 	l.prefetchC(1)
 	VPBROADCASTD(oddHalf, Y15)
 	for i := range 2 * mr {
@@ -115,7 +115,7 @@ func pairAVX2(mr int, oddHalf Mem) {
 			}
 		}
 	})
-	storeFull(mr)
+	l.storeFull()
 	leave()
 }
 

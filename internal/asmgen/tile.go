@@ -8,7 +8,7 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// Offsets of kern's struct tile; all strides are in bytes.
+// Offsets of kern's structs tile and tower, which begins with a tile; all strides are in bytes.
 const (
 	tileC    = 0
 	tileLdc  = 8
@@ -23,12 +23,23 @@ const (
 	tileNb   = 80
 	tileAoff = 88
 	tileBoff = 96
+
+	towerCount = 104
+	towerA     = 112
+	towerC     = 120
 )
 
 // tileLoop is the part both vector widths share: the walk over blocks and k, with a step that does one k.
-// Rows are addressed from three bases (rows 0-4, 5-9, 10-13) with index rs*{0,1,2,4} and 3*rs.
+// Rows are addressed from three bases (rows 0-4, 5-9, 10-13) with index rs*{0,1,2,4} and 3*rs. a and c hold the addresses of the tile's
+// operands.
 type tileLoop struct {
-	mr int
+	mr   int
+	a, c Mem
+}
+
+// oneTile is the loop of a tile alone.
+func oneTile(mr int) tileLoop {
+	return tileLoop{mr: mr, a: Mem{Base: tArg, Disp: tileA}, c: Mem{Base: tArg, Disp: tileC}}
 }
 
 var (
@@ -72,7 +83,7 @@ func (l tileLoop) emit(step func()) {
 	Label("block")
 	TESTQ(tNb, tNb)
 	JZ(LabelRef("done"))
-	MOVQ(Mem{Base: tArg, Disp: tileA}, tBase[0])
+	MOVQ(l.a, tBase[0])
 	ADDQ(Mem{Base: tAoff}, tBase[0])
 	MOVQ(Mem{Base: tArg, Disp: tileB}, tB)
 	ADDQ(Mem{Base: tBoff}, tB)
@@ -110,7 +121,7 @@ func (l tileLoop) emit(step func()) {
 
 // prefetchC asks for the C tile before the k loop, which is long enough to hide the misses.
 func (l tileLoop) prefetchC(lines int) {
-	MOVQ(Mem{Base: tArg, Disp: tileC}, tBase[0])
+	MOVQ(l.c, tBase[0])
 	MOVQ(Mem{Base: tArg, Disp: tileLdc}, tCnt)
 	for i := range l.mr {
 		for j := range lines {
@@ -129,64 +140,85 @@ func tileHead(name string) {
 	enter()
 }
 
+// tower is a kernel for a tower: tile is the body of one of its tiles, from the sums' clearing to their storing.
+func tower(name, doc string, mr int, tile func(l tileLoop)) {
+	tileHead(name)
+	Doc(fmt.Sprintf("%s: for each tile of a tower, %s (+)= sum over blocks and k of A*B.", name, doc))
+	at := AllocLocal(24)
+	l := tileLoop{mr: mr, a: at, c: at.Offset(8)}
+	count := at.Offset(16)
+	for _, f := range []struct {
+		from int
+		to   Mem
+	}{{tileA, l.a}, {tileC, l.c}, {towerCount, count}} {
+		MOVQ(Mem{Base: tArg, Disp: f.from}, tCnt)
+		MOVQ(tCnt, f.to)
+	}
+	Label("tile")
+	tile(l)
+	DECQ(count)
+	JZ(LabelRef("finish"))
+	MOVQ(Mem{Base: tArg, Disp: towerA}, tCnt)
+	ADDQ(tCnt, l.a)
+	MOVQ(Mem{Base: tArg, Disp: towerC}, tCnt)
+	ADDQ(tCnt, l.c)
+	JMP(LabelRef("tile"))
+	Label("finish")
+	leave()
+}
+
 // tileAVX512 writes C[mr,16*cols], cols 1 or 2, with cols*mr accumulators, cols vectors of B and two broadcasts in turn; C is masked to the
 // tile's columns.
 func tileAVX512(mr, cols int) {
-	name := fmt.Sprintf("tile512x%dx%d", mr, cols)
-	tileHead(name)
-	Doc(fmt.Sprintf("%s: C[%d,%d] (+)= sum over blocks and k of A*B.", name, mr, 16*cols))
-	l := tileLoop{mr: mr}
 	acc := func(i, j int) VecPhysical { return zmm(cols*i + j) }
-	l.prefetchC(cols)
-	for i := range cols * mr {
-		VPXORD(zmm(i), zmm(i), zmm(i))
-	}
-	l.emit(func() {
-		for j := range cols {
-			VMOVUPS(Mem{Base: tB, Disp: 64 * j}, zmm(28+j))
+	tower(fmt.Sprintf("tile512x%dx%d", mr, cols), fmt.Sprintf("C[%d,%d]", mr, 16*cols), mr, func(l tileLoop) {
+		l.prefetchC(cols)
+		for i := range cols * mr {
+			VPXORD(zmm(i), zmm(i), zmm(i))
 		}
-		for i := range mr {
-			a := zmm(30 + i&1)
-			VBROADCASTSS(l.row(i), a)
+		l.emit(func() {
 			for j := range cols {
-				VFMADD231PS(zmm(28+j), a, acc(i, j))
+				VMOVUPS(Mem{Base: tB, Disp: 64 * j}, zmm(28+j))
 			}
-		}
+			for i := range mr {
+				a := zmm(30 + i&1)
+				VBROADCASTSS(l.row(i), a)
+				for j := range cols {
+					VFMADD231PS(zmm(28+j), a, acc(i, j))
+				}
+			}
+		})
+		l.storeMasked(cols)
 	})
-	storeMasked(mr, cols)
-	leave()
 }
 
 // tileAVX2 writes all of C[mr,16]; kern lends a full tile where C has fewer columns.
 func tileAVX2(mr int) {
-	name := fmt.Sprintf("tile256x%d", mr)
-	tileHead(name)
-	Doc(fmt.Sprintf("%s: C[%d,16] (+)= sum over blocks and k of A*B.", name, mr))
-	l := tileLoop{mr: mr}
 	acc := func(i, j int) VecPhysical { return ymm(2*i + j) }
-	l.prefetchC(1)
-	for i := range 2 * mr {
-		VXORPS(ymm(i), ymm(i), ymm(i))
-	}
-	l.emit(func() {
-		VMOVUPS(Mem{Base: tB}, Y12)
-		VMOVUPS(Mem{Base: tB, Disp: 32}, Y13)
-		for i := range mr {
-			a := ymm(14 + i&1)
-			VBROADCASTSS(l.row(i), a)
-			VFMADD231PS(Y12, a, acc(i, 0))
-			VFMADD231PS(Y13, a, acc(i, 1))
+	tower(fmt.Sprintf("tile256x%d", mr), fmt.Sprintf("C[%d,16]", mr), mr, func(l tileLoop) {
+		l.prefetchC(1)
+		for i := range 2 * mr {
+			VXORPS(ymm(i), ymm(i), ymm(i))
 		}
+		l.emit(func() {
+			VMOVUPS(Mem{Base: tB}, Y12)
+			VMOVUPS(Mem{Base: tB, Disp: 32}, Y13)
+			for i := range mr {
+				a := ymm(14 + i&1)
+				VBROADCASTSS(l.row(i), a)
+				VFMADD231PS(Y12, a, acc(i, 0))
+				VFMADD231PS(Y13, a, acc(i, 1))
+			}
+		})
+		l.storeFull()
 	})
-	storeFull(mr)
-	leave()
 }
 
 // storeMasked stores or adds the sums of C[mr,16*cols], Z0 on row by row, in the columns that exist.
-func storeMasked(mr, cols int) {
+func (l tileLoop) storeMasked(cols int) {
 	acc := func(i, j int) VecPhysical { return zmm(cols*i + j) }
 	masks := []OpmaskPhysical{K1, K2}
-	MOVQ(Mem{Base: tArg, Disp: tileC}, tBase[0])
+	MOVQ(l.c, tBase[0])
 	MOVQ(Mem{Base: tArg, Disp: tileLdc}, tRs)
 	MOVQ(Mem{Base: tArg, Disp: tileMask}, tCnt)
 	for j := range cols {
@@ -196,14 +228,14 @@ func storeMasked(mr, cols int) {
 	CMPQ(Mem{Base: tArg, Disp: tileAdd}, Imm(0))
 	JE(LabelRef("store"))
 	MOVQ(tBase[0], tBase[1])
-	for i := range mr {
+	for i := range l.mr {
 		for j := range cols {
 			VADDPS_Z(Mem{Base: tBase[1], Disp: 64 * j}, acc(i, j), masks[j], acc(i, j))
 		}
 		ADDQ(tRs, tBase[1])
 	}
 	Label("store")
-	for i := range mr {
+	for i := range l.mr {
 		for j := range cols {
 			VMOVUPS(acc(i, j), masks[j], Mem{Base: tBase[0], Disp: 64 * j})
 		}
@@ -212,20 +244,20 @@ func storeMasked(mr, cols int) {
 }
 
 // storeFull stores or adds the sums of C[mr,16], Y0 on row by row.
-func storeFull(mr int) {
+func (l tileLoop) storeFull() {
 	acc := func(i, j int) VecPhysical { return ymm(2*i + j) }
-	MOVQ(Mem{Base: tArg, Disp: tileC}, tBase[0])
+	MOVQ(l.c, tBase[0])
 	MOVQ(Mem{Base: tArg, Disp: tileLdc}, tRs)
 	CMPQ(Mem{Base: tArg, Disp: tileAdd}, Imm(0))
 	JE(LabelRef("store"))
 	MOVQ(tBase[0], tBase[1])
-	for i := range mr {
+	for i := range l.mr {
 		VADDPS(Mem{Base: tBase[1]}, acc(i, 0), acc(i, 0))
 		VADDPS(Mem{Base: tBase[1], Disp: 32}, acc(i, 1), acc(i, 1))
 		ADDQ(tRs, tBase[1])
 	}
 	Label("store")
-	for i := range mr {
+	for i := range l.mr {
 		VMOVUPS(acc(i, 0), Mem{Base: tBase[0]})
 		VMOVUPS(acc(i, 1), Mem{Base: tBase[0], Disp: 32})
 		ADDQ(tRs, tBase[0])

@@ -37,33 +37,6 @@ next:
 	VZEROUPPER
 	RET
 
-// func copyRows512(dst *float32, ldd uintptr, src *float32, lds uintptr, m uintptr, n uintptr)
-// Requires: AVX, AVX512F
-TEXT ·copyRows512(SB), NOSPLIT, $0-48
-	MOVQ dst+0(FP), DI
-	MOVQ ldd+8(FP), R8
-	MOVQ src+16(FP), SI
-	MOVQ lds+24(FP), R9
-	MOVQ m+32(FP), DX
-	MOVQ n+40(FP), CX
-	SHLQ $0x02, CX
-
-row:
-	XORL AX, AX
-
-next:
-	VMOVUPS (SI)(AX*1), Z0
-	VMOVUPS Z0, (DI)(AX*1)
-	ADDQ    $0x40, AX
-	CMPQ    AX, CX
-	JB      next
-	ADDQ    R8, DI
-	ADDQ    R9, SI
-	DECQ    DX
-	JNZ     row
-	VZEROUPPER
-	RET
-
 // func prefetchRows(x *byte, ldx uintptr, rows uintptr, lines uintptr)
 // Requires: MMX+
 TEXT ·prefetchRows(SB), NOSPLIT, $0-32

@@ -35,34 +35,6 @@ func (b *headBF16) round(w []uint16, p []float32, rows int) {
 	packRowsBF16(w, b.ldw, Values{F32: p}, b.tp, rows, b.T, b.tp)
 }
 
-// moveRows writes dst[i*ldd+j] = src[i*lds+j] for i < m and j < n.
-func moveRows(dst []uint16, ldd int, src []uint16, lds, m, n int) {
-	at := 0
-	if m > 0 && active == avx512 && ldd%2 == 0 && lds%2 == 0 {
-		if at = n &^ (2*lineFloats - 1); at > 0 {
-			_, _ = dst[(m-1)*ldd+at-1], src[(m-1)*lds+at-1]
-			copyRowsAt((*float32)(ptr16(dst, 0)), uintptr(ldd*bf16Size), (*float32)(ptr16(src, 0)), uintptr(lds*bf16Size), uintptr(m), uintptr(at/2))
-		}
-	}
-	for i := 0; at < n && i < m; i++ {
-		copy(dst[i*ldd+at:i*ldd+n], src[i*lds+at:i*lds+n])
-	}
-}
-
-// copyRows is moveRows of float32.
-func copyRows(dst []float32, ldd int, src []float32, lds, m, n int) {
-	at := 0
-	if active == avx512 {
-		if at = n &^ (lineFloats - 1); at > 0 {
-			_, _ = dst[(m-1)*ldd+at-1], src[(m-1)*lds+at-1]
-			copyRowsAt(&dst[0], bytes(ldd), &src[0], bytes(lds), uintptr(m), uintptr(at))
-		}
-	}
-	for i := 0; at < n && i < m; i++ {
-		copy(dst[i*ldd+at:i*ldd+n], src[i*lds+at:i*lds+n])
-	}
-}
-
 // pairRows writes dst[i*ldd+2j] = src[2i*lds+j] and dst[i*ldd+2j+1] = src[(2i+1)*lds+j] for i < pairs and j < 32.
 func pairRows(dst []uint16, ldd int, src []uint16, lds, pairs int) {
 	_, _ = dst[(pairs-1)*ldd+pairPanel-1], src[(2*pairs-1)*lds+pairColumns-1]

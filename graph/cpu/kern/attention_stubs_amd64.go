@@ -9,11 +9,6 @@ package kern
 //go:noescape
 func pairRows512(dst *uint16, ldd uintptr, src *uint16, lds uintptr, pairs uintptr)
 
-// copyRows512: dst = src, m rows; n is a multiple of 16.
-//
-//go:noescape
-func copyRows512(dst *float32, ldd uintptr, src *float32, lds uintptr, m uintptr, n uintptr)
-
 // prefetchRows asks for lines of memory at each of some rows, at least 1 of both.
 //
 //go:noescape

@@ -34,9 +34,8 @@ type correlate struct {
 var correlates = pile[correlate]{bind: func(g *correlate) { g.tileTask, g.sumTask = g.tiles, g.sum }}
 
 const (
-	correlateBuffer  = 224 << 10 // floats of x and dy copied at a time
-	correlatePartial = 5 << 20   // floats all partial sums may take
-	sumFloats        = 16 << 10  // floats of dw a task adds up
+	correlatePartial = 5 << 20  // floats all partial sums may take
+	sumFloats        = 16 << 10 // floats of dw a task adds up
 )
 
 func (c Conv) correlate(x, dy, dw, scratch []float32) {
@@ -88,13 +87,13 @@ func (g *correlate) set(c Conv) {
 		if g.inPlace {
 			g.dyImage = 0
 		}
-		if g.bands == c.OH || g.perImage+own*g.dyImage <= correlateBuffer {
+		if g.bands == c.OH || g.perImage+own*g.dyImage <= g.level.images {
 			break
 		}
 	}
 	g.images = 1
 	if g.bands == 1 {
-		g.images = max(1, min(ceil(c.B, g.parts), correlateBuffer/(g.perImage+own*g.dyImage)))
+		g.images = max(1, min(ceil(c.B, g.parts), g.level.images/(g.perImage+own*g.dyImage)))
 	}
 	g.floats = 2*offsetFloats(g.images*c.OH) + g.images*(g.perImage+own*g.dyImage)
 }
@@ -118,7 +117,7 @@ func (g *correlate) tiles(task, worker int) {
 	boff, buffer := offsetList(buffer, g.images*c.OH)
 	xs, dys := buffer[:g.images*g.perImage], buffer[g.images*g.perImage:]
 	h := forwardTaps(c.OH, c.KH, c.SH, c.PH, c.DH)
-	t := tile{rs: floatSize, cs: bytes(c.SW * g.view.pixel), bs: bytes(nr), k: uintptr(c.OW), ldc: bytes(c.Co), aoff: &aoff[0], boff: &boff[0]}
+	t := tower{tile: tile{rs: floatSize, cs: bytes(c.SW * g.view.pixel), bs: bytes(nr), k: uintptr(c.OW), ldc: bytes(c.Co), aoff: &aoff[0], boff: &boff[0]}}
 	if g.inPlace {
 		t.bs = bytes(c.Co)
 	}
@@ -132,6 +131,7 @@ func (g *correlate) tiles(task, worker int) {
 			if b > b0 || band > 0 {
 				t.add = 1
 			}
+			ahead := g.ahead(b+images, min(b1, b+2*images), (p1-p0)*c.KH*g.kw)
 			for u := range c.KH {
 				n := 0
 				for m := range images {
@@ -148,30 +148,37 @@ func (g *correlate) tiles(task, worker int) {
 				}
 				t.nb = uintptr(n)
 				for v := range g.kw {
-					g.tap(&t, dw, xs, dys, u*c.KW+v, v*c.DW, p0, p1)
+					g.tap(&t, dw, xs, dys, u*c.KW+v, v*c.DW, p0, p1, &ahead)
 				}
 			}
 		}
 	}
 }
 
+// ahead fetches images b0 to b1 of x and dy, pieces at a time, while others are worked at.
+func (g *correlate) ahead(b0, b1, pieces int) (f [2]fetch) {
+	if b1 <= b0 || g.bands > 1 {
+		return f
+	}
+	x, y := g.conv.H*g.conv.W*g.conv.Ci, g.conv.OH*g.conv.OW*g.conv.Co
+	return [2]fetch{fetchIn(g.x[b0*x:b1*x], pieces), fetchIn(g.dy[b0*y:b1*y], pieces)}
+}
+
 // tap adds to the rows of one tap; shift is the column it reads for output column 0, counted in the copy.
-func (g *correlate) tap(t *tile, dw, xs, dys []float32, tap, shift, p0, p1 int) {
+func (g *correlate) tap(t *tower, dw, xs, dys []float32, tap, shift, p0, p1 int, ahead *[2]fetch) {
 	c, nr := &g.conv, g.level.nr
-	parts := ceil(g.depth, g.level.mr)
-	for s := range parts {
-		r0, r1 := cut(g.depth, parts, s)
-		t.a = ptr(xs, shift*g.view.pixel+r0)
-		for q := p0; q < p1; q++ {
-			t.columns(min(nr, g.n-q*nr))
-			if g.inPlace {
-				t.b = ptr(g.dy, min(q*nr, len(g.dy)))
-			} else {
-				t.b = ptr(dys, (q-p0)*g.images*g.dyImage)
-			}
-			t.c = ptr(dw, (tap*(c.Ci/c.Groups)+r0)*c.Co+g.group*g.n+q*nr)
-			t.run(r1 - r0)
+	t.a = ptr(xs, shift*g.view.pixel)
+	for q := p0; q < p1; q++ {
+		t.columns(min(nr, g.n-q*nr))
+		if g.inPlace {
+			t.b = ptr(g.dy, min(q*nr, len(g.dy)))
+		} else {
+			t.b = ptr(dys, (q-p0)*g.images*g.dyImage)
 		}
+		t.c = ptr(dw, tap*(c.Ci/c.Groups)*c.Co+g.group*g.n+q*nr)
+		t.rows(g.depth)
+		ahead[0].next()
+		ahead[1].next()
 	}
 }
 

@@ -33,6 +33,7 @@ var gathers = pile[gather]{bind: func(g *gather) { g.packTask, g.tileTask = g.pa
 const (
 	gatherBuffer = 160 << 10 // floats of source copied per task, so that it stays in L2
 	gatherSlice  = 96 << 10  // floats of a weight panel used at a time
+	gatherRows   = 4 << 10   // floats of source that one call reads, so that they stay in L1
 	gatherPixels = 256       // outputs per task that pay for reading the weights
 	convTasks    = 16        // tasks wanted; fixed, so that shapes alone cut the work
 )
@@ -109,6 +110,14 @@ func (g *gather) plan() {
 	g.bufferFloats = 2*g.listFloat + ceil(c.B, max(1, g.images))*g.imageFloats
 }
 
+// outputs is the height and width of what is computed.
+func (g *gather) outputs() (height, width int) {
+	if g.backward {
+		return g.conv.H, g.conv.W
+	}
+	return g.conv.OH, g.conv.OW
+}
+
 func (g *gather) depthOfTap() int {
 	if g.merged {
 		return g.depth / g.conv.KW
@@ -167,6 +176,10 @@ func (g *gather) tiles(task, worker int) {
 		g.view.copy(buffer[(b-b0)*g.imageFloats:], g.src[b*size:(b+1)*size], r0, r1)
 	}
 	part0 := gatherPart{g: g, buffer: buffer, aoff: aoff, boff: boff, b0: b0, b1: b1, r0: r0, p0: p0, p1: p1}
+	if b2, b3 := cut(g.conv.B, g.images, part+1); g.bands == 1 && g.chunks == 1 && part+1 < g.images && (b3-b2)*size <= g.level.images {
+		// The worker most likely goes on with these.
+		part0.ahead = fetchIn(g.src[b2*size:b3*size], (p1-p0)*g.classes()*g.gridH)
+	}
 	for i := range g.classes() {
 		h, w, base := g.class(i)
 		last := min(i1, h.count)

@@ -8,10 +8,11 @@ type gatherPart struct {
 	b0, b1     int
 	r0         int
 	p0, p1     int
+	ahead      fetch // of the images that come next
 }
 
 // begin sets what all tiles of a class share; tap offsets count from the first tap used.
-func (p *gatherPart) begin(h, w *taps) tile {
+func (p *gatherPart) begin(h, w *taps) tower {
 	g := p.g
 	for r := range h.n {
 		for s := range w.n {
@@ -19,7 +20,7 @@ func (p *gatherPart) begin(h, w *taps) tile {
 			p.boff[r*w.n+s] = bytes((r*w.n + s) * g.depth * g.level.nr)
 		}
 	}
-	return tile{cs: floatSize, bs: bytes(g.level.nr), k: uintptr(g.depth), aoff: &p.aoff[0], boff: &p.boff[0]}
+	return tower{tile: tile{cs: floatSize, bs: bytes(g.level.nr), k: uintptr(g.depth), aoff: &p.aoff[0], boff: &p.boff[0]}}
 }
 
 // source is where in the buffer output (i,j) finds tap (r,s) of image b.
@@ -33,10 +34,7 @@ func (p *gatherPart) source(h, w *taps, b, i, j, r, s int) int {
 // target is where output (i,j) of image b begins.
 func (p *gatherPart) target(h, w *taps, b, i, j int) int {
 	g := p.g
-	height, width := g.conv.OH, g.conv.OW
-	if g.backward {
-		height, width = g.conv.H, g.conv.W
-	}
+	height, width := g.outputs()
 	return ((b*height+h.outFirst+i*h.outStep)*width+w.outFirst+j*w.outStep)*g.dstC + g.group*g.n
 }
 
@@ -50,13 +48,21 @@ func (p *gatherPart) alongRows(h, w taps, base, i0, i1 int) {
 	t.rs, t.ldc = bytes(w.step*g.view.pixel), bytes(w.outStep*g.dstC)
 	size := h.n * w.n * g.depth * nr
 	segments := ceil(w.count, g.level.mr)
-	group := max(1, gatherSlice/max(1, w.n*g.depth*nr)) // kernel rows at a time
+	group := max(1, gatherSlice/max(1, w.n*g.depth*nr))    // kernel rows at a time
+	rows := max(1, gatherRows/max(1, h.step*g.view.row())) // output rows at a time
+	_, width := g.outputs()
+	stepA, stepC := bytes(h.step*g.view.row()), bytes(h.outStep*width*g.dstC)
 	for q := p.p0; q < p.p1; q++ {
 		t.columns(min(nr, g.n-q*nr))
 		for from := 0; from == 0 || from < h.n; from += group {
 			for b := p.b0; b < p.b1; b++ {
-				for i := i0; i < i1; i++ {
+				for i, end := i0, 0; i < i1; i = end {
 					u0, u1 := h.inside(i, g.srcH)
+					for end = i + 1; end < min(i1, i+rows); end++ { // rows that meet the same taps
+						if a, b := h.inside(end, g.srcH); a != u0 || b != u1 {
+							break
+						}
+					}
 					u0, u1 = max(u0, from), min(u1, from+group)
 					t.nb, t.add = 0, 0
 					if from > 0 {
@@ -74,7 +80,8 @@ func (p *gatherPart) alongRows(h, w taps, base, i0, i1 int) {
 							t.a = ptr(p.buffer, p.source(&h, &w, b, i, j0, u0, 0))
 						}
 						t.c = ptr(g.dst, p.target(&h, &w, b, i, j0)+q*nr)
-						t.run(j1 - j0)
+						t.tiles(end-i, j1-j0, stepA, stepC)
+						p.ahead.next()
 					}
 				}
 			}
@@ -91,7 +98,6 @@ func (p *gatherPart) acrossImages(h, w taps, base, i0, i1 int) {
 	t := p.begin(&h, &w)
 	t.rs, t.ldc = bytes(g.imageFloats), bytes(p.target(&h, &w, 1, 0, 0)-p.target(&h, &w, 0, 0, 0))
 	size := h.n * w.n * g.depth * nr
-	parts := ceil(p.b1-p.b0, g.level.mr)
 	for q := p.p0; q < p.p1; q++ {
 		t.columns(min(nr, g.n-q*nr))
 		for i := i0; i < i1; i++ {
@@ -107,16 +113,14 @@ func (p *gatherPart) acrossImages(h, w taps, base, i0, i1 int) {
 					p.aoff[x] = bytes((r*h.dStep*g.view.columns() + s*w.dStep) * g.view.pixel)
 					p.boff[x] = bytes((r*w.n + s) * g.depth * nr)
 				}
-				for s := range parts {
-					b0, b1 := cut(p.b1-p.b0, parts, s)
-					if t.nb > 0 {
-						t.a = ptr(p.buffer, p.source(&h, &w, p.b0+b0, i, j, u0, v0))
-						t.b = ptr(g.panels, base+q*size+(u0*w.n+v0)*g.depth*nr)
-					}
-					t.c = ptr(g.dst, p.target(&h, &w, p.b0+b0, i, j)+q*nr)
-					t.run(b1 - b0)
+				if t.nb > 0 {
+					t.a = ptr(p.buffer, p.source(&h, &w, p.b0, i, j, u0, v0))
+					t.b = ptr(g.panels, base+q*size+(u0*w.n+v0)*g.depth*nr)
 				}
+				t.c = ptr(g.dst, p.target(&h, &w, p.b0, i, j)+q*nr)
+				t.rows(p.b1 - p.b0)
 			}
+			p.ahead.next()
 		}
 	}
 }

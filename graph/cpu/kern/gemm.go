@@ -83,13 +83,11 @@ func (g *gemm) set(transA, transB bool, m, n, k, lda, ldb, ldc int, beta float32
 	g.level = *dims()
 	g.kc = min(k, roundUp(ceil(k, max(1, ceil(k, g.level.kc))), 16))
 	g.pack = transB || m > 6*g.level.mr || m > 2*g.level.mr && ldb > 512 // rows far apart share cache sets
-	g.own = parallel && !transA && (transB || m > 6*g.level.mr) && m*g.kc <= ownRows && g.kc >= ownDepth && n >= 8*g.level.nr
+	g.own = parallel && !transA && (transB || m > 6*g.level.mr) && m*g.kc <= g.level.own && g.kc >= ownDepth && n >= 8*g.level.nr
 }
 
-const (
-	ownRows  = 1 << 18 // floats of A that stay in L2 beside the panels of a task
-	ownDepth = 192     // of a panel that makes a task of its own
-)
+// ownDepth is that of a panel that makes a task of its own.
+const ownDepth = 192
 
 // ownPanels is how many panels a task packs for itself.
 func (g *gemm) ownPanels() int { return max(1, ceil(min(g.n, gemmColumns), g.level.nr)/16) }
@@ -109,7 +107,7 @@ func (g *gemm) panelFloats() int {
 func (g *gemm) rowFloats() int {
 	mc := min(g.m, g.level.mc)
 	if g.transA {
-		return roundUp(g.kc*(mc+lineFloats), lineFloats)
+		return roundUp(g.kc*mc, lineFloats)
 	}
 	return roundUp(mc*(g.kc+lineFloats), lineFloats)
 }
@@ -239,9 +237,7 @@ func (g *gemm) packPanels(task, _ int) {
 	}
 	for k := range g.kb {
 		row := g.b[(g.p0+k)*g.ldb+g.j0+first*nr:]
-		for p := first; p < last; p++ {
-			copy(g.panels[(p*g.kb+k)*nr:][:nr], row[(p-first)*nr:])
-		}
+		copyRows(g.panels[(first*g.kb+k)*nr:], g.kb*nr, row, nr, last-first, nr)
 	}
 }
 
@@ -264,7 +260,7 @@ func (g *gemm) tiles(task, worker int) {
 	if g.upper {
 		q0 = max(q0, min(q1, (i0-g.j0)/nr)) // the first that reaches row i0
 	}
-	t := tile{k: uintptr(g.kb), bs: bytes(nr), ldc: bytes(g.ldc), rs: bytes(g.lda), cs: floatSize}
+	t := tower{tile: tile{k: uintptr(g.kb), bs: bytes(nr), ldc: bytes(g.ldc), cs: floatSize}}
 	t.single()
 	if g.add || g.p0 > 0 {
 		t.add = 1
@@ -275,19 +271,14 @@ func (g *gemm) tiles(task, worker int) {
 		ra, ca, a0 = 1, g.lda, g.p0*g.lda+i0
 	}
 	var own []float32
+	strips, ahead := false, false
 	if g.own {
 		own = g.panels[worker*g.ownFloats():][:g.ownFloats()]
 	} else if q1-q0 > 2 && i1-i0 > g.level.mr {
 		a = g.copyRows(g.rows[worker*g.rowFloats():][:g.rowFloats()], i0, i1)
-		a0 = 0
-		if g.transA {
-			ca = i1 - i0 + lineFloats
-		} else {
-			ra = g.kb + lineFloats
-		}
+		a0, ra, strips, ahead = 0, g.kb+lineFloats, g.transA, task%g.mb+1 < g.mb
 	}
 	t.rs, t.cs = bytes(ra), bytes(ca)
-	parts := ceil(i1-i0, g.level.mr)
 	for q := q0; q < q1; q++ {
 		j := g.j0 + q*nr
 		n := min(nr, g.j0+g.nc-j)
@@ -304,14 +295,18 @@ func (g *gemm) tiles(task, worker int) {
 			t.b, t.bs = ptr(g.b, g.p0*g.ldb+j), bytes(g.ldb)
 		}
 		t.columns(n)
-		for p := range parts {
-			r0, r1 := cut(i1-i0, parts, p)
-			if g.upper && j+n <= i0+r0 {
-				break
-			}
-			t.a = ptr(a, a0+r0*ra)
-			t.c = ptr(g.c, (i0+r0)*g.ldc+j)
-			t.run(r1 - r0)
+		if ahead {
+			g.fetchRows(task%g.mb+1, q-q0, q1-q0)
+		}
+		rows := i1 - i0
+		if g.upper {
+			rows = max(0, min(rows, j+n-i0)) // what is below the diagonal in all columns is left out
+		}
+		t.a, t.c = ptr(a, a0), ptr(g.c, i0*g.ldc+j)
+		if strips {
+			t.strips(i1-i0, rows)
+		} else {
+			t.rows(rows)
 		}
 	}
 	if g.finish != nil && g.p0+g.kb == g.k {
@@ -320,18 +315,32 @@ func (g *gemm) tiles(task, worker int) {
 	}
 }
 
-// copyRows copies rows i0 to i1 of the block of A, as they are stored, to a padded stride.
-func (g *gemm) copyRows(dst []float32, i0, i1 int) []float32 {
+// fetchRows asks for part i of n of block mb of A's rows, which the worker most likely copies next.
+func (g *gemm) fetchRows(mb, i, n int) {
+	i0, i1 := cut(g.m, g.mb, mb)
 	if g.transA {
-		ld := i1 - i0 + lineFloats
-		for k := range g.kb {
-			copy(dst[k*ld:k*ld+i1-i0], g.a[(g.p0+k)*g.lda+i0:])
-		}
+		k0, k1 := cut(g.kb, n, i)
+		fetchRows(g.a[(g.p0+k0)*g.lda+i0:], g.lda, k1-k0, i1-i0)
+		return
+	}
+	r0, r1 := cut(i1-i0, n, i)
+	fetchRows(g.a[(i0+r0)*g.lda+g.p0:], g.lda, r1-r0, g.kb)
+}
+
+// copyRows copies rows i0 to i1 of the block of A: to a padded stride, or from the transpose to strips, one per tile of its rows.
+func (g *gemm) copyRows(dst []float32, i0, i1 int) []float32 {
+	if !g.transA {
+		copyRows(dst, g.kb+lineFloats, g.a[i0*g.lda+g.p0:], g.lda, i1-i0, g.kb)
 		return dst
 	}
-	ld := g.kb + lineFloats
-	for i := i0; i < i1; i++ {
-		copy(dst[(i-i0)*ld:(i-i0)*ld+g.kb], g.a[i*g.lda+g.p0:])
+	tiles, height, higher := tileRows(i1 - i0)
+	for i, at := 0, 0; i < tiles; i++ {
+		rows := height
+		if i < higher {
+			rows++
+		}
+		copyRows(dst[at*g.kb:], rows, g.a[g.p0*g.lda+i0+at:], g.lda, g.kb, rows)
+		at += rows
 	}
 	return dst
 }

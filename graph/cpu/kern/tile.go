@@ -24,6 +24,71 @@ type tile struct {
 	boff *uintptr
 }
 
+// tower is count equal tiles that share B, with A and C of each that many bytes behind the one before: one call of the micro-kernel, since
+// entering and leaving it costs as much as a small tile. The assembly knows this layout too.
+type tower struct {
+	tile
+	count, stepA, stepC uintptr
+}
+
+// tileRows cuts n rows into tiles of nearly the same height, of which the first are a row higher.
+func tileRows(n int) (tiles, height, higher int) {
+	tiles = ceil(n, dims().mr)
+	return tiles, n / max(1, tiles), n % max(1, tiles)
+}
+
+// rows computes n rows of C below one another.
+func (s *tower) rows(n int) {
+	tiles, height, higher := tileRows(n)
+	s.tiles(higher, height+1, s.rs*uintptr(height+1), s.ldc*uintptr(height+1))
+	rest := *s
+	rest.tile = s.at(uintptr(higher))
+	rest.tiles(tiles-higher, height, s.rs*uintptr(height), s.ldc*uintptr(height))
+}
+
+// strips is rows where A lies in strips [k][rows of a tile] one behind the other, as tileRows cuts n. Tiles from row last on are left out.
+func (s *tower) strips(n, last int) {
+	tiles, height, higher := tileRows(n)
+	run := func(s *tower, count, rows int) {
+		s.rs, s.cs = floatSize, bytes(rows)
+		s.tiles(count, rows, s.k*s.cs, s.ldc*uintptr(rows))
+	}
+	run(s, min(higher, ceil(last, height+1)), height+1)
+	done := higher * (height + 1)
+	if last <= done {
+		return
+	}
+	rest := *s
+	rest.tile = s.at(uintptr(higher))
+	run(&rest, min(tiles-higher, ceil(last-done, height)), height)
+}
+
+// tiles computes count tiles of mr rows, stepA and stepC bytes apart.
+func (s *tower) tiles(count, mr int, stepA, stepC uintptr) {
+	s.count, s.stepA, s.stepC = uintptr(count), stepA, stepC
+	if s.nb == 0 {
+		s.stepA = 0 // A may be nowhere
+	}
+	if count > 0 {
+		s.run(mr)
+	}
+}
+
+// at is tile i.
+func (s *tower) at(i uintptr) tile {
+	t := s.tile
+	t.a, t.c = unsafe.Add(s.a, i*s.stepA), unsafe.Add(s.c, i*s.stepC)
+	return t
+}
+
+// generic is run in plain Go.
+func (s *tower) generic(mr int) {
+	for i := range s.count {
+		t := s.at(i)
+		tileGeneric(&t, mr, blockings[generic].nr)
+	}
+}
+
 // zeroOffset is the offset list of products with one block.
 var zeroOffset uintptr
 

@@ -25,28 +25,28 @@ func detect() level {
 	return generic
 }
 
-// run computes the tile with mr <= dims().mr rows. The calls are direct, so that t may live on the caller's stack.
-func (t *tile) run(mr int) {
+// run computes tiles of mr <= dims().mr rows. The calls are direct, so that s may live on the caller's stack.
+func (s *tower) run(mr int) {
 	switch active {
 	case avx512:
-		if t.mask>>16 == 0 {
-			tile512Half(t, mr)
+		if s.mask>>16 == 0 {
+			tile512Half(s, mr)
 		} else {
-			tile512(t, mr)
+			tile512(s, mr)
 		}
 	case avx2:
-		if t.mask == 1<<16-1 {
-			tile256(t, mr)
+		if s.mask == 1<<16-1 {
+			tile256(s, mr)
 		} else {
-			tile256Edge(t, mr)
+			tile256Edge(s, mr)
 		}
 	default:
-		tileGeneric(t, mr, blockings[generic].nr)
+		s.generic(mr)
 	}
 }
 
-func tile512(t *tile, mr int) {
-	p := (*byte)(unsafe.Pointer(t))
+func tile512(s *tower, mr int) {
+	p := (*byte)(unsafe.Pointer(s))
 	switch mr {
 	case 1:
 		tile512x1x2(p)
@@ -82,8 +82,8 @@ func tile512(t *tile, mr int) {
 }
 
 // tile512Half is for tiles of at most 16 columns: one vector of B.
-func tile512Half(t *tile, mr int) {
-	p := (*byte)(unsafe.Pointer(t))
+func tile512Half(s *tower, mr int) {
+	p := (*byte)(unsafe.Pointer(s))
 	switch mr {
 	case 1:
 		tile512x1x1(p)
@@ -118,8 +118,8 @@ func tile512Half(t *tile, mr int) {
 	}
 }
 
-func tile256(t *tile, mr int) {
-	p := (*byte)(unsafe.Pointer(t))
+func tile256(s *tower, mr int) {
+	p := (*byte)(unsafe.Pointer(s))
 	switch mr {
 	case 1:
 		tile256x1(p)
@@ -138,12 +138,15 @@ func tile256(t *tile, mr int) {
 	}
 }
 
-// tile256Edge computes a full tile aside and copies the columns that exist.
-func tile256Edge(t *tile, mr int) {
+// tile256Edge computes full tiles aside and copies the columns that exist.
+func tile256Edge(s *tower, mr int) {
 	var full [6 * 16]float32
-	u := t.aside(full[:], 16)
-	tile256(&u, mr)
-	t.take(full[:], mr, 16)
+	for i := range s.count {
+		t := s.at(i)
+		u := tower{tile: t.aside(full[:], 16), count: 1}
+		tile256(&u, mr)
+		t.take(full[:], mr, 16)
+	}
 }
 
 func transposeBlock(dst *float32, ldd uintptr, src *float32, lds uintptr) {
@@ -152,6 +155,10 @@ func transposeBlock(dst *float32, ldd uintptr, src *float32, lds uintptr) {
 	} else {
 		transpose256(dst, ldd, src, lds)
 	}
+}
+
+func moveRowsAt(dst *byte, ldd uintptr, src *byte, lds, m, n uintptr) {
+	moveRows256(dst, ldd, src, lds, m, n)
 }
 
 // addTo adds x[n] to y[n].

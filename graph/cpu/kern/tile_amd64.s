@@ -12,10 +12,18 @@ GLOBL goControl<>(SB), RODATA|NOPTR, $4
 
 // func tile512x1x2(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x1x2(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x1x2(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
@@ -32,7 +40,7 @@ TEXT ·tile512x1x2(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -74,7 +82,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -92,16 +100,33 @@ store:
 	VMOVUPS Z0, K1, (SI)
 	VMOVUPS Z1, K2, 64(SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x1x1(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x1x1(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x1x1(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	VPXORD     Z0, Z0, Z0
@@ -116,7 +141,7 @@ TEXT ·tile512x1x1(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -152,7 +177,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -166,16 +191,33 @@ done:
 store:
 	VMOVUPS Z0, K1, (SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x2x2(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x2x2(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x2x2(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
@@ -197,7 +239,7 @@ TEXT ·tile512x2x2(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -248,7 +290,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -272,16 +314,33 @@ store:
 	VMOVUPS Z2, K1, (SI)
 	VMOVUPS Z3, K2, 64(SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x2x1(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x2x1(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x2x1(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	ADDQ       CX, SI
@@ -299,7 +358,7 @@ TEXT ·tile512x2x1(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -341,7 +400,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -359,16 +418,33 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z1, K1, (SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x3x2(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x3x2(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x3x2(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
@@ -395,7 +471,7 @@ TEXT ·tile512x3x2(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -455,7 +531,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -485,16 +561,33 @@ store:
 	VMOVUPS Z4, K1, (SI)
 	VMOVUPS Z5, K2, 64(SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x3x1(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x3x1(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x3x1(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	ADDQ       CX, SI
@@ -515,7 +608,7 @@ TEXT ·tile512x3x1(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -563,7 +656,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -585,16 +678,33 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z2, K1, (SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x4x2(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x4x2(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x4x2(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
@@ -626,7 +736,7 @@ TEXT ·tile512x4x2(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -695,7 +805,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -731,16 +841,33 @@ store:
 	VMOVUPS Z6, K1, (SI)
 	VMOVUPS Z7, K2, 64(SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x4x1(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x4x1(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x4x1(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	ADDQ       CX, SI
@@ -764,7 +891,7 @@ TEXT ·tile512x4x1(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -818,7 +945,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -844,16 +971,33 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z3, K1, (SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x5x2(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x5x2(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x5x2(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
@@ -890,7 +1034,7 @@ TEXT ·tile512x5x2(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -968,7 +1112,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -1010,16 +1154,33 @@ store:
 	VMOVUPS Z8, K1, (SI)
 	VMOVUPS Z9, K2, 64(SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x5x1(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x5x1(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x5x1(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	ADDQ       CX, SI
@@ -1046,7 +1207,7 @@ TEXT ·tile512x5x1(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -1106,7 +1267,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -1136,16 +1297,33 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z4, K1, (SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x6x2(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x6x2(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x6x2(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
@@ -1187,7 +1365,7 @@ TEXT ·tile512x6x2(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -1278,7 +1456,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -1326,16 +1504,33 @@ store:
 	VMOVUPS Z10, K1, (SI)
 	VMOVUPS Z11, K2, 64(SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x6x1(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x6x1(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x6x1(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	ADDQ       CX, SI
@@ -1365,7 +1560,7 @@ TEXT ·tile512x6x1(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -1435,7 +1630,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -1469,16 +1664,33 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z5, K1, (SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x7x2(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x7x2(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x7x2(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
@@ -1525,7 +1737,7 @@ TEXT ·tile512x7x2(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -1625,7 +1837,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -1679,16 +1891,33 @@ store:
 	VMOVUPS Z12, K1, (SI)
 	VMOVUPS Z13, K2, 64(SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x7x1(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x7x1(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x7x1(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	ADDQ       CX, SI
@@ -1721,7 +1950,7 @@ TEXT ·tile512x7x1(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -1797,7 +2026,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -1835,16 +2064,33 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z6, K1, (SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x8x2(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x8x2(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x8x2(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
@@ -1896,7 +2142,7 @@ TEXT ·tile512x8x2(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -2005,7 +2251,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -2065,16 +2311,33 @@ store:
 	VMOVUPS Z14, K1, (SI)
 	VMOVUPS Z15, K2, 64(SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x8x1(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x8x1(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x8x1(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	ADDQ       CX, SI
@@ -2110,7 +2373,7 @@ TEXT ·tile512x8x1(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -2192,7 +2455,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -2234,16 +2497,33 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z7, K1, (SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x9x2(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x9x2(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x9x2(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
@@ -2300,7 +2580,7 @@ TEXT ·tile512x9x2(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -2418,7 +2698,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -2484,16 +2764,33 @@ store:
 	VMOVUPS Z16, K1, (SI)
 	VMOVUPS Z17, K2, 64(SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x9x1(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x9x1(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x9x1(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	ADDQ       CX, SI
@@ -2532,7 +2829,7 @@ TEXT ·tile512x9x1(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -2620,7 +2917,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -2666,16 +2963,33 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z8, K1, (SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x10x2(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x10x2(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x10x2(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
@@ -2737,7 +3051,7 @@ TEXT ·tile512x10x2(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -2864,7 +3178,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -2936,16 +3250,33 @@ store:
 	VMOVUPS Z18, K1, (SI)
 	VMOVUPS Z19, K2, 64(SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x10x1(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x10x1(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x10x1(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	ADDQ       CX, SI
@@ -2987,7 +3318,7 @@ TEXT ·tile512x10x1(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -3081,7 +3412,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -3131,16 +3462,33 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z9, K1, (SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x11x2(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x11x2(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x11x2(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
@@ -3207,7 +3555,7 @@ TEXT ·tile512x11x2(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -3347,7 +3695,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -3425,16 +3773,33 @@ store:
 	VMOVUPS Z20, K1, (SI)
 	VMOVUPS Z21, K2, 64(SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x11x1(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x11x1(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x11x1(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	ADDQ       CX, SI
@@ -3479,7 +3844,7 @@ TEXT ·tile512x11x1(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -3583,7 +3948,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -3637,16 +4002,33 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z10, K1, (SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x12x2(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x12x2(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x12x2(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
@@ -3718,7 +4100,7 @@ TEXT ·tile512x12x2(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -3867,7 +4249,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -3951,16 +4333,33 @@ store:
 	VMOVUPS Z22, K1, (SI)
 	VMOVUPS Z23, K2, 64(SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x12x1(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x12x1(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x12x1(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	ADDQ       CX, SI
@@ -4008,7 +4407,7 @@ TEXT ·tile512x12x1(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -4118,7 +4517,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -4176,16 +4575,33 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z11, K1, (SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x13x2(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x13x2(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x13x2(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
@@ -4262,7 +4678,7 @@ TEXT ·tile512x13x2(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -4420,7 +4836,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -4510,16 +4926,33 @@ store:
 	VMOVUPS Z24, K1, (SI)
 	VMOVUPS Z25, K2, 64(SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x13x1(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x13x1(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x13x1(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	ADDQ       CX, SI
@@ -4570,7 +5003,7 @@ TEXT ·tile512x13x1(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -4686,7 +5119,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -4748,16 +5181,33 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z12, K1, (SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x14x2(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x14x2(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x14x2(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
@@ -4839,7 +5289,7 @@ TEXT ·tile512x14x2(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -5006,7 +5456,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -5102,16 +5552,33 @@ store:
 	VMOVUPS Z26, K1, (SI)
 	VMOVUPS Z27, K2, 64(SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile512x14x1(t *byte)
 // Requires: AVX, AVX512F, MMX+, SSE
-TEXT ·tile512x14x1(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile512x14x1(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	ADDQ       CX, SI
@@ -5165,7 +5632,7 @@ TEXT ·tile512x14x1(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -5287,7 +5754,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ     (AX), SI
+	MOVQ     8(SP), SI
 	MOVQ     8(AX), R8
 	MOVQ     72(AX), CX
 	KMOVW    CX, K1
@@ -5353,16 +5820,33 @@ store:
 	ADDQ    R8, SI
 	VMOVUPS Z13, K1, (SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile256x1(t *byte)
 // Requires: AVX, FMA3, MMX+, SSE
-TEXT ·tile256x1(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile256x1(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	VXORPS     Y0, Y0, Y0
@@ -5378,7 +5862,7 @@ TEXT ·tile256x1(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -5420,7 +5904,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ   (AX), SI
+	MOVQ   8(SP), SI
 	MOVQ   8(AX), R8
 	CMPQ   64(AX), $0x00
 	JE     store
@@ -5433,16 +5917,33 @@ store:
 	VMOVUPS Y0, (SI)
 	VMOVUPS Y1, 32(SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile256x2(t *byte)
 // Requires: AVX, FMA3, MMX+, SSE
-TEXT ·tile256x2(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile256x2(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	ADDQ       CX, SI
@@ -5462,7 +5963,7 @@ TEXT ·tile256x2(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -5513,7 +6014,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ   (AX), SI
+	MOVQ   8(SP), SI
 	MOVQ   8(AX), R8
 	CMPQ   64(AX), $0x00
 	JE     store
@@ -5532,16 +6033,33 @@ store:
 	VMOVUPS Y2, (SI)
 	VMOVUPS Y3, 32(SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile256x3(t *byte)
 // Requires: AVX, FMA3, MMX+, SSE
-TEXT ·tile256x3(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile256x3(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	ADDQ       CX, SI
@@ -5565,7 +6083,7 @@ TEXT ·tile256x3(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -5625,7 +6143,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ   (AX), SI
+	MOVQ   8(SP), SI
 	MOVQ   8(AX), R8
 	CMPQ   64(AX), $0x00
 	JE     store
@@ -5650,16 +6168,33 @@ store:
 	VMOVUPS Y4, (SI)
 	VMOVUPS Y5, 32(SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile256x4(t *byte)
 // Requires: AVX, FMA3, MMX+, SSE
-TEXT ·tile256x4(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile256x4(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	ADDQ       CX, SI
@@ -5687,7 +6222,7 @@ TEXT ·tile256x4(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -5756,7 +6291,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ   (AX), SI
+	MOVQ   8(SP), SI
 	MOVQ   8(AX), R8
 	CMPQ   64(AX), $0x00
 	JE     store
@@ -5787,16 +6322,33 @@ store:
 	VMOVUPS Y6, (SI)
 	VMOVUPS Y7, 32(SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile256x5(t *byte)
 // Requires: AVX, FMA3, MMX+, SSE
-TEXT ·tile256x5(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile256x5(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	ADDQ       CX, SI
@@ -5828,7 +6380,7 @@ TEXT ·tile256x5(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -5906,7 +6458,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ   (AX), SI
+	MOVQ   8(SP), SI
 	MOVQ   8(AX), R8
 	CMPQ   64(AX), $0x00
 	JE     store
@@ -5943,16 +6495,33 @@ store:
 	VMOVUPS Y8, (SI)
 	VMOVUPS Y9, 32(SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func tile256x6(t *byte)
 // Requires: AVX, FMA3, MMX+, SSE
-TEXT ·tile256x6(SB), NOSPLIT, $0-8
-	MOVQ       t+0(FP), AX
-	LDMXCSR    flushControl<>+0(SB)
-	MOVQ       (AX), SI
+TEXT ·tile256x6(SB), NOSPLIT, $24-8
+	MOVQ    t+0(FP), AX
+	LDMXCSR flushControl<>+0(SB)
+	MOVQ    16(AX), CX
+	MOVQ    CX, (SP)
+	MOVQ    (AX), CX
+	MOVQ    CX, 8(SP)
+	MOVQ    104(AX), CX
+	MOVQ    CX, 16(SP)
+
+tile:
+	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
 	ADDQ       CX, SI
@@ -5988,7 +6557,7 @@ TEXT ·tile256x6(SB), NOSPLIT, $0-8
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  16(AX), SI
+	MOVQ  (SP), SI
 	ADDQ  (R13), SI
 	MOVQ  40(AX), DX
 	ADDQ  (R15), DX
@@ -6079,7 +6648,7 @@ blockend:
 	JMP  block
 
 done:
-	MOVQ   (AX), SI
+	MOVQ   8(SP), SI
 	MOVQ   8(AX), R8
 	CMPQ   64(AX), $0x00
 	JE     store
@@ -6122,6 +6691,15 @@ store:
 	VMOVUPS Y10, (SI)
 	VMOVUPS Y11, 32(SI)
 	ADDQ    R8, SI
+	DECQ    16(SP)
+	JZ      finish
+	MOVQ    112(AX), CX
+	ADDQ    CX, (SP)
+	MOVQ    120(AX), CX
+	ADDQ    CX, 8(SP)
+	JMP     tile
+
+finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
@@ -6697,6 +7275,66 @@ below1:
 	DECQ    R10
 	JNZ     pixel
 	LDMXCSR goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func moveRows256(dst *byte, ldd uintptr, src *byte, lds uintptr, m uintptr, n uintptr)
+// Requires: AVX
+TEXT ·moveRows256(SB), NOSPLIT, $0-48
+	MOVQ dst+0(FP), DI
+	MOVQ ldd+8(FP), R8
+	MOVQ src+16(FP), SI
+	MOVQ lds+24(FP), R9
+	MOVQ m+32(FP), DX
+	MOVQ n+40(FP), CX
+	MOVQ CX, R10
+	ANDQ $-32, R10
+
+row:
+	XORL  AX, AX
+	TESTQ R10, R10
+	JZ    rest
+
+next:
+	VMOVUPS (SI)(AX*1), Y0
+	VMOVUPS Y0, (DI)(AX*1)
+	ADDQ    $0x20, AX
+	CMPQ    AX, R10
+	JB      next
+
+rest:
+	TESTL   $0x00000010, CX
+	JZ      below16
+	VMOVUPS (SI)(AX*1), X0
+	VMOVUPS X0, (DI)(AX*1)
+	ADDQ    $0x00000010, AX
+
+below16:
+	TESTL $0x00000008, CX
+	JZ    below8
+	MOVQ  (SI)(AX*1), BX
+	MOVQ  BX, (DI)(AX*1)
+	ADDQ  $0x00000008, AX
+
+below8:
+	TESTL $0x00000004, CX
+	JZ    below4
+	MOVL  (SI)(AX*1), BX
+	MOVL  BX, (DI)(AX*1)
+	ADDQ  $0x00000004, AX
+
+below4:
+	TESTL $0x00000002, CX
+	JZ    below2
+	MOVW  (SI)(AX*1), BX
+	MOVW  BX, (DI)(AX*1)
+	ADDQ  $0x00000002, AX
+
+below2:
+	ADDQ R8, DI
+	ADDQ R9, SI
+	DECQ DX
+	JNZ  row
 	VZEROUPPER
 	RET
 

@@ -7,15 +7,19 @@ import "runtime"
 // detect is neon: every arm64 processor has it.
 func detect() level { return neon }
 
-// run computes the tile with mr <= dims().mr rows. The calls are direct, so that t may live on the caller's stack.
-func (t *tile) run(mr int) {
-	switch {
-	case active != neon:
-		tileGeneric(t, mr, blockings[generic].nr)
-	case t.mask == 1<<8-1:
-		tileNeon(t, mr)
-	default:
-		tileNeonEdge(t, mr)
+// run computes tiles of mr <= dims().mr rows. The calls are direct, so that s may live on the caller's stack.
+func (s *tower) run(mr int) {
+	if active != neon {
+		s.generic(mr)
+		return
+	}
+	for i := range s.count {
+		t := s.at(i)
+		if t.mask == 1<<8-1 {
+			tileNeon(&t, mr)
+		} else {
+			tileNeonEdge(&t, mr)
+		}
 	}
 }
 
@@ -94,4 +98,8 @@ func pause() { runtime.Gosched() }
 // assembly has no NEON version: the plain transforms serve neon too.
 func (k winogradTransform) assembly(*float32, uintptr, uintptr, *float32, uintptr, uintptr, uintptr) {
 	panic("kern: the neon level has no transform kernel")
+}
+
+func moveRowsAt(*byte, uintptr, *byte, uintptr, uintptr, uintptr) {
+	panic("kern: this level has no kernel that moves rows")
 }

@@ -6,7 +6,7 @@ import "runtime"
 
 func detect() level { return generic }
 
-func (t *tile) run(mr int) { tileGeneric(t, mr, blockings[generic].nr) }
+func (s *tower) run(mr int) { s.generic(mr) }
 
 func transposeBlock(*float32, uintptr, *float32, uintptr) {
 	panic("kern: the generic level has no transpose kernel")
@@ -20,4 +20,8 @@ func pause() { runtime.Gosched() }
 
 func (k winogradTransform) assembly(*float32, uintptr, uintptr, *float32, uintptr, uintptr, uintptr) {
 	panic("kern: the generic level has no transform kernel")
+}
+
+func moveRowsAt(*byte, uintptr, *byte, uintptr, uintptr, uintptr) {
+	panic("kern: this level has no kernel that moves rows")
 }

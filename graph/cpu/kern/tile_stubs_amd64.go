@@ -4,172 +4,172 @@
 
 package kern
 
-// tile512x1x2: C[1,32] (+)= sum over blocks and k of A*B.
+// tile512x1x2: for each tile of a tower, C[1,32] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x1x2(t *byte)
 
-// tile512x1x1: C[1,16] (+)= sum over blocks and k of A*B.
+// tile512x1x1: for each tile of a tower, C[1,16] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x1x1(t *byte)
 
-// tile512x2x2: C[2,32] (+)= sum over blocks and k of A*B.
+// tile512x2x2: for each tile of a tower, C[2,32] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x2x2(t *byte)
 
-// tile512x2x1: C[2,16] (+)= sum over blocks and k of A*B.
+// tile512x2x1: for each tile of a tower, C[2,16] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x2x1(t *byte)
 
-// tile512x3x2: C[3,32] (+)= sum over blocks and k of A*B.
+// tile512x3x2: for each tile of a tower, C[3,32] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x3x2(t *byte)
 
-// tile512x3x1: C[3,16] (+)= sum over blocks and k of A*B.
+// tile512x3x1: for each tile of a tower, C[3,16] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x3x1(t *byte)
 
-// tile512x4x2: C[4,32] (+)= sum over blocks and k of A*B.
+// tile512x4x2: for each tile of a tower, C[4,32] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x4x2(t *byte)
 
-// tile512x4x1: C[4,16] (+)= sum over blocks and k of A*B.
+// tile512x4x1: for each tile of a tower, C[4,16] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x4x1(t *byte)
 
-// tile512x5x2: C[5,32] (+)= sum over blocks and k of A*B.
+// tile512x5x2: for each tile of a tower, C[5,32] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x5x2(t *byte)
 
-// tile512x5x1: C[5,16] (+)= sum over blocks and k of A*B.
+// tile512x5x1: for each tile of a tower, C[5,16] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x5x1(t *byte)
 
-// tile512x6x2: C[6,32] (+)= sum over blocks and k of A*B.
+// tile512x6x2: for each tile of a tower, C[6,32] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x6x2(t *byte)
 
-// tile512x6x1: C[6,16] (+)= sum over blocks and k of A*B.
+// tile512x6x1: for each tile of a tower, C[6,16] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x6x1(t *byte)
 
-// tile512x7x2: C[7,32] (+)= sum over blocks and k of A*B.
+// tile512x7x2: for each tile of a tower, C[7,32] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x7x2(t *byte)
 
-// tile512x7x1: C[7,16] (+)= sum over blocks and k of A*B.
+// tile512x7x1: for each tile of a tower, C[7,16] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x7x1(t *byte)
 
-// tile512x8x2: C[8,32] (+)= sum over blocks and k of A*B.
+// tile512x8x2: for each tile of a tower, C[8,32] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x8x2(t *byte)
 
-// tile512x8x1: C[8,16] (+)= sum over blocks and k of A*B.
+// tile512x8x1: for each tile of a tower, C[8,16] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x8x1(t *byte)
 
-// tile512x9x2: C[9,32] (+)= sum over blocks and k of A*B.
+// tile512x9x2: for each tile of a tower, C[9,32] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x9x2(t *byte)
 
-// tile512x9x1: C[9,16] (+)= sum over blocks and k of A*B.
+// tile512x9x1: for each tile of a tower, C[9,16] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x9x1(t *byte)
 
-// tile512x10x2: C[10,32] (+)= sum over blocks and k of A*B.
+// tile512x10x2: for each tile of a tower, C[10,32] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x10x2(t *byte)
 
-// tile512x10x1: C[10,16] (+)= sum over blocks and k of A*B.
+// tile512x10x1: for each tile of a tower, C[10,16] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x10x1(t *byte)
 
-// tile512x11x2: C[11,32] (+)= sum over blocks and k of A*B.
+// tile512x11x2: for each tile of a tower, C[11,32] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x11x2(t *byte)
 
-// tile512x11x1: C[11,16] (+)= sum over blocks and k of A*B.
+// tile512x11x1: for each tile of a tower, C[11,16] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x11x1(t *byte)
 
-// tile512x12x2: C[12,32] (+)= sum over blocks and k of A*B.
+// tile512x12x2: for each tile of a tower, C[12,32] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x12x2(t *byte)
 
-// tile512x12x1: C[12,16] (+)= sum over blocks and k of A*B.
+// tile512x12x1: for each tile of a tower, C[12,16] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x12x1(t *byte)
 
-// tile512x13x2: C[13,32] (+)= sum over blocks and k of A*B.
+// tile512x13x2: for each tile of a tower, C[13,32] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x13x2(t *byte)
 
-// tile512x13x1: C[13,16] (+)= sum over blocks and k of A*B.
+// tile512x13x1: for each tile of a tower, C[13,16] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x13x1(t *byte)
 
-// tile512x14x2: C[14,32] (+)= sum over blocks and k of A*B.
+// tile512x14x2: for each tile of a tower, C[14,32] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x14x2(t *byte)
 
-// tile512x14x1: C[14,16] (+)= sum over blocks and k of A*B.
+// tile512x14x1: for each tile of a tower, C[14,16] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile512x14x1(t *byte)
 
-// tile256x1: C[1,16] (+)= sum over blocks and k of A*B.
+// tile256x1: for each tile of a tower, C[1,16] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile256x1(t *byte)
 
-// tile256x2: C[2,16] (+)= sum over blocks and k of A*B.
+// tile256x2: for each tile of a tower, C[2,16] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile256x2(t *byte)
 
-// tile256x3: C[3,16] (+)= sum over blocks and k of A*B.
+// tile256x3: for each tile of a tower, C[3,16] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile256x3(t *byte)
 
-// tile256x4: C[4,16] (+)= sum over blocks and k of A*B.
+// tile256x4: for each tile of a tower, C[4,16] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile256x4(t *byte)
 
-// tile256x5: C[5,16] (+)= sum over blocks and k of A*B.
+// tile256x5: for each tile of a tower, C[5,16] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile256x5(t *byte)
 
-// tile256x6: C[6,16] (+)= sum over blocks and k of A*B.
+// tile256x6: for each tile of a tower, C[6,16] (+)= sum over blocks and k of A*B.
 //
 //go:noescape
 func tile256x6(t *byte)
@@ -203,6 +203,11 @@ func depth512(l *byte)
 //
 //go:noescape
 func depth256(l *byte)
+
+// moveRows256: dst[m][n] = src[m][n], rows ldd and lds bytes apart; m is at least 1, n bytes are even.
+//
+//go:noescape
+func moveRows256(dst *byte, ldd uintptr, src *byte, lds uintptr, m uintptr, n uintptr)
 
 // pause rests a spinning core.
 func pause()

@@ -237,17 +237,12 @@ func (g *winograd) input(v []float32, t0, t1 int, patch []float32) {
 // product multiplies n tiles at one point with panel q.
 func (g *winograd) product(m, v []float32, n, point, q int) {
 	s, nr := &g.tiles, g.level.nr
-	t := tile{rs: bytes(g.vRow), cs: floatSize, bs: bytes(nr), k: uintptr(s.ci), ldc: bytes(g.mRow)}
+	t := tower{tile: tile{rs: bytes(g.vRow), cs: floatSize, bs: bytes(nr), k: uintptr(s.ci), ldc: bytes(g.mRow)}}
 	t.single()
 	t.columns(min(nr, s.co-q*nr))
 	t.b = ptr(g.u, point*g.uPoint+q*s.ci*nr)
-	parts := ceil(n, g.level.mr)
-	for p := range parts {
-		r0, r1 := cut(n, parts, p)
-		t.a = ptr(v, point*g.vPoint+r0*g.vRow)
-		t.c = ptr(m, point*g.mPoint+r0*g.mRow)
-		t.run(r1 - r0)
-	}
+	t.a, t.c = ptr(v, point*g.vPoint), ptr(m, point*g.mPoint)
+	t.rows(n)
 }
 
 // output transforms tiles t0 to t1, the first of them in row 0 of m, to n channels of y from c0 on.

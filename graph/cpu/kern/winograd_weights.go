@@ -117,21 +117,16 @@ func (g *winogradDW) transform(v, w []float32, t0, t1 int, patch []float32) {
 // product sums n tiles at one point into rows i0 to i1 of dU; add keeps what is there.
 func (g *winogradDW) product(u, v, w []float32, n, point, i0, i1 int, add bool) {
 	s, nr := &g.tiles, g.level.nr
-	t := tile{rs: floatSize, cs: bytes(g.vRow), bs: bytes(g.wRow), k: uintptr(n), ldc: bytes(s.co)}
+	t := tower{tile: tile{rs: floatSize, cs: bytes(g.vRow), bs: bytes(g.wRow), k: uintptr(n), ldc: bytes(s.co)}}
 	t.single()
 	if add {
 		t.add = 1
 	}
-	parts := ceil(i1-i0, g.level.mr)
 	for q := range ceil(s.co, nr) {
 		t.columns(min(nr, s.co-q*nr))
 		t.b = ptr(w, point*g.wPoint+q*nr)
-		for p := range parts {
-			r0, r1 := cut(i1-i0, parts, p)
-			t.a = ptr(v, point*g.vPoint+i0+r0)
-			t.c = ptr(u, point*g.uPoint+(i0+r0)*s.co+q*nr)
-			t.run(r1 - r0)
-		}
+		t.a, t.c = ptr(v, point*g.vPoint+i0), ptr(u, point*g.uPoint+i0*s.co+q*nr)
+		t.rows(i1 - i0)
 	}
 }
 
