@@ -192,7 +192,10 @@ func (g *gemm) block() {
 	}
 	g.mb, g.nb = ceil(g.m, g.level.mc), 1
 	if g.parallel {
-		most := min(2*g.m*g.nc*g.kb/taskFlops, 4*Threads()) // tasks worth having
+		if g.mb > Threads() {
+			g.mb = roundUp(g.mb, Threads()) // as many for each
+		}
+		most := min(2*g.m*g.nc*g.kb/taskFlops, 3*Threads()) // tasks worth having: each copies its rows of A
 		for g.mb*g.nb < most && g.nb < panels {
 			g.nb *= 2
 		}

@@ -62,7 +62,7 @@ type fetch struct {
 	piece int
 }
 
-// mostFetched is how many floats are asked for at a time: about as many lines as a core waits for at once.
+// mostFetched is how many floats are asked for at a time: of more lines at once the last would only wait.
 const mostFetched = 1 << 10
 
 // fetchIn is the fetch of s in about so many pieces.
