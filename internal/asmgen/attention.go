@@ -10,7 +10,6 @@ import (
 // whole vectors and tiles; strides are in bytes.
 func attentions() {
 	pairRows()
-	prefetchRows()
 	headTiles()
 	softmaxRows()
 	softmaxGradRows()
@@ -39,29 +38,6 @@ func pairRows() {
 	DECQ(RCX)
 	JNZ(LabelRef("next"))
 	VZEROUPPER()
-	RET()
-}
-
-// prefetchRows asks for the first lines of rows.
-func prefetchRows() {
-	TEXT("prefetchRows", NOSPLIT, "func(x *byte, ldx, rows, lines uintptr)")
-	Doc("prefetchRows asks for lines of memory at each of some rows, at least 1 of both.")
-	Pragma("noescape")
-	Load(Param("x"), RSI)
-	Load(Param("ldx"), R8)
-	Load(Param("rows"), RDX)
-	Load(Param("lines"), RCX)
-	Label("row")
-	MOVQ(RSI, RDI)
-	MOVQ(RCX, RAX)
-	Label("next")
-	PREFETCHT0(Mem{Base: RDI})
-	ADDQ(Imm(64), RDI)
-	DECQ(RAX)
-	JNZ(LabelRef("next"))
-	ADDQ(R8, RSI)
-	DECQ(RDX)
-	JNZ(LabelRef("row"))
 	RET()
 }
 

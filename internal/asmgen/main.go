@@ -37,6 +37,7 @@ func main() {
 		depthAVX512()
 		depthAVX2()
 		moveRows()
+		prefetchRows()
 		pause()
 	case "pair":
 		pairs()

@@ -3,7 +3,6 @@ package main
 import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
-	. "github.com/mmcloughlin/avo/reg"
 )
 
 // The kernels of this family are elementwise passes with scalars (optimiser steps, moving averages, layer norm), and sums along a row. They
@@ -97,23 +96,7 @@ var rowPasses = []pass{
 	}},
 }
 
-// prefetchLines asks for lines of memory, at least 1.
-func prefetchLines() {
-	TEXT("prefetchLines", NOSPLIT, "func(x *float32, lines uintptr)")
-	Pragma("noescape")
-	Doc("prefetchLines asks for lines of memory from x on, at least 1.")
-	Load(Param("x"), RSI)
-	Load(Param("lines"), RCX)
-	Label("next")
-	PREFETCHT0(Mem{Base: RSI})
-	ADDQ(Imm(64), RSI)
-	DECQ(RCX)
-	JNZ(LabelRef("next"))
-	RET()
-}
-
 func rows() {
-	prefetchLines()
 	for _, p := range rowPasses {
 		for _, w := range widths {
 			p.emit(w, "", nil)

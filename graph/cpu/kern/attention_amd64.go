@@ -8,8 +8,6 @@ func pairRowsAt(dst *uint16, ldd uintptr, src *uint16, lds, pairs uintptr) {
 	pairRows512(dst, ldd, src, lds, pairs)
 }
 
-func prefetchRowsAt(x *byte, ldx, rows, lines uintptr) { prefetchRows(x, ldx, rows, lines) }
-
 func headTilesAt(c *float32, ldc uintptr, a *uint16, lda uintptr, b *uint16, ldb, m, n, k uintptr) {
 	headTiles(c, ldc, a, lda, b, ldb, m, n, k)
 }

@@ -37,28 +37,6 @@ next:
 	VZEROUPPER
 	RET
 
-// func prefetchRows(x *byte, ldx uintptr, rows uintptr, lines uintptr)
-// Requires: MMX+
-TEXT ·prefetchRows(SB), NOSPLIT, $0-32
-	MOVQ x+0(FP), SI
-	MOVQ ldx+8(FP), R8
-	MOVQ rows+16(FP), DX
-	MOVQ lines+24(FP), CX
-
-row:
-	MOVQ SI, DI
-	MOVQ CX, AX
-
-next:
-	PREFETCHT0 (DI)
-	ADDQ       $0x40, DI
-	DECQ       AX
-	JNZ        next
-	ADDQ       R8, SI
-	DECQ       DX
-	JNZ        row
-	RET
-
 DATA headConfig<>+0(SB)/1, $0x01
 DATA headConfig<>+16(SB)/2, $0x0040
 DATA headConfig<>+18(SB)/2, $0x0040

@@ -74,9 +74,9 @@ func (h Head) prefetch(i, rows, step int, matrices ...Values) {
 	for _, m := range matrices {
 		switch at := i * step; {
 		case at < len(m.F32):
-			prefetchRowsAt((*byte)(ptr(m.F32, at)), bytes(step), uintptr(rows), uintptr(ceil(h.D, lineFloats)))
+			fetchRows(m.F32[at:], step, rows, h.D)
 		case at < len(m.BF16):
-			prefetchRowsAt((*byte)(ptr16(m.BF16, at)), uintptr(step*bf16Size), uintptr(rows), uintptr(ceil(h.D, 2*lineFloats)))
+			fetchRows(m.BF16[at:], step, rows, h.D)
 		}
 	}
 }

@@ -8,8 +8,6 @@ const noHeads = "kern: this level has no kernels for attention"
 
 func pairRowsAt(*uint16, uintptr, *uint16, uintptr, uintptr) { panic(noHeads) }
 
-func prefetchRowsAt(*byte, uintptr, uintptr, uintptr) {}
-
 func headTilesAt(*float32, uintptr, *uint16, uintptr, *uint16, uintptr, uintptr, uintptr, uintptr) {
 	panic(noHeads)
 }

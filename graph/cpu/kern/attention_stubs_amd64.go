@@ -9,11 +9,6 @@ package kern
 //go:noescape
 func pairRows512(dst *uint16, ldd uintptr, src *uint16, lds uintptr, pairs uintptr)
 
-// prefetchRows asks for lines of memory at each of some rows, at least 1 of both.
-//
-//go:noescape
-func prefetchRows(x *byte, ldx uintptr, rows uintptr, lines uintptr)
-
 // headTiles: C[16*m,16*n] = A[16*m,32*k]*B, B in pairs of rows.
 //
 //go:noescape

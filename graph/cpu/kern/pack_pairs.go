@@ -7,7 +7,7 @@ func packRowsBF16(dst []uint16, ldd int, src Values, lds, m, k, kp int) {
 	if src.BF16 == nil {
 		roundRows(dst, ldd, src.F32, lds, m, k)
 	} else {
-		moveRows(dst, ldd, src.BF16, lds, m, k)
+		copyRows(dst, ldd, src.BF16, lds, m, k)
 	}
 	for i := 0; k < kp && i < m; i++ {
 		clear(dst[i*ldd+k : i*ldd+kp])

@@ -10,19 +10,6 @@ GLOBL flushControl<>(SB), RODATA|NOPTR, $4
 DATA goControl<>+0(SB)/4, $0x00001f80
 GLOBL goControl<>(SB), RODATA|NOPTR, $4
 
-// func prefetchLines(x *float32, lines uintptr)
-// Requires: MMX+
-TEXT ·prefetchLines(SB), NOSPLIT, $0-16
-	MOVQ x+0(FP), SI
-	MOVQ lines+8(FP), CX
-
-next:
-	PREFETCHT0 (SI)
-	ADDQ       $0x40, SI
-	DECQ       CX
-	JNZ        next
-	RET
-
 // func scale512(y *float32, x *float32, n uintptr, s float32)
 // Requires: AVX, AVX512F, SSE
 TEXT ·scale512(SB), NOSPLIT, $0-28

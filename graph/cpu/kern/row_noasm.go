@@ -20,5 +20,3 @@ func rowNorms(p, g []float32, wd float32) (pp, gg, uu float32) { return rowNorms
 func rowMax(x []float32) float32 { return rowMax16(x) }
 
 func softmaxRow(y, x []float32, scale float32) { softmaxSteps(y, x, scale) }
-
-func prefetchLines(*float32, uintptr) {}

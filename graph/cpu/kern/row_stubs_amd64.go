@@ -4,11 +4,6 @@
 
 package kern
 
-// prefetchLines asks for lines of memory from x on, at least 1.
-//
-//go:noescape
-func prefetchLines(x *float32, lines uintptr)
-
 // scale512: y = s*x; n is a multiple of 16.
 //
 //go:noescape

@@ -157,10 +157,6 @@ func transposeBlock(dst *float32, ldd uintptr, src *float32, lds uintptr) {
 	}
 }
 
-func moveRowsAt(dst *byte, ldd uintptr, src *byte, lds, m, n uintptr) {
-	moveRows256(dst, ldd, src, lds, m, n)
-}
-
 // addTo adds x[n] to y[n].
 func addTo(y, x []float32) {
 	if len(x) == 0 {

@@ -7338,6 +7338,28 @@ below2:
 	VZEROUPPER
 	RET
 
+// func prefetchRows(x *byte, ldx uintptr, rows uintptr, lines uintptr)
+// Requires: MMX+
+TEXT ·prefetchRows(SB), NOSPLIT, $0-32
+	MOVQ x+0(FP), SI
+	MOVQ ldx+8(FP), R8
+	MOVQ rows+16(FP), DX
+	MOVQ lines+24(FP), CX
+
+row:
+	MOVQ SI, DI
+	MOVQ CX, AX
+
+next:
+	PREFETCHT0 (DI)
+	ADDQ       $0x40, DI
+	DECQ       AX
+	JNZ        next
+	ADDQ       R8, SI
+	DECQ       DX
+	JNZ        row
+	RET
+
 // func pause()
 TEXT ·pause(SB), NOSPLIT, $0
 	PAUSE

@@ -99,7 +99,3 @@ func pause() { runtime.Gosched() }
 func (k winogradTransform) assembly(*float32, uintptr, uintptr, *float32, uintptr, uintptr, uintptr) {
 	panic("kern: the neon level has no transform kernel")
 }
-
-func moveRowsAt(*byte, uintptr, *byte, uintptr, uintptr, uintptr) {
-	panic("kern: this level has no kernel that moves rows")
-}

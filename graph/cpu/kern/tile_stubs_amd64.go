@@ -209,5 +209,10 @@ func depth256(l *byte)
 //go:noescape
 func moveRows256(dst *byte, ldd uintptr, src *byte, lds uintptr, m uintptr, n uintptr)
 
+// prefetchRows asks for lines of memory at each of some rows, at least 1 of both.
+//
+//go:noescape
+func prefetchRows(x *byte, ldx uintptr, rows uintptr, lines uintptr)
+
 // pause rests a spinning core.
 func pause()

@@ -29,10 +29,10 @@ func columnSum(lanes int, s *stripSums, x []float32, c, n int) {
 	switch lanes {
 	case maxLanes:
 		columnSum512x4(&s[0], &x[0], bytes(c), uintptr(n))
-	case 16:
-		columnSum512(&s[0], &x[0], bytes(c), uintptr(n))
 	case 32:
 		columnSum256x4(&s[0], &x[0], bytes(c), uintptr(n))
+	case 16:
+		columnSum512(&s[0], &x[0], bytes(c), uintptr(n))
 	case 8:
 		columnSum256(&s[0], &x[0], bytes(c), uintptr(n))
 	default:
@@ -44,10 +44,10 @@ func columnSpread(lanes int, s, q *stripSums, x, pivot []float32, c, n int) {
 	switch lanes {
 	case maxLanes:
 		columnSpread512x4(&s[0], &q[0], &x[0], &pivot[0], bytes(c), uintptr(n))
-	case 16:
-		columnSpread512(&s[0], &q[0], &x[0], &pivot[0], bytes(c), uintptr(n))
 	case 32:
 		columnSpread256x4(&s[0], &q[0], &x[0], &pivot[0], bytes(c), uintptr(n))
+	case 16:
+		columnSpread512(&s[0], &q[0], &x[0], &pivot[0], bytes(c), uintptr(n))
 	case 8:
 		columnSpread256(&s[0], &q[0], &x[0], &pivot[0], bytes(c), uintptr(n))
 	default:
@@ -59,10 +59,10 @@ func columnCentred(lanes int, s, q *stripSums, dy, x, mean []float32, c, n int) 
 	switch lanes {
 	case maxLanes:
 		columnCentred512x4(&s[0], &q[0], &dy[0], &x[0], &mean[0], bytes(c), uintptr(n))
-	case 16:
-		columnCentred512(&s[0], &q[0], &dy[0], &x[0], &mean[0], bytes(c), uintptr(n))
 	case 32:
 		columnCentred256x4(&s[0], &q[0], &dy[0], &x[0], &mean[0], bytes(c), uintptr(n))
+	case 16:
+		columnCentred512(&s[0], &q[0], &dy[0], &x[0], &mean[0], bytes(c), uintptr(n))
 	case 8:
 		columnCentred256(&s[0], &q[0], &dy[0], &x[0], &mean[0], bytes(c), uintptr(n))
 	default:
@@ -74,10 +74,10 @@ func columnCentredRelu(lanes int, s, q *stripSums, dy, x, mean, a, b []float32, 
 	switch lanes {
 	case maxLanes:
 		columnCentredRelu512x4(&s[0], &q[0], &dy[0], &x[0], &mean[0], &a[0], &b[0], bytes(c), uintptr(n))
-	case 16:
-		columnCentredRelu512(&s[0], &q[0], &dy[0], &x[0], &mean[0], &a[0], &b[0], bytes(c), uintptr(n))
 	case 32:
 		columnCentredRelu256x4(&s[0], &q[0], &dy[0], &x[0], &mean[0], &a[0], &b[0], bytes(c), uintptr(n))
+	case 16:
+		columnCentredRelu512(&s[0], &q[0], &dy[0], &x[0], &mean[0], &a[0], &b[0], bytes(c), uintptr(n))
 	case 8:
 		columnCentredRelu256(&s[0], &q[0], &dy[0], &x[0], &mean[0], &a[0], &b[0], bytes(c), uintptr(n))
 	default:

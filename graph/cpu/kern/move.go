@@ -1,0 +1,48 @@
+package kern
+
+import "unsafe"
+
+// copyRows writes dst[i*ldd+j] = src[i*lds+j] for i < m and j < n.
+func copyRows[T float32 | uint16](dst []T, ldd int, src []T, lds, m, n int) {
+	if m == 0 || n == 0 {
+		return
+	}
+	_, _ = dst[(m-1)*ldd+n-1], src[(m-1)*lds+n-1]
+	if active >= avx2 {
+		size := unsafe.Sizeof(dst[0])
+		moveRowsAt((*byte)(unsafe.Pointer(&dst[0])), uintptr(ldd)*size, (*byte)(unsafe.Pointer(&src[0])), uintptr(lds)*size, uintptr(m), uintptr(n)*size)
+		return
+	}
+	for i := range m {
+		copy(dst[i*ldd:i*ldd+n], src[i*lds:i*lds+n])
+	}
+}
+
+// fetchRows asks for m rows of n of x, which go to the caches of the core.
+func fetchRows[T float32 | uint16](x []T, ldx, m, n int) {
+	if m > 0 && n > 0 {
+		size := int(unsafe.Sizeof(x[0]))
+		prefetchRowsAt((*byte)(unsafe.Pointer(&x[0])), uintptr(ldx*size), uintptr(m), uintptr(ceil(n*size, lineFloats*floatSize)))
+	}
+}
+
+// fetch asks for memory a piece at a time, between calls of kernels, so that it is in the core's own caches when its turn comes.
+type fetch struct {
+	rest  []float32
+	piece int
+}
+
+// mostFetched is how many floats are asked for at a time: of more lines at once the last would only wait.
+const mostFetched = 1 << 10
+
+// fetchIn is the fetch of s in about so many pieces.
+func fetchIn(s []float32, pieces int) fetch {
+	return fetch{s, max(lineFloats, min(mostFetched, roundUp(ceil(len(s), max(pieces, 1)), lineFloats)))}
+}
+
+func (f *fetch) next() {
+	if n := min(f.piece, len(f.rest)); n > 0 {
+		fetchRows(f.rest, 0, 1, n)
+		f.rest = f.rest[n:]
+	}
+}
