@@ -1,9 +1,10 @@
 package experiment
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
-	"sort"
+	"strings"
 	"time"
 
 	"selfsup/experiment/report"
@@ -37,9 +38,10 @@ type Bench struct {
 	Ops             []OpTime `json:"ops"`
 }
 
-// OpTime is one kind of operation's part of a step.
+// OpTime is one kind of operation's part of a step, or the part of those with the same operands.
 type OpTime struct {
 	Name   string  `json:"name"`
+	Shapes string  `json:"shapes,omitempty"` // of operands and result, such as "[512,64] [64,512] -> [512,512]"
 	Count  int     `json:"count"`
 	Share  float64 `json:"share"` // of the step's time
 	MS     float64 `json:"ms"`    // mean of a step
@@ -47,8 +49,9 @@ type OpTime struct {
 	GBPerS float64 `json:"gb_per_s"` // of its operands and results, each counted once
 }
 
-// Benchmark times steps of the training program after one that warms up, then as many again with every operation timed.
-func (s *Setup) Benchmark(steps int) (*Bench, error) {
+// Benchmark times steps of the training program after one that warms up, then as many again with every operation timed: together with the
+// others of its kind, or, byShape, only with those of the same shapes.
+func (s *Setup) Benchmark(steps int, byShape bool) (*Bench, error) {
 	for name, in := range s.Train.Inputs() {
 		if in.DType == ir.F32 && len(in.Shape) > 0 {
 			r := graph.Rand(uint64(s.Recipe.Seed), name)
@@ -87,7 +90,7 @@ func (s *Setup) Benchmark(steps int) (*Bench, error) {
 		PeakRSSMB: report.PeakRSSMB(), ArenaMB: float64(s.Train.IR.Arena) / (1 << 20),
 		MemoryMB: float64(s.Train.Memory().Total()) / (1 << 20), Again: s.Train.IR.Again,
 	}
-	if b.Ops, err = s.opTimes(steps); err != nil {
+	if b.Ops, err = s.opTimes(steps, byShape); err != nil {
 		return nil, err
 	}
 	peak := kern.MeasurePeak()
@@ -96,7 +99,7 @@ func (s *Setup) Benchmark(steps int) (*Bench, error) {
 }
 
 // opTimes runs more steps with a clock at every operation.
-func (s *Setup) opTimes(steps int) ([]OpTime, error) {
+func (s *Setup) opTimes(steps int, byShape bool) ([]OpTime, error) {
 	for range steps + 1 {
 		s.Train.Profile()
 		if err := s.Train.Run(); err != nil {
@@ -104,18 +107,25 @@ func (s *Setup) opTimes(steps int) ([]OpTime, error) {
 		}
 	}
 	times := s.Train.Profile()
-	byName := map[string]*OpTime{}
+	kinds := map[[2]string]*OpTime{}
 	var total float64
 	for i, t := range times {
-		name, flops, bytes := "copy", int64(0), 0
+		name, shapes, flops, bytes := "copy", "", int64(0), 0
 		if i < len(s.Train.IR.Instrs) {
 			in := s.Train.IR.Instrs[i]
 			name, flops, bytes = in.Spec.Name(), s.Train.IR.FLOPs(in), s.Train.IR.Bytes(in)
+			if byShape {
+				for _, t := range s.Train.IR.Types(in) {
+					shapes += t.String() + " "
+				}
+				shapes += "-> " + s.Train.IR.Bufs[in.Out].Type.String()
+			}
 		}
-		o := byName[name]
+		kind := [2]string{name, shapes}
+		o := kinds[kind]
 		if o == nil {
-			o = &OpTime{Name: name}
-			byName[name] = o
+			o = &OpTime{Name: name, Shapes: shapes}
+			kinds[kind] = o
 		}
 		ms := 1e3 * t.Seconds() / float64(steps+1)
 		o.Count++
@@ -125,12 +135,12 @@ func (s *Setup) opTimes(steps int) ([]OpTime, error) {
 		total += ms
 	}
 	var ops []OpTime
-	for _, o := range byName {
+	for _, o := range kinds {
 		o.Share = o.MS / total
 		o.GFLOPS, o.GBPerS = per(o.GFLOPS, o.MS), per(o.GBPerS, o.MS)
 		ops = append(ops, *o)
 	}
-	sort.Slice(ops, func(i, j int) bool { return ops[i].MS > ops[j].MS })
+	slices.SortFunc(ops, func(a, b OpTime) int { return cmp.Compare(b.MS, a.MS) })
 	return ops, nil
 }
 
@@ -147,7 +157,7 @@ func (b *Bench) Table() string {
 	t := report.Table{Header: []string{"operation", "count", "ms", "share", "GFLOPS", "of peak", "GB/s", "of peak"}}
 	for _, o := range b.Ops {
 		if o.Share >= 0.001 {
-			t.Rows = append(t.Rows, []string{o.Name, fmt.Sprint(o.Count), fmt.Sprintf("%.2f", o.MS), fmt.Sprintf("%.1f%%", 100*o.Share), fmt.Sprintf("%.0f", o.GFLOPS),
+			t.Rows = append(t.Rows, []string{strings.TrimSpace(o.Name + " " + o.Shapes), fmt.Sprint(o.Count), fmt.Sprintf("%.2f", o.MS), fmt.Sprintf("%.1f%%", 100*o.Share), fmt.Sprintf("%.0f", o.GFLOPS),
 				fmt.Sprintf("%.0f%%", 100*o.GFLOPS/b.PeakGFLOPS), fmt.Sprintf("%.1f", o.GBPerS), fmt.Sprintf("%.0f%%", 100*o.GBPerS/b.PeakGBPerS)})
 		}
 	}

@@ -13,20 +13,22 @@ import (
 func benchVerb(a *app) *cobra.Command {
 	var sets []string
 	var steps int
-	var asJSON bool
+	var asJSON, byShape bool
 	c := &cobra.Command{
-		Use:   "bench RECIPE [--steps N]",
+		Use:   "bench RECIPE [--steps N] [--shapes]",
 		Short: "Time a recipe's training step",
 		Long: `  experiment bench quickstart.toml
   experiment bench emoji-simclr.toml --set backbone.resnet.width=1 --set train.batch=64 --json
+  experiment bench vicreg.toml --steps 20 --shapes
 
 Runs the compiled training step on random inputs: the step, not the data pipeline. Prints median and least time, images per second,
-GFLOPS, peak memory, and the share of every operation.`,
+GFLOPS, peak memory, and the share of every operation, with --shapes for every shape of its operands.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeRecipes,
 	}
 	c.Flags().StringArrayVar(&sets, "set", nil, "change one setting, as `key=value`; may be repeated")
 	c.Flags().IntVar(&steps, "steps", 5, "steps to time, after one that warms up")
+	c.Flags().BoolVar(&byShape, "shapes", false, "a row for every shape of an operation's operands")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	c.RegisterFlagCompletionFunc("set", a.completeSets)
 	c.RunE = func(_ *cobra.Command, args []string) error {
@@ -41,7 +43,7 @@ GFLOPS, peak memory, and the share of every operation.`,
 		if err != nil {
 			return err
 		}
-		b, err := s.Benchmark(steps)
+		b, err := s.Benchmark(steps, byShape)
 		if err != nil {
 			return err
 		}
