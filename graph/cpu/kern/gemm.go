@@ -224,7 +224,7 @@ func (g *gemm) block() {
 	runLimited(g.mb*g.nb, fits(g.rows, g.rowFloats()), g.tileTask)
 }
 
-// packRun is how many panels are packed together, a row of B at a time: short reads of rows far apart would miss pages.
+// packRun is how many panels are packed together: short reads of rows far apart would miss pages.
 const packRun = 4
 
 // packPanels packs one run of panels of the block of B to [kb][nr] each, zero behind the last column.
@@ -238,10 +238,7 @@ func (g *gemm) packPanels(task, _ int) {
 		}
 		return
 	}
-	for k := range g.kb {
-		row := g.b[(g.p0+k)*g.ldb+g.j0+first*nr:]
-		copyRows(g.panels[(first*g.kb+k)*nr:], g.kb*nr, row, nr, last-first, nr)
-	}
+	copyStrips(g.panels[first*g.kb*nr:], nr, g.b[g.p0*g.ldb+g.j0+first*nr:], g.ldb, g.kb, last-first, nr)
 }
 
 func (g *gemm) packPanel(dst []float32, p int) {
@@ -337,13 +334,9 @@ func (g *gemm) copyRows(dst []float32, i0, i1 int) []float32 {
 		return dst
 	}
 	tiles, height, higher := tileRows(i1 - i0)
-	for i, at := 0, 0; i < tiles; i++ {
-		rows := height
-		if i < higher {
-			rows++
-		}
-		copyRows(dst[at*g.kb:], rows, g.a[g.p0*g.lda+i0+at:], g.lda, g.kb, rows)
-		at += rows
-	}
+	src := g.a[g.p0*g.lda+i0:]
+	copyStrips(dst, height+1, src, g.lda, g.kb, higher, height+1)
+	at := higher * (height + 1)
+	copyStrips(dst[at*g.kb:], height, src[at:], g.lda, g.kb, tiles-higher, height)
 	return dst
 }

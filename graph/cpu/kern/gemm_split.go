@@ -9,7 +9,7 @@ const mostPartial = 4 << 20 // floats of partial results
 
 // splitParts is how many parts a product's k is cut into, by shape alone; 1 leaves it whole.
 func splitParts(m, n, k int) int {
-	if k < 4096 || k < 4*max(m, n) || m*n > 1<<19 || 2*m*n*k < 8*taskFlops {
+	if k < 2048 || k < 4*max(m, n) || m*n > 1<<19 || 2*m*n*k < 8*taskFlops {
 		return 1
 	}
 	return max(1, min(16, k/512, mostPartial/(m*n)))

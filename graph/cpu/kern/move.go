@@ -18,6 +18,22 @@ func copyRows[T float32 | uint16](dst []T, ldd int, src []T, lds, m, n int) {
 	}
 }
 
+// Rows far apart are copied so many at a time and asked for two such runs ahead: the processor does not foresee them.
+const stripRun = 8
+
+// copyStrips copies count strips of width columns each, side by side in k rows of src, one behind the other to [k][ldd] each. It goes along
+// the rows: each strip by itself would read most lines twice.
+func copyStrips(dst []float32, ldd int, src []float32, lds, k, count, width int) {
+	for from := 0; from < k; from += stripRun {
+		if next := from + 2*stripRun; next < k {
+			fetchRows(src[next*lds:], lds, min(stripRun, k-next), count*width)
+		}
+		for s := range count {
+			copyRows(dst[(s*k+from)*ldd:], ldd, src[from*lds+s*width:], lds, min(stripRun, k-from), width)
+		}
+	}
+}
+
 // fetchRows asks for m rows of n of x, which go to the caches of the core.
 func fetchRows[T float32 | uint16](x []T, ldx, m, n int) {
 	if m > 0 && n > 0 {

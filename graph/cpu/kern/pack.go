@@ -10,7 +10,7 @@ const lineFloats = 16
 
 // packRows copies src[k,n] (row stride lds) to a panel [k][nr], zero from column n on.
 func packRows(panel []float32, nr int, src []float32, lds, k, n int) {
-	copyRows(panel, nr, src, lds, k, n)
+	copyStrips(panel, nr, src, lds, k, 1, n)
 	clearBehind(panel, nr, k, n)
 }
 
