@@ -1,13 +1,15 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// softmaxes writes softmaxRow, y = e^(scale*x - top) over its sum, top being the largest scale*x: the steps of rowMax, expPass and rowSum
-// in one, whose results it has bit for bit. Register 3 is scale, then 1 over the sum; 4 and 5 are sums or maxima; y may be x.
+// softmaxes writes softmaxRow, y = e^(scale*x - top) over its sum for rows of y and x, top being the largest scale*x: the steps of rowMax,
+// expPass and rowSum in one, whose results it has bit for bit. Register 3 is scale, then 1 over the sum; 4 and 5 are sums or maxima; y may be x.
 func softmaxes(tails, lowest Mem) {
 	for _, w := range widths {
 		softmaxRow(w, tails, lowest)
@@ -15,16 +17,21 @@ func softmaxes(tails, lowest Mem) {
 }
 
 func softmaxRow(w width, tails, lowest Mem) {
-	TEXT("softmaxRow"+w.suffix, NOSPLIT, "func(y, x *float32, n uintptr, scale float32)")
+	TEXT("softmaxRow"+w.suffix, NOSPLIT, "func(y, x *float32, ld, rows, n uintptr, scale float32)")
 	Pragma("noescape")
-	Doc("softmaxRow" + w.suffix + ": y = the softmax of scale*x; n is at least 1.")
+	Doc("softmaxRow" + w.suffix + ": y = the softmax of scale*x, rows of n, ld bytes apart; there is at least 1 of both.")
 	Load(Param("y"), RDI)
 	Load(Param("x"), RSI)
+	Load(Param("ld"), R8)
+	Load(Param("rows"), R9)
 	Load(Param("n"), RDX)
-	VBROADCASTSS(address(Param("scale")), w.r(3))
 	parts := rowLanes / w.lanes
 	largest, sum := rowSum{largest: true, sums: []string{"s"}}, rowSum{sums: []string{"s"}}
+	maskOf(w, tails)
 	enter()
+	expHead(w)
+	Label("row")
+	VBROADCASTSS(address(Param("scale")), w.r(3))
 	for v := range parts {
 		VBROADCASTSS(lowest, w.r(4+v))
 	}
@@ -58,6 +65,7 @@ func softmaxRow(w width, tails, lowest Mem) {
 			VADDPS(w.r(0), r, K1, r)
 		}
 	}
+	stores := 0
 	store := func(v int, rest bool) {
 		switch {
 		case !rest:
@@ -65,7 +73,8 @@ func softmaxRow(w width, tails, lowest Mem) {
 		case w.lanes == 16:
 			VMOVUPS(w.r(0), K1, at(RDI, v))
 		default:
-			VMASKMOVPS(w.r(0), w.r(12), at(RDI, v))
+			stores++
+			storeFirst(at(RDI, v), w.lanes*v, fmt.Sprint("store", stores))
 		}
 	}
 	// walk runs body over the vectors of a row.
@@ -85,18 +94,20 @@ func softmaxRow(w width, tails, lowest Mem) {
 		ADDQ(Imm(rowLanes), RCX)
 		JZ(LabelRef(name + "End"))
 		for v := range parts {
+			if v > 0 {
+				CMPQ(RCX, Imm(uint64(w.lanes*v)))
+				JBE(LabelRef(name + "End"))
+			}
 			body(v, true)
 		}
 		Label(name + "End")
 	}
-	maskOf(w, tails)
 	walk("max", func(v int, rest bool) {
 		load(RSI, v, rest)
 		join(largest, v, rest)
 	})
 	largest.fold(w, 0)
 	VBROADCASTSS(w.r(4).AsX(), w.r(15))
-	expHead(w)
 	for v := range parts {
 		VXORPS(w.r(4+v), w.r(4+v), w.r(4+v))
 	}
@@ -104,8 +115,8 @@ func softmaxRow(w width, tails, lowest Mem) {
 		load(RSI, v, rest)
 		VSUBPS(w.r(15), w.r(0), w.r(0))
 		expBody(w, 0)
-		store(v, rest)
 		join(sum, v, rest)
+		store(v, rest)
 	})
 	sum.fold(w, 0)
 	VMOVSS(constant("vecOne"), X0)
@@ -115,7 +126,39 @@ func softmaxRow(w width, tails, lowest Mem) {
 		load(RDI, v, rest)
 		store(v, rest)
 	})
+	ADDQ(R8, RDI)
+	ADDQ(R8, RSI)
+	DECQ(R9)
+	JNZ(LabelRef("row"))
 	leave()
+}
+
+// storeFirst stores the first CX-from floats of Y0, at most 8 of them, which it loses; CX is more than from. VMASKMOVPS takes dozens of steps
+// to store on some processors.
+func storeFirst(to Mem, from int, label string) {
+	LEAQ(to, R10)
+	LEAQ(Mem{Base: RCX, Disp: -from}, RBX)
+	CMPQ(RBX, Imm(8))
+	JB(LabelRef(label + "Part"))
+	VMOVUPS(Y0, Mem{Base: R10})
+	JMP(LabelRef(label + "End"))
+	Label(label + "Part")
+	for _, part := range []struct {
+		floats uint32
+		move   func()
+	}{
+		{4, func() { VMOVUPS(X0, Mem{Base: R10}); VEXTRACTF128(Imm(1), Y0, X0) }},
+		{2, func() { VMOVLPS(X0, Mem{Base: R10}); VMOVHLPS(X0, X0, X0) }},
+		{1, func() { VMOVSS(X0, Mem{Base: R10}) }},
+	} {
+		below := fmt.Sprintf("%sBelow%d", label, part.floats)
+		TESTL(U32(part.floats), EBX)
+		JZ(LabelRef(below))
+		part.move()
+		ADDQ(Imm(uint64(4*part.floats)), R10)
+		Label(below)
+	}
+	Label(label + "End")
 }
 
 // maskOf prepares the mask of the last DX%16 lanes: K1, or at R11 for halves.

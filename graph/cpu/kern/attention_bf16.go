@@ -1,15 +1,5 @@
 package kern
 
-import "fmt"
-
-// Head is one head of an attention: T tokens of D channels, scores times Scale. Rows of q, k, v and their gradients are Step elements apart, those
-// of y and its gradient StepY.
-type Head struct {
-	T, D        int
-	Step, StepY int
-	Scale       float32
-}
-
 // ForwardBF16 is y = softmax(Scale q k') v with q, k, v and the weights rounded to bfloat16 as they are multiplied. It asks for the memory of the
 // head to come, if there is one.
 func (h Head) ForwardBF16(y Values, x Operands, scratch []float32, next Operands) {
@@ -60,36 +50,4 @@ func (h Head) BackwardBF16(dq, dk, dv []float32, x Operands, scratch []float32, 
 	b.turnWeights()
 	b.times(b.out, b.turned, b.q)
 	b.give(Values{F32: dk}, h.Step)
-}
-
-// Operands are what a head reads; empty where nothing is to be read. Those of a product that are bfloat16 already give the same bits as the same
-// numbers in float32.
-type Operands struct{ Q, K, V, Dy Values }
-
-// headRows is how many rows of scores are done between requests for memory.
-const headRows = 8
-
-// prefetch asks for rows from row i on of matrices whose rows are step elements apart.
-func (h Head) prefetch(i, rows, step int, matrices ...Values) {
-	for _, m := range matrices {
-		switch at := i * step; {
-		case at < len(m.F32):
-			fetchRows(m.F32[at:], step, rows, h.D)
-		case at < len(m.BF16):
-			fetchRows(m.BF16[at:], step, rows, h.D)
-		}
-	}
-}
-
-// check panics where a matrix is too short for the head; the kernels below do not look.
-func (h Head) check(y, q, k, v Values) {
-	for i, s := range [...]Values{y, q, k, v} {
-		step := h.Step
-		if i == 0 {
-			step = h.StepY
-		}
-		if need := (h.T-1)*step + h.D; h.T < 1 || h.D < 1 || step < h.D || s.Len() < need {
-			panic(fmt.Sprintf("kern: attention of [%d,%d]: matrix %d of y, q, k, v has %d elements and rows %d apart, want %d", h.T, h.D, i, s.Len(), step, need))
-		}
-	}
 }

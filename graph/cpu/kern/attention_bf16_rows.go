@@ -9,10 +9,7 @@ func (b *headBF16) softmax(i, rows int) {
 		softmaxRowsAt(&w[0], uintptr(b.ldw*bf16Size), &p[0], bytes(b.tp), uintptr(rows), uintptr(b.T), float32(float64(b.Scale)*math.Log2E))
 		return
 	}
-	for r := range rows {
-		row := p[r*b.tp:][:b.T]
-		Softmax(row, row, b.Scale)
-	}
+	SoftmaxRows(p, p, b.tp, rows, b.T, b.Scale)
 	b.round(w, p, rows)
 }
 

@@ -72,10 +72,10 @@ func rowMax(x []float32) float32 {
 	return rowMax16(x)
 }
 
-func softmaxRow(y, x []float32, scale float32) {
+func softmaxRows(y, x []float32, ld, rows, n int, scale float32) {
 	if active == avx512 {
-		softmaxRow512(&y[0], &x[0], uintptr(len(y)), scale)
+		softmaxRow512(&y[0], &x[0], bytes(ld), uintptr(rows), uintptr(n), scale)
 	} else {
-		softmaxRow256(&y[0], &x[0], uintptr(len(y)), scale)
+		softmaxRow256(&y[0], &x[0], bytes(ld), uintptr(rows), uintptr(n), scale)
 	}
 }

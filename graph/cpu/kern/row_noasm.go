@@ -19,4 +19,8 @@ func rowNorms(p, g []float32, wd float32) (pp, gg, uu float32) { return rowNorms
 
 func rowMax(x []float32) float32 { return rowMax16(x) }
 
-func softmaxRow(y, x []float32, scale float32) { softmaxSteps(y, x, scale) }
+func softmaxRows(y, x []float32, ld, rows, n int, scale float32) {
+	for i := range rows {
+		softmaxSteps(y[i*ld:][:n], x[i*ld:][:n], scale)
+	}
+}

@@ -96,6 +96,24 @@ func TestRowPassesAllocate(t *testing.T) {
 	})
 }
 
+// Rows of a matrix get the bits of each alone, and what lies between them stays.
+func TestSoftmaxRows(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		for _, n := range rowLengths {
+			const rows = 3
+			ld := n + 5
+			x, y := newGuarded("x", rows*ld).random(newRand(n)), newGuarded("y", rows*ld).poison()
+			want := append([]float32(nil), y.v...)
+			for i := range rows {
+				Softmax(want[i*ld:][:n], x.v[i*ld:][:n], 0.3)
+			}
+			SoftmaxRows(y.v, x.v, ld, rows, n, 0.3)
+			sameOrNaN(t, fmt.Sprintf("%d rows of %d", rows, n), y.v, want)
+			y.check(t)
+		}
+	})
+}
+
 // Softmax has the bits of its steps, also in place, and makes NaN of what has no softmax.
 func TestSoftmax(t *testing.T) {
 	inf := float32(math.Inf(1))

@@ -2687,21 +2687,27 @@ GLOBL rowTails<>(SB), RODATA|NOPTR, $128
 DATA rowLowest<>+0(SB)/4, $0xff800000
 GLOBL rowLowest<>(SB), RODATA|NOPTR, $4
 
-// func softmaxRow512(y *float32, x *float32, n uintptr, scale float32)
+// func softmaxRow512(y *float32, x *float32, ld uintptr, rows uintptr, n uintptr, scale float32)
 // Requires: AVX, AVX512DQ, AVX512F, SSE
-TEXT ·softmaxRow512(SB), NOSPLIT, $0-28
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         n+16(FP), DX
-	VBROADCASTSS scale+24(FP), Z3
-	LDMXCSR      flushControl<>+0(SB)
+TEXT ·softmaxRow512(SB), NOSPLIT, $0-44
+	MOVQ    y+0(FP), DI
+	MOVQ    x+8(FP), SI
+	MOVQ    ld+16(FP), R8
+	MOVQ    rows+24(FP), R9
+	MOVQ    n+32(FP), DX
+	MOVQ    DX, CX
+	ANDQ    $0x0f, CX
+	MOVL    $0x00000001, R11
+	SHLL    CL, R11
+	DECL    R11
+	KMOVW   R11, K1
+	LDMXCSR flushControl<>+0(SB)
+	VMOVUPS vecExpMin<>+0(SB), Z14
+	VMOVUPS vecExpMax<>+0(SB), Z13
+
+row:
+	VBROADCASTSS scale+40(FP), Z3
 	VBROADCASTSS rowLowest<>+0(SB), Z4
-	MOVQ         DX, CX
-	ANDQ         $0x0f, CX
-	MOVL         $0x00000001, R11
-	SHLL         CL, R11
-	DECL         R11
-	KMOVW        R11, K1
 	MOVQ         DX, CX
 	XORL         AX, AX
 	SUBQ         $0x10, CX
@@ -2731,8 +2737,6 @@ maxEnd:
 	VMOVSHDUP     X4, X0
 	VMAXPS        X4, X0, X4
 	VBROADCASTSS  X4, Z15
-	VMOVUPS       vecExpMin<>+0(SB), Z14
-	VMOVUPS       vecExpMax<>+0(SB), Z13
 	VXORPS        Z4, Z4, Z4
 	MOVQ          DX, CX
 	XORL          AX, AX
@@ -2769,8 +2773,8 @@ exp:
 	VPSLLD  $0x17, Z1, Z1
 	VPADDD  vecExpBias<>+0(SB), Z1, Z1
 	VMULPS  Z1, Z7, Z0
-	VMOVUPS Z0, (DI)(AX*1)
 	VADDPS  Z0, Z4, Z4
+	VMOVUPS Z0, (DI)(AX*1)
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, CX
 	JGE     exp
@@ -2808,8 +2812,8 @@ expRest:
 	VPSLLD    $0x17, Z1, Z1
 	VPADDD    vecExpBias<>+0(SB), Z1, Z1
 	VMULPS    Z1, Z7, Z0
-	VMOVUPS   Z0, K1, (DI)(AX*1)
 	VADDPS    Z0, Z4, K1, Z4
+	VMOVUPS   Z0, K1, (DI)(AX*1)
 
 expEnd:
 	VEXTRACTF64X4 $0x01, Z4, Y0
@@ -2843,25 +2847,35 @@ scaleRest:
 	VMOVUPS   Z0, K1, (DI)(AX*1)
 
 scaleEnd:
+	ADDQ    R8, DI
+	ADDQ    R8, SI
+	DECQ    R9
+	JNZ     row
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
-// func softmaxRow256(y *float32, x *float32, n uintptr, scale float32)
+// func softmaxRow256(y *float32, x *float32, ld uintptr, rows uintptr, n uintptr, scale float32)
 // Requires: AVX, AVX2, SSE
-TEXT ·softmaxRow256(SB), NOSPLIT, $0-28
-	MOVQ         y+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         n+16(FP), DX
-	VBROADCASTSS scale+24(FP), Y3
-	LDMXCSR      flushControl<>+0(SB)
+TEXT ·softmaxRow256(SB), NOSPLIT, $0-44
+	MOVQ    y+0(FP), DI
+	MOVQ    x+8(FP), SI
+	MOVQ    ld+16(FP), R8
+	MOVQ    rows+24(FP), R9
+	MOVQ    n+32(FP), DX
+	MOVQ    DX, CX
+	ANDQ    $0x0f, CX
+	LEAQ    rowTails<>+64(SB), R11
+	SHLQ    $0x02, CX
+	SUBQ    CX, R11
+	LDMXCSR flushControl<>+0(SB)
+	VMOVUPS vecExpMin<>+0(SB), Y14
+	VMOVUPS vecExpMax<>+0(SB), Y13
+
+row:
+	VBROADCASTSS scale+40(FP), Y3
 	VBROADCASTSS rowLowest<>+0(SB), Y4
 	VBROADCASTSS rowLowest<>+0(SB), Y5
-	MOVQ         DX, CX
-	ANDQ         $0x0f, CX
-	LEAQ         rowTails<>+64(SB), R11
-	SHLQ         $0x02, CX
-	SUBQ         CX, R11
 	MOVQ         DX, CX
 	XORL         AX, AX
 	SUBQ         $0x10, CX
@@ -2884,6 +2898,8 @@ maxRest:
 	VMULPS     Y0, Y3, Y0
 	VMAXPS     Y4, Y0, Y1
 	VBLENDVPS  Y12, Y1, Y4, Y4
+	CMPQ       CX, $0x08
+	JBE        maxEnd
 	VMOVUPS    32(R11), Y12
 	VMASKMOVPS 32(SI)(AX*1), Y12, Y0
 	VMULPS     Y0, Y3, Y0
@@ -2899,8 +2915,6 @@ maxEnd:
 	VMOVSHDUP    X4, X0
 	VMAXPS       X4, X0, X4
 	VBROADCASTSS X4, Y15
-	VMOVUPS      vecExpMin<>+0(SB), Y14
-	VMOVUPS      vecExpMax<>+0(SB), Y13
 	VXORPS       Y4, Y4, Y4
 	VXORPS       Y5, Y5, Y5
 	MOVQ         DX, CX
@@ -2938,8 +2952,8 @@ exp:
 	VPSLLD  $0x17, Y1, Y1
 	VPADDD  vecExpBias<>+0(SB), Y1, Y1
 	VMULPS  Y1, Y7, Y0
-	VMOVUPS Y0, (DI)(AX*1)
 	VADDPS  Y0, Y4, Y4
+	VMOVUPS Y0, (DI)(AX*1)
 	VMULPS  32(SI)(AX*1), Y3, Y0
 	VSUBPS  Y15, Y0, Y0
 	VMAXPS  Y0, Y14, Y0
@@ -2969,8 +2983,8 @@ exp:
 	VPSLLD  $0x17, Y1, Y1
 	VPADDD  vecExpBias<>+0(SB), Y1, Y1
 	VMULPS  Y1, Y7, Y0
-	VMOVUPS Y0, 32(DI)(AX*1)
 	VADDPS  Y0, Y5, Y5
+	VMOVUPS Y0, 32(DI)(AX*1)
 	ADDQ    $0x40, AX
 	SUBQ    $0x10, CX
 	JGE     exp
@@ -3009,9 +3023,39 @@ expRest:
 	VPSLLD     $0x17, Y1, Y1
 	VPADDD     vecExpBias<>+0(SB), Y1, Y1
 	VMULPS     Y1, Y7, Y0
-	VMASKMOVPS Y0, Y12, (DI)(AX*1)
 	VADDPS     Y0, Y4, Y1
 	VBLENDVPS  Y12, Y1, Y4, Y4
+	LEAQ       (DI)(AX*1), R10
+	LEAQ       (CX), BX
+	CMPQ       BX, $0x08
+	JB         store1Part
+	VMOVUPS    Y0, (R10)
+	JMP        store1End
+
+store1Part:
+	TESTL        $0x00000004, BX
+	JZ           store1Below4
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y0, X0
+	ADDQ         $0x10, R10
+
+store1Below4:
+	TESTL    $0x00000002, BX
+	JZ       store1Below2
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+
+store1Below2:
+	TESTL  $0x00000001, BX
+	JZ     store1Below1
+	VMOVSS X0, (R10)
+	ADDQ   $0x04, R10
+
+store1Below1:
+store1End:
+	CMPQ       CX, $0x08
+	JBE        expEnd
 	VMOVUPS    32(R11), Y12
 	VMASKMOVPS 32(SI)(AX*1), Y12, Y0
 	VMULPS     Y0, Y3, Y0
@@ -3043,10 +3087,37 @@ expRest:
 	VPSLLD     $0x17, Y1, Y1
 	VPADDD     vecExpBias<>+0(SB), Y1, Y1
 	VMULPS     Y1, Y7, Y0
-	VMASKMOVPS Y0, Y12, 32(DI)(AX*1)
 	VADDPS     Y0, Y5, Y1
 	VBLENDVPS  Y12, Y1, Y5, Y5
+	LEAQ       32(DI)(AX*1), R10
+	LEAQ       -8(CX), BX
+	CMPQ       BX, $0x08
+	JB         store2Part
+	VMOVUPS    Y0, (R10)
+	JMP        store2End
 
+store2Part:
+	TESTL        $0x00000004, BX
+	JZ           store2Below4
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y0, X0
+	ADDQ         $0x10, R10
+
+store2Below4:
+	TESTL    $0x00000002, BX
+	JZ       store2Below2
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+
+store2Below2:
+	TESTL  $0x00000001, BX
+	JZ     store2Below1
+	VMOVSS X0, (R10)
+	ADDQ   $0x04, R10
+
+store2Below1:
+store2End:
 expEnd:
 	VADDPS       Y5, Y4, Y4
 	VEXTRACTF128 $0x01, Y4, X0
@@ -3078,13 +3149,74 @@ scaleRest:
 	VMOVUPS    (R11), Y12
 	VMASKMOVPS (DI)(AX*1), Y12, Y0
 	VMULPS     Y0, Y3, Y0
-	VMASKMOVPS Y0, Y12, (DI)(AX*1)
+	LEAQ       (DI)(AX*1), R10
+	LEAQ       (CX), BX
+	CMPQ       BX, $0x08
+	JB         store3Part
+	VMOVUPS    Y0, (R10)
+	JMP        store3End
+
+store3Part:
+	TESTL        $0x00000004, BX
+	JZ           store3Below4
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y0, X0
+	ADDQ         $0x10, R10
+
+store3Below4:
+	TESTL    $0x00000002, BX
+	JZ       store3Below2
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+
+store3Below2:
+	TESTL  $0x00000001, BX
+	JZ     store3Below1
+	VMOVSS X0, (R10)
+	ADDQ   $0x04, R10
+
+store3Below1:
+store3End:
+	CMPQ       CX, $0x08
+	JBE        scaleEnd
 	VMOVUPS    32(R11), Y12
 	VMASKMOVPS 32(DI)(AX*1), Y12, Y0
 	VMULPS     Y0, Y3, Y0
-	VMASKMOVPS Y0, Y12, 32(DI)(AX*1)
+	LEAQ       32(DI)(AX*1), R10
+	LEAQ       -8(CX), BX
+	CMPQ       BX, $0x08
+	JB         store4Part
+	VMOVUPS    Y0, (R10)
+	JMP        store4End
 
+store4Part:
+	TESTL        $0x00000004, BX
+	JZ           store4Below4
+	VMOVUPS      X0, (R10)
+	VEXTRACTF128 $0x01, Y0, X0
+	ADDQ         $0x10, R10
+
+store4Below4:
+	TESTL    $0x00000002, BX
+	JZ       store4Below2
+	VMOVLPS  X0, (R10)
+	VMOVHLPS X0, X0, X0
+	ADDQ     $0x08, R10
+
+store4Below2:
+	TESTL  $0x00000001, BX
+	JZ     store4Below1
+	VMOVSS X0, (R10)
+	ADDQ   $0x04, R10
+
+store4Below1:
+store4End:
 scaleEnd:
+	ADDQ    R8, DI
+	ADDQ    R8, SI
+	DECQ    R9
+	JNZ     row
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET

@@ -274,12 +274,12 @@ func columnCentred256(s *float32, q *float32, dy *float32, x *float32, mean *flo
 //go:noescape
 func columnCentredRelu256(s *float32, q *float32, dy *float32, x *float32, mean *float32, a *float32, b *float32, stride uintptr, rows uintptr)
 
-// softmaxRow512: y = the softmax of scale*x; n is at least 1.
+// softmaxRow512: y = the softmax of scale*x, rows of n, ld bytes apart; there is at least 1 of both.
 //
 //go:noescape
-func softmaxRow512(y *float32, x *float32, n uintptr, scale float32)
+func softmaxRow512(y *float32, x *float32, ld uintptr, rows uintptr, n uintptr, scale float32)
 
-// softmaxRow256: y = the softmax of scale*x; n is at least 1.
+// softmaxRow256: y = the softmax of scale*x, rows of n, ld bytes apart; there is at least 1 of both.
 //
 //go:noescape
-func softmaxRow256(y *float32, x *float32, n uintptr, scale float32)
+func softmaxRow256(y *float32, x *float32, ld uintptr, rows uintptr, n uintptr, scale float32)
