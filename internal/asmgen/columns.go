@@ -39,6 +39,9 @@ func (k columnKernel) reg(v, j, per int) VecPhysical {
 
 func (k columnKernel) at(base Register, v int) Mem { return Mem{Base: base, Disp: 4 * k.lanes * v} }
 
+// bytes is the width of a strip.
+func (k columnKernel) bytes() int { return 4 * k.lanes * k.vectors }
+
 // constants are registers j on of every vector, filled from bases: or memory, where registers do not suffice.
 func (k columnKernel) constants(j, per int, bases ...Register) func(v, i int) Op {
 	if k.inMemory(per) {
@@ -90,6 +93,11 @@ func (k columnKernel) rows(body func(v int), steps ...GPPhysical) {
 	Label("row")
 	for v := range k.vectors {
 		body(v)
+	}
+	for _, r := range steps {
+		for at := k.bytes(); at < 2*k.bytes() && k.vectors > 1; at += 64 {
+			PREFETCHT0(Mem{Base: r, Disp: at}) // the next strip
+		}
 	}
 	for _, r := range steps {
 		ADDQ(RAX, r)

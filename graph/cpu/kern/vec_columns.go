@@ -22,6 +22,9 @@ func strips() []int {
 	return strips4
 }
 
+// ColumnStrip is the width of the widest strip of columns that is added up at a time.
+func ColumnStrip() int { return strips()[0] }
+
 // AddColumns adds to s [col1-col0] the sums of the columns col0 .. col1-1 of x [.., c] over the rows row0 .. row1-1.
 func AddColumns(s []float64, x []float32, c, row0, row1, col0, col1 int) {
 	var a stripSums
