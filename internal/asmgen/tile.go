@@ -133,6 +133,25 @@ func (l tileLoop) prefetchC(lines int) {
 	}
 }
 
+// farAhead is the depth from which tiles pay for prefetchA.
+const farAhead = 128
+
+// prefetchA asks for the first elements of the rows of A of the next tile.
+func (l tileLoop) prefetchA() {
+	CMPQ(Mem{Base: tArg, Disp: tileK}, Imm(farAhead))
+	JB(LabelRef("near"))
+	MOVQ(l.a, tBase[0])
+	ADDQ(Mem{Base: tArg, Disp: towerA}, tBase[0])
+	MOVQ(Mem{Base: tArg, Disp: tileRs}, tCnt)
+	for i := range l.mr {
+		PREFETCHT0(Mem{Base: tBase[0]})
+		if i < l.mr-1 {
+			ADDQ(tCnt, tBase[0])
+		}
+	}
+	Label("near")
+}
+
 func tileHead(name string) {
 	TEXT(name, NOSPLIT, "func(t *byte)")
 	Pragma("noescape")
@@ -197,6 +216,7 @@ func tileAVX2(mr int) {
 	acc := func(i, j int) VecPhysical { return ymm(2*i + j) }
 	tower(fmt.Sprintf("tile256x%d", mr), fmt.Sprintf("C[%d,16]", mr), mr, func(l tileLoop) {
 		l.prefetchC(1)
+		l.prefetchA()
 		for i := range 2 * mr {
 			VXORPS(ymm(i), ymm(i), ymm(i))
 		}

@@ -110,6 +110,23 @@ func (g *gather) plan() {
 	g.bufferFloats = 2*g.listFloat + ceil(c.B, max(1, g.images))*g.imageFloats
 }
 
+// steps is how many steps it takes at least to compute one panel of some images.
+func (g *gather) steps(images int) int {
+	n := 0
+	for i := range g.classes() {
+		h, w, _ := g.class(i)
+		if g.perImage {
+			n += h.count
+		} else {
+			n += images * ceil(h.count, g.rowsOf(&h)) * ceil(w.count, g.level.mr)
+		}
+	}
+	return n
+}
+
+// rowsOf is how many rows of outputs are computed at a time.
+func (g *gather) rowsOf(h *taps) int { return max(1, gatherRows/max(1, h.step*g.view.row())) }
+
 // outputs is the height and width of what is computed.
 func (g *gather) outputs() (height, width int) {
 	if g.backward {
@@ -178,7 +195,7 @@ func (g *gather) tiles(task, worker int) {
 	part0 := gatherPart{g: g, buffer: buffer, aoff: aoff, boff: boff, b0: b0, b1: b1, r0: r0, p0: p0, p1: p1}
 	if b2, b3 := cut(g.conv.B, g.images, part+1); g.bands == 1 && g.chunks == 1 && part+1 < g.images && (b3-b2)*size <= g.level.images {
 		// The worker most likely goes on with these.
-		part0.ahead = fetchIn(g.src[b2*size:b3*size], (p1-p0)*g.classes()*g.gridH)
+		part0.ahead = fetchIn(g.src[b2*size:b3*size], (p1-p0)*g.steps(b1-b0))
 	}
 	for i := range g.classes() {
 		h, w, base := g.class(i)

@@ -48,8 +48,8 @@ func (p *gatherPart) alongRows(h, w taps, base, i0, i1 int) {
 	t.rs, t.ldc = bytes(w.step*g.view.pixel), bytes(w.outStep*g.dstC)
 	size := h.n * w.n * g.depth * nr
 	segments := ceil(w.count, g.level.mr)
-	group := max(1, gatherSlice/max(1, w.n*g.depth*nr))    // kernel rows at a time
-	rows := max(1, gatherRows/max(1, h.step*g.view.row())) // output rows at a time
+	group := max(1, gatherSlice/max(1, w.n*g.depth*nr)) // kernel rows at a time
+	rows := g.rowsOf(&h)
 	_, width := g.outputs()
 	stepA, stepC := bytes(h.step*g.view.row()), bytes(h.outStep*width*g.dstC)
 	for q := p.p0; q < p.p1; q++ {

@@ -5849,15 +5849,23 @@ tile:
 	MOVQ       8(SP), SI
 	MOVQ       8(AX), CX
 	PREFETCHT0 (SI)
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	MOVQ       24(AX), R8
-	LEAQ       (R8)(R8*2), R9
-	MOVQ       32(AX), R10
-	MOVQ       48(AX), R11
-	MOVQ       80(AX), R12
-	MOVQ       88(AX), R13
-	MOVQ       96(AX), R15
+	CMPQ       56(AX), $0x80
+	JB         near
+	MOVQ       (SP), SI
+	ADDQ       112(AX), SI
+	MOVQ       24(AX), CX
+	PREFETCHT0 (SI)
+
+near:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	MOVQ   24(AX), R8
+	LEAQ   (R8)(R8*2), R9
+	MOVQ   32(AX), R10
+	MOVQ   48(AX), R11
+	MOVQ   80(AX), R12
+	MOVQ   88(AX), R13
+	MOVQ   96(AX), R15
 
 block:
 	TESTQ R12, R12
@@ -5948,17 +5956,27 @@ tile:
 	PREFETCHT0 (SI)
 	ADDQ       CX, SI
 	PREFETCHT0 (SI)
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	MOVQ       24(AX), R8
-	LEAQ       (R8)(R8*2), R9
-	MOVQ       32(AX), R10
-	MOVQ       48(AX), R11
-	MOVQ       80(AX), R12
-	MOVQ       88(AX), R13
-	MOVQ       96(AX), R15
+	CMPQ       56(AX), $0x80
+	JB         near
+	MOVQ       (SP), SI
+	ADDQ       112(AX), SI
+	MOVQ       24(AX), CX
+	PREFETCHT0 (SI)
+	ADDQ       CX, SI
+	PREFETCHT0 (SI)
+
+near:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	MOVQ   24(AX), R8
+	LEAQ   (R8)(R8*2), R9
+	MOVQ   32(AX), R10
+	MOVQ   48(AX), R11
+	MOVQ   80(AX), R12
+	MOVQ   88(AX), R13
+	MOVQ   96(AX), R15
 
 block:
 	TESTQ R12, R12
@@ -6066,19 +6084,31 @@ tile:
 	PREFETCHT0 (SI)
 	ADDQ       CX, SI
 	PREFETCHT0 (SI)
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	MOVQ       24(AX), R8
-	LEAQ       (R8)(R8*2), R9
-	MOVQ       32(AX), R10
-	MOVQ       48(AX), R11
-	MOVQ       80(AX), R12
-	MOVQ       88(AX), R13
-	MOVQ       96(AX), R15
+	CMPQ       56(AX), $0x80
+	JB         near
+	MOVQ       (SP), SI
+	ADDQ       112(AX), SI
+	MOVQ       24(AX), CX
+	PREFETCHT0 (SI)
+	ADDQ       CX, SI
+	PREFETCHT0 (SI)
+	ADDQ       CX, SI
+	PREFETCHT0 (SI)
+
+near:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	MOVQ   24(AX), R8
+	LEAQ   (R8)(R8*2), R9
+	MOVQ   32(AX), R10
+	MOVQ   48(AX), R11
+	MOVQ   80(AX), R12
+	MOVQ   88(AX), R13
+	MOVQ   96(AX), R15
 
 block:
 	TESTQ R12, R12
@@ -6203,21 +6233,35 @@ tile:
 	PREFETCHT0 (SI)
 	ADDQ       CX, SI
 	PREFETCHT0 (SI)
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	MOVQ       24(AX), R8
-	LEAQ       (R8)(R8*2), R9
-	MOVQ       32(AX), R10
-	MOVQ       48(AX), R11
-	MOVQ       80(AX), R12
-	MOVQ       88(AX), R13
-	MOVQ       96(AX), R15
+	CMPQ       56(AX), $0x80
+	JB         near
+	MOVQ       (SP), SI
+	ADDQ       112(AX), SI
+	MOVQ       24(AX), CX
+	PREFETCHT0 (SI)
+	ADDQ       CX, SI
+	PREFETCHT0 (SI)
+	ADDQ       CX, SI
+	PREFETCHT0 (SI)
+	ADDQ       CX, SI
+	PREFETCHT0 (SI)
+
+near:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	MOVQ   24(AX), R8
+	LEAQ   (R8)(R8*2), R9
+	MOVQ   32(AX), R10
+	MOVQ   48(AX), R11
+	MOVQ   80(AX), R12
+	MOVQ   88(AX), R13
+	MOVQ   96(AX), R15
 
 block:
 	TESTQ R12, R12
@@ -6359,23 +6403,39 @@ tile:
 	PREFETCHT0 (SI)
 	ADDQ       CX, SI
 	PREFETCHT0 (SI)
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	MOVQ       24(AX), R8
-	LEAQ       (R8)(R8*2), R9
-	MOVQ       32(AX), R10
-	MOVQ       48(AX), R11
-	MOVQ       80(AX), R12
-	MOVQ       88(AX), R13
-	MOVQ       96(AX), R15
+	CMPQ       56(AX), $0x80
+	JB         near
+	MOVQ       (SP), SI
+	ADDQ       112(AX), SI
+	MOVQ       24(AX), CX
+	PREFETCHT0 (SI)
+	ADDQ       CX, SI
+	PREFETCHT0 (SI)
+	ADDQ       CX, SI
+	PREFETCHT0 (SI)
+	ADDQ       CX, SI
+	PREFETCHT0 (SI)
+	ADDQ       CX, SI
+	PREFETCHT0 (SI)
+
+near:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	MOVQ   24(AX), R8
+	LEAQ   (R8)(R8*2), R9
+	MOVQ   32(AX), R10
+	MOVQ   48(AX), R11
+	MOVQ   80(AX), R12
+	MOVQ   88(AX), R13
+	MOVQ   96(AX), R15
 
 block:
 	TESTQ R12, R12
@@ -6534,25 +6594,43 @@ tile:
 	PREFETCHT0 (SI)
 	ADDQ       CX, SI
 	PREFETCHT0 (SI)
-	VXORPS     Y0, Y0, Y0
-	VXORPS     Y1, Y1, Y1
-	VXORPS     Y2, Y2, Y2
-	VXORPS     Y3, Y3, Y3
-	VXORPS     Y4, Y4, Y4
-	VXORPS     Y5, Y5, Y5
-	VXORPS     Y6, Y6, Y6
-	VXORPS     Y7, Y7, Y7
-	VXORPS     Y8, Y8, Y8
-	VXORPS     Y9, Y9, Y9
-	VXORPS     Y10, Y10, Y10
-	VXORPS     Y11, Y11, Y11
-	MOVQ       24(AX), R8
-	LEAQ       (R8)(R8*2), R9
-	MOVQ       32(AX), R10
-	MOVQ       48(AX), R11
-	MOVQ       80(AX), R12
-	MOVQ       88(AX), R13
-	MOVQ       96(AX), R15
+	CMPQ       56(AX), $0x80
+	JB         near
+	MOVQ       (SP), SI
+	ADDQ       112(AX), SI
+	MOVQ       24(AX), CX
+	PREFETCHT0 (SI)
+	ADDQ       CX, SI
+	PREFETCHT0 (SI)
+	ADDQ       CX, SI
+	PREFETCHT0 (SI)
+	ADDQ       CX, SI
+	PREFETCHT0 (SI)
+	ADDQ       CX, SI
+	PREFETCHT0 (SI)
+	ADDQ       CX, SI
+	PREFETCHT0 (SI)
+
+near:
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	VXORPS Y3, Y3, Y3
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	VXORPS Y6, Y6, Y6
+	VXORPS Y7, Y7, Y7
+	VXORPS Y8, Y8, Y8
+	VXORPS Y9, Y9, Y9
+	VXORPS Y10, Y10, Y10
+	VXORPS Y11, Y11, Y11
+	MOVQ   24(AX), R8
+	LEAQ   (R8)(R8*2), R9
+	MOVQ   32(AX), R10
+	MOVQ   48(AX), R11
+	MOVQ   80(AX), R12
+	MOVQ   88(AX), R13
+	MOVQ   96(AX), R15
 
 block:
 	TESTQ R12, R12
