@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Compares training steps with PyTorch on this machine: both in turn, medians, the better of PyTorch's layouts and waiting policies.
+# Compares training steps with PyTorch on this machine: both in turn, medians, the best of PyTorch's layouts and waiting policies, which is the
+# one with the least median over the rounds: the least of single runs would be luck.
 #   PEER=path/to/torch_step.py bench/peer.sh [rounds] [rows]
 # rows is a pattern of the rows to take, such as "ResNet-18.*bf16"; all of them take most of an hour a round.
 # Needs PyTorch and torchvision for /usr/bin/python3, and OpenBLAS as its BLAS (Debian: python3-torch python3-torchvision
@@ -28,15 +29,21 @@ row() {
 	shift
 	for precision in $precisions; do
 		[[ "$name, $precision" =~ $pattern ]] || continue
-		: > "$work/ours"; : > "$work/peer"
+		rm -f "$work"/ours "$work"/peer.*
 		for ((i = 0; i < rounds; i++)); do
-			"$work/experiment" bench "$recipe" --json --steps 5 --threads 2 --set "precision=$precision" "${sets[@]}" >> "$work/ours"
-			"$python" "$PEER" --threads 2 --steps 3 --layout best --precision "$precision" "$@" >> "$work/peer"
+			for layout in contiguous channels_last; do
+				for policy in ACTIVE PASSIVE; do
+					"$work/experiment" bench "$recipe" --json --steps 5 --threads 2 --set "precision=$precision" "${sets[@]}" >> "$work/ours"
+					if [ $policy = ACTIVE ]; then unset OMP_WAIT_POLICY; else export OMP_WAIT_POLICY=$policy; fi # active is the default
+					"$python" "$PEER" --threads 2 --steps 3 --layout $layout --precision "$precision" "$@" >> "$work/peer.$layout.$policy"
+				done
+			done
 		done
-		"$python" - "$name" "$precision" "$work/ours" "$work/peer" <<'P'
+		"$python" - "$name" "$precision" "$work/ours" "$work"/peer.* <<'P'
 import json, statistics, sys
-name, precision, ours, peer = *sys.argv[1:3], *[[json.loads(l) for l in open(f)] for f in sys.argv[3:]]
+name, precision, ours, *peers = *sys.argv[1:3], *[[json.loads(l) for l in open(f)] for f in sys.argv[3:]]
 med = lambda rs, k: statistics.median(r[k] for r in rs)
+peer = min(peers, key=lambda rs: med(rs, "ms_median"))
 (a, b), (m, n) = [[med(rs, k) for rs in (ours, peer)] for k in ("ms_median", "peak_rss_mb")]
 print("| %s | %s | %.0f | %.0f | %.2f | %.0f | %.0f | %.2f |" % (name, precision, a, b, b / a, m, n, m / n), flush=True)
 P
