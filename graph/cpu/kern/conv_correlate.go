@@ -35,7 +35,7 @@ var correlates = pile[correlate]{bind: func(g *correlate) { g.tileTask, g.sumTas
 
 const (
 	correlatePartial = 5 << 20  // floats all partial sums may take
-	correlateInner   = 5 << 10  // floats that the tiles of one row of the kernel read over and over, so that small images stay in L1
+	correlateInner   = 6 << 10  // floats that the tiles of one row of the kernel read over and over, so that small images stay in L1
 	sumFloats        = 16 << 10 // floats of dw a task adds up
 )
 

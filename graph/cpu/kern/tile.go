@@ -39,28 +39,37 @@ func tileRows(n int) (tiles, height, higher int) {
 
 // rows computes n rows of C below one another.
 func (s *tower) rows(n int) {
+	if n <= dims().mr {
+		s.tiles(min(n, 1), n, 0, 0)
+		return
+	}
 	tiles, height, higher := tileRows(n)
+	a, c := s.a, s.c
 	s.tiles(higher, height+1, s.rs*uintptr(height+1), s.ldc*uintptr(height+1))
-	rest := *s
-	rest.tile = s.at(uintptr(higher))
-	rest.tiles(tiles-higher, height, s.rs*uintptr(height), s.ldc*uintptr(height))
+	s.skip(higher)
+	s.tiles(tiles-higher, height, s.rs*uintptr(height), s.ldc*uintptr(height))
+	s.a, s.c = a, c
 }
 
 // strips is rows where A lies in strips [k][rows of a tile] one behind the other, as tileRows cuts n. Tiles from row last on are left out.
 func (s *tower) strips(n, last int) {
 	tiles, height, higher := tileRows(n)
-	run := func(s *tower, count, rows int) {
+	a, c := s.a, s.c
+	run := func(count, rows int) {
 		s.rs, s.cs = floatSize, bytes(rows)
 		s.tiles(count, rows, s.k*s.cs, s.ldc*uintptr(rows))
 	}
-	run(s, min(higher, ceil(last, height+1)), height+1)
-	done := higher * (height + 1)
-	if last <= done {
-		return
+	run(min(higher, ceil(last, height+1)), height+1)
+	if done := higher * (height + 1); last > done {
+		s.skip(higher)
+		run(min(tiles-higher, ceil(last-done, height)), height)
 	}
-	rest := *s
-	rest.tile = s.at(uintptr(higher))
-	run(&rest, min(tiles-higher, ceil(last-done, height)), height)
+	s.a, s.c = a, c
+}
+
+// skip moves on by so many tiles.
+func (s *tower) skip(tiles int) {
+	s.a, s.c = unsafe.Add(s.a, tiles*int(s.stepA)), unsafe.Add(s.c, tiles*int(s.stepC))
 }
 
 // tiles computes count tiles of mr rows, stepA and stepC bytes apart.
