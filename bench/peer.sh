@@ -60,5 +60,7 @@ done
 row "fp32 bf16" "BYOL, ResNet-18 3x3 stem, 32x32, batch 128" bench/resnet18-byol.toml -- --method byol $resnet18 --batch 128
 row "fp32 bf16" "SimCLR, ResNet-50, 64x64, batch 32" bench/resnet50-simclr.toml -- --method simclr --backbone resnet50 --size 64 --batch 32
 row "fp32" "VICReg, convnet, 32x32, batch 256" bench/convnet-vicreg.toml -- --method vicreg --backbone convnet --batch 256
+# Ours runs each view as a batch of its own, as VICReg's authors do; the row above lets PyTorch run both as one, with other batch statistics.
+row "fp32" "VICReg, each view by itself" bench/convnet-vicreg.toml -- --method vicreg --backbone convnet --batch 256 --separate
 row "fp32 bf16" "supervised, ViT-Tiny/4, 32x32, batch 128" bench/vit-supervised.toml -- --method supervised $vit
 row "fp32 bf16" "MAE, ViT-Tiny/4, 32x32, batch 128" bench/vit-mae.toml -- --method mae $vit
