@@ -275,8 +275,11 @@ func (g *gemm) tiles(task, worker int) {
 	if g.own {
 		own = g.panels[worker*g.ownFloats():][:g.ownFloats()]
 	} else if q1-q0 > 2 && i1-i0 > g.level.mr {
-		a = g.copyRows(g.rows[worker*g.rowFloats():][:g.rowFloats()], i0, i1)
-		a0, ra, strips, ahead = 0, g.kb+lineFloats, g.transA, task%g.mb+1 < g.mb
+		ahead = task%g.mb+1 < g.mb
+		if g.transA || g.lda%farApart == 0 || (q1-q0)*nr > g.level.few {
+			a = g.copyRows(g.rows[worker*g.rowFloats():][:g.rowFloats()], i0, i1)
+			a0, ra, strips = 0, g.kb+lineFloats, g.transA
+		}
 	}
 	t.rs, t.cs = bytes(ra), bytes(ca)
 	for q := q0; q < q1; q++ {
@@ -314,6 +317,9 @@ func (g *gemm) tiles(task, worker int) {
 		g.finish(g.c[i0*g.ldc+j0:], g.ldc, i0, i1, j0, j1)
 	}
 }
+
+// farApart is a distance of rows at which they share cache sets.
+const farApart = 512
 
 // fetchRows asks for part i of n of block mb of A's rows, which the worker most likely copies next.
 func (g *gemm) fetchRows(mb, i, n int) {

@@ -23,6 +23,7 @@ var levelNames = [...]string{"generic", "neon", "avx2", "avx512", "avx512bf16", 
 type blocking struct {
 	mr, nr int // rows and columns of the largest tile; B panels are nr wide
 	mc, kc int // rows of A and depth of a block that stays in L2
+	few    int // columns of C that do not pay for a copy of A's rows
 	own    int // floats of A that stay in L2 beside the panels of a task
 	images int // floats of images that a convolution's gradient by w has in L2
 	block  int // side of the square the transpose kernel turns
@@ -32,7 +33,7 @@ type blocking struct {
 var blockings = [...]blocking{
 	generic: {mr: 4, nr: 8, mc: 64, kc: 256, own: 1 << 16, images: 48 << 10, block: 1},
 	neon:    {mr: 8, nr: 8, mc: 96, kc: 256, own: 1 << 16, images: 96 << 10, block: 4},
-	avx2:    {mr: 6, nr: 16, mc: 72, kc: 288, own: 1 << 16, images: 48 << 10, block: 8},
+	avx2:    {mr: 6, nr: 16, mc: 72, kc: 288, few: 256, own: 1 << 16, images: 48 << 10, block: 8},
 	avx512:  {mr: 14, nr: 32, mc: 168, kc: 512, own: 1 << 18, images: 224 << 10, block: 16},
 }
 
