@@ -8,7 +8,8 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// moveRows copies rows of any even number of bytes.
+// moveRows copies rows of any even number of bytes. Those of strips and panels have loops of their own: 16 to 31 bytes one behind the other, of
+// which each row but the last writes 32 that the next one puts right, and one or two lines.
 func moveRows() {
 	TEXT("moveRows256", NOSPLIT, "func(dst *byte, ldd uintptr, src *byte, lds, m, n uintptr)")
 	Doc("moveRows256: dst[m][n] = src[m][n], rows ldd and lds bytes apart; m is at least 1, n bytes are even.")
@@ -19,6 +20,42 @@ func moveRows() {
 	Load(Param("lds"), R9)
 	Load(Param("m"), RDX)
 	Load(Param("n"), RCX)
+	step := func(label string) {
+		ADDQ(R8, RDI)
+		ADDQ(R9, RSI)
+		DECQ(RDX)
+		JNZ(LabelRef(label))
+	}
+	for _, lines := range []int{1, 2} {
+		label, other := fmt.Sprintf("lines%d", lines), fmt.Sprintf("notLines%d", lines)
+		CMPQ(RCX, Imm(uint64(64*lines)))
+		JNE(LabelRef(other))
+		Label(label)
+		for i := range 2 * lines {
+			VMOVUPS(Mem{Base: RSI, Disp: 32 * i}, ymm(i))
+		}
+		for i := range 2 * lines {
+			VMOVUPS(ymm(i), Mem{Base: RDI, Disp: 32 * i})
+		}
+		step(label)
+		VZEROUPPER()
+		RET()
+		Label(other)
+	}
+	CMPQ(RCX, R8)
+	JNE(LabelRef("any"))
+	LEAQ(Mem{Base: RCX, Disp: -16}, R10)
+	CMPQ(R10, Imm(16))
+	JAE(LabelRef("any"))
+	DECQ(RDX)
+	JZ(LabelRef("last"))
+	Label("dense")
+	VMOVUPS(Mem{Base: RSI}, Y0)
+	VMOVUPS(Y0, Mem{Base: RDI})
+	step("dense")
+	Label("last")
+	INCQ(RDX)
+	Label("any")
 	MOVQ(RCX, R10)
 	ANDQ(I32(-32), R10)
 	from, to := Mem{Base: RSI, Index: RAX, Scale: 1}, Mem{Base: RDI, Index: RAX, Scale: 1}
@@ -49,10 +86,7 @@ func moveRows() {
 		ADDQ(U32(part.size), RAX)
 		Label(below)
 	}
-	ADDQ(R8, RDI)
-	ADDQ(R9, RSI)
-	DECQ(RDX)
-	JNZ(LabelRef("row"))
+	step("row")
 	VZEROUPPER()
 	RET()
 }

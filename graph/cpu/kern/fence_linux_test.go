@@ -214,3 +214,27 @@ func TestColumnsFenced(t *testing.T) {
 		})
 	}
 }
+
+// Rows are copied as they are, at every width that has a loop of its own, and nothing else is read or written.
+func TestCopyRowsFenced(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		for n := 1; n <= 40; n++ {
+			for _, gaps := range [][2]int{{0, 0}, {0, 3}, {2, 0}, {1, 5}} {
+				for m := 1; m <= 4; m++ {
+					ldd, lds := n+gaps[0], n+gaps[1]
+					f := fence{t, true}
+					src, dst := f.place((m-1)*lds+n), f.place((m-1)*ldd+n)
+					want := make([]float32, len(dst))
+					for i := range src {
+						src[i] = float32(i + 1)
+					}
+					for i := range m {
+						copy(want[i*ldd:], src[i*lds:i*lds+n])
+					}
+					inside(t, func() { copyRows(dst, ldd, src, lds, m, n) })
+					checkSame(t, fmt.Sprintf("%d rows of %d, %d and %d apart", m, n, ldd, lds), dst, want)
+				}
+			}
+		}
+	})
+}

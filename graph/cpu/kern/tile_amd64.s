@@ -7365,6 +7365,62 @@ TEXT ·moveRows256(SB), NOSPLIT, $0-48
 	MOVQ lds+24(FP), R9
 	MOVQ m+32(FP), DX
 	MOVQ n+40(FP), CX
+	CMPQ CX, $0x40
+	JNE  notLines1
+
+lines1:
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    R8, DI
+	ADDQ    R9, SI
+	DECQ    DX
+	JNZ     lines1
+	VZEROUPPER
+	RET
+
+notLines1:
+	CMPQ CX, $0x80
+	JNE  notLines2
+
+lines2:
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y1
+	VMOVUPS 64(SI), Y2
+	VMOVUPS 96(SI), Y3
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ    R8, DI
+	ADDQ    R9, SI
+	DECQ    DX
+	JNZ     lines2
+	VZEROUPPER
+	RET
+
+notLines2:
+	CMPQ CX, R8
+	JNE  any
+	LEAQ -16(CX), R10
+	CMPQ R10, $0x10
+	JAE  any
+	DECQ DX
+	JZ   last
+
+dense:
+	VMOVUPS (SI), Y0
+	VMOVUPS Y0, (DI)
+	ADDQ    R8, DI
+	ADDQ    R9, SI
+	DECQ    DX
+	JNZ     dense
+
+last:
+	INCQ DX
+
+any:
 	MOVQ CX, R10
 	ANDQ $-32, R10
 
