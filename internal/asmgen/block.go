@@ -9,11 +9,12 @@ import (
 )
 
 // The kernels of this family do to some rows what those of family row do to one, so that the processor works on several at once: rows of n
-// elements one after the other, n a multiple of 16. AVX-512 only.
+// elements one after the other, n a multiple of 16.
 
 // block is a kernel over rows: results and operands have a row each (elements), or are the same for all (shared), or one number a row
 // (numbers, broadcast into registers 15, 14 ...).
 type block struct {
+	width
 	name, doc string
 	results   []string
 	rows      []string // operands
@@ -40,9 +41,9 @@ func (b block) at(name string) GPPhysical {
 }
 
 func (b block) head() {
-	TEXT(b.name+"512", NOSPLIT, "func("+strings.Join(b.names(), ", ")+" *float32, rows, n uintptr)")
+	TEXT(b.name+b.suffix, NOSPLIT, "func("+strings.Join(b.names(), ", ")+" *float32, rows, n uintptr)")
 	Pragma("noescape")
-	Doc(b.name + "512: " + b.doc + ", for rows of n elements, a multiple of 16.")
+	Doc(b.name + b.suffix + ": " + b.doc + ", for rows of n elements, a multiple of 16.")
 	for _, s := range b.names() {
 		Load(Param(s), b.at(s))
 	}
@@ -56,7 +57,7 @@ func (b block) head() {
 func (b block) each(body func()) {
 	Label("row")
 	for i, s := range b.numbers {
-		VBROADCASTSS(Mem{Base: b.at(s)}, zmm(15-i))
+		VBROADCASTSS(Mem{Base: b.at(s)}, b.r(15-i))
 	}
 	body()
 	for _, s := range b.rows {
@@ -70,12 +71,14 @@ func (b block) each(body func()) {
 	leave()
 }
 
-// along runs body for every vector of a row, with the operands' memory by name.
-func (b block) along(body func(in func(name string) Mem)) {
+// along runs body for every vector of a row, part v of the lanes of a line, with the operands' memory by name.
+func (b block) along(body func(v int, in func(name string) Mem)) {
 	XORL(EAX, EAX)
 	Label("next")
-	body(func(name string) Mem { return Mem{Base: b.at(name), Index: RAX, Scale: 1} })
-	ADDQ(Imm(64), RAX)
+	for v := range rowLanes / b.lanes {
+		body(v, func(name string) Mem { return Mem{Base: b.at(name), Index: RAX, Scale: 1, Disp: 4 * b.lanes * v} })
+	}
+	ADDQ(Imm(4*rowLanes), RAX)
 	CMPQ(RAX, RBX)
 	JB(LabelRef("next"))
 }
@@ -83,23 +86,26 @@ func (b block) along(body func(in func(name string) Mem)) {
 // sums is a kernel whose results are the sums along every row that the row sum of that name takes.
 func (b block) sums(of string) {
 	b.head()
-	w := widths[0]
+	w := b.width
 	for _, s := range rowSums {
 		if s.name != of {
 			continue
 		}
 		b.each(func() {
 			for j := range s.sums {
-				VPXORD(s.sum(w, j, 0), s.sum(w, j, 0), s.sum(w, j, 0))
+				for v := range rowLanes / w.lanes {
+					r := s.sum(w, j, v)
+					VXORPS(r, r, r)
+				}
 			}
-			b.along(func(in func(string) Mem) {
+			b.along(func(v int, in func(string) Mem) {
 				ops := make([]Op, len(s.operands))
 				for i, o := range s.operands {
 					ops[i] = in(o)
 				}
 				s.terms(w, ops)
 				for j := range s.sums {
-					s.join(w.r(j), s.sum(w, j, 0), s.sum(w, j, 0))
+					s.join(w.r(j), s.sum(w, j, v), s.sum(w, j, v))
 				}
 			})
 			for j, r := range b.results {
@@ -114,13 +120,13 @@ func (b block) sums(of string) {
 // pass is a kernel that does to every row what the row pass of that name does.
 func (b block) pass(of string) {
 	b.head()
-	w := widths[0]
+	w := b.width
 	for _, p := range rowPasses {
 		if p.name != of {
 			continue
 		}
 		b.each(func() {
-			b.along(func(in func(string) Mem) {
+			b.along(func(_ int, in func(string) Mem) {
 				ops := make([]Op, len(p.operands))
 				for i, o := range p.operands {
 					ops[i] = in(o)
@@ -134,43 +140,55 @@ func (b block) pass(of string) {
 }
 
 func blocks() {
-	block{"blockSum", "s = the sum of x", []string{"s"}, []string{"x"}, nil, nil}.sums("rowSum")
-	block{"blockSpread", "s = the sum of (x - mean)*(x - mean)", []string{"s"}, []string{"x"}, nil, []string{"mean"}}.sums("rowSpread")
-	block{"blockSlopes", "s and q = the sums of dy*gamma and of dy*gamma*(x - mean)", []string{"s", "q"}, []string{"dy", "x"}, []string{"gamma"}, []string{"mean"}}.sums("rowSlopes")
-	block{"blockNorm", "y = (x - mean)*rstd*gamma + beta", []string{"y"}, []string{"x"}, []string{"gamma", "beta"}, []string{"mean", "rstd"}}.pass("norm")
-	block{"blockNormGrad", "y = rstd*(dy*gamma - a - (x - mean)*b)", []string{"y"}, []string{"dy", "x"}, []string{"gamma"}, []string{"mean", "rstd", "a", "b"}}.pass("normGrad")
-	blockColumns()
+	for _, w := range widths {
+		block{w, "blockSum", "s = the sum of x", []string{"s"}, []string{"x"}, nil, nil}.sums("rowSum")
+		block{w, "blockSpread", "s = the sum of (x - mean)*(x - mean)", []string{"s"}, []string{"x"}, nil, []string{"mean"}}.sums("rowSpread")
+		block{w, "blockSlopes", "s and q = the sums of dy*gamma and of dy*gamma*(x - mean)", []string{"s", "q"}, []string{"dy", "x"}, []string{"gamma"}, []string{"mean"}}.sums("rowSlopes")
+		block{w, "blockNorm", "y = (x - mean)*rstd*gamma + beta", []string{"y"}, []string{"x"}, []string{"gamma", "beta"}, []string{"mean", "rstd"}}.pass("norm")
+		block{w, "blockNormGrad", "y = rstd*(dy*gamma - a - (x - mean)*b)", []string{"y"}, []string{"dy", "x"}, []string{"gamma"}, []string{"mean", "rstd", "a", "b"}}.pass("normGrad")
+		blockColumns(w)
+	}
 }
 
-// blockColumns adds down the columns of some rows, a vector at a time.
-func blockColumns() {
-	b := block{"blockColumns", "s += dy and q += dy*((x - mean)*rstd) of every row in turn", []string{"s", "q"}, []string{"dy", "x"}, nil, []string{"mean", "rstd"}}
+// blockColumns adds down the columns of some rows, a line at a time: sums s of part v in register v, sums q in 2 and 3.
+func blockColumns(w width) {
+	b := block{w, "blockColumns", "s += dy and q += dy*((x - mean)*rstd) of every row in turn", []string{"s", "q"}, []string{"dy", "x"}, nil, []string{"mean", "rstd"}}
 	b.head()
 	s, q, dy, x, mean, rstd := b.at("s"), b.at("q"), b.at("dy"), b.at("x"), b.at("mean"), b.at("rstd")
+	parts := rowLanes / w.lanes
+	at := func(base Register, v int) Mem { return Mem{Base: base, Index: RAX, Scale: 1, Disp: 4 * w.lanes * v} }
 	XORL(EAX, EAX)
 	Label("strip")
-	VMOVUPS(Mem{Base: s, Index: RAX, Scale: 1}, Z0)
-	VMOVUPS(Mem{Base: q, Index: RAX, Scale: 1}, Z1)
-	LEAQ(Mem{Base: dy, Index: RAX, Scale: 1}, R11)
-	LEAQ(Mem{Base: x, Index: RAX, Scale: 1}, R12)
+	for v := range parts {
+		VMOVUPS(at(s, v), w.r(v))
+		VMOVUPS(at(q, v), w.r(2+v))
+	}
+	LEAQ(at(dy, 0), R11)
+	LEAQ(at(x, 0), R12)
 	XORL(EDI, EDI) // counts rows; s comes back below
 	Label("down")
-	VMOVUPS(Mem{Base: R12}, Z2)
-	VSUBPS_BCST(Mem{Base: mean, Index: RDI, Scale: 4}, Z2, Z2)
-	VMULPS_BCST(Mem{Base: rstd, Index: RDI, Scale: 4}, Z2, Z2)
-	VMOVUPS(Mem{Base: R11}, Z3)
-	VADDPS(Z3, Z0, Z0)
-	VMULPS(Z3, Z2, Z2)
-	VADDPS(Z2, Z1, Z1)
+	VBROADCASTSS(Mem{Base: mean, Index: RDI, Scale: 4}, w.r(4))
+	VBROADCASTSS(Mem{Base: rstd, Index: RDI, Scale: 4}, w.r(5))
+	for v := range parts {
+		VMOVUPS(Mem{Base: R12, Disp: 4 * w.lanes * v}, w.r(6))
+		VSUBPS(w.r(4), w.r(6), w.r(6))
+		VMULPS(w.r(5), w.r(6), w.r(6))
+		VMOVUPS(Mem{Base: R11, Disp: 4 * w.lanes * v}, w.r(7))
+		VADDPS(w.r(7), w.r(v), w.r(v))
+		VMULPS(w.r(7), w.r(6), w.r(6))
+		VADDPS(w.r(6), w.r(2+v), w.r(2+v))
+	}
 	ADDQ(RBX, R11)
 	ADDQ(RBX, R12)
 	INCQ(RDI)
 	CMPQ(RDI, RCX)
 	JB(LabelRef("down"))
 	Load(Param("s"), RDI)
-	VMOVUPS(Z0, Mem{Base: RDI, Index: RAX, Scale: 1})
-	VMOVUPS(Z1, Mem{Base: q, Index: RAX, Scale: 1})
-	ADDQ(Imm(64), RAX)
+	for v := range parts {
+		VMOVUPS(w.r(v), at(RDI, v))
+		VMOVUPS(w.r(2+v), at(q, v))
+	}
+	ADDQ(Imm(4*rowLanes), RAX)
 	CMPQ(RAX, RBX)
 	JB(LabelRef("strip"))
 	leave()

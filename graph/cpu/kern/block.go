@@ -40,7 +40,7 @@ func invRoot(spread float64, n int, eps float64) float32 {
 }
 
 // fast says whether the assembly takes the rows.
-func (b *NormBlock) fast() bool { return active == avx512 && b.n%16 == 0 && b.n <= few }
+func (b *NormBlock) fast() bool { return active >= avx2 && b.n%rowLanes == 0 && b.n <= few }
 
 // count is the number of rows, checked against what they are read from.
 func (b *NormBlock) count(slices ...[]float32) uintptr {

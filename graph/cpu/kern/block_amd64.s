@@ -11,7 +11,7 @@ DATA goControl<>+0(SB)/4, $0x00001f80
 GLOBL goControl<>(SB), RODATA|NOPTR, $4
 
 // func blockSum512(s *float32, x *float32, rows uintptr, n uintptr)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512DQ, AVX512F, SSE
 TEXT ·blockSum512(SB), NOSPLIT, $0-32
 	MOVQ    s+0(FP), DI
 	MOVQ    x+8(FP), SI
@@ -21,7 +21,7 @@ TEXT ·blockSum512(SB), NOSPLIT, $0-32
 	LDMXCSR flushControl<>+0(SB)
 
 row:
-	VPXORD Z4, Z4, Z4
+	VXORPS Z4, Z4, Z4
 	XORL   AX, AX
 
 next:
@@ -48,7 +48,7 @@ next:
 	RET
 
 // func blockSpread512(s *float32, x *float32, mean *float32, rows uintptr, n uintptr)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512DQ, AVX512F, SSE
 TEXT ·blockSpread512(SB), NOSPLIT, $0-40
 	MOVQ    s+0(FP), DI
 	MOVQ    x+8(FP), SI
@@ -60,7 +60,7 @@ TEXT ·blockSpread512(SB), NOSPLIT, $0-40
 
 row:
 	VBROADCASTSS (DX), Z15
-	VPXORD       Z4, Z4, Z4
+	VXORPS       Z4, Z4, Z4
 	XORL         AX, AX
 
 next:
@@ -90,7 +90,7 @@ next:
 	RET
 
 // func blockSlopes512(s *float32, q *float32, dy *float32, x *float32, gamma *float32, mean *float32, rows uintptr, n uintptr)
-// Requires: AVX, AVX512F, SSE
+// Requires: AVX, AVX512DQ, AVX512F, SSE
 TEXT ·blockSlopes512(SB), NOSPLIT, $0-64
 	MOVQ    s+0(FP), DI
 	MOVQ    q+8(FP), SI
@@ -105,8 +105,8 @@ TEXT ·blockSlopes512(SB), NOSPLIT, $0-64
 
 row:
 	VBROADCASTSS (R10), Z15
-	VPXORD       Z4, Z4, Z4
-	VPXORD       Z5, Z5, Z5
+	VXORPS       Z4, Z4, Z4
+	VXORPS       Z5, Z5, Z5
 	XORL         AX, AX
 
 next:
@@ -259,30 +259,355 @@ TEXT ·blockColumns512(SB), NOSPLIT, $0-64
 
 strip:
 	VMOVUPS (DI)(AX*1), Z0
-	VMOVUPS (SI)(AX*1), Z1
+	VMOVUPS (SI)(AX*1), Z2
 	LEAQ    (DX)(AX*1), R11
 	LEAQ    (R8)(AX*1), R12
 	XORL    DI, DI
 
 down:
-	VMOVUPS     (R12), Z2
-	VSUBPS.BCST (R9)(DI*4), Z2, Z2
-	VMULPS.BCST (R10)(DI*4), Z2, Z2
-	VMOVUPS     (R11), Z3
-	VADDPS      Z3, Z0, Z0
-	VMULPS      Z3, Z2, Z2
-	VADDPS      Z2, Z1, Z1
-	ADDQ        BX, R11
-	ADDQ        BX, R12
-	INCQ        DI
-	CMPQ        DI, CX
-	JB          down
-	MOVQ        s+0(FP), DI
-	VMOVUPS     Z0, (DI)(AX*1)
-	VMOVUPS     Z1, (SI)(AX*1)
-	ADDQ        $0x40, AX
-	CMPQ        AX, BX
-	JB          strip
-	LDMXCSR     goControl<>+0(SB)
+	VBROADCASTSS (R9)(DI*4), Z4
+	VBROADCASTSS (R10)(DI*4), Z5
+	VMOVUPS      (R12), Z6
+	VSUBPS       Z4, Z6, Z6
+	VMULPS       Z5, Z6, Z6
+	VMOVUPS      (R11), Z7
+	VADDPS       Z7, Z0, Z0
+	VMULPS       Z7, Z6, Z6
+	VADDPS       Z6, Z2, Z2
+	ADDQ         BX, R11
+	ADDQ         BX, R12
+	INCQ         DI
+	CMPQ         DI, CX
+	JB           down
+	MOVQ         s+0(FP), DI
+	VMOVUPS      Z0, (DI)(AX*1)
+	VMOVUPS      Z2, (SI)(AX*1)
+	ADDQ         $0x40, AX
+	CMPQ         AX, BX
+	JB           strip
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func blockSum256(s *float32, x *float32, rows uintptr, n uintptr)
+// Requires: AVX, SSE
+TEXT ·blockSum256(SB), NOSPLIT, $0-32
+	MOVQ    s+0(FP), DI
+	MOVQ    x+8(FP), SI
+	MOVQ    rows+16(FP), CX
+	MOVQ    n+24(FP), BX
+	SHLQ    $0x02, BX
+	LDMXCSR flushControl<>+0(SB)
+
+row:
+	VXORPS Y4, Y4, Y4
+	VXORPS Y5, Y5, Y5
+	XORL   AX, AX
+
+next:
+	VMOVUPS      (SI)(AX*1), Y0
+	VADDPS       Y0, Y4, Y4
+	VMOVUPS      32(SI)(AX*1), Y0
+	VADDPS       Y0, Y5, Y5
+	ADDQ         $0x40, AX
+	CMPQ         AX, BX
+	JB           next
+	VADDPS       Y5, Y4, Y4
+	VEXTRACTF128 $0x01, Y4, X0
+	VADDPS       X0, X4, X4
+	VMOVHLPS     X4, X4, X0
+	VADDPS       X0, X4, X4
+	VMOVSHDUP    X4, X0
+	VADDPS       X0, X4, X4
+	VMOVSS       X4, (DI)
+	ADDQ         $0x04, DI
+	ADDQ         BX, SI
+	DECQ         CX
+	JNZ          row
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func blockSpread256(s *float32, x *float32, mean *float32, rows uintptr, n uintptr)
+// Requires: AVX, SSE
+TEXT ·blockSpread256(SB), NOSPLIT, $0-40
+	MOVQ    s+0(FP), DI
+	MOVQ    x+8(FP), SI
+	MOVQ    mean+16(FP), DX
+	MOVQ    rows+24(FP), CX
+	MOVQ    n+32(FP), BX
+	SHLQ    $0x02, BX
+	LDMXCSR flushControl<>+0(SB)
+
+row:
+	VBROADCASTSS (DX), Y15
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	XORL         AX, AX
+
+next:
+	VMOVUPS      (SI)(AX*1), Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y0, Y0, Y0
+	VADDPS       Y0, Y4, Y4
+	VMOVUPS      32(SI)(AX*1), Y0
+	VSUBPS       Y15, Y0, Y0
+	VMULPS       Y0, Y0, Y0
+	VADDPS       Y0, Y5, Y5
+	ADDQ         $0x40, AX
+	CMPQ         AX, BX
+	JB           next
+	VADDPS       Y5, Y4, Y4
+	VEXTRACTF128 $0x01, Y4, X0
+	VADDPS       X0, X4, X4
+	VMOVHLPS     X4, X4, X0
+	VADDPS       X0, X4, X4
+	VMOVSHDUP    X4, X0
+	VADDPS       X0, X4, X4
+	VMOVSS       X4, (DI)
+	ADDQ         $0x04, DI
+	ADDQ         BX, SI
+	ADDQ         $0x04, DX
+	DECQ         CX
+	JNZ          row
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func blockSlopes256(s *float32, q *float32, dy *float32, x *float32, gamma *float32, mean *float32, rows uintptr, n uintptr)
+// Requires: AVX, SSE
+TEXT ·blockSlopes256(SB), NOSPLIT, $0-64
+	MOVQ    s+0(FP), DI
+	MOVQ    q+8(FP), SI
+	MOVQ    dy+16(FP), DX
+	MOVQ    x+24(FP), R8
+	MOVQ    gamma+32(FP), R9
+	MOVQ    mean+40(FP), R10
+	MOVQ    rows+48(FP), CX
+	MOVQ    n+56(FP), BX
+	SHLQ    $0x02, BX
+	LDMXCSR flushControl<>+0(SB)
+
+row:
+	VBROADCASTSS (R10), Y15
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	XORL         AX, AX
+
+next:
+	VMOVUPS      (DX)(AX*1), Y0
+	VMULPS       (R9)(AX*1), Y0, Y0
+	VMOVUPS      (R8)(AX*1), Y1
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y1
+	VADDPS       Y0, Y4, Y4
+	VADDPS       Y1, Y6, Y6
+	VMOVUPS      32(DX)(AX*1), Y0
+	VMULPS       32(R9)(AX*1), Y0, Y0
+	VMOVUPS      32(R8)(AX*1), Y1
+	VSUBPS       Y15, Y1, Y1
+	VMULPS       Y1, Y0, Y1
+	VADDPS       Y0, Y5, Y5
+	VADDPS       Y1, Y7, Y7
+	ADDQ         $0x40, AX
+	CMPQ         AX, BX
+	JB           next
+	VADDPS       Y5, Y4, Y4
+	VEXTRACTF128 $0x01, Y4, X0
+	VADDPS       X0, X4, X4
+	VMOVHLPS     X4, X4, X0
+	VADDPS       X0, X4, X4
+	VMOVSHDUP    X4, X0
+	VADDPS       X0, X4, X4
+	VMOVSS       X4, (DI)
+	ADDQ         $0x04, DI
+	VADDPS       Y7, Y6, Y6
+	VEXTRACTF128 $0x01, Y6, X0
+	VADDPS       X0, X6, X6
+	VMOVHLPS     X6, X6, X0
+	VADDPS       X0, X6, X6
+	VMOVSHDUP    X6, X0
+	VADDPS       X0, X6, X6
+	VMOVSS       X6, (SI)
+	ADDQ         $0x04, SI
+	ADDQ         BX, DX
+	ADDQ         BX, R8
+	ADDQ         $0x04, R10
+	DECQ         CX
+	JNZ          row
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func blockNorm256(y *float32, x *float32, gamma *float32, beta *float32, mean *float32, rstd *float32, rows uintptr, n uintptr)
+// Requires: AVX, MMX+, SSE
+TEXT ·blockNorm256(SB), NOSPLIT, $0-64
+	MOVQ    y+0(FP), DI
+	MOVQ    x+8(FP), SI
+	MOVQ    gamma+16(FP), DX
+	MOVQ    beta+24(FP), R8
+	MOVQ    mean+32(FP), R9
+	MOVQ    rstd+40(FP), R10
+	MOVQ    rows+48(FP), CX
+	MOVQ    n+56(FP), BX
+	SHLQ    $0x02, BX
+	LDMXCSR flushControl<>+0(SB)
+
+row:
+	VBROADCASTSS (R9), Y15
+	VBROADCASTSS (R10), Y14
+	XORL         AX, AX
+
+next:
+	PREFETCHT0 1024(SI)(AX*1)
+	PREFETCHT0 1024(DI)(AX*1)
+	VMOVUPS    (SI)(AX*1), Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VMULPS     (DX)(AX*1), Y0, Y0
+	VADDPS     (R8)(AX*1), Y0, Y0
+	VMOVUPS    Y0, (DI)(AX*1)
+	PREFETCHT0 1056(SI)(AX*1)
+	PREFETCHT0 1024(DI)(AX*1)
+	VMOVUPS    32(SI)(AX*1), Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VMULPS     32(DX)(AX*1), Y0, Y0
+	VADDPS     32(R8)(AX*1), Y0, Y0
+	VMOVUPS    Y0, 32(DI)(AX*1)
+	ADDQ       $0x40, AX
+	CMPQ       AX, BX
+	JB         next
+	ADDQ       BX, DI
+	ADDQ       BX, SI
+	ADDQ       $0x04, R9
+	ADDQ       $0x04, R10
+	DECQ       CX
+	JNZ        row
+	LDMXCSR    goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func blockNormGrad256(y *float32, dy *float32, x *float32, gamma *float32, mean *float32, rstd *float32, a *float32, b *float32, rows uintptr, n uintptr)
+// Requires: AVX, MMX+, SSE
+TEXT ·blockNormGrad256(SB), NOSPLIT, $0-80
+	MOVQ    y+0(FP), DI
+	MOVQ    dy+8(FP), SI
+	MOVQ    x+16(FP), DX
+	MOVQ    gamma+24(FP), R8
+	MOVQ    mean+32(FP), R9
+	MOVQ    rstd+40(FP), R10
+	MOVQ    a+48(FP), R11
+	MOVQ    b+56(FP), R12
+	MOVQ    rows+64(FP), CX
+	MOVQ    n+72(FP), BX
+	SHLQ    $0x02, BX
+	LDMXCSR flushControl<>+0(SB)
+
+row:
+	VBROADCASTSS (R9), Y15
+	VBROADCASTSS (R10), Y14
+	VBROADCASTSS (R11), Y13
+	VBROADCASTSS (R12), Y12
+	XORL         AX, AX
+
+next:
+	PREFETCHT0 1024(SI)(AX*1)
+	PREFETCHT0 1024(DX)(AX*1)
+	PREFETCHT0 1024(DI)(AX*1)
+	VMOVUPS    (SI)(AX*1), Y0
+	VMULPS     (R8)(AX*1), Y0, Y0
+	VSUBPS     Y13, Y0, Y0
+	VMOVUPS    (DX)(AX*1), Y1
+	VSUBPS     Y15, Y1, Y1
+	VMULPS     Y12, Y1, Y1
+	VSUBPS     Y1, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VMOVUPS    Y0, (DI)(AX*1)
+	PREFETCHT0 1056(SI)(AX*1)
+	PREFETCHT0 1056(DX)(AX*1)
+	PREFETCHT0 1024(DI)(AX*1)
+	VMOVUPS    32(SI)(AX*1), Y0
+	VMULPS     32(R8)(AX*1), Y0, Y0
+	VSUBPS     Y13, Y0, Y0
+	VMOVUPS    32(DX)(AX*1), Y1
+	VSUBPS     Y15, Y1, Y1
+	VMULPS     Y12, Y1, Y1
+	VSUBPS     Y1, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VMOVUPS    Y0, 32(DI)(AX*1)
+	ADDQ       $0x40, AX
+	CMPQ       AX, BX
+	JB         next
+	ADDQ       BX, DI
+	ADDQ       BX, SI
+	ADDQ       BX, DX
+	ADDQ       $0x04, R9
+	ADDQ       $0x04, R10
+	ADDQ       $0x04, R11
+	ADDQ       $0x04, R12
+	DECQ       CX
+	JNZ        row
+	LDMXCSR    goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func blockColumns256(s *float32, q *float32, dy *float32, x *float32, mean *float32, rstd *float32, rows uintptr, n uintptr)
+// Requires: AVX, SSE
+TEXT ·blockColumns256(SB), NOSPLIT, $0-64
+	MOVQ    s+0(FP), DI
+	MOVQ    q+8(FP), SI
+	MOVQ    dy+16(FP), DX
+	MOVQ    x+24(FP), R8
+	MOVQ    mean+32(FP), R9
+	MOVQ    rstd+40(FP), R10
+	MOVQ    rows+48(FP), CX
+	MOVQ    n+56(FP), BX
+	SHLQ    $0x02, BX
+	LDMXCSR flushControl<>+0(SB)
+	XORL    AX, AX
+
+strip:
+	VMOVUPS (DI)(AX*1), Y0
+	VMOVUPS (SI)(AX*1), Y2
+	VMOVUPS 32(DI)(AX*1), Y1
+	VMOVUPS 32(SI)(AX*1), Y3
+	LEAQ    (DX)(AX*1), R11
+	LEAQ    (R8)(AX*1), R12
+	XORL    DI, DI
+
+down:
+	VBROADCASTSS (R9)(DI*4), Y4
+	VBROADCASTSS (R10)(DI*4), Y5
+	VMOVUPS      (R12), Y6
+	VSUBPS       Y4, Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VMOVUPS      (R11), Y7
+	VADDPS       Y7, Y0, Y0
+	VMULPS       Y7, Y6, Y6
+	VADDPS       Y6, Y2, Y2
+	VMOVUPS      32(R12), Y6
+	VSUBPS       Y4, Y6, Y6
+	VMULPS       Y5, Y6, Y6
+	VMOVUPS      32(R11), Y7
+	VADDPS       Y7, Y1, Y1
+	VMULPS       Y7, Y6, Y6
+	VADDPS       Y6, Y3, Y3
+	ADDQ         BX, R11
+	ADDQ         BX, R12
+	INCQ         DI
+	CMPQ         DI, CX
+	JB           down
+	MOVQ         s+0(FP), DI
+	VMOVUPS      Y0, (DI)(AX*1)
+	VMOVUPS      Y2, (SI)(AX*1)
+	VMOVUPS      Y1, 32(DI)(AX*1)
+	VMOVUPS      Y3, 32(SI)(AX*1)
+	ADDQ         $0x40, AX
+	CMPQ         AX, BX
+	JB           strip
+	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
 	RET

@@ -33,3 +33,33 @@ func blockNormGrad512(y *float32, dy *float32, x *float32, gamma *float32, mean 
 //
 //go:noescape
 func blockColumns512(s *float32, q *float32, dy *float32, x *float32, mean *float32, rstd *float32, rows uintptr, n uintptr)
+
+// blockSum256: s = the sum of x, for rows of n elements, a multiple of 16.
+//
+//go:noescape
+func blockSum256(s *float32, x *float32, rows uintptr, n uintptr)
+
+// blockSpread256: s = the sum of (x - mean)*(x - mean), for rows of n elements, a multiple of 16.
+//
+//go:noescape
+func blockSpread256(s *float32, x *float32, mean *float32, rows uintptr, n uintptr)
+
+// blockSlopes256: s and q = the sums of dy*gamma and of dy*gamma*(x - mean), for rows of n elements, a multiple of 16.
+//
+//go:noescape
+func blockSlopes256(s *float32, q *float32, dy *float32, x *float32, gamma *float32, mean *float32, rows uintptr, n uintptr)
+
+// blockNorm256: y = (x - mean)*rstd*gamma + beta, for rows of n elements, a multiple of 16.
+//
+//go:noescape
+func blockNorm256(y *float32, x *float32, gamma *float32, beta *float32, mean *float32, rstd *float32, rows uintptr, n uintptr)
+
+// blockNormGrad256: y = rstd*(dy*gamma - a - (x - mean)*b), for rows of n elements, a multiple of 16.
+//
+//go:noescape
+func blockNormGrad256(y *float32, dy *float32, x *float32, gamma *float32, mean *float32, rstd *float32, a *float32, b *float32, rows uintptr, n uintptr)
+
+// blockColumns256: s += dy and q += dy*((x - mean)*rstd) of every row in turn, for rows of n elements, a multiple of 16.
+//
+//go:noescape
+func blockColumns256(s *float32, q *float32, dy *float32, x *float32, mean *float32, rstd *float32, rows uintptr, n uintptr)
