@@ -57,10 +57,10 @@ func (h Head) Scratch() int {
 // head32 is a head under way.
 type head32 struct {
 	Head
-	level  blocking
-	ld     int       // from row to row of scores: T in whole vectors
-	panels []float32 // an operand of a product, in panels of its columns
-	p, ds  []float32 // [T][ld]: scores, then weights; their gradient. Columns behind T are 0
+	level blocking
+	ld    int       // from row to row of scores: T in whole vectors
+	panel []float32 // of an operand of a product, one at a time
+	p, ds []float32 // [T][ld]: scores, then weights; their gradient. Columns behind T are 0
 }
 
 func (h Head) sizes32() head32 {
@@ -69,10 +69,7 @@ func (h Head) sizes32() head32 {
 	return b
 }
 
-func (b *head32) panelFloats() int {
-	nr := b.level.nr
-	return roundUp(max(b.D*roundUp(b.T, nr), b.T*roundUp(b.D, nr)), lineFloats)
-}
+func (b *head32) panelFloats() int { return roundUp(max(b.D, b.T)*b.level.nr, lineFloats) }
 
 func (b *head32) scoreFloats() int { return roundUp(b.T*b.ld, lineFloats) }
 
@@ -83,7 +80,7 @@ func (h Head) cut(scratch []float32) head32 {
 		part, scratch = scratch[:n:n], scratch[n:]
 		return part
 	}
-	b.panels, b.p, b.ds = next(b.panelFloats()), next(b.scoreFloats()), next(b.scoreFloats())
+	b.panel, b.p, b.ds = next(b.panelFloats()), next(b.scoreFloats()), next(b.scoreFloats())
 	return b
 }
 
@@ -93,7 +90,7 @@ func (b *head32) scores(s, x []float32, ldx int, y []float32) {
 	t := b.product(b.D, b.ld)
 	t.a, t.rs, t.cs = ptr(x, 0), bytes(ldx), floatSize
 	for j := 0; j < b.T; j += nr {
-		panel := b.panels[:b.D*nr]
+		panel := b.panel[:b.D*nr]
 		packTransposed(panel, nr, y[j*b.Step:], b.Step, b.D, min(nr, b.T-j))
 		t.columns(min(nr, b.ld-j))
 		t.b, t.c = ptr(panel, 0), ptr(s, j)
@@ -110,7 +107,7 @@ func (b *head32) times(c []float32, ldc int, turned bool, w, x []float32, ldx in
 		t.rs, t.cs = t.cs, t.rs
 	}
 	for j := 0; j < b.D; j += nr {
-		n, panel := min(nr, b.D-j), b.panels[:b.T*nr]
+		n, panel := min(nr, b.D-j), b.panel[:b.T*nr]
 		packRows(panel, nr, x[j:], ldx, b.T, n)
 		t.columns(n)
 		t.b, t.c = ptr(panel, 0), ptr(c, j)

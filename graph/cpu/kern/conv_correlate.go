@@ -35,7 +35,6 @@ var correlates = pile[correlate]{bind: func(g *correlate) { g.tileTask, g.sumTas
 
 const (
 	correlatePartial = 5 << 20  // floats all partial sums may take
-	correlateInner   = 6 << 10  // floats that the tiles of one row of the kernel read over and over, so that small images stay in L1
 	sumFloats        = 16 << 10 // floats of dw a task adds up
 )
 
@@ -95,7 +94,7 @@ func (g *correlate) set(c Conv) {
 	g.images = 1
 	if g.bands == 1 {
 		g.images = max(1, min(ceil(c.B, g.parts), g.level.images/(g.perImage+own*g.dyImage)))
-		if small := correlateInner / (c.OH * (g.view.row() + c.OW*g.level.nr)); small > 0 {
+		if small := g.level.inner / (c.OH * (g.view.row() + c.OW*g.level.nr)); small > 0 {
 			g.images = min(g.images, small)
 		}
 	}

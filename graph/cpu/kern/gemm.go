@@ -321,7 +321,7 @@ func (g *gemm) tiles(task, worker int) {
 // farApart is a distance of rows at which they share cache sets.
 const farApart = 512
 
-// fetchRows asks for part i of n of block mb of A's rows, which the worker most likely copies next.
+// fetchRows asks for part i of n of block mb of A's rows, which the worker most likely takes next.
 func (g *gemm) fetchRows(mb, i, n int) {
 	i0, i1 := cut(g.m, g.mb, mb)
 	if g.transA {

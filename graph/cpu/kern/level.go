@@ -23,9 +23,10 @@ var levelNames = [...]string{"generic", "neon", "avx2", "avx512", "avx512bf16", 
 type blocking struct {
 	mr, nr int // rows and columns of the largest tile; B panels are nr wide
 	mc, kc int // rows of A and depth of a block that stays in L2
-	few    int // columns of C that do not pay for a copy of A's rows
+	few    int // columns of C that do not pay for a copy of A's rows; 0: one always pays
 	own    int // floats of A that stay in L2 beside the panels of a task
 	images int // floats of images that a convolution's gradient by w has in L2
+	inner  int // floats of them that the tiles of one row of the kernel read again and again: in L1, if one image is so small. 0: no matter
 	block  int // side of the square the transpose kernel turns
 }
 
@@ -33,7 +34,7 @@ type blocking struct {
 var blockings = [...]blocking{
 	generic: {mr: 4, nr: 8, mc: 64, kc: 256, own: 1 << 16, images: 48 << 10, block: 1},
 	neon:    {mr: 8, nr: 8, mc: 96, kc: 256, own: 1 << 16, images: 96 << 10, block: 4},
-	avx2:    {mr: 6, nr: 16, mc: 72, kc: 288, few: 256, own: 1 << 16, images: 48 << 10, block: 8},
+	avx2:    {mr: 6, nr: 16, mc: 72, kc: 288, few: 256, own: 1 << 16, images: 48 << 10, inner: 6 << 10, block: 8},
 	avx512:  {mr: 14, nr: 32, mc: 168, kc: 512, own: 1 << 18, images: 224 << 10, block: 16},
 }
 
