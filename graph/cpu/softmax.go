@@ -33,11 +33,11 @@ func logSumExp(x []float32) (top, rest float32) {
 func bindSoftmax(c *call) func() {
 	o, x, y, k := c.spec.(op.SoftmaxOp), c.x[0], c.y, c.out.Shape.Last()
 	return sweep(len(y)/k, rowsOf(4*k), func(from, to int) {
+		if !o.Log {
+			kern.SoftmaxRows(y[from*k:], x[from*k:], k, to-from, k, 1)
+			return
+		}
 		for i := from * k; i < to*k; i += k {
-			if !o.Log {
-				kern.Softmax(y[i:i+k], x[i:i+k], 1)
-				continue
-			}
 			top, rest := logSumExp(x[i : i+k])
 			kern.Affine(y[i:i+k], x[i:i+k], 1, -top)
 			kern.Affine(y[i:i+k], y[i:i+k], 1, -rest)

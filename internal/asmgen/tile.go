@@ -123,14 +123,7 @@ func (l tileLoop) emit(step func()) {
 func (l tileLoop) prefetchC(lines int) {
 	MOVQ(l.c, tBase[0])
 	MOVQ(Mem{Base: tArg, Disp: tileLdc}, tCnt)
-	for i := range l.mr {
-		for j := range lines {
-			PREFETCHT0(Mem{Base: tBase[0], Disp: 64 * j})
-		}
-		if i < l.mr-1 {
-			ADDQ(tCnt, tBase[0])
-		}
-	}
+	l.prefetch(lines)
 }
 
 // farAhead is the depth from which tiles pay for prefetchA.
@@ -143,13 +136,20 @@ func (l tileLoop) prefetchA() {
 	MOVQ(l.a, tBase[0])
 	ADDQ(Mem{Base: tArg, Disp: towerA}, tBase[0])
 	MOVQ(Mem{Base: tArg, Disp: tileRs}, tCnt)
+	l.prefetch(1)
+	Label("near")
+}
+
+// prefetch asks for the first lines of the tile's rows from the first base on, which it moves by the count register from row to row.
+func (l tileLoop) prefetch(lines int) {
 	for i := range l.mr {
-		PREFETCHT0(Mem{Base: tBase[0]})
+		for j := range lines {
+			PREFETCHT0(Mem{Base: tBase[0], Disp: 64 * j})
+		}
 		if i < l.mr-1 {
 			ADDQ(tCnt, tBase[0])
 		}
 	}
-	Label("near")
 }
 
 func tileHead(name string) {

@@ -76,11 +76,7 @@ func (b *head32) scoreFloats() int { return roundUp(b.T*b.ld, lineFloats) }
 func (h Head) cut(scratch []float32) head32 {
 	b := h.sizes32()
 	scratch = align(scratch)
-	next := func(n int) (part []float32) {
-		part, scratch = scratch[:n:n], scratch[n:]
-		return part
-	}
-	b.panel, b.p, b.ds = next(b.panelFloats()), next(b.scoreFloats()), next(b.scoreFloats())
+	b.panel, b.p, b.ds = take(&scratch, b.panelFloats()), take(&scratch, b.scoreFloats()), take(&scratch, b.scoreFloats())
 	return b
 }
 

@@ -40,15 +40,11 @@ type headBF16 struct {
 func (h Head) cutBF16(scratch []float32) headBF16 {
 	b := headBF16{Head: h, sizesBF16: h.sizes()}
 	scratch = align(scratch)
-	next := func(n int) (part []float32) {
-		part, scratch = scratch[:n:n], scratch[n:]
-		return part
-	}
 	for _, rows := range []*[]uint16{&b.q, &b.k, &b.v, &b.dy} {
-		*rows = bf16s(next(b.lenRows / 2))
+		*rows = bf16s(take(&scratch, b.lenRows/2))
 	}
-	b.columns, b.weights, b.turned = bf16s(next(b.lenColumns/2)), bf16s(next(b.lenWeights/2)), bf16s(next(b.lenWeights/2))
-	b.turn, b.p, b.ds, b.out = next(b.lenTurn), next(b.lenScores), next(b.lenScores), next(b.lenOut)
+	b.columns, b.weights, b.turned = bf16s(take(&scratch, b.lenColumns/2)), bf16s(take(&scratch, b.lenWeights/2)), bf16s(take(&scratch, b.lenWeights/2))
+	b.turn, b.p, b.ds, b.out = take(&scratch, b.lenTurn), take(&scratch, b.lenScores), take(&scratch, b.lenScores), take(&scratch, b.lenOut)
 	return b
 }
 

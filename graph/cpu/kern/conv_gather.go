@@ -21,6 +21,7 @@ type gather struct {
 	perImage bool // a tile's rows are images, at one pixel; else pixels of one row
 
 	images, bands, chunks int // how tasks cut batch, rows and panels
+	steps                 int // of a panel in a task of all rows, at least
 	bufferFloats          int
 	imageFloats           int
 	panels                []float32
@@ -105,13 +106,14 @@ func (g *gather) plan() {
 		}
 	}
 	g.chunks = min(panels, ceil(convTasks, max(1, g.images*g.bands)))
+	g.steps = g.stepsOf(c.B / max(1, g.images))
 	g.imageFloats = roundUp(g.maxRows(g.bands)*g.view.row(), lineFloats) + lineFloats
 	g.listFloat = offsetFloats(c.KH * c.KW)
 	g.bufferFloats = 2*g.listFloat + ceil(c.B, max(1, g.images))*g.imageFloats
 }
 
-// steps is how many steps it takes at least to compute one panel of some images.
-func (g *gather) steps(images int) int {
+// stepsOf is how many steps it takes at least to compute one panel of some images.
+func (g *gather) stepsOf(images int) int {
 	n := 0
 	for i := range g.classes() {
 		h, w, _ := g.class(i)
@@ -195,7 +197,7 @@ func (g *gather) tiles(task, worker int) {
 	part0 := gatherPart{g: g, buffer: buffer, aoff: aoff, boff: boff, b0: b0, b1: b1, r0: r0, p0: p0, p1: p1}
 	if b2, b3 := cut(g.conv.B, g.images, part+1); g.bands == 1 && g.chunks == 1 && part+1 < g.images && (b3-b2)*size <= g.level.images {
 		// The worker most likely goes on with these.
-		part0.ahead = fetchIn(g.src[b2*size:b3*size], (p1-p0)*g.steps(b1-b0))
+		part0.ahead = fetchIn(g.src[b2*size:b3*size], (p1-p0)*g.steps)
 	}
 	for i := range g.classes() {
 		h, w, base := g.class(i)

@@ -34,6 +34,12 @@ func roundUp(a, b int) int { return (a + b - 1) / b * b }
 // cut is part i of n things in as even parts as can be.
 func cut(n, parts, i int) (from, to int) { return n * i / parts, n * (i + 1) / parts }
 
+// take cuts n elements off scratch.
+func take(scratch *[]float32, n int) (part []float32) {
+	part, *scratch = (*scratch)[:n:n], (*scratch)[n:]
+	return part
+}
+
 // fits is how many buffers of each elements s holds.
 func fits(s []float32, each int) int { return len(s) / max(each, 1) }
 
