@@ -27,14 +27,18 @@ const (
 	towerCount = 104
 	towerA     = 112
 	towerC     = 120
+	towerNext  = 128
+	towerLeft  = 136
+	towerEach  = 144
 )
 
 // tileLoop is the part both vector widths share: the walk over blocks and k, with a step that does one k.
 // Rows are addressed from three bases (rows 0-4, 5-9, 10-13) with index rs*{0,1,2,4} and 3*rs. a and c hold the addresses of the tile's
 // operands.
 type tileLoop struct {
-	mr   int
-	a, c Mem
+	mr    int
+	a, c  Mem
+	ahead bool // part of a tower, which may ask for what comes after it
 }
 
 // oneTile is the loop of a tile alone.
@@ -83,6 +87,11 @@ func (l tileLoop) emit(step func()) {
 	Label("block")
 	TESTQ(tNb, tNb)
 	JZ(LabelRef("done"))
+	if l.ahead {
+		CMPQ(Mem{Base: tArg, Disp: towerLeft}, Imm(0))
+		JNE(LabelRef("ahead"))
+		Label("asked")
+	}
 	MOVQ(l.a, tBase[0])
 	ADDQ(Mem{Base: tAoff}, tBase[0])
 	MOVQ(Mem{Base: tArg, Disp: tileB}, tB)
@@ -152,6 +161,25 @@ func (l tileLoop) prefetch(lines int) {
 	}
 }
 
+// prefetchAhead asks for some lines of what comes after the tower. It stands behind the function's end, since most towers have nothing.
+func prefetchAhead() {
+	left, next := Mem{Base: tArg, Disp: towerLeft}, Mem{Base: tArg, Disp: towerNext}
+	Label("ahead")
+	MOVQ(Mem{Base: tArg, Disp: towerEach}, tCnt)
+	MOVQ(left, tB)
+	CMPQ(tB, tCnt)
+	CMOVQCS(tB, tCnt)
+	SUBQ(tCnt, left)
+	MOVQ(next, tB)
+	Label("ask")
+	PREFETCHT0(Mem{Base: tB})
+	ADDQ(Imm(64), tB)
+	DECQ(tCnt)
+	JNZ(LabelRef("ask"))
+	MOVQ(tB, next)
+	JMP(LabelRef("asked"))
+}
+
 func tileHead(name string) {
 	TEXT(name, NOSPLIT, "func(t *byte)")
 	Pragma("noescape")
@@ -164,7 +192,7 @@ func tower(name, doc string, mr int, tile func(l tileLoop)) {
 	tileHead(name)
 	Doc(fmt.Sprintf("%s: for each tile of a tower, %s (+)= sum over blocks and k of A*B.", name, doc))
 	at := AllocLocal(24)
-	l := tileLoop{mr: mr, a: at, c: at.Offset(8)}
+	l := tileLoop{mr: mr, a: at, c: at.Offset(8), ahead: true}
 	count := at.Offset(16)
 	for _, f := range []struct {
 		from int
@@ -184,6 +212,7 @@ func tower(name, doc string, mr int, tile func(l tileLoop)) {
 	JMP(LabelRef("tile"))
 	Label("finish")
 	leave()
+	prefetchAhead()
 }
 
 // tileAVX512 writes C[mr,16*cols], cols 1 or 2, with cols*mr accumulators, cols vectors of B and two broadcasts in turn; C is masked to the

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -254,6 +255,13 @@ func vecs() {
 			p.emit(w, "", nil)
 		}
 	}
+	for _, p := range passes {
+		if slices.Contains(inRows, p.name) {
+			for _, w := range widths {
+				p.emitRows(w)
+			}
+		}
+	}
 	for _, h := range halves {
 		h.emit(widths[0])
 	}
@@ -322,5 +330,44 @@ func (p pass) emit(w width, kind string, half []string) {
 	ADDQ(U32(4*w.lanes), RAX)
 	CMPQ(RAX, RCX)
 	JB(LabelRef("next"))
+	leave()
+}
+
+// inRows are the passes that also come for rows of a matrix, with coefficients that begin again in every row.
+var inRows = []string{"scaleShift", "scaleShiftRelu"}
+
+// emitRows writes the kernel for m rows of n elements: y and the first operand move on from row to row, by ldy and ldx bytes.
+func (p pass) emitRows(w width) {
+	name := p.name + "Rows" + w.suffix
+	TEXT(name, NOSPLIT, "func(y *float32, ldy uintptr, "+p.operands[0]+" *float32, ldx uintptr, "+strings.Join(p.operands[1:], ", ")+" *float32, m, n uintptr)")
+	Pragma("noescape")
+	Doc(fmt.Sprintf("%s: %s in m rows, y and x ldy and ldx bytes apart, the others the same for all; n is a multiple of %d.", name, p.doc, w.lanes))
+	Load(Param("y"), RDI)
+	Load(Param("ldy"), R10)
+	Load(Param("ldx"), R11)
+	Load(Param("m"), R12)
+	Load(Param("n"), RCX)
+	in := make([]Op, len(p.operands))
+	for i, o := range p.operands {
+		Load(Param(o), pointers[i])
+		in[i] = Mem{Base: pointers[i], Index: RAX, Scale: 1}
+	}
+	if p.head != nil {
+		p.head(w)
+	}
+	enter()
+	SHLQ(U8(2), RCX)
+	Label("row")
+	XORL(EAX, EAX)
+	Label("next")
+	p.body(w, in)
+	VMOVUPS(w.r(0), Mem{Base: RDI, Index: RAX, Scale: 1})
+	ADDQ(U32(4*w.lanes), RAX)
+	CMPQ(RAX, RCX)
+	JB(LabelRef("next"))
+	ADDQ(R10, RDI)
+	ADDQ(R11, pointers[0])
+	DECQ(R12)
+	JNZ(LabelRef("row"))
 	leave()
 }

@@ -6,13 +6,31 @@ type axes struct {
 	backward     bool
 	srcH         int
 	gridH, gridW int // most outputs of a class
+	list         []class
 }
 
-func axesOf(c Conv, backward bool) axes {
+// class is a class of outputs: its taps, and how many taps the classes before it have.
+type class struct {
+	h, w   taps
+	before int
+}
+
+// set makes a the axes of c, or of its gradient by x, in the memory of those that it was before.
+func (a *axes) set(c Conv, backward bool) {
+	list := a.list[:0]
+	*a = axes{conv: c, srcH: c.H, gridH: c.OH, gridW: c.OW}
 	if backward {
-		return axes{conv: c, backward: true, srcH: c.OH, gridH: ceil(c.H, c.SH), gridW: ceil(c.W, c.SW)}
+		*a = axes{conv: c, backward: true, srcH: c.OH, gridH: ceil(c.H, c.SH), gridW: ceil(c.W, c.SW)}
 	}
-	return axes{conv: c, srcH: c.H, gridH: c.OH, gridW: c.OW}
+	before := 0
+	for r := range a.classesH() {
+		for s := range a.classesW() {
+			h, w := a.tapsH(r), a.tapsW(s)
+			list = append(list, class{h, w, before})
+			before += h.n * w.n
+		}
+	}
+	a.list = list
 }
 
 // maxRows bounds how many source rows one of so many bands of outputs reads.
@@ -52,8 +70,6 @@ func (a *axes) classesW() int {
 	return 1
 }
 
-func (a *axes) classes() int { return a.classesH() * a.classesW() }
-
 func (a *axes) tapsH(r int) taps {
 	c := &a.conv
 	if a.backward {
@@ -68,19 +84,4 @@ func (a *axes) tapsW(r int) taps {
 		return backwardTaps(r, c.W, c.KW, c.SW, c.PW, c.DW)
 	}
 	return forwardTaps(c.OW, c.KW, c.SW, c.PW, c.DW)
-}
-
-// class is the taps of class i, and how many taps the classes before it have.
-func (a *axes) class(i int) (h, w taps, before int) {
-	r, s := i/a.classesW(), i%a.classesW()
-	for q := range r {
-		t := a.tapsH(q)
-		before += t.n * a.conv.KW
-	}
-	h, w = a.tapsH(r), a.tapsW(s)
-	for q := range s {
-		t := a.tapsW(q)
-		before += h.n * t.n
-	}
-	return h, w, before
 }

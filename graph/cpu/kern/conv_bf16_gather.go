@@ -47,7 +47,7 @@ func (c Conv) gatherBF16(backward bool, src Values, w []float32, dst Values, scr
 		panic(fmt.Sprintf("kern: conv: scratch has %d elements, %+v needs %d", len(scratch), c, lineFloats+size+g.bufferFloats))
 	}
 	g.panels, g.buffers = scratch[:size], scratch[size:]
-	runLimited(g.classes()*ceil(g.n, pairColumns), fits(g.buffers, g.bufferFloats), g.packTask)
+	runLimited(len(g.list)*ceil(g.n, pairColumns), fits(g.buffers, g.bufferFloats), g.packTask)
 	runLimited(g.parts*g.bands*g.chunks, fits(g.buffers, g.bufferFloats), g.tileTask)
 	g.rows.src, g.w, g.dst, g.panels, g.buffers = Values{}, nil, Values{}, nil, nil
 	gathersBF16.put(g)
@@ -68,7 +68,7 @@ func (g *gatherBF16) set(c Conv, backward bool) {
 		g.rows.patches = true
 		c = c.onPatches()
 	}
-	g.axes = axesOf(c, backward)
+	g.axes.set(c, backward)
 	g.taken, g.n, g.dstC = c.Ci, c.Co, c.Co
 	w := c.W
 	g.imageFloats = c.OH * c.OW * c.Co
@@ -114,9 +114,10 @@ func (g *gatherBF16) panelSlice() int { return g.depth / 2 * pairColumns }
 // packPanel packs the taps of one class for a panel of output channels: [tap][depth/2][columns] pairs.
 func (g *gatherBF16) packPanel(task, worker int) {
 	c, panels := &g.conv, ceil(g.n, pairColumns)
-	h, w, before := g.class(task / panels)
+	of := &g.list[task/panels]
+	h, w := &of.h, &of.w
 	p, size := task%panels, h.n*w.n*g.panelSlice()
-	panel := g.panels[before*g.panelSlice()*panels+p*size:][:size]
+	panel := g.panels[of.before*g.panelSlice()*panels+p*size:][:size]
 	tmp := g.buffers[worker*g.bufferFloats:][:turnFloats]
 	j := p * pairColumns
 	n := min(pairColumns, g.n-j)
@@ -176,10 +177,10 @@ func (g *gatherBF16) tiles(task, worker int) {
 	atOnce := max(1, bf16Slice/(g.conv.KH*g.conv.KW*g.panelSlice()))
 	for p := p0; p < p1; p += atOnce {
 		for k := g0; k < g1; k++ {
-			for c := range g.classes() {
-				h, w, before := g.class(c)
-				t.begin(h, w, before)
-				for i := i0; i < min(i1, h.count); i++ {
+			for c := range g.list {
+				of := &g.list[c]
+				t.begin(of.h, of.w, of.before)
+				for i := i0; i < min(i1, of.h.count); i++ {
 					t.outputs(p, min(p+atOnce, p1), k, k-g0, i)
 				}
 			}

@@ -64,7 +64,7 @@ func (g *correlateBF16) set(c Conv) {
 		g.rows.patches = true
 		c = c.onPatches()
 	}
-	g.axes = axesOf(c, false)
+	g.axes.set(c, false)
 	g.stack = stackFor(&g.axes, c.W, 1)
 	single := g.srcH * g.positions() * c.Ci / 2
 	g.stack = stackFor(&g.axes, c.W, correlateFloats/max(1, single))

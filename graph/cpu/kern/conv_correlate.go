@@ -98,7 +98,7 @@ func (g *correlate) set(c Conv) {
 			g.images = min(g.images, small)
 		}
 	}
-	g.floats = 2*offsetFloats(g.images*c.OH) + g.images*(g.perImage+own*g.dyImage)
+	g.floats = 2*offsetFloats(c.KH*g.images*c.OH) + g.images*(g.perImage+own*g.dyImage)
 }
 
 func (g *correlate) partialFloats() int {
@@ -116,9 +116,12 @@ func (g *correlate) tiles(task, worker int) {
 		dw = g.partial[(part-1)*c.weights() : part*c.weights()]
 	}
 	buffer := g.buffers[worker*g.floats : (worker+1)*g.floats]
-	aoff, buffer := offsetList(buffer, g.images*c.OH)
-	boff, buffer := offsetList(buffer, g.images*c.OH)
+	aoff, buffer := offsetList(buffer, c.KH*g.images*c.OH)
+	boff, buffer := offsetList(buffer, c.KH*g.images*c.OH)
 	xs, dys := buffer[:g.images*g.perImage], buffer[g.images*g.perImage:]
+	for m := range g.images {
+		g.view.frame(xs[m*g.perImage:], g.perImage/g.view.row())
+	}
 	h := forwardTaps(c.OH, c.KH, c.SH, c.PH, c.DH)
 	t := tower{tile: tile{rs: floatSize, cs: bytes(c.SW * g.view.pixel), bs: bytes(nr), k: uintptr(c.OW), ldc: bytes(c.Co), aoff: &aoff[0], boff: &boff[0]}}
 	if g.inPlace {
@@ -130,58 +133,73 @@ func (g *correlate) tiles(task, worker int) {
 			o0, o1 := cut(c.OH, g.bands, band)
 			r0, r1 := max(0, h.low(o0)), min(c.H, h.high(o1-1)+1)
 			g.copyImages(xs, dys, b, images, p0, p1, o0, o1, r0, max(r0, r1))
-			t.add = 0
+			t.add, t.ahead = 0, fetch{}
 			if b > b0 || band > 0 {
 				t.add = 1
 			}
-			ahead := g.ahead(b+images, min(b1, b+2*images), (p1-p0)*c.KH*g.kw)
+			ahead := g.ahead(b+images, min(b1, b+2*images), (p1-p0)*c.KH*g.kw*ceil(g.depth, g.level.mr)*images*c.OH)
+			if b == b0 || g.bands > 1 {
+				g.offsets(aoff, boff, &h, o0, o1, r0)
+			}
 			for u := range c.KH {
-				n := 0
-				for m := range images {
-					for i := o0; i < o1; i++ {
-						if row := i*h.step + h.d + u*h.dStep; within(row, c.H) {
-							aoff[n] = bytes(m*g.perImage + (row-r0)*g.view.row())
-							boff[n] = bytes(m*g.dyImage + (i-o0)*c.OW*nr)
-							if g.inPlace {
-								boff[n] = bytes(((b+m)*c.OH + i) * c.OW * c.Co)
-							}
-							n++
-						}
-					}
-				}
-				t.nb = uintptr(n)
+				from, to := h.meeting(u, c.H)
+				t.nb = uintptr(images * max(0, min(to, o1)-max(from, o0)))
+				t.aoff, t.boff = &aoff[u*g.images*c.OH], &boff[u*g.images*c.OH]
 				for v := range g.kw {
-					g.tap(&t, dw, xs, dys, u*c.KW+v, v*c.DW, p0, p1, &ahead)
+					g.tap(&t, dw, xs, dys, (b*c.OH+o0)*c.OW*c.Co, u*c.KW+v, v*c.DW, p0, p1, &ahead)
 				}
 			}
 		}
 	}
 }
 
-// ahead fetches images b0 to b1 of x and dy, pieces at a time, while others are worked at.
-func (g *correlate) ahead(b0, b1, pieces int) (f [2]fetch) {
+// offsets lists, for each row of the kernel, where output rows o0 to o1 of each image find the row of x that they meet, in copies from row r0
+// on, and their own.
+func (g *correlate) offsets(aoff, boff []uintptr, h *taps, o0, o1, r0 int) {
+	c := &g.conv
+	row, image := c.OW*g.level.nr, g.dyImage
+	if g.inPlace {
+		row, image = c.OW*c.Co, c.OH*c.OW*c.Co
+	}
+	for u := range c.KH {
+		from, to := h.meeting(u, c.H)
+		n := u * g.images * c.OH
+		for m := range g.images {
+			for i := max(from, o0); i < min(to, o1); i++ {
+				aoff[n] = bytes(m*g.perImage + (i*h.step+h.d+u*h.dStep-r0)*g.view.row())
+				boff[n] = bytes(m*image + (i-o0)*row)
+				n++
+			}
+		}
+	}
+}
+
+// ahead fetches images b0 to b1 of x and dy while so many blocks of tiles of others are computed.
+func (g *correlate) ahead(b0, b1, blocks int) (f [2]fetch) {
 	if b1 <= b0 || g.bands > 1 {
 		return f
 	}
 	x, y := g.conv.H*g.conv.W*g.conv.Ci, g.conv.OH*g.conv.OW*g.conv.Co
-	return [2]fetch{fetchIn(g.x[b0*x:b1*x], pieces), fetchIn(g.dy[b0*y:b1*y], pieces)}
+	first := blocks * x / (x + y)
+	return [2]fetch{fetchIn(g.x[b0*x:b1*x], first), fetchIn(g.dy[b0*y:b1*y], blocks-first)}
 }
 
-// tap adds to the rows of one tap; shift is the column it reads for output column 0, counted in the copy.
-func (g *correlate) tap(t *tower, dw, xs, dys []float32, tap, shift, p0, p1 int, ahead *[2]fetch) {
+// tap adds to the rows of one tap; dy's rows at hand begin with element first, shift is the column of the copy that output column 0 reads.
+func (g *correlate) tap(t *tower, dw, xs, dys []float32, first, tap, shift, p0, p1 int, ahead *[2]fetch) {
 	c, nr := &g.conv, g.level.nr
 	t.a = ptr(xs, shift*g.view.pixel)
 	for q := p0; q < p1; q++ {
 		t.columns(min(nr, g.n-q*nr))
 		if g.inPlace {
-			t.b = ptr(g.dy, min(q*nr, len(g.dy)))
+			t.b = ptr(g.dy, min(first+q*nr, len(g.dy)))
 		} else {
 			t.b = ptr(dys, (q-p0)*g.images*g.dyImage)
 		}
 		t.c = ptr(dw, tap*(c.Ci/c.Groups)*c.Co+g.group*g.n+q*nr)
+		if t.ahead.left == 0 {
+			t.ahead, *ahead = ahead[0], [2]fetch{ahead[1]}
+		}
 		t.rows(g.depth)
-		ahead[0].next()
-		ahead[1].next()
 	}
 }
 

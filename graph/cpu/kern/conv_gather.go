@@ -21,11 +21,12 @@ type gather struct {
 	perImage bool // a tile's rows are images, at one pixel; else pixels of one row
 
 	images, bands, chunks int // how tasks cut batch, rows and panels
-	steps                 int // of a panel in a task of all rows, at least
 	bufferFloats          int
+	blocks                int // of tiles, of one panel in a task
 	imageFloats           int
 	panels                []float32
 	buffers               []float32
+	framed                []bool // by worker: its buffer has its zero columns
 	packTask, tileTask    func(task, worker int)
 }
 
@@ -49,10 +50,14 @@ func (c Conv) gather(backward bool, src, w, dst, scratch []float32) {
 		panic(fmt.Sprintf("kern: conv: scratch has %d elements, %+v needs %d", len(scratch), c, lineFloats+size+g.bufferFloats))
 	}
 	g.panels, g.buffers = scratch[:size], scratch[size:]
+	if workers := Threads(); len(g.framed) != workers {
+		g.framed = make([]bool, workers)
+	}
+	clear(g.framed)
 	for g.group = range c.Groups {
 		g.view.first = g.group * g.depthOfTap()
-		runLimited(g.classes()*ceil(g.n, g.level.nr), 1<<30, g.packTask)
-		runLimited(g.images*g.bands*g.chunks, fits(g.buffers, g.bufferFloats), g.tileTask)
+		runLimited(len(g.list)*ceil(g.n, g.level.nr), 1<<30, g.packTask)
+		runLimited(g.images*g.bands*g.chunks, min(len(g.framed), fits(g.buffers, g.bufferFloats)), g.tileTask)
 	}
 	g.src, g.w, g.dst, g.panels, g.buffers = nil, nil, nil, nil, nil
 	gathers.put(g)
@@ -65,7 +70,8 @@ func (c Conv) gatherScratch(backward bool) int {
 }
 
 func (g *gather) set(c Conv, backward bool) {
-	g.axes, g.level = axesOf(c, backward), *dims()
+	g.axes.set(c, backward)
+	g.level = *dims()
 	g.srcC, g.dstC, g.depth, g.n = c.Ci, c.Co, c.Ci/c.Groups, c.Co/c.Groups
 	g.view = window{h: c.H, w: c.W, prologue: c.Prologue}
 	g.merged = !backward && c.DW == 1 && c.Groups == 1 && c.KW > 1 && (c.Ci < lineFloats || c.Ci <= narrowChannels && c.OW > (g.level.mr+2)/2)
@@ -106,21 +112,21 @@ func (g *gather) plan() {
 		}
 	}
 	g.chunks = min(panels, ceil(convTasks, max(1, g.images*g.bands)))
-	g.steps = g.stepsOf(c.B / max(1, g.images))
+	g.blocks = g.blocksOf(c.B / max(1, g.images))
 	g.imageFloats = roundUp(g.maxRows(g.bands)*g.view.row(), lineFloats) + lineFloats
 	g.listFloat = offsetFloats(c.KH * c.KW)
 	g.bufferFloats = 2*g.listFloat + ceil(c.B, max(1, g.images))*g.imageFloats
 }
 
-// stepsOf is how many steps it takes at least to compute one panel of some images.
-func (g *gather) stepsOf(images int) int {
+// blocksOf is how many blocks of tiles it takes to compute one panel of some images.
+func (g *gather) blocksOf(images int) int {
 	n := 0
-	for i := range g.classes() {
+	for i := range g.list {
 		h, w, _ := g.class(i)
 		if g.perImage {
-			n += h.count
+			n += h.n * w.n * h.count * w.count * ceil(images, g.level.mr)
 		} else {
-			n += images * ceil(h.count, g.rowsOf(&h)) * ceil(w.count, g.level.mr)
+			n += h.n * w.n * images * h.count * ceil(w.count, g.level.mr)
 		}
 	}
 	return n
@@ -150,11 +156,12 @@ func (g *gather) panelFloats() int {
 
 // class is one class of outputs: its taps, and where its panels begin.
 func (g *gather) class(i int) (h, w taps, panels int) {
-	h, w, before := g.axes.class(i)
+	of := &g.list[i]
+	h, w = of.h, of.w
 	if g.merged {
 		w.n = 1 // of all columns of the kernel
 	}
-	return h, w, before * g.depthOfTap() * roundUp(g.n, g.level.nr)
+	return h, w, of.before * g.depthOfTap() * roundUp(g.n, g.level.nr)
 }
 
 // packPanel packs the taps of one class for nr output channels: [tap][depth][nr].
@@ -191,15 +198,21 @@ func (g *gather) tiles(task, worker int) {
 	boff, buffer := offsetList(buffer, g.conv.KH*g.conv.KW)
 	r0, r1 := g.span(i0, i1)
 	size := g.srcH * g.view.w * g.srcC
+	if !g.framed[worker] {
+		for at := 0; at+g.imageFloats <= len(buffer); at += g.imageFloats {
+			g.view.frame(buffer[at:], g.maxRows(g.bands))
+		}
+		g.framed[worker] = true
+	}
 	for b := b0; b < b1; b++ {
 		g.view.copy(buffer[(b-b0)*g.imageFloats:], g.src[b*size:(b+1)*size], r0, r1)
 	}
 	part0 := gatherPart{g: g, buffer: buffer, aoff: aoff, boff: boff, b0: b0, b1: b1, r0: r0, p0: p0, p1: p1}
 	if b2, b3 := cut(g.conv.B, g.images, part+1); g.bands == 1 && g.chunks == 1 && part+1 < g.images && (b3-b2)*size <= g.level.images {
 		// The worker most likely goes on with these.
-		part0.ahead = fetchIn(g.src[b2*size:b3*size], (p1-p0)*g.steps)
+		part0.ahead = fetchIn(g.src[b2*size:b3*size], (p1-p0)*g.blocks)
 	}
-	for i := range g.classes() {
+	for i := range g.list {
 		h, w, base := g.class(i)
 		last := min(i1, h.count)
 		if g.perImage {

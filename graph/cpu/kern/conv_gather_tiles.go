@@ -14,13 +14,19 @@ type gatherPart struct {
 // begin sets what all tiles of a class share; tap offsets count from the first tap used.
 func (p *gatherPart) begin(h, w *taps) tower {
 	g := p.g
+	p.offsets(h, w, w.n)
+	return tower{tile: tile{cs: floatSize, bs: bytes(g.level.nr), k: uintptr(g.depth), aoff: &p.aoff[0], boff: &p.boff[0]}, ahead: p.ahead}
+}
+
+// offsets lists the first so many taps of each kernel row.
+func (p *gatherPart) offsets(h, w *taps, columns int) {
+	g := p.g
 	for r := range h.n {
-		for s := range w.n {
-			p.aoff[r*w.n+s] = bytes((r*h.dStep*g.view.columns() + s*w.dStep) * g.view.pixel)
-			p.boff[r*w.n+s] = bytes((r*w.n + s) * g.depth * g.level.nr)
+		for s := range columns {
+			p.aoff[r*columns+s] = bytes((r*h.dStep*g.view.columns() + s*w.dStep) * g.view.pixel)
+			p.boff[r*columns+s] = bytes((r*w.n + s) * g.depth * g.level.nr)
 		}
 	}
-	return tower{tile: tile{cs: floatSize, bs: bytes(g.level.nr), k: uintptr(g.depth), aoff: &p.aoff[0], boff: &p.boff[0]}}
 }
 
 // source is where in the buffer output (i,j) finds tap (r,s) of image b.
@@ -50,6 +56,7 @@ func (p *gatherPart) alongRows(h, w taps, base, i0, i1 int) {
 	segments := ceil(w.count, g.level.mr)
 	group := max(1, gatherSlice/max(1, w.n*g.depth*nr)) // kernel rows at a time
 	rows := g.rowsOf(&h)
+	in0, in1 := h.interior(g.srcH)
 	_, width := g.outputs()
 	stepA, stepC := bytes(h.step*g.view.row()), bytes(h.outStep*width*g.dstC)
 	for q := p.p0; q < p.p1; q++ {
@@ -57,10 +64,15 @@ func (p *gatherPart) alongRows(h, w taps, base, i0, i1 int) {
 		for from := 0; from == 0 || from < h.n; from += group {
 			for b := p.b0; b < p.b1; b++ {
 				for i, end := i0, 0; i < i1; i = end {
-					u0, u1 := h.inside(i, g.srcH)
-					for end = i + 1; end < min(i1, i+rows); end++ { // rows that meet the same taps
-						if a, b := h.inside(end, g.srcH); a != u0 || b != u1 {
-							break
+					u0, u1 := 0, h.n // rows that meet the same taps
+					if i >= in0 && i < in1 {
+						end = min(i1, in1, i+rows)
+					} else {
+						u0, u1 = h.inside(i, g.srcH)
+						for end = i + 1; end < min(i1, i+rows); end++ {
+							if a, b := h.inside(end, g.srcH); a != u0 || b != u1 {
+								break
+							}
 						}
 					}
 					u0, u1 = max(u0, from), min(u1, from+group)
@@ -81,12 +93,12 @@ func (p *gatherPart) alongRows(h, w taps, base, i0, i1 int) {
 						}
 						t.c = ptr(g.dst, p.target(&h, &w, b, i, j0)+q*nr)
 						t.tiles(end-i, j1-j0, stepA, stepC)
-						p.ahead.next()
 					}
 				}
 			}
 		}
 	}
+	p.ahead = t.ahead
 }
 
 // acrossImages computes rows i0 to i1 of a class with tiles of one pixel in several images, whose taps outside are left out on all sides.
@@ -98,6 +110,7 @@ func (p *gatherPart) acrossImages(h, w taps, base, i0, i1 int) {
 	t := p.begin(&h, &w)
 	t.rs, t.ldc = bytes(g.imageFloats), bytes(p.target(&h, &w, 1, 0, 0)-p.target(&h, &w, 0, 0, 0))
 	size := h.n * w.n * g.depth * nr
+	columns := w.n // that the offsets are for
 	for q := p.p0; q < p.p1; q++ {
 		t.columns(min(nr, g.n-q*nr))
 		for i := i0; i < i1; i++ {
@@ -108,10 +121,9 @@ func (p *gatherPart) acrossImages(h, w taps, base, i0, i1 int) {
 					v0, v1 = w.inside(j, g.view.w)
 				}
 				t.nb = uintptr((u1 - u0) * (v1 - v0))
-				for x := range (u1 - u0) * (v1 - v0) {
-					r, s := x/(v1-v0), x%(v1-v0)
-					p.aoff[x] = bytes((r*h.dStep*g.view.columns() + s*w.dStep) * g.view.pixel)
-					p.boff[x] = bytes((r*w.n + s) * g.depth * nr)
+				if v1-v0 != columns {
+					columns = v1 - v0
+					p.offsets(&h, &w, columns)
 				}
 				if t.nb > 0 {
 					t.a = ptr(p.buffer, p.source(&h, &w, p.b0, i, j, u0, v0))
@@ -120,7 +132,7 @@ func (p *gatherPart) acrossImages(h, w taps, base, i0, i1 int) {
 				t.c = ptr(g.dst, p.target(&h, &w, p.b0, i, j)+q*nr)
 				t.rows(p.b1 - p.b0)
 			}
-			p.ahead.next()
 		}
 	}
+	p.ahead = t.ahead
 }

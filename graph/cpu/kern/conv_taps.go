@@ -50,6 +50,26 @@ func (t *taps) inside(i, length int) (from, to int) {
 	return from, to
 }
 
+// interior is the range of outputs all of whose taps fall into a source of the given length.
+func (t *taps) interior(length int) (from, to int) {
+	return t.between(t.low(0), t.high(0), length)
+}
+
+// meeting is the range of outputs whose tap r falls into a source of the given length.
+func (t *taps) meeting(r, length int) (from, to int) {
+	at := t.d + r*t.dStep
+	return t.between(at, at, length)
+}
+
+// between is the range of outputs i with low + i*step and high + i*step inside.
+func (t *taps) between(low, high, length int) (from, to int) {
+	from = min(t.count, ceil(max(0, -low), t.step))
+	if high < length {
+		to = min(t.count, (length-1-high)/t.step+1)
+	}
+	return from, max(from, to)
+}
+
 func within(i, length int) bool { return i >= 0 && i < length }
 
 // offsetList places n offsets into scratch and returns what is left.
@@ -72,21 +92,25 @@ type window struct {
 func (v *window) columns() int { return v.left + v.w + v.right }
 func (v *window) row() int     { return v.columns() * v.pixel }
 
+// frame writes the zero columns of rows rows of dst, which copy leaves as they are.
+func (v *window) frame(dst []float32, rows int) {
+	left, right := v.left*v.pixel, v.right*v.pixel
+	for r := 0; r < rows && left+right > 0; r++ {
+		row := dst[r*v.row() : (r+1)*v.row()]
+		clear(row[:left])
+		clear(row[len(row)-right:])
+	}
+}
+
 // copy writes rows r0 to r1 of image src to dst, through the prologue, if there is one; a window with one takes all channels.
 func (v *window) copy(dst, src []float32, r0, r1 int) {
-	for r := r0; r < r1; r++ {
-		row := dst[(r-r0)*v.row() : (r-r0+1)*v.row()]
-		clear(row[:v.left*v.pixel])
-		clear(row[(v.left+v.w)*v.pixel:])
-		row = row[v.left*v.pixel:]
-		from := src[r*v.w*v.c:]
-		if v.pixel == v.c && v.take == v.c {
-			v.prologue.move(row[:v.w*v.c], from)
-			continue
-		}
-		for j := range v.w {
-			v.prologue.move(row[j*v.pixel:j*v.pixel+v.take], from[j*v.c+v.first:])
-		}
+	dst, src = dst[v.left*v.pixel:], src[r0*v.w*v.c:r1*v.w*v.c]
+	if v.pixel == v.c && v.take == v.c {
+		v.prologue.rows(dst, v.row(), src, v.w*v.c, r1-r0)
+		return
+	}
+	for r := range r1 - r0 {
+		v.prologue.pixels(dst[r*v.row():], v.pixel, src[r*v.w*v.c+v.first:], v.c, v.w, v.take)
 	}
 }
 

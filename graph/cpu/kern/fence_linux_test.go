@@ -238,3 +238,26 @@ func TestCopyRowsFenced(t *testing.T) {
 		}
 	})
 }
+
+// ScaleShift by rows has the bits of ScaleShift of each row, and leaves alone what lies between rows.
+func TestScaleShiftRowsFenced(t *testing.T) {
+	eachLevel(t, func(t *testing.T) {
+		for _, n := range []int{1, 7, 8, 16, 24, 33, 64} {
+			for _, gaps := range [][2]int{{0, 0}, {0, 3}, {5, 0}, {1, 2}} {
+				for m := 1; m <= 3; m++ {
+					ldy, ldx := n+gaps[0], n+gaps[1]
+					f, r := fence{t, true}, newRand("rows", n+m)
+					x, a, b, y := filled(r, f.place((m-1)*ldx+n)), filled(r, f.place(n)), filled(r, f.place(n)), f.place((m-1)*ldy+n)
+					for _, relu := range []bool{false, true} {
+						want := append([]float32{}, y...)
+						for i := range m {
+							ScaleShift(want[i*ldy:i*ldy+n], x[i*ldx:], a, b, relu)
+						}
+						inside(t, func() { scaleShiftRows(y, ldy, x, ldx, a, b, m, n, relu) })
+						checkSame(t, fmt.Sprintf("%d rows of %d, %d and %d apart, relu %v", m, n, ldy, ldx, relu), y, want)
+					}
+				}
+			}
+		}
+	})
+}

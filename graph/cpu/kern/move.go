@@ -41,24 +41,3 @@ func fetchRows[T float32 | uint16](x []T, ldx, m, n int) {
 		prefetchRowsAt((*byte)(unsafe.Pointer(&x[0])), uintptr(ldx*size), uintptr(m), uintptr(ceil(n*size, lineFloats*floatSize)))
 	}
 }
-
-// fetch asks for memory a piece at a time, between calls of kernels, so that it is in the core's own caches when its turn comes.
-type fetch struct {
-	rest  []float32
-	piece int
-}
-
-// mostFetched is how many floats are asked for at a time: of more lines at once the last would only wait.
-const mostFetched = 1 << 10
-
-// fetchIn is the fetch of s in about so many pieces.
-func fetchIn(s []float32, pieces int) fetch {
-	return fetch{s, max(lineFloats, min(mostFetched, roundUp(ceil(len(s), max(pieces, 1)), lineFloats)))}
-}
-
-func (f *fetch) next() {
-	if n := min(f.piece, len(f.rest)); n > 0 {
-		fetchRows(f.rest, 0, 1, n)
-		f.rest = f.rest[n:]
-	}
-}

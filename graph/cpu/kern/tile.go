@@ -29,6 +29,20 @@ type tile struct {
 type tower struct {
 	tile
 	count, stepA, stepC uintptr
+	ahead               fetch
+}
+
+// fetch is memory that a tower asks for, some lines before each block of each tile, so that it is in the core's own caches when its turn
+// comes. Plain Go and NEON do not.
+type fetch struct {
+	at         uintptr // of memory that somebody keeps
+	left, each uintptr // lines still to be asked for, and before each block
+}
+
+// fetchIn is the fetch of s over so many blocks.
+func fetchIn(s []float32, blocks int) fetch {
+	lines := ceil(len(s), lineFloats)
+	return fetch{uintptr(unsafe.Pointer(unsafe.SliceData(s))), uintptr(lines), uintptr(ceil(lines, max(blocks, 1)))}
 }
 
 // tileRows cuts n rows into tiles of nearly the same height, of which the first are a row higher.

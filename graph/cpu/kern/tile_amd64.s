@@ -11,7 +11,7 @@ DATA goControl<>+0(SB)/4, $0x00001f80
 GLOBL goControl<>(SB), RODATA|NOPTR, $4
 
 // func tile512x1x2(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x1x2(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -40,13 +40,17 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -113,8 +117,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x1x1(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x1x1(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -141,13 +161,17 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -204,8 +228,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x2x2(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x2x2(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -239,13 +279,17 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -327,8 +371,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x2x1(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x2x1(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -358,13 +418,17 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -431,8 +495,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x3x2(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x3x2(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -471,13 +551,17 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -574,8 +658,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x3x1(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x3x1(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -608,13 +708,17 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -691,8 +795,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x4x2(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x4x2(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -736,13 +856,17 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -854,8 +978,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x4x1(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x4x1(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -891,13 +1031,17 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -984,8 +1128,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x5x2(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x5x2(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -1034,13 +1194,17 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -1167,8 +1331,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x5x1(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x5x1(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -1207,13 +1387,17 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -1310,8 +1494,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x6x2(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x6x2(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -1365,15 +1565,19 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	LEAQ  (SI)(R8*4), DI
-	ADDQ  R8, DI
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	LEAQ (SI)(R8*4), DI
+	ADDQ R8, DI
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -1517,8 +1721,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x6x1(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x6x1(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -1560,15 +1780,19 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	LEAQ  (SI)(R8*4), DI
-	ADDQ  R8, DI
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	LEAQ (SI)(R8*4), DI
+	ADDQ R8, DI
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -1677,8 +1901,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x7x2(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x7x2(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -1737,15 +1977,19 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	LEAQ  (SI)(R8*4), DI
-	ADDQ  R8, DI
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	LEAQ (SI)(R8*4), DI
+	ADDQ R8, DI
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -1904,8 +2148,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x7x1(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x7x1(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -1950,15 +2210,19 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	LEAQ  (SI)(R8*4), DI
-	ADDQ  R8, DI
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	LEAQ (SI)(R8*4), DI
+	ADDQ R8, DI
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -2077,8 +2341,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x8x2(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x8x2(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -2142,15 +2422,19 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	LEAQ  (SI)(R8*4), DI
-	ADDQ  R8, DI
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	LEAQ (SI)(R8*4), DI
+	ADDQ R8, DI
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -2324,8 +2608,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x8x1(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x8x1(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -2373,15 +2673,19 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	LEAQ  (SI)(R8*4), DI
-	ADDQ  R8, DI
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	LEAQ (SI)(R8*4), DI
+	ADDQ R8, DI
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -2510,8 +2814,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x9x2(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x9x2(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -2580,15 +2900,19 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	LEAQ  (SI)(R8*4), DI
-	ADDQ  R8, DI
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	LEAQ (SI)(R8*4), DI
+	ADDQ R8, DI
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -2777,8 +3101,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x9x1(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x9x1(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -2829,15 +3169,19 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	LEAQ  (SI)(R8*4), DI
-	ADDQ  R8, DI
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	LEAQ (SI)(R8*4), DI
+	ADDQ R8, DI
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -2976,8 +3320,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x10x2(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x10x2(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -3051,15 +3411,19 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	LEAQ  (SI)(R8*4), DI
-	ADDQ  R8, DI
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	LEAQ (SI)(R8*4), DI
+	ADDQ R8, DI
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -3263,8 +3627,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x10x1(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x10x1(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -3318,15 +3698,19 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	LEAQ  (SI)(R8*4), DI
-	ADDQ  R8, DI
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	LEAQ (SI)(R8*4), DI
+	ADDQ R8, DI
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -3475,8 +3859,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x11x2(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x11x2(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -3555,17 +3955,21 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	LEAQ  (SI)(R8*4), DI
-	ADDQ  R8, DI
-	LEAQ  (DI)(R8*4), BX
-	ADDQ  R8, BX
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	LEAQ (SI)(R8*4), DI
+	ADDQ R8, DI
+	LEAQ (DI)(R8*4), BX
+	ADDQ R8, BX
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -3786,8 +4190,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x11x1(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x11x1(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -3844,17 +4264,21 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	LEAQ  (SI)(R8*4), DI
-	ADDQ  R8, DI
-	LEAQ  (DI)(R8*4), BX
-	ADDQ  R8, BX
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	LEAQ (SI)(R8*4), DI
+	ADDQ R8, DI
+	LEAQ (DI)(R8*4), BX
+	ADDQ R8, BX
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -4015,8 +4439,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x12x2(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x12x2(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -4100,17 +4540,21 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	LEAQ  (SI)(R8*4), DI
-	ADDQ  R8, DI
-	LEAQ  (DI)(R8*4), BX
-	ADDQ  R8, BX
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	LEAQ (SI)(R8*4), DI
+	ADDQ R8, DI
+	LEAQ (DI)(R8*4), BX
+	ADDQ R8, BX
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -4346,8 +4790,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x12x1(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x12x1(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -4407,17 +4867,21 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	LEAQ  (SI)(R8*4), DI
-	ADDQ  R8, DI
-	LEAQ  (DI)(R8*4), BX
-	ADDQ  R8, BX
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	LEAQ (SI)(R8*4), DI
+	ADDQ R8, DI
+	LEAQ (DI)(R8*4), BX
+	ADDQ R8, BX
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -4588,8 +5052,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x13x2(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x13x2(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -4678,17 +5158,21 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	LEAQ  (SI)(R8*4), DI
-	ADDQ  R8, DI
-	LEAQ  (DI)(R8*4), BX
-	ADDQ  R8, BX
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	LEAQ (SI)(R8*4), DI
+	ADDQ R8, DI
+	LEAQ (DI)(R8*4), BX
+	ADDQ R8, BX
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -4939,8 +5423,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x13x1(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x13x1(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -5003,17 +5503,21 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	LEAQ  (SI)(R8*4), DI
-	ADDQ  R8, DI
-	LEAQ  (DI)(R8*4), BX
-	ADDQ  R8, BX
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	LEAQ (SI)(R8*4), DI
+	ADDQ R8, DI
+	LEAQ (DI)(R8*4), BX
+	ADDQ R8, BX
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -5194,8 +5698,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x14x2(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x14x2(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -5289,17 +5809,21 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	LEAQ  (SI)(R8*4), DI
-	ADDQ  R8, DI
-	LEAQ  (DI)(R8*4), BX
-	ADDQ  R8, BX
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	LEAQ (SI)(R8*4), DI
+	ADDQ R8, DI
+	LEAQ (DI)(R8*4), BX
+	ADDQ R8, BX
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -5565,8 +6089,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile512x14x1(t *byte)
-// Requires: AVX, AVX512F, MMX+, SSE
+// Requires: AVX, AVX512F, CMOV, MMX+, SSE
 TEXT ·tile512x14x1(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -5632,17 +6172,21 @@ tile:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	LEAQ  (SI)(R8*4), DI
-	ADDQ  R8, DI
-	LEAQ  (DI)(R8*4), BX
-	ADDQ  R8, BX
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	LEAQ (SI)(R8*4), DI
+	ADDQ R8, DI
+	LEAQ (DI)(R8*4), BX
+	ADDQ R8, BX
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Z28
@@ -5833,8 +6377,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile256x1(t *byte)
-// Requires: AVX, FMA3, MMX+, SSE
+// Requires: AVX, CMOV, FMA3, MMX+, SSE
 TEXT ·tile256x1(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -5870,13 +6430,17 @@ near:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Y12
@@ -5938,8 +6502,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile256x2(t *byte)
-// Requires: AVX, FMA3, MMX+, SSE
+// Requires: AVX, CMOV, FMA3, MMX+, SSE
 TEXT ·tile256x2(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -5981,13 +6561,17 @@ near:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Y12
@@ -6064,8 +6648,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile256x3(t *byte)
-// Requires: AVX, FMA3, MMX+, SSE
+// Requires: AVX, CMOV, FMA3, MMX+, SSE
 TEXT ·tile256x3(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -6113,13 +6713,17 @@ near:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Y12
@@ -6211,8 +6815,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile256x4(t *byte)
-// Requires: AVX, FMA3, MMX+, SSE
+// Requires: AVX, CMOV, FMA3, MMX+, SSE
 TEXT ·tile256x4(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -6266,13 +6886,17 @@ near:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Y12
@@ -6379,8 +7003,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile256x5(t *byte)
-// Requires: AVX, FMA3, MMX+, SSE
+// Requires: AVX, CMOV, FMA3, MMX+, SSE
 TEXT ·tile256x5(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -6440,13 +7080,17 @@ near:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Y12
@@ -6568,8 +7212,24 @@ finish:
 	VZEROUPPER
 	RET
 
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
+
 // func tile256x6(t *byte)
-// Requires: AVX, FMA3, MMX+, SSE
+// Requires: AVX, CMOV, FMA3, MMX+, SSE
 TEXT ·tile256x6(SB), NOSPLIT, $24-8
 	MOVQ    t+0(FP), AX
 	LDMXCSR flushControl<>+0(SB)
@@ -6635,15 +7295,19 @@ near:
 block:
 	TESTQ R12, R12
 	JZ    done
-	MOVQ  (SP), SI
-	ADDQ  (R13), SI
-	MOVQ  40(AX), DX
-	ADDQ  (R15), DX
-	LEAQ  (SI)(R8*4), DI
-	ADDQ  R8, DI
-	MOVQ  56(AX), CX
-	SUBQ  $0x02, CX
-	JL    odd
+	CMPQ  136(AX), $0x00
+	JNE   ahead
+
+asked:
+	MOVQ (SP), SI
+	ADDQ (R13), SI
+	MOVQ 40(AX), DX
+	ADDQ (R15), DX
+	LEAQ (SI)(R8*4), DI
+	ADDQ R8, DI
+	MOVQ 56(AX), CX
+	SUBQ $0x02, CX
+	JL   odd
 
 pair:
 	VMOVUPS      (DX), Y12
@@ -6781,6 +7445,22 @@ finish:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
+
+ahead:
+	MOVQ    144(AX), CX
+	MOVQ    136(AX), DX
+	CMPQ    DX, CX
+	CMOVQCS DX, CX
+	SUBQ    CX, 136(AX)
+	MOVQ    128(AX), DX
+
+ask:
+	PREFETCHT0 (DX)
+	ADDQ       $0x40, DX
+	DECQ       CX
+	JNZ        ask
+	MOVQ       DX, 128(AX)
+	JMP        asked
 
 // func transpose512(dst *float32, ldd uintptr, src *float32, lds uintptr)
 // Requires: AVX, AVX512F

@@ -12,6 +12,7 @@ type passTable struct {
 	gelu                                 func(y, x *float32, n uintptr)
 	reluGrad, geluGrad, addPass, addRelu func(y, a, b *float32, n uintptr)
 	scaleShift, scaleShiftRelu           func(y, x, a, b *float32, n uintptr)
+	scaleShiftRows, scaleShiftReluRows   func(y *float32, ldy uintptr, x *float32, ldx uintptr, a, b *float32, m, n uintptr)
 	scaleShiftAdd, scaleShiftAddRelu     func(y, x, a, b, r *float32, n uintptr)
 	combine                              func(y, p, q, a, b, c *float32, n uintptr)
 	combineRelu                          func(y, p, x, s, t, a, b, c *float32, n uintptr)
@@ -111,6 +112,27 @@ func ScaleShift(y, x, a, b []float32, relu bool) {
 	}
 	for i := at; i < len(y); i++ {
 		y[i] = float32(x[i]*a[i]) + b[i]
+	}
+}
+
+// scaleShiftRows is ScaleShift of m rows of n elements, ldy and ldx elements apart, with the same a and b for each.
+func scaleShiftRows(y []float32, ldy int, x []float32, ldx int, a, b []float32, m, n int, relu bool) {
+	if m == 0 || n == 0 {
+		return
+	}
+	_, _, _, _ = y[(m-1)*ldy+n-1], x[(m-1)*ldx+n-1], a[n-1], b[n-1]
+	for l := active; l > generic; l-- {
+		if lanes := passes[l].lanes; lanes > 0 && n%lanes == 0 {
+			f := passes[l].scaleShiftRows
+			if relu {
+				f = passes[l].scaleShiftReluRows
+			}
+			f(&y[0], bytes(ldy), &x[0], bytes(ldx), &a[0], &b[0], uintptr(m), uintptr(n))
+			return
+		}
+	}
+	for i := range m {
+		ScaleShift(y[i*ldy:i*ldy+n], x[i*ldx:], a, b, relu)
 	}
 }
 

@@ -1456,6 +1456,144 @@ next:
 	VZEROUPPER
 	RET
 
+// func scaleShiftRows512(y *float32, ldy uintptr, x *float32, ldx uintptr, a *float32, b *float32, m uintptr, n uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·scaleShiftRows512(SB), NOSPLIT, $0-64
+	MOVQ    y+0(FP), DI
+	MOVQ    ldy+8(FP), R10
+	MOVQ    ldx+24(FP), R11
+	MOVQ    m+48(FP), R12
+	MOVQ    n+56(FP), CX
+	MOVQ    x+16(FP), SI
+	MOVQ    a+32(FP), DX
+	MOVQ    b+40(FP), R8
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+
+row:
+	XORL AX, AX
+
+next:
+	VMOVUPS (SI)(AX*1), Z0
+	VMULPS  (DX)(AX*1), Z0, Z0
+	VADDPS  (R8)(AX*1), Z0, Z0
+	VMOVUPS Z0, (DI)(AX*1)
+	ADDQ    $0x00000040, AX
+	CMPQ    AX, CX
+	JB      next
+	ADDQ    R10, DI
+	ADDQ    R11, SI
+	DECQ    R12
+	JNZ     row
+	LDMXCSR goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func scaleShiftRows256(y *float32, ldy uintptr, x *float32, ldx uintptr, a *float32, b *float32, m uintptr, n uintptr)
+// Requires: AVX, SSE
+TEXT ·scaleShiftRows256(SB), NOSPLIT, $0-64
+	MOVQ    y+0(FP), DI
+	MOVQ    ldy+8(FP), R10
+	MOVQ    ldx+24(FP), R11
+	MOVQ    m+48(FP), R12
+	MOVQ    n+56(FP), CX
+	MOVQ    x+16(FP), SI
+	MOVQ    a+32(FP), DX
+	MOVQ    b+40(FP), R8
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+
+row:
+	XORL AX, AX
+
+next:
+	VMOVUPS (SI)(AX*1), Y0
+	VMULPS  (DX)(AX*1), Y0, Y0
+	VADDPS  (R8)(AX*1), Y0, Y0
+	VMOVUPS Y0, (DI)(AX*1)
+	ADDQ    $0x00000020, AX
+	CMPQ    AX, CX
+	JB      next
+	ADDQ    R10, DI
+	ADDQ    R11, SI
+	DECQ    R12
+	JNZ     row
+	LDMXCSR goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func scaleShiftReluRows512(y *float32, ldy uintptr, x *float32, ldx uintptr, a *float32, b *float32, m uintptr, n uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, SSE
+TEXT ·scaleShiftReluRows512(SB), NOSPLIT, $0-64
+	MOVQ    y+0(FP), DI
+	MOVQ    ldy+8(FP), R10
+	MOVQ    ldx+24(FP), R11
+	MOVQ    m+48(FP), R12
+	MOVQ    n+56(FP), CX
+	MOVQ    x+16(FP), SI
+	MOVQ    a+32(FP), DX
+	MOVQ    b+40(FP), R8
+	VXORPS  Z15, Z15, Z15
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+
+row:
+	XORL AX, AX
+
+next:
+	VMOVUPS (SI)(AX*1), Z0
+	VMULPS  (DX)(AX*1), Z0, Z0
+	VADDPS  (R8)(AX*1), Z0, Z0
+	VMAXPS  Z0, Z15, Z0
+	VADDPS  Z15, Z0, Z0
+	VMOVUPS Z0, (DI)(AX*1)
+	ADDQ    $0x00000040, AX
+	CMPQ    AX, CX
+	JB      next
+	ADDQ    R10, DI
+	ADDQ    R11, SI
+	DECQ    R12
+	JNZ     row
+	LDMXCSR goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+// func scaleShiftReluRows256(y *float32, ldy uintptr, x *float32, ldx uintptr, a *float32, b *float32, m uintptr, n uintptr)
+// Requires: AVX, SSE
+TEXT ·scaleShiftReluRows256(SB), NOSPLIT, $0-64
+	MOVQ    y+0(FP), DI
+	MOVQ    ldy+8(FP), R10
+	MOVQ    ldx+24(FP), R11
+	MOVQ    m+48(FP), R12
+	MOVQ    n+56(FP), CX
+	MOVQ    x+16(FP), SI
+	MOVQ    a+32(FP), DX
+	MOVQ    b+40(FP), R8
+	VXORPS  Y15, Y15, Y15
+	LDMXCSR flushControl<>+0(SB)
+	SHLQ    $0x02, CX
+
+row:
+	XORL AX, AX
+
+next:
+	VMOVUPS (SI)(AX*1), Y0
+	VMULPS  (DX)(AX*1), Y0, Y0
+	VADDPS  (R8)(AX*1), Y0, Y0
+	VMAXPS  Y0, Y15, Y0
+	VADDPS  Y15, Y0, Y0
+	VMOVUPS Y0, (DI)(AX*1)
+	ADDQ    $0x00000020, AX
+	CMPQ    AX, CX
+	JB      next
+	ADDQ    R10, DI
+	ADDQ    R11, SI
+	DECQ    R12
+	JNZ     row
+	LDMXCSR goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
 // func reluGradHalf512(y *float32, dy *float32, v *uint16, n uintptr)
 // Requires: AVX, AVX512DQ, AVX512F, SSE
 TEXT ·reluGradHalf512(SB), NOSPLIT, $0-32

@@ -134,6 +134,26 @@ func geluGrad512(y *float32, dy *float32, x *float32, n uintptr)
 //go:noescape
 func geluGrad256(y *float32, dy *float32, x *float32, n uintptr)
 
+// scaleShiftRows512: y = x*a + b in m rows, y and x ldy and ldx bytes apart, the others the same for all; n is a multiple of 16.
+//
+//go:noescape
+func scaleShiftRows512(y *float32, ldy uintptr, x *float32, ldx uintptr, a *float32, b *float32, m uintptr, n uintptr)
+
+// scaleShiftRows256: y = x*a + b in m rows, y and x ldy and ldx bytes apart, the others the same for all; n is a multiple of 8.
+//
+//go:noescape
+func scaleShiftRows256(y *float32, ldy uintptr, x *float32, ldx uintptr, a *float32, b *float32, m uintptr, n uintptr)
+
+// scaleShiftReluRows512: y = max(x*a + b, 0) in m rows, y and x ldy and ldx bytes apart, the others the same for all; n is a multiple of 16.
+//
+//go:noescape
+func scaleShiftReluRows512(y *float32, ldy uintptr, x *float32, ldx uintptr, a *float32, b *float32, m uintptr, n uintptr)
+
+// scaleShiftReluRows256: y = max(x*a + b, 0) in m rows, y and x ldy and ldx bytes apart, the others the same for all; n is a multiple of 8.
+//
+//go:noescape
+func scaleShiftReluRows256(y *float32, ldy uintptr, x *float32, ldx uintptr, a *float32, b *float32, m uintptr, n uintptr)
+
 // reluGradHalf512: y = dy where v > 0, else 0, v in bfloat16; n is a multiple of 16.
 //
 //go:noescape
