@@ -110,15 +110,25 @@ func (p *gatherPart) acrossImages(h, w taps, base, i0, i1 int) {
 	t := p.begin(&h, &w)
 	t.rs, t.ldc = bytes(g.imageFloats), bytes(p.target(&h, &w, 1, 0, 0)-p.target(&h, &w, 0, 0, 0))
 	size := h.n * w.n * g.depth * nr
-	columns := w.n // that the offsets are for
+	columns := w.n                 // that the offsets are for
+	one := p.b1-p.b0 <= g.level.mr // the images are one tile, and pixels that meet the same taps one tower
+	in0, in1 := 0, w.count
+	if !g.merged {
+		in0, in1 = w.interior(g.view.w)
+	}
+	stepA, stepC := bytes(w.step*g.view.pixel), bytes(w.outStep*g.dstC)
 	for q := p.p0; q < p.p1; q++ {
 		t.columns(min(nr, g.n-q*nr))
 		for i := i0; i < i1; i++ {
 			u0, u1 := h.inside(i, g.srcH)
-			for j := range w.count {
+			for j, end := 0, 0; j < w.count; j = end {
 				v0, v1 := 0, w.n
-				if !g.merged {
+				if j < in0 || j >= in1 {
 					v0, v1 = w.inside(j, g.view.w)
+				}
+				end = j + 1
+				if one && j >= in0 {
+					end = max(end, in1)
 				}
 				t.nb = uintptr((u1 - u0) * (v1 - v0))
 				if v1-v0 != columns {
@@ -130,7 +140,11 @@ func (p *gatherPart) acrossImages(h, w taps, base, i0, i1 int) {
 					t.b = ptr(g.panels, base+q*size+(u0*w.n+v0)*g.depth*nr)
 				}
 				t.c = ptr(g.dst, p.target(&h, &w, p.b0, i, j)+q*nr)
-				t.rows(p.b1 - p.b0)
+				if one {
+					t.tiles(end-j, p.b1-p.b0, stepA, stepC)
+				} else {
+					t.rows(p.b1 - p.b0)
+				}
 			}
 		}
 	}
