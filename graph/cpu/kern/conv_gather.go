@@ -100,10 +100,9 @@ func (g *gather) plan() {
 	pixels := max(1, g.gridH*g.gridW)
 	g.bands = 1
 	if g.perImage {
-		g.images = ceil(c.B, g.level.mr)
-		if more := gatherBuffer / (g.level.mr * g.srcH * g.view.row()); more > 1 && pixels*g.level.mr < gatherPixels {
-			g.images = ceil(c.B, g.level.mr*min(more, ceil(gatherPixels, pixels*g.level.mr)))
-		}
+		tiles := ceil(c.B, g.level.mr)
+		per := min(ceil(gatherPixels, pixels*g.level.mr), gatherBuffer/max(1, g.level.mr*g.srcH*g.view.row()), tiles/convTasks)
+		g.images = ceil(tiles, max(1, per))
 	} else {
 		per := max(1, min(ceil(gatherPixels, pixels), gatherBuffer/max(1, g.srcH*g.view.row())))
 		g.images = ceil(max(c.B, 1), per)
