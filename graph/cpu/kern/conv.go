@@ -185,6 +185,10 @@ func (c Conv) BackwardWeightsHalf(x, dy Values, dw, scratch []float32) {
 	case overPairs:
 		c.correlateBF16(x, dy, dw, scratch)
 	default:
+		if c.fewPixels() {
+			c.fewWeights(x.F32, dy.F32, dw, scratch)
+			return
+		}
 		c.correlate(x.F32, dy.F32, dw, scratch)
 	}
 }
@@ -205,6 +209,9 @@ func (c Conv) BackwardWeightsScratch() int {
 		return c.winogradWeightsScratch()
 	case overPairs:
 		return c.correlateBF16Scratch()
+	}
+	if c.fewPixels() {
+		return c.fewScratch()
 	}
 	return c.correlateScratch()
 }

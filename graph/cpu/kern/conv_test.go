@@ -64,6 +64,13 @@ func convCases() []Conv {
 		conv(35, 9, 9, 32, 32, 3, 2, 1, 1, 1),
 		conv(5, 30, 31, 3, 16, 5, 2, 2, 1, 1),
 		rect(3, 20, 23, 17, 16, 2, 3, 2, 1, 0, 2, 2, 1, 1),
+		conv(0, 2, 2, 64, 64, 3, 1, 1, 1, 1), // few pixels, many channels
+		conv(7, 1, 1, 64, 70, 3, 1, 1, 1, 1),
+		conv(5, 2, 2, 66, 64, 3, 1, 1, 1, 1),
+		conv(6, 4, 5, 64, 65, 3, 2, 1, 1, 1),
+		conv(3, 3, 3, 64, 64, 3, 1, 2, 2, 1),
+		conv(3, 9, 7, 65, 64, 1, 2, 0, 1, 1),
+		conv(2, 5, 5, 64, 64, 1, 2, 1, 1, 1),
 	}
 	for _, ci := range []int{1, 3, 8, 16, 33, 64} {
 		for i, co := range []int{1, 8, 33, 64} {
@@ -165,7 +172,7 @@ func TestConv(t *testing.T) {
 // TestConvThreads holds that the bits do not depend on the number of threads.
 func TestConvThreads(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
-		for _, c := range []Conv{conv(5, 9, 9, 16, 40, 3, 2, 1, 1, 1), conv(33, 4, 4, 32, 33, 3, 1, 1, 1, 1), conv(9, 7, 7, 24, 24, 3, 1, 1, 1, 24), conv(4, 16, 16, 3, 64, 3, 1, 1, 1, 1), conv(21, 16, 16, 16, 32, 3, 2, 1, 1, 1)} {
+		for _, c := range []Conv{conv(5, 9, 9, 16, 40, 3, 2, 1, 1, 1), conv(33, 4, 4, 32, 33, 3, 1, 1, 1, 1), conv(9, 7, 7, 24, 24, 3, 1, 1, 1, 24), conv(4, 16, 16, 3, 64, 3, 1, 1, 1, 1), conv(21, 16, 16, 16, 32, 3, 2, 1, 1, 1), conv(9, 2, 2, 64, 64, 3, 1, 1, 1, 1)} {
 			t.Run(convName(c), func(t *testing.T) {
 				setThreads(t, 1)
 				want := newConvData(c)
@@ -185,7 +192,7 @@ func TestConvThreads(t *testing.T) {
 
 func TestConvAllocatesNothing(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
-		for _, c := range []Conv{conv(16, 8, 8, 16, 40, 3, 2, 1, 1, 1), conv(4, 8, 8, 16, 40, 1, 1, 0, 1, 1), conv(4, 8, 8, 8, 8, 3, 1, 1, 1, 8), conv(4, 8, 8, 32, 32, 3, 1, 1, 1, 1)} {
+		for _, c := range []Conv{conv(16, 8, 8, 16, 40, 3, 2, 1, 1, 1), conv(4, 8, 8, 16, 40, 1, 1, 0, 1, 1), conv(4, 8, 8, 8, 8, 3, 1, 1, 1, 8), conv(4, 8, 8, 32, 32, 3, 1, 1, 1, 1), conv(4, 2, 2, 64, 64, 3, 1, 1, 1, 1)} {
 			d := newConvData(c)
 			fs, ds, ws := make([]float32, c.ForwardScratch()), make([]float32, c.BackwardDataScratch()), make([]float32, c.BackwardWeightsScratch())
 			if n := testing.AllocsPerRun(5, func() {

@@ -25,6 +25,7 @@ func prologueCases() []Conv {
 		conv(3, 6, 3, 16, 32, 3, 1, 2, 1, 1),
 		conv(1, 40, 50, 32, 32, 3, 1, 0, 1, 1), // several runs of tiles to a row
 		conv(4, 8, 8, 256, 256, 3, 1, 1, 1, 1), // staged
+		conv(5, 2, 3, 64, 66, 3, 1, 1, 1, 1),   // few pixels
 	}
 }
 
