@@ -53,6 +53,19 @@ func bindPoolGrad(c *call) func() {
 		x = c.x[1]
 	}
 	h, w, oh, ow, ch := o.X[1], o.X[2], out[1], out[2], out[3]
+	places := make([][]int, oh*ow) // of each output's window, in elements from its first pixel
+	kinds := map[[2]int][]int{}    // by the window's size
+	for i := range places {
+		r0, r1, _ := o.Window(0, i/ow, h)
+		c0, c1, _ := o.Window(1, i%ow, w)
+		size := [2]int{r1 - r0, c1 - c0}
+		if kinds[size] == nil {
+			for p := range size[0] * size[1] {
+				kinds[size] = append(kinds[size], (p/size[1]*w+p%size[1])*ch)
+			}
+		}
+		places[i] = kinds[size]
+	}
 	return sweep(o.X[0], 1, func(b, _ int) {
 		dx := dx[b*h*w*ch:][:h*w*ch]
 		clear(dx)
@@ -62,7 +75,8 @@ func bindPoolGrad(c *call) func() {
 				c0, c1, nc := o.Window(1, j, w)
 				d := dy[((b*oh+i)*ow+j)*ch:][:ch]
 				if o.Max {
-					giveLargest(dx, x[b*h*w*ch:][:h*w*ch], d, w, r0, r1, c0, c1)
+					first := (r0*w + c0) * ch
+					kern.GiveLargest(dx[first:], x[b*h*w*ch:][first:h*w*ch], d, places[i*ow+j])
 				} else {
 					giveAll(dx, d, 1/float32(nr*nc), w, r0, r1, c0, c1)
 				}
@@ -79,38 +93,6 @@ func giveAll(dx, d []float32, s float32, w, r0, r1, c0, c1 int) {
 			for i, v := range d {
 				p[i] += s * v
 			}
-		}
-	}
-}
-
-// giveLargest adds d, for every channel, to the pixel of dx where the window of x has its first maximum.
-func giveLargest(dx, x, d []float32, w, r0, r1, c0, c1 int) {
-	const lanes = 64
-	var top [lanes]float32
-	var at [lanes]int32
-	ch := len(d)
-	for from := 0; from < ch; from += lanes {
-		n := min(lanes, ch-from)
-		for r := r0; r < r1; r++ {
-			for k := c0; k < c1; k++ {
-				pixel := (r*w+k)*ch + from
-				p := x[pixel:][:n]
-				if r == r0 && k == c0 {
-					copy(top[:n], p)
-					for i := range at[:n] {
-						at[i] = int32(pixel + i)
-					}
-					continue
-				}
-				for i, v := range p {
-					if v > top[i] {
-						top[i], at[i] = v, int32(pixel+i)
-					}
-				}
-			}
-		}
-		for i, p := range at[:n] {
-			dx[p] += d[from+i]
 		}
 	}
 }

@@ -268,6 +268,7 @@ func vecs() {
 	lookups()
 	columns()
 	softmaxes(rowConstants())
+	giveLargest()
 }
 
 var pointers = []GPPhysical{RSI, RDX, R8, R9, R10, R11, R12}

@@ -25,6 +25,10 @@ func exps(l level, y, x *float32, n uintptr, top float32) {
 	}
 }
 
+func giveLargestAt(dx, x, d *float32, places *int, k, n uintptr) {
+	giveLargest256(dx, x, d, places, k, n)
+}
+
 func columnSum(lanes int, s *stripSums, x []float32, c, n int) {
 	switch lanes {
 	case maxLanes:

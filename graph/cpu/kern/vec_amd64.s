@@ -3394,3 +3394,53 @@ scaleEnd:
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
 	RET
+
+// func giveLargest256(dx *float32, x *float32, d *float32, places *int, k uintptr, n uintptr)
+// Requires: AVX, AVX2
+TEXT ·giveLargest256(SB), NOSPLIT, $0-48
+	MOVQ     dx+0(FP), DI
+	MOVQ     x+8(FP), SI
+	MOVQ     d+16(FP), DX
+	MOVQ     places+24(FP), R8
+	MOVQ     k+32(FP), R9
+	MOVQ     n+40(FP), R10
+	VPCMPEQD Y15, Y15, Y15
+
+next:
+	MOVQ    (R8), R11
+	VMOVUPS (SI)(R11*4), Y0
+	VPXOR   Y1, Y1, Y1
+	VPXOR   Y2, Y2, Y2
+	XORL    CX, CX
+
+seek:
+	MOVQ      (R8)(CX*8), R11
+	VMOVUPS   (SI)(R11*4), Y3
+	VCMPPS    $0x1e, Y0, Y3, Y4
+	VBLENDVPS Y4, Y3, Y0, Y0
+	VBLENDVPS Y4, Y2, Y1, Y1
+	VPSUBD    Y15, Y2, Y2
+	INCQ      CX
+	CMPQ      CX, R9
+	JB        seek
+	VMOVUPS   (DX), Y5
+	VPXOR     Y2, Y2, Y2
+	XORL      CX, CX
+
+give:
+	MOVQ     (R8)(CX*8), R11
+	VPCMPEQD Y2, Y1, Y4
+	VANDPS   Y5, Y4, Y4
+	VADDPS   (DI)(R11*4), Y4, Y4
+	VMOVUPS  Y4, (DI)(R11*4)
+	VPSUBD   Y15, Y2, Y2
+	INCQ     CX
+	CMPQ     CX, R9
+	JB       give
+	ADDQ     $0x20, DI
+	ADDQ     $0x20, SI
+	ADDQ     $0x20, DX
+	SUBQ     $0x08, R10
+	JNZ      next
+	VZEROUPPER
+	RET

@@ -11,6 +11,10 @@ func exps(level, *float32, *float32, uintptr, float32) {
 	panic("kern: this level has no exp kernel")
 }
 
+func giveLargestAt(*float32, *float32, *float32, *int, uintptr, uintptr) {
+	panic("kern: this level has no kernel for the gradient of a maximum")
+}
+
 func columnSum(_ int, s *stripSums, x []float32, c, n int) { columnSum4(s, x, c, n) }
 
 func columnSpread(_ int, s, q *stripSums, x, pivot []float32, c, n int) {

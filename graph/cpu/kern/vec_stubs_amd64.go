@@ -303,3 +303,8 @@ func softmaxRow512(y *float32, x *float32, ld uintptr, rows uintptr, n uintptr, 
 //
 //go:noescape
 func softmaxRow256(y *float32, x *float32, ld uintptr, rows uintptr, n uintptr, scale float32)
+
+// giveLargest256 adds d[c] to dx[p+c] for the first of k places p where x[p+c] is largest; n, a multiple of 8, and k are not 0.
+//
+//go:noescape
+func giveLargest256(dx *float32, x *float32, d *float32, places *int, k uintptr, n uintptr)
