@@ -17,11 +17,15 @@ func (c *Conv) fewPixels() bool {
 	return c.Groups == 1 && (max(c.OH, c.OW) <= fewSide || c.KH*c.KW == 1) && min(c.Ci, c.Co) >= fewChannels
 }
 
-// fewTap is one tap of the gradient under way: outputs i0 to i1, j0 to j1 of each image meet it.
+// fewSlab is how many floats are gathered at a time, of whole images.
+const fewSlab = 2 << 20
+
+// fewTap is one tap of the gradient under way, in images b0 to b1: outputs i0 to i1, j0 to j1 of each meet it.
 type fewTap struct {
 	conv           Conv
 	x, dy          []float32
 	xs, dys        []float32 // gathered
+	b0, b1         int
 	u, v           int
 	i0, i1, j0, j1 int
 	task           func(task, worker int)
@@ -29,25 +33,27 @@ type fewTap struct {
 
 var fewTaps = pile[fewTap]{bind: func(f *fewTap) { f.task = f.gather }}
 
-// set makes (u,v) the tap at hand and returns the number of its pixels in all images.
-func (f *fewTap) set(u, v int) int {
+// set makes (u,v) the tap at hand.
+func (f *fewTap) set(u, v int) {
 	c := &f.conv
 	h, w := forwardTaps(c.OH, c.KH, c.SH, c.PH, c.DH), forwardTaps(c.OW, c.KW, c.SW, c.PW, c.DW)
 	f.u, f.v = u, v
 	f.i0, f.i1 = h.meeting(u, c.H)
 	f.j0, f.j1 = w.meeting(v, c.W)
-	return c.B * (f.i1 - f.i0) * (f.j1 - f.j0)
 }
 
+// pixels is how many outputs of an image meet the tap.
+func (f *fewTap) pixels() int { return (f.i1 - f.i0) * (f.j1 - f.j0) }
+
 // all says whether all outputs meet the tap: dy is read where it is.
-func (f *fewTap) all() bool { return f.i1-f.i0 == f.conv.OH && f.j1-f.j0 == f.conv.OW }
+func (f *fewTap) all() bool { return f.pixels() == f.conv.OH*f.conv.OW }
 
 // gather copies the pixels of one image.
-func (f *fewTap) gather(b, _ int) {
-	c := &f.conv
+func (f *fewTap) gather(task, _ int) {
+	c, b := &f.conv, f.b0+task
 	across := f.j1 - f.j0
 	for i := f.i0; i < f.i1; i++ {
-		first := (b*(f.i1-f.i0) + i - f.i0) * across
+		first := task*f.pixels() + (i-f.i0)*across
 		at := ((b*c.H+i*c.SH+f.u*c.DH-c.PH)*c.W + f.j0*c.SW + f.v*c.DW - c.PW) * c.Ci
 		for j := range across {
 			c.Prologue.move(f.xs[(first+j)*c.Ci:(first+j+1)*c.Ci], f.x[at+j*c.SW*c.Ci:])
@@ -67,27 +73,38 @@ func (c Conv) fewWeights(x, dy, dw, scratch []float32) {
 	}
 	f.xs, f.dys = take(&scratch, c.fewFloats(c.Ci)), take(&scratch, c.fewFloats(c.Co))
 	for tap := range c.KH * c.KW {
-		n := f.set(tap/c.KW, tap%c.KW)
-		if n > 0 {
-			runLimited(c.B, 1<<30, f.task)
+		f.set(tap/c.KW, tap%c.KW)
+		for f.b0 = 0; f.b0 == 0 || f.b0 < c.B; f.b0 += c.fewImages() {
+			f.b1 = min(f.b0+c.fewImages(), c.B)
+			if f.pixels() > 0 {
+				runLimited(f.b1-f.b0, 1<<30, f.task)
+			}
+			dys := f.dys
+			if f.all() {
+				dys = dy[f.b0*c.OH*c.OW*c.Co:]
+			}
+			Gemm(true, false, c.Ci, c.Co, (f.b1-f.b0)*f.pixels(), f.xs, c.Ci, dys, c.Co, dw[tap*c.Ci*c.Co:], c.Co, float32(min(f.b0, 1)), scratch)
 		}
-		dys := f.dys
-		if f.all() {
-			dys = dy
-		}
-		Gemm(true, false, c.Ci, c.Co, n, f.xs, c.Ci, dys, c.Co, dw[tap*c.Ci*c.Co:], c.Co, 0, scratch)
 	}
 	f.x, f.dy, f.xs, f.dys = nil, nil, nil, nil
 	fewTaps.put(f)
 }
 
-// fewFloats is the size of the pixels of the largest tap, of so many channels each.
-func (c *Conv) fewFloats(channels int) int { return roundUp(c.B*c.OH*c.OW*channels, lineFloats) }
+// fewImages is how many images are gathered at a time.
+func (c *Conv) fewImages() int { return max(1, min(c.B, fewSlab/(c.OH*c.OW*(c.Ci+c.Co)))) }
+
+// fewFloats is the size of their pixels, of so many channels each.
+func (c *Conv) fewFloats(channels int) int {
+	return roundUp(c.fewImages()*c.OH*c.OW*channels, lineFloats)
+}
 
 func (c Conv) fewScratch() int {
-	f, products := fewTap{conv: c}, 0
+	f, products, images := fewTap{conv: c}, 0, c.fewImages()
 	for tap := range c.KH * c.KW {
-		products = max(products, GemmScratch(true, false, c.Ci, c.Co, f.set(tap/c.KW, tap%c.KW)))
+		f.set(tap/c.KW, tap%c.KW)
+		for _, n := range []int{min(images, c.B), c.B % images} {
+			products = max(products, GemmScratch(true, false, c.Ci, c.Co, n*f.pixels()))
+		}
 	}
 	return lineFloats + c.fewFloats(c.Ci) + c.fewFloats(c.Co) + products
 }

@@ -71,6 +71,7 @@ func convCases() []Conv {
 		conv(3, 3, 3, 64, 64, 3, 1, 2, 2, 1),
 		conv(3, 9, 7, 65, 64, 1, 2, 0, 1, 1),
 		conv(2, 5, 5, 64, 64, 1, 2, 1, 1, 1),
+		conv(2, 181, 182, 64, 64, 1, 2, 0, 1, 1), // an image at a time
 	}
 	for _, ci := range []int{1, 3, 8, 16, 33, 64} {
 		for i, co := range []int{1, 8, 33, 64} {
