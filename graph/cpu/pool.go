@@ -48,23 +48,11 @@ func pool(y, image []float32, w, r0, r1, c0, c1 int, largest bool) {
 func bindPoolGrad(c *call) func() {
 	o := c.spec.(op.PoolBackward)
 	dy, dx, out := c.x[0], c.y, c.in[0].Shape
-	var x []float32
-	if o.Max {
-		x = c.x[1]
-	}
 	h, w, oh, ow, ch := o.X[1], o.X[2], out[1], out[2], out[3]
-	places := make([][]int, oh*ow) // of each output's window, in elements from its first pixel
-	kinds := map[[2]int][]int{}    // by the window's size
-	for i := range places {
-		r0, r1, _ := o.Window(0, i/ow, h)
-		c0, c1, _ := o.Window(1, i%ow, w)
-		size := [2]int{r1 - r0, c1 - c0}
-		if kinds[size] == nil {
-			for p := range size[0] * size[1] {
-				kinds[size] = append(kinds[size], (p/size[1]*w+p%size[1])*ch)
-			}
-		}
-		places[i] = kinds[size]
+	var x []float32
+	var places [][]int
+	if o.Max {
+		x, places = c.x[1], windowPlaces(o.Pool, h, w, oh, ow, ch)
 	}
 	return sweep(o.X[0], 1, func(b, _ int) {
 		dx := dx[b*h*w*ch:][:h*w*ch]
@@ -83,6 +71,24 @@ func bindPoolGrad(c *call) func() {
 			}
 		}
 	})
+}
+
+// windowPlaces lists where the pixels of each output's window are, in elements from its first.
+func windowPlaces(o op.Pool, h, w, oh, ow, ch int) [][]int {
+	places := make([][]int, oh*ow)
+	kinds := map[[2]int][]int{} // by the window's size
+	for i := range places {
+		r0, r1, _ := o.Window(0, i/ow, h)
+		c0, c1, _ := o.Window(1, i%ow, w)
+		size := [2]int{r1 - r0, c1 - c0}
+		if kinds[size] == nil {
+			for p := range size[0] * size[1] {
+				kinds[size] = append(kinds[size], (p/size[1]*w+p%size[1])*ch)
+			}
+		}
+		places[i] = kinds[size]
+	}
+	return places
 }
 
 // giveAll adds s*d to every pixel of a window of dx.

@@ -103,13 +103,18 @@ func prefetchRows() {
 	Label("row")
 	MOVQ(RSI, RDI)
 	MOVQ(RCX, RAX)
-	Label("next")
-	PREFETCHT0(Mem{Base: RDI})
-	ADDQ(Imm(64), RDI)
-	DECQ(RAX)
-	JNZ(LabelRef("next"))
+	askLines("next", RDI, RAX)
 	ADDQ(R8, RSI)
 	DECQ(RDX)
 	JNZ(LabelRef("row"))
 	RET()
+}
+
+// askLines is a loop that asks for at least one line from at on; it moves at behind them and counts lines down to 0.
+func askLines(label string, at, lines GPPhysical) {
+	Label(label)
+	PREFETCHT0(Mem{Base: at})
+	ADDQ(Imm(64), at)
+	DECQ(lines)
+	JNZ(LabelRef(label))
 }

@@ -171,11 +171,7 @@ func prefetchAhead() {
 	CMOVQCS(tB, tCnt)
 	SUBQ(tCnt, left)
 	MOVQ(next, tB)
-	Label("ask")
-	PREFETCHT0(Mem{Base: tB})
-	ADDQ(Imm(64), tB)
-	DECQ(tCnt)
-	JNZ(LabelRef("ask"))
+	askLines("ask", tB, tCnt)
 	MOVQ(tB, next)
 	JMP(LabelRef("asked"))
 }

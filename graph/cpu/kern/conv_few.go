@@ -4,9 +4,9 @@ import "fmt"
 
 // A gradient by w over few pixels and many channels is a product for each tap: x at the tap's places, transposed, times dy at the outputs that
 // meet them. Both are gathered into matrices, so that each element of dw is written once, where sums over rows of two or three pixels
-// would read and write all of dw again for every few images.
+// would read and write all of dw again for every few images. The same serves kernels of one tap, whose strides leave out most of x.
 
-// Images of at most fewSide x fewSide outputs with at least fewChannels channels on both sides are few pixels.
+// Images of at most fewSide x fewSide outputs are few pixels; at least fewChannels channels on both sides are many.
 const (
 	fewSide     = 3
 	fewChannels = 64
@@ -55,9 +55,7 @@ func (f *fewTap) gather(task, _ int) {
 	for i := f.i0; i < f.i1; i++ {
 		first := task*f.pixels() + (i-f.i0)*across
 		at := ((b*c.H+i*c.SH+f.u*c.DH-c.PH)*c.W + f.j0*c.SW + f.v*c.DW - c.PW) * c.Ci
-		for j := range across {
-			c.Prologue.move(f.xs[(first+j)*c.Ci:(first+j+1)*c.Ci], f.x[at+j*c.SW*c.Ci:])
-		}
+		c.Prologue.rows(f.xs[first*c.Ci:], c.Ci, f.x[at:], c.SW*c.Ci, across, c.Ci)
 		if !f.all() {
 			copy(f.dys[first*c.Co:(first+across)*c.Co], f.dy[((b*c.OH+i)*c.OW+f.j0)*c.Co:])
 		}

@@ -106,11 +106,11 @@ func (v *window) frame(dst []float32, rows int) {
 func (v *window) copy(dst, src []float32, r0, r1 int) {
 	dst, src = dst[v.left*v.pixel:], src[r0*v.w*v.c:r1*v.w*v.c]
 	if v.pixel == v.c && v.take == v.c {
-		v.prologue.rows(dst, v.row(), src, v.w*v.c, r1-r0)
+		v.prologue.rows(dst, v.row(), src, v.w*v.c, r1-r0, v.w*v.c)
 		return
 	}
 	for r := range r1 - r0 {
-		v.prologue.pixels(dst[r*v.row():], v.pixel, src[r*v.w*v.c+v.first:], v.c, v.w, v.take)
+		v.prologue.rows(dst[r*v.row():], v.pixel, src[r*v.w*v.c+v.first:], v.c, v.w, v.take)
 	}
 }
 

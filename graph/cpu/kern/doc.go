@@ -14,7 +14,8 @@
 // pairs, or the float32 instructions on widened operands. Operands may lie in memory as float32 or as bfloat16 (Values), with the same result.
 //
 // A convolution is a matrix product (1x1), sums over taps (any shape), lanes of channels (depthwise) or Winograd F(4x4,3x3), and its gradient by
-// w also a product for each tap: Conv. With operands rounded to bfloat16 it is sums of pairs over taps, or one of the others of rounded copies, whichever the machine does faster.
+// w also a product for each tap: Conv. With operands rounded to bfloat16 it is sums of pairs over taps, or one of the others of rounded
+// copies, whichever the machine does faster.
 //
 // Elementwise passes, sums down columns (vec*.go) and along rows (row*.go, softmax.go) give the same bits at every level: they multiply
 // and add in separate steps. Those of an attention head in bfloat16 (attention_bf16_rows.go) do not: its products differ between levels anyway.

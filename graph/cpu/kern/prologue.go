@@ -39,27 +39,18 @@ func (p *Prologue) move(dst, src []float32) {
 	}
 }
 
-// rows is move for m rows of n elements, whole pixels: those of src one behind the other, those of dst ldd elements apart.
-func (p *Prologue) rows(dst []float32, ldd int, src []float32, n, m int) {
+// rows is move for m rows of n elements, whole pixels, ldd and lds elements apart.
+func (p *Prologue) rows(dst []float32, ldd int, src []float32, lds, m, n int) {
 	switch {
 	case !p.on():
-		copyRows(dst, ldd, src, n, m, n)
+		copyRows(dst, ldd, src, lds, m, n)
 	case n <= len(p.Scale):
-		scaleShiftRows(dst, ldd, src, n, p.Scale, p.Shift, m, n, p.Relu)
+		scaleShiftRows(dst, ldd, src, lds, p.Scale, p.Shift, m, n, p.Relu)
 	default:
 		for i := range m {
-			p.move(dst[i*ldd:i*ldd+n], src[i*n:])
+			p.move(dst[i*ldd:i*ldd+n], src[i*lds:])
 		}
 	}
-}
-
-// pixels is move for n pixels, of which the first channels are taken; dst's and src's are ldd and lds elements apart.
-func (p *Prologue) pixels(dst []float32, ldd int, src []float32, lds, n, channels int) {
-	if !p.on() {
-		copyRows(dst, ldd, src, lds, n, channels)
-		return
-	}
-	scaleShiftRows(dst, ldd, src, lds, p.Scale, p.Shift, n, channels, p.Relu)
 }
 
 // take is move from memory of either type.

@@ -15,10 +15,11 @@ func GiveLargest(dx, x, d []float32, places []int) {
 		}
 	}
 	done := 0
-	if done = n &^ 7; active >= avx2 && done > 0 {
+	if active >= avx2 {
+		done = n &^ 7
+	}
+	if done > 0 {
 		giveLargestAt(&dx[0], &x[0], &d[0], &places[0], uintptr(len(places)), uintptr(done))
-	} else {
-		done = 0
 	}
 	for c := done; c < n; c++ {
 		at := places[0] + c
