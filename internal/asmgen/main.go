@@ -44,7 +44,7 @@ func main() {
 	case "scatter":
 		scatterAVX512()
 	case "winograd":
-		for _, tr := range transforms {
+		for _, tr := range append(denseTransforms, stridedTransforms()...) {
 			tr.emit(widthAVX512)
 			tr.emit(widthAVX2)
 		}

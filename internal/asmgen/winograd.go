@@ -3,21 +3,30 @@ package main
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// transform is a small matrix T applied to both sides of a square of vectors: dst = T src T'. It is given as groups of outputs that share
-// work, one or two each. The 2-d program applies T along a row of the source for one group, for all rows, keeps these at most 12 values in
-// registers, and applies T down each of the group's columns. Inputs are read once per group; nothing is spilled.
+// transform is a pair of small matrices applied to both sides of a rectangle of vectors: dst = D src R'. The 2-d program applies R along a
+// row of the source for one group of its outputs, for all rows, keeps these at most 12 values in registers, and applies D down each of the
+// group's columns. Inputs are read once per group; nothing is spilled.
 type transform struct {
-	name, doc string
+	name, doc   string
+	down, right matrix
+}
+
+// matrix is one of them, of so many columns, as groups of outputs that share work, one or two each.
+type matrix struct {
 	in        int
 	groups    []group
 	constants []float64
 }
+
+// square is the transform with the same matrix on both sides.
+func square(name, doc string, m matrix) transform { return transform{name, doc, m, m} }
 
 type group struct {
 	out  []int
@@ -53,9 +62,9 @@ func addmul(a, b Op, acc VecPhysical) { a, b = order(a, b); VFMADD231PS(a, b, ac
 func submul(a, b Op, acc VecPhysical) { a, b = order(a, b); VFNMADD231PS(a, b, acc) }
 
 // The transforms of F(4x4,3x3) with the points 0, 1, -1, 2, -2 and infinity (Lavin and Gray 2015, arXiv:1509.09308).
-var transforms = []transform{
-	{
-		name: "winogradInput", doc: "the 6x6 patch of x to 36 points", in: 6, constants: []float64{4, 5, 2},
+var denseTransforms = []transform{
+	square("winogradInput", "the 6x6 patch of x to 36 points", matrix{
+		in: 6, constants: []float64{4, 5, 2},
 		groups: []group{
 			{[]int{1, 2}, func(e emitter, in func(int) Op, o []VecPhysical, t VecPhysical) {
 				mov(in(4), o[0])
@@ -83,9 +92,9 @@ var transforms = []transform{
 				submul(in(3), e.k(5), o[1])
 			}},
 		},
-	},
-	{
-		name: "winogradOutput", doc: "36 points to the 4x4 patch of y", in: 6, constants: []float64{4, 2, 8},
+	}),
+	square("winogradOutput", "36 points to the 4x4 patch of y", matrix{
+		in: 6, constants: []float64{4, 2, 8},
 		groups: []group{
 			{[]int{0, 2}, func(e emitter, in func(int) Op, o []VecPhysical, t VecPhysical) {
 				mov(in(1), o[1])
@@ -107,9 +116,9 @@ var transforms = []transform{
 				add(in(5), o[1])
 			}},
 		},
-	},
-	{
-		name: "winogradGradient", doc: "the 4x4 patch of dy to 36 points, the adjoint of winogradOutput", in: 4, constants: []float64{4, 2},
+	}),
+	square("winogradGradient", "the 4x4 patch of dy to 36 points, the adjoint of winogradOutput", matrix{
+		in: 4, constants: []float64{4, 2},
 		groups: []group{
 			{[]int{1, 2}, func(e emitter, in func(int) Op, o []VecPhysical, t VecPhysical) {
 				mov(in(0), o[0])
@@ -133,9 +142,9 @@ var transforms = []transform{
 				mov(in(3), o[1])
 			}},
 		},
-	},
-	{
-		name: "winogradFilter", doc: "the 3x3 weights to 36 points", in: 3, constants: []float64{1. / 4, 1. / 6, -1. / 6, 1. / 12, 1. / 24},
+	}),
+	square("winogradFilter", "the 3x3 weights to 36 points", matrix{
+		in: 3, constants: []float64{1. / 4, 1. / 6, -1. / 6, 1. / 12, 1. / 24},
 		groups: []group{
 			{[]int{1, 2}, func(e emitter, in func(int) Op, o []VecPhysical, t VecPhysical) {
 				mov(in(0), o[0])
@@ -157,9 +166,9 @@ var transforms = []transform{
 				mov(in(2), o[1])
 			}},
 		},
-	},
-	{
-		name: "winogradWeights", doc: "36 points to the 3x3 gradient, the adjoint of winogradFilter", in: 6, constants: []float64{1. / 4, 1. / 6, 1. / 12, 1. / 24},
+	}),
+	square("winogradWeights", "36 points to the 3x3 gradient, the adjoint of winogradFilter", matrix{
+		in: 6, constants: []float64{1. / 4, 1. / 6, 1. / 12, 1. / 24},
 		groups: []group{
 			{[]int{0}, func(e emitter, in func(int) Op, o []VecPhysical, t VecPhysical) {
 				mul(in(0), e.k(1./4), o[0])
@@ -187,7 +196,7 @@ var transforms = []transform{
 				addmul(t, e.k(1./6), o[0])
 			}},
 		},
-	},
+	}),
 }
 
 // vectors is a register width: AVX2 with 16 registers, AVX-512 with 32.
@@ -237,9 +246,21 @@ func table(name string, constants []float64) Mem {
 	return m
 }
 
+// constants are those of both matrices.
+func (tr transform) constants() []float64 {
+	all := slices.Clone(tr.right.constants)
+	for _, v := range tr.down.constants {
+		if !slices.Contains(all, v) {
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
 func (tr transform) emit(w vectors) {
 	name := tr.name + w.suffix
-	constants := table(name+"_constants", tr.constants)
+	all := tr.constants()
+	constants := table(name+"_constants", all)
 	TEXT(name, NOSPLIT, "func(dst *float32, drow, dcol uintptr, src *float32, srow, scol, n uintptr)")
 	Pragma("noescape")
 	Doc(fmt.Sprintf("%s transforms %s, n vectors of %d channels. Element (i,j) lies at i*row + j*col bytes.", name, tr.doc, w.size/4))
@@ -262,7 +283,7 @@ func (tr transform) emit(w vectors) {
 	inReg := map[float64]Op{}
 	inMem := map[float64]Op{}
 	load := func() {
-		for i, v := range tr.constants {
+		for i, v := range all {
 			m := constants.Offset(32 * i)
 			r := w.reg(15 - i)
 			if w.wide {
@@ -281,20 +302,20 @@ func (tr transform) emit(w vectors) {
 	}
 
 	Label("next")
-	for _, g := range tr.groups {
+	for _, g := range tr.right.groups {
 		if !w.wide {
 			load()
 		}
 		live := func(r, c int) VecPhysical { return w.reg(r*len(g.out) + c) }
-		temp := w.reg(tr.in * len(g.out))
+		temp := w.reg(tr.down.in * len(g.out))
 		MOVQ(RSI, RBX)
-		for r := range tr.in {
+		for r := range tr.down.in {
 			o := make([]VecPhysical, len(g.out))
 			for c := range o {
 				o[c] = live(r, c)
 			}
 			g.emit(first, func(j int) Op { return from.at(j) }, o, temp)
-			if r < tr.in-1 {
+			if r < tr.down.in-1 {
 				ADDQ(R11, RBX)
 			}
 		}
@@ -303,7 +324,7 @@ func (tr transform) emit(w vectors) {
 			for range column {
 				ADDQ(dcol.Addr, RDX)
 			}
-			for i, down := range tr.groups {
+			for i, down := range tr.down.groups {
 				o := []VecPhysical{w.reg(13), w.reg(14)}
 				t := w.reg(15)
 				if w.wide { // two sets in turn: groups do not wait for each other

@@ -28,7 +28,7 @@ type Algorithm int
 const (
 	Auto     Algorithm = iota // Winograd where it is possible and faster
 	Direct                    // sums over taps, relative error about 1e-6
-	Winograd                  // F(4x4,3x3): 3x3, stride 1, channels multiples of 16, pad at most 2; relative error up to 2e-5
+	Winograd                  // fewer products: 3x3, stride 1 and pad at most 2, or stride 2 and pad 1, channels multiples of 16; relative error up to 2e-5
 )
 
 // Check says what is wrong with the sizes; the other methods panic with it.
@@ -54,7 +54,7 @@ func (c Conv) Check() error {
 		return fmt.Errorf("kern: conv: images in bfloat16 are for bf16 convolutions")
 	}
 	if c.Algorithm < Auto || c.Algorithm > Winograd || c.Algorithm == Winograd && !c.winogradOK() {
-		return fmt.Errorf("kern: conv: algorithm %d is not possible for %+v; Winograd is for 3x3, stride 1, one group, pads up to 2, channels multiples of %d", c.Algorithm, c, winogradLanes)
+		return fmt.Errorf("kern: conv: algorithm %d is not possible for %+v; Winograd is for 3x3, stride 1 with pads up to 2 or stride 2 with pads of 1, one group, channels multiples of %d", c.Algorithm, c, winogradLanes)
 	}
 	return c.Prologue.check(c.Ci, c.Groups)
 }

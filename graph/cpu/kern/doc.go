@@ -13,7 +13,7 @@
 // A second contract (pair) carries products of operands rounded to bfloat16, with sums in float32: AMX tiles, AVX-512 with its dot product of
 // pairs, or the float32 instructions on widened operands. Operands may lie in memory as float32 or as bfloat16 (Values), with the same result.
 //
-// A convolution is a matrix product (1x1), sums over taps (any shape), lanes of channels (depthwise) or Winograd F(4x4,3x3), and its gradient by
+// A convolution is a matrix product (1x1), sums over taps (any shape), lanes of channels (depthwise) or one of Winograd's algorithms (3x3), and its gradient by
 // w also a product for each tap: Conv. With operands rounded to bfloat16 it is sums of pairs over taps, or one of the others of rounded
 // copies, whichever the machine does faster.
 //

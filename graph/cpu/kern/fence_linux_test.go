@@ -161,9 +161,10 @@ func TestConvFenced(t *testing.T) {
 			run(c)
 		}
 	}
-	staged := conv(1, 5, 6, 256, 256, 3, 1, 1, 1, 1)
-	if staged.Algorithm = Winograd; !testing.Short() {
-		run(staged)
+	for _, staged := range []Conv{conv(1, 5, 6, 256, 256, 3, 1, 1, 1, 1), conv(1, 5, 7, 160, 160, 3, 2, 1, 1, 1)} {
+		if staged.Algorithm = Winograd; !testing.Short() {
+			run(staged)
+		}
 	}
 }
 

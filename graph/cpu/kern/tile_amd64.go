@@ -188,32 +188,36 @@ func (l *channelSum) run() {
 // assembly applies the transform; strides are in bytes, n in channels.
 func (k winogradTransform) assembly(dst *float32, drow, dcol uintptr, src *float32, srow, scol, n uintptr) {
 	if active == avx512 {
-		n /= 16
-		switch k {
-		case winogradInput:
-			winogradInput512(dst, drow, dcol, src, srow, scol, n)
-		case winogradOutput:
-			winogradOutput512(dst, drow, dcol, src, srow, scol, n)
-		case winogradGradient:
-			winogradGradient512(dst, drow, dcol, src, srow, scol, n)
-		case winogradFilter:
-			winogradFilter512(dst, drow, dcol, src, srow, scol, n)
-		case winogradWeights:
-			winogradWeights512(dst, drow, dcol, src, srow, scol, n)
-		}
+		winogradAssembly[k].wide(dst, drow, dcol, src, srow, scol, n/16)
 		return
 	}
-	n /= 8
-	switch k {
-	case winogradInput:
-		winogradInput256(dst, drow, dcol, src, srow, scol, n)
-	case winogradOutput:
-		winogradOutput256(dst, drow, dcol, src, srow, scol, n)
-	case winogradGradient:
-		winogradGradient256(dst, drow, dcol, src, srow, scol, n)
-	case winogradFilter:
-		winogradFilter256(dst, drow, dcol, src, srow, scol, n)
-	case winogradWeights:
-		winogradWeights256(dst, drow, dcol, src, srow, scol, n)
-	}
+	winogradAssembly[k].narrow(dst, drow, dcol, src, srow, scol, n/8)
+}
+
+// winogradAssembly are the transforms' kernels, of vectors of 8 and of 16 floats.
+var winogradAssembly = [winogradTransforms]struct {
+	narrow, wide func(dst *float32, drow, dcol uintptr, src *float32, srow, scol, n uintptr)
+}{
+	winogradInput:    {winogradInput256, winogradInput512},
+	winogradOutput:   {winogradOutput256, winogradOutput512},
+	winogradGradient: {winogradGradient256, winogradGradient512},
+	winogradFilter:   {winogradFilter256, winogradFilter512},
+	winogradWeights:  {winogradWeights256, winogradWeights512},
+	stridedInputEE:   {stridedInputEE256, stridedInputEE512},
+	stridedInputEO:   {stridedInputEO256, stridedInputEO512},
+	stridedInputOE:   {stridedInputOE256, stridedInputOE512},
+	stridedInputOO:   {stridedInputOO256, stridedInputOO512},
+	stridedOutputEE:  {stridedOutputEE256, stridedOutputEE512},
+	stridedOutputEO:  {stridedOutputEO256, stridedOutputEO512},
+	stridedOutputOE:  {stridedOutputOE256, stridedOutputOE512},
+	stridedOutputOO:  {stridedOutputOO256, stridedOutputOO512},
+	stridedGradient:  {stridedGradient256, stridedGradient512},
+	stridedFilterEE:  {stridedFilterEE256, stridedFilterEE512},
+	stridedFilterEO:  {stridedFilterEO256, stridedFilterEO512},
+	stridedFilterOE:  {stridedFilterOE256, stridedFilterOE512},
+	stridedFilterOO:  {stridedFilterOO256, stridedFilterOO512},
+	stridedWeightsEE: {stridedWeightsEE256, stridedWeightsEE512},
+	stridedWeightsEO: {stridedWeightsEO256, stridedWeightsEO512},
+	stridedWeightsOE: {stridedWeightsOE256, stridedWeightsOE512},
+	stridedWeightsOO: {stridedWeightsOO256, stridedWeightsOO512},
 }

@@ -2800,3 +2800,5710 @@ next:
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
 	RET
+
+DATA stridedInputEE512_constants<>+0(SB)/4, $0x40000000
+DATA stridedInputEE512_constants<>+4(SB)/4, $0x40000000
+DATA stridedInputEE512_constants<>+8(SB)/4, $0x40000000
+DATA stridedInputEE512_constants<>+12(SB)/4, $0x40000000
+DATA stridedInputEE512_constants<>+16(SB)/4, $0x40000000
+DATA stridedInputEE512_constants<>+20(SB)/4, $0x40000000
+DATA stridedInputEE512_constants<>+24(SB)/4, $0x40000000
+DATA stridedInputEE512_constants<>+28(SB)/4, $0x40000000
+GLOBL stridedInputEE512_constants<>(SB), RODATA|NOPTR, $32
+
+// func stridedInputEE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·stridedInputEE512(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), DI
+	MOVQ         drow+8(FP), R8
+	MOVQ         src+24(FP), SI
+	MOVQ         srow+32(FP), R11
+	MOVQ         scol+40(FP), R12
+	MOVQ         n+48(FP), CX
+	LDMXCSR      flushControl<>+0(SB)
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	LEAQ         (R12)(R12*2), R13
+	LEAQ         (R12)(R12*4), R15
+	VBROADCASTSS stridedInputEE512_constants<>+0(SB), Z31
+
+next:
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R13*1), Z0
+	VSUBPS       (BX)(R12*2), Z0, Z0
+	VMOVUPS      (BX)(R12*1), Z10
+	VSUBPS       (BX)(R12*2), Z10, Z10
+	VMOVAPS      Z0, Z1
+	VFNMADD231PS (BX)(R12*1), Z31, Z0
+	VFMADD231PS  Z10, Z31, Z1
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z2
+	VSUBPS       (BX)(R12*2), Z2, Z2
+	VMOVUPS      (BX)(R12*1), Z10
+	VSUBPS       (BX)(R12*2), Z10, Z10
+	VMOVAPS      Z2, Z3
+	VFNMADD231PS (BX)(R12*1), Z31, Z2
+	VFMADD231PS  Z10, Z31, Z3
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z4
+	VSUBPS       (BX)(R12*2), Z4, Z4
+	VMOVUPS      (BX)(R12*1), Z10
+	VSUBPS       (BX)(R12*2), Z10, Z10
+	VMOVAPS      Z4, Z5
+	VFNMADD231PS (BX)(R12*1), Z31, Z4
+	VFMADD231PS  Z10, Z31, Z5
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z6
+	VSUBPS       (BX)(R12*2), Z6, Z6
+	VMOVUPS      (BX)(R12*1), Z10
+	VSUBPS       (BX)(R12*2), Z10, Z10
+	VMOVAPS      Z6, Z7
+	VFNMADD231PS (BX)(R12*1), Z31, Z6
+	VFMADD231PS  Z10, Z31, Z7
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z8
+	VSUBPS       (BX)(R12*2), Z8, Z8
+	VMOVUPS      (BX)(R12*1), Z10
+	VSUBPS       (BX)(R12*2), Z10, Z10
+	VMOVAPS      Z8, Z9
+	VFNMADD231PS (BX)(R12*1), Z31, Z8
+	VFMADD231PS  Z10, Z31, Z9
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Z6, Z16
+	VSUBPS       Z4, Z16, Z16
+	VMOVAPS      Z2, Z18
+	VSUBPS       Z4, Z18, Z18
+	VMOVAPS      Z16, Z17
+	VFNMADD231PS Z2, Z31, Z16
+	VFMADD231PS  Z18, Z31, Z17
+	VMOVUPS      Z16, (DX)(R8*1)
+	VMOVUPS      Z17, (DX)(R8*2)
+	VMOVAPS      Z6, Z20
+	VSUBPS       Z2, Z20, Z20
+	VMOVAPS      Z0, Z21
+	VSUBPS       Z4, Z21, Z21
+	VMOVAPS      Z20, Z19
+	VFMADD231PS  Z21, Z31, Z19
+	VMOVUPS      Z19, (DX)
+	VMOVUPS      Z20, (DX)(R9*1)
+	VMOVAPS      Z8, Z16
+	VSUBPS       Z4, Z16, Z16
+	VMOVAPS      Z6, Z18
+	VSUBPS       Z2, Z18, Z18
+	VFNMADD231PS Z18, Z31, Z16
+	VMOVUPS      Z16, (DX)(R8*4)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Z7, Z16
+	VSUBPS       Z5, Z16, Z16
+	VMOVAPS      Z3, Z18
+	VSUBPS       Z5, Z18, Z18
+	VMOVAPS      Z16, Z17
+	VFNMADD231PS Z3, Z31, Z16
+	VFMADD231PS  Z18, Z31, Z17
+	VMOVUPS      Z16, (DX)(R8*1)
+	VMOVUPS      Z17, (DX)(R8*2)
+	VMOVAPS      Z7, Z20
+	VSUBPS       Z3, Z20, Z20
+	VMOVAPS      Z1, Z21
+	VSUBPS       Z5, Z21, Z21
+	VMOVAPS      Z20, Z19
+	VFMADD231PS  Z21, Z31, Z19
+	VMOVUPS      Z19, (DX)
+	VMOVUPS      Z20, (DX)(R9*1)
+	VMOVAPS      Z9, Z16
+	VSUBPS       Z5, Z16, Z16
+	VMOVAPS      Z7, Z18
+	VSUBPS       Z3, Z18, Z18
+	VFNMADD231PS Z18, Z31, Z16
+	VMOVUPS      Z16, (DX)(R8*4)
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R13*1), Z1
+	VSUBPS       (BX)(R12*1), Z1, Z1
+	VMOVUPS      (BX), Z10
+	VSUBPS       (BX)(R12*2), Z10, Z10
+	VMOVAPS      Z1, Z0
+	VFMADD231PS  Z10, Z31, Z0
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z3
+	VSUBPS       (BX)(R12*1), Z3, Z3
+	VMOVUPS      (BX), Z10
+	VSUBPS       (BX)(R12*2), Z10, Z10
+	VMOVAPS      Z3, Z2
+	VFMADD231PS  Z10, Z31, Z2
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z5
+	VSUBPS       (BX)(R12*1), Z5, Z5
+	VMOVUPS      (BX), Z10
+	VSUBPS       (BX)(R12*2), Z10, Z10
+	VMOVAPS      Z5, Z4
+	VFMADD231PS  Z10, Z31, Z4
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z7
+	VSUBPS       (BX)(R12*1), Z7, Z7
+	VMOVUPS      (BX), Z10
+	VSUBPS       (BX)(R12*2), Z10, Z10
+	VMOVAPS      Z7, Z6
+	VFMADD231PS  Z10, Z31, Z6
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z9
+	VSUBPS       (BX)(R12*1), Z9, Z9
+	VMOVUPS      (BX), Z10
+	VSUBPS       (BX)(R12*2), Z10, Z10
+	VMOVAPS      Z9, Z8
+	VFMADD231PS  Z10, Z31, Z8
+	MOVQ         DI, DX
+	VMOVAPS      Z6, Z16
+	VSUBPS       Z4, Z16, Z16
+	VMOVAPS      Z2, Z18
+	VSUBPS       Z4, Z18, Z18
+	VMOVAPS      Z16, Z17
+	VFNMADD231PS Z2, Z31, Z16
+	VFMADD231PS  Z18, Z31, Z17
+	VMOVUPS      Z16, (DX)(R8*1)
+	VMOVUPS      Z17, (DX)(R8*2)
+	VMOVAPS      Z6, Z20
+	VSUBPS       Z2, Z20, Z20
+	VMOVAPS      Z0, Z21
+	VSUBPS       Z4, Z21, Z21
+	VMOVAPS      Z20, Z19
+	VFMADD231PS  Z21, Z31, Z19
+	VMOVUPS      Z19, (DX)
+	VMOVUPS      Z20, (DX)(R9*1)
+	VMOVAPS      Z8, Z16
+	VSUBPS       Z4, Z16, Z16
+	VMOVAPS      Z6, Z18
+	VSUBPS       Z2, Z18, Z18
+	VFNMADD231PS Z18, Z31, Z16
+	VMOVUPS      Z16, (DX)(R8*4)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Z7, Z16
+	VSUBPS       Z5, Z16, Z16
+	VMOVAPS      Z3, Z18
+	VSUBPS       Z5, Z18, Z18
+	VMOVAPS      Z16, Z17
+	VFNMADD231PS Z3, Z31, Z16
+	VFMADD231PS  Z18, Z31, Z17
+	VMOVUPS      Z16, (DX)(R8*1)
+	VMOVUPS      Z17, (DX)(R8*2)
+	VMOVAPS      Z7, Z20
+	VSUBPS       Z3, Z20, Z20
+	VMOVAPS      Z1, Z21
+	VSUBPS       Z5, Z21, Z21
+	VMOVAPS      Z20, Z19
+	VFMADD231PS  Z21, Z31, Z19
+	VMOVUPS      Z19, (DX)
+	VMOVUPS      Z20, (DX)(R9*1)
+	VMOVAPS      Z9, Z16
+	VSUBPS       Z5, Z16, Z16
+	VMOVAPS      Z7, Z18
+	VSUBPS       Z3, Z18, Z18
+	VFNMADD231PS Z18, Z31, Z16
+	VMOVUPS      Z16, (DX)(R8*4)
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R12*4), Z0
+	VSUBPS       (BX)(R12*2), Z0, Z0
+	VMOVUPS      (BX)(R13*1), Z5
+	VSUBPS       (BX)(R12*1), Z5, Z5
+	VFNMADD231PS Z5, Z31, Z0
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Z1
+	VSUBPS       (BX)(R12*2), Z1, Z1
+	VMOVUPS      (BX)(R13*1), Z5
+	VSUBPS       (BX)(R12*1), Z5, Z5
+	VFNMADD231PS Z5, Z31, Z1
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Z2
+	VSUBPS       (BX)(R12*2), Z2, Z2
+	VMOVUPS      (BX)(R13*1), Z5
+	VSUBPS       (BX)(R12*1), Z5, Z5
+	VFNMADD231PS Z5, Z31, Z2
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Z3
+	VSUBPS       (BX)(R12*2), Z3, Z3
+	VMOVUPS      (BX)(R13*1), Z5
+	VSUBPS       (BX)(R12*1), Z5, Z5
+	VFNMADD231PS Z5, Z31, Z3
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Z4
+	VSUBPS       (BX)(R12*2), Z4, Z4
+	VMOVUPS      (BX)(R13*1), Z5
+	VSUBPS       (BX)(R12*1), Z5, Z5
+	VFNMADD231PS Z5, Z31, Z4
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Z3, Z16
+	VSUBPS       Z2, Z16, Z16
+	VMOVAPS      Z1, Z18
+	VSUBPS       Z2, Z18, Z18
+	VMOVAPS      Z16, Z17
+	VFNMADD231PS Z1, Z31, Z16
+	VFMADD231PS  Z18, Z31, Z17
+	VMOVUPS      Z16, (DX)(R8*1)
+	VMOVUPS      Z17, (DX)(R8*2)
+	VMOVAPS      Z3, Z20
+	VSUBPS       Z1, Z20, Z20
+	VMOVAPS      Z0, Z21
+	VSUBPS       Z2, Z21, Z21
+	VMOVAPS      Z20, Z19
+	VFMADD231PS  Z21, Z31, Z19
+	VMOVUPS      Z19, (DX)
+	VMOVUPS      Z20, (DX)(R9*1)
+	VMOVAPS      Z4, Z16
+	VSUBPS       Z2, Z16, Z16
+	VMOVAPS      Z3, Z18
+	VSUBPS       Z1, Z18, Z18
+	VFNMADD231PS Z18, Z31, Z16
+	VMOVUPS      Z16, (DX)(R8*4)
+	ADDQ         $0x00000040, SI
+	ADDQ         $0x00000040, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedInputEE256_constants<>+0(SB)/4, $0x40000000
+DATA stridedInputEE256_constants<>+4(SB)/4, $0x40000000
+DATA stridedInputEE256_constants<>+8(SB)/4, $0x40000000
+DATA stridedInputEE256_constants<>+12(SB)/4, $0x40000000
+DATA stridedInputEE256_constants<>+16(SB)/4, $0x40000000
+DATA stridedInputEE256_constants<>+20(SB)/4, $0x40000000
+DATA stridedInputEE256_constants<>+24(SB)/4, $0x40000000
+DATA stridedInputEE256_constants<>+28(SB)/4, $0x40000000
+GLOBL stridedInputEE256_constants<>(SB), RODATA|NOPTR, $32
+
+// func stridedInputEE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, FMA3, SSE
+TEXT ·stridedInputEE256(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), DI
+	MOVQ    drow+8(FP), R8
+	MOVQ    src+24(FP), SI
+	MOVQ    srow+32(FP), R11
+	MOVQ    scol+40(FP), R12
+	MOVQ    n+48(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	LEAQ    (R12)(R12*2), R13
+	LEAQ    (R12)(R12*4), R15
+
+next:
+	VBROADCASTSS stridedInputEE256_constants<>+0(SB), Y15
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R13*1), Y0
+	VSUBPS       (BX)(R12*2), Y0, Y0
+	VMOVUPS      (BX)(R12*1), Y10
+	VSUBPS       (BX)(R12*2), Y10, Y10
+	VMOVAPS      Y0, Y1
+	VFNMADD231PS (BX)(R12*1), Y15, Y0
+	VFMADD231PS  Y10, Y15, Y1
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y2
+	VSUBPS       (BX)(R12*2), Y2, Y2
+	VMOVUPS      (BX)(R12*1), Y10
+	VSUBPS       (BX)(R12*2), Y10, Y10
+	VMOVAPS      Y2, Y3
+	VFNMADD231PS (BX)(R12*1), Y15, Y2
+	VFMADD231PS  Y10, Y15, Y3
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y4
+	VSUBPS       (BX)(R12*2), Y4, Y4
+	VMOVUPS      (BX)(R12*1), Y10
+	VSUBPS       (BX)(R12*2), Y10, Y10
+	VMOVAPS      Y4, Y5
+	VFNMADD231PS (BX)(R12*1), Y15, Y4
+	VFMADD231PS  Y10, Y15, Y5
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y6
+	VSUBPS       (BX)(R12*2), Y6, Y6
+	VMOVUPS      (BX)(R12*1), Y10
+	VSUBPS       (BX)(R12*2), Y10, Y10
+	VMOVAPS      Y6, Y7
+	VFNMADD231PS (BX)(R12*1), Y15, Y6
+	VFMADD231PS  Y10, Y15, Y7
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y8
+	VSUBPS       (BX)(R12*2), Y8, Y8
+	VMOVUPS      (BX)(R12*1), Y10
+	VSUBPS       (BX)(R12*2), Y10, Y10
+	VMOVAPS      Y8, Y9
+	VFNMADD231PS (BX)(R12*1), Y15, Y8
+	VFMADD231PS  Y10, Y15, Y9
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y6, Y13
+	VSUBPS       Y4, Y13, Y13
+	VMOVAPS      Y2, Y15
+	VSUBPS       Y4, Y15, Y15
+	VMOVAPS      Y13, Y14
+	VFNMADD231PS stridedInputEE256_constants<>+0(SB), Y2, Y13
+	VFMADD231PS  stridedInputEE256_constants<>+0(SB), Y15, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y6, Y14
+	VSUBPS       Y2, Y14, Y14
+	VMOVAPS      Y0, Y15
+	VSUBPS       Y4, Y15, Y15
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedInputEE256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VMOVAPS      Y8, Y13
+	VSUBPS       Y4, Y13, Y13
+	VMOVAPS      Y6, Y15
+	VSUBPS       Y2, Y15, Y15
+	VFNMADD231PS stridedInputEE256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)(R8*4)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y7, Y13
+	VSUBPS       Y5, Y13, Y13
+	VMOVAPS      Y3, Y15
+	VSUBPS       Y5, Y15, Y15
+	VMOVAPS      Y13, Y14
+	VFNMADD231PS stridedInputEE256_constants<>+0(SB), Y3, Y13
+	VFMADD231PS  stridedInputEE256_constants<>+0(SB), Y15, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y7, Y14
+	VSUBPS       Y3, Y14, Y14
+	VMOVAPS      Y1, Y15
+	VSUBPS       Y5, Y15, Y15
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedInputEE256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VMOVAPS      Y9, Y13
+	VSUBPS       Y5, Y13, Y13
+	VMOVAPS      Y7, Y15
+	VSUBPS       Y3, Y15, Y15
+	VFNMADD231PS stridedInputEE256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)(R8*4)
+	VBROADCASTSS stridedInputEE256_constants<>+0(SB), Y15
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R13*1), Y1
+	VSUBPS       (BX)(R12*1), Y1, Y1
+	VMOVUPS      (BX), Y10
+	VSUBPS       (BX)(R12*2), Y10, Y10
+	VMOVAPS      Y1, Y0
+	VFMADD231PS  Y10, Y15, Y0
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y3
+	VSUBPS       (BX)(R12*1), Y3, Y3
+	VMOVUPS      (BX), Y10
+	VSUBPS       (BX)(R12*2), Y10, Y10
+	VMOVAPS      Y3, Y2
+	VFMADD231PS  Y10, Y15, Y2
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y5
+	VSUBPS       (BX)(R12*1), Y5, Y5
+	VMOVUPS      (BX), Y10
+	VSUBPS       (BX)(R12*2), Y10, Y10
+	VMOVAPS      Y5, Y4
+	VFMADD231PS  Y10, Y15, Y4
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y7
+	VSUBPS       (BX)(R12*1), Y7, Y7
+	VMOVUPS      (BX), Y10
+	VSUBPS       (BX)(R12*2), Y10, Y10
+	VMOVAPS      Y7, Y6
+	VFMADD231PS  Y10, Y15, Y6
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y9
+	VSUBPS       (BX)(R12*1), Y9, Y9
+	VMOVUPS      (BX), Y10
+	VSUBPS       (BX)(R12*2), Y10, Y10
+	VMOVAPS      Y9, Y8
+	VFMADD231PS  Y10, Y15, Y8
+	MOVQ         DI, DX
+	VMOVAPS      Y6, Y13
+	VSUBPS       Y4, Y13, Y13
+	VMOVAPS      Y2, Y15
+	VSUBPS       Y4, Y15, Y15
+	VMOVAPS      Y13, Y14
+	VFNMADD231PS stridedInputEE256_constants<>+0(SB), Y2, Y13
+	VFMADD231PS  stridedInputEE256_constants<>+0(SB), Y15, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y6, Y14
+	VSUBPS       Y2, Y14, Y14
+	VMOVAPS      Y0, Y15
+	VSUBPS       Y4, Y15, Y15
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedInputEE256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VMOVAPS      Y8, Y13
+	VSUBPS       Y4, Y13, Y13
+	VMOVAPS      Y6, Y15
+	VSUBPS       Y2, Y15, Y15
+	VFNMADD231PS stridedInputEE256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)(R8*4)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y7, Y13
+	VSUBPS       Y5, Y13, Y13
+	VMOVAPS      Y3, Y15
+	VSUBPS       Y5, Y15, Y15
+	VMOVAPS      Y13, Y14
+	VFNMADD231PS stridedInputEE256_constants<>+0(SB), Y3, Y13
+	VFMADD231PS  stridedInputEE256_constants<>+0(SB), Y15, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y7, Y14
+	VSUBPS       Y3, Y14, Y14
+	VMOVAPS      Y1, Y15
+	VSUBPS       Y5, Y15, Y15
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedInputEE256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VMOVAPS      Y9, Y13
+	VSUBPS       Y5, Y13, Y13
+	VMOVAPS      Y7, Y15
+	VSUBPS       Y3, Y15, Y15
+	VFNMADD231PS stridedInputEE256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)(R8*4)
+	VBROADCASTSS stridedInputEE256_constants<>+0(SB), Y15
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R12*4), Y0
+	VSUBPS       (BX)(R12*2), Y0, Y0
+	VMOVUPS      (BX)(R13*1), Y5
+	VSUBPS       (BX)(R12*1), Y5, Y5
+	VFNMADD231PS Y5, Y15, Y0
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Y1
+	VSUBPS       (BX)(R12*2), Y1, Y1
+	VMOVUPS      (BX)(R13*1), Y5
+	VSUBPS       (BX)(R12*1), Y5, Y5
+	VFNMADD231PS Y5, Y15, Y1
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Y2
+	VSUBPS       (BX)(R12*2), Y2, Y2
+	VMOVUPS      (BX)(R13*1), Y5
+	VSUBPS       (BX)(R12*1), Y5, Y5
+	VFNMADD231PS Y5, Y15, Y2
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Y3
+	VSUBPS       (BX)(R12*2), Y3, Y3
+	VMOVUPS      (BX)(R13*1), Y5
+	VSUBPS       (BX)(R12*1), Y5, Y5
+	VFNMADD231PS Y5, Y15, Y3
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Y4
+	VSUBPS       (BX)(R12*2), Y4, Y4
+	VMOVUPS      (BX)(R13*1), Y5
+	VSUBPS       (BX)(R12*1), Y5, Y5
+	VFNMADD231PS Y5, Y15, Y4
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y3, Y13
+	VSUBPS       Y2, Y13, Y13
+	VMOVAPS      Y1, Y15
+	VSUBPS       Y2, Y15, Y15
+	VMOVAPS      Y13, Y14
+	VFNMADD231PS stridedInputEE256_constants<>+0(SB), Y1, Y13
+	VFMADD231PS  stridedInputEE256_constants<>+0(SB), Y15, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y3, Y14
+	VSUBPS       Y1, Y14, Y14
+	VMOVAPS      Y0, Y15
+	VSUBPS       Y2, Y15, Y15
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedInputEE256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VMOVAPS      Y4, Y13
+	VSUBPS       Y2, Y13, Y13
+	VMOVAPS      Y3, Y15
+	VSUBPS       Y1, Y15, Y15
+	VFNMADD231PS stridedInputEE256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)(R8*4)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedInputEO512_constants<>+0(SB)/4, $0x40000000
+DATA stridedInputEO512_constants<>+4(SB)/4, $0x40000000
+DATA stridedInputEO512_constants<>+8(SB)/4, $0x40000000
+DATA stridedInputEO512_constants<>+12(SB)/4, $0x40000000
+DATA stridedInputEO512_constants<>+16(SB)/4, $0x40000000
+DATA stridedInputEO512_constants<>+20(SB)/4, $0x40000000
+DATA stridedInputEO512_constants<>+24(SB)/4, $0x40000000
+DATA stridedInputEO512_constants<>+28(SB)/4, $0x40000000
+GLOBL stridedInputEO512_constants<>(SB), RODATA|NOPTR, $32
+
+// func stridedInputEO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·stridedInputEO512(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), DI
+	MOVQ         drow+8(FP), R8
+	MOVQ         src+24(FP), SI
+	MOVQ         srow+32(FP), R11
+	MOVQ         scol+40(FP), R12
+	MOVQ         n+48(FP), CX
+	LDMXCSR      flushControl<>+0(SB)
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	LEAQ         (R12)(R12*2), R13
+	LEAQ         (R12)(R12*4), R15
+	VBROADCASTSS stridedInputEO512_constants<>+0(SB), Z31
+
+next:
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R13*1), Z0
+	VSUBPS       (BX)(R12*2), Z0, Z0
+	VMOVUPS      (BX)(R12*1), Z10
+	VSUBPS       (BX)(R12*2), Z10, Z10
+	VMOVAPS      Z0, Z1
+	VFNMADD231PS (BX)(R12*1), Z31, Z0
+	VFMADD231PS  Z10, Z31, Z1
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z2
+	VSUBPS       (BX)(R12*2), Z2, Z2
+	VMOVUPS      (BX)(R12*1), Z10
+	VSUBPS       (BX)(R12*2), Z10, Z10
+	VMOVAPS      Z2, Z3
+	VFNMADD231PS (BX)(R12*1), Z31, Z2
+	VFMADD231PS  Z10, Z31, Z3
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z4
+	VSUBPS       (BX)(R12*2), Z4, Z4
+	VMOVUPS      (BX)(R12*1), Z10
+	VSUBPS       (BX)(R12*2), Z10, Z10
+	VMOVAPS      Z4, Z5
+	VFNMADD231PS (BX)(R12*1), Z31, Z4
+	VFMADD231PS  Z10, Z31, Z5
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z6
+	VSUBPS       (BX)(R12*2), Z6, Z6
+	VMOVUPS      (BX)(R12*1), Z10
+	VSUBPS       (BX)(R12*2), Z10, Z10
+	VMOVAPS      Z6, Z7
+	VFNMADD231PS (BX)(R12*1), Z31, Z6
+	VFMADD231PS  Z10, Z31, Z7
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z8
+	VSUBPS       (BX)(R12*2), Z8, Z8
+	VMOVUPS      (BX)(R12*1), Z10
+	VSUBPS       (BX)(R12*2), Z10, Z10
+	VMOVAPS      Z8, Z9
+	VFNMADD231PS (BX)(R12*1), Z31, Z8
+	VFMADD231PS  Z10, Z31, Z9
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Z6, Z16
+	VSUBPS       Z4, Z16, Z16
+	VMOVAPS      Z2, Z18
+	VSUBPS       Z4, Z18, Z18
+	VMOVAPS      Z16, Z17
+	VFNMADD231PS Z2, Z31, Z16
+	VFMADD231PS  Z18, Z31, Z17
+	VMOVUPS      Z16, (DX)(R8*1)
+	VMOVUPS      Z17, (DX)(R8*2)
+	VMOVAPS      Z6, Z20
+	VSUBPS       Z2, Z20, Z20
+	VMOVAPS      Z0, Z21
+	VSUBPS       Z4, Z21, Z21
+	VMOVAPS      Z20, Z19
+	VFMADD231PS  Z21, Z31, Z19
+	VMOVUPS      Z19, (DX)
+	VMOVUPS      Z20, (DX)(R9*1)
+	VMOVAPS      Z8, Z16
+	VSUBPS       Z4, Z16, Z16
+	VMOVAPS      Z6, Z18
+	VSUBPS       Z2, Z18, Z18
+	VFNMADD231PS Z18, Z31, Z16
+	VMOVUPS      Z16, (DX)(R8*4)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Z7, Z16
+	VSUBPS       Z5, Z16, Z16
+	VMOVAPS      Z3, Z18
+	VSUBPS       Z5, Z18, Z18
+	VMOVAPS      Z16, Z17
+	VFNMADD231PS Z3, Z31, Z16
+	VFMADD231PS  Z18, Z31, Z17
+	VMOVUPS      Z16, (DX)(R8*1)
+	VMOVUPS      Z17, (DX)(R8*2)
+	VMOVAPS      Z7, Z20
+	VSUBPS       Z3, Z20, Z20
+	VMOVAPS      Z1, Z21
+	VSUBPS       Z5, Z21, Z21
+	VMOVAPS      Z20, Z19
+	VFMADD231PS  Z21, Z31, Z19
+	VMOVUPS      Z19, (DX)
+	VMOVUPS      Z20, (DX)(R9*1)
+	VMOVAPS      Z9, Z16
+	VSUBPS       Z5, Z16, Z16
+	VMOVAPS      Z7, Z18
+	VSUBPS       Z3, Z18, Z18
+	VFNMADD231PS Z18, Z31, Z16
+	VMOVUPS      Z16, (DX)(R8*4)
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R13*1), Z1
+	VSUBPS       (BX)(R12*1), Z1, Z1
+	VMOVUPS      (BX), Z10
+	VSUBPS       (BX)(R12*2), Z10, Z10
+	VMOVAPS      Z1, Z0
+	VFMADD231PS  Z10, Z31, Z0
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z3
+	VSUBPS       (BX)(R12*1), Z3, Z3
+	VMOVUPS      (BX), Z10
+	VSUBPS       (BX)(R12*2), Z10, Z10
+	VMOVAPS      Z3, Z2
+	VFMADD231PS  Z10, Z31, Z2
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z5
+	VSUBPS       (BX)(R12*1), Z5, Z5
+	VMOVUPS      (BX), Z10
+	VSUBPS       (BX)(R12*2), Z10, Z10
+	VMOVAPS      Z5, Z4
+	VFMADD231PS  Z10, Z31, Z4
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z7
+	VSUBPS       (BX)(R12*1), Z7, Z7
+	VMOVUPS      (BX), Z10
+	VSUBPS       (BX)(R12*2), Z10, Z10
+	VMOVAPS      Z7, Z6
+	VFMADD231PS  Z10, Z31, Z6
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z9
+	VSUBPS       (BX)(R12*1), Z9, Z9
+	VMOVUPS      (BX), Z10
+	VSUBPS       (BX)(R12*2), Z10, Z10
+	VMOVAPS      Z9, Z8
+	VFMADD231PS  Z10, Z31, Z8
+	MOVQ         DI, DX
+	VMOVAPS      Z6, Z16
+	VSUBPS       Z4, Z16, Z16
+	VMOVAPS      Z2, Z18
+	VSUBPS       Z4, Z18, Z18
+	VMOVAPS      Z16, Z17
+	VFNMADD231PS Z2, Z31, Z16
+	VFMADD231PS  Z18, Z31, Z17
+	VMOVUPS      Z16, (DX)(R8*1)
+	VMOVUPS      Z17, (DX)(R8*2)
+	VMOVAPS      Z6, Z20
+	VSUBPS       Z2, Z20, Z20
+	VMOVAPS      Z0, Z21
+	VSUBPS       Z4, Z21, Z21
+	VMOVAPS      Z20, Z19
+	VFMADD231PS  Z21, Z31, Z19
+	VMOVUPS      Z19, (DX)
+	VMOVUPS      Z20, (DX)(R9*1)
+	VMOVAPS      Z8, Z16
+	VSUBPS       Z4, Z16, Z16
+	VMOVAPS      Z6, Z18
+	VSUBPS       Z2, Z18, Z18
+	VFNMADD231PS Z18, Z31, Z16
+	VMOVUPS      Z16, (DX)(R8*4)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Z7, Z16
+	VSUBPS       Z5, Z16, Z16
+	VMOVAPS      Z3, Z18
+	VSUBPS       Z5, Z18, Z18
+	VMOVAPS      Z16, Z17
+	VFNMADD231PS Z3, Z31, Z16
+	VFMADD231PS  Z18, Z31, Z17
+	VMOVUPS      Z16, (DX)(R8*1)
+	VMOVUPS      Z17, (DX)(R8*2)
+	VMOVAPS      Z7, Z20
+	VSUBPS       Z3, Z20, Z20
+	VMOVAPS      Z1, Z21
+	VSUBPS       Z5, Z21, Z21
+	VMOVAPS      Z20, Z19
+	VFMADD231PS  Z21, Z31, Z19
+	VMOVUPS      Z19, (DX)
+	VMOVUPS      Z20, (DX)(R9*1)
+	VMOVAPS      Z9, Z16
+	VSUBPS       Z5, Z16, Z16
+	VMOVAPS      Z7, Z18
+	VSUBPS       Z3, Z18, Z18
+	VFNMADD231PS Z18, Z31, Z16
+	VMOVUPS      Z16, (DX)(R8*4)
+	ADDQ         $0x00000040, SI
+	ADDQ         $0x00000040, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedInputEO256_constants<>+0(SB)/4, $0x40000000
+DATA stridedInputEO256_constants<>+4(SB)/4, $0x40000000
+DATA stridedInputEO256_constants<>+8(SB)/4, $0x40000000
+DATA stridedInputEO256_constants<>+12(SB)/4, $0x40000000
+DATA stridedInputEO256_constants<>+16(SB)/4, $0x40000000
+DATA stridedInputEO256_constants<>+20(SB)/4, $0x40000000
+DATA stridedInputEO256_constants<>+24(SB)/4, $0x40000000
+DATA stridedInputEO256_constants<>+28(SB)/4, $0x40000000
+GLOBL stridedInputEO256_constants<>(SB), RODATA|NOPTR, $32
+
+// func stridedInputEO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, FMA3, SSE
+TEXT ·stridedInputEO256(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), DI
+	MOVQ    drow+8(FP), R8
+	MOVQ    src+24(FP), SI
+	MOVQ    srow+32(FP), R11
+	MOVQ    scol+40(FP), R12
+	MOVQ    n+48(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	LEAQ    (R12)(R12*2), R13
+	LEAQ    (R12)(R12*4), R15
+
+next:
+	VBROADCASTSS stridedInputEO256_constants<>+0(SB), Y15
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R13*1), Y0
+	VSUBPS       (BX)(R12*2), Y0, Y0
+	VMOVUPS      (BX)(R12*1), Y10
+	VSUBPS       (BX)(R12*2), Y10, Y10
+	VMOVAPS      Y0, Y1
+	VFNMADD231PS (BX)(R12*1), Y15, Y0
+	VFMADD231PS  Y10, Y15, Y1
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y2
+	VSUBPS       (BX)(R12*2), Y2, Y2
+	VMOVUPS      (BX)(R12*1), Y10
+	VSUBPS       (BX)(R12*2), Y10, Y10
+	VMOVAPS      Y2, Y3
+	VFNMADD231PS (BX)(R12*1), Y15, Y2
+	VFMADD231PS  Y10, Y15, Y3
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y4
+	VSUBPS       (BX)(R12*2), Y4, Y4
+	VMOVUPS      (BX)(R12*1), Y10
+	VSUBPS       (BX)(R12*2), Y10, Y10
+	VMOVAPS      Y4, Y5
+	VFNMADD231PS (BX)(R12*1), Y15, Y4
+	VFMADD231PS  Y10, Y15, Y5
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y6
+	VSUBPS       (BX)(R12*2), Y6, Y6
+	VMOVUPS      (BX)(R12*1), Y10
+	VSUBPS       (BX)(R12*2), Y10, Y10
+	VMOVAPS      Y6, Y7
+	VFNMADD231PS (BX)(R12*1), Y15, Y6
+	VFMADD231PS  Y10, Y15, Y7
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y8
+	VSUBPS       (BX)(R12*2), Y8, Y8
+	VMOVUPS      (BX)(R12*1), Y10
+	VSUBPS       (BX)(R12*2), Y10, Y10
+	VMOVAPS      Y8, Y9
+	VFNMADD231PS (BX)(R12*1), Y15, Y8
+	VFMADD231PS  Y10, Y15, Y9
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y6, Y13
+	VSUBPS       Y4, Y13, Y13
+	VMOVAPS      Y2, Y15
+	VSUBPS       Y4, Y15, Y15
+	VMOVAPS      Y13, Y14
+	VFNMADD231PS stridedInputEO256_constants<>+0(SB), Y2, Y13
+	VFMADD231PS  stridedInputEO256_constants<>+0(SB), Y15, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y6, Y14
+	VSUBPS       Y2, Y14, Y14
+	VMOVAPS      Y0, Y15
+	VSUBPS       Y4, Y15, Y15
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedInputEO256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VMOVAPS      Y8, Y13
+	VSUBPS       Y4, Y13, Y13
+	VMOVAPS      Y6, Y15
+	VSUBPS       Y2, Y15, Y15
+	VFNMADD231PS stridedInputEO256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)(R8*4)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y7, Y13
+	VSUBPS       Y5, Y13, Y13
+	VMOVAPS      Y3, Y15
+	VSUBPS       Y5, Y15, Y15
+	VMOVAPS      Y13, Y14
+	VFNMADD231PS stridedInputEO256_constants<>+0(SB), Y3, Y13
+	VFMADD231PS  stridedInputEO256_constants<>+0(SB), Y15, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y7, Y14
+	VSUBPS       Y3, Y14, Y14
+	VMOVAPS      Y1, Y15
+	VSUBPS       Y5, Y15, Y15
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedInputEO256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VMOVAPS      Y9, Y13
+	VSUBPS       Y5, Y13, Y13
+	VMOVAPS      Y7, Y15
+	VSUBPS       Y3, Y15, Y15
+	VFNMADD231PS stridedInputEO256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)(R8*4)
+	VBROADCASTSS stridedInputEO256_constants<>+0(SB), Y15
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R13*1), Y1
+	VSUBPS       (BX)(R12*1), Y1, Y1
+	VMOVUPS      (BX), Y10
+	VSUBPS       (BX)(R12*2), Y10, Y10
+	VMOVAPS      Y1, Y0
+	VFMADD231PS  Y10, Y15, Y0
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y3
+	VSUBPS       (BX)(R12*1), Y3, Y3
+	VMOVUPS      (BX), Y10
+	VSUBPS       (BX)(R12*2), Y10, Y10
+	VMOVAPS      Y3, Y2
+	VFMADD231PS  Y10, Y15, Y2
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y5
+	VSUBPS       (BX)(R12*1), Y5, Y5
+	VMOVUPS      (BX), Y10
+	VSUBPS       (BX)(R12*2), Y10, Y10
+	VMOVAPS      Y5, Y4
+	VFMADD231PS  Y10, Y15, Y4
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y7
+	VSUBPS       (BX)(R12*1), Y7, Y7
+	VMOVUPS      (BX), Y10
+	VSUBPS       (BX)(R12*2), Y10, Y10
+	VMOVAPS      Y7, Y6
+	VFMADD231PS  Y10, Y15, Y6
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y9
+	VSUBPS       (BX)(R12*1), Y9, Y9
+	VMOVUPS      (BX), Y10
+	VSUBPS       (BX)(R12*2), Y10, Y10
+	VMOVAPS      Y9, Y8
+	VFMADD231PS  Y10, Y15, Y8
+	MOVQ         DI, DX
+	VMOVAPS      Y6, Y13
+	VSUBPS       Y4, Y13, Y13
+	VMOVAPS      Y2, Y15
+	VSUBPS       Y4, Y15, Y15
+	VMOVAPS      Y13, Y14
+	VFNMADD231PS stridedInputEO256_constants<>+0(SB), Y2, Y13
+	VFMADD231PS  stridedInputEO256_constants<>+0(SB), Y15, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y6, Y14
+	VSUBPS       Y2, Y14, Y14
+	VMOVAPS      Y0, Y15
+	VSUBPS       Y4, Y15, Y15
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedInputEO256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VMOVAPS      Y8, Y13
+	VSUBPS       Y4, Y13, Y13
+	VMOVAPS      Y6, Y15
+	VSUBPS       Y2, Y15, Y15
+	VFNMADD231PS stridedInputEO256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)(R8*4)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y7, Y13
+	VSUBPS       Y5, Y13, Y13
+	VMOVAPS      Y3, Y15
+	VSUBPS       Y5, Y15, Y15
+	VMOVAPS      Y13, Y14
+	VFNMADD231PS stridedInputEO256_constants<>+0(SB), Y3, Y13
+	VFMADD231PS  stridedInputEO256_constants<>+0(SB), Y15, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y7, Y14
+	VSUBPS       Y3, Y14, Y14
+	VMOVAPS      Y1, Y15
+	VSUBPS       Y5, Y15, Y15
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedInputEO256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VMOVAPS      Y9, Y13
+	VSUBPS       Y5, Y13, Y13
+	VMOVAPS      Y7, Y15
+	VSUBPS       Y3, Y15, Y15
+	VFNMADD231PS stridedInputEO256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)(R8*4)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedInputOE512_constants<>+0(SB)/4, $0x40000000
+DATA stridedInputOE512_constants<>+4(SB)/4, $0x40000000
+DATA stridedInputOE512_constants<>+8(SB)/4, $0x40000000
+DATA stridedInputOE512_constants<>+12(SB)/4, $0x40000000
+DATA stridedInputOE512_constants<>+16(SB)/4, $0x40000000
+DATA stridedInputOE512_constants<>+20(SB)/4, $0x40000000
+DATA stridedInputOE512_constants<>+24(SB)/4, $0x40000000
+DATA stridedInputOE512_constants<>+28(SB)/4, $0x40000000
+GLOBL stridedInputOE512_constants<>(SB), RODATA|NOPTR, $32
+
+// func stridedInputOE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·stridedInputOE512(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), DI
+	MOVQ         drow+8(FP), R8
+	MOVQ         src+24(FP), SI
+	MOVQ         srow+32(FP), R11
+	MOVQ         scol+40(FP), R12
+	MOVQ         n+48(FP), CX
+	LDMXCSR      flushControl<>+0(SB)
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	LEAQ         (R12)(R12*2), R13
+	LEAQ         (R12)(R12*4), R15
+	VBROADCASTSS stridedInputOE512_constants<>+0(SB), Z31
+
+next:
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R13*1), Z0
+	VSUBPS       (BX)(R12*2), Z0, Z0
+	VMOVUPS      (BX)(R12*1), Z8
+	VSUBPS       (BX)(R12*2), Z8, Z8
+	VMOVAPS      Z0, Z1
+	VFNMADD231PS (BX)(R12*1), Z31, Z0
+	VFMADD231PS  Z8, Z31, Z1
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z2
+	VSUBPS       (BX)(R12*2), Z2, Z2
+	VMOVUPS      (BX)(R12*1), Z8
+	VSUBPS       (BX)(R12*2), Z8, Z8
+	VMOVAPS      Z2, Z3
+	VFNMADD231PS (BX)(R12*1), Z31, Z2
+	VFMADD231PS  Z8, Z31, Z3
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z4
+	VSUBPS       (BX)(R12*2), Z4, Z4
+	VMOVUPS      (BX)(R12*1), Z8
+	VSUBPS       (BX)(R12*2), Z8, Z8
+	VMOVAPS      Z4, Z5
+	VFNMADD231PS (BX)(R12*1), Z31, Z4
+	VFMADD231PS  Z8, Z31, Z5
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z6
+	VSUBPS       (BX)(R12*2), Z6, Z6
+	VMOVUPS      (BX)(R12*1), Z8
+	VSUBPS       (BX)(R12*2), Z8, Z8
+	VMOVAPS      Z6, Z7
+	VFNMADD231PS (BX)(R12*1), Z31, Z6
+	VFMADD231PS  Z8, Z31, Z7
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Z6, Z16
+	VSUBPS       Z4, Z16, Z16
+	VMOVAPS      Z2, Z18
+	VSUBPS       Z4, Z18, Z18
+	VMOVAPS      Z16, Z17
+	VFNMADD231PS Z2, Z31, Z16
+	VFMADD231PS  Z18, Z31, Z17
+	VMOVUPS      Z16, (DX)(R8*1)
+	VMOVUPS      Z17, (DX)(R8*2)
+	VMOVAPS      Z6, Z20
+	VSUBPS       Z2, Z20, Z20
+	VMOVAPS      Z0, Z21
+	VSUBPS       Z4, Z21, Z21
+	VMOVAPS      Z20, Z19
+	VFMADD231PS  Z21, Z31, Z19
+	VMOVUPS      Z19, (DX)
+	VMOVUPS      Z20, (DX)(R9*1)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Z7, Z16
+	VSUBPS       Z5, Z16, Z16
+	VMOVAPS      Z3, Z18
+	VSUBPS       Z5, Z18, Z18
+	VMOVAPS      Z16, Z17
+	VFNMADD231PS Z3, Z31, Z16
+	VFMADD231PS  Z18, Z31, Z17
+	VMOVUPS      Z16, (DX)(R8*1)
+	VMOVUPS      Z17, (DX)(R8*2)
+	VMOVAPS      Z7, Z20
+	VSUBPS       Z3, Z20, Z20
+	VMOVAPS      Z1, Z21
+	VSUBPS       Z5, Z21, Z21
+	VMOVAPS      Z20, Z19
+	VFMADD231PS  Z21, Z31, Z19
+	VMOVUPS      Z19, (DX)
+	VMOVUPS      Z20, (DX)(R9*1)
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R13*1), Z1
+	VSUBPS       (BX)(R12*1), Z1, Z1
+	VMOVUPS      (BX), Z8
+	VSUBPS       (BX)(R12*2), Z8, Z8
+	VMOVAPS      Z1, Z0
+	VFMADD231PS  Z8, Z31, Z0
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z3
+	VSUBPS       (BX)(R12*1), Z3, Z3
+	VMOVUPS      (BX), Z8
+	VSUBPS       (BX)(R12*2), Z8, Z8
+	VMOVAPS      Z3, Z2
+	VFMADD231PS  Z8, Z31, Z2
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z5
+	VSUBPS       (BX)(R12*1), Z5, Z5
+	VMOVUPS      (BX), Z8
+	VSUBPS       (BX)(R12*2), Z8, Z8
+	VMOVAPS      Z5, Z4
+	VFMADD231PS  Z8, Z31, Z4
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z7
+	VSUBPS       (BX)(R12*1), Z7, Z7
+	VMOVUPS      (BX), Z8
+	VSUBPS       (BX)(R12*2), Z8, Z8
+	VMOVAPS      Z7, Z6
+	VFMADD231PS  Z8, Z31, Z6
+	MOVQ         DI, DX
+	VMOVAPS      Z6, Z16
+	VSUBPS       Z4, Z16, Z16
+	VMOVAPS      Z2, Z18
+	VSUBPS       Z4, Z18, Z18
+	VMOVAPS      Z16, Z17
+	VFNMADD231PS Z2, Z31, Z16
+	VFMADD231PS  Z18, Z31, Z17
+	VMOVUPS      Z16, (DX)(R8*1)
+	VMOVUPS      Z17, (DX)(R8*2)
+	VMOVAPS      Z6, Z20
+	VSUBPS       Z2, Z20, Z20
+	VMOVAPS      Z0, Z21
+	VSUBPS       Z4, Z21, Z21
+	VMOVAPS      Z20, Z19
+	VFMADD231PS  Z21, Z31, Z19
+	VMOVUPS      Z19, (DX)
+	VMOVUPS      Z20, (DX)(R9*1)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Z7, Z16
+	VSUBPS       Z5, Z16, Z16
+	VMOVAPS      Z3, Z18
+	VSUBPS       Z5, Z18, Z18
+	VMOVAPS      Z16, Z17
+	VFNMADD231PS Z3, Z31, Z16
+	VFMADD231PS  Z18, Z31, Z17
+	VMOVUPS      Z16, (DX)(R8*1)
+	VMOVUPS      Z17, (DX)(R8*2)
+	VMOVAPS      Z7, Z20
+	VSUBPS       Z3, Z20, Z20
+	VMOVAPS      Z1, Z21
+	VSUBPS       Z5, Z21, Z21
+	VMOVAPS      Z20, Z19
+	VFMADD231PS  Z21, Z31, Z19
+	VMOVUPS      Z19, (DX)
+	VMOVUPS      Z20, (DX)(R9*1)
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R12*4), Z0
+	VSUBPS       (BX)(R12*2), Z0, Z0
+	VMOVUPS      (BX)(R13*1), Z4
+	VSUBPS       (BX)(R12*1), Z4, Z4
+	VFNMADD231PS Z4, Z31, Z0
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Z1
+	VSUBPS       (BX)(R12*2), Z1, Z1
+	VMOVUPS      (BX)(R13*1), Z4
+	VSUBPS       (BX)(R12*1), Z4, Z4
+	VFNMADD231PS Z4, Z31, Z1
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Z2
+	VSUBPS       (BX)(R12*2), Z2, Z2
+	VMOVUPS      (BX)(R13*1), Z4
+	VSUBPS       (BX)(R12*1), Z4, Z4
+	VFNMADD231PS Z4, Z31, Z2
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Z3
+	VSUBPS       (BX)(R12*2), Z3, Z3
+	VMOVUPS      (BX)(R13*1), Z4
+	VSUBPS       (BX)(R12*1), Z4, Z4
+	VFNMADD231PS Z4, Z31, Z3
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Z3, Z16
+	VSUBPS       Z2, Z16, Z16
+	VMOVAPS      Z1, Z18
+	VSUBPS       Z2, Z18, Z18
+	VMOVAPS      Z16, Z17
+	VFNMADD231PS Z1, Z31, Z16
+	VFMADD231PS  Z18, Z31, Z17
+	VMOVUPS      Z16, (DX)(R8*1)
+	VMOVUPS      Z17, (DX)(R8*2)
+	VMOVAPS      Z3, Z20
+	VSUBPS       Z1, Z20, Z20
+	VMOVAPS      Z0, Z21
+	VSUBPS       Z2, Z21, Z21
+	VMOVAPS      Z20, Z19
+	VFMADD231PS  Z21, Z31, Z19
+	VMOVUPS      Z19, (DX)
+	VMOVUPS      Z20, (DX)(R9*1)
+	ADDQ         $0x00000040, SI
+	ADDQ         $0x00000040, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedInputOE256_constants<>+0(SB)/4, $0x40000000
+DATA stridedInputOE256_constants<>+4(SB)/4, $0x40000000
+DATA stridedInputOE256_constants<>+8(SB)/4, $0x40000000
+DATA stridedInputOE256_constants<>+12(SB)/4, $0x40000000
+DATA stridedInputOE256_constants<>+16(SB)/4, $0x40000000
+DATA stridedInputOE256_constants<>+20(SB)/4, $0x40000000
+DATA stridedInputOE256_constants<>+24(SB)/4, $0x40000000
+DATA stridedInputOE256_constants<>+28(SB)/4, $0x40000000
+GLOBL stridedInputOE256_constants<>(SB), RODATA|NOPTR, $32
+
+// func stridedInputOE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, FMA3, SSE
+TEXT ·stridedInputOE256(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), DI
+	MOVQ    drow+8(FP), R8
+	MOVQ    src+24(FP), SI
+	MOVQ    srow+32(FP), R11
+	MOVQ    scol+40(FP), R12
+	MOVQ    n+48(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	LEAQ    (R12)(R12*2), R13
+	LEAQ    (R12)(R12*4), R15
+
+next:
+	VBROADCASTSS stridedInputOE256_constants<>+0(SB), Y15
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R13*1), Y0
+	VSUBPS       (BX)(R12*2), Y0, Y0
+	VMOVUPS      (BX)(R12*1), Y8
+	VSUBPS       (BX)(R12*2), Y8, Y8
+	VMOVAPS      Y0, Y1
+	VFNMADD231PS (BX)(R12*1), Y15, Y0
+	VFMADD231PS  Y8, Y15, Y1
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y2
+	VSUBPS       (BX)(R12*2), Y2, Y2
+	VMOVUPS      (BX)(R12*1), Y8
+	VSUBPS       (BX)(R12*2), Y8, Y8
+	VMOVAPS      Y2, Y3
+	VFNMADD231PS (BX)(R12*1), Y15, Y2
+	VFMADD231PS  Y8, Y15, Y3
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y4
+	VSUBPS       (BX)(R12*2), Y4, Y4
+	VMOVUPS      (BX)(R12*1), Y8
+	VSUBPS       (BX)(R12*2), Y8, Y8
+	VMOVAPS      Y4, Y5
+	VFNMADD231PS (BX)(R12*1), Y15, Y4
+	VFMADD231PS  Y8, Y15, Y5
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y6
+	VSUBPS       (BX)(R12*2), Y6, Y6
+	VMOVUPS      (BX)(R12*1), Y8
+	VSUBPS       (BX)(R12*2), Y8, Y8
+	VMOVAPS      Y6, Y7
+	VFNMADD231PS (BX)(R12*1), Y15, Y6
+	VFMADD231PS  Y8, Y15, Y7
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y6, Y13
+	VSUBPS       Y4, Y13, Y13
+	VMOVAPS      Y2, Y15
+	VSUBPS       Y4, Y15, Y15
+	VMOVAPS      Y13, Y14
+	VFNMADD231PS stridedInputOE256_constants<>+0(SB), Y2, Y13
+	VFMADD231PS  stridedInputOE256_constants<>+0(SB), Y15, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y6, Y14
+	VSUBPS       Y2, Y14, Y14
+	VMOVAPS      Y0, Y15
+	VSUBPS       Y4, Y15, Y15
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedInputOE256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R9*1)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y7, Y13
+	VSUBPS       Y5, Y13, Y13
+	VMOVAPS      Y3, Y15
+	VSUBPS       Y5, Y15, Y15
+	VMOVAPS      Y13, Y14
+	VFNMADD231PS stridedInputOE256_constants<>+0(SB), Y3, Y13
+	VFMADD231PS  stridedInputOE256_constants<>+0(SB), Y15, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y7, Y14
+	VSUBPS       Y3, Y14, Y14
+	VMOVAPS      Y1, Y15
+	VSUBPS       Y5, Y15, Y15
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedInputOE256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VBROADCASTSS stridedInputOE256_constants<>+0(SB), Y15
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R13*1), Y1
+	VSUBPS       (BX)(R12*1), Y1, Y1
+	VMOVUPS      (BX), Y8
+	VSUBPS       (BX)(R12*2), Y8, Y8
+	VMOVAPS      Y1, Y0
+	VFMADD231PS  Y8, Y15, Y0
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y3
+	VSUBPS       (BX)(R12*1), Y3, Y3
+	VMOVUPS      (BX), Y8
+	VSUBPS       (BX)(R12*2), Y8, Y8
+	VMOVAPS      Y3, Y2
+	VFMADD231PS  Y8, Y15, Y2
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y5
+	VSUBPS       (BX)(R12*1), Y5, Y5
+	VMOVUPS      (BX), Y8
+	VSUBPS       (BX)(R12*2), Y8, Y8
+	VMOVAPS      Y5, Y4
+	VFMADD231PS  Y8, Y15, Y4
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y7
+	VSUBPS       (BX)(R12*1), Y7, Y7
+	VMOVUPS      (BX), Y8
+	VSUBPS       (BX)(R12*2), Y8, Y8
+	VMOVAPS      Y7, Y6
+	VFMADD231PS  Y8, Y15, Y6
+	MOVQ         DI, DX
+	VMOVAPS      Y6, Y13
+	VSUBPS       Y4, Y13, Y13
+	VMOVAPS      Y2, Y15
+	VSUBPS       Y4, Y15, Y15
+	VMOVAPS      Y13, Y14
+	VFNMADD231PS stridedInputOE256_constants<>+0(SB), Y2, Y13
+	VFMADD231PS  stridedInputOE256_constants<>+0(SB), Y15, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y6, Y14
+	VSUBPS       Y2, Y14, Y14
+	VMOVAPS      Y0, Y15
+	VSUBPS       Y4, Y15, Y15
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedInputOE256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R9*1)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y7, Y13
+	VSUBPS       Y5, Y13, Y13
+	VMOVAPS      Y3, Y15
+	VSUBPS       Y5, Y15, Y15
+	VMOVAPS      Y13, Y14
+	VFNMADD231PS stridedInputOE256_constants<>+0(SB), Y3, Y13
+	VFMADD231PS  stridedInputOE256_constants<>+0(SB), Y15, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y7, Y14
+	VSUBPS       Y3, Y14, Y14
+	VMOVAPS      Y1, Y15
+	VSUBPS       Y5, Y15, Y15
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedInputOE256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VBROADCASTSS stridedInputOE256_constants<>+0(SB), Y15
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R12*4), Y0
+	VSUBPS       (BX)(R12*2), Y0, Y0
+	VMOVUPS      (BX)(R13*1), Y4
+	VSUBPS       (BX)(R12*1), Y4, Y4
+	VFNMADD231PS Y4, Y15, Y0
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Y1
+	VSUBPS       (BX)(R12*2), Y1, Y1
+	VMOVUPS      (BX)(R13*1), Y4
+	VSUBPS       (BX)(R12*1), Y4, Y4
+	VFNMADD231PS Y4, Y15, Y1
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Y2
+	VSUBPS       (BX)(R12*2), Y2, Y2
+	VMOVUPS      (BX)(R13*1), Y4
+	VSUBPS       (BX)(R12*1), Y4, Y4
+	VFNMADD231PS Y4, Y15, Y2
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Y3
+	VSUBPS       (BX)(R12*2), Y3, Y3
+	VMOVUPS      (BX)(R13*1), Y4
+	VSUBPS       (BX)(R12*1), Y4, Y4
+	VFNMADD231PS Y4, Y15, Y3
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y3, Y13
+	VSUBPS       Y2, Y13, Y13
+	VMOVAPS      Y1, Y15
+	VSUBPS       Y2, Y15, Y15
+	VMOVAPS      Y13, Y14
+	VFNMADD231PS stridedInputOE256_constants<>+0(SB), Y1, Y13
+	VFMADD231PS  stridedInputOE256_constants<>+0(SB), Y15, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y3, Y14
+	VSUBPS       Y1, Y14, Y14
+	VMOVAPS      Y0, Y15
+	VSUBPS       Y2, Y15, Y15
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedInputOE256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R9*1)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedInputOO512_constants<>+0(SB)/4, $0x40000000
+DATA stridedInputOO512_constants<>+4(SB)/4, $0x40000000
+DATA stridedInputOO512_constants<>+8(SB)/4, $0x40000000
+DATA stridedInputOO512_constants<>+12(SB)/4, $0x40000000
+DATA stridedInputOO512_constants<>+16(SB)/4, $0x40000000
+DATA stridedInputOO512_constants<>+20(SB)/4, $0x40000000
+DATA stridedInputOO512_constants<>+24(SB)/4, $0x40000000
+DATA stridedInputOO512_constants<>+28(SB)/4, $0x40000000
+GLOBL stridedInputOO512_constants<>(SB), RODATA|NOPTR, $32
+
+// func stridedInputOO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·stridedInputOO512(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), DI
+	MOVQ         drow+8(FP), R8
+	MOVQ         src+24(FP), SI
+	MOVQ         srow+32(FP), R11
+	MOVQ         scol+40(FP), R12
+	MOVQ         n+48(FP), CX
+	LDMXCSR      flushControl<>+0(SB)
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	LEAQ         (R12)(R12*2), R13
+	LEAQ         (R12)(R12*4), R15
+	VBROADCASTSS stridedInputOO512_constants<>+0(SB), Z31
+
+next:
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R13*1), Z0
+	VSUBPS       (BX)(R12*2), Z0, Z0
+	VMOVUPS      (BX)(R12*1), Z8
+	VSUBPS       (BX)(R12*2), Z8, Z8
+	VMOVAPS      Z0, Z1
+	VFNMADD231PS (BX)(R12*1), Z31, Z0
+	VFMADD231PS  Z8, Z31, Z1
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z2
+	VSUBPS       (BX)(R12*2), Z2, Z2
+	VMOVUPS      (BX)(R12*1), Z8
+	VSUBPS       (BX)(R12*2), Z8, Z8
+	VMOVAPS      Z2, Z3
+	VFNMADD231PS (BX)(R12*1), Z31, Z2
+	VFMADD231PS  Z8, Z31, Z3
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z4
+	VSUBPS       (BX)(R12*2), Z4, Z4
+	VMOVUPS      (BX)(R12*1), Z8
+	VSUBPS       (BX)(R12*2), Z8, Z8
+	VMOVAPS      Z4, Z5
+	VFNMADD231PS (BX)(R12*1), Z31, Z4
+	VFMADD231PS  Z8, Z31, Z5
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z6
+	VSUBPS       (BX)(R12*2), Z6, Z6
+	VMOVUPS      (BX)(R12*1), Z8
+	VSUBPS       (BX)(R12*2), Z8, Z8
+	VMOVAPS      Z6, Z7
+	VFNMADD231PS (BX)(R12*1), Z31, Z6
+	VFMADD231PS  Z8, Z31, Z7
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Z6, Z16
+	VSUBPS       Z4, Z16, Z16
+	VMOVAPS      Z2, Z18
+	VSUBPS       Z4, Z18, Z18
+	VMOVAPS      Z16, Z17
+	VFNMADD231PS Z2, Z31, Z16
+	VFMADD231PS  Z18, Z31, Z17
+	VMOVUPS      Z16, (DX)(R8*1)
+	VMOVUPS      Z17, (DX)(R8*2)
+	VMOVAPS      Z6, Z20
+	VSUBPS       Z2, Z20, Z20
+	VMOVAPS      Z0, Z21
+	VSUBPS       Z4, Z21, Z21
+	VMOVAPS      Z20, Z19
+	VFMADD231PS  Z21, Z31, Z19
+	VMOVUPS      Z19, (DX)
+	VMOVUPS      Z20, (DX)(R9*1)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Z7, Z16
+	VSUBPS       Z5, Z16, Z16
+	VMOVAPS      Z3, Z18
+	VSUBPS       Z5, Z18, Z18
+	VMOVAPS      Z16, Z17
+	VFNMADD231PS Z3, Z31, Z16
+	VFMADD231PS  Z18, Z31, Z17
+	VMOVUPS      Z16, (DX)(R8*1)
+	VMOVUPS      Z17, (DX)(R8*2)
+	VMOVAPS      Z7, Z20
+	VSUBPS       Z3, Z20, Z20
+	VMOVAPS      Z1, Z21
+	VSUBPS       Z5, Z21, Z21
+	VMOVAPS      Z20, Z19
+	VFMADD231PS  Z21, Z31, Z19
+	VMOVUPS      Z19, (DX)
+	VMOVUPS      Z20, (DX)(R9*1)
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R13*1), Z1
+	VSUBPS       (BX)(R12*1), Z1, Z1
+	VMOVUPS      (BX), Z8
+	VSUBPS       (BX)(R12*2), Z8, Z8
+	VMOVAPS      Z1, Z0
+	VFMADD231PS  Z8, Z31, Z0
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z3
+	VSUBPS       (BX)(R12*1), Z3, Z3
+	VMOVUPS      (BX), Z8
+	VSUBPS       (BX)(R12*2), Z8, Z8
+	VMOVAPS      Z3, Z2
+	VFMADD231PS  Z8, Z31, Z2
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z5
+	VSUBPS       (BX)(R12*1), Z5, Z5
+	VMOVUPS      (BX), Z8
+	VSUBPS       (BX)(R12*2), Z8, Z8
+	VMOVAPS      Z5, Z4
+	VFMADD231PS  Z8, Z31, Z4
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Z7
+	VSUBPS       (BX)(R12*1), Z7, Z7
+	VMOVUPS      (BX), Z8
+	VSUBPS       (BX)(R12*2), Z8, Z8
+	VMOVAPS      Z7, Z6
+	VFMADD231PS  Z8, Z31, Z6
+	MOVQ         DI, DX
+	VMOVAPS      Z6, Z16
+	VSUBPS       Z4, Z16, Z16
+	VMOVAPS      Z2, Z18
+	VSUBPS       Z4, Z18, Z18
+	VMOVAPS      Z16, Z17
+	VFNMADD231PS Z2, Z31, Z16
+	VFMADD231PS  Z18, Z31, Z17
+	VMOVUPS      Z16, (DX)(R8*1)
+	VMOVUPS      Z17, (DX)(R8*2)
+	VMOVAPS      Z6, Z20
+	VSUBPS       Z2, Z20, Z20
+	VMOVAPS      Z0, Z21
+	VSUBPS       Z4, Z21, Z21
+	VMOVAPS      Z20, Z19
+	VFMADD231PS  Z21, Z31, Z19
+	VMOVUPS      Z19, (DX)
+	VMOVUPS      Z20, (DX)(R9*1)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Z7, Z16
+	VSUBPS       Z5, Z16, Z16
+	VMOVAPS      Z3, Z18
+	VSUBPS       Z5, Z18, Z18
+	VMOVAPS      Z16, Z17
+	VFNMADD231PS Z3, Z31, Z16
+	VFMADD231PS  Z18, Z31, Z17
+	VMOVUPS      Z16, (DX)(R8*1)
+	VMOVUPS      Z17, (DX)(R8*2)
+	VMOVAPS      Z7, Z20
+	VSUBPS       Z3, Z20, Z20
+	VMOVAPS      Z1, Z21
+	VSUBPS       Z5, Z21, Z21
+	VMOVAPS      Z20, Z19
+	VFMADD231PS  Z21, Z31, Z19
+	VMOVUPS      Z19, (DX)
+	VMOVUPS      Z20, (DX)(R9*1)
+	ADDQ         $0x00000040, SI
+	ADDQ         $0x00000040, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedInputOO256_constants<>+0(SB)/4, $0x40000000
+DATA stridedInputOO256_constants<>+4(SB)/4, $0x40000000
+DATA stridedInputOO256_constants<>+8(SB)/4, $0x40000000
+DATA stridedInputOO256_constants<>+12(SB)/4, $0x40000000
+DATA stridedInputOO256_constants<>+16(SB)/4, $0x40000000
+DATA stridedInputOO256_constants<>+20(SB)/4, $0x40000000
+DATA stridedInputOO256_constants<>+24(SB)/4, $0x40000000
+DATA stridedInputOO256_constants<>+28(SB)/4, $0x40000000
+GLOBL stridedInputOO256_constants<>(SB), RODATA|NOPTR, $32
+
+// func stridedInputOO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, FMA3, SSE
+TEXT ·stridedInputOO256(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), DI
+	MOVQ    drow+8(FP), R8
+	MOVQ    src+24(FP), SI
+	MOVQ    srow+32(FP), R11
+	MOVQ    scol+40(FP), R12
+	MOVQ    n+48(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	LEAQ    (R12)(R12*2), R13
+	LEAQ    (R12)(R12*4), R15
+
+next:
+	VBROADCASTSS stridedInputOO256_constants<>+0(SB), Y15
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R13*1), Y0
+	VSUBPS       (BX)(R12*2), Y0, Y0
+	VMOVUPS      (BX)(R12*1), Y8
+	VSUBPS       (BX)(R12*2), Y8, Y8
+	VMOVAPS      Y0, Y1
+	VFNMADD231PS (BX)(R12*1), Y15, Y0
+	VFMADD231PS  Y8, Y15, Y1
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y2
+	VSUBPS       (BX)(R12*2), Y2, Y2
+	VMOVUPS      (BX)(R12*1), Y8
+	VSUBPS       (BX)(R12*2), Y8, Y8
+	VMOVAPS      Y2, Y3
+	VFNMADD231PS (BX)(R12*1), Y15, Y2
+	VFMADD231PS  Y8, Y15, Y3
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y4
+	VSUBPS       (BX)(R12*2), Y4, Y4
+	VMOVUPS      (BX)(R12*1), Y8
+	VSUBPS       (BX)(R12*2), Y8, Y8
+	VMOVAPS      Y4, Y5
+	VFNMADD231PS (BX)(R12*1), Y15, Y4
+	VFMADD231PS  Y8, Y15, Y5
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y6
+	VSUBPS       (BX)(R12*2), Y6, Y6
+	VMOVUPS      (BX)(R12*1), Y8
+	VSUBPS       (BX)(R12*2), Y8, Y8
+	VMOVAPS      Y6, Y7
+	VFNMADD231PS (BX)(R12*1), Y15, Y6
+	VFMADD231PS  Y8, Y15, Y7
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y6, Y13
+	VSUBPS       Y4, Y13, Y13
+	VMOVAPS      Y2, Y15
+	VSUBPS       Y4, Y15, Y15
+	VMOVAPS      Y13, Y14
+	VFNMADD231PS stridedInputOO256_constants<>+0(SB), Y2, Y13
+	VFMADD231PS  stridedInputOO256_constants<>+0(SB), Y15, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y6, Y14
+	VSUBPS       Y2, Y14, Y14
+	VMOVAPS      Y0, Y15
+	VSUBPS       Y4, Y15, Y15
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedInputOO256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R9*1)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y7, Y13
+	VSUBPS       Y5, Y13, Y13
+	VMOVAPS      Y3, Y15
+	VSUBPS       Y5, Y15, Y15
+	VMOVAPS      Y13, Y14
+	VFNMADD231PS stridedInputOO256_constants<>+0(SB), Y3, Y13
+	VFMADD231PS  stridedInputOO256_constants<>+0(SB), Y15, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y7, Y14
+	VSUBPS       Y3, Y14, Y14
+	VMOVAPS      Y1, Y15
+	VSUBPS       Y5, Y15, Y15
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedInputOO256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VBROADCASTSS stridedInputOO256_constants<>+0(SB), Y15
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R13*1), Y1
+	VSUBPS       (BX)(R12*1), Y1, Y1
+	VMOVUPS      (BX), Y8
+	VSUBPS       (BX)(R12*2), Y8, Y8
+	VMOVAPS      Y1, Y0
+	VFMADD231PS  Y8, Y15, Y0
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y3
+	VSUBPS       (BX)(R12*1), Y3, Y3
+	VMOVUPS      (BX), Y8
+	VSUBPS       (BX)(R12*2), Y8, Y8
+	VMOVAPS      Y3, Y2
+	VFMADD231PS  Y8, Y15, Y2
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y5
+	VSUBPS       (BX)(R12*1), Y5, Y5
+	VMOVUPS      (BX), Y8
+	VSUBPS       (BX)(R12*2), Y8, Y8
+	VMOVAPS      Y5, Y4
+	VFMADD231PS  Y8, Y15, Y4
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R13*1), Y7
+	VSUBPS       (BX)(R12*1), Y7, Y7
+	VMOVUPS      (BX), Y8
+	VSUBPS       (BX)(R12*2), Y8, Y8
+	VMOVAPS      Y7, Y6
+	VFMADD231PS  Y8, Y15, Y6
+	MOVQ         DI, DX
+	VMOVAPS      Y6, Y13
+	VSUBPS       Y4, Y13, Y13
+	VMOVAPS      Y2, Y15
+	VSUBPS       Y4, Y15, Y15
+	VMOVAPS      Y13, Y14
+	VFNMADD231PS stridedInputOO256_constants<>+0(SB), Y2, Y13
+	VFMADD231PS  stridedInputOO256_constants<>+0(SB), Y15, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y6, Y14
+	VSUBPS       Y2, Y14, Y14
+	VMOVAPS      Y0, Y15
+	VSUBPS       Y4, Y15, Y15
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedInputOO256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R9*1)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y7, Y13
+	VSUBPS       Y5, Y13, Y13
+	VMOVAPS      Y3, Y15
+	VSUBPS       Y5, Y15, Y15
+	VMOVAPS      Y13, Y14
+	VFNMADD231PS stridedInputOO256_constants<>+0(SB), Y3, Y13
+	VFMADD231PS  stridedInputOO256_constants<>+0(SB), Y15, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y7, Y14
+	VSUBPS       Y3, Y14, Y14
+	VMOVAPS      Y1, Y15
+	VSUBPS       Y5, Y15, Y15
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedInputOO256_constants<>+0(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R9*1)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedOutputEE512_constants<>+0(SB)/4, $0x40800000
+DATA stridedOutputEE512_constants<>+4(SB)/4, $0x40800000
+DATA stridedOutputEE512_constants<>+8(SB)/4, $0x40800000
+DATA stridedOutputEE512_constants<>+12(SB)/4, $0x40800000
+DATA stridedOutputEE512_constants<>+16(SB)/4, $0x40800000
+DATA stridedOutputEE512_constants<>+20(SB)/4, $0x40800000
+DATA stridedOutputEE512_constants<>+24(SB)/4, $0x40800000
+DATA stridedOutputEE512_constants<>+28(SB)/4, $0x40800000
+DATA stridedOutputEE512_constants<>+32(SB)/4, $0x40000000
+DATA stridedOutputEE512_constants<>+36(SB)/4, $0x40000000
+DATA stridedOutputEE512_constants<>+40(SB)/4, $0x40000000
+DATA stridedOutputEE512_constants<>+44(SB)/4, $0x40000000
+DATA stridedOutputEE512_constants<>+48(SB)/4, $0x40000000
+DATA stridedOutputEE512_constants<>+52(SB)/4, $0x40000000
+DATA stridedOutputEE512_constants<>+56(SB)/4, $0x40000000
+DATA stridedOutputEE512_constants<>+60(SB)/4, $0x40000000
+DATA stridedOutputEE512_constants<>+64(SB)/4, $0x41000000
+DATA stridedOutputEE512_constants<>+68(SB)/4, $0x41000000
+DATA stridedOutputEE512_constants<>+72(SB)/4, $0x41000000
+DATA stridedOutputEE512_constants<>+76(SB)/4, $0x41000000
+DATA stridedOutputEE512_constants<>+80(SB)/4, $0x41000000
+DATA stridedOutputEE512_constants<>+84(SB)/4, $0x41000000
+DATA stridedOutputEE512_constants<>+88(SB)/4, $0x41000000
+DATA stridedOutputEE512_constants<>+92(SB)/4, $0x41000000
+GLOBL stridedOutputEE512_constants<>(SB), RODATA|NOPTR, $96
+
+// func stridedOutputEE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·stridedOutputEE512(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), DI
+	MOVQ         drow+8(FP), R8
+	MOVQ         src+24(FP), SI
+	MOVQ         srow+32(FP), R11
+	MOVQ         scol+40(FP), R12
+	MOVQ         n+48(FP), CX
+	LDMXCSR      flushControl<>+0(SB)
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	LEAQ         (R12)(R12*2), R13
+	LEAQ         (R12)(R12*4), R15
+	VBROADCASTSS stridedOutputEE512_constants<>+0(SB), Z31
+	VBROADCASTSS stridedOutputEE512_constants<>+32(SB), Z30
+	VBROADCASTSS stridedOutputEE512_constants<>+64(SB), Z29
+
+next:
+	MOVQ        SI, BX
+	VMOVUPS     (BX)(R12*1), Z1
+	VADDPS      (BX)(R12*2), Z1, Z1
+	VMOVUPS     (BX), Z10
+	VADDPS      (BX)(R13*1), Z10, Z10
+	VADDPS      Z10, Z1, Z0
+	VFMADD231PS (BX)(R13*1), Z31, Z1
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z3
+	VADDPS      (BX)(R12*2), Z3, Z3
+	VMOVUPS     (BX), Z10
+	VADDPS      (BX)(R13*1), Z10, Z10
+	VADDPS      Z10, Z3, Z2
+	VFMADD231PS (BX)(R13*1), Z31, Z3
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z5
+	VADDPS      (BX)(R12*2), Z5, Z5
+	VMOVUPS     (BX), Z10
+	VADDPS      (BX)(R13*1), Z10, Z10
+	VADDPS      Z10, Z5, Z4
+	VFMADD231PS (BX)(R13*1), Z31, Z5
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z7
+	VADDPS      (BX)(R12*2), Z7, Z7
+	VMOVUPS     (BX), Z10
+	VADDPS      (BX)(R13*1), Z10, Z10
+	VADDPS      Z10, Z7, Z6
+	VFMADD231PS (BX)(R13*1), Z31, Z7
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z9
+	VADDPS      (BX)(R12*2), Z9, Z9
+	VMOVUPS     (BX), Z10
+	VADDPS      (BX)(R13*1), Z10, Z10
+	VADDPS      Z10, Z9, Z8
+	VFMADD231PS (BX)(R13*1), Z31, Z9
+	MOVQ        DI, DX
+	VMOVAPS     Z2, Z17
+	VADDPS      Z4, Z17, Z17
+	VMOVAPS     Z0, Z18
+	VADDPS      Z6, Z18, Z18
+	VADDPS      Z18, Z17, Z16
+	VFMADD231PS Z6, Z31, Z17
+	VMOVUPS     Z16, (DX)
+	VMOVUPS     Z17, (DX)(R8*2)
+	VMOVAPS     Z2, Z20
+	VSUBPS      Z4, Z20, Z20
+	VMOVAPS     Z20, Z19
+	VFMADD231PS Z6, Z30, Z19
+	VFMADD231PS Z6, Z29, Z20
+	VADDPS      Z8, Z20, Z20
+	VMOVUPS     Z19, (DX)(R8*1)
+	VMOVUPS     Z20, (DX)(R9*1)
+	MOVQ        DI, DX
+	ADDQ        dcol+16(FP), DX
+	ADDQ        dcol+16(FP), DX
+	VMOVAPS     Z3, Z17
+	VADDPS      Z5, Z17, Z17
+	VMOVAPS     Z1, Z18
+	VADDPS      Z7, Z18, Z18
+	VADDPS      Z18, Z17, Z16
+	VFMADD231PS Z7, Z31, Z17
+	VMOVUPS     Z16, (DX)
+	VMOVUPS     Z17, (DX)(R8*2)
+	VMOVAPS     Z3, Z20
+	VSUBPS      Z5, Z20, Z20
+	VMOVAPS     Z20, Z19
+	VFMADD231PS Z7, Z30, Z19
+	VFMADD231PS Z7, Z29, Z20
+	VADDPS      Z9, Z20, Z20
+	VMOVUPS     Z19, (DX)(R8*1)
+	VMOVUPS     Z20, (DX)(R9*1)
+	MOVQ        SI, BX
+	VMOVUPS     (BX)(R12*1), Z1
+	VSUBPS      (BX)(R12*2), Z1, Z1
+	VMOVAPS     Z1, Z0
+	VFMADD231PS (BX)(R13*1), Z30, Z0
+	VFMADD231PS (BX)(R13*1), Z29, Z1
+	VADDPS      (BX)(R12*4), Z1, Z1
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z3
+	VSUBPS      (BX)(R12*2), Z3, Z3
+	VMOVAPS     Z3, Z2
+	VFMADD231PS (BX)(R13*1), Z30, Z2
+	VFMADD231PS (BX)(R13*1), Z29, Z3
+	VADDPS      (BX)(R12*4), Z3, Z3
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z5
+	VSUBPS      (BX)(R12*2), Z5, Z5
+	VMOVAPS     Z5, Z4
+	VFMADD231PS (BX)(R13*1), Z30, Z4
+	VFMADD231PS (BX)(R13*1), Z29, Z5
+	VADDPS      (BX)(R12*4), Z5, Z5
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z7
+	VSUBPS      (BX)(R12*2), Z7, Z7
+	VMOVAPS     Z7, Z6
+	VFMADD231PS (BX)(R13*1), Z30, Z6
+	VFMADD231PS (BX)(R13*1), Z29, Z7
+	VADDPS      (BX)(R12*4), Z7, Z7
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z9
+	VSUBPS      (BX)(R12*2), Z9, Z9
+	VMOVAPS     Z9, Z8
+	VFMADD231PS (BX)(R13*1), Z30, Z8
+	VFMADD231PS (BX)(R13*1), Z29, Z9
+	VADDPS      (BX)(R12*4), Z9, Z9
+	MOVQ        DI, DX
+	ADDQ        dcol+16(FP), DX
+	VMOVAPS     Z2, Z17
+	VADDPS      Z4, Z17, Z17
+	VMOVAPS     Z0, Z18
+	VADDPS      Z6, Z18, Z18
+	VADDPS      Z18, Z17, Z16
+	VFMADD231PS Z6, Z31, Z17
+	VMOVUPS     Z16, (DX)
+	VMOVUPS     Z17, (DX)(R8*2)
+	VMOVAPS     Z2, Z20
+	VSUBPS      Z4, Z20, Z20
+	VMOVAPS     Z20, Z19
+	VFMADD231PS Z6, Z30, Z19
+	VFMADD231PS Z6, Z29, Z20
+	VADDPS      Z8, Z20, Z20
+	VMOVUPS     Z19, (DX)(R8*1)
+	VMOVUPS     Z20, (DX)(R9*1)
+	MOVQ        DI, DX
+	ADDQ        dcol+16(FP), DX
+	ADDQ        dcol+16(FP), DX
+	ADDQ        dcol+16(FP), DX
+	VMOVAPS     Z3, Z17
+	VADDPS      Z5, Z17, Z17
+	VMOVAPS     Z1, Z18
+	VADDPS      Z7, Z18, Z18
+	VADDPS      Z18, Z17, Z16
+	VFMADD231PS Z7, Z31, Z17
+	VMOVUPS     Z16, (DX)
+	VMOVUPS     Z17, (DX)(R8*2)
+	VMOVAPS     Z3, Z20
+	VSUBPS      Z5, Z20, Z20
+	VMOVAPS     Z20, Z19
+	VFMADD231PS Z7, Z30, Z19
+	VFMADD231PS Z7, Z29, Z20
+	VADDPS      Z9, Z20, Z20
+	VMOVUPS     Z19, (DX)(R8*1)
+	VMOVUPS     Z20, (DX)(R9*1)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	DECQ        CX
+	JNZ         next
+	LDMXCSR     goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedOutputEE256_constants<>+0(SB)/4, $0x40800000
+DATA stridedOutputEE256_constants<>+4(SB)/4, $0x40800000
+DATA stridedOutputEE256_constants<>+8(SB)/4, $0x40800000
+DATA stridedOutputEE256_constants<>+12(SB)/4, $0x40800000
+DATA stridedOutputEE256_constants<>+16(SB)/4, $0x40800000
+DATA stridedOutputEE256_constants<>+20(SB)/4, $0x40800000
+DATA stridedOutputEE256_constants<>+24(SB)/4, $0x40800000
+DATA stridedOutputEE256_constants<>+28(SB)/4, $0x40800000
+DATA stridedOutputEE256_constants<>+32(SB)/4, $0x40000000
+DATA stridedOutputEE256_constants<>+36(SB)/4, $0x40000000
+DATA stridedOutputEE256_constants<>+40(SB)/4, $0x40000000
+DATA stridedOutputEE256_constants<>+44(SB)/4, $0x40000000
+DATA stridedOutputEE256_constants<>+48(SB)/4, $0x40000000
+DATA stridedOutputEE256_constants<>+52(SB)/4, $0x40000000
+DATA stridedOutputEE256_constants<>+56(SB)/4, $0x40000000
+DATA stridedOutputEE256_constants<>+60(SB)/4, $0x40000000
+DATA stridedOutputEE256_constants<>+64(SB)/4, $0x41000000
+DATA stridedOutputEE256_constants<>+68(SB)/4, $0x41000000
+DATA stridedOutputEE256_constants<>+72(SB)/4, $0x41000000
+DATA stridedOutputEE256_constants<>+76(SB)/4, $0x41000000
+DATA stridedOutputEE256_constants<>+80(SB)/4, $0x41000000
+DATA stridedOutputEE256_constants<>+84(SB)/4, $0x41000000
+DATA stridedOutputEE256_constants<>+88(SB)/4, $0x41000000
+DATA stridedOutputEE256_constants<>+92(SB)/4, $0x41000000
+GLOBL stridedOutputEE256_constants<>(SB), RODATA|NOPTR, $96
+
+// func stridedOutputEE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, FMA3, SSE
+TEXT ·stridedOutputEE256(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), DI
+	MOVQ    drow+8(FP), R8
+	MOVQ    src+24(FP), SI
+	MOVQ    srow+32(FP), R11
+	MOVQ    scol+40(FP), R12
+	MOVQ    n+48(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	LEAQ    (R12)(R12*2), R13
+	LEAQ    (R12)(R12*4), R15
+
+next:
+	VBROADCASTSS stridedOutputEE256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedOutputEE256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedOutputEE256_constants<>+64(SB), Y13
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R12*1), Y1
+	VADDPS       (BX)(R12*2), Y1, Y1
+	VMOVUPS      (BX), Y10
+	VADDPS       (BX)(R13*1), Y10, Y10
+	VADDPS       Y10, Y1, Y0
+	VFMADD231PS  (BX)(R13*1), Y15, Y1
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y3
+	VADDPS       (BX)(R12*2), Y3, Y3
+	VMOVUPS      (BX), Y10
+	VADDPS       (BX)(R13*1), Y10, Y10
+	VADDPS       Y10, Y3, Y2
+	VFMADD231PS  (BX)(R13*1), Y15, Y3
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y5
+	VADDPS       (BX)(R12*2), Y5, Y5
+	VMOVUPS      (BX), Y10
+	VADDPS       (BX)(R13*1), Y10, Y10
+	VADDPS       Y10, Y5, Y4
+	VFMADD231PS  (BX)(R13*1), Y15, Y5
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y7
+	VADDPS       (BX)(R12*2), Y7, Y7
+	VMOVUPS      (BX), Y10
+	VADDPS       (BX)(R13*1), Y10, Y10
+	VADDPS       Y10, Y7, Y6
+	VFMADD231PS  (BX)(R13*1), Y15, Y7
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y9
+	VADDPS       (BX)(R12*2), Y9, Y9
+	VMOVUPS      (BX), Y10
+	VADDPS       (BX)(R13*1), Y10, Y10
+	VADDPS       Y10, Y9, Y8
+	VFMADD231PS  (BX)(R13*1), Y15, Y9
+	MOVQ         DI, DX
+	VMOVAPS      Y2, Y14
+	VADDPS       Y4, Y14, Y14
+	VMOVAPS      Y0, Y15
+	VADDPS       Y6, Y15, Y15
+	VADDPS       Y15, Y14, Y13
+	VFMADD231PS  stridedOutputEE256_constants<>+0(SB), Y6, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y2, Y14
+	VSUBPS       Y4, Y14, Y14
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedOutputEE256_constants<>+32(SB), Y6, Y13
+	VFMADD231PS  stridedOutputEE256_constants<>+64(SB), Y6, Y14
+	VADDPS       Y8, Y14, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R9*1)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y3, Y14
+	VADDPS       Y5, Y14, Y14
+	VMOVAPS      Y1, Y15
+	VADDPS       Y7, Y15, Y15
+	VADDPS       Y15, Y14, Y13
+	VFMADD231PS  stridedOutputEE256_constants<>+0(SB), Y7, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y3, Y14
+	VSUBPS       Y5, Y14, Y14
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedOutputEE256_constants<>+32(SB), Y7, Y13
+	VFMADD231PS  stridedOutputEE256_constants<>+64(SB), Y7, Y14
+	VADDPS       Y9, Y14, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VBROADCASTSS stridedOutputEE256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedOutputEE256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedOutputEE256_constants<>+64(SB), Y13
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R12*1), Y1
+	VSUBPS       (BX)(R12*2), Y1, Y1
+	VMOVAPS      Y1, Y0
+	VFMADD231PS  (BX)(R13*1), Y14, Y0
+	VFMADD231PS  (BX)(R13*1), Y13, Y1
+	VADDPS       (BX)(R12*4), Y1, Y1
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y3
+	VSUBPS       (BX)(R12*2), Y3, Y3
+	VMOVAPS      Y3, Y2
+	VFMADD231PS  (BX)(R13*1), Y14, Y2
+	VFMADD231PS  (BX)(R13*1), Y13, Y3
+	VADDPS       (BX)(R12*4), Y3, Y3
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y5
+	VSUBPS       (BX)(R12*2), Y5, Y5
+	VMOVAPS      Y5, Y4
+	VFMADD231PS  (BX)(R13*1), Y14, Y4
+	VFMADD231PS  (BX)(R13*1), Y13, Y5
+	VADDPS       (BX)(R12*4), Y5, Y5
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y7
+	VSUBPS       (BX)(R12*2), Y7, Y7
+	VMOVAPS      Y7, Y6
+	VFMADD231PS  (BX)(R13*1), Y14, Y6
+	VFMADD231PS  (BX)(R13*1), Y13, Y7
+	VADDPS       (BX)(R12*4), Y7, Y7
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y9
+	VSUBPS       (BX)(R12*2), Y9, Y9
+	VMOVAPS      Y9, Y8
+	VFMADD231PS  (BX)(R13*1), Y14, Y8
+	VFMADD231PS  (BX)(R13*1), Y13, Y9
+	VADDPS       (BX)(R12*4), Y9, Y9
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y2, Y14
+	VADDPS       Y4, Y14, Y14
+	VMOVAPS      Y0, Y15
+	VADDPS       Y6, Y15, Y15
+	VADDPS       Y15, Y14, Y13
+	VFMADD231PS  stridedOutputEE256_constants<>+0(SB), Y6, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y2, Y14
+	VSUBPS       Y4, Y14, Y14
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedOutputEE256_constants<>+32(SB), Y6, Y13
+	VFMADD231PS  stridedOutputEE256_constants<>+64(SB), Y6, Y14
+	VADDPS       Y8, Y14, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R9*1)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y3, Y14
+	VADDPS       Y5, Y14, Y14
+	VMOVAPS      Y1, Y15
+	VADDPS       Y7, Y15, Y15
+	VADDPS       Y15, Y14, Y13
+	VFMADD231PS  stridedOutputEE256_constants<>+0(SB), Y7, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y3, Y14
+	VSUBPS       Y5, Y14, Y14
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedOutputEE256_constants<>+32(SB), Y7, Y13
+	VFMADD231PS  stridedOutputEE256_constants<>+64(SB), Y7, Y14
+	VADDPS       Y9, Y14, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R9*1)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedOutputEO512_constants<>+0(SB)/4, $0x40800000
+DATA stridedOutputEO512_constants<>+4(SB)/4, $0x40800000
+DATA stridedOutputEO512_constants<>+8(SB)/4, $0x40800000
+DATA stridedOutputEO512_constants<>+12(SB)/4, $0x40800000
+DATA stridedOutputEO512_constants<>+16(SB)/4, $0x40800000
+DATA stridedOutputEO512_constants<>+20(SB)/4, $0x40800000
+DATA stridedOutputEO512_constants<>+24(SB)/4, $0x40800000
+DATA stridedOutputEO512_constants<>+28(SB)/4, $0x40800000
+DATA stridedOutputEO512_constants<>+32(SB)/4, $0x40000000
+DATA stridedOutputEO512_constants<>+36(SB)/4, $0x40000000
+DATA stridedOutputEO512_constants<>+40(SB)/4, $0x40000000
+DATA stridedOutputEO512_constants<>+44(SB)/4, $0x40000000
+DATA stridedOutputEO512_constants<>+48(SB)/4, $0x40000000
+DATA stridedOutputEO512_constants<>+52(SB)/4, $0x40000000
+DATA stridedOutputEO512_constants<>+56(SB)/4, $0x40000000
+DATA stridedOutputEO512_constants<>+60(SB)/4, $0x40000000
+DATA stridedOutputEO512_constants<>+64(SB)/4, $0x41000000
+DATA stridedOutputEO512_constants<>+68(SB)/4, $0x41000000
+DATA stridedOutputEO512_constants<>+72(SB)/4, $0x41000000
+DATA stridedOutputEO512_constants<>+76(SB)/4, $0x41000000
+DATA stridedOutputEO512_constants<>+80(SB)/4, $0x41000000
+DATA stridedOutputEO512_constants<>+84(SB)/4, $0x41000000
+DATA stridedOutputEO512_constants<>+88(SB)/4, $0x41000000
+DATA stridedOutputEO512_constants<>+92(SB)/4, $0x41000000
+GLOBL stridedOutputEO512_constants<>(SB), RODATA|NOPTR, $96
+
+// func stridedOutputEO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·stridedOutputEO512(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), DI
+	MOVQ         drow+8(FP), R8
+	MOVQ         src+24(FP), SI
+	MOVQ         srow+32(FP), R11
+	MOVQ         scol+40(FP), R12
+	MOVQ         n+48(FP), CX
+	LDMXCSR      flushControl<>+0(SB)
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	LEAQ         (R12)(R12*2), R13
+	LEAQ         (R12)(R12*4), R15
+	VBROADCASTSS stridedOutputEO512_constants<>+0(SB), Z31
+	VBROADCASTSS stridedOutputEO512_constants<>+32(SB), Z30
+	VBROADCASTSS stridedOutputEO512_constants<>+64(SB), Z29
+
+next:
+	MOVQ        SI, BX
+	VMOVUPS     (BX)(R12*1), Z1
+	VADDPS      (BX)(R12*2), Z1, Z1
+	VMOVUPS     (BX), Z10
+	VADDPS      (BX)(R13*1), Z10, Z10
+	VADDPS      Z10, Z1, Z0
+	VFMADD231PS (BX)(R13*1), Z31, Z1
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z3
+	VADDPS      (BX)(R12*2), Z3, Z3
+	VMOVUPS     (BX), Z10
+	VADDPS      (BX)(R13*1), Z10, Z10
+	VADDPS      Z10, Z3, Z2
+	VFMADD231PS (BX)(R13*1), Z31, Z3
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z5
+	VADDPS      (BX)(R12*2), Z5, Z5
+	VMOVUPS     (BX), Z10
+	VADDPS      (BX)(R13*1), Z10, Z10
+	VADDPS      Z10, Z5, Z4
+	VFMADD231PS (BX)(R13*1), Z31, Z5
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z7
+	VADDPS      (BX)(R12*2), Z7, Z7
+	VMOVUPS     (BX), Z10
+	VADDPS      (BX)(R13*1), Z10, Z10
+	VADDPS      Z10, Z7, Z6
+	VFMADD231PS (BX)(R13*1), Z31, Z7
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z9
+	VADDPS      (BX)(R12*2), Z9, Z9
+	VMOVUPS     (BX), Z10
+	VADDPS      (BX)(R13*1), Z10, Z10
+	VADDPS      Z10, Z9, Z8
+	VFMADD231PS (BX)(R13*1), Z31, Z9
+	MOVQ        DI, DX
+	VMOVAPS     Z2, Z17
+	VADDPS      Z4, Z17, Z17
+	VMOVAPS     Z0, Z18
+	VADDPS      Z6, Z18, Z18
+	VADDPS      Z18, Z17, Z16
+	VFMADD231PS Z6, Z31, Z17
+	VMOVUPS     Z16, (DX)
+	VMOVUPS     Z17, (DX)(R8*2)
+	VMOVAPS     Z2, Z20
+	VSUBPS      Z4, Z20, Z20
+	VMOVAPS     Z20, Z19
+	VFMADD231PS Z6, Z30, Z19
+	VFMADD231PS Z6, Z29, Z20
+	VADDPS      Z8, Z20, Z20
+	VMOVUPS     Z19, (DX)(R8*1)
+	VMOVUPS     Z20, (DX)(R9*1)
+	MOVQ        DI, DX
+	ADDQ        dcol+16(FP), DX
+	ADDQ        dcol+16(FP), DX
+	VMOVAPS     Z3, Z17
+	VADDPS      Z5, Z17, Z17
+	VMOVAPS     Z1, Z18
+	VADDPS      Z7, Z18, Z18
+	VADDPS      Z18, Z17, Z16
+	VFMADD231PS Z7, Z31, Z17
+	VMOVUPS     Z16, (DX)
+	VMOVUPS     Z17, (DX)(R8*2)
+	VMOVAPS     Z3, Z20
+	VSUBPS      Z5, Z20, Z20
+	VMOVAPS     Z20, Z19
+	VFMADD231PS Z7, Z30, Z19
+	VFMADD231PS Z7, Z29, Z20
+	VADDPS      Z9, Z20, Z20
+	VMOVUPS     Z19, (DX)(R8*1)
+	VMOVUPS     Z20, (DX)(R9*1)
+	MOVQ        SI, BX
+	VMOVUPS     (BX)(R12*1), Z1
+	VSUBPS      (BX)(R12*2), Z1, Z1
+	VMOVAPS     Z1, Z0
+	VFMADD231PS (BX)(R13*1), Z30, Z0
+	VFMADD231PS (BX)(R13*1), Z29, Z1
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z3
+	VSUBPS      (BX)(R12*2), Z3, Z3
+	VMOVAPS     Z3, Z2
+	VFMADD231PS (BX)(R13*1), Z30, Z2
+	VFMADD231PS (BX)(R13*1), Z29, Z3
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z5
+	VSUBPS      (BX)(R12*2), Z5, Z5
+	VMOVAPS     Z5, Z4
+	VFMADD231PS (BX)(R13*1), Z30, Z4
+	VFMADD231PS (BX)(R13*1), Z29, Z5
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z7
+	VSUBPS      (BX)(R12*2), Z7, Z7
+	VMOVAPS     Z7, Z6
+	VFMADD231PS (BX)(R13*1), Z30, Z6
+	VFMADD231PS (BX)(R13*1), Z29, Z7
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z9
+	VSUBPS      (BX)(R12*2), Z9, Z9
+	VMOVAPS     Z9, Z8
+	VFMADD231PS (BX)(R13*1), Z30, Z8
+	VFMADD231PS (BX)(R13*1), Z29, Z9
+	MOVQ        DI, DX
+	ADDQ        dcol+16(FP), DX
+	VMOVAPS     Z2, Z17
+	VADDPS      Z4, Z17, Z17
+	VMOVAPS     Z0, Z18
+	VADDPS      Z6, Z18, Z18
+	VADDPS      Z18, Z17, Z16
+	VFMADD231PS Z6, Z31, Z17
+	VMOVUPS     Z16, (DX)
+	VMOVUPS     Z17, (DX)(R8*2)
+	VMOVAPS     Z2, Z20
+	VSUBPS      Z4, Z20, Z20
+	VMOVAPS     Z20, Z19
+	VFMADD231PS Z6, Z30, Z19
+	VFMADD231PS Z6, Z29, Z20
+	VADDPS      Z8, Z20, Z20
+	VMOVUPS     Z19, (DX)(R8*1)
+	VMOVUPS     Z20, (DX)(R9*1)
+	MOVQ        DI, DX
+	ADDQ        dcol+16(FP), DX
+	ADDQ        dcol+16(FP), DX
+	ADDQ        dcol+16(FP), DX
+	VMOVAPS     Z3, Z17
+	VADDPS      Z5, Z17, Z17
+	VMOVAPS     Z1, Z18
+	VADDPS      Z7, Z18, Z18
+	VADDPS      Z18, Z17, Z16
+	VFMADD231PS Z7, Z31, Z17
+	VMOVUPS     Z16, (DX)
+	VMOVUPS     Z17, (DX)(R8*2)
+	VMOVAPS     Z3, Z20
+	VSUBPS      Z5, Z20, Z20
+	VMOVAPS     Z20, Z19
+	VFMADD231PS Z7, Z30, Z19
+	VFMADD231PS Z7, Z29, Z20
+	VADDPS      Z9, Z20, Z20
+	VMOVUPS     Z19, (DX)(R8*1)
+	VMOVUPS     Z20, (DX)(R9*1)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	DECQ        CX
+	JNZ         next
+	LDMXCSR     goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedOutputEO256_constants<>+0(SB)/4, $0x40800000
+DATA stridedOutputEO256_constants<>+4(SB)/4, $0x40800000
+DATA stridedOutputEO256_constants<>+8(SB)/4, $0x40800000
+DATA stridedOutputEO256_constants<>+12(SB)/4, $0x40800000
+DATA stridedOutputEO256_constants<>+16(SB)/4, $0x40800000
+DATA stridedOutputEO256_constants<>+20(SB)/4, $0x40800000
+DATA stridedOutputEO256_constants<>+24(SB)/4, $0x40800000
+DATA stridedOutputEO256_constants<>+28(SB)/4, $0x40800000
+DATA stridedOutputEO256_constants<>+32(SB)/4, $0x40000000
+DATA stridedOutputEO256_constants<>+36(SB)/4, $0x40000000
+DATA stridedOutputEO256_constants<>+40(SB)/4, $0x40000000
+DATA stridedOutputEO256_constants<>+44(SB)/4, $0x40000000
+DATA stridedOutputEO256_constants<>+48(SB)/4, $0x40000000
+DATA stridedOutputEO256_constants<>+52(SB)/4, $0x40000000
+DATA stridedOutputEO256_constants<>+56(SB)/4, $0x40000000
+DATA stridedOutputEO256_constants<>+60(SB)/4, $0x40000000
+DATA stridedOutputEO256_constants<>+64(SB)/4, $0x41000000
+DATA stridedOutputEO256_constants<>+68(SB)/4, $0x41000000
+DATA stridedOutputEO256_constants<>+72(SB)/4, $0x41000000
+DATA stridedOutputEO256_constants<>+76(SB)/4, $0x41000000
+DATA stridedOutputEO256_constants<>+80(SB)/4, $0x41000000
+DATA stridedOutputEO256_constants<>+84(SB)/4, $0x41000000
+DATA stridedOutputEO256_constants<>+88(SB)/4, $0x41000000
+DATA stridedOutputEO256_constants<>+92(SB)/4, $0x41000000
+GLOBL stridedOutputEO256_constants<>(SB), RODATA|NOPTR, $96
+
+// func stridedOutputEO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, FMA3, SSE
+TEXT ·stridedOutputEO256(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), DI
+	MOVQ    drow+8(FP), R8
+	MOVQ    src+24(FP), SI
+	MOVQ    srow+32(FP), R11
+	MOVQ    scol+40(FP), R12
+	MOVQ    n+48(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	LEAQ    (R12)(R12*2), R13
+	LEAQ    (R12)(R12*4), R15
+
+next:
+	VBROADCASTSS stridedOutputEO256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedOutputEO256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedOutputEO256_constants<>+64(SB), Y13
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R12*1), Y1
+	VADDPS       (BX)(R12*2), Y1, Y1
+	VMOVUPS      (BX), Y10
+	VADDPS       (BX)(R13*1), Y10, Y10
+	VADDPS       Y10, Y1, Y0
+	VFMADD231PS  (BX)(R13*1), Y15, Y1
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y3
+	VADDPS       (BX)(R12*2), Y3, Y3
+	VMOVUPS      (BX), Y10
+	VADDPS       (BX)(R13*1), Y10, Y10
+	VADDPS       Y10, Y3, Y2
+	VFMADD231PS  (BX)(R13*1), Y15, Y3
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y5
+	VADDPS       (BX)(R12*2), Y5, Y5
+	VMOVUPS      (BX), Y10
+	VADDPS       (BX)(R13*1), Y10, Y10
+	VADDPS       Y10, Y5, Y4
+	VFMADD231PS  (BX)(R13*1), Y15, Y5
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y7
+	VADDPS       (BX)(R12*2), Y7, Y7
+	VMOVUPS      (BX), Y10
+	VADDPS       (BX)(R13*1), Y10, Y10
+	VADDPS       Y10, Y7, Y6
+	VFMADD231PS  (BX)(R13*1), Y15, Y7
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y9
+	VADDPS       (BX)(R12*2), Y9, Y9
+	VMOVUPS      (BX), Y10
+	VADDPS       (BX)(R13*1), Y10, Y10
+	VADDPS       Y10, Y9, Y8
+	VFMADD231PS  (BX)(R13*1), Y15, Y9
+	MOVQ         DI, DX
+	VMOVAPS      Y2, Y14
+	VADDPS       Y4, Y14, Y14
+	VMOVAPS      Y0, Y15
+	VADDPS       Y6, Y15, Y15
+	VADDPS       Y15, Y14, Y13
+	VFMADD231PS  stridedOutputEO256_constants<>+0(SB), Y6, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y2, Y14
+	VSUBPS       Y4, Y14, Y14
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedOutputEO256_constants<>+32(SB), Y6, Y13
+	VFMADD231PS  stridedOutputEO256_constants<>+64(SB), Y6, Y14
+	VADDPS       Y8, Y14, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R9*1)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y3, Y14
+	VADDPS       Y5, Y14, Y14
+	VMOVAPS      Y1, Y15
+	VADDPS       Y7, Y15, Y15
+	VADDPS       Y15, Y14, Y13
+	VFMADD231PS  stridedOutputEO256_constants<>+0(SB), Y7, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y3, Y14
+	VSUBPS       Y5, Y14, Y14
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedOutputEO256_constants<>+32(SB), Y7, Y13
+	VFMADD231PS  stridedOutputEO256_constants<>+64(SB), Y7, Y14
+	VADDPS       Y9, Y14, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VBROADCASTSS stridedOutputEO256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedOutputEO256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedOutputEO256_constants<>+64(SB), Y13
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R12*1), Y1
+	VSUBPS       (BX)(R12*2), Y1, Y1
+	VMOVAPS      Y1, Y0
+	VFMADD231PS  (BX)(R13*1), Y14, Y0
+	VFMADD231PS  (BX)(R13*1), Y13, Y1
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y3
+	VSUBPS       (BX)(R12*2), Y3, Y3
+	VMOVAPS      Y3, Y2
+	VFMADD231PS  (BX)(R13*1), Y14, Y2
+	VFMADD231PS  (BX)(R13*1), Y13, Y3
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y5
+	VSUBPS       (BX)(R12*2), Y5, Y5
+	VMOVAPS      Y5, Y4
+	VFMADD231PS  (BX)(R13*1), Y14, Y4
+	VFMADD231PS  (BX)(R13*1), Y13, Y5
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y7
+	VSUBPS       (BX)(R12*2), Y7, Y7
+	VMOVAPS      Y7, Y6
+	VFMADD231PS  (BX)(R13*1), Y14, Y6
+	VFMADD231PS  (BX)(R13*1), Y13, Y7
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y9
+	VSUBPS       (BX)(R12*2), Y9, Y9
+	VMOVAPS      Y9, Y8
+	VFMADD231PS  (BX)(R13*1), Y14, Y8
+	VFMADD231PS  (BX)(R13*1), Y13, Y9
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y2, Y14
+	VADDPS       Y4, Y14, Y14
+	VMOVAPS      Y0, Y15
+	VADDPS       Y6, Y15, Y15
+	VADDPS       Y15, Y14, Y13
+	VFMADD231PS  stridedOutputEO256_constants<>+0(SB), Y6, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y2, Y14
+	VSUBPS       Y4, Y14, Y14
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedOutputEO256_constants<>+32(SB), Y6, Y13
+	VFMADD231PS  stridedOutputEO256_constants<>+64(SB), Y6, Y14
+	VADDPS       Y8, Y14, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R9*1)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y3, Y14
+	VADDPS       Y5, Y14, Y14
+	VMOVAPS      Y1, Y15
+	VADDPS       Y7, Y15, Y15
+	VADDPS       Y15, Y14, Y13
+	VFMADD231PS  stridedOutputEO256_constants<>+0(SB), Y7, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y3, Y14
+	VSUBPS       Y5, Y14, Y14
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedOutputEO256_constants<>+32(SB), Y7, Y13
+	VFMADD231PS  stridedOutputEO256_constants<>+64(SB), Y7, Y14
+	VADDPS       Y9, Y14, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R9*1)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedOutputOE512_constants<>+0(SB)/4, $0x40800000
+DATA stridedOutputOE512_constants<>+4(SB)/4, $0x40800000
+DATA stridedOutputOE512_constants<>+8(SB)/4, $0x40800000
+DATA stridedOutputOE512_constants<>+12(SB)/4, $0x40800000
+DATA stridedOutputOE512_constants<>+16(SB)/4, $0x40800000
+DATA stridedOutputOE512_constants<>+20(SB)/4, $0x40800000
+DATA stridedOutputOE512_constants<>+24(SB)/4, $0x40800000
+DATA stridedOutputOE512_constants<>+28(SB)/4, $0x40800000
+DATA stridedOutputOE512_constants<>+32(SB)/4, $0x40000000
+DATA stridedOutputOE512_constants<>+36(SB)/4, $0x40000000
+DATA stridedOutputOE512_constants<>+40(SB)/4, $0x40000000
+DATA stridedOutputOE512_constants<>+44(SB)/4, $0x40000000
+DATA stridedOutputOE512_constants<>+48(SB)/4, $0x40000000
+DATA stridedOutputOE512_constants<>+52(SB)/4, $0x40000000
+DATA stridedOutputOE512_constants<>+56(SB)/4, $0x40000000
+DATA stridedOutputOE512_constants<>+60(SB)/4, $0x40000000
+DATA stridedOutputOE512_constants<>+64(SB)/4, $0x41000000
+DATA stridedOutputOE512_constants<>+68(SB)/4, $0x41000000
+DATA stridedOutputOE512_constants<>+72(SB)/4, $0x41000000
+DATA stridedOutputOE512_constants<>+76(SB)/4, $0x41000000
+DATA stridedOutputOE512_constants<>+80(SB)/4, $0x41000000
+DATA stridedOutputOE512_constants<>+84(SB)/4, $0x41000000
+DATA stridedOutputOE512_constants<>+88(SB)/4, $0x41000000
+DATA stridedOutputOE512_constants<>+92(SB)/4, $0x41000000
+GLOBL stridedOutputOE512_constants<>(SB), RODATA|NOPTR, $96
+
+// func stridedOutputOE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·stridedOutputOE512(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), DI
+	MOVQ         drow+8(FP), R8
+	MOVQ         src+24(FP), SI
+	MOVQ         srow+32(FP), R11
+	MOVQ         scol+40(FP), R12
+	MOVQ         n+48(FP), CX
+	LDMXCSR      flushControl<>+0(SB)
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	LEAQ         (R12)(R12*2), R13
+	LEAQ         (R12)(R12*4), R15
+	VBROADCASTSS stridedOutputOE512_constants<>+0(SB), Z31
+	VBROADCASTSS stridedOutputOE512_constants<>+32(SB), Z30
+	VBROADCASTSS stridedOutputOE512_constants<>+64(SB), Z29
+
+next:
+	MOVQ        SI, BX
+	VMOVUPS     (BX)(R12*1), Z1
+	VADDPS      (BX)(R12*2), Z1, Z1
+	VMOVUPS     (BX), Z8
+	VADDPS      (BX)(R13*1), Z8, Z8
+	VADDPS      Z8, Z1, Z0
+	VFMADD231PS (BX)(R13*1), Z31, Z1
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z3
+	VADDPS      (BX)(R12*2), Z3, Z3
+	VMOVUPS     (BX), Z8
+	VADDPS      (BX)(R13*1), Z8, Z8
+	VADDPS      Z8, Z3, Z2
+	VFMADD231PS (BX)(R13*1), Z31, Z3
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z5
+	VADDPS      (BX)(R12*2), Z5, Z5
+	VMOVUPS     (BX), Z8
+	VADDPS      (BX)(R13*1), Z8, Z8
+	VADDPS      Z8, Z5, Z4
+	VFMADD231PS (BX)(R13*1), Z31, Z5
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z7
+	VADDPS      (BX)(R12*2), Z7, Z7
+	VMOVUPS     (BX), Z8
+	VADDPS      (BX)(R13*1), Z8, Z8
+	VADDPS      Z8, Z7, Z6
+	VFMADD231PS (BX)(R13*1), Z31, Z7
+	MOVQ        DI, DX
+	VMOVAPS     Z2, Z17
+	VADDPS      Z4, Z17, Z17
+	VMOVAPS     Z0, Z18
+	VADDPS      Z6, Z18, Z18
+	VADDPS      Z18, Z17, Z16
+	VFMADD231PS Z6, Z31, Z17
+	VMOVUPS     Z16, (DX)
+	VMOVUPS     Z17, (DX)(R8*2)
+	VMOVAPS     Z2, Z20
+	VSUBPS      Z4, Z20, Z20
+	VMOVAPS     Z20, Z19
+	VFMADD231PS Z6, Z30, Z19
+	VFMADD231PS Z6, Z29, Z20
+	VMOVUPS     Z19, (DX)(R8*1)
+	VMOVUPS     Z20, (DX)(R9*1)
+	MOVQ        DI, DX
+	ADDQ        dcol+16(FP), DX
+	ADDQ        dcol+16(FP), DX
+	VMOVAPS     Z3, Z17
+	VADDPS      Z5, Z17, Z17
+	VMOVAPS     Z1, Z18
+	VADDPS      Z7, Z18, Z18
+	VADDPS      Z18, Z17, Z16
+	VFMADD231PS Z7, Z31, Z17
+	VMOVUPS     Z16, (DX)
+	VMOVUPS     Z17, (DX)(R8*2)
+	VMOVAPS     Z3, Z20
+	VSUBPS      Z5, Z20, Z20
+	VMOVAPS     Z20, Z19
+	VFMADD231PS Z7, Z30, Z19
+	VFMADD231PS Z7, Z29, Z20
+	VMOVUPS     Z19, (DX)(R8*1)
+	VMOVUPS     Z20, (DX)(R9*1)
+	MOVQ        SI, BX
+	VMOVUPS     (BX)(R12*1), Z1
+	VSUBPS      (BX)(R12*2), Z1, Z1
+	VMOVAPS     Z1, Z0
+	VFMADD231PS (BX)(R13*1), Z30, Z0
+	VFMADD231PS (BX)(R13*1), Z29, Z1
+	VADDPS      (BX)(R12*4), Z1, Z1
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z3
+	VSUBPS      (BX)(R12*2), Z3, Z3
+	VMOVAPS     Z3, Z2
+	VFMADD231PS (BX)(R13*1), Z30, Z2
+	VFMADD231PS (BX)(R13*1), Z29, Z3
+	VADDPS      (BX)(R12*4), Z3, Z3
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z5
+	VSUBPS      (BX)(R12*2), Z5, Z5
+	VMOVAPS     Z5, Z4
+	VFMADD231PS (BX)(R13*1), Z30, Z4
+	VFMADD231PS (BX)(R13*1), Z29, Z5
+	VADDPS      (BX)(R12*4), Z5, Z5
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z7
+	VSUBPS      (BX)(R12*2), Z7, Z7
+	VMOVAPS     Z7, Z6
+	VFMADD231PS (BX)(R13*1), Z30, Z6
+	VFMADD231PS (BX)(R13*1), Z29, Z7
+	VADDPS      (BX)(R12*4), Z7, Z7
+	MOVQ        DI, DX
+	ADDQ        dcol+16(FP), DX
+	VMOVAPS     Z2, Z17
+	VADDPS      Z4, Z17, Z17
+	VMOVAPS     Z0, Z18
+	VADDPS      Z6, Z18, Z18
+	VADDPS      Z18, Z17, Z16
+	VFMADD231PS Z6, Z31, Z17
+	VMOVUPS     Z16, (DX)
+	VMOVUPS     Z17, (DX)(R8*2)
+	VMOVAPS     Z2, Z20
+	VSUBPS      Z4, Z20, Z20
+	VMOVAPS     Z20, Z19
+	VFMADD231PS Z6, Z30, Z19
+	VFMADD231PS Z6, Z29, Z20
+	VMOVUPS     Z19, (DX)(R8*1)
+	VMOVUPS     Z20, (DX)(R9*1)
+	MOVQ        DI, DX
+	ADDQ        dcol+16(FP), DX
+	ADDQ        dcol+16(FP), DX
+	ADDQ        dcol+16(FP), DX
+	VMOVAPS     Z3, Z17
+	VADDPS      Z5, Z17, Z17
+	VMOVAPS     Z1, Z18
+	VADDPS      Z7, Z18, Z18
+	VADDPS      Z18, Z17, Z16
+	VFMADD231PS Z7, Z31, Z17
+	VMOVUPS     Z16, (DX)
+	VMOVUPS     Z17, (DX)(R8*2)
+	VMOVAPS     Z3, Z20
+	VSUBPS      Z5, Z20, Z20
+	VMOVAPS     Z20, Z19
+	VFMADD231PS Z7, Z30, Z19
+	VFMADD231PS Z7, Z29, Z20
+	VMOVUPS     Z19, (DX)(R8*1)
+	VMOVUPS     Z20, (DX)(R9*1)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	DECQ        CX
+	JNZ         next
+	LDMXCSR     goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedOutputOE256_constants<>+0(SB)/4, $0x40800000
+DATA stridedOutputOE256_constants<>+4(SB)/4, $0x40800000
+DATA stridedOutputOE256_constants<>+8(SB)/4, $0x40800000
+DATA stridedOutputOE256_constants<>+12(SB)/4, $0x40800000
+DATA stridedOutputOE256_constants<>+16(SB)/4, $0x40800000
+DATA stridedOutputOE256_constants<>+20(SB)/4, $0x40800000
+DATA stridedOutputOE256_constants<>+24(SB)/4, $0x40800000
+DATA stridedOutputOE256_constants<>+28(SB)/4, $0x40800000
+DATA stridedOutputOE256_constants<>+32(SB)/4, $0x40000000
+DATA stridedOutputOE256_constants<>+36(SB)/4, $0x40000000
+DATA stridedOutputOE256_constants<>+40(SB)/4, $0x40000000
+DATA stridedOutputOE256_constants<>+44(SB)/4, $0x40000000
+DATA stridedOutputOE256_constants<>+48(SB)/4, $0x40000000
+DATA stridedOutputOE256_constants<>+52(SB)/4, $0x40000000
+DATA stridedOutputOE256_constants<>+56(SB)/4, $0x40000000
+DATA stridedOutputOE256_constants<>+60(SB)/4, $0x40000000
+DATA stridedOutputOE256_constants<>+64(SB)/4, $0x41000000
+DATA stridedOutputOE256_constants<>+68(SB)/4, $0x41000000
+DATA stridedOutputOE256_constants<>+72(SB)/4, $0x41000000
+DATA stridedOutputOE256_constants<>+76(SB)/4, $0x41000000
+DATA stridedOutputOE256_constants<>+80(SB)/4, $0x41000000
+DATA stridedOutputOE256_constants<>+84(SB)/4, $0x41000000
+DATA stridedOutputOE256_constants<>+88(SB)/4, $0x41000000
+DATA stridedOutputOE256_constants<>+92(SB)/4, $0x41000000
+GLOBL stridedOutputOE256_constants<>(SB), RODATA|NOPTR, $96
+
+// func stridedOutputOE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, FMA3, SSE
+TEXT ·stridedOutputOE256(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), DI
+	MOVQ    drow+8(FP), R8
+	MOVQ    src+24(FP), SI
+	MOVQ    srow+32(FP), R11
+	MOVQ    scol+40(FP), R12
+	MOVQ    n+48(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	LEAQ    (R12)(R12*2), R13
+	LEAQ    (R12)(R12*4), R15
+
+next:
+	VBROADCASTSS stridedOutputOE256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedOutputOE256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedOutputOE256_constants<>+64(SB), Y13
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R12*1), Y1
+	VADDPS       (BX)(R12*2), Y1, Y1
+	VMOVUPS      (BX), Y8
+	VADDPS       (BX)(R13*1), Y8, Y8
+	VADDPS       Y8, Y1, Y0
+	VFMADD231PS  (BX)(R13*1), Y15, Y1
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y3
+	VADDPS       (BX)(R12*2), Y3, Y3
+	VMOVUPS      (BX), Y8
+	VADDPS       (BX)(R13*1), Y8, Y8
+	VADDPS       Y8, Y3, Y2
+	VFMADD231PS  (BX)(R13*1), Y15, Y3
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y5
+	VADDPS       (BX)(R12*2), Y5, Y5
+	VMOVUPS      (BX), Y8
+	VADDPS       (BX)(R13*1), Y8, Y8
+	VADDPS       Y8, Y5, Y4
+	VFMADD231PS  (BX)(R13*1), Y15, Y5
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y7
+	VADDPS       (BX)(R12*2), Y7, Y7
+	VMOVUPS      (BX), Y8
+	VADDPS       (BX)(R13*1), Y8, Y8
+	VADDPS       Y8, Y7, Y6
+	VFMADD231PS  (BX)(R13*1), Y15, Y7
+	MOVQ         DI, DX
+	VMOVAPS      Y2, Y14
+	VADDPS       Y4, Y14, Y14
+	VMOVAPS      Y0, Y15
+	VADDPS       Y6, Y15, Y15
+	VADDPS       Y15, Y14, Y13
+	VFMADD231PS  stridedOutputOE256_constants<>+0(SB), Y6, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y2, Y14
+	VSUBPS       Y4, Y14, Y14
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedOutputOE256_constants<>+32(SB), Y6, Y13
+	VFMADD231PS  stridedOutputOE256_constants<>+64(SB), Y6, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R9*1)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y3, Y14
+	VADDPS       Y5, Y14, Y14
+	VMOVAPS      Y1, Y15
+	VADDPS       Y7, Y15, Y15
+	VADDPS       Y15, Y14, Y13
+	VFMADD231PS  stridedOutputOE256_constants<>+0(SB), Y7, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y3, Y14
+	VSUBPS       Y5, Y14, Y14
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedOutputOE256_constants<>+32(SB), Y7, Y13
+	VFMADD231PS  stridedOutputOE256_constants<>+64(SB), Y7, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VBROADCASTSS stridedOutputOE256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedOutputOE256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedOutputOE256_constants<>+64(SB), Y13
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R12*1), Y1
+	VSUBPS       (BX)(R12*2), Y1, Y1
+	VMOVAPS      Y1, Y0
+	VFMADD231PS  (BX)(R13*1), Y14, Y0
+	VFMADD231PS  (BX)(R13*1), Y13, Y1
+	VADDPS       (BX)(R12*4), Y1, Y1
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y3
+	VSUBPS       (BX)(R12*2), Y3, Y3
+	VMOVAPS      Y3, Y2
+	VFMADD231PS  (BX)(R13*1), Y14, Y2
+	VFMADD231PS  (BX)(R13*1), Y13, Y3
+	VADDPS       (BX)(R12*4), Y3, Y3
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y5
+	VSUBPS       (BX)(R12*2), Y5, Y5
+	VMOVAPS      Y5, Y4
+	VFMADD231PS  (BX)(R13*1), Y14, Y4
+	VFMADD231PS  (BX)(R13*1), Y13, Y5
+	VADDPS       (BX)(R12*4), Y5, Y5
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y7
+	VSUBPS       (BX)(R12*2), Y7, Y7
+	VMOVAPS      Y7, Y6
+	VFMADD231PS  (BX)(R13*1), Y14, Y6
+	VFMADD231PS  (BX)(R13*1), Y13, Y7
+	VADDPS       (BX)(R12*4), Y7, Y7
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y2, Y14
+	VADDPS       Y4, Y14, Y14
+	VMOVAPS      Y0, Y15
+	VADDPS       Y6, Y15, Y15
+	VADDPS       Y15, Y14, Y13
+	VFMADD231PS  stridedOutputOE256_constants<>+0(SB), Y6, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y2, Y14
+	VSUBPS       Y4, Y14, Y14
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedOutputOE256_constants<>+32(SB), Y6, Y13
+	VFMADD231PS  stridedOutputOE256_constants<>+64(SB), Y6, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R9*1)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y3, Y14
+	VADDPS       Y5, Y14, Y14
+	VMOVAPS      Y1, Y15
+	VADDPS       Y7, Y15, Y15
+	VADDPS       Y15, Y14, Y13
+	VFMADD231PS  stridedOutputOE256_constants<>+0(SB), Y7, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y3, Y14
+	VSUBPS       Y5, Y14, Y14
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedOutputOE256_constants<>+32(SB), Y7, Y13
+	VFMADD231PS  stridedOutputOE256_constants<>+64(SB), Y7, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R9*1)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedOutputOO512_constants<>+0(SB)/4, $0x40800000
+DATA stridedOutputOO512_constants<>+4(SB)/4, $0x40800000
+DATA stridedOutputOO512_constants<>+8(SB)/4, $0x40800000
+DATA stridedOutputOO512_constants<>+12(SB)/4, $0x40800000
+DATA stridedOutputOO512_constants<>+16(SB)/4, $0x40800000
+DATA stridedOutputOO512_constants<>+20(SB)/4, $0x40800000
+DATA stridedOutputOO512_constants<>+24(SB)/4, $0x40800000
+DATA stridedOutputOO512_constants<>+28(SB)/4, $0x40800000
+DATA stridedOutputOO512_constants<>+32(SB)/4, $0x40000000
+DATA stridedOutputOO512_constants<>+36(SB)/4, $0x40000000
+DATA stridedOutputOO512_constants<>+40(SB)/4, $0x40000000
+DATA stridedOutputOO512_constants<>+44(SB)/4, $0x40000000
+DATA stridedOutputOO512_constants<>+48(SB)/4, $0x40000000
+DATA stridedOutputOO512_constants<>+52(SB)/4, $0x40000000
+DATA stridedOutputOO512_constants<>+56(SB)/4, $0x40000000
+DATA stridedOutputOO512_constants<>+60(SB)/4, $0x40000000
+DATA stridedOutputOO512_constants<>+64(SB)/4, $0x41000000
+DATA stridedOutputOO512_constants<>+68(SB)/4, $0x41000000
+DATA stridedOutputOO512_constants<>+72(SB)/4, $0x41000000
+DATA stridedOutputOO512_constants<>+76(SB)/4, $0x41000000
+DATA stridedOutputOO512_constants<>+80(SB)/4, $0x41000000
+DATA stridedOutputOO512_constants<>+84(SB)/4, $0x41000000
+DATA stridedOutputOO512_constants<>+88(SB)/4, $0x41000000
+DATA stridedOutputOO512_constants<>+92(SB)/4, $0x41000000
+GLOBL stridedOutputOO512_constants<>(SB), RODATA|NOPTR, $96
+
+// func stridedOutputOO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·stridedOutputOO512(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), DI
+	MOVQ         drow+8(FP), R8
+	MOVQ         src+24(FP), SI
+	MOVQ         srow+32(FP), R11
+	MOVQ         scol+40(FP), R12
+	MOVQ         n+48(FP), CX
+	LDMXCSR      flushControl<>+0(SB)
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	LEAQ         (R12)(R12*2), R13
+	LEAQ         (R12)(R12*4), R15
+	VBROADCASTSS stridedOutputOO512_constants<>+0(SB), Z31
+	VBROADCASTSS stridedOutputOO512_constants<>+32(SB), Z30
+	VBROADCASTSS stridedOutputOO512_constants<>+64(SB), Z29
+
+next:
+	MOVQ        SI, BX
+	VMOVUPS     (BX)(R12*1), Z1
+	VADDPS      (BX)(R12*2), Z1, Z1
+	VMOVUPS     (BX), Z8
+	VADDPS      (BX)(R13*1), Z8, Z8
+	VADDPS      Z8, Z1, Z0
+	VFMADD231PS (BX)(R13*1), Z31, Z1
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z3
+	VADDPS      (BX)(R12*2), Z3, Z3
+	VMOVUPS     (BX), Z8
+	VADDPS      (BX)(R13*1), Z8, Z8
+	VADDPS      Z8, Z3, Z2
+	VFMADD231PS (BX)(R13*1), Z31, Z3
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z5
+	VADDPS      (BX)(R12*2), Z5, Z5
+	VMOVUPS     (BX), Z8
+	VADDPS      (BX)(R13*1), Z8, Z8
+	VADDPS      Z8, Z5, Z4
+	VFMADD231PS (BX)(R13*1), Z31, Z5
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z7
+	VADDPS      (BX)(R12*2), Z7, Z7
+	VMOVUPS     (BX), Z8
+	VADDPS      (BX)(R13*1), Z8, Z8
+	VADDPS      Z8, Z7, Z6
+	VFMADD231PS (BX)(R13*1), Z31, Z7
+	MOVQ        DI, DX
+	VMOVAPS     Z2, Z17
+	VADDPS      Z4, Z17, Z17
+	VMOVAPS     Z0, Z18
+	VADDPS      Z6, Z18, Z18
+	VADDPS      Z18, Z17, Z16
+	VFMADD231PS Z6, Z31, Z17
+	VMOVUPS     Z16, (DX)
+	VMOVUPS     Z17, (DX)(R8*2)
+	VMOVAPS     Z2, Z20
+	VSUBPS      Z4, Z20, Z20
+	VMOVAPS     Z20, Z19
+	VFMADD231PS Z6, Z30, Z19
+	VFMADD231PS Z6, Z29, Z20
+	VMOVUPS     Z19, (DX)(R8*1)
+	VMOVUPS     Z20, (DX)(R9*1)
+	MOVQ        DI, DX
+	ADDQ        dcol+16(FP), DX
+	ADDQ        dcol+16(FP), DX
+	VMOVAPS     Z3, Z17
+	VADDPS      Z5, Z17, Z17
+	VMOVAPS     Z1, Z18
+	VADDPS      Z7, Z18, Z18
+	VADDPS      Z18, Z17, Z16
+	VFMADD231PS Z7, Z31, Z17
+	VMOVUPS     Z16, (DX)
+	VMOVUPS     Z17, (DX)(R8*2)
+	VMOVAPS     Z3, Z20
+	VSUBPS      Z5, Z20, Z20
+	VMOVAPS     Z20, Z19
+	VFMADD231PS Z7, Z30, Z19
+	VFMADD231PS Z7, Z29, Z20
+	VMOVUPS     Z19, (DX)(R8*1)
+	VMOVUPS     Z20, (DX)(R9*1)
+	MOVQ        SI, BX
+	VMOVUPS     (BX)(R12*1), Z1
+	VSUBPS      (BX)(R12*2), Z1, Z1
+	VMOVAPS     Z1, Z0
+	VFMADD231PS (BX)(R13*1), Z30, Z0
+	VFMADD231PS (BX)(R13*1), Z29, Z1
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z3
+	VSUBPS      (BX)(R12*2), Z3, Z3
+	VMOVAPS     Z3, Z2
+	VFMADD231PS (BX)(R13*1), Z30, Z2
+	VFMADD231PS (BX)(R13*1), Z29, Z3
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z5
+	VSUBPS      (BX)(R12*2), Z5, Z5
+	VMOVAPS     Z5, Z4
+	VFMADD231PS (BX)(R13*1), Z30, Z4
+	VFMADD231PS (BX)(R13*1), Z29, Z5
+	ADDQ        R11, BX
+	VMOVUPS     (BX)(R12*1), Z7
+	VSUBPS      (BX)(R12*2), Z7, Z7
+	VMOVAPS     Z7, Z6
+	VFMADD231PS (BX)(R13*1), Z30, Z6
+	VFMADD231PS (BX)(R13*1), Z29, Z7
+	MOVQ        DI, DX
+	ADDQ        dcol+16(FP), DX
+	VMOVAPS     Z2, Z17
+	VADDPS      Z4, Z17, Z17
+	VMOVAPS     Z0, Z18
+	VADDPS      Z6, Z18, Z18
+	VADDPS      Z18, Z17, Z16
+	VFMADD231PS Z6, Z31, Z17
+	VMOVUPS     Z16, (DX)
+	VMOVUPS     Z17, (DX)(R8*2)
+	VMOVAPS     Z2, Z20
+	VSUBPS      Z4, Z20, Z20
+	VMOVAPS     Z20, Z19
+	VFMADD231PS Z6, Z30, Z19
+	VFMADD231PS Z6, Z29, Z20
+	VMOVUPS     Z19, (DX)(R8*1)
+	VMOVUPS     Z20, (DX)(R9*1)
+	MOVQ        DI, DX
+	ADDQ        dcol+16(FP), DX
+	ADDQ        dcol+16(FP), DX
+	ADDQ        dcol+16(FP), DX
+	VMOVAPS     Z3, Z17
+	VADDPS      Z5, Z17, Z17
+	VMOVAPS     Z1, Z18
+	VADDPS      Z7, Z18, Z18
+	VADDPS      Z18, Z17, Z16
+	VFMADD231PS Z7, Z31, Z17
+	VMOVUPS     Z16, (DX)
+	VMOVUPS     Z17, (DX)(R8*2)
+	VMOVAPS     Z3, Z20
+	VSUBPS      Z5, Z20, Z20
+	VMOVAPS     Z20, Z19
+	VFMADD231PS Z7, Z30, Z19
+	VFMADD231PS Z7, Z29, Z20
+	VMOVUPS     Z19, (DX)(R8*1)
+	VMOVUPS     Z20, (DX)(R9*1)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	DECQ        CX
+	JNZ         next
+	LDMXCSR     goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedOutputOO256_constants<>+0(SB)/4, $0x40800000
+DATA stridedOutputOO256_constants<>+4(SB)/4, $0x40800000
+DATA stridedOutputOO256_constants<>+8(SB)/4, $0x40800000
+DATA stridedOutputOO256_constants<>+12(SB)/4, $0x40800000
+DATA stridedOutputOO256_constants<>+16(SB)/4, $0x40800000
+DATA stridedOutputOO256_constants<>+20(SB)/4, $0x40800000
+DATA stridedOutputOO256_constants<>+24(SB)/4, $0x40800000
+DATA stridedOutputOO256_constants<>+28(SB)/4, $0x40800000
+DATA stridedOutputOO256_constants<>+32(SB)/4, $0x40000000
+DATA stridedOutputOO256_constants<>+36(SB)/4, $0x40000000
+DATA stridedOutputOO256_constants<>+40(SB)/4, $0x40000000
+DATA stridedOutputOO256_constants<>+44(SB)/4, $0x40000000
+DATA stridedOutputOO256_constants<>+48(SB)/4, $0x40000000
+DATA stridedOutputOO256_constants<>+52(SB)/4, $0x40000000
+DATA stridedOutputOO256_constants<>+56(SB)/4, $0x40000000
+DATA stridedOutputOO256_constants<>+60(SB)/4, $0x40000000
+DATA stridedOutputOO256_constants<>+64(SB)/4, $0x41000000
+DATA stridedOutputOO256_constants<>+68(SB)/4, $0x41000000
+DATA stridedOutputOO256_constants<>+72(SB)/4, $0x41000000
+DATA stridedOutputOO256_constants<>+76(SB)/4, $0x41000000
+DATA stridedOutputOO256_constants<>+80(SB)/4, $0x41000000
+DATA stridedOutputOO256_constants<>+84(SB)/4, $0x41000000
+DATA stridedOutputOO256_constants<>+88(SB)/4, $0x41000000
+DATA stridedOutputOO256_constants<>+92(SB)/4, $0x41000000
+GLOBL stridedOutputOO256_constants<>(SB), RODATA|NOPTR, $96
+
+// func stridedOutputOO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, FMA3, SSE
+TEXT ·stridedOutputOO256(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), DI
+	MOVQ    drow+8(FP), R8
+	MOVQ    src+24(FP), SI
+	MOVQ    srow+32(FP), R11
+	MOVQ    scol+40(FP), R12
+	MOVQ    n+48(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	LEAQ    (R12)(R12*2), R13
+	LEAQ    (R12)(R12*4), R15
+
+next:
+	VBROADCASTSS stridedOutputOO256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedOutputOO256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedOutputOO256_constants<>+64(SB), Y13
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R12*1), Y1
+	VADDPS       (BX)(R12*2), Y1, Y1
+	VMOVUPS      (BX), Y8
+	VADDPS       (BX)(R13*1), Y8, Y8
+	VADDPS       Y8, Y1, Y0
+	VFMADD231PS  (BX)(R13*1), Y15, Y1
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y3
+	VADDPS       (BX)(R12*2), Y3, Y3
+	VMOVUPS      (BX), Y8
+	VADDPS       (BX)(R13*1), Y8, Y8
+	VADDPS       Y8, Y3, Y2
+	VFMADD231PS  (BX)(R13*1), Y15, Y3
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y5
+	VADDPS       (BX)(R12*2), Y5, Y5
+	VMOVUPS      (BX), Y8
+	VADDPS       (BX)(R13*1), Y8, Y8
+	VADDPS       Y8, Y5, Y4
+	VFMADD231PS  (BX)(R13*1), Y15, Y5
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y7
+	VADDPS       (BX)(R12*2), Y7, Y7
+	VMOVUPS      (BX), Y8
+	VADDPS       (BX)(R13*1), Y8, Y8
+	VADDPS       Y8, Y7, Y6
+	VFMADD231PS  (BX)(R13*1), Y15, Y7
+	MOVQ         DI, DX
+	VMOVAPS      Y2, Y14
+	VADDPS       Y4, Y14, Y14
+	VMOVAPS      Y0, Y15
+	VADDPS       Y6, Y15, Y15
+	VADDPS       Y15, Y14, Y13
+	VFMADD231PS  stridedOutputOO256_constants<>+0(SB), Y6, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y2, Y14
+	VSUBPS       Y4, Y14, Y14
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedOutputOO256_constants<>+32(SB), Y6, Y13
+	VFMADD231PS  stridedOutputOO256_constants<>+64(SB), Y6, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R9*1)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y3, Y14
+	VADDPS       Y5, Y14, Y14
+	VMOVAPS      Y1, Y15
+	VADDPS       Y7, Y15, Y15
+	VADDPS       Y15, Y14, Y13
+	VFMADD231PS  stridedOutputOO256_constants<>+0(SB), Y7, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y3, Y14
+	VSUBPS       Y5, Y14, Y14
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedOutputOO256_constants<>+32(SB), Y7, Y13
+	VFMADD231PS  stridedOutputOO256_constants<>+64(SB), Y7, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VBROADCASTSS stridedOutputOO256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedOutputOO256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedOutputOO256_constants<>+64(SB), Y13
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R12*1), Y1
+	VSUBPS       (BX)(R12*2), Y1, Y1
+	VMOVAPS      Y1, Y0
+	VFMADD231PS  (BX)(R13*1), Y14, Y0
+	VFMADD231PS  (BX)(R13*1), Y13, Y1
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y3
+	VSUBPS       (BX)(R12*2), Y3, Y3
+	VMOVAPS      Y3, Y2
+	VFMADD231PS  (BX)(R13*1), Y14, Y2
+	VFMADD231PS  (BX)(R13*1), Y13, Y3
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y5
+	VSUBPS       (BX)(R12*2), Y5, Y5
+	VMOVAPS      Y5, Y4
+	VFMADD231PS  (BX)(R13*1), Y14, Y4
+	VFMADD231PS  (BX)(R13*1), Y13, Y5
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y7
+	VSUBPS       (BX)(R12*2), Y7, Y7
+	VMOVAPS      Y7, Y6
+	VFMADD231PS  (BX)(R13*1), Y14, Y6
+	VFMADD231PS  (BX)(R13*1), Y13, Y7
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y2, Y14
+	VADDPS       Y4, Y14, Y14
+	VMOVAPS      Y0, Y15
+	VADDPS       Y6, Y15, Y15
+	VADDPS       Y15, Y14, Y13
+	VFMADD231PS  stridedOutputOO256_constants<>+0(SB), Y6, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y2, Y14
+	VSUBPS       Y4, Y14, Y14
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedOutputOO256_constants<>+32(SB), Y6, Y13
+	VFMADD231PS  stridedOutputOO256_constants<>+64(SB), Y6, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R9*1)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y3, Y14
+	VADDPS       Y5, Y14, Y14
+	VMOVAPS      Y1, Y15
+	VADDPS       Y7, Y15, Y15
+	VADDPS       Y15, Y14, Y13
+	VFMADD231PS  stridedOutputOO256_constants<>+0(SB), Y7, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y3, Y14
+	VSUBPS       Y5, Y14, Y14
+	VMOVAPS      Y14, Y13
+	VFMADD231PS  stridedOutputOO256_constants<>+32(SB), Y7, Y13
+	VFMADD231PS  stridedOutputOO256_constants<>+64(SB), Y7, Y14
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R9*1)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedGradient512_constants<>+0(SB)/4, $0x40800000
+DATA stridedGradient512_constants<>+4(SB)/4, $0x40800000
+DATA stridedGradient512_constants<>+8(SB)/4, $0x40800000
+DATA stridedGradient512_constants<>+12(SB)/4, $0x40800000
+DATA stridedGradient512_constants<>+16(SB)/4, $0x40800000
+DATA stridedGradient512_constants<>+20(SB)/4, $0x40800000
+DATA stridedGradient512_constants<>+24(SB)/4, $0x40800000
+DATA stridedGradient512_constants<>+28(SB)/4, $0x40800000
+DATA stridedGradient512_constants<>+32(SB)/4, $0x40000000
+DATA stridedGradient512_constants<>+36(SB)/4, $0x40000000
+DATA stridedGradient512_constants<>+40(SB)/4, $0x40000000
+DATA stridedGradient512_constants<>+44(SB)/4, $0x40000000
+DATA stridedGradient512_constants<>+48(SB)/4, $0x40000000
+DATA stridedGradient512_constants<>+52(SB)/4, $0x40000000
+DATA stridedGradient512_constants<>+56(SB)/4, $0x40000000
+DATA stridedGradient512_constants<>+60(SB)/4, $0x40000000
+DATA stridedGradient512_constants<>+64(SB)/4, $0x41000000
+DATA stridedGradient512_constants<>+68(SB)/4, $0x41000000
+DATA stridedGradient512_constants<>+72(SB)/4, $0x41000000
+DATA stridedGradient512_constants<>+76(SB)/4, $0x41000000
+DATA stridedGradient512_constants<>+80(SB)/4, $0x41000000
+DATA stridedGradient512_constants<>+84(SB)/4, $0x41000000
+DATA stridedGradient512_constants<>+88(SB)/4, $0x41000000
+DATA stridedGradient512_constants<>+92(SB)/4, $0x41000000
+GLOBL stridedGradient512_constants<>(SB), RODATA|NOPTR, $96
+
+// func stridedGradient512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·stridedGradient512(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), DI
+	MOVQ         drow+8(FP), R8
+	MOVQ         src+24(FP), SI
+	MOVQ         srow+32(FP), R11
+	MOVQ         scol+40(FP), R12
+	MOVQ         n+48(FP), CX
+	LDMXCSR      flushControl<>+0(SB)
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	LEAQ         (R12)(R12*2), R13
+	LEAQ         (R12)(R12*4), R15
+	VBROADCASTSS stridedGradient512_constants<>+0(SB), Z31
+	VBROADCASTSS stridedGradient512_constants<>+32(SB), Z30
+	VBROADCASTSS stridedGradient512_constants<>+64(SB), Z29
+
+next:
+	MOVQ        SI, BX
+	VMOVUPS     (BX), Z0
+	VADDPS      (BX)(R12*2), Z0, Z0
+	VMOVUPS     (BX)(R12*1), Z8
+	VADDPS      (BX)(R13*1), Z8, Z8
+	VSUBPS      Z8, Z0, Z1
+	VADDPS      Z8, Z0, Z0
+	ADDQ        R11, BX
+	VMOVUPS     (BX), Z2
+	VADDPS      (BX)(R12*2), Z2, Z2
+	VMOVUPS     (BX)(R12*1), Z8
+	VADDPS      (BX)(R13*1), Z8, Z8
+	VSUBPS      Z8, Z2, Z3
+	VADDPS      Z8, Z2, Z2
+	ADDQ        R11, BX
+	VMOVUPS     (BX), Z4
+	VADDPS      (BX)(R12*2), Z4, Z4
+	VMOVUPS     (BX)(R12*1), Z8
+	VADDPS      (BX)(R13*1), Z8, Z8
+	VSUBPS      Z8, Z4, Z5
+	VADDPS      Z8, Z4, Z4
+	ADDQ        R11, BX
+	VMOVUPS     (BX), Z6
+	VADDPS      (BX)(R12*2), Z6, Z6
+	VMOVUPS     (BX)(R12*1), Z8
+	VADDPS      (BX)(R13*1), Z8, Z8
+	VSUBPS      Z8, Z6, Z7
+	VADDPS      Z8, Z6, Z6
+	MOVQ        DI, DX
+	ADDQ        dcol+16(FP), DX
+	VMOVAPS     Z0, Z16
+	VADDPS      Z4, Z16, Z16
+	VMOVAPS     Z2, Z18
+	VADDPS      Z6, Z18, Z18
+	VSUBPS      Z18, Z16, Z17
+	VADDPS      Z18, Z16, Z16
+	VMOVUPS     Z16, (DX)(R8*1)
+	VMOVUPS     Z17, (DX)(R8*2)
+	VMOVAPS     Z0, Z19
+	VMOVAPS     Z6, Z20
+	VMOVUPS     Z19, (DX)
+	VMOVUPS     Z20, (DX)(R8*4)
+	VMOVAPS     Z0, Z16
+	VFMADD231PS Z2, Z30, Z16
+	VFMADD231PS Z4, Z31, Z16
+	VFMADD231PS Z6, Z29, Z16
+	VMOVUPS     Z16, (DX)(R9*1)
+	MOVQ        DI, DX
+	ADDQ        dcol+16(FP), DX
+	ADDQ        dcol+16(FP), DX
+	VMOVAPS     Z1, Z16
+	VADDPS      Z5, Z16, Z16
+	VMOVAPS     Z3, Z18
+	VADDPS      Z7, Z18, Z18
+	VSUBPS      Z18, Z16, Z17
+	VADDPS      Z18, Z16, Z16
+	VMOVUPS     Z16, (DX)(R8*1)
+	VMOVUPS     Z17, (DX)(R8*2)
+	VMOVAPS     Z1, Z19
+	VMOVAPS     Z7, Z20
+	VMOVUPS     Z19, (DX)
+	VMOVUPS     Z20, (DX)(R8*4)
+	VMOVAPS     Z1, Z16
+	VFMADD231PS Z3, Z30, Z16
+	VFMADD231PS Z5, Z31, Z16
+	VFMADD231PS Z7, Z29, Z16
+	VMOVUPS     Z16, (DX)(R9*1)
+	MOVQ        SI, BX
+	VMOVUPS     (BX), Z0
+	VMOVUPS     (BX)(R13*1), Z1
+	ADDQ        R11, BX
+	VMOVUPS     (BX), Z2
+	VMOVUPS     (BX)(R13*1), Z3
+	ADDQ        R11, BX
+	VMOVUPS     (BX), Z4
+	VMOVUPS     (BX)(R13*1), Z5
+	ADDQ        R11, BX
+	VMOVUPS     (BX), Z6
+	VMOVUPS     (BX)(R13*1), Z7
+	MOVQ        DI, DX
+	VMOVAPS     Z0, Z16
+	VADDPS      Z4, Z16, Z16
+	VMOVAPS     Z2, Z18
+	VADDPS      Z6, Z18, Z18
+	VSUBPS      Z18, Z16, Z17
+	VADDPS      Z18, Z16, Z16
+	VMOVUPS     Z16, (DX)(R8*1)
+	VMOVUPS     Z17, (DX)(R8*2)
+	VMOVAPS     Z0, Z19
+	VMOVAPS     Z6, Z20
+	VMOVUPS     Z19, (DX)
+	VMOVUPS     Z20, (DX)(R8*4)
+	VMOVAPS     Z0, Z16
+	VFMADD231PS Z2, Z30, Z16
+	VFMADD231PS Z4, Z31, Z16
+	VFMADD231PS Z6, Z29, Z16
+	VMOVUPS     Z16, (DX)(R9*1)
+	MOVQ        DI, DX
+	ADDQ        dcol+16(FP), DX
+	ADDQ        dcol+16(FP), DX
+	ADDQ        dcol+16(FP), DX
+	ADDQ        dcol+16(FP), DX
+	VMOVAPS     Z1, Z16
+	VADDPS      Z5, Z16, Z16
+	VMOVAPS     Z3, Z18
+	VADDPS      Z7, Z18, Z18
+	VSUBPS      Z18, Z16, Z17
+	VADDPS      Z18, Z16, Z16
+	VMOVUPS     Z16, (DX)(R8*1)
+	VMOVUPS     Z17, (DX)(R8*2)
+	VMOVAPS     Z1, Z19
+	VMOVAPS     Z7, Z20
+	VMOVUPS     Z19, (DX)
+	VMOVUPS     Z20, (DX)(R8*4)
+	VMOVAPS     Z1, Z16
+	VFMADD231PS Z3, Z30, Z16
+	VFMADD231PS Z5, Z31, Z16
+	VFMADD231PS Z7, Z29, Z16
+	VMOVUPS     Z16, (DX)(R9*1)
+	MOVQ        SI, BX
+	VMOVUPS     (BX), Z0
+	VFMADD231PS (BX)(R12*1), Z30, Z0
+	VFMADD231PS (BX)(R12*2), Z31, Z0
+	VFMADD231PS (BX)(R13*1), Z29, Z0
+	ADDQ        R11, BX
+	VMOVUPS     (BX), Z1
+	VFMADD231PS (BX)(R12*1), Z30, Z1
+	VFMADD231PS (BX)(R12*2), Z31, Z1
+	VFMADD231PS (BX)(R13*1), Z29, Z1
+	ADDQ        R11, BX
+	VMOVUPS     (BX), Z2
+	VFMADD231PS (BX)(R12*1), Z30, Z2
+	VFMADD231PS (BX)(R12*2), Z31, Z2
+	VFMADD231PS (BX)(R13*1), Z29, Z2
+	ADDQ        R11, BX
+	VMOVUPS     (BX), Z3
+	VFMADD231PS (BX)(R12*1), Z30, Z3
+	VFMADD231PS (BX)(R12*2), Z31, Z3
+	VFMADD231PS (BX)(R13*1), Z29, Z3
+	MOVQ        DI, DX
+	ADDQ        dcol+16(FP), DX
+	ADDQ        dcol+16(FP), DX
+	ADDQ        dcol+16(FP), DX
+	VMOVAPS     Z0, Z16
+	VADDPS      Z2, Z16, Z16
+	VMOVAPS     Z1, Z18
+	VADDPS      Z3, Z18, Z18
+	VSUBPS      Z18, Z16, Z17
+	VADDPS      Z18, Z16, Z16
+	VMOVUPS     Z16, (DX)(R8*1)
+	VMOVUPS     Z17, (DX)(R8*2)
+	VMOVAPS     Z0, Z19
+	VMOVAPS     Z3, Z20
+	VMOVUPS     Z19, (DX)
+	VMOVUPS     Z20, (DX)(R8*4)
+	VMOVAPS     Z0, Z16
+	VFMADD231PS Z1, Z30, Z16
+	VFMADD231PS Z2, Z31, Z16
+	VFMADD231PS Z3, Z29, Z16
+	VMOVUPS     Z16, (DX)(R9*1)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	DECQ        CX
+	JNZ         next
+	LDMXCSR     goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedGradient256_constants<>+0(SB)/4, $0x40800000
+DATA stridedGradient256_constants<>+4(SB)/4, $0x40800000
+DATA stridedGradient256_constants<>+8(SB)/4, $0x40800000
+DATA stridedGradient256_constants<>+12(SB)/4, $0x40800000
+DATA stridedGradient256_constants<>+16(SB)/4, $0x40800000
+DATA stridedGradient256_constants<>+20(SB)/4, $0x40800000
+DATA stridedGradient256_constants<>+24(SB)/4, $0x40800000
+DATA stridedGradient256_constants<>+28(SB)/4, $0x40800000
+DATA stridedGradient256_constants<>+32(SB)/4, $0x40000000
+DATA stridedGradient256_constants<>+36(SB)/4, $0x40000000
+DATA stridedGradient256_constants<>+40(SB)/4, $0x40000000
+DATA stridedGradient256_constants<>+44(SB)/4, $0x40000000
+DATA stridedGradient256_constants<>+48(SB)/4, $0x40000000
+DATA stridedGradient256_constants<>+52(SB)/4, $0x40000000
+DATA stridedGradient256_constants<>+56(SB)/4, $0x40000000
+DATA stridedGradient256_constants<>+60(SB)/4, $0x40000000
+DATA stridedGradient256_constants<>+64(SB)/4, $0x41000000
+DATA stridedGradient256_constants<>+68(SB)/4, $0x41000000
+DATA stridedGradient256_constants<>+72(SB)/4, $0x41000000
+DATA stridedGradient256_constants<>+76(SB)/4, $0x41000000
+DATA stridedGradient256_constants<>+80(SB)/4, $0x41000000
+DATA stridedGradient256_constants<>+84(SB)/4, $0x41000000
+DATA stridedGradient256_constants<>+88(SB)/4, $0x41000000
+DATA stridedGradient256_constants<>+92(SB)/4, $0x41000000
+GLOBL stridedGradient256_constants<>(SB), RODATA|NOPTR, $96
+
+// func stridedGradient256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, FMA3, SSE
+TEXT ·stridedGradient256(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), DI
+	MOVQ    drow+8(FP), R8
+	MOVQ    src+24(FP), SI
+	MOVQ    srow+32(FP), R11
+	MOVQ    scol+40(FP), R12
+	MOVQ    n+48(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	LEAQ    (R12)(R12*2), R13
+	LEAQ    (R12)(R12*4), R15
+
+next:
+	VBROADCASTSS stridedGradient256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedGradient256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedGradient256_constants<>+64(SB), Y13
+	MOVQ         SI, BX
+	VMOVUPS      (BX), Y0
+	VADDPS       (BX)(R12*2), Y0, Y0
+	VMOVUPS      (BX)(R12*1), Y8
+	VADDPS       (BX)(R13*1), Y8, Y8
+	VSUBPS       Y8, Y0, Y1
+	VADDPS       Y8, Y0, Y0
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Y2
+	VADDPS       (BX)(R12*2), Y2, Y2
+	VMOVUPS      (BX)(R12*1), Y8
+	VADDPS       (BX)(R13*1), Y8, Y8
+	VSUBPS       Y8, Y2, Y3
+	VADDPS       Y8, Y2, Y2
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Y4
+	VADDPS       (BX)(R12*2), Y4, Y4
+	VMOVUPS      (BX)(R12*1), Y8
+	VADDPS       (BX)(R13*1), Y8, Y8
+	VSUBPS       Y8, Y4, Y5
+	VADDPS       Y8, Y4, Y4
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Y6
+	VADDPS       (BX)(R12*2), Y6, Y6
+	VMOVUPS      (BX)(R12*1), Y8
+	VADDPS       (BX)(R13*1), Y8, Y8
+	VSUBPS       Y8, Y6, Y7
+	VADDPS       Y8, Y6, Y6
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y0, Y13
+	VADDPS       Y4, Y13, Y13
+	VMOVAPS      Y2, Y15
+	VADDPS       Y6, Y15, Y15
+	VSUBPS       Y15, Y13, Y14
+	VADDPS       Y15, Y13, Y13
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y0, Y13
+	VMOVAPS      Y6, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*4)
+	VMOVAPS      Y0, Y13
+	VFMADD231PS  stridedGradient256_constants<>+32(SB), Y2, Y13
+	VFMADD231PS  stridedGradient256_constants<>+0(SB), Y4, Y13
+	VFMADD231PS  stridedGradient256_constants<>+64(SB), Y6, Y13
+	VMOVUPS      Y13, (DX)(R9*1)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y1, Y13
+	VADDPS       Y5, Y13, Y13
+	VMOVAPS      Y3, Y15
+	VADDPS       Y7, Y15, Y15
+	VSUBPS       Y15, Y13, Y14
+	VADDPS       Y15, Y13, Y13
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y1, Y13
+	VMOVAPS      Y7, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*4)
+	VMOVAPS      Y1, Y13
+	VFMADD231PS  stridedGradient256_constants<>+32(SB), Y3, Y13
+	VFMADD231PS  stridedGradient256_constants<>+0(SB), Y5, Y13
+	VFMADD231PS  stridedGradient256_constants<>+64(SB), Y7, Y13
+	VMOVUPS      Y13, (DX)(R9*1)
+	VBROADCASTSS stridedGradient256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedGradient256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedGradient256_constants<>+64(SB), Y13
+	MOVQ         SI, BX
+	VMOVUPS      (BX), Y0
+	VMOVUPS      (BX)(R13*1), Y1
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Y2
+	VMOVUPS      (BX)(R13*1), Y3
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Y4
+	VMOVUPS      (BX)(R13*1), Y5
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Y6
+	VMOVUPS      (BX)(R13*1), Y7
+	MOVQ         DI, DX
+	VMOVAPS      Y0, Y13
+	VADDPS       Y4, Y13, Y13
+	VMOVAPS      Y2, Y15
+	VADDPS       Y6, Y15, Y15
+	VSUBPS       Y15, Y13, Y14
+	VADDPS       Y15, Y13, Y13
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y0, Y13
+	VMOVAPS      Y6, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*4)
+	VMOVAPS      Y0, Y13
+	VFMADD231PS  stridedGradient256_constants<>+32(SB), Y2, Y13
+	VFMADD231PS  stridedGradient256_constants<>+0(SB), Y4, Y13
+	VFMADD231PS  stridedGradient256_constants<>+64(SB), Y6, Y13
+	VMOVUPS      Y13, (DX)(R9*1)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y1, Y13
+	VADDPS       Y5, Y13, Y13
+	VMOVAPS      Y3, Y15
+	VADDPS       Y7, Y15, Y15
+	VSUBPS       Y15, Y13, Y14
+	VADDPS       Y15, Y13, Y13
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y1, Y13
+	VMOVAPS      Y7, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*4)
+	VMOVAPS      Y1, Y13
+	VFMADD231PS  stridedGradient256_constants<>+32(SB), Y3, Y13
+	VFMADD231PS  stridedGradient256_constants<>+0(SB), Y5, Y13
+	VFMADD231PS  stridedGradient256_constants<>+64(SB), Y7, Y13
+	VMOVUPS      Y13, (DX)(R9*1)
+	VBROADCASTSS stridedGradient256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedGradient256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedGradient256_constants<>+64(SB), Y13
+	MOVQ         SI, BX
+	VMOVUPS      (BX), Y0
+	VFMADD231PS  (BX)(R12*1), Y14, Y0
+	VFMADD231PS  (BX)(R12*2), Y15, Y0
+	VFMADD231PS  (BX)(R13*1), Y13, Y0
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Y1
+	VFMADD231PS  (BX)(R12*1), Y14, Y1
+	VFMADD231PS  (BX)(R12*2), Y15, Y1
+	VFMADD231PS  (BX)(R13*1), Y13, Y1
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Y2
+	VFMADD231PS  (BX)(R12*1), Y14, Y2
+	VFMADD231PS  (BX)(R12*2), Y15, Y2
+	VFMADD231PS  (BX)(R13*1), Y13, Y2
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Y3
+	VFMADD231PS  (BX)(R12*1), Y14, Y3
+	VFMADD231PS  (BX)(R12*2), Y15, Y3
+	VFMADD231PS  (BX)(R13*1), Y13, Y3
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y0, Y13
+	VADDPS       Y2, Y13, Y13
+	VMOVAPS      Y1, Y15
+	VADDPS       Y3, Y15, Y15
+	VSUBPS       Y15, Y13, Y14
+	VADDPS       Y15, Y13, Y13
+	VMOVUPS      Y13, (DX)(R8*1)
+	VMOVUPS      Y14, (DX)(R8*2)
+	VMOVAPS      Y0, Y13
+	VMOVAPS      Y3, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*4)
+	VMOVAPS      Y0, Y13
+	VFMADD231PS  stridedGradient256_constants<>+32(SB), Y1, Y13
+	VFMADD231PS  stridedGradient256_constants<>+0(SB), Y2, Y13
+	VFMADD231PS  stridedGradient256_constants<>+64(SB), Y3, Y13
+	VMOVUPS      Y13, (DX)(R9*1)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedFilterEE512_constants<>+0(SB)/4, $0x3f000000
+DATA stridedFilterEE512_constants<>+4(SB)/4, $0x3f000000
+DATA stridedFilterEE512_constants<>+8(SB)/4, $0x3f000000
+DATA stridedFilterEE512_constants<>+12(SB)/4, $0x3f000000
+DATA stridedFilterEE512_constants<>+16(SB)/4, $0x3f000000
+DATA stridedFilterEE512_constants<>+20(SB)/4, $0x3f000000
+DATA stridedFilterEE512_constants<>+24(SB)/4, $0x3f000000
+DATA stridedFilterEE512_constants<>+28(SB)/4, $0x3f000000
+DATA stridedFilterEE512_constants<>+32(SB)/4, $0xbf000000
+DATA stridedFilterEE512_constants<>+36(SB)/4, $0xbf000000
+DATA stridedFilterEE512_constants<>+40(SB)/4, $0xbf000000
+DATA stridedFilterEE512_constants<>+44(SB)/4, $0xbf000000
+DATA stridedFilterEE512_constants<>+48(SB)/4, $0xbf000000
+DATA stridedFilterEE512_constants<>+52(SB)/4, $0xbf000000
+DATA stridedFilterEE512_constants<>+56(SB)/4, $0xbf000000
+DATA stridedFilterEE512_constants<>+60(SB)/4, $0xbf000000
+DATA stridedFilterEE512_constants<>+64(SB)/4, $0x3eaaaaab
+DATA stridedFilterEE512_constants<>+68(SB)/4, $0x3eaaaaab
+DATA stridedFilterEE512_constants<>+72(SB)/4, $0x3eaaaaab
+DATA stridedFilterEE512_constants<>+76(SB)/4, $0x3eaaaaab
+DATA stridedFilterEE512_constants<>+80(SB)/4, $0x3eaaaaab
+DATA stridedFilterEE512_constants<>+84(SB)/4, $0x3eaaaaab
+DATA stridedFilterEE512_constants<>+88(SB)/4, $0x3eaaaaab
+DATA stridedFilterEE512_constants<>+92(SB)/4, $0x3eaaaaab
+DATA stridedFilterEE512_constants<>+96(SB)/4, $0x3e2aaaab
+DATA stridedFilterEE512_constants<>+100(SB)/4, $0x3e2aaaab
+DATA stridedFilterEE512_constants<>+104(SB)/4, $0x3e2aaaab
+DATA stridedFilterEE512_constants<>+108(SB)/4, $0x3e2aaaab
+DATA stridedFilterEE512_constants<>+112(SB)/4, $0x3e2aaaab
+DATA stridedFilterEE512_constants<>+116(SB)/4, $0x3e2aaaab
+DATA stridedFilterEE512_constants<>+120(SB)/4, $0x3e2aaaab
+DATA stridedFilterEE512_constants<>+124(SB)/4, $0x3e2aaaab
+GLOBL stridedFilterEE512_constants<>(SB), RODATA|NOPTR, $128
+
+// func stridedFilterEE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·stridedFilterEE512(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), DI
+	MOVQ         drow+8(FP), R8
+	MOVQ         src+24(FP), SI
+	MOVQ         srow+32(FP), R11
+	MOVQ         scol+40(FP), R12
+	MOVQ         n+48(FP), CX
+	LDMXCSR      flushControl<>+0(SB)
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	LEAQ         (R12)(R12*2), R13
+	LEAQ         (R12)(R12*4), R15
+	VBROADCASTSS stridedFilterEE512_constants<>+0(SB), Z31
+	VBROADCASTSS stridedFilterEE512_constants<>+32(SB), Z30
+	VBROADCASTSS stridedFilterEE512_constants<>+64(SB), Z29
+	VBROADCASTSS stridedFilterEE512_constants<>+96(SB), Z28
+
+next:
+	MOVQ         SI, BX
+	VMULPS       (BX), Z31, Z0
+	VMULPS       (BX), Z30, Z1
+	VFNMADD231PS (BX)(R12*1), Z31, Z1
+	ADDQ         R11, BX
+	VMULPS       (BX), Z31, Z2
+	VMULPS       (BX), Z30, Z3
+	VFNMADD231PS (BX)(R12*1), Z31, Z3
+	MOVQ         DI, DX
+	VMULPS       Z0, Z31, Z16
+	VMULPS       Z0, Z30, Z17
+	VFNMADD231PS Z2, Z31, Z17
+	VMOVUPS      Z16, (DX)
+	VMOVUPS      Z17, (DX)(R8*1)
+	VMULPS       Z2, Z28, Z19
+	VFNMADD231PS Z0, Z28, Z19
+	VMULPS       Z0, Z28, Z20
+	VFMADD231PS  Z2, Z29, Z20
+	VMOVUPS      Z19, (DX)(R8*2)
+	VMOVUPS      Z20, (DX)(R9*1)
+	VMOVAPS      Z2, Z16
+	VMOVUPS      Z16, (DX)(R8*4)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	VMULPS       Z1, Z31, Z16
+	VMULPS       Z1, Z30, Z17
+	VFNMADD231PS Z3, Z31, Z17
+	VMOVUPS      Z16, (DX)
+	VMOVUPS      Z17, (DX)(R8*1)
+	VMULPS       Z3, Z28, Z19
+	VFNMADD231PS Z1, Z28, Z19
+	VMULPS       Z1, Z28, Z20
+	VFMADD231PS  Z3, Z29, Z20
+	VMOVUPS      Z19, (DX)(R8*2)
+	VMOVUPS      Z20, (DX)(R9*1)
+	VMOVAPS      Z3, Z16
+	VMOVUPS      Z16, (DX)(R8*4)
+	MOVQ         SI, BX
+	VMULPS       (BX)(R12*1), Z28, Z0
+	VFNMADD231PS (BX), Z28, Z0
+	VMULPS       (BX), Z28, Z1
+	VFMADD231PS  (BX)(R12*1), Z29, Z1
+	ADDQ         R11, BX
+	VMULPS       (BX)(R12*1), Z28, Z2
+	VFNMADD231PS (BX), Z28, Z2
+	VMULPS       (BX), Z28, Z3
+	VFMADD231PS  (BX)(R12*1), Z29, Z3
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMULPS       Z0, Z31, Z16
+	VMULPS       Z0, Z30, Z17
+	VFNMADD231PS Z2, Z31, Z17
+	VMOVUPS      Z16, (DX)
+	VMOVUPS      Z17, (DX)(R8*1)
+	VMULPS       Z2, Z28, Z19
+	VFNMADD231PS Z0, Z28, Z19
+	VMULPS       Z0, Z28, Z20
+	VFMADD231PS  Z2, Z29, Z20
+	VMOVUPS      Z19, (DX)(R8*2)
+	VMOVUPS      Z20, (DX)(R9*1)
+	VMOVAPS      Z2, Z16
+	VMOVUPS      Z16, (DX)(R8*4)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMULPS       Z1, Z31, Z16
+	VMULPS       Z1, Z30, Z17
+	VFNMADD231PS Z3, Z31, Z17
+	VMOVUPS      Z16, (DX)
+	VMOVUPS      Z17, (DX)(R8*1)
+	VMULPS       Z3, Z28, Z19
+	VFNMADD231PS Z1, Z28, Z19
+	VMULPS       Z1, Z28, Z20
+	VFMADD231PS  Z3, Z29, Z20
+	VMOVUPS      Z19, (DX)(R8*2)
+	VMOVUPS      Z20, (DX)(R9*1)
+	VMOVAPS      Z3, Z16
+	VMOVUPS      Z16, (DX)(R8*4)
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R12*1), Z0
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Z1
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMULPS       Z0, Z31, Z16
+	VMULPS       Z0, Z30, Z17
+	VFNMADD231PS Z1, Z31, Z17
+	VMOVUPS      Z16, (DX)
+	VMOVUPS      Z17, (DX)(R8*1)
+	VMULPS       Z1, Z28, Z19
+	VFNMADD231PS Z0, Z28, Z19
+	VMULPS       Z0, Z28, Z20
+	VFMADD231PS  Z1, Z29, Z20
+	VMOVUPS      Z19, (DX)(R8*2)
+	VMOVUPS      Z20, (DX)(R9*1)
+	VMOVAPS      Z1, Z16
+	VMOVUPS      Z16, (DX)(R8*4)
+	ADDQ         $0x00000040, SI
+	ADDQ         $0x00000040, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedFilterEE256_constants<>+0(SB)/4, $0x3f000000
+DATA stridedFilterEE256_constants<>+4(SB)/4, $0x3f000000
+DATA stridedFilterEE256_constants<>+8(SB)/4, $0x3f000000
+DATA stridedFilterEE256_constants<>+12(SB)/4, $0x3f000000
+DATA stridedFilterEE256_constants<>+16(SB)/4, $0x3f000000
+DATA stridedFilterEE256_constants<>+20(SB)/4, $0x3f000000
+DATA stridedFilterEE256_constants<>+24(SB)/4, $0x3f000000
+DATA stridedFilterEE256_constants<>+28(SB)/4, $0x3f000000
+DATA stridedFilterEE256_constants<>+32(SB)/4, $0xbf000000
+DATA stridedFilterEE256_constants<>+36(SB)/4, $0xbf000000
+DATA stridedFilterEE256_constants<>+40(SB)/4, $0xbf000000
+DATA stridedFilterEE256_constants<>+44(SB)/4, $0xbf000000
+DATA stridedFilterEE256_constants<>+48(SB)/4, $0xbf000000
+DATA stridedFilterEE256_constants<>+52(SB)/4, $0xbf000000
+DATA stridedFilterEE256_constants<>+56(SB)/4, $0xbf000000
+DATA stridedFilterEE256_constants<>+60(SB)/4, $0xbf000000
+DATA stridedFilterEE256_constants<>+64(SB)/4, $0x3eaaaaab
+DATA stridedFilterEE256_constants<>+68(SB)/4, $0x3eaaaaab
+DATA stridedFilterEE256_constants<>+72(SB)/4, $0x3eaaaaab
+DATA stridedFilterEE256_constants<>+76(SB)/4, $0x3eaaaaab
+DATA stridedFilterEE256_constants<>+80(SB)/4, $0x3eaaaaab
+DATA stridedFilterEE256_constants<>+84(SB)/4, $0x3eaaaaab
+DATA stridedFilterEE256_constants<>+88(SB)/4, $0x3eaaaaab
+DATA stridedFilterEE256_constants<>+92(SB)/4, $0x3eaaaaab
+DATA stridedFilterEE256_constants<>+96(SB)/4, $0x3e2aaaab
+DATA stridedFilterEE256_constants<>+100(SB)/4, $0x3e2aaaab
+DATA stridedFilterEE256_constants<>+104(SB)/4, $0x3e2aaaab
+DATA stridedFilterEE256_constants<>+108(SB)/4, $0x3e2aaaab
+DATA stridedFilterEE256_constants<>+112(SB)/4, $0x3e2aaaab
+DATA stridedFilterEE256_constants<>+116(SB)/4, $0x3e2aaaab
+DATA stridedFilterEE256_constants<>+120(SB)/4, $0x3e2aaaab
+DATA stridedFilterEE256_constants<>+124(SB)/4, $0x3e2aaaab
+GLOBL stridedFilterEE256_constants<>(SB), RODATA|NOPTR, $128
+
+// func stridedFilterEE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, FMA3, SSE
+TEXT ·stridedFilterEE256(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), DI
+	MOVQ    drow+8(FP), R8
+	MOVQ    src+24(FP), SI
+	MOVQ    srow+32(FP), R11
+	MOVQ    scol+40(FP), R12
+	MOVQ    n+48(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	LEAQ    (R12)(R12*2), R13
+	LEAQ    (R12)(R12*4), R15
+
+next:
+	VBROADCASTSS stridedFilterEE256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedFilterEE256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedFilterEE256_constants<>+64(SB), Y13
+	VBROADCASTSS stridedFilterEE256_constants<>+96(SB), Y12
+	MOVQ         SI, BX
+	VMULPS       (BX), Y15, Y0
+	VMULPS       (BX), Y14, Y1
+	VFNMADD231PS (BX)(R12*1), Y15, Y1
+	ADDQ         R11, BX
+	VMULPS       (BX), Y15, Y2
+	VMULPS       (BX), Y14, Y3
+	VFNMADD231PS (BX)(R12*1), Y15, Y3
+	MOVQ         DI, DX
+	VMULPS       stridedFilterEE256_constants<>+0(SB), Y0, Y13
+	VMULPS       stridedFilterEE256_constants<>+32(SB), Y0, Y14
+	VFNMADD231PS stridedFilterEE256_constants<>+0(SB), Y2, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*1)
+	VMULPS       stridedFilterEE256_constants<>+96(SB), Y2, Y13
+	VFNMADD231PS stridedFilterEE256_constants<>+96(SB), Y0, Y13
+	VMULPS       stridedFilterEE256_constants<>+96(SB), Y0, Y14
+	VFMADD231PS  stridedFilterEE256_constants<>+64(SB), Y2, Y14
+	VMOVUPS      Y13, (DX)(R8*2)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VMOVAPS      Y2, Y13
+	VMOVUPS      Y13, (DX)(R8*4)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	VMULPS       stridedFilterEE256_constants<>+0(SB), Y1, Y13
+	VMULPS       stridedFilterEE256_constants<>+32(SB), Y1, Y14
+	VFNMADD231PS stridedFilterEE256_constants<>+0(SB), Y3, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*1)
+	VMULPS       stridedFilterEE256_constants<>+96(SB), Y3, Y13
+	VFNMADD231PS stridedFilterEE256_constants<>+96(SB), Y1, Y13
+	VMULPS       stridedFilterEE256_constants<>+96(SB), Y1, Y14
+	VFMADD231PS  stridedFilterEE256_constants<>+64(SB), Y3, Y14
+	VMOVUPS      Y13, (DX)(R8*2)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VMOVAPS      Y3, Y13
+	VMOVUPS      Y13, (DX)(R8*4)
+	VBROADCASTSS stridedFilterEE256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedFilterEE256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedFilterEE256_constants<>+64(SB), Y13
+	VBROADCASTSS stridedFilterEE256_constants<>+96(SB), Y12
+	MOVQ         SI, BX
+	VMULPS       (BX)(R12*1), Y12, Y0
+	VFNMADD231PS (BX), Y12, Y0
+	VMULPS       (BX), Y12, Y1
+	VFMADD231PS  (BX)(R12*1), Y13, Y1
+	ADDQ         R11, BX
+	VMULPS       (BX)(R12*1), Y12, Y2
+	VFNMADD231PS (BX), Y12, Y2
+	VMULPS       (BX), Y12, Y3
+	VFMADD231PS  (BX)(R12*1), Y13, Y3
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMULPS       stridedFilterEE256_constants<>+0(SB), Y0, Y13
+	VMULPS       stridedFilterEE256_constants<>+32(SB), Y0, Y14
+	VFNMADD231PS stridedFilterEE256_constants<>+0(SB), Y2, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*1)
+	VMULPS       stridedFilterEE256_constants<>+96(SB), Y2, Y13
+	VFNMADD231PS stridedFilterEE256_constants<>+96(SB), Y0, Y13
+	VMULPS       stridedFilterEE256_constants<>+96(SB), Y0, Y14
+	VFMADD231PS  stridedFilterEE256_constants<>+64(SB), Y2, Y14
+	VMOVUPS      Y13, (DX)(R8*2)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VMOVAPS      Y2, Y13
+	VMOVUPS      Y13, (DX)(R8*4)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMULPS       stridedFilterEE256_constants<>+0(SB), Y1, Y13
+	VMULPS       stridedFilterEE256_constants<>+32(SB), Y1, Y14
+	VFNMADD231PS stridedFilterEE256_constants<>+0(SB), Y3, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*1)
+	VMULPS       stridedFilterEE256_constants<>+96(SB), Y3, Y13
+	VFNMADD231PS stridedFilterEE256_constants<>+96(SB), Y1, Y13
+	VMULPS       stridedFilterEE256_constants<>+96(SB), Y1, Y14
+	VFMADD231PS  stridedFilterEE256_constants<>+64(SB), Y3, Y14
+	VMOVUPS      Y13, (DX)(R8*2)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VMOVAPS      Y3, Y13
+	VMOVUPS      Y13, (DX)(R8*4)
+	VBROADCASTSS stridedFilterEE256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedFilterEE256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedFilterEE256_constants<>+64(SB), Y13
+	VBROADCASTSS stridedFilterEE256_constants<>+96(SB), Y12
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R12*1), Y0
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*1), Y1
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMULPS       stridedFilterEE256_constants<>+0(SB), Y0, Y13
+	VMULPS       stridedFilterEE256_constants<>+32(SB), Y0, Y14
+	VFNMADD231PS stridedFilterEE256_constants<>+0(SB), Y1, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*1)
+	VMULPS       stridedFilterEE256_constants<>+96(SB), Y1, Y13
+	VFNMADD231PS stridedFilterEE256_constants<>+96(SB), Y0, Y13
+	VMULPS       stridedFilterEE256_constants<>+96(SB), Y0, Y14
+	VFMADD231PS  stridedFilterEE256_constants<>+64(SB), Y1, Y14
+	VMOVUPS      Y13, (DX)(R8*2)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VMOVAPS      Y1, Y13
+	VMOVUPS      Y13, (DX)(R8*4)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedFilterEO512_constants<>+0(SB)/4, $0x3f000000
+DATA stridedFilterEO512_constants<>+4(SB)/4, $0x3f000000
+DATA stridedFilterEO512_constants<>+8(SB)/4, $0x3f000000
+DATA stridedFilterEO512_constants<>+12(SB)/4, $0x3f000000
+DATA stridedFilterEO512_constants<>+16(SB)/4, $0x3f000000
+DATA stridedFilterEO512_constants<>+20(SB)/4, $0x3f000000
+DATA stridedFilterEO512_constants<>+24(SB)/4, $0x3f000000
+DATA stridedFilterEO512_constants<>+28(SB)/4, $0x3f000000
+DATA stridedFilterEO512_constants<>+32(SB)/4, $0xbf000000
+DATA stridedFilterEO512_constants<>+36(SB)/4, $0xbf000000
+DATA stridedFilterEO512_constants<>+40(SB)/4, $0xbf000000
+DATA stridedFilterEO512_constants<>+44(SB)/4, $0xbf000000
+DATA stridedFilterEO512_constants<>+48(SB)/4, $0xbf000000
+DATA stridedFilterEO512_constants<>+52(SB)/4, $0xbf000000
+DATA stridedFilterEO512_constants<>+56(SB)/4, $0xbf000000
+DATA stridedFilterEO512_constants<>+60(SB)/4, $0xbf000000
+DATA stridedFilterEO512_constants<>+64(SB)/4, $0xbe2aaaab
+DATA stridedFilterEO512_constants<>+68(SB)/4, $0xbe2aaaab
+DATA stridedFilterEO512_constants<>+72(SB)/4, $0xbe2aaaab
+DATA stridedFilterEO512_constants<>+76(SB)/4, $0xbe2aaaab
+DATA stridedFilterEO512_constants<>+80(SB)/4, $0xbe2aaaab
+DATA stridedFilterEO512_constants<>+84(SB)/4, $0xbe2aaaab
+DATA stridedFilterEO512_constants<>+88(SB)/4, $0xbe2aaaab
+DATA stridedFilterEO512_constants<>+92(SB)/4, $0xbe2aaaab
+DATA stridedFilterEO512_constants<>+96(SB)/4, $0x3e2aaaab
+DATA stridedFilterEO512_constants<>+100(SB)/4, $0x3e2aaaab
+DATA stridedFilterEO512_constants<>+104(SB)/4, $0x3e2aaaab
+DATA stridedFilterEO512_constants<>+108(SB)/4, $0x3e2aaaab
+DATA stridedFilterEO512_constants<>+112(SB)/4, $0x3e2aaaab
+DATA stridedFilterEO512_constants<>+116(SB)/4, $0x3e2aaaab
+DATA stridedFilterEO512_constants<>+120(SB)/4, $0x3e2aaaab
+DATA stridedFilterEO512_constants<>+124(SB)/4, $0x3e2aaaab
+DATA stridedFilterEO512_constants<>+128(SB)/4, $0x3eaaaaab
+DATA stridedFilterEO512_constants<>+132(SB)/4, $0x3eaaaaab
+DATA stridedFilterEO512_constants<>+136(SB)/4, $0x3eaaaaab
+DATA stridedFilterEO512_constants<>+140(SB)/4, $0x3eaaaaab
+DATA stridedFilterEO512_constants<>+144(SB)/4, $0x3eaaaaab
+DATA stridedFilterEO512_constants<>+148(SB)/4, $0x3eaaaaab
+DATA stridedFilterEO512_constants<>+152(SB)/4, $0x3eaaaaab
+DATA stridedFilterEO512_constants<>+156(SB)/4, $0x3eaaaaab
+GLOBL stridedFilterEO512_constants<>(SB), RODATA|NOPTR, $160
+
+// func stridedFilterEO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·stridedFilterEO512(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), DI
+	MOVQ         drow+8(FP), R8
+	MOVQ         src+24(FP), SI
+	MOVQ         srow+32(FP), R11
+	MOVQ         scol+40(FP), R12
+	MOVQ         n+48(FP), CX
+	LDMXCSR      flushControl<>+0(SB)
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	LEAQ         (R12)(R12*2), R13
+	LEAQ         (R12)(R12*4), R15
+	VBROADCASTSS stridedFilterEO512_constants<>+0(SB), Z31
+	VBROADCASTSS stridedFilterEO512_constants<>+32(SB), Z30
+	VBROADCASTSS stridedFilterEO512_constants<>+64(SB), Z29
+	VBROADCASTSS stridedFilterEO512_constants<>+96(SB), Z28
+	VBROADCASTSS stridedFilterEO512_constants<>+128(SB), Z27
+
+next:
+	MOVQ         SI, BX
+	VMULPS       (BX), Z31, Z0
+	VMULPS       (BX), Z30, Z1
+	ADDQ         R11, BX
+	VMULPS       (BX), Z31, Z2
+	VMULPS       (BX), Z30, Z3
+	MOVQ         DI, DX
+	VMULPS       Z0, Z31, Z16
+	VMULPS       Z0, Z30, Z17
+	VFNMADD231PS Z2, Z31, Z17
+	VMOVUPS      Z16, (DX)
+	VMOVUPS      Z17, (DX)(R8*1)
+	VMULPS       Z2, Z28, Z19
+	VFNMADD231PS Z0, Z28, Z19
+	VMULPS       Z0, Z28, Z20
+	VFMADD231PS  Z2, Z27, Z20
+	VMOVUPS      Z19, (DX)(R8*2)
+	VMOVUPS      Z20, (DX)(R9*1)
+	VMOVAPS      Z2, Z16
+	VMOVUPS      Z16, (DX)(R8*4)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	VMULPS       Z1, Z31, Z16
+	VMULPS       Z1, Z30, Z17
+	VFNMADD231PS Z3, Z31, Z17
+	VMOVUPS      Z16, (DX)
+	VMOVUPS      Z17, (DX)(R8*1)
+	VMULPS       Z3, Z28, Z19
+	VFNMADD231PS Z1, Z28, Z19
+	VMULPS       Z1, Z28, Z20
+	VFMADD231PS  Z3, Z27, Z20
+	VMOVUPS      Z19, (DX)(R8*2)
+	VMOVUPS      Z20, (DX)(R9*1)
+	VMOVAPS      Z3, Z16
+	VMOVUPS      Z16, (DX)(R8*4)
+	MOVQ         SI, BX
+	VMULPS       (BX), Z29, Z0
+	VMULPS       (BX), Z28, Z1
+	ADDQ         R11, BX
+	VMULPS       (BX), Z29, Z2
+	VMULPS       (BX), Z28, Z3
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMULPS       Z0, Z31, Z16
+	VMULPS       Z0, Z30, Z17
+	VFNMADD231PS Z2, Z31, Z17
+	VMOVUPS      Z16, (DX)
+	VMOVUPS      Z17, (DX)(R8*1)
+	VMULPS       Z2, Z28, Z19
+	VFNMADD231PS Z0, Z28, Z19
+	VMULPS       Z0, Z28, Z20
+	VFMADD231PS  Z2, Z27, Z20
+	VMOVUPS      Z19, (DX)(R8*2)
+	VMOVUPS      Z20, (DX)(R9*1)
+	VMOVAPS      Z2, Z16
+	VMOVUPS      Z16, (DX)(R8*4)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMULPS       Z1, Z31, Z16
+	VMULPS       Z1, Z30, Z17
+	VFNMADD231PS Z3, Z31, Z17
+	VMOVUPS      Z16, (DX)
+	VMOVUPS      Z17, (DX)(R8*1)
+	VMULPS       Z3, Z28, Z19
+	VFNMADD231PS Z1, Z28, Z19
+	VMULPS       Z1, Z28, Z20
+	VFMADD231PS  Z3, Z27, Z20
+	VMOVUPS      Z19, (DX)(R8*2)
+	VMOVUPS      Z20, (DX)(R9*1)
+	VMOVAPS      Z3, Z16
+	VMOVUPS      Z16, (DX)(R8*4)
+	ADDQ         $0x00000040, SI
+	ADDQ         $0x00000040, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedFilterEO256_constants<>+0(SB)/4, $0x3f000000
+DATA stridedFilterEO256_constants<>+4(SB)/4, $0x3f000000
+DATA stridedFilterEO256_constants<>+8(SB)/4, $0x3f000000
+DATA stridedFilterEO256_constants<>+12(SB)/4, $0x3f000000
+DATA stridedFilterEO256_constants<>+16(SB)/4, $0x3f000000
+DATA stridedFilterEO256_constants<>+20(SB)/4, $0x3f000000
+DATA stridedFilterEO256_constants<>+24(SB)/4, $0x3f000000
+DATA stridedFilterEO256_constants<>+28(SB)/4, $0x3f000000
+DATA stridedFilterEO256_constants<>+32(SB)/4, $0xbf000000
+DATA stridedFilterEO256_constants<>+36(SB)/4, $0xbf000000
+DATA stridedFilterEO256_constants<>+40(SB)/4, $0xbf000000
+DATA stridedFilterEO256_constants<>+44(SB)/4, $0xbf000000
+DATA stridedFilterEO256_constants<>+48(SB)/4, $0xbf000000
+DATA stridedFilterEO256_constants<>+52(SB)/4, $0xbf000000
+DATA stridedFilterEO256_constants<>+56(SB)/4, $0xbf000000
+DATA stridedFilterEO256_constants<>+60(SB)/4, $0xbf000000
+DATA stridedFilterEO256_constants<>+64(SB)/4, $0xbe2aaaab
+DATA stridedFilterEO256_constants<>+68(SB)/4, $0xbe2aaaab
+DATA stridedFilterEO256_constants<>+72(SB)/4, $0xbe2aaaab
+DATA stridedFilterEO256_constants<>+76(SB)/4, $0xbe2aaaab
+DATA stridedFilterEO256_constants<>+80(SB)/4, $0xbe2aaaab
+DATA stridedFilterEO256_constants<>+84(SB)/4, $0xbe2aaaab
+DATA stridedFilterEO256_constants<>+88(SB)/4, $0xbe2aaaab
+DATA stridedFilterEO256_constants<>+92(SB)/4, $0xbe2aaaab
+DATA stridedFilterEO256_constants<>+96(SB)/4, $0x3e2aaaab
+DATA stridedFilterEO256_constants<>+100(SB)/4, $0x3e2aaaab
+DATA stridedFilterEO256_constants<>+104(SB)/4, $0x3e2aaaab
+DATA stridedFilterEO256_constants<>+108(SB)/4, $0x3e2aaaab
+DATA stridedFilterEO256_constants<>+112(SB)/4, $0x3e2aaaab
+DATA stridedFilterEO256_constants<>+116(SB)/4, $0x3e2aaaab
+DATA stridedFilterEO256_constants<>+120(SB)/4, $0x3e2aaaab
+DATA stridedFilterEO256_constants<>+124(SB)/4, $0x3e2aaaab
+DATA stridedFilterEO256_constants<>+128(SB)/4, $0x3eaaaaab
+DATA stridedFilterEO256_constants<>+132(SB)/4, $0x3eaaaaab
+DATA stridedFilterEO256_constants<>+136(SB)/4, $0x3eaaaaab
+DATA stridedFilterEO256_constants<>+140(SB)/4, $0x3eaaaaab
+DATA stridedFilterEO256_constants<>+144(SB)/4, $0x3eaaaaab
+DATA stridedFilterEO256_constants<>+148(SB)/4, $0x3eaaaaab
+DATA stridedFilterEO256_constants<>+152(SB)/4, $0x3eaaaaab
+DATA stridedFilterEO256_constants<>+156(SB)/4, $0x3eaaaaab
+GLOBL stridedFilterEO256_constants<>(SB), RODATA|NOPTR, $160
+
+// func stridedFilterEO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, FMA3, SSE
+TEXT ·stridedFilterEO256(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), DI
+	MOVQ    drow+8(FP), R8
+	MOVQ    src+24(FP), SI
+	MOVQ    srow+32(FP), R11
+	MOVQ    scol+40(FP), R12
+	MOVQ    n+48(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	LEAQ    (R12)(R12*2), R13
+	LEAQ    (R12)(R12*4), R15
+
+next:
+	VBROADCASTSS stridedFilterEO256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedFilterEO256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedFilterEO256_constants<>+64(SB), Y13
+	VBROADCASTSS stridedFilterEO256_constants<>+96(SB), Y12
+	VBROADCASTSS stridedFilterEO256_constants<>+128(SB), Y11
+	MOVQ         SI, BX
+	VMULPS       (BX), Y15, Y0
+	VMULPS       (BX), Y14, Y1
+	ADDQ         R11, BX
+	VMULPS       (BX), Y15, Y2
+	VMULPS       (BX), Y14, Y3
+	MOVQ         DI, DX
+	VMULPS       stridedFilterEO256_constants<>+0(SB), Y0, Y13
+	VMULPS       stridedFilterEO256_constants<>+32(SB), Y0, Y14
+	VFNMADD231PS stridedFilterEO256_constants<>+0(SB), Y2, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*1)
+	VMULPS       stridedFilterEO256_constants<>+96(SB), Y2, Y13
+	VFNMADD231PS stridedFilterEO256_constants<>+96(SB), Y0, Y13
+	VMULPS       stridedFilterEO256_constants<>+96(SB), Y0, Y14
+	VFMADD231PS  stridedFilterEO256_constants<>+128(SB), Y2, Y14
+	VMOVUPS      Y13, (DX)(R8*2)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VMOVAPS      Y2, Y13
+	VMOVUPS      Y13, (DX)(R8*4)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	VMULPS       stridedFilterEO256_constants<>+0(SB), Y1, Y13
+	VMULPS       stridedFilterEO256_constants<>+32(SB), Y1, Y14
+	VFNMADD231PS stridedFilterEO256_constants<>+0(SB), Y3, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*1)
+	VMULPS       stridedFilterEO256_constants<>+96(SB), Y3, Y13
+	VFNMADD231PS stridedFilterEO256_constants<>+96(SB), Y1, Y13
+	VMULPS       stridedFilterEO256_constants<>+96(SB), Y1, Y14
+	VFMADD231PS  stridedFilterEO256_constants<>+128(SB), Y3, Y14
+	VMOVUPS      Y13, (DX)(R8*2)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VMOVAPS      Y3, Y13
+	VMOVUPS      Y13, (DX)(R8*4)
+	VBROADCASTSS stridedFilterEO256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedFilterEO256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedFilterEO256_constants<>+64(SB), Y13
+	VBROADCASTSS stridedFilterEO256_constants<>+96(SB), Y12
+	VBROADCASTSS stridedFilterEO256_constants<>+128(SB), Y11
+	MOVQ         SI, BX
+	VMULPS       (BX), Y13, Y0
+	VMULPS       (BX), Y12, Y1
+	ADDQ         R11, BX
+	VMULPS       (BX), Y13, Y2
+	VMULPS       (BX), Y12, Y3
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMULPS       stridedFilterEO256_constants<>+0(SB), Y0, Y13
+	VMULPS       stridedFilterEO256_constants<>+32(SB), Y0, Y14
+	VFNMADD231PS stridedFilterEO256_constants<>+0(SB), Y2, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*1)
+	VMULPS       stridedFilterEO256_constants<>+96(SB), Y2, Y13
+	VFNMADD231PS stridedFilterEO256_constants<>+96(SB), Y0, Y13
+	VMULPS       stridedFilterEO256_constants<>+96(SB), Y0, Y14
+	VFMADD231PS  stridedFilterEO256_constants<>+128(SB), Y2, Y14
+	VMOVUPS      Y13, (DX)(R8*2)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VMOVAPS      Y2, Y13
+	VMOVUPS      Y13, (DX)(R8*4)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMULPS       stridedFilterEO256_constants<>+0(SB), Y1, Y13
+	VMULPS       stridedFilterEO256_constants<>+32(SB), Y1, Y14
+	VFNMADD231PS stridedFilterEO256_constants<>+0(SB), Y3, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*1)
+	VMULPS       stridedFilterEO256_constants<>+96(SB), Y3, Y13
+	VFNMADD231PS stridedFilterEO256_constants<>+96(SB), Y1, Y13
+	VMULPS       stridedFilterEO256_constants<>+96(SB), Y1, Y14
+	VFMADD231PS  stridedFilterEO256_constants<>+128(SB), Y3, Y14
+	VMOVUPS      Y13, (DX)(R8*2)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VMOVAPS      Y3, Y13
+	VMOVUPS      Y13, (DX)(R8*4)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedFilterOE512_constants<>+0(SB)/4, $0x3f000000
+DATA stridedFilterOE512_constants<>+4(SB)/4, $0x3f000000
+DATA stridedFilterOE512_constants<>+8(SB)/4, $0x3f000000
+DATA stridedFilterOE512_constants<>+12(SB)/4, $0x3f000000
+DATA stridedFilterOE512_constants<>+16(SB)/4, $0x3f000000
+DATA stridedFilterOE512_constants<>+20(SB)/4, $0x3f000000
+DATA stridedFilterOE512_constants<>+24(SB)/4, $0x3f000000
+DATA stridedFilterOE512_constants<>+28(SB)/4, $0x3f000000
+DATA stridedFilterOE512_constants<>+32(SB)/4, $0xbf000000
+DATA stridedFilterOE512_constants<>+36(SB)/4, $0xbf000000
+DATA stridedFilterOE512_constants<>+40(SB)/4, $0xbf000000
+DATA stridedFilterOE512_constants<>+44(SB)/4, $0xbf000000
+DATA stridedFilterOE512_constants<>+48(SB)/4, $0xbf000000
+DATA stridedFilterOE512_constants<>+52(SB)/4, $0xbf000000
+DATA stridedFilterOE512_constants<>+56(SB)/4, $0xbf000000
+DATA stridedFilterOE512_constants<>+60(SB)/4, $0xbf000000
+DATA stridedFilterOE512_constants<>+64(SB)/4, $0x3eaaaaab
+DATA stridedFilterOE512_constants<>+68(SB)/4, $0x3eaaaaab
+DATA stridedFilterOE512_constants<>+72(SB)/4, $0x3eaaaaab
+DATA stridedFilterOE512_constants<>+76(SB)/4, $0x3eaaaaab
+DATA stridedFilterOE512_constants<>+80(SB)/4, $0x3eaaaaab
+DATA stridedFilterOE512_constants<>+84(SB)/4, $0x3eaaaaab
+DATA stridedFilterOE512_constants<>+88(SB)/4, $0x3eaaaaab
+DATA stridedFilterOE512_constants<>+92(SB)/4, $0x3eaaaaab
+DATA stridedFilterOE512_constants<>+96(SB)/4, $0x3e2aaaab
+DATA stridedFilterOE512_constants<>+100(SB)/4, $0x3e2aaaab
+DATA stridedFilterOE512_constants<>+104(SB)/4, $0x3e2aaaab
+DATA stridedFilterOE512_constants<>+108(SB)/4, $0x3e2aaaab
+DATA stridedFilterOE512_constants<>+112(SB)/4, $0x3e2aaaab
+DATA stridedFilterOE512_constants<>+116(SB)/4, $0x3e2aaaab
+DATA stridedFilterOE512_constants<>+120(SB)/4, $0x3e2aaaab
+DATA stridedFilterOE512_constants<>+124(SB)/4, $0x3e2aaaab
+DATA stridedFilterOE512_constants<>+128(SB)/4, $0xbe2aaaab
+DATA stridedFilterOE512_constants<>+132(SB)/4, $0xbe2aaaab
+DATA stridedFilterOE512_constants<>+136(SB)/4, $0xbe2aaaab
+DATA stridedFilterOE512_constants<>+140(SB)/4, $0xbe2aaaab
+DATA stridedFilterOE512_constants<>+144(SB)/4, $0xbe2aaaab
+DATA stridedFilterOE512_constants<>+148(SB)/4, $0xbe2aaaab
+DATA stridedFilterOE512_constants<>+152(SB)/4, $0xbe2aaaab
+DATA stridedFilterOE512_constants<>+156(SB)/4, $0xbe2aaaab
+GLOBL stridedFilterOE512_constants<>(SB), RODATA|NOPTR, $160
+
+// func stridedFilterOE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·stridedFilterOE512(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), DI
+	MOVQ         drow+8(FP), R8
+	MOVQ         src+24(FP), SI
+	MOVQ         srow+32(FP), R11
+	MOVQ         scol+40(FP), R12
+	MOVQ         n+48(FP), CX
+	LDMXCSR      flushControl<>+0(SB)
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	LEAQ         (R12)(R12*2), R13
+	LEAQ         (R12)(R12*4), R15
+	VBROADCASTSS stridedFilterOE512_constants<>+0(SB), Z31
+	VBROADCASTSS stridedFilterOE512_constants<>+32(SB), Z30
+	VBROADCASTSS stridedFilterOE512_constants<>+64(SB), Z29
+	VBROADCASTSS stridedFilterOE512_constants<>+96(SB), Z28
+	VBROADCASTSS stridedFilterOE512_constants<>+128(SB), Z27
+
+next:
+	MOVQ         SI, BX
+	VMULPS       (BX), Z31, Z0
+	VMULPS       (BX), Z30, Z1
+	VFNMADD231PS (BX)(R12*1), Z31, Z1
+	MOVQ         DI, DX
+	VMULPS       Z0, Z31, Z16
+	VMULPS       Z0, Z30, Z17
+	VMOVUPS      Z16, (DX)
+	VMOVUPS      Z17, (DX)(R8*1)
+	VMULPS       Z0, Z27, Z19
+	VMULPS       Z0, Z28, Z20
+	VMOVUPS      Z19, (DX)(R8*2)
+	VMOVUPS      Z20, (DX)(R9*1)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	VMULPS       Z1, Z31, Z16
+	VMULPS       Z1, Z30, Z17
+	VMOVUPS      Z16, (DX)
+	VMOVUPS      Z17, (DX)(R8*1)
+	VMULPS       Z1, Z27, Z19
+	VMULPS       Z1, Z28, Z20
+	VMOVUPS      Z19, (DX)(R8*2)
+	VMOVUPS      Z20, (DX)(R9*1)
+	MOVQ         SI, BX
+	VMULPS       (BX)(R12*1), Z28, Z0
+	VFNMADD231PS (BX), Z28, Z0
+	VMULPS       (BX), Z28, Z1
+	VFMADD231PS  (BX)(R12*1), Z29, Z1
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMULPS       Z0, Z31, Z16
+	VMULPS       Z0, Z30, Z17
+	VMOVUPS      Z16, (DX)
+	VMOVUPS      Z17, (DX)(R8*1)
+	VMULPS       Z0, Z27, Z19
+	VMULPS       Z0, Z28, Z20
+	VMOVUPS      Z19, (DX)(R8*2)
+	VMOVUPS      Z20, (DX)(R9*1)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMULPS       Z1, Z31, Z16
+	VMULPS       Z1, Z30, Z17
+	VMOVUPS      Z16, (DX)
+	VMOVUPS      Z17, (DX)(R8*1)
+	VMULPS       Z1, Z27, Z19
+	VMULPS       Z1, Z28, Z20
+	VMOVUPS      Z19, (DX)(R8*2)
+	VMOVUPS      Z20, (DX)(R9*1)
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R12*1), Z0
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMULPS       Z0, Z31, Z16
+	VMULPS       Z0, Z30, Z17
+	VMOVUPS      Z16, (DX)
+	VMOVUPS      Z17, (DX)(R8*1)
+	VMULPS       Z0, Z27, Z19
+	VMULPS       Z0, Z28, Z20
+	VMOVUPS      Z19, (DX)(R8*2)
+	VMOVUPS      Z20, (DX)(R9*1)
+	ADDQ         $0x00000040, SI
+	ADDQ         $0x00000040, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedFilterOE256_constants<>+0(SB)/4, $0x3f000000
+DATA stridedFilterOE256_constants<>+4(SB)/4, $0x3f000000
+DATA stridedFilterOE256_constants<>+8(SB)/4, $0x3f000000
+DATA stridedFilterOE256_constants<>+12(SB)/4, $0x3f000000
+DATA stridedFilterOE256_constants<>+16(SB)/4, $0x3f000000
+DATA stridedFilterOE256_constants<>+20(SB)/4, $0x3f000000
+DATA stridedFilterOE256_constants<>+24(SB)/4, $0x3f000000
+DATA stridedFilterOE256_constants<>+28(SB)/4, $0x3f000000
+DATA stridedFilterOE256_constants<>+32(SB)/4, $0xbf000000
+DATA stridedFilterOE256_constants<>+36(SB)/4, $0xbf000000
+DATA stridedFilterOE256_constants<>+40(SB)/4, $0xbf000000
+DATA stridedFilterOE256_constants<>+44(SB)/4, $0xbf000000
+DATA stridedFilterOE256_constants<>+48(SB)/4, $0xbf000000
+DATA stridedFilterOE256_constants<>+52(SB)/4, $0xbf000000
+DATA stridedFilterOE256_constants<>+56(SB)/4, $0xbf000000
+DATA stridedFilterOE256_constants<>+60(SB)/4, $0xbf000000
+DATA stridedFilterOE256_constants<>+64(SB)/4, $0x3eaaaaab
+DATA stridedFilterOE256_constants<>+68(SB)/4, $0x3eaaaaab
+DATA stridedFilterOE256_constants<>+72(SB)/4, $0x3eaaaaab
+DATA stridedFilterOE256_constants<>+76(SB)/4, $0x3eaaaaab
+DATA stridedFilterOE256_constants<>+80(SB)/4, $0x3eaaaaab
+DATA stridedFilterOE256_constants<>+84(SB)/4, $0x3eaaaaab
+DATA stridedFilterOE256_constants<>+88(SB)/4, $0x3eaaaaab
+DATA stridedFilterOE256_constants<>+92(SB)/4, $0x3eaaaaab
+DATA stridedFilterOE256_constants<>+96(SB)/4, $0x3e2aaaab
+DATA stridedFilterOE256_constants<>+100(SB)/4, $0x3e2aaaab
+DATA stridedFilterOE256_constants<>+104(SB)/4, $0x3e2aaaab
+DATA stridedFilterOE256_constants<>+108(SB)/4, $0x3e2aaaab
+DATA stridedFilterOE256_constants<>+112(SB)/4, $0x3e2aaaab
+DATA stridedFilterOE256_constants<>+116(SB)/4, $0x3e2aaaab
+DATA stridedFilterOE256_constants<>+120(SB)/4, $0x3e2aaaab
+DATA stridedFilterOE256_constants<>+124(SB)/4, $0x3e2aaaab
+DATA stridedFilterOE256_constants<>+128(SB)/4, $0xbe2aaaab
+DATA stridedFilterOE256_constants<>+132(SB)/4, $0xbe2aaaab
+DATA stridedFilterOE256_constants<>+136(SB)/4, $0xbe2aaaab
+DATA stridedFilterOE256_constants<>+140(SB)/4, $0xbe2aaaab
+DATA stridedFilterOE256_constants<>+144(SB)/4, $0xbe2aaaab
+DATA stridedFilterOE256_constants<>+148(SB)/4, $0xbe2aaaab
+DATA stridedFilterOE256_constants<>+152(SB)/4, $0xbe2aaaab
+DATA stridedFilterOE256_constants<>+156(SB)/4, $0xbe2aaaab
+GLOBL stridedFilterOE256_constants<>(SB), RODATA|NOPTR, $160
+
+// func stridedFilterOE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, FMA3, SSE
+TEXT ·stridedFilterOE256(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), DI
+	MOVQ    drow+8(FP), R8
+	MOVQ    src+24(FP), SI
+	MOVQ    srow+32(FP), R11
+	MOVQ    scol+40(FP), R12
+	MOVQ    n+48(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	LEAQ    (R12)(R12*2), R13
+	LEAQ    (R12)(R12*4), R15
+
+next:
+	VBROADCASTSS stridedFilterOE256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedFilterOE256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedFilterOE256_constants<>+64(SB), Y13
+	VBROADCASTSS stridedFilterOE256_constants<>+96(SB), Y12
+	VBROADCASTSS stridedFilterOE256_constants<>+128(SB), Y11
+	MOVQ         SI, BX
+	VMULPS       (BX), Y15, Y0
+	VMULPS       (BX), Y14, Y1
+	VFNMADD231PS (BX)(R12*1), Y15, Y1
+	MOVQ         DI, DX
+	VMULPS       stridedFilterOE256_constants<>+0(SB), Y0, Y13
+	VMULPS       stridedFilterOE256_constants<>+32(SB), Y0, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*1)
+	VMULPS       stridedFilterOE256_constants<>+128(SB), Y0, Y13
+	VMULPS       stridedFilterOE256_constants<>+96(SB), Y0, Y14
+	VMOVUPS      Y13, (DX)(R8*2)
+	VMOVUPS      Y14, (DX)(R9*1)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	VMULPS       stridedFilterOE256_constants<>+0(SB), Y1, Y13
+	VMULPS       stridedFilterOE256_constants<>+32(SB), Y1, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*1)
+	VMULPS       stridedFilterOE256_constants<>+128(SB), Y1, Y13
+	VMULPS       stridedFilterOE256_constants<>+96(SB), Y1, Y14
+	VMOVUPS      Y13, (DX)(R8*2)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VBROADCASTSS stridedFilterOE256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedFilterOE256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedFilterOE256_constants<>+64(SB), Y13
+	VBROADCASTSS stridedFilterOE256_constants<>+96(SB), Y12
+	VBROADCASTSS stridedFilterOE256_constants<>+128(SB), Y11
+	MOVQ         SI, BX
+	VMULPS       (BX)(R12*1), Y12, Y0
+	VFNMADD231PS (BX), Y12, Y0
+	VMULPS       (BX), Y12, Y1
+	VFMADD231PS  (BX)(R12*1), Y13, Y1
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMULPS       stridedFilterOE256_constants<>+0(SB), Y0, Y13
+	VMULPS       stridedFilterOE256_constants<>+32(SB), Y0, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*1)
+	VMULPS       stridedFilterOE256_constants<>+128(SB), Y0, Y13
+	VMULPS       stridedFilterOE256_constants<>+96(SB), Y0, Y14
+	VMOVUPS      Y13, (DX)(R8*2)
+	VMOVUPS      Y14, (DX)(R9*1)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMULPS       stridedFilterOE256_constants<>+0(SB), Y1, Y13
+	VMULPS       stridedFilterOE256_constants<>+32(SB), Y1, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*1)
+	VMULPS       stridedFilterOE256_constants<>+128(SB), Y1, Y13
+	VMULPS       stridedFilterOE256_constants<>+96(SB), Y1, Y14
+	VMOVUPS      Y13, (DX)(R8*2)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VBROADCASTSS stridedFilterOE256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedFilterOE256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedFilterOE256_constants<>+64(SB), Y13
+	VBROADCASTSS stridedFilterOE256_constants<>+96(SB), Y12
+	VBROADCASTSS stridedFilterOE256_constants<>+128(SB), Y11
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R12*1), Y0
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMULPS       stridedFilterOE256_constants<>+0(SB), Y0, Y13
+	VMULPS       stridedFilterOE256_constants<>+32(SB), Y0, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*1)
+	VMULPS       stridedFilterOE256_constants<>+128(SB), Y0, Y13
+	VMULPS       stridedFilterOE256_constants<>+96(SB), Y0, Y14
+	VMOVUPS      Y13, (DX)(R8*2)
+	VMOVUPS      Y14, (DX)(R9*1)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedFilterOO512_constants<>+0(SB)/4, $0x3f000000
+DATA stridedFilterOO512_constants<>+4(SB)/4, $0x3f000000
+DATA stridedFilterOO512_constants<>+8(SB)/4, $0x3f000000
+DATA stridedFilterOO512_constants<>+12(SB)/4, $0x3f000000
+DATA stridedFilterOO512_constants<>+16(SB)/4, $0x3f000000
+DATA stridedFilterOO512_constants<>+20(SB)/4, $0x3f000000
+DATA stridedFilterOO512_constants<>+24(SB)/4, $0x3f000000
+DATA stridedFilterOO512_constants<>+28(SB)/4, $0x3f000000
+DATA stridedFilterOO512_constants<>+32(SB)/4, $0xbf000000
+DATA stridedFilterOO512_constants<>+36(SB)/4, $0xbf000000
+DATA stridedFilterOO512_constants<>+40(SB)/4, $0xbf000000
+DATA stridedFilterOO512_constants<>+44(SB)/4, $0xbf000000
+DATA stridedFilterOO512_constants<>+48(SB)/4, $0xbf000000
+DATA stridedFilterOO512_constants<>+52(SB)/4, $0xbf000000
+DATA stridedFilterOO512_constants<>+56(SB)/4, $0xbf000000
+DATA stridedFilterOO512_constants<>+60(SB)/4, $0xbf000000
+DATA stridedFilterOO512_constants<>+64(SB)/4, $0xbe2aaaab
+DATA stridedFilterOO512_constants<>+68(SB)/4, $0xbe2aaaab
+DATA stridedFilterOO512_constants<>+72(SB)/4, $0xbe2aaaab
+DATA stridedFilterOO512_constants<>+76(SB)/4, $0xbe2aaaab
+DATA stridedFilterOO512_constants<>+80(SB)/4, $0xbe2aaaab
+DATA stridedFilterOO512_constants<>+84(SB)/4, $0xbe2aaaab
+DATA stridedFilterOO512_constants<>+88(SB)/4, $0xbe2aaaab
+DATA stridedFilterOO512_constants<>+92(SB)/4, $0xbe2aaaab
+DATA stridedFilterOO512_constants<>+96(SB)/4, $0x3e2aaaab
+DATA stridedFilterOO512_constants<>+100(SB)/4, $0x3e2aaaab
+DATA stridedFilterOO512_constants<>+104(SB)/4, $0x3e2aaaab
+DATA stridedFilterOO512_constants<>+108(SB)/4, $0x3e2aaaab
+DATA stridedFilterOO512_constants<>+112(SB)/4, $0x3e2aaaab
+DATA stridedFilterOO512_constants<>+116(SB)/4, $0x3e2aaaab
+DATA stridedFilterOO512_constants<>+120(SB)/4, $0x3e2aaaab
+DATA stridedFilterOO512_constants<>+124(SB)/4, $0x3e2aaaab
+GLOBL stridedFilterOO512_constants<>(SB), RODATA|NOPTR, $128
+
+// func stridedFilterOO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·stridedFilterOO512(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), DI
+	MOVQ         drow+8(FP), R8
+	MOVQ         src+24(FP), SI
+	MOVQ         srow+32(FP), R11
+	MOVQ         scol+40(FP), R12
+	MOVQ         n+48(FP), CX
+	LDMXCSR      flushControl<>+0(SB)
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	LEAQ         (R12)(R12*2), R13
+	LEAQ         (R12)(R12*4), R15
+	VBROADCASTSS stridedFilterOO512_constants<>+0(SB), Z31
+	VBROADCASTSS stridedFilterOO512_constants<>+32(SB), Z30
+	VBROADCASTSS stridedFilterOO512_constants<>+64(SB), Z29
+	VBROADCASTSS stridedFilterOO512_constants<>+96(SB), Z28
+
+next:
+	MOVQ    SI, BX
+	VMULPS  (BX), Z31, Z0
+	VMULPS  (BX), Z30, Z1
+	MOVQ    DI, DX
+	VMULPS  Z0, Z31, Z16
+	VMULPS  Z0, Z30, Z17
+	VMOVUPS Z16, (DX)
+	VMOVUPS Z17, (DX)(R8*1)
+	VMULPS  Z0, Z29, Z19
+	VMULPS  Z0, Z28, Z20
+	VMOVUPS Z19, (DX)(R8*2)
+	VMOVUPS Z20, (DX)(R9*1)
+	MOVQ    DI, DX
+	ADDQ    dcol+16(FP), DX
+	VMULPS  Z1, Z31, Z16
+	VMULPS  Z1, Z30, Z17
+	VMOVUPS Z16, (DX)
+	VMOVUPS Z17, (DX)(R8*1)
+	VMULPS  Z1, Z29, Z19
+	VMULPS  Z1, Z28, Z20
+	VMOVUPS Z19, (DX)(R8*2)
+	VMOVUPS Z20, (DX)(R9*1)
+	MOVQ    SI, BX
+	VMULPS  (BX), Z29, Z0
+	VMULPS  (BX), Z28, Z1
+	MOVQ    DI, DX
+	ADDQ    dcol+16(FP), DX
+	ADDQ    dcol+16(FP), DX
+	VMULPS  Z0, Z31, Z16
+	VMULPS  Z0, Z30, Z17
+	VMOVUPS Z16, (DX)
+	VMOVUPS Z17, (DX)(R8*1)
+	VMULPS  Z0, Z29, Z19
+	VMULPS  Z0, Z28, Z20
+	VMOVUPS Z19, (DX)(R8*2)
+	VMOVUPS Z20, (DX)(R9*1)
+	MOVQ    DI, DX
+	ADDQ    dcol+16(FP), DX
+	ADDQ    dcol+16(FP), DX
+	ADDQ    dcol+16(FP), DX
+	VMULPS  Z1, Z31, Z16
+	VMULPS  Z1, Z30, Z17
+	VMOVUPS Z16, (DX)
+	VMOVUPS Z17, (DX)(R8*1)
+	VMULPS  Z1, Z29, Z19
+	VMULPS  Z1, Z28, Z20
+	VMOVUPS Z19, (DX)(R8*2)
+	VMOVUPS Z20, (DX)(R9*1)
+	ADDQ    $0x00000040, SI
+	ADDQ    $0x00000040, DI
+	DECQ    CX
+	JNZ     next
+	LDMXCSR goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedFilterOO256_constants<>+0(SB)/4, $0x3f000000
+DATA stridedFilterOO256_constants<>+4(SB)/4, $0x3f000000
+DATA stridedFilterOO256_constants<>+8(SB)/4, $0x3f000000
+DATA stridedFilterOO256_constants<>+12(SB)/4, $0x3f000000
+DATA stridedFilterOO256_constants<>+16(SB)/4, $0x3f000000
+DATA stridedFilterOO256_constants<>+20(SB)/4, $0x3f000000
+DATA stridedFilterOO256_constants<>+24(SB)/4, $0x3f000000
+DATA stridedFilterOO256_constants<>+28(SB)/4, $0x3f000000
+DATA stridedFilterOO256_constants<>+32(SB)/4, $0xbf000000
+DATA stridedFilterOO256_constants<>+36(SB)/4, $0xbf000000
+DATA stridedFilterOO256_constants<>+40(SB)/4, $0xbf000000
+DATA stridedFilterOO256_constants<>+44(SB)/4, $0xbf000000
+DATA stridedFilterOO256_constants<>+48(SB)/4, $0xbf000000
+DATA stridedFilterOO256_constants<>+52(SB)/4, $0xbf000000
+DATA stridedFilterOO256_constants<>+56(SB)/4, $0xbf000000
+DATA stridedFilterOO256_constants<>+60(SB)/4, $0xbf000000
+DATA stridedFilterOO256_constants<>+64(SB)/4, $0xbe2aaaab
+DATA stridedFilterOO256_constants<>+68(SB)/4, $0xbe2aaaab
+DATA stridedFilterOO256_constants<>+72(SB)/4, $0xbe2aaaab
+DATA stridedFilterOO256_constants<>+76(SB)/4, $0xbe2aaaab
+DATA stridedFilterOO256_constants<>+80(SB)/4, $0xbe2aaaab
+DATA stridedFilterOO256_constants<>+84(SB)/4, $0xbe2aaaab
+DATA stridedFilterOO256_constants<>+88(SB)/4, $0xbe2aaaab
+DATA stridedFilterOO256_constants<>+92(SB)/4, $0xbe2aaaab
+DATA stridedFilterOO256_constants<>+96(SB)/4, $0x3e2aaaab
+DATA stridedFilterOO256_constants<>+100(SB)/4, $0x3e2aaaab
+DATA stridedFilterOO256_constants<>+104(SB)/4, $0x3e2aaaab
+DATA stridedFilterOO256_constants<>+108(SB)/4, $0x3e2aaaab
+DATA stridedFilterOO256_constants<>+112(SB)/4, $0x3e2aaaab
+DATA stridedFilterOO256_constants<>+116(SB)/4, $0x3e2aaaab
+DATA stridedFilterOO256_constants<>+120(SB)/4, $0x3e2aaaab
+DATA stridedFilterOO256_constants<>+124(SB)/4, $0x3e2aaaab
+GLOBL stridedFilterOO256_constants<>(SB), RODATA|NOPTR, $128
+
+// func stridedFilterOO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, SSE
+TEXT ·stridedFilterOO256(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), DI
+	MOVQ    drow+8(FP), R8
+	MOVQ    src+24(FP), SI
+	MOVQ    srow+32(FP), R11
+	MOVQ    scol+40(FP), R12
+	MOVQ    n+48(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	LEAQ    (R12)(R12*2), R13
+	LEAQ    (R12)(R12*4), R15
+
+next:
+	VBROADCASTSS stridedFilterOO256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedFilterOO256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedFilterOO256_constants<>+64(SB), Y13
+	VBROADCASTSS stridedFilterOO256_constants<>+96(SB), Y12
+	MOVQ         SI, BX
+	VMULPS       (BX), Y15, Y0
+	VMULPS       (BX), Y14, Y1
+	MOVQ         DI, DX
+	VMULPS       stridedFilterOO256_constants<>+0(SB), Y0, Y13
+	VMULPS       stridedFilterOO256_constants<>+32(SB), Y0, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*1)
+	VMULPS       stridedFilterOO256_constants<>+64(SB), Y0, Y13
+	VMULPS       stridedFilterOO256_constants<>+96(SB), Y0, Y14
+	VMOVUPS      Y13, (DX)(R8*2)
+	VMOVUPS      Y14, (DX)(R9*1)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	VMULPS       stridedFilterOO256_constants<>+0(SB), Y1, Y13
+	VMULPS       stridedFilterOO256_constants<>+32(SB), Y1, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*1)
+	VMULPS       stridedFilterOO256_constants<>+64(SB), Y1, Y13
+	VMULPS       stridedFilterOO256_constants<>+96(SB), Y1, Y14
+	VMOVUPS      Y13, (DX)(R8*2)
+	VMOVUPS      Y14, (DX)(R9*1)
+	VBROADCASTSS stridedFilterOO256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedFilterOO256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedFilterOO256_constants<>+64(SB), Y13
+	VBROADCASTSS stridedFilterOO256_constants<>+96(SB), Y12
+	MOVQ         SI, BX
+	VMULPS       (BX), Y13, Y0
+	VMULPS       (BX), Y12, Y1
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMULPS       stridedFilterOO256_constants<>+0(SB), Y0, Y13
+	VMULPS       stridedFilterOO256_constants<>+32(SB), Y0, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*1)
+	VMULPS       stridedFilterOO256_constants<>+64(SB), Y0, Y13
+	VMULPS       stridedFilterOO256_constants<>+96(SB), Y0, Y14
+	VMOVUPS      Y13, (DX)(R8*2)
+	VMOVUPS      Y14, (DX)(R9*1)
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	ADDQ         dcol+16(FP), DX
+	VMULPS       stridedFilterOO256_constants<>+0(SB), Y1, Y13
+	VMULPS       stridedFilterOO256_constants<>+32(SB), Y1, Y14
+	VMOVUPS      Y13, (DX)
+	VMOVUPS      Y14, (DX)(R8*1)
+	VMULPS       stridedFilterOO256_constants<>+64(SB), Y1, Y13
+	VMULPS       stridedFilterOO256_constants<>+96(SB), Y1, Y14
+	VMOVUPS      Y13, (DX)(R8*2)
+	VMOVUPS      Y14, (DX)(R9*1)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedWeightsEE512_constants<>+0(SB)/4, $0x3f000000
+DATA stridedWeightsEE512_constants<>+4(SB)/4, $0x3f000000
+DATA stridedWeightsEE512_constants<>+8(SB)/4, $0x3f000000
+DATA stridedWeightsEE512_constants<>+12(SB)/4, $0x3f000000
+DATA stridedWeightsEE512_constants<>+16(SB)/4, $0x3f000000
+DATA stridedWeightsEE512_constants<>+20(SB)/4, $0x3f000000
+DATA stridedWeightsEE512_constants<>+24(SB)/4, $0x3f000000
+DATA stridedWeightsEE512_constants<>+28(SB)/4, $0x3f000000
+DATA stridedWeightsEE512_constants<>+32(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEE512_constants<>+36(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEE512_constants<>+40(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEE512_constants<>+44(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEE512_constants<>+48(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEE512_constants<>+52(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEE512_constants<>+56(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEE512_constants<>+60(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEE512_constants<>+64(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEE512_constants<>+68(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEE512_constants<>+72(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEE512_constants<>+76(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEE512_constants<>+80(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEE512_constants<>+84(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEE512_constants<>+88(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEE512_constants<>+92(SB)/4, $0x3e2aaaab
+GLOBL stridedWeightsEE512_constants<>(SB), RODATA|NOPTR, $96
+
+// func stridedWeightsEE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·stridedWeightsEE512(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), DI
+	MOVQ         drow+8(FP), R8
+	MOVQ         src+24(FP), SI
+	MOVQ         srow+32(FP), R11
+	MOVQ         scol+40(FP), R12
+	MOVQ         n+48(FP), CX
+	LDMXCSR      flushControl<>+0(SB)
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	LEAQ         (R12)(R12*2), R13
+	LEAQ         (R12)(R12*4), R15
+	VBROADCASTSS stridedWeightsEE512_constants<>+0(SB), Z31
+	VBROADCASTSS stridedWeightsEE512_constants<>+32(SB), Z30
+	VBROADCASTSS stridedWeightsEE512_constants<>+64(SB), Z29
+
+next:
+	MOVQ         SI, BX
+	VMOVUPS      (BX), Z5
+	VSUBPS       (BX)(R12*1), Z5, Z5
+	VMULPS       Z5, Z31, Z0
+	VMOVUPS      (BX)(R13*1), Z5
+	VSUBPS       (BX)(R12*2), Z5, Z5
+	VFMADD231PS  Z5, Z29, Z0
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Z5
+	VSUBPS       (BX)(R12*1), Z5, Z5
+	VMULPS       Z5, Z31, Z1
+	VMOVUPS      (BX)(R13*1), Z5
+	VSUBPS       (BX)(R12*2), Z5, Z5
+	VFMADD231PS  Z5, Z29, Z1
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Z5
+	VSUBPS       (BX)(R12*1), Z5, Z5
+	VMULPS       Z5, Z31, Z2
+	VMOVUPS      (BX)(R13*1), Z5
+	VSUBPS       (BX)(R12*2), Z5, Z5
+	VFMADD231PS  Z5, Z29, Z2
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Z5
+	VSUBPS       (BX)(R12*1), Z5, Z5
+	VMULPS       Z5, Z31, Z3
+	VMOVUPS      (BX)(R13*1), Z5
+	VSUBPS       (BX)(R12*2), Z5, Z5
+	VFMADD231PS  Z5, Z29, Z3
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Z5
+	VSUBPS       (BX)(R12*1), Z5, Z5
+	VMULPS       Z5, Z31, Z4
+	VMOVUPS      (BX)(R13*1), Z5
+	VSUBPS       (BX)(R12*2), Z5, Z5
+	VFMADD231PS  Z5, Z29, Z4
+	MOVQ         DI, DX
+	VMOVAPS      Z0, Z18
+	VSUBPS       Z1, Z18, Z18
+	VMULPS       Z18, Z31, Z16
+	VMOVAPS      Z3, Z18
+	VSUBPS       Z2, Z18, Z18
+	VFMADD231PS  Z18, Z29, Z16
+	VMOVUPS      Z16, (DX)
+	VMOVAPS      Z4, Z19
+	VFNMADD231PS Z1, Z31, Z19
+	VFMADD231PS  Z2, Z29, Z19
+	VFMADD231PS  Z3, Z30, Z19
+	VMOVUPS      Z19, (DX)(R8*1)
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R12*4), Z0
+	VFNMADD231PS (BX)(R12*1), Z31, Z0
+	VFMADD231PS  (BX)(R12*2), Z29, Z0
+	VFMADD231PS  (BX)(R13*1), Z30, Z0
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Z1
+	VFNMADD231PS (BX)(R12*1), Z31, Z1
+	VFMADD231PS  (BX)(R12*2), Z29, Z1
+	VFMADD231PS  (BX)(R13*1), Z30, Z1
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Z2
+	VFNMADD231PS (BX)(R12*1), Z31, Z2
+	VFMADD231PS  (BX)(R12*2), Z29, Z2
+	VFMADD231PS  (BX)(R13*1), Z30, Z2
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Z3
+	VFNMADD231PS (BX)(R12*1), Z31, Z3
+	VFMADD231PS  (BX)(R12*2), Z29, Z3
+	VFMADD231PS  (BX)(R13*1), Z30, Z3
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Z4
+	VFNMADD231PS (BX)(R12*1), Z31, Z4
+	VFMADD231PS  (BX)(R12*2), Z29, Z4
+	VFMADD231PS  (BX)(R13*1), Z30, Z4
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Z0, Z18
+	VSUBPS       Z1, Z18, Z18
+	VMULPS       Z18, Z31, Z16
+	VMOVAPS      Z3, Z18
+	VSUBPS       Z2, Z18, Z18
+	VFMADD231PS  Z18, Z29, Z16
+	VMOVUPS      Z16, (DX)
+	VMOVAPS      Z4, Z19
+	VFNMADD231PS Z1, Z31, Z19
+	VFMADD231PS  Z2, Z29, Z19
+	VFMADD231PS  Z3, Z30, Z19
+	VMOVUPS      Z19, (DX)(R8*1)
+	ADDQ         $0x00000040, SI
+	ADDQ         $0x00000040, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedWeightsEE256_constants<>+0(SB)/4, $0x3f000000
+DATA stridedWeightsEE256_constants<>+4(SB)/4, $0x3f000000
+DATA stridedWeightsEE256_constants<>+8(SB)/4, $0x3f000000
+DATA stridedWeightsEE256_constants<>+12(SB)/4, $0x3f000000
+DATA stridedWeightsEE256_constants<>+16(SB)/4, $0x3f000000
+DATA stridedWeightsEE256_constants<>+20(SB)/4, $0x3f000000
+DATA stridedWeightsEE256_constants<>+24(SB)/4, $0x3f000000
+DATA stridedWeightsEE256_constants<>+28(SB)/4, $0x3f000000
+DATA stridedWeightsEE256_constants<>+32(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEE256_constants<>+36(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEE256_constants<>+40(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEE256_constants<>+44(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEE256_constants<>+48(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEE256_constants<>+52(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEE256_constants<>+56(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEE256_constants<>+60(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEE256_constants<>+64(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEE256_constants<>+68(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEE256_constants<>+72(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEE256_constants<>+76(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEE256_constants<>+80(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEE256_constants<>+84(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEE256_constants<>+88(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEE256_constants<>+92(SB)/4, $0x3e2aaaab
+GLOBL stridedWeightsEE256_constants<>(SB), RODATA|NOPTR, $96
+
+// func stridedWeightsEE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, FMA3, SSE
+TEXT ·stridedWeightsEE256(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), DI
+	MOVQ    drow+8(FP), R8
+	MOVQ    src+24(FP), SI
+	MOVQ    srow+32(FP), R11
+	MOVQ    scol+40(FP), R12
+	MOVQ    n+48(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	LEAQ    (R12)(R12*2), R13
+	LEAQ    (R12)(R12*4), R15
+
+next:
+	VBROADCASTSS stridedWeightsEE256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedWeightsEE256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedWeightsEE256_constants<>+64(SB), Y13
+	MOVQ         SI, BX
+	VMOVUPS      (BX), Y5
+	VSUBPS       (BX)(R12*1), Y5, Y5
+	VMULPS       Y5, Y15, Y0
+	VMOVUPS      (BX)(R13*1), Y5
+	VSUBPS       (BX)(R12*2), Y5, Y5
+	VFMADD231PS  Y5, Y13, Y0
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Y5
+	VSUBPS       (BX)(R12*1), Y5, Y5
+	VMULPS       Y5, Y15, Y1
+	VMOVUPS      (BX)(R13*1), Y5
+	VSUBPS       (BX)(R12*2), Y5, Y5
+	VFMADD231PS  Y5, Y13, Y1
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Y5
+	VSUBPS       (BX)(R12*1), Y5, Y5
+	VMULPS       Y5, Y15, Y2
+	VMOVUPS      (BX)(R13*1), Y5
+	VSUBPS       (BX)(R12*2), Y5, Y5
+	VFMADD231PS  Y5, Y13, Y2
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Y5
+	VSUBPS       (BX)(R12*1), Y5, Y5
+	VMULPS       Y5, Y15, Y3
+	VMOVUPS      (BX)(R13*1), Y5
+	VSUBPS       (BX)(R12*2), Y5, Y5
+	VFMADD231PS  Y5, Y13, Y3
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Y5
+	VSUBPS       (BX)(R12*1), Y5, Y5
+	VMULPS       Y5, Y15, Y4
+	VMOVUPS      (BX)(R13*1), Y5
+	VSUBPS       (BX)(R12*2), Y5, Y5
+	VFMADD231PS  Y5, Y13, Y4
+	MOVQ         DI, DX
+	VMOVAPS      Y0, Y15
+	VSUBPS       Y1, Y15, Y15
+	VMULPS       stridedWeightsEE256_constants<>+0(SB), Y15, Y13
+	VMOVAPS      Y3, Y15
+	VSUBPS       Y2, Y15, Y15
+	VFMADD231PS  stridedWeightsEE256_constants<>+64(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)
+	VMOVAPS      Y4, Y13
+	VFNMADD231PS stridedWeightsEE256_constants<>+0(SB), Y1, Y13
+	VFMADD231PS  stridedWeightsEE256_constants<>+64(SB), Y2, Y13
+	VFMADD231PS  stridedWeightsEE256_constants<>+32(SB), Y3, Y13
+	VMOVUPS      Y13, (DX)(R8*1)
+	VBROADCASTSS stridedWeightsEE256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedWeightsEE256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedWeightsEE256_constants<>+64(SB), Y13
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R12*4), Y0
+	VFNMADD231PS (BX)(R12*1), Y15, Y0
+	VFMADD231PS  (BX)(R12*2), Y13, Y0
+	VFMADD231PS  (BX)(R13*1), Y14, Y0
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Y1
+	VFNMADD231PS (BX)(R12*1), Y15, Y1
+	VFMADD231PS  (BX)(R12*2), Y13, Y1
+	VFMADD231PS  (BX)(R13*1), Y14, Y1
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Y2
+	VFNMADD231PS (BX)(R12*1), Y15, Y2
+	VFMADD231PS  (BX)(R12*2), Y13, Y2
+	VFMADD231PS  (BX)(R13*1), Y14, Y2
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Y3
+	VFNMADD231PS (BX)(R12*1), Y15, Y3
+	VFMADD231PS  (BX)(R12*2), Y13, Y3
+	VFMADD231PS  (BX)(R13*1), Y14, Y3
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Y4
+	VFNMADD231PS (BX)(R12*1), Y15, Y4
+	VFMADD231PS  (BX)(R12*2), Y13, Y4
+	VFMADD231PS  (BX)(R13*1), Y14, Y4
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y0, Y15
+	VSUBPS       Y1, Y15, Y15
+	VMULPS       stridedWeightsEE256_constants<>+0(SB), Y15, Y13
+	VMOVAPS      Y3, Y15
+	VSUBPS       Y2, Y15, Y15
+	VFMADD231PS  stridedWeightsEE256_constants<>+64(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)
+	VMOVAPS      Y4, Y13
+	VFNMADD231PS stridedWeightsEE256_constants<>+0(SB), Y1, Y13
+	VFMADD231PS  stridedWeightsEE256_constants<>+64(SB), Y2, Y13
+	VFMADD231PS  stridedWeightsEE256_constants<>+32(SB), Y3, Y13
+	VMOVUPS      Y13, (DX)(R8*1)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedWeightsEO512_constants<>+0(SB)/4, $0x3f000000
+DATA stridedWeightsEO512_constants<>+4(SB)/4, $0x3f000000
+DATA stridedWeightsEO512_constants<>+8(SB)/4, $0x3f000000
+DATA stridedWeightsEO512_constants<>+12(SB)/4, $0x3f000000
+DATA stridedWeightsEO512_constants<>+16(SB)/4, $0x3f000000
+DATA stridedWeightsEO512_constants<>+20(SB)/4, $0x3f000000
+DATA stridedWeightsEO512_constants<>+24(SB)/4, $0x3f000000
+DATA stridedWeightsEO512_constants<>+28(SB)/4, $0x3f000000
+DATA stridedWeightsEO512_constants<>+32(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEO512_constants<>+36(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEO512_constants<>+40(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEO512_constants<>+44(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEO512_constants<>+48(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEO512_constants<>+52(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEO512_constants<>+56(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEO512_constants<>+60(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEO512_constants<>+64(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEO512_constants<>+68(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEO512_constants<>+72(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEO512_constants<>+76(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEO512_constants<>+80(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEO512_constants<>+84(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEO512_constants<>+88(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEO512_constants<>+92(SB)/4, $0x3eaaaaab
+GLOBL stridedWeightsEO512_constants<>(SB), RODATA|NOPTR, $96
+
+// func stridedWeightsEO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·stridedWeightsEO512(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), DI
+	MOVQ         drow+8(FP), R8
+	MOVQ         src+24(FP), SI
+	MOVQ         srow+32(FP), R11
+	MOVQ         scol+40(FP), R12
+	MOVQ         n+48(FP), CX
+	LDMXCSR      flushControl<>+0(SB)
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	LEAQ         (R12)(R12*2), R13
+	LEAQ         (R12)(R12*4), R15
+	VBROADCASTSS stridedWeightsEO512_constants<>+0(SB), Z31
+	VBROADCASTSS stridedWeightsEO512_constants<>+32(SB), Z30
+	VBROADCASTSS stridedWeightsEO512_constants<>+64(SB), Z29
+
+next:
+	MOVQ         SI, BX
+	VMOVUPS      (BX), Z5
+	VSUBPS       (BX)(R12*1), Z5, Z5
+	VMULPS       Z5, Z31, Z0
+	VMOVUPS      (BX)(R13*1), Z5
+	VSUBPS       (BX)(R12*2), Z5, Z5
+	VFMADD231PS  Z5, Z30, Z0
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Z5
+	VSUBPS       (BX)(R12*1), Z5, Z5
+	VMULPS       Z5, Z31, Z1
+	VMOVUPS      (BX)(R13*1), Z5
+	VSUBPS       (BX)(R12*2), Z5, Z5
+	VFMADD231PS  Z5, Z30, Z1
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Z5
+	VSUBPS       (BX)(R12*1), Z5, Z5
+	VMULPS       Z5, Z31, Z2
+	VMOVUPS      (BX)(R13*1), Z5
+	VSUBPS       (BX)(R12*2), Z5, Z5
+	VFMADD231PS  Z5, Z30, Z2
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Z5
+	VSUBPS       (BX)(R12*1), Z5, Z5
+	VMULPS       Z5, Z31, Z3
+	VMOVUPS      (BX)(R13*1), Z5
+	VSUBPS       (BX)(R12*2), Z5, Z5
+	VFMADD231PS  Z5, Z30, Z3
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Z5
+	VSUBPS       (BX)(R12*1), Z5, Z5
+	VMULPS       Z5, Z31, Z4
+	VMOVUPS      (BX)(R13*1), Z5
+	VSUBPS       (BX)(R12*2), Z5, Z5
+	VFMADD231PS  Z5, Z30, Z4
+	MOVQ         DI, DX
+	VMOVAPS      Z0, Z18
+	VSUBPS       Z1, Z18, Z18
+	VMULPS       Z18, Z31, Z16
+	VMOVAPS      Z3, Z18
+	VSUBPS       Z2, Z18, Z18
+	VFMADD231PS  Z18, Z30, Z16
+	VMOVUPS      Z16, (DX)
+	VMOVAPS      Z4, Z19
+	VFNMADD231PS Z1, Z31, Z19
+	VFMADD231PS  Z2, Z30, Z19
+	VFMADD231PS  Z3, Z29, Z19
+	VMOVUPS      Z19, (DX)(R8*1)
+	ADDQ         $0x00000040, SI
+	ADDQ         $0x00000040, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedWeightsEO256_constants<>+0(SB)/4, $0x3f000000
+DATA stridedWeightsEO256_constants<>+4(SB)/4, $0x3f000000
+DATA stridedWeightsEO256_constants<>+8(SB)/4, $0x3f000000
+DATA stridedWeightsEO256_constants<>+12(SB)/4, $0x3f000000
+DATA stridedWeightsEO256_constants<>+16(SB)/4, $0x3f000000
+DATA stridedWeightsEO256_constants<>+20(SB)/4, $0x3f000000
+DATA stridedWeightsEO256_constants<>+24(SB)/4, $0x3f000000
+DATA stridedWeightsEO256_constants<>+28(SB)/4, $0x3f000000
+DATA stridedWeightsEO256_constants<>+32(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEO256_constants<>+36(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEO256_constants<>+40(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEO256_constants<>+44(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEO256_constants<>+48(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEO256_constants<>+52(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEO256_constants<>+56(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEO256_constants<>+60(SB)/4, $0x3e2aaaab
+DATA stridedWeightsEO256_constants<>+64(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEO256_constants<>+68(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEO256_constants<>+72(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEO256_constants<>+76(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEO256_constants<>+80(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEO256_constants<>+84(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEO256_constants<>+88(SB)/4, $0x3eaaaaab
+DATA stridedWeightsEO256_constants<>+92(SB)/4, $0x3eaaaaab
+GLOBL stridedWeightsEO256_constants<>(SB), RODATA|NOPTR, $96
+
+// func stridedWeightsEO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, FMA3, SSE
+TEXT ·stridedWeightsEO256(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), DI
+	MOVQ    drow+8(FP), R8
+	MOVQ    src+24(FP), SI
+	MOVQ    srow+32(FP), R11
+	MOVQ    scol+40(FP), R12
+	MOVQ    n+48(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	LEAQ    (R12)(R12*2), R13
+	LEAQ    (R12)(R12*4), R15
+
+next:
+	VBROADCASTSS stridedWeightsEO256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedWeightsEO256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedWeightsEO256_constants<>+64(SB), Y13
+	MOVQ         SI, BX
+	VMOVUPS      (BX), Y5
+	VSUBPS       (BX)(R12*1), Y5, Y5
+	VMULPS       Y5, Y15, Y0
+	VMOVUPS      (BX)(R13*1), Y5
+	VSUBPS       (BX)(R12*2), Y5, Y5
+	VFMADD231PS  Y5, Y14, Y0
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Y5
+	VSUBPS       (BX)(R12*1), Y5, Y5
+	VMULPS       Y5, Y15, Y1
+	VMOVUPS      (BX)(R13*1), Y5
+	VSUBPS       (BX)(R12*2), Y5, Y5
+	VFMADD231PS  Y5, Y14, Y1
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Y5
+	VSUBPS       (BX)(R12*1), Y5, Y5
+	VMULPS       Y5, Y15, Y2
+	VMOVUPS      (BX)(R13*1), Y5
+	VSUBPS       (BX)(R12*2), Y5, Y5
+	VFMADD231PS  Y5, Y14, Y2
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Y5
+	VSUBPS       (BX)(R12*1), Y5, Y5
+	VMULPS       Y5, Y15, Y3
+	VMOVUPS      (BX)(R13*1), Y5
+	VSUBPS       (BX)(R12*2), Y5, Y5
+	VFMADD231PS  Y5, Y14, Y3
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Y5
+	VSUBPS       (BX)(R12*1), Y5, Y5
+	VMULPS       Y5, Y15, Y4
+	VMOVUPS      (BX)(R13*1), Y5
+	VSUBPS       (BX)(R12*2), Y5, Y5
+	VFMADD231PS  Y5, Y14, Y4
+	MOVQ         DI, DX
+	VMOVAPS      Y0, Y15
+	VSUBPS       Y1, Y15, Y15
+	VMULPS       stridedWeightsEO256_constants<>+0(SB), Y15, Y13
+	VMOVAPS      Y3, Y15
+	VSUBPS       Y2, Y15, Y15
+	VFMADD231PS  stridedWeightsEO256_constants<>+32(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)
+	VMOVAPS      Y4, Y13
+	VFNMADD231PS stridedWeightsEO256_constants<>+0(SB), Y1, Y13
+	VFMADD231PS  stridedWeightsEO256_constants<>+32(SB), Y2, Y13
+	VFMADD231PS  stridedWeightsEO256_constants<>+64(SB), Y3, Y13
+	VMOVUPS      Y13, (DX)(R8*1)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedWeightsOE512_constants<>+0(SB)/4, $0x3f000000
+DATA stridedWeightsOE512_constants<>+4(SB)/4, $0x3f000000
+DATA stridedWeightsOE512_constants<>+8(SB)/4, $0x3f000000
+DATA stridedWeightsOE512_constants<>+12(SB)/4, $0x3f000000
+DATA stridedWeightsOE512_constants<>+16(SB)/4, $0x3f000000
+DATA stridedWeightsOE512_constants<>+20(SB)/4, $0x3f000000
+DATA stridedWeightsOE512_constants<>+24(SB)/4, $0x3f000000
+DATA stridedWeightsOE512_constants<>+28(SB)/4, $0x3f000000
+DATA stridedWeightsOE512_constants<>+32(SB)/4, $0x3eaaaaab
+DATA stridedWeightsOE512_constants<>+36(SB)/4, $0x3eaaaaab
+DATA stridedWeightsOE512_constants<>+40(SB)/4, $0x3eaaaaab
+DATA stridedWeightsOE512_constants<>+44(SB)/4, $0x3eaaaaab
+DATA stridedWeightsOE512_constants<>+48(SB)/4, $0x3eaaaaab
+DATA stridedWeightsOE512_constants<>+52(SB)/4, $0x3eaaaaab
+DATA stridedWeightsOE512_constants<>+56(SB)/4, $0x3eaaaaab
+DATA stridedWeightsOE512_constants<>+60(SB)/4, $0x3eaaaaab
+DATA stridedWeightsOE512_constants<>+64(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOE512_constants<>+68(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOE512_constants<>+72(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOE512_constants<>+76(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOE512_constants<>+80(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOE512_constants<>+84(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOE512_constants<>+88(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOE512_constants<>+92(SB)/4, $0x3e2aaaab
+GLOBL stridedWeightsOE512_constants<>(SB), RODATA|NOPTR, $96
+
+// func stridedWeightsOE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·stridedWeightsOE512(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), DI
+	MOVQ         drow+8(FP), R8
+	MOVQ         src+24(FP), SI
+	MOVQ         srow+32(FP), R11
+	MOVQ         scol+40(FP), R12
+	MOVQ         n+48(FP), CX
+	LDMXCSR      flushControl<>+0(SB)
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	LEAQ         (R12)(R12*2), R13
+	LEAQ         (R12)(R12*4), R15
+	VBROADCASTSS stridedWeightsOE512_constants<>+0(SB), Z31
+	VBROADCASTSS stridedWeightsOE512_constants<>+32(SB), Z30
+	VBROADCASTSS stridedWeightsOE512_constants<>+64(SB), Z29
+
+next:
+	MOVQ         SI, BX
+	VMOVUPS      (BX), Z4
+	VSUBPS       (BX)(R12*1), Z4, Z4
+	VMULPS       Z4, Z31, Z0
+	VMOVUPS      (BX)(R13*1), Z4
+	VSUBPS       (BX)(R12*2), Z4, Z4
+	VFMADD231PS  Z4, Z29, Z0
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Z4
+	VSUBPS       (BX)(R12*1), Z4, Z4
+	VMULPS       Z4, Z31, Z1
+	VMOVUPS      (BX)(R13*1), Z4
+	VSUBPS       (BX)(R12*2), Z4, Z4
+	VFMADD231PS  Z4, Z29, Z1
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Z4
+	VSUBPS       (BX)(R12*1), Z4, Z4
+	VMULPS       Z4, Z31, Z2
+	VMOVUPS      (BX)(R13*1), Z4
+	VSUBPS       (BX)(R12*2), Z4, Z4
+	VFMADD231PS  Z4, Z29, Z2
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Z4
+	VSUBPS       (BX)(R12*1), Z4, Z4
+	VMULPS       Z4, Z31, Z3
+	VMOVUPS      (BX)(R13*1), Z4
+	VSUBPS       (BX)(R12*2), Z4, Z4
+	VFMADD231PS  Z4, Z29, Z3
+	MOVQ         DI, DX
+	VMOVAPS      Z0, Z18
+	VSUBPS       Z1, Z18, Z18
+	VMULPS       Z18, Z31, Z16
+	VMOVAPS      Z3, Z18
+	VSUBPS       Z2, Z18, Z18
+	VFMADD231PS  Z18, Z29, Z16
+	VMOVUPS      Z16, (DX)
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R12*4), Z0
+	VFNMADD231PS (BX)(R12*1), Z31, Z0
+	VFMADD231PS  (BX)(R12*2), Z29, Z0
+	VFMADD231PS  (BX)(R13*1), Z30, Z0
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Z1
+	VFNMADD231PS (BX)(R12*1), Z31, Z1
+	VFMADD231PS  (BX)(R12*2), Z29, Z1
+	VFMADD231PS  (BX)(R13*1), Z30, Z1
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Z2
+	VFNMADD231PS (BX)(R12*1), Z31, Z2
+	VFMADD231PS  (BX)(R12*2), Z29, Z2
+	VFMADD231PS  (BX)(R13*1), Z30, Z2
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Z3
+	VFNMADD231PS (BX)(R12*1), Z31, Z3
+	VFMADD231PS  (BX)(R12*2), Z29, Z3
+	VFMADD231PS  (BX)(R13*1), Z30, Z3
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Z0, Z18
+	VSUBPS       Z1, Z18, Z18
+	VMULPS       Z18, Z31, Z16
+	VMOVAPS      Z3, Z18
+	VSUBPS       Z2, Z18, Z18
+	VFMADD231PS  Z18, Z29, Z16
+	VMOVUPS      Z16, (DX)
+	ADDQ         $0x00000040, SI
+	ADDQ         $0x00000040, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedWeightsOE256_constants<>+0(SB)/4, $0x3f000000
+DATA stridedWeightsOE256_constants<>+4(SB)/4, $0x3f000000
+DATA stridedWeightsOE256_constants<>+8(SB)/4, $0x3f000000
+DATA stridedWeightsOE256_constants<>+12(SB)/4, $0x3f000000
+DATA stridedWeightsOE256_constants<>+16(SB)/4, $0x3f000000
+DATA stridedWeightsOE256_constants<>+20(SB)/4, $0x3f000000
+DATA stridedWeightsOE256_constants<>+24(SB)/4, $0x3f000000
+DATA stridedWeightsOE256_constants<>+28(SB)/4, $0x3f000000
+DATA stridedWeightsOE256_constants<>+32(SB)/4, $0x3eaaaaab
+DATA stridedWeightsOE256_constants<>+36(SB)/4, $0x3eaaaaab
+DATA stridedWeightsOE256_constants<>+40(SB)/4, $0x3eaaaaab
+DATA stridedWeightsOE256_constants<>+44(SB)/4, $0x3eaaaaab
+DATA stridedWeightsOE256_constants<>+48(SB)/4, $0x3eaaaaab
+DATA stridedWeightsOE256_constants<>+52(SB)/4, $0x3eaaaaab
+DATA stridedWeightsOE256_constants<>+56(SB)/4, $0x3eaaaaab
+DATA stridedWeightsOE256_constants<>+60(SB)/4, $0x3eaaaaab
+DATA stridedWeightsOE256_constants<>+64(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOE256_constants<>+68(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOE256_constants<>+72(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOE256_constants<>+76(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOE256_constants<>+80(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOE256_constants<>+84(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOE256_constants<>+88(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOE256_constants<>+92(SB)/4, $0x3e2aaaab
+GLOBL stridedWeightsOE256_constants<>(SB), RODATA|NOPTR, $96
+
+// func stridedWeightsOE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, FMA3, SSE
+TEXT ·stridedWeightsOE256(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), DI
+	MOVQ    drow+8(FP), R8
+	MOVQ    src+24(FP), SI
+	MOVQ    srow+32(FP), R11
+	MOVQ    scol+40(FP), R12
+	MOVQ    n+48(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	LEAQ    (R12)(R12*2), R13
+	LEAQ    (R12)(R12*4), R15
+
+next:
+	VBROADCASTSS stridedWeightsOE256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedWeightsOE256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedWeightsOE256_constants<>+64(SB), Y13
+	MOVQ         SI, BX
+	VMOVUPS      (BX), Y4
+	VSUBPS       (BX)(R12*1), Y4, Y4
+	VMULPS       Y4, Y15, Y0
+	VMOVUPS      (BX)(R13*1), Y4
+	VSUBPS       (BX)(R12*2), Y4, Y4
+	VFMADD231PS  Y4, Y13, Y0
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Y4
+	VSUBPS       (BX)(R12*1), Y4, Y4
+	VMULPS       Y4, Y15, Y1
+	VMOVUPS      (BX)(R13*1), Y4
+	VSUBPS       (BX)(R12*2), Y4, Y4
+	VFMADD231PS  Y4, Y13, Y1
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Y4
+	VSUBPS       (BX)(R12*1), Y4, Y4
+	VMULPS       Y4, Y15, Y2
+	VMOVUPS      (BX)(R13*1), Y4
+	VSUBPS       (BX)(R12*2), Y4, Y4
+	VFMADD231PS  Y4, Y13, Y2
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Y4
+	VSUBPS       (BX)(R12*1), Y4, Y4
+	VMULPS       Y4, Y15, Y3
+	VMOVUPS      (BX)(R13*1), Y4
+	VSUBPS       (BX)(R12*2), Y4, Y4
+	VFMADD231PS  Y4, Y13, Y3
+	MOVQ         DI, DX
+	VMOVAPS      Y0, Y15
+	VSUBPS       Y1, Y15, Y15
+	VMULPS       stridedWeightsOE256_constants<>+0(SB), Y15, Y13
+	VMOVAPS      Y3, Y15
+	VSUBPS       Y2, Y15, Y15
+	VFMADD231PS  stridedWeightsOE256_constants<>+64(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)
+	VBROADCASTSS stridedWeightsOE256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedWeightsOE256_constants<>+32(SB), Y14
+	VBROADCASTSS stridedWeightsOE256_constants<>+64(SB), Y13
+	MOVQ         SI, BX
+	VMOVUPS      (BX)(R12*4), Y0
+	VFNMADD231PS (BX)(R12*1), Y15, Y0
+	VFMADD231PS  (BX)(R12*2), Y13, Y0
+	VFMADD231PS  (BX)(R13*1), Y14, Y0
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Y1
+	VFNMADD231PS (BX)(R12*1), Y15, Y1
+	VFMADD231PS  (BX)(R12*2), Y13, Y1
+	VFMADD231PS  (BX)(R13*1), Y14, Y1
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Y2
+	VFNMADD231PS (BX)(R12*1), Y15, Y2
+	VFMADD231PS  (BX)(R12*2), Y13, Y2
+	VFMADD231PS  (BX)(R13*1), Y14, Y2
+	ADDQ         R11, BX
+	VMOVUPS      (BX)(R12*4), Y3
+	VFNMADD231PS (BX)(R12*1), Y15, Y3
+	VFMADD231PS  (BX)(R12*2), Y13, Y3
+	VFMADD231PS  (BX)(R13*1), Y14, Y3
+	MOVQ         DI, DX
+	ADDQ         dcol+16(FP), DX
+	VMOVAPS      Y0, Y15
+	VSUBPS       Y1, Y15, Y15
+	VMULPS       stridedWeightsOE256_constants<>+0(SB), Y15, Y13
+	VMOVAPS      Y3, Y15
+	VSUBPS       Y2, Y15, Y15
+	VFMADD231PS  stridedWeightsOE256_constants<>+64(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedWeightsOO512_constants<>+0(SB)/4, $0x3f000000
+DATA stridedWeightsOO512_constants<>+4(SB)/4, $0x3f000000
+DATA stridedWeightsOO512_constants<>+8(SB)/4, $0x3f000000
+DATA stridedWeightsOO512_constants<>+12(SB)/4, $0x3f000000
+DATA stridedWeightsOO512_constants<>+16(SB)/4, $0x3f000000
+DATA stridedWeightsOO512_constants<>+20(SB)/4, $0x3f000000
+DATA stridedWeightsOO512_constants<>+24(SB)/4, $0x3f000000
+DATA stridedWeightsOO512_constants<>+28(SB)/4, $0x3f000000
+DATA stridedWeightsOO512_constants<>+32(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOO512_constants<>+36(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOO512_constants<>+40(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOO512_constants<>+44(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOO512_constants<>+48(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOO512_constants<>+52(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOO512_constants<>+56(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOO512_constants<>+60(SB)/4, $0x3e2aaaab
+GLOBL stridedWeightsOO512_constants<>(SB), RODATA|NOPTR, $64
+
+// func stridedWeightsOO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, AVX512F, SSE
+TEXT ·stridedWeightsOO512(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), DI
+	MOVQ         drow+8(FP), R8
+	MOVQ         src+24(FP), SI
+	MOVQ         srow+32(FP), R11
+	MOVQ         scol+40(FP), R12
+	MOVQ         n+48(FP), CX
+	LDMXCSR      flushControl<>+0(SB)
+	LEAQ         (R8)(R8*2), R9
+	LEAQ         (R8)(R8*4), R10
+	LEAQ         (R12)(R12*2), R13
+	LEAQ         (R12)(R12*4), R15
+	VBROADCASTSS stridedWeightsOO512_constants<>+0(SB), Z31
+	VBROADCASTSS stridedWeightsOO512_constants<>+32(SB), Z30
+
+next:
+	MOVQ        SI, BX
+	VMOVUPS     (BX), Z4
+	VSUBPS      (BX)(R12*1), Z4, Z4
+	VMULPS      Z4, Z31, Z0
+	VMOVUPS     (BX)(R13*1), Z4
+	VSUBPS      (BX)(R12*2), Z4, Z4
+	VFMADD231PS Z4, Z30, Z0
+	ADDQ        R11, BX
+	VMOVUPS     (BX), Z4
+	VSUBPS      (BX)(R12*1), Z4, Z4
+	VMULPS      Z4, Z31, Z1
+	VMOVUPS     (BX)(R13*1), Z4
+	VSUBPS      (BX)(R12*2), Z4, Z4
+	VFMADD231PS Z4, Z30, Z1
+	ADDQ        R11, BX
+	VMOVUPS     (BX), Z4
+	VSUBPS      (BX)(R12*1), Z4, Z4
+	VMULPS      Z4, Z31, Z2
+	VMOVUPS     (BX)(R13*1), Z4
+	VSUBPS      (BX)(R12*2), Z4, Z4
+	VFMADD231PS Z4, Z30, Z2
+	ADDQ        R11, BX
+	VMOVUPS     (BX), Z4
+	VSUBPS      (BX)(R12*1), Z4, Z4
+	VMULPS      Z4, Z31, Z3
+	VMOVUPS     (BX)(R13*1), Z4
+	VSUBPS      (BX)(R12*2), Z4, Z4
+	VFMADD231PS Z4, Z30, Z3
+	MOVQ        DI, DX
+	VMOVAPS     Z0, Z18
+	VSUBPS      Z1, Z18, Z18
+	VMULPS      Z18, Z31, Z16
+	VMOVAPS     Z3, Z18
+	VSUBPS      Z2, Z18, Z18
+	VFMADD231PS Z18, Z30, Z16
+	VMOVUPS     Z16, (DX)
+	ADDQ        $0x00000040, SI
+	ADDQ        $0x00000040, DI
+	DECQ        CX
+	JNZ         next
+	LDMXCSR     goControl<>+0(SB)
+	VZEROUPPER
+	RET
+
+DATA stridedWeightsOO256_constants<>+0(SB)/4, $0x3f000000
+DATA stridedWeightsOO256_constants<>+4(SB)/4, $0x3f000000
+DATA stridedWeightsOO256_constants<>+8(SB)/4, $0x3f000000
+DATA stridedWeightsOO256_constants<>+12(SB)/4, $0x3f000000
+DATA stridedWeightsOO256_constants<>+16(SB)/4, $0x3f000000
+DATA stridedWeightsOO256_constants<>+20(SB)/4, $0x3f000000
+DATA stridedWeightsOO256_constants<>+24(SB)/4, $0x3f000000
+DATA stridedWeightsOO256_constants<>+28(SB)/4, $0x3f000000
+DATA stridedWeightsOO256_constants<>+32(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOO256_constants<>+36(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOO256_constants<>+40(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOO256_constants<>+44(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOO256_constants<>+48(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOO256_constants<>+52(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOO256_constants<>+56(SB)/4, $0x3e2aaaab
+DATA stridedWeightsOO256_constants<>+60(SB)/4, $0x3e2aaaab
+GLOBL stridedWeightsOO256_constants<>(SB), RODATA|NOPTR, $64
+
+// func stridedWeightsOO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// Requires: AVX, FMA3, SSE
+TEXT ·stridedWeightsOO256(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), DI
+	MOVQ    drow+8(FP), R8
+	MOVQ    src+24(FP), SI
+	MOVQ    srow+32(FP), R11
+	MOVQ    scol+40(FP), R12
+	MOVQ    n+48(FP), CX
+	LDMXCSR flushControl<>+0(SB)
+	LEAQ    (R8)(R8*2), R9
+	LEAQ    (R8)(R8*4), R10
+	LEAQ    (R12)(R12*2), R13
+	LEAQ    (R12)(R12*4), R15
+
+next:
+	VBROADCASTSS stridedWeightsOO256_constants<>+0(SB), Y15
+	VBROADCASTSS stridedWeightsOO256_constants<>+32(SB), Y14
+	MOVQ         SI, BX
+	VMOVUPS      (BX), Y4
+	VSUBPS       (BX)(R12*1), Y4, Y4
+	VMULPS       Y4, Y15, Y0
+	VMOVUPS      (BX)(R13*1), Y4
+	VSUBPS       (BX)(R12*2), Y4, Y4
+	VFMADD231PS  Y4, Y14, Y0
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Y4
+	VSUBPS       (BX)(R12*1), Y4, Y4
+	VMULPS       Y4, Y15, Y1
+	VMOVUPS      (BX)(R13*1), Y4
+	VSUBPS       (BX)(R12*2), Y4, Y4
+	VFMADD231PS  Y4, Y14, Y1
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Y4
+	VSUBPS       (BX)(R12*1), Y4, Y4
+	VMULPS       Y4, Y15, Y2
+	VMOVUPS      (BX)(R13*1), Y4
+	VSUBPS       (BX)(R12*2), Y4, Y4
+	VFMADD231PS  Y4, Y14, Y2
+	ADDQ         R11, BX
+	VMOVUPS      (BX), Y4
+	VSUBPS       (BX)(R12*1), Y4, Y4
+	VMULPS       Y4, Y15, Y3
+	VMOVUPS      (BX)(R13*1), Y4
+	VSUBPS       (BX)(R12*2), Y4, Y4
+	VFMADD231PS  Y4, Y14, Y3
+	MOVQ         DI, DX
+	VMOVAPS      Y0, Y15
+	VSUBPS       Y1, Y15, Y15
+	VMULPS       stridedWeightsOO256_constants<>+0(SB), Y15, Y13
+	VMOVAPS      Y3, Y15
+	VSUBPS       Y2, Y15, Y15
+	VFMADD231PS  stridedWeightsOO256_constants<>+32(SB), Y15, Y13
+	VMOVUPS      Y13, (DX)
+	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
+	DECQ         CX
+	JNZ          next
+	LDMXCSR      goControl<>+0(SB)
+	VZEROUPPER
+	RET

@@ -53,3 +53,173 @@ func winogradWeights512(dst *float32, drow uintptr, dcol uintptr, src *float32, 
 //
 //go:noescape
 func winogradWeights256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedInputEE512 transforms one part of a patch of x, or dy, to its points, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedInputEE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedInputEE256 transforms one part of a patch of x, or dy, to its points, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedInputEE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedInputEO512 transforms one part of a patch of x, or dy, to its points, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedInputEO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedInputEO256 transforms one part of a patch of x, or dy, to its points, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedInputEO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedInputOE512 transforms one part of a patch of x, or dy, to its points, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedInputOE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedInputOE256 transforms one part of a patch of x, or dy, to its points, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedInputOE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedInputOO512 transforms one part of a patch of x, or dy, to its points, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedInputOO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedInputOO256 transforms one part of a patch of x, or dy, to its points, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedInputOO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedOutputEE512 transforms the points of one part to 4x4 elements of y, or dx, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedOutputEE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedOutputEE256 transforms the points of one part to 4x4 elements of y, or dx, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedOutputEE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedOutputEO512 transforms the points of one part to 4x4 elements of y, or dx, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedOutputEO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedOutputEO256 transforms the points of one part to 4x4 elements of y, or dx, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedOutputEO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedOutputOE512 transforms the points of one part to 4x4 elements of y, or dx, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedOutputOE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedOutputOE256 transforms the points of one part to 4x4 elements of y, or dx, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedOutputOE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedOutputOO512 transforms the points of one part to 4x4 elements of y, or dx, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedOutputOO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedOutputOO256 transforms the points of one part to 4x4 elements of y, or dx, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedOutputOO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedGradient512 transforms the 4x4 patch of dy to 25 points, the adjoint of stridedOutputEE, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedGradient512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedGradient256 transforms the 4x4 patch of dy to 25 points, the adjoint of stridedOutputEE, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedGradient256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedFilterEE512 transforms the weights of one part to its points, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedFilterEE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedFilterEE256 transforms the weights of one part to its points, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedFilterEE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedFilterEO512 transforms the weights of one part to its points, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedFilterEO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedFilterEO256 transforms the weights of one part to its points, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedFilterEO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedFilterOE512 transforms the weights of one part to its points, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedFilterOE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedFilterOE256 transforms the weights of one part to its points, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedFilterOE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedFilterOO512 transforms the weights of one part to its points, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedFilterOO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedFilterOO256 transforms the weights of one part to its points, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedFilterOO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedWeightsEE512 transforms points to the gradient by one part's weights, the adjoint of stridedFilter, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedWeightsEE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedWeightsEE256 transforms points to the gradient by one part's weights, the adjoint of stridedFilter, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedWeightsEE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedWeightsEO512 transforms points to the gradient by one part's weights, the adjoint of stridedFilter, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedWeightsEO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedWeightsEO256 transforms points to the gradient by one part's weights, the adjoint of stridedFilter, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedWeightsEO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedWeightsOE512 transforms points to the gradient by one part's weights, the adjoint of stridedFilter, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedWeightsOE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedWeightsOE256 transforms points to the gradient by one part's weights, the adjoint of stridedFilter, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedWeightsOE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedWeightsOO512 transforms points to the gradient by one part's weights, the adjoint of stridedFilter, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedWeightsOO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+
+// stridedWeightsOO256 transforms points to the gradient by one part's weights, the adjoint of stridedFilter, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+//
+//go:noescape
+func stridedWeightsOO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)

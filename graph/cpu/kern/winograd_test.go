@@ -8,38 +8,37 @@ import (
 
 // TestWinogradTransforms compares the assembly with the plain definition, strides and signs included.
 func TestWinogradTransforms(t *testing.T) {
-	names := []string{"input", "output", "gradient", "filter", "weights"}
 	eachLevel(t, func(t *testing.T) {
-		for k, name := range names {
-			k := winogradTransform(k)
-			out, in := len(winogradMatrices[k]), len(winogradMatrices[k][0])
+		for k := range winogradTransforms {
+			down, right := winogradMatrices[k][0], winogradMatrices[k][1]
+			srcRows, srcColumns, rows, columns := k.size()
 			for _, c := range []struct {
 				n                      int
 				drow, dcol, srow, scol int
 			}{{16, 6 * 70, 70, 6 * 16, 16}, {48, 7 * 48, 48, 411, 67}, {32, 6 * 32, 32, -200, -33}} {
-				r := newRand(name, c.n)
+				r := newRand("winograd", int(k), c.n)
 				src := newGuarded("src", 3000).random(r)
-				dst := newGuarded("dst", (out-1)*(c.drow+c.dcol)+c.n).poison()
+				dst := newGuarded("dst", (rows-1)*c.drow+(columns-1)*c.dcol+c.n).poison()
 				at := 0
 				if c.srow < 0 {
 					at = 1500
 				}
 				k.apply(dst.v, c.drow, c.dcol, src.v, at, c.srow, c.scol, c.n)
 				dst.check(t)
-				for i := range out {
-					for j := range out {
+				for i := range rows {
+					for j := range columns {
 						for l := range c.n {
 							want, size := 0.0, 0.0
-							for a := range in {
-								for b := range in {
-									p := float64(winogradMatrices[k][i][a]) * float64(winogradMatrices[k][j][b]) * float64(src.v[at+a*c.srow+b*c.scol+l])
+							for a := range srcRows {
+								for b := range srcColumns {
+									p := float64(down[i][a]) * float64(right[j][b]) * float64(src.v[at+a*c.srow+b*c.scol+l])
 									want += p
 									size += math.Abs(p)
 								}
 							}
 							got := float64(dst.v[i*c.drow+j*c.dcol+l])
 							if !(math.Abs(got-want) <= 1e-6*size) {
-								t.Fatalf("%s, %d channels, strides %d %d: element (%d,%d,%d) is %g, want %g", name, c.n, c.srow, c.scol, i, j, l, got, want)
+								t.Fatalf("transform %d, %d channels, strides %d %d: element (%d,%d,%d) is %g, want %g", k, c.n, c.srow, c.scol, i, j, l, got, want)
 							}
 						}
 					}
@@ -63,6 +62,17 @@ func winogradCases() []Conv {
 		conv(9, 16, 16, 64, 64, 3, 1, 1, 1, 1),  // several groups of tiles
 		conv(3, 8, 8, 256, 256, 3, 1, 1, 1, 1),  // staged
 		conv(66, 6, 7, 256, 272, 3, 1, 1, 1, 1), // staged, two chunks
+
+		conv(0, 8, 8, 16, 16, 3, 2, 1, 1, 1),
+		conv(1, 1, 1, 16, 16, 3, 2, 1, 1, 1),
+		conv(2, 8, 8, 16, 48, 3, 2, 1, 1, 1),
+		conv(3, 7, 9, 32, 16, 3, 2, 1, 1, 1),
+		conv(2, 2, 3, 16, 32, 3, 2, 1, 1, 1),
+		conv(3, 17, 16, 48, 32, 3, 2, 1, 1, 1),
+		conv(2, 31, 70, 32, 64, 3, 2, 1, 1, 1),
+		conv(33, 16, 16, 32, 64, 3, 2, 1, 1, 1),   // several groups of tiles
+		conv(3, 8, 8, 256, 256, 3, 2, 1, 1, 1),    // staged
+		conv(66, 10, 15, 160, 208, 3, 2, 1, 1, 1), // staged, two chunks
 	}
 }
 
@@ -91,9 +101,9 @@ func TestWinograd(t *testing.T) {
 				d.gotX.poison()
 				d.gotW.poison()
 				d.run(t, c)
-				checkClose(t, "y", d.gotY.v, d.y, 5e-5)
-				checkClose(t, "dx", d.gotX.v, d.dx, 5e-5)
-				checkClose(t, "dw", d.gotW.v, d.dw, 5e-5)
+				checkClose(t, "y", d.gotY.v, d.y, 2e-5)
+				checkClose(t, "dx", d.gotX.v, d.dx, 2e-5)
+				checkClose(t, "dw", d.gotW.v, d.dw, 2e-5)
 			})
 		})
 	}
@@ -123,7 +133,7 @@ func directData(t *testing.T, c Conv) *convData {
 
 func TestWinogradThreads(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
-		for _, c := range []Conv{conv(9, 13, 13, 32, 64, 3, 1, 1, 1, 1), conv(3, 8, 8, 256, 256, 3, 1, 1, 1, 1)} {
+		for _, c := range []Conv{conv(9, 13, 13, 32, 64, 3, 1, 1, 1, 1), conv(9, 17, 18, 32, 64, 3, 2, 1, 1, 1), conv(3, 8, 8, 256, 256, 3, 1, 1, 1, 1)} {
 			if (active == generic || testing.Short()) && c.Ci > 64 {
 				continue
 			}
@@ -146,7 +156,7 @@ func TestWinogradThreads(t *testing.T) {
 }
 
 func TestWinogradAllocatesNothing(t *testing.T) {
-	for _, c := range []Conv{conv(2, 8, 8, 32, 32, 3, 1, 1, 1, 1), conv(1, 8, 8, 256, 256, 3, 1, 1, 1, 1)} {
+	for _, c := range []Conv{conv(2, 8, 8, 32, 32, 3, 1, 1, 1, 1), conv(2, 8, 8, 32, 32, 3, 2, 1, 1, 1), conv(1, 8, 8, 256, 256, 3, 1, 1, 1, 1)} {
 		if testing.Short() && c.Ci >= 256 {
 			continue
 		}
@@ -164,7 +174,7 @@ func TestWinogradAllocatesNothing(t *testing.T) {
 }
 
 func TestWinogradRefused(t *testing.T) {
-	for _, c := range []Conv{conv(1, 8, 8, 16, 16, 3, 2, 1, 1, 1), conv(1, 8, 8, 16, 17, 3, 1, 1, 1, 1), conv(1, 8, 8, 16, 16, 3, 1, 3, 1, 1), conv(1, 8, 8, 16, 16, 5, 1, 1, 1, 1)} {
+	for _, c := range []Conv{conv(1, 8, 8, 16, 16, 3, 2, 0, 1, 1), rect(1, 8, 8, 16, 16, 3, 3, 2, 1, 1, 1, 1, 1, 1), rect(1, 8, 8, 16, 16, 3, 3, 2, 2, 1, 0, 1, 1, 1), conv(1, 8, 8, 16, 17, 3, 1, 1, 1, 1), conv(1, 8, 8, 16, 16, 3, 1, 3, 1, 1), conv(1, 8, 8, 16, 16, 5, 1, 1, 1, 1)} {
 		if c.Algorithm = Winograd; c.Check() == nil {
 			t.Errorf("%s: Winograd is accepted", convName(c))
 		}

@@ -3,7 +3,7 @@ package kern
 import "fmt"
 
 // winogradDW is the gradient by w of a 3x3 convolution, the exact adjoint of winograd: transform patches of x (V) and of dy (W), sum
-// dU += V' W over tiles at each of the 36 points, and transform dU to dw.
+// dU += V' W over tiles at each point, and transform dU to dw.
 //
 // Where dU is small, a task takes some tiles through the transforms and the sum, into a dU of its part; the parts are added in order. Where
 // it is large there is one dU, and the stages run one after the other over many tiles, the sums cut by points.
@@ -46,14 +46,14 @@ func (c Conv) winogradWeights(x, dy, dw, scratch []float32) {
 	if need := g.shared() + g.floats; len(scratch) < need {
 		panic(fmt.Sprintf("kern: conv: scratch has %d elements, %+v needs %d", len(scratch), c, lineFloats+need))
 	}
-	n, nv, nw := g.parts*36*g.uPoint, g.stagedFloats(g.vPoint), g.stagedFloats(g.wPoint)
+	n, nv, nw := g.parts*g.points()*g.uPoint, g.stagedFloats(g.vPoint), g.stagedFloats(g.wPoint)
 	g.u, g.v, g.w, g.buffers = scratch[:n], scratch[n:n+nv], scratch[n+nv:n+nv+nw], scratch[n+nv+nw:]
 	workers := fits(g.buffers, g.floats)
 	if g.staged {
 		for i := range g.groups {
 			g.t0, g.t1 = cut(g.tiles.count(), g.groups, i)
 			runLimited(ceil(g.t1-g.t0, winogradStrip), workers, g.transformTask)
-			runLimited(36*winogradCoCuts, 1<<30, g.productTask)
+			runLimited(g.points()*winogradCoCuts, 1<<30, g.productTask)
 		}
 	} else {
 		runLimited(g.parts, workers, g.fusedTask)
@@ -71,50 +71,55 @@ func (c Conv) winogradWeightsScratch() int {
 
 func (g *winogradDW) set(c Conv) {
 	g.level, g.prologue = *dims(), c.Prologue
-	g.tiles = winogradTiles{b: c.B, h: c.OH, w: c.OW, ih: c.H, iw: c.W, ph: c.PH, pw: c.PW, ci: c.Ci, co: c.Co, th: ceil(c.OH, 4), tw: ceil(c.OW, 4)}
+	g.tiles = winogradTiles{form: winogradFormOf(&c, false), b: c.B, h: c.OH, w: c.OW, ih: c.H, iw: c.W, ph: c.PH, pw: c.PW, ci: c.Ci, co: c.Co}
 	s := &g.tiles
-	g.staged = s.ci*s.co >= winogradWide
-	g.group, g.parts = roundUp(winogradGroup, g.level.mr), 1
+	s.cut()
+	in := s.inputFloats()
+	u, blocks := g.points()*in*s.co, winogradDims()
+	g.staged = u >= blocks.weights
+	g.group, g.parts = roundUp(blocks.group, g.level.mr), 1
 	if g.staged {
-		g.group = winogradChunk
+		g.group = blocks.chunk(u, 1<<20)
 	}
 	g.groups = ceil(s.count(), g.group)
 	g.group = ceil(s.count(), max(1, g.groups))
-	g.uPoint = s.ci*s.co + 48
+	g.uPoint = in*s.co + 48
 	if !g.staged {
-		g.parts = max(1, min(g.groups, convTasks, winogradPartial/(36*g.uPoint)))
+		g.parts = max(1, min(g.groups, convTasks, winogradPartial/(g.points()*g.uPoint)))
 	}
-	g.vRow, g.wRow = s.ci+lineFloats, roundUp(s.co, g.level.nr)+lineFloats
+	g.vRow, g.wRow = in+lineFloats, roundUp(s.co, g.level.nr)+lineFloats
 	g.vPoint, g.wPoint = pointStride(g.group*g.vRow), pointStride(g.group*g.wRow)
-	g.floats = max(patchFloats(max(s.ci, s.co)), s.stripFloats(&g.prologue))
+	g.floats = s.patchFloats(&g.prologue)
 	if !g.staged {
-		g.floats += 36 * (g.vPoint + g.wPoint)
+		g.floats += g.points() * (g.vPoint + g.wPoint)
 	}
 }
 
+func (g *winogradDW) points() int { return g.tiles.form.points() }
+
 func (g *winogradDW) stagedFloats(point int) int {
 	if g.staged {
-		return 36 * point
+		return g.points() * point
 	}
 	return 0
 }
 
 func (g *winogradDW) shared() int {
-	return g.parts*36*g.uPoint + g.stagedFloats(g.vPoint) + g.stagedFloats(g.wPoint)
+	return g.parts*g.points()*g.uPoint + g.stagedFloats(g.vPoint) + g.stagedFloats(g.wPoint)
 }
 
 // transform writes tiles t0 to t1 of x and dy, the first of them to row 0 of v and w.
 func (g *winogradDW) transform(v, w []float32, t0, t1 int, patch []float32) {
 	s := &g.tiles
 	s.input(v, g.vRow, g.vPoint, g.x, t0, t1, &g.prologue, patch)
-	ys := s.h * s.w * s.co
+	ys, dy := s.h*s.w*s.co, &s.form.dy
 	for t := t0; t < t1; t++ {
 		b, i, j := s.at(t)
-		winogradGradient.points(w[(t-t0)*g.wRow:], g.wPoint, g.dy[b*ys:(b+1)*ys], s.h, s.w, s.co, i, j, patch)
+		dy.points(w[(t-t0)*g.wRow:], s.form.side, g.wPoint, g.dy[b*ys:(b+1)*ys], s.h, s.w, s.co, i*dy.size, j*dy.size, patch)
 	}
 }
 
-// product sums n tiles at one point into rows i0 to i1 of dU; add keeps what is there.
+// product sums n tiles at one point into rows i0 to i1 of each part of dU; add keeps what is there.
 func (g *winogradDW) product(u, v, w []float32, n, point, i0, i1 int, add bool) {
 	s, nr := &g.tiles, g.level.nr
 	t := tower{tile: tile{rs: floatSize, cs: bytes(g.vRow), bs: bytes(g.wRow), k: uintptr(n), ldc: bytes(s.co)}}
@@ -125,21 +130,27 @@ func (g *winogradDW) product(u, v, w []float32, n, point, i0, i1 int, add bool) 
 	for q := range ceil(s.co, nr) {
 		t.columns(min(nr, s.co-q*nr))
 		t.b = ptr(w, point*g.wPoint+q*nr)
-		t.a, t.c = ptr(v, point*g.vPoint+i0), ptr(u, point*g.uPoint+i0*s.co+q*nr)
-		t.rows(i1 - i0)
+		for part := range s.form.in.parts {
+			if s.form.has(part, point) {
+				first := part*s.ci + i0
+				t.a, t.c = ptr(v, point*g.vPoint+first), ptr(u, point*g.uPoint+first*s.co+q*nr)
+				t.rows(i1 - i0)
+			}
+		}
 	}
 }
 
 // fused takes the tiles of one part through transforms and sums.
 func (g *winogradDW) fused(part, worker int) {
 	buffer := g.buffers[worker*g.floats : (worker+1)*g.floats]
-	v, w, patch := buffer[:36*g.vPoint], buffer[36*g.vPoint:36*(g.vPoint+g.wPoint)], buffer[36*(g.vPoint+g.wPoint):]
-	u := g.u[part*36*g.uPoint : (part+1)*36*g.uPoint]
+	nv, nw := g.points()*g.vPoint, g.points()*g.wPoint
+	v, w, patch := buffer[:nv], buffer[nv:nv+nw], buffer[nv+nw:]
+	u := g.u[part*g.points()*g.uPoint:][:g.points()*g.uPoint]
 	first, last := cut(g.groups, g.parts, part)
 	for i := first; i < last; i++ {
 		t0, t1 := cut(g.tiles.count(), g.groups, i)
 		g.transform(v, w, t0, t1, patch)
-		for point := range 36 {
+		for point := range g.points() {
 			g.product(u, v, w, t1-t0, point, 0, g.tiles.ci, i > first)
 		}
 	}
@@ -155,14 +166,22 @@ func (g *winogradDW) products(task, _ int) {
 	g.product(g.u, g.v, g.w, g.t1-g.t0, task/winogradCoCuts, i0, i1, g.t0 > 0)
 }
 
-// finish adds the parts for one input channel and transforms its 36 points to 9 taps.
+// finish adds what the tasks summed for one input channel and transforms its points to taps.
 func (g *winogradDW) finish(i, _ int) {
-	s := &g.tiles
-	for p := 1; p < g.parts; p++ {
-		for point := range 36 {
-			at := point*g.uPoint + i*s.co
-			addTo(g.u[at:at+s.co], g.u[p*36*g.uPoint+at:][:s.co])
+	s, f := &g.tiles, g.tiles.form
+	tap := s.ci * s.co
+	for part, k := range f.finish {
+		row := (part*s.ci + i) * s.co
+		for point := range g.points() {
+			if !f.has(part, point) {
+				continue
+			}
+			at := point*g.uPoint + row
+			for p := 1; p < g.parts; p++ {
+				addTo(g.u[at:at+s.co], g.u[p*g.points()*g.uPoint+at:][:s.co])
+			}
 		}
+		first := 3*f.taps[part].i + f.taps[part].j
+		k.apply(g.dw[first*tap+i*s.co:], 3*f.step*tap, f.step*tap, g.u, row, f.side*g.uPoint, g.uPoint, s.co)
 	}
-	winogradWeights.apply(g.dw[i*s.co:], 3*s.ci*s.co, s.ci*s.co, g.u, i*s.co, 6*g.uPoint, g.uPoint, s.co)
 }
