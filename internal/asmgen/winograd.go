@@ -261,20 +261,25 @@ func (tr transform) emit(w vectors) {
 	name := tr.name + w.suffix
 	all := tr.constants()
 	constants := table(name+"_constants", all)
-	TEXT(name, NOSPLIT, "func(dst *float32, drow, dcol uintptr, src *float32, srow, scol, n uintptr)")
+	TEXT(name, NOSPLIT, "func(dst *float32, drow, dcol, dnext uintptr, src *float32, srow, scol, snext, n, count uintptr)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("%s transforms %s, n vectors of %d channels. Element (i,j) lies at i*row + j*col bytes.", name, tr.doc, w.size/4))
+	Doc(fmt.Sprintf("%s transforms %s, n vectors of %d channels, count times over.", name, tr.doc, w.size/4),
+		"Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.")
 	Load(Param("dst"), RDI)
 	Load(Param("drow"), R8)
 	Load(Param("src"), RSI)
 	Load(Param("srow"), R11)
 	Load(Param("scol"), R12)
-	Load(Param("n"), RCX)
+	Load(Param("count"), RAX)
 	enter()
-	dcol, err := Param("dcol").Resolve()
-	if err != nil {
-		panic(err)
+	argument := func(name string) Mem {
+		p, err := Param(name).Resolve()
+		if err != nil {
+			panic(err)
+		}
+		return p.Addr
 	}
+	dcol := argument("dcol")
 	to := strided{RDX, R8, R9, R10}
 	from := strided{RBX, R12, R13, R15}
 	to.multiples()
@@ -302,6 +307,8 @@ func (tr transform) emit(w vectors) {
 	}
 
 	Label("next")
+	MOVQ(argument("n"), RCX)
+	Label("vector")
 	for _, g := range tr.right.groups {
 		if !w.wide {
 			load()
@@ -322,7 +329,7 @@ func (tr transform) emit(w vectors) {
 		for c, column := range g.out {
 			MOVQ(RDI, RDX)
 			for range column {
-				ADDQ(dcol.Addr, RDX)
+				ADDQ(dcol, RDX)
 			}
 			for i, down := range tr.down.groups {
 				o := []VecPhysical{w.reg(13), w.reg(14)}
@@ -341,6 +348,10 @@ func (tr transform) emit(w vectors) {
 	ADDQ(U32(w.size), RSI)
 	ADDQ(U32(w.size), RDI)
 	DECQ(RCX)
+	JNZ(LabelRef("vector"))
+	ADDQ(argument("snext"), RSI)
+	ADDQ(argument("dnext"), RDI)
+	DECQ(RAX)
 	JNZ(LabelRef("next"))
 	leave()
 }

@@ -186,17 +186,17 @@ func (l *channelSum) run() {
 }
 
 // assembly applies the transform; strides are in bytes, n in channels.
-func (k winogradTransform) assembly(dst *float32, drow, dcol uintptr, src *float32, srow, scol, n uintptr) {
+func (k winogradTransform) assembly(dst *float32, to winogradStrides, src *float32, from winogradStrides, n, count int) {
+	f, vectors := winogradAssembly[k].narrow, n/8
 	if active == avx512 {
-		winogradAssembly[k].wide(dst, drow, dcol, src, srow, scol, n/16)
-		return
+		f, vectors = winogradAssembly[k].wide, n/16
 	}
-	winogradAssembly[k].narrow(dst, drow, dcol, src, srow, scol, n/8)
+	f(dst, bytes(to.row), bytes(to.column), bytes(to.next-n), src, bytes(from.row), bytes(from.column), bytes(from.next-n), uintptr(vectors), uintptr(count))
 }
 
 // winogradAssembly are the transforms' kernels, of vectors of 8 and of 16 floats.
 var winogradAssembly = [winogradTransforms]struct {
-	narrow, wide func(dst *float32, drow, dcol uintptr, src *float32, srow, scol, n uintptr)
+	narrow, wide func(dst *float32, drow, dcol, dnext uintptr, src *float32, srow, scol, snext, n, count uintptr)
 }{
 	winogradInput:    {winogradInput256, winogradInput512},
 	winogradOutput:   {winogradOutput256, winogradOutput512},

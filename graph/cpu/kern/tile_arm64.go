@@ -96,6 +96,6 @@ func (l *channelSum) run() { l.generic() }
 func pause() { runtime.Gosched() }
 
 // assembly has no NEON version: the plain transforms serve neon too.
-func (k winogradTransform) assembly(*float32, uintptr, uintptr, *float32, uintptr, uintptr, uintptr) {
+func (k winogradTransform) assembly(*float32, winogradStrides, *float32, winogradStrides, int, int) {
 	panic("kern: the neon level has no transform kernel")
 }

@@ -18,6 +18,6 @@ func addTo(y, x []float32) { addGeneric(y[:len(x)], x) }
 
 func pause() { runtime.Gosched() }
 
-func (k winogradTransform) assembly(*float32, uintptr, uintptr, *float32, uintptr, uintptr, uintptr) {
+func (k winogradTransform) assembly(*float32, winogradStrides, *float32, winogradStrides, int, int) {
 	panic("kern: the generic level has no transform kernel")
 }

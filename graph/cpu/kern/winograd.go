@@ -94,17 +94,11 @@ func (c Conv) winogradScratch(backward bool) int {
 
 func (g *winograd) set(c Conv, backward bool) {
 	g.backward, g.level, g.prologue = backward, *dims(), c.Prologue
-	g.tiles = winogradTiles{b: c.B, h: c.OH, w: c.OW, ih: c.H, iw: c.W, ph: c.PH, pw: c.PW, ci: c.Ci, co: c.Co}
+	g.tiles = newWinogradTiles(&c, backward)
 	if backward {
 		g.prologue = Prologue{}
-		g.tiles = winogradTiles{b: c.B, h: c.H, w: c.W, ih: c.OH, iw: c.OW, ph: 2 - c.PH, pw: 2 - c.PW, ci: c.Co, co: c.Ci}
-		if c.SH == 2 {
-			g.tiles.ph, g.tiles.pw = 0, 0
-		}
 	}
 	s := &g.tiles
-	s.form = winogradFormOf(&c, backward)
-	s.cut()
 	blocks := winogradDims()
 	in, out := s.inputFloats(), len(s.form.out.parts)*roundUp(s.co, g.level.nr)
 	u := g.points() * in * len(s.form.out.parts) * s.co
@@ -185,21 +179,22 @@ func (g *winograd) filter(task, _ int) {
 	if g.backward {
 		w = g.turned
 	}
+	to := winogradStrides{f.side * g.uPoint, g.uPoint, nr}
+	from := winogradStrides{3 * f.step * tap, f.step * tap, s.co}
 	for p := range f.in.parts {
 		part := f.taps[p+q/g.partPanels()]
-		for i := i0; i < min(i0+32, s.ci); i++ {
-			part.transform.apply(g.u[(q*s.inputFloats()+p*s.ci+i)*nr:], f.side*g.uPoint, g.uPoint, w, (3*part.i+part.j)*tap+i*s.co+c0, 3*f.step*tap, f.step*tap, min(nr, s.co-c0))
-		}
+		part.transform.apply(g.u[(q*s.inputFloats()+p*s.ci+i0)*nr:], to, w, (3*part.i+part.j)*tap+i0*s.co+c0, from, min(nr, s.co-c0), min(32, s.ci-i0))
 	}
 }
 
 // input transforms tiles t0 to t1, the first of them to row 0 of v.
 func (g *winograd) input(v []float32, t0, t1 int, patch []float32) {
-	g.tiles.input(v, g.vRow, g.vPoint, g.src, t0, t1, &g.prologue, patch)
+	p := winogradPoints{v, g.tiles.form.side, g.vPoint, g.vRow, patch}
+	g.tiles.in.read(&p, g.src, t0, t1, &g.prologue)
 }
 
 // product multiplies n tiles at one point with panel q, if its part has the point.
-func (g *winograd) product(m, v []float32, n, point, q int) {
+func (g *winograd) product(m, v []float32, n, point, q int, ahead []float32) {
 	s, nr := &g.tiles, g.level.nr
 	if len(s.form.out.parts) > 1 && !s.form.has(q/g.partPanels(), point) {
 		return
@@ -217,18 +212,15 @@ func (g *winograd) product(m, v []float32, n, point, q int) {
 	t.columns(min(nr, s.co-g.channel(q)))
 	t.b = ptr(g.u, point*g.uPoint+q*s.inputFloats()*nr)
 	t.a, t.c = ptr(v, point*g.vPoint), ptr(m, point*g.mPoint)
+	tiles, _, _ := tileRows(n)
+	t.ahead = fetchIn(ahead, tiles*l.n)
 	t.rows(n)
 }
 
 // output transforms n channels of one part of tiles t0 to t1, the first of them in row 0 of m, to those of the result from c0 on.
 func (g *winograd) output(m []float32, t0, t1, part, c0, n int, patch []float32) {
-	s := &g.tiles
-	out := &s.form.out
-	size := s.h * s.w * s.co
-	for t := t0; t < t1; t++ {
-		b, i, j := s.at(t)
-		out.pixels(part, g.dst[b*size:(b+1)*size], s.h, s.w, s.co, i*out.size, j*out.size, c0, n, m[(t-t0)*g.mRow:], s.form.side, g.mPoint, patch)
-	}
+	p := winogradPoints{m, g.tiles.form.side, g.mPoint, g.mRow, patch}
+	g.tiles.out.write(g.dst, part, c0, n, &p, t0, t1)
 }
 
 // fused takes one group of tiles through all stages.
@@ -238,11 +230,18 @@ func (g *winograd) fused(task, worker int) {
 	v, m, patch := buffer[:nv], buffer[nv:nv+nm], buffer[nv+nm:]
 	t0, t1 := cut(g.tiles.count(), g.groups, task)
 	g.input(v, t0, t1, patch)
+	var ahead []float32
+	if next := task + Threads(); next < g.groups {
+		from, to := g.tiles.in.span(cut(g.tiles.count(), g.groups, next))
+		ahead = g.src[from:to]
+	}
+	products := g.points() * g.panels()
 	for q0 := 0; q0 < g.panels(); q0 += g.mPanels {
 		q1 := min(q0+g.mPanels, g.panels())
 		for point := range g.points() {
 			for q := q0; q < q1; q++ {
-				g.product(m[(q-q0)*g.level.nr:], v, t1-t0, point, q)
+				from, to := cut(len(ahead), products, q*g.points()+point)
+				g.product(m[(q-q0)*g.level.nr:], v, t1-t0, point, q, ahead[from:to])
 			}
 		}
 		for q, end := q0, 0; q < q1; q = end { // the panels of a part together
@@ -263,7 +262,7 @@ func (g *winograd) products(task, _ int) {
 	cuts := min(g.panels(), winogradCoCuts)
 	q0, q1 := cut(g.panels(), cuts, task%cuts)
 	for q := q0; q < q1; q++ {
-		g.product(g.m[q*g.level.nr:], g.v, g.t1-g.t0, task/cuts, q)
+		g.product(g.m[q*g.level.nr:], g.v, g.t1-g.t0, task/cuts, q, nil)
 	}
 }
 

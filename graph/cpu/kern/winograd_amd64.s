@@ -36,15 +36,15 @@ DATA winogradInput512_constants<>+88(SB)/4, $0x40000000
 DATA winogradInput512_constants<>+92(SB)/4, $0x40000000
 GLOBL winogradInput512_constants<>(SB), RODATA|NOPTR, $96
 
-// func winogradInput512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func winogradInput512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, AVX512F, SSE
-TEXT ·winogradInput512(SB), NOSPLIT, $0-56
+TEXT ·winogradInput512(SB), NOSPLIT, $0-80
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
-	MOVQ         src+24(FP), SI
-	MOVQ         srow+32(FP), R11
-	MOVQ         scol+40(FP), R12
-	MOVQ         n+48(FP), CX
+	MOVQ         src+32(FP), SI
+	MOVQ         srow+40(FP), R11
+	MOVQ         scol+48(FP), R12
+	MOVQ         count+72(FP), AX
 	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
@@ -55,6 +55,9 @@ TEXT ·winogradInput512(SB), NOSPLIT, $0-56
 	VBROADCASTSS winogradInput512_constants<>+64(SB), Z29
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	MOVQ         SI, BX
 	VMOVUPS      (BX)(R12*4), Z0
 	VFNMADD231PS (BX)(R12*2), Z31, Z0
@@ -361,6 +364,10 @@ next:
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x00000040, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -392,15 +399,15 @@ DATA winogradInput256_constants<>+88(SB)/4, $0x40000000
 DATA winogradInput256_constants<>+92(SB)/4, $0x40000000
 GLOBL winogradInput256_constants<>(SB), RODATA|NOPTR, $96
 
-// func winogradInput256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func winogradInput256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, FMA3, SSE
-TEXT ·winogradInput256(SB), NOSPLIT, $0-56
+TEXT ·winogradInput256(SB), NOSPLIT, $0-80
 	MOVQ    dst+0(FP), DI
 	MOVQ    drow+8(FP), R8
-	MOVQ    src+24(FP), SI
-	MOVQ    srow+32(FP), R11
-	MOVQ    scol+40(FP), R12
-	MOVQ    n+48(FP), CX
+	MOVQ    src+32(FP), SI
+	MOVQ    srow+40(FP), R11
+	MOVQ    scol+48(FP), R12
+	MOVQ    count+72(FP), AX
 	LDMXCSR flushControl<>+0(SB)
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
@@ -408,6 +415,9 @@ TEXT ·winogradInput256(SB), NOSPLIT, $0-56
 	LEAQ    (R12)(R12*4), R15
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	VBROADCASTSS winogradInput256_constants<>+0(SB), Y15
 	VBROADCASTSS winogradInput256_constants<>+32(SB), Y14
 	VBROADCASTSS winogradInput256_constants<>+64(SB), Y13
@@ -723,6 +733,10 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -754,15 +768,15 @@ DATA winogradOutput512_constants<>+88(SB)/4, $0x41000000
 DATA winogradOutput512_constants<>+92(SB)/4, $0x41000000
 GLOBL winogradOutput512_constants<>(SB), RODATA|NOPTR, $96
 
-// func winogradOutput512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func winogradOutput512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, AVX512F, SSE
-TEXT ·winogradOutput512(SB), NOSPLIT, $0-56
+TEXT ·winogradOutput512(SB), NOSPLIT, $0-80
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
-	MOVQ         src+24(FP), SI
-	MOVQ         srow+32(FP), R11
-	MOVQ         scol+40(FP), R12
-	MOVQ         n+48(FP), CX
+	MOVQ         src+32(FP), SI
+	MOVQ         srow+40(FP), R11
+	MOVQ         scol+48(FP), R12
+	MOVQ         count+72(FP), AX
 	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
@@ -773,6 +787,9 @@ TEXT ·winogradOutput512(SB), NOSPLIT, $0-56
 	VBROADCASTSS winogradOutput512_constants<>+64(SB), Z29
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	MOVQ        SI, BX
 	VMOVUPS     (BX)(R12*1), Z1
 	VADDPS      (BX)(R12*2), Z1, Z1
@@ -964,6 +981,10 @@ next:
 	ADDQ        $0x00000040, SI
 	ADDQ        $0x00000040, DI
 	DECQ        CX
+	JNZ         vector
+	ADDQ        snext+56(FP), SI
+	ADDQ        dnext+24(FP), DI
+	DECQ        AX
 	JNZ         next
 	LDMXCSR     goControl<>+0(SB)
 	VZEROUPPER
@@ -995,15 +1016,15 @@ DATA winogradOutput256_constants<>+88(SB)/4, $0x41000000
 DATA winogradOutput256_constants<>+92(SB)/4, $0x41000000
 GLOBL winogradOutput256_constants<>(SB), RODATA|NOPTR, $96
 
-// func winogradOutput256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func winogradOutput256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, FMA3, SSE
-TEXT ·winogradOutput256(SB), NOSPLIT, $0-56
+TEXT ·winogradOutput256(SB), NOSPLIT, $0-80
 	MOVQ    dst+0(FP), DI
 	MOVQ    drow+8(FP), R8
-	MOVQ    src+24(FP), SI
-	MOVQ    srow+32(FP), R11
-	MOVQ    scol+40(FP), R12
-	MOVQ    n+48(FP), CX
+	MOVQ    src+32(FP), SI
+	MOVQ    srow+40(FP), R11
+	MOVQ    scol+48(FP), R12
+	MOVQ    count+72(FP), AX
 	LDMXCSR flushControl<>+0(SB)
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
@@ -1011,6 +1032,9 @@ TEXT ·winogradOutput256(SB), NOSPLIT, $0-56
 	LEAQ    (R12)(R12*4), R15
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	VBROADCASTSS winogradOutput256_constants<>+0(SB), Y15
 	VBROADCASTSS winogradOutput256_constants<>+32(SB), Y14
 	VBROADCASTSS winogradOutput256_constants<>+64(SB), Y13
@@ -1208,6 +1232,10 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -1231,15 +1259,15 @@ DATA winogradGradient512_constants<>+56(SB)/4, $0x40000000
 DATA winogradGradient512_constants<>+60(SB)/4, $0x40000000
 GLOBL winogradGradient512_constants<>(SB), RODATA|NOPTR, $64
 
-// func winogradGradient512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func winogradGradient512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, AVX512F, SSE
-TEXT ·winogradGradient512(SB), NOSPLIT, $0-56
+TEXT ·winogradGradient512(SB), NOSPLIT, $0-80
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
-	MOVQ         src+24(FP), SI
-	MOVQ         srow+32(FP), R11
-	MOVQ         scol+40(FP), R12
-	MOVQ         n+48(FP), CX
+	MOVQ         src+32(FP), SI
+	MOVQ         srow+40(FP), R11
+	MOVQ         scol+48(FP), R12
+	MOVQ         count+72(FP), AX
 	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
@@ -1249,6 +1277,9 @@ TEXT ·winogradGradient512(SB), NOSPLIT, $0-56
 	VBROADCASTSS winogradGradient512_constants<>+32(SB), Z30
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	MOVQ         SI, BX
 	VMOVUPS      (BX), Z0
 	VADDPS       (BX)(R12*2), Z0, Z0
@@ -1471,6 +1502,10 @@ next:
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x00000040, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -1494,15 +1529,15 @@ DATA winogradGradient256_constants<>+56(SB)/4, $0x40000000
 DATA winogradGradient256_constants<>+60(SB)/4, $0x40000000
 GLOBL winogradGradient256_constants<>(SB), RODATA|NOPTR, $64
 
-// func winogradGradient256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func winogradGradient256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, FMA3, SSE
-TEXT ·winogradGradient256(SB), NOSPLIT, $0-56
+TEXT ·winogradGradient256(SB), NOSPLIT, $0-80
 	MOVQ    dst+0(FP), DI
 	MOVQ    drow+8(FP), R8
-	MOVQ    src+24(FP), SI
-	MOVQ    srow+32(FP), R11
-	MOVQ    scol+40(FP), R12
-	MOVQ    n+48(FP), CX
+	MOVQ    src+32(FP), SI
+	MOVQ    srow+40(FP), R11
+	MOVQ    scol+48(FP), R12
+	MOVQ    count+72(FP), AX
 	LDMXCSR flushControl<>+0(SB)
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
@@ -1510,6 +1545,9 @@ TEXT ·winogradGradient256(SB), NOSPLIT, $0-56
 	LEAQ    (R12)(R12*4), R15
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	VBROADCASTSS winogradGradient256_constants<>+0(SB), Y15
 	VBROADCASTSS winogradGradient256_constants<>+32(SB), Y14
 	MOVQ         SI, BX
@@ -1738,6 +1776,10 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -1785,15 +1827,15 @@ DATA winogradFilter512_constants<>+152(SB)/4, $0x3d2aaaab
 DATA winogradFilter512_constants<>+156(SB)/4, $0x3d2aaaab
 GLOBL winogradFilter512_constants<>(SB), RODATA|NOPTR, $160
 
-// func winogradFilter512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func winogradFilter512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, AVX512F, SSE
-TEXT ·winogradFilter512(SB), NOSPLIT, $0-56
+TEXT ·winogradFilter512(SB), NOSPLIT, $0-80
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
-	MOVQ         src+24(FP), SI
-	MOVQ         srow+32(FP), R11
-	MOVQ         scol+40(FP), R12
-	MOVQ         n+48(FP), CX
+	MOVQ         src+32(FP), SI
+	MOVQ         srow+40(FP), R11
+	MOVQ         scol+48(FP), R12
+	MOVQ         count+72(FP), AX
 	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
@@ -1806,6 +1848,9 @@ TEXT ·winogradFilter512(SB), NOSPLIT, $0-56
 	VBROADCASTSS winogradFilter512_constants<>+128(SB), Z27
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	MOVQ         SI, BX
 	VMOVUPS      (BX), Z0
 	VADDPS       (BX)(R12*2), Z0, Z0
@@ -1992,6 +2037,10 @@ next:
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x00000040, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -2039,15 +2088,15 @@ DATA winogradFilter256_constants<>+152(SB)/4, $0x3d2aaaab
 DATA winogradFilter256_constants<>+156(SB)/4, $0x3d2aaaab
 GLOBL winogradFilter256_constants<>(SB), RODATA|NOPTR, $160
 
-// func winogradFilter256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func winogradFilter256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, FMA3, SSE
-TEXT ·winogradFilter256(SB), NOSPLIT, $0-56
+TEXT ·winogradFilter256(SB), NOSPLIT, $0-80
 	MOVQ    dst+0(FP), DI
 	MOVQ    drow+8(FP), R8
-	MOVQ    src+24(FP), SI
-	MOVQ    srow+32(FP), R11
-	MOVQ    scol+40(FP), R12
-	MOVQ    n+48(FP), CX
+	MOVQ    src+32(FP), SI
+	MOVQ    srow+40(FP), R11
+	MOVQ    scol+48(FP), R12
+	MOVQ    count+72(FP), AX
 	LDMXCSR flushControl<>+0(SB)
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
@@ -2055,6 +2104,9 @@ TEXT ·winogradFilter256(SB), NOSPLIT, $0-56
 	LEAQ    (R12)(R12*4), R15
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	VBROADCASTSS winogradFilter256_constants<>+0(SB), Y15
 	VBROADCASTSS winogradFilter256_constants<>+32(SB), Y14
 	VBROADCASTSS winogradFilter256_constants<>+64(SB), Y13
@@ -2256,6 +2308,10 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -2295,15 +2351,15 @@ DATA winogradWeights512_constants<>+120(SB)/4, $0x3d2aaaab
 DATA winogradWeights512_constants<>+124(SB)/4, $0x3d2aaaab
 GLOBL winogradWeights512_constants<>(SB), RODATA|NOPTR, $128
 
-// func winogradWeights512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func winogradWeights512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, AVX512F, SSE
-TEXT ·winogradWeights512(SB), NOSPLIT, $0-56
+TEXT ·winogradWeights512(SB), NOSPLIT, $0-80
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
-	MOVQ         src+24(FP), SI
-	MOVQ         srow+32(FP), R11
-	MOVQ         scol+40(FP), R12
-	MOVQ         n+48(FP), CX
+	MOVQ         src+32(FP), SI
+	MOVQ         srow+40(FP), R11
+	MOVQ         scol+48(FP), R12
+	MOVQ         count+72(FP), AX
 	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
@@ -2315,6 +2371,9 @@ TEXT ·winogradWeights512(SB), NOSPLIT, $0-56
 	VBROADCASTSS winogradWeights512_constants<>+96(SB), Z28
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	MOVQ         SI, BX
 	VMULPS       (BX), Z31, Z0
 	VMOVUPS      (BX)(R12*1), Z6
@@ -2522,6 +2581,10 @@ next:
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x00000040, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -2561,15 +2624,15 @@ DATA winogradWeights256_constants<>+120(SB)/4, $0x3d2aaaab
 DATA winogradWeights256_constants<>+124(SB)/4, $0x3d2aaaab
 GLOBL winogradWeights256_constants<>(SB), RODATA|NOPTR, $128
 
-// func winogradWeights256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func winogradWeights256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, FMA3, SSE
-TEXT ·winogradWeights256(SB), NOSPLIT, $0-56
+TEXT ·winogradWeights256(SB), NOSPLIT, $0-80
 	MOVQ    dst+0(FP), DI
 	MOVQ    drow+8(FP), R8
-	MOVQ    src+24(FP), SI
-	MOVQ    srow+32(FP), R11
-	MOVQ    scol+40(FP), R12
-	MOVQ    n+48(FP), CX
+	MOVQ    src+32(FP), SI
+	MOVQ    srow+40(FP), R11
+	MOVQ    scol+48(FP), R12
+	MOVQ    count+72(FP), AX
 	LDMXCSR flushControl<>+0(SB)
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
@@ -2577,6 +2640,9 @@ TEXT ·winogradWeights256(SB), NOSPLIT, $0-56
 	LEAQ    (R12)(R12*4), R15
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	VBROADCASTSS winogradWeights256_constants<>+0(SB), Y15
 	VBROADCASTSS winogradWeights256_constants<>+32(SB), Y14
 	VBROADCASTSS winogradWeights256_constants<>+64(SB), Y13
@@ -2796,6 +2862,10 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -2811,15 +2881,15 @@ DATA stridedInputEE512_constants<>+24(SB)/4, $0x40000000
 DATA stridedInputEE512_constants<>+28(SB)/4, $0x40000000
 GLOBL stridedInputEE512_constants<>(SB), RODATA|NOPTR, $32
 
-// func stridedInputEE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedInputEE512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, AVX512F, SSE
-TEXT ·stridedInputEE512(SB), NOSPLIT, $0-56
+TEXT ·stridedInputEE512(SB), NOSPLIT, $0-80
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
-	MOVQ         src+24(FP), SI
-	MOVQ         srow+32(FP), R11
-	MOVQ         scol+40(FP), R12
-	MOVQ         n+48(FP), CX
+	MOVQ         src+32(FP), SI
+	MOVQ         srow+40(FP), R11
+	MOVQ         scol+48(FP), R12
+	MOVQ         count+72(FP), AX
 	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
@@ -2828,6 +2898,9 @@ TEXT ·stridedInputEE512(SB), NOSPLIT, $0-56
 	VBROADCASTSS stridedInputEE512_constants<>+0(SB), Z31
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	MOVQ         SI, BX
 	VMOVUPS      (BX)(R13*1), Z0
 	VSUBPS       (BX)(R12*2), Z0, Z0
@@ -3066,6 +3139,10 @@ next:
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x00000040, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -3081,15 +3158,15 @@ DATA stridedInputEE256_constants<>+24(SB)/4, $0x40000000
 DATA stridedInputEE256_constants<>+28(SB)/4, $0x40000000
 GLOBL stridedInputEE256_constants<>(SB), RODATA|NOPTR, $32
 
-// func stridedInputEE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedInputEE256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, FMA3, SSE
-TEXT ·stridedInputEE256(SB), NOSPLIT, $0-56
+TEXT ·stridedInputEE256(SB), NOSPLIT, $0-80
 	MOVQ    dst+0(FP), DI
 	MOVQ    drow+8(FP), R8
-	MOVQ    src+24(FP), SI
-	MOVQ    srow+32(FP), R11
-	MOVQ    scol+40(FP), R12
-	MOVQ    n+48(FP), CX
+	MOVQ    src+32(FP), SI
+	MOVQ    srow+40(FP), R11
+	MOVQ    scol+48(FP), R12
+	MOVQ    count+72(FP), AX
 	LDMXCSR flushControl<>+0(SB)
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
@@ -3097,6 +3174,9 @@ TEXT ·stridedInputEE256(SB), NOSPLIT, $0-56
 	LEAQ    (R12)(R12*4), R15
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	VBROADCASTSS stridedInputEE256_constants<>+0(SB), Y15
 	MOVQ         SI, BX
 	VMOVUPS      (BX)(R13*1), Y0
@@ -3338,6 +3418,10 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -3353,15 +3437,15 @@ DATA stridedInputEO512_constants<>+24(SB)/4, $0x40000000
 DATA stridedInputEO512_constants<>+28(SB)/4, $0x40000000
 GLOBL stridedInputEO512_constants<>(SB), RODATA|NOPTR, $32
 
-// func stridedInputEO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedInputEO512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, AVX512F, SSE
-TEXT ·stridedInputEO512(SB), NOSPLIT, $0-56
+TEXT ·stridedInputEO512(SB), NOSPLIT, $0-80
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
-	MOVQ         src+24(FP), SI
-	MOVQ         srow+32(FP), R11
-	MOVQ         scol+40(FP), R12
-	MOVQ         n+48(FP), CX
+	MOVQ         src+32(FP), SI
+	MOVQ         srow+40(FP), R11
+	MOVQ         scol+48(FP), R12
+	MOVQ         count+72(FP), AX
 	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
@@ -3370,6 +3454,9 @@ TEXT ·stridedInputEO512(SB), NOSPLIT, $0-56
 	VBROADCASTSS stridedInputEO512_constants<>+0(SB), Z31
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	MOVQ         SI, BX
 	VMOVUPS      (BX)(R13*1), Z0
 	VSUBPS       (BX)(R12*2), Z0, Z0
@@ -3550,6 +3637,10 @@ next:
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x00000040, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -3565,15 +3656,15 @@ DATA stridedInputEO256_constants<>+24(SB)/4, $0x40000000
 DATA stridedInputEO256_constants<>+28(SB)/4, $0x40000000
 GLOBL stridedInputEO256_constants<>(SB), RODATA|NOPTR, $32
 
-// func stridedInputEO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedInputEO256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, FMA3, SSE
-TEXT ·stridedInputEO256(SB), NOSPLIT, $0-56
+TEXT ·stridedInputEO256(SB), NOSPLIT, $0-80
 	MOVQ    dst+0(FP), DI
 	MOVQ    drow+8(FP), R8
-	MOVQ    src+24(FP), SI
-	MOVQ    srow+32(FP), R11
-	MOVQ    scol+40(FP), R12
-	MOVQ    n+48(FP), CX
+	MOVQ    src+32(FP), SI
+	MOVQ    srow+40(FP), R11
+	MOVQ    scol+48(FP), R12
+	MOVQ    count+72(FP), AX
 	LDMXCSR flushControl<>+0(SB)
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
@@ -3581,6 +3672,9 @@ TEXT ·stridedInputEO256(SB), NOSPLIT, $0-56
 	LEAQ    (R12)(R12*4), R15
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	VBROADCASTSS stridedInputEO256_constants<>+0(SB), Y15
 	MOVQ         SI, BX
 	VMOVUPS      (BX)(R13*1), Y0
@@ -3763,6 +3857,10 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -3778,15 +3876,15 @@ DATA stridedInputOE512_constants<>+24(SB)/4, $0x40000000
 DATA stridedInputOE512_constants<>+28(SB)/4, $0x40000000
 GLOBL stridedInputOE512_constants<>(SB), RODATA|NOPTR, $32
 
-// func stridedInputOE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedInputOE512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, AVX512F, SSE
-TEXT ·stridedInputOE512(SB), NOSPLIT, $0-56
+TEXT ·stridedInputOE512(SB), NOSPLIT, $0-80
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
-	MOVQ         src+24(FP), SI
-	MOVQ         srow+32(FP), R11
-	MOVQ         scol+40(FP), R12
-	MOVQ         n+48(FP), CX
+	MOVQ         src+32(FP), SI
+	MOVQ         srow+40(FP), R11
+	MOVQ         scol+48(FP), R12
+	MOVQ         count+72(FP), AX
 	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
@@ -3795,6 +3893,9 @@ TEXT ·stridedInputOE512(SB), NOSPLIT, $0-56
 	VBROADCASTSS stridedInputOE512_constants<>+0(SB), Z31
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	MOVQ         SI, BX
 	VMOVUPS      (BX)(R13*1), Z0
 	VSUBPS       (BX)(R12*2), Z0, Z0
@@ -3982,6 +4083,10 @@ next:
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x00000040, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -3997,15 +4102,15 @@ DATA stridedInputOE256_constants<>+24(SB)/4, $0x40000000
 DATA stridedInputOE256_constants<>+28(SB)/4, $0x40000000
 GLOBL stridedInputOE256_constants<>(SB), RODATA|NOPTR, $32
 
-// func stridedInputOE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedInputOE256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, FMA3, SSE
-TEXT ·stridedInputOE256(SB), NOSPLIT, $0-56
+TEXT ·stridedInputOE256(SB), NOSPLIT, $0-80
 	MOVQ    dst+0(FP), DI
 	MOVQ    drow+8(FP), R8
-	MOVQ    src+24(FP), SI
-	MOVQ    srow+32(FP), R11
-	MOVQ    scol+40(FP), R12
-	MOVQ    n+48(FP), CX
+	MOVQ    src+32(FP), SI
+	MOVQ    srow+40(FP), R11
+	MOVQ    scol+48(FP), R12
+	MOVQ    count+72(FP), AX
 	LDMXCSR flushControl<>+0(SB)
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
@@ -4013,6 +4118,9 @@ TEXT ·stridedInputOE256(SB), NOSPLIT, $0-56
 	LEAQ    (R12)(R12*4), R15
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	VBROADCASTSS stridedInputOE256_constants<>+0(SB), Y15
 	MOVQ         SI, BX
 	VMOVUPS      (BX)(R13*1), Y0
@@ -4203,6 +4311,10 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -4218,15 +4330,15 @@ DATA stridedInputOO512_constants<>+24(SB)/4, $0x40000000
 DATA stridedInputOO512_constants<>+28(SB)/4, $0x40000000
 GLOBL stridedInputOO512_constants<>(SB), RODATA|NOPTR, $32
 
-// func stridedInputOO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedInputOO512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, AVX512F, SSE
-TEXT ·stridedInputOO512(SB), NOSPLIT, $0-56
+TEXT ·stridedInputOO512(SB), NOSPLIT, $0-80
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
-	MOVQ         src+24(FP), SI
-	MOVQ         srow+32(FP), R11
-	MOVQ         scol+40(FP), R12
-	MOVQ         n+48(FP), CX
+	MOVQ         src+32(FP), SI
+	MOVQ         srow+40(FP), R11
+	MOVQ         scol+48(FP), R12
+	MOVQ         count+72(FP), AX
 	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
@@ -4235,6 +4347,9 @@ TEXT ·stridedInputOO512(SB), NOSPLIT, $0-56
 	VBROADCASTSS stridedInputOO512_constants<>+0(SB), Z31
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	MOVQ         SI, BX
 	VMOVUPS      (BX)(R13*1), Z0
 	VSUBPS       (BX)(R12*2), Z0, Z0
@@ -4376,6 +4491,10 @@ next:
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x00000040, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -4391,15 +4510,15 @@ DATA stridedInputOO256_constants<>+24(SB)/4, $0x40000000
 DATA stridedInputOO256_constants<>+28(SB)/4, $0x40000000
 GLOBL stridedInputOO256_constants<>(SB), RODATA|NOPTR, $32
 
-// func stridedInputOO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedInputOO256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, FMA3, SSE
-TEXT ·stridedInputOO256(SB), NOSPLIT, $0-56
+TEXT ·stridedInputOO256(SB), NOSPLIT, $0-80
 	MOVQ    dst+0(FP), DI
 	MOVQ    drow+8(FP), R8
-	MOVQ    src+24(FP), SI
-	MOVQ    srow+32(FP), R11
-	MOVQ    scol+40(FP), R12
-	MOVQ    n+48(FP), CX
+	MOVQ    src+32(FP), SI
+	MOVQ    srow+40(FP), R11
+	MOVQ    scol+48(FP), R12
+	MOVQ    count+72(FP), AX
 	LDMXCSR flushControl<>+0(SB)
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
@@ -4407,6 +4526,9 @@ TEXT ·stridedInputOO256(SB), NOSPLIT, $0-56
 	LEAQ    (R12)(R12*4), R15
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	VBROADCASTSS stridedInputOO256_constants<>+0(SB), Y15
 	MOVQ         SI, BX
 	VMOVUPS      (BX)(R13*1), Y0
@@ -4550,6 +4672,10 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -4581,15 +4707,15 @@ DATA stridedOutputEE512_constants<>+88(SB)/4, $0x41000000
 DATA stridedOutputEE512_constants<>+92(SB)/4, $0x41000000
 GLOBL stridedOutputEE512_constants<>(SB), RODATA|NOPTR, $96
 
-// func stridedOutputEE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedOutputEE512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, AVX512F, SSE
-TEXT ·stridedOutputEE512(SB), NOSPLIT, $0-56
+TEXT ·stridedOutputEE512(SB), NOSPLIT, $0-80
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
-	MOVQ         src+24(FP), SI
-	MOVQ         srow+32(FP), R11
-	MOVQ         scol+40(FP), R12
-	MOVQ         n+48(FP), CX
+	MOVQ         src+32(FP), SI
+	MOVQ         srow+40(FP), R11
+	MOVQ         scol+48(FP), R12
+	MOVQ         count+72(FP), AX
 	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
@@ -4600,6 +4726,9 @@ TEXT ·stridedOutputEE512(SB), NOSPLIT, $0-56
 	VBROADCASTSS stridedOutputEE512_constants<>+64(SB), Z29
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	MOVQ        SI, BX
 	VMOVUPS     (BX)(R12*1), Z1
 	VADDPS      (BX)(R12*2), Z1, Z1
@@ -4747,6 +4876,10 @@ next:
 	ADDQ        $0x00000040, SI
 	ADDQ        $0x00000040, DI
 	DECQ        CX
+	JNZ         vector
+	ADDQ        snext+56(FP), SI
+	ADDQ        dnext+24(FP), DI
+	DECQ        AX
 	JNZ         next
 	LDMXCSR     goControl<>+0(SB)
 	VZEROUPPER
@@ -4778,15 +4911,15 @@ DATA stridedOutputEE256_constants<>+88(SB)/4, $0x41000000
 DATA stridedOutputEE256_constants<>+92(SB)/4, $0x41000000
 GLOBL stridedOutputEE256_constants<>(SB), RODATA|NOPTR, $96
 
-// func stridedOutputEE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedOutputEE256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, FMA3, SSE
-TEXT ·stridedOutputEE256(SB), NOSPLIT, $0-56
+TEXT ·stridedOutputEE256(SB), NOSPLIT, $0-80
 	MOVQ    dst+0(FP), DI
 	MOVQ    drow+8(FP), R8
-	MOVQ    src+24(FP), SI
-	MOVQ    srow+32(FP), R11
-	MOVQ    scol+40(FP), R12
-	MOVQ    n+48(FP), CX
+	MOVQ    src+32(FP), SI
+	MOVQ    srow+40(FP), R11
+	MOVQ    scol+48(FP), R12
+	MOVQ    count+72(FP), AX
 	LDMXCSR flushControl<>+0(SB)
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
@@ -4794,6 +4927,9 @@ TEXT ·stridedOutputEE256(SB), NOSPLIT, $0-56
 	LEAQ    (R12)(R12*4), R15
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	VBROADCASTSS stridedOutputEE256_constants<>+0(SB), Y15
 	VBROADCASTSS stridedOutputEE256_constants<>+32(SB), Y14
 	VBROADCASTSS stridedOutputEE256_constants<>+64(SB), Y13
@@ -4947,6 +5083,10 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -4978,15 +5118,15 @@ DATA stridedOutputEO512_constants<>+88(SB)/4, $0x41000000
 DATA stridedOutputEO512_constants<>+92(SB)/4, $0x41000000
 GLOBL stridedOutputEO512_constants<>(SB), RODATA|NOPTR, $96
 
-// func stridedOutputEO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedOutputEO512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, AVX512F, SSE
-TEXT ·stridedOutputEO512(SB), NOSPLIT, $0-56
+TEXT ·stridedOutputEO512(SB), NOSPLIT, $0-80
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
-	MOVQ         src+24(FP), SI
-	MOVQ         srow+32(FP), R11
-	MOVQ         scol+40(FP), R12
-	MOVQ         n+48(FP), CX
+	MOVQ         src+32(FP), SI
+	MOVQ         srow+40(FP), R11
+	MOVQ         scol+48(FP), R12
+	MOVQ         count+72(FP), AX
 	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
@@ -4997,6 +5137,9 @@ TEXT ·stridedOutputEO512(SB), NOSPLIT, $0-56
 	VBROADCASTSS stridedOutputEO512_constants<>+64(SB), Z29
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	MOVQ        SI, BX
 	VMOVUPS     (BX)(R12*1), Z1
 	VADDPS      (BX)(R12*2), Z1, Z1
@@ -5139,6 +5282,10 @@ next:
 	ADDQ        $0x00000040, SI
 	ADDQ        $0x00000040, DI
 	DECQ        CX
+	JNZ         vector
+	ADDQ        snext+56(FP), SI
+	ADDQ        dnext+24(FP), DI
+	DECQ        AX
 	JNZ         next
 	LDMXCSR     goControl<>+0(SB)
 	VZEROUPPER
@@ -5170,15 +5317,15 @@ DATA stridedOutputEO256_constants<>+88(SB)/4, $0x41000000
 DATA stridedOutputEO256_constants<>+92(SB)/4, $0x41000000
 GLOBL stridedOutputEO256_constants<>(SB), RODATA|NOPTR, $96
 
-// func stridedOutputEO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedOutputEO256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, FMA3, SSE
-TEXT ·stridedOutputEO256(SB), NOSPLIT, $0-56
+TEXT ·stridedOutputEO256(SB), NOSPLIT, $0-80
 	MOVQ    dst+0(FP), DI
 	MOVQ    drow+8(FP), R8
-	MOVQ    src+24(FP), SI
-	MOVQ    srow+32(FP), R11
-	MOVQ    scol+40(FP), R12
-	MOVQ    n+48(FP), CX
+	MOVQ    src+32(FP), SI
+	MOVQ    srow+40(FP), R11
+	MOVQ    scol+48(FP), R12
+	MOVQ    count+72(FP), AX
 	LDMXCSR flushControl<>+0(SB)
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
@@ -5186,6 +5333,9 @@ TEXT ·stridedOutputEO256(SB), NOSPLIT, $0-56
 	LEAQ    (R12)(R12*4), R15
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	VBROADCASTSS stridedOutputEO256_constants<>+0(SB), Y15
 	VBROADCASTSS stridedOutputEO256_constants<>+32(SB), Y14
 	VBROADCASTSS stridedOutputEO256_constants<>+64(SB), Y13
@@ -5334,6 +5484,10 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -5365,15 +5519,15 @@ DATA stridedOutputOE512_constants<>+88(SB)/4, $0x41000000
 DATA stridedOutputOE512_constants<>+92(SB)/4, $0x41000000
 GLOBL stridedOutputOE512_constants<>(SB), RODATA|NOPTR, $96
 
-// func stridedOutputOE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedOutputOE512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, AVX512F, SSE
-TEXT ·stridedOutputOE512(SB), NOSPLIT, $0-56
+TEXT ·stridedOutputOE512(SB), NOSPLIT, $0-80
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
-	MOVQ         src+24(FP), SI
-	MOVQ         srow+32(FP), R11
-	MOVQ         scol+40(FP), R12
-	MOVQ         n+48(FP), CX
+	MOVQ         src+32(FP), SI
+	MOVQ         srow+40(FP), R11
+	MOVQ         scol+48(FP), R12
+	MOVQ         count+72(FP), AX
 	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
@@ -5384,6 +5538,9 @@ TEXT ·stridedOutputOE512(SB), NOSPLIT, $0-56
 	VBROADCASTSS stridedOutputOE512_constants<>+64(SB), Z29
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	MOVQ        SI, BX
 	VMOVUPS     (BX)(R12*1), Z1
 	VADDPS      (BX)(R12*2), Z1, Z1
@@ -5513,6 +5670,10 @@ next:
 	ADDQ        $0x00000040, SI
 	ADDQ        $0x00000040, DI
 	DECQ        CX
+	JNZ         vector
+	ADDQ        snext+56(FP), SI
+	ADDQ        dnext+24(FP), DI
+	DECQ        AX
 	JNZ         next
 	LDMXCSR     goControl<>+0(SB)
 	VZEROUPPER
@@ -5544,15 +5705,15 @@ DATA stridedOutputOE256_constants<>+88(SB)/4, $0x41000000
 DATA stridedOutputOE256_constants<>+92(SB)/4, $0x41000000
 GLOBL stridedOutputOE256_constants<>(SB), RODATA|NOPTR, $96
 
-// func stridedOutputOE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedOutputOE256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, FMA3, SSE
-TEXT ·stridedOutputOE256(SB), NOSPLIT, $0-56
+TEXT ·stridedOutputOE256(SB), NOSPLIT, $0-80
 	MOVQ    dst+0(FP), DI
 	MOVQ    drow+8(FP), R8
-	MOVQ    src+24(FP), SI
-	MOVQ    srow+32(FP), R11
-	MOVQ    scol+40(FP), R12
-	MOVQ    n+48(FP), CX
+	MOVQ    src+32(FP), SI
+	MOVQ    srow+40(FP), R11
+	MOVQ    scol+48(FP), R12
+	MOVQ    count+72(FP), AX
 	LDMXCSR flushControl<>+0(SB)
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
@@ -5560,6 +5721,9 @@ TEXT ·stridedOutputOE256(SB), NOSPLIT, $0-56
 	LEAQ    (R12)(R12*4), R15
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	VBROADCASTSS stridedOutputOE256_constants<>+0(SB), Y15
 	VBROADCASTSS stridedOutputOE256_constants<>+32(SB), Y14
 	VBROADCASTSS stridedOutputOE256_constants<>+64(SB), Y13
@@ -5695,6 +5859,10 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -5726,15 +5894,15 @@ DATA stridedOutputOO512_constants<>+88(SB)/4, $0x41000000
 DATA stridedOutputOO512_constants<>+92(SB)/4, $0x41000000
 GLOBL stridedOutputOO512_constants<>(SB), RODATA|NOPTR, $96
 
-// func stridedOutputOO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedOutputOO512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, AVX512F, SSE
-TEXT ·stridedOutputOO512(SB), NOSPLIT, $0-56
+TEXT ·stridedOutputOO512(SB), NOSPLIT, $0-80
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
-	MOVQ         src+24(FP), SI
-	MOVQ         srow+32(FP), R11
-	MOVQ         scol+40(FP), R12
-	MOVQ         n+48(FP), CX
+	MOVQ         src+32(FP), SI
+	MOVQ         srow+40(FP), R11
+	MOVQ         scol+48(FP), R12
+	MOVQ         count+72(FP), AX
 	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
@@ -5745,6 +5913,9 @@ TEXT ·stridedOutputOO512(SB), NOSPLIT, $0-56
 	VBROADCASTSS stridedOutputOO512_constants<>+64(SB), Z29
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	MOVQ        SI, BX
 	VMOVUPS     (BX)(R12*1), Z1
 	VADDPS      (BX)(R12*2), Z1, Z1
@@ -5870,6 +6041,10 @@ next:
 	ADDQ        $0x00000040, SI
 	ADDQ        $0x00000040, DI
 	DECQ        CX
+	JNZ         vector
+	ADDQ        snext+56(FP), SI
+	ADDQ        dnext+24(FP), DI
+	DECQ        AX
 	JNZ         next
 	LDMXCSR     goControl<>+0(SB)
 	VZEROUPPER
@@ -5901,15 +6076,15 @@ DATA stridedOutputOO256_constants<>+88(SB)/4, $0x41000000
 DATA stridedOutputOO256_constants<>+92(SB)/4, $0x41000000
 GLOBL stridedOutputOO256_constants<>(SB), RODATA|NOPTR, $96
 
-// func stridedOutputOO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedOutputOO256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, FMA3, SSE
-TEXT ·stridedOutputOO256(SB), NOSPLIT, $0-56
+TEXT ·stridedOutputOO256(SB), NOSPLIT, $0-80
 	MOVQ    dst+0(FP), DI
 	MOVQ    drow+8(FP), R8
-	MOVQ    src+24(FP), SI
-	MOVQ    srow+32(FP), R11
-	MOVQ    scol+40(FP), R12
-	MOVQ    n+48(FP), CX
+	MOVQ    src+32(FP), SI
+	MOVQ    srow+40(FP), R11
+	MOVQ    scol+48(FP), R12
+	MOVQ    count+72(FP), AX
 	LDMXCSR flushControl<>+0(SB)
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
@@ -5917,6 +6092,9 @@ TEXT ·stridedOutputOO256(SB), NOSPLIT, $0-56
 	LEAQ    (R12)(R12*4), R15
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	VBROADCASTSS stridedOutputOO256_constants<>+0(SB), Y15
 	VBROADCASTSS stridedOutputOO256_constants<>+32(SB), Y14
 	VBROADCASTSS stridedOutputOO256_constants<>+64(SB), Y13
@@ -6048,6 +6226,10 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -6079,15 +6261,15 @@ DATA stridedGradient512_constants<>+88(SB)/4, $0x41000000
 DATA stridedGradient512_constants<>+92(SB)/4, $0x41000000
 GLOBL stridedGradient512_constants<>(SB), RODATA|NOPTR, $96
 
-// func stridedGradient512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedGradient512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, AVX512F, SSE
-TEXT ·stridedGradient512(SB), NOSPLIT, $0-56
+TEXT ·stridedGradient512(SB), NOSPLIT, $0-80
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
-	MOVQ         src+24(FP), SI
-	MOVQ         srow+32(FP), R11
-	MOVQ         scol+40(FP), R12
-	MOVQ         n+48(FP), CX
+	MOVQ         src+32(FP), SI
+	MOVQ         srow+40(FP), R11
+	MOVQ         scol+48(FP), R12
+	MOVQ         count+72(FP), AX
 	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
@@ -6098,6 +6280,9 @@ TEXT ·stridedGradient512(SB), NOSPLIT, $0-56
 	VBROADCASTSS stridedGradient512_constants<>+64(SB), Z29
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	MOVQ        SI, BX
 	VMOVUPS     (BX), Z0
 	VADDPS      (BX)(R12*2), Z0, Z0
@@ -6261,6 +6446,10 @@ next:
 	ADDQ        $0x00000040, SI
 	ADDQ        $0x00000040, DI
 	DECQ        CX
+	JNZ         vector
+	ADDQ        snext+56(FP), SI
+	ADDQ        dnext+24(FP), DI
+	DECQ        AX
 	JNZ         next
 	LDMXCSR     goControl<>+0(SB)
 	VZEROUPPER
@@ -6292,15 +6481,15 @@ DATA stridedGradient256_constants<>+88(SB)/4, $0x41000000
 DATA stridedGradient256_constants<>+92(SB)/4, $0x41000000
 GLOBL stridedGradient256_constants<>(SB), RODATA|NOPTR, $96
 
-// func stridedGradient256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedGradient256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, FMA3, SSE
-TEXT ·stridedGradient256(SB), NOSPLIT, $0-56
+TEXT ·stridedGradient256(SB), NOSPLIT, $0-80
 	MOVQ    dst+0(FP), DI
 	MOVQ    drow+8(FP), R8
-	MOVQ    src+24(FP), SI
-	MOVQ    srow+32(FP), R11
-	MOVQ    scol+40(FP), R12
-	MOVQ    n+48(FP), CX
+	MOVQ    src+32(FP), SI
+	MOVQ    srow+40(FP), R11
+	MOVQ    scol+48(FP), R12
+	MOVQ    count+72(FP), AX
 	LDMXCSR flushControl<>+0(SB)
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
@@ -6308,6 +6497,9 @@ TEXT ·stridedGradient256(SB), NOSPLIT, $0-56
 	LEAQ    (R12)(R12*4), R15
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	VBROADCASTSS stridedGradient256_constants<>+0(SB), Y15
 	VBROADCASTSS stridedGradient256_constants<>+32(SB), Y14
 	VBROADCASTSS stridedGradient256_constants<>+64(SB), Y13
@@ -6480,6 +6672,10 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -6519,15 +6715,15 @@ DATA stridedFilterEE512_constants<>+120(SB)/4, $0x3e2aaaab
 DATA stridedFilterEE512_constants<>+124(SB)/4, $0x3e2aaaab
 GLOBL stridedFilterEE512_constants<>(SB), RODATA|NOPTR, $128
 
-// func stridedFilterEE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedFilterEE512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, AVX512F, SSE
-TEXT ·stridedFilterEE512(SB), NOSPLIT, $0-56
+TEXT ·stridedFilterEE512(SB), NOSPLIT, $0-80
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
-	MOVQ         src+24(FP), SI
-	MOVQ         srow+32(FP), R11
-	MOVQ         scol+40(FP), R12
-	MOVQ         n+48(FP), CX
+	MOVQ         src+32(FP), SI
+	MOVQ         srow+40(FP), R11
+	MOVQ         scol+48(FP), R12
+	MOVQ         count+72(FP), AX
 	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
@@ -6539,6 +6735,9 @@ TEXT ·stridedFilterEE512(SB), NOSPLIT, $0-56
 	VBROADCASTSS stridedFilterEE512_constants<>+96(SB), Z28
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	MOVQ         SI, BX
 	VMULPS       (BX), Z31, Z0
 	VMULPS       (BX), Z30, Z1
@@ -6644,6 +6843,10 @@ next:
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x00000040, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -6683,15 +6886,15 @@ DATA stridedFilterEE256_constants<>+120(SB)/4, $0x3e2aaaab
 DATA stridedFilterEE256_constants<>+124(SB)/4, $0x3e2aaaab
 GLOBL stridedFilterEE256_constants<>(SB), RODATA|NOPTR, $128
 
-// func stridedFilterEE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedFilterEE256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, FMA3, SSE
-TEXT ·stridedFilterEE256(SB), NOSPLIT, $0-56
+TEXT ·stridedFilterEE256(SB), NOSPLIT, $0-80
 	MOVQ    dst+0(FP), DI
 	MOVQ    drow+8(FP), R8
-	MOVQ    src+24(FP), SI
-	MOVQ    srow+32(FP), R11
-	MOVQ    scol+40(FP), R12
-	MOVQ    n+48(FP), CX
+	MOVQ    src+32(FP), SI
+	MOVQ    srow+40(FP), R11
+	MOVQ    scol+48(FP), R12
+	MOVQ    count+72(FP), AX
 	LDMXCSR flushControl<>+0(SB)
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
@@ -6699,6 +6902,9 @@ TEXT ·stridedFilterEE256(SB), NOSPLIT, $0-56
 	LEAQ    (R12)(R12*4), R15
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	VBROADCASTSS stridedFilterEE256_constants<>+0(SB), Y15
 	VBROADCASTSS stridedFilterEE256_constants<>+32(SB), Y14
 	VBROADCASTSS stridedFilterEE256_constants<>+64(SB), Y13
@@ -6816,6 +7022,10 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -6863,15 +7073,15 @@ DATA stridedFilterEO512_constants<>+152(SB)/4, $0x3eaaaaab
 DATA stridedFilterEO512_constants<>+156(SB)/4, $0x3eaaaaab
 GLOBL stridedFilterEO512_constants<>(SB), RODATA|NOPTR, $160
 
-// func stridedFilterEO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedFilterEO512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, AVX512F, SSE
-TEXT ·stridedFilterEO512(SB), NOSPLIT, $0-56
+TEXT ·stridedFilterEO512(SB), NOSPLIT, $0-80
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
-	MOVQ         src+24(FP), SI
-	MOVQ         srow+32(FP), R11
-	MOVQ         scol+40(FP), R12
-	MOVQ         n+48(FP), CX
+	MOVQ         src+32(FP), SI
+	MOVQ         srow+40(FP), R11
+	MOVQ         scol+48(FP), R12
+	MOVQ         count+72(FP), AX
 	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
@@ -6884,6 +7094,9 @@ TEXT ·stridedFilterEO512(SB), NOSPLIT, $0-56
 	VBROADCASTSS stridedFilterEO512_constants<>+128(SB), Z27
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	MOVQ         SI, BX
 	VMULPS       (BX), Z31, Z0
 	VMULPS       (BX), Z30, Z1
@@ -6961,6 +7174,10 @@ next:
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x00000040, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -7008,15 +7225,15 @@ DATA stridedFilterEO256_constants<>+152(SB)/4, $0x3eaaaaab
 DATA stridedFilterEO256_constants<>+156(SB)/4, $0x3eaaaaab
 GLOBL stridedFilterEO256_constants<>(SB), RODATA|NOPTR, $160
 
-// func stridedFilterEO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedFilterEO256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, FMA3, SSE
-TEXT ·stridedFilterEO256(SB), NOSPLIT, $0-56
+TEXT ·stridedFilterEO256(SB), NOSPLIT, $0-80
 	MOVQ    dst+0(FP), DI
 	MOVQ    drow+8(FP), R8
-	MOVQ    src+24(FP), SI
-	MOVQ    srow+32(FP), R11
-	MOVQ    scol+40(FP), R12
-	MOVQ    n+48(FP), CX
+	MOVQ    src+32(FP), SI
+	MOVQ    srow+40(FP), R11
+	MOVQ    scol+48(FP), R12
+	MOVQ    count+72(FP), AX
 	LDMXCSR flushControl<>+0(SB)
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
@@ -7024,6 +7241,9 @@ TEXT ·stridedFilterEO256(SB), NOSPLIT, $0-56
 	LEAQ    (R12)(R12*4), R15
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	VBROADCASTSS stridedFilterEO256_constants<>+0(SB), Y15
 	VBROADCASTSS stridedFilterEO256_constants<>+32(SB), Y14
 	VBROADCASTSS stridedFilterEO256_constants<>+64(SB), Y13
@@ -7111,6 +7331,10 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -7158,15 +7382,15 @@ DATA stridedFilterOE512_constants<>+152(SB)/4, $0xbe2aaaab
 DATA stridedFilterOE512_constants<>+156(SB)/4, $0xbe2aaaab
 GLOBL stridedFilterOE512_constants<>(SB), RODATA|NOPTR, $160
 
-// func stridedFilterOE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedFilterOE512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, AVX512F, SSE
-TEXT ·stridedFilterOE512(SB), NOSPLIT, $0-56
+TEXT ·stridedFilterOE512(SB), NOSPLIT, $0-80
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
-	MOVQ         src+24(FP), SI
-	MOVQ         srow+32(FP), R11
-	MOVQ         scol+40(FP), R12
-	MOVQ         n+48(FP), CX
+	MOVQ         src+32(FP), SI
+	MOVQ         srow+40(FP), R11
+	MOVQ         scol+48(FP), R12
+	MOVQ         count+72(FP), AX
 	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
@@ -7179,6 +7403,9 @@ TEXT ·stridedFilterOE512(SB), NOSPLIT, $0-56
 	VBROADCASTSS stridedFilterOE512_constants<>+128(SB), Z27
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	MOVQ         SI, BX
 	VMULPS       (BX), Z31, Z0
 	VMULPS       (BX), Z30, Z1
@@ -7248,6 +7475,10 @@ next:
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x00000040, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -7295,15 +7526,15 @@ DATA stridedFilterOE256_constants<>+152(SB)/4, $0xbe2aaaab
 DATA stridedFilterOE256_constants<>+156(SB)/4, $0xbe2aaaab
 GLOBL stridedFilterOE256_constants<>(SB), RODATA|NOPTR, $160
 
-// func stridedFilterOE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedFilterOE256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, FMA3, SSE
-TEXT ·stridedFilterOE256(SB), NOSPLIT, $0-56
+TEXT ·stridedFilterOE256(SB), NOSPLIT, $0-80
 	MOVQ    dst+0(FP), DI
 	MOVQ    drow+8(FP), R8
-	MOVQ    src+24(FP), SI
-	MOVQ    srow+32(FP), R11
-	MOVQ    scol+40(FP), R12
-	MOVQ    n+48(FP), CX
+	MOVQ    src+32(FP), SI
+	MOVQ    srow+40(FP), R11
+	MOVQ    scol+48(FP), R12
+	MOVQ    count+72(FP), AX
 	LDMXCSR flushControl<>+0(SB)
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
@@ -7311,6 +7542,9 @@ TEXT ·stridedFilterOE256(SB), NOSPLIT, $0-56
 	LEAQ    (R12)(R12*4), R15
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	VBROADCASTSS stridedFilterOE256_constants<>+0(SB), Y15
 	VBROADCASTSS stridedFilterOE256_constants<>+32(SB), Y14
 	VBROADCASTSS stridedFilterOE256_constants<>+64(SB), Y13
@@ -7395,6 +7629,10 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -7434,15 +7672,15 @@ DATA stridedFilterOO512_constants<>+120(SB)/4, $0x3e2aaaab
 DATA stridedFilterOO512_constants<>+124(SB)/4, $0x3e2aaaab
 GLOBL stridedFilterOO512_constants<>(SB), RODATA|NOPTR, $128
 
-// func stridedFilterOO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedFilterOO512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, AVX512F, SSE
-TEXT ·stridedFilterOO512(SB), NOSPLIT, $0-56
+TEXT ·stridedFilterOO512(SB), NOSPLIT, $0-80
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
-	MOVQ         src+24(FP), SI
-	MOVQ         srow+32(FP), R11
-	MOVQ         scol+40(FP), R12
-	MOVQ         n+48(FP), CX
+	MOVQ         src+32(FP), SI
+	MOVQ         srow+40(FP), R11
+	MOVQ         scol+48(FP), R12
+	MOVQ         count+72(FP), AX
 	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
@@ -7454,6 +7692,9 @@ TEXT ·stridedFilterOO512(SB), NOSPLIT, $0-56
 	VBROADCASTSS stridedFilterOO512_constants<>+96(SB), Z28
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	MOVQ    SI, BX
 	VMULPS  (BX), Z31, Z0
 	VMULPS  (BX), Z30, Z1
@@ -7505,6 +7746,10 @@ next:
 	ADDQ    $0x00000040, SI
 	ADDQ    $0x00000040, DI
 	DECQ    CX
+	JNZ     vector
+	ADDQ    snext+56(FP), SI
+	ADDQ    dnext+24(FP), DI
+	DECQ    AX
 	JNZ     next
 	LDMXCSR goControl<>+0(SB)
 	VZEROUPPER
@@ -7544,15 +7789,15 @@ DATA stridedFilterOO256_constants<>+120(SB)/4, $0x3e2aaaab
 DATA stridedFilterOO256_constants<>+124(SB)/4, $0x3e2aaaab
 GLOBL stridedFilterOO256_constants<>(SB), RODATA|NOPTR, $128
 
-// func stridedFilterOO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedFilterOO256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, SSE
-TEXT ·stridedFilterOO256(SB), NOSPLIT, $0-56
+TEXT ·stridedFilterOO256(SB), NOSPLIT, $0-80
 	MOVQ    dst+0(FP), DI
 	MOVQ    drow+8(FP), R8
-	MOVQ    src+24(FP), SI
-	MOVQ    srow+32(FP), R11
-	MOVQ    scol+40(FP), R12
-	MOVQ    n+48(FP), CX
+	MOVQ    src+32(FP), SI
+	MOVQ    srow+40(FP), R11
+	MOVQ    scol+48(FP), R12
+	MOVQ    count+72(FP), AX
 	LDMXCSR flushControl<>+0(SB)
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
@@ -7560,6 +7805,9 @@ TEXT ·stridedFilterOO256(SB), NOSPLIT, $0-56
 	LEAQ    (R12)(R12*4), R15
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	VBROADCASTSS stridedFilterOO256_constants<>+0(SB), Y15
 	VBROADCASTSS stridedFilterOO256_constants<>+32(SB), Y14
 	VBROADCASTSS stridedFilterOO256_constants<>+64(SB), Y13
@@ -7619,6 +7867,10 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -7650,15 +7902,15 @@ DATA stridedWeightsEE512_constants<>+88(SB)/4, $0x3e2aaaab
 DATA stridedWeightsEE512_constants<>+92(SB)/4, $0x3e2aaaab
 GLOBL stridedWeightsEE512_constants<>(SB), RODATA|NOPTR, $96
 
-// func stridedWeightsEE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedWeightsEE512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, AVX512F, SSE
-TEXT ·stridedWeightsEE512(SB), NOSPLIT, $0-56
+TEXT ·stridedWeightsEE512(SB), NOSPLIT, $0-80
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
-	MOVQ         src+24(FP), SI
-	MOVQ         srow+32(FP), R11
-	MOVQ         scol+40(FP), R12
-	MOVQ         n+48(FP), CX
+	MOVQ         src+32(FP), SI
+	MOVQ         srow+40(FP), R11
+	MOVQ         scol+48(FP), R12
+	MOVQ         count+72(FP), AX
 	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
@@ -7669,6 +7921,9 @@ TEXT ·stridedWeightsEE512(SB), NOSPLIT, $0-56
 	VBROADCASTSS stridedWeightsEE512_constants<>+64(SB), Z29
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	MOVQ         SI, BX
 	VMOVUPS      (BX), Z5
 	VSUBPS       (BX)(R12*1), Z5, Z5
@@ -7759,6 +8014,10 @@ next:
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x00000040, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -7790,15 +8049,15 @@ DATA stridedWeightsEE256_constants<>+88(SB)/4, $0x3e2aaaab
 DATA stridedWeightsEE256_constants<>+92(SB)/4, $0x3e2aaaab
 GLOBL stridedWeightsEE256_constants<>(SB), RODATA|NOPTR, $96
 
-// func stridedWeightsEE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedWeightsEE256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, FMA3, SSE
-TEXT ·stridedWeightsEE256(SB), NOSPLIT, $0-56
+TEXT ·stridedWeightsEE256(SB), NOSPLIT, $0-80
 	MOVQ    dst+0(FP), DI
 	MOVQ    drow+8(FP), R8
-	MOVQ    src+24(FP), SI
-	MOVQ    srow+32(FP), R11
-	MOVQ    scol+40(FP), R12
-	MOVQ    n+48(FP), CX
+	MOVQ    src+32(FP), SI
+	MOVQ    srow+40(FP), R11
+	MOVQ    scol+48(FP), R12
+	MOVQ    count+72(FP), AX
 	LDMXCSR flushControl<>+0(SB)
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
@@ -7806,6 +8065,9 @@ TEXT ·stridedWeightsEE256(SB), NOSPLIT, $0-56
 	LEAQ    (R12)(R12*4), R15
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	VBROADCASTSS stridedWeightsEE256_constants<>+0(SB), Y15
 	VBROADCASTSS stridedWeightsEE256_constants<>+32(SB), Y14
 	VBROADCASTSS stridedWeightsEE256_constants<>+64(SB), Y13
@@ -7902,6 +8164,10 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -7933,15 +8199,15 @@ DATA stridedWeightsEO512_constants<>+88(SB)/4, $0x3eaaaaab
 DATA stridedWeightsEO512_constants<>+92(SB)/4, $0x3eaaaaab
 GLOBL stridedWeightsEO512_constants<>(SB), RODATA|NOPTR, $96
 
-// func stridedWeightsEO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedWeightsEO512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, AVX512F, SSE
-TEXT ·stridedWeightsEO512(SB), NOSPLIT, $0-56
+TEXT ·stridedWeightsEO512(SB), NOSPLIT, $0-80
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
-	MOVQ         src+24(FP), SI
-	MOVQ         srow+32(FP), R11
-	MOVQ         scol+40(FP), R12
-	MOVQ         n+48(FP), CX
+	MOVQ         src+32(FP), SI
+	MOVQ         srow+40(FP), R11
+	MOVQ         scol+48(FP), R12
+	MOVQ         count+72(FP), AX
 	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
@@ -7952,6 +8218,9 @@ TEXT ·stridedWeightsEO512(SB), NOSPLIT, $0-56
 	VBROADCASTSS stridedWeightsEO512_constants<>+64(SB), Z29
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	MOVQ         SI, BX
 	VMOVUPS      (BX), Z5
 	VSUBPS       (BX)(R12*1), Z5, Z5
@@ -8003,6 +8272,10 @@ next:
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x00000040, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -8034,15 +8307,15 @@ DATA stridedWeightsEO256_constants<>+88(SB)/4, $0x3eaaaaab
 DATA stridedWeightsEO256_constants<>+92(SB)/4, $0x3eaaaaab
 GLOBL stridedWeightsEO256_constants<>(SB), RODATA|NOPTR, $96
 
-// func stridedWeightsEO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedWeightsEO256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, FMA3, SSE
-TEXT ·stridedWeightsEO256(SB), NOSPLIT, $0-56
+TEXT ·stridedWeightsEO256(SB), NOSPLIT, $0-80
 	MOVQ    dst+0(FP), DI
 	MOVQ    drow+8(FP), R8
-	MOVQ    src+24(FP), SI
-	MOVQ    srow+32(FP), R11
-	MOVQ    scol+40(FP), R12
-	MOVQ    n+48(FP), CX
+	MOVQ    src+32(FP), SI
+	MOVQ    srow+40(FP), R11
+	MOVQ    scol+48(FP), R12
+	MOVQ    count+72(FP), AX
 	LDMXCSR flushControl<>+0(SB)
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
@@ -8050,6 +8323,9 @@ TEXT ·stridedWeightsEO256(SB), NOSPLIT, $0-56
 	LEAQ    (R12)(R12*4), R15
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	VBROADCASTSS stridedWeightsEO256_constants<>+0(SB), Y15
 	VBROADCASTSS stridedWeightsEO256_constants<>+32(SB), Y14
 	VBROADCASTSS stridedWeightsEO256_constants<>+64(SB), Y13
@@ -8104,6 +8380,10 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -8135,15 +8415,15 @@ DATA stridedWeightsOE512_constants<>+88(SB)/4, $0x3e2aaaab
 DATA stridedWeightsOE512_constants<>+92(SB)/4, $0x3e2aaaab
 GLOBL stridedWeightsOE512_constants<>(SB), RODATA|NOPTR, $96
 
-// func stridedWeightsOE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedWeightsOE512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, AVX512F, SSE
-TEXT ·stridedWeightsOE512(SB), NOSPLIT, $0-56
+TEXT ·stridedWeightsOE512(SB), NOSPLIT, $0-80
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
-	MOVQ         src+24(FP), SI
-	MOVQ         srow+32(FP), R11
-	MOVQ         scol+40(FP), R12
-	MOVQ         n+48(FP), CX
+	MOVQ         src+32(FP), SI
+	MOVQ         srow+40(FP), R11
+	MOVQ         scol+48(FP), R12
+	MOVQ         count+72(FP), AX
 	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
@@ -8154,6 +8434,9 @@ TEXT ·stridedWeightsOE512(SB), NOSPLIT, $0-56
 	VBROADCASTSS stridedWeightsOE512_constants<>+64(SB), Z29
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	MOVQ         SI, BX
 	VMOVUPS      (BX), Z4
 	VSUBPS       (BX)(R12*1), Z4, Z4
@@ -8222,6 +8505,10 @@ next:
 	ADDQ         $0x00000040, SI
 	ADDQ         $0x00000040, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -8253,15 +8540,15 @@ DATA stridedWeightsOE256_constants<>+88(SB)/4, $0x3e2aaaab
 DATA stridedWeightsOE256_constants<>+92(SB)/4, $0x3e2aaaab
 GLOBL stridedWeightsOE256_constants<>(SB), RODATA|NOPTR, $96
 
-// func stridedWeightsOE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedWeightsOE256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, FMA3, SSE
-TEXT ·stridedWeightsOE256(SB), NOSPLIT, $0-56
+TEXT ·stridedWeightsOE256(SB), NOSPLIT, $0-80
 	MOVQ    dst+0(FP), DI
 	MOVQ    drow+8(FP), R8
-	MOVQ    src+24(FP), SI
-	MOVQ    srow+32(FP), R11
-	MOVQ    scol+40(FP), R12
-	MOVQ    n+48(FP), CX
+	MOVQ    src+32(FP), SI
+	MOVQ    srow+40(FP), R11
+	MOVQ    scol+48(FP), R12
+	MOVQ    count+72(FP), AX
 	LDMXCSR flushControl<>+0(SB)
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
@@ -8269,6 +8556,9 @@ TEXT ·stridedWeightsOE256(SB), NOSPLIT, $0-56
 	LEAQ    (R12)(R12*4), R15
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	VBROADCASTSS stridedWeightsOE256_constants<>+0(SB), Y15
 	VBROADCASTSS stridedWeightsOE256_constants<>+32(SB), Y14
 	VBROADCASTSS stridedWeightsOE256_constants<>+64(SB), Y13
@@ -8343,6 +8633,10 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER
@@ -8366,15 +8660,15 @@ DATA stridedWeightsOO512_constants<>+56(SB)/4, $0x3e2aaaab
 DATA stridedWeightsOO512_constants<>+60(SB)/4, $0x3e2aaaab
 GLOBL stridedWeightsOO512_constants<>(SB), RODATA|NOPTR, $64
 
-// func stridedWeightsOO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedWeightsOO512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, AVX512F, SSE
-TEXT ·stridedWeightsOO512(SB), NOSPLIT, $0-56
+TEXT ·stridedWeightsOO512(SB), NOSPLIT, $0-80
 	MOVQ         dst+0(FP), DI
 	MOVQ         drow+8(FP), R8
-	MOVQ         src+24(FP), SI
-	MOVQ         srow+32(FP), R11
-	MOVQ         scol+40(FP), R12
-	MOVQ         n+48(FP), CX
+	MOVQ         src+32(FP), SI
+	MOVQ         srow+40(FP), R11
+	MOVQ         scol+48(FP), R12
+	MOVQ         count+72(FP), AX
 	LDMXCSR      flushControl<>+0(SB)
 	LEAQ         (R8)(R8*2), R9
 	LEAQ         (R8)(R8*4), R10
@@ -8384,6 +8678,9 @@ TEXT ·stridedWeightsOO512(SB), NOSPLIT, $0-56
 	VBROADCASTSS stridedWeightsOO512_constants<>+32(SB), Z30
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	MOVQ        SI, BX
 	VMOVUPS     (BX), Z4
 	VSUBPS      (BX)(R12*1), Z4, Z4
@@ -8423,6 +8720,10 @@ next:
 	ADDQ        $0x00000040, SI
 	ADDQ        $0x00000040, DI
 	DECQ        CX
+	JNZ         vector
+	ADDQ        snext+56(FP), SI
+	ADDQ        dnext+24(FP), DI
+	DECQ        AX
 	JNZ         next
 	LDMXCSR     goControl<>+0(SB)
 	VZEROUPPER
@@ -8446,15 +8747,15 @@ DATA stridedWeightsOO256_constants<>+56(SB)/4, $0x3e2aaaab
 DATA stridedWeightsOO256_constants<>+60(SB)/4, $0x3e2aaaab
 GLOBL stridedWeightsOO256_constants<>(SB), RODATA|NOPTR, $64
 
-// func stridedWeightsOO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+// func stridedWeightsOO256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 // Requires: AVX, FMA3, SSE
-TEXT ·stridedWeightsOO256(SB), NOSPLIT, $0-56
+TEXT ·stridedWeightsOO256(SB), NOSPLIT, $0-80
 	MOVQ    dst+0(FP), DI
 	MOVQ    drow+8(FP), R8
-	MOVQ    src+24(FP), SI
-	MOVQ    srow+32(FP), R11
-	MOVQ    scol+40(FP), R12
-	MOVQ    n+48(FP), CX
+	MOVQ    src+32(FP), SI
+	MOVQ    srow+40(FP), R11
+	MOVQ    scol+48(FP), R12
+	MOVQ    count+72(FP), AX
 	LDMXCSR flushControl<>+0(SB)
 	LEAQ    (R8)(R8*2), R9
 	LEAQ    (R8)(R8*4), R10
@@ -8462,6 +8763,9 @@ TEXT ·stridedWeightsOO256(SB), NOSPLIT, $0-56
 	LEAQ    (R12)(R12*4), R15
 
 next:
+	MOVQ n+64(FP), CX
+
+vector:
 	VBROADCASTSS stridedWeightsOO256_constants<>+0(SB), Y15
 	VBROADCASTSS stridedWeightsOO256_constants<>+32(SB), Y14
 	MOVQ         SI, BX
@@ -8503,6 +8807,10 @@ next:
 	ADDQ         $0x00000020, SI
 	ADDQ         $0x00000020, DI
 	DECQ         CX
+	JNZ          vector
+	ADDQ         snext+56(FP), SI
+	ADDQ         dnext+24(FP), DI
+	DECQ         AX
 	JNZ          next
 	LDMXCSR      goControl<>+0(SB)
 	VZEROUPPER

@@ -24,6 +24,9 @@ type winogradSide struct {
 	parts      []winogradPart
 }
 
+// columns is how many n patches side by side cover.
+func (s *winogradSide) columns(n int) int { return 4*s.step*(n-1) + s.size }
+
 // winogradPart is a transform and the first row and column it reads or writes.
 type winogradPart struct {
 	transform winogradTransform
@@ -78,94 +81,6 @@ func (f *winogradForm) has(part, point int) bool {
 	return point/f.side < rows && point%f.side < columns
 }
 
-// winogradTiles cuts images of H x W results into patches, counted through the batch, and moves patches in and out of the transforms.
-type winogradTiles struct {
-	form    *winogradForm
-	b, h, w int // results
-	th, tw  int // tiles down and across
-	ph, pw  int // pad: the first patch of the source begins at row -ph, column -pw
-	ih, iw  int // source
-	ci, co  int
-}
-
-// cut sets th and tw.
-func (s *winogradTiles) cut() {
-	s.th, s.tw = ceil(s.h, s.form.out.size), ceil(s.w, s.form.out.size)
-}
-
-// count is the number of tiles of the batch.
-func (s *winogradTiles) count() int { return s.b * s.th * s.tw }
-
-// at is the image, row and column of tile t.
-func (s *winogradTiles) at(t int) (b, i, j int) {
-	return t / (s.th * s.tw), t / s.tw % s.th, t % s.tw
-}
-
-// inputFloats is the width of a tile at a point: the parts of the source one behind the other.
-func (s *winogradTiles) inputFloats() int { return len(s.form.in.parts) * s.ci }
-
-// patchFloats is the scratch that moving tiles wants: a patch at an edge, or a strip of tiles behind a prologue.
-func (s *winogradTiles) patchFloats(p *Prologue) int {
-	f := s.form
-	n := max(f.in.size*f.in.size*s.ci, f.out.size*f.out.size*s.co)
-	if p.on() {
-		n = max(n, f.in.size*f.in.run(min(s.tw, winogradRun))*s.ci)
-	}
-	return n
-}
-
-// run is how many columns n patches side by side cover.
-func (s *winogradSide) run(n int) int { return 4*s.step*(n-1) + s.size }
-
-// points transforms the patch of image src [h,w,c] at (i,j) to dst; pixels outside the image are zero.
-func (s *winogradSide) points(dst []float32, side, point int, src []float32, h, w, c, i, j int, patch []float32) {
-	if i >= 0 && j >= 0 && i+s.size <= h && j+s.size <= w {
-		s.apply(dst, side, point, src, (i*w+j)*c, w*c, c)
-		return
-	}
-	patch = patch[:s.size*s.size*c]
-	j0, j1 := max(j, 0), max(min(j+s.size, w), max(j, 0))
-	for r := range s.size {
-		row := patch[r*s.size*c : (r+1)*s.size*c]
-		if !within(i+r, h) {
-			clear(row)
-			continue
-		}
-		clear(row[:min(j0-j, s.size)*c])
-		if j1 > j0 {
-			copy(row[(j0-j)*c:(j1-j)*c], src[((i+r)*w+j0)*c:])
-		}
-		clear(row[min(j1-j, s.size)*c:])
-	}
-	s.apply(dst, side, point, patch, 0, s.size*c, c)
-}
-
-// apply transforms the patch at at, part by part.
-func (s *winogradSide) apply(dst []float32, side, point int, src []float32, at, row, c int) {
-	for p, part := range s.parts {
-		part.transform.apply(dst[p*c:], side*point, point, src, at+part.i*row+part.j*c, s.step*row, s.step*c, c)
-	}
-}
-
-// pixels transforms points to one part of the patch at (i,j) of image dst [h,w,c], channels c0 to c0+n; pixels outside the image are dropped.
-func (s *winogradSide) pixels(part int, dst []float32, h, w, c, i, j, c0, n int, src []float32, side, point int, patch []float32) {
-	p := s.parts[part]
-	i, j = i+p.i, j+p.j
-	if reach := 3 * s.step; i+reach < h && j+reach < w {
-		p.transform.apply(dst[(i*w+j)*c+c0:], s.step*w*c, s.step*c, src, 0, side*point, point, n)
-		return
-	}
-	p.transform.apply(patch, 4*n, n, src, 0, side*point, point, n)
-	for r := 0; r < 4 && i+r*s.step < h; r++ {
-		for q := 0; q < 4 && j+q*s.step < w; q++ {
-			copy(dst[((i+r*s.step)*w+j+q*s.step)*c+c0:][:n], patch[(4*r+q)*n:])
-		}
-	}
-}
-
-// pointStride is the distance between two points of n floats each: never a multiple of 4 KiB, which would make the points share cache sets.
-func pointStride(n int) int { return roundUp(n, 1024) + 48 }
-
 // winogradOK says whether there is a form of the convolution in all three directions.
 func (c *Conv) winogradOK() bool {
 	if c.KH != 3 || c.KW != 3 || c.DH != 1 || c.DW != 1 || c.Groups != 1 || c.Ci%winogradLanes != 0 || c.Co%winogradLanes != 0 {
@@ -178,7 +93,7 @@ func (c *Conv) winogradOK() bool {
 func (c *Conv) winogradPays() bool {
 	tiles := ceil(c.OH, 4) * ceil(c.OW, 4)
 	if c.SH == 2 {
-		return winogradDims().strided && 9*c.OH*c.OW*2 >= 3*81*tiles && c.B*tiles >= 128
+		return winogradDims().strided && 9*c.OH*c.OW*2 >= 3*81*tiles && c.B*tiles >= 128 && min(c.Ci, c.Co) >= 32
 	}
 	return 9*c.OH*c.OW >= 2*36*tiles && c.B*tiles >= 32
 }
@@ -188,14 +103,15 @@ type winogradBlocks struct {
 	group   int  // tiles of a task that goes through all stages, rounded up to whole micro-kernels
 	panels  int  // panels of their products kept at a time
 	tiles   int  // tiles of a chunk, where stages go one after the other
+	rows    int  // of dU that a task sums then
 	weights int  // floats of dU from which they do so in gradients by w
 	strided bool // pays for convolutions of stride 2
 }
 
 // Where L2 is small, V of a few tiles is read once a point, and gradients by w go through L3.
 var (
-	winogradTall  = winogradBlocks{group: 56, panels: 1, tiles: winogradMost, weights: winogradWide}
-	winogradShort = winogradBlocks{group: 24, panels: math.MaxInt, tiles: 96, strided: true}
+	winogradTall  = winogradBlocks{group: 56, panels: 1, tiles: winogradMost, rows: 64, weights: winogradWide}
+	winogradShort = winogradBlocks{group: 24, panels: math.MaxInt, tiles: 96, rows: 32, strided: true}
 )
 
 const (

@@ -4,222 +4,266 @@
 
 package kern
 
-// winogradInput512 transforms the 6x6 patch of x to 36 points, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+// winogradInput512 transforms the 6x6 patch of x to 36 points, n vectors of 16 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func winogradInput512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func winogradInput512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// winogradInput256 transforms the 6x6 patch of x to 36 points, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+// winogradInput256 transforms the 6x6 patch of x to 36 points, n vectors of 8 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func winogradInput256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func winogradInput256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// winogradOutput512 transforms 36 points to the 4x4 patch of y, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+// winogradOutput512 transforms 36 points to the 4x4 patch of y, n vectors of 16 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func winogradOutput512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func winogradOutput512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// winogradOutput256 transforms 36 points to the 4x4 patch of y, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+// winogradOutput256 transforms 36 points to the 4x4 patch of y, n vectors of 8 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func winogradOutput256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func winogradOutput256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// winogradGradient512 transforms the 4x4 patch of dy to 36 points, the adjoint of winogradOutput, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+// winogradGradient512 transforms the 4x4 patch of dy to 36 points, the adjoint of winogradOutput, n vectors of 16 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func winogradGradient512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func winogradGradient512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// winogradGradient256 transforms the 4x4 patch of dy to 36 points, the adjoint of winogradOutput, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+// winogradGradient256 transforms the 4x4 patch of dy to 36 points, the adjoint of winogradOutput, n vectors of 8 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func winogradGradient256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func winogradGradient256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// winogradFilter512 transforms the 3x3 weights to 36 points, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+// winogradFilter512 transforms the 3x3 weights to 36 points, n vectors of 16 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func winogradFilter512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func winogradFilter512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// winogradFilter256 transforms the 3x3 weights to 36 points, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+// winogradFilter256 transforms the 3x3 weights to 36 points, n vectors of 8 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func winogradFilter256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func winogradFilter256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// winogradWeights512 transforms 36 points to the 3x3 gradient, the adjoint of winogradFilter, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+// winogradWeights512 transforms 36 points to the 3x3 gradient, the adjoint of winogradFilter, n vectors of 16 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func winogradWeights512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func winogradWeights512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// winogradWeights256 transforms 36 points to the 3x3 gradient, the adjoint of winogradFilter, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+// winogradWeights256 transforms 36 points to the 3x3 gradient, the adjoint of winogradFilter, n vectors of 8 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func winogradWeights256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func winogradWeights256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedInputEE512 transforms one part of a patch of x, or dy, to its points, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedInputEE512 transforms one part of a patch of x, or dy, to its points, n vectors of 16 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedInputEE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedInputEE512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedInputEE256 transforms one part of a patch of x, or dy, to its points, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedInputEE256 transforms one part of a patch of x, or dy, to its points, n vectors of 8 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedInputEE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedInputEE256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedInputEO512 transforms one part of a patch of x, or dy, to its points, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedInputEO512 transforms one part of a patch of x, or dy, to its points, n vectors of 16 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedInputEO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedInputEO512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedInputEO256 transforms one part of a patch of x, or dy, to its points, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedInputEO256 transforms one part of a patch of x, or dy, to its points, n vectors of 8 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedInputEO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedInputEO256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedInputOE512 transforms one part of a patch of x, or dy, to its points, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedInputOE512 transforms one part of a patch of x, or dy, to its points, n vectors of 16 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedInputOE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedInputOE512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedInputOE256 transforms one part of a patch of x, or dy, to its points, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedInputOE256 transforms one part of a patch of x, or dy, to its points, n vectors of 8 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedInputOE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedInputOE256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedInputOO512 transforms one part of a patch of x, or dy, to its points, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedInputOO512 transforms one part of a patch of x, or dy, to its points, n vectors of 16 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedInputOO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedInputOO512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedInputOO256 transforms one part of a patch of x, or dy, to its points, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedInputOO256 transforms one part of a patch of x, or dy, to its points, n vectors of 8 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedInputOO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedInputOO256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedOutputEE512 transforms the points of one part to 4x4 elements of y, or dx, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedOutputEE512 transforms the points of one part to 4x4 elements of y, or dx, n vectors of 16 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedOutputEE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedOutputEE512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedOutputEE256 transforms the points of one part to 4x4 elements of y, or dx, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedOutputEE256 transforms the points of one part to 4x4 elements of y, or dx, n vectors of 8 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedOutputEE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedOutputEE256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedOutputEO512 transforms the points of one part to 4x4 elements of y, or dx, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedOutputEO512 transforms the points of one part to 4x4 elements of y, or dx, n vectors of 16 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedOutputEO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedOutputEO512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedOutputEO256 transforms the points of one part to 4x4 elements of y, or dx, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedOutputEO256 transforms the points of one part to 4x4 elements of y, or dx, n vectors of 8 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedOutputEO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedOutputEO256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedOutputOE512 transforms the points of one part to 4x4 elements of y, or dx, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedOutputOE512 transforms the points of one part to 4x4 elements of y, or dx, n vectors of 16 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedOutputOE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedOutputOE512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedOutputOE256 transforms the points of one part to 4x4 elements of y, or dx, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedOutputOE256 transforms the points of one part to 4x4 elements of y, or dx, n vectors of 8 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedOutputOE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedOutputOE256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedOutputOO512 transforms the points of one part to 4x4 elements of y, or dx, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedOutputOO512 transforms the points of one part to 4x4 elements of y, or dx, n vectors of 16 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedOutputOO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedOutputOO512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedOutputOO256 transforms the points of one part to 4x4 elements of y, or dx, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedOutputOO256 transforms the points of one part to 4x4 elements of y, or dx, n vectors of 8 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedOutputOO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedOutputOO256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedGradient512 transforms the 4x4 patch of dy to 25 points, the adjoint of stridedOutputEE, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedGradient512 transforms the 4x4 patch of dy to 25 points, the adjoint of stridedOutputEE, n vectors of 16 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedGradient512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedGradient512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedGradient256 transforms the 4x4 patch of dy to 25 points, the adjoint of stridedOutputEE, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedGradient256 transforms the 4x4 patch of dy to 25 points, the adjoint of stridedOutputEE, n vectors of 8 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedGradient256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedGradient256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedFilterEE512 transforms the weights of one part to its points, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedFilterEE512 transforms the weights of one part to its points, n vectors of 16 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedFilterEE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedFilterEE512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedFilterEE256 transforms the weights of one part to its points, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedFilterEE256 transforms the weights of one part to its points, n vectors of 8 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedFilterEE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedFilterEE256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedFilterEO512 transforms the weights of one part to its points, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedFilterEO512 transforms the weights of one part to its points, n vectors of 16 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedFilterEO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedFilterEO512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedFilterEO256 transforms the weights of one part to its points, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedFilterEO256 transforms the weights of one part to its points, n vectors of 8 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedFilterEO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedFilterEO256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedFilterOE512 transforms the weights of one part to its points, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedFilterOE512 transforms the weights of one part to its points, n vectors of 16 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedFilterOE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedFilterOE512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedFilterOE256 transforms the weights of one part to its points, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedFilterOE256 transforms the weights of one part to its points, n vectors of 8 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedFilterOE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedFilterOE256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedFilterOO512 transforms the weights of one part to its points, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedFilterOO512 transforms the weights of one part to its points, n vectors of 16 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedFilterOO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedFilterOO512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedFilterOO256 transforms the weights of one part to its points, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedFilterOO256 transforms the weights of one part to its points, n vectors of 8 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedFilterOO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedFilterOO256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedWeightsEE512 transforms points to the gradient by one part's weights, the adjoint of stridedFilter, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedWeightsEE512 transforms points to the gradient by one part's weights, the adjoint of stridedFilter, n vectors of 16 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedWeightsEE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedWeightsEE512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedWeightsEE256 transforms points to the gradient by one part's weights, the adjoint of stridedFilter, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedWeightsEE256 transforms points to the gradient by one part's weights, the adjoint of stridedFilter, n vectors of 8 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedWeightsEE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedWeightsEE256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedWeightsEO512 transforms points to the gradient by one part's weights, the adjoint of stridedFilter, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedWeightsEO512 transforms points to the gradient by one part's weights, the adjoint of stridedFilter, n vectors of 16 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedWeightsEO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedWeightsEO512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedWeightsEO256 transforms points to the gradient by one part's weights, the adjoint of stridedFilter, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedWeightsEO256 transforms points to the gradient by one part's weights, the adjoint of stridedFilter, n vectors of 8 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedWeightsEO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedWeightsEO256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedWeightsOE512 transforms points to the gradient by one part's weights, the adjoint of stridedFilter, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedWeightsOE512 transforms points to the gradient by one part's weights, the adjoint of stridedFilter, n vectors of 16 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedWeightsOE512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedWeightsOE512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedWeightsOE256 transforms points to the gradient by one part's weights, the adjoint of stridedFilter, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedWeightsOE256 transforms points to the gradient by one part's weights, the adjoint of stridedFilter, n vectors of 8 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedWeightsOE256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedWeightsOE256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedWeightsOO512 transforms points to the gradient by one part's weights, the adjoint of stridedFilter, n vectors of 16 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedWeightsOO512 transforms points to the gradient by one part's weights, the adjoint of stridedFilter, n vectors of 16 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedWeightsOO512(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedWeightsOO512(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)
 
-// stridedWeightsOO256 transforms points to the gradient by one part's weights, the adjoint of stridedFilter, n vectors of 8 channels. Element (i,j) lies at i*row + j*col bytes.
+// stridedWeightsOO256 transforms points to the gradient by one part's weights, the adjoint of stridedFilter, n vectors of 8 channels, count times over.
+// Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.
 //
 //go:noescape
-func stridedWeightsOO256(dst *float32, drow uintptr, dcol uintptr, src *float32, srow uintptr, scol uintptr, n uintptr)
+func stridedWeightsOO256(dst *float32, drow uintptr, dcol uintptr, dnext uintptr, src *float32, srow uintptr, scol uintptr, snext uintptr, n uintptr, count uintptr)

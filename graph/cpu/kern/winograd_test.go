@@ -13,32 +13,37 @@ func TestWinogradTransforms(t *testing.T) {
 			down, right := winogradMatrices[k][0], winogradMatrices[k][1]
 			srcRows, srcColumns, rows, columns := k.size()
 			for _, c := range []struct {
-				n                      int
-				drow, dcol, srow, scol int
-			}{{16, 6 * 70, 70, 6 * 16, 16}, {48, 7 * 48, 48, 411, 67}, {32, 6 * 32, 32, -200, -33}} {
+				n, count int
+				to, from winogradStrides
+			}{
+				{16, 1, winogradStrides{6 * 70, 70, 0}, winogradStrides{6 * 16, 16, 0}},
+				{48, 2, winogradStrides{7 * 48, 48, 7 * 7 * 48}, winogradStrides{411, 67, 59}},
+				{32, 3, winogradStrides{6 * 40, 40, 6 * 6 * 40}, winogradStrides{-200, -33, 300}},
+			} {
 				r := newRand("winograd", int(k), c.n)
-				src := newGuarded("src", 3000).random(r)
-				dst := newGuarded("dst", (rows-1)*c.drow+(columns-1)*c.dcol+c.n).poison()
+				src := newGuarded("src", 4000).random(r)
+				dst := newGuarded("dst", c.to.at(rows-1, columns-1, c.count-1)+c.n).poison()
 				at := 0
-				if c.srow < 0 {
+				if c.from.row < 0 {
 					at = 1500
 				}
-				k.apply(dst.v, c.drow, c.dcol, src.v, at, c.srow, c.scol, c.n)
+				k.apply(dst.v, c.to, src.v, at, c.from, c.n, c.count)
 				dst.check(t)
-				for i := range rows {
-					for j := range columns {
-						for l := range c.n {
+				for l := range c.count * c.n {
+					l, m := l%c.n, l/c.n
+					for i := range rows {
+						for j := range columns {
 							want, size := 0.0, 0.0
 							for a := range srcRows {
 								for b := range srcColumns {
-									p := float64(down[i][a]) * float64(right[j][b]) * float64(src.v[at+a*c.srow+b*c.scol+l])
+									p := float64(down[i][a]) * float64(right[j][b]) * float64(src.v[at+c.from.at(a, b, m)+l])
 									want += p
 									size += math.Abs(p)
 								}
 							}
-							got := float64(dst.v[i*c.drow+j*c.dcol+l])
+							got := float64(dst.v[c.to.at(i, j, m)+l])
 							if !(math.Abs(got-want) <= 1e-6*size) {
-								t.Fatalf("transform %d, %d channels, strides %d %d: element (%d,%d,%d) is %g, want %g", k, c.n, c.srow, c.scol, i, j, l, got, want)
+								t.Fatalf("transform %d, %d channels, rectangle %d, strides %v %v: element (%d,%d,%d) is %g, want %g", k, c.n, m, c.to, c.from, i, j, l, got, want)
 							}
 						}
 					}

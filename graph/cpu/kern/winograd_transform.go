@@ -139,22 +139,30 @@ func (k winogradTransform) size() (srcRows, srcColumns, rows, columns int) {
 // winogradLanes divides every channel count a transform is asked for.
 const winogradLanes = 16
 
-// apply transforms n channels, a multiple of winogradLanes. Element (i,j) lies at at + i*row + j*col; source strides may be negative.
-func (k winogradTransform) apply(dst []float32, drow, dcol int, src []float32, at, srow, scol, n int) {
+// winogradStrides are the distances between rows, columns and the rectangles that are transformed in one call.
+type winogradStrides struct{ row, column, next int }
+
+// at is where element (i,j) of rectangle k lies.
+func (s *winogradStrides) at(i, j, k int) int { return i*s.row + j*s.column + k*s.next }
+
+// apply transforms n channels, a multiple of winogradLanes, of count rectangles, the first of them at at. Source strides may be negative.
+func (k winogradTransform) apply(dst []float32, to winogradStrides, src []float32, at int, from winogradStrides, n, count int) {
 	srcRows, srcColumns, rows, columns := k.size()
 	// The farthest elements are checked here; the assembly trusts them.
-	_ = dst[(rows-1)*drow+(columns-1)*dcol+n-1]
-	down, right := (srcRows-1)*srow, (srcColumns-1)*scol
-	_, _ = src[at+max(0, down)+max(0, right)+n-1], src[at+min(0, down)+min(0, right)]
+	_ = dst[to.at(rows-1, columns-1, count-1)+n-1]
+	down, right := (srcRows-1)*from.row, (srcColumns-1)*from.column
+	_, _ = src[at+max(0, down)+max(0, right)+(count-1)*from.next+n-1], src[at+min(0, down)+min(0, right)]
 	if active <= neon {
-		k.generic(dst, drow, dcol, src, at, srow, scol, n)
+		for i := range count {
+			k.generic(dst[i*to.next:], to, src, at+i*from.next, from, n)
+		}
 		return
 	}
-	k.assembly(&dst[0], bytes(drow), bytes(dcol), &src[at], bytes(srow), bytes(scol), uintptr(n))
+	k.assembly(&dst[0], to, &src[at], from, n, count)
 }
 
 // generic is the definition: R along the rows, then D down the columns, channel by channel.
-func (k winogradTransform) generic(dst []float32, drow, dcol int, src []float32, at, srow, scol, n int) {
+func (k winogradTransform) generic(dst []float32, to winogradStrides, src []float32, at int, from winogradStrides, n int) {
 	down, right := winogradMatrices[k][0], winogradMatrices[k][1]
 	for c := range n {
 		var half [6][6]float32 // src R'
@@ -162,7 +170,7 @@ func (k winogradTransform) generic(dst []float32, drow, dcol int, src []float32,
 			for j, row := range right {
 				for l, v := range row {
 					if v != 0 {
-						half[i][j] += v * src[at+i*srow+l*scol+c]
+						half[i][j] += v * src[at+from.at(i, l, 0)+c]
 					}
 				}
 			}
@@ -175,7 +183,7 @@ func (k winogradTransform) generic(dst []float32, drow, dcol int, src []float32,
 						s += v * half[l][j]
 					}
 				}
-				dst[i*drow+j*dcol+c] = s
+				dst[to.at(i, j, 0)+c] = s
 			}
 		}
 	}

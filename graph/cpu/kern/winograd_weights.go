@@ -9,6 +9,7 @@ import "fmt"
 // it is large there is one dU, and the stages run one after the other over many tiles, the sums cut by points.
 type winogradDW struct {
 	tiles    winogradTiles
+	dyView   winogradView
 	x, dy    []float32
 	prologue Prologue // of x
 	dw       []float32
@@ -17,6 +18,7 @@ type winogradDW struct {
 	group    int
 	groups   int
 	parts    int
+	cuts     int // tasks of a point, when staged
 
 	uPoint, vPoint, wPoint int
 	vRow, wRow             int
@@ -53,7 +55,7 @@ func (c Conv) winogradWeights(x, dy, dw, scratch []float32) {
 		for i := range g.groups {
 			g.t0, g.t1 = cut(g.tiles.count(), g.groups, i)
 			runLimited(ceil(g.t1-g.t0, winogradStrip), workers, g.transformTask)
-			runLimited(g.points()*winogradCoCuts, 1<<30, g.productTask)
+			runLimited(g.points()*g.cuts, 1<<30, g.productTask)
 		}
 	} else {
 		runLimited(g.parts, workers, g.fusedTask)
@@ -71,9 +73,10 @@ func (c Conv) winogradWeightsScratch() int {
 
 func (g *winogradDW) set(c Conv) {
 	g.level, g.prologue = *dims(), c.Prologue
-	g.tiles = winogradTiles{form: winogradFormOf(&c, false), b: c.B, h: c.OH, w: c.OW, ih: c.H, iw: c.W, ph: c.PH, pw: c.PW, ci: c.Ci, co: c.Co}
+	g.tiles = newWinogradTiles(&c, false)
 	s := &g.tiles
-	s.cut()
+	g.dyView = s.out
+	g.dyView.side = &s.form.dy
 	in := s.inputFloats()
 	u, blocks := g.points()*in*s.co, winogradDims()
 	g.staged = u >= blocks.weights
@@ -81,6 +84,7 @@ func (g *winogradDW) set(c Conv) {
 	if g.staged {
 		g.group = blocks.chunk(u, 1<<20)
 	}
+	g.cuts = max(1, in/blocks.rows)
 	g.groups = ceil(s.count(), g.group)
 	g.group = ceil(s.count(), max(1, g.groups))
 	g.uPoint = in*s.co + 48
@@ -89,7 +93,7 @@ func (g *winogradDW) set(c Conv) {
 	}
 	g.vRow, g.wRow = in+lineFloats, roundUp(s.co, g.level.nr)+lineFloats
 	g.vPoint, g.wPoint = pointStride(g.group*g.vRow), pointStride(g.group*g.wRow)
-	g.floats = s.patchFloats(&g.prologue)
+	g.floats = max(s.in.patchFloats(&g.prologue), g.dyView.patchFloats(&Prologue{}))
 	if !g.staged {
 		g.floats += g.points() * (g.vPoint + g.wPoint)
 	}
@@ -110,32 +114,33 @@ func (g *winogradDW) shared() int {
 
 // transform writes tiles t0 to t1 of x and dy, the first of them to row 0 of v and w.
 func (g *winogradDW) transform(v, w []float32, t0, t1 int, patch []float32) {
-	s := &g.tiles
-	s.input(v, g.vRow, g.vPoint, g.x, t0, t1, &g.prologue, patch)
-	ys, dy := s.h*s.w*s.co, &s.form.dy
-	for t := t0; t < t1; t++ {
-		b, i, j := s.at(t)
-		dy.points(w[(t-t0)*g.wRow:], s.form.side, g.wPoint, g.dy[b*ys:(b+1)*ys], s.h, s.w, s.co, i*dy.size, j*dy.size, patch)
-	}
+	side := g.tiles.form.side
+	g.tiles.in.read(&winogradPoints{v, side, g.vPoint, g.vRow, patch}, g.x, t0, t1, &g.prologue)
+	g.dyView.read(&winogradPoints{w, side, g.wPoint, g.wRow, patch}, g.dy, t0, t1, &Prologue{})
 }
 
-// product sums n tiles at one point into rows i0 to i1 of each part of dU; add keeps what is there.
-func (g *winogradDW) product(u, v, w []float32, n, point, i0, i1 int, add bool) {
+// product sums n tiles at one point into a cut of the rows of dU; add keeps what is there.
+func (g *winogradDW) product(u, v, w []float32, n, point, i, cuts int, add bool) {
 	s, nr := &g.tiles, g.level.nr
 	t := tower{tile: tile{rs: floatSize, cs: bytes(g.vRow), bs: bytes(g.wRow), k: uintptr(n), ldc: bytes(s.co)}}
 	t.single()
 	if add {
 		t.add = 1
 	}
-	for q := range ceil(s.co, nr) {
-		t.columns(min(nr, s.co-q*nr))
-		t.b = ptr(w, point*g.wPoint+q*nr)
-		for part := range s.form.in.parts {
-			if s.form.has(part, point) {
-				first := part*s.ci + i0
-				t.a, t.c = ptr(v, point*g.vPoint+first), ptr(u, point*g.uPoint+first*s.co+q*nr)
-				t.rows(i1 - i0)
-			}
+	for part, end := 0, 0; part < len(s.form.in.parts); part = end {
+		for end = part; end < len(s.form.in.parts) && s.form.has(end, point); end++ {
+		}
+		if end == part {
+			end++
+			continue
+		}
+		i0, i1 := cut((end-part)*s.ci, cuts, i)
+		first := part*s.ci + i0
+		for q := range ceil(s.co, nr) {
+			t.columns(min(nr, s.co-q*nr))
+			t.b = ptr(w, point*g.wPoint+q*nr)
+			t.a, t.c = ptr(v, point*g.vPoint+first), ptr(u, point*g.uPoint+first*s.co+q*nr)
+			t.rows(i1 - i0)
 		}
 	}
 }
@@ -151,7 +156,7 @@ func (g *winogradDW) fused(part, worker int) {
 		t0, t1 := cut(g.tiles.count(), g.groups, i)
 		g.transform(v, w, t0, t1, patch)
 		for point := range g.points() {
-			g.product(u, v, w, t1-t0, point, 0, g.tiles.ci, i > first)
+			g.product(u, v, w, t1-t0, point, 0, 1, i > first)
 		}
 	}
 }
@@ -162,8 +167,7 @@ func (g *winogradDW) transforms(task, worker int) {
 }
 
 func (g *winogradDW) products(task, _ int) {
-	i0, i1 := cut(g.tiles.ci, winogradCoCuts, task%winogradCoCuts)
-	g.product(g.u, g.v, g.w, g.t1-g.t0, task/winogradCoCuts, i0, i1, g.t0 > 0)
+	g.product(g.u, g.v, g.w, g.t1-g.t0, task/g.cuts, task%g.cuts, g.cuts, g.t0 > 0)
 }
 
 // finish adds what the tasks summed for one input channel and transforms its points to taps.
@@ -182,6 +186,6 @@ func (g *winogradDW) finish(i, _ int) {
 			}
 		}
 		first := 3*f.taps[part].i + f.taps[part].j
-		k.apply(g.dw[first*tap+i*s.co:], 3*f.step*tap, f.step*tap, g.u, row, f.side*g.uPoint, g.uPoint, s.co)
+		k.apply(g.dw[first*tap+i*s.co:], winogradStrides{3 * f.step * tap, f.step * tap, 0}, g.u, row, winogradStrides{f.side * g.uPoint, g.uPoint, 0}, s.co, 1)
 	}
 }
