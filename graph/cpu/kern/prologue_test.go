@@ -26,6 +26,9 @@ func prologueCases() []Conv {
 		conv(1, 40, 50, 32, 32, 3, 1, 0, 1, 1), // several runs of tiles to a row
 		conv(4, 8, 8, 256, 256, 3, 1, 1, 1, 1), // staged
 		conv(5, 2, 3, 64, 66, 3, 1, 1, 1, 1),   // few pixels
+		conv(7, 13, 12, 16, 32, 3, 2, 1, 1, 1),
+		conv(30, 8, 7, 32, 32, 3, 2, 1, 1, 1), // one tile an image
+		conv(1, 20, 72, 32, 16, 3, 2, 1, 1, 1),
 	}
 }
 
@@ -34,8 +37,10 @@ func prologueCases() []Conv {
 func TestPrologue(t *testing.T) {
 	for _, c := range prologueCases() {
 		for _, relu := range []bool{true, false} {
-			for _, a := range []Algorithm{Auto, Direct} {
-				c.Algorithm = a
+			for _, a := range []Algorithm{Auto, Direct, Winograd} {
+				if c.Algorithm = a; c.Check() != nil {
+					continue // not by Winograd's algorithm
+				}
 				t.Run(fmt.Sprintf("%s algorithm %d relu %v", convName(c), a, relu), func(t *testing.T) {
 					eachLevel(t, func(t *testing.T) {
 						if work := c.B * c.OH * c.OW * c.weights(); active == generic && work > 4e6 {

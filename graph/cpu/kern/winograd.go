@@ -103,17 +103,20 @@ func (g *winograd) set(c Conv, backward bool) {
 	in, out := s.inputFloats(), len(s.form.out.parts)*roundUp(s.co, g.level.nr)
 	u := g.points() * in * len(s.form.out.parts) * s.co
 	g.staged = u >= winogradWide
-	g.group, g.mPanels = roundUp(blocks.group, g.level.mr), min(blocks.panels, g.panels())
+	g.mPanels = min(blocks.panels, g.panels())
 	if g.staged {
-		g.group, g.mPanels = blocks.chunk(u, 4<<20), g.panels()
+		g.mPanels = g.panels()
 	}
-	g.mRow = g.mPanels * g.level.nr
+	g.vRow, g.mRow = in+lineFloats, g.mPanels*g.level.nr
 	if g.mPanels > 1 {
 		g.mRow += lineFloats
 	}
+	g.group = roundUp(blocks.groupOf(s.count(), g.points()*(g.vRow+g.mRow)), g.level.mr)
+	if g.staged {
+		g.group = blocks.chunk(u, 4<<20)
+	}
 	g.groups = ceil(s.count(), g.group)
 	g.group = ceil(s.count(), max(1, g.groups))
-	g.vRow = in + lineFloats
 	g.uPoint = out*in + 48
 	g.vPoint, g.mPoint = pointStride(g.group*g.vRow), pointStride(g.group*g.mRow)
 	g.floats = s.patchFloats(&g.prologue)
@@ -230,18 +233,17 @@ func (g *winograd) fused(task, worker int) {
 	v, m, patch := buffer[:nv], buffer[nv:nv+nm], buffer[nv+nm:]
 	t0, t1 := cut(g.tiles.count(), g.groups, task)
 	g.input(v, t0, t1, patch)
-	var ahead []float32
+	ahead := winogradAhead{parts: g.points() * g.panels()}
+	ahead.add(&g.tiles.out, g.dst, t0, t1)
 	if next := task + Threads(); next < g.groups {
-		from, to := g.tiles.in.span(cut(g.tiles.count(), g.groups, next))
-		ahead = g.src[from:to]
+		n0, n1 := cut(g.tiles.count(), g.groups, next)
+		ahead.add(&g.tiles.in, g.src, n0, n1)
 	}
-	products := g.points() * g.panels()
 	for q0 := 0; q0 < g.panels(); q0 += g.mPanels {
 		q1 := min(q0+g.mPanels, g.panels())
 		for point := range g.points() {
 			for q := q0; q < q1; q++ {
-				from, to := cut(len(ahead), products, q*g.points()+point)
-				g.product(m[(q-q0)*g.level.nr:], v, t1-t0, point, q, ahead[from:to])
+				g.product(m[(q-q0)*g.level.nr:], v, t1-t0, point, q, ahead.next())
 			}
 		}
 		for q, end := q0, 0; q < q1; q = end { // the panels of a part together

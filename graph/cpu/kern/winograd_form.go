@@ -100,7 +100,9 @@ func (c *Conv) winogradPays() bool {
 
 // winogradBlocks is how Winograd's algorithm is cut on a level.
 type winogradBlocks struct {
-	group   int  // tiles of a task that goes through all stages, rounded up to whole micro-kernels
+	group   int // tiles of a task that goes through all stages, at least, rounded up to whole micro-kernels
+	most    int // and at most, where their points are no more than floats
+	floats  int
 	panels  int  // panels of their products kept at a time
 	tiles   int  // tiles of a chunk, where stages go one after the other
 	rows    int  // of dU that a task sums then
@@ -111,7 +113,7 @@ type winogradBlocks struct {
 // Where L2 is small, V of a few tiles is read once a point, and gradients by w go through L3.
 var (
 	winogradTall  = winogradBlocks{group: 56, panels: 1, tiles: winogradMost, rows: 64, weights: winogradWide}
-	winogradShort = winogradBlocks{group: 24, panels: math.MaxInt, tiles: 96, rows: 32, strided: true}
+	winogradShort = winogradBlocks{group: 24, most: 72, floats: 200 << 10, panels: math.MaxInt, tiles: 96, rows: 32, strided: true}
 )
 
 const (
@@ -125,6 +127,11 @@ func winogradDims() *winogradBlocks {
 		return &winogradShort
 	}
 	return &winogradTall
+}
+
+// groupOf is how many of so many tiles a task has, each of n floats.
+func (b *winogradBlocks) groupOf(tiles, n int) int {
+	return max(b.group, min(b.most, b.floats/n, tiles/8))
 }
 
 // chunk is how many tiles a chunk has for U of n floats, which is large beyond most.

@@ -80,6 +80,30 @@ func (v *winogradView) span(t0, t1 int) (from, to int) {
 	return (b0*v.h + max(i0, 0)) * v.w * v.c, (b1*v.h + min(i1+v.side.size, v.h)) * v.w * v.c
 }
 
+// winogradAhead is what a task asks for while it multiplies, a part with each product: where its results go, and the images of the next task.
+type winogradAhead struct {
+	spans       [2][]float32
+	n           int
+	part, parts int
+}
+
+func (a *winogradAhead) add(v *winogradView, images []float32, t0, t1 int) {
+	from, to := v.span(t0, t1)
+	a.spans[a.n] = images[from:to]
+	a.n++
+}
+
+// next is the next part.
+func (a *winogradAhead) next() []float32 {
+	first := len(a.spans[0])
+	from, to := cut(first+len(a.spans[1]), a.parts, a.part)
+	a.part++
+	if from < first {
+		return a.spans[0][from:min(to, first)]
+	}
+	return a.spans[1][from-first : to-first]
+}
+
 const (
 	winogradRun  = 8       // tiles side by side that share a strip behind a prologue
 	winogradEdge = 8 << 10 // floats of patches that are transformed in one call
