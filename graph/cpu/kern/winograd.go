@@ -17,7 +17,7 @@ type winograd struct {
 	staged   bool
 	group    int // tiles of a task, or of a chunk when staged
 	groups   int
-	lists    [4]winogradList // by point: not at infinity, its column, its row, both
+	lists    [4]winogradList // by which of a point's coordinates are infinite
 
 	uPoint, vPoint, mPoint int // distances between points
 	vRow, mRow             int // distances between tiles
@@ -123,17 +123,22 @@ func (g *winograd) set(c Conv, backward bool) {
 	if !g.staged {
 		g.floats += g.points() * (g.vPoint + g.mPoint)
 	}
-	for k := range g.lists {
-		l := &g.lists[k]
-		l.n = 0
-		point := (s.form.side - 1) * (k/2*s.form.side + k%2)
-		for part := range s.form.in.parts {
-			if s.form.has(part, point) {
-				l.aoff[l.n], l.boff[l.n] = bytes(part*s.ci), bytes(part*s.ci*g.level.nr)
-				l.n++
-			}
+	g.lists = [4]winogradList{}
+	for point := range g.points() {
+		g.lists[s.form.infinite(point)] = g.list(point)
+	}
+}
+
+// list finds the parts of the source that have a point.
+func (g *winograd) list(point int) (l winogradList) {
+	s := &g.tiles
+	for part := range s.form.in.parts {
+		if s.form.has(part, point) {
+			l.aoff[l.n], l.boff[l.n] = bytes(part*s.ci), bytes(part*s.ci*g.level.nr)
+			l.n++
 		}
 	}
+	return l
 }
 
 func (g *winograd) points() int { return g.tiles.form.points() }
@@ -202,15 +207,7 @@ func (g *winograd) product(m, v []float32, n, point, q int, ahead []float32) {
 	if len(s.form.out.parts) > 1 && !s.form.has(q/g.partPanels(), point) {
 		return
 	}
-	last := s.form.side - 1
-	k := 0
-	if point/s.form.side == last {
-		k = 2
-	}
-	if point%s.form.side == last {
-		k++
-	}
-	l := &g.lists[k]
+	l := &g.lists[s.form.infinite(point)]
 	t := tower{tile: tile{rs: bytes(g.vRow), cs: floatSize, bs: bytes(nr), k: uintptr(s.ci), ldc: bytes(g.mRow), nb: uintptr(l.n), aoff: &l.aoff[0], boff: &l.boff[0]}}
 	t.columns(min(nr, s.co-g.channel(q)))
 	t.b = ptr(g.u, point*g.uPoint+q*s.inputFloats()*nr)

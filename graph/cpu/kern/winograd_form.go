@@ -2,8 +2,8 @@ package kern
 
 import "math"
 
-// winogradForm is one of Winograd's algorithms for a 3x3 convolution or a gradient of it: patches of the source, of all patches of the result,
-// and of the weights are taken to side x side points, where they are multiplied.
+// winogradForm is one of Winograd's algorithms for a 3x3 convolution or its gradients: patches of the source and the weights are taken to side x side
+// points and multiplied there, and the products are taken to patches of the result.
 //
 // A convolution of stride 2 falls into four, by even and odd rows and columns of the padded image: of 2x2, 2x1, 1x2 and 1x1 taps, each of
 // stride 1. These are the parts of its source (or, of the gradient by x, of its result), every second pixel of a patch. At the last row or
@@ -12,10 +12,10 @@ type winogradForm struct {
 	side   int
 	in     winogradSide
 	out    winogradSide
-	taps   []winogradPart      // of the weights, for each part of in or out
+	taps   []winogradPart      // the weights of each part: a transform and the first tap
 	step   int                 // between a part's taps
 	dy     winogradSide        // of the gradient by w: the patches of dy
-	finish []winogradTransform // for every part of the source, points to the gradient by its taps
+	finish []winogradTransform // of the gradient by w: points to the gradient by each part's taps
 }
 
 // winogradSide is how images are cut: size x size pixels a patch, in parts whose pixels lie step apart. Patches begin 4*step pixels apart.
@@ -33,11 +33,11 @@ type winogradPart struct {
 	i, j      int
 }
 
-// one is the only part of something.
-func one(k winogradTransform) []winogradPart { return []winogradPart{{k, 0, 0}} }
+// wholePart is the only part of something.
+func wholePart(k winogradTransform) []winogradPart { return []winogradPart{{k, 0, 0}} }
 
-// four are the parts with even and odd rows and columns, which begin at even and odd.
-func four(first winogradTransform, even, odd int) []winogradPart {
+// fourParts are those with even and odd rows and columns, which begin at even and odd.
+func fourParts(first winogradTransform, even, odd int) []winogradPart {
 	return []winogradPart{{first, even, even}, {first + 1, even, odd}, {first + 2, odd, even}, {first + 3, odd, odd}}
 }
 
@@ -45,21 +45,34 @@ func four(first winogradTransform, even, odd int) []winogradPart {
 var winogradForms = [2][2]winogradForm{
 	{
 		{
-			side: 6, in: winogradSide{6, 1, one(winogradInput)}, out: winogradSide{4, 1, one(winogradOutput)}, taps: one(winogradFilter), step: 1,
-			dy: winogradSide{4, 1, one(winogradGradient)}, finish: []winogradTransform{winogradWeights},
+			side: 6,
+			in:   winogradSide{6, 1, wholePart(winogradInput)},
+			out:  winogradSide{4, 1, wholePart(winogradOutput)},
+			taps: wholePart(winogradFilter), step: 1,
+			dy:     winogradSide{4, 1, wholePart(winogradGradient)},
+			finish: []winogradTransform{winogradWeights},
 		},
 		{
-			side: 5, in: winogradSide{9, 2, four(stridedInputEE, 0, 1)}, out: winogradSide{4, 1, one(stridedOutputEE)}, taps: four(stridedFilterEE, 0, 1), step: 2,
-			dy:     winogradSide{4, 1, one(stridedGradient)},
+			side: 5,
+			in:   winogradSide{9, 2, fourParts(stridedInputEE, 0, 1)},
+			out:  winogradSide{4, 1, wholePart(stridedOutputEE)},
+			taps: fourParts(stridedFilterEE, 0, 1), step: 2,
+			dy:     winogradSide{4, 1, wholePart(stridedGradient)},
 			finish: []winogradTransform{stridedWeightsEE, stridedWeightsEO, stridedWeightsOE, stridedWeightsOO},
 		},
 	},
 	{
 		{
-			side: 6, in: winogradSide{6, 1, one(winogradInput)}, out: winogradSide{4, 1, one(winogradOutput)}, taps: []winogradPart{{winogradFilter, 2, 2}}, step: -1,
+			side: 6,
+			in:   winogradSide{6, 1, wholePart(winogradInput)},
+			out:  winogradSide{4, 1, wholePart(winogradOutput)},
+			taps: []winogradPart{{winogradFilter, 2, 2}}, step: -1,
 		},
 		{
-			side: 5, in: winogradSide{5, 1, one(stridedInputEE)}, out: winogradSide{8, 2, four(stridedOutputEE, 1, 0)}, taps: four(stridedFilterEE, 2, 1), step: -2,
+			side: 5,
+			in:   winogradSide{5, 1, wholePart(stridedInputEE)},
+			out:  winogradSide{8, 2, fourParts(stridedOutputEE, 1, 0)},
+			taps: fourParts(stridedFilterEE, 2, 1), step: -2,
 		},
 	},
 }
@@ -79,6 +92,17 @@ func (f *winogradForm) points() int { return f.side * f.side }
 func (f *winogradForm) has(part, point int) bool {
 	_, _, rows, columns := f.taps[part].transform.size()
 	return point/f.side < rows && point%f.side < columns
+}
+
+// infinite is 1 for points of the last column, 2 for those of the last row, 3 for the last point of all, 0 for the others.
+func (f *winogradForm) infinite(point int) (k int) {
+	if point/f.side == f.side-1 {
+		k = 2
+	}
+	if point%f.side == f.side-1 {
+		k++
+	}
+	return k
 }
 
 // winogradOK says whether there is a form of the convolution in all three directions.
@@ -101,13 +125,13 @@ func (c *Conv) winogradPays() bool {
 // winogradBlocks is how Winograd's algorithm is cut on a level.
 type winogradBlocks struct {
 	group   int // tiles of a task that goes through all stages, at least, rounded up to whole micro-kernels
-	most    int // and at most, where their points are no more than floats
+	most    int // and at most, while their points are no more than so many floats
 	floats  int
 	panels  int  // panels of their products kept at a time
 	tiles   int  // tiles of a chunk, where stages go one after the other
 	rows    int  // of dU that a task sums then
 	weights int  // floats of dU from which they do so in gradients by w
-	strided bool // pays for convolutions of stride 2
+	strided bool // pays for convolutions of stride 2, as far as measured
 }
 
 // Where L2 is small, V of a few tiles is read once a point, and gradients by w go through L3.
