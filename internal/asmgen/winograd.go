@@ -120,14 +120,7 @@ var denseTransforms = []transform{
 	square("winogradGradient", "the 4x4 patch of dy to 36 points, the adjoint of winogradOutput", matrix{
 		in: 4, constants: []float64{4, 2},
 		groups: []group{
-			{[]int{1, 2}, func(e emitter, in func(int) Op, o []VecPhysical, t VecPhysical) {
-				mov(in(0), o[0])
-				add(in(2), o[0])
-				mov(in(1), t)
-				add(in(3), t)
-				VSUBPS(t, o[0], o[1])
-				add(t, o[0])
-			}},
+			patchAtOnes,
 			{[]int{3, 4}, func(e emitter, in func(int) Op, o []VecPhysical, t VecPhysical) {
 				mov(in(0), o[0])
 				addmul(in(2), e.k(4), o[0])
@@ -198,6 +191,16 @@ var denseTransforms = []transform{
 		},
 	}),
 }
+
+// patchAtOnes takes 4 pixels to the points 1 and -1, in both families.
+var patchAtOnes = group{[]int{1, 2}, func(e emitter, in func(int) Op, o []VecPhysical, t VecPhysical) {
+	mov(in(0), o[0])
+	add(in(2), o[0])
+	mov(in(1), t)
+	add(in(3), t)
+	VSUBPS(t, o[0], o[1])
+	add(t, o[0])
+}}
 
 // vectors is a register width: AVX2 with 16 registers, AVX-512 with 32.
 type vectors struct {

@@ -46,14 +46,7 @@ var (
 	stridedGradient = matrix{
 		in: 4, constants: []float64{4, 2, 8},
 		groups: []group{
-			{[]int{1, 2}, func(e emitter, in func(int) Op, o []VecPhysical, t VecPhysical) {
-				mov(in(0), o[0])
-				add(in(2), o[0])
-				mov(in(1), t)
-				add(in(3), t)
-				VSUBPS(t, o[0], o[1])
-				add(t, o[0])
-			}},
+			patchAtOnes,
 			{[]int{0, 4}, func(e emitter, in func(int) Op, o []VecPhysical, t VecPhysical) {
 				mov(in(0), o[0])
 				mov(in(3), o[1])

@@ -54,12 +54,8 @@ func (c Conv) winograd(backward bool, src, w, dst, scratch []float32) {
 	if need := g.shared() + g.floats; len(scratch) < need {
 		panic(fmt.Sprintf("kern: conv: scratch has %d elements, %+v needs %d", len(scratch), c, lineFloats+need))
 	}
-	take := func(n int) []float32 {
-		s := scratch[:n]
-		scratch = scratch[n:]
-		return s
-	}
-	g.turned, g.u, g.v, g.m = take(g.turnedFloats()), take(g.points()*g.uPoint), take(g.stagedFloats(g.vPoint)), take(g.stagedFloats(g.mPoint))
+	g.turned, g.u = take(&scratch, g.turnedFloats()), take(&scratch, g.points()*g.uPoint)
+	g.v, g.m = take(&scratch, g.stagedFloats(g.vPoint)), take(&scratch, g.stagedFloats(g.mPoint))
 	g.buffers = scratch
 	g.run()
 	g.src, g.w, g.dst, g.turned, g.u, g.v, g.m, g.buffers = nil, nil, nil, nil, nil, nil, nil, nil
@@ -230,11 +226,10 @@ func (g *winograd) fused(task, worker int) {
 	v, m, patch := buffer[:nv], buffer[nv:nv+nm], buffer[nv+nm:]
 	t0, t1 := cut(g.tiles.count(), g.groups, task)
 	g.input(v, t0, t1, patch)
-	ahead := winogradAhead{parts: g.points() * g.panels()}
-	ahead.add(&g.tiles.out, g.dst, t0, t1)
+	ahead := winogradAhead{results: g.tiles.out.span(g.dst, t0, t1), parts: g.points() * g.panels()}
 	if next := task + Threads(); next < g.groups {
 		n0, n1 := cut(g.tiles.count(), g.groups, next)
-		ahead.add(&g.tiles.in, g.src, n0, n1)
+		ahead.images = g.tiles.in.span(g.src, n0, n1)
 	}
 	for q0 := 0; q0 < g.panels(); q0 += g.mPanels {
 		q1 := min(q0+g.mPanels, g.panels())

@@ -73,35 +73,28 @@ func (v *winogradView) run(t, t1, i, j, size int) (n, next int) {
 	return min(t1-t, v.tw-t%v.tw, (v.w-j-size)/step+1), step * v.c
 }
 
-// span is the part of the images that tiles t0 to t1 read, with whole rows.
-func (v *winogradView) span(t0, t1 int) (from, to int) {
+// span is the part of the images that tiles t0 to t1 read or write, with whole rows.
+func (v *winogradView) span(images []float32, t0, t1 int) []float32 {
 	b0, i0, _ := v.at(t0)
 	b1, i1, _ := v.at(t1 - 1)
-	return (b0*v.h + max(i0, 0)) * v.w * v.c, (b1*v.h + min(i1+v.side.size, v.h)) * v.w * v.c
+	return images[(b0*v.h+max(i0, 0))*v.w*v.c : (b1*v.h+min(i1+v.side.size, v.h))*v.w*v.c]
 }
 
 // winogradAhead is what a task asks for while it multiplies, a part with each product: where its results go, and the images of the next task.
 type winogradAhead struct {
-	spans       [2][]float32
-	n           int
-	part, parts int
-}
-
-func (a *winogradAhead) add(v *winogradView, images []float32, t0, t1 int) {
-	from, to := v.span(t0, t1)
-	a.spans[a.n] = images[from:to]
-	a.n++
+	results, images []float32
+	part, parts     int
 }
 
 // next is the next part.
 func (a *winogradAhead) next() []float32 {
-	first := len(a.spans[0])
-	from, to := cut(first+len(a.spans[1]), a.parts, a.part)
+	first := len(a.results)
+	from, to := cut(first+len(a.images), a.parts, a.part)
 	a.part++
 	if from < first {
-		return a.spans[0][from:min(to, first)]
+		return a.results[from:min(to, first)]
 	}
-	return a.spans[1][from-first : to-first]
+	return a.images[from-first : to-first]
 }
 
 const (

@@ -48,8 +48,9 @@ func (c Conv) winogradWeights(x, dy, dw, scratch []float32) {
 	if need := g.shared() + g.floats; len(scratch) < need {
 		panic(fmt.Sprintf("kern: conv: scratch has %d elements, %+v needs %d", len(scratch), c, lineFloats+need))
 	}
-	n, nv, nw := g.parts*g.points()*g.uPoint, g.stagedFloats(g.vPoint), g.stagedFloats(g.wPoint)
-	g.u, g.v, g.w, g.buffers = scratch[:n], scratch[n:n+nv], scratch[n+nv:n+nv+nw], scratch[n+nv+nw:]
+	g.u = take(&scratch, g.parts*g.points()*g.uPoint)
+	g.v, g.w = take(&scratch, g.stagedFloats(g.vPoint)), take(&scratch, g.stagedFloats(g.wPoint))
+	g.buffers = scratch
 	workers := fits(g.buffers, g.floats)
 	if g.staged {
 		for i := range g.groups {
