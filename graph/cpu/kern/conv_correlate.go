@@ -133,11 +133,11 @@ func (g *correlate) tiles(task, worker int) {
 			o0, o1 := cut(c.OH, g.bands, band)
 			r0, r1 := max(0, h.low(o0)), min(c.H, h.high(o1-1)+1)
 			g.copyImages(xs, dys, b, images, p0, p1, o0, o1, r0, max(r0, r1))
-			t.add, t.ahead = 0, fetch{}
+			t.add = 0
 			if b > b0 || band > 0 {
 				t.add = 1
 			}
-			ahead := g.ahead(b+images, min(b1, b+2*images), (p1-p0)*c.KH*g.kw*ceil(g.depth, g.level.mr)*images*c.OH)
+			t.ahead, t.after = g.ahead(b+images, min(b1, b+2*images), (p1-p0)*c.KH*g.kw*ceil(g.depth, g.level.mr)*images*c.OH)
 			if b == b0 || g.bands > 1 {
 				g.offsets(aoff, boff, &h, o0, o1, r0)
 			}
@@ -146,7 +146,7 @@ func (g *correlate) tiles(task, worker int) {
 				t.nb = uintptr(images * max(0, min(to, o1)-max(from, o0)))
 				t.aoff, t.boff = &aoff[u*g.images*c.OH], &boff[u*g.images*c.OH]
 				for v := range g.kw {
-					g.tap(&t, dw, xs, dys, (b*c.OH+o0)*c.OW*c.Co, u*c.KW+v, v*c.DW, p0, p1, &ahead)
+					g.tap(&t, dw, xs, dys, (b*c.OH+o0)*c.OW*c.Co, u*c.KW+v, v*c.DW, p0, p1)
 				}
 			}
 		}
@@ -175,17 +175,16 @@ func (g *correlate) offsets(aoff, boff []uintptr, h *taps, o0, o1, r0 int) {
 }
 
 // ahead fetches images b0 to b1 of x and dy while so many blocks of tiles of others are computed.
-func (g *correlate) ahead(b0, b1, blocks int) (f [2]fetch) {
+func (g *correlate) ahead(b0, b1, blocks int) (first, second fetch) {
 	if b1 <= b0 || g.bands > 1 {
-		return f
+		return fetch{}, fetch{}
 	}
 	x, y := g.conv.H*g.conv.W*g.conv.Ci, g.conv.OH*g.conv.OW*g.conv.Co
-	first := blocks * x / (x + y)
-	return [2]fetch{fetchIn(g.x[b0*x:b1*x], first), fetchIn(g.dy[b0*y:b1*y], blocks-first)}
+	return fetchBoth(g.x[b0*x:b1*x], g.dy[b0*y:b1*y], blocks)
 }
 
 // tap adds to the rows of one tap; dy's rows at hand begin with element first, shift is the column of the copy that output column 0 reads.
-func (g *correlate) tap(t *tower, dw, xs, dys []float32, first, tap, shift, p0, p1 int, ahead *[2]fetch) {
+func (g *correlate) tap(t *tower, dw, xs, dys []float32, first, tap, shift, p0, p1 int) {
 	c, nr := &g.conv, g.level.nr
 	t.a = ptr(xs, shift*g.view.pixel)
 	for q := p0; q < p1; q++ {
@@ -196,9 +195,6 @@ func (g *correlate) tap(t *tower, dw, xs, dys []float32, first, tap, shift, p0, 
 			t.b = ptr(dys, (q-p0)*g.images*g.dyImage)
 		}
 		t.c = ptr(dw, tap*(c.Ci/c.Groups)*c.Co+g.group*g.n+q*nr)
-		if t.ahead.left == 0 {
-			t.ahead, *ahead = ahead[0], [2]fetch{ahead[1]}
-		}
 		t.rows(g.depth)
 	}
 }

@@ -209,7 +209,9 @@ func (g *gather) tiles(task, worker int) {
 	part0 := gatherPart{g: g, buffer: buffer, aoff: aoff, boff: boff, b0: b0, b1: b1, r0: r0, p0: p0, p1: p1}
 	if b2, b3 := cut(g.conv.B, g.images, part+1); g.bands == 1 && g.chunks == 1 && part+1 < g.images && (b3-b2)*size <= g.level.images {
 		// The worker most likely goes on with these.
-		part0.ahead = fetchIn(g.src[b2*size:b3*size], (p1-p0)*g.blocks)
+		height, width := g.outputs()
+		made := height * width * g.dstC
+		part0.ahead[0], part0.ahead[1] = fetchBoth(g.src[b2*size:b3*size], g.dst[b2*made:b3*made], (p1-p0)*g.blocks)
 	}
 	for i := range g.list {
 		h, w, base := g.class(i)

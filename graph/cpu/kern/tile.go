@@ -30,6 +30,7 @@ type tower struct {
 	tile
 	count, stepA, stepC uintptr
 	ahead               fetch
+	after               fetch // takes its place when it is done; the assembly does not know it
 }
 
 // fetch is memory that a tower asks for, some lines before each block of each tile, so that it is in the core's own caches when its turn
@@ -37,6 +38,12 @@ type tower struct {
 type fetch struct {
 	at         uintptr // of memory that somebody keeps
 	left, each uintptr // lines still to be asked for, and before each block
+}
+
+// fetchBoth is the fetches of s and then of t over so many blocks.
+func fetchBoth(s, t []float32, blocks int) (first, second fetch) {
+	n := blocks * len(s) / max(1, len(s)+len(t))
+	return fetchIn(s, n), fetchIn(t, blocks-n)
 }
 
 // fetchIn is the fetch of s over so many blocks.
@@ -89,6 +96,9 @@ func (s *tower) skip(tiles int) {
 // tiles computes count tiles of mr rows, stepA and stepC bytes apart.
 func (s *tower) tiles(count, mr int, stepA, stepC uintptr) {
 	s.count, s.stepA, s.stepC = uintptr(count), stepA, stepC
+	if s.ahead.left == 0 {
+		s.ahead, s.after = s.after, fetch{}
+	}
 	if s.nb == 0 {
 		s.stepA = 0 // A may be nowhere
 	}
