@@ -83,12 +83,24 @@ func bindHalfSum(c *call) func() {
 }
 
 func bindAddN(c *call) func() {
-	xs, y := c.x, c.y
-	return sweep(len(y), block, func(from, to int) {
-		y := y[from:to]
-		kern.Add(y, xs[0][from:to], xs[1][from:to])
-		for _, x := range xs[2:] {
-			kern.Add(y, y, x[from:to])
+	xs, y, unit := c.x, c.y, 1
+	for _, x := range xs {
+		if len(x) < len(y) {
+			unit = max(unit, len(x)) // a multiple of the shorter rows
+		}
+	}
+	return sweep(len(y)/unit, rowsOf(unit), func(from, to int) {
+		from, to = from*unit, to*unit
+		y, sum := y[from:to], xs[0][from:to]
+		for _, x := range xs[1:] {
+			if len(x) == len(xs[0]) {
+				kern.Add(y, sum, x[from:to])
+			} else {
+				for i := 0; i < len(y); i += len(x) {
+					kern.Add(y[i:i+len(x)], sum[i:], x)
+				}
+			}
+			sum = y
 		}
 	})
 }

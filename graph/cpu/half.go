@@ -20,7 +20,7 @@ func (Backend) Narrows(s ir.Spec, in []ir.Type, operand int) bool {
 	case op.MatMulOp:
 		return o.BF16 && narrowsProduct(o, in, operand)
 	case op.SumToOp:
-		return operand == 0 && planSum(&call{in: in, out: ir.Type{Shape: o.To.Shape()}}).kind == sumColumns
+		return operand == 0 && planSum(&call{spec: s, in: in, out: ir.Type{Shape: o.To.Shape()}}).kind == sumColumns
 	case op.Stats:
 		return operand == 0
 	case op.NormSums:

@@ -37,6 +37,7 @@ func halfCases() (cases []kernelCase) {
 		{op.MatMulOp{TransB: true, Bias: true, Rounded: true}, []string{"n 70,33", "n 45,33", "n 45"}},
 		{op.MatMulOp{Bias: true, Relu: true}, []string{"n 70,32", "n 32,150", "n 150"}},
 		{op.MatMulOp{TransB: true, Slope: "gelu", Rounded: true}, []string{"n 70,64", "n 150,64", "n 70,150"}},
+		{op.MatMulOp{TransA: true, Plus: true}, []string{"n 64,70", "n 64,150", "n 70,150"}},
 		{op.MatMulOp{Slope: "tanh"}, []string{"n 70,64", "n 64,31", "n 70,31"}},
 	} {
 		m.o.BF16 = true

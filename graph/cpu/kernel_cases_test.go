@@ -37,6 +37,8 @@ func kernelCases() []kernelCase {
 	add(op.RoundOp{}, "n 33,1001")
 	add(op.AddN{}, "n 33,1001", "n 33,1001")
 	add(op.AddN{}, "n 33,1001", "n 33,1001", "n 33,1001", "n 33,1001")
+	add(op.AddN{}, "n 301,77", "n 1,77")
+	add(op.AddN{}, "n 9,10,67", "n 9,10,67", "n 67", "n 1,10,67", "n 1,9,10,67")
 	for fn, f := range op.Unaries {
 		kind := "n"
 		if fn == "log" || fn == "sqrt" || fn == "rsqrt" || fn == "reciprocal" {
@@ -63,6 +65,7 @@ func kernelCases() []kernelCase {
 		{"n 8,9,10,67", ir.Shape{9, 1, 1}}, {"n 8,9,10,67", ir.Shape{8, 1, 10, 1}}, {"n 3,4,5,6,2", ir.Shape{3, 1, 5, 1, 2}}, {"n 40,3,200", ir.Shape{40, 1, 200}},
 	} {
 		add(op.SumToOp{To: op.DimsOf(s.to), Scale: 0.25}, s.from)
+		add(op.SumToOp{To: op.DimsOf(s.to), Scale: 0.25, Squares: true}, s.from)
 		add(op.BroadcastOp{To: op.DimsOf(operand(s.from, nil).Shape)}, "n "+join(s.to))
 	}
 	add(op.BroadcastOp{To: op.DimsOf(ir.Shape{4, 3})}, "i 3")
@@ -88,6 +91,8 @@ func kernelCases() []kernelCase {
 	loose(1e-5, op.MatMulOp{Relu: true}, "n 4,30,64", "n 4,64,100")
 	loose(1e-5, op.MatMulOp{Slope: "gelu"}, "n 300,64", "n 64,100", "n 300,100")
 	loose(1e-5, op.MatMulOp{Slope: "silu"}, "n 4,30,64", "n 4,64,100", "n 4,30,100")
+	loose(1e-5, op.MatMulOp{TransA: true, Plus: true}, "n 64,300", "n 64,100", "n 300,100")
+	loose(1e-5, op.MatMulOp{Plus: true}, "n 4,30,64", "n 4,64,100", "n 4,30,100")
 
 	for _, x := range []string{"n 1,1", "n 67,130", "n 300,64", "n 256,512"} {
 		loose(1e-5, op.GramOp{}, x)

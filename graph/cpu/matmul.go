@@ -108,6 +108,15 @@ func (p *product) exact(c *call) kern.Finish {
 			}
 		}
 	}
+	if p.Plus {
+		x := c.x[2]
+		return func(y []float32, ldc, i0, i1, j0, j1 int) {
+			for i := i0; i < i1; i++ {
+				row := y[(i-i0)*ldc:][:j1-j0]
+				kern.Add(row, row, x[i*n+j0:i*n+j1])
+			}
+		}
+	}
 	var bias []float32
 	switch {
 	case p.Bias:

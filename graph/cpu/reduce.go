@@ -7,8 +7,9 @@ import (
 
 // sumPlan is how a sum over axes runs: which case its merged axes are.
 type sumPlan struct {
-	axes []axis // merged; operand 0 is the result (step 0 where it is summed), operand 1 the source
-	kind sumKind
+	axes    []axis // merged; operand 0 is the result (step 0 where it is summed), operand 1 the source
+	kind    sumKind
+	squares bool
 }
 
 type sumKind int
@@ -23,7 +24,7 @@ const (
 
 func planSum(c *call) sumPlan {
 	from := c.in[0].Shape
-	p := sumPlan{axes: merge(from, op.BroadcastStrides(c.out.Shape, from), strides(from))}
+	p := sumPlan{axes: merge(from, op.BroadcastStrides(c.out.Shape, from), strides(from)), squares: c.spec.(op.SumToOp).Squares}
 	var summed [3]bool
 	for i, a := range p.axes {
 		if i < 3 {
@@ -45,16 +46,41 @@ func planSum(c *call) sumPlan {
 	return p
 }
 
+// columns is the sum of the rows of a matrix [rows, n] or, with squares, the sums of what is in them and of its squares.
+func (p *sumPlan) columns(rows, n int) columns {
+	if p.squares {
+		return columnsOf(rows, n, 2)
+	}
+	return columnsOf(rows, n, 1)
+}
+
+// sum is the sum of x.
+func (p *sumPlan) sum(x []float32) float64 {
+	if p.squares {
+		return kern.Dot(x, x)
+	}
+	return kern.Sum(x)
+}
+
+// add adds the columns of a part of x to s, as columns says; zeros [n] are taken off squares, which is what the kernel for spreads does.
+func (p *sumPlan) add(s []float64, x, zeros []float32, n, row0, row1, col0, col1 int) {
+	if p.squares {
+		kern.AddSpread(s[:col1-col0], s[col1-col0:], x, zeros, n, row0, row1, col0, col1)
+	} else {
+		kern.AddColumns(s, x, n, row0, row1, col0, col1)
+	}
+}
+
 func scratchSumTo(c *call) int {
 	p := planSum(c)
 	switch p.kind {
 	case sumAll:
 		return 2 * tasks(p.axes[0].n, block)
 	case sumColumns:
-		o := columnsOf(p.axes[0].n, p.axes[1].n, 1)
-		return o.scratch() + scratchHalfRows(c.in[0], o.c)
+		o := p.columns(p.axes[0].n, p.axes[1].n)
+		return o.scratch() + o.c + scratchHalfRows(c.in[0], o.c)
 	case sumMiddle:
-		return 2 * c.out.Shape.Size()
+		return 2*2*c.out.Shape.Size() + p.axes[2].n
 	}
 	return 0
 }
@@ -65,54 +91,73 @@ func bindSumTo(c *call) func() {
 	switch p.kind {
 	case sumAll:
 		if len(y) == len(x) { // nothing is summed but axes of size 1
-			return sweep(len(y), block, func(from, to int) { kern.Scale(y[from:to], x[from:to], float32(scale)) })
+			return sweep(len(y), block, func(from, to int) {
+				y, x := y[from:to], x[from:to]
+				kern.Scale(y, x, float32(scale))
+				if p.squares {
+					kern.Multiply(y, y, x)
+				}
+			})
 		}
-		sum := total(len(x), block, c.scratch, func(from, to int) float64 { return kern.Sum(x[from:to]) })
+		sum := total(len(x), block, c.scratch, func(from, to int) float64 { return p.sum(x[from:to]) })
 		return func() { y[0] = float32(sum() * scale) }
 	case sumRows:
 		n := p.axes[1].n
 		return sweep(len(y), rowsOf(n), func(from, to int) {
 			for i := from; i < to; i++ {
-				y[i] = float32(kern.Sum(x[i*n:(i+1)*n]) * scale)
+				y[i] = float32(p.sum(x[i*n:(i+1)*n]) * scale)
 			}
 		})
 	case sumColumns:
-		o := columnsOf(p.axes[0].n, p.axes[1].n, 1)
+		o := p.columns(p.axes[0].n, p.axes[1].n)
 		n := o.c
-		o.part = func(_ int, s []float64, row0, row1, col0, col1 int) { kern.AddColumns(s, x, n, row0, row1, col0, col1) }
+		zeros := c.scratch[o.scratch():][:n]
+		o.part = func(_ int, s []float64, row0, row1, col0, col1 int) { p.add(s, x, zeros, n, row0, row1, col0, col1) }
 		if xh := c.xh[0]; xh != nil {
-			half := newHalfRows(xh, n, c.scratch[o.scratch():])
+			half := newHalfRows(xh, n, c.scratch[o.scratch()+n:])
 			o.part = func(worker int, s []float64, row0, row1, col0, col1 int) {
-				half.each(worker, row0, row1, col0, col1, func(_ int, x []float32, rows int) { kern.AddColumns(s, x, n, 0, rows, col0, col1) })
+				half.each(worker, row0, row1, col0, col1, func(_ int, x []float32, rows int) { p.add(s, x, zeros, n, 0, rows, col0, col1) })
 			}
 		}
 		o.done = func(s []float64, col0, col1 int) {
-			for i, v := range s {
+			for i, v := range s[len(s)-(col1-col0):] {
 				y[col0+i] = float32(v * scale)
 			}
 		}
-		return o.run(c.scratch)
+		run := o.run(c.scratch)
+		return func() {
+			clear(zeros)
+			run()
+		}
 	case sumMiddle:
 		rows, n := p.axes[1].n, p.axes[2].n
-		sums := doubles(c.scratch, len(y))
-		return sweep(p.axes[0].n, rowsOf(rows*n), func(from, to int) {
+		sums := doubles(c.scratch, 2*len(y))
+		zeros := c.scratch[4*len(y):][:n]
+		run := sweep(p.axes[0].n, rowsOf(rows*n), func(from, to int) {
 			for i := from; i < to; i++ {
-				s := sums[i*n : (i+1)*n]
+				s := sums[2*i*n : 2*(i+1)*n]
+				if !p.squares {
+					s = s[:n]
+				}
 				clear(s)
-				kern.AddColumns(s, x[i*rows*n:], n, 0, rows, 0, n)
-				for j, v := range s {
+				p.add(s, x[i*rows*n:], zeros, n, 0, rows, 0, n)
+				for j, v := range s[len(s)-n:] {
 					y[i*n+j] = float32(v * scale)
 				}
 			}
 		})
+		return func() {
+			clear(zeros)
+			run()
+		}
 	}
-	return bindSumAny(x, y, scale, p.axes)
+	return bindSumAny(x, y, scale, p)
 }
 
 // bindSumAny sums any axes, one element of the result after the other.
-func bindSumAny(x, y []float32, scale float64, axes []axis) func() {
+func bindSumAny(x, y []float32, scale float64, plan sumPlan) func() {
 	var kept, gone []axis
-	for _, a := range axes {
+	for _, a := range plan.axes {
 		if a.step[0] == 0 {
 			gone = append(gone, axis{a.n, a.step[1:]})
 		} else {
@@ -126,7 +171,11 @@ func bindSumAny(x, y []float32, scale float64, axes []axis) func() {
 			var s float64
 			q := place{at: [2]int{p.at[0]}}
 			for range in.size {
-				s += float64(x[q.at[0]])
+				v := float64(x[q.at[0]])
+				if plan.squares {
+					v *= v
+				}
+				s += v
 				in.next(&q)
 			}
 			y[i] = float32(s * scale)

@@ -164,7 +164,8 @@ func (o Binary) Grad(g Grad) []*Node {
 	return gs
 }
 
-// AddN is the sum of operands of one shape; the reverse pass joins gradients with it.
+// AddN is the sum of operands of one shape; the reverse pass joins gradients with it. Those behind the first may be rows: the last axes of that
+// shape, with or without leading axes of size 1, added to all.
 type AddN struct{}
 
 // Sum adds nodes of one shape; of one node it is the node itself.
@@ -172,7 +173,26 @@ func Sum(xs ...*Node) *Node {
 	if len(xs) == 1 {
 		return xs[0]
 	}
-	return Apply(AddN{}, xs...)
+	var whole, rows []*Node
+	for _, x := range xs {
+		if o := Of(x); o != nil && o.Spec.Name() == (BroadcastOp{}).Name() && RowOf(ShapeOf(Operands(x)[0]), ShapeOf(x)) {
+			rows = append(rows, Operands(x)[0])
+		} else {
+			whole = append(whole, x)
+		}
+	}
+	if len(whole) == 0 {
+		return Apply(AddN{}, xs...)
+	}
+	return Apply(AddN{}, append(whole, rows...)...)
+}
+
+// RowOf reports whether a value of shape s is the last axes of shape of, at least one, with or without leading axes of size 1.
+func RowOf(s, of ir.Shape) bool {
+	for len(s) > 0 && s[0] == 1 {
+		s = s[1:]
+	}
+	return len(s) > 0 && len(s) <= len(of) && s.Equal(of[len(of)-len(s):])
 }
 
 // Name implements ir.Spec.
@@ -181,8 +201,8 @@ func (o AddN) Name() string { return "add_n" }
 // Infer implements ir.Spec.
 func (o AddN) Infer(in []ir.Type) (ir.Type, error) {
 	for _, t := range in[1:] {
-		if !t.Shape.Equal(in[0].Shape) || t.DType != in[0].DType {
-			return ir.Type{}, fmt.Errorf("operands differ: %v and %v", in[0], t)
+		if !t.Shape.Equal(in[0].Shape) && !RowOf(t.Shape, in[0].Shape) || t.DType != in[0].DType {
+			return ir.Type{}, fmt.Errorf("%v and %v: want one shape, or its last axes", in[0], t)
 		}
 	}
 	return in[0], nil
@@ -191,8 +211,8 @@ func (o AddN) Infer(in []ir.Type) (ir.Type, error) {
 // Ref implements ir.Spec.
 func (o AddN) Ref(in []ir.Tensor, out ir.Tensor) {
 	for _, x := range in {
-		for i, v := range x.Data {
-			out.Data[i] += v
+		for i := range out.Data {
+			out.Data[i] += x.Data[i%len(x.Data)]
 		}
 	}
 }
@@ -206,8 +226,8 @@ func (o AddN) Active(n int) []bool { return active(n, n) }
 // Grad implements Differentiable.
 func (o AddN) Grad(g Grad) []*Node {
 	gs := make([]*Node, len(g.In))
-	for i := range gs {
-		gs[i] = g.Dy
+	for i, x := range g.In {
+		gs[i] = SumTo(g.Dy, ShapeOf(x))
 	}
 	return gs
 }

@@ -13,6 +13,7 @@ type MatMulOp struct {
 	Bias           bool   // adds a third operand [N] to every row; the compiler sets it
 	Relu           bool   // then max(y, 0); the compiler sets it
 	Slope          string // then times the derivative of this Unary at a third operand [...,M,N]; the compiler sets it
+	Plus           bool   // then plus a third operand [...,M,N]; the compiler sets it
 	Rounded        bool   // then rounded to bfloat16; the compiler sets it
 	BF16           bool   // rounds a and b to bfloat16 first, in the gradients too
 }
@@ -87,6 +88,9 @@ func (o MatMulOp) Ref(in []ir.Tensor, out ir.Tensor) {
 					x := in[2].Data[(s*m+i)*n+j]
 					sum *= Unaries[o.Slope].D(x, x)
 				}
+				if o.Plus {
+					sum += in[2].Data[(s*m+i)*n+j]
+				}
 				y[i*n+j] = sum
 			}
 		}
@@ -102,16 +106,22 @@ func (o MatMulOp) FLOPs(in []ir.Type, out ir.Type) int64 {
 	return 2 * int64(batch) * int64(m) * int64(n) * int64(k)
 }
 
-// Fuse implements ir.Fuser: a row added to the product, and then ReLU; or the gradient of a function of x, such as GELU, from x; and then rounding.
+// Fuse implements ir.Fuser: a row added to the product, and then ReLU; or the gradient of a function of x, such as GELU, from x; or a sum with
+// another value, as of the gradients of weights that two branches share; and then rounding.
 func (o MatMulOp) Fuse(next ir.Spec, at int, in []ir.Type) (ir.Spec, bool) {
 	if _, ok := next.(RoundOp); ok && !o.Rounded {
 		o.Rounded = true
 		return o, true
 	}
-	if o.Slope != "" || o.Rounded {
+	if o.Slope != "" || o.Plus || o.Rounded {
 		return nil, false
 	}
 	switch f := next.(type) {
+	case AddN:
+		if len(in) == 2 && in[0].Shape.Equal(in[1].Shape) && !o.Bias && !o.Relu {
+			o.Plus = true
+			return o, true
+		}
 	case UnaryGrad:
 		if at == 0 && !o.Bias && !o.Relu && !Unaries[f.Fn].FromY {
 			o.Slope = f.Fn

@@ -9,8 +9,9 @@ import (
 
 // SumToOp sums the axes that broadcasting from To to the operand's shape repeats, times Scale.
 type SumToOp struct {
-	To    Dims
-	Scale float64
+	To      Dims
+	Scale   float64
+	Squares bool // of the operand's squares
 }
 
 // Dims is a shape as an attribute: comparable, and spelled out in keys. Unused places are 0.
@@ -39,7 +40,11 @@ func sumTo(x *Node, to ir.Shape, scale float64) *Node {
 	if ShapeOf(x).Equal(to) {
 		return Scale(x, scale)
 	}
-	return Apply(SumToOp{DimsOf(to), scale}, x)
+	o := SumToOp{To: DimsOf(to), Scale: scale}
+	if f := Of(x); f != nil && f.Spec == (Unary{"square"}) {
+		o.Squares, x = true, Operands(x)[0] // in one pass, forward and back
+	}
+	return Apply(o, x)
 }
 
 // SumAxes sums over the given axes (negative ones count from the end); keep leaves them with size 1.
@@ -105,6 +110,9 @@ func (o SumToOp) Infer(in []ir.Type) (ir.Type, error) {
 func (o SumToOp) Ref(in []ir.Tensor, out ir.Tensor) {
 	st := BroadcastStrides(out.Shape, in[0].Shape)
 	for i, v := range in[0].Data {
+		if o.Squares {
+			v *= v
+		}
 		out.Data[Index(i, in[0].Shape, st)] += v
 	}
 	for i := range out.Data {
@@ -117,6 +125,9 @@ func (o SumToOp) Active(n int) []bool { return active(1, n) }
 
 // Grad implements Differentiable.
 func (o SumToOp) Grad(g Grad) []*Node {
+	if o.Squares {
+		return []*Node{Mul(g.In[0], Scale(g.Dy, 2*o.Scale))}
+	}
 	return []*Node{BroadcastTo(Scale(g.Dy, o.Scale), ShapeOf(g.In[0]))}
 }
 

@@ -96,6 +96,13 @@ func elementwiseCases() (cs []Case) {
 	return append(cs,
 		Case{Name: "add_n/large", In: []Input{normal(131, 127), normal(131, 127), normal(131, 127)}, Build: func(in nodes) *op.Node { return op.Sum(in...) }},
 		Case{Name: "add_n/twice", In: []Input{normal(5, 7), normal(5, 7)}, Build: func(in nodes) *op.Node { return op.Sum(in[0], in[1], in[0]) }},
+		Case{Name: "add_n/rows", In: []Input{normal(5), normal(4, 3, 5), normal(1, 3, 5), normal(4, 3, 5), normal(3, 1)}, Build: func(in nodes) *op.Node {
+			whole := ir.Shape{4, 3, 5}
+			return op.Sum(op.BroadcastTo(in[0], whole), in[1], op.BroadcastTo(in[2], whole), in[3], op.BroadcastTo(in[4], whole))
+		}},
+		Case{Name: "add_n/rows alone", In: []Input{normal(5), normal(5)}, Build: func(in nodes) *op.Node {
+			return op.Sum(op.BroadcastTo(in[0], ir.Shape{3, 5}), op.BroadcastTo(in[1], ir.Shape{3, 5}))
+		}},
 		Case{Name: "add_n/scalar", In: []Input{normal(), normal()}, Build: func(in nodes) *op.Node { return op.Sum(in...) }},
 	)
 }
@@ -121,6 +128,7 @@ func reduceCases() (cs []Case) {
 	} {
 		cs = append(cs,
 			Case{Name: fmt.Sprintf("sum_to/%v%v", s.from, s.to), In: []Input{normal(s.from...)}, Build: one(func(x *op.Node) *op.Node { return op.SumTo(x, s.to) })},
+			Case{Name: fmt.Sprintf("sum_to/squares%v%v", s.from, s.to), In: []Input{normal(s.from...)}, Build: one(func(x *op.Node) *op.Node { return op.SumTo(op.Square(x), s.to) })},
 			Case{Name: fmt.Sprintf("broadcast/%v%v", s.to, s.from), In: []Input{normal(s.to...)}, Build: one(func(x *op.Node) *op.Node { return op.BroadcastTo(x, s.from) })},
 		)
 	}
@@ -245,6 +253,13 @@ func fusedCases() []Case {
 		}},
 		{Name: "fused/matmul bias relu", In: []Input{normal(17, 7), normal(7, 33), normal(33)}, Build: func(in nodes) *op.Node {
 			return op.Relu(op.Add(op.MatMul(in[0], in[1], false, false), in[2]))
+		}},
+		{Name: "fused/two products and their weight's gradients", In: []Input{normal(5, 7), normal(4, 7), normal(7, 3)}, Build: func(in nodes) *op.Node {
+			a, b := op.MatMul(in[0], in[2], false, false), op.MatMul(in[1], in[2], false, false)
+			return op.Add(op.SumAll(op.Square(a)), op.SumAll(op.Exp(b)))
+		}},
+		{Name: "fused/sum of two products", In: []Input{normal(5, 7), normal(7, 3), normal(5, 4), normal(4, 3)}, Build: func(in nodes) *op.Node {
+			return op.Sum(op.MatMul(in[0], in[1], false, false), op.MatMul(in[2], in[3], false, false))
 		}},
 		{Name: "fused/matmul relu", In: []Input{normal(5, 7), normal(3, 7)}, Build: func(in nodes) *op.Node {
 			return op.Relu(op.MatMul(in[0], in[1], false, true))

@@ -45,6 +45,8 @@ func TestValues(t *testing.T) {
 		{"sub, column", op.Binary{Fn: "sub"}, []ir.Tensor{seq(2, 2), fixed([]int{2, 1}, 10, 20)}, nil, []float64{-10, -9, -18, -17}},
 		{"div, row", op.Binary{Fn: "div"}, []ir.Tensor{seq(2, 2), fixed([]int{2}, 1, 2)}, nil, []float64{0, 0.5, 2, 1.5}},
 		{"sum to row", op.SumToOp{To: op.DimsOf(ir.Shape{3}), Scale: 2}, []ir.Tensor{seq(2, 3)}, nil, []float64{6, 10, 14}},
+		{"squares to row", op.SumToOp{To: op.DimsOf(ir.Shape{3}), Scale: 2, Squares: true}, []ir.Tensor{seq(2, 3)}, nil, []float64{18, 34, 58}},
+		{"add_n, row", op.AddN{}, []ir.Tensor{seq(2, 2), fixed([]int{1, 2}, 10, 20)}, nil, []float64{10, 21, 12, 23}},
 		{"sum to column", op.SumToOp{To: op.DimsOf(ir.Shape{2, 1}), Scale: 1}, []ir.Tensor{seq(2, 3)}, nil, []float64{3, 12}},
 		{"broadcast", op.BroadcastOp{To: op.DimsOf(ir.Shape{2, 2})}, []ir.Tensor{seq(2, 1)}, nil, []float64{0, 0, 1, 1}},
 		{"argmax takes the first", op.ArgmaxOp{}, []ir.Tensor{fixed([]int{2, 3}, 1, 3, 3, 2, 0, 2)}, nil, []float64{1, 0}},

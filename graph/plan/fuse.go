@@ -1,52 +1,61 @@
 package plan
 
-import "selfsup/graph/ir"
+import (
+	"slices"
+
+	"selfsup/graph/ir"
+)
 
 // fuse merges an operation into the one whose result only it reads, where that one says it can do both in one pass: batch norm and
-// ReLU, residual sum and ReLU, product and bias. The value between them is never stored.
+// ReLU, residual sum and ReLU, product and bias. The value between them is never stored. The two run where the first one did, if all that
+// the second one reads is there by then; else where the second one did, if nothing must be kept for it that would have been free in
+// between. So of two branches' gradients by one weight it is the later one that takes the sum in.
 func fuse(p *ir.Program) error {
-	readers := make([]int, len(p.Bufs))
-	for _, in := range p.Instrs {
-		for _, b := range in.In {
-			readers[b]++
-		}
-	}
-	for _, o := range p.Outputs {
-		readers[o.Buf] += 2 // never only one
-	}
-	for _, u := range p.Updates {
-		readers[u.New] += 2
-	}
-	producer := make([]int, len(p.Bufs))
-	for i := range producer {
-		producer[i] = -1
-	}
+	u := usesOf(p)
 	dead := make([]bool, len(p.Instrs))
 	for i := range p.Instrs {
-		in := &p.Instrs[i]
-		for at, b := range in.In {
-			from := producer[b]
-			if from < 0 || readers[b] != 1 || dead[from] {
-				continue
+		for at := range p.Instrs[i].In {
+			if from, place, both, ok := u.fused(i, at); ok {
+				p.Instrs[place] = both
+				p.Bufs[both.Out].Name = both.Spec.Name()
+				u.producer[both.Out] = place
+				dead[from+i-place] = true
+				break
 			}
-			f, ok := p.Instrs[from].Spec.(ir.Fuser)
-			if !ok {
-				continue
-			}
-			spec, ok := f.Fuse(in.Spec, at, p.Types(*in))
-			if !ok {
-				continue
-			}
-			others := append(append([]int(nil), in.In[:at]...), in.In[at+1:]...)
-			in.Spec, in.In = spec, append(append([]int(nil), p.Instrs[from].In...), others...)
-			p.Bufs[in.Out].Name = spec.Name()
-			dead[from] = true
-			break
 		}
-		producer[in.Out] = i
 	}
 	remove(p, dead)
 	return nil
+}
+
+// fused is instruction i merged into from, the maker of its operand at, and the place of one of the two, at which both run.
+func (u *uses) fused(i, at int) (from, place int, both ir.Instr, ok bool) {
+	p, in := u.p, u.p.Instrs[i]
+	b := in.In[at]
+	from = u.producer[b]
+	if from < 0 || len(u.direct[b]) != 1 || u.pinned[b] {
+		return
+	}
+	first := p.Instrs[from]
+	f, ok := first.Spec.(ir.Fuser)
+	if !ok {
+		return
+	}
+	spec, ok := f.Fuse(in.Spec, at, p.Types(in))
+	if !ok {
+		return
+	}
+	others := slices.Concat(in.In[:at], in.In[at+1:])
+	place = from
+	if slices.ContainsFunc(others, func(o int) bool { return u.producer[o] > from }) {
+		place = i
+		if slices.ContainsFunc(first.In, func(o int) bool { return p.Bufs[o].Class == ir.Temp && !u.pinned[o] && u.last[o] < i }) {
+			return from, place, both, false
+		}
+	}
+	both = in
+	both.Spec, both.In = spec, slices.Concat(first.In, others)
+	return from, place, both, true
 }
 
 // remove takes instructions out of a program.

@@ -7,23 +7,27 @@ import (
 )
 
 // pairs finds neighbours that read the same value and not each other, as the two gradients of a product are, and lets the one run first that
-// leaves less memory in use: the gradient by the weights, where what the layer read dies with it. Operations that work in place take
-// no memory of their own and stay.
+// leaves less memory in use: the gradient by the weights, where what the layer read dies with it. What comes first moves on past others
+// of the kind. Operations that work in place take no memory of their own and stay.
 func pairs(p *ir.Program) error {
 	u := usesOf(p)
 	for i := range len(p.Instrs) - 1 {
-		x, y := p.Instrs[i], p.Instrs[i+1]
-		if !alone(x) || !alone(y) || slices.Contains(y.In, x.Out) || !slices.ContainsFunc(x.In, func(b int) bool { return slices.Contains(y.In, b) }) {
-			continue
-		}
-		made := size(p, x.Out) + size(p, y.Out)
-		kept := max(size(p, x.Out), made-u.freed(x, y, i+1))
-		if max(size(p, y.Out), made-u.freed(y, x, i+1)) < kept {
-			p.Instrs[i], p.Instrs[i+1] = y, x
+		for j := i; j >= 0 && u.better(j); j-- {
+			p.Instrs[j], p.Instrs[j+1] = p.Instrs[j+1], p.Instrs[j]
 			u = usesOf(p)
 		}
 	}
 	return nil
+}
+
+// better reports whether instructions i and i+1 may change places, and should.
+func (u *uses) better(i int) bool {
+	x, y := u.p.Instrs[i], u.p.Instrs[i+1]
+	if !alone(x) || !alone(y) || slices.Contains(y.In, x.Out) || !slices.ContainsFunc(x.In, func(b int) bool { return slices.Contains(y.In, b) }) {
+		return false
+	}
+	made := size(u.p, x.Out) + size(u.p, y.Out)
+	return max(size(u.p, y.Out), made-u.freed(y, x, i+1)) < max(size(u.p, x.Out), made-u.freed(x, y, i+1))
 }
 
 // alone reports whether an operation has a result that lies elsewhere than its operands.

@@ -22,6 +22,16 @@ func TestPairs(t *testing.T) {
 			b.output(dw)
 			return dw
 		}},
+		{"past what came before it too", func(b *builder) int {
+			h, x := b.do(neg, b.input(64, 32)), b.do(neg, b.input(64, 32))
+			w, dy := b.input(32, 16), b.input(64, 16)
+			dh := b.do(byX, dy, w)
+			b.output(b.do(op.SumToOp{To: op.DimsOf([]int{16}), Scale: 1}, dy))
+			dw := b.do(byW, x, dy)
+			b.output(dw)
+			b.output(b.do(op.UnaryGrad{Fn: "gelu"}, dh, h))
+			return dw
+		}},
 		{"through a view", func(b *builder) int {
 			x, w, dy := b.do(neg, b.input(32, 64)), b.input(32, 16), b.input(64, 16)
 			x = b.do(reshape(64, 32), x)

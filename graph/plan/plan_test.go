@@ -270,6 +270,18 @@ func TestPlan(t *testing.T) {
 			b.output(s)
 			b.output(b.do(relu, s))
 		}, "t0=binary{Fn:add}(i0,i1) t64=unary{Fn:relu}(t0)"},
+		{"the later product takes the sum in", func(b *builder) {
+			x, y := b.input(4, 4), b.input(4, 4)
+			first := b.do(matmul(), b.do(neg, x), y)
+			second := b.do(matmul(), b.do(relu, x), y)
+			b.output(b.do(neg, y))
+			b.output(b.do(op.AddN{}, first, second))
+		}, "t0=unary{Fn:neg}(i0) t64=matmul{}(t0,i1) t0=unary{Fn:relu}(i0) t128=matmul{ Plus:true}(t0,i1,t64) t0=unary{Fn:neg}(i1)"},
+		{"no product waits for the sum, to keep what it reads", func(b *builder) {
+			x, y := b.input(4, 4), b.input(4, 4)
+			first := b.do(matmul(), b.do(neg, x), y)
+			b.output(b.do(op.AddN{}, first, b.do(relu, b.do(matmul(), x, y))))
+		}, "t0=unary{Fn:neg}(i0) t64=matmul{}(t0,i1) t0=matmul{ Relu:true}(i0,i1) t64=add_n(t64,t0)"},
 		{"relu's gradient within batch norm's", func(b *builder) {
 			normGradient(b, bn, false)
 		}, "t0=batch_norm{BN:{Eps:100} Relu:true}(i0,s1,s2,s3) t64=batch_norm_sums{Eps:100 Relu:true}(i6,i0,s1,s2,s3) " +
