@@ -152,7 +152,7 @@ func (k columnKernel) centred(relu bool) {
 		k.head("columnCentredRelu", "columnCentred of dy where x*a + b > 0, else 0.", "func(s, q, dy, x, mean, a, b *float32, stride, rows uintptr)", 2, per)
 		Load(Param("a"), R10)
 		Load(Param("b"), R11)
-		broadcast(k.width, "vecMinusOne", 15)
+		zero(k.width)
 	} else {
 		k.head("columnCentred", "s and q = the sums of dy and dy*(x - mean).", "func(s, q, dy, x, mean *float32, stride, rows uintptr)", 2, per)
 	}

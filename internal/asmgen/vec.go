@@ -38,7 +38,7 @@ var passes = []pass{
 		VMAXPS(in[0], w.r(15), w.r(0))  // NaN stays NaN
 		VADDPS(w.r(15), w.r(0), w.r(0)) // and -0 becomes 0
 	}},
-	{"reluGrad", "y = dy where v > 0, else 0", []string{"dy", "v"}, nil, func(w width) { broadcast(w, "vecMinusOne", 15) }, func(w width, in []Op) {
+	{"reluGrad", "y = dy where v > 0, else 0", []string{"dy", "v"}, nil, zero, func(w width, in []Op) {
 		VMOVUPS(in[1], w.r(0))
 		keepPositive(w, in[0])
 	}},
@@ -87,7 +87,7 @@ var passes = []pass{
 		VADDPS(in[4], w.r(0), w.r(0))
 	}},
 	{"combineRelu", "y = (p where x*s + t > 0, else 0)*a + x*b + c", []string{"p", "x", "s", "t", "a", "b", "c"}, nil,
-		func(w width) { broadcast(w, "vecMinusOne", 15) }, func(w width, in []Op) {
+		zero, func(w width, in []Op) {
 			VMOVUPS(in[1], w.r(3))
 			VMULPS(in[2], w.r(3), w.r(0))
 			VADDPS(in[3], w.r(0), w.r(0))
@@ -138,13 +138,16 @@ func ahead(in ...Op) {
 
 func zero(w width) { VXORPS(w.r(15), w.r(15), w.r(15)) }
 
-// keepPositive makes register 0 x where register 0 is positive, else 0. Register 1 is lost; 15 is -1. Bits b of a number as an integer:
-// b|(b-1) is negative unless the number is above 0.
+// keepPositive makes register 0 x where register 0 is positive, else 0, NaN or not; 15 is 0.
 func keepPositive(w width, x Op) {
-	VPADDD(w.r(15), w.r(0), w.r(1))
-	VORPS(w.r(1), w.r(0), w.r(0))
-	VPSRAD(U8(31), w.r(0), w.r(0))
-	VANDNPS(x, w.r(0), w.r(0))
+	const above = 30 // greater, without a signal
+	if w.lanes == 16 {
+		VCMPPS(U8(above), w.r(15), w.r(0), K1)
+		VMOVUPS_Z(x, K1, w.r(0))
+		return
+	}
+	VCMPPS(U8(above), w.r(15), w.r(0), w.r(0))
+	VANDPS(x, w.r(0), w.r(0))
 }
 
 func expHead(w width) {
@@ -210,7 +213,7 @@ var vecConstantBits = []struct {
 	bits uint32
 }{
 	{"vecRoundHalf", 0x7fff}, {"vecRoundOne", 1}, {"vecRoundQuiet", 1 << 22},
-	{"vecMinusOne", 0xffffffff}, {"vecAbs", 0x7fffffff}, {"vecSign", 0x80000000}, {"vecExpBias", 126 << 23},
+	{"vecAbs", 0x7fffffff}, {"vecSign", 0x80000000}, {"vecExpBias", 126 << 23},
 	f32("vecOne", 1), f32("vecMinusHalf", -0.5), f32("vecDensity", 0.3989422804014327),
 	f32("vecExpMin", -87.33654), f32("vecExpMax", 89.41), f32("vecLog2e", math.Log2E), f32("vecRound", 3<<22),
 	f32("vecLn2Hi", 0.693359375), f32("vecLn2Lo", -2.12194440e-4),

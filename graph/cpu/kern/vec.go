@@ -54,10 +54,10 @@ func ReluGrad(dx, dy, v []float32) {
 // keep is x where v > 0, else 0.
 func keep(x, v float32) float32 { return math.Float32frombits(math.Float32bits(x) & Positive(v)) }
 
-// Positive is all ones where v > 0 (or a positive NaN), else 0; without a branch, which would be guessed wrong half of the time.
+// Positive is all ones where v > 0, else 0; without a branch, which would be guessed wrong half of the time.
 func Positive(v float32) uint32 {
-	b := int32(math.Float32bits(v))
-	return ^uint32((b | (b - 1)) >> 31)
+	const inf = 0x7f800000 // above it, less one, are NaN, 0 and whatever has a sign
+	return uint32((int64(math.Float32bits(v)-1) - inf) >> 63)
 }
 
 // Add is y = a + b.

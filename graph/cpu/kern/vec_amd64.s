@@ -64,24 +64,6 @@ DATA vecRoundQuiet<>+56(SB)/4, $0x00400000
 DATA vecRoundQuiet<>+60(SB)/4, $0x00400000
 GLOBL vecRoundQuiet<>(SB), RODATA|NOPTR, $64
 
-DATA vecMinusOne<>+0(SB)/4, $0xffffffff
-DATA vecMinusOne<>+4(SB)/4, $0xffffffff
-DATA vecMinusOne<>+8(SB)/4, $0xffffffff
-DATA vecMinusOne<>+12(SB)/4, $0xffffffff
-DATA vecMinusOne<>+16(SB)/4, $0xffffffff
-DATA vecMinusOne<>+20(SB)/4, $0xffffffff
-DATA vecMinusOne<>+24(SB)/4, $0xffffffff
-DATA vecMinusOne<>+28(SB)/4, $0xffffffff
-DATA vecMinusOne<>+32(SB)/4, $0xffffffff
-DATA vecMinusOne<>+36(SB)/4, $0xffffffff
-DATA vecMinusOne<>+40(SB)/4, $0xffffffff
-DATA vecMinusOne<>+44(SB)/4, $0xffffffff
-DATA vecMinusOne<>+48(SB)/4, $0xffffffff
-DATA vecMinusOne<>+52(SB)/4, $0xffffffff
-DATA vecMinusOne<>+56(SB)/4, $0xffffffff
-DATA vecMinusOne<>+60(SB)/4, $0xffffffff
-GLOBL vecMinusOne<>(SB), RODATA|NOPTR, $64
-
 DATA vecAbs<>+0(SB)/4, $0x7fffffff
 DATA vecAbs<>+4(SB)/4, $0x7fffffff
 DATA vecAbs<>+8(SB)/4, $0x7fffffff
@@ -565,43 +547,39 @@ TEXT ·reluGrad512(SB), NOSPLIT, $0-32
 	MOVQ    n+24(FP), CX
 	MOVQ    dy+8(FP), SI
 	MOVQ    v+16(FP), DX
-	VMOVUPS vecMinusOne<>+0(SB), Z15
+	VXORPS  Z15, Z15, Z15
 	LDMXCSR flushControl<>+0(SB)
 	SHLQ    $0x02, CX
 	XORL    AX, AX
 
 next:
-	VMOVUPS (DX)(AX*1), Z0
-	VPADDD  Z15, Z0, Z1
-	VORPS   Z1, Z0, Z0
-	VPSRAD  $0x1f, Z0, Z0
-	VANDNPS (SI)(AX*1), Z0, Z0
-	VMOVUPS Z0, (DI)(AX*1)
-	ADDQ    $0x00000040, AX
-	CMPQ    AX, CX
-	JB      next
-	LDMXCSR goControl<>+0(SB)
+	VMOVUPS   (DX)(AX*1), Z0
+	VCMPPS    $0x1e, Z15, Z0, K1
+	VMOVUPS.Z (SI)(AX*1), K1, Z0
+	VMOVUPS   Z0, (DI)(AX*1)
+	ADDQ      $0x00000040, AX
+	CMPQ      AX, CX
+	JB        next
+	LDMXCSR   goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func reluGrad256(y *float32, dy *float32, v *float32, n uintptr)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX, SSE
 TEXT ·reluGrad256(SB), NOSPLIT, $0-32
 	MOVQ    y+0(FP), DI
 	MOVQ    n+24(FP), CX
 	MOVQ    dy+8(FP), SI
 	MOVQ    v+16(FP), DX
-	VMOVUPS vecMinusOne<>+0(SB), Y15
+	VXORPS  Y15, Y15, Y15
 	LDMXCSR flushControl<>+0(SB)
 	SHLQ    $0x02, CX
 	XORL    AX, AX
 
 next:
 	VMOVUPS (DX)(AX*1), Y0
-	VPADDD  Y15, Y0, Y1
-	VORPS   Y1, Y0, Y0
-	VPSRAD  $0x1f, Y0, Y0
-	VANDNPS (SI)(AX*1), Y0, Y0
+	VCMPPS  $0x1e, Y15, Y0, Y0
+	VANDPS  (SI)(AX*1), Y0, Y0
 	VMOVUPS Y0, (DI)(AX*1)
 	ADDQ    $0x00000020, AX
 	CMPQ    AX, CX
@@ -986,33 +964,31 @@ TEXT ·combineRelu512(SB), NOSPLIT, $0-72
 	MOVQ    a+40(FP), R10
 	MOVQ    b+48(FP), R11
 	MOVQ    c+56(FP), R12
-	VMOVUPS vecMinusOne<>+0(SB), Z15
+	VXORPS  Z15, Z15, Z15
 	LDMXCSR flushControl<>+0(SB)
 	SHLQ    $0x02, CX
 	XORL    AX, AX
 
 next:
-	VMOVUPS (DX)(AX*1), Z3
-	VMULPS  (R8)(AX*1), Z3, Z0
-	VADDPS  (R9)(AX*1), Z0, Z0
-	VPADDD  Z15, Z0, Z1
-	VORPS   Z1, Z0, Z0
-	VPSRAD  $0x1f, Z0, Z0
-	VANDNPS (SI)(AX*1), Z0, Z0
-	VMULPS  (R10)(AX*1), Z0, Z0
-	VMULPS  (R11)(AX*1), Z3, Z1
-	VADDPS  Z1, Z0, Z0
-	VADDPS  (R12)(AX*1), Z0, Z0
-	VMOVUPS Z0, (DI)(AX*1)
-	ADDQ    $0x00000040, AX
-	CMPQ    AX, CX
-	JB      next
-	LDMXCSR goControl<>+0(SB)
+	VMOVUPS   (DX)(AX*1), Z3
+	VMULPS    (R8)(AX*1), Z3, Z0
+	VADDPS    (R9)(AX*1), Z0, Z0
+	VCMPPS    $0x1e, Z15, Z0, K1
+	VMOVUPS.Z (SI)(AX*1), K1, Z0
+	VMULPS    (R10)(AX*1), Z0, Z0
+	VMULPS    (R11)(AX*1), Z3, Z1
+	VADDPS    Z1, Z0, Z0
+	VADDPS    (R12)(AX*1), Z0, Z0
+	VMOVUPS   Z0, (DI)(AX*1)
+	ADDQ      $0x00000040, AX
+	CMPQ      AX, CX
+	JB        next
+	LDMXCSR   goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
 // func combineRelu256(y *float32, p *float32, x *float32, s *float32, t *float32, a *float32, b *float32, c *float32, n uintptr)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX, SSE
 TEXT ·combineRelu256(SB), NOSPLIT, $0-72
 	MOVQ    y+0(FP), DI
 	MOVQ    n+64(FP), CX
@@ -1023,7 +999,7 @@ TEXT ·combineRelu256(SB), NOSPLIT, $0-72
 	MOVQ    a+40(FP), R10
 	MOVQ    b+48(FP), R11
 	MOVQ    c+56(FP), R12
-	VMOVUPS vecMinusOne<>+0(SB), Y15
+	VXORPS  Y15, Y15, Y15
 	LDMXCSR flushControl<>+0(SB)
 	SHLQ    $0x02, CX
 	XORL    AX, AX
@@ -1032,10 +1008,8 @@ next:
 	VMOVUPS (DX)(AX*1), Y3
 	VMULPS  (R8)(AX*1), Y3, Y0
 	VADDPS  (R9)(AX*1), Y0, Y0
-	VPADDD  Y15, Y0, Y1
-	VORPS   Y1, Y0, Y0
-	VPSRAD  $0x1f, Y0, Y0
-	VANDNPS (SI)(AX*1), Y0, Y0
+	VCMPPS  $0x1e, Y15, Y0, Y0
+	VANDPS  (SI)(AX*1), Y0, Y0
 	VMULPS  (R10)(AX*1), Y0, Y0
 	VMULPS  (R11)(AX*1), Y3, Y1
 	VADDPS  Y1, Y0, Y0
@@ -1601,7 +1575,7 @@ TEXT ·reluGradHalf512(SB), NOSPLIT, $0-32
 	MOVQ    n+24(FP), CX
 	MOVQ    dy+8(FP), SI
 	MOVQ    v+16(FP), DX
-	VMOVUPS vecMinusOne<>+0(SB), Z15
+	VXORPS  Z15, Z15, Z15
 	LDMXCSR flushControl<>+0(SB)
 	SHLQ    $0x02, CX
 	XORL    AX, AX
@@ -1611,10 +1585,8 @@ next:
 	VPMOVZXWD (DX)(BX*1), Z9
 	VPSLLD    $0x10, Z9, Z9
 	VMOVUPS   Z9, Z0
-	VPADDD    Z15, Z0, Z1
-	VORPS     Z1, Z0, Z0
-	VPSRAD    $0x1f, Z0, Z0
-	VANDNPS   (SI)(AX*1), Z0, Z0
+	VCMPPS    $0x1e, Z15, Z0, K1
+	VMOVUPS.Z (SI)(AX*1), K1, Z0
 	VMOVUPS   Z0, (DI)(AX*1)
 	ADDQ      $0x00000020, BX
 	ADDQ      $0x00000040, AX
@@ -1728,7 +1700,7 @@ TEXT ·combineReluHalf512(SB), NOSPLIT, $0-72
 	MOVQ    a+40(FP), R10
 	MOVQ    b+48(FP), R11
 	MOVQ    c+56(FP), R12
-	VMOVUPS vecMinusOne<>+0(SB), Z15
+	VXORPS  Z15, Z15, Z15
 	LDMXCSR flushControl<>+0(SB)
 	SHLQ    $0x02, CX
 	XORL    AX, AX
@@ -1740,10 +1712,8 @@ next:
 	VMOVUPS   Z9, Z3
 	VMULPS    (R8)(AX*1), Z3, Z0
 	VADDPS    (R9)(AX*1), Z0, Z0
-	VPADDD    Z15, Z0, Z1
-	VORPS     Z1, Z0, Z0
-	VPSRAD    $0x1f, Z0, Z0
-	VANDNPS   (SI)(AX*1), Z0, Z0
+	VCMPPS    $0x1e, Z15, Z0, K1
+	VMOVUPS.Z (SI)(AX*1), K1, Z0
 	VMULPS    (R10)(AX*1), Z0, Z0
 	VMULPS    (R11)(AX*1), Z3, Z1
 	VADDPS    Z1, Z0, Z0
@@ -1891,7 +1861,7 @@ TEXT ·combineReluHalves512(SB), NOSPLIT, $0-72
 	MOVQ    a+40(FP), R10
 	MOVQ    b+48(FP), R11
 	MOVQ    c+56(FP), R12
-	VMOVUPS vecMinusOne<>+0(SB), Z15
+	VXORPS  Z15, Z15, Z15
 	LDMXCSR flushControl<>+0(SB)
 	SHLQ    $0x02, CX
 	XORL    AX, AX
@@ -1903,10 +1873,8 @@ next:
 	VMOVUPS   Z9, Z3
 	VMULPS    (R8)(AX*1), Z3, Z0
 	VADDPS    (R9)(AX*1), Z0, Z0
-	VPADDD    Z15, Z0, Z1
-	VORPS     Z1, Z0, Z0
-	VPSRAD    $0x1f, Z0, Z0
-	VANDNPS   (SI)(AX*1), Z0, Z0
+	VCMPPS    $0x1e, Z15, Z0, K1
+	VMOVUPS.Z (SI)(AX*1), K1, Z0
 	VMULPS    (R10)(AX*1), Z0, Z0
 	VMULPS    (R11)(AX*1), Z3, Z1
 	VADDPS    Z1, Z0, Z0
@@ -2242,7 +2210,7 @@ TEXT ·columnCentredRelu512x4(SB), NOSPLIT, $0-72
 	VPXORD  Z20, Z20, Z20
 	MOVQ    a+40(FP), R10
 	MOVQ    b+48(FP), R11
-	VMOVUPS vecMinusOne<>+0(SB), Z15
+	VXORPS  Z15, Z15, Z15
 	MOVQ    q+8(FP), SI
 	MOVQ    dy+16(FP), DX
 	MOVQ    x+24(FP), R8
@@ -2264,10 +2232,8 @@ row:
 	VMOVUPS    (R8), Z2
 	VMULPS     Z6, Z2, Z0
 	VADDPS     Z7, Z0, Z0
-	VPADDD     Z15, Z0, Z1
-	VORPS      Z1, Z0, Z0
-	VPSRAD     $0x1f, Z0, Z0
-	VANDNPS    (DX), Z0, Z0
+	VCMPPS     $0x1e, Z15, Z0, K1
+	VMOVUPS.Z  (DX), K1, Z0
 	VADDPS     Z0, Z3, Z3
 	VSUBPS     Z5, Z2, Z2
 	VMULPS     Z0, Z2, Z2
@@ -2275,10 +2241,8 @@ row:
 	VMOVUPS    64(R8), Z2
 	VMULPS     Z11, Z2, Z0
 	VADDPS     Z12, Z0, Z0
-	VPADDD     Z15, Z0, Z1
-	VORPS      Z1, Z0, Z0
-	VPSRAD     $0x1f, Z0, Z0
-	VANDNPS    64(DX), Z0, Z0
+	VCMPPS     $0x1e, Z15, Z0, K1
+	VMOVUPS.Z  64(DX), K1, Z0
 	VADDPS     Z0, Z8, Z8
 	VSUBPS     Z10, Z2, Z2
 	VMULPS     Z0, Z2, Z2
@@ -2286,10 +2250,8 @@ row:
 	VMOVUPS    128(R8), Z2
 	VMULPS     Z17, Z2, Z0
 	VADDPS     Z18, Z0, Z0
-	VPADDD     Z15, Z0, Z1
-	VORPS      Z1, Z0, Z0
-	VPSRAD     $0x1f, Z0, Z0
-	VANDNPS    128(DX), Z0, Z0
+	VCMPPS     $0x1e, Z15, Z0, K1
+	VMOVUPS.Z  128(DX), K1, Z0
 	VADDPS     Z0, Z13, Z13
 	VSUBPS     Z16, Z2, Z2
 	VMULPS     Z0, Z2, Z2
@@ -2297,10 +2259,8 @@ row:
 	VMOVUPS    192(R8), Z2
 	VMULPS     Z22, Z2, Z0
 	VADDPS     Z23, Z0, Z0
-	VPADDD     Z15, Z0, Z1
-	VORPS      Z1, Z0, Z0
-	VPSRAD     $0x1f, Z0, Z0
-	VANDNPS    192(DX), Z0, Z0
+	VCMPPS     $0x1e, Z15, Z0, K1
+	VMOVUPS.Z  192(DX), K1, Z0
 	VADDPS     Z0, Z19, Z19
 	VSUBPS     Z21, Z2, Z2
 	VMULPS     Z0, Z2, Z2
@@ -2421,7 +2381,7 @@ TEXT ·columnCentredRelu512(SB), NOSPLIT, $0-72
 	VPXORD  Z4, Z4, Z4
 	MOVQ    a+40(FP), R10
 	MOVQ    b+48(FP), R11
-	VMOVUPS vecMinusOne<>+0(SB), Z15
+	VXORPS  Z15, Z15, Z15
 	MOVQ    q+8(FP), SI
 	MOVQ    dy+16(FP), DX
 	MOVQ    x+24(FP), R8
@@ -2431,24 +2391,22 @@ TEXT ·columnCentredRelu512(SB), NOSPLIT, $0-72
 	VMOVUPS (R11), Z7
 
 row:
-	VMOVUPS (R8), Z2
-	VMULPS  Z6, Z2, Z0
-	VADDPS  Z7, Z0, Z0
-	VPADDD  Z15, Z0, Z1
-	VORPS   Z1, Z0, Z0
-	VPSRAD  $0x1f, Z0, Z0
-	VANDNPS (DX), Z0, Z0
-	VADDPS  Z0, Z3, Z3
-	VSUBPS  Z5, Z2, Z2
-	VMULPS  Z0, Z2, Z2
-	VADDPS  Z2, Z4, Z4
-	ADDQ    AX, DX
-	ADDQ    AX, R8
-	DECQ    CX
-	JNZ     row
-	VMOVUPS Z3, (DI)
-	VMOVUPS Z4, (SI)
-	LDMXCSR goControl<>+0(SB)
+	VMOVUPS   (R8), Z2
+	VMULPS    Z6, Z2, Z0
+	VADDPS    Z7, Z0, Z0
+	VCMPPS    $0x1e, Z15, Z0, K1
+	VMOVUPS.Z (DX), K1, Z0
+	VADDPS    Z0, Z3, Z3
+	VSUBPS    Z5, Z2, Z2
+	VMULPS    Z0, Z2, Z2
+	VADDPS    Z2, Z4, Z4
+	ADDQ      AX, DX
+	ADDQ      AX, R8
+	DECQ      CX
+	JNZ       row
+	VMOVUPS   Z3, (DI)
+	VMOVUPS   Z4, (SI)
+	LDMXCSR   goControl<>+0(SB)
 	VZEROUPPER
 	RET
 
@@ -2614,7 +2572,7 @@ row:
 	RET
 
 // func columnCentredRelu256x4(s *float32, q *float32, dy *float32, x *float32, mean *float32, a *float32, b *float32, stride uintptr, rows uintptr)
-// Requires: AVX, AVX2, MMX+, SSE
+// Requires: AVX, MMX+, SSE
 TEXT ·columnCentredRelu256x4(SB), NOSPLIT, $0-72
 	MOVQ    s+0(FP), DI
 	MOVQ    stride+56(FP), AX
@@ -2630,7 +2588,7 @@ TEXT ·columnCentredRelu256x4(SB), NOSPLIT, $0-72
 	VXORPS  Y10, Y10, Y10
 	MOVQ    a+40(FP), R10
 	MOVQ    b+48(FP), R11
-	VMOVUPS vecMinusOne<>+0(SB), Y15
+	VXORPS  Y15, Y15, Y15
 	MOVQ    q+8(FP), SI
 	MOVQ    dy+16(FP), DX
 	MOVQ    x+24(FP), R8
@@ -2640,10 +2598,8 @@ row:
 	VMOVUPS    (R8), Y2
 	VMULPS     (R10), Y2, Y0
 	VADDPS     (R11), Y0, Y0
-	VPADDD     Y15, Y0, Y1
-	VORPS      Y1, Y0, Y0
-	VPSRAD     $0x1f, Y0, Y0
-	VANDNPS    (DX), Y0, Y0
+	VCMPPS     $0x1e, Y15, Y0, Y0
+	VANDPS     (DX), Y0, Y0
 	VADDPS     Y0, Y3, Y3
 	VSUBPS     (R9), Y2, Y2
 	VMULPS     Y0, Y2, Y2
@@ -2651,10 +2607,8 @@ row:
 	VMOVUPS    32(R8), Y2
 	VMULPS     32(R10), Y2, Y0
 	VADDPS     32(R11), Y0, Y0
-	VPADDD     Y15, Y0, Y1
-	VORPS      Y1, Y0, Y0
-	VPSRAD     $0x1f, Y0, Y0
-	VANDNPS    32(DX), Y0, Y0
+	VCMPPS     $0x1e, Y15, Y0, Y0
+	VANDPS     32(DX), Y0, Y0
 	VADDPS     Y0, Y5, Y5
 	VSUBPS     32(R9), Y2, Y2
 	VMULPS     Y0, Y2, Y2
@@ -2662,10 +2616,8 @@ row:
 	VMOVUPS    64(R8), Y2
 	VMULPS     64(R10), Y2, Y0
 	VADDPS     64(R11), Y0, Y0
-	VPADDD     Y15, Y0, Y1
-	VORPS      Y1, Y0, Y0
-	VPSRAD     $0x1f, Y0, Y0
-	VANDNPS    64(DX), Y0, Y0
+	VCMPPS     $0x1e, Y15, Y0, Y0
+	VANDPS     64(DX), Y0, Y0
 	VADDPS     Y0, Y7, Y7
 	VSUBPS     64(R9), Y2, Y2
 	VMULPS     Y0, Y2, Y2
@@ -2673,10 +2625,8 @@ row:
 	VMOVUPS    96(R8), Y2
 	VMULPS     96(R10), Y2, Y0
 	VADDPS     96(R11), Y0, Y0
-	VPADDD     Y15, Y0, Y1
-	VORPS      Y1, Y0, Y0
-	VPSRAD     $0x1f, Y0, Y0
-	VANDNPS    96(DX), Y0, Y0
+	VCMPPS     $0x1e, Y15, Y0, Y0
+	VANDPS     96(DX), Y0, Y0
 	VADDPS     Y0, Y9, Y9
 	VSUBPS     96(R9), Y2, Y2
 	VMULPS     Y0, Y2, Y2
@@ -2783,7 +2733,7 @@ row:
 	RET
 
 // func columnCentredRelu256(s *float32, q *float32, dy *float32, x *float32, mean *float32, a *float32, b *float32, stride uintptr, rows uintptr)
-// Requires: AVX, AVX2, SSE
+// Requires: AVX, SSE
 TEXT ·columnCentredRelu256(SB), NOSPLIT, $0-72
 	MOVQ    s+0(FP), DI
 	MOVQ    stride+56(FP), AX
@@ -2793,7 +2743,7 @@ TEXT ·columnCentredRelu256(SB), NOSPLIT, $0-72
 	VXORPS  Y4, Y4, Y4
 	MOVQ    a+40(FP), R10
 	MOVQ    b+48(FP), R11
-	VMOVUPS vecMinusOne<>+0(SB), Y15
+	VXORPS  Y15, Y15, Y15
 	MOVQ    q+8(FP), SI
 	MOVQ    dy+16(FP), DX
 	MOVQ    x+24(FP), R8
@@ -2806,10 +2756,8 @@ row:
 	VMOVUPS (R8), Y2
 	VMULPS  Y6, Y2, Y0
 	VADDPS  Y7, Y0, Y0
-	VPADDD  Y15, Y0, Y1
-	VORPS   Y1, Y0, Y0
-	VPSRAD  $0x1f, Y0, Y0
-	VANDNPS (DX), Y0, Y0
+	VCMPPS  $0x1e, Y15, Y0, Y0
+	VANDPS  (DX), Y0, Y0
 	VADDPS  Y0, Y3, Y3
 	VSUBPS  Y5, Y2, Y2
 	VMULPS  Y0, Y2, Y2
