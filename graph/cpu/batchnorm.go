@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"selfsup/graph/cpu/kern"
+	"selfsup/graph/ir"
 	"selfsup/graph/op"
 )
 
@@ -192,17 +193,57 @@ func bindNormSums(c *call) func() {
 	}
 }
 
-func scratchNormGrad(c *call) int { n := c.out.Shape.Last(); return 5 * n * repeats(n) }
+// normGradient is the gradient of a batch norm as dy*p + x*q + t, with three numbers a channel; two more find the sign of the norm. All are
+// written as often as repeats says.
+type normGradient struct {
+	op.NormBackward
+	n             int // channels
+	count         float64
+	p, q, t, a, b []float32
+}
 
-// bindNormGrad writes the gradient as dy*p + x*q + t with three numbers a channel; two more find the sign of the norm.
-func bindNormGrad(c *call) func() {
-	o := c.spec.(op.NormBackward)
-	n := c.out.Shape.Last()
-	dy, x, stats, sums, out := c.x[0], c.values(1), c.x[2], c.x[3], kern.Values{F32: c.y, BF16: c.yh}
+func scratchNormGradient(n int) int { return 5 * n * repeats(n) }
+
+// newNormGradient is room for the numbers of a norm's gradient whose first operand is dy.
+func newNormGradient(c *call, o op.NormBackward, dy ir.Shape) *normGradient {
+	n := dy.Last()
 	step := n * repeats(n)
-	p, q, t, a, b := c.take(step), c.take(step), c.take(step), c.take(step), c.take(step)
+	return &normGradient{o, n, float64(dy.Size() / n), c.take(step), c.take(step), c.take(step), c.take(step), c.take(step)}
+}
+
+// set fills in the numbers of this step, from the gradient's operands.
+func (g *normGradient) set(in [][]float32) {
+	stats, sums, n := in[2], in[3], g.n
+	for k := range n {
+		r := rstd(stats[n+k], g.Eps)
+		s := r
+		if len(in) > 4 {
+			s *= float64(in[4][k])
+		}
+		u, v := float64(sums[k])/g.count, float64(sums[n+k])/g.count*r
+		if g.Frozen {
+			u, v = 0, 0
+		}
+		g.p[k], g.q[k], g.t[k] = float32(s), float32(-s*v), float32(s*(float64(stats[k])*v-u))
+	}
+	for _, s := range [][]float32{g.p, g.q, g.t} {
+		repeat(s, n)
+	}
+	if g.Relu {
+		scaleShift(g.a[:n], g.b[:n], stats, g.Eps, in[4:])
+		repeat(g.a, n)
+		repeat(g.b, n)
+	}
+}
+
+func scratchNormGrad(c *call) int { return scratchNormGradient(c.out.Shape.Last()) }
+
+func bindNormGrad(c *call) func() {
+	dy, x, out := c.x[0], c.values(1), kern.Values{F32: c.y, BF16: c.yh}
+	o := newNormGradient(c, c.spec.(op.NormBackward), c.out.Shape)
+	n, step := o.n, len(o.p)
+	a, b, p, q, t := o.a, o.b, o.p, o.q, o.t
 	rows := c.out.Shape.Size() / n
-	count := float64(rows)
 	run := sweep(rows, rowsOf(n), func(from, to int) {
 		for i := from * n; i < to*n; i += step {
 			end := min(i+step, to*n)
@@ -231,26 +272,7 @@ func bindNormGrad(c *call) func() {
 		}
 	})
 	return func() {
-		for k := range n {
-			r := rstd(stats[n+k], o.Eps)
-			s := r
-			if len(c.x) > 4 {
-				s *= float64(c.x[4][k])
-			}
-			u, v := float64(sums[k])/count, float64(sums[n+k])/count*r
-			if o.Frozen {
-				u, v = 0, 0
-			}
-			p[k], q[k], t[k] = float32(s), float32(-s*v), float32(s*(float64(stats[k])*v-u))
-		}
-		for _, s := range [][]float32{p, q, t} {
-			repeat(s, n)
-		}
-		if o.Relu {
-			scaleShift(a[:n], b[:n], stats, o.Eps, c.x[4:])
-			repeat(a, n)
-			repeat(b, n)
-		}
+		o.set(c.x)
 		run()
 	}
 }

@@ -205,6 +205,13 @@ func kernelCases() []kernelCase {
 			}
 		}
 	}
+	for _, relu := range []bool{false, true} {
+		behind := op.GradientNorm{On: true, Of: op.NormBackward{BN: op.BN{Eps: 1e-5}, Relu: relu}}
+		first := op.ConvBackwardWeights{Conv: op.Conv{Stride: [2]int{2, 1}, Pad: [2]int{1, 2}, Dilation: [2]int{1, 2}, Groups: 1}, W: [4]int{3, 3, 6, 32}, Behind: behind}
+		in := []string{"n 2,9,8,6", "n 2,5,8,32", "n 2,5,8,32", "p 2,32", "n 2,32"}
+		loose(5e-5, first, in...)
+		loose(5e-5, first, append(in, "n 32", "n 32")...)
+	}
 	loose(1e-5, op.ConvForward{Conv: conv}, "n 2,9,8,6", "n 3,3,3,8")
 	loose(1e-5, op.ConvBackwardData{Conv: conv, X: [4]int{2, 9, 8, 6}}, "n 2,5,8,8", "n 3,3,3,8")
 	loose(1e-5, op.ConvBackwardWeights{Conv: conv, W: [4]int{3, 3, 3, 8}}, "n 2,9,8,6", "n 2,5,8,8")

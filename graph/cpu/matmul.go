@@ -193,13 +193,30 @@ func weightsConv(c *call) kern.Conv {
 	return k
 }
 
-func scratchConvWeights(c *call) int { return weightsConv(c).BackwardWeightsScratch() }
+func scratchConvWeights(c *call) int {
+	k, n := weightsConv(c), 0
+	if c.spec.(op.ConvBackwardWeights).Behind.On {
+		k.Behind.A = []float32{} // there will be one
+		n = scratchNormGradient(k.Co)
+	}
+	return n + k.BackwardWeightsScratch()
+}
 
 func bindConvWeights(c *call) func() {
-	k, x, dy, dw, scratch := weightsConv(c), c.values(0), c.values(1), c.y, c.scratch
-	norm := c.spec.(op.ConvBackwardWeights).Norm
+	k, x, dy, dw := weightsConv(c), c.values(0), c.values(1), c.y
+	o := c.spec.(op.ConvBackwardWeights)
+	set := func() { setPrologue(k.Prologue, o.Norm, c) }
+	if o.Behind.On {
+		n := newNormGradient(c, o.Behind.Of, c.in[1].Shape)
+		k.Behind = kern.NormGradient{Y: c.x[2], A: n.p, B: n.q, C: n.t}
+		if n.Relu {
+			k.Behind.Scale, k.Behind.Shift = n.a, n.b
+		}
+		set = func() { n.set(c.x[1:]) }
+	}
+	scratch := c.scratch
 	return func() {
-		setPrologue(k.Prologue, norm, c)
+		set()
 		k.BackwardWeightsHalf(x, dy, dw, scratch)
 	}
 }

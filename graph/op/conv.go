@@ -155,8 +155,9 @@ func (o ConvBackwardData) FLOPs(in []ir.Type, out ir.Type) int64 {
 // ConvBackwardWeights is the gradient of a convolution by its weights, from x and dy.
 type ConvBackwardWeights struct {
 	Conv
-	W    [4]int // shape of the weights
-	Norm ImageNorm
+	W      [4]int // shape of the weights
+	Norm   ImageNorm
+	Behind GradientNorm
 }
 
 // Name implements ir.Spec.
@@ -169,6 +170,9 @@ func (o ConvBackwardWeights) Infer(in []ir.Type) (ir.Type, error) {
 
 // Ref implements ir.Spec.
 func (o ConvBackwardWeights) Ref(in []ir.Tensor, out ir.Tensor) {
+	if o.Behind.On {
+		in = []ir.Tensor{in[0], o.Behind.ref(in[1:])}
+	}
 	in = o.Norm.operands(o.Conv, in)
 	x, dy := in[0].Data, in[1].Data
 	o.taps(in[0].Shape, out.Shape, in[1].Shape, func(xi, wi, yi int) { out.Data[wi] += x[xi] * dy[yi] })

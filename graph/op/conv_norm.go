@@ -43,9 +43,41 @@ func (o ConvForward) Absorb(in []int, maker func(int) (ir.Spec, []int)) (ir.Spec
 	return o, in, ok
 }
 
-// Absorb implements ir.Absorber: the batch norm of the images.
+// GradientNorm is the gradient of a batch norm behind a convolution, which the gradient by the weights makes while it reads it: the operands of
+// the norm's gradient stand in place of dy. The compiler sets it.
+type GradientNorm struct {
+	On bool
+	Of NormBackward
+}
+
+// ref is the gradient before the norm.
+func (n GradientNorm) ref(in []ir.Tensor) ir.Tensor {
+	dy := ir.Tensor{Shape: in[0].Shape, Data: make([]float64, len(in[0].Data))}
+	n.Of.Ref(in, dy)
+	return dy
+}
+
+// Absorb implements ir.Absorber: the batch norm of the images or, in a first layer, which has nothing else to hand its gradient on to, the
+// gradient of the batch norm behind it; and then that of the norm's ReLU.
 func (o ConvBackwardWeights) Absorb(in []int, maker func(int) (ir.Spec, []int)) (ir.Spec, []int, bool) {
-	var ok bool
-	o.Norm, in, ok = o.Norm.absorb(o.Conv, in, maker)
-	return o, in, ok
+	if o.Behind.On {
+		of, operands, ok := o.Behind.Of.Absorb(in[1:], maker)
+		if ok {
+			o.Behind.Of = of.(NormBackward)
+		}
+		return o, append(in[:1:1], operands...), ok
+	}
+	norm, operands, ok := o.Norm.absorb(o.Conv, in, maker)
+	if ok {
+		o.Norm = norm
+		return o, operands, true
+	}
+	// What the kernels take: few channels in, whole vectors out that are read where they lie.
+	if o.BF16 || o.Groups > 1 || o.Norm.On || o.W[0]*o.W[1] == 1 || o.W[2] >= 16 || o.W[3]%16 != 0 || o.W[3] > 64 {
+		return nil, nil, false
+	}
+	made, from := maker(in[1])
+	of, ok := made.(NormBackward)
+	o.Behind = GradientNorm{On: true, Of: of}
+	return o, append(in[:1:1], from...), ok && !of.Frozen
 }

@@ -8,6 +8,58 @@ import (
 	"selfsup/graph/plan"
 )
 
+// The gradient of a batch norm, and of its ReLU, goes into a first layer's gradient by the weights, where nobody else reads it.
+func TestAbsorbGradientNorm(t *testing.T) {
+	c := op.Conv{Stride: [2]int{1, 1}, Pad: [2]int{1, 1}, Dilation: [2]int{1, 1}, Groups: 1}
+	half := c
+	half.BF16 = true
+	weights := func(c op.Conv, in, out int) op.ConvBackwardWeights {
+		return op.ConvBackwardWeights{Conv: c, W: [4]int{3, 3, in, out}}
+	}
+	for _, s := range []struct {
+		name    string
+		in, out int
+		c       op.Conv
+		extra   func(b *builder, g int)
+		absorbs bool
+	}{
+		{"a first layer", 3, 16, c, nil, true},
+		{"its gradient is wanted", 3, 16, c, func(b *builder, g int) { b.output(g) }, false},
+		{"its gradient goes on", 3, 16, c, func(b *builder, g int) {
+			b.output(b.do(op.ConvBackwardData{Conv: c, X: [4]int{2, 4, 4, 3}}, g, b.input(3, 3, 3, 16)))
+		}, false},
+		{"many channels", 16, 16, c, nil, false},
+		{"uneven channels", 3, 12, c, nil, false},
+		{"bf16", 3, 16, half, nil, false},
+	} {
+		t.Run(s.name, func(t *testing.T) {
+			var b builder
+			y := b.do(neg, b.input(2, 4, 4, s.out))
+			stats, gamma, beta := b.do(op.Stats{}, y), b.state(s.out), b.state(s.out)
+			z := b.do(relu, b.do(op.BatchNormOp{BN: op.BN{Eps: 100}}, y, stats, gamma, beta))
+			b.output(z)
+			g := b.do(op.UnaryGrad{Fn: "relu"}, b.input(2, 4, 4, s.out), z)
+			sums := b.do(op.NormSums{Eps: 100}, g, y, stats)
+			g = b.do(op.NormBackward{BN: op.BN{Eps: 100}}, g, y, stats, sums, gamma)
+			if s.extra != nil {
+				s.extra(&b, g)
+			}
+			b.output(b.do(weights(s.c, s.in, s.out), b.input(2, 4, 4, s.in), g))
+			p := b.clone()
+			if err := plan.Plan(p, plan.Options{}); err != nil {
+				t.Fatal(err)
+			}
+			got := listing(p)
+			if absorbed := strings.Contains(got, "Behind:{On:true Of:{BN:{Eps:100} Relu:true}"); absorbed != s.absorbs || absorbed == strings.Contains(got, "batch_norm_dx") {
+				t.Errorf("absorbed: %v, want %v: %s", absorbed, s.absorbs, got)
+			}
+			if !s.c.BF16 {
+				b.compare(t, s.name)
+			}
+		})
+	}
+}
+
 // A batch norm goes into the convolutions of what it makes: all of them, or those behind the last that cannot.
 func TestAbsorbNorm(t *testing.T) {
 	pointwise := op.Conv{Stride: [2]int{1, 1}, Dilation: [2]int{1, 1}, Groups: 1}

@@ -16,10 +16,11 @@ type Conv struct {
 	Groups      int
 	OH, OW      int
 	Algorithm   Algorithm
-	BF16        bool     // rounds both operands to bfloat16 (RoundBF16); sums are in float32
-	Prologue    Prologue // of x, in Forward and BackwardWeights
-	HalfX       bool     // with BF16: ForwardHalf and BackwardWeightsHalf read x in bfloat16
-	HalfY       bool     // with BF16: ForwardHalf writes y rounded to bfloat16, the gradients' Half forms read dy so
+	BF16        bool         // rounds both operands to bfloat16 (RoundBF16); sums are in float32
+	Prologue    Prologue     // of x, in Forward and BackwardWeights
+	Behind      NormGradient // in BackwardWeights
+	HalfX       bool         // with BF16: ForwardHalf and BackwardWeightsHalf read x in bfloat16
+	HalfY       bool         // with BF16: ForwardHalf writes y rounded to bfloat16, the gradients' Half forms read dy so
 }
 
 // Algorithm is how a convolution is computed.
@@ -56,7 +57,10 @@ func (c Conv) Check() error {
 	if c.Algorithm < Auto || c.Algorithm > Winograd || c.Algorithm == Winograd && !c.winogradOK() {
 		return fmt.Errorf("kern: conv: algorithm %d is not possible for %+v; Winograd is for 3x3, stride 1 with pads up to 2 or stride 2 with pads of 1, one group, channels multiples of %d", c.Algorithm, c, winogradLanes)
 	}
-	return c.Prologue.check(c.Ci, c.Groups)
+	if err := c.Prologue.check(c.Ci, c.Groups); err != nil {
+		return err
+	}
+	return c.Behind.check(&c)
 }
 
 func (c Conv) defaults() Conv {

@@ -15,7 +15,7 @@ type correlate struct {
 	n        int
 	group    int
 	merged   bool
-	inPlace  bool // dy is read where it is
+	inPlace  bool // dy is read where it is, or from copies in its form behind a norm
 	level    blocking
 	view     window
 	parts    int       // partial sums, cut over images
@@ -23,7 +23,7 @@ type correlate struct {
 	images   int       // images copied at a time
 	bands    int       // cuts of the output rows, where one image is too large
 	perImage int       // floats of one copied image or band, and of dy's panel
-	dyImage  int       // 0 in place
+	dyImage  int       // of one panel, or of all behind a norm; 0 where dy is
 	floats   int       // of a worker's buffers
 	partial  []float32 // [parts-1][KH,KW,Ci/Groups,Co]; the first part is dw itself
 	buffers  []float32
@@ -55,7 +55,7 @@ func (c Conv) correlate(x, dy, dw, scratch []float32) {
 	if g.parts > 1 {
 		runLimited(ceil(c.weights(), sumFloats), 1<<30, g.sumTask)
 	}
-	g.x, g.dy, g.dw, g.partial, g.buffers = nil, nil, nil, nil, nil
+	g.x, g.dy, g.dw, g.partial, g.buffers, g.conv.Behind = nil, nil, nil, nil, nil, NormGradient{}
 	correlates.put(g)
 }
 
@@ -84,7 +84,10 @@ func (g *correlate) set(c Conv) {
 		rows := ceil(c.OH, g.bands) // of outputs
 		g.perImage = roundUp(min(c.H, (rows-1)*c.SH+(c.KH-1)*c.DH+1)*g.view.row(), lineFloats)
 		g.dyImage = rows * c.OW * g.level.nr
-		if g.inPlace {
+		switch {
+		case c.Behind.on():
+			g.dyImage, own = rows*c.OW*c.Co, 1
+		case g.inPlace:
 			g.dyImage = 0
 		}
 		if g.bands == c.OH || g.perImage+own*g.dyImage <= g.level.images {
@@ -137,7 +140,7 @@ func (g *correlate) tiles(task, worker int) {
 			if b > b0 || band > 0 {
 				t.add = 1
 			}
-			t.ahead, t.after = g.ahead(b+images, min(b1, b+2*images), (p1-p0)*c.KH*g.kw*ceil(g.depth, g.level.mr)*images*c.OH)
+			g.ahead(&t, b+images, min(b1, b+2*images), (p1-p0)*c.KH*g.kw*ceil(g.depth, g.level.mr)*images*c.OH)
 			if b == b0 || g.bands > 1 {
 				g.offsets(aoff, boff, &h, o0, o1, r0)
 			}
@@ -159,7 +162,10 @@ func (g *correlate) offsets(aoff, boff []uintptr, h *taps, o0, o1, r0 int) {
 	c := &g.conv
 	row, image := c.OW*g.level.nr, g.dyImage
 	if g.inPlace {
-		row, image = c.OW*c.Co, c.OH*c.OW*c.Co
+		row = c.OW * c.Co
+		if !c.Behind.on() {
+			image = c.OH * row
+		}
 	}
 	for u := range c.KH {
 		from, to := h.meeting(u, c.H)
@@ -174,13 +180,18 @@ func (g *correlate) offsets(aoff, boff []uintptr, h *taps, o0, o1, r0 int) {
 	}
 }
 
-// ahead fetches images b0 to b1 of x and dy while so many blocks of tiles of others are computed.
-func (g *correlate) ahead(b0, b1, blocks int) (first, second fetch) {
+// ahead fetches images b0 to b1 of x and dy, and of y behind a norm, while so many blocks of tiles of others are computed.
+func (g *correlate) ahead(t *tower, b0, b1, blocks int) {
 	if b1 <= b0 || g.bands > 1 {
-		return fetch{}, fetch{}
+		t.fetches(blocks)
+		return
 	}
 	x, y := g.conv.H*g.conv.W*g.conv.Ci, g.conv.OH*g.conv.OW*g.conv.Co
-	return fetchBoth(g.x[b0*x:b1*x], g.dy[b0*y:b1*y], blocks)
+	if n := &g.conv.Behind; n.on() {
+		t.fetches(blocks, g.x[b0*x:b1*x], g.dy[b0*y:b1*y], n.Y[b0*y:b1*y])
+	} else {
+		t.fetches(blocks, g.x[b0*x:b1*x], g.dy[b0*y:b1*y])
+	}
 }
 
 // tap adds to the rows of one tap; dy's rows at hand begin with element first, shift is the column of the copy that output column 0 reads.
@@ -189,9 +200,12 @@ func (g *correlate) tap(t *tower, dw, xs, dys []float32, first, tap, shift, p0, 
 	t.a = ptr(xs, shift*g.view.pixel)
 	for q := p0; q < p1; q++ {
 		t.columns(min(nr, g.n-q*nr))
-		if g.inPlace {
+		switch {
+		case c.Behind.on():
+			t.b = ptr(dys, q*nr)
+		case g.inPlace:
 			t.b = ptr(g.dy, min(first+q*nr, len(g.dy)))
-		} else {
+		default:
 			t.b = ptr(dys, (q-p0)*g.images*g.dyImage)
 		}
 		t.c = ptr(dw, tap*(c.Ci/c.Groups)*c.Co+g.group*g.n+q*nr)
@@ -199,12 +213,16 @@ func (g *correlate) tap(t *tower, dw, xs, dys []float32, first, tap, shift, p0, 
 	}
 }
 
-// copyImages copies of images b to b+n rows r0 to r1 of x, and rows o0 to o1 of dy, panels p0 to p1.
+// copyImages copies of images b to b+n rows r0 to r1 of x, and rows o0 to o1 of dy: panels p0 to p1, or behind a norm all.
 func (g *correlate) copyImages(xs, dys []float32, b, n, p0, p1, o0, o1, r0, r1 int) {
 	c, nr := &g.conv, g.level.nr
 	size, pixels := c.H*c.W*c.Ci, (o1-o0)*c.OW
 	for m := range n {
 		g.view.copy(xs[m*g.perImage:], g.x[(b+m)*size:(b+m+1)*size], r0, r1)
+		if c.Behind.on() {
+			at := ((b+m)*c.OH + o0) * c.OW * c.Co
+			c.Behind.move(dys[m*g.dyImage:][:pixels*c.Co], g.dy[at:], c.Behind.Y[at:])
+		}
 		for q := p0; q < p1 && !g.inPlace; q++ {
 			dst := dys[((q-p0)*g.images+m)*g.dyImage:][:pixels*nr]
 			packRows(dst, nr, g.dy[((b+m)*c.OH+o0)*c.OW*c.Co+g.group*g.n+q*nr:], c.Co, pixels, min(nr, g.n-q*nr))

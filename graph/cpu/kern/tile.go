@@ -30,7 +30,7 @@ type tower struct {
 	tile
 	count, stepA, stepC uintptr
 	ahead               fetch
-	after               fetch // takes its place when it is done; the assembly does not know it
+	after               [2]fetch // take its place when it is done; the assembly does not know them
 }
 
 // fetch is memory that a tower asks for, some lines before each block of each tile, so that it is in the core's own caches when its turn
@@ -40,10 +40,19 @@ type fetch struct {
 	left, each uintptr // lines still to be asked for, and before each block
 }
 
-// fetchBoth is the fetches of s and then of t over so many blocks.
-func fetchBoth(s, t []float32, blocks int) (first, second fetch) {
-	n := blocks * len(s) / max(1, len(s)+len(t))
-	return fetchIn(s, n), fetchIn(t, blocks-n)
+// fetches is the tower's fetches of some memory one after the other, over so many blocks.
+func (s *tower) fetches(blocks int, of ...[]float32) {
+	all := 0
+	for _, x := range of {
+		all += len(x)
+	}
+	var fs [3]fetch
+	for i, x := range of {
+		n := blocks * len(x) / max(1, all)
+		fs[i] = fetchIn(x, n)
+		blocks, all = blocks-n, all-len(x)
+	}
+	s.ahead, s.after = fs[0], [2]fetch(fs[1:])
 }
 
 // fetchIn is the fetch of s over so many blocks.
@@ -97,7 +106,7 @@ func (s *tower) skip(tiles int) {
 func (s *tower) tiles(count, mr int, stepA, stepC uintptr) {
 	s.count, s.stepA, s.stepC = uintptr(count), stepA, stepC
 	if s.ahead.left == 0 {
-		s.ahead, s.after = s.after, fetch{}
+		s.ahead, s.after = s.after[0], [2]fetch{s.after[1]}
 	}
 	if s.nb == 0 {
 		s.stepA = 0 // A may be nowhere
