@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Compares training steps with PyTorch on this machine: both in turn, medians, the best of PyTorch's layouts and waiting policies, which is the
-# one with the least median over the rounds: the least of single runs would be luck.
+# Compares training steps with PyTorch on this machine: both in turn, medians, the best of PyTorch's layouts and waiting policies. How many times
+# as fast is the median ratio of neighbours, a run of PyTorch and the one of ours just before, for the layout and policy with the least: a machine
+# whose own speed changes from minute to minute would else compare one's good minutes with the other's bad ones.
 #   PEER=path/to/torch_step.py bench/peer.sh [rounds] [rows]
 # rows is a pattern of the rows to take, such as "ResNet-18.*bf16"; all of them take most of an hour a round.
 # Needs PyTorch and torchvision for /usr/bin/python3, and OpenBLAS as its BLAS (Debian: python3-torch python3-torchvision
@@ -39,13 +40,14 @@ row() {
 				done
 			done
 		done
-		"$python" - "$name" "$precision" "$work/ours" "$work"/peer.* <<'P'
+		"$python" - "$name" "$precision" "$work/ours" "$work"/peer.{contiguous,channels_last}.{ACTIVE,PASSIVE} <<'P'
 import json, statistics, sys
 name, precision, ours, *peers = *sys.argv[1:3], *[[json.loads(l) for l in open(f)] for f in sys.argv[3:]]
 med = lambda rs, k: statistics.median(r[k] for r in rs)
-peer = min(peers, key=lambda rs: med(rs, "ms_median"))
-(a, b), (m, n) = [[med(rs, k) for rs in (ours, peer)] for k in ("ms_median", "peak_rss_mb")]
-print("| %s | %s | %.0f | %.0f | %.2f | %.0f | %.0f | %.2f |" % (name, precision, a, b, b / a, m, n, m / n), flush=True)
+ratio = lambda k: statistics.median(p["ms_median"] / o["ms_median"] for p, o in zip(peers[k], ours[k :: len(peers)]))
+best = min(range(len(peers)), key=ratio)
+(a, b), (m, n) = [[med(rs, k) for rs in (ours, peers[best])] for k in ("ms_median", "peak_rss_mb")]
+print("| %s | %s | %.0f | %.0f | %.2f | %.0f | %.0f | %.2f |" % (name, precision, a, b, ratio(best), m, n, m / n), flush=True)
 P
 	done
 }
