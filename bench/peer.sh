@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Compares training steps with PyTorch on this machine: both in turn, medians, the best of PyTorch's layouts and waiting policies. How many times
 # as fast is the median ratio of neighbours, a run of PyTorch and the one of ours just before, for the layout and policy with the least: a machine
-# whose own speed changes from minute to minute would else compare one's good minutes with the other's bad ones.
+# whose own speed changes from minute to minute would else compare one's good minutes with the other's bad ones. A single round takes the least of
+# single ratios, which is often luck.
 #   PEER=path/to/torch_step.py bench/peer.sh [rounds] [rows]
 # rows is a pattern of the rows to take, such as "ResNet-18.*bf16"; all of them take most of an hour a round.
 # Needs PyTorch and torchvision for /usr/bin/python3, and OpenBLAS as its BLAS (Debian: python3-torch python3-torchvision

@@ -10,6 +10,7 @@ type sumPlan struct {
 	axes    []axis // merged; operand 0 is the result (step 0 where it is summed), operand 1 the source
 	kind    sumKind
 	squares bool
+	k       int // sums of a column: with squares, that of the values and then that of their squares
 }
 
 type sumKind int
@@ -24,7 +25,10 @@ const (
 
 func planSum(c *call) sumPlan {
 	from := c.in[0].Shape
-	p := sumPlan{axes: merge(from, op.BroadcastStrides(c.out.Shape, from), strides(from)), squares: c.spec.(op.SumToOp).Squares}
+	p := sumPlan{axes: merge(from, op.BroadcastStrides(c.out.Shape, from), strides(from)), squares: c.spec.(op.SumToOp).Squares, k: 1}
+	if p.squares {
+		p.k = 2
+	}
 	var summed [3]bool
 	for i, a := range p.axes {
 		if i < 3 {
@@ -46,14 +50,6 @@ func planSum(c *call) sumPlan {
 	return p
 }
 
-// columns is the sum of the rows of a matrix [rows, n] or, with squares, the sums of what is in them and of its squares.
-func (p *sumPlan) columns(rows, n int) columns {
-	if p.squares {
-		return columnsOf(rows, n, 2)
-	}
-	return columnsOf(rows, n, 1)
-}
-
 // sum is the sum of x.
 func (p *sumPlan) sum(x []float32) float64 {
 	if p.squares {
@@ -62,7 +58,10 @@ func (p *sumPlan) sum(x []float32) float64 {
 	return kern.Sum(x)
 }
 
-// add adds the columns of a part of x to s, as columns says; zeros [n] are taken off squares, which is what the kernel for spreads does.
+// zeros is how many a sum of n columns wants: the kernel for spreads takes a pivot off before it squares.
+func (p *sumPlan) zeros(n int) int { return (p.k - 1) * n }
+
+// add adds the sums of a part of the columns of x to s [k][col1-col0].
 func (p *sumPlan) add(s []float64, x, zeros []float32, n, row0, row1, col0, col1 int) {
 	if p.squares {
 		kern.AddSpread(s[:col1-col0], s[col1-col0:], x, zeros, n, row0, row1, col0, col1)
@@ -77,10 +76,10 @@ func scratchSumTo(c *call) int {
 	case sumAll:
 		return 2 * tasks(p.axes[0].n, block)
 	case sumColumns:
-		o := p.columns(p.axes[0].n, p.axes[1].n)
-		return o.scratch() + o.c + scratchHalfRows(c.in[0], o.c)
+		o := columnsOf(p.axes[0].n, p.axes[1].n, p.k)
+		return o.scratch() + p.zeros(o.c) + scratchHalfRows(c.in[0], o.c)
 	case sumMiddle:
-		return 2*2*c.out.Shape.Size() + p.axes[2].n
+		return 2*p.k*c.out.Shape.Size() + p.zeros(p.axes[2].n)
 	}
 	return 0
 }
@@ -109,12 +108,12 @@ func bindSumTo(c *call) func() {
 			}
 		})
 	case sumColumns:
-		o := p.columns(p.axes[0].n, p.axes[1].n)
+		o := columnsOf(p.axes[0].n, p.axes[1].n, p.k)
 		n := o.c
-		zeros := c.scratch[o.scratch():][:n]
+		zeros := c.scratch[o.scratch():][:p.zeros(n)]
 		o.part = func(_ int, s []float64, row0, row1, col0, col1 int) { p.add(s, x, zeros, n, row0, row1, col0, col1) }
 		if xh := c.xh[0]; xh != nil {
-			half := newHalfRows(xh, n, c.scratch[o.scratch()+n:])
+			half := newHalfRows(xh, n, c.scratch[o.scratch()+len(zeros):])
 			o.part = func(worker int, s []float64, row0, row1, col0, col1 int) {
 				half.each(worker, row0, row1, col0, col1, func(_ int, x []float32, rows int) { p.add(s, x, zeros, n, 0, rows, col0, col1) })
 			}
@@ -131,14 +130,11 @@ func bindSumTo(c *call) func() {
 		}
 	case sumMiddle:
 		rows, n := p.axes[1].n, p.axes[2].n
-		sums := doubles(c.scratch, 2*len(y))
-		zeros := c.scratch[4*len(y):][:n]
+		sums := doubles(c.scratch, p.k*len(y))
+		zeros := c.scratch[2*len(sums):][:p.zeros(n)]
 		run := sweep(p.axes[0].n, rowsOf(rows*n), func(from, to int) {
 			for i := from; i < to; i++ {
-				s := sums[2*i*n : 2*(i+1)*n]
-				if !p.squares {
-					s = s[:n]
-				}
+				s := sums[p.k*i*n : p.k*(i+1)*n]
 				clear(s)
 				p.add(s, x[i*rows*n:], zeros, n, 0, rows, 0, n)
 				for j, v := range s[len(s)-n:] {

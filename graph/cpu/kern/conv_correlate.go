@@ -183,14 +183,14 @@ func (g *correlate) offsets(aoff, boff []uintptr, h *taps, o0, o1, r0 int) {
 // ahead fetches images b0 to b1 of x and dy, and of y behind a norm, while so many blocks of tiles of others are computed.
 func (g *correlate) ahead(t *tower, b0, b1, blocks int) {
 	if b1 <= b0 || g.bands > 1 {
-		t.fetches(blocks)
+		t.fetches.set(blocks)
 		return
 	}
 	x, y := g.conv.H*g.conv.W*g.conv.Ci, g.conv.OH*g.conv.OW*g.conv.Co
 	if n := &g.conv.Behind; n.on() {
-		t.fetches(blocks, g.x[b0*x:b1*x], g.dy[b0*y:b1*y], n.Y[b0*y:b1*y])
+		t.fetches.set(blocks, g.x[b0*x:b1*x], g.dy[b0*y:b1*y], n.Y[b0*y:b1*y])
 	} else {
-		t.fetches(blocks, g.x[b0*x:b1*x], g.dy[b0*y:b1*y])
+		t.fetches.set(blocks, g.x[b0*x:b1*x], g.dy[b0*y:b1*y])
 	}
 }
 

@@ -211,7 +211,7 @@ func (g *gather) tiles(task, worker int) {
 		// The worker most likely goes on with these.
 		height, width := g.outputs()
 		made := height * width * g.dstC
-		part0.fetches.fetches((p1-p0)*g.blocks, g.src[b2*size:b3*size], g.dst[b2*made:b3*made])
+		part0.fetches.set((p1-p0)*g.blocks, g.src[b2*size:b3*size], g.dst[b2*made:b3*made])
 	}
 	for i := range g.list {
 		h, w, base := g.class(i)

@@ -8,14 +8,14 @@ type gatherPart struct {
 	b0, b1     int
 	r0         int
 	p0, p1     int
-	fetches    tower // of the images that come next, and of what is made of them
+	fetches    fetches // of the images that come next, and of what is made of them
 }
 
 // begin sets what all tiles of a class share; tap offsets count from the first tap used.
 func (p *gatherPart) begin(h, w *taps) tower {
 	g := p.g
 	p.offsets(h, w, w.n)
-	return tower{tile: tile{cs: floatSize, bs: bytes(g.level.nr), k: uintptr(g.depth), aoff: &p.aoff[0], boff: &p.boff[0]}, ahead: p.fetches.ahead, after: p.fetches.after}
+	return tower{tile: tile{cs: floatSize, bs: bytes(g.level.nr), k: uintptr(g.depth), aoff: &p.aoff[0], boff: &p.boff[0]}, fetches: p.fetches}
 }
 
 // offsets lists the first so many taps of each kernel row.
@@ -98,7 +98,7 @@ func (p *gatherPart) alongRows(h, w taps, base, i0, i1 int) {
 			}
 		}
 	}
-	p.fetches = t
+	p.fetches = t.fetches
 }
 
 // acrossImages computes rows i0 to i1 of a class with tiles of one pixel in several images, whose taps outside are left out on all sides.
@@ -148,5 +148,5 @@ func (p *gatherPart) acrossImages(h, w taps, base, i0, i1 int) {
 			}
 		}
 	}
-	p.fetches = t
+	p.fetches = t.fetches
 }

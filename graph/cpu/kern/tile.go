@@ -29,19 +29,17 @@ type tile struct {
 type tower struct {
 	tile
 	count, stepA, stepC uintptr
-	ahead               fetch
-	after               [2]fetch // take its place when it is done; the assembly does not know them
+	fetches
 }
 
-// fetch is memory that a tower asks for, some lines before each block of each tile, so that it is in the core's own caches when its turn
-// comes. Plain Go and NEON do not.
-type fetch struct {
-	at         uintptr // of memory that somebody keeps
-	left, each uintptr // lines still to be asked for, and before each block
+// fetches are what a tower asks for: ahead, which the assembly knows, and what takes its place when it is done.
+type fetches struct {
+	ahead fetch
+	after [2]fetch
 }
 
-// fetches is the tower's fetches of some memory one after the other, over so many blocks.
-func (s *tower) fetches(blocks int, of ...[]float32) {
+// set makes them the fetches of some memory, one after the other, over so many blocks.
+func (f *fetches) set(blocks int, of ...[]float32) {
 	all := 0
 	for _, x := range of {
 		all += len(x)
@@ -52,7 +50,14 @@ func (s *tower) fetches(blocks int, of ...[]float32) {
 		fs[i] = fetchIn(x, n)
 		blocks, all = blocks-n, all-len(x)
 	}
-	s.ahead, s.after = fs[0], [2]fetch(fs[1:])
+	f.ahead, f.after = fs[0], [2]fetch(fs[1:])
+}
+
+// fetch is memory that a tower asks for, some lines before each block of each tile, so that it is in the core's own caches when its turn
+// comes. Plain Go and NEON do not.
+type fetch struct {
+	at         uintptr // of memory that somebody keeps
+	left, each uintptr // lines still to be asked for, and before each block
 }
 
 // fetchIn is the fetch of s over so many blocks.
