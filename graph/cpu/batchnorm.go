@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"selfsup/graph/cpu/kern"
-	"selfsup/graph/ir"
 	"selfsup/graph/op"
 )
 
@@ -193,86 +192,75 @@ func bindNormSums(c *call) func() {
 	}
 }
 
-// normGradient is the gradient of a batch norm as dy*p + x*q + t, with three numbers a channel; two more find the sign of the norm. All are
-// written as often as repeats says.
-type normGradient struct {
-	op.NormBackward
-	n             int // channels
-	count         float64
-	p, q, t, a, b []float32
-}
+// normGradientFloats are the numbers of a batch norm's gradient of n channels: five a channel, as often as repeats says.
+func normGradientFloats(n int) int { return 5 * n * repeats(n) }
 
-func scratchNormGradient(n int) int { return 5 * n * repeats(n) }
-
-// newNormGradient is room for the numbers of a norm's gradient whose first operand is dy.
-func newNormGradient(c *call, o op.NormBackward, dy ir.Shape) *normGradient {
-	n := dy.Last()
+// normGradientOf is a gradient of n channels whose numbers lie in room.
+func normGradientOf(o op.NormBackward, n int, room []float32) (g kern.NormGradient) {
 	step := n * repeats(n)
-	return &normGradient{o, n, float64(dy.Size() / n), c.take(step), c.take(step), c.take(step), c.take(step), c.take(step)}
+	g.A, g.B, g.C = room[:step], room[step:2*step], room[2*step:3*step]
+	if o.Relu {
+		g.Scale, g.Shift = room[3*step:4*step], room[4*step:5*step]
+	}
+	return g
 }
 
-// set fills in the numbers of this step, from the gradient's operands.
-func (g *normGradient) set(in [][]float32) {
-	stats, sums, n := in[2], in[3], g.n
+// setNormGradient fills in the numbers of this step, from the gradient's operands.
+func setNormGradient(g kern.NormGradient, o op.NormBackward, in [][]float32) {
+	stats, sums := in[2], in[3]
+	n := len(stats) / 2
+	count := float64(len(in[0]) / n)
 	for k := range n {
-		r := rstd(stats[n+k], g.Eps)
+		r := rstd(stats[n+k], o.Eps)
 		s := r
 		if len(in) > 4 {
 			s *= float64(in[4][k])
 		}
-		u, v := float64(sums[k])/g.count, float64(sums[n+k])/g.count*r
-		if g.Frozen {
+		u, v := float64(sums[k])/count, float64(sums[n+k])/count*r
+		if o.Frozen {
 			u, v = 0, 0
 		}
-		g.p[k], g.q[k], g.t[k] = float32(s), float32(-s*v), float32(s*(float64(stats[k])*v-u))
+		g.A[k], g.B[k], g.C[k] = float32(s), float32(-s*v), float32(s*(float64(stats[k])*v-u))
 	}
-	for _, s := range [][]float32{g.p, g.q, g.t} {
+	if o.Relu {
+		scaleShift(g.Scale[:n], g.Shift[:n], stats, o.Eps, in[4:])
+	}
+	for _, s := range [][]float32{g.A, g.B, g.C, g.Scale, g.Shift} {
 		repeat(s, n)
-	}
-	if g.Relu {
-		scaleShift(g.a[:n], g.b[:n], stats, g.Eps, in[4:])
-		repeat(g.a, n)
-		repeat(g.b, n)
 	}
 }
 
-func scratchNormGrad(c *call) int { return scratchNormGradient(c.out.Shape.Last()) }
+func scratchNormGrad(c *call) int { return normGradientFloats(c.out.Shape.Last()) }
 
 func bindNormGrad(c *call) func() {
+	o, n := c.spec.(op.NormBackward), c.out.Shape.Last()
 	dy, x, out := c.x[0], c.values(1), kern.Values{F32: c.y, BF16: c.yh}
-	o := newNormGradient(c, c.spec.(op.NormBackward), c.out.Shape)
-	n, step := o.n, len(o.p)
-	a, b, p, q, t := o.a, o.b, o.p, o.q, o.t
-	rows := c.out.Shape.Size() / n
-	run := sweep(rows, rowsOf(n), func(from, to int) {
+	g := normGradientOf(o, n, c.take(normGradientFloats(n)))
+	step := len(g.A)
+	run := sweep(c.out.Shape.Size()/n, rowsOf(n), func(from, to int) {
+		if out.BF16 == nil && x.BF16 == nil && (o.Relu || !o.Frozen) {
+			g.Move(out.F32[from*n:to*n], dy[from*n:], x.F32[from*n:])
+			return
+		}
 		for i := from * n; i < to*n; i += step {
 			end := min(i+step, to*n)
 			dy, x := dy[i:end], x.From(i)
-			if out.BF16 != nil {
-				if dx := out.BF16[i:end]; o.Relu {
-					kern.CombineReluHalves(dx, dy, x.BF16, a, b, p, q, t)
-				} else {
-					kern.CombineHalves(dx, dy, x.BF16, p, q, t)
-				}
-				continue
-			}
-			dx := out.F32[i:end]
-			switch {
-			case o.Relu && x.BF16 != nil:
-				kern.CombineReluHalf(dx, dy, x.BF16, a, b, p, q, t)
+			switch dx := out.From(i); {
+			case out.BF16 != nil && o.Relu:
+				kern.CombineReluHalves(dx.BF16[:len(dy)], dy, x.BF16, g.Scale, g.Shift, g.A, g.B, g.C)
+			case out.BF16 != nil:
+				kern.CombineHalves(dx.BF16[:len(dy)], dy, x.BF16, g.A, g.B, g.C)
 			case o.Relu:
-				kern.CombineRelu(dx, dy, x.F32, a, b, p, q, t)
+				kern.CombineReluHalf(dx.F32[:len(dy)], dy, x.BF16, g.Scale, g.Shift, g.A, g.B, g.C)
 			case o.Frozen:
-				kern.Multiply(dx, dy, p)
-			case x.BF16 != nil:
-				kern.CombineHalf(dx, dy, x.BF16, p, q, t)
+				kern.Multiply(dx.F32[:len(dy)], dy, g.A)
 			default:
-				kern.Combine(dx, dy, x.F32, p, q, t)
+				kern.CombineHalf(dx.F32[:len(dy)], dy, x.BF16, g.A, g.B, g.C)
 			}
 		}
 	})
 	return func() {
-		o.set(c.x)
+		setNormGradient(g, o, c.x)
 		run()
 	}
 }

@@ -190,33 +190,25 @@ func weightsConv(c *call) kern.Conv {
 	k := convOf(c, o.Conv, c.in[0].Shape, c.out.Shape)
 	k.Prologue = prologueOf(o.Norm, k.Ci)
 	k.HalfX, k.HalfY = c.in[0].DType == ir.BF16, c.in[1].DType == ir.BF16
+	if o.Behind.On {
+		k.Behind = normGradientOf(o.Behind.Of, k.Co, make([]float32, normGradientFloats(k.Co)))
+	}
 	return k
 }
 
-func scratchConvWeights(c *call) int {
-	k, n := weightsConv(c), 0
-	if c.spec.(op.ConvBackwardWeights).Behind.On {
-		k.Behind.A = []float32{} // there will be one
-		n = scratchNormGradient(k.Co)
-	}
-	return n + k.BackwardWeightsScratch()
-}
+func scratchConvWeights(c *call) int { return weightsConv(c).BackwardWeightsScratch() }
 
 func bindConvWeights(c *call) func() {
-	k, x, dy, dw := weightsConv(c), c.values(0), c.values(1), c.y
+	k, x, dy, dw, scratch := weightsConv(c), c.values(0), c.values(1), c.y, c.scratch
 	o := c.spec.(op.ConvBackwardWeights)
-	set := func() { setPrologue(k.Prologue, o.Norm, c) }
 	if o.Behind.On {
-		n := newNormGradient(c, o.Behind.Of, c.in[1].Shape)
-		k.Behind = kern.NormGradient{Y: c.x[2], A: n.p, B: n.q, C: n.t}
-		if n.Relu {
-			k.Behind.Scale, k.Behind.Shift = n.a, n.b
-		}
-		set = func() { n.set(c.x[1:]) }
+		k.Behind.Y = c.x[2]
 	}
-	scratch := c.scratch
 	return func() {
-		set()
+		setPrologue(k.Prologue, o.Norm, c)
+		if o.Behind.On {
+			setNormGradient(k.Behind, o.Behind.Of, c.x[1:])
+		}
 		k.BackwardWeightsHalf(x, dy, dw, scratch)
 	}
 }

@@ -10,7 +10,6 @@ type sumPlan struct {
 	axes    []axis // merged; operand 0 is the result (step 0 where it is summed), operand 1 the source
 	kind    sumKind
 	squares bool
-	k       int // sums of a column: with squares, that of the values and then that of their squares
 }
 
 type sumKind int
@@ -25,10 +24,7 @@ const (
 
 func planSum(c *call) sumPlan {
 	from := c.in[0].Shape
-	p := sumPlan{axes: merge(from, op.BroadcastStrides(c.out.Shape, from), strides(from)), squares: c.spec.(op.SumToOp).Squares, k: 1}
-	if p.squares {
-		p.k = 2
-	}
+	p := sumPlan{axes: merge(from, op.BroadcastStrides(c.out.Shape, from), strides(from)), squares: c.spec.(op.SumToOp).Squares}
 	var summed [3]bool
 	for i, a := range p.axes {
 		if i < 3 {
@@ -58,8 +54,16 @@ func (p *sumPlan) sum(x []float32) float64 {
 	return kern.Sum(x)
 }
 
+// k is the sums of a column: with squares, that of the values and then that of their squares.
+func (p *sumPlan) k() int {
+	if p.squares {
+		return 2
+	}
+	return 1
+}
+
 // zeros is how many a sum of n columns wants: the kernel for spreads takes a pivot off before it squares.
-func (p *sumPlan) zeros(n int) int { return (p.k - 1) * n }
+func (p *sumPlan) zeros(n int) int { return (p.k() - 1) * n }
 
 // add adds the sums of a part of the columns of x to s [k][col1-col0].
 func (p *sumPlan) add(s []float64, x, zeros []float32, n, row0, row1, col0, col1 int) {
@@ -76,10 +80,10 @@ func scratchSumTo(c *call) int {
 	case sumAll:
 		return 2 * tasks(p.axes[0].n, block)
 	case sumColumns:
-		o := columnsOf(p.axes[0].n, p.axes[1].n, p.k)
+		o := columnsOf(p.axes[0].n, p.axes[1].n, p.k())
 		return o.scratch() + p.zeros(o.c) + scratchHalfRows(c.in[0], o.c)
 	case sumMiddle:
-		return 2*p.k*c.out.Shape.Size() + p.zeros(p.axes[2].n)
+		return 2*p.k()*c.out.Shape.Size() + p.zeros(p.axes[2].n)
 	}
 	return 0
 }
@@ -108,7 +112,7 @@ func bindSumTo(c *call) func() {
 			}
 		})
 	case sumColumns:
-		o := columnsOf(p.axes[0].n, p.axes[1].n, p.k)
+		o := columnsOf(p.axes[0].n, p.axes[1].n, p.k())
 		n := o.c
 		zeros := c.scratch[o.scratch():][:p.zeros(n)]
 		o.part = func(_ int, s []float64, row0, row1, col0, col1 int) { p.add(s, x, zeros, n, row0, row1, col0, col1) }
@@ -130,11 +134,12 @@ func bindSumTo(c *call) func() {
 		}
 	case sumMiddle:
 		rows, n := p.axes[1].n, p.axes[2].n
-		sums := doubles(c.scratch, p.k*len(y))
+		sums := doubles(c.scratch, p.k()*len(y))
 		zeros := c.scratch[2*len(sums):][:p.zeros(n)]
+		each := p.k() * n
 		run := sweep(p.axes[0].n, rowsOf(rows*n), func(from, to int) {
 			for i := from; i < to; i++ {
-				s := sums[p.k*i*n : p.k*(i+1)*n]
+				s := sums[i*each : (i+1)*each]
 				clear(s)
 				p.add(s, x[i*rows*n:], zeros, n, 0, rows, 0, n)
 				for j, v := range s[len(s)-n:] {

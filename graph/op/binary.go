@@ -175,11 +175,13 @@ func Sum(xs ...*Node) *Node {
 	}
 	var whole, rows []*Node
 	for _, x := range xs {
-		if o := Of(x); o != nil && o.Spec.Name() == (BroadcastOp{}).Name() && RowOf(ShapeOf(Operands(x)[0]), ShapeOf(x)) {
-			rows = append(rows, Operands(x)[0])
-		} else {
-			whole = append(whole, x)
+		if o := Of(x); o != nil {
+			if _, repeated := o.Spec.(BroadcastOp); repeated && RowOf(ShapeOf(Operands(x)[0]), ShapeOf(x)) {
+				rows = append(rows, Operands(x)[0])
+				continue
+			}
 		}
+		whole = append(whole, x)
 	}
 	if len(whole) == 0 {
 		return Apply(AddN{}, xs...)

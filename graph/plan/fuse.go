@@ -15,11 +15,11 @@ func fuse(p *ir.Program) error {
 	dead := make([]bool, len(p.Instrs))
 	for i := range p.Instrs {
 		for at := range p.Instrs[i].In {
-			if from, place, both, ok := u.fused(i, at); ok {
+			if both, place, gone, ok := u.fused(i, at); ok {
 				p.Instrs[place] = both
 				p.Bufs[both.Out].Name = both.Spec.Name()
 				u.producer[both.Out] = place
-				dead[from+i-place] = true
+				dead[gone] = true
 				break
 			}
 		}
@@ -28,34 +28,34 @@ func fuse(p *ir.Program) error {
 	return nil
 }
 
-// fused is instruction i merged into from, the maker of its operand at, and the place of one of the two, at which both run.
-func (u *uses) fused(i, at int) (from, place int, both ir.Instr, ok bool) {
+// fused is instruction i merged into the maker of its operand at. They run at place, which is that of one of the two; the other one is gone.
+func (u *uses) fused(i, at int) (both ir.Instr, place, gone int, ok bool) {
 	p, in := u.p, u.p.Instrs[i]
 	b := in.In[at]
-	from = u.producer[b]
+	from := u.producer[b]
 	if from < 0 || len(u.direct[b]) != 1 || u.pinned[b] {
-		return
+		return both, 0, 0, false
 	}
 	first := p.Instrs[from]
 	f, ok := first.Spec.(ir.Fuser)
 	if !ok {
-		return
+		return both, 0, 0, false
 	}
 	spec, ok := f.Fuse(in.Spec, at, p.Types(in))
 	if !ok {
-		return
+		return both, 0, 0, false
 	}
 	others := slices.Concat(in.In[:at], in.In[at+1:])
-	place = from
+	place, gone = from, i
 	if slices.ContainsFunc(others, func(o int) bool { return u.producer[o] > from }) {
-		place = i
+		place, gone = i, from
 		if slices.ContainsFunc(first.In, func(o int) bool { return p.Bufs[o].Class == ir.Temp && !u.pinned[o] && u.last[o] < i }) {
-			return from, place, both, false
+			return both, 0, 0, false
 		}
 	}
 	both = in
 	both.Spec, both.In = spec, slices.Concat(first.In, others)
-	return from, place, both, true
+	return both, place, gone, true
 }
 
 // remove takes instructions out of a program.

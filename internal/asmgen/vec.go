@@ -138,7 +138,7 @@ func ahead(in ...Op) {
 
 func zero(w width) { VXORPS(w.r(15), w.r(15), w.r(15)) }
 
-// keepPositive makes register 0 x where register 0 is positive, else 0, NaN or not; 15 is 0.
+// keepPositive makes register 0 x where register 0 is positive, else, and where it is NaN, 0. Register 15 is 0.
 func keepPositive(w width, x Op) {
 	const above = 30 // greater, without a signal
 	if w.lanes == 16 {

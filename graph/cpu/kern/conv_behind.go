@@ -37,8 +37,8 @@ func (n *NormGradient) check(c *Conv) error {
 	return nil
 }
 
-// move writes the gradient before the norm of len(dst) elements, whole pixels, of dy and y.
-func (n *NormGradient) move(dst, dy, y []float32) {
+// Move writes the gradient before the norm of len(dst) elements, whole pixels, of dy and y.
+func (n *NormGradient) Move(dst, dy, y []float32) {
 	for i := 0; i < len(dst); i += len(n.A) {
 		end := min(i+len(n.A), len(dst))
 		if n.Scale != nil {

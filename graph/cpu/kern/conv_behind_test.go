@@ -74,11 +74,7 @@ func testNormBehind(t *testing.T, c Conv, relu bool) {
 				if g.set(with); g.bands == 1 {
 					t.Error("the image fits")
 				}
-				wide := make([]float64, len(want))
-				for i, v := range want {
-					wide[i] = float64(v)
-				}
-				checkClose(t, "dw", got, wide, 4e-6)
+				checkClose(t, "dw", got, float64s(want), 4e-6)
 				if threads > 1 {
 					checkSame(t, "dw with more threads", got, banded)
 				}

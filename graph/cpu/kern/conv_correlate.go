@@ -15,15 +15,17 @@ type correlate struct {
 	n        int
 	group    int
 	merged   bool
-	inPlace  bool // dy is read where it is, or from copies in its form behind a norm
+	whole    bool // a panel of dy is read within whole rows: where dy is, or of the copy from behind a norm
 	level    blocking
 	view     window
-	parts    int       // partial sums, cut over images
-	chunks   int       // cuts of the panels
-	images   int       // images copied at a time
-	bands    int       // cuts of the output rows, where one image is too large
-	perImage int       // floats of one copied image or band, and of dy's panel
-	dyImage  int       // of one panel, or of all behind a norm; 0 where dy is
+	parts    int // partial sums, cut over images
+	chunks   int // cuts of the panels
+	images   int // images copied at a time
+	bands    int // cuts of the output rows, where one image is too large
+	perImage int // floats of one copied image or band, and of dy's panel
+	dyPixel  int // floats from pixel to pixel of what is read as dy, from image to image, and from panel to panel
+	dyImage  int
+	dyPanel  int
 	floats   int       // of a worker's buffers
 	partial  []float32 // [parts-1][KH,KW,Ci/Groups,Co]; the first part is dw itself
 	buffers  []float32
@@ -70,7 +72,7 @@ func (g *correlate) set(c Conv) {
 	ci := c.Ci / c.Groups
 	g.n, g.depth, g.kw = c.Co/c.Groups, ci, c.KW
 	g.merged = c.DW == 1 && c.Groups == 1 && ci <= narrowChannels && c.KW > 1
-	g.inPlace = c.Groups == 1 && c.Co <= narrowChannels && c.Co%lineFloats == 0 // what a tile reads of a row is there
+	g.whole = c.Groups == 1 && c.Co <= narrowChannels && c.Co%lineFloats == 0 // what a tile reads of a row is there
 	if g.merged {
 		g.depth, g.kw = ci*c.KW, 1
 	}
@@ -79,17 +81,18 @@ func (g *correlate) set(c Conv) {
 	panels := ceil(g.n, g.level.nr)
 	g.parts = max(1, min(c.B, convTasks, correlatePartial/c.weights()))
 	g.chunks = min(panels, ceil(convTasks, g.parts))
-	own := ceil(panels, g.chunks) // panels of a task
+	own := ceil(panels, g.chunks) // copies of dy that a task has: of its panels
+	g.dyPixel = g.level.nr
+	if g.whole {
+		own, g.dyPixel = 0, c.Co
+		if c.Behind.on() {
+			own = 1
+		}
+	}
 	for g.bands = 1; ; g.bands++ {
 		rows := ceil(c.OH, g.bands) // of outputs
 		g.perImage = roundUp(min(c.H, (rows-1)*c.SH+(c.KH-1)*c.DH+1)*g.view.row(), lineFloats)
-		g.dyImage = rows * c.OW * g.level.nr
-		switch {
-		case c.Behind.on():
-			g.dyImage, own = rows*c.OW*c.Co, 1
-		case g.inPlace:
-			g.dyImage = 0
-		}
+		g.dyImage = rows * c.OW * g.dyPixel
 		if g.bands == c.OH || g.perImage+own*g.dyImage <= g.level.images {
 			break
 		}
@@ -100,6 +103,10 @@ func (g *correlate) set(c Conv) {
 		if small := g.level.inner / (c.OH * (g.view.row() + c.OW*g.level.nr)); small > 0 {
 			g.images = min(g.images, small)
 		}
+	}
+	g.dyPanel = g.images * g.dyImage
+	if g.whole {
+		g.dyPanel = g.level.nr
 	}
 	g.floats = 2*offsetFloats(c.KH*g.images*c.OH) + g.images*(g.perImage+own*g.dyImage)
 }
@@ -126,16 +133,20 @@ func (g *correlate) tiles(task, worker int) {
 		g.view.frame(xs[m*g.perImage:], g.perImage/g.view.row())
 	}
 	h := forwardTaps(c.OH, c.KH, c.SH, c.PH, c.DH)
-	t := tower{tile: tile{rs: floatSize, cs: bytes(c.SW * g.view.pixel), bs: bytes(nr), k: uintptr(c.OW), ldc: bytes(c.Co), aoff: &aoff[0], boff: &boff[0]}}
-	if g.inPlace {
-		t.bs = bytes(c.Co)
-	}
+	t := tower{tile: tile{rs: floatSize, cs: bytes(c.SW * g.view.pixel), bs: bytes(g.dyPixel), k: uintptr(c.OW), ldc: bytes(c.Co), aoff: &aoff[0], boff: &boff[0]}}
 	for b := b0; b == b0 || b < b1; b += g.images {
 		images := min(g.images, b1-b)
 		for band := range g.bands {
 			o0, o1 := cut(c.OH, g.bands, band)
 			r0, r1 := max(0, h.low(o0)), min(c.H, h.high(o1-1)+1)
 			g.copyImages(xs, dys, b, images, p0, p1, o0, o1, r0, max(r0, r1))
+			panels := dys // from p0 on
+			switch {
+			case c.Behind.on():
+				panels = dys[p0*nr:]
+			case g.whole:
+				panels = g.dy[min((b*c.OH+o0)*c.OW*c.Co+p0*nr, len(g.dy)):]
+			}
 			t.add = 0
 			if b > b0 || band > 0 {
 				t.add = 1
@@ -149,7 +160,7 @@ func (g *correlate) tiles(task, worker int) {
 				t.nb = uintptr(images * max(0, min(to, o1)-max(from, o0)))
 				t.aoff, t.boff = &aoff[u*g.images*c.OH], &boff[u*g.images*c.OH]
 				for v := range g.kw {
-					g.tap(&t, dw, xs, dys, (b*c.OH+o0)*c.OW*c.Co, u*c.KW+v, v*c.DW, p0, p1)
+					g.tap(&t, dw, xs, panels, u*c.KW+v, v*c.DW, p0, p1)
 				}
 			}
 		}
@@ -160,20 +171,13 @@ func (g *correlate) tiles(task, worker int) {
 // on, and their own.
 func (g *correlate) offsets(aoff, boff []uintptr, h *taps, o0, o1, r0 int) {
 	c := &g.conv
-	row, image := c.OW*g.level.nr, g.dyImage
-	if g.inPlace {
-		row = c.OW * c.Co
-		if !c.Behind.on() {
-			image = c.OH * row
-		}
-	}
 	for u := range c.KH {
 		from, to := h.meeting(u, c.H)
 		n := u * g.images * c.OH
 		for m := range g.images {
 			for i := max(from, o0); i < min(to, o1); i++ {
 				aoff[n] = bytes(m*g.perImage + (i*h.step+h.d+u*h.dStep-r0)*g.view.row())
-				boff[n] = bytes(m*image + (i-o0)*row)
+				boff[n] = bytes(m*g.dyImage + (i-o0)*c.OW*g.dyPixel)
 				n++
 			}
 		}
@@ -183,31 +187,24 @@ func (g *correlate) offsets(aoff, boff []uintptr, h *taps, o0, o1, r0 int) {
 // ahead fetches images b0 to b1 of x and dy, and of y behind a norm, while so many blocks of tiles of others are computed.
 func (g *correlate) ahead(t *tower, b0, b1, blocks int) {
 	if b1 <= b0 || g.bands > 1 {
-		t.fetches.set(blocks)
+		t.fetches = fetches{}
 		return
 	}
 	x, y := g.conv.H*g.conv.W*g.conv.Ci, g.conv.OH*g.conv.OW*g.conv.Co
+	var behind []float32
 	if n := &g.conv.Behind; n.on() {
-		t.fetches.set(blocks, g.x[b0*x:b1*x], g.dy[b0*y:b1*y], n.Y[b0*y:b1*y])
-	} else {
-		t.fetches.set(blocks, g.x[b0*x:b1*x], g.dy[b0*y:b1*y])
+		behind = n.Y[b0*y : b1*y]
 	}
+	t.fetches.set(blocks, g.x[b0*x:b1*x], g.dy[b0*y:b1*y], behind)
 }
 
-// tap adds to the rows of one tap; dy's rows at hand begin with element first, shift is the column of the copy that output column 0 reads.
-func (g *correlate) tap(t *tower, dw, xs, dys []float32, first, tap, shift, p0, p1 int) {
+// tap adds to the rows of one tap; dys begins with panel p0, shift is the column of the copy that output column 0 reads.
+func (g *correlate) tap(t *tower, dw, xs, dys []float32, tap, shift, p0, p1 int) {
 	c, nr := &g.conv, g.level.nr
 	t.a = ptr(xs, shift*g.view.pixel)
 	for q := p0; q < p1; q++ {
 		t.columns(min(nr, g.n-q*nr))
-		switch {
-		case c.Behind.on():
-			t.b = ptr(dys, q*nr)
-		case g.inPlace:
-			t.b = ptr(g.dy, min(first+q*nr, len(g.dy)))
-		default:
-			t.b = ptr(dys, (q-p0)*g.images*g.dyImage)
-		}
+		t.b = ptr(dys, min((q-p0)*g.dyPanel, len(dys)))
 		t.c = ptr(dw, tap*(c.Ci/c.Groups)*c.Co+g.group*g.n+q*nr)
 		t.rows(g.depth)
 	}
@@ -219,13 +216,13 @@ func (g *correlate) copyImages(xs, dys []float32, b, n, p0, p1, o0, o1, r0, r1 i
 	size, pixels := c.H*c.W*c.Ci, (o1-o0)*c.OW
 	for m := range n {
 		g.view.copy(xs[m*g.perImage:], g.x[(b+m)*size:(b+m+1)*size], r0, r1)
+		at := ((b+m)*c.OH + o0) * c.OW * c.Co
 		if c.Behind.on() {
-			at := ((b+m)*c.OH + o0) * c.OW * c.Co
-			c.Behind.move(dys[m*g.dyImage:][:pixels*c.Co], g.dy[at:], c.Behind.Y[at:])
+			c.Behind.Move(dys[m*g.dyImage:][:pixels*c.Co], g.dy[at:], c.Behind.Y[at:])
 		}
-		for q := p0; q < p1 && !g.inPlace; q++ {
-			dst := dys[((q-p0)*g.images+m)*g.dyImage:][:pixels*nr]
-			packRows(dst, nr, g.dy[((b+m)*c.OH+o0)*c.OW*c.Co+g.group*g.n+q*nr:], c.Co, pixels, min(nr, g.n-q*nr))
+		for q := p0; q < p1 && !g.whole; q++ {
+			dst := dys[(q-p0)*g.dyPanel+m*g.dyImage:][:pixels*nr]
+			packRows(dst, nr, g.dy[at+g.group*g.n+q*nr:], c.Co, pixels, min(nr, g.n-q*nr))
 		}
 	}
 }

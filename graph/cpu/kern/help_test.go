@@ -95,6 +95,15 @@ func newRand(words ...any) *rand.Rand {
 	return rand.New(rand.NewPCG(h, 1))
 }
 
+// float64s is x, exactly.
+func float64s(x []float32) []float64 {
+	y := make([]float64, len(x))
+	for i, v := range x {
+		y[i] = float64(v)
+	}
+	return y
+}
+
 // checkClose fails where got differs from want by more than tol times the largest |want|.
 func checkClose(t *testing.T, what string, got []float32, want []float64, tol float64) {
 	t.Helper()

@@ -80,11 +80,7 @@ func testPrologue(t *testing.T, c Conv, relu bool) {
 			y, dw := run(with, x)
 			checkSame(t, fmt.Sprintf("y with %d threads", threads), y, wantY)
 			if d := c.defaults(); d.method() == pointwise && nx > pointSlab {
-				wide := make([]float64, nw)
-				for i, v := range wantW {
-					wide[i] = float64(v)
-				}
-				checkClose(t, "dw", dw, wide, 4e-6)
+				checkClose(t, "dw", dw, float64s(wantW), 4e-6)
 				continue
 			}
 			checkSame(t, fmt.Sprintf("dw with %d threads", threads), dw, wantW)

@@ -110,7 +110,7 @@ func (s *tower) skip(tiles int) {
 // tiles computes count tiles of mr rows, stepA and stepC bytes apart.
 func (s *tower) tiles(count, mr int, stepA, stepC uintptr) {
 	s.count, s.stepA, s.stepC = uintptr(count), stepA, stepC
-	if s.ahead.left == 0 {
+	if s.ahead.left == 0 && s.after[0].left > 0 {
 		s.ahead, s.after = s.after[0], [2]fetch{s.after[1]}
 	}
 	if s.nb == 0 {
