@@ -65,7 +65,7 @@ func (s *Setup) Benchmark(steps int, byShape bool) (*Bench, error) {
 			}
 		}
 	}
-	s.Train.Schedule(s.Steps/2, s.Steps)
+	s.Train.Schedule(s.time(s.Steps / 2))
 	times := make([]float64, steps)
 	for i := -1; i < steps; i++ {
 		begin := time.Now()

@@ -121,7 +121,7 @@ func (s *Setup) maskedPatches(rows int) (func(c sheet.Cell, row int) sheet.Cell,
 	if err != nil {
 		return nil, &RecipeError{s.Recipe.File, err}
 	}
-	p.Schedule(0, s.Steps)
+	p.Schedule(s.time(0))
 	if err := p.Run(); err != nil {
 		return nil, err
 	}

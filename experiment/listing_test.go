@@ -44,7 +44,7 @@ func TestShippedRecipesRun(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := prepare(t, name, "train.batch=16")
 			for step := range 2 {
-				s.Train.Schedule(step, 2)
+				s.Train.Schedule(s.time(step))
 				if err := s.Train.Run(); err != nil {
 					t.Fatal(err)
 				}

@@ -84,7 +84,7 @@ func afterSteps(t *testing.T, s *Setup) string {
 				in.F32[i] = float32(r.NormFloat64())
 			}
 		}
-		s.Train.Schedule(step, 3)
+		s.Train.Schedule(graph.Time{Step: step, Steps: 3, PerEpoch: s.PerEpoch})
 		if err := s.Train.Run(); err != nil {
 			t.Fatal(err)
 		}

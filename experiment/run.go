@@ -52,7 +52,7 @@ func (r *run) trainStage(ctx context.Context, s stage, from int) error {
 		}
 		feed(batch)
 		batch.Release()
-		s.Train.Schedule(step, r.Steps)
+		s.Train.Schedule(s.time(step))
 		if err := s.Train.Run(); err != nil {
 			return fmt.Errorf("train: step %d: %w", step, err)
 		}

@@ -125,6 +125,11 @@ func (s *Setup) openData() (err error) {
 	return nil
 }
 
+// time is where the training stands before a step, counted from 0.
+func (s *Setup) time(step int) graph.Time {
+	return graph.Time{Step: step, Steps: s.Steps, PerEpoch: s.PerEpoch}
+}
+
 // view is the size of a view.
 func (s *Setup) view(v int) backbones.Image {
 	h, w := s.Views.Shape(v)
@@ -227,7 +232,7 @@ func (s *Setup) trainGraph() (*graph.Graph, error) {
 		params := g.Params()
 		rate := r.Optimizer.Value.Schedule()
 		grads := optim.Apply(g, r.Optimizer.Value.Rule(), loss, params, optim.Hyper{
-			Rate:  g.Scheduled(rateInput, rate.At(r.Train.Batch, s.PerEpoch)),
+			Rate:  g.Scheduled(rateInput, rate.At(r.Train.Batch)),
 			Decay: g.Scheduled("weight_decay", graph.Constantly(rate.WeightDecay)),
 			Step:  g.Scheduled("step", optim.CountSteps),
 		}, optim.Excluded)

@@ -302,9 +302,6 @@ func (g *Graph) declOf(n *Node) *decl {
 	return g.decls[n.Name()]
 }
 
-// Schedule is a setting that changes with the step: value at step (0-based) of total.
-type Schedule func(step, total int) float64
-
 // Scheduled is a 0-d input that a Schedule feeds.
 type Scheduled struct {
 	Name  string

@@ -136,10 +136,10 @@ func (p *Program) Profile() []time.Duration {
 // State lists the entries of the Store that the program reads or writes.
 func (p *Program) State() []string { return p.state }
 
-// Schedule feeds all scheduled inputs with their values at a step (0-based) of total.
-func (p *Program) Schedule(step, total int) {
+// Schedule feeds all scheduled inputs with their values at a time.
+func (p *Program) Schedule(t Time) {
 	for _, s := range p.schedules {
-		s.at.Set(0, s.Value(step, total))
+		s.at.Set(0, s.Value(t))
 	}
 }
 

@@ -27,7 +27,7 @@ func (s *Scope) Random(name string) *Random {
 	at := s.In(name)
 	return &Random{
 		key:  at.Frozen("key", randomKey, 2),
-		step: at.Scheduled("step", func(step, _ int) float64 { return float64(step) }),
+		step: at.Scheduled("step", func(t Time) float64 { return float64(t.Draw()) }),
 	}
 }
 

@@ -28,7 +28,7 @@ func drawn(t *testing.T, seed uint64, d ir.DType, step int, draw func(r *graph.R
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.Schedule(step, 1000)
+	p.Schedule(graph.Time{Step: step, Steps: 1000})
 	if err := p.Run(); err != nil {
 		t.Fatal(err)
 	}

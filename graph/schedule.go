@@ -2,28 +2,43 @@ package graph
 
 import "math"
 
+// Time is where a training stands. Schedules and random numbers depend on it alone, so a resumed training goes on with the same ones.
+type Time struct {
+	Step     int // that comes next, counted from 0
+	Steps    int // of the whole training
+	PerEpoch int // steps of an epoch; 0 where nobody counts epochs
+	Part     int // of a step that is done in parts, see optim.Training, counted from 0
+	Parts    int // 0 is one
+}
+
+// Draw numbers the draws of a training: one a step, or one a part of a step.
+func (t Time) Draw() int { return t.Step*max(t.Parts, 1) + t.Part }
+
+// Schedule is a setting that changes with time.
+type Schedule func(t Time) float64
+
 // Constantly is a setting that does not change.
-func Constantly(v float64) Schedule { return func(int, int) float64 { return v } }
+func Constantly(v float64) Schedule { return func(Time) float64 { return v } }
 
 // WarmupCosine rises linearly from 0 to peak over the first warmup steps and then falls as half a cosine towards final, which the step
 // after the last would reach. With t from 0: peak*t/warmup, then final + (peak-final)*(1+cos(pi (t-warmup)/(total-warmup)))/2.
 //
 // Loshchilov and Hutter 2017, arXiv:1608.03983, eq. 5 with one cycle; the form of MAE's and VICReg's code, which start at 0 too.
-func WarmupCosine(peak, final float64, warmup func(total int) int) Schedule {
-	return func(step, total int) float64 {
-		w := warmup(total)
-		if step < w {
-			return peak * float64(step) / float64(w)
+func WarmupCosine(peak, final float64, warmup func(t Time) int) Schedule {
+	return func(t Time) float64 {
+		w := warmup(t)
+		if t.Step < w {
+			return peak * float64(t.Step) / float64(w)
 		}
-		t := float64(step-w) / float64(max(total-w, 1))
-		return final + (peak-final)*(1+math.Cos(math.Pi*min(t, 1)))/2
+		share := float64(t.Step-w) / float64(max(t.Steps-w, 1))
+		return final + (peak-final)*(1+math.Cos(math.Pi*min(share, 1)))/2
 	}
 }
 
 // CosineRamp goes from one value to another along half a cosine: BYOL's momentum, with t from 0 to total:
 // to - (to-from)*(cos(pi t/total)+1)/2. Grill et al. 2020, arXiv:2006.07733, section 3.2.
 func CosineRamp(from, to float64) Schedule {
-	return func(step, total int) float64 {
-		return to - (to-from)*(math.Cos(math.Pi*float64(step)/float64(max(total, 1)))+1)/2
+	return func(t Time) float64 {
+		return to - (to-from)*(math.Cos(math.Pi*float64(t.Step)/float64(max(t.Steps, 1)))+1)/2
 	}
 }

@@ -24,7 +24,7 @@ func TestHiddenIsWhatTheTrainingHides(t *testing.T) {
 			t.Fatal(err)
 		}
 		return func(step int) []float64 {
-			p.Schedule(step, 10)
+			p.Schedule(graph.Time{Step: step, Steps: 10})
 			if err := p.Run(); err != nil {
 				t.Fatal(err)
 			}

@@ -135,7 +135,7 @@ func TestMAEHidesPatches(t *testing.T) {
 		x.F32[i] = float32(r.NormFloat64())
 	}
 	at := func(step int, name string) []float64 {
-		p.Schedule(step, 10)
+		p.Schedule(graph.Time{Step: step, Steps: 10})
 		if err := p.Run(); err != nil {
 			t.Fatal(err)
 		}

@@ -40,10 +40,10 @@ func (r Rate) Peak(batch int) float64 {
 	return r.Rate
 }
 
-// At is the schedule for a global batch and a number of steps an epoch.
-func (r Rate) At(batch, perEpoch int) graph.Schedule {
+// At is the schedule for a global batch.
+func (r Rate) At(batch int) graph.Schedule {
 	peak := r.Peak(batch)
-	return graph.WarmupCosine(peak, peak*r.Final, func(total int) int { return r.Warmup.Steps(perEpoch, total) })
+	return graph.WarmupCosine(peak, peak*r.Final, func(t graph.Time) int { return r.Warmup.Steps(t.PerEpoch, t.Steps) })
 }
 
 func (r Rate) validate() error {

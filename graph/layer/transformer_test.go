@@ -47,7 +47,7 @@ func compile(t *testing.T, d ir.DType, build func(s *scope) *op.Node) *graph.Pro
 // step runs one step of a thousand and returns a copy of y.
 func step(t *testing.T, p *graph.Program, n int) []float64 {
 	t.Helper()
-	p.Schedule(n, 1000)
+	p.Schedule(graph.Time{Step: n, Steps: 1000})
 	if err := p.Run(); err != nil {
 		t.Fatal(err)
 	}

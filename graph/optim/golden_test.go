@@ -35,14 +35,14 @@ var counterparts = map[string]func(t *testing.T, f *golden.Fixture){
 	"schedule_mae_per_step": schedule(func(t *testing.T, f *golden.Fixture) (graph.Schedule, int) {
 		steps := golden.Param[int](t, f, "steps_per_epoch")
 		warmup := golden.Param[int](t, f, "warmup_epochs") * steps
-		s := graph.WarmupCosine(golden.Param[float64](t, f, "lr"), golden.Param[float64](t, f, "min_lr"), func(int) int { return warmup })
+		s := graph.WarmupCosine(golden.Param[float64](t, f, "lr"), golden.Param[float64](t, f, "min_lr"), func(graph.Time) int { return warmup })
 		return s, golden.Param[int](t, f, "epochs") * steps
 	}),
 	"schedule_vicreg_per_step": schedule(func(t *testing.T, f *golden.Fixture) (graph.Schedule, int) {
 		steps := golden.Param[int](t, f, "steps_per_epoch")
 		warmup := golden.Param[int](t, f, "warmup_epochs") * steps
 		peak := golden.Param[float64](t, f, "base_lr") * golden.Param[float64](t, f, "batch_size") / 256
-		s := graph.WarmupCosine(peak, peak*golden.Param[float64](t, f, "end_ratio"), func(int) int { return warmup })
+		s := graph.WarmupCosine(peak, peak*golden.Param[float64](t, f, "end_ratio"), func(graph.Time) int { return warmup })
 		return s, golden.Param[int](t, f, "epochs") * steps
 	}),
 	"schedule_byol_tau": schedule(func(t *testing.T, f *golden.Fixture) (graph.Schedule, int) {
@@ -202,7 +202,7 @@ func descent(rule func(*testing.T, *golden.Fixture) (optim.Rule, bare)) func(*te
 			rates, decays := perStep(t, f, "lr", steps), perStep(t, f, "weight_decay", steps)
 			after := map[string][]float64{}
 			for step := range steps {
-				p.Schedule(step, steps)
+				p.Schedule(graph.Time{Step: step, Steps: steps})
 				feed(t, p, "rate", func(int) float64 { return rates[step] })
 				feed(t, p, "decay", func(int) float64 { return decays[step] })
 				for _, n := range names {
@@ -305,7 +305,7 @@ func schedule(of func(t *testing.T, f *golden.Fixture) (s graph.Schedule, total 
 		want := f.Outputs["per_step"]
 		got := make([]float64, len(want.Data))
 		for i := range got {
-			got[i] = s(i, total)
+			got[i] = s(graph.Time{Step: i, Steps: total})
 		}
 		golden.Compare(t, "per_step", got, want, f.Tolerance(false, 0))
 	}

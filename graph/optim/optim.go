@@ -37,7 +37,7 @@ type Hyper struct {
 func Excluded(p *graph.Node) bool { return len(op.ShapeOf(p)) < 2 }
 
 // CountSteps is the schedule of Hyper.Step.
-func CountSteps(step, _ int) float64 { return float64(step + 1) }
+func CountSteps(t graph.Time) float64 { return float64(t.Step + 1) }
 
 // Apply declares the updates of params for a loss, and returns the gradients. A parameter that the loss does not reach is an error that
 // names it. With exclude nil the rule treats every parameter alike.
