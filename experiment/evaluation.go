@@ -103,7 +103,7 @@ func (s *Setup) evaluateAs(ctx context.Context, name string, take func(context.C
 	for _, p := range protocols {
 		rs, err := p.Evaluate(ctx, evaluate.Features{
 			TrainX: train.x, TrainY: train.y, TestX: test.x, TestY: test.y,
-			Dim: train.dim, Classes: len(s.Data.Train.Classes()), Seed: uint64(s.Recipe.Seed),
+			Dim: train.dim, Classes: len(s.Data.Train.Classes()), Seed: uint64(s.Recipe.Seed), Alive: s.alive,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("evaluate: %s: %w", name, err)

@@ -19,6 +19,8 @@ type Features struct {
 	Dim     int       // F
 	Classes int
 	Seed    uint64 // of whatever a protocol draws
+
+	Alive func() error // every long loop of a protocol calls it again and again; its error ends the evaluation; nil: nobody asks
 }
 
 // Result is one number.
@@ -47,6 +49,17 @@ type Schedule struct {
 
 // When implements Protocol for the structs that embed a Schedule.
 func (s Schedule) When() length.Length { return s.Every }
+
+// goOn is called by every long loop: it tells whoever watches that the evaluation goes on, and returns the error that ends it.
+func (f Features) goOn(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if f.Alive != nil {
+		return f.Alive()
+	}
+	return nil
+}
 
 // check says what keeps f from being measured.
 func (f Features) check(protocol string) error {

@@ -300,7 +300,7 @@ func TestLBFGSFindsMinimum(t *testing.T) {
 		}
 		return v
 	}
-	m, err := minimise(context.Background(), f, make([]float64, 30), 1000, 1e-9)
+	m, err := minimise(nobody, f, make([]float64, 30), 1000, 1e-9)
 	if err != nil || !m.converged {
 		t.Fatalf("converged %v after %d iterations, %v", m.converged, m.iterations, err)
 	}
@@ -309,7 +309,7 @@ func TestLBFGSFindsMinimum(t *testing.T) {
 			t.Errorf("x[%d] = %v, want %d", i, x, i)
 		}
 	}
-	if m, err = minimise(context.Background(), f, make([]float64, 30), 3, 1e-9); err != nil || m.converged || m.iterations != 3 {
+	if m, err = minimise(nobody, f, make([]float64, 30), 3, 1e-9); err != nil || m.converged || m.iterations != 3 {
 		t.Errorf("at most 3 iterations: %d, converged %v, %v", m.iterations, m.converged, err)
 	}
 }
@@ -417,6 +417,26 @@ func TestFastProducts(t *testing.T) {
 	for i := range want {
 		if math.Abs(want[i]-got[i]) > 1e-6 {
 			t.Errorf("gradient %d is %v, want %v", i, got[i], want[i])
+		}
+	}
+}
+
+// nobody watches a minimisation.
+func nobody() error { return nil }
+
+// Every protocol tells that it is alive, and ends with the error of whoever hears that.
+func TestAlive(t *testing.T) {
+	for name, p := range protocols() {
+		f := clouds(300, 100, 5, 3, 3, 1)
+		calls := 0
+		f.Alive = func() error { calls++; return nil }
+		if _, err := p.Evaluate(context.Background(), f); err != nil || calls == 0 {
+			t.Errorf("%s: called %d times, %v; want at least once", name, calls, err)
+		}
+		enough := errors.New("disk full")
+		f.Alive = func() error { return enough }
+		if _, err := p.Evaluate(context.Background(), f); !errors.Is(err, enough) {
+			t.Errorf("%s: got %v, want %v", name, err, enough)
 		}
 	}
 }

@@ -128,7 +128,7 @@ func nearest(ctx context.Context, f Features, k int) ([][]neighbour, error) {
 	}
 	for i0 := 0; i0 < m; i0 += rows {
 		for j0 := 0; j0 < n; j0 += cols {
-			if err := ctx.Err(); err != nil {
+			if err := f.goOn(ctx); err != nil {
 				return nil, err
 			}
 			r, c := min(rows, m-i0), min(cols, n-j0)

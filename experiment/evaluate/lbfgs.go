@@ -1,7 +1,6 @@
 package evaluate
 
 import (
-	"context"
 	"math"
 
 	"gonum.org/v1/gonum/floats"
@@ -22,14 +21,14 @@ const (
 
 // minimise finds the minimum of a smooth convex function from x by L-BFGS (Liu and Nocedal 1989, doi:10.1007/BF01589116). f returns the value
 // and fills the gradient, which are wanted together here. It ends when the largest entry of the gradient is at most tolerance, after a
-// number of iterations, or where rounding leaves no lower point along the direction.
-func minimise(ctx context.Context, f func(x, grad []float64) float64, x []float64, iterations int, tolerance float64) (minimum, error) {
+// number of iterations, or where rounding leaves no lower point along the direction. goOn is called before every look at f; its error ends it.
+func minimise(goOn func() error, f func(x, grad []float64) float64, x []float64, iterations int, tolerance float64) (minimum, error) {
 	n := len(x)
 	grad, next, nextGrad, dir := make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)
 	m := minimum{x: x, value: f(x, grad)}
 	var steps, turns [][]float64 // the last changes of x and of the gradient, oldest first
 	for {
-		if err := ctx.Err(); err != nil {
+		if err := goOn(); err != nil {
 			return m, err
 		}
 		if floats.Norm(grad, math.Inf(1)) <= tolerance {
@@ -44,7 +43,7 @@ func minimise(ctx context.Context, f func(x, grad []float64) float64, x []float6
 		if len(steps) == 0 {
 			t = math.Min(1, 1/floats.Norm(grad, 2))
 		}
-		value, ok, err := search(ctx, f, m, grad, dir, t, next, nextGrad)
+		value, ok, err := search(goOn, f, m, grad, dir, t, next, nextGrad)
 		if err != nil || !ok {
 			return m, err
 		}
@@ -84,12 +83,12 @@ func direction(dir, grad []float64, steps, turns [][]float64) {
 // search finds a step along dir that lowers the value enough (Armijo, 1e-4) and flattens the slope enough, so that step and turn have a
 // positive product. Along a line a convex function's slope only grows: the step is found as its root, by secants kept within the bracket.
 // It leaves the point and its gradient in next and nextGrad.
-func search(ctx context.Context, f func(x, grad []float64) float64, m minimum, grad, dir []float64, t float64, next, nextGrad []float64) (value float64, ok bool, err error) {
+func search(goOn func() error, f func(x, grad []float64) float64, m minimum, grad, dir []float64, t float64, next, nextGrad []float64) (value float64, ok bool, err error) {
 	start := floats.Dot(grad, dir)
 	lo, loSlope := 0.0, start
 	hi, hiSlope := math.Inf(1), math.NaN()
 	for range 40 {
-		if err := ctx.Err(); err != nil {
+		if err := goOn(); err != nil {
 			return 0, false, err
 		}
 		floats.AddScaledTo(next, m.x, t, dir)

@@ -112,7 +112,7 @@ func (p *Linear) fit(ctx context.Context, f Features, rows []int, l2 float64) (*
 	if p.Standardize {
 		s.standardize()
 	}
-	fit, err := minimise(ctx, s.objective, make([]float64, s.size()), p.Iterations, linearTolerance)
+	fit, err := minimise(func() error { return f.goOn(ctx) }, s.objective, make([]float64, s.size()), p.Iterations, linearTolerance)
 	if err == nil && math.IsNaN(fit.value) {
 		err = fmt.Errorf("evaluate: linear: the objective is NaN at l2 = %v", l2)
 	}
