@@ -97,20 +97,21 @@ func (v *ViT) NewTokens(s *graph.Scope, in Image) *TokenEncoder {
 	h, w := in.H/v.Patch, in.W/v.Patch
 	e := &TokenEncoder{Dim: dim, Patch: v.Patch, Rows: h, Columns: w, HasClass: v.Pool == "class"}
 
-	project := v.projection(s.In("patch"), v.Patch*v.Patch*in.C, dim)
-	position, classPosition := v.positions(s, e)
+	first := s.Layer(0) // the blocks follow it, and the norm above them is as deep as a head
+	project := v.projection(first.In("patch"), v.Patch*v.Patch*in.C, dim)
+	position, classPosition := v.positions(first, e)
 	e.Embed = func(x *graph.Node) *graph.Node {
 		return op.Add(project(layer.Patchify(x, v.Patch)), position) // [B,T,D]
 	}
 
 	var class *graph.Node
 	if e.HasClass {
-		class = op.Reshape(s.Param("class", graph.Normal(0.02), dim), 1, 1, dim)
+		class = op.Reshape(first.Param("class", graph.Normal(0.02), dim), 1, 1, dim)
 		if classPosition != nil {
 			class = op.Add(class, classPosition)
 		}
 	}
-	blocks := layer.Blocks(s.In("blocks"), layer.Block{Dim: dim, Heads: heads, LayerScale: v.LayerScale}, depth, v.DropPath)
+	blocks := layer.Blocks(first.In("blocks"), layer.Block{Dim: dim, Heads: heads, LayerScale: v.LayerScale}, depth, v.DropPath)
 	norm := layer.LayerNorm(s.In("norm"), dim)
 	e.Encode = func(x *graph.Node) *graph.Node {
 		if e.HasClass {

@@ -235,7 +235,7 @@ func (s *Setup) trainGraph() (*graph.Graph, error) {
 			Rate:  g.Scheduled(rateInput, rate.At(r.Train.Batch)),
 			Decay: g.Scheduled("weight_decay", graph.Constantly(rate.WeightDecay)),
 			Step:  g.Scheduled("step", optim.CountSteps),
-		}, optim.Excluded)
+		}, optim.Training{Treat: optim.PlainOnly(g)})
 		g.UpdateTwins()
 		norms := make([]*graph.Node, len(grads))
 		for i, d := range grads {
@@ -266,7 +266,7 @@ func (s *Setup) probe(g *graph.Scope, features, labels *graph.Node) {
 		Rate:  g.Constant(s.Recipe.Train.ProbeRate),
 		Decay: g.Constant(0),
 		Step:  g.Scheduled("step", optim.CountSteps),
-	}, nil)
+	}, optim.Training{})
 }
 
 // embedBatch is how many images go through the frozen encoder at once.

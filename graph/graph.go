@@ -31,6 +31,7 @@ type Graph struct {
 	outputs   []output
 	schedules []Scheduled
 	twins     []twin
+	wait      *Node // 1 in runs that leave teachers as they are; nil: none does
 }
 
 type declClass uint8
@@ -50,6 +51,9 @@ type decl struct {
 	node     *Node
 	init     Init
 	seedName string   // the name whose randomness fills it: a teacher starts as its student
+	locked   bool     // a parameter that is read and never trained
+	plain    bool     // a parameter without decay and trust ratio
+	layer    int      // depth of a parameter plus 1; 0: it has none
 	data     ir.Array // of constants
 }
 
@@ -95,26 +99,61 @@ func Build(o Options, f func(s *Scope)) (g *Graph, err error) {
 
 // Scope is a place in the naming tree of a graph, through which its leaves are declared.
 type Scope struct {
-	g    *Graph
-	path string // "" or "a/b/"
-	tw   *Scope // the student's scope, if this is a teacher's
-	tau  *Node  // the teacher's momentum
+	g      *Graph
+	path   string // "" or "a/b/"
+	tw     *Scope // the student's scope, if this is a teacher's
+	tau    *Node  // the teacher's momentum
+	locked bool
+	plain  bool
+	layer  int // plus 1; 0: none
 }
 
 // In is the scope below this one.
 func (s *Scope) In(name string) *Scope {
-	c := &Scope{g: s.g, path: s.path + name + "/", tau: s.tau}
+	c := *s
+	c.path = s.path + name + "/"
 	if s.tw != nil {
 		c.tw = s.tw.In(name)
 	}
-	return c
+	return &c
+}
+
+// Locked is this scope with parameters that are read and never trained, and with norms that use their running statistics: a tower that
+// was trained before.
+func (s *Scope) Locked() *Scope {
+	c := *s
+	c.locked = true
+	return &c
+}
+
+// Plain is this scope with parameters that get neither weight decay nor a trust ratio, whatever their shape. Parameters of one axis
+// (biases, scales and shifts of norms) never get them.
+func (s *Scope) Plain() *Scope {
+	c := *s
+	c.plain = true
+	return &c
+}
+
+// Layer is this scope with parameters of depth i, for learning rates that fall towards the input: 0 is the embedding, 1 the first block.
+func (s *Scope) Layer(i int) *Scope {
+	c := *s
+	c.layer = i + 1
+	return &c
 }
 
 // Path is the scope's name, as "backbone/stage1".
 func (s *Scope) Path() string { return strings.TrimSuffix(s.path, "/") }
 
+// Deeper is this scope n layers above its own Layer; where it has none, it is this scope.
+func (s *Scope) Deeper(n int) *Scope {
+	if s.layer == 0 {
+		return s
+	}
+	return s.Layer(s.layer - 1 + n)
+}
+
 // Training reports whether layers use batch statistics and update their running ones.
-func (s *Scope) Training() bool { return s.g.training }
+func (s *Scope) Training() bool { return s.g.training && !s.locked }
 
 // BF16 reports whether layers round the operands of their products to bfloat16.
 func (s *Scope) BF16() bool { return s.g.bf16 }
@@ -126,7 +165,9 @@ func (s *Scope) IsTeacher() bool { return s.tw != nil }
 // name/x is the twin of x, starts equal, gets no gradient, and after each optimiser step becomes tau*itself + (1-tau)*x with the
 // new x. tau is 0-d. State (running statistics) of the twin is its own.
 func (s *Scope) Twin(name string, tau *Node) *Scope {
-	return &Scope{g: s.g, path: s.path + name + "/", tw: s, tau: tau}
+	c := *s
+	c.path, c.tw, c.tau = s.path+name+"/", s, tau
+	return &c
 }
 
 // declare adds a leaf, or returns the one of that name if everything agrees.
@@ -135,6 +176,9 @@ func (s *Scope) declare(d *decl) *decl {
 	if old != nil {
 		if old.class != d.class || !old.typ.Shape.Equal(d.typ.Shape) || old.typ.DType != d.typ.DType || old.kind != d.kind {
 			op.Fail(s.Path(), "%s is declared as %v and as %v", d.name, old.typ, d.typ)
+		}
+		if old.locked != d.locked {
+			op.Fail(s.Path(), "%s is declared as trained and as locked", d.name)
 		}
 		return old
 	}
@@ -169,7 +213,10 @@ func (s *Scope) IntInput(name string, shape ...int) *Node {
 // Param declares a trained value. Declared again under the same path it is the same value: that is how layers share weights. In
 // a teacher's scope it follows the student's.
 func (s *Scope) Param(name string, init Init, shape ...int) *Node {
-	d := &decl{name: s.path + name, class: isState, kind: Param, typ: ir.Type{Shape: shape, DType: s.g.dtype}, init: init}
+	d := &decl{
+		name: s.path + name, class: isState, kind: Param, typ: ir.Type{Shape: shape, DType: s.g.dtype}, init: init,
+		locked: s.locked, plain: s.plain, layer: s.layer,
+	}
 	if s.tw == nil {
 		return s.declare(d).node
 	}
@@ -191,6 +238,16 @@ func (s *Scope) Param(name string, init Init, shape ...int) *Node {
 func (s *Scope) State(name string, init Init, shape ...int) *Node {
 	return s.state(State, name, init, shape)
 }
+
+// IntState declares integer state, such as the cluster of every sample of the training set. It changes by Update, or by the host
+// between steps.
+func (s *Scope) IntState(name string, init Init, shape ...int) *Node {
+	return s.declare(&decl{name: s.path + name, class: isState, kind: State, typ: ir.Type{Shape: shape, DType: ir.I32}, init: init}).node
+}
+
+// AllRows is the rows of x [B,...] of all ranks, in their order, with gradients for those of this rank. On one rank it is x. Whatever
+// compares samples with each other or sums over a batch goes through it.
+func (s *Scope) AllRows(x *Node) *Node { return x }
 
 // Moment declares state of the optimiser.
 func (s *Scope) Moment(name string, init Init, shape ...int) *Node {
@@ -262,9 +319,16 @@ func (s *Scope) Updated(state *Node) *Node {
 // UpdateTwins declares the moving averages of all teachers; call it once, after the optimiser's updates.
 func (s *Scope) UpdateTwins() {
 	for _, t := range s.g.twins {
-		s.Update(t.teacher.node, op.Lerp(t.teacher.node, s.Updated(t.student.node), t.momentum))
+		next := op.Lerp(t.teacher.node, s.Updated(t.student.node), t.momentum)
+		if s.g.wait != nil {
+			next = op.Lerp(t.teacher.node, next, s.g.wait)
+		}
+		s.Update(t.teacher.node, next)
 	}
 }
+
+// HoldTwins makes UpdateTwins leave teachers as they are in runs in which wait (0-d, 0 or 1) is 1: parts of a step before its last.
+func (s *Scope) HoldTwins(wait *Node) { s.g.wait = wait }
 
 // Output names a value that the host reads after a step.
 func (s *Scope) Output(name string, n *Node) {
@@ -278,13 +342,36 @@ func (s *Scope) Output(name string, n *Node) {
 
 // Params lists the trained values of the scope and below, in the order of their declaration.
 func (s *Scope) Params() []*Node {
+	return s.below(func(d *decl) bool { return d.kind == Param && !d.locked })
+}
+
+// Moments lists the optimiser's state of the scope and below, in the order of its declaration.
+func (s *Scope) Moments() []*Node { return s.below(func(d *decl) bool { return d.kind == Moment }) }
+
+// below lists what the scope and those below it keep in the Store.
+func (s *Scope) below(which func(*decl) bool) []*Node {
 	var ns []*Node
 	for _, d := range s.g.order {
-		if d.class == isState && d.kind == Param && strings.HasPrefix(d.name, s.path) {
+		if d.class == isState && strings.HasPrefix(d.name, s.path) && which(d) {
 			ns = append(ns, d.node)
 		}
 	}
 	return ns
+}
+
+// IsPlain reports whether a parameter was declared in a Plain scope.
+func (s *Scope) IsPlain(p *Node) bool {
+	d := s.g.declOf(p)
+	return d != nil && d.plain
+}
+
+// LayerOf is the depth at which a parameter was declared, see Layer.
+func (s *Scope) LayerOf(p *Node) (i int, ok bool) {
+	d := s.g.declOf(p)
+	if d == nil || d.layer == 0 {
+		return 0, false
+	}
+	return d.layer - 1, true
 }
 
 // Name is the full name of an input, parameter or state.

@@ -30,6 +30,31 @@ type scheduled struct {
 // of another shape, or an operation that the backend has no kernel for, is an error.
 func (g *Graph) Compile(b ir.Backend, st *Store) (*Program, error) { return g.CompileWithin(b, st, 0) }
 
+// CompileOver is Compile over a Store that has everything already: a missing entry is an error that names it. Evaluation and export use
+// it, so that what they measure and write is what was trained, never fresh random numbers.
+func (g *Graph) CompileOver(b ir.Backend, st *Store) (*Program, error) {
+	_, decls, err := g.lower()
+	if err != nil {
+		return nil, err
+	}
+	var missing []string
+	for _, d := range decls {
+		if d != nil && st.Get(d.name) == nil {
+			missing = append(missing, d.name)
+		}
+	}
+	if missing != nil {
+		sort.Strings(missing)
+		const most = 3
+		more := ""
+		if n := len(missing); n > most {
+			missing, more = missing[:most], fmt.Sprintf(" and %d more", n-most)
+		}
+		return nil, fmt.Errorf("graph: the store has no %s%s", strings.Join(missing, ", "), more)
+	}
+	return g.Compile(b, st)
+}
+
 // CompileWithin is Compile for a program that takes at most limit bytes in all, see Memory; 0 is no limit. Where that is too little for all
 // temporaries, cheap ones are computed again rather than kept, which changes no bit of any result. If it is too little even so, the error
 // is a *MemoryError.

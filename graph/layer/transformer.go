@@ -104,7 +104,7 @@ func Blocks(s *graph.Scope, o Block, depth int, dropPath float64) Func {
 		if rate := dropPath * float64(i) / float64(max(depth-1, 1)); random != nil && rate > 0 {
 			drop = func(x *graph.Node) *graph.Node { return op.Mul(x, random.Keep(1-rate, op.ShapeOf(x)[0], 1, 1)) }
 		}
-		blocks[i] = o.New(s.In(fmt.Sprint(i)), drop)
+		blocks[i] = o.New(s.Deeper(i+1).In(fmt.Sprint(i)), drop)
 	}
 	return Chain(blocks...)
 }

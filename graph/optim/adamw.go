@@ -32,11 +32,12 @@ func (o *AdamW) Check() error {
 	return nil
 }
 
-func (o *AdamW) step(s *graph.Scope, in slot) *graph.Node {
-	m := s.Moment("mean", graph.Fill(0), op.ShapeOf(in.p)...)
-	v := s.Moment("square", graph.Fill(0), op.ShapeOf(in.p)...)
-	m1, v1 := op.FirstMoment(m, in.g, o.Beta1), op.SecondMoment(v, in.g, o.Beta2)
+// Step implements Rule.
+func (o *AdamW) Step(s *graph.Scope, in Slot) *graph.Node {
+	m := s.Moment("mean", graph.Fill(0), op.ShapeOf(in.Param)...)
+	v := s.Moment("square", graph.Fill(0), op.ShapeOf(in.Param)...)
+	m1, v1 := op.FirstMoment(m, in.Gradient, o.Beta1), op.SecondMoment(v, in.Gradient, o.Beta2)
 	s.Update(m, m1)
 	s.Update(v, v1)
-	return op.AdamStep(in.p, m1, v1, in.h.Rate, in.wd, in.h.Step, op.Adam{Beta1: o.Beta1, Beta2: o.Beta2, Eps: o.Eps})
+	return op.AdamStep(in.Param, m1, v1, in.Rate, in.Decay, in.Count, op.Adam{Beta1: o.Beta1, Beta2: o.Beta2, Eps: o.Eps})
 }

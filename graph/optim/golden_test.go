@@ -30,7 +30,7 @@ var counterparts = map[string]func(t *testing.T, f *golden.Fixture){
 	"lars_official_all": descent(larsOfficial), "lars_official_exclude": descent(larsOfficial),
 	"lars_solo":    descent(larsSolo),
 	"lars_lightly": descent(larsLightly), "lars_lightly_nesterov": descent(larsLightly),
-	"ema_update": teacher,
+	"ema_update": teacher, "gradient_clipping": clipping, "layer_decay_vit": layerDecay,
 
 	"schedule_mae_per_step": schedule(func(t *testing.T, f *golden.Fixture) (graph.Schedule, int) {
 		steps := golden.Param[int](t, f, "steps_per_epoch")
@@ -189,7 +189,9 @@ func descent(rule func(*testing.T, *golden.Fixture) (optim.Rule, bare)) func(*te
 					terms = append(terms, op.SumAll(op.Mul(p, s.Input("force/"+n, x.Shape...))), op.Scale(op.SumAll(op.Square(p)), force.slope/2))
 				}
 				h := optim.Hyper{Rate: s.Input("rate"), Decay: s.Input("decay"), Step: s.Scheduled("step", optim.CountSteps)}
-				optim.Apply(s, r, op.Sum(terms...), s.Params(), h, func(p *graph.Node) bool { return excluded(s.Name(p), len(op.ShapeOf(p))) })
+				optim.Apply(s, r, op.Sum(terms...), s.Params(), h, optim.Training{Treat: func(p *graph.Node) optim.Treatment {
+					return optim.Treatment{Plain: excluded(s.Name(p), len(op.ShapeOf(p)))}
+				}})
 			})
 			if err != nil {
 				t.Fatal(err)

@@ -39,10 +39,11 @@ func (o *LARS) Check() error {
 	return checkMomentum(o.Momentum)
 }
 
-func (o *LARS) step(s *graph.Scope, in slot) *graph.Node {
-	ratio := in.one
-	if !in.bare {
-		ratio = op.Trust(in.p, in.g, in.wd, in.h.Rate, op.TrustRatio{Eta: o.Eta, Eps: o.Eps, Variant: o.Variant, Clip: o.Clip})
+// Step implements Rule.
+func (o *LARS) Step(s *graph.Scope, in Slot) *graph.Node {
+	ratio := s.Constant(1)
+	if !in.Plain {
+		ratio = op.Trust(in.Param, in.Gradient, in.Decay, in.Rate, op.TrustRatio{Eta: o.Eta, Eps: o.Eps, Variant: o.Variant, Clip: o.Clip})
 	}
 	return descend(s, in, ratio, o.Momentum, o.Nesterov)
 }

@@ -3,97 +3,182 @@
 package optim
 
 import (
+	"math"
+
 	"selfsup/graph"
 	"selfsup/graph/op"
-	"selfsup/recipes/overlay"
 )
 
-// Rule is an optimiser with its settings.
+// Rule is an optimiser with its settings. A program of its own can add one.
 type Rule interface {
 	// Check says what is wrong with the settings.
 	Check() error
-	// step returns the new value of a parameter, declaring its moments in s.
-	step(s *graph.Scope, in slot) *graph.Node
+	// Step returns the new value of a parameter. It declares the parameter's moments in s and updates them.
+	Step(s *graph.Scope, in Slot) *graph.Node
 }
 
-// slot is what a rule knows of one parameter.
-type slot struct {
-	p, g *graph.Node
-	h    Hyper
-	wd   *graph.Node // 0-d: the decay, or 0 where excluded
-	one  *graph.Node // 0-d 1
-	bare bool        // excluded from decay and adaptation
+// Slot is what a rule knows of one parameter. Settings that change with the step are 0-d.
+type Slot struct {
+	Param, Gradient *graph.Node
+	Rate            *graph.Node // learning rate
+	Decay           *graph.Node // weight decay; 0 where the parameter gets none
+	Count           *graph.Node // steps of this parameter, counted from 1; only Adam's bias correction reads it
+	Plain           bool        // no decay, and no trust ratio either
 }
 
-// Hyper are the settings that change with the step, 0-d nodes.
+// Hyper are the settings of a training that change with the step, 0-d nodes.
 type Hyper struct {
 	Rate  *graph.Node // learning rate
 	Decay *graph.Node // weight decay
-	Step  *graph.Node // counts from 1; only Adam's bias correction reads it
+	Step  *graph.Node // counts from 1, see CountSteps
 }
-
-// Excluded reports whether a parameter is left out of weight decay and of LARS's adaptation: biases and the scales and shifts of
-// normalisation, everything with one axis.
-func Excluded(p *graph.Node) bool { return len(op.ShapeOf(p)) < 2 }
 
 // CountSteps is the schedule of Hyper.Step.
 func CountSteps(t graph.Time) float64 { return float64(t.Step + 1) }
 
-// Apply declares the updates of params for a loss, and returns the gradients. A parameter that the loss does not reach is an error that
-// names it. With exclude nil the rule treats every parameter alike.
-func Apply(s *graph.Scope, r Rule, loss *graph.Node, params []*graph.Node, h Hyper, exclude func(*graph.Node) bool) []*graph.Node {
+// Treatment is how one parameter is trained. The zero value is like all others, with weight decay.
+type Treatment struct {
+	Plain bool        // neither weight decay nor trust ratio
+	Rate  *graph.Node // 0-d learning rate; nil: Hyper's
+	Hold  *graph.Node // 0-d, 1 in steps in which the parameter and its moments stay as they are, else 0; nil: never
+}
+
+// PlainOnly is the usual treatment: parameters with one axis (biases, scales and shifts of norms) and those of Plain scopes get neither weight
+// decay nor a trust ratio.
+func PlainOnly(s *graph.Scope) func(p *graph.Node) Treatment {
+	return func(p *graph.Node) Treatment { return Treatment{Plain: len(op.ShapeOf(p)) < 2 || s.IsPlain(p)} }
+}
+
+// Training is what Apply does besides the rule.
+type Training struct {
+	Treat func(p *graph.Node) Treatment // nil: all alike
+	// Clip is the largest norm of all gradients together, as in PyTorch's clip_grad_norm_; 0: there is none.
+	Clip float64
+	// Parts is how many parts of a batch a step adds up, one run of the program each; 0 and 1: the batch is whole. Gradients are averaged
+	// over the parts, and only the run of the last one changes parameters, moments and teachers.
+	Parts int
+}
+
+// Apply declares the updates of params for a loss, and returns the gradients, before clipping. A parameter that the loss does not reach is
+// an error that names it. Teachers that follow the parameters are updated by UpdateTwins afterwards.
+func Apply(s *graph.Scope, r Rule, loss *graph.Node, params []*graph.Node, h Hyper, t Training) []*graph.Node {
 	gs := s.Gradients(loss, params)
-	zero, one := s.Constant(0), s.Constant(1)
-	moments := s.In("optimizer")
 	for i, p := range params {
 		if gs[i] == nil {
 			op.Fail(s.Name(p), "the loss does not depend on this parameter")
 		}
-		in := slot{p: p, g: gs[i], h: h, wd: h.Decay, one: one, bare: exclude != nil && exclude(p)}
-		if in.bare {
-			in.wd = zero
+	}
+	zero := s.Constant(0)
+	moments := s.In("optimizer")
+	use, wait := t.gradients(s, moments, params, gs)
+	for i, p := range params {
+		var how Treatment
+		if t.Treat != nil {
+			how = t.Treat(p)
 		}
-		s.Update(p, r.step(moments.In(s.Name(p)), in))
+		in := Slot{Param: p, Gradient: use[i], Rate: h.Rate, Decay: h.Decay, Count: h.Step, Plain: how.Plain}
+		if how.Plain {
+			in.Decay = zero
+		}
+		if how.Rate != nil {
+			in.Rate = how.Rate
+		}
+		at := moments.In(s.Name(p))
+		hold := wait
+		if how.Hold != nil {
+			hold = either(wait, how.Hold)
+			in.Count = count(at, hold)
+		}
+		before := len(at.Moments())
+		next := r.Step(at, in)
+		if hold == nil {
+			s.Update(p, next)
+			continue
+		}
+		s.Update(p, op.Lerp(p, next, hold))
+		for _, m := range at.Moments()[before:] {
+			s.Evolve(m, func(next *graph.Node) *graph.Node { return op.Lerp(m, next, hold) })
+		}
+	}
+	if wait != nil {
+		s.HoldTwins(wait)
 	}
 	return gs
 }
 
-// SGD is stochastic gradient descent with momentum in PyTorch's form: g' = g + wd*p; m = momentum*m + g'; p -= lr*m, or
-// p -= lr*(g' + momentum*m) with Nesterov's (Sutskever et al. 2013).
-type SGD struct {
-	Momentum float64 `toml:"momentum"` // 0 is plain descent
-	Nesterov bool    `toml:"nesterov"`
+// gradients are what the rule sees: added up over the parts of a batch, and clipped. wait is 1 while parts are to come, nil where the batch is
+// whole.
+func (t Training) gradients(s, moments *graph.Scope, params, gs []*graph.Node) (use []*graph.Node, wait *graph.Node) {
+	use = append(use, gs...)
+	if t.Parts > 1 {
+		wait = s.Scheduled("optimizer/wait", func(t graph.Time) float64 {
+			if t.Part+1 < t.Parts {
+				return 1
+			}
+			return 0
+		})
+		for i, p := range params {
+			sum := moments.In(s.Name(p)).Moment("sum", graph.Fill(0), op.ShapeOf(p)...)
+			use[i] = op.Add(sum, op.Scale(gs[i], 1/float64(t.Parts)))
+			s.Update(sum, op.Mul(use[i], wait)) // the last part leaves zeros
+		}
+	}
+	if t.Clip > 0 {
+		factor := clip(use, t.Clip)
+		for i := range use {
+			use[i] = op.Mul(use[i], factor)
+		}
+	}
+	return use, wait
 }
 
-func (o *SGD) step(s *graph.Scope, in slot) *graph.Node {
-	return descend(s, in, in.one, o.Momentum, o.Nesterov)
+// clip is min(1, most/(norm + 1e-6)) for the norm of all gradients together, 0-d: PyTorch's clip_grad_norm_.
+func clip(gs []*graph.Node, most float64) *graph.Node {
+	squares := make([]*graph.Node, len(gs))
+	for i, g := range gs {
+		squares[i] = op.SumSquares(g)
+	}
+	over := op.Affine(op.Sqrt(op.Sum(squares...)), 1/most, 1e-6/most-1) // how far above 1 the norm is, in units of most
+	return op.Reciprocal(op.Shift(op.Relu(over), 1))
 }
 
-// descend is a step of gradient descent whose decayed gradient is scaled by ratio before it enters the moment.
-func descend(s *graph.Scope, in slot, ratio *graph.Node, momentum float64, nesterov bool) *graph.Node {
-	m := s.Moment("momentum", graph.Fill(0), op.ShapeOf(in.p)...)
-	next := op.NextMomentum(m, in.g, in.p, in.wd, ratio, momentum)
-	s.Update(m, next)
-	if nesterov {
-		return op.NesterovStep(in.p, next, in.g, in.h.Rate, in.wd, ratio, momentum)
+// either is 1 where a or b is; a may be nil.
+func either(a, b *graph.Node) *graph.Node {
+	if a == nil {
+		return b
 	}
-	return op.Step(in.p, next, in.h.Rate)
+	return op.Sub(op.Add(a, b), op.Mul(a, b))
 }
 
-// Check implements Rule.
-func (o *SGD) Check() error {
-	if err := checkMomentum(o.Momentum); err != nil {
-		return err
-	}
-	if o.Nesterov && o.Momentum == 0 {
-		return overlay.Bad("nesterov", "true needs a momentum above 0")
-	}
-	return nil
+// count is the number of this step among those in which a parameter was not held, from 1. PyTorch counts so for parameters whose gradient is
+// None.
+func count(s *graph.Scope, hold *graph.Node) *graph.Node {
+	n := s.Moment("count", graph.Fill(0))
+	next := op.Sub(op.Shift(n, 1), hold)
+	s.Update(n, next)
+	return atLeastOne(next)
 }
 
-func checkMomentum(m float64) error {
-	if !(m >= 0 && m < 1) {
-		return overlay.Bad("momentum", "%v: want a number from 0 up to, not with, 1", m)
+// atLeastOne keeps a bias correction away from 0 in steps that are held anyway.
+func atLeastOne(n *graph.Node) *graph.Node { return op.Shift(op.Relu(op.Shift(n, -1)), 1) }
+
+// LayerFactors returns the factor of every parameter's learning rate under layer-wise decay: decay^(top-i) for those of layer i (see
+// graph.Scope.Layer), where top is one above the highest layer, and 1 for parameters without a layer: final norms and heads.
+//
+// Bao et al. 2022, arXiv:2106.08254, app. H; MAE's util/lr_decay.py counts the same way.
+func LayerFactors(s *graph.Scope, params []*graph.Node, decay float64) []float64 {
+	top := 0
+	for _, p := range params {
+		if i, ok := s.LayerOf(p); ok {
+			top = max(top, i+1)
+		}
 	}
-	return nil
+	factors := make([]float64, len(params))
+	for k, p := range params {
+		factors[k] = 1
+		if i, ok := s.LayerOf(p); ok {
+			factors[k] = math.Pow(decay, float64(top-i))
+		}
+	}
+	return factors
 }
