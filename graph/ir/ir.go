@@ -198,6 +198,12 @@ type Rounder interface {
 	Rounds(operand int) bool
 }
 
+// Integers is a Spec that takes int32 as some of its operands: it only moves values, or reads labels or row numbers. Operands of all other
+// operations are floating point.
+type Integers interface {
+	Integers(operand int) bool
+}
+
 // Cheap is a Spec that takes no longer than passes over its operands, and gives the same bits every time: where memory is short, the planner
 // may have it run again rather than keep its result.
 type Cheap interface{ Cheap() }

@@ -174,17 +174,10 @@ func Apply(s ir.Spec, in ...*Node) *Node {
 	}
 }
 
-// readsIntegers reports whether an operation takes int32 as operand k: those that only move values, labels and ids.
+// readsIntegers reports whether an operation takes int32 as operand k.
 func readsIntegers(s ir.Spec, k int) bool {
-	switch s.(type) {
-	case ReshapeOp, StopOp, TransposeOp, SliceOp, LeadingSlice, PadOp, ConcatOp, BroadcastOp, GatherOp, GatherTokensOp, ArgsortOp:
-		return true
-	case CrossEntropyOp, AccuracyOp, ScatterAdd, ScatterTokens:
-		return k == 1
-	case CrossEntropyGrad:
-		return k == 2
-	}
-	return false
+	i, ok := s.(ir.Integers)
+	return ok && i.Integers(k)
 }
 
 func sameNodes(a, b []*Node) bool {

@@ -84,6 +84,9 @@ func (o AttentionOp) Ref(in []ir.Tensor, out ir.Tensor) {
 	})
 }
 
+// Rounds implements ir.Rounder.
+func (o AttentionOp) Rounds(operand int) bool { return rounds(operand, o.BF16, false) }
+
 func (o AttentionOp) round(v float64) float64 {
 	if o.BF16 {
 		return ir.BF16Of(v)
@@ -138,3 +141,6 @@ func (o AttentionGrad) Ref(in []ir.Tensor, out ir.Tensor) {
 		}
 	})
 }
+
+// Rounds implements ir.Rounder.
+func (o AttentionGrad) Rounds(operand int) bool { return rounds(operand, o.BF16, false) }

@@ -112,6 +112,12 @@ func (o Binary) Ref(in []ir.Tensor, out ir.Tensor) {
 	}
 }
 
+// Rounds implements ir.Rounder.
+func (o Binary) Rounds(operand int) bool { return rounds(operand, false, o.Rounded) }
+
+// Cheap implements ir.Cheap.
+func (o Binary) Cheap() {}
+
 // Fuse implements ir.Fuser: the ReLU after a residual sum, and rounding before or after that, which is the same.
 func (o Binary) Fuse(next ir.Spec, _ int, _ []ir.Type) (ir.Spec, bool) {
 	switch f := next.(type) {
@@ -218,6 +224,9 @@ func (o AddN) Ref(in []ir.Tensor, out ir.Tensor) {
 		}
 	}
 }
+
+// Cheap implements ir.Cheap.
+func (o AddN) Cheap() {}
 
 // InPlace implements ir.InPlacer.
 func (o AddN) InPlace() []int { return []int{0} }

@@ -95,6 +95,11 @@ func (o ConvForward) Ref(in []ir.Tensor, out ir.Tensor) {
 	}
 }
 
+// Rounds implements ir.Rounder. Images are rounded behind their norm.
+func (o ConvForward) Rounds(operand int) bool {
+	return rounds(operand, o.BF16 && !(operand == 0 && o.Norm.On), o.Rounded)
+}
+
 // Fuse implements ir.Fuser: the rounding of the result.
 func (o ConvForward) Fuse(next ir.Spec, _ int, _ []ir.Type) (ir.Spec, bool) {
 	_, ok := next.(RoundOp)
@@ -147,6 +152,9 @@ func (o ConvBackwardData) Ref(in []ir.Tensor, out ir.Tensor) {
 	o.taps(out.Shape, in[1].Shape, in[0].Shape, func(xi, wi, yi int) { out.Data[xi] += dy[yi] * w[wi] })
 }
 
+// Rounds implements ir.Rounder.
+func (o ConvBackwardData) Rounds(operand int) bool { return rounds(operand, o.BF16, false) }
+
 // FLOPs implements ir.Coster.
 func (o ConvBackwardData) FLOPs(in []ir.Type, out ir.Type) int64 {
 	return convFLOPs(in[1].Shape, in[0].Shape)
@@ -176,6 +184,11 @@ func (o ConvBackwardWeights) Ref(in []ir.Tensor, out ir.Tensor) {
 	in = o.Norm.operands(o.Conv, in)
 	x, dy := in[0].Data, in[1].Data
 	o.taps(in[0].Shape, out.Shape, in[1].Shape, func(xi, wi, yi int) { out.Data[wi] += x[xi] * dy[yi] })
+}
+
+// Rounds implements ir.Rounder. Images are rounded behind their norm.
+func (o ConvBackwardWeights) Rounds(operand int) bool {
+	return rounds(operand, o.BF16 && !(operand == 0 && o.Norm.On), false)
 }
 
 // FLOPs implements ir.Coster.

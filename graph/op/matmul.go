@@ -100,6 +100,9 @@ func (o MatMulOp) Ref(in []ir.Tensor, out ir.Tensor) {
 	}
 }
 
+// Rounds implements ir.Rounder.
+func (o MatMulOp) Rounds(operand int) bool { return rounds(operand, o.BF16, o.Rounded) }
+
 // FLOPs implements ir.Coster.
 func (o MatMulOp) FLOPs(in []ir.Type, out ir.Type) int64 {
 	batch, m, n, k := o.Dims(in[0].Shape, in[1].Shape)

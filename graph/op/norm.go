@@ -113,6 +113,12 @@ func (o BatchNormOp) Ref(in []ir.Tensor, out ir.Tensor) {
 	}
 }
 
+// Rounds implements ir.Rounder.
+func (o BatchNormOp) Rounds(operand int) bool { return rounds(operand, false, o.Rounded) }
+
+// Cheap implements ir.Cheap.
+func (o BatchNormOp) Cheap() {}
+
 // InPlace implements ir.InPlacer: over x or the residual.
 func (o BatchNormOp) InPlace() []int {
 	if o.Residual {

@@ -162,6 +162,12 @@ func (o BroadcastOp) Ref(in []ir.Tensor, out ir.Tensor) {
 	}
 }
 
+// Cheap implements ir.Cheap.
+func (o BroadcastOp) Cheap() {}
+
+// Integers implements ir.Integers.
+func (o BroadcastOp) Integers(int) bool { return true }
+
 // Active implements Differentiable.
 func (o BroadcastOp) Active(n int) []bool { return active(1, n) }
 

@@ -26,6 +26,9 @@ func (o RoundOp) Ref(in []ir.Tensor, out ir.Tensor) {
 	}
 }
 
+// Rounds implements ir.Rounder.
+func (o RoundOp) Rounds(int) bool { return true }
+
 // InPlace implements ir.InPlacer.
 func (o RoundOp) InPlace() []int { return []int{0} }
 
@@ -39,39 +42,6 @@ func (o RoundOp) Grad(g Grad) []*Node {
 	}
 	return []*Node{g.Dy}
 }
-
-// What rounds its operands or its result, so that these may be kept in two bytes.
-
-// Rounds implements ir.Rounder.
-func (o RoundOp) Rounds(int) bool { return true }
-
-// Rounds implements ir.Rounder.
-func (o MatMulOp) Rounds(operand int) bool { return rounds(operand, o.BF16, o.Rounded) }
-
-// Rounds implements ir.Rounder. Images are rounded behind their norm.
-func (o ConvForward) Rounds(operand int) bool {
-	return rounds(operand, o.BF16 && !(operand == 0 && o.Norm.On), o.Rounded)
-}
-
-// Rounds implements ir.Rounder.
-func (o ConvBackwardData) Rounds(operand int) bool { return rounds(operand, o.BF16, false) }
-
-// Rounds implements ir.Rounder. Images are rounded behind their norm.
-func (o ConvBackwardWeights) Rounds(operand int) bool {
-	return rounds(operand, o.BF16 && !(operand == 0 && o.Norm.On), false)
-}
-
-// Rounds implements ir.Rounder.
-func (o AttentionOp) Rounds(operand int) bool { return rounds(operand, o.BF16, false) }
-
-// Rounds implements ir.Rounder.
-func (o AttentionGrad) Rounds(operand int) bool { return rounds(operand, o.BF16, false) }
-
-// Rounds implements ir.Rounder.
-func (o BatchNormOp) Rounds(operand int) bool { return rounds(operand, false, o.Rounded) }
-
-// Rounds implements ir.Rounder.
-func (o Binary) Rounds(operand int) bool { return rounds(operand, false, o.Rounded) }
 
 // rounds is whether an operation rounds an operand, if it rounds its first two, or its result.
 func rounds(operand int, operands, result bool) bool {

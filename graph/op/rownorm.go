@@ -39,6 +39,9 @@ func (o NormalizeOp) Ref(in []ir.Tensor, out ir.Tensor) {
 	}
 }
 
+// Cheap implements ir.Cheap.
+func (o NormalizeOp) Cheap() {}
+
 // Active implements Differentiable.
 func (o NormalizeOp) Active(n int) []bool { return active(1, n) }
 
@@ -117,6 +120,9 @@ func (o LayerNormOp) Ref(in []ir.Tensor, out ir.Tensor) {
 		}
 	}
 }
+
+// Cheap implements ir.Cheap.
+func (o LayerNormOp) Cheap() {}
 
 // Active implements Differentiable.
 func (o LayerNormOp) Active(n int) []bool { return active(3, n) }

@@ -41,6 +41,9 @@ func (o ReshapeOp) Infer(in []ir.Type) (ir.Type, error) {
 // Ref implements ir.Spec.
 func (o ReshapeOp) Ref(in []ir.Tensor, out ir.Tensor) { copy(out.Data, in[0].Data) }
 
+// Integers implements ir.Integers.
+func (o ReshapeOp) Integers(int) bool { return true }
+
 // View implements ir.Viewer.
 func (o ReshapeOp) View([]ir.Type) int { return 0 }
 
@@ -64,6 +67,9 @@ func (o StopOp) Infer(in []ir.Type) (ir.Type, error) { return in[0], nil }
 
 // Ref implements ir.Spec.
 func (o StopOp) Ref(in []ir.Tensor, out ir.Tensor) { copy(out.Data, in[0].Data) }
+
+// Integers implements ir.Integers.
+func (o StopOp) Integers(int) bool { return true }
 
 // View implements ir.Viewer.
 func (o StopOp) View([]ir.Type) int { return 0 }
@@ -115,6 +121,12 @@ func (o TransposeOp) Ref(in []ir.Tensor, out ir.Tensor) {
 		out.Data[i] = in[0].Data[Index(i, out.Shape, st)]
 	}
 }
+
+// Cheap implements ir.Cheap.
+func (o TransposeOp) Cheap() {}
+
+// Integers implements ir.Integers.
+func (o TransposeOp) Integers(int) bool { return true }
 
 // Active implements Differentiable.
 func (o TransposeOp) Active(n int) []bool { return active(1, n) }
@@ -182,6 +194,12 @@ func (o SliceOp) Ref(in []ir.Tensor, out ir.Tensor) {
 	}
 }
 
+// Cheap implements ir.Cheap.
+func (o SliceOp) Cheap() {}
+
+// Integers implements ir.Integers.
+func (o SliceOp) Integers(int) bool { return true }
+
 // Active implements Differentiable.
 func (o SliceOp) Active(n int) []bool { return active(1, n) }
 
@@ -220,6 +238,12 @@ func (o PadOp) Ref(in []ir.Tensor, out ir.Tensor) {
 		copy(out.Data[(i*m+o.Before)*inner:], in[0].Data[i*n*inner:(i+1)*n*inner])
 	}
 }
+
+// Cheap implements ir.Cheap.
+func (o PadOp) Cheap() {}
+
+// Integers implements ir.Integers.
+func (o PadOp) Integers(int) bool { return true }
 
 // Active implements Differentiable.
 func (o PadOp) Active(n int) []bool { return active(1, n) }
@@ -273,6 +297,12 @@ func (o ConcatOp) Ref(in []ir.Tensor, out ir.Tensor) {
 	}
 }
 
+// Cheap implements ir.Cheap.
+func (o ConcatOp) Cheap() {}
+
+// Integers implements ir.Integers.
+func (o ConcatOp) Integers(int) bool { return true }
+
 // Active implements Differentiable.
 func (o ConcatOp) Active(n int) []bool { return active(n, n) }
 
@@ -315,6 +345,9 @@ func (o GatherOp) Ref(in []ir.Tensor, out ir.Tensor) {
 	}
 }
 
+// Integers implements ir.Integers.
+func (o GatherOp) Integers(int) bool { return true }
+
 // Active implements Differentiable.
 func (o GatherOp) Active(n int) []bool { return active(1, n) }
 
@@ -343,3 +376,6 @@ func (o ScatterAdd) Ref(in []ir.Tensor, out ir.Tensor) {
 		}
 	}
 }
+
+// Integers implements ir.Integers.
+func (o ScatterAdd) Integers(operand int) bool { return operand == 1 }

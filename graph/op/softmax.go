@@ -211,6 +211,9 @@ func (o CrossEntropyOp) Ref(in []ir.Tensor, out ir.Tensor) {
 	}
 }
 
+// Integers implements ir.Integers.
+func (o CrossEntropyOp) Integers(operand int) bool { return operand == 1 }
+
 // Active implements Differentiable.
 func (o CrossEntropyOp) Active(n int) []bool { return active(1, n) }
 
@@ -247,6 +250,9 @@ func (o CrossEntropyGrad) Ref(in []ir.Tensor, out ir.Tensor) {
 		}
 	}
 }
+
+// Integers implements ir.Integers.
+func (o CrossEntropyGrad) Integers(operand int) bool { return operand == 2 }
 
 // InPlace implements ir.InPlacer.
 func (o CrossEntropyGrad) InPlace() []int { return []int{1} }
@@ -317,3 +323,6 @@ func (o AccuracyOp) Ref(in []ir.Tensor, out ir.Tensor) {
 		}
 	}
 }
+
+// Integers implements ir.Integers.
+func (o AccuracyOp) Integers(operand int) bool { return operand == 1 }

@@ -38,6 +38,9 @@ func (o ArgsortOp) Ref(in []ir.Tensor, out ir.Tensor) {
 	}
 }
 
+// Integers implements ir.Integers.
+func (o ArgsortOp) Integers(int) bool { return true }
+
 // GatherTokensOp picks tokens of every image.
 type GatherTokensOp struct{}
 
@@ -63,6 +66,9 @@ func (o GatherTokensOp) Ref(in []ir.Tensor, out ir.Tensor) {
 		copy(out.Data[i*d:(i+1)*d], in[0].Data[(i/k*t+int(id))*d:])
 	}
 }
+
+// Integers implements ir.Integers.
+func (o GatherTokensOp) Integers(int) bool { return true }
 
 // Active implements Differentiable.
 func (o GatherTokensOp) Active(n int) []bool { return active(1, n) }
@@ -94,3 +100,6 @@ func (o ScatterTokens) Ref(in []ir.Tensor, out ir.Tensor) {
 		}
 	}
 }
+
+// Integers implements ir.Integers.
+func (o ScatterTokens) Integers(operand int) bool { return operand == 1 }

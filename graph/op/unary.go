@@ -121,6 +121,9 @@ func (o Unary) Ref(in []ir.Tensor, out ir.Tensor) {
 	}
 }
 
+// Cheap implements ir.Cheap.
+func (o Unary) Cheap() {}
+
 // InPlace implements ir.InPlacer.
 func (o Unary) InPlace() []int { return []int{0} }
 
@@ -190,6 +193,9 @@ func (o AffineOp) Ref(in []ir.Tensor, out ir.Tensor) {
 	}
 }
 
+// Cheap implements ir.Cheap.
+func (o AffineOp) Cheap() {}
+
 // InPlace implements ir.InPlacer.
 func (o AffineOp) InPlace() []int { return []int{0} }
 
@@ -220,6 +226,9 @@ func (o LeakyReluOp) Ref(in []ir.Tensor, out ir.Tensor) {
 		out.Data[i] = x
 	}
 }
+
+// Cheap implements ir.Cheap.
+func (o LeakyReluOp) Cheap() {}
 
 // InPlace implements ir.InPlacer.
 func (o LeakyReluOp) InPlace() []int { return []int{0} }
