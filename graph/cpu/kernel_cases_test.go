@@ -217,6 +217,7 @@ func kernelCases() []kernelCase {
 	loose(1e-5, op.ConvBackwardWeights{Conv: conv, W: [4]int{3, 3, 3, 8}}, "n 2,9,8,6", "n 2,5,8,8")
 
 	tokenKernelCases(add, loose)
+	queueKernelCases(add)
 
 	add(op.LerpOp{}, "n 50007", "n 50007", "p")
 	add(op.Moment{Beta: 0.9}, "n 50007", "n 50007")
@@ -247,7 +248,7 @@ func join(s ir.Shape) string {
 }
 
 // operand makes an operand: "n 3,4" is normal, p between 0.25 and 2.25, m normal around 1000, l few levels, z normal with zeros of both signs,
-// z0 only zeros, i int32 from 0 to 8. Without a source it has a type only.
+// z0 only zeros, p1000 whole and about 1000, i int32 from 0 to 8, s int32 from -2 to 8. Without a source it has a type only.
 func operand(s string, r *rand.Rand) ir.Array {
 	var kind string
 	t := ir.Type{Shape: ir.Shape{}}
@@ -263,7 +264,7 @@ func operand(s string, r *rand.Rand) ir.Array {
 		t.Shape = append(t.Shape, d)
 		dims = dims[min(n+1, len(dims)):]
 	}
-	if kind == "i" {
+	if kind == "i" || kind == "s" {
 		t.DType = ir.I32
 	}
 	a := ir.NewArray(t)
@@ -282,8 +283,12 @@ func operand(s string, r *rand.Rand) ir.Array {
 			}
 		case "z0":
 			v = 0
+		case "p1000":
+			v = 1000 + float64(r.IntN(9))
 		case "i":
 			v = float64(r.IntN(9))
+		case "s":
+			v = float64(r.IntN(11) - 2)
 		}
 		a.Set(i, v)
 	}

@@ -44,6 +44,8 @@ var kernels = map[string]kernel{
 	"pad":                {nil, bindPad},
 	"pool":               {nil, bindPool},
 	"pool_dx":            {nil, bindPoolGrad},
+	"put_at":             {nil, bindPutAt},
+	"put_rows":           {nil, bindPutRows},
 	"random":             {nil, bindRandom},
 	"round":              {scratchElements, bindRound},
 	"running_stats":      {nil, bindPass},

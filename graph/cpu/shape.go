@@ -118,7 +118,7 @@ func bindTranspose(c *call) func() {
 }
 
 func bindGather(c *call) func() {
-	table, ids, y, d := c.bits(0), c.xi[1], c.outBits(), c.out.Shape[1]
+	table, ids, y, d := c.bits(0), c.xi[1], c.outBits(), c.out.Shape[1:].Size()
 	return sweep(len(ids), rowsOf(d), func(from, to int) {
 		for i := from; i < to; i++ {
 			copy(y[i*d:(i+1)*d], table[int(ids[i])*d:][:d])
@@ -128,7 +128,7 @@ func bindGather(c *call) func() {
 
 // bindScatterAdd cuts columns, so that rows are added in their order.
 func bindScatterAdd(c *call) func() {
-	x, ids, y, d := c.x[0], c.xi[1], c.y, c.out.Shape[1]
+	x, ids, y, d := c.x[0], c.xi[1], c.y, c.out.Shape[1:].Size()
 	return sweep(d, 64, func(from, to int) {
 		for i := 0; i < len(y); i += d {
 			clear(y[i+from : i+to])

@@ -323,7 +323,7 @@ func (o ConcatOp) Grad(g Grad) []*Node {
 // GatherOp picks rows of a table.
 type GatherOp struct{}
 
-// Gather is row ids[i] of table [K,D] for every i: ids [N] int32 -> [N,D].
+// Gather is row ids[i] of table [K,D] for every i: ids [N] int32 -> [N,D]. Of a table [K] it is [N].
 func Gather(table, ids *Node) *Node { return Apply(GatherOp{}, table, ids) }
 
 // Name implements ir.Spec.
@@ -331,15 +331,16 @@ func (o GatherOp) Name() string { return "gather" }
 
 // Infer implements ir.Spec.
 func (o GatherOp) Infer(in []ir.Type) (ir.Type, error) {
-	if len(in[0].Shape) != 2 || in[1].DType != ir.I32 || len(in[1].Shape) != 1 {
-		return ir.Type{}, fmt.Errorf("want a table [K,D] and int32 ids [N]")
+	table := in[0].Shape
+	if len(table) != 1 && len(table) != 2 || in[1].DType != ir.I32 || len(in[1].Shape) != 1 {
+		return ir.Type{}, fmt.Errorf("want a table [K,D] or [K] and int32 ids [N]")
 	}
-	return ir.Type{Shape: ir.Shape{in[1].Shape[0], in[0].Shape[1]}, DType: in[0].DType}, nil
+	return ir.Type{Shape: append(slices.Clone(in[1].Shape), table[1:]...), DType: in[0].DType}, nil
 }
 
 // Ref implements ir.Spec.
 func (o GatherOp) Ref(in []ir.Tensor, out ir.Tensor) {
-	d := in[0].Shape[1]
+	d := in[0].Shape[1:].Size()
 	for i, id := range in[1].Data {
 		copy(out.Data[i*d:(i+1)*d], in[0].Data[int(id)*d:][:d])
 	}
@@ -356,7 +357,7 @@ func (o GatherOp) Grad(g Grad) []*Node {
 	return []*Node{Apply(ScatterAdd{Rows: ShapeOf(g.In[0])[0]}, g.Dy, g.In[1]), nil}
 }
 
-// ScatterAdd adds row i of x [N,D] to row ids[i] of zeros [Rows,D]: the gradient of Gather.
+// ScatterAdd adds row i of x [N,D] or [N] to row ids[i] of zeros [Rows,D] or [Rows]: the gradient of Gather.
 type ScatterAdd struct{ Rows int }
 
 // Name implements ir.Spec.
@@ -364,12 +365,12 @@ func (o ScatterAdd) Name() string { return "scatter_add" }
 
 // Infer implements ir.Spec.
 func (o ScatterAdd) Infer(in []ir.Type) (ir.Type, error) {
-	return ir.Type{Shape: ir.Shape{o.Rows, in[0].Shape[1]}, DType: in[0].DType}, nil
+	return ir.Type{Shape: append(ir.Shape{o.Rows}, in[0].Shape[1:]...), DType: in[0].DType}, nil
 }
 
 // Ref implements ir.Spec.
 func (o ScatterAdd) Ref(in []ir.Tensor, out ir.Tensor) {
-	d := in[0].Shape[1]
+	d := in[0].Shape[1:].Size()
 	for i, id := range in[1].Data {
 		for j := range d {
 			out.Data[int(id)*d+j] += in[0].Data[i*d+j]

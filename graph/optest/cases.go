@@ -11,7 +11,8 @@ import (
 // Cases covers every operation of package op, with its gradients, at ordinary shapes and at the edges: single elements, primes, sizes
 // around the lengths of vectors, and some that are large enough to be cut into parallel pieces.
 var Cases = slices.Concat(elementwiseCases(), reduceCases(), shapeCases(), matmulCases(), convCases(), convNormCases(), poolCases(), normCases(),
-	softmaxCases(), updateCases(), fusedCases(), tokenCases(), bf16Cases(), gramCases())
+	softmaxCases(), updateCases(), fusedCases(), tokenCases(), bf16Cases(), gramCases(),
+	queueCases())
 
 type nodes = []*op.Node
 

@@ -6,7 +6,7 @@ import (
 	"selfsup/graph/ir"
 )
 
-// schedule moves two kinds of instructions up to the earliest place where they can run, so that large values die young: those that replace
+// schedule moves two kinds of instructions to the earliest place where they can run, so that large values die young: those that replace
 // state and lead to nothing else (an optimiser's step runs as soon as its gradient exists and nobody still has to read the old
 // parameter), and those whose result is a single number. Everything else stays in order of creation. Where several can run, those that
 // replace state come last, side by side, so that a backend can do them in one walk over memory.
@@ -55,8 +55,11 @@ func schedule(p *ir.Program) error {
 		}
 		for _, st := range replaces[in.Out] {
 			for _, r := range stateReaders(p, readers, st) {
-				if r != i && r < i {
+				switch {
+				case r < i:
 					k = max(k, key[r])
+				case r > i && !tail[r]: // made later, as a gradient that reads the queue whose rows i replaces
+					k = max(k, r)
 				}
 			}
 		}
