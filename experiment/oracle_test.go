@@ -1,0 +1,358 @@
+package experiment_test
+
+import (
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"selfsup/datasets/views"
+	"selfsup/experiment"
+	"selfsup/experiment/checkpoint"
+	"selfsup/graph"
+	"selfsup/graph/cpu"
+	"selfsup/methods"
+	"selfsup/recipes"
+)
+
+// The oracle of a run: a few steps of every shipped recipe, made small, held against numbers that tools/oracle/oracle.py computed in float64
+// from the equations of the papers: losses, metrics, settings that change with the step, and after each step every parameter, moment,
+// teacher and running statistic. tools/oracle/README.md says how to make the numbers again.
+
+var oracleInputs = flag.String("oracle-inputs", "", "write what tools/oracle/oracle.py reads to this folder")
+
+// oracleSteps is long enough for a learning rate that rises twice and falls twice, over three epochs of two steps.
+const oracleSteps = 5
+
+// oracleSets make any shipped recipe small, and its numbers sensitive: a rate and a decay that move every value by percents in a step.
+func oracleSets(recipe string) []string {
+	sets := []string{
+		"train.batch=16", fmt.Sprintf(`train.length="%d steps"`, oracleSteps), `train.checkpoint="1 step"`, `train.log="1 step"`,
+		"subset.few_shot.per_class=4", "views.crop=12", "evaluate.knn=false", "evaluate.linear=false",
+	}
+	convnet := []string{"backbone.convnet.widths=[4,6]", "optimizer.lars.rate=8.0", "optimizer.lars.weight_decay=0.01", `optimizer.lars.warmup="40%"`}
+	switch strings.TrimPrefix(strings.TrimSuffix(recipe, ".toml"), "emoji-") {
+	case "quickstart", "simclr":
+		return slices.Concat(sets, convnet, []string{"method.simclr.projector=[10,8]"})
+	case "vicreg":
+		return slices.Concat(sets, convnet, []string{"method.vicreg.projector=[10,8]"})
+	case "byol":
+		return slices.Concat(sets, convnet, []string{"method.byol.projector=[10,8]", "method.byol.predictor=[10]", "method.byol.momentum=0.6"})
+	case "supervised":
+		return slices.Concat(sets, convnet)
+	case "mae": // epsilon: the bias of the keys has no gradient but what rounding leaves, which Adam would scale up
+		return slices.Concat(sets, []string{
+			"backbone.vit.dim=8", "backbone.vit.depth=1", "backbone.vit.heads=2",
+			"method.mae.decoder_dim=8", "method.mae.decoder_depth=1", "method.mae.decoder_heads=2",
+			"optimizer.adamw.rate=0.1", "optimizer.adamw.weight_decay=2.0", `optimizer.adamw.warmup="40%"`, "optimizer.adamw.eps=1e-3",
+		})
+	}
+	return nil
+}
+
+// oracle is a file of testdata/oracle.
+type oracle struct {
+	Recipe string
+	Sets   []string
+	Shapes map[string][]int
+	Steps  []oracleStep
+}
+
+// oracleStep is what there is after a step.
+type oracleStep struct {
+	Settings map[string]float64   // fed before the step
+	Values   map[string]float64   // losses and metrics
+	Store    map[string][]float64 // by our names and layouts
+}
+
+func readOracle(t *testing.T, recipe string) *oracle {
+	t.Helper()
+	f, err := os.Open(filepath.Join("..", "testdata", "oracle", strings.TrimSuffix(recipe, ".toml")+".json.gz"))
+	if err != nil {
+		t.Fatalf("%v: every shipped recipe has an oracle, see tools/oracle/README.md", err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var o oracle
+	if err := json.NewDecoder(z).Decode(&o); err != nil {
+		t.Fatalf("%s: %v", f.Name(), err)
+	}
+	if want := oracleSets(recipe); len(o.Steps) != oracleSteps || !slices.Equal(o.Sets, want) {
+		t.Fatalf("%s has %d steps of %q, the test takes %d of %q: make the numbers again, see tools/oracle/README.md", f.Name(), len(o.Steps), o.Sets, oracleSteps, want)
+	}
+	return &o
+}
+
+// Tolerances of float32 against float64, relative to the largest number of a tensor; a step hands its rounding on to the next.
+const (
+	valueTolerance = 1e-5
+	storeTolerance = 2e-5
+	storeRounding  = 1e-6 // what may be left where the exact number is 0: gradients that cancel
+)
+
+// TestOracle runs every shipped recipe as a user does, stopped after each step and resumed, and compares what the run folder then holds.
+func TestOracle(t *testing.T) {
+	for _, name := range recipes.Names() {
+		t.Run(name, func(t *testing.T) {
+			want := readOracle(t, name)
+			stop := make(chan experiment.Request, 1)
+			options := experiment.Options{Root: t.TempDir(), Messages: io.Discard, Stop: stop}
+			dir := ""
+			for step := range oracleSteps {
+				stop <- experiment.Interrupt
+				var err error
+				if dir == "" {
+					_, err = experiment.Run(loadShipped(t, name, want.Sets), options)
+				} else {
+					_, err = experiment.Resume(dir, recipes.Builtin(), options)
+				}
+				var stopped *experiment.Stopped
+				if last := step == oracleSteps-1; last && err != nil || !last && (!errors.As(err, &stopped) || stopped.Step != step+1) {
+					t.Fatalf("step %d of %d: got %v, want a stop after it, or the end", step+1, oracleSteps, err)
+				}
+				if stopped != nil {
+					dir = stopped.Folder
+				}
+				compareStore(t, dir, want, step)
+			}
+			compareMetrics(t, dir, want, 1)
+			compareSettings(t, name, want)
+		})
+	}
+}
+
+// TestOracleMeans runs recipes in one piece, with lines of metrics over two steps: the numbers of a line are the means of its steps, the
+// last line is of what is left, and the weights are those of the oracle.
+func TestOracleMeans(t *testing.T) {
+	for _, name := range []string{"quickstart.toml", "byol.toml", "supervised.toml"} {
+		t.Run(name, func(t *testing.T) {
+			want := readOracle(t, name)
+			sum, err := experiment.Run(loadShipped(t, name, append(slices.Clone(want.Sets), `train.log="2 steps"`)), experiment.Options{Root: t.TempDir(), Messages: io.Discard})
+			if err != nil {
+				t.Fatal(err)
+			}
+			compareStore(t, sum.Run, want, oracleSteps-1)
+			compareMetrics(t, sum.Run, want, 2)
+		})
+	}
+}
+
+func loadShipped(t *testing.T, name string, sets []string) *recipes.Loaded {
+	t.Helper()
+	r, err := recipes.Load(name, sets, recipes.Builtin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// compareStore compares the newest checkpoint of a run with the oracle after a step, both ways: no entry more, none less.
+func compareStore(t *testing.T, dir string, o *oracle, step int) {
+	t.Helper()
+	st, m, warning, err := checkpoint.Latest(filepath.Join(dir, "checkpoints"))
+	if err != nil || warning != "" || m.Step != step+1 {
+		t.Fatalf("the checkpoint has %d steps (%v, %q), want %d", m.Step, err, warning, step+1)
+	}
+	var got []string
+	for _, name := range st.Names() {
+		if !constantOfRun(name) {
+			got = append(got, name)
+		}
+	}
+	if want := slices.Sorted(maps.Keys(o.Steps[step].Store)); !slices.Equal(got, want) {
+		t.Fatalf("the store holds\n%q\nwant\n%q", got, want)
+	}
+	for _, name := range got {
+		a := st.Get(name).Array
+		v := make([]float64, a.Shape.Size())
+		for i := range v {
+			v[i] = a.At(i)
+		}
+		if !slices.Equal([]int(a.Shape), o.Shapes[name]) {
+			t.Fatalf("%s is %v, want %v", name, a.Shape, o.Shapes[name])
+		}
+		compareEntry(t, fmt.Sprintf("step %d: %s%v", step+1, name, a.Shape), v, o.Steps[step].Store[name])
+	}
+}
+
+// compareEntry allows a difference relative to the largest number, which a program that does another thing exceeds by far.
+func compareEntry(t *testing.T, what string, got, want []float64) {
+	t.Helper()
+	worst, at, largest := 0.0, 0, 0.0
+	for i, w := range want {
+		largest = max(largest, math.Abs(w))
+		if d := math.Abs(got[i] - w); !(d <= worst) { // a NaN is the worst
+			worst, at = d, i
+		}
+	}
+	if allowed := storeTolerance*largest + storeRounding; !(worst <= allowed) {
+		t.Errorf("%s: element %d is %v, want %v: off by %.3g, at most %.3g is allowed", what, at, got[at], want[at], worst, allowed)
+	}
+}
+
+// constantOfRun reports entries that only their seed and shape decide: keys of random numbers.
+func constantOfRun(name string) bool { return strings.HasSuffix(name, "/key") }
+
+// compareMetrics compares metrics.jsonl, of a line every so many steps, with the oracle's means over the steps of each line.
+func compareMetrics(t *testing.T, dir string, o *oracle, every int) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "metrics.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	if want := (oracleSteps + every - 1) / every; len(lines) != want {
+		t.Fatalf("metrics.jsonl has %d lines, want %d:\n%s", len(lines), want, text)
+	}
+	for i, line := range lines {
+		var got map[string]float64
+		if err := json.Unmarshal([]byte(line), &got); err != nil {
+			t.Fatal(err)
+		}
+		first, end := i*every, min(i*every+every, oracleSteps)
+		if got["step"] != float64(end) {
+			t.Errorf("line %d is of step %v, want %d", i+1, got["step"], end)
+		}
+		if want := o.Steps[end-1].Settings["rate"]; !near(got["rate"], want, 1e-6) {
+			t.Errorf("step %d: rate is %v, want %v", end, got["rate"], want)
+		}
+		for name := range o.Steps[first].Values {
+			want := 0.0
+			for _, s := range o.Steps[first:end] {
+				want += s.Values[name] / float64(end-first)
+			}
+			if v, ok := got[name]; !ok || !near(v, want, valueTolerance) {
+				t.Errorf("step %d: %s is %v (%v), want %v, the mean of %d steps", end, name, v, ok, want, end-first)
+			}
+		}
+	}
+}
+
+// near allows a relative difference, and as much of a number that is nearly 0.
+func near(got, want, tolerance float64) bool {
+	return math.Abs(got-want) <= tolerance*max(math.Abs(want), 0.1)
+}
+
+// compareSettings compares what the host feeds before each step: learning rate, weight decay, the teacher's momentum.
+func compareSettings(t *testing.T, recipe string, o *oracle) {
+	t.Helper()
+	s, err := experiment.Prepare(loadShipped(t, recipe, o.Sets))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for step := range o.Steps {
+		s.Train.Schedule(graph.Time{Step: step, Steps: s.Steps, PerEpoch: s.PerEpoch})
+		for name, want := range o.Steps[step].Settings {
+			if got, ok := s.Train.Scheduled(name); !ok || !near(got, want, 1e-6) {
+				t.Errorf("step %d: %s is %v (%v), want %v", step+1, name, got, ok, want)
+			}
+		}
+	}
+}
+
+// TestOracleInputs writes what the oracle is given: the parameters that a run starts with, and for every step its views, its labels and
+// which patches it hides.
+func TestOracleInputs(t *testing.T) {
+	if *oracleInputs == "" {
+		t.Skip("only with -oracle-inputs DIR")
+	}
+	for _, name := range recipes.Names() {
+		sets := oracleSets(name)
+		s, err := experiment.Prepare(loadShipped(t, name, sets))
+		if err != nil {
+			t.Fatal(err)
+		}
+		type entry struct {
+			Shape []int
+			Kind  string
+			Data  []float32
+		}
+		type inputs struct {
+			Views  [][]float32
+			Labels []int
+			Hidden []float32 `json:",omitempty"`
+		}
+		out := struct {
+			Recipe  string
+			Sets    []string
+			View    [4]int
+			Classes int
+			Store   map[string]entry
+			Steps   []inputs
+		}{name, sets, [4]int{16, s.Image.H, s.Image.W, s.Image.C}, len(s.Data.Train.Classes()), map[string]entry{}, nil}
+		for _, l := range s.Leaves {
+			if !constantOfRun(l.Name) {
+				out.Store[l.Name] = entry{l.Shape, l.Kind.String(), s.Store.Get(l.Name).F32}
+			}
+		}
+		hidden := hiddenPatches(t, s)
+		loader, err := views.NewLoader(s.Seen, s.Views, views.LoaderConfig{Seed: uint64(s.Recipe.Seed), Batch: s.Recipe.Train.Batch})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for step := range oracleSteps {
+			b, err := loader.Next(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := inputs{Hidden: hidden(step)}
+			for _, v := range b.Views {
+				in.Views = append(in.Views, slices.Clone(v))
+			}
+			for _, i := range b.Indices {
+				in.Labels = append(in.Labels, s.Seen.Label(int(i)))
+			}
+			out.Steps = append(out.Steps, in)
+			b.Release()
+		}
+		loader.Close()
+		text, err := json.Marshal(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(*oracleInputs, strings.TrimSuffix(name, ".toml")+".json"), text, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// hiddenPatches returns what the method hides at a step, [B,T] of 1 and 0; nil if it hides nothing.
+func hiddenPatches(t *testing.T, s *experiment.Setup) func(step int) []float32 {
+	t.Helper()
+	m, ok := s.Recipe.Method.Value.(methods.Masked)
+	if !ok {
+		return func(int) []float32 { return nil }
+	}
+	g, err := graph.Build(graph.Options{Training: true}, func(g *graph.Scope) { g.Output("hidden", m.Hidden(g, s.Recipe.Train.Batch, s.Image.H/4*s.Image.W/4)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := g.Compile(cpu.Backend{}, s.Store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(step int) []float32 {
+		p.Schedule(graph.Time{Step: step, Steps: s.Steps, PerEpoch: s.PerEpoch})
+		if err := p.Run(); err != nil {
+			t.Fatal(err)
+		}
+		a, err := p.Output("hidden")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.Clone(a.F32)
+	}
+}
