@@ -14,6 +14,12 @@ type Source interface {
 	Open(env Env) (*Data, error)
 }
 
+// Hinting is a source that knows which of its settings gives labels.
+type Hinting interface {
+	// LabelHint says what to set, after "or "; empty: nothing helps.
+	LabelHint() string
+}
+
 // Env is what a source may know of the run.
 type Env struct {
 	BaseDir string // folder of the recipe file; relative paths of the recipe start there
@@ -69,6 +75,8 @@ func (m *Image) resize(h, w, c int) {
 type Data struct {
 	Train Set
 	Test  Set // nil where the source has none
+	// Labelled is the labelled training images where Train is other images without labels; nil: those of Train.
+	Labelled Set
 	// Channels is 1 or 3, the same for every image of both sets.
 	Channels int
 	// Height and Width are the size of every image of both sets in pixels; both are 0 where the sizes differ.
@@ -92,7 +100,7 @@ func (d *Data) check(where string) error {
 		return fmt.Errorf("datasets: %s: the test set is empty", where)
 	}
 	first := true
-	for _, s := range []Set{d.Train, d.Test} {
+	for _, s := range []Set{d.Train, d.Test, d.Labelled} {
 		m, ok := s.(Shaped)
 		if !ok {
 			continue

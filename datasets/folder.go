@@ -42,6 +42,14 @@ func (s *Folder) Open(env Env) (*Data, error) {
 	return openLabelled(where, train, test, s.Files)
 }
 
+// LabelHint implements Hinting.
+func (s *Folder) LabelHint() string {
+	if s.Unlabelled {
+		return "set unlabelled = false, where the folders of the training images are their classes"
+	}
+	return ""
+}
+
 // list finds the files of both sets.
 func (s *Folder) list(env Env) (where string, train, test []file, err error) {
 	if err := s.validate(); err != nil {

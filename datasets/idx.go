@@ -59,6 +59,14 @@ func (s *IDX) Open(env Env) (*Data, error) {
 	return d, d.check("idx: " + s.TrainImages)
 }
 
+// LabelHint implements Hinting.
+func (s *IDX) LabelHint() string {
+	if s.TrainLabels == "" {
+		return "name the labels with train_labels and test_labels"
+	}
+	return ""
+}
+
 func (s *IDX) set(env Env, images, labels string) (*Memory, error) {
 	open := func(path string) (*IDXArray, error) {
 		if path == "" {

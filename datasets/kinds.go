@@ -11,6 +11,16 @@ type Labelled interface {
 	Name(i int) string
 }
 
+// CountLabelled counts the samples of a set that have a label.
+func CountLabelled(s Labelled) (n int) {
+	for i := range s.Len() {
+		if s.Label(i) >= 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // MaskSet is a set of images with a class for each pixel.
 type MaskSet interface {
 	Set

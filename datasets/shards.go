@@ -62,6 +62,14 @@ func (s *Shards) Open(env Env) (*Data, error) {
 	return openFiles("shards "+strings.Join(s.Train, " "), classes, train, test, x.skipped, s.Files)
 }
 
+// LabelHint implements Hinting.
+func (s *Shards) LabelHint() string {
+	if s.Label == "" {
+		return `say where the labels are with label = "cls"`
+	}
+	return ""
+}
+
 func (s *Shards) validate() error {
 	if len(s.Train) == 0 {
 		return errors.New(`train is empty; expected patterns of tar files, such as ["train-{0000..0099}.tar"]`)

@@ -3,6 +3,7 @@ package datasets
 import (
 	"fmt"
 	"io"
+	"slices"
 )
 
 // STL10 reads the binary version of STL-10: colour images 96x96, 5,000 + 8,000 of 10 classes and 100,000 without labels.
@@ -10,6 +11,8 @@ import (
 //	[dataset.stl10]
 //	path = "stl10_binary"        # or stl10_binary.tar.gz, whose unlabeled images need memory = "3GiB"
 //	train = "train+unlabeled"    # or "train", "unlabeled"
+//
+// Evaluations learn from the labelled images, train_X.bin, whatever the method sees.
 //
 // Format: Coates, Lee, Ng, An Analysis of Single-Layer Networks in Unsupervised Feature Learning, AISTATS 2011: the red, green and blue
 // planes by columns, train_X.bin, test_X.bin and unlabeled_X.bin; labels 1 to 10, a byte each, in train_y.bin and test_y.bin.
@@ -39,8 +42,10 @@ func (s *STL10) open(env Env) (*Data, error) {
 		return nil, fmt.Errorf(`train = %q, expected "train", "unlabeled" or "train+unlabeled"`, s.Train)
 	}
 	wanted := []string{"test_X.bin", "test_y.bin"}
-	for _, p := range parts {
-		wanted = append(wanted, p+"_X.bin", p+"_y.bin")
+	for _, p := range []string{"train", "unlabeled"} {
+		if p == "train" || slices.Contains(parts, p) {
+			wanted = append(wanted, p+"_X.bin", p+"_y.bin")
+		}
 	}
 	b, err := openBundle(env.path(s.Path), wanted, s.Memory)
 	if err != nil {
@@ -54,7 +59,23 @@ func (s *STL10) open(env Env) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Data{Train: train, Test: test}, nil
+	d := &Data{Train: train, Test: test}
+	if _, there := b.files["train_X.bin"]; there && !slices.Contains(parts, "train") {
+		labelled, err := stlSet(b, []string{"train"})
+		if err != nil {
+			return nil, err
+		}
+		d.Labelled = labelled
+	}
+	return d, nil
+}
+
+// LabelHint implements Hinting.
+func (s *STL10) LabelHint() string {
+	if s.Train != "unlabeled" {
+		return ""
+	}
+	return `put train_X.bin and train_y.bin beside unlabeled_X.bin, from which evaluations then learn; to train with labels set train = "train"`
 }
 
 // stlSet joins parts, of which unlabeled has no labels.

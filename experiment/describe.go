@@ -33,7 +33,7 @@ func (s *Setup) Describe(w io.Writer) error {
 		sizes = append(sizes, size.String())
 	}
 	fmt.Fprintf(w, "data        %d training and %d test images, views of %s\n", s.Data.Train.Len(), test, strings.Join(sizes, " and "))
-	if s.Seen.Len() < s.Data.Train.Len() || s.Labelled.Len() < s.Data.Train.Len() {
+	if s.Data.Labelled != nil || s.Seen.Len() < s.Data.Train.Len() || s.Labelled.Len() < s.Data.Train.Len() {
 		fmt.Fprintf(w, "subsets     the method sees %d training images, evaluations learn from %d\n", s.Seen.Len(), s.Labelled.Len())
 	}
 	fmt.Fprintf(w, "training    %d steps, %d an epoch, batch %d\n", s.Steps, s.PerEpoch, s.Recipe.Train.Batch)

@@ -95,7 +95,7 @@ func (s *Setup) evaluateAs(ctx context.Context, name string, take func(context.C
 	if err != nil {
 		return nil, fmt.Errorf("evaluate: %s: %w", name, err)
 	}
-	test, err := take(ctx, s.Data.Test)
+	test, err := take(ctx, s.Tested)
 	if err != nil {
 		return nil, fmt.Errorf("evaluate: %s: %w", name, err)
 	}

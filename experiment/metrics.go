@@ -3,6 +3,7 @@ package experiment
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"selfsup/experiment/evaluate"
@@ -15,13 +16,17 @@ type watched struct {
 	name  string
 	value ir.Array
 	sum   float64
+	steps int // that gave a number: an accuracy is none where no image of the batch has a label
 }
 
 // record adds a step to the running means, and writes a line of metrics where one is due. done counts from 1.
 func (r *run) record(done int) error {
 	for i := range r.watched {
 		w := &r.watched[i]
-		w.sum += w.value.At(0)
+		if v := w.value.At(0); !math.IsNaN(v) { // a loss that is NaN has stopped the run before
+			w.sum += v
+			w.steps++
+		}
 	}
 	r.clock.since++
 	every := max(1, r.Recipe.Train.Log.Steps(r.PerEpoch, r.Steps))
@@ -47,12 +52,15 @@ func (r *run) writeMetrics(done int) error {
 	line := []report.Field{{Key: "step", Value: done}, {Key: "epoch", Value: float64(done) / float64(r.PerEpoch)}}
 	for i := range r.watched {
 		w := &r.watched[i]
-		mean := w.sum / float64(r.clock.since)
+		if w.steps == 0 {
+			continue
+		}
+		mean := w.sum / float64(w.steps)
 		if w.name == lossOutput {
 			r.clock.lastLoss = mean
 		}
 		line = append(line, report.Field{Key: w.name, Value: mean})
-		w.sum = 0
+		w.sum, w.steps = 0, 0
 	}
 	r.clock.since = 0
 	line = append(line, report.Field{Key: "rate", Value: rate},

@@ -108,6 +108,7 @@ func (s *Setup) feeder() (func(*views.Batch), error) {
 			copy(x.F32, b.Views[v])
 		}
 		copy(labels.I32, b.Labels)
+		s.hide(labels.I32, b.Indices)
 	}, nil
 }
 

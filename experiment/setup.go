@@ -42,7 +42,8 @@ type Setup struct {
 	Recipe   *recipes.Loaded
 	Data     *datasets.Data
 	Seen     datasets.Set // training images of the recipe's subset: what the method sees
-	Labelled datasets.Set // training images that evaluations learn from
+	Labelled datasets.Set // training images that evaluations learn from, each with a label
+	Tested   datasets.Set // labelled test images; nil without a test set
 	Views    *views.Pipeline
 	Image    backbones.Image // of the first view, and of what is evaluated
 	Store    *graph.Store
@@ -51,6 +52,8 @@ type Setup struct {
 	Params   []string       // trained by the method, in the order of the output "gradient_norms"
 	PerEpoch int            // steps
 	Steps    int            // of the whole training
+
+	hidden []bool // training images of Seen whose labels the training does not see; nil: none
 
 	stages []stage // of the training, in order; the last is this Setup
 
@@ -106,6 +109,9 @@ func (s *Setup) openData() (err error) {
 	if s.Data, err = r.Dataset.Value.Open(datasets.Env{BaseDir: r.Dir()}); err != nil {
 		return &DataError{err}
 	}
+	if err := s.checkLabels(); err != nil {
+		return &RecipeError{r.File, err}
+	}
 	if err := s.sample(); err != nil {
 		return &RecipeError{r.File, err}
 	}
@@ -115,10 +121,6 @@ func (s *Setup) openData() (err error) {
 	s.Image = backbones.Image{H: s.Views.Height, W: s.Views.Width, C: s.Views.Channels}
 	if err := s.checkViews(); err != nil {
 		return &RecipeError{r.File, fmt.Errorf("[backbone.%s] %w", r.Backbone.Name, err)}
-	}
-	if len(r.Evaluate.On) > 0 && s.lacks() != "" {
-		return &RecipeError{r.File, fmt.Errorf("[evaluate.%s] needs labelled training and test images, and this dataset.%s has %s; switch it off with [evaluate] %s = false",
-			r.Evaluate.On[0].Name, r.Dataset.Name, s.lacks(), r.Evaluate.On[0].Name)}
 	}
 	s.PerEpoch = s.Seen.Len() / r.Train.Batch
 	s.Steps = r.Train.Length.Steps(s.PerEpoch, 0)
@@ -164,30 +166,16 @@ func (s *Setup) checkViews() error {
 // sample takes the recipe's subsets of the training set, and checks that its sampler fits.
 func (s *Setup) sample() (err error) {
 	r := s.Recipe
-	if s.Seen, err = sampling.Take(r.Subset.Value, s.Data.Train); err != nil {
-		return fmt.Errorf("[subset.%s] %w", r.Subset.Name, err)
-	}
-	if s.Labelled, err = sampling.Take(r.Labelled.Value, s.Data.Train); err != nil {
-		return fmt.Errorf("[labelled.%s] %w", r.Labelled.Name, err)
+	if err := s.takeSubsets(); err != nil {
+		return err
 	}
 	if n := s.Seen.Len(); r.Train.Batch > n {
-		return fmt.Errorf("train.batch = %d, but the training set of %s has %d images; want at most that", r.Train.Batch, r.Dataset.Name, n)
+		return fmt.Errorf("train.batch = %d, but the training set of %s has %d images; want at most that%s", r.Train.Batch, r.Dataset.Name, n, s.chosen())
 	}
 	if _, err = sampling.New(r.Sampler.Value, s.Seen, r.Train.Batch, uint64(r.Seed)); err != nil {
 		return fmt.Errorf("[sampler.%s] %w", r.Sampler.Name, err)
 	}
 	return nil
-}
-
-// lacks says what evaluation would miss.
-func (s *Setup) lacks() string {
-	switch {
-	case len(s.Data.Train.Classes()) < 2:
-		return "no labels"
-	case s.Data.Test == nil:
-		return "no test set"
-	}
-	return ""
 }
 
 // encoder is the recipe's backbone as methods see it.
@@ -250,7 +238,9 @@ func (s *Setup) trainGraph() (*graph.Graph, error) {
 }
 
 // probed reports whether the training step has an online probe.
-func (s *Setup) probed() bool { return s.Recipe.Train.Probe && len(s.Data.Train.Classes()) > 1 }
+func (s *Setup) probed() bool {
+	return s.Recipe.Train.Probe && len(s.Data.Train.Classes()) > 1 && datasets.CountLabelled(s.Seen) > 0
+}
 
 // probe is a linear classifier on the features, which it does not change: batch norm without scale and shift, then linear (He et al.
 // 2022, arXiv:2111.06377, app. A.1), trained by AdamW at a fixed rate.
@@ -258,7 +248,7 @@ func (s *Setup) probe(g *graph.Scope, features, labels *graph.Node) {
 	dim := op.ShapeOf(features).Last()
 	classify := layer.Chain(layer.BatchNormPlain(g.In("norm"), dim), layer.Linear(g.In("linear"), dim, len(s.Data.Train.Classes()), true))
 	logits := classify(op.StopGradient(features)) // [B,classes]
-	loss := op.MeanAll(op.CrossEntropy(logits, labels, 0))
+	loss := op.OfLabelled(op.MeanAll(op.CrossEntropy(logits, labels, 0)), labels)
 	g.Output("loss", loss)
 	g.Output("accuracy", op.Accuracy(logits, labels))
 	rule := optim.DefaultAdamW()

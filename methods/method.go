@@ -25,6 +25,13 @@ type Masked interface {
 	Hidden(s *graph.Scope, b, t int) *graph.Node
 }
 
+// Taught is a Method that learns from labels. Of a recipe with a subset of labelled images it sees these alone, and it is refused a
+// training set without labels.
+type Taught interface {
+	Method
+	LearnsFromLabels()
+}
+
 // Encoder is the backbone as methods see it. New in a twin scope gives the teacher.
 type Encoder struct {
 	New    func(s *graph.Scope) layer.Func              // images [B,H,W,C] -> features [B,Dim]

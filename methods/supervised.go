@@ -10,7 +10,7 @@ import (
 // Supervised trains the encoder with the labels: the yardstick that self-supervised methods are held against, under the same backbone,
 // views and schedule. A linear classifier on the features learns by cross-entropy.
 //
-// Images without a label give no gradient.
+// Images without a label give no gradient and do not count: the loss is the mean over the labelled images of a batch.
 type Supervised struct {
 	Smoothing float64 `toml:"smoothing"` // part of the target spread evenly over the classes (Szegedy et al. 2016, arXiv:1512.00567, section 7)
 }
@@ -29,6 +29,9 @@ func (m *Supervised) Validate() error {
 // Views implements Method.
 func (m *Supervised) Views() int { return 1 }
 
+// LearnsFromLabels implements Taught.
+func (m *Supervised) LearnsFromLabels() {}
+
 // Build implements Method.
 func (m *Supervised) Build(s *graph.Scope, enc Encoder, x []*graph.Node) Objective {
 	if enc.Classes < 2 {
@@ -39,7 +42,7 @@ func (m *Supervised) Build(s *graph.Scope, enc Encoder, x []*graph.Node) Objecti
 	logits := layer.Linear(s.In("classifier"), enc.Dim, enc.Classes, true)(h) // [B,classes]
 	return Objective{
 		Features: h,
-		Terms:    []Term{{"cross_entropy", 1, op.MeanAll(op.CrossEntropy(logits, labels, m.Smoothing))}},
+		Terms:    []Term{{"cross_entropy", 1, op.OfLabelled(op.MeanAll(op.CrossEntropy(logits, labels, m.Smoothing)), labels)}},
 		Metrics:  []Metric{{"accuracy", op.Accuracy(logits, labels)}},
 	}
 }

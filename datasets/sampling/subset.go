@@ -25,7 +25,30 @@ func Take(s Subset, set datasets.Set) (datasets.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &part{set, rows}, nil
+	return Part(set, rows), nil
+}
+
+// Part is some images of a set, in the order of rows; nil rows are all.
+func Part(set datasets.Set, rows []int32) datasets.Set {
+	if rows == nil {
+		return set
+	}
+	return &part{set, rows}
+}
+
+// WithLabels is the images of a set that have a label: the set itself where all have one.
+func WithLabels(set datasets.Set) datasets.Set {
+	n := datasets.CountLabelled(set)
+	if n == set.Len() {
+		return set
+	}
+	rows := make([]int32, 0, n)
+	for i := range set.Len() {
+		if set.Label(i) >= 0 {
+			rows = append(rows, int32(i))
+		}
+	}
+	return Part(set, rows)
 }
 
 // part is some images of a set, at 4 bytes each.

@@ -72,6 +72,7 @@ func kernelCases() []kernelCase {
 	add(op.ArgmaxOp{}, "l 501,130")
 	add(op.ArgmaxOp{}, "l 7")
 	add(op.AccuracyOp{}, "n 1501,12", "i 1501")
+	add(op.OfLabelledOp{}, "n ", "i 1501")
 	add(op.SumSq{}, "n 50007")
 
 	for _, m := range []struct {

@@ -41,6 +41,7 @@ var kernels = map[string]kernel{
 	"momentum":           {nil, bindPass},
 	"normalize":          {nil, bindNormalize},
 	"normalize_grad":     {nil, bindNormalizeGrad},
+	"of_labelled":        {nil, bindOfLabelled},
 	"pad":                {nil, bindPad},
 	"pool":               {nil, bindPool},
 	"pool_dx":            {nil, bindPoolGrad},

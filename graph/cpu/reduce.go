@@ -238,6 +238,30 @@ func bindAccuracy(c *call) func() {
 		}
 		return float64(n)
 	})
-	n := float64(len(labels))
-	return func() { y[0] = float32(hits() / n) }
+	return func() { // without a labelled row NaN
+		n := hits()
+		y[0] = float32(n / float64(labelledRows(labels)))
+	}
+}
+
+// labelledRows counts the labels that are not negative.
+func labelledRows(labels []int32) (n int) {
+	for _, l := range labels {
+		if l >= 0 {
+			n++
+		}
+	}
+	return n
+}
+
+func bindOfLabelled(c *call) func() {
+	x, labels, y := c.x[0], c.xi[1], c.y
+	return func() {
+		n := labelledRows(labels)
+		if n == 0 {
+			y[0] = 0
+			return
+		}
+		y[0] = float32(float64(x[0]) * (float64(len(labels)) / float64(n)))
+	}
 }

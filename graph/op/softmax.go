@@ -294,35 +294,3 @@ func (o DiagonalOp) Active(n int) []bool { return active(1, n) }
 
 // Grad implements Differentiable.
 func (o DiagonalOp) Grad(g Grad) []*Node { return []*Node{OffDiagonal(g.Dy)} }
-
-// AccuracyOp is the share of rows whose largest logit is the label's.
-type AccuracyOp struct{}
-
-// Accuracy is the share of rows of x [N,K] whose first largest entry is the label [N], 0-d, without gradient. A row with a negative
-// label counts as wrong; a label of K or more is an error of Run.
-func Accuracy(x, labels *Node) *Node { return Apply(AccuracyOp{}, x, labels) }
-
-// Name implements ir.Spec.
-func (o AccuracyOp) Name() string { return "accuracy" }
-
-// Infer implements ir.Spec.
-func (o AccuracyOp) Infer(in []ir.Type) (ir.Type, error) {
-	if len(in[0].Shape) != 2 || in[1].DType != ir.I32 || !in[1].Shape.Equal(in[0].Shape[:1]) {
-		return ir.Type{}, fmt.Errorf("want logits [N,K] and int32 labels [N]")
-	}
-	return ir.Type{DType: in[0].DType}, nil
-}
-
-// Ref implements ir.Spec.
-func (o AccuracyOp) Ref(in []ir.Tensor, out ir.Tensor) {
-	best := ir.Tensor{Shape: in[1].Shape, Data: make([]float64, len(in[1].Data))}
-	ArgmaxOp{}.Ref(in[:1], best)
-	for i, b := range best.Data {
-		if int(b) == labelOf(in[1], i, in[0].Shape[1]) {
-			out.Data[0] += 1 / float64(len(best.Data))
-		}
-	}
-}
-
-// Integers implements ir.Integers.
-func (o AccuracyOp) Integers(operand int) bool { return operand == 1 }

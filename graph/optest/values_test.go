@@ -87,6 +87,11 @@ func TestValues(t *testing.T) {
 		{"soft targets need not sum to 1", op.CrossEntropyGrad{XEnt: op.XEnt{Soft: true}}, []ir.Tensor{fixed([]int{1}, 1), fixed([]int{1, 2}, 7, 7), fixed([]int{1, 2}, 2, 1)}, nil, []float64{-0.5, 0.5}},
 		{"diagonal", op.DiagonalOp{Value: -9}, []ir.Tensor{seq(2, 2)}, nil, []float64{-9, 1, 2, -9}},
 		{"accuracy takes the first of a tie", op.AccuracyOp{}, []ir.Tensor{fixed([]int{4, 2}, 1, 1, 1, 1, 0, 1, 1, 0), fixed([]int{4}, 0, 1, 1, 1)}, []int{1}, []float64{0.5}},
+		{"accuracy leaves out rows without a label", op.AccuracyOp{}, []ir.Tensor{fixed([]int{4, 2}, 1, 0, 1, 0, 1, 0, 1, 0), fixed([]int{4}, 0, -1, 1, -1)}, []int{1}, []float64{0.5}},
+		{"accuracy of no labels is no number", op.AccuracyOp{}, []ir.Tensor{fixed([]int{1, 2}, 1, 0), fixed([]int{1}, -1)}, []int{1}, []float64{math.NaN()}},
+		{"of 4 rows one has a label", op.OfLabelledOp{}, []ir.Tensor{s(0.5), fixed([]int{4}, -1, 3, -1, -1)}, []int{1}, []float64{2}},
+		{"of 4 rows all have a label", op.OfLabelledOp{}, []ir.Tensor{s(0.1), fixed([]int{4}, 1, 3, 0, 0)}, []int{1}, []float64{0.1}},
+		{"of 4 rows none has a label", op.OfLabelledOp{}, []ir.Tensor{s(0.1), fixed([]int{4}, -1, -1, -1, -1)}, []int{1}, []float64{0}},
 		{"lerp", op.LerpOp{}, []ir.Tensor{fixed([]int{1}, 1), fixed([]int{1}, 2), s(0.75)}, nil, []float64{1.25}},
 		{"second moment", op.Moment{Beta: 0.5, Square: true}, []ir.Tensor{fixed([]int{1}, 1), fixed([]int{1}, 3)}, nil, []float64{5}},
 		{"momentum", op.Momentum{Mu: 0.5}, []ir.Tensor{fixed([]int{1}, 2), fixed([]int{1}, 3), fixed([]int{1}, 10), s(0.1), s(2)}, nil, []float64{9}},
@@ -119,7 +124,7 @@ func TestValues(t *testing.T) {
 			continue
 		}
 		for i, w := range c.want {
-			if !(math.Abs(got.Data[i]-w) <= 1e-12*max(1, math.Abs(w))) {
+			if !(math.Abs(got.Data[i]-w) <= 1e-12*max(1, math.Abs(w)) || math.IsNaN(w) && math.IsNaN(got.Data[i])) {
 				t.Errorf("%s: %s of %v: got %v, want %v", c.name, op.Key(c.spec), c.in, got.Data, c.want)
 				break
 			}

@@ -1,0 +1,164 @@
+package experiment
+
+import (
+	"fmt"
+	"slices"
+
+	"selfsup/datasets"
+	"selfsup/datasets/sampling"
+	"selfsup/methods"
+)
+
+// Which labels the training sees, which ones evaluations learn from, and what a recipe asks of data that have none.
+
+// takeSubsets takes the recipe's subsets of the training set.
+//
+// Evaluations learn from the images of [labelled] that have a label, whatever the method sees. The training sees the labels of these images
+// alone, and a method that learns from labels sees no other images.
+func (s *Setup) takeSubsets() error {
+	r, all := s.Recipe, s.Data.Train
+	seen, err := rows(r.Subset.Value, all)
+	if err != nil {
+		return fmt.Errorf("[subset.%s] %w", r.Subset.Name, err)
+	}
+	source := all
+	if s.Data.Labelled != nil {
+		source = s.Data.Labelled
+	}
+	labelled, err := rows(r.Labelled.Value, source)
+	if err != nil {
+		return fmt.Errorf("[labelled.%s] %w", r.Labelled.Name, err)
+	}
+	s.Labelled = sampling.WithLabels(sampling.Part(source, labelled))
+	if s.Data.Test != nil {
+		s.Tested = sampling.WithLabels(s.Data.Test)
+	}
+	if labelled == nil || s.Data.Labelled != nil {
+		s.Seen = sampling.Part(all, seen)
+		return nil
+	}
+	known := make([]bool, all.Len())
+	for _, i := range labelled {
+		known[i] = true
+	}
+	if _, taught := r.Method.Value.(methods.Taught); taught {
+		if seen == nil {
+			seen = labelled
+		}
+		seen = slices.DeleteFunc(slices.Clone(seen), func(i int32) bool { return !known[i] })
+	}
+	s.Seen = sampling.Part(all, seen)
+	s.hidden = make([]bool, s.Seen.Len())
+	for k := range s.hidden {
+		i := int32(k)
+		if seen != nil {
+			i = seen[k]
+		}
+		s.hidden[k] = !known[i]
+	}
+	return nil
+}
+
+// rows lists the images of a subset; nil is all of them.
+func rows(s sampling.Subset, set datasets.Set) ([]int32, error) {
+	if s == nil {
+		return nil, nil
+	}
+	list, err := s.Rows(set)
+	return append([]int32{}, list...), err
+}
+
+// chosen says which images of the training set the method sees, where they are not all.
+func (s *Setup) chosen() string {
+	r := s.Recipe
+	if _, taught := r.Method.Value.(methods.Taught); taught && r.Labelled.Value != nil {
+		return fmt.Sprintf("; they are those of [labelled.%s], all that [method.%s] learns from", r.Labelled.Name, r.Method.Name)
+	}
+	if r.Subset.Value != nil {
+		return fmt.Sprintf("; they are those of [subset.%s]", r.Subset.Name)
+	}
+	return ""
+}
+
+// hide takes the labels of a batch, whose images are rows of Seen, from the images that the recipe says have none.
+func (s *Setup) hide(labels, rows []int32) {
+	if s.hidden == nil || len(labels) == 0 {
+		return
+	}
+	for k, i := range rows {
+		if s.hidden[i] {
+			labels[k] = -1
+		}
+	}
+}
+
+// checkLabels refuses a recipe that learns or evaluates with labels which its data do not have.
+func (s *Setup) checkLabels() error {
+	r := s.Recipe
+	if _, taught := r.Method.Value.(methods.Taught); taught {
+		if lack := lacksClasses(s.Data.Train, s.Data.Train.Classes()); lack != "" {
+			return fmt.Errorf("[method.%s] learns from the labels of the training images, and this dataset.%s has %s%s",
+				r.Method.Name, r.Dataset.Name, lack, s.hint("; choose another method, or other training images"))
+		}
+	}
+	if len(r.Evaluate.On) == 0 {
+		return nil
+	}
+	if lack := s.lacks(); lack != "" {
+		name := r.Evaluate.On[0].Name
+		return fmt.Errorf("[evaluate.%s] needs labelled training and test images of two or more classes, and this dataset.%s has %s; switch it off with [evaluate] %s = false%s",
+			name, r.Dataset.Name, lack, name, s.hint(""))
+	}
+	return nil
+}
+
+// lacks says what evaluation would miss.
+func (s *Setup) lacks() string {
+	d := s.Data
+	learn := d.Train
+	if d.Labelled != nil {
+		learn = d.Labelled
+	}
+	if lack := lacksClasses(learn, d.Train.Classes()); lack != "" {
+		return lack
+	}
+	switch {
+	case d.Test == nil:
+		return "no test set"
+	case datasets.CountLabelled(d.Test) == 0:
+		return fmt.Sprintf("no label in its test set of %d images", d.Test.Len())
+	}
+	return ""
+}
+
+// lacksClasses says what keeps a training set from teaching classes.
+func lacksClasses(s datasets.Set, classes []string) string {
+	if len(classes) == 0 {
+		return "no labels"
+	}
+	seen := map[int]bool{}
+	for i := range s.Len() {
+		if l := s.Label(i); l >= 0 {
+			seen[l] = true
+		}
+	}
+	switch len(seen) {
+	case 0:
+		return fmt.Sprintf("no labels in its training set of %d images", s.Len())
+	case 1:
+		for l := range seen {
+			return fmt.Sprintf("one class, %q; classification needs two or more", classes[l])
+		}
+	}
+	return ""
+}
+
+// hint is the setting of the data set that gives labels, where it says one.
+func (s *Setup) hint(otherwise string) string {
+	if h, ok := s.Recipe.Dataset.Value.(datasets.Hinting); ok {
+		if hint := h.LabelHint(); hint != "" {
+			return ", or " + hint
+		}
+	}
+	return otherwise
+}
