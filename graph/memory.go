@@ -37,13 +37,14 @@ func (e *MemoryError) Error() string {
 
 // plan plans the lowered program p for a backend, within a limit if it is not 0.
 func (g *Graph) plan(p *ir.Program, b ir.Backend, limit int64) (*ir.Program, Memory, error) {
-	var options plan.Options
-	if n, ok := b.(interface {
-		Narrows(ir.Spec, []ir.Type, int) bool
-	}); ok {
+	options := plan.Options{Supports: b.Supports}
+	if n, ok := b.(ir.Narrower); ok {
 		options.Narrows = n.Narrows
 	}
 	if err := plan.Plan(p, options); err != nil {
+		return nil, Memory{}, err
+	}
+	if err := lacking(p, b); err != nil {
 		return nil, Memory{}, err
 	}
 	m := memoryOf(p, b)
@@ -68,7 +69,7 @@ func (g *Graph) plan(p *ir.Program, b ir.Backend, limit int64) (*ir.Program, Mem
 
 func memoryOf(p *ir.Program, b ir.Backend) Memory {
 	m := Memory{Temporaries: int64(p.Arena)}
-	if s, ok := b.(interface{ Scratch(*ir.Program) int }); ok {
+	if s, ok := b.(ir.Scratcher); ok {
 		m.Scratch = int64(s.Scratch(p))
 	}
 	for _, v := range p.Bufs {

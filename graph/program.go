@@ -2,6 +2,8 @@ package graph
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -12,13 +14,15 @@ import (
 // Program is a compiled graph over a Store: fill the inputs, Run, read the outputs. Running allocates nothing. One goroutine uses a
 // program at a time, and programs over one Store run one after the other.
 type Program struct {
-	IR        *ir.Program // as planned: the memory plan, operations and costs
-	exe       ir.Executable
-	inputs    map[string]int
-	outputs   map[string]int
-	schedules []scheduled
-	state     []string
-	memory    Memory
+	IR         *ir.Program // as planned: the memory plan, operations and costs
+	exe        ir.Executable
+	inputs     map[string]int
+	outputs    map[string]int
+	schedules  []scheduled
+	state      []string
+	states     []ir.Array // by buffer, of those in the Store
+	references []int
+	memory     Memory
 }
 
 type scheduled struct {
@@ -59,27 +63,43 @@ func (g *Graph) CompileOver(b ir.Backend, st *Store) (*Program, error) {
 // temporaries, cheap ones are computed again rather than kept, which changes no bit of any result. If it is too little even so, the error
 // is a *MemoryError.
 func (g *Graph) CompileWithin(b ir.Backend, st *Store, limit int64) (*Program, error) {
+	p, err := g.Plan(b, limit)
+	if err != nil {
+		return nil, err
+	}
+	return p.Compile(st)
+}
+
+// Planned is a program that is planned for a backend and has taken none of its memory.
+type Planned struct {
+	g       *Graph
+	backend ir.Backend
+	ir      *ir.Program
+	decls   []*decl // by buffer, nil where it is not of the Store
+	memory  Memory
+}
+
+// Plan is the first half of CompileWithin. What the program will take is known when it returns, and nothing is taken.
+func (g *Graph) Plan(b ir.Backend, limit int64) (*Planned, error) {
 	p, decls, err := g.lower()
 	if err != nil {
 		return nil, err
 	}
-	missing := map[string]bool{}
-	for _, in := range p.Instrs {
-		if !b.Supports(in.Spec) {
-			missing[in.Spec.Name()] = true
-		}
+	planned := &Planned{g: g, backend: b, decls: decls}
+	if planned.ir, planned.memory, err = g.plan(p, b, limit); err != nil {
+		return nil, fmt.Errorf("graph: %w", err)
 	}
-	if len(missing) > 0 {
-		var names []string
-		for n := range missing {
-			names = append(names, n)
-		}
-		sort.Strings(names)
-		return nil, fmt.Errorf("graph: backend %s has no kernel for %s", b.Name(), strings.Join(names, ", "))
-	}
-	arrays := make([]ir.Array, len(p.Bufs))
-	prog := &Program{inputs: map[string]int{}, outputs: map[string]int{}}
-	for i, d := range decls {
+	return planned, nil
+}
+
+// Memory is what the program will take.
+func (p *Planned) Memory() Memory { return p.memory }
+
+// Compile is the second half of CompileWithin: it takes the memory and binds the program to the store.
+func (p *Planned) Compile(st *Store) (_ *Program, err error) {
+	arrays := make([]ir.Array, len(p.ir.Bufs))
+	prog := &Program{IR: p.ir, memory: p.memory, inputs: map[string]int{}, outputs: map[string]int{}}
+	for i, d := range p.decls {
 		if d == nil {
 			continue
 		}
@@ -90,27 +110,48 @@ func (g *Graph) CompileWithin(b ir.Backend, st *Store, limit int64) (*Program, e
 		arrays[i] = e.Array
 		prog.state = append(prog.state, d.name)
 	}
-	if p, prog.memory, err = g.plan(p, b, limit); err != nil {
-		return nil, fmt.Errorf("graph: %w", err)
+	if prog.exe, err = p.backend.Compile(p.ir, func(buf int) ir.Array { return arrays[buf] }); err != nil {
+		return nil, fmt.Errorf("graph: backend %s: %w", p.backend.Name(), err)
 	}
-	if prog.exe, err = b.Compile(p, func(buf int) ir.Array { return arrays[buf] }); err != nil {
-		return nil, fmt.Errorf("graph: backend %s: %w", b.Name(), err)
+	prog.states = arrays
+	if r, ok := p.backend.(ir.Referrer); ok {
+		for i, in := range p.ir.Instrs {
+			if r.Refers(in.Spec, p.ir.Types(in)) {
+				prog.references = append(prog.references, i)
+			}
+		}
 	}
-	prog.IR = p
-	for i, b := range p.Bufs {
+	for i, b := range p.ir.Bufs {
 		if b.Class == ir.Input {
 			prog.inputs[b.Name] = i
 		}
 	}
-	for _, o := range p.Outputs {
+	for _, o := range p.ir.Outputs {
 		prog.outputs[o.Name] = o.Buf
 	}
-	for _, s := range g.schedules {
+	for _, s := range p.g.schedules {
 		if i, ok := prog.inputs[s.Name]; ok {
 			prog.schedules = append(prog.schedules, scheduled{s, prog.exe.Host(i)})
 		}
 	}
 	return prog, nil
+}
+
+// lacking is an error that lists the operations of a planned program for which a backend has no kernel, nil if it has them all. Views
+// need none: they are no instructions any more.
+func lacking(p *ir.Program, b ir.Backend) error {
+	r, _ := b.(ir.Referrer)
+	missing := map[string]bool{}
+	for _, in := range p.Instrs {
+		types := p.Types(in)
+		if !b.Supports(in.Spec, types) && (r == nil || !r.Refers(in.Spec, types)) {
+			missing[in.Spec.Name()] = true
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("backend %s has no kernel for %s", b.Name(), strings.Join(slices.Sorted(maps.Keys(missing)), ", "))
 }
 
 // Input is the array that the host fills before a step. It stays the same array for the life of the program.
@@ -152,11 +193,18 @@ func (p *Program) Inputs() map[string]ir.Array {
 // Profile starts to time every instruction, and returns the times so far in the order of IR.Instrs (the copies of updates behind them). It
 // is nil where the backend cannot tell.
 func (p *Program) Profile() []time.Duration {
-	if t, ok := p.exe.(interface{ Profile() []time.Duration }); ok {
+	if t, ok := p.exe.(ir.Profiler); ok {
 		return t.Profile()
 	}
 	return nil
 }
+
+// References are the instructions, by their place in IR.Instrs, that have no kernel and run by their reference.
+func (p *Program) References() []int { return p.references }
+
+// Sync brings the state of the program to the Store, of which the host may read it then. Call it before anything else than the program
+// reads the Store.
+func (p *Program) Sync() error { return p.exe.Sync() }
 
 // State lists the entries of the Store that the program reads or writes.
 func (p *Program) State() []string { return p.state }

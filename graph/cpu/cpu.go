@@ -22,6 +22,8 @@ type Backend struct {
 	// exact (1e-5 of the largest value), so that a few ReLUs in a million switch, which moves single gradients by per cents. For
 	// comparisons with reference numbers.
 	Direct bool
+	// Reference lets operations that have no kernel run by their Ref, in float64 and on one core: slow. Without it they are refused.
+	Reference bool
 }
 
 // kernel makes the function that runs one instruction. scratch is the number of floats of working memory it asks for, by spec and types alone.
@@ -72,13 +74,6 @@ func asBits(f []float32, i []int32) []float32 {
 // Name implements ir.Backend.
 func (Backend) Name() string { return "cpu" }
 
-// Supports implements ir.Backend. Views need no kernel.
-func (Backend) Supports(s ir.Spec) bool {
-	_, ok := kernels[s.Name()]
-	_, view := s.(ir.Viewer)
-	return ok || view
-}
-
 // executable is a bound program.
 type executable struct {
 	p     *ir.Program
@@ -97,7 +92,7 @@ type step struct {
 }
 
 // Compile implements ir.Backend. It refuses float64 and an instruction level that the machine does not have.
-func (b Backend) Compile(p *ir.Program, state func(buf int) ir.Array) (ir.Executable, error) {
+func (b Backend) Compile(p *ir.Program, state func(buf int) ir.Array) (_ ir.Executable, err error) {
 	if err := kern.CheckLevel(); err != nil {
 		return nil, err
 	}
@@ -156,9 +151,12 @@ func (b Backend) Compile(p *ir.Program, state func(buf int) ir.Array) (ir.Execut
 		}
 	}
 	e.calls = len(calls)
+	at := 0
+	defer e.failed(&at, &err)
 	scratch := aligned(b.Scratch(p) / 4)
 	fresh := func(i int) bool { return i < len(p.Instrs) && p.Bufs[p.Instrs[i].Out].Root == p.Instrs[i].Out }
 	for i := 0; i < len(calls); {
+		at = i
 		var g group
 		n := 0
 		for i+n < len(p.Instrs) && !fresh(i+n) && g.add(calls[i+n]) {
@@ -192,7 +190,7 @@ func bindNext(calls []*call, scratch []float32) (run func(), n int) {
 			return bindLayerNormBoth(sums, grad), 2
 		}
 	}
-	return kernels[calls[0].spec.Name()].bind(calls[0]), 1
+	return kernelOf(calls[0].spec).bind(calls[0]), 1
 }
 
 // call is an instruction before it has memory.
@@ -204,7 +202,7 @@ func (b Backend) call(p *ir.Program, in ir.Instr) *call {
 func (b Backend) Scratch(p *ir.Program) int {
 	need := 0
 	for _, in := range p.Instrs {
-		if k := kernels[in.Spec.Name()]; k.scratch != nil {
+		if k := kernelOf(in.Spec); k.scratch != nil {
 			need = max(need, k.scratch(b.call(p, in)))
 		}
 	}
@@ -218,11 +216,7 @@ func (e *executable) Host(buf int) ir.Array { return e.host[buf] }
 // that names the operation.
 func (e *executable) Run() (err error) {
 	at := 0
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("cpu: operation %d, %s: %v", at, e.name(at), v)
-		}
-	}()
+	defer e.failed(&at, &err)
 	if e.times == nil {
 		for i := range e.steps {
 			at = e.steps[i].at
@@ -238,6 +232,30 @@ func (e *executable) Run() (err error) {
 		d := time.Since(t)
 		for k, part := range s.share {
 			e.times[at+k] += time.Duration(part * float64(d))
+		}
+	}
+	return nil
+}
+
+// failed turns a panic of the instruction at into an error.
+func (e *executable) failed(at *int, err *error) {
+	if v := recover(); v != nil {
+		*err = fmt.Errorf("cpu: operation %d, %s: %v", *at, e.name(*at), v)
+	}
+}
+
+// Sync implements ir.Executable: kernels work on the Store's arrays.
+func (e *executable) Sync() error { return nil }
+
+// Trace implements ir.Tracer.
+func (e *executable) Trace(each func(instr int, result ir.Array)) (err error) {
+	at := 0
+	defer e.failed(&at, &err)
+	for _, s := range e.steps {
+		at = s.at
+		s.run()
+		for i := s.at; i < min(s.at+len(s.share), len(e.p.Instrs)); i++ {
+			each(i, e.host[e.p.Instrs[i].Out])
 		}
 	}
 	return nil

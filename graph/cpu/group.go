@@ -66,7 +66,7 @@ func areaOf(x []float32, written bool) area {
 
 // add takes a call in, if it is a pass that may run piece by piece with the others.
 func (g *group) add(c *call) bool {
-	if passes[c.spec.Name()] == nil {
+	if passes[c.spec.Name()] == nil || !ours(c.spec) {
 		return false
 	}
 	all := chain{n: len(c.y), areas: []area{areaOf(c.y, true)}}

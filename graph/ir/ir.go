@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 )
 
 // DType is the element type of a buffer.
@@ -297,15 +298,47 @@ func (p *Program) Bytes(in Instr) int {
 type Executable interface {
 	// Host returns the array behind an input (to be filled before Run) or an output (valid after Run, until the next).
 	Host(buf int) Array
-	// Run runs one step.
+	// Run runs one step. State is read from the arrays that it was compiled with at the first Run.
 	Run() error
+	// Sync brings state that lives on a device back to the arrays that the program was compiled with, so that the host
+	// may read them. It does nothing where those arrays are the state.
+	Sync() error
 }
 
 // Backend compiles planned programs for one device.
 type Backend interface {
 	Name() string
-	// Supports reports whether the backend has a kernel for the operation.
-	Supports(Spec) bool
+	// Supports reports whether the backend has a kernel for an operation on operands of types in. It is asked of every
+	// operation as it will run: a pass asks before it fuses, and leaves the operations apart where the answer is no.
+	Supports(s Spec, in []Type) bool
 	// Compile binds a program to the arrays of its state buffers, in order of their index in p.Bufs.
 	Compile(p *Program, state func(buf int) Array) (Executable, error)
+}
+
+// Narrower is a Backend whose kernels take some values in bfloat16. Narrows reports whether the kernel of an operation on
+// operands of types in takes one of them so, or writes its result so, operand Result.
+type Narrower interface {
+	Narrows(s Spec, in []Type, operand int) bool
+}
+
+// Scratcher is a Backend whose kernels share working memory. Scratch is its bytes for a planned program.
+type Scratcher interface {
+	Scratch(p *Program) int
+}
+
+// Referrer is a Backend that may run operations without a kernel by their Ref. Refers reports whether it does so.
+type Referrer interface {
+	Refers(s Spec, in []Type) bool
+}
+
+// Profiler is an Executable that can time its instructions. Profile starts to time them and returns the times so far, the
+// copies of updates last.
+type Profiler interface {
+	Profile() []time.Duration
+}
+
+// Tracer is an Executable that can show its results while it runs. Trace runs one step and calls each with every
+// instruction's result as soon as it is there. Neighbouring updates that run as one are shown after the last of them.
+type Tracer interface {
+	Trace(each func(instr int, result Array)) error
 }

@@ -122,13 +122,15 @@ func (o Binary) Cheap() {}
 func (o Binary) Fuse(next ir.Spec, _ int, _ []ir.Type) (ir.Spec, bool) {
 	switch f := next.(type) {
 	case Unary:
-		ok := f.Fn == "relu" && !o.Relu
-		o.Relu = true
-		return o, ok
+		if f.Fn == "relu" && !o.Relu {
+			o.Relu = true
+			return o, true
+		}
 	case RoundOp:
-		ok := !o.Rounded
-		o.Rounded = true
-		return o, ok
+		if !o.Rounded {
+			o.Rounded = true
+			return o, true
+		}
 	}
 	return nil, false
 }

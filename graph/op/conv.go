@@ -102,10 +102,11 @@ func (o ConvForward) Rounds(operand int) bool {
 
 // Fuse implements ir.Fuser: the rounding of the result.
 func (o ConvForward) Fuse(next ir.Spec, _ int, _ []ir.Type) (ir.Spec, bool) {
-	_, ok := next.(RoundOp)
-	ok = ok && !o.Rounded
-	o.Rounded = true
-	return o, ok
+	if _, ok := next.(RoundOp); ok && !o.Rounded {
+		o.Rounded = true
+		return o, true
+	}
+	return nil, false
 }
 
 // FLOPs implements ir.Coster.

@@ -10,11 +10,11 @@ type ImageNorm struct {
 	Relu bool // then max(x, 0)
 }
 
-// absorb makes the images in[0] from what a batch norm made them of. A convolution of several groups declines: it reads its images in place.
+// absorb makes the images in[0] from what a batch norm made them of.
 func (n ImageNorm) absorb(c Conv, in []int, maker func(int) (ir.Spec, []int)) (ImageNorm, []int, bool) {
 	made, from := maker(in[0])
 	bn, ok := made.(BatchNormOp)
-	if !ok || bn.Residual || bn.Rounded && !c.BF16 || n.On || c.Groups > 1 {
+	if !ok || bn.Residual || bn.Rounded && !c.BF16 || n.On {
 		return n, nil, false
 	}
 	in = append([]int{from[0]}, in[1:]...)
@@ -38,9 +38,12 @@ func (n ImageNorm) operands(c Conv, in []ir.Tensor) []ir.Tensor {
 
 // Absorb implements ir.Absorber: the batch norm of the images.
 func (o ConvForward) Absorb(in []int, maker func(int) (ir.Spec, []int)) (ir.Spec, []int, bool) {
-	var ok bool
-	o.Norm, in, ok = o.Norm.absorb(o.Conv, in, maker)
-	return o, in, ok
+	norm, operands, ok := o.Norm.absorb(o.Conv, in, maker)
+	if !ok {
+		return nil, nil, false
+	}
+	o.Norm = norm
+	return o, operands, true
 }
 
 // GradientNorm is the gradient of a batch norm behind a convolution, which the gradient by the weights makes while it reads it: the operands of
@@ -62,22 +65,20 @@ func (n GradientNorm) ref(in []ir.Tensor) ir.Tensor {
 func (o ConvBackwardWeights) Absorb(in []int, maker func(int) (ir.Spec, []int)) (ir.Spec, []int, bool) {
 	if o.Behind.On {
 		of, operands, ok := o.Behind.Of.Absorb(in[1:], maker)
-		if ok {
-			o.Behind.Of = of.(NormBackward)
+		if !ok {
+			return nil, nil, false
 		}
-		return o, append(in[:1:1], operands...), ok
+		o.Behind.Of = of.(NormBackward)
+		return o, append(in[:1:1], operands...), true
 	}
-	norm, operands, ok := o.Norm.absorb(o.Conv, in, maker)
-	if ok {
+	if norm, operands, ok := o.Norm.absorb(o.Conv, in, maker); ok {
 		o.Norm = norm
 		return o, operands, true
 	}
-	// What the kernels take: few channels in, whole vectors out that are read where they lie.
-	if o.BF16 || o.Groups > 1 || o.Norm.On || o.W[0]*o.W[1] == 1 || o.W[2] >= 16 || o.W[3]%16 != 0 || o.W[3] > 64 {
-		return nil, nil, false
-	}
 	made, from := maker(in[1])
-	of, ok := made.(NormBackward)
-	o.Behind = GradientNorm{On: true, Of: of}
-	return o, append(in[:1:1], from...), ok && !of.Frozen
+	if of, ok := made.(NormBackward); ok && !of.Frozen && !o.Norm.On {
+		o.Behind = GradientNorm{On: true, Of: of}
+		return o, append(in[:1:1], from...), true
+	}
+	return nil, nil, false
 }

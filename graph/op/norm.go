@@ -131,17 +131,21 @@ func (o BatchNormOp) InPlace() []int {
 func (o BatchNormOp) Fuse(next ir.Spec, at int, in []ir.Type) (ir.Spec, bool) {
 	switch f := next.(type) {
 	case Binary:
-		ok := f == Binary{Fn: "add"} && in[0].Shape.Equal(in[1].Shape) && !o.Residual && !o.Relu && !o.Rounded
-		o.Residual = true
-		return o, ok
+		sum := f == Binary{Fn: "add"} && in[0].Shape.Equal(in[1].Shape)
+		if sum && !o.Residual && !o.Relu && !o.Rounded {
+			o.Residual = true
+			return o, true
+		}
 	case Unary:
-		ok := f.Fn == "relu" && !o.Relu
-		o.Relu = true
-		return o, ok
+		if f.Fn == "relu" && !o.Relu {
+			o.Relu = true
+			return o, true
+		}
 	case RoundOp:
-		ok := !o.Rounded
-		o.Rounded = true
-		return o, ok
+		if !o.Rounded {
+			o.Rounded = true
+			return o, true
+		}
 	}
 	return nil, false
 }

@@ -9,9 +9,10 @@ import (
 // absorb merges an operation into those that read its result, where they can do it in passing: the gradient of a ReLU into both passes of
 // the gradient of the batch norm before it, a batch norm into the convolutions of what it makes. Where all can, the value is never
 // stored. Where some cannot, those behind the last of these can still shorten its life. Readers come first, so that what one of
-// them stood in the way of is absorbed too.
-func absorb(p *ir.Program) error {
+// them stood in the way of is absorbed too. A reader whose work the backend has no kernel for, with the other inside, reads the value.
+func absorb(p *ir.Program, o Options) error {
 	a := newAbsorber(p)
+	a.options = o
 	for i := len(p.Instrs) - 1; i >= 0; i-- {
 		if out := p.Instrs[i].Out; !a.pinned[out] && len(a.readers[out]) > 0 {
 			a.value(i)
@@ -24,6 +25,7 @@ func absorb(p *ir.Program) error {
 // absorber knows who makes and who reads every buffer.
 type absorber struct {
 	p        *ir.Program
+	options  Options
 	producer []int   // instruction by buffer, -1 where none is
 	readers  [][]int // instructions by buffer, one of them once for every operand
 	pinned   []bool  // outputs and new state
@@ -70,7 +72,7 @@ func (a *absorber) value(i int) {
 		if ok {
 			offer.Spec, offer.In, ok = spec.Absorb(offer.In, a.maker)
 		}
-		if !ok || slices.Contains(offer.In, in.Out) {
+		if !ok || slices.Contains(offer.In, in.Out) || !a.options.takes(a.p, offer) {
 			last = max(last, r)
 			continue
 		}

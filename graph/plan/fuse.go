@@ -9,13 +9,14 @@ import (
 // fuse merges an operation into the one whose result only it reads, where that one says it can do both in one pass: batch norm and
 // ReLU, residual sum and ReLU, product and bias. The value between them is never stored. The two run where the first one did, if all that
 // the second one reads is there by then; else where the second one did, if nothing must be kept for it that would have been free in
-// between. So of two branches' gradients by one weight it is the later one that takes the sum in.
-func fuse(p *ir.Program) error {
+// between. So of two branches' gradients by one weight it is the later one that takes the sum in. Operations for which the backend has no
+// kernel that does both stay apart.
+func fuse(p *ir.Program, o Options) error {
 	u := usesOf(p)
 	dead := make([]bool, len(p.Instrs))
 	for i := range p.Instrs {
 		for at := range p.Instrs[i].In {
-			if both, place, gone, ok := u.fused(i, at); ok {
+			if both, place, gone, ok := u.fused(i, at); ok && o.takes(p, both) {
 				p.Instrs[place] = both
 				p.Bufs[both.Out].Name = both.Spec.Name()
 				u.producer[both.Out] = place

@@ -21,6 +21,14 @@ type Options struct {
 	// Narrows says whether the kernel of an operation on operands of types in takes one of them in bfloat16, or writes its result so,
 	// operand ir.Result. nil: none does.
 	Narrows func(s ir.Spec, in []ir.Type, operand int) bool
+	// Supports says whether there is a kernel for an operation on operands of types in. What fuse and absorb make of several
+	// operations is left apart where there is none. nil: there is one for everything.
+	Supports func(s ir.Spec, in []ir.Type) bool
+}
+
+// takes reports whether there is a kernel for an instruction of p.
+func (o Options) takes(p *ir.Program, in ir.Instr) bool {
+	return o.Supports == nil || o.Supports(in.Spec, p.Types(in))
 }
 
 // Plan runs all passes over p, in place.
@@ -29,8 +37,8 @@ func Plan(p *ir.Program, o Options) error {
 		name string
 		run  func(*ir.Program) error
 	}{
-		{"fuse", fuse},
-		{"absorb", absorb},
+		{"fuse", func(p *ir.Program) error { return fuse(p, o) }},
+		{"absorb", func(p *ir.Program) error { return absorb(p, o) }},
 		{"protect", protect},
 		{"narrow", func(p *ir.Program) error { return narrow(p, o.Narrows) }},
 		{"pairs", pairs},

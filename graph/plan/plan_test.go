@@ -110,7 +110,7 @@ func (b *builder) compare(t *testing.T, name string) {
 func (b *builder) compareWithin(t *testing.T, name string, limit int) *ir.Program {
 	t.Helper()
 	planned := b.clone()
-	if err := plan.Plan(planned, plan.Options{Limit: limit, Narrows: cpu.Backend{}.Narrows}); err != nil {
+	if err := plan.Plan(planned, plan.Options{Limit: limit, Narrows: cpu.Backend{}.Narrows, Supports: cpu.Backend{}.Supports}); err != nil {
 		t.Fatalf("%s: %v\n%s", name, err, listing(b.clone()))
 	}
 	type side struct {

@@ -16,7 +16,7 @@ type Backend struct{}
 func (Backend) Name() string { return "ref" }
 
 // Supports implements ir.Backend: every operation has a reference forward.
-func (Backend) Supports(ir.Spec) bool { return true }
+func (Backend) Supports(ir.Spec, []ir.Type) bool { return true }
 
 type executable struct {
 	p     *ir.Program
@@ -62,7 +62,13 @@ func (e *executable) Host(buf int) ir.Array { return e.host[buf] }
 
 // Run implements ir.Executable. New state is computed from the old and written back at the end. A value that an operation cannot use,
 // such as an id beyond its table, is an error, after which no state has changed.
-func (e *executable) Run() (err error) {
+func (e *executable) Run() error { return e.Trace(nil) }
+
+// Sync implements ir.Executable. Run has stored the state already.
+func (e *executable) Sync() error { return nil }
+
+// Trace implements ir.Tracer.
+func (e *executable) Trace(each func(instr int, result ir.Array)) (err error) {
 	at := 0
 	defer func() {
 		if v := recover(); v != nil {
@@ -95,6 +101,11 @@ func (e *executable) Run() (err error) {
 			for i, v := range y.Data {
 				y.Data[i] = ir.BF16Of(v)
 			}
+		}
+		if each != nil {
+			result := ir.NewArray(e.p.Bufs[in.Out].Type)
+			e.store(result, in.Out)
+			each(i, result)
 		}
 	}
 	for _, u := range e.p.Updates {

@@ -16,12 +16,18 @@ type NormGradient struct {
 
 func (n *NormGradient) on() bool { return n.A != nil }
 
+// TakesNormBehind reports whether BackwardWeights of c has kernels for a norm behind the convolution: few channels in, whole vectors out that
+// are read where they lie.
+func (c *Conv) TakesNormBehind() bool {
+	return !c.BF16 && c.Groups <= 1 && c.Ci < lineFloats && c.KH*c.KW > 1 && c.Co%lineFloats == 0 && c.Co <= narrowChannels
+}
+
 // check says what is wrong with a norm behind c.
 func (n *NormGradient) check(c *Conv) error {
 	if !n.on() {
 		return nil
 	}
-	if c.BF16 || c.Groups > 1 || c.Prologue.on() || c.Ci >= lineFloats || c.KH*c.KW == 1 || c.Co%lineFloats != 0 || c.Co > narrowChannels {
+	if !c.TakesNormBehind() || c.Prologue.on() {
 		return fmt.Errorf("kern: conv: %+v: a norm behind is for float32, one group, no prologue, kernels of several pixels, fewer than %d channels in, multiples of %d up to %d out",
 			*c, lineFloats, lineFloats, narrowChannels)
 	}
