@@ -106,7 +106,7 @@ length = 60
 [method.simclr]
 projector = 512
 `, want: `
-r.toml:2:8: name: wants a string, found the integer 3
+r.toml:2:8: name: wants a string, found the integer 3: write "3"
     name = 3
            ^
 r.toml:3:8: seed: wants an integer of 0 or more, found the integer -1
@@ -118,7 +118,7 @@ r.toml:5:8: [views] crop: wants an integer, found the float 1.0: write 1
 r.toml:6:13: [views] crop_area: wants a list of 2 floats, found a list of 1
     crop_area = [1.0]
                 ^^^^^
-r.toml:7:8: [views] gray: wants true or false, found the string "true"
+r.toml:7:8: [views] gray: wants true or false, found the string "true": remove the quotes
     gray = "true"
            ^^^^^^
 r.toml:8:7: [views] hue: wants a float, found the string "0.5": remove the quotes
@@ -127,7 +127,7 @@ r.toml:8:7: [views] hue: wants a float, found the string "0.5": remove the quote
 r.toml:9:8: [views] blur: wants a number or a list of numbers, found a
     blur = [1, "a"]
            ^^^^^^^^
-r.toml:11:14: [train] tags: wants a string, found the date 1979-05-27
+r.toml:11:14: [train] tags: wants a string, found the date 1979-05-27: write "1979-05-27"
     tags = ["a", 1979-05-27]
                  ^^^^^^^^^^
 r.toml:13:7: [train] grid: wants an integer, found the float 4.5
@@ -170,7 +170,7 @@ r.toml:2:8: a string needs quotes: name = "cpu"
 r.toml:3:8: a number needs digits on both sides of its point: seed = 0.5
     seed = .5
            ^^
-r.toml:5:9: a decimal point is wanted: batch = 0.3
+r.toml:5:9: a decimal point is wanted: batch = 0.3, or a list: batch = [0,3]
     batch = 0,3
             ^^^
 r.toml:6:10: a string needs quotes: length = "60 epochs"
@@ -229,7 +229,7 @@ r.toml:2:2002: a key has more than 1000 dots
 --set b=: no value; an empty string is written b=''
 --set base=3: base is for files: it says where a recipe starts from
 --set train.batch=1 train.tags=['x']: one --set sets one key
---set train.tags=[a]: the value is not TOML: expected value but found "a" instead
+--set train.tags=[a]: the value is not TOML: expected value but found "a" instead; strings need quotes: write --set 'train.tags=["a"]'
 --set x y=2: "x y" is not a dotted key such as train.batch`},
 		{name: "refused by the settings", recipe: base + "[optimizer.lars]\n\nrate = 40\n", sets: []string{"method.simclr.temperature=-1"}, want: `
 r.toml:4:8: [optimizer.lars] rate: 40: want at most 10

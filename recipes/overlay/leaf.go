@@ -54,13 +54,13 @@ func (d *decoder) store(t trail, table, key string, x any, v reflect.Value) {
 	switch u := v.Addr().Interface().(type) {
 	case toml.Unmarshaler:
 		if err := u.UnmarshalTOML(x); err != nil {
-			d.report(d.doc, d.doc.at[t].value(), table, key, err.Error())
+			d.report(d.doc, d.doc.at[t].value(), table, key, d.withCure(err.Error(), t, x, v))
 		}
 		return
 	case encoding.TextUnmarshaler:
 		text, ok := x.(string)
 		if !ok {
-			d.mismatch(t, table, key, "a string", x)
+			d.misfit(t, table, key, "a string", x, v)
 		} else if err := u.UnmarshalText([]byte(text)); err != nil {
 			d.report(d.doc, d.doc.at[t].value(), table, key, err.Error())
 		}
@@ -97,7 +97,7 @@ func (d *decoder) store(t trail, table, key string, x any, v reflect.Value) {
 		}
 	}
 	if !good {
-		d.mismatch(t, table, key, wants(v.Type()), x)
+		d.misfit(t, table, key, wants(v.Type()), x, v)
 	}
 }
 
@@ -138,7 +138,7 @@ func (d *decoder) storeList(t trail, table, key string, x any, v reflect.Value) 
 		ok = true
 	}
 	if !ok || v.Kind() == reflect.Array && len(elems) != v.Len() {
-		d.mismatch(t, table, key, wants(v.Type()), x)
+		d.misfit(t, table, key, wants(v.Type()), x, v)
 		return
 	}
 	if v.Kind() == reflect.Slice {
@@ -152,32 +152,50 @@ func (d *decoder) storeList(t trail, table, key string, x any, v reflect.Value) 
 	}
 }
 
-// mismatch reports a value of the wrong type, with the change that would make it right where that is plain.
+// mismatch reports a value of the wrong type.
 func (d *decoder) mismatch(t trail, table, key, want string, x any) {
+	d.report(d.doc, d.doc.at[t].value(), table, key, "wants "+want+", found "+found(x, d.raw(t)))
+}
+
+// misfit reports a value that a setting cannot hold, with the change that would make it right where that is plain.
+func (d *decoder) misfit(t trail, table, key, want string, x any, v reflect.Value) {
 	sp := d.doc.at[t].value()
-	raw := ""
-	if whole := d.doc.at[t]; whole.val < whole.valEnd {
-		raw = d.doc.src[whole.val:whole.valEnd]
+	if d.doc.trial {
+		d.report(d.doc, sp, table, key, want)
+		return
 	}
-	text := "wants " + want + ", found " + found(x, raw)
-	switch x := x.(type) {
-	case float64:
-		if strings.HasPrefix(want, "an integer") && x == math.Trunc(x) && math.Abs(x) < 1<<53 {
-			text += fmt.Sprintf(": write %d", int64(x))
+	if text := outOfRange(d.doc.bare, v.Type()); text != "" {
+		d.report(d.doc, sp, table, key, text)
+		return
+	}
+	text := "wants " + want + ", found " + found(x, d.raw(t))
+	_, quoted := x.(string)
+	if u, ok := reflect.New(v.Type()).Interface().(encoding.TextUnmarshaler); ok && !quoted && d.doc.kind == fromSet {
+		if err := u.UnmarshalText([]byte(d.raw(t))); err != nil { // quotes alone would not help
+			text = err.Error()
 		}
-	case string:
-		if _, err := strconv.ParseFloat(x, 64); err == nil && (strings.HasPrefix(want, "a float") || strings.HasPrefix(want, "an integer")) && d.doc.kind != fromSet {
-			text += ": remove the quotes"
-		}
 	}
-	_, isList := x.([]any)
-	if of, ok := strings.CutPrefix(want, "a list of "); ok && !isList && raw != "" && (of[0] < '0' || of[0] > '9') {
-		text += ": write [" + clip(raw) + "]"
-	}
-	if _, isString := x.(string); !isString && want == "a string" && raw != "" && d.doc.kind == fromSet {
-		text += fmt.Sprintf(": write --set '%s=%s'", d.doc.setKey, quote(raw))
+	switch cure := d.cure(t, x, v); {
+	case cure == "":
+	case quoted && d.doc.bare == "" && cure == x:
+		text += ": remove the quotes"
+	case d.doc.kind == fromSet && strings.HasPrefix(cure, `"`):
+		text += fmt.Sprintf(": write --set '%s=%s'", d.doc.setKey, clip(cure))
+	default:
+		text += ": write " + clip(cure)
 	}
 	d.report(d.doc, sp, table, key, text)
+}
+
+// withCure adds to a setting's own words what would be right, if they do not say it.
+func (d *decoder) withCure(text string, t trail, x any, v reflect.Value) string {
+	if d.doc.trial {
+		return text
+	}
+	if cure := d.cure(t, x, v); cure != "" && !strings.Contains(text, cure) && !strings.HasPrefix(cure, `"`) {
+		return text + ": write " + clip(cure)
+	}
+	return text
 }
 
 // wants names a leaf type in TOML's words.

@@ -3,6 +3,7 @@ package overlay
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -117,7 +118,9 @@ func (d *decoder) syntax(doc *document, text string, err error) (from, to int) {
 		to = from + len(m[2])
 		switch {
 		case decimalComma.MatchString(m[2]):
-			msg = fmt.Sprintf("a decimal point is wanted: %s = %s", m[1], strings.Replace(m[2], ",", ".", 1))
+			msg = fmt.Sprintf("a decimal point is wanted: %s = %s, or a list: %[1]s = [%[3]s]", m[1], strings.Replace(m[2], ",", ".", 1), m[2])
+		case listOf(m[2], reflect.TypeFor[float64]()) != "" && strings.Contains(m[2], ","):
+			msg = fmt.Sprintf("a list needs brackets: %s = %s", m[1], listOf(m[2], reflect.TypeFor[float64]()))
 		case m[2] == "True" || m[2] == "False":
 			msg = fmt.Sprintf("booleans are lower case: %s = %s", m[1], strings.ToLower(m[2]))
 		case missingZero.MatchString(m[2]):

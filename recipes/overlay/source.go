@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 	"strings"
 )
 
@@ -34,6 +35,8 @@ type document struct {
 	kind    originKind
 	order   int            // in which overlays apply
 	setKey  string         // of --set: the dotted key as given
+	bare    string         // of --set: the value as typed, where it is no TOML and was taken for a string
+	trial   bool           // a value that is only tried
 	tree    map[string]any // as the TOML parser gives it
 	at      map[trail]span
 }
@@ -197,10 +200,16 @@ func (d *decoder) parseSet(text string, n int) *document {
 	doc := &document{name: name, kind: fromSet, order: n, setKey: key, src: key + " = " + value}
 	tree, err := decodeTOML(doc.src)
 	if err != nil && !strings.ContainsAny(value[:1], "\"'[{") {
-		doc.src = key + " = " + quote(value)
+		doc.src, doc.bare = key+" = "+quote(value), value
 		tree, err = decodeTOML(doc.src)
 	}
 	if err != nil {
+		if list := listOf(value, reflect.TypeFor[float64]()); list != "" && strings.HasPrefix(value, "[") {
+			return fail("the value is not TOML: %s: write %s", syntaxText(err), clip(list))
+		}
+		if list := listOf(value, reflect.TypeFor[string]()); list != "" && strings.HasPrefix(value, "[") {
+			return fail("the value is not TOML: %s; strings need quotes: write --set '%s=%s'", syntaxText(err), key, clip(list))
+		}
 		return fail("the value is not TOML: %s", syntaxText(err))
 	}
 	if !single(tree, key) {
