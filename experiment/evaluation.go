@@ -29,6 +29,9 @@ func (s *Setup) embedder(st *graph.Store) (func(context.Context, datasets.Set) (
 	if err != nil {
 		return nil, err
 	}
+	if err := checkInputs(p, viewInput(0)); err != nil {
+		return nil, err
+	}
 	in, err := p.Input(viewInput(0))
 	if err != nil {
 		return nil, err

@@ -25,7 +25,7 @@ func TestMemoryLimit(t *testing.T) {
 			sets := append([]string{"train.batch=16"}, c.sets...)
 			free := prepare(t, c.recipe, sets...)
 			all := free.Train.Memory()
-			short := limitFault(t, c.recipe, append(sets, `memory_limit="1KiB"`)...)
+			short := refusedLimit(t, c.recipe, append(sets, `memory_limit="1KiB"`)...)
 			least := short.Least
 			if least.Temporaries >= all.Temporaries || least.Total()-least.Temporaries != all.Total()-all.Temporaries {
 				t.Fatalf("at least %+v, without a limit %+v", least, all)
@@ -53,8 +53,8 @@ func TestMemoryLimit(t *testing.T) {
 	}
 }
 
-// limitFault is the error of a recipe whose limit is too small, which names a limit that is not.
-func limitFault(t *testing.T, recipe string, sets ...string) *graph.MemoryError {
+// refusedLimit is the error of a recipe whose limit is too small, which names a limit that is not.
+func refusedLimit(t *testing.T, recipe string, sets ...string) *graph.MemoryError {
 	t.Helper()
 	r, err := recipes.Load(recipe, sets, recipes.Builtin())
 	if err != nil {
@@ -66,7 +66,7 @@ func limitFault(t *testing.T, recipe string, sets ...string) *graph.MemoryError 
 	if !errors.As(err, &short) || !errors.As(err, &fault) {
 		t.Fatalf("got error %v, want a recipe's memory error", err)
 	}
-	for _, says := range []string{recipe, `memory_limit = "1KiB"`, "at least", fmt.Sprintf("%q", memory.Size(short.Least.Total()).RoundUp())} {
+	for _, says := range []string{recipe, `memory_limit = "1KiB"`, "at least", fmt.Sprintf("%q", memory.Size(short.Least.Total()).In(1<<10))} {
 		if !strings.Contains(err.Error(), says) {
 			t.Errorf("error %q does not say %q", err, says)
 		}

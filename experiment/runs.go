@@ -208,6 +208,9 @@ func (s *Setup) start(f *folder.Folder, o Options, from int, before totals, warn
 		r.progress.Say("warning: %s", warning)
 	}
 	r.progress.Say("%s: %d images, %d steps of %d, run folder %s", s.Recipe.Name, s.Seen.Len(), s.Steps, s.Recipe.Train.Batch, f.Path)
+	for _, remark := range s.Recipe.LengthRemarks(s.PerEpoch) {
+		r.progress.Say("%s", remark)
+	}
 	if err := r.reportSkipped(); err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ import (
 	"selfsup/methods"
 	"selfsup/recipes"
 	"selfsup/recipes/memory"
+	"selfsup/recipes/overlay"
 )
 
 // DataError is a fault of the data: a file that is missing, cut or corrupt, or a set that a recipe cannot be run on.
@@ -71,10 +72,18 @@ func Prepare(r *recipes.Loaded) (*Setup, error) {
 		return nil, &RecipeError{r.File, err}
 	}
 	if err := s.addStages(); err != nil {
-		return nil, &RecipeError{r.File, err}
+		return nil, inRecipe(r, err)
 	}
 	tidy(s.Train.Memory())
 	return s, nil
+}
+
+// inRecipe says which recipe an error belongs to, if the error does not say it.
+func inRecipe(r *recipes.Loaded, err error) error {
+	if placed := (overlay.Errors)(nil); errors.As(err, &placed) {
+		return err
+	}
+	return &RecipeError{r.File, err}
 }
 
 // compile builds and compiles the training step.
@@ -87,18 +96,30 @@ func (s *Setup) compile() error {
 		return limitError(err)
 	}
 	s.Leaves = g.States()
-	return nil
+	return s.checkTrainInputs()
 }
 
-// limitError says what of the recipe to change where its memory_limit is too small.
+// limitError says what of the recipe to change where its memory_limit is too small, in the unit of the limit.
 func limitError(err error) error {
 	var short *graph.MemoryError
 	if !errors.As(err, &short) {
 		return err
 	}
-	return fmt.Errorf("memory_limit = %q: %w; the smallest limit for this recipe is %q, a smaller train.batch needs less",
-		memory.Size(short.Limit), short, memory.Size(short.Least.Total()).RoundUp())
+	asked := memory.Size(short.Limit)
+	in := func(n int64) string { return memory.Size(n).In(asked) }
+	m := short.Least
+	return &limitFault{short, fmt.Sprintf("memory_limit = %q: the step needs at least %s (temporaries %s, scratch %s, state %s, inputs %s); the smallest limit for this recipe is %q, a smaller train.batch needs less",
+		asked, in(m.Total()), in(m.Temporaries), in(m.Scratch), in(m.State), in(m.Inputs), in(m.Total()))}
 }
+
+// limitFault is a MemoryError in the words of a recipe.
+type limitFault struct {
+	*graph.MemoryError
+	text string
+}
+
+func (e *limitFault) Error() string { return e.text }
+func (e *limitFault) Unwrap() error { return e.MemoryError }
 
 // newStore is a Store as a run starts with: what it will hold depends on the recipe's seed and the names of its entries.
 func (s *Setup) newStore() *graph.Store { return graph.NewStore(uint64(s.Recipe.Seed)) }
@@ -124,7 +145,7 @@ func (s *Setup) openData() (err error) {
 	}
 	s.PerEpoch = s.Seen.Len() / r.Train.Batch
 	s.Steps = r.Train.Length.Steps(s.PerEpoch, 0)
-	return nil
+	return r.CheckLengths(s.PerEpoch)
 }
 
 // time is where the training stands before a step, counted from 0.

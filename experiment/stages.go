@@ -22,8 +22,8 @@ func (s *Setup) addStages() error {
 	last := 0
 	for i, r := range s.Recipe.Train.Resolution {
 		until := r.Until.Steps(s.PerEpoch, s.Steps)
-		if until <= last || until > s.Steps {
-			return fmt.Errorf("train.resolution[%d]: until = %q is step %d, want a step after %d and at most %d, the end of the training", i, r.Until, until, last, s.Steps)
+		if until <= last {
+			return s.Recipe.Result.Bad(fmt.Sprintf("train.resolution[%d].until", i), "%q is step %d, want a step after %d and at most %d, the end of the training", r.Until, until, last, s.Steps)
 		}
 		early, err := s.sized(i)
 		if err != nil {

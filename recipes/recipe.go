@@ -134,7 +134,11 @@ func Load(file string, sets []string, c Catalog) (*Loaded, error) {
 	if err := overlay.Encode(&text, r, nil); err != nil {
 		return nil, err
 	}
-	return &Loaded{Recipe: r, File: file, Sets: sets, Resolved: text.String(), Result: res}, nil
+	l := &Loaded{Recipe: r, File: file, Sets: sets, Resolved: text.String(), Result: res}
+	if err := l.CheckLengths(0); err != nil {
+		return nil, err
+	}
+	return l, nil
 }
 
 // Dir is the folder that relative paths of the recipe start from: BaseDir, or else the recipe file's.

@@ -56,8 +56,21 @@ func (s Size) String() string {
 	return strconv.FormatInt(int64(s), 10) + "B"
 }
 
-// RoundUp is the next whole number of MiB.
-func (s Size) RoundUp() Size { return (s + 1<<20 - 1) >> 20 << 20 }
+// In is the amount in the unit of another, rounded up so that Parse reads at least s back: a whole number, of units from GB on with a decimal.
+func (s Size) In(like Size) string {
+	spelled := like.String()
+	for _, u := range units {
+		if !strings.HasSuffix(spelled, u.name) {
+			continue
+		}
+		decimals, step := 0, float64(u.bytes)
+		if u.bytes >= 1e9 {
+			decimals, step = 1, step/10
+		}
+		return strconv.FormatFloat(math.Ceil(float64(s)/step)*step/float64(u.bytes), 'f', decimals, 64) + u.name
+	}
+	return s.String()
+}
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (s *Size) UnmarshalText(text []byte) error {

@@ -33,7 +33,27 @@ func TestString(t *testing.T) {
 			t.Errorf("%d is %q, which is %d (%v)", int64(s), s, back, err)
 		}
 	}
-	if got := (Size(1<<20) + 1).RoundUp(); got != 2<<20 {
-		t.Errorf("rounds up to %s, want 2MiB", got)
+}
+
+func TestIn(t *testing.T) {
+	for _, c := range []struct {
+		s    Size
+		like string
+		want string
+	}{
+		{45_250_000, "30MB", "46MB"}, {45_250_000, "30MiB", "44MiB"}, {45_250_000, "30000KB", "46MB"}, {45_250_001, "30001KB", "45251KB"}, {45_250_000, "1KiB", "44190KiB"},
+		{2_310_000_000, "2GB", "2.4GB"}, {2_310_000_000, "2GiB", "2.2GiB"}, {3 << 30, "1GiB", "3.0GiB"}, {17, "1B", "17B"}, {30_000_000, "1MB", "30MB"}, {5 << 40, "1TiB", "5.0TiB"},
+	} {
+		like, err := Parse(c.like)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := c.s.In(like)
+		if got != c.want {
+			t.Errorf("%d in the unit of %s is %s, want %s", int64(c.s), c.like, got, c.want)
+		}
+		if back, err := Parse(got); err != nil || back < c.s {
+			t.Errorf("%s is read as %d (%v), want at least %d", got, int64(back), err, int64(c.s))
+		}
 	}
 }

@@ -31,6 +31,7 @@ import (
 	"io/fs"
 	"reflect"
 	"sort"
+	"strings"
 )
 
 // Options says where recipes come from and what they can name.
@@ -50,6 +51,8 @@ type Result struct {
 	Files []Source
 	// Leaves are all settings in the order of the struct.
 	Leaves []Leaf
+
+	d *decoder // knows where every setting was written
 }
 
 // Source is one file as it was read.
@@ -104,7 +107,7 @@ func Load(file string, sets []string, opt Options, into any) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	res := &Result{}
+	res := &Result{d: d}
 	for _, doc := range docs {
 		if doc.kind != fromSet {
 			res.Files = append(res.Files, Source{doc.name, doc.data, doc.shipped})
@@ -124,4 +127,29 @@ func (r *Result) Leaf(key string) (Leaf, bool) {
 		}
 	}
 	return Leaf{}, false
+}
+
+// Bad is a mistake that shows only when more is known than the recipe, such as how many steps an epoch has. It is an [Errors] as Load returns:
+// at the place where the setting with that dotted key was written last.
+func (r *Result) Bad(key, format string, args ...any) error {
+	table, last := "", key
+	if i := strings.LastIndexByte(key, '.'); i >= 0 {
+		table, last = key[:i], key[i+1:]
+	}
+	d := *r.d
+	d.errs = nil
+	d.refuse(table, Bad(last, format, args...))
+	return d.errs
+}
+
+// Each visits every setting of a recipe, a pointer to its struct, with its dotted key, in the order of the struct; of choices those that are
+// selected.
+func Each(recipe any, visit func(key string, value any)) {
+	walk(reflect.ValueOf(recipe).Elem(), "", func(name string, v reflect.Value) {
+		for _, f := range mustFields(v.Type()) {
+			if f.kind == leafKind {
+				visit(join(name, f.key), v.FieldByIndex(f.index).Interface())
+			}
+		}
+	})
 }

@@ -1,0 +1,68 @@
+package recipes
+
+import (
+	"fmt"
+	"strings"
+
+	"selfsup/recipes/length"
+	"selfsup/recipes/overlay"
+)
+
+// periods are the settings that say how often something happens. One that is longer than the training is a training in which it happens at
+// the end alone; every other length is a part of the training.
+var periods = map[string]string{"every": "it is evaluated", "checkpoint": "a checkpoint is written", "log": "a line of numbers is written"}
+
+// CheckLengths refuses a length that is longer than the whole training, at the place where it was written. perEpoch is the number of steps of
+// an epoch; 0 while the data is not known: lengths of different units wait then.
+func (l *Loaded) CheckLengths(perEpoch int) error {
+	var bad overlay.Errors
+	l.tooLong(perEpoch, func(key string, span length.Length) {
+		if periods[lastPart(key)] != "" {
+			return
+		}
+		text := fmt.Sprintf("%q is longer than the whole training", span)
+		if perEpoch > 0 {
+			text = fmt.Sprintf("%q is %d steps, the whole training has %d", span, span.Steps(perEpoch, 0), l.Train.Length.Steps(perEpoch, 0))
+		}
+		err := l.Result.Bad(key, "%s (train.length = %q, %s): want at most that", text, l.Train.Length, l.origin("train.length"))
+		bad = append(bad, err.(overlay.Errors)...)
+	})
+	if len(bad) > 0 {
+		return bad
+	}
+	return nil
+}
+
+// LengthRemarks says which periods that somebody wrote are longer than the training.
+func (l *Loaded) LengthRemarks(perEpoch int) (said []string) {
+	l.tooLong(perEpoch, func(key string, span length.Length) {
+		what := periods[lastPart(key)]
+		if leaf, ok := l.Result.Leaf(key); what == "" || !ok || leaf.Origin.IsDefault() {
+			return
+		}
+		said = append(said, fmt.Sprintf("%s = %q is longer than the training (%q): %s at the end only", key, span, l.Train.Length, what))
+	})
+	return said
+}
+
+// tooLong visits the lengths that are known to be longer than the whole training.
+func (l *Loaded) tooLong(perEpoch int, visit func(key string, span length.Length)) {
+	whole := l.Train.Length
+	overlay.Each(l.Recipe, func(key string, value any) {
+		span, ok := value.(length.Length)
+		switch {
+		case !ok || key == "train.length" || span.Relative():
+		case span.Unit == whole.Unit && span.Count > whole.Count,
+			perEpoch > 0 && span.Steps(perEpoch, 0) > whole.Steps(perEpoch, 0):
+			visit(key, span)
+		}
+	})
+}
+
+func lastPart(key string) string { return key[strings.LastIndexByte(key, '.')+1:] }
+
+// origin says where a setting was written.
+func (l *Loaded) origin(key string) string {
+	leaf, _ := l.Result.Leaf(key)
+	return leaf.Origin.String()
+}
