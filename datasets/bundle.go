@@ -92,18 +92,18 @@ func (b *bundle) readArchive(wanted []string, limit int64) error {
 		return err
 	}
 	defer f.Close()
-	in, err := gunzip(f)
+	a, err := newArchive(f)
 	if err != nil {
 		return fmt.Errorf("%s: %w", b.path, err)
 	}
 	left := limit
-	for t := tar.NewReader(in); ; {
-		h, err := t.Next()
+	for {
+		h, err := a.next()
 		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w; expected a folder, or a .tar.gz of it", b.path, noEOF(err))
+			return fmt.Errorf("%s: %w (or a folder of its files)", b.path, err)
 		}
 		name := path.Base(h.Name)
 		if h.Typeflag != tar.TypeReg || !slices.Contains(wanted, name) {
@@ -116,7 +116,7 @@ func (b *bundle) readArchive(wanted []string, limit int64) error {
 			return fmt.Errorf("%s: %s is there twice", b.path, h.Name)
 		}
 		var data bytes.Buffer // grows as data arrives: the header may claim what the archive lacks
-		if _, err := io.CopyN(&data, t, h.Size); err != nil {
+		if _, err := io.CopyN(&data, a.tar, h.Size); err != nil {
 			return fmt.Errorf("%s: %s: %w", b.path, h.Name, noEOF(err))
 		}
 		b.files[name] = content{name: b.path + ":" + h.Name, size: h.Size, data: data.Bytes(), file: bytes.NewReader(data.Bytes())}

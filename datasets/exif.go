@@ -131,33 +131,10 @@ func webpEXIF(b []byte) []byte {
 
 // webpChunk is the first chunk with the four-letter code, as far as the file goes; nil: none.
 func webpChunk(b []byte, code string) []byte {
-	for i := 12; i+8 <= len(b); {
-		n := int64(binary.LittleEndian.Uint32(b[i+4:]))
-		body := b[i+8:]
-		if string(b[i:i+4]) == code {
-			return body[:min(n, int64(len(body)))]
+	for c := range riffChunks(b) {
+		if c.code == code {
+			return c.body
 		}
-		if n+n&1 > int64(len(body)) {
-			return nil
-		}
-		i += 8 + int(n+n&1)
-	}
-	return nil
-}
-
-// checkWebP holds the frame to the size of the canvas, which is what the header said: the library takes memory by the frame's.
-func checkWebP(b []byte, w, h int) error {
-	var fw, fh int
-	if f := webpChunk(b, "VP8 "); len(f) >= 10 { // RFC 6386, 9.1
-		fw, fh = int(binary.LittleEndian.Uint16(f[6:]))&0x3fff, int(binary.LittleEndian.Uint16(f[8:]))&0x3fff
-	} else if f := webpChunk(b, "VP8L"); len(f) >= 5 { // RFC 9649, 3.4
-		v := binary.LittleEndian.Uint32(f[1:])
-		fw, fh = int(v&0x3fff)+1, int(v>>14&0x3fff)+1
-	} else {
-		return errors.New("no image data (animations are not supported)")
-	}
-	if fw != w || fh != h {
-		return fmt.Errorf("holds a frame of %dx%d pixels, expected the size of the canvas", fw, fh)
 	}
 	return nil
 }

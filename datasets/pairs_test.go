@@ -311,7 +311,10 @@ func FuzzCaptions(f *testing.F) {
 	for _, s := range []string{"image,caption\na.png,x\n", "{\"image\":\"a.png\",\"caption\":[\"x\",\"\"]}\n", "{\"image\":\"../a.png\",\"caption\":\"x\"}", "image,caption\n\"", "\x1f\x8b"} {
 		f.Add([]byte(s))
 	}
-	dir := tree(f, map[string][]byte{"a.png": encoded(f, ".png", picture(2, 2, red, false))})
+	dir := quickDir(f)
+	if err := os.WriteFile(filepath.Join(dir, "a.png"), encoded(f, ".png", picture(2, 2, red, false)), 0o600); err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, in []byte) {
 		for _, name := range []string{"l.csv", "l.jsonl"} {
 			if err := os.WriteFile(filepath.Join(dir, name), in, 0o600); err != nil {

@@ -71,14 +71,16 @@ func (x *indexer) shard(name string) ([]file, error) {
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("not a regular file")
 	}
-	in, err := gunzip(f)
+	return x.entries(name, f, info.Size(), tarFile(name))
+}
+
+// entries indexes a tar of so many bytes, whose files are at their places in a store.
+func (x *indexer) entries(name string, f tarSource, size int64, from store) ([]file, error) {
+	a, err := newArchive(f)
 	if err != nil {
 		return nil, err
 	}
-	s := shard{indexer: x, name: name, in: in, tar: tar.NewReader(in), samples: map[string]*sample{}}
-	if in == io.Reader(f) {
-		s.file, s.size = f, info.Size()
-	}
+	s := shard{indexer: x, name: name, archive: a, size: size, from: from, samples: map[string]*sample{}}
 	if err := s.index(); err != nil {
 		return nil, err
 	}
@@ -88,26 +90,22 @@ func (x *indexer) shard(name string) ([]file, error) {
 // shard is one tar file that is read.
 type shard struct {
 	*indexer
+	*archive
 	name    string
-	in      io.Reader
-	tar     *tar.Reader
-	file    *os.File // nil: compressed
 	size    int64
+	from    store
 	samples map[string]*sample
 	order   []string
 }
 
 func (s *shard) index() error {
 	for last := "the beginning"; ; {
-		h, err := s.tar.Next()
+		h, err := s.next()
 		if err == io.EOF {
-			err = s.closed()
-			if err == nil {
-				return nil
-			}
+			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("after %s: %w; expected a tar file", last, noEOF(err))
+			return fmt.Errorf("after %s: %w", last, err)
 		}
 		last = h.Name
 		switch h.Typeflag {
@@ -122,26 +120,6 @@ func (s *shard) index() error {
 			return fmt.Errorf("%s: %w", h.Name, err)
 		}
 	}
-}
-
-// closed checks that the shard was read to its end: a plain one up to an empty block, a compressed one with its checksum.
-func (s *shard) closed() error {
-	if s.file == nil {
-		_, err := io.Copy(io.Discard, s.in)
-		return err
-	}
-	at, err := s.file.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return bare(err)
-	}
-	var last [512]byte
-	if n, err := s.file.ReadAt(last[:], at-512); n < len(last) {
-		return err
-	}
-	if last != [512]byte{} {
-		return fmt.Errorf("the shard ends at byte %d without the empty block that closes a tar: it is truncated", at)
-	}
-	return nil
 }
 
 // plain refuses what is not a file at its own place. Nothing is ever unpacked to disk; such an entry is a sign of a bad archive.
@@ -197,14 +175,14 @@ func (s *shard) entry(h *tar.Header) error {
 func (s *shard) place(one *sample, h *tar.Header) error {
 	one.image = file{name: s.name + ":" + h.Name, size: h.Size}
 	if s.file != nil {
-		at, err := s.file.Seek(0, io.SeekCurrent)
+		at, err := s.at()
 		if err != nil {
-			return bare(err)
+			return err
 		}
 		if h.Size > s.size-at {
 			return fmt.Errorf("%d bytes from byte %d on, and the shard ends at %d: it is truncated", h.Size, at, s.size)
 		}
-		one.image.at, one.image.from = at, tarFile(s.name)
+		one.image.at, one.image.from = at, s.from
 		return nil
 	}
 	if limit := s.limit(); h.Size > limit {

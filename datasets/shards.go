@@ -52,14 +52,19 @@ func (s *Shards) Open(env Env) (*Data, error) {
 	if err != nil {
 		return fail(err)
 	}
+	return x.open(train, test)
+}
+
+// open makes the sets of the files that were found.
+func (x *indexer) open(train, test []file) (*Data, error) {
 	classes, train, test, err := x.classes(train, test)
 	if err != nil {
-		return fail(err)
+		return nil, fmt.Errorf("datasets: shards: %w", err)
 	}
-	if len(s.Test) == 0 {
-		train, test = s.take(train)
+	if len(x.Test) == 0 {
+		train, test = x.take(train)
 	}
-	return openFiles("shards "+strings.Join(s.Train, " "), classes, train, test, x.skipped, s.Files)
+	return openFiles("shards "+strings.Join(x.Train, " "), classes, train, test, x.skipped, x.Files)
 }
 
 // LabelHint implements Hinting.
@@ -123,6 +128,9 @@ func (x *indexer) classes(train, test []file) (classes []string, tr, te []file, 
 	}
 	names := x.Classes
 	if len(names) == 0 {
+		if gap := unseen(train); gap <= top { // before a number takes the memory of so many names
+			return nil, nil, nil, fmt.Errorf("labels run from 0 to %d, and no training image has label %d; name the classes with classes = [...] if that is meant", top, gap)
+		}
 		names = named(nil, top+1)
 	}
 	index := map[string]int{}
@@ -148,22 +156,21 @@ func (x *indexer) classes(train, test []file) (classes []string, tr, te []file, 
 		}
 		return kept
 	}
-	train, test = keep(train), keep(test)
-	if len(x.Classes) == 0 {
-		if empty := unseen(train, len(names)); empty >= 0 {
-			return nil, nil, nil, fmt.Errorf("labels run from 0 to %d, and no training image has label %d; name the classes with classes = [...] if that is meant", top, empty)
-		}
-	}
-	return names, train, test, nil
+	return names, keep(train), keep(test), nil
 }
 
-// unseen is the first label that no file has, or -1.
-func unseen(files []file, classes int) int {
-	seen := make([]bool, classes)
+// unseen is the least number that is no file's label.
+func unseen(files []file) (gap int) {
+	seen := map[int]bool{}
 	for _, f := range files {
-		seen[f.label] = true
+		if v, err := strconv.Atoi(f.class); err == nil {
+			seen[v] = true
+		}
 	}
-	return slices.Index(seen, false)
+	for seen[gap] {
+		gap++
+	}
+	return gap
 }
 
 // maxLabel bounds what a number may claim: each class below it gets a name.

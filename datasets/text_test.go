@@ -153,7 +153,7 @@ func FuzzText(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Add(zipped([]byte("packed text")))
-	dir := f.TempDir()
+	dir := quickDir(f)
 	f.Fuzz(func(t *testing.T, in []byte) {
 		for _, name := range []string{"t.txt", "t.csv", "t.jsonl"} {
 			if err := os.WriteFile(filepath.Join(dir, name), in, 0o600); err != nil {

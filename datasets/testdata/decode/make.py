@@ -125,6 +125,21 @@ save("lossy.webp", rgb, quality=80)
 save("lossy_alpha.webp", rgba, quality=80)
 save("lossless.webp", rgb, lossless=True)
 save("lossless_alpha.webp", rgba, lossless=True, exact=True)
+# Parts so different that the encoder gives them Huffman groups of their own (made with cwebp 1.2.4 -lossless -m 6 -q 100).
+random.seed(3)
+parts = Image.new("RGB", (160, 120))
+for y in range(120):
+    for x in range(160):
+        if x < 80 and y < 60:
+            p = (random.randrange(256) if (x // 8) % 2 else 8, random.randrange(4) * 60, random.randrange(2) * 200)
+        elif x < 80:
+            p = (x * 3 & 255, y * 2 & 255, (x + y) & 255)
+        elif y < 60:
+            p = (int(127 + 100 * math.sin(x / 9 + y / 5)), int(127 + 100 * math.cos(x / 4)), random.randrange(8))
+        else:
+            p = ((x // 20 * 70) & 255, random.choice([0, 3, 200]), random.choice([10, 20]))
+        parts.putpixel((x, y), p)
+save("groups.webp", parts, lossless=True, quality=100, method=6)
 save("turn8.webp", rgb, lossless=True, exif=exif(8))
 for c in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits"):
     save(f"rgb_{c}.tiff", rgb, compression=c)
