@@ -49,3 +49,19 @@ func (r *Random) Keep(keep float64, shape ...int) *Node {
 	r.draws++
 	return op.RandomKeep(r.key, r.step, r.draws-1, keep, shape...)
 }
+
+// Normal draws numbers of mean 0 and variance 1.
+func (r *Random) Normal(shape ...int) *Node {
+	r.draws++
+	return op.RandomNormal(r.key, r.step, r.draws-1, shape...)
+}
+
+// Bernoulli draws 1 with probability p, else 0.
+func (r *Random) Bernoulli(p float64, shape ...int) *Node {
+	r.draws++
+	return op.RandomBernoulli(r.key, r.step, r.draws-1, p, shape...)
+}
+
+// BernoulliOf draws 1 with the probability in each element of p, else 0, in the shape of p: units of a Boltzmann machine, masks. No gradient
+// flows into p.
+func (r *Random) BernoulliOf(p *Node) *Node { return op.Less(r.Uniform(op.ShapeOf(p)...), p) }

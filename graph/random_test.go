@@ -1,11 +1,13 @@
 package graph_test
 
 import (
+	"math"
 	"slices"
 	"testing"
 
 	"selfsup/graph"
 	"selfsup/graph/ir"
+	"selfsup/graph/op"
 	"selfsup/graph/ref"
 	"selfsup/internal/golden/ongraph"
 )
@@ -85,5 +87,51 @@ func TestRandomIsEven(t *testing.T) {
 	}
 	if mean := sum / n; mean < 0.98 || mean > 1.02 {
 		t.Errorf("keep 0.8: the mean of %d factors is %v, want about 1", n, mean)
+	}
+}
+
+// Normal numbers have the moments and the share beyond one, two and three deviations that they should; p of the Bernoulli draws are 1, by one
+// probability or by one for each element.
+func TestRandomLaws(t *testing.T) {
+	const n = 1 << 16
+	v := drawn(t, 3, ir.F32, 7, func(r *graph.Random) []node {
+		p := op.Scale(op.Float(op.Argsort(r.Uniform(4)), ir.F32), 1./3) // 0, 1/3, 2/3 and 1 in some order
+		p = op.BroadcastTo(op.Reshape(p, 4, 1), ir.Shape{4, n})
+		return []node{r.Normal(n), r.Bernoulli(0.3, n), op.Mean(op.Sub(r.BernoulliOf(p), p), false, 1)}
+	})
+	var sums [4]float64
+	var beyond [4]float64
+	for _, x := range v[0] {
+		for k := range sums {
+			sums[k] += math.Pow(x, float64(k+1)) / n
+			if math.Abs(x) > float64(k) {
+				beyond[k] += 1. / n
+			}
+		}
+	}
+	for k, want := range []float64{0, 1, 0, 3} { // deviations of the means: 0.004, 0.0055, 0.015, 0.038
+		if d := math.Abs(sums[k] - want); d > 5*[]float64{0.004, 0.0055, 0.015, 0.038}[k] {
+			t.Errorf("normal: moment %d of %d numbers is %v, want about %v", k+1, n, sums[k], want)
+		}
+	}
+	for k, want := range []float64{1, 0.3173, 0.0455, 0.0027} {
+		if d := math.Abs(beyond[k] - want); d > 5*math.Sqrt(want*(1-want)/n) {
+			t.Errorf("normal: %v of %d numbers are more than %d from 0, want about %v", beyond[k], n, k, want)
+		}
+	}
+	mean := 0.0
+	for _, x := range v[1] {
+		if x != 0 && x != 1 {
+			t.Fatalf("bernoulli: got %v, want 0 or 1", x)
+		}
+		mean += x / n
+	}
+	if math.Abs(mean-0.3) > 5*math.Sqrt(0.3*0.7/n) {
+		t.Errorf("bernoulli: %v of %d draws are 1, want about 0.3", mean, n)
+	}
+	for i, d := range v[2] {
+		if math.Abs(d) > 5*math.Sqrt(2./9/n) {
+			t.Errorf("bernoulli by element: row %d has %v more ones than its probability", i, d)
+		}
 	}
 }

@@ -21,7 +21,6 @@ var binaries = map[string]arithmetic{
 
 func bindBinary(c *call) func() {
 	o := c.spec.(op.Binary)
-	f := binaries[o.Fn]
 	if c.yh != nil || c.xh[0] != nil || c.xh[1] != nil {
 		return bindHalfSum(c)
 	}
@@ -31,15 +30,31 @@ func bindBinary(c *call) func() {
 		exact.spec = o
 		return roundedAfter(bindBinary(&exact), c.y)
 	}
-	y, a, b := c.y, c.x[0], c.x[1]
+	f := binaries[o.Fn]
+	if o.Relu {
+		f = f.relu()
+		if o.Fn == "add" { // the residual sum, in one pass
+			f.vv = kern.AddRelu
+		}
+	}
+	return bindPairs(c, f, c.y, c.x[0], c.x[1])
+}
+
+// relu is f and then max(y, 0), while the row is in the cache.
+func (f arithmetic) relu() arithmetic {
+	return arithmetic{
+		vv: func(y, a, b []float32) { f.vv(y, a, b); kern.Relu(y, y) },
+		vs: func(y, a []float32, b float32) { f.vs(y, a, b); kern.Relu(y, y) },
+		sv: func(y, b []float32, a float32) { f.sv(y, b, a); kern.Relu(y, y) },
+	}
+}
+
+// bindPairs makes y of the operands of c, given as a and b, row by row. Either may repeat along some axes.
+func bindPairs(c *call, f arithmetic, y, a, b []float32) func() {
 	axes := merge(c.out.Shape, op.BroadcastStrides(c.in[0].Shape, c.out.Shape), op.BroadcastStrides(c.in[1].Shape, c.out.Shape))
 	last := axes[len(axes)-1]
 	n, sa, sb := last.n, last.step[0], last.step[1]
 
-	fused := o.Relu && o.Fn == "add" && sa == sb // the residual sum, in one pass
-	if fused {
-		f.vv = kern.AddRelu
-	}
 	// part is elements from..to of the row of y that begins at i, with those of the operands at ia and ib.
 	part := func(i, ia, ib, from, to int) {
 		y := y[i+from : i+to]
@@ -50,9 +65,6 @@ func bindBinary(c *call) func() {
 			f.vs(y, a[ia+from:ia+to], b[ib])
 		default:
 			f.sv(y, b[ib+from:ib+to], a[ia])
-		}
-		if o.Relu && !fused {
-			kern.Relu(y, y)
 		}
 	}
 	if len(axes) == 1 {

@@ -219,6 +219,8 @@ func kernelCases() []kernelCase {
 
 	tokenKernelCases(add, loose)
 	queueKernelCases(add)
+	compareKernelCases(add)
+	axesKernelCases(add)
 
 	add(op.LerpOp{}, "n 50007", "n 50007", "p")
 	add(op.Moment{Beta: 0.9}, "n 50007", "n 50007")

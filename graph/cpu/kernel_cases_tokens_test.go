@@ -10,6 +10,8 @@ func tokenKernelCases(add func(spec ir.Spec, in ...string), loose func(tol float
 	for _, shape := range []ir.Shape{{50007}, {300, 130}, {}} {
 		add(op.RandomOp{To: op.DimsOf(shape), Draw: 3}, "l 2", "l")
 		add(op.RandomOp{To: op.DimsOf(shape), Keep: 0.8}, "l 2", "l")
+		add(op.RandomOp{To: op.DimsOf(shape), Law: "bernoulli", P: 0.3}, "l 2", "l")
+		add(op.RandomOp{To: op.DimsOf(shape), Law: "normal"}, "l 2", "l")
 	}
 	add(op.ArgsortOp{}, "n 301,67")
 	add(op.ArgsortOp{}, "z 301,67") // both zeros are one

@@ -17,10 +17,10 @@ type SumToOp struct {
 // Dims is a shape as an attribute: comparable, and spelled out in keys. Unused places are 0.
 type Dims struct {
 	N int
-	D [6]int
+	D [8]int
 }
 
-// DimsOf makes an attribute of a shape of at most 6 axes.
+// DimsOf makes an attribute of a shape of at most 8 axes.
 func DimsOf(s ir.Shape) Dims {
 	d := Dims{N: len(s)}
 	if len(s) > len(d.D) {

@@ -29,7 +29,9 @@ func TestValues(t *testing.T) {
 	avg3pad.CountPad = true
 	maxOp := op.PoolForward{Pool: max3}
 	maxOp.Max = true
-	ln2 := math.Ln2
+	const u24 = 1 << 24
+	draw := []ir.Tensor{fixed([]int{2}, 5, 7), s(11)} // key and step
+	ln2, nan := math.Ln2, math.NaN()
 	for _, c := range []struct {
 		name string
 		spec ir.Spec
@@ -60,6 +62,13 @@ func TestValues(t *testing.T) {
 		{"scatter adds single numbers", op.ScatterAdd{Rows: 3}, []ir.Tensor{seq(4), fixed([]int{4}, 2, 0, 2, 2)}, []int{1}, []float64{1, 0, 5}},
 		{"a queue goes on with its first row", op.PutAtOp{}, []ir.Tensor{seq(3, 1), s(8), fixed([]int{2, 1}, 7, 9)}, nil, []float64{9, 1, 7}},
 		{"of two values for a row the later stays", op.PutRowsOp{}, []ir.Tensor{seq(4), fixed([]int{4}, 2, -1, 0, 2), fixed([]int{4}, 5, 6, 7, 8)}, []int{1}, []float64{7, 1, 8, 3}},
+		{"less, column", op.Compare{Fn: "less"}, []ir.Tensor{seq(2, 2), fixed([]int{2, 1}, 1, 2)}, nil, []float64{1, 0, 0, 0}},
+		{"equal zeros, NaN", op.Compare{Fn: "equal"}, []ir.Tensor{fixed([]int{3}, 0, nan, 2), fixed([]int{3}, math.Copysign(0, -1), nan, 3)}, nil, []float64{1, 0, 0}},
+		{"NaN is not less", op.Compare{Fn: "less"}, []ir.Tensor{fixed([]int{2}, nan, 1), fixed([]int{2}, 1, nan)}, nil, []float64{0, 0}},
+		{"equal integers", op.Compare{Fn: "equal", To: ir.F64}, []ir.Tensor{fixed([]int{2, 1}, 7, -1), fixed([]int{3}, -1, 7, 0)}, []int{0, 1}, []float64{0, 1, 0, 1, 0, 0}},
+		{"uniform numbers", op.RandomOp{To: op.DimsOf(ir.Shape{4}), Draw: 3}, draw, nil, []float64{12995280. / u24, 16281727. / u24, 340105. / u24, 4316215. / u24}},
+		{"dropout's factors", op.RandomOp{To: op.DimsOf(ir.Shape{4}), Keep: 0.7}, draw, nil, []float64{0, 1 / 0.7, 0, 1 / 0.7}},
+		{"draws below p", op.RandomOp{To: op.DimsOf(ir.Shape{4}), Draw: 3, Law: "bernoulli", P: 4316216. / u24}, draw, nil, []float64{0, 0, 1, 1}},
 		{"argsort is stable", op.ArgsortOp{}, []ir.Tensor{fixed([]int{2, 3}, 2, 1, 2, 5, 4, 3)}, nil, []float64{1, 0, 2, 2, 1, 0}},
 		{"tokens of each image", op.GatherTokensOp{}, []ir.Tensor{seq(2, 3, 1), fixed([]int{2, 2}, 2, 0, 0, 1)}, []int{1}, []float64{2, 0, 3, 4}},
 		{"scattered tokens add", op.ScatterTokens{Tokens: 3}, []ir.Tensor{seq(2, 2, 1), fixed([]int{2, 2}, 2, 0, 1, 1)}, []int{1}, []float64{1, 0, 0, 0, 5, 0}},
@@ -171,6 +180,12 @@ func TestShapeErrors(t *testing.T) {
 		{"attention", func(s *graph.Scope) { op.Attention(s.Input("x", 3, 4, 2, 5, 6), 1) }, []string{"want queries, keys and values [B,T,3,heads,D]"}},
 		{"key", func(s *graph.Scope) { op.RandomUniform(s.Input("x", 3), s.Input("y"), 0, 5) }, []string{"want a key [2] and a step []"}},
 		{"keep", func(s *graph.Scope) { op.RandomKeep(s.Input("x", 2), s.Input("y"), 0, 1.5, 5) }, []string{"keep is 1.5, want a probability"}},
+		{"p", func(s *graph.Scope) { op.RandomBernoulli(s.Input("x", 2), s.Input("y"), 0, -1, 5) }, []string{"p is -1, want a probability"}},
+		{"order of integers", func(s *graph.Scope) { op.Less(s.IntInput("x", 3), s.IntInput("y", 3)) }, []string{"compare [3]i32x[3]i32: operand 0 is int32"}},
+		{"compared kinds", func(s *graph.Scope) { s.Equal(s.IntInput("x", 3), s.Input("y", 3)) }, []string{"element types i32 and f32 differ"}},
+		{"compared shapes", func(s *graph.Scope) { op.Equal(s.Input("x", 3), s.Input("y", 2)) }, []string{"equal: shapes [3] and [2] do not broadcast"}},
+		{"floats of floats", func(s *graph.Scope) { s.Float(s.Input("x", 3)) }, []string{"cannot make f32 of [3], want f32 or f64 of int32"}},
+		{"axes", func(s *graph.Scope) { op.Reshape(s.Input("x", 3), 1, 1, 1, 1, 1, 1, 1, 1, 3) }, []string{"has more than 8 axes"}},
 		{"diagonal", func(s *graph.Scope) { op.OffDiagonal(s.Input("x", 3, 4)) }, []string{"want a square matrix"}},
 		{"function of integers", func(s *graph.Scope) { op.Relu(s.IntInput("x", 3)) }, []string{"unary [3]i32: operand 0 is int32"}},
 		{"integer logits", func(s *graph.Scope) { op.CrossEntropy(s.IntInput("x", 3, 4), s.IntInput("l", 3), 0) }, []string{"operand 0 is int32"}},
