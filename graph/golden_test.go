@@ -43,6 +43,17 @@ func conv(c *ongraph.Case) {
 	c.Y(y, golden.Image)
 }
 
+func convTranspose(c *ongraph.Case) {
+	y := op.ConvTranspose2D(c.In("x", golden.Image), c.In("weight", golden.Kernel), op.Conv{
+		Stride: golden.Pair(c.T, c.F, "stride"), Pad: golden.Pair(c.T, c.F, "padding"),
+		Dilation: golden.Pair(c.T, c.F, "dilation"), Groups: golden.Param[int](c.T, c.F, "groups"),
+	}, golden.Pair(c.T, c.F, "output_padding"))
+	if _, ok := c.F.Inputs["bias"]; ok {
+		y = op.Add(y, c.In("bias", golden.Same))
+	}
+	c.Y(y, golden.Image)
+}
+
 func window(c *ongraph.Case) op.Pool {
 	return op.Pool{Kernel: golden.Pair(c.T, c.F, "kernel"), Stride: golden.Pair(c.T, c.F, "stride"), Pad: golden.Pair(c.T, c.F, "padding"),
 		CountPad: golden.ParamOr(c.T, c.F, "count_include_pad", true)}
@@ -112,6 +123,8 @@ func meanCrossEntropy(c *ongraph.Case) {
 var layers = map[string]func(c *ongraph.Case){
 	"conv2d_asymmetric": conv, "conv2d_basic": conv, "conv2d_depthwise": conv, "conv2d_dilation": conv, "conv2d_groups": conv,
 	"conv2d_patchify": conv, "conv2d_pointwise": conv, "conv2d_stem7": conv, "conv2d_stride": conv,
+
+	"conv_transpose2d_basic": convTranspose, "conv_transpose2d_groups": convTranspose, "conv_transpose2d_stride": convTranspose,
 
 	"batchnorm1d_train": batchNorm(true), "batchnorm1d_noaffine_train": batchNorm(true), "batchnorm2d_train": batchNorm(true),
 	"batchnorm1d_eval": batchNorm(false), "batchnorm2d_eval": batchNorm(false),

@@ -46,6 +46,23 @@ func convCases() (cs []Case) {
 		cs = append(cs, Case{Name: "conv2d/" + s.name, In: []Input{normal(s.x...), normal(s.w...)},
 			Build: two(func(x, w *op.Node) *op.Node { return op.Conv2D(x, w, s.c) })})
 	}
+	for _, s := range convShapes { // back from what the convolution gives to images of the size that it takes
+		o, c := op.ConvForward{Conv: s.c}, s.c
+		for i := range 2 {
+			o.Stride[i], o.Dilation[i] = max(1, c.Stride[i]), max(1, c.Dilation[i])
+		}
+		o.Groups = max(1, c.Groups)
+		y, err := o.Infer([]ir.Type{{Shape: s.x}, {Shape: s.w}})
+		if err != nil {
+			panic(err)
+		}
+		var more [2]int
+		for i := range 2 {
+			more[i] = (s.x[1+i] + 2*c.Pad[i] - o.Dilation[i]*(s.w[i]-1) - 1) % o.Stride[i]
+		}
+		cs = append(cs, Case{Name: "conv_transpose2d/" + s.name, In: []Input{normal(y.Shape...), normal(s.w...)},
+			Build: two(func(x, w *op.Node) *op.Node { return op.ConvTranspose2D(x, w, s.c, more) })})
+	}
 	return cs
 }
 

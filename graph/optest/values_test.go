@@ -78,6 +78,8 @@ func TestValues(t *testing.T) {
 		{"matmul", op.MatMulOp{TransB: true}, []ir.Tensor{seq(1, 2), seq(3, 2)}, nil, []float64{1, 3, 5}},
 		{"matmul, bias, relu", op.MatMulOp{Bias: true, Relu: true}, []ir.Tensor{seq(1, 2), seq(2, 2), fixed([]int{2}, -5, 5)}, nil, []float64{0, 8}},
 		{"conv correlates", op.ConvForward{Conv: op.Conv{Stride: [2]int{1, 1}, Dilation: [2]int{1, 1}, Groups: 1}}, []ir.Tensor{seq(1, 1, 3, 1), seq(1, 2, 1, 1)}, nil, []float64{1, 2}},
+		{"conv transposed", op.ConvBackwardData{Conv: op.Conv{Stride: [2]int{1, 2}, Dilation: [2]int{1, 1}, Groups: 1}, X: [4]int{1, 1, 6, 1}},
+			[]ir.Tensor{fixed([]int{1, 1, 2, 1}, 1, 10), fixed([]int{1, 3, 1, 1}, 1, 2, 3)}, nil, []float64{1, 2, 13, 20, 30, 0}},
 		{"max pool", maxOp, []ir.Tensor{seq(1, 3, 3, 1)}, nil, []float64{4, 5, 7, 8}},
 		{"max pool's gradient goes to the first", op.PoolBackward{Pool: maxOp.Pool, X: [4]int{1, 3, 3, 1}},
 			[]ir.Tensor{fixed([]int{1, 2, 2, 1}, 1, 10, 100, 1000), fixed([]int{1, 3, 3, 1}, make([]float64, 9)...)}, nil, []float64{1, 10, 0, 100, 1000, 0, 0, 0, 0}},
@@ -155,6 +157,18 @@ func TestShapeErrors(t *testing.T) {
 		{"types", func(s *graph.Scope) { op.Add(s.Input("x", 3), s.IntInput("y", 3)) }, []string{"element types f32 and i32 differ"}},
 		{"conv channels", func(s *graph.Scope) { op.Conv2D(s.Input("x", 1, 8, 8, 3), s.Input("w", 3, 3, 4, 8), op.Conv{}) }, []string{"3 channels do not fit weights for 4"}},
 		{"conv size", func(s *graph.Scope) { op.Conv2D(s.Input("x", 1, 2, 2, 3), s.Input("w", 3, 3, 3, 8), op.Conv{}) }, []string{"an image of 2x2", "kernel of 3x3"}},
+		{"transposed channels", func(s *graph.Scope) {
+			op.ConvTranspose2D(s.Input("x", 1, 8, 8, 3), s.Input("w", 3, 3, 3, 8), op.Conv{}, [2]int{})
+		},
+			[]string{"transposed convolution [1,8,8,3]x[3,3,3,8]: 3 channels do not fit weights for 8"}},
+		{"output padding", func(s *graph.Scope) {
+			op.ConvTranspose2D(s.Input("x", 1, 8, 8, 3), s.Input("w", 3, 3, 8, 3), op.Conv{}, [2]int{1, 0})
+		},
+			[]string{"an output padding of 1, want one from 0 on and below the stride of 1"}},
+		{"nothing left", func(s *graph.Scope) {
+			op.ConvTranspose2D(s.Input("x", 1, 1, 1, 3), s.Input("w", 3, 3, 8, 3), op.Conv{Pad: [2]int{2, 0}}, [2]int{})
+		},
+			[]string{"a padding of 2 leaves a size of -1"}},
 		{"pool size", func(s *graph.Scope) { op.MaxPool2D(s.Input("x", 1, 2, 2, 3), op.Pool{Kernel: [2]int{3, 3}}) }, []string{"an image of 2x2", "window of 3x3"}},
 		{"pool padding", func(s *graph.Scope) {
 			op.MaxPool2D(s.Input("x", 1, 4, 4, 3), op.Pool{Kernel: [2]int{2, 2}, Pad: [2]int{2, 2}})
