@@ -7,6 +7,7 @@ package graph
 
 import (
 	"fmt"
+	"reflect"
 	"sort"
 	"strings"
 
@@ -177,6 +178,9 @@ func (s *Scope) declare(d *decl) *decl {
 		if old.class != d.class || !old.typ.Shape.Equal(d.typ.Shape) || old.typ.DType != d.typ.DType || old.kind != d.kind {
 			op.Fail(s.Path(), "%s is declared as %v and as %v", d.name, old.typ, d.typ)
 		}
+		if d.class == isConst && !reflect.DeepEqual(old.data, d.data) {
+			op.Fail(s.Path(), "the constant %s is declared twice, with values that differ", d.name)
+		}
 		if old.locked != d.locked {
 			op.Fail(s.Path(), "%s is declared as trained and as locked", d.name)
 		}
@@ -262,6 +266,19 @@ func (s *Scope) state(k Kind, name string, init Init, shape []int) *Node {
 func (s *Scope) Ints(name string, v []int32) *Node {
 	t := ir.Type{Shape: ir.Shape{len(v)}, DType: ir.I32}
 	return s.declare(&decl{name: s.path + name, class: isConst, typ: t, data: ir.Array{Type: t, I32: v}}).node
+}
+
+// Floats is a floating-point constant of a shape, such as the matrix of a filter.
+func (s *Scope) Floats(name string, v []float64, shape ...int) *Node {
+	t := ir.Type{Shape: shape, DType: s.g.dtype}
+	if len(v) != t.Shape.Size() {
+		op.Fail(s.Path(), "constant %s%s has %d values, want the %d of %v", s.path, name, len(v), t.Shape.Size(), t.Shape)
+	}
+	a := ir.NewArray(t)
+	for i, x := range v {
+		a.Set(i, x)
+	}
+	return s.declare(&decl{name: s.path + name, class: isConst, typ: t, data: a}).node
 }
 
 // Constant is a 0-d float constant.

@@ -1,6 +1,7 @@
 package layer_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -47,9 +48,33 @@ func TestGolden(t *testing.T) {
 			dim, n := heads(c, x)
 			c.Y(layer.Block{Dim: dim, Heads: n}.New(c.Scope, nil)(x), golden.Same)
 		},
+		"layers/interpolate_bicubic_antialias":      interpolate,
+		"layers/interpolate_bicubic_antialias_up":   interpolate,
+		"layers/interpolate_bicubic_down":           interpolate,
+		"layers/interpolate_bicubic_up":             interpolate,
+		"layers/interpolate_bilinear_align_corners": interpolate,
+		"layers/interpolate_bilinear_antialias":     interpolate,
+		"layers/interpolate_bilinear_down":          interpolate,
+		"layers/interpolate_bilinear_up":            interpolate,
+		"layers/interpolate_nearest":                interpolate,
+		"layers/interpolate_pos_encoding": func(c *ongraph.Case) {
+			x := c.In("pos_embed", golden.Same)
+			side := int(math.Sqrt(float64(op.ShapeOf(x)[1])))
+			// DINO's code hands the number of columns over as that of rows.
+			to := [2]int{golden.Param[int](c.T, c.F, "w0"), golden.Param[int](c.T, c.F, "h0")}
+			c.Y(layer.Positions(c.Scope, x, [2]int{side, side}, to), golden.Same)
+		},
 	} {
 		t.Run(name, func(t *testing.T) { ongraph.Check(t, golden.Load(t, name), true, build) })
 	}
+}
+
+func interpolate(c *ongraph.Case) {
+	size := golden.Pair(c.T, c.F, "size")
+	c.Y(layer.Interpolate2D(c.Scope, c.In("x", golden.Image), layer.Interpolation{
+		Mode: golden.Param[string](c.T, c.F, "mode"), Height: size[0], Width: size[1],
+		Antialias: golden.Param[bool](c.T, c.F, "antialias"), AlignCorners: golden.Param[bool](c.T, c.F, "align_corners"),
+	}), golden.Image)
 }
 
 func TestGoldenSinCos(t *testing.T) {
