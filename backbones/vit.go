@@ -9,8 +9,8 @@ import (
 )
 
 // ViT is the vision transformer of Dosovitskiy et al. 2021, arXiv:2010.11929: patches as tokens through pre-norm blocks. The small sizes are
-// those of Touvron et al. 2021, arXiv:2012.12877, table 1. There is no dropout, as in the self-supervised codes. Class and mask tokens have
-// one axis here and so no weight decay; in MAE's and DINO's code they have three and decay.
+// those of Touvron et al. 2021, arXiv:2012.12877, table 1. There is no dropout, as in the self-supervised codes. The class token and learned
+// positions decay with the weights, as in the code of MAE, DINO, DINOv2 and MoCo v3; PlainTokens is DeiT's and BEiT's.
 type ViT struct {
 	Size        string  `toml:"size"`         // tiny | small | base: 192x12x3, 384x12x6, 768x12x12 (dim x depth x heads)
 	Channels    int     `toml:"dim"`          // of a token, the F of the features; 0: the size's
@@ -19,6 +19,7 @@ type ViT struct {
 	Patch       int     `toml:"patch"`        // side, pixels
 	Pool        string  `toml:"pool"`         // class: the features are a token of their own; mean: there is none, they are the mean of the tokens
 	Position    string  `toml:"position"`     // learned | sincos (fixed, in two dimensions)
+	PlainTokens bool    `toml:"plain_tokens"` // class token and learned positions get neither weight decay nor a trust ratio
 	FrozenPatch bool    `toml:"frozen_patch"` // keep the random patch projection (Chen, Xie, He 2021, arXiv:2104.02057, section 4.2)
 	LayerScale  float64 `toml:"layer_scale"`  // start of the learned factors of each branch, such as 1e-5; 0: there are none
 	DropPath    float64 `toml:"drop_path"`    // stochastic depth of the last block, a probability; 0 in the first
@@ -99,14 +100,18 @@ func (v *ViT) NewTokens(s *graph.Scope, in Image) *TokenEncoder {
 
 	first := s.Layer(0) // the blocks follow it, and the norm above them is as deep as a head
 	project := v.projection(first.In("patch"), v.Patch*v.Patch*in.C, dim)
-	position, classPosition := v.positions(first, e)
+	tokens := first
+	if v.PlainTokens {
+		tokens = first.Plain()
+	}
+	position, classPosition := v.positions(tokens, e)
 	e.Embed = func(x *graph.Node) *graph.Node {
 		return op.Add(project(layer.Patchify(x, v.Patch)), position) // [B,T,D]
 	}
 
 	var class *graph.Node
 	if e.HasClass {
-		class = op.Reshape(first.Param("class", graph.Normal(0.02), dim), 1, 1, dim)
+		class = op.Reshape(tokens.Param("class", graph.Normal(0.02), 1, dim), 1, 1, dim) // two axes: it decays
 		if classPosition != nil {
 			class = op.Add(class, classPosition)
 		}

@@ -10,6 +10,7 @@ import (
 	"selfsup/graph/ir"
 	"selfsup/graph/op"
 	"selfsup/graph/optest"
+	"selfsup/graph/optim"
 	"selfsup/graph/ref"
 	"selfsup/internal/golden"
 	"selfsup/internal/golden/ongraph"
@@ -87,6 +88,36 @@ var viTs = map[string]*backbones.ViT{
 	"layer scale":      small(func(v *backbones.ViT) { v.LayerScale = 0.5 }),
 	"stochastic depth": small(func(v *backbones.ViT) { v.DropPath = 0.4 }),
 	"frozen patches":   small(func(v *backbones.ViT) { v.FrozenPatch = true }),
+}
+
+// Weights, the class token and learned positions decay, biases and norms do not; with PlainTokens the tokens do not either.
+func TestViTDecay(t *testing.T) {
+	for _, plain := range []bool{false, true} {
+		v := small(func(v *backbones.ViT) { v.PlainTokens, v.LayerScale = plain, 0.1 })
+		_, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
+			img := backbones.Image{H: 4, W: 4, C: 1}
+			v.New(s, img)(s.Input("x", 2, img.H, img.W, img.C))
+			treat := optim.PlainOnly(s)
+			seen := 0
+			for _, p := range s.Params() {
+				name := s.Name(p)
+				want := strings.HasSuffix(name, "/weight") && !strings.Contains(name, "norm")
+				if name == "class" || name == "position" {
+					want = !plain
+					seen++
+				}
+				if decays := !treat(p).Plain; decays != want {
+					t.Errorf("plain_tokens = %v: %s decays: %v, want %v", plain, name, decays, want)
+				}
+			}
+			if seen != 2 {
+				t.Errorf("found %d of class and position", seen)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestViTGradients(t *testing.T) {

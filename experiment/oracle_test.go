@@ -34,30 +34,46 @@ var oracleInputs = flag.String("oracle-inputs", "", "write what tools/oracle/ora
 // oracleSteps is long enough for a learning rate that rises twice and falls twice, over three epochs of two steps.
 const oracleSteps = 5
 
-// oracleSets make any shipped recipe small, and its numbers sensitive: a rate and a decay that move every value by percents in a step.
-func oracleSets(recipe string) []string {
-	sets := []string{
-		"train.batch=16", fmt.Sprintf(`train.length="%d steps"`, oracleSteps), `train.checkpoint="1 step"`, `train.log="1 step"`,
-		"subset.few_shot.per_class=4", "views.crop=12", "evaluate.knn=false", "evaluate.linear=false",
-	}
-	convnet := []string{"backbone.convnet.widths=[4,6]", "optimizer.lars.rate=8.0", "optimizer.lars.weight_decay=0.01", `optimizer.lars.warmup="40%"`}
-	switch strings.TrimPrefix(strings.TrimSuffix(recipe, ".toml"), "emoji-") {
-	case "quickstart", "simclr":
-		return slices.Concat(sets, convnet, []string{"method.simclr.projector=[10,8]"})
-	case "vicreg":
-		return slices.Concat(sets, convnet, []string{"method.vicreg.projector=[10,8]"})
-	case "byol":
-		return slices.Concat(sets, convnet, []string{"method.byol.projector=[10,8]", "method.byol.predictor=[10]", "method.byol.momentum=0.6"})
-	case "supervised":
-		return slices.Concat(sets, convnet)
-	case "mae": // epsilon: the bias of the keys has no gradient but what rounding leaves, which Adam would scale up
-		return slices.Concat(sets, []string{
-			"backbone.vit.dim=8", "backbone.vit.depth=1", "backbone.vit.heads=2",
-			"method.mae.decoder_dim=8", "method.mae.decoder_depth=1", "method.mae.decoder_heads=2",
-			"optimizer.adamw.rate=0.1", "optimizer.adamw.weight_decay=2.0", `optimizer.adamw.warmup="40%"`, "optimizer.adamw.eps=1e-3",
-		})
-	}
-	return nil
+// oracleCase is a run of the oracle, by the name of its file.
+type oracleCase struct {
+	recipe string
+	sets   []string // beside oracleSets
+}
+
+// oracleSets make any recipe small.
+var oracleSets = []string{
+	"train.batch=16", fmt.Sprintf(`train.length="%d steps"`, oracleSteps), `train.checkpoint="1 step"`, `train.log="1 step"`,
+	"subset.few_shot.per_class=4", "views.crop=12", "evaluate.knn=false", "evaluate.linear=false",
+}
+
+// Settings of the shipped recipes that make their numbers sensitive: rates and decays that move every value by percents in a step, and for Adam an
+// epsilon, since the bias of the keys has no gradient but what rounding leaves, which Adam would scale up.
+var (
+	oracleConvNet = []string{"backbone.convnet.widths=[4,6]", "optimizer.lars.rate=8.0", "optimizer.lars.weight_decay=0.01", `optimizer.lars.warmup="40%"`}
+	oracleSimCLR  = append(slices.Clone(oracleConvNet), "method.simclr.projector=[10,8]")
+	oracleVICReg  = append(slices.Clone(oracleConvNet), "method.vicreg.projector=[10,8]")
+	oracleBYOL    = append(slices.Clone(oracleConvNet), "method.byol.projector=[10,8]", "method.byol.predictor=[10]", "method.byol.momentum=0.6")
+	oracleViT     = []string{"backbone.vit.dim=8", "backbone.vit.depth=1", "backbone.vit.heads=2", "backbone.vit.patch=4",
+		"optimizer.adamw.rate=0.1", "optimizer.adamw.weight_decay=2.0", `optimizer.adamw.warmup="40%"`, "optimizer.adamw.eps=1e-3"}
+	oracleMAE = append(slices.Clone(oracleViT), "method.mae.decoder_dim=8", "method.mae.decoder_depth=1", "method.mae.decoder_heads=2")
+)
+
+// oracleCases are every shipped recipe, and what none of them has: another seed, descent with Nesterov's momentum, the other scale and a final
+// rate; a transformer with a class token and learned positions.
+var oracleCases = map[string]oracleCase{
+	"quickstart":   {"quickstart.toml", oracleSimCLR},
+	"vicreg":       {"vicreg.toml", oracleVICReg},
+	"byol":         {"byol.toml", oracleBYOL},
+	"mae":          {"mae.toml", oracleMAE},
+	"supervised":   {"supervised.toml", oracleConvNet},
+	"emoji-simclr": {"emoji-simclr.toml", oracleSimCLR},
+	"emoji-vicreg": {"emoji-vicreg.toml", oracleVICReg},
+	"emoji-byol":   {"emoji-byol.toml", oracleBYOL},
+	"sgd": {"quickstart.toml", []string{"seed=7", "backbone.convnet.widths=[4,6]", "method.simclr.projector=[10,8]",
+		"optimizer.sgd.rate=0.8", `optimizer.sgd.scale="sqrt"`, "optimizer.sgd.nesterov=true", "optimizer.sgd.final=0.1",
+		"optimizer.sgd.weight_decay=0.05", `optimizer.sgd.warmup="20%"`}},
+	"vit": {"byol.toml", append(slices.Clone(oracleViT), `backbone.vit.pool="class"`, `backbone.vit.position="learned"`, `optimizer.adamw.scale="none"`,
+		"optimizer.adamw.rate=0.006", "method.byol.projector=[10,8]", "method.byol.predictor=[10]", "method.byol.momentum=0.6")},
 }
 
 // oracle is a file of testdata/oracle.
@@ -75,11 +91,11 @@ type oracleStep struct {
 	Store    map[string][]float64 // by our names and layouts
 }
 
-func readOracle(t *testing.T, recipe string) *oracle {
+func readOracle(t *testing.T, name string) *oracle {
 	t.Helper()
-	f, err := os.Open(filepath.Join("..", "testdata", "oracle", strings.TrimSuffix(recipe, ".toml")+".json.gz"))
+	f, err := os.Open(filepath.Join("..", "testdata", "oracle", name+".json.gz"))
 	if err != nil {
-		t.Fatalf("%v: every shipped recipe has an oracle, see tools/oracle/README.md", err)
+		t.Fatal(err)
 	}
 	defer f.Close()
 	z, err := gzip.NewReader(f)
@@ -90,8 +106,10 @@ func readOracle(t *testing.T, recipe string) *oracle {
 	if err := json.NewDecoder(z).Decode(&o); err != nil {
 		t.Fatalf("%s: %v", f.Name(), err)
 	}
-	if want := oracleSets(recipe); len(o.Steps) != oracleSteps || !slices.Equal(o.Sets, want) {
-		t.Fatalf("%s has %d steps of %q, the test takes %d of %q: make the numbers again, see tools/oracle/README.md", f.Name(), len(o.Steps), o.Sets, oracleSteps, want)
+	c := oracleCases[name]
+	if want := slices.Concat(oracleSets, c.sets); len(o.Steps) != oracleSteps || o.Recipe != c.recipe || !slices.Equal(o.Sets, want) {
+		t.Fatalf("%s has %d steps of %s with %q, the test takes %d of %s with %q: make the numbers again, see tools/oracle/README.md",
+			f.Name(), len(o.Steps), o.Recipe, o.Sets, oracleSteps, c.recipe, want)
 	}
 	return &o
 }
@@ -103,9 +121,18 @@ const (
 	storeRounding  = 1e-6 // what may be left where the exact number is 0: gradients that cancel
 )
 
-// TestOracle runs every shipped recipe as a user does, stopped after each step and resumed, and compares what the run folder then holds.
+// Every shipped recipe has an oracle.
+func TestOracleIsComplete(t *testing.T) {
+	for _, recipe := range recipes.Names() {
+		if c := oracleCases[strings.TrimSuffix(recipe, ".toml")]; c.recipe != recipe {
+			t.Errorf("%s has no oracle of its name in oracleCases: see tools/oracle/README.md", recipe)
+		}
+	}
+}
+
+// TestOracle runs every case as a user does, stopped after each step and resumed, and compares what the run folder then holds.
 func TestOracle(t *testing.T) {
-	for _, name := range recipes.Names() {
+	for name := range oracleCases {
 		t.Run(name, func(t *testing.T) {
 			want := readOracle(t, name)
 			stop := make(chan experiment.Request, 1)
@@ -115,7 +142,7 @@ func TestOracle(t *testing.T) {
 				stop <- experiment.Interrupt
 				var err error
 				if dir == "" {
-					_, err = experiment.Run(loadShipped(t, name, want.Sets), options)
+					_, err = experiment.Run(loadShipped(t, want.Recipe, want.Sets), options)
 				} else {
 					_, err = experiment.Resume(dir, recipes.Builtin(), options)
 				}
@@ -129,7 +156,7 @@ func TestOracle(t *testing.T) {
 				compareStore(t, dir, want, step)
 			}
 			compareMetrics(t, dir, want, 1)
-			compareSettings(t, name, want)
+			compareSettings(t, want)
 		})
 	}
 }
@@ -137,10 +164,10 @@ func TestOracle(t *testing.T) {
 // TestOracleMeans runs recipes in one piece, with lines of metrics over two steps: the numbers of a line are the means of its steps, the
 // last line is of what is left, and the weights are those of the oracle.
 func TestOracleMeans(t *testing.T) {
-	for _, name := range []string{"quickstart.toml", "byol.toml", "supervised.toml"} {
+	for _, name := range []string{"quickstart", "byol", "supervised"} {
 		t.Run(name, func(t *testing.T) {
 			want := readOracle(t, name)
-			sum, err := experiment.Run(loadShipped(t, name, append(slices.Clone(want.Sets), `train.log="2 steps"`)), experiment.Options{Root: t.TempDir(), Messages: io.Discard})
+			sum, err := experiment.Run(loadShipped(t, want.Recipe, append(slices.Clone(want.Sets), `train.log="2 steps"`)), experiment.Options{Root: t.TempDir(), Messages: io.Discard})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -247,9 +274,9 @@ func near(got, want, tolerance float64) bool {
 }
 
 // compareSettings compares what the host feeds before each step: learning rate, weight decay, the teacher's momentum.
-func compareSettings(t *testing.T, recipe string, o *oracle) {
+func compareSettings(t *testing.T, o *oracle) {
 	t.Helper()
-	s, err := experiment.Prepare(loadShipped(t, recipe, o.Sets))
+	s, err := experiment.Prepare(loadShipped(t, o.Recipe, o.Sets))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,9 +296,9 @@ func TestOracleInputs(t *testing.T) {
 	if *oracleInputs == "" {
 		t.Skip("only with -oracle-inputs DIR")
 	}
-	for _, name := range recipes.Names() {
-		sets := oracleSets(name)
-		s, err := experiment.Prepare(loadShipped(t, name, sets))
+	for name, c := range oracleCases {
+		sets := slices.Concat(oracleSets, c.sets)
+		s, err := experiment.Prepare(loadShipped(t, c.recipe, sets))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -292,7 +319,7 @@ func TestOracleInputs(t *testing.T) {
 			Classes int
 			Store   map[string]entry
 			Steps   []inputs
-		}{name, sets, [4]int{16, s.Image.H, s.Image.W, s.Image.C}, len(s.Data.Train.Classes()), map[string]entry{}, nil}
+		}{c.recipe, sets, [4]int{s.Recipe.Train.Batch, s.Image.H, s.Image.W, s.Image.C}, len(s.Data.Train.Classes()), map[string]entry{}, nil}
 		for _, l := range s.Leaves {
 			if !constantOfRun(l.Name) {
 				out.Store[l.Name] = entry{l.Shape, l.Kind.String(), s.Store.Get(l.Name).F32}
@@ -323,7 +350,7 @@ func TestOracleInputs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(*oracleInputs, strings.TrimSuffix(name, ".toml")+".json"), text, 0o666); err != nil {
+		if err := os.WriteFile(filepath.Join(*oracleInputs, name+".json"), text, 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}

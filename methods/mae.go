@@ -12,7 +12,8 @@ import (
 // MAE hides most patches of an image, encodes the others, and has a small decoder paint the hidden ones.
 //
 // He et al., CVPR 2022, arXiv:2111.06377, section 3. As in the authors' code every image hides the same number of patches, and the decoder
-// sees the class token if the encoder has one. It needs a backbone of tokens; the paper's has fixed sin-cos positions.
+// sees the class token if the encoder has one. It needs a backbone of tokens; the paper's has fixed sin-cos positions. The mask token, one axis
+// here, has no weight decay; in the authors' code it decays.
 type MAE struct {
 	Mask            float64 `toml:"mask"`             // fraction of the patches that is hidden
 	DecoderDim      int     `toml:"decoder_dim"`      // channels of a token

@@ -10,7 +10,8 @@ import (
 // Supervised trains the encoder with the labels: the yardstick that self-supervised methods are held against, under the same backbone,
 // views and schedule. A linear classifier on the features learns by cross-entropy.
 //
-// Images without a label give no gradient and do not count: the loss is the mean over the labelled images of a batch.
+// Images without a label give no gradient and do not count: the loss is the mean over the labelled images of a batch. With a ViT, DeiT's code
+// keeps class token and learned positions from weight decay (backbone.vit.plain_tokens = true).
 type Supervised struct {
 	Smoothing float64 `toml:"smoothing"` // part of the target spread evenly over the classes (Szegedy et al. 2016, arXiv:1512.00567, section 7)
 }

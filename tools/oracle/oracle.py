@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Computes the first steps of every shipped recipe, made small, in float64, from the equations of the papers and PyTorch's layers.
+"""Computes the first steps of every shipped recipe, and of a few others, made small, in float64, from the equations of the papers.
 
     go test ./experiment -run TestOracleInputs -oracle-inputs DIR
     python3 tools/oracle/oracle.py DIR
@@ -91,9 +91,9 @@ def linear(net, x):
     return F.linear(x, net("weight").T, net("bias") if net.has("bias") else None)
 
 
-def convnet(net, x, widths):
+def convnet(net, x, settings):
     """3x3 convolutions at stride 2 with batch norm and ReLU, then the mean over the image; x [B,C,H,W]."""
-    for i in range(len(widths)):
+    for i in range(len(settings["widths"])):
         x = F.conv2d(x, net.at(f"{i}/conv")("weight").permute(3, 2, 0, 1), stride=2, padding=1)
         x = F.relu(batch_norm(net.at(f"{i}/norm"), x))
     return x.mean((2, 3))
@@ -117,6 +117,23 @@ def block(net, x, heads):
     weights = (q @ k.transpose(-2, -1) / math.sqrt(d // heads)).softmax(-1)
     x = x + linear(net.at("attn/proj"), (weights @ v).transpose(1, 2).reshape(b, t, d))
     return x + linear(net.at("mlp/fc2"), F.gelu(linear(net.at("mlp/fc1"), layer_norm(net.at("norm2"), x))))
+
+
+def vit(net, x, settings):
+    """Dosovitskiy et al. 2021, eq. 1 to 4: a class token before the patches, learned positions of both; x [B,C,H,W]."""
+    assert settings["pool"] == "class" and settings["position"] == "learned"
+    b, d = len(x), settings["dim"]
+    patches = linear(net.at("patch"), patchify(x, settings["patch"]))
+    tokens = torch.cat([net("class").reshape(1, 1, d).expand(b, 1, d), patches], 1) + net("position")
+    for i in range(settings["depth"]):
+        tokens = block(net.at(f"blocks/{i}"), tokens, settings["heads"])
+    return layer_norm(net.at("norm"), tokens)[:, 0]
+
+
+def patchify(x, size):
+    """[B,C,H,W] -> [B,T,size*size*C], patches and their pixels by rows, as in MAE's code."""
+    b, c, h, w = x.shape
+    return x.reshape(b, c, h // size, size, w // size, size).permute(0, 2, 4, 3, 5, 1).reshape(b, -1, size * size * c)
 
 
 def sincos(dim, h, w):
@@ -186,9 +203,8 @@ def byol(run, x, given):
 def mae(run, x, given):
     """He et al. 2022, section 3 and appendix A: encode what is visible, paint what is hidden, targets normalised by patch."""
     s, v = run.recipe["method"]["mae"], run.recipe["backbone"]["vit"]
-    size, b = v["patch"], len(x[0])
-    rows, columns = x[0].shape[2] // size, x[0].shape[3] // size
-    patches = x[0].permute(0, 2, 3, 1).reshape(b, rows, size, columns, size, -1).transpose(2, 3).reshape(b, rows * columns, -1)
+    b, rows, columns = len(x[0]), x[0].shape[2] // v["patch"], x[0].shape[3] // v["patch"]
+    patches = patchify(x[0], v["patch"])
     hidden = floats(given["Hidden"]).reshape(b, rows * columns)
     count = int(rows * columns * (1 - s["mask"]))
     visible = [[t for t in range(rows * columns) if hidden[i, t] == 0] for i in range(b)]
@@ -232,10 +248,23 @@ def accuracy(logits, labels):
 # Optimisers ---------------------------------------------------------------------------------------------------------------------------
 
 
-def decays(name, p):
-    """Biases and norms neither decay nor have a trust ratio, in the code of Barlow Twins, VICReg and timm (MAE's). Their mask and class tokens
-    decay; the project's have one axis and do not, as backbones/vit.go says."""
-    return p.ndim > 1
+def decays(name):
+    """Biases and norms neither decay nor have a trust ratio, in the code of Barlow Twins and VICReg (LARS), MAE and DINO (AdamW); class token
+    and learned positions do. So does MAE's mask token in the authors' code, and not in this project, as methods/mae.go says."""
+    *scope, kind = name.split("/")
+    if kind == "weight":
+        return not scope[-1].startswith("norm")
+    return {"bias": False, "class": True, "position": True, "mask": False}[kind]
+
+
+@torch.no_grad()
+def sgd(p, g, state, rate, decay, settings, exempt):
+    """PyTorch's SGD with momentum 0.9, or Nesterov's (Sutskever et al. 2013)."""
+    if not exempt:
+        g = g + decay * p
+    m, mu = state["momentum"], settings.get("momentum", 0.9)
+    m.mul_(mu).add_(g)
+    p.sub_(rate * (g + mu * m if settings.get("nesterov", False) else m))
 
 
 @torch.no_grad()
@@ -274,7 +303,7 @@ class Run:
             self.kinds[name] = e["Kind"]
         self.net = Net(self.store)
         for name, v in self.store.items():
-            if name.endswith("position"):
+            if name.endswith("position") and self.recipe["backbone"]["vit"]["position"] == "sincos":
                 rows, columns = (n // self.recipe["backbone"]["vit"]["patch"] for n in given["View"][1:3])
                 assert torch.allclose(v, sincos(v.shape[1], rows, columns), atol=1e-6), name
             if name.startswith("teacher/"):
@@ -285,7 +314,8 @@ class Run:
                 assert not v[0].any() and (v[1] == 1).all(), f"{name} does not start as 0 and 1"
 
     def encode(self, net, x):
-        return convnet(net.at("backbone"), x, self.recipe["backbone"]["convnet"]["widths"])
+        name, s = only(self.recipe["backbone"])
+        return {"convnet": convnet, "vit": vit}[name](net.at("backbone"), x, s)
 
     def steps(self):
         number, unit = self.recipe["train"]["length"].split()
@@ -293,16 +323,19 @@ class Run:
         return int(number)
 
     def settings(self, step):
-        """What changes with the step, from 0: a rate for 256 images (Goyal et al. 2017) that rises linearly from 0 and falls as half a cosine (VICReg's
-        and MAE's code), and BYOL's momentum, section 3.2."""
+        """What changes with the step, from 0: a rate for 256 images (Goyal et al. 2017; the root: Krizhevsky 2014) that rises linearly from 0
+        and falls as half a cosine (VICReg's and MAE's code), and BYOL's momentum, section 3.2."""
         name, o = only(self.recipe["optimizer"])
         total = self.steps()
-        assert o["scale"] == "linear" and o["warmup"].endswith("%")
-        peak, warmup = o["rate"] * self.recipe["train"]["batch"] / 256, round(total * float(o["warmup"].removesuffix("%")) / 100)
+        assert o["warmup"].endswith("%")
+        share = self.recipe["train"]["batch"] / 256
+        peak = o["rate"] * {"linear": share, "sqrt": math.sqrt(share), "none": 1}[o["scale"]]
+        warmup = round(total * float(o["warmup"].removesuffix("%")) / 100)
         if step < warmup:
             rate = peak * step / warmup
         else:
-            rate = peak * (1 + math.cos(math.pi * (step - warmup) / (total - warmup))) / 2
+            final = peak * o.get("final", 0)
+            rate = final + (peak - final) * (1 + math.cos(math.pi * (step - warmup) / (total - warmup))) / 2
         s = {"rate": rate, "weight_decay": o["weight_decay"]}
         method, m = only(self.recipe["method"])
         if method == "byol":
@@ -336,9 +369,9 @@ class Run:
             self.store[k] = self.store[k].detach()
         name, o = only(self.recipe["optimizer"])
         for k in trained:
-            p, state, exempt = self.store[k], self.moments("optimizer/" + k), not decays(k, self.store[k])
-            if name == "lars":
-                lars(p, gradients[k], state, settings["rate"], settings["weight_decay"], o, exempt)
+            p, state, exempt = self.store[k], self.moments("optimizer/" + k), not decays(k)
+            if name in ("lars", "sgd"):
+                {"lars": lars, "sgd": sgd}[name](p, gradients[k], state, settings["rate"], settings["weight_decay"], o, exempt)
             else:
                 adamw(p, gradients[k], state, settings["rate"], settings["weight_decay"], o, exempt, n + 1)
         for k in probed:  # as MAE's linear probe has a batch norm without scale and shift; AdamW at 1e-3 without decay
@@ -351,14 +384,14 @@ class Run:
         return {"Settings": settings, "Values": values, "Store": {k: numbers(v) for k, v in sorted(self.store.items())}}
 
     def moments(self, scope):
-        return {k.removeprefix(scope + "/"): v for k, v in self.store.items() if k.startswith(scope + "/") and "/" not in k.removeprefix(scope + "/")}
+        return {k.removeprefix(scope + "/"): v for k, v in self.store.items() if k.rpartition("/")[0] == scope}
 
 
 def numbers(v):
     """Seven digits of the largest number of a tensor are what the comparison can use."""
     v = v.detach().reshape(-1)
     largest = float(v.abs().max())
-    digits = 7 - math.floor(math.log10(largest)) if largest > 0 else 0
+    digits = 6 - math.floor(math.log10(largest)) if largest > 0 else 0
     return [round(float(x), min(digits, 15)) + 0.0 for x in v]
 
 
