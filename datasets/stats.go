@@ -14,6 +14,12 @@ type Measured interface {
 	Measured() (mean, std []float64)
 }
 
+// ReadError is an image that cannot be read while a set is measured.
+type ReadError struct{ Err error }
+
+func (e *ReadError) Error() string { return "datasets: statistics: " + e.Err.Error() }
+func (e *ReadError) Unwrap() error { return e.Err }
+
 // Stats is the mean and the standard deviation of each channel over every pixel of the set, in units of full scale (byte 255 is 1).
 // One image a core is in memory at a time. The sums are of whole numbers, so that the result depends on nothing but the pixels.
 func Stats(s Set) (mean, std []float64, err error) {
@@ -23,7 +29,7 @@ func Stats(s Set) (mean, std []float64, err error) {
 	}
 	total, err := CountLevels(s)
 	if err != nil {
-		return nil, nil, fmt.Errorf("datasets: statistics: %w", err)
+		return nil, nil, &ReadError{err}
 	}
 	mean, std = total.MeanStd()
 	return mean, std, nil
@@ -46,11 +52,7 @@ func CountLevels(s Set) (*Levels, error) {
 			defer wg.Done()
 			var img Image
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				err := s.Image(i, &img)
-				if err == nil {
-					err = parts[k].Add(&img)
-				}
-				if err != nil {
+				if err := parts[k].read(s, i, &img); err != nil {
 					errs[k], failed[k] = fmt.Errorf("image %d, %s: %w", i, s.Name(i), err), i
 					next.Store(int64(n))
 					return
@@ -80,6 +82,18 @@ func CountLevels(s Set) (*Levels, error) {
 type Levels struct {
 	channels int
 	counts   [3][256]uint64
+}
+
+// read counts the pixels of image i of a set.
+func (l *Levels) read(s Set, i int, img *Image) (err error) {
+	defer Guard(&err)
+	if err := s.Image(i, img); err != nil {
+		return err
+	}
+	if len(img.Pix) != img.H*img.W*img.C {
+		return fmt.Errorf("%d bytes as an image of %dx%dx%d", len(img.Pix), img.H, img.W, img.C)
+	}
+	return l.Add(img)
 }
 
 // Add counts the pixels of an image; all images have the same number of channels.

@@ -43,8 +43,8 @@ func OpenData(path string, sets []string, c recipes.Catalog) (*Opened, error) {
 		return nil, err
 	}
 	o := &Opened{Source: r.Dataset.Name, Base: r.Dir()}
-	if o.Data, err = r.Dataset.Value.Open(datasets.Env{BaseDir: r.Dir()}); err != nil {
-		return nil, &DataError{err}
+	if o.Data, err = openSource(r.Dataset.Name, r.Dataset.Value, datasets.Env{BaseDir: r.Dir()}); err != nil {
+		return nil, err
 	}
 	return o, nil
 }

@@ -16,6 +16,7 @@ import (
 	"selfsup/graph"
 	"selfsup/graph/cpu/kern"
 	"selfsup/graph/ir"
+	"selfsup/internal/callsite"
 	"selfsup/recipes"
 )
 
@@ -197,6 +198,9 @@ func (s *Setup) start(f *folder.Folder, o Options, from int, before totals, warn
 		return nil, errors.Join(err, r.close())
 	}
 	defer func() {
+		if p := recover(); p != nil { // of a protocol or a set of somebody else
+			err = callsite.Panic(p)
+		}
 		r.progress.Clear()
 		if err != nil {
 			r.progress.Log.Say("%v", err) // the command prints it

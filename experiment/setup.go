@@ -127,8 +127,8 @@ func (s *Setup) newStore() *graph.Store { return graph.NewStore(uint64(s.Recipe.
 // openData reads the data set and checks that the recipe fits it.
 func (s *Setup) openData() (err error) {
 	r := s.Recipe
-	if s.Data, err = r.Dataset.Value.Open(datasets.Env{BaseDir: r.Dir()}); err != nil {
-		return &DataError{err}
+	if s.Data, err = openSource(r.Dataset.Name, r.Dataset.Value, datasets.Env{BaseDir: r.Dir()}); err != nil {
+		return err
 	}
 	if err := s.checkLabels(); err != nil {
 		return &RecipeError{r.File, err}
@@ -137,7 +137,7 @@ func (s *Setup) openData() (err error) {
 		return &RecipeError{r.File, err}
 	}
 	if s.Views, err = views.New(r.Views, s.Data, r.Method.Value.Views()); err != nil {
-		return &RecipeError{r.File, err}
+		return viewsError(r.File, err)
 	}
 	s.Image = backbones.Image{H: s.Views.Height, W: s.Views.Width, C: s.Views.Channels}
 	if err := s.checkViews(); err != nil {
@@ -201,10 +201,11 @@ func (s *Setup) sample() (err error) {
 
 // encoder is the recipe's backbone as methods see it.
 func (s *Setup) encoder() methods.Encoder {
-	b := s.Recipe.Backbone.Value
-	enc := methods.Encoder{Dim: b.Dim(), Classes: len(s.Data.Train.Classes()), New: func(at *graph.Scope) layer.Func { return b.New(at, s.Image) }}
+	b, table := s.Recipe.Backbone.Value, "backbone."+s.Recipe.Backbone.Name
+	enc := methods.Encoder{Dim: b.Dim(), Classes: len(s.Data.Train.Classes())}
+	enc.New = func(at *graph.Scope) layer.Func { return checkedEncoder(table, b, at, s.Image) }
 	if t, ok := b.(backbones.Tokens); ok {
-		enc.Tokens = func(at *graph.Scope) *backbones.TokenEncoder { return t.NewTokens(at, s.Image) }
+		enc.Tokens = func(at *graph.Scope) *backbones.TokenEncoder { return checkedTokens(table, t, at, s.Image) }
 	}
 	return enc
 }
@@ -229,7 +230,9 @@ func (s *Setup) trainGraph() (*graph.Graph, error) {
 			size := s.view(v)
 			x[v] = g.Input(viewInput(v), r.Train.Batch, size.H, size.W, size.C)
 		}
-		obj := r.Method.Value.Build(g, s.encoder(), x)
+		enc := s.encoder()
+		obj := r.Method.Value.Build(g, enc, x)
+		checkObjective("method."+r.Method.Name, r.Method.Value, obj, r.Train.Batch, enc.Dim)
 		loss := obj.Loss()
 		g.Output(lossOutput, loss)
 		for _, t := range obj.Terms {

@@ -15,6 +15,7 @@ import (
 
 	"selfsup/graph/ir"
 	"selfsup/graph/op"
+	"selfsup/internal/callsite"
 )
 
 // Node is a symbolic value.
@@ -82,7 +83,7 @@ type Options struct {
 }
 
 // Build runs f on the root scope of a new graph. A mistake in f (a wrong shape, a name used twice) comes back as an error that names
-// scope, operation, shapes and the line.
+// scope, operation, shapes and the line; any other panic of f as one that names the line.
 func Build(o Options, f func(s *Scope)) (g *Graph, err error) {
 	g = &Graph{g: G.NewGraph(), dtype: o.DType, training: o.Training, bf16: o.BF16, decls: map[string]*decl{}}
 	defer func() {
@@ -91,7 +92,8 @@ func Build(o Options, f func(s *Scope)) (g *Graph, err error) {
 		case *op.BuildError:
 			g, err = nil, r
 		default:
-			panic(r)
+			callsite.Trace()
+			g, err = nil, &op.BuildError{Msg: fmt.Sprintf("panic: %v", r), At: op.Caller()}
 		}
 	}()
 	f(&Scope{g: g})

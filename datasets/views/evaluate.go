@@ -32,11 +32,7 @@ func (p *Pipeline) evaluate(dst []float32, set datasets.Set, rows []int32, norma
 		var s Scratch
 		for i := int(next.Add(1)) - 1; i < len(rows); i = int(next.Add(1)) - 1 {
 			row := int(rows[i])
-			err := set.Image(row, &s.image)
-			if err == nil {
-				err = p.evalView(dst[i*p.Size():(i+1)*p.Size()], &s.image, normalize, &s)
-			}
-			if err != nil {
+			if err := p.evaluateOne(dst[i*p.Size():(i+1)*p.Size()], set, row, normalize, &s); err != nil {
 				failed.set(i, fmt.Errorf("views: image %d, %s: %w", row, set.Name(row), err))
 			}
 		}
@@ -48,6 +44,14 @@ func (p *Pipeline) evaluate(dst []float32, set datasets.Set, rows []int32, norma
 	}
 	wg.Wait()
 	return failed.err
+}
+
+func (p *Pipeline) evaluateOne(dst []float32, set datasets.Set, row int, normalize bool, s *Scratch) (err error) {
+	defer datasets.Guard(&err)
+	if err := set.Image(row, &s.image); err != nil {
+		return err
+	}
+	return p.evalView(dst, &s.image, normalize, s)
 }
 
 func (p *Pipeline) evalView(dst []float32, img *datasets.Image, normalize bool, s *Scratch) error {

@@ -193,7 +193,8 @@ func (r *reading) read(l *Loader, i, step, row int, dst *datasets.Image) error {
 }
 
 // views fills row of a batch.
-func (l *Loader) views(b *Batch, row int, s *Scratch) error {
+func (l *Loader) views(b *Batch, row int, s *Scratch) (err error) {
+	defer datasets.Guard(&err)
 	i := int(b.Indices[row])
 	b.Labels[row] = int32(l.set.Label(i))
 	if err := s.reading.read(l, i, b.Step, row, &s.image); err != nil {

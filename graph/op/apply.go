@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"hash"
 	"hash/fnv"
-	"path/filepath"
-	"runtime"
 	"strings"
 
 	"github.com/chewxy/hm"
@@ -93,7 +91,7 @@ type BuildError struct {
 	Op    string
 	In    []ir.Type
 	Msg   string
-	At    string // file:line of the caller outside the graph packages
+	At    string // the line that asked for it, see Caller
 }
 
 func (e *BuildError) Error() string {
@@ -121,24 +119,7 @@ func (e *BuildError) Error() string {
 
 // Fail stops the construction of a graph with an error that names the caller's line.
 func Fail(scope, format string, args ...any) {
-	panic(&BuildError{Scope: scope, Msg: fmt.Sprintf(format, args...), At: caller()})
-}
-
-// caller is the nearest line outside this module's graph packages, as folder/file.go:12.
-func caller() string {
-	pc := make([]uintptr, 32)
-	frames := runtime.CallersFrames(pc[:runtime.Callers(2, pc)])
-	for {
-		f, more := frames.Next()
-		dir := filepath.Base(filepath.Dir(f.File))
-		inGraph := strings.HasPrefix(f.Function, "selfsup/graph") && !strings.HasSuffix(f.File, "_test.go")
-		if f.Function != "" && !inGraph && !strings.HasPrefix(f.Function, "runtime.") {
-			return fmt.Sprintf("%s/%s:%d", dir, filepath.Base(f.File), f.Line)
-		}
-		if !more {
-			return ""
-		}
-	}
+	panic(&BuildError{Scope: scope, Msg: fmt.Sprintf(format, args...), At: Caller()})
 }
 
 // Apply puts an operation into the graph of its operands, or panics with a *BuildError if the shapes do not fit. The same
@@ -147,17 +128,17 @@ func Apply(s ir.Spec, in ...*Node) *Node {
 	o := &Op{Spec: s, in: make([]ir.Type, len(in))}
 	for i, n := range in {
 		if n == nil {
-			panic(&BuildError{Op: s.Name(), Msg: fmt.Sprintf("operand %d is nil", i), At: caller()})
+			panic(&BuildError{Op: s.Name(), Msg: fmt.Sprintf("operand %d is nil", i), At: Caller()})
 		}
 		o.in[i] = TypeOf(n)
 	}
 	out, err := s.Infer(o.in)
 	if err != nil {
-		panic(&BuildError{Scope: scopeOf(in), Op: s.Name(), In: o.in, Msg: err.Error(), At: caller()})
+		panic(&BuildError{Scope: scopeOf(in), Op: s.Name(), In: o.in, Msg: err.Error(), At: Caller()})
 	}
 	for i, t := range o.in {
 		if t.DType == ir.I32 && !readsIntegers(s, i) {
-			panic(&BuildError{Scope: scopeOf(in), Op: s.Name(), In: o.in, Msg: fmt.Sprintf("operand %d is int32; it must be floating point", i), At: caller()})
+			panic(&BuildError{Scope: scopeOf(in), Op: s.Name(), In: o.in, Msg: fmt.Sprintf("operand %d is int32; it must be floating point", i), At: Caller()})
 		}
 	}
 	o.out = out
@@ -165,7 +146,7 @@ func Apply(s ir.Spec, in ...*Node) *Node {
 	for {
 		n, err := G.ApplyOp(o, in...)
 		if err != nil {
-			panic(&BuildError{Scope: scopeOf(in), Op: s.Name(), In: o.in, Msg: err.Error(), At: caller()})
+			panic(&BuildError{Scope: scopeOf(in), Op: s.Name(), In: o.in, Msg: err.Error(), At: Caller()})
 		}
 		if got := Of(n); got != nil && got.key() == o.key() && sameNodes(Operands(n), in) {
 			return n

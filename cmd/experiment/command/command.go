@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"selfsup/experiment"
+	"selfsup/internal/callsite"
 	"selfsup/recipes"
 	"selfsup/recipes/overlay"
 )
@@ -37,7 +38,13 @@ type app struct {
 }
 
 // Main runs the command line and returns the exit status.
-func Main(c recipes.Catalog, args []string, stdout, stderr io.Writer) int {
+func Main(c recipes.Catalog, args []string, stdout, stderr io.Writer) (code int) {
+	defer func() {
+		if r := recover(); r != nil { // of a catalog's own code, such as Validate
+			fmt.Fprintln(stderr, "experiment:", callsite.Panic(r))
+			code = failed
+		}
+	}()
 	a := &app{catalog: c, out: stdout, err: stderr}
 	root := a.root()
 	root.SetArgs(args)

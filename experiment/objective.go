@@ -1,0 +1,104 @@
+package experiment
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"selfsup/backbones"
+	"selfsup/graph"
+	"selfsup/graph/layer"
+	"selfsup/graph/op"
+	"selfsup/internal/callsite"
+	"selfsup/methods"
+)
+
+// What a method or a backbone of somebody else may get wrong is said here in its own words, with its name in the recipe and the line where it
+// is declared, before a layer below stumbles over it.
+
+// taken are the names of metrics.jsonl that no term or metric can have.
+var taken = []string{
+	lossOutput, normsOutput, rateInput, "step", "epoch", "seconds", "data_wait", "weight_decay",
+	probeScope + "/loss", probeScope + "/accuracy",
+}
+
+// blame stops the construction of a graph with an error about what a method of v returned, such as Build.
+func blame(table string, v any, method, format string, args ...any) {
+	panic(&op.BuildError{Msg: fmt.Sprintf("[%s] %s ", table, method) + fmt.Sprintf(format, args...), At: callsite.Method(v, method)})
+}
+
+// checkObjective stops the construction of a training step whose method returned what it cannot be trained by. batch and dim are the rows
+// and the width that its features have.
+func checkObjective(table string, m methods.Method, o methods.Objective, batch, dim int) {
+	bad := func(format string, args ...any) { blame(table, m, "Build", format, args...) }
+	switch {
+	case o.Features == nil:
+		bad("returns no Features; want the encoder's features of the first view, [%d,%d]", batch, dim)
+	case !op.ShapeOf(o.Features).Equal([]int{batch, dim}):
+		bad("returns Features %v; want [%d,%d], a row an image", op.ShapeOf(o.Features), batch, dim)
+	case len(o.Terms) == 0:
+		bad("returns no Terms; want at least one, whose Value is a number to make small")
+	case !slices.ContainsFunc(o.Terms, func(t methods.Term) bool { return t.Weight != 0 }):
+		bad("gives every term the weight 0 (%s), so that nothing would be trained; want one that is another number", termNames(o.Terms))
+	}
+	named := slices.Clone(taken)
+	check := func(kind, name string, value *graph.Node) {
+		switch {
+		case name == "":
+			bad("returns a %s without a name; the log writes its value under it", kind)
+		case slices.Contains(taken, name):
+			bad("returns a %s with the name %q, which the log uses itself; want another name", kind, name)
+		case slices.Contains(named, name):
+			bad("returns two values with the name %q; want a name for each term and metric", name)
+		case value == nil:
+			bad("returns the %s %q without a Value", kind, name)
+		case len(op.ShapeOf(value)) != 0:
+			bad("returns the %s %q of shape %v; want one number, such as op.MeanAll of it", kind, name, op.ShapeOf(value))
+		}
+		named = append(named, name)
+	}
+	for _, t := range o.Terms {
+		check("term", t.Name, t.Value)
+	}
+	for _, m := range o.Metrics {
+		check("metric", m.Name, m.Value)
+	}
+}
+
+func termNames(terms []methods.Term) string {
+	var names []string
+	for _, t := range terms {
+		names = append(names, t.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// checkedEncoder is b.New with a check that it does what the backbone's Dim promises.
+func checkedEncoder(table string, b backbones.Backbone, s *graph.Scope, in backbones.Image) layer.Func {
+	encode := b.New(s, in)
+	if encode == nil {
+		blame(table, b, "New", "returns nil; want a function from images to features")
+	}
+	return func(x *graph.Node) *graph.Node {
+		y := encode(x)
+		if y == nil {
+			blame(table, b, "New", "returns a function that returns nil; want features [%d,%d]", op.ShapeOf(x)[0], b.Dim())
+		}
+		if rows := op.ShapeOf(x)[0]; !op.ShapeOf(y).Equal([]int{rows, b.Dim()}) {
+			blame(table, b, "New", "makes features %v of images %v, and Dim says %d; want [%d,%[3]d]", op.ShapeOf(y), op.ShapeOf(x), b.Dim(), rows)
+		}
+		return y
+	}
+}
+
+// checkedTokens is b.NewTokens with the same check.
+func checkedTokens(table string, b backbones.Tokens, s *graph.Scope, in backbones.Image) *backbones.TokenEncoder {
+	t := b.NewTokens(s, in)
+	switch {
+	case t == nil || t.Embed == nil || t.Encode == nil:
+		blame(table, b, "NewTokens", "leaves out Embed or Encode; want both")
+	case t.Dim != b.Dim():
+		blame(table, b, "NewTokens", "makes tokens of %d numbers, and Dim says %d; want the same", t.Dim, b.Dim())
+	}
+	return t
+}
