@@ -64,6 +64,9 @@ func (r *run) open(from int) (err error) {
 	if r.progress.Log, err = report.OpenMessages(r.Folder.File(messagesFile)); err != nil {
 		return err
 	}
+	if err := r.removeStale(); err != nil {
+		return err
+	}
 	r.heart.Path = r.Folder.File(heartbeatFile)
 	r.alive = func() error { return r.heart.Beat(time.Now()) }
 	if r.encoderMeta, err = r.describeEncoder(); err != nil {
@@ -73,7 +76,7 @@ func (r *run) open(from int) (err error) {
 	if r.best = score; warning != "" {
 		r.progress.Say("warning: %s", warning)
 	}
-	if r.log, err = report.OpenLog(r.Folder.File(metricsFile), from); err != nil {
+	if r.log, err = report.OpenLog(r.Folder.File(metricsFile), from, from == r.Steps); err != nil {
 		return err
 	}
 	if r.events, err = report.OpenEvents(r.Folder.Path, from, time.Now); err != nil {
@@ -85,6 +88,15 @@ func (r *run) open(from int) (err error) {
 		return err
 	}
 	return folder.WriteAtomic(r.Folder.File(environmentFile), append(text, '\n'))
+}
+
+// removeStale removes the temporary files of processes that were killed while they wrote.
+func (r *run) removeStale() error {
+	return errors.Join(
+		folder.RemoveStaleOf(r.Folder.Path, ResolvedFile, originsFile, statusFile, environmentFile, metricsFile, skippedFile, summaryFile),
+		folder.RemoveStaleOf(filepath.Dir(r.Folder.File(exportFile)), filepath.Base(exportFile)),
+		checkpoint.RemoveStale(r.Folder.File(checkpointDir)),
+	)
 }
 
 // close closes what open opened.

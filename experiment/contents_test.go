@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -261,7 +262,9 @@ func checkBest(t *testing.T, dir string, sum *experiment.Summary) {
 			consider(v, int(fields["step"]))
 		}
 	}
-	consider(sum.Evaluations[0].Value, 23)
+	if v := sum.Evaluations[0].Value; seen == 0 || !bytes.Contains(text, fmt.Appendf(nil, `{"step":23,"knn k=20 top1":%v,`, v)) {
+		t.Errorf("the end's evaluation %v is not in the metrics:\n%s", v, text)
+	}
 	if seen != 3 || m.Score == nil || m.Score.Value != want || m.Score.Evaluation != "knn k=20 top1" || m.Step != at {
 		t.Errorf("best is step %d with %+v, want step %d with knn k=20 top1 %v (of %d evaluations)", m.Step, m.Score, at, want, seen)
 	}

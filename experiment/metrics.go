@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"selfsup/experiment/checkpoint"
 	"selfsup/experiment/evaluate"
 	"selfsup/experiment/report"
 	"selfsup/graph/ir"
@@ -40,7 +41,7 @@ func (r *run) record(done int) error {
 	speed := float64(here*r.Recipe.Train.Batch) / max(r.clock.training, 1e-9)
 	r.progress.Show(report.Status{
 		Epoch: float64(done) / float64(r.PerEpoch), Epochs: float64(r.Steps) / float64(r.PerEpoch), Step: done, Steps: r.Steps,
-		Loss: r.loss.At(0), Rate: rate, ImagesPerSecond: speed, DataWait: r.clock.waiting / max(r.clock.training, 1e-9),
+		Loss: r.meanLoss(), Rate: rate, ImagesPerSecond: speed, DataWait: r.clock.waiting / max(r.clock.training, 1e-9),
 		Left: time.Duration(float64(r.Steps-done) * r.clock.training / float64(here) * float64(time.Second)), Note: r.note,
 	})
 	return nil
@@ -83,16 +84,60 @@ func (r *run) evaluateDue(ctx context.Context, done int) error {
 	if err != nil {
 		return err
 	}
-	line := []report.Field{{Key: "step", Value: done}}
-	for i, e := range all {
-		line = append(line, report.Field{Key: e.Label(), Value: e.Value})
-		if i == 0 {
-			r.note = fmt.Sprintf("%s %.4f", e.Label(), e.Value)
-		}
+	for _, e := range all {
+		r.note = fmt.Sprintf("epoch %.1f: %s %.4f", float64(done)/float64(r.PerEpoch), e.Label(), e.Value)
+		r.progress.Say("%s", r.note)
+		break
 	}
-	r.progress.Say("epoch %.1f: %s", float64(done)/float64(r.PerEpoch), r.note)
-	if err := r.metrics(line); err != nil {
+	if err := r.recordEvaluations(done, all); err != nil {
 		return err
 	}
 	return r.keepBest(done, all)
+}
+
+// recordEvaluations writes what the trained encoder's evaluations after done steps came to as a line of metrics.
+func (r *run) recordEvaluations(done int, all []Evaluation) error {
+	line := []report.Field{{Key: "step", Value: done}}
+	for _, e := range all {
+		if e.Representation == "trained" {
+			line = append(line, report.Field{Key: e.Label(), Value: e.Value})
+		}
+	}
+	if len(line) == 1 {
+		return nil
+	}
+	return r.metrics(line)
+}
+
+// meanLoss is the mean of the loss since the last line of metrics; where one was just written, the mean that it holds.
+func (r *run) meanLoss() float64 {
+	for _, w := range r.watched {
+		if w.name == lossOutput && w.steps > 0 {
+			return w.sum / float64(w.steps)
+		}
+	}
+	return r.clock.lastLoss
+}
+
+// window is what the next line of metrics has gathered so far; nil: nothing.
+func (r *run) window() *checkpoint.Window {
+	if r.clock.since == 0 {
+		return nil
+	}
+	w := &checkpoint.Window{Steps: r.clock.since}
+	for _, one := range r.watched {
+		w.Sums = append(w.Sums, checkpoint.Sum{Name: one.name, Value: checkpoint.Real(one.sum), Steps: one.steps})
+	}
+	return w
+}
+
+// reopenWindow goes on with the line of metrics that a checkpoint has begun.
+func (r *run) reopenWindow(w *checkpoint.Window) {
+	if w == nil {
+		return
+	}
+	r.clock.since = w.Steps
+	for _, s := range w.Sums {
+		r.watched = append(r.watched, watched{name: s.Name, sum: float64(s.Value), steps: s.Steps})
+	}
 }

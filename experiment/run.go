@@ -159,7 +159,9 @@ func (r *run) save(done int) error {
 	if err := r.log.Flush(); err != nil {
 		return err
 	}
-	if err := checkpoint.Save(r.Folder.File(checkpointDir), r.Store, r.meta(done)); err != nil {
+	m := r.meta(done)
+	m.Window = r.window()
+	if err := checkpoint.Save(r.Folder.File(checkpointDir), r.Store, m); err != nil {
 		return err
 	}
 	r.saved = done

@@ -139,7 +139,7 @@ func values(s *experiment.Summary) string {
 	return string(text)
 }
 
-// checkLog checks that the metrics have every step once, in order.
+// checkLog checks that the metrics have every step once, in order, and the end's evaluation.
 func checkLog(t *testing.T, dir string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, "metrics.jsonl"))
@@ -147,6 +147,10 @@ func checkLog(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	if end := lines[len(lines)-1]; !strings.HasPrefix(end, `{"step":23,"knn k=20 top1":`) {
+		t.Errorf("the last line of the metrics is %s, want the evaluation after step 23", end)
+	}
+	lines = lines[:len(lines)-1]
 	for i, line := range lines {
 		var at struct {
 			Step int

@@ -77,7 +77,7 @@ func Run(rec *recipes.Loaded, o Options) (*Summary, error) {
 	if err := writeRecipe(f, rec); err != nil {
 		return nil, err
 	}
-	return s.start(f, o, 0, totals{}, "")
+	return s.start(f, o, beginning{})
 }
 
 // Resume goes on from the newest checkpoint of a run folder, as if nothing had happened. A run that is done is an error.
@@ -101,12 +101,12 @@ func Resume(dir string, c recipes.Catalog, o Options) (*Summary, error) {
 		return nil, &DataError{fmt.Errorf("resume: %s holds no checkpoint, but its %s says that step %d was saved", f.File(checkpointDir), statusFile, h.status.Step)}
 	}
 	if h.store == nil { // interrupted before its first checkpoint
-		return h.start(f, o, 0, totals{}, "")
+		return h.start(f, o, beginning{})
 	}
 	for _, name := range h.store.Names() {
 		h.Store.Get(name).Copy(h.store.Get(name).Array)
 	}
-	return h.start(f, o, h.meta.Step, h.status.Totals, h.warning)
+	return h.start(f, o, beginning{step: h.meta.Step, window: h.meta.Window, before: h.status.Totals, warning: h.warning})
 }
 
 // Evaluate runs the protocols of a run's recipe, with sets applied, on its newest or its best checkpoint. It changes nothing in the folder,
@@ -185,9 +185,19 @@ func readCheckpoint(f *folder.Folder, best bool) (st *graph.Store, m checkpoint.
 	return st, m, warning, nil
 }
 
+// beginning is where a process takes a run up.
+type beginning struct {
+	step    int                // of the checkpoint; 0: none
+	window  *checkpoint.Window // line of metrics that the checkpoint has begun
+	before  totals             // of the processes before
+	warning string             // which checkpoints are damaged
+}
+
 // start runs the training from a step on, then the evaluation, and keeps the folder's status true on every way out.
-func (s *Setup) start(f *folder.Folder, o Options, from int, before totals, warning string) (_ *Summary, err error) {
-	r := &run{Setup: s, Options: o, Folder: f, progress: report.NewProgress(o.Messages), first: from, saved: from, before: before}
+func (s *Setup) start(f *folder.Folder, o Options, at beginning) (_ *Summary, err error) {
+	from := at.step
+	r := &run{Setup: s, Options: o, Folder: f, progress: report.NewProgress(o.Messages), first: from, saved: from, before: at.before}
+	r.reopenWindow(at.window)
 	if from == 0 {
 		r.saved = -1
 	}
@@ -208,8 +218,8 @@ func (s *Setup) start(f *folder.Folder, o Options, from int, before totals, warn
 		err = errors.Join(err, r.close())
 		err = errors.Join(err, r.status(stateOf(err), err))
 	}()
-	if warning != "" {
-		r.progress.Say("warning: %s", warning)
+	if at.warning != "" {
+		r.progress.Say("warning: %s", at.warning)
 	}
 	r.progress.Say("%s: %d images, %d steps of %d, run folder %s", s.Recipe.Name, s.Seen.Len(), s.Steps, s.Recipe.Train.Batch, f.Path)
 	for _, remark := range s.Recipe.LengthRemarks(s.PerEpoch) {
@@ -228,7 +238,11 @@ func (s *Setup) start(f *folder.Folder, o Options, from int, before totals, warn
 	if err != nil {
 		return nil, err
 	}
+	if err := r.recordEvaluations(r.Steps, all); err != nil {
+		return nil, err
+	}
 	sum := r.summary(all)
+	r.progress.Log.Say("%s", sum.Table()) // the command prints it
 	return sum, sum.write(f)
 }
 

@@ -113,7 +113,7 @@ func (r *run) enter(s *Setup) (err error) {
 		}
 		for _, before := range r.watched { // the line of metrics goes on
 			if before.name == name {
-				w.sum = before.sum
+				w.sum, w.steps = before.sum, before.steps
 			}
 		}
 		all = append(all, w)

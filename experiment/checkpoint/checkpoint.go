@@ -32,6 +32,7 @@ type Meta struct {
 	// What of the Store is the frozen encoder.
 	Encoder *Encoder `json:"encoder,omitempty"`
 	Score   *Score   `json:"score,omitempty"`
+	Window  *Window  `json:"window,omitempty"`
 }
 
 // Encoder is the frozen encoder: the images that it takes (pixels of 0 to 1, less the mean, over the standard deviation of their channel)

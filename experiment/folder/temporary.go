@@ -2,6 +2,7 @@ package folder
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +22,16 @@ func temporary(path string) (tmp, held *os.File, err error) {
 		os.Remove(tmp.Name())
 	}
 	return nil, nil, err
+}
+
+// RemoveStaleOf is RemoveStale of files of a folder, which may not be there.
+func RemoveStaleOf(dir string, names ...string) error {
+	for _, name := range names {
+		if err := RemoveStale(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 // RemoveStale removes what processes that were killed in Replace left beside path. What a living process writes stays.

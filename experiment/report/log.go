@@ -29,8 +29,9 @@ type Log struct {
 }
 
 // OpenLog opens a log to go on with after a step: lines of later steps, and those that are no whole line with a step, as a crash leaves them,
-// are dropped.
-func OpenLog(path string, step int) (*Log, error) {
+// are dropped. Where the training has ended at that step, its evaluation comes again: what an earlier one wrote, a line of that step without a
+// loss, is dropped too.
+func OpenLog(path string, step int, ended bool) (*Log, error) {
 	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("metrics: %w", err)
@@ -42,7 +43,7 @@ func OpenLog(path string, step int) (*Log, error) {
 			Step *int     `json:"step"`
 			Loss *float64 `json:"loss"`
 		}
-		if line[len(line)-1] != '\n' || json.Unmarshal(line, &at) != nil || at.Step == nil || *at.Step > step {
+		if line[len(line)-1] != '\n' || json.Unmarshal(line, &at) != nil || at.Step == nil || *at.Step > step || ended && *at.Step == step && at.Loss == nil {
 			continue
 		}
 		kept = append(kept, line...)

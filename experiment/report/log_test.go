@@ -20,7 +20,7 @@ func readFile(t *testing.T, path string) string {
 
 func TestLogLines(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "metrics.jsonl")
-	l, err := OpenLog(path, 0)
+	l, err := OpenLog(path, 0, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,15 +54,17 @@ func TestLogResumes(t *testing.T) {
 	for _, c := range []struct {
 		name, before, kept string
 		loss               float64
+		ended              bool
 	}{
-		{"no file", "", "", 0},
-		{"all of it", one + two, one + two, 2},
-		{"later steps", one + two + three, one + two, 2},
-		{"evaluation of the same step", two + `{"step":2,"knn":0.5}` + "\n", two + `{"step":2,"knn":0.5}` + "\n", 2},
-		{"torn line", one + `{"step":2,"lo`, one, 3},
-		{"torn before its newline", one + strings.TrimSuffix(two, "\n"), one, 3},
-		{"torn line of zeros", one + "\x00\x00\x00", one, 3},
-		{"line without a step", one + "{}\n" + two, one + two, 2},
+		{"no file", "", "", 0, false},
+		{"all of it", one + two, one + two, 2, false},
+		{"later steps", one + two + three, one + two, 2, false},
+		{"evaluation of the same step", two + `{"step":2,"knn":0.5}` + "\n", two + `{"step":2,"knn":0.5}` + "\n", 2, false},
+		{"torn line", one + `{"step":2,"lo`, one, 3, false},
+		{"torn before its newline", one + strings.TrimSuffix(two, "\n"), one, 3, false},
+		{"torn line of zeros", one + "\x00\x00\x00", one, 3, false},
+		{"line without a step", one + "{}\n" + two, one + two, 2, false},
+		{"the end's evaluation, which comes again", one + `{"step":1,"knn":0.4}` + "\n" + two + `{"step":2,"knn":0.5}` + "\n", one + `{"step":1,"knn":0.4}` + "\n" + two, 2, true},
 	} {
 		path := filepath.Join(t.TempDir(), "metrics.jsonl")
 		if c.before != "" {
@@ -70,7 +72,7 @@ func TestLogResumes(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		l, err := OpenLog(path, 2)
+		l, err := OpenLog(path, 2, c.ended)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +94,7 @@ func TestLogResumes(t *testing.T) {
 // A line reaches the file on its own, without Flush; a writer that fails is told by the next call.
 func TestLogFlushesItself(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "metrics.jsonl")
-	l, err := OpenLog(path, 0)
+	l, err := OpenLog(path, 0, false)
 	if err != nil {
 		t.Fatal(err)
 	}
