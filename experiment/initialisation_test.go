@@ -1,0 +1,150 @@
+package experiment_test
+
+import (
+	"fmt"
+	"math"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"selfsup/experiment"
+	"selfsup/graph"
+	"selfsup/recipes"
+)
+
+// drawn is the distribution that an entry of the Store starts from.
+type drawn struct {
+	what   string
+	std    float64
+	bound  float64 // of all numbers; 0: there is none
+	fourth float64 // moment, over the square of the variance: it says how exact the deviation of n numbers is
+}
+
+func normal(std float64) drawn { return drawn{fmt.Sprintf("normal, deviation %.4g", std), std, 0, 3} }
+func uniform(bound float64) drawn {
+	return drawn{fmt.Sprintf("uniform in +-%.4g", bound), bound / math.Sqrt(3), bound, 1.8}
+}
+
+// startOf is what the papers and PyTorch start a parameter with: a constant, or a distribution. ok is false where nothing is known.
+func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok bool) {
+	at, last := path.Dir(name), path.Base(name)
+	draw := func(d drawn) (float64, *drawn, bool) { return 0, &d, true }
+	transformer := strings.HasPrefix(name, "decoder/") || st.Get("backbone/patch/weight") != nil && strings.HasPrefix(name, "backbone/")
+	norm := strings.HasPrefix(path.Base(at), "norm")
+	switch shape := st.Get(name).Shape; {
+	case last == "weight" && norm:
+		return 1, nil, true
+	case last == "bias" && norm:
+		return 0, nil, true
+	case last == "weight" && len(shape) == 4: // [k,k,in,out]: He et al. 2015, eq. 14, the fan out
+		return draw(normal(math.Sqrt(2 / float64(shape[0]*shape[1]*shape[3]))))
+	case last == "weight" && transformer: // [in,out]: Glorot and Bengio 2010, eq. 16, as in MAE's and MoCo v3's code
+		return draw(uniform(math.Sqrt(6 / float64(shape[0]+shape[1]))))
+	case last == "bias" && transformer:
+		return 0, nil, true
+	case last == "weight" && len(shape) == 2: // nn.Linear
+		return draw(uniform(1 / math.Sqrt(float64(shape[0]))))
+	case last == "bias":
+		return draw(uniform(1 / math.Sqrt(float64(st.Get(at + "/weight").Shape[0]))))
+	case last == "class" || last == "position" || last == "mask":
+		return draw(normal(0.02))
+	}
+	return 0, nil, false
+}
+
+// Every parameter of every shipped recipe and backbone starts as the papers say, by its deviation and bounds; running statistics start as mean 0 and
+// variance 1, moments as 0, and a teacher as its student. No two parameters start alike, nor with another seed.
+func TestInitialisation(t *testing.T) {
+	cases := map[string][]string{
+		"resnet18": {"quickstart.toml", "backbone.resnet.depth=18", "backbone.resnet.width=0.25", `backbone.resnet.stem="3x3"`},
+		"resnet50": {"quickstart.toml", "backbone.resnet.depth=50", "backbone.resnet.width=0.125", `backbone.resnet.stem="7x7"`, "views.crop=32"},
+		"mlp":      {"quickstart.toml", "backbone.mlp.widths=[64,32]"},
+		"vit":      {"vicreg.toml", "backbone.vit.dim=48", "backbone.vit.depth=2", "backbone.vit.heads=3", "backbone.vit.patch=4"},
+	}
+	for _, recipe := range recipes.Names() {
+		cases[recipe] = []string{recipe}
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			sets := append(c[1:], "train.batch=8")
+			s, err := experiment.Prepare(loadShipped(t, c[0], sets))
+			if err != nil {
+				t.Fatal(err)
+			}
+			other, err := experiment.Prepare(loadShipped(t, c[0], append(sets, "seed=2")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen := map[[3]float32]string{}
+			for _, l := range s.Leaves {
+				e := s.Store.Get(l.Name)
+				switch {
+				case constantOfRun(l.Name) || l.Kind == graph.State && strings.HasSuffix(l.Name, "position"): // keys; sines and cosines
+				case strings.HasPrefix(l.Name, "teacher/") && !strings.HasSuffix(l.Name, "/running"):
+					if !slices.Equal(e.F32, s.Store.Get(strings.TrimPrefix(l.Name, "teacher/")).F32) {
+						t.Errorf("%s does not start as its student", l.Name)
+					}
+				case strings.HasSuffix(l.Name, "/running"):
+					half := len(e.F32) / 2
+					expectAll(t, l.Name+", means", e.F32[:half], 0)
+					expectAll(t, l.Name+", variances", e.F32[half:], 1)
+				case l.Kind == graph.Moment:
+					expectAll(t, l.Name, e.F32, 0)
+				default:
+					constant, random, ok := startOf(s.Store, l.Name)
+					if !ok {
+						t.Errorf("%s %v %v: nobody says what it starts as: add it to startOf, with the paper", l.Name, l.Kind, e.Shape)
+						continue
+					}
+					if random == nil {
+						expectAll(t, l.Name, e.F32, float32(constant))
+						continue
+					}
+					expectDrawn(t, l.Name+fmt.Sprint(e.Shape), e.F32, *random)
+					begin := [3]float32(e.F32[:3])
+					if twin := seen[begin]; twin != "" {
+						t.Errorf("%s and %s start with the same numbers %v", l.Name, twin, begin)
+					}
+					seen[begin] = l.Name
+					if slices.Equal(e.F32, other.Store.Get(l.Name).F32) {
+						t.Errorf("%s starts with the same numbers with seeds 1 and 2", l.Name)
+					}
+				}
+			}
+		})
+	}
+}
+
+func expectAll(t *testing.T, what string, v []float32, want float32) {
+	t.Helper()
+	for i, x := range v {
+		if x != want {
+			t.Errorf("%s: element %d is %v, want %v", what, i, x, want)
+			return
+		}
+	}
+}
+
+// expectDrawn allows five deviations of what n numbers of the distribution give.
+func expectDrawn(t *testing.T, what string, v []float32, d drawn) {
+	t.Helper()
+	var sum, squares, largest float64
+	n := float64(len(v))
+	for _, x := range v {
+		sum, squares, largest = sum+float64(x), squares+float64(x)*float64(x), max(largest, math.Abs(float64(x)))
+	}
+	mean, std := sum/n, math.Sqrt(squares/n)
+	if allowed := 5 * d.std / math.Sqrt(n); math.Abs(mean) > allowed {
+		t.Errorf("%s: the mean is %.4g, want 0 within %.2g (%s)", what, mean, allowed, d.what)
+	}
+	if allowed := 5 * d.std * math.Sqrt((d.fourth-1)/(4*n)); math.Abs(std-d.std) > allowed {
+		t.Errorf("%s: the deviation is %.4g, want %.4g within %.2g (%s)", what, std, d.std, allowed, d.what)
+	}
+	switch {
+	case d.bound > 0 && largest > d.bound*(1+1e-6):
+		t.Errorf("%s: the largest number is %.6g (%s)", what, largest, d.what)
+	case d.bound == 0 && n >= 300 && largest < 2*d.std: // once in a million
+		t.Errorf("%s: the largest number is %.4g (%s)", what, largest, d.what)
+	}
+}

@@ -1,0 +1,172 @@
+package experiment_test
+
+import (
+	"io"
+	"sync/atomic"
+	"testing"
+
+	"selfsup/datasets"
+	"selfsup/experiment"
+	"selfsup/recipes"
+)
+
+// The tests of this file say which images and labels go where. Their images are patterns so far apart that every encoder tells them from one
+// another, so that accuracies are known exactly.
+
+// given is a data set of a test's own.
+type given struct{ train, test datasets.Set }
+
+func (g *given) Open(datasets.Env) (*datasets.Data, error) {
+	return &datasets.Data{Train: g.train, Test: g.test, Channels: 1, Height: side, Width: side}, nil
+}
+
+// side of an image, pixels.
+const side = 16
+
+// Patterns are quarters of the image that are lit. R has something of P and of Q, which have nothing of each other.
+const (
+	patternP = 0b0001
+	patternQ = 0b0010
+	patternR = 0b0111
+)
+
+// picture is a pattern; in the last quarter a pixel tells images of one pattern apart.
+func picture(pattern, serial int) datasets.Image {
+	img := datasets.Image{H: side, W: side, C: 1, Pix: make([]byte, side*side)}
+	for i := range img.Pix {
+		quarter := i/side/(side/2)*2 + i%side/(side/2)
+		if pattern>>quarter&1 == 1 {
+			img.Pix[i] = 250
+		}
+	}
+	img.Pix[side*side/2+side/2+serial%4*side+serial/4%8] = byte(20 + serial%60)
+	return img
+}
+
+// pictures adds images of patterns with their labels to a set of the classes 0 and 1.
+func pictures(name string, serial int, patterns []int, labels []int) *datasets.Memory {
+	m := &datasets.Memory{Labels: labels, Class: []string{"zero", "one"}, Origin: name}
+	for i, p := range patterns {
+		m.Images = append(m.Images, picture(p, serial+i))
+	}
+	return m
+}
+
+// repeat is n times a pattern of numbers.
+func repeat(n int, v ...int) []int {
+	var all []int
+	for range n {
+		all = append(all, v...)
+	}
+	return all
+}
+
+// plain is a short training on images as they are.
+var plain = []string{
+	`views.crop_area=[1.0,1.0]`, "views.flip=0.0", "views.jitter=0.0", "backbone.convnet.widths=[8,16]", "method.simclr.projector=[16,8]",
+	"train.batch=8", `train.length="4 epochs"`, "evaluate.linear=false", "evaluate.knn.k=[1]", `evaluate.knn.every="0 steps"`,
+}
+
+// runOn runs the quickstart on a data set and returns the accuracy of nearest neighbours by representation.
+func runOn(t *testing.T, g *given, sets ...string) map[string]float64 {
+	t.Helper()
+	c := recipes.Builtin()
+	c.Datasets["given"] = func() datasets.Source { return g }
+	r, err := recipes.Load("quickstart.toml", append(append([]string{`dataset="given"`}, plain...), sets...), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, err := experiment.Run(r, experiment.Options{Root: t.TempDir(), Messages: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	top1 := map[string]float64{}
+	for _, e := range sum.Evaluations {
+		if e.Protocol == "knn" && e.Metric == "top1" {
+			top1[e.Representation] = e.Value
+		}
+	}
+	return top1
+}
+
+// Evaluations learn from the training images' labels and are tested on the test images with theirs: three test labels of eight contradict the
+// training's, so 5 of 8 are right, whoever looks; training images tested would be right, and labels that move by a row mostly wrong.
+func TestEvaluationsTestOnTheTestSet(t *testing.T) {
+	g := &given{
+		train: pictures("train", 0, repeat(20, patternP, patternR), repeat(20, 0, 1)),
+		test: pictures("test", 100,
+			[]int{patternP, patternR, patternP, patternR, patternP, patternP, patternR, patternR},
+			[]int{0, 1, 1, 1, 0, 1, 0, 1}),
+	}
+	got := runOn(t, g)
+	for _, representation := range []string{"trained", "untrained", "pixels"} {
+		if v, ok := got[representation]; !ok || v != 5.0/8 {
+			t.Errorf("kNN of %s is %v (%v), want 5 of 8", representation, v, ok)
+		}
+	}
+}
+
+// With [labelled] evaluations know the labels of those images alone. The patterns of class 0 are farther from each other than from class 1:
+// knowing one image of each class, an evaluation is wrong about the other pattern of class 0.
+func TestEvaluationsLearnFromTheLabelled(t *testing.T) {
+	g := &given{
+		train: pictures("train", 0, repeat(10, patternP, patternR, patternQ, patternR), repeat(20, 0, 1)),
+		test:  pictures("test", 100, repeat(4, patternP, patternR, patternQ), repeat(4, 0, 1, 0)),
+	}
+	if got := runOn(t, g)["pixels"]; got != 1 {
+		t.Errorf("kNN of pixels with all labels is %v, want 1", got)
+	}
+	if got := runOn(t, g, "labelled.few_shot.per_class=1")["pixels"]; got != 8.0/12 {
+		t.Errorf("kNN of pixels with one label of each class is %v, want 8 of 12", got)
+	}
+}
+
+// counted is a set that counts how often each image is read.
+type counted struct {
+	*datasets.Memory
+	reads []atomic.Int64
+}
+
+func (c *counted) Image(i int, dst *datasets.Image) error {
+	c.reads[i].Add(1)
+	return c.Memory.Image(i, dst)
+}
+
+// Training reads the images of the recipe's subset, each in every epoch, and no other image, least of all one of the test set.
+func TestTrainingSeesTheSubset(t *testing.T) {
+	const few, many = 2, 40 // epochs
+	const prefetched = 8    // epochs that may be read ahead of the training
+	reads := func(epochs string) (train, test []int64) {
+		g := [2]*counted{}
+		for k, n := range []int{20, 4} {
+			m := pictures("set", 50*k, repeat(n, patternP, patternR), repeat(n, 0, 1))
+			g[k] = &counted{m, make([]atomic.Int64, len(m.Images))}
+		}
+		runOn(t, &given{g[0], g[1]}, "subset.few_shot.per_class=4", "evaluate.knn=false", "train.length="+epochs)
+		for k, to := range []*[]int64{&train, &test} {
+			for i := range g[k].reads {
+				*to = append(*to, g[k].reads[i].Load())
+			}
+		}
+		return train, test
+	}
+	train, test := reads(`"2 epochs"`)
+	longTrain, longTest := reads(`"40 epochs"`)
+	seen := 0
+	for i := range train {
+		switch more := longTrain[i] - train[i]; {
+		case more >= many-few-prefetched:
+			seen++
+		case more != 0:
+			t.Errorf("training image %d is read %d times more in %d epochs than in %d, want %d or, outside the subset, 0", i, more, many, few, many-few)
+		}
+	}
+	if seen != 8 {
+		t.Errorf("training reads %d images, want the 8 of the subset", seen)
+	}
+	for i := range test {
+		if longTest[i] != test[i] {
+			t.Errorf("training reads test image %d", i)
+		}
+	}
+}
