@@ -24,12 +24,16 @@ const DefaultMaxPixels = 89_478_485
 // Decoder turns the bytes of an image file into pixels as PIL's convert("RGB") or convert("L") does: PNG, JPEG, GIF (first frame), BMP,
 // WebP, TIFF.
 //
-// Alpha is dropped, so that the colour stored under transparent pixels shows; 16-bit samples keep their high byte; a CMYK or YCCK JPEG is
+// Alpha is dropped, so that the colour stored under transparent pixels shows; 16-bit samples keep their high byte, or are scaled from a
+// range (Black16, White16) that the values of a sensor fill; a CMYK or YCCK JPEG is
 // inverted as Adobe writes it; the image is turned as its EXIF orientation says. The zero value is ready. It keeps memory between images
 // and serves one goroutine at a time.
 type Decoder struct {
 	Channels  int // 1 grey (Rec. 601 luma), 3 colour, 0 as the file has it
 	MaxPixels int // a header that claims more is refused before memory is taken; 0: DefaultMaxPixels
+
+	// Values of 16-bit samples that become 0 and 255, those between in proportion; both 0: the high byte is kept.
+	Black16, White16 uint16
 
 	reader fileReader
 	stored Image // before it is turned
@@ -228,7 +232,7 @@ func (d *Decoder) upper(dst *Image, b []byte, h Header, box resample.Box) bool {
 	case *image.Gray:
 		dst.resize(h.config.Height, h.config.Width, 1)
 		part := Image{H: rows, W: dst.W, C: 1, Pix: dst.Pix[:rows*dst.W]}
-		return fill(&part, m) == nil
+		return fill(&part, m, depth{}) == nil
 	default: // red, green and blue
 		return false
 	}
@@ -255,7 +259,11 @@ func (d *Decoder) pixels(dst *Image, src image.Image, file []byte, h Header, box
 	case *image.NYCbCrA:
 		d.chroma.fill(dst, &m.YCbCr, h.Format == "webp", box)
 	default:
-		err := fill(dst, src)
+		deep := depth{d.Black16, d.White16}
+		if h.Format == "tiff" && d.reader.whiteIsZero() {
+			deep = deep.inverted()
+		}
+		err := fill(dst, src, deep)
 		if h.Format == "tiff" && d.reader.inverted() {
 			for i, v := range dst.Pix {
 				dst.Pix[i] = 255 - v

@@ -16,6 +16,7 @@ import (
 type Files struct {
 	Resize     int         `toml:"resize"`      // pixels: shorter side resized, then centre crop; 0 keeps the sizes
 	Channels   int         `toml:"channels"`    // 1 grey, 3 colour, 0 as found
+	Range16    []int       `toml:"range16"`     // values of 16-bit samples that become black and white, such as [0, 4095]; empty: the high byte is kept
 	MaxSkipped int         `toml:"max_skipped"` // images that may be refused and left out; each is named, more stop the run
 	MaxPixels  int         `toml:"max_pixels"`  // a header that claims more is refused
 	Memory     memory.Size `toml:"memory"`      // decoded images that are kept; a larger set is decoded on demand
@@ -38,7 +39,7 @@ func (s *Files) validate() error {
 	case s.Memory < 0:
 		return fmt.Errorf("memory = %v, expected at least 0B", s.Memory)
 	}
-	return nil
+	return validateRange16(s.Range16)
 }
 
 const maxResize = 1 << 14
@@ -156,7 +157,8 @@ type worker struct {
 }
 
 func (s *Files) worker() *worker {
-	return &worker{Decoder: Decoder{Channels: s.Channels, MaxPixels: s.MaxPixels}}
+	deep := depthOf(s.Range16)
+	return &worker{Decoder: Decoder{Channels: s.Channels, MaxPixels: s.MaxPixels, Black16: deep.first, White16: deep.last}}
 }
 
 // limit is the length of file that an image of max_pixels may have: 8 bytes a pixel (16 bits, four samples), and something for metadata.

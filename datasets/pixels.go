@@ -9,23 +9,23 @@ import (
 )
 
 // fill copies an image of any type that the decoders return, but YCbCr, to dst, which has its size and 1 channel or 3. Of a grey image
-// with alpha it takes red, which equals green and blue.
-func fill(dst *Image, src image.Image) error {
+// with alpha it takes red, which equals green and blue. Samples of 16 bits become bytes as deep says.
+func fill(dst *Image, src image.Image, deep depth) error {
 	switch m := src.(type) {
 	case *image.Gray:
-		return spread(dst, m.Pix, m.Stride, 1, 1)
+		return spread(dst, m.Pix, m.Stride, 1)
 	case *image.Gray16:
-		return spread(dst, m.Pix, m.Stride, 2, 2)
+		return deep.spread(dst, m.Pix, m.Stride, 2)
 	case *image.NRGBA:
-		return spread(dst, m.Pix, m.Stride, 4, 1)
+		return spread(dst, m.Pix, m.Stride, 4)
 	case *image.NRGBA64:
-		return spread(dst, m.Pix, m.Stride, 8, 2)
+		return deep.spread(dst, m.Pix, m.Stride, 8)
 	case *image.RGBA:
 		defer unmultiply(dst, m)
-		return spread(dst, m.Pix, m.Stride, 4, 1)
+		return spread(dst, m.Pix, m.Stride, 4)
 	case *image.RGBA64:
-		defer unmultiply64(dst, m)
-		return spread(dst, m.Pix, m.Stride, 8, 2)
+		defer unmultiply64(dst, m, deep)
+		return deep.spread(dst, m.Pix, m.Stride, 8)
 	case *image.Paletted:
 		return indexed(dst, m, flatten(m.Palette))
 	case *image.CMYK:
@@ -34,10 +34,10 @@ func fill(dst *Image, src image.Image) error {
 	return fmt.Errorf("the decoder returned a %T", src)
 }
 
-// spread takes the first C samples of pixels of so many bytes; of 16-bit samples (big-endian) the high byte.
-func spread(dst *Image, pix []byte, stride, pixel, sample int) error {
+// spread takes the first C samples of pixels of so many bytes.
+func spread(dst *Image, pix []byte, stride, pixel int) error {
 	w, c := dst.W, dst.C
-	if c*sample > pixel {
+	if c > pixel {
 		return fmt.Errorf("%d bytes a pixel, expected %d samples", pixel, c)
 	}
 	for y := range dst.H {
@@ -45,7 +45,7 @@ func spread(dst *Image, pix []byte, stride, pixel, sample int) error {
 		switch {
 		case c == 3:
 			for len(to) >= 3 {
-				to[0], to[1], to[2] = from[0], from[sample], from[2*sample]
+				to[0], to[1], to[2] = from[0], from[1], from[2]
 				to, from = to[3:], from[pixel:]
 			}
 		case pixel == 1:
@@ -74,7 +74,7 @@ func unmultiply(dst *Image, m *image.RGBA) {
 	}
 }
 
-func unmultiply64(dst *Image, m *image.RGBA64) {
+func unmultiply64(dst *Image, m *image.RGBA64, deep depth) {
 	if m.Opaque() {
 		return
 	}
@@ -83,7 +83,7 @@ func unmultiply64(dst *Image, m *image.RGBA64) {
 		p := m.Pix[i/w*m.Stride+i%w*8:]
 		if a := uint32(binary.BigEndian.Uint16(p[6:])); a != 0 {
 			for k := range c {
-				dst.Pix[i*c+k] = byte(min(uint32(binary.BigEndian.Uint16(p[2*k:]))*0xffff/a, 0xffff) >> 8)
+				dst.Pix[i*c+k] = deep.narrow(uint16(min(uint32(binary.BigEndian.Uint16(p[2*k:]))*0xffff/a, 0xffff)))
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -33,6 +34,11 @@ func summary(o Opened) []Fact {
 	}
 	if s, ok := train.(Shaped); ok {
 		fs = append(fs, sizes(s, train.Len())...)
+	}
+	if s, ok := train.(Set); ok {
+		if err := Varied(s); errors.As(err, new(*ConstantError)) { // what is damaged, data verify names
+			fs = append(fs, Fact{"pixels", err.Error()})
+		}
 	}
 	if s, ok := train.(factual); ok {
 		fs = append(fs, s.facts()...)

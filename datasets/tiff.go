@@ -117,3 +117,13 @@ func (r *fileReader) inverted() bool {
 	photometric, _ := dir.value(262)
 	return (compression == 3 || compression == 4) && photometric == 1
 }
+
+// whiteIsZero reports grey samples that the library turns round: 0 is white (PhotometricInterpretation 0).
+func (r *fileReader) whiteIsZero() bool {
+	dir, err := readIFD(r.file)
+	if err != nil {
+		return false
+	}
+	v, at := dir.value(262)
+	return at > 0 && v == 0
+}

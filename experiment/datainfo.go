@@ -16,6 +16,7 @@ type DataInfo struct {
 	Sets     []SetInfo   `json:"sets"`
 	Classes  []ClassInfo `json:"classes"`
 	Pack     *PackInfo   `json:"pack,omitempty"`
+	Note     string      `json:"note,omitempty"` // on pixels that are all the same, or nearly
 }
 
 // SetInfo is one set.
@@ -72,6 +73,9 @@ func (o *Opened) Describe() (fmt.Stringer, error) {
 		if s.Mean, s.Std, err = datasets.Stats(part.set); err != nil {
 			return nil, &DataError{err}
 		}
+		if part.name == "train" {
+			d.Note = faint(s.Mean, s.Std)
+		}
 		if x, ok := part.set.(datasets.Decoding); ok {
 			s.Decodes = x.Decodes()
 		}
@@ -121,6 +125,9 @@ func (d *DataInfo) String() string {
 			t.Rows = append(t.Rows, []string{c.Class, fmt.Sprint(c.Train), fmt.Sprint(c.Test)})
 		}
 		fmt.Fprintf(&b, "\n%s", t)
+	}
+	if d.Note != "" {
+		fmt.Fprintf(&b, "\nnote: %s\n", d.Note)
 	}
 	return b.String()
 }

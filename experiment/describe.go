@@ -37,6 +37,9 @@ func (s *Setup) Describe(w io.Writer) error {
 	if s.Data.Labelled != nil || s.Seen.Len() < s.Data.Train.Len() || s.Labelled.Len() < s.Data.Train.Len() {
 		fmt.Fprintf(w, "subsets     the method sees %d training images, evaluations learn from %d\n", s.Seen.Len(), s.Labelled.Len())
 	}
+	if note := s.faint(); note != "" {
+		fmt.Fprintf(w, "pixels      %s\n", note)
+	}
 	fmt.Fprintf(w, "training    %d steps, %d an epoch, batch %d\n", s.Steps, s.PerEpoch, s.Recipe.Train.Batch)
 	for _, early := range s.stages[:len(s.stages)-1] {
 		fmt.Fprintf(w, "until step  %d views of %v, %.2f GFLOP a step, %.1f MB for temporaries\n", early.until, early.Image, float64(early.Train.FLOPs())/1e9, float64(early.Train.IR.Arena)/(1<<20))

@@ -225,6 +225,9 @@ func (s *Setup) start(f *folder.Folder, o Options, at beginning) (_ *Summary, er
 	for _, remark := range s.Recipe.LengthRemarks(s.PerEpoch) {
 		r.progress.Say("%s", remark)
 	}
+	if note := s.faint(); note != "" {
+		r.progress.Say("%s", note)
+	}
 	if err := r.reportSkipped(); err != nil {
 		return nil, err
 	}

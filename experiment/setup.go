@@ -136,6 +136,9 @@ func (s *Setup) openData() (err error) {
 	if err := s.sample(); err != nil {
 		return &RecipeError{r.File, err}
 	}
+	if err := s.checkPixels(); err != nil {
+		return err
+	}
 	if s.Views, err = views.New(r.Views, s.Data, r.Method.Value.Views()); err != nil {
 		return viewsError(r.File, err)
 	}

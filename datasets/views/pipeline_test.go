@@ -185,7 +185,7 @@ func TestGreyIgnoresColour(t *testing.T) {
 
 func TestPadShifts(t *testing.T) {
 	m := noise(1, 8, 8, 1, 0)
-	s := Settings{CropArea: [2]float64{1, 1}, CropRatio: [2]float64{1, 1}, Interpolation: "bilinear", BlurSigma: [2]float64{1, 1}, BlurFilter: gaussianFilter, Statistics: measured, Pad: 2,
+	s := Settings{CropArea: [2]float64{1, 1}, CropRatio: [2]float64{1, 1}, Interpolation: "bilinear", BlurSigma: [2]float64{1, 1}, BlurFilter: gaussianFilter, Statistics: Measured, Pad: 2,
 		Mean: []float64{0}, Std: []float64{1}}
 	p := newPipeline(t, s, m, 1)
 	offsets := map[[2]int]bool{}

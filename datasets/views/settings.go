@@ -59,7 +59,7 @@ func Defaults() Settings {
 		RandAugment: RandAugment{RandAugment: PerView{0}, Operations: 2, Magnitude: 9},
 		Tones: Tones{ThreeAugment: PerView{0}, Posterize: PerView{0}, PosterizeBits: 4, Equalize: PerView{0}, Autocontrast: PerView{0},
 			Sharpen: PerView{0}, SharpenFactor: 2, Invert: PerView{0}},
-		Statistics: measured,
+		Statistics: Measured,
 		Erasing:    Erasing{Erase: PerView{0}, EraseArea: [2]float64{0.02, 0.33}, EraseRatio: [2]float64{0.3, 3.3}, EraseValue: []float64{0}},
 	}
 }

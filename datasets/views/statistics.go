@@ -8,8 +8,8 @@ import (
 	"selfsup/datasets"
 )
 
-// measured is the value of statistics that measures the training set.
-const measured = "measured"
+// Measured is the value of statistics that measures the training set.
+const Measured = "measured"
 
 // statistics are the means and deviations of red, green and blue that published networks were trained with, in units of full scale.
 var statistics = map[string]struct{ mean, std []float64 }{
@@ -21,17 +21,17 @@ var statistics = map[string]struct{ mean, std []float64 }{
 }
 
 func (s *Settings) validateStatistics(channels int) error {
-	if s.Statistics == measured {
+	if s.Statistics == Measured {
 		return nil
 	}
 	if _, ok := statistics[s.Statistics]; !ok {
-		return fmt.Errorf("statistics = %q, expected %q or one of %q", s.Statistics, measured, slices.Sorted(maps.Keys(statistics)))
+		return fmt.Errorf("statistics = %q, expected %q or one of %q", s.Statistics, Measured, slices.Sorted(maps.Keys(statistics)))
 	}
 	if len(s.Mean) > 0 {
 		return fmt.Errorf("statistics = %q beside mean = %v; give one of the two", s.Statistics, s.Mean)
 	}
 	if channels != 3 {
-		return fmt.Errorf("statistics = %q are of 3 channels, the images have %d; expected %q, or mean and std", s.Statistics, channels, measured)
+		return fmt.Errorf("statistics = %q are of 3 channels, the images have %d; expected %q, or mean and std", s.Statistics, channels, Measured)
 	}
 	return nil
 }
