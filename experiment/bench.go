@@ -9,7 +9,6 @@ import (
 
 	"selfsup/experiment/report"
 	"selfsup/graph"
-	"selfsup/graph/cpu/kern"
 	"selfsup/graph/ir"
 	"selfsup/methods"
 )
@@ -82,9 +81,10 @@ func (s *Setup) Benchmark(steps int, byShape bool) (*Bench, error) {
 	if err != nil {
 		return nil, err
 	}
+	about := s.Device.About()
 	b := &Bench{
 		Method: s.Recipe.Method.Name, Backbone: s.Recipe.Backbone.Name, Batch: s.Recipe.Train.Batch, Size: s.Image.W,
-		Precision: s.Recipe.Precision, Threads: kern.Threads(), Kernels: kern.Level(),
+		Precision: s.Recipe.Precision, Threads: about.Threads, Kernels: about.Kernels,
 		MedianMS: 1e3 * median, MinMS: 1e3 * times[0], ImagesPerSecond: float64(s.Recipe.Train.Batch) / median,
 		GFLOPS: float64(s.Train.FLOPs()) / median / 1e9, Loss: loss.At(0),
 		PeakRSSMB: report.PeakRSSMB(), ArenaMB: float64(s.Train.IR.Arena) / (1 << 20),
@@ -93,8 +93,7 @@ func (s *Setup) Benchmark(steps int, byShape bool) (*Bench, error) {
 	if b.Ops, err = s.opTimes(steps, byShape); err != nil {
 		return nil, err
 	}
-	peak := kern.MeasurePeak()
-	b.PeakGFLOPS, b.PeakGBPerS = peak.GFLOPS, peak.GBPerS
+	b.PeakGFLOPS, b.PeakGBPerS = s.Device.Peak()
 	return b, nil
 }
 

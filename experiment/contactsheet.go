@@ -10,7 +10,6 @@ import (
 	"selfsup/datasets/views"
 	"selfsup/experiment/sheet"
 	"selfsup/graph"
-	"selfsup/graph/cpu"
 	"selfsup/methods"
 	"selfsup/recipes"
 )
@@ -18,7 +17,10 @@ import (
 // ContactSheet writes a picture of what the network will see in the first step of a training: a row for each of the first images of its
 // batch, with the image, its views before normalisation, and what a method that masks hides of the first view.
 func ContactSheet(r *recipes.Loaded, rows int, path string) error {
-	s := &Setup{Recipe: r}
+	s, err := newSetup(r)
+	if err != nil {
+		return err
+	}
 	if err := s.openData(); err != nil {
 		return err
 	}
@@ -117,7 +119,7 @@ func (s *Setup) maskedPatches(rows int) (func(c sheet.Cell, row int) sheet.Cell,
 	if err != nil {
 		return nil, &RecipeError{s.Recipe.File, err}
 	}
-	p, err := g.Compile(cpu.Backend{}, s.newStore())
+	p, err := g.Compile(s.Device, s.newStore())
 	if err != nil {
 		return nil, &RecipeError{s.Recipe.File, err}
 	}

@@ -12,7 +12,6 @@ import (
 	"selfsup/experiment/checkpoint"
 	"selfsup/experiment/folder"
 	"selfsup/experiment/report"
-	"selfsup/graph/cpu/kern"
 	"selfsup/recipes"
 )
 
@@ -83,7 +82,7 @@ func (r *run) open(from int) (err error) {
 		return err
 	}
 	r.clock.lastLoss = r.log.Loss
-	text, err := json.MarshalIndent(report.ReadEnvironment(kern.Level(), kern.Threads()), "", "  ")
+	text, err := json.MarshalIndent(report.ReadEnvironment(r.Device.About()), "", "  ")
 	if err != nil {
 		return err
 	}

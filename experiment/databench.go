@@ -31,7 +31,10 @@ type DataBench struct {
 
 // BenchmarkData makes the batches of a recipe's training for so many seconds, with so many workers (0: as the recipe says).
 func BenchmarkData(r *recipes.Loaded, workers int, seconds float64) (*DataBench, error) {
-	s := &Setup{Recipe: r}
+	s, err := newSetup(r)
+	if err != nil {
+		return nil, err
+	}
 	if err := s.openData(); err != nil {
 		return nil, err
 	}

@@ -46,6 +46,9 @@ func (s *Setup) Describe(w io.Writer) error {
 	}
 	fmt.Fprintf(w, "parameters  %d trained, %d other state, %d of the optimiser\n", trained, kept, moments)
 	fmt.Fprintf(w, "step        %d operations, %.2f GFLOP\n", len(p.Instrs), float64(s.Train.FLOPs())/1e9)
+	if refs := s.byReference(); len(refs) > 0 {
+		fmt.Fprintf(w, "            without a kernel on %s: %s\n", s.Device.Name(), strings.Join(refs, ", "))
+	}
 	fmt.Fprintf(w, "memory      %.1f MB for temporaries, %.1f MB for state\n", float64(p.Arena)/(1<<20), float64(4*(trained+kept+moments))/(1<<20))
 	if limit := s.Recipe.MemoryLimit; limit != 0 {
 		fmt.Fprintf(w, "            %s in all within memory_limit = %q, %d operations run again for that\n", memory.Size(s.Train.Memory().Total()).In(limit), limit, p.Again)

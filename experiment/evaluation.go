@@ -9,7 +9,6 @@ import (
 	"selfsup/experiment/checkpoint"
 	"selfsup/experiment/evaluate"
 	"selfsup/graph"
-	"selfsup/graph/cpu"
 )
 
 // Features of a representation: every image of a set as a row.
@@ -25,7 +24,7 @@ func (s *Setup) embedder(st *graph.Store) (func(context.Context, datasets.Set) (
 	if err != nil {
 		return nil, err
 	}
-	p, err := g.Compile(cpu.Backend{}, st)
+	p, err := g.Compile(s.Device, st)
 	if err != nil {
 		return nil, err
 	}

@@ -30,8 +30,7 @@ func (r *run) record(done int) error {
 		}
 	}
 	r.clock.since++
-	every := max(1, r.Recipe.Train.Log.Steps(r.PerEpoch, r.Steps))
-	if due(done, every) || done == r.Steps {
+	if due(done, r.logEvery()) || done == r.Steps {
 		if err := r.writeMetrics(done); err != nil {
 			return err
 		}
@@ -46,6 +45,9 @@ func (r *run) record(done int) error {
 	})
 	return nil
 }
+
+// logEvery is the number of steps between lines of metrics.
+func (r *run) logEvery() int { return max(1, r.Recipe.Train.Log.Steps(r.PerEpoch, r.Steps)) }
 
 // writeMetrics writes the means since the last line.
 func (r *run) writeMetrics(done int) error {
@@ -79,6 +81,9 @@ func (r *run) evaluateDue(ctx context.Context, done int) error {
 	}
 	if len(now) == 0 {
 		return nil
+	}
+	if err := r.now.Train.Sync(); err != nil {
+		return err
 	}
 	all, err := r.evaluateEncoder(ctx, "trained", r.Store, now)
 	if err != nil {

@@ -39,6 +39,9 @@ func (r *run) trainStage(ctx context.Context, s stage, from int) error {
 	if err := r.enter(s.Setup); err != nil {
 		return err
 	}
+	if r.timing = len(s.Train.References()) > 0; r.timing {
+		s.Train.Profile()
+	}
 	waited := r.clock.waiting // in the stages before
 	feed, err := s.feeder()
 	if err != nil {
@@ -64,6 +67,7 @@ func (r *run) trainStage(ctx context.Context, s stage, from int) error {
 		if err := r.record(done); err != nil {
 			return err
 		}
+		r.referencesDue(s.Setup, done)
 		if err := r.alive(); err != nil {
 			return err
 		}
@@ -86,7 +90,7 @@ func (r *run) trainStage(ctx context.Context, s stage, from int) error {
 			return stop
 		}
 	}
-	return nil
+	return s.Train.Sync() // for the next stage, the export and the evaluation
 }
 
 // due reports whether something that happens every so many steps happens after this one.
@@ -157,6 +161,9 @@ func (r *run) save(done int) error {
 		return nil
 	}
 	if err := r.log.Flush(); err != nil {
+		return err
+	}
+	if err := r.now.Train.Sync(); err != nil {
 		return err
 	}
 	m := r.meta(done)

@@ -14,7 +14,7 @@ import (
 	"selfsup/experiment/folder"
 	"selfsup/experiment/report"
 	"selfsup/graph"
-	"selfsup/graph/cpu/kern"
+	"selfsup/graph/device"
 	"selfsup/graph/ir"
 	"selfsup/internal/callsite"
 	"selfsup/recipes"
@@ -30,7 +30,7 @@ type Options struct {
 // SetThreads says how many cores everything uses: kernels, views, evaluation. It changes no result.
 func SetThreads(n int) {
 	runtime.GOMAXPROCS(n)
-	kern.SetThreads(n)
+	device.Host().SetThreads(n)
 }
 
 // run is a Setup being run.
@@ -46,6 +46,7 @@ type run struct {
 	first    int    // step that this process began with
 	saved    int    // steps done at the newest checkpoint
 	now      *Setup // of the stage that runs
+	timing   bool   // operations that run by their reference, whose time is not told yet
 	loss     ir.Array
 	norms    ir.Array
 	watched  []watched

@@ -13,7 +13,7 @@ import (
 	"selfsup/datasets/views"
 	"selfsup/experiment/checkpoint"
 	"selfsup/graph"
-	"selfsup/graph/cpu"
+	"selfsup/graph/device"
 	"selfsup/graph/layer"
 	"selfsup/graph/op"
 	"selfsup/graph/optim"
@@ -41,6 +41,7 @@ func (e *RecipeError) Unwrap() error { return e.Err }
 // Setup is an experiment that is ready to run: the data, and compiled programs over one Store.
 type Setup struct {
 	Recipe   *recipes.Loaded
+	Device   device.Device
 	Data     *datasets.Data
 	Seen     datasets.Set // training images of the recipe's subset: what the method sees
 	Labelled datasets.Set // training images that evaluations learn from, each with a label
@@ -63,19 +64,39 @@ type Setup struct {
 
 // Prepare opens the data and compiles the training step of a recipe. It changes nothing on disk.
 func Prepare(r *recipes.Loaded) (*Setup, error) {
-	s := &Setup{Recipe: r}
-	if err := s.openData(); err != nil {
+	s, err := newSetup(r)
+	if err != nil {
 		return nil, err
+	}
+	if err := s.prepare(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// newSetup is a Setup with its device and nothing else.
+func newSetup(r *recipes.Loaded) (*Setup, error) {
+	d, err := device.Open(r.Device, device.Options{Reference: r.AllowReference})
+	if err != nil {
+		return nil, &RecipeError{r.File, err}
+	}
+	return &Setup{Recipe: r, Device: d}, nil
+}
+
+// prepare is Prepare on the Setup's device.
+func (s *Setup) prepare() error {
+	if err := s.openData(); err != nil {
+		return err
 	}
 	s.Store = s.newStore()
 	if err := s.compile(); err != nil {
-		return nil, &RecipeError{r.File, err}
+		return &RecipeError{s.Recipe.File, err}
 	}
 	if err := s.addStages(); err != nil {
-		return nil, inRecipe(r, err)
+		return inRecipe(s.Recipe, err)
 	}
 	tidy(s.Train.Memory())
-	return s, nil
+	return nil
 }
 
 // inRecipe says which recipe an error belongs to, if the error does not say it.
@@ -92,15 +113,19 @@ func (s *Setup) compile() error {
 	if err != nil {
 		return err
 	}
-	if s.Train, err = g.CompileWithin(cpu.Backend{}, s.Store, int64(s.Recipe.MemoryLimit)); err != nil {
-		return limitError(err)
+	if s.Train, err = g.CompileWithin(s.Device, s.Store, int64(s.Recipe.MemoryLimit)); err != nil {
+		return settingError(err)
 	}
 	s.Leaves = g.States()
 	return s.checkTrainInputs()
 }
 
-// limitError says what of the recipe to change where its memory_limit is too small, in the unit of the limit.
-func limitError(err error) error {
+// settingError says what of the recipe to change where an operation has no kernel, or where its memory_limit is too small, in the unit of
+// the limit.
+func settingError(err error) error {
+	if lacks := (*graph.KernelError)(nil); errors.As(err, &lacks) {
+		return fmt.Errorf("%w; allow_reference = true runs it by its reference, slowly", err)
+	}
 	var short *graph.MemoryError
 	if !errors.As(err, &short) {
 		return err

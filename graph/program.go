@@ -151,7 +151,17 @@ func lacking(p *ir.Program, b ir.Backend) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return fmt.Errorf("backend %s has no kernel for %s", b.Name(), strings.Join(slices.Sorted(maps.Keys(missing)), ", "))
+	return &KernelError{b.Name(), slices.Sorted(maps.Keys(missing))}
+}
+
+// KernelError are operations of a program that a backend has no kernel for.
+type KernelError struct {
+	Backend string
+	Names   []string // each once, in order
+}
+
+func (e *KernelError) Error() string {
+	return fmt.Sprintf("backend %s has no kernel for %s", e.Backend, strings.Join(e.Names, ", "))
 }
 
 // Input is the array that the host fills before a step. It stays the same array for the life of the program.

@@ -15,6 +15,7 @@ import (
 	"selfsup/datasets/sampling"
 	"selfsup/datasets/views"
 	"selfsup/experiment/evaluate"
+	"selfsup/graph/device"
 	"selfsup/methods"
 	"selfsup/recipes/length"
 	"selfsup/recipes/memory"
@@ -27,6 +28,10 @@ type Recipe struct {
 	Seed      int64  `toml:"seed"`      // of weights, order of images and views
 	Precision string `toml:"precision"` // fp32 | bf16: layers round the operands of their products, in training; sums, weights, losses and evaluation are float32
 	Device    string `toml:"device"`    // cpu
+
+	// AllowReference lets operations that have no kernel on the device run by their reference: slowly, and named in the log with their
+	// share of the step's time. Without it they are refused. Operations from outside this module may have none.
+	AllowReference bool `toml:"allow_reference"`
 
 	// MemoryLimit bounds what the training step takes: temporaries, working memory of its kernels, inputs, and its part of the Store
 	// (parameters, moments, teachers). Values that are cheap to compute are then computed again rather than kept, as far as
@@ -99,12 +104,8 @@ func (r *Recipe) Validate() error {
 	check(r.Name != "" && !strings.ContainsAny(r.Name, "/\\\x00") && r.Name[0] != '.', "name", "%q: want a name that can be a folder's", r.Name)
 	check(r.Seed >= 0, "seed", "%d: want a number of 0 or more", r.Seed)
 	check(r.Precision == "fp32" || r.Precision == "bf16", "precision", "%q: want \"fp32\" or \"bf16\"", r.Precision)
-	switch r.Device {
-	case "cpu":
-	case "cuda":
-		check(false, "device", "\"cuda\": this binary has no CUDA backend; use device = \"cpu\"")
-	default:
-		check(false, "device", "%q: want \"cpu\"", r.Device)
+	if err := device.Check(r.Device); err != nil {
+		check(false, "device", "%v", err)
 	}
 	check(r.Train.Batch >= 2, "train.batch", "%d: want at least 2 images", r.Train.Batch)
 	check(!r.Train.Length.Relative() && !r.Train.Length.IsZero(), "train.length", "%q: want a length such as \"60 epochs\" or \"500 steps\"", r.Train.Length)

@@ -7,6 +7,8 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+
+	"selfsup/graph/device"
 )
 
 // Environment is the machine and the program, as far as they can change numbers or speed.
@@ -14,7 +16,7 @@ type Environment struct {
 	Go        string            `json:"go"`
 	OS        string            `json:"os"`
 	Arch      string            `json:"arch"`
-	CPU       string            `json:"cpu,omitempty"`
+	CPU       string            `json:"cpu,omitempty"` // the device's chip
 	Cores     int               `json:"cores"`
 	Threads   int               `json:"threads"`
 	Kernels   string            `json:"kernels"` // instruction set in use
@@ -23,9 +25,12 @@ type Environment struct {
 	Variables map[string]string `json:"variables,omitempty"` // SELFSUP_*
 }
 
-// ReadEnvironment looks at the machine. kernels names the instruction set of the CPU backend.
-func ReadEnvironment(kernels string, threads int) Environment {
-	e := Environment{Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, CPU: cpuModel(), Cores: runtime.NumCPU(), Threads: threads, Kernels: kernels}
+// ReadEnvironment looks at the machine and says what the run's device is.
+func ReadEnvironment(d device.About) Environment {
+	e := Environment{
+		Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, Cores: runtime.NumCPU(),
+		CPU: d.Chip, Threads: d.Threads, Kernels: d.Kernels,
+	}
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
 			switch s.Key {
@@ -46,9 +51,6 @@ func ReadEnvironment(kernels string, threads int) Environment {
 	}
 	return e
 }
-
-// cpuModel is the processor's name where the system tells it in /proc.
-func cpuModel() string { return procLine("/proc/cpuinfo", "model name") }
 
 // PeakRSSMB is the largest resident memory of the process so far in MiB; 0 where the system does not tell.
 func PeakRSSMB() float64 {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"selfsup/graph/device"
 	"selfsup/graph/ir"
 )
 
@@ -27,7 +28,7 @@ func ExampleTable() {
 func TestEnvironment(t *testing.T) {
 	t.Setenv("SELFSUP_TEST", "a=b")
 	t.Setenv("OTHER_TEST", "c")
-	text, err := json.Marshal(ReadEnvironment("avx2", 3))
+	text, err := json.Marshal(ReadEnvironment(device.About{Kernels: "avx2", Threads: 3, Chip: "a chip"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +37,7 @@ func TestEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key, want := range map[string]any{
-		"go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "kernels": "avx2", "threads": 3.0, "cores": float64(runtime.NumCPU()),
+		"go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "kernels": "avx2", "threads": 3.0, "cpu": "a chip", "cores": float64(runtime.NumCPU()),
 	} {
 		if e[key] != want {
 			t.Errorf("%s is %v, want %v", key, e[key], want)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -16,7 +17,7 @@ var layers = [][]string{
 	{"internal", "recipes/length", "recipes/memory", "recipes/overlay", "datasets/raster", "datasets/resample"},
 	{"datasets", "graph/cpu/kern", "graph/ir"},
 	{"graph/plan", "graph/op", "graph/ref", "graph/cpu"},
-	{"graph"},
+	{"graph", "graph/device"},
 	{"graph/layer", "graph/optim", "graph/optest", "internal/golden/ongraph"},
 	{"backbones", "heads"},
 	{"methods"},
@@ -34,6 +35,14 @@ var never = map[string][]string{
 	"graph/cpu/kern": {"selfsup/", "gorgonia.org/"},
 	"graph/plan":     {"gorgonia.org/"},
 	"graph/ref":      {"gorgonia.org/"},
+}
+
+// only lists packages that few may know, each with those who may import it and what is below it: which backends there are is known to
+// graph/device alone.
+var only = map[string][]string{
+	"graph/cpu":  {"graph/cpu", "graph/device", "internal/golden", "experiment/evaluate"},
+	"graph/ref":  {"graph/optest", "internal/golden"},
+	"graph/cuda": {"graph/cuda", "graph/device"},
 }
 
 const module = "selfsup/"
@@ -79,6 +88,12 @@ func check(t *testing.T, p pkg) {
 				if under(from, folder) && strings.HasPrefix(imp, b) && !under(strings.TrimPrefix(imp, module), folder) {
 					t.Errorf("%s imports %s, which %s must not", from, imp, folder)
 				}
+			}
+		}
+		for folder, known := range only {
+			knows := func(k string) bool { return under(from, k) }
+			if under(strings.TrimPrefix(imp, module), folder) && !slices.ContainsFunc(known, knows) {
+				t.Errorf("%s imports %s, which is for %s; graph/device opens backends", from, imp, strings.Join(known, ", "))
 			}
 		}
 		if to, ok := strings.CutPrefix(imp, module); ok {
