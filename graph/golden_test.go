@@ -221,5 +221,5 @@ func TestGoldenLayers(t *testing.T) {
 		ongraph.Check(t, f, true, build)
 	}, "interpolate_bicubic_antialias", "interpolate_bicubic_antialias_up", "interpolate_bicubic_down", "interpolate_bicubic_up",
 		"interpolate_bilinear_align_corners", "interpolate_bilinear_antialias", "interpolate_bilinear_down", "interpolate_bilinear_up",
-		"interpolate_nearest", "interpolate_pos_encoding", "attention_qkv_fused", "vit_block", "sincos_pos_embed_2d", "pixel_shuffle", "grn") // in layer and optest
+		"interpolate_nearest", "interpolate_pos_encoding", "multihead_cross_attention", "attention_qkv_fused", "vit_block", "sincos_pos_embed_2d", "pixel_shuffle", "grn") // in layer and optest
 }

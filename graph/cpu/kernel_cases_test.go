@@ -219,6 +219,7 @@ func kernelCases() []kernelCase {
 
 	tokenKernelCases(add, loose)
 	queueKernelCases(add)
+	recurrentKernelCases(loose)
 	compareKernelCases(add)
 	axesKernelCases(add)
 
@@ -251,7 +252,7 @@ func join(s ir.Shape) string {
 }
 
 // operand makes an operand: "n 3,4" is normal, p between 0.25 and 2.25, m normal around 1000, l few levels, z normal with zeros of both signs,
-// z0 only zeros, p1000 whole and about 1000, i int32 from 0 to 8, s int32 from -2 to 8. Without a source it has a type only.
+// z0 only zeros, small a tenth of n, p1000 whole and about 1000, i int32 from 0 to 8, s int32 from -2 to 8. Without a source it has a type only.
 func operand(s string, r *rand.Rand) ir.Array {
 	var kind string
 	t := ir.Type{Shape: ir.Shape{}}
@@ -286,6 +287,8 @@ func operand(s string, r *rand.Rand) ir.Array {
 			}
 		case "z0":
 			v = 0
+		case "small":
+			v *= 0.1
 		case "p1000":
 			v = 1000 + float64(r.IntN(9))
 		case "i":

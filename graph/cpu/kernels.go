@@ -50,6 +50,8 @@ var kernels = map[string]kernel{
 	"put_at":             {nil, bindPutAt},
 	"put_rows":           {nil, bindPutRows},
 	"random":             {nil, bindRandom},
+	"recurrent":          {scratchRecurrent, bindRecurrent},
+	"recurrent_grad":     {scratchRecurrentGrad, bindRecurrentGrad},
 	"round":              {scratchElements, bindRound},
 	"running_stats":      {nil, bindPass},
 	"scatter_add":        {nil, bindScatterAdd},

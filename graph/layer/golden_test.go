@@ -1,6 +1,7 @@
 package layer_test
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -48,6 +49,22 @@ func TestGolden(t *testing.T) {
 			dim, n := heads(c, x)
 			c.Y(layer.Block{Dim: dim, Heads: n}.New(c.Scope, nil)(x), golden.Same)
 		},
+		"layers/multihead_cross_attention": func(c *ongraph.Case) {
+			heads, w, bias := golden.Param[int](c.T, c.F, "num_heads"), c.In("in_proj_weight", golden.Linear), c.In("in_proj_bias", golden.Same)
+			project := func(i int, name string) *op.Node { // third i of the columns
+				x := c.In(name, golden.Same)
+				b, t, d := op.ShapeOf(x)[0], op.ShapeOf(x)[1], op.ShapeOf(x)[2]
+				y := op.MatMul(op.Reshape(x, b*t, d), op.Slice(w, 1, i*d, (i+1)*d), false, false)
+				return op.Reshape(op.Add(y, op.Slice(bias, 0, i*d, (i+1)*d)), b, t, heads, d/heads)
+			}
+			q, k, v := project(0, "query"), project(1, "key"), project(2, "value")
+			c.Out("attn_mean", op.Mean(layer.AttendWeights(c.Scope, q, k, layer.Mask{}), false, 1), golden.Same)
+			c.As("out/weight", "out_proj_weight", golden.Linear)
+			c.As("out/bias", "out_proj_bias", golden.Same)
+			y := layer.Attend(c.Scope, q, k, v, layer.Mask{})
+			c.Y(layer.Dense(c.Scope.In("out"), op.ShapeOf(y).Last(), op.ShapeOf(y).Last())(y), golden.Same)
+		},
+		"audio/cpc_gru":                             predictive,
 		"layers/interpolate_bicubic_antialias":      interpolate,
 		"layers/interpolate_bicubic_antialias_up":   interpolate,
 		"layers/interpolate_bicubic_down":           interpolate,
@@ -101,4 +118,45 @@ func TestPatchify(t *testing.T) {
 			t.Fatalf("patches of 2x2 of 0..3, 4..7: got %v, want %v", got, want)
 		}
 	}
+}
+
+// predictive is contrastive predictive coding: a step's context, by a GRU, tells the next ones of z from others.
+func predictive(c *ongraph.Case) {
+	z := c.In("z", golden.Same)
+	b, steps, dim := op.ShapeOf(z)[0], op.ShapeOf(z)[1], op.ShapeOf(z)[2]
+	hidden := golden.Param[int](c.T, c.F, "context_dim")
+	c.As("gru/input/weight", "gru.weight_ih_l0", golden.Linear)
+	c.As("gru/input/bias", "gru.bias_ih_l0", golden.Same)
+	c.As("gru/state/weight", "gru.weight_hh_l0", golden.Linear)
+	c.As("gru/state/bias", "gru.bias_hh_l0", golden.Same)
+	context := layer.GRU(c.Scope.In("gru"), dim, hidden)(z)
+	c.Out("context", context, golden.Same)
+
+	ahead, negatives := golden.Param[int](c.T, c.F, "num_predictions"), golden.Param[int](c.T, c.F, "num_negatives")
+	window := steps - ahead
+	flat, seen := op.Reshape(z, b*steps, dim), op.Reshape(op.Slice(context, 1, 0, window), b*window, hidden)
+	candidates := func(k int) *op.Node { // [B*window,1+negatives,dim], the right one first
+		var ids []int32
+		for i := range b * window {
+			row, t := i/window, i%window
+			ids = append(ids, int32(row*steps+t+k))
+			for n := range negatives {
+				at := (row*negatives+n)*window + t
+				ids = append(ids, int32(int(c.F.Inputs["batch_index"].Data[at])*steps+(int(c.F.Inputs["seq_index"].Data[at])+t)%steps))
+			}
+		}
+		return op.Reshape(op.Gather(flat, c.Scope.Ints(fmt.Sprint("candidates", k), ids)), b*window, 1+negatives, dim)
+	}
+	first := c.Scope.Ints("first", make([]int32, b*window))
+	var losses, right []*op.Node
+	for k := 1; k <= ahead; k++ {
+		guess := op.Reshape(op.MatMul(seen, c.In(fmt.Sprint("predictor", k), golden.Linear), false, false), b*window, 1, dim)
+		scores := op.Mean(op.Mul(candidates(k), guess), false, 2) // [B*window,1+negatives]
+		losses = append(losses, op.Reshape(op.MeanAll(op.CrossEntropy(scores, first, 0)), 1))
+		right = append(right, op.Reshape(op.Accuracy(scores, first), 1))
+	}
+	per := op.Concat(0, losses...)
+	c.Out("per_step", per, golden.Same)
+	c.Out("accuracy", op.Concat(0, right...), golden.Same)
+	c.Out("loss", op.SumAll(per), golden.Same)
 }

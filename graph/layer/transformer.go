@@ -64,13 +64,14 @@ func MLP(s *graph.Scope, dim, hidden int) Func {
 type Block struct {
 	Dim, Heads int
 	LayerScale float64 // start of the factors of every channel of a branch; 0: there are none
+	Mask       Mask    // of the attention; without one the attention is one operation
 }
 
 // New is one block on tokens [B,T,Dim]: x + attention(norm(x)), then x + mlp(norm(x)) (pre-norm, as in arXiv:2010.11929, eq. 2 and 3). A
 // branch passes through a LayerScale, learned factors of its channels (Touvron et al. 2021, arXiv:2103.17239, eq. 2), and through drop,
 // which may be nil.
 func (o Block) New(s *graph.Scope, drop Func) Func {
-	attention := Chain(LayerNorm(s.In("norm1"), o.Dim), Attention(s.In("attn"), o.Dim, o.Heads))
+	attention := Chain(LayerNorm(s.In("norm1"), o.Dim), MaskedAttention(s.In("attn"), o.Dim, o.Heads, o.Mask))
 	mlp := Chain(LayerNorm(s.In("norm2"), o.Dim), MLP(s.In("mlp"), o.Dim, 4*o.Dim))
 	if o.LayerScale != 0 {
 		attention = Chain(attention, channelScale(s.In("scale1"), o))

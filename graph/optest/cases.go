@@ -12,7 +12,7 @@ import (
 // around the lengths of vectors, and some that are large enough to be cut into parallel pieces.
 var Cases = slices.Concat(elementwiseCases(), reduceCases(), shapeCases(), matmulCases(), convCases(), convNormCases(), poolCases(), normCases(),
 	softmaxCases(), updateCases(), fusedCases(), tokenCases(), bf16Cases(), gramCases(),
-	queueCases(), compareCases(), axesCases())
+	queueCases(), compareCases(), axesCases(), recurrentCases())
 
 type nodes = []*op.Node
 
