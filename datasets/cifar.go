@@ -80,7 +80,7 @@ func openCIFAR(name string, s *Records, env Env, train []string, test string, l 
 	if err != nil {
 		return fail(err)
 	}
-	d := &Data{}
+	d := &Data{Roots: []string{env.path(s.Path)}}
 	for i, files := range [][]string{train, {test}} {
 		r := &records{layout: l, classes: classes(b)}
 		for _, f := range files {

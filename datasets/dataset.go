@@ -81,6 +81,8 @@ type Data struct {
 	Channels int
 	// Height and Width are the size of every image of both sets in pixels; both are 0 where the sizes differ.
 	Height, Width int
+	// Roots are the folders or files that names of images begin with: what a name has after its root stays when the data move.
+	Roots []string
 	// Skipped lists the images that were refused and left out.
 	Skipped []Skip
 }

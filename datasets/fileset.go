@@ -12,8 +12,9 @@ type fileSet struct {
 	files   fileIndex
 	classes []string
 	shapes  []shape
-	images  []Image // nil: on demand
-	opt     Files   // with the channels of the set
+	sums    []uint32 // checksums of the files
+	images  []Image  // nil: on demand
+	opt     Files    // with the channels of the set
 	workers *sync.Pool
 }
 

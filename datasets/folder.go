@@ -39,7 +39,17 @@ func (s *Folder) Open(env Env) (*Data, error) {
 	if err != nil {
 		return nil, fmt.Errorf("datasets: folder: %w", err)
 	}
-	return openLabelled(where, train, test, s.Files)
+	d, err := openLabelled(where, train, test, s.Files)
+	if err != nil {
+		return nil, err
+	}
+	if d.Roots = []string{env.path(s.Root)}; s.Root == "" {
+		d.Roots = []string{env.path(s.Train)}
+		if s.Test != "" {
+			d.Roots = append(d.Roots, env.path(s.Test))
+		}
+	}
+	return d, nil
 }
 
 // LabelHint implements Hinting.

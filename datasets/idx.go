@@ -43,7 +43,7 @@ func (s *IDX) Open(env Env) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Data{Train: train}
+	d := &Data{Train: train, Roots: []string{s.TrainImages, s.TestImages}}
 	if s.TestImages != "" {
 		test, err := s.set(env, s.TestImages, s.TestLabels)
 		if err != nil {

@@ -3,6 +3,7 @@ package datasets
 import (
 	"bytes"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"slices"
 	"sync"
@@ -71,12 +72,13 @@ func openFiles(where string, classes []string, train, test []file, skipped []Ski
 		if s.files, err = newFileIndex(all[from:to], func(i int) bool { return got.errs[from+i] == nil }); err != nil {
 			return nil, fmt.Errorf("datasets: %s: %w", where, err)
 		}
-		s.shapes = make([]shape, 0, s.Len())
+		s.shapes, s.sums = make([]shape, 0, s.Len()), make([]uint32, 0, s.Len())
 		for i := from; i < to; i++ {
 			if got.errs[i] != nil {
 				continue
 			}
 			s.shapes = append(s.shapes, got.shapes[i])
+			s.sums = append(s.sums, got.sums[i])
 			if got.images != nil {
 				s.images = append(s.images, got.images[i])
 			}
@@ -121,15 +123,19 @@ func emptied(where string, s *fileSet, files []file, skipped []Skip) error {
 // survey is what a look at every file found; entry i belongs to file i.
 type survey struct {
 	shapes []shape
+	sums   []uint32 // checksums of the files' bytes
 	errs   []error
 	images []Image // nil where they do not fit the memory
 }
 
 // survey decodes every file, or reads its header where the settings allow it and the images will not be kept.
 func (s *Files) survey(files []file) *survey {
-	got := &survey{shapes: make([]shape, len(files)), errs: make([]error, len(files))}
+	got := &survey{shapes: make([]shape, len(files)), sums: make([]uint32, len(files)), errs: make([]error, len(files))}
 	if !s.Verify {
-		s.each(files, func(i int, w *worker) { got.shapes[i], got.errs[i] = s.header(&files[i], w) })
+		s.each(files, func(i int, w *worker) {
+			got.shapes[i], got.errs[i] = s.header(&files[i], w)
+			got.sums[i] = crc32.Checksum(w.bytes, castagnoli)
+		})
 		if got.bytes() > int64(s.Memory) {
 			return got
 		}
@@ -141,6 +147,7 @@ func (s *Files) survey(files []file) *survey {
 		if got.errs[i] != nil {
 			return
 		}
+		got.sums[i] = crc32.Checksum(w.bytes, castagnoli)
 		m := &w.out
 		got.shapes[i] = shape{int32(m.H), int32(m.W), int32(m.C)}
 		if kept.Add(int64(len(m.Pix))) <= int64(s.Memory) {

@@ -107,11 +107,16 @@ func (r *records) Image(i int, dst *Image) error {
 	if i < 0 || i >= r.n {
 		return fmt.Errorf("datasets: no image %d, the set has %d", i, r.n)
 	}
+	dst.resize(r.h, r.w, 3)
+	return r.raw(i, func(b []byte) { r.interleave(dst.Pix, b[r.labels:]) })
+}
+
+// raw lets use see the record of image i.
+func (r *records) raw(i int, use func(b []byte)) error {
 	part, row := r.find(i)
 	c, n := &r.parts[part], r.record()
-	dst.resize(r.h, r.w, 3)
 	if c.data != nil {
-		r.interleave(dst.Pix, c.data[row*n+r.labels:(row+1)*n])
+		use(c.data[row*n : (row+1)*n])
 		return nil
 	}
 	buf, _ := r.buffers.Get().(*[]byte)
@@ -123,7 +128,7 @@ func (r *records) Image(i int, dst *Image) error {
 	if k, err := c.file.ReadAt(*buf, int64(row)*int64(n)); k < n {
 		return fmt.Errorf("datasets: %s: image %d: %w", c.name, row, noEOF(err))
 	}
-	r.interleave(dst.Pix, (*buf)[r.labels:])
+	use(*buf)
 	return nil
 }
 

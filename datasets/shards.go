@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,7 +53,18 @@ func (s *Shards) Open(env Env) (*Data, error) {
 	if err != nil {
 		return fail(err)
 	}
-	return x.open(train, test)
+	d, err := x.open(train, test)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range slices.Concat(s.Train, s.Test) {
+		p = env.path(p)
+		if i := strings.IndexAny(p, "{*?["); i >= 0 {
+			p = p[:i]
+		}
+		d.Roots = append(d.Roots, filepath.Dir(p))
+	}
+	return d, nil
 }
 
 // open makes the sets of the files that were found.

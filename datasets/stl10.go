@@ -59,7 +59,7 @@ func (s *STL10) open(env Env) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Data{Train: train, Test: test}
+	d := &Data{Train: train, Test: test, Roots: []string{env.path(s.Path)}}
 	if _, there := b.files["train_X.bin"]; there && !slices.Contains(parts, "train") {
 		labelled, err := stlSet(b, []string{"train"})
 		if err != nil {

@@ -82,11 +82,7 @@ func (r *run) open(from int) (err error) {
 		return err
 	}
 	r.clock.lastLoss = r.log.Loss
-	text, err := json.MarshalIndent(report.ReadEnvironment(r.Device.About()), "", "  ")
-	if err != nil {
-		return err
-	}
-	return folder.WriteAtomic(r.Folder.File(environmentFile), append(text, '\n'))
+	return r.recordProcess(from)
 }
 
 // removeStale removes the temporary files of processes that were killed while they wrote.

@@ -49,7 +49,7 @@ func TestRunFolderContents(t *testing.T) {
 		return nil
 	})
 	want := []string{
-		"checkpoints/best", "checkpoints/last", "checkpoints/previous", "environment.json", "events.out.tfevents.", "events.out.tfevents.",
+		"checkpoints/best", "checkpoints/last", "checkpoints/previous", "data.images.tsv.gz", "data.json", "environment.json", "events.out.tfevents.", "events.out.tfevents.",
 		"export/encoder.safetensors", "heartbeat", "lock", "log.txt", "metrics.jsonl", "recipe.origins.toml", "recipe.resolved.toml",
 		"recipe.toml", "run.json", "summary.json",
 	}

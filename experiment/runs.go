@@ -25,6 +25,7 @@ type Options struct {
 	Root     string         // folder in which Run makes the run's folder
 	Messages io.Writer      // progress and messages
 	Stop     <-chan Request // a request ends the run after the step it is in
+	Sets     []string       // settings that Resume changes, key=value: where the data are
 }
 
 // SetThreads says how many cores everything uses: kernels, views, evaluation. It changes no result.
@@ -78,6 +79,12 @@ func Run(rec *recipes.Loaded, o Options) (*Summary, error) {
 	if err := writeRecipe(f, rec); err != nil {
 		return nil, err
 	}
+	if s.fingerprint, err = fingerprintOf(rec.Dataset.Name, s.Data); err != nil {
+		return nil, &DataError{err}
+	}
+	if err := s.writeFingerprint(f); err != nil {
+		return nil, err
+	}
 	return s.start(f, o, beginning{})
 }
 
@@ -91,7 +98,12 @@ func Resume(dir string, c recipes.Catalog, o Options) (*Summary, error) {
 		return nil, err
 	}
 	defer f.Close()
-	h, err := reopen(f, false, nil, c)
+	for _, set := range o.Sets {
+		if !ofData(set) {
+			return nil, &RecipeError{"resume", fmt.Errorf("--set %s: want a setting that says where the data are, such as dataset.folder.train", set)}
+		}
+	}
+	h, err := reopen(f, false, "resume", o.Sets, c)
 	if err != nil {
 		return nil, err
 	}
@@ -101,8 +113,11 @@ func Resume(dir string, c recipes.Catalog, o Options) (*Summary, error) {
 	if h.store == nil && h.status.Step > 0 {
 		return nil, &DataError{fmt.Errorf("resume: %s holds no checkpoint, but its %s says that step %d was saved", f.File(checkpointDir), statusFile, h.status.Step)}
 	}
+	if err := h.keepMoved(f); err != nil {
+		return nil, err
+	}
 	if h.store == nil { // interrupted before its first checkpoint
-		return h.start(f, o, beginning{})
+		return h.start(f, o, beginning{warning: h.warning})
 	}
 	for _, name := range h.store.Names() {
 		h.Store.Get(name).Copy(h.store.Get(name).Array)
@@ -114,12 +129,15 @@ func Resume(dir string, c recipes.Catalog, o Options) (*Summary, error) {
 // which may be in use: checkpoints are replaced as a whole.
 func Evaluate(dir string, best bool, sets []string, c recipes.Catalog, o Options) (*Summary, error) {
 	f := &folder.Folder{Path: filepath.Clean(dir)}
-	h, err := reopen(f, best, sets, c)
+	h, err := reopen(f, best, "eval", sets, c)
 	if err != nil {
 		return nil, err
 	}
 	if h.store == nil {
 		return nil, noCheckpoint("eval", dir, best)
+	}
+	if d := h.unlike(f); d != "" {
+		h.warn("this is " + d + ": numbers may differ from the run's in the last bits")
 	}
 	if h.warning != "" {
 		fmt.Fprintln(o.Messages, "warning:", h.warning)
@@ -145,24 +163,44 @@ type held struct {
 	status  Status
 	store   *graph.Store // nil: there is no checkpoint
 	meta    checkpoint.Meta
-	warning string // which checkpoints are damaged
+	warning string // which checkpoints are damaged, and what else is not as it was
+	moved   []string
 }
 
-// reopen reads a run folder.
-func reopen(f *folder.Folder, best bool, sets []string, c recipes.Catalog) (h held, err error) {
+// reopen reads a run folder, for a verb, and changes settings of its recipe. Its data must be those that the run began with.
+func reopen(f *folder.Folder, best bool, verb string, sets []string, c recipes.Catalog) (h held, err error) {
 	if h.status, err = ReadStatus(f.Path); err != nil {
 		return h, err
 	}
-	rec, err := recipes.Load(f.File(ResolvedFile), sets, c)
+	rec, err := reload(f, verb, sets, c)
 	if err != nil {
 		return h, err
 	}
 	rec.BaseDir = h.status.BaseDir
-	if h.Setup, err = Prepare(rec); err != nil {
+	if h.store, h.meta, h.warning, err = readCheckpoint(f, best); err != nil {
 		return h, err
 	}
-	if h.store, h.meta, h.warning, err = readCheckpoint(f, best); err != nil || h.store == nil {
+	s, err := newSetup(rec)
+	if err != nil {
 		return h, err
+	}
+	s.known = h.meta.Encoder
+	s.opened = func(s *Setup) error {
+		remark, err := s.recognise(f)
+		h.warn(remark)
+		return err
+	}
+	if s.known == nil {
+		if was, err := readFingerprint(f); err == nil && was != nil {
+			s.known = &checkpoint.Encoder{Mean: was.Mean, Std: was.Std}
+		}
+	}
+	if err := s.prepare(); err != nil {
+		return h, whereMoved(err, f, verb, rec)
+	}
+	h.Setup = s
+	if h.moved = movedKeys(sets); h.store == nil {
+		return h, nil
 	}
 	if err := checkpoint.Fit(f.File(checkpointDir), h.store, h.Leaves); err != nil {
 		return h, &DataError{err}

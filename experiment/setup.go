@@ -55,7 +55,10 @@ type Setup struct {
 	PerEpoch int            // steps
 	Steps    int            // of the whole training
 
-	hidden []bool // training images of Seen whose labels the training does not see; nil: none
+	fingerprint *fingerprint        // of Data
+	known       *checkpoint.Encoder // whose mean and deviation the views take; nil: the recipe says, or they are measured
+	opened      func(*Setup) error  // looks at the data before anything is made of them; nil: nobody does
+	hidden      []bool              // training images of Seen whose labels the training does not see; nil: none
 
 	stages []stage // of the training, in order; the last is this Setup
 
@@ -155,6 +158,11 @@ func (s *Setup) openData() (err error) {
 	if s.Data, err = openSource(r.Dataset.Name, r.Dataset.Value, datasets.Env{BaseDir: r.Dir()}); err != nil {
 		return err
 	}
+	if s.opened != nil {
+		if err := s.opened(s); err != nil {
+			return err
+		}
+	}
 	if err := s.checkLabels(); err != nil {
 		return &RecipeError{r.File, err}
 	}
@@ -164,7 +172,7 @@ func (s *Setup) openData() (err error) {
 	if err := s.checkPixels(); err != nil {
 		return err
 	}
-	if s.Views, err = views.New(r.Views, s.Data, r.Method.Value.Views()); err != nil {
+	if s.Views, err = views.New(s.viewSettings(), s.Data, r.Method.Value.Views()); err != nil {
 		return viewsError(r.File, err)
 	}
 	s.Image = backbones.Image{H: s.Views.Height, W: s.Views.Width, C: s.Views.Channels}
@@ -179,6 +187,17 @@ func (s *Setup) openData() (err error) {
 // time is where the training stands before a step, counted from 0.
 func (s *Setup) time(step int) graph.Time {
 	return graph.Time{Step: step, Steps: s.Steps, PerEpoch: s.PerEpoch}
+}
+
+// viewSettings is the recipe's views, with the mean and the deviation that the run began with where it is known.
+func (s *Setup) viewSettings() views.Settings {
+	v := s.Recipe.Views
+	if k := s.known; k != nil && len(v.Mean) == 0 && v.Statistics == views.Measured {
+		for c := range k.Mean {
+			v.Mean, v.Std = append(v.Mean, float64(k.Mean[c])), append(v.Std, float64(k.Std[c]))
+		}
+	}
+	return v
 }
 
 // view is the size of a view.

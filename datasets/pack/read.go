@@ -39,6 +39,9 @@ func (s *Source) Open(env datasets.Env) (*datasets.Data, error) {
 	return r.Data()
 }
 
+// PathKeys implements datasets.Located.
+func (s *Source) PathKeys() []string { return []string{"path"} }
+
 // Reader reads a pack. It serves any number of goroutines.
 type Reader struct {
 	Path string
@@ -170,7 +173,7 @@ func (r *Reader) which(i int) string {
 
 // Data is the pack as data sets.
 func (r *Reader) Data() (*datasets.Data, error) {
-	d := &datasets.Data{Train: training{&Set{r, 0, r.train}}}
+	d := &datasets.Data{Train: training{&Set{r, 0, r.train}}, Roots: []string{filepath.Base(r.Path) + ", "}}
 	if r.Len() > r.train {
 		d.Test = &Set{r, r.train, r.Len() - r.train}
 	}

@@ -56,6 +56,9 @@ func (s *Set) Shape(i int) (h, w, c int) {
 	return int(e.height), int(e.width), int(e.channels)
 }
 
+// Sum implements datasets.Summed: the checksum that the index has of image and name.
+func (s *Set) Sum(i int) (uint32, error) { return s.entry(i).checksum, nil }
+
 // Codec says how image i is held.
 func (s *Set) Codec(i int) Codec { return s.entry(i).codec }
 

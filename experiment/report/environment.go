@@ -2,11 +2,15 @@ package report
 
 import (
 	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
 	"os"
 	"runtime"
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"sync"
 
 	"selfsup/graph/device"
 )
@@ -22,6 +26,7 @@ type Environment struct {
 	Kernels   string            `json:"kernels"` // instruction set in use
 	Revision  string            `json:"revision,omitempty"`
 	Modified  bool              `json:"modified,omitempty"`
+	Binary    string            `json:"binary,omitempty"`    // digest of the program's file
 	Variables map[string]string `json:"variables,omitempty"` // SELFSUP_*
 }
 
@@ -31,6 +36,7 @@ func ReadEnvironment(d device.About) Environment {
 		Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, Cores: runtime.NumCPU(),
 		CPU: d.Chip, Threads: d.Threads, Kernels: d.Kernels,
 	}
+	e.Binary = programDigest()
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
 			switch s.Key {
@@ -51,6 +57,24 @@ func ReadEnvironment(d device.About) Environment {
 	}
 	return e
 }
+
+// programDigest is the digest of the program's file; empty where it cannot be read.
+var programDigest = sync.OnceValue(func() string {
+	path, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		return ""
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:8])
+})
 
 // PeakRSSMB is the largest resident memory of the process so far in MiB; 0 where the system does not tell.
 func PeakRSSMB() float64 {

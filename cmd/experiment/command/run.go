@@ -52,19 +52,23 @@ how to go on; a second one leaves at once. SIGUSR1 saves and stops with status 5
 
 // resumeVerb goes on with a run that was interrupted.
 func resumeVerb(a *app) *cobra.Command {
+	var sets []string
 	var asJSON bool
 	c := &cobra.Command{
-		Use:   "resume RUN",
+		Use:   "resume RUN [--set dataset.NAME.path=PATH]...",
 		Short: "Go on with an interrupted run",
 		Long: `  experiment resume runs/quickstart-20260102-150405-1a2b
 
-Goes on from the last checkpoint of a run folder. The result is the same, bit for bit, as if the run had not been interrupted.`,
+Goes on from the last checkpoint of a run folder. The result is the same, bit for bit, as if the run had not been interrupted. The data must
+be those that the run began with; --set says where they are, if they moved.`,
 		Args: cobra.ExactArgs(1),
 	}
+	c.Flags().StringArrayVar(&sets, "set", nil, "where the data are now, as `key=value`, such as dataset.folder.train=/new/photos; may be repeated")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object as the last line of standard output")
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		o, stop := a.options("")
 		defer stop()
+		o.Sets = sets
 		return a.conclude(asJSON)(experiment.Resume(args[0], a.catalog, o))
 	}
 	return c

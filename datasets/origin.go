@@ -1,0 +1,60 @@
+package datasets
+
+import (
+	"hash/crc32"
+	"strings"
+)
+
+// What a run needs to know of its data to recognise them again.
+
+// Located is a source that knows which of its settings say where the data are.
+type Located interface {
+	// PathKeys lists these settings, as in the recipe's table.
+	PathKeys() []string
+}
+
+// Summed is a set that can tell a sample that was changed.
+type Summed interface {
+	// Sum is the checksum of sample i, of its bytes as the source holds them.
+	Sum(i int) (uint32, error)
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Relative is the name of a sample without the root that it begins with: the same wherever the data lie.
+func (d *Data) Relative(name string) string {
+	cut := 0
+	for _, r := range d.Roots {
+		if len(r) > cut && strings.HasPrefix(name, r) {
+			cut = len(r)
+		}
+	}
+	return strings.TrimLeft(name[cut:], `/\`)
+}
+
+// PathKeys implements Located.
+func (s *Folder) PathKeys() []string { return []string{"root", "train", "test"} }
+
+// PathKeys implements Located.
+func (s *Shards) PathKeys() []string { return []string{"train", "test"} }
+
+// PathKeys implements Located.
+func (s *IDX) PathKeys() []string {
+	return []string{"train_images", "train_labels", "test_images", "test_labels"}
+}
+
+// PathKeys implements Located.
+func (r *Records) PathKeys() []string { return []string{"path"} }
+
+// Sum implements Summed.
+func (m *Memory) Sum(i int) (uint32, error) { return crc32.Checksum(m.Images[i].Pix, castagnoli), nil }
+
+// Sum implements Summed.
+func (s *fileSet) Sum(i int) (uint32, error) { return s.sums[i], nil }
+
+// Sum implements Summed.
+func (r *records) Sum(i int) (uint32, error) {
+	var sum uint32
+	err := r.raw(i, func(b []byte) { sum = crc32.Checksum(b, castagnoli) })
+	return sum, err
+}
