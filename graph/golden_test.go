@@ -1,7 +1,6 @@
 package graph_test
 
 import (
-	"fmt"
 	"testing"
 
 	"selfsup/graph"
@@ -105,12 +104,6 @@ func linear(c *ongraph.Case, x node, prefix string) node {
 	return y
 }
 
-// weightNorm is a linear map by rows of unit length [out,in], each times its own length [out,1].
-func weightNorm(c *ongraph.Case, x node, prefix string) node {
-	w := op.Normalize(c.In(prefix+"weight_v", golden.Same), 1e-12)
-	return op.MatMul(x, op.Mul(w, c.In(prefix+"weight_g", golden.Same)), false, true)
-}
-
 func meanCrossEntropy(c *ongraph.Case) {
 	x := c.In("logits", golden.Same)
 	if golden.ParamOr(c.T, c.F, "reduction", "mean") != "mean" {
@@ -175,22 +168,6 @@ var layers = map[string]func(c *ongraph.Case){
 		h = op.BatchNorm(h, op.BatchStats(h), o, c.In("1.weight", golden.Same), c.In("1.bias", golden.Same))
 		return linear(c, op.Relu(h), "3.")
 	}),
-	"weight_norm_linear": elementwise(func(c *ongraph.Case, x node) node {
-		if golden.Param[int](c.T, c.F, "dim") != 0 {
-			c.T.Skip("not by rows")
-		}
-		return weightNorm(c, x, "")
-	}),
-	"dino_head": elementwise(func(c *ongraph.Case, x node) node {
-		for i := 0; ; i += 2 {
-			x = linear(c, x, fmt.Sprintf("mlp.%d.", i))
-			if _, more := c.F.Inputs[fmt.Sprintf("mlp.%d.weight", i+2)]; !more {
-				break
-			}
-			x = op.Gelu(x)
-		}
-		return weightNorm(c, op.Normalize(x, 1e-12), "last_layer.")
-	}),
 	"embedding": func(c *ongraph.Case) {
 		table := c.In("table", golden.Same)
 		at := append(append([]int(nil), c.F.Inputs["index"].Shape...), op.ShapeOf(table).Last())
@@ -221,5 +198,6 @@ func TestGoldenLayers(t *testing.T) {
 		ongraph.Check(t, f, true, build)
 	}, "interpolate_bicubic_antialias", "interpolate_bicubic_antialias_up", "interpolate_bicubic_down", "interpolate_bicubic_up",
 		"interpolate_bilinear_align_corners", "interpolate_bilinear_antialias", "interpolate_bilinear_down", "interpolate_bilinear_up",
-		"interpolate_nearest", "interpolate_pos_encoding", "multihead_cross_attention", "attention_qkv_fused", "vit_block", "sincos_pos_embed_2d", "pixel_shuffle", "grn") // in layer and optest
+		"interpolate_nearest", "interpolate_pos_encoding", "multihead_cross_attention", "attention_qkv_fused", "vit_block", "sincos_pos_embed_2d", "pixel_shuffle",
+		"weight_norm_linear", "groupnorm", "grn", "dino_head") // in layer, optest and heads
 }

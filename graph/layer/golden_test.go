@@ -64,6 +64,33 @@ func TestGolden(t *testing.T) {
 			y := layer.Attend(c.Scope, q, k, v, layer.Mask{})
 			c.Y(layer.Dense(c.Scope.In("out"), op.ShapeOf(y).Last(), op.ShapeOf(y).Last())(y), golden.Same)
 		},
+		"layers/weight_norm_linear": func(c *ongraph.Case) {
+			if golden.Param[int](c.T, c.F, "dim") != 0 {
+				c.T.Skip("not by rows")
+			}
+			x, w := c.In("x", golden.Same), c.As("weight", "weight_v", golden.Same)
+			c.As("gain", "weight_g", golden.Same)
+			c.Y(layer.WeightNormLinear(c.Scope, op.ShapeOf(w)[1], op.ShapeOf(w)[0], true)(x), golden.Same)
+		},
+		"layers/groupnorm": func(c *ongraph.Case) {
+			if eps := golden.Param[float64](c.T, c.F, "eps"); eps != 1e-5 {
+				c.T.Skipf("eps %v; here it is 1e-5", eps)
+			}
+			x := c.In("x", golden.Image)
+			c.As("weight", "weight", golden.Same)
+			c.As("bias", "bias", golden.Same)
+			c.Y(layer.GroupNorm(c.Scope, op.ShapeOf(x).Last(), golden.Param[int](c.T, c.F, "num_groups"))(x), golden.Image)
+		},
+		"layers/grn": func(c *ongraph.Case) {
+			if eps := golden.Param[float64](c.T, c.F, "eps"); eps != 1e-6 {
+				c.T.Skipf("eps %v; here it is 1e-6", eps)
+			}
+			flat := func(x golden.Tensor) golden.Tensor { return golden.Tensor{Shape: []int{len(x.Data)}, Data: x.Data} }
+			x := c.In("x", golden.Same)
+			c.As("gamma", "gamma", flat)
+			c.As("beta", "beta", flat)
+			c.Y(layer.ResponseNorm(c.Scope, op.ShapeOf(x).Last())(x), golden.Same)
+		},
 		"audio/cpc_gru":                             predictive,
 		"layers/interpolate_bicubic_antialias":      interpolate,
 		"layers/interpolate_bicubic_antialias_up":   interpolate,

@@ -23,7 +23,6 @@ func TestGoldenComposites(t *testing.T) {
 		},
 		"layers/vit_block":     func(c *ongraph.Case) { c.Y(transformerBlock(c, c.In("x", golden.Same)), golden.Same) },
 		"layers/pixel_shuffle": func(c *ongraph.Case) { c.Y(pixelShuffle(c, c.In("x", golden.Image)), golden.Image) },
-		"layers/grn":           func(c *ongraph.Case) { c.Y(responseNorm(c, c.In("x", golden.Same)), golden.Same) },
 	} {
 		if !slices.Contains(names, name) {
 			continue
@@ -70,11 +69,4 @@ func pixelShuffle(c *ongraph.Case, x *op.Node) *op.Node {
 	channels := s[3] / (r * r)
 	y := op.Transpose(op.Reshape(x, s[0]*s[1], s[2], channels, r, r), 0, 3, 1, 4, 2) // [B*H,r,W,r,C]
 	return op.Reshape(y, s[0], s[1]*r, s[2]*r, channels)
-}
-
-// responseNorm is ConvNeXt-V2's global response normalisation of x [B,H,W,C].
-func responseNorm(c *ongraph.Case, x *op.Node) *op.Node {
-	g := op.Sqrt(op.SumAxes(op.Square(x), true, 1, 2)) // [B,1,1,C]
-	n := op.Div(g, op.Shift(op.Mean(g, true, -1), golden.Param[float64](c.T, c.F, "eps")))
-	return op.Add(op.Add(op.Mul(c.In("gamma", golden.Same), op.Mul(x, n)), c.In("beta", golden.Same)), x)
 }
