@@ -59,7 +59,7 @@ var (
 )
 
 // oracleCases are every shipped recipe, and what none of them has: another seed, descent with Nesterov's momentum, the other scale and a final
-// rate; a transformer with a class token and learned positions.
+// rate; a transformer with a class token and learned positions; images whose labels the training must not see.
 var oracleCases = map[string]oracleCase{
 	"quickstart":   {"quickstart.toml", oracleSimCLR},
 	"vicreg":       {"vicreg.toml", oracleVICReg},
@@ -72,6 +72,7 @@ var oracleCases = map[string]oracleCase{
 	"sgd": {"quickstart.toml", []string{"seed=7", "backbone.convnet.widths=[4,6]", "method.simclr.projector=[10,8]",
 		"optimizer.sgd.rate=0.8", `optimizer.sgd.scale="sqrt"`, "optimizer.sgd.nesterov=true", "optimizer.sgd.final=0.1",
 		"optimizer.sgd.weight_decay=0.05", `optimizer.sgd.warmup="20%"`}},
+	"labelled": {"quickstart.toml", append(slices.Clone(oracleSimCLR), "labelled.few_shot.per_class=2")},
 	"vit": {"byol.toml", append(slices.Clone(oracleViT), `backbone.vit.pool="class"`, `backbone.vit.position="learned"`, `optimizer.adamw.scale="none"`,
 		"optimizer.adamw.rate=0.006", "method.byol.projector=[10,8]", "method.byol.predictor=[10]", "method.byol.momentum=0.6")},
 }
@@ -325,6 +326,10 @@ func TestOracleInputs(t *testing.T) {
 				out.Store[l.Name] = entry{l.Shape, l.Kind.String(), s.Store.Get(l.Name).F32}
 			}
 		}
+		labelled := map[string]bool{}
+		for i := range s.Labelled.Len() {
+			labelled[s.Labelled.Name(i)] = true
+		}
 		hidden := hiddenPatches(t, s)
 		loader, err := views.NewLoader(s.Seen, s.Views, views.LoaderConfig{Seed: uint64(s.Recipe.Seed), Batch: s.Recipe.Train.Batch})
 		if err != nil {
@@ -340,7 +345,11 @@ func TestOracleInputs(t *testing.T) {
 				in.Views = append(in.Views, slices.Clone(v))
 			}
 			for _, i := range b.Indices {
-				in.Labels = append(in.Labels, s.Seen.Label(int(i)))
+				label := -1
+				if labelled[s.Seen.Name(int(i))] {
+					label = s.Seen.Label(int(i))
+				}
+				in.Labels = append(in.Labels, label)
 			}
 			out.Steps = append(out.Steps, in)
 			b.Release()

@@ -234,7 +234,7 @@ def supervised(run, x, given):
     h = run.encode(run.net, x[0])
     logits = linear(run.net.at("classifier"), h)
     labels = torch.tensor(given["Labels"])
-    return {"cross_entropy": F.cross_entropy(logits, labels)}, {}, {"accuracy": accuracy(logits, labels)}, h
+    return {"cross_entropy": F.cross_entropy(logits, labels, ignore_index=-1)}, {}, {"accuracy": accuracy(logits, labels)}, h
 
 
 METHODS = {"simclr": simclr, "vicreg": vicreg, "byol": byol, "mae": mae, "supervised": supervised}
@@ -242,7 +242,8 @@ VIEWS = {"simclr": 2, "vicreg": 2, "byol": 2, "mae": 1, "supervised": 1}
 
 
 def accuracy(logits, labels):
-    return float((logits.argmax(1) == labels).double().mean())
+    """Of the images that have a label; the others are -1."""
+    return float((logits.argmax(1) == labels)[labels >= 0].double().mean())
 
 
 # Optimisers ---------------------------------------------------------------------------------------------------------------------------
@@ -357,7 +358,7 @@ class Run:
         probe = self.net.at("probe")
         labels = torch.tensor(given["Labels"])
         logits = linear(probe.at("linear"), batch_norm(probe.at("norm"), features.detach()))
-        probe_loss = F.cross_entropy(logits, labels)
+        probe_loss = F.cross_entropy(logits, labels, ignore_index=-1)
         values = {"loss": float(loss), **{k: float(v) for k, v in terms.items()}, **metrics,
                   "probe/loss": float(probe_loss), "probe/accuracy": accuracy(logits, labels)}
 
