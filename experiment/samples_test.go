@@ -170,3 +170,28 @@ func TestTrainingSeesTheSubset(t *testing.T) {
 		}
 	}
 }
+
+// The three representations are what their names say: training changes the trained encoder alone, and a seed the untrained one too; pixels are the
+// same in every run. Two trainings of other lengths tell.
+func TestRepresentations(t *testing.T) {
+	var got [3]map[string]float64
+	for i, sets := range [][]string{{`train.length="4 steps"`}, {`train.length="40 steps"`}, {`train.length="4 steps"`, "seed=2"}} {
+		sum, err := train(t, load(t, small, sets...), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[i] = map[string]float64{}
+		for _, e := range sum.Evaluations {
+			if e.Protocol == "knn" && e.Metric == "top1" {
+				got[i][e.Representation] = e.Value
+			}
+		}
+	}
+	for name, same := range map[string][2]bool{"trained": {}, "untrained": {true, false}, "pixels": {true, true}} {
+		for k, what := range []string{"training for longer", "another seed"} {
+			if equal := got[0][name] == got[k+1][name]; equal != same[k] || got[0][name] == 0 {
+				t.Errorf("%s: kNN of %s goes from %v to %v; want the same: %v", what, name, got[0][name], got[k+1][name], same[k])
+			}
+		}
+	}
+}
