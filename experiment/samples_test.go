@@ -172,10 +172,14 @@ func TestTrainingSeesTheSubset(t *testing.T) {
 }
 
 // The three representations are what their names say: training changes the trained encoder alone, and a seed the untrained one too; pixels are the
-// same in every run. Two trainings of other lengths tell.
+// same in every run. Two trainings of other lengths tell. Where training changes nothing (a rate of nearly 0, a network without running statistics),
+// the trained encoder is the untrained one.
 func TestRepresentations(t *testing.T) {
-	var got [3]map[string]float64
-	for i, sets := range [][]string{{`train.length="4 steps"`}, {`train.length="40 steps"`}, {`train.length="4 steps"`, "seed=2"}} {
+	var got [4]map[string]float64
+	for i, sets := range [][]string{
+		{`train.length="4 steps"`}, {`train.length="40 steps"`}, {`train.length="4 steps"`, "seed=2"},
+		{`train.length="4 steps"`, "backbone.vit.dim=8", "backbone.vit.depth=1", "backbone.vit.heads=2", "backbone.vit.patch=7", "optimizer.adamw.rate=1e-30"},
+	} {
 		sum, err := train(t, load(t, small, sets...), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -193,5 +197,8 @@ func TestRepresentations(t *testing.T) {
 				t.Errorf("%s: kNN of %s goes from %v to %v; want the same: %v", what, name, got[0][name], got[k+1][name], same[k])
 			}
 		}
+	}
+	if idle := got[3]; idle["trained"] != idle["untrained"] || idle["trained"] == 0 {
+		t.Errorf("kNN of an encoder that training does not change is %v, of the untrained one %v, want the same", idle["trained"], idle["untrained"])
 	}
 }
