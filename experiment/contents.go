@@ -27,6 +27,7 @@ const (
 	skippedFile     = "left_out.txt" // images that did not decode, with the reason
 	checkpointDir   = "checkpoints"
 	exportFile      = "export/encoder.safetensors"
+	torchExportFile = "export/encoder.torch.safetensors"
 )
 
 // Status of a run folder.

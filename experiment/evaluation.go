@@ -35,7 +35,7 @@ func (s *Setup) embedder(st *graph.Store) (func(context.Context, datasets.Set) (
 	if err != nil {
 		return nil, err
 	}
-	out, err := p.Output("features")
+	out, err := p.Output(featuresOutput)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"selfsup/experiment"
 	"selfsup/experiment/checkpoint"
+	"selfsup/recipes"
 )
 
 // tensors reads a safetensors file by its definition.
@@ -76,16 +77,19 @@ func checkExport(t *testing.T, dir string) {
 			t.Errorf("%s is exported as %v, want %v with the checkpoint's numbers", name, shapes[name], e.Shape)
 		}
 	}
-	if len(values) != len(want) {
-		t.Errorf("%d tensors, want %v", len(values), want)
+	if len(values) != len(want)+2 {
+		t.Errorf("%d tensors, want %v and the reference's two", len(values), want)
 	}
-	if meta["recipe"] != m.Recipe || meta["step"] != "23" || !strings.Contains(meta["layout"], "conv weights [kh,kw,in,out]") || !strings.HasPrefix(meta["input"], "[B,28,28,1], ") {
+	if !slices.Equal(shapes["reference/pixels"], []int{2, 28, 28, 1}) || !slices.Equal(shapes["reference/features"], []int{2, 16}) {
+		t.Errorf("reference %v -> %v", shapes["reference/pixels"], shapes["reference/features"])
+	}
+	if meta["recipe"] != m.Recipe || meta["step"] != "23" || meta["format"] != "pt" || !strings.Contains(meta["layout"], "conv weights [kh,kw,in,out]") || !strings.HasPrefix(meta["input"], "[B,28,28,1], ") {
 		t.Errorf("metadata %v", meta)
 	}
 
 	for _, best := range []bool{false, true} {
 		path := filepath.Join(t.TempDir(), "new", "x.safetensors")
-		got, err := experiment.Export(dir, path, best, experiment.Options{})
+		got, err := experiment.Export(dir, experiment.ExportOptions{To: path, Best: best}, recipes.Builtin(), experiment.Options{})
 		if err != nil || got != path {
 			t.Fatalf("Export: %s, %v", got, err)
 		}
@@ -99,7 +103,7 @@ func checkExport(t *testing.T, dir string) {
 		}
 	}
 	before, _ := os.ReadFile(own)
-	if got, err := experiment.Export(dir, "", false, experiment.Options{}); err != nil || got != own {
+	if got, err := experiment.Export(dir, experiment.ExportOptions{}, recipes.Builtin(), experiment.Options{}); err != nil || got != own {
 		t.Fatalf("Export: %s, %v", got, err)
 	}
 	if after, _ := os.ReadFile(own); !bytes.Equal(before, after) {

@@ -333,11 +333,17 @@ func (s *Setup) probe(g *graph.Scope, features, labels *graph.Node) {
 // embedBatch is how many images go through the frozen encoder at once.
 const embedBatch = 256
 
-// embedGraph is the frozen encoder: input view0 [embedBatch,H,W,C], output features [embedBatch,F].
-func (s *Setup) embedGraph() (*graph.Graph, error) {
+// featuresOutput is what the frozen encoder makes.
+const featuresOutput = "features"
+
+// embedGraph is the frozen encoder for embedBatch images.
+func (s *Setup) embedGraph() (*graph.Graph, error) { return s.frozenGraph(embedBatch) }
+
+// frozenGraph is the frozen encoder: input view0 [batch,H,W,C], output features [batch,F].
+func (s *Setup) frozenGraph(batch int) (*graph.Graph, error) {
 	return graph.Build(graph.Options{}, func(g *graph.Scope) {
-		x := g.Input(viewInput(0), embedBatch, s.Image.H, s.Image.W, s.Image.C)
-		g.Output("features", s.encoder().New(g.In(backboneScope))(x))
+		x := g.Input(viewInput(0), batch, s.Image.H, s.Image.W, s.Image.C)
+		g.Output(featuresOutput, s.encoder().New(g.In(backboneScope))(x))
 	})
 }
 

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"selfsup/graph"
 	"selfsup/graph/ir"
 )
 
@@ -51,14 +50,14 @@ func TestBest(t *testing.T) {
 
 // The bytes of a small export: names sorted, header padded to 8 bytes, numbers in the same order without gaps.
 func TestExportBytes(t *testing.T) {
-	entry := func(name string, d ir.DType, shape []int, v ...float32) *graph.Entry {
+	entry := func(name string, d ir.DType, shape []int, v ...float32) Tensor {
 		a := ir.NewArray(ir.Type{Shape: shape, DType: d})
 		copy(a.F32, v)
-		return &graph.Entry{Name: name, Array: a}
+		return TensorOf(name, a)
 	}
 	b, a := entry("b/weight", ir.F32, []int{1, 2}, 1, -2), entry("a", ir.F32, nil, 0.5)
 	var out bytes.Buffer
-	if err := Export(&out, []*graph.Entry{b, a}, map[string]string{"step": "7"}); err != nil {
+	if err := Export(&out, []Tensor{b, a}, map[string]string{"step": "7"}); err != nil {
 		t.Fatal(err)
 	}
 	header := `{"__metadata__":{"step":"7"},"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"b/weight":{"dtype":"F32","shape":[1,2],"data_offsets":[4,12]}}`
@@ -74,11 +73,11 @@ func TestExportBytes(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name    string
-		entries []*graph.Entry
+		entries []Tensor
 		want    string
 	}{
-		{"whole numbers", []*graph.Entry{entry("n", ir.I32, []int{2})}, "n is "},
-		{"a name twice", []*graph.Entry{a, a}, "the name a stands twice"},
+		{"whole numbers", []Tensor{entry("n", ir.I32, []int{2})}, "n is "},
+		{"a name twice", []Tensor{a, a}, "the name a stands twice"},
 	} {
 		if err := Export(&out, c.entries, nil); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
@@ -86,7 +85,7 @@ func TestExportBytes(t *testing.T) {
 	}
 	size := len(want)
 	for n := range size {
-		if err := Export(&failing{n}, []*graph.Entry{a, b}, map[string]string{"step": "7"}); !errors.Is(err, errFull) {
+		if err := Export(&failing{n}, []Tensor{a, b}, map[string]string{"step": "7"}); !errors.Is(err, errFull) {
 			t.Fatalf("writer full after %d of %d bytes: got %v", n, size, err)
 		}
 	}

@@ -121,7 +121,7 @@ Exit status: 0 done, 1 failed, 2 wrong use or recipe, 3 data missing or unreadab
 		experiment.SetThreads(n)
 		return nil
 	}
-	a.add(root, runVerb, resumeVerb, evalVerb, exportVerb, diffVerb, showVerb, viewsVerb, benchVerb, dataVerb, listVerb)
+	a.add(root, runVerb, resumeVerb, evalVerb, exportVerb, embedVerb, diffVerb, showVerb, viewsVerb, benchVerb, dataVerb, listVerb)
 	return root
 }
 

@@ -10,22 +10,31 @@ import (
 
 // exportVerb writes the encoder of a run for other programs.
 func exportVerb(a *app) *cobra.Command {
-	var to string
-	var best bool
+	var e experiment.ExportOptions
 	c := &cobra.Command{
-		Use:   "export RUN [-o FILE]",
+		Use:   "export RUN [--best] [--layout torch] [-o FILE]",
 		Short: "Write the encoder of a run as a safetensors file",
 		Long: `  experiment export runs/quickstart-20260102-150405-1a2b
   experiment export runs/quickstart-20260102-150405-1a2b --best -o encoder.safetensors
+  experiment export runs/quickstart-20260102-150405-1a2b --layout torch
 
 Writes the parameters and running statistics of the encoder in the last checkpoint, or with --best in the best, and prints the file's
-path. A run that comes to its end has written export/encoder.safetensors itself.`,
+path. The metadata say what a loader needs: the backbone's settings, every layer's stride, padding and epsilon, the images' size and
+normalisation; the tensors of the reference are images and the features that the encoder gives them. A run that comes to its end has
+written export/encoder.safetensors itself.
+
+--layout torch gives tensors PyTorch's axes; a ResNet's get torchvision's names, a ViT's timm's, those of other backbones keep theirs with
+dots. The README has a loader of twenty lines.`,
 		Args: cobra.ExactArgs(1),
 	}
-	c.Flags().StringVarP(&to, "output", "o", "", "`file` to write (default RUN/export/encoder.safetensors)")
-	c.Flags().BoolVar(&best, "best", false, "the best checkpoint instead of the last")
+	c.Flags().StringVarP(&e.To, "output", "o", "", "`file` to write (default RUN/export/encoder.safetensors, or encoder.torch.safetensors)")
+	c.Flags().BoolVar(&e.Best, "best", false, "the best checkpoint instead of the last")
+	c.Flags().StringVar(&e.Layout, "layout", "", "`torch`: PyTorch's axes, torchvision's or timm's names")
 	c.RunE = func(_ *cobra.Command, args []string) error {
-		path, err := experiment.Export(args[0], to, best, experiment.Options{Messages: a.err})
+		if e.Layout != "" && e.Layout != "torch" {
+			return usage{fmt.Errorf("experiment export: --layout %s: want torch, or none for this program's own", e.Layout)}
+		}
+		path, err := experiment.Export(args[0], e, a.catalog, experiment.Options{Messages: a.err})
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,63 @@
+package command
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// trained is the folder of a run of a moment.
+func trained(t *testing.T, sets ...string) string {
+	t.Helper()
+	root := t.TempDir()
+	args := append([]string{"run", "quickstart.toml", "--runs", root}, tiny...)
+	for _, s := range append([]string{"evaluate.knn=false"}, sets...) {
+		args = append(args, "--set", s)
+	}
+	if status, _, errs := call(args...); status != 0 {
+		t.Fatalf("run: status %d: %s", status, errs)
+	}
+	dirs, _ := filepath.Glob(filepath.Join(root, "*"))
+	if len(dirs) != 1 {
+		t.Fatalf("run folders %v, want one", dirs)
+	}
+	return dirs[0]
+}
+
+// embed writes features and names of an unlabelled folder; what it cannot use is refused with the promised status.
+func TestEmbed(t *testing.T) {
+	run, photos, to := trained(t), pictures(t, 5, 0, ""), filepath.Join(t.TempDir(), "features.npy")
+	status, out, errs := call("embed", run, photos, "-o", to)
+	if want := to + ": 5 images, 16 numbers each; their names: " + strings.TrimSuffix(to, ".npy") + ".csv\n"; status != 0 || out != want {
+		t.Errorf("status %d, %s%s; want %s", status, out, errs, want)
+	}
+	if text, err := os.ReadFile(strings.TrimSuffix(to, ".npy") + ".csv"); err != nil || !strings.HasPrefix(string(text), "row,set,name,label\n0,,00.png,\n1,,01.png,\n") {
+		t.Errorf("names: %v\n%s", err, text)
+	}
+	source := filepath.Join(t.TempDir(), "table.toml")
+	if err := os.WriteFile(source, []byte("[data.table]\ntrain = \"x.csv\"\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		args   []string
+		status int
+		want   string
+	}{
+		{[]string{run, photos}, 2, "want a file to write, as -o features.npy"},
+		{[]string{run, photos, "-o", "features.txt"}, 2, "ends in .npy or .safetensors"},
+		{[]string{run, filepath.Join(photos, "nowhere"), "-o", to}, 2, "no such file"},
+		{[]string{run, pictures(t, 3, 1, "a"), "-o", to}, 3, "00.png"},
+		{[]string{run, t.TempDir(), "-o", to}, 3, "no images in"},
+		{[]string{run, "emoji-simclr.toml", "-o", to}, 3, "3 channels, the run's encoder takes 1"},
+		{[]string{run, source, "-o", to}, 2, "data of another kind"},
+		{[]string{run, photos, "-o", to, "--set", "seed=1"}, 2, "--set changes a recipe"},
+		{[]string{photos, photos, "-o", to}, 3, "is no run folder"},
+		{[]string{run, photos, "-o", to, "--best"}, 3, "has no best checkpoint"},
+	} {
+		status, _, errs := call(append([]string{"embed"}, c.args...)...)
+		if status != c.status || !strings.Contains(errs, c.want) {
+			t.Errorf("embed %v: status %d, want %d, and %q in %s", c.args, status, c.status, c.want, errs)
+		}
+	}
+}

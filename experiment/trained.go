@@ -1,0 +1,89 @@
+package experiment
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"selfsup/backbones"
+	"selfsup/datasets"
+	"selfsup/datasets/views"
+	"selfsup/experiment/checkpoint"
+	"selfsup/experiment/folder"
+	"selfsup/graph"
+	"selfsup/recipes"
+)
+
+// openTrained makes the encoder of a run's newest or best checkpoint ready without the data that it was trained on: as much of a Setup as
+// the frozen encoder needs. The images' size and statistics are the checkpoint's.
+func openTrained(verb, dir string, best bool, c recipes.Catalog, o Options) (*Setup, checkpoint.Meta, error) {
+	fail := func(err error) (*Setup, checkpoint.Meta, error) { return nil, checkpoint.Meta{}, err }
+	status, err := ReadStatus(dir)
+	if err != nil {
+		return fail(err)
+	}
+	f := &folder.Folder{Path: filepath.Clean(dir)}
+	st, m, warning, err := readCheckpoint(f, best)
+	if err != nil {
+		return fail(err)
+	}
+	if st == nil {
+		return fail(noCheckpoint(verb, dir, best))
+	}
+	if warning != "" && o.Messages != nil {
+		fmt.Fprintln(o.Messages, "warning:", warning)
+	}
+	if m.Encoder == nil {
+		return fail(&DataError{fmt.Errorf("%s: the checkpoint of step %d does not say what its encoder is", verb, m.Step)})
+	}
+	rec, err := recipes.Load(f.File(ResolvedFile), nil, c)
+	if err != nil {
+		return fail(err)
+	}
+	rec.BaseDir = status.BaseDir
+	s := &Setup{Recipe: rec, Store: st, Data: &datasets.Data{Train: noImages{}, Channels: m.Encoder.Channels}}
+	s.Image = backbones.Image{H: m.Encoder.Height, W: m.Encoder.Width, C: m.Encoder.Channels}
+	if s.Views, err = evaluationViews(rec.Views, m.Encoder); err != nil {
+		return fail(&RecipeError{f.File(ResolvedFile), err})
+	}
+	if err := checkStored(f.File(checkpointDir), s, st); err != nil {
+		return fail(err)
+	}
+	return s, m, nil
+}
+
+// evaluationViews is the pipeline of a run's views as far as evaluation has part in it, with the statistics of its checkpoint.
+func evaluationViews(s views.Settings, e *checkpoint.Encoder) (*views.Pipeline, error) {
+	plain := views.Defaults()
+	plain.Interpolation, plain.Mean, plain.Std = s.Interpolation, nil, nil
+	for c := range e.Mean {
+		plain.Mean, plain.Std = append(plain.Mean, float64(e.Mean[c])), append(plain.Std, float64(e.Std[c]))
+	}
+	if e.Height == e.Width {
+		plain.Crop = e.Height
+	}
+	return views.New(plain, &datasets.Data{Train: noImages{}, Channels: e.Channels, Height: e.Height, Width: e.Width}, 1)
+}
+
+// checkStored refuses a checkpoint that lacks a part of the encoder, which compiling it would else fill with fresh values.
+func checkStored(where string, s *Setup, st *graph.Store) error {
+	g, err := s.embedGraph()
+	if err != nil {
+		return &RecipeError{s.Recipe.File, err}
+	}
+	for _, l := range g.States() {
+		e := st.Get(l.Name)
+		switch {
+		case e == nil:
+			return &DataError{fmt.Errorf("checkpoint: %s: %s is missing, this recipe builds %v", where, l.Name, l.Type)}
+		case !e.Shape.Equal(l.Shape) || e.DType != l.DType:
+			return &DataError{fmt.Errorf("checkpoint: %s: %s is %v, this recipe builds %v", where, l.Name, e.Type, l.Type)}
+		}
+	}
+	return nil
+}
+
+// noImages stands for a training set that is not there.
+type noImages struct{ datasets.Set }
+
+func (noImages) Len() int          { return 0 }
+func (noImages) Classes() []string { return nil }
