@@ -17,7 +17,6 @@ import (
 	"selfsup/datasets/pack"
 	"selfsup/experiment/checkpoint"
 	"selfsup/experiment/folder"
-	"selfsup/graph/cpu"
 	"selfsup/graph/ir"
 	"selfsup/recipes"
 )
@@ -180,7 +179,7 @@ func (s *Setup) writeFeatures(to io.Writer, parts []embedPart) error {
 	if err != nil {
 		return err
 	}
-	p, err := g.Compile(cpu.Backend{}, s.Store)
+	p, err := g.Compile(s.Device, s.Store)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,6 @@ import (
 	"selfsup/experiment/checkpoint"
 	"selfsup/experiment/folder"
 	"selfsup/graph"
-	"selfsup/graph/cpu"
 	"selfsup/graph/ir"
 	"selfsup/recipes"
 )
@@ -151,7 +150,7 @@ func (s *Setup) reference(st *graph.Store) (pixels, features ir.Array, err error
 	if err != nil {
 		return pixels, features, err
 	}
-	p, err := g.Compile(cpu.Backend{}, st)
+	p, err := g.Compile(s.Device, st)
 	if err != nil {
 		return pixels, features, err
 	}

@@ -40,7 +40,11 @@ func openTrained(verb, dir string, best bool, c recipes.Catalog, o Options) (*Se
 		return fail(err)
 	}
 	rec.BaseDir = status.BaseDir
-	s := &Setup{Recipe: rec, Store: st, Data: &datasets.Data{Train: noImages{}, Channels: m.Encoder.Channels}}
+	s, err := newSetup(rec)
+	if err != nil {
+		return fail(err)
+	}
+	s.Store, s.Data = st, &datasets.Data{Train: noImages{}, Channels: m.Encoder.Channels}
 	s.Image = backbones.Image{H: m.Encoder.Height, W: m.Encoder.Width, C: m.Encoder.Channels}
 	if s.Views, err = evaluationViews(rec.Views, m.Encoder); err != nil {
 		return fail(&RecipeError{f.File(ResolvedFile), err})
