@@ -152,6 +152,7 @@ type worker struct {
 	bytes     []byte
 	whole     Image // before it is resized
 	out       Image // while it is not kept
+	values    Values
 	scaled    []float32
 	resampler resample.Resampler
 }

@@ -24,7 +24,7 @@ func CountLabelled(s Labelled) (n int) {
 // MaskSet is a set of images with a class for each pixel.
 type MaskSet interface {
 	Set
-	// Mask writes the classes of the pixels of image i [H,W,1], of the image's size.
+	// Mask writes the classes of the pixels of image i [H,W,1], of the image's size; Ignored where a pixel belongs to none.
 	Mask(i int, dst *Image) error
 	// PixelClasses names what a mask counts.
 	PixelClasses() []string

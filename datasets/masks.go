@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,11 +15,17 @@ import (
 //
 //	[data.masks]
 //	root = "nuclei-128"
-//	values = [0, 255]                  # grey levels of the masks
+//	values = [0, 255]                  # of the masks' pixels: grey levels
 //	classes = ["background", "nucleus"]
 //
-// Masks are read as grey levels, colours by their luma; they are kept in memory where all of them fit it, apart from the images. Where the
-// settings resize the images, masks follow by the nearest pixel.
+//	[data.masks]
+//	train = "VOC2012"
+//	values = [0, 1, 2, 3]              # indices of the palette
+//	ignore = [255]                     # outlines belong to no class
+//
+// The value of a mask's pixel is the number that the file stores: of a palette image the index, of 16 bits the whole sample (see
+// Decoder.Values); a mask in colours is refused. Masks are kept in memory where all of them fit it, apart from the images. Where the settings
+// resize the images, masks follow by the nearest pixel.
 type Masks struct {
 	Root    string   `toml:"root"`    // directory that holds train, and val or test (val if both); in place of the next two
 	Train   string   `toml:"train"`   // directory that holds the folders images and masks
@@ -28,8 +33,9 @@ type Masks struct {
 	ImageIn string   `toml:"images"`  // folder of the images
 	MaskIn  string   `toml:"masks"`   // folder of the masks
 	Suffix  string   `toml:"suffix"`  // what the name of a mask has beyond the image's, such as "_mask"
-	Values  []int    `toml:"values"`  // grey level of each class of pixels; any other is refused
-	Classes []string `toml:"classes"` // their names; empty: the grey levels
+	Values  []int    `toml:"values"`  // value of each class of pixels: a grey level, or an index of the palette; any other is refused
+	Ignore  []int    `toml:"ignore"`  // values of pixels that belong to no class
+	Classes []string `toml:"classes"` // names of the classes; empty: the values
 	Split
 	Files
 }
@@ -47,17 +53,11 @@ func (s *Masks) validate() error {
 		return fmt.Errorf("root = %q with train = %q and test = %q; expected root or the other two", s.Root, s.Train, s.Test)
 	case s.ImageIn == "" || s.MaskIn == "" || s.ImageIn == s.MaskIn && s.Suffix == "":
 		return fmt.Errorf("images = %q and masks = %q, expected two folders", s.ImageIn, s.MaskIn)
-	case len(s.Values) < 2 || len(s.Values) > 256:
-		return fmt.Errorf("values has %d grey levels, expected 2 to 256", len(s.Values))
 	case len(s.Classes) != 0 && len(s.Classes) != len(s.Values):
 		return fmt.Errorf("classes has %d names, expected one for each of the %d values", len(s.Classes), len(s.Values))
 	}
-	for i, v := range s.Values {
-		if v < 0 || v > 255 || slices.Contains(s.Values[:i], v) {
-			return fmt.Errorf("values = %v, expected different grey levels from 0 to 255", s.Values)
-		}
-	}
-	return errors.Join(s.Split.validate(), s.Files.validate())
+	values := classOf{values: s.Values, ignore: s.Ignore}
+	return errors.Join(values.validate(), s.Split.validate(), s.Files.validate())
 }
 
 // Open reads every mask and every image once.
@@ -240,20 +240,14 @@ func (p *pairer) set(images *fileSet, kept map[string]Image) *maskSet {
 
 func (p *pairer) decoding() *maskDecoding {
 	opt := p.Files
-	opt.Channels, opt.Resize = 1, 0
-	d := &maskDecoding{opt: opt, resize: p.Resize, values: p.Values}
+	d := &maskDecoding{opt: opt, classOf: newClassOf(p.Values, p.Ignore)}
 	d.workers.New = func() any { return opt.worker() }
-	for i := range d.class {
-		d.class[i] = int16(slices.Index(p.Values, i))
-	}
 	return d
 }
 
 // maskDecoding turns files into classes of pixels.
 type maskDecoding struct {
-	opt     Files // of one channel, as the file has it
-	resize  int
-	values  []int
-	class   [256]int16 // of a grey level, or -1
+	classOf
+	opt     Files
 	workers sync.Pool
 }

@@ -10,26 +10,23 @@ import (
 func (d *maskDecoding) mask(f *file, dst *Image, size shape) error {
 	w := d.workers.Get().(*worker)
 	defer d.workers.Put(w)
-	m := &w.whole
-	if err := d.opt.image(f, w, m); err != nil {
+	m := &w.values
+	if err := d.opt.read(f, w); err != nil {
+		return err
+	}
+	if err := w.Values(w.bytes, m); err != nil {
 		return err
 	}
 	if m.H != int(size.h) || m.W != int(size.w) {
 		return fmt.Errorf("the mask is %dx%d, its image %dx%d", m.W, m.H, size.w, size.h)
 	}
-	for i, v := range m.Pix {
-		c := d.class[v]
-		if c < 0 {
-			return fmt.Errorf("pixel (%d,%d) is %d, expected one of values = %v", i%m.W, i/m.W, v, d.values)
-		}
-		m.Pix[i] = byte(c)
+	if d.opt.Resize == 0 {
+		return d.write(dst, m)
 	}
-	if d.resize == 0 {
-		dst.resize(m.H, m.W, 1)
-		copy(dst.Pix, m.Pix)
-		return nil
+	if err := d.write(&w.whole, m); err != nil {
+		return err
 	}
-	nearest(dst, m, d.resize)
+	nearest(dst, &w.whole, d.opt.Resize)
 	return nil
 }
 
@@ -93,7 +90,7 @@ func (s *maskSet) check(i int) error {
 // facts describes the pairs; the masks are read.
 func (s *maskSet) facts() []Fact {
 	var fs []Fact
-	count := make([]int, len(s.names))
+	count, ignored := make([]int, len(s.names)), 0
 	total := 0
 	var m Image
 	for i := range s.masks {
@@ -101,12 +98,22 @@ func (s *maskSet) facts() []Fact {
 			continue // data verify names it
 		}
 		for _, c := range m.Pix {
-			count[c]++
+			if c == Ignored && len(s.decoding.ignore) > 0 {
+				ignored++
+			} else {
+				count[c]++
+			}
 		}
 		total += len(m.Pix)
 	}
+	share := func(key string, n int) {
+		fs = append(fs, Fact{key, fmt.Sprintf("%.2f %%", 100*float64(n)/float64(max(total, 1)))})
+	}
 	for c, n := range count {
-		fs = append(fs, Fact{"pixels of " + s.names[c], fmt.Sprintf("%.2f %%", 100*float64(n)/float64(max(total, 1)))})
+		share("pixels of "+s.names[c], n)
+	}
+	if len(s.decoding.ignore) > 0 {
+		share("pixels ignored", ignored)
 	}
 	return fs
 }

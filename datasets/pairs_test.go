@@ -49,7 +49,7 @@ func TestMasks(t *testing.T) {
 		{name: "damaged image", files: map[string][]byte{"images/a.png": pic[:40], "masks/a.png": mask}, message: "images/a.png: png 6x4: the file is truncated"},
 		{name: "two of a name", files: map[string][]byte{"images/a.png": pic, "images/a.jpg": pic, "masks/a.png": mask}, message: "differ in the extension alone"},
 		{name: "no masks", files: map[string][]byte{"images/a.png": pic}, message: "masks: no such file"},
-		{name: "value twice", change: func(s *Masks) { s.Values = []int{0, 0} }, message: "values = [0 0], expected different"},
+		{name: "value twice", change: func(s *Masks) { s.Values = []int{0, 0} }, message: "values = [0 0] and ignore = [], expected different"},
 		{name: "names for each value", change: func(s *Masks) { s.Classes = []string{"one"} }, message: "classes has 1 names"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
