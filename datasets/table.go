@@ -17,9 +17,15 @@ import (
 //	test = "adult_test.csv.gz"    # or test_fraction of train
 //	target = "income"
 //	categorical = ["education"]   # the others: numeric if every value of the training file is a number
+//	decimal = ","                 # 1.234,5
+//	thousands = "."
 //
 // A row that is longer or shorter than the header, holds what is no number in a numeric column, or misses its target, is refused. What a
 // column's categories, mean and deviation are, the training rows say alone.
+//
+// Numbers may have a percent sign, in all of a column or in none, and U+2212 for a minus. A column of what looks like numbers and is none is
+// an error that says what to set, never silently of categories. A first column without a name (an index, as pandas writes it), columns that
+// have neither name nor values, and an empty field at the end of every row are passed over; Summary says so.
 type Table struct {
 	Train       string   `toml:"train"`       // path
 	Test        string   `toml:"test"`        // path; empty: test_fraction of train
@@ -30,19 +36,22 @@ type Table struct {
 	Ignore      []string `toml:"ignore"`      // columns that are passed over
 	Missing     []string `toml:"missing"`     // fields that mean that there is no value
 	Separator   string   `toml:"separator"`   // between fields; empty: a tab in .tsv, else a comma
+	Decimal     string   `toml:"decimal"`     // mark before the decimals of a number: "." or ","
+	Thousands   string   `toml:"thousands"`   // between groups of three digits: "," "." " " or "'"; empty: nothing
 	Split
 	Limits
 }
 
 // NewTable keeps a fifth of the rows for the test.
 func NewTable() *Table {
-	return &Table{Missing: []string{"", "?", "NA", "N/A", "nan", "NaN"}, Split: Split{TestFraction: 0.2}, Limits: DefaultLimits()}
+	return &Table{Missing: []string{"", "?", "NA", "N/A", "nan", "NaN"}, Decimal: ".", Split: Split{TestFraction: 0.2}, Limits: DefaultLimits()}
 }
 
 // Column is a feature of a table.
 type Column struct {
 	Name       string
 	Categories []string // of the training rows, sorted; nil: the column is numeric
+	Percent    bool     // the numbers have a percent sign: 5% is 5
 	Missing    int      // training rows that have no value
 	Unseen     int      // test rows whose category no training row has; they count as missing
 	Mean, Std  float64  // of the numbers of the training rows; Std is 0 where they are all alike
@@ -102,6 +111,14 @@ func (s *Table) validate() error {
 	case s.Separator != "" && (utf8.RuneCountInString(s.Separator) != 1 || strings.ContainsAny(s.Separator, "\"\r\n\ufffd")):
 		return fmt.Errorf("separator = %q, expected one character that is neither a quote nor the end of a line", s.Separator)
 	}
+	switch {
+	case s.Decimal != "." && s.Decimal != ",":
+		return fmt.Errorf(`decimal = %q, expected "." or ","`, s.Decimal)
+	case s.Thousands != "" && (len(s.Thousands) != 1 || !strings.Contains(",. '", s.Thousands)):
+		return fmt.Errorf(`thousands = %q, expected one of "," "." " " "'", or "" for none`, s.Thousands)
+	case s.Thousands == s.Decimal:
+		return fmt.Errorf("thousands = %q is the mark of decimals too", s.Thousands)
+	}
 	if s.Separator == "" && kind(s.Train) != ".csv" && kind(s.Train) != ".tsv" {
 		return fmt.Errorf("train = %q, expected a file named .csv or .tsv, or one of these with .gz; or set separator", s.Train)
 	}
@@ -114,6 +131,9 @@ func (s *Table) validate() error {
 		names []string
 	}{{"numeric", s.Numeric}, {"categorical", s.Categorical}, {"ignore", s.Ignore}} {
 		for _, name := range l.names {
+			if name == "" && l.key != "ignore" {
+				return fmt.Errorf("%s has a column without a name; expected names of the header", l.key)
+			}
 			if other := role[name]; other != "" {
 				return fmt.Errorf("column %q is in %s and in %s; expected one of them", name, other, l.key)
 			}
@@ -135,6 +155,7 @@ type rows struct {
 	classes []string
 	class   []int32 // nil: no classes
 	numbers bool    // the target is one
+	passed  []Fact  // what of the file was passed over
 }
 
 // dictionary numbers words as they come.
@@ -205,7 +226,7 @@ func (s *Table) divide(all *rows) (train, test *rows) {
 
 // keep is the rows whose entry of held is as asked.
 func (r *rows) keep(held []bool, want bool) *rows {
-	k := &rows{name: r.name, words: r.words, labels: r.labels, columns: r.columns, numbers: r.numbers, cells: make([][]float64, len(r.cells))}
+	k := &rows{name: r.name, words: r.words, labels: r.labels, columns: r.columns, numbers: r.numbers, passed: r.passed, cells: make([][]float64, len(r.cells))}
 	for i, h := range held {
 		if h != want {
 			continue

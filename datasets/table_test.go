@@ -39,12 +39,13 @@ func TestTable(t *testing.T) {
 		{name: "no such target", file: "x,y\n1,a\n", message: `no column "kind", the header has ["x" "y"]`},
 		{name: "no features", file: "kind\na\n", message: "leave no features"},
 		{name: "twice the same name", file: "x,x,kind\n", message: `t.csv:1:3: a second column "x"`},
-		{name: "no name", file: "x,,kind\n", message: "t.csv:1:3: column 2 has no name"},
+		{name: "no name", file: "x,,kind\n1,2,a\n", message: `t.csv:1:3: column 2 has no name, and values; name it in the header, or pass over it with ignore = [""]`},
 		{name: "column without values", file: "x,y,kind\n1,,a\n", message: `column "y" has no value`},
 		{name: "two roles", file: small, change: func(s *Table) { s.Numeric, s.Ignore = []string{"size"}, []string{"size"} }, message: `column "size" is in numeric and in ignore`},
-		{name: "open quote", file: "x,kind\n1,\"a\n", message: "t.csv:2:6: extraneous or missing \" in quoted-field"},
+		{name: "open quote", file: "x,kind\n1,\"a\n", message: "t.csv:2:6: extraneous or missing \" in quoted-field; expected a quote in a field to be written twice"},
+		{name: "open quote over lines", file: "x,kind\n1,\"a\n2,b\n", message: "t.csv:3:5: extraneous or missing \" in quoted-field (of the row that begins in line 2)"},
 		{name: "bad quote", file: "x,kind\n1,a\"b\n", message: "t.csv:2:4: bare \" in non-quoted-field"},
-		{name: "no rows", file: "x,kind\n", change: func(s *Table) { s.Categorical = []string{"x"} }, message: "no rows are left"},
+		{name: "no rows", file: "x,kind\n", change: func(s *Table) { s.Categorical = []string{"x"} }, message: "t.csv: no rows below the header"},
 		{name: "empty", file: "", message: "the file is empty"},
 		{name: "not UTF-8", file: "x,kind\n1,a\n2,\xe9t\xe9\n", message: "t.csv:3:3: bytes e9 74 e9 0a are not UTF-8"},
 		{name: "too large", file: small, change: func(s *Table) { s.Memory = 10 }, message: "unpacks to more than memory = 10B"},
@@ -107,7 +108,7 @@ func TestTableTestFile(t *testing.T) {
 		{"x,c,kind\nlots,u,b\n", "", `test.csv:2:1: column "x": "lots" is no number`},
 		{"x,c,kind\n1,u,z\n", "", `class "z" of the test set is not a class of the training set ["a" "b"]`},
 		{"c,x,kind\nu,1,a\n", "", `columns ["c" "x" "kind"], expected those of the training file: ["x" "c" "kind"]`},
-		{"x,c,kind\n", "", "the test set has no rows"},
+		{"x,c,kind\n", "", "test.csv: no rows below the header"},
 	} {
 		s := NewTable()
 		s.Train, s.Test, s.Target = "train.csv", "test.csv", "kind"

@@ -127,7 +127,11 @@ func (c *Column) measure(cells []float64) {
 func (r *rows) facts() []Fact {
 	fs := []Fact{{"columns", fmt.Sprint(len(r.columns))}}
 	for _, c := range r.columns {
-		text := fmt.Sprintf("number, mean %.5g, deviation %.5g", c.Mean, c.Std)
+		unit := "number"
+		if c.Percent {
+			unit = "number in percent"
+		}
+		text := fmt.Sprintf("%s, mean %.5g, deviation %.5g", unit, c.Mean, c.Std)
 		if c.Categories != nil {
 			text = fmt.Sprintf("%d categories", len(c.Categories))
 		}
@@ -139,5 +143,5 @@ func (r *rows) facts() []Fact {
 		}
 		fs = append(fs, Fact{"column " + c.Name, text})
 	}
-	return fs
+	return append(fs, r.passed...)
 }

@@ -1,14 +1,10 @@
 package datasets
 
 import (
-	"bytes"
 	"encoding/csv"
-	"errors"
 	"fmt"
-	"io"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -17,72 +13,90 @@ import (
 type tableReader struct {
 	*Table
 	path    string
+	format  numberFormat
 	names   []string // of the header
 	columns []int    // features, by place in the header
 	target  int      // place in the header, or -1
 	numeric []bool   // by feature
+	percent []bool   // the same
+	passed  []Fact   // what was passed over
 	skipped []Skip
 }
 
 // first reads the training file and decides what each column holds.
 func (r *tableReader) first() (*rows, error) {
-	b, err := readText(r.path, r.Memory)
+	f, err := r.file()
 	if err != nil {
 		return nil, err
 	}
-	if err := r.roles(b); err != nil {
+	r.format = numberFormat{r.Decimal, r.Thousands}
+	if err := r.roles(f); err != nil {
 		return nil, err
 	}
-	if err := r.infer(b); err != nil {
+	if err := f.check(); err != nil {
 		return nil, err
 	}
-	return r.read(b)
+	if err := r.infer(f); err != nil {
+		return nil, err
+	}
+	return r.read(f)
 }
 
 // next reads a file whose columns are as in the training file.
 func (r *tableReader) next() (*rows, error) {
+	f, err := r.file()
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Equal(f.names, r.names) {
+		return nil, fmt.Errorf("%s:1: columns %q, expected those of the training file: %q", r.path, f.names, r.names)
+	}
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	return r.read(f)
+}
+
+func (r *tableReader) file() (*csvFile, error) {
 	b, err := readText(r.path, r.Memory)
 	if err != nil {
 		return nil, err
 	}
-	names, err := header(r.path, r.csv(b))
-	if err != nil {
-		return nil, err
-	}
-	if !slices.Equal(names, r.names) {
-		return nil, fmt.Errorf("%s:1: columns %q, expected those of the training file: %q", r.path, names, r.names)
-	}
-	return r.read(b)
-}
-
-func (r *tableReader) csv(b []byte) *csv.Reader {
-	c := csv.NewReader(bytes.NewReader(b))
-	c.ReuseRecord = true
-	c.Comma = separator(r.path)
+	comma := separator(r.path)
 	if r.Separator != "" {
-		c.Comma, _ = utf8.DecodeRuneInString(r.Separator)
+		comma, _ = utf8.DecodeRuneInString(r.Separator)
 	}
-	return c
+	return readCSV(r.path, comma, b)
 }
 
-// roles finds the settings' columns in the header.
-func (r *tableReader) roles(b []byte) (err error) {
-	if r.names, err = header(r.path, r.csv(b)); err != nil {
-		return err
-	}
-	for _, name := range slices.Concat(r.Numeric, r.Categorical, r.Ignore, []string{r.Target}) {
-		if name != "" && !slices.Contains(r.names, name) {
+// roles finds the settings' columns in the header, and passes over those that hold nothing to learn from.
+func (r *tableReader) roles(f *csvFile) error {
+	r.names = f.names
+	for _, name := range slices.Concat(r.Numeric, r.Categorical, r.Ignore, r.targets()) {
+		if !slices.Contains(r.names, name) {
 			return fmt.Errorf("%s:1: no column %q, the header has %q", r.path, name, r.names[:min(len(r.names), 50)])
 		}
 	}
 	r.target = -1
 	for i, name := range r.names {
 		switch {
-		case name == r.Target:
+		case name == r.Target && name != "":
 			r.target = i
-		case !slices.Contains(r.Ignore, name):
+		case slices.Contains(r.Ignore, name):
+		case name == "" && f.blank[i] && f.rows > 0:
+			r.pass(fmt.Sprintf("column %d", i+1), "it has neither a name nor values")
+		case name == "" && i == 0:
+			r.pass("column 1", "it has no name, as the index that pandas and R write")
+		case name == "":
+			return fmt.Errorf(`%s: column %d has no name, and values; name it in the header, or pass over it with ignore = [""]`, f.place(i), i+1)
+		case name == "Unnamed: 0" && i == 0 && !slices.Contains(slices.Concat(r.Numeric, r.Categorical), name):
+			r.pass("column "+name, "pandas names a column without a name so; it is an index")
+		default:
 			r.columns = append(r.columns, i)
 		}
+	}
+	if f.extra {
+		r.pass("fields", "every row ends with an empty one more than the header has")
 	}
 	if len(r.columns) == 0 {
 		return fmt.Errorf("%s:1: the columns %q leave no features beside the target %q and those to ignore", r.path, r.names, r.Target)
@@ -90,45 +104,53 @@ func (r *tableReader) roles(b []byte) (err error) {
 	return nil
 }
 
-// each calls do for every row of the header's length; others go to refuse.
-func (r *tableReader) each(b []byte, refuse func(at string, err error), do func(c *csv.Reader, row []string)) error {
-	c := r.csv(b)
-	if _, err := c.Read(); err != nil {
-		return csvError(r.path, err)
-	}
-	for {
-		row, err := c.Read()
-		switch {
-		case err == io.EOF:
-			return nil
-		case errors.Is(err, csv.ErrFieldCount):
-			refuse(ragged(r.path, c, row, r.names))
-		case err != nil:
-			return csvError(r.path, err)
-		default:
-			do(c, row)
-		}
-	}
+func (r *tableReader) pass(what, why string) {
+	r.passed = append(r.passed, Fact{what, "passed over: " + why})
 }
 
-// infer decides which columns are numeric: those that are declared, and those whose values all are numbers. Where most are and some are
-// not, the file is likelier damaged than the column categorical, and the recipe must say.
-func (r *tableReader) infer(b []byte) error {
-	type count struct {
-		numbers, others int
-		at, value       string // of the first that is no number
+// targets is the target, if there is one.
+func (r *tableReader) targets() []string {
+	if r.Target == "" {
+		return nil
 	}
-	seen := make([]count, len(r.columns))
-	err := r.each(b, func(string, error) {}, func(c *csv.Reader, row []string) {
-		for k, i := range r.columns {
+	return []string{r.Target}
+}
+
+// tally counts the values of a column.
+type tally struct {
+	numbers, percents int
+	others, like      int    // no numbers, and those of them that look like some
+	at, value         string // of the first that is no number
+}
+
+// suspicious says that what is no number looks like one.
+func (n *tally) suspicious() bool { return n.others > 0 && 10*n.like >= 9*n.others }
+
+// infer decides which columns are numeric: those that are declared, and those whose values all are numbers. Where most are and some are
+// not, the file is likelier damaged than the column categorical, and the recipe must say; so it must where values look like numbers and
+// are none.
+func (r *tableReader) infer(f *csvFile) error {
+	columns := slices.Clone(r.columns)
+	if r.Regression {
+		columns = append(columns, r.target)
+	}
+	seen := make([]tally, len(columns))
+	err := f.each(func(string, error) {}, func(c *csv.Reader, row []string) {
+		for k, i := range columns {
 			n := &seen[k]
-			switch _, ok := number(row[i]); {
+			switch _, percent, ok := r.format.parse(row[i]); {
 			case slices.Contains(r.Missing, row[i]):
 			case ok:
 				n.numbers++
+				if percent {
+					n.percents++
+				}
 			default:
 				if n.others++; n.others == 1 {
 					n.at, n.value = r.at(c, i), strings.Clone(row[i])
+				}
+				if likeNumber(row[i]) {
+					n.like++
 				}
 			}
 		}
@@ -136,13 +158,25 @@ func (r *tableReader) infer(b []byte) error {
 	if err != nil {
 		return err
 	}
-	r.numeric = make([]bool, len(r.columns))
-	for k, i := range r.columns {
-		name, n := r.names[i], seen[k]
+	r.numeric, r.percent = make([]bool, len(columns)), make([]bool, len(columns))
+	for k, i := range columns {
+		name, n := r.names[i], &seen[k]
+		if slices.Contains(r.Categorical, name) {
+			continue
+		}
+		if n.suspicious() {
+			if err := r.suspect(f, i, n); err != nil {
+				return err
+			}
+		}
+		r.percent[k] = n.percents > 0
 		switch {
+		case n.percents > 0 && n.percents < n.numbers:
+			return fmt.Errorf("%s: column %q: %d of %d numbers have a percent sign, expected all or none; make them alike, or add the column to categorical",
+				r.path, name, n.percents, n.numbers)
+		case i == r.target: // what is no number there is refused
 		case slices.Contains(r.Numeric, name):
 			r.numeric[k] = true
-		case slices.Contains(r.Categorical, name):
 		case n.numbers == 0 && n.others == 0:
 			return fmt.Errorf("%s: column %q has no value; add it to ignore, numeric or categorical", r.path, name)
 		case n.others > 0 && n.numbers > n.others:
@@ -155,27 +189,61 @@ func (r *tableReader) infer(b []byte) error {
 	return nil
 }
 
+// fewValues is how many values may all be different without a suspicion.
+const fewValues = 10
+
+// suspect refuses a column whose values are numbers of another format, or are nearly all different and look like numbers; others may be
+// categories.
+func (r *tableReader) suspect(f *csvFile, column int, n *tally) error {
+	fits := slices.Repeat([]bool{true}, len(otherFormats))
+	different := map[string]bool{}
+	total := 0
+	err := f.each(func(string, error) {}, func(_ *csv.Reader, row []string) {
+		v := row[column]
+		if slices.Contains(r.Missing, v) {
+			return
+		}
+		total++
+		if !different[v] {
+			different[strings.Clone(v)] = true
+		}
+		for k, o := range otherFormats {
+			if fits[k] {
+				_, _, fits[k] = o.parse(v)
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	name := r.names[column]
+	if k := slices.Index(fits, true); k >= 0 {
+		set := otherFormats[k].settings()
+		if otherFormats[k] == (numberFormat{".", ","}) && fits[slices.Index(otherFormats, numberFormat{",", ""})] {
+			set += ` (or decimal = "," where that is meant)`
+		}
+		return fmt.Errorf("%s: column %q: %.40q is no number with decimal = %q and thousands = %q; all %d values are with %s: set that, or add the column to categorical or ignore",
+			n.at, name, n.value, r.Decimal, r.Thousands, total, set)
+	}
+	if total >= fewValues && 10*len(different) >= 9*total {
+		return fmt.Errorf("%s: column %q: %.40q looks like a number and is none, and %d of %d values differ, which is not as categories are; "+
+			"set decimal and thousands as the file has them, or add the column to ignore or categorical, or to numeric (such rows are then refused)",
+			n.at, name, n.value, len(different), total)
+	}
+	return nil
+}
+
 func (r *tableReader) at(c *csv.Reader, field int) string {
 	line, column := c.FieldPos(field)
 	return fmt.Sprintf("%s:%d:%d", r.path, line, column)
 }
 
-// number reads a decimal number whose square is finite.
-func number(s string) (float64, bool) {
-	s = strings.TrimSpace(s)
-	if strings.ContainsAny(s, "xXpPnNiI_") { // hexadecimal, nan, inf, underscores
-		return 0, false
-	}
-	v, err := strconv.ParseFloat(s, 64)
-	return v, err == nil && math.Abs(v) < 1e150
-}
-
 // read takes in the rows; those that are wrong are refused.
-func (r *tableReader) read(b []byte) (*rows, error) {
+func (r *tableReader) read(f *csvFile) (*rows, error) {
 	n := len(r.columns)
-	out := &rows{name: r.path, cells: make([][]float64, n), words: make([]*dictionary, n), columns: make([]Column, n)}
+	out := &rows{name: r.path, passed: r.passed, cells: make([][]float64, n), words: make([]*dictionary, n), columns: make([]Column, n)}
 	for k, i := range r.columns {
-		out.columns[k].Name = r.names[i]
+		out.columns[k].Name, out.columns[k].Percent = r.names[i], r.numeric[k] && r.percent[k]
 		if !r.numeric[k] {
 			out.words[k] = &dictionary{}
 		}
@@ -186,13 +254,13 @@ func (r *tableReader) read(b []byte) (*rows, error) {
 	}
 	refuse := func(at string, err error) { r.skipped = append(r.skipped, Skip{at, err}) }
 	values := make([]float64, len(r.columns))
-	err := r.each(b, refuse, func(c *csv.Reader, row []string) {
+	err := f.each(refuse, func(c *csv.Reader, row []string) {
 		for k, i := range r.columns {
 			if v, ok := r.value(k, row[i]); ok {
 				values[k] = v
 				continue
 			}
-			refuse(r.at(c, i), fmt.Errorf("column %q: %.40q is no number; expected one, or one of missing = %q", r.names[i], row[i], r.Missing))
+			refuse(r.at(c, i), fmt.Errorf("column %q: %.40q is no number%s; expected one, or one of missing = %q", r.names[i], row[i], r.asNumbers(k), r.Missing))
 			return
 		}
 		if r.target >= 0 {
@@ -223,7 +291,8 @@ func (r *tableReader) value(k int, field string) (float64, bool) {
 	if !r.numeric[k] {
 		return 0, true
 	}
-	return number(field)
+	v, percent, ok := r.format.parse(field)
+	return v, ok && percent == r.percent[k]
 }
 
 // goal is the target of a row.
@@ -234,9 +303,20 @@ func (out *rows) goal(r *tableReader, field string) (float64, error) {
 	if out.labels != nil {
 		return float64(out.labels.number(field)), nil
 	}
-	v, ok := number(field)
-	if !ok {
+	v, percent, ok := r.format.parse(field)
+	switch {
+	case !ok:
 		return 0, fmt.Errorf("the target %q is %.40q, expected a number", r.Target, field)
+	case percent != r.percent[len(r.columns)]:
+		return 0, fmt.Errorf("the target %q is %.40q; expected a percent sign at every number, or at none", r.Target, field)
 	}
 	return v, nil
+}
+
+// asNumbers says how the numbers of feature k are written, where that is not plain.
+func (r *tableReader) asNumbers(k int) string {
+	if r.percent[k] {
+		return " in percent, as the training file has them"
+	}
+	return ""
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -119,43 +118,6 @@ func separator(path string) rune {
 	return ','
 }
 
-// csvError says where a csv.Reader stopped.
-func csvError(path string, err error) error {
-	var p *csv.ParseError
-	if errors.As(err, &p) {
-		return fmt.Errorf("%s:%d:%d: %w", path, p.Line, p.Column, p.Err)
-	}
-	return fmt.Errorf("%s: %w", path, err)
-}
-
-// header reads the names of a table's columns.
-func header(path string, r *csv.Reader) ([]string, error) {
-	names, err := r.Read()
-	if err == io.EOF {
-		return nil, fmt.Errorf("%s: the file is empty, expected a line of column names", path)
-	}
-	if err != nil {
-		return nil, csvError(path, err)
-	}
-	names = slices.Clone(names)
-	for i, name := range names {
-		line, column := r.FieldPos(i)
-		switch {
-		case strings.TrimSpace(name) == "":
-			return nil, fmt.Errorf("%s:%d:%d: column %d has no name", path, line, column, i+1)
-		case slices.Contains(names[:i], name):
-			return nil, fmt.Errorf("%s:%d:%d: a second column %q; names must differ", path, line, column, name)
-		}
-	}
-	return names, nil
-}
-
-// ragged is the error of a row that is longer or shorter than the header.
-func ragged(path string, r *csv.Reader, row, names []string) (at string, err error) {
-	line, column := r.FieldPos(min(len(row)-1, len(names)))
-	return fmt.Sprintf("%s:%d:%d", path, line, column), fmt.Errorf("%d fields, expected the %d of the header", len(row), len(names))
-}
-
 // entry is what a line of a CSV, TSV or JSONL file holds under the keys that are asked for; JSON may hold several texts under one.
 type entry struct {
 	at     string // file:line
@@ -178,36 +140,28 @@ func readEntries(path string, limit memory.Size, keys []string, refuse func(at s
 }
 
 func csvEntries(path string, b []byte, keys []string, refuse func(at string, err error)) (all []entry, err error) {
-	r := csv.NewReader(bytes.NewReader(b))
-	r.Comma, r.ReuseRecord = separator(path), true
-	names, err := header(path, r)
+	f, err := readCSV(path, separator(path), b)
 	if err != nil {
 		return nil, err
 	}
 	columns := make([]int, len(keys))
 	for k, key := range keys {
-		if columns[k] = slices.Index(names, key); columns[k] < 0 {
-			return nil, fmt.Errorf("%s:1: no column %q, the header has %q", path, key, names[:min(len(names), 50)])
+		if columns[k] = slices.Index(f.names, key); columns[k] < 0 {
+			return nil, fmt.Errorf("%s:1: no column %q, the header has %q", path, key, f.names[:min(len(f.names), 50)])
 		}
 	}
-	for {
-		row, err := r.Read()
-		switch {
-		case err == io.EOF:
-			return all, nil
-		case errors.Is(err, csv.ErrFieldCount):
-			refuse(ragged(path, r, row, names))
-			continue
-		case err != nil:
-			return nil, csvError(path, err)
-		}
-		line, _ := r.FieldPos(0)
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	err = f.each(refuse, func(c *csv.Reader, row []string) {
+		line, _ := c.FieldPos(0)
 		e := entry{fmt.Sprintf("%s:%d", path, line), make([][]string, len(keys))}
 		for k, c := range columns {
 			e.values[k] = []string{row[c]}
 		}
 		all = append(all, e)
-	}
+	})
+	return all, err
 }
 
 func jsonEntries(path string, b []byte, keys []string, refuse func(at string, err error)) (all []entry) {
