@@ -1,6 +1,7 @@
 package backbones
 
 import (
+	"errors"
 	"fmt"
 
 	"selfsup/graph"
@@ -19,11 +20,12 @@ type ConvNet struct {
 func DefaultConvNet() *ConvNet { return &ConvNet{Widths: []int{16, 32, 64}} }
 
 // Check implements Backbone.
-func (c *ConvNet) Check(in Image) error {
-	if err := checkWidths(c.Widths); err != nil {
+func (c *ConvNet) Check(in Input) error {
+	h, w, _, err := in.image("convnet")
+	if err = errors.Join(err, checkWidths(c.Widths)); err != nil {
 		return err
 	}
-	if stride := 1 << len(c.Widths); min(in.H, in.W) < stride {
+	if stride := 1 << len(c.Widths); min(h, w) < stride {
 		return fmt.Errorf("images of %v are smaller than the network's stride of %d (widths = %v halve them %d times)", in, stride, c.Widths, len(c.Widths))
 	}
 	return nil
@@ -44,14 +46,38 @@ func checkWidths(widths []int) error {
 // Dim implements Backbone.
 func (c *ConvNet) Dim() int { return c.Widths[len(c.Widths)-1] }
 
+// AnySize implements AnySize.
+func (c *ConvNet) AnySize() {}
+
 // New implements Backbone.
-func (c *ConvNet) New(s *graph.Scope, in Image) layer.Func {
-	var layers []layer.Func
-	from := in.C
+func (c *ConvNet) New(s *graph.Scope, in Input) layer.Func {
+	return layer.Chain(append(c.layers(s, in), op.GlobalAvgPool)...)
+}
+
+// NewMaps implements Maps: a map after every layer.
+func (c *ConvNet) NewMaps(s *graph.Scope, in Input) func(x *graph.Node) []*graph.Node {
+	return mapsOf(c.layers(s, in))
+}
+
+// layers are the network without its mean, one a width.
+func (c *ConvNet) layers(s *graph.Scope, in Input) (layers []layer.Func) {
+	from := in.Shape[2]
 	for i, w := range c.Widths {
 		at := s.In(fmt.Sprint(i))
-		layers = append(layers, layer.Conv(at.In("conv"), from, w, 3, 2), layer.BatchNorm(at.In("norm"), w), layer.Relu)
+		layers = append(layers, layer.Chain(layer.Conv(at.In("conv"), from, w, 3, 2), layer.BatchNorm(at.In("norm"), w), layer.Relu))
 		from = w
 	}
-	return layer.Chain(append(layers, op.GlobalAvgPool)...)
+	return layers
+}
+
+// mapsOf is the values after each of some stages.
+func mapsOf(stages []layer.Func) func(x *graph.Node) []*graph.Node {
+	return func(x *graph.Node) []*graph.Node {
+		var maps []*graph.Node
+		for _, f := range stages {
+			x = f(x)
+			maps = append(maps, x)
+		}
+		return maps
+	}
 }

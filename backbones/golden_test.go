@@ -172,7 +172,7 @@ type result struct {
 func run(t *testing.T, f *golden.Fixture, dtype ir.DType, b ir.Backend) result {
 	t.Helper()
 	net, x := network(t, f), golden.Image(f.Inputs["x"])
-	img := backbones.Image{H: x.Shape[1], W: x.Shape[2], C: x.Shape[3]}
+	img := backbones.Pixels(x.Shape[1], x.Shape[2], x.Shape[3])
 	if err := net.Check(img); err != nil {
 		t.Fatal(err)
 	}

@@ -17,15 +17,20 @@ type MLP struct {
 func DefaultMLP() *MLP { return &MLP{Widths: []int{512, 512}} }
 
 // Check implements Backbone.
-func (m *MLP) Check(Image) error { return checkWidths(m.Widths) }
+func (m *MLP) Check(in Input) error {
+	if in.Int {
+		return in.wrong("mlp", "images or rows of a table")
+	}
+	return checkWidths(m.Widths)
+}
 
 // Dim implements Backbone.
 func (m *MLP) Dim() int { return m.Widths[len(m.Widths)-1] }
 
 // New implements Backbone.
-func (m *MLP) New(s *graph.Scope, in Image) layer.Func {
-	from := in.H * in.W * in.C
-	layers := []layer.Func{func(x *graph.Node) *graph.Node { return op.Reshape(x, -1, in.H*in.W*in.C) }}
+func (m *MLP) New(s *graph.Scope, in Input) layer.Func {
+	from := in.Size()
+	layers := []layer.Func{func(x *graph.Node) *graph.Node { return op.Reshape(x, -1, in.Size()) }}
 	for i, w := range m.Widths {
 		at := s.In(fmt.Sprint(i))
 		layers = append(layers, layer.Linear(at.In("linear"), from, w, false), layer.BatchNorm(at.In("norm"), w), layer.Relu)

@@ -33,7 +33,11 @@ var resNets = map[int]struct {
 }
 
 // Check implements Backbone.
-func (r *ResNet) Check(in Image) error {
+func (r *ResNet) Check(in Input) error {
+	h, w, _, err := in.image("resnet")
+	if err != nil {
+		return err
+	}
 	if _, ok := resNets[r.Depth]; !ok {
 		return overlay.Bad("depth", "%d: a resnet here has depth 18, 34 or 50", r.Depth)
 	}
@@ -47,7 +51,7 @@ func (r *ResNet) Check(in Image) error {
 	if r.Stem == "7x7" {
 		stride = 32
 	}
-	if min(in.H, in.W) < stride {
+	if min(h, w) < stride {
 		return fmt.Errorf("images of %v are smaller than the network's stride of %d; use stem = \"3x3\" or larger crops", in, stride)
 	}
 	return nil
@@ -64,21 +68,27 @@ func (r *ResNet) Dim() int {
 	return r.channels(512)
 }
 
+// AnySize implements AnySize.
+func (r *ResNet) AnySize() {}
+
 // New implements Backbone.
-func (r *ResNet) New(s *graph.Scope, in Image) layer.Func {
+func (r *ResNet) New(s *graph.Scope, in Input) layer.Func {
+	return layer.Chain(append(r.stages(s, in), op.GlobalAvgPool)...)
+}
+
+// NewMaps implements Maps: the maps after the stem and after each of the four stages.
+func (r *ResNet) NewMaps(s *graph.Scope, in Input) func(x *graph.Node) []*graph.Node {
+	return mapsOf(r.stages(s, in))
+}
+
+// stages are the stem and the four stages, without the mean.
+func (r *ResNet) stages(s *graph.Scope, in Input) []layer.Func {
 	net := resNets[r.Depth]
 	c := r.channels(64)
-	stem := s.In("stem")
-	var layers []layer.Func
-	if r.Stem == "7x7" {
-		pool := op.Pool{Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, Pad: [2]int{1, 1}}
-		layers = append(layers, layer.Conv(stem.In("conv"), in.C, c, 7, 2), layer.BatchNorm(stem.In("norm"), c), layer.Relu,
-			func(x *graph.Node) *graph.Node { return op.MaxPool2D(x, pool) })
-	} else {
-		layers = append(layers, layer.Conv(stem.In("conv"), in.C, c, 3, 1), layer.BatchNorm(stem.In("norm"), c), layer.Relu)
-	}
+	all := []layer.Func{r.stem(s.In("stem"), in.Shape[2], c)}
 	for i, blocks := range net.blocks {
 		width := r.channels(64 << i)
+		var stage []layer.Func
 		for j := range blocks {
 			stride := 1
 			if i > 0 && j == 0 {
@@ -86,15 +96,26 @@ func (r *ResNet) New(s *graph.Scope, in Image) layer.Func {
 			}
 			at := s.In(fmt.Sprintf("stage%d", i+1)).In(fmt.Sprint(j))
 			if net.bottleneck {
-				layers = append(layers, bottleneck(at, c, width, stride))
+				stage = append(stage, bottleneck(at, c, width, stride))
 				c = 4 * width
 			} else {
-				layers = append(layers, basic(at, c, width, stride))
+				stage = append(stage, basic(at, c, width, stride))
 				c = width
 			}
 		}
+		all = append(all, layer.Chain(stage...))
 	}
-	return layer.Chain(append(layers, op.GlobalAvgPool)...)
+	return all
+}
+
+// stem is the first layer, [B,H,W,from] -> [B,H,W,c], or [B,H/4,W/4,c] for large images.
+func (r *ResNet) stem(s *graph.Scope, from, c int) layer.Func {
+	if r.Stem == "3x3" {
+		return layer.Chain(layer.Conv(s.In("conv"), from, c, 3, 1), layer.BatchNorm(s.In("norm"), c), layer.Relu)
+	}
+	pool := op.Pool{Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, Pad: [2]int{1, 1}}
+	return layer.Chain(layer.Conv(s.In("conv"), from, c, 7, 2), layer.BatchNorm(s.In("norm"), c), layer.Relu,
+		func(x *graph.Node) *graph.Node { return op.MaxPool2D(x, pool) })
 }
 
 // basic is two 3x3 convolutions and a skip, [B,H,W,in] -> [B,H/stride,W/stride,out].

@@ -9,7 +9,7 @@ import (
 // row, over the same parameters.
 type Tokens interface {
 	Backbone
-	NewTokens(s *graph.Scope, in Image) *TokenEncoder
+	NewTokens(s *graph.Scope, in Input) *TokenEncoder
 }
 
 // TokenEncoder is the parts of a token backbone. Patches are numbered by rows; T = Rows*Columns.

@@ -43,7 +43,11 @@ func (v *ViT) shape() (dim, depth, heads int) {
 }
 
 // Check implements Backbone.
-func (v *ViT) Check(in Image) error {
+func (v *ViT) Check(in Input) error {
+	height, width, _, err := in.image("vit")
+	if err != nil {
+		return err
+	}
 	if _, ok := vitSizes[v.Size]; !ok {
 		return overlay.Bad("size", "%q: want \"tiny\", \"small\" or \"base\"", v.Size)
 	}
@@ -74,7 +78,7 @@ func (v *ViT) Check(in Image) error {
 	if v.Position == "sincos" && dim%4 != 0 {
 		return overlay.Bad("dim", "%d: positions by sines and cosines in two dimensions want a multiple of 4", dim)
 	}
-	if v.Patch < 1 || in.H%v.Patch != 0 || in.W%v.Patch != 0 {
+	if v.Patch < 1 || height%v.Patch != 0 || width%v.Patch != 0 {
 		return overlay.Bad("patch", "%d: patches of this side do not tile images of %v", v.Patch, in)
 	}
 	return nil
@@ -86,27 +90,32 @@ func (v *ViT) Dim() int {
 	return dim
 }
 
+// AnySize implements AnySize: positions are interpolated for other sizes, as in DINO's code.
+func (v *ViT) AnySize() {}
+
 // New implements Backbone.
-func (v *ViT) New(s *graph.Scope, in Image) layer.Func {
+func (v *ViT) New(s *graph.Scope, in Input) layer.Func {
 	t := v.NewTokens(s, in)
 	return layer.Chain(t.Embed, t.Encode, t.Pool)
 }
 
 // NewTokens implements Tokens.
-func (v *ViT) NewTokens(s *graph.Scope, in Image) *TokenEncoder {
+func (v *ViT) NewTokens(s *graph.Scope, in Input) *TokenEncoder {
 	dim, depth, heads := v.shape()
-	h, w := in.H/v.Patch, in.W/v.Patch
+	h, w := in.Shape[0]/v.Patch, in.Shape[1]/v.Patch
 	e := &TokenEncoder{Dim: dim, Patch: v.Patch, Rows: h, Columns: w, HasClass: v.Pool == "class"}
 
 	first := s.Layer(0) // the blocks follow it, and the norm above them is as deep as a head
-	project := v.projection(first.In("patch"), v.Patch*v.Patch*in.C, dim)
+	project := v.projection(first.In("patch"), v.Patch*v.Patch*in.Shape[2], dim)
 	tokens := first
 	if v.PlainTokens {
 		tokens = first.Plain()
 	}
 	position, classPosition := v.positions(tokens, e)
 	e.Embed = func(x *graph.Node) *graph.Node {
-		return op.Add(project(layer.Patchify(x, v.Patch)), position) // [B,T,D]
+		size := op.ShapeOf(x)
+		here := layer.Positions(s, position, [2]int{h, w}, [2]int{size[1] / v.Patch, size[2] / v.Patch})
+		return op.Add(project(layer.Patchify(x, v.Patch)), here) // [B,T,D]
 	}
 
 	var class *graph.Node

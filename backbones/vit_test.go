@@ -25,7 +25,7 @@ func vit(t *testing.T, f *golden.Fixture) {
 		t.Skipf("eps %v and MLPs %v times as wide; here they are 1e-6 and 4", eps, ratio)
 	}
 	x := golden.Image(f.Inputs["x"])
-	img := backbones.Image{H: x.Shape[1], W: x.Shape[2], C: x.Shape[3]}
+	img := backbones.Pixels(x.Shape[1], x.Shape[2], x.Shape[3])
 	net := backbones.DefaultViT()
 	net.Channels, net.Depth = golden.Param[int](t, f, "embed_dim"), golden.Param[int](t, f, "depth")
 	net.Heads, net.Patch = golden.Param[int](t, f, "num_heads"), golden.Param[int](t, f, "patch_size")
@@ -95,8 +95,8 @@ func TestViTDecay(t *testing.T) {
 	for _, plain := range []bool{false, true} {
 		v := small(func(v *backbones.ViT) { v.PlainTokens, v.LayerScale = plain, 0.1 })
 		_, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
-			img := backbones.Image{H: 4, W: 4, C: 1}
-			v.New(s, img)(s.Input("x", 2, img.H, img.W, img.C))
+			img := backbones.Pixels(4, 4, 1)
+			v.New(s, img)(s.Input("x", append([]int{2}, img.Shape...)...))
 			treat := optim.PlainOnly(s)
 			seen := 0
 			for _, p := range s.Params() {
@@ -121,14 +121,14 @@ func TestViTDecay(t *testing.T) {
 }
 
 func TestViTGradients(t *testing.T) {
-	img := backbones.Image{H: 4, W: 6, C: 2}
+	img := backbones.Pixels(4, 6, 2)
 	for name, v := range viTs {
 		t.Run(name, func(t *testing.T) {
 			if err := v.Check(img); err != nil {
 				t.Fatal(err)
 			}
 			optest.CheckGradients(t, func(s *graph.Scope) *graph.Node {
-				y := v.New(s.In("backbone"), img)(s.Input("x", 3, img.H, img.W, img.C))
+				y := v.New(s.In("backbone"), img)(s.Input("x", append([]int{3}, img.Shape...)...))
 				if got, want := op.ShapeOf(y), (ir.Shape{3, v.Dim()}); !got.Equal(want) {
 					t.Fatalf("features have shape %v, want %v", got, want)
 				}
@@ -140,10 +140,10 @@ func TestViTGradients(t *testing.T) {
 
 // A frozen projection is neither trained nor averaged: the teacher reads the student's.
 func TestFrozenPatchIsShared(t *testing.T) {
-	img := backbones.Image{H: 4, W: 6, C: 2}
+	img := backbones.Pixels(4, 6, 2)
 	v := viTs["frozen patches"]
 	g, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
-		x := s.Input("x", 3, img.H, img.W, img.C)
+		x := s.Input("x", append([]int{3}, img.Shape...)...)
 		y := v.New(s.In("backbone"), img)(x)
 		z := v.New(s.Twin("teacher", s.Constant(0.9)).In("backbone"), img)(x)
 		s.Output("y", op.Add(y, z))
@@ -163,7 +163,7 @@ func TestFrozenPatchIsShared(t *testing.T) {
 }
 
 func TestViTChecks(t *testing.T) {
-	img := backbones.Image{H: 4, W: 6, C: 2}
+	img := backbones.Pixels(4, 6, 2)
 	for _, c := range []struct {
 		name   string
 		change func(v *backbones.ViT)

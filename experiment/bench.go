@@ -7,10 +7,10 @@ import (
 	"strings"
 	"time"
 
+	"selfsup/datasets/feed"
 	"selfsup/experiment/report"
 	"selfsup/graph"
 	"selfsup/graph/ir"
-	"selfsup/methods"
 )
 
 // Bench is how fast a recipe's training step runs on random inputs that are already in memory: the step, not the data pipeline. The keys
@@ -58,7 +58,7 @@ func (s *Setup) Benchmark(steps int, byShape bool) (*Bench, error) {
 				in.F32[i] = float32(r.NormFloat64())
 			}
 		}
-		if name == methods.LabelsInput {
+		if name == feed.Labels {
 			for i := range in.I32 {
 				in.I32[i] = int32(i % len(s.Data.Train.Classes()))
 			}
@@ -83,7 +83,7 @@ func (s *Setup) Benchmark(steps int, byShape bool) (*Bench, error) {
 	}
 	about := s.Device.About()
 	b := &Bench{
-		Method: s.Recipe.Method.Name, Backbone: s.Recipe.Backbone.Name, Batch: s.Recipe.Train.Batch, Size: s.Image.W,
+		Method: s.Recipe.Method.Name, Backbone: s.Recipe.Backbone.Name, Batch: s.Recipe.Train.Batch, Size: s.width(),
 		Precision: s.Recipe.Precision, Threads: about.Threads, Kernels: about.Kernels,
 		MedianMS: 1e3 * median, MinMS: 1e3 * times[0], ImagesPerSecond: float64(s.Recipe.Train.Batch) / median,
 		GFLOPS: float64(s.Train.FLOPs()) / median / 1e9, Loss: loss.At(0),

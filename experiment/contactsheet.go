@@ -2,15 +2,16 @@ package experiment
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 
 	"selfsup/datasets"
+	"selfsup/datasets/feed"
+	"selfsup/datasets/masks"
 	"selfsup/datasets/resample"
 	"selfsup/datasets/sampling"
-	"selfsup/datasets/views"
 	"selfsup/experiment/sheet"
-	"selfsup/graph"
-	"selfsup/methods"
 	"selfsup/recipes"
 )
 
@@ -39,54 +40,84 @@ func ContactSheet(r *recipes.Loaded, rows int, path string) error {
 }
 
 func (s *Setup) sheet(rows int) (*sheet.Sheet, error) {
+	if _, err := s.build(); err != nil {
+		return nil, &RecipeError{s.Recipe.File, err}
+	}
 	seed, set := uint64(s.Recipe.Seed), s.Seen
+	images, ok := set.(datasets.Set)
+	if !ok {
+		return nil, &RecipeError{s.Recipe.File, fmt.Errorf("a sheet shows images, and dataset.%s has %s", s.Recipe.Dataset.Name, s.Kind.Noun())}
+	}
 	sampler, err := sampling.New(s.Recipe.Sampler.Value, set, s.Recipe.Train.Batch, seed)
 	if err != nil {
 		return nil, &DataError{err}
 	}
 	batch := make([]int32, s.Recipe.Train.Batch)
 	sampler.Batch(0, batch)
-	hide, err := s.maskedPatches(rows)
-	if err != nil {
-		return nil, err
-	}
 
 	sh := &sheet.Sheet{Columns: []string{"image"}, Title: fmt.Sprintf("%s, %s: step 0 with seed %d", filepath.Base(s.Recipe.File), s.Recipe.Method.Name, seed)}
-	for v := range s.Views.Views {
-		h, w := s.Views.Shape(v)
-		sh.Columns = append(sh.Columns, fmt.Sprintf("view %d, %dx%d", v, h, w))
+	maker := s.Kind.Training(set)
+	var views []string
+	var slots []feed.Slot
+	for v := range s.viewCount() {
+		f, err := maker.Field(feed.View(v))
+		if err != nil {
+			return nil, err
+		}
+		views, slots = append(views, f.Name), append(slots, feed.NewSlot(f, 1))
+		sh.Columns = append(sh.Columns, fmt.Sprintf("view %d, %dx%d", v, f.Shape[0], f.Shape[1]))
 	}
-	if hide != nil {
+	names := slices.Sorted(maps.Keys(s.masks))
+	for range names {
 		sh.Columns = append(sh.Columns, "view 0, masked")
 	}
+	worker, err := maker.Worker(views)
+	if err != nil {
+		return nil, &RecipeError{s.Recipe.File, err}
+	}
 	var img datasets.Image
-	scratch := new(views.Scratch)
 	for row := range rows {
 		i := int(batch[row])
-		if err := set.Image(i, &img); err != nil {
-			return nil, &DataError{fmt.Errorf("views: image %d, %s: %w", i, set.Name(i), err)}
+		fail := func(err error) error { return &DataError{fmt.Errorf("views: image %d, %s: %w", i, set.Name(i), err)} }
+		if err := images.Image(i, &img); err != nil {
+			return nil, fail(err)
 		}
 		one := sheet.Row{Label: fmt.Sprint(i), Cells: []sheet.Cell{whole(&img)}}
 		if l := set.Label(i); l >= 0 {
 			one.Label += "\n" + set.Classes()[l]
 		}
-		for v := range s.Views.Views {
-			size := s.view(v)
-			c := sheet.Cell{H: size.H, W: size.W, C: size.C, Pix: make([]float32, s.Views.ViewSize(v))}
-			if err := s.Views.View(c.Pix, &img, seed, 0, row, v, scratch); err != nil {
-				return nil, &DataError{fmt.Errorf("views: image %d, %s: %w", i, set.Name(i), err)}
-			}
+		if err := worker.Make(slots, i, feed.Key{Seed: seed, Row: row}); err != nil {
+			return nil, fail(err)
+		}
+		for v, slot := range slots {
+			f, _ := maker.Field(views[v])
+			c := sheet.Cell{H: f.Shape[0], W: f.Shape[1], C: f.Shape[2], Pix: slices.Clone(slot.F32)}
 			for k := range c.Pix {
 				c.Pix[k] = c.Pix[k]*s.Views.Std[k%c.C] + s.Views.Mean[k%c.C]
 			}
 			one.Cells = append(one.Cells, c)
 		}
-		if hide != nil {
-			one.Cells = append(one.Cells, hide(one.Cells[1], row))
+		for _, name := range names {
+			one.Cells = append(one.Cells, masked(one.Cells[1], s.masks[name], seed, row))
 		}
 		sh.Rows = append(sh.Rows, one)
 	}
 	return sh, nil
+}
+
+// masked is a view with grey where the first plane of a mask is 1 in step 0.
+func masked(c sheet.Cell, plan masks.Plan, seed uint64, row int) sheet.Cell {
+	drawn := make([]uint8, plan.Size())
+	plan.Draw(drawn, seed, 0, row, new(masks.Scratch))
+	c.Pix = slices.Clone(c.Pix)
+	g := plan.Grid
+	for i := range c.Pix {
+		y, x := i/c.C/c.W, i/c.C%c.W
+		if drawn[y*g.Rows/c.H*g.Columns+x*g.Columns/c.W] == 1 {
+			c.Pix[i] = 0.5
+		}
+	}
+	return c
 }
 
 // whole is an image in one cell; a large one is shrunk.
@@ -100,45 +131,4 @@ func whole(img *datasets.Image) sheet.Cell {
 	new(resample.Resampler).Run(c.Pix, resample.Job{Src: img.Pix, Width: img.W, Channels: img.C,
 		Box: resample.Box{Height: img.H, Width: img.W}, Size: [2]int{c.H, c.W}})
 	return c
-}
-
-// maskedPatches returns the function that paints over what the method hides of a view in step 0: the training's own random numbers, for
-// they depend on the seed, the name of their source and the step. It is nil for a method that hides nothing.
-func (s *Setup) maskedPatches(rows int) (func(c sheet.Cell, row int) sheet.Cell, error) {
-	m, ok := s.Recipe.Method.Value.(methods.Masked)
-	enc := s.encoder()
-	if !ok || enc.Tokens == nil {
-		return nil, nil
-	}
-	var columns, patch, tokens int
-	g, err := graph.Build(graph.Options{Training: true}, func(g *graph.Scope) {
-		e := enc.Tokens(g.In(backboneScope))
-		columns, patch, tokens = e.Columns, e.Patch, e.Rows*e.Columns
-		g.Output("hidden", m.Hidden(g, rows, tokens))
-	})
-	if err != nil {
-		return nil, &RecipeError{s.Recipe.File, err}
-	}
-	p, err := g.Compile(s.Device, s.newStore())
-	if err != nil {
-		return nil, &RecipeError{s.Recipe.File, err}
-	}
-	p.Schedule(s.time(0))
-	if err := p.Run(); err != nil {
-		return nil, err
-	}
-	hidden, err := p.Output("hidden")
-	if err != nil {
-		return nil, err
-	}
-	return func(c sheet.Cell, row int) sheet.Cell {
-		c.Pix = append([]float32(nil), c.Pix...)
-		for i := range c.Pix {
-			y, x := i/c.C/c.W, i/c.C%c.W
-			if hidden.At(row*tokens+y/patch*columns+x/patch) == 1 {
-				c.Pix[i] = 0.5
-			}
-		}
-		return c
-	}, nil
 }

@@ -4,7 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"selfsup/datasets/views"
+	"selfsup/datasets/feed"
 	"selfsup/recipes"
 )
 
@@ -15,7 +15,7 @@ func TestContactSheetShowsTheFirstStep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := views.NewLoader(s.Data.Train, s.Views, views.LoaderConfig{Seed: 1, Batch: 16})
+	l, err := s.Loader(0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestContactSheetShowsTheFirstStep(t *testing.T) {
 		view, masked := r.Cells[1], r.Cells[2]
 		hidden := 0
 		for i, v := range view.Pix {
-			if d := (v-s.Views.Mean[0])/s.Views.Std[0] - b.Views[0][row*784+i]; d > 1e-5 || d < -1e-5 {
+			if d := (v-s.Views.Mean[0])/s.Views.Std[0] - b.Field(feed.View(0)).F32[row*784+i]; d > 1e-5 || d < -1e-5 {
 				t.Fatalf("row %d, pixel %d is not the training's: off by %v", row, i, d)
 			}
 			switch masked.Pix[i] {

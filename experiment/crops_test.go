@@ -13,9 +13,9 @@ const twoSizes = `views.crops=[{count = 1, size = 28, area = [0.4, 1.0]}, {count
 
 // Methods that encode their views one by one train on views of several sizes; the others say so.
 func TestViewsOfSeveralSizes(t *testing.T) {
-	for _, recipe := range []string{"byol.toml", "vicreg.toml"} {
+	for _, recipe := range []string{"quickstart.toml", "byol.toml", "vicreg.toml"} {
 		s := prepare(t, recipe, twoSizes, "views.crop=0", "train.batch=4", "backbone=convnet")
-		if got := s.viewSizes(); len(got) != 2 || got[0].W != 28 || got[1].W != 12 {
+		if got := s.shapes(); len(got) != 2 || got[0].Shape[0] != 28 || got[1].Shape[0] != 12 {
 			t.Fatalf("%s: views of %v, want 28 and 12", recipe, got)
 		}
 		if err := s.Train.Run(); err != nil {
@@ -28,8 +28,7 @@ func TestViewsOfSeveralSizes(t *testing.T) {
 	}
 	const tooSmall = `views.crops=[{count = 1, size = 28, area = [0.4, 1.0]}, {count = 1, size = 2, area = [0.05, 0.4]}]`
 	for _, c := range []struct{ recipe, backbone, crops, message string }{
-		{"quickstart.toml", "backbone=convnet", twoSizes, "views of 28x28 and 12x12 pixels: this method takes views of one size"},
-		{"byol.toml", "backbone.vit={patch = 4}", twoSizes, "[backbone.vit] takes views of one size, and views.crops gives [28x28x1 12x12x1]"},
+		{"byol.toml", "backbone.mlp={widths = [8]}", twoSizes, "[backbone.mlp] takes views of one size, and views.crops gives [28x28x1 12x12x1]"},
 		{"mae.toml", "backbone.vit.patch=4", twoSizes, "crops make 2 views of an image, the method takes 1"},
 		{"byol.toml", "backbone=convnet", tooSmall, "images of 2x2x1 are smaller"},
 	} {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"selfsup/datasets"
-	"selfsup/datasets/views"
 	"selfsup/recipes"
 )
 
@@ -44,14 +43,16 @@ func BenchmarkData(r *recipes.Loaded, workers int, seconds float64) (*DataBench,
 	if workers == 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	loader, err := views.NewLoader(s.Seen, s.Views, views.LoaderConfig{
-		Seed: uint64(r.Seed), Batch: r.Train.Batch, Workers: workers, Sampler: r.Sampler.Value,
-	})
+	if _, err := s.build(); err != nil {
+		return nil, &RecipeError{r.File, err}
+	}
+	r.Train.Workers = workers
+	loader, err := s.Loader(0)
 	if err != nil {
-		return nil, &DataError{err}
+		return nil, err
 	}
 	defer loader.Close()
-	b := &DataBench{Size: s.Views.Width, Dataset: r.Dataset.Name, Views: s.Views.Views, Workers: workers, Batch: r.Train.Batch}
+	b := &DataBench{Size: s.width(), Dataset: r.Dataset.Name, Views: s.viewCount(), Workers: workers, Batch: r.Train.Batch}
 	if x, ok := s.Data.Train.(datasets.Decoding); ok {
 		b.JPEG = x.Decodes()
 	}

@@ -8,6 +8,7 @@ import (
 
 	"selfsup/experiment/report"
 	"selfsup/graph"
+	"selfsup/methods"
 	"selfsup/recipes/memory"
 )
 
@@ -30,7 +31,7 @@ func (s *Setup) Describe(w io.Writer) error {
 		test = s.Data.Test.Len()
 	}
 	var sizes []string
-	for _, size := range s.viewSizes() {
+	for _, size := range s.shapes() {
 		sizes = append(sizes, size.String())
 	}
 	fmt.Fprintf(w, "data        %d training and %d test images, views of %s\n", s.Data.Train.Len(), test, strings.Join(sizes, " and "))
@@ -42,7 +43,7 @@ func (s *Setup) Describe(w io.Writer) error {
 	}
 	fmt.Fprintf(w, "training    %d steps, %d an epoch, batch %d\n", s.Steps, s.PerEpoch, s.Recipe.Train.Batch)
 	for _, early := range s.stages[:len(s.stages)-1] {
-		fmt.Fprintf(w, "until step  %d views of %v, %.2f GFLOP a step, %.1f MB for temporaries\n", early.until, early.Image, float64(early.Train.FLOPs())/1e9, float64(early.Train.IR.Arena)/(1<<20))
+		fmt.Fprintf(w, "until step  %d views of %v, %.2f GFLOP a step, %.1f MB for temporaries\n", early.until, methods.InputOf(early.Input), float64(early.Train.FLOPs())/1e9, float64(early.Train.IR.Arena)/(1<<20))
 	}
 	fmt.Fprintf(w, "parameters  %d trained, %d other state, %d of the optimiser\n", trained, kept, moments)
 	fmt.Fprintf(w, "step        %d operations, %.2f GFLOP\n", len(p.Instrs), float64(s.Train.FLOPs())/1e9)

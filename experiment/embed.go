@@ -144,8 +144,8 @@ func (s *Setup) toEmbed(data string, sets []string, maxSkipped int, c recipes.Ca
 	if err != nil {
 		return nil, nil, err
 	}
-	if o.Channels != s.Image.C {
-		err := fmt.Errorf("%s: its images have %d channels, the run's encoder takes %d", data, o.Channels, s.Image.C)
+	if o.Channels != s.Views.Channels {
+		err := fmt.Errorf("%s: its images have %d channels, the run's encoder takes %d", data, o.Channels, s.Views.Channels)
 		if !pack.Is(data) {
 			err = fmt.Errorf("%w; a dataset with a channels setting converts them", err)
 		}
@@ -165,7 +165,7 @@ func (s *Setup) folderToEmbed(dir string, maxSkipped int) ([]embedPart, []datase
 		f.Files = own.Files
 	}
 	f.Train, f.Unlabelled, f.TestFraction = dir, true, 0
-	f.Channels, f.MaxSkipped = s.Image.C, maxSkipped
+	f.Channels, f.MaxSkipped = s.Views.Channels, maxSkipped
 	d, err := f.Open(datasets.Env{})
 	if err != nil {
 		return nil, nil, &DataError{err}
@@ -179,11 +179,11 @@ func (s *Setup) writeFeatures(to io.Writer, parts []embedPart) error {
 	if err != nil {
 		return err
 	}
-	p, err := g.Compile(s.Device, s.Store)
+	p, err := g.CompileOver(s.Device, s.Store)
 	if err != nil {
 		return err
 	}
-	in, err := p.Input(viewInput(0))
+	in, err := p.Input(s.Input.Name)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"selfsup/datasets"
+	"selfsup/datasets/feed"
 	"selfsup/experiment/checkpoint"
 	"selfsup/experiment/evaluate"
 	"selfsup/graph"
@@ -19,19 +20,19 @@ type features struct {
 }
 
 // embedder compiles the frozen encoder of a Store and returns the function that runs it over a set.
-func (s *Setup) embedder(st *graph.Store) (func(context.Context, datasets.Set) (features, error), error) {
+func (s *Setup) embedder(st *graph.Store) (func(context.Context, datasets.Labelled) (features, error), error) {
 	g, err := s.embedGraph()
 	if err != nil {
 		return nil, err
 	}
-	p, err := g.Compile(s.Device, st)
+	p, err := g.CompileOver(s.Device, st)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkInputs(p, viewInput(0)); err != nil {
+	if err := checkInputs(p, s.Input.Name); err != nil {
 		return nil, err
 	}
-	in, err := p.Input(viewInput(0))
+	in, err := p.Input(s.Input.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -39,10 +40,11 @@ func (s *Setup) embedder(st *graph.Store) (func(context.Context, datasets.Set) (
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, set datasets.Set) (features, error) {
+	return func(ctx context.Context, set datasets.Labelled) (features, error) {
 		return s.rows(ctx, set, s.Recipe.Backbone.Value.Dim(), func(dst []float32, rows []int32) error {
 			clear(in.F32)
-			if err := s.Views.EvalBatch(in.F32[:len(rows)*s.Views.Size()], set, rows); err != nil {
+			clear(in.I32)
+			if err := feed.Fill(s.Kind.Evaluation(set), s.Input.Name, feed.Slot{F32: in.F32, I32: in.I32}, rows, uint64(s.Recipe.Seed)); err != nil {
 				return &DataError{err}
 			}
 			if err := p.Run(); err != nil {
@@ -54,10 +56,15 @@ func (s *Setup) embedder(st *graph.Store) (func(context.Context, datasets.Set) (
 	}, nil
 }
 
-// pixels takes the images themselves as features.
-func (s *Setup) pixels(ctx context.Context, set datasets.Set) (features, error) {
-	return s.rows(ctx, set, s.Views.Size(), func(dst []float32, rows []int32) error {
-		if err := s.Views.RawBatch(dst, set, rows); err != nil {
+// raw takes the samples themselves as features.
+func (s *Setup) raw(ctx context.Context, set datasets.Labelled) (features, error) {
+	maker := s.Kind.Evaluation(set)
+	f, err := maker.Field(feed.Raw)
+	if err != nil {
+		return features{}, err
+	}
+	return s.rows(ctx, set, f.Size(), func(dst []float32, rows []int32) error {
+		if err := feed.Fill(maker, feed.Raw, feed.Slot{F32: dst}, rows, uint64(s.Recipe.Seed)); err != nil {
 			return &DataError{err}
 		}
 		return nil
@@ -65,7 +72,7 @@ func (s *Setup) pixels(ctx context.Context, set datasets.Set) (features, error) 
 }
 
 // rows fills features in blocks of embedBatch images.
-func (s *Setup) rows(ctx context.Context, set datasets.Set, dim int, fill func(dst []float32, rows []int32) error) (features, error) {
+func (s *Setup) rows(ctx context.Context, set datasets.Labelled, dim int, fill func(dst []float32, rows []int32) error) (features, error) {
 	n := set.Len()
 	f := features{x: make([]float32, n*dim), y: make([]int32, n), dim: dim}
 	for i := range f.y {
@@ -92,7 +99,7 @@ func (s *Setup) rows(ctx context.Context, set datasets.Set, dim int, fill func(d
 }
 
 // evaluateAs runs protocols on one representation of the training and test set.
-func (s *Setup) evaluateAs(ctx context.Context, name string, take func(context.Context, datasets.Set) (features, error), protocols []evaluate.Protocol) ([]Evaluation, error) {
+func (s *Setup) evaluateAs(ctx context.Context, name string, take func(context.Context, datasets.Labelled) (features, error), protocols []evaluate.Protocol) ([]Evaluation, error) {
 	train, err := take(ctx, s.Labelled)
 	if err != nil {
 		return nil, fmt.Errorf("evaluate: %s: %w", name, err)
@@ -119,13 +126,13 @@ func (s *Setup) evaluateAs(ctx context.Context, name string, take func(context.C
 
 // evaluateEncoder runs protocols on the frozen encoder of a Store, and proves that it stayed frozen.
 func (s *Setup) evaluateEncoder(ctx context.Context, name string, st *graph.Store, protocols []evaluate.Protocol) ([]Evaluation, error) {
-	take, err := s.embedder(st) // declares the encoder, so that the hash covers it
+	take, err := s.embedder(st)
 	if err != nil {
 		return nil, err
 	}
-	before := st.Hash(backboneScope + "/")
+	before := st.Hash(s.encoderScope() + "/")
 	all, err := s.evaluateAs(ctx, name, take, protocols)
-	if err == nil && st.Hash(backboneScope+"/") != before {
+	if err == nil && st.Hash(s.encoderScope()+"/") != before {
 		err = fmt.Errorf("evaluate: %s: the encoder's weights changed during its evaluation", name)
 	}
 	return all, err
@@ -150,11 +157,15 @@ func (s *Setup) evaluateAll(ctx context.Context) ([]Evaluation, error) {
 	if err != nil {
 		return nil, err
 	}
-	untrained, err := s.evaluateEncoder(ctx, "untrained", s.newStore(), ps)
+	fresh, err := s.untrained()
 	if err != nil {
 		return nil, err
 	}
-	raw, err := s.evaluateAs(ctx, "pixels", s.pixels, ps)
+	untrained, err := s.evaluateEncoder(ctx, "untrained", fresh, ps)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := s.evaluateAs(ctx, "pixels", s.raw, ps)
 	if err != nil {
 		return nil, err
 	}

@@ -15,6 +15,7 @@ import (
 	"selfsup/experiment/folder"
 	"selfsup/graph"
 	"selfsup/graph/ir"
+	"selfsup/methods"
 	"selfsup/recipes"
 )
 
@@ -113,7 +114,7 @@ func (s *Setup) exportEncoder(path string, st *graph.Store, m checkpoint.Meta, l
 // arranged is the tensors of a file in a layout.
 func (s *Setup) arranged(layout string, c *encoderConfig, entries []*graph.Entry, pixels, features ir.Array) []checkpoint.Tensor {
 	if layout == torchLayout {
-		ts := forTorch(s.Recipe.Backbone.Value, c.Layers, entries, s.Image)
+		ts := forTorch(s.Recipe.Backbone.Value, c.Layers, entries, methods.InputOf(s.Input))
 		return append(ts, checkpoint.TensorOf("reference.pixels", turnedImages(pixels)), checkpoint.TensorOf("reference.features", features))
 	}
 	ts := []checkpoint.Tensor{checkpoint.TensorOf("reference/pixels", pixels), checkpoint.TensorOf("reference/features", features)}
@@ -135,8 +136,8 @@ func (s *Setup) encoderConfig(e *checkpoint.Encoder) (*encoderConfig, error) {
 		Interpolation: s.Recipe.Views.Interpolation, Features: b.Value.Dim(),
 	}
 	_, err := graph.Build(graph.Options{}, func(g *graph.Scope) {
-		x := g.Input(viewInput(0), 1, s.Image.H, s.Image.W, s.Image.C)
-		c.Layers = layersOf(g, s.encoder().New(g.In(backboneScope))(x))
+		x := inputOf(g, s.Input, 1)
+		c.Layers = layersOf(g, s.encoder().New(s.aboveEncoder(g))(x))
 	})
 	return c, err
 }
@@ -150,11 +151,11 @@ func (s *Setup) reference(st *graph.Store) (pixels, features ir.Array, err error
 	if err != nil {
 		return pixels, features, err
 	}
-	p, err := g.Compile(s.Device, st)
+	p, err := g.CompileOver(s.Device, st)
 	if err != nil {
 		return pixels, features, err
 	}
-	in, err := p.Input(viewInput(0))
+	in, err := p.Input(s.Input.Name)
 	if err != nil {
 		return pixels, features, err
 	}
@@ -165,7 +166,7 @@ func (s *Setup) reference(st *graph.Store) (pixels, features ir.Array, err error
 	r := datasets.NewRand(1, "export/reference")
 	pixels = ir.NewArray(in.Type)
 	for i := range pixels.F32 {
-		c := i % s.Image.C
+		c := i % s.Views.Channels
 		pixels.F32[i] = float32(r.Intn(256)) / 255
 		in.F32[i] = (pixels.F32[i] - s.Views.Mean[c]) / s.Views.Std[c]
 	}

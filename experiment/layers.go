@@ -61,7 +61,7 @@ func layerOf(s *graph.Scope, n *graph.Node) (layerInfo, bool) {
 		if k >= len(in) {
 			return ""
 		}
-		name, _ := strings.CutPrefix(s.Name(in[k]), backboneScope+"/")
+		name := belowBackbone(s.Name(in[k]))
 		at := strings.LastIndexByte(name, '/')
 		return name[:max(at, 0)]
 	}

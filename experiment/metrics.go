@@ -15,20 +15,33 @@ import (
 // watched is an output of the training program and its sum since the last line of metrics.
 type watched struct {
 	name  string
+	turn  int // of the step, whose program gives it
 	value ir.Array
 	sum   float64
 	steps int // that gave a number: an accuracy is none where no image of the batch has a label
 }
 
-// record adds a step to the running means, and writes a line of metrics where one is due. done counts from 1.
-func (r *run) record(done int) error {
+// observe adds what a turn's program has just given to the running means.
+func (r *run) observe(turn int) {
 	for i := range r.watched {
 		w := &r.watched[i]
-		if v := w.value.At(0); !math.IsNaN(v) { // a loss that is NaN has stopped the run before
+		if v := w.value.At(0); w.turn == turn && !math.IsNaN(v) { // a loss that is NaN stops the run
 			w.sum += v
 			w.steps++
 		}
 	}
+}
+
+// lossNow is the loss of the step that has just been, over its turns.
+func (r *run) lossNow() (sum float64) {
+	for _, l := range r.losses {
+		sum += l.At(0)
+	}
+	return sum
+}
+
+// record writes a line of metrics where one is due. done counts from 1.
+func (r *run) record(done int) error {
 	r.clock.since++
 	if due(done, r.logEvery()) || done == r.Steps {
 		if err := r.writeMetrics(done); err != nil {
@@ -53,17 +66,24 @@ func (r *run) logEvery() int { return max(1, r.Recipe.Train.Log.Steps(r.PerEpoch
 func (r *run) writeMetrics(done int) error {
 	rate, _ := r.now.Train.Scheduled(rateInput)
 	line := []report.Field{{Key: "step", Value: done}, {Key: "epoch", Value: float64(done) / float64(r.PerEpoch)}}
+	means := map[string]float64{} // of one name in several turns, the loss, the sum
+	var names []string
 	for i := range r.watched {
 		w := &r.watched[i]
 		if w.steps == 0 {
 			continue
 		}
-		mean := w.sum / float64(w.steps)
-		if w.name == lossOutput {
-			r.clock.lastLoss = mean
+		if _, again := means[w.name]; !again {
+			names = append(names, w.name)
 		}
-		line = append(line, report.Field{Key: w.name, Value: mean})
+		means[w.name] += w.sum / float64(w.steps)
 		w.sum, w.steps = 0, 0
+	}
+	for _, name := range names {
+		line = append(line, report.Field{Key: name, Value: means[name]})
+	}
+	if loss, ok := means[lossOutput]; ok {
+		r.clock.lastLoss = loss
 	}
 	r.clock.since = 0
 	line = append(line, report.Field{Key: "rate", Value: rate},

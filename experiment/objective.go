@@ -31,15 +31,23 @@ func blame(table string, v any, method, format string, args ...any) {
 // and the width that its features have.
 func checkObjective(table string, m methods.Method, o methods.Objective, batch, dim int) {
 	bad := func(format string, args ...any) { blame(table, m, "Build", format, args...) }
-	switch {
-	case o.Features == nil:
-		bad("returns no Features; want the encoder's features of the first view, [%d,%d]", batch, dim)
-	case !op.ShapeOf(o.Features).Equal([]int{batch, dim}):
-		bad("returns Features %v; want [%d,%d], a row an image", op.ShapeOf(o.Features), batch, dim)
-	case len(o.Terms) == 0:
-		bad("returns no Terms; want at least one, whose Value is a number to make small")
-	case !slices.ContainsFunc(o.Terms, func(t methods.Term) bool { return t.Weight != 0 }):
-		bad("gives every term the weight 0 (%s), so that nothing would be trained; want one that is another number", termNames(o.Terms))
+	if o.Features != nil && !op.ShapeOf(o.Features).Equal([]int{batch, dim}) {
+		bad("returns Features %v; want [%d,%d], a row a sample", op.ShapeOf(o.Features), batch, dim)
+	}
+	if len(o.Players) > 0 && len(o.Terms) > 0 {
+		bad("returns Terms beside Players; want each term to be some player's")
+	}
+	for i, p := range playersOf(o) {
+		switch {
+		case len(p.Terms) == 0:
+			bad("returns no Terms; want at least one, whose Value is a number to make small")
+		case !slices.ContainsFunc(p.Terms, func(t methods.Term) bool { return t.Weight != 0 }):
+			bad("gives every term the weight 0 (%s), so that nothing would be trained; want one that is another number", termNames(p.Terms))
+		case len(o.Players) > 0 && p.Name == "":
+			bad("returns player %d without a name; the log writes its loss under it", i)
+		case p.Turn < 0 || p.Turn > i:
+			bad("returns the player %q with turn %d; want turns from 0 on, none left out, in the order of the players", p.Name, p.Turn)
+		}
 	}
 	named := slices.Clone(taken)
 	check := func(kind, name string, value *graph.Node) {
@@ -57,8 +65,13 @@ func checkObjective(table string, m methods.Method, o methods.Objective, batch, 
 		}
 		named = append(named, name)
 	}
-	for _, t := range o.Terms {
-		check("term", t.Name, t.Value)
+	for _, p := range playersOf(o) {
+		for _, t := range p.Terms {
+			check("term", t.Name, t.Value)
+		}
+		if len(o.Players) > 0 && !slices.ContainsFunc(p.Terms, func(t methods.Term) bool { return t.Name == p.Name }) {
+			check("player", p.Name, p.Terms[0].Value)
+		}
 	}
 	for _, m := range o.Metrics {
 		check("metric", m.Name, m.Value)
@@ -74,7 +87,7 @@ func termNames(terms []methods.Term) string {
 }
 
 // checkedEncoder is b.New with a check that it does what the backbone's Dim promises.
-func checkedEncoder(table string, b backbones.Backbone, s *graph.Scope, in backbones.Image) layer.Func {
+func checkedEncoder(table string, b backbones.Backbone, s *graph.Scope, in backbones.Input) layer.Func {
 	encode := b.New(s, in)
 	if encode == nil {
 		blame(table, b, "New", "returns nil; want a function from images to features")
@@ -92,7 +105,7 @@ func checkedEncoder(table string, b backbones.Backbone, s *graph.Scope, in backb
 }
 
 // checkedTokens is b.NewTokens with the same check.
-func checkedTokens(table string, b backbones.Tokens, s *graph.Scope, in backbones.Image) *backbones.TokenEncoder {
+func checkedTokens(table string, b backbones.Tokens, s *graph.Scope, in backbones.Input) *backbones.TokenEncoder {
 	t := b.NewTokens(s, in)
 	switch {
 	case t == nil || t.Embed == nil || t.Encode == nil:

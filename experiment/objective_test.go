@@ -23,10 +23,10 @@ type flat struct {
 	Fault string `toml:"fault"`
 }
 
-func (*flat) Check(backbones.Image) error { return nil }
+func (*flat) Check(backbones.Input) error { return nil }
 func (*flat) Dim() int                    { return 12 }
 
-func (f *flat) New(s *graph.Scope, in backbones.Image) layer.Func {
+func (f *flat) New(s *graph.Scope, in backbones.Input) layer.Func {
 	dim := 12
 	switch f.Fault {
 	case "nil":
@@ -38,7 +38,7 @@ func (f *flat) New(s *graph.Scope, in backbones.Image) layer.Func {
 	case "width":
 		dim = 8
 	}
-	return layer.Chain(op.GlobalAvgPool, layer.Linear(s, in.C, dim, true))
+	return layer.Chain(op.GlobalAvgPool, layer.Linear(s, in.Shape[2], dim, true))
 }
 
 // A backbone whose New does not make what its Dim says is told so, with the line of its New.

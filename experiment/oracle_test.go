@@ -16,12 +16,10 @@ import (
 	"strings"
 	"testing"
 
-	"selfsup/datasets/views"
+	"selfsup/datasets/feed"
 	"selfsup/experiment"
 	"selfsup/experiment/checkpoint"
 	"selfsup/graph"
-	"selfsup/graph/cpu"
-	"selfsup/methods"
 	"selfsup/recipes"
 )
 
@@ -325,7 +323,7 @@ func TestOracleInputs(t *testing.T) {
 			Classes int
 			Store   map[string]entry
 			Steps   []inputs
-		}{c.recipe, sets, [4]int{s.Recipe.Train.Batch, s.Image.H, s.Image.W, s.Image.C}, len(s.Data.Train.Classes()), map[string]entry{}, nil}
+		}{c.recipe, sets, [4]int{s.Recipe.Train.Batch, s.Input.Shape[0], s.Input.Shape[1], s.Input.Shape[2]}, len(s.Data.Train.Classes()), map[string]entry{}, nil}
 		for _, l := range s.Leaves {
 			if !constantOfRun(l.Name) {
 				out.Store[l.Name] = entry{l.Shape, l.Kind.String(), s.Store.Get(l.Name).F32}
@@ -335,21 +333,22 @@ func TestOracleInputs(t *testing.T) {
 		for i := range s.Labelled.Len() {
 			labelled[s.Labelled.Name(i)] = true
 		}
-		hidden := hiddenPatches(t, s)
-		loader, err := views.NewLoader(s.Seen, s.Views, views.LoaderConfig{Seed: uint64(s.Recipe.Seed), Batch: s.Recipe.Train.Batch})
+		loader, err := s.Loader(0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for step := range oracleSteps {
+		for range oracleSteps {
 			b, err := loader.Next(context.Background())
 			if err != nil {
 				t.Fatal(err)
 			}
-			in := inputs{Hidden: hidden(step)}
-			for _, v := range b.Views {
-				in.Views = append(in.Views, slices.Clone(v))
+			in := inputs{Hidden: slices.Clone(b.Field("mask0").F32)}
+			for k, name := range s.Wants {
+				if _, view := feed.Numbered(name, "view"); view {
+					in.Views = append(in.Views, slices.Clone(b.Fields[k].F32))
+				}
 			}
-			for _, i := range b.Indices {
+			for _, i := range b.Rows {
 				label := -1
 				if labelled[s.Seen.Name(int(i))] {
 					label = s.Seen.Label(int(i))
@@ -367,34 +366,5 @@ func TestOracleInputs(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(*oracleInputs, name+".json"), text, 0o666); err != nil {
 			t.Fatal(err)
 		}
-	}
-}
-
-// hiddenPatches returns what the method hides at a step, [B,T] of 1 and 0; nil if it hides nothing.
-func hiddenPatches(t *testing.T, s *experiment.Setup) func(step int) []float32 {
-	t.Helper()
-	m, ok := s.Recipe.Method.Value.(methods.Masked)
-	if !ok {
-		return func(int) []float32 { return nil }
-	}
-	patches := (s.Image.H / 4) * (s.Image.W / 4) // patch = 4
-	g, err := graph.Build(graph.Options{Training: true}, func(g *graph.Scope) { g.Output("hidden", m.Hidden(g, s.Recipe.Train.Batch, patches)) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := g.Compile(cpu.Backend{}, s.Store)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func(step int) []float32 {
-		p.Schedule(graph.Time{Step: step, Steps: s.Steps, PerEpoch: s.PerEpoch})
-		if err := p.Run(); err != nil {
-			t.Fatal(err)
-		}
-		a, err := p.Output("hidden")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return slices.Clone(a.F32)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"selfsup/graph/ir"
 	"selfsup/graph/op"
 	"selfsup/methods"
+	"selfsup/methods/contrastive"
 	"selfsup/recipes"
 )
 
@@ -26,10 +27,10 @@ func (slow) Active(n int) []bool                 { return []bool{true} }
 func (slow) Grad(g op.Grad) []*op.Node           { return []*op.Node{g.Dy} }
 
 // slowly is SimCLR with a weight on its loss that a slow operation makes.
-type slowly struct{ methods.SimCLR }
+type slowly struct{ contrastive.SimCLR }
 
-func (m *slowly) Build(s *graph.Scope, enc methods.Encoder, x []*graph.Node) methods.Objective {
-	obj := m.SimCLR.Build(s, enc, x)
+func (m *slowly) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
+	obj := m.SimCLR.Build(s, enc, b)
 	for i := range obj.Terms {
 		obj.Terms[i].Value = op.Apply(slow{}, obj.Terms[i].Value)
 	}
@@ -40,7 +41,7 @@ func (m *slowly) Build(s *graph.Scope, enc methods.Encoder, x []*graph.Node) met
 // it, and the log says so with its share of the step's time.
 func TestAllowReference(t *testing.T) {
 	c := recipes.Builtin()
-	c.Methods["slowly"] = func() methods.Method { return &slowly{*methods.DefaultSimCLR()} }
+	c.Methods["slowly"] = func() methods.Method { return &slowly{*contrastive.DefaultSimCLR()} }
 	load := func(sets ...string) *recipes.Loaded {
 		r, err := recipes.Load(writeRecipe(t, small), sets, c)
 		if err != nil {

@@ -7,10 +7,9 @@ import (
 	"math"
 	"time"
 
-	"selfsup/datasets/views"
+	"selfsup/datasets/feed"
 	"selfsup/experiment/checkpoint"
 	"selfsup/graph/ir"
-	"selfsup/methods"
 )
 
 // train runs the training from a step on, stage by stage.
@@ -29,11 +28,9 @@ func (r *run) train(ctx context.Context, from int) error {
 
 // trainStage runs the training loop from a step to the stage's end: it is the program of a run, read aloud.
 func (r *run) trainStage(ctx context.Context, s stage, from int) error {
-	loader, err := views.NewLoader(s.Seen, s.Views, views.LoaderConfig{
-		Seed: uint64(r.Recipe.Seed), Batch: r.Recipe.Train.Batch, Start: from, Workers: r.Recipe.Train.Workers, Sampler: r.Recipe.Sampler.Value,
-	})
+	loader, err := s.Loader(from)
 	if err != nil {
-		return &DataError{err}
+		return err
 	}
 	defer loader.Close()
 	if err := r.enter(s.Setup); err != nil {
@@ -43,9 +40,14 @@ func (r *run) trainStage(ctx context.Context, s stage, from int) error {
 		s.Train.Profile()
 	}
 	waited := r.clock.waiting // in the stages before
-	feed, err := s.feeder()
+	fill, err := s.filler()
 	if err != nil {
 		return err
+	}
+	if from == 0 {
+		if err := r.runJobs(ctx, 0); err != nil {
+			return err
+		}
 	}
 	for step := from; step < s.until; step++ {
 		r.clock.start()
@@ -53,15 +55,10 @@ func (r *run) trainStage(ctx context.Context, s stage, from int) error {
 		if err != nil {
 			return r.interrupted(step, err)
 		}
-		feed(batch)
-		batch.Release()
-		s.Train.Schedule(s.time(step))
-		if err := s.Train.Run(); err != nil {
-			return fmt.Errorf("train: step %d: %w", step, err)
-		}
-		if err := r.watch(step); err != nil {
+		if err := r.step(step, batch, fill); err != nil {
 			return err
 		}
+		batch.Release()
 		done := step + 1
 		r.clock.stop(waited + loader.WaitSeconds())
 		if err := r.record(done); err != nil {
@@ -69,6 +66,9 @@ func (r *run) trainStage(ctx context.Context, s stage, from int) error {
 		}
 		r.referencesDue(s.Setup, done)
 		if err := r.alive(); err != nil {
+			return err
+		}
+		if err := r.runJobs(ctx, done); err != nil {
 			return err
 		}
 		// Before the checkpoint: going on from that does not evaluate its step again.
@@ -96,23 +96,54 @@ func (r *run) trainStage(ctx context.Context, s stage, from int) error {
 // due reports whether something that happens every so many steps happens after this one.
 func due(done, every int) bool { return every > 0 && done%every == 0 }
 
-// feeder returns the function that puts a batch into the program's inputs.
-func (s *Setup) feeder() (func(*views.Batch), error) {
-	xs := make([]ir.Array, s.Views.Views)
-	for v := range xs {
-		x, err := s.Train.Input(viewInput(v))
-		if err != nil {
-			return nil, err
+// step runs the turns of a training step, each on every part of the batch, and adds up what is watched.
+func (r *run) step(step int, b *feed.Batch, fill func(b *feed.Batch, turn, part int)) error {
+	parts := r.Recipe.Train.Accumulate
+	for n, t := range r.now.turns {
+		for part := range parts {
+			fill(b, n, part)
+			at := r.now.time(step)
+			at.Part, at.Parts = part, parts
+			t.Schedule(at)
+			if err := t.Run(); err != nil {
+				return fmt.Errorf("train: step %d: %w", step, err)
+			}
+			r.observe(n)
 		}
-		xs[v] = x
+		if err := r.watch(step, n); err != nil {
+			return err
+		}
 	}
-	labels := s.Train.Inputs()[methods.LabelsInput] // empty where nothing reads labels
-	return func(b *views.Batch) {
-		for v, x := range xs {
-			copy(x.F32, b.Views[v])
+	return nil
+}
+
+// filler returns the function that puts a part of a batch into the inputs of a turn's program.
+func (s *Setup) filler() (func(b *feed.Batch, turn, part int), error) {
+	type input struct {
+		field int // among wants
+		to    ir.Array
+	}
+	inputs := make([][]input, len(s.turns))
+	for n, t := range s.turns {
+		for k, name := range s.Wants {
+			if to, ok := t.Inputs()[name]; ok { // a turn need not read every field
+				inputs[n] = append(inputs[n], input{k, to})
+			}
 		}
-		copy(labels.I32, b.Labels)
-		s.hide(labels.I32, b.Indices)
+	}
+	labels := feed.Index(s.Wants, feed.Labels)
+	return func(b *feed.Batch, turn, part int) {
+		if labels >= 0 && turn == 0 && part == 0 {
+			s.hide(b.Fields[labels].I32, b.Rows)
+		}
+		for _, in := range inputs[turn] {
+			from, n := b.Fields[in.field], in.to.Shape.Size()
+			if in.to.DType == ir.I32 {
+				copy(in.to.I32, from.I32[part*n:])
+			} else {
+				copy(in.to.F32, from.F32[part*n:])
+			}
+		}
 	}, nil
 }
 
@@ -134,11 +165,11 @@ func (e *DivergedError) Error() string {
 }
 
 // watch stops a run whose loss or gradients are not finite, before anything of that step can be saved.
-func (r *run) watch(step int) error {
-	loss := r.loss.At(0)
+func (r *run) watch(step, turn int) error {
+	loss, params, norms := r.losses[turn].At(0), r.now.turns[turn].params, r.norms[turn]
 	worst, norm := -1, 0.0
-	for i := range r.Params {
-		if n := r.norms.At(i); worst < 0 || n > norm || math.IsNaN(n) && !math.IsNaN(norm) {
+	for i := range params {
+		if n := norms.At(i); worst < 0 || n > norm || math.IsNaN(n) && !math.IsNaN(norm) {
 			worst, norm = i, n
 		}
 	}
@@ -147,7 +178,7 @@ func (r *run) watch(step int) error {
 	}
 	e := &DivergedError{Step: step, Loss: loss, Norm: norm}
 	if worst >= 0 {
-		e.Param = r.Params[worst]
+		e.Param = params[worst]
 	}
 	if r.saved > 0 {
 		e.Last = fmt.Sprintf("%s (step %d)", r.Folder.File(checkpointDir), r.saved)

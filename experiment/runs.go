@@ -44,12 +44,12 @@ type run struct {
 	progress *report.Progress
 	heart    folder.Heartbeat
 	clock    clock
-	first    int    // step that this process began with
-	saved    int    // steps done at the newest checkpoint
-	now      *Setup // of the stage that runs
-	timing   bool   // operations that run by their reference, whose time is not told yet
-	loss     ir.Array
-	norms    ir.Array
+	first    int        // step that this process began with
+	saved    int        // steps done at the newest checkpoint
+	now      *Setup     // of the stage that runs
+	timing   bool       // operations that run by their reference, whose time is not told yet
+	losses   []ir.Array // of each turn
+	norms    []ir.Array
 	watched  []watched
 	note     string            // the newest evaluation, for the progress line
 	best     *checkpoint.Score // nil: none yet

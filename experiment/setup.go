@@ -5,18 +5,19 @@ package experiment
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"selfsup/backbones"
 	"selfsup/datasets"
+	"selfsup/datasets/feed"
+	"selfsup/datasets/masks"
 	"selfsup/datasets/sampling"
 	"selfsup/datasets/views"
 	"selfsup/experiment/checkpoint"
 	"selfsup/graph"
 	"selfsup/graph/device"
-	"selfsup/graph/layer"
-	"selfsup/graph/op"
-	"selfsup/graph/optim"
 	"selfsup/methods"
 	"selfsup/recipes"
 	"selfsup/recipes/memory"
@@ -43,17 +44,24 @@ type Setup struct {
 	Recipe   *recipes.Loaded
 	Device   device.Device
 	Data     *datasets.Data
-	Seen     datasets.Set // training images of the recipe's subset: what the method sees
-	Labelled datasets.Set // training images that evaluations learn from, each with a label
-	Tested   datasets.Set // labelled test images; nil without a test set
+	Seen     datasets.Labelled // training images of the recipe's subset: what the method sees
+	Labelled datasets.Labelled // training images that evaluations learn from, each with a label
+	Tested   datasets.Labelled // labelled test images; nil without a test set
+	Kind     feed.Kind         // how samples become fields
 	Views    *views.Pipeline
-	Image    backbones.Image // of the first view, and of what is evaluated
 	Store    *graph.Store
-	Train    *graph.Program // one whole training step
+	Train    *graph.Program // the first turn of a training step, for most methods the whole
 	Leaves   []graph.Leaf   // what the training step keeps in the Store
-	Params   []string       // trained by the method, in the order of the output "gradient_norms"
+	Input    feed.Field     // view 0: what is evaluated
+	Wants    []string       // fields of a batch that the training reads
 	PerEpoch int            // steps
 	Steps    int            // of the whole training
+
+	turns     []turn                // of a training step
+	objective methods.Objective     // that the method returned, whose nodes are those of the first turn's graph
+	trained   *graph.Graph          // the first turn's
+	encodedAt encoderPlace          // where the encoder is that is evaluated
+	masks     map[string]masks.Plan // that are drawn for a batch, by the names of their fields
 
 	fingerprint *fingerprint        // of Data
 	known       *checkpoint.Encoder // whose mean and deviation the views take; nil: the recipe says, or they are measured
@@ -110,17 +118,49 @@ func inRecipe(r *recipes.Loaded, err error) error {
 	return &RecipeError{r.File, err}
 }
 
+// build builds the training step's first turn, which says what a batch has to hold.
+func (s *Setup) build() (*built, error) {
+	g, made, err := s.trainGraph(0)
+	if err != nil {
+		return nil, err
+	}
+	s.trained, s.objective, s.Wants, s.masks = g, made.objective, made.batch.Wants(), made.batch.Masks()
+	s.encodedAt.scope = made.objective.Encoder
+	s.encodedAt.student, _ = g.StudentOf(s.encoderScope())
+	_, err = s.Kind.Training(s.Seen).Worker(s.made()) // do the data give as many views?
+	return made, err
+}
+
 // compile builds and compiles the training step.
 func (s *Setup) compile() error {
-	g, err := s.trainGraph()
+	made, err := s.build()
 	if err != nil {
 		return err
 	}
-	if s.Train, err = g.CompileWithin(s.Device, s.Store, int64(s.Recipe.MemoryLimit)); err != nil {
-		return settingError(err)
+	g, leaves := s.trained, map[string]graph.Leaf{}
+	for n := range turnsOf(made.objective) {
+		if n > 0 {
+			if g, made, err = s.trainGraph(n); err != nil {
+				return err
+			}
+		}
+		p, err := g.CompileWithin(s.Device, s.Store, int64(s.Recipe.MemoryLimit))
+		if err != nil {
+			return settingError(err)
+		}
+		s.turns = append(s.turns, turn{p, made.params})
+		for _, l := range g.States() {
+			leaves[l.Name] = l
+		}
 	}
-	s.Leaves = g.States()
-	return s.checkTrainInputs()
+	s.Train = s.turns[0].Program
+	s.Leaves = slices.SortedFunc(maps.Values(leaves), func(a, b graph.Leaf) int { return strings.Compare(a.Name, b.Name) })
+	for _, t := range s.turns {
+		if err := s.checkTrainInputs(t.Program); err != nil {
+			return err
+		}
+	}
+	return s.checkEncoder()
 }
 
 // settingError says what of the recipe to change where an operation has no kernel, or where its memory_limit is too small, in the unit of
@@ -172,12 +212,11 @@ func (s *Setup) openData() (err error) {
 	if err := s.checkPixels(); err != nil {
 		return err
 	}
-	if s.Views, err = views.New(s.viewSettings(), s.Data, r.Method.Value.Views()); err != nil {
+	if s.Views, err = views.New(s.viewSettings(), s.Data, r.Views.Count()); err != nil {
 		return viewsError(r.File, err)
 	}
-	s.Image = backbones.Image{H: s.Views.Height, W: s.Views.Width, C: s.Views.Channels}
-	if err := s.checkViews(); err != nil {
-		return &RecipeError{r.File, fmt.Errorf("[backbone.%s] %w", r.Backbone.Name, err)}
+	if err := s.takeKind(s.Views); err != nil {
+		return &RecipeError{r.File, err}
 	}
 	s.PerEpoch = s.Seen.Len() / r.Train.Batch
 	s.Steps = r.Train.Length.Steps(s.PerEpoch, 0)
@@ -200,35 +239,98 @@ func (s *Setup) viewSettings() views.Settings {
 	return v
 }
 
-// view is the size of a view.
-func (s *Setup) view(v int) backbones.Image {
-	h, w := s.Views.Shape(v)
-	return backbones.Image{H: h, W: w, C: s.Views.Channels}
+// takeKind settles how samples become fields, and asks the backbone whether it takes them.
+func (s *Setup) takeKind(k feed.Kind) (err error) {
+	s.Kind = k
+	if s.Input, err = k.Evaluation(s.Seen).Field(feed.View(0)); err != nil {
+		return err
+	}
+	err = s.Recipe.Backbone.Value.Check(methods.InputOf(s.Input))
+	if err == nil {
+		err = s.checkSizes()
+	}
+	if err != nil {
+		return fmt.Errorf("[backbone.%s] %w", s.Recipe.Backbone.Name, err)
+	}
+	return nil
 }
 
-// viewSizes lists the sizes that views have.
-func (s *Setup) viewSizes() []backbones.Image {
-	var sizes []backbones.Image
-	for v := range s.Views.Views {
-		if size := s.view(v); !slices.Contains(sizes, size) {
-			sizes = append(sizes, size)
+// shapes lists the shapes that the views of a batch have.
+func (s *Setup) shapes() (list []backbones.Input) {
+	for v := range s.viewCount() {
+		list = s.addShape(list, v)
+	}
+	return list
+}
+
+// addShape adds the shape of a view to a list, unless it is there.
+func (s *Setup) addShape(list []backbones.Input, view int) []backbones.Input {
+	f, err := s.Kind.Training(s.Seen).Field(feed.View(view))
+	in := methods.InputOf(f)
+	if err != nil || slices.ContainsFunc(list, func(x backbones.Input) bool { return slices.Equal(x.Shape, in.Shape) }) {
+		return list
+	}
+	return append(list, in)
+}
+
+// checkSizes asks the backbone whether it takes every size of view.
+func (s *Setup) checkSizes() error {
+	var shapes []backbones.Input
+	if g, ok := s.Kind.Training(s.Seen).(feed.Grouped); ok {
+		v := 0
+		for _, n := range g.Groups() {
+			shapes = s.addShape(shapes, v)
+			v += n
 		}
 	}
-	return sizes
-}
-
-// checkViews asks the backbone whether it takes every size of view.
-func (s *Setup) checkViews() error {
-	b, sizes := s.Recipe.Backbone.Value, s.viewSizes()
-	for _, size := range sizes {
-		if err := b.Check(size); err != nil {
+	b := s.Recipe.Backbone.Value
+	for _, in := range shapes {
+		if err := b.Check(in); err != nil {
 			return err
 		}
 	}
-	if _, any := b.(backbones.AnySize); len(sizes) > 1 && !any {
-		return fmt.Errorf("takes views of one size, and views.crops gives %v", sizes)
+	if _, any := b.(backbones.AnySize); len(shapes) > 1 && !any {
+		return fmt.Errorf("takes views of one size, and views.crops gives %v", shapes)
 	}
 	return nil
+}
+
+// viewCount is how many views of a sample a batch has.
+func (s *Setup) viewCount() (n int) {
+	for _, name := range s.Wants {
+		if _, view := feed.Numbered(name, "view"); view {
+			n++
+		}
+	}
+	return n
+}
+
+// width is the side of view 0 that the speed tables name: the last axis but the channels.
+func (s *Setup) width() int {
+	shape := s.Input.Shape
+	return shape[max(len(shape)-2, 0)]
+}
+
+// made lists the fields of a batch that the data make; the others are the loader's.
+func (s *Setup) made() (names []string) {
+	for _, name := range s.Wants {
+		if _, mask := s.masks[name]; !mask && name != feed.Labels && name != feed.Rows {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Loader starts to make the batches of the training from a step on.
+func (s *Setup) Loader(from int) (*feed.Loader, error) {
+	r := s.Recipe
+	l, err := feed.NewLoader(s.Seen, s.Kind.Training(s.Seen), feed.Config{
+		Seed: uint64(r.Seed), Batch: r.Train.Batch, Start: from, Workers: r.Train.Workers, Sampler: r.Sampler.Value, Wants: s.Wants, Masks: s.masks,
+	})
+	if err != nil {
+		return nil, &DataError{err}
+	}
+	return l, nil
 }
 
 // sample takes the recipe's subsets of the training set, and checks that its sampler fits.
@@ -244,119 +346,4 @@ func (s *Setup) sample() (err error) {
 		return fmt.Errorf("[sampler.%s] %w", r.Sampler.Name, err)
 	}
 	return nil
-}
-
-// encoder is the recipe's backbone as methods see it.
-func (s *Setup) encoder() methods.Encoder {
-	b, table := s.Recipe.Backbone.Value, "backbone."+s.Recipe.Backbone.Name
-	enc := methods.Encoder{Dim: b.Dim(), Classes: len(s.Data.Train.Classes())}
-	enc.New = func(at *graph.Scope) layer.Func { return checkedEncoder(table, b, at, s.Image) }
-	if t, ok := b.(backbones.Tokens); ok {
-		enc.Tokens = func(at *graph.Scope) *backbones.TokenEncoder { return checkedTokens(table, t, at, s.Image) }
-	}
-	return enc
-}
-
-// Names of the training program's inputs and outputs.
-const (
-	lossOutput    = "loss"
-	normsOutput   = "gradient_norms"
-	rateInput     = "rate"
-	probeScope    = "probe"
-	backboneScope = "backbone"
-)
-
-func viewInput(v int) string { return fmt.Sprintf("view%d", v) }
-
-// trainGraph is one training step: the method's objective, the optimiser, the teachers, and the online probe.
-func (s *Setup) trainGraph() (*graph.Graph, error) {
-	r := s.Recipe
-	return graph.Build(graph.Options{Training: true, BF16: r.Precision == "bf16"}, func(g *graph.Scope) {
-		x := make([]*graph.Node, r.Method.Value.Views())
-		for v := range x {
-			size := s.view(v)
-			x[v] = g.Input(viewInput(v), r.Train.Batch, size.H, size.W, size.C)
-		}
-		enc := s.encoder()
-		obj := r.Method.Value.Build(g, enc, x)
-		checkObjective("method."+r.Method.Name, r.Method.Value, obj, r.Train.Batch, enc.Dim)
-		loss := obj.Loss()
-		g.Output(lossOutput, loss)
-		for _, t := range obj.Terms {
-			g.Output(t.Name, t.Value)
-		}
-		for _, m := range obj.Metrics {
-			g.Output(m.Name, m.Value)
-		}
-		params := g.Params()
-		rate := r.Optimizer.Value.Schedule()
-		grads := optim.Apply(g, r.Optimizer.Value.Rule(), loss, params, optim.Hyper{
-			Rate:  g.Scheduled(rateInput, rate.At(r.Train.Batch)),
-			Decay: g.Scheduled("weight_decay", graph.Constantly(rate.WeightDecay)),
-			Step:  g.Scheduled("step", optim.CountSteps),
-		}, optim.Training{Treat: optim.PlainOnly(g)})
-		g.UpdateTwins()
-		norms := make([]*graph.Node, len(grads))
-		for i, d := range grads {
-			norms[i] = op.Reshape(op.Sqrt(op.SumSquares(d)), 1)
-			s.Params = append(s.Params, g.Name(params[i]))
-		}
-		g.Output(normsOutput, op.Concat(0, norms...))
-		if s.probed() {
-			s.probe(g.In(probeScope), obj.Features, g.IntInput(methods.LabelsInput, r.Train.Batch))
-		}
-	})
-}
-
-// probed reports whether the training step has an online probe.
-func (s *Setup) probed() bool {
-	return s.Recipe.Train.Probe && len(s.Data.Train.Classes()) > 1 && datasets.CountLabelled(s.Seen) > 0
-}
-
-// probe is a linear classifier on the features, which it does not change: batch norm without scale and shift, then linear (He et al.
-// 2022, arXiv:2111.06377, app. A.1), trained by AdamW at a fixed rate.
-func (s *Setup) probe(g *graph.Scope, features, labels *graph.Node) {
-	dim := op.ShapeOf(features).Last()
-	classify := layer.Chain(layer.BatchNormPlain(g.In("norm"), dim), layer.Linear(g.In("linear"), dim, len(s.Data.Train.Classes()), true))
-	logits := classify(op.StopGradient(features)) // [B,classes]
-	loss := op.OfLabelled(op.MeanAll(op.CrossEntropy(logits, labels, 0)), labels)
-	g.Output("loss", loss)
-	g.Output("accuracy", op.Accuracy(logits, labels))
-	rule := optim.DefaultAdamW()
-	optim.Apply(g, &rule, loss, g.Params(), optim.Hyper{
-		Rate:  g.Constant(s.Recipe.Train.ProbeRate),
-		Decay: g.Constant(0),
-		Step:  g.Scheduled("step", optim.CountSteps),
-	}, optim.Training{})
-}
-
-// embedBatch is how many images go through the frozen encoder at once.
-const embedBatch = 256
-
-// featuresOutput is what the frozen encoder makes.
-const featuresOutput = "features"
-
-// embedGraph is the frozen encoder for embedBatch images.
-func (s *Setup) embedGraph() (*graph.Graph, error) { return s.frozenGraph(embedBatch) }
-
-// frozenGraph is the frozen encoder: input view0 [batch,H,W,C], output features [batch,F].
-func (s *Setup) frozenGraph(batch int) (*graph.Graph, error) {
-	return graph.Build(graph.Options{}, func(g *graph.Scope) {
-		x := g.Input(viewInput(0), batch, s.Image.H, s.Image.W, s.Image.C)
-		g.Output(featuresOutput, s.encoder().New(g.In(backboneScope))(x))
-	})
-}
-
-// describeEncoder says what of the Store is the frozen encoder, and what it takes.
-func (s *Setup) describeEncoder() (*checkpoint.Encoder, error) {
-	g, err := s.embedGraph()
-	if err != nil {
-		return nil, err
-	}
-	v := s.Views
-	e := &checkpoint.Encoder{Height: v.Height, Width: v.Width, Channels: v.Channels, Mean: v.Mean, Std: v.Std}
-	for _, l := range g.States() {
-		e.Entries = append(e.Entries, l.Name)
-	}
-	return e, nil
 }

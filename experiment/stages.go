@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"runtime/debug"
 
-	"selfsup/backbones"
 	"selfsup/datasets"
 	"selfsup/datasets/views"
 	"selfsup/graph"
@@ -55,9 +54,8 @@ func (s *Setup) sized(i int) (*Setup, error) {
 	if t.Views, err = views.New(set, &d, s.Views.Views); err != nil {
 		return nil, fmt.Errorf("train.resolution[%d]: crop = %d: %w", i, crop, err)
 	}
-	t.Image = backbones.Image{H: t.Views.Height, W: t.Views.Width, C: t.Views.Channels}
-	if err := t.checkViews(); err != nil {
-		return nil, fmt.Errorf("train.resolution[%d]: crop = %d: [backbone.%s] %w", i, crop, s.Recipe.Backbone.Name, err)
+	if err := t.takeKind(t.Views); err != nil {
+		return nil, fmt.Errorf("train.resolution[%d]: crop = %d: %w", i, crop, err)
 	}
 	return t, nil
 }
@@ -94,29 +92,30 @@ func (n normalized) Measured() (mean, std []float64) {
 }
 
 // enter makes a stage the one that runs.
-func (r *run) enter(s *Setup) (err error) {
-	r.now = s
-	if r.loss, err = s.Train.Output(lossOutput); err != nil {
-		return err
-	}
-	if r.norms, err = s.Train.Output(normsOutput); err != nil {
-		return err
-	}
+func (r *run) enter(s *Setup) error {
+	r.now, r.losses, r.norms = s, nil, nil
 	var all []watched
-	for _, name := range s.Train.Outputs() {
-		if name == normsOutput {
-			continue
-		}
-		w := watched{name: name}
-		if w.value, err = s.Train.Output(name); err != nil {
-			return err
-		}
-		for _, before := range r.watched { // the line of metrics goes on
-			if before.name == name {
-				w.sum, w.steps = before.sum, before.steps
+	for n, t := range s.turns {
+		for _, name := range t.Outputs() {
+			value, err := t.Output(name)
+			if err != nil {
+				return err
 			}
+			switch name {
+			case normsOutput:
+				r.norms = append(r.norms, value)
+				continue
+			case lossOutput:
+				r.losses = append(r.losses, value)
+			}
+			w := watched{name: name, turn: n, value: value}
+			for _, before := range r.watched { // the line of metrics goes on
+				if before.name == name && before.turn == n {
+					w.sum, w.steps = before.sum, before.steps
+				}
+			}
+			all = append(all, w)
 		}
-		all = append(all, w)
 	}
 	r.watched = all
 	return nil
@@ -128,7 +127,7 @@ func (r *run) leave(i int) {
 		return
 	}
 	r.stages[i].Setup, r.now = nil, r.Setup
-	r.loss, r.norms = ir.Array{}, ir.Array{}
+	r.losses, r.norms = nil, nil
 	for k := range r.watched {
 		r.watched[k].value = ir.Array{}
 	}

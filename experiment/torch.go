@@ -19,7 +19,7 @@ const (
 
 // forTorch gives the entries of an encoder PyTorch's axes and names: a convolution's weights are [out,in/groups,kh,kw], a linear layer's
 // [out,in], running statistics two tensors. The layers get the names of their tensors.
-func forTorch(b backbones.Backbone, layers []layerInfo, entries []*graph.Entry, in backbones.Image) []checkpoint.Tensor {
+func forTorch(b backbones.Backbone, layers []layerInfo, entries []*graph.Entry, in backbones.Input) []checkpoint.Tensor {
 	kind := map[string]string{}
 	for i, l := range layers {
 		kind[l.Name] = l.Kind
@@ -30,7 +30,7 @@ func forTorch(b backbones.Backbone, layers []layerInfo, entries []*graph.Entry, 
 	var ts []checkpoint.Tensor
 	add := func(name string, a ir.Array) { ts = append(ts, checkpoint.TensorOf(name, a)) }
 	for _, e := range entries {
-		name := strings.TrimPrefix(e.Name, backboneScope+"/")
+		name := belowBackbone(e.Name)
 		at := strings.LastIndexByte(name, '/')
 		owner, leaf := name[:max(at, 0)], name[at+1:]
 		to := torchName(b, owner) + "." + leaf
@@ -81,13 +81,13 @@ var (
 
 // torchSpecial adds what is not a layer's tensor with its axes turned, and reports whether it did: a ViT's patches and tokens, and the first
 // layer of an MLP, which reads an image's numbers in another order.
-func torchSpecial(b backbones.Backbone, name string, a ir.Array, in backbones.Image, add func(string, ir.Array)) bool {
+func torchSpecial(b backbones.Backbone, name string, a ir.Array, in backbones.Input, add func(string, ir.Array)) bool {
 	switch b := b.(type) {
 	case *backbones.ViT:
 		d := b.Dim()
 		switch name {
 		case "patch/weight": // [p*p*C,D] -> [D,C,p,p]
-			add("patch_embed.proj.weight", permuted(array(a.F32, b.Patch, b.Patch, in.C, d), 3, 2, 0, 1))
+			add("patch_embed.proj.weight", permuted(array(a.F32, b.Patch, b.Patch, in.Shape[2], d), 3, 2, 0, 1))
 			if b.FrozenPatch { // timm's has a bias
 				add("patch_embed.proj.bias", ir.NewArray(ir.Type{Shape: ir.Shape{d}, DType: ir.F32}))
 			}
@@ -107,7 +107,7 @@ func torchSpecial(b backbones.Backbone, name string, a ir.Array, in backbones.Im
 		if name != "0/linear/weight" {
 			return false
 		}
-		turned := permuted(array(a.F32, in.H, in.W, in.C, a.Shape[1]), 3, 2, 0, 1) // [out,C,H,W]
+		turned := permuted(array(a.F32, in.Shape[0], in.Shape[1], in.Shape[2], a.Shape[1]), 3, 2, 0, 1) // [out,C,H,W]
 		add("0.linear.weight", array(turned.F32, a.Shape[1], a.Shape[0]))
 		return true
 	}

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"selfsup/backbones"
 	"selfsup/datasets"
+	"selfsup/datasets/feed"
 	"selfsup/datasets/views"
 	"selfsup/experiment/checkpoint"
 	"selfsup/experiment/folder"
@@ -45,10 +45,12 @@ func openTrained(verb, dir string, best bool, c recipes.Catalog, o Options) (*Se
 		return fail(err)
 	}
 	s.Store, s.Data = st, &datasets.Data{Train: noImages{}, Channels: m.Encoder.Channels}
-	s.Image = backbones.Image{H: m.Encoder.Height, W: m.Encoder.Width, C: m.Encoder.Channels}
+	s.Input = feed.Field{Name: feed.View(0), Shape: []int{m.Encoder.Height, m.Encoder.Width, m.Encoder.Channels}}
+	s.encodedAt = encoderPlace{m.Encoder.Scope, m.Encoder.Student}
 	if s.Views, err = evaluationViews(rec.Views, m.Encoder); err != nil {
 		return fail(&RecipeError{f.File(ResolvedFile), err})
 	}
+	s.Kind = s.Views
 	if err := checkStored(f.File(checkpointDir), s, st); err != nil {
 		return fail(err)
 	}
@@ -74,7 +76,11 @@ func checkStored(where string, s *Setup, st *graph.Store) error {
 	if err != nil {
 		return &RecipeError{s.Recipe.File, err}
 	}
-	for _, l := range g.States() {
+	reads, err := g.Reads()
+	if err != nil {
+		return &RecipeError{s.Recipe.File, err}
+	}
+	for _, l := range reads {
 		e := st.Get(l.Name)
 		switch {
 		case e == nil:

@@ -37,26 +37,69 @@ func (g *Graph) Compile(b ir.Backend, st *Store) (*Program, error) { return g.Co
 // CompileOver is Compile over a Store that has everything already: a missing entry is an error that names it. Evaluation and export use
 // it, so that what they measure and write is what was trained, never fresh random numbers.
 func (g *Graph) CompileOver(b ir.Backend, st *Store) (*Program, error) {
+	if err := g.Missing(st); err != nil {
+		return nil, err
+	}
+	return g.Compile(b, st)
+}
+
+// Reads lists what of the Store the outputs and updates need, by name.
+func (g *Graph) Reads() ([]Leaf, error) {
 	_, decls, err := g.lower()
 	if err != nil {
 		return nil, err
 	}
-	var missing []string
+	var reads []Leaf
 	for _, d := range decls {
-		if d != nil && st.Get(d.name) == nil {
-			missing = append(missing, d.name)
+		if d != nil {
+			reads = append(reads, Leaf{d.name, d.kind, d.typ})
 		}
 	}
-	if missing != nil {
-		sort.Strings(missing)
-		const most = 3
-		more := ""
-		if n := len(missing); n > most {
-			missing, more = missing[:most], fmt.Sprintf(" and %d more", n-most)
-		}
-		return nil, fmt.Errorf("graph: the store has no %s%s", strings.Join(missing, ", "), more)
+	sort.Slice(reads, func(i, j int) bool { return reads[i].Name < reads[j].Name })
+	return reads, nil
+}
+
+// Missing is an error that names what the graph reads and a Store does not have.
+func (g *Graph) Missing(st *Store) error {
+	reads, err := g.Reads()
+	if err != nil {
+		return err
 	}
-	return g.Compile(b, st)
+	var missing []string
+	for _, l := range reads {
+		if st.Get(l.Name) == nil {
+			missing = append(missing, l.Name)
+		}
+	}
+	if missing == nil {
+		return nil
+	}
+	const most = 3
+	more := ""
+	if n := len(missing); n > most {
+		missing, more = missing[:most], fmt.Sprintf(" and %d more", n-most)
+	}
+	return fmt.Errorf("graph: the store has no %s%s", strings.Join(missing, ", "), more)
+}
+
+// Fill makes the entry of a name that the graph declares as it is before the first step.
+func (g *Graph) Fill(st *Store, name string) error {
+	d := g.decls[name]
+	if d == nil || d.class != isState {
+		return fmt.Errorf("graph: %s is not declared", name)
+	}
+	_, err := st.declare(d)
+	return err
+}
+
+// StudentOf is the scope whose parameters those below a teacher's scope follow; ok is false where path is no teacher's.
+func (g *Graph) StudentOf(path string) (student string, ok bool) {
+	for _, t := range g.twins {
+		if rest, found := strings.CutPrefix(t.teacher.name, path+"/"); found {
+			return strings.CutSuffix(t.student.name, "/"+rest)
+		}
+	}
+	return "", false
 }
 
 // CompileWithin is Compile for a program that takes at most limit bytes in all, see Memory; 0 is no limit. Where that is too little for all

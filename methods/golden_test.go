@@ -8,7 +8,10 @@ import (
 	"selfsup/graph/op"
 	"selfsup/internal/golden"
 	"selfsup/internal/golden/ongraph"
+	"selfsup/losses"
 	"selfsup/methods"
+	"selfsup/methods/correlation"
+	"selfsup/methods/masked"
 )
 
 type node = *graph.Node
@@ -18,12 +21,12 @@ func vicreg(c *ongraph.Case) {
 	if eps := golden.Param[float64](c.T, c.F, "eps"); eps != 1e-4 {
 		c.T.Skipf("eps %v below the root; the paper's 1e-4 is fixed here", eps)
 	}
-	m := &methods.VICReg{
+	m := &correlation.VICReg{
 		Invariance: golden.Param[float64](c.T, c.F, "sim_coeff"),
 		Variance:   golden.Param[float64](c.T, c.F, "std_coeff"),
 		Covariance: golden.Param[float64](c.T, c.F, "cov_coeff"),
 	}
-	terms := m.Terms(c.In("x", golden.Same), c.In("y", golden.Same))
+	terms := m.Terms([]node{c.In("x", golden.Same), c.In("y", golden.Same)}, 2)
 	for _, t := range terms {
 		if _, ok := c.F.Outputs[t.Name]; ok {
 			c.Out(t.Name, t.Value, golden.Same)
@@ -51,28 +54,28 @@ func symmetric(f func(p, z node) node, how string) func(*ongraph.Case) {
 // reconstruction is MAE's loss for painted patches and a mask of hidden ones.
 func reconstruction(c *ongraph.Case) {
 	x, p := c.In("imgs", golden.Image), golden.Param[int](c.T, c.F, "patch_size")
-	target := methods.PatchTarget(x, p, golden.Param[bool](c.T, c.F, "norm_pix_loss"))
+	target := masked.PatchTarget(x, p, golden.Param[bool](c.T, c.F, "norm_pix_loss"))
 	c.Out("patches", layer.Patchify(x, p), golden.Same)
-	c.Out("loss", methods.PatchMSE(c.In("pred", golden.Same), target, c.In("mask", golden.Same)), golden.Same)
+	c.Out("loss", losses.PatchMSE(c.In("pred", golden.Same), target, c.In("mask", golden.Same)), golden.Same)
 }
 
-var losses = map[string]func(c *ongraph.Case){
+var lossCases = map[string]func(c *ongraph.Case){
 	"ntxent": func(c *ongraph.Case) {
 		z := op.Concat(0, c.In("out0", golden.Same), c.In("out1", golden.Same))
-		c.Out("loss", methods.NTXent(c.Scope, z, golden.Param[float64](c.T, c.F, "temperature")), golden.Same)
+		c.Out("loss", losses.NTXent(c.Scope, z, golden.Param[float64](c.T, c.F, "temperature")), golden.Same)
 	},
 	"vicreg": vicreg, "vicreg_invariance": vicreg, "vicreg_variance": vicreg, "vicreg_covariance": vicreg,
 	"mae_norm_pix": reconstruction, "mae_pixels": reconstruction,
-	"byol": symmetric(methods.Regression, "sum"),
+	"byol": symmetric(losses.Regression, "sum"),
 	"negative_cosine": func(c *ongraph.Case) {
-		c.Out("loss", methods.NegativeCosine(c.In("x0", golden.Same), c.In("x1", golden.Same)), golden.Same)
+		c.Out("loss", losses.NegativeCosine(c.In("x0", golden.Same), c.In("x1", golden.Same)), golden.Same)
 	},
-	"simsiam": symmetric(func(p, z node) node { return methods.NegativeCosine(p, op.StopGradient(z)) }, "mean"),
+	"simsiam": symmetric(func(p, z node) node { return losses.NegativeCosine(p, op.StopGradient(z)) }, "mean"),
 }
 
 // TestGoldenLosses compares values and gradients of losses with the reference implementations'.
 func TestGoldenLosses(t *testing.T) {
-	golden.Each(t, "losses", losses, func(t *testing.T, f *golden.Fixture, build func(*ongraph.Case)) {
+	golden.Each(t, "losses", lossCases, func(t *testing.T, f *golden.Fixture, build func(*ongraph.Case)) {
 		ongraph.Check(t, f, true, build)
 	})
 }

@@ -24,7 +24,7 @@ func TestBuildErrorsNameTheMethodsLine(t *testing.T) {
 		{"no node", func(*graph.Scope) { op.ShapeOf(nil) }, `^graph: panic: .* \(methods/lines_test\.go:\d+\)$`},
 		{"a shipped method", func(s *graph.Scope) {
 			enc := methods.Encoder{Dim: 4}
-			methods.DefaultSupervised().Build(s, enc, nil)
+			methods.DefaultSupervised().Build(s, enc, methods.NewBatch(s, 2, methods.Data{}))
 		}, `at least 2 classes, this one has 0 \(methods/supervised\.go:\d+\)$`},
 	} {
 		_, err := graph.Build(graph.Options{}, c.build)

@@ -1,28 +1,25 @@
-// Package methods holds one self-supervised learning method a file: its settings, the paper's values, and its equations as a graph.
+// Package methods is the language that self-supervised methods are written in: a method asks a Batch for what it needs, builds its equations with
+// an Encoder, and returns an Objective. The methods of the book's chapters are in the folders below, one a file: its settings, the paper's
+// values, and its equations as a graph.
 package methods
 
 import (
-	"selfsup/backbones"
+	"context"
+	"math/rand/v2"
+
 	"selfsup/graph"
-	"selfsup/graph/layer"
+	"selfsup/graph/ir"
 	"selfsup/graph/op"
+	"selfsup/graph/optim"
+	"selfsup/recipes/length"
 )
 
 // Method is a method with its settings.
 type Method interface {
 	// Validate says what is wrong with the settings.
 	Validate() error
-	// Views is how many views of every image the method sees.
-	Views() int
-	// Build writes the method's graph for views x[v] [B,H,W,C] and returns what it asks to be minimised.
-	Build(s *graph.Scope, enc Encoder, x []*graph.Node) Objective
-}
-
-// Masked is a Method that hides patches of its first view, drawn within its graph. Hidden is that part of the graph alone, for b images of t
-// patches: [B,T], 1 where the training hides the patch.
-type Masked interface {
-	Method
-	Hidden(s *graph.Scope, b, t int) *graph.Node
+	// Build writes the method's graph for a batch and returns what it asks to be minimised.
+	Build(s *graph.Scope, enc Encoder, b *Batch) Objective
 }
 
 // Taught is a Method that learns from labels. Of a recipe with a subset of labelled images it sees these alone, and it is refused a
@@ -31,18 +28,6 @@ type Taught interface {
 	Method
 	LearnsFromLabels()
 }
-
-// Encoder is the backbone as methods see it. New in a twin scope gives the teacher.
-type Encoder struct {
-	New    func(s *graph.Scope) layer.Func              // images [B,H,W,C] -> features [B,Dim]
-	Tokens func(s *graph.Scope) *backbones.TokenEncoder // the same encoder in parts; nil if the backbone has no tokens
-	Dim    int
-
-	Classes int // of the training set; 0 where it has no labels
-}
-
-// LabelsInput is the name of the input [B] int32 that holds the labels of the batch, -1 where an image has none, if a graph declares it.
-const LabelsInput = "labels"
 
 // Term is one summand of a loss.
 type Term struct {
@@ -57,17 +42,24 @@ type Metric struct {
 	Value *graph.Node // 0-d
 }
 
-// Objective is what a method minimises, the sum of its weighted terms, and what is watched beside it.
+// Objective is what a method minimises and all else that its training needs. A method that fills the first three fields is complete.
 type Objective struct {
-	Features *graph.Node // [N,Dim] of the student's backbone, rows in the order of the first views; the online probe reads them
-	Terms    []Term
+	Features *graph.Node // [N,Dim] of the encoder, rows like the labels; the online probe reads them. nil: there is no online probe
+	Terms    []Term      // the loss is their weighted sum
 	Metrics  []Metric
+
+	Encoder string   // scope of the encoder that is evaluated and exported, such as teacher/backbone; "": backbone
+	Tune    []Tune   // parameters that are trained unlike the others
+	Players []Player // parts with an optimiser of their own, in place of Terms
+	Jobs    []Job    // what the host does between steps
 }
 
 // Loss is the sum of the weighted terms.
-func (o Objective) Loss() *graph.Node {
+func (o Objective) Loss() *graph.Node { return weighted(o.Terms) }
+
+func weighted(terms []Term) *graph.Node {
 	var sum []*graph.Node
-	for _, t := range o.Terms {
+	for _, t := range terms {
 		if t.Weight != 0 {
 			sum = append(sum, op.Scale(t.Value, t.Weight))
 		}
@@ -75,22 +67,43 @@ func (o Objective) Loss() *graph.Node {
 	return op.Sum(sum...)
 }
 
-// spread is the mean over dimensions of the standard deviation of unit rows z/|z| [B,D] over the batch, times sqrt(D): 1 for evenly
-// spread embeddings, 0 for collapsed ones (Chen and He 2021, arXiv:2011.10566, section 4.1).
-func spread(z *graph.Node) Metric {
-	u := op.StopGradient(op.Normalize(z, normEps))
-	d := op.ShapeOf(u).Last()
-	return Metric{"spread", op.MeanAll(op.Sqrt(op.Scale(op.Row(op.BatchStats(u), 1), float64(d))))}
+// Tune is how the parameters below a scope are trained unlike the others.
+type Tune struct {
+	Scope string
+	Rate  graph.Schedule // factor of the learning rate; nil: 1
+	Flat  bool           // the peak rate from beginning to end (SimSiam's predictor)
+	Hold  graph.Schedule // 1 in steps in which parameter and moments stay as they are, else 0 (DINO's last layer); nil: never
 }
 
-// normEps keeps unit rows finite, as in PyTorch's F.normalize.
-const normEps = 1e-12
+// Player minimises Terms over the parameters below Scopes. Players of one turn step together, from one forward pass; turns follow each
+// other in every step, each a program of its own over the one Store, which sees what the turn before it changed.
+type Player struct {
+	Name      string
+	Scopes    []string
+	Terms     []Term
+	Optimizer optim.Optimizer // nil: the recipe's
+	Turn      int             // from 0
+}
 
-// oneSize stops the build of a method that puts all views into one batch where their sizes differ.
-func oneSize(method string, x []*graph.Node) {
-	for _, v := range x[1:] {
-		if a, b := op.ShapeOf(x[0]), op.ShapeOf(v); a[1] != b[1] || a[2] != b[2] {
-			op.Fail(method, "views of %dx%d and %dx%d pixels: this method takes views of one size, give the tables of views.crops the same", a[1], a[2], b[1], b[2])
-		}
-	}
+// Loss is the sum of the weighted terms.
+func (p Player) Loss() *graph.Node { return weighted(p.Terms) }
+
+// Job is work of the host: before the first step, and then after every span of training. It reads and writes the Store alone and draws from
+// Rand alone, so that a resumed run goes on with the same bits.
+type Job struct {
+	Name  string
+	Every length.Length // 0: only before the first step
+	Run   func(ctx context.Context, h Host) error
+}
+
+// Host is what a Job may use.
+type Host interface {
+	// Time is where the training stands: Step steps are done.
+	Time() graph.Time
+	// Entry is a value of the Store by its full name; a name that is not there is an error of the job.
+	Entry(name string) ir.Array
+	// Embed is the features [N,Dim] of the training set by the encoder as it stands, without augmentation.
+	Embed(ctx context.Context) ([]float32, error)
+	// Rand depends on the recipe's seed, the job and the step alone.
+	Rand() *rand.Rand
 }

@@ -27,20 +27,17 @@ func (m *Supervised) Validate() error {
 	return nil
 }
 
-// Views implements Method.
-func (m *Supervised) Views() int { return 1 }
-
 // LearnsFromLabels implements Taught.
 func (m *Supervised) LearnsFromLabels() {}
 
 // Build implements Method.
-func (m *Supervised) Build(s *graph.Scope, enc Encoder, x []*graph.Node) Objective {
-	if enc.Classes < 2 {
-		op.Fail(s.Path(), "the supervised method needs a data set with labels of at least 2 classes, this one has %d", enc.Classes)
+func (m *Supervised) Build(s *graph.Scope, enc Encoder, b *Batch) Objective {
+	if b.Classes() < 2 {
+		op.Fail(s.Path(), "the supervised method needs a data set with labels of at least 2 classes, this one has %d", b.Classes())
 	}
-	labels := s.IntInput(LabelsInput, op.ShapeOf(x[0])[0])                    // [B]
-	h := enc.New(s.In("backbone"))(x[0])                                      // [B,F]
-	logits := layer.Linear(s.In("classifier"), enc.Dim, enc.Classes, true)(h) // [B,classes]
+	x, labels := b.View(0), b.Labels()                                        // [B,H,W,C], [B]
+	h := enc.New(s)(x)                                                        // [B,F]
+	logits := layer.Linear(s.In("classifier"), enc.Dim, b.Classes(), true)(h) // [B,classes]
 	return Objective{
 		Features: h,
 		Terms:    []Term{{"cross_entropy", 1, op.OfLabelled(op.MeanAll(op.CrossEntropy(logits, labels, m.Smoothing)), labels)}},

@@ -4,26 +4,28 @@ import (
 	"math"
 	"testing"
 
+	"selfsup/datasets/feed"
 	"selfsup/graph"
 	"selfsup/graph/cpu"
 	"selfsup/graph/layer"
 	"selfsup/graph/op"
 	"selfsup/methods"
+	"selfsup/methods/methodtest"
 )
 
 // The supervised loss, its gradient and the accuracy are those of the labelled images of a batch, against plain loops; images without a
 // label change nothing, and a batch of them alone gives zeros, and an accuracy that is no number.
 func TestSupervisedPartlyLabelled(t *testing.T) {
 	const size, classes, dim = 6, 3, 4
-	enc := methods.Encoder{Dim: dim, Classes: classes, New: func(*graph.Scope) layer.Func {
+	enc := methods.Encoder{Dim: dim, New: func(*graph.Scope) layer.Func {
 		return func(x *graph.Node) *graph.Node { return op.Reshape(x, size, dim) }
 	}}
 	g, err := graph.Build(graph.Options{}, func(s *graph.Scope) {
-		x := s.Input("x", size, 2, 2, 1)
-		obj := (&methods.Supervised{}).Build(s, enc, []*graph.Node{x})
+		batch := methods.NewBatch(s, size, methodtest.Images(2, 2, 1))
+		obj := (&methods.Supervised{}).Build(s, enc, batch)
 		s.Output("loss", obj.Loss())
 		s.Output("accuracy", obj.Metrics[0].Value)
-		s.Output("gradient", s.Gradients(obj.Loss(), []*graph.Node{x})[0])
+		s.Output("gradient", s.Gradients(obj.Loss(), []*graph.Node{batch.View(0)})[0])
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -33,13 +35,13 @@ func TestSupervisedPartlyLabelled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x, r := p.Inputs()["x"].F32, graph.Rand(3, "x")
+	x, r := p.Inputs()[feed.View(0)].F32, graph.Rand(3, "x")
 	for i := range x {
 		x[i] = float32(r.NormFloat64())
 	}
 	w, b := st.Get("classifier/weight").F32, st.Get("classifier/bias").F32
 	for _, labels := range [][]int32{{0, 1, 2, 2, 1, 0}, {0, -1, 2, -1, -1, 1}, {-1, -1, -1, -1, 2, -1}, {-1, -1, -1, -1, -1, -1}} {
-		copy(p.Inputs()[methods.LabelsInput].I32, labels)
+		copy(p.Inputs()[feed.Labels].I32, labels)
 		if err := p.Run(); err != nil {
 			t.Fatal(err)
 		}

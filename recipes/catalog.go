@@ -11,7 +11,10 @@ import (
 	"selfsup/experiment/evaluate"
 	"selfsup/graph/optim"
 	"selfsup/methods"
-	"selfsup/recipes/length"
+	"selfsup/methods/contrastive"
+	"selfsup/methods/correlation"
+	"selfsup/methods/distillation"
+	"selfsup/methods/masked"
 	"selfsup/recipes/overlay"
 )
 
@@ -29,7 +32,7 @@ type Catalog struct {
 	Sources     map[string]func() datasets.Opener // of data that no method trains on yet, for files of LoadSource
 	Samplers    map[string]func() sampling.Settings
 	Subsets     map[string]func() sampling.Subset
-	Optimizers  map[string]func() Optimizer
+	Optimizers  map[string]func() optim.Optimizer
 	Evaluations map[string]func() Evaluation
 }
 
@@ -37,10 +40,10 @@ type Catalog struct {
 func Builtin() Catalog {
 	return Catalog{
 		Methods: map[string]func() methods.Method{
-			"simclr":     func() methods.Method { return methods.DefaultSimCLR() },
-			"vicreg":     func() methods.Method { return methods.DefaultVICReg() },
-			"byol":       func() methods.Method { return methods.DefaultBYOL() },
-			"mae":        func() methods.Method { return methods.DefaultMAE() },
+			"simclr":     func() methods.Method { return contrastive.DefaultSimCLR() },
+			"vicreg":     func() methods.Method { return correlation.DefaultVICReg() },
+			"byol":       func() methods.Method { return distillation.DefaultBYOL() },
+			"mae":        func() methods.Method { return masked.DefaultMAE() },
 			"supervised": func() methods.Method { return methods.DefaultSupervised() },
 		},
 		Backbones: map[string]func() backbones.Backbone{
@@ -78,16 +81,10 @@ func Builtin() Catalog {
 			"long_tail": func() sampling.Subset { return sampling.DefaultLongTail() },
 			"few_shot":  func() sampling.Subset { return sampling.DefaultFewShot() },
 		},
-		Optimizers: map[string]func() Optimizer{
-			"sgd": func() Optimizer {
-				return &SGD{Rate{Rate: 0.06, Scale: "linear", Warmup: length.Percent(5), WeightDecay: 5e-4}, optim.SGD{Momentum: 0.9}}
-			},
-			"adamw": func() Optimizer {
-				return &AdamW{Rate{Rate: 1e-3, Scale: "linear", Warmup: length.Percent(5), WeightDecay: 0.05}, optim.DefaultAdamW()}
-			},
-			"lars": func() Optimizer {
-				return &LARS{Rate{Rate: 0.3, Scale: "linear", Warmup: length.Percent(5), WeightDecay: 1e-6}, optim.DefaultLARS()}
-			},
+		Optimizers: map[string]func() optim.Optimizer{
+			"sgd":   func() optim.Optimizer { return optim.DefaultSGD() },
+			"adamw": func() optim.Optimizer { return optim.DefaultAdamW() },
+			"lars":  func() optim.Optimizer { return optim.DefaultLARS() },
 		},
 		Evaluations: map[string]func() Evaluation{
 			"knn":    func() Evaluation { return evaluate.DefaultKNN() },

@@ -16,6 +16,7 @@ import (
 	"selfsup/datasets/views"
 	"selfsup/experiment/evaluate"
 	"selfsup/graph/device"
+	"selfsup/graph/optim"
 	"selfsup/methods"
 	"selfsup/recipes/length"
 	"selfsup/recipes/memory"
@@ -45,7 +46,7 @@ type Recipe struct {
 	Views     views.Settings                     `toml:"views"`
 	Backbone  overlay.Choice[backbones.Backbone] `toml:"backbone"`
 	Method    overlay.Choice[methods.Method]     `toml:"method"`
-	Optimizer overlay.Choice[Optimizer]          `toml:"optimizer"`
+	Optimizer overlay.Choice[optim.Optimizer]    `toml:"optimizer"`
 	Train     Train                              `toml:"train"`
 	Evaluate  overlay.Choices[Evaluation]        `toml:"evaluate"`
 }
@@ -59,6 +60,8 @@ type Train struct {
 	Probe      bool          `toml:"probe"`      // train a linear classifier beside the method, on features that it does not change
 	ProbeRate  float64       `toml:"probe_rate"` // its learning rate (AdamW)
 	Workers    int           `toml:"workers"`    // goroutines that make views; 0: one for each core
+	Clip       float64       `toml:"clip"`       // largest norm of all gradients together; 0: any
+	Accumulate int           `toml:"accumulate"` // even parts in which a batch goes through the step, for less memory; each is a batch of its own for norms and negatives
 	Resolution []Resolution  `toml:"resolution"` // smaller views at first, in turn; then views.crop, at which the encoder is evaluated
 }
 
@@ -88,7 +91,7 @@ func Default() *Recipe {
 		Views: views.Defaults(),
 		Train: Train{
 			Batch: 256, Length: length.Epochs(100), Checkpoint: length.Epochs(10), Log: length.Steps(10),
-			Probe: true, ProbeRate: 1e-3,
+			Probe: true, ProbeRate: 1e-3, Accumulate: 1,
 		},
 	}
 }
@@ -110,6 +113,8 @@ func (r *Recipe) Validate() error {
 	check(r.Train.Batch >= 2, "train.batch", "%d: want at least 2 images", r.Train.Batch)
 	check(!r.Train.Length.Relative() && !r.Train.Length.IsZero(), "train.length", "%q: want a length such as \"60 epochs\" or \"500 steps\"", r.Train.Length)
 	check(r.Train.ProbeRate > 0, "train.probe_rate", "%v: want a number above 0", r.Train.ProbeRate)
+	check(r.Train.Clip >= 0, "train.clip", "%v: want a norm above 0, or 0 for any", r.Train.Clip)
+	check(r.Train.Accumulate >= 1 && r.Train.Batch%max(r.Train.Accumulate, 1) == 0 && r.Train.Batch/max(r.Train.Accumulate, 1) >= 2, "train.accumulate", "%d: want a number of parts that divides train.batch = %d and leaves each at least 2 samples", r.Train.Accumulate, r.Train.Batch)
 	check(r.Train.Workers >= 0 && r.Train.Workers <= 1024, "train.workers", "%d: want 0 to 1024", r.Train.Workers)
 	return errors.Join(bad...)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"selfsup/datasets"
+	"selfsup/datasets/feed"
 	"selfsup/datasets/views"
 )
 
@@ -86,7 +87,7 @@ func TestMillionImages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := views.NewLoader(d.Train, pipe, views.LoaderConfig{Batch: 64})
+	l, err := feed.NewLoader(d.Train, views.NewMaker(d.Train, pipe), feed.Config{Batch: 64, Wants: []string{feed.View(0), feed.View(1)}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,7 @@ import (
 type Balanced struct{}
 
 // New implements Settings.
-func (*Balanced) New(set datasets.Set, _ int, seed uint64) (Sampler, error) {
+func (*Balanced) New(set datasets.Labelled, _ int, seed uint64) (Sampler, error) {
 	b := &balanced{seed: seed, group: -1}
 	members, err := byClass(set)
 	if err != nil {
@@ -64,7 +64,7 @@ func (b *balanced) Batch(step int, dst []int32) {
 }
 
 // byClass lists the images of every class.
-func byClass(set datasets.Set) ([][]int32, error) {
+func byClass(set datasets.Labelled) ([][]int32, error) {
 	if len(set.Classes()) == 0 {
 		return nil, errors.New("the set has no labels; expected classes")
 	}

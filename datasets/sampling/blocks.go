@@ -25,7 +25,7 @@ func (b *Blocks) Validate() error {
 }
 
 // New implements Settings.
-func (b *Blocks) New(set datasets.Set, _ int, seed uint64) (Sampler, error) {
+func (b *Blocks) New(set datasets.Labelled, _ int, seed uint64) (Sampler, error) {
 	n := set.Len()
 	return &epochs{n, &blocks{Blocks: *b, n: n, seed: seed, epoch: -1, window: -1, order: make([]int, (n+b.Size-1)/b.Size)}}, nil
 }

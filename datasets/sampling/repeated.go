@@ -27,7 +27,7 @@ func (r *Repeated) Validate() error {
 }
 
 // New implements Settings.
-func (r *Repeated) New(set datasets.Set, batch int, seed uint64) (Sampler, error) {
+func (r *Repeated) New(set datasets.Labelled, batch int, seed uint64) (Sampler, error) {
 	if batch%r.Times != 0 {
 		return nil, fmt.Errorf("sampling: repeated: times = %d does not divide the batch of %d", r.Times, batch)
 	}

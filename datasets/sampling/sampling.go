@@ -19,11 +19,11 @@ type Sampler interface {
 // Settings is a sampler's table of a recipe.
 type Settings interface {
 	// New samples batches from a set of at least batch images.
-	New(set datasets.Set, batch int, seed uint64) (Sampler, error)
+	New(set datasets.Labelled, batch int, seed uint64) (Sampler, error)
 }
 
 // New checks the batch and makes a sampler; with nil settings it is Shuffle.
-func New(s Settings, set datasets.Set, batch int, seed uint64) (Sampler, error) {
+func New(s Settings, set datasets.Labelled, batch int, seed uint64) (Sampler, error) {
 	n := set.Len()
 	if batch < 1 {
 		return nil, fmt.Errorf("sampling: batch = %d, expected at least 1", batch)

@@ -48,7 +48,7 @@ var samplers = map[string]Settings{
 // always is Shuffle as it is for huge sets.
 type always struct{}
 
-func (always) New(set datasets.Set, _ int, seed uint64) (Sampler, error) {
+func (always) New(set datasets.Labelled, _ int, seed uint64) (Sampler, error) {
 	return &epochs{set.Len(), &computed{n: set.Len(), seed: seed, epoch: -1}}, nil
 }
 

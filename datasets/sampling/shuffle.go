@@ -10,7 +10,7 @@ type Shuffle struct{}
 const listed = 1 << 20
 
 // New implements Settings.
-func (*Shuffle) New(set datasets.Set, _ int, seed uint64) (Sampler, error) {
+func (*Shuffle) New(set datasets.Labelled, _ int, seed uint64) (Sampler, error) {
 	return &epochs{set.Len(), newOrder(set.Len(), seed)}, nil
 }
 

@@ -12,12 +12,12 @@ import (
 // Subset is a table of a recipe that keeps part of a set. Which images it keeps depends on its own seed, so that runs with other seeds
 // compare; a smaller share of a class is part of every larger one.
 type Subset interface {
-	// Rows lists the images of a set that are kept, in order.
-	Rows(set datasets.Set) ([]int32, error)
+	// Rows lists the samples of a set that are kept, in order.
+	Rows(set datasets.Labelled) ([]int32, error)
 }
 
 // Take is the subset of a set; a nil subset is the whole.
-func Take(s Subset, set datasets.Set) (datasets.Set, error) {
+func Take(s Subset, set datasets.Labelled) (datasets.Labelled, error) {
 	if s == nil {
 		return set, nil
 	}
@@ -28,16 +28,8 @@ func Take(s Subset, set datasets.Set) (datasets.Set, error) {
 	return Part(set, rows), nil
 }
 
-// Part is some images of a set, in the order of rows; nil rows are all.
-func Part(set datasets.Set, rows []int32) datasets.Set {
-	if rows == nil {
-		return set
-	}
-	return &part{set, rows}
-}
-
-// WithLabels is the images of a set that have a label: the set itself where all have one.
-func WithLabels(set datasets.Set) datasets.Set {
+// WithLabels is the samples of a set that have a label: the set itself where all have one.
+func WithLabels(set datasets.Labelled) datasets.Labelled {
 	n := datasets.CountLabelled(set)
 	if n == set.Len() {
 		return set
@@ -51,21 +43,63 @@ func WithLabels(set datasets.Set) datasets.Set {
 	return Part(set, rows)
 }
 
-// part is some images of a set, at 4 bytes each.
+// Part is the samples of a set at the given rows, in their order; nil rows are all. Of a set of images it is one too.
+func Part(set datasets.Labelled, rows []int32) datasets.Labelled {
+	if rows == nil {
+		return set
+	}
+	p := part{set, rows}
+	if images, ok := set.(datasets.Set); ok {
+		return &imagePart{p, images}
+	}
+	return &p
+}
+
+// Whole is the set that a part was made of, and where its samples are there; of another set it is the set itself and nil.
+func Whole(set datasets.Labelled) (datasets.Labelled, []int32) {
+	p, ok := set.(interface {
+		split() (datasets.Labelled, []int32)
+	})
+	if !ok {
+		return set, nil
+	}
+	below, rows := p.split()
+	whole, inner := Whole(below)
+	if inner == nil {
+		return whole, rows
+	}
+	all := make([]int32, len(rows))
+	for i, row := range rows {
+		all[i] = inner[row]
+	}
+	return whole, all
+}
+
+// part is some samples of a set, at 4 bytes each.
 type part struct {
-	whole datasets.Set
+	whole datasets.Labelled
 	rows  []int32
 }
 
-func (p *part) Len() int                               { return len(p.rows) }
-func (p *part) Classes() []string                      { return p.whole.Classes() }
-func (p *part) Label(i int) int                        { return p.whole.Label(int(p.rows[i])) }
-func (p *part) Name(i int) string                      { return p.whole.Name(int(p.rows[i])) }
-func (p *part) Image(i int, dst *datasets.Image) error { return p.whole.Image(int(p.rows[i]), dst) }
+func (p *part) Len() int                            { return len(p.rows) }
+func (p *part) Classes() []string                   { return p.whole.Classes() }
+func (p *part) Label(i int) int                     { return p.whole.Label(int(p.rows[i])) }
+func (p *part) Name(i int) string                   { return p.whole.Name(int(p.rows[i])) }
+func (p *part) split() (datasets.Labelled, []int32) { return p.whole, p.rows }
+
+// imagePart is some images of a set.
+type imagePart struct {
+	part
+	images datasets.Set
+}
+
+func (p *imagePart) Image(i int, dst *datasets.Image) error {
+	return p.images.Image(int(p.rows[i]), dst)
+}
 
 // Part implements datasets.Partial.
-func (p *part) Part(i int, dst *datasets.Image, choose func(h, w int) resample.Box) error {
-	return datasets.Part(p.whole, int(p.rows[i]), dst, choose)
+func (p *imagePart) Part(i int, dst *datasets.Image, choose func(h, w int) resample.Box) error {
+	return datasets.Part(p.images, int(p.rows[i]), dst, choose)
 }
 
 // LongTail keeps fewer and fewer images from class to class, in the order of the classes.
@@ -108,7 +142,7 @@ func (s *LongTail) share(c, k int) float64 {
 }
 
 // Rows implements Subset.
-func (s *LongTail) Rows(set datasets.Set) ([]int32, error) {
+func (s *LongTail) Rows(set datasets.Labelled) ([]int32, error) {
 	members, err := byClass(set)
 	if err != nil {
 		return nil, fmt.Errorf("sampling: long_tail: %w", err)
@@ -160,7 +194,7 @@ func (s *FewShot) Validate() error {
 }
 
 // Rows implements Subset.
-func (s *FewShot) Rows(set datasets.Set) ([]int32, error) {
+func (s *FewShot) Rows(set datasets.Labelled) ([]int32, error) {
 	members, err := byClass(set)
 	if err != nil && s.PerClass > 0 {
 		return nil, fmt.Errorf("sampling: few_shot: per_class = %d: %w", s.PerClass, err)

@@ -9,7 +9,7 @@ import (
 	"selfsup/datasets"
 )
 
-func counts(set datasets.Set) []int {
+func counts(set datasets.Labelled) []int {
 	n := make([]int, len(set.Classes()))
 	for i := range set.Len() {
 		n[set.Label(i)]++
@@ -42,7 +42,7 @@ func TestSubsets(t *testing.T) {
 			if n := counts(got); !slices.Equal(n, c.want) {
 				t.Errorf("classes of %v, want %v", n, c.want)
 			}
-			rows := got.(*part).rows
+			rows := got.(*imagePart).rows
 			if !slices.IsSorted(rows) || len(slices.Compact(slices.Clone(rows))) != len(rows) {
 				t.Errorf("rows %v, want each once and in order", rows)
 			}

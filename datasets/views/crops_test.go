@@ -37,7 +37,7 @@ func TestMultiCrop(t *testing.T) {
 		}
 		want := make([]uint8, plan.Size())
 		plan.Draw(want, 1, b.Step, 5, new(masks.Scratch))
-		if got := b.Masks[5*plan.Size() : 6*plan.Size()]; string(got) != string(want) {
+		if got := b.Masks[5*plan.Size() : 6*plan.Size()]; !slices.EqualFunc(got, want, func(a float32, b uint8) bool { return a == float32(b) }) {
 			t.Errorf("step %d: the mask of row 5 is not the plan's", b.Step)
 		}
 		for v, x := range b.Views {
@@ -130,7 +130,7 @@ func TestEverythingDependsOnSeedAndStepAlone(t *testing.T) {
 	s.Crops = []Crops{{Count: 1, Size: 20, Area: [2]float64{0.4, 1}}, {Count: 1, Size: 12, Area: [2]float64{0.05, 0.4}}}
 	p := newPipeline(t, s, m, 2)
 	plan := &masks.Plan{Kind: masks.DefaultMultiBlock(), Grid: masks.Grid{Frames: 1, Rows: 10, Columns: 10}}
-	load := func(cfg LoaderConfig, steps int) (views [][]float32, drawn [][]uint8) {
+	load := func(cfg LoaderConfig, steps int) (views [][]float32, drawn [][]float32) {
 		cfg.Seed, cfg.Batch, cfg.Params, cfg.Masks = 4, 10, true, plan
 		l, err := NewLoader(m, p, cfg)
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"selfsup/datasets"
+	"selfsup/datasets/feed"
 	"selfsup/recipes/memory"
 )
 
@@ -163,8 +164,8 @@ func TestLoaderNamesTheBadImage(t *testing.T) {
 			continue
 		}
 		failures++
-		if s := err.Error(); !strings.Contains(s, "image 4, noise[4]: does not decode") || !strings.Contains(s, "step ") {
-			t.Errorf("got %q, want the step and image 4", s)
+		if s := err.Error(); !strings.Contains(s, "sample 4, noise[4]: does not decode") || !strings.Contains(s, "step ") {
+			t.Errorf("got %q, want the step and sample 4", s)
 		}
 	}
 	if failures != 1 {
@@ -201,8 +202,8 @@ func TestLoaderStops(t *testing.T) {
 		}
 		l.Close()
 		l.Close()
-		if _, err := l.Next(context.Background()); !errors.Is(err, errClosed) {
-			t.Fatalf("Next after Close: got %v, want %v", err, errClosed)
+		if _, err := l.Next(context.Background()); !errors.Is(err, feed.ErrClosed) {
+			t.Fatalf("Next after Close: got %v, want %v", err, feed.ErrClosed)
 		}
 	}
 	deadline := time.Now().Add(5 * time.Second)

@@ -1,4 +1,4 @@
-// Package views turns samples into training views: one augmentation a file, the pipeline and the prefetching loader.
+// Package views turns images into training views: one augmentation a file, and the pipeline that the loader draws from.
 //
 // What a view looks like depends on (seed, step, row, view) alone, never on threads or time. Views are float32, channels last.
 package views
@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"selfsup/datasets"
-	"selfsup/datasets/masks"
 	"selfsup/datasets/raster"
 	"selfsup/datasets/resample"
 )
@@ -78,9 +77,6 @@ type Scratch struct {
 	resampler resample.Resampler
 	blurrer   Blurrer
 	other     []float32 // a copy of a view
-	masks     masks.Scratch
-
-	reading reading
 }
 
 // plan is every random choice of a view.

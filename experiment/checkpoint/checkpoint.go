@@ -44,6 +44,8 @@ type Encoder struct {
 	Mean     []float32 `json:"mean"`
 	Std      []float32 `json:"std"`
 	Entries  []string  `json:"entries"`
+	Scope    string    `json:"scope,omitempty"`   // of the encoder in the graph; empty: backbone
+	Student  string    `json:"student,omitempty"` // whose teacher it is; empty: it is none
 }
 
 // Score is why a checkpoint is the best of its run.

@@ -1,6 +1,8 @@
 package optim
 
 import (
+	"errors"
+
 	"selfsup/graph"
 	"selfsup/graph/op"
 	"selfsup/recipes/overlay"
@@ -10,26 +12,30 @@ import (
 //
 // Loshchilov and Hutter, ICLR 2019, arXiv:1711.05101, Alg. 2 (PyTorch's form, in which the decay is multiplied by the learning rate).
 type AdamW struct {
+	Rate
 	Beta1 float64 `toml:"beta1"` // of the mean gradient
 	Beta2 float64 `toml:"beta2"` // of the mean squared gradient
 	Eps   float64 `toml:"eps"`
 }
 
 // DefaultAdamW has the usual constants.
-func DefaultAdamW() AdamW { return AdamW{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8} }
+func DefaultAdamW() *AdamW {
+	return &AdamW{Rate: rates(1e-3, 0.05), Beta1: 0.9, Beta2: 0.999, Eps: 1e-8}
+}
 
-// Check implements Rule.
-func (o *AdamW) Check() error {
+// Validate checks the settings.
+func (o *AdamW) Validate() error {
+	bad := []error{o.Check()}
 	if !(o.Beta1 >= 0 && o.Beta1 < 1) {
-		return overlay.Bad("beta1", "%v: want a number from 0 up to, not with, 1", o.Beta1)
+		bad = append(bad, overlay.Bad("beta1", "%v: want a number from 0 up to, not with, 1", o.Beta1))
 	}
 	if !(o.Beta2 >= 0 && o.Beta2 < 1) {
-		return overlay.Bad("beta2", "%v: want a number from 0 up to, not with, 1", o.Beta2)
+		bad = append(bad, overlay.Bad("beta2", "%v: want a number from 0 up to, not with, 1", o.Beta2))
 	}
 	if !(o.Eps > 0) {
-		return overlay.Bad("eps", "%v: want a number above 0", o.Eps)
+		bad = append(bad, overlay.Bad("eps", "%v: want a number above 0", o.Eps))
 	}
-	return nil
+	return errors.Join(bad...)
 }
 
 // Step implements Rule.

@@ -1,6 +1,8 @@
 package optim
 
 import (
+	"errors"
+
 	"selfsup/graph"
 	"selfsup/graph/op"
 	"selfsup/recipes/overlay"
@@ -12,6 +14,7 @@ import (
 // The implementations in use differ in the ratio. "official" is eta*|p|/|g + wd*p|, as in the authors' code of Barlow Twins and
 // VICReg; "solo" is eta*|p|/(|g| + wd*|p| + eps), as in solo-learn and lightly.
 type LARS struct {
+	Rate
 	Momentum float64 `toml:"momentum"`
 	Nesterov bool    `toml:"nesterov"`
 	Eta      float64 `toml:"eta"`     // trust coefficient: 0.001 on ImageNet, 0.02 with clip on CIFAR
@@ -21,22 +24,23 @@ type LARS struct {
 }
 
 // DefaultLARS is as in the code of Barlow Twins.
-func DefaultLARS() LARS {
-	return LARS{Momentum: 0.9, Eta: 0.001, Eps: 1e-8, Variant: "official"}
+func DefaultLARS() *LARS {
+	return &LARS{Rate: rates(0.3, 1e-6), Momentum: 0.9, Eta: 0.001, Eps: 1e-8, Variant: "official"}
 }
 
-// Check implements Rule.
-func (o *LARS) Check() error {
+// Validate checks the settings.
+func (o *LARS) Validate() error {
+	bad := []error{o.Check(), checkMomentum(o.Momentum)}
 	if !(o.Eta > 0) {
-		return overlay.Bad("eta", "%v: want a number above 0", o.Eta)
+		bad = append(bad, overlay.Bad("eta", "%v: want a number above 0", o.Eta))
 	}
 	if !(o.Eps >= 0) {
-		return overlay.Bad("eps", "%v: want a number of 0 or more", o.Eps)
+		bad = append(bad, overlay.Bad("eps", "%v: want a number of 0 or more", o.Eps))
 	}
 	if o.Variant != "official" && o.Variant != "solo" {
-		return overlay.Bad("variant", "%q: want \"official\" or \"solo\"", o.Variant)
+		bad = append(bad, overlay.Bad("variant", "%q: want \"official\" or \"solo\"", o.Variant))
 	}
-	return checkMomentum(o.Momentum)
+	return errors.Join(bad...)
 }
 
 // Step implements Rule.

@@ -9,10 +9,8 @@ import (
 	"selfsup/graph/op"
 )
 
-// Rule is an optimiser with its settings. A program of its own can add one.
+// Rule is how a parameter is updated. A program of its own can add one.
 type Rule interface {
-	// Check says what is wrong with the settings.
-	Check() error
 	// Step returns the new value of a parameter. It declares the parameter's moments in s and updates them.
 	Step(s *graph.Scope, in Slot) *graph.Node
 }

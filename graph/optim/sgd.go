@@ -1,6 +1,8 @@
 package optim
 
 import (
+	"errors"
+
 	"selfsup/graph"
 	"selfsup/graph/op"
 	"selfsup/recipes/overlay"
@@ -9,9 +11,13 @@ import (
 // SGD is stochastic gradient descent with momentum in PyTorch's form: g' = g + wd*p; m = momentum*m + g'; p -= lr*m, or
 // p -= lr*(g' + momentum*m) with Nesterov's (Sutskever et al. 2013).
 type SGD struct {
+	Rate
 	Momentum float64 `toml:"momentum"` // 0 is plain descent
 	Nesterov bool    `toml:"nesterov"`
 }
+
+// DefaultSGD has a momentum and solo-learn's rate for CIFAR.
+func DefaultSGD() *SGD { return &SGD{Rate: rates(0.06, 5e-4), Momentum: 0.9} }
 
 // Step implements Rule.
 func (o *SGD) Step(s *graph.Scope, in Slot) *graph.Node {
@@ -29,15 +35,13 @@ func descend(s *graph.Scope, in Slot, ratio *graph.Node, momentum float64, neste
 	return op.Step(in.Param, next, in.Rate)
 }
 
-// Check implements Rule.
-func (o *SGD) Check() error {
-	if err := checkMomentum(o.Momentum); err != nil {
-		return err
-	}
+// Validate checks the settings.
+func (o *SGD) Validate() error {
+	err := errors.Join(o.Check(), checkMomentum(o.Momentum))
 	if o.Nesterov && o.Momentum == 0 {
-		return overlay.Bad("nesterov", "true needs a momentum above 0")
+		err = errors.Join(err, overlay.Bad("nesterov", "true needs a momentum above 0"))
 	}
-	return nil
+	return err
 }
 
 func checkMomentum(m float64) error {

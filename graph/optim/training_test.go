@@ -111,7 +111,7 @@ func step(t *testing.T, p *graph.Program, at graph.Time, rows []float64) {
 // A step in parts ends where a step on the whole batch ends: parameters, moments and teacher, with every rule, clipped or not.
 func TestPartsAreTheWholeBatch(t *testing.T) {
 	adam, lars := optim.DefaultAdamW(), optim.DefaultLARS()
-	for name, r := range map[string]optim.Rule{"sgd": &optim.SGD{Momentum: 0.9}, "adamw": &adam, "lars": &lars} {
+	for name, r := range map[string]optim.Rule{"sgd": &optim.SGD{Momentum: 0.9}, "adamw": adam, "lars": lars} {
 		for _, most := range []float64{0, 0.1} {
 			whole, a := quadratic(t, 6, r, func(s *graph.Scope) optim.Training { return optim.Training{Treat: optim.PlainOnly(s), Clip: most} })
 			parts, b := quadratic(t, 2, r, func(s *graph.Scope) optim.Training {
@@ -161,8 +161,8 @@ func TestHold(t *testing.T) {
 			return optim.Treatment{Rate: s.Constant(0)} // so that w is the same in both trainings
 		}}
 	}
-	held, a := quadratic(t, 2, &adam, hold)
-	fresh, b := quadratic(t, 2, &adam, hold)
+	held, a := quadratic(t, 2, adam, hold)
+	fresh, b := quadratic(t, 2, adam, hold)
 	rows := []float64{1, 2, 3, 4, 5, 6}
 	for n := range 2 {
 		step(t, held, graph.Time{Step: n, Steps: 9}, rows)

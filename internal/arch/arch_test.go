@@ -19,7 +19,7 @@ var layers = [][]string{
 	{"graph/plan", "graph/op", "graph/ref", "graph/cpu"},
 	{"graph", "graph/device"},
 	{"graph/layer", "graph/optim", "graph/optest", "internal/golden/ongraph"},
-	{"backbones", "heads"},
+	{"backbones", "heads", "losses"},
 	{"methods"},
 	{"experiment/folder", "experiment/evaluate"},
 	{"experiment/checkpoint", "experiment/report", "experiment/sheet"},

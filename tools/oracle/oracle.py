@@ -251,11 +251,11 @@ def accuracy(logits, labels):
 
 def decays(name):
     """Biases and norms neither decay nor have a trust ratio, in the code of Barlow Twins and VICReg (LARS), MAE and DINO (AdamW); class token
-    and learned positions do. So does MAE's mask token in the authors' code, and not in this project, as methods/mae.go says."""
+    and learned positions do. So does MAE's mask token."""
     *scope, kind = name.split("/")
     if kind == "weight":
         return not scope[-1].startswith("norm")
-    return {"bias": False, "class": True, "position": True, "mask": False}[kind]
+    return {"bias": False, "class": True, "position": True, "mask": True}[kind]
 
 
 @torch.no_grad()

@@ -136,7 +136,6 @@ func TestOutside(t *testing.T) {
 		{"method: width of 0", 2, "head", ", in heads/mlp.go:"},
 		{"method: panic in Build", 2, "panic", "panic: runtime error: index out of range [9] with length 2"},
 		{"method: panic in Validate", 1, "validate", "panic: no luck"},
-		{"method: no Features", 2, "build", "[method.mine] Build returns no Features; want the encoder's features of the first view, [32,16]"},
 		{"method: no Terms", 2, "build", "[method.mine] Build returns no Terms"},
 		{"method: no weight", 2, "build", "gives every term the weight 0 (distance, spread)"},
 		{"method: no Value", 2, "build", `the term "spread" without a Value`},

@@ -1,4 +1,4 @@
-package methods_test
+package masked_test
 
 import (
 	"math"
@@ -9,11 +9,14 @@ import (
 	"selfsup/graph"
 	"selfsup/graph/cpu"
 	"selfsup/graph/ir"
-	"selfsup/graph/layer"
+	"selfsup/graph/op"
 	"selfsup/graph/ref"
 	"selfsup/internal/golden"
 	"selfsup/internal/golden/ongraph"
+	"selfsup/losses"
 	"selfsup/methods"
+	"selfsup/methods/masked"
+	"selfsup/methods/methodtest"
 )
 
 // maeNames turns the names of the MAE code into ours; fixed positions have none.
@@ -28,15 +31,6 @@ func maeName(name string) string {
 	return maeNames.Replace(name)
 }
 
-// viT is an encoder with class token and fixed positions, as methods see it.
-func viT(v *backbones.ViT, img backbones.Image) methods.Encoder {
-	return methods.Encoder{
-		Dim:    v.Dim(),
-		New:    func(s *graph.Scope) layer.Func { return v.New(s, img) },
-		Tokens: func(s *graph.Scope) *backbones.TokenEncoder { return v.NewTokens(s, img) },
-	}
-}
-
 // TestGoldenMAE compares one training step with the authors' code: which patches are hidden, what is encoded and painted, the loss, and
 // every gradient.
 func TestGoldenMAE(t *testing.T) {
@@ -45,11 +39,11 @@ func TestGoldenMAE(t *testing.T) {
 		t.Skipf("eps %v; here it is 1e-6", eps)
 	}
 	x, noise := golden.Image(f.Inputs["imgs"]), f.Inputs["noise"]
-	img := backbones.Image{H: x.Shape[1], W: x.Shape[2], C: x.Shape[3]}
+	img := backbones.Pixels(x.Shape[1], x.Shape[2], x.Shape[3])
 	v := backbones.DefaultViT()
 	v.Position, v.Patch = "sincos", golden.Param[int](t, f, "patch_size")
 	v.Channels, v.Depth, v.Heads = golden.Param[int](t, f, "embed_dim"), golden.Param[int](t, f, "depth"), golden.Param[int](t, f, "num_heads")
-	m := &methods.MAE{
+	m := &masked.MAE{
 		Mask: golden.Param[float64](t, f, "mask_ratio"), NormalizePixels: golden.Param[bool](t, f, "norm_pix_loss"),
 		DecoderDim: golden.Param[int](t, f, "decoder_embed_dim"), DecoderDepth: golden.Param[int](t, f, "decoder_depth"),
 		DecoderHeads: golden.Param[int](t, f, "decoder_num_heads"),
@@ -72,7 +66,7 @@ func TestGoldenMAE(t *testing.T) {
 				e := v.NewTokens(s.In("backbone"), img)
 				in := s.State("imgs", ongraph.Hold(x), x.Shape...)
 				r := m.Reconstruct(s, e, in, s.State("noise", ongraph.Hold(noise), noise.Shape...))
-				loss := methods.PatchMSE(r.Painted, methods.PatchTarget(in, e.Patch, m.NormalizePixels), r.Hidden)
+				loss := losses.PatchMSE(r.Painted, masked.PatchTarget(in, e.Patch, m.NormalizePixels), r.Hidden)
 				for name, n := range map[string]*graph.Node{"loss": loss, "y": r.Latent, "pred": r.Painted, "mask": r.Hidden, "ids_restore": r.Places} {
 					s.Output(name, n)
 				}
@@ -102,9 +96,9 @@ func TestGoldenMAE(t *testing.T) {
 }
 
 var (
-	tinyImage = backbones.Image{H: 8, W: 8, C: 1}
+	tinyImage = methodtest.Images(8, 8, 1)
 	tinyViT   = &backbones.ViT{Size: "tiny", Channels: 8, Depth: 1, Heads: 2, Patch: 2, Pool: "class", Position: "sincos"}
-	tinyMAE   = &methods.MAE{Mask: 0.75, DecoderDim: 8, DecoderDepth: 1, DecoderHeads: 2, NormalizePixels: true}
+	tinyMAE   = &masked.MAE{Mask: 0.75, DecoderDim: 8, DecoderDepth: 1, DecoderHeads: 2, NormalizePixels: true}
 )
 
 // The encoder sees nothing of hidden patches, and the loss nothing of what is painted over visible ones. Which patches are hidden changes
@@ -112,12 +106,11 @@ var (
 func TestMAEHidesPatches(t *testing.T) {
 	const batch, side, patches = 3, 8, 16
 	g, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
-		x := s.Input("x", batch, side, side, 1)
-		enc := viT(tinyViT, tinyImage)
-		obj := tinyMAE.Build(s, enc, []*graph.Node{x})
-		s.Output("features", obj.Features)
-		e := enc.Tokens(s.In("backbone"))
-		s.Output("hidden", tinyMAE.Reconstruct(s, e, x, s.Random("mask").Uniform(batch, patches)).Hidden) // the same draw again
+		b := methods.NewBatch(s, batch, tinyImage)
+		enc := methods.EncoderOf(tinyViT, b.Of("view0"))
+		s.Output("features", tinyMAE.Build(s, enc, b).Features)
+		r := tinyMAE.Reconstruct(s, enc.Tokens(s), b.View(0), op.Reshape(b.Field("mask0"), batch, patches)) // over the same mask
+		s.Output("hidden", r.Hidden)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -126,7 +119,11 @@ func TestMAEHidesPatches(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x, err := p.Input("x")
+	x, err := p.Input("view0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mask, err := p.Input("mask0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,29 +131,22 @@ func TestMAEHidesPatches(t *testing.T) {
 	for i := range x.F32 {
 		x.F32[i] = float32(r.NormFloat64())
 	}
-	at := func(step int, name string) []float64 {
-		p.Schedule(graph.Time{Step: step, Steps: 10})
+	for b := range batch {
+		for _, i := range r.Perm(patches)[:12] {
+			mask.F32[b*patches+i] = 1
+		}
+	}
+	read := func(name string) []float64 {
 		if err := p.Run(); err != nil {
 			t.Fatal(err)
 		}
 		return ongraph.Read(t, p, name)
 	}
-	hidden, features := at(3, "hidden"), at(3, "features")
-	for b := range batch {
-		n := 0.0
-		for _, h := range hidden[b*patches : (b+1)*patches] {
-			n += h
+	hidden, features := read("hidden"), read("features")
+	for i, h := range hidden {
+		if h != float64(mask.F32[i]) {
+			t.Fatalf("patch %d of image %d: the training hides it: %v, the mask says %v", i%patches, i/patches, h, mask.F32[i])
 		}
-		if n != 12 {
-			t.Errorf("image %d hides %v of %d patches, want 12", b, n, patches)
-		}
-	}
-	same := true
-	for i, h := range at(4, "hidden") {
-		same = same && h == hidden[i]
-	}
-	if same {
-		t.Error("steps 3 and 4 hide the same patches")
 	}
 	for i := range x.F32 { // other pixels where they are hidden
 		b, row, col := i/(side*side), i/side%side, i%side
@@ -164,7 +154,7 @@ func TestMAEHidesPatches(t *testing.T) {
 			x.F32[i] += 10
 		}
 	}
-	for i, f := range at(3, "features") {
+	for i, f := range read("features") {
 		if math.Abs(f-features[i]) > 1e-6 {
 			t.Fatalf("features[%d] is %v, and %v with other pixels in the hidden patches; want no difference", i, features[i], f)
 		}
@@ -175,7 +165,7 @@ func TestMAEHidesPatches(t *testing.T) {
 			x.F32[i] += float32(i % 3)
 		}
 	}
-	for i, f := range at(3, "features") {
+	for i, f := range read("features") {
 		if math.Abs(f-features[i]) > 1e-3 {
 			return
 		}
@@ -184,14 +174,14 @@ func TestMAEHidesPatches(t *testing.T) {
 }
 
 func TestMAEErrors(t *testing.T) {
-	build := func(m *methods.MAE, enc methods.Encoder) error {
+	build := func(m *masked.MAE, net backbones.Backbone) error {
 		_, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
-			m.Build(s, enc, []*graph.Node{s.Input("x", 2, 8, 8, 1)})
+			b := methods.NewBatch(s, 2, tinyImage)
+			m.Build(s, methods.EncoderOf(net, b.Of("view0")), b)
 		})
 		return err
 	}
-	net := &backbones.ConvNet{Widths: []int{4}}
-	conv := methods.Encoder{Dim: 4, New: func(s *graph.Scope) layer.Func { return net.New(s, tinyImage) }}
+	conv := &backbones.ConvNet{Widths: []int{4}}
 	all := *tinyMAE
 	all.Mask = 0.99
 	for _, c := range []struct {
@@ -200,11 +190,11 @@ func TestMAEErrors(t *testing.T) {
 		want string
 	}{
 		{"no tokens", build(tinyMAE, conv), "no patch tokens to hide: choose one that has, such as [backbone.vit]"},
-		{"all hidden", build(&all, viT(tinyViT, tinyImage)), "mask = 0.99 leaves 0 of 16 patches"},
-		{"mask", (&methods.MAE{Mask: 1, DecoderDim: 8, DecoderDepth: 1, DecoderHeads: 2}).Validate(), "1: want a fraction between 0 and 1"},
-		{"dim", (&methods.MAE{Mask: 0.5, DecoderDim: 6, DecoderDepth: 1, DecoderHeads: 2}).Validate(), "6: want a multiple of 4"},
-		{"depth", (&methods.MAE{Mask: 0.5, DecoderDim: 8, DecoderHeads: 2}).Validate(), "0: want at least 1 block"},
-		{"heads", (&methods.MAE{Mask: 0.5, DecoderDim: 8, DecoderDepth: 1, DecoderHeads: 3}).Validate(), "3: want a divisor of decoder_dim = 8"},
+		{"all hidden", build(&all, tinyViT), "mask = 0.99 leaves 0 of 16 patches"},
+		{"mask", (&masked.MAE{Mask: 1, DecoderDim: 8, DecoderDepth: 1, DecoderHeads: 2}).Validate(), "1: want a fraction between 0 and 1"},
+		{"dim", (&masked.MAE{Mask: 0.5, DecoderDim: 6, DecoderDepth: 1, DecoderHeads: 2}).Validate(), "6: want a multiple of 4"},
+		{"depth", (&masked.MAE{Mask: 0.5, DecoderDim: 8, DecoderHeads: 2}).Validate(), "0: want at least 1 block"},
+		{"heads", (&masked.MAE{Mask: 0.5, DecoderDim: 8, DecoderDepth: 1, DecoderHeads: 3}).Validate(), "3: want a divisor of decoder_dim = 8"},
 	} {
 		if c.err == nil || !strings.Contains(c.err.Error(), c.want) {
 			t.Errorf("%s: got %v, want an error with %q", c.name, c.err, c.want)

@@ -1,19 +1,23 @@
-package methods
+// Package masked holds methods that predict what they do not see: section 2.5 of the Cookbook (arXiv:2304.12210).
+package masked
 
 import (
 	"selfsup/backbones"
+	"selfsup/datasets/masks"
 	"selfsup/graph"
 	"selfsup/graph/ir"
 	"selfsup/graph/layer"
 	"selfsup/graph/op"
+	"selfsup/losses"
+	"selfsup/methods"
 	"selfsup/recipes/overlay"
 )
 
 // MAE hides most patches of an image, encodes the others, and has a small decoder paint the hidden ones.
 //
 // He et al., CVPR 2022, arXiv:2111.06377, section 3. As in the authors' code every image hides the same number of patches, and the decoder
-// sees the class token if the encoder has one. It needs a backbone of tokens; the paper's has fixed sin-cos positions. The mask token, one axis
-// here, has no weight decay; in the authors' code it decays.
+// sees the class token if the encoder has one. It needs a backbone of tokens; the paper's has fixed sin-cos positions. Class and mask token
+// decay, as in the authors' code.
 type MAE struct {
 	Mask            float64 `toml:"mask"`             // fraction of the patches that is hidden
 	DecoderDim      int     `toml:"decoder_dim"`      // channels of a token
@@ -27,7 +31,7 @@ func DefaultMAE() *MAE {
 	return &MAE{Mask: 0.75, DecoderDim: 512, DecoderDepth: 8, DecoderHeads: 16, NormalizePixels: true}
 }
 
-// Validate implements Method.
+// Validate implements methods.Method.
 func (m *MAE) Validate() error {
 	if !(m.Mask > 0 && m.Mask < 1) {
 		return overlay.Bad("mask", "%v: want a fraction between 0 and 1", m.Mask)
@@ -44,22 +48,20 @@ func (m *MAE) Validate() error {
 	return nil
 }
 
-// Views implements Method.
-func (m *MAE) Views() int { return 1 }
-
-// Build implements Method. The features are those of the visible patches.
-func (m *MAE) Build(s *graph.Scope, enc Encoder, x []*graph.Node) Objective {
+// Build implements methods.Method. The features are those of the visible patches.
+func (m *MAE) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	if enc.Tokens == nil {
 		op.Fail("mae", "this backbone has no patch tokens to hide: choose one that has, such as [backbone.vit]")
 	}
-	e := enc.Tokens(s.In("backbone"))
-	noise := m.noise(s, op.ShapeOf(x[0])[0], e.Rows*e.Columns) // [B,T]
-	r := m.Reconstruct(s, e, x[0], noise)
+	x, e := b.View(0), enc.Tokens(s)
+	m.visible(e.Rows * e.Columns)
+	hidden := b.Mask(&masks.Random{Ratio: m.Mask}, masks.Grid{Frames: 1, Rows: e.Rows, Columns: e.Columns}) // [B,1,T]
+	r := m.Reconstruct(s, e, x, op.Reshape(hidden, b.Size(), -1))
 	features := e.Pool(r.Latent)
-	return Objective{
+	return methods.Objective{
 		Features: features,
-		Terms:    []Term{{"reconstruction", 1, PatchMSE(r.Painted, PatchTarget(x[0], e.Patch, m.NormalizePixels), r.Hidden)}},
-		Metrics:  []Metric{spread(features)},
+		Terms:    []methods.Term{{Name: "reconstruction", Weight: 1, Value: losses.PatchMSE(r.Painted, PatchTarget(x, e.Patch, m.NormalizePixels), r.Hidden)}},
+		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(features)}},
 	}
 }
 
@@ -71,10 +73,11 @@ type Reconstruction struct {
 	Places  *graph.Node // [B,T] int32: where each patch came in the shuffled order
 }
 
-// Reconstruct encodes, for every image of x [B,H,W,C], the patches of the least noise [B,T] and paints all of them.
-func (m *MAE) Reconstruct(s *graph.Scope, e *backbones.TokenEncoder, x, noise *graph.Node) Reconstruction {
-	visible := m.visible(op.ShapeOf(noise)[1])
-	shuffle := op.Argsort(noise)
+// Reconstruct encodes, for every image of x [B,H,W,C], the patches of the least order [B,T] and paints all of them. The order is a mask, 1
+// where a patch is hidden, or any other numbers such as the authors' noise.
+func (m *MAE) Reconstruct(s *graph.Scope, e *backbones.TokenEncoder, x, order *graph.Node) Reconstruction {
+	visible := m.visible(op.ShapeOf(order)[1])
+	shuffle := op.Argsort(order)
 	places := op.Argsort(shuffle)
 	latent := e.Encode(op.GatherTokens(e.Embed(x), op.Slice(shuffle, 1, 0, visible))) // [B,K,D] or [B,1+K,D]
 
@@ -86,14 +89,6 @@ func (m *MAE) Reconstruct(s *graph.Scope, e *backbones.TokenEncoder, x, noise *g
 		Places:  places,
 	}
 }
-
-// Hidden implements Masked.
-func (m *MAE) Hidden(s *graph.Scope, b, t int) *graph.Node {
-	return m.hidden(s, op.Argsort(op.Argsort(m.noise(s, b, t))))
-}
-
-// noise [B,T] orders the patches of every image.
-func (m *MAE) noise(s *graph.Scope, b, t int) *graph.Node { return s.Random("mask").Uniform(b, t) }
 
 // visible is how many of t patches stay.
 func (m *MAE) visible(t int) int {
@@ -117,7 +112,7 @@ func (m *MAE) hidden(s *graph.Scope, places *graph.Node) *graph.Node {
 func (m *MAE) decoder(s *graph.Scope, e *backbones.TokenEncoder, channels int) func(latent, places *graph.Node) *graph.Node {
 	t, d := e.Rows*e.Columns, m.DecoderDim
 	embed := layer.Dense(s.In("embed"), e.Dim, d)
-	mask := op.Reshape(s.Param("mask", graph.Normal(0.02), d), 1, 1, d)
+	mask := op.Reshape(s.Param("mask", graph.Normal(0.02), 1, d), 1, 1, d) // two axes: it decays
 	position := s.Frozen("position", layer.SinCos2D(d, e.Rows, e.Columns), t, d)
 	blocks := layer.Blocks(s.In("blocks"), layer.Block{Dim: d, Heads: m.DecoderHeads}, m.DecoderDepth, 0)
 	paint := layer.Chain(blocks, layer.LayerNorm(s.In("norm"), d), layer.Dense(s.In("paint"), d, e.Patch*e.Patch*channels))
@@ -149,13 +144,4 @@ func PatchTarget(x *graph.Node, patch int, normalize bool) *graph.Node {
 	n := op.ShapeOf(p).Last()
 	variance := op.Scale(op.SumAxes(op.Square(centred), true, -1), 1/float64(max(n-1, 1)))
 	return op.Mul(centred, op.Rsqrt(op.Shift(variance, 1e-6)))
-}
-
-// PatchMSE is the mean squared difference of painted and target [B,T,N] over the hidden patches of the batch, hidden [B,T] of 1 and 0.
-// No gradient reaches the target.
-//
-// He et al. 2022, arXiv:2111.06377, section 3.
-func PatchMSE(painted, target, hidden *graph.Node) *graph.Node {
-	perPatch := op.Mean(op.Square(op.Sub(painted, op.StopGradient(target))), false, -1) // [B,T]
-	return op.Div(op.SumAll(op.Mul(perPatch, hidden)), op.SumAll(hidden))
 }

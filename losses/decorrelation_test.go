@@ -1,4 +1,4 @@
-package methods_test
+package losses_test
 
 import (
 	"math"
@@ -6,7 +6,7 @@ import (
 
 	"selfsup/graph"
 	"selfsup/graph/cpu"
-	"selfsup/methods"
+	"selfsup/losses"
 )
 
 // Off-diagonal covariances against plain loops, with fewer rows than dimensions and with more.
@@ -14,7 +14,7 @@ func TestDecorrelation(t *testing.T) {
 	for _, size := range [][2]int{{2, 2}, {3, 5}, {5, 3}, {7, 7}, {6, 40}, {40, 6}} {
 		n, d := size[0], size[1]
 		g, err := graph.Build(graph.Options{}, func(s *graph.Scope) {
-			s.Output("loss", methods.Decorrelation(s.Input("z", n, d)))
+			s.Output("loss", losses.Decorrelation(s.Input("z", n, d)))
 		})
 		if err != nil {
 			t.Fatal(err)

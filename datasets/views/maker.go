@@ -1,0 +1,245 @@
+package views
+
+import (
+	"fmt"
+
+	"selfsup/datasets"
+	"selfsup/datasets/feed"
+	"selfsup/datasets/resample"
+)
+
+// Count is the number of views that the settings speak of: those of crops, or of the longest list with a value a view; at least 1.
+func (s *Settings) Count() int {
+	n := 1
+	for _, p := range s.perView() {
+		n = max(n, len(p.value))
+	}
+	if len(s.Crops) == 0 {
+		return n
+	}
+	n = 0
+	for _, c := range s.Crops {
+		n += c.Count
+	}
+	return n
+}
+
+// For is the pipeline that makes n views of an image. The settings may not be for so many.
+func (p *Pipeline) For(n int) (*Pipeline, error) {
+	if n < 1 {
+		return nil, fmt.Errorf("views: %d views, want at least 1", n)
+	}
+	if err := p.settings.lists(n); err != nil {
+		return nil, err
+	}
+	q := *p
+	var err error
+	q.Views = n
+	q.frames, err = p.settings.frames(n, p.Height, p.Width)
+	return &q, err
+}
+
+// Noun implements feed.Kind.
+func (p *Pipeline) Noun() string { return "images" }
+
+// Training implements feed.Kind for sets of images.
+func (p *Pipeline) Training(set datasets.Labelled) feed.Maker {
+	return NewMaker(set.(datasets.Set), p)
+}
+
+// Evaluation implements feed.Kind for sets of images.
+func (p *Pipeline) Evaluation(set datasets.Labelled) feed.Maker {
+	return NewEvalMaker(set.(datasets.Set), p)
+}
+
+// Maker makes the views of a set of images: fields view0, view1 ... [H,W,C], and params0, params1 ... [len(ParamNames)] with what was drawn for
+// each.
+type Maker struct {
+	set  datasets.Set
+	pipe *Pipeline
+}
+
+// NewMaker makes training views of a set.
+func NewMaker(set datasets.Set, p *Pipeline) *Maker { return &Maker{set, p} }
+
+// Fields implements feed.Maker.
+func (m *Maker) Fields() []string { return []string{"view0, view1 ...", "params0, params1 ..."} }
+
+// Groups implements feed.Grouped: the views of each [[views.crops]] table. Without one it is empty: all views are alike.
+func (m *Maker) Groups() []int {
+	var n []int
+	for _, c := range m.pipe.settings.Crops {
+		n = append(n, c.Count)
+	}
+	return n
+}
+
+// Field implements feed.Maker.
+func (m *Maker) Field(name string) (feed.Field, error) {
+	if v, ok := feed.Numbered(name, "view"); ok {
+		h, w, err := m.pipe.size(v)
+		return feed.Field{Name: name, Shape: []int{h, w, m.pipe.Channels}}, err
+	}
+	if v, ok := feed.Numbered(name, "params"); ok {
+		_, _, err := m.pipe.size(v)
+		return feed.Field{Name: name, Shape: []int{paramCount}}, err
+	}
+	return feed.Field{}, &feed.UnknownField{Name: name, Kind: "images", Has: m.Fields()}
+}
+
+// size is the height and width of a view, whatever the number of views.
+func (p *Pipeline) size(v int) (h, w int, err error) {
+	crops := p.settings.Crops
+	if len(crops) == 0 {
+		if v >= maxViews {
+			return 0, 0, fmt.Errorf("views: view %d, want at most %d views of an image", v, maxViews)
+		}
+		return p.Height, p.Width, nil
+	}
+	n := 0
+	for _, c := range crops {
+		if v < n+c.Count {
+			return c.Size, c.Size, nil
+		}
+		n += c.Count
+	}
+	return 0, 0, fmt.Errorf("views: crops make %d views of an image, the method takes %d", n, v+1)
+}
+
+// Worker implements feed.Maker. It makes as many views as the largest number asks for.
+func (m *Maker) Worker(names []string) (feed.Worker, error) {
+	w := &worker{set: m.set}
+	n := 0
+	for k, name := range names {
+		v, view := feed.Numbered(name, "view")
+		if !view {
+			var params bool
+			if v, params = feed.Numbered(name, "params"); !params {
+				_, err := m.Field(name)
+				return nil, err
+			}
+		}
+		for len(w.views) <= v {
+			w.views = append(w.views, wanted{-1, -1})
+		}
+		if view {
+			w.views[v].view = k
+		} else {
+			w.views[v].params = k
+		}
+		n = max(n, v+1)
+	}
+	if n == 0 {
+		return w, nil
+	}
+	var err error
+	if w.pipe, err = m.pipe.For(n); err != nil {
+		return nil, err
+	}
+	for v, want := range w.views {
+		if want.view < 0 && want.params >= 0 { // what was drawn is known where the view is made
+			w.spare = make([]float32, max(len(w.spare), w.pipe.ViewSize(v)))
+		}
+	}
+	w.choose = func(h, width int) resample.Box {
+		return w.pipe.reads(w.key.Seed, w.key.Step, w.key.Row, h, width)
+	}
+	return w, nil
+}
+
+// wanted is where a view and its parameters go among the fields; -1: nobody wants them.
+type wanted struct{ view, params int }
+
+// worker makes the views of one image after another.
+type worker struct {
+	set     datasets.Set
+	pipe    *Pipeline // nil: no view is wanted
+	views   []wanted
+	spare   []float32
+	scratch Scratch
+
+	key    feed.Key
+	choose func(h, w int) resample.Box // the part of an image that its views are made of; what is drawn for that is drawn again for them
+}
+
+// Make implements feed.Worker.
+func (w *worker) Make(to []feed.Slot, i int, key feed.Key) error {
+	if w.pipe == nil {
+		return nil
+	}
+	w.key = key
+	s := &w.scratch
+	if err := datasets.Part(w.set, i, &s.image, w.choose); err != nil {
+		return err
+	}
+	for v, want := range w.views {
+		if want.view < 0 && want.params < 0 {
+			continue
+		}
+		dst, params := w.spare, []float32(nil)
+		if want.view >= 0 {
+			dst = to[want.view].F32
+		}
+		if want.params >= 0 {
+			params = to[want.params].F32
+		}
+		if err := w.pipe.ViewParams(dst, params, &s.image, key.Seed, key.Step, key.Row, v, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// EvalMaker makes what evaluation sees of a set of images: view0 [H,W,C], see EvalBatch, and raw [H*W*C], the same before it is normalised.
+type EvalMaker struct {
+	set  datasets.Set
+	pipe *Pipeline
+}
+
+// NewEvalMaker makes the evaluation view of a set.
+func NewEvalMaker(set datasets.Set, p *Pipeline) *EvalMaker { return &EvalMaker{set, p} }
+
+// Fields implements feed.Maker.
+func (m *EvalMaker) Fields() []string { return []string{feed.View(0), feed.Raw} }
+
+// Field implements feed.Maker.
+func (m *EvalMaker) Field(name string) (feed.Field, error) {
+	p := m.pipe
+	switch name {
+	case feed.View(0):
+		return feed.Field{Name: name, Shape: []int{p.Height, p.Width, p.Channels}}, nil
+	case feed.Raw:
+		return feed.Field{Name: name, Shape: []int{p.Size()}}, nil
+	}
+	return feed.Field{}, &feed.UnknownField{Name: name, Kind: "images under evaluation", Has: m.Fields()}
+}
+
+// Worker implements feed.Maker.
+func (m *EvalMaker) Worker(names []string) (feed.Worker, error) {
+	for _, name := range names {
+		if _, err := m.Field(name); err != nil {
+			return nil, err
+		}
+	}
+	return &evalWorker{m: m, names: names}, nil
+}
+
+type evalWorker struct {
+	m       *EvalMaker
+	names   []string
+	scratch Scratch
+}
+
+// Make implements feed.Worker.
+func (w *evalWorker) Make(to []feed.Slot, i int, _ feed.Key) error {
+	s := &w.scratch
+	if err := w.m.set.Image(i, &s.image); err != nil {
+		return fmt.Errorf("%s: %w", w.m.set.Name(i), err)
+	}
+	for k, name := range w.names {
+		if err := w.m.pipe.evalView(to[k].F32, &s.image, name != feed.Raw, s); err != nil {
+			return fmt.Errorf("%s: %w", w.m.set.Name(i), err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package experiment
+
+import (
+	"fmt"
+	"strings"
+
+	"selfsup/backbones"
+	"selfsup/datasets/feed"
+	"selfsup/experiment/checkpoint"
+	"selfsup/graph"
+	"selfsup/graph/layer"
+	"selfsup/graph/op"
+	"selfsup/methods"
+)
+
+// encoder is the recipe's backbone as methods see it.
+func (s *Setup) encoder() methods.Encoder {
+	b, table, in := s.Recipe.Backbone.Value, "backbone."+s.Recipe.Backbone.Name, methods.InputOf(s.Input)
+	enc := methods.EncoderOf(b, s.Input)
+	enc.New = func(at *graph.Scope) layer.Func { return checkedEncoder(table, b, at.In(methods.Backbone), in) }
+	if t, ok := b.(backbones.Tokens); ok {
+		enc.Tokens = func(at *graph.Scope) *backbones.TokenEncoder {
+			return checkedTokens(table, t, at.In(methods.Backbone), in)
+		}
+	}
+	return enc
+}
+
+// embedBatch is how many samples go through the frozen encoder at once.
+const embedBatch = 256
+
+// encoderPlace is where the graph has the encoder that is evaluated and exported.
+type encoderPlace struct {
+	scope   string // "": backbone
+	student string // whose teacher it is; "": it is none
+}
+
+// encoderScope is where the encoder that is evaluated and exported keeps its parameters.
+func (s *Setup) encoderScope() string {
+	if s.encodedAt.scope != "" {
+		return s.encodedAt.scope
+	}
+	return methods.Backbone
+}
+
+// belowBackbone is the name of an encoder's entry without the scope of the encoder, wherever that is.
+func belowBackbone(name string) string {
+	if at := strings.Index("/"+name, "/"+methods.Backbone+"/"); at >= 0 {
+		return name[at+len(methods.Backbone)+1:]
+	}
+	return name
+}
+
+// featuresOutput is what the frozen encoder makes.
+const featuresOutput = "features"
+
+// embedGraph is the frozen encoder for embedBatch samples.
+func (s *Setup) embedGraph() (*graph.Graph, error) { return s.frozenGraph(embedBatch) }
+
+// frozenGraph is the frozen encoder: input view0 [batch,...], output features [batch,F].
+func (s *Setup) frozenGraph(batch int) (*graph.Graph, error) {
+	return graph.Build(graph.Options{}, func(g *graph.Scope) {
+		x := inputOf(g, s.Input, batch)
+		g.Output(featuresOutput, s.encoder().New(s.aboveEncoder(g))(x))
+	})
+}
+
+// inputOf declares n samples of a field.
+func inputOf(g *graph.Scope, f feed.Field, n int) *graph.Node {
+	shape := append([]int{n}, f.Shape...)
+	if f.Int {
+		return g.IntInput(f.Name, shape...)
+	}
+	return g.Input(f.Name, shape...)
+}
+
+// aboveEncoder is the scope that the evaluated encoder is declared in. A teacher's is the twin of its student's, from whom it has what is not
+// trained.
+func (s *Setup) aboveEncoder(g *graph.Scope) *graph.Scope {
+	path := s.encoderScope()
+	above, ok := methods.ScopeAbove(path)
+	if !ok {
+		op.Fail("", "Objective.Encoder is %q; want a scope that ends in /%s, where the encoder puts itself", path, methods.Backbone)
+	}
+	if s.encodedAt.student == "" {
+		return scopeAt(g, above)
+	}
+	of, _ := methods.ScopeAbove(s.encodedAt.student)
+	at := scopeAt(g, of)
+	s.encoder().New(at)
+	return at.Twin(strings.TrimPrefix(strings.TrimPrefix(above, of), "/"), g.Constant(0))
+}
+
+// scopeAt is the scope of a path below g.
+func scopeAt(g *graph.Scope, path string) *graph.Scope {
+	if path == "" {
+		return g
+	}
+	for _, name := range strings.Split(path, "/") {
+		g = g.In(name)
+	}
+	return g
+}
+
+// checkEncoder refuses a method whose encoder is not where it says: what would be evaluated and exported is not what is trained.
+func (s *Setup) checkEncoder() error {
+	g, err := s.embedGraph()
+	if err != nil {
+		return err
+	}
+	if err := g.Missing(s.Store); err != nil {
+		return fmt.Errorf("[method.%s] the encoder to be evaluated, %q, is not what the method trains: %w; the method must call enc.New in the scope above it, or name another in Objective.Encoder",
+			s.Recipe.Method.Name, s.encoderScope(), err)
+	}
+	return nil
+}
+
+// untrained is a Store with the encoder as it was before the first step.
+func (s *Setup) untrained() (*graph.Store, error) {
+	st := s.newStore()
+	g, err := s.embedGraph()
+	if err != nil {
+		return nil, err
+	}
+	reads, err := g.Reads()
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range reads {
+		if err := s.trained.Fill(st, l.Name); err != nil {
+			return nil, err
+		}
+	}
+	return st, nil
+}
+
+// describeEncoder says what of the Store is the frozen encoder, and what it takes.
+func (s *Setup) describeEncoder() (*checkpoint.Encoder, error) {
+	g, err := s.embedGraph()
+	if err != nil {
+		return nil, err
+	}
+	reads, err := g.Reads()
+	if err != nil {
+		return nil, err
+	}
+	e := &checkpoint.Encoder{Scope: s.encodedAt.scope, Student: s.encodedAt.student}
+	if v := s.Views; v != nil {
+		e.Height, e.Width, e.Channels, e.Mean, e.Std = v.Height, v.Width, v.Channels, v.Mean, v.Std
+	}
+	for _, l := range reads {
+		e.Entries = append(e.Entries, l.Name)
+	}
+	return e, nil
+}

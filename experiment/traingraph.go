@@ -1,0 +1,205 @@
+package experiment
+
+import (
+	"strings"
+
+	"selfsup/datasets"
+	"selfsup/graph"
+	"selfsup/graph/layer"
+	"selfsup/graph/op"
+	"selfsup/graph/optim"
+	"selfsup/methods"
+)
+
+// Names of the training program's inputs and outputs.
+const (
+	lossOutput  = "loss"
+	normsOutput = "gradient_norms"
+	rateInput   = "rate"
+	probeScope  = "probe"
+)
+
+// turn is the part of a training step in which some players step: a program over the one Store. Most methods have a single one.
+type turn struct {
+	*graph.Program
+	params []string // trained in it, in the order of the output "gradient_norms"
+}
+
+// built is what the method asked for while a graph was built.
+type built struct {
+	objective methods.Objective
+	batch     *methods.Batch
+	params    []string
+}
+
+// rows is the samples that go through the graph at once: the batch, or an even part of it.
+func (s *Setup) rowsAtOnce() int { return s.Recipe.Train.Batch / s.Recipe.Train.Accumulate }
+
+// trainGraph is one turn of a training step: the method's objective, the optimisers, the teachers, and the online probe.
+func (s *Setup) trainGraph(turn int) (*graph.Graph, *built, error) {
+	r, made := s.Recipe, &built{}
+	g, err := graph.Build(graph.Options{Training: true, BF16: r.Precision == "bf16"}, func(g *graph.Scope) {
+		b := methods.NewBatch(g, s.rowsAtOnce(), methods.Data{
+			Maker: s.Kind.Training(s.Seen), Samples: s.Seen.Len(), Classes: len(s.Data.Train.Classes()),
+		})
+		enc := s.encoder()
+		obj := r.Method.Value.Build(g, enc, b)
+		checkObjective("method."+r.Method.Name, r.Method.Value, obj, b.Size(), enc.Dim)
+		made.objective, made.batch = obj, b
+		players := playersOf(obj)
+		var losses, norms []*graph.Node
+		for _, p := range players {
+			if p.Turn != turn {
+				continue
+			}
+			loss := p.Loss()
+			losses = append(losses, loss)
+			if p.Name != "" {
+				g.Output(p.Name, loss)
+			}
+			for _, t := range p.Terms {
+				if t.Name != p.Name {
+					g.Output(t.Name, t.Value)
+				}
+			}
+			params := paramsOf(g, p)
+			for i, d := range s.apply(g, obj, p, loss, params) {
+				norms = append(norms, op.Reshape(op.Sqrt(op.SumSquares(d)), 1))
+				made.params = append(made.params, g.Name(params[i]))
+			}
+		}
+		g.Output(lossOutput, op.Sum(losses...))
+		if turn == 0 {
+			for _, m := range obj.Metrics {
+				g.Output(m.Name, m.Value)
+			}
+		}
+		if turn == turnsOf(obj)-1 {
+			g.UpdateTwins()
+		}
+		g.Output(normsOutput, op.Concat(0, norms...))
+		if turn == 0 && s.probed(obj) {
+			s.probe(g.In(probeScope), obj.Features, b.Labels())
+		}
+	})
+	return g, made, err
+}
+
+// playersOf is an objective's players; one without has a single nameless player of all parameters.
+func playersOf(o methods.Objective) []methods.Player {
+	if len(o.Players) > 0 {
+		return o.Players
+	}
+	return []methods.Player{{Terms: o.Terms, Scopes: []string{""}}}
+}
+
+// turnsOf is how many programs a step of an objective has.
+func turnsOf(o methods.Objective) int {
+	n := 0
+	for _, p := range playersOf(o) {
+		n = max(n, p.Turn+1)
+	}
+	return n
+}
+
+// paramsOf lists the parameters that a player trains, in the order of their declaration.
+func paramsOf(g *graph.Scope, p methods.Player) (params []*graph.Node) {
+	for _, n := range g.Params() {
+		for _, scope := range p.Scopes {
+			if below(g.Name(n), scope) {
+				params = append(params, n)
+				break
+			}
+		}
+	}
+	return params
+}
+
+// below reports whether a name is that of a scope, or of something in it; everything is below "".
+func below(name, scope string) bool {
+	return scope == "" || name == scope || strings.HasPrefix(name, scope+"/")
+}
+
+// apply declares a player's step and returns the gradients.
+func (s *Setup) apply(g *graph.Scope, o methods.Objective, p methods.Player, loss *graph.Node, params []*graph.Node) []*graph.Node {
+	r := s.Recipe
+	rule, at := r.Optimizer.Value, g
+	if p.Optimizer != nil {
+		rule, at = p.Optimizer, g.In(p.Name)
+	}
+	rates := rule.Rates()
+	h := optim.Hyper{
+		Rate:  at.Scheduled(rateInput, rates.At(r.Train.Batch)),
+		Decay: at.Scheduled("weight_decay", rates.Decay()),
+		Step:  g.Scheduled("step", optim.CountSteps),
+	}
+	return optim.Apply(g, rule, loss, params, h, optim.Training{
+		Treat: s.treatment(g, o, rates, h, params), Clip: r.Train.Clip, Parts: r.Train.Accumulate,
+	})
+}
+
+// treatment is how each parameter is trained: without decay where that is usual, with the rate of its layer, and as the method tunes it.
+func (s *Setup) treatment(g *graph.Scope, o methods.Objective, rates optim.Rate, h optim.Hyper, params []*graph.Node) func(p *graph.Node) optim.Treatment {
+	usual := optim.PlainOnly(g)
+	factors := map[*graph.Node]float64{}
+	for i, f := range optim.LayerFactors(g, params, rates.LayerDecay) {
+		factors[params[i]] = f
+	}
+	return func(p *graph.Node) optim.Treatment {
+		how := usual(p)
+		for _, t := range o.Tune {
+			if !below(g.Name(p), t.Scope) {
+				continue
+			}
+			at := g.In("tune").In(strings.ReplaceAll(t.Scope, "/", "."))
+			if t.Rate != nil || t.Flat {
+				how.Rate = at.Scheduled(rateInput, tunedRate(rates, s.Recipe.Train.Batch, t))
+			}
+			if t.Hold != nil {
+				how.Hold = at.Scheduled("hold", t.Hold)
+			}
+		}
+		if f := factors[p]; f != 1 {
+			if how.Rate == nil {
+				how.Rate = h.Rate
+			}
+			how.Rate = op.Scale(how.Rate, f)
+		}
+		return how
+	}
+}
+
+// tunedRate is the learning rate of parameters that a method tunes.
+func tunedRate(rates optim.Rate, batch int, t methods.Tune) graph.Schedule {
+	base := rates.At(batch)
+	if t.Flat {
+		base = graph.Constantly(rates.Peak(batch))
+	}
+	return func(at graph.Time) float64 {
+		if t.Rate == nil {
+			return base(at)
+		}
+		return base(at) * t.Rate(at)
+	}
+}
+
+// probed reports whether the training step has an online probe.
+func (s *Setup) probed(o methods.Objective) bool {
+	return o.Features != nil && s.Recipe.Train.Probe && len(s.Data.Train.Classes()) > 1 && datasets.CountLabelled(s.Seen) > 0
+}
+
+// probe is a linear classifier on the features, which it does not change: batch norm without scale and shift, then linear (He et al.
+// 2022, arXiv:2111.06377, app. A.1), trained by AdamW at a fixed rate.
+func (s *Setup) probe(g *graph.Scope, features, labels *graph.Node) {
+	dim := op.ShapeOf(features).Last()
+	classify := layer.Chain(layer.BatchNormPlain(g.In("norm"), dim), layer.Linear(g.In("linear"), dim, len(s.Data.Train.Classes()), true))
+	logits := classify(op.StopGradient(features)) // [B,classes]
+	loss := op.OfLabelled(op.MeanAll(op.CrossEntropy(logits, labels, 0)), labels)
+	g.Output("loss", loss)
+	g.Output("accuracy", op.Accuracy(logits, labels))
+	optim.Apply(g, optim.DefaultAdamW(), loss, g.Params(), optim.Hyper{
+		Rate:  g.Constant(s.Recipe.Train.ProbeRate),
+		Decay: g.Constant(0),
+		Step:  g.Scheduled("step", optim.CountSteps),
+	}, optim.Training{Parts: s.Recipe.Train.Accumulate})
+}

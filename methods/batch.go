@@ -1,0 +1,127 @@
+package methods
+
+import (
+	"fmt"
+	"strings"
+
+	"selfsup/datasets/feed"
+	"selfsup/datasets/masks"
+	"selfsup/graph"
+	"selfsup/graph/op"
+)
+
+// Data is what a batch is asked of: the fields of the training samples.
+type Data struct {
+	Maker   feed.Maker
+	Samples int // of the training set
+	Classes int // of their labels; 0 where they have none
+}
+
+// Batch is the symbolic batch of a step, B samples. Each call declares an input of the graph, the same call the same input; the loader makes
+// what was asked for and nothing else. What the data cannot give stops the build with the list of what they can.
+type Batch struct {
+	scope *graph.Scope
+	data  Data
+	size  int
+	wants []string
+	nodes map[string]*graph.Node
+	masks map[string]masks.Plan
+}
+
+// NewBatch is a batch of so many samples, whose inputs are declared in s.
+func NewBatch(s *graph.Scope, size int, d Data) *Batch {
+	return &Batch{scope: s, data: d, size: size, nodes: map[string]*graph.Node{}, masks: map[string]masks.Plan{}}
+}
+
+// Size is B: the samples of a step on this rank.
+func (b *Batch) Size() int { return b.size }
+
+// SetSize is the number of samples of the training set, for memories with an entry for each.
+func (b *Batch) SetSize() int { return b.data.Samples }
+
+// Classes is the number of classes of the labels, 0 where there are none.
+func (b *Batch) Classes() int { return b.data.Classes }
+
+// View is view v of the samples: [B,H,W,C] images, [B,F,H,W,C] clips, [B,T,C] waves, [B,K] rows of a table, [B,T] int32 symbols.
+func (b *Batch) View(v int) *graph.Node { return b.Field(feed.View(v)) }
+
+// Views is the first n views. Views of different sizes stop the build, for methods that put them into one batch.
+func (b *Batch) Views(n int) []*graph.Node {
+	x := make([]*graph.Node, n)
+	for v := range x {
+		x[v] = b.View(v)
+		if first, own := op.ShapeOf(x[0]), op.ShapeOf(x[v]); !own.Equal(first) {
+			op.Fail("", "views of %v and %v: this method takes views of one size, give the tables of views.crops the same", first, own)
+		}
+	}
+	return x
+}
+
+// Crops is all views, by table of views.crops; where there is none, two views of one size. The first table's views are the large ones
+// (SwAV, arXiv:2006.09882, section 3.2; DINO, arXiv:2104.14294, section 3.1).
+func (b *Batch) Crops() [][]*graph.Node {
+	groups := []int{2}
+	if g, ok := b.data.Maker.(feed.Grouped); ok && len(g.Groups()) > 0 {
+		groups = g.Groups()
+	}
+	var all [][]*graph.Node
+	v := 0
+	for _, n := range groups {
+		var views []*graph.Node
+		for range n {
+			views = append(views, b.View(v))
+			v++
+		}
+		all = append(all, views)
+	}
+	return all
+}
+
+// Params is what was drawn for a view, [B,P]; of an image see views.ParamNames.
+func (b *Batch) Params(v int) *graph.Node { return b.Field(feed.Params(v)) }
+
+// Labels is the class of each sample, [B] int32, -1 where it has none.
+func (b *Batch) Labels() *graph.Node { return b.Field(feed.Labels) }
+
+// Rows is the place of each sample in the training set, [B] int32.
+func (b *Batch) Rows() *graph.Node { return b.Field(feed.Rows) }
+
+// Mask is drawn anew for every sample and step on a grid of tokens, [B,planes,tokens] of 0 and 1; the kind says what 1 means. The same kind
+// on the same grid is another mask where it is asked for again.
+func (b *Batch) Mask(k masks.Kind, g masks.Grid) *graph.Node {
+	name := fmt.Sprintf("mask%d", len(b.masks))
+	b.masks[name] = masks.Plan{Kind: k, Grid: g}
+	return b.Field(name)
+}
+
+// Of describes a field before it is asked for.
+func (b *Batch) Of(name string) feed.Field {
+	f, err := feed.FieldOf(b.data.Maker, b.masks, name)
+	if err != nil {
+		op.Fail("", "the method asks the data for %s: %v", name, strings.TrimPrefix(err.Error(), "views: "))
+	}
+	return f
+}
+
+// Field is any field that the data have: caption, marginal, action, length, boxes ...
+func (b *Batch) Field(name string) *graph.Node {
+	if n := b.nodes[name]; n != nil {
+		return n
+	}
+	f := b.Of(name)
+	shape := append([]int{b.size}, f.Shape...)
+	var n *graph.Node
+	if f.Int {
+		n = b.scope.IntInput(name, shape...)
+	} else {
+		n = b.scope.Input(name, shape...)
+	}
+	b.wants, b.nodes[name] = append(b.wants, name), n
+	return n
+}
+
+// Wants names the fields that were asked for.
+func (b *Batch) Wants() []string { return b.wants }
+
+// Masks are the masks that were asked for, by the names of their fields.
+func (b *Batch) Masks() map[string]masks.Plan { return b.masks }

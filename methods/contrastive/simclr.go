@@ -1,0 +1,61 @@
+// Package contrastive holds methods that tell samples apart: section 2.2 of the Cookbook (arXiv:2304.12210).
+package contrastive
+
+import (
+	"selfsup/graph"
+	"selfsup/graph/op"
+	"selfsup/heads"
+	"selfsup/losses"
+	"selfsup/methods"
+	"selfsup/recipes/overlay"
+)
+
+// SimCLR makes the two views of an image recognise each other among all other views of the batch.
+//
+// Chen, Kornblith, Norouzi, Hinton, ICML 2020, arXiv:2002.05709, Alg. 1. Both views go through the encoder as one batch, as in the
+// authors' code, so batch norm sees them together. Of crops of several sizes each large one is paired with every other view, as SwAV pairs
+// them, and each size is a batch.
+type SimCLR struct {
+	Projector   []int   `toml:"projector"`   // widths; the last is D
+	Temperature float64 `toml:"temperature"` // of the cosine similarities
+}
+
+// DefaultSimCLR has the paper's settings for ImageNet.
+func DefaultSimCLR() *SimCLR { return &SimCLR{Projector: []int{2048, 128}, Temperature: 0.1} }
+
+// Validate implements methods.Method.
+func (m *SimCLR) Validate() error {
+	if !(m.Temperature > 0) {
+		return overlay.Bad("temperature", "%v: want a number above 0", m.Temperature)
+	}
+	return heads.CheckWidths("projector", m.Projector)
+}
+
+// Build implements methods.Method.
+func (m *SimCLR) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
+	encode := enc.New(s)
+	project := heads.MLP(s.In("projector"), enc.Dim, m.Projector...)
+	var h, z []*graph.Node // a batch for each size of view
+	for _, x := range b.Crops() {
+		hs := encode(op.Concat(0, x...))             // [2B,F]
+		h, z = append(h, hs), append(z, project(hs)) // [2B,D]
+	}
+	return methods.Objective{
+		Features: op.Slice(h[0], 0, 0, b.Size()),
+		Terms:    []methods.Term{{Name: "ntxent", Weight: 1, Value: m.pairs(s, z, b.Size())}},
+		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(z[0])}},
+	}
+}
+
+// pairs is the mean loss of the pairs of views, whose embeddings come by size, z[i] [VB,D].
+func (m *SimCLR) pairs(s *graph.Scope, z []*graph.Node, b int) *graph.Node {
+	if len(z) == 1 && op.ShapeOf(z[0])[0] == 2*b {
+		return losses.NTXent(s, z[0], m.Temperature)
+	}
+	views, large := methods.SplitViews(z, b)
+	var terms []*graph.Node
+	for _, p := range methods.Pairs(large, len(views)) {
+		terms = append(terms, losses.NTXent(s, op.Concat(0, views[p[0]], views[p[1]]), m.Temperature))
+	}
+	return op.Scale(op.Sum(terms...), 1/float64(len(terms)))
+}

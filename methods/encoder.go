@@ -1,0 +1,48 @@
+package methods
+
+import (
+	"strings"
+
+	"selfsup/backbones"
+	"selfsup/datasets/feed"
+	"selfsup/graph"
+	"selfsup/graph/layer"
+)
+
+// Backbone is the scope, below the one it is given, in which an Encoder declares its parameters.
+const Backbone = "backbone"
+
+// Encoder is the backbone as methods see it. Its functions declare the parameters in s.In("backbone") and, in a twin's scope, give the
+// teacher's. Called again in one scope they share them.
+type Encoder struct {
+	New    func(s *graph.Scope) layer.Func                        // a view -> features [B,Dim]
+	Tokens func(s *graph.Scope) *backbones.TokenEncoder           // the same encoder in parts; nil: it has no tokens
+	Maps   func(s *graph.Scope) func(x *graph.Node) []*graph.Node // feature maps, coarser and coarser; nil: it has none
+	Dim    int
+}
+
+// EncoderOf is a backbone for a field of the batch: the recipe's for view 0, or a second tower for another.
+func EncoderOf(b backbones.Backbone, f feed.Field) Encoder {
+	in := InputOf(f)
+	enc := Encoder{Dim: b.Dim(), New: func(s *graph.Scope) layer.Func { return b.New(s.In(Backbone), in) }}
+	if t, ok := b.(backbones.Tokens); ok {
+		enc.Tokens = func(s *graph.Scope) *backbones.TokenEncoder { return t.NewTokens(s.In(Backbone), in) }
+	}
+	if m, ok := b.(backbones.Maps); ok {
+		enc.Maps = func(s *graph.Scope) func(x *graph.Node) []*graph.Node { return m.NewMaps(s.In(Backbone), in) }
+	}
+	return enc
+}
+
+// InputOf is a field as a backbone sees it.
+func InputOf(f feed.Field) backbones.Input {
+	return backbones.Input{Shape: f.Shape, Int: f.Int, Of: f.Of}
+}
+
+// ScopeAbove is the scope that an Encoder was given for its parameters to be at a path: "teacher" of "teacher/backbone".
+func ScopeAbove(path string) (above string, ok bool) {
+	if path == Backbone {
+		return "", true
+	}
+	return strings.CutSuffix(path, "/"+Backbone)
+}
