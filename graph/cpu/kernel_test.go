@@ -176,7 +176,7 @@ func TestKernels(t *testing.T) {
 			if p, ok := k.spec.(ir.InPlacer); ok {
 				for _, over := range p.InPlace() {
 					in := k.operands()
-					if over >= len(in) || !in[over].Shape.Equal(first.Shape) {
+					if over >= len(in) || !in[over].Shape.Equal(first.Shape) || in[over].DType != first.DType {
 						continue
 					}
 					run, out, err := k.bind(in, over)

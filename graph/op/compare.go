@@ -43,6 +43,9 @@ func (o Compare) Infer(in []ir.Type) (ir.Type, error) {
 // Integers implements ir.Integers: numbers and classes are equal or not, and have no order.
 func (o Compare) Integers(int) bool { return o.Fn == "equal" }
 
+// InPlace implements ir.InPlacer.
+func (o Compare) InPlace() []int { return []int{0, 1} }
+
 // Ref implements ir.Spec.
 func (o Compare) Ref(in []ir.Tensor, out ir.Tensor) {
 	sa, sb := BroadcastStrides(in[0].Shape, out.Shape), BroadcastStrides(in[1].Shape, out.Shape)
