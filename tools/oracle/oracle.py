@@ -29,6 +29,7 @@ CHOICES = {"method", "backbone", "optimizer", "dataset", "subset"}  # a table be
 
 
 def merge(base, top, path=()):
+    """Puts the keys of top over those of base."""
     for key, value in top.items():
         if isinstance(value, dict):
             if len(path) == 0 and key in CHOICES:
@@ -40,6 +41,7 @@ def merge(base, top, path=()):
 
 
 def recipe(name, sets):
+    """A recipe over its base, with sets, as nested dictionaries."""
     text = tomllib.loads((ROOT / "recipes" / name).read_text())
     whole = recipe(text["base"], []) if "base" in text else {}
     merge(whole, text)
@@ -296,6 +298,8 @@ def adamw(p, g, state, rate, decay, settings, exempt, step):
 
 
 class Run:
+    """A training: its recipe, and everything that outlives a step, by the project's names."""
+
     def __init__(self, given):
         self.given, self.recipe = given, recipe(given["Recipe"], given["Sets"])
         self.store, self.kinds = {}, {}
