@@ -198,3 +198,31 @@ func TestEveryViewHasItsSettings(t *testing.T) {
 		}
 	}
 }
+
+// Crops lie anywhere in the image with the same probability, their share of it is uniform, and so is the logarithm of width over height.
+func TestRandomBoxIsUniform(t *testing.T) {
+	const n, h, w = 20000, 300, 400
+	area, ratio := [2]float64{0.1, 0.3}, [2]float64{0.5, 1.5}
+	names := [4]string{"top", "left", "area", "logarithm of width over height"}
+	var mean, square, low, high [4]float64
+	for i := range n {
+		r := datasets.NewRand(11, "box", uint64(i))
+		b := randomBox(&r, h, w, area, ratio)
+		share := float64(b.Height*b.Width) / (h * w)
+		for k, v := range [4]float64{
+			float64(b.Top) / float64(h-b.Height), float64(b.Left) / float64(w-b.Width),
+			(share - area[0]) / (area[1] - area[0]),
+			math.Log(float64(b.Width)/float64(b.Height)/ratio[0]) / math.Log(ratio[1]/ratio[0]),
+		} {
+			mean[k] += v / n
+			square[k] += v * v / n
+			low[k], high[k] = min(low[k], v), max(high[k], v)
+		}
+	}
+	for k, name := range names { // of numbers uniform from 0 to 1 the mean is 1/2 and the deviation 1/sqrt(12)
+		deviation := math.Sqrt(square[k] - mean[k]*mean[k])
+		if math.Abs(mean[k]-0.5) > 0.015 || math.Abs(deviation-1/math.Sqrt(12)) > 0.01 || low[k] < -0.05 || high[k] > 1.05 {
+			t.Errorf("%s, scaled to 0 to 1: mean %.3f, deviation %.3f, from %.3f to %.3f; want 0.5, 0.289, 0 to 1", name, mean[k], deviation, low[k], high[k])
+		}
+	}
+}
