@@ -23,7 +23,7 @@ func NewCIFAR10() *CIFAR10 { return &CIFAR10{Records{Memory: 1 << 30}} }
 func (s *CIFAR10) Open(env Env) (*Data, error) {
 	classes := []string{"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"}
 	train := []string{"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"}
-	return openCIFAR("cifar10", &s.Records, env, train, "test_batch.bin", layout{h: 32, w: 32, labels: 1}, 0,
+	return openCIFAR("cifar10", &s.Records, env, train, "test_batch.bin", 10_000, layout{h: 32, w: 32, labels: 1}, 0,
 		func(*bundle) []string { return classes })
 }
 
@@ -53,7 +53,7 @@ func (s *CIFAR100) Open(env Env) (*Data, error) {
 	default:
 		return nil, fmt.Errorf(`datasets: cifar100: labels = %q, expected "fine" or "coarse"`, s.Labels)
 	}
-	return openCIFAR("cifar100", &s.Records, env, []string{"train.bin"}, "test.bin", layout{h: 32, w: 32, labels: 2}, at,
+	return openCIFAR("cifar100", &s.Records, env, []string{"train.bin"}, "test.bin", 50_000, layout{h: 32, w: 32, labels: 2}, at,
 		func(b *bundle) []string { return named(b.lines(s.Labels+"_label_names.txt"), count) })
 }
 
@@ -69,8 +69,8 @@ func named(names []string, count int) []string {
 	return names
 }
 
-// openCIFAR reads both sets; byte labelAt of a record is its label.
-func openCIFAR(name string, s *Records, env Env, train []string, test string, l layout, labelAt int, classes func(*bundle) []string) (*Data, error) {
+// openCIFAR reads both sets; each training file has so many images, the test file 10,000. Byte labelAt of a record is its label.
+func openCIFAR(name string, s *Records, env Env, train []string, test string, images int, l layout, labelAt int, classes func(*bundle) []string) (*Data, error) {
 	fail := func(err error) (*Data, error) { return nil, fmt.Errorf("datasets: %s: %w", name, err) }
 	if err := s.validate(); err != nil {
 		return fail(err)
@@ -86,7 +86,7 @@ func openCIFAR(name string, s *Records, env Env, train []string, test string, l 
 		for _, f := range files {
 			c, err := b.get(f)
 			if err == nil {
-				err = r.add(c)
+				err = r.add(c, s.expected([]int{images, 10_000}[i]))
 			}
 			if err != nil {
 				return fail(err)

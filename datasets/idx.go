@@ -185,7 +185,7 @@ func ReadIDX(r io.Reader, name string) (*IDXArray, error) {
 	// Reading to the end also verifies the checksum of a gzip'd file.
 	switch _, err := in.ReadByte(); {
 	case err == nil:
-		return nil, fmt.Errorf("datasets: %s: more data than the %d bytes the header %v claims", name, total, a.Shape)
+		return nil, fmt.Errorf("datasets: %s: more data than the %d bytes the header %v claims, from byte %d of the unpacked file on", name, total, a.Shape, 4+4*int64(len(a.Shape))+total)
 	case err != io.EOF:
 		return nil, fmt.Errorf("datasets: %s: after %d bytes of data: %w", name, total, noEOF(err))
 	}

@@ -12,8 +12,9 @@ import (
 
 // Records is the settings of sources that read files of records of one length.
 type Records struct {
-	Path   string      `toml:"path"`   // the unpacked folder, or the archive as downloaded
-	Memory memory.Size `toml:"memory"` // files that are kept in memory; more are read on demand
+	Path    string      `toml:"path"`    // the unpacked folder, or the archive as downloaded
+	Memory  memory.Size `toml:"memory"`  // files that are kept in memory; more are read on demand
+	Partial bool        `toml:"partial"` // files may hold fewer images than were published, or more; else such a file is refused as cut
 }
 
 func (r *Records) validate() error {
@@ -24,6 +25,14 @@ func (r *Records) validate() error {
 		return fmt.Errorf("memory = %v, expected at least 0B", r.Memory)
 	}
 	return nil
+}
+
+// expected is how many images a file must hold, if it was published with so many; 0: any.
+func (r *Records) expected(published int) int {
+	if r.Partial {
+		return 0
+	}
+	return published
 }
 
 // layout is a record: some bytes of label, then three planes of h x w pixels.
@@ -46,13 +55,16 @@ type records struct {
 	buffers sync.Pool
 }
 
-// add appends a file, whose length must be whole records.
-func (r *records) add(c content) error {
+// add appends a file, whose length must be whole records, and as many as were published, where that is above 0.
+func (r *records) add(c content, published int) error {
 	size := int64(r.record())
 	if c.size == 0 || c.size%size != 0 {
 		return fmt.Errorf("%s: %d bytes, expected a multiple of %d (one image)", c.name, c.size, size)
 	}
 	n := int(c.size / size)
+	if published > 0 && n != published {
+		return fmt.Errorf("%s: %d bytes are %d images, the published file has %d: it is cut, or another; set partial = true if that is meant", c.name, c.size, n, published)
+	}
 	r.parts, r.counts, r.n = append(r.parts, c), append(r.counts, n), r.n+n
 	return nil
 }

@@ -75,12 +75,12 @@ func TestCIFAR10(t *testing.T) {
 		return p
 	}
 	for name, s := range map[string]CIFAR10{
-		"folder":                {Records{Path: filepath.Join(dir, "cifar-10-batches-bin"), Memory: 1 << 20}},
-		"folder above":          {Records{Path: dir, Memory: 1 << 20}},
-		"on demand":             {Records{Path: dir}},
-		"tar.gz":                {Records{Path: write("c.tar.gz", tarball(t, files, true)), Memory: 1 << 20}},
-		"tar":                   {Records{Path: write("c.tar", tarball(t, files, false)), Memory: 1 << 20}},
-		"a folder with a [name": {Records{Path: filepath.Join(tree(t, odd), "[x"), Memory: 1 << 20}},
+		"folder":                {Records{Path: filepath.Join(dir, "cifar-10-batches-bin"), Memory: 1 << 20, Partial: true}},
+		"folder above":          {Records{Path: dir, Memory: 1 << 20, Partial: true}},
+		"on demand":             {Records{Path: dir, Partial: true}},
+		"tar.gz":                {Records{Path: write("c.tar.gz", tarball(t, files, true)), Memory: 1 << 20, Partial: true}},
+		"tar":                   {Records{Path: write("c.tar", tarball(t, files, false)), Memory: 1 << 20, Partial: true}},
+		"a folder with a [name": {Records{Path: filepath.Join(tree(t, odd), "[x"), Memory: 1 << 20, Partial: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, err := s.Open(Env{BaseDir: filepath.Dir(dir)})
@@ -136,7 +136,7 @@ func TestCIFAR10Faults(t *testing.T) {
 			files := cifar10()
 			c.change(files)
 			s := NewCIFAR10()
-			s.Path = tree(t, files)
+			s.Path, s.Partial = tree(t, files), true
 			if _, err := s.Open(Env{}); err == nil || !strings.Contains(err.Error(), c.message) {
 				t.Errorf("got %v, want %q", err, c.message)
 			}
@@ -158,7 +158,7 @@ func TestCIFAR10Faults(t *testing.T) {
 			if err := os.WriteFile(path, c.in, 0o644); err != nil {
 				t.Fatal(err)
 			}
-			s := CIFAR10{Records{Path: path, Memory: c.memory}}
+			s := CIFAR10{Records{Path: path, Memory: c.memory, Partial: true}}
 			if _, err := s.Open(Env{}); err == nil || !strings.Contains(err.Error(), c.message) || !strings.Contains(err.Error(), path) {
 				t.Errorf("got %v, want %s and %q", err, path, c.message)
 			}
@@ -185,7 +185,7 @@ func TestCIFAR100(t *testing.T) {
 		{labels: "both", message: `labels = "both", expected "fine" or "coarse"`},
 	} {
 		s := NewCIFAR100()
-		s.Path, s.Labels = tree(t, files), c.labels
+		s.Path, s.Labels, s.Partial = tree(t, files), c.labels, true
 		d, err := s.Open(Env{})
 		if c.message != "" {
 			if err == nil || !strings.Contains(err.Error(), c.message) {
@@ -220,7 +220,7 @@ func TestSTL10(t *testing.T) {
 	}
 	for _, memory := range []memory.Size{0, 1 << 30} {
 		for part, want := range map[string][]int{"train": {0, 9}, "unlabeled": {-1, -1, -1}, "train+unlabeled": {0, 9, -1, -1, -1}} {
-			s := STL10{Records{tree(t, files), memory}, part}
+			s := STL10{Records{Path: tree(t, files), Memory: memory, Partial: true}, part}
 			d, err := s.Open(Env{})
 			if err != nil {
 				t.Fatal(err)
@@ -257,10 +257,47 @@ func TestSTL10(t *testing.T) {
 		"27647 bytes, expected a multiple of 27648 (one im": func(f map[string][]byte, s *STL10) { f["stl10_binary/test_X.bin"] = image(0)[1:] },
 	} {
 		f, s := maps.Clone(files), NewSTL10()
+		s.Partial = true
 		change(f, s)
 		s.Path = tree(t, f)
 		if _, err := s.Open(Env{}); err == nil || !strings.Contains(err.Error(), message) {
 			t.Errorf("got %v, want %q", err, message)
+		}
+	}
+}
+
+// A file that was cut between two images is refused, with what it holds and what was published; partial = true says that it is meant.
+func TestRecordsCutBetweenImages(t *testing.T) {
+	stl := map[string][]byte{"train_X.bin": make([]byte, 2*3*96*96), "train_y.bin": {1, 2}, "test_X.bin": make([]byte, 3*96*96), "test_y.bin": {1}}
+	hundred := map[string][]byte{"train.bin": append(cifarRecord(0, 1, 2), cifarRecord(1, 3, 4)...), "test.bin": cifarRecord(2, 3, 4)}
+	for _, c := range []struct {
+		message string
+		open    func(partial bool) error
+	}{
+		{"data_batch_1.bin: 6146 bytes are 2 images, the published file has 10000: it is cut, or another; set partial = true", func(partial bool) error {
+			s := NewCIFAR10()
+			s.Path, s.Partial = tree(t, cifar10()), partial
+			_, err := s.Open(Env{})
+			return err
+		}},
+		{"train.bin: 6148 bytes are 2 images, the published file has 50000", func(partial bool) error {
+			s := NewCIFAR100()
+			s.Path, s.Partial = tree(t, hundred), partial
+			_, err := s.Open(Env{})
+			return err
+		}},
+		{"train_X.bin: 55296 bytes are 2 images, the published file has 5000", func(partial bool) error {
+			s := NewSTL10()
+			s.Path, s.Partial, s.Train = tree(t, stl), partial, "train"
+			_, err := s.Open(Env{})
+			return err
+		}},
+	} {
+		if err := c.open(false); err == nil || !strings.Contains(err.Error(), c.message) {
+			t.Errorf("got %v, want %q", err, c.message)
+		}
+		if err := c.open(true); err != nil {
+			t.Errorf("partial: %v", err)
 		}
 	}
 }
@@ -277,7 +314,7 @@ func FuzzBundle(f *testing.F) {
 		if err := os.WriteFile(path, in, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s := CIFAR100{Records{Path: path, Memory: 1 << 16}, "fine"}
+		s := CIFAR100{Records{Path: path, Memory: 1 << 16, Partial: true}, "fine"}
 		d, err := s.Open(Env{})
 		if err != nil {
 			return

@@ -51,17 +51,17 @@ func (s *STL10) open(env Env) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	train, err := stlSet(b, parts)
+	train, err := s.set(b, parts)
 	if err != nil {
 		return nil, err
 	}
-	test, err := stlSet(b, []string{"test"})
+	test, err := s.set(b, []string{"test"})
 	if err != nil {
 		return nil, err
 	}
 	d := &Data{Train: train, Test: test, Roots: []string{env.path(s.Path)}}
 	if _, there := b.files["train_X.bin"]; there && !slices.Contains(parts, "train") {
-		labelled, err := stlSet(b, []string{"train"})
+		labelled, err := s.set(b, []string{"train"})
 		if err != nil {
 			return nil, err
 		}
@@ -78,8 +78,11 @@ func (s *STL10) LabelHint() string {
 	return `put train_X.bin and train_y.bin beside unlabeled_X.bin, from which evaluations then learn; to train with labels set train = "train"`
 }
 
-// stlSet joins parts, of which unlabeled has no labels.
-func stlSet(b *bundle, parts []string) (*records, error) {
+// stlImages is how many images were published in each part.
+var stlImages = map[string]int{"train": 5000, "test": 8000, "unlabeled": 100_000}
+
+// set joins parts, of which unlabeled has no labels.
+func (s *STL10) set(b *bundle, parts []string) (*records, error) {
 	r := &records{
 		layout:  layout{h: 96, w: 96, columns: true},
 		classes: []string{"airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"},
@@ -89,7 +92,7 @@ func stlSet(b *bundle, parts []string) (*records, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := r.add(x); err != nil {
+		if err := r.add(x, s.expected(stlImages[p])); err != nil {
 			return nil, err
 		}
 		labels := make([]byte, r.n-len(r.label)) // zeros: none

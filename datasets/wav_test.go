@@ -52,6 +52,14 @@ func (s sound) bytes() []byte {
 	return append(append([]byte("RIFF"), le.AppendUint32(nil, uint32(len(b)))...), b...)
 }
 
+// piped is the file of a program that could not go back to write the lengths of the file and of the samples.
+func piped(s sound, file, data uint32) []byte {
+	b := s.bytes()
+	binary.LittleEndian.PutUint32(b[4:], file)
+	binary.LittleEndian.PutUint32(b[len(b)-len(s.data)-4:], data)
+	return b
+}
+
 func floats(vs ...float32) (b []byte) {
 	for _, v := range vs {
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
@@ -78,6 +86,17 @@ func TestWAVCodings(t *testing.T) {
 		{"no samples", sound{coding: 1, channels: 1, bits: 16}.bytes(), nil, "no samples: the data chunk is empty"},
 		{"truncated", sound{coding: 1, channels: 1, bits: 16, data: make([]byte, 100)}.bytes()[:80], nil, "36 bytes of samples, and the data chunk claims 100: the file is truncated"},
 		{"half a sample", sound{coding: 1, channels: 1, bits: 16, data: []byte{1, 2, 3}}.bytes(), nil, "3 bytes of samples, expected a multiple of 2"},
+		{"written to a pipe by ffmpeg", piped(sound{coding: 1, channels: 1, bits: 8, before: "LIST\x04\x00\x00\x00Lavf", data: []byte{0, 192}}, 0xffffffff, 0xffffffff), []float32{-1, 0.5}, ""},
+		{"written to a pipe with zeros", piped(sound{coding: 1, channels: 2, bits: 16, data: []byte{0, 0x80, 0, 0x40}}, 0, 0), []float32{-1, 0.5}, ""},
+		{"written to a pipe by SoX", piped(sound{coding: 1, channels: 1, bits: 24, data: []byte{0, 0, 0x40}}, 0x7ffff024, 0x7fffefff), []float32{0.5}, ""},
+		{"written to a pipe and cut in a sample", piped(sound{coding: 1, channels: 1, bits: 16, data: []byte{1, 2, 3}}, 0xffffffff, 0xffffffff), nil, "3 bytes of samples, expected a multiple of 2"},
+		{"written to a pipe that brought none", piped(sound{coding: 1, channels: 1, bits: 16}, 0xffffffff, 0xffffffff), nil, "no samples: the data chunk is empty"},
+		{"a length that is too large", piped(sound{coding: 1, channels: 1, bits: 8, data: []byte{1, 2}}, 0xffffffff, 0x7fffffff), nil, "2 bytes of samples, and the data chunk claims 2147483647"},
+		{"chunks behind the samples", append(sound{coding: 1, channels: 1, bits: 8, data: []byte{0}}.bytes(), "\x00LIST\x03\x00\x00\x00abc"...), []float32{-1}, ""},
+		{"padding behind the samples", append(sound{coding: 1, channels: 1, bits: 8, data: []byte{0, 192}}.bytes(), 0, 0, 0, 0), []float32{-1, 0.5}, ""},
+		{"two files in one", slices.Repeat(sound{coding: 1, channels: 1, bits: 16, data: []byte{1, 2}}.bytes(), 2), nil, "the last chunk ends at byte 46 of 92, and what follows is none: 52 49 46 46"},
+		{"samples that the header does not count", append(sound{coding: 1, channels: 1, bits: 16, data: []byte{1, 2}}.bytes(), make([]byte, 20)...), nil, "the last chunk ends at byte 46 of 66, and what follows is none: 00 00"},
+		{"a chunk behind the samples that is cut", append(sound{coding: 1, channels: 1, bits: 8, data: []byte{0, 1}}.bytes(), "LIST\x09\x00\x00\x00abc"...), nil, "the last chunk ends at byte 46 of 57"},
 		{"not finite", sound{coding: 3, channels: 1, bits: 32, data: floats(0, float32(math.NaN()))}.bytes(), nil, "sample 1 is NaN"},
 		{"mp3 inside", sound{coding: 85, channels: 1, bits: 16, data: []byte{1, 2}}.bytes(), nil, "coding 85, expected 1 (PCM) or 3 (float)"},
 		{"64-bit float", sound{coding: 3, channels: 1, bits: 64, data: make([]byte, 8)}.bytes(), nil, "64 bits a sample, expected"},

@@ -22,7 +22,8 @@ type WAVHeader struct {
 func (h *WAVHeader) frame() int { return h.Channels * h.Bits / 8 }
 
 // ReadWAVHeader reads the chunks of a WAV file of size bytes: PCM of 8, 16, 24 or 32 bits or 32-bit floats, in the plain or the extensible
-// form, mono or stereo. It refuses other codings, a file without samples, and one that ends before the samples that it claims.
+// form, mono or stereo. It refuses other codings, a file without samples, one that ends before the samples that it claims, and one that goes
+// on after them with what is no chunk. Where a program wrote to a pipe and could not say how many samples there are, they go to the end.
 //
 // Format: IBM and Microsoft, Multimedia Programming Interface and Data Specifications 1.0, 1991; WAVEFORMATEXTENSIBLE, Microsoft 2001.
 func ReadWAVHeader(in io.ReaderAt, size int64) (h WAVHeader, err error) {
@@ -61,7 +62,13 @@ func ReadWAVHeader(in io.ReaderAt, size int64) (h WAVHeader, err error) {
 			if !format {
 				return h, fmt.Errorf("byte %d: a data chunk before the fmt chunk", at-8)
 			}
-			return h, h.data(at, n, size)
+			if streamed(n, binary.LittleEndian.Uint32(head[4:]), h.frame()) {
+				return h, h.data(at, size-at, size)
+			}
+			if err := h.data(at, n, size); err != nil {
+				return h, err
+			}
+			return h, chunksOnly(in, at+n+n&1, size)
 		}
 		at += n + n&1
 	}
@@ -126,6 +133,38 @@ func (h *WAVHeader) format(in io.ReaderAt, at, n, size int64) error {
 }
 
 const maxRate = 1 << 20
+
+// streamed reports a length of the data chunk, beside that of the file, that was never filled in: 0 or the most that 32 bits hold (ffmpeg and
+// others), or SoX's 0x7ffff000 in whole samples.
+func streamed(n int64, riff uint32, frame int) bool {
+	const most, sox = 0xffffffff, 0x7ffff000
+	return n == most || n == 0 && (riff == 0 || riff == most) || n == sox/int64(frame)*int64(frame)
+}
+
+// chunksOnly refuses what follows the samples and is no chunk, such as a second WAV file or samples that the header does not count.
+func chunksOnly(in io.ReaderAt, at, size int64) error {
+	for end := at; at < size; end = at {
+		var chunk [8]byte
+		if _, err := readFull(in, chunk[:min(size-at, 8)], at, size); err != nil {
+			return err
+		}
+		at += 8 + int64(binary.LittleEndian.Uint32(chunk[4:]))
+		at += at & 1                            // chunks begin at even bytes
+		if chunk == [8]byte{} && size-end < 8 { // padding
+			return nil
+		}
+		id := string(chunk[:4])
+		for _, c := range id {
+			if c < ' ' || c > '~' {
+				id = "" // no name of a chunk
+			}
+		}
+		if id == "" || id == "RIFF" || at > size+1 {
+			return fmt.Errorf("the last chunk ends at byte %d of %d, and what follows is none: % x", end, size, chunk[:min(size-end, 8)])
+		}
+	}
+	return nil
+}
 
 func (h *WAVHeader) data(at, n, size int64) error {
 	switch {

@@ -29,6 +29,11 @@ func TestEveryDamageIsFound(t *testing.T) {
 			t.Fatalf("the first %d of %d bytes open", n, len(good))
 		}
 	}
+	for name, behind := range map[string][]byte{"a byte": {0}, "the same pack": good} {
+		if _, err := reopen(append(bytes.Clone(good), behind...)); err == nil || !strings.Contains(err.Error(), "bytes") {
+			t.Errorf("%s behind a pack: got %v", name, err)
+		}
+	}
 	for at := range good {
 		bad := bytes.Clone(good)
 		bad[at] ^= 1 << (at % 8)

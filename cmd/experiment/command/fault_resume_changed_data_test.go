@@ -166,8 +166,8 @@ func TestOtherDataOfEverySource(t *testing.T) {
 		want  string
 	}{
 		{"idx", map[string][]byte{"x.idx": idx(3)}, "dataset.idx.train_images", "x.idx", "x.idx", 1000, nil, "1 changed: train [1]"},
-		{"stl10", read(stl(t)), "dataset.stl10.path", ".", "unlabeled_X.bin", 3, []string{"views.crop=28"}, "1 changed: train unlabeled_X.bin[0]"},
-		{"stl10's labelled images", read(stl(t)), "dataset.stl10.path", ".", "train_y.bin", 2, []string{"views.crop=28"}, `1 changed: labelled train_X.bin[2], class "bird", was "car"`},
+		{"stl10", read(stl(t)), "dataset.stl10.path", ".", "unlabeled_X.bin", 3, []string{"views.crop=28", "dataset.stl10.partial=true"}, "1 changed: train unlabeled_X.bin[0]"},
+		{"stl10's labelled images", read(stl(t)), "dataset.stl10.path", ".", "train_y.bin", 2, []string{"views.crop=28", "dataset.stl10.partial=true"}, `1 changed: labelled train_X.bin[2], class "bird", was "car"`},
 		{"pack", map[string][]byte{"set.pack": file}, "dataset.pack.path", "set.pack", "", 0, nil, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

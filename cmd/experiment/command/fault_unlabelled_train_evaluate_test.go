@@ -69,7 +69,7 @@ func TestFaultUnlabelledTrainEvaluate(t *testing.T) {
 		}
 	}
 	onSTL := func(dir, train string, sets ...string) []string {
-		return append([]string{fmt.Sprintf("dataset.stl10.path=%q", dir), fmt.Sprintf("dataset.stl10.train=%q", train), "views.crop=32"}, sets...)
+		return append([]string{fmt.Sprintf("dataset.stl10.path=%q", dir), fmt.Sprintf("dataset.stl10.train=%q", train), "dataset.stl10.partial=true", "views.crop=32"}, sets...)
 	}
 	onPhotos := func(sets ...string) []string {
 		return append([]string{fmt.Sprintf("dataset.folder.train=%q", pictures(t, 20, 0, "")), fmt.Sprintf("dataset.folder.test=%q", pictures(t, 4, 0, "a", "b"))}, sets...)
