@@ -55,8 +55,9 @@ func (s *Captions) Open(env Env) (*Parts[CaptionSet], error) {
 		return fail(err)
 	}
 	var test []file
+	var split *Split
 	if s.Test == "" {
-		train, test = s.take(train)
+		split = &s.Split
 	} else if test, err = r.list(env.path(s.Test)); err != nil {
 		return fail(err)
 	}
@@ -64,11 +65,11 @@ func (s *Captions) Open(env Env) (*Parts[CaptionSet], error) {
 	if err != nil {
 		return fail(err)
 	}
-	d, err := openFiles("captions: "+s.Train, classes, train, test, r.skipped, s.Files)
+	d, err := openFiles(found{where: "captions: " + s.Train, classes: classes, train: train, test: test, split: split, skipped: r.skipped}, s.Files)
 	if err != nil {
 		return nil, err
 	}
-	p := &Parts[CaptionSet]{Train: &captionSet{d.Train.(*fileSet), r.captions}, Skipped: d.Skipped}
+	p := &Parts[CaptionSet]{Train: &captionSet{d.Train.(*fileSet), r.captions}, Skipped: d.Skipped, Notes: d.Notes}
 	if d.Test != nil {
 		p.Test = &captionSet{d.Test.(*fileSet), r.captions}
 	}

@@ -101,11 +101,11 @@ func (s *Clips) Open(env Env) (*Parts[ClipSet], error) {
 	if err != nil {
 		return fail(err)
 	}
-	d, err := openFiles("clips: "+s.Train, classes, trainFiles, testFiles, nil, s.Files)
+	d, err := openFiles(found{where: "clips: " + s.Train, classes: classes, train: trainFiles, test: testFiles}, s.Files)
 	if err != nil {
 		return nil, err
 	}
-	p := &Parts[ClipSet]{Skipped: d.Skipped}
+	p := &Parts[ClipSet]{Skipped: d.Skipped, Notes: d.Notes}
 	c, err := s.clips(d.Train, train)
 	if err != nil {
 		return fail(err)

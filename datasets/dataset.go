@@ -85,6 +85,8 @@ type Data struct {
 	Roots []string
 	// Skipped lists the images that were refused and left out.
 	Skipped []Skip
+	// Notes says what else a source passed over, and which classes a part lacks.
+	Notes []string
 }
 
 // Skip is an image left out, and why.
@@ -120,5 +122,14 @@ func (d *Data) check(where string) error {
 			}
 		}
 	}
+	learned := d.Train
+	if d.Labelled != nil {
+		learned = d.Labelled
+	}
+	var test Labelled
+	if d.Test != nil {
+		test = d.Test
+	}
+	d.Notes = append(d.Notes, classNotes(learned, test, d.Train.Classes())...)
 	return nil
 }

@@ -55,5 +55,5 @@ func (*Emoji32) Open(Env) (*Data, error) {
 	}
 	opt := DefaultFiles()
 	opt.Channels = 3
-	return openLabelled("emoji_32", train, test, opt)
+	return openLabelled(found{where: "emoji_32", train: train, test: test}, opt)
 }

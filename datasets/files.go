@@ -46,7 +46,7 @@ const maxResize = 1 << 14
 
 // Split is how much of an undivided set is kept for the test.
 type Split struct {
-	TestFraction float64 `toml:"test_fraction"` // share of each class kept for the test where there is no test set, in [0,1)
+	TestFraction float64 `toml:"test_fraction"` // share of each class kept for the test where there is no test set, in [0,1); at least one of two images
 	SplitSeed    uint64  `toml:"split_seed"`    // which images that share is; apart from the run's seed, so that seeds compare
 }
 
@@ -57,7 +57,7 @@ func (s *Split) validate() error {
 	return nil
 }
 
-// take moves the fraction of each class, rounded to the nearest count that leaves one, to test; both parts keep the order.
+// take moves the fraction of each class, rounded to the nearest count from one on that leaves one, to test; both parts keep the order.
 func (s *Split) take(files []file) (train, test []file) {
 	classes := make([]string, len(files))
 	for i, f := range files {
@@ -91,7 +91,11 @@ func (s *Split) held(classes []string) []bool {
 	for class, rows := range byClass {
 		r := NewRand(s.SplitSeed, "split/"+class)
 		r.Shuffle(rows)
-		n := min(int(math.Round(s.TestFraction*float64(len(rows)))), len(rows)-1)
+		n := int(math.Round(s.TestFraction * float64(len(rows))))
+		if s.TestFraction > 0 {
+			n = max(n, 1)
+		}
+		n = min(n, len(rows)-1)
 		for _, i := range rows[:n] {
 			held[i] = true
 		}

@@ -3,7 +3,6 @@ package datasets
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,7 +18,7 @@ import (
 //	channels = 3
 //	max_skipped = 5          # damaged files that may be left out
 type Folder struct {
-	Root       string `toml:"root"`        // directory that holds train, and val or test (val if both); in place of the next two
+	Root       string `toml:"root"`        // directory that holds train, and val or validation, dev, test (the first that is there); in place of the next two
 	Train      string `toml:"train"`       // directory
 	Test       string `toml:"test"`        // directory; empty: test_fraction of train
 	Unlabelled bool   `toml:"unlabelled"`  // folders in train are not classes
@@ -35,11 +34,11 @@ func NewFolder() *Folder {
 
 // Open implements Source.
 func (s *Folder) Open(env Env) (*Data, error) {
-	where, train, test, err := s.list(env)
+	l, err := s.list(env)
 	if err != nil {
 		return nil, fmt.Errorf("datasets: folder: %w", err)
 	}
-	d, err := openLabelled(where, train, test, s.Files)
+	d, err := openLabelled(l, s.Files)
 	if err != nil {
 		return nil, err
 	}
@@ -61,23 +60,24 @@ func (s *Folder) LabelHint() string {
 }
 
 // list finds the files of both sets.
-func (s *Folder) list(env Env) (where string, train, test []file, err error) {
+func (s *Folder) list(env Env) (l found, err error) {
 	if err := s.validate(); err != nil {
-		return "", nil, nil, err
+		return l, err
 	}
-	where, trainDir, testDir := s.dirs(env)
-	if train, err = s.below(trainDir, s.Unlabelled); err != nil {
-		return "", nil, nil, err
+	where, p, err := s.dirs(env)
+	if err != nil {
+		return l, err
 	}
-	if testDir != "" {
-		test, err = s.below(testDir, false)
-		return where, train, test, err
+	l = found{where: where, notes: p.notes}
+	if l.train, err = s.below(p.train, s.Unlabelled, &l); err != nil {
+		return l, err
 	}
-	if err := divided(s.Train, train); err != nil {
-		return "", nil, nil, err
+	if p.test != "" {
+		l.test, err = s.below(p.test, false, &l)
+		return l, err
 	}
-	train, test = s.take(train)
-	return where, train, test, nil
+	l.split = &s.Split
+	return l, divided(s.Train, l.train)
 }
 
 func (s *Folder) validate() error {
@@ -93,59 +93,40 @@ func (s *Folder) validate() error {
 }
 
 // dirs is where the images are; test is empty where a share of train is to be taken.
-func (s *Folder) dirs(env Env) (where, train, test string) {
-	if s.Root == "" {
-		if s.Test != "" {
-			test = env.path(s.Test)
-		}
-		return "folder " + s.Train, env.path(s.Train), test
+func (s *Folder) dirs(env Env) (where string, p rootParts, err error) {
+	if s.Root != "" {
+		p, err = findParts(env.path(s.Root))
+		return "folder " + s.Root, p, err
 	}
-	root := env.path(s.Root)
-	where, train = "folder "+s.Root, filepath.Join(root, "train")
-	for _, name := range testNames {
-		dir := filepath.Join(root, name)
-		if info, err := os.Stat(dir); err == nil && info.IsDir() {
-			return where, train, dir
-		}
+	p.train = env.path(s.Train)
+	if s.Test != "" {
+		p.test = env.path(s.Test)
+		err = apart(p.train, p.test)
 	}
-	return where, train, ""
-}
-
-var testNames = []string{"val", "valid", "test"}
-
-// divided refuses to take folders train and val for two classes.
-func divided(dir string, files []file) error {
-	var train, test bool
-	for _, f := range files {
-		name := strings.ToLower(f.class)
-		train = train || name == "train"
-		test = test || slices.Contains(testNames, name)
-		if name != "train" && !slices.Contains(testNames, name) {
-			return nil
-		}
-	}
-	if train && test {
-		return fmt.Errorf("%s holds the folders train and val or test, which would be its classes; write root = %q in place of train", dir, dir)
-	}
-	return nil
+	return "folder " + s.Train, p, err
 }
 
 // below finds the images below dir, sorted by name. Links are followed.
-func (s *Folder) below(dir string, unlabelled bool) ([]file, error) {
+func (s *Folder) below(dir string, unlabelled bool, l *found) ([]file, error) {
 	expected := "expected " + filepath.Join(dir, "<class>", "*.png") + " (or jpg, gif, bmp, tiff, webp), or the images directly in it"
 	w := walker{dir: dir, depth: s.ClassDepth, classless: unlabelled}
 	if err := w.walk(dir, 0, "", nil); err != nil {
 		return nil, fmt.Errorf("%w; %s", err, expected)
 	}
+	l.others.join(w.others)
+	unread := ""
+	if len(w.others) > 0 {
+		unread = "; not read: " + w.others.String()
+	}
 	switch {
 	case len(w.files) == 0:
-		return nil, fmt.Errorf("no images in %s; %s", dir, expected)
+		return nil, fmt.Errorf("no images in %s; %s%s", dir, expected, unread)
 	case unlabelled:
 		slices.SortFunc(w.files, func(a, b file) int { return strings.Compare(a.name, b.name) })
 	case w.loose != "" && w.classed != "":
 		return nil, fmt.Errorf("%s holds both images (%s) and folders of images (%s); move one, or set unlabelled = true", dir, w.loose, w.classed)
 	case w.empty != "":
-		return nil, fmt.Errorf("class %s of %s holds no images (%s); remove the folder, or put images in it", w.empty, dir, strings.Join(extensions, " "))
+		return nil, fmt.Errorf("class %s of %s holds no images (%s); remove the folder, or put images in it%s", w.empty, dir, strings.Join(extensions, " "), unread)
 	}
 	return w.files, nil
 }

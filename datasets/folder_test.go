@@ -45,7 +45,7 @@ func TestFolder(t *testing.T) {
 		{name: "bad images above the limit", files: map[string][]byte{"1.png": pic, "2.png": pic[:40], "3.png": nil},
 			change: func(f *Folder) { f.TestFraction, f.MaxSkipped = 0, 1 }, message: "2 of 3 images are refused, max_skipped allows 1: "},
 		{name: "every image bad", files: map[string][]byte{"1.png": nil},
-			change: func(f *Folder) { f.MaxSkipped = 5 }, message: "the training set is empty"},
+			change: func(f *Folder) { f.MaxSkipped = 5 }, message: "every training image is refused: "},
 		{name: "a header that claims too much", files: map[string][]byte{"1.png": bomb}, change: func(*Folder) {},
 			message: "png header says 60000x60000 pixels, expected 1 to max_pixels"},
 		{name: "mixed", files: map[string][]byte{"1.png": pic, "a/2.png": pic}, change: func(*Folder) {}, message: "set unlabelled = true"},

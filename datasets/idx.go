@@ -56,6 +56,10 @@ func (s *IDX) Open(env Env) (*Data, error) {
 		test.Class = train.Class
 		d.Test = test
 	}
+	if gap := train.gap(); gap >= 0 && len(s.Classes) == 0 {
+		return nil, fmt.Errorf("datasets: idx: %s: labels run from 0 to %d, and no training image has label %d; name the classes with classes = [...] if that is meant",
+			s.TrainLabels, len(train.Class)-1, gap)
+	}
 	return d, d.check("idx: " + s.TrainImages)
 }
 

@@ -85,6 +85,7 @@ type Parts[S Labelled] struct {
 	Train   S
 	Test    S      // nil where the source has none
 	Skipped []Skip // samples that were refused and left out
+	Notes   []string
 }
 
 // Opened is the opened data of a source of any kind.
@@ -95,6 +96,8 @@ type Opened interface {
 	Sets() (train, test Labelled)
 	// Refused lists the samples that were left out.
 	Refused() []Skip
+	// Remarks says what else was passed over.
+	Remarks() []string
 }
 
 // Opener is a source of any kind, for what looks at data without training on them.
@@ -113,6 +116,9 @@ func (p *Parts[S]) Sets() (train, test Labelled) {
 // Refused implements Opened.
 func (p *Parts[S]) Refused() []Skip { return p.Skipped }
 
+// Remarks implements Opened.
+func (p *Parts[S]) Remarks() []string { return p.Notes }
+
 // Summary implements Opened.
 func (p *Parts[S]) Summary() []Fact { return summary(p) }
 
@@ -126,6 +132,9 @@ func (d *Data) Sets() (train, test Labelled) {
 
 // Refused implements Opened.
 func (d *Data) Refused() []Skip { return d.Skipped }
+
+// Remarks implements Opened.
+func (d *Data) Remarks() []string { return d.Notes }
 
 // Summary implements Opened; the images are not decoded.
 func (d *Data) Summary() []Fact { return summary(d) }

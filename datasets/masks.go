@@ -67,24 +67,27 @@ func (s *Masks) Open(env Env) (*Parts[MaskSet], error) {
 		return fail(err)
 	}
 	dirs := Folder{Root: s.Root, Train: s.Train, Test: s.Test}
-	where, trainDir, testDir := dirs.dirs(env)
+	where, dir, err := dirs.dirs(env)
+	if err != nil {
+		return fail(err)
+	}
 	p := pairer{Masks: s, masks: map[string]file{}}
-	train, err := p.below(trainDir)
+	train, err := p.below(dir.train)
 	if err != nil {
 		return fail(err)
 	}
 	var test []file
-	if testDir == "" {
+	if dir.test == "" {
 		train, test = s.take(train)
-	} else if test, err = p.below(testDir); err != nil {
+	} else if test, err = p.below(dir.test); err != nil {
 		return fail(err)
 	}
 	kept := p.check(&train, &test)
-	d, err := openFiles("masks: "+strings.TrimPrefix(where, "folder "), nil, train, test, p.skipped, s.Files)
+	d, err := openFiles(found{where: "masks: " + strings.TrimPrefix(where, "folder "), train: train, test: test, skipped: p.skipped, notes: dir.notes}, s.Files)
 	if err != nil {
 		return nil, err
 	}
-	parts := &Parts[MaskSet]{Train: p.set(d.Train.(*fileSet), kept), Skipped: d.Skipped}
+	parts := &Parts[MaskSet]{Train: p.set(d.Train.(*fileSet), kept), Skipped: d.Skipped, Notes: d.Notes}
 	if d.Test != nil {
 		parts.Test = p.set(d.Test.(*fileSet), kept)
 	}

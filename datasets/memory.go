@@ -1,6 +1,9 @@
 package datasets
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Memory is a set held in memory.
 type Memory struct {
@@ -13,6 +16,14 @@ type Memory struct {
 
 func (m *Memory) Len() int          { return len(m.Images) }
 func (m *Memory) Classes() []string { return m.Class }
+
+// gap is the first class that no image has, or -1; also where no image has a label.
+func (m *Memory) gap() int {
+	if m.Labels == nil {
+		return -1
+	}
+	return slices.Index(countLabels(m, len(m.Class)), 0)
+}
 
 func (m *Memory) Label(i int) int {
 	if m.Labels == nil {

@@ -35,26 +35,37 @@ func (b inMemory) read(f *file, buf []byte, limit int64) ([]byte, error) {
 	return readAt(bytes.NewReader(b), f, buf, limit)
 }
 
-// openLabelled is openFiles with classes numbered by sorted name.
-func openLabelled(where string, train, test []file, opt Files) (*Data, error) {
-	classes, err := labelled(train, test)
-	if err != nil {
-		return nil, fmt.Errorf("datasets: %s: %w", where, err)
-	}
-	return openFiles(where, classes, train, test, nil, opt)
+// found is the files of a source.
+type found struct {
+	where       string   // begins the errors
+	classes     []string // that the files' labels count
+	train, test []file   // test may be empty
+	split       *Split   // where test is empty, the share of the images that decode that becomes it; nil: there is no test set
+	skipped     []Skip   // what the source refused before
+	others      passedOver
+	notes       []string
 }
 
-// openFiles makes the sets of both lists, whose labels count classes. where begins the errors; test may be empty; skipped is what the
-// source refused before.
+// openLabelled is openFiles with classes numbered by sorted name.
+func openLabelled(l found, opt Files) (*Data, error) {
+	var err error
+	if l.classes, err = labelled(l.train, l.test); err != nil {
+		return nil, fmt.Errorf("datasets: %s: %w", l.where, err)
+	}
+	return openFiles(l, opt)
+}
+
+// openFiles makes the sets of what was found.
 //
 // Images are kept decoded while all of them fit opt.Memory. What is refused, and what the sets hold, does not depend on the number of cores.
-func openFiles(where string, classes []string, train, test []file, skipped []Skip, opt Files) (*Data, error) {
+func openFiles(l found, opt Files) (*Data, error) {
+	where, train, test := l.where, l.train, l.test
 	all := train
 	if len(test) > 0 {
 		all = slices.Concat(train, test)
 	}
 	got := opt.survey(all)
-	d := &Data{Skipped: skipped}
+	d := &Data{Skipped: l.skipped, Notes: append(l.notes, l.others.notes()...)}
 	for i, err := range got.errs {
 		if err != nil {
 			d.Skipped = append(d.Skipped, Skip{all[i].name, err})
@@ -62,19 +73,24 @@ func openFiles(where string, classes []string, train, test []file, skipped []Ski
 	}
 	if len(d.Skipped) > opt.MaxSkipped {
 		return nil, fmt.Errorf("datasets: %s: %d of %d images are refused, max_skipped allows %d: %s",
-			where, len(d.Skipped), len(all)+len(skipped), opt.MaxSkipped, listSkips(d.Skipped, 3))
+			where, len(d.Skipped), len(all)+len(l.skipped), opt.MaxSkipped, listSkips(d.Skipped, 3))
 	}
 	got.unify(&opt)
 	workers := &sync.Pool{New: func() any { return opt.worker() }}
-	set := func(from, to int) (*fileSet, error) {
-		s := &fileSet{classes: classes, opt: opt, workers: workers}
+	held := got.held(len(train), all, l.split)
+	set := func(tested bool) (*fileSet, error) {
+		s := &fileSet{classes: l.classes, opt: opt, workers: workers}
+		keep := func(i int) bool { return got.errs[i] == nil && held[i] == tested }
 		var err error
-		if s.files, err = newFileIndex(all[from:to], func(i int) bool { return got.errs[from+i] == nil }); err != nil {
+		if s.files, err = newFileIndex(all, keep); err != nil {
 			return nil, fmt.Errorf("datasets: %s: %w", where, err)
 		}
+		if what := map[bool]string{false: "training", true: "test"}[tested]; s.Len() == 0 && len(d.Skipped) > 0 && (!tested || len(test) > 0) {
+			return nil, fmt.Errorf("datasets: %s: every %s image is refused: %s", where, what, listSkips(d.Skipped, 3))
+		}
 		s.shapes, s.sums = make([]shape, 0, s.Len()), make([]uint32, 0, s.Len())
-		for i := from; i < to; i++ {
-			if got.errs[i] != nil {
+		for i := range all {
+			if !keep(i) {
 				continue
 			}
 			s.shapes = append(s.shapes, got.shapes[i])
@@ -85,7 +101,7 @@ func openFiles(where string, classes []string, train, test []file, skipped []Ski
 		}
 		return s, nil
 	}
-	tr, err := set(0, len(train))
+	tr, err := set(false)
 	if err != nil {
 		return nil, err
 	}
@@ -93,12 +109,34 @@ func openFiles(where string, classes []string, train, test []file, skipped []Ski
 		return nil, err
 	}
 	d.Train = tr
-	if len(test) > 0 {
-		if d.Test, err = set(len(train), len(all)); err != nil {
+	if slices.Contains(held, true) {
+		if d.Test, err = set(true); err != nil {
 			return nil, err
 		}
 	}
 	return d, d.check(where)
+}
+
+// held says which files are of the test set: those from a place on, or, where there are none, the share of a split of those that decode.
+func (v *survey) held(from int, all []file, split *Split) []bool {
+	held := make([]bool, len(all))
+	for i := from; i < len(all); i++ {
+		held[i] = true
+	}
+	if from < len(all) || split == nil {
+		return held
+	}
+	var classes []string
+	var rows []int
+	for i, f := range all {
+		if v.errs[i] == nil {
+			classes, rows = append(classes, f.class), append(rows, i)
+		}
+	}
+	for k, h := range split.held(classes) {
+		held[rows[k]] = h
+	}
+	return held
 }
 
 // emptied refuses a training set that lost every image of a class.

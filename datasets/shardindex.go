@@ -19,6 +19,7 @@ type indexer struct {
 	*Shards
 	left    int64 // memory for compressed shards
 	skipped []Skip
+	others  passedOver
 }
 
 func (x *indexer) refuse(name string, err error) {
@@ -150,6 +151,7 @@ func (s *shard) entry(h *tar.Header) error {
 	labelExt, _, _ := strings.Cut(s.Label, ".")
 	isLabel := s.Label != "" && ext == labelExt
 	if !isImage && !isLabel {
+		s.others.add(s.name+":"+h.Name, "."+ext)
 		return nil
 	}
 	one := s.samples[dir+stem]

@@ -73,10 +73,11 @@ func (x *indexer) open(train, test []file) (*Data, error) {
 	if err != nil {
 		return nil, fmt.Errorf("datasets: shards: %w", err)
 	}
+	l := found{where: "shards " + strings.Join(x.Train, " "), classes: classes, train: train, test: test, skipped: x.skipped, others: x.others}
 	if len(x.Test) == 0 {
-		train, test = x.take(train)
+		l.split = &x.Split
 	}
-	return openFiles("shards "+strings.Join(x.Train, " "), classes, train, test, x.skipped, x.Files)
+	return openFiles(l, x.Files)
 }
 
 // LabelHint implements Hinting.

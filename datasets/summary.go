@@ -23,7 +23,10 @@ func summary(o Opened) []Fact {
 		fs[1].Value = fmt.Sprint(test.Len())
 	}
 	if n := len(o.Refused()); n > 0 {
-		fs = append(fs, Fact{"left out", fmt.Sprint(n)})
+		fs = append(fs, Fact{"left out", fmt.Sprintf("%d: %s", n, listSkips(o.Refused(), 3))})
+	}
+	for _, note := range o.Remarks() {
+		fs = append(fs, Fact{"note", note})
 	}
 	if classes := train.Classes(); len(classes) > 0 {
 		fs = append(fs, Fact{"classes", fmt.Sprint(len(classes))})

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"sort"
+	"strings"
 )
 
 // Text reads texts in UTF-8: files of lines, paragraphs or whole documents, folders of such files (each folder in it a class, as in Folder),
@@ -148,9 +149,9 @@ func (s *Text) sets(train, test []passage, skipped []Skip) (*Parts[TextSet], err
 func divideByPart(all []passage) (train, test []passage, err error) {
 	for _, t := range all {
 		switch {
-		case t.part == "train":
+		case slices.Contains(trainNames, strings.ToLower(t.part)):
 			train = append(train, t)
-		case slices.Contains(testNames, t.part):
+		case slices.Contains(testNames, strings.ToLower(t.part)):
 			test = append(test, t)
 		default:
 			return nil, nil, fmt.Errorf("%s: split %q, expected train or one of %q", t.at, t.part, testNames)

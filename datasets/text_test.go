@@ -38,7 +38,7 @@ func TestText(t *testing.T) {
 			change: func(s *Text) { s.Train, s.MaxSkipped = "t.jsonl", 5 }, train: []string{"t.jsonl:1|-1|a"}, skipped: 5},
 		{name: "bad line", files: map[string][]byte{"t.jsonl": []byte("{\"text\":\"a\"}\n{\"text\":\n")}, change: func(s *Text) { s.Train = "t.jsonl" }, message: "t.jsonl:2: unexpected end of JSON input"},
 		{name: "empty label", files: map[string][]byte{"t.csv": []byte("text,mood\na,\n")}, change: func(s *Text) { s.Train, s.Label = "t.csv", "mood" }, message: `t.csv:2: "mood" is empty`},
-		{name: "unknown part", files: map[string][]byte{"t.csv": []byte("text,part\na,dev\n")}, change: func(s *Text) { s.Train, s.Part = "t.csv", "part" }, message: `t.csv:2: split "dev", expected train or one of`},
+		{name: "unknown part", files: map[string][]byte{"t.csv": []byte("text,part\na,spare\n")}, change: func(s *Text) { s.Train, s.Part = "t.csv", "part" }, message: `t.csv:2: split "spare", expected train or one of`},
 		{name: "no column", files: map[string][]byte{"t.csv": []byte("body\na\n")}, change: func(s *Text) { s.Train = "t.csv" }, message: `t.csv:1: no column "text", the header has ["body"]`},
 		{name: "not UTF-8", files: map[string][]byte{"t.txt": []byte("good\nb\xe4d")}, message: "t.txt:2:2: bytes e4 64 are not UTF-8"},
 		{name: "surrogate", files: map[string][]byte{"t.txt": []byte("\xed\xa0\x80")}, message: "t.txt:1:1: bytes ed a0 80 are not UTF-8"},

@@ -20,6 +20,33 @@ type walker struct {
 	loose   string // an image without a class, relative to dir
 	classed string // a class
 	empty   string // a class without images
+	others  passedOver
+}
+
+// folderEntry is what a folder holds.
+type folderEntry struct {
+	name   string
+	folder bool
+}
+
+// readFolder lists a folder in sorted order, without names that begin with a dot. Links are followed.
+func readFolder(dir string) (list []folderEntry, err error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		isDir := e.IsDir()
+		if e.Type()&os.ModeSymlink != 0 {
+			target, err := os.Stat(filepath.Join(dir, e.Name())) // a link to nowhere fails as an image, if it is named like one
+			isDir = err == nil && target.IsDir()
+		}
+		list = append(list, folderEntry{e.Name(), isDir})
+	}
+	return list, nil
 }
 
 // level is a folder above the one that is walked.
@@ -46,7 +73,7 @@ func (w *walker) walk(folder string, depth int, class string, above []level) err
 	if depth > maxDepth {
 		return fmt.Errorf("%s: more than %d folders deep", folder, maxDepth)
 	}
-	entries, err := os.ReadDir(folder)
+	entries, err := readFolder(folder)
 	if err != nil {
 		return err
 	}
@@ -55,28 +82,22 @@ func (w *walker) walk(folder string, depth int, class string, above []level) err
 	}
 	before := len(w.files)
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") {
-			continue
-		}
-		at := filepath.Join(folder, e.Name())
-		isDir := e.IsDir()
-		if e.Type()&os.ModeSymlink != 0 {
-			target, err := os.Stat(at) // a link to nowhere fails as an image, if it is named like one
-			isDir = err == nil && target.IsDir()
-		}
+		at := filepath.Join(folder, e.name)
 		switch {
-		case isDir:
+		case e.folder:
 			below := class
 			if depth < w.depth && !w.classless {
-				below = path.Join(class, e.Name())
+				below = path.Join(class, e.name)
 			}
 			if err := w.walk(at, depth+1, below, append(above, level{folder, info})); err != nil {
 				return err
 			}
-		case w.accepts(e.Name()):
+		case w.accepts(e.name):
 			if err := w.found(at, depth, class); err != nil {
 				return err
 			}
+		default:
+			w.others.add(at, filepath.Ext(e.name))
 		}
 	}
 	if depth == w.depth && !w.classless && len(w.files) == before && w.empty == "" {
@@ -114,17 +135,17 @@ func (w *walker) found(at string, depth int, class string) error {
 }
 
 // clash refuses class folders that differ in case alone: on another system they would be one.
-func (w *walker) clash(folder string, depth int, entries []os.DirEntry) error {
+func (w *walker) clash(folder string, depth int, entries []folderEntry) error {
 	if w.classless || depth >= w.depth {
 		return nil
 	}
 	seen := map[string]string{}
 	for _, e := range entries {
-		if low := strings.ToLower(e.Name()); e.IsDir() {
+		if low := strings.ToLower(e.name); e.folder {
 			if other, ok := seen[low]; ok {
-				return fmt.Errorf("%s holds the classes %s and %s, which differ in case alone; rename or merge them", folder, other, e.Name())
+				return fmt.Errorf("%s holds the classes %s and %s, which differ in case alone; rename or merge them", folder, other, e.name)
 			}
-			seen[low] = e.Name()
+			seen[low] = e.name
 		}
 	}
 	return nil

@@ -132,6 +132,9 @@ func (r *run) status(state string, cause error) error {
 
 // reportSkipped names the images that were left out, in the run folder and in a message.
 func (r *run) reportSkipped() error {
+	for _, note := range r.Data.Notes {
+		r.progress.Say("note: %s", note)
+	}
 	if len(r.Data.Skipped) == 0 {
 		return nil
 	}

@@ -65,7 +65,7 @@ func openPack(path string) (*Opened, error) {
 func openFolder(path string, skipped int) (*Opened, error) {
 	s := datasets.NewFolder()
 	s.MaxSkipped = skipped
-	if info, err := os.Stat(filepath.Join(path, "train")); err == nil && info.IsDir() {
+	if datasets.HasParts(path) {
 		s.Root = path
 	} else {
 		s.Train = path
@@ -140,6 +140,7 @@ type Verified struct {
 	Samples int       `json:"samples"` // read, the damaged ones included
 	LeftOut []Damaged `json:"left_out"`
 	Damaged []Damaged `json:"damaged"`
+	Notes   []string  `json:"notes"` // what was passed over
 
 	whole bool // nothing said that samples may be left out
 }

@@ -13,10 +13,12 @@ type DataInfo struct {
 	Source   string      `json:"source"`
 	Channels int         `json:"channels"`
 	LeftOut  int         `json:"left_out"` // images that were refused
+	Refused  []Damaged   `json:"refused"`  // them, with the reason; of a pack they are not known
 	Sets     []SetInfo   `json:"sets"`
 	Classes  []ClassInfo `json:"classes"`
 	Pack     *PackInfo   `json:"pack,omitempty"`
 	Note     string      `json:"note,omitempty"` // on pixels that are all the same, or nearly
+	Notes    []string    `json:"notes"`          // what was passed over, and which classes a part lacks
 }
 
 // SetInfo is one set.
@@ -48,7 +50,7 @@ type PackInfo struct {
 // Describe implements Readable, with a DataInfo: it counts classes, sizes, and pixels. Statistics that the set does not know take a pass
 // over its images.
 func (o *Opened) Describe() (fmt.Stringer, error) {
-	d := &DataInfo{Source: o.Source, Channels: o.Channels, LeftOut: len(o.Skipped)}
+	d := &DataInfo{Source: o.Source, Channels: o.Channels, LeftOut: len(o.Skipped), Refused: refused(o.Skipped), Notes: append([]string{}, o.Notes...)}
 	for _, name := range o.Train.Classes() {
 		d.Classes = append(d.Classes, ClassInfo{Class: name})
 	}
@@ -89,6 +91,9 @@ func (o *Opened) Describe() (fmt.Stringer, error) {
 	return d, nil
 }
 
+// fewRefused is how many images that were refused are named where all would be too many.
+const fewRefused = 10
+
 // widen makes [smallest, largest] hold v.
 func widen(r [2]int, v int) [2]int {
 	if r == [2]int{} {
@@ -113,6 +118,16 @@ func (d *DataInfo) String() string {
 	}
 	if d.LeftOut > 0 {
 		fmt.Fprintf(&b, "left out    %d images\n", d.LeftOut)
+	}
+	for i, r := range d.Refused {
+		if i == fewRefused {
+			fmt.Fprintf(&b, "            and %d more, which data verify names\n", len(d.Refused)-i)
+			break
+		}
+		fmt.Fprintf(&b, "            %s: %s\n", r.Name, r.Error)
+	}
+	for _, note := range d.Notes {
+		fmt.Fprintf(&b, "note        %s\n", note)
 	}
 	t := report.Table{Header: []string{"set", "images", "no label", "height", "width", "channels", "mean", "std"}}
 	for _, s := range d.Sets {

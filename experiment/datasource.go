@@ -68,10 +68,7 @@ func (o *OpenedSource) Verify() *Verified { return verified(o) }
 
 // verified reads every sample of data of any kind.
 func verified(o datasets.Opened) *Verified {
-	v := &Verified{LeftOut: []Damaged{}, Damaged: []Damaged{}}
-	for _, s := range o.Refused() {
-		v.LeftOut = append(v.LeftOut, Damaged{Sample: -1, Name: s.Name, Error: s.Err.Error()})
-	}
+	v := &Verified{LeftOut: refused(o.Refused()), Damaged: []Damaged{}, Notes: append([]string{}, o.Remarks()...)}
 	train, test := o.Sets()
 	for _, part := range []struct {
 		name string
@@ -86,4 +83,13 @@ func verified(o datasets.Opened) *Verified {
 		}
 	}
 	return v
+}
+
+// refused lists the samples that were left out; they are in no set.
+func refused(skipped []datasets.Skip) []Damaged {
+	list := []Damaged{}
+	for _, s := range skipped {
+		list = append(list, Damaged{Sample: -1, Name: s.Name, Error: s.Err.Error()})
+	}
+	return list
 }

@@ -44,6 +44,9 @@ are damaged, or do not decode and were left out. Status 3 if any is damaged, or 
 		for _, s := range v.Damaged {
 			fmt.Fprintf(a.out, "damaged: %s sample %d, %s: %s\n", s.Set, s.Sample, s.Name, s.Error)
 		}
+		for _, note := range v.Notes {
+			fmt.Fprintf(a.out, "note: %s\n", note)
+		}
 		fmt.Fprintf(a.out, "%s: %d samples read, %d damaged, %d left out\n", args[0], v.Samples, len(v.Damaged), len(v.LeftOut))
 		return v.Err(args[0])
 	}
