@@ -72,8 +72,8 @@ func (r *run) open(from int) (err error) {
 	if r.encoderMeta, err = r.describeEncoder(); err != nil {
 		return err
 	}
-	score, warning := checkpoint.BestScore(r.Folder.File(checkpointDir))
-	if r.best = score; warning != "" {
+	score, step, warning := checkpoint.BestScore(r.Folder.File(checkpointDir))
+	if r.best, r.bestStep = score, step; warning != "" {
 		r.progress.Say("warning: %s", warning)
 	}
 	if r.log, err = report.OpenLog(r.Folder.File(metricsFile), from, from == r.Steps); err != nil {

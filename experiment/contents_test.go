@@ -50,7 +50,7 @@ func TestRunFolderContents(t *testing.T) {
 	})
 	want := []string{
 		"checkpoints/best", "checkpoints/last", "checkpoints/previous", "data.images.tsv.gz", "data.json", "environment.json", "events.out.tfevents.", "events.out.tfevents.",
-		"export/encoder.safetensors", "heartbeat", "lock", "log.txt", "metrics.jsonl", "recipe.origins.toml", "recipe.resolved.toml",
+		"export/encoder.safetensors", "heartbeat", "hits.json", "lock", "log.txt", "metrics.jsonl", "recipe.origins.toml", "recipe.resolved.toml",
 		"recipe.toml", "run.json", "summary.json",
 	}
 	want = slices.Insert(want, slices.Index(want, "recipe.origins.toml"), "recipe.base0.quickstart.toml")
@@ -258,18 +258,24 @@ func checkBest(t *testing.T, dir string, sum *experiment.Summary) {
 	for _, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
 		var fields map[string]float64
 		json.Unmarshal([]byte(line), &fields)
-		if v, ok := fields["knn k=20 top1"]; ok {
+		if v, ok := fields["validation knn k=20 top1"]; ok {
 			consider(v, int(fields["step"]))
 		}
 	}
-	if v := sum.Evaluations[0].Value; seen == 0 || !bytes.Contains(text, fmt.Appendf(nil, `{"step":23,"knn k=20 top1":%v,`, v)) {
+	if v := sum.Evaluations[0].Value; seen == 0 || !bytes.Contains(text, fmt.Appendf(nil, `,"knn k=20 top1":%v,`, v)) {
 		t.Errorf("the end's evaluation %v is not in the metrics:\n%s", v, text)
 	}
-	if seen != 3 || m.Score == nil || m.Score.Value != want || m.Score.Evaluation != "knn k=20 top1" || m.Step != at {
-		t.Errorf("best is step %d with %+v, want step %d with knn k=20 top1 %v (of %d evaluations)", m.Step, m.Score, at, want, seen)
+	if seen != 3 || m.Score == nil || m.Score.Value != want || m.Score.Evaluation != "validation knn k=20 top1" || m.Step != at {
+		t.Errorf("best is step %d with %+v, want step %d with validation knn k=20 top1 %v (of %d evaluations)", m.Step, m.Score, at, want, seen)
 	}
 	again, err := experiment.Evaluate(dir, true, nil, recipes.Builtin(), experiment.Options{})
-	if err != nil || again.Evaluations[0].Value != want || again.Steps != at {
-		t.Errorf("evaluating the best checkpoint: %+v, %v; want %v of step %d", again, err, want, at)
+	if err != nil || again.Steps != at || again.ChosenBy == nil || *again.ChosenBy != *m.Score {
+		t.Fatalf("evaluating the best checkpoint: %v, %v; want step %d, chosen by %+v", again, err, at, m.Score)
+	}
+	if line := fmt.Sprintf("state: step %d, chosen by validation knn k=20 top1 %.4f\n", at, want); !strings.Contains(again.Table(), line) {
+		t.Errorf("want %q in\n%s", line, again.Table())
+	}
+	if line := fmt.Sprintf("state: step 23, the last; checkpoints/best is step %d, chosen by validation knn k=20 top1 %.4f\n", at, want); !strings.Contains(sum.Table(), line) {
+		t.Errorf("want %q in\n%s", line, sum.Table())
 	}
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"selfsup/datasets"
 	"selfsup/datasets/feed"
+	"selfsup/datasets/sampling"
 	"selfsup/experiment/checkpoint"
 	"selfsup/experiment/evaluate"
 	"selfsup/graph"
@@ -14,13 +16,26 @@ import (
 
 // Features of a representation: every image of a set as a row.
 type features struct {
-	x   []float32 // [N,dim]
-	y   []int32
-	dim int
+	x    []float32 // [N,dim]
+	y    []int32
+	dim  int
+	full int // before a projection; 0: there was none
 }
 
 // embedder compiles the frozen encoder of a Store and returns the function that runs it over a set.
 func (s *Setup) embedder(st *graph.Store) (func(context.Context, datasets.Labelled) (features, error), error) {
+	run, err := s.encoderOver(st)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, set datasets.Labelled) (features, error) {
+		return run(ctx, set, s.Kind.Evaluation(set), func(int32) uint64 { return uint64(s.Recipe.Seed) })
+	}, nil
+}
+
+// encoderOver compiles the frozen encoder of a Store and returns the function that runs it over a set as a maker shows it; what the maker draws for a
+// block of samples depends on the seed of its first.
+func (s *Setup) encoderOver(st *graph.Store) (func(context.Context, datasets.Labelled, feed.Maker, func(first int32) uint64) (features, error), error) {
 	g, err := s.embedGraph()
 	if err != nil {
 		return nil, err
@@ -40,11 +55,11 @@ func (s *Setup) embedder(st *graph.Store) (func(context.Context, datasets.Labell
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, set datasets.Labelled) (features, error) {
+	return func(ctx context.Context, set datasets.Labelled, m feed.Maker, seed func(first int32) uint64) (features, error) {
 		return s.rows(ctx, set, s.Recipe.Backbone.Value.Dim(), func(dst []float32, rows []int32) error {
 			clear(in.F32)
 			clear(in.I32)
-			if err := feed.Fill(s.Kind.Evaluation(set), s.Input.Name, feed.Slot{F32: in.F32, I32: in.I32}, rows, uint64(s.Recipe.Seed)); err != nil {
+			if err := feed.Fill(m, s.Input.Name, feed.Slot{F32: in.F32, I32: in.I32}, rows, seed(rows[0])); err != nil {
 				return &DataError{err}
 			}
 			if err := p.Run(); err != nil {
@@ -71,10 +86,17 @@ func (s *Setup) raw(ctx context.Context, set datasets.Labelled) (features, error
 	})
 }
 
-// rows fills features in blocks of embedBatch images.
+// rows fills features in blocks of embedBatch images. Features that are too many are reduced by a random projection, block by block.
 func (s *Setup) rows(ctx context.Context, set datasets.Labelled, dim int, fill func(dst []float32, rows []int32) error) (features, error) {
 	n := set.Len()
-	f := features{x: make([]float32, n*dim), y: make([]int32, n), dim: dim}
+	f := features{y: make([]int32, n), dim: dim}
+	reduced := evaluate.NewProjection(dim, uint64(s.Recipe.Seed))
+	var block []float32
+	if reduced != nil {
+		f.dim, f.full = reduced.To, dim
+		block = make([]float32, min(n, embedBatch)*dim)
+	}
+	f.x = make([]float32, n*f.dim)
 	for i := range f.y {
 		f.y[i] = int32(set.Label(i))
 	}
@@ -91,51 +113,167 @@ func (s *Setup) rows(ctx context.Context, set datasets.Labelled, dim int, fill f
 				return f, err
 			}
 		}
-		if err := fill(f.x[from*dim:(from+len(rows))*dim], rows); err != nil {
+		to := f.x[from*f.dim : (from+len(rows))*f.dim]
+		if reduced == nil {
+			if err := fill(to, rows); err != nil {
+				return f, err
+			}
+			continue
+		}
+		if err := fill(block[:len(rows)*dim], rows); err != nil {
 			return f, err
 		}
+		reduced.Apply(to, block[:len(rows)*dim])
 	}
 	return f, nil
 }
 
-// evaluateAs runs protocols on one representation of the training and test set.
-func (s *Setup) evaluateAs(ctx context.Context, name string, take func(context.Context, datasets.Labelled) (features, error), protocols []evaluate.Protocol) ([]Evaluation, error) {
-	train, err := take(ctx, s.Labelled)
-	if err != nil {
-		return nil, fmt.Errorf("evaluate: %s: %w", name, err)
-	}
-	test, err := take(ctx, s.Tested)
-	if err != nil {
-		return nil, fmt.Errorf("evaluate: %s: %w", name, err)
-	}
+// subject is a representation under evaluation: trained, untrained or pixels. Features of the training images are computed once.
+type subject struct {
+	*Setup
+	name  string
+	take  func(context.Context, datasets.Labelled) (features, error)
+	views func(context.Context, datasets.Labelled, int) (features, error) // the first view, drawn anew for every number; nil: of pixels there are none
+	train features
+}
+
+// The sets that evaluations measure on.
+const (
+	onTest       = "test"
+	onValidation = "validation" // the split of the training images, during the training
+	onTraining   = "training"   // what needs no labels
+)
+
+// measure runs protocols on the test set, or on the validation split; those that need no labels on training images.
+func (u *subject) measure(ctx context.Context, on string, protocols []evaluate.Protocol) ([]Evaluation, error) {
 	var all []Evaluation
+	var err error
+	var labelled evaluate.Features
 	for _, p := range protocols {
-		rs, err := p.Evaluate(ctx, evaluate.Features{
-			TrainX: train.x, TrainY: train.y, TestX: test.x, TestY: test.y,
-			Dim: train.dim, Classes: len(s.Data.Train.Classes()), Seed: uint64(s.Recipe.Seed), Alive: s.alive,
-		})
+		f, set := labelled, on
+		switch {
+		case labelFree(p) && u.views == nil:
+			continue
+		case labelFree(p):
+			f, err = u.unlabelled(ctx, p.Needs())
+			set = onTraining
+		case labelled.Dim == 0:
+			labelled, err = u.labelled(ctx, on)
+			f = labelled
+		}
 		if err != nil {
-			return nil, fmt.Errorf("evaluate: %s: %w", name, err)
+			return nil, fmt.Errorf("evaluate: %s: %w", u.name, err)
+		}
+		rs, err := p.Evaluate(ctx, f)
+		if err != nil {
+			return nil, fmt.Errorf("evaluate: %s: %w", u.name, err)
 		}
 		for _, r := range rs {
-			all = append(all, Evaluation{r, name, p})
+			if full := u.train.full; full > 0 && set != onTraining {
+				r.Notes = append(slices.Clone(r.Notes), fmt.Sprintf("%d features are reduced to %d by a random projection", full, u.train.dim))
+			}
+			all = append(all, Evaluation{Result: r, Representation: u.name, Set: set, by: p})
 		}
 	}
 	return all, nil
 }
 
-// evaluateEncoder runs protocols on the frozen encoder of a Store, and proves that it stayed frozen.
-func (s *Setup) evaluateEncoder(ctx context.Context, name string, st *graph.Store, protocols []evaluate.Protocol) ([]Evaluation, error) {
-	take, err := s.embedder(st)
+// labelled are the features that a protocol fits and measures on. Only onTest reads the test set.
+func (u *subject) labelled(ctx context.Context, on string) (f evaluate.Features, err error) {
+	if u.train.x == nil {
+		if u.train, err = u.take(ctx, u.Labelled); err != nil {
+			return f, err
+		}
+	}
+	t := u.train
+	f = evaluate.Features{Dim: t.dim, Classes: len(u.Data.Train.Classes()), Seed: uint64(u.Recipe.Seed), Alive: u.alive}
+	if on == onTest {
+		test, err := u.take(ctx, u.Tested)
+		f.TrainX, f.TrainY, f.TestX, f.TestY, f.Held = t.x, t.y, test.x, test.y, u.held
+		return f, err
+	}
+	f.Validation = true
+	held := u.held
+	for i := range t.y {
+		row := t.x[i*t.dim : (i+1)*t.dim]
+		if len(held) > 0 && held[0] == int32(i) {
+			f.TestX, f.TestY, held = append(f.TestX, row...), append(f.TestY, t.y[i]), held[1:]
+			continue
+		}
+		f.TrainX, f.TrainY = append(f.TrainX, row...), append(f.TrainY, t.y[i])
+	}
+	return f, nil
+}
+
+// unlabelled are features of the images that the method sees, or of so many of them as a protocol asks for, chosen by the seed.
+func (u *subject) unlabelled(ctx context.Context, needs evaluate.Needs) (f evaluate.Features, err error) {
+	set := u.Seen
+	if n := set.Len(); needs.Images > 0 && needs.Images < n {
+		order := make([]int, n)
+		for i := range order {
+			order[i] = i
+		}
+		r := datasets.NewRand(uint64(u.Recipe.Seed), "evaluated")
+		r.Shuffle(order)
+		rows := make([]int32, needs.Images)
+		for i := range rows {
+			rows[i] = int32(order[i])
+		}
+		slices.Sort(rows)
+		set = sampling.Part(set, rows)
+	}
+	f = evaluate.Features{Seed: uint64(u.Recipe.Seed), Alive: u.alive}
+	if needs.Views {
+		a, err := u.views(ctx, set, 0)
+		if err != nil {
+			return f, err
+		}
+		b, err := u.views(ctx, set, 1)
+		f.ViewA, f.ViewB, f.Dim = a.x, b.x, a.dim
+		return f, err
+	}
+	t, err := u.take(ctx, set)
+	f.TrainX, f.Dim = t.x, t.dim
+	return f, err
+}
+
+// encoderSubject is the frozen encoder of a Store.
+func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
+	run, err := s.encoderOver(st)
 	if err != nil {
 		return nil, err
 	}
+	return &subject{
+		Setup: s, name: name,
+		take: func(ctx context.Context, set datasets.Labelled) (features, error) {
+			return run(ctx, set, s.Kind.Evaluation(set), func(int32) uint64 { return uint64(s.Recipe.Seed) })
+		},
+		views: func(ctx context.Context, set datasets.Labelled, number int) (features, error) {
+			return run(ctx, set, s.Kind.Training(set), func(first int32) uint64 { // a training step has drawn none of these
+				r := datasets.NewRand(uint64(s.Recipe.Seed), "evaluated views", uint64(number), uint64(first))
+				return r.Uint64()
+			})
+		},
+	}, nil
+}
+
+// frozen runs an evaluation of the encoder of a Store, and proves that it stayed frozen.
+func (s *Setup) frozen(name string, st *graph.Store, evaluate func() ([]Evaluation, error)) ([]Evaluation, error) {
 	before := st.Hash(s.encoderScope() + "/")
-	all, err := s.evaluateAs(ctx, name, take, protocols)
+	all, err := evaluate()
 	if err == nil && st.Hash(s.encoderScope()+"/") != before {
 		err = fmt.Errorf("evaluate: %s: the encoder's weights changed during its evaluation", name)
 	}
 	return all, err
+}
+
+// validate runs protocols on the trained encoder and the validation split.
+func (s *Setup) validate(ctx context.Context, protocols []evaluate.Protocol) ([]Evaluation, error) {
+	u, err := s.encoderSubject("trained", s.Store)
+	if err != nil {
+		return nil, err
+	}
+	return s.frozen(u.name, s.Store, func() ([]Evaluation, error) { return u.measure(ctx, onValidation, protocols) })
 }
 
 // protocols lists the recipe's protocols.
@@ -147,33 +285,47 @@ func (s *Setup) protocols() []evaluate.Protocol {
 	return ps
 }
 
-// evaluateAll runs all protocols on the trained encoder, the same encoder untrained, and the pixels.
+// evaluateAll runs all protocols on the trained encoder, and on the recipe's baselines: the same encoder untrained, and the pixels.
 func (s *Setup) evaluateAll(ctx context.Context) ([]Evaluation, error) {
 	ps := s.protocols()
 	if len(ps) == 0 {
 		return nil, nil
 	}
-	all, err := s.evaluateEncoder(ctx, "trained", s.Store, ps)
-	if err != nil {
+	var all []Evaluation
+	encoder := func(name string, st *graph.Store) error {
+		u, err := s.encoderSubject(name, st)
+		if err != nil {
+			return err
+		}
+		more, err := s.frozen(name, st, func() ([]Evaluation, error) { return u.measure(ctx, onTest, ps) })
+		all = append(all, more...)
+		return err
+	}
+	if err := encoder("trained", s.Store); err != nil {
 		return nil, err
 	}
-	fresh, err := s.untrained()
-	if err != nil {
-		return nil, err
+	if s.Recipe.Baselines.Untrained {
+		fresh, err := s.untrained()
+		if err != nil {
+			return nil, err
+		}
+		if err := encoder("untrained", fresh); err != nil {
+			return nil, err
+		}
 	}
-	untrained, err := s.evaluateEncoder(ctx, "untrained", fresh, ps)
-	if err != nil {
-		return nil, err
+	if s.Recipe.Baselines.Pixels {
+		raw, err := (&subject{Setup: s, name: "pixels", take: s.raw}).measure(ctx, onTest, ps)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, raw...)
 	}
-	raw, err := s.evaluateAs(ctx, "pixels", s.raw, ps)
-	if err != nil {
-		return nil, err
-	}
-	return append(append(all, untrained...), raw...), nil
+	return all, nil
 }
 
-// evaluateEnd is the evaluation of the finished training. A request ends it; resuming the run begins it again.
-func (r *run) evaluateEnd() ([]Evaluation, error) {
+// evaluateEnd is the evaluation of the finished training, on the validation split and on the test set. A request ends it; resuming the run
+// begins it again.
+func (r *run) evaluateEnd() (chosen, all []Evaluation, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	asked := make(chan Request, 1)
@@ -185,38 +337,55 @@ func (r *run) evaluateEnd() ([]Evaluation, error) {
 		case <-ctx.Done():
 		}
 	}()
-	all, err := r.evaluateAll(ctx)
+	chosen, all, err = r.concluding(ctx)
 	if errors.Is(err, context.Canceled) {
-		return nil, &Stopped{Reason: <-asked, Step: r.Steps, Folder: r.Folder.Path}
+		return nil, nil, &Stopped{Reason: <-asked, Step: r.Steps, Folder: r.Folder.Path}
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return all, r.keepBest(r.Steps, all)
+	return chosen, all, r.keepBest(r.Steps, chosen)
+}
+
+// concluding evaluates the last state: as a candidate for the best one, by what ran during the training, and on the test set.
+func (r *run) concluding(ctx context.Context) (chosen, all []Evaluation, err error) {
+	var during []evaluate.Protocol
+	for _, p := range r.protocols() {
+		if r.during(p) > 0 {
+			during = append(during, p)
+		}
+	}
+	if len(during) > 0 {
+		if chosen, err = r.validate(ctx, during); err != nil {
+			return nil, nil, err
+		}
+	}
+	all, err = r.evaluateAll(ctx)
+	return chosen, all, err
 }
 
 // leading is the protocol that the best checkpoint follows: the first that runs during the training; nil if none does.
 func (r *run) leading() evaluate.Protocol {
 	for _, p := range r.protocols() {
-		if p.When().Steps(r.PerEpoch, r.Steps) > 0 {
+		if r.during(p) > 0 {
 			return p
 		}
 	}
 	return nil
 }
 
-// keepBest saves the state after done steps as the best checkpoint, if the leading protocol's first value is higher than all before.
+// keepBest saves the state after done steps as the best checkpoint, if the leading protocol's first value is better than all before.
 func (r *run) keepBest(done int, all []Evaluation) error {
 	lead := r.leading()
 	for _, e := range all {
 		if lead == nil || e.by != lead {
 			continue
 		}
-		if r.best != nil && r.best.Evaluation == e.Label() && e.Value <= r.best.Value {
+		if r.best != nil && r.best.Evaluation == e.Label() && !e.better(r.best.Value) {
 			return nil
 		}
-		r.best = &checkpoint.Score{Evaluation: e.Label(), Value: e.Value}
 		m := r.meta(done)
+		r.best, r.bestStep = &checkpoint.Score{Evaluation: e.Label(), Value: e.Value}, done
 		m.Score = r.best
 		return checkpoint.SaveBest(r.Folder.File(checkpointDir), r.Store, m)
 	}

@@ -101,13 +101,12 @@ func (s *Setup) checkLabels() error {
 				r.Method.Name, r.Dataset.Name, lack, s.hint("; choose another method, or other training images"))
 		}
 	}
-	if len(r.Evaluate.On) == 0 {
-		return nil
-	}
-	if lack := s.lacks(); lack != "" {
-		name := r.Evaluate.On[0].Name
-		return fmt.Errorf("[evaluate.%s] needs labelled training and test images of two or more classes, and this dataset.%s has %s; switch it off with [evaluate] %s = false%s",
-			name, r.Dataset.Name, lack, name, s.hint(""))
+	lack := s.lacks()
+	for _, c := range r.Evaluate.On {
+		if lack != "" && !labelFree(c.Value) {
+			return fmt.Errorf("[evaluate.%s] needs labelled training and test images of two or more classes, and this dataset.%s has %s; switch it off with [evaluate] %s = false%s%s",
+				c.Name, r.Dataset.Name, lack, c.Name, s.hint(""), s.labelFreeNames())
+		}
 	}
 	return nil
 }

@@ -95,7 +95,7 @@ func (r *run) writeMetrics(done int) error {
 func (r *run) evaluateDue(ctx context.Context, done int) error {
 	var now []evaluate.Protocol
 	for _, p := range r.protocols() {
-		if due(done, p.When().Steps(r.PerEpoch, r.Steps)) && done < r.Steps {
+		if due(done, r.during(p)) && done < r.Steps {
 			now = append(now, p)
 		}
 	}
@@ -105,7 +105,7 @@ func (r *run) evaluateDue(ctx context.Context, done int) error {
 	if err := r.now.Train.Sync(); err != nil {
 		return err
 	}
-	all, err := r.evaluateEncoder(ctx, "trained", r.Store, now)
+	all, err := r.validate(ctx, now)
 	if err != nil {
 		return err
 	}

@@ -82,7 +82,7 @@ func TestResumedMetrics(t *testing.T) {
 // The end's evaluations are numbers of the last step in the metrics and in the event files; the table is in log.txt; there is one final loss.
 func TestLastEvaluation(t *testing.T) {
 	var said strings.Builder
-	r := load(t, small, "train.log=7 steps", "evaluate.knn.every=10 steps", "evaluate.linear=true", "evaluate.linear.iterations=3")
+	r := load(t, small, "train.log=7 steps", "evaluate.knn.every=10 steps", "evaluate.linear=true", "evaluate.linear.iterations=3", "evaluate.linear.l2=[0.01]")
 	sum, err := experiment.Run(r, experiment.Options{Root: t.TempDir(), Messages: &said})
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +117,7 @@ func TestLastEvaluation(t *testing.T) {
 	if want := fmt.Sprintf("step 23/23  loss %.4f  ", sum.Loss); !strings.Contains(said.String(), want) {
 		t.Errorf("want the final loss as %q in the last progress line of\n%s", want, said.String())
 	}
-	if !strings.Contains(said.String(), "  epoch 0.4: knn k=20 top1 ") { // of step 20: 46 steps are an epoch
+	if !strings.Contains(said.String(), "  epoch 0.4: validation knn k=20 top1 ") { // of step 20: 46 steps are an epoch
 		t.Errorf("the evaluation in the progress line does not say when it was:\n%s", said.String())
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"selfsup/experiment/checkpoint"
@@ -53,6 +54,7 @@ type run struct {
 	watched  []watched
 	note     string            // the newest evaluation, for the progress line
 	best     *checkpoint.Score // nil: none yet
+	bestStep int               // of that
 	before   totals            // of earlier processes of this run
 
 	encoderMeta *checkpoint.Encoder
@@ -147,7 +149,12 @@ func Evaluate(dir string, best bool, sets []string, c recipes.Catalog, o Options
 	if err != nil {
 		return nil, err
 	}
-	return &Summary{Run: f.Path, Steps: h.meta.Step, Evaluations: all, PeakRSSMB: report.PeakRSSMB()}, nil
+	sum := &Summary{Run: f.Path, Steps: h.meta.Step, Evaluations: all, PeakRSSMB: report.PeakRSSMB()}
+	h.describeSets(sum)
+	if best {
+		sum.ChosenBy = h.meta.Score
+	}
+	return sum, nil
 }
 
 func noCheckpoint(verb, dir string, best bool) error {
@@ -276,15 +283,18 @@ func (s *Setup) start(f *folder.Folder, o Options, at beginning) (_ *Summary, er
 	if err := r.export(); err != nil {
 		return nil, err
 	}
-	all, err := r.evaluateEnd()
+	chosen, all, err := r.evaluateEnd()
 	if err != nil {
 		return nil, err
 	}
-	if err := r.recordEvaluations(r.Steps, all); err != nil {
+	if err := r.recordEvaluations(r.Steps, slices.Concat(chosen, all)); err != nil {
 		return nil, err
 	}
 	sum := r.summary(all)
 	r.progress.Log.Say("%s", sum.Table()) // the command prints it
+	if err := writeHits(f, s, all); err != nil {
+		return nil, err
+	}
 	return sum, sum.write(f)
 }
 
@@ -316,6 +326,10 @@ func (r *run) totals() totals {
 func (r *run) summary(all []Evaluation) *Summary {
 	t := r.totals()
 	s := &Summary{Run: r.Folder.Path, Steps: r.Steps, Seconds: t.Seconds, Loss: r.clock.lastLoss, Evaluations: all, PeakRSSMB: report.PeakRSSMB()}
+	r.describeSets(s)
+	if r.best != nil {
+		s.Best = &Best{Step: r.bestStep, Score: *r.best}
+	}
 	if t.Seconds > 0 {
 		s.ImagesPerSecond = float64(t.Steps*r.Recipe.Train.Batch) / t.Seconds
 		s.DataWait = t.Waiting / t.Seconds

@@ -66,6 +66,7 @@ type Setup struct {
 	fingerprint *fingerprint        // of Data
 	known       *checkpoint.Encoder // whose mean and deviation the views take; nil: the recipe says, or they are measured
 	opened      func(*Setup) error  // looks at the data before anything is made of them; nil: nobody does
+	held        []int32             // rows of Labelled whose labels choose: the validation split
 	hidden      []bool              // training images of Seen whose labels the training does not see; nil: none
 
 	stages []stage // of the training, in order; the last is this Setup
@@ -218,8 +219,12 @@ func (s *Setup) openData() (err error) {
 	if err := s.takeKind(s.Views); err != nil {
 		return &RecipeError{r.File, err}
 	}
+	s.held = split(s.Labelled, r.Validation.Share, uint64(r.Seed))
 	s.PerEpoch = s.Seen.Len() / r.Train.Batch
 	s.Steps = r.Train.Length.Steps(s.PerEpoch, 0)
+	if err := s.checkSplit(); err != nil {
+		return &RecipeError{r.File, err}
+	}
 	return r.CheckLengths(s.PerEpoch)
 }
 

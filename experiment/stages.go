@@ -44,7 +44,7 @@ func (s *Setup) addStages() error {
 // sized is the same experiment, over the same data and Store, with the views of train.resolution[i]; its step is yet to be compiled.
 func (s *Setup) sized(i int) (*Setup, error) {
 	crop := s.Recipe.Train.Resolution[i].Crop
-	t := &Setup{Recipe: s.Recipe, Device: s.Device, Data: s.Data, Seen: s.Seen, Labelled: s.Labelled, Tested: s.Tested, hidden: s.hidden,
+	t := &Setup{Recipe: s.Recipe, Device: s.Device, Data: s.Data, Seen: s.Seen, Labelled: s.Labelled, Tested: s.Tested, held: s.held, hidden: s.hidden,
 		Store: s.Store, PerEpoch: s.PerEpoch, Steps: s.Steps}
 	set := s.Recipe.Views
 	set.Crop = crop

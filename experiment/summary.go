@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"selfsup/experiment/checkpoint"
 	"selfsup/experiment/evaluate"
 	"selfsup/experiment/folder"
 	"selfsup/experiment/report"
@@ -16,22 +18,34 @@ import (
 
 // Summary is what a run comes to; `run --json` prints it and the run folder keeps it.
 type Summary struct {
-	Run             string       `json:"run"` // folder
-	Steps           int          `json:"steps"`
-	Seconds         float64      `json:"seconds"`           // of the training loop, its evaluations left out
-	ImagesPerSecond float64      `json:"images_per_second"` // source images; an image with two views counts once
-	DataWait        float64      `json:"data_wait"`         // share of the loop's time that it waited for views
-	Loss            float64      `json:"loss"`              // mean of the last steps
-	Evaluations     []Evaluation `json:"evaluations"`
-	PeakRSSMB       float64      `json:"peak_rss_mb"`
+	Run             string            `json:"run"` // folder
+	Steps           int               `json:"steps"`
+	Seconds         float64           `json:"seconds"`           // of the training loop, its evaluations left out
+	ImagesPerSecond float64           `json:"images_per_second"` // source images; an image with two views counts once
+	DataWait        float64           `json:"data_wait"`         // share of the loop's time that it waited for views
+	Loss            float64           `json:"loss"`              // mean of the last steps
+	Evaluations     []Evaluation      `json:"evaluations"`
+	TestImages      int               `json:"test_images,omitempty"`
+	Validation      string            `json:"validation,omitempty"` // what the split that chooses is
+	ChosenBy        *checkpoint.Score `json:"chosen_by,omitempty"`  // why this state is evaluated; nil: it is the last
+	Best            *Best             `json:"best,omitempty"`       // the best checkpoint, where there is one
+	PeakRSSMB       float64           `json:"peak_rss_mb"`
 }
 
 // Evaluation is one result of one protocol on one representation.
 type Evaluation struct {
 	evaluate.Result
-	Representation string `json:"representation"` // trained, untrained or pixels
+	Representation string      `json:"representation"`     // trained, untrained or pixels
+	Set            string      `json:"set"`                // that it is of: test, validation or training
+	Interval       *[2]float64 `json:"interval,omitempty"` // of an accuracy: Wilson, 95 %
 
 	by evaluate.Protocol
+}
+
+// Best is the best checkpoint and why it is.
+type Best struct {
+	Step int `json:"step"`
+	checkpoint.Score
 }
 
 // summaryFile is the summary's name in a run folder.
@@ -63,54 +77,130 @@ func ReadSummary(dir string) (*Summary, error) {
 // representations in the order of a table's columns.
 var representations = []string{"trained", "untrained", "pixels"}
 
-// Table is the summary for people: a row for every protocol and metric, a column for every representation.
+// Table is the summary for people: a row for every protocol and metric, a column for every representation, accuracies with the interval that
+// so many test images give. Numbers of notes stand in brackets.
 func (s *Summary) Table() string {
 	var b strings.Builder
 	if len(s.Evaluations) > 0 {
-		var used []string
-		for _, rep := range representations {
-			for _, e := range s.Evaluations {
-				if e.Representation == rep {
-					used = append(used, rep)
-					break
-				}
-			}
-		}
-		t := report.Table{Header: append([]string{"evaluation"}, used...)}
-		rows := map[string][]string{}
-		var order []string
-		for _, e := range s.Evaluations {
-			name := e.Label()
-			if rows[name] == nil {
-				rows[name] = make([]string, len(used)+1)
-				rows[name][0] = name
-				order = append(order, name)
-			}
-			for i, rep := range used {
-				if rep == e.Representation {
-					rows[name][i+1] = fmt.Sprintf("%.4f", e.Value)
-				}
-			}
-		}
-		for _, name := range order {
-			t.Rows = append(t.Rows, rows[name])
-		}
-		b.WriteString(t.String())
-		b.WriteByte('\n')
+		s.evaluations(&b)
 	}
-	if s.Steps > 0 {
-		fmt.Fprintf(&b, "%d steps in %.1f s, %.0f images/s, %.1f %% of it waiting for data, peak memory %.0f MB\n", s.Steps, s.Seconds, s.ImagesPerSecond, 100*s.DataWait, s.PeakRSSMB)
+	if s.Steps > 0 && s.Seconds > 0 {
+		fmt.Fprintf(&b, "%d steps in %.1f s, %.0f images/s, %.1f %% of it waiting for data, peak memory %.0f MB\n",
+			s.Steps, s.Seconds, s.ImagesPerSecond, 100*s.DataWait, s.PeakRSSMB)
 	}
 	fmt.Fprintf(&b, "run folder: %s\n", s.Run)
 	return b.String()
 }
 
-// Label names the row of a result: knn k=20 top1.
-func (e Evaluation) Label() string {
-	if e.K > 0 {
-		return fmt.Sprintf("%s k=%d %s", e.Protocol, e.K, e.Metric)
+// evaluations prints the table, its notes, and what was measured on and chosen by what.
+func (s *Summary) evaluations(b *strings.Builder) {
+	var used []string
+	for _, rep := range representations {
+		if slices.ContainsFunc(s.Evaluations, func(e Evaluation) bool { return e.Representation == rep }) {
+			used = append(used, rep)
+		}
 	}
-	return e.Protocol + " " + e.Metric
+	t := report.Table{Header: append([]string{"evaluation"}, used...)}
+	var order, notes []string
+	rows := map[string][]string{}
+	for _, e := range s.Evaluations {
+		name := e.Label()
+		if rows[name] == nil {
+			rows[name] = make([]string, len(used)+1)
+			rows[name][0] = name
+			order = append(order, name)
+		}
+		cell := fmt.Sprintf("%.4f", e.Value)
+		if e.Interval != nil {
+			cell += fmt.Sprintf(" (%.3f-%.3f)", e.Interval[0], e.Interval[1])
+		}
+		for _, note := range e.Notes {
+			at := slices.Index(notes, note)
+			if at < 0 {
+				at, notes = len(notes), append(notes, note)
+			}
+			cell += fmt.Sprintf(" [%d]", at+1)
+		}
+		rows[name][slices.Index(used, e.Representation)+1] = cell
+	}
+	for _, name := range order {
+		t.Rows = append(t.Rows, rows[name])
+	}
+	b.WriteString(t.String())
+	for i, note := range notes {
+		fmt.Fprintf(b, "[%d] %s\n", i+1, note)
+	}
+	if s.TestImages > 0 {
+		fmt.Fprintf(b, "test: %d images, looked at once; in brackets the 95 %% interval (Wilson) that so many leave open\n", s.TestImages)
+	}
+	for _, line := range []string{s.Validation, s.strengths()} {
+		if line != "" {
+			fmt.Fprintln(b, line)
+		}
+	}
+	switch {
+	case s.ChosenBy != nil:
+		fmt.Fprintf(b, "state: step %d, chosen by %s %.4f\n", s.Steps, s.ChosenBy.Evaluation, s.ChosenBy.Value)
+	case s.Best != nil:
+		fmt.Fprintf(b, "state: step %d, the last; checkpoints/best is step %d, chosen by %s %.4f\n", s.Steps, s.Best.Step, s.Best.Evaluation, s.Best.Value)
+	default:
+		fmt.Fprintf(b, "state: step %d, the last\n", s.Steps)
+	}
+	b.WriteByte('\n')
+}
+
+// strengths says which penalties were chosen.
+func (s *Summary) strengths() string {
+	var names, said []string
+	for _, e := range s.Evaluations {
+		if e.Settings["l2_of"] != nil && e.Metric == "top1" {
+			if !slices.Contains(names, e.Protocol) {
+				names = append(names, e.Protocol)
+			}
+			said = append(said, fmt.Sprintf("%v (%s)", e.Settings["l2"], e.Representation))
+		}
+	}
+	if said == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s: l2 chosen on the validation split: %s", strings.Join(names, ", "), strings.Join(said, ", "))
+}
+
+// describeSets says what evaluations measured on and chose by, and gives accuracies their intervals.
+func (s *Setup) describeSets(sum *Summary) {
+	for i, e := range sum.Evaluations {
+		if e.Set != onTest {
+			continue
+		}
+		sum.TestImages, sum.Validation = s.Tested.Len(), s.splitNote()
+		if e.Accuracy {
+			low, high := evaluate.Wilson(e.Value, sum.TestImages)
+			sum.Evaluations[i].Interval = &[2]float64{low, high}
+		}
+	}
+}
+
+// Label names the row of a result: knn k=20 top1; what was measured on the validation split says so: validation knn k=20 top1.
+func (e Evaluation) Label() string {
+	parts := []string{e.Protocol}
+	if e.Set == onValidation {
+		parts = []string{onValidation, e.Protocol}
+	}
+	if e.K > 0 {
+		parts = append(parts, fmt.Sprintf("k=%d", e.K))
+	}
+	if e.Metric != e.Protocol {
+		parts = append(parts, e.Metric)
+	}
+	return strings.Join(parts, " ")
+}
+
+// better reports whether the result is better than another value of its label.
+func (e Evaluation) better(than float64) bool {
+	if e.Lower {
+		return e.Value < than
+	}
+	return e.Value > than
 }
 
 // Outcome is a result that two runs share.

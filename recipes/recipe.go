@@ -39,16 +39,18 @@ type Recipe struct {
 	// needed; the results are the same bits. Data, views and the Go runtime come on top. "none": no limit.
 	MemoryLimit memory.Size `toml:"memory_limit"`
 
-	Dataset   overlay.Choice[datasets.Source]    `toml:"dataset"`
-	Subset    overlay.Choice[sampling.Subset]    `toml:"subset" overlay:"optional"`   // training images that the method sees; none: all
-	Labelled  overlay.Choice[sampling.Subset]    `toml:"labelled" overlay:"optional"` // training images whose labels evaluations learn from; none: all
-	Sampler   overlay.Choice[sampling.Settings]  `toml:"sampler" overlay:"optional"`  // which of them a step holds; none: shuffle
-	Views     views.Settings                     `toml:"views"`
-	Backbone  overlay.Choice[backbones.Backbone] `toml:"backbone"`
-	Method    overlay.Choice[methods.Method]     `toml:"method"`
-	Optimizer overlay.Choice[optim.Optimizer]    `toml:"optimizer"`
-	Train     Train                              `toml:"train"`
-	Evaluate  overlay.Choices[Evaluation]        `toml:"evaluate"`
+	Dataset    overlay.Choice[datasets.Source]    `toml:"dataset"`
+	Subset     overlay.Choice[sampling.Subset]    `toml:"subset" overlay:"optional"`   // training images that the method sees; none: all
+	Labelled   overlay.Choice[sampling.Subset]    `toml:"labelled" overlay:"optional"` // training images whose labels evaluations learn from; none: all
+	Sampler    overlay.Choice[sampling.Settings]  `toml:"sampler" overlay:"optional"`  // which of them a step holds; none: shuffle
+	Views      views.Settings                     `toml:"views"`
+	Backbone   overlay.Choice[backbones.Backbone] `toml:"backbone"`
+	Method     overlay.Choice[methods.Method]     `toml:"method"`
+	Optimizer  overlay.Choice[optim.Optimizer]    `toml:"optimizer"`
+	Train      Train                              `toml:"train"`
+	Validation Validation                         `toml:"validation"` // training images whose labels choose checkpoints and hyperparameters
+	Baselines  Baselines                          `toml:"baselines"`  // what the trained encoder is evaluated beside
+	Evaluate   overlay.Choices[Evaluation]        `toml:"evaluate"`
 }
 
 // Train is the training loop's settings.
@@ -88,7 +90,7 @@ func (r *Resolution) Validate() error {
 func Default() *Recipe {
 	return &Recipe{
 		Name: "experiment", Seed: 1, Precision: "fp32", Device: "cpu",
-		Views: views.Defaults(),
+		Views: views.Defaults(), Validation: DefaultValidation(), Baselines: DefaultBaselines(),
 		Train: Train{
 			Batch: 256, Length: length.Epochs(100), Checkpoint: length.Epochs(10), Log: length.Steps(10),
 			Probe: true, ProbeRate: 1e-3, Accumulate: 1,

@@ -15,7 +15,7 @@ import (
 // The best checkpoint stays while others rotate, is replaced as a whole, and says what it scored; a damaged one is told and counts as none.
 func TestBest(t *testing.T) {
 	dir := saved(t, 1)
-	if s, warning := BestScore(dir); s != nil || warning != "" {
+	if s, _, warning := BestScore(dir); s != nil || warning != "" {
 		t.Errorf("none yet: got %v, warning %q", s, warning)
 	}
 	if _, _, err := Best(dir); !errors.Is(err, fs.ErrNotExist) {
@@ -25,7 +25,7 @@ func TestBest(t *testing.T) {
 		if err := SaveBest(dir, store(), Meta{Step: step + 1, Score: &Score{"knn k=20 top1", value}}); err != nil {
 			t.Fatal(err)
 		}
-		if s, warning := BestScore(dir); s == nil || *s != (Score{"knn k=20 top1", value}) || warning != "" {
+		if s, at, warning := BestScore(dir); s == nil || *s != (Score{"knn k=20 top1", value}) || at != step+1 || warning != "" {
 			t.Errorf("score %v, warning %q; want %v", s, warning, value)
 		}
 	}
@@ -40,7 +40,7 @@ func TestBest(t *testing.T) {
 		t.Errorf("folder holds %v, want %v", got, want)
 	}
 	damage(t, dir, best)
-	if s, warning := BestScore(dir); s != nil || !strings.Contains(warning, "best: damaged or cut") {
+	if s, _, warning := BestScore(dir); s != nil || !strings.Contains(warning, "best: damaged or cut") {
 		t.Errorf("damaged: got %v, warning %q", s, warning)
 	}
 	if _, m, warning, err := Latest(dir); err != nil || warning != "" || m.Step != 4 {

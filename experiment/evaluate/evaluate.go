@@ -10,15 +10,22 @@ import (
 	"selfsup/recipes/length"
 )
 
-// Features is a labelled training set and test set as a frozen encoder sees them. Protocols read it and change nothing.
+// Features is a training set and a test set as a frozen encoder sees them. Protocols read it and change nothing.
 type Features struct {
 	TrainX  []float32 // [N,F]
-	TrainY  []int32   // [N], 0 to Classes-1
+	TrainY  []int32   // [N], 0 to Classes-1; nil where labels are neither there nor needed
 	TestX   []float32 // [M,F]
 	TestY   []int32   // [M]
 	Dim     int       // F
 	Classes int
 	Seed    uint64 // of whatever a protocol draws
+
+	// Held lists, rising, the rows of the training set whose labels choose a protocol's hyperparameters; fits that are compared see
+	// the other rows alone. Without any there is nothing to choose on.
+	Held       []int32
+	Validation bool // the test set is the validation split itself, held out of the training set: hyperparameters are chosen on it
+
+	ViewA, ViewB []float32 // [V,F] two random views of each of V training images, where a protocol needs them
 
 	Alive func() error // every long loop of a protocol calls it again and again; its error ends the evaluation; nil: nobody asks
 }
@@ -30,6 +37,18 @@ type Result struct {
 	Value    float64        `json:"value"`       // a fraction of the test set for accuracies
 	K        int            `json:"k,omitempty"` // neighbours asked for
 	Settings map[string]any `json:"settings,omitempty"`
+	Notes    []string       `json:"notes,omitempty"`    // what a reader has to know, such as a fit that has not converged
+	Accuracy bool           `json:"accuracy,omitempty"` // a fraction of test images, which is what intervals are of
+	Lower    bool           `json:"lower,omitempty"`    // less is better
+	Hits     []bool         `json:"-"`                  // of an accuracy: which test images are right
+}
+
+// Needs is what a protocol cannot do without. A run checks it before the training.
+type Needs struct {
+	Labels     bool // of the training images, and a labelled test set
+	Validation bool // a split of the training images, to choose a hyperparameter on
+	Views      bool // two random views of training images
+	Images     int  // training images that it looks at; 0: all
 }
 
 // Protocol is a way to measure features: its settings, and when a run uses it.
@@ -38,6 +57,8 @@ type Protocol interface {
 	Evaluate(ctx context.Context, f Features) ([]Result, error)
 	// Validate checks the settings.
 	Validate() error
+	// Needs says what it cannot do without.
+	Needs() Needs
 	// When is the training between two evaluations; zero means only at the end.
 	When() length.Length
 }
@@ -59,6 +80,14 @@ func (f Features) goOn(ctx context.Context) error {
 		return f.Alive()
 	}
 	return nil
+}
+
+// held copies the rows of the validation split.
+func (f Features) held() (x []float32, y []int32) {
+	for _, i := range f.Held {
+		x, y = append(x, f.TrainX[int(i)*f.Dim:(int(i)+1)*f.Dim]...), append(y, f.TrainY[i])
+	}
+	return x, y
 }
 
 // check says what keeps f from being measured.
@@ -93,9 +122,21 @@ func (f Features) check(protocol string) error {
 
 // accuracies turns ranks into top-1, and top-5 where that can be missed. hits5 is how many classes count as the first five.
 func accuracies(protocol string, k, classes, hits5 int, ranks []int, settings map[string]any) []Result {
-	out := []Result{{protocol, "top1", topK(ranks, 1), k, settings}}
+	result := func(metric string, first int) Result {
+		return Result{Protocol: protocol, Metric: metric, Value: topK(ranks, first), K: k, Settings: settings, Accuracy: true, Hits: hits(ranks, first)}
+	}
+	out := []Result{result("top1", 1)}
 	if classes > 5 {
-		out = append(out, Result{protocol, "top5", topK(ranks, hits5), k, settings})
+		out = append(out, result("top5", hits5))
+	}
+	return out
+}
+
+// hits says of which samples the label has a rank below k.
+func hits(ranks []int, k int) []bool {
+	out := make([]bool, len(ranks))
+	for i, r := range ranks {
+		out[i] = r < k
 	}
 	return out
 }

@@ -12,10 +12,11 @@ import (
 	"strings"
 	"testing"
 
+	"selfsup/datasets"
 	"selfsup/graph/cpu/kern"
 )
 
-// clouds are classes of points around centres of their own.
+// clouds are classes of points around centres of their own; every fifth training point is in the validation split.
 func clouds(n, m, dim, classes int, spread float64, seed uint64) Features {
 	r := rand.New(rand.NewPCG(seed, 1))
 	centres := make([]float64, classes*dim)
@@ -35,6 +36,9 @@ func clouds(n, m, dim, classes int, spread float64, seed uint64) Features {
 	f := Features{Dim: dim, Classes: classes, Seed: seed}
 	f.TrainX, f.TrainY = draw(n)
 	f.TestX, f.TestY = draw(m)
+	for i := 4; i < n; i += 5 {
+		f.Held = append(f.Held, int32(i))
+	}
 	return f
 }
 
@@ -44,7 +48,7 @@ func protocols() map[string]Protocol {
 	several.L2 = []float64{1e-4, 1e-2, 1}
 	majority := DefaultKNN()
 	majority.Vote, majority.K = "majority", []int{1, 7}
-	return map[string]Protocol{"knn": DefaultKNN(), "knn majority": majority, "linear": DefaultLinear(), "linear, several l2": several}
+	return map[string]Protocol{"knn": DefaultKNN(), "knn majority": majority, "linear": DefaultLinear(), "linear, three l2": several}
 }
 
 // Close clouds are told apart, far ones better; results do not depend on the number of threads; features stay as they are.
@@ -265,28 +269,88 @@ func TestLinearIgnoresScale(t *testing.T) {
 	}
 }
 
-// Of several strengths the one that fits the held-out tenth is used, and a run with that one alone gives the same.
+// Of several strengths the one whose fit on the other training images is most often right on the validation split is used, of equals the largest,
+// and an evaluation with that one alone gives the same. Labels of the test set have no part in it.
 func TestLinearChooses(t *testing.T) {
-	f := clouds(60, 400, 40, 2, 6, 11) // fewer images than it takes to know 40 features
-	p := DefaultLinear()
-	p.L2 = []float64{1e-6, 1e3}
-	rs, err := p.Evaluate(context.Background(), f)
-	if err != nil {
-		t.Fatal(err)
+	for _, c := range []struct {
+		seed uint64
+		l2   []float64
+	}{{11, []float64{1e-3, 1e3}}, {12, []float64{1e-3, 1e-2, 1}}, {13, []float64{1e-3, 1e-1, 10}}} {
+		f := clouds(60, 400, 40, 4, 4, c.seed) // fewer images than it takes to know 40 features
+		p := DefaultLinear()
+		p.L2 = c.l2
+		rs, err := p.Evaluate(context.Background(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g := f
+		g.TestX, g.TestY = f.held()
+		g.TrainX, g.TrainY, g.Held = nil, nil, nil
+		for _, i := range rowsBut(f, f.Held) {
+			g.TrainX, g.TrainY = append(g.TrainX, f.TrainX[i*f.Dim:(i+1)*f.Dim]...), append(g.TrainY, f.TrainY[i])
+		}
+		best, right := 0.0, -1.0
+		for _, l2 := range c.l2 {
+			p.L2 = []float64{l2}
+			one, err := p.Evaluate(context.Background(), g)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v := one[0].Value; v >= right {
+				best, right = l2, v
+			}
+		}
+		if rs[0].Settings["l2"] != best {
+			t.Errorf("seed %d: chose l2 = %v of %v, want %v with %.3f on the split", c.seed, rs[0].Settings["l2"], c.l2, best, right)
+		}
+		p.L2 = []float64{best}
+		alone, err := p.Evaluate(context.Background(), f)
+		if err != nil || !reflect.DeepEqual(alone[0].Hits, rs[0].Hits) {
+			t.Errorf("seed %d: with l2 = %v alone: %v, %v; want %v", c.seed, best, alone[0].Value, err, rs[0].Value)
+		}
+		for i := range f.TestY {
+			f.TestY[i] = (f.TestY[i] + 1) % 4
+		}
+		p.L2 = c.l2
+		other, err := p.Evaluate(context.Background(), f)
+		if err != nil || other[0].Settings["l2"] != best {
+			t.Errorf("seed %d: with other test labels l2 = %v, %v; want %v again", c.seed, other[0].Settings["l2"], err, best)
+		}
+		g.Validation = true // as during the training: the score is that of the best
+		if during, err := p.Evaluate(context.Background(), g); err != nil || during[0].Value != right || during[0].Settings["l2"] != best {
+			t.Errorf("seed %d: on the split %v, %v; want %v", c.seed, during, err, right)
+		}
+		f.Held = nil
+		if _, err := p.Evaluate(context.Background(), f); err == nil || !strings.Contains(err.Error(), "no validation split; want one strength, or [validation] share above 0") {
+			t.Errorf("nothing to choose on: %v", err)
+		}
 	}
-	chosen, ok := rs[0].Settings["l2"].(float64)
-	if !ok || !slices.Contains(p.L2, chosen) {
-		t.Fatalf("chose l2 = %v of %v", rs[0].Settings["l2"], p.L2)
-	}
-	p.L2 = []float64{chosen}
-	alone, err := p.Evaluate(context.Background(), f)
-	if err != nil || !reflect.DeepEqual(alone, rs) {
-		t.Errorf("with l2 = %v alone: %v, %v; want %v", chosen, alone, err, rs)
-	}
-	p.L2 = []float64{1, 2}
-	f = clouds(9, 5, 3, 2, 1, 1)
-	if _, err := p.Evaluate(context.Background(), f); err == nil || !strings.Contains(err.Error(), "9 training images, want at least 10") {
-		t.Errorf("too few to hold out: %v", err)
+}
+
+// What a reader has to know stands beside the number.
+func TestNotes(t *testing.T) {
+	f := clouds(100, 40, 12, 3, 3, 1)
+	k := DefaultKNN()
+	k.K = []int{100, 101}
+	hard := DefaultLinear()
+	hard.L2, hard.Iterations = []float64{1e-4}, 2
+	for _, c := range []struct {
+		p    Protocol
+		want []string // of every result
+	}{
+		{k, []string{"", "k = 101 is above the number of training images, 100: all of them vote"}},
+		{DefaultLinear(), []string{""}},
+		{hard, []string{"the fit has not converged: after 2 iterations its gradient is "}},
+	} {
+		rs, err := c.p.Evaluate(context.Background(), f)
+		if err != nil || len(rs) != len(c.want) {
+			t.Fatalf("%T: %v, %v", c.p, rs, err)
+		}
+		for i, r := range rs {
+			if got := strings.Join(r.Notes, "; "); (c.want[i] == "") != (got == "") || !strings.HasPrefix(got, c.want[i]) {
+				t.Errorf("%T: result %d: notes %q, want %q", c.p, i, got, c.want[i])
+			}
+		}
 	}
 }
 
@@ -300,7 +364,8 @@ func TestLBFGSFindsMinimum(t *testing.T) {
 		}
 		return v
 	}
-	m, err := minimise(nobody, f, make([]float64, 30), 1000, 1e-9)
+	d := minimisation{f: f, goOn: nobody, iterations: 1000, tolerance: 1e-9}
+	m, err := d.from(make([]float64, 30))
 	if err != nil || !m.converged {
 		t.Fatalf("converged %v after %d iterations, %v", m.converged, m.iterations, err)
 	}
@@ -309,7 +374,8 @@ func TestLBFGSFindsMinimum(t *testing.T) {
 			t.Errorf("x[%d] = %v, want %d", i, x, i)
 		}
 	}
-	if m, err = minimise(nobody, f, make([]float64, 30), 3, 1e-9); err != nil || m.converged || m.iterations != 3 {
+	d.iterations = 3
+	if m, err = d.from(make([]float64, 30)); err != nil || m.converged || m.iterations != 3 {
 		t.Errorf("at most 3 iterations: %d, converged %v, %v", m.iterations, m.converged, err)
 	}
 }
@@ -353,8 +419,8 @@ func TestValidate(t *testing.T) {
 		{&KNN{K: nil, Temperature: 1, Vote: "majority", Distance: "cosine"}, "k: no numbers: want at least one, such as [20]"},
 		{&KNN{K: []int{3, 0, 3}, Temperature: 1, Vote: "weighted", Distance: "cosine"}, "k: 0: want numbers of 1 or more\nk: 3 is there twice"},
 		{&KNN{K: []int{1}, Vote: "most", Distance: "l2"}, "temperature: 0: want a number above 0\nvote: \"most\": want \"weighted\" or \"majority\"\ndistance: \"l2\": want \"cosine\""},
-		{&Linear{}, "l2: no numbers: want at least one, such as [1e-2]\niterations: 0: want 1 or more"},
-		{&Linear{L2: []float64{0, 1, 1}, Iterations: 1}, "l2: 0: want numbers above 0\nl2: 1 is there twice"},
+		{&Linear{}, "l2: no numbers: want at least one, such as [1e-2]\niterations: 0: want 1 or more\ntolerance: 0: want a number above 0, such as 1e-6"},
+		{&Linear{L2: []float64{0, 1, 1}, Iterations: 1, Tolerance: 1}, "l2: 0: want numbers above 0\nl2: 1 is there twice"},
 	} {
 		if err := c.p.Validate(); err == nil || err.Error() != c.want {
 			t.Errorf("%+v: got %v\nwant %s", c.p, err, c.want)
@@ -363,7 +429,7 @@ func TestValidate(t *testing.T) {
 }
 
 func TestResultJSON(t *testing.T) {
-	got, err := json.Marshal([]Result{{"knn", "top1", 0.5, 20, map[string]any{"vote": "weighted"}}, {Protocol: "linear", Metric: "top1", Value: 1}})
+	got, err := json.Marshal([]Result{{Protocol: "knn", Metric: "top1", Value: 0.5, K: 20, Settings: map[string]any{"vote": "weighted"}}, {Protocol: "linear", Metric: "top1", Value: 1}})
 	want := `[{"protocol":"knn","metric":"top1","value":0.5,"k":20,"settings":{"vote":"weighted"}},{"protocol":"linear","metric":"top1","value":1}]`
 	if err != nil || string(got) != want {
 		t.Errorf("got %s, %v\nwant %s", got, err, want)
@@ -437,6 +503,163 @@ func TestAlive(t *testing.T) {
 		f.Alive = func() error { return enough }
 		if _, err := p.Evaluate(context.Background(), f); !errors.Is(err, enough) {
 			t.Errorf("%s: got %v, want %v", name, err, enough)
+		}
+	}
+}
+
+// The pixels of Fashion-MNIST-4k converge in float32 products as in float64, where both are right of the
+// same images but for a few that lie on the border.
+func TestBothPathsConverge(t *testing.T) {
+	d, err := datasets.NewFashionMNIST4k().Open(datasets.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := Features{Dim: 28 * 28, Classes: 10, Seed: 1}
+	var m datasets.Image
+	for i := range 1000 {
+		if err := d.Train.Image(i, &m); err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range m.Pix {
+			f.TrainX = append(f.TrainX, float32(v)/255)
+		}
+		f.TrainY = append(f.TrainY, int32(d.Train.Label(i)))
+	}
+	f.TestX, f.TestY = f.TrainX[600*f.Dim:], f.TrainY[600:]
+	f.TrainX, f.TrainY = f.TrainX[:600*f.Dim], f.TrainY[:600]
+	p := DefaultLinear()
+	fast := p.prepare(context.Background(), f, rowsBut(f, nil))
+	if fast.fast == nil {
+		t.Fatal("600 images of 784 pixels in 10 classes are not a large problem any more: the test needs one")
+	}
+	exact := p.prepare(context.Background(), f, rowsBut(f, nil))
+	exact.fast = nil
+	for _, l2 := range []float64{0.1, 0.01, 0.001} {
+		a, err := fast.fit(l2, p.Tolerance)
+		if err != nil || !a.converged || a.slope > 1e-6 {
+			t.Fatalf("l2 = %v: float32: converged %v after %d iterations, gradient %v, %v", l2, a.converged, a.iterations, a.slope, err)
+		}
+		if testing.Short() && l2 != 0.1 {
+			continue
+		}
+		b, err := exact.fit(l2, p.Tolerance)
+		if err != nil || !b.converged {
+			t.Fatalf("l2 = %v: float64: converged %v after %d iterations, gradient %v, %v", l2, b.converged, b.iterations, b.slope, err)
+		}
+		if math.Abs(a.value-b.value) > 1e-6 {
+			t.Errorf("l2 = %v: objective %v in float32, %v in float64", l2, a.value, b.value)
+		}
+		ra, rb := fast.ranks(a.x, f.TestX, f.TestY), exact.ranks(b.x, f.TestX, f.TestY)
+		other := 0
+		for i := range ra {
+			if (ra[i] == 0) != (rb[i] == 0) {
+				other++
+			}
+		}
+		if other > 1 {
+			t.Errorf("l2 = %v: %d of %d test images are right in one of float32 and float64 alone", l2, other, len(ra))
+		}
+	}
+}
+
+// The preconditioner is symmetric and positive, undoes the Hessian that it knows, and leaves the other directions at one scale.
+func TestCurvature(t *testing.T) {
+	const classes = 3
+	for _, c := range []struct{ n, dim int }{{400, 40}, {700, 300}, {50, 300}} {
+		r := rand.New(rand.NewPCG(2, 3))
+		x := make([]float32, c.n*c.dim)
+		for i := range x {
+			x[i] = float32(r.NormFloat64() * math.Pow(0.98, float64(i%c.dim)))
+		}
+		k := newCurvature(x, c.n, c.dim, classes, 1)
+		const weight, l2 = 0.2, 0.05
+		draw := func() []float64 {
+			v := make([]float64, classes*(c.dim+1))
+			for i := range v {
+				v[i] = r.NormFloat64()
+			}
+			return v
+		}
+		hessian := func(v []float64) []float64 { // weight X'X/n + l2
+			out := make([]float64, len(v))
+			for q := range classes {
+				for i := range c.n {
+					row := x[i*c.dim : (i+1)*c.dim]
+					var s float64
+					for j, f := range row {
+						s += float64(f) * v[q*c.dim+j]
+					}
+					for j, f := range row {
+						out[q*c.dim+j] += weight / float64(c.n) * s * float64(f)
+					}
+				}
+				for j := range c.dim {
+					out[q*c.dim+j] += l2 * v[q*c.dim+j]
+				}
+			}
+			for i := classes * c.dim; i < len(v); i++ {
+				out[i] = weight * v[i]
+			}
+			return out
+		}
+		u, v, pu, pv := draw(), draw(), make([]float64, classes*(c.dim+1)), make([]float64, classes*(c.dim+1))
+		k.inverse(pu, u, weight, l2)
+		k.inverse(pv, v, weight, l2)
+		if a, b := dot(u, pv), dot(v, pu); math.Abs(a-b) > 1e-4*math.Sqrt(dot(u, pu)*dot(v, pv)) {
+			t.Errorf("%v: uPv = %v, vPu = %v: want the same", c, a, b)
+		}
+		if dot(u, pu) <= 0 {
+			t.Errorf("%v: uPu = %v, want above 0", c, dot(u, pu))
+		}
+		back, most := make([]float64, len(u)), 0.0
+		k.inverse(back, hessian(u), weight, l2)
+		for i := range u {
+			most = max(most, math.Abs(back[i]-u[i]))
+		}
+		if want := map[bool]float64{true: 1e-4, false: 1.5}[k.rank == c.dim]; most > want {
+			t.Errorf("%v: inverse times Hessian times u differs from u by %v, want at most %v", c, most, want)
+		}
+	}
+}
+
+// A projection keeps angles, whatever the number of threads, and leaves features of the size of small pictures alone.
+func TestProjection(t *testing.T) {
+	if NewProjection(32*32*3, 1) != nil {
+		t.Error("pictures of 32x32 are reduced, want as they are")
+	}
+	const dim = 64 * 64 * 3
+	p := NewProjection(dim, 1)
+	if p == nil || p.To != ProjectTo {
+		t.Fatalf("pictures of 64x64: %+v, want a projection to %d", p, ProjectTo)
+	}
+	r := rand.New(rand.NewPCG(4, 4))
+	x := make([]float32, 40*dim)
+	for i := range x {
+		x[i] = float32(r.NormFloat64())
+		if i >= dim {
+			x[i] += x[i%dim] // a direction that all share
+		}
+	}
+	y := make([]float32, 40*p.To)
+	p.Apply(y, x)
+	defer kern.SetThreads(kern.Threads())
+	kern.SetThreads(1)
+	again := make([]float32, len(y))
+	NewProjection(dim, 1).Apply(again, x)
+	if !slices.Equal(y, again) {
+		t.Error("the same projection on one thread gives other numbers")
+	}
+	ux, uy := unitRows(x, dim), unitRows(y, p.To)
+	for i := 1; i < 40; i++ {
+		var a, b float64
+		for j := range dim {
+			a += float64(ux[j]) * float64(ux[i*dim+j])
+		}
+		for j := range p.To {
+			b += float64(uy[j]) * float64(uy[i*p.To+j])
+		}
+		if math.Abs(a-b) > 4/math.Sqrt(float64(p.To)) {
+			t.Errorf("cosine of rows 0 and %d: %v, projected %v", i, a, b)
 		}
 	}
 }

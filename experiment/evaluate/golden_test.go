@@ -121,11 +121,8 @@ func goldenLogisticRegression(t *testing.T, g *golden.Fixture) {
 	p := DefaultLinear()
 	p.Standardize, p.L2 = false, []float64{1 / (strength * float64(n))}
 	f := Features{TrainX: floats32(x.Data), TrainY: y, TestX: floats32(x.Data), TestY: y, Dim: dim, Classes: classes}
-	rows := make([]int, n)
-	for i := range rows {
-		rows[i] = i
-	}
-	s, fit, err := p.fit(context.Background(), f, rows, p.L2[0])
+	s := p.prepare(context.Background(), f, rowsBut(f, nil))
+	fit, err := s.fit(p.L2[0], p.Tolerance)
 	if err != nil || !fit.converged {
 		t.Fatalf("converged %v after %d iterations, %v", fit.converged, fit.iterations, err)
 	}

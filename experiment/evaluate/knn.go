@@ -3,6 +3,7 @@ package evaluate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 
@@ -53,6 +54,9 @@ func (p *KNN) Validate() error {
 	return errors.Join(bad...)
 }
 
+// Needs implements Protocol.
+func (p *KNN) Needs() Needs { return Needs{Labels: true} }
+
 // Evaluate returns top1, and top5 where there are more than five classes, for every k.
 func (p *KNN) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	if err := f.check("knn"); err != nil {
@@ -76,7 +80,13 @@ func (p *KNN) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 				ranks[i] = rank(scores, f.TestY[i])
 			}
 		})
-		out = append(out, accuracies("knn", k, f.Classes, min(5, k), ranks, settings)...)
+		rs := accuracies("knn", k, f.Classes, min(5, k), ranks, settings)
+		if n := len(f.TrainY); k > n {
+			for i := range rs {
+				rs[i].Notes = []string{fmt.Sprintf("k = %d is above the number of training images, %d: all of them vote", k, n)}
+			}
+		}
+		out = append(out, rs...)
 	}
 	return out, nil
 }

@@ -10,8 +10,19 @@ import (
 type minimum struct {
 	x          []float64
 	value      float64
+	slope      float64 // the largest entry of the gradient
 	iterations int
-	converged  bool // the largest entry of the gradient is within the tolerance
+	converged  bool // slope is within the tolerance
+}
+
+// minimisation is a smooth convex function, and how far to go down.
+type minimisation struct {
+	f          func(x, grad []float64) float64 // returns the value and fills the gradient, which are wanted together
+	noise      float64                         // relative rounding error of the value
+	inverse    func(dst, grad []float64)       // multiplies with about the inverse of the Hessian, symmetric and positive; nil: one
+	iterations int                             // at most
+	tolerance  float64                         // largest entry of the gradient at which it ends
+	goOn       func() error                    // called before every look at f; its error ends it
 }
 
 const (
@@ -19,42 +30,43 @@ const (
 	flatness = 0.9 // of the slope along a direction that a step may leave: less costs more evaluations than it saves steps
 )
 
-// minimise finds the minimum of a smooth convex function from x by L-BFGS (Liu and Nocedal 1989, doi:10.1007/BF01589116). f returns the value
-// and fills the gradient, which are wanted together here. It ends when the largest entry of the gradient is at most tolerance, after a
-// number of iterations, or where rounding leaves no lower point along the direction. goOn is called before every look at f; its error ends it.
-func minimise(goOn func() error, f func(x, grad []float64) float64, x []float64, iterations int, tolerance float64) (minimum, error) {
+// from finds the minimum from x, which it moves, by L-BFGS (Liu and Nocedal 1989, doi:10.1007/BF01589116). It ends where the gradient is
+// within the tolerance, after a number of iterations, or where rounding leaves no lower point along the direction.
+func (d *minimisation) from(x []float64) (minimum, error) {
 	n := len(x)
 	grad, next, nextGrad, dir := make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)
-	m := minimum{x: x, value: f(x, grad)}
-	var steps, turns [][]float64 // the last changes of x and of the gradient, oldest first
+	if err := d.goOn(); err != nil {
+		return minimum{x: x}, err
+	}
+	m := minimum{x: x, value: d.f(x, grad)}
+	p := past{inverse: d.inverse, scratch: make([]float64, n)}
 	for {
-		if err := goOn(); err != nil {
-			return m, err
-		}
-		if floats.Norm(grad, math.Inf(1)) <= tolerance {
-			m.converged = true
+		m.slope = floats.Norm(grad, math.Inf(1))
+		m.converged = m.slope <= d.tolerance
+		if m.converged || m.iterations == d.iterations {
 			return m, nil
 		}
-		if m.iterations == iterations {
-			return m, nil
+		p.direction(dir, grad)
+		if !(floats.Dot(dir, grad) < 0) { // rounding has spoilt what is remembered
+			p.forget()
+			p.direction(dir, grad)
 		}
-		direction(dir, grad, steps, turns)
 		t := 1.0
-		if len(steps) == 0 {
+		if len(p.steps) == 0 && d.inverse == nil {
 			t = math.Min(1, 1/floats.Norm(grad, 2))
 		}
-		value, ok, err := search(goOn, f, m, grad, dir, t, next, nextGrad)
-		if err != nil || !ok {
+		value, ok, err := d.search(m, grad, dir, t, next, nextGrad)
+		if err != nil {
 			return m, err
 		}
-		step, turn := make([]float64, n), make([]float64, n)
-		if len(steps) == memory {
-			step, turn = steps[0], turns[0]
-			steps, turns = steps[1:], turns[1:]
+		if !ok {
+			if len(p.steps) == 0 {
+				return m, nil
+			}
+			p.forget()
+			continue
 		}
-		floats.SubTo(step, next, m.x)
-		floats.SubTo(turn, nextGrad, grad)
-		steps, turns = append(steps, step), append(turns, turn)
+		p.add(m.x, next, grad, nextGrad)
 		copy(m.x, next)
 		copy(grad, nextGrad)
 		m.value = value
@@ -62,39 +74,80 @@ func minimise(goOn func() error, f func(x, grad []float64) float64, x []float64,
 	}
 }
 
+// past is what L-BFGS remembers of its way.
+type past struct {
+	inverse      func(dst, grad []float64)
+	steps, turns [][]float64 // the last changes of x and of the gradient, oldest first
+	scale        float64     // of inverse, by the last of them
+	scratch      []float64
+}
+
+func (p *past) forget() { p.steps, p.turns = nil, nil }
+
+// add remembers a step, in place of the oldest. A step without a positive product with its turn says nothing of the curvature.
+func (p *past) add(x, next, grad, nextGrad []float64) {
+	step, turn := make([]float64, len(x)), make([]float64, len(x))
+	if len(p.steps) == memory {
+		step, turn = p.steps[0], p.turns[0]
+		p.steps, p.turns = p.steps[1:], p.turns[1:]
+	}
+	floats.SubTo(step, next, x)
+	floats.SubTo(turn, nextGrad, grad)
+	product := floats.Dot(step, turn)
+	if !(product > 0) {
+		p.forget()
+		return
+	}
+	p.steps, p.turns = append(p.steps, step), append(p.turns, turn)
+	p.multiply(p.scratch, turn)
+	p.scale = product / floats.Dot(turn, p.scratch)
+}
+
+// multiply writes inverse times v.
+func (p *past) multiply(dst, v []float64) {
+	if p.inverse == nil {
+		copy(dst, v)
+		return
+	}
+	p.inverse(dst, v)
+}
+
 // direction writes minus the inverse Hessian, as the remembered steps see it, times the gradient: the two-loop recursion.
-func direction(dir, grad []float64, steps, turns [][]float64) {
-	copy(dir, grad)
-	alpha := make([]float64, len(steps))
-	for i := len(steps) - 1; i >= 0; i-- {
-		alpha[i] = floats.Dot(steps[i], dir) / floats.Dot(steps[i], turns[i])
-		floats.AddScaled(dir, -alpha[i], turns[i])
+func (p *past) direction(dir, grad []float64) {
+	q := p.scratch
+	copy(q, grad)
+	alpha := make([]float64, len(p.steps))
+	for i := len(p.steps) - 1; i >= 0; i-- {
+		alpha[i] = floats.Dot(p.steps[i], q) / floats.Dot(p.steps[i], p.turns[i])
+		floats.AddScaled(q, -alpha[i], p.turns[i])
 	}
-	if last := len(steps) - 1; last >= 0 {
-		floats.Scale(floats.Dot(steps[last], turns[last])/floats.Dot(turns[last], turns[last]), dir)
+	p.multiply(dir, q)
+	if len(p.steps) > 0 {
+		floats.Scale(p.scale, dir)
 	}
-	for i := range steps {
-		beta := floats.Dot(turns[i], dir) / floats.Dot(steps[i], turns[i])
-		floats.AddScaled(dir, alpha[i]-beta, steps[i])
+	for i := range p.steps {
+		beta := floats.Dot(p.turns[i], dir) / floats.Dot(p.steps[i], p.turns[i])
+		floats.AddScaled(dir, alpha[i]-beta, p.steps[i])
 	}
 	floats.Scale(-1, dir)
 }
 
 // search finds a step along dir that lowers the value enough (Armijo, 1e-4) and flattens the slope enough, so that step and turn have a
-// positive product. Along a line a convex function's slope only grows: the step is found as its root, by secants kept within the bracket.
-// It leaves the point and its gradient in next and nextGrad.
-func search(goOn func() error, f func(x, grad []float64) float64, m minimum, grad, dir []float64, t float64, next, nextGrad []float64) (value float64, ok bool, err error) {
+// positive product. Where the value no longer tells points apart, because its rounding is larger than what the step can gain, the slope
+// alone decides (Hager and Zhang 2005, doi:10.1137/030601880, the approximate Wolfe conditions). Along a line a convex function's slope
+// only grows: the step is found as its root, by secants kept within the bracket. It leaves the point and its gradient in next and nextGrad.
+func (d *minimisation) search(m minimum, grad, dir []float64, t float64, next, nextGrad []float64) (value float64, ok bool, err error) {
 	start := floats.Dot(grad, dir)
 	lo, loSlope := 0.0, start
 	hi, hiSlope := math.Inf(1), math.NaN()
 	for range 40 {
-		if err := goOn(); err != nil {
+		if err := d.goOn(); err != nil {
 			return 0, false, err
 		}
 		floats.AddScaledTo(next, m.x, t, dir)
-		value := f(next, nextGrad)
+		value := d.f(next, nextGrad)
 		slope := floats.Dot(nextGrad, dir)
-		switch low := value <= m.value+1e-4*t*start; { // false for NaN, which is too far
+		switch low := value <= m.value+1e-4*t*start+d.noise*math.Abs(m.value); { // false for NaN, which is too far
 		case low && math.Abs(slope) <= -flatness*start:
 			return value, true, nil
 		case low && slope < 0:

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
 
 	"selfsup/recipes/overlay"
@@ -15,19 +14,25 @@ import (
 //
 //	mean cross-entropy + l2/2 * |W|^2
 //
-// with W [classes,F] and a bias that is not penalised, by L-BFGS on all images at once, in float64. This is scikit-learn's
+// with W [classes,F] and a bias that is not penalised, by L-BFGS on all images at once. This is scikit-learn's
 // LogisticRegression with C = 1/(l2*N). There is no augmentation and no learning rate, unlike the SGD protocol of Zhang et al. 2016,
 // arXiv:1603.08511, so that a result depends on the features alone.
+//
+// Of several strengths the one is used whose fit on the other training images is most often right on the validation split; the fit that is
+// measured is on all of them. The search goes from the strongest down, each fit from where the last ended, and leaves out what is weaker than two
+// in a row that were right less often than the best. Its fits end at ten times the tolerance.
 type Linear struct {
 	Schedule
 	Standardize bool      `toml:"standardize"` // shift and scale every feature to mean 0 and variance 1 over the training images
-	L2          []float64 `toml:"l2"`          // strengths; of several the best on a held-out tenth of the training images
-	Iterations  int       `toml:"iterations"`  // at most
+	L2          []float64 `toml:"l2"`          // strengths; of several the best on the validation split
+	Iterations  int       `toml:"iterations"`  // of one fit, at most
+	Tolerance   float64   `toml:"tolerance"`   // a fit has converged when no entry of the objective's gradient is larger, in nats
 }
 
-// DefaultLinear is one strength on standardised features: on Fashion-MNIST-4k the best of 1e-5 to 1 for 256 random ReLU features, and within
-// 0.3 points of the best for pixels. A fit that stops at the last iteration says so in its settings.
-func DefaultLinear() *Linear { return &Linear{Standardize: true, L2: []float64{1e-2}, Iterations: 200} }
+// DefaultLinear chooses among a grid of strengths on standardised features: pixels want strong ones, trained features weak ones.
+func DefaultLinear() *Linear {
+	return &Linear{Standardize: true, L2: []float64{1, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 1e-4}, Iterations: 1000, Tolerance: 1e-6}
+}
 
 // Validate checks the settings.
 func (p *Linear) Validate() error {
@@ -45,8 +50,14 @@ func (p *Linear) Validate() error {
 	if p.Iterations < 1 {
 		bad = append(bad, overlay.Bad("iterations", "%d: want 1 or more", p.Iterations))
 	}
+	if !(p.Tolerance > 0) || math.IsInf(p.Tolerance, 0) {
+		bad = append(bad, overlay.Bad("tolerance", "%v: want a number above 0, such as 1e-6", p.Tolerance))
+	}
 	return errors.Join(bad...)
 }
+
+// Needs implements Protocol.
+func (p *Linear) Needs() Needs { return Needs{Labels: true, Validation: len(p.L2) > 1} }
 
 // Evaluate returns top1, and top5 where there are more than five classes. Its settings say which l2 was used, how many iterations the fit
 // took, and whether it converged.
@@ -54,67 +65,115 @@ func (p *Linear) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	if err := f.check("linear"); err != nil {
 		return nil, err
 	}
-	l2, err := p.choose(ctx, f)
+	if len(p.L2) > 1 && len(f.Held) == 0 && !f.Validation {
+		return nil, fmt.Errorf("evaluate: linear: l2 = %v is to be chosen, and there is no validation split; want one strength, or [validation] share above 0", p.L2)
+	}
+	whole := p.prepare(ctx, f, rowsBut(f, nil))
+	var best fitted
+	var err error
+	switch {
+	case f.Validation: // the test set is the split
+		best, err = whole.choose(f.TestX, f.TestY)
+	case len(p.L2) == 1:
+		best, err = whole.fit(p.L2[0], p.Tolerance)
+	default:
+		var chosen fitted
+		if chosen, err = p.prepare(ctx, f, rowsBut(f, f.Held)).choose(f.held()); err == nil {
+			whole.at = chosen.x // whose optimum is near
+			best, err = whole.fit(chosen.l2, p.Tolerance)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	all := make([]int, len(f.TrainY))
-	for i := range all {
-		all[i] = i
+	settings := map[string]any{
+		"l2": best.l2, "standardize": p.Standardize, "iterations": best.iterations, "converged": best.converged, "tolerance": p.Tolerance,
 	}
-	s, fit, err := p.fit(ctx, f, all, l2)
-	if err != nil {
-		return nil, err
+	if len(p.L2) > 1 {
+		settings["l2_of"] = p.L2
 	}
-	settings := map[string]any{"l2": l2, "standardize": p.Standardize, "iterations": fit.iterations, "converged": fit.converged}
-	return accuracies("linear", 0, f.Classes, 5, s.ranks(fit.x, f.TestX, f.TestY), settings), nil
+	rs := accuracies("linear", 0, f.Classes, 5, whole.ranks(best.x, f.TestX, f.TestY), settings)
+	for i := range rs {
+		rs[i].Notes = p.notes(best)
+	}
+	return rs, nil
 }
 
-// choose returns the strength whose fit on nine tenths of the training images is most often right on the last tenth, of equals the larger.
-func (p *Linear) choose(ctx context.Context, f Features) (float64, error) {
-	if len(p.L2) == 1 {
-		return p.L2[0], nil
+// notes are what a reader of the result has to know.
+func (p *Linear) notes(best fitted) (notes []string) {
+	if !best.converged {
+		notes = append(notes, fmt.Sprintf("the fit has not converged: after %d iterations its gradient is %.2g, want %.2g", best.iterations, best.slope, p.Tolerance))
 	}
-	order := rand.New(rand.NewPCG(f.Seed, linearStream)).Perm(len(f.TrainY))
-	held := len(order) / 10
-	if held == 0 {
-		return 0, fmt.Errorf("evaluate: linear: %d training images, want at least 10 to choose among l2 = %v", len(order), p.L2)
+	return notes
+}
+
+// probe is a softmax regression under way along the strengths of a Linear.
+type probe struct {
+	*softmax
+	*Linear
+	at   []float64 // parameters that the next fit starts from
+	goOn func() error
+}
+
+// fitted is a minimum at a strength.
+type fitted struct {
+	minimum
+	l2 float64
+}
+
+func (p *Linear) prepare(ctx context.Context, f Features, rows []int) *probe {
+	s := newSoftmax(f, rows, 0)
+	if p.Standardize {
+		s.standardize()
 	}
-	x, y := make([]float32, 0, held*f.Dim), make([]int32, 0, held)
-	for _, i := range order[:held] {
-		x, y = append(x, f.TrainX[i*f.Dim:(i+1)*f.Dim]...), append(y, f.TrainY[i])
+	return &probe{softmax: s, Linear: p, at: s.start(), goOn: func() error { return f.goOn(ctx) }}
+}
+
+// fit minimises the objective at a strength to a tolerance, from where the last fit ended.
+func (p *probe) fit(l2, tolerance float64) (fitted, error) {
+	p.l2 = l2
+	m, err := p.from(slices.Clone(p.at), p.Iterations, tolerance, p.goOn)
+	if err == nil && math.IsNaN(m.value) {
+		err = fmt.Errorf("evaluate: linear: the objective is NaN at l2 = %v", l2)
 	}
-	rest := slices.Sorted(slices.Values(order[held:]))
+	p.at = m.x
+	return fitted{m, l2}, err
+}
+
+const (
+	choosing = 10 // times the tolerance, of fits that only tell strengths apart
+	enough   = 2  // strengths that are worse than the best before weaker ones are left out
+)
+
+// choose returns the fit that is most often right on the images x with labels y, of equals that of the larger strength.
+func (p *probe) choose(x []float32, y []int32) (best fitted, err error) {
 	strengths := slices.Sorted(slices.Values(p.L2))
 	slices.Reverse(strengths)
-	best, right := 0.0, -1.0
+	right, worse := -1.0, 0
 	for _, l2 := range strengths {
-		s, fit, err := p.fit(ctx, f, rest, l2)
+		one, err := p.fit(l2, choosing*p.Tolerance)
 		if err != nil {
-			return 0, err
+			return best, err
 		}
-		if top1 := topK(s.ranks(fit.x, x, y), 1); top1 > right {
-			best, right = l2, top1
+		switch top1 := topK(p.ranks(one.x, x, y), 1); {
+		case top1 > right:
+			best, right, worse = one, top1, 0
+		case top1 < right:
+			if worse++; worse == enough {
+				return best, nil
+			}
 		}
 	}
 	return best, nil
 }
 
-// linearStream keeps the split apart from other draws of the same seed.
-const linearStream = 0x6c696e656172
-
-// linearTolerance is the largest entry of the gradient at which a fit has converged.
-const linearTolerance = 1e-6
-
-// fit minimises the objective over some training images.
-func (p *Linear) fit(ctx context.Context, f Features, rows []int, l2 float64) (*softmax, minimum, error) {
-	s := newSoftmax(f, rows, l2)
-	if p.Standardize {
-		s.standardize()
+// rowsBut lists the training images that are not held out.
+func rowsBut(f Features, held []int32) []int {
+	rows := make([]int, 0, len(f.TrainY)-len(held))
+	for i := range f.TrainY {
+		if _, out := slices.BinarySearch(held, int32(i)); !out {
+			rows = append(rows, i)
+		}
 	}
-	fit, err := minimise(func() error { return f.goOn(ctx) }, s.objective, make([]float64, s.size()), p.Iterations, linearTolerance)
-	if err == nil && math.IsNaN(fit.value) {
-		err = fmt.Errorf("evaluate: linear: the objective is NaN at l2 = %v", l2)
-	}
-	return s, fit, err
+	return rows
 }

@@ -3,8 +3,8 @@ package evaluate
 import "selfsup/graph/cpu/kern"
 
 // exactProducts is how many multiply-adds W x may take before the two matrix products of the objective are done in float32. Everything
-// else stays in float64. The pixels of Fashion-MNIST-4k are below it.
-const exactProducts = 32 << 20
+// else stays in float64.
+const exactProducts = 1 << 20
 
 // products are the matrix products of a large softmax in float32: logits X Wᵀ and gradient Rᵀ X, with the standardised features X kept.
 type products struct {
@@ -21,17 +21,51 @@ func newProducts(s *softmax) *products {
 		s: s, x: make([]float32, n*dim), w: make([]float32, classes*dim), g: make([]float32, classes*dim), z: make([]float32, n*classes),
 		scratch: make([]float32, max(kern.GemmScratch(false, true, n, classes, dim), kern.GemmScratch(true, false, classes, dim, n))),
 	}
+	p.standardized(p.x, n, func(r int) []float32 { return s.f.TrainX[s.rows[r]*dim:][:dim] })
+	return p
+}
+
+// standardized fills x [n,F] with rows.
+func (p *products) standardized(x []float32, n int, row func(r int) []float32) {
+	dim := p.s.f.Dim
 	kern.Run((n+softmaxRows-1)/softmaxRows, func(task int) {
-		row := make([]float64, dim)
+		wide := make([]float64, dim)
 		for r := task * softmaxRows; r < min((task+1)*softmaxRows, n); r++ {
-			i := s.rows[r]
-			s.take(row, s.f.TrainX[i*dim:(i+1)*dim], 0, dim)
-			for j, v := range row {
-				p.x[r*dim+j] = float32(v)
+			p.s.take(wide, row(r), 0, dim)
+			for j, v := range wide {
+				x[r*dim+j] = float32(v)
 			}
 		}
 	})
-	return p
+}
+
+// rankRows is how many rows are classified at once: their standardised features are a block of memory beside the set.
+const rankRows = 1024
+
+// ranks says how many classes stand before the label of other rows x [M,F].
+func (p *products) ranks(out []int, params []float64, x []float32, y []int32) {
+	dim, classes := p.s.f.Dim, p.s.f.Classes
+	for i := range p.w {
+		p.w[i] = float32(params[i])
+	}
+	block := min(rankRows, len(y))
+	rows, z := make([]float32, block*dim), make([]float32, block*classes)
+	scratch := make([]float32, kern.GemmScratch(false, true, block, classes, dim))
+	for from := 0; from < len(y); from += block {
+		n := min(block, len(y)-from)
+		p.standardized(rows, n, func(r int) []float32 { return x[(from+r)*dim:][:dim] })
+		if need := kern.GemmScratch(false, true, n, classes, dim); need > len(scratch) {
+			scratch = make([]float32, need)
+		}
+		kern.Gemm(false, true, n, classes, dim, rows, dim, p.w, dim, z, classes, 0, scratch)
+		scores := make([]float64, classes)
+		for r := range n {
+			for c, v := range z[r*classes : (r+1)*classes] {
+				scores[c] = float64(v) + params[classes*dim+c]
+			}
+			out[from+r] = rank(scores, y[from+r])
+		}
+	}
 }
 
 // logits fills z with X Wᵀ.

@@ -17,7 +17,8 @@ type softmax struct {
 	rest   []float64 // [rows,C]: probabilities minus one-hot labels, over the number of rows
 	losses []float64 // [rows]
 
-	fast *products // nil for problems that are small enough for float64 throughout
+	fast *products  // nil for problems that are small enough for float64 throughout
+	bend *curvature // nil for those
 }
 
 func newSoftmax(f Features, rows []int, l2 float64) *softmax {
@@ -110,12 +111,48 @@ func (s *softmax) logits(out, params, x []float64) {
 	}
 }
 
+// start returns parameters of zero, and prepares the products of a large problem; the features are standardised by now, if they are to be.
+func (s *softmax) start() []float64 {
+	if len(s.rows)*s.f.Dim*s.f.Classes > exactProducts {
+		s.fast = newProducts(s)
+		s.bend = newCurvature(s.fast.x, len(s.rows), s.f.Dim, s.f.Classes, s.f.Seed)
+	}
+	return make([]float64, s.size())
+}
+
+// from minimises the objective at s.l2 from params, which it moves.
+func (s *softmax) from(params []float64, iterations int, tolerance float64, goOn func() error) (minimum, error) {
+	d := minimisation{f: s.objective, noise: 1e-13, iterations: iterations, tolerance: tolerance, goOn: goOn}
+	if s.fast != nil {
+		d.noise = 1e-7
+	}
+	if s.bend != nil {
+		s.objective(params, make([]float64, len(params)))
+		weight := s.weight()
+		d.inverse = func(dst, grad []float64) { s.bend.inverse(dst, grad, weight, s.l2) }
+	}
+	return d.from(params)
+}
+
+// weight is the mean of p(1-p) over rows and classes at the point of the last objective: the factor of X'X/n in the Hessian.
+func (s *softmax) weight() float64 {
+	classes, n := s.f.Classes, float64(len(s.rows))
+	var sum float64
+	for r, i := range s.rows {
+		for c, v := range s.rest[r*classes : (r+1)*classes] {
+			p := v * n
+			if c == int(s.f.TrainY[i]) {
+				p++
+			}
+			sum += p * (1 - p)
+		}
+	}
+	return max(sum/(n*float64(classes)), 1e-6)
+}
+
 // objective is mean cross-entropy + l2/2 * |W|^2 at params; its gradient goes to grad.
 func (s *softmax) objective(params, grad []float64) float64 {
 	dim, classes, n := s.f.Dim, s.f.Classes, float64(len(s.rows))
-	if s.fast == nil && len(s.rows)*dim*classes > exactProducts {
-		s.fast = newProducts(s)
-	}
 	if s.fast != nil {
 		s.fast.logits(params)
 	}
@@ -202,6 +239,10 @@ func (s *softmax) gradient(params, grad []float64, lo, hi int) {
 func (s *softmax) ranks(params []float64, x []float32, y []int32) []int {
 	dim := s.f.Dim
 	out := make([]int, len(y))
+	if s.fast != nil {
+		s.fast.ranks(out, params, x, y)
+		return out
+	}
 	kern.Run((len(y)+softmaxRows-1)/softmaxRows, func(task int) {
 		row, scores := make([]float64, dim), make([]float64, s.f.Classes)
 		for i := task * softmaxRows; i < min((task+1)*softmaxRows, len(y)); i++ {

@@ -84,7 +84,8 @@ func TestFaultUnlabelledTrainEvaluate(t *testing.T) {
 	}{
 		{"stl10 as its authors meant it", onSTL(at, "unlabeled"), 0, "the method sees 20 training images, evaluations learn from 20", ""},
 		{"stl10 with both", onSTL(at, "train+unlabeled"), 0, "the method sees 40 training images, evaluations learn from 20", ""},
-		{"stl10, few shots", onSTL(at, "unlabeled", "labelled.few_shot.per_class=1"), 0, "evaluations learn from 10", ""},
+		{"stl10, few shots", onSTL(at, "unlabeled", "labelled.few_shot.per_class=1", "evaluate.knn.every=0", "evaluate.linear.l2=[0.01]"), 0, "evaluations learn from 10", ""},
+		{"stl10, one shot, nothing to choose on", onSTL(at, "unlabeled", "labelled.few_shot.per_class=1"), 2, "", "leaves none of the 10 labelled training images out, as each is the only one of its class; want every = 0"},
 		{"stl10 without labelled images", onSTL(bare, "unlabeled"), 2, "", "no labels in its training set of 20 images; switch it off with [evaluate] knn = false, or put train_X.bin and train_y.bin beside"},
 		{"stl10 without an evaluation", onSTL(bare, "unlabeled", noEval), 0, "20 training and 10 test images", ""},
 		{"supervised on stl10's unlabelled images", onSTL(at, "unlabeled", `method="supervised"`, noEval), 2, "", `[method.supervised] learns from the labels of the training images, and this dataset.stl10 has no labels`},

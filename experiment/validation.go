@@ -1,0 +1,97 @@
+package experiment
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"selfsup/datasets"
+	"selfsup/experiment/evaluate"
+	"selfsup/methods"
+)
+
+// Which labels choose. The validation split is a part of the labelled training images: their labels choose checkpoints and hyperparameters, so that
+// the labels of the test set choose nothing.
+
+// split lists the rows of a labelled set that are held out, rising: a share of each class, at least one image of two or more. Which
+// ones depends on the seed alone; a smaller share is part of a larger one.
+func split(set datasets.Labelled, share float64, seed uint64) (held []int32) {
+	if share == 0 {
+		return nil
+	}
+	members := make([][]int, len(set.Classes()))
+	for i := range set.Len() {
+		if c := set.Label(i); c >= 0 {
+			members[c] = append(members[c], i)
+		}
+	}
+	for c, rows := range members {
+		if len(rows) < 2 {
+			continue
+		}
+		r := datasets.NewRand(seed, "validation", uint64(c))
+		r.Shuffle(rows)
+		n := int(math.Round(share * float64(len(rows))))
+		for _, i := range rows[:min(max(n, 1), len(rows)-1)] {
+			held = append(held, int32(i))
+		}
+	}
+	slices.Sort(held)
+	return held
+}
+
+// checkSplit refuses evaluations that have nothing to choose on.
+func (s *Setup) checkSplit() error {
+	if len(s.held) > 0 {
+		return nil
+	}
+	why := "[validation] share = 0 holds no labels out"
+	if s.Recipe.Validation.Share > 0 {
+		why = fmt.Sprintf("[validation] share = %v leaves none of the %d labelled training images out, as each is the only one of its class",
+			s.Recipe.Validation.Share, s.Labelled.Len())
+	}
+	for _, c := range s.Recipe.Evaluate.On {
+		switch needs := c.Value.Needs(); {
+		case !needs.Labels:
+		case needs.Validation:
+			return fmt.Errorf("[evaluate.%s] chooses a setting on labels that are held out of the training images, and %s; want one value, such as l2 = [0.01]", c.Name, why)
+		case s.during(c.Value) > 0:
+			return fmt.Errorf("[evaluate.%s] every = %q measures on labels that are held out of the training images, and %s; want every = 0, which evaluates at the end alone",
+				c.Name, c.Value.When(), why)
+		}
+	}
+	return nil
+}
+
+// during is the number of steps between evaluations by a protocol during the training; 0: none.
+func (s *Setup) during(p evaluate.Protocol) int { return p.When().Steps(s.PerEpoch, s.Steps) }
+
+// labelFree reports whether a protocol needs no labels, so that it runs on any data.
+func labelFree(p evaluate.Protocol) bool { return !p.Needs().Labels }
+
+// labelFreeNames lists the catalog's protocols that need no labels, as a recipe selects them; "" if this binary has none.
+func (s *Setup) labelFreeNames() string {
+	var names []string
+	for _, c := range s.Recipe.Evaluate.On {
+		if labelFree(c.Value) {
+			names = append(names, c.Name)
+		}
+	}
+	if len(names) > 0 {
+		return "; " + strings.Join(names, ", ") + " can stay"
+	}
+	return "; [evaluate.rankme], [evaluate.spread] and [evaluate.align_uniform] need no labels"
+}
+
+// splitNote says what the split is, for people.
+func (s *Setup) splitNote() string {
+	if len(s.held) == 0 {
+		return ""
+	}
+	note := fmt.Sprintf("validation: labels of %d of %d training images", len(s.held), s.Labelled.Len())
+	if _, taught := s.Recipe.Method.Value.(methods.Taught); taught {
+		note += ", which the method learns from too"
+	}
+	return note
+}

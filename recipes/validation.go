@@ -1,0 +1,29 @@
+package recipes
+
+import "selfsup/recipes/overlay"
+
+// Validation is the part of the labelled training images whose labels choose: the best checkpoint, and hyperparameters of evaluations such as the
+// linear probe's penalty. The method sees these images as before. Labels of the test set choose nothing; it is looked at once, at the end.
+type Validation struct {
+	Share float64 `toml:"share"` // of each class, at least one image of two or more; 0: no split, nothing can be chosen
+}
+
+// DefaultValidation is a fifth, by the recipe's seed.
+func DefaultValidation() Validation { return Validation{Share: 0.2} }
+
+// Validate checks the settings.
+func (v *Validation) Validate() error {
+	if !(v.Share >= 0 && v.Share < 1) {
+		return overlay.Bad("share", "%v: want 0 or more and less than 1, such as 0.2", v.Share)
+	}
+	return nil
+}
+
+// Baselines are what the trained encoder is evaluated beside.
+type Baselines struct {
+	Untrained bool `toml:"untrained"` // the same encoder as its seed made it
+	Pixels    bool `toml:"pixels"`    // the images themselves; more than 4,096 numbers an image are reduced by a random projection
+}
+
+// DefaultBaselines is both.
+func DefaultBaselines() Baselines { return Baselines{Untrained: true, Pixels: true} }
