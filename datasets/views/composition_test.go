@@ -226,3 +226,67 @@ func TestRandomBoxIsUniform(t *testing.T) {
 		}
 	}
 }
+
+// The evaluation view is the largest central square, stretched to the view's size; nothing is drawn.
+func TestEvaluationViewByHand(t *testing.T) {
+	const h, w, side = 30, 45, 16 // 16x24 before the cut
+	m := &datasets.Memory{Images: []datasets.Image{{H: h, W: w, C: 1}, {H: w, W: h, C: 1}}}
+	for k := range m.Images {
+		img := &m.Images[k]
+		for y := range img.H {
+			for x := range img.W {
+				img.Pix = append(img.Pix, byte(3*x+3*y))
+			}
+		}
+	}
+	s := Defaults()
+	s.Crop, s.Mean, s.Std = side, []float64{0.4}, []float64{0.2}
+	p := newPipeline(t, s, m, 2)
+	dst := make([]float32, 2*p.Size())
+	if err := p.EvalBatch(dst, m, []int32{0, 1}); err != nil {
+		t.Fatal(err)
+	}
+	const scale = float64(h) / side
+	for k, from := range [][2]float64{{0, (w - h) / 2.0}, {(w - h) / 2.0, 0}} { // top and left of the square
+		for i := 2; i < side-2; i++ {
+			for j := 2; j < side-2; j++ {
+				value := 3*(from[0]+(float64(i)+0.5)*scale-0.5) + 3*(from[1]+(float64(j)+0.5)*scale-0.5)
+				got, want := float64(dst[k*p.Size()+i*side+j]), (value/255-0.4)/0.2
+				if math.Abs(got-want) > 1.0/255/0.2 {
+					t.Fatalf("image %d, pixel (%d,%d): got %v, want %v", k, i, j, got, want)
+				}
+			}
+		}
+	}
+}
+
+// Bicubic interpolation overshoots; views are clipped to the range of pixels, in training and in evaluation.
+func TestBicubicIsClipped(t *testing.T) {
+	m := noise(4, 24, 24, 1, 0)
+	s := Defaults()
+	s.Crop, s.Interpolation, s.Jitter, s.Mean, s.Std = 40, "bicubic", PerView{0}, []float64{0}, []float64{1}
+	p := newPipeline(t, s, m, 1)
+	dst := make([]float32, 4*p.Size())
+	if err := p.EvalBatch(dst, m, []int32{0, 1, 2, 3}); err != nil {
+		t.Fatal(err)
+	}
+	views := make([]float32, p.Size())
+	for step := range 20 {
+		if err := p.View(views, &m.Images[step%4], 1, step, 0, 0, new(Scratch)); err != nil {
+			t.Fatal(err)
+		}
+		dst = append(dst, views...)
+	}
+	ends := 0
+	for i, v := range dst {
+		if v < 0 || v > 1 {
+			t.Fatalf("float %d is %v, want a number from 0 to 1", i, v)
+		}
+		if v == 0 || v == 1 {
+			ends++
+		}
+	}
+	if ends < 100 {
+		t.Errorf("%d of %d pixels are 0 or 1: the images do not overshoot", ends, len(dst))
+	}
+}
