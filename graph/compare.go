@@ -5,7 +5,8 @@ import (
 	"selfsup/graph/op"
 )
 
-// Equal is 1 where a = b, else 0, for operands that are both floating point or both int32, in the graph's floating-point type. Shapes broadcast.
+// Equal is 1 where a = b, else 0, for operands that are both floating point or both int32, in the graph's
+// floating-point type. Shapes broadcast.
 func (s *Scope) Equal(a, b *Node) *Node {
 	if op.TypeOf(a).DType == ir.I32 {
 		return op.EqualInts(a, b, s.g.dtype)

@@ -117,7 +117,8 @@ var layers = map[string]func(c *ongraph.Case){
 	"conv2d_asymmetric": conv, "conv2d_basic": conv, "conv2d_depthwise": conv, "conv2d_dilation": conv, "conv2d_groups": conv,
 	"conv2d_patchify": conv, "conv2d_pointwise": conv, "conv2d_stem7": conv, "conv2d_stride": conv,
 
-	"conv_transpose2d_basic": convTranspose, "conv_transpose2d_groups": convTranspose, "conv_transpose2d_stride": convTranspose,
+	"conv_transpose2d_basic": convTranspose, "conv_transpose2d_groups": convTranspose,
+	"conv_transpose2d_stride": convTranspose,
 
 	"batchnorm1d_train": batchNorm(true), "batchnorm1d_noaffine_train": batchNorm(true), "batchnorm2d_train": batchNorm(true),
 	"batchnorm1d_eval": batchNorm(false), "batchnorm2d_eval": batchNorm(false),
@@ -196,8 +197,11 @@ var layers = map[string]func(c *ongraph.Case){
 func TestGoldenLayers(t *testing.T) {
 	golden.Each(t, "layers", layers, func(t *testing.T, f *golden.Fixture, build func(*ongraph.Case)) {
 		ongraph.Check(t, f, true, build)
-	}, "interpolate_bicubic_antialias", "interpolate_bicubic_antialias_up", "interpolate_bicubic_down", "interpolate_bicubic_up",
-		"interpolate_bilinear_align_corners", "interpolate_bilinear_antialias", "interpolate_bilinear_down", "interpolate_bilinear_up",
-		"interpolate_nearest", "interpolate_pos_encoding", "multihead_cross_attention", "attention_qkv_fused", "vit_block", "sincos_pos_embed_2d", "pixel_shuffle",
+	}, "interpolate_bicubic_antialias", "interpolate_bicubic_antialias_up", "interpolate_bicubic_down",
+		"interpolate_bicubic_up",
+		"interpolate_bilinear_align_corners", "interpolate_bilinear_antialias", "interpolate_bilinear_down",
+		"interpolate_bilinear_up",
+		"interpolate_nearest", "interpolate_pos_encoding", "multihead_cross_attention", "attention_qkv_fused",
+		"vit_block", "sincos_pos_embed_2d", "pixel_shuffle",
 		"weight_norm_linear", "groupnorm", "grn", "dino_head") // in layer, optest and heads
 }

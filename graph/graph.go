@@ -248,7 +248,8 @@ func (s *Scope) State(name string, init Init, shape ...int) *Node {
 // IntState declares integer state, such as the cluster of every sample of the training set. It changes by Update, or by the host
 // between steps.
 func (s *Scope) IntState(name string, init Init, shape ...int) *Node {
-	return s.declare(&decl{name: s.path + name, class: isState, kind: State, typ: ir.Type{Shape: shape, DType: ir.I32}, init: init}).node
+	return s.declare(&decl{name: s.path + name, class: isState, kind: State,
+		typ: ir.Type{Shape: shape, DType: ir.I32}, init: init}).node
 }
 
 // AllRows is the rows of x [B,...] of all ranks, in their order, with gradients for those of this rank. On one rank it is x. Whatever
@@ -274,7 +275,8 @@ func (s *Scope) Ints(name string, v []int32) *Node {
 func (s *Scope) Floats(name string, v []float64, shape ...int) *Node {
 	t := ir.Type{Shape: shape, DType: s.g.dtype}
 	if len(v) != t.Shape.Size() {
-		op.Fail(s.Path(), "constant %s%s has %d values, want the %d of %v", s.path, name, len(v), t.Shape.Size(), t.Shape)
+		op.Fail(s.Path(), "constant %s%s has %d values, want the %d of %v", s.path, name, len(v), t.Shape.Size(),
+			t.Shape)
 	}
 	a := ir.NewArray(t)
 	for i, x := range v {

@@ -7,7 +7,8 @@ import (
 	"selfsup/graph/op"
 )
 
-// Frozen declares a value that keeps what it starts with: a random projection, fixed positions. A teacher's is its student's own.
+// Frozen declares a value that keeps what it starts with: a random projection, fixed positions. A teacher's is its
+// student's own.
 func (s *Scope) Frozen(name string, init Init, shape ...int) *Node {
 	for s.tw != nil {
 		s = s.tw
@@ -15,8 +16,8 @@ func (s *Scope) Frozen(name string, init Init, shape ...int) *Node {
 	return s.State(name, init, shape...)
 }
 
-// Random is a source of random numbers in a graph. They depend on the Store's seed, the source's name, the step, and the place of the draw
-// among those of the source; so an interrupted training goes on with the same ones.
+// Random is a source of random numbers in a graph. They depend on the Store's seed, the source's name, the step, and
+// the place of the draw among those of the source; so an interrupted training goes on with the same ones.
 type Random struct {
 	key, step *Node
 	draws     int
@@ -62,6 +63,6 @@ func (r *Random) Bernoulli(p float64, shape ...int) *Node {
 	return op.RandomBernoulli(r.key, r.step, r.draws-1, p, shape...)
 }
 
-// BernoulliOf draws 1 with the probability in each element of p, else 0, in the shape of p: units of a Boltzmann machine, masks. No gradient
-// flows into p.
+// BernoulliOf draws 1 with the probability in each element of p, else 0, in the shape of p: units of a Boltzmann
+// machine, masks. No gradient flows into p.
 func (r *Random) BernoulliOf(p *Node) *Node { return op.Less(r.Uniform(op.ShapeOf(p)...), p) }

@@ -90,8 +90,8 @@ func TestRandomIsEven(t *testing.T) {
 	}
 }
 
-// Normal numbers have the moments and the share beyond one, two and three deviations that they should; p of the Bernoulli draws are 1, by one
-// probability or by one for each element.
+// Normal numbers have the moments and the share beyond one, two and three deviations that they should; p of the
+// Bernoulli draws are 1, by one probability or by one for each element.
 func TestRandomLaws(t *testing.T) {
 	const n = 1 << 16
 	v := drawn(t, 3, ir.F32, 7, func(r *graph.Random) []node {

@@ -8,7 +8,8 @@ import (
 	"selfsup/graph/op"
 )
 
-// DINO is the projector of DINO and of its successors: an MLP with GELU and no norms, rows of unit length, and the cosines with K prototypes.
+// DINO is the projector of DINO and of its successors: an MLP with GELU and no norms, rows of unit length, and the
+// cosines with K prototypes.
 //
 // Caron et al. 2021, arXiv:2104.14294, section 3.1 and appendix C; widths and weights of 0.02 as in its code.
 type DINO struct {
@@ -37,7 +38,8 @@ func (o DINO) New(s *graph.Scope, in int) layer.Func {
 	return layer.Chain(append(layers, unit, layer.WeightNormLinear(s.In("last"), in, o.K, o.Gain))...)
 }
 
-// normalLinear is a linear layer whose weights are drawn from a normal distribution of deviation 0.02 and whose bias starts at 0.
+// normalLinear is a linear layer whose weights are drawn from a normal distribution of deviation 0.02 and whose bias
+// starts at 0.
 func normalLinear(s *graph.Scope, in, out int) layer.Func {
 	w, b := s.Param("weight", graph.Normal(0.02), in, out), s.Param("bias", graph.Fill(0), out)
 	return func(x *graph.Node) *graph.Node { return op.Add(layer.Product(s, x, w), b) }

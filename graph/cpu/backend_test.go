@@ -119,13 +119,16 @@ func TestRunReportsPanics(t *testing.T) {
 	}{
 		{"row above", "gather", []int32{3}, []int32{2}, func(s *graph.Scope, ids *op.Node) { s.Output("y", op.Gather(s.Input("x", 3, 2), ids)) }},
 		{"row below", "gather", []int32{-1}, []int32{0}, func(s *graph.Scope, ids *op.Node) { s.Output("y", op.Gather(s.Input("x", 3, 2), ids)) }},
-		{"number of a table", "gather", []int32{3, -1}, []int32{2}, func(s *graph.Scope, ids *op.Node) { s.Output("y", op.Gather(s.Input("x", 3), ids)) }},
-		{"row of a bank", "value 600 goes to row 3, want one below 3", []int32{3}, []int32{2, -1, -5}, func(s *graph.Scope, ids *op.Node) {
-			s.Output("y", op.PutRows(s.Input("x", 3, 2), ids, s.Input("v", 700, 2)))
-		}},
-		{"place in a queue", "rows are to be put at -1 of a queue of 9", []int32{-1}, []int32{9, 1 << 30}, func(s *graph.Scope, ids *op.Node) {
-			s.Output("y", op.PutAt(s.Input("x", 9, 2), op.Row(ids, 600), s.Input("v", 4, 2)))
-		}},
+		{"number of a table", "gather", []int32{3, -1}, []int32{2},
+			func(s *graph.Scope, ids *op.Node) { s.Output("y", op.Gather(s.Input("x", 3), ids)) }},
+		{"row of a bank", "value 600 goes to row 3, want one below 3", []int32{3}, []int32{2, -1, -5},
+			func(s *graph.Scope, ids *op.Node) {
+				s.Output("y", op.PutRows(s.Input("x", 3, 2), ids, s.Input("v", 700, 2)))
+			}},
+		{"place in a queue", "rows are to be put at -1 of a queue of 9", []int32{-1}, []int32{9, 1 << 30},
+			func(s *graph.Scope, ids *op.Node) {
+				s.Output("y", op.PutAt(s.Input("x", 9, 2), op.Row(ids, 600), s.Input("v", 4, 2)))
+			}},
 		{"class", "row 600 has label 3, want one below 3", []int32{3}, []int32{2, -1, -5}, func(s *graph.Scope, ids *op.Node) {
 			s.Output("y", op.CrossEntropy(s.Input("x", 700, 3), ids, 0))
 		}},

@@ -57,10 +57,13 @@ func BenchmarkPasses(b *testing.B) {
 		{"add_row", kernelCase{spec: op.Binary{Fn: "add"}, in: []string{"n 16384,256", "n 256"}}},
 		{"mean_image", kernelCase{spec: op.SumToOp{To: op.DimsOf([]int{64, 1, 1, 64}), Scale: 1}, in: []string{"n" + x}}},
 		{"gru", kernelCase{spec: op.Recurrent{Cell: "gru"}, in: []string{"n 64,32,768", "small 256,768", "n 768"}}},
-		{"gru_grad", kernelCase{spec: op.RecurrentGrad{Cell: "gru"}, in: []string{"n 64,32,256", "n 64,32,768", "small 256,768", "n 768", "n 64,32,256"}}},
-		{"lstm", kernelCase{spec: op.Recurrent{Cell: "lstm"}, in: []string{"n 64,32,1024", "small 256,1024", "n 1024"}}},
+		{"gru_grad", kernelCase{spec: op.RecurrentGrad{Cell: "gru"},
+			in: []string{"n 64,32,256", "n 64,32,768", "small 256,768", "n 768", "n 64,32,256"}}},
+		{"lstm", kernelCase{spec: op.Recurrent{Cell: "lstm"},
+			in: []string{"n 64,32,1024", "small 256,1024", "n 1024"}}},
 		{"less_column", kernelCase{spec: op.Compare{Fn: "less"}, in: []string{"n 16384,256", "n 16384,1"}}},
-		{"normal", kernelCase{spec: op.RandomOp{To: op.DimsOf([]int{1 << 20}), Law: "normal"}, in: []string{"l 2", "l"}}},
+		{"normal", kernelCase{spec: op.RandomOp{To: op.DimsOf([]int{1 << 20}), Law: "normal"},
+			in: []string{"l 2", "l"}}},
 		{"transpose", kernelCase{spec: op.TransposeOp{Perm: op.DimsOf([]int{1, 0})}, in: []string{"n 4096,1024"}}},
 	} {
 		in := k.operands()

@@ -13,7 +13,8 @@ func recurrentKernelCases(loose func(tol float64, spec ir.Spec, in ...string)) {
 		o := op.Recurrent{Cell: cell}
 		for _, s := range [][3]int{{1, 1, 1}, {3, 5, 7}, {67, 9, 65}, {2, 40, 128}} {
 			b, t, h, wide := s[0], s[1], s[2], o.Gates()*s[2]
-			x, w, bias, y := fmt.Sprintf("n %d,%d,%d", b, t, wide), fmt.Sprintf("small %d,%d", h, wide), fmt.Sprintf("n %d", wide), fmt.Sprintf("n %d,%d,%d", b, t, h)
+			x, w, bias, y := fmt.Sprintf("n %d,%d,%d", b, t, wide), fmt.Sprintf("small %d,%d", h, wide),
+				fmt.Sprintf("n %d", wide), fmt.Sprintf("n %d,%d,%d", b, t, h)
 			loose(1e-5, o, x, w, bias)
 			loose(1e-5, op.RecurrentGrad(o), y, x, w, bias, y)
 		}

@@ -10,7 +10,8 @@ import (
 	"selfsup/graph/plan"
 )
 
-// kernelCase is one operation on operands of given shapes, larger than optest's: several tasks, odd sizes, every special case of a kernel.
+// kernelCase is one operation on operands of given shapes, larger than optest's: several tasks, odd sizes, every
+// special case of a kernel.
 type kernelCase struct {
 	spec ir.Spec
 	in   []string // shapes with a letter for the values, see operand
@@ -251,8 +252,9 @@ func join(s ir.Shape) string {
 	return t[1 : len(t)-1]
 }
 
-// operand makes an operand: "n 3,4" is normal, p between 0.25 and 2.25, m normal around 1000, l few levels, z normal with zeros of both signs,
-// z0 only zeros, small a tenth of n, p1000 whole and about 1000, i int32 from 0 to 8, s int32 from -2 to 8. Without a source it has a type only.
+// operand makes an operand: "n 3,4" is normal, p between 0.25 and 2.25, m normal around 1000, l few levels, z normal
+// with zeros of both signs, z0 only zeros, small a tenth of n, p1000 whole and about 1000, i int32 from 0 to 8, s
+// int32 from -2 to 8. Without a source it has a type only.
 func operand(s string, r *rand.Rand) ir.Array {
 	var kind string
 	t := ir.Type{Shape: ir.Shape{}}

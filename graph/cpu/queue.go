@@ -2,8 +2,8 @@ package cpu
 
 import "selfsup/graph/op"
 
-// The operations of this file replace rows of a memory, which they overwrite where the planner lets them; else they copy it first. Integers
-// are moved as the bits of floats.
+// The operations of this file replace rows of a memory, which they overwrite where the planner lets them; else they
+// copy it first. Integers are moved as the bits of floats.
 
 // keeping makes the function that brings a memory to where its new value goes, nil if it lies there.
 func keeping(y, x []float32) func() {
@@ -36,7 +36,8 @@ func bindPutAt(c *call) func() {
 	}
 }
 
-// bindPutRows cuts columns, so that of two values for a row the later one stays. All numbers are looked at before anything is written.
+// bindPutRows cuts columns, so that of two values for a row the later one stays. All numbers are looked at before
+// anything is written.
 func bindPutRows(c *call) func() {
 	o, ids, values, y := c.spec.(op.PutRowsOp), c.xi[1], c.bits(2), c.outBits()
 	n, d := c.in[0].Shape[0], c.in[0].Shape[1:].Size()

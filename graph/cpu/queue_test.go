@@ -11,8 +11,8 @@ import (
 	"selfsup/graph/ref"
 )
 
-// A queue and a bank that are state take their new rows where they lie, without a copy, after everybody has read the old ones: each step sees
-// the queue as the step before left it.
+// A queue and a bank that are state take their new rows where they lie, without a copy, after everybody has read the
+// old ones: each step sees the queue as the step before left it.
 func TestQueueIsUpdatedInPlace(t *testing.T) {
 	for _, b := range []ir.Backend{ref.Backend{}, cpu.Backend{Poison: true}} {
 		g, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {

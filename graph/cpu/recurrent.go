@@ -5,7 +5,8 @@ import (
 	"selfsup/graph/op"
 )
 
-// recurrence is the sizes of a recurrent layer and its operands: rows b of t steps of n numbers, g of them side by side before the gates.
+// recurrence is the sizes of a recurrent layer and its operands: b rows of t steps, n numbers in a state, and wide
+// numbers before the gates.
 type recurrence struct {
 	lstm          bool
 	b, t, n, wide int
@@ -13,11 +14,12 @@ type recurrence struct {
 }
 
 func newRecurrence(o op.Recurrent, out []int, x [][]float32) recurrence {
-	return recurrence{lstm: o.Cell == "lstm", b: out[0], t: out[1], n: out[2], wide: o.Gates() * out[2], x: x[0], w: x[1], bias: x[2]}
+	return recurrence{lstm: o.Cell == "lstm", b: out[0], t: out[1], n: out[2], wide: o.Gates() * out[2], x: x[0],
+		w: x[1], bias: x[2]}
 }
 
-// gates turns a product of the state before, [wide], into the gates of step s of row i, in place, in single passes over vectors. The last of an
-// LSTM's four, or the third of a GRU's, is what its name says; hidden, of a GRU alone, is where its product of n goes, with bias, if not nil.
+// gates turns row, the product of the state before and the weights [wide], into the gates of step s of row i, in place.
+// If hidden is not nil, a GRU's product for n, with its bias, is kept there: the gradient reads it.
 func (r *recurrence) gates(row []float32, i, s int, hidden []float32) {
 	n, x := r.n, r.x[(i*r.t+s)*r.wide:][:r.wide]
 	kern.Add(row, row, r.bias)
@@ -116,15 +118,16 @@ func nextCell(c, gates []float32) {
 func scratchRecurrentGrad(c *call) int {
 	s, wide := c.in[0].Shape, c.in[2].Shape[1]
 	b, t, n := s[0], s[1], s[2]
-	need := b*(wide+3*n) + n + max(kern.GemmScratch(false, false, b*t, wide, n), kern.GemmScratch(false, true, b, n, wide))
+	need := b*(wide+3*n) + n + max(kern.GemmScratch(false, false, b*t, wide, n),
+		kern.GemmScratch(false, true, b, n, wide))
 	if wide == 4*n {
 		need += b * t * n
 	}
 	return need
 }
 
-// bindRecurrentGrad makes all products of states and weights at once, in the place of the result: row s of a row of the batch has that of state
-// s, which step s+1 reads, and gets its gradient only then.
+// bindRecurrentGrad makes all products of states and weights at once and keeps them where the result goes. The place of
+// step s holds the product of state s, which step s+1 reads; on the way back step s writes its gradient there after.
 func bindRecurrentGrad(c *call) func() {
 	r, dy, h, d := newRecurrence(op.Recurrent(c.spec.(op.RecurrentGrad)), c.in[0].Shape, c.x[1:]), c.x[0], c.x[4], c.y
 	n, wide := r.n, r.wide
@@ -189,8 +192,8 @@ func bindRecurrentGrad(c *call) func() {
 	}
 }
 
-// gruGrad is the gradients before a step's gates, from that of its state, dh, which becomes the part that goes past the gates to the state
-// before.
+// gruGrad writes to d the gradients before the gates of a step. dh is the gradient with respect to the step's state, and
+// becomes the part of it that flows past the gates to the state before.
 func gruGrad(d, gates, dh, before, hidden []float32) {
 	n := len(dh)
 	reset, keep, new := gates[:n], gates[n:2*n], gates[2*n:3*n]
@@ -204,7 +207,8 @@ func gruGrad(d, gates, dh, before, hidden []float32) {
 	}
 }
 
-// lstmGrad is the same of an LSTM, whose cell's gradient dc goes on to the step before; dh is 0 then.
+// lstmGrad does the same for an LSTM. dc is the gradient with respect to the cell and becomes that of the cell before;
+// nothing of dh flows past the gates, so it becomes 0.
 func lstmGrad(d, gates, dh, dc, cell, before, room []float32) {
 	n := len(dh)
 	in, forget, new, out := gates[:n], gates[n:2*n], gates[2*n:3*n], gates[3*n:4*n]

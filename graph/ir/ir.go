@@ -199,8 +199,8 @@ type Rounder interface {
 	Rounds(operand int) bool
 }
 
-// Integers is a Spec that takes int32 as some of its operands: it only moves values, or reads labels or row numbers. Operands of all other
-// operations are floating point.
+// Integers is a Spec that takes int32 as some of its operands: it only moves values, or reads labels or row numbers.
+// Operands of all other operations are floating point.
 type Integers interface {
 	Integers(operand int) bool
 }

@@ -10,8 +10,11 @@ import (
 
 // Mask says which keys a query may attend to, and by how much more. The zero Mask leaves all as it is.
 type Mask struct {
-	Keys *graph.Node // [B,S] of 1, where a key is there, and 0, where none is: padding. A row without any key attends to all alike
-	// Bias is added to the scaled scores [B,heads,T,S], to which it broadcasts: [T,S], or [heads,T,S] of learned relative positions.
+	// Keys [B,S] is 1 where a key is there and 0 where none is: padding. Queries of a row without any key attend to all
+	// alike.
+	Keys *graph.Node
+	// Bias is added to the scaled scores [B,heads,T,S], to which it broadcasts: [T,S], or [heads,T,S] of learned
+	// relative positions.
 	Bias   *graph.Node
 	Causal bool // query t attends to keys 0 to t; there are as many queries as keys
 }
@@ -21,14 +24,16 @@ func (m Mask) none() bool { return m.Keys == nil && m.Bias == nil && !m.Causal }
 // far is added to the scores of masked keys: far below all scores, and finite, so that no row becomes NaN.
 const far = -1e9
 
-// AttendWeights are the weights [B,heads,T,S] by which queries q [B,T,heads,D] attend to keys k [B,S,heads,D]: softmax(q k' / sqrt(D) + mask).
+// AttendWeights are the weights [B,heads,T,S] by which queries q [B,T,heads,D] attend to keys k [B,S,heads,D]:
+// softmax(q k' / sqrt(D) + mask).
 func AttendWeights(s *graph.Scope, q, k *graph.Node, m Mask) *graph.Node {
 	qs, ks := op.ShapeOf(q), op.ShapeOf(k)
 	if len(qs) != 4 || len(ks) != 4 || qs[0] != ks[0] || !qs[2:].Equal(ks[2:]) {
 		op.Fail(s.Path(), "attention: queries %v and keys %v, want [B,T,heads,D] and [B,S,heads,D]", qs, ks)
 	}
 	b, t, n, d := qs[0], qs[1], ks[1], qs[3]
-	product := op.Apply(op.MatMulOp{TransB: true, BF16: s.BF16()}, op.Transpose(q, 0, 2, 1, 3), op.Transpose(k, 0, 2, 1, 3))
+	product := op.Apply(op.MatMulOp{TransB: true, BF16: s.BF16()}, op.Transpose(q, 0, 2, 1, 3),
+		op.Transpose(k, 0, 2, 1, 3))
 	scores := op.Scale(product, 1/math.Sqrt(float64(d))) // [B,heads,T,S]
 	if m.Bias != nil {
 		scores = op.Add(scores, m.Bias)
@@ -59,8 +64,8 @@ func later(t int) []float64 {
 	return v
 }
 
-// Attend is what queries q [B,T,heads,D] read of values v [B,S,heads,D] at keys k [B,S,heads,D] -> [B,T,heads*D]. It makes all weights; of
-// self-attention without a mask op.Attention does not.
+// Attend is what queries q [B,T,heads,D] read of values v [B,S,heads,D] at keys k [B,S,heads,D] -> [B,T,heads*D]. It
+// makes all weights; of self-attention without a mask op.Attention does not.
 func Attend(s *graph.Scope, q, k, v *graph.Node, m Mask) *graph.Node {
 	if got, want := op.ShapeOf(v), op.ShapeOf(k); !got.Equal(want) {
 		op.Fail(s.Path(), "attention: values %v, want them as the keys %v", got, want)
@@ -85,10 +90,12 @@ func MaskedAttention(s *graph.Scope, dim, heads int, m Mask) Func {
 	}
 }
 
-// CrossAttention is multi-head attention of tokens x [B,T,dim] to others, y [B,S,from] -> [B,T,dim]: queries from x, keys and values from y, by
-// linear layers q, k, v, and proj that joins the heads (Vaswani et al. 2017, arXiv:1706.03762, section 3.2.3).
+// CrossAttention is multi-head attention of tokens x [B,T,dim] to others, y [B,S,from] -> [B,T,dim]: queries from x,
+// keys and values from y, by linear layers q, k, v, and proj that joins the heads (Vaswani et al. 2017,
+// arXiv:1706.03762, section 3.2.3).
 func CrossAttention(s *graph.Scope, dim, from, heads int) func(x, y *graph.Node, m Mask) *graph.Node {
-	q, k, v, proj := Dense(s.In("q"), dim, dim), Dense(s.In("k"), from, dim), Dense(s.In("v"), from, dim), Dense(s.In("proj"), dim, dim)
+	q, k, v, proj := Dense(s.In("q"), dim, dim), Dense(s.In("k"), from, dim), Dense(s.In("v"), from, dim),
+		Dense(s.In("proj"), dim, dim)
 	split := func(x *graph.Node) *graph.Node {
 		return op.Reshape(x, op.ShapeOf(x)[0], op.ShapeOf(x)[1], heads, dim/heads)
 	}

@@ -83,7 +83,8 @@ func TestMaskedKeysAreNotRead(t *testing.T) {
 			t.Errorf("%s: token 3 itself has not changed", name)
 		}
 	}
-	if free := attention(y, func(*scope) layer.Mask { return layer.Mask{} }); math.Abs(free[0]-attention(x, keys)[0]) < 1e-6 {
+	free := attention(y, func(*scope) layer.Mask { return layer.Mask{} })
+	if math.Abs(free[0]-attention(x, keys)[0]) < 1e-6 {
 		t.Error("without a mask token 0 does not see token 3")
 	}
 	none := func(s *scope) layer.Mask { return layer.Mask{Keys: s.Floats("keys", make([]float64, 8), b, n)} }
@@ -98,7 +99,8 @@ func TestMaskedKeysAreNotRead(t *testing.T) {
 func TestCrossAttention(t *testing.T) {
 	optest.CheckGradients(t, func(s *scope) *op.Node {
 		x, y := s.Param("x", graph.Normal(1), 2, 3, 4), s.Param("y", graph.Normal(1), 2, 5, 7)
-		m := layer.Mask{Bias: s.Param("bias", graph.Normal(1), 2, 3, 5), Keys: s.Floats("keys", []float64{1, 0, 1, 1, 1, 1, 1, 1, 0, 0}, 2, 5)}
+		m := layer.Mask{Bias: s.Param("bias", graph.Normal(1), 2, 3, 5),
+			Keys: s.Floats("keys", []float64{1, 0, 1, 1, 1, 1, 1, 1, 0, 0}, 2, 5)}
 		z := layer.CrossAttention(s.In("attn"), 4, 7, 2)(x, y, m)
 		return op.SumAll(op.Mul(z, s.Input("dz", op.ShapeOf(z)...)))
 	}, nil, 6, 1e-6)
@@ -109,7 +111,8 @@ func TestCrossAttention(t *testing.T) {
 		at := s.In("attn")
 		var weights []*op.Node
 		for _, name := range []string{"q", "k", "v"} {
-			weights = append(weights, op.MatMul(op.Reshape(x, 6, 4), at.In(name).Param("weight", nil, 4, 4), false, false))
+			weights = append(weights,
+				op.MatMul(op.Reshape(x, 6, 4), at.In(name).Param("weight", nil, 4, 4), false, false))
 		}
 		packed := op.Reshape(op.Concat(1, weights...), 2, 3, 3, 2, 2) // biases start at 0
 		self := layer.Dense(at.In("proj"), 4, 4)(op.Attention(packed, 1/math.Sqrt2))
@@ -131,7 +134,8 @@ func TestAttentionErrors(t *testing.T) {
 			layer.Attend(s, s.Input("q", 2, 3, 2, 4), k, s.Input("v", 2, 6, 2, 4), layer.Mask{})
 		}, "values [2,6,2,4], want them as the keys [2,5,2,4]"},
 		{func(s *scope) {
-			layer.AttendWeights(s, s.Input("q", 2, 3, 2, 4), s.Input("k", 2, 5, 2, 4), layer.Mask{Keys: s.Input("m", 2, 3)})
+			layer.AttendWeights(s, s.Input("q", 2, 3, 2, 4), s.Input("k", 2, 5, 2, 4),
+				layer.Mask{Keys: s.Input("m", 2, 3)})
 		}, "the mask of the keys is [2,3], want [2,5]"},
 		{func(s *scope) {
 			layer.AttendWeights(s, s.Input("q", 2, 3, 2, 4), s.Input("k", 2, 5, 2, 4), layer.Mask{Causal: true})

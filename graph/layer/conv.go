@@ -5,15 +5,17 @@ import (
 	"selfsup/graph/op"
 )
 
-// Conv2D describes a convolution of any kind, x [B,H,W,In] -> [B,H',W',Out], weights [KH,KW,In/Groups,Out]. A convolution over time is one of
-// height: x [B,T,1,C] with a Kernel of {k, 1}. A zero Stride, Dilation or Groups means 1. Conv, of ResNets, is square and has no bias.
+// Conv2D describes a convolution of any kind, x [B,H,W,In] -> [B,H',W',Out], weights [KH,KW,In/Groups,Out]. A
+// convolution over time is one of height: x [B,T,1,C] with a Kernel of {k, 1}. A zero Stride, Dilation or Groups
+// means 1. Conv, of ResNets, is square and has no bias.
 type Conv2D struct {
 	In, Out               int
 	Kernel                [2]int // height, width
 	Stride, Pad, Dilation [2]int // height, width; padded with zeros on both sides
 	Groups                int
 	Bias                  bool
-	Init                  graph.Init // of the weights; nil: as PyTorch's, uniform in +-1/sqrt(fan in), which biases always are
+	// Init draws the weights; nil: as PyTorch's, uniform in +-1/sqrt(fan in), which biases always are.
+	Init graph.Init
 }
 
 // New declares weight and bias in s. The result of the layer is Stored.
@@ -24,8 +26,9 @@ func (o Conv2D) New(s *graph.Scope) Func {
 	return func(x *graph.Node) *graph.Node { return Stored(s, bias(op.Conv2D(x, w, c))) }
 }
 
-// ConvTranspose describes a transposed convolution, x [B,H,W,In] -> [B,H',W',Out] with H' = (H-1) Stride - 2 Pad + Dilation (KH-1) + 1 + More,
-// weights [KH,KW,Out/Groups,In]: the generators of images of Radford et al. 2016, arXiv:1511.06434. A zero Stride, Dilation or Groups means 1.
+// ConvTranspose describes a transposed convolution, x [B,H,W,In] -> [B,H',W',Out] with H' = (H-1) Stride - 2 Pad +
+// Dilation (KH-1) + 1 + More, weights [KH,KW,Out/Groups,In]: the generators of images of Radford et al. 2016,
+// arXiv:1511.06434. A zero Stride, Dilation or Groups means 1.
 type ConvTranspose struct {
 	In, Out               int
 	Kernel                [2]int // height, width
@@ -33,7 +36,8 @@ type ConvTranspose struct {
 	More                  [2]int // rows and columns at the end, below the stride: PyTorch's output_padding
 	Groups                int
 	Bias                  bool
-	Init                  graph.Init // of the weights; nil: as PyTorch's, uniform in +-1/sqrt(Out/Groups*KH*KW), which biases always are
+	// Init draws the weights; nil: as PyTorch's, uniform in +-1/sqrt(Out/Groups*KH*KW), which biases always are.
+	Init graph.Init
 }
 
 // New declares weight and bias in s. The result of the layer is Stored.
@@ -44,7 +48,8 @@ func (o ConvTranspose) New(s *graph.Scope) Func {
 	return func(x *graph.Node) *graph.Node { return Stored(s, bias(op.ConvTranspose2D(x, w, c, o.More))) }
 }
 
-// parameters declares a convolution's weights, of a fan in of all axes but the last, and gives the layer that adds its biases.
+// parameters declares a convolution's weights, of a fan in of all axes but the last, and gives the layer that adds
+// its biases.
 func parameters(s *graph.Scope, init graph.Init, bias bool, out int, shape ...int) (w *graph.Node, add Func) {
 	byFan := graph.LinearUniform(shape[0] * shape[1] * shape[2])
 	if init == nil {

@@ -41,7 +41,8 @@ func TestGolden(t *testing.T) {
 			c.Y(layer.Attention(c.Scope, dim, n)(x), golden.Same)
 		},
 		"layers/vit_block": func(c *ongraph.Case) {
-			if eps, ratio := golden.Param[float64](c.T, c.F, "eps"), golden.Param[float64](c.T, c.F, "mlp_ratio"); eps != 1e-6 || ratio != 4 {
+			eps, ratio := golden.Param[float64](c.T, c.F, "eps"), golden.Param[float64](c.T, c.F, "mlp_ratio")
+			if eps != 1e-6 || ratio != 4 {
 				c.T.Skipf("eps %v and MLPs %v times as wide; here they are 1e-6 and 4", eps, ratio)
 			}
 			weights(c)
@@ -50,7 +51,8 @@ func TestGolden(t *testing.T) {
 			c.Y(layer.Block{Dim: dim, Heads: n}.New(c.Scope, nil)(x), golden.Same)
 		},
 		"layers/multihead_cross_attention": func(c *ongraph.Case) {
-			heads, w, bias := golden.Param[int](c.T, c.F, "num_heads"), c.In("in_proj_weight", golden.Linear), c.In("in_proj_bias", golden.Same)
+			heads, w, bias := golden.Param[int](c.T, c.F, "num_heads"), c.In("in_proj_weight", golden.Linear),
+				c.In("in_proj_bias", golden.Same)
 			project := func(i int, name string) *op.Node { // third i of the columns
 				x := c.In(name, golden.Same)
 				b, t, d := op.ShapeOf(x)[0], op.ShapeOf(x)[1], op.ShapeOf(x)[2]
@@ -73,23 +75,22 @@ func TestGolden(t *testing.T) {
 			c.Y(layer.WeightNormLinear(c.Scope, op.ShapeOf(w)[1], op.ShapeOf(w)[0], true)(x), golden.Same)
 		},
 		"layers/groupnorm": func(c *ongraph.Case) {
-			if eps := golden.Param[float64](c.T, c.F, "eps"); eps != 1e-5 {
-				c.T.Skipf("eps %v; here it is 1e-5", eps)
-			}
 			x := c.In("x", golden.Image)
 			c.As("weight", "weight", golden.Same)
 			c.As("bias", "bias", golden.Same)
-			c.Y(layer.GroupNorm(c.Scope, op.ShapeOf(x).Last(), golden.Param[int](c.T, c.F, "num_groups"))(x), golden.Image)
+			o := layer.GroupNorm{Channels: op.ShapeOf(x).Last(), Groups: golden.Param[int](c.T, c.F, "num_groups"),
+				Eps: golden.Param[float64](c.T, c.F, "eps")}
+			c.Y(o.New(c.Scope)(x), golden.Image)
 		},
 		"layers/grn": func(c *ongraph.Case) {
-			if eps := golden.Param[float64](c.T, c.F, "eps"); eps != 1e-6 {
-				c.T.Skipf("eps %v; here it is 1e-6", eps)
+			flat := func(x golden.Tensor) golden.Tensor {
+				return golden.Tensor{Shape: []int{len(x.Data)}, Data: x.Data}
 			}
-			flat := func(x golden.Tensor) golden.Tensor { return golden.Tensor{Shape: []int{len(x.Data)}, Data: x.Data} }
 			x := c.In("x", golden.Same)
 			c.As("gamma", "gamma", flat)
 			c.As("beta", "beta", flat)
-			c.Y(layer.ResponseNorm(c.Scope, op.ShapeOf(x).Last())(x), golden.Same)
+			o := layer.ResponseNorm{Channels: op.ShapeOf(x).Last(), Eps: golden.Param[float64](c.T, c.F, "eps")}
+			c.Y(o.New(c.Scope)(x), golden.Same)
 		},
 		"audio/cpc_gru":                             predictive,
 		"layers/interpolate_bicubic_antialias":      interpolate,
@@ -117,7 +118,8 @@ func interpolate(c *ongraph.Case) {
 	size := golden.Pair(c.T, c.F, "size")
 	c.Y(layer.Interpolate2D(c.Scope, c.In("x", golden.Image), layer.Interpolation{
 		Mode: golden.Param[string](c.T, c.F, "mode"), Height: size[0], Width: size[1],
-		Antialias: golden.Param[bool](c.T, c.F, "antialias"), AlignCorners: golden.Param[bool](c.T, c.F, "align_corners"),
+		Antialias:    golden.Param[bool](c.T, c.F, "antialias"),
+		AlignCorners: golden.Param[bool](c.T, c.F, "align_corners"),
 	}), golden.Image)
 }
 
@@ -169,7 +171,8 @@ func predictive(c *ongraph.Case) {
 			ids = append(ids, int32(row*steps+t+k))
 			for n := range negatives {
 				at := (row*negatives+n)*window + t
-				ids = append(ids, int32(int(c.F.Inputs["batch_index"].Data[at])*steps+(int(c.F.Inputs["seq_index"].Data[at])+t)%steps))
+				from, step := int(c.F.Inputs["batch_index"].Data[at]), int(c.F.Inputs["seq_index"].Data[at])
+				ids = append(ids, int32(from*steps+(step+t)%steps))
 			}
 		}
 		return op.Reshape(op.Gather(flat, c.Scope.Ints(fmt.Sprint("candidates", k), ids)), b*window, 1+negatives, dim)
@@ -177,7 +180,8 @@ func predictive(c *ongraph.Case) {
 	first := c.Scope.Ints("first", make([]int32, b*window))
 	var losses, right []*op.Node
 	for k := 1; k <= ahead; k++ {
-		guess := op.Reshape(op.MatMul(seen, c.In(fmt.Sprint("predictor", k), golden.Linear), false, false), b*window, 1, dim)
+		predictor := c.In(fmt.Sprint("predictor", k), golden.Linear)
+		guess := op.Reshape(op.MatMul(seen, predictor, false, false), b*window, 1, dim)
 		scores := op.Mean(op.Mul(candidates(k), guess), false, 2) // [B*window,1+negatives]
 		losses = append(losses, op.Reshape(op.MeanAll(op.CrossEntropy(scores, first, 0)), 1))
 		right = append(right, op.Reshape(op.Accuracy(scores, first), 1))

@@ -12,28 +12,30 @@ import (
 type Interpolation struct {
 	Mode          string // bilinear, bicubic or nearest
 	Height, Width int    // of the result
-	Antialias     bool   // bilinear and bicubic: the filter is as wide as the pixels of the result, where those are larger
+	Antialias     bool   // bilinear and bicubic: the filter is as wide as the result's pixels, where those are larger
 	AlignCorners  bool   // the corner pixels' centres are kept, not their outer corners; not with nearest
-	// Scale is how many pixels of the result lie on one of x, by height and width; 0: Height/H, Width/W. DINO's code gives one that is not the
-	// quotient of the sizes.
+	// Scale is how many pixels of the result lie on one of x, by height and width; 0: Height/H, Width/W. DINO's code
+	// gives one that is not the quotient of the sizes.
 	Scale [2]float64
 }
 
-// The parameter of the cubic filter (Keys 1981, eq. 4): OpenCV's without antialiasing and PIL's with it, as PyTorch has them.
+// The parameter of the cubic filter (Keys 1981, eq. 4): OpenCV's without antialiasing and PIL's with it, as PyTorch
+// has them.
 const (
 	cubicPlain     = -0.75
 	cubicAntialias = -0.5
 )
 
-// Interpolate2D resizes x [B,H,W,C] to [B,Height,Width,C]. Each axis is a product with a constant matrix of the filter's weights, so that its
-// gradient is the exact one.
+// Interpolate2D resizes x [B,H,W,C] to [B,Height,Width,C]. Each axis is a product with a constant matrix of the
+// filter's weights, so that its gradient is the exact one.
 func Interpolate2D(s *graph.Scope, x *graph.Node, o Interpolation) *graph.Node {
 	size := op.ShapeOf(x)
 	if len(size) != 4 {
 		op.Fail(s.Path(), "interpolate: x is %v, want [B,H,W,C]", op.TypeOf(x))
 	}
 	if o.Mode != "bilinear" && o.Mode != "bicubic" && o.Mode != "nearest" || o.Height < 1 || o.Width < 1 {
-		op.Fail(s.Path(), "interpolate: mode %q to %dx%d, want bilinear, bicubic or nearest to at least 1x1", o.Mode, o.Height, o.Width)
+		op.Fail(s.Path(), "interpolate: mode %q to %dx%d, want bilinear, bicubic or nearest to at least 1x1", o.Mode,
+			o.Height, o.Width)
 	}
 	if o.Mode == "nearest" && (o.Antialias || o.AlignCorners) {
 		op.Fail(s.Path(), "interpolate: the nearest pixel is taken without antialiasing and aligned corners")
@@ -43,7 +45,8 @@ func Interpolate2D(s *graph.Scope, x *graph.Node, o Interpolation) *graph.Node {
 		if from == to && scale == 0 {
 			return op.Reshape(x, -1, from)
 		}
-		name := fmt.Sprintf("interpolate/%s/antialias=%v/corners=%v/%d_to_%d_by_%v", o.Mode, o.Antialias, o.AlignCorners, from, to, scale)
+		name := fmt.Sprintf("interpolate/%s/antialias=%v/corners=%v/%d_to_%d_by_%v", o.Mode, o.Antialias,
+			o.AlignCorners, from, to, scale)
 		m := s.Floats(name, o.matrix(from, to, scale), to, from)
 		return op.MatMul(op.Reshape(x, -1, from), m, false, true)
 	}
@@ -75,7 +78,11 @@ func (o Interpolation) matrix(from, to int, scale float64) []float64 {
 		add := func(j int, w float64) { row[min(max(j, 0), from-1)] += w } // the border repeats
 		switch first := math.Floor(at); o.Mode {
 		case "nearest":
-			add(int(step*float64(i)), 1)
+			if scale == 0 {
+				add(i*from/to, 1)
+			} else {
+				add(int(step*float64(i)), 1)
+			}
 		case "bilinear":
 			add(int(first), 1-(at-first))
 			add(int(first)+1, at-first)
@@ -88,7 +95,8 @@ func (o Interpolation) matrix(from, to int, scale float64) []float64 {
 	return m
 }
 
-// spread fills a row with the filter around centre, as wide as a step where that is above 1, with weights that sum to 1.
+// spread fills a row with the filter around centre, as wide as a step where that is above 1, with weights that sum to
+// 1.
 func (o Interpolation) spread(row []float64, step, centre float64) {
 	wide := math.Max(step, 1)
 	filter, reach := func(d float64) float64 { return math.Max(0, 1-math.Abs(d)) }, wide
@@ -117,9 +125,10 @@ func cubic(d, a float64) float64 {
 	return 0
 }
 
-// Positions are position embeddings [P+H*W,D], or [1,P+H*W,D], learned for a grid of tokens of from [H,W] behind P tokens of other kinds (a class
-// token, registers), as they are for a grid of to: bicubic, with a tenth of a token added to the size in the scale, as DINO's code does against
-// rounding. The P rows stay. On the grid that they were learned for they are themselves.
+// Positions are position embeddings [P+H*W,D], or [1,P+H*W,D], learned for a grid of tokens of from [H,W] behind P
+// tokens of other kinds (a class token, registers), as they are for a grid of to: bicubic, with a tenth of a token
+// added to the size in the scale, as DINO's code does against rounding. The P rows stay. On the grid that they were
+// learned for they are themselves.
 func Positions(s *graph.Scope, pos *graph.Node, from, to [2]int) *graph.Node {
 	shape := op.ShapeOf(pos)
 	if from == to {
@@ -128,7 +137,8 @@ func Positions(s *graph.Scope, pos *graph.Node, from, to [2]int) *graph.Node {
 	n, d := shape.Size()/shape.Last(), shape.Last()
 	p := n - from[0]*from[1]
 	if p < 0 || to[0] < 1 || to[1] < 1 {
-		op.Fail(s.Path(), "positions %v are no grid of %dx%d tokens, or %dx%d is no grid", shape, from[0], from[1], to[0], to[1])
+		op.Fail(s.Path(), "positions %v are no grid of %dx%d tokens, or %dx%d is no grid", shape, from[0], from[1],
+			to[0], to[1])
 	}
 	rows := op.Reshape(pos, n, d)
 	o := Interpolation{Mode: "bicubic", Height: to[0], Width: to[1]}

@@ -1,14 +1,18 @@
 package layer
 
 import (
+	"cmp"
+
 	"selfsup/graph"
 	"selfsup/graph/op"
 )
 
-// WeightNormLinear is x [N,in] -> [N,out] by rows of unit length, weights [out,in], of whose length a bias has no part: every result is the
-// length of x times a cosine, and with a gain times a learned factor, gain [out,1], which starts at 1.
+// WeightNormLinear is x [N,in] -> [N,out] by the rows of weight [out,in], each divided by its length. It has no bias:
+// every result is the length of x times a cosine, and with a gain also times a learned factor, gain [out,1], that
+// starts at 1.
 //
-// Salimans and Kingma 2016, arXiv:1602.07868, eq. 2. The factors start at 1, not at the rows' lengths, as in DINO's head.
+// Salimans and Kingma 2016, arXiv:1602.07868, eq. 2. The factors start at 1, not at the rows' lengths, as in DINO's
+// head.
 func WeightNormLinear(s *graph.Scope, in, out int, gain bool) Func {
 	w := s.Param("weight", graph.LinearUniform(in), out, in)
 	var g *graph.Node
@@ -27,40 +31,57 @@ func WeightNormLinear(s *graph.Scope, in, out int, gain bool) Func {
 // rowEps is the least length that a row is divided by, as in PyTorch's normalize.
 const rowEps = 1e-12
 
-// GroupNorm normalises the channels of x [B,...,c] of every sample in groups of neighbours, each over all places together, then scales and
-// shifts every channel (Wu and He 2018, arXiv:1803.08494, eq. 7), with an epsilon of 1e-5. With one channel a group it is instance norm.
-func GroupNorm(s *graph.Scope, c, groups int) Func {
-	if groups < 1 || c%groups != 0 {
-		op.Fail(s.Path(), "group norm: %d channels in %d groups, want groups of one size", c, groups)
+// GroupNorm normalises the channels of x [B,...,Channels] of every sample in groups of neighbours, each over all places
+// together, then scales and shifts every channel (Wu and He 2018, arXiv:1803.08494, eq. 7). With as many groups as
+// channels it is instance norm.
+type GroupNorm struct {
+	Channels, Groups int
+	Eps              float64 // 0: 1e-5, as in PyTorch
+}
+
+// New declares weight and bias in s.
+func (o GroupNorm) New(s *graph.Scope) Func {
+	if o.Groups < 1 || o.Channels%o.Groups != 0 {
+		op.Fail(s.Path(), "group norm: %d channels in %d groups, want groups of one size", o.Channels, o.Groups)
 	}
-	gamma, beta := s.Param("weight", graph.Fill(1), c), s.Param("bias", graph.Fill(0), c)
+	gamma, beta := s.Param("weight", graph.Fill(1), o.Channels), s.Param("bias", graph.Fill(0), o.Channels)
+	eps := cmp.Or(o.Eps, normEps)
 	return func(x *graph.Node) *graph.Node {
 		shape := op.ShapeOf(x)
-		apart := op.Reshape(x, shape[0], -1, groups, c/groups)
+		apart := op.Reshape(x, shape[0], -1, o.Groups, o.Channels/o.Groups)
 		centred := op.Sub(apart, op.Mean(apart, true, 1, 3))
-		variance := op.Mean(op.Square(centred), true, 1, 3) // [B,1,groups,1]
-		y := op.Mul(centred, op.Rsqrt(op.Shift(variance, normEps)))
+		variance := op.Mean(op.Square(centred), true, 1, 3) // [B,1,Groups,1]
+		y := op.Mul(centred, op.Rsqrt(op.Shift(variance, eps)))
 		return op.Add(op.Mul(op.Reshape(y, shape...), gamma), beta)
 	}
 }
 
-// Constants of ResponseNorm: its epsilon in ConvNeXt V2's code, and what is added to a sum of squares so that a map of zeros has a gradient of 0.
+// ResponseNorm is global response normalisation of x [B,...,Channels]: each channel of a sample is multiplied by its
+// length over all places, divided by the mean length of the channels, scaled and shifted, and x is added. Scale and
+// shift start at 0.
+//
+// GRN of Woo et al. 2023, arXiv:2301.00808, section 4 and Alg. 1.
+type ResponseNorm struct {
+	Channels int
+	Eps      float64 // of the mean length; 0: 1e-6, as in ConvNeXt V2's code
+}
+
+// Constants of ResponseNorm: its usual epsilon, and what is added to a sum of squares so that a channel of zeros has a
+// gradient of 0.
 const (
 	responseEps  = 1e-6
 	responseZero = 1e-30
 )
 
-// ResponseNorm is global response normalisation of x [B,...,c]: each channel of a sample is multiplied by its length over all places, divided by
-// the mean length of the channels, scaled and shifted, and x is added. Scale and shift start at 0.
-//
-// GRN of Woo et al. 2023, arXiv:2301.00808, section 4 and Alg. 1.
-func ResponseNorm(s *graph.Scope, c int) Func {
-	gamma, beta := s.Param("gamma", graph.Fill(0), c), s.Param("beta", graph.Fill(0), c)
+// New declares gamma and beta in s.
+func (o ResponseNorm) New(s *graph.Scope) Func {
+	gamma, beta := s.Param("gamma", graph.Fill(0), o.Channels), s.Param("beta", graph.Fill(0), o.Channels)
+	eps := cmp.Or(o.Eps, responseEps)
 	return func(x *graph.Node) *graph.Node {
 		shape := op.ShapeOf(x)
-		places := op.Reshape(x, shape[0], -1, c)
-		length := op.Sqrt(op.Shift(op.SumAxes(op.Square(places), true, 1), responseZero)) // [B,1,c]
-		share := op.Div(length, op.Shift(op.Mean(length, true, 2), responseEps))
+		places := op.Reshape(x, shape[0], -1, o.Channels)
+		length := op.Sqrt(op.Shift(op.SumAxes(op.Square(places), true, 1), responseZero)) // [B,1,Channels]
+		share := op.Div(length, op.Shift(op.Mean(length, true, 2), eps))
 		y := op.Add(op.Add(op.Mul(op.Mul(places, share), gamma), beta), places)
 		return op.Reshape(y, shape...)
 	}

@@ -19,11 +19,11 @@ func TestNorms(t *testing.T) {
 		build func(s *scope) layer.Func
 		x     ir.Shape
 	}{
-		{"groups of a map", func(s *scope) layer.Func { return layer.GroupNorm(s, 6, 3) }, ir.Shape{2, 3, 2, 6}},
-		{"one channel a group", func(s *scope) layer.Func { return layer.GroupNorm(s, 3, 3) }, ir.Shape{2, 7, 3}},
-		{"one group of a clip", func(s *scope) layer.Func { return layer.GroupNorm(s, 4, 1) }, ir.Shape{2, 2, 3, 2, 4}},
-		{"responses of a map", func(s *scope) layer.Func { return layer.ResponseNorm(s, 4) }, ir.Shape{2, 3, 2, 4}},
-		{"responses of a clip", func(s *scope) layer.Func { return layer.ResponseNorm(s, 3) }, ir.Shape{2, 2, 2, 2, 3}},
+		{"groups of a map", layer.GroupNorm{Channels: 6, Groups: 3}.New, ir.Shape{2, 3, 2, 6}},
+		{"one channel a group", layer.GroupNorm{Channels: 3, Groups: 3}.New, ir.Shape{2, 7, 3}},
+		{"one group of a clip", layer.GroupNorm{Channels: 4, Groups: 1}.New, ir.Shape{2, 2, 3, 2, 4}},
+		{"responses of a map", layer.ResponseNorm{Channels: 4}.New, ir.Shape{2, 3, 2, 4}},
+		{"responses of a clip", layer.ResponseNorm{Channels: 3}.New, ir.Shape{2, 2, 2, 2, 3}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			optest.CheckGradients(t, func(s *scope) *op.Node {
@@ -50,7 +50,8 @@ func TestNorms(t *testing.T) {
 			}
 		})
 	}
-	if _, err := graph.Build(graph.Options{}, func(s *scope) { layer.GroupNorm(s.In("n"), 6, 4) }); err == nil || !strings.Contains(err.Error(), "6 channels in 4 groups") {
+	_, err := graph.Build(graph.Options{}, func(s *scope) { layer.GroupNorm{Channels: 6, Groups: 4}.New(s.In("n")) })
+	if err == nil || !strings.Contains(err.Error(), "6 channels in 4 groups") {
 		t.Errorf("4 groups of 6 channels: got error %v", err)
 	}
 }

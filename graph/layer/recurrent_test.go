@@ -28,7 +28,8 @@ func TestRecurrentGradients(t *testing.T) {
 func TestRecurrentIsCausal(t *testing.T) {
 	for name, f := range map[string]func(s *scope, in, hidden int) layer.Func{"gru": layer.GRU, "lstm": layer.LSTM} {
 		states := func(x []float64) []float64 {
-			return run(t, ir.F64, map[string][]float64{"x": x}, func(s *scope) *op.Node { return f(s.In(name), 2, 3)(s.Input("x", 2, 5, 2)) })
+			return run(t, ir.F64, map[string][]float64{"x": x},
+				func(s *scope) *op.Node { return f(s.In(name), 2, 3)(s.Input("x", 2, 5, 2)) })
 		}
 		x := ramp(20)
 		before := states(x)
@@ -53,8 +54,10 @@ func TestRecurrentByHand(t *testing.T) {
 		x, w, b    []float64
 		first, two float64
 	}{
-		{"gru", op.Recurrent{Cell: "gru"}, []float64{0.5, -1, 2, 0.1, 0.2, 0.3}, []float64{1, 2, 3}, []float64{0.1, 0.2, 0.3}, 0, 0},
-		{"lstm", op.Recurrent{Cell: "lstm"}, []float64{0.5, -1, 2, 1, 0.1, 0.2, 0.3, 0.4}, []float64{1, 2, 3, 4}, []float64{0.1, 0.2, 0.3, 0.4}, 0, 0},
+		{"gru", op.Recurrent{Cell: "gru"}, []float64{0.5, -1, 2, 0.1, 0.2, 0.3}, []float64{1, 2, 3},
+			[]float64{0.1, 0.2, 0.3}, 0, 0},
+		{"lstm", op.Recurrent{Cell: "lstm"}, []float64{0.5, -1, 2, 1, 0.1, 0.2, 0.3, 0.4}, []float64{1, 2, 3, 4},
+			[]float64{0.1, 0.2, 0.3, 0.4}, 0, 0},
 	} {
 		if c.name == "gru" {
 			r, z := sigmoid(0.6), sigmoid(-0.8)
@@ -71,7 +74,8 @@ func TestRecurrentByHand(t *testing.T) {
 		}
 		g := c.spec.Gates()
 		y := ir.Tensor{Shape: ir.Shape{1, 2, 1}, Data: make([]float64, 2)}
-		c.spec.Ref([]ir.Tensor{{Shape: ir.Shape{1, 2, g}, Data: c.x}, {Shape: ir.Shape{1, g}, Data: c.w}, {Shape: ir.Shape{g}, Data: c.b}}, y)
+		c.spec.Ref([]ir.Tensor{{Shape: ir.Shape{1, 2, g}, Data: c.x}, {Shape: ir.Shape{1, g}, Data: c.w},
+			{Shape: ir.Shape{g}, Data: c.b}}, y)
 		closeTo(t, c.name, y.Data, []float64{c.first, c.two})
 	}
 }
@@ -81,8 +85,10 @@ func TestRecurrentErrors(t *testing.T) {
 		build func(s *scope)
 		want  string
 	}{
-		{func(s *scope) { op.GRU(s.Input("x", 2, 5, 8), s.Input("w", 2, 6), s.Input("b", 6)) }, "gru: projected inputs are [2,5,8], want [B,T,3*H]"},
-		{func(s *scope) { op.LSTM(s.Input("x", 2, 5, 8), s.Input("w", 2, 6), s.Input("b", 6)) }, "weights and bias of the state are [2,6] and [6], want [2,8] and [8]"},
+		{func(s *scope) { op.GRU(s.Input("x", 2, 5, 8), s.Input("w", 2, 6), s.Input("b", 6)) },
+			"gru: projected inputs are [2,5,8], want [B,T,3*H]"},
+		{func(s *scope) { op.LSTM(s.Input("x", 2, 5, 8), s.Input("w", 2, 6), s.Input("b", 6)) },
+			"weights and bias of the state are [2,6] and [6], want [2,8] and [8]"},
 	} {
 		if _, err := graph.Build(graph.Options{}, c.build); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("got error %v, want one that says %q", err, c.want)

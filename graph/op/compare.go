@@ -6,8 +6,8 @@ import (
 	"selfsup/graph/ir"
 )
 
-// Compare is 1 where two operands compare as Fn says and 0 elsewhere, with NumPy broadcasting as of Binary. It has no gradient. NaN is neither
-// less than anything nor equal to it.
+// Compare is 1 where two operands compare as Fn says and 0 elsewhere, with NumPy broadcasting as of Binary. It has no
+// gradient. NaN is neither less than anything nor equal to it.
 type Compare struct {
 	Fn string   // less or equal
 	To ir.DType // element type of the result where the operands are int32; floating-point operands give their own
@@ -60,7 +60,8 @@ func (o Compare) Ref(in []ir.Tensor, out ir.Tensor) {
 // FloatOp makes floating-point numbers of int32.
 type FloatOp struct{ To ir.DType }
 
-// Float is int32 x in floating-point type to, without gradient: labels as targets, places as positions. float32 holds whole numbers up to 2^24.
+// Float is int32 x in floating-point type to, without gradient: labels as targets, places as positions. float32 holds
+// whole numbers up to 2^24.
 func Float(x *Node, to ir.DType) *Node { return Apply(FloatOp{to}, x) }
 
 // Name implements ir.Spec.

@@ -1,13 +1,15 @@
 package op
 
-// ConvTranspose2D is the transposed convolution of x [B,H,W,Ci] with w [KH,KW,Co/Groups,Ci] -> [B,H',W',Co]: the gradient with respect to its
-// images of the convolution of c, whose weights w are and whose result x is. H' = (H-1) Stride - 2 Pad + Dilation (KH-1) + 1 + more[0], and W'
-// likewise: a convolution with a stride gives one size for several sizes of images, of which more, below the stride, chooses.
+// ConvTranspose2D is the transposed convolution of x [B,H,W,Ci] with w [KH,KW,Co/Groups,Ci] -> [B,H',W',Co]: the
+// gradient with respect to its images of the convolution of c, whose weights w are and whose result x is. H' = (H-1)
+// Stride - 2 Pad + Dilation (KH-1) + 1 + more[0], and W' likewise: a convolution with a stride gives one size for
+// several sizes of images, of which more, below the stride, chooses.
 func ConvTranspose2D(x, w *Node, c Conv, more [2]int) *Node {
 	c = c.norm()
 	xs, ws := ShapeOf(x), ShapeOf(w)
 	fail := func(format string, args ...any) {
-		Fail(scopeOf([]*Node{x, w}), "transposed convolution %vx%v: "+format, append([]any{TypeOf(x), TypeOf(w)}, args...)...)
+		Fail(scopeOf([]*Node{x, w}), "transposed convolution %vx%v: "+format,
+			append([]any{TypeOf(x), TypeOf(w)}, args...)...)
 	}
 	if len(xs) != 4 || len(ws) != 4 {
 		fail("images must be [B,H,W,C] and weights [KH,KW,out/groups,C]")

@@ -8,14 +8,15 @@ import (
 	"selfsup/graph/ir"
 )
 
-// The operations of this file make the new value of a memory: a queue of keys, a bank with a row for every sample. They may overwrite the
-// memory that they replace, and have no gradient. A memory holds floats or int32.
+// The operations of this file make the new value of a memory: a queue of keys, a bank with a row for every sample.
+// They may overwrite the memory that they replace, and have no gradient. A memory holds floats or int32.
 
 // PutAtOp replaces neighbouring rows of a queue.
 type PutAtOp struct{}
 
-// PutAt is queue [K,...] with its rows at, at+1 ... replaced by rows [N,...], going on with row 0 behind the last. at [] is a whole number
-// that is not negative, int32 or floating point (float32 counts exactly up to 2^24); what is above K counts modulo K. N is at most K.
+// PutAt is queue [K,...] with its rows at, at+1 ... replaced by rows [N,...], going on with row 0 behind the last. at
+// [] is a whole number that is not negative, int32 or floating point (float32 counts exactly up to 2^24); what is
+// above K counts modulo K. N is at most K.
 func PutAt(queue, at, rows *Node) *Node { return Apply(PutAtOp{}, queue, at, rows) }
 
 // Name implements ir.Spec.
@@ -40,7 +41,8 @@ func (o PutAtOp) Infer(in []ir.Type) (ir.Type, error) {
 func rowsFit(memory, rows ir.Type) error {
 	m, r := memory.Shape, rows.Shape
 	if len(m) == 0 || len(r) != len(m) || !m[1:].Equal(r[1:]) || memory.DType != rows.DType {
-		return fmt.Errorf("rows %v do not fit a memory %v: want one element type, and shapes that differ in the first axis at most", rows, memory)
+		return fmt.Errorf("rows %v do not fit a memory %v: element types agree, and shapes in all axes but the first",
+			rows, memory)
 	}
 	return nil
 }
@@ -73,8 +75,8 @@ func (o PutAtOp) Integers(int) bool { return true }
 // PutRowsOp replaces single rows of a bank.
 type PutRowsOp struct{}
 
-// PutRows is bank [N,...] with its row ids[i] replaced by row i of values [B,...], for every i in turn: of a row that ids names twice the
-// later value stays, and an id below 0 leaves everything as it is. ids [B] is int32.
+// PutRows is bank [N,...] with its row ids[i] replaced by row i of values [B,...], for every i in turn: of a row that
+// ids names twice the later value stays, and an id below 0 leaves everything as it is. ids [B] is int32.
 func PutRows(bank, ids, values *Node) *Node { return Apply(PutRowsOp{}, bank, ids, values) }
 
 // Name implements ir.Spec.

@@ -16,25 +16,28 @@ type RandomOp struct {
 	P    float64
 }
 
-// RandomUniform is uniform in [0,1), in steps of 2^-24: the same numbers in every element type and on every backend. key [2] holds whole
-// numbers below 2^24, step [] is the training step, which float32 counts exactly up to 2^24. draw tells the draws of one key apart.
+// RandomUniform is uniform in [0,1), in steps of 2^-24: the same numbers in every element type and on every backend.
+// key [2] holds whole numbers below 2^24, step [] is the training step, which float32 counts exactly up to 2^24. draw
+// tells the draws of one key apart.
 func RandomUniform(key, step *Node, draw int, shape ...int) *Node {
 	return Apply(RandomOp{To: DimsOf(shape), Draw: draw}, key, step)
 }
 
-// RandomKeep is 1/keep with probability keep, else 0, so that its mean is 1: dropout's factor. The rest is as RandomUniform's.
+// RandomKeep is 1/keep with probability keep, else 0, so that its mean is 1: dropout's factor. The rest is as
+// RandomUniform's.
 func RandomKeep(key, step *Node, draw int, keep float64, shape ...int) *Node {
 	return Apply(RandomOp{To: DimsOf(shape), Draw: draw, Keep: keep}, key, step)
 }
 
-// RandomBernoulli is 1 with probability p, else 0: where RandomUniform would be below p. The rest is as RandomUniform's.
+// RandomBernoulli is 1 with probability p, else 0: where RandomUniform would be below p. The rest is as
+// RandomUniform's.
 func RandomBernoulli(key, step *Node, draw int, p float64, shape ...int) *Node {
 	return Apply(RandomOp{To: DimsOf(shape), Draw: draw, Law: "bernoulli", P: p}, key, step)
 }
 
-// RandomNormal is normal of mean 0 and variance 1, at most 6.4 from 0: the inverse distribution function at 2^32 even places. Backends agree as
-// far as their functions do: on the processor these are float64 (Wichura 1988, algorithm AS 241, to 1e-15) and rounded once; elsewhere within
-// 1e-6, relatively. The rest is as RandomUniform's.
+// RandomNormal is normal of mean 0 and variance 1, at most 6.4 from 0: the inverse distribution function at 2^32 even
+// places. Backends agree as far as their functions do: on the processor these are float64 (Wichura 1988, algorithm AS
+// 241, to 1e-15) and rounded once; elsewhere within 1e-6, relatively. The rest is as RandomUniform's.
 func RandomNormal(key, step *Node, draw int, shape ...int) *Node {
 	return Apply(RandomOp{To: DimsOf(shape), Draw: draw, Law: "normal"}, key, step)
 }
@@ -83,7 +86,8 @@ func (o RandomOp) At(stream uint64, i int) float64 {
 	return 0
 }
 
-// mix64 is the output function of SplitMix64 (Steele, Lea, Flood 2014, fig. 15), which makes good random numbers of a counter.
+// mix64 is the output function of SplitMix64 (Steele, Lea, Flood 2014, fig. 15), which makes good random numbers of a
+// counter.
 func mix64(z uint64) uint64 {
 	z = (z ^ z>>30) * 0xBF58476D1CE4E5B9
 	z = (z ^ z>>27) * 0x94D049BB133111EB

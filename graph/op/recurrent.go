@@ -7,19 +7,21 @@ import (
 	"selfsup/graph/ir"
 )
 
-// Recurrent is a recurrent layer over all steps of its rows, beginning with zeros: a step's hidden state is made of the step's inputs, which are
-// projected before, and of the state before it.
+// Recurrent is a recurrent layer over all steps of its rows, beginning with zeros: a step's hidden state is made of
+// the step's inputs, which are projected before, and of the state before it.
 type Recurrent struct{ Cell string } // gru or lstm
 
-// GRU are the hidden states [B,T,H] of a gated recurrent unit, from the projected inputs x [B,T,3H] (columns: all of r, all of z, all of n, with
-// their bias), the weights w [H,3H] and bias b [3H] of the state before:
+// GRU are the hidden states [B,T,H] of a gated recurrent unit, from the projected inputs x [B,T,3H] (columns: all of
+// r, all of z, all of n, with their bias), the weights w [H,3H] and bias b [3H] of the state before:
 //
-//	r = sigmoid(x_r + h w_r + b_r), z = sigmoid(x_z + h w_z + b_z), n = tanh(x_n + r (h w_n + b_n)), h' = (1-z) n + z h
+//	r = sigmoid(x_r + h w_r + b_r), z = sigmoid(x_z + h w_z + b_z), n = tanh(x_n + r (h w_n + b_n))
+//	h' = (1-z) n + z h
 //
 // Cho et al. 2014, arXiv:1406.1078, with the reset gate behind the product, as in PyTorch and cuDNN.
 func GRU(x, w, b *Node) *Node { return Apply(Recurrent{"gru"}, x, w, b) }
 
-// LSTM are the hidden states [B,T,H] of a long short-term memory, from the projected inputs x [B,T,4H] (columns: i, f, g, o), w [H,4H] and b [4H]:
+// LSTM are the hidden states [B,T,H] of a long short-term memory, from the projected inputs x [B,T,4H] (columns: i,
+// f, g, o), w [H,4H] and b [4H]:
 //
 //	c' = sigmoid(f) c + sigmoid(i) tanh(g), h' = sigmoid(o) tanh(c')   of   (i, f, g, o) = x + h w + b
 //
@@ -45,7 +47,8 @@ func (o Recurrent) Infer(in []ir.Type) (ir.Type, error) {
 	}
 	h := x[2] / g
 	if !w.Equal(ir.Shape{h, g * h}) || !b.Equal(ir.Shape{g * h}) {
-		return ir.Type{}, fmt.Errorf("%s: weights and bias of the state are %v and %v, want %v and %v", o.Cell, in[1], in[2], ir.Shape{h, g * h}, ir.Shape{g * h})
+		return ir.Type{}, fmt.Errorf("%s: weights and bias of the state are %v and %v, want %v and %v", o.Cell, in[1],
+			in[2], ir.Shape{h, g * h}, ir.Shape{g * h})
 	}
 	return ir.Type{Shape: ir.Shape{x[0], x[1], h}, DType: in[0].DType}, nil
 }
@@ -55,7 +58,8 @@ func (o Recurrent) FLOPs(in []ir.Type, out ir.Type) int64 {
 	return 2 * int64(out.Shape.Size()) * int64(in[1].Shape[1])
 }
 
-// gate is a step's gates and what its gradient needs besides: the product with the state before, with its bias, and an LSTM's cell.
+// gate is a step's gates and what its gradient needs besides: the product with the state before, with its bias, and
+// an LSTM's cell.
 type gate struct{ gates, product, cell, before []float64 }
 
 func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
@@ -63,7 +67,8 @@ func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 // step makes the gates of a step from its inputs x, the state h and the cell c before it, and the new state in to.
 func (o Recurrent) step(to, x, w, b, h, c []float64) gate {
 	n := len(to)
-	g := gate{gates: make([]float64, len(x)), product: append([]float64(nil), b...), cell: make([]float64, n), before: c}
+	g := gate{gates: make([]float64, len(x)), product: append([]float64(nil), b...), cell: make([]float64, n),
+		before: c}
 	for k, v := range h {
 		for j := range g.product {
 			g.product[j] += v * w[k*len(x)+j]
@@ -94,9 +99,10 @@ func (o Recurrent) Ref(in []ir.Tensor, out ir.Tensor) {
 	}
 }
 
-// row does all steps of a row of the batch. The state of step s goes to the slice that to gives; step s+1 goes on from it or, if there are
-// states already, from those.
-func (o Recurrent) row(in []ir.Tensor, row, n int, to func(s int) []float64, states func(s int) []float64) (steps []gate) {
+// row does all steps of a row of the batch. The state of step s goes to the slice that to gives; step s+1 goes on
+// from it or, if there are states already, from those.
+func (o Recurrent) row(in []ir.Tensor, row, n int, to func(s int) []float64,
+	states func(s int) []float64) (steps []gate) {
 	t, wide := in[0].Shape[1], o.Gates()*n
 	if states == nil {
 		states = to
@@ -139,8 +145,9 @@ func (o Recurrent) Grad(g Grad) []*Node {
 	return gs
 }
 
-// RecurrentGrad is the gradient of Recurrent with respect to its sums before the gates, from dy, the operands and the result: [B,T,4H]. Of a GRU
-// those are r, z and n's product with the state, and then n's inputs; of an LSTM i, f, g and o.
+// RecurrentGrad is the gradient of Recurrent with respect to its sums before the gates, from dy, the operands and the
+// result: [B,T,4H]. Of a GRU those are r, z and n's product with the state, and then n's inputs; of an LSTM i, f, g
+// and o.
 type RecurrentGrad Recurrent
 
 // Name implements ir.Spec.

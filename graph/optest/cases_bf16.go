@@ -34,10 +34,11 @@ func bf16Cases() (cs []Case) {
 			return two(func(x, w *op.Node) *op.Node { return op.Conv2D(x, w, o) })
 		})
 	}
-	add("conv_transpose2d", 0, []Input{normal(2, 4, 5, 6), normal(4, 4, 3, 6)}, func(bf16 bool) func(in nodes) *op.Node {
-		o := op.Conv{Stride: [2]int{2, 2}, Pad: [2]int{1, 1}, BF16: bf16}
-		return two(func(x, w *op.Node) *op.Node { return op.ConvTranspose2D(x, w, o, [2]int{}) })
-	})
+	add("conv_transpose2d", 0, []Input{normal(2, 4, 5, 6), normal(4, 4, 3, 6)},
+		func(bf16 bool) func(in nodes) *op.Node {
+			o := op.Conv{Stride: [2]int{2, 2}, Pad: [2]int{1, 1}, BF16: bf16}
+			return two(func(x, w *op.Node) *op.Node { return op.ConvTranspose2D(x, w, o, [2]int{}) })
+		})
 	// What is stored rounded, squared so that the gradient shows it. A value that float32 puts on the other side of a rounding step moves by 1/256.
 	stored := func(bf16 bool, x *op.Node) *op.Node {
 		if bf16 {

@@ -168,13 +168,15 @@ func softmaxCases() (cs []Case) {
 		Case{Name: "mask_diagonal", In: []Input{normal(5, 5)}, Build: one(func(x *op.Node) *op.Node { return op.MaskDiagonal(x, -50) })},
 		Case{Name: "off_diagonal", In: []Input{normal(67, 67)}, Build: one(op.OffDiagonal)},
 		Case{Name: "off_diagonal/one", In: []Input{normal(1, 1)}, Build: one(op.OffDiagonal)},
-		Case{Name: "accuracy/ignored", In: []Input{normal(29, 4), ints(-2, 4, 29)}, Inactive: []int{0}, Build: two(op.Accuracy)},
+		Case{Name: "accuracy/ignored", In: []Input{normal(29, 4), ints(-2, 4, 29)}, Inactive: []int{0},
+			Build: two(op.Accuracy)},
 		Case{Name: "of_labelled", In: []Input{normal(), ints(-2, 4, 29)}, Build: two(op.OfLabelled)},
 		Case{Name: "of_labelled/all", In: []Input{normal(), ints(0, 4, 29)}, Build: two(op.OfLabelled)},
 		Case{Name: "of_labelled/none", In: []Input{normal(), ints(-2, -1, 29)}, Build: two(op.OfLabelled)},
-		Case{Name: "of_labelled/mean of cross-entropy", In: []Input{normal(9, 4), ints(-2, 4, 9)}, Build: two(func(x, l *op.Node) *op.Node {
-			return op.OfLabelled(op.MeanAll(op.CrossEntropy(x, l, 0)), l)
-		})},
+		Case{Name: "of_labelled/mean of cross-entropy", In: []Input{normal(9, 4), ints(-2, 4, 9)},
+			Build: two(func(x, l *op.Node) *op.Node {
+				return op.OfLabelled(op.MeanAll(op.CrossEntropy(x, l, 0)), l)
+			})},
 		Case{Name: "accuracy/ties", In: []Input{levels(2, 40, 3), ints(0, 3, 40)}, Inactive: []int{0}, Build: two(op.Accuracy)},
 	)
 }

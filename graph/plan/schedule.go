@@ -6,10 +6,11 @@ import (
 	"selfsup/graph/ir"
 )
 
-// schedule moves two kinds of instructions to the earliest place where they can run, so that large values die young: those that replace
-// state and lead to nothing else (an optimiser's step runs as soon as its gradient exists and nobody still has to read the old
-// parameter), and those whose result is a single number. Everything else stays in order of creation. Where several can run, those that
-// replace state come last, side by side, so that a backend can do them in one walk over memory.
+// schedule moves two kinds of instructions to the earliest place where they can run, so that large values die young:
+// those that replace state and lead to nothing else (an optimiser's step runs as soon as its gradient exists and
+// nobody still has to read the old parameter), and those whose result is a single number. Everything else stays in
+// order of creation. Where several can run, those that replace state come last, side by side, so that a backend can
+// do them in one walk over memory.
 func schedule(p *ir.Program) error {
 	producer := make([]int, len(p.Bufs))
 	for i := range producer {
