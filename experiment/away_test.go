@@ -16,7 +16,7 @@ import (
 	"selfsup/recipes"
 )
 
-// away is a device whose state lives elsewhere: programs take it up from the Store at their first Run and give it back by Sync alone.
+// away is a device whose state lives elsewhere: programs take it up from the Store at their first Run, or the first after Sync, which gives it back.
 type away struct{ device.Device }
 
 func (d away) Compile(p *ir.Program, state func(buf int) ir.Array) (ir.Executable, error) {
@@ -33,25 +33,29 @@ func (d away) Compile(p *ir.Program, state func(buf int) ir.Array) (ir.Executabl
 type awayExecutable struct {
 	ir.Executable
 	here, there map[int]ir.Array
-	ran         bool
+	taken       bool // the state is there
 }
 
 func (e *awayExecutable) Run() error {
-	if !e.ran {
+	if !e.taken {
 		for buf, a := range e.there {
 			a.Copy(e.here[buf])
 		}
 	}
-	e.ran = true
+	e.taken = true
 	return e.Executable.Run()
 }
 
 func (e *awayExecutable) Sync() error {
-	if e.ran {
+	if e.taken {
 		for buf, a := range e.here {
 			a.Copy(e.there[buf])
 		}
+		for _, a := range e.there {
+			a.Fill(math.NaN())
+		}
 	}
+	e.taken = false
 	return e.Executable.Sync()
 }
 

@@ -53,6 +53,9 @@ func (r *run) runJobs(ctx context.Context, done int) error {
 		if done > 0 && !due(done, j.Every.Steps(r.PerEpoch, r.Steps)) {
 			continue
 		}
+		if err := r.now.sync(); err != nil {
+			return err
+		}
 		if err := r.runJob(ctx, j, done); err != nil {
 			return fmt.Errorf("[method.%s] job %s after step %d: %w", r.Recipe.Method.Name, j.Name, done, err)
 		}

@@ -102,7 +102,7 @@ func (r *run) evaluateDue(ctx context.Context, done int) error {
 	if len(now) == 0 {
 		return nil
 	}
-	if err := r.now.Train.Sync(); err != nil {
+	if err := r.now.sync(); err != nil {
 		return err
 	}
 	all, err := r.validate(ctx, now)

@@ -90,7 +90,7 @@ func (r *run) trainStage(ctx context.Context, s stage, from int) error {
 			return stop
 		}
 	}
-	return s.Train.Sync() // for the next stage, the export and the evaluation
+	return s.sync() // for the next stage, the export and the evaluation
 }
 
 // due reports whether something that happens every so many steps happens after this one.
@@ -194,7 +194,7 @@ func (r *run) save(done int) error {
 	if err := r.log.Flush(); err != nil {
 		return err
 	}
-	if err := r.now.Train.Sync(); err != nil {
+	if err := r.now.sync(); err != nil {
 		return err
 	}
 	m := r.meta(done)

@@ -18,6 +18,7 @@ import (
 	"selfsup/experiment/checkpoint"
 	"selfsup/graph"
 	"selfsup/graph/device"
+	"selfsup/internal/room"
 	"selfsup/methods"
 	"selfsup/recipes"
 	"selfsup/recipes/memory"
@@ -101,11 +102,20 @@ func (s *Setup) prepare() error {
 		return err
 	}
 	s.Store = s.newStore()
-	if err := s.compile(); err != nil {
+	if err := s.plan(int64(s.Recipe.MemoryLimit)); err != nil {
 		return &RecipeError{s.Recipe.File, err}
 	}
 	if err := s.addStages(); err != nil {
 		return inRecipe(s.Recipe, err)
+	}
+	if err := s.checkRoom(room.Left()); err != nil {
+		return err
+	}
+	if err := s.compile(); err != nil {
+		return &RecipeError{s.Recipe.File, err}
+	}
+	if err := s.compileStages(); err != nil {
+		return &RecipeError{s.Recipe.File, err}
 	}
 	tidy(s.Train.Memory())
 	return nil
@@ -132,8 +142,9 @@ func (s *Setup) build() (*built, error) {
 	return made, err
 }
 
-// compile builds and compiles the training step.
-func (s *Setup) compile() error {
+// plan builds the training step and plans it within a limit, 0 for none. It takes none of the step's memory.
+func (s *Setup) plan(limit int64) error {
+	s.turns = nil
 	made, err := s.build()
 	if err != nil {
 		return err
@@ -145,22 +156,32 @@ func (s *Setup) compile() error {
 				return err
 			}
 		}
-		p, err := g.CompileWithin(s.Device, s.Store, int64(s.Recipe.MemoryLimit))
+		p, err := g.Plan(s.Device, limit)
 		if err != nil {
 			return settingError(err)
 		}
-		s.turns = append(s.turns, turn{p, made.params})
+		s.turns = append(s.turns, turn{planned: p, params: made.params})
 		for _, l := range g.States() {
 			leaves[l.Name] = l
 		}
 	}
-	s.Train = s.turns[0].Program
 	s.Leaves = slices.SortedFunc(maps.Values(leaves), func(a, b graph.Leaf) int { return strings.Compare(a.Name, b.Name) })
-	for _, t := range s.turns {
+	return nil
+}
+
+// compile takes the memory of the planned training step and makes it ready to run.
+func (s *Setup) compile() (err error) {
+	for i := range s.turns {
+		t := &s.turns[i]
+		if t.Program, err = t.planned.Compile(s.Store); err != nil {
+			return err
+		}
+		t.planned = nil
 		if err := s.checkTrainInputs(t.Program); err != nil {
 			return err
 		}
 	}
+	s.Train = s.turns[0].Program
 	return s.checkEncoder()
 }
 

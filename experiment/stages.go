@@ -16,7 +16,7 @@ type stage struct {
 	until  int // step that it ends before
 }
 
-// addStages compiles a training step for every size of train.resolution; the last stage, at the full size, is s itself.
+// addStages plans a training step for every size of train.resolution; the last stage, at the full size, is s itself.
 func (s *Setup) addStages() error {
 	last := 0
 	for i, r := range s.Recipe.Train.Resolution {
@@ -28,7 +28,7 @@ func (s *Setup) addStages() error {
 		if err != nil {
 			return err
 		}
-		if err := early.compile(); err != nil {
+		if err := early.plan(int64(s.Recipe.MemoryLimit)); err != nil {
 			return fmt.Errorf("train.resolution[%d]: crop = %d: %w", i, r.Crop, err)
 		}
 		if err := sameLeaves(early.Leaves, s.Leaves); err != nil {
@@ -38,6 +38,16 @@ func (s *Setup) addStages() error {
 		last = until
 	}
 	s.stages = append(s.stages, stage{s, s.Steps})
+	return nil
+}
+
+// compileStages compiles the training steps of all stages but the last.
+func (s *Setup) compileStages() error {
+	for i, early := range s.stages[:len(s.stages)-1] {
+		if err := early.compile(); err != nil {
+			return fmt.Errorf("train.resolution[%d]: crop = %d: %w", i, s.Recipe.Train.Resolution[i].Crop, err)
+		}
+	}
 	return nil
 }
 

@@ -22,7 +22,18 @@ const (
 // turn is the part of a training step in which some players step: a program over the one Store. Most methods have a single one.
 type turn struct {
 	*graph.Program
-	params []string // trained in it, in the order of the output "gradient_norms"
+	planned *graph.Planned // before it is compiled
+	params  []string       // trained in it, in the order of the output "gradient_norms"
+}
+
+// sync brings the state of all turns to the Store, before anything but they reads it.
+func (s *Setup) sync() error {
+	for _, t := range s.turns {
+		if err := t.Sync(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // built is what the method asked for while a graph was built.

@@ -298,10 +298,10 @@ func (p *Program) Bytes(in Instr) int {
 type Executable interface {
 	// Host returns the array behind an input (to be filled before Run) or an output (valid after Run, until the next).
 	Host(buf int) Array
-	// Run runs one step. State is read from the arrays that it was compiled with at the first Run.
+	// Run runs one step. The first Run, and one after Sync, takes the state from the arrays that the program was compiled with.
 	Run() error
-	// Sync brings state that lives on a device back to the arrays that the program was compiled with, so that the host
-	// may read them. It does nothing where those arrays are the state.
+	// Sync brings state that lives on a device back to the arrays that the program was compiled with. The host may read and
+	// change them until the next Run. It does nothing where those arrays are the state.
 	Sync() error
 }
 
