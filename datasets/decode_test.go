@@ -155,11 +155,23 @@ func TestDecodeLimits(t *testing.T) {
 		dir.order.PutUint32(b[dir.entry(tag)+at:], v)
 		return b
 	}
+	// tiled is a deflated grey TIFF of one pixel in a tile of so many, and no data.
+	tiled := func(w, h uint32) []byte {
+		entries := [][2]uint32{{256, 1}, {257, 1}, {258, 8}, {259, 8}, {262, 1}, {277, 1}, {322, w}, {323, h}, {324, 8}, {325, 2}}
+		b := append([]byte("II\x2a\x00\x08\x00\x00\x00"), byte(len(entries)), 0)
+		for _, e := range entries {
+			b = append(b, byte(e[0]), byte(e[0]>>8), typeLong, 0, 1, 0, 0, 0, byte(e[1]), byte(e[1]>>8), byte(e[1]>>16), byte(e[1]>>24))
+		}
+		return append(b, 0, 0, 0, 0)
+	}
 	for _, c := range []struct {
 		name, message string
 		in            []byte
 		limit         int
 	}{
+		{"tiff with a tile much larger than its image", "tiff 1x1: tiles of 4096x1025 pixels, expected at most 4194304 for this size", tiled(4096, 1025), 0},
+		{"tiff with a large tile", "tiff 1x1: zlib: invalid header", tiled(4096, 1024), 0},
+		{"tiff with a directory beyond the file", "the directory at byte 8 has 65535 entries of 12 bytes, the file 10 bytes", []byte("II\x2a\x00\x08\x00\x00\x00\xff\xff"), 0},
 		{"tiff with a strip beyond the file", "the pixels of part 0 are 9437184 bytes at byte ", changed("rgb_raw.tiff", 279, 8, 9<<20), 0},
 		{"tiff with a tag beyond the file", "tag 258 has 9437184 bytes at byte ", changed("rgb_raw.tiff", 258, 4, 9<<19), 0},
 		{"compressed tiff with a tag far out", "tag 258 has 6 bytes at byte 4026531840 of ", changed("rgb_tiff_lzw.tiff", 258, 8, 0xf0000000), 0},
@@ -289,10 +301,10 @@ func FuzzDecode(f *testing.F) {
 			h, headerErr = d.Header(in)
 			err = d.Decode(in, &m)
 		})
-		// 64 bytes a pixel for the library's buffers that grow, and its fixed tables; the rest by the length of the file, of which 2.5 bytes
-		// ask for a Huffman group of a lossless WebP.
-		const fixed = 4 << 20
-		if most := uint64(64*limit + fixed + 1200*len(in)); took > most {
+		// 64 bytes a pixel of the header for the library's buffers that grow, and its fixed tables; the rest by the length of the file, of
+		// which 2.5 bytes ask for a Huffman group of a lossless WebP.
+		const fixed = 1 << 20
+		if most := uint64(64*h.H*h.W + fixed + 1200*len(in)); took > most {
 			t.Fatalf("%d bytes took %d bytes of memory, want at most %d (%v)", len(in), took, most, err)
 		}
 		if err != nil {

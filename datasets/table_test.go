@@ -225,7 +225,7 @@ func TestRealTables(t *testing.T) {
 
 // FuzzTable holds that no file does more than fail, and that what it gives is whole.
 func FuzzTable(f *testing.F) {
-	for _, s := range []string{"x,kind\n1,a\n2,b\n", "x;kind\n1;a\n", "x,kind\n\"1\n", "x,kind\n1,a\n2\n", "x,kind\r\n?,a\r\n\xff,", "\xef\xbb\xbfkind,kind\n", "\x1f\x8b\x08\x00"} {
+	for _, s := range []string{"x,kind\n1,a\n2,b\n", "x;kind\n1;a\n", "x,kind\n\"1\n", "x,kind\n1,a\n2\n", "x,kind\r\n?,a\r\n\xff,", ",x,kind\n0,\"1.234,5\",a\n1,\u22122%,b\n", "x,kind,\n1,a,\n", "x,kind\n\"1,000\",a\n2020-01-02,b\n", "\xef\xbb\xbfkind,kind\n", "\x1f\x8b\x08\x00"} {
 		f.Add([]byte(s))
 	}
 	dir := quickDir(f)
@@ -233,8 +233,11 @@ func FuzzTable(f *testing.F) {
 		if err := os.WriteFile(filepath.Join(dir, "t.csv"), in, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		for _, target := range []string{"", "kind"} {
+		for i, target := range []string{"", "kind", "kind"} {
 			s := NewTable()
+			if i == 2 {
+				s.Decimal, s.Thousands, s.Regression = ",", ".", true
+			}
 			s.Train, s.Target, s.Memory, s.MaxSkipped = "t.csv", target, 1<<16, 1<<20
 			p, took, err := memoryToOpen(s.Open, Env{BaseDir: dir})
 			if took > uint64(4<<20+2000*min(len(in), 1<<16)) {

@@ -17,6 +17,9 @@ func tiffFits(b []byte) error {
 		return err
 	}
 	size := int64(len(b))
+	if n := int(d.order.Uint16(b[d.from-2:])); n > d.n {
+		return fmt.Errorf("the directory at byte %d has %d entries of 12 bytes, the file %d bytes", d.from-2, n, size)
+	}
 	for i := range d.n {
 		e := d.file[d.from+12*i:]
 		tag, count := d.order.Uint16(e), int64(d.order.Uint32(e[4:]))
@@ -79,7 +82,10 @@ func (d ifd) list(tag uint16) (values []uint32) {
 	return values
 }
 
-// checkTIFF refuses tiles larger than the limit, and shows the library no more rows to a strip than the image has: many writers set them to
+// largeTile is how many pixels a tile may have, whatever the size of its image: 32 MiB of the deepest, which a small image would take too.
+const largeTile = 1 << 22
+
+// checkTIFF refuses tiles much larger than the image, or than the limit, and shows the library no more rows to a strip than the image has: many writers set them to
 // 2^32-1, and the library takes from them the limit of what a strip may unpack to.
 func (r *fileReader) checkTIFF(w, h, limit int) error {
 	dir, err := readIFD(r.file)
@@ -91,8 +97,9 @@ func (r *fileReader) checkTIFF(w, h, limit int) error {
 	}
 	tw, _ := dir.value(322)
 	th, _ := dir.value(323)
-	if tw > 0 && th > 0 && int64(tw) > int64(limit)/int64(th) {
-		return fmt.Errorf("tiles of %dx%d pixels, expected at most max_pixels = %d", tw, th, limit)
+	most := min(limit, max(4*w*h, largeTile)) // w*h is at most limit
+	if tw > 0 && th > 0 && int64(tw) > int64(most)/int64(th) {
+		return fmt.Errorf("tiles of %dx%d pixels, expected at most %d for this size (max_pixels = %d)", tw, th, most, limit)
 	}
 	if rows, at := dir.value(278); at > 0 && rows > uint32(h) {
 		var v [4]byte
