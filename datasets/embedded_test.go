@@ -13,7 +13,7 @@ func TestEmbedded(t *testing.T) {
 		train, test, channels, size, class int
 	}{
 		{"fashion_mnist_4k", NewFashionMNIST4k(), 3000, 1000, 1, 28, 10},
-		{"emoji_32", NewEmoji32(), 1524, 382, 3, 32, 9},
+		{"emoji_32", NewEmoji32(), 1524, 376, 3, 32, 9},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d, err := c.source.Open(Env{})
@@ -24,6 +24,17 @@ func TestEmbedded(t *testing.T) {
 			want := fmt.Sprint(c.train, c.test, c.channels, c.size, c.size, c.class, c.class, 0)
 			if got != want {
 				t.Errorf("train, test, channels, height, width, classes, classes of the test, skipped: got %s, want %s", got, want)
+			}
+			_, _, a, err := StatsAndContents(d.Train)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, _, b, err := StatsAndContents(d.Test)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if both, err := Twins(d.Train, d.Test, a, b); err != nil || len(both) > 0 {
+				t.Errorf("test images that are training images too: %v %v, want none", both, err)
 			}
 			for _, s := range []Set{d.Train, d.Test} {
 				seen := make([]int, c.class)

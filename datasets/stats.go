@@ -36,7 +36,10 @@ func Stats(s Set) (mean, std []float64, err error) {
 }
 
 // CountLevels counts the byte values of every image of a set, on every core.
-func CountLevels(s Set) (*Levels, error) {
+func CountLevels(s Set) (*Levels, error) { return countLevels(s, func(int, *Image) {}) }
+
+// countLevels is CountLevels that shows every image to something else.
+func countLevels(s Set, see func(i int, m *Image)) (*Levels, error) {
 	n := s.Len()
 	if n == 0 {
 		return nil, errors.New("the set is empty")
@@ -57,6 +60,7 @@ func CountLevels(s Set) (*Levels, error) {
 					next.Store(int64(n))
 					return
 				}
+				see(i, &img)
 			}
 		}()
 	}

@@ -28,13 +28,36 @@ type checked interface{ check(i int) error }
 
 // VerifySamples is Verify of a set of any kind. Rows and texts were read when the source was opened.
 func VerifySamples(s Labelled) []Damage {
-	switch s := s.(type) {
-	case checked:
-		return verify(s.(Labelled).Len(), s.check)
-	case Set:
-		return Verify(s)
+	found, _ := VerifyContents(s)
+	return found
+}
+
+// VerifyContents is VerifySamples; of images it also returns the digests.
+func VerifyContents(s Labelled) ([]Damage, Contents) {
+	set, images := s.(Set)
+	more, inDepth := s.(checked)
+	if !images {
+		if inDepth {
+			return verify(s.Len(), more.check), nil
+		}
+		return nil, nil
 	}
-	return nil
+	c := make(Contents, s.Len())
+	pool := sync.Pool{New: func() any { return new(Image) }}
+	return verify(s.Len(), func(i int) error {
+		m := pool.Get().(*Image)
+		defer pool.Put(m)
+		if inDepth {
+			if err := more.check(i); err != nil {
+				return err
+			}
+		}
+		if err := set.Image(i, m); err != nil {
+			return err
+		}
+		c[i] = digest(m)
+		return nil
+	}), c
 }
 
 func verify(n int, check func(i int) error) (found []Damage) {

@@ -140,6 +140,7 @@ type Verified struct {
 	Samples int       `json:"samples"` // read, the damaged ones included
 	LeftOut []Damaged `json:"left_out"`
 	Damaged []Damaged `json:"damaged"`
+	Both    []Both    `json:"both"`  // test images that are training images too, by their pixels
 	Notes   []string  `json:"notes"` // what was passed over
 
 	whole bool // nothing said that samples may be left out
@@ -172,6 +173,9 @@ func (o *Opened) parts() []namedSet {
 	ps := []namedSet{{"train", o.Train}}
 	if o.Test != nil {
 		ps = append(ps, namedSet{"test", o.Test})
+	}
+	if o.Labelled != nil {
+		ps = append(ps, namedSet{"labelled", o.Labelled})
 	}
 	return ps
 }

@@ -16,6 +16,7 @@ type DataInfo struct {
 	Refused  []Damaged   `json:"refused"`  // them, with the reason; of a pack they are not known
 	Sets     []SetInfo   `json:"sets"`
 	Classes  []ClassInfo `json:"classes"`
+	Both     []Both      `json:"both"` // test images that are training images too, by their pixels
 	Pack     *PackInfo   `json:"pack,omitempty"`
 	Note     string      `json:"note,omitempty"` // on pixels that are all the same, or nearly
 	Notes    []string    `json:"notes"`          // what was passed over, and which classes a part lacks
@@ -54,6 +55,7 @@ func (o *Opened) Describe() (fmt.Stringer, error) {
 	for _, name := range o.Train.Classes() {
 		d.Classes = append(d.Classes, ClassInfo{Class: name})
 	}
+	var parts []labelledPart
 	for _, part := range o.parts() {
 		s := SetInfo{Set: part.name, Images: part.set.Len()}
 		shaped, known := part.set.(datasets.Shaped)
@@ -72,8 +74,12 @@ func (o *Opened) Describe() (fmt.Stringer, error) {
 			}
 		}
 		var err error
-		if s.Mean, s.Std, err = datasets.Stats(part.set); err != nil {
+		read := labelledPart{name: part.name, set: part.set}
+		if s.Mean, s.Std, read.contents, err = datasets.StatsAndContents(part.set); err != nil {
 			return nil, &DataError{err}
+		}
+		if parts = append(parts, read); read.contents == nil && o.Test != nil {
+			d.Notes = append(d.Notes, "data verify tells whether images occur in both sets; here they are not read")
 		}
 		if part.name == "train" {
 			d.Note = faint(s.Mean, s.Std)
@@ -83,6 +89,10 @@ func (o *Opened) Describe() (fmt.Stringer, error) {
 		}
 		d.Sets = append(d.Sets, s)
 	}
+	var err error
+	if d.Both, err = inBoth(parts); err != nil {
+		return nil, &DataError{err}
+	}
 	if o.Pack != nil {
 		m := o.Pack.Meta
 		d.LeftOut = m.LeftOut
@@ -91,8 +101,8 @@ func (o *Opened) Describe() (fmt.Stringer, error) {
 	return d, nil
 }
 
-// fewRefused is how many images that were refused are named where all would be too many.
-const fewRefused = 10
+// fewNamed is how many images are named where all would be too many.
+const fewNamed = 10
 
 // widen makes [smallest, largest] hold v.
 func widen(r [2]int, v int) [2]int {
@@ -120,12 +130,13 @@ func (d *DataInfo) String() string {
 		fmt.Fprintf(&b, "left out    %d images\n", d.LeftOut)
 	}
 	for i, r := range d.Refused {
-		if i == fewRefused {
+		if i == fewNamed {
 			fmt.Fprintf(&b, "            and %d more, which data verify names\n", len(d.Refused)-i)
 			break
 		}
 		fmt.Fprintf(&b, "            %s: %s\n", r.Name, r.Error)
 	}
+	b.WriteString(describeBoth(d.Both))
 	for _, note := range d.Notes {
 		fmt.Fprintf(&b, "note        %s\n", note)
 	}

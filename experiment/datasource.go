@@ -60,7 +60,26 @@ func (f Facts) String() string { return datasets.FormatSummary(f) }
 
 // Describe implements Readable, with Facts.
 func (o *OpenedSource) Describe() (fmt.Stringer, error) {
-	return append(Facts{{Key: "source", Value: o.Source}}, o.Summary()...), nil
+	facts := append(Facts{{Key: "source", Value: o.Source}}, o.Summary()...)
+	var parts []labelledPart
+	train, test := o.Sets()
+	for _, p := range []labelledPart{{name: "train", set: train}, {name: "test", set: test}} {
+		if set, ok := p.set.(datasets.Set); ok {
+			var err error
+			if _, _, p.contents, err = datasets.StatsAndContents(set); err != nil {
+				return nil, &DataError{err}
+			}
+			parts = append(parts, p)
+		}
+	}
+	both, err := inBoth(parts)
+	if err != nil {
+		return nil, &DataError{err}
+	}
+	for _, b := range both {
+		facts = append(facts, datasets.Fact{Key: "in both sets", Value: b.String()})
+	}
+	return facts, nil
 }
 
 // Verify reads every sample of both sets.
@@ -70,17 +89,25 @@ func (o *OpenedSource) Verify() *Verified { return verified(o) }
 func verified(o datasets.Opened) *Verified {
 	v := &Verified{LeftOut: refused(o.Refused()), Damaged: []Damaged{}, Notes: append([]string{}, o.Remarks()...)}
 	train, test := o.Sets()
-	for _, part := range []struct {
-		name string
-		set  datasets.Labelled
-	}{{"train", train}, {"test", test}} {
-		if part.set == nil {
-			continue
+	parts := []labelledPart{{name: "train", set: train}}
+	if test != nil {
+		parts = append(parts, labelledPart{name: "test", set: test})
+	}
+	if d, ok := o.(*datasets.Data); ok && d.Labelled != nil {
+		parts = append(parts, labelledPart{name: "labelled", set: d.Labelled})
+	}
+	for i := range parts {
+		p := &parts[i]
+		v.Samples += p.set.Len()
+		var damaged []datasets.Damage
+		damaged, p.contents = datasets.VerifyContents(p.set)
+		for _, d := range damaged {
+			v.Damaged = append(v.Damaged, Damaged{p.name, d.Image, p.set.Name(d.Image), d.Err.Error()})
 		}
-		v.Samples += part.set.Len()
-		for _, d := range datasets.VerifySamples(part.set) {
-			v.Damaged = append(v.Damaged, Damaged{part.name, d.Image, part.set.Name(d.Image), d.Err.Error()})
-		}
+	}
+	var err error
+	if v.Both, err = inBoth(parts); err != nil {
+		v.Damaged = append(v.Damaged, Damaged{Sample: -1, Name: "an image that is in both sets", Error: err.Error()})
 	}
 	return v
 }

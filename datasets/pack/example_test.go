@@ -45,5 +45,5 @@ func ExampleWrite() {
 		return
 	}
 	fmt.Println(report.Train, report.Test, packed.Train.Classes()[packed.Train.Label(1000)], img.H, img.W, img.C)
-	// Output: 1524 382 people_body 24 24 3
+	// Output: 1524 376 people_body 24 24 3
 }

@@ -19,7 +19,7 @@ func dataVerifyVerb(a *app) *cobra.Command {
 		Long: `  experiment data verify photos.pack
 
 Reads and decodes every image, or every sample of a file with a [data.X] table, compares every checksum of a pack, and names those that
-are damaged, or do not decode and were left out. Status 3 if any is damaged, or left out where no recipe allows that.`,
+are damaged, or do not decode and were left out, and images that occur in both sets. Status 3 if any is damaged, or left out where no recipe allows that.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeRecipes,
 	}
@@ -43,6 +43,9 @@ are damaged, or do not decode and were left out. Status 3 if any is damaged, or 
 		}
 		for _, s := range v.Damaged {
 			fmt.Fprintf(a.out, "damaged: %s sample %d, %s: %s\n", s.Set, s.Sample, s.Name, s.Error)
+		}
+		for _, t := range v.Both {
+			fmt.Fprintf(a.out, "in both sets: %s\n", t)
 		}
 		for _, note := range v.Notes {
 			fmt.Fprintf(a.out, "note: %s\n", note)
