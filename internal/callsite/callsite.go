@@ -55,6 +55,9 @@ const here = "/internal/callsite"
 // where another module imports this one.
 var module = strings.TrimSuffix(reflect.TypeFor[Frame]().PkgPath(), here)
 
+// Module is the path of this module.
+func Module() string { return module }
+
 // root is this module's folder, as files are named in this binary.
 var root = func() string {
 	_, file, _, _ := runtime.Caller(0)

@@ -100,11 +100,13 @@ Self-supervised learning experiments from TOML recipes. The answer goes to stand
 
 Exit status: 0 done, 1 failed, 2 wrong use or recipe, 3 data missing or unreadable, 4 diverged, 5 saved at SIGUSR1, 130 saved at Ctrl-C,
 143 saved at SIGTERM.`,
+		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          knownVerb,
 		RunE:          func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	root.SetVersionTemplate("{{.Name}}: {{.Version}}\n")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usage{fmt.Errorf("%s: %w (see %[1]s --help)", c.CommandPath(), err)}
 	})
@@ -121,7 +123,7 @@ Exit status: 0 done, 1 failed, 2 wrong use or recipe, 3 data missing or unreadab
 		experiment.SetThreads(n)
 		return nil
 	}
-	a.add(root, runVerb, resumeVerb, evalVerb, exportVerb, embedVerb, diffVerb, showVerb, viewsVerb, benchVerb, dataVerb, listVerb)
+	a.add(root, runVerb, resumeVerb, evalVerb, runsVerb, exportVerb, embedVerb, diffVerb, showVerb, viewsVerb, benchVerb, dataVerb, listVerb)
 	return root
 }
 
