@@ -56,7 +56,7 @@ func (r *run) trainStage(ctx context.Context, s stage, from int) error {
 			return r.interrupted(step, err)
 		}
 		if err := r.step(step, batch, fill); err != nil {
-			return err
+			return r.explain(ctx, err)
 		}
 		batch.Release()
 		done := step + 1
@@ -153,6 +153,7 @@ type DivergedError struct {
 	Loss  float64
 	Param string  // with the largest gradient
 	Norm  float64 // of that gradient
+	First string  // the first value of the step that was not finite, or why it was not found
 	Last  string  // the checkpoint before, "" if there is none
 }
 
@@ -161,7 +162,12 @@ func (e *DivergedError) Error() string {
 	if e.Last != "" {
 		last = "the last good checkpoint is " + e.Last
 	}
-	return fmt.Sprintf("train: step %d: loss is %v; last finite step %d; largest gradient %s %.2g; %s", e.Step, e.Loss, e.Step-1, e.Param, e.Norm, last)
+	first := ""
+	if e.First != "" {
+		first = "; first value that is not finite: " + e.First
+	}
+	return fmt.Sprintf("train: step %d: loss is %v; last finite step %d; largest gradient %s %.2g%s; %s",
+		e.Step, e.Loss, e.Step-1, e.Param, e.Norm, first, last)
 }
 
 // watch stops a run whose loss or gradients are not finite, before anything of that step can be saved.

@@ -220,6 +220,9 @@ func TestDivergence(t *testing.T) {
 	if nan.Param == "" || nan.Step == 0 || !strings.Contains(err.Error(), "last finite step") {
 		t.Errorf("divergence %+v: want a step, a parameter and the last finite step", nan)
 	}
+	if !strings.Contains(nan.First, " gives the first ") && !strings.Contains(nan.First, " before the step") {
+		t.Errorf("%v: want the first operation whose result is not finite", err)
+	}
 	if nan.Last == "" {
 		t.Errorf("%v: want the last checkpoint named", err)
 	}
