@@ -229,7 +229,7 @@ func (s *scanner) str() {
 			s.i++
 		}
 		s.i += 3
-		for n := 0; n < 2 && s.i < len(s.src) && s.src[s.i] == q; n++ { // up to two quotes may stand before the closing three
+		for s.i < len(s.src) && s.src[s.i] == q { // two quotes may stand before the closing three; behind \\ the parser takes a third
 			s.i++
 		}
 	} else {
