@@ -89,6 +89,11 @@ func Builtin() Catalog {
 		Evaluations: map[string]func() Evaluation{
 			"knn":    func() Evaluation { return evaluate.DefaultKNN() },
 			"linear": func() Evaluation { return evaluate.DefaultLinear() },
+
+			// Without labels.
+			"rankme":        func() Evaluation { return evaluate.DefaultRankMe() },
+			"spread":        func() Evaluation { return evaluate.DefaultSpread() },
+			"align_uniform": func() Evaluation { return evaluate.DefaultAlignUniform() },
 		},
 	}
 }

@@ -120,6 +120,19 @@ func (f Features) check(protocol string) error {
 	return nil
 }
 
+// checkFeatures says what keeps features x of at least two images from being measured without labels.
+func (f Features) checkFeatures(protocol string, x []float32) error {
+	if f.Dim < 1 || len(x)%f.Dim != 0 || len(x) < 2*f.Dim {
+		return fmt.Errorf("evaluate: %s: %d numbers as features of size %d, want those of two images or more", protocol, len(x), f.Dim)
+	}
+	for i, v := range x {
+		if v := float64(v); math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("evaluate: %s: feature [%d,%d] is %v, want finite numbers", protocol, i/f.Dim, i%f.Dim, v)
+		}
+	}
+	return nil
+}
+
 // accuracies turns ranks into top-1, and top-5 where that can be missed. hits5 is how many classes count as the first five.
 func accuracies(protocol string, k, classes, hits5 int, ranks []int, settings map[string]any) []Result {
 	result := func(metric string, first int) Result {

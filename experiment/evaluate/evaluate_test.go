@@ -663,3 +663,75 @@ func TestProjection(t *testing.T) {
 		}
 	}
 }
+
+// What needs no labels tells collapsed features from spread ones, whatever the number of threads, and refuses what it cannot measure.
+func TestLabelFree(t *testing.T) {
+	const n, dim = 200, 16
+	r := rand.New(rand.NewPCG(6, 6))
+	noise := func(scale float64) (x []float32) {
+		for i := range n * dim {
+			x = append(x, float32(math.Mod(float64(i%dim), 3)+scale*r.NormFloat64()))
+		}
+		return x
+	}
+	spread := Features{TrainX: noise(100), ViewA: noise(100), Dim: dim}
+	spread.ViewB = spread.ViewA
+	collapsed := Features{TrainX: noise(1e-4), ViewA: noise(1e-4), ViewB: noise(1e-4), Dim: dim}
+	defer kern.SetThreads(kern.Threads())
+	for _, c := range []struct {
+		p          Protocol
+		fine, flat []float64 // least and most
+	}{
+		{DefaultRankMe(), []float64{13, 16}, []float64{1, 1.1}},
+		{DefaultSpread(), []float64{0.95, 1}, []float64{0, 1e-3}},
+		{DefaultAlignUniform(), []float64{0, 0, -4, -3}, []float64{0, 1e-6, -1e-6, 0}},
+	} {
+		if err := c.p.Validate(); err != nil || c.p.Needs().Labels {
+			t.Errorf("%T: %v, needs %+v; want no labels", c.p, err, c.p.Needs())
+		}
+		for k, f := range []Features{spread, collapsed} {
+			var first []Result
+			for _, threads := range []int{1, 3} {
+				kern.SetThreads(threads)
+				rs, err := c.p.Evaluate(context.Background(), f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if first == nil {
+					first = rs
+				}
+				if !reflect.DeepEqual(rs, first) {
+					t.Errorf("%T: %d threads: %v, one: %v", c.p, threads, rs, first)
+				}
+			}
+			for i, r := range first {
+				if want := [][]float64{c.fine, c.flat}[k][2*i:]; r.Value < want[0] || r.Value > want[1] || r.Accuracy {
+					t.Errorf("%s %s: %v, want %v to %v", r.Protocol, r.Metric, r.Value, want[0], want[1])
+				}
+			}
+		}
+		bad := spread
+		bad.TrainX, bad.ViewA = slices.Clone(bad.TrainX), slices.Clone(bad.ViewA)
+		bad.TrainX[dim+1], bad.ViewA[dim+1] = float32(math.NaN()), float32(math.NaN())
+		if _, err := c.p.Evaluate(context.Background(), bad); err == nil || !strings.Contains(err.Error(), "feature [1,1] is NaN") {
+			t.Errorf("%T: NaN: got %v", c.p, err)
+		}
+		if _, err := c.p.Evaluate(context.Background(), Features{TrainX: make([]float32, dim), ViewA: make([]float32, dim), ViewB: make([]float32, dim), Dim: dim}); err == nil {
+			t.Errorf("%T: of one image: no error", c.p)
+		}
+	}
+}
+
+// The interval is that of published tables: 8 of 10 are 0.490 to 0.943.
+func TestWilson(t *testing.T) {
+	for _, c := range []struct {
+		right     float64
+		n         int
+		low, high float64
+	}{{0.8, 10, 0.4902, 0.9433}, {0, 10, 0, 0.2775}, {1, 10, 0.7225, 1}, {0.818, 1000, 0.7929, 0.8407}} {
+		low, high := Wilson(c.right, c.n)
+		if math.Abs(low-c.low) > 1e-4 || math.Abs(high-c.high) > 1e-4 {
+			t.Errorf("%v of %d: %.4f to %.4f, want %.4f to %.4f", c.right, c.n, low, high, c.low, c.high)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package evaluate
 import (
 	"context"
 	"math"
+	"slices"
 	"testing"
 
 	"selfsup/internal/golden"
@@ -15,8 +16,52 @@ func TestGolden(t *testing.T) {
 		"knn_majority":              goldenKNNMajority,
 		"logistic_regression_probe": goldenLogisticRegression,
 		"topk_accuracy":             goldenTopK,
+		"rankme":                    goldenRankMe,
 	}
 	golden.Each(t, "eval", checks, func(t *testing.T, f *golden.Fixture, check func(*testing.T, *golden.Fixture)) { check(t, f) })
+}
+
+func goldenRankMe(t *testing.T, g *golden.Fixture) {
+	x := g.Inputs["embeddings"]
+	f := Features{TrainX: floats32(x.Data), Dim: x.Shape[1]}
+	for output, param := range map[string]string{"rankme": "eps", "rankme_paper_eps": "paper_eps"} {
+		p := DefaultRankMe()
+		p.Epsilon = golden.Param[float64](t, g, param)
+		rs, err := p.Evaluate(context.Background(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden.Compare(t, output, []float64{rs[0].Value}, g.Outputs[output], 1e-6)
+	}
+	for _, wide := range []bool{false, true} { // of fewer images than features too
+		y, dim := f.TrainX, f.Dim
+		if wide {
+			y, dim = make([]float32, len(y)), len(y)/dim
+			for i := range f.TrainX {
+				y[i%f.Dim*dim+i/f.Dim] = f.TrainX[i]
+			}
+		}
+		values, err := singularValues(y, dim)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slices.Reverse(values)
+		golden.Compare(t, "singular values", values, g.Outputs["singular_values"], 1e-6)
+	}
+}
+
+// TestGoldenAlignUniform checks the numbers of the authors' losses.
+func TestGoldenAlignUniform(t *testing.T) {
+	g := golden.Load(t, "losses/align_uniform")
+	x := g.Inputs["x"]
+	p := DefaultAlignUniform()
+	p.Alpha, p.T = golden.Param[float64](t, g, "alpha"), golden.Param[float64](t, g, "t")
+	rs, err := p.Evaluate(context.Background(), Features{ViewA: floats32(x.Data), ViewB: floats32(g.Inputs["y"].Data), Dim: x.Shape[1]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Compare(t, "alignment", []float64{rs[0].Value}, g.Outputs["align"], 1e-6)
+	golden.Compare(t, "uniformity", []float64{rs[1].Value}, g.Outputs["uniform"], 1e-6)
 }
 
 // features reads the two sets of a kNN fixture.

@@ -11,3 +11,55 @@ func Wilson(right float64, n int) (low, high float64) {
 	half := z / (1 + z*z/m) * math.Sqrt(right*(1-right)/m+z*z/(4*m*m))
 	return max(0, centre-half), min(1, centre+half)
 }
+
+// PairedExact is the two-sided p of a difference between two rows that were measured on the same test images: of the hits of one less those of the
+// other, image by image, summed over seeds. Were the rows equally good, every image's difference could as well have the other sign: p is the
+// share of all choices of signs whose total is at least as far from 0. Of one seed each this is McNemar's exact test (1947,
+// doi:10.1007/BF02295996). Seeds of one image are one observation, as they err together: counting them apart would make p too small.
+func PairedExact(differences []int) float64 {
+	counts := map[int]int{} // images by the size of their difference
+	total, span, most := 0, 0, 0
+	for _, d := range differences {
+		total += d
+		if d < 0 {
+			d = -d
+		}
+		if d > 0 {
+			counts[d]++
+			span += d
+			most = max(most, d)
+		}
+	}
+	if total < 0 {
+		total = -total
+	}
+	p := make([]float64, 2*span+1) // of every total, from -span on
+	p[span] = 1
+	reach := 0
+	for size := 1; size <= most; size++ {
+		n := counts[size]
+		if n == 0 {
+			continue
+		}
+		next := make([]float64, len(p))
+		for k := range n + 1 { // of which k count with plus
+			ways, _ := math.Lgamma(float64(n + 1))
+			with, _ := math.Lgamma(float64(k + 1))
+			without, _ := math.Lgamma(float64(n - k + 1))
+			share := math.Exp(ways - with - without - float64(n)*math.Ln2)
+			shift := size * (2*k - n)
+			for at := span - reach; at <= span+reach; at++ {
+				next[at+shift] += share * p[at]
+			}
+		}
+		p = next
+		reach += n * size
+	}
+	var tail float64
+	for at, v := range p {
+		if at-span >= total || span-at >= total {
+			tail += v
+		}
+	}
+	return min(1, tail)
+}

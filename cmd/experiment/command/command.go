@@ -123,7 +123,7 @@ Exit status: 0 done, 1 failed, 2 wrong use or recipe, 3 data missing or unreadab
 		experiment.SetThreads(n)
 		return nil
 	}
-	a.add(root, runVerb, resumeVerb, evalVerb, runsVerb, exportVerb, embedVerb, diffVerb, showVerb, viewsVerb, benchVerb, dataVerb, listVerb)
+	a.add(root, runVerb, resumeVerb, evalVerb, runsVerb, exportVerb, embedVerb, diffVerb, tableVerb, showVerb, viewsVerb, benchVerb, dataVerb, listVerb)
 	return root
 }
 

@@ -3,6 +3,7 @@ package command
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -150,5 +151,11 @@ func TestRunFolder(t *testing.T) {
 	status, out, _ = call("diff", sum.Run, sum.Run)
 	if status != 0 || !strings.Contains(out, "+0.0000") {
 		t.Errorf("diff of two runs: %d %s", status, out)
+	}
+	status, out, errs = call("table", sum.Run)
+	for _, e := range sum.Evaluations {
+		if cell := fmt.Sprintf(" | %.3f (", e.Value); status != 0 || e.Metric == "top1" && !strings.Contains(out, cell) {
+			t.Errorf("table: %d %s %s, want %q", status, out, errs, cell)
+		}
 	}
 }
