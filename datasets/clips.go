@@ -81,14 +81,15 @@ func (s *Clips) Open(env Env) (*Parts[ClipSet], error) {
 	if err := s.validate(); err != nil {
 		return fail(err)
 	}
-	train, err := s.below(env.path(s.Train))
+	var others passedOver
+	train, err := s.below(env.path(s.Train), &others)
 	if err != nil {
 		return fail(err)
 	}
 	var test []sequence
 	switch {
 	case s.Test != "":
-		if test, err = s.below(env.path(s.Test)); err != nil {
+		if test, err = s.below(env.path(s.Test), &others); err != nil {
 			return fail(err)
 		}
 	case s.SplitBy == "time":
@@ -101,7 +102,7 @@ func (s *Clips) Open(env Env) (*Parts[ClipSet], error) {
 	if err != nil {
 		return fail(err)
 	}
-	d, err := openFiles(found{where: "clips: " + s.Train, classes: classes, train: trainFiles, test: testFiles}, s.Files)
+	d, err := openFiles(found{where: "clips: " + s.Train, classes: classes, train: trainFiles, test: testFiles, others: others}, s.Files)
 	if err != nil {
 		return nil, err
 	}
@@ -126,11 +127,12 @@ func (s *Clips) OpenAny(env Env) (Opened, error) { return opened(s.Open(env)) }
 var lastNumber = regexp.MustCompile(`^.*?(?P<frame>\d+)\D*$`)
 
 // below finds the sequences of a directory, by name.
-func (s *Clips) below(dir string) ([]sequence, error) {
+func (s *Clips) below(dir string, others *passedOver) ([]sequence, error) {
 	w := walker{dir: dir, depth: s.ClassDepth, classless: s.ClassDepth == 0}
 	if err := w.walk(dir, 0, "", nil); err != nil {
 		return nil, err
 	}
+	others.join(w.others)
 	switch {
 	case len(w.files) == 0:
 		return nil, fmt.Errorf("no images in %s", dir)

@@ -57,31 +57,8 @@ func (s *Split) validate() error {
 	return nil
 }
 
-// take moves the fraction of each class, rounded to the nearest count from one on that leaves one, to test; both parts keep the order.
-func (s *Split) take(files []file) (train, test []file) {
-	classes := make([]string, len(files))
-	for i, f := range files {
-		classes[i] = f.class
-	}
-	held := s.held(classes)
-	n := 0
-	for _, h := range held {
-		if h {
-			n++
-		}
-	}
-	train, test = make([]file, 0, len(files)-n), make([]file, 0, n)
-	for i, h := range held {
-		if h {
-			test = append(test, files[i])
-		} else {
-			train = append(train, files[i])
-		}
-	}
-	return train, test
-}
-
-// held says which samples of these classes are kept for the test.
+// held says which samples of these classes are kept for the test: the fraction of each class, rounded to the nearest count from one on that
+// leaves one.
 func (s *Split) held(classes []string) []bool {
 	byClass := map[string][]int{}
 	for i, class := range classes {

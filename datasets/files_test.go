@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"image/color"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -196,5 +198,76 @@ func TestGreyIsPILsLuma(t *testing.T) {
 	// (200*19595 + 30*38470 + 60*7471 + 32768) >> 16
 	if want := byte(84); m.Pix[0] != want {
 		t.Errorf("grey of 200, 30, 60: got %d, want %d", m.Pix[0], want)
+	}
+}
+
+// Of every class that has two samples at least one is held out, and one stays; without a fraction none is.
+func TestSplitOfSmallClasses(t *testing.T) {
+	var classes []string
+	for n, class := range []string{"", "a", "b", "c", "d"} {
+		for range n {
+			classes = append(classes, class)
+		}
+	}
+	classes = append(classes, slices.Repeat([]string{"large"}, 40)...)
+	for _, c := range []struct {
+		fraction float64
+		want     string
+	}{{0, "map[]"}, {0.1, "map[b:1 c:1 d:1 large:4]"}, {0.6, "map[b:1 c:2 d:2 large:24]"}, {0.99, "map[b:1 c:2 d:3 large:39]"}} {
+		held := map[string]int{}
+		for i, h := range (&Split{TestFraction: c.fraction}).held(classes) {
+			if h {
+				held[classes[i]]++
+			}
+		}
+		if got := fmt.Sprint(held); got != c.want {
+			t.Errorf("fraction %v holds %s, want %s", c.fraction, got, c.want)
+		}
+	}
+}
+
+// The share for the test is taken of the pairs and the recordings that can be read, and files of other kinds are named.
+func TestShareOfWhatIsRead(t *testing.T) {
+	photo, black := encoded(t, ".png", picture(8, 8, white, true)), encoded(t, ".png", picture(8, 8, color.Black, true))
+	tone := sound{coding: 1, channels: 1, bits: 16, data: make([]byte, 200)}.bytes()
+	kinds := map[string]struct {
+		name func(i int) string
+		good []byte
+		more map[string][]byte
+		open func(dir string) (Opened, error)
+	}{
+		"masks": {func(i int) string { return fmt.Sprintf("images/%d.png", i) }, photo,
+			map[string][]byte{"masks/0.png": black, "masks/1.png": black, "masks/2.png": black, "masks/3.png": black, "masks/4.png": black, "images/x.heic": nil},
+			func(dir string) (Opened, error) {
+				s := NewMasks()
+				s.Train, s.MaxSkipped = dir, 1
+				return s.OpenAny(Env{})
+			}},
+		"wav": {func(i int) string { return fmt.Sprintf("a/%d.wav", i) }, tone, map[string][]byte{"a/x.heic": nil}, func(dir string) (Opened, error) {
+			s := NewWAV()
+			s.Train, s.MaxSkipped = dir, 1
+			return s.OpenAny(Env{})
+		}},
+	}
+	for kind, k := range kinds {
+		for bad := range 5 {
+			files := maps.Clone(k.more)
+			for i := range 5 {
+				if files[k.name(i)] = k.good; i == bad {
+					files[k.name(i)] = []byte("neither an image nor a sound")
+				}
+			}
+			o, err := k.open(tree(t, files))
+			if err != nil {
+				t.Fatal(err)
+			}
+			train, test := o.Sets()
+			if train.Len() != 3 || test == nil || test.Len() != 1 {
+				t.Errorf("%s without file %d: %v, want 3 + 1", kind, bad, o.Summary())
+			}
+			if notes := o.Remarks(); len(notes) != 1 || !strings.Contains(notes[0], "1 .heic (such as ") {
+				t.Errorf("%s: notes %q, want the .heic file", kind, notes)
+			}
+		}
 	}
 }

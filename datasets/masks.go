@@ -77,13 +77,14 @@ func (s *Masks) Open(env Env) (*Parts[MaskSet], error) {
 		return fail(err)
 	}
 	var test []file
+	var split *Split
 	if dir.test == "" {
-		train, test = s.take(train)
+		split = &s.Split
 	} else if test, err = p.below(dir.test); err != nil {
 		return fail(err)
 	}
 	kept := p.check(&train, &test)
-	d, err := openFiles(found{where: "masks: " + strings.TrimPrefix(where, "folder "), train: train, test: test, skipped: p.skipped, notes: dir.notes}, s.Files)
+	d, err := openFiles(found{where: "masks: " + strings.TrimPrefix(where, "folder "), train: train, test: test, split: split, skipped: p.skipped, others: p.others, notes: dir.notes}, s.Files)
 	if err != nil {
 		return nil, err
 	}
@@ -102,6 +103,7 @@ type pairer struct {
 	*Masks
 	masks   map[string]file // by the image's path
 	skipped []Skip
+	others  passedOver
 }
 
 func (p *pairer) refuse(name string, err error) { p.skipped = append(p.skipped, Skip{name, err}) }
@@ -145,6 +147,7 @@ func (p *pairer) named(dir, suffix string) (files []file, err error) {
 	if err := w.walk(dir, 0, "", nil); err != nil {
 		return nil, err
 	}
+	p.others.join(w.others)
 	seen := map[string]string{}
 	for _, f := range w.files {
 		rel, err := filepath.Rel(dir, f.name)

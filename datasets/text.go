@@ -118,7 +118,11 @@ func (s *Text) open(env Env) (*Parts[TextSet], error) {
 	if len(test) == 0 && s.Test != "" {
 		return nil, fmt.Errorf("%s: no text is left for the test", env.path(s.Test))
 	}
-	return s.sets(train, test, r.skipped)
+	p, err := s.sets(train, test, r.skipped)
+	if err == nil {
+		p.Notes = r.others.notes()
+	}
+	return p, err
 }
 
 func (s *Text) sets(train, test []passage, skipped []Skip) (*Parts[TextSet], error) {

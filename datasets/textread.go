@@ -11,6 +11,7 @@ import (
 type textReader struct {
 	*Text
 	skipped []Skip
+	others  passedOver
 }
 
 func (r *textReader) refuse(at string, err error) { r.skipped = append(r.skipped, Skip{at, err}) }
@@ -75,6 +76,7 @@ func (r *textReader) dir(dir string) (all []passage, err error) {
 	if err := w.walk(dir, 0, "", nil); err != nil {
 		return nil, err
 	}
+	r.others.join(w.others)
 	switch {
 	case len(w.files) == 0:
 		return nil, fmt.Errorf("no .txt files in %s", dir)

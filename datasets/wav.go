@@ -78,7 +78,8 @@ func (s *WAV) open(env Env) (*Parts[WaveSet], error) {
 	if err := s.validate(); err != nil {
 		return nil, err
 	}
-	train, test, err := s.list(env)
+	var others passedOver
+	train, test, err := s.list(env, &others)
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +98,9 @@ func (s *WAV) open(env Env) (*Parts[WaveSet], error) {
 		if i < len(train) {
 			trained++
 		}
+	}
+	if s.Test == "" && s.HeldOut == "" {
+		kept, trained = s.divide(kept)
 	}
 	if err := tolerate(skipped, s.MaxSkipped); err != nil {
 		return nil, err
@@ -121,7 +125,7 @@ func (s *WAV) open(env Env) (*Parts[WaveSet], error) {
 	if channels == 0 {
 		channels = kept[0].Channels
 	}
-	p := &Parts[WaveSet]{Train: &waveSet{kept[:trained], classes, channels}, Skipped: skipped}
+	p := &Parts[WaveSet]{Train: &waveSet{kept[:trained], classes, channels}, Skipped: skipped, Notes: others.notes()}
 	if len(kept) > trained {
 		p.Test = &waveSet{kept[trained:], classes, channels}
 	}
@@ -129,13 +133,13 @@ func (s *WAV) open(env Env) (*Parts[WaveSet], error) {
 }
 
 // list finds the files of both sets.
-func (s *WAV) list(env Env) (train, test []file, err error) {
-	if train, err = s.below(env.path(s.Train)); err != nil {
+func (s *WAV) list(env Env, others *passedOver) (train, test []file, err error) {
+	if train, err = s.below(env.path(s.Train), others); err != nil {
 		return nil, nil, err
 	}
 	switch {
 	case s.Test != "":
-		test, err = s.below(env.path(s.Test))
+		test, err = s.below(env.path(s.Test), others)
 	case s.HeldOut != "":
 		held := regexp.MustCompile(s.HeldOut)
 		var rest []file
@@ -150,18 +154,37 @@ func (s *WAV) list(env Env) (train, test []file, err error) {
 			return nil, nil, fmt.Errorf("held_out = %q matches %d of %d names; expected some and not all", s.HeldOut, len(test), len(train))
 		}
 		train = rest
-	default:
-		train, test = s.take(train)
 	}
 	return train, test, err
 }
 
+// divide puts the share of the split behind the others, and counts those.
+func (s *WAV) divide(kept []wave) (divided []wave, trained int) {
+	classes := make([]string, len(kept))
+	for i := range kept {
+		classes[i] = kept[i].class
+	}
+	held := s.held(classes)
+	for _, tested := range []bool{false, true} {
+		for i := range kept {
+			if held[i] == tested {
+				divided = append(divided, kept[i])
+			}
+		}
+		if !tested {
+			trained = len(divided)
+		}
+	}
+	return divided, trained
+}
+
 // below finds the files below a directory, with their classes.
-func (s *WAV) below(dir string) ([]file, error) {
+func (s *WAV) below(dir string, others *passedOver) ([]file, error) {
 	w := walker{dir: dir, depth: 1, classless: s.Label != "", accept: []string{".wav", ".wave"}}
 	if err := w.walk(dir, 0, "", nil); err != nil {
 		return nil, err
 	}
+	others.join(w.others)
 	switch {
 	case len(w.files) == 0:
 		return nil, fmt.Errorf("no .wav files in %s", dir)

@@ -102,6 +102,7 @@ func fingerprintOf(source string, d *datasets.Data) (*fingerprint, error) {
 // writeFingerprint records the data of a run in its folder.
 func (s *Setup) writeFingerprint(to *folder.Folder) error {
 	f := *s.fingerprint
+	s.fingerprint = nil // as large as the list of images
 	f.Mean, f.Std = s.Views.Mean, s.Views.Std
 	err := folder.Replace(to.File(imagesFile), func(w io.Writer) error {
 		z, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
@@ -309,6 +310,7 @@ func (s *Setup) recognise(f *folder.Folder) (remark string, err error) {
 	if was == nil {
 		return fmt.Sprintf("%s has no %s: nothing tells whether the data are those that it began with", f.Path, dataFile), nil
 	}
+	defer func() { s.fingerprint = nil }()
 	d, err := s.fingerprint.differs(was, func() ([]dataImage, error) { return readImages(f) })
 	if err != nil {
 		return "", err

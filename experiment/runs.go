@@ -118,6 +118,11 @@ func Resume(dir string, c recipes.Catalog, o Options) (*Summary, error) {
 	if err := h.keepMoved(f); err != nil {
 		return nil, err
 	}
+	if h.fingerprint != nil { // the folder is of an earlier version: from now on it knows its data
+		if err := h.writeFingerprint(f); err != nil {
+			return nil, err
+		}
+	}
 	if h.store == nil { // interrupted before its first checkpoint
 		return h.start(f, o, beginning{warning: h.warning})
 	}

@@ -64,7 +64,7 @@ type Setup struct {
 	encodedAt encoderPlace          // where the encoder is that is evaluated
 	masks     map[string]masks.Plan // that are drawn for a batch, by the names of their fields
 
-	fingerprint *fingerprint        // of Data
+	fingerprint *fingerprint        // of Data, until a run folder has it; nil: it has
 	known       *checkpoint.Encoder // whose mean and deviation the views take; nil: the recipe says, or they are measured
 	opened      func(*Setup) error  // looks at the data before anything is made of them; nil: nobody does
 	held        []int32             // rows of Labelled whose labels choose: the validation split

@@ -236,3 +236,40 @@ func TestAnotherMachineIsNamed(t *testing.T) {
 		t.Errorf("log.txt: %v, want %q in it", err, instructions)
 	}
 }
+
+// A run folder of an earlier version, which has no record of its data, goes on with a warning, and has the record from then on.
+func TestResumeWithoutRecordOfData(t *testing.T) {
+	dir := broken(t)
+	shorten(t, dir)
+	record, list := filepath.Join(dir, "data.json"), filepath.Join(dir, "data.images.tsv.gz")
+	before, err := os.ReadFile(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []string{record, list} {
+		if err := os.Remove(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const warning = "has no data.json: nothing tells whether the data are those that it began with"
+	for _, verb := range []string{"eval", "resume"} {
+		if status, _, errs := call(verb, dir); status != 0 || !strings.Contains(errs, warning) {
+			t.Errorf("%s: status %d, want %q in %s", verb, status, warning, errs)
+		}
+	}
+	if after, err := os.ReadFile(record); err != nil || string(after) != string(before) {
+		t.Errorf("data.json after resuming: %v\n%s\nwant\n%s", err, after, before)
+	}
+	if status, _, errs := call("eval", dir); status != 0 || strings.Contains(errs, warning) {
+		t.Errorf("eval after resuming: status %d: %s", status, errs)
+	}
+	if err := os.WriteFile(record, []byte(strings.Replace(string(before), `"images": "`, `"images": "0`, 1)), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(list, []byte("no list"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, errs := call("eval", dir); status != 3 || !strings.Contains(errs, list) {
+		t.Errorf("a damaged list of images: status %d, want 3: %s", status, errs)
+	}
+}

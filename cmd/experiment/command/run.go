@@ -60,7 +60,7 @@ func resumeVerb(a *app) *cobra.Command {
 		Long: `  experiment resume runs/quickstart-20260102-150405-1a2b
 
 Goes on from the last checkpoint of a run folder. The result is the same, bit for bit, as if the run had not been interrupted. The data must
-be those that the run began with; --set says where they are, if they moved.`,
+be those that the run began with; --set says where they are, if they moved: an absolute path, or one relative to the recipe.`,
 		Args: cobra.ExactArgs(1),
 	}
 	c.Flags().StringArrayVar(&sets, "set", nil, "where the data are now, as `key=value`, such as dataset.folder.train=/new/photos; may be repeated")
