@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"selfsup/internal/room"
 )
 
 // readAt is a file of known place and length, in buf where it fits.
@@ -57,13 +59,14 @@ func openLabelled(l found, opt Files) (*Data, error) {
 
 // openFiles makes the sets of what was found.
 //
-// Images are kept decoded while all of them fit opt.Memory. What is refused, and what the sets hold, does not depend on the number of cores.
+// Images are kept decoded while all of them fit opt.Memory and half of the memory that is left. What is refused, and what the sets hold, does not depend on the number of cores.
 func openFiles(l found, opt Files) (*Data, error) {
 	where, train, test := l.where, l.train, l.test
 	all := train
 	if len(test) > 0 {
 		all = slices.Concat(train, test)
 	}
+	opt.Memory = keepable(opt.Memory, room.Left())
 	got := opt.survey(all)
 	d := &Data{Skipped: l.skipped, Notes: append(l.notes, l.others.notes()...)}
 	for i, err := range got.errs {

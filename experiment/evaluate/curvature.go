@@ -6,7 +6,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"selfsup/datasets"
-	"selfsup/graph/cpu/kern"
+	"selfsup/graph/device"
 )
 
 // curvature is about the Hessian of a softmax regression: weight * X'X/n + l2 for every class. Of X'X/n it knows the largest eigenvalues
@@ -34,8 +34,8 @@ func newCurvature(x []float32, n, dim, classes int, seed uint64) *curvature {
 	k := c.rank
 	c.q, c.a = make([]float32, classes*dim), make([]float32, classes*k)
 	c.scratch = make([]float32, max(
-		kern.GemmScratch(false, false, n, k, dim), kern.GemmScratch(true, false, dim, k, n), kern.GemmScratch(true, false, k, k, n),
-		kern.GemmScratch(false, false, dim, k, k), kern.GemmScratch(false, false, classes, k, dim), kern.GemmScratch(false, true, classes, dim, k)))
+		device.GemmScratch(false, false, n, k, dim), device.GemmScratch(true, false, dim, k, n), device.GemmScratch(true, false, k, k, n),
+		device.GemmScratch(false, false, dim, k, k), device.GemmScratch(false, false, classes, k, dim), device.GemmScratch(false, true, classes, dim, k)))
 	c.v = make([]float32, dim*k)
 	if k == dim {
 		for i := range k {
@@ -52,14 +52,14 @@ func newCurvature(x []float32, n, dim, classes int, seed uint64) *curvature {
 		if k == dim {
 			break
 		}
-		kern.Gemm(false, false, n, k, dim, x, dim, c.v, k, y, k, 0, c.scratch)
-		kern.Gemm(true, false, dim, k, n, x, dim, y, k, z, k, 0, c.scratch)
+		device.Gemm(false, false, n, k, dim, x, dim, c.v, k, y, k, 0, c.scratch)
+		device.Gemm(true, false, dim, k, n, x, dim, y, k, z, k, 0, c.scratch)
 		copy(c.v, z)
 		orthonormal(c.v, dim, k)
 	}
-	kern.Gemm(false, false, n, k, dim, x, dim, c.v, k, y, k, 0, c.scratch)
+	device.Gemm(false, false, n, k, dim, x, dim, c.v, k, y, k, 0, c.scratch)
 	small := make([]float32, k*k)
-	kern.Gemm(true, false, k, k, n, y, k, y, k, small, k, 0, c.scratch)
+	device.Gemm(true, false, k, k, n, y, k, y, k, small, k, 0, c.scratch)
 	values, vectors := eigen(small, k, 1/float64(n))
 	turn := make([]float32, k*k)
 	for i := range k {
@@ -68,7 +68,7 @@ func newCurvature(x []float32, n, dim, classes int, seed uint64) *curvature {
 			turn[j*k+i] = float32(vectors.At(j, k-1-i))
 		}
 	}
-	kern.Gemm(false, false, dim, k, k, c.v, k, turn, k, z, k, 0, c.scratch)
+	device.Gemm(false, false, dim, k, k, c.v, k, turn, k, z, k, 0, c.scratch)
 	c.v = z
 	return c
 }
@@ -102,8 +102,8 @@ func orthonormal(a []float32, rows, k int) {
 		before := math.Sqrt(dot(c, c))
 		for range 2 {
 			along := make([]float64, j)
-			kern.Run(j, func(i int) { along[i] = dot(col[i], c) })
-			kern.Run(chunks(rows), func(task int) {
+			device.Parallel(j, func(i int) { along[i] = dot(col[i], c) })
+			device.Parallel(chunks(rows), func(task int) {
 				lo, hi := task*chunk, min((task+1)*chunk, rows)
 				for i, s := range along {
 					for r, v := range col[i][lo:hi] {
@@ -140,7 +140,7 @@ func (c *curvature) inverse(dst, grad []float64, weight, l2 float64) {
 	for i := range c.q {
 		c.q[i] = float32(grad[i])
 	}
-	kern.Gemm(false, false, classes, c.rank, c.dim, c.q, c.dim, c.v, c.rank, c.a, c.rank, 0, c.scratch)
+	device.Gemm(false, false, classes, c.rank, c.dim, c.q, c.dim, c.v, c.rank, c.a, c.rank, 0, c.scratch)
 	rest := 0.0 // of directions that are not known: the least eigenvalue that is
 	if c.rank < c.dim {
 		rest = c.values[c.rank-1]
@@ -149,7 +149,7 @@ func (c *curvature) inverse(dst, grad []float64, weight, l2 float64) {
 	for i := range c.a {
 		c.a[i] *= float32(1/(weight*c.values[i%c.rank]+l2) - others)
 	}
-	kern.Gemm(false, true, classes, c.dim, c.rank, c.a, c.rank, c.v, c.rank, c.q, c.dim, 0, c.scratch)
+	device.Gemm(false, true, classes, c.dim, c.rank, c.a, c.rank, c.v, c.rank, c.q, c.dim, 0, c.scratch)
 	for i, v := range c.q {
 		dst[i] = others*grad[i] + float64(v)
 	}

@@ -7,7 +7,7 @@ import (
 	"math"
 	"slices"
 
-	"selfsup/graph/cpu/kern"
+	"selfsup/graph/device"
 	"selfsup/recipes/overlay"
 )
 
@@ -73,7 +73,7 @@ func (p *KNN) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	var out []Result
 	for _, k := range p.K {
 		ranks := make([]int, len(near))
-		kern.Run(tasks(len(near)), func(task int) {
+		device.Parallel(tasks(len(near)), func(task int) {
 			scores := make([]float64, f.Classes)
 			for i := task * knnTask; i < min((task+1)*knnTask, len(near)); i++ {
 				p.votes(near[i], f.TrainY, k, scores)
@@ -142,11 +142,11 @@ func nearest(ctx context.Context, f Features, k int) ([][]neighbour, error) {
 				return nil, err
 			}
 			r, c := min(rows, m-i0), min(cols, n-j0)
-			if need := kern.GemmScratch(false, true, r, c, dim); need > len(scratch) {
+			if need := device.GemmScratch(false, true, r, c, dim); need > len(scratch) {
 				scratch = make([]float32, need)
 			}
-			kern.Gemm(false, true, r, c, dim, test[i0*dim:], dim, train[j0*dim:], dim, sims, c, 0, scratch)
-			kern.Run(tasks(r), func(task int) {
+			device.Gemm(false, true, r, c, dim, test[i0*dim:], dim, train[j0*dim:], dim, sims, c, 0, scratch)
+			device.Parallel(tasks(r), func(task int) {
 				for i := task * knnTask; i < min((task+1)*knnTask, r); i++ {
 					for j, s := range sims[i*c : (i+1)*c] {
 						near[i0+i] = keep(near[i0+i], neighbour{s, int32(j0 + j)}, k)

@@ -1,6 +1,6 @@
 package evaluate
 
-import "selfsup/graph/cpu/kern"
+import "selfsup/graph/device"
 
 // exactProducts is how many multiply-adds W x may take before the two matrix products of the objective are done in float32. Everything
 // else stays in float64.
@@ -19,7 +19,7 @@ func newProducts(s *softmax) *products {
 	n, dim, classes := len(s.rows), s.f.Dim, s.f.Classes
 	p := &products{
 		s: s, x: make([]float32, n*dim), w: make([]float32, classes*dim), g: make([]float32, classes*dim), z: make([]float32, n*classes),
-		scratch: make([]float32, max(kern.GemmScratch(false, true, n, classes, dim), kern.GemmScratch(true, false, classes, dim, n))),
+		scratch: make([]float32, max(device.GemmScratch(false, true, n, classes, dim), device.GemmScratch(true, false, classes, dim, n))),
 	}
 	p.standardized(p.x, n, func(r int) []float32 { return s.f.TrainX[s.rows[r]*dim:][:dim] })
 	return p
@@ -28,7 +28,7 @@ func newProducts(s *softmax) *products {
 // standardized fills x [n,F] with rows.
 func (p *products) standardized(x []float32, n int, row func(r int) []float32) {
 	dim := p.s.f.Dim
-	kern.Run((n+softmaxRows-1)/softmaxRows, func(task int) {
+	device.Parallel((n+softmaxRows-1)/softmaxRows, func(task int) {
 		wide := make([]float64, dim)
 		for r := task * softmaxRows; r < min((task+1)*softmaxRows, n); r++ {
 			p.s.take(wide, row(r), 0, dim)
@@ -50,14 +50,14 @@ func (p *products) ranks(out []int, params []float64, x []float32, y []int32) {
 	}
 	block := min(rankRows, len(y))
 	rows, z := make([]float32, block*dim), make([]float32, block*classes)
-	scratch := make([]float32, kern.GemmScratch(false, true, block, classes, dim))
+	scratch := make([]float32, device.GemmScratch(false, true, block, classes, dim))
 	for from := 0; from < len(y); from += block {
 		n := min(block, len(y)-from)
 		p.standardized(rows, n, func(r int) []float32 { return x[(from+r)*dim:][:dim] })
-		if need := kern.GemmScratch(false, true, n, classes, dim); need > len(scratch) {
+		if need := device.GemmScratch(false, true, n, classes, dim); need > len(scratch) {
 			scratch = make([]float32, need)
 		}
-		kern.Gemm(false, true, n, classes, dim, rows, dim, p.w, dim, z, classes, 0, scratch)
+		device.Gemm(false, true, n, classes, dim, rows, dim, p.w, dim, z, classes, 0, scratch)
 		scores := make([]float64, classes)
 		for r := range n {
 			for c, v := range z[r*classes : (r+1)*classes] {
@@ -74,7 +74,7 @@ func (p *products) logits(params []float64) {
 	for i := range p.w {
 		p.w[i] = float32(params[i])
 	}
-	kern.Gemm(false, true, n, classes, dim, p.x, dim, p.w, dim, p.z, classes, 0, p.scratch)
+	device.Gemm(false, true, n, classes, dim, p.x, dim, p.w, dim, p.z, classes, 0, p.scratch)
 }
 
 // row writes the logits of a row, with bias.
@@ -92,7 +92,7 @@ func (p *products) gradient(params, grad []float64) {
 	for i, v := range p.s.rest {
 		p.z[i] = float32(v)
 	}
-	kern.Gemm(true, false, classes, dim, n, p.z, classes, p.x, dim, p.g, dim, 0, p.scratch)
+	device.Gemm(true, false, classes, dim, n, p.z, classes, p.x, dim, p.g, dim, 0, p.scratch)
 	for i, v := range p.g {
 		grad[i] = float64(v) + p.s.l2*params[i]
 	}

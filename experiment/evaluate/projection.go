@@ -4,7 +4,7 @@ import (
 	"math"
 
 	"selfsup/datasets"
-	"selfsup/graph/cpu/kern"
+	"selfsup/graph/device"
 )
 
 // Projection reduces features by a random projection: every feature is added, with random signs, to a few of the outputs. Distances and angles
@@ -51,7 +51,7 @@ func newProjection(from, to int, seed uint64) *Projection {
 // Apply writes the projections of x [n,From] to dst [n,To].
 func (p *Projection) Apply(dst, x []float32) {
 	n := len(x) / p.From
-	kern.Run(n, func(i int) {
+	device.Parallel(n, func(i int) {
 		row, out := x[i*p.From:(i+1)*p.From], dst[i*p.To:(i+1)*p.To]
 		clear(out)
 		for j, v := range row {

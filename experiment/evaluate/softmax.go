@@ -3,7 +3,7 @@ package evaluate
 import (
 	"math"
 
-	"selfsup/graph/cpu/kern"
+	"selfsup/graph/device"
 )
 
 // softmax is the objective of a linear classifier over some rows of a training set. Parameters are one slice: W [C,F], then b [C].
@@ -40,7 +40,7 @@ func (s *softmax) size() int { return (s.f.Dim + 1) * s.f.Classes }
 // StandardScaler does.
 func (s *softmax) standardize() {
 	n := float64(len(s.rows))
-	kern.Run(chunks(s.f.Dim), func(task int) {
+	device.Parallel(chunks(s.f.Dim), func(task int) {
 		lo, hi := task*chunk, min((task+1)*chunk, s.f.Dim)
 		var sums [2][chunk]float64
 		for _, i := range s.rows {
@@ -156,7 +156,7 @@ func (s *softmax) objective(params, grad []float64) float64 {
 	if s.fast != nil {
 		s.fast.logits(params)
 	}
-	kern.Run((len(s.rows)+softmaxRows-1)/softmaxRows, func(task int) {
+	device.Parallel((len(s.rows)+softmaxRows-1)/softmaxRows, func(task int) {
 		x := make([]float64, dim)
 		for r := task * softmaxRows; r < min((task+1)*softmaxRows, len(s.rows)); r++ {
 			i := s.rows[r]
@@ -188,7 +188,7 @@ func (s *softmax) objective(params, grad []float64) float64 {
 	if s.fast != nil {
 		s.fast.gradient(params, grad)
 	} else {
-		kern.Run(chunks(dim), func(task int) { s.gradient(params, grad, task*chunk, min((task+1)*chunk, dim)) })
+		device.Parallel(chunks(dim), func(task int) { s.gradient(params, grad, task*chunk, min((task+1)*chunk, dim)) })
 	}
 	bias := grad[dim*classes:]
 	clear(bias)
@@ -243,7 +243,7 @@ func (s *softmax) ranks(params []float64, x []float32, y []int32) []int {
 		s.fast.ranks(out, params, x, y)
 		return out
 	}
-	kern.Run((len(y)+softmaxRows-1)/softmaxRows, func(task int) {
+	device.Parallel((len(y)+softmaxRows-1)/softmaxRows, func(task int) {
 		row, scores := make([]float64, dim), make([]float64, s.f.Classes)
 		for i := task * softmaxRows; i < min((task+1)*softmaxRows, len(y)); i++ {
 			s.take(row, x[i*dim:(i+1)*dim], 0, dim)
