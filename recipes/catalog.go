@@ -4,12 +4,14 @@ import (
 	"embed"
 	"io/fs"
 
+	"selfsup"
 	"selfsup/backbones"
 	"selfsup/datasets"
 	"selfsup/datasets/pack"
 	"selfsup/datasets/sampling"
 	"selfsup/experiment/evaluate"
 	"selfsup/graph/optim"
+	"selfsup/internal/callsite"
 	"selfsup/methods"
 	"selfsup/methods/contrastive"
 	"selfsup/methods/correlation"
@@ -34,11 +36,15 @@ type Catalog struct {
 	Subsets     map[string]func() sampling.Subset
 	Optimizers  map[string]func() optim.Optimizer
 	Evaluations map[string]func() Evaluation
+
+	// Docs are Go sources, by the import path of the package in their folder ("main" of a program's own), whose doc comments describe the entries.
+	Docs map[string]fs.FS
 }
 
 // Builtin is the catalog of this module.
 func Builtin() Catalog {
 	return Catalog{
+		Docs: map[string]fs.FS{callsite.Module(): selfsup.Sources},
 		Methods: map[string]func() methods.Method{
 			"simclr":     func() methods.Method { return contrastive.DefaultSimCLR() },
 			"vicreg":     func() methods.Method { return correlation.DefaultVICReg() },

@@ -1,8 +1,9 @@
 package command
 
 import (
+	"encoding/json"
 	"fmt"
-	"sort"
+	"io/fs"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -12,37 +13,97 @@ import (
 
 // listVerb prints what a recipe can name.
 func listVerb(a *app) *cobra.Command {
-	what := map[string]func() []string{
-		"methods":     func() []string { return names(a.catalog.Methods) },
-		"backbones":   func() []string { return names(a.catalog.Backbones) },
-		"datasets":    func() []string { return names(a.catalog.Datasets) },
-		"samplers":    func() []string { return names(a.catalog.Samplers) },
-		"subsets":     func() []string { return names(a.catalog.Subsets) },
-		"optimizers":  func() []string { return names(a.catalog.Optimizers) },
-		"evaluations": func() []string { return names(a.catalog.Evaluations) },
-		"recipes":     recipes.Names,
-	}
-	return &cobra.Command{
-		Use:       "list " + strings.Join(names(what), "|"),
-		Short:     "What a recipe can name",
-		Long:      "  experiment list methods\n\nPrints the names that a recipe's tables can have, such as [method.simclr], and the recipes inside the binary.",
-		ValidArgs: names(what),
-		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
-		RunE: func(_ *cobra.Command, args []string) error {
-			for _, n := range what[args[0]]() {
-				fmt.Fprintln(a.out, n)
+	var asJSON bool
+	kinds := a.catalog.Kinds()
+	c := &cobra.Command{
+		Use:   "list " + strings.Join(kinds, "|") + " [NAME]",
+		Short: "What a recipe can name, and its settings",
+		Long: `  experiment list methods
+  experiment list methods simclr
+  experiment list recipes quickstart.toml > mine.toml
+
+Prints the names that a recipe's tables can have, such as [method.simclr], with a sentence about each, and the recipes inside the binary. With a
+name it prints the settings of that choice, their types and defaults, or the recipe itself.`,
+		Args: cobra.RangeArgs(1, 2),
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) == 0 {
+				return kinds, cobra.ShellCompDirectiveNoFileComp
 			}
-			return nil
+			all, _ := a.catalog.Describe(args[0])
+			return entryNames(all), cobra.ShellCompDirectiveNoFileComp
 		},
 	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON list of objects, with a name one object")
+	c.RunE = func(_ *cobra.Command, args []string) error {
+		kind, known := args[0], strings.Join(kinds, ", ")
+		if !strings.Contains(", "+known+",", ", "+kind+",") {
+			return usage{fmt.Errorf("experiment list: %s: want one of %s", kind, known)}
+		}
+		all, err := a.catalog.Describe(kind)
+		if err != nil {
+			return err
+		}
+		if len(args) == 1 {
+			if asJSON {
+				return json.NewEncoder(a.out).Encode(all)
+			}
+			return a.listEntries(all)
+		}
+		for _, d := range all {
+			if d.Name != args[1] {
+				continue
+			}
+			if asJSON {
+				return json.NewEncoder(a.out).Encode(d)
+			}
+			if kind == "recipes" {
+				text, err := fs.ReadFile(recipes.Shipped, d.Name)
+				fmt.Fprint(a.out, string(text))
+				return err
+			}
+			return a.listSettings(d)
+		}
+		return usage{fmt.Errorf("experiment list %s: %s: want one of %s", kind, args[1], strings.Join(entryNames(all), ", "))}
+	}
+	return c
 }
 
-// names are the keys of a catalog in order.
-func names[T any](m map[string]T) []string {
-	ns := make([]string, 0, len(m))
-	for n := range m {
-		ns = append(ns, n)
+func entryNames(all []recipes.Described) (names []string) {
+	for _, d := range all {
+		names = append(names, d.Name)
 	}
-	sort.Strings(ns)
-	return ns
+	return names
+}
+
+// listEntries prints a line an entry.
+func (a *app) listEntries(all []recipes.Described) error {
+	wide := 0
+	for _, d := range all {
+		wide = max(wide, len(d.Name))
+	}
+	for _, d := range all {
+		line := []rune(strings.TrimRight(fmt.Sprintf("%-*s  %s", wide, d.Name, d.Description), " "))
+		if w := a.width(); w > 1 && len(line) > w {
+			line = append(line[:w-1], '\u2026')
+		}
+		if _, err := fmt.Fprintln(a.out, string(line)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listSettings prints an entry and its settings, a line each and its comment below.
+func (a *app) listSettings(d recipes.Described) error {
+	fmt.Fprintf(a.out, "%s: %s\n", d.Name, d.Description)
+	for _, s := range d.Settings {
+		line := fmt.Sprintf("\n%s = %s    # %s\n", s.Name, s.Default, s.Type)
+		if s.Comment != "" {
+			line += "    " + s.Comment + "\n"
+		}
+		if _, err := fmt.Fprint(a.out, line); err != nil {
+			return err
+		}
+	}
+	return nil
 }
