@@ -5,7 +5,7 @@ import (
 	"errors"
 	"math"
 
-	"selfsup/graph/cpu/kern"
+	"selfsup/graph/device"
 	"selfsup/recipes/overlay"
 )
 
@@ -86,7 +86,7 @@ func (p *AlignUniform) uniformity(ctx context.Context, f Features, x []float32) 
 		if err := f.goOn(ctx); err != nil {
 			return 0, err
 		}
-		kern.Run(min(uniformRows, n-from), func(task int) {
+		device.Parallel(min(uniformRows, n-from), func(task int) {
 			i := from + task
 			for j := range i {
 				sums[i] += math.Exp(-p.T * distance(x, x, i, j, f.Dim))

@@ -41,7 +41,7 @@ func TestWords(t *testing.T) {
 		{"", 0, "experiment run recipes/quickstart.toml", ""},
 		{"--help", 0, "Exit status", ""},
 		{"run --help", 0, "experiment run quickstart.toml --set", ""},
-		{"rnu", 2, "", "did you mean run?"},
+		{"rnu", 2, "", "did you mean run or runs?"},
 		{"run", 2, "", "usage: experiment run RECIPE"},
 		{"run a b", 2, "", "usage: experiment run RECIPE"},
 		{"run quickstart.toml --sett x", 2, "", "unknown flag: --sett"},
