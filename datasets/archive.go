@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // archive reads the entries of a tar, gzip'd or not, to the end of the file: where another tar follows the blocks that close one, as in
@@ -71,7 +72,7 @@ func (a *archive) next() (*tar.Header, error) {
 			return nil, atErr
 		case err == nil:
 			a.end = at
-			if h.Typeflag == tar.TypeReg {
+			if h.Typeflag == tar.TypeReg && !sparse(h) {
 				a.end += (h.Size + tarBlock - 1) / tarBlock * tarBlock
 			}
 			return h, nil
@@ -121,4 +122,14 @@ func (a *archive) another(at int64) error {
 	}
 	a.tar = tar.NewReader(a.file)
 	return nil
+}
+
+// sparse reports a file whose holes are not stored, so that it takes less than its size.
+func sparse(h *tar.Header) bool {
+	for key := range h.PAXRecords {
+		if strings.HasPrefix(key, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
 }

@@ -16,6 +16,7 @@ import (
 //	[dataset.folder]
 //	root = "caltech95-64"    # holds train/ and val/; or train = "...", test = "..."
 //	channels = 3
+//	range16 = [0, 4095]      # values of 16-bit files that become black and white, here of a sensor of 12 bits
 //	max_skipped = 5          # damaged files that may be left out
 type Folder struct {
 	Root       string `toml:"root"`        // directory that holds train, and val or validation, dev, test (the first that is there); in place of the next two

@@ -130,11 +130,8 @@ func plain(h *tar.Header) error {
 		return fmt.Errorf("an entry of type %q (a link, a device or a sparse file), expected a regular file", h.Typeflag)
 	case !filepath.IsLocal(h.Name) || strings.Contains(h.Name, `\`) || slices.Contains(strings.Split(h.Name, "/"), ".."):
 		return errors.New("an absolute path, or one with .. or a backslash; expected a path below the shard")
-	}
-	for key := range h.PAXRecords {
-		if strings.HasPrefix(key, "GNU.sparse.") {
-			return errors.New("a sparse file, expected a regular file")
-		}
+	case sparse(h):
+		return errors.New("a sparse file, expected a regular file")
 	}
 	return nil
 }

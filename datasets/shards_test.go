@@ -3,7 +3,10 @@ package datasets
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"fmt"
+	"io"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -275,4 +278,28 @@ func FuzzShards(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A sparse file (as GNU tar --sparse writes it) takes less of an archive than its size: it is refused, and what follows it is read.
+func TestShardWithSparseFile(t *testing.T) {
+	packed, err := os.ReadFile("testdata/sparse.tar.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{"s.tar.gz": packed, "s.tar": plain} {
+		s := NewShards()
+		s.Train, s.MaxSkipped = []string{name}, 1
+		d, err := s.Open(Env{BaseDir: tree(t, map[string][]byte{name: content})})
+		if err != nil || d.Train.Len() != 1 || d.Train.Label(0) != 0 || len(d.Skipped) != 1 || !strings.HasSuffix(d.Skipped[0].Name, "sp.bin") {
+			t.Errorf("%s: got %+v (%v), want one image and sp.bin refused", name, d, err)
+		}
+	}
 }
