@@ -2,8 +2,9 @@ package datasets
 
 import "fmt"
 
-// classNotes compares the classes that the parts of a set have images of, and names those that one part lacks. A source that takes its
-// classes from the samples has refused before that a class is only in the test set, which nothing could learn.
+// classNotes compares the classes that the parts of a set have images of, and names those that one part lacks. A source
+// that takes its classes from the samples has refused before that a class is only in the test set, which nothing could
+// learn.
 func classNotes(train, test Labelled, classes []string) (notes []string) {
 	learned, tested := countLabels(train, len(classes)), countLabels(test, len(classes))
 	if CountLabelled(train) == 0 { // the training set has no labels: other images may
@@ -22,7 +23,8 @@ func classNotes(train, test Labelled, classes []string) (notes []string) {
 	}
 	say := func(what string, names []string) {
 		if len(names) > 0 {
-			notes = append(notes, fmt.Sprintf("%d of %d classes have %s%s", len(names), len(classes), what, firstFew(": ", names)))
+			notes = append(notes, fmt.Sprintf("%d of %d classes have %s%s",
+				len(names), len(classes), what, firstFew(": ", names)))
 		}
 	}
 	say("no image", empty)

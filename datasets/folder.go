@@ -78,7 +78,7 @@ func (s *Folder) list(env Env) (l found, err error) {
 		return l, err
 	}
 	l.split = &s.Split
-	return l, divided(s.Train, l.train)
+	return l, divided(p.train, l.train)
 }
 
 func (s *Folder) validate() error {

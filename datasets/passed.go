@@ -41,7 +41,8 @@ func (p *passedOver) join(o passedOver) {
 	}
 }
 
-// String lists the kinds, the most frequent first: 12 .heic (such as a/1.HEIC), 1 without an extension (such as LICENSE).
+// String lists the kinds, the most frequent first: 12 .heic (such as a/1.HEIC), 1 without an extension (such as
+// LICENSE).
 func (p passedOver) String() string {
 	kinds := slices.SortedFunc(maps.Keys(p), func(a, b string) int {
 		return cmp.Or(cmp.Compare(p[b].files, p[a].files), strings.Compare(a, b))
@@ -75,7 +76,8 @@ type rootParts struct {
 	notes       []string // what else is there, and is not read
 }
 
-// partNames are the folders that the parts of a set are known by, in any case: the test set is the first of the second list that is there.
+// partNames are the folders that the parts of a set are known by, in any case: the test set is the first of the second
+// list that is there.
 var trainNames, testNames = []string{"train"}, []string{"val", "valid", "validation", "dev", "test"}
 
 // findParts looks for the training and the test set in a directory.
@@ -91,7 +93,8 @@ func findParts(root string) (p rootParts, err error) {
 		switch {
 		case e.folder && slices.Contains(slices.Concat(trainNames, testNames), low):
 			if other := known[low]; other != "" {
-				return p, fmt.Errorf("%s holds %s and %s, which differ in case alone; rename or merge them", root, other, e.name)
+				return p, fmt.Errorf("%s holds %s and %s, which differ in case alone; rename or merge them",
+					root, other, e.name)
 			}
 			known[low] = e.name
 			folders = append(folders, e.name)
@@ -111,7 +114,8 @@ func findParts(root string) (p rootParts, err error) {
 	}
 	train, test := first(trainNames), first(testNames)
 	if train == "" {
-		return p, fmt.Errorf("%s has no folder train%s; expected train, and %s or none of them", root, firstFew("; it holds ", folders), strings.Join(testNames, ", "))
+		return p, fmt.Errorf("%s has no folder train%s; expected train, and %s or none of them",
+			root, firstFew("; it holds ", folders), strings.Join(testNames, ", "))
 	}
 	p.train = filepath.Join(root, train)
 	if test != "" {
@@ -123,10 +127,12 @@ func findParts(root string) (p rootParts, err error) {
 		if test != "" {
 			as = test + " is the test set"
 		}
-		p.notes = append(p.notes, fmt.Sprintf("folders beside %s that are not read%s; %s", train, firstFew(": ", rest), as))
+		p.notes = append(p.notes, fmt.Sprintf("folders beside %s that are not read%s; %s",
+			train, firstFew(": ", rest), as))
 	}
 	if len(images) > 0 {
-		p.notes = append(p.notes, fmt.Sprintf("%d images beside %s that are not read%s", len(images), train, firstFew(": ", images)))
+		p.notes = append(p.notes, fmt.Sprintf("%d images beside %s that are not read%s",
+			len(images), train, firstFew(": ", images)))
 	}
 	return p, nil
 }
@@ -134,7 +140,9 @@ func findParts(root string) (p rootParts, err error) {
 // HasParts reports whether a directory holds a folder train, in any case, which Folder.Root then names.
 func HasParts(dir string) bool {
 	entries, err := readFolder(dir)
-	return err == nil && slices.ContainsFunc(entries, func(e folderEntry) bool { return e.folder && slices.Contains(trainNames, strings.ToLower(e.name)) })
+	return err == nil && slices.ContainsFunc(entries, func(e folderEntry) bool {
+		return e.folder && slices.Contains(trainNames, strings.ToLower(e.name))
+	})
 }
 
 // firstFew names the first five, after a word; nothing where there are none.
@@ -162,7 +170,8 @@ func divided(dir string, files []file) error {
 		}
 	}
 	if train != "" && test != "" {
-		return fmt.Errorf("%s holds the folders %s and %s, which would be its classes; write root = %q in place of train (rename them if they are classes)", dir, train, test, dir)
+		return fmt.Errorf("%s holds the folders %s and %s, which would be its classes; write root = %q in place "+
+			"of train (rename them if they are classes)", dir, train, test, dir)
 	}
 	return nil
 }
@@ -171,7 +180,8 @@ func divided(dir string, files []file) error {
 func apart(train, test string) error {
 	for _, d := range [][2]string{{train, test}, {test, train}} {
 		if rel, err := filepath.Rel(d[0], d[1]); err == nil && (rel == "." || filepath.IsLocal(rel)) {
-			return fmt.Errorf("train = %s and test = %s: one lies in the other, so that images would be in both; expected folders beside each other", train, test)
+			return fmt.Errorf("train = %s and test = %s: one lies in the other, so that images would be in both; "+
+				"expected folders beside each other", train, test)
 		}
 	}
 	return nil

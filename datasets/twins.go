@@ -8,8 +8,8 @@ import (
 // Twin is an image that occurs in two sets.
 type Twin struct{ Train, Test int }
 
-// Contents is a digest of every image of a set, as it is decoded: equal images have equal digests while the program runs. 0 is an image
-// that was not read.
+// Contents is a digest of every image of a set, as it is decoded: equal images have equal digests while the program
+// runs. 0 is an image that was not read.
 type Contents []uint64
 
 var contentSeed = maphash.MakeSeed()
@@ -26,8 +26,8 @@ func digest(m *Image) uint64 {
 	return max(h.Sum64(), 1)
 }
 
-// Twins finds the test images that are also training images, by their pixels, in the order of the test set: each with the first training
-// image that it equals.
+// Twins finds the test images that are also training images, by their pixels, in the order of the test set: each with
+// the first training image that it equals.
 func Twins(train, test Set, a, b Contents) (found []Twin, err error) {
 	first := make(map[uint64]int, len(a))
 	for i, d := range a {
@@ -54,8 +54,8 @@ func Twins(train, test Set, a, b Contents) (found []Twin, err error) {
 	return found, nil
 }
 
-// StatsAndContents is Stats and the digests of the images, which are read once for both. Of a set that knows its Stats the images are not
-// read: the contents are nil.
+// StatsAndContents is Stats and the digests of the images, which are read once for both. Of a set that knows its Stats
+// the images are not read: the contents are nil.
 func StatsAndContents(s Set) (mean, std []float64, c Contents, err error) {
 	if _, ok := s.(Measured); ok {
 		mean, std, err = Stats(s)

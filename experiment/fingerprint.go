@@ -51,7 +51,8 @@ type dataImage struct {
 func (m *dataImage) place() string { return m.set + " " + m.name }
 
 func (m *dataImage) write(w io.Writer) {
-	fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%s\t%s\n", m.set, strconv.Quote(m.class), m.shape[0], m.shape[1], m.shape[2], m.sum, strconv.Quote(m.name))
+	fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%s\t%s\n",
+		m.set, strconv.Quote(m.class), m.shape[0], m.shape[1], m.shape[2], m.sum, strconv.Quote(m.name))
 }
 
 // fingerprintOf lists every image of opened data.
@@ -183,7 +184,8 @@ func readImages(from *folder.Folder) (list []dataImage, err error) {
 	return list, lines.Err()
 }
 
-// differs says how data differ from those that a run recorded; empty: in nothing. list is the run's list of images, read when it is needed.
+// differs says how data differ from those that a run recorded; empty: in nothing. list is the run's list of images,
+// read when it is needed.
 func (f *fingerprint) differs(was *fingerprint, list func() ([]dataImage, error)) (string, error) {
 	if f.Images == was.Images && slices.Equal(f.Classes, was.Classes) {
 		return "", nil
@@ -203,7 +205,8 @@ func (f *fingerprint) differs(was *fingerprint, list func() ([]dataImage, error)
 	count("other labelled", f.Labelled, was.Labelled)
 	if !slices.Equal(f.Classes, was.Classes) {
 		gone, come := without(was.Classes, f.Classes), without(f.Classes, was.Classes)
-		say("%d classes, the run has %d%s%s", len(f.Classes), len(was.Classes), few("; gone: ", gone), few("; new: ", come))
+		say("%d classes, the run has %d%s%s",
+			len(f.Classes), len(was.Classes), few("; gone: ", gone), few("; new: ", come))
 	}
 	old, err := list()
 	if err != nil {
@@ -266,7 +269,9 @@ func changes(old, now []dataImage) (said []string) {
 	for _, c := range []struct {
 		what  string
 		names []string
-	}{{"added", come}, {"removed", missing}, {"renamed", renamed}, {"moved by the split", moved}, {"changed", changed}} {
+	}{
+		{"added", come}, {"removed", missing}, {"renamed", renamed}, {"moved by the split", moved}, {"changed", changed},
+	} {
 		if n := len(c.names); n > 0 {
 			said = append(said, fmt.Sprintf("%d %s%s", n, c.what, few(": ", c.names)))
 		}
@@ -298,7 +303,8 @@ func without(a, b []string) (rest []string) {
 	return rest
 }
 
-// recognise compares the opened data of a setup with those that a run folder recorded. The remark says that there is no record.
+// recognise compares the opened data of a setup with those that a run folder recorded. The remark says that there is no
+// record.
 func (s *Setup) recognise(f *folder.Folder) (remark string, err error) {
 	if s.fingerprint, err = fingerprintOf(s.Recipe.Dataset.Name, s.Data); err != nil {
 		return "", &DataError{err}
@@ -308,7 +314,8 @@ func (s *Setup) recognise(f *folder.Folder) (remark string, err error) {
 		return "", err
 	}
 	if was == nil {
-		return fmt.Sprintf("%s has no %s: nothing tells whether the data are those that it began with", f.Path, dataFile), nil
+		return fmt.Sprintf("%s has no %s: nothing tells whether the data are those that it began with",
+			f.Path, dataFile), nil
 	}
 	defer func() { s.fingerprint = nil }()
 	d, err := s.fingerprint.differs(was, func() ([]dataImage, error) { return readImages(f) })
@@ -316,7 +323,8 @@ func (s *Setup) recognise(f *folder.Folder) (remark string, err error) {
 		return "", err
 	}
 	if d != "" {
-		return "", &DataError{fmt.Errorf("%s: the data of dataset.%s are not those that the run began with: %s; put them back as they were, or run the recipe anew",
+		return "", &DataError{fmt.Errorf("%s: the data of dataset.%s are not those that the run began with: %s; "+
+			"put them back as they were, or run the recipe anew",
 			f.Path, s.Recipe.Dataset.Name, d)}
 	}
 	return "", nil

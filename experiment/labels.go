@@ -13,8 +13,8 @@ import (
 
 // takeSubsets takes the recipe's subsets of the training set.
 //
-// Evaluations learn from the images of [labelled] that have a label, whatever the method sees. The training sees the labels of these images
-// alone, and a method that learns from labels sees no other images.
+// Evaluations learn from the images of [labelled] that have a label, whatever the method sees. The training sees the
+// labels of these images alone, and a method that learns from labels sees no other images.
 func (s *Setup) takeSubsets() error {
 	r, all := s.Recipe, s.Data.Train
 	seen, err := rows(r.Subset.Value, all)
@@ -72,7 +72,8 @@ func rows(s sampling.Subset, set datasets.Set) ([]int32, error) {
 func (s *Setup) chosen() string {
 	r := s.Recipe
 	if _, taught := r.Method.Value.(methods.Taught); taught && r.Labelled.Value != nil {
-		return fmt.Sprintf("; they are those of [labelled.%s], all that [method.%s] learns from", r.Labelled.Name, r.Method.Name)
+		return fmt.Sprintf("; they are those of [labelled.%s], all that [method.%s] learns from",
+			r.Labelled.Name, r.Method.Name)
 	}
 	if r.Subset.Value != nil {
 		return fmt.Sprintf("; they are those of [subset.%s]", r.Subset.Name)
@@ -104,7 +105,8 @@ func (s *Setup) checkLabels() error {
 	lack := s.lacks()
 	for _, c := range r.Evaluate.On {
 		if lack != "" && !labelFree(c.Value) {
-			return fmt.Errorf("[evaluate.%s] needs labelled training and test images of two or more classes, and this dataset.%s has %s; switch it off with [evaluate] %s = false%s%s",
+			return fmt.Errorf("[evaluate.%s] needs labelled training and test images of two or more classes, and "+
+				"this dataset.%s has %s; switch it off with [evaluate] %s = false%s%s",
 				c.Name, r.Dataset.Name, lack, c.Name, s.hint(""), s.labelFreeNames())
 		}
 	}

@@ -45,7 +45,8 @@ func placeKeys(rec *recipes.Loaded) (keys []string) {
 	return keys
 }
 
-// reload loads the recipe of a run folder, for a verb, with settings changed. Of the data set only its place may change.
+// reload loads the recipe of a run folder, for a verb, with settings changed. Of the data set only its place may
+// change.
 func reload(f *folder.Folder, verb string, sets []string, c recipes.Catalog) (*recipes.Loaded, error) {
 	if slices.ContainsFunc(sets, ofData) {
 		rec, err := recipes.Load(f.File(ResolvedFile), nil, c)
@@ -61,7 +62,8 @@ func reload(f *folder.Folder, verb string, sets []string, c recipes.Catalog) (*r
 			if len(keys) > 0 {
 				allowed = "want " + strings.Join(keys, ", ")
 			}
-			return nil, &RecipeError{verb, fmt.Errorf("--set %s: a run keeps its data, only where they are may change: %s", set, allowed)}
+			return nil, &RecipeError{verb, fmt.Errorf("--set %s: a run keeps its data, only where they are may "+
+				"change: %s", set, allowed)}
 		}
 	}
 	return recipes.Load(f.File(ResolvedFile), sets, c)
@@ -76,7 +78,8 @@ func whereMoved(err error, f *folder.Folder, verb string, rec *recipes.Loaded) e
 	}
 	for _, key := range keys {
 		if l, ok := rec.Result.Leaf(key); ok && strings.Trim(l.Value, `"[]`) != "" {
-			return &DataError{fmt.Errorf("%w; if the data moved, say where: experiment %s %s --set %s=PATH", data.Err, verb, f.Path, key)}
+			return &DataError{fmt.Errorf("%w; if the data moved, say where: experiment %s %s --set %s=PATH",
+				data.Err, verb, f.Path, key)}
 		}
 	}
 	return err

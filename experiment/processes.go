@@ -22,7 +22,8 @@ type process struct {
 	report.Environment
 }
 
-// recordProcess appends this process to environment.json, and says where it differs from the one before in what can change bits.
+// recordProcess appends this process to environment.json, and says where it differs from the one before in what can
+// change bits.
 func (r *run) recordProcess(from int) error {
 	at := r.Folder.File(environmentFile)
 	all, err := readProcesses(at)
@@ -32,7 +33,8 @@ func (r *run) recordProcess(from int) error {
 	now := process{from, time.Now().UTC().Format(time.RFC3339), report.ReadEnvironment(r.Device.About())}
 	if n := len(all); n > 0 {
 		if d := now.differs(&all[n-1]); d != "" {
-			r.progress.Say("warning: this process goes on with %s: the last bits may differ from those of an uninterrupted run", d)
+			r.progress.Say("warning: this process goes on with %s: the last bits may differ from those of an "+
+				"uninterrupted run", d)
 		}
 	}
 	text, err := json.MarshalIndent(append(all, now), "", "  ")
@@ -74,7 +76,8 @@ func readProcesses(at string) (all []process, err error) {
 func (p *process) differs(was *process) string {
 	var said []string
 	for _, c := range []struct{ what, now, then string }{
-		{"instruction set", p.Kernels, was.Kernels}, {"architecture", p.Arch, was.Arch}, {"revision", p.Revision, was.Revision}, {"build of the program", p.Binary, was.Binary},
+		{"instruction set", p.Kernels, was.Kernels}, {"architecture", p.Arch, was.Arch},
+		{"revision", p.Revision, was.Revision}, {"build of the program", p.Binary, was.Binary},
 	} {
 		if c.now != c.then && c.now != "" && c.then != "" {
 			said = append(said, fmt.Sprintf("another %s (%s, was %s)", c.what, c.now, c.then))

@@ -22,7 +22,8 @@ type Both struct {
 
 func (b Both) String() string { return fmt.Sprintf("%s is the training image %s", b.Test, b.Train) }
 
-// inBoth names the test images that are training images too, by their pixels. Sets that hold no images, or were not read, share none.
+// inBoth names the test images that are training images too, by their pixels. Sets that hold no images, or were not
+// read, share none.
 func inBoth(parts []labelledPart) ([]Both, error) {
 	list := []Both{}
 	for _, test := range parts {

@@ -13,8 +13,8 @@ import (
 	"selfsup/methods/methodtest"
 )
 
-// The supervised loss, its gradient and the accuracy are those of the labelled images of a batch, against plain loops; images without a
-// label change nothing, and a batch of them alone gives zeros, and an accuracy that is no number.
+// The supervised loss, its gradient and the accuracy are those of the labelled images of a batch, against plain loops;
+// images without a label change nothing, and a batch of them alone gives zeros, and an accuracy that is no number.
 func TestSupervisedPartlyLabelled(t *testing.T) {
 	const size, classes, dim = 6, 3, 4
 	enc := methods.Encoder{Dim: dim, New: func(*graph.Scope) layer.Func {

@@ -10,9 +10,9 @@ import (
 // OfLabelledOp turns a mean over all rows into the mean over the labelled ones.
 type OfLabelledOp struct{}
 
-// OfLabelled is x [], a mean over N rows in which rows without a label count as 0, as the mean over the labelled rows alone: x times N over
-// their number. labels [N] are int32, negative where a row has none. Without a labelled row the result is 0. Where every row has a label it
-// is x, bit for bit.
+// OfLabelled is x [], a mean over N rows in which rows without a label count as 0, as the mean over the labelled rows
+// alone: x times N over their number. labels [N] are int32, negative where a row has none. Without a labelled row the
+// result is 0. Where every row has a label it is x, bit for bit.
 func OfLabelled(x, labels *Node) *Node { return Apply(OfLabelledOp{}, x, labels) }
 
 // Name implements ir.Spec.
@@ -55,8 +55,9 @@ func labelledRows(labels ir.Tensor) (n int) {
 // AccuracyOp is the share of the labelled rows whose largest logit is the label's.
 type AccuracyOp struct{}
 
-// Accuracy is the share of the labelled rows of x [N,K] whose first largest entry is the label [N], 0-d, without gradient. A row with a
-// negative label does not count, and without a labelled row the accuracy is NaN; a label of K or more is an error of Run.
+// Accuracy is the share of the labelled rows of x [N,K] whose first largest entry is the label [N], 0-d, without
+// gradient. A row with a negative label does not count, and without a labelled row the accuracy is NaN; a label of K or
+// more is an error of Run.
 func Accuracy(x, labels *Node) *Node { return Apply(AccuracyOp{}, x, labels) }
 
 // Name implements ir.Spec.

@@ -33,8 +33,8 @@ func recoded(t *testing.T, b []byte) []byte {
 	return out.Bytes()
 }
 
-// Images that are in the training set and in the test set are named by data info and data verify, of every source, by their pixels: another
-// format or name does not hide them.
+// Images that are in the training set and in the test set are named by data info and data verify, of every source, by
+// their pixels: another format or name does not hide them.
 func TestImagesInBothSets(t *testing.T) {
 	dir := t.TempDir()
 	fill(t, dir, 10, "train/a", "train/b")
@@ -71,7 +71,8 @@ func TestImagesInBothSets(t *testing.T) {
 		return b
 	}
 	write(t, dir, map[string][]byte{"x": pixels(1, 2, 3, 4), "t": pixels(5, 3)})
-	says(t, 0, []string{"data", "info", "quickstart.toml", "--set", fmt.Sprintf("dataset.idx.train_images=%q", path("x")), "--set", fmt.Sprintf("dataset.idx.test_images=%q", path("t"))},
+	says(t, 0, []string{"data", "info", "quickstart.toml", "--set", fmt.Sprintf("dataset.idx.train_images=%q",
+		path("x")), "--set", fmt.Sprintf("dataset.idx.test_images=%q", path("t"))},
 		path("t")+"[1] is the training image "+path("x")+"[2]")
 
 	masks := t.TempDir()

@@ -37,7 +37,8 @@ func says(t *testing.T, status int, args []string, parts ...string) string {
 	return out + errs
 }
 
-// A folder with the parts of a set is read by the names that people give them, in any case; what lies beside and is not read is named.
+// A folder with the parts of a set is read by the names that people give them, in any case; what lies beside and is not
+// read is named.
 func TestFaultRootValidationIgnored(t *testing.T) {
 	for _, name := range []string{"validation", "Val", "dev", "DEV", "Valid", "TEST"} {
 		t.Run(name, func(t *testing.T) {
@@ -103,14 +104,15 @@ func TestFaultOneClassMessage(t *testing.T) {
 	dir := pictures(t, 10, 0, "cat")
 	args := append([]string{"run", "quickstart.toml", "--runs", t.TempDir()}, append(tiny, onFolder(dir)...)...)
 	out := says(t, 2, args, `one class, "cat"; classification needs two or more; switch it off with [evaluate] knn = false`)
-	if strings.Contains(out, "no labels") {
+	if strings.Contains(out, "has no labels") {
 		t.Errorf("a folder with a class is said to have no labels: %s", out)
 	}
 	says(t, 2, append(args, "--set", `method="supervised"`), `[method.supervised] learns from the labels`, `one class, "cat"`)
 	says(t, 0, append(args, "--set", "evaluate.knn=false"), "6 steps in ")
 }
 
-// Refused images are named with their reason wherever they are counted, and the share for the test is taken of images that decode.
+// Refused images are named with their reason wherever they are counted, and the share for the test is taken of images
+// that decode.
 func TestFaultInfoHidesRefused(t *testing.T) {
 	bad := t.TempDir()
 	write(t, bad, map[string][]byte{"a/x.bmp": []byte("BM no bitmap"), "a/y.tif": []byte("II*\x00")})
@@ -149,7 +151,8 @@ func TestOtherFilesAreNamed(t *testing.T) {
 	dir := t.TempDir()
 	fill(t, dir, 10, "a", "b")
 	write(t, dir, map[string][]byte{"a/one.heic": []byte("x"), "a/two.HEIC": []byte("x"), "b/three.avif": []byte("x"), "b/.hidden.heic": []byte("x"), "b/LICENSE": []byte("x")})
-	want := fmt.Sprintf("files that are not read: 2 .heic (such as %s), 1 without an extension (such as %s), 1 .avif", filepath.Join(dir, "a", "one.heic"), filepath.Join(dir, "b", "LICENSE"))
+	want := fmt.Sprintf("files that are not read: 2 .heic (such as %s), 1 without an extension (such as %s), 1 .avif",
+		filepath.Join(dir, "a", "one.heic"), filepath.Join(dir, "b", "LICENSE"))
 	says(t, 0, []string{"data", "info", dir}, want)
 	says(t, 0, []string{"data", "verify", dir}, want)
 	write(t, dir, map[string][]byte{"c/four.heic": []byte("x")})
@@ -166,8 +169,10 @@ func TestOtherFilesAreNamed(t *testing.T) {
 	gap := t.TempDir()
 	write(t, gap, map[string][]byte{"x": pixels, "y": labels(0, 1, 3, 3), "t": labels(0, 1, 0, 4), "good": labels(0, 1, 0, 1)})
 	idx := func(train, test string, more ...string) []string {
-		args := append([]string{"data", "info", "quickstart.toml"}, "--set", fmt.Sprintf("dataset.idx.train_images=%q", filepath.Join(gap, "x")),
-			"--set", fmt.Sprintf("dataset.idx.train_labels=%q", filepath.Join(gap, train)), "--set", fmt.Sprintf("dataset.idx.test_images=%q", filepath.Join(gap, "x")),
+		args := append([]string{"data", "info", "quickstart.toml"}, "--set", fmt.Sprintf("dataset.idx.train_images=%q",
+			filepath.Join(gap, "x")),
+			"--set", fmt.Sprintf("dataset.idx.train_labels=%q",
+				filepath.Join(gap, train)), "--set", fmt.Sprintf("dataset.idx.test_images=%q", filepath.Join(gap, "x")),
 			"--set", fmt.Sprintf("dataset.idx.test_labels=%q", filepath.Join(gap, test)))
 		return append(args, more...)
 	}

@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// broken begins a run on data by a process of its own and stops it after its first checkpoints; it returns the run folder.
+// broken begins a run on data by a process of its own and stops it after its first checkpoints; it returns the run
+// folder.
 func broken(t *testing.T, sets ...string) string {
 	t.Helper()
 	p := begin(t, "", sets...)
@@ -35,7 +36,8 @@ func shorten(t *testing.T, dir string) {
 	if err := json.Unmarshal(s, &status); err != nil {
 		t.Fatal(err)
 	}
-	short := strings.Replace(string(text), `length = "1000000 steps"`, fmt.Sprintf("length = \"%d steps\"", status.Step+2), 1)
+	short := strings.Replace(string(text), `length = "1000000 steps"`, fmt.Sprintf("length = \"%d steps\"",
+		status.Step+2), 1)
 	if short == string(text) {
 		t.Fatalf("no length in %s", text)
 	}
@@ -44,8 +46,8 @@ func shorten(t *testing.T, dir string) {
 	}
 }
 
-// A run goes on, and is evaluated, with the data that it began with or not at all: the refusal says what differs. Data that moved are found
-// by --set, which changes nothing else of them; put back as they were, they train on.
+// A run goes on, and is evaluated, with the data that it began with or not at all: the refusal says what differs. Data
+// that moved are found by --set, which changes nothing else of them; put back as they were, they train on.
 func TestFaultResumeChangedData(t *testing.T) {
 	photos := pictures(t, 10, 0, "a", "b", "c")
 	dir := broken(t, fmt.Sprintf("dataset.folder.train=%q", photos), "train.batch=8")
@@ -198,7 +200,8 @@ func TestOtherDataOfEverySource(t *testing.T) {
 	}
 }
 
-// environment.json has an entry for every process of a run, and a process of another instruction set says so and that bits may differ.
+// environment.json has an entry for every process of a run, and a process of another instruction set says so and that
+// bits may differ.
 func TestAnotherMachineIsNamed(t *testing.T) {
 	dir := broken(t)
 	shorten(t, dir)
@@ -214,11 +217,13 @@ func TestAnotherMachineIsNamed(t *testing.T) {
 	if err := json.Unmarshal(text, &all); err != nil || len(all) != 1 || all[0].Binary == "" || all[0].Time == "" {
 		t.Fatalf("environment.json: %v, want a list of one process with its program's digest:\n%s", err, text)
 	}
-	other := strings.NewReplacer(fmt.Sprintf("%q", all[0].Kernels), `"abacus"`, fmt.Sprintf("%q", all[0].Binary), `"0123456789abcdef"`).Replace(string(text))
+	other := strings.NewReplacer(fmt.Sprintf("%q",
+		all[0].Kernels), `"abacus"`, fmt.Sprintf("%q", all[0].Binary), `"0123456789abcdef"`).Replace(string(text))
 	if err := os.WriteFile(at, []byte(other), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	instructions, build := fmt.Sprintf("another instruction set (%s, was abacus)", all[0].Kernels), "another build of the program ("+all[0].Binary+", was 0123456789abcdef)"
+	instructions, build := fmt.Sprintf("another instruction set (%s, was abacus)",
+		all[0].Kernels), "another build of the program ("+all[0].Binary+", was 0123456789abcdef)"
 	if status, _, errs := call("eval", dir); status != 0 || !strings.Contains(errs, instructions) || !strings.Contains(errs, build) {
 		t.Errorf("eval: status %d, want %q and %q in %s", status, instructions, build, errs)
 	}
@@ -237,7 +242,8 @@ func TestAnotherMachineIsNamed(t *testing.T) {
 	}
 }
 
-// A run folder of an earlier version, which has no record of its data, goes on with a warning, and has the record from then on.
+// A run folder of an earlier version, which has no record of its data, goes on with a warning, and has the record from
+// then on.
 func TestResumeWithoutRecordOfData(t *testing.T) {
 	dir := broken(t)
 	shorten(t, dir)

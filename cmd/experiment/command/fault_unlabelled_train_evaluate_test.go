@@ -58,8 +58,8 @@ func lastRun(t *testing.T, root string) string {
 	return dirs[0]
 }
 
-// A set whose training images have no labels is evaluated with labelled ones where it has them, and refused before the training where it has
-// none, with the setting that helps; the dry run says the same. Nothing fails after the training.
+// A set whose training images have no labels is evaluated with labelled ones where it has them, and refused before the
+// training where it has none, with the setting that helps; the dry run says the same. Nothing fails after the training.
 func TestFaultUnlabelledTrainEvaluate(t *testing.T) {
 	at := stl(t)
 	bare := stl(t)
@@ -69,10 +69,12 @@ func TestFaultUnlabelledTrainEvaluate(t *testing.T) {
 		}
 	}
 	onSTL := func(dir, train string, sets ...string) []string {
-		return append([]string{fmt.Sprintf("dataset.stl10.path=%q", dir), fmt.Sprintf("dataset.stl10.train=%q", train), "dataset.stl10.partial=true", "views.crop=32"}, sets...)
+		return append([]string{fmt.Sprintf("dataset.stl10.path=%q",
+			dir), fmt.Sprintf("dataset.stl10.train=%q", train), "dataset.stl10.partial=true", "views.crop=32"}, sets...)
 	}
 	onPhotos := func(sets ...string) []string {
-		return append([]string{fmt.Sprintf("dataset.folder.train=%q", pictures(t, 20, 0, "")), fmt.Sprintf("dataset.folder.test=%q", pictures(t, 4, 0, "a", "b"))}, sets...)
+		return append([]string{fmt.Sprintf("dataset.folder.train=%q",
+			pictures(t, 20, 0, "")), fmt.Sprintf("dataset.folder.test=%q", pictures(t, 4, 0, "a", "b"))}, sets...)
 	}
 	const noEval = "evaluate.knn=false"
 	for _, c := range []struct {
@@ -103,7 +105,8 @@ func TestFaultUnlabelledTrainEvaluate(t *testing.T) {
 			for _, more := range [][]string{{"--dry-run"}, nil} {
 				status, out, errs := call(append(args, more...)...)
 				if status != c.status || !strings.Contains(errs, c.message) || more != nil && !strings.Contains(out, c.dry) {
-					t.Errorf("%v: status %d, want %d; want %q in\n%s\nand %q in\n%s", more, status, c.status, c.dry, head(out), c.message, errs)
+					t.Errorf("%v: status %d, want %d; want %q in\n%s\nand %q in\n%s",
+						more, status, c.status, c.dry, head(out), c.message, errs)
 				}
 			}
 			if dirs, _ := filepath.Glob(filepath.Join(root, "*")); c.status != 0 && len(dirs) > 0 {
@@ -113,8 +116,8 @@ func TestFaultUnlabelledTrainEvaluate(t *testing.T) {
 	}
 }
 
-// [method.supervised] with [labelled.few_shot] trains on the labelled images alone; other methods see all images, and the probe beside them
-// only the labels of the labelled ones.
+// [method.supervised] with [labelled.few_shot] trains on the labelled images alone; other methods see all images, and
+// the probe beside them only the labels of the labelled ones.
 func TestFewShotTraining(t *testing.T) {
 	photos := pictures(t, 50, 0, "a", "b") // 40 + 10 of each
 	sets := func(more ...string) []string {
@@ -133,7 +136,8 @@ func TestFewShotTraining(t *testing.T) {
 	} {
 		status, out, errs := call(append(append([]string{"run", "quickstart.toml", "--dry-run"}, tiny...), c.sets...)...)
 		if status != c.status || !strings.Contains(out, c.out) || !strings.Contains(errs, c.errs) {
-			t.Errorf("%q: status %d, want %d; want %q in\n%s\nand %q in\n%s", c.sets, status, c.status, c.out, head(out), c.errs, errs)
+			t.Errorf("%q: status %d, want %d; want %q in\n%s\nand %q in\n%s",
+				c.sets, status, c.status, c.out, head(out), c.errs, errs)
 		}
 	}
 	root := t.TempDir()
@@ -162,6 +166,7 @@ func TestFewShotTraining(t *testing.T) {
 		}
 	}
 	if len(lines) != 40 || without == 0 || whole == 0 {
-		t.Errorf("%d lines, %d without an accuracy of the probe, %d with 1; want 40, and some of both", len(lines), without, whole)
+		t.Errorf("%d lines, %d without an accuracy of the probe, %d with 1; want 40, and some of both",
+			len(lines), without, whole)
 	}
 }
