@@ -33,8 +33,8 @@ func (s *Setup) embedder(st *graph.Store) (func(context.Context, datasets.Labell
 	}, nil
 }
 
-// encoderOver compiles the frozen encoder of a Store and returns the function that runs it over a set as a maker shows it; what the maker draws for a
-// block of samples depends on the seed of its first.
+// encoderOver compiles the frozen encoder of a Store and returns the function that runs it over a set as a maker shows
+// it; what the maker draws for a block of samples depends on the seed of its first.
 func (s *Setup) encoderOver(st *graph.Store) (func(context.Context, datasets.Labelled, feed.Maker, func(first int32) uint64) (features, error), error) {
 	g, err := s.embedGraph()
 	if err != nil {
@@ -86,7 +86,8 @@ func (s *Setup) raw(ctx context.Context, set datasets.Labelled) (features, error
 	})
 }
 
-// rows fills features in blocks of embedBatch images. Features that are too many are reduced by a random projection, block by block.
+// rows fills features in blocks of embedBatch images. Features that are too many are reduced by a random projection,
+// block by block.
 func (s *Setup) rows(ctx context.Context, set datasets.Labelled, dim int, fill func(dst []float32, rows []int32) error) (features, error) {
 	n := set.Len()
 	f := features{y: make([]int32, n), dim: dim}
@@ -128,7 +129,8 @@ func (s *Setup) rows(ctx context.Context, set datasets.Labelled, dim int, fill f
 	return f, nil
 }
 
-// subject is a representation under evaluation: trained, untrained or pixels. Features of the training images are computed once.
+// subject is a representation under evaluation: trained, untrained or pixels. Features of the training images are
+// computed once.
 type subject struct {
 	*Setup
 	name  string
@@ -205,7 +207,8 @@ func (u *subject) labelled(ctx context.Context, on string) (f evaluate.Features,
 	return f, nil
 }
 
-// unlabelled are features of the images that the method sees, or of so many of them as a protocol asks for, chosen by the seed.
+// unlabelled are features of the images that the method sees, or of so many of them as a protocol asks for, chosen by
+// the seed.
 func (u *subject) unlabelled(ctx context.Context, needs evaluate.Needs) (f evaluate.Features, err error) {
 	set := u.Seen
 	if n := set.Len(); needs.Images > 0 && needs.Images < n {
@@ -285,7 +288,8 @@ func (s *Setup) protocols() []evaluate.Protocol {
 	return ps
 }
 
-// evaluateAll runs all protocols on the trained encoder, and on the recipe's baselines: the same encoder untrained, and the pixels.
+// evaluateAll runs all protocols on the trained encoder, and on the recipe's baselines: the same encoder untrained,
+// and the pixels.
 func (s *Setup) evaluateAll(ctx context.Context) ([]Evaluation, error) {
 	ps := s.protocols()
 	if len(ps) == 0 {
@@ -323,8 +327,8 @@ func (s *Setup) evaluateAll(ctx context.Context) ([]Evaluation, error) {
 	return all, nil
 }
 
-// evaluateEnd is the evaluation of the finished training, on the validation split and on the test set. A request ends it; resuming the run
-// begins it again.
+// evaluateEnd is the evaluation of the finished training, on the validation split and on the test set. A request ends
+// it; resuming the run begins it again.
 func (r *run) evaluateEnd() (chosen, all []Evaluation, err error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -347,7 +351,8 @@ func (r *run) evaluateEnd() (chosen, all []Evaluation, err error) {
 	return chosen, all, r.keepBest(r.Steps, chosen)
 }
 
-// concluding evaluates the last state: as a candidate for the best one, by what ran during the training, and on the test set.
+// concluding evaluates the last state: as a candidate for the best one, by what ran during the training, and on the
+// test set.
 func (r *run) concluding(ctx context.Context) (chosen, all []Evaluation, err error) {
 	var during []evaluate.Protocol
 	for _, p := range r.protocols() {
@@ -374,7 +379,8 @@ func (r *run) leading() evaluate.Protocol {
 	return nil
 }
 
-// keepBest saves the state after done steps as the best checkpoint, if the leading protocol's first value is better than all before.
+// keepBest saves the state after done steps as the best checkpoint, if the leading protocol's first value is better
+// than all before.
 func (r *run) keepBest(done int, all []Evaluation) error {
 	lead := r.leading()
 	for _, e := range all {

@@ -100,7 +100,8 @@ func ReadHits(dir string) (*Hits, error) {
 	for i := range h.Of {
 		o := &h.Of[i]
 		if len(o.Right) != (h.Images+7)/8*8 {
-			return nil, fmt.Errorf("%s: %s of %s has %d bits, want those of %d images", path, o.Evaluation, o.Representation, len(o.Right), h.Images)
+			return nil, fmt.Errorf("%s: %s of %s has %d bits, want those of %d images",
+				path, o.Evaluation, o.Representation, len(o.Right), h.Images)
 		}
 		o.Right = o.Right[:h.Images]
 	}

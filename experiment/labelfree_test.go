@@ -28,8 +28,8 @@ func (s *bare) Open(env datasets.Env) (*datasets.Data, error) {
 	return d, nil
 }
 
-// Pictures without labels end with numbers: protocols that need no labels run, at the end and during the training, where they can choose the best
-// checkpoint; the others are refused before the training.
+// Pictures without labels end with numbers: protocols that need no labels run, at the end and during the training,
+// where they can choose the best checkpoint; the others are refused before the training.
 func TestUnlabelledEndsWithNumbers(t *testing.T) {
 	c := recipes.Builtin()
 	c.Datasets["bare"] = func() datasets.Source { return &bare{} }

@@ -27,8 +27,8 @@ type resultRow struct {
 	hits                     map[string]map[int64]Bits // by representation and seed
 }
 
-// ReadResults reads run folders that are done. Runs of one name are seeds of one recipe, and may differ in nothing else. against names the recipe
-// that the others are compared with.
+// ReadResults reads run folders that are done. Runs of one name are seeds of one recipe, and may differ in nothing
+// else. against names the recipe that the others are compared with.
 func ReadResults(dirs []string, against string) (*Results, error) {
 	t := &Results{against: against}
 	recipe, first := map[string]string{}, map[string]string{} // by name: the text without its seed, and the folder
@@ -55,7 +55,8 @@ func ReadResults(dirs []string, against string) (*Results, error) {
 		if recipe[head.Name] == "" {
 			recipe[head.Name], first[head.Name] = rest, dir
 		} else if recipe[head.Name] != rest {
-			return nil, &DataError{fmt.Errorf("%s and %s are both called %s and differ in more than the seed; give one of the recipes another name", first[head.Name], dir, head.Name)}
+			return nil, &DataError{fmt.Errorf("%s and %s are both called %s and differ in more than the seed; "+
+				"give one of the recipes another name", first[head.Name], dir, head.Name)}
 		}
 		if err := t.add(dir, head.Name, head.Seed, h); err != nil {
 			return nil, &DataError{err}
@@ -75,7 +76,8 @@ func (t *Results) add(dir, recipe string, seed int64, h *Hits) error {
 		}
 		row := t.row(recipe, o.Evaluation)
 		if row == nil {
-			row = &resultRow{recipe: recipe, evaluation: o.Evaluation, test: h.Test, images: h.Images, hits: map[string]map[int64]Bits{}}
+			row = &resultRow{recipe: recipe, evaluation: o.Evaluation, test: h.Test, images: h.Images}
+			row.hits = map[string]map[int64]Bits{}
 			t.rows = append(t.rows, row)
 		}
 		if row.test != h.Test {
@@ -104,11 +106,12 @@ func (t *Results) row(recipe, evaluation string) *resultRow {
 	return nil
 }
 
-// Markdown prints the table: mean and standard deviation over seeds, the 95 % interval (Wilson) that so many test images leave open, and whether the
-// trained encoder is better than what stands beside it.
+// Markdown prints the table: mean and standard deviation over seeds, the 95 % interval (Wilson) that so many test
+// images leave open, and whether the trained encoder is better than what stands beside it.
 func (t *Results) Markdown() string {
 	var b strings.Builder
-	heads := []string{"recipe", "seeds", "evaluation", "trained", "untrained", "pixels", "trained less untrained", "trained less pixels"}
+	heads := []string{"recipe", "seeds", "evaluation", "trained", "untrained", "pixels",
+		"trained less untrained", "trained less pixels"}
 	if t.against != "" {
 		heads = append(heads, "less "+t.against)
 	}

@@ -13,7 +13,8 @@ func labels(classes int, y ...int) datasets.Labelled {
 	return m
 }
 
-// The split is a share of each class, at least one image of two or more and never all of them; a smaller share is part of a larger one.
+// The split is a share of each class, at least one image of two or more and never all of them; a smaller share is part
+// of a larger one.
 func TestSplit(t *testing.T) {
 	var y []int
 	for i := range 103 {

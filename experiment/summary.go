@@ -77,8 +77,8 @@ func ReadSummary(dir string) (*Summary, error) {
 // representations in the order of a table's columns.
 var representations = []string{"trained", "untrained", "pixels"}
 
-// Table is the summary for people: a row for every protocol and metric, a column for every representation, accuracies with the interval that
-// so many test images give. Numbers of notes stand in brackets.
+// Table is the summary for people: a row for every protocol and metric, a column for every representation, accuracies
+// with the interval that so many test images give. Numbers of notes stand in brackets.
 func (s *Summary) Table() string {
 	var b strings.Builder
 	if len(s.Evaluations) > 0 {
@@ -180,7 +180,8 @@ func (s *Setup) describeSets(sum *Summary) {
 	}
 }
 
-// Label names the row of a result: knn k=20 top1; what was measured on the validation split says so: validation knn k=20 top1.
+// Label names the row of a result: knn k=20 top1; what was measured on the validation split says so: validation knn
+// k=20 top1.
 func (e Evaluation) Label() string {
 	parts := []string{e.Protocol}
 	if e.Set == onValidation {

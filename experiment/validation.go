@@ -11,11 +11,11 @@ import (
 	"selfsup/methods"
 )
 
-// Which labels choose. The validation split is a part of the labelled training images: their labels choose checkpoints and hyperparameters, so that
-// the labels of the test set choose nothing.
+// Which labels choose. The validation split is a part of the labelled training images: their labels choose checkpoints
+// and hyperparameters, so that the labels of the test set choose nothing.
 
-// split lists the rows of a labelled set that are held out, rising: a share of each class, at least one image of two or more. Which
-// ones depends on the seed alone; a smaller share is part of a larger one.
+// split lists the rows of a labelled set that are held out, rising: a share of each class, at least one image of two
+// or more. Which ones depends on the seed alone; a smaller share is part of a larger one.
 func split(set datasets.Labelled, share float64, seed uint64) (held []int32) {
 	if share == 0 {
 		return nil
@@ -48,17 +48,19 @@ func (s *Setup) checkSplit() error {
 	}
 	why := "[validation] share = 0 holds no labels out"
 	if s.Recipe.Validation.Share > 0 {
-		why = fmt.Sprintf("[validation] share = %v leaves none of the %d labelled training images out, as each is the only one of its class",
+		why = fmt.Sprintf("[validation] share = %v leaves none of the %d labelled training images out, "+
+			"as each is the only one of its class",
 			s.Recipe.Validation.Share, s.Labelled.Len())
 	}
 	for _, c := range s.Recipe.Evaluate.On {
 		switch needs := c.Value.Needs(); {
 		case !needs.Labels:
 		case needs.Validation:
-			return fmt.Errorf("[evaluate.%s] chooses a setting on labels that are held out of the training images, and %s; want one value, such as l2 = [0.01]", c.Name, why)
+			return fmt.Errorf("[evaluate.%s] chooses a setting on labels that are held out of the training images, "+
+				"and %s; want one value, such as l2 = [0.01]", c.Name, why)
 		case s.during(c.Value) > 0:
-			return fmt.Errorf("[evaluate.%s] every = %q measures on labels that are held out of the training images, and %s; want every = 0, which evaluates at the end alone",
-				c.Name, c.Value.When(), why)
+			return fmt.Errorf("[evaluate.%s] every = %q measures on labels that are held out of the training images, "+
+				"and %s; want every = 0, which evaluates at the end alone", c.Name, c.Value.When(), why)
 		}
 	}
 	return nil
@@ -70,7 +72,7 @@ func (s *Setup) during(p evaluate.Protocol) int { return p.When().Steps(s.PerEpo
 // labelFree reports whether a protocol needs no labels, so that it runs on any data.
 func labelFree(p evaluate.Protocol) bool { return !p.Needs().Labels }
 
-// labelFreeNames lists the catalog's protocols that need no labels, as a recipe selects them; "" if this binary has none.
+// labelFreeNames says which of the recipe's protocols need no labels, or which ones there are.
 func (s *Setup) labelFreeNames() string {
 	var names []string
 	for _, c := range s.Recipe.Evaluate.On {

@@ -112,7 +112,8 @@ func (a *after) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Labels of the test set choose neither the checkpoint nor a hyperparameter; and what chooses changes no bit of the training.
+// Labels of the test set choose neither the checkpoint nor a hyperparameter; and what chooses changes no bit of the
+// training.
 func TestTestLabelsChooseNothing(t *testing.T) {
 	choices := func(s *spied, sets ...string) (choice string, weights string, top1 float64) {
 		r, _ := spy(t, s, sets...)
@@ -153,8 +154,8 @@ func TestTestLabelsChooseNothing(t *testing.T) {
 	}
 }
 
-// What is measured on the validation split has not seen its labels: of labels that say nothing a nearest neighbour knows nothing, unless it is
-// the image itself. At the end all labels are learned from.
+// What is measured on the validation split has not seen its labels: of labels that say nothing a nearest neighbour
+// knows nothing, unless it is the image itself. At the end all labels are learned from.
 func TestSplitIsHeldOut(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	random := make([]int, 3000)

@@ -2,8 +2,9 @@ package recipes
 
 import "selfsup/recipes/overlay"
 
-// Validation is the part of the labelled training images whose labels choose: the best checkpoint, and hyperparameters of evaluations such as the
-// linear probe's penalty. The method sees these images as before. Labels of the test set choose nothing; it is looked at once, at the end.
+// Validation is the part of the labelled training images whose labels choose: the best checkpoint, and hyperparameters
+// of evaluations such as the linear probe's penalty. The method sees these images as before. Labels of the test set
+// choose nothing; it is looked at once, at the end.
 type Validation struct {
 	Share float64 `toml:"share"` // of each class, at least one image of two or more; 0: no split, nothing can be chosen
 }

@@ -9,8 +9,8 @@ import (
 	"selfsup/recipes/overlay"
 )
 
-// AlignUniform is how near two random views of an image lie, and how evenly images lie on the sphere; of both less is better. With unit rows x, y of
-// the two views:
+// AlignUniform is how near two random views of an image lie, and how evenly images lie on the sphere; of both less is
+// better. With unit rows x, y of the two views:
 //
 //	alignment  = mean of |x-y|^alpha
 //	uniformity = log of the mean of exp(-t |x-x'|^2) over pairs of images; the mean of both views' values

@@ -9,11 +9,13 @@ import (
 	"selfsup/graph/device"
 )
 
-// curvature is about the Hessian of a softmax regression: weight * X'X/n + l2 for every class. Of X'X/n it knows the largest eigenvalues
-// with their directions; what is left counts as equal in all others. Pixels and features of networks have a few directions that vary far more than
-// the rest, and L-BFGS spends its iterations on learning them: this tells it.
+// curvature is about the Hessian of a softmax regression: weight * X'X/n + l2 for every class. Of X'X/n it knows the
+// largest eigenvalues with their directions; what is left counts as equal in all others. Pixels and features of
+// networks have a few directions that vary far more than the rest, and L-BFGS spends its iterations on learning them:
+// this tells it.
 //
-// The directions come from a randomised range finder with power iterations (Halko et al. 2011, arXiv:0909.4061, alg. 4.4).
+// The directions come from a randomised range finder with power iterations (Halko et al. 2011, arXiv:0909.4061, alg.
+// 4.4).
 type curvature struct {
 	dim     int
 	rank    int
@@ -88,8 +90,8 @@ func eigen(a []float32, k int, scale float64) ([]float64, *mat.Dense) {
 	return e.Values(nil), &v
 }
 
-// orthonormal makes the columns of a [rows,k] an orthonormal basis of what they span, by Gram-Schmidt, twice over; a column that the others span
-// becomes zero.
+// orthonormal makes the columns of a [rows,k] an orthonormal basis of what they span, by Gram-Schmidt, twice over; a
+// column that the others span becomes zero.
 func orthonormal(a []float32, rows, k int) {
 	col := make([][]float64, k) // by column: the inner loops run along memory
 	for j := range col {

@@ -30,8 +30,9 @@ const (
 	flatness = 0.9 // of the slope along a direction that a step may leave: less costs more evaluations than it saves steps
 )
 
-// from finds the minimum from x, which it moves, by L-BFGS (Liu and Nocedal 1989, doi:10.1007/BF01589116). It ends where the gradient is
-// within the tolerance, after a number of iterations, or where rounding leaves no lower point along the direction.
+// from finds the minimum from x, which it moves, by L-BFGS (Liu and Nocedal 1989, doi:10.1007/BF01589116). It ends
+// where the gradient is within the tolerance, after a number of iterations, or where rounding leaves no lower point
+// along the direction.
 func (d *minimisation) from(x []float64) (minimum, error) {
 	n := len(x)
 	grad, next, nextGrad, dir := make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)
@@ -84,7 +85,8 @@ type past struct {
 
 func (p *past) forget() { p.steps, p.turns = nil, nil }
 
-// add remembers a step, in place of the oldest. A step without a positive product with its turn says nothing of the curvature.
+// add remembers a step, in place of the oldest. A step without a positive product with its turn says nothing of the
+// curvature.
 func (p *past) add(x, next, grad, nextGrad []float64) {
 	step, turn := make([]float64, len(x)), make([]float64, len(x))
 	if len(p.steps) == memory {
@@ -112,7 +114,8 @@ func (p *past) multiply(dst, v []float64) {
 	p.inverse(dst, v)
 }
 
-// direction writes minus the inverse Hessian, as the remembered steps see it, times the gradient: the two-loop recursion.
+// direction writes minus the inverse Hessian, as the remembered steps see it, times the gradient: the two-loop
+// recursion.
 func (p *past) direction(dir, grad []float64) {
 	q := p.scratch
 	copy(q, grad)
@@ -132,10 +135,11 @@ func (p *past) direction(dir, grad []float64) {
 	floats.Scale(-1, dir)
 }
 
-// search finds a step along dir that lowers the value enough (Armijo, 1e-4) and flattens the slope enough, so that step and turn have a
-// positive product. Where the value no longer tells points apart, because its rounding is larger than what the step can gain, the slope
-// alone decides (Hager and Zhang 2005, doi:10.1137/030601880, the approximate Wolfe conditions). Along a line a convex function's slope
-// only grows: the step is found as its root, by secants kept within the bracket. It leaves the point and its gradient in next and nextGrad.
+// search finds a step along dir that lowers the value enough (Armijo, 1e-4) and flattens the slope enough, so that
+// step and turn have a positive product. Where the value no longer tells points apart, because its rounding is larger
+// than what the step can gain, the slope alone decides (Hager and Zhang 2005, doi:10.1137/030601880, the approximate
+// Wolfe conditions). Along a line a convex function's slope only grows: the step is found as its root, by secants kept
+// within the bracket. It leaves the point and its gradient in next and nextGrad.
 func (d *minimisation) search(m minimum, grad, dir []float64, t float64, next, nextGrad []float64) (value float64, ok bool, err error) {
 	start := floats.Dot(grad, dir)
 	lo, loSlope := 0.0, start

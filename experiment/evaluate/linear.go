@@ -15,12 +15,13 @@ import (
 //	mean cross-entropy + l2/2 * |W|^2
 //
 // with W [classes,F] and a bias that is not penalised, by L-BFGS on all images at once. This is scikit-learn's
-// LogisticRegression with C = 1/(l2*N). There is no augmentation and no learning rate, unlike the SGD protocol of Zhang et al. 2016,
-// arXiv:1603.08511, so that a result depends on the features alone.
+// LogisticRegression with C = 1/(l2*N). There is no augmentation and no learning rate, unlike the SGD protocol of
+// Zhang et al. 2016, arXiv:1603.08511, so that a result depends on the features alone.
 //
-// Of several strengths the one is used whose fit on the other training images is most often right on the validation split; the fit that is
-// measured is on all of them. The search goes from the strongest down, each fit from where the last ended, and leaves out what is weaker than two
-// in a row that were right less often than the best. Its fits end at ten times the tolerance.
+// Of several strengths the one is used whose fit on the other training images is most often right on the validation
+// split; the fit that is measured is on all of them. The search goes from the strongest down, each fit from where the
+// last ended, and leaves out what is weaker than two in a row that were right less often than the best. Its fits end
+// at ten times the tolerance.
 type Linear struct {
 	Schedule
 	Standardize bool      `toml:"standardize"` // shift and scale every feature to mean 0 and variance 1 over the training images
@@ -29,7 +30,8 @@ type Linear struct {
 	Tolerance   float64   `toml:"tolerance"`   // a fit has converged when no entry of the objective's gradient is larger, in nats
 }
 
-// DefaultLinear chooses among a grid of strengths on standardised features: pixels want strong ones, trained features weak ones.
+// DefaultLinear chooses among a grid of strengths on standardised features: pixels want strong ones, trained features
+// weak ones.
 func DefaultLinear() *Linear {
 	return &Linear{Standardize: true, L2: []float64{1, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 1e-4}, Iterations: 1000, Tolerance: 1e-6}
 }
@@ -59,14 +61,15 @@ func (p *Linear) Validate() error {
 // Needs implements Protocol.
 func (p *Linear) Needs() Needs { return Needs{Labels: true, Validation: len(p.L2) > 1} }
 
-// Evaluate returns top1, and top5 where there are more than five classes. Its settings say which l2 was used, how many iterations the fit
-// took, and whether it converged.
+// Evaluate returns top1, and top5 where there are more than five classes. Its settings say which l2 was used, how many
+// iterations the fit took, and whether it converged.
 func (p *Linear) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	if err := f.check("linear"); err != nil {
 		return nil, err
 	}
 	if len(p.L2) > 1 && len(f.Held) == 0 && !f.Validation {
-		return nil, fmt.Errorf("evaluate: linear: l2 = %v is to be chosen, and there is no validation split; want one strength, or [validation] share above 0", p.L2)
+		return nil, fmt.Errorf("evaluate: linear: l2 = %v is to be chosen, and there is no validation split; "+
+			"want one strength, or [validation] share above 0", p.L2)
 	}
 	whole := p.prepare(ctx, f, rowsBut(f, nil))
 	var best fitted
@@ -87,7 +90,8 @@ func (p *Linear) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 		return nil, err
 	}
 	settings := map[string]any{
-		"l2": best.l2, "standardize": p.Standardize, "iterations": best.iterations, "converged": best.converged, "tolerance": p.Tolerance,
+		"l2": best.l2, "standardize": p.Standardize,
+		"iterations": best.iterations, "converged": best.converged, "tolerance": p.Tolerance,
 	}
 	if len(p.L2) > 1 {
 		settings["l2_of"] = p.L2
@@ -102,7 +106,8 @@ func (p *Linear) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 // notes are what a reader of the result has to know.
 func (p *Linear) notes(best fitted) (notes []string) {
 	if !best.converged {
-		notes = append(notes, fmt.Sprintf("the fit has not converged: after %d iterations its gradient is %.2g, want %.2g", best.iterations, best.slope, p.Tolerance))
+		notes = append(notes, fmt.Sprintf("the fit has not converged: after %d iterations its gradient is %.2g, want %.2g",
+			best.iterations, best.slope, p.Tolerance))
 	}
 	return notes
 }

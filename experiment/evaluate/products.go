@@ -2,11 +2,12 @@ package evaluate
 
 import "selfsup/graph/device"
 
-// exactProducts is how many multiply-adds W x may take before the two matrix products of the objective are done in float32. Everything
-// else stays in float64.
+// exactProducts is how many multiply-adds W x may take before the two matrix products of the objective are done in
+// float32. Everything else stays in float64.
 const exactProducts = 1 << 20
 
-// products are the matrix products of a large softmax in float32: logits X Wᵀ and gradient Rᵀ X, with the standardised features X kept.
+// products are the matrix products of a large softmax in float32: logits X Wᵀ and gradient Rᵀ X, with the standardised
+// features X kept.
 type products struct {
 	s       *softmax
 	x       []float32 // [rows,F], standardised

@@ -11,8 +11,9 @@ import (
 	"selfsup/recipes/overlay"
 )
 
-// RankMe is the effective rank of features X [N,F]: exp of the entropy of p_k = sigma_k / sum of sigma + eps, over the singular values sigma of X,
-// which is not centred. It is at most min(N,F), and 1 where all features are multiples of one direction. It needs no labels.
+// RankMe is the effective rank of features X [N,F]: exp of the entropy of p_k = sigma_k / sum of sigma + eps, over the
+// singular values sigma of X, which is not centred. It is at most min(N,F), and 1 where all features are multiples of
+// one direction. It needs no labels.
 //
 // Garrido et al. 2023, arXiv:2210.02885, eq. 1.
 type RankMe struct {

@@ -7,8 +7,8 @@ import (
 	"selfsup/recipes/overlay"
 )
 
-// Spread is the mean over features of the standard deviation of unit rows x/|x|, times sqrt(F): 1 for evenly spread features, 0 for
-// collapsed ones. It needs no labels.
+// Spread is the mean over features of the standard deviation of unit rows x/|x|, times sqrt(F): 1 for evenly spread
+// features, 0 for collapsed ones. It needs no labels.
 //
 // Chen and He 2021, arXiv:2011.10566, section 4.1.
 type Spread struct {

@@ -2,8 +2,8 @@ package evaluate
 
 import "math"
 
-// Wilson is the 95 % interval of a fraction right of n test images (Wilson 1927, doi:10.1080/01621459.1927.10502953): what the choice of test images
-// alone leaves open.
+// Wilson is the 95 % interval of a fraction right of n test images (Wilson 1927, doi:10.1080/01621459.1927.10502953):
+// what the choice of test images alone leaves open.
 func Wilson(right float64, n int) (low, high float64) {
 	const z = 1.959963984540054
 	m := float64(n)
@@ -12,10 +12,11 @@ func Wilson(right float64, n int) (low, high float64) {
 	return max(0, centre-half), min(1, centre+half)
 }
 
-// PairedExact is the two-sided p of a difference between two rows that were measured on the same test images: of the hits of one less those of the
-// other, image by image, summed over seeds. Were the rows equally good, every image's difference could as well have the other sign: p is the
-// share of all choices of signs whose total is at least as far from 0. Of one seed each this is McNemar's exact test (1947,
-// doi:10.1007/BF02295996). Seeds of one image are one observation, as they err together: counting them apart would make p too small.
+// PairedExact is the two-sided p of a difference between two rows that were measured on the same test images: of the
+// hits of one less those of the other, image by image, summed over seeds. Were the rows equally good, every image's
+// difference could as well have the other sign: p is the share of all choices of signs whose total is at least as far
+// from 0. Of one seed each this is McNemar's exact test (1947, doi:10.1007/BF02295996). Seeds of one image are one
+// observation, as they err together: counting them apart would make p too small.
 func PairedExact(differences []int) float64 {
 	counts := map[int]int{} // images by the size of their difference
 	total, span, most := 0, 0, 0
