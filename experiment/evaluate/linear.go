@@ -146,8 +146,8 @@ func (p *probe) fit(l2, tolerance float64) (fitted, error) {
 }
 
 const (
-	choosing = 10 // times the tolerance, of fits that only tell strengths apart
-	enough   = 2  // strengths that are worse than the best before weaker ones are left out
+	choosing = 100 // times the tolerance, of fits that only tell strengths apart
+	enough   = 2   // strengths that are worse than the best before weaker ones are left out
 )
 
 // choose returns the fit that is most often right on the images x with labels y, of equals that of the larger strength.
