@@ -2,6 +2,7 @@ package experiment_test
 
 import (
 	"io"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -43,7 +44,7 @@ func picture(pattern, serial int) datasets.Image {
 	return img
 }
 
-// pictures adds images of patterns with their labels to a set of the classes 0 and 1.
+// pictures is a set of two classes: images of patterns with their labels.
 func pictures(name string, serial int, patterns []int, labels []int) *datasets.Memory {
 	m := &datasets.Memory{Labels: labels, Class: []string{"zero", "one"}, Origin: name}
 	for i, p := range patterns {
@@ -52,14 +53,8 @@ func pictures(name string, serial int, patterns []int, labels []int) *datasets.M
 	return m
 }
 
-// repeat is n times a pattern of numbers.
-func repeat(n int, v ...int) []int {
-	var all []int
-	for range n {
-		all = append(all, v...)
-	}
-	return all
-}
+// repeat is v n times.
+func repeat(n int, v ...int) []int { return slices.Repeat(v, n) }
 
 // plain is a short training on images as they are.
 var plain = []string{
