@@ -73,6 +73,8 @@ func TestTableNumberWords(t *testing.T) {
 		{name: "percent", file: column("5%", "7 %", "9%"), want: "number in percent, mean 7, deviation 1.633"},
 		{name: "percent of some", file: column("5%", "7", "9%"), errs: `column "x": 2 of 3 numbers have a percent sign, expected all or none`},
 		{name: "money", file: column(many(12, "$%d.50")...), errs: `column "x": "$10.50" looks like a number and is none, and 12 of 12 values differ`},
+		{name: "money, declared", file: column(many(12, "$%d.50")...), change: func(s *Table) { s.Numeric = []string{"x"} }, errs: `12 samples are refused, max_skipped allows 0`},
+		{name: "thousands, declared", file: column(many(20, "%d,000")...), change: func(s *Table) { s.Numeric = []string{"x"} }, errs: `all 20 values are with thousands = ","`},
 		{name: "dates", file: column(many(12, "2020-01-%d")...), errs: `"2020-01-10" looks like a number and is none`},
 		{name: "dates, ignored by what the error says", file: strings.ReplaceAll(column(many(12, "2020-01-%d;1")...), "x;kind", "x;y;kind"), change: func(s *Table) { s.Ignore = []string{"x"} }},
 		{name: "money, categorical by what the error says", file: column(many(12, "$%d.50")...), change: func(s *Table) { s.Categorical = []string{"x"} }, want: "12 categories"},

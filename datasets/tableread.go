@@ -165,7 +165,7 @@ func (r *tableReader) infer(f *csvFile) error {
 			continue
 		}
 		if n.suspicious() {
-			if err := r.suspect(f, i, n); err != nil {
+			if err := r.suspect(f, i, n, i == r.target || slices.Contains(r.Numeric, name)); err != nil {
 				return err
 			}
 		}
@@ -193,8 +193,8 @@ func (r *tableReader) infer(f *csvFile) error {
 const fewValues = 10
 
 // suspect refuses a column whose values are numbers of another format, or are nearly all different and look like numbers; others may be
-// categories.
-func (r *tableReader) suspect(f *csvFile, column int, n *tally) error {
+// categories. Of a column that is declared to hold numbers, rows without one are refused later.
+func (r *tableReader) suspect(f *csvFile, column int, n *tally, declared bool) error {
 	fits := slices.Repeat([]bool{true}, len(otherFormats))
 	different := map[string]bool{}
 	total := 0
@@ -225,7 +225,7 @@ func (r *tableReader) suspect(f *csvFile, column int, n *tally) error {
 		return fmt.Errorf("%s: column %q: %.40q is no number with decimal = %q and thousands = %q; all %d values are with %s: set that, or add the column to categorical or ignore",
 			n.at, name, n.value, r.Decimal, r.Thousands, total, set)
 	}
-	if total >= fewValues && 10*len(different) >= 9*total {
+	if !declared && total >= fewValues && 10*len(different) >= 9*total {
 		return fmt.Errorf("%s: column %q: %.40q looks like a number and is none, and %d of %d values differ, which is not as categories are; "+
 			"set decimal and thousands as the file has them, or add the column to ignore or categorical, or to numeric (such rows are then refused)",
 			n.at, name, n.value, len(different), total)
