@@ -244,7 +244,7 @@ func ExampleDiffText() {
 		return res
 	}
 	changes := overlay.Diff(load(), load("method=vicreg", "train.batch=64", "evaluate.knn=false"))
-	fmt.Print(overlay.DiffText("quickstart", "vicreg", changes))
+	fmt.Print(overlay.DiffText("quickstart", "vicreg", changes, 0))
 	// Output:
 	// key                        quickstart    vicreg        from
 	// method                     simclr     -> vicreg        quickstart.toml:3 -> --set
@@ -273,10 +273,10 @@ func TestDiff(t *testing.T) {
 		return res
 	}
 	a, b := load("a.toml"), load("b.toml")
-	if d := overlay.Diff(a, a); len(d) != 0 || overlay.DiffText("a", "a", d) != "" {
+	if d := overlay.Diff(a, a); len(d) != 0 || overlay.DiffText("a", "a", d, 0) != "" {
 		t.Errorf("a against itself: got %v, want nothing", d)
 	}
-	got := overlay.DiffText("a.toml", "b.toml", overlay.Diff(a, b))
+	got := overlay.DiffText("a.toml", "b.toml", overlay.Diff(a, b), 0)
 	want := `key                       a.toml          b.toml  from
 name                      "quickstart" -> "b"     base quickstart.toml:1 -> b.toml:2
 stage[0].width            1            -> 2       a.toml:3 -> b.toml:4

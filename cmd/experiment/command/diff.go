@@ -43,7 +43,7 @@ Compares two resolved recipes setting by setting. For two run folders it compare
 		if len(changes) == 0 {
 			fmt.Fprintln(a.out, "the recipes resolve to the same settings")
 		} else {
-			fmt.Fprint(a.out, overlay.DiffText(args[0], args[1], changes))
+			fmt.Fprint(a.out, overlay.DiffText(args[0], args[1], changes, a.width()))
 		}
 		if len(outcomes) > 0 {
 			fmt.Fprintf(a.out, "\n%s", experiment.OutcomeTable(outcomes))
