@@ -21,7 +21,7 @@ import (
 // Of several strengths the one is used whose fit on the other training images is most often right on the validation
 // split; the fit that is measured is on all of them. The search goes from the strongest down, each fit from where the
 // last ended, and leaves out what is weaker than two in a row that were right less often than the best. Its fits end
-// at ten times the tolerance.
+// at a hundred times the tolerance.
 type Linear struct {
 	Schedule
 	Standardize bool      `toml:"standardize"` // shift and scale every feature to mean 0 and variance 1 over the training images
