@@ -44,8 +44,8 @@ func (s *Captions) validate() error {
 }
 
 // Open reads the lists and the images.
-func (s *Captions) Open(env Env) (*Parts[CaptionSet], error) {
-	fail := func(err error) (*Parts[CaptionSet], error) { return nil, fmt.Errorf("datasets: captions: %w", err) }
+func (s *Captions) Open(env Env) (*Data, error) {
+	fail := func(err error) (*Data, error) { return nil, fmt.Errorf("datasets: captions: %w", err) }
 	if err := s.validate(); err != nil {
 		return fail(err)
 	}
@@ -69,15 +69,12 @@ func (s *Captions) Open(env Env) (*Parts[CaptionSet], error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Parts[CaptionSet]{Train: &captionSet{d.Train.(*fileSet), r.captions}, Skipped: d.Skipped, Notes: d.Notes}
+	d.Train = &captionSet{d.Train.(*fileSet), r.captions}
 	if d.Test != nil {
-		p.Test = &captionSet{d.Test.(*fileSet), r.captions}
+		d.Test = &captionSet{d.Test.(*fileSet), r.captions}
 	}
-	return p, nil
+	return d, nil
 }
-
-// OpenAny implements Opener.
-func (s *Captions) OpenAny(env Env) (Opened, error) { return opened(s.Open(env)) }
 
 // captionReader reads the lists.
 type captionReader struct {

@@ -75,9 +75,12 @@ type frame struct {
 	number int
 }
 
+// Samples implements Kinded.
+func (s *Clips) Samples() string { return "clips" }
+
 // Open reads every frame.
-func (s *Clips) Open(env Env) (*Parts[ClipSet], error) {
-	fail := func(err error) (*Parts[ClipSet], error) { return nil, fmt.Errorf("datasets: clips: %w", err) }
+func (s *Clips) Open(env Env) (*Data, error) {
+	fail := func(err error) (*Data, error) { return nil, fmt.Errorf("datasets: clips: %w", err) }
 	if err := s.validate(); err != nil {
 		return fail(err)
 	}
@@ -106,23 +109,20 @@ func (s *Clips) Open(env Env) (*Parts[ClipSet], error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Parts[ClipSet]{Skipped: d.Skipped, Notes: d.Notes}
-	c, err := s.clips(d.Train, train)
+	p := &Data{Skipped: d.Skipped, Notes: d.Notes}
+	c, err := s.clips(d.Train.(Set), train)
 	if err != nil {
 		return fail(err)
 	}
 	p.Train = c
 	if d.Test != nil {
-		if c, err = s.clips(d.Test, test); err != nil {
+		if c, err = s.clips(d.Test.(Set), test); err != nil {
 			return fail(fmt.Errorf("test: %w", err))
 		}
 		p.Test = c
 	}
 	return p, nil
 }
-
-// OpenAny implements Opener.
-func (s *Clips) OpenAny(env Env) (Opened, error) { return opened(s.Open(env)) }
 
 var lastNumber = regexp.MustCompile(`^.*?(?P<frame>\d+)\D*$`)
 

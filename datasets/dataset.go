@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// Source is what a recipe's dataset table decodes into.
+// Source is what a recipe's dataset table decodes into: data of any kind.
 type Source interface {
 	// Open reads the data. The errors name the file, what is wrong with it, and what was expected.
 	Open(env Env) (*Data, error)
@@ -18,6 +18,20 @@ type Source interface {
 type Hinting interface {
 	// LabelHint says what to set, after "or "; empty: nothing helps.
 	LabelHint() string
+}
+
+// Kinded is a Source of other samples than images.
+type Kinded interface {
+	// Samples is what its samples are: rows, texts, waves or clips.
+	Samples() string
+}
+
+// SamplesOf is what the samples of a source are: images, unless it says something else.
+func SamplesOf(s Source) string {
+	if k, ok := s.(Kinded); ok {
+		return k.Samples()
+	}
+	return "images"
 }
 
 // Env is what a source may know of the run.
@@ -71,15 +85,15 @@ func (m *Image) resize(h, w, c int) {
 	}
 }
 
-// Data is an opened source.
+// Data is an opened source of samples of one kind: Train and Test are both a Set of images, a RowSet, a WaveSet, a TextSet or a ClipSet.
 type Data struct {
-	Train Set
-	Test  Set // nil where the source has none
-	// Labelled is the labelled training images where Train is other images without labels; nil: those of Train.
-	Labelled Set
-	// Channels is 1 or 3, the same for every image of both sets.
+	Train Labelled
+	Test  Labelled // nil where the source has none
+	// Labelled is the labelled training samples where Train is others without labels; nil: those of Train.
+	Labelled Labelled
+	// Channels is 1 or 3, the same for every image of both sets; 0 where the samples are no images.
 	Channels int
-	// Height and Width are the size of every image of both sets in pixels; both are 0 where the sizes differ.
+	// Height and Width are the size of every image of both sets in pixels; both are 0 where the sizes differ, or the samples are no images.
 	Height, Width int
 	// Roots are the folders or files that names of images begin with: what a name has after its root stays when the data move.
 	Roots []string
@@ -88,6 +102,16 @@ type Data struct {
 	// Notes says what else a source passed over, and which classes a part lacks.
 	Notes []string
 }
+
+// Images is the training and the test set of data that are images, nil where they are not or where there is none.
+func (d *Data) Images() (train, test Set) {
+	train, _ = d.Train.(Set)
+	test, _ = d.Test.(Set)
+	return train, test
+}
+
+// Summary describes the data in a few lines; images are not decoded.
+func (d *Data) Summary() []Fact { return summary(d) }
 
 // Skip is an image left out, and why.
 type Skip struct {
@@ -104,7 +128,7 @@ func (d *Data) check(where string) error {
 		return fmt.Errorf("datasets: %s: the test set is empty", where)
 	}
 	first := true
-	for _, s := range []Set{d.Train, d.Test, d.Labelled} {
+	for _, s := range []Labelled{d.Train, d.Test, d.Labelled} {
 		m, ok := s.(Shaped)
 		if !ok {
 			continue

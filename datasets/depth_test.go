@@ -117,18 +117,18 @@ func TestRange16Sources(t *testing.T) {
 			if err != nil {
 				return nil, err
 			}
-			return d.Train, nil
+			return d.Train.(Set), nil
 		}
 		first("folder", func() (Set, error) { return of(folder.Open(env)) })
 		first("shards", func() (Set, error) { return of(shards.Open(env)) })
-		first("masks", func() (Set, error) { p, err := masks.Open(env); return p.Train, err })
-		first("captions", func() (Set, error) { p, err := captions.Open(env); return p.Train, err })
+		first("masks", func() (Set, error) { p, err := masks.Open(env); return p.Train.(Set), err })
+		first("captions", func() (Set, error) { p, err := captions.Open(env); return p.Train.(Set), err })
 		p, err := clips.Open(env)
 		if err != nil {
 			t.Fatal(err)
 		}
 		frames := make([]Image, 2)
-		if err := p.Train.Clip(0, frames); err != nil {
+		if err := p.Train.(ClipSet).Clip(0, frames); err != nil {
 			t.Fatal(err)
 		}
 		got["clips"] = frames[1]

@@ -25,18 +25,18 @@ func TestEmbedded(t *testing.T) {
 			if got != want {
 				t.Errorf("train, test, channels, height, width, classes, classes of the test, skipped: got %s, want %s", got, want)
 			}
-			_, _, a, err := StatsAndContents(d.Train)
+			_, _, a, err := StatsAndContents(d.Train.(Set))
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, _, b, err := StatsAndContents(d.Test)
+			_, _, b, err := StatsAndContents(d.Test.(Set))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if both, err := Twins(d.Train, d.Test, a, b); err != nil || len(both) > 0 {
+			if both, err := Twins(d.Train.(Set), d.Test.(Set), a, b); err != nil || len(both) > 0 {
 				t.Errorf("test images that are training images too: %v %v, want none", both, err)
 			}
-			for _, s := range []Set{d.Train, d.Test} {
+			for _, s := range []Set{d.Train.(Set), d.Test.(Set)} {
 				seen := make([]int, c.class)
 				for i := range s.Len() {
 					seen[s.Label(i)]++
@@ -57,7 +57,7 @@ func TestStatsOfFashion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mean, std, err := Stats(d.Train)
+	mean, std, err := Stats(d.Train.(Set))
 	if err != nil || len(mean) != 1 || math.Abs(mean[0]-0.2860) > 0.01 || math.Abs(std[0]-0.3530) > 0.01 {
 		t.Errorf("got mean %v, std %v (%v), want near 0.2860 and 0.3530", mean, std, err)
 	}
@@ -118,7 +118,7 @@ func ExampleFashionMNIST4k() {
 		return
 	}
 	var img Image
-	if err := data.Train.Image(0, &img); err != nil {
+	if err := data.Train.(Set).Image(0, &img); err != nil {
 		fmt.Println(err)
 		return
 	}

@@ -65,7 +65,7 @@ func TestFolderTakesLittleMemory(t *testing.T) {
 		t.Errorf("%.1f bytes a file, want at least 12 and less than 100", each)
 	}
 	seen := map[string]bool{}
-	for _, set := range []Set{d.Train, d.Test} {
+	for _, set := range []Set{d.Train.(Set), d.Test.(Set)} {
 		var img Image
 		last := ""
 		for i := range set.Len() {

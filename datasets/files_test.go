@@ -34,7 +34,7 @@ func TestFolderFormats(t *testing.T) {
 	}
 	var img Image
 	for i := range d.Train.Len() {
-		if err := d.Train.Image(i, &img); err != nil {
+		if err := d.Train.(Set).Image(i, &img); err != nil {
 			t.Fatal(err)
 		}
 		for k, b := range img.Pix {
@@ -149,10 +149,10 @@ func TestFolderOnDemand(t *testing.T) {
 					defer wg.Done()
 					var a, b Image
 					for i := range kept.Train.Len() {
-						if err := kept.Train.Image(i, &a); err != nil {
+						if err := kept.Train.(Set).Image(i, &a); err != nil {
 							t.Error(err)
 						}
-						if err := lazy.Train.Image(i, &b); err != nil || !bytes.Equal(a.Pix, b.Pix) || a.H != b.H || a.W != b.W {
+						if err := lazy.Train.(Set).Image(i, &b); err != nil || !bytes.Equal(a.Pix, b.Pix) || a.H != b.H || a.W != b.W {
 							t.Errorf("resize %d, image %d differs (%v)", resize, i, err)
 						}
 						if h, w, c := lazy.Train.(Shaped).Shape(i); h != b.H || w != b.W || c != b.C {
@@ -234,19 +234,19 @@ func TestShareOfWhatIsRead(t *testing.T) {
 		name func(i int) string
 		good []byte
 		more map[string][]byte
-		open func(dir string) (Opened, error)
+		open func(dir string) (*Data, error)
 	}{
 		"masks": {func(i int) string { return fmt.Sprintf("images/%d.png", i) }, photo,
 			map[string][]byte{"masks/0.png": black, "masks/1.png": black, "masks/2.png": black, "masks/3.png": black, "masks/4.png": black, "images/x.heic": nil},
-			func(dir string) (Opened, error) {
+			func(dir string) (*Data, error) {
 				s := NewMasks()
 				s.Train, s.MaxSkipped = dir, 1
-				return s.OpenAny(Env{})
+				return s.Open(Env{})
 			}},
-		"wav": {func(i int) string { return fmt.Sprintf("a/%d.wav", i) }, tone, map[string][]byte{"a/x.heic": nil}, func(dir string) (Opened, error) {
+		"wav": {func(i int) string { return fmt.Sprintf("a/%d.wav", i) }, tone, map[string][]byte{"a/x.heic": nil}, func(dir string) (*Data, error) {
 			s := NewWAV()
 			s.Train, s.MaxSkipped = dir, 1
-			return s.OpenAny(Env{})
+			return s.Open(Env{})
 		}},
 	}
 	for kind, k := range kinds {
@@ -261,11 +261,11 @@ func TestShareOfWhatIsRead(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			train, test := o.Sets()
+			train, test := o.Train, o.Test
 			if train.Len() != 3 || test == nil || test.Len() != 1 {
 				t.Errorf("%s without file %d: %v, want 3 + 1", kind, bad, o.Summary())
 			}
-			if notes := o.Remarks(); len(notes) != 1 || !strings.Contains(notes[0], "1 .heic (such as ") {
+			if notes := o.Notes; len(notes) != 1 || !strings.Contains(notes[0], "1 .heic (such as ") {
 				t.Errorf("%s: notes %q, want the .heic file", kind, notes)
 			}
 		}

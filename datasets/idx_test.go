@@ -165,7 +165,7 @@ func TestIDXSource(t *testing.T) {
 					d.Train.Classes(), d.Train.Label(0), c.channels, c.classes, c.label)
 			}
 			var img Image
-			if err := d.Train.Image(1, &img); err != nil || !bytes.Equal(img.Pix, ramp(8 * c.channels)[4*c.channels:]) {
+			if err := d.Train.(Set).Image(1, &img); err != nil || !bytes.Equal(img.Pix, ramp(8 * c.channels)[4*c.channels:]) {
 				t.Errorf("image 1: got %v (%v)", img.Pix, err)
 			}
 		})

@@ -61,8 +61,8 @@ func (s *Masks) validate() error {
 }
 
 // Open reads every mask and every image once.
-func (s *Masks) Open(env Env) (*Parts[MaskSet], error) {
-	fail := func(err error) (*Parts[MaskSet], error) { return nil, fmt.Errorf("datasets: masks: %w", err) }
+func (s *Masks) Open(env Env) (*Data, error) {
+	fail := func(err error) (*Data, error) { return nil, fmt.Errorf("datasets: masks: %w", err) }
 	if err := s.validate(); err != nil {
 		return fail(err)
 	}
@@ -88,15 +88,12 @@ func (s *Masks) Open(env Env) (*Parts[MaskSet], error) {
 	if err != nil {
 		return nil, err
 	}
-	parts := &Parts[MaskSet]{Train: p.set(d.Train.(*fileSet), kept), Skipped: d.Skipped, Notes: d.Notes}
+	d.Train = p.set(d.Train.(*fileSet), kept)
 	if d.Test != nil {
-		parts.Test = p.set(d.Test.(*fileSet), kept)
+		d.Test = p.set(d.Test.(*fileSet), kept)
 	}
-	return parts, nil
+	return d, nil
 }
-
-// OpenAny implements Opener.
-func (s *Masks) OpenAny(env Env) (Opened, error) { return opened(s.Open(env)) }
 
 // pairer finds the mask of each image.
 type pairer struct {

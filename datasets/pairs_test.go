@@ -87,10 +87,10 @@ func TestMasksResize(t *testing.T) {
 			t.Fatal(err)
 		}
 		var img, mask Image
-		if err := p.Train.Image(0, &img); err != nil {
+		if err := p.Train.(Set).Image(0, &img); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.Train.Mask(0, &mask); err != nil {
+		if err := p.Train.(MaskSet).Mask(0, &mask); err != nil {
 			t.Fatal(err)
 		}
 		if got := fmt.Sprint(mask.Pix[:mask.W]); got != c.want || mask.H != img.H || mask.W != img.W || mask.C != 1 {
@@ -119,7 +119,7 @@ func TestRealNuclei(t *testing.T) {
 	var m Image
 	nuclei := 0
 	for i := range p.Train.Len() {
-		if err := p.Train.Mask(i, &m); err != nil || m.H != 128 || m.W != 128 {
+		if err := p.Train.(MaskSet).Mask(i, &m); err != nil || m.H != 128 || m.W != 128 {
 			t.Fatalf("mask %d: %dx%d (%v)", i, m.W, m.H, err)
 		}
 		for _, c := range m.Pix {
@@ -173,7 +173,7 @@ func TestCaptions(t *testing.T) {
 			}
 			var got []string
 			for i, name := range listing(dir, p.Train) {
-				got = append(got, fmt.Sprintf("%s%q", name, p.Train.Captions(i)))
+				got = append(got, fmt.Sprintf("%s%q", name, p.Train.(CaptionSet).Captions(i)))
 			}
 			if strings.Join(got, " ") != c.want || len(p.Skipped) != c.skipped {
 				t.Errorf("got %s, skipped %v; want %s, %d skipped", strings.Join(got, " "), p.Skipped, c.want, c.skipped)
@@ -191,7 +191,7 @@ func TestRealCaptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	different := map[string]bool{}
-	for _, set := range []CaptionSet{p.Train, p.Test} {
+	for _, set := range []CaptionSet{p.Train.(CaptionSet), p.Test.(CaptionSet)} {
 		for i := range set.Len() {
 			different[set.Captions(i)[0]] = true
 		}
@@ -200,8 +200,8 @@ func TestRealCaptions(t *testing.T) {
 		t.Errorf("%d pairs, %d captions, %d classes; want 1906, 1905, 9", n, len(different), len(p.Train.Classes()))
 	}
 	for i := range p.Train.Len() {
-		if strings.HasSuffix(p.Train.Name(i), "1f603.png") && p.Train.Captions(i)[0] != "smiling face with open mouth" {
-			t.Errorf("%s is %q", p.Train.Name(i), p.Train.Captions(i))
+		if strings.HasSuffix(p.Train.Name(i), "1f603.png") && p.Train.(CaptionSet).Captions(i)[0] != "smiling face with open mouth" {
+			t.Errorf("%s is %q", p.Train.Name(i), p.Train.(CaptionSet).Captions(i))
 		}
 	}
 }
@@ -295,8 +295,8 @@ func TestRealClips(t *testing.T) {
 	if frames != 743 || len(p.Train.Classes()) != 7 || p.Train.(*clipSet).cuts != 0 {
 		t.Errorf("%d frames of %q with %d gaps, want 743 of 7 without", frames, p.Train.Classes(), p.Train.(*clipSet).cuts)
 	}
-	clip := make([]Image, p.Train.Frames())
-	if err := p.Train.Clip(0, clip); err != nil {
+	clip := make([]Image, p.Train.(ClipSet).Frames())
+	if err := p.Train.(ClipSet).Clip(0, clip); err != nil {
 		t.Fatal(err)
 	}
 	for k, m := range clip {
@@ -333,7 +333,7 @@ func FuzzCaptions(f *testing.F) {
 				if rel, err := filepath.Rel(dir, p.Train.Name(i)); err != nil || !filepath.IsLocal(rel) {
 					t.Fatalf("%s is outside", p.Train.Name(i))
 				}
-				if len(p.Train.Captions(i)) == 0 {
+				if len(p.Train.(CaptionSet).Captions(i)) == 0 {
 					t.Fatalf("%s has no caption", p.Train.Name(i))
 				}
 			}

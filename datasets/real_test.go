@@ -35,7 +35,7 @@ func TestRealCaltech(t *testing.T) {
 	}
 	var img Image
 	for i := range d.Train.Len() {
-		if err := d.Train.Image(i, &img); err != nil {
+		if err := d.Train.(Set).Image(i, &img); err != nil {
 			t.Fatal(err)
 		}
 		if d.Train.Classes()[d.Train.Label(i)] != "car_side" {
@@ -65,7 +65,7 @@ func TestRealEmoji(t *testing.T) {
 	if d.Train.Len() != want.Train.Len() || d.Test.Len() != want.Test.Len() {
 		t.Fatalf("%d + %d images, want %d + %d", d.Train.Len(), d.Test.Len(), want.Train.Len(), want.Test.Len())
 	}
-	for _, sets := range [][2]Set{{d.Train, want.Train}, {d.Test, want.Test}} {
+	for _, sets := range [][2]Set{{d.Train.(Set), want.Train.(Set)}, {d.Test.(Set), want.Test.(Set)}} {
 		a, _, errA := Stats(sets[0])
 		b, _, errB := Stats(sets[1])
 		if errA != nil || errB != nil || fmt.Sprint(a) != fmt.Sprint(b) {
@@ -84,7 +84,7 @@ func TestRealPhotos(t *testing.T) {
 	sizes := map[string]string{}
 	var img Image
 	for i := range d.Train.Len() {
-		if err := d.Train.Image(i, &img); err != nil {
+		if err := d.Train.(Set).Image(i, &img); err != nil {
 			t.Fatal(err)
 		}
 		sizes[filepath.Base(d.Train.Name(i))] = fmt.Sprintf("%dx%d", img.W, img.H)

@@ -99,7 +99,7 @@ func TestCIFAR10(t *testing.T) {
 			}
 			var m Image
 			for _, i := range []int{9, 0} { // image 9: seed 104
-				if err := d.Train.Image(i, &m); err != nil {
+				if err := d.Train.(Set).Image(i, &m); err != nil {
 					t.Fatal(err)
 				}
 				seed := 104 * i / 9
@@ -113,7 +113,7 @@ func TestCIFAR10(t *testing.T) {
 			if got := d.Train.Name(9); !strings.HasSuffix(got, "data_batch_5.bin[1]") {
 				t.Errorf("name %q, want data_batch_5.bin[1]", got)
 			}
-			if err := d.Train.Image(10, &m); err == nil {
+			if err := d.Train.(Set).Image(10, &m); err == nil {
 				t.Error("image 10 of 10: no error")
 			}
 		})
@@ -233,7 +233,7 @@ func TestSTL10(t *testing.T) {
 				t.Errorf("%s: labels %v, %d; want %v, 4", part, got, d.Test.Label(0), want)
 			}
 			var m Image
-			if err := d.Train.Image(len(want)-1, &m); err != nil {
+			if err := d.Train.(Set).Image(len(want)-1, &m); err != nil {
 				t.Fatal(err)
 			}
 			seed := 5
@@ -321,7 +321,7 @@ func FuzzBundle(f *testing.F) {
 		}
 		var m Image
 		for i := range d.Train.Len() {
-			if err := d.Train.Image(i, &m); err != nil || d.Train.Label(i) >= 100 {
+			if err := d.Train.(Set).Image(i, &m); err != nil || d.Train.Label(i) >= 100 {
 				t.Fatalf("image %d, label %d: %v", i, d.Train.Label(i), err)
 			}
 		}

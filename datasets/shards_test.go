@@ -202,10 +202,10 @@ func TestShardsOnDemand(t *testing.T) {
 			t.Errorf("set %d: %d + %d images of height %d, want 6 + 2 of several heights", k, d.Train.Len(), d.Test.Len(), d.Height)
 		}
 		for i := range d.Train.Len() {
-			if err := sets[0].Train.Image(i, &a); err != nil {
+			if err := sets[0].Train.(Set).Image(i, &a); err != nil {
 				t.Fatal(err)
 			}
-			if err := d.Train.Image(i, &b); err != nil || !bytes.Equal(a.Pix, b.Pix) || a.H != b.H {
+			if err := d.Train.(Set).Image(i, &b); err != nil || !bytes.Equal(a.Pix, b.Pix) || a.H != b.H {
 				t.Errorf("set %d, image %d differs (%v)", k, i, err)
 			}
 			file, err := d.Train.(Encoded).Bytes(i, nil)
@@ -273,7 +273,7 @@ func FuzzShards(f *testing.F) {
 		}
 		var m Image
 		for i := range d.Train.Len() {
-			if err := d.Train.Image(i, &m); err != nil {
+			if err := d.Train.(Set).Image(i, &m); err != nil {
 				t.Fatal(err)
 			}
 		}

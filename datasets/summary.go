@@ -16,16 +16,16 @@ type Fact struct {
 type factual interface{ facts() []Fact }
 
 // summary is what can be said of data of any kind: the number of samples and classes of both sets, and what the training set adds.
-func summary(o Opened) []Fact {
-	train, test := o.Sets()
+func summary(d *Data) []Fact {
+	train, test := d.Train, d.Test
 	fs := []Fact{{"train", fmt.Sprint(train.Len())}, {"test", "none"}}
 	if test != nil {
 		fs[1].Value = fmt.Sprint(test.Len())
 	}
-	if n := len(o.Refused()); n > 0 {
-		fs = append(fs, Fact{"left out", fmt.Sprintf("%d: %s", n, listSkips(o.Refused(), 3))})
+	if n := len(d.Skipped); n > 0 {
+		fs = append(fs, Fact{"left out", fmt.Sprintf("%d: %s", n, listSkips(d.Skipped, 3))})
 	}
-	for _, note := range o.Remarks() {
+	for _, note := range d.Notes {
 		fs = append(fs, Fact{"note", note})
 	}
 	if classes := train.Classes(); len(classes) > 0 {

@@ -26,7 +26,7 @@ func TestRealSummaries(t *testing.T) {
 	captions.Train = filepath.Join(unpacked(t, "captions-emoji-64/emoji-captions-64.tar.gz", everything), "emoji-captions-64", "captions.jsonl")
 	for _, c := range []struct {
 		name   string
-		source Opener
+		source Source
 		want   []string
 	}{
 		{"table", table, []string{"train                  32561", "class >50K             7841 + 3846", "column age             number, mean 38.582, deviation 13.64", "column workclass       8 categories, 1836 missing"}},
@@ -37,7 +37,7 @@ func TestRealSummaries(t *testing.T) {
 		{"captions", captions, []string{"train     1525", "test      381", "width     64 pixels"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			o, err := c.source.OpenAny(Env{})
+			o, err := c.source.Open(Env{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,8 +67,8 @@ func ExampleTable() {
 		return
 	}
 	row := make([]float64, 2)
-	data.Train.Row(1, row)
-	fmt.Println(data.Train.Columns()[0].Standardise(row[0]), row[1], data.Train.Classes()[data.Train.Label(1)])
+	data.Train.(RowSet).Row(1, row)
+	fmt.Println(data.Train.(RowSet).Columns()[0].Standardise(row[0]), row[1], data.Train.Classes()[data.Train.Label(1)])
 	fmt.Print(FormatSummary(data.Summary()))
 	// Output:
 	// 1 NaN b

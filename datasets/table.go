@@ -65,9 +65,12 @@ func (c *Column) Standardise(v float64) float64 {
 	return (v - c.Mean) / c.Std
 }
 
+// Samples implements Kinded.
+func (s *Table) Samples() string { return "rows" }
+
 // Open reads both files.
-func (s *Table) Open(env Env) (*Parts[RowSet], error) {
-	fail := func(err error) (*Parts[RowSet], error) { return nil, fmt.Errorf("datasets: table: %w", err) }
+func (s *Table) Open(env Env) (*Data, error) {
+	fail := func(err error) (*Data, error) { return nil, fmt.Errorf("datasets: table: %w", err) }
 	if err := s.validate(); err != nil {
 		return fail(err)
 	}
@@ -92,15 +95,12 @@ func (s *Table) Open(env Env) (*Parts[RowSet], error) {
 	if err := s.finish(train, test); err != nil {
 		return fail(fmt.Errorf("%s: %w", env.path(s.Train), err))
 	}
-	p := &Parts[RowSet]{Train: train, Skipped: r.skipped}
+	p := &Data{Train: train, Skipped: r.skipped}
 	if test != nil {
 		p.Test = test
 	}
 	return p, nil
 }
-
-// OpenAny implements Opener.
-func (s *Table) OpenAny(env Env) (Opened, error) { return opened(s.Open(env)) }
 
 func (s *Table) validate() error {
 	switch {

@@ -63,7 +63,7 @@ func TestTable(t *testing.T) {
 			if !opens(t, err, c.message) {
 				return
 			}
-			if got := rowsText(t, p.Train); got != c.want {
+			if got := rowsText(t, p.Train.(RowSet)); got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
 			if got := strings.ReplaceAll(listSkips(p.Skipped, 9), dir+"/", ""); got != c.skipped {
@@ -122,10 +122,10 @@ func TestTableTestFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := rowsText(t, p.Test); got != c.want {
+		if got := rowsText(t, p.Test.(RowSet)); got != c.want {
 			t.Errorf("%q: got %s, want %s", c.test, got, c.want)
 		}
-		if u := p.Train.Columns()[1].Unseen; u != 1 {
+		if u := p.Train.(RowSet).Columns()[1].Unseen; u != 1 {
 			t.Errorf("%q: %d unseen, want 1", c.test, u)
 		}
 	}
@@ -139,7 +139,7 @@ func TestTableSplit(t *testing.T) {
 		fmt.Fprintf(&b, "%d,%c\n", i, "aaab"[i%4])
 	}
 	dir := tree(t, map[string][]byte{"t.csv": []byte(b.String())})
-	open := func(seed uint64) *Parts[RowSet] {
+	open := func(seed uint64) *Data {
 		s := NewTable()
 		s.Train, s.Target, s.TestFraction, s.SplitSeed = "t.csv", "kind", 0.3, seed
 		p, err := s.Open(Env{BaseDir: dir})
@@ -154,7 +154,7 @@ func TestTableSplit(t *testing.T) {
 	}
 	sum, row := 0.0, make([]float64, 1)
 	for i := range p.Train.Len() {
-		if err := p.Train.Row(i, row); err != nil {
+		if err := p.Train.(RowSet).Row(i, row); err != nil {
 			t.Fatal(err)
 		}
 		sum += row[0]
@@ -162,13 +162,13 @@ func TestTableSplit(t *testing.T) {
 			t.Errorf("row %v is named %s", row, p.Train.Name(i))
 		}
 	}
-	if c := p.Train.Columns()[0]; math.Abs(c.Mean-sum/28) > 1e-9 || math.Abs(c.Standardise(c.Mean+c.Std)-1) > 1e-12 {
+	if c := p.Train.(RowSet).Columns()[0]; math.Abs(c.Mean-sum/28) > 1e-9 || math.Abs(c.Standardise(c.Mean+c.Std)-1) > 1e-12 {
 		t.Errorf("mean %v of the training rows, want %v", c.Mean, sum/28)
 	}
-	if same := open(1); rowsText(t, same.Test) != rowsText(t, p.Test) {
+	if same := open(1); rowsText(t, same.Test.(RowSet)) != rowsText(t, p.Test.(RowSet)) {
 		t.Error("the same seed splits differently")
 	}
-	if other := open(2); rowsText(t, other.Test) == rowsText(t, p.Test) {
+	if other := open(2); rowsText(t, other.Test.(RowSet)) == rowsText(t, p.Test.(RowSet)) {
 		t.Error("another seed splits the same")
 	}
 }
@@ -196,13 +196,13 @@ func TestRealTables(t *testing.T) {
 				t.Fatal(err)
 			}
 			numeric, missing := 0, 0
-			for _, col := range p.Train.Columns() {
+			for _, col := range p.Train.(RowSet).Columns() {
 				if col.Categories == nil {
 					numeric++
 				}
 			}
-			row := make([]float64, len(p.Train.Columns()))
-			for _, part := range []RowSet{p.Train, p.Test} {
+			row := make([]float64, len(p.Train.(RowSet).Columns()))
+			for _, part := range []RowSet{p.Train.(RowSet), p.Test.(RowSet)} {
 				for i := range part.Len() {
 					if err := part.Row(i, row); err != nil {
 						t.Fatal(err)
@@ -215,7 +215,7 @@ func TestRealTables(t *testing.T) {
 				}
 			}
 			got := fmt.Sprintf("%d + %d rows, %d numeric, %d categorical, %d classes, %d missing", p.Train.Len(), p.Test.Len(), numeric,
-				len(p.Train.Columns())-numeric, len(p.Train.Classes()), missing)
+				len(p.Train.(RowSet).Columns())-numeric, len(p.Train.Classes()), missing)
 			if got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
@@ -246,12 +246,12 @@ func FuzzTable(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			row := make([]float64, len(p.Train.Columns()))
+			row := make([]float64, len(p.Train.(RowSet).Columns()))
 			for i := range p.Train.Len() {
-				if err := p.Train.Row(i, row); err != nil {
+				if err := p.Train.(RowSet).Row(i, row); err != nil {
 					t.Fatal(err)
 				}
-				for k, col := range p.Train.Columns() {
+				for k, col := range p.Train.(RowSet).Columns() {
 					if v := row[k]; math.IsInf(v, 0) || col.Categories != nil && !math.IsNaN(v) && (v < 0 || int(v) >= len(col.Categories)) {
 						t.Fatalf("row %d, column %q is %v of %q", i, col.Name, v, col.Categories)
 					}

@@ -150,7 +150,7 @@ func TestTableOfOtherPrograms(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		if got := rowsText(t, p.Train); got != c.want {
+		if got := rowsText(t, p.Train.(RowSet)); got != c.want {
 			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
 		}
 		passed := ""
@@ -171,12 +171,12 @@ func TestListsOfOtherPrograms(t *testing.T) {
 	dir := tree(t, map[string][]byte{"a.png": pic, "l.csv": []byte(",image,caption\n0,a.png,one,\n"), "t.csv": []byte(",text,label\n0,hello,x,\n1,world,y,\n"), "h.csv": []byte("text,label\n")})
 	captions := NewCaptions()
 	captions.Train, captions.TestFraction = "l.csv", 0
-	if p, err := captions.Open(Env{BaseDir: dir}); err != nil || p.Train.Captions(0)[0] != "one" {
+	if p, err := captions.Open(Env{BaseDir: dir}); err != nil || p.Train.(CaptionSet).Captions(0)[0] != "one" {
 		t.Errorf("captions: %v", err)
 	}
 	texts := NewText()
 	texts.Train, texts.Label, texts.TestFraction = "t.csv", "label", 0
-	if p, err := texts.Open(Env{BaseDir: dir}); err != nil || p.Train.Len() != 2 || p.Train.Text(1) != "world" {
+	if p, err := texts.Open(Env{BaseDir: dir}); err != nil || p.Train.Len() != 2 || p.Train.(TextSet).Text(1) != "world" {
 		t.Errorf("texts: %v", err)
 	}
 	texts.Train = "h.csv"

@@ -64,8 +64,11 @@ type passage struct {
 	at, text, class, part string
 }
 
+// Samples implements Kinded.
+func (s *Text) Samples() string { return "texts" }
+
 // Open reads all texts into memory.
-func (s *Text) Open(env Env) (*Parts[TextSet], error) {
+func (s *Text) Open(env Env) (*Data, error) {
 	p, err := s.open(env)
 	if err != nil {
 		return nil, fmt.Errorf("datasets: text: %w", err)
@@ -73,10 +76,7 @@ func (s *Text) Open(env Env) (*Parts[TextSet], error) {
 	return p, nil
 }
 
-// OpenAny implements Opener.
-func (s *Text) OpenAny(env Env) (Opened, error) { return opened(s.Open(env)) }
-
-func (s *Text) open(env Env) (*Parts[TextSet], error) {
+func (s *Text) open(env Env) (*Data, error) {
 	if err := s.validate(); err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func (s *Text) open(env Env) (*Parts[TextSet], error) {
 	return p, err
 }
 
-func (s *Text) sets(train, test []passage, skipped []Skip) (*Parts[TextSet], error) {
+func (s *Text) sets(train, test []passage, skipped []Skip) (*Data, error) {
 	list := func(ps []passage) (texts, classes []string) {
 		for _, t := range ps {
 			texts, classes = append(texts, t.text), append(classes, t.class)
@@ -142,7 +142,7 @@ func (s *Text) sets(train, test []passage, skipped []Skip) (*Parts[TextSet], err
 	if s.Vocabulary == "characters" {
 		v = CharacterVocabulary(texts)
 	}
-	p := &Parts[TextSet]{Train: &textSet{train, texts, names, v}, Skipped: skipped}
+	p := &Data{Train: &textSet{train, texts, names, v}, Skipped: skipped}
 	if len(test) > 0 {
 		p.Test = &textSet{test, tested, names, v}
 	}

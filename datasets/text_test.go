@@ -71,9 +71,9 @@ func TestText(t *testing.T) {
 			}
 			var test []string
 			if p.Test != nil {
-				test = list(p.Test)
+				test = list(p.Test.(TextSet))
 			}
-			if got := list(p.Train); !slices.Equal(got, c.train) || !slices.Equal(test, c.test) || len(p.Skipped) != c.skipped {
+			if got := list(p.Train.(TextSet)); !slices.Equal(got, c.train) || !slices.Equal(test, c.test) || len(p.Skipped) != c.skipped {
 				t.Errorf("got %q, %q, %v; want %q, %q, %d skipped", got, test, p.Skipped, c.train, c.test, c.skipped)
 			}
 		})
@@ -103,9 +103,9 @@ func TestTextWindow(t *testing.T) {
 			t.Fatal(err)
 		}
 		train, test := make([]int32, c.size), make([]int32, c.size)
-		n := p.Train.Window(0, c.at, train)
-		p.Test.Window(0, c.at, test)
-		if got := p.Test.Vocabulary().Decode(test); n != c.n || !slices.Equal(train, c.train) || !slices.Equal(test, c.test) || got != c.decoded {
+		n := p.Train.(TextSet).Window(0, c.at, train)
+		p.Test.(TextSet).Window(0, c.at, test)
+		if got := p.Test.(TextSet).Vocabulary().Decode(test); n != c.n || !slices.Equal(train, c.train) || !slices.Equal(test, c.test) || got != c.decoded {
 			t.Errorf("%s, %d at %v: got %d of %v, %v, %q; want %d of %v, %v, %q", c.vocabulary, c.size, c.at, n, train, test, got, c.n, c.train, c.test, c.decoded)
 		}
 	}
@@ -132,15 +132,15 @@ func TestRealTexts(t *testing.T) {
 			if got := fmt.Sprintf("%d + %d texts, %d classes", p.Train.Len(), p.Test.Len(), len(p.Train.Classes())); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
-			v := p.Train.Vocabulary()
+			v := p.Train.(TextSet).Vocabulary()
 			window := make([]int32, 4096)
 			for i := range p.Train.Len() {
-				n := p.Train.Window(i, 0, window)
+				n := p.Train.(TextSet).Window(i, 0, window)
 				if slices.Contains(window[:n], Unknown) {
 					t.Fatalf("%s holds a symbol that its own vocabulary lacks", p.Train.Name(i))
 				}
-				if got := v.Decode(window); n < len(window) && got != p.Train.Text(i) {
-					t.Fatalf("%s: %q comes back as %q", p.Train.Name(i), p.Train.Text(i), got)
+				if got := v.Decode(window); n < len(window) && got != p.Train.(TextSet).Text(i) {
+					t.Fatalf("%s: %q comes back as %q", p.Train.Name(i), p.Train.(TextSet).Text(i), got)
 				}
 			}
 		})
@@ -173,10 +173,10 @@ func FuzzText(f *testing.F) {
 				continue
 			}
 			for i := range p.Train.Len() {
-				text := p.Train.Text(i)
-				window := make([]int32, p.Train.Vocabulary().Count(text))
-				p.Train.Window(i, 0, window)
-				if got := p.Train.Vocabulary().Decode(window); got != text {
+				text := p.Train.(TextSet).Text(i)
+				window := make([]int32, p.Train.(TextSet).Vocabulary().Count(text))
+				p.Train.(TextSet).Window(i, 0, window)
+				if got := p.Train.(TextSet).Vocabulary().Decode(window); got != text {
 					t.Fatalf("%q comes back as %q", text, got)
 				}
 			}

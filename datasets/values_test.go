@@ -170,10 +170,10 @@ func TestMaskValues(t *testing.T) {
 				t.Fatal(err)
 			}
 			var kept, read Image
-			if err := p.Train.Mask(0, &kept); err != nil {
+			if err := p.Train.(MaskSet).Mask(0, &kept); err != nil {
 				t.Fatal(err)
 			}
-			if err := q.Train.Mask(0, &read); err != nil || !bytes.Equal(kept.Pix, read.Pix) {
+			if err := q.Train.(MaskSet).Mask(0, &read); err != nil || !bytes.Equal(kept.Pix, read.Pix) {
 				t.Errorf("%s: %v in memory, %v on demand (%v)", c.name, kept.Pix, read.Pix, err)
 			}
 			if got := fmt.Sprint(kept.Pix); resize == 0 && got != c.want {

@@ -62,8 +62,11 @@ func (s *WAV) validate() error {
 	return s.Split.validate()
 }
 
+// Samples implements Kinded.
+func (s *WAV) Samples() string { return "waves" }
+
 // Open reads the headers, and the samples where they fit the memory.
-func (s *WAV) Open(env Env) (*Parts[WaveSet], error) {
+func (s *WAV) Open(env Env) (*Data, error) {
 	p, err := s.open(env)
 	if err != nil {
 		return nil, fmt.Errorf("datasets: wav: %w", err)
@@ -71,10 +74,7 @@ func (s *WAV) Open(env Env) (*Parts[WaveSet], error) {
 	return p, nil
 }
 
-// OpenAny implements Opener.
-func (s *WAV) OpenAny(env Env) (Opened, error) { return opened(s.Open(env)) }
-
-func (s *WAV) open(env Env) (*Parts[WaveSet], error) {
+func (s *WAV) open(env Env) (*Data, error) {
 	if err := s.validate(); err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func (s *WAV) open(env Env) (*Parts[WaveSet], error) {
 	if channels == 0 {
 		channels = kept[0].Channels
 	}
-	p := &Parts[WaveSet]{Train: &waveSet{kept[:trained], classes, channels}, Skipped: skipped, Notes: others.notes()}
+	p := &Data{Train: &waveSet{kept[:trained], classes, channels}, Skipped: skipped, Notes: others.notes()}
 	if len(kept) > trained {
 		p.Test = &waveSet{kept[trained:], classes, channels}
 	}

@@ -200,7 +200,7 @@ func TestWAVWindow(t *testing.T) {
 			for i := range got {
 				got[i] = 9
 			}
-			if err := p.Train.Window(0, c.at, got); err != nil || !slices.Equal(got, c.want) {
+			if err := p.Train.(WaveSet).Window(0, c.at, got); err != nil || !slices.Equal(got, c.want) {
 				t.Errorf("memory %v, %d channels, %d samples at %v: got %v (%v), want %v", memory, c.channels, c.window, c.at, got, err, c.want)
 			}
 			if bad := VerifySamples(p.Train); bad != nil {
@@ -218,12 +218,12 @@ func TestRealDigits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(p.Train.Len(), p.Test.Len(), p.Train.Classes(), p.Train.Rate(), p.Train.Channels()); got != "800 200 [0 1 2 3 4 5 6 7 8 9] 8000 1" {
+	if got := fmt.Sprint(p.Train.Len(), p.Test.Len(), p.Train.Classes(), p.Train.(WaveSet).Rate(), p.Train.(WaveSet).Channels()); got != "800 200 [0 1 2 3 4 5 6 7 8 9] 8000 1" {
 		t.Errorf("got %s", got)
 	}
 	shortest, longest := 1<<30, 0
 	for i := range p.Train.Len() {
-		shortest, longest = min(shortest, p.Train.Samples(i)), max(longest, p.Train.Samples(i))
+		shortest, longest = min(shortest, p.Train.(WaveSet).Samples(i)), max(longest, p.Train.(WaveSet).Samples(i))
 		if want := int(filepath.Base(p.Train.Name(i))[0] - '0'); p.Train.Label(i) != want {
 			t.Errorf("%s has label %d", p.Train.Name(i), p.Train.Label(i))
 		}
@@ -232,7 +232,7 @@ func TestRealDigits(t *testing.T) {
 		t.Errorf("%d to %d samples, want 0.14 to 2.3 s of 8000", shortest, longest)
 	}
 	window := make([]float32, 8000)
-	if err := p.Train.Window(0, 0.5, window); err != nil {
+	if err := p.Train.(WaveSet).Window(0, 0.5, window); err != nil {
 		t.Fatal(err)
 	}
 	var energy float64

@@ -170,12 +170,13 @@ type namedSet struct {
 }
 
 func (o *Opened) parts() []namedSet {
-	ps := []namedSet{{"train", o.Train}}
-	if o.Test != nil {
-		ps = append(ps, namedSet{"test", o.Test})
+	train, test := o.Images()
+	ps := []namedSet{{"train", train}}
+	if test != nil {
+		ps = append(ps, namedSet{"test", test})
 	}
-	if o.Labelled != nil {
-		ps = append(ps, namedSet{"labelled", o.Labelled})
+	if labelled, ok := o.Labelled.(datasets.Set); ok {
+		ps = append(ps, namedSet{"labelled", labelled})
 	}
 	return ps
 }

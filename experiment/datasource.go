@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 
 	"selfsup/datasets"
 	"selfsup/recipes"
@@ -17,8 +18,8 @@ type Readable interface {
 	Verify() *Verified
 }
 
-// OpenAny opens images, as OpenData does, or what a file with a [data.X] table names. Of a folder it leaves out what does not decode,
-// however much that is.
+// OpenAny opens images, as OpenData does, or data of any kind that a file with a [dataset.X] table alone names. Of a folder it leaves out what
+// does not decode, however much that is.
 func OpenAny(path string, sets []string, c recipes.Catalog) (Readable, error) {
 	if recipes.NamesSource(path) {
 		return OpenSource(path, sets, c)
@@ -31,26 +32,41 @@ func OpenAny(path string, sets []string, c recipes.Catalog) (Readable, error) {
 		o.whole = true
 		return o, nil
 	}
-	return OpenData(path, sets, c)
+	o, err := OpenData(path, sets, c)
+	if err != nil {
+		return nil, err
+	}
+	return o.readable(), nil
+}
+
+// readable is the data as `data info` describes them: plain images by their sizes and levels, other kinds by the facts of their kind.
+func (o *Opened) readable() Readable {
+	switch o.Train.(type) {
+	case datasets.MaskSet, datasets.CaptionSet:
+	case datasets.Set:
+		return o
+	}
+	return &OpenedSource{o.Data, o.Source}
 }
 
 // OpenedSource is data of another kind than plain images that a `data` command was pointed at.
 type OpenedSource struct {
-	datasets.Opened
+	*datasets.Data
 	Source string // the file's choice
 }
 
 // OpenSource opens the data of a file that recipes.NamesSource accepts.
-func OpenSource(path string, sets []string, c recipes.Catalog) (*OpenedSource, error) {
+func OpenSource(path string, sets []string, c recipes.Catalog) (Readable, error) {
 	s, err := recipes.LoadSource(path, sets, c)
 	if err != nil {
 		return nil, err
 	}
-	o, err := s.Open()
+	d, err := s.Open()
 	if err != nil {
 		return nil, &DataError{err}
 	}
-	return &OpenedSource{o, s.Data.Name}, nil
+	o := &Opened{Data: d, Source: s.Data.Name, Base: filepath.Dir(path)}
+	return o.readable(), nil
 }
 
 // Facts describes data in a list, the source first.
@@ -62,8 +78,7 @@ func (f Facts) String() string { return datasets.FormatSummary(f) }
 func (o *OpenedSource) Describe() (fmt.Stringer, error) {
 	facts := append(Facts{{Key: "source", Value: o.Source}}, o.Summary()...)
 	var parts []labelledPart
-	train, test := o.Sets()
-	for _, p := range []labelledPart{{name: "train", set: train}, {name: "test", set: test}} {
+	for _, p := range []labelledPart{{name: "train", set: o.Train}, {name: "test", set: o.Test}} {
 		if set, ok := p.set.(datasets.Set); ok {
 			var err error
 			if _, _, p.contents, err = datasets.StatsAndContents(set); err != nil {
@@ -83,17 +98,16 @@ func (o *OpenedSource) Describe() (fmt.Stringer, error) {
 }
 
 // Verify reads every sample of both sets.
-func (o *OpenedSource) Verify() *Verified { return verified(o) }
+func (o *OpenedSource) Verify() *Verified { return verified(o.Data) }
 
 // verified reads every sample of data of any kind.
-func verified(o datasets.Opened) *Verified {
-	v := &Verified{LeftOut: refused(o.Refused()), Damaged: []Damaged{}, Notes: append([]string{}, o.Remarks()...)}
-	train, test := o.Sets()
-	parts := []labelledPart{{name: "train", set: train}}
-	if test != nil {
-		parts = append(parts, labelledPart{name: "test", set: test})
+func verified(d *datasets.Data) *Verified {
+	v := &Verified{LeftOut: refused(d.Skipped), Damaged: []Damaged{}, Notes: append([]string{}, d.Notes...)}
+	parts := []labelledPart{{name: "train", set: d.Train}}
+	if d.Test != nil {
+		parts = append(parts, labelledPart{name: "test", set: d.Test})
 	}
-	if d, ok := o.(*datasets.Data); ok && d.Labelled != nil {
+	if d.Labelled != nil {
 		parts = append(parts, labelledPart{name: "labelled", set: d.Labelled})
 	}
 	for i := range parts {
@@ -101,8 +115,8 @@ func verified(o datasets.Opened) *Verified {
 		v.Samples += p.set.Len()
 		var damaged []datasets.Damage
 		damaged, p.contents = datasets.VerifyContents(p.set)
-		for _, d := range damaged {
-			v.Damaged = append(v.Damaged, Damaged{p.name, d.Image, p.set.Name(d.Image), d.Err.Error()})
+		for _, bad := range damaged {
+			v.Damaged = append(v.Damaged, Damaged{p.name, bad.Image, p.set.Name(bad.Image), bad.Err.Error()})
 		}
 	}
 	var err error

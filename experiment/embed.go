@@ -170,7 +170,8 @@ func (s *Setup) folderToEmbed(dir string, maxSkipped int) ([]embedPart, []datase
 	if err != nil {
 		return nil, nil, &DataError{err}
 	}
-	return []embedPart{{set: d.Train, base: filepath.Clean(dir), plain: true}}, d.Skipped, nil
+	train, _ := d.Images()
+	return []embedPart{{set: train, base: filepath.Clean(dir), plain: true}}, d.Skipped, nil
 }
 
 // writeFeatures embeds one block after another.

@@ -97,7 +97,7 @@ func TestEmbedIsEvaluation(t *testing.T) {
 	}
 	var want []float32
 	var labels []string
-	for _, set := range []datasets.Set{whole.Data.Train, whole.Data.Test} {
+	for _, set := range []datasets.Set{whole.Data.Train.(datasets.Set), whole.Data.Test.(datasets.Set)} {
 		f, err := take(context.Background(), set)
 		if err != nil {
 			t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"compress/gzip"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -60,10 +61,9 @@ func fingerprintOf(source string, d *datasets.Data) (*fingerprint, error) {
 	f := &fingerprint{Source: source, Classes: d.Train.Classes()}
 	digest := sha256.New()
 	out := bufio.NewWriter(digest)
-	var pixels datasets.Image
 	for _, part := range []struct {
 		name string
-		set  datasets.Set
+		set  datasets.Labelled
 		n    *int
 	}{{"train", d.Train, &f.Train}, {"test", d.Test, &f.Test}, {"labelled", d.Labelled, &f.Labelled}} {
 		if part.set == nil {
@@ -71,10 +71,7 @@ func fingerprintOf(source string, d *datasets.Data) (*fingerprint, error) {
 		}
 		*part.n = part.set.Len()
 		shaped, _ := part.set.(datasets.Shaped)
-		sum := func(i int) (uint32, error) {
-			err := part.set.Image(i, &pixels)
-			return crc32.ChecksumIEEE(pixels.Pix), err
-		}
+		sum := contents(part.set)
 		if s, ok := part.set.(datasets.Summed); ok {
 			sum = s.Sum
 		}
@@ -100,11 +97,54 @@ func fingerprintOf(source string, d *datasets.Data) (*fingerprint, error) {
 	return f, nil
 }
 
+// contents returns the checksum of what a sample holds, whatever kind it is of.
+func contents(set datasets.Labelled) func(i int) (uint32, error) {
+	numbers := func(v any) uint32 {
+		h := crc32.NewIEEE()
+		binary.Write(h, binary.LittleEndian, v)
+		return h.Sum32()
+	}
+	switch s := set.(type) {
+	case datasets.Set:
+		var pixels datasets.Image
+		return func(i int) (uint32, error) {
+			err := s.Image(i, &pixels)
+			return crc32.ChecksumIEEE(pixels.Pix), err
+		}
+	case datasets.ClipSet:
+		frames := make([]datasets.Image, s.Frames())
+		return func(i int) (sum uint32, err error) {
+			err = s.Clip(i, frames)
+			for _, f := range frames {
+				sum = crc32.Update(sum, crc32.IEEETable, f.Pix)
+			}
+			return sum, err
+		}
+	case datasets.RowSet:
+		row := make([]float64, len(s.Columns()))
+		return func(i int) (uint32, error) {
+			err := s.Row(i, row)
+			return numbers(row), err
+		}
+	case datasets.WaveSet:
+		return func(i int) (uint32, error) {
+			wave := make([]float32, s.Samples(i)*s.Channels())
+			err := s.Window(i, 0, wave)
+			return numbers(wave), err
+		}
+	case datasets.TextSet:
+		return func(i int) (uint32, error) { return crc32.ChecksumIEEE([]byte(s.Text(i))), nil }
+	}
+	return func(int) (uint32, error) { return 0, nil }
+}
+
 // writeFingerprint records the data of a run in its folder.
 func (s *Setup) writeFingerprint(to *folder.Folder) error {
 	f := *s.fingerprint
 	s.fingerprint = nil // as large as the list of images
-	f.Mean, f.Std = s.Views.Mean, s.Views.Std
+	if s.Views != nil {
+		f.Mean, f.Std = s.Views.Mean, s.Views.Std
+	}
 	err := folder.Replace(to.File(imagesFile), func(w io.Writer) error {
 		z, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
 		if err != nil {

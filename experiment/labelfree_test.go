@@ -20,7 +20,7 @@ func (s *bare) Open(env datasets.Env) (*datasets.Data, error) {
 	}
 	m := &datasets.Memory{Images: make([]datasets.Image, 300), Origin: "bare"}
 	for i := range m.Images {
-		if err := d.Train.Image(i, &m.Images[i]); err != nil {
+		if err := d.Train.(datasets.Set).Image(i, &m.Images[i]); err != nil {
 			return nil, err
 		}
 	}

@@ -17,7 +17,7 @@ import (
 // labels of these images alone, and a method that learns from labels sees no other images.
 func (s *Setup) takeSubsets() error {
 	r, all := s.Recipe, s.Data.Train
-	seen, err := rows(r.Subset.Value, all)
+	seen, err := subsetRows(r.Subset.Value, all)
 	if err != nil {
 		return fmt.Errorf("[subset.%s] %w", r.Subset.Name, err)
 	}
@@ -25,7 +25,7 @@ func (s *Setup) takeSubsets() error {
 	if s.Data.Labelled != nil {
 		source = s.Data.Labelled
 	}
-	labelled, err := rows(r.Labelled.Value, source)
+	labelled, err := subsetRows(r.Labelled.Value, source)
 	if err != nil {
 		return fmt.Errorf("[labelled.%s] %w", r.Labelled.Name, err)
 	}
@@ -59,8 +59,8 @@ func (s *Setup) takeSubsets() error {
 	return nil
 }
 
-// rows lists the images of a subset; nil is all of them.
-func rows(s sampling.Subset, set datasets.Set) ([]int32, error) {
+// subsetRows lists the images of a subset; nil is all of them.
+func subsetRows(s sampling.Subset, set datasets.Labelled) ([]int32, error) {
 	if s == nil {
 		return nil, nil
 	}
@@ -133,7 +133,7 @@ func (s *Setup) lacks() string {
 }
 
 // lacksClasses says what keeps a training set from teaching classes.
-func lacksClasses(s datasets.Set, classes []string) string {
+func lacksClasses(s datasets.Labelled, classes []string) string {
 	if len(classes) == 0 {
 		return "no labels"
 	}

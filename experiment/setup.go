@@ -231,13 +231,11 @@ func (s *Setup) openData() (err error) {
 	if err := s.sample(); err != nil {
 		return &RecipeError{r.File, err}
 	}
-	if err := s.checkPixels(); err != nil {
+	kind, err := s.kindOf()
+	if err != nil {
 		return err
 	}
-	if s.Views, err = views.New(s.viewSettings(), s.Data, r.Views.Count()); err != nil {
-		return viewsError(r.File, err)
-	}
-	if err := s.takeKind(s.Views); err != nil {
+	if err := s.takeKind(kind); err != nil {
 		return &RecipeError{r.File, err}
 	}
 	s.held = split(s.Labelled, r.Validation.Share, uint64(r.Seed))

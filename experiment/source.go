@@ -36,12 +36,19 @@ func checkData(d *datasets.Data) error {
 		return errors.New("Open returns neither data nor an error")
 	case d.Train == nil || d.Train.Len() == 0:
 		return errors.New("the training set is empty")
+	}
+	_, images := d.Train.(datasets.Set)
+	switch {
+	case !images:
 	case d.Channels != 1 && d.Channels != 3:
 		return fmt.Errorf("Channels is %d; want 1 (grey) or 3 (colour), as the images have", d.Channels)
 	case d.Height < 0 || d.Width < 0 || (d.Height == 0) != (d.Width == 0):
 		return fmt.Errorf("Height is %d and Width %d; want the size of every image, or 0 and 0 where the sizes differ", d.Height, d.Width)
 	}
-	for _, part := range []namedSet{{"training", d.Train}, {"test", d.Test}} {
+	for _, part := range []struct {
+		name string
+		set  datasets.Labelled
+	}{{"training", d.Train}, {"test", d.Test}} {
 		if part.set == nil {
 			continue
 		}
@@ -53,9 +60,9 @@ func checkData(d *datasets.Data) error {
 }
 
 // checkSet checks every label, and the first image.
-func checkSet(d *datasets.Data, set datasets.Set) error {
+func checkSet(d *datasets.Data, set datasets.Labelled) error {
 	if set.Len() == 0 {
-		return errors.New("it is empty; want images, or no set")
+		return errors.New("it is empty; want samples, or no set")
 	}
 	classes := len(set.Classes())
 	for i := range set.Len() {
@@ -63,8 +70,12 @@ func checkSet(d *datasets.Data, set datasets.Set) error {
 			return fmt.Errorf("sample %d, %s: label %d; want 0 to %d, the places in Classes, or -1 for none", i, set.Name(i), l, classes-1)
 		}
 	}
+	images, ok := set.(datasets.Set)
+	if !ok {
+		return nil
+	}
 	var img datasets.Image
-	if err := set.Image(0, &img); err != nil {
+	if err := images.Image(0, &img); err != nil {
 		return nil // it is named when its turn comes, or allowed to be left out
 	}
 	return checkImage(d, set.Name(0), &img)

@@ -59,7 +59,8 @@ func (s *Setup) sized(i int) (*Setup, error) {
 	set := s.Recipe.Views
 	set.Crop = crop
 	d := *s.Data
-	d.Train = normalized{d.Train, s.Views}
+	images, _ := s.Data.Images()
+	d.Train = normalized{images, s.Views}
 	var err error
 	if t.Views, err = views.New(set, &d, s.Views.Views); err != nil {
 		return nil, fmt.Errorf("train.resolution[%d]: crop = %d: %w", i, crop, err)

@@ -27,7 +27,7 @@ type spied struct {
 func (s *spied) Open(env datasets.Env) (*datasets.Data, error) {
 	d, err := s.FashionMNIST4k.Open(env)
 	if err == nil {
-		d.Train, d.Test = &spiedSet{d.Train, nil, s.train}, &spiedSet{d.Test, s.reads, s.test}
+		d.Train, d.Test = &spiedSet{d.Train.(datasets.Set), nil, s.train}, &spiedSet{d.Test.(datasets.Set), s.reads, s.test}
 	}
 	return d, err
 }

@@ -31,7 +31,6 @@ type Catalog struct {
 	Methods     map[string]func() methods.Method
 	Backbones   map[string]func() backbones.Backbone
 	Datasets    map[string]func() datasets.Source
-	Sources     map[string]func() datasets.Opener // of data that no method trains on yet, for files of LoadSource
 	Samplers    map[string]func() sampling.Settings
 	Subsets     map[string]func() sampling.Subset
 	Optimizers  map[string]func() optim.Optimizer
@@ -68,14 +67,12 @@ func Builtin() Catalog {
 			"cifar100":         func() datasets.Source { return datasets.NewCIFAR100() },
 			"stl10":            func() datasets.Source { return datasets.NewSTL10() },
 			"pack":             func() datasets.Source { return pack.New() },
-		},
-		Sources: map[string]func() datasets.Opener{
-			"masks":    func() datasets.Opener { return datasets.NewMasks() },
-			"captions": func() datasets.Opener { return datasets.NewCaptions() },
-			"clips":    func() datasets.Opener { return datasets.NewClips() },
-			"table":    func() datasets.Opener { return datasets.NewTable() },
-			"wav":      func() datasets.Opener { return datasets.NewWAV() },
-			"text":     func() datasets.Opener { return datasets.NewText() },
+			"masks":            func() datasets.Source { return datasets.NewMasks() },
+			"captions":         func() datasets.Source { return datasets.NewCaptions() },
+			"clips":            func() datasets.Source { return datasets.NewClips() },
+			"table":            func() datasets.Source { return datasets.NewTable() },
+			"wav":              func() datasets.Source { return datasets.NewWAV() },
+			"text":             func() datasets.Source { return datasets.NewText() },
 		},
 		Samplers: map[string]func() sampling.Settings{
 			"shuffle":  func() sampling.Settings { return &sampling.Shuffle{} },
@@ -109,7 +106,7 @@ func (c Catalog) options() overlay.Options {
 		"method":    overlay.Of("methods", c.Methods),
 		"backbone":  overlay.Of("backbones", c.Backbones),
 		"dataset":   overlay.Of("datasets", c.Datasets),
-		"data":      overlay.Of("sources", c.Sources),
+		"data":      overlay.Of("datasets", c.Datasets),
 		"sampler":   overlay.Of("samplers", c.Samplers),
 		"subset":    overlay.Of("subsets", c.Subsets),
 		"labelled":  overlay.Of("subsets", c.Subsets),

@@ -44,7 +44,7 @@ func (c Catalog) Kinds() []string {
 // entries are the constructors of every kind.
 func (c Catalog) entries() map[string]map[string]func() any {
 	return map[string]map[string]func() any{
-		"methods": anyOf(c.Methods), "backbones": anyOf(c.Backbones), "datasets": anyOf(c.Datasets), "sources": anyOf(c.Sources),
+		"methods": anyOf(c.Methods), "backbones": anyOf(c.Backbones), "datasets": anyOf(c.Datasets),
 		"samplers": anyOf(c.Samplers), "subsets": anyOf(c.Subsets), "optimizers": anyOf(c.Optimizers), "evaluations": anyOf(c.Evaluations),
 	}
 }

@@ -8,10 +8,12 @@ import (
 	"errors"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"selfsup/backbones"
 	"selfsup/datasets"
+	"selfsup/datasets/rows"
 	"selfsup/datasets/sampling"
 	"selfsup/datasets/views"
 	"selfsup/experiment/evaluate"
@@ -43,7 +45,8 @@ type Recipe struct {
 	Subset     overlay.Choice[sampling.Subset]    `toml:"subset" overlay:"optional"`   // training images that the method sees; none: all
 	Labelled   overlay.Choice[sampling.Subset]    `toml:"labelled" overlay:"optional"` // training images whose labels evaluations learn from; none: all
 	Sampler    overlay.Choice[sampling.Settings]  `toml:"sampler" overlay:"optional"`  // which of them a step holds; none: shuffle
-	Views      views.Settings                     `toml:"views"`
+	Views      views.Settings                     `toml:"views"`                       // of images and clips
+	Rows       rows.Settings                      `toml:"rows"`                        // of tables
 	Backbone   overlay.Choice[backbones.Backbone] `toml:"backbone"`
 	Method     overlay.Choice[methods.Method]     `toml:"method"`
 	Optimizer  overlay.Choice[optim.Optimizer]    `toml:"optimizer"`
@@ -90,7 +93,7 @@ func (r *Resolution) Validate() error {
 func Default() *Recipe {
 	return &Recipe{
 		Name: "experiment", Seed: 1, Precision: "fp32", Device: "cpu",
-		Views: views.Defaults(), Validation: DefaultValidation(), Baselines: DefaultBaselines(),
+		Views: views.Defaults(), Rows: rows.Defaults(), Validation: DefaultValidation(), Baselines: DefaultBaselines(),
 		Train: Train{
 			Batch: 256, Length: length.Epochs(100), Checkpoint: length.Epochs(10), Log: length.Steps(10),
 			Probe: true, ProbeRate: 1e-3, Accumulate: 1,
@@ -138,6 +141,9 @@ func Load(file string, sets []string, c Catalog) (*Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := r.settle(res); err != nil {
+		return nil, err
+	}
 	var text strings.Builder
 	if err := overlay.Encode(&text, r, nil); err != nil {
 		return nil, err
@@ -147,6 +153,26 @@ func Load(file string, sets []string, c Catalog) (*Loaded, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// settle hides the tables that do not concern the recipe's kind of data. One that the recipe has all the same is a mistake.
+func (r *Recipe) settle(res *overlay.Result) error {
+	samples := datasets.SamplesOf(r.Dataset.Value)
+	for _, t := range []struct {
+		name  string
+		table interface{ Hide(bool) }
+		of    []string
+	}{
+		{"views", &r.Views, []string{"images", "clips"}},
+		{"rows", &r.Rows, []string{"rows"}},
+	} {
+		concerned := slices.Contains(t.of, samples)
+		if !concerned && res.Wrote(t.name) {
+			return res.Bad(t.name, "is about %s, and the samples of dataset.%s are %s", strings.Join(t.of, " and "), r.Dataset.Name, samples)
+		}
+		t.table.Hide(!concerned)
+	}
+	return nil
 }
 
 // Dir is the folder that relative paths of the recipe start from: BaseDir, or else the recipe file's.

@@ -11,9 +11,10 @@ import (
 	"selfsup/recipes/overlay"
 )
 
-// Source is a file that names data of another kind than plain images, and nothing else: one table such as [data.table].
+// Source is a file that names data and nothing else: one table such as [dataset.table].
 type Source struct {
-	Data overlay.Choice[datasets.Opener] `toml:"data"`
+	Data   overlay.Choice[datasets.Source] `toml:"dataset" overlay:"optional"`
+	Former overlay.Choice[datasets.Source] `toml:"data" overlay:"optional"` // what the key was called when only images had recipes
 }
 
 // LoadedSource is a source with the story of its making.
@@ -23,7 +24,7 @@ type LoadedSource struct {
 	Resolved string // the source with every value spelled out
 }
 
-// NamesSource reports whether a file is one of LoadSource: TOML with a data table. It is no recipe then.
+// NamesSource reports whether a file is one of LoadSource: TOML with a dataset and without a method. It is no recipe then.
 func NamesSource(file string) bool {
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -33,8 +34,9 @@ func NamesSource(file string) bool {
 	if _, err := toml.Decode(string(b), &keys); err != nil {
 		return false
 	}
-	_, ok := keys["data"]
-	return ok
+	_, data := keys["dataset"]
+	_, former := keys["data"]
+	return (data || former) && len(keys) == 1
 }
 
 // LoadSource resolves a source file with its bases and --set overlays, as Load does a recipe.
@@ -42,6 +44,9 @@ func LoadSource(file string, sets []string, c Catalog) (*LoadedSource, error) {
 	s := &Source{}
 	if _, err := overlay.Load(file, sets, c.options(), s); err != nil {
 		return nil, err
+	}
+	if s.Data.Value == nil {
+		s.Data, s.Former = s.Former, overlay.Choice[datasets.Source]{}
 	}
 	var text strings.Builder
 	if err := overlay.Encode(&text, s, nil); err != nil {
@@ -51,10 +56,10 @@ func LoadSource(file string, sets []string, c Catalog) (*LoadedSource, error) {
 }
 
 // Open opens the data; relative paths start at the file's folder.
-func (s *LoadedSource) Open() (datasets.Opened, error) {
+func (s *LoadedSource) Open() (*datasets.Data, error) {
 	dir := filepath.Dir(s.File)
 	if abs, err := filepath.Abs(dir); err == nil {
 		dir = abs
 	}
-	return s.Data.Value.OpenAny(datasets.Env{BaseDir: dir})
+	return s.Data.Value.Open(datasets.Env{BaseDir: dir})
 }

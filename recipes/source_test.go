@@ -71,7 +71,7 @@ func TestSourceOpens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if train, test := o.Sets(); train.Len() != 2 || test != nil {
+	if train, test := o.Train, o.Test; train.Len() != 2 || test != nil {
 		t.Errorf("%d rows, test %v; want 2 and none", train.Len(), test)
 	}
 	if recipes.NamesSource("quickstart.toml") {
@@ -80,8 +80,16 @@ func TestSourceOpens(t *testing.T) {
 	if _, err := recipes.LoadSource(filepath.Join(dir, "s.toml"), []string{"data.table.targt=1"}, recipes.Builtin()); err == nil || !strings.Contains(err.Error(), "did you mean target") {
 		t.Errorf("unknown key: %v", err)
 	}
-	// No recipe can choose what no method trains on.
-	if _, err := recipes.Load("quickstart.toml", []string{`dataset="table"`}, recipes.Builtin()); err == nil {
-		t.Error("a recipe chooses dataset table")
+	// A table that is about other samples than the data's is a mistake at its place.
+	const rows = "[dataset.table]\ntrain = \"t.csv\"\n[backbone.mlp]\n[method.simclr]\n[optimizer.sgd]\n[train]\nlength = \"1 step\"\n[views]\ncrop = 3\n"
+	file := filepath.Join(dir, "rows.toml")
+	if err := os.WriteFile(file, []byte(rows), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := recipes.Load(file, nil, recipes.Builtin()); err == nil || !strings.Contains(err.Error(), "rows.toml:8:") || !strings.Contains(err.Error(), "is about images and clips, and the samples of dataset.table are rows") {
+		t.Errorf("[views] of a table: %v", err)
+	}
+	if _, err := recipes.Load("quickstart.toml", []string{`rows.numbers="none"`}, recipes.Builtin()); err == nil || !strings.Contains(err.Error(), "the samples of dataset.fashion_mnist_4k are images") {
+		t.Errorf("[rows] of images: %v", err)
 	}
 }

@@ -367,9 +367,13 @@ func Fill(m Maker, name string, dst Slot, rows []int32, seed uint64) error {
 		go func() {
 			defer wg.Done()
 			var to [1]Slot
-			for i := int(next.Add(1)) - 1; i < len(rows); i = int(next.Add(1)) - 1 {
+			one := func(i int) (err error) {
+				defer datasets.Guard(&err)
 				to[0] = dst.row(i, f.Size())
-				if err := w.Make(to[:], int(rows[i]), Key{Seed: seed, Row: i}); err != nil {
+				return w.Make(to[:], int(rows[i]), Key{Seed: seed, Row: i})
+			}
+			for i := int(next.Add(1)) - 1; i < len(rows); i = int(next.Add(1)) - 1 {
+				if err := one(i); err != nil {
 					failed.Set(i, fmt.Errorf("feed: sample %d: %w", rows[i], err))
 				}
 			}

@@ -40,7 +40,7 @@ func ExampleWrite() {
 		return
 	}
 	var img datasets.Image
-	if err := packed.Train.Image(1000, &img); err != nil {
+	if err := packed.Train.(datasets.Set).Image(1000, &img); err != nil {
 		fmt.Println(err)
 		return
 	}

@@ -87,7 +87,7 @@ func TestMillionImages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := feed.NewLoader(d.Train, views.NewMaker(d.Train, pipe), feed.Config{Batch: 64, Wants: []string{feed.View(0), feed.View(1)}})
+	l, err := feed.NewLoader(d.Train, views.NewMaker(d.Train.(datasets.Set), pipe), feed.Config{Batch: 64, Wants: []string{feed.View(0), feed.View(1)}})
 	if err != nil {
 		t.Fatal(err)
 	}

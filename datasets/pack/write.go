@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	"image/jpeg"
@@ -58,7 +59,11 @@ func Write(w io.Writer, d *datasets.Data, o Options) (*Report, error) {
 	if err := p.write(header()); err != nil {
 		return nil, err
 	}
-	for _, s := range []datasets.Set{d.Train, d.Test} {
+	train, test := d.Images()
+	if train == nil {
+		return nil, errors.New("datasets: pack: the data are no images")
+	}
+	for _, s := range []datasets.Set{train, test} {
 		if s == nil {
 			continue
 		}

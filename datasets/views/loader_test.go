@@ -74,7 +74,7 @@ func TestLoaderDecodesParts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l, err := NewLoader(d.Train, p, LoaderConfig{Seed: 5, Batch: 12})
+		l, err := NewLoader(d.Train.(datasets.Set), p, LoaderConfig{Seed: 5, Batch: 12})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -280,7 +280,7 @@ func ExampleLoader() {
 		fmt.Println(err)
 		return
 	}
-	loader, err := NewLoader(data.Train, pipe, LoaderConfig{Seed: 1, Batch: 256})
+	loader, err := NewLoader(data.Train.(datasets.Set), pipe, LoaderConfig{Seed: 1, Batch: 256})
 	if err != nil {
 		fmt.Println(err)
 		return

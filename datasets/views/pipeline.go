@@ -4,6 +4,7 @@
 package views
 
 import (
+	"errors"
 	"fmt"
 
 	"selfsup/datasets"
@@ -34,7 +35,11 @@ func New(s Settings, d *datasets.Data, views int) (*Pipeline, error) {
 	if err := s.lists(views); err != nil {
 		return nil, err
 	}
-	mean, std, err := s.normalization(d.Train)
+	train, ok := d.Train.(datasets.Set)
+	if !ok {
+		return nil, errors.New("views: the data are no images")
+	}
+	mean, std, err := s.normalization(train)
 	if err != nil {
 		return nil, err
 	}

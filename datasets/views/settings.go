@@ -3,6 +3,8 @@ package views
 import (
 	"fmt"
 	"math"
+
+	"selfsup/recipes/overlay"
 )
 
 // Settings is the [views] table of a recipe: how an image becomes a training view, in the order of the fields.
@@ -10,6 +12,7 @@ import (
 // The settings that decode as PerView may differ between views (BYOL, MoCo v3). Colour operations follow torchvision's float tensor
 // arithmetic; on grey images saturation, hue and grayscale change nothing.
 type Settings struct {
+	overlay.Optional
 	Crop          int        `toml:"crop"`          // output side in pixels; 0: the size of the set's images
 	CropArea      [2]float64 `toml:"crop_area"`     // smallest and largest fraction of the image area; [1, 1] with pad
 	CropRatio     [2]float64 `toml:"crop_ratio"`    // smallest and largest width / height of the crop

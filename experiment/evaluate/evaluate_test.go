@@ -517,7 +517,7 @@ func TestBothPathsConverge(t *testing.T) {
 	f := Features{Dim: 28 * 28, Classes: 10, Seed: 1}
 	var m datasets.Image
 	for i := range 1000 {
-		if err := d.Train.Image(i, &m); err != nil {
+		if err := d.Train.(datasets.Set).Image(i, &m); err != nil {
 			t.Fatal(err)
 		}
 		for _, v := range m.Pix {

@@ -76,7 +76,9 @@ func walkField(v reflect.Value, f field, name string, visit func(name string, v 
 	}
 	switch f.kind {
 	case tableKind:
-		visit(name, v)
+		if !hidden(v) {
+			visit(name, v)
+		}
 	case tablesKind:
 		for i := range v.Len() {
 			visit(fmt.Sprintf("%s[%d]", name, i), v.Index(i))

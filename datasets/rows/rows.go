@@ -1,0 +1,230 @@
+// Package rows turns rows of a table into the fields of a batch.
+//
+// view0 [K] is the row itself: nothing is random in it, so that there is no second view; what is done to a row is the method's business. Numbers are scaled; a
+// category is its place in the column's list, and one more for what is missing or was not seen in training. marginal [K] has every column from a
+// row of its own, drawn from the training rows: the empirical marginal distribution that SCARF and VIME corrupt with. target [] is the number to
+// predict, NaN where there is none.
+package rows
+
+import (
+	"fmt"
+	"math"
+	"sort"
+
+	"selfsup/datasets"
+	"selfsup/datasets/feed"
+	"selfsup/datasets/sampling"
+	"selfsup/recipes/overlay"
+)
+
+// Settings is the [rows] table of a recipe.
+type Settings struct {
+	overlay.Optional
+	Numbers string `toml:"numbers"` // standard: mean 0 and deviation 1 | quantile: the normal score of the rank | none; missing ones are 0 after that
+}
+
+// Defaults scales numbers to mean 0 and deviation 1.
+func Defaults() Settings { return Settings{Numbers: "standard"} }
+
+// Validate checks the settings.
+func (s *Settings) Validate() error {
+	switch s.Numbers {
+	case "standard", "quantile", "none":
+		return nil
+	}
+	return overlay.Bad("numbers", "%q: want \"standard\", \"quantile\" or \"none\"", s.Numbers)
+}
+
+// Table is the columns of a table as encoders see them; it implements feed.Kind.
+type Table struct {
+	settings Settings
+	columns  []datasets.Column
+	ranks    [][]float64 // of a number's column, the training values in order; only for quantiles
+	of       []int       // categories of a column and one for none; 0: a number
+	train    datasets.RowSet
+}
+
+// New reads what it needs of the training rows.
+func New(s Settings, train datasets.RowSet) (*Table, error) {
+	t := &Table{settings: s, columns: train.Columns(), train: train}
+	for _, c := range t.columns {
+		n := 0
+		if c.Categories != nil {
+			n = len(c.Categories) + 1
+		}
+		t.of = append(t.of, n)
+	}
+	if s.Numbers != "quantile" {
+		return t, nil
+	}
+	t.ranks = make([][]float64, len(t.columns))
+	row := make([]float64, len(t.columns))
+	for i := range train.Len() {
+		if err := train.Row(i, row); err != nil {
+			return nil, fmt.Errorf("rows: %s: %w", train.Name(i), err)
+		}
+		for k, v := range row {
+			if t.of[k] == 0 && !math.IsNaN(v) {
+				t.ranks[k] = append(t.ranks[k], v)
+			}
+		}
+	}
+	for _, r := range t.ranks {
+		sort.Float64s(r)
+	}
+	return t, nil
+}
+
+// Noun implements feed.Kind.
+func (t *Table) Noun() string { return "rows" }
+
+// Training implements feed.Kind.
+func (t *Table) Training(set datasets.Labelled) feed.Maker { return newMaker(t, set) }
+
+// Evaluation implements feed.Kind: view0 as in training; raw has the numbers and an indicator for every category.
+func (t *Table) Evaluation(set datasets.Labelled) feed.Maker { return newMaker(t, set) }
+
+// scale turns a value of a column into what an encoder sees.
+func (t *Table) scale(k int, v float64) float32 {
+	missing := math.IsNaN(v)
+	switch {
+	case t.of[k] > 0 && missing:
+		return float32(t.of[k] - 1)
+	case t.of[k] > 0:
+		return float32(v)
+	case missing:
+		return 0
+	}
+	switch t.settings.Numbers {
+	case "standard":
+		return float32(t.columns[k].Standardise(v))
+	case "quantile":
+		return float32(normalScore(t.ranks[k], v))
+	}
+	return float32(v)
+}
+
+// normalScore is the normal quantile of the mean rank of v among sorted values, at most that of half a rank from the ends.
+func normalScore(sorted []float64, v float64) float64 {
+	n := len(sorted)
+	if n == 0 {
+		return 0
+	}
+	below := sort.SearchFloat64s(sorted, v)
+	upTo := sort.Search(n, func(i int) bool { return sorted[i] > v })
+	share := (float64(below) + float64(upTo)) / 2 / float64(n)
+	half := 0.5 / float64(n)
+	return math.Sqrt2 * math.Erfinv(2*min(max(share, half), 1-half)-1)
+}
+
+// width is the number of values of the field raw.
+func (t *Table) width() (n int) {
+	for _, of := range t.of {
+		n += max(of, 1)
+	}
+	return n
+}
+
+// maker makes fields of a set of rows, which may be part of a table's.
+type maker struct {
+	*Table
+	set   datasets.RowSet
+	place []int32 // of the samples among the set's rows; nil: each is its own
+}
+
+func newMaker(t *Table, set datasets.Labelled) *maker {
+	whole, place := sampling.Whole(set)
+	return &maker{t, whole.(datasets.RowSet), place}
+}
+
+const (
+	marginal = "marginal"
+	target   = "target"
+)
+
+// Fields implements feed.Maker.
+func (m *maker) Fields() []string { return []string{feed.View(0), marginal, target, feed.Raw} }
+
+// Field implements feed.Maker.
+func (m *maker) Field(name string) (feed.Field, error) {
+	switch {
+	case name == feed.View(0) || name == marginal:
+		return feed.Field{Name: name, Shape: []int{len(m.columns)}, Of: m.of}, nil
+	case name == target:
+		return feed.Field{Name: name}, nil
+	case name == feed.Raw:
+		return feed.Field{Name: name, Shape: []int{m.width()}}, nil
+	}
+	return feed.Field{}, &feed.UnknownField{Name: name, Kind: "rows of a table", Has: m.Fields()}
+}
+
+// Worker implements feed.Maker.
+func (m *maker) Worker(names []string) (feed.Worker, error) {
+	for _, name := range names {
+		if _, err := m.Field(name); err != nil {
+			return nil, err
+		}
+	}
+	return &worker{maker: m, names: names, row: make([]float64, len(m.columns)), other: make([]float64, len(m.columns))}, nil
+}
+
+type worker struct {
+	*maker
+	names      []string
+	row, other []float64
+}
+
+// Make implements feed.Worker.
+func (w *worker) Make(to []feed.Slot, i int, key feed.Key) error {
+	if w.place != nil {
+		i = int(w.place[i])
+	}
+	if err := w.set.Row(i, w.row); err != nil {
+		return err
+	}
+	for k, name := range w.names {
+		switch name {
+		case marginal:
+			if err := w.draw(to[k].F32, key); err != nil {
+				return err
+			}
+		case target:
+			to[k].F32[0] = float32(w.set.Target(i))
+		case feed.Raw:
+			w.raw(to[k].F32)
+		default:
+			for c, v := range w.row {
+				to[k].F32[c] = w.scale(c, v)
+			}
+		}
+	}
+	return nil
+}
+
+// draw takes each column from a training row of its own.
+func (w *worker) draw(dst []float32, key feed.Key) error {
+	r := datasets.NewRand(key.Seed, "rows/marginal", uint64(key.Step), uint64(key.Row))
+	for c := range dst {
+		if err := w.train.Row(r.Intn(w.train.Len()), w.other); err != nil {
+			return err
+		}
+		dst[c] = w.scale(c, w.other[c])
+	}
+	return nil
+}
+
+// raw writes numbers as they are scaled, and a 1 at the place of a category among those of its column.
+func (w *worker) raw(dst []float32) {
+	at := 0
+	for c, v := range w.row {
+		x := w.scale(c, v)
+		if w.of[c] == 0 {
+			dst[at] = x
+			at++
+			continue
+		}
+		clear(dst[at : at+w.of[c]])
+		dst[at+int(x)] = 1
+		at += w.of[c]
+	}
+}

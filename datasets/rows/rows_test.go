@@ -1,0 +1,115 @@
+package rows
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"selfsup/datasets"
+	"selfsup/datasets/feed"
+	"selfsup/datasets/sampling"
+)
+
+func table(t *testing.T) *datasets.Data {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "t.csv")
+	if err := os.WriteFile(file, []byte("x,c,y\n1,red,a\n2,blue,b\n3,,a\n4,red,b\n,blue,a\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := datasets.NewTable()
+	s.Train, s.Target, s.TestFraction = file, "y", 0
+	d, err := s.Open(datasets.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func make1(t *testing.T, m feed.Maker, name string, i int, key feed.Key) []float32 {
+	t.Helper()
+	f, err := m.Field(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := m.Worker([]string{name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slot := feed.NewSlot(f, 1)
+	if err := w.Make([]feed.Slot{slot}, i, key); err != nil {
+		t.Fatal(err)
+	}
+	return slot.F32
+}
+
+// Numbers are scaled by the training rows, categories are places, what is missing has its own place; a part of the rows is the same rows.
+func TestRows(t *testing.T) {
+	d := table(t)
+	train := d.Train.(datasets.RowSet)
+	third := float32(math.Sqrt2 * math.Erfinv(2*(1.5/4)-1)) // the mean rank of 2 among 1..4
+	std := float32(train.Columns()[0].Std)
+	for _, c := range []struct {
+		numbers string
+		row     int
+		want    []float32
+	}{
+		{"standard", 0, []float32{(1 - 2.5) / std, 1}},
+		{"standard", 2, []float32{(3 - 2.5) / std, 2}},
+		{"standard", 4, []float32{0, 0}},
+		{"quantile", 1, []float32{third, 0}},
+		{"none", 3, []float32{4, 1}},
+	} {
+		tab, err := New(Settings{Numbers: c.numbers}, train)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := tab.Training(d.Train)
+		if f, _ := m.Field("view0"); !slices.Equal(f.Shape, []int{2}) || !slices.Equal(f.Of, []int{0, 3}) {
+			t.Errorf("view0 is %+v, want two columns of a number and of 3 categories", f)
+		}
+		near := func(a, b float32) bool { return math.Abs(float64(a-b)) < 1e-6 }
+		if got := make1(t, m, "view0", c.row, feed.Key{}); !slices.EqualFunc(got, c.want, near) {
+			t.Errorf("%s: row %d is %v, want %v", c.numbers, c.row, got, c.want)
+		}
+		part := tab.Training(sampling.Part(d.Train, []int32{3, int32(c.row)}))
+		if got := make1(t, part, "view0", 1, feed.Key{}); !slices.EqualFunc(got, c.want, near) {
+			t.Errorf("%s: row 1 of a part is %v, want %v", c.numbers, got, c.want)
+		}
+	}
+	tab, err := New(Defaults(), train)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := make1(t, tab.Evaluation(d.Train), feed.Raw, 2, feed.Key{}); !slices.Equal(got[1:], []float32{0, 0, 1}) {
+		t.Errorf("raw ends in %v, want an indicator of the third place", got[1:])
+	}
+}
+
+// The marginal draws each column from some training row, by seed, step and row alone.
+func TestMarginal(t *testing.T) {
+	d := table(t)
+	tab, err := New(Settings{Numbers: "none"}, d.Train.(datasets.RowSet))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := tab.Training(d.Train)
+	seen := map[[2]float32]bool{}
+	for step := range 200 {
+		key := feed.Key{Seed: 3, Step: step, Row: 1}
+		got := make1(t, m, "marginal", 0, key)
+		if again := make1(t, m, "marginal", 4, key); !slices.Equal(got, again) {
+			t.Fatalf("step %d: %v, and for another sample %v", step, got, again)
+		}
+		seen[[2]float32(got)] = true
+	}
+	if !seen[[2]float32{1, 2}] || !seen[[2]float32{4, 0}] || !seen[[2]float32{0, 1}] {
+		t.Errorf("combinations that no row has are missing among %v", seen)
+	}
+	_, err = m.Worker([]string{"view1"})
+	if err == nil || !strings.Contains(err.Error(), `rows of a table have no field "view1"; they have view0, marginal, target, raw`) {
+		t.Errorf("a second view: %v", err)
+	}
+}
