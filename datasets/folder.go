@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -78,7 +79,7 @@ func (s *Folder) list(env Env) (l found, err error) {
 		return l, err
 	}
 	l.split = &s.Split
-	return l, divided(p.train, l.train)
+	return l, divided(cmp.Or(s.Train, p.train), l.train) // as the recipe writes it
 }
 
 func (s *Folder) validate() error {
