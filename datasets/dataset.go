@@ -37,6 +37,9 @@ func SamplesOf(s Source) string {
 // Env is what a source may know of the run.
 type Env struct {
 	BaseDir string // folder of the recipe file; relative paths of the recipe start there
+
+	// Progress is told how many of how many images were read, by any goroutine, again and again; nil: nobody asks.
+	Progress func(done, total int)
 }
 
 // path resolves a path of the recipe.

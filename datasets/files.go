@@ -21,6 +21,14 @@ type Files struct {
 	MaxPixels  int         `toml:"max_pixels"`  // a header that claims more is refused
 	Memory     memory.Size `toml:"memory"`      // decoded images that are kept; a larger set is decoded on demand
 	Verify     bool        `toml:"verify"`      // a larger set is decoded once at the start, else a damaged file stops the run when it comes up
+
+	progress func(done, total int) // see Env
+}
+
+// told is files that tell who opens them how far the reading is.
+func (s Files) told(progress func(done, total int)) Files {
+	s.progress = progress
+	return s
 }
 
 // DefaultFiles tolerates no bad image and keeps up to 1 GiB of decoded images.

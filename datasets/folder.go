@@ -40,7 +40,7 @@ func (s *Folder) Open(env Env) (*Data, error) {
 	if err != nil {
 		return nil, fmt.Errorf("datasets: folder: %w", err)
 	}
-	d, err := openLabelled(l, s.Files)
+	d, err := openLabelled(l, s.Files.told(env.Progress))
 	if err != nil {
 		return nil, err
 	}

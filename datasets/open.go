@@ -203,7 +203,15 @@ func (s *Files) survey(files []file) *survey {
 
 // each calls do for every file, on every core.
 func (s *Files) each(files []file, do func(i int, w *worker)) {
-	parallelWith(len(files), s.worker, do)
+	if s.progress == nil {
+		parallelWith(len(files), s.worker, do)
+		return
+	}
+	var done atomic.Int64
+	parallelWith(len(files), s.worker, func(i int, w *worker) {
+		do(i, w)
+		s.progress(int(done.Add(1)), len(files))
+	})
 }
 
 // bytes is the size of all decoded images.

@@ -20,6 +20,8 @@ type indexer struct {
 	left    int64 // memory for compressed shards
 	skipped []Skip
 	others  passedOver
+
+	progress func(done, total int)
 }
 
 func (x *indexer) refuse(name string, err error) {

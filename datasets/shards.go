@@ -44,7 +44,7 @@ func (s *Shards) Open(env Env) (*Data, error) {
 	if err := s.validate(); err != nil {
 		return fail(err)
 	}
-	x := indexer{Shards: s, left: int64(s.Memory)}
+	x := indexer{Shards: s, left: int64(s.Memory), progress: env.Progress}
 	train, err := x.patterns(env, s.Train)
 	if err != nil {
 		return fail(err)
@@ -77,7 +77,7 @@ func (x *indexer) open(train, test []file) (*Data, error) {
 	if len(x.Test) == 0 {
 		l.split = &x.Split
 	}
-	return openFiles(l, x.Files)
+	return openFiles(l, x.Files.told(x.progress))
 }
 
 // LabelHint implements Hinting.

@@ -40,6 +40,8 @@ type Status struct {
 	LeftOut int    `json:"left_out,omitempty"` // images that did not decode
 	Error   string `json:"error,omitempty"`
 	Totals  totals `json:"totals"`
+
+	Lineage []Extension `json:"lineage,omitempty"` // what was changed since the run began, in turn
 }
 
 // ReadStatus reads the status of a run folder; a folder that is none is a DataError.
@@ -67,8 +69,11 @@ func (r *run) open(from int) (err error) {
 	if err := r.removeStale(); err != nil {
 		return err
 	}
-	r.heart.Path = r.Folder.File(heartbeatFile)
-	r.alive = func() error { return r.heart.Beat(time.Now()) }
+	r.heart = &folder.Heartbeat{Path: r.Folder.File(heartbeatFile)}
+	r.alive = func() error {
+		r.evaluating()
+		return r.heart.Beat(time.Now())
+	}
 	if r.encoderMeta, err = r.describeEncoder(); err != nil {
 		return err
 	}
@@ -119,15 +124,20 @@ func (r *run) metrics(line []report.Field) error {
 
 // status rewrites run.json.
 func (r *run) status(state string, cause error) error {
-	s := Status{State: state, Recipe: r.Recipe.ID(), BaseDir: r.Recipe.Dir(), Step: max(r.saved, 0), Steps: r.Steps, LeftOut: len(r.Data.Skipped), Totals: r.totals()}
+	s := Status{State: state, Recipe: r.Recipe.ID(), BaseDir: r.Recipe.Dir(), Step: max(r.saved, 0), Steps: r.Steps, LeftOut: len(r.Data.Skipped), Totals: r.totals(), Lineage: r.lineage}
 	if cause != nil {
 		s.Error = cause.Error()
 	}
+	return s.write(r.Folder)
+}
+
+// write rewrites run.json.
+func (s Status) write(f *folder.Folder) error {
 	text, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return err
 	}
-	return folder.WriteAtomic(r.Folder.File(statusFile), append(text, '\n'))
+	return folder.WriteAtomic(f.File(statusFile), append(text, '\n'))
 }
 
 // reportSkipped names the images that were left out, in the run folder and in a message.

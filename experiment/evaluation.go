@@ -109,6 +109,7 @@ func (s *Setup) rows(ctx context.Context, set datasets.Labelled, dim int, fill f
 		for i := range rows {
 			rows[i] = int32(from + i)
 		}
+		s.telling(s.doing, from, n)
 		if s.alive != nil {
 			if err := s.alive(); err != nil {
 				return f, err
@@ -151,7 +152,9 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluate.P
 	var all []Evaluation
 	var err error
 	var labelled evaluate.Features
+	defer func() { u.doing = "" }()
 	for _, p := range protocols {
+		u.doing = "evaluating " + u.name
 		f, set := labelled, on
 		switch {
 		case labelFree(p) && u.views == nil:
@@ -166,6 +169,8 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluate.P
 		if err != nil {
 			return nil, fmt.Errorf("evaluate: %s: %w", u.name, err)
 		}
+		u.doing += ": " + u.protocolName(p)
+		u.evaluating()
 		rs, err := p.Evaluate(ctx, f)
 		if err != nil {
 			return nil, fmt.Errorf("evaluate: %s: %w", u.name, err)
@@ -277,6 +282,16 @@ func (s *Setup) validate(ctx context.Context, protocols []evaluate.Protocol) ([]
 		return nil, err
 	}
 	return s.frozen(u.name, s.Store, func() ([]Evaluation, error) { return u.measure(ctx, onValidation, protocols) })
+}
+
+// protocolName is the name that the recipe has for a protocol.
+func (s *Setup) protocolName(p evaluate.Protocol) string {
+	for _, c := range s.Recipe.Evaluate.On {
+		if c.Value == p {
+			return c.Name
+		}
+	}
+	return ""
 }
 
 // protocols lists the recipe's protocols.

@@ -57,7 +57,7 @@ func (m *dataImage) write(w io.Writer) {
 }
 
 // fingerprintOf lists every image of opened data.
-func fingerprintOf(source string, d *datasets.Data) (*fingerprint, error) {
+func fingerprintOf(source string, d *datasets.Data, tell func(done, total int)) (*fingerprint, error) {
 	f := &fingerprint{Source: source, Classes: d.Train.Classes()}
 	digest := sha256.New()
 	out := bufio.NewWriter(digest)
@@ -76,6 +76,7 @@ func fingerprintOf(source string, d *datasets.Data) (*fingerprint, error) {
 			sum = s.Sum
 		}
 		for i := range part.set.Len() {
+			tell(i+1, part.set.Len())
 			m := dataImage{set: part.name, name: d.Relative(part.set.Name(i))}
 			if l := part.set.Label(i); l >= 0 {
 				m.class = part.set.Classes()[l]
@@ -346,7 +347,7 @@ func without(a, b []string) (rest []string) {
 // recognise compares the opened data of a setup with those that a run folder recorded. The remark says that there is no
 // record.
 func (s *Setup) recognise(f *folder.Folder) (remark string, err error) {
-	if s.fingerprint, err = fingerprintOf(s.Recipe.Dataset.Name, s.Data); err != nil {
+	if s.fingerprint, err = fingerprintOf(s.Recipe.Dataset.Name, s.Data, s.reads("comparing the images with the run's")); err != nil {
 		return "", &DataError{err}
 	}
 	was, err := readFingerprint(f)

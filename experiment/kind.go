@@ -17,7 +17,7 @@ func (s *Setup) kindOf() (feed.Kind, error) {
 		if err := s.checkPixels(); err != nil {
 			return nil, err
 		}
-		pipe, err := views.New(s.viewSettings(), s.Data, r.Views.Count())
+		pipe, err := views.New(s.viewSettings(), s.measured(), r.Views.Count())
 		if err != nil {
 			return nil, viewsError(r.File, err)
 		}

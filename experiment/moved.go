@@ -9,6 +9,7 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/experiment/folder"
+	"selfsup/internal/called"
 	"selfsup/recipes"
 )
 
@@ -78,8 +79,7 @@ func whereMoved(err error, f *folder.Folder, verb string, rec *recipes.Loaded) e
 	}
 	for _, key := range keys {
 		if l, ok := rec.Result.Leaf(key); ok && strings.Trim(l.Value, `"[]`) != "" {
-			return &DataError{fmt.Errorf("%w; if the data moved, say where: experiment %s %s --set %s=PATH",
-				data.Err, verb, f.Path, key)}
+			return &DataError{fmt.Errorf("%w; if the data moved, say where: %s", data.Err, called.Line(verb, f.Path, "--set", key+"=PATH"))}
 		}
 	}
 	return err

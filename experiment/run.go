@@ -10,6 +10,7 @@ import (
 	"selfsup/datasets/feed"
 	"selfsup/experiment/checkpoint"
 	"selfsup/graph/ir"
+	"selfsup/internal/called"
 )
 
 // train runs the training from a step on, stage by stage.
@@ -51,7 +52,7 @@ func (r *run) trainStage(ctx context.Context, s stage, from int) error {
 	}
 	for step := from; step < s.until; step++ {
 		r.clock.start()
-		batch, err := loader.Next(ctx)
+		batch, err := r.next(ctx, loader)
 		if err != nil {
 			return r.interrupted(step, err)
 		}
@@ -91,6 +92,19 @@ func (r *run) trainStage(ctx context.Context, s stage, from int) error {
 		}
 	}
 	return s.sync() // for the next stage, the export and the evaluation
+}
+
+// next is the loader's next batch. A request that comes before the first one is there ends the run at once.
+func (r *run) next(ctx context.Context, loader *feed.Loader) (*feed.Batch, error) {
+	if r.clock.steps > 0 {
+		return loader.Next(ctx)
+	}
+	early, begun := r.firstStep(ctx)
+	batch, err := loader.Next(early)
+	if left := begun(); left != nil {
+		return nil, left
+	}
+	return batch, err
 }
 
 // due reports whether something that happens every so many steps happens after this one.
@@ -220,12 +234,20 @@ func (r *run) meta(done int) checkpoint.Meta {
 // Stopped is a run that ended early on request, with everything saved.
 type Stopped struct {
 	Reason Request
-	Step   int
-	Folder string
+	Step   int    // done
+	Folder string // empty: none was made
+	Early  bool   // before the first step of this process: there was nothing to save
 }
 
 func (e *Stopped) Error() string {
-	return fmt.Sprintf("stopped by %s after step %d, saved; resume with: experiment resume %s", e.Reason, e.Step, e.Folder)
+	did, then := fmt.Sprintf("after step %d, saved", e.Step), ""
+	if e.Early {
+		did = "before its first step, at once"
+	}
+	if e.Folder != "" {
+		then = "; resume with: " + called.Line("resume", e.Folder)
+	}
+	return fmt.Sprintf("stopped by %s %s%s", e.Reason, did, then)
 }
 
 // Request is why a run should stop after the step it is in.
@@ -236,10 +258,11 @@ const (
 	Interrupt Request = iota + 1 // Ctrl-C
 	Requeue                      // SIGUSR1: a scheduler wants the machine back
 	Terminate                    // SIGTERM
+	Hangup                       // SIGHUP: the terminal was closed
 )
 
 func (q Request) String() string {
-	return [...]string{"", "an interrupt", "SIGUSR1", "SIGTERM"}[q]
+	return [...]string{"", "an interrupt", "SIGUSR1", "SIGTERM", "SIGHUP"}[q]
 }
 
 // stopRequested returns the error to stop with if somebody asked for it.
@@ -254,7 +277,8 @@ func (r *run) stopRequested() error {
 
 // interrupted turns a loader's error at a step into what the run reports.
 func (r *run) interrupted(step int, err error) error {
-	if errors.Is(err, context.Canceled) {
+	var stop *Stopped
+	if errors.Is(err, context.Canceled) || errors.As(err, &stop) {
 		return err
 	}
 	return &DataError{fmt.Errorf("train: step %d: %w", step, err)}

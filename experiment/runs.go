@@ -17,6 +17,7 @@ import (
 	"selfsup/graph"
 	"selfsup/graph/device"
 	"selfsup/graph/ir"
+	"selfsup/internal/called"
 	"selfsup/internal/callsite"
 	"selfsup/recipes"
 )
@@ -26,6 +27,7 @@ type Options struct {
 	Root     string         // folder in which Run makes the run's folder
 	Messages io.Writer      // progress and messages
 	Stop     <-chan Request // a request ends the run after the step it is in
+	Leave    <-chan Request // a request before the first step ends the run at once, with nothing trained and nothing saved
 	Sets     []string       // settings that Resume changes, key=value: where the data are
 }
 
@@ -43,7 +45,7 @@ type run struct {
 	log      *report.Log
 	events   *report.Events
 	progress *report.Progress
-	heart    folder.Heartbeat
+	heart    *folder.Heartbeat
 	clock    clock
 	first    int        // step that this process began with
 	saved    int        // steps done at the newest checkpoint
@@ -56,6 +58,7 @@ type run struct {
 	best     *checkpoint.Score // nil: none yet
 	bestStep int               // of that
 	before   totals            // of earlier processes of this run
+	lineage  []Extension       // what was changed since the run began
 
 	encoderMeta *checkpoint.Encoder
 }
@@ -69,11 +72,29 @@ type totals struct {
 
 // Run trains and evaluates a recipe in a new folder below o.Root.
 func Run(rec *recipes.Loaded, o Options) (*Summary, error) {
-	s, err := Prepare(rec)
+	return runInto(rec, o, "", func() (*folder.Folder, error) { return folder.Create(o.Root, rec.Name, time.Now()) })
+}
+
+// runInto prepares a recipe, opens a folder for it, and runs it there. heartbeat is a file that beats meanwhile; empty: the folder is not there.
+func runInto(rec *recipes.Loaded, o Options, heartbeat string, open func() (*folder.Folder, error)) (*Summary, error) {
+	s, err := newSetup(rec)
 	if err != nil {
 		return nil, err
 	}
-	f, err := folder.Create(o.Root, rec.Name, time.Now())
+	s.watch(o, heartbeat)
+	err = o.leavable("", func() error {
+		if err := s.prepare(); err != nil {
+			return err
+		}
+		if s.fingerprint, err = fingerprintOf(rec.Dataset.Name, s.Data, s.reads("listing the images")); err != nil {
+			return &DataError{err}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	f, err := open()
 	if err != nil {
 		return nil, err
 	}
@@ -81,16 +102,14 @@ func Run(rec *recipes.Loaded, o Options) (*Summary, error) {
 	if err := writeRecipe(f, rec); err != nil {
 		return nil, err
 	}
-	if s.fingerprint, err = fingerprintOf(rec.Dataset.Name, s.Data); err != nil {
-		return nil, &DataError{err}
-	}
 	if err := s.writeFingerprint(f); err != nil {
 		return nil, err
 	}
 	return s.start(f, o, beginning{})
 }
 
-// Resume goes on from the newest checkpoint of a run folder, as if nothing had happened. A run that is done is an error.
+// Resume goes on from the newest checkpoint of a run folder, as if nothing had happened, with o.Sets changed, of which see mayChange. A run that
+// is done is an error, unless they make it longer or change its evaluations.
 func Resume(dir string, c recipes.Catalog, o Options) (*Summary, error) {
 	if _, err := ReadStatus(dir); err != nil {
 		return nil, err
@@ -101,19 +120,30 @@ func Resume(dir string, c recipes.Catalog, o Options) (*Summary, error) {
 	}
 	defer f.Close()
 	for _, set := range o.Sets {
-		if !ofData(set) {
-			return nil, &RecipeError{"resume", fmt.Errorf("--set %s: want a setting that says where the data are, such as dataset.folder.train", set)}
+		if err := mayChange(set); err != nil {
+			return nil, err
 		}
 	}
-	h, err := reopen(f, false, "resume", o.Sets, c)
+	var h held
+	err = o.leavable(f.Path, func() (err error) {
+		h, err = reopen(f, false, "resume", o, c)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	if h.status.State == "done" {
-		return nil, fmt.Errorf("resume: %s is done (%d steps); to go further, run its recipe with a longer train.length", dir, h.status.Steps)
+	changed, err := h.changes(f, c)
+	if err != nil {
+		return nil, err
+	}
+	if h.status.State == "done" && len(changed) == 0 {
+		return nil, fmt.Errorf("resume: %s is done (%d steps); to go further: %s", dir, h.status.Steps, called.Line("resume", dir, "--set", "train.length="+longer(h.Recipe.Train.Length)))
 	}
 	if h.store == nil && h.status.Step > 0 {
 		return nil, &DataError{fmt.Errorf("resume: %s holds no checkpoint, but its %s says that step %d was saved", f.File(checkpointDir), statusFile, h.status.Step)}
+	}
+	if err := h.extend(f, changed, o.Sets, c); err != nil {
+		return nil, err
 	}
 	if err := h.keepMoved(f); err != nil {
 		return nil, err
@@ -124,19 +154,25 @@ func Resume(dir string, c recipes.Catalog, o Options) (*Summary, error) {
 		}
 	}
 	if h.store == nil { // interrupted before its first checkpoint
-		return h.start(f, o, beginning{warning: h.warning})
+		return h.start(f, o, beginning{warning: h.warning, lineage: h.status.Lineage})
 	}
 	for _, name := range h.store.Names() {
 		h.Store.Get(name).Copy(h.store.Get(name).Array)
 	}
-	return h.start(f, o, beginning{step: h.meta.Step, window: h.meta.Window, before: h.status.Totals, warning: h.warning})
+	return h.start(f, o, beginning{step: h.meta.Step, window: h.meta.Window, before: h.status.Totals, warning: h.warning, lineage: h.status.Lineage})
 }
 
 // Evaluate runs the protocols of a run's recipe, with sets applied, on its newest or its best checkpoint. It changes nothing in the folder,
 // which may be in use: checkpoints are replaced as a whole.
 func Evaluate(dir string, best bool, sets []string, c recipes.Catalog, o Options) (*Summary, error) {
 	f := &folder.Folder{Path: filepath.Clean(dir)}
-	h, err := reopen(f, best, "eval", sets, c)
+	for _, set := range sets {
+		if !ofEvaluation(set) && !ofData(set) {
+			return nil, &RecipeError{"eval", fmt.Errorf("--set %s: only settings below evaluate change what is measured, such as evaluate.knn.k=[1,20]; the encoder was trained with the others", set)}
+		}
+	}
+	o.Sets = sets
+	h, err := reopen(f, best, "eval", o, c)
 	if err != nil {
 		return nil, err
 	}
@@ -150,6 +186,11 @@ func Evaluate(dir string, best bool, sets []string, c recipes.Catalog, o Options
 		fmt.Fprintln(o.Messages, "warning:", h.warning)
 	}
 	h.Store = h.store
+	h.alive = func() error {
+		h.evaluating()
+		return nil
+	}
+	defer h.shown.Clear()
 	all, err := h.evaluateAll(context.Background())
 	if err != nil {
 		return nil, err
@@ -180,7 +221,8 @@ type held struct {
 }
 
 // reopen reads a run folder, for a verb, and changes settings of its recipe. Its data must be those that the run began with.
-func reopen(f *folder.Folder, best bool, verb string, sets []string, c recipes.Catalog) (h held, err error) {
+func reopen(f *folder.Folder, best bool, verb string, o Options, c recipes.Catalog) (h held, err error) {
+	sets := o.Sets
 	if h.status, err = ReadStatus(f.Path); err != nil {
 		return h, err
 	}
@@ -196,6 +238,11 @@ func reopen(f *folder.Folder, best bool, verb string, sets []string, c recipes.C
 	if err != nil {
 		return h, err
 	}
+	heartbeat := ""
+	if verb == "resume" {
+		heartbeat = f.File(heartbeatFile)
+	}
+	s.watch(o, heartbeat)
 	s.known = h.meta.Encoder
 	s.opened = func(s *Setup) error {
 		remark, err := s.recognise(f)
@@ -242,12 +289,16 @@ type beginning struct {
 	window  *checkpoint.Window // line of metrics that the checkpoint has begun
 	before  totals             // of the processes before
 	warning string             // which checkpoints are damaged
+	lineage []Extension        // what was changed since the run began
 }
 
 // start runs the training from a step on, then the evaluation, and keeps the folder's status true on every way out.
 func (s *Setup) start(f *folder.Folder, o Options, at beginning) (_ *Summary, err error) {
 	from := at.step
-	r := &run{Setup: s, Options: o, Folder: f, progress: report.NewProgress(o.Messages), first: from, saved: from, before: at.before}
+	if s.shown == nil {
+		s.watch(o, "")
+	}
+	r := &run{Setup: s, Options: o, Folder: f, progress: s.shown, first: from, saved: from, before: at.before, lineage: at.lineage}
 	r.reopenWindow(at.window)
 	if from == 0 {
 		r.saved = -1
@@ -268,6 +319,9 @@ func (s *Setup) start(f *folder.Folder, o Options, at beginning) (_ *Summary, er
 		}
 		err = errors.Join(err, r.close())
 		err = errors.Join(err, r.status(stateOf(err), err))
+		if err != nil {
+			err = &RunError{Folder: f.Path, State: stateOf(err), Step: max(r.saved, 0), Steps: r.Steps, Err: err}
+		}
 	}()
 	if at.warning != "" {
 		r.progress.Say("warning: %s", at.warning)
@@ -303,6 +357,17 @@ func (s *Setup) start(f *folder.Folder, o Options, at beginning) (_ *Summary, er
 	return sum, sum.write(f)
 }
 
+// RunError is why a run did not come to its end, with the folder that holds it.
+type RunError struct {
+	Folder      string
+	State       string // as in run.json
+	Step, Steps int    // at the newest checkpoint, and of the whole training
+	Err         error
+}
+
+func (e *RunError) Error() string { return e.Err.Error() }
+func (e *RunError) Unwrap() error { return e.Err }
+
 // stateOf names the end of a run.
 func stateOf(err error) string {
 	var stop *Stopped
@@ -330,7 +395,7 @@ func (r *run) totals() totals {
 // summary is what the finished run comes to.
 func (r *run) summary(all []Evaluation) *Summary {
 	t := r.totals()
-	s := &Summary{Run: r.Folder.Path, Steps: r.Steps, Seconds: t.Seconds, Loss: r.clock.lastLoss, Evaluations: all, PeakRSSMB: report.PeakRSSMB()}
+	s := &Summary{Run: r.Folder.Path, Steps: r.Steps, Course: &Course{Seconds: t.Seconds, Loss: r.clock.lastLoss}, Evaluations: all, PeakRSSMB: report.PeakRSSMB()}
 	r.describeSets(s)
 	if r.best != nil {
 		s.Best = &Best{Step: r.bestStep, Score: *r.best}

@@ -16,6 +16,7 @@ import (
 	"selfsup/datasets/sampling"
 	"selfsup/datasets/views"
 	"selfsup/experiment/checkpoint"
+	"selfsup/experiment/report"
 	"selfsup/graph"
 	"selfsup/graph/device"
 	"selfsup/internal/room"
@@ -73,6 +74,10 @@ type Setup struct {
 	stages []stage // of the training, in order; the last is this Setup
 
 	alive func() error // called again and again while images are evaluated; nil: nobody asks
+
+	shown *report.Progress                   // where tell tells; nil: nowhere
+	tell  func(what string, done, total int) // see watch; nil: nobody asks
+	doing string                             // which evaluation goes on; empty: none
 }
 
 // Prepare opens the data and compiles the training step of a recipe. It changes nothing on disk.
@@ -217,7 +222,7 @@ func (s *Setup) newStore() *graph.Store { return graph.NewStore(uint64(s.Recipe.
 // openData reads the data set and checks that the recipe fits it.
 func (s *Setup) openData() (err error) {
 	r := s.Recipe
-	if s.Data, err = openSource(r.Dataset.Name, r.Dataset.Value, datasets.Env{BaseDir: r.Dir()}); err != nil {
+	if s.Data, err = openSource(r.Dataset.Name, r.Dataset.Value, datasets.Env{BaseDir: r.Dir(), Progress: s.reads("reading dataset." + r.Dataset.Name)}); err != nil {
 		return err
 	}
 	if s.opened != nil {

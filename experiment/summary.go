@@ -18,18 +18,23 @@ import (
 
 // Summary is what a run comes to; `run --json` prints it and the run folder keeps it.
 type Summary struct {
-	Run             string            `json:"run"` // folder
-	Steps           int               `json:"steps"`
-	Seconds         float64           `json:"seconds"`           // of the training loop, its evaluations left out
-	ImagesPerSecond float64           `json:"images_per_second"` // source images; an image with two views counts once
-	DataWait        float64           `json:"data_wait"`         // share of the loop's time that it waited for views
-	Loss            float64           `json:"loss"`              // mean of the last steps
-	Evaluations     []Evaluation      `json:"evaluations"`
-	TestImages      int               `json:"test_images,omitempty"`
-	Validation      string            `json:"validation,omitempty"` // what the split that chooses is
-	ChosenBy        *checkpoint.Score `json:"chosen_by,omitempty"`  // why this state is evaluated; nil: it is the last
-	Best            *Best             `json:"best,omitempty"`       // the best checkpoint, where there is one
-	PeakRSSMB       float64           `json:"peak_rss_mb"`
+	Run   string `json:"run"` // folder
+	Steps int    `json:"steps"`
+	*Course
+	Evaluations []Evaluation      `json:"evaluations"`
+	TestImages  int               `json:"test_images,omitempty"`
+	Validation  string            `json:"validation,omitempty"` // what the split that chooses is
+	ChosenBy    *checkpoint.Score `json:"chosen_by,omitempty"`  // why this state is evaluated; nil: it is the last
+	Best        *Best             `json:"best,omitempty"`       // the best checkpoint, where there is one
+	PeakRSSMB   float64           `json:"peak_rss_mb"`
+}
+
+// Course is what only who trains can measure: it is nil in the summary of a checkpoint that was evaluated again.
+type Course struct {
+	Seconds         float64 `json:"seconds"`           // of the training loop, its evaluations left out
+	ImagesPerSecond float64 `json:"images_per_second"` // source images; an image with two views counts once
+	DataWait        float64 `json:"data_wait"`         // share of the loop's time that it waited for views
+	Loss            float64 `json:"loss"`              // mean of the last steps, as metrics.jsonl ends with
 }
 
 // Evaluation is one result of one protocol on one representation.
@@ -84,7 +89,10 @@ func (s *Summary) Table() string {
 	if len(s.Evaluations) > 0 {
 		s.evaluations(&b)
 	}
-	if s.Steps > 0 && s.Seconds > 0 {
+	switch {
+	case s.Course == nil:
+		fmt.Fprintf(&b, "checkpoint of step %d, peak memory %.0f MB\n", s.Steps, s.PeakRSSMB)
+	case s.Steps > 0:
 		fmt.Fprintf(&b, "%d steps in %.1f s, %.0f images/s, %.1f %% of it waiting for data, peak memory %.0f MB\n",
 			s.Steps, s.Seconds, s.ImagesPerSecond, 100*s.DataWait, s.PeakRSSMB)
 	}

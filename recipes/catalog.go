@@ -11,6 +11,7 @@ import (
 	"selfsup/datasets/sampling"
 	"selfsup/experiment/evaluate"
 	"selfsup/graph/optim"
+	"selfsup/internal/called"
 	"selfsup/internal/callsite"
 	"selfsup/methods"
 	"selfsup/methods/contrastive"
@@ -102,7 +103,7 @@ func Builtin() Catalog {
 }
 
 func (c Catalog) options() overlay.Options {
-	return overlay.Options{FS: Shipped, See: "experiment list", Catalogs: map[string]overlay.Catalog{
+	return overlay.Options{FS: Shipped, See: called.Line("list"), Catalogs: map[string]overlay.Catalog{
 		"method":    overlay.Of("methods", c.Methods),
 		"backbone":  overlay.Of("backbones", c.Backbones),
 		"dataset":   overlay.Of("datasets", c.Datasets),

@@ -42,6 +42,19 @@ func Create(root, name string, now time.Time) (*Folder, error) {
 	}
 }
 
+// IsName reports whether a word can be the name of a folder below another.
+func IsName(word string) bool {
+	return word != "" && word[0] != '.' && !strings.ContainsAny(word, "/\\\x00")
+}
+
+// CreateAt makes a folder, with those above it, and locks it. It may be there already.
+func CreateAt(path string) (*Folder, error) {
+	if err := os.MkdirAll(path, 0o777); err != nil {
+		return nil, fmt.Errorf("run folder: %w", err)
+	}
+	return Open(path)
+}
+
 // Open locks an existing folder. A folder that another process uses is an error that names the process; the lock of a process that died
 // is free.
 func Open(path string) (*Folder, error) {

@@ -3,20 +3,25 @@ package folder
 import (
 	"fmt"
 	"os"
+	"sync"
 	"time"
 )
 
 // Heartbeat is an empty file whose time of change tells that a run goes on.
 type Heartbeat struct {
 	Path string
+
+	mu   sync.Mutex
 	last time.Time
 }
 
 // Beats are this far apart at least.
 const between = 10 * time.Second
 
-// Beat renews the file, if the last time is long enough ago.
+// Beat renews the file, if the last time is long enough ago. Any goroutine may call it.
 func (h *Heartbeat) Beat(now time.Time) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if !h.last.IsZero() && now.Sub(h.last) < between {
 		return nil
 	}

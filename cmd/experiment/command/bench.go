@@ -33,7 +33,7 @@ GFLOPS, peak memory, and the share of every operation, with --shapes for every s
 	c.RegisterFlagCompletionFunc("set", a.completeSets)
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		if steps < 1 {
-			return usage{fmt.Errorf("experiment bench: --steps %d: want at least 1", steps)}
+			return usage{fmt.Errorf("%s: --steps %d: want at least 1", c.CommandPath(), steps)}
 		}
 		r, err := a.recipe(args[0], sets)
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"selfsup/experiment"
+	"selfsup/internal/called"
 	"selfsup/internal/callsite"
 	"selfsup/recipes"
 	"selfsup/recipes/overlay"
@@ -27,33 +28,36 @@ const (
 	badData     = 3
 	diverged    = 4
 	requeued    = 5   // SIGUSR1: saved for the scheduler
+	hungUp      = 129 // SIGHUP, the terminal was closed: saved
 	interrupted = 130 // Ctrl-C: saved
 	terminated  = 143 // SIGTERM: saved
 )
 
 // app is what the verbs share.
 type app struct {
-	catalog  recipes.Catalog
-	out, err io.Writer // the answer, and everything else
+	catalog recipes.Catalog
+	out     *answer
+	err     io.Writer // everything else
 }
 
 // Main runs the command line and returns the exit status.
 func Main(c recipes.Catalog, args []string, stdout, stderr io.Writer) (code int) {
 	defer func() {
 		if r := recover(); r != nil { // of a catalog's own code, such as Validate
-			fmt.Fprintln(stderr, "experiment:", callsite.Panic(r))
+			fmt.Fprintf(stderr, "%s: %v\n", called.Name(), callsite.Panic(r))
 			code = failed
 		}
 	}()
-	a := &app{catalog: c, out: stdout, err: stderr}
+	a := &app{catalog: c, out: &answer{Writer: stdout}, err: stderr}
 	root := a.root()
 	root.SetArgs(args)
-	root.SetOut(stdout)
+	root.SetOut(a.out)
 	root.SetErr(stderr)
 	err := root.Execute()
 	if err != nil {
 		fmt.Fprintln(stderr, strings.TrimRight(err.Error(), "\n"))
 	}
+	a.answerError(args, err)
 	return status(err)
 }
 
@@ -82,7 +86,9 @@ func status(err error) int {
 	case errors.Is(err, context.Canceled):
 		return interrupted
 	case errors.As(err, &stop):
-		return map[experiment.Request]int{experiment.Interrupt: interrupted, experiment.Requeue: requeued, experiment.Terminate: terminated}[stop.Reason]
+		return map[experiment.Request]int{
+			experiment.Interrupt: interrupted, experiment.Requeue: requeued, experiment.Terminate: terminated, experiment.Hangup: hungUp,
+		}[stop.Reason]
 	}
 	return failed
 }
@@ -98,8 +104,9 @@ func (a *app) root() *cobra.Command {
 
 Self-supervised learning experiments from TOML recipes. The answer goes to standard output, progress and messages to standard error.
 
-Exit status: 0 done, 1 failed, 2 wrong use or recipe, 3 data missing or unreadable, 4 diverged, 5 saved at SIGUSR1, 130 saved at Ctrl-C,
-143 saved at SIGTERM.`,
+Exit status: 0 done, 1 failed, 2 wrong use or recipe, 3 data missing or unreadable, 4 diverged, 5 saved at SIGUSR1, 129 saved at SIGHUP (the
+terminal was closed), 130 saved at Ctrl-C, 143 saved at SIGTERM. A signal before the training has begun ends it at once with its status.`,
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: called.Name()},
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -118,7 +125,7 @@ Exit status: 0 done, 1 failed, 2 wrong use or recipe, 3 data missing or unreadab
 		}
 		n, err := strconv.Atoi(threads)
 		if err != nil || n < 1 || n > 1024 {
-			return usage{fmt.Errorf("experiment: --threads %s: want a number from 1 to 1024", threads)}
+			return usage{fmt.Errorf("%s: --threads %s: want a number from 1 to 1024", called.Name(), threads)}
 		}
 		experiment.SetThreads(n)
 		return nil
@@ -127,10 +134,17 @@ Exit status: 0 done, 1 failed, 2 wrong use or recipe, 3 data missing or unreadab
 	return root
 }
 
+// asCalled writes the examples of a help text with the command as it was typed.
+func asCalled(help string) string {
+	return strings.ReplaceAll(help, "  experiment ", "  "+called.Name()+" ")
+}
+
 // add puts verbs below a command.
 func (a *app) add(to *cobra.Command, verbs ...func(*app) *cobra.Command) {
+	to.Long = asCalled(to.Long)
 	for _, verb := range verbs {
 		c := verb(a)
+		c.Long = asCalled(c.Long)
 		if args := c.Args; args != nil { // a wrong number of arguments is wrong use
 			c.Args = func(c *cobra.Command, words []string) error {
 				err := args(c, words)

@@ -20,6 +20,9 @@ func TestMain(m *testing.M) {
 		if os.Getenv("TEST_FULL_DISK") != "" {
 			signal.Ignore(syscall.SIGXFSZ) // the limit of the file size then reads like a full disk
 		}
+		if name := os.Getenv("TEST_NAME"); name != "" {
+			os.Args[0] = name // as a shell gives it
+		}
 		os.Exit(Main(recipes.Builtin(), os.Args[1:], os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())

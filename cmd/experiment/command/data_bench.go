@@ -33,10 +33,10 @@ second, and allocations an image.`,
 	c.RegisterFlagCompletionFunc("set", a.completeSets)
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		if workers < 0 || workers > 1024 {
-			return usage{fmt.Errorf("experiment data bench: --workers %d: want 0 to 1024", workers)}
+			return usage{fmt.Errorf("%s: --workers %d: want 0 to 1024", c.CommandPath(), workers)}
 		}
 		if !(seconds > 0 && seconds <= 3600) {
-			return usage{fmt.Errorf("experiment data bench: --seconds %v: want above 0, at most 3600", seconds)}
+			return usage{fmt.Errorf("%s: --seconds %v: want above 0, at most 3600", c.CommandPath(), seconds)}
 		}
 		r, err := a.recipe(args[0], sets)
 		if err != nil {

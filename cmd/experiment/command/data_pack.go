@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -41,13 +40,13 @@ images give the same bytes.`,
 	c.RegisterFlagCompletionFunc("set", a.completeSets)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if out == "" {
-			return usage{errors.New("experiment data pack: no output, want -o FILE")}
+			return usage{fmt.Errorf("%s: no output, want -o FILE", c.CommandPath())}
 		}
 		if c.Flags().Changed("quality") && o.Quality == 0 {
-			return usage{errors.New("experiment data pack: --quality 0: want 1 to 100")}
+			return usage{fmt.Errorf("%s: --quality 0: want 1 to 100", c.CommandPath())}
 		}
 		if err := o.Validate(); err != nil {
-			return usage{fmt.Errorf("experiment data pack: %w", err)}
+			return usage{fmt.Errorf("%s: %w", c.CommandPath(), err)}
 		}
 		d, err := experiment.OpenData(args[0], sets, a.catalog)
 		if err != nil {

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -35,12 +34,12 @@ name with .csv, has the set, name and label of every row; an image of a folder i
 		switch filepath.Ext(e.To) {
 		case ".npy", ".safetensors":
 		case "":
-			return usage{errors.New("experiment embed: want a file to write, as -o features.npy or -o features.safetensors")}
+			return usage{fmt.Errorf("%s: want a file to write, as -o features.npy or -o features.safetensors", c.CommandPath())}
 		default:
-			return usage{fmt.Errorf("experiment embed: -o %s: want a name that ends in .npy or .safetensors", e.To)}
+			return usage{fmt.Errorf("%s: -o %s: want a name that ends in .npy or .safetensors", c.CommandPath(), e.To)}
 		}
 		if e.MaxSkipped < 0 {
-			return usage{fmt.Errorf("experiment embed: --max-skipped %d: want 0 or more", e.MaxSkipped)}
+			return usage{fmt.Errorf("%s: --max-skipped %d: want 0 or more", c.CommandPath(), e.MaxSkipped)}
 		}
 		got, err := experiment.Embed(args[0], args[1], sets, e, a.catalog, experiment.Options{Messages: a.err})
 		if err != nil {

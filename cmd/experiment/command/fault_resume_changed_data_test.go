@@ -107,7 +107,7 @@ func TestFaultResumeChangedData(t *testing.T) {
 	}{
 		{"dataset.folder.test_fraction=0.5", 2, "only where they are may change: want dataset.folder.root, dataset.folder.train, dataset.folder.test"},
 		{"dataset.emoji_32=true", 2, "only where they are may change"},
-		{"train.batch=16", 2, "want a setting that says where the data are"},
+		{"train.batch=16", 2, "may change, and where the data are"},
 		{fmt.Sprintf("dataset.folder.train=%q", pictures(t, 10, 0, "a", "b")), 3, "not those that the run began with"},
 	} {
 		if status, _, errs := call("resume", dir, "--set", c.set); status != c.status || !strings.Contains(errs, c.errs) {

@@ -2,6 +2,19 @@
 
 package command
 
-import "os"
+import (
+	"os"
 
-var saveSignals []os.Signal
+	"selfsup/experiment"
+)
+
+func saveSignals() []os.Signal { return nil }
+
+func keepWriting() {}
+
+func requestOf(s os.Signal) experiment.Request {
+	if s == os.Interrupt {
+		return experiment.Interrupt
+	}
+	return experiment.Terminate
+}

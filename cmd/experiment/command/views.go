@@ -32,10 +32,10 @@ before normalisation, and for a method that masks what it hides. These are the v
 	c.RegisterFlagCompletionFunc("set", a.completeSets)
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if to == "" {
-			return usage{fmt.Errorf("experiment views: want a file to write, as -o grid.png")}
+			return usage{fmt.Errorf("%s: want a file to write, as -o grid.png", c.CommandPath())}
 		}
 		if rows < 1 || rows > 1024 {
-			return usage{fmt.Errorf("experiment views: --rows %d: want 1 to 1024", rows)}
+			return usage{fmt.Errorf("%s: --rows %d: want 1 to 1024", c.CommandPath(), rows)}
 		}
 		if c.Flags().Changed("seed") {
 			sets = append(sets, fmt.Sprintf("seed=%d", seed))
