@@ -105,3 +105,22 @@ func TestProgressOfFile(t *testing.T) {
 		t.Error("live on what is no terminal")
 	}
 }
+
+// What goes on outside of the training is a plain line every 30 seconds, with how far it is.
+func TestDoing(t *testing.T) {
+	var out strings.Builder
+	p := NewProgress(&out)
+	at := time.Unix(0, 0)
+	p.now = func() time.Time { return at }
+	for i := range 100 {
+		p.Doing("reading photos", i, 100)
+		at = at.Add(time.Second)
+	}
+	p.Doing("evaluating trained: linear", 0, 0)
+	at = at.Add(31 * time.Second)
+	p.Doing("evaluating trained: linear", 0, 0)
+	want := "reading photos: 30 of 100, 30s\nreading photos: 60 of 100, 1m0s\nreading photos: 90 of 100, 1m30s\nevaluating trained: linear, 31s\n"
+	if out.String() != want {
+		t.Errorf("got\n%swant\n%s", out.String(), want)
+	}
+}
