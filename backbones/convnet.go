@@ -7,7 +7,7 @@ import (
 	"selfsup/graph"
 	"selfsup/graph/layer"
 	"selfsup/graph/op"
-	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // ConvNet is a small plain network for first experiments: one 3x3 convolution, batch norm and ReLU for every width, each at stride 2, then
@@ -33,11 +33,11 @@ func (c *ConvNet) Check(in Input) error {
 
 func checkWidths(widths []int) error {
 	if len(widths) == 0 {
-		return overlay.Bad("widths", "[]: want at least one layer")
+		return setting.Bad("widths", "[]: want at least one layer")
 	}
 	for _, w := range widths {
 		if w < 1 {
-			return overlay.Bad("widths", "%v: every width must be at least 1", widths)
+			return setting.Bad("widths", "%v: every width must be at least 1", widths)
 		}
 	}
 	return nil

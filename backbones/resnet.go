@@ -7,7 +7,7 @@ import (
 	"selfsup/graph"
 	"selfsup/graph/layer"
 	"selfsup/graph/op"
-	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // ResNet is the residual network of He et al. 2016, arXiv:1512.03385, in torchvision's form: the stride of a bottleneck is in its 3x3
@@ -39,13 +39,13 @@ func (r *ResNet) Check(in Input) error {
 		return err
 	}
 	if _, ok := resNets[r.Depth]; !ok {
-		return overlay.Bad("depth", "%d: a resnet here has depth 18, 34 or 50", r.Depth)
+		return setting.Bad("depth", "%d: a resnet here has depth 18, 34 or 50", r.Depth)
 	}
 	if r.Stem != "3x3" && r.Stem != "7x7" {
-		return overlay.Bad("stem", "%q: want \"3x3\" (small images) or \"7x7\"", r.Stem)
+		return setting.Bad("stem", "%q: want \"3x3\" (small images) or \"7x7\"", r.Stem)
 	}
 	if !(r.Width > 0) || r.Width > 16 {
-		return overlay.Bad("width", "%v: want a multiplier above 0 and at most 16", r.Width)
+		return setting.Bad("width", "%v: want a multiplier above 0 and at most 16", r.Width)
 	}
 	stride := 8
 	if r.Stem == "7x7" {

@@ -5,7 +5,7 @@ import (
 	"selfsup/graph/ir"
 	"selfsup/graph/layer"
 	"selfsup/graph/op"
-	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // ViT is the vision transformer of Dosovitskiy et al. 2021, arXiv:2010.11929: patches as tokens through pre-norm blocks. The small sizes are
@@ -49,37 +49,37 @@ func (v *ViT) Check(in Input) error {
 		return err
 	}
 	if _, ok := vitSizes[v.Size]; !ok {
-		return overlay.Bad("size", "%q: want \"tiny\", \"small\" or \"base\"", v.Size)
+		return setting.Bad("size", "%q: want \"tiny\", \"small\" or \"base\"", v.Size)
 	}
 	for _, own := range []struct {
 		key string
 		n   int
 	}{{"dim", v.Channels}, {"depth", v.Depth}, {"heads", v.Heads}} {
 		if own.n < 0 {
-			return overlay.Bad(own.key, "%d: want a number above 0, or 0 for the size's", own.n)
+			return setting.Bad(own.key, "%d: want a number above 0, or 0 for the size's", own.n)
 		}
 	}
 	if v.Pool != "class" && v.Pool != "mean" {
-		return overlay.Bad("pool", "%q: want \"class\" or \"mean\"", v.Pool)
+		return setting.Bad("pool", "%q: want \"class\" or \"mean\"", v.Pool)
 	}
 	if v.Position != "learned" && v.Position != "sincos" {
-		return overlay.Bad("position", "%q: want \"learned\" or \"sincos\"", v.Position)
+		return setting.Bad("position", "%q: want \"learned\" or \"sincos\"", v.Position)
 	}
 	if !(v.LayerScale >= 0) {
-		return overlay.Bad("layer_scale", "%v: want a number above 0, or 0 for none", v.LayerScale)
+		return setting.Bad("layer_scale", "%v: want a number above 0, or 0 for none", v.LayerScale)
 	}
 	if !(v.DropPath >= 0 && v.DropPath < 1) {
-		return overlay.Bad("drop_path", "%v: want a probability from 0 up to, not with, 1", v.DropPath)
+		return setting.Bad("drop_path", "%v: want a probability from 0 up to, not with, 1", v.DropPath)
 	}
 	dim, _, heads := v.shape()
 	if dim%heads != 0 {
-		return overlay.Bad("heads", "%d: the tokens' %d channels are no multiple of it", heads, dim)
+		return setting.Bad("heads", "%d: the tokens' %d channels are no multiple of it", heads, dim)
 	}
 	if v.Position == "sincos" && dim%4 != 0 {
-		return overlay.Bad("dim", "%d: positions by sines and cosines in two dimensions want a multiple of 4", dim)
+		return setting.Bad("dim", "%d: positions by sines and cosines in two dimensions want a multiple of 4", dim)
 	}
 	if v.Patch < 1 || height%v.Patch != 0 || width%v.Patch != 0 {
-		return overlay.Bad("patch", "%d: patches of this side do not tile images of %v", v.Patch, in)
+		return setting.Bad("patch", "%d: patches of this side do not tile images of %v", v.Patch, in)
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"selfsup/recipes/memory"
+	"selfsup/setting"
 )
 
 // bundle is the files of a published set, by base name: a folder, or the archive it is published as.
@@ -31,7 +31,7 @@ type content struct {
 
 // openBundle finds the wanted files in a folder, else in a folder directly in it, or in a .tar or .tar.gz. Files up to memory bytes in all are
 // read; more stay on disk, and in an archive are an error.
-func openBundle(at string, wanted []string, memory memory.Size) (*bundle, error) {
+func openBundle(at string, wanted []string, memory setting.Size) (*bundle, error) {
 	info, err := os.Stat(at)
 	if err != nil {
 		return nil, err
@@ -110,7 +110,7 @@ func (b *bundle) readArchive(wanted []string, limit int64) error {
 			continue
 		}
 		if left -= h.Size; left < 0 {
-			return fmt.Errorf("%s: %s and what is before it take more than memory = %v; unpack the archive, or raise memory", b.path, h.Name, memory.Size(limit))
+			return fmt.Errorf("%s: %s and what is before it take more than memory = %v; unpack the archive, or raise memory", b.path, h.Name, setting.Size(limit))
 		}
 		if _, twice := b.files[name]; twice {
 			return fmt.Errorf("%s: %s is there twice", b.path, h.Name)

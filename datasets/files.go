@@ -9,18 +9,18 @@ import (
 	"strings"
 
 	"selfsup/datasets/resample"
-	"selfsup/recipes/memory"
+	"selfsup/setting"
 )
 
 // Files is the settings that every source of image files has in common.
 type Files struct {
-	Resize     int         `toml:"resize"`      // pixels: shorter side resized, then centre crop; 0 keeps the sizes
-	Channels   int         `toml:"channels"`    // 1 grey, 3 colour, 0 as found
-	Range16    []int       `toml:"range16"`     // values of 16-bit samples that become black and white, such as [0, 4095]; empty: the high byte is kept
-	MaxSkipped int         `toml:"max_skipped"` // images that may be refused and left out; each is named, more stop the run
-	MaxPixels  int         `toml:"max_pixels"`  // a header that claims more is refused
-	Memory     memory.Size `toml:"memory"`      // decoded images that are kept; a larger set is decoded on demand
-	Verify     bool        `toml:"verify"`      // a larger set is decoded once at the start, else a damaged file stops the run when it comes up
+	Resize     int          `toml:"resize"`      // pixels: shorter side resized, then centre crop; 0 keeps the sizes
+	Channels   int          `toml:"channels"`    // 1 grey, 3 colour, 0 as found
+	Range16    []int        `toml:"range16"`     // values of 16-bit samples that become black and white, such as [0, 4095]; empty: the high byte is kept
+	MaxSkipped int          `toml:"max_skipped"` // images that may be refused and left out; each is named, more stop the run
+	MaxPixels  int          `toml:"max_pixels"`  // a header that claims more is refused
+	Memory     setting.Size `toml:"memory"`      // decoded images that are kept; a larger set is decoded on demand
+	Verify     bool         `toml:"verify"`      // a larger set is decoded once at the start, else a damaged file stops the run when it comes up
 
 	progress func(done, total int) // see Env
 }

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"testing"
 
-	"selfsup/recipes/memory"
+	"selfsup/setting"
 )
 
 func TestFolderFormats(t *testing.T) {
@@ -125,7 +125,7 @@ func TestFolderOnDemand(t *testing.T) {
 	}
 	dir := tree(t, files)
 	for _, resize := range []int{0, 6} {
-		open := func(memory memory.Size, verify bool) *Data {
+		open := func(memory setting.Size, verify bool) *Data {
 			f := NewFolder()
 			f.Train, f.Resize, f.Memory, f.Verify, f.Channels = dir, resize, memory, verify, 1
 			d, err := f.Open(Env{})
@@ -170,7 +170,7 @@ func TestFolderOnDemand(t *testing.T) {
 func TestFolderBytes(t *testing.T) {
 	pic := encoded(t, ".jpg", picture(6, 8, red, false))
 	dir := tree(t, map[string][]byte{"a/1.jpg": pic})
-	for _, memory := range []memory.Size{0, 1 << 20} {
+	for _, memory := range []setting.Size{0, 1 << 20} {
 		f := NewFolder()
 		f.Train, f.Memory = dir, memory
 		d, err := f.Open(Env{})

@@ -4,14 +4,14 @@ import (
 	"testing"
 
 	"selfsup/internal/room"
-	"selfsup/recipes/memory"
+	"selfsup/setting"
 )
 
 func TestKeepable(t *testing.T) {
 	for _, c := range []struct {
-		asked memory.Size
+		asked setting.Size
 		left  room.Room
-		want  memory.Size
+		want  setting.Size
 	}{
 		{1 << 30, room.Unlimited, 1 << 30},
 		{1 << 30, room.Room{Bytes: 4 << 30}, 1 << 30},

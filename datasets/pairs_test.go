@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"selfsup/recipes/memory"
+	"selfsup/setting"
 )
 
 // stripes is a grey mask whose columns are 0 up to at, then v.
@@ -74,7 +74,7 @@ func TestMasks(t *testing.T) {
 func TestMasksResize(t *testing.T) {
 	dir := tree(t, map[string][]byte{"images/a.png": encoded(t, ".png", stripes(4, 8, 4, 255)), "masks/a.png": encoded(t, ".png", stripes(4, 8, 4, 9))})
 	for _, c := range []struct {
-		memory memory.Size
+		memory setting.Size
 		resize int
 		want   string // the first row
 	}{

@@ -7,14 +7,14 @@ import (
 	"io"
 	"sync"
 
-	"selfsup/recipes/memory"
+	"selfsup/setting"
 )
 
 // Records is the settings of sources that read files of records of one length.
 type Records struct {
-	Path    string      `toml:"path"`    // the unpacked folder, or the archive as downloaded
-	Memory  memory.Size `toml:"memory"`  // files that are kept in memory; more are read on demand
-	Partial bool        `toml:"partial"` // files may hold fewer images than were published, or more; else such a file is refused as cut
+	Path    string       `toml:"path"`    // the unpacked folder, or the archive as downloaded
+	Memory  setting.Size `toml:"memory"`  // files that are kept in memory; more are read on demand
+	Partial bool         `toml:"partial"` // files may hold fewer images than were published, or more; else such a file is refused as cut
 }
 
 func (r *Records) validate() error {

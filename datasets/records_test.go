@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"selfsup/recipes/memory"
+	"selfsup/setting"
 )
 
 // tarball is files in sorted order; gz packs it.
@@ -146,7 +146,7 @@ func TestCIFAR10Faults(t *testing.T) {
 	for _, c := range []struct {
 		name, message string
 		in            []byte
-		memory        memory.Size
+		memory        setting.Size
 	}{
 		{"too large for memory", "take more than memory = 20KB; unpack the archive", archive, 20000},
 		{"gzip cut", "the file is truncated", archive[:len(archive)/2], 1 << 20},
@@ -218,7 +218,7 @@ func TestSTL10(t *testing.T) {
 		"stl10_binary/test_X.bin": image(2), "stl10_binary/test_y.bin": {5},
 		"stl10_binary/unlabeled_X.bin": append(image(3), append(image(4), image(5)...)...),
 	}
-	for _, memory := range []memory.Size{0, 1 << 30} {
+	for _, memory := range []setting.Size{0, 1 << 30} {
 		for part, want := range map[string][]int{"train": {0, 9}, "unlabeled": {-1, -1, -1}, "train+unlabeled": {0, 9, -1, -1, -1}} {
 			s := STL10{Records{Path: tree(t, files), Memory: memory, Partial: true}, part}
 			d, err := s.Open(Env{})

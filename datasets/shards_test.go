@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"selfsup/recipes/memory"
+	"selfsup/setting"
 )
 
 // entries spells a tar of files in the given order: name, content, name, content ...
@@ -186,7 +186,7 @@ func TestShardsOnDemand(t *testing.T) {
 	var sets []*Data
 	for _, c := range []struct {
 		shard  string
-		memory memory.Size
+		memory setting.Size
 	}{{"p.tar", 1 << 20}, {"p.tar", 0}, {"z.tar.gz", 1 << 20}} {
 		s := NewShards()
 		s.Train, s.TestFraction, s.Memory = []string{c.shard}, 0.25, c.memory

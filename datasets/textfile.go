@@ -13,13 +13,13 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"selfsup/recipes/memory"
+	"selfsup/setting"
 )
 
 // Limits is the settings that every source of text files has in common.
 type Limits struct {
-	MaxSkipped int         `toml:"max_skipped"` // samples that may be refused and left out; each is named, more stop the run
-	Memory     memory.Size `toml:"memory"`      // what a file may take as it unpacks
+	MaxSkipped int          `toml:"max_skipped"` // samples that may be refused and left out; each is named, more stop the run
+	Memory     setting.Size `toml:"memory"`      // what a file may take as it unpacks
 }
 
 // DefaultLimits tolerates no bad sample, in files up to 1 GiB.
@@ -46,7 +46,7 @@ func tolerate(skipped []Skip, limit int) error {
 }
 
 // readText is a file in UTF-8, gzip'd or not, without a byte order mark.
-func readText(path string, limit memory.Size) ([]byte, error) {
+func readText(path string, limit setting.Size) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -125,7 +125,7 @@ type entry struct {
 }
 
 // readEntries reads the fields of each line. What one line does wrong goes to refuse.
-func readEntries(path string, limit memory.Size, keys []string, refuse func(at string, err error)) ([]entry, error) {
+func readEntries(path string, limit setting.Size, keys []string, refuse func(at string, err error)) ([]entry, error) {
 	b, err := readText(path, limit)
 	if err != nil {
 		return nil, err

@@ -7,7 +7,7 @@ import (
 	"regexp"
 	"slices"
 
-	"selfsup/recipes/memory"
+	"selfsup/setting"
 )
 
 // WAV reads sound recordings from a directory of WAV files: dir/<class>/**/*.wav, dir/*.wav, or labels by the files' names.
@@ -19,15 +19,15 @@ import (
 //	held_out = '_[0-4]\.wav$'                       # names that are the test set
 //	rate = 8000
 type WAV struct {
-	Train      string      `toml:"train"`       // directory
-	Test       string      `toml:"test"`        // directory; empty: held_out, or test_fraction of train
-	FileName   string      `toml:"name"`        // regular expression that every file's name matches; empty: any
-	Label      string      `toml:"label"`       // group of name that is the label; empty: the folder
-	HeldOut    string      `toml:"held_out"`    // regular expression of the names in train that are the test set; empty: none
-	Rate       int         `toml:"rate"`        // samples a second that every file must have; 0: as the first
-	Channels   int         `toml:"channels"`    // 1: stereo is averaged; 2: stereo; 0: as found, the same in every file
-	MaxSkipped int         `toml:"max_skipped"` // files that may be refused and left out; each is named, more stop the run
-	Memory     memory.Size `toml:"memory"`      // files that are kept in memory; more are read on demand
+	Train      string       `toml:"train"`       // directory
+	Test       string       `toml:"test"`        // directory; empty: held_out, or test_fraction of train
+	FileName   string       `toml:"name"`        // regular expression that every file's name matches; empty: any
+	Label      string       `toml:"label"`       // group of name that is the label; empty: the folder
+	HeldOut    string       `toml:"held_out"`    // regular expression of the names in train that are the test set; empty: none
+	Rate       int          `toml:"rate"`        // samples a second that every file must have; 0: as the first
+	Channels   int          `toml:"channels"`    // 1: stereo is averaged; 2: stereo; 0: as found, the same in every file
+	MaxSkipped int          `toml:"max_skipped"` // files that may be refused and left out; each is named, more stop the run
+	Memory     setting.Size `toml:"memory"`      // files that are kept in memory; more are read on demand
 	Split
 }
 

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"selfsup/recipes/memory"
+	"selfsup/setting"
 )
 
 // sound is a WAV file.
@@ -178,7 +178,7 @@ func TestWAVSource(t *testing.T) {
 func TestWAVWindow(t *testing.T) {
 	stereo := sound{coding: 1, channels: 2, bits: 8, data: []byte{128, 192, 192, 192, 0, 128, 64, 128}}
 	dir := tree(t, map[string][]byte{"1.wav": stereo.bytes()})
-	for _, memory := range []memory.Size{0, 1 << 20} {
+	for _, memory := range []setting.Size{0, 1 << 20} {
 		for _, c := range []struct {
 			channels, window int
 			at               float64

@@ -9,7 +9,7 @@ import (
 	"selfsup/experiment/report"
 	"selfsup/graph"
 	"selfsup/methods"
-	"selfsup/recipes/memory"
+	"selfsup/setting"
 )
 
 // Describe prints what the recipe compiles to: data, parameters, operations with their costs, and memory.
@@ -52,7 +52,7 @@ func (s *Setup) Describe(w io.Writer) error {
 	}
 	fmt.Fprintf(w, "memory      %.1f MB for temporaries, %.1f MB for state\n", float64(p.Arena)/(1<<20), float64(4*(trained+kept+moments))/(1<<20))
 	if limit := s.Recipe.MemoryLimit; limit != 0 {
-		fmt.Fprintf(w, "            %s in all within memory_limit = %q, %d operations run again for that\n", memory.Size(s.Train.Memory().Total()).In(limit), limit, p.Again)
+		fmt.Fprintf(w, "            %s in all within memory_limit = %q, %d operations run again for that\n", setting.Size(s.Train.Memory().Total()).In(limit), limit, p.Again)
 	}
 	fmt.Fprintln(w)
 

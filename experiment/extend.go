@@ -11,8 +11,8 @@ import (
 
 	"selfsup/experiment/folder"
 	"selfsup/recipes"
-	"selfsup/recipes/length"
 	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // What may change when a run goes on: how long it is, what is evaluated, and where its data are. Everything else would make it another run.
@@ -127,7 +127,7 @@ func exists(path string) bool {
 }
 
 // longer is twice a length, as an example.
-func longer(l length.Length) string {
+func longer(l setting.Length) string {
 	l.Count *= 2
 	return l.String()
 }

@@ -8,7 +8,7 @@ import (
 
 	"selfsup/graph"
 	"selfsup/recipes"
-	"selfsup/recipes/memory"
+	"selfsup/setting"
 )
 
 // A memory limit holds, and changes no bit of what a recipe trains: with the smallest limit that can be met, and with one halfway.
@@ -32,7 +32,7 @@ func TestMemoryLimit(t *testing.T) {
 			}
 			want := afterSteps(t, free)
 			for _, limit := range []int64{least.Total(), (least.Total() + all.Total()) / 2} {
-				s := prepare(t, c.recipe, append(sets, fmt.Sprintf("memory_limit=%q", memory.Size(limit)))...)
+				s := prepare(t, c.recipe, append(sets, fmt.Sprintf("memory_limit=%q", setting.Size(limit)))...)
 				if got := s.Train.Memory().Total(); got > limit || s.Train.IR.Again == 0 {
 					t.Errorf("limit %d: the step takes %d bytes, %d operations run again", limit, got, s.Train.IR.Again)
 				}
@@ -45,7 +45,7 @@ func TestMemoryLimit(t *testing.T) {
 				}
 			}
 			// A limit with room for all changes nothing.
-			s := prepare(t, c.recipe, append(sets, fmt.Sprintf("memory_limit=%q", memory.Size(all.Total())))...)
+			s := prepare(t, c.recipe, append(sets, fmt.Sprintf("memory_limit=%q", setting.Size(all.Total())))...)
 			if s.Train.IR.Again != 0 || s.Train.Memory() != all {
 				t.Errorf("%d operations run again though all have room: %+v, want %+v", s.Train.IR.Again, s.Train.Memory(), all)
 			}
@@ -66,7 +66,7 @@ func refusedLimit(t *testing.T, recipe string, sets ...string) *graph.MemoryErro
 	if !errors.As(err, &short) || !errors.As(err, &fault) {
 		t.Fatalf("got error %v, want a recipe's memory error", err)
 	}
-	for _, says := range []string{recipe, `memory_limit = "1KiB"`, "at least", fmt.Sprintf("%q", memory.Size(short.Least.Total()).In(1<<10))} {
+	for _, says := range []string{recipe, `memory_limit = "1KiB"`, "at least", fmt.Sprintf("%q", setting.Size(short.Least.Total()).In(1<<10))} {
 		if !strings.Contains(err.Error(), says) {
 			t.Errorf("error %q does not say %q", err, says)
 		}

@@ -10,7 +10,7 @@ import (
 	"selfsup/graph"
 	"selfsup/internal/room"
 	"selfsup/recipes"
-	"selfsup/recipes/memory"
+	"selfsup/setting"
 )
 
 // need is what a run will take beside its data, in bytes, known before any of it is taken.
@@ -117,7 +117,7 @@ func (s *Setup) checkRoom(left room.Room) error {
 	}
 	again := *s
 	if err := again.plan(rest); err == nil {
-		e.limit = memory.Size(rest)
+		e.limit = setting.Size(rest)
 	} else if short := (*graph.MemoryError)(nil); !errors.As(err, &short) {
 		return err
 	}
@@ -129,8 +129,8 @@ type RoomError struct {
 	need
 	left   room.Room
 	recipe *recipes.Loaded
-	crop   int         // 0 where the data are no images
-	limit  memory.Size // of the step, that would fit; 0 where none would, or the recipe has one
+	crop   int          // 0 where the data are no images
+	limit  setting.Size // of the step, that would fit; 0 where none would, or the recipe has one
 }
 
 func (e *RoomError) Error() string {

@@ -22,8 +22,8 @@ import (
 	"selfsup/internal/room"
 	"selfsup/methods"
 	"selfsup/recipes"
-	"selfsup/recipes/memory"
 	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // DataError is a fault of the data: a file that is missing, cut or corrupt, or a set that a recipe cannot be run on.
@@ -200,8 +200,8 @@ func settingError(err error) error {
 	if !errors.As(err, &short) {
 		return err
 	}
-	asked := memory.Size(short.Limit)
-	in := func(n int64) string { return memory.Size(n).In(asked) }
+	asked := setting.Size(short.Limit)
+	in := func(n int64) string { return setting.Size(n).In(asked) }
 	m := short.Least
 	return &limitFault{short, fmt.Sprintf("memory_limit = %q: the step needs at least %s (temporaries %s, scratch %s, state %s, inputs %s); the smallest limit for this recipe is %q, a smaller train.batch needs less",
 		asked, in(m.Total()), in(m.Temporaries), in(m.Scratch), in(m.State), in(m.Inputs), in(m.Total()))}

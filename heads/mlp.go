@@ -6,7 +6,7 @@ import (
 
 	"selfsup/graph"
 	"selfsup/graph/layer"
-	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // MLP is the projector or predictor of the joint-embedding methods, [B,in] -> [B,widths[last]]: linear without bias, batch norm and
@@ -29,11 +29,11 @@ func MLP(s *graph.Scope, in int, widths ...int) layer.Func {
 // CheckWidths says what is wrong with the widths of an MLP that a recipe gives under a key.
 func CheckWidths(key string, widths []int) error {
 	if len(widths) == 0 {
-		return overlay.Bad(key, "[]: want at least one width, the last is the embedding's")
+		return setting.Bad(key, "[]: want at least one width, the last is the embedding's")
 	}
 	for _, w := range widths {
 		if w < 1 {
-			return overlay.Bad(key, "%v: every width must be at least 1", widths)
+			return setting.Bad(key, "%v: every width must be at least 1", widths)
 		}
 	}
 	return nil

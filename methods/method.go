@@ -11,7 +11,7 @@ import (
 	"selfsup/graph/ir"
 	"selfsup/graph/op"
 	"selfsup/graph/optim"
-	"selfsup/recipes/length"
+	"selfsup/setting"
 )
 
 // Method is a method with its settings.
@@ -92,7 +92,7 @@ func (p Player) Loss() *graph.Node { return weighted(p.Terms) }
 // Rand alone, so that a resumed run goes on with the same bits.
 type Job struct {
 	Name  string
-	Every length.Length // 0: only before the first step
+	Every setting.Length // 0: only before the first step
 	Run   func(ctx context.Context, h Host) error
 }
 

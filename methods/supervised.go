@@ -4,7 +4,7 @@ import (
 	"selfsup/graph"
 	"selfsup/graph/layer"
 	"selfsup/graph/op"
-	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // Supervised trains the encoder with the labels: the yardstick that self-supervised methods are held against, under the same backbone,
@@ -22,7 +22,7 @@ func DefaultSupervised() *Supervised { return &Supervised{} }
 // Validate implements Method.
 func (m *Supervised) Validate() error {
 	if !(m.Smoothing >= 0 && m.Smoothing < 1) {
-		return overlay.Bad("smoothing", "%v: want a number from 0 up to, not with, 1", m.Smoothing)
+		return setting.Bad("smoothing", "%v: want a number from 0 up to, not with, 1", m.Smoothing)
 	}
 	return nil
 }

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"selfsup/recipes/length"
 	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // periods are the settings that say how often something happens. One that is longer than the training is a training in which it happens at
@@ -16,7 +16,7 @@ var periods = map[string]string{"every": "it is evaluated", "checkpoint": "a che
 // an epoch; 0 while the data is not known: lengths of different units wait then.
 func (l *Loaded) CheckLengths(perEpoch int) error {
 	var bad overlay.Errors
-	l.tooLong(perEpoch, func(key string, span length.Length) {
+	l.tooLong(perEpoch, func(key string, span setting.Length) {
 		if periods[lastPart(key)] != "" {
 			return
 		}
@@ -35,7 +35,7 @@ func (l *Loaded) CheckLengths(perEpoch int) error {
 
 // LengthRemarks says which periods that somebody wrote are longer than the training.
 func (l *Loaded) LengthRemarks(perEpoch int) (said []string) {
-	l.tooLong(perEpoch, func(key string, span length.Length) {
+	l.tooLong(perEpoch, func(key string, span setting.Length) {
 		what := periods[lastPart(key)]
 		if leaf, ok := l.Result.Leaf(key); what == "" || !ok || leaf.Origin.IsDefault() {
 			return
@@ -46,10 +46,10 @@ func (l *Loaded) LengthRemarks(perEpoch int) (said []string) {
 }
 
 // tooLong visits the lengths that are known to be longer than the whole training.
-func (l *Loaded) tooLong(perEpoch int, visit func(key string, span length.Length)) {
+func (l *Loaded) tooLong(perEpoch int, visit func(key string, span setting.Length)) {
 	whole := l.Train.Length
 	overlay.Each(l.Recipe, func(key string, value any) {
-		span, ok := value.(length.Length)
+		span, ok := value.(setting.Length)
 		switch {
 		case !ok || key == "train.length" || span.Relative():
 		case span.Unit == whole.Unit && span.Count > whole.Count,

@@ -20,9 +20,8 @@ import (
 	"selfsup/graph/device"
 	"selfsup/graph/optim"
 	"selfsup/methods"
-	"selfsup/recipes/length"
-	"selfsup/recipes/memory"
 	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // Recipe is one experiment, complete.
@@ -39,7 +38,7 @@ type Recipe struct {
 	// MemoryLimit bounds what the training step takes: temporaries, working memory of its kernels, inputs, and its part of the Store
 	// (parameters, moments, teachers). Values that are cheap to compute are then computed again rather than kept, as far as
 	// needed; the results are the same bits. Data, views and the Go runtime come on top. "none": no limit.
-	MemoryLimit memory.Size `toml:"memory_limit"`
+	MemoryLimit setting.Size `toml:"memory_limit"`
 
 	Dataset    overlay.Choice[datasets.Source]    `toml:"dataset"`
 	Subset     overlay.Choice[sampling.Subset]    `toml:"subset" overlay:"optional"`   // training images that the method sees; none: all
@@ -58,33 +57,33 @@ type Recipe struct {
 
 // Train is the training loop's settings.
 type Train struct {
-	Batch      int           `toml:"batch"`      // images of one step, over all ranks
-	Length     length.Length `toml:"length"`     // of the whole training
-	Checkpoint length.Length `toml:"checkpoint"` // between checkpoints; the end has one in any case
-	Log        length.Length `toml:"log"`        // between lines of metrics.jsonl
-	Probe      bool          `toml:"probe"`      // train a linear classifier beside the method, on features that it does not change
-	ProbeRate  float64       `toml:"probe_rate"` // its learning rate (AdamW)
-	Workers    int           `toml:"workers"`    // goroutines that make views; 0: one for each core
-	Clip       float64       `toml:"clip"`       // largest norm of all gradients together; 0: any
-	Accumulate int           `toml:"accumulate"` // even parts in which a batch goes through the step, for less memory; each is a batch of its own for norms and negatives
-	Resolution []Resolution  `toml:"resolution"` // smaller views at first, in turn; then views.crop, at which the encoder is evaluated
+	Batch      int            `toml:"batch"`      // images of one step, over all ranks
+	Length     setting.Length `toml:"length"`     // of the whole training
+	Checkpoint setting.Length `toml:"checkpoint"` // between checkpoints; the end has one in any case
+	Log        setting.Length `toml:"log"`        // between lines of metrics.jsonl
+	Probe      bool           `toml:"probe"`      // train a linear classifier beside the method, on features that it does not change
+	ProbeRate  float64        `toml:"probe_rate"` // its learning rate (AdamW)
+	Workers    int            `toml:"workers"`    // goroutines that make views; 0: one for each core
+	Clip       float64        `toml:"clip"`       // largest norm of all gradients together; 0: any
+	Accumulate int            `toml:"accumulate"` // even parts in which a batch goes through the step, for less memory; each is a batch of its own for norms and negatives
+	Resolution []Resolution   `toml:"resolution"` // smaller views at first, in turn; then views.crop, at which the encoder is evaluated
 }
 
 // Resolution is a size of views for a part of the training, `[[train.resolution]]`.
 //
 // Balestriero et al. 2023, A Cookbook of Self-Supervised Learning, arXiv:2304.12210, fig. 15.
 type Resolution struct {
-	Until length.Length `toml:"until"` // from the beginning of the training
-	Crop  int           `toml:"crop"`  // side of a view until then, pixels
+	Until setting.Length `toml:"until"` // from the beginning of the training
+	Crop  int            `toml:"crop"`  // side of a view until then, pixels
 }
 
 // Validate checks the settings.
 func (r *Resolution) Validate() error {
 	if r.Until.IsZero() {
-		return overlay.Bad("until", "%q: want how long the views have this size, such as \"50%%\" or \"20 epochs\"", r.Until)
+		return setting.Bad("until", "%q: want how long the views have this size, such as \"50%%\" or \"20 epochs\"", r.Until)
 	}
 	if r.Crop < 1 {
-		return overlay.Bad("crop", "%d: want at least 1 pixel", r.Crop)
+		return setting.Bad("crop", "%d: want at least 1 pixel", r.Crop)
 	}
 	return nil
 }
@@ -95,7 +94,7 @@ func Default() *Recipe {
 		Name: "experiment", Seed: 1, Precision: "fp32", Device: "cpu",
 		Views: views.Defaults(), Rows: rows.Defaults(), Validation: DefaultValidation(), Baselines: DefaultBaselines(),
 		Train: Train{
-			Batch: 256, Length: length.Epochs(100), Checkpoint: length.Epochs(10), Log: length.Steps(10),
+			Batch: 256, Length: setting.Epochs(100), Checkpoint: setting.Epochs(10), Log: setting.Steps(10),
 			Probe: true, ProbeRate: 1e-3, Accumulate: 1,
 		},
 	}
@@ -106,7 +105,7 @@ func (r *Recipe) Validate() error {
 	var bad []error
 	check := func(ok bool, key, format string, args ...any) {
 		if !ok {
-			bad = append(bad, overlay.Bad(key, format, args...))
+			bad = append(bad, setting.Bad(key, format, args...))
 		}
 	}
 	check(r.Name != "" && !strings.ContainsAny(r.Name, "/\\\x00") && r.Name[0] != '.', "name", "%q: want a name that can be a folder's", r.Name)

@@ -1,6 +1,6 @@
 package recipes
 
-import "selfsup/recipes/overlay"
+import "selfsup/setting"
 
 // Validation is the part of the labelled training images whose labels choose: the best checkpoint, and hyperparameters
 // of evaluations such as the linear probe's penalty. The method sees these images as before. Labels of the test set
@@ -15,7 +15,7 @@ func DefaultValidation() Validation { return Validation{Share: 0.2} }
 // Validate checks the settings.
 func (v *Validation) Validate() error {
 	if !(v.Share >= 0 && v.Share < 1) {
-		return overlay.Bad("share", "%v: want 0 or more and less than 1, such as 0.2", v.Share)
+		return setting.Bad("share", "%v: want 0 or more and less than 1, such as 0.2", v.Share)
 	}
 	return nil
 }

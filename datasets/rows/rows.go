@@ -15,6 +15,7 @@ import (
 	"selfsup/datasets/feed"
 	"selfsup/datasets/sampling"
 	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // Settings is the [rows] table of a recipe.
@@ -32,7 +33,7 @@ func (s *Settings) Validate() error {
 	case "standard", "quantile", "none":
 		return nil
 	}
-	return overlay.Bad("numbers", "%q: want \"standard\", \"quantile\" or \"none\"", s.Numbers)
+	return setting.Bad("numbers", "%q: want \"standard\", \"quantile\" or \"none\"", s.Numbers)
 }
 
 // Table is the columns of a table as encoders see them; it implements feed.Kind.

@@ -17,7 +17,7 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/datasets/feed"
-	"selfsup/recipes/memory"
+	"selfsup/setting"
 )
 
 // take reads n batches as copies.
@@ -58,7 +58,7 @@ func TestLoaderDecodesParts(t *testing.T) {
 		}
 	}
 	var batches [2][]*Batch
-	for k, memory := range []memory.Size{0, 1 << 20} {
+	for k, memory := range []setting.Size{0, 1 << 20} {
 		source := datasets.NewFolder()
 		source.Train, source.TestFraction, source.Memory = dir, 0, memory
 		d, err := source.Open(datasets.Env{})

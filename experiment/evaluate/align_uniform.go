@@ -6,7 +6,7 @@ import (
 	"math"
 
 	"selfsup/graph/device"
-	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // AlignUniform is how near two random views of an image lie, and how evenly images lie on the sphere; of both less is
@@ -30,13 +30,13 @@ func DefaultAlignUniform() *AlignUniform { return &AlignUniform{Images: 2048, Al
 func (p *AlignUniform) Validate() error {
 	var bad []error
 	if p.Images < 2 {
-		bad = append(bad, overlay.Bad("images", "%d: want 2 or more", p.Images))
+		bad = append(bad, setting.Bad("images", "%d: want 2 or more", p.Images))
 	}
 	if !(p.Alpha > 0) || math.IsInf(p.Alpha, 0) {
-		bad = append(bad, overlay.Bad("alpha", "%v: want a number above 0", p.Alpha))
+		bad = append(bad, setting.Bad("alpha", "%v: want a number above 0", p.Alpha))
 	}
 	if !(p.T > 0) || math.IsInf(p.T, 0) {
-		bad = append(bad, overlay.Bad("t", "%v: want a number above 0", p.T))
+		bad = append(bad, setting.Bad("t", "%v: want a number above 0", p.T))
 	}
 	return errors.Join(bad...)
 }

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"math"
 
-	"selfsup/recipes/length"
+	"selfsup/setting"
 )
 
 // Features is a training set and a test set as a frozen encoder sees them. Protocols read it and change nothing.
@@ -60,16 +60,16 @@ type Protocol interface {
 	// Needs says what it cannot do without.
 	Needs() Needs
 	// When is the training between two evaluations; zero means only at the end.
-	When() length.Length
+	When() setting.Length
 }
 
 // Schedule is the setting that every protocol has.
 type Schedule struct {
-	Every length.Length `toml:"every"` // training between evaluations; 0: only at the end, which is evaluated in any case
+	Every setting.Length `toml:"every"` // training between evaluations; 0: only at the end, which is evaluated in any case
 }
 
 // When implements Protocol for the structs that embed a Schedule.
-func (s Schedule) When() length.Length { return s.Every }
+func (s Schedule) When() setting.Length { return s.Every }
 
 // goOn is called by every long loop: it tells whoever watches that the evaluation goes on, and returns the error that ends it.
 func (f Features) goOn(ctx context.Context) error {

@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"selfsup/graph/device"
-	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // KNN classifies each test image by the labels of its nearest training images.
@@ -33,23 +33,23 @@ func DefaultKNN() *KNN {
 func (p *KNN) Validate() error {
 	var bad []error
 	if len(p.K) == 0 {
-		bad = append(bad, overlay.Bad("k", "no numbers: want at least one, such as [20]"))
+		bad = append(bad, setting.Bad("k", "no numbers: want at least one, such as [20]"))
 	}
 	for i, k := range p.K {
 		if k < 1 {
-			bad = append(bad, overlay.Bad("k", "%d: want numbers of 1 or more", k))
+			bad = append(bad, setting.Bad("k", "%d: want numbers of 1 or more", k))
 		} else if slices.Contains(p.K[:i], k) {
-			bad = append(bad, overlay.Bad("k", "%d is there twice", k))
+			bad = append(bad, setting.Bad("k", "%d is there twice", k))
 		}
 	}
 	if !(p.Temperature > 0) || math.IsInf(p.Temperature, 0) {
-		bad = append(bad, overlay.Bad("temperature", "%v: want a number above 0", p.Temperature))
+		bad = append(bad, setting.Bad("temperature", "%v: want a number above 0", p.Temperature))
 	}
 	if p.Vote != "weighted" && p.Vote != "majority" {
-		bad = append(bad, overlay.Bad("vote", "%q: want \"weighted\" or \"majority\"", p.Vote))
+		bad = append(bad, setting.Bad("vote", "%q: want \"weighted\" or \"majority\"", p.Vote))
 	}
 	if p.Distance != "cosine" {
-		bad = append(bad, overlay.Bad("distance", "%q: want \"cosine\"", p.Distance))
+		bad = append(bad, setting.Bad("distance", "%q: want \"cosine\"", p.Distance))
 	}
 	return errors.Join(bad...)
 }

@@ -7,7 +7,7 @@ import (
 	"math"
 	"slices"
 
-	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // Linear trains softmax regression on frozen features to its optimum:
@@ -40,20 +40,20 @@ func DefaultLinear() *Linear {
 func (p *Linear) Validate() error {
 	var bad []error
 	if len(p.L2) == 0 {
-		bad = append(bad, overlay.Bad("l2", "no numbers: want at least one, such as [1e-2]"))
+		bad = append(bad, setting.Bad("l2", "no numbers: want at least one, such as [1e-2]"))
 	}
 	for i, v := range p.L2 {
 		if !(v > 0) || math.IsInf(v, 0) {
-			bad = append(bad, overlay.Bad("l2", "%v: want numbers above 0", v))
+			bad = append(bad, setting.Bad("l2", "%v: want numbers above 0", v))
 		} else if slices.Contains(p.L2[:i], v) {
-			bad = append(bad, overlay.Bad("l2", "%v is there twice", v))
+			bad = append(bad, setting.Bad("l2", "%v is there twice", v))
 		}
 	}
 	if p.Iterations < 1 {
-		bad = append(bad, overlay.Bad("iterations", "%d: want 1 or more", p.Iterations))
+		bad = append(bad, setting.Bad("iterations", "%d: want 1 or more", p.Iterations))
 	}
 	if !(p.Tolerance > 0) || math.IsInf(p.Tolerance, 0) {
-		bad = append(bad, overlay.Bad("tolerance", "%v: want a number above 0, such as 1e-6", p.Tolerance))
+		bad = append(bad, setting.Bad("tolerance", "%v: want a number above 0, such as 1e-6", p.Tolerance))
 	}
 	return errors.Join(bad...)
 }

@@ -8,7 +8,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
-	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // RankMe is the effective rank of features X [N,F]: exp of the entropy of p_k = sigma_k / sum of sigma + eps, over the
@@ -29,10 +29,10 @@ func DefaultRankMe() *RankMe { return &RankMe{Images: 4096, Epsilon: 1e-7} }
 func (p *RankMe) Validate() error {
 	var bad []error
 	if p.Images < 2 {
-		bad = append(bad, overlay.Bad("images", "%d: want 2 or more", p.Images))
+		bad = append(bad, setting.Bad("images", "%d: want 2 or more", p.Images))
 	}
 	if !(p.Epsilon > 0 && p.Epsilon < 1) {
-		bad = append(bad, overlay.Bad("epsilon", "%v: want a number above 0 and below 1, such as 1e-7", p.Epsilon))
+		bad = append(bad, setting.Bad("epsilon", "%v: want a number above 0 and below 1, such as 1e-7", p.Epsilon))
 	}
 	return errors.Join(bad...)
 }

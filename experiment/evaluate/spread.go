@@ -4,7 +4,7 @@ import (
 	"context"
 	"math"
 
-	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // Spread is the mean over features of the standard deviation of unit rows x/|x|, times sqrt(F): 1 for evenly spread
@@ -22,7 +22,7 @@ func DefaultSpread() *Spread { return &Spread{Images: 4096} }
 // Validate checks the settings.
 func (p *Spread) Validate() error {
 	if p.Images < 2 {
-		return overlay.Bad("images", "%d: want 2 or more", p.Images)
+		return setting.Bad("images", "%d: want 2 or more", p.Images)
 	}
 	return nil
 }

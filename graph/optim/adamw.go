@@ -5,7 +5,7 @@ import (
 
 	"selfsup/graph"
 	"selfsup/graph/op"
-	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // AdamW is Adam with decoupled weight decay, as PyTorch's: p*(1 - lr*wd) - lr*mhat/(sqrt(vhat)+eps). With a decay of 0 it is Adam.
@@ -27,13 +27,13 @@ func DefaultAdamW() *AdamW {
 func (o *AdamW) Validate() error {
 	bad := []error{o.Check()}
 	if !(o.Beta1 >= 0 && o.Beta1 < 1) {
-		bad = append(bad, overlay.Bad("beta1", "%v: want a number from 0 up to, not with, 1", o.Beta1))
+		bad = append(bad, setting.Bad("beta1", "%v: want a number from 0 up to, not with, 1", o.Beta1))
 	}
 	if !(o.Beta2 >= 0 && o.Beta2 < 1) {
-		bad = append(bad, overlay.Bad("beta2", "%v: want a number from 0 up to, not with, 1", o.Beta2))
+		bad = append(bad, setting.Bad("beta2", "%v: want a number from 0 up to, not with, 1", o.Beta2))
 	}
 	if !(o.Eps > 0) {
-		bad = append(bad, overlay.Bad("eps", "%v: want a number above 0", o.Eps))
+		bad = append(bad, setting.Bad("eps", "%v: want a number above 0", o.Eps))
 	}
 	return errors.Join(bad...)
 }

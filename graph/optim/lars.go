@@ -5,7 +5,7 @@ import (
 
 	"selfsup/graph"
 	"selfsup/graph/op"
-	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // LARS scales every parameter's decayed gradient by a trust ratio before the momentum: You, Gitman, Ginsburg 2017, arXiv:1708.03888.
@@ -32,13 +32,13 @@ func DefaultLARS() *LARS {
 func (o *LARS) Validate() error {
 	bad := []error{o.Check(), checkMomentum(o.Momentum)}
 	if !(o.Eta > 0) {
-		bad = append(bad, overlay.Bad("eta", "%v: want a number above 0", o.Eta))
+		bad = append(bad, setting.Bad("eta", "%v: want a number above 0", o.Eta))
 	}
 	if !(o.Eps >= 0) {
-		bad = append(bad, overlay.Bad("eps", "%v: want a number of 0 or more", o.Eps))
+		bad = append(bad, setting.Bad("eps", "%v: want a number of 0 or more", o.Eps))
 	}
 	if o.Variant != "official" && o.Variant != "solo" {
-		bad = append(bad, overlay.Bad("variant", "%q: want \"official\" or \"solo\"", o.Variant))
+		bad = append(bad, setting.Bad("variant", "%q: want \"official\" or \"solo\"", o.Variant))
 	}
 	return errors.Join(bad...)
 }

@@ -5,8 +5,7 @@ import (
 	"math"
 
 	"selfsup/graph"
-	"selfsup/recipes/length"
-	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // Optimizer is an update rule with the schedule of its rates: a table of a recipe. The optimisers of this package embed a Rate and are their own
@@ -18,18 +17,18 @@ type Optimizer interface {
 
 // Rate is the learning rate over the training, linear warm-up and then half a cosine down to final, and the weight decay.
 type Rate struct {
-	Rate        float64       `toml:"rate"`         // peak, for 256 images a step
-	Scale       string        `toml:"scale"`        // with the global batch: linear (batch/256) | sqrt | none
-	Warmup      length.Length `toml:"warmup"`       // from 0 to the peak
-	Final       float64       `toml:"final"`        // at the end, as a fraction of the peak
-	WeightDecay float64       `toml:"weight_decay"` // not of biases and norms
-	FinalDecay  float64       `toml:"final_decay"`  // weight decay at the end, as a multiple of weight_decay; along half a cosine (DINO, MSN)
-	LayerDecay  float64       `toml:"layer_decay"`  // factor of the rate from one layer of a transformer to the one below it; 1: all alike
+	Rate        float64        `toml:"rate"`         // peak, for 256 images a step
+	Scale       string         `toml:"scale"`        // with the global batch: linear (batch/256) | sqrt | none
+	Warmup      setting.Length `toml:"warmup"`       // from 0 to the peak
+	Final       float64        `toml:"final"`        // at the end, as a fraction of the peak
+	WeightDecay float64        `toml:"weight_decay"` // not of biases and norms
+	FinalDecay  float64        `toml:"final_decay"`  // weight decay at the end, as a multiple of weight_decay; along half a cosine (DINO, MSN)
+	LayerDecay  float64        `toml:"layer_decay"`  // factor of the rate from one layer of a transformer to the one below it; 1: all alike
 }
 
 // rates are a Rate without the settings that few change.
 func rates(peak, decay float64) Rate {
-	return Rate{Rate: peak, Scale: "linear", Warmup: length.Percent(5), WeightDecay: decay, FinalDecay: 1, LayerDecay: 1}
+	return Rate{Rate: peak, Scale: "linear", Warmup: setting.Percent(5), WeightDecay: decay, FinalDecay: 1, LayerDecay: 1}
 }
 
 // Rates implements Optimizer for the structs that embed a Rate.
@@ -63,7 +62,7 @@ func (r Rate) Check() error {
 	var bad []error
 	check := func(ok bool, key, format string, args ...any) {
 		if !ok {
-			bad = append(bad, overlay.Bad(key, format, args...))
+			bad = append(bad, setting.Bad(key, format, args...))
 		}
 	}
 	check(r.Rate > 0, "rate", "%v: want a number above 0", r.Rate)

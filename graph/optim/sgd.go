@@ -5,7 +5,7 @@ import (
 
 	"selfsup/graph"
 	"selfsup/graph/op"
-	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // SGD is stochastic gradient descent with momentum in PyTorch's form: g' = g + wd*p; m = momentum*m + g'; p -= lr*m, or
@@ -39,14 +39,14 @@ func descend(s *graph.Scope, in Slot, ratio *graph.Node, momentum float64, neste
 func (o *SGD) Validate() error {
 	err := errors.Join(o.Check(), checkMomentum(o.Momentum))
 	if o.Nesterov && o.Momentum == 0 {
-		err = errors.Join(err, overlay.Bad("nesterov", "true needs a momentum above 0"))
+		err = errors.Join(err, setting.Bad("nesterov", "true needs a momentum above 0"))
 	}
 	return err
 }
 
 func checkMomentum(m float64) error {
 	if !(m >= 0 && m < 1) {
-		return overlay.Bad("momentum", "%v: want a number from 0 up to, not with, 1", m)
+		return setting.Bad("momentum", "%v: want a number from 0 up to, not with, 1", m)
 	}
 	return nil
 }

@@ -7,7 +7,7 @@ import (
 	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
-	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // SimCLR makes the two views of an image recognise each other among all other views of the batch.
@@ -26,7 +26,7 @@ func DefaultSimCLR() *SimCLR { return &SimCLR{Projector: []int{2048, 128}, Tempe
 // Validate implements methods.Method.
 func (m *SimCLR) Validate() error {
 	if !(m.Temperature > 0) {
-		return overlay.Bad("temperature", "%v: want a number above 0", m.Temperature)
+		return setting.Bad("temperature", "%v: want a number above 0", m.Temperature)
 	}
 	return heads.CheckWidths("projector", m.Projector)
 }

@@ -10,7 +10,7 @@ import (
 	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
-	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // VICReg keeps two views of an image close while each embedding dimension keeps unit spread and stays uncorrelated with the others.
@@ -37,7 +37,7 @@ func (m *VICReg) Validate() error {
 		v   float64
 	}{{"invariance", m.Invariance}, {"variance", m.Variance}, {"covariance", m.Covariance}} {
 		if w.v < 0 {
-			return overlay.Bad(w.key, "%v: want a weight of 0 or more", w.v)
+			return setting.Bad(w.key, "%v: want a weight of 0 or more", w.v)
 		}
 	}
 	if m.Invariance+m.Variance+m.Covariance == 0 {

@@ -9,7 +9,7 @@ import (
 	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
-	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // BYOL makes a predictor on top of the student guess what a slowly following teacher says of the other view.
@@ -31,11 +31,11 @@ func DefaultBYOL() *BYOL {
 // Validate implements methods.Method.
 func (m *BYOL) Validate() error {
 	if !(m.Momentum >= 0 && m.Momentum <= 1) {
-		return overlay.Bad("momentum", "%v: want a number from 0 to 1", m.Momentum)
+		return setting.Bad("momentum", "%v: want a number from 0 to 1", m.Momentum)
 	}
 	for _, w := range m.Predictor {
 		if w < 1 {
-			return overlay.Bad("predictor", "%v: every width must be at least 1", m.Predictor)
+			return setting.Bad("predictor", "%v: every width must be at least 1", m.Predictor)
 		}
 	}
 	return heads.CheckWidths("projector", m.Projector)

@@ -10,7 +10,7 @@ import (
 	"selfsup/graph/op"
 	"selfsup/losses"
 	"selfsup/methods"
-	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // MAE hides most patches of an image, encodes the others, and has a small decoder paint the hidden ones.
@@ -34,16 +34,16 @@ func DefaultMAE() *MAE {
 // Validate implements methods.Method.
 func (m *MAE) Validate() error {
 	if !(m.Mask > 0 && m.Mask < 1) {
-		return overlay.Bad("mask", "%v: want a fraction between 0 and 1", m.Mask)
+		return setting.Bad("mask", "%v: want a fraction between 0 and 1", m.Mask)
 	}
 	if m.DecoderDim < 4 || m.DecoderDim%4 != 0 {
-		return overlay.Bad("decoder_dim", "%d: want a multiple of 4, for positions by sines and cosines", m.DecoderDim)
+		return setting.Bad("decoder_dim", "%d: want a multiple of 4, for positions by sines and cosines", m.DecoderDim)
 	}
 	if m.DecoderDepth < 1 {
-		return overlay.Bad("decoder_depth", "%d: want at least 1 block", m.DecoderDepth)
+		return setting.Bad("decoder_depth", "%d: want at least 1 block", m.DecoderDepth)
 	}
 	if m.DecoderHeads < 1 || m.DecoderDim%m.DecoderHeads != 0 {
-		return overlay.Bad("decoder_heads", "%d: want a divisor of decoder_dim = %d", m.DecoderHeads, m.DecoderDim)
+		return setting.Bad("decoder_heads", "%d: want a divisor of decoder_dim = %d", m.DecoderHeads, m.DecoderDim)
 	}
 	return nil
 }

@@ -42,15 +42,15 @@ func (o Origin) String() string {
 // IsDefault says that no overlay wrote the setting.
 func (o Origin) IsDefault() bool { return o.kind == fromDefault || o.kind == fromPaper }
 
-// setting is a leaf before its origin is looked up.
-type setting struct {
+// flat is a leaf before its origin is looked up.
+type flat struct {
 	key, text string
 	inChoice  bool
 }
 
 // flatten lists all leaves of a recipe in the order of its struct.
-func flatten(v reflect.Value) ([]setting, error) {
-	var list []setting
+func flatten(v reflect.Value) ([]flat, error) {
+	var list []flat
 	var failed error
 	var table func(name string, v reflect.Value, inChoice bool)
 	table = func(name string, v reflect.Value, inChoice bool) {
@@ -62,24 +62,24 @@ func flatten(v reflect.Value) ([]setting, error) {
 				if err != nil && failed == nil {
 					failed = fmt.Errorf("overlay: %s: %w", key, err)
 				}
-				list = append(list, setting{key, text, inChoice})
+				list = append(list, flat{key, text, inChoice})
 			case tablesKind:
 				if inner.Len() == 0 {
-					list = append(list, setting{key, "[]", inChoice})
+					list = append(list, flat{key, "[]", inChoice})
 				}
 			case choiceKind:
 				if word, _ := inner.Addr().Interface().(oneOf).chosen(); word != "" {
-					list = append(list, setting{key, word, inChoice})
+					list = append(list, flat{key, word, inChoice})
 				}
 			case choicesKind:
 				many := inner.Addr().Interface().(manyOf)
 				for _, off := range many.off() {
-					list = append(list, setting{join(key, off), "false", inChoice})
+					list = append(list, flat{join(key, off), "false", inChoice})
 				}
 			}
 			walkField(inner, f, key, func(name string, s reflect.Value) {
 				if f.kind == choicesKind {
-					list = append(list, setting{name, "true", inChoice})
+					list = append(list, flat{name, "true", inChoice})
 				}
 				table(name, s, inChoice || f.kind == choiceKind || f.kind == choicesKind)
 			})
@@ -90,7 +90,7 @@ func flatten(v reflect.Value) ([]setting, error) {
 }
 
 // origin looks up where a setting was written. An element of a list of tables that leaves a key out counts as a default.
-func (d *decoder) origin(s setting) Origin {
+func (d *decoder) origin(s flat) Origin {
 	p, ok := d.places[s.key]
 	switch {
 	case ok && p.doc.kind == fromSet:

@@ -32,6 +32,8 @@ import (
 	"reflect"
 	"sort"
 	"strings"
+
+	"selfsup/setting"
 )
 
 // Options says where recipes come from and what they can name.
@@ -138,7 +140,7 @@ func (r *Result) Bad(key, format string, args ...any) error {
 	}
 	d := *r.d
 	d.errs = nil
-	d.refuse(table, Bad(last, format, args...))
+	d.refuse(table, setting.Bad(last, format, args...))
 	return d.errs
 }
 

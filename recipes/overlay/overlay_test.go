@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"selfsup/recipes/length"
 	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // TestOverlays follows single settings through bases, recipe and command line: "key = value (origin)", or "-" for no such key.
@@ -120,7 +120,7 @@ func TestValues(t *testing.T) {
 	want.Dataset = overlay.Choice[any]{Name: "shapes", Value: &struct{}{}}
 	want.Views = views{28, [2]float64{0, 1}, perView{0.5}, color{Hue: 1}}
 	want.Method = overlay.Choice[method]{Name: "simclr", Value: &simclr{[]int{512, 128}, 2}}
-	want.Train.Batch, want.Train.Length = 128, length.Steps(5)
+	want.Train.Batch, want.Train.Length = 128, setting.Steps(5)
 	want.Evaluate = overlay.Choices[*evaluation]{On: []overlay.Choice[*evaluation]{}, Off: []string{"knn"}}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

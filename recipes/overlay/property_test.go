@@ -10,8 +10,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"selfsup/recipes/length"
 	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // TestResolvedReadsBack holds that the resolved recipe, loaded over the same defaults, gives the same values and the same text.
@@ -66,7 +66,7 @@ func drawRecipe(t *rapid.T) *recipe {
 	r.Views.Blur = rapid.SliceOfN(rapid.Map(number, notNegative0), 1, 3).Draw(t, "blur")
 	r.Views.Hue = rapid.Float32Range(-1e30, 1e30).Draw(t, "hue")
 	r.Views.Gray = rapid.Bool().Draw(t, "gray")
-	r.Train.Length = length.Epochs(rapid.Float64Range(0, 1e6).Draw(t, "length"))
+	r.Train.Length = setting.Epochs(rapid.Float64Range(0, 1e6).Draw(t, "length"))
 	r.Train.Clip.Norm = number.Draw(t, "norm")
 	if rapid.Bool().Draw(t, "lists") {
 		r.Train.Tags = []string{rapid.String().Draw(t, "tag"), "\x7f\x00\"'\\\n\t\u2028"}
@@ -78,14 +78,14 @@ func drawRecipe(t *rapid.T) *recipe {
 		r.Method = overlay.Choice[method]{Name: "simclr", Value: &simclr{ints.Draw(t, "projector"), 1 + math.Abs(number.Draw(t, "t"))/2}}
 	}
 	if rapid.Bool().Draw(t, "lars") {
-		r.Optimizer = overlay.Choice[optimizer]{Name: "lars", Value: &lars{0.25, length.Percent(rapid.Float64Range(0, 100).Draw(t, "warmup"))}}
+		r.Optimizer = overlay.Choice[optimizer]{Name: "lars", Value: &lars{0.25, setting.Percent(rapid.Float64Range(0, 100).Draw(t, "warmup"))}}
 	}
 	if rapid.Bool().Draw(t, "no knn") {
 		r.Evaluate.On = []overlay.Choice[*evaluation]{}
 		r.Evaluate.Off = []string{"knn"}
 	}
 	if rapid.Bool().Draw(t, "linear") {
-		r.Evaluate.On = append(r.Evaluate.On, overlay.Choice[*evaluation]{Name: "linear", Value: &evaluation{length.Steps(3), ints.Draw(t, "k")}})
+		r.Evaluate.On = append(r.Evaluate.On, overlay.Choice[*evaluation]{Name: "linear", Value: &evaluation{setting.Steps(3), ints.Draw(t, "k")}})
 	} else if rapid.Bool().Draw(t, "linear off") {
 		r.Evaluate.Off = append(r.Evaluate.Off, "linear")
 	}

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"selfsup/recipes/length"
 	"selfsup/recipes/overlay"
+	"selfsup/setting"
 )
 
 // The recipe of these tests has one of everything that a recipe may hold.
@@ -41,11 +41,11 @@ type color struct {
 }
 
 type train struct {
-	Batch  int           `toml:"batch"`
-	Length length.Length `toml:"length"`
-	Grid   [][]int       `toml:"grid"`
-	Tags   []string      `toml:"tags"`
-	Clip   clip          `toml:"clip"`
+	Batch  int            `toml:"batch"`
+	Length setting.Length `toml:"length"`
+	Grid   [][]int        `toml:"grid"`
+	Tags   []string       `toml:"tags"`
+	Clip   clip           `toml:"clip"`
 }
 
 type clip struct {
@@ -63,7 +63,7 @@ func (c *clip) Validate() error {
 // Validate names a key of another table, which nobody may have written.
 func (r *recipe) Validate() error {
 	if r.Views.Crop > 200 && r.Train.Batch > 100 {
-		return overlay.Bad("train.clip.norm", "%g: wants 0 with %d rows of %d pixels", r.Train.Clip.Norm, r.Train.Batch, r.Views.Crop)
+		return setting.Bad("train.clip.norm", "%g: wants 0 with %d rows of %d pixels", r.Train.Clip.Norm, r.Train.Batch, r.Views.Crop)
 	}
 	return nil
 }
@@ -92,7 +92,7 @@ func (*vicreg) method() {}
 
 func (s *simclr) Validate() error {
 	if s.Temperature <= 0 {
-		return overlay.Bad("temperature", "%g: want a number above 0", s.Temperature)
+		return setting.Bad("temperature", "%g: want a number above 0", s.Temperature)
 	}
 	return nil
 }
@@ -100,8 +100,8 @@ func (s *simclr) Validate() error {
 type optimizer interface{ optimizer() }
 
 type lars struct {
-	Rate   float64       `toml:"rate"`
-	Warmup length.Length `toml:"warmup"`
+	Rate   float64        `toml:"rate"`
+	Warmup setting.Length `toml:"warmup"`
 }
 
 type adamw struct {
@@ -120,14 +120,14 @@ type Betas struct {
 
 func (r *Rate) Validate() error {
 	if r.Rate < 0 {
-		return overlay.Bad("rate", "%g: want 0 or more", r.Rate)
+		return setting.Bad("rate", "%g: want 0 or more", r.Rate)
 	}
 	return nil
 }
 
 func (b *Betas) Validate() error {
 	if b.Betas[0] >= 1 {
-		return overlay.Bad("betas", "%g: want numbers below 1", b.Betas)
+		return setting.Bad("betas", "%g: want numbers below 1", b.Betas)
 	}
 	return nil
 }
@@ -138,17 +138,17 @@ func (*adamw) optimizer() {}
 func (l *lars) Validate() error {
 	var bad []error
 	if l.Rate > 10 {
-		bad = append(bad, overlay.Bad("rate", "%g: want at most 10", l.Rate))
+		bad = append(bad, setting.Bad("rate", "%g: want at most 10", l.Rate))
 	}
-	if l.Warmup.Unit != length.Share && l.Warmup.Count > 100 {
-		bad = append(bad, overlay.Bad("warmup", "%v: want at most 100", l.Warmup))
+	if l.Warmup.Unit != setting.Share && l.Warmup.Count > 100 {
+		bad = append(bad, setting.Bad("warmup", "%v: want at most 100", l.Warmup))
 	}
 	return errors.Join(bad...)
 }
 
 type evaluation struct {
-	Every length.Length `toml:"every"`
-	K     []int         `toml:"k"`
+	Every setting.Length `toml:"every"`
+	K     []int          `toml:"k"`
 }
 
 // perView is a number or one number a view.
@@ -191,13 +191,13 @@ func defaults() *recipe {
 		Seed:      1,
 		Views:     views{Crop: 28, CropArea: [2]float64{0.2, 1}, Blur: perView{0}, color: color{Hue: 0.1}},
 		Optimizer: overlay.Choice[optimizer]{Name: "adamw", Value: newAdamW()},
-		Train:     train{Batch: 256, Length: length.Epochs(10), Clip: clip{Norm: 1}},
+		Train:     train{Batch: 256, Length: setting.Epochs(10), Clip: clip{Norm: 1}},
 		Evaluate:  overlay.Choices[*evaluation]{On: []overlay.Choice[*evaluation]{{Name: "knn", Value: newKNN()}}},
 	}
 }
 
 func newAdamW() optimizer { return &adamw{Rate{1e-3}, Betas{[2]float64{0.9, 0.999}}} }
-func newKNN() *evaluation { return &evaluation{length.Epochs(1), []int{20}} }
+func newKNN() *evaluation { return &evaluation{setting.Epochs(1), []int{20}} }
 
 func options() overlay.Options {
 	return overlay.Options{
@@ -216,11 +216,11 @@ func options() overlay.Options {
 			}),
 			"optimizer": overlay.Of("optimizers", map[string]func() optimizer{
 				"adamw": newAdamW,
-				"lars":  func() optimizer { return &lars{0.3, length.Percent(5)} },
+				"lars":  func() optimizer { return &lars{0.3, setting.Percent(5)} },
 			}),
 			"evaluate": overlay.Of("evaluations", map[string]func() *evaluation{
 				"knn":    newKNN,
-				"linear": func() *evaluation { return &evaluation{Every: length.Epochs(5)} },
+				"linear": func() *evaluation { return &evaluation{Every: setting.Epochs(5)} },
 			}),
 			"extra": overlay.Of("extras", map[string]func() any{
 				"nested": func() any { return &nested{Inner: clip{Norm: 2}} },

@@ -1,5 +1,5 @@
-// Package length holds spans of training that carry their unit: "60 epochs", "500 steps", "5%".
-package length
+// Package setting holds what the settings of recipes everywhere are made of: spans of training, sizes of memory, and errors that name a key.
+package setting
 
 import (
 	"fmt"
@@ -57,7 +57,7 @@ func (l Length) Relative() bool { return l.Unit == Share }
 // IsZero says that the length is no time at all.
 func (l Length) IsZero() bool { return l.Count == 0 }
 
-// String is "1 epoch", "500 steps", "2.5%"; Parse reads it back to the same Length.
+// String is "1 epoch", "500 steps", "2.5%"; ParseLength reads it back to the same Length.
 func (l Length) String() string {
 	n := strconv.FormatFloat(l.Count, 'f', -1, 64)
 	switch {
@@ -73,8 +73,8 @@ func (l Length) String() string {
 	return n + " steps"
 }
 
-// Parse reads "60 epochs", "0.5 epochs", "500 steps" or "5%".
-func Parse(text string) (Length, error) {
+// ParseLength reads "60 epochs", "0.5 epochs", "500 steps" or "5%".
+func ParseLength(text string) (Length, error) {
 	t := strings.TrimSpace(text)
 	end := strings.IndexFunc(t, func(r rune) bool { return !strings.ContainsRune("0123456789.+-_", r) })
 	if end < 0 {
@@ -113,11 +113,11 @@ func Parse(text string) (Length, error) {
 	return Length{n + 0, l.Unit}, nil // -0 + 0 is 0
 }
 
-// UnmarshalTOML reads a string as Parse does. The integer 0 is no time at all; any other number lacks its unit.
+// UnmarshalTOML reads a string as ParseLength does. The integer 0 is no time at all; any other number lacks its unit.
 func (l *Length) UnmarshalTOML(x any) error {
 	switch x := x.(type) {
 	case string:
-		parsed, err := Parse(x)
+		parsed, err := ParseLength(x)
 		if err == nil {
 			*l = parsed
 		}

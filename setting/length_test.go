@@ -1,4 +1,4 @@
-package length
+package setting
 
 import (
 	"testing"
@@ -28,13 +28,13 @@ func TestParse(t *testing.T) {
 		{in: "101%", bad: true, want: `"101%" is more than the whole training: want at most 100%`},
 		{in: "2000000000 steps", bad: true, want: `"2000000000 steps" is too long: want at most 1000000000`},
 	} {
-		l, err := Parse(c.in)
+		l, err := ParseLength(c.in)
 		got := l.String()
 		if err != nil {
 			got = err.Error()
 		}
 		if got != c.want || (err != nil) != c.bad {
-			t.Errorf("Parse(%q) = %s, want %s", c.in, got, c.want)
+			t.Errorf("ParseLength(%q) = %s, want %s", c.in, got, c.want)
 		}
 	}
 }
@@ -97,9 +97,9 @@ func TestStringReadsBack(t *testing.T) {
 		default:
 			l.Count = rapid.Float64Range(0, 100).Draw(t, "count")
 		}
-		got, err := Parse(l.String())
+		got, err := ParseLength(l.String())
 		if err != nil || got != l {
-			t.Fatalf("Parse(%q) = %v, %v; want %v", l.String(), got, err, l)
+			t.Fatalf("ParseLength(%q) = %v, %v; want %v", l.String(), got, err, l)
 		}
 	})
 }

@@ -1,5 +1,4 @@
-// Package memory holds amounts of memory as a recipe spells them: "2GiB", "800 MB".
-package memory
+package setting
 
 import (
 	"fmt"
@@ -17,10 +16,10 @@ var units = []struct {
 	bytes Size
 }{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"GB", 1e9}, {"MiB", 1 << 20}, {"MB", 1e6}, {"KiB", 1 << 10}, {"KB", 1e3}, {"kB", 1e3}, {"B", 1}}
 
-const want = `want a number and a unit, B, KiB, MiB, GiB, TiB, KB, MB or GB, as "2GiB", or "none"`
+const wantSize = `want a number and a unit, B, KiB, MiB, GiB, TiB, KB, MB or GB, as "2GiB", or "none"`
 
-// Parse reads "2GiB", "1.5 GB", "0B" or "none".
-func Parse(text string) (Size, error) {
+// ParseSize reads "2GiB", "1.5 GB", "0B" or "none".
+func ParseSize(text string) (Size, error) {
 	t := strings.TrimSpace(text)
 	if t == "none" || t == "0B" {
 		return 0, nil
@@ -33,14 +32,14 @@ func Parse(text string) (Size, error) {
 		n, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
 		switch bytes := n * float64(u.bytes); {
 		case err != nil:
-			return 0, fmt.Errorf("%q is not an amount of memory: %s", text, want)
+			return 0, fmt.Errorf("%q is not an amount of memory: %s", text, wantSize)
 		case !(bytes >= 1) || bytes > 1<<60 || math.IsNaN(bytes):
 			return 0, fmt.Errorf("%q: want at least a byte and at most %s", text, Size(1<<60))
 		default:
 			return Size(bytes), nil
 		}
 	}
-	return 0, fmt.Errorf("%q is not an amount of memory: %s", text, want)
+	return 0, fmt.Errorf("%q is not an amount of memory: %s", text, wantSize)
 }
 
 // String is exact, in the largest unit that gives a whole number; Parse reads it back to the same Size.
@@ -74,7 +73,7 @@ func (s Size) In(like Size) string {
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (s *Size) UnmarshalText(text []byte) error {
-	n, err := Parse(string(text))
+	n, err := ParseSize(string(text))
 	if err == nil {
 		*s = n
 	}
