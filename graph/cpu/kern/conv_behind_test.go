@@ -74,7 +74,7 @@ func testNormBehind(t *testing.T, c Conv, relu bool) {
 				if g.set(with); g.bands == 1 {
 					t.Error("the image fits")
 				}
-				checkClose(t, "dw", got, float64s(want), 4e-6)
+				checkClose(t, "dw", got, float64s(want), 8e-6) // the strips of rows add up in another order
 				if threads > 1 {
 					checkSame(t, "dw with more threads", got, banded)
 				}
