@@ -104,7 +104,7 @@ func (d *decoder) field(t trail, table string, f field, x any, v reflect.Value) 
 		d.note(name, t)
 		many := v.Addr().Interface().(manyOf)
 		for _, one := range d.keys(t, tree) {
-			d.oneOfMany(t.key(one), name, f.key, one, tree[one], many)
+			d.oneOfMany(t.key(one), name, f.of, one, tree[one], many)
 		}
 	default:
 		d.leaf(t, table, f.key, x, v)
@@ -160,7 +160,7 @@ func (d *decoder) list(t trail, table string, f field, x any, v reflect.Value) {
 // choice applies [method.vicreg] or method = "vicreg".
 func (d *decoder) choice(t trail, table string, f field, x any, c oneOf) {
 	name := join(table, f.key)
-	cat, ok := d.catalog(name, f.key)
+	cat, ok := d.catalog(name, f.of)
 	if !ok {
 		return
 	}

@@ -21,7 +21,8 @@
 // structs (tables); slices of structs (arrays of tables); Choice and Choices; and any type with UnmarshalTOML(any) error or
 // UnmarshalText. Such a type is written back by MarshalTOML() ([]byte, error), which returns the text of one TOML value, or by MarshalText.
 // Embedded structs without a tag are flattened. Pointers and maps are not supported. A Choice that may stay unselected
-// has the tag `overlay:"optional"`.
+// has the tag `overlay:"optional"`; one that names what the catalog of another key has, such as a second encoder, has `overlay:"of=backbone"`, or both
+// words with a comma.
 //
 // A struct with Validate() error is asked at the end, see [Bad].
 package overlay
@@ -40,7 +41,8 @@ import (
 type Options struct {
 	// FS holds the shipped recipes, used for a file that is not on disk. May be nil.
 	FS fs.FS
-	// Catalogs holds what each Choice or Choices field can name, by the field's own key ("method"), wherever it is nested.
+	// Catalogs holds what each Choice or Choices field can name, by the field's own key ("method") or by its tag
+	// `overlay:"of=method"`, wherever it is nested.
 	Catalogs map[string]Catalog
 	// See is the command that lists a catalog, to which the catalog's plural is added: "experiment list" gives
 	// "see experiment list methods". Empty: messages list all names instead.

@@ -64,7 +64,8 @@ type field struct {
 	key      string
 	index    []int // for reflect.Value.FieldByIndex
 	kind     kind
-	optional bool // of a Choice
+	optional bool   // of a Choice
+	of       string // catalog of a Choice or of Choices
 }
 
 // fields lists the keys of a struct in its order, embedded structs flattened.
@@ -99,7 +100,19 @@ func fields(t reflect.Type) ([]field, error) {
 		if k == unsupported {
 			return nil, fmt.Errorf("overlay: field %s.%s: a recipe cannot hold a %s", t, f.Name, f.Type)
 		}
-		list = append(list, field{key, []int{i}, k, f.Tag.Get("overlay") == "optional"})
+		one := field{key: key, index: []int{i}, kind: k, of: key}
+		for _, word := range strings.Split(f.Tag.Get("overlay"), ",") {
+			of, named := strings.CutPrefix(word, "of=")
+			switch {
+			case word == "optional":
+				one.optional = true
+			case named && of != "":
+				one.of = of
+			case word != "":
+				return nil, fmt.Errorf("overlay: field %s.%s: overlay:%q: want optional, or of=CATALOG", t, f.Name, word)
+			}
+		}
+		list = append(list, one)
 	}
 	seen := map[string]bool{}
 	for _, f := range list {

@@ -14,7 +14,7 @@ func (d *decoder) validate(v reflect.Value, name string) (good bool) {
 		inner := v.FieldByIndex(f.index)
 		if f.kind == choiceKind && !f.optional {
 			if word, _ := inner.Addr().Interface().(oneOf).chosen(); word == "" {
-				d.missing(name, f.key)
+				d.missing(name, f)
 				good = false
 			}
 		}
@@ -43,9 +43,10 @@ func (d *decoder) ask(v reflect.Value, name string) (good bool) {
 	return true
 }
 
-func (d *decoder) missing(table, key string) {
+func (d *decoder) missing(table string, f field) {
+	key := f.key
 	name := join(table, key)
-	cat, ok := d.catalog(name, key)
+	cat, ok := d.catalog(name, f.of)
 	if !ok {
 		return
 	}
