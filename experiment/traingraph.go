@@ -150,10 +150,10 @@ func (s *Setup) apply(g *graph.Scope, o methods.Objective, p methods.Player, los
 }
 
 // treatment is how each parameter is trained: without decay where that is usual, with the rate of its layer, and as the method tunes it.
-func (s *Setup) treatment(g *graph.Scope, o methods.Objective, rates optim.Rate, h optim.Hyper, params []*graph.Node) func(p *graph.Node) optim.Treatment {
+func (s *Setup) treatment(g *graph.Scope, o methods.Objective, rates optim.Schedules, h optim.Hyper, params []*graph.Node) func(p *graph.Node) optim.Treatment {
 	usual := optim.PlainOnly(g)
 	factors := map[*graph.Node]float64{}
-	for i, f := range optim.LayerFactors(g, params, rates.LayerDecay) {
+	for i, f := range optim.LayerFactors(g, params, rates.PerLayer()) {
 		factors[params[i]] = f
 	}
 	return func(p *graph.Node) optim.Treatment {
@@ -181,7 +181,7 @@ func (s *Setup) treatment(g *graph.Scope, o methods.Objective, rates optim.Rate,
 }
 
 // tunedRate is the learning rate of parameters that a method tunes.
-func tunedRate(rates optim.Rate, batch int, t methods.Tune) graph.Schedule {
+func tunedRate(rates optim.Schedules, batch int, t methods.Tune) graph.Schedule {
 	base := rates.At(batch)
 	if t.Flat {
 		base = graph.Constantly(rates.Peak(batch))

@@ -9,6 +9,7 @@ import (
 	"selfsup/datasets"
 	"selfsup/datasets/pack"
 	"selfsup/datasets/sampling"
+	"selfsup/datasets/views"
 	"selfsup/experiment/evaluate"
 	"selfsup/graph/optim"
 	"selfsup/internal/called"
@@ -36,6 +37,9 @@ type Catalog struct {
 	Subsets     map[string]func() sampling.Subset
 	Optimizers  map[string]func() optim.Optimizer
 	Evaluations map[string]func() Evaluation
+
+	// Augmentations are views from outside, see views.Augmentation. This module's own are settings of [views].
+	Augmentations map[string]func() views.Augmentation
 
 	// Docs are Go sources, by the import path of the package in their folder ("main" of a program's own), whose doc comments describe the entries.
 	Docs map[string]fs.FS
@@ -113,6 +117,7 @@ func (c Catalog) options() overlay.Options {
 		"labelled":  overlay.Of("subsets", c.Subsets),
 		"optimizer": overlay.Of("optimizers", c.Optimizers),
 		"evaluate":  overlay.Of("evaluations", c.Evaluations),
+		"more":      overlay.Of("augmentations", c.Augmentations),
 	}}
 }
 

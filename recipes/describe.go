@@ -45,7 +45,7 @@ func (c Catalog) Kinds() []string {
 func (c Catalog) entries() map[string]map[string]func() any {
 	return map[string]map[string]func() any{
 		"methods": anyOf(c.Methods), "backbones": anyOf(c.Backbones), "datasets": anyOf(c.Datasets),
-		"samplers": anyOf(c.Samplers), "subsets": anyOf(c.Subsets), "optimizers": anyOf(c.Optimizers), "evaluations": anyOf(c.Evaluations),
+		"samplers": anyOf(c.Samplers), "subsets": anyOf(c.Subsets), "optimizers": anyOf(c.Optimizers), "evaluations": anyOf(c.Evaluations), "augmentations": anyOf(c.Augmentations),
 	}
 }
 

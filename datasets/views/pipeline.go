@@ -101,6 +101,7 @@ type plan struct {
 	randomly randomly
 	toning   toning
 	erasure  erasure
+	more     []datasets.Rand // streams of augmentations from outside
 }
 
 // draw makes the choices for a view of an h x w image. The crop comes last, for it takes a varying number of draws: changing a
@@ -171,6 +172,7 @@ func (p *Pipeline) drawMore(d *plan, stream func(name string) datasets.Rand, vie
 		r := stream("view/erase")
 		d.erasure = s.Erasing.draw(&r, view, f.h, f.w)
 	}
+	d.more = s.More.drawMany(stream)
 }
 
 // apply carries out a plan, in the order of Settings.
@@ -201,6 +203,7 @@ func (p *Pipeline) apply(v Pixels, img *datasets.Image, d *plan, view int, s *Sc
 		Solarize(v, p.threshold)
 	}
 	p.tone(v, &d.toning, view, s)
+	p.settings.More.augment(v, d.more, view)
 	Normalize(v, p.Mean, p.Std)
 	p.settings.Erasing.apply(v, &d.erasure)
 }

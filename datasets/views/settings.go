@@ -42,6 +42,8 @@ type Settings struct {
 
 	Tones
 
+	More
+
 	Statistics string    `toml:"statistics"` // measured on the training set | imagenet | cifar10 | cifar100 | clip | half; where mean is empty
 	Mean       []float64 `toml:"mean"`       // per channel, in units of full scale
 	Std        []float64 `toml:"std"`        // the same

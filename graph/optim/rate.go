@@ -11,8 +11,16 @@ import (
 // Optimizer is an update rule with the schedule of its rates: a table of a recipe. The optimisers of this package embed a Rate and are their own
 // Rule.
 type Optimizer interface {
-	Rates() Rate
+	Rates() Schedules
 	Rule
+}
+
+// Schedules are the rates of a training over its time. A Rate is the usual ones; an optimiser of one's own may have others.
+type Schedules interface {
+	At(batch int) graph.Schedule // learning rate for a global batch
+	Peak(batch int) float64      // the highest learning rate
+	Decay() graph.Schedule       // weight decay
+	PerLayer() float64           // factor of the learning rate from one layer of a transformer to the one below it; 1: all alike
 }
 
 // Rate is the learning rate over the training, linear warm-up and then half a cosine down to final, and the weight decay.
@@ -32,7 +40,10 @@ func rates(peak, decay float64) Rate {
 }
 
 // Rates implements Optimizer for the structs that embed a Rate.
-func (r Rate) Rates() Rate { return r }
+func (r Rate) Rates() Schedules { return r }
+
+// PerLayer implements Schedules.
+func (r Rate) PerLayer() float64 { return r.LayerDecay }
 
 // Peak is the highest learning rate for a global batch: rate*batch/256 (Goyal et al. 2017, arXiv:1706.02677) or rate*sqrt(batch/256)
 // (Krizhevsky 2014, arXiv:1404.5997), or the rate itself.
