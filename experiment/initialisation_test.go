@@ -47,6 +47,8 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 		return draw(uniform(1 / math.Sqrt(float64(shape[0]))))
 	case last == "bias":
 		return draw(uniform(1 / math.Sqrt(float64(st.Get(at + "/weight").Shape[0]))))
+	case last == "queue": // rows of unit length, drawn from a normal distribution: MoCo's code
+		return draw(normal(1 / math.Sqrt(float64(st.Get(name).Shape[1]))))
 	case last == "class" || last == "position" || last == "mask":
 		return draw(normal(0.02))
 	}
@@ -81,8 +83,8 @@ func TestInitialisation(t *testing.T) {
 				e := s.Store.Get(l.Name)
 				switch {
 				case constantOfRun(l.Name) || l.Kind == graph.State && strings.HasSuffix(l.Name, "position"): // keys; sines and cosines
-				case strings.HasPrefix(l.Name, "teacher/") && !strings.HasSuffix(l.Name, "/running"):
-					if !slices.Equal(e.F32, s.Store.Get(strings.TrimPrefix(l.Name, "teacher/")).F32) {
+				case studentOf(l.Name) != l.Name && !strings.HasSuffix(l.Name, "/running"):
+					if !slices.Equal(e.F32, s.Store.Get(studentOf(l.Name)).F32) {
 						t.Errorf("%s does not start as its student", l.Name)
 					}
 				case strings.HasSuffix(l.Name, "/running"):
@@ -114,6 +116,14 @@ func TestInitialisation(t *testing.T) {
 			}
 		})
 	}
+}
+
+// studentOf is the entry that a teacher's follows, or the entry itself.
+func studentOf(name string) string {
+	if of, ok := strings.CutPrefix(name, "key/"); ok { // MoCo's keys
+		return of
+	}
+	return strings.TrimPrefix(name, "teacher/")
 }
 
 func expectAll(t *testing.T, what string, v []float32, want float32) {

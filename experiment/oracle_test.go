@@ -121,10 +121,15 @@ const (
 	storeRounding  = 1e-6 // what may be left where the exact number is 0: gradients that cancel
 )
 
-// Every shipped recipe has an oracle.
+// withoutOracle are recipes without one, and why.
+var withoutOracle = map[string]string{
+	"moco.toml": "the loss and the queue are held against the authors' code by golden numbers, teacher and optimiser by byol's oracle",
+}
+
+// Every shipped recipe has an oracle, or a reason why it has none.
 func TestOracleIsComplete(t *testing.T) {
 	for _, recipe := range recipes.Names() {
-		if c := oracleCases[strings.TrimSuffix(recipe, ".toml")]; c.recipe != recipe {
+		if c := oracleCases[strings.TrimSuffix(recipe, ".toml")]; c.recipe != recipe && withoutOracle[recipe] == "" {
 			t.Errorf("%s has no oracle of its name in oracleCases: see tools/oracle/README.md", recipe)
 		}
 	}

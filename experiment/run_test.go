@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -86,6 +87,7 @@ var resumable = map[string][]string{
 	"simclr":     nil,
 	"vicreg":     {`method="vicreg"`, "method.vicreg.projector=[32,32]"},
 	"byol":       {`method="byol"`, "method.byol.projector=[32,16]", "method.byol.predictor=[32]", `optimizer="adamw"`},
+	"moco":       {`method="moco"`, "method.moco.projector=[32,16]", "method.moco.queue=150", "method.moco.momentum=0.9"},
 	"subset":     {`subset="long_tail"`, "subset.long_tail.ratio=10.0", `sampler="balanced"`, `labelled="few_shot"`, "labelled.few_shot.per_class=20"},
 	"resolution": {`train.resolution=[{until="2 steps",crop=16},{until="50%",crop=20}]`, `train.log="1 step"`},
 	"mae": {`method="mae"`, "method.mae.decoder_dim=8", "method.mae.decoder_depth=1", "method.mae.decoder_heads=2", `optimizer="adamw"`,
@@ -168,44 +170,64 @@ func checkLog(t *testing.T, dir string) {
 	}
 }
 
-// A process that is killed at any instant, SIGKILL, leaves a folder that resumes to the same bits.
+// killed are the methods whose runs are killed: those with state that most have not.
+var killed = []string{"simclr", "moco"}
+
+// A process that is killed at any instant, SIGKILL, leaves a folder that resumes to the same bits. The process that is killed and the one that
+// runs through have two threads, the one that goes on has one.
 func TestKilledRunResumes(t *testing.T) {
 	if root := os.Getenv("TEST_RUN_ROOT"); root != "" { // the child
-		_, err := experiment.Run(load(t, small), experiment.Options{Root: root, Messages: io.Discard})
+		kern.SetThreads(2)
+		sets := resumable[os.Getenv("TEST_RUN_METHOD")]
+		_, err := experiment.Run(load(t, small, sets...), experiment.Options{Root: root, Messages: io.Discard})
 		t.Fatal("ran to its end: ", err)
 	}
-	whole, err := train(t, load(t, small), nil)
-	if err != nil {
-		t.Fatal(err)
+	for _, name := range killed {
+		t.Run(name, func(t *testing.T) {
+			defer kern.SetThreads(kern.Threads())
+			kern.SetThreads(2)
+			whole, err := train(t, load(t, small, resumable[name]...), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dir := killAfter(t, name, 1+rand.IntN(18))
+			kern.SetThreads(1)
+			sum, err := experiment.Resume(dir, recipes.Builtin(), experiment.Options{Messages: io.Discard})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, want := final(t, sum.Run), final(t, whole.Run); got != want {
+				t.Errorf("resumed run ends with %s, uninterrupted run with %s", got, want)
+			}
+		})
 	}
+}
+
+// killAfter runs a method in a process of its own, kills that once it has done so many steps, the last of which may be in no checkpoint, and
+// returns the run folder.
+func killAfter(t *testing.T, name string, steps int) (dir string) {
+	t.Helper()
 	root := t.TempDir()
 	child := exec.Command(os.Args[0], "-test.run=^TestKilledRunResumes$")
-	child.Env = append(os.Environ(), "TEST_RUN_ROOT="+root)
+	child.Env = append(os.Environ(), "TEST_RUN_ROOT="+root, "TEST_RUN_METHOD="+name)
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	pattern := filepath.Join(root, "*", "checkpoints", "last")
+	defer child.Wait()
+	defer child.Process.Signal(syscall.SIGKILL)
 	for wait := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
-		if found, _ := filepath.Glob(pattern); len(found) > 0 {
-			break
+		saved, _ := filepath.Glob(filepath.Join(root, "*", "checkpoints", "last"))
+		lines, _ := filepath.Glob(filepath.Join(root, "*", "metrics.jsonl"))
+		if len(saved) == 1 && len(lines) == 1 {
+			text, err := os.ReadFile(lines[0])
+			if err == nil && bytes.Count(text, []byte("\n")) >= steps {
+				t.Logf("killed after %d steps", bytes.Count(text, []byte("\n")))
+				return filepath.Dir(lines[0])
+			}
 		}
 		if time.Now().After(wait) {
-			child.Process.Kill()
-			t.Fatal("no checkpoint within a minute")
+			t.Fatalf("no checkpoint and %d lines of metrics within a minute", steps)
 		}
-	}
-	child.Process.Signal(syscall.SIGKILL)
-	child.Wait()
-	dirs, _ := filepath.Glob(filepath.Join(root, "*"))
-	if len(dirs) != 1 {
-		t.Fatalf("run folders %v, want one", dirs)
-	}
-	sum, err := experiment.Resume(dirs[0], recipes.Builtin(), experiment.Options{Messages: io.Discard})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, want := final(t, sum.Run), final(t, whole.Run); got != want {
-		t.Errorf("resumed run ends with %s, uninterrupted run with %s", got, want)
 	}
 }
 

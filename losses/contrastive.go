@@ -27,3 +27,29 @@ func NTXent(s *graph.Scope, z *graph.Node, tau float64) *graph.Node {
 	sim := op.Scale(op.Gram(u), 1/tau) // [2B,2B]
 	return op.MeanAll(op.CrossEntropy(op.MaskDiagonal(sim, -1e9), s.Ints(fmt.Sprintf("const/partner%d", n), partner), 0))
 }
+
+// InfoNCE is the mean cross-entropy in nats of picking each row's partner of q [B,D], the same row of k [B,D], among it and negatives [K,D];
+// negatives nil: among all rows of k. Rows of q and k are scaled to unit length here, negatives have it. tau is a cosine temperature.
+//
+// van den Oord et al. 2018, arXiv:1807.03748, eq. 4, with cosines as in He et al. 2020, arXiv:1911.05722, eq. 1. Negatives belong to all ranks.
+func InfoNCE(s *graph.Scope, q, k, negatives *graph.Node, tau float64) *graph.Node {
+	q, k = op.Normalize(q, Eps), op.Normalize(k, Eps)
+	if negatives == nil {
+		q, k = s.AllRows(q), s.AllRows(k)
+		own := make([]int32, op.ShapeOf(q)[0])
+		for i := range own {
+			own[i] = int32(i)
+		}
+		sim := op.MatMul(q, k, false, true) // [B,B]
+		return op.MeanAll(op.CrossEntropy(op.Scale(sim, 1/tau), s.Ints(fmt.Sprintf("const/own%d", len(own)), own), 0))
+	}
+	first := s.Ints(fmt.Sprintf("const/first%d", op.ShapeOf(q)[0]), make([]int32, op.ShapeOf(q)[0]))
+	return op.MeanAll(op.CrossEntropy(Logits(q, k, negatives, tau), first, 0))
+}
+
+// Logits are the cosines of unit rows q [B,D] with their partners k [B,D], the first column, and with negatives [K,D], over tau: [B,1+K].
+func Logits(q, k, negatives *graph.Node, tau float64) *graph.Node {
+	partner := op.SumAxes(op.Mul(q, k), true, 1)   // [B,1]
+	others := op.MatMul(q, negatives, false, true) // [B,K]
+	return op.Scale(op.Concat(1, partner, others), 1/tau)
+}

@@ -51,6 +51,7 @@ func Builtin() Catalog {
 		Docs: map[string]fs.FS{callsite.Module(): selfsup.Sources},
 		Methods: map[string]func() methods.Method{
 			"simclr":     func() methods.Method { return contrastive.DefaultSimCLR() },
+			"moco":       func() methods.Method { return contrastive.DefaultMoCo() },
 			"vicreg":     func() methods.Method { return correlation.DefaultVICReg() },
 			"byol":       func() methods.Method { return distillation.DefaultBYOL() },
 			"mae":        func() methods.Method { return masked.DefaultMAE() },

@@ -26,7 +26,8 @@ func Fill(a ir.Array, name string) {
 
 // CheckGradients compares the symbolic gradients of a loss by all its parameters with central differences, in float64 on the reference
 // backend, at up to samples elements of each. build declares parameters and inputs and returns the loss; adjust may change the Store
-// before the check (nil: leave it as initialised). tol is relative to the largest gradient of the parameter.
+// before the check (nil: leave it as initialised). Every run of the loss sees the same state, such as a queue, and what is scheduled for
+// the first step. tol is relative to the largest gradient of the parameter.
 func CheckGradients(t *testing.T, build func(s *graph.Scope) *graph.Node, adjust func(*graph.Store), samples int, tol float64) {
 	t.Helper()
 	var names []string
@@ -71,17 +72,21 @@ func CheckGradients(t *testing.T, build func(s *graph.Scope) *graph.Node, adjust
 				Fill(in, b.Name)
 			}
 		}
+		p.Schedule(graph.Time{Steps: 1})
 	}
-	lossOf := func() float64 {
-		if err := probe.Run(); err != nil {
+	run := func(p *graph.Program) {
+		back := keepState(st)
+		if err := p.Run(); err != nil {
 			t.Fatal(err)
 		}
+		back()
+	}
+	lossOf := func() float64 {
+		run(probe)
 		out, _ := probe.Output("loss")
 		return out.At(0)
 	}
-	if err := full.Run(); err != nil {
-		t.Fatal(err)
-	}
+	run(full)
 	for _, name := range names {
 		d, _ := full.Output("gradient/" + name)
 		e := st.Get(name)
@@ -108,3 +113,26 @@ func CheckGradients(t *testing.T, build func(s *graph.Scope) *graph.Node, adjust
 }
 
 func at(name string, i int) string { return fmt.Sprintf("%s[%d]", name, i) }
+
+// keepState returns a function that puts everything back that a run of a program may change.
+func keepState(st *graph.Store) (back func()) {
+	kept := map[string][]float64{}
+	for _, name := range st.Names() {
+		e := st.Get(name)
+		if e.Kind == graph.Param {
+			continue
+		}
+		v := make([]float64, e.Shape.Size())
+		for i := range v {
+			v[i] = e.At(i)
+		}
+		kept[name] = v
+	}
+	return func() {
+		for name, v := range kept {
+			for i, x := range v {
+				st.Get(name).Set(i, x)
+			}
+		}
+	}
+}

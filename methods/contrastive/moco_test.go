@@ -1,0 +1,99 @@
+package contrastive
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"selfsup/backbones"
+	"selfsup/graph"
+	"selfsup/graph/cpu"
+	"selfsup/graph/op"
+	"selfsup/graph/optest"
+	"selfsup/internal/golden"
+	"selfsup/internal/golden/ongraph"
+	"selfsup/losses"
+	"selfsup/methods"
+	"selfsup/methods/methodtest"
+)
+
+// Loss, logits, gradients and the queue afterwards are those of MoCo's code.
+func TestGoldenMoCo(t *testing.T) {
+	ongraph.Check(t, golden.Load(t, "losses/moco_infonce_queue"), true, func(c *ongraph.Case) {
+		tau := golden.Param[float64](c.T, c.F, "temperature")
+		q, k, queue := c.In("q", golden.Same), op.StopGradient(c.In("k", golden.Same)), op.StopGradient(c.In("queue", golden.Linear))
+		unit := func(x *graph.Node) *graph.Node { return op.Normalize(x, losses.Eps) }
+		c.Out("logits", losses.Logits(unit(q), unit(k), queue, tau), golden.Same)
+		at := c.Constant(golden.Param[float64](c.T, c.F, "ptr_before"))
+		c.Out("queue_after", op.PutAt(queue, at, unit(k)), golden.Linear)
+		c.Out("loss", losses.InfoNCE(c.Scope, q, k, queue, tau), golden.Same)
+	})
+}
+
+// The loss through a small encoder against central differences, for the queries' parameters alone.
+func TestMoCoGradients(t *testing.T) {
+	optest.CheckGradients(t, func(s *graph.Scope) *graph.Node {
+		b := methods.NewBatch(s, 4, methodtest.Images(6, 5, 2))
+		m := &MoCo{Projector: []int{6, 4}, Queue: 9, Temperature: 0.3, Momentum: 0.9}
+		o := m.Build(s, methods.EncoderOf(&backbones.ConvNet{Widths: []int{4, 5}}, b.Of("view0")), b)
+		for _, p := range s.Params() {
+			if name := s.Name(p); strings.HasPrefix(name, "key/") || name == "queue" {
+				t.Errorf("%s is trained; the keys' encoder follows", name)
+			}
+		}
+		return o.Loss()
+	}, nil, 8, 2e-5)
+}
+
+// A queue of 5 takes the 2 keys of each step, or part of a step, in place of the oldest, across its end.
+func TestMoCoQueue(t *testing.T) {
+	const size, n = 5, 2
+	m := &MoCo{Queue: size}
+	for _, parts := range []int{1, 3} {
+		g, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
+			m.enqueue(s, s.State("queue", graph.Fill(-1), size, 1), s.Input("keys", n, 1))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		st := graph.NewStore(1)
+		p, err := g.Compile(cpu.Backend{}, st)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys, err := p.Input("keys")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []float32{-1, -1, -1, -1, -1}
+		next := 0
+		for step := range 4 {
+			for part := range parts {
+				for i := range keys.F32 {
+					keys.F32[i] = float32(next)
+					want[next%size] = float32(next)
+					next++
+				}
+				p.Schedule(graph.Time{Step: step, Steps: 4, Part: part, Parts: parts})
+				if err := p.Run(); err != nil {
+					t.Fatal(err)
+				}
+				if got := st.Get("queue").F32; !slices.Equal(got, want) {
+					t.Fatalf("%d parts, step %d, part %d: the queue holds %v, want %v", parts, step, part, got, want)
+				}
+			}
+		}
+	}
+}
+
+// A queue that is smaller than the keys of a step is refused.
+func TestMoCoRefusesShortQueue(t *testing.T) {
+	_, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
+		b := methods.NewBatch(s, 4, methodtest.Images(6, 5, 2))
+		m := &MoCo{Projector: []int{4}, Queue: 3, Temperature: 0.3}
+		m.Build(s, methods.EncoderOf(&backbones.ConvNet{Widths: []int{4}}, b.Of("view0")), b)
+	})
+	if want := "queue = 3 holds less than the 4 keys of a step"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
