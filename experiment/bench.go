@@ -3,6 +3,7 @@ package experiment
 import (
 	"cmp"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -35,6 +36,8 @@ type Bench struct {
 	PeakGFLOPS      float64  `json:"peak_gflops"`   // of the machine, float32, measured
 	PeakGBPerS      float64  `json:"peak_gb_per_s"` // of the machine's memory, measured
 	Ops             []OpTime `json:"ops"`
+
+	noun string // of the samples; empty: images
 }
 
 // OpTime is one kind of operation's part of a step, or the part of those with the same operands.
@@ -57,6 +60,7 @@ func (s *Setup) Benchmark(steps int, byShape bool) (*Bench, error) {
 			for i := range in.F32 {
 				in.F32[i] = float32(r.NormFloat64())
 			}
+			s.someCategories(name, in.F32, r)
 		}
 		if name == feed.Labels {
 			for i := range in.I32 {
@@ -88,13 +92,26 @@ func (s *Setup) Benchmark(steps int, byShape bool) (*Bench, error) {
 		MedianMS: 1e3 * median, MinMS: 1e3 * times[0], ImagesPerSecond: float64(s.Recipe.Train.Batch) / median,
 		GFLOPS: float64(s.Train.FLOPs()) / median / 1e9, Loss: loss.At(0),
 		PeakRSSMB: report.PeakRSSMB(), ArenaMB: float64(s.Train.IR.Arena) / (1 << 20),
-		MemoryMB: float64(s.Train.Memory().Total()) / (1 << 20), Again: s.Train.IR.Again,
+		MemoryMB: float64(s.Train.Memory().Total()) / (1 << 20), Again: s.Train.IR.Again, noun: s.noun(),
 	}
 	if b.Ops, err = s.opTimes(steps, byShape); err != nil {
 		return nil, err
 	}
 	b.PeakGFLOPS, b.PeakGBPerS = s.Device.Peak()
 	return b, nil
+}
+
+// someCategories draws those elements of a field that are categories.
+func (s *Setup) someCategories(name string, to []float32, r *rand.Rand) {
+	f, err := feed.FieldOf(s.Kind.Training(s.Seen), s.masks, name)
+	if err != nil || len(f.Of) == 0 {
+		return
+	}
+	for i := range to {
+		if of := f.Of[i%len(f.Of)]; of > 0 {
+			to[i] = float32(r.IntN(of))
+		}
+	}
 }
 
 // opTimes runs more steps with a clock at every operation.
@@ -160,7 +177,8 @@ func (b *Bench) Table() string {
 				fmt.Sprintf("%.0f%%", 100*o.GFLOPS/b.PeakGFLOPS), fmt.Sprintf("%.1f", o.GBPerS), fmt.Sprintf("%.0f%%", 100*o.GBPerS/b.PeakGBPerS)})
 		}
 	}
-	return fmt.Sprintf("%s %s, %d images of %d pixels, %s, %d threads (%s)\nmedian %.1f ms, least %.1f ms, %.1f images/s, %.0f GFLOPS, peak memory %.0f MB (%.0f MB of temporaries)\n"+
+	noun := cmp.Or(b.noun, "images")
+	return fmt.Sprintf("%s %s, %d %s of %d %s, %s, %d threads (%s)\nmedian %.1f ms, least %.1f ms, %.1f %s/s, %.0f GFLOPS, peak memory %.0f MB (%.0f MB of temporaries)\n"+
 		"the machine's measured peak: %.0f GFLOPS in float32, %.1f GB/s\n\n%s",
-		b.Method, b.Backbone, b.Batch, b.Size, b.Precision, b.Threads, b.Kernels, b.MedianMS, b.MinMS, b.ImagesPerSecond, b.GFLOPS, b.PeakRSSMB, b.ArenaMB, b.PeakGFLOPS, b.PeakGBPerS, t)
+		b.Method, b.Backbone, b.Batch, noun, b.Size, unitOf(noun), b.Precision, b.Threads, b.Kernels, b.MedianMS, b.MinMS, b.ImagesPerSecond, noun, b.GFLOPS, b.PeakRSSMB, b.ArenaMB, b.PeakGFLOPS, b.PeakGBPerS, t)
 }

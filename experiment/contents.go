@@ -152,7 +152,7 @@ func (r *run) reportSkipped() error {
 	for _, s := range r.Data.Skipped {
 		fmt.Fprintf(&text, "%s: %v\n", s.Name, s.Err)
 	}
-	r.progress.Say("%d images left out, see %s", len(r.Data.Skipped), r.Folder.File(skippedFile))
+	r.progress.Say("%d %s left out, see %s", len(r.Data.Skipped), r.noun(), r.Folder.File(skippedFile))
 	return folder.WriteAtomic(r.Folder.File(skippedFile), []byte(text.String()))
 }
 

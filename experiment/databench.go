@@ -26,6 +26,8 @@ type DataBench struct {
 	Seconds        float64 `json:"seconds"`
 	AllocsPerImage float64 `json:"allocs_per_image"`
 	BytesPerImage  float64 `json:"bytes_per_image"` // allocated
+
+	noun string // of the samples
 }
 
 // BenchmarkData makes the batches of a recipe's training for so many seconds, with so many workers (0: as the recipe says).
@@ -52,7 +54,7 @@ func BenchmarkData(r *recipes.Loaded, workers int, seconds float64) (*DataBench,
 		return nil, err
 	}
 	defer loader.Close()
-	b := &DataBench{Size: s.width(), Dataset: r.Dataset.Name, Views: s.viewCount(), Workers: workers, Batch: r.Train.Batch}
+	b := &DataBench{Size: s.width(), Dataset: r.Dataset.Name, Views: s.viewCount(), Workers: workers, Batch: r.Train.Batch, noun: s.noun()}
 	if x, ok := s.Data.Train.(datasets.Decoding); ok {
 		b.JPEG = x.Decodes()
 	}
@@ -93,6 +95,10 @@ func BenchmarkData(r *recipes.Loaded, workers int, seconds float64) (*DataBench,
 
 // String is the measurement for people.
 func (b *DataBench) String() string {
+	if b.noun != "images" {
+		return fmt.Sprintf("%s: %s of %d %s, %d workers\n%.1f %s/s (%d in %.1f s), %.2f allocations and %.0f bytes a %s\n", b.Dataset, b.noun, b.Size,
+			unitOf(b.noun), b.Workers, b.ImagesPerSecond, b.noun, b.Images, b.Seconds, b.AllocsPerImage, b.BytesPerImage, one(b.noun))
+	}
 	from := "pixels"
 	if b.JPEG {
 		from = "files that are decoded"

@@ -34,9 +34,9 @@ func (s *Setup) Describe(w io.Writer) error {
 	for _, size := range s.shapes() {
 		sizes = append(sizes, size.String())
 	}
-	fmt.Fprintf(w, "data        %d training and %d test images, views of %s\n", s.Data.Train.Len(), test, strings.Join(sizes, " and "))
+	fmt.Fprintf(w, "data        %d training and %d test %s%s of %s\n", s.Data.Train.Len(), test, s.noun(), s.seen(), strings.Join(sizes, " and "))
 	if s.Data.Labelled != nil || s.Seen.Len() < s.Data.Train.Len() || s.Labelled.Len() < s.Data.Train.Len() {
-		fmt.Fprintf(w, "subsets     the method sees %d training images, evaluations learn from %d\n", s.Seen.Len(), s.Labelled.Len())
+		fmt.Fprintf(w, "subsets     the method sees %d training %s, evaluations learn from %d\n", s.Seen.Len(), s.noun(), s.Labelled.Len())
 	}
 	if note := s.faint(); note != "" {
 		fmt.Fprintf(w, "pixels      %s\n", note)

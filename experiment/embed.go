@@ -48,6 +48,10 @@ func Embed(dir, data string, sets []string, e EmbedOptions, c recipes.Catalog, o
 	if err != nil {
 		return nil, err
 	}
+	if o := m.Encoder.Other; o != nil {
+		return nil, &RecipeError{dir, fmt.Errorf("the run's encoder takes %s, and embed gives it images alone; "+
+			"export writes the encoder with what a program of one's own needs to feed it", o.Kind)}
+	}
 	parts, skipped, err := s.toEmbed(data, sets, e.MaxSkipped, c)
 	if err != nil {
 		return nil, err

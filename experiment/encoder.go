@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"selfsup/backbones"
+	"selfsup/datasets"
 	"selfsup/datasets/feed"
 	"selfsup/experiment/checkpoint"
 	"selfsup/graph"
@@ -148,8 +149,22 @@ func (s *Setup) describeEncoder() (*checkpoint.Encoder, error) {
 	if v := s.Views; v != nil {
 		e.Height, e.Width, e.Channels, e.Mean, e.Std = v.Height, v.Width, v.Channels, v.Mean, v.Std
 	}
+	if noun := s.noun(); noun != "images" {
+		e.Other = &checkpoint.Samples{Kind: noun, Shape: s.Input.Shape, Int: s.Input.Int, Of: s.Input.Of}
+		if set, ok := s.Data.Train.(datasets.RowSet); ok {
+			e.Other.Columns = columnsOf(set)
+		}
+	}
 	for _, l := range reads {
 		e.Entries = append(e.Entries, l.Name)
 	}
 	return e, nil
+}
+
+// columnsOf describes the columns of a table.
+func columnsOf(set datasets.RowSet) (list []checkpoint.Column) {
+	for _, c := range set.Columns() {
+		list = append(list, checkpoint.Column{Name: c.Name, Categories: c.Categories, Mean: c.Mean, Std: c.Std})
+	}
+	return list
 }

@@ -130,13 +130,13 @@ func (s *Setup) rows(ctx context.Context, set datasets.Labelled, dim int, fill f
 	return f, nil
 }
 
-// subject is a representation under evaluation: trained, untrained or pixels. Features of the training images are
+// subject is a representation under evaluation: trained, untrained, pixels or raw. Features of the training images are
 // computed once.
 type subject struct {
 	*Setup
 	name  string
 	take  func(context.Context, datasets.Labelled) (features, error)
-	views func(context.Context, datasets.Labelled, int) (features, error) // the first view, drawn anew for every number; nil: of pixels there are none
+	views func(context.Context, datasets.Labelled, int) (features, error) // the first view, drawn anew for every number; nil: of the samples themselves there are none
 	train features
 }
 
@@ -304,7 +304,7 @@ func (s *Setup) protocols() []evaluate.Protocol {
 }
 
 // evaluateAll runs all protocols on the trained encoder, and on the recipe's baselines: the same encoder untrained,
-// and the pixels.
+// and the samples themselves.
 func (s *Setup) evaluateAll(ctx context.Context) ([]Evaluation, error) {
 	ps := s.protocols()
 	if len(ps) == 0 {
@@ -333,7 +333,7 @@ func (s *Setup) evaluateAll(ctx context.Context) ([]Evaluation, error) {
 		}
 	}
 	if s.Recipe.Baselines.Pixels {
-		raw, err := (&subject{Setup: s, name: "pixels", take: s.raw}).measure(ctx, onTest, ps)
+		raw, err := (&subject{Setup: s, name: s.rawName(), take: s.raw}).measure(ctx, onTest, ps)
 		if err != nil {
 			return nil, err
 		}

@@ -57,15 +57,18 @@ func (r *run) export() error {
 // encoderConfig is what a loader of an exported encoder needs besides its tensors; the metadata have it as "config", in JSON.
 type encoderConfig struct {
 	Backbone      string         `json:"backbone"`
-	Settings      map[string]any `json:"settings"` // of the backbone, as in a recipe
-	Height        int            `json:"height"`   // of the images that it was trained on
-	Width         int            `json:"width"`
-	Channels      int            `json:"channels"`
-	Mean          []float32      `json:"mean"` // of pixels from 0 to 1; the input is (pixel - mean)/std
-	Std           []float32      `json:"std"`
-	Interpolation string         `json:"interpolation"` // that images of another size are resized with
-	Features      int            `json:"features"`      // numbers of an image's features
+	Settings      map[string]any `json:"settings"`         // of the backbone, as in a recipe
+	Height        int            `json:"height,omitempty"` // of the images that it was trained on
+	Width         int            `json:"width,omitempty"`
+	Channels      int            `json:"channels,omitempty"`
+	Mean          []float32      `json:"mean,omitempty"` // of pixels from 0 to 1; the input is (pixel - mean)/std
+	Std           []float32      `json:"std,omitempty"`
+	Interpolation string         `json:"interpolation,omitempty"` // that images of another size are resized with
+	Features      int            `json:"features"`                // numbers of a sample's features
 	Layers        []layerInfo    `json:"layers"`
+
+	Samples *checkpoint.Samples `json:"samples,omitempty"` // what it was trained on instead of images
+	Numbers string              `json:"numbers,omitempty"` // how numbers of rows are scaled
 }
 
 // exportEncoder writes the encoder's parameters and running statistics, and a reference: images and their features.
@@ -85,11 +88,11 @@ func (s *Setup) exportEncoder(path string, st *graph.Store, m checkpoint.Meta, l
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
-	pixels, features, err := s.reference(st)
+	input, features, err := s.reference(st)
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
-	ts := s.arranged(layout, config, entries, pixels, features)
+	ts := s.arranged(layout, config, entries, input, features)
 	text, err := json.Marshal(config)
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
@@ -102,6 +105,9 @@ func (s *Setup) exportEncoder(path string, st *graph.Store, m checkpoint.Meta, l
 	if layout == torchLayout {
 		meta["input"] = fmt.Sprintf("[B,%d,%d,%d], (pixel/255 - mean)/std, mean %v, std %v", m.Encoder.Channels, m.Encoder.Height, m.Encoder.Width, m.Encoder.Mean, m.Encoder.Std)
 	}
+	if o := m.Encoder.Other; o != nil {
+		meta["input"] = s.otherInput(o)
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
@@ -112,12 +118,19 @@ func (s *Setup) exportEncoder(path string, st *graph.Store, m checkpoint.Meta, l
 }
 
 // arranged is the tensors of a file in a layout.
-func (s *Setup) arranged(layout string, c *encoderConfig, entries []*graph.Entry, pixels, features ir.Array) []checkpoint.Tensor {
-	if layout == torchLayout {
-		ts := forTorch(s.Recipe.Backbone.Value, c.Layers, entries, methods.InputOf(s.Input))
-		return append(ts, checkpoint.TensorOf("reference.pixels", turnedImages(pixels)), checkpoint.TensorOf("reference.features", features))
+func (s *Setup) arranged(layout string, c *encoderConfig, entries []*graph.Entry, input, features ir.Array) []checkpoint.Tensor {
+	name := "pixels"
+	if c.Samples != nil {
+		name = c.Samples.Kind
 	}
-	ts := []checkpoint.Tensor{checkpoint.TensorOf("reference/pixels", pixels), checkpoint.TensorOf("reference/features", features)}
+	if layout == torchLayout {
+		if c.Samples == nil {
+			input = turnedImages(input)
+		}
+		ts := forTorch(s.Recipe.Backbone.Value, c.Layers, entries, methods.InputOf(s.Input))
+		return append(ts, checkpoint.TensorOf("reference."+name, input), checkpoint.TensorOf("reference.features", features))
+	}
+	ts := []checkpoint.Tensor{checkpoint.TensorOf("reference/"+name, input), checkpoint.TensorOf("reference/features", features)}
 	for _, e := range entries {
 		ts = append(ts, checkpoint.TensorOf(e.Name, e.Array))
 	}
@@ -135,6 +148,12 @@ func (s *Setup) encoderConfig(e *checkpoint.Encoder) (*encoderConfig, error) {
 		Backbone: b.Name, Settings: recipe.Backbone[b.Name], Height: e.Height, Width: e.Width, Channels: e.Channels, Mean: e.Mean, Std: e.Std,
 		Interpolation: s.Recipe.Views.Interpolation, Features: b.Value.Dim(),
 	}
+	if c.Samples = e.Other; c.Samples != nil {
+		c.Interpolation = ""
+	}
+	if e.Other != nil && e.Other.Kind == "rows" {
+		c.Numbers = s.Recipe.Rows.Numbers
+	}
 	_, err := graph.Build(graph.Options{}, func(g *graph.Scope) {
 		x := inputOf(g, s.Input, 1)
 		c.Layers = layersOf(g, s.encoder().New(s.aboveEncoder(g))(x))
@@ -142,38 +161,86 @@ func (s *Setup) encoderConfig(e *checkpoint.Encoder) (*encoderConfig, error) {
 	return c, err
 }
 
-// referenceImages is how many images an exported file brings with their features.
+// otherInput says what the encoder takes of data that are no images.
+func (s *Setup) otherInput(o *checkpoint.Samples) string {
+	text := fmt.Sprintf("%s %v", o.Kind, append([]any{"B"}, anys(o.Shape)...))
+	if o.Kind == "rows" {
+		scaled := map[string]string{
+			"standard": "(x - mean)/std of its column in config.samples, 0 where std is 0",
+			"quantile": "the normal score of its rank among the training rows", "none": "as it is",
+		}
+		text += fmt.Sprintf("; a number is %s, and 0 where it is missing; a category is its place in its column's list, or the place after them",
+			scaled[s.Recipe.Rows.Numbers])
+	}
+	return text
+}
+
+func anys(list []int) (all []any) {
+	for _, v := range list {
+		all = append(all, v)
+	}
+	return all
+}
+
+// referenceImages is how many samples an exported file brings with their features.
 const referenceImages = 2
 
-// reference draws images of random bytes, always the same, as pixels from 0 to 1 [B,H,W,C], and makes their features [B,F].
-func (s *Setup) reference(st *graph.Store) (pixels, features ir.Array, err error) {
+// reference draws images of random bytes, always the same, as pixels from 0 to 1 [B,H,W,C], and makes their features [B,F]. Of other data
+// they are what the encoder takes: numbers from -2 to 2, and categories or symbols, each as likely.
+func (s *Setup) reference(st *graph.Store) (input, features ir.Array, err error) {
 	g, err := s.frozenGraph(referenceImages)
 	if err != nil {
-		return pixels, features, err
+		return input, features, err
 	}
 	p, err := g.CompileOver(s.Device, st)
 	if err != nil {
-		return pixels, features, err
+		return input, features, err
 	}
 	in, err := p.Input(s.Input.Name)
 	if err != nil {
-		return pixels, features, err
+		return input, features, err
 	}
 	out, err := p.Output(featuresOutput)
 	if err != nil {
-		return pixels, features, err
+		return input, features, err
 	}
 	r := datasets.NewRand(1, "export/reference")
-	pixels = ir.NewArray(in.Type)
-	for i := range pixels.F32 {
-		c := i % s.Views.Channels
-		pixels.F32[i] = float32(r.Intn(256)) / 255
-		in.F32[i] = (pixels.F32[i] - s.Views.Mean[c]) / s.Views.Std[c]
+	input = ir.NewArray(in.Type)
+	if s.Views == nil {
+		s.drawSamples(input, &r)
+		copy(in.F32, input.F32)
+		copy(in.I32, input.I32)
+	} else {
+		for i := range input.F32 {
+			c := i % s.Views.Channels
+			input.F32[i] = float32(r.Intn(256)) / 255
+			in.F32[i] = (input.F32[i] - s.Views.Mean[c]) / s.Views.Std[c]
+		}
 	}
 	if err := p.Run(); err != nil {
-		return pixels, features, err
+		return input, features, err
 	}
 	features = ir.NewArray(out.Type)
 	copy(features.F32, out.F32)
-	return pixels, features, nil
+	return input, features, nil
+}
+
+// drawSamples fills view 0 of samples that are no images.
+func (s *Setup) drawSamples(to ir.Array, r *datasets.Rand) {
+	of := func(i int) int {
+		if n := len(s.Input.Of); n > 0 {
+			return s.Input.Of[i%n]
+		}
+		return 0
+	}
+	for i := range to.F32 {
+		if n := of(i); n > 0 {
+			to.F32[i] = float32(r.Intn(n))
+		} else {
+			to.F32[i] = float32(r.Uniform(-2, 2))
+		}
+	}
+	for i := range to.I32 {
+		to.I32[i] = int32(r.Intn(max(of(i), 1)))
+	}
 }

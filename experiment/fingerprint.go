@@ -347,7 +347,7 @@ func without(a, b []string) (rest []string) {
 // recognise compares the opened data of a setup with those that a run folder recorded. The remark says that there is no
 // record.
 func (s *Setup) recognise(f *folder.Folder) (remark string, err error) {
-	if s.fingerprint, err = fingerprintOf(s.Recipe.Dataset.Name, s.Data, s.reads("comparing the images with the run's")); err != nil {
+	if s.fingerprint, err = fingerprintOf(s.Recipe.Dataset.Name, s.Data, s.reads("comparing the "+s.noun()+" with the run's")); err != nil {
 		return "", &DataError{err}
 	}
 	was, err := readFingerprint(f)

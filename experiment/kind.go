@@ -24,6 +24,9 @@ func (s *Setup) kindOf() (feed.Kind, error) {
 		s.Views = pipe
 		return pipe, nil
 	case datasets.RowSet:
+		if err := s.checkOneView(); err != nil {
+			return nil, err
+		}
 		t, err := rows.New(r.Rows, train)
 		if err != nil {
 			return nil, &DataError{err}
@@ -31,4 +34,19 @@ func (s *Setup) kindOf() (feed.Kind, error) {
 		return t, nil
 	}
 	return nil, &RecipeError{r.File, fmt.Errorf("dataset.%s: no method trains on samples of its kind yet (%T)", r.Dataset.Name, s.Data.Train)}
+}
+
+// checkOneView refuses what compares or resizes views, of data in which nothing is random.
+func (s *Setup) checkOneView() error {
+	r := s.Recipe
+	if len(r.Train.Resolution) > 0 {
+		return r.Result.Bad("train.resolution", "is about the size of views of images, and the samples of dataset.%s are %s", r.Dataset.Name, s.noun())
+	}
+	for _, c := range r.Evaluate.On {
+		if c.Value.Needs().Views {
+			return &RecipeError{r.File, fmt.Errorf("[evaluate.%s] compares two random views of a sample, and nothing is random in the %s of dataset.%s; "+
+				"switch it off with [evaluate] %s = false", c.Name, s.noun(), r.Dataset.Name, c.Name)}
+		}
+	}
+	return nil
 }

@@ -97,17 +97,17 @@ func (s *Setup) hide(labels, rows []int32) {
 func (s *Setup) checkLabels() error {
 	r := s.Recipe
 	if _, taught := r.Method.Value.(methods.Taught); taught {
-		if lack := lacksClasses(s.Data.Train, s.Data.Train.Classes()); lack != "" {
-			return fmt.Errorf("[method.%s] learns from the labels of the training images, and this dataset.%s has %s%s",
-				r.Method.Name, r.Dataset.Name, lack, s.hint("; choose another method, or other training images"))
+		if lack := lacksClasses(s.Data.Train, s.Data.Train.Classes(), s.noun()); lack != "" {
+			return fmt.Errorf("[method.%s] learns from the labels of the training %s, and this dataset.%s has %s%s",
+				r.Method.Name, s.noun(), r.Dataset.Name, lack, s.hint("; choose another method, or other training "+s.noun()))
 		}
 	}
 	lack := s.lacks()
 	for _, c := range r.Evaluate.On {
 		if lack != "" && !labelFree(c.Value) {
-			return fmt.Errorf("[evaluate.%s] needs labelled training and test images of two or more classes, and "+
+			return fmt.Errorf("[evaluate.%s] needs labelled training and test %s of two or more classes, and "+
 				"this dataset.%s has %s; switch it off with [evaluate] %s = false%s%s",
-				c.Name, r.Dataset.Name, lack, c.Name, s.hint(""), s.labelFreeNames())
+				c.Name, s.noun(), r.Dataset.Name, lack, c.Name, s.hint(""), s.labelFreeNames())
 		}
 	}
 	return nil
@@ -120,32 +120,32 @@ func (s *Setup) lacks() string {
 	if d.Labelled != nil {
 		learn = d.Labelled
 	}
-	if lack := lacksClasses(learn, d.Train.Classes()); lack != "" {
+	if lack := lacksClasses(learn, d.Train.Classes(), s.noun()); lack != "" {
 		return lack
 	}
 	switch {
 	case d.Test == nil:
 		return "no test set"
 	case datasets.CountLabelled(d.Test) == 0:
-		return fmt.Sprintf("no label in its test set of %d images", d.Test.Len())
+		return fmt.Sprintf("no label in its test set of %d %s", d.Test.Len(), s.noun())
 	}
 	return ""
 }
 
 // lacksClasses says what keeps a training set from teaching classes.
-func lacksClasses(s datasets.Labelled, classes []string) string {
+func lacksClasses(set datasets.Labelled, classes []string, noun string) string {
 	if len(classes) == 0 {
 		return "no labels"
 	}
 	seen := map[int]bool{}
-	for i := range s.Len() {
-		if l := s.Label(i); l >= 0 {
+	for i := range set.Len() {
+		if l := set.Label(i); l >= 0 {
 			seen[l] = true
 		}
 	}
 	switch len(seen) {
 	case 0:
-		return fmt.Sprintf("no labels in its training set of %d images", s.Len())
+		return fmt.Sprintf("no labels in its training set of %d %s", set.Len(), noun)
 	case 1:
 		for l := range seen {
 			return fmt.Sprintf("one class, %q; classification needs two or more", classes[l])

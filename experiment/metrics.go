@@ -53,7 +53,7 @@ func (r *run) record(done int) error {
 	speed := float64(here*r.Recipe.Train.Batch) / max(r.clock.training, 1e-9)
 	r.progress.Show(report.Status{
 		Epoch: float64(done) / float64(r.PerEpoch), Epochs: float64(r.Steps) / float64(r.PerEpoch), Step: done, Steps: r.Steps,
-		Loss: r.meanLoss(), Rate: rate, ImagesPerSecond: speed, DataWait: r.clock.waiting / max(r.clock.training, 1e-9),
+		Loss: r.meanLoss(), Rate: rate, ImagesPerSecond: speed, Samples: r.noun(), DataWait: r.clock.waiting / max(r.clock.training, 1e-9),
 		Left: time.Duration(float64(r.Steps-done) * r.clock.training / float64(here) * float64(time.Second)), Note: r.note,
 	})
 	return nil

@@ -90,7 +90,7 @@ func termNames(terms []methods.Term) string {
 func checkedEncoder(table string, b backbones.Backbone, s *graph.Scope, in backbones.Input) layer.Func {
 	encode := b.New(s, in)
 	if encode == nil {
-		blame(table, b, "New", "returns nil; want a function from images to features")
+		blame(table, b, "New", "returns nil; want a function from samples to features")
 	}
 	return func(x *graph.Node) *graph.Node {
 		y := encode(x)

@@ -48,7 +48,7 @@ func faint(mean, std []float64) string {
 
 // faint is the same of the statistics that the views measured.
 func (s *Setup) faint() string {
-	if set := s.Recipe.Views; len(set.Mean) > 0 || set.Statistics != views.Measured {
+	if set := s.Recipe.Views; s.Views == nil || len(set.Mean) > 0 || set.Statistics != views.Measured {
 		return ""
 	}
 	var mean, std []float64

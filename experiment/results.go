@@ -110,8 +110,9 @@ func (t *Results) row(recipe, evaluation string) *resultRow {
 // images leave open, and whether the trained encoder is better than what stands beside it.
 func (t *Results) Markdown() string {
 	var b strings.Builder
-	heads := []string{"recipe", "seeds", "evaluation", "trained", "untrained", "pixels",
-		"trained less untrained", "trained less pixels"}
+	baseline := t.baseline()
+	heads := []string{"recipe", "seeds", "evaluation", "trained", "untrained", baseline,
+		"trained less untrained", "trained less " + baseline}
 	if t.against != "" {
 		heads = append(heads, "less "+t.against)
 	}
@@ -119,11 +120,12 @@ func (t *Results) Markdown() string {
 	for _, r := range t.rows {
 		slices.Sort(r.seeds)
 		cells := []string{r.recipe, strings.Trim(strings.Join(strings.Fields(fmt.Sprint(r.seeds)), ", "), "[]"), r.evaluation}
-		for _, rep := range representations {
+		own := r.baseline()
+		for _, rep := range []string{"trained", "untrained", own} {
 			cells = append(cells, r.accuracy(rep))
 		}
 		trained := r.hits["trained"]
-		cells = append(cells, difference(trained, r.hits["untrained"]), difference(trained, r.hits["pixels"]))
+		cells = append(cells, difference(trained, r.hits["untrained"]), difference(trained, r.hits[own]))
 		if t.against != "" {
 			cell := ""
 			if o := t.row(t.against, r.evaluation); o != nil && o != r && o.test == r.test {
@@ -139,6 +141,29 @@ Differences are paired by test image: p is McNemar's exact test of one seed, and
 it speaks of other test images, the deviation and the count of seeds speak of other seeds.
 `)
 	return b.String()
+}
+
+// baseline heads the column of the samples themselves: pixels, of other kinds of data raw.
+func (t *Results) baseline() string {
+	names := map[string]bool{}
+	for _, r := range t.rows {
+		names[r.baseline()] = true
+	}
+	if len(names) > 1 {
+		return "pixels or raw"
+	}
+	if names["raw"] {
+		return "raw"
+	}
+	return "pixels"
+}
+
+// baseline names the samples themselves as the row's runs do.
+func (r *resultRow) baseline() string {
+	if r.hits["raw"] != nil {
+		return "raw"
+	}
+	return "pixels"
 }
 
 // accuracy is the mean over seeds with its deviation and interval.

@@ -86,7 +86,7 @@ func runInto(rec *recipes.Loaded, o Options, heartbeat string, open func() (*fol
 		if err := s.prepare(); err != nil {
 			return err
 		}
-		if s.fingerprint, err = fingerprintOf(rec.Dataset.Name, s.Data, s.reads("listing the images")); err != nil {
+		if s.fingerprint, err = fingerprintOf(rec.Dataset.Name, s.Data, s.reads("listing the "+s.noun())); err != nil {
 			return &DataError{err}
 		}
 		return nil
@@ -326,7 +326,7 @@ func (s *Setup) start(f *folder.Folder, o Options, at beginning) (_ *Summary, er
 	if at.warning != "" {
 		r.progress.Say("warning: %s", at.warning)
 	}
-	r.progress.Say("%s: %d images, %d steps of %d, run folder %s", s.Recipe.Name, s.Seen.Len(), s.Steps, s.Recipe.Train.Batch, f.Path)
+	r.progress.Say("%s: %d %s, %d steps of %d, run folder %s", s.Recipe.Name, s.Seen.Len(), s.noun(), s.Steps, s.Recipe.Train.Batch, f.Path)
 	for _, remark := range s.Recipe.LengthRemarks(s.PerEpoch) {
 		r.progress.Say("%s", remark)
 	}

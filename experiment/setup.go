@@ -369,7 +369,7 @@ func (s *Setup) sample() (err error) {
 		return err
 	}
 	if n := s.Seen.Len(); r.Train.Batch > n {
-		return fmt.Errorf("train.batch = %d, but the training set of %s has %d images; want at most that%s", r.Train.Batch, r.Dataset.Name, n, s.chosen())
+		return fmt.Errorf("train.batch = %d, but the training set of %s has %d %s; want at most that%s", r.Train.Batch, r.Dataset.Name, n, s.noun(), s.chosen())
 	}
 	if _, err = sampling.New(r.Sampler.Value, s.Seen, r.Train.Batch, uint64(r.Seed)); err != nil {
 		return fmt.Errorf("[sampler.%s] %w", r.Sampler.Name, err)

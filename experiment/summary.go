@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,6 +24,7 @@ type Summary struct {
 	*Course
 	Evaluations []Evaluation      `json:"evaluations"`
 	TestImages  int               `json:"test_images,omitempty"`
+	Samples     string            `json:"samples,omitempty"`    // what they are called; empty: images
 	Validation  string            `json:"validation,omitempty"` // what the split that chooses is
 	ChosenBy    *checkpoint.Score `json:"chosen_by,omitempty"`  // why this state is evaluated; nil: it is the last
 	Best        *Best             `json:"best,omitempty"`       // the best checkpoint, where there is one
@@ -40,7 +42,7 @@ type Course struct {
 // Evaluation is one result of one protocol on one representation.
 type Evaluation struct {
 	evaluate.Result
-	Representation string      `json:"representation"`     // trained, untrained or pixels
+	Representation string      `json:"representation"`     // trained, untrained, pixels or raw
 	Set            string      `json:"set"`                // that it is of: test, validation or training
 	Interval       *[2]float64 `json:"interval,omitempty"` // of an accuracy: Wilson, 95 %
 
@@ -80,7 +82,7 @@ func ReadSummary(dir string) (*Summary, error) {
 }
 
 // representations in the order of a table's columns.
-var representations = []string{"trained", "untrained", "pixels"}
+var representations = []string{"trained", "untrained", "pixels", "raw"}
 
 // Table is the summary for people: a row for every protocol and metric, a column for every representation, accuracies
 // with the interval that so many test images give. Numbers of notes stand in brackets.
@@ -93,8 +95,8 @@ func (s *Summary) Table() string {
 	case s.Course == nil:
 		fmt.Fprintf(&b, "checkpoint of step %d, peak memory %.0f MB\n", s.Steps, s.PeakRSSMB)
 	case s.Steps > 0:
-		fmt.Fprintf(&b, "%d steps in %.1f s, %.0f images/s, %.1f %% of it waiting for data, peak memory %.0f MB\n",
-			s.Steps, s.Seconds, s.ImagesPerSecond, 100*s.DataWait, s.PeakRSSMB)
+		fmt.Fprintf(&b, "%d steps in %.1f s, %.0f %s/s, %.1f %% of it waiting for data, peak memory %.0f MB\n",
+			s.Steps, s.Seconds, s.ImagesPerSecond, s.noun(), 100*s.DataWait, s.PeakRSSMB)
 	}
 	fmt.Fprintf(&b, "run folder: %s\n", s.Run)
 	return b.String()
@@ -139,7 +141,7 @@ func (s *Summary) evaluations(b *strings.Builder) {
 		fmt.Fprintf(b, "[%d] %s\n", i+1, note)
 	}
 	if s.TestImages > 0 {
-		fmt.Fprintf(b, "test: %d images, looked at once; in brackets the 95 %% interval (Wilson) that so many leave open\n", s.TestImages)
+		fmt.Fprintf(b, "test: %d %s, looked at once; in brackets the 95 %% interval (Wilson) that so many leave open\n", s.TestImages, s.noun())
 	}
 	for _, line := range []string{s.Validation, s.strengths()} {
 		if line != "" {
@@ -174,8 +176,14 @@ func (s *Summary) strengths() string {
 	return fmt.Sprintf("%s: l2 chosen on the validation split: %s", strings.Join(names, ", "), strings.Join(said, ", "))
 }
 
+// noun is what the samples are called.
+func (s *Summary) noun() string { return cmp.Or(s.Samples, "images") }
+
 // describeSets says what evaluations measured on and chose by, and gives accuracies their intervals.
 func (s *Setup) describeSets(sum *Summary) {
+	if noun := s.noun(); noun != "images" {
+		sum.Samples = noun
+	}
 	for i, e := range sum.Evaluations {
 		if e.Set != onTest {
 			continue

@@ -104,7 +104,7 @@ func torchSpecial(b backbones.Backbone, name string, a ir.Array, in backbones.In
 		}
 		return true
 	case *backbones.MLP:
-		if name != "0/linear/weight" {
+		if name != "0/linear/weight" || len(in.Shape) != 3 { // rows keep their order
 			return false
 		}
 		turned := permuted(array(a.F32, in.Shape[0], in.Shape[1], in.Shape[2], a.Shape[1]), 3, 2, 0, 1) // [out,C,H,W]

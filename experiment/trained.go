@@ -45,8 +45,15 @@ func openTrained(verb, dir string, best bool, c recipes.Catalog, o Options) (*Se
 		return fail(err)
 	}
 	s.Store, s.Data = st, &datasets.Data{Train: noImages{}, Channels: m.Encoder.Channels}
-	s.Input = feed.Field{Name: feed.View(0), Shape: []int{m.Encoder.Height, m.Encoder.Width, m.Encoder.Channels}}
 	s.encodedAt = encoderPlace{m.Encoder.Scope, m.Encoder.Student}
+	if o := m.Encoder.Other; o != nil {
+		s.Input = feed.Field{Name: feed.View(0), Shape: o.Shape, Int: o.Int, Of: o.Of}
+		if err := checkStored(f.File(checkpointDir), s, st); err != nil {
+			return fail(err)
+		}
+		return s, m, nil
+	}
+	s.Input = feed.Field{Name: feed.View(0), Shape: []int{m.Encoder.Height, m.Encoder.Width, m.Encoder.Channels}}
 	if s.Views, err = evaluationViews(rec.Views, m.Encoder); err != nil {
 		return fail(&RecipeError{f.File(ResolvedFile), err})
 	}

@@ -48,19 +48,19 @@ func (s *Setup) checkSplit() error {
 	}
 	why := "[validation] share = 0 holds no labels out"
 	if s.Recipe.Validation.Share > 0 {
-		why = fmt.Sprintf("[validation] share = %v leaves none of the %d labelled training images out, "+
+		why = fmt.Sprintf("[validation] share = %v leaves none of the %d labelled training %s out, "+
 			"as each is the only one of its class",
-			s.Recipe.Validation.Share, s.Labelled.Len())
+			s.Recipe.Validation.Share, s.Labelled.Len(), s.noun())
 	}
 	for _, c := range s.Recipe.Evaluate.On {
 		switch needs := c.Value.Needs(); {
 		case !needs.Labels:
 		case needs.Validation:
-			return fmt.Errorf("[evaluate.%s] chooses a setting on labels that are held out of the training images, "+
-				"and %s; want one value, such as l2 = [0.01]", c.Name, why)
+			return fmt.Errorf("[evaluate.%s] chooses a setting on labels that are held out of the training %s, "+
+				"and %s; want one value, such as l2 = [0.01]", c.Name, s.noun(), why)
 		case s.during(c.Value) > 0:
-			return fmt.Errorf("[evaluate.%s] every = %q measures on labels that are held out of the training images, "+
-				"and %s; want every = 0, which evaluates at the end alone", c.Name, c.Value.When(), why)
+			return fmt.Errorf("[evaluate.%s] every = %q measures on labels that are held out of the training %s, "+
+				"and %s; want every = 0, which evaluates at the end alone", c.Name, c.Value.When(), s.noun(), why)
 		}
 	}
 	return nil
@@ -91,7 +91,7 @@ func (s *Setup) splitNote() string {
 	if len(s.held) == 0 {
 		return ""
 	}
-	note := fmt.Sprintf("validation: labels of %d of %d training images", len(s.held), s.Labelled.Len())
+	note := fmt.Sprintf("validation: labels of %d of %d training %s", len(s.held), s.Labelled.Len(), s.noun())
 	if _, taught := s.Recipe.Method.Value.(methods.Taught); taught {
 		note += ", which the method learns from too"
 	}

@@ -46,6 +46,25 @@ type Encoder struct {
 	Entries  []string  `json:"entries"`
 	Scope    string    `json:"scope,omitempty"`   // of the encoder in the graph; empty: backbone
 	Student  string    `json:"student,omitempty"` // whose teacher it is; empty: it is none
+
+	Other *Samples `json:"samples,omitempty"` // what it takes instead of images; nil: images
+}
+
+// Samples is what an encoder takes of data that are no images.
+type Samples struct {
+	Kind    string   `json:"kind"`              // rows, texts, waves, clips
+	Shape   []int    `json:"shape"`             // of one
+	Int     bool     `json:"int,omitempty"`     // symbols
+	Of      []int    `json:"of,omitempty"`      // values that an element can have; of rows by column, 0 for a number
+	Columns []Column `json:"columns,omitempty"` // of rows
+}
+
+// Column is a column of a table as the run's training rows have it.
+type Column struct {
+	Name       string   `json:"name"`
+	Categories []string `json:"categories,omitempty"` // by their places; the place after them stands for none. Empty: the column is of numbers
+	Mean       float64  `json:"mean"`                 // of the numbers
+	Std        float64  `json:"std"`
 }
 
 // Score is why a checkpoint is the best of its run.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -18,6 +19,7 @@ type Status struct {
 	Loss            float64
 	Rate            float64 // learning rate
 	ImagesPerSecond float64
+	Samples         string        // what the images are called; empty: images
 	DataWait        float64       // share of the time
 	Left            time.Duration // to the end
 	Note            string        // the newest evaluation
@@ -25,8 +27,8 @@ type Status struct {
 
 func (s Status) String() string {
 	// What a narrow terminal should not cut off comes first.
-	line := fmt.Sprintf("epoch %.1f/%g  step %d/%d  loss %.4f  left %s  %.0f images/s  wait %.0f%%  lr %.3g",
-		s.Epoch, math.Round(s.Epochs*10)/10, s.Step, s.Steps, s.Loss, s.Left.Round(time.Second), s.ImagesPerSecond, 100*s.DataWait, s.Rate)
+	line := fmt.Sprintf("epoch %.1f/%g  step %d/%d  loss %.4f  left %s  %.0f %s/s  wait %.0f%%  lr %.3g",
+		s.Epoch, math.Round(s.Epochs*10)/10, s.Step, s.Steps, s.Loss, s.Left.Round(time.Second), s.ImagesPerSecond, cmp.Or(s.Samples, "images"), 100*s.DataWait, s.Rate)
 	if s.Note != "" {
 		line += "  " + s.Note
 	}
