@@ -20,8 +20,11 @@ type Input struct {
 // Pixels is images of h x w pixels and c channels.
 func Pixels(h, w, c int) Input { return Input{Shape: []int{h, w, c}} }
 
-// String is 32x32x3.
+// String is 32x32x3, or 6 columns of numbers and 8 of categories.
 func (in Input) String() string {
+	if in.isRow() {
+		return in.columnKinds()
+	}
 	parts := make([]string, len(in.Shape))
 	for i, n := range in.Shape {
 		parts[i] = fmt.Sprint(n)
@@ -63,7 +66,7 @@ func (in Input) kind() string {
 	case len(in.Shape) == 2:
 		return fmt.Sprintf("waves %v", in.Shape)
 	}
-	return fmt.Sprintf("rows of %v columns", in.Shape)
+	return fmt.Sprintf("rows of %s", in.columnKinds())
 }
 
 // Backbone is an encoder with its settings.

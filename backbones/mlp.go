@@ -8,7 +8,8 @@ import (
 	"selfsup/graph/op"
 )
 
-// MLP reads an image as one row of numbers: linear, batch norm and ReLU for every width.
+// MLP reads an image, or a row of a table, as one row of numbers: linear, batch norm and ReLU for every width. Categories of a row are
+// indicators, one for each and one for none.
 type MLP struct {
 	Widths []int `toml:"widths"` // of each layer; the last is F
 }
@@ -31,6 +32,10 @@ func (m *MLP) Dim() int { return m.Widths[len(m.Widths)-1] }
 func (m *MLP) New(s *graph.Scope, in Input) layer.Func {
 	from := in.Size()
 	layers := []layer.Func{func(x *graph.Node) *graph.Node { return op.Reshape(x, -1, in.Size()) }}
+	if in.mixed() {
+		from = oneHotWidth(in.Of)
+		layers = []layer.Func{func(x *graph.Node) *graph.Node { return oneHot(s, x, in.Of) }}
+	}
 	for i, w := range m.Widths {
 		at := s.In(fmt.Sprint(i))
 		layers = append(layers, layer.Linear(at.In("linear"), from, w, false), layer.BatchNorm(at.In("norm"), w), layer.Relu)

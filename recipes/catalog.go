@@ -62,6 +62,8 @@ func Builtin() Catalog {
 			"convnet": func() backbones.Backbone { return backbones.DefaultConvNet() },
 			"mlp":     func() backbones.Backbone { return backbones.DefaultMLP() },
 			"vit":     func() backbones.Backbone { return backbones.DefaultViT() },
+
+			"ft_transformer": func() backbones.Backbone { return backbones.DefaultFTTransformer() },
 		},
 		Datasets: map[string]func() datasets.Source{
 			"fashion_mnist_4k": func() datasets.Source { return datasets.NewFashionMNIST4k() },
