@@ -22,6 +22,10 @@ type Field struct {
 	// Of is how many values an element can have: of symbols and labels one number; of a table's row a number for each column, 0 for a column
 	// of measurements. Empty: measurements. Integers below 0 stand for none.
 	Of []int
+	// Columns names the columns of a row whose numbers mean different things, such as what was drawn for a view. Range says of each how far apart
+	// two of its values can be; 0: it is always the same.
+	Columns []string
+	Range   []float64
 }
 
 // Size is the number of elements of one sample.

@@ -82,7 +82,7 @@ func (m *Maker) Field(name string) (feed.Field, error) {
 	}
 	if v, ok := feed.Numbered(name, "params"); ok {
 		_, _, err := m.pipe.size(v)
-		return feed.Field{Name: name, Shape: []int{paramCount}}, err
+		return feed.Field{Name: name, Shape: []int{paramCount}, Columns: ParamNames(), Range: m.pipe.ranges(v)}, err
 	}
 	return feed.Field{}, &feed.UnknownField{Name: name, Kind: "images", Has: m.Fields()}
 }

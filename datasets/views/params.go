@@ -102,3 +102,39 @@ func Point(params []float32, h, w int, y, x float64) (imageY, imageX float64) {
 	}
 	return at(paramCropTop) + y*at(paramCropHeight), at(paramCropLeft) + x*at(paramCropWidth)
 }
+
+// ranges says of each column of a view's parameters how far apart two draws can be.
+func (p *Pipeline) ranges(view int) []float64 {
+	s, r := &p.settings, make([]float64, paramCount)
+	choice := func(column int, probability float64, most float64) {
+		if probability > 0 {
+			r[column] = most
+		}
+	}
+	if s.Pad > 0 || s.CropArea != [2]float64{1, 1} || len(s.Crops) > 0 {
+		r[paramCropTop], r[paramCropLeft] = 1, 1
+	}
+	if s.Pad == 0 && r[paramCropTop] > 0 {
+		r[paramCropHeight], r[paramCropWidth] = 1, 1
+	}
+	choice(paramFlipped, s.Flip.At(view), 1)
+	choice(paramFlippedVertically, s.VerticalFlip.At(view), 1)
+	choice(paramQuarterTurns, s.QuarterTurn.At(view), 3)
+	choice(paramDegrees, s.Rotate.At(view), max(s.RotateDegrees[1], 0)-min(s.RotateDegrees[0], 0))
+	choice(paramJittered, s.Jitter.At(view), 1)
+	factor := func(strength float64) float64 { return 1 + strength - max(0, 1-strength) }
+	choice(paramBrightness, s.Jitter.At(view), factor(s.Brightness.At(view)))
+	choice(paramContrast, s.Jitter.At(view), factor(s.Contrast.At(view)))
+	if p.Channels == 3 {
+		choice(paramSaturation, s.Jitter.At(view), factor(s.Saturation.At(view)))
+		choice(paramHue, s.Jitter.At(view), 2*s.Hue.At(view))
+		choice(paramGrayscaled, s.Grayscale.At(view)+s.ThreeAugment.At(view), 1)
+	}
+	choice(paramBlurred, s.Blur.At(view)+s.ThreeAugment.At(view), math.Hypot(s.BlurSigma[1], s.BlurSigma[1])) // at most one after the other
+	choice(paramSolarized, s.Solarize.At(view)+s.ThreeAugment.At(view), 1)
+	choice(paramEraseTop, s.Erase.At(view), 1)
+	choice(paramEraseLeft, s.Erase.At(view), 1)
+	choice(paramEraseHeight, s.Erase.At(view), 1)
+	choice(paramEraseWidth, s.Erase.At(view), 1)
+	return r
+}
