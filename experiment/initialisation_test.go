@@ -43,8 +43,12 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 		return draw(uniform(math.Sqrt(6 / float64(shape[0]+shape[1]))))
 	case last == "bias" && transformer:
 		return 0, nil, true
+	case at == "hypernetwork" && last == "weight": // its nn.Linear reads what was done to a view, and one of its maps is the bias
+		return draw(uniform(1 / math.Sqrt(float64(shape[1]/shape[0]-1))))
 	case last == "weight" && len(shape) == 2: // nn.Linear
 		return draw(uniform(1 / math.Sqrt(float64(shape[0]))))
+	case at == "hypernetwork" && last == "bias": // SIE: the linear layer that makes the map makes its offset too
+		return draw(uniform(1 / math.Sqrt(float64(st.Get(name).Shape[0]-1))))
 	case last == "bias":
 		return draw(uniform(1 / math.Sqrt(float64(st.Get(at + "/weight").Shape[0]))))
 	case last == "queue": // rows of unit length, drawn from a normal distribution: MoCo's code
@@ -104,7 +108,8 @@ func TestInitialisation(t *testing.T) {
 						continue
 					}
 					expectDrawn(t, l.Name+fmt.Sprint(e.Shape), e.F32, *random)
-					begin := [3]float32(e.F32[:3])
+					var begin [3]float32
+					copy(begin[:], e.F32)
 					if twin := seen[begin]; twin != "" {
 						t.Errorf("%s and %s start with the same numbers %v", l.Name, twin, begin)
 					}

@@ -88,6 +88,8 @@ var resumable = map[string][]string{
 	"vicreg":     {`method="vicreg"`, "method.vicreg.projector=[32,32]"},
 	"byol":       {`method="byol"`, "method.byol.projector=[32,16]", "method.byol.predictor=[32]", `optimizer="adamw"`},
 	"moco":       {`method="moco"`, "method.moco.projector=[32,16]", "method.moco.queue=150", "method.moco.momentum=0.9"},
+	"augself":    {`method="augself"`, "method.augself.base.byol.projector=[32,16]", "method.augself.predictor=[16]", "method.augself.flip=0.5"},
+	"sie":        {`method="sie"`, "method.sie.projector=[32,16]"},
 	"subset":     {`subset="long_tail"`, "subset.long_tail.ratio=10.0", `sampler="balanced"`, `labelled="few_shot"`, "labelled.few_shot.per_class=20"},
 	"resolution": {`train.resolution=[{until="2 steps",crop=16},{until="50%",crop=20}]`, `train.log="1 step"`},
 	"mae": {`method="mae"`, "method.mae.decoder_dim=8", "method.mae.decoder_depth=1", "method.mae.decoder_heads=2", `optimizer="adamw"`,

@@ -18,6 +18,7 @@ import (
 	"selfsup/methods/contrastive"
 	"selfsup/methods/correlation"
 	"selfsup/methods/distillation"
+	"selfsup/methods/equivariant"
 	"selfsup/methods/masked"
 	"selfsup/recipes/overlay"
 )
@@ -55,6 +56,8 @@ func Builtin() Catalog {
 			"vicreg":     func() methods.Method { return correlation.DefaultVICReg() },
 			"byol":       func() methods.Method { return distillation.DefaultBYOL() },
 			"mae":        func() methods.Method { return masked.DefaultMAE() },
+			"augself":    func() methods.Method { return equivariant.DefaultAugSelf() },
+			"sie":        func() methods.Method { return equivariant.DefaultSIE() },
 			"supervised": func() methods.Method { return methods.DefaultSupervised() },
 		},
 		Backbones: map[string]func() backbones.Backbone{

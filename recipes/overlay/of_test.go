@@ -47,6 +47,10 @@ func TestChoiceOfAnotherKey(t *testing.T) {
 	if again, err := load(text.String()); err != nil || again.Method.Value.(*beside).Base.Value.(*simclr).Temperature != 0.5 {
 		t.Errorf("the resolved recipe does not load to itself: %v\n%s", err, &text)
 	}
+	told, err := overlay.SettingsOf(&beside{Base: overlay.Choice[method]{Name: "simclr", Value: &simclr{}}})
+	if err != nil || told[0].Default != `"simclr"` || told[1].Default != "" {
+		t.Errorf("settings %+v (%v), want the defaults simclr and none", told, err)
+	}
 	for text, want := range map[string]string{
 		"[method.beside]\n":                                 "no base is chosen: add a table such as [method.beside.base.beside]",
 		"[method.beside.base.simclip]\n":                    "did you mean simclr?",

@@ -49,6 +49,12 @@ func settingsBelow(v reflect.Value, table string) (list []SettingInfo, err error
 		case tablesKind:
 			s.Type, s.Default = "list of tables", "[]"
 			list = append(list, s)
+		case choiceKind:
+			s.Type = "choice"
+			if name, _ := inner.Addr().Interface().(oneOf).chosen(); name != "" {
+				s.Default = quote(name)
+			}
+			list = append(list, s)
 		default:
 			s.Type = "choice"
 			list = append(list, s)
