@@ -126,6 +126,7 @@ var withoutOracle = map[string]string{
 	"emoji-augself.toml": "its terms and targets are held against the authors' code by golden numbers, the method beside it by its own oracle",
 	"emoji-sie.toml":     "the loss and the prediction are held against the authors' code by golden numbers, the rest by vicreg's oracle",
 	"moco.toml":          "the loss and the queue are held against the authors' code by golden numbers, teacher and optimiser by byol's oracle",
+	"rotation.toml":      "one cross-entropy, which supervised has; the turns and their labels are compared with turned images in its own test",
 }
 
 // Every shipped recipe has an oracle, or a reason why it has none.

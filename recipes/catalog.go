@@ -20,6 +20,7 @@ import (
 	"selfsup/methods/distillation"
 	"selfsup/methods/equivariant"
 	"selfsup/methods/masked"
+	"selfsup/methods/origins"
 	"selfsup/recipes/overlay"
 )
 
@@ -52,6 +53,7 @@ func Builtin() Catalog {
 		Docs: map[string]fs.FS{callsite.Module(): selfsup.Sources},
 		Methods: map[string]func() methods.Method{
 			"simclr":     func() methods.Method { return contrastive.DefaultSimCLR() },
+			"rotation":   func() methods.Method { return origins.DefaultRotation() },
 			"moco":       func() methods.Method { return contrastive.DefaultMoCo() },
 			"vicreg":     func() methods.Method { return correlation.DefaultVICReg() },
 			"byol":       func() methods.Method { return distillation.DefaultBYOL() },

@@ -10,13 +10,16 @@ import (
 // Its length is 0 (meaning 0), 1, or the number of views.
 type PerView []float64
 
-// At is the setting of a view, counted from 0.
+// At is the setting of a view, counted from 0; 0 for one that a list has no number for.
 func (p PerView) At(view int) float64 {
 	switch len(p) {
 	case 0:
 		return 0
 	case 1:
 		return p[0]
+	}
+	if view >= len(p) {
+		return 0
 	}
 	return p[view]
 }
