@@ -84,12 +84,14 @@ func train(t *testing.T, r *recipes.Loaded, stop <-chan experiment.Request) (*ex
 
 // Methods with state of every kind: moments, running statistics, a teacher, random numbers in the graph.
 var resumable = map[string][]string{
-	"simclr":     nil,
-	"vicreg":     {`method="vicreg"`, "method.vicreg.projector=[32,32]"},
-	"byol":       {`method="byol"`, "method.byol.projector=[32,16]", "method.byol.predictor=[32]", `optimizer="adamw"`},
-	"moco":       {`method="moco"`, "method.moco.projector=[32,16]", "method.moco.queue=150", "method.moco.momentum=0.9"},
-	"augself":    {`method="augself"`, "method.augself.base.byol.projector=[32,16]", "method.augself.predictor=[16]", "method.augself.flip=0.5"},
-	"sie":        {`method="sie"`, "method.sie.projector=[32,16]"},
+	"simclr":  nil,
+	"vicreg":  {`method="vicreg"`, "method.vicreg.projector=[32,32]"},
+	"byol":    {`method="byol"`, "method.byol.projector=[32,16]", "method.byol.predictor=[32]", `optimizer="adamw"`},
+	"moco":    {`method="moco"`, "method.moco.projector=[32,16]", "method.moco.queue=150", "method.moco.momentum=0.9"},
+	"augself": {`method="augself"`, "method.augself.base.byol.projector=[32,16]", "method.augself.predictor=[16]", "method.augself.flip=0.5"},
+	"sie":     {`method="sie"`, "method.sie.projector=[32,16]"},
+	"parts": {`method="byol"`, "method.byol.projector=[32,16]", "method.byol.predictor=[32]", `optimizer="adamw"`,
+		"train.accumulate=4", "train.clip=0.5", "optimizer.adamw.final_decay=3.0"},
 	"subset":     {`subset="long_tail"`, "subset.long_tail.ratio=10.0", `sampler="balanced"`, `labelled="few_shot"`, "labelled.few_shot.per_class=20"},
 	"resolution": {`train.resolution=[{until="2 steps",crop=16},{until="50%",crop=20}]`, `train.log="1 step"`},
 	"mae": {`method="mae"`, "method.mae.decoder_dim=8", "method.mae.decoder_depth=1", "method.mae.decoder_heads=2", `optimizer="adamw"`,
