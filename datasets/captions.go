@@ -33,6 +33,9 @@ func NewCaptions() *Captions {
 // maxList bounds a list of images as it unpacks.
 const maxList = 1 << 30
 
+// Samples implements Kinded.
+func (s *Captions) Samples() string { return WithCaptions }
+
 func (s *Captions) validate() error {
 	switch {
 	case s.Train == "":

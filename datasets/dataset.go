@@ -26,6 +26,9 @@ type Kinded interface {
 	Samples() string
 }
 
+// WithCaptions are the samples of a source whose images have captions. Whatever is about images is about them too.
+const WithCaptions = "images with captions"
+
 // SamplesOf is what the samples of a source are: images, unless it says something else.
 func SamplesOf(s Source) string {
 	if k, ok := s.(Kinded); ok {

@@ -40,6 +40,7 @@ type Status struct {
 	LeftOut int    `json:"left_out,omitempty"` // images that did not decode
 	Error   string `json:"error,omitempty"`
 	Totals  totals `json:"totals"`
+	Init    *Begun `json:"init,omitempty"` // where the first weights are from; nil: all were random
 
 	Lineage []Extension `json:"lineage,omitempty"` // what was changed since the run began, in turn
 }
@@ -124,7 +125,7 @@ func (r *run) metrics(line []report.Field) error {
 
 // status rewrites run.json.
 func (r *run) status(state string, cause error) error {
-	s := Status{State: state, Recipe: r.Recipe.ID(), BaseDir: r.Recipe.Dir(), Step: max(r.saved, 0), Steps: r.Steps, LeftOut: len(r.Data.Skipped), Totals: r.totals(), Lineage: r.lineage}
+	s := Status{State: state, Recipe: r.Recipe.ID(), BaseDir: r.Recipe.Dir(), Step: max(r.saved, 0), Steps: r.Steps, LeftOut: len(r.Data.Skipped), Totals: r.totals(), Init: r.begun, Lineage: r.lineage}
 	if cause != nil {
 		s.Error = cause.Error()
 	}

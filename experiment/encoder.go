@@ -123,13 +123,19 @@ func (s *Setup) untrained() (*graph.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	reads, err := g.Reads()
+	towers, err := s.towerGraphs()
 	if err != nil {
 		return nil, err
 	}
-	for _, l := range reads {
-		if err := s.trained.Fill(st, l.Name); err != nil {
+	for _, g := range append([]*graph.Graph{g}, towers...) {
+		reads, err := g.Reads()
+		if err != nil {
 			return nil, err
+		}
+		for _, l := range reads {
+			if err := s.trained.Fill(st, l.Name); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return st, nil

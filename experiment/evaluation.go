@@ -137,6 +137,7 @@ type subject struct {
 	name  string
 	take  func(context.Context, datasets.Labelled) (features, error)
 	views func(context.Context, datasets.Labelled, int) (features, error) // the first view, drawn anew for every number; nil: of the samples themselves there are none
+	pairs func(ctx context.Context, on string) (*evaluate.Pairs, error)   // images and texts in one space; nil: there are none
 	train features
 }
 
@@ -157,7 +158,7 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluate.P
 		u.doing = "evaluating " + u.name
 		f, set := labelled, on
 		switch {
-		case labelFree(p) && u.views == nil:
+		case labelFree(p) && u.views == nil || p.Needs().Pairs && u.pairs == nil:
 			continue
 		case labelFree(p):
 			f, err = u.unlabelled(ctx, p.Needs())
@@ -165,6 +166,9 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluate.P
 		case labelled.Dim == 0:
 			labelled, err = u.labelled(ctx, on)
 			f = labelled
+		}
+		if err == nil && p.Needs().Pairs {
+			f.Pairs, err = u.pairs(ctx, on)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("evaluate: %s: %w", u.name, err)
@@ -253,6 +257,7 @@ func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
 	}
 	return &subject{
 		Setup: s, name: name,
+		pairs: func(ctx context.Context, on string) (*evaluate.Pairs, error) { return s.pairs(ctx, st, on) },
 		take: func(ctx context.Context, set datasets.Labelled) (features, error) {
 			return run(ctx, set, s.Kind.Evaluation(set), func(int32) uint64 { return uint64(s.Recipe.Seed) })
 		},

@@ -1,12 +1,15 @@
 package experiment
 
 import (
+	"errors"
 	"fmt"
 
 	"selfsup/datasets"
+	"selfsup/datasets/captioned"
 	"selfsup/datasets/feed"
 	"selfsup/datasets/rows"
 	"selfsup/datasets/views"
+	"selfsup/recipes"
 )
 
 // kindOf settles how the samples of the recipe's data become fields: by the recipe's table for their kind.
@@ -22,7 +25,14 @@ func (s *Setup) kindOf() (feed.Kind, error) {
 			return nil, viewsError(r.File, err)
 		}
 		s.Views = pipe
-		return pipe, nil
+		if _, texts := train.(datasets.CaptionSet); !texts {
+			return pipe, nil
+		}
+		k, err := captioned.New(r.Captions, pipe, s.Data)
+		if err != nil {
+			return nil, captionsError(r, err)
+		}
+		return k, nil
 	case datasets.RowSet:
 		if err := s.checkOneView(); err != nil {
 			return nil, err
@@ -49,4 +59,14 @@ func (s *Setup) checkOneView() error {
 		}
 	}
 	return nil
+}
+
+// captionsError is a fault of the recipe where a setting is to be changed, else of the data.
+func captionsError(r *recipes.Loaded, err error) error {
+	var bad interface{ BadKey() (key, text string) }
+	if errors.As(err, &bad) {
+		key, text := bad.BadKey()
+		return r.Result.Bad("captions."+key, "%s", text)
+	}
+	return &DataError{err}
 }

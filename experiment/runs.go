@@ -83,7 +83,14 @@ func runInto(rec *recipes.Loaded, o Options, heartbeat string, open func() (*fol
 	}
 	s.watch(o, heartbeat)
 	err = o.leavable("", func() error {
+		first, err := s.readInit()
+		if err != nil {
+			return err
+		}
 		if err := s.prepare(); err != nil {
+			return err
+		}
+		if err := s.initialise(first); err != nil {
 			return err
 		}
 		if s.fingerprint, err = fingerprintOf(rec.Dataset.Name, s.Data, s.reads("listing the "+s.noun())); err != nil {
@@ -153,7 +160,15 @@ func Resume(dir string, c recipes.Catalog, o Options) (*Summary, error) {
 			return nil, err
 		}
 	}
+	h.begun = h.status.Init
 	if h.store == nil { // interrupted before its first checkpoint
+		first, err := h.readInit()
+		if err == nil {
+			err = h.initialise(first)
+		}
+		if err != nil {
+			return nil, err
+		}
 		return h.start(f, o, beginning{warning: h.warning, lineage: h.status.Lineage})
 	}
 	for _, name := range h.store.Names() {

@@ -67,6 +67,7 @@ type Setup struct {
 
 	fingerprint *fingerprint        // of Data, until a run folder has it; nil: it has
 	known       *checkpoint.Encoder // whose mean and deviation the views take; nil: the recipe says, or they are measured
+	begun       *Begun              // where the first weights are from; nil: they are random
 	opened      func(*Setup) error  // looks at the data before anything is made of them; nil: nobody does
 	held        []int32             // rows of Labelled whose labels choose: the validation split
 	hidden      []bool              // training images of Seen whose labels the training does not see; nil: none
@@ -241,6 +242,9 @@ func (s *Setup) openData() (err error) {
 		return err
 	}
 	if err := s.takeKind(kind); err != nil {
+		return &RecipeError{r.File, err}
+	}
+	if err := s.checkPairs(); err != nil {
 		return &RecipeError{r.File, err}
 	}
 	s.held = split(s.Labelled, r.Validation.Share, uint64(r.Seed))

@@ -144,9 +144,25 @@ func (s *Setup) apply(g *graph.Scope, o methods.Objective, p methods.Player, los
 		Decay: at.Scheduled("weight_decay", rates.Decay()),
 		Step:  g.Scheduled("step", optim.CountSteps),
 	}
-	return optim.Apply(g, rule, loss, params, h, optim.Training{
+	gs := optim.Apply(g, rule, loss, params, h, optim.Training{
 		Treat: s.treatment(g, o, rates, h, params), Clip: r.Train.Clip, Parts: r.Train.Accumulate,
 	})
+	for _, t := range o.Tune {
+		for _, p := range params {
+			if t.Within != [2]float64{} && below(g.Name(p), t.Scope) {
+				g.Evolve(p, func(x *graph.Node) *graph.Node { return bounded(g, x, t.Within) })
+			}
+		}
+	}
+	return gs
+}
+
+// bounded is x, or the nearer bound where x is not within both.
+func bounded(g *graph.Scope, x *graph.Node, within [2]float64) *graph.Node {
+	least, most := g.Constant(within[0]), g.Constant(within[1])
+	under, over := op.Less(x, least), op.Greater(x, most)
+	inside := op.Affine(op.Add(under, over), -1, 1)
+	return op.Sum(op.Mul(x, inside), op.Mul(under, least), op.Mul(over, most))
 }
 
 // treatment is how each parameter is trained: without decay where that is usual, with the rate of its layer, and as the method tunes it.

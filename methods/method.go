@@ -73,6 +73,9 @@ type Tune struct {
 	Rate  graph.Schedule // factor of the learning rate; nil: 1
 	Flat  bool           // the peak rate from beginning to end (SimSiam's predictor)
 	Hold  graph.Schedule // 1 in steps in which parameter and moments stay as they are, else 0 (DINO's last layer); nil: never
+
+	// Within bounds the values, which are put back to the nearer bound after a step (CLIP's temperature); 0 and 0: there are no bounds.
+	Within [2]float64
 }
 
 // Player minimises Terms over the parameters below Scopes. Players of one turn step together, from one forward pass; turns follow each

@@ -17,6 +17,7 @@ import (
 	"selfsup/methods"
 	"selfsup/methods/contrastive"
 	"selfsup/methods/correlation"
+	"selfsup/methods/crossmodal"
 	"selfsup/methods/distillation"
 	"selfsup/methods/equivariant"
 	"selfsup/methods/masked"
@@ -57,6 +58,7 @@ func Builtin() Catalog {
 			"moco":       func() methods.Method { return contrastive.DefaultMoCo() },
 			"vicreg":     func() methods.Method { return correlation.DefaultVICReg() },
 			"byol":       func() methods.Method { return distillation.DefaultBYOL() },
+			"clip":       func() methods.Method { return crossmodal.DefaultCLIP() },
 			"mae":        func() methods.Method { return masked.DefaultMAE() },
 			"augself":    func() methods.Method { return equivariant.DefaultAugSelf() },
 			"sie":        func() methods.Method { return equivariant.DefaultSIE() },
@@ -66,6 +68,7 @@ func Builtin() Catalog {
 			"resnet":  func() backbones.Backbone { return backbones.DefaultResNet() },
 			"convnet": func() backbones.Backbone { return backbones.DefaultConvNet() },
 			"mlp":     func() backbones.Backbone { return backbones.DefaultMLP() },
+			"symbols": func() backbones.Backbone { return backbones.DefaultSymbols() },
 			"vit":     func() backbones.Backbone { return backbones.DefaultViT() },
 
 			"ft_transformer": func() backbones.Backbone { return backbones.DefaultFTTransformer() },
@@ -105,6 +108,9 @@ func Builtin() Catalog {
 		Evaluations: map[string]func() Evaluation{
 			"knn":    func() Evaluation { return evaluate.DefaultKNN() },
 			"linear": func() Evaluation { return evaluate.DefaultLinear() },
+
+			// Of images and captions.
+			"zero_shot": func() Evaluation { return evaluate.DefaultZeroShot() },
 
 			// Without labels.
 			"rankme":        func() Evaluation { return evaluate.DefaultRankMe() },

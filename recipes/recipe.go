@@ -13,6 +13,7 @@ import (
 
 	"selfsup/backbones"
 	"selfsup/datasets"
+	"selfsup/datasets/captioned"
 	"selfsup/datasets/rows"
 	"selfsup/datasets/sampling"
 	"selfsup/datasets/views"
@@ -46,6 +47,8 @@ type Recipe struct {
 	Sampler    overlay.Choice[sampling.Settings]  `toml:"sampler" overlay:"optional"`  // which of them a step holds; none: shuffle
 	Views      views.Settings                     `toml:"views"`                       // of images and clips
 	Rows       rows.Settings                      `toml:"rows"`                        // of tables
+	Captions   captioned.Settings                 `toml:"captions"`                    // of images with texts
+	Init       Init                               `toml:"init"`                        // weights to begin with; without a file or run, all are random
 	Backbone   overlay.Choice[backbones.Backbone] `toml:"backbone"`
 	Method     overlay.Choice[methods.Method]     `toml:"method"`
 	Optimizer  overlay.Choice[optim.Optimizer]    `toml:"optimizer"`
@@ -92,7 +95,7 @@ func (r *Resolution) Validate() error {
 func Default() *Recipe {
 	return &Recipe{
 		Name: "experiment", Seed: 1, Precision: "fp32", Device: "cpu",
-		Views: views.Defaults(), Rows: rows.Defaults(), Validation: DefaultValidation(), Baselines: DefaultBaselines(),
+		Views: views.Defaults(), Rows: rows.Defaults(), Captions: captioned.Defaults(), Init: DefaultInit(), Validation: DefaultValidation(), Baselines: DefaultBaselines(),
 		Train: Train{
 			Batch: 256, Length: setting.Epochs(100), Checkpoint: setting.Epochs(10), Log: setting.Steps(10),
 			Probe: true, ProbeRate: 1e-3, Accumulate: 1,
@@ -164,12 +167,16 @@ func (r *Recipe) settle(res *overlay.Result) error {
 	}{
 		{"views", &r.Views, []string{"images", "clips"}},
 		{"rows", &r.Rows, []string{"rows"}},
+		{"captions", &r.Captions, []string{datasets.WithCaptions}},
 	} {
-		concerned := slices.Contains(t.of, samples)
+		concerned := slices.Contains(t.of, samples) || samples == datasets.WithCaptions && slices.Contains(t.of, "images")
 		if !concerned && res.Wrote(t.name) {
 			return res.Bad(t.name, "is about %s, and the samples of dataset.%s are %s", strings.Join(t.of, " and "), r.Dataset.Name, samples)
 		}
 		t.table.Hide(!concerned)
+	}
+	if r.Init.Hide(r.Init.From == ""); r.Init.From == "" && res.Wrote("init") {
+		return res.Bad("init", "names no weights; want from = \"runs/one\", a run folder, or a .safetensors file")
 	}
 	return nil
 }

@@ -25,6 +25,8 @@ type Features struct {
 	Held       []int32
 	Validation bool // the test set is the validation split itself, held out of the training set: hyperparameters are chosen on it
 
+	Pairs *Pairs // images and texts in one space, where a protocol needs them
+
 	ViewA, ViewB []float32 // [V,F] two random views of each of V training images, where a protocol needs them
 
 	Alive func() error // every long loop of a protocol calls it again and again; its error ends the evaluation; nil: nobody asks
@@ -48,6 +50,7 @@ type Needs struct {
 	Labels     bool // of the training images, and a labelled test set
 	Validation bool // a split of the training images, to choose a hyperparameter on
 	Views      bool // two random views of training images
+	Pairs      bool // images and captions, in the space that a method with two towers has for both
 	Images     int  // training images that it looks at; 0: all
 }
 

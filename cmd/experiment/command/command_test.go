@@ -64,7 +64,7 @@ func TestWords(t *testing.T) {
 		{"list methods simclr", 0, "\ntemperature = 0.1    # float\n    of the cosine similarities\n", ""},
 		{"list methods simclr --json", 0, `{"name":"temperature","type":"float","default":"0.1","comment":"of the cosine similarities"}`, ""},
 		{"list methods --json", 0, `[{"name":"byol","description":"BYOL makes `, ""},
-		{"list methods byoll", 2, "", "want one of byol, mae, simclr"},
+		{"list methods byoll", 2, "", "want one of "},
 		{"list recipes", 0, "quickstart.toml    SimCLR on Fashion-MNIST-4k", ""},
 		{"list recipes vicreg.toml", 0, "base = \"quickstart.toml\"\n", ""},
 		{"list colours", 2, "", "colours"},

@@ -1,0 +1,141 @@
+package evaluate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"selfsup/setting"
+)
+
+// Pairs is test images and captions as two towers see them, in one space of Dim dimensions. Nothing in it is of unit length.
+type Pairs struct {
+	Images   []float32                                                    // [M,Dim] of the test images
+	Captions []string                                                     // [M] of each the first
+	Texts    func(ctx context.Context, texts []string) ([]float32, error) // [len(texts),Dim]
+	Classes  []string                                                     // names of the labels
+	Known    [][]string                                                   // of every class, the captions of its training images
+	Dim      int
+}
+
+// ZeroShot compares images with texts by the cosine of what two towers make of them: each test image with a text of every class, of which
+// the nearest is its guess (top1, top5), and with the captions of all test images, of which the nearest should be its own (caption R@1), as should be
+// the nearest image of a caption (image R@1). No label is learned from.
+//
+// Radford et al. 2021, arXiv:2103.00020, section 3.1; the mean over several texts of a class is section 3.1.4.
+type ZeroShot struct {
+	Schedule
+	Classes  string `toml:"classes"`  // names: the text of a class is its label's name | captions: the mean over the captions of its training images
+	Template string `toml:"template"` // of a text of a name, which stands for {}
+}
+
+// DefaultZeroShot takes labels by their names, as they are.
+func DefaultZeroShot() *ZeroShot { return &ZeroShot{Classes: "names", Template: "{}"} }
+
+// Validate checks the settings.
+func (p *ZeroShot) Validate() error {
+	var bad []error
+	if p.Classes != "names" && p.Classes != "captions" {
+		bad = append(bad, setting.Bad("classes", "%q: want \"names\" or \"captions\"", p.Classes))
+	}
+	if !strings.Contains(p.Template, "{}") {
+		bad = append(bad, setting.Bad("template", "%q: want a text with {} where the name stands, such as \"a picture of {}\"", p.Template))
+	}
+	return errors.Join(bad...)
+}
+
+// Needs implements Protocol.
+func (p *ZeroShot) Needs() Needs { return Needs{Labels: true, Pairs: true} }
+
+// Evaluate returns the accuracies.
+func (p *ZeroShot) Evaluate(ctx context.Context, f Features) ([]Result, error) {
+	if f.Pairs == nil || len(f.TestY) == 0 || len(f.Pairs.Images) != len(f.TestY)*f.Pairs.Dim {
+		return nil, errors.New("evaluate: zero_shot: no test images with captions")
+	}
+	classes, err := p.classTexts(ctx, f.Pairs)
+	if err != nil {
+		return nil, err
+	}
+	captions, err := f.Pairs.Texts(ctx, f.Pairs.Captions)
+	if err != nil {
+		return nil, err
+	}
+	images := unitRows(f.Pairs.Images, f.Pairs.Dim)
+	captions = unitRows(captions, f.Pairs.Dim)
+	settings := map[string]any{"classes": p.Classes}
+	if p.Classes == "names" {
+		settings["template"] = p.Template
+	}
+	ranks, err := f.ranks(ctx, images, classes, func(i int) int32 { return f.TestY[i] })
+	if err != nil {
+		return nil, err
+	}
+	out := accuracies("zero_shot", 0, len(f.Pairs.Classes), 5, ranks, settings)
+	own := func(i int) int32 { return int32(i) }
+	for _, way := range []struct {
+		metric   string
+		from, to []float32
+	}{{"caption R@1", images, captions}, {"image R@1", captions, images}} {
+		ranks, err := f.ranks(ctx, way.from, way.to, own)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, Result{Protocol: "zero_shot", Metric: way.metric, Value: topK(ranks, 1), Accuracy: true, Hits: hits(ranks, 1)})
+	}
+	return out, nil
+}
+
+// classTexts is a unit row for every class.
+func (p *ZeroShot) classTexts(ctx context.Context, pairs *Pairs) ([]float32, error) {
+	var texts []string
+	var of []int
+	for c, name := range pairs.Classes {
+		if p.Classes == "names" {
+			texts, of = append(texts, strings.ReplaceAll(p.Template, "{}", name)), append(of, c)
+			continue
+		}
+		if len(pairs.Known[c]) == 0 {
+			return nil, fmt.Errorf("evaluate: zero_shot: no training image of class %q has a caption; want classes = \"names\"", name)
+		}
+		for _, t := range pairs.Known[c] {
+			texts, of = append(texts, t), append(of, c)
+		}
+	}
+	x, err := pairs.Texts(ctx, texts)
+	if err != nil {
+		return nil, err
+	}
+	d := pairs.Dim
+	x = unitRows(x, d)
+	sum := make([]float32, len(pairs.Classes)*d)
+	for i, c := range of {
+		for k := range d {
+			sum[c*d+k] += x[i*d+k]
+		}
+	}
+	return unitRows(sum, d), nil
+}
+
+// ranks says of every row of x how many rows of y are nearer than the one that belongs to it; ties count by their place.
+func (f Features) ranks(ctx context.Context, x, y []float32, own func(i int) int32) ([]int, error) {
+	d := f.Pairs.Dim
+	ranks, scores := make([]int, len(x)/d), make([]float64, len(y)/d)
+	for i := range ranks {
+		if err := f.goOn(ctx); err != nil {
+			return nil, err
+		}
+		for j := range scores {
+			scores[j] = 0
+			for k, v := range x[i*d : (i+1)*d] {
+				scores[j] += float64(v) * float64(y[j*d+k])
+			}
+			if math.IsNaN(scores[j]) {
+				return nil, fmt.Errorf("evaluate: zero_shot: the similarity of row %d with row %d is no number", i, j)
+			}
+		}
+		ranks[i] = rank(scores, own(i))
+	}
+	return ranks, nil
+}

@@ -1,0 +1,21 @@
+package methods
+
+import (
+	"selfsup/datasets/feed"
+	"selfsup/graph"
+	"selfsup/graph/layer"
+)
+
+// Towers is a Method that puts images and captions into one space, in which evaluations compare them by their cosine.
+type Towers interface {
+	Method
+	// Towers declares both, in the scopes that Build has them in. caption is the field of the symbols.
+	Towers(s *graph.Scope, enc Encoder, caption feed.Field) TwoTowers
+}
+
+// TwoTowers are encoders into one space of D dimensions.
+type TwoTowers struct {
+	Encode layer.Func                        // a view -> features [B,F]
+	Image  func(h *graph.Node) *graph.Node   // features [B,F] -> [B,D]
+	Text   func(ids *graph.Node) *graph.Node // symbols [B,T] -> [B,D]
+}
