@@ -36,20 +36,21 @@ const maxList = 1 << 30
 // Samples implements Kinded.
 func (s *Captions) Samples() string { return WithCaptions }
 
-func (s *Captions) validate() error {
+// Validate checks the settings.
+func (s *Captions) Validate() error {
 	switch {
 	case s.Train == "":
 		return errors.New("train is empty; expected a .jsonl, .csv or .tsv list of images and captions")
 	case s.Image == "" || s.Caption == "" || s.Image == s.Caption:
 		return fmt.Errorf("image = %q and caption = %q, expected two keys or columns", s.Image, s.Caption)
 	}
-	return errors.Join(s.Split.validate(), s.Files.validate())
+	return errors.Join(s.Split.Validate(), s.Files.Validate())
 }
 
 // Open reads the lists and the images.
 func (s *Captions) Open(env Env) (*Data, error) {
 	fail := func(err error) (*Data, error) { return nil, fmt.Errorf("datasets: captions: %w", err) }
-	if err := s.validate(); err != nil {
+	if err := s.Validate(); err != nil {
 		return fail(err)
 	}
 	r := captionReader{Captions: s, captions: map[string][]string{}}

@@ -72,7 +72,7 @@ func named(names []string, count int) []string {
 // openCIFAR reads both sets; each training file has so many images, the test file 10,000. Byte labelAt of a record is its label.
 func openCIFAR(name string, s *Records, env Env, train []string, test string, images int, l layout, labelAt int, classes func(*bundle) []string) (*Data, error) {
 	fail := func(err error) (*Data, error) { return nil, fmt.Errorf("datasets: %s: %w", name, err) }
-	if err := s.validate(); err != nil {
+	if err := s.Validate(); err != nil {
 		return fail(err)
 	}
 	wanted := append([]string{test, "fine_label_names.txt", "coarse_label_names.txt"}, train...)

@@ -41,7 +41,8 @@ func NewClips() *Clips {
 	return &Clips{ClassDepth: 1, SplitBy: "time", Length: 8, Stride: 1, Split: Split{TestFraction: 0.2}, Files: DefaultFiles()}
 }
 
-func (s *Clips) validate() error {
+// Validate checks the settings.
+func (s *Clips) Validate() error {
 	const most = 1 << 20
 	switch {
 	case s.Train == "":
@@ -60,7 +61,7 @@ func (s *Clips) validate() error {
 	if s.Name != "" && (name.SubexpIndex("sequence") < 0 || name.SubexpIndex("frame") < 0) {
 		return fmt.Errorf("name = %q, expected the groups (?P<sequence>...) and (?P<frame>...)", s.Name)
 	}
-	return errors.Join(s.Split.validate(), s.Files.validate())
+	return errors.Join(s.Split.Validate(), s.Files.Validate())
 }
 
 // sequence is frames in order.
@@ -81,7 +82,7 @@ func (s *Clips) Samples() string { return "clips" }
 // Open reads every frame.
 func (s *Clips) Open(env Env) (*Data, error) {
 	fail := func(err error) (*Data, error) { return nil, fmt.Errorf("datasets: clips: %w", err) }
-	if err := s.validate(); err != nil {
+	if err := s.Validate(); err != nil {
 		return fail(err)
 	}
 	var others passedOver

@@ -34,7 +34,8 @@ func (s Files) told(progress func(done, total int)) Files {
 // DefaultFiles tolerates no bad image and keeps up to 1 GiB of decoded images.
 func DefaultFiles() Files { return Files{MaxPixels: DefaultMaxPixels, Memory: 1 << 30, Verify: true} }
 
-func (s *Files) validate() error {
+// Validate checks the settings.
+func (s *Files) Validate() error {
 	switch {
 	case s.Channels != 0 && s.Channels != 1 && s.Channels != 3:
 		return fmt.Errorf("channels = %d, expected 1 (grey), 3 (colour) or 0 (as found)", s.Channels)
@@ -58,7 +59,8 @@ type Split struct {
 	SplitSeed    uint64  `toml:"split_seed"`    // which images that share is; apart from the run's seed, so that seeds compare
 }
 
-func (s *Split) validate() error {
+// Validate checks the settings.
+func (s *Split) Validate() error {
 	if !(s.TestFraction >= 0 && s.TestFraction < 1) {
 		return fmt.Errorf("test_fraction = %v, expected 0 up to, not including, 1", s.TestFraction)
 	}

@@ -63,7 +63,7 @@ func (s *Folder) LabelHint() string {
 
 // list finds the files of both sets.
 func (s *Folder) list(env Env) (l found, err error) {
-	if err := s.validate(); err != nil {
+	if err := s.Validate(); err != nil {
 		return l, err
 	}
 	where, p, err := s.dirs(env)
@@ -82,7 +82,8 @@ func (s *Folder) list(env Env) (l found, err error) {
 	return l, divided(cmp.Or(s.Train, p.train), l.train) // as the recipe writes it
 }
 
-func (s *Folder) validate() error {
+// Validate checks the settings.
+func (s *Folder) Validate() error {
 	switch {
 	case s.Root == "" && s.Train == "":
 		return errors.New("train is empty; expected a directory of images, or root = a directory that holds train and val")
@@ -91,7 +92,7 @@ func (s *Folder) validate() error {
 	case s.ClassDepth < 1 || s.ClassDepth > maxDepth:
 		return fmt.Errorf("class_depth = %d, expected 1 to %d", s.ClassDepth, maxDepth)
 	}
-	return errors.Join(s.Split.validate(), s.Files.validate())
+	return errors.Join(s.Split.Validate(), s.Files.Validate())
 }
 
 // dirs is where the images are; test is empty where a share of train is to be taken.

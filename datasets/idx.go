@@ -32,9 +32,18 @@ type IDX struct {
 // NewIDX has no paths set; train_images is the one it needs.
 func NewIDX() *IDX { return &IDX{} }
 
-func (s *IDX) Open(env Env) (*Data, error) {
+// Validate checks the settings.
+func (s *IDX) Validate() error {
 	if s.TrainImages == "" {
-		return nil, errors.New("datasets: idx: train_images is empty; expected the path of an IDX file")
+		return errors.New("train_images is empty; expected the path of an IDX file")
+	}
+	return nil
+}
+
+// Open reads the files.
+func (s *IDX) Open(env Env) (*Data, error) {
+	if err := s.Validate(); err != nil {
+		return nil, fmt.Errorf("datasets: idx: %w", err)
 	}
 	if s.TestImages == "" && s.TestLabels != "" {
 		return nil, fmt.Errorf("datasets: idx: test_labels = %q without test_images", s.TestLabels)

@@ -45,7 +45,8 @@ func NewMasks() *Masks {
 	return &Masks{ImageIn: "images", MaskIn: "masks", Values: []int{0, 255}, Split: Split{TestFraction: 0.2}, Files: DefaultFiles()}
 }
 
-func (s *Masks) validate() error {
+// Validate checks the settings.
+func (s *Masks) Validate() error {
 	switch {
 	case s.Root == "" && s.Train == "":
 		return errors.New("train is empty; expected a directory with images and masks, or root = a directory that holds train and val")
@@ -57,13 +58,13 @@ func (s *Masks) validate() error {
 		return fmt.Errorf("classes has %d names, expected one for each of the %d values", len(s.Classes), len(s.Values))
 	}
 	values := classOf{values: s.Values, ignore: s.Ignore}
-	return errors.Join(values.validate(), s.Split.validate(), s.Files.validate())
+	return errors.Join(values.Validate(), s.Split.Validate(), s.Files.Validate())
 }
 
 // Open reads every mask and every image once.
 func (s *Masks) Open(env Env) (*Data, error) {
 	fail := func(err error) (*Data, error) { return nil, fmt.Errorf("datasets: masks: %w", err) }
-	if err := s.validate(); err != nil {
+	if err := s.Validate(); err != nil {
 		return fail(err)
 	}
 	dirs := Folder{Root: s.Root, Train: s.Train, Test: s.Test}

@@ -17,7 +17,8 @@ type Records struct {
 	Partial bool         `toml:"partial"` // files may hold fewer images than were published, or more; else such a file is refused as cut
 }
 
-func (r *Records) validate() error {
+// Validate checks the settings.
+func (r *Records) Validate() error {
 	switch {
 	case r.Path == "":
 		return errors.New("path is empty; expected the unpacked folder, or the .tar.gz as downloaded")

@@ -41,7 +41,7 @@ func NewShards() *Shards { return &Shards{Label: "cls", Files: DefaultFiles()} }
 // Open implements Source.
 func (s *Shards) Open(env Env) (*Data, error) {
 	fail := func(err error) (*Data, error) { return nil, fmt.Errorf("datasets: shards: %w", err) }
-	if err := s.validate(); err != nil {
+	if err := s.Validate(); err != nil {
 		return fail(err)
 	}
 	x := indexer{Shards: s, left: int64(s.Memory), progress: env.Progress}
@@ -88,7 +88,8 @@ func (s *Shards) LabelHint() string {
 	return ""
 }
 
-func (s *Shards) validate() error {
+// Validate checks the settings.
+func (s *Shards) Validate() error {
 	if len(s.Train) == 0 {
 		return errors.New(`train is empty; expected patterns of tar files, such as ["train-{0000..0099}.tar"]`)
 	}
@@ -100,7 +101,7 @@ func (s *Shards) validate() error {
 			return fmt.Errorf("classes has %q twice", name)
 		}
 	}
-	return errors.Join(s.Split.validate(), s.Files.validate())
+	return errors.Join(s.Split.Validate(), s.Files.Validate())
 }
 
 // classes turns the labels into numbers. A label that names no class is refused.

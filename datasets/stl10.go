@@ -34,7 +34,7 @@ func (s *STL10) Open(env Env) (*Data, error) {
 }
 
 func (s *STL10) open(env Env) (*Data, error) {
-	if err := s.validate(); err != nil {
+	if err := s.Validate(); err != nil {
 		return nil, err
 	}
 	parts, ok := map[string][]string{"train": {"train"}, "unlabeled": {"unlabeled"}, "train+unlabeled": {"train", "unlabeled"}}[s.Train]

@@ -71,7 +71,7 @@ func (s *Table) Samples() string { return "rows" }
 // Open reads both files.
 func (s *Table) Open(env Env) (*Data, error) {
 	fail := func(err error) (*Data, error) { return nil, fmt.Errorf("datasets: table: %w", err) }
-	if err := s.validate(); err != nil {
+	if err := s.Validate(); err != nil {
 		return fail(err)
 	}
 	r := tableReader{Table: s, path: env.path(s.Train)}
@@ -102,7 +102,8 @@ func (s *Table) Open(env Env) (*Data, error) {
 	return p, nil
 }
 
-func (s *Table) validate() error {
+// Validate checks the settings.
+func (s *Table) Validate() error {
 	switch {
 	case s.Train == "":
 		return errors.New("train is empty; expected the path of a .csv or .tsv file")
@@ -140,7 +141,7 @@ func (s *Table) validate() error {
 			role[name] = l.key
 		}
 	}
-	return errors.Join(s.Split.validate(), s.Limits.validate())
+	return errors.Join(s.Split.Validate(), s.Limits.Validate())
 }
 
 // rows is the rows of one part of a table.

@@ -41,7 +41,8 @@ func NewText() *Text {
 	return &Text{Unit: "lines", Window: 256, Text: "text", Vocabulary: "characters", Split: Split{TestFraction: 0.2}, Limits: DefaultLimits()}
 }
 
-func (s *Text) validate() error {
+// Validate checks the settings.
+func (s *Text) Validate() error {
 	switch {
 	case s.Train == "":
 		return errors.New("train is empty; expected the path of a .txt, .csv, .tsv or .jsonl file, or of a directory of .txt files")
@@ -56,7 +57,7 @@ func (s *Text) validate() error {
 	case s.Vocabulary != "characters" && s.Vocabulary != "bytes":
 		return fmt.Errorf(`vocabulary = %q, expected "characters" or "bytes"`, s.Vocabulary)
 	}
-	return errors.Join(s.Split.validate(), s.Limits.validate())
+	return errors.Join(s.Split.Validate(), s.Limits.Validate())
 }
 
 // passage is a text with its place.
@@ -77,7 +78,7 @@ func (s *Text) Open(env Env) (*Data, error) {
 }
 
 func (s *Text) open(env Env) (*Data, error) {
-	if err := s.validate(); err != nil {
+	if err := s.Validate(); err != nil {
 		return nil, err
 	}
 	r := textReader{Text: s}

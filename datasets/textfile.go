@@ -25,7 +25,8 @@ type Limits struct {
 // DefaultLimits tolerates no bad sample, in files up to 1 GiB.
 func DefaultLimits() Limits { return Limits{Memory: 1 << 30} }
 
-func (s *Limits) validate() error {
+// Validate checks the settings.
+func (s *Limits) Validate() error {
 	switch {
 	case s.MaxSkipped < 0:
 		return fmt.Errorf("max_skipped = %d, expected a count of samples, at least 0", s.MaxSkipped)

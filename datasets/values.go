@@ -196,8 +196,8 @@ func (c *classOf) unknown(m *Values, i int) error {
 	return fmt.Errorf("%s, expected one of values = %v, or ignore = [%d]", what, c.values, m.V[i])
 }
 
-// validate checks the settings of a mask's values.
-func (c *classOf) validate() error {
+// Validate checks the settings.
+func (c *classOf) Validate() error {
 	most := 256
 	if len(c.ignore) > 0 {
 		most = Ignored

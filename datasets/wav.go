@@ -34,7 +34,8 @@ type WAV struct {
 // NewWAV keeps a fifth of the files for the test and tolerates no bad file.
 func NewWAV() *WAV { return &WAV{Memory: 1 << 30, Split: Split{TestFraction: 0.2}} }
 
-func (s *WAV) validate() error {
+// Validate checks the settings.
+func (s *WAV) Validate() error {
 	switch {
 	case s.Train == "":
 		return errors.New("train is empty; expected a directory of .wav files")
@@ -59,7 +60,7 @@ func (s *WAV) validate() error {
 	if s.Label != "" && name.SubexpIndex(s.Label) < 0 {
 		return fmt.Errorf("label = %q, expected a group (?P<%s>...) of name = %q", s.Label, s.Label, s.FileName)
 	}
-	return s.Split.validate()
+	return s.Split.Validate()
 }
 
 // Samples implements Kinded.
@@ -75,7 +76,7 @@ func (s *WAV) Open(env Env) (*Data, error) {
 }
 
 func (s *WAV) open(env Env) (*Data, error) {
-	if err := s.validate(); err != nil {
+	if err := s.Validate(); err != nil {
 		return nil, err
 	}
 	var others passedOver

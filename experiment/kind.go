@@ -22,7 +22,7 @@ func (s *Setup) kindOf() (feed.Kind, error) {
 		}
 		pipe, err := views.New(s.viewSettings(), s.measured(), r.Views.Count())
 		if err != nil {
-			return nil, viewsError(r.File, err)
+			return nil, viewsError(r, err)
 		}
 		s.Views = pipe
 		if _, texts := train.(datasets.CaptionSet); !texts {

@@ -242,7 +242,7 @@ func (s *Setup) openData() (err error) {
 		return err
 	}
 	if err := s.takeKind(kind); err != nil {
-		return &RecipeError{r.File, err}
+		return inRecipe(r, err)
 	}
 	if err := s.checkPairs(); err != nil {
 		return &RecipeError{r.File, err}
@@ -283,7 +283,7 @@ func (s *Setup) takeKind(k feed.Kind) (err error) {
 		err = s.checkSizes()
 	}
 	if err != nil {
-		return fmt.Errorf("[backbone.%s] %w", s.Recipe.Backbone.Name, err)
+		return s.Recipe.Result.Place("backbone."+s.Recipe.Backbone.Name, err)
 	}
 	return nil
 }

@@ -3,9 +3,11 @@ package experiment
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"selfsup/datasets"
 	"selfsup/internal/callsite"
+	"selfsup/recipes"
 )
 
 // openSource opens a recipe's data set, and says what is wrong with what a source of somebody else gives: the sources of this module check
@@ -95,11 +97,11 @@ func checkImage(d *datasets.Data, name string, m *datasets.Image) error {
 	return nil
 }
 
-// viewsError is a fault of the data where an image could not be measured, else of the recipe.
-func viewsError(file string, err error) error {
+// viewsError is a fault of the data where an image could not be measured, else of the recipe's [views].
+func viewsError(r *recipes.Loaded, err error) error {
 	var unread *datasets.ReadError
 	if errors.As(err, &unread) {
 		return &DataError{err}
 	}
-	return &RecipeError{file, err}
+	return r.Result.Place("views", errors.New(strings.TrimPrefix(err.Error(), "views: ")))
 }

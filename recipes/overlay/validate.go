@@ -37,7 +37,7 @@ func (d *decoder) ask(v reflect.Value, name string) (good bool) {
 		return good
 	}
 	if err := checked.Validate(); err != nil {
-		d.refuse(name, err)
+		d.refuse(name, keyed(v, err))
 		return false
 	}
 	return true
