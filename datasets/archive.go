@@ -79,7 +79,7 @@ func (a *archive) next() (*tar.Header, error) {
 		case err != io.EOF && a.from > 0 && a.end <= a.from:
 			return nil, fmt.Errorf("the archive ends before byte %d, and what follows is no archive: %w", a.from, noEOF(err))
 		case err != io.EOF:
-			return nil, fmt.Errorf("byte %d: %w; expected a tar file", at, noEOF(err))
+			return nil, fmt.Errorf("byte %d: %w; want a tar file", at, noEOF(err))
 		case at < a.end+tarBlock:
 			return nil, fmt.Errorf("the file ends at byte %d without the empty block that closes a tar: it is truncated", at)
 		}

@@ -40,9 +40,9 @@ func (s *Captions) Samples() string { return WithCaptions }
 func (s *Captions) Validate() error {
 	switch {
 	case s.Train == "":
-		return errors.New("train is empty; expected a .jsonl, .csv or .tsv list of images and captions")
+		return errors.New("train is empty; want a .jsonl, .csv or .tsv list of images and captions")
 	case s.Image == "" || s.Caption == "" || s.Image == s.Caption:
-		return fmt.Errorf("image = %q and caption = %q, expected two keys or columns", s.Image, s.Caption)
+		return fmt.Errorf("image = %q and caption = %q, want two keys or columns", s.Image, s.Caption)
 	}
 	return errors.Join(s.Split.Validate(), s.Files.Validate())
 }
@@ -109,13 +109,13 @@ func (r *captionReader) list(path string) (files []file, err error) {
 		k, again := index[f.name]
 		switch {
 		case len(e.values[0]) > 1:
-			r.refuse(e.at, fmt.Errorf("%q is a list of %d, expected one path", r.Image, len(e.values[0])))
+			r.refuse(e.at, fmt.Errorf("%q is a list of %d, want one path", r.Image, len(e.values[0])))
 		case !filepath.IsLocal(name):
-			r.refuse(e.at, fmt.Errorf("image %q, expected a path below the folder of the list", name))
+			r.refuse(e.at, fmt.Errorf("image %q, want a path below the folder of the list", name))
 		case slices.ContainsFunc(e.values[1], func(c string) bool { return strings.TrimSpace(c) == "" }):
-			r.refuse(e.at, fmt.Errorf("%q is empty, expected a text", r.Caption))
+			r.refuse(e.at, fmt.Errorf("%q is empty, want a text", r.Caption))
 		case r.Label != "" && f.class == "":
-			r.refuse(e.at, fmt.Errorf("%q is empty, expected a label", r.Label))
+			r.refuse(e.at, fmt.Errorf("%q is empty, want a label", r.Label))
 		case again && files[k].class != f.class:
 			r.refuse(e.at, fmt.Errorf("image %q has label %q here and %q before", name, f.class, files[k].class))
 		case !again && r.captions[f.name] != nil:

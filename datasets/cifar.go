@@ -51,7 +51,7 @@ func (s *CIFAR100) Open(env Env) (*Data, error) {
 	case "coarse":
 		count, at = 20, 0
 	default:
-		return nil, fmt.Errorf(`datasets: cifar100: labels = %q, expected "fine" or "coarse"`, s.Labels)
+		return nil, fmt.Errorf(`datasets: cifar100: labels = %q, want "fine" or "coarse"`, s.Labels)
 	}
 	return openCIFAR("cifar100", &s.Records, env, []string{"train.bin"}, "test.bin", 50_000, layout{h: 32, w: 32, labels: 2}, at,
 		func(b *bundle) []string { return named(b.lines(s.Labels+"_label_names.txt"), count) })

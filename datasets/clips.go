@@ -46,20 +46,20 @@ func (s *Clips) Validate() error {
 	const most = 1 << 20
 	switch {
 	case s.Train == "":
-		return errors.New("train is empty; expected a directory with a folder of frames for each sequence")
+		return errors.New("train is empty; want a directory with a folder of frames for each sequence")
 	case s.ClassDepth < 0 || s.ClassDepth > maxDepth:
-		return fmt.Errorf("class_depth = %d, expected 0 to %d", s.ClassDepth, maxDepth)
+		return fmt.Errorf("class_depth = %d, want 0 to %d", s.ClassDepth, maxDepth)
 	case s.SplitBy != "sequence" && s.SplitBy != "time":
-		return fmt.Errorf(`split_by = %q, expected "sequence" or "time"`, s.SplitBy)
+		return fmt.Errorf(`split_by = %q, want "sequence" or "time"`, s.SplitBy)
 	case s.Length < 1 || s.Length > most || s.Stride < 1 || s.Stride > most || s.Step < 0 || s.Step > most:
-		return fmt.Errorf("length = %d, stride = %d, step = %d, expected at least 1, 1 and 0, at most %d", s.Length, s.Stride, s.Step, most)
+		return fmt.Errorf("length = %d, stride = %d, step = %d, want at least 1, 1 and 0, at most %d", s.Length, s.Stride, s.Step, most)
 	}
 	name, err := regexp.Compile(s.Name)
 	if err != nil {
 		return fmt.Errorf("name = %q: %w", s.Name, err)
 	}
 	if s.Name != "" && (name.SubexpIndex("sequence") < 0 || name.SubexpIndex("frame") < 0) {
-		return fmt.Errorf("name = %q, expected the groups (?P<sequence>...) and (?P<frame>...)", s.Name)
+		return fmt.Errorf("name = %q, want the groups (?P<sequence>...) and (?P<frame>...)", s.Name)
 	}
 	return errors.Join(s.Split.Validate(), s.Files.Validate())
 }
@@ -159,7 +159,7 @@ func (s *Clips) below(dir string, others *passedOver) ([]sequence, error) {
 		}
 		n, err := strconv.Atoi(m[pattern.SubexpIndex("frame")])
 		if err != nil || n < 0 {
-			return nil, fmt.Errorf("%s: frame %q, expected a whole number up to %d", f.name, m[pattern.SubexpIndex("frame")], math.MaxInt)
+			return nil, fmt.Errorf("%s: frame %q, want a whole number up to %d", f.name, m[pattern.SubexpIndex("frame")], math.MaxInt)
 		}
 		key, err := filepath.Rel(dir, filepath.Dir(f.name))
 		if err != nil {

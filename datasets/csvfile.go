@@ -30,7 +30,7 @@ func readCSV(path string, comma rune, text []byte) (*csvFile, error) {
 	r := f.reader()
 	names, err := r.Read()
 	if err == io.EOF {
-		return nil, fmt.Errorf("%s: the file is empty, expected a line of column names", path)
+		return nil, fmt.Errorf("%s: the file is empty, want a line of column names", path)
 	}
 	if err != nil {
 		return nil, csvError(path, err)
@@ -138,7 +138,7 @@ func csvError(path string, err error) error {
 	}
 	hint := ""
 	if errors.Is(err, csv.ErrQuote) || errors.Is(err, csv.ErrBareQuote) {
-		hint = `; expected a quote in a field to be written twice, and the field in quotes: "5"" disk"`
+		hint = `; want a quote in a field to be written twice, and the field in quotes: "5"" disk"`
 		if p.StartLine != p.Line {
 			hint = fmt.Sprintf(" (of the row that begins in line %d)%s", p.StartLine, hint)
 		}
@@ -149,5 +149,5 @@ func csvError(path string, err error) error {
 // ragged is the error of a row that is longer or shorter than the header.
 func ragged(path string, r *csv.Reader, row, names []string) (at string, err error) {
 	line, column := r.FieldPos(min(len(row)-1, len(names)))
-	return fmt.Sprintf("%s:%d:%d", path, line, column), fmt.Errorf("%d fields, expected the %d of the header", len(row), len(names))
+	return fmt.Sprintf("%s:%d:%d", path, line, column), fmt.Errorf("%d fields, want the %d of the header", len(row), len(names))
 }

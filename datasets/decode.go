@@ -82,7 +82,7 @@ func (d *Decoder) header(b []byte) (*format, Header, error) {
 	case len(b) == 0:
 		return nil, Header{}, errors.New("the file is empty")
 	case f == nil:
-		return nil, Header{}, fmt.Errorf("%d bytes that begin with % x: unknown format (expected png, jpeg, gif, bmp, tiff or webp)", len(b), b[:min(len(b), 8)])
+		return nil, Header{}, fmt.Errorf("%d bytes that begin with % x: unknown format (want png, jpeg, gif, bmp, tiff or webp)", len(b), b[:min(len(b), 8)])
 	}
 	h := Header{Format: f.name, C: 3, orientation: 1}
 	var err error
@@ -97,7 +97,7 @@ func (d *Decoder) header(b []byte) (*format, Header, error) {
 	h.H, h.W = h.config.Height, h.config.Width
 	limit := d.maxPixels()
 	if h.W <= 0 || h.H <= 0 || h.W > limit/h.H {
-		return nil, h, fmt.Errorf("%s header says %dx%d pixels, expected 1 to max_pixels = %d", f.name, h.W, h.H, limit)
+		return nil, h, fmt.Errorf("%s header says %dx%d pixels, want 1 to max_pixels = %d", f.name, h.W, h.H, limit)
 	}
 	switch f.name {
 	case "webp":

@@ -169,7 +169,7 @@ func TestDecodeLimits(t *testing.T) {
 		in            []byte
 		limit         int
 	}{
-		{"tiff with a tile much larger than its image", "tiff 1x1: tiles of 4096x1025 pixels, expected at most 4194304 for this size", tiled(4096, 1025), 0},
+		{"tiff with a tile much larger than its image", "tiff 1x1: tiles of 4096x1025 pixels, want at most 4194304 for this size", tiled(4096, 1025), 0},
 		{"tiff with a large tile", "tiff 1x1: zlib: invalid header", tiled(4096, 1024), 0},
 		{"tiff with a directory beyond the file", "the directory at byte 8 has 65535 entries of 12 bytes, the file 10 bytes", []byte("II\x2a\x00\x08\x00\x00\x00\xff\xff"), 0},
 		{"tiff with a strip beyond the file", "the pixels of part 0 are 9437184 bytes at byte ", changed("rgb_raw.tiff", 279, 8, 9<<20), 0},
@@ -178,12 +178,12 @@ func TestDecodeLimits(t *testing.T) {
 		{"compressed tiff with a strip that ends late", "", changed("rgb_tiff_lzw.tiff", 279, 8, 9<<20), 0},
 		{"tiff of three planes", "tiff 23x17: the channels are stored apart", planar, 0},
 		{"empty", "the file is empty", nil, 0},
-		{"not an image", "unknown format (expected png, jpeg, gif, bmp, tiff or webp)", []byte("hello, world"), 0},
-		{"png of 2^31", "png header says 60000x60000 pixels, expected 1 to max_pixels = 89478485", hugePNG(), 0},
+		{"not an image", "unknown format (want png, jpeg, gif, bmp, tiff or webp)", []byte("hello, world"), 0},
+		{"png of 2^31", "png header says 60000x60000 pixels, want 1 to max_pixels = 89478485", hugePNG(), 0},
 		{"gif of 65535", "gif header says 65535x65535 pixels", gif, 0},
 		{"bmp of 2^31", "bmp header says 2147483647x2147483647 pixels", bmp, 0},
-		{"webp frame beyond its canvas", "holds a frame of 16384x16384 pixels, expected the size of the canvas", frame, 0},
-		{"limit", "jpeg header says 23x17 pixels, expected 1 to max_pixels = 390", jpg, 390},
+		{"webp frame beyond its canvas", "holds a frame of 16384x16384 pixels, want the size of the canvas", frame, 0},
+		{"limit", "jpeg header says 23x17 pixels, want 1 to max_pixels = 390", jpg, 390},
 		{"at the limit", "", jpg, 391},
 		{"jpeg cut", "jpeg 23x17: ", jpg[:len(jpg)-60], 0},
 		{"jpeg header cut", "the file is truncated", jpg[:30], 0},

@@ -29,7 +29,7 @@ func (d depth) inverted() depth {
 func (d depth) spread(dst *Image, pix []byte, stride, pixel int) error {
 	w, c := dst.W, dst.C
 	if 2*c > pixel {
-		return fmt.Errorf("%d bytes a pixel, expected %d samples", pixel, c)
+		return fmt.Errorf("%d bytes a pixel, want %d samples", pixel, c)
 	}
 	for y := range dst.H {
 		to, from := dst.Pix[y*w*c:(y+1)*w*c], pix[y*stride:y*stride+w*pixel]
@@ -55,5 +55,5 @@ func validateRange16(r []int) error {
 	if len(r) == 0 || len(r) == 2 && r[0] >= 0 && r[0] < r[1] && r[1] <= 0xffff {
 		return nil
 	}
-	return fmt.Errorf("range16 = %v, expected two values of 16-bit samples, 0 <= black < white <= 65535, or [] to keep the high byte", r)
+	return fmt.Errorf("range16 = %v, want two values of 16-bit samples, 0 <= black < white <= 65535, or [] to keep the high byte", r)
 }

@@ -75,7 +75,7 @@ func TestRange16(t *testing.T) {
 	for _, r := range [][]int{{5}, {0, 0}, {9, 3}, {-1, 3}, {0, 65536}, {1, 2, 3}} {
 		s := NewFolder()
 		s.Train, s.Range16 = "x", r
-		if _, err := s.Open(Env{}); err == nil || !strings.Contains(err.Error(), "expected two values of 16-bit samples") {
+		if _, err := s.Open(Env{}); err == nil || !strings.Contains(err.Error(), "want two values of 16-bit samples") {
 			t.Errorf("range16 = %v: got %v", r, err)
 		}
 	}

@@ -73,7 +73,7 @@ func numbers(from, to string) ([]string, error) {
 	a, errA := strconv.ParseUint(from, 10, 63)
 	b, errB := strconv.ParseUint(to, 10, 63)
 	if errA != nil || errB != nil || a > b {
-		return nil, fmt.Errorf("{%s..%s}, expected a number and one not below it", from, to)
+		return nil, fmt.Errorf("{%s..%s}, want a number and one not below it", from, to)
 	}
 	if b-a >= maxExpansion {
 		return nil, fmt.Errorf("{%s..%s} has more than %d numbers", from, to, maxExpansion)

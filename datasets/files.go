@@ -38,15 +38,15 @@ func DefaultFiles() Files { return Files{MaxPixels: DefaultMaxPixels, Memory: 1 
 func (s *Files) Validate() error {
 	switch {
 	case s.Channels != 0 && s.Channels != 1 && s.Channels != 3:
-		return fmt.Errorf("channels = %d, expected 1 (grey), 3 (colour) or 0 (as found)", s.Channels)
+		return fmt.Errorf("channels = %d, want 1 (grey), 3 (colour) or 0 (as found)", s.Channels)
 	case s.Resize < 0 || s.Resize > maxResize:
-		return fmt.Errorf("resize = %d, expected at most %d pixels, or 0 to keep the sizes", s.Resize, maxResize)
+		return fmt.Errorf("resize = %d, want at most %d pixels, or 0 to keep the sizes", s.Resize, maxResize)
 	case s.MaxSkipped < 0:
-		return fmt.Errorf("max_skipped = %d, expected a count of images, at least 0", s.MaxSkipped)
+		return fmt.Errorf("max_skipped = %d, want a count of images, at least 0", s.MaxSkipped)
 	case s.MaxPixels < 1 || s.MaxPixels > math.MaxInt32:
-		return fmt.Errorf("max_pixels = %d, expected 1 to %d", s.MaxPixels, math.MaxInt32)
+		return fmt.Errorf("max_pixels = %d, want 1 to %d", s.MaxPixels, math.MaxInt32)
 	case s.Memory < 0:
-		return fmt.Errorf("memory = %v, expected at least 0B", s.Memory)
+		return fmt.Errorf("memory = %v, want at least 0B", s.Memory)
 	}
 	return validateRange16(s.Range16)
 }
@@ -62,7 +62,7 @@ type Split struct {
 // Validate checks the settings.
 func (s *Split) Validate() error {
 	if !(s.TestFraction >= 0 && s.TestFraction < 1) {
-		return fmt.Errorf("test_fraction = %v, expected 0 up to, not including, 1", s.TestFraction)
+		return fmt.Errorf("test_fraction = %v, want 0 up to, not including, 1", s.TestFraction)
 	}
 	return nil
 }

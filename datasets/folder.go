@@ -86,11 +86,11 @@ func (s *Folder) list(env Env) (l found, err error) {
 func (s *Folder) Validate() error {
 	switch {
 	case s.Root == "" && s.Train == "":
-		return errors.New("train is empty; expected a directory of images, or root = a directory that holds train and val")
+		return errors.New("train is empty; want a directory of images, or root = a directory that holds train and val")
 	case s.Root != "" && s.Train+s.Test != "":
-		return fmt.Errorf("root = %q with train = %q and test = %q; expected root or the other two", s.Root, s.Train, s.Test)
+		return fmt.Errorf("root = %q with train = %q and test = %q; want root or the other two", s.Root, s.Train, s.Test)
 	case s.ClassDepth < 1 || s.ClassDepth > maxDepth:
-		return fmt.Errorf("class_depth = %d, expected 1 to %d", s.ClassDepth, maxDepth)
+		return fmt.Errorf("class_depth = %d, want 1 to %d", s.ClassDepth, maxDepth)
 	}
 	return errors.Join(s.Split.Validate(), s.Files.Validate())
 }
@@ -111,10 +111,10 @@ func (s *Folder) dirs(env Env) (where string, p rootParts, err error) {
 
 // below finds the images below dir, sorted by name. Links are followed.
 func (s *Folder) below(dir string, unlabelled bool, l *found) ([]file, error) {
-	expected := "expected " + filepath.Join(dir, "<class>", "*.png") + " (or jpg, gif, bmp, tiff, webp), or the images directly in it"
+	want := "want " + filepath.Join(dir, "<class>", "*.png") + " (or jpg, gif, bmp, tiff, webp), or the images directly in it"
 	w := walker{dir: dir, depth: s.ClassDepth, classless: unlabelled}
 	if err := w.walk(dir, 0, "", nil); err != nil {
-		return nil, fmt.Errorf("%w; %s", err, expected)
+		return nil, fmt.Errorf("%w; %s", err, want)
 	}
 	l.others.join(w.others)
 	unread := ""
@@ -123,7 +123,7 @@ func (s *Folder) below(dir string, unlabelled bool, l *found) ([]file, error) {
 	}
 	switch {
 	case len(w.files) == 0:
-		return nil, fmt.Errorf("no images in %s; %s%s", dir, expected, unread)
+		return nil, fmt.Errorf("no images in %s; %s%s", dir, want, unread)
 	case unlabelled:
 		slices.SortFunc(w.files, func(a, b file) int { return strings.Compare(a.name, b.name) })
 	case w.loose != "" && w.classed != "":

@@ -35,7 +35,7 @@ func NewIDX() *IDX { return &IDX{} }
 // Validate checks the settings.
 func (s *IDX) Validate() error {
 	if s.TrainImages == "" {
-		return errors.New("train_images is empty; expected the path of an IDX file")
+		return errors.New("train_images is empty; want the path of an IDX file")
 	}
 	return nil
 }
@@ -87,7 +87,7 @@ func (s *IDX) set(env Env, images, labels string) (*Memory, error) {
 		}
 		f, err := os.Open(env.path(path))
 		if err != nil {
-			return nil, fmt.Errorf("datasets: idx: %w; expected an IDX file, gzip'd or not", err)
+			return nil, fmt.Errorf("datasets: idx: %w; want an IDX file, gzip'd or not", err)
 		}
 		defer f.Close()
 		return ReadIDX(f, path)
@@ -110,7 +110,7 @@ func idxSet(imagesName string, x *IDXArray, labelsName string, y *IDXArray, clas
 	case len(x.Shape) == 4 && (x.Shape[3] == 3 || x.Shape[3] == 1):
 		channels = x.Shape[3]
 	case len(x.Shape) != 3:
-		return nil, fmt.Errorf("datasets: %s: shape %v, expected images [N,H,W] or [N,H,W,3]", imagesName, x.Shape)
+		return nil, fmt.Errorf("datasets: %s: shape %v, want images [N,H,W] or [N,H,W,3]", imagesName, x.Shape)
 	}
 	n, h, w := x.Shape[0], x.Shape[1], x.Shape[2]
 	size := h * w * channels
@@ -125,14 +125,14 @@ func idxSet(imagesName string, x *IDXArray, labelsName string, y *IDXArray, clas
 		return m, nil
 	}
 	if len(y.Shape) != 1 || y.Shape[0] != n {
-		return nil, fmt.Errorf("datasets: %s: shape %v, expected labels [%d] for the %d images of %s", labelsName, y.Shape, n, n, imagesName)
+		return nil, fmt.Errorf("datasets: %s: shape %v, want labels [%d] for the %d images of %s", labelsName, y.Shape, n, n, imagesName)
 	}
 	m.Class = classes
 	m.Labels = make([]int, n)
 	for i, b := range y.Data {
 		m.Labels[i] = int(b)
 		if len(classes) > 0 && int(b) >= len(classes) {
-			return nil, fmt.Errorf("datasets: %s: label %d of image %d, expected 0 to %d (%d classes)", labelsName, b, i, len(classes)-1, len(classes))
+			return nil, fmt.Errorf("datasets: %s: label %d of image %d, want 0 to %d (%d classes)", labelsName, b, i, len(classes)-1, len(classes))
 		}
 		for len(classes) == 0 && int(b) >= len(m.Class) {
 			m.Class = append(m.Class, strconv.Itoa(len(m.Class)))
@@ -162,16 +162,16 @@ func ReadIDX(r io.Reader, name string) (*IDXArray, error) {
 	}
 	var head [4]byte
 	if k, err := io.ReadFull(in, head[:]); err != nil {
-		return nil, fmt.Errorf("datasets: %s: %d bytes, expected an IDX header of at least 4 (%w)", name, k, noEOF(err))
+		return nil, fmt.Errorf("datasets: %s: %d bytes, want an IDX header of at least 4 (%w)", name, k, noEOF(err))
 	}
 	if head[0] != 0 || head[1] != 0 {
-		return nil, fmt.Errorf("datasets: %s: begins with % x, expected an IDX file (00 00 08 and the number of dimensions)", name, head)
+		return nil, fmt.Errorf("datasets: %s: begins with % x, want an IDX file (00 00 08 and the number of dimensions)", name, head)
 	}
 	if head[2] != 8 {
-		return nil, fmt.Errorf("datasets: %s: IDX element type 0x%02x, expected 0x08 (unsigned byte)", name, head[2])
+		return nil, fmt.Errorf("datasets: %s: IDX element type 0x%02x, want 0x08 (unsigned byte)", name, head[2])
 	}
 	if head[3] < 1 || head[3] > 4 {
-		return nil, fmt.Errorf("datasets: %s: %d dimensions, expected 1 to 4", name, head[3])
+		return nil, fmt.Errorf("datasets: %s: %d dimensions, want 1 to 4", name, head[3])
 	}
 	a := &IDXArray{Shape: make([]int, head[3])}
 	total := int64(1)

@@ -49,13 +49,13 @@ func NewMasks() *Masks {
 func (s *Masks) Validate() error {
 	switch {
 	case s.Root == "" && s.Train == "":
-		return errors.New("train is empty; expected a directory with images and masks, or root = a directory that holds train and val")
+		return errors.New("train is empty; want a directory with images and masks, or root = a directory that holds train and val")
 	case s.Root != "" && s.Train+s.Test != "":
-		return fmt.Errorf("root = %q with train = %q and test = %q; expected root or the other two", s.Root, s.Train, s.Test)
+		return fmt.Errorf("root = %q with train = %q and test = %q; want root or the other two", s.Root, s.Train, s.Test)
 	case s.ImageIn == "" || s.MaskIn == "" || s.ImageIn == s.MaskIn && s.Suffix == "":
-		return fmt.Errorf("images = %q and masks = %q, expected two folders", s.ImageIn, s.MaskIn)
+		return fmt.Errorf("images = %q and masks = %q, want two folders", s.ImageIn, s.MaskIn)
 	case len(s.Classes) != 0 && len(s.Classes) != len(s.Values):
-		return fmt.Errorf("classes has %d names, expected one for each of the %d values", len(s.Classes), len(s.Values))
+		return fmt.Errorf("classes has %d names, want one for each of the %d values", len(s.Classes), len(s.Values))
 	}
 	values := classOf{values: s.Values, ignore: s.Ignore}
 	return errors.Join(values.Validate(), s.Split.Validate(), s.Files.Validate())

@@ -15,7 +15,7 @@ import (
 // readAt is a file of known place and length, in buf where it fits.
 func readAt(in io.ReaderAt, f *file, buf []byte, limit int64) ([]byte, error) {
 	if f.size > limit {
-		return nil, fmt.Errorf("%d bytes, expected at most %d (8 for each of max_pixels, and 16 MiB)", f.size, limit)
+		return nil, fmt.Errorf("%d bytes, want at most %d (8 for each of max_pixels, and 16 MiB)", f.size, limit)
 	}
 	if int64(cap(buf)) < f.size {
 		buf = make([]byte, f.size)

@@ -114,7 +114,7 @@ func findParts(root string) (p rootParts, err error) {
 	}
 	train, test := first(trainNames), first(testNames)
 	if train == "" {
-		return p, fmt.Errorf("%s has no folder train%s; expected train, and %s or none of them",
+		return p, fmt.Errorf("%s has no folder train%s; want train, and %s or none of them",
 			root, firstFew("; it holds ", folders), strings.Join(testNames, ", "))
 	}
 	p.train = filepath.Join(root, train)
@@ -181,7 +181,7 @@ func apart(train, test string) error {
 	for _, d := range [][2]string{{train, test}, {test, train}} {
 		if rel, err := filepath.Rel(d[0], d[1]); err == nil && (rel == "." || filepath.IsLocal(rel)) {
 			return fmt.Errorf("train = %s and test = %s: one lies in the other, so that images would be in both; "+
-				"expected folders beside each other", train, test)
+				"want folders beside each other", train, test)
 		}
 	}
 	return nil

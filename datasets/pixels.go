@@ -38,7 +38,7 @@ func fill(dst *Image, src image.Image, deep depth) error {
 func spread(dst *Image, pix []byte, stride, pixel int) error {
 	w, c := dst.W, dst.C
 	if c > pixel {
-		return fmt.Errorf("%d bytes a pixel, expected %d samples", pixel, c)
+		return fmt.Errorf("%d bytes a pixel, want %d samples", pixel, c)
 	}
 	for y := range dst.H {
 		to, from := dst.Pix[y*w*c:(y+1)*w*c], pix[y*stride:y*stride+w*pixel]

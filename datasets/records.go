@@ -21,9 +21,9 @@ type Records struct {
 func (r *Records) Validate() error {
 	switch {
 	case r.Path == "":
-		return errors.New("path is empty; expected the unpacked folder, or the .tar.gz as downloaded")
+		return errors.New("path is empty; want the unpacked folder, or the .tar.gz as downloaded")
 	case r.Memory < 0:
-		return fmt.Errorf("memory = %v, expected at least 0B", r.Memory)
+		return fmt.Errorf("memory = %v, want at least 0B", r.Memory)
 	}
 	return nil
 }
@@ -60,7 +60,7 @@ type records struct {
 func (r *records) add(c content, published int) error {
 	size := int64(r.record())
 	if c.size == 0 || c.size%size != 0 {
-		return fmt.Errorf("%s: %d bytes, expected a multiple of %d (one image)", c.name, c.size, size)
+		return fmt.Errorf("%s: %d bytes, want a multiple of %d (one image)", c.name, c.size, size)
 	}
 	n := int(c.size / size)
 	if published > 0 && n != published {
@@ -83,7 +83,7 @@ func (r *records) readLabels(at int) error {
 				return fmt.Errorf("%s: %w", c.name, noEOF(err))
 			}
 			if int(head[at]) >= len(r.classes) {
-				return fmt.Errorf("%s: label %d of image %d, expected 0 to %d", c.name, head[at], i, len(r.classes)-1)
+				return fmt.Errorf("%s: label %d of image %d, want 0 to %d", c.name, head[at], i, len(r.classes)-1)
 			}
 			r.label = append(r.label, int16(head[at]))
 		}

@@ -126,11 +126,11 @@ func TestCIFAR10Faults(t *testing.T) {
 		change        func(map[string][]byte)
 	}{
 		{"a batch is missing", "holds no data_batch_3.bin", func(f map[string][]byte) { delete(f, "cifar-10-batches-bin/data_batch_3.bin") }},
-		{"cut", "6145 bytes, expected a multiple of 3073", func(f map[string][]byte) {
+		{"cut", "6145 bytes, want a multiple of 3073", func(f map[string][]byte) {
 			f["cifar-10-batches-bin/data_batch_2.bin"] = f["cifar-10-batches-bin/data_batch_2.bin"][:6145]
 		}},
-		{"empty", "0 bytes, expected a multiple of 3073", func(f map[string][]byte) { f["cifar-10-batches-bin/test_batch.bin"] = nil }},
-		{"wrong label", "data_batch_1.bin: label 10 of image 1, expected 0 to 9", func(f map[string][]byte) { f["cifar-10-batches-bin/data_batch_1.bin"][3073] = 10 }},
+		{"empty", "0 bytes, want a multiple of 3073", func(f map[string][]byte) { f["cifar-10-batches-bin/test_batch.bin"] = nil }},
+		{"wrong label", "data_batch_1.bin: label 10 of image 1, want 0 to 9", func(f map[string][]byte) { f["cifar-10-batches-bin/data_batch_1.bin"][3073] = 10 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			files := cifar10()
@@ -150,7 +150,7 @@ func TestCIFAR10Faults(t *testing.T) {
 	}{
 		{"too large for memory", "take more than memory = 20KB; unpack the archive", archive, 20000},
 		{"gzip cut", "the file is truncated", archive[:len(archive)/2], 1 << 20},
-		{"no archive", "byte 512: archive/tar: invalid tar header; expected a tar file (or a folder of its files)", bytes.Repeat([]byte("x"), 2000), 1 << 20},
+		{"no archive", "byte 512: archive/tar: invalid tar header; want a tar file (or a folder of its files)", bytes.Repeat([]byte("x"), 2000), 1 << 20},
 		{"empty", "the file is truncated", nil, 1 << 20},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -182,7 +182,7 @@ func TestCIFAR100(t *testing.T) {
 	}{
 		{labels: "fine", label: 99, name: "99"},
 		{labels: "coarse", label: 19, name: "last"},
-		{labels: "both", message: `labels = "both", expected "fine" or "coarse"`},
+		{labels: "both", message: `labels = "both", want "fine" or "coarse"`},
 	} {
 		s := NewCIFAR100()
 		s.Path, s.Labels, s.Partial = tree(t, files), c.labels, true
@@ -249,12 +249,12 @@ func TestSTL10(t *testing.T) {
 		}
 	}
 	for message, change := range map[string]func(map[string][]byte, *STL10){
-		"holds no unlabeled_X.bin":                          func(f map[string][]byte, _ *STL10) { delete(f, "stl10_binary/unlabeled_X.bin") },
-		"label 11 of image 1, expected 1 to 10":             func(f map[string][]byte, s *STL10) { f["stl10_binary/train_y.bin"], s.Train = []byte{1, 11}, "train" },
-		"label 0 of image 0, expected 1 to 10":              func(f map[string][]byte, s *STL10) { f["stl10_binary/test_y.bin"] = []byte{0} },
-		"3 labels, expected 2 for the images of":            func(f map[string][]byte, s *STL10) { f["stl10_binary/train_y.bin"], s.Train = []byte{1, 2, 3}, "train" },
-		`train = "all", expected "train"`:                   func(_ map[string][]byte, s *STL10) { s.Train = "all" },
-		"27647 bytes, expected a multiple of 27648 (one im": func(f map[string][]byte, s *STL10) { f["stl10_binary/test_X.bin"] = image(0)[1:] },
+		"holds no unlabeled_X.bin":                      func(f map[string][]byte, _ *STL10) { delete(f, "stl10_binary/unlabeled_X.bin") },
+		"label 11 of image 1, want 1 to 10":             func(f map[string][]byte, s *STL10) { f["stl10_binary/train_y.bin"], s.Train = []byte{1, 11}, "train" },
+		"label 0 of image 0, want 1 to 10":              func(f map[string][]byte, s *STL10) { f["stl10_binary/test_y.bin"] = []byte{0} },
+		"3 labels, want 2 for the images of":            func(f map[string][]byte, s *STL10) { f["stl10_binary/train_y.bin"], s.Train = []byte{1, 2, 3}, "train" },
+		`train = "all", want "train"`:                   func(_ map[string][]byte, s *STL10) { s.Train = "all" },
+		"27647 bytes, want a multiple of 27648 (one im": func(f map[string][]byte, s *STL10) { f["stl10_binary/test_X.bin"] = image(0)[1:] },
 	} {
 		f, s := maps.Clone(files), NewSTL10()
 		s.Partial = true

@@ -129,11 +129,11 @@ func (s *shard) index() error {
 func plain(h *tar.Header) error {
 	switch {
 	case h.Typeflag != tar.TypeReg:
-		return fmt.Errorf("an entry of type %q (a link, a device or a sparse file), expected a regular file", h.Typeflag)
+		return fmt.Errorf("an entry of type %q (a link, a device or a sparse file), want a regular file", h.Typeflag)
 	case !filepath.IsLocal(h.Name) || strings.Contains(h.Name, `\`) || slices.Contains(strings.Split(h.Name, "/"), ".."):
-		return errors.New("an absolute path, or one with .. or a backslash; expected a path below the shard")
+		return errors.New("an absolute path, or one with .. or a backslash; want a path below the shard")
 	case sparse(h):
-		return errors.New("a sparse file, expected a regular file")
+		return errors.New("a sparse file, want a regular file")
 	}
 	return nil
 }
@@ -187,7 +187,7 @@ func (s *shard) place(one *sample, h *tar.Header) error {
 		return nil
 	}
 	if limit := s.limit(); h.Size > limit {
-		one.fault = fmt.Errorf("%d bytes, expected at most %d (8 for each of max_pixels, and 16 MiB)", h.Size, limit)
+		one.fault = fmt.Errorf("%d bytes, want at most %d (8 for each of max_pixels, and 16 MiB)", h.Size, limit)
 		return nil
 	}
 	if s.left -= h.Size; s.left < 0 {
@@ -204,7 +204,7 @@ func (s *shard) place(one *sample, h *tar.Header) error {
 // readLabel reads the label's file. What it holds may be refused; that it cannot be read is an error of the shard.
 func (s *shard) readLabel(one *sample, h *tar.Header) error {
 	if h.Size > maxLabelFile {
-		one.fault = fmt.Errorf("%s has %d bytes, expected at most %d", path.Base(h.Name), h.Size, maxLabelFile)
+		one.fault = fmt.Errorf("%s has %d bytes, want at most %d", path.Base(h.Name), h.Size, maxLabelFile)
 		return nil
 	}
 	b, err := io.ReadAll(s.tar)
@@ -254,7 +254,7 @@ func jsonText(raw json.RawMessage) (string, error) {
 	if json.Unmarshal(raw, &number) == nil && string(raw) != "null" {
 		return fmt.Sprint(number), nil
 	}
-	return "", fmt.Errorf("%.40s, expected a string or an integer", raw)
+	return "", fmt.Errorf("%.40s, want a string or an integer", raw)
 }
 
 // files is the samples that have all they need, in the order of the shard.

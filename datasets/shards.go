@@ -91,10 +91,10 @@ func (s *Shards) LabelHint() string {
 // Validate checks the settings.
 func (s *Shards) Validate() error {
 	if len(s.Train) == 0 {
-		return errors.New(`train is empty; expected patterns of tar files, such as ["train-{0000..0099}.tar"]`)
+		return errors.New(`train is empty; want patterns of tar files, such as ["train-{0000..0099}.tar"]`)
 	}
 	if ext, key, _ := strings.Cut(s.Label, "."); ext == "json" && key == "" {
-		return fmt.Errorf(`label = %q, expected the key too, such as "json.label"`, s.Label)
+		return fmt.Errorf(`label = %q, want the key too, such as "json.label"`, s.Label)
 	}
 	for i, name := range s.Classes {
 		if slices.Contains(s.Classes[:i], name) {
@@ -165,7 +165,7 @@ func (x *indexer) classes(train, test []file) (classes []string, tr, te []file, 
 			if f.label, ok = label(f.class); ok {
 				kept = append(kept, f)
 			} else {
-				x.refuse(f.name, fmt.Errorf("label %q, expected %s", f.class, expectedLabels(names, numbers)))
+				x.refuse(f.name, fmt.Errorf("label %q, want %s", f.class, expectedLabels(names, numbers)))
 			}
 		}
 		return kept

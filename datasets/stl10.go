@@ -39,7 +39,7 @@ func (s *STL10) open(env Env) (*Data, error) {
 	}
 	parts, ok := map[string][]string{"train": {"train"}, "unlabeled": {"unlabeled"}, "train+unlabeled": {"train", "unlabeled"}}[s.Train]
 	if !ok {
-		return nil, fmt.Errorf(`train = %q, expected "train", "unlabeled" or "train+unlabeled"`, s.Train)
+		return nil, fmt.Errorf(`train = %q, want "train", "unlabeled" or "train+unlabeled"`, s.Train)
 	}
 	wanted := []string{"test_X.bin", "test_y.bin"}
 	for _, p := range []string{"train", "unlabeled"} {
@@ -102,7 +102,7 @@ func (s *STL10) set(b *bundle, parts []string) (*records, error) {
 				return nil, err
 			}
 			if y.size != int64(len(labels)) {
-				return nil, fmt.Errorf("%s: %d labels, expected %d for the images of %s", y.name, y.size, len(labels), x.name)
+				return nil, fmt.Errorf("%s: %d labels, want %d for the images of %s", y.name, y.size, len(labels), x.name)
 			}
 			if _, err := y.file.ReadAt(labels, 0); err != nil && err != io.EOF {
 				return nil, fmt.Errorf("%s: %w", y.name, err)
@@ -110,7 +110,7 @@ func (s *STL10) set(b *bundle, parts []string) (*records, error) {
 		}
 		for i, l := range labels {
 			if int(l) > len(r.classes) || l == 0 && p != "unlabeled" {
-				return nil, fmt.Errorf("%s_y.bin: label %d of image %d, expected 1 to %d", p, l, i, len(r.classes))
+				return nil, fmt.Errorf("%s_y.bin: label %d of image %d, want 1 to %d", p, l, i, len(r.classes))
 			}
 			r.label = append(r.label, int16(l)-1)
 		}

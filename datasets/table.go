@@ -106,22 +106,22 @@ func (s *Table) Open(env Env) (*Data, error) {
 func (s *Table) Validate() error {
 	switch {
 	case s.Train == "":
-		return errors.New("train is empty; expected the path of a .csv or .tsv file")
+		return errors.New("train is empty; want the path of a .csv or .tsv file")
 	case s.Regression && s.Target == "":
-		return errors.New("regression = true without target; expected the column of the number to predict")
+		return errors.New("regression = true without target; want the column of the number to predict")
 	case s.Separator != "" && (utf8.RuneCountInString(s.Separator) != 1 || strings.ContainsAny(s.Separator, "\"\r\n\ufffd")):
-		return fmt.Errorf("separator = %q, expected one character that is neither a quote nor the end of a line", s.Separator)
+		return fmt.Errorf("separator = %q, want one character that is neither a quote nor the end of a line", s.Separator)
 	}
 	switch {
 	case s.Decimal != "." && s.Decimal != ",":
-		return fmt.Errorf(`decimal = %q, expected "." or ","`, s.Decimal)
+		return fmt.Errorf(`decimal = %q, want "." or ","`, s.Decimal)
 	case s.Thousands != "" && (len(s.Thousands) != 1 || !strings.Contains(",. '", s.Thousands)):
-		return fmt.Errorf(`thousands = %q, expected one of "," "." " " "'", or "" for none`, s.Thousands)
+		return fmt.Errorf(`thousands = %q, want one of "," "." " " "'", or "" for none`, s.Thousands)
 	case s.Thousands == s.Decimal:
 		return fmt.Errorf("thousands = %q is the mark of decimals too", s.Thousands)
 	}
 	if s.Separator == "" && kind(s.Train) != ".csv" && kind(s.Train) != ".tsv" {
-		return fmt.Errorf("train = %q, expected a file named .csv or .tsv, or one of these with .gz; or set separator", s.Train)
+		return fmt.Errorf("train = %q, want a file named .csv or .tsv, or one of these with .gz; or set separator", s.Train)
 	}
 	role := map[string]string{}
 	if s.Target != "" {
@@ -133,10 +133,10 @@ func (s *Table) Validate() error {
 	}{{"numeric", s.Numeric}, {"categorical", s.Categorical}, {"ignore", s.Ignore}} {
 		for _, name := range l.names {
 			if name == "" && l.key != "ignore" {
-				return fmt.Errorf("%s has a column without a name; expected names of the header", l.key)
+				return fmt.Errorf("%s has a column without a name; want names of the header", l.key)
 			}
 			if other := role[name]; other != "" {
-				return fmt.Errorf("column %q is in %s and in %s; expected one of them", name, other, l.key)
+				return fmt.Errorf("column %q is in %s and in %s; want one of them", name, other, l.key)
 			}
 			role[name] = l.key
 		}

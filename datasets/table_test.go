@@ -28,21 +28,21 @@ func TestTable(t *testing.T) {
 		{name: "quotes, byte order mark, line ends", file: "\xef\xbb\xbfx,kind\r\n1,\"a, \"\"b\"\"\nc\"\r\n", want: "x 1±0 | 1 =0"},
 		{name: "other separator", file: "x;kind\n1;a\n", change: func(s *Table) { s.Separator = ";" }, want: "x 1±0 | 1 =0"},
 		{name: "ragged row left out", file: "x,kind\n1,a\n2\n3,b,c\n", change: func(s *Table) { s.MaxSkipped = 2 }, want: "x 1±0 | 1 =0",
-			skipped: "t.csv:3:1: 1 fields, expected the 2 of the header; t.csv:4:5: 3 fields, expected the 2 of the header"},
-		{name: "ragged row", file: "x,kind\n1,a\n2\n", message: "t.csv:3:1: 1 fields, expected the 2 of the header"},
+			skipped: "t.csv:3:1: 1 fields, want the 2 of the header; t.csv:4:5: 3 fields, want the 2 of the header"},
+		{name: "ragged row", file: "x,kind\n1,a\n2\n", message: "t.csv:3:1: 1 fields, want the 2 of the header"},
 		{name: "bad number", file: "x,kind\n1,a\n2,a\n 3x,a\n", message: `t.csv:4:1: column "x": " 3x" is no number, and 2 of 3 values are`},
 		{name: "bad number in a declared column", file: "y,x,kind\n0,1,a\n0,0x10,a\n", change: func(s *Table) { s.Numeric = []string{"x"} }, message: `t.csv:3:3: column "x": "0x10" is no number`},
 		{name: "no inf", file: "x,kind\n1,a\n2,a\ninf,a\n", message: `"inf" is no number`},
 		{name: "overflow", file: "x,kind\n1,a\n2,a\n1e400,a\n", message: `"1e400" is no number`},
 		{name: "target missing", file: "x,kind\n1,a\n2,\n", message: `t.csv:3:3: the target "kind" is missing`},
-		{name: "target no number", file: "x,kind\n1,a\n", change: func(s *Table) { s.Regression = true }, message: `t.csv:2:3: the target "kind" is "a", expected a number`},
+		{name: "target no number", file: "x,kind\n1,a\n", change: func(s *Table) { s.Regression = true }, message: `t.csv:2:3: the target "kind" is "a", want a number`},
 		{name: "no such target", file: "x,y\n1,a\n", message: `no column "kind", the header has ["x" "y"]`},
 		{name: "no features", file: "kind\na\n", message: "leave no features"},
 		{name: "twice the same name", file: "x,x,kind\n", message: `t.csv:1:3: a second column "x"`},
 		{name: "no name", file: "x,,kind\n1,2,a\n", message: `t.csv:1:3: column 2 has no name, and values; name it in the header, or pass over it with ignore = [""]`},
 		{name: "column without values", file: "x,y,kind\n1,,a\n", message: `column "y" has no value`},
 		{name: "two roles", file: small, change: func(s *Table) { s.Numeric, s.Ignore = []string{"size"}, []string{"size"} }, message: `column "size" is in numeric and in ignore`},
-		{name: "open quote", file: "x,kind\n1,\"a\n", message: "t.csv:2:6: extraneous or missing \" in quoted-field; expected a quote in a field to be written twice"},
+		{name: "open quote", file: "x,kind\n1,\"a\n", message: "t.csv:2:6: extraneous or missing \" in quoted-field; want a quote in a field to be written twice"},
 		{name: "open quote over lines", file: "x,kind\n1,\"a\n2,b\n", message: "t.csv:3:5: extraneous or missing \" in quoted-field (of the row that begins in line 2)"},
 		{name: "bad quote", file: "x,kind\n1,a\"b\n", message: "t.csv:2:4: bare \" in non-quoted-field"},
 		{name: "no rows", file: "x,kind\n", change: func(s *Table) { s.Categorical = []string{"x"} }, message: "t.csv: no rows below the header"},
@@ -50,7 +50,7 @@ func TestTable(t *testing.T) {
 		{name: "not UTF-8", file: "x,kind\n1,a\n2,\xe9t\xe9\n", message: "t.csv:3:3: bytes e9 74 e9 0a are not UTF-8"},
 		{name: "too large", file: small, change: func(s *Table) { s.Memory = 10 }, message: "unpacks to more than memory = 10B"},
 		{name: "no path", change: func(s *Table) { s.Train = "" }, message: "train is empty"},
-		{name: "bad separator", file: small, change: func(s *Table) { s.Separator = "ab" }, message: `separator = "ab", expected one character`},
+		{name: "bad separator", file: small, change: func(s *Table) { s.Separator = "ab" }, message: `separator = "ab", want one character`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := tree(t, map[string][]byte{"t.csv": []byte(c.file)})
@@ -107,7 +107,7 @@ func TestTableTestFile(t *testing.T) {
 		{"x,c,kind\n100,w,b\n", "x 2±1; c [u v] | 100 NaN =1", ""},
 		{"x,c,kind\nlots,u,b\n", "", `test.csv:2:1: column "x": "lots" is no number`},
 		{"x,c,kind\n1,u,z\n", "", `class "z" of the test set is not a class of the training set ["a" "b"]`},
-		{"c,x,kind\nu,1,a\n", "", `columns ["c" "x" "kind"], expected those of the training file: ["x" "c" "kind"]`},
+		{"c,x,kind\nu,1,a\n", "", `columns ["c" "x" "kind"], want those of the training file: ["x" "c" "kind"]`},
 		{"x,c,kind\n", "", "test.csv: no rows below the header"},
 	} {
 		s := NewTable()

@@ -71,7 +71,7 @@ func TestTableNumberWords(t *testing.T) {
 		{name: "decimal point in a file that is said to have commas", file: column("0.5", "1.5"), change: func(s *Table) { s.Decimal = "," }, errs: `all 2 values are with decimal = "."`},
 		{name: "minus", file: column("\u22121", "\u22122", "3"), want: "number, mean 0, deviation 2.1602"},
 		{name: "percent", file: column("5%", "7 %", "9%"), want: "number in percent, mean 7, deviation 1.633"},
-		{name: "percent of some", file: column("5%", "7", "9%"), errs: `column "x": 2 of 3 numbers have a percent sign, expected all or none`},
+		{name: "percent of some", file: column("5%", "7", "9%"), errs: `column "x": 2 of 3 numbers have a percent sign, want all or none`},
 		{name: "money", file: column(many(12, "$%d.50")...), errs: `column "x": "$10.50" looks like a number and is none, and 12 of 12 values differ`},
 		{name: "money, declared", file: column(many(12, "$%d.50")...), change: func(s *Table) { s.Numeric = []string{"x"} }, errs: `12 samples are refused, max_skipped allows 0`},
 		{name: "thousands, declared", file: column(many(20, "%d,000")...), change: func(s *Table) { s.Numeric = []string{"x"} }, errs: `all 20 values are with thousands = ","`},
@@ -83,8 +83,8 @@ func TestTableNumberWords(t *testing.T) {
 		{name: "commas, categorical", file: column("0,5", "1,5"), change: func(s *Table) { s.Categorical = []string{"x"} }, want: "2 categories"},
 		{name: "regression on decimal commas", file: "x;kind\n1;0,5\n2;1,5\n", change: func(s *Table) { s.Regression = true }, errs: `column "kind": "0,5" is no number with decimal = "." and thousands = ""; all 2 values are with decimal = ","`},
 		{name: "regression on percents", file: "x;kind\n1;5%\n2;7%\n", change: func(s *Table) { s.Regression = true }, want: "number, mean 1.5, deviation 0.5"},
-		{name: "decimal", change: func(s *Table) { s.Decimal = ";" }, errs: `decimal = ";", expected "." or ","`},
-		{name: "thousands of two letters", change: func(s *Table) { s.Thousands = ", " }, errs: `thousands = ", ", expected one of`},
+		{name: "decimal", change: func(s *Table) { s.Decimal = ";" }, errs: `decimal = ";", want "." or ","`},
+		{name: "thousands of two letters", change: func(s *Table) { s.Thousands = ", " }, errs: `thousands = ", ", want one of`},
 		{name: "one mark for two", change: func(s *Table) { s.Thousands = "." }, errs: `thousands = "." is the mark of decimals too`},
 	} {
 		s := NewTable()
@@ -125,14 +125,14 @@ func TestTableOfOtherPrograms(t *testing.T) {
 		{name: "a separator more in every row", file: "x,kind\n5,a,\n7,b,\n", want: "x 6±1 | 5 =0; 7 =1", passed: "fields passed over: every row ends with an empty one more than the header has"},
 		{name: "in the header too", file: "x,kind,\n5,a,\n7,b,\n", want: "x 6±1 | 5 =0; 7 =1", passed: "column 3 passed over: it has neither a name nor values"},
 		{name: "a column without a name and values at the end", file: "x,kind,\n5,a,\n7,b,1\n", message: "t.csv:1:8: column 3 has no name, and values"},
-		{name: "a separator more in some rows", file: "x,kind\n5,a,\n7,b\n", message: "t.csv:2:5: 3 fields, expected the 2 of the header"},
-		{name: "a field more in every row", file: "x,kind\n1,5,a\n2,7,b\n", message: "t.csv:2:5: 3 fields, expected the 2 of the header; so it is in all 2 rows"},
-		{name: "another separator", file: "x,kind\n5;a\n7;b\n", message: "t.csv:2:1: 1 fields, expected the 2 of the header; so it is in all 2 rows"},
+		{name: "a separator more in some rows", file: "x,kind\n5,a,\n7,b\n", message: "t.csv:2:5: 3 fields, want the 2 of the header"},
+		{name: "a field more in every row", file: "x,kind\n1,5,a\n2,7,b\n", message: "t.csv:2:5: 3 fields, want the 2 of the header; so it is in all 2 rows"},
+		{name: "another separator", file: "x,kind\n5;a\n7;b\n", message: "t.csv:2:1: 1 fields, want the 2 of the header; so it is in all 2 rows"},
 		{name: "header alone", file: "x,kind\n", message: "t.csv: no rows below the header"},
 		{name: "empty lines below the header", file: "x,kind\n\n\n", message: "t.csv: no rows below the header"},
 		{name: "quoted fields", file: "\"x\",\"kind\"\n\"5\",\"a, \"\"b\"\"\"\n\"7\",\"c\"\n", want: "x 6±1 | 5 =0; 7 =1"},
-		{name: "a quote in a field", file: "x,kind\n5,3\" disk\n", message: `t.csv:2:4: bare " in non-quoted-field; expected a quote in a field to be written twice, and the field in quotes: "5"" disk"`},
-		{name: "a quote behind a backslash", file: "x,kind\n5,\"3\\\" disk\"\n", message: `expected a quote in a field to be written twice`},
+		{name: "a quote in a field", file: "x,kind\n5,3\" disk\n", message: `t.csv:2:4: bare " in non-quoted-field; want a quote in a field to be written twice, and the field in quotes: "5"" disk"`},
+		{name: "a quote behind a backslash", file: "x,kind\n5,\"3\\\" disk\"\n", message: `want a quote in a field to be written twice`},
 	} {
 		s := NewTable()
 		s.Train, s.Target, s.TestFraction = "t.csv", "kind", 0

@@ -49,7 +49,7 @@ func (r *tableReader) next() (*rows, error) {
 		return nil, err
 	}
 	if !slices.Equal(f.names, r.names) {
-		return nil, fmt.Errorf("%s:1: columns %q, expected those of the training file: %q", r.path, f.names, r.names)
+		return nil, fmt.Errorf("%s:1: columns %q, want those of the training file: %q", r.path, f.names, r.names)
 	}
 	if err := f.check(); err != nil {
 		return nil, err
@@ -172,7 +172,7 @@ func (r *tableReader) infer(f *csvFile) error {
 		r.percent[k] = n.percents > 0
 		switch {
 		case n.percents > 0 && n.percents < n.numbers:
-			return fmt.Errorf("%s: column %q: %d of %d numbers have a percent sign, expected all or none; make them alike, or add the column to categorical",
+			return fmt.Errorf("%s: column %q: %d of %d numbers have a percent sign, want all or none; make them alike, or add the column to categorical",
 				r.path, name, n.percents, n.numbers)
 		case i == r.target: // what is no number there is refused
 		case slices.Contains(r.Numeric, name):
@@ -260,7 +260,7 @@ func (r *tableReader) read(f *csvFile) (*rows, error) {
 				values[k] = v
 				continue
 			}
-			refuse(r.at(c, i), fmt.Errorf("column %q: %.40q is no number%s; expected one, or one of missing = %q", r.names[i], row[i], r.asNumbers(k), r.Missing))
+			refuse(r.at(c, i), fmt.Errorf("column %q: %.40q is no number%s; want one, or one of missing = %q", r.names[i], row[i], r.asNumbers(k), r.Missing))
 			return
 		}
 		if r.target >= 0 {
@@ -306,9 +306,9 @@ func (out *rows) goal(r *tableReader, field string) (float64, error) {
 	v, percent, ok := r.format.parse(field)
 	switch {
 	case !ok:
-		return 0, fmt.Errorf("the target %q is %.40q, expected a number", r.Target, field)
+		return 0, fmt.Errorf("the target %q is %.40q, want a number", r.Target, field)
 	case percent != r.percent[len(r.columns)]:
-		return 0, fmt.Errorf("the target %q is %.40q; expected a percent sign at every number, or at none", r.Target, field)
+		return 0, fmt.Errorf("the target %q is %.40q; want a percent sign at every number, or at none", r.Target, field)
 	}
 	return v, nil
 }

@@ -45,17 +45,17 @@ func NewText() *Text {
 func (s *Text) Validate() error {
 	switch {
 	case s.Train == "":
-		return errors.New("train is empty; expected the path of a .txt, .csv, .tsv or .jsonl file, or of a directory of .txt files")
+		return errors.New("train is empty; want the path of a .txt, .csv, .tsv or .jsonl file, or of a directory of .txt files")
 	case !slices.Contains([]string{"lines", "paragraphs", "documents", "windows"}, s.Unit):
-		return fmt.Errorf(`unit = %q, expected "lines", "paragraphs", "documents" or "windows"`, s.Unit)
+		return fmt.Errorf(`unit = %q, want "lines", "paragraphs", "documents" or "windows"`, s.Unit)
 	case s.Window < 1 || s.Window > 1<<24:
-		return fmt.Errorf("window = %d, expected 1 to %d symbols", s.Window, 1<<24)
+		return fmt.Errorf("window = %d, want 1 to %d symbols", s.Window, 1<<24)
 	case s.Text == "":
-		return errors.New(`text is empty; expected the column or key of the text, such as "text"`)
+		return errors.New(`text is empty; want the column or key of the text, such as "text"`)
 	case s.Part != "" && s.Test != "":
-		return fmt.Errorf("split = %q with test = %q; expected one of them", s.Part, s.Test)
+		return fmt.Errorf("split = %q with test = %q; want one of them", s.Part, s.Test)
 	case s.Vocabulary != "characters" && s.Vocabulary != "bytes":
-		return fmt.Errorf(`vocabulary = %q, expected "characters" or "bytes"`, s.Vocabulary)
+		return fmt.Errorf(`vocabulary = %q, want "characters" or "bytes"`, s.Vocabulary)
 	}
 	return errors.Join(s.Split.Validate(), s.Limits.Validate())
 }
@@ -159,7 +159,7 @@ func divideByPart(all []passage) (train, test []passage, err error) {
 		case slices.Contains(testNames, strings.ToLower(t.part)):
 			test = append(test, t)
 		default:
-			return nil, nil, fmt.Errorf("%s: split %q, expected train or one of %q", t.at, t.part, testNames)
+			return nil, nil, fmt.Errorf("%s: split %q, want train or one of %q", t.at, t.part, testNames)
 		}
 	}
 	return train, test, nil

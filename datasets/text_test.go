@@ -38,18 +38,18 @@ func TestText(t *testing.T) {
 			change: func(s *Text) { s.Train, s.MaxSkipped = "t.jsonl", 5 }, train: []string{"t.jsonl:1|-1|a"}, skipped: 5},
 		{name: "bad line", files: map[string][]byte{"t.jsonl": []byte("{\"text\":\"a\"}\n{\"text\":\n")}, change: func(s *Text) { s.Train = "t.jsonl" }, message: "t.jsonl:2: unexpected end of JSON input"},
 		{name: "empty label", files: map[string][]byte{"t.csv": []byte("text,mood\na,\n")}, change: func(s *Text) { s.Train, s.Label = "t.csv", "mood" }, message: `t.csv:2: "mood" is empty`},
-		{name: "unknown part", files: map[string][]byte{"t.csv": []byte("text,part\na,spare\n")}, change: func(s *Text) { s.Train, s.Part = "t.csv", "part" }, message: `t.csv:2: split "spare", expected train or one of`},
+		{name: "unknown part", files: map[string][]byte{"t.csv": []byte("text,part\na,spare\n")}, change: func(s *Text) { s.Train, s.Part = "t.csv", "part" }, message: `t.csv:2: split "spare", want train or one of`},
 		{name: "no column", files: map[string][]byte{"t.csv": []byte("body\na\n")}, change: func(s *Text) { s.Train = "t.csv" }, message: `t.csv:1: no column "text", the header has ["body"]`},
 		{name: "not UTF-8", files: map[string][]byte{"t.txt": []byte("good\nb\xe4d")}, message: "t.txt:2:2: bytes e4 64 are not UTF-8"},
 		{name: "surrogate", files: map[string][]byte{"t.txt": []byte("\xed\xa0\x80")}, message: "t.txt:1:1: bytes ed a0 80 are not UTF-8"},
-		{name: "white space", files: map[string][]byte{"t.txt": []byte("\n \n")}, message: "3 bytes of white space, expected text"},
+		{name: "white space", files: map[string][]byte{"t.txt": []byte("\n \n")}, message: "3 bytes of white space, want text"},
 		{name: "empty", files: map[string][]byte{"t.txt": nil}, message: "t.txt: the file is empty"},
 		{name: "truncated gzip", files: map[string][]byte{"t.txt.gz": zipped([]byte("some text"))[:20]}, change: func(s *Text) { s.Train = "t.txt.gz" }, message: "t.txt.gz: after"},
 		{name: "unpacks to too much", files: map[string][]byte{"t.txt.gz": zipped(make([]byte, 1<<20))}, change: func(s *Text) { s.Train, s.Memory = "t.txt.gz", 1<<16 }, message: "unpacks to more than memory = 64KiB"},
 		{name: "column of a .txt", files: map[string][]byte{"t.txt": []byte("a")}, change: func(s *Text) { s.Label = "x" }, message: "a .txt file has none"},
 		{name: "class of the test alone", files: map[string][]byte{"t.csv": []byte("text,c\na,x\n"), "u.csv": []byte("text,c\nb,y\n")},
 			change: func(s *Text) { s.Train, s.Test, s.Label = "t.csv", "u.csv", "c" }, message: `class "y" of the test set is not a class`},
-		{name: "unit", change: func(s *Text) { s.Unit = "words" }, message: `unit = "words", expected`},
+		{name: "unit", change: func(s *Text) { s.Unit = "words" }, message: `unit = "words", want`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := tree(t, c.files)

@@ -29,9 +29,9 @@ func DefaultLimits() Limits { return Limits{Memory: 1 << 30} }
 func (s *Limits) Validate() error {
 	switch {
 	case s.MaxSkipped < 0:
-		return fmt.Errorf("max_skipped = %d, expected a count of samples, at least 0", s.MaxSkipped)
+		return fmt.Errorf("max_skipped = %d, want a count of samples, at least 0", s.MaxSkipped)
 	case s.Memory < 1 || s.Memory > math.MaxInt32:
-		return fmt.Errorf("memory = %v, expected at least 1B and below 2GiB", s.Memory)
+		return fmt.Errorf("memory = %v, want at least 1B and below 2GiB", s.Memory)
 	}
 	return nil
 }
@@ -137,7 +137,7 @@ func readEntries(path string, limit setting.Size, keys []string, refuse func(at 
 	case ".jsonl", ".ndjson":
 		return jsonEntries(path, b, keys, refuse), nil
 	}
-	return nil, fmt.Errorf("%s: expected a file named .csv, .tsv or .jsonl, or one of these with .gz", path)
+	return nil, fmt.Errorf("%s: want a file named .csv, .tsv or .jsonl, or one of these with .gz", path)
 }
 
 func csvEntries(path string, b []byte, keys []string, refuse func(at string, err error)) (all []entry, err error) {
@@ -175,7 +175,7 @@ func jsonEntries(path string, b []byte, keys []string, refuse func(at string, er
 		e := entry{at: fmt.Sprintf("%s:%d", path, line)}
 		var object map[string]json.RawMessage
 		if err := json.Unmarshal(text, &object); err != nil {
-			refuse(e.at, fmt.Errorf("%w, expected a JSON object", err))
+			refuse(e.at, fmt.Errorf("%w, want a JSON object", err))
 			continue
 		}
 		var err error

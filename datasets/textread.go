@@ -34,7 +34,7 @@ func (r *textReader) path(path string) (all []passage, err error) {
 	case ".csv", ".tsv", ".jsonl", ".ndjson":
 		return r.entries(path)
 	}
-	return nil, fmt.Errorf("%s: expected a directory, or a file named .txt, .csv, .tsv or .jsonl, or one of these with .gz", path)
+	return nil, fmt.Errorf("%s: want a directory, or a file named .txt, .csv, .tsv or .jsonl, or one of these with .gz", path)
 }
 
 // entries reads labelled passages.
@@ -57,9 +57,9 @@ func (r *textReader) entries(path string) (all []passage, err error) {
 		}
 		switch {
 		case strings.TrimSpace(p.text) == "":
-			r.refuse(e.at, fmt.Errorf("%q is empty, expected a text", r.Text.Text))
+			r.refuse(e.at, fmt.Errorf("%q is empty, want a text", r.Text.Text))
 		case r.Label != "" && p.class == "":
-			r.refuse(e.at, fmt.Errorf("%q is empty, expected a label", r.Label))
+			r.refuse(e.at, fmt.Errorf("%q is empty, want a label", r.Label))
 		default:
 			all = append(all, p)
 		}
@@ -117,7 +117,7 @@ func (r *textReader) file(path, class string) (all []passage, err error) {
 		r.lines(text, add)
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("%s: %d bytes of white space, expected text", path, len(b))
+		return nil, fmt.Errorf("%s: %d bytes of white space, want text", path, len(b))
 	}
 	return all, nil
 }

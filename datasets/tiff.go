@@ -93,13 +93,13 @@ func (r *fileReader) checkTIFF(w, h, limit int) error {
 		return err
 	}
 	if planes, _ := dir.value(284); planes == 2 {
-		return errors.New("the channels are stored apart (PlanarConfiguration 2), expected pixels")
+		return errors.New("the channels are stored apart (PlanarConfiguration 2), want pixels")
 	}
 	tw, _ := dir.value(322)
 	th, _ := dir.value(323)
 	most := min(limit, max(4*w*h, largeTile)) // w*h is at most limit
 	if tw > 0 && th > 0 && int64(tw) > int64(most)/int64(th) {
-		return fmt.Errorf("tiles of %dx%d pixels, expected at most %d for this size (max_pixels = %d)", tw, th, most, limit)
+		return fmt.Errorf("tiles of %dx%d pixels, want at most %d for this size (max_pixels = %d)", tw, th, most, limit)
 	}
 	if rows, at := dir.value(278); at > 0 && rows > uint32(h) {
 		var v [4]byte

@@ -102,7 +102,7 @@ func (d *Decoder) values(dst *Values, src image.Image, file []byte, h Header) er
 }
 
 func coloured(i, w int, c string) error {
-	return fmt.Errorf("pixel (%d,%d) has the colour %s, expected a grey level or a palette, whose index is the value", i%w, i/w, c)
+	return fmt.Errorf("pixel (%d,%d) has the colour %s, want a grey level or a palette, whose index is the value", i%w, i/w, c)
 }
 
 // indices takes those of a palette image; what the frame of a GIF leaves uncovered has the index of the transparent colour, or 0.
@@ -191,9 +191,9 @@ func (c *classOf) unknown(m *Values, i int) error {
 		what += " (its index in the palette)"
 	}
 	if len(c.ignore) > 0 {
-		return fmt.Errorf("%s, expected one of values = %v or ignore = %v", what, c.values, c.ignore)
+		return fmt.Errorf("%s, want one of values = %v or ignore = %v", what, c.values, c.ignore)
 	}
-	return fmt.Errorf("%s, expected one of values = %v, or ignore = [%d]", what, c.values, m.V[i])
+	return fmt.Errorf("%s, want one of values = %v, or ignore = [%d]", what, c.values, m.V[i])
 }
 
 // Validate checks the settings.
@@ -203,13 +203,13 @@ func (c *classOf) Validate() error {
 		most = Ignored
 	}
 	if len(c.values) < 2 || len(c.values) > most {
-		return fmt.Errorf("values has %d values, expected 2 to %d", len(c.values), most)
+		return fmt.Errorf("values has %d values, want 2 to %d", len(c.values), most)
 	}
 	seen := map[int]bool{}
 	for _, list := range [][]int{c.values, c.ignore} {
 		for _, v := range list {
 			if v < 0 || v > 0xffff || seen[v] {
-				return fmt.Errorf("values = %v and ignore = %v, expected different numbers from 0 to 65535", c.values, c.ignore)
+				return fmt.Errorf("values = %v and ignore = %v, want different numbers from 0 to 65535", c.values, c.ignore)
 			}
 			seen[v] = true
 		}

@@ -61,7 +61,7 @@ func TestValues(t *testing.T) {
 		{"tiff of 16 bits, 0 is white", "[0 21845 43690 65535] false", whiteIsZero(t, encoded(t, ".tiff", deep))},
 		{"grey stored as colour", "[0 7 255] false", encoded(t, ".png", greyed)},
 		{"the same as bmp", "[0 7 255] false", encoded(t, ".bmp", greyed)},
-		{"colour", "png 3x1: pixel (2,0) has the colour (200, 30, 60), expected a grey level or a palette", encoded(t, ".png", row(white, white, red))},
+		{"colour", "png 3x1: pixel (2,0) has the colour (200, 30, 60), want a grey level or a palette", encoded(t, ".png", row(white, white, red))},
 		{"colour of 16 bits", "pixel (0,0) has the colour (2048, 1024, 0)", encoded(t, ".png", colourOf16(1, 2))},
 		{"cut", "not enough pixel data", encoded(t, ".png", deep)[:50]},
 	} {
@@ -150,12 +150,12 @@ func TestMaskValues(t *testing.T) {
 		want, message  string
 	}{
 		{"palette", encoded(t, ".png", paletted(voc(), 0, 1, 16, 255)), []int{0, 16, 1}, []int{255}, "[0 2 1 255]", ""},
-		{"palette without ignore", encoded(t, ".png", paletted(voc(), 0, 1, 16, 255)), []int{0, 1, 16}, nil, "", "pixel (3,0) is 255 (its index in the palette), expected one of values = [0 1 16], or ignore = [255]"},
-		{"luma of a palette", encoded(t, ".png", paletted(voc(), 0, 1, 16, 255)), []int{0, 38}, []int{255}, "", "pixel (1,0) is 1 (its index in the palette), expected one of values = [0 38] or ignore = [255]"},
+		{"palette without ignore", encoded(t, ".png", paletted(voc(), 0, 1, 16, 255)), []int{0, 1, 16}, nil, "", "pixel (3,0) is 255 (its index in the palette), want one of values = [0 1 16], or ignore = [255]"},
+		{"luma of a palette", encoded(t, ".png", paletted(voc(), 0, 1, 16, 255)), []int{0, 38}, []int{255}, "", "pixel (1,0) is 1 (its index in the palette), want one of values = [0 38] or ignore = [255]"},
 		{"16 bits", encoded(t, ".png", wide), []int{0, 255, 256, 40000}, nil, "[0 1 2 3]", ""},
-		{"16 bits, high byte", encoded(t, ".png", wide), []int{0, 1, 156}, nil, "", "pixel (1,0) is 255, expected"},
+		{"16 bits, high byte", encoded(t, ".png", wide), []int{0, 1, 156}, nil, "", "pixel (1,0) is 255, want"},
 		{"colours", encoded(t, ".png", picture(1, 4, red, false)), []int{0, 255}, nil, "", "pixel (0,0) has the colour (200, 30, 60)"},
-		{"a value twice", nil, []int{0, 255}, []int{255}, "", "values = [0 255] and ignore = [255], expected different numbers from 0 to 65535"},
+		{"a value twice", nil, []int{0, 255}, []int{255}, "", "values = [0 255] and ignore = [255], want different numbers from 0 to 65535"},
 	} {
 		for _, resize := range []int{0, 1} {
 			s := NewMasks()

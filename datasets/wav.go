@@ -38,17 +38,17 @@ func NewWAV() *WAV { return &WAV{Memory: 1 << 30, Split: Split{TestFraction: 0.2
 func (s *WAV) Validate() error {
 	switch {
 	case s.Train == "":
-		return errors.New("train is empty; expected a directory of .wav files")
+		return errors.New("train is empty; want a directory of .wav files")
 	case s.Test != "" && s.HeldOut != "":
-		return fmt.Errorf("test = %q with held_out = %q; expected one of them", s.Test, s.HeldOut)
+		return fmt.Errorf("test = %q with held_out = %q; want one of them", s.Test, s.HeldOut)
 	case s.Rate < 0 || s.Rate > maxRate:
-		return fmt.Errorf("rate = %d, expected 1 to %d samples a second, or 0 for any", s.Rate, maxRate)
+		return fmt.Errorf("rate = %d, want 1 to %d samples a second, or 0 for any", s.Rate, maxRate)
 	case s.Channels < 0 || s.Channels > 2:
-		return fmt.Errorf("channels = %d, expected 1 (mono), 2 (stereo) or 0 (as found)", s.Channels)
+		return fmt.Errorf("channels = %d, want 1 (mono), 2 (stereo) or 0 (as found)", s.Channels)
 	case s.MaxSkipped < 0:
-		return fmt.Errorf("max_skipped = %d, expected a count of files, at least 0", s.MaxSkipped)
+		return fmt.Errorf("max_skipped = %d, want a count of files, at least 0", s.MaxSkipped)
 	case s.Memory < 0:
-		return fmt.Errorf("memory = %v, expected at least 0B", s.Memory)
+		return fmt.Errorf("memory = %v, want at least 0B", s.Memory)
 	}
 	name, err := regexp.Compile(s.FileName)
 	if err != nil {
@@ -58,7 +58,7 @@ func (s *WAV) Validate() error {
 		return fmt.Errorf("held_out = %q: %w", s.HeldOut, err)
 	}
 	if s.Label != "" && name.SubexpIndex(s.Label) < 0 {
-		return fmt.Errorf("label = %q, expected a group (?P<%s>...) of name = %q", s.Label, s.Label, s.FileName)
+		return fmt.Errorf("label = %q, want a group (?P<%s>...) of name = %q", s.Label, s.Label, s.FileName)
 	}
 	return s.Split.Validate()
 }
@@ -152,7 +152,7 @@ func (s *WAV) list(env Env, others *passedOver) (train, test []file, err error) 
 			}
 		}
 		if len(test) == 0 || len(rest) == 0 {
-			return nil, nil, fmt.Errorf("held_out = %q matches %d of %d names; expected some and not all", s.HeldOut, len(test), len(train))
+			return nil, nil, fmt.Errorf("held_out = %q matches %d of %d names; want some and not all", s.HeldOut, len(test), len(train))
 		}
 		train = rest
 	}
@@ -226,11 +226,11 @@ func (s *WAV) agree(waves []wave, errs []error) {
 		}
 		switch {
 		case w.Rate != rate:
-			errs[i] = fmt.Errorf("%d samples a second, expected %d; resample the file", w.Rate, rate)
+			errs[i] = fmt.Errorf("%d samples a second, want %d; resample the file", w.Rate, rate)
 		case s.Channels == 0 && w.Channels != channels:
 			errs[i] = fmt.Errorf("%d channels, the files before have %d; set channels = 1 to average stereo", w.Channels, channels)
 		case s.Channels == 2 && w.Channels == 1:
-			errs[i] = errors.New("1 channel, expected channels = 2")
+			errs[i] = errors.New("1 channel, want channels = 2")
 		}
 	}
 }

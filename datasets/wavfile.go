@@ -32,7 +32,7 @@ func ReadWAVHeader(in io.ReaderAt, size int64) (h WAVHeader, err error) {
 		return h, err
 	}
 	if string(head[:4]) != "RIFF" || string(head[8:]) != "WAVE" {
-		return h, fmt.Errorf("begins with %q, expected RIFF, 4 bytes of length and WAVE", head)
+		return h, fmt.Errorf("begins with %q, want RIFF, 4 bytes of length and WAVE", head)
 	}
 	format := false
 	for at := int64(12); ; {
@@ -79,7 +79,7 @@ func readFull(in io.ReaderAt, b []byte, at, size int64) (int, error) {
 	n, err := in.ReadAt(b, at)
 	if n < len(b) {
 		if err == nil || err == io.EOF {
-			err = fmt.Errorf("the file ends at byte %d, expected %d", size, at+int64(len(b)))
+			err = fmt.Errorf("the file ends at byte %d, want %d", size, at+int64(len(b)))
 		}
 		return n, bare(err)
 	}
@@ -98,7 +98,7 @@ const guidTail = "\x00\x00\x00\x00\x10\x00\x80\x00\x00\xaa\x00\x38\x9b\x71"
 func (h *WAVHeader) format(in io.ReaderAt, at, n, size int64) error {
 	var b [40]byte
 	if n < 16 {
-		return fmt.Errorf("%d bytes, expected at least 16", n)
+		return fmt.Errorf("%d bytes, want at least 16", n)
 	}
 	if _, err := readFull(in, b[:min(n, 40)], at, size); err != nil {
 		return err
@@ -109,7 +109,7 @@ func (h *WAVHeader) format(in io.ReaderAt, at, n, size int64) error {
 	align := int(le.Uint16(b[12:]))
 	if coding == wavExtensible {
 		if n < 40 || string(b[26:]) != guidTail {
-			return fmt.Errorf("extensible with %d bytes and sub-format % x, expected 40 bytes and the GUID of PCM or float", n, b[24:])
+			return fmt.Errorf("extensible with %d bytes and sub-format % x, want 40 bytes and the GUID of PCM or float", n, b[24:])
 		}
 		coding = le.Uint16(b[24:])
 		if valid := int(le.Uint16(b[18:])); valid > h.Bits {
@@ -119,15 +119,15 @@ func (h *WAVHeader) format(in io.ReaderAt, at, n, size int64) error {
 	h.Float = coding == wavFloat
 	switch {
 	case coding != wavPCM && coding != wavFloat:
-		return fmt.Errorf("coding %d, expected 1 (PCM) or 3 (float)", coding)
+		return fmt.Errorf("coding %d, want 1 (PCM) or 3 (float)", coding)
 	case h.Float && h.Bits != 32, h.Bits != 8 && h.Bits != 16 && h.Bits != 24 && h.Bits != 32:
-		return fmt.Errorf("%d bits a sample, expected 8, 16, 24 or 32 of PCM, or 32 of float", h.Bits)
+		return fmt.Errorf("%d bits a sample, want 8, 16, 24 or 32 of PCM, or 32 of float", h.Bits)
 	case h.Channels != 1 && h.Channels != 2:
-		return fmt.Errorf("%d channels, expected 1 or 2", h.Channels)
+		return fmt.Errorf("%d channels, want 1 or 2", h.Channels)
 	case h.Rate < 1 || h.Rate > maxRate:
-		return fmt.Errorf("%d samples a second, expected 1 to %d", h.Rate, maxRate)
+		return fmt.Errorf("%d samples a second, want 1 to %d", h.Rate, maxRate)
 	case align != h.frame():
-		return fmt.Errorf("%d bytes for a sample of %d channels of %d bits, expected %d", align, h.Channels, h.Bits, h.frame())
+		return fmt.Errorf("%d bytes for a sample of %d channels of %d bits, want %d", align, h.Channels, h.Bits, h.frame())
 	}
 	return nil
 }
@@ -173,7 +173,7 @@ func (h *WAVHeader) data(at, n, size int64) error {
 	case n > size-at:
 		return fmt.Errorf("%d bytes of samples, and the data chunk claims %d: the file is truncated, or was not closed", size-at, n)
 	case n%int64(h.frame()) != 0:
-		return fmt.Errorf("%d bytes of samples, expected a multiple of %d", n, h.frame())
+		return fmt.Errorf("%d bytes of samples, want a multiple of %d", n, h.frame())
 	}
 	h.At, h.Samples = at, int(n/int64(h.frame()))
 	return nil

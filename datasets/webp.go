@@ -66,7 +66,7 @@ func checkWebP(b []byte, w, h int) error {
 
 func checkFrame(fw, fh, w, h int) error {
 	if fw != w || fh != h {
-		return fmt.Errorf("holds a frame of %dx%d pixels, expected the size of the canvas", fw, fh)
+		return fmt.Errorf("holds a frame of %dx%d pixels, want the size of the canvas", fw, fh)
 	}
 	return nil
 }
@@ -109,7 +109,7 @@ func checkGroups(b []byte, w, h int) error {
 		return fmt.Errorf("%d Huffman groups, and the %d bytes that are left hold at most %d", groups, len(b)-r.bit/8, left)
 	}
 	if groups > max(tiles, fewGroups) {
-		return fmt.Errorf("%d Huffman groups for %d tiles, expected at most one a tile", groups, tiles)
+		return fmt.Errorf("%d Huffman groups for %d tiles, want at most one a tile", groups, tiles)
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func TestWebPClaims(t *testing.T) {
 		{"groups beyond the file", "65536 Huffman groups, and the ", manyGroups(1, 1, 1<<16)},
 		{"groups of alpha", "alpha: 65536 Huffman groups, and the ", alpha},
 		{"groups beyond the tiles", "1001 Huffman groups for 6 tiles", append(manyGroups(12, 5, 1001), make([]byte, 5000)...)},
-		{"another image first", "holds a frame of 16384x16384 pixels, expected the size of the canvas", twice},
+		{"another image first", "holds a frame of 16384x16384 pixels, want the size of the canvas", twice},
 	} {
 		if c.name == "groups beyond the tiles" {
 			binary.LittleEndian.PutUint32(c.in[4:], uint32(len(c.in)-8))

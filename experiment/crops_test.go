@@ -28,7 +28,7 @@ func TestViewsOfSeveralSizes(t *testing.T) {
 	}
 	const tooSmall = `views.crops=[{count = 1, size = 28, area = [0.4, 1.0]}, {count = 1, size = 2, area = [0.05, 0.4]}]`
 	for _, c := range []struct{ recipe, backbone, crops, message string }{
-		{"byol.toml", "backbone.mlp={widths = [8]}", twoSizes, "[backbone.mlp] takes views of one size, and views.crops gives [28x28x1 12x12x1]"},
+		{"byol.toml", "backbone.mlp={widths = [8]}", twoSizes, "takes views of one size, and views.crops gives [28x28x1 12x12x1]"},
 		{"mae.toml", "backbone.vit.patch=4", twoSizes, "crops make 2 views of an image, the method takes 1"},
 		{"byol.toml", "backbone=convnet", tooSmall, "images of 2x2x1 are smaller"},
 	} {

@@ -25,11 +25,11 @@ func DefaultBlock() *Block { return &Block{Ratio: 0.4, Smallest: 16, Aspect: 0.3
 func (m *Block) Validate(g Grid) error {
 	switch {
 	case g.Frames != 1:
-		return fmt.Errorf("block: a grid of %s tokens, expected one frame", g)
+		return fmt.Errorf("block: a grid of %s tokens, want one frame", g)
 	case m.Smallest < 1:
-		return fmt.Errorf("block: smallest = %d, expected at least 1 token", m.Smallest)
+		return fmt.Errorf("block: smallest = %d, want at least 1 token", m.Smallest)
 	case !(m.Aspect > 0 && m.Aspect <= 1):
-		return fmt.Errorf("block: aspect = %v, expected above 0 and at most 1", m.Aspect)
+		return fmt.Errorf("block: aspect = %v, want above 0 and at most 1", m.Aspect)
 	}
 	return checkHidden(g.Tokens(), m.Ratio)
 }

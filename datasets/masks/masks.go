@@ -41,7 +41,7 @@ type Plan struct {
 // Validate says what is wrong with the plan.
 func (p *Plan) Validate() error {
 	if p.Kind == nil || p.Grid.Frames < 1 || p.Grid.Rows < 1 || p.Grid.Columns < 1 {
-		return fmt.Errorf("masks: %T on a grid of %s tokens, expected a kind and at least one token along each side", p.Kind, p.Grid)
+		return fmt.Errorf("masks: %T on a grid of %s tokens, want a kind and at least one token along each side", p.Kind, p.Grid)
 	}
 	if err := p.Kind.Validate(p.Grid); err != nil {
 		return fmt.Errorf("masks: %w", err)
@@ -115,7 +115,7 @@ func count(mask []uint8) (n int) {
 
 func checkRatio(ratio float64) error {
 	if !(ratio > 0 && ratio < 1) {
-		return fmt.Errorf("ratio = %v, expected a fraction between 0 and 1", ratio)
+		return fmt.Errorf("ratio = %v, want a fraction between 0 and 1", ratio)
 	}
 	return nil
 }
@@ -129,7 +129,7 @@ func checkHidden(n int, ratio float64) error {
 		return err
 	}
 	if k := hidden(n, ratio); k < 1 || k >= n {
-		return fmt.Errorf("ratio = %v hides %d of %d tokens, expected some of both kinds", ratio, k, n)
+		return fmt.Errorf("ratio = %v hides %d of %d tokens, want some of both kinds", ratio, k, n)
 	}
 	return nil
 }

@@ -214,7 +214,7 @@ func TestValidateMasks(t *testing.T) {
 		plan    Plan
 		message string
 	}{
-		{Plan{nil, image14}, "expected a kind"},
+		{Plan{nil, image14}, "want a kind"},
 		{Plan{DefaultRandom(), Grid{1, 0, 4}}, "1x0x4"},
 		{Plan{&Random{1}, image14}, "ratio = 1"},
 		{Plan{&Random{0.1}, Grid{1, 1, 1}}, "hides 1 of 1"},

@@ -31,16 +31,16 @@ func (m *MultiBlock) Validate(g Grid) error {
 	scale := func(s [2]float64) bool { return s[0] > 0 && s[0] <= s[1] && s[1] <= 1 }
 	switch {
 	case g.Frames != 1:
-		return fmt.Errorf("multi-block: a grid of %s tokens, expected one frame", g)
+		return fmt.Errorf("multi-block: a grid of %s tokens, want one frame", g)
 	case m.Targets < 1 || m.Targets > 64:
-		return fmt.Errorf("multi-block: targets = %d, expected 1 to 64", m.Targets)
+		return fmt.Errorf("multi-block: targets = %d, want 1 to 64", m.Targets)
 	case !scale(m.TargetScale) || !scale(m.ContextScale):
-		return fmt.Errorf("multi-block: target_scale = %v, context_scale = %v, expected [smallest, largest], above 0 and at most 1", m.TargetScale, m.ContextScale)
+		return fmt.Errorf("multi-block: target_scale = %v, context_scale = %v, want [smallest, largest], above 0 and at most 1", m.TargetScale, m.ContextScale)
 	case !(m.TargetAspect[0] > 0 && m.TargetAspect[0] <= m.TargetAspect[1]) || math.IsInf(m.TargetAspect[1], 1):
-		return fmt.Errorf("multi-block: target_aspect = %v, expected [smallest, largest] height / width, above 0", m.TargetAspect)
+		return fmt.Errorf("multi-block: target_aspect = %v, want [smallest, largest] height / width, above 0", m.TargetAspect)
 	}
 	if least := shape(g, m.ContextScale[0], 1); m.LeastContext < 1 || m.LeastContext > least.h*least.w {
-		return fmt.Errorf("multi-block: least_context = %d, expected 1 to %d, the smallest context of a grid of %s", m.LeastContext, least.h*least.w, g)
+		return fmt.Errorf("multi-block: least_context = %d, want 1 to %d, the smallest context of a grid of %s", m.LeastContext, least.h*least.w, g)
 	}
 	return nil
 }

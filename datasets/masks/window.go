@@ -30,7 +30,7 @@ func (m *Window) Validate(g Grid) error {
 	}
 	n := m.Ratio * float64(m.Side*m.Side)
 	if k := math.Round(n); math.Abs(n-k) > 1e-6 || k < 1 || int(k) >= m.Side*m.Side {
-		return fmt.Errorf("window: ratio = %v hides %.3g of %d tokens, expected a whole number from 1 to %d", m.Ratio, n, m.Side*m.Side, m.Side*m.Side-1)
+		return fmt.Errorf("window: ratio = %v hides %.3g of %d tokens, want a whole number from 1 to %d", m.Ratio, n, m.Side*m.Side, m.Side*m.Side-1)
 	}
 	return nil
 }

@@ -118,15 +118,15 @@ func (e *entry) check(end int64, classes, channels, maxPixels int) error {
 	case e.offset < headerSize || e.offset > uint64(end) || e.size() > end-int64(e.offset):
 		return fmt.Errorf("bytes %d to %d, the records are bytes %d to %d", e.offset, e.offset+uint64(e.size()), headerSize, end)
 	case e.codec != Pixels && e.codec != File:
-		return fmt.Errorf("%v, expected %d (%v) or %d (%v)", e.codec, Pixels, Pixels, File, File)
+		return fmt.Errorf("%v, want %d (%v) or %d (%v)", e.codec, Pixels, Pixels, File, File)
 	case int(e.channels) != channels:
 		return fmt.Errorf("%d channels, the file says %d", e.channels, channels)
 	case e.height < 1 || e.width < 1 || int64(e.height)*int64(e.width) > int64(maxPixels):
-		return fmt.Errorf("%dx%d pixels, expected 1 to max_pixels = %d", e.width, e.height, maxPixels)
+		return fmt.Errorf("%dx%d pixels, want 1 to max_pixels = %d", e.width, e.height, maxPixels)
 	case e.codec == Pixels && int64(e.length) != int64(e.height)*int64(e.width)*int64(e.channels):
 		return fmt.Errorf("%d bytes of pixels, [%d,%d,%d] is %d", e.length, e.height, e.width, e.channels, int64(e.height)*int64(e.width)*int64(e.channels))
 	case e.label < -1 || int(e.label) >= classes:
-		return fmt.Errorf("label %d, expected -1 to %d (%d classes)", e.label, classes-1, classes)
+		return fmt.Errorf("label %d, want -1 to %d (%d classes)", e.label, classes-1, classes)
 	}
 	return nil
 }
@@ -158,7 +158,7 @@ func (f *footer) bytes() []byte {
 // readFooter reads and checks the last bytes of a file of so many.
 func readFooter(b []byte, size int64) (f footer, err error) {
 	if string(b[footerSize-8:]) != endMagic {
-		return f, fmt.Errorf("%d bytes that end with % x, expected a pack's footer: the file is truncated or damaged", size, b[footerSize-8:])
+		return f, fmt.Errorf("%d bytes that end with % x, want a pack's footer: the file is truncated or damaged", size, b[footerSize-8:])
 	}
 	if got, want := checksum(b[:68]), binary.LittleEndian.Uint32(b[68:]); got != want {
 		return f, fmt.Errorf("the footer has the checksum %08x and says %08x: it is damaged", got, want)
@@ -169,7 +169,7 @@ func readFooter(b []byte, size int64) (f footer, err error) {
 	n := uint64(f.train) + uint64(f.test)
 	switch {
 	case f.train < 1 || n > math.MaxInt32:
-		return f, fmt.Errorf("%d training and %d test images, expected 1 to %d together", f.train, f.test, math.MaxInt32)
+		return f, fmt.Errorf("%d training and %d test images, want 1 to %d together", f.train, f.test, math.MaxInt32)
 	case f.meta < headerSize || f.index < f.meta || f.index > uint64(size) || f.index-f.meta > maxMeta:
 		return f, fmt.Errorf("the meta data is at bytes %d to %d of %d", f.meta, f.index, size)
 	case uint64(size)-f.index != n*entrySize+footerSize:
@@ -204,10 +204,10 @@ type Meta struct {
 
 func (m *Meta) check() error {
 	if m.Channels != 1 && m.Channels != 3 {
-		return fmt.Errorf("meta data: %d channels, expected 1 or 3", m.Channels)
+		return fmt.Errorf("meta data: %d channels, want 1 or 3", m.Channels)
 	}
 	if len(m.Mean) != m.Channels || len(m.Std) != m.Channels {
-		return fmt.Errorf("meta data: mean %v and std %v, expected %d values each", m.Mean, m.Std, m.Channels)
+		return fmt.Errorf("meta data: mean %v and std %v, want %d values each", m.Mean, m.Std, m.Channels)
 	}
 	return nil
 }

@@ -27,10 +27,10 @@ func New() *Source { return &Source{MaxPixels: datasets.DefaultMaxPixels} }
 // Open implements datasets.Source. The file stays open as long as the sets are used.
 func (s *Source) Open(env datasets.Env) (*datasets.Data, error) {
 	if s.Path == "" {
-		return nil, fmt.Errorf("datasets: pack: path is empty; expected a file made by: experiment data pack RECIPE_OR_DIR -o set.pack")
+		return nil, fmt.Errorf("datasets: pack: path is empty; want a file made by: experiment data pack RECIPE_OR_DIR -o set.pack")
 	}
 	if s.MaxPixels < 1 {
-		return nil, fmt.Errorf("datasets: pack: max_pixels = %d, expected at least 1", s.MaxPixels)
+		return nil, fmt.Errorf("datasets: pack: max_pixels = %d, want at least 1", s.MaxPixels)
 	}
 	r, err := Open(env.Path(s.Path), s.MaxPixels)
 	if err != nil {
@@ -101,7 +101,7 @@ func newReader(path string, in io.ReaderAt, size int64, maxPixels int) (*Reader,
 		return nil, err
 	}
 	if string(head[:8]) != magic {
-		return nil, fmt.Errorf("begins with % x, expected a pack (% x)", head[:8], magic)
+		return nil, fmt.Errorf("begins with % x, want a pack (% x)", head[:8], magic)
 	}
 	if v := binary.LittleEndian.Uint32(head[8:]); v != version {
 		return nil, fmt.Errorf("version %d, this program reads version %d", v, version)

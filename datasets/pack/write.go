@@ -33,11 +33,11 @@ type Options struct {
 func (o *Options) Validate() error {
 	switch {
 	case o.Size < 0 || o.Size > 1<<14:
-		return fmt.Errorf("size = %d, expected at most %d pixels, or 0 to keep the sizes", o.Size, 1<<14)
+		return fmt.Errorf("size = %d, want at most %d pixels, or 0 to keep the sizes", o.Size, 1<<14)
 	case o.Quality < 0 || o.Quality > 100:
-		return fmt.Errorf("quality = %d, expected 1 to 100, or 0 to encode nothing", o.Quality)
+		return fmt.Errorf("quality = %d, want 1 to 100, or 0 to encode nothing", o.Quality)
 	case o.Raw && o.Quality > 0:
-		return fmt.Errorf("quality = %d with raw: pixels have no quality, expected one of the two", o.Quality)
+		return fmt.Errorf("quality = %d with raw: pixels have no quality, want one of the two", o.Quality)
 	}
 	return nil
 }
@@ -177,7 +177,7 @@ func (t *slot) encode(s datasets.Set, i int, o *Options, channels int) error {
 		return err
 	}
 	if m.C != channels {
-		return fmt.Errorf("%d channels, expected %d", m.C, channels)
+		return fmt.Errorf("%d channels, want %d", m.C, channels)
 	}
 	reduced := t.reduce(o.Size)
 	payload, codec := m.Pix, Pixels

@@ -66,7 +66,7 @@ func (b *balanced) Batch(step int, dst []int32) {
 // byClass lists the images of every class.
 func byClass(set datasets.Labelled) ([][]int32, error) {
 	if len(set.Classes()) == 0 {
-		return nil, errors.New("the set has no labels; expected classes")
+		return nil, errors.New("the set has no labels; want classes")
 	}
 	members := make([][]int32, len(set.Classes()))
 	some := false

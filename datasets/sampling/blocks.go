@@ -19,7 +19,7 @@ func DefaultBlocks() *Blocks { return &Blocks{Size: 1024, Window: 16} }
 // Validate checks the settings.
 func (b *Blocks) Validate() error {
 	if b.Size < 1 || b.Window < 1 || b.Size > 1<<24 || b.Window > 1<<24/b.Size {
-		return fmt.Errorf("size = %d, window = %d: expected at least 1 each, and at most %d images together", b.Size, b.Window, 1<<24)
+		return fmt.Errorf("size = %d, window = %d: want at least 1 each, and at most %d images together", b.Size, b.Window, 1<<24)
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ func DefaultRepeated() *Repeated { return &Repeated{Times: 3} }
 // Validate checks the settings.
 func (r *Repeated) Validate() error {
 	if r.Times < 1 {
-		return fmt.Errorf("times = %d, expected at least 1", r.Times)
+		return fmt.Errorf("times = %d, want at least 1", r.Times)
 	}
 	return nil
 }

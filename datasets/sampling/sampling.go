@@ -26,10 +26,10 @@ type Settings interface {
 func New(s Settings, set datasets.Labelled, batch int, seed uint64) (Sampler, error) {
 	n := set.Len()
 	if batch < 1 {
-		return nil, fmt.Errorf("sampling: batch = %d, expected at least 1", batch)
+		return nil, fmt.Errorf("sampling: batch = %d, want at least 1", batch)
 	}
 	if batch > n {
-		return nil, fmt.Errorf("sampling: batch = %d is larger than the training set of %d images; expected at most %d", batch, n, n)
+		return nil, fmt.Errorf("sampling: batch = %d is larger than the training set of %d images; want at most %d", batch, n, n)
 	}
 	if s == nil {
 		s = &Shuffle{}

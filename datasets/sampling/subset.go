@@ -119,10 +119,10 @@ func DefaultLongTail() *LongTail { return &LongTail{Profile: "exponential", Rati
 // Validate checks the settings.
 func (s *LongTail) Validate() error {
 	if s.Profile != "exponential" && s.Profile != "step" {
-		return fmt.Errorf("profile = %q, expected \"exponential\" or \"step\"", s.Profile)
+		return fmt.Errorf("profile = %q, want \"exponential\" or \"step\"", s.Profile)
 	}
 	if !(s.Ratio >= 1 && s.Ratio <= 1e6) {
-		return fmt.Errorf("ratio = %v, expected 1 to 1e6: images of the largest class for one of the smallest", s.Ratio)
+		return fmt.Errorf("ratio = %v, want 1 to 1e6: images of the largest class for one of the smallest", s.Ratio)
 	}
 	return nil
 }
@@ -158,7 +158,7 @@ func (s *LongTail) Rows(set datasets.Labelled) ([]int32, error) {
 	for c, rows := range members {
 		n := int(math.Round(largest * s.share(c, len(members))))
 		if n < 1 {
-			return nil, fmt.Errorf("sampling: long_tail: ratio = %v leaves no image of class %q, the largest class keeps %.0f; expected a smaller ratio",
+			return nil, fmt.Errorf("sampling: long_tail: ratio = %v leaves no image of class %q, the largest class keeps %.0f; want a smaller ratio",
 				s.Ratio, set.Classes()[c], largest)
 		}
 		kept = append(kept, choose(rows, min(n, len(rows)), s.Seed, c)...)
@@ -184,11 +184,11 @@ func DefaultFewShot() *FewShot { return &FewShot{} }
 func (s *FewShot) Validate() error {
 	switch {
 	case s.Fraction == 0 && s.PerClass == 0 || s.Fraction != 0 && s.PerClass != 0:
-		return fmt.Errorf("fraction = %v, per_class = %d: expected one of the two above 0", s.Fraction, s.PerClass)
+		return fmt.Errorf("fraction = %v, per_class = %d: want one of the two above 0", s.Fraction, s.PerClass)
 	case !(s.Fraction >= 0 && s.Fraction <= 1):
-		return fmt.Errorf("fraction = %v, expected above 0 and at most 1", s.Fraction)
+		return fmt.Errorf("fraction = %v, want above 0 and at most 1", s.Fraction)
 	case s.PerClass < 0:
-		return fmt.Errorf("per_class = %d, expected at least 1 image", s.PerClass)
+		return fmt.Errorf("per_class = %d, want at least 1 image", s.PerClass)
 	}
 	return nil
 }

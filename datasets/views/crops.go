@@ -50,24 +50,24 @@ func (s *Settings) validateCrops() error {
 		k := s.kernel(c.Size)
 		switch {
 		case c.Count < 1 || c.Count > maxViews:
-			return fmt.Errorf("crops[%d]: count = %d, expected 1 to %d views", i, c.Count, maxViews)
+			return fmt.Errorf("crops[%d]: count = %d, want 1 to %d views", i, c.Count, maxViews)
 		case c.Size < 1:
-			return fmt.Errorf("crops[%d]: size = %d, expected the side of a view in pixels", i, c.Size)
+			return fmt.Errorf("crops[%d]: size = %d, want the side of a view in pixels", i, c.Size)
 		case !(c.Area[0] > 0 && c.Area[0] <= c.Area[1] && c.Area[1] <= 1):
-			return fmt.Errorf("crops[%d]: area = %v, expected [smallest, largest] fraction of the area, above 0 and at most 1", i, c.Area)
+			return fmt.Errorf("crops[%d]: area = %v, want [smallest, largest] fraction of the area, above 0 and at most 1", i, c.Area)
 		case s.blurs() && k/2 >= c.Size:
-			return fmt.Errorf("crops[%d]: blur_kernel = %d reaches past a view of %dx%d, expected at most %d", i, k, c.Size, c.Size, 2*c.Size-1)
+			return fmt.Errorf("crops[%d]: blur_kernel = %d reaches past a view of %dx%d, want at most %d", i, k, c.Size, c.Size, 2*c.Size-1)
 		}
 		total += c.Count
 	}
 	switch {
 	case len(s.Crops) == 0:
 	case total > maxViews:
-		return fmt.Errorf("crops: %d views of an image, expected at most %d", total, maxViews)
+		return fmt.Errorf("crops: %d views of an image, want at most %d", total, maxViews)
 	case s.Crop != 0:
-		return fmt.Errorf("crop = %d beside crops, which have their own sizes; expected crop = 0", s.Crop)
+		return fmt.Errorf("crop = %d beside crops, which have their own sizes; want crop = 0", s.Crop)
 	case s.Pad > 0:
-		return fmt.Errorf("pad = %d beside crops: a shifted window has one size, expected pad = 0", s.Pad)
+		return fmt.Errorf("pad = %d beside crops: a shifted window has one size, want pad = 0", s.Pad)
 	}
 	return nil
 }

@@ -30,15 +30,15 @@ func (e *Erasing) validate(channels int) error {
 	a, q := e.EraseArea, e.EraseRatio
 	switch {
 	case !(a[0] > 0 && a[0] <= a[1] && a[1] <= 1):
-		return fmt.Errorf("erase_area = %v, expected [smallest, largest] fraction of the area, above 0 and at most 1", a)
+		return fmt.Errorf("erase_area = %v, want [smallest, largest] fraction of the area, above 0 and at most 1", a)
 	case !(q[0] > 0 && q[0] <= q[1] && !math.IsInf(q[1], 1)):
-		return fmt.Errorf("erase_ratio = %v, expected [smallest, largest] height / width, above 0", q)
+		return fmt.Errorf("erase_ratio = %v, want [smallest, largest] height / width, above 0", q)
 	case len(e.EraseValue) != 1 && len(e.EraseValue) != channels:
-		return fmt.Errorf("erase_value = %v, expected one number, or %d, one a channel", e.EraseValue, channels)
+		return fmt.Errorf("erase_value = %v, want one number, or %d, one a channel", e.EraseValue, channels)
 	}
 	for _, v := range e.EraseValue {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return fmt.Errorf("erase_value = %v, expected finite numbers", e.EraseValue)
+			return fmt.Errorf("erase_value = %v, want finite numbers", e.EraseValue)
 		}
 	}
 	return nil

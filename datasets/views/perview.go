@@ -40,7 +40,7 @@ func (p *PerView) UnmarshalTOML(v any) error {
 	if !ok {
 		list = []any{v}
 	} else if len(list) == 0 {
-		return fmt.Errorf("an empty list, expected a number or a number for each view")
+		return fmt.Errorf("an empty list, want a number or a number for each view")
 	}
 	out := make(PerView, len(list))
 	for i, e := range list {
@@ -50,7 +50,7 @@ func (p *PerView) UnmarshalTOML(v any) error {
 		case int64:
 			out[i] = float64(e)
 		default:
-			return fmt.Errorf("%v (%T), expected a number or a list with a number for each view", e, e)
+			return fmt.Errorf("%v (%T), want a number or a list with a number for each view", e, e)
 		}
 	}
 	*p = out

@@ -30,7 +30,7 @@ func New(s Settings, d *datasets.Data, views int) (*Pipeline, error) {
 		return nil, err
 	}
 	if views < 1 {
-		return nil, fmt.Errorf("views: %d views, expected at least 1", views)
+		return nil, fmt.Errorf("views: %d views, want at least 1", views)
 	}
 	if err := s.lists(views); err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func New(s Settings, d *datasets.Data, views int) (*Pipeline, error) {
 func (s *Settings) lists(views int) error {
 	for _, p := range s.perView() {
 		if n := len(p.value); n > 1 && n != views {
-			return fmt.Errorf("views: %s = %v has %d values, the method takes %d views; expected one number, or one a view", p.key, p.value, n, views)
+			return fmt.Errorf("views: %s = %v has %d values, the method takes %d views; want one number, or one a view", p.key, p.value, n, views)
 		}
 	}
 	return nil
@@ -260,7 +260,7 @@ func (p *Pipeline) accepts(img *datasets.Image) error {
 		return fmt.Errorf("%d bytes as an image of %dx%dx%d", len(img.Pix), img.H, img.W, img.C)
 	}
 	if img.C != p.Channels {
-		return fmt.Errorf("%d channels, expected %d", img.C, p.Channels)
+		return fmt.Errorf("%d channels, want %d", img.C, p.Channels)
 	}
 	if p.settings.Pad > 0 {
 		return windowFits(img.H, img.W, p.settings.Pad, p.Height, p.Width)

@@ -246,7 +246,7 @@ func TestEvalBatch(t *testing.T) {
 	if err := p.EvalBatch(got, m, []int32{0, 9, 7}); err == nil || !strings.Contains(err.Error(), "no image 9") {
 		t.Errorf("rows out of range: got %v, want an error on image 9", err)
 	}
-	if err := p.EvalBatch(got, noise(1, 8, 8, 1, 0), []int32{0}); err == nil || !strings.Contains(err.Error(), "1 channels, expected 3") {
+	if err := p.EvalBatch(got, noise(1, 8, 8, 1, 0), []int32{0}); err == nil || !strings.Contains(err.Error(), "1 channels, want 3") {
 		t.Errorf("a grey set: got %v", err)
 	}
 	wide := noise(3, 20, 31, 3, 9)

@@ -69,9 +69,9 @@ func (a *RandAugment) validate() error {
 	switch {
 	case !a.RandAugment.any():
 	case a.Operations < 1 || a.Operations > maxRandomOps:
-		return fmt.Errorf("rand_augment_ops = %d, expected 1 to %d", a.Operations, maxRandomOps)
+		return fmt.Errorf("rand_augment_ops = %d, want 1 to %d", a.Operations, maxRandomOps)
 	case a.Magnitude < 0 || a.Magnitude >= magnitudeBins:
-		return fmt.Errorf("rand_augment_magnitude = %d, expected 0 to %d", a.Magnitude, magnitudeBins-1)
+		return fmt.Errorf("rand_augment_magnitude = %d, want 0 to %d", a.Magnitude, magnitudeBins-1)
 	}
 	return nil
 }

@@ -80,9 +80,9 @@ func (s *Settings) Validate(channels, h, w int) error {
 				continue
 			}
 			if p.max == math.MaxFloat64 {
-				return fmt.Errorf("views: %s = %v, expected %s of at least 0", p.key, v, p.what)
+				return fmt.Errorf("views: %s = %v, want %s of at least 0", p.key, v, p.what)
 			}
-			return fmt.Errorf("views: %s = %v, expected %s from 0 to %v", p.key, v, p.what, p.max)
+			return fmt.Errorf("views: %s = %v, want %s from 0 to %v", p.key, v, p.what, p.max)
 		}
 	}
 	outH, outW := s.size(h, w)
@@ -94,27 +94,27 @@ func (s *Settings) Validate(channels, h, w int) error {
 	k := s.kernel(min(outH, outW))
 	switch {
 	case s.BlurFilter == boxesFilter && s.BlurKernel != 0:
-		return fmt.Errorf("views: blur_kernel = %d with blur_filter = %q, which has no kernel; expected blur_kernel = 0", s.BlurKernel, boxesFilter)
+		return fmt.Errorf("views: blur_kernel = %d with blur_filter = %q, which has no kernel; want blur_kernel = 0", s.BlurKernel, boxesFilter)
 	case s.BlurFilter == boxesFilter && s.BlurSigma[1] > maxBoxSigma:
-		return fmt.Errorf("views: blur_sigma = %v, expected at most %v pixels with blur_filter = %q", s.BlurSigma, maxBoxSigma, boxesFilter)
+		return fmt.Errorf("views: blur_sigma = %v, want at most %v pixels with blur_filter = %q", s.BlurSigma, maxBoxSigma, boxesFilter)
 	case s.BlurFilter != gaussianFilter && s.BlurFilter != boxesFilter:
-		return fmt.Errorf("views: blur_filter = %q, expected %q or %q", s.BlurFilter, gaussianFilter, boxesFilter)
+		return fmt.Errorf("views: blur_filter = %q, want %q or %q", s.BlurFilter, gaussianFilter, boxesFilter)
 	case !(s.BlurSigma[0] > 0 && s.BlurSigma[0] <= s.BlurSigma[1] && !math.IsInf(s.BlurSigma[1], 1)):
-		return fmt.Errorf("views: blur_sigma = %v, expected [smallest, largest] in pixels, above 0", s.BlurSigma)
+		return fmt.Errorf("views: blur_sigma = %v, want [smallest, largest] in pixels, above 0", s.BlurSigma)
 	case s.BlurKernel < 0 || s.BlurKernel > 0 && s.BlurKernel%2 == 0:
-		return fmt.Errorf("views: blur_kernel = %d, expected an odd number of pixels, or 0 for a tenth of the side", s.BlurKernel)
+		return fmt.Errorf("views: blur_kernel = %d, want an odd number of pixels, or 0 for a tenth of the side", s.BlurKernel)
 	case s.blurs() && k/2 >= min(outH, outW):
-		return fmt.Errorf("views: blur_kernel = %d reaches past a view of %dx%d, expected at most %d", k, outH, outW, 2*min(outH, outW)-1)
+		return fmt.Errorf("views: blur_kernel = %d reaches past a view of %dx%d, want at most %d", k, outH, outW, 2*min(outH, outW)-1)
 	case !(s.SolarizeThreshold >= 0 && s.SolarizeThreshold <= 256):
-		return fmt.Errorf("views: solarize_threshold = %v, expected a grey level from 0 to 256", s.SolarizeThreshold)
+		return fmt.Errorf("views: solarize_threshold = %v, want a grey level from 0 to 256", s.SolarizeThreshold)
 	case len(s.Mean) != len(s.Std):
 		return fmt.Errorf("views: mean has %d values and std %d; give both or neither", len(s.Mean), len(s.Std))
 	case len(s.Mean) != 0 && len(s.Mean) != channels:
-		return fmt.Errorf("views: mean = %v, expected %d values, one a channel", s.Mean, channels)
+		return fmt.Errorf("views: mean = %v, want %d values, one a channel", s.Mean, channels)
 	}
 	for i, v := range s.Std {
 		if !(v > 0) || math.IsInf(v, 1) || math.IsNaN(s.Mean[i]) || math.IsInf(s.Mean[i], 0) {
-			return fmt.Errorf("views: mean = %v, std = %v, expected finite numbers, std above 0 (byte 255 is 1)", s.Mean, s.Std)
+			return fmt.Errorf("views: mean = %v, std = %v, want finite numbers, std above 0 (byte 255 is 1)", s.Mean, s.Std)
 		}
 	}
 	return nil
@@ -171,19 +171,19 @@ func (s *Settings) blurs() bool {
 func (s *Settings) validateCrop(h, w int) error {
 	switch {
 	case s.Crop < 0:
-		return fmt.Errorf("crop = %d, expected pixels, or 0 for the size of the images", s.Crop)
+		return fmt.Errorf("crop = %d, want pixels, or 0 for the size of the images", s.Crop)
 	case s.Crop == 0 && len(s.Crops) == 0 && (h == 0 || w == 0):
-		return fmt.Errorf("crop = 0, but the images differ in size; expected the side of a view in pixels")
+		return fmt.Errorf("crop = 0, but the images differ in size; want the side of a view in pixels")
 	case !(s.CropArea[0] > 0 && s.CropArea[0] <= s.CropArea[1] && s.CropArea[1] <= 1):
-		return fmt.Errorf("crop_area = %v, expected [smallest, largest] fraction of the area, above 0 and at most 1", s.CropArea)
+		return fmt.Errorf("crop_area = %v, want [smallest, largest] fraction of the area, above 0 and at most 1", s.CropArea)
 	case !(s.CropRatio[0] > 0 && s.CropRatio[0] <= s.CropRatio[1] && !math.IsInf(s.CropRatio[1], 1)):
-		return fmt.Errorf("crop_ratio = %v, expected [smallest, largest] width / height, above 0", s.CropRatio)
+		return fmt.Errorf("crop_ratio = %v, want [smallest, largest] width / height, above 0", s.CropRatio)
 	case s.Interpolation != "bilinear" && s.Interpolation != "bicubic":
-		return fmt.Errorf("interpolation = %q, expected \"bilinear\" or \"bicubic\"", s.Interpolation)
+		return fmt.Errorf("interpolation = %q, want \"bilinear\" or \"bicubic\"", s.Interpolation)
 	case s.Pad < 0:
-		return fmt.Errorf("pad = %d, expected pixels, at least 0", s.Pad)
+		return fmt.Errorf("pad = %d, want pixels, at least 0", s.Pad)
 	case s.Pad > 0 && s.CropArea != [2]float64{1, 1}:
-		return fmt.Errorf("pad = %d with crop_area = %v: a shifted window is not scaled, expected crop_area = [1, 1]", s.Pad, s.CropArea)
+		return fmt.Errorf("pad = %d with crop_area = %v: a shifted window is not scaled, want crop_area = [1, 1]", s.Pad, s.CropArea)
 	case s.Pad > 0 && h > 0 && w > 0:
 		outH, outW := s.size(h, w)
 		return windowFits(h, w, s.Pad, outH, outW)

@@ -25,13 +25,13 @@ func (s *Settings) validateStatistics(channels int) error {
 		return nil
 	}
 	if _, ok := statistics[s.Statistics]; !ok {
-		return fmt.Errorf("statistics = %q, expected %q or one of %q", s.Statistics, Measured, slices.Sorted(maps.Keys(statistics)))
+		return fmt.Errorf("statistics = %q, want %q or one of %q", s.Statistics, Measured, slices.Sorted(maps.Keys(statistics)))
 	}
 	if len(s.Mean) > 0 {
 		return fmt.Errorf("statistics = %q beside mean = %v; give one of the two", s.Statistics, s.Mean)
 	}
 	if channels != 3 {
-		return fmt.Errorf("statistics = %q are of 3 channels, the images have %d; expected %q, or mean and std", s.Statistics, channels, Measured)
+		return fmt.Errorf("statistics = %q are of 3 channels, the images have %d; want %q, or mean and std", s.Statistics, channels, Measured)
 	}
 	return nil
 }

@@ -43,9 +43,9 @@ func (t *Tones) any() bool {
 func (t *Tones) validate() error {
 	switch {
 	case t.Posterize.any() && (t.PosterizeBits < 1 || t.PosterizeBits > 8):
-		return fmt.Errorf("posterize_bits = %d, expected 1 to 8", t.PosterizeBits)
+		return fmt.Errorf("posterize_bits = %d, want 1 to 8", t.PosterizeBits)
 	case t.Sharpen.any() && !(t.SharpenFactor >= 0 && !math.IsInf(t.SharpenFactor, 1)):
-		return fmt.Errorf("sharpen_factor = %v, expected a factor of at least 0", t.SharpenFactor)
+		return fmt.Errorf("sharpen_factor = %v, want a factor of at least 0", t.SharpenFactor)
 	}
 	return nil
 }

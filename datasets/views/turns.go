@@ -27,9 +27,9 @@ func (t *Turns) any() bool { return t.VerticalFlip.any() || t.QuarterTurn.any() 
 func (t *Turns) validate(square bool) error {
 	switch d := t.RotateDegrees; {
 	case t.QuarterTurn.any() && !square:
-		return fmt.Errorf("quarter_turn = %v, but the views are not square; expected crop above 0", t.QuarterTurn)
+		return fmt.Errorf("quarter_turn = %v, but the views are not square; want crop above 0", t.QuarterTurn)
 	case t.Rotate.any() && !(d[0] <= d[1] && !math.IsInf(d[0], 0) && !math.IsInf(d[1], 0)):
-		return fmt.Errorf("rotate_degrees = %v, expected [smallest, largest]", d)
+		return fmt.Errorf("rotate_degrees = %v, want [smallest, largest]", d)
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func TestDataWords(t *testing.T) {
 		{"data pack @PHOTOS", 2, "", "want -o FILE"},
 		{"data pack", 2, "", "usage: experiment data pack RECIPE_OR_DIR"},
 		{"data pack @PHOTOS -o @FILE --quality 0", 2, "", "want 1 to 100"},
-		{"data pack @PHOTOS -o @FILE --quality 90 --raw", 2, "", "expected one of the two"},
+		{"data pack @PHOTOS -o @FILE --quality 90 --raw", 2, "", "want one of the two"},
 		{"data pack @PHOTOS -o @FILE --size -3", 2, "", "size = -3"},
 		{"data pack @PHOTOS -o @FILE --set seed=1", 2, "", "--set changes a recipe"},
 		{"data pack @DIR -o @FILE", 3, "", "no images in @DIR"},
@@ -122,7 +122,7 @@ func TestDamagedPack(t *testing.T) {
 		}
 	}
 	damage(0)
-	if status, _, errs := call("data", "info", file); status != 3 || !strings.Contains(errs, "expected a pack") {
+	if status, _, errs := call("data", "info", file); status != 3 || !strings.Contains(errs, "want a pack") {
 		t.Errorf("info of a damaged magic: status %d: %s", status, errs)
 	}
 }

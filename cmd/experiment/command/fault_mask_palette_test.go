@@ -54,7 +54,7 @@ func TestFaultMaskPalette(t *testing.T) {
 		parts          []string
 	}{
 		{"index", "train = \"voc\"\nvalues = [0, 1, 16]\nignore = [255]", 0, []string{"pixels of 0     25.00 %", "pixels of 1     25.00 %", "pixels of 16    25.00 %", "pixels ignored  25.00 %"}},
-		{"no ignore", "train = \"voc\"\nvalues = [0, 1, 16]", 3, []string{"pixel (0,6) is 255 (its index in the palette), expected one of values = [0 1 16], or ignore = [255]"}},
+		{"no ignore", "train = \"voc\"\nvalues = [0, 1, 16]", 3, []string{"pixel (0,6) is 255 (its index in the palette), want one of values = [0 1 16], or ignore = [255]"}},
 		{"luma", "train = \"voc\"\nvalues = [0, 38]\nignore = [255]", 3, []string{"pixel (0,2) is 1 (its index in the palette)"}},
 		{"16 bits", "train = \"wide\"\nvalues = [0, 1, 256, 40000]\nclasses = [\"ground\", \"a\", \"b\", \"c\"]", 0, []string{"pixels of ground  25.00 %", "pixels of b       25.00 %", "pixels of c       25.00 %"}},
 	} {
