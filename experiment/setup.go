@@ -139,6 +139,9 @@ func inRecipe(r *recipes.Loaded, err error) error {
 func (s *Setup) build() (*built, error) {
 	g, made, err := s.trainGraph(0)
 	if err != nil {
+		if made.batch != nil && made.batch.Lacks() {
+			err = fmt.Errorf("%w; %s", err, s.takers())
+		}
 		return nil, err
 	}
 	s.trained, s.objective, s.Wants, s.masks = g, made.objective, made.batch.Wants(), made.batch.Masks()

@@ -53,10 +53,11 @@ func (s *Setup) trainGraph(turn int) (*graph.Graph, *built, error) {
 		b := methods.NewBatch(g, s.rowsAtOnce(), methods.Data{
 			Maker: s.Kind.Training(s.Seen), Samples: s.Seen.Len(), Classes: len(s.Data.Train.Classes()),
 		})
+		made.batch = b
 		enc := s.encoder()
 		obj := r.Method.Value.Build(g, enc, b)
 		checkObjective("method."+r.Method.Name, r.Method.Value, obj, b.Size(), enc.Dim)
-		made.objective, made.batch = obj, b
+		made.objective = obj
 		players := playersOf(obj)
 		var losses, norms []*graph.Node
 		for _, p := range players {

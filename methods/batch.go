@@ -1,6 +1,7 @@
 package methods
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -26,6 +27,7 @@ type Batch struct {
 	wants []string
 	nodes map[string]*graph.Node
 	masks map[string]masks.Plan
+	lacks bool
 }
 
 // NewBatch is a batch of so many samples, whose inputs are declared in s.
@@ -98,6 +100,8 @@ func (b *Batch) Mask(k masks.Kind, g masks.Grid) *graph.Node {
 func (b *Batch) Of(name string) feed.Field {
 	f, err := feed.FieldOf(b.data.Maker, b.masks, name)
 	if err != nil {
+		unknown := (*feed.UnknownField)(nil)
+		b.lacks = errors.As(err, &unknown)
 		op.Fail("", "the method asks the data for %s: %v", name, strings.TrimPrefix(err.Error(), "views: "))
 	}
 	return f
@@ -119,6 +123,9 @@ func (b *Batch) Field(name string) *graph.Node {
 	b.wants, b.nodes[name] = append(b.wants, name), n
 	return n
 }
+
+// Lacks reports whether the build stopped because data of this kind do not have a field that was asked for.
+func (b *Batch) Lacks() bool { return b.lacks }
 
 // Wants names the fields that were asked for.
 func (b *Batch) Wants() []string { return b.wants }

@@ -134,6 +134,7 @@ type Loaded struct {
 	Sets     []string
 	Resolved string // the recipe with every value spelled out, as TOML that loads to the same recipe
 	Result   *overlay.Result
+	Catalog  Catalog // that it was loaded with
 }
 
 // Load resolves a recipe file (on disk, or shipped) with its bases and --set overlays.
@@ -150,7 +151,7 @@ func Load(file string, sets []string, c Catalog) (*Loaded, error) {
 	if err := overlay.Encode(&text, r, nil); err != nil {
 		return nil, err
 	}
-	l := &Loaded{Recipe: r, File: file, Sets: sets, Resolved: text.String(), Result: res}
+	l := &Loaded{Recipe: r, File: file, Sets: sets, Resolved: text.String(), Result: res, Catalog: c}
 	if err := l.CheckLengths(0); err != nil {
 		return nil, err
 	}
