@@ -10,6 +10,7 @@ import (
 
 	"selfsup/experiment"
 	"selfsup/graph"
+	"selfsup/graph/ir"
 	"selfsup/recipes"
 )
 
@@ -53,6 +54,8 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 		return draw(uniform(1 / math.Sqrt(float64(st.Get(at + "/weight").Shape[0]))))
 	case last == "queue": // rows of unit length, drawn from a normal distribution: MoCo's code
 		return draw(normal(1 / math.Sqrt(float64(st.Get(name).Shape[1]))))
+	case at == "memory" || at == "prototypes": // DeepCluster v2: no sample was seen, and the first clusters come after the first epoch
+		return 0, nil, true
 	case last == "class" || last == "position" || last == "mask":
 		return draw(normal(0.02))
 	}
@@ -95,6 +98,10 @@ func TestInitialisation(t *testing.T) {
 					half := len(e.F32) / 2
 					expectAll(t, l.Name+", means", e.F32[:half], 0)
 					expectAll(t, l.Name+", variances", e.F32[half:], 1)
+				case e.DType == ir.I32: // DeepCluster v2: no sample has a cluster
+					if i := slices.IndexFunc(e.I32, func(v int32) bool { return v != -1 }); i >= 0 {
+						t.Errorf("%s: element %d is %d, want -1", l.Name, i, e.I32[i])
+					}
 				case l.Kind == graph.Moment:
 					expectAll(t, l.Name, e.F32, 0)
 				default:

@@ -123,6 +123,7 @@ const (
 
 // withoutOracle are recipes without one, and why.
 var withoutOracle = map[string]string{
+	"deepcluster.toml":   "the loss and the clusters are held against the authors' code by golden numbers, the optimiser by the quickstart's oracle",
 	"emoji-augself.toml": "its terms and targets are held against the authors' code by golden numbers, the method beside it by its own oracle",
 	"emoji-sie.toml":     "the loss and the prediction are held against the authors' code by golden numbers, the rest by vicreg's oracle",
 	"moco.toml":          "the loss and the queue are held against the authors' code by golden numbers, teacher and optimiser by byol's oracle",

@@ -100,7 +100,7 @@ func (r *run) replayStage(ctx context.Context, s stage, from, last int) (*graph.
 		return nil, err
 	}
 	if from == 0 {
-		if err := r.runJobs(ctx, 0); err != nil {
+		if err := r.runJobs(ctx, r.jobsDue(0), 0); err != nil {
 			return nil, err
 		}
 	}
@@ -135,7 +135,7 @@ func (r *run) replayStage(ctx context.Context, s stage, from, last int) (*graph.
 			return nil, errors.New("a request stopped the search")
 		}
 		if step < last {
-			if err := r.runJobs(ctx, step+1); err != nil {
+			if err := r.runJobs(ctx, r.jobsDue(step+1), step+1); err != nil {
 				return nil, err
 			}
 		}

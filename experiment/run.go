@@ -16,7 +16,7 @@ import (
 // train runs the training from a step on, stage by stage.
 func (r *run) train(ctx context.Context, from int) error {
 	for i, s := range r.stages {
-		if from < s.until {
+		if from < s.until || i == len(r.stages)-1 && len(r.left) > 0 {
 			if err := r.trainStage(ctx, s, from); err != nil {
 				return err
 			}
@@ -45,10 +45,8 @@ func (r *run) trainStage(ctx context.Context, s stage, from int) error {
 	if err != nil {
 		return err
 	}
-	if from == 0 {
-		if err := r.runJobs(ctx, 0); err != nil {
-			return err
-		}
+	if err := r.goOnWithJobs(ctx, from); err != nil {
+		return err
 	}
 	for step := from; step < s.until; step++ {
 		r.clock.start()
@@ -69,7 +67,7 @@ func (r *run) trainStage(ctx context.Context, s stage, from int) error {
 		if err := r.alive(); err != nil {
 			return err
 		}
-		if err := r.runJobs(ctx, done); err != nil {
+		if err := r.runJobs(ctx, r.jobsDue(done), done); err != nil {
 			return err
 		}
 		// Before the checkpoint: going on from that does not evaluate its step again.
@@ -218,7 +216,7 @@ func (r *run) save(done int) error {
 		return err
 	}
 	m := r.meta(done)
-	m.Window = r.window()
+	m.Window, m.Jobs = r.window(), r.left
 	if err := checkpoint.Save(r.Folder.File(checkpointDir), r.Store, m); err != nil {
 		return err
 	}
@@ -267,6 +265,9 @@ func (q Request) String() string {
 
 // stopRequested returns the error to stop with if somebody asked for it.
 func (r *run) stopRequested() error {
+	if r.asked != 0 { // while a job ran
+		return r.stopped(r.clock.steps + r.first)
+	}
 	select {
 	case q := <-r.Stop:
 		return &Stopped{Reason: q, Step: r.clock.steps + r.first, Folder: r.Folder.Path}

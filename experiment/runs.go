@@ -59,6 +59,8 @@ type run struct {
 	bestStep int               // of that
 	before   totals            // of earlier processes of this run
 	lineage  []Extension       // what was changed since the run began
+	left     []string          // jobs due after the newest checkpoint's step that were not done
+	asked    Request           // that came while a job ran; 0: none
 
 	encoderMeta *checkpoint.Encoder
 }
@@ -174,7 +176,7 @@ func Resume(dir string, c recipes.Catalog, o Options) (*Summary, error) {
 	for _, name := range h.store.Names() {
 		h.Store.Get(name).Copy(h.store.Get(name).Array)
 	}
-	return h.start(f, o, beginning{step: h.meta.Step, window: h.meta.Window, before: h.status.Totals, warning: h.warning, lineage: h.status.Lineage})
+	return h.start(f, o, beginning{step: h.meta.Step, window: h.meta.Window, left: h.meta.Jobs, before: h.status.Totals, warning: h.warning, lineage: h.status.Lineage})
 }
 
 // Evaluate runs the protocols of a run's recipe, with sets applied, on its newest or its best checkpoint. It changes nothing in the folder,
@@ -302,6 +304,7 @@ func readCheckpoint(f *folder.Folder, best bool) (st *graph.Store, m checkpoint.
 type beginning struct {
 	step    int                // of the checkpoint; 0: none
 	window  *checkpoint.Window // line of metrics that the checkpoint has begun
+	left    []string           // jobs due after that step that were not done
 	before  totals             // of the processes before
 	warning string             // which checkpoints are damaged
 	lineage []Extension        // what was changed since the run began
@@ -313,7 +316,7 @@ func (s *Setup) start(f *folder.Folder, o Options, at beginning) (_ *Summary, er
 	if s.shown == nil {
 		s.watch(o, "")
 	}
-	r := &run{Setup: s, Options: o, Folder: f, progress: s.shown, first: from, saved: from, before: at.before, lineage: at.lineage}
+	r := &run{Setup: s, Options: o, Folder: f, progress: s.shown, first: from, saved: from, left: at.left, before: at.before, lineage: at.lineage}
 	r.reopenWindow(at.window)
 	if from == 0 {
 		r.saved = -1

@@ -92,7 +92,8 @@ type Player struct {
 func (p Player) Loss() *graph.Node { return weighted(p.Terms) }
 
 // Job is work of the host: before the first step, and then after every span of training. It reads and writes the Store alone and draws from
-// Rand alone, so that a resumed run goes on with the same bits.
+// Rand alone, so that a resumed run goes on with the same bits. A request to stop ends ctx: a job that then returns its error must leave the Store
+// as it was before, so it writes when all is computed; the resumed run does it again.
 type Job struct {
 	Name  string
 	Every setting.Length // 0: only before the first step

@@ -63,6 +63,8 @@ func Builtin() Catalog {
 			"augself":    func() methods.Method { return equivariant.DefaultAugSelf() },
 			"sie":        func() methods.Method { return equivariant.DefaultSIE() },
 			"supervised": func() methods.Method { return methods.DefaultSupervised() },
+
+			"deepcluster_v2": func() methods.Method { return distillation.DefaultDeepClusterV2() },
 		},
 		Backbones: map[string]func() backbones.Backbone{
 			"resnet":  func() backbones.Backbone { return backbones.DefaultResNet() },

@@ -33,6 +33,7 @@ type Meta struct {
 	Encoder *Encoder `json:"encoder,omitempty"`
 	Score   *Score   `json:"score,omitempty"`
 	Window  *Window  `json:"window,omitempty"`
+	Jobs    []string `json:"jobs,omitempty"` // of the method, due after the step, that were not done yet
 }
 
 // Encoder is the frozen encoder: the images that it takes (pixels of 0 to 1, less the mean, over the standard deviation of their channel)

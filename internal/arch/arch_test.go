@@ -18,7 +18,7 @@ var layers = [][]string{
 	{"datasets", "graph/cpu/kern", "graph/ir"},
 	{"graph/plan", "graph/op", "graph/ref", "graph/cpu"},
 	{"graph", "graph/device"},
-	{"graph/layer", "graph/optim", "graph/optest", "internal/golden/ongraph"},
+	{"graph/layer", "graph/optim", "graph/optest", "internal/golden/ongraph", "internal/kmeans"},
 	{"backbones", "heads", "losses"},
 	{"methods"},
 	{"experiment/folder", "experiment/evaluate"},

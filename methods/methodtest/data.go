@@ -43,9 +43,9 @@ func (fs Fields) Worker([]string) (feed.Worker, error) {
 	return nil, errors.New("methodtest: these fields are described, not made")
 }
 
-// Crops is Fields whose views come in groups of several sizes.
+// Crops is a Maker whose views come in groups of several sizes.
 type Crops struct {
-	Fields
+	feed.Maker
 	Counts []int
 }
 
