@@ -92,6 +92,7 @@ var resumable = map[string][]string{
 	"sie":     {`method="sie"`, "method.sie.projector=[32,16]"},
 	"parts": {`method="byol"`, "method.byol.projector=[32,16]", "method.byol.predictor=[32]", `optimizer="adamw"`,
 		"train.accumulate=4", "train.clip=0.5", "optimizer.adamw.final_decay=3.0"},
+	"densecl":    {`method="densecl"`, "method.densecl.projector=[32,16]", "method.densecl.queue=150", "method.densecl.momentum=0.9"},
 	"subset":     {`subset="long_tail"`, "subset.long_tail.ratio=10.0", `sampler="balanced"`, `labelled="few_shot"`, "labelled.few_shot.per_class=20"},
 	"resolution": {`train.resolution=[{until="2 steps",crop=16},{until="50%",crop=20}]`, `train.log="1 step"`},
 	"mae": {`method="mae"`, "method.mae.decoder_dim=8", "method.mae.decoder_depth=1", "method.mae.decoder_heads=2", `optimizer="adamw"`,

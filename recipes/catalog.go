@@ -18,6 +18,7 @@ import (
 	"selfsup/methods/contrastive"
 	"selfsup/methods/correlation"
 	"selfsup/methods/crossmodal"
+	"selfsup/methods/dense"
 	"selfsup/methods/distillation"
 	"selfsup/methods/equivariant"
 	"selfsup/methods/masked"
@@ -60,6 +61,7 @@ func Builtin() Catalog {
 			"byol":       func() methods.Method { return distillation.DefaultBYOL() },
 			"clip":       func() methods.Method { return crossmodal.DefaultCLIP() },
 			"mae":        func() methods.Method { return masked.DefaultMAE() },
+			"densecl":    func() methods.Method { return dense.DefaultDenseCL() },
 			"augself":    func() methods.Method { return equivariant.DefaultAugSelf() },
 			"sie":        func() methods.Method { return equivariant.DefaultSIE() },
 			"supervised": func() methods.Method { return methods.DefaultSupervised() },

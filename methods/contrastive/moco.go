@@ -52,20 +52,10 @@ func (m *MoCo) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 	q, k := project(h), op.StopGradient(projectK(encodeK(x[1]))) // [B,D]
 	queue := s.State("queue", graph.UnitNormal(), m.Queue, d)    // [K,D]
 	loss := losses.InfoNCE(s, q, k, queue, m.Temperature)        // by the queue as it was
-	m.enqueue(s, queue, s.AllRows(op.Normalize(k, losses.Eps)))
+	losses.Enqueue(s, queue, s.AllRows(op.Normalize(k, losses.Eps)))
 	return methods.Objective{
 		Features: h,
 		Terms:    []methods.Term{{Name: "infonce", Weight: 1, Value: loss}},
 		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(q)}},
 	}
-}
-
-// enqueue puts keys [N,D] in place of the oldest ones.
-func (m *MoCo) enqueue(s *graph.Scope, queue, keys *graph.Node) {
-	n := op.ShapeOf(keys)[0]
-	if n > m.Queue {
-		op.Fail(s.Path(), "queue = %d holds less than the %d keys of a step; want at least that", m.Queue, n)
-	}
-	at := s.Scheduled("queue_at", func(t graph.Time) float64 { return float64(t.Draw() * n % m.Queue) })
-	s.Update(queue, op.PutAt(queue, at, keys))
 }

@@ -48,10 +48,9 @@ func TestMoCoGradients(t *testing.T) {
 // A queue of 5 takes the 2 keys of each step, or part of a step, in place of the oldest, across its end.
 func TestMoCoQueue(t *testing.T) {
 	const size, n = 5, 2
-	m := &MoCo{Queue: size}
 	for _, parts := range []int{1, 3} {
 		g, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
-			m.enqueue(s, s.State("queue", graph.Fill(-1), size, 1), s.Input("keys", n, 1))
+			losses.Enqueue(s, s.State("queue", graph.Fill(-1), size, 1), s.Input("keys", n, 1))
 		})
 		if err != nil {
 			t.Fatal(err)
