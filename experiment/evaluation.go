@@ -138,6 +138,7 @@ type subject struct {
 	take  func(context.Context, datasets.Labelled) (features, error)
 	views func(context.Context, datasets.Labelled, int) (features, error) // the first view, drawn anew for every number; nil: of the samples themselves there are none
 	pairs func(ctx context.Context, on string) (*evaluate.Pairs, error)   // images and texts in one space; nil: there are none
+	maps  func() (*mapper, error)
 	train features
 }
 
@@ -158,6 +159,8 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluate.P
 		u.doing = "evaluating " + u.name
 		f, set := labelled, on
 		switch {
+		case ofPixels(p):
+			f, err = u.pixels(ctx, p.Needs())
 		case labelFree(p) && u.views == nil || p.Needs().Pairs && u.pairs == nil:
 			continue
 		case labelFree(p):
@@ -180,7 +183,7 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluate.P
 			return nil, fmt.Errorf("evaluate: %s: %w", u.name, err)
 		}
 		for _, r := range rs {
-			if full := u.train.full; full > 0 && set != onTraining {
+			if full := u.train.full; full > 0 && set != onTraining && !ofPixels(p) {
 				r.Notes = append(slices.Clone(r.Notes), fmt.Sprintf("%d features are reduced to %d by a random projection", full, u.train.dim))
 			}
 			all = append(all, Evaluation{Result: r, Representation: u.name, Set: set, by: p})
@@ -256,7 +259,7 @@ func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
 		return nil, err
 	}
 	return &subject{
-		Setup: s, name: name,
+		Setup: s, name: name, maps: func() (*mapper, error) { return s.mapsOver(st) },
 		pairs: func(ctx context.Context, on string) (*evaluate.Pairs, error) { return s.pairs(ctx, st, on) },
 		take: func(ctx context.Context, set datasets.Labelled) (features, error) {
 			return run(ctx, set, s.Kind.Evaluation(set), func(int32) uint64 { return uint64(s.Recipe.Seed) })
@@ -338,7 +341,7 @@ func (s *Setup) evaluateAll(ctx context.Context) ([]Evaluation, error) {
 		}
 	}
 	if s.Recipe.Baselines.Pixels {
-		raw, err := (&subject{Setup: s, name: s.rawName(), take: s.raw}).measure(ctx, onTest, ps)
+		raw, err := (&subject{Setup: s, name: s.rawName(), take: s.raw, maps: func() (*mapper, error) { return s.rawMaps(), nil }}).measure(ctx, onTest, ps)
 		if err != nil {
 			return nil, err
 		}

@@ -104,7 +104,7 @@ func (s *Setup) checkLabels() error {
 	}
 	lack := s.lacks()
 	for _, c := range r.Evaluate.On {
-		if lack != "" && !labelFree(c.Value) {
+		if lack != "" && c.Value.Needs().Labels {
 			return fmt.Errorf("[evaluate.%s] needs labelled training and test %s of two or more classes, and "+
 				"this dataset.%s has %s; switch it off with [evaluate] %s = false%s%s",
 				c.Name, s.noun(), r.Dataset.Name, lack, c.Name, s.hint(""), s.labelFreeNames())

@@ -237,6 +237,9 @@ func (s *Setup) openData() (err error) {
 	if err := s.checkLabels(); err != nil {
 		return &RecipeError{r.File, err}
 	}
+	if err := s.checkMasks(); err != nil {
+		return &RecipeError{r.File, err}
+	}
 	if err := s.sample(); err != nil {
 		return &RecipeError{r.File, err}
 	}

@@ -188,7 +188,10 @@ func (s *Setup) describeSets(sum *Summary) {
 		if e.Set != onTest {
 			continue
 		}
-		sum.TestImages, sum.Validation = s.Tested.Len(), s.splitNote()
+		sum.TestImages, sum.Validation = max(sum.TestImages, s.Tested.Len()), s.splitNote()
+		if ofPixels(e.by) {
+			sum.TestImages = s.Data.Test.Len() // whose masks are what is tested on
+		}
 		if e.Accuracy {
 			low, high := evaluate.Wilson(e.Value, sum.TestImages)
 			sum.Evaluations[i].Interval = &[2]float64{low, high}

@@ -116,6 +116,9 @@ func Builtin() Catalog {
 			// Of images and captions.
 			"zero_shot": func() Evaluation { return evaluate.DefaultZeroShot() },
 
+			// Of pixels, with masks.
+			"segmentation": func() Evaluation { return evaluate.DefaultSegmentation() },
+
 			// Without labels.
 			"rankme":        func() Evaluation { return evaluate.DefaultRankMe() },
 			"spread":        func() Evaluation { return evaluate.DefaultSpread() },

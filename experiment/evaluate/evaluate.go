@@ -29,6 +29,8 @@ type Features struct {
 
 	ViewA, ViewB []float32 // [V,F] two random views of each of V training images, where a protocol needs them
 
+	Maps *Maps // of the test set, for protocols of pixels, whose training rows are pixels; nil: rows are samples
+
 	Alive func() error // every long loop of a protocol calls it again and again; its error ends the evaluation; nil: nobody asks
 }
 
@@ -52,6 +54,7 @@ type Needs struct {
 	Views      bool // two random views of training images
 	Pairs      bool // images and captions, in the space that a method with two towers has for both
 	Images     int  // training images that it looks at; 0: all
+	Pixels     int  // pixels of each training mask, and the maps of a test set with masks; 0: it reads no masks
 }
 
 // Protocol is a way to measure features: its settings, and when a run uses it.
