@@ -141,7 +141,11 @@ func (s *Summary) evaluations(b *strings.Builder) {
 		fmt.Fprintf(b, "[%d] %s\n", i+1, note)
 	}
 	if s.TestImages > 0 {
-		fmt.Fprintf(b, "test: %d %s, looked at once; in brackets the 95 %% interval (Wilson) that so many leave open\n", s.TestImages, s.noun())
+		text := ""
+		if slices.ContainsFunc(s.Evaluations, func(e Evaluation) bool { return e.Interval != nil }) {
+			text = "; in brackets the 95 % interval (Wilson) that so many leave open"
+		}
+		fmt.Fprintf(b, "test: %d %s, looked at once%s\n", s.TestImages, s.noun(), text)
 	}
 	for _, line := range []string{s.Validation, s.strengths()} {
 		if line != "" {
