@@ -17,6 +17,7 @@ type TokenEncoder struct {
 	Dim           int                             // D, of a token
 	Patch         int                             // side of a patch, pixels
 	Rows, Columns int                             // of patches in an image
+	Frames, Tube  int                             // of a clip: tubes one after the other, and frames of each; T = Frames*Rows*Columns. 0: an image
 	HasClass      bool                            // Encode puts a class token before the others
 	Embed         func(x *graph.Node) *graph.Node // images [B,H,W,C] -> patch tokens with their positions [B,T,D]
 	Encode        func(x *graph.Node) *graph.Node // any K patch tokens [B,K,D] -> [B,K,D] after the final norm, or [B,1+K,D] with a class token

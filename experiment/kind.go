@@ -7,6 +7,7 @@ import (
 	"selfsup/datasets"
 	"selfsup/datasets/captioned"
 	"selfsup/datasets/feed"
+	"selfsup/datasets/frames"
 	"selfsup/datasets/rows"
 	"selfsup/datasets/views"
 	"selfsup/recipes"
@@ -32,6 +33,16 @@ func (s *Setup) kindOf() (feed.Kind, error) {
 		if err != nil {
 			return nil, captionsError(r, err)
 		}
+		return k, nil
+	case datasets.ClipSet:
+		if len(r.Train.Resolution) > 0 {
+			return nil, r.Result.Bad("train.resolution", "is about the size of views of images, and the samples of dataset.%s are clips", r.Dataset.Name)
+		}
+		k, err := frames.New(s.viewSettings(), s.Data, r.Views.Count())
+		if err != nil {
+			return nil, viewsError(r, err)
+		}
+		s.Views = k.Pipeline
 		return k, nil
 	case datasets.RowSet:
 		if err := s.checkOneView(); err != nil {

@@ -9,7 +9,9 @@ import (
 // What messages and tables call samples of a kind of data.
 
 // noun is what the samples of the recipe's data are called: images, rows.
-func (s *Setup) noun() string { return datasets.SamplesOf(s.Recipe.Dataset.Value) }
+func (s *Setup) noun() string {
+	return strings.TrimSuffix(datasets.SamplesOf(s.Recipe.Dataset.Value), " with captions")
+}
 
 // one is a noun for a single sample: an image, a row.
 func one(noun string) string { return strings.TrimSuffix(noun, "s") }

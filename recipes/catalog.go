@@ -23,6 +23,7 @@ import (
 	"selfsup/methods/equivariant"
 	"selfsup/methods/masked"
 	"selfsup/methods/origins"
+	"selfsup/methods/video"
 	"selfsup/recipes/overlay"
 )
 
@@ -64,6 +65,7 @@ func Builtin() Catalog {
 			"densecl":    func() methods.Method { return dense.DefaultDenseCL() },
 			"augself":    func() methods.Method { return equivariant.DefaultAugSelf() },
 			"sie":        func() methods.Method { return equivariant.DefaultSIE() },
+			"videomae":   func() methods.Method { return video.DefaultVideoMAE() },
 			"supervised": func() methods.Method { return methods.DefaultSupervised() },
 
 			"deepcluster_v2": func() methods.Method { return distillation.DefaultDeepClusterV2() },
@@ -73,6 +75,7 @@ func Builtin() Catalog {
 			"convnet": func() backbones.Backbone { return backbones.DefaultConvNet() },
 			"mlp":     func() backbones.Backbone { return backbones.DefaultMLP() },
 			"symbols": func() backbones.Backbone { return backbones.DefaultSymbols() },
+			"vit3d":   func() backbones.Backbone { return backbones.DefaultViT3D() },
 			"vit":     func() backbones.Backbone { return backbones.DefaultViT() },
 
 			"ft_transformer": func() backbones.Backbone { return backbones.DefaultFTTransformer() },

@@ -33,6 +33,9 @@ func DefaultTube() *Tube { return &Tube{Ratio: 0.9} }
 // Validate implements Kind.
 func (m *Tube) Validate(g Grid) error { return checkHidden(g.Rows*g.Columns, m.Ratio) }
 
+// Visible is how many places of a frame are not hidden.
+func (m *Tube) Visible(g Grid) int { return g.Rows*g.Columns - hidden(g.Rows*g.Columns, m.Ratio) }
+
 // Planes implements Kind.
 func (m *Tube) Planes() int { return 1 }
 

@@ -51,10 +51,10 @@ func (p *Pipeline) evaluateOne(dst []float32, set datasets.Set, row int, normali
 	if err := set.Image(row, &s.image); err != nil {
 		return err
 	}
-	return p.evalView(dst, &s.image, normalize, s)
+	return p.EvalView(dst, &s.image, normalize, s)
 }
 
-func (p *Pipeline) evalView(dst []float32, img *datasets.Image, normalize bool, s *Scratch) error {
+func (p *Pipeline) EvalView(dst []float32, img *datasets.Image, normalize bool, s *Scratch) error {
 	if img.C != p.Channels || len(img.Pix) != img.H*img.W*img.C || img.H < 1 || img.W < 1 {
 		return p.accepts(img)
 	}

@@ -237,7 +237,7 @@ func (w *evalWorker) Make(to []feed.Slot, i int, _ feed.Key) error {
 		return fmt.Errorf("%s: %w", w.m.set.Name(i), err)
 	}
 	for k, name := range w.names {
-		if err := w.m.pipe.evalView(to[k].F32, &s.image, name != feed.Raw, s); err != nil {
+		if err := w.m.pipe.EvalView(to[k].F32, &s.image, name != feed.Raw, s); err != nil {
 			return fmt.Errorf("%s: %w", w.m.set.Name(i), err)
 		}
 	}

@@ -1,0 +1,99 @@
+package backbones
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"selfsup/graph"
+	"selfsup/graph/ir"
+	"selfsup/graph/layer"
+	"selfsup/graph/op"
+	"selfsup/setting"
+)
+
+// ViT3D is a vision transformer for clips: tubes of patches over some frames are tokens, all of which attend to each other. The features are the
+// mean of the tokens.
+//
+// Tong et al. 2022, arXiv:2203.12602, section 3.3 and table 8 (joint space-time attention, Arnab et al. 2021, arXiv:2103.15691, model 1). As in the
+// authors' code positions are fixed, sines and cosines of the token's number. Keys have a bias here, which the softmax takes out again.
+type ViT3D struct {
+	Channels int `toml:"dim"`   // of a token, the F of the features
+	Depth    int `toml:"depth"` // blocks
+	Heads    int `toml:"heads"` // of attention
+	Patch    int `toml:"patch"` // side, pixels
+	Tube     int `toml:"tube"`  // frames of a token
+}
+
+// DefaultViT3D is VideoMAE's ViT-S.
+func DefaultViT3D() *ViT3D { return &ViT3D{Channels: 384, Depth: 12, Heads: 6, Patch: 16, Tube: 2} }
+
+// Check implements Backbone.
+func (v *ViT3D) Check(in Input) error {
+	if len(in.Shape) != 4 || in.Int {
+		return in.wrong("vit3d", "clips [frames, height, width, channels]")
+	}
+	switch {
+	case v.Depth < 1:
+		return setting.Bad("depth", "%d: want at least 1 block", v.Depth)
+	case v.Heads < 1:
+		return setting.Bad("heads", "%d: want at least 1", v.Heads)
+	case v.Channels < 2 || v.Channels%2 != 0 || v.Channels%v.Heads != 0:
+		return setting.Bad("dim", "%d: want a multiple of 2, for sines and cosines, and of heads = %d", v.Channels, v.Heads)
+	case v.Patch < 1 || in.Shape[1]%v.Patch != 0 || in.Shape[2]%v.Patch != 0:
+		return setting.Bad("patch", "%d: patches of this side do not tile frames of %dx%d", v.Patch, in.Shape[1], in.Shape[2])
+	case v.Tube < 1 || in.Shape[0]%v.Tube != 0:
+		return setting.Bad("tube", "%d: tubes of so many frames do not fill clips of %d", v.Tube, in.Shape[0])
+	}
+	return nil
+}
+
+// Dim implements Backbone.
+func (v *ViT3D) Dim() int { return v.Channels }
+
+// New implements Backbone.
+func (v *ViT3D) New(s *graph.Scope, in Input) layer.Func {
+	t := v.NewTokens(s, in)
+	return layer.Chain(t.Embed, t.Encode, t.Pool)
+}
+
+// NewTokens implements Tokens.
+func (v *ViT3D) NewTokens(s *graph.Scope, in Input) *TokenEncoder {
+	e := &TokenEncoder{
+		Dim: v.Channels, Patch: v.Patch, Tube: v.Tube,
+		Frames: in.Shape[0] / v.Tube, Rows: in.Shape[1] / v.Patch, Columns: in.Shape[2] / v.Patch,
+	}
+	first, t := s.Layer(0), e.Frames*e.Rows*e.Columns
+	project := layer.Dense(first.In("patch"), v.Tube*v.Patch*v.Patch*in.Shape[3], v.Channels)
+	position := first.Frozen("position", SinCos1D(v.Channels, t), t, v.Channels)
+	e.Embed = func(x *graph.Node) *graph.Node { return op.Add(project(Tubes(x, v.Tube, v.Patch)), position) }
+	blocks := layer.Blocks(first.In("blocks"), layer.Block{Dim: v.Channels, Heads: v.Heads}, v.Depth, 0)
+	e.Encode = layer.Chain(blocks, layer.LayerNorm(s.In("norm"), v.Channels))
+	return e
+}
+
+// Tubes cuts clips [B,F,H,W,C] into tubes of t frames and p x p pixels: [B,T,t*p*p*C], by frames, then rows; the pixels of a tube by frames and rows
+// with their channels together.
+func Tubes(x *graph.Node, t, p int) *graph.Node {
+	s := op.ShapeOf(x)
+	b, f, h, w, c := s[0], s[1]/t, s[2]/p, s[3]/p, s[4]
+	cut := op.Transpose(op.Reshape(x, b*f, t, h, p, w, p*c), 0, 2, 4, 1, 3, 5) // [B*F/t,H/p,W/p,t,p,p*C]
+	return op.Reshape(cut, b, f*h*w, t*p*p*c)
+}
+
+// SinCos1D fills a value [n,dim] with fixed positions 0 .. n-1: sines at even channels and cosines at odd ones, at frequencies
+// 10000^(-2*floor(j/2)/dim).
+//
+// Vaswani et al. 2017, arXiv:1706.03762, section 3.5.
+func SinCos1D(dim, n int) graph.Init {
+	return func(a ir.Array, _ *rand.Rand) {
+		for i := range n * dim {
+			at, j := i/dim, i%dim
+			angle := float64(at) / math.Pow(10000, float64(j/2*2)/float64(dim))
+			if j%2 == 0 {
+				a.Set(i, math.Sin(angle))
+			} else {
+				a.Set(i, math.Cos(angle))
+			}
+		}
+	}
+}

@@ -1,0 +1,205 @@
+// Package frames turns clips into the fields of a batch: view0, view1 ... [F,H,W,C] as package views makes them of images, with one draw for all
+// frames of a clip, and params0, params1 ... of that draw.
+package frames
+
+import (
+	"fmt"
+
+	"selfsup/datasets"
+	"selfsup/datasets/feed"
+	"selfsup/datasets/sampling"
+	"selfsup/datasets/views"
+)
+
+// Kind is clips as methods see them.
+type Kind struct {
+	*views.Pipeline
+	frames int
+}
+
+// New checks the settings of views against the frames, on which it measures mean and deviation.
+func New(s views.Settings, d *datasets.Data, n int) (*Kind, error) {
+	train := d.Train.(datasets.ClipSet)
+	first := make([]datasets.Image, train.Frames())
+	if err := train.Clip(0, first); err != nil {
+		return nil, fmt.Errorf("%s: %w", train.Name(0), err)
+	}
+	m := &first[0]
+	still := &datasets.Data{Train: &stills{ClipSet: train}, Channels: m.C, Height: m.H, Width: m.W}
+	for i := range train.Len() {
+		if err := train.Clip(i, first); err != nil {
+			return nil, fmt.Errorf("%s: %w", train.Name(i), err)
+		}
+		if m.H != still.Height || m.W != still.Width {
+			still.Height, still.Width = 0, 0
+			break
+		}
+	}
+	p, err := views.New(s, still, n)
+	if err != nil {
+		return nil, err
+	}
+	return &Kind{p, train.Frames()}, nil
+}
+
+// stills is the frames of a set of clips as images.
+type stills struct {
+	datasets.ClipSet
+}
+
+// Len implements datasets.Set.
+func (s *stills) Len() int { return s.ClipSet.Len() * s.Frames() }
+
+// Label implements datasets.Set.
+func (s *stills) Label(i int) int { return s.ClipSet.Label(i / s.Frames()) }
+
+// Name implements datasets.Set.
+func (s *stills) Name(i int) string {
+	return fmt.Sprintf("%s, frame %d", s.ClipSet.Name(i/s.Frames()), i%s.Frames())
+}
+
+// Image implements datasets.Set.
+func (s *stills) Image(i int, dst *datasets.Image) error {
+	clip := make([]datasets.Image, s.Frames())
+	if err := s.Clip(i/s.Frames(), clip); err != nil {
+		return err
+	}
+	*dst = clip[i%s.Frames()]
+	return nil
+}
+
+// Noun implements feed.Kind.
+func (k *Kind) Noun() string { return "clips" }
+
+// Training implements feed.Kind.
+func (k *Kind) Training(set datasets.Labelled) feed.Maker { return newMaker(k, set, false) }
+
+// Evaluation implements feed.Kind: raw is the mean frame.
+func (k *Kind) Evaluation(set datasets.Labelled) feed.Maker { return newMaker(k, set, true) }
+
+// maker makes fields of a set of clips, which may be part of one.
+type maker struct {
+	*Kind
+	images feed.Maker // what describes the fields of a single frame
+	set    datasets.ClipSet
+	place  []int32 // of the samples among the set's clips; nil: each is its own
+	frozen bool    // for evaluation
+}
+
+func newMaker(k *Kind, set datasets.Labelled, frozen bool) *maker {
+	whole, place := sampling.Whole(set)
+	m := &maker{k, nil, whole.(datasets.ClipSet), place, frozen}
+	if m.images = feed.Maker(views.NewMaker(nil, k.Pipeline)); frozen {
+		m.images = views.NewEvalMaker(nil, k.Pipeline)
+	}
+	return m
+}
+
+// Fields implements feed.Maker.
+func (m *maker) Fields() []string { return m.images.Fields() }
+
+// Groups implements feed.Grouped.
+func (m *maker) Groups() []int {
+	if g, ok := m.images.(feed.Grouped); ok {
+		return g.Groups()
+	}
+	return nil
+}
+
+// Field implements feed.Maker.
+func (m *maker) Field(name string) (feed.Field, error) {
+	f, err := m.images.Field(name)
+	if _, view := feed.Numbered(name, "view"); view && err == nil {
+		f.Shape = append([]int{m.frames}, f.Shape...)
+	}
+	return f, err
+}
+
+// Worker implements feed.Maker.
+func (m *maker) Worker(names []string) (feed.Worker, error) {
+	w := &worker{maker: m, names: names, clip: make([]datasets.Image, m.frames)}
+	n := 0
+	for _, name := range names {
+		if _, err := m.Field(name); err != nil {
+			return nil, err
+		}
+		for _, prefix := range []string{"view", "params"} {
+			if v, ok := feed.Numbered(name, prefix); ok {
+				n = max(n, v+1)
+			}
+		}
+	}
+	var err error
+	w.pipe, err = m.For(max(n, 1))
+	return w, err
+}
+
+// worker makes one clip after another.
+type worker struct {
+	*maker
+	names   []string
+	pipe    *views.Pipeline
+	clip    []datasets.Image
+	spare   []float32
+	scratch views.Scratch
+}
+
+// Make implements feed.Worker.
+func (w *worker) Make(to []feed.Slot, i int, key feed.Key) error {
+	if w.place != nil {
+		i = int(w.place[i])
+	}
+	if err := w.set.Clip(i, w.clip); err != nil {
+		return err
+	}
+	for k, name := range w.names {
+		if err := w.field(to[k].F32, name, key); err != nil {
+			return fmt.Errorf("%s: %w", w.set.Name(i), err)
+		}
+	}
+	return nil
+}
+
+// field makes one field. What is drawn for a frame depends on the key and the view, so that it is the same for all frames.
+func (w *worker) field(dst []float32, name string, key feed.Key) error {
+	s := &w.scratch
+	if name == feed.Raw {
+		return w.mean(dst)
+	}
+	v, view := feed.Numbered(name, "view")
+	if !view {
+		v, _ = feed.Numbered(name, "params")
+		w.spare = make([]float32, w.pipe.ViewSize(v))
+		return w.pipe.ViewParams(w.spare, dst, &w.clip[0], key.Seed, key.Step, key.Row, v, s)
+	}
+	size := len(dst) / w.frames
+	for f := range w.clip {
+		to, err := dst[f*size:(f+1)*size], error(nil)
+		if w.frozen {
+			err = w.pipe.EvalView(to, &w.clip[f], true, s)
+		} else {
+			err = w.pipe.ViewParams(to, nil, &w.clip[f], key.Seed, key.Step, key.Row, v, s)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mean is the mean of the frames, not normalised.
+func (w *worker) mean(dst []float32) error {
+	if w.spare == nil {
+		w.spare = make([]float32, len(dst))
+	}
+	clear(dst)
+	for f := range w.clip {
+		if err := w.pipe.EvalView(w.spare, &w.clip[f], false, &w.scratch); err != nil {
+			return err
+		}
+		for i, x := range w.spare {
+			dst[i] += x / float32(w.frames)
+		}
+	}
+	return nil
+}

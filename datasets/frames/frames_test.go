@@ -1,0 +1,113 @@
+package frames_test
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"selfsup/datasets"
+	"selfsup/datasets/feed"
+	"selfsup/datasets/frames"
+	"selfsup/datasets/sampling"
+	"selfsup/datasets/views"
+)
+
+// still is clips of 3 frames of 6x6; a frame's pixels rise by the frame's number.
+type still struct{ n int }
+
+func (s still) Len() int          { return s.n }
+func (s still) Label(int) int     { return -1 }
+func (s still) Classes() []string { return nil }
+func (s still) Name(i int) string { return "clip" }
+func (s still) Frames() int       { return 3 }
+func (s still) Clip(i int, dst []datasets.Image) error {
+	for f := range dst {
+		dst[f] = datasets.Image{H: 6, W: 6, C: 1, Pix: make([]uint8, 36)}
+		for k := range dst[f].Pix {
+			dst[f].Pix[k] = uint8(20*i + 5*k + f)
+		}
+	}
+	return nil
+}
+
+func field(t *testing.T, m feed.Maker, name string, i int, key feed.Key) []float32 {
+	t.Helper()
+	f, err := m.Field(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := m.Worker([]string{name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slot := feed.NewSlot(f, 1)
+	if err := w.Make([]feed.Slot{slot}, i, key); err != nil {
+		t.Fatal(err)
+	}
+	return slot.F32
+}
+
+// Every frame of a view has the same crop and flip: frames differ by what they differ by in the file, and by nothing else.
+func TestOneDrawForAllFrames(t *testing.T) {
+	s := views.Defaults()
+	s.Crop, s.CropArea = 4, [2]float64{0.3, 0.9}
+	s.Jitter = views.PerView{0}
+	s.Mean, s.Std = []float64{0}, []float64{1}
+	k, err := frames.New(s, &datasets.Data{Train: still{4}}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := k.Training(still{4})
+	if f, err := m.Field("view0"); err != nil || !slices.Equal(f.Shape, []int{3, 4, 4, 1}) {
+		t.Fatalf("view0 is %v (%v), want [3 4 4 1]", f.Shape, err)
+	}
+	different := false
+	first := field(t, m, "view0", 1, feed.Key{Seed: 1})
+	for step := range 20 {
+		x := field(t, m, "view0", 1, feed.Key{Seed: 1, Step: step})
+		different = different || !slices.Equal(x, first)
+		for f := 1; f < 3; f++ {
+			for i := range 16 {
+				if d := float64(x[f*16+i]-x[i]) * 255; math.Abs(d-float64(f)) > 1e-3 {
+					t.Fatalf("step %d: pixel %d of frame %d is %v above that of frame 0, want %d", step, i, f, d, f)
+				}
+			}
+		}
+		if again := field(t, m, "view0", 1, feed.Key{Seed: 1, Step: step}); !slices.Equal(again, x) {
+			t.Fatalf("step %d: made twice, not the same", step)
+		}
+	}
+	if !different {
+		t.Error("every step has the same view")
+	}
+	params := field(t, m, "params0", 1, feed.Key{Seed: 1, Step: 5})
+	if slices.Max(params) == 0 {
+		t.Error("nothing is said of what was drawn")
+	}
+	part := sampling.Part(still{4}, []int32{3, 1})
+	if a, b := field(t, k.Training(part), "view0", 1, feed.Key{Seed: 1}), first; !slices.Equal(a, b) {
+		t.Error("a part's clip 1 is not clip 1 of the whole")
+	}
+}
+
+// Mean and deviation are those of all frames; the baseline is the mean frame.
+func TestStatisticsAndMeanFrame(t *testing.T) {
+	k, err := frames.New(views.Defaults(), &datasets.Data{Train: still{2}}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := (10 + 87.5 + 1) / 255 // the mean of 20*i, of 5*k and of f
+	if math.Abs(float64(k.Mean[0])-want) > 1e-5 {
+		t.Errorf("the mean is %v, want %v", k.Mean[0], want)
+	}
+	m := k.Evaluation(still{2})
+	raw := field(t, m, feed.Raw, 1, feed.Key{})
+	for i, v := range raw {
+		if want := float64(20+5*i+1) / 255; math.Abs(float64(v)-want) > 1e-5 {
+			t.Errorf("pixel %d of the mean frame is %v, want %v", i, v, want)
+		}
+	}
+	if x := field(t, m, "view0", 0, feed.Key{}); len(x) != 3*36 {
+		t.Errorf("%d numbers, want all frames", len(x))
+	}
+}

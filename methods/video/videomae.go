@@ -1,0 +1,107 @@
+// Package video holds methods for clips: section 4.2 of the Cookbook (arXiv:2304.12210).
+package video
+
+import (
+	"selfsup/backbones"
+	"selfsup/datasets/masks"
+	"selfsup/graph"
+	"selfsup/graph/ir"
+	"selfsup/graph/layer"
+	"selfsup/graph/op"
+	"selfsup/losses"
+	"selfsup/methods"
+	"selfsup/setting"
+)
+
+// VideoMAE hides most tubes of a clip, the same places in all frames, encodes the others, and has a small decoder paint the hidden ones.
+//
+// Tong et al. 2022, arXiv:2203.12602, sections 3.2 and 3.3. As in the authors' code the decoder reads what is visible before the mask tokens and paints
+// the hidden tubes alone, whose pixels are scaled to mean 0 and deviation 1 by tube and channel. Pixels are those of the view, normalised by the data's
+// statistics, where the code undoes that first: after the scaling only its epsilon tells.
+type VideoMAE struct {
+	Mask            float64 `toml:"mask"`             // fraction of a frame's places that is hidden
+	DecoderDim      int     `toml:"decoder_dim"`      // channels of a token
+	DecoderDepth    int     `toml:"decoder_depth"`    // blocks
+	DecoderHeads    int     `toml:"decoder_heads"`    // of attention
+	NormalizePixels bool    `toml:"normalize_pixels"` // paint tubes of mean 0 and deviation 1 instead of the clip's pixels
+}
+
+// DefaultVideoMAE has the paper's settings for ViT-S.
+func DefaultVideoMAE() *VideoMAE {
+	return &VideoMAE{Mask: 0.9, DecoderDim: 192, DecoderDepth: 4, DecoderHeads: 3, NormalizePixels: true}
+}
+
+// Validate implements methods.Method.
+func (m *VideoMAE) Validate() error {
+	switch {
+	case !(m.Mask > 0 && m.Mask < 1):
+		return setting.Bad("mask", "%v: want a fraction between 0 and 1", m.Mask)
+	case m.DecoderDepth < 1:
+		return setting.Bad("decoder_depth", "%d: want at least 1 block", m.DecoderDepth)
+	case m.DecoderHeads < 1:
+		return setting.Bad("decoder_heads", "%d: want at least 1", m.DecoderHeads)
+	case m.DecoderDim < 2 || m.DecoderDim%2 != 0 || m.DecoderDim%m.DecoderHeads != 0:
+		return setting.Bad("decoder_dim", "%d: want a multiple of 2, for sines and cosines, and of decoder_heads = %d", m.DecoderDim, m.DecoderHeads)
+	}
+	return nil
+}
+
+// Build implements methods.Method. The features are those of the visible tubes.
+func (m *VideoMAE) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
+	if enc.Tokens == nil {
+		op.Fail("videomae", "this backbone has no tubes to hide: choose [backbone.vit3d]")
+	}
+	e, x := enc.Tokens(s), b.View(0)
+	if e.Frames == 0 {
+		op.Fail("videomae", "this backbone's tokens are patches of images: choose [backbone.vit3d]")
+	}
+	grid := masks.Grid{Frames: e.Frames, Rows: e.Rows, Columns: e.Columns}
+	tubes := &masks.Tube{Ratio: m.Mask}
+	order := op.Argsort(op.Reshape(b.Mask(tubes, grid), b.Size(), grid.Tokens())) // what is visible first, each in order
+	visible := grid.Frames * tubes.Visible(grid)
+	seen, hidden := op.Slice(order, 1, 0, visible), op.Slice(order, 1, visible, grid.Tokens())
+	latent := e.Encode(op.GatherTokens(e.Embed(x), seen)) // [B,K,D]
+	painted := m.decoder(s.In("decoder"), e, op.ShapeOf(x)[4])(latent, seen, hidden)
+	target := op.GatherTokens(TubeTarget(x, e.Tube, e.Patch, m.NormalizePixels), hidden)
+	features := e.Pool(latent)
+	return methods.Objective{
+		Features: features,
+		Terms:    []methods.Term{{Name: "reconstruction", Weight: 1, Value: op.MeanAll(op.Square(op.Sub(painted, target)))}},
+		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(features)}},
+	}
+}
+
+// decoder paints the hidden tubes: (latent [B,K,D], places of what is seen [B,K] and hidden [B,N]) -> [B,N,t*P*P*C].
+func (m *VideoMAE) decoder(s *graph.Scope, e *backbones.TokenEncoder, channels int) func(latent, seen, hidden *graph.Node) *graph.Node {
+	t, d := e.Frames*e.Rows*e.Columns, m.DecoderDim
+	embed := s.In("embed").Param("weight", layer.XavierUniform(e.Dim, d), e.Dim, d) // without bias, as in the code
+	mask := op.Reshape(s.Param("mask", graph.Normal(0.02), 1, d), 1, 1, d)
+	position := s.Frozen("position", backbones.SinCos1D(d, t), t, d)
+	blocks := layer.Blocks(s.In("blocks"), layer.Block{Dim: d, Heads: m.DecoderHeads}, m.DecoderDepth, 0)
+	norm := layer.LayerNorm(s.In("norm"), d)
+	paint := layer.Dense(s.In("paint"), d, e.Tube*e.Patch*e.Patch*channels)
+	return func(latent, seen, hidden *graph.Node) *graph.Node {
+		b, k, n := op.ShapeOf(latent)[0], op.ShapeOf(seen)[1], op.ShapeOf(hidden)[1]
+		places := op.BroadcastTo(op.Reshape(position, 1, t, d), ir.Shape{b, t, d})
+		known := op.Reshape(layer.Product(s, op.Reshape(latent, -1, e.Dim), embed), b, k, d)
+		known = op.Add(known, op.GatherTokens(places, seen))
+		asked := op.Add(op.GatherTokens(places, hidden), mask)
+		y := blocks(op.Concat(1, known, asked))
+		return paint(norm(op.Slice(y, 1, k, k+n)))
+	}
+}
+
+// TubeTarget is the pixels that each tube of x [B,F,H,W,C] should be painted with, [B,T,t*P*P*C], scaled to mean 0 and deviation 1 by tube and channel if
+// normalize is set (the deviation unbiased, plus 1e-6, as in the authors' code).
+func TubeTarget(x *graph.Node, tube, patch int, normalize bool) *graph.Node {
+	y := backbones.Tubes(x, tube, patch)
+	if !normalize {
+		return y
+	}
+	shape, c := op.ShapeOf(y), op.ShapeOf(x)[4]
+	n := shape[2] / c
+	p := op.Reshape(y, shape[0], shape[1], n, c)
+	centred := op.Sub(p, op.Mean(p, true, 2))
+	variance := op.Scale(op.SumAxes(op.Square(centred), true, 2), 1/float64(max(n-1, 1)))
+	return op.Reshape(op.Mul(centred, op.Reciprocal(op.Shift(op.Sqrt(variance), 1e-6))), shape...)
+}

@@ -1,0 +1,122 @@
+package video_test
+
+import (
+	"strings"
+	"testing"
+
+	"selfsup/backbones"
+	"selfsup/datasets/feed"
+	"selfsup/datasets/masks"
+	"selfsup/graph"
+	"selfsup/graph/op"
+	"selfsup/graph/optest"
+	"selfsup/internal/golden"
+	"selfsup/internal/golden/ongraph"
+	"selfsup/methods"
+	"selfsup/methods/methodtest"
+	"selfsup/methods/video"
+)
+
+// clips is [B,C,T,H,W] as [B,T,H,W,C].
+func clips(x golden.Tensor) golden.Tensor { return golden.Permute(x, 0, 2, 3, 4, 1) }
+
+// Tubes through a linear layer are VideoMAE's convolution.
+func TestGoldenTubes(t *testing.T) {
+	ongraph.Check(t, golden.Load(t, "video/patch_embed_3d"), true, func(c *ongraph.Case) {
+		p, tube := golden.Param[int](c.T, c.F, "patch_size"), golden.Param[int](c.T, c.F, "tubelet_size")
+		w := c.In("proj.weight", func(x golden.Tensor) golden.Tensor { return golden.Permute(x, 2, 3, 4, 1, 0) })
+		x := backbones.Tubes(c.In("x", clips), tube, p)
+		s := op.ShapeOf(x)
+		flat := op.Reshape(w, s[2], op.ShapeOf(w).Last())
+		y := op.Add(op.MatMul(op.Reshape(x, -1, s[2]), flat, false, false), c.In("proj.bias", golden.Same))
+		c.Y(op.Reshape(y, s[0], s[1], -1), golden.Same)
+	})
+}
+
+// Target and loss are VideoMAE's. The reference takes the data's normalisation off first.
+func TestGoldenLoss(t *testing.T) {
+	ongraph.Check(t, golden.Load(t, "video/videomae_loss"), true, func(c *ongraph.Case) {
+		mean, std := golden.Param[[]float64](c.T, c.F, "mean"), golden.Param[[]float64](c.T, c.F, "std")
+		x := op.Add(op.Mul(op.StopGradient(c.In("videos", clips)), c.Floats("std", std, len(std))), c.Floats("mean", mean, len(mean)))
+		target := video.TubeTarget(x, golden.Param[int](c.T, c.F, "tubelet_size"), golden.Param[int](c.T, c.F, "patch_size"),
+			golden.Param[bool](c.T, c.F, "normlize_target"))
+		mask := c.F.Inputs["mask"]
+		var hidden []int32
+		for i, m := range mask.Data {
+			if m != 0 {
+				hidden = append(hidden, int32(i))
+			}
+		}
+		flat := op.Reshape(target, -1, op.ShapeOf(target).Last())
+		labels := op.Reshape(op.Gather(flat, c.Scope.Ints("hidden", hidden)), op.ShapeOf(target)[0], -1, op.ShapeOf(target).Last())
+		c.Out("labels", labels, golden.Same)
+		c.Out("loss", op.MeanAll(op.Square(op.Sub(c.In("pred", golden.Same), labels))), golden.Same)
+	})
+}
+
+// Masks hide as many places as VideoMAE's generator, the same in every frame.
+func TestGoldenTubeMask(t *testing.T) {
+	f := golden.Load(t, "video/tube_mask")
+	size := golden.Param[[]int](t, f, "input_size")
+	plan := &masks.Plan{Kind: &masks.Tube{Ratio: golden.Param[float64](t, f, "mask_ratio")}, Grid: masks.Grid{Frames: size[0], Rows: size[1], Columns: size[2]}}
+	mask := make([]uint8, plan.Size())
+	plan.Draw(mask, 1, 2, 3, &masks.Scratch{})
+	want, places := 0, size[1]*size[2]
+	for i, m := range f.Outputs["mask"].Data {
+		want += int(m)
+		if mask[i] != mask[i%places] {
+			t.Errorf("token %d is unlike the same place of the first frame", i)
+		}
+	}
+	got := 0
+	for _, m := range mask {
+		got += int(m)
+	}
+	if got != want {
+		t.Errorf("%d tokens are hidden, the reference hides %d", got, want)
+	}
+	if v := plan.Kind.(*masks.Tube).Visible(plan.Grid); v*size[0] != len(mask)-want {
+		t.Errorf("%d places of a frame are visible, want %d", v, (len(mask)-want)/size[0])
+	}
+}
+
+func build(s *graph.Scope, m *video.VideoMAE, b backbones.Backbone, shape ...int) methods.Objective {
+	batch := methods.NewBatch(s, 2, methodtest.Data(feed.Field{Name: "view", Shape: shape}))
+	return m.Build(s, methods.EncoderOf(b, batch.Of("view0")), batch)
+}
+
+var small = &backbones.ViT3D{Channels: 8, Depth: 1, Heads: 2, Patch: 2, Tube: 2}
+
+func TestGradients(t *testing.T) {
+	for name, m := range map[string]*video.VideoMAE{
+		"scaled": {Mask: 0.5, DecoderDim: 6, DecoderDepth: 1, DecoderHeads: 1, NormalizePixels: true},
+		"pixels": {Mask: 0.75, DecoderDim: 4, DecoderDepth: 1, DecoderHeads: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			optest.CheckGradients(t, func(s *graph.Scope) *graph.Node { return build(s, m, small, 4, 4, 4, 1).Loss() }, nil, 8, 2e-5)
+		})
+	}
+}
+
+// Backbones of images and clips that tubes do not fill are refused with what would be right.
+func TestRefusals(t *testing.T) {
+	m := video.DefaultVideoMAE()
+	for _, c := range []struct {
+		b     backbones.Backbone
+		shape []int
+		want  string
+	}{
+		{backbones.DefaultConvNet(), []int{8, 8, 1}, "choose [backbone.vit3d]"},
+		{&backbones.ViT{Size: "tiny", Patch: 4, Pool: "mean", Position: "learned"}, []int{8, 8, 1}, "patches of images"},
+	} {
+		_, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) { build(s, m, c.b, c.shape...) })
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("got %v, want %q", err, c.want)
+		}
+	}
+	for _, in := range [][]int{{3, 4, 4, 1}, {4, 5, 4, 1}, {4, 4, 1}} {
+		if err := small.Check(backbones.Input{Shape: in}); err == nil {
+			t.Errorf("tubes of 2x2x2 take %v", in)
+		}
+	}
+}
