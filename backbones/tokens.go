@@ -15,12 +15,13 @@ type Tokens interface {
 // TokenEncoder is the parts of a token backbone. Patches are numbered by rows; T = Rows*Columns.
 type TokenEncoder struct {
 	Dim           int                             // D, of a token
-	Patch         int                             // side of a patch, pixels
+	Patch         int                             // side of a patch, pixels; 0: its tokens are no patches of an image
 	Rows, Columns int                             // of patches in an image
 	Frames, Tube  int                             // of a clip: tubes one after the other, and frames of each; T = Frames*Rows*Columns. 0: an image
 	HasClass      bool                            // Encode puts a class token before the others
 	Embed         func(x *graph.Node) *graph.Node // images [B,H,W,C] -> patch tokens with their positions [B,T,D]
 	Encode        func(x *graph.Node) *graph.Node // any K patch tokens [B,K,D] -> [B,K,D] after the final norm, or [B,1+K,D] with a class token
+	Symbols       *SymbolEncoder                  // the parts of an encoder of symbols; nil: it is none
 }
 
 // Pool is the features of encoded tokens, [B,K,D] -> [B,D]: the class token, or the mean of all.

@@ -9,7 +9,8 @@ import (
 const (
 	Padding = 0 // after the end of a text
 	Unknown = 1 // a character that the training texts lack
-	first   = 2 // of the vocabulary's own symbols
+	// FirstSymbol is the first of the vocabulary's own.
+	FirstSymbol = 2
 )
 
 // Vocabulary numbers the symbols of texts: 0 is Padding, 1 Unknown, then characters or bytes in order.
@@ -34,7 +35,7 @@ func CharacterVocabulary(texts []string) *Vocabulary {
 	}
 	slices.Sort(v.runes)
 	for i, r := range v.runes {
-		v.index[r] = int32(i + first)
+		v.index[r] = int32(i + FirstSymbol)
 	}
 	return v
 }
@@ -42,9 +43,14 @@ func CharacterVocabulary(texts []string) *Vocabulary {
 // Len is the number of symbols, with Padding and Unknown.
 func (v *Vocabulary) Len() int {
 	if v.index == nil {
-		return first + 256
+		return FirstSymbol + 256
 	}
-	return first + len(v.runes)
+	return FirstSymbol + len(v.runes)
+}
+
+// Equal reports whether two vocabularies give every symbol the same number.
+func (v *Vocabulary) Equal(other *Vocabulary) bool {
+	return v == other || (v.index == nil) == (other.index == nil) && slices.Equal(v.runes, other.runes)
 }
 
 // Unit is what a symbol stands for: "characters" or "bytes".
@@ -68,7 +74,7 @@ func (v *Vocabulary) Encode(text string, from int, dst []int32) int {
 	if v.index == nil {
 		n := 0
 		for i := from; i < len(text) && n < len(dst); i++ {
-			dst[n] = int32(text[i]) + first
+			dst[n] = int32(text[i]) + FirstSymbol
 			n++
 		}
 		return n
@@ -95,11 +101,11 @@ func (v *Vocabulary) Encode(text string, from int, dst []int32) int {
 func (v *Vocabulary) Decode(symbols []int32) string {
 	var b []byte
 	for _, s := range symbols {
-		k := int(s) - first
+		k := int(s) - FirstSymbol
 		switch {
 		case s == Padding:
 			return string(b)
-		case k < 0 || k+first >= v.Len():
+		case k < 0 || k+FirstSymbol >= v.Len():
 			b = utf8.AppendRune(b, utf8.RuneError)
 		case v.index == nil:
 			b = append(b, byte(k))

@@ -62,6 +62,7 @@ func (s *Setup) Benchmark(steps int, byShape bool) (*Bench, error) {
 			}
 			s.someCategories(name, in.F32, r)
 		}
+		s.someSymbols(name, in.I32, in.Shape)
 		if name == feed.Labels {
 			for i := range in.I32 {
 				in.I32[i] = int32(i % len(s.Data.Train.Classes()))
@@ -111,6 +112,17 @@ func (s *Setup) someCategories(name string, to []float32, r *rand.Rand) {
 		if of := f.Of[i%len(f.Of)]; of > 0 {
 			to[i] = float32(r.IntN(of))
 		}
+	}
+}
+
+// someSymbols draws the symbols of a field of sequences, none of them padding.
+func (s *Setup) someSymbols(name string, to []int32, shape ir.Shape) {
+	f, err := feed.FieldOf(s.Kind.Training(s.Seen), s.masks, name)
+	if err != nil || !f.Int || len(f.Of) != 1 || len(shape) < 2 {
+		return
+	}
+	for i := range to {
+		to[i] = int32(1 + i%max(f.Of[0]-1, 1))
 	}
 }
 

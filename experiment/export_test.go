@@ -41,7 +41,7 @@ func tensors(t *testing.T, path string) (meta map[string]string, shapes map[stri
 			Shape   []int
 			Offsets [2]int `json:"data_offsets"`
 		}
-		if err := json.Unmarshal(text, &h); err != nil || h.DType != "F32" {
+		if err := json.Unmarshal(text, &h); err != nil || h.DType != "F32" && h.DType != "I32" {
 			t.Fatalf("%s: %s: %v", name, text, err)
 		}
 		v := make([]float32, (h.Offsets[1]-h.Offsets[0])/4)

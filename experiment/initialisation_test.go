@@ -31,7 +31,7 @@ func uniform(bound float64) drawn {
 func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok bool) {
 	at, last := path.Dir(name), path.Base(name)
 	draw := func(d drawn) (float64, *drawn, bool) { return 0, &d, true }
-	transformer := strings.HasPrefix(name, "decoder/") || st.Get("backbone/patch/weight") != nil && strings.HasPrefix(name, "backbone/")
+	transformer := strings.HasPrefix(name, "decoder/") || st.Get("backbone/symbols") != nil || st.Get("backbone/patch/weight") != nil && strings.HasPrefix(name, "backbone/")
 	norm := strings.HasPrefix(path.Base(at), "norm")
 	switch shape := st.Get(name).Shape; {
 	case last == "weight" && norm:
@@ -56,7 +56,7 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 		return draw(normal(1 / math.Sqrt(float64(st.Get(name).Shape[1]))))
 	case at == "memory" || at == "prototypes": // DeepCluster v2: no sample was seen, and the first clusters come after the first epoch
 		return 0, nil, true
-	case last == "class" || last == "position" || last == "mask":
+	case last == "symbols" || last == "class" || last == "position" || last == "mask":
 		return draw(normal(0.02))
 	}
 	return 0, nil, false

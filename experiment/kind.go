@@ -10,6 +10,7 @@ import (
 	"selfsup/datasets/frames"
 	"selfsup/datasets/rows"
 	"selfsup/datasets/views"
+	"selfsup/datasets/windows"
 	"selfsup/recipes"
 )
 
@@ -53,15 +54,32 @@ func (s *Setup) kindOf() (feed.Kind, error) {
 			return nil, &DataError{err}
 		}
 		return t, nil
+	case datasets.TextSet:
+		if err := s.checkOneSize(); err != nil {
+			return nil, err
+		}
+		t, err := windows.NewTexts(r.Windows, train, s.Data.Test)
+		if err != nil {
+			return nil, &DataError{err}
+		}
+		return t, nil
 	}
 	return nil, &RecipeError{r.File, fmt.Errorf("dataset.%s: no method trains on samples of its kind yet (%T)", r.Dataset.Name, s.Data.Train)}
+}
+
+// checkOneSize refuses what resizes views, of data that are no images.
+func (s *Setup) checkOneSize() error {
+	if r := s.Recipe; len(r.Train.Resolution) > 0 {
+		return r.Result.Bad("train.resolution", "is about the size of views of images, and the samples of dataset.%s are %s", r.Dataset.Name, s.noun())
+	}
+	return nil
 }
 
 // checkOneView refuses what compares or resizes views, of data in which nothing is random.
 func (s *Setup) checkOneView() error {
 	r := s.Recipe
-	if len(r.Train.Resolution) > 0 {
-		return r.Result.Bad("train.resolution", "is about the size of views of images, and the samples of dataset.%s are %s", r.Dataset.Name, s.noun())
+	if err := s.checkOneSize(); err != nil {
+		return err
 	}
 	for _, c := range r.Evaluate.On {
 		if c.Value.Needs().Views {

@@ -31,3 +31,9 @@ func PatchMSE(painted, target, hidden *graph.Node) *graph.Node {
 	perPatch := op.Mean(op.Square(op.Sub(painted, op.StopGradient(target))), false, -1) // [B,T]
 	return op.Div(op.SumAll(op.Mul(perPatch, hidden)), op.SumAll(hidden))
 }
+
+// MeanOver is the mean of values over the places where chosen is 1, of one shape, and 0 where nothing is chosen.
+func MeanOver(values, chosen *graph.Node) *graph.Node {
+	n := op.Shift(op.Relu(op.Shift(op.SumAll(chosen), -1)), 1) // at least 1
+	return op.Div(op.SumAll(op.Mul(values, chosen)), n)
+}

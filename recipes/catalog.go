@@ -23,6 +23,7 @@ import (
 	"selfsup/methods/equivariant"
 	"selfsup/methods/masked"
 	"selfsup/methods/origins"
+	"selfsup/methods/text"
 	"selfsup/methods/video"
 	"selfsup/recipes/overlay"
 )
@@ -66,6 +67,7 @@ func Builtin() Catalog {
 			"augself":    func() methods.Method { return equivariant.DefaultAugSelf() },
 			"sie":        func() methods.Method { return equivariant.DefaultSIE() },
 			"videomae":   func() methods.Method { return video.DefaultVideoMAE() },
+			"mlm":        func() methods.Method { return text.DefaultMLM() },
 			"supervised": func() methods.Method { return methods.DefaultSupervised() },
 
 			"deepcluster_v2": func() methods.Method { return distillation.DefaultDeepClusterV2() },
@@ -79,10 +81,12 @@ func Builtin() Catalog {
 			"vit":     func() backbones.Backbone { return backbones.DefaultViT() },
 
 			"ft_transformer": func() backbones.Backbone { return backbones.DefaultFTTransformer() },
+			"transformer":    func() backbones.Backbone { return backbones.DefaultTransformer() },
 		},
 		Datasets: map[string]func() datasets.Source{
 			"fashion_mnist_4k": func() datasets.Source { return datasets.NewFashionMNIST4k() },
 			"emoji_32":         func() datasets.Source { return datasets.NewEmoji32() },
+			"sotu":             func() datasets.Source { return datasets.NewSOTU() },
 			"idx":              func() datasets.Source { return datasets.NewIDX() },
 			"folder":           func() datasets.Source { return datasets.NewFolder() },
 			"shards":           func() datasets.Source { return datasets.NewShards() },

@@ -17,6 +17,7 @@ import (
 	"selfsup/datasets/rows"
 	"selfsup/datasets/sampling"
 	"selfsup/datasets/views"
+	"selfsup/datasets/windows"
 	"selfsup/experiment/evaluate"
 	"selfsup/graph/device"
 	"selfsup/graph/optim"
@@ -49,6 +50,7 @@ type Recipe struct {
 	Rows       rows.Settings                      `toml:"rows"`                        // of tables
 	Captions   captioned.Settings                 `toml:"captions"`                    // of images with texts
 	Init       Init                               `toml:"init"`                        // weights to begin with; without a file or run, all are random
+	Windows    windows.Settings                   `toml:"windows"`                     // of texts and sound recordings
 	Backbone   overlay.Choice[backbones.Backbone] `toml:"backbone"`
 	Method     overlay.Choice[methods.Method]     `toml:"method"`
 	Optimizer  overlay.Choice[optim.Optimizer]    `toml:"optimizer"`
@@ -95,7 +97,7 @@ func (r *Resolution) Validate() error {
 func Default() *Recipe {
 	return &Recipe{
 		Name: "experiment", Seed: 1, Precision: "fp32", Device: "cpu",
-		Views: views.Defaults(), Rows: rows.Defaults(), Captions: captioned.Defaults(), Init: DefaultInit(), Validation: DefaultValidation(), Baselines: DefaultBaselines(),
+		Views: views.Defaults(), Rows: rows.Defaults(), Windows: windows.Defaults(), Captions: captioned.Defaults(), Init: DefaultInit(), Validation: DefaultValidation(), Baselines: DefaultBaselines(),
 		Train: Train{
 			Batch: 256, Length: setting.Epochs(100), Checkpoint: setting.Epochs(10), Log: setting.Steps(10),
 			Probe: true, ProbeRate: 1e-3, Accumulate: 1,
@@ -169,6 +171,7 @@ func (r *Recipe) settle(res *overlay.Result) error {
 		{"views", &r.Views, []string{"images", "clips"}},
 		{"rows", &r.Rows, []string{"rows"}},
 		{"captions", &r.Captions, []string{datasets.WithCaptions}},
+		{"windows", &r.Windows, []string{"texts", "waves"}},
 	} {
 		concerned := slices.Contains(t.of, samples) || samples == datasets.WithCaptions && slices.Contains(t.of, "images")
 		if !concerned && res.Wrote(t.name) {

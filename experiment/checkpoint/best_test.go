@@ -76,7 +76,7 @@ func TestExportBytes(t *testing.T) {
 		entries []Tensor
 		want    string
 	}{
-		{"whole numbers", []Tensor{entry("n", ir.I32, []int{2})}, "n is "},
+		{"double precision", []Tensor{entry("n", ir.F64, []int{2})}, "n is f64, want f32 or i32"},
 		{"a name twice", []Tensor{a, a}, "the name a stands twice"},
 	} {
 		if err := Export(&out, c.entries, nil); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -37,14 +37,15 @@ func Export(w io.Writer, tensors []Tensor, meta map[string]string) error {
 	header := map[string]any{"__metadata__": meta}
 	at := 0
 	for _, t := range tensors {
-		if t.DType != ir.F32 {
-			return fmt.Errorf("export: %s is %v, want %v", t.Name, t.DType, ir.F32)
+		dtype := map[ir.DType]string{ir.F32: "F32", ir.I32: "I32"}[t.DType]
+		if dtype == "" {
+			return fmt.Errorf("export: %s is %v, want %v or %v", t.Name, t.DType, ir.F32, ir.I32)
 		}
 		if header[t.Name] != nil {
 			return fmt.Errorf("export: the name %s stands twice", t.Name)
 		}
 		end := at + 4*t.Shape.Size()
-		header[t.Name] = entry{"F32", append([]int{}, t.Shape...), [2]int{at, end}}
+		header[t.Name] = entry{dtype, append([]int{}, t.Shape...), [2]int{at, end}}
 		at = end
 	}
 	text, err := json.Marshal(header) // sorts the names

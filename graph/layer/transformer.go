@@ -30,9 +30,15 @@ func Dense(s *graph.Scope, in, out int) Func {
 }
 
 // LayerNorm normalises every token of x [...,c] over its channels, then scales and shifts, with an epsilon of 1e-6.
-func LayerNorm(s *graph.Scope, c int) Func {
+func LayerNorm(s *graph.Scope, c int) Func { return LayerNormEps(s, c, tokenEps) }
+
+// LayerNormEps is LayerNorm with an epsilon of one's own; 0: 1e-6.
+func LayerNormEps(s *graph.Scope, c int, eps float64) Func {
+	if eps == 0 {
+		eps = tokenEps
+	}
 	gamma, beta := s.Param("weight", graph.Fill(1), c), s.Param("bias", graph.Fill(0), c)
-	return func(x *graph.Node) *graph.Node { return op.LayerNorm(x, gamma, beta, tokenEps) }
+	return func(x *graph.Node) *graph.Node { return op.LayerNorm(x, gamma, beta, eps) }
 }
 
 // Attention is multi-head self-attention of tokens x [B,T,dim] -> [B,T,dim]: every head's output is softmax(q k' / sqrt(dim/heads)) v, q, k
@@ -60,30 +66,42 @@ func MLP(s *graph.Scope, dim, hidden int) Func {
 	}
 }
 
-// Block are the settings of a transformer's blocks. An MLP is four times as wide as its tokens.
+// Block are the settings of a transformer's blocks.
 type Block struct {
 	Dim, Heads int
+	Hidden     int     // width within the MLP; 0: four times Dim
 	LayerScale float64 // start of the factors of every channel of a branch; 0: there are none
 	Mask       Mask    // of the attention; without one the attention is one operation
+	Post       bool    // norms after the branches instead of before them, as in Vaswani et al. 2017 and BERT
+	Eps        float64 // of the norms; 0: 1e-6
 }
 
-// New is one block on tokens [B,T,Dim]: x + attention(norm(x)), then x + mlp(norm(x)) (pre-norm, as in arXiv:2010.11929, eq. 2 and 3). A
-// branch passes through a LayerScale, learned factors of its channels (Touvron et al. 2021, arXiv:2103.17239, eq. 2), and through drop,
-// which may be nil.
+// New is one block on tokens [B,T,Dim]: x + attention(norm(x)), then x + mlp(norm(x)) (pre-norm, as in arXiv:2010.11929, eq. 2 and 3), or with
+// Post norm(x + attention(x)), then norm(x + mlp(x)) (arXiv:1706.03762, section 3.1). A branch passes through a LayerScale, learned factors of
+// its channels (Touvron et al. 2021, arXiv:2103.17239, eq. 2), and through drop, which may be nil.
 func (o Block) New(s *graph.Scope, drop Func) Func {
-	attention := Chain(LayerNorm(s.In("norm1"), o.Dim), MaskedAttention(s.In("attn"), o.Dim, o.Heads, o.Mask))
-	mlp := Chain(LayerNorm(s.In("norm2"), o.Dim), MLP(s.In("mlp"), o.Dim, 4*o.Dim))
-	if o.LayerScale != 0 {
-		attention = Chain(attention, channelScale(s.In("scale1"), o))
-		mlp = Chain(mlp, channelScale(s.In("scale2"), o))
+	hidden := o.Hidden
+	if hidden == 0 {
+		hidden = 4 * o.Dim
 	}
-	if drop != nil {
-		attention, mlp = Chain(attention, drop), Chain(mlp, drop)
+	branch := func(norm Func, scale string, f Func) Func {
+		before, after := norm, Chain()
+		if o.Post {
+			before, after = after, before
+		}
+		steps := []Func{before, f}
+		if o.LayerScale != 0 {
+			steps = append(steps, channelScale(s.In(scale), o))
+		}
+		if drop != nil {
+			steps = append(steps, drop)
+		}
+		inner := Chain(steps...)
+		return func(x *graph.Node) *graph.Node { return after(op.Add(x, inner(x))) }
 	}
-	return func(x *graph.Node) *graph.Node {
-		x = op.Add(x, attention(x))
-		return op.Add(x, mlp(x))
-	}
+	norm1, attention := LayerNormEps(s.In("norm1"), o.Dim, o.Eps), MaskedAttention(s.In("attn"), o.Dim, o.Heads, o.Mask)
+	norm2, mlp := LayerNormEps(s.In("norm2"), o.Dim, o.Eps), MLP(s.In("mlp"), o.Dim, hidden)
+	return Chain(branch(norm1, "scale1", attention), branch(norm2, "scale2", mlp))
 }
 
 func channelScale(s *graph.Scope, o Block) Func {

@@ -54,6 +54,9 @@ func (m *MAE) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) metho
 		op.Fail("mae", "this backbone has no patch tokens to hide: choose one that has, such as [backbone.vit]")
 	}
 	x, e := b.View(0), enc.Tokens(s)
+	if e.Patch == 0 {
+		op.Fail("mae", "the tokens of this backbone are no patches of an image, whose pixels this method paints: choose [backbone.vit]")
+	}
 	m.visible(e.Rows * e.Columns)
 	hidden := b.Mask(&masks.Random{Ratio: m.Mask}, masks.Grid{Frames: 1, Rows: e.Rows, Columns: e.Columns}) // [B,1,T]
 	r := m.Reconstruct(s, e, x, op.Reshape(hidden, b.Size(), -1))

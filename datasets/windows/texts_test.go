@@ -1,0 +1,147 @@
+package windows
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"selfsup/datasets"
+	"selfsup/datasets/feed"
+	"selfsup/datasets/sampling"
+)
+
+// texts are lines of a training and a test file.
+func texts(t *testing.T, vocabulary string, train, test string) *datasets.Data {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{"train.txt": train, "test.txt": test} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := datasets.NewText()
+	s.Train, s.Test, s.Vocabulary = filepath.Join(dir, "train.txt"), filepath.Join(dir, "test.txt"), vocabulary
+	d, err := s.Open(datasets.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func make1(t *testing.T, m feed.Maker, name string, i int, key feed.Key) feed.Slot {
+	t.Helper()
+	f, err := m.Field(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := m.Worker([]string{name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slot := feed.NewSlot(f, 1)
+	if err := w.Make([]feed.Slot{slot}, i, key); err != nil {
+		t.Fatal(err)
+	}
+	return slot
+}
+
+// A text longer than the window is cut at a random place in training, another for each view and step, and at one place in evaluation; a
+// shorter one is padded. Each window is a part of its text.
+func TestTextWindows(t *testing.T) {
+	const long = "abcdefghijklmnopqrstuvwxyz"
+	d := texts(t, "characters", long+"\nabc\n", "zyx?\n")
+	train := d.Train.(datasets.TextSet)
+	v := train.Vocabulary()
+	tx, err := NewTexts(Settings{Length: 8, Place: "random", Fixed: "middle"}, train, d.Test)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, seen := tx.Training(d.Train), map[string]bool{}
+	for step := range 100 {
+		key := feed.Key{Seed: 1, Step: step, Row: 3}
+		a, b := v.Decode(make1(t, m, "view0", 0, key).I32), v.Decode(make1(t, m, "view1", 0, key).I32)
+		if len(a) != 8 || !strings.Contains(long, a) || !strings.Contains(long, b) {
+			t.Fatalf("step %d: windows %q and %q, want 8 letters of %q", step, a, b, long)
+		}
+		if again := v.Decode(make1(t, m, "view0", 0, key).I32); again != a {
+			t.Fatalf("step %d: %q, and again %q", step, a, again)
+		}
+		seen[a], seen[b] = true, true
+	}
+	if len(seen) != len(long)-7 {
+		t.Errorf("200 windows were at %d places, want all %d", len(seen), len(long)-7)
+	}
+	for fixed, want := range map[string]string{"start": "abcdefgh", "middle": "jklmnopq", "end": "stuvwxyz"} {
+		tx.settings.Fixed = fixed
+		for step := range 3 {
+			if got := v.Decode(make1(t, tx.Evaluation(d.Train), "view0", 0, feed.Key{Step: step}).I32); got != want {
+				t.Errorf("%s, step %d: evaluation reads %q, want %q", fixed, step, got, want)
+			}
+		}
+	}
+	if got := make1(t, m, "view0", 1, feed.Key{}).I32; !slices.Equal(got, []int32{2, 3, 4, 0, 0, 0, 0, 0}) {
+		t.Errorf("a short text: %v, want its letters and padding", got)
+	}
+	if got := make1(t, m, "length", 1, feed.Key{}).I32[0]; got != 3 {
+		t.Errorf("length %d, want 3", got)
+	}
+	part := sampling.Part(d.Train, []int32{1})
+	if got := make1(t, tx.Training(part), "view0", 0, feed.Key{}).I32; got[2] != 4 || got[3] != 0 {
+		t.Errorf("sample 0 of a part: %v, want the second text", got)
+	}
+	// The test text has a character that the training texts lack.
+	raw := make1(t, tx.Evaluation(d.Test), feed.Raw, 0, feed.Key{}).F32
+	if len(raw) != 28 || raw[27] != 0.25 || raw[datasets.Unknown] != 0.25 || raw[datasets.Padding] != 0 {
+		t.Errorf("raw %v, want 28 shares: a quarter for z and for what is unknown, none for padding", raw)
+	}
+}
+
+// Noise is symbols of the vocabulary, all of them in the end, and never padding or unknown.
+func TestNoise(t *testing.T) {
+	d := texts(t, "characters", "abcd\n", "a\n")
+	tx, err := NewTexts(Defaults(), d.Train.(datasets.TextSet), d.Test)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[int32]bool{}
+	noise := make1(t, tx.Training(d.Train), "noise", 0, feed.Key{Seed: 2}).I32
+	for _, s := range noise {
+		seen[s] = true
+	}
+	if len(noise) != 128 || len(seen) != 4 || seen[datasets.Padding] || seen[datasets.Unknown] {
+		t.Errorf("noise %v: want 128 of the 4 symbols", noise)
+	}
+}
+
+func TestTextErrors(t *testing.T) {
+	d, bytes := texts(t, "characters", "abc\n", "abc\n"), texts(t, "bytes", "abc\n", "abc\n")
+	_, err := NewTexts(Defaults(), d.Train.(datasets.TextSet), bytes.Test)
+	if err == nil || !strings.Contains(err.Error(), "the test texts number 258 symbols (bytes) and the training texts 5 (characters)") {
+		t.Errorf("two vocabularies: %v", err)
+	}
+	other := texts(t, "characters", "abd\n", "abd\n")
+	if _, err = NewTexts(Defaults(), d.Train.(datasets.TextSet), other.Train); err == nil {
+		t.Error("vocabularies of one size with other symbols: no error")
+	}
+	tx, err := NewTexts(Defaults(), d.Train.(datasets.TextSet), d.Test)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for maker, names := range map[feed.Maker][]string{tx.Training(d.Train): {"raw", "params0", "caption"}, tx.Evaluation(d.Train): {"view1", "noise"}} {
+		for _, name := range names {
+			if _, err := maker.Worker([]string{name}); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("texts have no field %q; they have view0", name)) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	for key, s := range map[string]Settings{
+		"length": {Length: -1, Place: "random", Fixed: "middle"}, "place": {Place: "anywhere", Fixed: "middle"}, "fixed": {Place: "random", Fixed: "last"},
+	} {
+		if err := s.Validate(); err == nil || !strings.Contains(err.Error(), key) || !strings.Contains(err.Error(), "want") {
+			t.Errorf("%+v: %v, want an error of %s", s, err, key)
+		}
+	}
+}

@@ -1,0 +1,138 @@
+package experiment_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"selfsup/experiment"
+	"selfsup/recipes"
+)
+
+// ofTexts is a run of seconds on texts of two kinds.
+const ofTexts = `
+name = "small"
+
+[dataset.text]
+train = "t.csv"
+label = "kind"
+
+[windows]
+length = 12
+
+[backbone.transformer]
+dim = 8
+depth = 1
+heads = 2
+
+[method.mlm]
+
+[optimizer.adamw]
+
+[train]
+batch = 16
+length = "12 steps"
+log = "1 step"
+probe = false
+
+[evaluate.knn]
+k = [5]
+`
+
+func loadTexts(t testing.TB, sets ...string) (*recipes.Loaded, error) {
+	t.Helper()
+	file := writeRecipe(t, ofTexts)
+	var b strings.Builder
+	b.WriteString("text,kind\n")
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range 100 {
+		for range 6 + r.IntN(20) {
+			b.WriteByte("abcdefgh"[i%2*3+r.IntN(5)])
+		}
+		fmt.Fprintf(&b, ",k%d\n", i%2)
+	}
+	if err := os.WriteFile(filepath.Join(filepath.Dir(file), "t.csv"), []byte(b.String()), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return recipes.Load(file, sets, recipes.Builtin())
+}
+
+// A recipe of texts trains, is evaluated beside the untrained encoder and a bag of symbols, and its encoder is exported with symbols as its reference.
+func TestTexts(t *testing.T) {
+	l, err := loadTexts(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	sum, err := experiment.Run(l, experiment.Options{Root: t.TempDir(), Messages: &said})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var of []string
+	for _, e := range sum.Evaluations {
+		if e.Metric == "top1" {
+			of = append(of, e.Representation)
+			if e.Representation == "raw" && e.Value < 0.8 {
+				t.Errorf("a bag of symbols tells %v of the two kinds, whose letters differ; want 0.8", e.Value)
+			}
+		}
+	}
+	if got := strings.Join(of, " "); got != "trained untrained raw" {
+		t.Errorf("evaluated: %s, want trained, untrained and raw", got)
+	}
+	if strings.Contains(said.String(), "image") || !strings.Contains(said.String(), "texts") {
+		t.Errorf("%q: want texts, and no word of images", said.String())
+	}
+	log, err := os.ReadFile(filepath.Join(sum.Run, "metrics.jsonl"))
+	if err != nil || !strings.Contains(string(log), `perplexity`) || !strings.Contains(string(log), `accuracy`) {
+		t.Errorf("metrics.jsonl has no perplexity or accuracy: %v\n%.300s", err, log)
+	}
+	_, shapes, _ := tensors(t, filepath.Join(sum.Run, "export", "encoder.safetensors"))
+	if got := fmt.Sprint(shapes["reference/texts"], shapes["reference/features"], shapes["backbone/symbols"]); got != "[2 12] [2 8] [10 8]" {
+		t.Errorf("export: shapes %s, want 2 windows of 12 symbols, 8 features, and embeddings of 10 symbols", got)
+	}
+}
+
+// A benchmark feeds symbols, and what does not fit texts is refused by name.
+func TestTextsRefused(t *testing.T) {
+	l, err := loadTexts(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := experiment.Prepare(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Benchmark(1, false); err != nil {
+		t.Error(err)
+	}
+	for set, want := range map[string]string{
+		`backbone="vit"`:        "a vit encodes images",
+		`backbone="resnet"`:     "encodes images",
+		`method="mae"`:          "the tokens of this backbone are no patches of an image",
+		`windows.length=-3`:     "windows.length",
+		`views.crop=8`:          "views",
+		`windows.fixed="there"`: `want "start", "middle" or "end"`,
+	} {
+		l, err := loadTexts(t, set)
+		if err == nil {
+			_, err = experiment.Prepare(l)
+		}
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", set, err, want)
+		}
+	}
+	if l, err = loadTexts(t, `method="simclr"`); err == nil { // two windows of a text are two views of it
+		_, err = experiment.Prepare(l)
+	}
+	if err != nil {
+		t.Errorf("two windows of a text: %v", err)
+	}
+	_, err = recipes.Load("quickstart.toml", []string{"windows.length=8"}, recipes.Builtin())
+	if err == nil || !strings.Contains(err.Error(), "is about texts and waves, and the samples of dataset.fashion_mnist_4k are images") {
+		t.Errorf("windows of images: %v", err)
+	}
+}
