@@ -20,7 +20,8 @@ type Bench struct {
 	Method          string   `json:"method"`
 	Backbone        string   `json:"backbone"`
 	Batch           int      `json:"batch"`
-	Size            int      `json:"size"` // of a view, pixels
+	Size            int      `json:"size"`  // of view 0, pixels
+	Views           string   `json:"views"` // "32x32x3", or with their numbers "32x32x3 (2) and 16x16x3 (4)"
 	Precision       string   `json:"precision"`
 	Threads         int      `json:"threads"`
 	Kernels         string   `json:"kernels"` // instruction set
@@ -88,7 +89,7 @@ func (s *Setup) Benchmark(steps int, byShape bool) (*Bench, error) {
 	}
 	about := s.Device.About()
 	b := &Bench{
-		Method: s.Recipe.Method.Name, Backbone: s.Recipe.Backbone.Name, Batch: s.Recipe.Train.Batch, Size: s.width(),
+		Method: s.Recipe.Method.Name, Backbone: s.Recipe.Backbone.Name, Batch: s.Recipe.Train.Batch, Size: s.width(), Views: s.viewSizes(),
 		Precision: s.Recipe.Precision, Threads: about.Threads, Kernels: about.Kernels,
 		MedianMS: 1e3 * median, MinMS: 1e3 * times[0], ImagesPerSecond: float64(s.Recipe.Train.Batch) / median,
 		GFLOPS: float64(s.Train.FLOPs()) / median / 1e9, Loss: loss.At(0),
@@ -189,8 +190,11 @@ func (b *Bench) Table() string {
 				fmt.Sprintf("%.0f%%", 100*o.GFLOPS/b.PeakGFLOPS), fmt.Sprintf("%.1f", o.GBPerS), fmt.Sprintf("%.0f%%", 100*o.GBPerS/b.PeakGBPerS)})
 		}
 	}
-	noun := cmp.Or(b.noun, "images")
-	return fmt.Sprintf("%s %s, %d %s of %d %s, %s, %d threads (%s)\nmedian %.1f ms, least %.1f ms, %.1f %s/s, %.0f GFLOPS, peak memory %.0f MB (%.0f MB of temporaries)\n"+
+	noun, sizes := cmp.Or(b.noun, "images"), ""
+	if strings.Contains(b.Views, " and ") {
+		sizes = "views of " + b.Views + "\n"
+	}
+	return fmt.Sprintf("%s %s, %d %s of %d %s, %s, %d threads (%s)\n%smedian %.1f ms, least %.1f ms, %.1f %s/s, %.0f GFLOPS, peak memory %.0f MB (%.0f MB of temporaries)\n"+
 		"the machine's measured peak: %.0f GFLOPS in float32, %.1f GB/s\n\n%s",
-		b.Method, b.Backbone, b.Batch, noun, b.Size, unitOf(noun), b.Precision, b.Threads, b.Kernels, b.MedianMS, b.MinMS, b.ImagesPerSecond, noun, b.GFLOPS, b.PeakRSSMB, b.ArenaMB, b.PeakGFLOPS, b.PeakGBPerS, t)
+		b.Method, b.Backbone, b.Batch, noun, b.Size, unitOf(noun), b.Precision, b.Threads, b.Kernels, sizes, b.MedianMS, b.MinMS, b.ImagesPerSecond, noun, b.GFLOPS, b.PeakRSSMB, b.ArenaMB, b.PeakGFLOPS, b.PeakGBPerS, t)
 }

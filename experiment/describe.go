@@ -30,11 +30,7 @@ func (s *Setup) Describe(w io.Writer) error {
 	if s.Data.Test != nil {
 		test = s.Data.Test.Len()
 	}
-	var sizes []string
-	for _, size := range s.shapes() {
-		sizes = append(sizes, size.String())
-	}
-	fmt.Fprintf(w, "data        %d training and %d test %s%s of %s\n", s.Data.Train.Len(), test, s.noun(), s.seen(), strings.Join(sizes, " and "))
+	fmt.Fprintf(w, "data        %d training and %d test %s%s of %s\n", s.Data.Train.Len(), test, s.noun(), s.seen(), s.viewSizes())
 	if s.Data.Labelled != nil || s.Seen.Len() < s.Data.Train.Len() || s.Labelled.Len() < s.Data.Train.Len() {
 		fmt.Fprintf(w, "subsets     the method sees %d training %s, evaluations learn from %d\n", s.Seen.Len(), s.noun(), s.Labelled.Len())
 	}

@@ -33,10 +33,17 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 	draw := func(d drawn) (float64, *drawn, bool) { return 0, &d, true }
 	transformer := strings.HasPrefix(name, "decoder/") || st.Get("backbone/symbols") != nil || st.Get("backbone/patch/weight") != nil && strings.HasPrefix(name, "backbone/")
 	norm := strings.HasPrefix(path.Base(at), "norm")
+	dino := strings.HasPrefix(name, "head/") && st.Get("head/last/weight") != nil
 	switch shape := st.Get(name).Shape; {
 	case last == "weight" && norm:
 		return 1, nil, true
 	case last == "bias" && norm:
+		return 0, nil, true
+	case dino && name == "head/last/weight": // [out,in], nn.Linear; weight norm takes the rows' directions
+		return draw(uniform(1 / math.Sqrt(float64(shape[1]))))
+	case dino && last == "weight": // DINO's code
+		return draw(normal(0.02))
+	case dino && last == "bias", name == "centre":
 		return 0, nil, true
 	case last == "weight" && len(shape) == 4: // [k,k,in,out]: He et al. 2015, eq. 14, the fan out
 		return draw(normal(math.Sqrt(2 / float64(shape[0]*shape[1]*shape[3]))))

@@ -124,6 +124,8 @@ const (
 // withoutOracle are recipes without one, and why.
 var withoutOracle = map[string]string{
 	"deepcluster.toml":   "the loss and the clusters are held against the authors' code by golden numbers, the optimiser by the quickstart's oracle",
+	"dino.toml":          "loss, centre, head and schedules are held against the authors' code by golden numbers, the teacher by byol's oracle",
+	"emoji-dino.toml":    "as dino.toml",
 	"emoji-augself.toml": "its terms and targets are held against the authors' code by golden numbers, the method beside it by its own oracle",
 	"emoji-sie.toml":     "the loss and the prediction are held against the authors' code by golden numbers, the rest by vicreg's oracle",
 	"mlm.toml":           "masks, loss, head and a transformer of its form are held against BERT's code by golden numbers, the optimiser by the oracles that have AdamW",

@@ -92,7 +92,10 @@ var resumable = map[string][]string{
 	"sie":     {`method="sie"`, "method.sie.projector=[32,16]"},
 	"parts": {`method="byol"`, "method.byol.projector=[32,16]", "method.byol.predictor=[32]", `optimizer="adamw"`,
 		"train.accumulate=4", "train.clip=0.5", "optimizer.adamw.final_decay=3.0"},
-	"densecl":    {`method="densecl"`, "method.densecl.projector=[32,16]", "method.densecl.queue=150", "method.densecl.momentum=0.9"},
+	"densecl": {`method="densecl"`, "method.densecl.projector=[32,16]", "method.densecl.queue=150", "method.densecl.momentum=0.9"},
+	"dino": {`method="dino"`, "method.dino.hidden=16", "method.dino.bottleneck=8", "method.dino.prototypes=24",
+		`method.dino.hold_last="10 steps"`, "method.dino.momentum=0.8", `optimizer="adamw"`, "optimizer.adamw.final_decay=10.0",
+		"train.clip=3.0", "views.crops=[{count=2,size=28,area=[0.4,1.0]},{count=2,size=12,area=[0.1,0.4]}]"},
 	"subset":     {`subset="long_tail"`, "subset.long_tail.ratio=10.0", `sampler="balanced"`, `labelled="few_shot"`, "labelled.few_shot.per_class=20"},
 	"resolution": {`train.resolution=[{until="2 steps",crop=16},{until="50%",crop=20}]`, `train.log="1 step"`},
 	"mae": {`method="mae"`, "method.mae.decoder_dim=8", "method.mae.decoder_depth=1", "method.mae.decoder_heads=2", `optimizer="adamw"`,
@@ -176,7 +179,7 @@ func checkLog(t *testing.T, dir string) {
 }
 
 // killed are the methods whose runs are killed: those with state that most have not.
-var killed = []string{"simclr", "moco"}
+var killed = []string{"simclr", "moco", "dino"}
 
 // A process that is killed at any instant, SIGKILL, leaves a folder that resumes to the same bits. The process that is killed and the one that
 // runs through have two threads, the one that goes on has one.

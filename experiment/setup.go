@@ -312,6 +312,25 @@ func (s *Setup) addShape(list []backbones.Input, view int) []backbones.Input {
 	return append(list, in)
 }
 
+// viewSizes are the shapes of a batch's views, with how many have each where they are not all alike: "28x28x1 (2) and 16x16x1 (4)".
+func (s *Setup) viewSizes() string {
+	shapes := s.shapes()
+	counts := make([]int, len(shapes))
+	for v := range s.viewCount() {
+		one := s.addShape(nil, v)
+		counts[slices.IndexFunc(shapes, func(x backbones.Input) bool { return slices.Equal(x.Shape, one[0].Shape) })]++
+	}
+	var list []string
+	for i, shape := range shapes {
+		text := shape.String()
+		if len(shapes) > 1 {
+			text += fmt.Sprintf(" (%d)", counts[i])
+		}
+		list = append(list, text)
+	}
+	return strings.Join(list, " and ")
+}
+
 // checkSizes asks the backbone whether it takes every size of view.
 func (s *Setup) checkSizes() error {
 	var shapes []backbones.Input

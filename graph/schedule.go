@@ -42,3 +42,15 @@ func CosineRamp(from, to float64) Schedule {
 		return to - (to-from)*(math.Cos(math.Pi*float64(t.Step)/float64(max(t.Steps, 1)))+1)/2
 	}
 }
+
+// LinearRamp goes from one value to another in so many steps, both of which it takes, and stays: with t from 0,
+// from + (to-from)*t/(steps-1), NumPy's linspace.
+func LinearRamp(from, to float64, steps func(t Time) int) Schedule {
+	return func(t Time) float64 {
+		n := steps(t)
+		if t.Step >= n {
+			return to
+		}
+		return from + (to-from)*float64(t.Step)/float64(max(n-1, 1))
+	}
+}

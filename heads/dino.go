@@ -8,8 +8,8 @@ import (
 	"selfsup/graph/op"
 )
 
-// DINO is the projector of DINO and of its successors: an MLP with GELU and no norms, rows of unit length, and the
-// cosines with K prototypes.
+// DINO is the projector of DINO and of its successors: an MLP with GELU and, if not asked for, no norms, rows of unit
+// length, and the cosines with K prototypes.
 //
 // Caron et al. 2021, arXiv:2104.14294, section 3.1 and appendix C; widths and weights of 0.02 as in its code.
 type DINO struct {
@@ -17,6 +17,7 @@ type DINO struct {
 	Hidden     int  // width between them, 2048 in the paper
 	Bottleneck int  // width of the rows, 256 in the paper
 	K          int  // prototypes, 65536 in the paper
+	Norm       bool // batch norm before every GELU, for convolutional networks (use_bn_in_head of the code)
 	Gain       bool // prototypes have learned lengths; without, as in the paper for its large models, they are 1
 }
 
@@ -28,7 +29,11 @@ func (o DINO) New(s *graph.Scope, in int) layer.Func {
 		if i == o.Layers-1 {
 			out = o.Bottleneck
 		}
-		layers = append(layers, normalLinear(s.In(fmt.Sprintf("mlp/%d", i)), in, out))
+		at := s.In(fmt.Sprintf("mlp/%d", i))
+		layers = append(layers, normalLinear(at, in, out))
+		if i < o.Layers-1 && o.Norm {
+			layers = append(layers, layer.BatchNorm(at.In("norm"), out))
+		}
 		if i < o.Layers-1 {
 			layers = append(layers, op.Gelu)
 		}

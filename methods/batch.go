@@ -59,12 +59,15 @@ func (b *Batch) Views(n int) []*graph.Node {
 	return x
 }
 
-// Crops is all views, by table of views.crops; where there is none, two views of one size. The first table's views are the large ones
+// Crops is all views, at least two, by table of views.crops; where there is none, two views of one size. The first table's views are the large ones
 // (SwAV, arXiv:2006.09882, section 3.2; DINO, arXiv:2104.14294, section 3.1).
 func (b *Batch) Crops() [][]*graph.Node {
 	groups := []int{2}
 	if g, ok := b.data.Maker.(feed.Grouped); ok && len(g.Groups()) > 0 {
 		groups = g.Groups()
+	}
+	if len(groups) == 1 && groups[0] == 1 {
+		op.Fail("", "views.crops makes 1 view of a sample: this method compares views, want at least 2")
 	}
 	var all [][]*graph.Node
 	v := 0

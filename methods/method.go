@@ -78,6 +78,16 @@ type Tune struct {
 	Within [2]float64
 }
 
+// During is 1 in the first steps of a training, as many as the span has, and 0 from then on.
+func During(span setting.Length) graph.Schedule {
+	return func(t graph.Time) float64 {
+		if t.Step < span.Steps(t.PerEpoch, t.Steps) {
+			return 1
+		}
+		return 0
+	}
+}
+
 // Player minimises Terms over the parameters below Scopes. Players of one turn step together, from one forward pass; turns follow each
 // other in every step, each a program of its own over the one Store, which sees what the turn before it changed.
 type Player struct {

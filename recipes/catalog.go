@@ -62,6 +62,7 @@ func Builtin() Catalog {
 			"vicreg":     func() methods.Method { return correlation.DefaultVICReg() },
 			"byol":       func() methods.Method { return distillation.DefaultBYOL() },
 			"clip":       func() methods.Method { return crossmodal.DefaultCLIP() },
+			"dino":       func() methods.Method { return distillation.DefaultDINO() },
 			"mae":        func() methods.Method { return masked.DefaultMAE() },
 			"densecl":    func() methods.Method { return dense.DefaultDenseCL() },
 			"augself":    func() methods.Method { return equivariant.DefaultAugSelf() },

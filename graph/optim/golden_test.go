@@ -56,6 +56,7 @@ var counterparts = map[string]func(t *testing.T, f *golden.Fixture){
 		return graph.CosineRamp(golden.Param[float64](t, f, "moco_m"), 1), golden.Param[int](t, f, "epochs") * golden.Param[int](t, f, "steps_per_epoch")
 	}),
 	"schedule_dino_teacher_momentum": schedule(dinoRamp), "schedule_dino_weight_decay": schedule(dinoRamp),
+	"schedule_dino_lr": schedule(dinoWarm), "schedule_dino_teacher_temperature": schedule(dinoTemperature),
 }
 
 func dinoRamp(t *testing.T, f *golden.Fixture) (graph.Schedule, int) {
@@ -64,6 +65,28 @@ func dinoRamp(t *testing.T, f *golden.Fixture) (graph.Schedule, int) {
 	}
 	s := graph.CosineRamp(golden.Param[float64](t, f, "base_value"), golden.Param[float64](t, f, "final_value"))
 	return s, golden.Param[int](t, f, "epochs") * golden.Param[int](t, f, "niter_per_ep")
+}
+
+// dinoWarm is DINO's learning rate: its warm-up takes both ends, and then the cosine begins at the peak once more.
+func dinoWarm(t *testing.T, f *golden.Fixture) (graph.Schedule, int) {
+	perEpoch, peak := golden.Param[int](t, f, "niter_per_ep"), golden.Param[float64](t, f, "base_value")
+	steps := golden.Param[int](t, f, "warmup_epochs") * perEpoch
+	rise := graph.LinearRamp(golden.Param[float64](t, f, "start_warmup_value"), peak, func(graph.Time) int { return steps })
+	fall := graph.CosineRamp(peak, golden.Param[float64](t, f, "final_value"))
+	return func(at graph.Time) float64 {
+		if at.Step < steps {
+			return rise(at)
+		}
+		return fall(graph.Time{Step: at.Step - steps, Steps: at.Steps - steps})
+	}, golden.Param[int](t, f, "epochs") * perEpoch
+}
+
+// dinoTemperature is the teacher's temperature, by epoch.
+func dinoTemperature(t *testing.T, f *golden.Fixture) (graph.Schedule, int) {
+	warmup := golden.Param[int](t, f, "warmup_teacher_temp_epochs")
+	s := graph.LinearRamp(golden.Param[float64](t, f, "warmup_teacher_temp"), golden.Param[float64](t, f, "teacher_temp"),
+		func(graph.Time) int { return warmup })
+	return s, golden.Param[int](t, f, "nepochs")
 }
 
 // bare says which parameters get no decay and no trust ratio, by name and number of axes.
@@ -297,16 +320,20 @@ func teacher(t *testing.T, f *golden.Fixture) {
 	})
 }
 
-// schedule compares a setting at every step that the fixture has.
+// schedule compares a setting at every step, or epoch, that the fixture has.
 func schedule(of func(t *testing.T, f *golden.Fixture) (s graph.Schedule, total int)) func(*testing.T, *golden.Fixture) {
 	return func(t *testing.T, f *golden.Fixture) {
 		s, total := of(t, f)
-		want := f.Outputs["per_step"]
+		key := "per_step"
+		if _, ok := f.Outputs[key]; !ok {
+			key = "per_epoch"
+		}
+		want := f.Outputs[key]
 		got := make([]float64, len(want.Data))
 		for i := range got {
 			got[i] = s(graph.Time{Step: i, Steps: total})
 		}
-		golden.Compare(t, "per_step", got, want, f.Tolerance(false, 0))
+		golden.Compare(t, key, got, want, f.Tolerance(false, 0))
 	}
 }
 

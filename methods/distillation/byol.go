@@ -30,8 +30,8 @@ func DefaultBYOL() *BYOL {
 
 // Validate implements methods.Method.
 func (m *BYOL) Validate() error {
-	if !(m.Momentum >= 0 && m.Momentum <= 1) {
-		return setting.Bad("momentum", "%v: want a number from 0 to 1", m.Momentum)
+	if err := checkMomentum("momentum", m.Momentum); err != nil {
+		return err
 	}
 	for _, w := range m.Predictor {
 		if w < 1 {
@@ -39,6 +39,14 @@ func (m *BYOL) Validate() error {
 		}
 	}
 	return heads.CheckWidths("projector", m.Projector)
+}
+
+// checkMomentum says what is wrong with the momentum of a moving mean that a recipe gives under a key.
+func checkMomentum(key string, m float64) error {
+	if !(m >= 0 && m <= 1) {
+		return setting.Bad(key, "%v: want a number from 0 to 1", m)
+	}
+	return nil
 }
 
 // Build implements methods.Method.

@@ -49,5 +49,20 @@ type Crops struct {
 	Counts []int
 }
 
+// TwoSizes has images in two groups: views 0 and 1, and so many small ones.
+func TwoSizes(large, small []int, count int) methods.Data {
+	var fields Fields
+	for v := range 2 + count {
+		shape := large
+		if v > 1 {
+			shape = small
+		}
+		fields = append(fields, feed.Field{Name: feed.View(v), Shape: shape})
+	}
+	d := Data()
+	d.Maker = Crops{fields, []int{2, count}}
+	return d
+}
+
 // Groups implements feed.Grouped.
 func (c Crops) Groups() []int { return c.Counts }

@@ -1,0 +1,67 @@
+//go:build learns
+
+package experiment_test
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"testing"
+	"text/tabwriter"
+
+	"selfsup/experiment"
+	"selfsup/recipes"
+)
+
+// learnsRow is a recipe that ends above its untrained encoder: by how much at least, in a metric of its evaluations.
+type learnsRow struct {
+	recipe string // shipped, or a file below recipes/
+	metric string // protocol and number, such as "knn top1"
+	margin float64
+	sets   []string
+}
+
+var learnsTable = []learnsRow{
+	{recipe: "dino.toml", metric: "knn top1", margin: 0.06},
+	{recipe: "emoji-dino.toml", metric: "linear top1", margin: 0.02},
+}
+
+// Every recipe of the table, trained as shipped, ends above its untrained encoder:
+//
+//	go test -tags learns ./experiment -run Learns -v -timeout 2h
+//
+// prints a table of what the encoder gives, what it gave untrained, and what the samples themselves give.
+func TestRecipesLearn(t *testing.T) {
+	table := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	defer table.Flush()
+	fmt.Fprintln(table, "recipe\tmetric\ttrained\tuntrained\tsamples\tmargin\tseconds")
+	for _, row := range learnsTable {
+		t.Run(row.recipe, func(t *testing.T) {
+			r, err := recipes.Load(row.recipe, row.sets, recipes.Builtin())
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum, err := experiment.Run(r, experiment.Options{Root: t.TempDir(), Messages: io.Discard})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]float64{}
+			for _, e := range sum.Evaluations {
+				if _, first := got[e.Representation]; e.Protocol+" "+e.Metric == row.metric && !first {
+					got[e.Representation] = e.Value
+				}
+			}
+			raw := ""
+			for name, v := range got {
+				if name != "trained" && name != "untrained" {
+					raw = fmt.Sprintf("%.3f (%s)", v, name)
+				}
+			}
+			gain := got["trained"] - got["untrained"]
+			fmt.Fprintf(table, "%s\t%s\t%.3f\t%.3f\t%s\t%+.3f\t%.0f\n", row.recipe, row.metric, got["trained"], got["untrained"], raw, gain, sum.Seconds)
+			if !(gain >= row.margin) {
+				t.Errorf("%s of the trained encoder %.3f, untrained %.3f: want at least %.3f more", row.metric, got["trained"], got["untrained"], row.margin)
+			}
+		})
+	}
+}
