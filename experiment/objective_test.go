@@ -47,7 +47,7 @@ func TestBackboneFaults(t *testing.T) {
 	catalog.Backbones["flat"] = func() backbones.Backbone { return &flat{} }
 	for fault, want := range map[string]string{
 		"":           "",
-		"nil":        "[backbone.flat] New returns nil; want a function from images to features",
+		"nil":        "[backbone.flat] New returns nil; want a function from samples to features",
 		"nil result": "[backbone.flat] New returns a function that returns nil; want features [32,12]",
 		"no average": "[backbone.flat] New makes features [32,28,28,1] of images [32,28,28,1], and Dim says 12; want [32,12]",
 		"width":      "[backbone.flat] New makes features [32,8] of images [32,28,28,1], and Dim says 12; want [32,12]",

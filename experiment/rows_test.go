@@ -163,7 +163,7 @@ func TestRowsRefused(t *testing.T) {
 		want string
 	}{
 		{"a backbone for images", []string{`backbone="resnet"`},
-			"[backbone.resnet] a resnet encodes images [height, width, channels], and the samples of this recipe are rows of 2 columns of numbers and 2 of categories"},
+			"[backbone.resnet]: a resnet encodes images [height, width, channels], and the samples of this recipe are rows of 2 columns of numbers and 2 of categories"},
 		{"too large a batch", []string{"train.batch=400"}, "rows; want at most that"},
 		{"views of a row", []string{"evaluate.align_uniform={}"}, "[evaluate.align_uniform] compares two random views"},
 		{"sizes", []string{`train.resolution=[{until="50%",crop=20}]`}, "train.resolution"},
