@@ -34,6 +34,7 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 	transformer := strings.HasPrefix(name, "decoder/") || st.Get("backbone/symbols") != nil || st.Get("backbone/patch/weight") != nil && strings.HasPrefix(name, "backbone/")
 	norm := strings.HasPrefix(path.Base(at), "norm")
 	dino := strings.HasPrefix(name, "head/") && st.Get("head/last/weight") != nil
+	machine := st.Get("visible/0/bias") != nil && (strings.HasPrefix(name, "backbone/") || strings.HasPrefix(name, "visible/"))
 	switch shape := st.Get(name).Shape; {
 	case last == "weight" && norm:
 		return 1, nil, true
@@ -45,6 +46,18 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 		return draw(normal(0.02))
 	case dino && last == "bias", name == "centre":
 		return 0, nil, true
+	case last == "weight" && machine: // Hinton 2010, UTML TR 2010-003, section 8
+		return draw(normal(0.01))
+	case last == "bias" && machine:
+		return 0, nil, true
+	case last == "weight" && (strings.HasPrefix(name, "generator/") || strings.HasPrefix(name, "discriminator/") && len(shape) == 4): // DCGAN, section 4
+		return draw(normal(0.02))
+	case last == "bias" && strings.HasPrefix(name, "generator/"): // of a transposed convolution as PyTorch's, whose fan in is that of its transpose
+		w := st.Get(at + "/weight").Shape
+		return draw(uniform(1 / math.Sqrt(float64(w[0]*w[1]*w[2]))))
+	case last == "bias" && strings.HasPrefix(name, "discriminator/") && len(st.Get(at+"/weight").Shape) == 4:
+		w := st.Get(at + "/weight").Shape
+		return draw(uniform(1 / math.Sqrt(float64(w[0]*w[1]*w[2]))))
 	case last == "weight" && len(shape) == 4: // [k,k,in,out]: He et al. 2015, eq. 14, the fan out
 		return draw(normal(math.Sqrt(2 / float64(shape[0]*shape[1]*shape[3]))))
 	case last == "weight" && transformer: // [in,out]: Glorot and Bengio 2010, eq. 16, as in MAE's and MoCo v3's code

@@ -48,7 +48,7 @@ func (r *run) record(done int) error {
 			return err
 		}
 	}
-	rate, _ := r.now.Train.Scheduled(rateInput)
+	rate := r.rate()
 	here := done - r.first
 	speed := float64(here*r.Recipe.Train.Batch) / max(r.clock.training, 1e-9)
 	r.progress.Show(report.Status{
@@ -59,12 +59,22 @@ func (r *run) record(done int) error {
 	return nil
 }
 
+// rate is the learning rate of the recipe's optimizer in the last step; 0 where every player has an optimiser of its own.
+func (r *run) rate() float64 {
+	for _, t := range r.now.turns {
+		if rate, ok := t.Scheduled(rateInput); ok {
+			return rate
+		}
+	}
+	return 0
+}
+
 // logEvery is the number of steps between lines of metrics.
 func (r *run) logEvery() int { return max(1, r.Recipe.Train.Log.Steps(r.PerEpoch, r.Steps)) }
 
 // writeMetrics writes the means since the last line.
 func (r *run) writeMetrics(done int) error {
-	rate, _ := r.now.Train.Scheduled(rateInput)
+	rate := r.rate()
 	line := []report.Field{{Key: "step", Value: done}, {Key: "epoch", Value: float64(done) / float64(r.PerEpoch)}}
 	means := map[string]float64{} // of one name in several turns, the loss, the sum
 	var names []string

@@ -76,6 +76,35 @@ func checkObjective(table string, m methods.Method, o methods.Objective, batch, 
 	for _, m := range o.Metrics {
 		check("metric", m.Name, m.Value)
 	}
+	checkPictures(o.Pictures, bad)
+}
+
+// checkPlayers stops players that share a parameter, whose two steps would overwrite each other, and those that leave one out, which would stay as it
+// was drawn.
+func checkPlayers(g *graph.Scope, table string, m methods.Method, o methods.Objective) {
+	if len(o.Players) == 0 {
+		return
+	}
+	bad := func(format string, args ...any) { blame(table, m, "Build", format, args...) }
+	for _, n := range g.Params() {
+		var by []string
+		for _, p := range o.Players {
+			if slices.ContainsFunc(p.Scopes, func(scope string) bool { return below(g.Name(n), scope) }) {
+				by = append(by, p.Name)
+			}
+		}
+		switch {
+		case len(by) == 0:
+			bad("leaves the parameter %s to no player; want it below the Scopes of one, or in a Locked scope", g.Name(n))
+		case len(by) > 1:
+			bad("gives the parameter %s to the players %s; want Scopes that have nothing in common", g.Name(n), strings.Join(by, " and "))
+		}
+	}
+	for _, p := range o.Players {
+		if len(paramsOf(g, p)) == 0 {
+			bad("returns the player %q with Scopes %q, below which there is no parameter", p.Name, p.Scopes)
+		}
+	}
 }
 
 func termNames(terms []methods.Term) string {

@@ -131,6 +131,8 @@ var withoutOracle = map[string]string{
 	"mlm.toml":           "masks, loss, head and a transformer of its form are held against BERT's code by golden numbers, the optimiser by the oracles that have AdamW",
 	"moco.toml":          "the loss and the queue are held against the authors' code by golden numbers, teacher and optimiser by byol's oracle",
 	"rotation.toml":      "one cross-entropy, which supervised has; the turns and their labels are compared with turned images in its own test",
+	"bigan.toml":         "the losses are held against golden numbers, and the gradient that each player sees against central differences",
+	"rbm.toml":           "a CD step and one of a stack are held against golden numbers",
 }
 
 // Every shipped recipe has an oracle, or a reason why it has none.

@@ -215,6 +215,9 @@ func (r *run) save(done int) error {
 	if err := r.now.sync(); err != nil {
 		return err
 	}
+	if err := r.drawPictures(done); err != nil {
+		return err
+	}
 	m := r.meta(done)
 	m.Window, m.Jobs = r.window(), r.left
 	if err := checkpoint.Save(r.Folder.File(checkpointDir), r.Store, m); err != nil {

@@ -96,6 +96,9 @@ var resumable = map[string][]string{
 	"dino": {`method="dino"`, "method.dino.hidden=16", "method.dino.bottleneck=8", "method.dino.prototypes=24",
 		`method.dino.hold_last="10 steps"`, "method.dino.momentum=0.8", `optimizer="adamw"`, "optimizer.adamw.final_decay=10.0",
 		"train.clip=3.0", "views.crops=[{count=2,size=28,area=[0.4,1.0]},{count=2,size=12,area=[0.1,0.4]}]"},
+	"bigan": {`method="bigan"`, "method.bigan.latent=4", "method.bigan.widths=[8,4]", "method.bigan.hidden=16", `optimizer="adamw"`,
+		`method.bigan.discriminator="adamw"`, "method.bigan.discriminator.adamw.rate=5e-4"},
+	"rbm":        {`method="rbm"`, "method.rbm.persistent=true", `backbone="dbn"`, "backbone.dbn.widths=[24,12]", `optimizer="sgd"`, "views.mean=[0.0]", "views.std=[1.0]"},
 	"subset":     {`subset="long_tail"`, "subset.long_tail.ratio=10.0", `sampler="balanced"`, `labelled="few_shot"`, "labelled.few_shot.per_class=20"},
 	"resolution": {`train.resolution=[{until="2 steps",crop=16},{until="50%",crop=20}]`, `train.log="1 step"`},
 	"mae": {`method="mae"`, "method.mae.decoder_dim=8", "method.mae.decoder_depth=1", "method.mae.decoder_heads=2", `optimizer="adamw"`,
@@ -179,7 +182,7 @@ func checkLog(t *testing.T, dir string) {
 }
 
 // killed are the methods whose runs are killed: those with state that most have not.
-var killed = []string{"simclr", "moco", "dino"}
+var killed = []string{"simclr", "moco", "dino", "bigan", "rbm"}
 
 // A process that is killed at any instant, SIGKILL, leaves a folder that resumes to the same bits. The process that is killed and the one that
 // runs through have two threads, the one that goes on has one.

@@ -112,12 +112,14 @@ func (r *run) enter(s *Setup) error {
 			if err != nil {
 				return err
 			}
-			switch name {
-			case normsOutput:
+			switch {
+			case name == normsOutput:
 				r.norms = append(r.norms, value)
 				continue
-			case lossOutput:
+			case name == lossOutput:
 				r.losses = append(r.losses, value)
+			case below(name, pictureScope):
+				continue
 			}
 			w := watched{name: name, turn: n, value: value}
 			for _, before := range r.watched { // the line of metrics goes on

@@ -57,6 +57,7 @@ func (s *Setup) trainGraph(turn int) (*graph.Graph, *built, error) {
 		enc := s.encoder()
 		obj := r.Method.Value.Build(g, enc, b)
 		checkObjective("method."+r.Method.Name, r.Method.Value, obj, b.Size(), enc.Dim)
+		checkPlayers(g, "method."+r.Method.Name, r.Method.Value, obj)
 		made.objective = obj
 		players := playersOf(obj)
 		var losses, norms []*graph.Node
@@ -85,6 +86,7 @@ func (s *Setup) trainGraph(turn int) (*graph.Graph, *built, error) {
 			for _, m := range obj.Metrics {
 				g.Output(m.Name, m.Value)
 			}
+			outputPictures(g, obj.Pictures)
 		}
 		if turn == turnsOf(obj)-1 {
 			g.UpdateTwins()

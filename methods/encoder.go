@@ -18,6 +18,7 @@ type Encoder struct {
 	New    func(s *graph.Scope) layer.Func                        // a view -> features [B,Dim]
 	Tokens func(s *graph.Scope) *backbones.TokenEncoder           // the same encoder in parts; nil: it has no tokens
 	Maps   func(s *graph.Scope) func(x *graph.Node) []*graph.Node // feature maps, coarser and coarser; nil: it has none
+	Stack  func(s *graph.Scope) []*backbones.Units                // its layers of logistic units, from the first on; nil: it is none of such
 	Dim    int
 }
 
@@ -30,6 +31,9 @@ func EncoderOf(b backbones.Backbone, f feed.Field) Encoder {
 	}
 	if m, ok := b.(backbones.Maps); ok {
 		enc.Maps = func(s *graph.Scope) func(x *graph.Node) []*graph.Node { return m.NewMaps(s.In(Backbone), in) }
+	}
+	if st, ok := b.(backbones.Stack); ok {
+		enc.Stack = func(s *graph.Scope) []*backbones.Units { return st.NewStack(s.In(Backbone), in) }
 	}
 	return enc
 }

@@ -42,6 +42,13 @@ type Metric struct {
 	Value *graph.Node // 0-d
 }
 
+// Picture is images that a method shows, such as what its generator makes: [N,H,W,C] in the units of the views. A sheet of them is drawn into
+// the run folder with every checkpoint, as NAME.png. With players it is of the first turn.
+type Picture struct {
+	Name  string
+	Value *graph.Node
+}
+
 // Objective is what a method minimises and all else that its training needs. A method that fills the first three fields is complete.
 type Objective struct {
 	Features *graph.Node // [N,Dim] of the encoder, rows like the labels; the online probe reads them. nil: there is no online probe
@@ -52,6 +59,8 @@ type Objective struct {
 	Tune    []Tune   // parameters that are trained unlike the others
 	Players []Player // parts with an optimiser of their own, in place of Terms
 	Jobs    []Job    // what the host does between steps
+
+	Pictures []Picture // to look at
 }
 
 // Loss is the sum of the weighted terms.

@@ -69,6 +69,8 @@ func Builtin() Catalog {
 			"sie":        func() methods.Method { return equivariant.DefaultSIE() },
 			"videomae":   func() methods.Method { return video.DefaultVideoMAE() },
 			"mlm":        func() methods.Method { return text.DefaultMLM() },
+			"bigan":      func() methods.Method { return origins.DefaultBiGAN() },
+			"rbm":        func() methods.Method { return origins.DefaultRBM() },
 			"supervised": func() methods.Method { return methods.DefaultSupervised() },
 
 			"deepcluster_v2": func() methods.Method { return distillation.DefaultDeepClusterV2() },
@@ -79,6 +81,7 @@ func Builtin() Catalog {
 			"mlp":     func() backbones.Backbone { return backbones.DefaultMLP() },
 			"symbols": func() backbones.Backbone { return backbones.DefaultSymbols() },
 			"vit3d":   func() backbones.Backbone { return backbones.DefaultViT3D() },
+			"dbn":     func() backbones.Backbone { return backbones.DefaultDBN() },
 			"vit":     func() backbones.Backbone { return backbones.DefaultViT() },
 
 			"ft_transformer": func() backbones.Backbone { return backbones.DefaultFTTransformer() },

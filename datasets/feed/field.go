@@ -26,6 +26,8 @@ type Field struct {
 	// two of its values can be; 0: it is always the same.
 	Columns []string
 	Range   []float64
+	// Low and High bound the measurements, one number for each channel: in images black and white, normalised. nil: nobody knows them.
+	Low, High []float32
 }
 
 // Size is the number of elements of one sample.

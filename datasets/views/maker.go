@@ -78,7 +78,8 @@ func (m *Maker) Groups() []int {
 func (m *Maker) Field(name string) (feed.Field, error) {
 	if v, ok := feed.Numbered(name, "view"); ok {
 		h, w, err := m.pipe.size(v)
-		return feed.Field{Name: name, Shape: []int{h, w, m.pipe.Channels}}, err
+		low, high := m.pipe.Range()
+		return feed.Field{Name: name, Shape: []int{h, w, m.pipe.Channels}, Low: low, High: high}, err
 	}
 	if v, ok := feed.Numbered(name, "params"); ok {
 		_, _, err := m.pipe.size(v)
@@ -207,7 +208,8 @@ func (m *EvalMaker) Field(name string) (feed.Field, error) {
 	p := m.pipe
 	switch name {
 	case feed.View(0):
-		return feed.Field{Name: name, Shape: []int{p.Height, p.Width, p.Channels}}, nil
+		low, high := p.Range()
+		return feed.Field{Name: name, Shape: []int{p.Height, p.Width, p.Channels}, Low: low, High: high}, nil
 	case feed.Raw:
 		return feed.Field{Name: name, Shape: []int{p.Size()}}, nil
 	}

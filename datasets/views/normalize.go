@@ -10,3 +10,12 @@ func Normalize(p Pixels, mean, std []float32) {
 	}
 	raster.Normalize(p.Pix, mean, scale[:len(std)])
 }
+
+// Range is black and white of each channel as views have them, normalised.
+func (p *Pipeline) Range() (low, high []float32) {
+	for c, mean := range p.Mean {
+		scale := 1 / p.Std[c]
+		low, high = append(low, (0-mean)*scale), append(high, (1-mean)*scale)
+	}
+	return low, high
+}

@@ -5,6 +5,8 @@ package optest
 import (
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"testing"
 
 	"selfsup/graph"
@@ -27,14 +29,15 @@ func Fill(a ir.Array, name string) {
 // CheckGradients compares the symbolic gradients of a loss by all its parameters with central differences, in float64 on the reference
 // backend, at up to samples elements of each. build declares parameters and inputs and returns the loss; adjust may change the Store
 // before the check (nil: leave it as initialised). Every run of the loss sees the same state, such as a queue, and what is scheduled for
-// the first step. tol is relative to the largest gradient of the parameter.
-func CheckGradients(t *testing.T, build func(s *graph.Scope) *graph.Node, adjust func(*graph.Store), samples int, tol float64) {
+// the first step. tol is relative to the largest gradient of the parameter. Where scopes are given, only the parameters below them are checked: a
+// player's.
+func CheckGradients(t *testing.T, build func(s *graph.Scope) *graph.Node, adjust func(*graph.Store), samples int, tol float64, scopes ...string) {
 	t.Helper()
 	var names []string
 	g, err := graph.Build(graph.Options{DType: ir.F64, Training: true}, func(s *graph.Scope) {
 		loss := build(s)
 		s.Output("loss", loss)
-		params := s.Params()
+		params := slices.DeleteFunc(s.Params(), func(p *graph.Node) bool { return len(scopes) > 0 && !below(s.Name(p), scopes) })
 		for i, d := range s.Gradients(loss, params) {
 			if d == nil {
 				t.Fatalf("the loss does not reach %s", s.Name(params[i]))
@@ -135,4 +138,9 @@ func keepState(st *graph.Store) (back func()) {
 			}
 		}
 	}
+}
+
+// below reports whether a name is in one of some scopes.
+func below(name string, scopes []string) bool {
+	return slices.ContainsFunc(scopes, func(scope string) bool { return strings.HasPrefix(name, scope+"/") })
 }
