@@ -40,6 +40,8 @@ type Table struct {
 	Thousands   string   `toml:"thousands"`   // between groups of three digits: "," "." " " or "'"; empty: nothing
 	Split
 	Limits
+
+	embedded []byte // the text of train where that is part of the program
 }
 
 // NewTable keeps a fifth of the rows for the test.

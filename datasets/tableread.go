@@ -58,9 +58,12 @@ func (r *tableReader) next() (*rows, error) {
 }
 
 func (r *tableReader) file() (*csvFile, error) {
-	b, err := readText(r.path, r.Memory)
-	if err != nil {
-		return nil, err
+	b := r.embedded
+	if b == nil {
+		var err error
+		if b, err = readText(r.path, r.Memory); err != nil {
+			return nil, err
+		}
 	}
 	comma := separator(r.path)
 	if r.Separator != "" {

@@ -123,16 +123,26 @@ const (
 
 // withoutOracle are recipes without one, and why.
 var withoutOracle = map[string]string{
-	"deepcluster.toml":   "the loss and the clusters are held against the authors' code by golden numbers, the optimiser by the quickstart's oracle",
-	"dino.toml":          "loss, centre, head and schedules are held against the authors' code by golden numbers, the teacher by byol's oracle",
-	"emoji-dino.toml":    "as dino.toml",
-	"emoji-augself.toml": "its terms and targets are held against the authors' code by golden numbers, the method beside it by its own oracle",
-	"emoji-sie.toml":     "the loss and the prediction are held against the authors' code by golden numbers, the rest by vicreg's oracle",
-	"mlm.toml":           "masks, loss, head and a transformer of its form are held against BERT's code by golden numbers, the optimiser by the oracles that have AdamW",
-	"moco.toml":          "the loss and the queue are held against the authors' code by golden numbers, teacher and optimiser by byol's oracle",
-	"rotation.toml":      "one cross-entropy, which supervised has; the turns and their labels are compared with turned images in its own test",
-	"bigan.toml":         "the losses are held against golden numbers, and the gradient that each player sees against central differences",
-	"rbm.toml":           "a CD step and one of a stack are held against golden numbers",
+	"deepcluster.toml":     "the loss and the clusters are held against the authors' code by golden numbers, the optimiser by the quickstart's oracle",
+	"dino.toml":            "loss, centre, head and schedules are held against the authors' code by golden numbers, the teacher by byol's oracle",
+	"emoji-dino.toml":      "as dino.toml",
+	"emoji-augself.toml":   "its terms and targets are held against the authors' code by golden numbers, the method beside it by its own oracle",
+	"emoji-sie.toml":       "the loss and the prediction are held against the authors' code by golden numbers, the rest by vicreg's oracle",
+	"mlm.toml":             "masks, loss, head and a transformer of its form are held against BERT's code by golden numbers, the optimiser by the oracles that have AdamW",
+	"moco.toml":            "the loss and the queue are held against the authors' code by golden numbers, teacher and optimiser by byol's oracle",
+	"rotation.toml":        "one cross-entropy, which supervised has; the turns and their labels are compared with turned images in its own test",
+	"bigan.toml":           "the losses are held against golden numbers, and the gradient that each player sees against central differences",
+	"rbm.toml":             "a CD step and one of a stack are held against golden numbers",
+	"deepcluster.toml":     "the loss and the clusters are held against the authors' code by golden numbers, the optimiser by the quickstart's oracle",
+	"dino.toml":            "loss, centre, head and schedules are held against the authors' code by golden numbers, the teacher by byol's oracle",
+	"emoji-dino.toml":      "as dino.toml",
+	"emoji-augself.toml":   "its terms and targets are held against the authors' code by golden numbers, the method beside it by its own oracle",
+	"emoji-sie.toml":       "the loss and the prediction are held against the authors' code by golden numbers, the rest by vicreg's oracle",
+	"mlm.toml":             "masks, loss, head and a transformer of its form are held against BERT's code by golden numbers, the optimiser by the oracles that have AdamW",
+	"moco.toml":            "the loss and the queue are held against the authors' code by golden numbers, teacher and optimiser by byol's oracle",
+	"rotation.toml":        "one cross-entropy, which supervised has; the turns and their labels are compared with turned images in its own test",
+	"scarf.toml":           "the corruption and the loss are held against the paper's algorithm by golden numbers, the MLP and the optimiser by the other oracles",
+	"scarf-satellite.toml": "as scarf.toml",
 }
 
 // Every shipped recipe has an oracle, or a reason why it has none.

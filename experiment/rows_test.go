@@ -1,6 +1,7 @@
 package experiment_test
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"selfsup/experiment"
+	"selfsup/graph/cpu/kern"
 	"selfsup/recipes"
 )
 
@@ -155,6 +157,67 @@ func TestRowsDescribed(t *testing.T) {
 	}
 }
 
+// A training of SCARF that is interrupted and resumed ends with the same bits as one that is not, on one thread and on two, with categories through
+// either backbone: what a step replaces in a row depends on the seed and the step.
+func TestResumeOfRowsIsExact(t *testing.T) {
+	for _, sets := range [][]string{
+		{`method="scarf"`, "method.scarf.corrupt=0.5", "method.scarf.projector=[8,8]"},
+		{`method="scarf"`, "method.scarf.corrupt=0.5", "method.scarf.projector=[8,8]", `backbone="ft_transformer"`,
+			"backbone.ft_transformer.dim=8", "backbone.ft_transformer.heads=2", "backbone.ft_transformer.depth=1"},
+	} {
+		file := rowsRecipe(t, ofRows)
+		loaded := func() *recipes.Loaded {
+			r, err := recipes.Load(file, sets, recipes.Builtin())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r
+		}
+		defer kern.SetThreads(kern.Threads())
+		kern.SetThreads(2)
+		whole, err := train(t, loaded(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kern.SetThreads(1)
+		stop := make(chan experiment.Request, 1)
+		stop <- experiment.Interrupt
+		_, err = train(t, loaded(), stop)
+		var stopped *experiment.Stopped
+		if !errors.As(err, &stopped) {
+			t.Fatalf("interrupted run: %v, want a stop", err)
+		}
+		kern.SetThreads(2)
+		sum, err := experiment.Resume(stopped.Folder, recipes.Builtin(), experiment.Options{Messages: io.Discard})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := final(t, sum.Run), final(t, whole.Run); got != want {
+			t.Errorf("resumed run ends with %s, uninterrupted run with %s", got, want)
+		}
+		if values(whole) != values(sum) {
+			t.Errorf("evaluations differ: uninterrupted %s, resumed %s", values(whole), values(sum))
+		}
+	}
+}
+
+// Columns that differ between the training and the test file are refused with both lists.
+func TestRowsOfOtherColumns(t *testing.T) {
+	file := rowsRecipe(t, ofRows)
+	other := filepath.Join(filepath.Dir(file), "other.csv")
+	if err := os.WriteFile(other, []byte("height,color,weight,shape,class\n1,red,2,round,c1\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	r, err := recipes.Load(file, []string{`dataset.table.test="other.csv"`}, recipes.Builtin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `other.csv:1: columns ["height" "color" "weight" "shape" "class"], expected those of the training file: ["height" "colour"`
+	if _, err := experiment.Prepare(r); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want an error with %q", err, want)
+	}
+}
+
 // What does not fit rows says so.
 func TestRowsRefused(t *testing.T) {
 	for _, c := range []struct {
@@ -164,6 +227,8 @@ func TestRowsRefused(t *testing.T) {
 	}{
 		{"a backbone for images", []string{`backbone="resnet"`},
 			"[backbone.resnet]: a resnet encodes images [height, width, channels], and the samples of this recipe are rows of 2 columns of numbers and 2 of categories"},
+		{"a method of two views", []string{`method="simclr"`}, `rows of a table have no field "view1": nothing in a row is random, so that it has one view; ` +
+			"methods for rows, such as scarf, make a second of marginal; they have view0, marginal, target, raw"},
 		{"too large a batch", []string{"train.batch=400"}, "rows; want at most that"},
 		{"views of a row", []string{"evaluate.align_uniform={}"}, "[evaluate.align_uniform] compares two random views"},
 		{"sizes", []string{`train.resolution=[{until="50%",crop=20}]`}, "train.resolution"},

@@ -23,6 +23,7 @@ import (
 	"selfsup/methods/equivariant"
 	"selfsup/methods/masked"
 	"selfsup/methods/origins"
+	"selfsup/methods/tabular"
 	"selfsup/methods/text"
 	"selfsup/methods/video"
 	"selfsup/recipes/overlay"
@@ -71,6 +72,7 @@ func Builtin() Catalog {
 			"mlm":        func() methods.Method { return text.DefaultMLM() },
 			"bigan":      func() methods.Method { return origins.DefaultBiGAN() },
 			"rbm":        func() methods.Method { return origins.DefaultRBM() },
+			"scarf":      func() methods.Method { return tabular.DefaultSCARF() },
 			"supervised": func() methods.Method { return methods.DefaultSupervised() },
 
 			"deepcluster_v2": func() methods.Method { return distillation.DefaultDeepClusterV2() },
@@ -91,6 +93,8 @@ func Builtin() Catalog {
 			"fashion_mnist_4k": func() datasets.Source { return datasets.NewFashionMNIST4k() },
 			"emoji_32":         func() datasets.Source { return datasets.NewEmoji32() },
 			"sotu":             func() datasets.Source { return datasets.NewSOTU() },
+			"letter":           func() datasets.Source { return datasets.NewLetter() },
+			"satellite":        func() datasets.Source { return datasets.NewSatellite() },
 			"idx":              func() datasets.Source { return datasets.NewIDX() },
 			"folder":           func() datasets.Source { return datasets.NewFolder() },
 			"shards":           func() datasets.Source { return datasets.NewShards() },

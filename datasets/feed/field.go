@@ -57,6 +57,9 @@ const (
 // columns, counts of symbols.
 const Raw = "raw"
 
+// Marginal is the field of a table's row that has every column from a training row of its own: the empirical marginal distribution.
+const Marginal = "marginal"
+
 // View is the name of the field that holds a view of the sample, counted from 0.
 func View(v int) string { return "view" + strconv.Itoa(v) }
 

@@ -28,7 +28,7 @@ func draw(t testing.TB, p *Plan, seed uint64, step, row int) []uint8 {
 var image14 = Grid{1, 14, 14}
 
 func TestPlaceDecidesTheMask(t *testing.T) {
-	for _, k := range []Kind{DefaultRandom(), DefaultBlock(), DefaultMultiBlock(), DefaultWindow()} {
+	for _, k := range []Kind{&Columns{Ratio: 0.5}, DefaultRandom(), DefaultBlock(), DefaultMultiBlock(), DefaultWindow()} {
 		p := &Plan{k, image14}
 		base := draw(t, p, 1, 2, 3)
 		for _, c := range []struct {
@@ -55,6 +55,8 @@ func TestExactCounts(t *testing.T) {
 		{Plan{DefaultWindow(), image14}, 147},
 		{Plan{&Window{Side: 7, Ratio: 35. / 49}, image14}, 140},
 		{Plan{&Block{Ratio: 0.4, Smallest: 16, Aspect: 0.3, Exact: true}, image14}, 78},
+		{Plan{&Columns{Ratio: 0.6}, Grid{1, 1, 16}}, 9}, // rounded down, as SCARF does
+		{Plan{&Columns{Ratio: 0.3}, Grid{1, 1, 10}}, 3}, // 0.3 is a little less than 3/10 in binary
 	} {
 		t.Run(fmt.Sprintf("%T on %s", c.plan.Kind, c.plan.Grid), func(t *testing.T) {
 			times := make([]int, c.plan.Grid.Tokens())
@@ -220,6 +222,8 @@ func TestValidateMasks(t *testing.T) {
 		{Plan{&Random{0.1}, Grid{1, 1, 1}}, "hides 1 of 1"},
 		{Plan{DefaultBlock(), Grid{2, 14, 14}}, "one frame"},
 		{Plan{&Block{Ratio: 0.4, Smallest: 0, Aspect: 1}, image14}, "smallest = 0"},
+		{Plan{&Columns{Ratio: 0.1}, Grid{1, 1, 9}}, "ratio = 0.1 chooses none of 9 columns"},
+		{Plan{&Columns{Ratio: 1.1}, Grid{1, 1, 9}}, "ratio = 1.1"},
 		{Plan{&Window{Side: 3, Ratio: 0.5}, image14}, "does not divide"},
 		{Plan{&Window{Side: 2, Ratio: 0.6}, image14}, "hides 2.4 of 4"},
 		{Plan{&Bands{TimeWidth: 1, FrequencyWidth: 1, TimeFraction: 1}, image14}, "time_bands = 0"},
@@ -233,7 +237,7 @@ func TestValidateMasks(t *testing.T) {
 }
 
 func TestDrawAllocatesNothing(t *testing.T) {
-	for _, k := range []Kind{DefaultRandom(), DefaultBlock(), DefaultMultiBlock(), DefaultWindow(), DefaultTube(), DefaultBands()} {
+	for _, k := range []Kind{&Columns{Ratio: 0.5}, DefaultRandom(), DefaultBlock(), DefaultMultiBlock(), DefaultWindow(), DefaultTube(), DefaultBands()} {
 		p := &Plan{k, image14}
 		dst, s := make([]uint8, p.Size()), new(Scratch)
 		p.Draw(dst, 1, 0, 0, s)

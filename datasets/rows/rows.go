@@ -138,25 +138,26 @@ func newMaker(t *Table, set datasets.Labelled) *maker {
 	return &maker{t, whole.(datasets.RowSet), place}
 }
 
-const (
-	marginal = "marginal"
-	target   = "target"
-)
+const target = "target"
 
 // Fields implements feed.Maker.
-func (m *maker) Fields() []string { return []string{feed.View(0), marginal, target, feed.Raw} }
+func (m *maker) Fields() []string { return []string{feed.View(0), feed.Marginal, target, feed.Raw} }
 
 // Field implements feed.Maker.
 func (m *maker) Field(name string) (feed.Field, error) {
 	switch {
-	case name == feed.View(0) || name == marginal:
+	case name == feed.View(0) || name == feed.Marginal:
 		return feed.Field{Name: name, Shape: []int{len(m.columns)}, Of: m.of}, nil
 	case name == target:
 		return feed.Field{Name: name}, nil
 	case name == feed.Raw:
 		return feed.Field{Name: name, Shape: []int{m.width()}}, nil
 	}
-	return feed.Field{}, &feed.UnknownField{Name: name, Kind: "rows of a table", Has: m.Fields()}
+	why := ""
+	if _, view := feed.Numbered(name, "view"); view {
+		why = "nothing in a row is random, so that it has one view; methods for rows, such as scarf, make a second of " + feed.Marginal
+	}
+	return feed.Field{}, &feed.UnknownField{Name: name, Kind: "rows of a table", Has: m.Fields(), Why: why}
 }
 
 // Worker implements feed.Maker.
@@ -185,7 +186,7 @@ func (w *worker) Make(to []feed.Slot, i int, key feed.Key) error {
 	}
 	for k, name := range w.names {
 		switch name {
-		case marginal:
+		case feed.Marginal:
 			if err := w.draw(to[k].F32, key); err != nil {
 				return err
 			}
