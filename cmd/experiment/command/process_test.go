@@ -96,6 +96,8 @@ func (p *process) checkpointed(t *testing.T) (dir string) {
 // ended waits for the end and checks the status and parts of what was written to standard error.
 func (p *process) ended(t *testing.T, status int, parts ...string) {
 	t.Helper()
+	late := time.AfterFunc(2*time.Minute, func() { p.Process.Kill() }) // a run that does not end is a failure, not a test without end
+	defer late.Stop()
 	p.Wait()
 	if got := p.ProcessState.ExitCode(); got != status {
 		t.Errorf("status %d, want %d: %s", got, status, p.said())
