@@ -48,9 +48,6 @@ func TestViewsOfSeveralSizes(t *testing.T) {
 	}
 }
 
-// manyCrops are two large views and four small ones.
-const manyCrops = `views.crops=[{count = 2, size = 28, area = [0.4, 1.0]}, {count = 4, size = 12, area = [0.1, 0.4]}]`
-
 // One table of two views is what no table is: the same views, and after three steps the same bits.
 func TestOneTableOfTwoViews(t *testing.T) {
 	for _, recipe := range []string{"quickstart.toml", "byol.toml", "vicreg.toml"} {

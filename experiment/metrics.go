@@ -32,14 +32,6 @@ func (r *run) observe(turn int) {
 	}
 }
 
-// lossNow is the loss of the step that has just been, over its turns.
-func (r *run) lossNow() (sum float64) {
-	for _, l := range r.losses {
-		sum += l.At(0)
-	}
-	return sum
-}
-
 // record writes a line of metrics where one is due. done counts from 1.
 func (r *run) record(done int) error {
 	r.clock.since++

@@ -35,7 +35,7 @@ func openSource(name string, src datasets.Source, env datasets.Env) (d *datasets
 func checkData(d *datasets.Data) error {
 	switch {
 	case d == nil:
-		return errors.New("Open returns neither data nor an error")
+		return errors.New("the source's Open returns neither data nor an error")
 	case d.Train == nil || d.Train.Len() == 0:
 		return errors.New("the training set is empty")
 	}
@@ -43,9 +43,9 @@ func checkData(d *datasets.Data) error {
 	switch {
 	case !images:
 	case d.Channels != 1 && d.Channels != 3:
-		return fmt.Errorf("Channels is %d; want 1 (grey) or 3 (colour), as the images have", d.Channels)
+		return fmt.Errorf("its Channels is %d; want 1 (grey) or 3 (colour), as the images have", d.Channels)
 	case d.Height < 0 || d.Width < 0 || (d.Height == 0) != (d.Width == 0):
-		return fmt.Errorf("Height is %d and Width %d; want the size of every image, or 0 and 0 where the sizes differ", d.Height, d.Width)
+		return fmt.Errorf("its Height is %d and its Width %d; want the size of every image, or 0 and 0 where the sizes differ", d.Height, d.Width)
 	}
 	for _, part := range []struct {
 		name string

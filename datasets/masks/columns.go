@@ -17,10 +17,10 @@ func (m *Columns) count(n int) int { return int(m.Ratio*float64(n) + 1e-9) }
 // Validate implements Kind.
 func (m *Columns) Validate(g Grid) error {
 	if !(m.Ratio > 0 && m.Ratio <= 1) {
-		return fmt.Errorf("columns: ratio = %v, expected a fraction above 0 and at most 1", m.Ratio)
+		return fmt.Errorf("columns: ratio = %v, want a fraction above 0 and at most 1", m.Ratio)
 	}
 	if n := g.Tokens(); m.count(n) < 1 {
-		return fmt.Errorf("columns: ratio = %v chooses none of %d columns, expected one or more", m.Ratio, n)
+		return fmt.Errorf("columns: ratio = %v chooses none of %d columns, want one or more", m.Ratio, n)
 	}
 	return nil
 }

@@ -8,7 +8,7 @@ import (
 	"selfsup/setting"
 )
 
-// named is a message that begins with a setting: "flip = 2, expected a probability", "train is empty; expected a directory".
+// named is a message that begins with a setting: "flip = 2, want a probability", "train is empty; want a directory".
 var named = regexp.MustCompile(`^([a-z][a-z0-9_]*)(?:\[\d+\])?(?: = |: | (?:is|has|with) )`)
 
 // keyed gives an error the key that its text begins with, if that is a setting of the struct v; else it is as it was. Errors that say their key,

@@ -143,7 +143,7 @@ func TestOutside(t *testing.T) {
 		{"method: metric of rows", 2, "build", `the metric "rows" of shape [32]; want one number`},
 		{"method: taken name", 2, "build", `a term with the name "loss", which the log uses itself`},
 		{"method: name twice", 2, "build", `two values with the name "spread"`},
-		{"dataset: no data", 3, "open", "[dataset.stripes] Open returns neither data nor an error"},
+		{"dataset: no data", 3, "open", "[dataset.stripes] the source's Open returns neither data nor an error"},
 		{"dataset: panic in Open", 3, "open panic", "[dataset.stripes] panic: no disk"},
 		{"dataset: no channels", 3, "open", "Channels is 0; want 1 (grey) or 3 (colour)"},
 		{"dataset: other size", 3, "open", "training set: sample 0, stripe 0: an image of 16x16, and Height and Width are 17 and 16"},
