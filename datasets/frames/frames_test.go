@@ -7,6 +7,7 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/datasets/feed"
+	"selfsup/datasets/feed/feedtest"
 	"selfsup/datasets/frames"
 	"selfsup/datasets/sampling"
 	"selfsup/datasets/views"
@@ -30,23 +31,6 @@ func (s still) Clip(i int, dst []datasets.Image) error {
 	return nil
 }
 
-func field(t *testing.T, m feed.Maker, name string, i int, key feed.Key) []float32 {
-	t.Helper()
-	f, err := m.Field(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := m.Worker([]string{name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	slot := feed.NewSlot(f, 1)
-	if err := w.Make([]feed.Slot{slot}, i, key); err != nil {
-		t.Fatal(err)
-	}
-	return slot.F32
-}
-
 // Every frame of a view has the same crop and flip: frames differ by what they differ by in the file, and by nothing else.
 func TestOneDrawForAllFrames(t *testing.T) {
 	s := views.Defaults()
@@ -62,9 +46,9 @@ func TestOneDrawForAllFrames(t *testing.T) {
 		t.Fatalf("view0 is %v (%v), want [3 4 4 1]", f.Shape, err)
 	}
 	different := false
-	first := field(t, m, "view0", 1, feed.Key{Seed: 1})
+	first := feedtest.One(t, m, "view0", 1, feed.Key{Seed: 1}).F32
 	for step := range 20 {
-		x := field(t, m, "view0", 1, feed.Key{Seed: 1, Step: step})
+		x := feedtest.One(t, m, "view0", 1, feed.Key{Seed: 1, Step: step}).F32
 		different = different || !slices.Equal(x, first)
 		for f := 1; f < 3; f++ {
 			for i := range 16 {
@@ -73,19 +57,19 @@ func TestOneDrawForAllFrames(t *testing.T) {
 				}
 			}
 		}
-		if again := field(t, m, "view0", 1, feed.Key{Seed: 1, Step: step}); !slices.Equal(again, x) {
+		if again := feedtest.One(t, m, "view0", 1, feed.Key{Seed: 1, Step: step}).F32; !slices.Equal(again, x) {
 			t.Fatalf("step %d: made twice, not the same", step)
 		}
 	}
 	if !different {
 		t.Error("every step has the same view")
 	}
-	params := field(t, m, "params0", 1, feed.Key{Seed: 1, Step: 5})
+	params := feedtest.One(t, m, "params0", 1, feed.Key{Seed: 1, Step: 5}).F32
 	if slices.Max(params) == 0 {
 		t.Error("nothing is said of what was drawn")
 	}
 	part := sampling.Part(still{4}, []int32{3, 1})
-	if a, b := field(t, k.Training(part), "view0", 1, feed.Key{Seed: 1}), first; !slices.Equal(a, b) {
+	if a, b := feedtest.One(t, k.Training(part), "view0", 1, feed.Key{Seed: 1}).F32, first; !slices.Equal(a, b) {
 		t.Error("a part's clip 1 is not clip 1 of the whole")
 	}
 }
@@ -101,13 +85,13 @@ func TestStatisticsAndMeanFrame(t *testing.T) {
 		t.Errorf("the mean is %v, want %v", k.Mean[0], want)
 	}
 	m := k.Evaluation(still{2})
-	raw := field(t, m, feed.Raw, 1, feed.Key{})
+	raw := feedtest.One(t, m, feed.Raw, 1, feed.Key{}).F32
 	for i, v := range raw {
 		if want := float64(20+5*i+1) / 255; math.Abs(float64(v)-want) > 1e-5 {
 			t.Errorf("pixel %d of the mean frame is %v, want %v", i, v, want)
 		}
 	}
-	if x := field(t, m, "view0", 0, feed.Key{}); len(x) != 3*36 {
+	if x := feedtest.One(t, m, "view0", 0, feed.Key{}).F32; len(x) != 3*36 {
 		t.Errorf("%d numbers, want all frames", len(x))
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/datasets/feed"
+	"selfsup/datasets/feed/feedtest"
 	"selfsup/datasets/sampling"
 )
 
@@ -26,23 +27,6 @@ func table(t *testing.T) *datasets.Data {
 		t.Fatal(err)
 	}
 	return d
-}
-
-func make1(t *testing.T, m feed.Maker, name string, i int, key feed.Key) []float32 {
-	t.Helper()
-	f, err := m.Field(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := m.Worker([]string{name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	slot := feed.NewSlot(f, 1)
-	if err := w.Make([]feed.Slot{slot}, i, key); err != nil {
-		t.Fatal(err)
-	}
-	return slot.F32
 }
 
 // Numbers are scaled by the training rows, categories are places, what is missing has its own place; a part of the rows is the same rows.
@@ -71,11 +55,11 @@ func TestRows(t *testing.T) {
 			t.Errorf("view0 is %+v, want two columns of a number and of 3 categories", f)
 		}
 		near := func(a, b float32) bool { return math.Abs(float64(a-b)) < 1e-6 }
-		if got := make1(t, m, "view0", c.row, feed.Key{}); !slices.EqualFunc(got, c.want, near) {
+		if got := feedtest.One(t, m, "view0", c.row, feed.Key{}).F32; !slices.EqualFunc(got, c.want, near) {
 			t.Errorf("%s: row %d is %v, want %v", c.numbers, c.row, got, c.want)
 		}
 		part := tab.Training(sampling.Part(d.Train, []int32{3, int32(c.row)}))
-		if got := make1(t, part, "view0", 1, feed.Key{}); !slices.EqualFunc(got, c.want, near) {
+		if got := feedtest.One(t, part, "view0", 1, feed.Key{}).F32; !slices.EqualFunc(got, c.want, near) {
 			t.Errorf("%s: row 1 of a part is %v, want %v", c.numbers, got, c.want)
 		}
 	}
@@ -83,7 +67,7 @@ func TestRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := make1(t, tab.Evaluation(d.Train), feed.Raw, 2, feed.Key{}); !slices.Equal(got[1:], []float32{0, 0, 1}) {
+	if got := feedtest.One(t, tab.Evaluation(d.Train), feed.Raw, 2, feed.Key{}).F32; !slices.Equal(got[1:], []float32{0, 0, 1}) {
 		t.Errorf("raw ends in %v, want an indicator of the third place", got[1:])
 	}
 }
@@ -99,8 +83,8 @@ func TestMarginal(t *testing.T) {
 	seen := map[[2]float32]bool{}
 	for step := range 200 {
 		key := feed.Key{Seed: 3, Step: step, Row: 1}
-		got := make1(t, m, "marginal", 0, key)
-		if again := make1(t, m, "marginal", 4, key); !slices.Equal(got, again) {
+		got := feedtest.One(t, m, "marginal", 0, key).F32
+		if again := feedtest.One(t, m, "marginal", 4, key).F32; !slices.Equal(got, again) {
 			t.Fatalf("step %d: %v, and for another sample %v", step, got, again)
 		}
 		seen[[2]float32(got)] = true

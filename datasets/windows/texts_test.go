@@ -10,6 +10,7 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/datasets/feed"
+	"selfsup/datasets/feed/feedtest"
 	"selfsup/datasets/sampling"
 )
 
@@ -31,23 +32,6 @@ func texts(t *testing.T, vocabulary string, train, test string) *datasets.Data {
 	return d
 }
 
-func make1(t *testing.T, m feed.Maker, name string, i int, key feed.Key) feed.Slot {
-	t.Helper()
-	f, err := m.Field(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := m.Worker([]string{name})
-	if err != nil {
-		t.Fatal(err)
-	}
-	slot := feed.NewSlot(f, 1)
-	if err := w.Make([]feed.Slot{slot}, i, key); err != nil {
-		t.Fatal(err)
-	}
-	return slot
-}
-
 // A text longer than the window is cut at a random place in training, another for each view and step, and at one place in evaluation; a
 // shorter one is padded. Each window is a part of its text.
 func TestTextWindows(t *testing.T) {
@@ -62,11 +46,11 @@ func TestTextWindows(t *testing.T) {
 	m, seen := tx.Training(d.Train), map[string]bool{}
 	for step := range 100 {
 		key := feed.Key{Seed: 1, Step: step, Row: 3}
-		a, b := v.Decode(make1(t, m, "view0", 0, key).I32), v.Decode(make1(t, m, "view1", 0, key).I32)
+		a, b := v.Decode(feedtest.One(t, m, "view0", 0, key).I32), v.Decode(feedtest.One(t, m, "view1", 0, key).I32)
 		if len(a) != 8 || !strings.Contains(long, a) || !strings.Contains(long, b) {
 			t.Fatalf("step %d: windows %q and %q, want 8 letters of %q", step, a, b, long)
 		}
-		if again := v.Decode(make1(t, m, "view0", 0, key).I32); again != a {
+		if again := v.Decode(feedtest.One(t, m, "view0", 0, key).I32); again != a {
 			t.Fatalf("step %d: %q, and again %q", step, a, again)
 		}
 		seen[a], seen[b] = true, true
@@ -77,23 +61,23 @@ func TestTextWindows(t *testing.T) {
 	for fixed, want := range map[string]string{"start": "abcdefgh", "middle": "jklmnopq", "end": "stuvwxyz"} {
 		tx.settings.Fixed = fixed
 		for step := range 3 {
-			if got := v.Decode(make1(t, tx.Evaluation(d.Train), "view0", 0, feed.Key{Step: step}).I32); got != want {
+			if got := v.Decode(feedtest.One(t, tx.Evaluation(d.Train), "view0", 0, feed.Key{Step: step}).I32); got != want {
 				t.Errorf("%s, step %d: evaluation reads %q, want %q", fixed, step, got, want)
 			}
 		}
 	}
-	if got := make1(t, m, "view0", 1, feed.Key{}).I32; !slices.Equal(got, []int32{2, 3, 4, 0, 0, 0, 0, 0}) {
+	if got := feedtest.One(t, m, "view0", 1, feed.Key{}).I32; !slices.Equal(got, []int32{2, 3, 4, 0, 0, 0, 0, 0}) {
 		t.Errorf("a short text: %v, want its letters and padding", got)
 	}
-	if got := make1(t, m, "length", 1, feed.Key{}).I32[0]; got != 3 {
+	if got := feedtest.One(t, m, "length", 1, feed.Key{}).I32[0]; got != 3 {
 		t.Errorf("length %d, want 3", got)
 	}
 	part := sampling.Part(d.Train, []int32{1})
-	if got := make1(t, tx.Training(part), "view0", 0, feed.Key{}).I32; got[2] != 4 || got[3] != 0 {
+	if got := feedtest.One(t, tx.Training(part), "view0", 0, feed.Key{}).I32; got[2] != 4 || got[3] != 0 {
 		t.Errorf("sample 0 of a part: %v, want the second text", got)
 	}
 	// The test text has a character that the training texts lack.
-	raw := make1(t, tx.Evaluation(d.Test), feed.Raw, 0, feed.Key{}).F32
+	raw := feedtest.One(t, tx.Evaluation(d.Test), feed.Raw, 0, feed.Key{}).F32
 	if len(raw) != 28 || raw[27] != 0.25 || raw[datasets.Unknown] != 0.25 || raw[datasets.Padding] != 0 {
 		t.Errorf("raw %v, want 28 shares: a quarter for z and for what is unknown, none for padding", raw)
 	}
@@ -107,7 +91,7 @@ func TestNoise(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen := map[int32]bool{}
-	noise := make1(t, tx.Training(d.Train), "noise", 0, feed.Key{Seed: 2}).I32
+	noise := feedtest.One(t, tx.Training(d.Train), "noise", 0, feed.Key{Seed: 2}).I32
 	for _, s := range noise {
 		seen[s] = true
 	}
