@@ -134,11 +134,7 @@ func (r *run) status(state string, cause error) error {
 
 // write rewrites run.json.
 func (s Status) write(f *folder.Folder) error {
-	text, err := json.MarshalIndent(s, "", "  ")
-	if err != nil {
-		return err
-	}
-	return folder.WriteAtomic(f.File(statusFile), append(text, '\n'))
+	return folder.WriteJSON(f.File(statusFile), s)
 }
 
 // reportSkipped names the images that were left out, in the run folder and in a message.

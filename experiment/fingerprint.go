@@ -160,11 +160,7 @@ func (s *Setup) writeFingerprint(to *folder.Folder) error {
 	if err != nil {
 		return fmt.Errorf("run folder: %w", err)
 	}
-	text, err := json.MarshalIndent(f, "", "  ")
-	if err != nil {
-		return err
-	}
-	return folder.WriteAtomic(to.File(dataFile), append(text, '\n')) // last: it says that the list is whole
+	return folder.WriteJSON(to.File(dataFile), f) // last: it says that the list is whole
 }
 
 // readFingerprint is what a run folder recorded of its data, without the list; nil if it recorded nothing.

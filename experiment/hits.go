@@ -6,10 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 
 	"selfsup/experiment/folder"
@@ -87,15 +84,9 @@ func writeHits(f *folder.Folder, s *Setup, all []Evaluation) error {
 // ReadHits reads the hits of a run folder; nil if it has none.
 func ReadHits(dir string) (*Hits, error) {
 	path := filepath.Join(dir, hitsFile)
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	} else if err != nil {
+	h, err := folder.ReadJSON[Hits](path)
+	if h == nil || err != nil {
 		return nil, err
-	}
-	h := new(Hits)
-	if err := json.Unmarshal(text, h); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	for i := range h.Of {
 		o := &h.Of[i]

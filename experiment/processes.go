@@ -37,11 +37,7 @@ func (r *run) recordProcess(from int) error {
 				"uninterrupted run", d)
 		}
 	}
-	text, err := json.MarshalIndent(append(all, now), "", "  ")
-	if err != nil {
-		return err
-	}
-	return folder.WriteAtomic(at, append(text, '\n'))
+	return folder.WriteJSON(at, append(all, now))
 }
 
 // unlike says where this process differs from the last one of a run folder in what can change bits; empty: in nothing.

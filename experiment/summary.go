@@ -2,11 +2,7 @@ package experiment
 
 import (
 	"cmp"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -59,26 +55,12 @@ type Best struct {
 const summaryFile = "summary.json"
 
 func (s *Summary) write(f *folder.Folder) error {
-	text, err := json.MarshalIndent(s, "", "  ")
-	if err != nil {
-		return err
-	}
-	return folder.WriteAtomic(f.File(summaryFile), append(text, '\n'))
+	return folder.WriteJSON(f.File(summaryFile), s)
 }
 
 // ReadSummary reads the summary of a run folder; nil if the run has none yet.
 func ReadSummary(dir string) (*Summary, error) {
-	text, err := os.ReadFile(filepath.Join(dir, summaryFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	} else if err != nil {
-		return nil, err
-	}
-	s := new(Summary)
-	if err := json.Unmarshal(text, s); err != nil {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, summaryFile), err)
-	}
-	return s, nil
+	return folder.ReadJSON[Summary](filepath.Join(dir, summaryFile))
 }
 
 // representations in the order of a table's columns.
