@@ -1,5 +1,5 @@
-// Package selfsup holds the sources of what a recipe can name. Their doc comments are the one place that says what a method or a setting is:
-// "experiment list" reads them here.
+// Package selfsup holds the sources of what a recipe can name. Their doc comments are the one place that says what a
+// method or a setting is: "experiment list" reads them here.
 package selfsup
 
 import "embed"

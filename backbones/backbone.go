@@ -1,4 +1,5 @@
-// Package backbones holds the encoders: a view -> features [B,F]. A backbone is a struct of settings with the usual defaults in its constructor.
+// Package backbones holds the encoders: a view -> features [B,F]. A backbone is a struct of settings with the usual
+// defaults in its constructor.
 package backbones
 
 import (
@@ -13,7 +14,8 @@ import (
 type Input struct {
 	Shape []int // [H,W,C] pixels, [F,H,W,C] frames, [T,C] waves, [T] symbols, [K] columns
 	Int   bool  // symbols
-	// Of is how many values an element can have: of symbols one number; of a table's row a number for each column, 0 for measurements.
+	// Of is how many values an element can have: of symbols one number; of a table's row a number for each column, 0
+	// for measurements.
 	Of []int
 }
 
@@ -79,8 +81,8 @@ type Backbone interface {
 	New(s *graph.Scope, in Input) layer.Func
 }
 
-// AnySize is a Backbone whose encoder, once built, takes images of every size that Check passes: its features are a mean over places, or its
-// positions are interpolated.
+// AnySize is a Backbone whose encoder, once built, takes images of every size that Check passes: its features are a
+// mean over places, or its positions are interpolated.
 type AnySize interface {
 	Backbone
 	AnySize()

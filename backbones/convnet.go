@@ -10,8 +10,8 @@ import (
 	"selfsup/setting"
 )
 
-// ConvNet is a small plain network for first experiments: one 3x3 convolution, batch norm and ReLU for every width, each at stride 2, then
-// the average over the image. It is the convnet that the speed tables compare with PyTorch.
+// ConvNet is a small plain network for first experiments: one 3x3 convolution, batch norm and ReLU for every width,
+// each at stride 2, then the average over the image. It is the convnet that the speed tables compare with PyTorch.
 type ConvNet struct {
 	Widths []int `toml:"widths"` // channels of each layer; the last is F
 }
@@ -26,7 +26,8 @@ func (c *ConvNet) Check(in Input) error {
 		return err
 	}
 	if stride := 1 << len(c.Widths); min(h, w) < stride {
-		return fmt.Errorf("images of %v are smaller than the network's stride of %d (widths = %v halve them %d times)", in, stride, c.Widths, len(c.Widths))
+		return fmt.Errorf("images of %v are smaller than the network's stride of %d (widths = %v halve them %d times)",
+			in, stride, c.Widths, len(c.Widths))
 	}
 	return nil
 }
@@ -64,7 +65,8 @@ func (c *ConvNet) layers(s *graph.Scope, in Input) (layers []layer.Func) {
 	from := in.Shape[2]
 	for i, w := range c.Widths {
 		at := s.In(fmt.Sprint(i))
-		layers = append(layers, layer.Chain(layer.Conv(at.In("conv"), from, w, 3, 2), layer.BatchNorm(at.In("norm"), w), layer.Relu))
+		layers = append(layers, layer.Chain(layer.Conv(at.In("conv"), from, w, 3, 2), layer.BatchNorm(at.In("norm"), w),
+			layer.Relu))
 		from = w
 	}
 	return layers

@@ -8,11 +8,11 @@ import (
 	"selfsup/graph/op"
 )
 
-// DBN reads a sample as one row of numbers and sends it up through layers of logistic units, the probabilities of one being the input of the next:
-// the recognition half of a deep belief network.
+// DBN reads a sample as one row of numbers and sends it up through layers of logistic units, the probabilities of one
+// being the input of the next: the recognition half of a deep belief network.
 //
-// Hinton, Osindero and Teh, Neural Computation 2006, section 4. Weights start normal with a deviation of 0.01 and biases at 0 (Hinton 2010, UTML TR
-// 2010-003, section 8).
+// Hinton, Osindero and Teh, Neural Computation 2006, section 4. Weights start normal with a deviation of 0.01 and
+// biases at 0 (Hinton 2010, UTML TR 2010-003, section 8).
 type DBN struct {
 	Widths []int `toml:"widths"` // units of each layer; the last is F
 }
@@ -67,7 +67,8 @@ type Units struct {
 
 // NewUnits declares the parameters in s.
 func NewUnits(s *graph.Scope, in, out int) *Units {
-	return &Units{Path: s.Path(), In: in, Out: out, s: s, Weight: s.Param("weight", graph.Normal(0.01), in, out), Bias: s.Param("bias", graph.Fill(0), out)}
+	return &Units{Path: s.Path(), In: in, Out: out, s: s, Weight: s.Param("weight", graph.Normal(0.01), in, out),
+		Bias: s.Param("bias", graph.Fill(0), out)}
 }
 
 // Total is the input that every unit gets, v [B,In] -> v W + c [B,Out].

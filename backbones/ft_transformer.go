@@ -10,11 +10,13 @@ import (
 	"selfsup/setting"
 )
 
-// FTTransformer reads a row of a table as a sequence of tokens, one for each column, and a class token whose output is the features.
+// FTTransformer reads a row of a table as a sequence of tokens, one for each column, and a class token whose output is
+// the features.
 //
-// Gorishniy, Rubachev, Khrulkov, Babenko 2021, arXiv:2106.11959, section 3.3: the token of a number x in column j is x w_j + b_j, that of a
-// category the row of its column's table + b_j; pre-norm blocks with ReGLU, the first without the norm before its attention. The features
-// are the class token after the last norm; the ReLU and the linear layer above it belong to a prediction. There is no dropout.
+// Gorishniy, Rubachev, Khrulkov, Babenko 2021, arXiv:2106.11959, section 3.3: the token of a number x in column j is x
+// w_j + b_j, that of a category the row of its column's table + b_j; pre-norm blocks with ReGLU, the first without the
+// norm before its attention. The features are the class token after the last norm; the ReLU and the linear layer above
+// it belong to a prediction. There is no dropout.
 type FTTransformer struct {
 	Channels int     `toml:"dim"`      // of a token, the F of the features
 	Depth    int     `toml:"depth"`    // blocks
@@ -73,8 +75,9 @@ func (f *FTTransformer) New(s *graph.Scope, in Input) layer.Func {
 	}
 }
 
-// tokenizer is rows [B,K] -> tokens [B,K,D]: numbers scale a vector of their column, categories choose one. Every column adds its bias. All start
-// uniform in +-1/sqrt(D), as in the authors' code, and neither they nor the class token decay, as there.
+// tokenizer is rows [B,K] -> tokens [B,K,D]: numbers scale a vector of their column, categories choose one. Every
+// column adds its bias. All start uniform in +-1/sqrt(D), as in the authors' code, and neither they nor the class token
+// decay, as there.
 func (f *FTTransformer) tokenizer(s *graph.Scope, of []int) layer.Func {
 	s = s.Plain()
 	dim, k := f.Channels, len(of)
@@ -125,7 +128,8 @@ func (f *FTTransformer) block(s *graph.Scope, normed bool) layer.Func {
 	if normed {
 		attention = layer.Chain(layer.LayerNorm(s.In("norm1"), dim), attention)
 	}
-	norm, up, down := layer.LayerNorm(s.In("norm2"), dim), layer.Dense(s.In("mlp/fc1"), dim, 2*hidden), layer.Dense(s.In("mlp/fc2"), hidden, dim)
+	norm, up, down := layer.LayerNorm(s.In("norm2"), dim), layer.Dense(s.In("mlp/fc1"), dim, 2*hidden),
+		layer.Dense(s.In("mlp/fc2"), hidden, dim)
 	return func(x *graph.Node) *graph.Node {
 		x = op.Add(x, attention(x))
 		both := up(norm(x)) // [B,T,2H]

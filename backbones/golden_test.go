@@ -22,7 +22,8 @@ import (
 // tolerance of a model in one element type: outputs, lengths of gradients, and first entries of gradients.
 type tolerance struct{ output, length, first float64 }
 
-// tolerances are those of testdata/golden/README.md. Batch norm over the few pixels of resnet50's last stage is ill-conditioned.
+// tolerances are those of testdata/golden/README.md. Batch norm over the few pixels of resnet50's last stage is
+// ill-conditioned.
 func tolerances(name string, dtype ir.DType) tolerance {
 	switch f32 := dtype == ir.F32; {
 	case name == "models/resnet50" && f32:
@@ -41,11 +42,15 @@ var models = map[string]func(t *testing.T, f *golden.Fixture){
 	"formula_vectors": formula,
 }
 
-// TestGoldenModels compares backbones with torchvision's: features, loss, the gradient of every parameter and the running statistics of
-// one training step, then features in evaluation mode. float64 takes the reference backend a minute, so it is asked only where float32 is in
-// doubt, or with GOLDEN_FLOAT64=1.
+// TestGoldenModels compares backbones with torchvision's: features, loss, the gradient of every parameter and the
+// running statistics of one training step, then features in evaluation mode. float64 takes the reference backend a
+// minute, so it is asked only where float32 is in doubt, or with GOLDEN_FLOAT64=1.
 func TestGoldenModels(t *testing.T) {
-	golden.Each(t, "models", models, func(t *testing.T, f *golden.Fixture, check func(*testing.T, *golden.Fixture)) { check(t, f) }, "mae") // in methods
+	// in methods
+	golden.Each(t, "models", models, func(t *testing.T, f *golden.Fixture,
+		check func(*testing.T, *golden.Fixture)) {
+		check(t, f)
+	}, "mae")
 }
 
 // formula checks the arithmetic that the weights below come from.
@@ -61,7 +66,8 @@ func formula(t *testing.T, f *golden.Fixture) {
 }
 
 // torchNames turns torchvision's names into ours, in this order.
-var torchNames = strings.NewReplacer("downsample.0.", "skip/conv/", "downsample.1.", "skip/norm/", "layer", "stage", "bn", "norm", ".", "/")
+var torchNames = strings.NewReplacer("downsample.0.", "skip/conv/", "downsample.1.", "skip/norm/", "layer", "stage",
+	"bn", "norm", ".", "/")
 
 // ours is our name for a torchvision parameter or the owner of a buffer: layer1.0.bn2.weight is stage1/0/norm2/weight.
 func ours(name string) string {
@@ -74,7 +80,8 @@ func ours(name string) string {
 	return torchNames.Replace(name)
 }
 
-// place is where entry i of torchvision's parameter is in ours: convolutions are [out,in,kh,kw] there and [kh,kw,in,out] here.
+// place is where entry i of torchvision's parameter is in ours: convolutions are [out,in,kh,kw] there and
+// [kh,kw,in,out] here.
 func place(i int, shape []int) int {
 	if len(shape) != 4 {
 		return i
@@ -112,9 +119,10 @@ func network(t *testing.T, f *golden.Fixture) *backbones.ResNet {
 	return &backbones.ResNet{Depth: depth, Stem: stem[:3], Width: 1}
 }
 
-// resNet holds the processor's float32 to the README's tolerances. One rounding more or less can switch a ReLU whose input is next to 0,
-// and then single gradients differ by per cents, in any float32 implementation. Where gradients are off, the float64 truth must hold all of
-// them, and the float32 ones must have about the right lengths. Winograd's algorithm switches more, so it is held to that only.
+// resNet holds the processor's float32 to the README's tolerances. One rounding more or less can switch a ReLU whose
+// input is next to 0, and then single gradients differ by per cents, in any float32 implementation. Where gradients are
+// off, the float64 truth must hold all of them, and the float32 ones must have about the right lengths. Winograd's
+// algorithm switches more, so it is held to that only.
 func resNet(t *testing.T, f *golden.Fixture) {
 	switched := tolerance{output: tolerances(f.Name, ir.F32).output, length: 5e-2, first: math.MaxFloat64}
 	t.Run("float32", func(t *testing.T) {
@@ -127,7 +135,8 @@ func resNet(t *testing.T, f *golden.Fixture) {
 		if len(off.lines) == 0 {
 			return
 		}
-		t.Logf("%d comparisons of gradients are off, as when a ReLU switches; the first: %s", len(off.lines), off.lines[0])
+		t.Logf("%d comparisons of gradients are off, as when a ReLU switches; the first: %s", len(off.lines),
+			off.lines[0])
 		r.gradients(t, f, switched)
 		if testing.Short() {
 			t.Log("short: float64 is not asked")
@@ -308,8 +317,8 @@ func features(t testing.TB, f *golden.Fixture, prefix string, y []float64, rtol 
 	}
 }
 
-// summary compares the length and the first entries of a value of which no more is stored. The entries are measured against the largest
-// of them, or a thousandth of the length where all are small.
+// summary compares the length and the first entries of a value of which no more is stored. The entries are measured
+// against the largest of them, or a thousandth of the length where all are small.
 func summary(t testing.TB, what string, v []float64, shape []int, l2 float64, first []float64, tol tolerance) {
 	t.Helper()
 	golden.Compare(t, what+": length", []float64{length(v)}, golden.Tensor{Data: []float64{l2}}, tol.length)

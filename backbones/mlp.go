@@ -8,8 +8,8 @@ import (
 	"selfsup/graph/op"
 )
 
-// MLP reads an image, or a row of a table, as one row of numbers: linear, batch norm and ReLU for every width. Categories of a row are
-// indicators, one for each and one for none.
+// MLP reads an image, or a row of a table, as one row of numbers: linear, batch norm and ReLU for every width.
+// Categories of a row are indicators, one for each and one for none.
 type MLP struct {
 	Widths []int `toml:"widths"` // of each layer; the last is F
 }
@@ -38,7 +38,8 @@ func (m *MLP) New(s *graph.Scope, in Input) layer.Func {
 	}
 	for i, w := range m.Widths {
 		at := s.In(fmt.Sprint(i))
-		layers = append(layers, layer.Linear(at.In("linear"), from, w, false), layer.BatchNorm(at.In("norm"), w), layer.Relu)
+		layers = append(layers, layer.Linear(at.In("linear"), from, w, false), layer.BatchNorm(at.In("norm"), w),
+			layer.Relu)
 		from = w
 	}
 	return layer.Chain(layers...)

@@ -36,7 +36,8 @@ var rowBackbones = map[string]backbones.Backbone{
 	"ft_transformer of one block": &backbones.FTTransformer{Channels: 6, Depth: 1, Heads: 3, Feed: 2},
 }
 
-// Gradients by every parameter on rows of both kinds of column, on numbers alone, and on categories alone, against central differences.
+// Gradients by every parameter on rows of both kinds of column, on numbers alone, and on categories alone, against
+// central differences.
 func TestRowGradients(t *testing.T) {
 	for name, net := range rowBackbones {
 		for _, in := range []backbones.Input{mixedRow, backbones.Rows(0, 0, 0), backbones.Rows(3, 2)} {
@@ -64,12 +65,14 @@ func TestRowGradients(t *testing.T) {
 	}
 }
 
-// A row's category is an indicator in its column's place, and one without a category has the last; the MLP's first layer reads them so: the product
-// with its weights against a loop.
+// A row's category is an indicator in its column's place, and one without a category has the last; the MLP's first
+// layer reads them so: the product with its weights against a loop.
 func TestMLPReadsIndicators(t *testing.T) {
 	net := &backbones.MLP{Widths: []int{3}}
 	st := graph.NewStore(1)
-	p := compile(t, cpu.Backend{}, st, graph.Options{}, func(s *graph.Scope) { s.Output("y", net.New(s, mixedRow)(someRows(s))) })
+	p := compile(t, cpu.Backend{}, st, graph.Options{}, func(s *graph.Scope) {
+		s.Output("y", net.New(s, mixedRow)(someRows(s)))
+	})
 	if err := p.Run(); err != nil {
 		t.Fatal(err)
 	}
@@ -100,12 +103,14 @@ func TestMLPReadsIndicators(t *testing.T) {
 	}
 }
 
-// An FT-Transformer's tokens are those of the paper's section 3.1, in the order of the columns, after the class token: without attention and feed
-// the features are the class token, and a block's attention mixes in what the columns say.
+// An FT-Transformer's tokens are those of the paper's section 3.1, in the order of the columns, after the class token:
+// without attention and feed the features are the class token, and a block's attention mixes in what the columns say.
 func TestFTTransformerTokens(t *testing.T) {
 	net := &backbones.FTTransformer{Channels: 4, Depth: 1, Heads: 1, Feed: 1}
 	st := graph.NewStore(2)
-	p := compile(t, cpu.Backend{}, st, graph.Options{}, func(s *graph.Scope) { s.Output("y", net.New(s, mixedRow)(someRows(s))) })
+	p := compile(t, cpu.Backend{}, st, graph.Options{}, func(s *graph.Scope) {
+		s.Output("y", net.New(s, mixedRow)(someRows(s)))
+	})
 	get := func(name string) []float32 {
 		e := st.Get(name)
 		if e == nil {
@@ -116,7 +121,8 @@ func TestFTTransformerTokens(t *testing.T) {
 	const dim = 4
 	class, bias, weight := get("tokens/class"), get("tokens/bias"), get("tokens/weight")
 	tables := map[int][]float32{2: get("tokens/table2"), 4: get("tokens/table4")}
-	// The first block's attention reads the tokens without a norm: with q and k of 0 it is their mean, which v and proj pass on unchanged.
+	// The first block's attention reads the tokens without a norm: with q and k of 0 it is their mean, which v and proj
+	// pass on unchanged.
 	qkv, proj := get("blocks/0/attn/qkv/weight"), get("blocks/0/attn/proj/weight")
 	clear(qkv)
 	clear(proj)
@@ -171,9 +177,11 @@ func TestRowBackboneErrors(t *testing.T) {
 		in   backbones.Input
 		want string
 	}{
-		{ft(same), backbones.Pixels(8, 8, 3), "ft_transformer encodes rows of a table, columns of numbers and of categories, and the samples of this recipe are images [8 8 3]"},
+		{ft(same), backbones.Pixels(8, 8, 3), "ft_transformer encodes rows of a table, columns of numbers and " +
+			"of categories, and the samples of this recipe are images [8 8 3]"},
 		{ft(same), backbones.Input{Shape: []int{16}, Int: true}, "sequences of [16] symbols"},
-		{backbones.DefaultResNet(), mixedRow, "resnet encodes images [height, width, channels], and the samples of this recipe are rows of 3 columns of numbers and 2 of categories"},
+		{backbones.DefaultResNet(), mixedRow, "resnet encodes images [height, width, channels], and the samples " +
+			"of this recipe are rows of 3 columns of numbers and 2 of categories"},
 		{backbones.DefaultConvNet(), backbones.Rows(0, 0), "rows of 2 columns of numbers"},
 		{backbones.DefaultViT(), backbones.Rows(3), "rows of 1 column of categories"},
 		{ft(func(f *backbones.FTTransformer) { f.Heads = 7 }), mixedRow, "7: want a divisor of dim = 192"},

@@ -10,8 +10,8 @@ import (
 	"selfsup/setting"
 )
 
-// Symbols reads a sequence of symbols as a bag: the mean of their embeddings, then an MLP of linear layers and ReLU. Symbol 0 is padding and does
-// not count.
+// Symbols reads a sequence of symbols as a bag: the mean of their embeddings, then an MLP of linear layers and ReLU.
+// Symbol 0 is padding and does not count.
 //
 // Iyyer et al. 2015, ACL, deep averaging networks, section 3, without word dropout.
 type Symbols struct {

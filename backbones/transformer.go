@@ -8,18 +8,19 @@ import (
 	"selfsup/setting"
 )
 
-// Transformer encodes sequences of symbols in both directions: an embedding of each symbol and a learned one of its place, blocks
-// of attention among all symbols that are not padding, and the mean of their outputs as the features.
+// Transformer encodes sequences of symbols in both directions: an embedding of each symbol and a learned one of its
+// place, blocks of attention among all symbols that are not padding, and the mean of their outputs as the features.
 //
-// Devlin et al. 2019, BERT, arXiv:1810.04805, section 3, without its segments; norm = "post" is its form, and "pre" the one that
-// trains without a long warm-up (Xiong et al. 2020, arXiv:2002.04745). BERT's dropout is left out.
+// Devlin et al. 2019, BERT, arXiv:1810.04805, section 3, without its segments; norm = "post" is its form, and "pre" the
+// one that trains without a long warm-up (Xiong et al. 2020, arXiv:2002.04745). BERT's dropout is left out.
 type Transformer struct {
-	Channels int     `toml:"dim"`   // of a token, the F of the features
-	Depth    int     `toml:"depth"` // blocks
-	Heads    int     `toml:"heads"` // of attention
-	Hidden   int     `toml:"mlp"`   // width within a block's MLP; 0: four times dim
-	Norm     string  `toml:"norm"`  // pre: before a block's branches, and one after the blocks | post: after each branch, and one after the embeddings
-	Eps      float64 `toml:"eps"`   // of the norms, added to a variance
+	Channels int `toml:"dim"`   // of a token, the F of the features
+	Depth    int `toml:"depth"` // blocks
+	Heads    int `toml:"heads"` // of attention
+	Hidden   int `toml:"mlp"`   // width within a block's MLP; 0: four times dim
+	// pre: before a block's branches, and one after the blocks | post: after each branch, and one after the embeddings
+	Norm string  `toml:"norm"`
+	Eps  float64 `toml:"eps"` // of the norms, added to a variance
 }
 
 // DefaultTransformer is small: BERT's is 768 wide and 12 deep with 12 heads.
@@ -60,7 +61,8 @@ func (t *Transformer) New(s *graph.Scope, in Input) layer.Func {
 	}
 }
 
-// NewTokens implements Tokens. Its Embed, Encode and Pool take every token for a symbol; Symbols knows which are padding.
+// NewTokens implements Tokens. Its Embed, Encode and Pool take every token for a symbol; Symbols knows which are
+// padding.
 func (t *Transformer) NewTokens(s *graph.Scope, in Input) *TokenEncoder {
 	n, d := in.Shape[0], t.Channels
 	first := s.Layer(0)
@@ -105,7 +107,8 @@ func (t *Transformer) NewTokens(s *graph.Scope, in Input) *TokenEncoder {
 	}
 }
 
-// SymbolEncoder is the parts of an encoder of symbols. Its features are Pool(Encode(Place(Look(ids)), There(ids)), There(ids)).
+// SymbolEncoder is the parts of an encoder of symbols. Its features are Pool(Encode(Place(Look(ids)), There(ids)),
+// There(ids)).
 type SymbolEncoder struct {
 	Table  *graph.Node                            // [V,D] embeddings
 	There  func(ids *graph.Node) *graph.Node      // [B,T] int32 -> [B,T] 1 for symbols, 0 for padding

@@ -8,21 +8,27 @@ import (
 	"selfsup/setting"
 )
 
-// ViT is the vision transformer of Dosovitskiy et al. 2021, arXiv:2010.11929: patches as tokens through pre-norm blocks. The small sizes are
-// those of Touvron et al. 2021, arXiv:2012.12877, table 1. There is no dropout, as in the self-supervised codes. The class token and learned
-// positions decay with the weights, as in the code of MAE, DINO, DINOv2 and MoCo v3; PlainTokens is DeiT's and BEiT's.
+// ViT is the vision transformer of Dosovitskiy et al. 2021, arXiv:2010.11929: patches as tokens through pre-norm
+// blocks. The small sizes are those of Touvron et al. 2021, arXiv:2012.12877, table 1. There is no dropout, as in the
+// self-supervised codes. The class token and learned positions decay with the weights, as in the code of MAE, DINO,
+// DINOv2 and MoCo v3; PlainTokens is DeiT's and BEiT's.
 type ViT struct {
-	Size        string  `toml:"size"`         // tiny | small | base: 192x12x3, 384x12x6, 768x12x12 (dim x depth x heads)
-	Channels    int     `toml:"dim"`          // of a token, the F of the features; 0: the size's
-	Depth       int     `toml:"depth"`        // blocks; 0: the size's
-	Heads       int     `toml:"heads"`        // of attention; 0: the size's
-	Patch       int     `toml:"patch"`        // side, pixels
-	Pool        string  `toml:"pool"`         // class: the features are a token of their own; mean: there is none, they are the mean of the tokens
-	Position    string  `toml:"position"`     // learned | sincos (fixed, in two dimensions)
-	PlainTokens bool    `toml:"plain_tokens"` // class token and learned positions get neither weight decay nor a trust ratio
-	FrozenPatch bool    `toml:"frozen_patch"` // keep the random patch projection (Chen, Xie, He 2021, arXiv:2104.02057, section 4.2)
-	LayerScale  float64 `toml:"layer_scale"`  // start of the learned factors of each branch, such as 1e-5; 0: there are none
-	DropPath    float64 `toml:"drop_path"`    // stochastic depth of the last block, a probability; 0 in the first
+	// tiny | small | base: 192x12x3, 384x12x6, 768x12x12 (dim x depth x heads)
+	Size     string `toml:"size"`
+	Channels int    `toml:"dim"`   // of a token, the F of the features; 0: the size's
+	Depth    int    `toml:"depth"` // blocks; 0: the size's
+	Heads    int    `toml:"heads"` // of attention; 0: the size's
+	Patch    int    `toml:"patch"` // side, pixels
+	// class: the features are a token of their own; mean: there is none, they are the mean of the tokens
+	Pool     string `toml:"pool"`
+	Position string `toml:"position"` // learned | sincos (fixed, in two dimensions)
+	// class token and learned positions get neither weight decay nor a trust ratio
+	PlainTokens bool `toml:"plain_tokens"`
+	// keep the random patch projection (Chen, Xie, He 2021, arXiv:2104.02057, section 4.2)
+	FrozenPatch bool `toml:"frozen_patch"`
+	// start of the learned factors of each branch, such as 1e-5; 0: there are none
+	LayerScale float64 `toml:"layer_scale"`
+	DropPath   float64 `toml:"drop_path"` // stochastic depth of the last block, a probability; 0 in the first
 }
 
 // vitSizes are dim, depth and heads by name.
@@ -125,7 +131,8 @@ func (v *ViT) NewTokens(s *graph.Scope, in Input) *TokenEncoder {
 			class = op.Add(class, classPosition)
 		}
 	}
-	blocks := layer.Blocks(first.In("blocks"), layer.Block{Dim: dim, Heads: heads, LayerScale: v.LayerScale}, depth, v.DropPath)
+	blocks := layer.Blocks(first.In("blocks"), layer.Block{Dim: dim, Heads: heads, LayerScale: v.LayerScale}, depth,
+		v.DropPath)
 	norm := layer.LayerNorm(s.In("norm"), dim)
 	e.Encode = func(x *graph.Node) *graph.Node {
 		if e.HasClass {
@@ -148,8 +155,9 @@ func (v *ViT) projection(s *graph.Scope, in, dim int) layer.Func {
 	}
 }
 
-// positions are what is added to the patches [T,D] and to the class token [1,D], nil if it has none. Sines and cosines give none, as in
-// MAE. Learned ones are one value [1+T,D], the class token's first, drawn from a normal distribution of 0.02.
+// positions are what is added to the patches [T,D] and to the class token [1,D], nil if it has none. Sines and cosines
+// give none, as in MAE. Learned ones are one value [1+T,D], the class token's first, drawn from a normal distribution
+// of 0.02.
 func (v *ViT) positions(s *graph.Scope, e *TokenEncoder) (patches, class *graph.Node) {
 	t := e.Rows * e.Columns
 	if v.Position == "sincos" {

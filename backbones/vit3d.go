@@ -11,11 +11,12 @@ import (
 	"selfsup/setting"
 )
 
-// ViT3D is a vision transformer for clips: tubes of patches over some frames are tokens, all of which attend to each other. The features are the
-// mean of the tokens.
+// ViT3D is a vision transformer for clips: tubes of patches over some frames are tokens, all of which attend to each
+// other. The features are the mean of the tokens.
 //
-// Tong et al. 2022, arXiv:2203.12602, section 3.3 and table 8 (joint space-time attention, Arnab et al. 2021, arXiv:2103.15691, model 1). As in the
-// authors' code positions are fixed, sines and cosines of the token's number. Keys have a bias here, which the softmax takes out again.
+// Tong et al. 2022, arXiv:2203.12602, section 3.3 and table 8 (joint space-time attention, Arnab et al. 2021,
+// arXiv:2103.15691, model 1). As in the authors' code positions are fixed, sines and cosines of the token's number.
+// Keys have a bias here, which the softmax takes out again.
 type ViT3D struct {
 	Channels int `toml:"dim"`   // of a token, the F of the features
 	Depth    int `toml:"depth"` // blocks
@@ -38,9 +39,11 @@ func (v *ViT3D) Check(in Input) error {
 	case v.Heads < 1:
 		return setting.Bad("heads", "%d: want at least 1", v.Heads)
 	case v.Channels < 2 || v.Channels%2 != 0 || v.Channels%v.Heads != 0:
-		return setting.Bad("dim", "%d: want a multiple of 2, for sines and cosines, and of heads = %d", v.Channels, v.Heads)
+		return setting.Bad("dim", "%d: want a multiple of 2, for sines and cosines, and of heads = %d", v.Channels,
+			v.Heads)
 	case v.Patch < 1 || in.Shape[1]%v.Patch != 0 || in.Shape[2]%v.Patch != 0:
-		return setting.Bad("patch", "%d: patches of this side do not tile frames of %dx%d", v.Patch, in.Shape[1], in.Shape[2])
+		return setting.Bad("patch", "%d: patches of this side do not tile frames of %dx%d", v.Patch, in.Shape[1],
+			in.Shape[2])
 	case v.Tube < 1 || in.Shape[0]%v.Tube != 0:
 		return setting.Bad("tube", "%d: tubes of so many frames do not fill clips of %d", v.Tube, in.Shape[0])
 	}
@@ -71,8 +74,8 @@ func (v *ViT3D) NewTokens(s *graph.Scope, in Input) *TokenEncoder {
 	return e
 }
 
-// Tubes cuts clips [B,F,H,W,C] into tubes of t frames and p x p pixels: [B,T,t*p*p*C], by frames, then rows; the pixels of a tube by frames and rows
-// with their channels together.
+// Tubes cuts clips [B,F,H,W,C] into tubes of t frames and p x p pixels: [B,T,t*p*p*C], by frames, then rows; the pixels
+// of a tube by frames and rows with their channels together.
 func Tubes(x *graph.Node, t, p int) *graph.Node {
 	s := op.ShapeOf(x)
 	b, f, h, w, c := s[0], s[1]/t, s[2]/p, s[3]/p, s[4]
@@ -80,8 +83,8 @@ func Tubes(x *graph.Node, t, p int) *graph.Node {
 	return op.Reshape(cut, b, f*h*w, t*p*p*c)
 }
 
-// SinCos1D fills a value [n,dim] with fixed positions 0 .. n-1: sines at even channels and cosines at odd ones, at frequencies
-// 10000^(-2*floor(j/2)/dim).
+// SinCos1D fills a value [n,dim] with fixed positions 0 .. n-1: sines at even channels and cosines at odd ones, at
+// frequencies 10000^(-2*floor(j/2)/dim).
 //
 // Vaswani et al. 2017, arXiv:1706.03762, section 3.5.
 func SinCos1D(dim, n int) graph.Init {

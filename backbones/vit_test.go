@@ -21,7 +21,8 @@ var viTNames = strings.NewReplacer("cls_token", "class", "pos_embed", "position"
 
 // vit compares one training step of a ViT with timm's, in both element types.
 func vit(t *testing.T, f *golden.Fixture) {
-	if eps, ratio := golden.Param[float64](t, f, "norm_eps"), golden.Param[float64](t, f, "mlp_ratio"); eps != 1e-6 || ratio != 4 {
+	if eps, ratio := golden.Param[float64](t, f, "norm_eps"), golden.Param[float64](t, f, "mlp_ratio"); eps != 1e-6 ||
+		ratio != 4 {
 		t.Skipf("eps %v and MLPs %v times as wide; here they are 1e-6 and 4", eps, ratio)
 	}
 	x := golden.Image(f.Inputs["x"])
@@ -68,7 +69,8 @@ func vit(t *testing.T, f *golden.Fixture) {
 			for name, want := range f.Outputs {
 				golden.Compare(t, name, ongraph.Read(t, p, name), want, tol.output)
 			}
-			model.Gradients(t, func(name string) []float64 { return ongraph.Read(t, p, "gradient/"+name) }, tol.length, tol.first)
+			model.Gradients(t, func(name string) []float64 { return ongraph.Read(t, p, "gradient/"+name) }, tol.length,
+				tol.first)
 		})
 	}
 }
@@ -90,7 +92,8 @@ var viTs = map[string]*backbones.ViT{
 	"frozen patches":   small(func(v *backbones.ViT) { v.FrozenPatch = true }),
 }
 
-// Weights, the class token and learned positions decay, biases and norms do not; with PlainTokens the tokens do not either.
+// Weights, the class token and learned positions decay, biases and norms do not; with PlainTokens the tokens do not
+// either.
 func TestViTDecay(t *testing.T) {
 	for _, plain := range []bool{false, true} {
 		v := small(func(v *backbones.ViT) { v.PlainTokens, v.LayerScale = plain, 0.1 })

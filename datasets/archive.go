@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// archive reads the entries of a tar, gzip'd or not, to the end of the file: where another tar follows the blocks that close one, as in
-// cat a.tar b.tar, its entries follow too. Bytes that are no tar are an error, and so is a tar that nothing closes.
+// archive reads the entries of a tar, gzip'd or not, to the end of the file: where another tar follows the blocks that
+// close one, as in cat a.tar b.tar, its entries follow too. Bytes that are no tar are an error, and so is a tar that
+// nothing closes.
 type archive struct {
 	tar  *tar.Reader
 	file tarSource // nil: compressed
@@ -77,11 +78,13 @@ func (a *archive) next() (*tar.Header, error) {
 			}
 			return h, nil
 		case err != io.EOF && a.from > 0 && a.end <= a.from:
-			return nil, fmt.Errorf("the archive ends before byte %d, and what follows is no archive: %w", a.from, noEOF(err))
+			return nil, fmt.Errorf("the archive ends before byte %d, and what follows is no archive: %w", a.from,
+				noEOF(err))
 		case err != io.EOF:
 			return nil, fmt.Errorf("byte %d: %w; want a tar file", at, noEOF(err))
 		case at < a.end+tarBlock:
-			return nil, fmt.Errorf("the file ends at byte %d without the empty block that closes a tar: it is truncated", at)
+			return nil,
+				fmt.Errorf("the file ends at byte %d without the empty block that closes a tar: it is truncated", at)
 		}
 		if err := a.another(at); err != nil {
 			return nil, err
@@ -103,7 +106,8 @@ func (a *archive) another(at int64) error {
 			return bare(err)
 		case b != empty && n == tarBlock:
 		case b != empty:
-			return fmt.Errorf("the archive ends before byte %d, and %d bytes follow that are no archive: % .10x", at, n, b[:n])
+			return fmt.Errorf("the archive ends before byte %d, and %d bytes follow that are no archive: % .10x", at, n,
+				b[:n])
 		case n < tarBlock:
 			return io.EOF
 		default:

@@ -29,8 +29,8 @@ type content struct {
 	file io.ReaderAt
 }
 
-// openBundle finds the wanted files in a folder, else in a folder directly in it, or in a .tar or .tar.gz. Files up to memory bytes in all are
-// read; more stay on disk, and in an archive are an error.
+// openBundle finds the wanted files in a folder, else in a folder directly in it, or in a .tar or .tar.gz. Files up to
+// memory bytes in all are read; more stay on disk, and in an archive are an error.
 func openBundle(at string, wanted []string, memory setting.Size) (*bundle, error) {
 	info, err := os.Stat(at)
 	if err != nil {
@@ -110,7 +110,8 @@ func (b *bundle) readArchive(wanted []string, limit int64) error {
 			continue
 		}
 		if left -= h.Size; left < 0 {
-			return fmt.Errorf("%s: %s and what is before it take more than memory = %v; unpack the archive, or raise memory", b.path, h.Name, setting.Size(limit))
+			return fmt.Errorf("%s: %s and what is before it take more than memory = %v; unpack the archive, or "+
+				"raise memory", b.path, h.Name, setting.Size(limit))
 		}
 		if _, twice := b.files[name]; twice {
 			return fmt.Errorf("%s: %s is there twice", b.path, h.Name)
@@ -119,7 +120,8 @@ func (b *bundle) readArchive(wanted []string, limit int64) error {
 		if _, err := io.CopyN(&data, a.tar, h.Size); err != nil {
 			return fmt.Errorf("%s: %s: %w", b.path, h.Name, noEOF(err))
 		}
-		b.files[name] = content{name: b.path + ":" + h.Name, size: h.Size, data: data.Bytes(), file: bytes.NewReader(data.Bytes())}
+		b.files[name] = content{name: b.path + ":" + h.Name, size: h.Size, data: data.Bytes(),
+			file: bytes.NewReader(data.Bytes())}
 	}
 }
 

@@ -8,13 +8,15 @@ import (
 	"strings"
 )
 
-// Captions reads images with texts from a list: a line for each image in a .jsonl, .csv or .tsv file, or one of these with .gz.
+// Captions reads images with texts from a list: a line for each image in a .jsonl, .csv or .tsv file, or one of these
+// with .gz.
 //
 //	[data.captions]
 //	train = "captions.jsonl"    # {"image": "images/1f600.png", "caption": "grinning face", "category": "..."}
 //	label = "category"
 //
-// Paths of images start at the list's folder and stay below it. In JSON a caption may be a list of texts; lines of one image add up.
+// Paths of images start at the list's folder and stay below it. In JSON a caption may be a list of texts; lines of one
+// image add up.
 type Captions struct {
 	Train   string `toml:"train"`   // list of images
 	Test    string `toml:"test"`    // list; empty: test_fraction of train
@@ -69,7 +71,8 @@ func (s *Captions) Open(env Env) (*Data, error) {
 	if err != nil {
 		return fail(err)
 	}
-	d, err := openFiles(found{where: "captions: " + s.Train, classes: classes, train: train, test: test, split: split, skipped: r.skipped}, s.Files)
+	d, err := openFiles(found{where: "captions: " + s.Train, classes: classes, train: train, test: test, split: split,
+		skipped: r.skipped}, s.Files)
 	if err != nil {
 		return nil, err
 	}

@@ -21,24 +21,27 @@ import (
 //	stride = 2                  # every second frame
 //	step = 8                    # frames from the start of a clip to that of the next
 //
-// Frames are in the order of the last number in their names, so that 10 comes after 9. Numbers of a sequence are equally far apart; where one
-// is missing, or its image was refused, the sequence is cut: no clip spans the gap.
+// Frames are in the order of the last number in their names, so that 10 comes after 9. Numbers of a sequence are
+// equally far apart; where one is missing, or its image was refused, the sequence is cut: no clip spans the gap.
 type Clips struct {
-	Train      string `toml:"train"`       // directory
-	Test       string `toml:"test"`        // directory; empty: test_fraction of train
-	Name       string `toml:"name"`        // regular expression of file names with groups sequence and frame; empty: a folder is a sequence
+	Train string `toml:"train"` // directory
+	Test  string `toml:"test"`  // directory; empty: test_fraction of train
+	// regular expression of file names with groups sequence and frame; empty: a folder is a sequence
+	Name       string `toml:"name"`
 	ClassDepth int    `toml:"class_depth"` // folders that name the class: 1 is <class>/**/*.jpg; 0 unlabelled
 	SplitBy    string `toml:"split_by"`    // sequence: whole ones are kept for the test; time: the end of each
 	Length     int    `toml:"length"`      // frames in a clip
 	Stride     int    `toml:"stride"`      // from one frame of a clip to the next
-	Step       int    `toml:"step"`        // frames from the start of a clip to that of the next; 0: clips do not overlap
+	// frames from the start of a clip to that of the next; 0: clips do not overlap
+	Step int `toml:"step"`
 	Split
 	Files
 }
 
 // NewClips cuts sequences into clips of 8 successive frames, and keeps the last fifth of each for the test.
 func NewClips() *Clips {
-	return &Clips{ClassDepth: 1, SplitBy: "time", Length: 8, Stride: 1, Split: Split{TestFraction: 0.2}, Files: DefaultFiles()}
+	return &Clips{ClassDepth: 1, SplitBy: "time", Length: 8, Stride: 1, Split: Split{TestFraction: 0.2},
+		Files: DefaultFiles()}
 }
 
 // Validate checks the settings.
@@ -52,7 +55,8 @@ func (s *Clips) Validate() error {
 	case s.SplitBy != "sequence" && s.SplitBy != "time":
 		return fmt.Errorf(`split_by = %q, want "sequence" or "time"`, s.SplitBy)
 	case s.Length < 1 || s.Length > most || s.Stride < 1 || s.Stride > most || s.Step < 0 || s.Step > most:
-		return fmt.Errorf("length = %d, stride = %d, step = %d, want at least 1, 1 and 0, at most %d", s.Length, s.Stride, s.Step, most)
+		return fmt.Errorf("length = %d, stride = %d, step = %d, want at least 1, 1 and 0, at most %d", s.Length,
+			s.Stride, s.Step, most)
 	}
 	name, err := regexp.Compile(s.Name)
 	if err != nil {
@@ -106,7 +110,8 @@ func (s *Clips) Open(env Env) (*Data, error) {
 	if err != nil {
 		return fail(err)
 	}
-	d, err := openFiles(found{where: "clips: " + s.Train, classes: classes, train: trainFiles, test: testFiles, others: others}, s.Files)
+	d, err := openFiles(found{where: "clips: " + s.Train, classes: classes, train: trainFiles, test: testFiles,
+		others: others}, s.Files)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +143,8 @@ func (s *Clips) below(dir string, others *passedOver) ([]sequence, error) {
 	case len(w.files) == 0:
 		return nil, fmt.Errorf("no images in %s", dir)
 	case w.loose != "" && !w.classless:
-		return nil, fmt.Errorf("%s holds frames (%s) that are in no folder, class_depth = %d; set it to 0 if they have no class", dir, w.loose, s.ClassDepth)
+		return nil, fmt.Errorf("%s holds frames (%s) that are in no folder, class_depth = %d; set it to 0 if "+
+			"they have no class", dir, w.loose, s.ClassDepth)
 	case w.empty != "":
 		return nil, fmt.Errorf("class %s of %s holds no images; remove the folder, or put frames in it", w.empty, dir)
 	}
@@ -159,7 +165,8 @@ func (s *Clips) below(dir string, others *passedOver) ([]sequence, error) {
 		}
 		n, err := strconv.Atoi(m[pattern.SubexpIndex("frame")])
 		if err != nil || n < 0 {
-			return nil, fmt.Errorf("%s: frame %q, want a whole number up to %d", f.name, m[pattern.SubexpIndex("frame")], math.MaxInt)
+			return nil, fmt.Errorf("%s: frame %q, want a whole number up to %d", f.name,
+				m[pattern.SubexpIndex("frame")], math.MaxInt)
 		}
 		key, err := filepath.Rel(dir, filepath.Dir(f.name))
 		if err != nil {

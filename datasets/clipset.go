@@ -38,8 +38,10 @@ func (s *Clips) clips(images Set, sequences []sequence) (*clipSet, error) {
 				run = at
 			}
 			if c.images.shapes[at] != c.images.shapes[begin] {
-				return nil, fmt.Errorf("%s is %dx%d, the frames before it are %dx%d; frames of a sequence are of one size",
-					f.name, c.images.shapes[at].w, c.images.shapes[at].h, c.images.shapes[begin].w, c.images.shapes[begin].h)
+				return nil, fmt.Errorf("%s is %dx%d, the frames before it are %dx%d; frames of a sequence are "+
+					"of one size",
+					f.name, c.images.shapes[at].w, c.images.shapes[at].h, c.images.shapes[begin].w,
+					c.images.shapes[begin].h)
 			}
 			last = f.number
 			at++
@@ -50,7 +52,8 @@ func (s *Clips) clips(images Set, sequences []sequence) (*clipSet, error) {
 		}
 	}
 	if len(c.start) == 0 {
-		return nil, fmt.Errorf("%d frames of %d sequences with %d gaps hold no clip; one takes %d successive frames (length = %d, stride = %d)",
+		return nil, fmt.Errorf("%d frames of %d sequences with %d gaps hold no clip; one takes %d successive "+
+			"frames (length = %d, stride = %d)",
 			at, c.sequences, c.cuts, span, s.Length, s.Stride)
 	}
 	return c, nil
@@ -72,7 +75,8 @@ func (c *clipSet) Shape(i int) (h, w, channels int) { return c.images.Shape(c.st
 // Clip implements ClipSet.
 func (c *clipSet) Clip(i int, dst []Image) error {
 	if i < 0 || i >= len(c.start) || len(dst) != c.length {
-		return fmt.Errorf("datasets: clip %d into %d images; the set has %d clips of %d frames", i, len(dst), len(c.start), c.length)
+		return fmt.Errorf("datasets: clip %d into %d images; the set has %d clips of %d frames", i, len(dst),
+			len(c.start), c.length)
 	}
 	for k := range dst {
 		at := c.start[i] + k*c.stride

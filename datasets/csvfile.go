@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// csvFile is a CSV or TSV file as programs write them: columns without a name are known by their place, and every row may end with one
-// separator more than the header.
+// csvFile is a CSV or TSV file as programs write them: columns without a name are known by their place, and every row
+// may end with one separator more than the header.
 type csvFile struct {
 	path  string
 	comma rune
@@ -149,5 +149,6 @@ func csvError(path string, err error) error {
 // ragged is the error of a row that is longer or shorter than the header.
 func ragged(path string, r *csv.Reader, row, names []string) (at string, err error) {
 	line, column := r.FieldPos(min(len(row)-1, len(names)))
-	return fmt.Sprintf("%s:%d:%d", path, line, column), fmt.Errorf("%d fields, want the %d of the header", len(row), len(names))
+	return fmt.Sprintf("%s:%d:%d", path, line, column), fmt.Errorf("%d fields, want the %d of the header", len(row),
+		len(names))
 }

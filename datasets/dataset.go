@@ -1,6 +1,7 @@
 // Package datasets turns bytes on disk into labelled or unlabelled samples; one source a file.
 //
-// A recipe names a source (`[dataset.folder]`); Open checks it and returns the training and test sets, in memory or read on demand.
+// A recipe names a source (`[dataset.folder]`); Open checks it and returns the training and test sets, in memory or
+// read on demand.
 package datasets
 
 import (
@@ -91,7 +92,8 @@ func (m *Image) resize(h, w, c int) {
 	}
 }
 
-// Data is an opened source of samples of one kind: Train and Test are both a Set of images, a RowSet, a WaveSet, a TextSet or a ClipSet.
+// Data is an opened source of samples of one kind: Train and Test are both a Set of images, a RowSet, a WaveSet, a
+// TextSet or a ClipSet.
 type Data struct {
 	Train Labelled
 	Test  Labelled // nil where the source has none
@@ -99,9 +101,11 @@ type Data struct {
 	Labelled Labelled
 	// Channels is 1 or 3, the same for every image of both sets; 0 where the samples are no images.
 	Channels int
-	// Height and Width are the size of every image of both sets in pixels; both are 0 where the sizes differ, or the samples are no images.
+	// Height and Width are the size of every image of both sets in pixels; both are 0 where the sizes differ, or the
+	// samples are no images.
 	Height, Width int
-	// Roots are the folders or files that names of images begin with: what a name has after its root stays when the data move.
+	// Roots are the folders or files that names of images begin with: what a name has after its root stays when the
+	// data move.
 	Roots []string
 	// Skipped lists the images that were refused and left out.
 	Skipped []Skip
@@ -145,7 +149,8 @@ func (d *Data) check(where string) error {
 				d.Channels, d.Height, d.Width, first = c, h, w, false
 			}
 			if c != d.Channels {
-				return fmt.Errorf("datasets: %s: %s has %d channels, %s has %d", where, s.Name(i), c, d.Train.Name(0), d.Channels)
+				return fmt.Errorf("datasets: %s: %s has %d channels, %s has %d", where, s.Name(i), c, d.Train.Name(0),
+					d.Channels)
 			}
 			if h != d.Height || w != d.Width {
 				d.Height, d.Width = 0, 0

@@ -17,16 +17,16 @@ import (
 	"golang.org/x/image/webp"
 )
 
-// DefaultMaxPixels is where PIL begins to warn of a decompression bomb (Image.MAX_IMAGE_PIXELS): a quarter of a GiB of 3-byte pixels.
-// While a file is decoded, up to 16 bytes a pixel are in use (a progressive JPEG without subsampling).
+// DefaultMaxPixels is where PIL begins to warn of a decompression bomb (Image.MAX_IMAGE_PIXELS): a quarter of a GiB of
+// 3-byte pixels. While a file is decoded, up to 16 bytes a pixel are in use (a progressive JPEG without subsampling).
 const DefaultMaxPixels = 89_478_485
 
-// Decoder turns the bytes of an image file into pixels as PIL's convert("RGB") or convert("L") does: PNG, JPEG, GIF (first frame), BMP,
-// WebP, TIFF.
+// Decoder turns the bytes of an image file into pixels as PIL's convert("RGB") or convert("L") does: PNG, JPEG, GIF
+// (first frame), BMP, WebP, TIFF.
 //
-// Alpha is dropped, so that the colour stored under transparent pixels shows; 16-bit samples keep their high byte, or are scaled from a
-// range (Black16, White16) that the values of a sensor fill; a CMYK or YCCK JPEG is
-// inverted as Adobe writes it; the image is turned as its EXIF orientation says. The zero value is ready. It keeps memory between images
+// Alpha is dropped, so that the colour stored under transparent pixels shows; 16-bit samples keep their high byte, or
+// are scaled from a range (Black16, White16) that the values of a sensor fill; a CMYK or YCCK JPEG is inverted as Adobe
+// writes it; the image is turned as its EXIF orientation says. The zero value is ready. It keeps memory between images
 // and serves one goroutine at a time.
 type Decoder struct {
 	Channels  int // 1 grey (Rec. 601 luma), 3 colour, 0 as the file has it
@@ -68,8 +68,8 @@ var formats = []format{
 	{"tiff", "MM\x00\x2a", tiff.DecodeConfig, tiff.Decode, func(b []byte) []byte { return b }},
 }
 
-// Header reads the header and refuses an image without pixels or with more than MaxPixels. The rest of the file is not looked at, so
-// that it may still not decode.
+// Header reads the header and refuses an image without pixels or with more than MaxPixels. The rest of the file is not
+// looked at, so that it may still not decode.
 func (d *Decoder) Header(b []byte) (h Header, err error) {
 	defer recovered(&err)
 	_, h, err = d.header(b)
@@ -82,7 +82,8 @@ func (d *Decoder) header(b []byte) (*format, Header, error) {
 	case len(b) == 0:
 		return nil, Header{}, errors.New("the file is empty")
 	case f == nil:
-		return nil, Header{}, fmt.Errorf("%d bytes that begin with % x: unknown format (want png, jpeg, gif, bmp, tiff or webp)", len(b), b[:min(len(b), 8)])
+		return nil, Header{}, fmt.Errorf("%d bytes that begin with % x: unknown format (want png, jpeg, gif, "+
+			"bmp, tiff or webp)", len(b), b[:min(len(b), 8)])
 	}
 	h := Header{Format: f.name, C: 3, orientation: 1}
 	var err error
@@ -166,8 +167,8 @@ func (d *Decoder) Decode(b []byte, dst *Image) error {
 	return d.DecodePart(b, dst, resample.Whole)
 }
 
-// DecodePart does what Decode does for the pixels of the box that choose returns, which is told the image's height and width. The other
-// pixels of dst hold anything; damage to that part of the file may go unnoticed.
+// DecodePart does what Decode does for the pixels of the box that choose returns, which is told the image's height and
+// width. The other pixels of dst hold anything; damage to that part of the file may go unnoticed.
 func (d *Decoder) DecodePart(b []byte, dst *Image, choose func(h, w int) resample.Box) (err error) {
 	defer recovered(&err)
 	f, h, err := d.header(b)
@@ -212,7 +213,8 @@ func (d *Decoder) store(dst *Image, f *format, b []byte, h Header, box resample.
 	return d.pixels(dst, src, b, h, box)
 }
 
-// upper decodes the rows of a JPEG down to the last one of box, and reports whether it did; it leaves errors to a decoding of all rows.
+// upper decodes the rows of a JPEG down to the last one of box, and reports whether it did; it leaves errors to a
+// decoding of all rows.
 func (d *Decoder) upper(dst *Image, b []byte, h Header, box resample.Box) bool {
 	at, rows := lowerRows(b, box.Top+box.Height)
 	if at == 0 {

@@ -50,8 +50,9 @@ func samples(t testing.TB) []string {
 	return names
 }
 
-// Every format decodes to PIL's pixels: exactly where the format is lossless, and for JPEG and WebP within the rounding of their
-// transforms (the inverse DCT is not specified to the bit; libwebp rounds its interpolation of chroma in another order).
+// Every format decodes to PIL's pixels: exactly where the format is lossless, and for JPEG and WebP within the rounding
+// of their transforms (the inverse DCT is not specified to the bit; libwebp rounds its interpolation of chroma in
+// another order).
 func TestDecodeAgainstPIL(t *testing.T) {
 	var d Decoder
 	var got Image
@@ -92,7 +93,8 @@ func TestDecodeAgainstPIL(t *testing.T) {
 				}
 			}
 			if worst > limit {
-				t.Errorf("byte %d (row %d, column %d): got %d, PIL has %d; want at most %d apart", at, at/w.C/w.W, at/w.C%w.W, got.Pix[at], w.Pix[at], limit)
+				t.Errorf("byte %d (row %d, column %d): got %d, PIL has %d; want at most %d apart", at, at/w.C/w.W,
+					at/w.C%w.W, got.Pix[at], w.Pix[at], limit)
 			}
 			t.Logf("at most %d apart, %.3f in the mean", worst, float64(sum)/float64(len(w.Pix)))
 		})
@@ -144,7 +146,8 @@ func TestDecodeLimits(t *testing.T) {
 	at := bytes.Index(frame, []byte("VP8L"))
 	copy(frame[at+9:], "\xff\xff\xff\x0f")
 	// tag 284, one SHORT: 1 becomes 2
-	planar := bytes.Replace(read("rgb_raw.tiff"), []byte("\x1c\x01\x03\x00\x01\x00\x00\x00\x01"), []byte("\x1c\x01\x03\x00\x01\x00\x00\x00\x02"), 1)
+	planar := bytes.Replace(read("rgb_raw.tiff"), []byte("\x1c\x01\x03\x00\x01\x00\x00\x00\x01"),
+		[]byte("\x1c\x01\x03\x00\x01\x00\x00\x00\x02"), 1)
 	// changed is a TIFF with 32 bits of a tag's entry changed.
 	changed := func(name string, tag uint16, at int, v uint32) []byte {
 		b := bytes.Clone(read(name))
@@ -157,10 +160,12 @@ func TestDecodeLimits(t *testing.T) {
 	}
 	// tiled is a deflated grey TIFF of one pixel in a tile of so many, and no data.
 	tiled := func(w, h uint32) []byte {
-		entries := [][2]uint32{{256, 1}, {257, 1}, {258, 8}, {259, 8}, {262, 1}, {277, 1}, {322, w}, {323, h}, {324, 8}, {325, 2}}
+		entries := [][2]uint32{{256, 1}, {257, 1}, {258, 8}, {259, 8}, {262, 1}, {277, 1}, {322, w}, {323, h}, {324, 8},
+			{325, 2}}
 		b := append([]byte("II\x2a\x00\x08\x00\x00\x00"), byte(len(entries)), 0)
 		for _, e := range entries {
-			b = append(b, byte(e[0]), byte(e[0]>>8), typeLong, 0, 1, 0, 0, 0, byte(e[1]), byte(e[1]>>8), byte(e[1]>>16), byte(e[1]>>24))
+			b = append(b, byte(e[0]), byte(e[0]>>8), typeLong, 0, 1, 0, 0, 0, byte(e[1]), byte(e[1]>>8), byte(e[1]>>16),
+				byte(e[1]>>24))
 		}
 		return append(b, 0, 0, 0, 0)
 	}
@@ -169,12 +174,17 @@ func TestDecodeLimits(t *testing.T) {
 		in            []byte
 		limit         int
 	}{
-		{"tiff with a tile much larger than its image", "tiff 1x1: tiles of 4096x1025 pixels, want at most 4194304 for this size", tiled(4096, 1025), 0},
+		{"tiff with a tile much larger than its image", "tiff 1x1: tiles of 4096x1025 pixels, want at most " +
+			"4194304 for this size", tiled(4096, 1025), 0},
 		{"tiff with a large tile", "tiff 1x1: zlib: invalid header", tiled(4096, 1024), 0},
-		{"tiff with a directory beyond the file", "the directory at byte 8 has 65535 entries of 12 bytes, the file 10 bytes", []byte("II\x2a\x00\x08\x00\x00\x00\xff\xff"), 0},
-		{"tiff with a strip beyond the file", "the pixels of part 0 are 9437184 bytes at byte ", changed("rgb_raw.tiff", 279, 8, 9<<20), 0},
-		{"tiff with a tag beyond the file", "tag 258 has 9437184 bytes at byte ", changed("rgb_raw.tiff", 258, 4, 9<<19), 0},
-		{"compressed tiff with a tag far out", "tag 258 has 6 bytes at byte 4026531840 of ", changed("rgb_tiff_lzw.tiff", 258, 8, 0xf0000000), 0},
+		{"tiff with a directory beyond the file", "the directory at byte 8 has 65535 entries of 12 bytes, the " +
+			"file 10 bytes", []byte("II\x2a\x00\x08\x00\x00\x00\xff\xff"), 0},
+		{"tiff with a strip beyond the file", "the pixels of part 0 are 9437184 bytes at byte ",
+			changed("rgb_raw.tiff", 279, 8, 9<<20), 0},
+		{"tiff with a tag beyond the file", "tag 258 has 9437184 bytes at byte ", changed("rgb_raw.tiff", 258, 4,
+			9<<19), 0},
+		{"compressed tiff with a tag far out", "tag 258 has 6 bytes at byte 4026531840 of ",
+			changed("rgb_tiff_lzw.tiff", 258, 8, 0xf0000000), 0},
 		{"compressed tiff with a strip that ends late", "", changed("rgb_tiff_lzw.tiff", 279, 8, 9<<20), 0},
 		{"tiff of three planes", "tiff 23x17: the channels are stored apart", planar, 0},
 		{"empty", "the file is empty", nil, 0},
@@ -193,7 +203,8 @@ func TestDecodeLimits(t *testing.T) {
 			var m Image
 			var err error
 			took := memoryOf(func() { err = d.Decode(c.in, &m) })
-			if c.message == "" && err != nil || c.message != "" && (err == nil || !strings.Contains(err.Error(), c.message)) {
+			if c.message == "" && err != nil || c.message != "" &&
+				(err == nil || !strings.Contains(err.Error(), c.message)) {
 				t.Errorf("got %v, want %q", err, c.message)
 			}
 			if took > 1<<20 {
@@ -220,7 +231,8 @@ func TestDecodeDamage(t *testing.T) {
 			bad := bytes.Clone(b)
 			bad[r.Intn(len(bad))] ^= 1 << r.Intn(8)
 			bad[r.Intn(min(len(bad), 64))] ^= 1 << r.Intn(8) // most headers are here
-			if err := d.Decode(bad, &m); err == nil && (len(m.Pix) != m.H*m.W*m.C || m.H*m.W < 1 || m.H*m.W > d.MaxPixels) {
+			if err := d.Decode(bad, &m); err == nil && (len(m.Pix) != m.H*m.W*m.C || m.H*m.W < 1 ||
+				m.H*m.W > d.MaxPixels) {
 				t.Errorf("%s: %dx%dx%d with %d bytes", name, m.H, m.W, m.C, len(m.Pix))
 			}
 			if err := d.Decode(b[:r.Intn(len(b))], &m); err != nil && err.Error() == "" {
@@ -234,9 +246,11 @@ func TestDecodeDamage(t *testing.T) {
 	}
 }
 
-// Nothing is allocated for an image but what the library takes: its planes, and tables of fixed size (GIF: each colour of a palette).
+// Nothing is allocated for an image but what the library takes: its planes, and tables of fixed size (GIF: each colour
+// of a palette).
 func TestDecodeAllocations(t *testing.T) {
-	for name, most := range map[string]float64{"ycc420.jpg": 12, "cmyk.jpg": 16, "rgb.png": 24, "turn6.png": 24, "palette.gif": 600, "rgb.bmp": 12, "lossy.webp": 30} {
+	for name, most := range map[string]float64{"ycc420.jpg": 12, "cmyk.jpg": 16, "rgb.png": 24, "turn6.png": 24,
+		"palette.gif": 600, "rgb.bmp": 12, "lossy.webp": 30} {
 		b, err := os.ReadFile("testdata/decode/" + name)
 		if err != nil {
 			t.Fatal(err)
@@ -287,8 +301,8 @@ func seeds(f *testing.F) {
 	f.Add(hugePNG())
 }
 
-// FuzzDecode holds that no file, whatever it claims, does more than fail, that the header tells what decoding gives, and that a part of it
-// decodes alike.
+// FuzzDecode holds that no file, whatever it claims, does more than fail, that the header tells what decoding gives,
+// and that a part of it decodes alike.
 func FuzzDecode(f *testing.F) {
 	seeds(f)
 	const limit = 1 << 14
@@ -301,8 +315,8 @@ func FuzzDecode(f *testing.F) {
 			h, headerErr = d.Header(in)
 			err = d.Decode(in, &m)
 		})
-		// 64 bytes a pixel of the header for the library's buffers that grow, and its fixed tables; the rest by the length of the file, of
-		// which 2.5 bytes ask for a Huffman group of a lossless WebP.
+		// 64 bytes a pixel of the header for the library's buffers that grow, and its fixed tables; the rest by the
+		// length of the file, of which 2.5 bytes ask for a Huffman group of a lossless WebP.
 		const fixed = 1 << 20
 		if most := uint64(64*h.H*h.W + fixed + 1200*len(in)); took > most {
 			t.Fatalf("%d bytes took %d bytes of memory, want at most %d (%v)", len(in), took, most, err)
@@ -317,11 +331,13 @@ func FuzzDecode(f *testing.F) {
 		}
 		box = within(box, m.H, m.W)
 		for y := box.Top; y < box.Top+box.Height; y++ {
-			if from, to := (y*m.W+box.Left)*m.C, (y*m.W+box.Left+box.Width)*m.C; !bytes.Equal(part.Pix[from:to], m.Pix[from:to]) {
+			if from, to := (y*m.W+box.Left)*m.C, (y*m.W+box.Left+box.Width)*m.C; !bytes.Equal(part.Pix[from:to],
+				m.Pix[from:to]) {
 				t.Fatalf("row %d of %+v: %v, in the whole %v", y, box, part.Pix[from:to], m.Pix[from:to])
 			}
 		}
-		if headerErr != nil || h.H != m.H || h.W != m.W || h.C != m.C || len(m.Pix) != m.H*m.W*m.C || m.H*m.W < 1 || m.H*m.W > limit {
+		if headerErr != nil || h.H != m.H || h.W != m.W || h.C != m.C || len(m.Pix) != m.H*m.W*m.C || m.H*m.W < 1 ||
+			m.H*m.W > limit {
 			t.Fatalf("%dx%dx%d with %d bytes, header %+v (%v)", m.H, m.W, m.C, len(m.Pix), h, headerErr)
 		}
 	})

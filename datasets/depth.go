@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// depth says how samples of 16 bits become bytes: the first value 0 and the last 255, those between in proportion, rounded, and those
-// beyond as the nearer of the two. The zero value keeps the high byte, as PIL does.
+// depth says how samples of 16 bits become bytes: the first value 0 and the last 255, those between in proportion,
+// rounded, and those beyond as the nearer of the two. The zero value keeps the high byte, as PIL does.
 type depth struct{ first, last uint16 }
 
 func (d depth) narrow(v uint16) byte {
@@ -55,5 +55,6 @@ func validateRange16(r []int) error {
 	if len(r) == 0 || len(r) == 2 && r[0] >= 0 && r[0] < r[1] && r[1] <= 0xffff {
 		return nil
 	}
-	return fmt.Errorf("range16 = %v, want two values of 16-bit samples, 0 <= black < white <= 65535, or [] to keep the high byte", r)
+	return fmt.Errorf("range16 = %v, want two values of 16-bit samples, 0 <= black < white <= 65535, or [] to "+
+		"keep the high byte", r)
 }

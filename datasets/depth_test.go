@@ -44,8 +44,8 @@ func whiteIsZero(t testing.TB, b []byte) []byte {
 	return b
 }
 
-// Samples of 16 bits become bytes by the range that the recipe states, in every format that has such samples, and by their high byte where
-// it states none.
+// Samples of 16 bits become bytes by the range that the recipe states, in every format that has such samples, and by
+// their high byte where it states none.
 func TestRange16(t *testing.T) {
 	grey := deep(1, 5, 0, 1024, "grey") // 0, 1024, 2048, 3072, 4096
 	for _, c := range []struct {
@@ -60,10 +60,13 @@ func TestRange16(t *testing.T) {
 		{"png, whole range", encoded(t, ".png", grey), 0, 65535, []byte{0, 4, 8, 12, 16}},
 		{"tiff", encoded(t, ".tiff", grey), 0, 4096, []byte{0, 64, 128, 191, 255}},
 		{"tiff, 0 is white", whiteIsZero(t, encoded(t, ".tiff", grey)), 0, 4096, []byte{255, 191, 128, 64, 0}},
-		{"tiff, 0 is white, black point", whiteIsZero(t, encoded(t, ".tiff", grey)), 1024, 3072, []byte{255, 255, 128, 0, 0}},
-		{"tiff, 0 is white, high byte", whiteIsZero(t, encoded(t, ".tiff", grey)), 0, 0, []byte{255, 251, 247, 243, 239}},
+		{"tiff, 0 is white, black point", whiteIsZero(t, encoded(t, ".tiff", grey)), 1024, 3072,
+			[]byte{255, 255, 128, 0, 0}},
+		{"tiff, 0 is white, high byte", whiteIsZero(t, encoded(t, ".tiff", grey)), 0, 0,
+			[]byte{255, 251, 247, 243, 239}},
 		{"png, colour", encoded(t, ".png", deep(1, 2, 2048, 2048, "colour")), 0, 4096, []byte{128, 64, 0, 255, 128, 0}},
-		{"tiff, colour with alpha taken in", encoded(t, ".tiff", deep(1, 2, 2048, 2048, "premultiplied")), 0, 4096, []byte{127, 127, 127, 255, 255, 255}},
+		{"tiff, colour with alpha taken in", encoded(t, ".tiff", deep(1, 2, 2048, 2048, "premultiplied")), 0, 4096,
+			[]byte{127, 127, 127, 255, 255, 255}},
 		{"8 bits stay", encoded(t, ".png", stripes(1, 3, 1, 9)), 0, 4096, []byte{0, 9, 9}},
 	} {
 		d := Decoder{Black16: c.first, White16: c.last}
@@ -81,12 +84,15 @@ func TestRange16(t *testing.T) {
 	}
 }
 
-// Every source of image files takes range16: in memory and on demand, and a folder, shards, captions, masks' images and frames alike.
+// Every source of image files takes range16: in memory and on demand, and a folder, shards, captions, masks' images and
+// frames alike.
 func TestRange16Sources(t *testing.T) {
 	pic, mask := encoded(t, ".png", deep(2, 2, 1000, 1000, "grey")), encoded(t, ".png", stripes(2, 2, 1, 255))
 	dir := tree(t, map[string][]byte{
-		"images/0.png": pic, "images/1.png": pic, "masks/0.png": mask, "masks/1.png": mask, "l.csv": []byte("image,caption\nimages/0.png,a\nimages/1.png,b\n"),
-		"s.tar": entries(t, "0.png", pic, "1.png", pic), "c/a/0.png": pic, "c/a/1.png": pic, "c/b/0.png": pic, "c/b/1.png": pic,
+		"images/0.png": pic, "images/1.png": pic, "masks/0.png": mask, "masks/1.png": mask,
+		"l.csv": []byte("image,caption\nimages/0.png,a\nimages/1.png,b\n"),
+		"s.tar": entries(t, "0.png", pic, "1.png", pic), "c/a/0.png": pic, "c/a/1.png": pic, "c/b/0.png": pic,
+		"c/b/1.png": pic,
 	})
 	env := Env{BaseDir: dir}
 	for _, memory := range []int{0, 1 << 20} {
@@ -140,7 +146,8 @@ func TestRange16Sources(t *testing.T) {
 	}
 }
 
-// A set is constant where every pixel is the same, of every channel; one that differs in a single pixel of the last image is not.
+// A set is constant where every pixel is the same, of every channel; one that differs in a single pixel of the last
+// image is not.
 func TestVaried(t *testing.T) {
 	grey := func(pix ...byte) Image { return Image{H: 1, W: len(pix), C: 1, Pix: pix} }
 	colour := func(pix ...byte) Image { return Image{H: 1, W: len(pix) / 3, C: 3, Pix: pix} }
@@ -157,7 +164,8 @@ func TestVaried(t *testing.T) {
 	} {
 		err := Varied(&Memory{Images: c.images})
 		var got *ConstantError
-		if errors.As(err, &got) != (c.pixel != nil) || got != nil && (!slices.Equal(got.Pixel, c.pixel) || got.Images != len(c.images)) {
+		if errors.As(err, &got) != (c.pixel != nil) || got != nil && (!slices.Equal(got.Pixel, c.pixel) ||
+			got.Images != len(c.images)) {
 			t.Errorf("%s: got %v, want constant %v", c.name, err, c.pixel)
 		}
 	}

@@ -21,10 +21,12 @@ func TestEmbedded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := fmt.Sprint(d.Train.Len(), d.Test.Len(), d.Channels, d.Height, d.Width, len(d.Train.Classes()), len(d.Test.Classes()), len(d.Skipped))
+			got := fmt.Sprint(d.Train.Len(), d.Test.Len(), d.Channels, d.Height, d.Width, len(d.Train.Classes()),
+				len(d.Test.Classes()), len(d.Skipped))
 			want := fmt.Sprint(c.train, c.test, c.channels, c.size, c.size, c.class, c.class, 0)
 			if got != want {
-				t.Errorf("train, test, channels, height, width, classes, classes of the test, skipped: got %s, want %s", got, want)
+				t.Errorf("train, test, channels, height, width, classes, classes of the test, skipped: got %s, want %s",
+					got, want)
 			}
 			_, _, a, err := StatsAndContents(d.Train.(Set))
 			if err != nil {
@@ -52,7 +54,8 @@ func TestEmbedded(t *testing.T) {
 	}
 }
 
-// The tables that are part of the program have the rows, columns and classes of their sources, no value missing, and names that say where a row is.
+// The tables that are part of the program have the rows, columns and classes of their sources, no value missing, and
+// names that say where a row is.
 func TestEmbeddedTables(t *testing.T) {
 	for _, c := range []struct {
 		source                        Source
@@ -98,7 +101,8 @@ func TestStatsOfFashion(t *testing.T) {
 }
 
 func TestStats(t *testing.T) {
-	m := &Memory{Images: []Image{{H: 1, W: 2, C: 3, Pix: []byte{0, 10, 255, 255, 10, 255}}, {H: 1, W: 1, C: 3, Pix: []byte{0, 10, 255}}}}
+	m := &Memory{Images: []Image{{H: 1, W: 2, C: 3, Pix: []byte{0, 10, 255, 255, 10, 255}},
+		{H: 1, W: 1, C: 3, Pix: []byte{0, 10, 255}}}}
 	mean, std, err := Stats(m)
 	want := []float64{1.0 / 3, 10.0 / 255, 1}
 	wantStd := []float64{math.Sqrt(2) / 3, 0, 0}
@@ -107,7 +111,8 @@ func TestStats(t *testing.T) {
 			t.Fatalf("got %v, %v (%v), want %v, %v", mean, std, err, want, wantStd)
 		}
 	}
-	for name, bad := range map[string]*Memory{"empty": {}, "mixed": {Images: []Image{{H: 1, W: 1, C: 1, Pix: []byte{1}}, m.Images[1]}}} {
+	for name, bad := range map[string]*Memory{"empty": {}, "mixed": {Images: []Image{{H: 1, W: 1, C: 1, Pix: []byte{1}},
+		m.Images[1]}}} {
 		if _, _, err := Stats(bad); err == nil {
 			t.Errorf("%s: no error", name)
 		}
@@ -119,7 +124,8 @@ func TestRand(t *testing.T) {
 	seen := map[uint64]string{}
 	for name, r := range map[string]Rand{
 		"seed 1": NewRand(1, "a"), "seed 2": NewRand(2, "a"), "name": NewRand(1, "b"), "longer name": NewRand(1, "aa"),
-		"index": NewRand(1, "a", 0), "index 1": NewRand(1, "a", 1), "two": NewRand(1, "a", 0, 1), "swapped": NewRand(1, "a", 1, 0),
+		"index": NewRand(1, "a", 0), "index 1": NewRand(1, "a", 1), "two": NewRand(1, "a", 0, 1),
+		"swapped": NewRand(1, "a", 1, 0),
 	} {
 		v := first(r)
 		if other, ok := seen[v]; ok {

@@ -18,11 +18,12 @@ var emoji []byte
 
 // Emoji32 is 1,524 + 376 colour drawings 32x32 of 9 categories, part of the program; not balanced, 85 to 386 a class.
 //
-// Google's Noto Emoji v2.048 from the npm package emoji-datasource-google 16.0.0, scaled down, on white; Apache License 2.0.
+// Google's Noto Emoji v2.048 from the npm package emoji-datasource-google 16.0.0, scaled down, on white; Apache License
+// 2.0.
 type Emoji32 struct{}
 
-// emojiTwins are images of the archive's test part that equal a training image, pixel by pixel: flags that are drawn alike, and families.
-// They are left out: the training set would give their answers away.
+// emojiTwins are images of the archive's test part that equal a training image, pixel by pixel: flags that are drawn
+// alike, and families. They are left out: the training set would give their answers away.
 var emojiTwins = map[string]bool{
 	"val/flags/1f1e8-1f1f6.png": true,
 	"val/flags/1f1ea-1f1e6.png": true,

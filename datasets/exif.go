@@ -9,13 +9,14 @@ import (
 	"strings"
 )
 
-// The orientation is the one EXIF tag that changes pixels, and the four places that hold it take fewer lines than a library's interface:
-// a JPEG's APP1 segment, a PNG's eXIf chunk, a WebP's EXIF chunk, and a TIFF's own directory. A damaged block counts as upright.
+// The orientation is the one EXIF tag that changes pixels, and the four places that hold it take fewer lines than a
+// library's interface: a JPEG's APP1 segment, a PNG's eXIf chunk, a WebP's EXIF chunk, and a TIFF's own directory. A
+// damaged block counts as upright.
 //
 // CIPA DC-008 (Exif 2.32), 4.6.2 and tag 0x0112; PNG Third Edition, 11.3.5.2; WebP Container Specification, Metadata.
 
-// orientation is tag 0x0112 of the first directory: 1 upright, 2 mirrored, 3 upside down, 4 both, 5 transposed, 6 turned left as stored,
-// 7 transversed, 8 turned right as stored.
+// orientation is tag 0x0112 of the first directory: 1 upright, 2 mirrored, 3 upside down, 4 both, 5 transposed, 6
+// turned left as stored, 7 transversed, 8 turned right as stored.
 func orientation(tiff []byte) int {
 	dir, err := readIFD(tiff)
 	if err != nil {
@@ -99,13 +100,14 @@ func jpegSegment(b []byte, marker byte, name string) []byte {
 	return nil
 }
 
-// adobe reads a CMYK JPEG; one that lacks Adobe's segment gets it, for the library refuses it otherwise and PIL takes its ink as inverted
-// too.
+// adobe reads a CMYK JPEG; one that lacks Adobe's segment gets it, for the library refuses it otherwise and PIL takes
+// its ink as inverted too.
 func adobe(b []byte) io.Reader {
 	if jpegSegment(b, 0xee, "Adobe") != nil {
 		return bytes.NewReader(b)
 	}
-	const segment = "\xff\xd8" + "\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00" // version 100, no flags, transform 0
+	// version 100, no flags, transform 0
+	const segment = "\xff\xd8" + "\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
 	return io.MultiReader(strings.NewReader(segment), bytes.NewReader(b[2:]))
 }
 

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// expand is the files that a pattern names, in order: {a,b} and {007..012} each in turn as in a shell, then * ? [...] in sorted order.
-// A name without * ? [...] is kept whether there is such a file or not.
+// expand is the files that a pattern names, in order: {a,b} and {007..012} each in turn as in a shell, then * ? [...]
+// in sorted order. A name without * ? [...] is kept whether there is such a file or not.
 func expand(pattern string) ([]string, error) {
 	names, err := braces(pattern)
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 //go:embed embedded/fashion-mnist-4k
 var fashion embed.FS
 
-// FashionMNIST4k is a balanced subset of Fashion-MNIST, part of the program: 3,000 + 1,000 grey images 28x28 of 10 classes.
+// FashionMNIST4k is a balanced subset of Fashion-MNIST, part of the program: 3,000 + 1,000 grey images 28x28 of 10
+// classes.
 //
 // Xiao, Rasul, Vollgraf 2017, arXiv:1708.07747; MIT licence, (c) 2017 Zalando SE.
 type FashionMNIST4k struct{}
@@ -16,7 +17,8 @@ type FashionMNIST4k struct{}
 func NewFashionMNIST4k() *FashionMNIST4k { return &FashionMNIST4k{} }
 
 func (*FashionMNIST4k) Open(Env) (*Data, error) {
-	classes := []string{"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"}
+	classes := []string{"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
+		"Ankle boot"}
 	open := func(name string) (*IDXArray, error) {
 		f, err := fashion.Open("embedded/fashion-mnist-4k/" + name)
 		if err != nil {

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// fileIndex is the files of a set in little memory: 12 bytes for each, the end of its name, and for a file in a store of many 16 more.
+// fileIndex is the files of a set in little memory: 12 bytes for each, the end of its name, and for a file in a store
+// of many 16 more.
 type fileIndex struct {
 	parents []parent
 	parent  []uint32 // of each file
@@ -37,7 +38,8 @@ func newFileIndex(files []file, keep func(i int) bool) (fileIndex, error) {
 		return fileIndex{}, errors.New("the names take more than 4 GiB")
 	}
 	x := fileIndexer{fileIndex: fileIndex{
-		parent: make([]uint32, 0, n), names: make([]byte, 0, letters), end: make([]uint32, 0, n), label: make([]int32, 0, n),
+		parent: make([]uint32, 0, n), names: make([]byte, 0, letters), end: make([]uint32, 0, n),
+		label: make([]int32, 0, n),
 	}}
 	if many {
 		x.span = make([]span64, 0, n)

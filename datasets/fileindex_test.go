@@ -37,8 +37,8 @@ func links(t testing.TB, n, classes int) string {
 	return dir
 }
 
-// A folder that is decoded on demand takes less than 100 bytes for a file, its name included. TEST_FILES=1000000 opens that many in place
-// of 20,000.
+// A folder that is decoded on demand takes less than 100 bytes for a file, its name included. TEST_FILES=1000000 opens
+// that many in place of 20,000.
 func TestFolderTakesLittleMemory(t *testing.T) {
 	n := 20_000
 	if v := os.Getenv("TEST_FILES"); v != "" {

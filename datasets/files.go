@@ -14,13 +14,16 @@ import (
 
 // Files is the settings that every source of image files has in common.
 type Files struct {
-	Resize     int          `toml:"resize"`      // pixels: shorter side resized, then centre crop; 0 keeps the sizes
-	Channels   int          `toml:"channels"`    // 1 grey, 3 colour, 0 as found
-	Range16    []int        `toml:"range16"`     // values of 16-bit samples that become black and white, such as [0, 4095]; empty: the high byte is kept
-	MaxSkipped int          `toml:"max_skipped"` // images that may be refused and left out; each is named, more stop the run
-	MaxPixels  int          `toml:"max_pixels"`  // a header that claims more is refused
-	Memory     setting.Size `toml:"memory"`      // decoded images that are kept; a larger set is decoded on demand
-	Verify     bool         `toml:"verify"`      // a larger set is decoded once at the start, else a damaged file stops the run when it comes up
+	Resize   int `toml:"resize"`   // pixels: shorter side resized, then centre crop; 0 keeps the sizes
+	Channels int `toml:"channels"` // 1 grey, 3 colour, 0 as found
+	// values of 16-bit samples that become black and white, such as [0, 4095]; empty: the high byte is kept
+	Range16 []int `toml:"range16"`
+	// images that may be refused and left out; each is named, more stop the run
+	MaxSkipped int          `toml:"max_skipped"`
+	MaxPixels  int          `toml:"max_pixels"` // a header that claims more is refused
+	Memory     setting.Size `toml:"memory"`     // decoded images that are kept; a larger set is decoded on demand
+	// a larger set is decoded once at the start, else a damaged file stops the run when it comes up
+	Verify bool `toml:"verify"`
 
 	progress func(done, total int) // see Env
 }
@@ -55,8 +58,10 @@ const maxResize = 1 << 14
 
 // Split is how much of an undivided set is kept for the test.
 type Split struct {
-	TestFraction float64 `toml:"test_fraction"` // share of each class kept for the test where there is no test set, in [0,1); at least one of two images
-	SplitSeed    uint64  `toml:"split_seed"`    // which images that share is; apart from the run's seed, so that seeds compare
+	// share of each class kept for the test where there is no test set, in [0,1); at least one of two images
+	TestFraction float64 `toml:"test_fraction"`
+	// which images that share is; apart from the run's seed, so that seeds compare
+	SplitSeed uint64 `toml:"split_seed"`
 }
 
 // Validate checks the settings.
@@ -67,8 +72,8 @@ func (s *Split) Validate() error {
 	return nil
 }
 
-// held says which samples of these classes are kept for the test: the fraction of each class, rounded to the nearest count from one on that
-// leaves one.
+// held says which samples of these classes are kept for the test: the fraction of each class, rounded to the nearest
+// count from one on that leaves one.
 func (s *Split) held(classes []string) []bool {
 	byClass := map[string][]int{}
 	for i, class := range classes {
@@ -150,10 +155,12 @@ type worker struct {
 
 func (s *Files) worker() *worker {
 	deep := depthOf(s.Range16)
-	return &worker{Decoder: Decoder{Channels: s.Channels, MaxPixels: s.MaxPixels, Black16: deep.first, White16: deep.last}}
+	return &worker{Decoder: Decoder{Channels: s.Channels, MaxPixels: s.MaxPixels, Black16: deep.first,
+		White16: deep.last}}
 }
 
-// limit is the length of file that an image of max_pixels may have: 8 bytes a pixel (16 bits, four samples), and something for metadata.
+// limit is the length of file that an image of max_pixels may have: 8 bytes a pixel (16 bits, four samples), and
+// something for metadata.
 func (s *Files) limit() int64 { return 8*int64(s.MaxPixels) + 16<<20 }
 
 func (s *Files) read(f *file, w *worker) (err error) {
@@ -229,8 +236,8 @@ func labelled(train, test []file) ([]string, error) {
 	return classes, err
 }
 
-// classNames sorts the classes: those of the training samples, or of the test samples where the training samples have none. A class that
-// only the test samples have is an error: nothing could learn it.
+// classNames sorts the classes: those of the training samples, or of the test samples where the training samples have
+// none. A class that only the test samples have is an error: nothing could learn it.
 func classNames(train, test []string) ([]string, error) {
 	names := func(samples []string) []string {
 		var s []string
@@ -250,7 +257,8 @@ func classNames(train, test []string) ([]string, error) {
 	}
 	for _, c := range tested {
 		if _, ok := slices.BinarySearch(classes, c); !ok {
-			return nil, fmt.Errorf("class %q of the test set is not a class of the training set %q", c, classes[:min(len(classes), 100)])
+			return nil, fmt.Errorf("class %q of the test set is not a class of the training set %q", c,
+				classes[:min(len(classes), 100)])
 		}
 	}
 	return classes, nil

@@ -21,7 +21,8 @@ func TestFolderFormats(t *testing.T) {
 	for _, name := range []string{"1.png", "2.jpg", "3.JPG", "4.gif", "5.bmp", "6.tiff"} {
 		files[name] = encoded(t, name, picture(16, 16, white, false))
 	}
-	files["7.png"] = encoded(t, ".png", picture(16, 16, color.NRGBA{255, 255, 255, 0}, false)) // the colour under alpha 0
+	// the colour under alpha 0
+	files["7.png"] = encoded(t, ".png", picture(16, 16, color.NRGBA{255, 255, 255, 0}, false))
 	files["8.png"] = encoded(t, ".png", picture(16, 16, white, true))
 	f := NewFolder()
 	f.Train, f.TestFraction = tree(t, files), 0
@@ -70,7 +71,8 @@ func TestFolderSplit(t *testing.T) {
 		}
 	}
 	if len(train)+len(test) != 21 || !reflect.DeepEqual(perClass, map[byte]int{'a': 3, 'b': 3}) {
-		t.Errorf("%d + %d images, test has %v of a and b; want 15 + 6, 3 of each, and the only image of one in train", len(train), len(test), perClass)
+		t.Errorf("%d + %d images, test has %v of a and b; want 15 + 6, 3 of each, and the only image of one in train",
+			len(train), len(test), perClass)
 	}
 	if again, _ := open(0); !slices.Equal(again, train) {
 		t.Errorf("the same seed splits differently: %q, then %q", train, again)
@@ -90,7 +92,8 @@ func TestFolderLinks(t *testing.T) {
 	}{
 		{"to itself", ".", "a/loop", nil, "a/loop leads back to"},
 		{"to the folder above", "..", "a/b/up", nil, "a/b/up leads back to"},
-		{"to a class", "../a", "c/same", []string{"a/1.png=0", "a/b/2.png=0", "c/same/1.png=1", "c/same/b/2.png=1"}, ""},
+		{"to a class", "../a", "c/same", []string{"a/1.png=0", "a/b/2.png=0", "c/same/1.png=1", "c/same/b/2.png=1"},
+			""},
 		{"to a file", "../a/1.png", "c/other.png", []string{"a/1.png=0", "a/b/2.png=0", "c/other.png=1"}, ""},
 		{"to nowhere", "nothing.png", "a/gone.png", nil, "a/gone.png: no such file or directory"},
 		{"link to a device", "/dev/zero", "a/zero.png", nil, "a/zero.png: not a regular file"},
@@ -136,7 +139,8 @@ func TestFolderOnDemand(t *testing.T) {
 		}
 		kept := open(1<<20, true)
 		for _, lazy := range []*Data{open(0, true), open(100, false)} {
-			if !slices.Equal(listing(dir, kept.Train), listing(dir, lazy.Train)) || !slices.Equal(listing(dir, kept.Test), listing(dir, lazy.Test)) {
+			if !slices.Equal(listing(dir, kept.Train), listing(dir, lazy.Train)) ||
+				!slices.Equal(listing(dir, kept.Test), listing(dir, lazy.Test)) {
 				t.Errorf("the sets differ: %q, %q", listing(dir, kept.Train), listing(dir, lazy.Train))
 			}
 			if lazy.Train.(*fileSet).images != nil || kept.Train.(*fileSet).images == nil {
@@ -152,11 +156,13 @@ func TestFolderOnDemand(t *testing.T) {
 						if err := kept.Train.(Set).Image(i, &a); err != nil {
 							t.Error(err)
 						}
-						if err := lazy.Train.(Set).Image(i, &b); err != nil || !bytes.Equal(a.Pix, b.Pix) || a.H != b.H || a.W != b.W {
+						if err := lazy.Train.(Set).Image(i, &b); err != nil || !bytes.Equal(a.Pix, b.Pix) ||
+							a.H != b.H || a.W != b.W {
 							t.Errorf("resize %d, image %d differs (%v)", resize, i, err)
 						}
 						if h, w, c := lazy.Train.(Shaped).Shape(i); h != b.H || w != b.W || c != b.C {
-							t.Errorf("resize %d, image %d: shape %d %d %d, image %d %d %d", resize, i, h, w, c, b.H, b.W, b.C)
+							t.Errorf("resize %d, image %d: shape %d %d %d, image %d %d %d", resize, i, h, w, c, b.H,
+								b.W, b.C)
 						}
 					}
 				}()
@@ -213,7 +219,8 @@ func TestSplitOfSmallClasses(t *testing.T) {
 	for _, c := range []struct {
 		fraction float64
 		want     string
-	}{{0, "map[]"}, {0.1, "map[b:1 c:1 d:1 large:4]"}, {0.6, "map[b:1 c:2 d:2 large:24]"}, {0.99, "map[b:1 c:2 d:3 large:39]"}} {
+	}{{0, "map[]"}, {0.1, "map[b:1 c:1 d:1 large:4]"}, {0.6, "map[b:1 c:2 d:2 large:24]"},
+		{0.99, "map[b:1 c:2 d:3 large:39]"}} {
 		held := map[string]int{}
 		for i, h := range (&Split{TestFraction: c.fraction}).held(classes) {
 			if h {
@@ -237,17 +244,19 @@ func TestShareOfWhatIsRead(t *testing.T) {
 		open func(dir string) (*Data, error)
 	}{
 		"masks": {func(i int) string { return fmt.Sprintf("images/%d.png", i) }, photo,
-			map[string][]byte{"masks/0.png": black, "masks/1.png": black, "masks/2.png": black, "masks/3.png": black, "masks/4.png": black, "images/x.heic": nil},
+			map[string][]byte{"masks/0.png": black, "masks/1.png": black, "masks/2.png": black, "masks/3.png": black,
+				"masks/4.png": black, "images/x.heic": nil},
 			func(dir string) (*Data, error) {
 				s := NewMasks()
 				s.Train, s.MaxSkipped = dir, 1
 				return s.Open(Env{})
 			}},
-		"wav": {func(i int) string { return fmt.Sprintf("a/%d.wav", i) }, tone, map[string][]byte{"a/x.heic": nil}, func(dir string) (*Data, error) {
-			s := NewWAV()
-			s.Train, s.MaxSkipped = dir, 1
-			return s.Open(Env{})
-		}},
+		"wav": {func(i int) string { return fmt.Sprintf("a/%d.wav", i) }, tone, map[string][]byte{"a/x.heic": nil},
+			func(dir string) (*Data, error) {
+				s := NewWAV()
+				s.Train, s.MaxSkipped = dir, 1
+				return s.Open(Env{})
+			}},
 	}
 	for kind, k := range kinds {
 		for bad := range 5 {

@@ -9,10 +9,11 @@ import (
 	"strings"
 )
 
-// Folder reads images from a directory: dir/<class>/**/*.png, or dir/*.png without labels. torchvision's ImageFolder reads the same.
+// Folder reads images from a directory: dir/<class>/**/*.png, or dir/*.png without labels. torchvision's ImageFolder
+// reads the same.
 //
-// File names are read in sorted order; a class is a folder in the directory, numbered by sorted name. Formats: png, jpeg, gif (first
-// frame), bmp, tiff, webp. Names that begin with a dot and other files are passed over.
+// File names are read in sorted order; a class is a folder in the directory, numbered by sorted name. Formats: png,
+// jpeg, gif (first frame), bmp, tiff, webp. Names that begin with a dot and other files are passed over.
 //
 //	[dataset.folder]
 //	root = "caltech95-64"    # holds train/ and val/; or train = "...", test = "..."
@@ -20,7 +21,8 @@ import (
 //	range16 = [0, 4095]      # values of 16-bit files that become black and white, here of a sensor of 12 bits
 //	max_skipped = 5          # damaged files that may be left out
 type Folder struct {
-	Root       string `toml:"root"`        // directory that holds train, and val or validation, dev, test (the first that is there); in place of the next two
+	// directory that holds train, and val or validation, dev, test (the first that is there); in place of the next two
+	Root       string `toml:"root"`
 	Train      string `toml:"train"`       // directory
 	Test       string `toml:"test"`        // directory; empty: test_fraction of train
 	Unlabelled bool   `toml:"unlabelled"`  // folders in train are not classes
@@ -88,7 +90,8 @@ func (s *Folder) Validate() error {
 	case s.Root == "" && s.Train == "":
 		return errors.New("train is empty; want a directory of images, or root = a directory that holds train and val")
 	case s.Root != "" && s.Train+s.Test != "":
-		return fmt.Errorf("root = %q with train = %q and test = %q; want root or the other two", s.Root, s.Train, s.Test)
+		return fmt.Errorf("root = %q with train = %q and test = %q; want root or the other two", s.Root, s.Train,
+			s.Test)
 	case s.ClassDepth < 1 || s.ClassDepth > maxDepth:
 		return fmt.Errorf("class_depth = %d, want 1 to %d", s.ClassDepth, maxDepth)
 	}
@@ -111,7 +114,8 @@ func (s *Folder) dirs(env Env) (where string, p rootParts, err error) {
 
 // below finds the images below dir, sorted by name. Links are followed.
 func (s *Folder) below(dir string, unlabelled bool, l *found) ([]file, error) {
-	want := "want " + filepath.Join(dir, "<class>", "*.png") + " (or jpg, gif, bmp, tiff, webp), or the images directly in it"
+	want := "want " + filepath.Join(dir, "<class>", "*.png") +
+		" (or jpg, gif, bmp, tiff, webp), or the images directly in it"
 	w := walker{dir: dir, depth: s.ClassDepth, classless: unlabelled}
 	if err := w.walk(dir, 0, "", nil); err != nil {
 		return nil, fmt.Errorf("%w; %s", err, want)
@@ -127,9 +131,11 @@ func (s *Folder) below(dir string, unlabelled bool, l *found) ([]file, error) {
 	case unlabelled:
 		slices.SortFunc(w.files, func(a, b file) int { return strings.Compare(a.name, b.name) })
 	case w.loose != "" && w.classed != "":
-		return nil, fmt.Errorf("%s holds both images (%s) and folders of images (%s); move one, or set unlabelled = true", dir, w.loose, w.classed)
+		return nil, fmt.Errorf("%s holds both images (%s) and folders of images (%s); move one, or set "+
+			"unlabelled = true", dir, w.loose, w.classed)
 	case w.empty != "":
-		return nil, fmt.Errorf("class %s of %s holds no images (%s); remove the folder, or put images in it%s", w.empty, dir, strings.Join(extensions, " "), unread)
+		return nil, fmt.Errorf("class %s of %s holds no images (%s); remove the folder, or put images in it%s", w.empty,
+			dir, strings.Join(extensions, " "), unread)
 	}
 	return w.files, nil
 }

@@ -5,8 +5,9 @@ import (
 	"image"
 )
 
-// gifPixels lays the first frame on the logical screen of w x h pixels, as PIL does: what the frame leaves uncovered shows the transparent
-// colour, or colour 0. The library forgets the transparent colour's values, so the palette is read here.
+// gifPixels lays the first frame on the logical screen of w x h pixels, as PIL does: what the frame leaves uncovered
+// shows the transparent colour, or colour 0. The library forgets the transparent colour's values, so the palette is
+// read here.
 //
 // GIF89a specification (CompuServe 1990), sections 18 to 23.
 func gifPixels(dst *Image, src image.Image, b []byte, w, h int) error {

@@ -132,7 +132,8 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// quickDir is a folder in memory where the system has one: a fuzz target that goes through files is ten times as fast there.
+// quickDir is a folder in memory where the system has one: a fuzz target that goes through files is ten times as fast
+// there.
 func quickDir(f *testing.F) string {
 	dir, err := os.MkdirTemp("/dev/shm", "selfsup-fuzz-")
 	if err != nil {
@@ -142,8 +143,8 @@ func quickDir(f *testing.F) string {
 	return dir
 }
 
-// memoryOf is how many bytes of memory f takes in all. It counts small values when the span that they share is full, and costs less than a
-// microsecond, so that fuzzing may ask each time.
+// memoryOf is how many bytes of memory f takes in all. It counts small values when the span that they share is full,
+// and costs less than a microsecond, so that fuzzing may ask each time.
 func memoryOf(f func()) uint64 {
 	taken := func() uint64 {
 		s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}

@@ -66,7 +66,8 @@ func (s *IDX) Open(env Env) (*Data, error) {
 		d.Test = test
 	}
 	if gap := train.gap(); gap >= 0 && len(s.Classes) == 0 {
-		return nil, fmt.Errorf("datasets: idx: %s: labels run from 0 to %d, and no training image has label %d; name the classes with classes = [...] if that is meant",
+		return nil, fmt.Errorf("datasets: idx: %s: labels run from 0 to %d, and no training image has label %d; "+
+			"name the classes with classes = [...] if that is meant",
 			s.TrainLabels, len(train.Class)-1, gap)
 	}
 	return d, d.check("idx: " + s.TrainImages)
@@ -125,14 +126,16 @@ func idxSet(imagesName string, x *IDXArray, labelsName string, y *IDXArray, clas
 		return m, nil
 	}
 	if len(y.Shape) != 1 || y.Shape[0] != n {
-		return nil, fmt.Errorf("datasets: %s: shape %v, want labels [%d] for the %d images of %s", labelsName, y.Shape, n, n, imagesName)
+		return nil, fmt.Errorf("datasets: %s: shape %v, want labels [%d] for the %d images of %s", labelsName, y.Shape,
+			n, n, imagesName)
 	}
 	m.Class = classes
 	m.Labels = make([]int, n)
 	for i, b := range y.Data {
 		m.Labels[i] = int(b)
 		if len(classes) > 0 && int(b) >= len(classes) {
-			return nil, fmt.Errorf("datasets: %s: label %d of image %d, want 0 to %d (%d classes)", labelsName, b, i, len(classes)-1, len(classes))
+			return nil, fmt.Errorf("datasets: %s: label %d of image %d, want 0 to %d (%d classes)", labelsName, b, i,
+				len(classes)-1, len(classes))
 		}
 		for len(classes) == 0 && int(b) >= len(m.Class) {
 			m.Class = append(m.Class, strconv.Itoa(len(m.Class)))
@@ -150,7 +153,8 @@ type IDXArray struct {
 // ReadIDX reads an IDX file of unsigned bytes with up to 4 dimensions, gzip'd or not; name is for its errors.
 // Memory is taken as data arrives: a header that claims more than the file holds costs nothing.
 //
-// Format: LeCun, Cortes, Burges, THE MNIST DATABASE; bytes 0, 0, type, dimensions, then each size as a big-endian uint32.
+// Format: LeCun, Cortes, Burges, THE MNIST DATABASE; bytes 0, 0, type, dimensions, then each size as a big-endian
+// uint32.
 func ReadIDX(r io.Reader, name string) (*IDXArray, error) {
 	in := bufio.NewReader(r)
 	if head, _ := in.Peek(2); bytes.Equal(head, []byte{0x1f, 0x8b}) {
@@ -165,7 +169,9 @@ func ReadIDX(r io.Reader, name string) (*IDXArray, error) {
 		return nil, fmt.Errorf("datasets: %s: %d bytes, want an IDX header of at least 4 (%w)", name, k, noEOF(err))
 	}
 	if head[0] != 0 || head[1] != 0 {
-		return nil, fmt.Errorf("datasets: %s: begins with % x, want an IDX file (00 00 08 and the number of dimensions)", name, head)
+		return nil,
+			fmt.Errorf("datasets: %s: begins with % x, want an IDX file (00 00 08 and the number of dimensions)", name,
+				head)
 	}
 	if head[2] != 8 {
 		return nil, fmt.Errorf("datasets: %s: IDX element type 0x%02x, want 0x08 (unsigned byte)", name, head[2])
@@ -178,27 +184,32 @@ func ReadIDX(r io.Reader, name string) (*IDXArray, error) {
 	for i := range a.Shape {
 		var size [4]byte
 		if _, err := io.ReadFull(in, size[:]); err != nil {
-			return nil, fmt.Errorf("datasets: %s: the header ends at size %d of %d (%w)", name, i+1, len(a.Shape), noEOF(err))
+			return nil, fmt.Errorf("datasets: %s: the header ends at size %d of %d (%w)", name, i+1, len(a.Shape),
+				noEOF(err))
 		}
 		d := int64(binary.BigEndian.Uint32(size[:]))
 		a.Shape[i] = int(d)
 		if d > 0 && total > maxIDX/d {
-			return nil, fmt.Errorf("datasets: %s: header %v claims more than %d bytes", name, a.Shape[:i+1], int64(maxIDX))
+			return nil, fmt.Errorf("datasets: %s: header %v claims more than %d bytes", name, a.Shape[:i+1],
+				int64(maxIDX))
 		}
 		total *= d
 	}
 	var data bytes.Buffer
 	k, err := io.Copy(&data, io.LimitReader(in, total))
 	if err != nil {
-		return nil, fmt.Errorf("datasets: %s: byte %d of %d that the header %v claims: %w", name, k, total, a.Shape, noEOF(err))
+		return nil, fmt.Errorf("datasets: %s: byte %d of %d that the header %v claims: %w", name, k, total, a.Shape,
+			noEOF(err))
 	}
 	if k < total {
-		return nil, fmt.Errorf("datasets: %s: %d bytes of data, the header %v claims %d: the file is truncated", name, k, a.Shape, total)
+		return nil, fmt.Errorf("datasets: %s: %d bytes of data, the header %v claims %d: the file is truncated", name,
+			k, a.Shape, total)
 	}
 	// Reading to the end also verifies the checksum of a gzip'd file.
 	switch _, err := in.ReadByte(); {
 	case err == nil:
-		return nil, fmt.Errorf("datasets: %s: more data than the %d bytes the header %v claims, from byte %d of the unpacked file on", name, total, a.Shape, 4+4*int64(len(a.Shape))+total)
+		return nil, fmt.Errorf("datasets: %s: more data than the %d bytes the header %v claims, from byte %d of "+
+			"the unpacked file on", name, total, a.Shape, 4+4*int64(len(a.Shape))+total)
 	case err != io.EOF:
 		return nil, fmt.Errorf("datasets: %s: after %d bytes of data: %w", name, total, noEOF(err))
 	}

@@ -67,7 +67,8 @@ func TestReadIDX(t *testing.T) {
 				t.Errorf("% x: got error %v", c.in, err)
 			case c.message == "" && len(a.Data) != 0 && !bytes.Equal(a.Data, ramp(12)):
 				t.Errorf("% x: got %v", c.in, a.Data)
-			case c.message != "" && (err == nil || !strings.Contains(err.Error(), c.message) || !strings.Contains(err.Error(), "some.file")):
+			case c.message != "" && (err == nil || !strings.Contains(err.Error(), c.message) ||
+				!strings.Contains(err.Error(), "some.file")):
 				t.Errorf("% x: got %v, want some.file and %q", c.in, err, c.message)
 			}
 		})
@@ -137,13 +138,17 @@ func TestIDXSource(t *testing.T) {
 		label         int // of the first image
 	}{
 		{"labelled", "", IDX{TrainImages: "x", TrainLabels: "y.gz"}, 1, []string{"0", "1"}, 1},
-		{"named", "", IDX{TrainImages: "x", TrainLabels: "y.gz", Classes: []string{"cat", "dog"}}, 1, []string{"cat", "dog"}, 1},
+		{"named", "", IDX{TrainImages: "x", TrainLabels: "y.gz", Classes: []string{"cat", "dog"}}, 1,
+			[]string{"cat", "dog"}, 1},
 		{"unlabelled colour", "", IDX{TrainImages: "rgb"}, 3, nil, -1},
-		{"classes of both sets", "", IDX{TrainImages: "x", TrainLabels: "y.gz", TestImages: "x", TestLabels: "y.gz"}, 1, []string{"0", "1"}, 1},
+		{"classes of both sets", "", IDX{TrainImages: "x", TrainLabels: "y.gz", TestImages: "x", TestLabels: "y.gz"}, 1,
+			[]string{"0", "1"}, 1},
 		{"no path", "train_images is empty", IDX{}, 0, nil, 0},
 		{"missing", "no such file", IDX{TrainImages: "nowhere"}, 0, nil, 0},
-		{"too few labels", "shape [2], want labels [3] for the 3 images of x", IDX{TrainImages: "x", TrainLabels: "y2"}, 0, nil, 0},
-		{"label out of range", "label 2 of image 0, want 0 to 1", IDX{TrainImages: "rgb", TrainLabels: "y2", Classes: []string{"a", "b"}}, 0, nil, 0},
+		{"too few labels", "shape [2], want labels [3] for the 3 images of x", IDX{TrainImages: "x", TrainLabels: "y2"},
+			0, nil, 0},
+		{"label out of range", "label 2 of image 0, want 0 to 1", IDX{TrainImages: "rgb", TrainLabels: "y2",
+			Classes: []string{"a", "b"}}, 0, nil, 0},
 		{"images without height", "shape [2 2], want images [N,H,W]", IDX{TrainImages: "flat"}, 0, nil, 0},
 		{"empty", "the training set is empty", IDX{TrainImages: "none"}, 0, nil, 0},
 		{"grey and colour", "3 channels", IDX{TrainImages: "x", TestImages: "rgb"}, 0, nil, 0},
@@ -160,12 +165,15 @@ func TestIDXSource(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d.Channels != c.channels || d.Height != 2 || d.Width != 2 || !slices.Equal(d.Train.Classes(), c.classes) || d.Train.Label(0) != c.label {
-				t.Errorf("%+v: got %d channels, %dx%d, classes %q, label %d; want %d, 2x2, %q, %d", c.in, d.Channels, d.Height, d.Width,
+			if d.Channels != c.channels || d.Height != 2 || d.Width != 2 || !slices.Equal(d.Train.Classes(),
+				c.classes) || d.Train.Label(0) != c.label {
+				t.Errorf("%+v: got %d channels, %dx%d, classes %q, label %d; want %d, 2x2, %q, %d", c.in, d.Channels,
+					d.Height, d.Width,
 					d.Train.Classes(), d.Train.Label(0), c.channels, c.classes, c.label)
 			}
 			var img Image
-			if err := d.Train.(Set).Image(1, &img); err != nil || !bytes.Equal(img.Pix, ramp(8 * c.channels)[4*c.channels:]) {
+			if err := d.Train.(Set).Image(1, &img); err != nil ||
+				!bytes.Equal(img.Pix, ramp(8 * c.channels)[4*c.channels:]) {
 				t.Errorf("image 1: got %v (%v)", img.Pix, err)
 			}
 		})

@@ -1,6 +1,7 @@
 package datasets
 
-// Labelled is what sets of every kind have in common. The methods of a set may be called from several goroutines at a time.
+// Labelled is what sets of every kind have in common. The methods of a set may be called from several goroutines at a
+// time.
 type Labelled interface {
 	Len() int
 	// Label is the index in Classes of sample i, or -1 where it has none.
@@ -24,7 +25,8 @@ func CountLabelled(s Labelled) (n int) {
 // MaskSet is a set of images with a class for each pixel.
 type MaskSet interface {
 	Set
-	// Mask writes the classes of the pixels of image i [H,W,1], of the image's size; Ignored where a pixel belongs to none.
+	// Mask writes the classes of the pixels of image i [H,W,1], of the image's size; Ignored where a pixel belongs to
+	// none.
 	Mask(i int, dst *Image) error
 	// PixelClasses names what a mask counts.
 	PixelClasses() []string
@@ -51,7 +53,8 @@ type RowSet interface {
 	Labelled
 	// Columns describes the features; the training and the test set share them.
 	Columns() []Column
-	// Row writes the features of row i to dst [len(Columns)]: a number as in the file, a category as its index; NaN where it is missing.
+	// Row writes the features of row i to dst [len(Columns)]: a number as in the file, a category as its index; NaN
+	// where it is missing.
 	Row(i int, dst []float64) error
 	// Target is the number to predict of row i, or NaN where the target is a class or there is none.
 	Target(i int) float64
@@ -64,8 +67,8 @@ type WaveSet interface {
 	Channels() int // 1 or 2
 	// Samples is the length of recording i, per channel.
 	Samples(i int) int
-	// Window writes len(dst)/Channels samples of recording i to dst [T,C], in [-1,1): those at the share at of the places where they fit
-	// (0 the first, 1 the last), or all of a shorter recording, with zeros after it.
+	// Window writes len(dst)/Channels samples of recording i to dst [T,C], in [-1,1): those at the share at of the
+	// places where they fit (0 the first, 1 the last), or all of a shorter recording, with zeros after it.
 	Window(i int, at float64, dst []float32) error
 }
 
@@ -75,7 +78,7 @@ type TextSet interface {
 	Text(i int) string
 	// Vocabulary numbers the symbols; the training and the test set share it.
 	Vocabulary() *Vocabulary
-	// Window writes len(dst) symbols of text i to dst: those at the share at of the places where they fit (0 the first, 1 the last), or all
-	// of a shorter text, with Padding after it. It returns how many are not padding.
+	// Window writes len(dst) symbols of text i to dst: those at the share at of the places where they fit (0 the first,
+	// 1 the last), or all of a shorter text, with Padding after it. It returns how many are not padding.
 	Window(i int, at float64, dst []int32) int
 }

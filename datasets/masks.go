@@ -10,8 +10,8 @@ import (
 	"sync/atomic"
 )
 
-// Masks reads images with a mask each: root/{train,val}/images/NAME.png and root/{train,val}/masks/NAME.png, or one part without those
-// folders. The mask has the image's name, up to the extension, and its size.
+// Masks reads images with a mask each: root/{train,val}/images/NAME.png and root/{train,val}/masks/NAME.png, or one
+// part without those folders. The mask has the image's name, up to the extension, and its size.
 //
 //	[data.masks]
 //	root = "nuclei-128"
@@ -23,17 +23,19 @@ import (
 //	values = [0, 1, 2, 3]              # indices of the palette
 //	ignore = [255]                     # outlines belong to no class
 //
-// The value of a mask's pixel is the number that the file stores: of a palette image the index, of 16 bits the whole sample (see
-// Decoder.Values); a mask in colours is refused. Masks are kept in memory where all of them fit it, apart from the images. Where the settings
-// resize the images, masks follow by the nearest pixel.
+// The value of a mask's pixel is the number that the file stores: of a palette image the index, of 16 bits the whole
+// sample (see Decoder.Values); a mask in colours is refused. Masks are kept in memory where all of them fit it, apart
+// from the images. Where the settings resize the images, masks follow by the nearest pixel.
 type Masks struct {
-	Root    string   `toml:"root"`    // directory that holds train, and val or test (val if both); in place of the next two
-	Train   string   `toml:"train"`   // directory that holds the folders images and masks
-	Test    string   `toml:"test"`    // the same; empty: test_fraction of train
-	ImageIn string   `toml:"images"`  // folder of the images
-	MaskIn  string   `toml:"masks"`   // folder of the masks
-	Suffix  string   `toml:"suffix"`  // what the name of a mask has beyond the image's, such as "_mask"
-	Values  []int    `toml:"values"`  // value of each class of pixels: a grey level, or an index of the palette; any other is refused
+	// directory that holds train, and val or test (val if both); in place of the next two
+	Root    string `toml:"root"`
+	Train   string `toml:"train"`  // directory that holds the folders images and masks
+	Test    string `toml:"test"`   // the same; empty: test_fraction of train
+	ImageIn string `toml:"images"` // folder of the images
+	MaskIn  string `toml:"masks"`  // folder of the masks
+	Suffix  string `toml:"suffix"` // what the name of a mask has beyond the image's, such as "_mask"
+	// value of each class of pixels: a grey level, or an index of the palette; any other is refused
+	Values  []int    `toml:"values"`
 	Ignore  []int    `toml:"ignore"`  // values of pixels that belong to no class
 	Classes []string `toml:"classes"` // names of the classes; empty: the values
 	Split
@@ -42,16 +44,19 @@ type Masks struct {
 
 // NewMasks reads masks of black and white, and keeps a fifth of the pairs for the test where there is no test set.
 func NewMasks() *Masks {
-	return &Masks{ImageIn: "images", MaskIn: "masks", Values: []int{0, 255}, Split: Split{TestFraction: 0.2}, Files: DefaultFiles()}
+	return &Masks{ImageIn: "images", MaskIn: "masks", Values: []int{0, 255}, Split: Split{TestFraction: 0.2},
+		Files: DefaultFiles()}
 }
 
 // Validate checks the settings.
 func (s *Masks) Validate() error {
 	switch {
 	case s.Root == "" && s.Train == "":
-		return errors.New("train is empty; want a directory with images and masks, or root = a directory that holds train and val")
+		return errors.New("train is empty; want a directory with images and masks, or root = a directory that " +
+			"holds train and val")
 	case s.Root != "" && s.Train+s.Test != "":
-		return fmt.Errorf("root = %q with train = %q and test = %q; want root or the other two", s.Root, s.Train, s.Test)
+		return fmt.Errorf("root = %q with train = %q and test = %q; want root or the other two", s.Root, s.Train,
+			s.Test)
 	case s.ImageIn == "" || s.MaskIn == "" || s.ImageIn == s.MaskIn && s.Suffix == "":
 		return fmt.Errorf("images = %q and masks = %q, want two folders", s.ImageIn, s.MaskIn)
 	case len(s.Classes) != 0 && len(s.Classes) != len(s.Values):
@@ -85,7 +90,8 @@ func (s *Masks) Open(env Env) (*Data, error) {
 		return fail(err)
 	}
 	kept := p.check(&train, &test)
-	d, err := openFiles(found{where: "masks: " + strings.TrimPrefix(where, "folder "), train: train, test: test, split: split, skipped: p.skipped, others: p.others, notes: dir.notes}, s.Files)
+	d, err := openFiles(found{where: "masks: " + strings.TrimPrefix(where, "folder "), train: train, test: test,
+		split: split, skipped: p.skipped, others: p.others, notes: dir.notes}, s.Files)
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +145,8 @@ func (p *pairer) below(dir string) (paired []file, err error) {
 	return paired, nil
 }
 
-// named lists the images below a folder; class is their path in it without suffix and extension. Those without the suffix are passed over.
+// named lists the images below a folder; class is their path in it without suffix and extension. Those without the
+// suffix are passed over.
 func (p *pairer) named(dir, suffix string) (files []file, err error) {
 	w := walker{dir: dir, classless: true}
 	if err := w.walk(dir, 0, "", nil); err != nil {

@@ -42,10 +42,11 @@ type found struct {
 	where       string   // begins the errors
 	classes     []string // that the files' labels count
 	train, test []file   // test may be empty
-	split       *Split   // where test is empty, the share of the images that decode that becomes it; nil: there is no test set
-	skipped     []Skip   // what the source refused before
-	others      passedOver
-	notes       []string
+	// where test is empty, the share of the images that decode that becomes it; nil: there is no test set
+	split   *Split
+	skipped []Skip // what the source refused before
+	others  passedOver
+	notes   []string
 }
 
 // openLabelled is openFiles with classes numbered by sorted name.
@@ -59,7 +60,8 @@ func openLabelled(l found, opt Files) (*Data, error) {
 
 // openFiles makes the sets of what was found.
 //
-// Images are kept decoded while all of them fit opt.Memory and half of the memory that is left. What is refused, and what the sets hold, does not depend on the number of cores.
+// Images are kept decoded while all of them fit opt.Memory and half of the memory that is left. What is refused, and
+// what the sets hold, does not depend on the number of cores.
 func openFiles(l found, opt Files) (*Data, error) {
 	where, train, test := l.where, l.train, l.test
 	all := train
@@ -88,7 +90,8 @@ func openFiles(l found, opt Files) (*Data, error) {
 		if s.files, err = newFileIndex(all, keep); err != nil {
 			return nil, fmt.Errorf("datasets: %s: %w", where, err)
 		}
-		if what := map[bool]string{false: "training", true: "test"}[tested]; s.Len() == 0 && len(d.Skipped) > 0 && (!tested || len(test) > 0) {
+		if what := map[bool]string{false: "training", true: "test"}[tested]; s.Len() == 0 && len(d.Skipped) > 0 &&
+			(!tested || len(test) > 0) {
 			return nil, fmt.Errorf("datasets: %s: every %s image is refused: %s", where, what, listSkips(d.Skipped, 3))
 		}
 		s.shapes, s.sums = make([]shape, 0, s.Len()), make([]uint32, 0, s.Len())
@@ -120,7 +123,8 @@ func openFiles(l found, opt Files) (*Data, error) {
 	return d, d.check(where)
 }
 
-// held says which files are of the test set: those from a place on, or, where there are none, the share of a split of those that decode.
+// held says which files are of the test set: those from a place on, or, where there are none, the share of a split of
+// those that decode.
 func (v *survey) held(from int, all []file, split *Split) []bool {
 	held := make([]bool, len(all))
 	for i := from; i < len(all); i++ {
@@ -155,7 +159,8 @@ func emptied(where string, s *fileSet, files []file, skipped []Skip) error {
 	}
 	for _, f := range files {
 		if f.label >= 0 && left[f.label] == 0 {
-			return fmt.Errorf("datasets: %s: every training image of class %q is refused: %s", where, s.classes[f.label], listSkips(skipped, 3))
+			return fmt.Errorf("datasets: %s: every training image of class %q is refused: %s", where,
+				s.classes[f.label], listSkips(skipped, 3))
 		}
 	}
 	return nil
@@ -222,8 +227,8 @@ func (v *survey) bytes() (n int64) {
 	return n
 }
 
-// unify gives every image the same number of channels, three where one has three and the recipe leaves it open, and lets go of images
-// that no longer fit.
+// unify gives every image the same number of channels, three where one has three and the recipe leaves it open, and
+// lets go of images that no longer fit.
 func (v *survey) unify(s *Files) {
 	if s.Channels == 0 {
 		s.Channels = 1

@@ -35,22 +35,34 @@ func TestMasks(t *testing.T) {
 		skipped int
 		message string
 	}{
-		{name: "paired by name", files: map[string][]byte{"images/b.jpg": encoded(t, ".jpg", picture(4, 6, red, false)), "images/a/x.png": pic, "masks/b.png": mask, "masks/a/x.png": mask},
+		{name: "paired by name", files: map[string][]byte{"images/b.jpg": encoded(t, ".jpg", picture(4, 6, red, false)),
+			"images/a/x.png": pic, "masks/b.png": mask, "masks/a/x.png": mask},
 			train: "[images/a/x.png=-1 images/b.jpg=-1]"},
 		{name: "suffix in one folder", files: map[string][]byte{"all/x.png": pic, "all/x_m.png": mask},
-			change: func(s *Masks) { s.ImageIn, s.MaskIn, s.Suffix, s.MaxSkipped = "all", "all", "_m", 1 }, train: "[all/x.png=-1]", skipped: 1},
-		{name: "one of each alone", files: map[string][]byte{"images/a.png": pic, "images/b.png": pic, "masks/b.png": mask, "masks/c.png": mask},
+			change: func(s *Masks) { s.ImageIn, s.MaskIn, s.Suffix, s.MaxSkipped = "all", "all", "_m", 1 },
+			train:  "[all/x.png=-1]", skipped: 1},
+		{name: "one of each alone", files: map[string][]byte{"images/a.png": pic, "images/b.png": pic,
+			"masks/b.png": mask, "masks/c.png": mask},
 			change: func(s *Masks) { s.MaxSkipped = 2 }, train: "[images/b.png=-1]", skipped: 2},
-		{name: "image without mask", files: map[string][]byte{"images/a.png": pic, "images/b.png": pic, "masks/b.png": mask}, message: "images/a.png: no mask"},
-		{name: "mask without image", files: map[string][]byte{"images/b.png": pic, "masks/b.png": mask, "masks/c.png": mask}, message: "masks/c.png: a mask without an image"},
-		{name: "another size", files: map[string][]byte{"images/a.png": pic, "masks/a.png": encoded(t, ".png", stripes(6, 4, 3, 255))}, message: "masks/a.png: the mask is 4x6, its image 6x4"},
-		{name: "another value", files: map[string][]byte{"images/a.png": pic, "masks/a.png": encoded(t, ".png", stripes(4, 6, 5, 7))}, message: "masks/a.png: pixel (5,0) is 7, want one of values = [0 255]"},
-		{name: "damaged mask", files: map[string][]byte{"images/a.png": pic, "masks/a.png": mask[:40]}, message: "masks/a.png: png 6x4: the file is truncated"},
-		{name: "damaged image", files: map[string][]byte{"images/a.png": pic[:40], "masks/a.png": mask}, message: "images/a.png: png 6x4: the file is truncated"},
-		{name: "two of a name", files: map[string][]byte{"images/a.png": pic, "images/a.jpg": pic, "masks/a.png": mask}, message: "differ in the extension alone"},
+		{name: "image without mask", files: map[string][]byte{"images/a.png": pic, "images/b.png": pic,
+			"masks/b.png": mask}, message: "images/a.png: no mask"},
+		{name: "mask without image", files: map[string][]byte{"images/b.png": pic, "masks/b.png": mask,
+			"masks/c.png": mask}, message: "masks/c.png: a mask without an image"},
+		{name: "another size", files: map[string][]byte{"images/a.png": pic, "masks/a.png": encoded(t, ".png",
+			stripes(6, 4, 3, 255))}, message: "masks/a.png: the mask is 4x6, its image 6x4"},
+		{name: "another value", files: map[string][]byte{"images/a.png": pic, "masks/a.png": encoded(t, ".png",
+			stripes(4, 6, 5, 7))}, message: "masks/a.png: pixel (5,0) is 7, want one of values = [0 255]"},
+		{name: "damaged mask", files: map[string][]byte{"images/a.png": pic, "masks/a.png": mask[:40]},
+			message: "masks/a.png: png 6x4: the file is truncated"},
+		{name: "damaged image", files: map[string][]byte{"images/a.png": pic[:40], "masks/a.png": mask},
+			message: "images/a.png: png 6x4: the file is truncated"},
+		{name: "two of a name", files: map[string][]byte{"images/a.png": pic, "images/a.jpg": pic, "masks/a.png": mask},
+			message: "differ in the extension alone"},
 		{name: "no masks", files: map[string][]byte{"images/a.png": pic}, message: "masks: no such file"},
-		{name: "value twice", change: func(s *Masks) { s.Values = []int{0, 0} }, message: "values = [0 0] and ignore = [], want different"},
-		{name: "names for each value", change: func(s *Masks) { s.Classes = []string{"one"} }, message: "classes has 1 names"},
+		{name: "value twice", change: func(s *Masks) { s.Values = []int{0, 0} },
+			message: "values = [0 0] and ignore = [], want different"},
+		{name: "names for each value", change: func(s *Masks) { s.Classes = []string{"one"} },
+			message: "classes has 1 names"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := tree(t, c.files)
@@ -72,16 +84,19 @@ func TestMasks(t *testing.T) {
 
 // Masks follow their images through a resize, and are the same in memory and on demand.
 func TestMasksResize(t *testing.T) {
-	dir := tree(t, map[string][]byte{"images/a.png": encoded(t, ".png", stripes(4, 8, 4, 255)), "masks/a.png": encoded(t, ".png", stripes(4, 8, 4, 9))})
+	dir := tree(t, map[string][]byte{"images/a.png": encoded(t, ".png", stripes(4, 8, 4, 255)),
+		"masks/a.png": encoded(t, ".png", stripes(4, 8, 4, 9))})
 	for _, c := range []struct {
 		memory setting.Size
 		resize int
 		want   string // the first row
 	}{
-		{1 << 20, 0, "[0 0 0 0 1 1 1 1]"}, {0, 0, "[0 0 0 0 1 1 1 1]"}, {1 << 20, 2, "[0 1]"}, {0, 2, "[0 1]"}, {0, 8, "[0 0 0 0 1 1 1 1]"},
+		{1 << 20, 0, "[0 0 0 0 1 1 1 1]"}, {0, 0, "[0 0 0 0 1 1 1 1]"}, {1 << 20, 2, "[0 1]"}, {0, 2, "[0 1]"},
+		{0, 8, "[0 0 0 0 1 1 1 1]"},
 	} {
 		s := NewMasks()
-		s.Train, s.TestFraction, s.Memory, s.Resize, s.Values, s.Classes = dir, 0, c.memory, c.resize, []int{0, 9}, []string{"back", "front"}
+		s.Train, s.TestFraction, s.Memory, s.Resize, s.Values, s.Classes = dir, 0, c.memory, c.resize, []int{0, 9},
+			[]string{"back", "front"}
 		p, err := s.Open(Env{})
 		if err != nil {
 			t.Fatal(err)
@@ -94,7 +109,8 @@ func TestMasksResize(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := fmt.Sprint(mask.Pix[:mask.W]); got != c.want || mask.H != img.H || mask.W != img.W || mask.C != 1 {
-			t.Errorf("memory %v, resize %d: %s of %dx%d, image %dx%d; want %s", c.memory, c.resize, got, mask.W, mask.H, img.W, img.H, c.want)
+			t.Errorf("memory %v, resize %d: %s of %dx%d, image %dx%d; want %s", c.memory, c.resize, got, mask.W, mask.H,
+				img.W, img.H, c.want)
 		}
 		if bad := VerifySamples(p.Train); bad != nil {
 			t.Error(bad)
@@ -107,7 +123,8 @@ func TestMasksResize(t *testing.T) {
 
 func TestRealNuclei(t *testing.T) {
 	s := NewMasks()
-	s.Root = filepath.Join(unpacked(t, "masks-nuclei-128/nuclei-128.tar.gz", func(string) bool { return true }), "nuclei-128")
+	s.Root = filepath.Join(unpacked(t, "masks-nuclei-128/nuclei-128.tar.gz", func(string) bool { return true }),
+		"nuclei-128")
 	s.Classes = []string{"background", "nucleus"}
 	p, err := s.Open(Env{})
 	if err != nil {
@@ -142,20 +159,33 @@ func TestCaptions(t *testing.T) {
 		skipped int
 		message string
 	}{
-		{name: "JSON", list: "{\"image\":\"i/a.png\",\"caption\":\"one\",\"kind\":\"x\"}\n{\"image\":\"i/b.png\",\"caption\":[\"two\",\"three\"],\"kind\":\"w\"}\n",
+		{name: "JSON", list: "{\"image\":\"i/a.png\",\"caption\":\"one\",\"kind\":\"x\"}\n" +
+			"{\"image\":\"i/b.png\",\"caption\":[\"two\",\"three\"],\"kind\":\"w\"}\n",
 			change: func(s *Captions) { s.Label = "kind" }, want: `i/a.png=1["one"] i/b.png=0["two" "three"]`},
-		{name: "CSV, lines of one image", file: "l.csv", list: "caption,image\none,i/a.png\n\"two, and\nmore\",i/a.png\n", want: `i/a.png=-1["one" "two, and\nmore"]`},
-		{name: "bad lines left out", list: "{\"image\":\"i/a.png\",\"caption\":\"one\"}\n{\"image\":\"../a.png\",\"caption\":\"one\"}\n{\"image\":\"i/b.png\",\"caption\":\" \"}\n{\"image\":\"i/none.png\",\"caption\":\"c\"}\n{\"image\":3}\n",
+		{name: "CSV, lines of one image", file: "l.csv", list: "caption,image\none,i/a.png\n\"two, and\n" +
+			"more\",i/a.png\n", want: `i/a.png=-1["one" "two, and\nmore"]`},
+		{name: "bad lines left out", list: "{\"image\":\"i/a.png\",\"caption\":\"one\"}\n" +
+			"{\"image\":\"../a.png\",\"caption\":\"one\"}\n{\"image\":\"i/b.png\",\"caption\":\" \"}\n" +
+			"{\"image\":\"i/none.png\",\"caption\":\"c\"}\n{\"image\":3}\n",
 			change: func(s *Captions) { s.MaxSkipped = 4 }, want: `i/a.png=-1["one"]`, skipped: 4},
-		{name: "path above", list: "{\"image\":\"../a.png\",\"caption\":\"one\"}\n", message: `l.jsonl:1: image "../a.png", want a path below`},
-		{name: "absolute path", list: "{\"image\":\"/etc/a.png\",\"caption\":\"one\"}\n", message: `l.jsonl:1: image "/etc/a.png", want a path below`},
-		{name: "missing image", list: "{\"image\":\"i/c.png\",\"caption\":\"one\"}\n", message: "i/c.png: no such file"},
-		{name: "two labels", list: "{\"image\":\"i/a.png\",\"caption\":\"1\",\"kind\":\"x\"}\n{\"image\":\"i/a.png\",\"caption\":\"2\",\"kind\":\"y\"}\n",
-			change: func(s *Captions) { s.Label = "kind" }, message: `l.jsonl:2: image "i/a.png" has label "y" here and "x" before`},
-		{name: "in both lists", list: "{\"image\":\"i/a.png\",\"caption\":\"1\"}\n", change: func(s *Captions) { s.Test = s.Train }, message: `l.jsonl:1: image "i/a.png" is in the training list too`},
-		{name: "other format", file: "l.txt", list: "i/a.png one\n", message: "l.txt: want a file named .csv, .tsv or .jsonl"},
+		{name: "path above", list: "{\"image\":\"../a.png\",\"caption\":\"one\"}\n",
+			message: `l.jsonl:1: image "../a.png", want a path below`},
+		{name: "absolute path", list: "{\"image\":\"/etc/a.png\",\"caption\":\"one\"}\n",
+			message: `l.jsonl:1: image "/etc/a.png", want a path below`},
+		{name: "missing image", list: "{\"image\":\"i/c.png\",\"caption\":\"one\"}\n",
+			message: "i/c.png: no such file"},
+		{name: "two labels", list: "{\"image\":\"i/a.png\",\"caption\":\"1\",\"kind\":\"x\"}\n" +
+			"{\"image\":\"i/a.png\",\"caption\":\"2\",\"kind\":\"y\"}\n",
+			change:  func(s *Captions) { s.Label = "kind" },
+			message: `l.jsonl:2: image "i/a.png" has label "y" here and "x" before`},
+		{name: "in both lists", list: "{\"image\":\"i/a.png\",\"caption\":\"1\"}\n", change: func(s *Captions) {
+			s.Test = s.Train
+		}, message: `l.jsonl:1: image "i/a.png" is in the training list too`},
+		{name: "other format", file: "l.txt", list: "i/a.png one\n", message: "l.txt: want a file named .csv, " +
+			".tsv or .jsonl"},
 		{name: "no such column", file: "l.csv", list: "picture,caption\n", message: `l.csv:1: no column "image"`},
-		{name: "not UTF-8", list: "{\"image\":\"i/a.png\",\"caption\":\"\xff\"}\n", message: "l.jsonl:1:31: bytes ff 22 7d 0a are not UTF-8"},
+		{name: "not UTF-8", list: "{\"image\":\"i/a.png\",\"caption\":\"\xff\"}\n",
+			message: "l.jsonl:1:31: bytes ff 22 7d 0a are not UTF-8"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.file == "" {
@@ -176,7 +206,8 @@ func TestCaptions(t *testing.T) {
 				got = append(got, fmt.Sprintf("%s%q", name, p.Train.(CaptionSet).Captions(i)))
 			}
 			if strings.Join(got, " ") != c.want || len(p.Skipped) != c.skipped {
-				t.Errorf("got %s, skipped %v; want %s, %d skipped", strings.Join(got, " "), p.Skipped, c.want, c.skipped)
+				t.Errorf("got %s, skipped %v; want %s, %d skipped", strings.Join(got, " "), p.Skipped, c.want,
+					c.skipped)
 			}
 		})
 	}
@@ -184,7 +215,9 @@ func TestCaptions(t *testing.T) {
 
 func TestRealCaptions(t *testing.T) {
 	s := NewCaptions()
-	s.Train = filepath.Join(unpacked(t, "captions-emoji-64/emoji-captions-64.tar.gz", func(string) bool { return true }), "emoji-captions-64", "captions.jsonl")
+	s.Train = filepath.Join(unpacked(t, "captions-emoji-64/emoji-captions-64.tar.gz", func(string) bool {
+		return true
+	}), "emoji-captions-64", "captions.jsonl")
 	s.Label = "category"
 	p, err := s.Open(Env{})
 	if err != nil {
@@ -200,7 +233,8 @@ func TestRealCaptions(t *testing.T) {
 		t.Errorf("%d pairs, %d captions, %d classes; want 1906, 1905, 9", n, len(different), len(p.Train.Classes()))
 	}
 	for i := range p.Train.Len() {
-		if strings.HasSuffix(p.Train.Name(i), "1f603.png") && p.Train.(CaptionSet).Captions(i)[0] != "smiling face with open mouth" {
+		if strings.HasSuffix(p.Train.Name(i), "1f603.png") &&
+			p.Train.(CaptionSet).Captions(i)[0] != "smiling face with open mouth" {
 			t.Errorf("%s is %q", p.Train.Name(i), p.Train.(CaptionSet).Captions(i))
 		}
 	}
@@ -223,23 +257,34 @@ func TestClips(t *testing.T) {
 		test    string
 		message string
 	}{
-		{name: "in the order of numbers", files: numbered("a/9.png", "a/10.png", "a/11.png", "b/1.png", "b/2.png"), want: "0:a/9,a/10 1:b/1,b/2"},
-		{name: "overlap", files: numbered("a/1.png", "a/2.png", "a/3.png"), change: func(s *Clips) { s.Step = 1 }, want: "0:a/1,a/2 0:a/2,a/3"},
-		{name: "stride", files: numbered("a/1.png", "a/2.png", "a/3.png", "a/4.png"), change: func(s *Clips) { s.Stride, s.Step = 2, 1 }, want: "0:a/1,a/3 0:a/2,a/4"},
-		{name: "cut at a gap", files: numbered("a/1.png", "a/2.png", "a/3.png", "a/5.png", "a/6.png"), change: func(s *Clips) { s.Step = 1 }, want: "0:a/1,a/2 0:a/2,a/3 0:a/5,a/6"},
+		{name: "in the order of numbers", files: numbered("a/9.png", "a/10.png", "a/11.png", "b/1.png", "b/2.png"),
+			want: "0:a/9,a/10 1:b/1,b/2"},
+		{name: "overlap", files: numbered("a/1.png", "a/2.png", "a/3.png"), change: func(s *Clips) { s.Step = 1 },
+			want: "0:a/1,a/2 0:a/2,a/3"},
+		{name: "stride", files: numbered("a/1.png", "a/2.png", "a/3.png", "a/4.png"), change: func(s *Clips) {
+			s.Stride, s.Step = 2, 1
+		}, want: "0:a/1,a/3 0:a/2,a/4"},
+		{name: "cut at a gap", files: numbered("a/1.png", "a/2.png", "a/3.png", "a/5.png", "a/6.png"),
+			change: func(s *Clips) { s.Step = 1 }, want: "0:a/1,a/2 0:a/2,a/3 0:a/5,a/6"},
 		{name: "every fourth number", files: numbered("a/0.png", "a/4.png", "a/8.png"), want: "0:a/0,a/4"},
 		{name: "names in one folder", files: numbered("x_1.png", "x_2.png", "y_1.png", "y_2.png"),
-			change: func(s *Clips) { s.Name, s.ClassDepth = `^(?P<sequence>.)_(?P<frame>\d+)\.png$`, 0 }, want: "-1:x_1,x_2 -1:y_1,y_2"},
-		{name: "classes of sequences", files: numbered("run/v/1.png", "run/v/2.png", "run/w/1.png", "run/w/2.png"), want: "0:run/v/1,run/v/2 0:run/w/1,run/w/2"},
+			change: func(s *Clips) { s.Name, s.ClassDepth = `^(?P<sequence>.)_(?P<frame>\d+)\.png$`, 0 },
+			want:   "-1:x_1,x_2 -1:y_1,y_2"},
+		{name: "classes of sequences", files: numbered("run/v/1.png", "run/v/2.png", "run/w/1.png", "run/w/2.png"),
+			want: "0:run/v/1,run/v/2 0:run/w/1,run/w/2"},
 		{name: "the end for the test", files: numbered("a/1.png", "a/2.png", "a/3.png", "a/4.png", "a/5.png"),
 			change: func(s *Clips) { s.TestFraction = 0.4 }, want: "0:a/1,a/2", test: "0:a/4,a/5"},
 		{name: "whole sequences for the test", files: numbered("c/v/1.png", "c/v/2.png", "c/w/1.png", "c/w/2.png"),
-			change: func(s *Clips) { s.TestFraction, s.SplitBy, s.SplitSeed = 0.5, "sequence", 1 }, want: "0:c/v/1,c/v/2", test: "0:c/w/1,c/w/2"},
-		{name: "refused frame", files: map[string][]byte{"a/1.png": pic, "a/2.png": pic, "a/3.png": pic[:30], "a/4.png": pic}, change: func(s *Clips) { s.MaxSkipped, s.Step = 1, 1 }, want: "0:a/1,a/2"},
+			change: func(s *Clips) { s.TestFraction, s.SplitBy, s.SplitSeed = 0.5, "sequence", 1 },
+			want:   "0:c/v/1,c/v/2", test: "0:c/w/1,c/w/2"},
+		{name: "refused frame", files: map[string][]byte{"a/1.png": pic, "a/2.png": pic, "a/3.png": pic[:30],
+			"a/4.png": pic}, change: func(s *Clips) { s.MaxSkipped, s.Step = 1, 1 }, want: "0:a/1,a/2"},
 		{name: "number twice", files: numbered("a/1.png", "a/01.png"), message: "are both frame 1"},
 		{name: "no number", files: numbered("a/x.png"), message: "a/x.png: no number in the name"},
-		{name: "number too large", files: numbered("a/99999999999999999999.png"), message: `frame "99999999999999999999", want a whole number`},
-		{name: "sizes differ", files: map[string][]byte{"a/1.png": pic, "a/2.png": small}, message: "a/2.png is 3x3, the frames before it are 6x4"},
+		{name: "number too large", files: numbered("a/99999999999999999999.png"),
+			message: `frame "99999999999999999999", want a whole number`},
+		{name: "sizes differ", files: map[string][]byte{"a/1.png": pic, "a/2.png": small},
+			message: "a/2.png is 3x3, the frames before it are 6x4"},
 		{name: "too short", files: numbered("a/1.png"), message: "hold no clip; one takes 2 successive frames"},
 		{name: "no folder", files: numbered("1.png", "2.png"), message: "frames (1.png) that are in no folder"},
 		{name: "groups", change: func(s *Clips) { s.Name = "x" }, message: "want the groups (?P<sequence>...)"},
@@ -286,14 +331,17 @@ func clipNames(dir string, s *clipSet) string {
 
 func TestRealClips(t *testing.T) {
 	s := NewClips()
-	s.Train = filepath.Join(unpacked(t, "video-clips-64/video-clips-64.tar.gz", func(n string) bool { return strings.HasSuffix(n, ".jpg") }), "video-clips-64")
+	s.Train = filepath.Join(unpacked(t, "video-clips-64/video-clips-64.tar.gz", func(n string) bool {
+		return strings.HasSuffix(n, ".jpg")
+	}), "video-clips-64")
 	p, err := s.Open(Env{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	frames := p.Train.(*clipSet).images.Len() + p.Test.(*clipSet).images.Len()
 	if frames != 743 || len(p.Train.Classes()) != 7 || p.Train.(*clipSet).cuts != 0 {
-		t.Errorf("%d frames of %q with %d gaps, want 743 of 7 without", frames, p.Train.Classes(), p.Train.(*clipSet).cuts)
+		t.Errorf("%d frames of %q with %d gaps, want 743 of 7 without", frames, p.Train.Classes(),
+			p.Train.(*clipSet).cuts)
 	}
 	clip := make([]Image, p.Train.(ClipSet).Frames())
 	if err := p.Train.(ClipSet).Clip(0, clip); err != nil {
@@ -308,11 +356,13 @@ func TestRealClips(t *testing.T) {
 
 // FuzzCaptions holds that no list does more than fail.
 func FuzzCaptions(f *testing.F) {
-	for _, s := range []string{"image,caption\na.png,x\n", "{\"image\":\"a.png\",\"caption\":[\"x\",\"\"]}\n", "{\"image\":\"../a.png\",\"caption\":\"x\"}", "image,caption\n\"", "\x1f\x8b"} {
+	for _, s := range []string{"image,caption\na.png,x\n", "{\"image\":\"a.png\",\"caption\":[\"x\",\"\"]}\n",
+		"{\"image\":\"../a.png\",\"caption\":\"x\"}", "image,caption\n\"", "\x1f\x8b"} {
 		f.Add([]byte(s))
 	}
 	dir := quickDir(f)
-	if err := os.WriteFile(filepath.Join(dir, "a.png"), encoded(f, ".png", picture(2, 2, red, false)), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "a.png"), encoded(f, ".png", picture(2, 2, red, false)),
+		0o600); err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {

@@ -4,8 +4,9 @@ import "selfsup/datasets/resample"
 
 // Partial is a set that may decode less than a whole image.
 type Partial interface {
-	// Part does what Image does for the pixels of the box that choose returns, which is told the height and the width of the image. dst has
-	// the whole image's size; its other pixels hold anything. Damage beyond the box may go unnoticed.
+	// Part does what Image does for the pixels of the box that choose returns, which is told the height and the width
+	// of the image. dst has the whole image's size; its other pixels hold anything. Damage beyond the box may go
+	// unnoticed.
 	Part(i int, dst *Image, choose func(h, w int) resample.Box) error
 }
 
@@ -27,9 +28,9 @@ func within(b resample.Box, h, w int) resample.Box {
 	return b
 }
 
-// lowerRows is where a JPEG says its height, and the least height under which its rows above end decode to what they are in the whole
-// image: blocks follow each other row by row, so that the decoder may stop early. at is 0 where all rows are needed, or might be: a
-// progressive file goes through the image more than once.
+// lowerRows is where a JPEG says its height, and the least height under which its rows above end decode to what they
+// are in the whole image: blocks follow each other row by row, so that the decoder may stop early. at is 0 where all
+// rows are needed, or might be: a progressive file goes through the image more than once.
 //
 // ITU-T T.81, B.2.2 and B.2.3.
 func lowerRows(b []byte, end int) (at, rows int) {

@@ -37,12 +37,14 @@ func TestDecodePart(t *testing.T) {
 					t.Fatalf("%s, %+v: %v", filepath.Base(name), box, err)
 				}
 				if part.H != whole.H || part.W != whole.W || part.C != whole.C || len(part.Pix) != len(whole.Pix) {
-					t.Fatalf("%s: a part is of %dx%dx%d, the whole of %dx%dx%d", filepath.Base(name), part.H, part.W, part.C, whole.H, whole.W, whole.C)
+					t.Fatalf("%s: a part is of %dx%dx%d, the whole of %dx%dx%d", filepath.Base(name), part.H, part.W,
+						part.C, whole.H, whole.W, whole.C)
 				}
 				for y := box.Top; y < box.Top+box.Height; y++ {
 					from, to := (y*whole.W+box.Left)*whole.C, (y*whole.W+box.Left+box.Width)*whole.C
 					if got, want := part.Pix[from:to], whole.Pix[from:to]; !bytes.Equal(got, want) {
-						t.Fatalf("%s, %+v, %d channels, row %d: got %v, want %v", filepath.Base(name), box, part.C, y, got, want)
+						t.Fatalf("%s, %+v, %d channels, row %d: got %v, want %v", filepath.Base(name), box, part.C, y,
+							got, want)
 					}
 				}
 				for i := range part.Pix {
@@ -53,10 +55,11 @@ func TestDecodePart(t *testing.T) {
 	}
 }
 
-// The last rows of a sequential JPEG are not decoded where nothing reads them, which damage there shows; what is read has its pixels, and
-// of the whole image the damage is reported.
+// The last rows of a sequential JPEG are not decoded where nothing reads them, which damage there shows; what is read
+// has its pixels, and of the whole image the damage is reported.
 func TestLowerRowsAreLeftOut(t *testing.T) {
-	for name, ends := range map[string][2]int{"tallgrey.jpg": {23, 24}, "tall444.jpg": {40, 40}, "tall422.jpg": {38, 40}, "tall420.jpg": {30, 32}, "tall420.jpg ": {31, 48}, "tall_restarts.jpg": {9, 16}} {
+	for name, ends := range map[string][2]int{"tallgrey.jpg": {23, 24}, "tall444.jpg": {40, 40},
+		"tall422.jpg": {38, 40}, "tall420.jpg": {30, 32}, "tall420.jpg ": {31, 48}, "tall_restarts.jpg": {9, 16}} {
 		b, err := os.ReadFile("testdata/decode/" + strings.TrimSpace(name))
 		if err != nil {
 			t.Fatal(err)
@@ -98,7 +101,8 @@ func TestLowerRowsAreLeftOut(t *testing.T) {
 	if err := d.Decode(bad, &m); err == nil {
 		t.Error("the damage is not noticed in the whole image")
 	}
-	if err := d.DecodePart(b[:len(b)/3], &m, top); err == nil || fmt.Sprint(err) != "jpeg 37x75: the file is truncated" {
+	if err := d.DecodePart(b[:len(b)/3], &m, top); err == nil ||
+		fmt.Sprint(err) != "jpeg 37x75: the file is truncated" {
 		t.Errorf("the upper rows of a truncated file: %v", err)
 	}
 }

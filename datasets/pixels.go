@@ -8,8 +8,8 @@ import (
 	"image/color"
 )
 
-// fill copies an image of any type that the decoders return, but YCbCr, to dst, which has its size and 1 channel or 3. Of a grey image
-// with alpha it takes red, which equals green and blue. Samples of 16 bits become bytes as deep says.
+// fill copies an image of any type that the decoders return, but YCbCr, to dst, which has its size and 1 channel or 3.
+// Of a grey image with alpha it takes red, which equals green and blue. Samples of 16 bits become bytes as deep says.
 func fill(dst *Image, src image.Image, deep depth) error {
 	switch m := src.(type) {
 	case *image.Gray:
@@ -59,7 +59,8 @@ func spread(dst *Image, pix []byte, stride, pixel int) error {
 	return nil
 }
 
-// unmultiply divides by alpha what dst took of m, as PIL's RGBa does; where alpha is 0 the colour is gone, and stays black.
+// unmultiply divides by alpha what dst took of m, as PIL's RGBa does; where alpha is 0 the colour is gone, and stays
+// black.
 func unmultiply(dst *Image, m *image.RGBA) {
 	if m.Opaque() {
 		return

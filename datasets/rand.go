@@ -1,11 +1,13 @@
 package datasets
 
-// Rand is a small random generator: what it yields depends on its seed, its name and its indices alone, on every machine.
+// Rand is a small random generator: what it yields depends on its seed, its name and its indices alone, on every
+// machine.
 //
 // SplitMix64: Steele, Lea, Flood, Fast Splittable Pseudorandom Number Generators, OOPSLA 2014, Fig. 17.
 type Rand struct{ state uint64 }
 
-// NewRand starts the stream of a seed, a name and indices such as step, row, view. Streams that differ in any of them are unrelated.
+// NewRand starts the stream of a seed, a name and indices such as step, row, view. Streams that differ in any of them
+// are unrelated.
 func NewRand(seed uint64, name string, index ...uint64) Rand {
 	h := mix(seed + golden)
 	for i := range len(name) {

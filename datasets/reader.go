@@ -5,7 +5,8 @@ import (
 	"iter"
 )
 
-// fileReader reads a file from memory, with one short value changed where a decoder of the library is to take it for another.
+// fileReader reads a file from memory, with one short value changed where a decoder of the library is to take it for
+// another.
 type fileReader struct {
 	bytes.Reader
 	file  []byte
@@ -58,7 +59,8 @@ type segment struct {
 	body   []byte
 }
 
-// segments goes through a JPEG up to the header of its first scan, which is the last it gives, or to the first one that is damaged.
+// segments goes through a JPEG up to the header of its first scan, which is the last it gives, or to the first one that
+// is damaged.
 func segments(b []byte) iter.Seq[segment] {
 	return func(yield func(segment) bool) {
 		for i := 2; i+4 <= len(b) && b[i] == 0xff; {

@@ -91,8 +91,9 @@ func TestRealPhotos(t *testing.T) {
 		sizes[filepath.Base(d.Train.Name(i))] = fmt.Sprintf("%dx%d", img.W, img.H)
 	}
 	for name, want := range map[string]string{
-		"camera.png": "512x512", "chelsea.png": "451x300", "coffee.png": "600x400", "rocket.jpg": "640x427", "retina.jpg": "1411x1411",
-		"brick.png": "512x512", "gravel.png": "512x512", "grass.png": "512x512",
+		"camera.png": "512x512", "chelsea.png": "451x300", "coffee.png": "600x400", "rocket.jpg": "640x427",
+		"retina.jpg": "1411x1411",
+		"brick.png":  "512x512", "gravel.png": "512x512", "grass.png": "512x512",
 	} {
 		if sizes[name] != want {
 			t.Errorf("%s is %s, want %s", name, sizes[name], want)
@@ -104,13 +105,16 @@ func TestRealPhotos(t *testing.T) {
 func TestRealFashion(t *testing.T) {
 	dir := shared(t, "images-fashion-mnist-4k")
 	s := NewIDX()
-	s.TrainImages, s.TrainLabels = filepath.Join(dir, "train-images-idx3-ubyte.gz"), filepath.Join(dir, "train-labels-idx1-ubyte.gz")
-	s.TestImages, s.TestLabels = filepath.Join(dir, "t10k-images-idx3-ubyte.gz"), filepath.Join(dir, "t10k-labels-idx1-ubyte.gz")
+	s.TrainImages, s.TrainLabels = filepath.Join(dir, "train-images-idx3-ubyte.gz"),
+		filepath.Join(dir, "train-labels-idx1-ubyte.gz")
+	s.TestImages, s.TestLabels = filepath.Join(dir, "t10k-images-idx3-ubyte.gz"),
+		filepath.Join(dir, "t10k-labels-idx1-ubyte.gz")
 	d, err := s.Open(Env{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(d.Train.Len(), d.Test.Len(), d.Channels, d.Height, d.Width, len(d.Train.Classes())); got != "3000 1000 1 28 28 10" {
+	if got := fmt.Sprint(d.Train.Len(), d.Test.Len(), d.Channels, d.Height, d.Width,
+		len(d.Train.Classes())); got != "3000 1000 1 28 28 10" {
 		t.Errorf("got %s, want 3000 1000 1 28 28 10", got)
 	}
 }

@@ -12,9 +12,10 @@ import (
 
 // Records is the settings of sources that read files of records of one length.
 type Records struct {
-	Path    string       `toml:"path"`    // the unpacked folder, or the archive as downloaded
-	Memory  setting.Size `toml:"memory"`  // files that are kept in memory; more are read on demand
-	Partial bool         `toml:"partial"` // files may hold fewer images than were published, or more; else such a file is refused as cut
+	Path   string       `toml:"path"`   // the unpacked folder, or the archive as downloaded
+	Memory setting.Size `toml:"memory"` // files that are kept in memory; more are read on demand
+	// files may hold fewer images than were published, or more; else such a file is refused as cut
+	Partial bool `toml:"partial"`
 }
 
 // Validate checks the settings.
@@ -64,7 +65,8 @@ func (r *records) add(c content, published int) error {
 	}
 	n := int(c.size / size)
 	if published > 0 && n != published {
-		return fmt.Errorf("%s: %d bytes are %d images, the published file has %d: it is cut, or another; set partial = true if that is meant", c.name, c.size, n, published)
+		return fmt.Errorf("%s: %d bytes are %d images, the published file has %d: it is cut, or another; set "+
+			"partial = true if that is meant", c.name, c.size, n, published)
 	}
 	r.parts, r.counts, r.n = append(r.parts, c), append(r.counts, n), r.n+n
 	return nil

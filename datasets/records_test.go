@@ -21,7 +21,8 @@ func tarball(t testing.TB, files map[string][]byte, gz bool) []byte {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(files[name])), Typeflag: tar.TypeReg}); err != nil {
+		if err := w.WriteHeader(&tar.Header{Name: name, Mode: 0o644, Size: int64(len(files[name])),
+			Typeflag: tar.TypeReg}); err != nil {
 			t.Fatal(err)
 		}
 		w.Write(files[name])
@@ -54,7 +55,8 @@ func cifarRecord(seed int, labels ...byte) []byte {
 func cifar10() map[string][]byte {
 	files := map[string][]byte{}
 	for i := range 5 {
-		files[fmt.Sprintf("cifar-10-batches-bin/data_batch_%d.bin", i+1)] = append(cifarRecord(i, 3), cifarRecord(i+100, byte(i))...)
+		files[fmt.Sprintf("cifar-10-batches-bin/data_batch_%d.bin", i+1)] = append(cifarRecord(i, 3),
+			cifarRecord(i+100, byte(i))...)
 	}
 	files["cifar-10-batches-bin/test_batch.bin"] = cifarRecord(7, 9)
 	return files
@@ -75,11 +77,14 @@ func TestCIFAR10(t *testing.T) {
 		return p
 	}
 	for name, s := range map[string]CIFAR10{
-		"folder":                {Records{Path: filepath.Join(dir, "cifar-10-batches-bin"), Memory: 1 << 20, Partial: true}},
-		"folder above":          {Records{Path: dir, Memory: 1 << 20, Partial: true}},
-		"on demand":             {Records{Path: dir, Partial: true}},
-		"tar.gz":                {Records{Path: write("c.tar.gz", tarball(t, files, true)), Memory: 1 << 20, Partial: true}},
-		"tar":                   {Records{Path: write("c.tar", tarball(t, files, false)), Memory: 1 << 20, Partial: true}},
+		"folder": {Records{Path: filepath.Join(dir, "cifar-10-batches-bin"), Memory: 1 << 20,
+			Partial: true}},
+		"folder above": {Records{Path: dir, Memory: 1 << 20, Partial: true}},
+		"on demand":    {Records{Path: dir, Partial: true}},
+		"tar.gz": {Records{Path: write("c.tar.gz", tarball(t, files, true)), Memory: 1 << 20,
+			Partial: true}},
+		"tar": {Records{Path: write("c.tar", tarball(t, files, false)), Memory: 1 << 20,
+			Partial: true}},
 		"a folder with a [name": {Records{Path: filepath.Join(tree(t, odd), "[x"), Memory: 1 << 20, Partial: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -91,7 +96,8 @@ func TestCIFAR10(t *testing.T) {
 			for i := range d.Train.Len() {
 				labels = append(labels, d.Train.Label(i))
 			}
-			if want := []int{3, 0, 3, 1, 3, 2, 3, 3, 3, 4}; !slices.Equal(labels, want) || d.Test.Len() != 1 || d.Test.Label(0) != 9 || d.Train.Classes()[9] != "truck" {
+			if want := []int{3, 0, 3, 1, 3, 2, 3, 3, 3, 4}; !slices.Equal(labels, want) || d.Test.Len() != 1 ||
+				d.Test.Label(0) != 9 || d.Train.Classes()[9] != "truck" {
 				t.Errorf("labels %v, %d test images; want %v and one truck", labels, d.Test.Len(), want)
 			}
 			if d.Channels != 3 || d.Height != 32 || d.Width != 32 {
@@ -125,12 +131,18 @@ func TestCIFAR10Faults(t *testing.T) {
 		name, message string
 		change        func(map[string][]byte)
 	}{
-		{"a batch is missing", "holds no data_batch_3.bin", func(f map[string][]byte) { delete(f, "cifar-10-batches-bin/data_batch_3.bin") }},
+		{"a batch is missing", "holds no data_batch_3.bin", func(f map[string][]byte) {
+			delete(f, "cifar-10-batches-bin/data_batch_3.bin")
+		}},
 		{"cut", "6145 bytes, want a multiple of 3073", func(f map[string][]byte) {
 			f["cifar-10-batches-bin/data_batch_2.bin"] = f["cifar-10-batches-bin/data_batch_2.bin"][:6145]
 		}},
-		{"empty", "0 bytes, want a multiple of 3073", func(f map[string][]byte) { f["cifar-10-batches-bin/test_batch.bin"] = nil }},
-		{"wrong label", "data_batch_1.bin: label 10 of image 1, want 0 to 9", func(f map[string][]byte) { f["cifar-10-batches-bin/data_batch_1.bin"][3073] = 10 }},
+		{"empty", "0 bytes, want a multiple of 3073", func(f map[string][]byte) {
+			f["cifar-10-batches-bin/test_batch.bin"] = nil
+		}},
+		{"wrong label", "data_batch_1.bin: label 10 of image 1, want 0 to 9", func(f map[string][]byte) {
+			f["cifar-10-batches-bin/data_batch_1.bin"][3073] = 10
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			files := cifar10()
@@ -150,7 +162,8 @@ func TestCIFAR10Faults(t *testing.T) {
 	}{
 		{"too large for memory", "take more than memory = 20KB; unpack the archive", archive, 20000},
 		{"gzip cut", "the file is truncated", archive[:len(archive)/2], 1 << 20},
-		{"no archive", "byte 512: archive/tar: invalid tar header; want a tar file (or a folder of its files)", bytes.Repeat([]byte("x"), 2000), 1 << 20},
+		{"no archive", "byte 512: archive/tar: invalid tar header; want a tar file (or a folder of its files)",
+			bytes.Repeat([]byte("x"), 2000), 1 << 20},
 		{"empty", "the file is truncated", nil, 1 << 20},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -159,7 +172,8 @@ func TestCIFAR10Faults(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := CIFAR10{Records{Path: path, Memory: c.memory, Partial: true}}
-			if _, err := s.Open(Env{}); err == nil || !strings.Contains(err.Error(), c.message) || !strings.Contains(err.Error(), path) {
+			if _, err := s.Open(Env{}); err == nil || !strings.Contains(err.Error(), c.message) ||
+				!strings.Contains(err.Error(), path) {
 				t.Errorf("got %v, want %s and %q", err, path, c.message)
 			}
 		})
@@ -172,7 +186,8 @@ func TestCIFAR10Faults(t *testing.T) {
 func TestCIFAR100(t *testing.T) {
 	names := strings.Repeat("x\n", 19) + "last\n"
 	files := map[string][]byte{
-		"train.bin": append(cifarRecord(0, 19, 99), cifarRecord(1, 0, 50)...), "test.bin": cifarRecord(2, 3, 4), "coarse_label_names.txt": []byte(names),
+		"train.bin": append(cifarRecord(0, 19, 99), cifarRecord(1, 0, 50)...), "test.bin": cifarRecord(2, 3, 4),
+		"coarse_label_names.txt": []byte(names),
 	}
 	for _, c := range []struct {
 		labels  string
@@ -219,7 +234,8 @@ func TestSTL10(t *testing.T) {
 		"stl10_binary/unlabeled_X.bin": append(image(3), append(image(4), image(5)...)...),
 	}
 	for _, memory := range []setting.Size{0, 1 << 30} {
-		for part, want := range map[string][]int{"train": {0, 9}, "unlabeled": {-1, -1, -1}, "train+unlabeled": {0, 9, -1, -1, -1}} {
+		for part, want := range map[string][]int{"train": {0, 9}, "unlabeled": {-1, -1, -1},
+			"train+unlabeled": {0, 9, -1, -1, -1}} {
 			s := STL10{Records{Path: tree(t, files), Memory: memory, Partial: true}, part}
 			d, err := s.Open(Env{})
 			if err != nil {
@@ -249,12 +265,22 @@ func TestSTL10(t *testing.T) {
 		}
 	}
 	for message, change := range map[string]func(map[string][]byte, *STL10){
-		"holds no unlabeled_X.bin":                      func(f map[string][]byte, _ *STL10) { delete(f, "stl10_binary/unlabeled_X.bin") },
-		"label 11 of image 1, want 1 to 10":             func(f map[string][]byte, s *STL10) { f["stl10_binary/train_y.bin"], s.Train = []byte{1, 11}, "train" },
-		"label 0 of image 0, want 1 to 10":              func(f map[string][]byte, s *STL10) { f["stl10_binary/test_y.bin"] = []byte{0} },
-		"3 labels, want 2 for the images of":            func(f map[string][]byte, s *STL10) { f["stl10_binary/train_y.bin"], s.Train = []byte{1, 2, 3}, "train" },
-		`train = "all", want "train"`:                   func(_ map[string][]byte, s *STL10) { s.Train = "all" },
-		"27647 bytes, want a multiple of 27648 (one im": func(f map[string][]byte, s *STL10) { f["stl10_binary/test_X.bin"] = image(0)[1:] },
+		"holds no unlabeled_X.bin": func(f map[string][]byte, _ *STL10) {
+			delete(f, "stl10_binary/unlabeled_X.bin")
+		},
+		"label 11 of image 1, want 1 to 10": func(f map[string][]byte, s *STL10) {
+			f["stl10_binary/train_y.bin"], s.Train = []byte{1, 11}, "train"
+		},
+		"label 0 of image 0, want 1 to 10": func(f map[string][]byte, s *STL10) {
+			f["stl10_binary/test_y.bin"] = []byte{0}
+		},
+		"3 labels, want 2 for the images of": func(f map[string][]byte, s *STL10) {
+			f["stl10_binary/train_y.bin"], s.Train = []byte{1, 2, 3}, "train"
+		},
+		`train = "all", want "train"`: func(_ map[string][]byte, s *STL10) { s.Train = "all" },
+		"27647 bytes, want a multiple of 27648 (one im": func(f map[string][]byte, s *STL10) {
+			f["stl10_binary/test_X.bin"] = image(0)[1:]
+		},
 	} {
 		f, s := maps.Clone(files), NewSTL10()
 		s.Partial = true
@@ -266,15 +292,19 @@ func TestSTL10(t *testing.T) {
 	}
 }
 
-// A file that was cut between two images is refused, with what it holds and what was published; partial = true says that it is meant.
+// A file that was cut between two images is refused, with what it holds and what was published; partial = true says
+// that it is meant.
 func TestRecordsCutBetweenImages(t *testing.T) {
-	stl := map[string][]byte{"train_X.bin": make([]byte, 2*3*96*96), "train_y.bin": {1, 2}, "test_X.bin": make([]byte, 3*96*96), "test_y.bin": {1}}
-	hundred := map[string][]byte{"train.bin": append(cifarRecord(0, 1, 2), cifarRecord(1, 3, 4)...), "test.bin": cifarRecord(2, 3, 4)}
+	stl := map[string][]byte{"train_X.bin": make([]byte, 2*3*96*96), "train_y.bin": {1, 2},
+		"test_X.bin": make([]byte, 3*96*96), "test_y.bin": {1}}
+	hundred := map[string][]byte{"train.bin": append(cifarRecord(0, 1, 2), cifarRecord(1, 3, 4)...),
+		"test.bin": cifarRecord(2, 3, 4)}
 	for _, c := range []struct {
 		message string
 		open    func(partial bool) error
 	}{
-		{"data_batch_1.bin: 6146 bytes are 2 images, the published file has 10000: it is cut, or another; set partial = true", func(partial bool) error {
+		{"data_batch_1.bin: 6146 bytes are 2 images, the published file has 10000: it is cut, or another; set " +
+			"partial = true", func(partial bool) error {
 			s := NewCIFAR10()
 			s.Path, s.Partial = tree(t, cifar10()), partial
 			_, err := s.Open(Env{})

@@ -125,12 +125,14 @@ func (s *shard) index() error {
 	}
 }
 
-// plain refuses what is not a file at its own place. Nothing is ever unpacked to disk; such an entry is a sign of a bad archive.
+// plain refuses what is not a file at its own place. Nothing is ever unpacked to disk; such an entry is a sign of a bad
+// archive.
 func plain(h *tar.Header) error {
 	switch {
 	case h.Typeflag != tar.TypeReg:
 		return fmt.Errorf("an entry of type %q (a link, a device or a sparse file), want a regular file", h.Typeflag)
-	case !filepath.IsLocal(h.Name) || strings.Contains(h.Name, `\`) || slices.Contains(strings.Split(h.Name, "/"), ".."):
+	case !filepath.IsLocal(h.Name) || strings.Contains(h.Name, `\`) || slices.Contains(strings.Split(h.Name, "/"),
+		".."):
 		return errors.New("an absolute path, or one with .. or a backslash; want a path below the shard")
 	case sparse(h):
 		return errors.New("a sparse file, want a regular file")
@@ -191,7 +193,8 @@ func (s *shard) place(one *sample, h *tar.Header) error {
 		return nil
 	}
 	if s.left -= h.Size; s.left < 0 {
-		return fmt.Errorf("this and what is before it take more than memory = %v; unpack the shards to plain .tar, or raise memory", s.Memory)
+		return fmt.Errorf("this and what is before it take more than memory = %v; unpack the shards to plain "+
+			".tar, or raise memory", s.Memory)
 	}
 	var b bytes.Buffer // grows as data arrives: the header may claim what the shard lacks
 	if _, err := io.CopyN(&b, s.tar, h.Size); err != nil {

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Shards reads images from tar files in the WebDataset convention: the files of a sample follow one another and share their name up to
-// the first dot of the last part; what comes after it says what they are.
+// Shards reads images from tar files in the WebDataset convention: the files of a sample follow one another and share
+// their name up to the first dot of the last part; what comes after it says what they are.
 //
 //	0001.jpg  0001.cls  0001.json  0002.jpg  0002.cls  ...
 //
@@ -20,22 +20,25 @@ import (
 //	test = ["val-*.tar"]
 //	label = "cls"                             # or "txt", "json.KEY"; "" without labels
 //
-// A plain .tar is indexed once and its images are read where they lie; a .tar.gz is held as it unpacks, up to memory, beside the decoded
-// images. Labels that are all integers are
-// numbers of classes; others are names, numbered in sorted order. Names that begin with a dot, and other files of a sample, are passed over.
+// A plain .tar is indexed once and its images are read where they lie; a .tar.gz is held as it unpacks, up to memory,
+// beside the decoded images. Labels that are all integers are numbers of classes; others are names, numbered in sorted
+// order. Names that begin with a dot, and other files of a sample, are passed over.
 //
-// Format: Aizman, Maltby, Breuel, High Performance I/O For Large Scale Deep Learning, 2019, arXiv:2001.01858, sec. III; POSIX ustar and pax.
+// Format: Aizman, Maltby, Breuel, High Performance I/O For Large Scale Deep Learning, 2019, arXiv:2001.01858, sec. III;
+// POSIX ustar and pax.
 type Shards struct {
-	Train   []string `toml:"train"`   // patterns
-	Test    []string `toml:"test"`    // patterns; empty: test_fraction of train
-	Image   string   `toml:"image"`   // extension of the image where samples have several, such as "left.jpg"; empty: any format
+	Train []string `toml:"train"` // patterns
+	Test  []string `toml:"test"`  // patterns; empty: test_fraction of train
+	// extension of the image where samples have several, such as "left.jpg"; empty: any format
+	Image   string   `toml:"image"`
 	Label   string   `toml:"label"`   // extension of the label's file, json with .KEY; empty: unlabelled
 	Classes []string `toml:"classes"` // names of labels 0, 1, ...; empty: the labels themselves
 	Split
 	Files
 }
 
-// NewShards keeps nothing of the training images for the test: a share by seed reads as well, but shards are published divided.
+// NewShards keeps nothing of the training images for the test: a share by seed reads as well, but shards are published
+// divided.
 func NewShards() *Shards { return &Shards{Label: "cls", Files: DefaultFiles()} }
 
 // Open implements Source.
@@ -73,7 +76,8 @@ func (x *indexer) open(train, test []file) (*Data, error) {
 	if err != nil {
 		return nil, fmt.Errorf("datasets: shards: %w", err)
 	}
-	l := found{where: "shards " + strings.Join(x.Train, " "), classes: classes, train: train, test: test, skipped: x.skipped, others: x.others}
+	l := found{where: "shards " + strings.Join(x.Train, " "), classes: classes, train: train, test: test,
+		skipped: x.skipped, others: x.others}
 	if len(x.Test) == 0 {
 		l.split = &x.Split
 	}
@@ -133,7 +137,8 @@ func (x *indexer) classes(train, test []file) (classes []string, tr, te []file, 
 	}
 	numbers := word < 0
 	if !numbers && numeric > 0 && len(x.Classes) == 0 {
-		return nil, nil, nil, fmt.Errorf("%s: label %q is no number, and %d of %d are; name the classes with classes = [...] if that is meant",
+		return nil, nil, nil, fmt.Errorf("%s: label %q is no number, and %d of %d are; name the classes with "+
+			"classes = [...] if that is meant",
 			all[word].name, all[word].class, numeric, len(all))
 	}
 	if !numbers && len(x.Classes) == 0 {
@@ -143,7 +148,8 @@ func (x *indexer) classes(train, test []file) (classes []string, tr, te []file, 
 	names := x.Classes
 	if len(names) == 0 {
 		if gap := unseen(train); gap <= top { // before a number takes the memory of so many names
-			return nil, nil, nil, fmt.Errorf("labels run from 0 to %d, and no training image has label %d; name the classes with classes = [...] if that is meant", top, gap)
+			return nil, nil, nil, fmt.Errorf("labels run from 0 to %d, and no training image has label %d; name "+
+				"the classes with classes = [...] if that is meant", top, gap)
 		}
 		names = named(nil, top+1)
 	}
@@ -197,7 +203,8 @@ func expectedLabels(names []string, numbers bool) string {
 	return fmt.Sprintf("one of %q", names[:min(len(names), 10)])
 }
 
-// tarFile holds the files of a tar at their places. It is opened for each: a set has more shards than a process may hold open.
+// tarFile holds the files of a tar at their places. It is opened for each: a set has more shards than a process may
+// hold open.
 type tarFile string
 
 func (p tarFile) read(f *file, buf []byte, limit int64) ([]byte, error) {

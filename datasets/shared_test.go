@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// shared is a path of the real data beside the repository, which is no part of it; the test is skipped where that is absent.
+// shared is a path of the real data beside the repository, which is no part of it; the test is skipped where that is
+// absent.
 func shared(t testing.TB, path string) string {
 	t.Helper()
 	p := filepath.Join("..", "..", "shared", "data", filepath.FromSlash(path))

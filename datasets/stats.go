@@ -20,8 +20,9 @@ type ReadError struct{ Err error }
 func (e *ReadError) Error() string { return "datasets: statistics: " + e.Err.Error() }
 func (e *ReadError) Unwrap() error { return e.Err }
 
-// Stats is the mean and the standard deviation of each channel over every pixel of the set, in units of full scale (byte 255 is 1).
-// One image a core is in memory at a time. The sums are of whole numbers, so that the result depends on nothing but the pixels.
+// Stats is the mean and the standard deviation of each channel over every pixel of the set, in units of full scale
+// (byte 255 is 1). One image a core is in memory at a time. The sums are of whole numbers, so that the result depends
+// on nothing but the pixels.
 func Stats(s Set) (mean, std []float64, err error) {
 	if m, ok := s.(Measured); ok {
 		mean, std = m.Measured()
@@ -82,7 +83,8 @@ func countLevels(s Set, see func(i int, m *Image)) (*Levels, error) {
 	return &parts[0], nil
 }
 
-// Levels counts how often each byte value occurs in each channel. The zero value is empty; one goroutine uses it at a time.
+// Levels counts how often each byte value occurs in each channel. The zero value is empty; one goroutine uses it at a
+// time.
 type Levels struct {
 	channels int
 	counts   [3][256]uint64

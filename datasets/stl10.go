@@ -6,7 +6,8 @@ import (
 	"slices"
 )
 
-// STL10 reads the binary version of STL-10: colour images 96x96, 5,000 + 8,000 of 10 classes and 100,000 without labels.
+// STL10 reads the binary version of STL-10: colour images 96x96, 5,000 + 8,000 of 10 classes and 100,000 without
+// labels.
 //
 //	[dataset.stl10]
 //	path = "stl10_binary"        # or stl10_binary.tar.gz, whose unlabeled images need memory = "3GiB"
@@ -14,8 +15,9 @@ import (
 //
 // Evaluations learn from the labelled images, train_X.bin, whatever the method sees.
 //
-// Format: Coates, Lee, Ng, An Analysis of Single-Layer Networks in Unsupervised Feature Learning, AISTATS 2011: the red, green and blue
-// planes by columns, train_X.bin, test_X.bin and unlabeled_X.bin; labels 1 to 10, a byte each, in train_y.bin and test_y.bin.
+// Format: Coates, Lee, Ng, An Analysis of Single-Layer Networks in Unsupervised Feature Learning, AISTATS 2011: the
+// red, green and blue planes by columns, train_X.bin, test_X.bin and unlabeled_X.bin; labels 1 to 10, a byte each, in
+// train_y.bin and test_y.bin.
 type STL10 struct {
 	Records
 	Train string `toml:"train"` // train, unlabeled, or train+unlabeled, whose labelled images come first
@@ -37,7 +39,8 @@ func (s *STL10) open(env Env) (*Data, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
-	parts, ok := map[string][]string{"train": {"train"}, "unlabeled": {"unlabeled"}, "train+unlabeled": {"train", "unlabeled"}}[s.Train]
+	parts, ok := map[string][]string{"train": {"train"}, "unlabeled": {"unlabeled"}, "train+unlabeled": {"train",
+		"unlabeled"}}[s.Train]
 	if !ok {
 		return nil, fmt.Errorf(`train = %q, want "train", "unlabeled" or "train+unlabeled"`, s.Train)
 	}
@@ -102,7 +105,8 @@ func (s *STL10) set(b *bundle, parts []string) (*records, error) {
 				return nil, err
 			}
 			if y.size != int64(len(labels)) {
-				return nil, fmt.Errorf("%s: %d labels, want %d for the images of %s", y.name, y.size, len(labels), x.name)
+				return nil, fmt.Errorf("%s: %d labels, want %d for the images of %s", y.name, y.size, len(labels),
+					x.name)
 			}
 			if _, err := y.file.ReadAt(labels, 0); err != nil && err != io.EOF {
 				return nil, fmt.Errorf("%s: %w", y.name, err)

@@ -15,7 +15,8 @@ type Fact struct {
 // factual is a set that can say more of its kind.
 type factual interface{ facts() []Fact }
 
-// summary is what can be said of data of any kind: the number of samples and classes of both sets, and what the training set adds.
+// summary is what can be said of data of any kind: the number of samples and classes of both sets, and what the
+// training set adds.
 func summary(d *Data) []Fact {
 	train, test := d.Train, d.Test
 	fs := []Fact{{"train", fmt.Sprint(train.Len())}, {"test", "none"}}
@@ -58,7 +59,8 @@ func sizes(s Shaped, n int) []Fact {
 		width.add(w)
 		channels.add(c)
 	}
-	return []Fact{{"width", width.String() + " pixels"}, {"height", height.String() + " pixels"}, {"channels", channels.String()}}
+	return []Fact{{"width", width.String() + " pixels"}, {"height", height.String() + " pixels"},
+		{"channels", channels.String()}}
 }
 
 // countLabels counts the samples of each class of a set, which may be nil.

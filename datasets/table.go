@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// Table reads rows of numbers and categories from CSV or TSV files (.csv, .tsv, or one of these with .gz) that begin with the columns'
-// names. Fields are quoted as in RFC 4180.
+// Table reads rows of numbers and categories from CSV or TSV files (.csv, .tsv, or one of these with .gz) that begin
+// with the columns' names. Fields are quoted as in RFC 4180.
 //
 //	[data.table]
 //	train = "adult_train.csv.gz"
@@ -20,12 +20,13 @@ import (
 //	decimal = ","                 # 1.234,5
 //	thousands = "."
 //
-// A row that is longer or shorter than the header, holds what is no number in a numeric column, or misses its target, is refused. What a
-// column's categories, mean and deviation are, the training rows say alone.
+// A row that is longer or shorter than the header, holds what is no number in a numeric column, or misses its target,
+// is refused. What a column's categories, mean and deviation are, the training rows say alone.
 //
-// Numbers may have a percent sign, in all of a column or in none, and U+2212 for a minus. A column of what looks like numbers and is none is
-// an error that says what to set, never silently of categories. A first column without a name (an index, as pandas writes it), columns that
-// have neither name nor values, and an empty field at the end of every row are passed over; Summary says so.
+// Numbers may have a percent sign, in all of a column or in none, and U+2212 for a minus. A column of what looks like
+// numbers and is none is an error that says what to set, never silently of categories. A first column without a name
+// (an index, as pandas writes it), columns that have neither name nor values, and an empty field at the end of every
+// row are passed over; Summary says so.
 type Table struct {
 	Train       string   `toml:"train"`       // path
 	Test        string   `toml:"test"`        // path; empty: test_fraction of train
@@ -46,7 +47,8 @@ type Table struct {
 
 // NewTable keeps a fifth of the rows for the test.
 func NewTable() *Table {
-	return &Table{Missing: []string{"", "?", "NA", "N/A", "nan", "NaN"}, Decimal: ".", Split: Split{TestFraction: 0.2}, Limits: DefaultLimits()}
+	return &Table{Missing: []string{"", "?", "NA", "N/A", "nan", "NaN"}, Decimal: ".", Split: Split{TestFraction: 0.2},
+		Limits: DefaultLimits()}
 }
 
 // Column is a feature of a table.
@@ -59,7 +61,8 @@ type Column struct {
 	Mean, Std  float64  // of the numbers of the training rows; Std is 0 where they are all alike
 }
 
-// Standardise turns a number of the column into deviations from the mean; a column that does not vary gives 0, a missing value NaN.
+// Standardise turns a number of the column into deviations from the mean; a column that does not vary gives 0, a
+// missing value NaN.
 func (c *Column) Standardise(v float64) float64 {
 	if c.Std == 0 {
 		return 0 * v
@@ -111,8 +114,10 @@ func (s *Table) Validate() error {
 		return errors.New("train is empty; want the path of a .csv or .tsv file")
 	case s.Regression && s.Target == "":
 		return errors.New("regression = true without target; want the column of the number to predict")
-	case s.Separator != "" && (utf8.RuneCountInString(s.Separator) != 1 || strings.ContainsAny(s.Separator, "\"\r\n\ufffd")):
-		return fmt.Errorf("separator = %q, want one character that is neither a quote nor the end of a line", s.Separator)
+	case s.Separator != "" && (utf8.RuneCountInString(s.Separator) != 1 || strings.ContainsAny(s.Separator,
+		"\"\r\n\ufffd")):
+		return fmt.Errorf("separator = %q, want one character that is neither a quote nor the end of a line",
+			s.Separator)
 	}
 	switch {
 	case s.Decimal != "." && s.Decimal != ",":
@@ -123,7 +128,8 @@ func (s *Table) Validate() error {
 		return fmt.Errorf("thousands = %q is the mark of decimals too", s.Thousands)
 	}
 	if s.Separator == "" && kind(s.Train) != ".csv" && kind(s.Train) != ".tsv" {
-		return fmt.Errorf("train = %q, want a file named .csv or .tsv, or one of these with .gz; or set separator", s.Train)
+		return fmt.Errorf("train = %q, want a file named .csv or .tsv, or one of these with .gz; or set separator",
+			s.Train)
 	}
 	role := map[string]string{}
 	if s.Target != "" {
@@ -204,7 +210,8 @@ func (r *rows) Target(i int) float64 {
 // Row implements RowSet.
 func (r *rows) Row(i int, dst []float64) error {
 	if i < 0 || i >= len(r.line) || len(dst) != len(r.columns) {
-		return fmt.Errorf("datasets: %s: row %d into %d numbers; the table has %d rows of %d columns", r.name, i, len(dst), len(r.line), len(r.columns))
+		return fmt.Errorf("datasets: %s: row %d into %d numbers; the table has %d rows of %d columns", r.name, i,
+			len(dst), len(r.line), len(r.columns))
 	}
 	for c := range dst {
 		dst[c] = r.cells[c][i]
@@ -229,7 +236,8 @@ func (s *Table) divide(all *rows) (train, test *rows) {
 
 // keep is the rows whose entry of held is as asked.
 func (r *rows) keep(held []bool, want bool) *rows {
-	k := &rows{name: r.name, words: r.words, labels: r.labels, columns: r.columns, numbers: r.numbers, passed: r.passed, cells: make([][]float64, len(r.cells))}
+	k := &rows{name: r.name, words: r.words, labels: r.labels, columns: r.columns, numbers: r.numbers, passed: r.passed,
+		cells: make([][]float64, len(r.cells))}
 	for i, h := range held {
 		if h != want {
 			continue

@@ -21,36 +21,58 @@ func TestTable(t *testing.T) {
 	}{
 		{name: "inferred, missing values, classes", file: small,
 			want: "size 2±0.82 1 missing; colour [blue red] 1 missing | 1 1 =0; 2 0 =1; 3 NaN =0; NaN 1 =1"},
-		{name: "regression", file: "x,y\n1,0.5\n2,-1e3\n", change: func(s *Table) { s.Target, s.Regression = "y", true }, want: "x 1.5±0.5 | 1 =0.5; 2 =-1000"},
-		{name: "unlabelled", file: "x,y\n1,2\n", change: func(s *Table) { s.Target = "" }, want: "x 1±0; y 2±0 | 1 2 =-1"},
-		{name: "numbers that are categories", file: "x,kind\n10,a\n9,a\n", change: func(s *Table) { s.Categorical = []string{"x"} }, want: "x [10 9] | 0 =0; 1 =0"},
-		{name: "ignored", file: "id,x,kind\nq,1,a\n", change: func(s *Table) { s.Ignore = []string{"id"} }, want: "x 1±0 | 1 =0"},
-		{name: "quotes, byte order mark, line ends", file: "\xef\xbb\xbfx,kind\r\n1,\"a, \"\"b\"\"\nc\"\r\n", want: "x 1±0 | 1 =0"},
-		{name: "other separator", file: "x;kind\n1;a\n", change: func(s *Table) { s.Separator = ";" }, want: "x 1±0 | 1 =0"},
-		{name: "ragged row left out", file: "x,kind\n1,a\n2\n3,b,c\n", change: func(s *Table) { s.MaxSkipped = 2 }, want: "x 1±0 | 1 =0",
+		{name: "regression", file: "x,y\n1,0.5\n2,-1e3\n", change: func(s *Table) {
+			s.Target, s.Regression = "y", true
+		}, want: "x 1.5±0.5 | 1 =0.5; 2 =-1000"},
+		{name: "unlabelled", file: "x,y\n1,2\n", change: func(s *Table) { s.Target = "" },
+			want: "x 1±0; y 2±0 | 1 2 =-1"},
+		{name: "numbers that are categories", file: "x,kind\n10,a\n9,a\n", change: func(s *Table) {
+			s.Categorical = []string{"x"}
+		}, want: "x [10 9] | 0 =0; 1 =0"},
+		{name: "ignored", file: "id,x,kind\nq,1,a\n", change: func(s *Table) { s.Ignore = []string{"id"} },
+			want: "x 1±0 | 1 =0"},
+		{name: "quotes, byte order mark, line ends", file: "\xef\xbb\xbfx,kind\r\n1,\"a, \"\"b\"\"\nc\"\r\n",
+			want: "x 1±0 | 1 =0"},
+		{name: "other separator", file: "x;kind\n1;a\n", change: func(s *Table) { s.Separator = ";" },
+			want: "x 1±0 | 1 =0"},
+		{name: "ragged row left out", file: "x,kind\n1,a\n2\n3,b,c\n", change: func(s *Table) { s.MaxSkipped = 2 },
+			want:    "x 1±0 | 1 =0",
 			skipped: "t.csv:3:1: 1 fields, want the 2 of the header; t.csv:4:5: 3 fields, want the 2 of the header"},
 		{name: "ragged row", file: "x,kind\n1,a\n2\n", message: "t.csv:3:1: 1 fields, want the 2 of the header"},
-		{name: "bad number", file: "x,kind\n1,a\n2,a\n 3x,a\n", message: `t.csv:4:1: column "x": " 3x" is no number, and 2 of 3 values are`},
-		{name: "bad number in a declared column", file: "y,x,kind\n0,1,a\n0,0x10,a\n", change: func(s *Table) { s.Numeric = []string{"x"} }, message: `t.csv:3:3: column "x": "0x10" is no number`},
+		{name: "bad number", file: "x,kind\n1,a\n2,a\n 3x,a\n",
+			message: `t.csv:4:1: column "x": " 3x" is no number, and 2 of 3 values are`},
+		{name: "bad number in a declared column", file: "y,x,kind\n0,1,a\n0,0x10,a\n", change: func(s *Table) {
+			s.Numeric = []string{"x"}
+		}, message: `t.csv:3:3: column "x": "0x10" is no number`},
 		{name: "no inf", file: "x,kind\n1,a\n2,a\ninf,a\n", message: `"inf" is no number`},
 		{name: "overflow", file: "x,kind\n1,a\n2,a\n1e400,a\n", message: `"1e400" is no number`},
 		{name: "target missing", file: "x,kind\n1,a\n2,\n", message: `t.csv:3:3: the target "kind" is missing`},
-		{name: "target no number", file: "x,kind\n1,a\n", change: func(s *Table) { s.Regression = true }, message: `t.csv:2:3: the target "kind" is "a", want a number`},
+		{name: "target no number", file: "x,kind\n1,a\n", change: func(s *Table) { s.Regression = true },
+			message: `t.csv:2:3: the target "kind" is "a", want a number`},
 		{name: "no such target", file: "x,y\n1,a\n", message: `no column "kind", the header has ["x" "y"]`},
 		{name: "no features", file: "kind\na\n", message: "leave no features"},
 		{name: "twice the same name", file: "x,x,kind\n", message: `t.csv:1:3: a second column "x"`},
-		{name: "no name", file: "x,,kind\n1,2,a\n", message: `t.csv:1:3: column 2 has no name, and values; name it in the header, or pass over it with ignore = [""]`},
+		{name: "no name", file: "x,,kind\n1,2,a\n",
+			message: `t.csv:1:3: column 2 has no name, and values; name it in the header, or pass over it with ignore = [""]`},
 		{name: "column without values", file: "x,y,kind\n1,,a\n", message: `column "y" has no value`},
-		{name: "two roles", file: small, change: func(s *Table) { s.Numeric, s.Ignore = []string{"size"}, []string{"size"} }, message: `column "size" is in numeric and in ignore`},
-		{name: "open quote", file: "x,kind\n1,\"a\n", message: "t.csv:2:6: extraneous or missing \" in quoted-field; want a quote in a field to be written twice"},
-		{name: "open quote over lines", file: "x,kind\n1,\"a\n2,b\n", message: "t.csv:3:5: extraneous or missing \" in quoted-field (of the row that begins in line 2)"},
+		{name: "two roles", file: small, change: func(s *Table) {
+			s.Numeric, s.Ignore = []string{"size"}, []string{"size"}
+		},
+			message: `column "size" is in numeric and in ignore`},
+		{name: "open quote", file: "x,kind\n1,\"a\n", message: "t.csv:2:6: extraneous or missing \" in " +
+			"quoted-field; want a quote in a field to be written twice"},
+		{name: "open quote over lines", file: "x,kind\n1,\"a\n2,b\n",
+			message: "t.csv:3:5: extraneous or missing \" in quoted-field (of the row that begins in line 2)"},
 		{name: "bad quote", file: "x,kind\n1,a\"b\n", message: "t.csv:2:4: bare \" in non-quoted-field"},
-		{name: "no rows", file: "x,kind\n", change: func(s *Table) { s.Categorical = []string{"x"} }, message: "t.csv: no rows below the header"},
+		{name: "no rows", file: "x,kind\n", change: func(s *Table) { s.Categorical = []string{"x"} },
+			message: "t.csv: no rows below the header"},
 		{name: "empty", file: "", message: "the file is empty"},
 		{name: "not UTF-8", file: "x,kind\n1,a\n2,\xe9t\xe9\n", message: "t.csv:3:3: bytes e9 74 e9 0a are not UTF-8"},
-		{name: "too large", file: small, change: func(s *Table) { s.Memory = 10 }, message: "unpacks to more than memory = 10B"},
+		{name: "too large", file: small, change: func(s *Table) { s.Memory = 10 },
+			message: "unpacks to more than memory = 10B"},
 		{name: "no path", change: func(s *Table) { s.Train = "" }, message: "train is empty"},
-		{name: "bad separator", file: small, change: func(s *Table) { s.Separator = "ab" }, message: `separator = "ab", want one character`},
+		{name: "bad separator", file: small, change: func(s *Table) { s.Separator = "ab" },
+			message: `separator = "ab", want one character`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := tree(t, map[string][]byte{"t.csv": []byte(c.file)})
@@ -100,7 +122,8 @@ func rowsText(t *testing.T, s RowSet) string {
 	return strings.Join(columns, "; ") + " | " + strings.Join(lines, "; ")
 }
 
-// What columns hold, the training rows say: a category of the test alone is unseen, and a bad number there is an error with its place.
+// What columns hold, the training rows say: a category of the test alone is unseen, and a bad number there is an error
+// with its place.
 func TestTableTestFile(t *testing.T) {
 	const train = "x,c,kind\n1,u,a\n3,v,b\n"
 	for _, c := range []struct{ test, want, message string }{
@@ -112,7 +135,9 @@ func TestTableTestFile(t *testing.T) {
 	} {
 		s := NewTable()
 		s.Train, s.Test, s.Target = "train.csv", "test.csv", "kind"
-		p, err := s.Open(Env{BaseDir: tree(t, map[string][]byte{"train.csv": []byte(train), "test.csv": []byte(c.test)})})
+		p,
+			err := s.Open(Env{BaseDir: tree(t, map[string][]byte{"train.csv": []byte(train),
+			"test.csv": []byte(c.test)})})
 		if c.message != "" {
 			if err == nil || !strings.Contains(err.Error(), c.message) {
 				t.Errorf("%q: got %v, want %q", c.test, err, c.message)
@@ -162,7 +187,8 @@ func TestTableSplit(t *testing.T) {
 			t.Errorf("row %v is named %s", row, p.Train.Name(i))
 		}
 	}
-	if c := p.Train.(RowSet).Columns()[0]; math.Abs(c.Mean-sum/28) > 1e-9 || math.Abs(c.Standardise(c.Mean+c.Std)-1) > 1e-12 {
+	if c := p.Train.(RowSet).Columns()[0]; math.Abs(c.Mean-sum/28) > 1e-9 ||
+		math.Abs(c.Standardise(c.Mean+c.Std)-1) > 1e-12 {
 		t.Errorf("mean %v of the training rows, want %v", c.Mean, sum/28)
 	}
 	if same := open(1); rowsText(t, same.Test.(RowSet)) != rowsText(t, p.Test.(RowSet)) {
@@ -178,7 +204,8 @@ func TestRealTables(t *testing.T) {
 	for _, c := range []struct {
 		train, test, target, want string
 	}{
-		{"adult_train.csv.gz", "adult_test.csv.gz", "income", "32561 + 16281 rows, 6 numeric, 8 categorical, 2 classes, 6465 missing"},
+		{"adult_train.csv.gz", "adult_test.csv.gz", "income", "32561 + 16281 rows, 6 numeric, 8 categorical, 2 " +
+			"classes, 6465 missing"},
 		{"letter.csv.gz", "", "label", "15998 + 4002 rows, 16 numeric, 0 categorical, 26 classes, 0 missing"},
 		{"satellite.csv.gz", "", "label", "5147 + 1288 rows, 36 numeric, 0 categorical, 6 classes, 0 missing"},
 		{"breast_cancer.csv", "", "label", "456 + 113 rows, 30 numeric, 0 categorical, 2 classes, 0 missing"},
@@ -214,7 +241,8 @@ func TestRealTables(t *testing.T) {
 					}
 				}
 			}
-			got := fmt.Sprintf("%d + %d rows, %d numeric, %d categorical, %d classes, %d missing", p.Train.Len(), p.Test.Len(), numeric,
+			got := fmt.Sprintf("%d + %d rows, %d numeric, %d categorical, %d classes, %d missing", p.Train.Len(),
+				p.Test.Len(), numeric,
 				len(p.Train.(RowSet).Columns())-numeric, len(p.Train.Classes()), missing)
 			if got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
@@ -225,7 +253,9 @@ func TestRealTables(t *testing.T) {
 
 // FuzzTable holds that no file does more than fail, and that what it gives is whole.
 func FuzzTable(f *testing.F) {
-	for _, s := range []string{"x,kind\n1,a\n2,b\n", "x;kind\n1;a\n", "x,kind\n\"1\n", "x,kind\n1,a\n2\n", "x,kind\r\n?,a\r\n\xff,", ",x,kind\n0,\"1.234,5\",a\n1,\u22122%,b\n", "x,kind,\n1,a,\n", "x,kind\n\"1,000\",a\n2020-01-02,b\n", "\xef\xbb\xbfkind,kind\n", "\x1f\x8b\x08\x00"} {
+	for _, s := range []string{"x,kind\n1,a\n2,b\n", "x;kind\n1;a\n", "x,kind\n\"1\n", "x,kind\n1,a\n2\n",
+		"x,kind\r\n?,a\r\n\xff,", ",x,kind\n0,\"1.234,5\",a\n1,\u22122%,b\n", "x,kind,\n1,a,\n",
+		"x,kind\n\"1,000\",a\n2020-01-02,b\n", "\xef\xbb\xbfkind,kind\n", "\x1f\x8b\x08\x00"} {
 		f.Add([]byte(s))
 	}
 	dir := quickDir(f)
@@ -252,7 +282,8 @@ func FuzzTable(f *testing.F) {
 					t.Fatal(err)
 				}
 				for k, col := range p.Train.(RowSet).Columns() {
-					if v := row[k]; math.IsInf(v, 0) || col.Categories != nil && !math.IsNaN(v) && (v < 0 || int(v) >= len(col.Categories)) {
+					if v := row[k]; math.IsInf(v, 0) || col.Categories != nil && !math.IsNaN(v) &&
+						(v < 0 || int(v) >= len(col.Categories)) {
 						t.Fatalf("row %d, column %q is %v of %q", i, col.Name, v, col.Categories)
 					}
 				}

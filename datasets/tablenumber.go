@@ -14,8 +14,8 @@ type numberFormat struct {
 	thousands string // between groups of three digits: "" none
 }
 
-// parse reads a decimal number whose square is finite, and whether a percent sign follows it, which does not change its value. A minus sign
-// may be U+2212; a space between groups of digits may be one that does not break.
+// parse reads a decimal number whose square is finite, and whether a percent sign follows it, which does not change its
+// value. A minus sign may be U+2212; a space between groups of digits may be one that does not break.
 func (f numberFormat) parse(s string) (v float64, percent, ok bool) {
 	s = strings.TrimSpace(s)
 	if p, has := strings.CutSuffix(s, "%"); has {
@@ -40,7 +40,8 @@ func (f numberFormat) parse(s string) (v float64, percent, ok bool) {
 	return v, percent, err == nil && math.Abs(v) < 1e150
 }
 
-// ungroup takes the thousands separators out of a number. It fails where they do not stand before groups of three digits.
+// ungroup takes the thousands separators out of a number. It fails where they do not stand before groups of three
+// digits.
 func (f numberFormat) ungroup(s string) (string, bool) {
 	switch f.thousands {
 	case " ":
@@ -66,7 +67,8 @@ func (f numberFormat) ungroup(s string) (string, bool) {
 }
 
 // otherFormats are those that values are tried in where the recipe's format reads none of them, the likelier first.
-var otherFormats = []numberFormat{{".", ""}, {".", ","}, {",", ""}, {",", "."}, {",", " "}, {".", " "}, {".", "'"}, {",", "'"}}
+var otherFormats = []numberFormat{{".", ""}, {".", ","}, {",", ""}, {",", "."}, {",", " "}, {".", " "}, {".", "'"},
+	{",", "'"}}
 
 // settings says what to set for a format.
 func (f numberFormat) settings() string {
@@ -80,7 +82,8 @@ func (f numberFormat) settings() string {
 	return fmt.Sprintf("%s and thousands = %q", s, f.thousands)
 }
 
-// likeNumber reports a word of digits with marks and signs alone: a number of another format, an amount of money, a date, a time.
+// likeNumber reports a word of digits with marks and signs alone: a number of another format, an amount of money, a
+// date, a time.
 func likeNumber(word string) bool {
 	digits := 0
 	for _, r := range word {

@@ -91,7 +91,9 @@ func (r *tableReader) roles(f *csvFile) error {
 		case name == "" && i == 0:
 			r.pass("column 1", "it has no name, as the index that pandas and R write")
 		case name == "":
-			return fmt.Errorf(`%s: column %d has no name, and values; name it in the header, or pass over it with ignore = [""]`, f.place(i), i+1)
+			return fmt.Errorf(
+				`%s: column %d has no name, and values; name it in the header, or pass over it with ignore = [""]`,
+				f.place(i), i+1)
 		case name == "Unnamed: 0" && i == 0 && !slices.Contains(slices.Concat(r.Numeric, r.Categorical), name):
 			r.pass("column "+name, "pandas names a column without a name so; it is an index")
 		default:
@@ -102,7 +104,8 @@ func (r *tableReader) roles(f *csvFile) error {
 		r.pass("fields", "every row ends with an empty one more than the header has")
 	}
 	if len(r.columns) == 0 {
-		return fmt.Errorf("%s:1: the columns %q leave no features beside the target %q and those to ignore", r.path, r.names, r.Target)
+		return fmt.Errorf("%s:1: the columns %q leave no features beside the target %q and those to ignore", r.path,
+			r.names, r.Target)
 	}
 	return nil
 }
@@ -129,9 +132,9 @@ type tally struct {
 // suspicious says that what is no number looks like one.
 func (n *tally) suspicious() bool { return n.others > 0 && 10*n.like >= 9*n.others }
 
-// infer decides which columns are numeric: those that are declared, and those whose values all are numbers. Where most are and some are
-// not, the file is likelier damaged than the column categorical, and the recipe must say; so it must where values look like numbers and
-// are none.
+// infer decides which columns are numeric: those that are declared, and those whose values all are numbers. Where most
+// are and some are not, the file is likelier damaged than the column categorical, and the recipe must say; so it must
+// where values look like numbers and are none.
 func (r *tableReader) infer(f *csvFile) error {
 	columns := slices.Clone(r.columns)
 	if r.Regression {
@@ -175,7 +178,8 @@ func (r *tableReader) infer(f *csvFile) error {
 		r.percent[k] = n.percents > 0
 		switch {
 		case n.percents > 0 && n.percents < n.numbers:
-			return fmt.Errorf("%s: column %q: %d of %d numbers have a percent sign, want all or none; make them alike, or add the column to categorical",
+			return fmt.Errorf("%s: column %q: %d of %d numbers have a percent sign, want all or none; make them "+
+				"alike, or add the column to categorical",
 				r.path, name, n.percents, n.numbers)
 		case i == r.target: // what is no number there is refused
 		case slices.Contains(r.Numeric, name):
@@ -183,7 +187,8 @@ func (r *tableReader) infer(f *csvFile) error {
 		case n.numbers == 0 && n.others == 0:
 			return fmt.Errorf("%s: column %q has no value; add it to ignore, numeric or categorical", r.path, name)
 		case n.others > 0 && n.numbers > n.others:
-			return fmt.Errorf("%s: column %q: %.40q is no number, and %d of %d values are; add it to numeric (such rows are then refused) or categorical, or the value to missing",
+			return fmt.Errorf("%s: column %q: %.40q is no number, and %d of %d values are; add it to numeric "+
+				"(such rows are then refused) or categorical, or the value to missing",
 				n.at, name, n.value, n.numbers, n.numbers+n.others)
 		default:
 			r.numeric[k] = n.others == 0
@@ -195,8 +200,8 @@ func (r *tableReader) infer(f *csvFile) error {
 // fewValues is how many values may all be different without a suspicion.
 const fewValues = 10
 
-// suspect refuses a column whose values are numbers of another format, or are nearly all different and look like numbers; others may be
-// categories. Of a column that is declared to hold numbers, rows without one are refused later.
+// suspect refuses a column whose values are numbers of another format, or are nearly all different and look like
+// numbers; others may be categories. Of a column that is declared to hold numbers, rows without one are refused later.
 func (r *tableReader) suspect(f *csvFile, column int, n *tally, declared bool) error {
 	fits := slices.Repeat([]bool{true}, len(otherFormats))
 	different := map[string]bool{}
@@ -225,12 +230,15 @@ func (r *tableReader) suspect(f *csvFile, column int, n *tally, declared bool) e
 		if otherFormats[k] == (numberFormat{".", ","}) && fits[slices.Index(otherFormats, numberFormat{",", ""})] {
 			set += ` (or decimal = "," where that is meant)`
 		}
-		return fmt.Errorf("%s: column %q: %.40q is no number with decimal = %q and thousands = %q; all %d values are with %s: set that, or add the column to categorical or ignore",
+		return fmt.Errorf("%s: column %q: %.40q is no number with decimal = %q and thousands = %q; all %d "+
+			"values are with %s: set that, or add the column to categorical or ignore",
 			n.at, name, n.value, r.Decimal, r.Thousands, total, set)
 	}
 	if !declared && total >= fewValues && 10*len(different) >= 9*total {
-		return fmt.Errorf("%s: column %q: %.40q looks like a number and is none, and %d of %d values differ, which is not as categories are; "+
-			"set decimal and thousands as the file has them, or add the column to ignore or categorical, or to numeric (such rows are then refused)",
+		return fmt.Errorf("%s: column %q: %.40q looks like a number and is none, and %d of %d values differ, "+
+			"which is not as categories are; "+
+			"set decimal and thousands as the file has them, or add the column to ignore or categorical, or to "+
+			"numeric (such rows are then refused)",
 			n.at, name, n.value, len(different), total)
 	}
 	return nil
@@ -244,7 +252,8 @@ func (r *tableReader) at(c *csv.Reader, field int) string {
 // read takes in the rows; those that are wrong are refused.
 func (r *tableReader) read(f *csvFile) (*rows, error) {
 	n := len(r.columns)
-	out := &rows{name: r.path, passed: r.passed, cells: make([][]float64, n), words: make([]*dictionary, n), columns: make([]Column, n)}
+	out := &rows{name: r.path, passed: r.passed, cells: make([][]float64, n), words: make([]*dictionary, n),
+		columns: make([]Column, n)}
 	for k, i := range r.columns {
 		out.columns[k].Name, out.columns[k].Percent = r.names[i], r.numeric[k] && r.percent[k]
 		if !r.numeric[k] {
@@ -263,7 +272,8 @@ func (r *tableReader) read(f *csvFile) (*rows, error) {
 				values[k] = v
 				continue
 			}
-			refuse(r.at(c, i), fmt.Errorf("column %q: %.40q is no number%s; want one, or one of missing = %q", r.names[i], row[i], r.asNumbers(k), r.Missing))
+			refuse(r.at(c, i), fmt.Errorf("column %q: %.40q is no number%s; want one, or one of missing = %q",
+				r.names[i], row[i], r.asNumbers(k), r.Missing))
 			return
 		}
 		if r.target >= 0 {

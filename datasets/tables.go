@@ -13,7 +13,8 @@ var letter []byte
 //go:embed embedded/satellite/satellite.csv.gz
 var satellite []byte
 
-// Letter is 20,000 rows of 16 numbers that describe images of the 26 capital letters, part of the program; a fifth is for the test.
+// Letter is 20,000 rows of 16 numbers that describe images of the 26 capital letters, part of the program; a fifth is
+// for the test.
 //
 // Slate 1991, UCI Machine Learning Repository; CC BY 4.0.
 type Letter struct{}
@@ -25,8 +26,9 @@ func (*Letter) Samples() string { return "rows" }
 
 func (*Letter) Open(env Env) (*Data, error) { return openEmbedded("letter", letter, env) }
 
-// Satellite is 6,435 rows of 36 numbers, 3x3 pixels of a Landsat scene in four spectral bands, of 6 kinds of ground, part of the program; a fifth
-// is for the test. Rows of neighbouring pixels overlap, so that a test row may share pixels with training rows.
+// Satellite is 6,435 rows of 36 numbers, 3x3 pixels of a Landsat scene in four spectral bands, of 6 kinds of ground,
+// part of the program; a fifth is for the test. Rows of neighbouring pixels overlap, so that a test row may share
+// pixels with training rows.
 //
 // Srinivasan 1993, UCI Machine Learning Repository; CC BY 4.0.
 type Satellite struct{}

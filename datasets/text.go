@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Text reads texts in UTF-8: files of lines, paragraphs or whole documents, folders of such files (each folder in it a class, as in Folder),
-// and labelled passages from CSV, TSV or JSONL; each file gzip'd or not.
+// Text reads texts in UTF-8: files of lines, paragraphs or whole documents, folders of such files (each folder in it a
+// class, as in Folder), and labelled passages from CSV, TSV or JSONL; each file gzip'd or not.
 //
 //	[data.text]
 //	train = "sotu_chunks.csv.gz"
@@ -38,14 +38,16 @@ type Text struct {
 
 // NewText takes each line for a text and keeps a fifth for the test.
 func NewText() *Text {
-	return &Text{Unit: "lines", Window: 256, Text: "text", Vocabulary: "characters", Split: Split{TestFraction: 0.2}, Limits: DefaultLimits()}
+	return &Text{Unit: "lines", Window: 256, Text: "text", Vocabulary: "characters", Split: Split{TestFraction: 0.2},
+		Limits: DefaultLimits()}
 }
 
 // Validate checks the settings.
 func (s *Text) Validate() error {
 	switch {
 	case s.Train == "":
-		return errors.New("train is empty; want the path of a .txt, .csv, .tsv or .jsonl file, or of a directory of .txt files")
+		return errors.New("train is empty; want the path of a .txt, .csv, .tsv or .jsonl file, or of a " +
+			"directory of .txt files")
 	case !slices.Contains([]string{"lines", "paragraphs", "documents", "windows"}, s.Unit):
 		return fmt.Errorf(`unit = %q, want "lines", "paragraphs", "documents" or "windows"`, s.Unit)
 	case s.Window < 1 || s.Window > 1<<24:
@@ -187,7 +189,8 @@ func (s *textSet) Window(i int, at float64, dst []int32) int {
 	return n
 }
 
-// windowStart is where a window of size begins in n: at the share at, in [0,1], of the n-size+1 places, or 0 where n is shorter.
+// windowStart is where a window of size begins in n: at the share at, in [0,1], of the n-size+1 places, or 0 where n is
+// shorter.
 func windowStart(n, size int, at float64) int {
 	if n <= size {
 		return 0
@@ -208,6 +211,7 @@ func (s *textSet) facts() []Fact {
 	return []Fact{
 		{"vocabulary", fmt.Sprintf("%d symbols (%s, padding, unknown)", s.vocabulary.Len(), unit)},
 		{unit, fmt.Sprint(total)},
-		{"length", fmt.Sprintf("%d to %d %s, median %d", lengths[0], lengths[len(lengths)-1], unit, lengths[len(lengths)/2])},
+		{"length", fmt.Sprintf("%d to %d %s, median %d", lengths[0], lengths[len(lengths)-1], unit,
+			lengths[len(lengths)/2])},
 	}
 }

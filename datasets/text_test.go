@@ -18,37 +18,70 @@ func TestText(t *testing.T) {
 		skipped int
 		message string
 	}{
-		{name: "lines", files: map[string][]byte{"t.txt": []byte("one\r\n\n two\nthree")}, train: []string{"t.txt:1|-1|one", "t.txt:3|-1| two", "t.txt:4|-1|three"}},
-		{name: "paragraphs", files: map[string][]byte{"t.txt": []byte("one\ntwo\n \n\nthree\n\n")}, change: func(s *Text) { s.Unit = "paragraphs" },
-			train: []string{"t.txt:1|-1|one\ntwo", "t.txt:5|-1|three"}},
-		{name: "windows of characters", files: map[string][]byte{"t.txt": []byte("aé\ncde")}, change: func(s *Text) { s.Unit, s.Window = "windows", 4 },
+		{name: "lines", files: map[string][]byte{"t.txt": []byte("one\r\n\n two\nthree")},
+			train: []string{"t.txt:1|-1|one", "t.txt:3|-1| two", "t.txt:4|-1|three"}},
+		{name: "paragraphs", files: map[string][]byte{"t.txt": []byte("one\ntwo\n \n\nthree\n\n")},
+			change: func(s *Text) { s.Unit = "paragraphs" },
+			train:  []string{"t.txt:1|-1|one\ntwo", "t.txt:5|-1|three"}},
+		{name: "windows of characters", files: map[string][]byte{"t.txt": []byte("aé\ncde")}, change: func(s *Text) {
+			s.Unit, s.Window = "windows", 4
+		},
 			train: []string{"t.txt:1|-1|aé\nc", "t.txt:2|-1|de"}},
-		{name: "windows of bytes", files: map[string][]byte{"t.txt": []byte("abéc")}, change: func(s *Text) { s.Unit, s.Window, s.Vocabulary = "windows", 3, "bytes" },
+		{name: "windows of bytes", files: map[string][]byte{"t.txt": []byte("abéc")}, change: func(s *Text) {
+			s.Unit, s.Window, s.Vocabulary = "windows", 3, "bytes"
+		},
 			train: []string{"t.txt:1|-1|ab", "t.txt:1|-1|éc"}},
-		{name: "folders of documents", files: map[string][]byte{"d/b/1.txt": []byte("x\ny"), "d/a/1.txt.gz": zipped([]byte("z")), "d/a/no.md": nil},
-			change: func(s *Text) { s.Train, s.Unit = "d", "documents" }, train: []string{"d/a/1.txt.gz:1|0|z", "d/b/1.txt:1|1|x\ny"}},
+		{name: "folders of documents", files: map[string][]byte{"d/b/1.txt": []byte("x\ny"),
+			"d/a/1.txt.gz": zipped([]byte("z")), "d/a/no.md": nil},
+			change: func(s *Text) { s.Train, s.Unit = "d", "documents" }, train: []string{"d/a/1.txt.gz:1|0|z",
+				"d/b/1.txt:1|1|x\ny"}},
 		{name: "labelled passages", files: map[string][]byte{"t.csv": []byte("text,mood\n\"a\nb\",good\nc,bad\n")},
-			change: func(s *Text) { s.Train, s.Label = "t.csv", "mood" }, train: []string{"t.csv:2|1|a\nb", "t.csv:4|0|c"}},
+			change: func(s *Text) { s.Train, s.Label = "t.csv", "mood" }, train: []string{"t.csv:2|1|a\nb",
+				"t.csv:4|0|c"}},
 		{name: "parts by a column", files: map[string][]byte{"t.tsv": []byte("text\tpart\na\ttrain\nb\tval\n")},
-			change: func(s *Text) { s.Train, s.Part = "t.tsv", "part" }, train: []string{"t.tsv:2|-1|a"}, test: []string{"t.tsv:3|-1|b"}},
-		{name: "lines of JSON", files: map[string][]byte{"t.jsonl": []byte("{\"text\":\"a\",\"n\":3}\n\n{\"text\":\"b\",\"n\":10}\n")},
-			change: func(s *Text) { s.Train, s.Label = "t.jsonl", "n" }, train: []string{"t.jsonl:1|1|a", "t.jsonl:3|0|b"}},
-		{name: "test file", files: map[string][]byte{"t.txt": []byte("a"), "u.txt": []byte("b")}, change: func(s *Text) { s.Test = "u.txt" }, train: []string{"t.txt:1|-1|a"}, test: []string{"u.txt:1|-1|b"}},
-		{name: "bad lines left out", files: map[string][]byte{"t.jsonl": []byte("{\"text\":\"a\"}\n{\"text\":\n{\"text\":\"\"}\n[]\n{\"text\":null}\n{\"other\":1}\n")},
-			change: func(s *Text) { s.Train, s.MaxSkipped = "t.jsonl", 5 }, train: []string{"t.jsonl:1|-1|a"}, skipped: 5},
-		{name: "bad line", files: map[string][]byte{"t.jsonl": []byte("{\"text\":\"a\"}\n{\"text\":\n")}, change: func(s *Text) { s.Train = "t.jsonl" }, message: "t.jsonl:2: unexpected end of JSON input"},
-		{name: "empty label", files: map[string][]byte{"t.csv": []byte("text,mood\na,\n")}, change: func(s *Text) { s.Train, s.Label = "t.csv", "mood" }, message: `t.csv:2: "mood" is empty`},
-		{name: "unknown part", files: map[string][]byte{"t.csv": []byte("text,part\na,spare\n")}, change: func(s *Text) { s.Train, s.Part = "t.csv", "part" }, message: `t.csv:2: split "spare", want train or one of`},
-		{name: "no column", files: map[string][]byte{"t.csv": []byte("body\na\n")}, change: func(s *Text) { s.Train = "t.csv" }, message: `t.csv:1: no column "text", the header has ["body"]`},
-		{name: "not UTF-8", files: map[string][]byte{"t.txt": []byte("good\nb\xe4d")}, message: "t.txt:2:2: bytes e4 64 are not UTF-8"},
-		{name: "surrogate", files: map[string][]byte{"t.txt": []byte("\xed\xa0\x80")}, message: "t.txt:1:1: bytes ed a0 80 are not UTF-8"},
-		{name: "white space", files: map[string][]byte{"t.txt": []byte("\n \n")}, message: "3 bytes of white space, want text"},
+			change: func(s *Text) { s.Train, s.Part = "t.tsv", "part" }, train: []string{"t.tsv:2|-1|a"},
+			test: []string{"t.tsv:3|-1|b"}},
+		{name: "lines of JSON", files: map[string][]byte{"t.jsonl": []byte("{\"text\":\"a\",\"n\":3}\n\n" +
+			"{\"text\":\"b\",\"n\":10}\n")},
+			change: func(s *Text) { s.Train, s.Label = "t.jsonl", "n" }, train: []string{"t.jsonl:1|1|a",
+				"t.jsonl:3|0|b"}},
+		{name: "test file", files: map[string][]byte{"t.txt": []byte("a"), "u.txt": []byte("b")},
+			change: func(s *Text) { s.Test = "u.txt" }, train: []string{"t.txt:1|-1|a"},
+			test: []string{"u.txt:1|-1|b"}},
+		{name: "bad lines left out", files: map[string][]byte{"t.jsonl": []byte("{\"text\":\"a\"}\n{\"text\":\n" +
+			"{\"text\":\"\"}\n[]\n{\"text\":null}\n{\"other\":1}\n")},
+			change: func(s *Text) { s.Train, s.MaxSkipped = "t.jsonl", 5 }, train: []string{"t.jsonl:1|-1|a"},
+			skipped: 5},
+		{name: "bad line", files: map[string][]byte{"t.jsonl": []byte("{\"text\":\"a\"}\n{\"text\":\n")},
+			change: func(s *Text) { s.Train = "t.jsonl" }, message: "t.jsonl:2: unexpected end of JSON input"},
+		{name: "empty label", files: map[string][]byte{"t.csv": []byte("text,mood\na,\n")}, change: func(s *Text) {
+			s.Train, s.Label = "t.csv", "mood"
+		}, message: `t.csv:2: "mood" is empty`},
+		{name: "unknown part", files: map[string][]byte{"t.csv": []byte("text,part\na,spare\n")},
+			change:  func(s *Text) { s.Train, s.Part = "t.csv", "part" },
+			message: `t.csv:2: split "spare", want train or one of`},
+		{name: "no column", files: map[string][]byte{"t.csv": []byte("body\na\n")}, change: func(s *Text) {
+			s.Train = "t.csv"
+		}, message: `t.csv:1: no column "text", the header has ["body"]`},
+		{name: "not UTF-8", files: map[string][]byte{"t.txt": []byte("good\nb\xe4d")},
+			message: "t.txt:2:2: bytes e4 64 are not UTF-8"},
+		{name: "surrogate", files: map[string][]byte{"t.txt": []byte("\xed\xa0\x80")},
+			message: "t.txt:1:1: bytes ed a0 80 are not UTF-8"},
+		{name: "white space", files: map[string][]byte{"t.txt": []byte("\n \n")},
+			message: "3 bytes of white space, want text"},
 		{name: "empty", files: map[string][]byte{"t.txt": nil}, message: "t.txt: the file is empty"},
-		{name: "truncated gzip", files: map[string][]byte{"t.txt.gz": zipped([]byte("some text"))[:20]}, change: func(s *Text) { s.Train = "t.txt.gz" }, message: "t.txt.gz: after"},
-		{name: "unpacks to too much", files: map[string][]byte{"t.txt.gz": zipped(make([]byte, 1<<20))}, change: func(s *Text) { s.Train, s.Memory = "t.txt.gz", 1<<16 }, message: "unpacks to more than memory = 64KiB"},
-		{name: "column of a .txt", files: map[string][]byte{"t.txt": []byte("a")}, change: func(s *Text) { s.Label = "x" }, message: "a .txt file has none"},
-		{name: "class of the test alone", files: map[string][]byte{"t.csv": []byte("text,c\na,x\n"), "u.csv": []byte("text,c\nb,y\n")},
-			change: func(s *Text) { s.Train, s.Test, s.Label = "t.csv", "u.csv", "c" }, message: `class "y" of the test set is not a class`},
+		{name: "truncated gzip", files: map[string][]byte{"t.txt.gz": zipped([]byte("some text"))[:20]},
+			change: func(s *Text) { s.Train = "t.txt.gz" }, message: "t.txt.gz: after"},
+		{name: "unpacks to too much", files: map[string][]byte{"t.txt.gz": zipped(make([]byte, 1<<20))},
+			change:  func(s *Text) { s.Train, s.Memory = "t.txt.gz", 1<<16 },
+			message: "unpacks to more than memory = 64KiB"},
+		{name: "column of a .txt", files: map[string][]byte{"t.txt": []byte("a")}, change: func(s *Text) {
+			s.Label = "x"
+		}, message: "a .txt file has none"},
+		{name: "class of the test alone", files: map[string][]byte{"t.csv": []byte("text,c\na,x\n"),
+			"u.csv": []byte("text,c\nb,y\n")},
+			change:  func(s *Text) { s.Train, s.Test, s.Label = "t.csv", "u.csv", "c" },
+			message: `class "y" of the test set is not a class`},
 		{name: "unit", change: func(s *Text) { s.Unit = "words" }, message: `unit = "words", want`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -73,7 +106,8 @@ func TestText(t *testing.T) {
 			if p.Test != nil {
 				test = list(p.Test.(TextSet))
 			}
-			if got := list(p.Train.(TextSet)); !slices.Equal(got, c.train) || !slices.Equal(test, c.test) || len(p.Skipped) != c.skipped {
+			if got := list(p.Train.(TextSet)); !slices.Equal(got, c.train) || !slices.Equal(test, c.test) ||
+				len(p.Skipped) != c.skipped {
 				t.Errorf("got %q, %q, %v; want %q, %q, %d skipped", got, test, p.Skipped, c.train, c.test, c.skipped)
 			}
 		})
@@ -105,8 +139,10 @@ func TestTextWindow(t *testing.T) {
 		train, test := make([]int32, c.size), make([]int32, c.size)
 		n := p.Train.(TextSet).Window(0, c.at, train)
 		p.Test.(TextSet).Window(0, c.at, test)
-		if got := p.Test.(TextSet).Vocabulary().Decode(test); n != c.n || !slices.Equal(train, c.train) || !slices.Equal(test, c.test) || got != c.decoded {
-			t.Errorf("%s, %d at %v: got %d of %v, %v, %q; want %d of %v, %v, %q", c.vocabulary, c.size, c.at, n, train, test, got, c.n, c.train, c.test, c.decoded)
+		if got := p.Test.(TextSet).Vocabulary().Decode(test); n != c.n || !slices.Equal(train, c.train) ||
+			!slices.Equal(test, c.test) || got != c.decoded {
+			t.Errorf("%s, %d at %v: got %d of %v, %v, %q; want %d of %v, %v, %q", c.vocabulary, c.size, c.at, n, train,
+				test, got, c.n, c.train, c.test, c.decoded)
 		}
 	}
 }
@@ -118,9 +154,12 @@ func TestRealTexts(t *testing.T) {
 		change func(*Text)
 		want   string
 	}{
-		{"passages", func(s *Text) { s.Train, s.Label, s.Part = "sotu_chunks.csv.gz", "party", "split" }, "3860 + 995 texts, 2 classes"},
-		{"novel", func(s *Text) { s.Train, s.Unit, s.Window = "moby_dick.txt.gz", "windows", 256 }, "3718 + 930 texts, 0 classes"},
-		{"play", func(s *Text) { s.Train, s.Unit = "tinyshakespeare.txt.gz", "lines" }, "26222 + 6555 texts, 0 classes"},
+		{"passages", func(s *Text) { s.Train, s.Label, s.Part = "sotu_chunks.csv.gz", "party", "split" },
+			"3860 + 995 texts, 2 classes"},
+		{"novel", func(s *Text) { s.Train, s.Unit, s.Window = "moby_dick.txt.gz", "windows", 256 },
+			"3718 + 930 texts, 0 classes"},
+		{"play", func(s *Text) { s.Train, s.Unit = "tinyshakespeare.txt.gz", "lines" },
+			"26222 + 6555 texts, 0 classes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := NewText()
@@ -129,7 +168,8 @@ func TestRealTexts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := fmt.Sprintf("%d + %d texts, %d classes", p.Train.Len(), p.Test.Len(), len(p.Train.Classes())); got != c.want {
+			if got := fmt.Sprintf("%d + %d texts, %d classes", p.Train.Len(), p.Test.Len(),
+				len(p.Train.Classes())); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 			v := p.Train.(TextSet).Vocabulary()
@@ -149,7 +189,8 @@ func TestRealTexts(t *testing.T) {
 
 // FuzzText holds that no file does more than fail, and that windows give the text back.
 func FuzzText(f *testing.F) {
-	for _, s := range []string{"a\n\nb", "text,label\na,b\n", "{\"text\":\"a\",\"label\":1}\n", "\xef\xbb\xbfé\xff", "\x1f\x8b", "text,label\n\"\n", "{\"text\":[\"a\",\"b\"]}"} {
+	for _, s := range []string{"a\n\nb", "text,label\na,b\n", "{\"text\":\"a\",\"label\":1}\n", "\xef\xbb\xbfé\xff",
+		"\x1f\x8b", "text,label\n\"\n", "{\"text\":[\"a\",\"b\"]}"} {
 		f.Add([]byte(s))
 	}
 	f.Add(zipped([]byte("packed text")))

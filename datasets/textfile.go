@@ -18,8 +18,9 @@ import (
 
 // Limits is the settings that every source of text files has in common.
 type Limits struct {
-	MaxSkipped int          `toml:"max_skipped"` // samples that may be refused and left out; each is named, more stop the run
-	Memory     setting.Size `toml:"memory"`      // what a file may take as it unpacks
+	// samples that may be refused and left out; each is named, more stop the run
+	MaxSkipped int          `toml:"max_skipped"`
+	Memory     setting.Size `toml:"memory"` // what a file may take as it unpacks
 }
 
 // DefaultLimits tolerates no bad sample, in files up to 1 GiB.
@@ -78,7 +79,8 @@ func readText(path string, limit setting.Size) ([]byte, error) {
 	}
 	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
 	if at := notUTF8(b); at >= 0 {
-		return nil, fmt.Errorf("%s: bytes % x are not UTF-8; convert the file", place(path, b, at), b[at:min(at+4, len(b))])
+		return nil, fmt.Errorf("%s: bytes % x are not UTF-8; convert the file", place(path, b, at),
+			b[at:min(at+4, len(b))])
 	}
 	return b, nil
 }
@@ -119,7 +121,8 @@ func separator(path string) rune {
 	return ','
 }
 
-// entry is what a line of a CSV, TSV or JSONL file holds under the keys that are asked for; JSON may hold several texts under one.
+// entry is what a line of a CSV, TSV or JSONL file holds under the keys that are asked for; JSON may hold several texts
+// under one.
 type entry struct {
 	at     string // file:line
 	values [][]string

@@ -28,13 +28,15 @@ func (r *textReader) path(path string) (all []passage, err error) {
 	switch kind(path) {
 	case ".txt":
 		if r.Label != "" || r.Part != "" {
-			return nil, fmt.Errorf("%s: label = %q and split = %q name columns, and a .txt file has none", path, r.Label, r.Part)
+			return nil, fmt.Errorf("%s: label = %q and split = %q name columns, and a .txt file has none", path,
+				r.Label, r.Part)
 		}
 		return r.file(path, "")
 	case ".csv", ".tsv", ".jsonl", ".ndjson":
 		return r.entries(path)
 	}
-	return nil, fmt.Errorf("%s: want a directory, or a file named .txt, .csv, .tsv or .jsonl, or one of these with .gz", path)
+	return nil, fmt.Errorf("%s: want a directory, or a file named .txt, .csv, .tsv or .jsonl, or one of these with .gz",
+		path)
 }
 
 // entries reads labelled passages.
@@ -70,7 +72,8 @@ func (r *textReader) entries(path string) (all []passage, err error) {
 // dir reads the .txt files of a directory: of each folder in it as a class, or those directly in it without labels.
 func (r *textReader) dir(dir string) (all []passage, err error) {
 	if r.Label != "" || r.Part != "" {
-		return nil, fmt.Errorf("%s: label = %q and split = %q name columns, and a directory has none", dir, r.Label, r.Part)
+		return nil, fmt.Errorf("%s: label = %q and split = %q name columns, and a directory has none", dir, r.Label,
+			r.Part)
 	}
 	w := walker{dir: dir, depth: 1, accept: []string{".txt", ".txt.gz"}}
 	if err := w.walk(dir, 0, "", nil); err != nil {
@@ -83,7 +86,8 @@ func (r *textReader) dir(dir string) (all []passage, err error) {
 	case w.loose != "" && w.classed != "":
 		return nil, fmt.Errorf("%s holds both texts (%s) and folders of texts (%s); move one", dir, w.loose, w.classed)
 	case w.empty != "":
-		return nil, fmt.Errorf("class %s of %s holds no .txt files; remove the folder, or put texts in it", w.empty, dir)
+		return nil, fmt.Errorf("class %s of %s holds no .txt files; remove the folder, or put texts in it", w.empty,
+			dir)
 	}
 	for _, f := range w.files {
 		found, err := r.file(f.name, f.class)

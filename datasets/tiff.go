@@ -9,8 +9,8 @@ import (
 // readTags are those of a TIFF whose values the library reads, wherever they are.
 var readTags = []uint16{256, 257, 258, 259, 262, 266, 273, 278, 279, 292, 293, 317, 320, 322, 323, 324, 325, 338, 339}
 
-// tiffFits refuses a directory, or pixels stored as they are, that reach past the end of the file: the library takes memory first, up to
-// 10 MiB.
+// tiffFits refuses a directory, or pixels stored as they are, that reach past the end of the file: the library takes
+// memory first, up to 10 MiB.
 func tiffFits(b []byte) error {
 	d, err := readIFD(b)
 	if err != nil {
@@ -82,11 +82,13 @@ func (d ifd) list(tag uint16) (values []uint32) {
 	return values
 }
 
-// largeTile is how many pixels a tile may have, whatever the size of its image: 32 MiB of the deepest, which a small image would take too.
+// largeTile is how many pixels a tile may have, whatever the size of its image: 32 MiB of the deepest, which a small
+// image would take too.
 const largeTile = 1 << 22
 
-// checkTIFF refuses tiles much larger than the image, or than the limit, and shows the library no more rows to a strip than the image has: many writers set them to
-// 2^32-1, and the library takes from them the limit of what a strip may unpack to.
+// checkTIFF refuses tiles much larger than the image, or than the limit, and shows the library no more rows to a strip
+// than the image has: many writers set them to 2^32-1, and the library takes from them the limit of what a strip may
+// unpack to.
 func (r *fileReader) checkTIFF(w, h, limit int) error {
 	dir, err := readIFD(r.file)
 	if err != nil {
@@ -114,7 +116,8 @@ func (r *fileReader) checkTIFF(w, h, limit int) error {
 	return nil
 }
 
-// inverted reports a fax-compressed image whose zeros are black: the library takes white runs for white, libtiff (and PIL) for zeros.
+// inverted reports a fax-compressed image whose zeros are black: the library takes white runs for white, libtiff (and
+// PIL) for zeros.
 func (r *fileReader) inverted() bool {
 	dir, err := readIFD(r.file)
 	if err != nil {

@@ -2,8 +2,8 @@ package datasets
 
 import "selfsup/datasets/resample"
 
-// turn brings an image upright that is stored with an EXIF orientation: pixel (y,x) of the result is pixel start + y*down + x*right as
-// stored.
+// turn brings an image upright that is stored with an EXIF orientation: pixel (y,x) of the result is pixel start +
+// y*down + x*right as stored.
 type turn struct {
 	orientation        int // 1 to 8
 	width              int // as stored

@@ -24,9 +24,10 @@ func (v *Values) resize(h, w int) {
 	}
 }
 
-// Values writes the numbers that the file b stores to dst, whose memory it reuses: of a palette image the index, whatever its colour; of 16
-// bits the whole sample; of 8 bits the grey level. Grey of fewer bits is scaled to 0 to 255, as PIL does; so is a BMP of black and white. A
-// picture whose pixels have colours is an error, grey ones stored as red, green and blue are not. Alpha is dropped.
+// Values writes the numbers that the file b stores to dst, whose memory it reuses: of a palette image the index,
+// whatever its colour; of 16 bits the whole sample; of 8 bits the grey level. Grey of fewer bits is scaled to 0 to 255,
+// as PIL does; so is a BMP of black and white. A picture whose pixels have colours is an error, grey ones stored as
+// red, green and blue are not. Alpha is dropped.
 func (d *Decoder) Values(b []byte, dst *Values) (err error) {
 	defer recovered(&err)
 	f, h, err := d.header(b)
@@ -102,10 +103,12 @@ func (d *Decoder) values(dst *Values, src image.Image, file []byte, h Header) er
 }
 
 func coloured(i, w int, c string) error {
-	return fmt.Errorf("pixel (%d,%d) has the colour %s, want a grey level or a palette, whose index is the value", i%w, i/w, c)
+	return fmt.Errorf("pixel (%d,%d) has the colour %s, want a grey level or a palette, whose index is the value", i%w,
+		i/w, c)
 }
 
-// indices takes those of a palette image; what the frame of a GIF leaves uncovered has the index of the transparent colour, or 0.
+// indices takes those of a palette image; what the frame of a GIF leaves uncovered has the index of the transparent
+// colour, or 0.
 func (v *Values) indices(m *image.Paletted, file []byte, h Header) error {
 	v.Palette = true
 	r := m.Bounds()
@@ -209,7 +212,8 @@ func (c *classOf) Validate() error {
 	for _, list := range [][]int{c.values, c.ignore} {
 		for _, v := range list {
 			if v < 0 || v > 0xffff || seen[v] {
-				return fmt.Errorf("values = %v and ignore = %v, want different numbers from 0 to 65535", c.values, c.ignore)
+				return fmt.Errorf("values = %v and ignore = %v, want different numbers from 0 to 65535", c.values,
+					c.ignore)
 			}
 			seen[v] = true
 		}

@@ -40,7 +40,8 @@ func row(colours ...color.Color) image.Image {
 	return m
 }
 
-// The value of a pixel is what the file stores: the index of a palette, the whole sample of 16 bits, the grey level of 8.
+// The value of a pixel is what the file stores: the index of a palette, the whole sample of 16 bits, the grey level of
+// 8.
 func TestValues(t *testing.T) {
 	indices := []byte{0, 1, 16, 3, 18, 255, 20}
 	deep := deep(1, 4, 0, 21845, "grey")
@@ -61,7 +62,8 @@ func TestValues(t *testing.T) {
 		{"tiff of 16 bits, 0 is white", "[0 21845 43690 65535] false", whiteIsZero(t, encoded(t, ".tiff", deep))},
 		{"grey stored as colour", "[0 7 255] false", encoded(t, ".png", greyed)},
 		{"the same as bmp", "[0 7 255] false", encoded(t, ".bmp", greyed)},
-		{"colour", "png 3x1: pixel (2,0) has the colour (200, 30, 60), want a grey level or a palette", encoded(t, ".png", row(white, white, red))},
+		{"colour", "png 3x1: pixel (2,0) has the colour (200, 30, 60), want a grey level or a palette",
+			encoded(t, ".png", row(white, white, red))},
 		{"colour of 16 bits", "pixel (0,0) has the colour (2048, 1024, 0)", encoded(t, ".png", colourOf16(1, 2))},
 		{"cut", "not enough pixel data", encoded(t, ".png", deep)[:50]},
 	} {
@@ -79,8 +81,8 @@ func TestValues(t *testing.T) {
 
 func colourOf16(h, w int) image.Image { return deep(h, w, 2048, 1024, "colour") }
 
-// Values of PIL's files: what has a palette has one colour an index, turned and laid on the screen as the picture is; what is grey has the
-// levels of the picture.
+// Values of PIL's files: what has a palette has one colour an index, turned and laid on the screen as the picture is;
+// what is grey has the levels of the picture.
 func TestValuesOfPILFiles(t *testing.T) {
 	n := map[string]int{}
 	for _, name := range samples(t) {
@@ -96,7 +98,8 @@ func TestValuesOfPILFiles(t *testing.T) {
 		}
 		err = d.Values(b, &v)
 		if m.C == 3 && !strings.Contains(name, "palette") && !strings.HasSuffix(name, ".gif") {
-			if err == nil || !strings.Contains(err.Error(), "has the colour") && !strings.Contains(err.Error(), "jpeg") {
+			if err == nil || !strings.Contains(err.Error(), "has the colour") && !strings.Contains(err.Error(),
+				"jpeg") {
 				t.Errorf("%s: got %v, want that pixels have colours", name, err)
 			}
 			n["colour"]++
@@ -150,16 +153,22 @@ func TestMaskValues(t *testing.T) {
 		want, message  string
 	}{
 		{"palette", encoded(t, ".png", paletted(voc(), 0, 1, 16, 255)), []int{0, 16, 1}, []int{255}, "[0 2 1 255]", ""},
-		{"palette without ignore", encoded(t, ".png", paletted(voc(), 0, 1, 16, 255)), []int{0, 1, 16}, nil, "", "pixel (3,0) is 255 (its index in the palette), want one of values = [0 1 16], or ignore = [255]"},
-		{"luma of a palette", encoded(t, ".png", paletted(voc(), 0, 1, 16, 255)), []int{0, 38}, []int{255}, "", "pixel (1,0) is 1 (its index in the palette), want one of values = [0 38] or ignore = [255]"},
+		{"palette without ignore", encoded(t, ".png", paletted(voc(), 0, 1, 16, 255)), []int{0, 1, 16}, nil, "",
+			"pixel (3,0) is 255 (its index in the palette), want one of values = [0 1 16], or ignore = [255]"},
+		{"luma of a palette", encoded(t, ".png", paletted(voc(), 0, 1, 16, 255)), []int{0, 38}, []int{255}, "",
+			"pixel (1,0) is 1 (its index in the palette), want one of values = [0 38] or ignore = [255]"},
 		{"16 bits", encoded(t, ".png", wide), []int{0, 255, 256, 40000}, nil, "[0 1 2 3]", ""},
 		{"16 bits, high byte", encoded(t, ".png", wide), []int{0, 1, 156}, nil, "", "pixel (1,0) is 255, want"},
-		{"colours", encoded(t, ".png", picture(1, 4, red, false)), []int{0, 255}, nil, "", "pixel (0,0) has the colour (200, 30, 60)"},
-		{"a value twice", nil, []int{0, 255}, []int{255}, "", "values = [0 255] and ignore = [255], want different numbers from 0 to 65535"},
+		{"colours", encoded(t, ".png", picture(1, 4, red, false)), []int{0, 255}, nil, "",
+			"pixel (0,0) has the colour (200, 30, 60)"},
+		{"a value twice", nil, []int{0, 255}, []int{255}, "", "values = [0 255] and ignore = [255], want " +
+			"different numbers from 0 to 65535"},
 	} {
 		for _, resize := range []int{0, 1} {
 			s := NewMasks()
-			s.Train, s.TestFraction, s.Values, s.Ignore, s.Resize, s.Memory = tree(t, map[string][]byte{"images/a.png": pic, "masks/a.png": c.mask}), 0, c.values, c.ignore, resize, 1<<20
+			s.Train, s.TestFraction, s.Values, s.Ignore, s.Resize,
+				s.Memory = tree(t, map[string][]byte{"images/a.png": pic, "masks/a.png": c.mask}), 0, c.values,
+				c.ignore, resize, 1<<20
 			p, err := s.Open(Env{})
 			if !opens(t, err, c.message) {
 				continue
@@ -179,7 +188,8 @@ func TestMaskValues(t *testing.T) {
 			if got := fmt.Sprint(kept.Pix); resize == 0 && got != c.want {
 				t.Errorf("%s: got %s, want %s", c.name, got, c.want)
 			}
-			if text := FormatSummary(p.Summary()); resize == 0 && strings.Contains(text, "pixels ignored") != (len(c.ignore) > 0) {
+			if text := FormatSummary(p.Summary()); resize == 0 &&
+				strings.Contains(text, "pixels ignored") != (len(c.ignore) > 0) {
 				t.Errorf("%s: summary\n%s", c.name, text)
 			}
 		}

@@ -12,11 +12,12 @@ type ConstantError struct {
 }
 
 func (e *ConstantError) Error() string {
-	return fmt.Sprintf("every pixel of all %d training images is %v of 255: there is nothing to learn from", e.Images, e.Pixel)
+	return fmt.Sprintf("every pixel of all %d training images is %v of 255: there is nothing to learn from", e.Images,
+		e.Pixel)
 }
 
-// Varied returns a ConstantError where every pixel of a set is the same. It reads images until two pixels differ, which is one image of
-// most sets.
+// Varied returns a ConstantError where every pixel of a set is the same. It reads images until two pixels differ, which
+// is one image of most sets.
 func Varied(s Set) error {
 	var m Image
 	e := &ConstantError{Images: s.Len()}

@@ -69,7 +69,8 @@ func (v *Vocabulary) Count(text string) int {
 	return utf8.RuneCountInString(text)
 }
 
-// Encode writes the symbols of a text from its symbol number from on to dst, as many as fit, and returns how many these are.
+// Encode writes the symbols of a text from its symbol number from on to dst, as many as fit, and returns how many these
+// are.
 func (v *Vocabulary) Encode(text string, from int, dst []int32) int {
 	if v.index == nil {
 		n := 0

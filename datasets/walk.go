@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// walker collects the images, or files of another kind, below a directory in sorted order, with the folders that name their classes.
+// walker collects the images, or files of another kind, below a directory in sorted order, with the folders that name
+// their classes.
 type walker struct {
 	dir       string
 	depth     int // folders in a class's name
@@ -41,7 +42,8 @@ func readFolder(dir string) (list []folderEntry, err error) {
 		}
 		isDir := e.IsDir()
 		if e.Type()&os.ModeSymlink != 0 {
-			target, err := os.Stat(filepath.Join(dir, e.Name())) // a link to nowhere fails as an image, if it is named like one
+			// a link to nowhere fails as an image, if it is named like one
+			target, err := os.Stat(filepath.Join(dir, e.Name()))
 			isDir = err == nil && target.IsDir()
 		}
 		list = append(list, folderEntry{e.Name(), isDir})
@@ -143,7 +145,8 @@ func (w *walker) clash(folder string, depth int, entries []folderEntry) error {
 	for _, e := range entries {
 		if low := strings.ToLower(e.name); e.folder {
 			if other, ok := seen[low]; ok {
-				return fmt.Errorf("%s holds the classes %s and %s, which differ in case alone; rename or merge them", folder, other, e.name)
+				return fmt.Errorf("%s holds the classes %s and %s, which differ in case alone; rename or merge them",
+					folder, other, e.name)
 			}
 			seen[low] = e.name
 		}

@@ -10,24 +10,28 @@ import (
 	"selfsup/setting"
 )
 
-// WAV reads sound recordings from a directory of WAV files: dir/<class>/**/*.wav, dir/*.wav, or labels by the files' names.
+// WAV reads sound recordings from a directory of WAV files: dir/<class>/**/*.wav, dir/*.wav, or labels by the files'
+// names.
 //
 //	[data.wav]
 //	train = "fsdd-4spk"
-//	name = '^(?P<digit>\d)_(?P<speaker>[a-z]+)_'    # Go's syntax of regular expressions, on the name without its folder
+//	name = '^(?P<digit>\d)_(?P<speaker>[a-z]+)_'    # Go's syntax, on the name without its folder
 //	label = "digit"                                 # group of name
 //	held_out = '_[0-4]\.wav$'                       # names that are the test set
 //	rate = 8000
 type WAV struct {
-	Train      string       `toml:"train"`       // directory
-	Test       string       `toml:"test"`        // directory; empty: held_out, or test_fraction of train
-	FileName   string       `toml:"name"`        // regular expression that every file's name matches; empty: any
-	Label      string       `toml:"label"`       // group of name that is the label; empty: the folder
-	HeldOut    string       `toml:"held_out"`    // regular expression of the names in train that are the test set; empty: none
-	Rate       int          `toml:"rate"`        // samples a second that every file must have; 0: as the first
-	Channels   int          `toml:"channels"`    // 1: stereo is averaged; 2: stereo; 0: as found, the same in every file
-	MaxSkipped int          `toml:"max_skipped"` // files that may be refused and left out; each is named, more stop the run
-	Memory     setting.Size `toml:"memory"`      // files that are kept in memory; more are read on demand
+	Train    string `toml:"train"` // directory
+	Test     string `toml:"test"`  // directory; empty: held_out, or test_fraction of train
+	FileName string `toml:"name"`  // regular expression that every file's name matches; empty: any
+	Label    string `toml:"label"` // group of name that is the label; empty: the folder
+	// regular expression of the names in train that are the test set; empty: none
+	HeldOut string `toml:"held_out"`
+	Rate    int    `toml:"rate"` // samples a second that every file must have; 0: as the first
+	// 1: stereo is averaged; 2: stereo; 0: as found, the same in every file
+	Channels int `toml:"channels"`
+	// files that may be refused and left out; each is named, more stop the run
+	MaxSkipped int          `toml:"max_skipped"`
+	Memory     setting.Size `toml:"memory"` // files that are kept in memory; more are read on demand
 	Split
 }
 
@@ -152,7 +156,8 @@ func (s *WAV) list(env Env, others *passedOver) (train, test []file, err error) 
 			}
 		}
 		if len(test) == 0 || len(rest) == 0 {
-			return nil, nil, fmt.Errorf("held_out = %q matches %d of %d names; want some and not all", s.HeldOut, len(test), len(train))
+			return nil, nil, fmt.Errorf("held_out = %q matches %d of %d names; want some and not all", s.HeldOut,
+				len(test), len(train))
 		}
 		train = rest
 	}
@@ -190,9 +195,11 @@ func (s *WAV) below(dir string, others *passedOver) ([]file, error) {
 	case len(w.files) == 0:
 		return nil, fmt.Errorf("no .wav files in %s", dir)
 	case w.loose != "" && w.classed != "":
-		return nil, fmt.Errorf("%s holds both files (%s) and folders of files (%s); move one, or take labels from the names", dir, w.loose, w.classed)
+		return nil, fmt.Errorf("%s holds both files (%s) and folders of files (%s); move one, or take labels "+
+			"from the names", dir, w.loose, w.classed)
 	case w.empty != "":
-		return nil, fmt.Errorf("class %s of %s holds no .wav files; remove the folder, or put files in it", w.empty, dir)
+		return nil, fmt.Errorf("class %s of %s holds no .wav files; remove the folder, or put files in it", w.empty,
+			dir)
 	}
 	name := regexp.MustCompile(s.FileName)
 	for i := range w.files {
@@ -228,7 +235,8 @@ func (s *WAV) agree(waves []wave, errs []error) {
 		case w.Rate != rate:
 			errs[i] = fmt.Errorf("%d samples a second, want %d; resample the file", w.Rate, rate)
 		case s.Channels == 0 && w.Channels != channels:
-			errs[i] = fmt.Errorf("%d channels, the files before have %d; set channels = 1 to average stereo", w.Channels, channels)
+			errs[i] = fmt.Errorf("%d channels, the files before have %d; set channels = 1 to average stereo",
+				w.Channels, channels)
 		case s.Channels == 2 && w.Channels == 1:
 			errs[i] = errors.New("1 channel, want channels = 2")
 		}

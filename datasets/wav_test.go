@@ -74,34 +74,63 @@ func TestWAVCodings(t *testing.T) {
 		want    []float32
 		message string
 	}{
-		{"8 bits", sound{coding: 1, channels: 1, bits: 8, data: []byte{0, 128, 192, 255}}.bytes(), []float32{-1, 0, 0.5, 127.0 / 128}, ""},
-		{"16 bits", sound{coding: 1, channels: 1, bits: 16, data: []byte{0, 0x80, 0, 0, 0, 0x40, 1, 0}}.bytes(), []float32{-1, 0, 0.5, 1.0 / 32768}, ""},
-		{"24 bits", sound{coding: 1, channels: 1, bits: 24, data: []byte{0, 0, 0x80, 0, 0, 0x40, 0xff, 0xff, 0xff}}.bytes(), []float32{-1, 0.5, -1.0 / (1 << 23)}, ""},
-		{"32 bits", sound{coding: 1, channels: 1, bits: 32, data: []byte{0, 0, 0, 0x80, 0, 0, 0, 0x40}}.bytes(), []float32{-1, 0.5}, ""},
-		{"float", sound{coding: 3, channels: 1, bits: 32, data: floats(0, 0.25, -1.5)}.bytes(), []float32{0, 0.25, -1.5}, ""},
-		{"stereo", sound{coding: 1, channels: 2, bits: 8, data: []byte{0, 192, 128, 128}}.bytes(), []float32{-1, 0.5, 0, 0}, ""},
-		{"extensible 24 bits", sound{coding: 1, channels: 1, bits: 24, extensible: true, data: []byte{0, 0, 0x40}}.bytes(), []float32{0.5}, ""},
-		{"extensible float", sound{coding: 3, channels: 1, bits: 32, extensible: true, data: floats(0.5)}.bytes(), []float32{0.5}, ""},
-		{"other chunks, one of odd length", sound{coding: 1, channels: 1, bits: 8, before: "LIST\x03\x00\x00\x00abc\x00fact\x00\x00\x00\x00", data: []byte{192}}.bytes(), []float32{0.5}, ""},
+		{"8 bits", sound{coding: 1, channels: 1, bits: 8, data: []byte{0, 128, 192, 255}}.bytes(),
+			[]float32{-1, 0, 0.5, 127.0 / 128}, ""},
+		{"16 bits", sound{coding: 1, channels: 1, bits: 16, data: []byte{0, 0x80, 0, 0, 0, 0x40, 1, 0}}.bytes(),
+			[]float32{-1, 0, 0.5, 1.0 / 32768}, ""},
+		{"24 bits", sound{coding: 1, channels: 1, bits: 24, data: []byte{0, 0, 0x80, 0, 0, 0x40, 0xff, 0xff,
+			0xff}}.bytes(), []float32{-1, 0.5, -1.0 / (1 << 23)}, ""},
+		{"32 bits", sound{coding: 1, channels: 1, bits: 32, data: []byte{0, 0, 0, 0x80, 0, 0, 0, 0x40}}.bytes(),
+			[]float32{-1, 0.5}, ""},
+		{"float", sound{coding: 3, channels: 1, bits: 32, data: floats(0, 0.25, -1.5)}.bytes(),
+			[]float32{0, 0.25, -1.5}, ""},
+		{"stereo", sound{coding: 1, channels: 2, bits: 8, data: []byte{0, 192, 128, 128}}.bytes(),
+			[]float32{-1, 0.5, 0, 0}, ""},
+		{"extensible 24 bits", sound{coding: 1, channels: 1, bits: 24, extensible: true,
+			data: []byte{0, 0, 0x40}}.bytes(), []float32{0.5}, ""},
+		{"extensible float", sound{coding: 3, channels: 1, bits: 32, extensible: true, data: floats(0.5)}.bytes(),
+			[]float32{0.5}, ""},
+		{"other chunks, one of odd length", sound{coding: 1, channels: 1, bits: 8,
+			before: "LIST\x03\x00\x00\x00abc\x00fact\x00\x00\x00\x00", data: []byte{192}}.bytes(), []float32{0.5}, ""},
 		{"no samples", sound{coding: 1, channels: 1, bits: 16}.bytes(), nil, "no samples: the data chunk is empty"},
-		{"truncated", sound{coding: 1, channels: 1, bits: 16, data: make([]byte, 100)}.bytes()[:80], nil, "36 bytes of samples, and the data chunk claims 100: the file is truncated"},
-		{"half a sample", sound{coding: 1, channels: 1, bits: 16, data: []byte{1, 2, 3}}.bytes(), nil, "3 bytes of samples, want a multiple of 2"},
-		{"written to a pipe by ffmpeg", piped(sound{coding: 1, channels: 1, bits: 8, before: "LIST\x04\x00\x00\x00Lavf", data: []byte{0, 192}}, 0xffffffff, 0xffffffff), []float32{-1, 0.5}, ""},
-		{"written to a pipe with zeros", piped(sound{coding: 1, channels: 2, bits: 16, data: []byte{0, 0x80, 0, 0x40}}, 0, 0), []float32{-1, 0.5}, ""},
-		{"written to a pipe by SoX", piped(sound{coding: 1, channels: 1, bits: 24, data: []byte{0, 0, 0x40}}, 0x7ffff024, 0x7fffefff), []float32{0.5}, ""},
-		{"written to a pipe and cut in a sample", piped(sound{coding: 1, channels: 1, bits: 16, data: []byte{1, 2, 3}}, 0xffffffff, 0xffffffff), nil, "3 bytes of samples, want a multiple of 2"},
-		{"written to a pipe that brought none", piped(sound{coding: 1, channels: 1, bits: 16}, 0xffffffff, 0xffffffff), nil, "no samples: the data chunk is empty"},
-		{"a length that is too large", piped(sound{coding: 1, channels: 1, bits: 8, data: []byte{1, 2}}, 0xffffffff, 0x7fffffff), nil, "2 bytes of samples, and the data chunk claims 2147483647"},
-		{"chunks behind the samples", append(sound{coding: 1, channels: 1, bits: 8, data: []byte{0}}.bytes(), "\x00LIST\x03\x00\x00\x00abc"...), []float32{-1}, ""},
-		{"padding behind the samples", append(sound{coding: 1, channels: 1, bits: 8, data: []byte{0, 192}}.bytes(), 0, 0, 0, 0), []float32{-1, 0.5}, ""},
-		{"two files in one", slices.Repeat(sound{coding: 1, channels: 1, bits: 16, data: []byte{1, 2}}.bytes(), 2), nil, "the last chunk ends at byte 46 of 92, and what follows is none: 52 49 46 46"},
-		{"samples that the header does not count", append(sound{coding: 1, channels: 1, bits: 16, data: []byte{1, 2}}.bytes(), make([]byte, 20)...), nil, "the last chunk ends at byte 46 of 66, and what follows is none: 00 00"},
-		{"a chunk behind the samples that is cut", append(sound{coding: 1, channels: 1, bits: 8, data: []byte{0, 1}}.bytes(), "LIST\x09\x00\x00\x00abc"...), nil, "the last chunk ends at byte 46 of 57"},
-		{"not finite", sound{coding: 3, channels: 1, bits: 32, data: floats(0, float32(math.NaN()))}.bytes(), nil, "sample 1 is NaN"},
-		{"mp3 inside", sound{coding: 85, channels: 1, bits: 16, data: []byte{1, 2}}.bytes(), nil, "coding 85, want 1 (PCM) or 3 (float)"},
-		{"64-bit float", sound{coding: 3, channels: 1, bits: 64, data: make([]byte, 8)}.bytes(), nil, "64 bits a sample, want"},
-		{"six channels", sound{coding: 1, channels: 6, bits: 16, data: make([]byte, 12)}.bytes(), nil, "6 channels, want 1 or 2"},
-		{"no rate", sound{coding: 1, channels: 1, bits: 16, rate: 1 << 30, data: make([]byte, 12)}.bytes(), nil, "1073741824 samples a second, want"},
+		{"truncated", sound{coding: 1, channels: 1, bits: 16, data: make([]byte, 100)}.bytes()[:80], nil,
+			"36 bytes of samples, and the data chunk claims 100: the file is truncated"},
+		{"half a sample", sound{coding: 1, channels: 1, bits: 16, data: []byte{1, 2, 3}}.bytes(), nil,
+			"3 bytes of samples, want a multiple of 2"},
+		{"written to a pipe by ffmpeg", piped(sound{coding: 1, channels: 1, bits: 8, before: "LIST\x04\x00\x00\x00Lavf",
+			data: []byte{0, 192}}, 0xffffffff, 0xffffffff), []float32{-1, 0.5}, ""},
+		{"written to a pipe with zeros", piped(sound{coding: 1, channels: 2, bits: 16, data: []byte{0, 0x80, 0, 0x40}},
+			0, 0), []float32{-1, 0.5}, ""},
+		{"written to a pipe by SoX", piped(sound{coding: 1, channels: 1, bits: 24, data: []byte{0, 0, 0x40}},
+			0x7ffff024, 0x7fffefff), []float32{0.5}, ""},
+		{"written to a pipe and cut in a sample", piped(sound{coding: 1, channels: 1, bits: 16, data: []byte{1, 2, 3}},
+			0xffffffff, 0xffffffff), nil, "3 bytes of samples, want a multiple of 2"},
+		{"written to a pipe that brought none", piped(sound{coding: 1, channels: 1, bits: 16}, 0xffffffff, 0xffffffff),
+			nil, "no samples: the data chunk is empty"},
+		{"a length that is too large", piped(sound{coding: 1, channels: 1, bits: 8, data: []byte{1, 2}}, 0xffffffff,
+			0x7fffffff), nil, "2 bytes of samples, and the data chunk claims 2147483647"},
+		{"chunks behind the samples", append(sound{coding: 1, channels: 1, bits: 8, data: []byte{0}}.bytes(),
+			"\x00LIST\x03\x00\x00\x00abc"...), []float32{-1}, ""},
+		{"padding behind the samples", append(sound{coding: 1, channels: 1, bits: 8, data: []byte{0, 192}}.bytes(), 0,
+			0, 0, 0), []float32{-1, 0.5}, ""},
+		{"two files in one", slices.Repeat(sound{coding: 1, channels: 1, bits: 16, data: []byte{1, 2}}.bytes(), 2), nil,
+			"the last chunk ends at byte 46 of 92, and what follows is none: 52 49 46 46"},
+		{"samples that the header does not count",
+			append(sound{coding: 1, channels: 1, bits: 16, data: []byte{1, 2}}.bytes(), make([]byte, 20)...), nil,
+			"the last chunk ends at byte 46 of 66, and what follows is none: 00 00"},
+		{"a chunk behind the samples that is cut",
+			append(sound{coding: 1, channels: 1, bits: 8, data: []byte{0, 1}}.bytes(), "LIST\x09\x00\x00\x00abc"...),
+			nil, "the last chunk ends at byte 46 of 57"},
+		{"not finite", sound{coding: 3, channels: 1, bits: 32, data: floats(0, float32(math.NaN()))}.bytes(), nil,
+			"sample 1 is NaN"},
+		{"mp3 inside", sound{coding: 85, channels: 1, bits: 16, data: []byte{1, 2}}.bytes(), nil,
+			"coding 85, want 1 (PCM) or 3 (float)"},
+		{"64-bit float", sound{coding: 3, channels: 1, bits: 64, data: make([]byte, 8)}.bytes(), nil,
+			"64 bits a sample, want"},
+		{"six channels", sound{coding: 1, channels: 6, bits: 16, data: make([]byte, 12)}.bytes(), nil,
+			"6 channels, want 1 or 2"},
+		{"no rate", sound{coding: 1, channels: 1, bits: 16, rate: 1 << 30, data: make([]byte, 12)}.bytes(), nil,
+			"1073741824 samples a second, want"},
 		{"other file", []byte("MThd and so on, no wave"), nil, `begins with "MThd and so " , want RIFF`},
 		{"empty", nil, nil, "the file ends at byte 0, want 12"},
 		{"header alone", sound{coding: 1, channels: 1, bits: 16}.bytes()[:36], nil, "36 bytes without a data chunk"},
@@ -139,22 +168,36 @@ func TestWAVSource(t *testing.T) {
 		train   string
 		message string
 	}{
-		{"folders are classes", map[string][]byte{"b/1.wav": mono.bytes(), "a/2.WAV": mono.bytes()}, nil, "[a/2.WAV=0 b/1.wav=1]", ""},
+		{"folders are classes", map[string][]byte{"b/1.wav": mono.bytes(), "a/2.WAV": mono.bytes()}, nil,
+			"[a/2.WAV=0 b/1.wav=1]", ""},
 		{"labels in names", map[string][]byte{"1_x.wav": mono.bytes(), "0_y.wav": mono.bytes()},
 			func(s *WAV) { s.FileName, s.Label = `^(?P<digit>\d)_`, "digit" }, "[0_y.wav=0 1_x.wav=1]", ""},
-		{"held out", map[string][]byte{"0_a.wav": mono.bytes(), "0_b.wav": mono.bytes()}, func(s *WAV) { s.HeldOut = "_b" }, "[0_a.wav=-1]", ""},
-		{"damaged and left out", map[string][]byte{"1.wav": mono.bytes(), "2.wav": mono.bytes()[:40]}, func(s *WAV) { s.MaxSkipped = 1 }, "[1.wav=-1]", ""},
-		{"damaged", map[string][]byte{"1.wav": mono.bytes(), "2.wav": mono.bytes()[:40]}, nil, "", "1 samples are refused, max_skipped allows 0"},
-		{"stereo averaged", map[string][]byte{"1.wav": mono.bytes(), "2.wav": stereo.bytes()}, func(s *WAV) { s.Channels = 1 }, "[1.wav=-1 2.wav=-1]", ""},
-		{"mixed channels", map[string][]byte{"1.wav": mono.bytes(), "2.wav": stereo.bytes()}, nil, "", "2 channels, the files before have 1"},
-		{"mixed rates", map[string][]byte{"1.wav": mono.bytes(), "2.wav": fast.bytes()}, nil, "", "2.wav: 16000 samples a second, want 8000"},
-		{"another rate", map[string][]byte{"1.wav": mono.bytes()}, func(s *WAV) { s.Rate = 44100 }, "", "8000 samples a second, want 44100"},
-		{"name without match", map[string][]byte{"x.wav": mono.bytes()}, func(s *WAV) { s.FileName = `^\d` }, "", `x.wav: the name does not match name = "^\\d"`},
+		{"held out", map[string][]byte{"0_a.wav": mono.bytes(), "0_b.wav": mono.bytes()}, func(s *WAV) {
+			s.HeldOut = "_b"
+		}, "[0_a.wav=-1]", ""},
+		{"damaged and left out", map[string][]byte{"1.wav": mono.bytes(), "2.wav": mono.bytes()[:40]}, func(s *WAV) {
+			s.MaxSkipped = 1
+		}, "[1.wav=-1]", ""},
+		{"damaged", map[string][]byte{"1.wav": mono.bytes(), "2.wav": mono.bytes()[:40]}, nil, "",
+			"1 samples are refused, max_skipped allows 0"},
+		{"stereo averaged", map[string][]byte{"1.wav": mono.bytes(), "2.wav": stereo.bytes()}, func(s *WAV) {
+			s.Channels = 1
+		}, "[1.wav=-1 2.wav=-1]", ""},
+		{"mixed channels", map[string][]byte{"1.wav": mono.bytes(), "2.wav": stereo.bytes()}, nil, "",
+			"2 channels, the files before have 1"},
+		{"mixed rates", map[string][]byte{"1.wav": mono.bytes(), "2.wav": fast.bytes()}, nil, "",
+			"2.wav: 16000 samples a second, want 8000"},
+		{"another rate", map[string][]byte{"1.wav": mono.bytes()}, func(s *WAV) { s.Rate = 44100 }, "",
+			"8000 samples a second, want 44100"},
+		{"name without match", map[string][]byte{"x.wav": mono.bytes()}, func(s *WAV) { s.FileName = `^\d` }, "",
+			`x.wav: the name does not match name = "^\\d"`},
 		{"label without group", nil, func(s *WAV) { s.Label = "digit" }, "", "want a group (?P<digit>...)"},
 		{"bad expression", nil, func(s *WAV) { s.FileName = "(" }, "", "missing closing )"},
-		{"held out all", map[string][]byte{"1.wav": mono.bytes()}, func(s *WAV) { s.HeldOut = "." }, "", "matches 1 of 1 names; want some and not all"},
+		{"held out all", map[string][]byte{"1.wav": mono.bytes()}, func(s *WAV) { s.HeldOut = "." }, "",
+			"matches 1 of 1 names; want some and not all"},
 		{"no files", map[string][]byte{"1.mp3": nil}, nil, "", "no .wav files"},
-		{"loose and classed", map[string][]byte{"1.wav": mono.bytes(), "a/1.wav": mono.bytes()}, nil, "", "holds both files (1.wav) and folders of files (a)"},
+		{"loose and classed", map[string][]byte{"1.wav": mono.bytes(), "a/1.wav": mono.bytes()}, nil, "",
+			"holds both files (1.wav) and folders of files (a)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := tree(t, c.files)
@@ -201,7 +244,8 @@ func TestWAVWindow(t *testing.T) {
 				got[i] = 9
 			}
 			if err := p.Train.(WaveSet).Window(0, c.at, got); err != nil || !slices.Equal(got, c.want) {
-				t.Errorf("memory %v, %d channels, %d samples at %v: got %v (%v), want %v", memory, c.channels, c.window, c.at, got, err, c.want)
+				t.Errorf("memory %v, %d channels, %d samples at %v: got %v (%v), want %v", memory, c.channels, c.window,
+					c.at, got, err, c.want)
 			}
 			if bad := VerifySamples(p.Train); bad != nil {
 				t.Errorf("damage: %v", bad)
@@ -212,13 +256,16 @@ func TestWAVWindow(t *testing.T) {
 
 func TestRealDigits(t *testing.T) {
 	s := NewWAV()
-	s.Train = filepath.Join(unpacked(t, "audio-fsdd-4spk/fsdd-4spk.tar.gz", func(string) bool { return true }), "fsdd-4spk")
-	s.FileName, s.Label, s.HeldOut, s.Rate = `^(?P<digit>\d)_(?P<speaker>[a-z]+)_\d+\.wav$`, "digit", `_[0-4]\.wav$`, 8000
+	s.Train = filepath.Join(unpacked(t, "audio-fsdd-4spk/fsdd-4spk.tar.gz", func(string) bool { return true }),
+		"fsdd-4spk")
+	s.FileName, s.Label, s.HeldOut, s.Rate = `^(?P<digit>\d)_(?P<speaker>[a-z]+)_\d+\.wav$`, "digit", `_[0-4]\.wav$`,
+		8000
 	p, err := s.Open(Env{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(p.Train.Len(), p.Test.Len(), p.Train.Classes(), p.Train.(WaveSet).Rate(), p.Train.(WaveSet).Channels()); got != "800 200 [0 1 2 3 4 5 6 7 8 9] 8000 1" {
+	if got := fmt.Sprint(p.Train.Len(), p.Test.Len(), p.Train.Classes(), p.Train.(WaveSet).Rate(),
+		p.Train.(WaveSet).Channels()); got != "800 200 [0 1 2 3 4 5 6 7 8 9] 8000 1" {
 		t.Errorf("got %s", got)
 	}
 	shortest, longest := 1<<30, 0

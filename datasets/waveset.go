@@ -88,7 +88,8 @@ func (s *waveSet) Samples(i int) int { return s.waves[i].Samples }
 // Window implements WaveSet.
 func (s *waveSet) Window(i int, at float64, dst []float32) error {
 	if i < 0 || i >= len(s.waves) || len(dst)%s.channels != 0 {
-		return fmt.Errorf("datasets: recording %d into %d numbers; the set has %d of %d channels", i, len(dst), len(s.waves), s.channels)
+		return fmt.Errorf("datasets: recording %d into %d numbers; the set has %d of %d channels", i, len(dst),
+			len(s.waves), s.channels)
 	}
 	w := &s.waves[i]
 	want := len(dst) / s.channels
@@ -167,6 +168,7 @@ func (s *waveSet) facts() []Fact {
 		{"rate", fmt.Sprintf("%d samples a second", s.Rate())},
 		{"channels", fmt.Sprint(s.channels)},
 		{"coding", strings.Join(names, ", ")},
-		{"duration", fmt.Sprintf("%.2f to %.2f s, %.1f s in all", float64(lo)/rate, float64(hi)/rate, float64(total)/rate)},
+		{"duration", fmt.Sprintf("%.2f to %.2f s, %.1f s in all", float64(lo)/rate, float64(hi)/rate,
+			float64(total)/rate)},
 	}
 }

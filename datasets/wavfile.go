@@ -21,11 +21,13 @@ type WAVHeader struct {
 // frame is the bytes of one sample of every channel.
 func (h *WAVHeader) frame() int { return h.Channels * h.Bits / 8 }
 
-// ReadWAVHeader reads the chunks of a WAV file of size bytes: PCM of 8, 16, 24 or 32 bits or 32-bit floats, in the plain or the extensible
-// form, mono or stereo. It refuses other codings, a file without samples, one that ends before the samples that it claims, and one that goes
-// on after them with what is no chunk. Where a program wrote to a pipe and could not say how many samples there are, they go to the end.
+// ReadWAVHeader reads the chunks of a WAV file of size bytes: PCM of 8, 16, 24 or 32 bits or 32-bit floats, in the
+// plain or the extensible form, mono or stereo. It refuses other codings, a file without samples, one that ends before
+// the samples that it claims, and one that goes on after them with what is no chunk. Where a program wrote to a pipe
+// and could not say how many samples there are, they go to the end.
 //
-// Format: IBM and Microsoft, Multimedia Programming Interface and Data Specifications 1.0, 1991; WAVEFORMATEXTENSIBLE, Microsoft 2001.
+// Format: IBM and Microsoft, Multimedia Programming Interface and Data Specifications 1.0, 1991; WAVEFORMATEXTENSIBLE,
+// Microsoft 2001.
 func ReadWAVHeader(in io.ReaderAt, size int64) (h WAVHeader, err error) {
 	var head [12]byte
 	if _, err := readFull(in, head[:], 0, size); err != nil {
@@ -109,7 +111,8 @@ func (h *WAVHeader) format(in io.ReaderAt, at, n, size int64) error {
 	align := int(le.Uint16(b[12:]))
 	if coding == wavExtensible {
 		if n < 40 || string(b[26:]) != guidTail {
-			return fmt.Errorf("extensible with %d bytes and sub-format % x, want 40 bytes and the GUID of PCM or float", n, b[24:])
+			return fmt.Errorf("extensible with %d bytes and sub-format % x, want 40 bytes and the GUID of PCM or float",
+				n, b[24:])
 		}
 		coding = le.Uint16(b[24:])
 		if valid := int(le.Uint16(b[18:])); valid > h.Bits {
@@ -127,21 +130,23 @@ func (h *WAVHeader) format(in io.ReaderAt, at, n, size int64) error {
 	case h.Rate < 1 || h.Rate > maxRate:
 		return fmt.Errorf("%d samples a second, want 1 to %d", h.Rate, maxRate)
 	case align != h.frame():
-		return fmt.Errorf("%d bytes for a sample of %d channels of %d bits, want %d", align, h.Channels, h.Bits, h.frame())
+		return fmt.Errorf("%d bytes for a sample of %d channels of %d bits, want %d", align, h.Channels, h.Bits,
+			h.frame())
 	}
 	return nil
 }
 
 const maxRate = 1 << 20
 
-// streamed reports a length of the data chunk, beside that of the file, that was never filled in: 0 or the most that 32 bits hold (ffmpeg and
-// others), or SoX's 0x7ffff000 in whole samples.
+// streamed reports a length of the data chunk, beside that of the file, that was never filled in: 0 or the most that 32
+// bits hold (ffmpeg and others), or SoX's 0x7ffff000 in whole samples.
 func streamed(n int64, riff uint32, frame int) bool {
 	const most, sox = 0xffffffff, 0x7ffff000
 	return n == most || n == 0 && (riff == 0 || riff == most) || n == sox/int64(frame)*int64(frame)
 }
 
-// chunksOnly refuses what follows the samples and is no chunk, such as a second WAV file or samples that the header does not count.
+// chunksOnly refuses what follows the samples and is no chunk, such as a second WAV file or samples that the header
+// does not count.
 func chunksOnly(in io.ReaderAt, at, size int64) error {
 	for end := at; at < size; end = at {
 		var chunk [8]byte
@@ -160,7 +165,8 @@ func chunksOnly(in io.ReaderAt, at, size int64) error {
 			}
 		}
 		if id == "" || id == "RIFF" || at > size+1 {
-			return fmt.Errorf("the last chunk ends at byte %d of %d, and what follows is none: % x", end, size, chunk[:min(size-end, 8)])
+			return fmt.Errorf("the last chunk ends at byte %d of %d, and what follows is none: % x", end, size,
+				chunk[:min(size-end, 8)])
 		}
 	}
 	return nil
@@ -171,7 +177,8 @@ func (h *WAVHeader) data(at, n, size int64) error {
 	case n == 0:
 		return errors.New("no samples: the data chunk is empty")
 	case n > size-at:
-		return fmt.Errorf("%d bytes of samples, and the data chunk claims %d: the file is truncated, or was not closed", size-at, n)
+		return fmt.Errorf("%d bytes of samples, and the data chunk claims %d: the file is truncated, or was not closed",
+			size-at, n)
 	case n%int64(h.frame()) != 0:
 		return fmt.Errorf("%d bytes of samples, want a multiple of %d", n, h.frame())
 	}

@@ -7,8 +7,8 @@ import (
 	"iter"
 )
 
-// The library takes memory for a WebP by what its chunks claim. This file holds each claim to the canvas, whose size the header was checked
-// for, and to the bytes that are there.
+// The library takes memory for a WebP by what its chunks claim. This file holds each claim to the canvas, whose size
+// the header was checked for, and to the bytes that are there.
 //
 // RFC 9649 (WebP container and lossless bitstream), RFC 6386 (VP8).
 
@@ -37,8 +37,9 @@ func riffChunks(b []byte) iter.Seq[chunk] {
 	}
 }
 
-// checkWebP refuses an image of another size than the canvas, one that is longer than the file, and more Huffman groups than there is use
-// or room for. It looks at the chunks that the library reads: those up to the first that holds an image.
+// checkWebP refuses an image of another size than the canvas, one that is longer than the file, and more Huffman groups
+// than there is use or room for. It looks at the chunks that the library reads: those up to the first that holds an
+// image.
 func checkWebP(b []byte, w, h int) error {
 	for c := range riffChunks(b) {
 		switch c.code {
@@ -71,7 +72,8 @@ func checkFrame(fw, fh, w, h int) error {
 	return nil
 }
 
-// checkVP8 checks a lossy frame. The library takes the memory of its partitions by the length of the chunk before it reads them.
+// checkVP8 checks a lossy frame. The library takes the memory of its partitions by the length of the chunk before it
+// reads them.
 func checkVP8(c chunk, w, h int) error {
 	if len(c.body) < 10 {
 		return errors.New("the file is truncated")
@@ -81,7 +83,8 @@ func checkVP8(c chunk, w, h int) error {
 		return err
 	}
 	if have := int64(len(c.body)); have < c.size {
-		return fmt.Errorf("the image data is %d bytes from byte %d on, and %d are there: the file is truncated", c.size, c.at, have)
+		return fmt.Errorf("the image data is %d bytes from byte %d on, and %d are there: the file is truncated", c.size,
+			c.at, have)
 	}
 	first := int64(c.body[0])>>5 | int64(c.body[1])<<3 | int64(c.body[2])<<11
 	if first > c.size-10 {
@@ -90,15 +93,16 @@ func checkVP8(c chunk, w, h int) error {
 	return nil
 }
 
-// A Huffman group of the library takes 2.7 kB before its codes are read: 175 MB for the 65,536 that two bytes of a file may ask for.
+// A Huffman group of the library takes 2.7 kB before its codes are read: 175 MB for the 65,536 that two bytes of a file
+// may ask for.
 const (
 	fewGroups  = 1000 // 2.7 MB; as many as libwebp, too, takes without a look
 	groupBits  = 5 * 4
 	maxVP8LBit = 15
 )
 
-// checkGroups refuses a lossless image that asks for more Huffman groups than it has tiles to use them in, or bits to spell them with.
-// b is what follows the size and the version. A fault of the bitstream is left to the library.
+// checkGroups refuses a lossless image that asks for more Huffman groups than it has tiles to use them in, or bits to
+// spell them with. b is what follows the size and the version. A fault of the bitstream is left to the library.
 func checkGroups(b []byte, w, h int) error {
 	r := vp8lReader{b: b}
 	groups, tiles := r.groups(w, h)
@@ -106,7 +110,8 @@ func checkGroups(b []byte, w, h int) error {
 		return nil
 	}
 	if left := (8*len(b) - r.bit) / groupBits; groups > left {
-		return fmt.Errorf("%d Huffman groups, and the %d bytes that are left hold at most %d", groups, len(b)-r.bit/8, left)
+		return fmt.Errorf("%d Huffman groups, and the %d bytes that are left hold at most %d", groups, len(b)-r.bit/8,
+			left)
 	}
 	if groups > max(tiles, fewGroups) {
 		return fmt.Errorf("%d Huffman groups for %d tiles, want at most one a tile", groups, tiles)
@@ -232,14 +237,21 @@ func (r *vp8lReader) length(symbol int) int {
 	return (2+symbol&1)<<extra + r.read(extra) + 1
 }
 
-// near is the first 120 codes of distances: how many rows up (the high four bits), and eight less how many columns to the left.
+// near is the first 120 codes of distances: how many rows up (the high four bits), and eight less how many columns to
+// the left.
 var near = [120]byte{
-	0x18, 0x07, 0x17, 0x19, 0x28, 0x06, 0x27, 0x29, 0x16, 0x1a, 0x26, 0x2a, 0x38, 0x05, 0x37, 0x39, 0x15, 0x1b, 0x36, 0x3a,
-	0x25, 0x2b, 0x48, 0x04, 0x47, 0x49, 0x14, 0x1c, 0x35, 0x3b, 0x46, 0x4a, 0x24, 0x2c, 0x58, 0x45, 0x4b, 0x34, 0x3c, 0x03,
-	0x57, 0x59, 0x13, 0x1d, 0x56, 0x5a, 0x23, 0x2d, 0x44, 0x4c, 0x55, 0x5b, 0x33, 0x3d, 0x68, 0x02, 0x67, 0x69, 0x12, 0x1e,
-	0x66, 0x6a, 0x22, 0x2e, 0x54, 0x5c, 0x43, 0x4d, 0x65, 0x6b, 0x32, 0x3e, 0x78, 0x01, 0x77, 0x79, 0x53, 0x5d, 0x11, 0x1f,
-	0x64, 0x6c, 0x42, 0x4e, 0x76, 0x7a, 0x21, 0x2f, 0x75, 0x7b, 0x31, 0x3f, 0x63, 0x6d, 0x52, 0x5e, 0x00, 0x74, 0x7c, 0x41,
-	0x4f, 0x10, 0x20, 0x62, 0x6e, 0x30, 0x73, 0x7d, 0x51, 0x5f, 0x40, 0x72, 0x7e, 0x61, 0x6f, 0x50, 0x71, 0x7f, 0x60, 0x70,
+	0x18, 0x07, 0x17, 0x19, 0x28, 0x06, 0x27, 0x29, 0x16, 0x1a, 0x26, 0x2a, 0x38, 0x05, 0x37, 0x39, 0x15, 0x1b, 0x36,
+	0x3a,
+	0x25, 0x2b, 0x48, 0x04, 0x47, 0x49, 0x14, 0x1c, 0x35, 0x3b, 0x46, 0x4a, 0x24, 0x2c, 0x58, 0x45, 0x4b, 0x34, 0x3c,
+	0x03,
+	0x57, 0x59, 0x13, 0x1d, 0x56, 0x5a, 0x23, 0x2d, 0x44, 0x4c, 0x55, 0x5b, 0x33, 0x3d, 0x68, 0x02, 0x67, 0x69, 0x12,
+	0x1e,
+	0x66, 0x6a, 0x22, 0x2e, 0x54, 0x5c, 0x43, 0x4d, 0x65, 0x6b, 0x32, 0x3e, 0x78, 0x01, 0x77, 0x79, 0x53, 0x5d, 0x11,
+	0x1f,
+	0x64, 0x6c, 0x42, 0x4e, 0x76, 0x7a, 0x21, 0x2f, 0x75, 0x7b, 0x31, 0x3f, 0x63, 0x6d, 0x52, 0x5e, 0x00, 0x74, 0x7c,
+	0x41,
+	0x4f, 0x10, 0x20, 0x62, 0x6e, 0x30, 0x73, 0x7d, 0x51, 0x5f, 0x40, 0x72, 0x7e, 0x61, 0x6f, 0x50, 0x71, 0x7f, 0x60,
+	0x70,
 }
 
 // distance is how many pixels back a code points in an image of width w.

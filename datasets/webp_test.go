@@ -39,7 +39,8 @@ func riff(code string, size int, body []byte) []byte {
 	return append(binary.LittleEndian.AppendUint32(b, uint32(size)), body...)
 }
 
-// manyGroups is a lossless WebP whose entropy image, of one colour, asks for so many Huffman groups, with nothing behind it.
+// manyGroups is a lossless WebP whose entropy image, of one colour, asks for so many Huffman groups, with nothing
+// behind it.
 func manyGroups(w, h, groups int) []byte {
 	var out bitWriter
 	out.put(0x2f, 8)
@@ -55,7 +56,8 @@ func manyGroups(w, h, groups int) []byte {
 	return riff("VP8L", len(out.b), out.b)
 }
 
-// What a WebP claims is held to what is there before memory is taken: both inputs took megabytes, the second 175 MB out of 32 bytes.
+// What a WebP claims is held to what is there before memory is taken: both inputs took megabytes, the second 175 MB out
+// of 32 bytes.
 func TestWebPClaims(t *testing.T) {
 	lossy := func() []byte {
 		b, err := os.ReadFile("testdata/decode/lossy.webp")
@@ -83,11 +85,13 @@ func TestWebPClaims(t *testing.T) {
 		name, message string
 		in            []byte
 	}{
-		{"chunk beyond the file", "the image data is 5767256 bytes from byte 20 on, and 180 are there: the file is truncated", long},
+		{"chunk beyond the file", "the image data is 5767256 bytes from byte 20 on, and 180 are there: the file " +
+			"is truncated", long},
 		{"partition beyond its chunk", "the first partition has ", part},
 		{"groups beyond the file", "65536 Huffman groups, and the ", manyGroups(1, 1, 1<<16)},
 		{"groups of alpha", "alpha: 65536 Huffman groups, and the ", alpha},
-		{"groups beyond the tiles", "1001 Huffman groups for 6 tiles", append(manyGroups(12, 5, 1001), make([]byte, 5000)...)},
+		{"groups beyond the tiles", "1001 Huffman groups for 6 tiles", append(manyGroups(12, 5, 1001),
+			make([]byte, 5000)...)},
 		{"another image first", "holds a frame of 16384x16384 pixels, want the size of the canvas", twice},
 	} {
 		if c.name == "groups beyond the tiles" {
@@ -104,7 +108,8 @@ func TestWebPClaims(t *testing.T) {
 	}
 }
 
-// The walk to the Huffman groups reads what encoders write: it ends where the library's reading goes on, and finds as many groups.
+// The walk to the Huffman groups reads what encoders write: it ends where the library's reading goes on, and finds as
+// many groups.
 func TestVP8LGroups(t *testing.T) {
 	n := 0
 	for _, name := range samples(t) {

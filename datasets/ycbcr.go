@@ -10,9 +10,9 @@ import (
 // chroma holds one row of upsampled chroma.
 type chroma struct{ cb, cr []byte }
 
-// fill converts the pixels of box to RGB. Chroma sampled at half the rate is interpolated as libjpeg's and libwebp's default ("fancy"
-// upsampling) does: a triangle filter, 3/4 the nearer and 1/4 the farther sample along each axis. studio is the range of WebP: luma 16 to
-// 235.
+// fill converts the pixels of box to RGB. Chroma sampled at half the rate is interpolated as libjpeg's and libwebp's
+// default ("fancy" upsampling) does: a triangle filter, 3/4 the nearer and 1/4 the farther sample along each axis.
+// studio is the range of WebP: luma 16 to 235.
 func (c *chroma) fill(dst *Image, m *image.YCbCr, studio bool, box resample.Box) {
 	w, h := dst.W, dst.H
 	half, rows := (w+1)/2, (h+1)/2

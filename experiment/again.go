@@ -15,8 +15,8 @@ import (
 	"selfsup/recipes/overlay"
 )
 
-// RunAt trains and evaluates a recipe in the folder dir. With again, a run that the folder holds goes on; one that is done is its summary. This
-// is the one command of a scheduler: however often it is called, the recipe is trained once.
+// RunAt trains and evaluates a recipe in the folder dir. With again, a run that the folder holds goes on; one that is
+// done is its summary. This is the one command of a scheduler: however often it is called, the recipe is trained once.
 func RunAt(dir string, again bool, rec *recipes.Loaded, c recipes.Catalog, o Options) (*Summary, error) {
 	status, err := ReadStatus(dir)
 	switch {
@@ -25,7 +25,8 @@ func RunAt(dir string, again bool, rec *recipes.Loaded, c recipes.Catalog, o Opt
 	case err != nil:
 		return nil, err
 	case !again:
-		return nil, &RecipeError{"run", fmt.Errorf("%s holds a run already (%s, step %d of %d); --resume goes on with it, another --run-dir or --name begins one", dir, status.State, status.Step, status.Steps)}
+		return nil, &RecipeError{"run", fmt.Errorf("%s holds a run already (%s, step %d of %d); --resume goes "+
+			"on with it, another --run-dir or --name begins one", dir, status.State, status.Step, status.Steps)}
 	}
 	if err := sameRecipe(dir, rec, c); err != nil {
 		return nil, err
@@ -66,7 +67,8 @@ func runIn(dir string, rec *recipes.Loaded, o Options) (*Summary, error) {
 	return runInto(rec, o, f.File(heartbeatFile), func() (*folder.Folder, error) { return f, nil })
 }
 
-// onlyBegun refuses a folder that holds something else than the beginning of a run, which a process leaves that is killed before its run.json.
+// onlyBegun refuses a folder that holds something else than the beginning of a run, which a process leaves that is
+// killed before its run.json.
 func onlyBegun(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -79,13 +81,15 @@ func onlyBegun(dir string) error {
 	for _, e := range entries {
 		name := e.Name()
 		begun := slices.Contains([]string{"lock", heartbeatFile, messagesFile, metricsFile, environmentFile}, name) ||
-			strings.HasPrefix(name, "recipe.") || strings.HasPrefix(name, "events.out.tfevents.") || strings.HasPrefix(name, "data.") || strings.HasPrefix(name, ".")
+			strings.HasPrefix(name, "recipe.") || strings.HasPrefix(name, "events.out.tfevents.") ||
+			strings.HasPrefix(name, "data.") || strings.HasPrefix(name, ".")
 		if !begun && len(others) < 3 {
 			others = append(others, name)
 		}
 	}
 	if len(others) > 0 {
-		return &RecipeError{"run", fmt.Errorf("--run-dir %s holds other files (%s); want a folder of the run's own", dir, strings.Join(others, ", "))}
+		return &RecipeError{"run", fmt.Errorf("--run-dir %s holds other files (%s); want a folder of the run's own",
+			dir, strings.Join(others, ", "))}
 	}
 	return nil
 }
@@ -110,7 +114,8 @@ func sameRecipe(dir string, rec *recipes.Loaded, c recipes.Catalog) error {
 	if len(said) > 5 {
 		said = append(said[:5], fmt.Sprintf("%d more", len(said)-5))
 	}
-	return &RecipeError{rec.File, fmt.Errorf("%s holds the run of another recipe: %s; another --run-dir begins a run of its own, %s goes on with the one there",
+	return &RecipeError{rec.File, fmt.Errorf("%s holds the run of another recipe: %s; another --run-dir begins "+
+		"a run of its own, %s goes on with the one there",
 		dir, strings.Join(said, ", "), called.Line("resume", dir))}
 }
 

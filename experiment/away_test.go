@@ -16,7 +16,8 @@ import (
 	"selfsup/recipes"
 )
 
-// away is a device whose state lives elsewhere: programs take it up from the Store at their first Run, or the first after Sync, which gives it back.
+// away is a device whose state lives elsewhere: programs take it up from the Store at their first Run, or the first
+// after Sync, which gives it back.
 type away struct{ device.Device }
 
 func (d away) Compile(p *ir.Program, state func(buf int) ir.Array) (ir.Executable, error) {
@@ -59,8 +60,8 @@ func (e *awayExecutable) Sync() error {
 	return e.Executable.Sync()
 }
 
-// A run on a device that keeps its state gives the checkpoints, the export and the evaluations of one that works on the Store, through
-// stages, a teacher, evaluations on the way and a checkpoint that the run goes on from.
+// A run on a device that keeps its state gives the checkpoints, the export and the evaluations of one that works on the
+// Store, through stages, a teacher, evaluations on the way and a checkpoint that the run goes on from.
 func TestStateLivesOnDevice(t *testing.T) {
 	text := `base = "quickstart.toml"
 name = "away"

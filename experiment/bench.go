@@ -14,29 +14,30 @@ import (
 	"selfsup/graph/ir"
 )
 
-// Bench is how fast a recipe's training step runs on random inputs that are already in memory: the step, not the data pipeline. The keys
-// are those of the PyTorch script that it is compared with.
+// Bench is how fast a recipe's training step runs on random inputs that are already in memory: the step, not the data
+// pipeline. The keys are those of the PyTorch script that it is compared with.
 type Bench struct {
-	Method          string   `json:"method"`
-	Backbone        string   `json:"backbone"`
-	Batch           int      `json:"batch"`
-	Size            int      `json:"size"`  // of view 0, pixels
-	Views           string   `json:"views"` // "32x32x3", or with their numbers "32x32x3 (2) and 16x16x3 (4)"
-	Precision       string   `json:"precision"`
-	Threads         int      `json:"threads"`
-	Kernels         string   `json:"kernels"` // instruction set
-	MedianMS        float64  `json:"ms_median"`
-	MinMS           float64  `json:"ms_min"`
-	ImagesPerSecond float64  `json:"images_per_second"` // source images; an image with two views counts once
-	GFLOPS          float64  `json:"gflops"`            // of the operations that count theirs, over the median
-	Loss            float64  `json:"loss"`
-	PeakRSSMB       float64  `json:"peak_rss_mb"`
-	ArenaMB         float64  `json:"arena_mb"`      // temporaries of the step
-	MemoryMB        float64  `json:"memory_mb"`     // all that the step takes: temporaries, scratch, inputs, its part of the Store
-	Again           int      `json:"again"`         // operations that run a second time to save memory
-	PeakGFLOPS      float64  `json:"peak_gflops"`   // of the machine, float32, measured
-	PeakGBPerS      float64  `json:"peak_gb_per_s"` // of the machine's memory, measured
-	Ops             []OpTime `json:"ops"`
+	Method          string  `json:"method"`
+	Backbone        string  `json:"backbone"`
+	Batch           int     `json:"batch"`
+	Size            int     `json:"size"`  // of view 0, pixels
+	Views           string  `json:"views"` // "32x32x3", or with their numbers "32x32x3 (2) and 16x16x3 (4)"
+	Precision       string  `json:"precision"`
+	Threads         int     `json:"threads"`
+	Kernels         string  `json:"kernels"` // instruction set
+	MedianMS        float64 `json:"ms_median"`
+	MinMS           float64 `json:"ms_min"`
+	ImagesPerSecond float64 `json:"images_per_second"` // source images; an image with two views counts once
+	GFLOPS          float64 `json:"gflops"`            // of the operations that count theirs, over the median
+	Loss            float64 `json:"loss"`
+	PeakRSSMB       float64 `json:"peak_rss_mb"`
+	ArenaMB         float64 `json:"arena_mb"` // temporaries of the step
+	// all that the step takes: temporaries, scratch, inputs, its part of the Store
+	MemoryMB   float64  `json:"memory_mb"`
+	Again      int      `json:"again"`         // operations that run a second time to save memory
+	PeakGFLOPS float64  `json:"peak_gflops"`   // of the machine, float32, measured
+	PeakGBPerS float64  `json:"peak_gb_per_s"` // of the machine's memory, measured
+	Ops        []OpTime `json:"ops"`
 
 	noun string // of the samples; empty: images
 }
@@ -52,8 +53,8 @@ type OpTime struct {
 	GBPerS float64 `json:"gb_per_s"` // of its operands and results, each counted once
 }
 
-// Benchmark times steps of the training program after one that warms up, then as many again with every operation timed: together with the
-// others of its kind, or, byShape, only with those of the same shapes.
+// Benchmark times steps of the training program after one that warms up, then as many again with every operation timed:
+// together with the others of its kind, or, byShape, only with those of the same shapes.
 func (s *Setup) Benchmark(steps int, byShape bool) (*Bench, error) {
 	for name, in := range s.Train.Inputs() {
 		if in.DType == ir.F32 && len(in.Shape) > 0 {
@@ -89,7 +90,8 @@ func (s *Setup) Benchmark(steps int, byShape bool) (*Bench, error) {
 	}
 	about := s.Device.About()
 	b := &Bench{
-		Method: s.Recipe.Method.Name, Backbone: s.Recipe.Backbone.Name, Batch: s.Recipe.Train.Batch, Size: s.width(), Views: s.viewSizes(),
+		Method: s.Recipe.Method.Name, Backbone: s.Recipe.Backbone.Name, Batch: s.Recipe.Train.Batch, Size: s.width(),
+		Views:     s.viewSizes(),
 		Precision: s.Recipe.Precision, Threads: about.Threads, Kernels: about.Kernels,
 		MedianMS: 1e3 * median, MinMS: 1e3 * times[0], ImagesPerSecond: float64(s.Recipe.Train.Batch) / median,
 		GFLOPS: float64(s.Train.FLOPs()) / median / 1e9, Loss: loss.At(0),
@@ -186,15 +188,19 @@ func (b *Bench) Table() string {
 	t := report.Table{Header: []string{"operation", "count", "ms", "share", "GFLOPS", "of peak", "GB/s", "of peak"}}
 	for _, o := range b.Ops {
 		if o.Share >= 0.001 {
-			t.Rows = append(t.Rows, []string{strings.TrimSpace(o.Name + " " + o.Shapes), fmt.Sprint(o.Count), fmt.Sprintf("%.2f", o.MS), fmt.Sprintf("%.1f%%", 100*o.Share), fmt.Sprintf("%.0f", o.GFLOPS),
-				fmt.Sprintf("%.0f%%", 100*o.GFLOPS/b.PeakGFLOPS), fmt.Sprintf("%.1f", o.GBPerS), fmt.Sprintf("%.0f%%", 100*o.GBPerS/b.PeakGBPerS)})
+			t.Rows = append(t.Rows, []string{strings.TrimSpace(o.Name + " " + o.Shapes), fmt.Sprint(o.Count),
+				fmt.Sprintf("%.2f", o.MS), fmt.Sprintf("%.1f%%", 100*o.Share), fmt.Sprintf("%.0f", o.GFLOPS),
+				fmt.Sprintf("%.0f%%", 100*o.GFLOPS/b.PeakGFLOPS), fmt.Sprintf("%.1f", o.GBPerS),
+				fmt.Sprintf("%.0f%%", 100*o.GBPerS/b.PeakGBPerS)})
 		}
 	}
 	noun, sizes := cmp.Or(b.noun, "images"), ""
 	if strings.Contains(b.Views, " and ") {
 		sizes = "views of " + b.Views + "\n"
 	}
-	return fmt.Sprintf("%s %s, %d %s of %d %s, %s, %d threads (%s)\n%smedian %.1f ms, least %.1f ms, %.1f %s/s, %.0f GFLOPS, peak memory %.0f MB (%.0f MB of temporaries)\n"+
+	return fmt.Sprintf("%s %s, %d %s of %d %s, %s, %d threads (%s)\n%smedian %.1f ms, least %.1f ms, %.1f %s/s, "+
+		"%.0f GFLOPS, peak memory %.0f MB (%.0f MB of temporaries)\n"+
 		"the machine's measured peak: %.0f GFLOPS in float32, %.1f GB/s\n\n%s",
-		b.Method, b.Backbone, b.Batch, noun, b.Size, unitOf(noun), b.Precision, b.Threads, b.Kernels, sizes, b.MedianMS, b.MinMS, b.ImagesPerSecond, noun, b.GFLOPS, b.PeakRSSMB, b.ArenaMB, b.PeakGFLOPS, b.PeakGBPerS, t)
+		b.Method, b.Backbone, b.Batch, noun, b.Size, unitOf(noun), b.Precision, b.Threads, b.Kernels, sizes, b.MedianMS,
+		b.MinMS, b.ImagesPerSecond, noun, b.GFLOPS, b.PeakRSSMB, b.ArenaMB, b.PeakGFLOPS, b.PeakGBPerS, t)
 }

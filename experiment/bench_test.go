@@ -39,8 +39,8 @@ func TestStepAllocatesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkLoop is one step of the whole loop (views, program, metrics, progress) with a small network; allocs/op is what it leaves to the
-// garbage collector.
+// BenchmarkLoop is one step of the whole loop (views, program, metrics, progress) with a small network; allocs/op is
+// what it leaves to the garbage collector.
 func BenchmarkLoop(b *testing.B) {
 	s := prepare(b, "quickstart.toml", "backbone.convnet.widths=[8,16]", "train.batch=64", `train.log="1 step"`)
 	s.Steps = b.N
@@ -49,7 +49,8 @@ func BenchmarkLoop(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer f.Close()
-	r := &run{Setup: s, Options: Options{Messages: io.Discard}, Folder: f, progress: report.NewProgress(io.Discard), saved: b.N}
+	r := &run{Setup: s, Options: Options{Messages: io.Discard}, Folder: f, progress: report.NewProgress(io.Discard),
+		saved: b.N}
 	if err := r.open(0); err != nil {
 		b.Fatal(err)
 	}

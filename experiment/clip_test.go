@@ -49,7 +49,8 @@ func squares(t testing.TB, n int) string {
 		}
 		f.Close()
 		text := names[c] + " square " + []string{"above", "below"}[place]
-		fmt.Fprintf(&list, "{\"image\": %q, \"caption\": [%q, \"it is %s\"], \"class\": %q}\n", name, text, names[c], names[c])
+		fmt.Fprintf(&list, "{\"image\": %q, \"caption\": [%q, \"it is %s\"], \"class\": %q}\n", name, text, names[c],
+			names[c])
 	}
 	if err := os.WriteFile(filepath.Join(dir, "list.jsonl"), []byte(list.String()), 0o600); err != nil {
 		t.Fatal(err)
@@ -188,7 +189,8 @@ func TestLiT(t *testing.T) {
 			t.Errorf("from %s: the locked tower ends as %s, it was %s", from, got, want)
 		}
 		status, err := experiment.ReadStatus(sum.Run)
-		if err != nil || status.Init == nil || status.Init.From != from || status.Init.Step != 40 || status.Init.Hash != tower(first.Run) {
+		if err != nil || status.Init == nil || status.Init.From != from || status.Init.Step != 40 ||
+			status.Init.Hash != tower(first.Run) {
 			t.Errorf("run.json says %+v (%v), want step 40 of %s", status.Init, err, from)
 		}
 		for label, v := range scores(sum) {
@@ -202,7 +204,8 @@ func TestLiT(t *testing.T) {
 		want string
 	}{
 		{[]string{"init.from=" + quoted(first.Run), "backbone.convnet.widths=[8,24]"}, "[16], this recipe builds [24]"},
-		{[]string{"init.from=" + quoted(first.Run), "backbone.convnet.widths=[8,16,16]"}, "is missing, this recipe builds"},
+		{[]string{"init.from=" + quoted(first.Run), "backbone.convnet.widths=[8,16,16]"},
+			"is missing, this recipe builds"},
 		{[]string{"init.from=" + quoted(first.Run), `init.scope="text/backbone"`}, "this recipe builds"},
 		{[]string{"init.from=" + quoted(first.Run), `init.scope="nowhere"`}, "has no parameters there"},
 		{[]string{"init.from=" + quoted(t.TempDir())}, "is no run folder"},
@@ -213,7 +216,8 @@ func TestLiT(t *testing.T) {
 			t.Errorf("%v: got %v, want %q", c.sets, err, c.want)
 		}
 	}
-	if _, err := recipes.Load(writeRecipe(t, text+"\n[init]\nbest = true\n"), nil, recipes.Builtin()); err == nil || !strings.Contains(err.Error(), "names no weights") {
+	if _, err := recipes.Load(writeRecipe(t, text+"\n[init]\nbest = true\n"), nil, recipes.Builtin()); err == nil ||
+		!strings.Contains(err.Error(), "names no weights") {
 		t.Errorf("got %v, want what [init] lacks", err)
 	}
 }
@@ -230,7 +234,8 @@ func TestZeroShotRefusals(t *testing.T) {
 		{[]string{`method="simclr"`}, "[method.simclr] has no tower for texts"},
 		{[]string{"captions.length=2"}, `captions.length=2: 2: the caption "`},
 	} {
-		if _, err := train(t, load(t, text, c.sets...), nil); err == nil || !strings.Contains(strings.Join(strings.Fields(err.Error()), " "), c.want) {
+		if _, err := train(t, load(t, text, c.sets...), nil); err == nil ||
+			!strings.Contains(strings.Join(strings.Fields(err.Error()), " "), c.want) {
 			t.Errorf("%v: got %v, want %q", c.sets, err, c.want)
 		}
 	}
@@ -238,7 +243,8 @@ func TestZeroShotRefusals(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "[evaluate.zero_shot]") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := recipes.Load(writeRecipe(t, small+"\n[captions]\nlength = 3\n"), nil, recipes.Builtin()); err == nil || !strings.Contains(err.Error(), "images with captions") {
+	if _, err := recipes.Load(writeRecipe(t, small+"\n[captions]\nlength = 3\n"), nil, recipes.Builtin()); err == nil ||
+		!strings.Contains(err.Error(), "images with captions") {
 		t.Errorf("got %v, want that the table is of other data", err)
 	}
 }

@@ -15,8 +15,9 @@ import (
 	"selfsup/recipes"
 )
 
-// ContactSheet writes a picture of what the network will see in the first step of a training: a row for each of the first images of its
-// batch, with the image, its views before normalisation, and what a method that masks hides of the first view.
+// ContactSheet writes a picture of what the network will see in the first step of a training: a row for each of the
+// first images of its batch, with the image, its views before normalisation, and what a method that masks hides of the
+// first view.
 func ContactSheet(r *recipes.Loaded, rows int, path string) error {
 	s, err := newSetup(r)
 	if err != nil {
@@ -46,7 +47,8 @@ func (s *Setup) sheet(rows int) (*sheet.Sheet, error) {
 	seed, set := uint64(s.Recipe.Seed), s.Seen
 	images, ok := set.(datasets.Set)
 	if !ok {
-		return nil, &RecipeError{s.Recipe.File, fmt.Errorf("a sheet shows images, and dataset.%s has %s", s.Recipe.Dataset.Name, s.Kind.Noun())}
+		return nil, &RecipeError{s.Recipe.File, fmt.Errorf("a sheet shows images, and dataset.%s has %s",
+			s.Recipe.Dataset.Name, s.Kind.Noun())}
 	}
 	sampler, err := sampling.New(s.Recipe.Sampler.Value, set, s.Recipe.Train.Batch, seed)
 	if err != nil {
@@ -55,7 +57,8 @@ func (s *Setup) sheet(rows int) (*sheet.Sheet, error) {
 	batch := make([]int32, s.Recipe.Train.Batch)
 	sampler.Batch(0, batch)
 
-	sh := &sheet.Sheet{Columns: []string{"image"}, Title: fmt.Sprintf("%s, %s: step 0 with seed %d", filepath.Base(s.Recipe.File), s.Recipe.Method.Name, seed)}
+	sh := &sheet.Sheet{Columns: []string{"image"}, Title: fmt.Sprintf("%s, %s: step 0 with seed %d",
+		filepath.Base(s.Recipe.File), s.Recipe.Method.Name, seed)}
 	maker := s.Kind.Training(set)
 	var views []string
 	var slots []feed.Slot

@@ -95,7 +95,8 @@ func (r *run) open(from int) (err error) {
 // removeStale removes the temporary files of processes that were killed while they wrote.
 func (r *run) removeStale() error {
 	return errors.Join(
-		folder.RemoveStaleOf(r.Folder.Path, ResolvedFile, originsFile, statusFile, environmentFile, metricsFile, skippedFile, summaryFile),
+		folder.RemoveStaleOf(r.Folder.Path, ResolvedFile, originsFile, statusFile, environmentFile, metricsFile,
+			skippedFile, summaryFile),
 		folder.RemoveStaleOf(filepath.Dir(r.Folder.File(exportFile)), filepath.Base(exportFile)),
 		checkpoint.RemoveStale(r.Folder.File(checkpointDir)),
 	)
@@ -125,7 +126,8 @@ func (r *run) metrics(line []report.Field) error {
 
 // status rewrites run.json.
 func (r *run) status(state string, cause error) error {
-	s := Status{State: state, Recipe: r.Recipe.ID(), BaseDir: r.Recipe.Dir(), Step: max(r.saved, 0), Steps: r.Steps, LeftOut: len(r.Data.Skipped), Totals: r.totals(), Init: r.begun, Lineage: r.lineage}
+	s := Status{State: state, Recipe: r.Recipe.ID(), BaseDir: r.Recipe.Dir(), Step: max(r.saved, 0), Steps: r.Steps,
+		LeftOut: len(r.Data.Skipped), Totals: r.totals(), Init: r.begun, Lineage: r.lineage}
 	if cause != nil {
 		s.Error = cause.Error()
 	}
@@ -153,7 +155,8 @@ func (r *run) reportSkipped() error {
 	return folder.WriteAtomic(r.Folder.File(skippedFile), []byte(text.String()))
 }
 
-// writeRecipe puts the recipe into the run folder: the user's files as they are, the resolved recipe, and where every value came from.
+// writeRecipe puts the recipe into the run folder: the user's files as they are, the resolved recipe, and where every
+// value came from.
 func writeRecipe(f *folder.Folder, rec *recipes.Loaded) error {
 	for i, src := range rec.Result.Files {
 		name := "recipe.toml"

@@ -23,8 +23,8 @@ import (
 // everyTen is small with an evaluation every ten steps.
 var everyTen = strings.Replace(small, `every = "0 steps"`, `every = "10 steps"`, 1)
 
-// A run that was interrupted has everything in its folder: messages of both processes, a heartbeat, scalars of every metrics line that goes
-// on at the step after the stop, the best checkpoint, and the encoder.
+// A run that was interrupted has everything in its folder: messages of both processes, a heartbeat, scalars of every
+// metrics line that goes on at the step after the stop, the best checkpoint, and the encoder.
 func TestRunFolderContents(t *testing.T) {
 	stop := make(chan experiment.Request, 1)
 	stop <- experiment.Interrupt
@@ -49,8 +49,10 @@ func TestRunFolderContents(t *testing.T) {
 		return nil
 	})
 	want := []string{
-		"checkpoints/best", "checkpoints/last", "checkpoints/previous", "data.images.tsv.gz", "data.json", "environment.json", "events.out.tfevents.", "events.out.tfevents.",
-		"export/encoder.safetensors", "heartbeat", "hits.json", "lock", "log.txt", "metrics.jsonl", "recipe.origins.toml", "recipe.resolved.toml",
+		"checkpoints/best", "checkpoints/last", "checkpoints/previous", "data.images.tsv.gz", "data.json",
+		"environment.json", "events.out.tfevents.", "events.out.tfevents.",
+		"export/encoder.safetensors", "heartbeat", "hits.json", "lock", "log.txt", "metrics.jsonl",
+		"recipe.origins.toml", "recipe.resolved.toml",
 		"recipe.toml", "run.json", "summary.json",
 	}
 	want = slices.Insert(want, slices.Index(want, "recipe.origins.toml"), "recipe.base0.quickstart.toml")
@@ -74,7 +76,8 @@ func checkMessages(t *testing.T, dir, said string) {
 		t.Fatal(err)
 	}
 	rest := string(text)
-	for _, want := range []string{"23 steps of 64", "stopped by an interrupt after step 1, saved", "23 steps of 64", "knn k=20 top1", "step 23/23"} {
+	for _, want := range []string{"23 steps of 64", "stopped by an interrupt after step 1, saved", "23 steps of 64",
+		"knn k=20 top1", "step 23/23"} {
 		_, after, ok := strings.Cut(rest, want)
 		if !ok {
 			t.Fatalf("no %q at its place in log.txt:\n%s", want, text)
@@ -100,7 +103,8 @@ type scalar struct {
 	tag  string
 }
 
-// readEvents reads event files as TensorBoard does, by their definition: the checksums bit by bit, the fields one after another.
+// readEvents reads event files as TensorBoard does, by their definition: the checksums bit by bit, the fields one after
+// another.
 func readEvents(t *testing.T, files []string) map[scalar]float32 {
 	t.Helper()
 	all := map[scalar]float32{}
@@ -265,17 +269,21 @@ func checkBest(t *testing.T, dir string, sum *experiment.Summary) {
 	if v := sum.Evaluations[0].Value; seen == 0 || !bytes.Contains(text, fmt.Appendf(nil, `,"knn k=20 top1":%v,`, v)) {
 		t.Errorf("the end's evaluation %v is not in the metrics:\n%s", v, text)
 	}
-	if seen != 3 || m.Score == nil || m.Score.Value != want || m.Score.Evaluation != "validation knn k=20 top1" || m.Step != at {
-		t.Errorf("best is step %d with %+v, want step %d with validation knn k=20 top1 %v (of %d evaluations)", m.Step, m.Score, at, want, seen)
+	if seen != 3 || m.Score == nil || m.Score.Value != want || m.Score.Evaluation != "validation knn k=20 top1" ||
+		m.Step != at {
+		t.Errorf("best is step %d with %+v, want step %d with validation knn k=20 top1 %v (of %d evaluations)", m.Step,
+			m.Score, at, want, seen)
 	}
 	again, err := experiment.Evaluate(dir, true, nil, recipes.Builtin(), experiment.Options{})
 	if err != nil || again.Steps != at || again.ChosenBy == nil || *again.ChosenBy != *m.Score {
 		t.Fatalf("evaluating the best checkpoint: %v, %v; want step %d, chosen by %+v", again, err, at, m.Score)
 	}
-	if line := fmt.Sprintf("state: step %d, chosen by validation knn k=20 top1 %.4f\n", at, want); !strings.Contains(again.Table(), line) {
+	if line := fmt.Sprintf("state: step %d, chosen by validation knn k=20 top1 %.4f\n", at,
+		want); !strings.Contains(again.Table(), line) {
 		t.Errorf("want %q in\n%s", line, again.Table())
 	}
-	if line := fmt.Sprintf("state: step 23, the last; checkpoints/best is step %d, chosen by validation knn k=20 top1 %.4f\n", at, want); !strings.Contains(sum.Table(), line) {
+	if line := fmt.Sprintf("state: step 23, the last; checkpoints/best is step %d, chosen by validation knn "+
+		"k=20 top1 %.4f\n", at, want); !strings.Contains(sum.Table(), line) {
 		t.Errorf("want %q in\n%s", line, sum.Table())
 	}
 }

@@ -22,14 +22,16 @@ func TestViewsOfSeveralSizes(t *testing.T) {
 			t.Fatalf("%s: %v", recipe, err)
 		}
 		var text strings.Builder
-		if err := s.Describe(&text); err != nil || !strings.Contains(text.String(), "views of 28x28x1 (1) and 12x12x1 (1)") {
+		if err := s.Describe(&text); err != nil || !strings.Contains(text.String(),
+			"views of 28x28x1 (1) and 12x12x1 (1)") {
 			t.Errorf("%s: described as %v\n%s", recipe, err, text.String())
 		}
 	}
 	const tooSmall = `views.crops=[{count = 1, size = 28, area = [0.4, 1.0]}, {count = 1, size = 2, area = [0.05, 0.4]}]`
 	const oneView = `views.crops=[{count = 1, size = 28, area = [0.4, 1.0]}]`
 	for _, c := range []struct{ recipe, backbone, crops, message string }{
-		{"byol.toml", "backbone.mlp={widths = [8]}", twoSizes, "takes views of one size, and views.crops gives [28x28x1 12x12x1]"},
+		{"byol.toml", "backbone.mlp={widths = [8]}", twoSizes, "takes views of one size, and views.crops gives " +
+			"[28x28x1 12x12x1]"},
 		{"quickstart.toml", "backbone=convnet", oneView,
 			"views.crops makes 1 view of a sample: this method compares views, want at least 2"},
 		{"byol.toml", "backbone=convnet", oneView, "views.crops makes 1 view of a sample"},
@@ -52,7 +54,8 @@ func TestViewsOfSeveralSizes(t *testing.T) {
 func TestOneTableOfTwoViews(t *testing.T) {
 	for _, recipe := range []string{"quickstart.toml", "byol.toml", "vicreg.toml"} {
 		var ends []string
-		for _, sets := range [][]string{{"views.crop_area=[0.4,1.0]"}, {`views.crops=[{count = 2, size = 28, area = [0.4, 1.0]}]`}} {
+		for _, sets := range [][]string{{"views.crop_area=[0.4,1.0]"},
+			{`views.crops=[{count = 2, size = 28, area = [0.4, 1.0]}]`}} {
 			s := prepare(t, recipe, append(sets, "train.batch=16")...)
 			step(t, s, 3)
 			ends = append(ends, s.Store.Hash(""))
@@ -100,7 +103,8 @@ func step(t *testing.T, s *Setup, n int) {
 
 // A recipe with crops resolves to one that loads to the same.
 func TestCropsResolve(t *testing.T) {
-	r, err := recipes.Load("byol.toml", []string{twoSizes, "views.crop=0", "views.rand_augment=[1, 0.5]", "views.erase_value=[0.5]"}, recipes.Builtin())
+	r, err := recipes.Load("byol.toml", []string{twoSizes, "views.crop=0", "views.rand_augment=[1, 0.5]",
+		"views.erase_value=[0.5]"}, recipes.Builtin())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,8 @@ type Opened struct {
 	whole bool // no recipe says how many images may be left out
 }
 
-// OpenData opens a pack, a folder of images (with train and val or test below it, or classes), or the data set of a recipe.
+// OpenData opens a pack, a folder of images (with train and val or test below it, or classes), or the data set of a
+// recipe.
 func OpenData(path string, sets []string, c recipes.Catalog) (*Opened, error) {
 	info, err := os.Stat(path)
 	isDir := err == nil && info.IsDir()
@@ -81,8 +82,8 @@ func openFolder(path string, skipped int) (*Opened, error) {
 	return &Opened{Data: d, Source: name, Base: filepath.Clean(path)}, nil
 }
 
-// WritePack packs a data set into the file at path, which appears when it is whole. When ctx ends nothing is left behind; what an earlier
-// one left that was killed is removed.
+// WritePack packs a data set into the file at path, which appears when it is whole. When ctx ends nothing is left
+// behind; what an earlier one left that was killed is removed.
 func (o *Opened) WritePack(ctx context.Context, path string, opt pack.Options) (rep *pack.Report, err error) {
 	opt.Source, opt.Base = o.Source, o.Base
 	if err := opt.Validate(); err != nil {
@@ -159,7 +160,8 @@ func (v *Verified) Err(source string) error {
 	case len(v.Damaged) > 0:
 		return &DataError{fmt.Errorf("%s: %d of %d samples are damaged", source, len(v.Damaged), v.Samples)}
 	case v.whole && len(v.LeftOut) > 0:
-		return &DataError{fmt.Errorf("%s: %d of %d samples do not decode", source, len(v.LeftOut), v.Samples+len(v.LeftOut))}
+		return &DataError{fmt.Errorf("%s: %d of %d samples do not decode", source, len(v.LeftOut),
+			v.Samples+len(v.LeftOut))}
 	}
 	return nil
 }

@@ -10,8 +10,8 @@ import (
 	"selfsup/recipes"
 )
 
-// DataBench is how fast a recipe's data pipeline makes views: read, decode, augment, write into the batch, without a training step. The
-// first keys are those of the torchvision script that it is compared with.
+// DataBench is how fast a recipe's data pipeline makes views: read, decode, augment, write into the batch, without a
+// training step. The first keys are those of the torchvision script that it is compared with.
 type DataBench struct {
 	Size            int     `json:"size"`              // of a view, pixels
 	JPEG            bool    `json:"jpeg"`              // images are decoded each time
@@ -30,7 +30,8 @@ type DataBench struct {
 	noun string // of the samples
 }
 
-// BenchmarkData makes the batches of a recipe's training for so many seconds, with so many workers (0: as the recipe says).
+// BenchmarkData makes the batches of a recipe's training for so many seconds, with so many workers (0: as the recipe
+// says).
 func BenchmarkData(r *recipes.Loaded, workers int, seconds float64) (*DataBench, error) {
 	s, err := newSetup(r)
 	if err != nil {
@@ -54,7 +55,8 @@ func BenchmarkData(r *recipes.Loaded, workers int, seconds float64) (*DataBench,
 		return nil, err
 	}
 	defer loader.Close()
-	b := &DataBench{Size: s.width(), Dataset: r.Dataset.Name, Views: s.viewCount(), Workers: workers, Batch: r.Train.Batch, noun: s.noun()}
+	b := &DataBench{Size: s.width(), Dataset: r.Dataset.Name, Views: s.viewCount(), Workers: workers,
+		Batch: r.Train.Batch, noun: s.noun()}
 	if x, ok := s.Data.Train.(datasets.Decoding); ok {
 		b.JPEG = x.Decodes()
 	}
@@ -74,7 +76,8 @@ func BenchmarkData(r *recipes.Loaded, workers int, seconds float64) (*DataBench,
 			return nil, err
 		}
 	}
-	// Nothing is ready ahead here or at the end, for the consumer does no work: the batches between are what the workers made.
+	// Nothing is ready ahead here or at the end, for the consumer does no work: the batches between are what the
+	// workers made.
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	began := time.Now()
@@ -96,13 +99,17 @@ func BenchmarkData(r *recipes.Loaded, workers int, seconds float64) (*DataBench,
 // String is the measurement for people.
 func (b *DataBench) String() string {
 	if b.noun != "images" {
-		return fmt.Sprintf("%s: %s of %d %s, %d workers\n%.1f %s/s (%d in %.1f s), %.2f allocations and %.0f bytes a %s\n", b.Dataset, b.noun, b.Size,
-			unitOf(b.noun), b.Workers, b.ImagesPerSecond, b.noun, b.Images, b.Seconds, b.AllocsPerImage, b.BytesPerImage, one(b.noun))
+		return fmt.Sprintf("%s: %s of %d %s, %d workers\n%.1f %s/s (%d in %.1f s), %.2f allocations and %.0f "+
+			"bytes a %s\n", b.Dataset, b.noun, b.Size,
+			unitOf(b.noun), b.Workers, b.ImagesPerSecond, b.noun, b.Images, b.Seconds, b.AllocsPerImage,
+			b.BytesPerImage, one(b.noun))
 	}
 	from := "pixels"
 	if b.JPEG {
 		from = "files that are decoded"
 	}
-	return fmt.Sprintf("%s: %d views of %d pixels an image, from %s, %d workers\n%.1f images/s (%d in %.1f s), %.2f allocations and %.0f bytes an image\n",
-		b.Dataset, b.Views, b.Size, from, b.Workers, b.ImagesPerSecond, b.Images, b.Seconds, b.AllocsPerImage, b.BytesPerImage)
+	return fmt.Sprintf("%s: %d views of %d pixels an image, from %s, %d workers\n%.1f images/s (%d in %.1f s), "+
+		"%.2f allocations and %.0f bytes an image\n",
+		b.Dataset, b.Views, b.Size, from, b.Workers, b.ImagesPerSecond, b.Images, b.Seconds, b.AllocsPerImage,
+		b.BytesPerImage)
 }

@@ -48,10 +48,11 @@ type PackInfo struct {
 	Quality int `json:"quality"` // of the JPEG files that were encoded; 0: none was
 }
 
-// Describe implements Readable, with a DataInfo: it counts classes, sizes, and pixels. Statistics that the set does not know take a pass
-// over its images.
+// Describe implements Readable, with a DataInfo: it counts classes, sizes, and pixels. Statistics that the set does not
+// know take a pass over its images.
 func (o *Opened) Describe() (fmt.Stringer, error) {
-	d := &DataInfo{Source: o.Source, Channels: o.Channels, LeftOut: len(o.Skipped), Refused: refused(o.Skipped), Notes: append([]string{}, o.Notes...)}
+	d := &DataInfo{Source: o.Source, Channels: o.Channels, LeftOut: len(o.Skipped), Refused: refused(o.Skipped),
+		Notes: append([]string{}, o.Notes...)}
 	for _, name := range o.Train.Classes() {
 		d.Classes = append(d.Classes, ClassInfo{Class: name})
 	}
@@ -142,7 +143,8 @@ func (d *DataInfo) String() string {
 	}
 	t := report.Table{Header: []string{"set", "images", "no label", "height", "width", "channels", "mean", "std"}}
 	for _, s := range d.Sets {
-		t.Rows = append(t.Rows, []string{s.Set, fmt.Sprint(s.Images), fmt.Sprint(s.Unlabelled), span(s.Height), span(s.Width), fmt.Sprint(d.Channels), fmt.Sprintf("%.4f", s.Mean), fmt.Sprintf("%.4f", s.Std)})
+		t.Rows = append(t.Rows, []string{s.Set, fmt.Sprint(s.Images), fmt.Sprint(s.Unlabelled), span(s.Height),
+			span(s.Width), fmt.Sprint(d.Channels), fmt.Sprintf("%.4f", s.Mean), fmt.Sprintf("%.4f", s.Std)})
 	}
 	fmt.Fprintf(&b, "\n%s", t)
 	if len(d.Classes) > 0 {

@@ -18,8 +18,8 @@ type Readable interface {
 	Verify() *Verified
 }
 
-// OpenAny opens images, as OpenData does, or data of any kind that a file with a [dataset.X] table alone names. Of a folder it leaves out what
-// does not decode, however much that is.
+// OpenAny opens images, as OpenData does, or data of any kind that a file with a [dataset.X] table alone names. Of a
+// folder it leaves out what does not decode, however much that is.
 func OpenAny(path string, sets []string, c recipes.Catalog) (Readable, error) {
 	if recipes.NamesSource(path) {
 		return OpenSource(path, sets, c)
@@ -39,7 +39,8 @@ func OpenAny(path string, sets []string, c recipes.Catalog) (Readable, error) {
 	return o.readable(), nil
 }
 
-// readable is the data as `data info` describes them: plain images by their sizes and levels, other kinds by the facts of their kind.
+// readable is the data as `data info` describes them: plain images by their sizes and levels, other kinds by the facts
+// of their kind.
 func (o *Opened) readable() Readable {
 	switch o.Train.(type) {
 	case datasets.MaskSet, datasets.CaptionSet:

@@ -10,12 +10,14 @@ import (
 	"selfsup/recipes"
 )
 
-// A source file is described and verified sample by sample; a float that is no number is found where the samples are read.
+// A source file is described and verified sample by sample; a float that is no number is found where the samples are
+// read.
 func TestSource(t *testing.T) {
 	dir := t.TempDir()
 	wav := func(samples ...uint32) []byte {
 		le := binary.LittleEndian
-		b := append([]byte("RIFF\x00\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x03\x00\x01\x00"), 0x40, 0x1f, 0, 0, 0, 0x7d, 0, 0, 4, 0, 32, 0)
+		b := append([]byte("RIFF\x00\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x03\x00\x01\x00"), 0x40, 0x1f, 0, 0, 0, 0x7d,
+			0, 0, 4, 0, 32, 0)
 		b = le.AppendUint32(append(b, "data"...), uint32(4*len(samples)))
 		for _, s := range samples {
 			b = le.AppendUint32(b, s)
@@ -44,7 +46,8 @@ func TestSource(t *testing.T) {
 		t.Fatal(err)
 	}
 	info := facts.String()
-	for _, want := range []string{"source    wav", "train     2", "test      none", "coding    32-bit float", "rate      8000 samples a second"} {
+	for _, want := range []string{"source    wav", "train     2", "test      none", "coding    32-bit float",
+		"rate      8000 samples a second"} {
 		if !strings.Contains(info, want+"\n") {
 			t.Errorf("want %q in\n%s", want, info)
 		}
@@ -53,13 +56,15 @@ func TestSource(t *testing.T) {
 		t.Errorf("want %q in\n%s", want, info)
 	}
 	v := o.Verify()
-	if v.Samples != 2 || len(v.LeftOut) != 1 || len(v.Damaged) != 1 || !strings.Contains(v.Damaged[0].Error, "sample 1 is NaN") {
+	if v.Samples != 2 || len(v.LeftOut) != 1 || len(v.Damaged) != 1 || !strings.Contains(v.Damaged[0].Error,
+		"sample 1 is NaN") {
 		t.Errorf("got %+v, want 2 samples read, one left out and the NaN found", v)
 	}
 	if err := v.Err(path); err == nil {
 		t.Error("damage is no error")
 	}
-	if _, err := OpenSource(path, []string{"data.wav.max_skipped=0"}, recipes.Builtin()); err == nil || !strings.Contains(err.Error(), "short.wav") {
+	if _, err := OpenSource(path, []string{"data.wav.max_skipped=0"}, recipes.Builtin()); err == nil ||
+		!strings.Contains(err.Error(), "short.wav") {
 		t.Errorf("a refused file: %v", err)
 	}
 }

@@ -30,25 +30,30 @@ func (s *Setup) Describe(w io.Writer) error {
 	if s.Data.Test != nil {
 		test = s.Data.Test.Len()
 	}
-	fmt.Fprintf(w, "data        %d training and %d test %s%s of %s\n", s.Data.Train.Len(), test, s.noun(), s.seen(), s.viewSizes())
+	fmt.Fprintf(w, "data        %d training and %d test %s%s of %s\n", s.Data.Train.Len(), test, s.noun(), s.seen(),
+		s.viewSizes())
 	if s.Data.Labelled != nil || s.Seen.Len() < s.Data.Train.Len() || s.Labelled.Len() < s.Data.Train.Len() {
-		fmt.Fprintf(w, "subsets     the method sees %d training %s, evaluations learn from %d\n", s.Seen.Len(), s.noun(), s.Labelled.Len())
+		fmt.Fprintf(w, "subsets     the method sees %d training %s, evaluations learn from %d\n", s.Seen.Len(),
+			s.noun(), s.Labelled.Len())
 	}
 	if note := s.faint(); note != "" {
 		fmt.Fprintf(w, "pixels      %s\n", note)
 	}
 	fmt.Fprintf(w, "training    %d steps, %d an epoch, batch %d\n", s.Steps, s.PerEpoch, s.Recipe.Train.Batch)
 	for _, early := range s.stages[:len(s.stages)-1] {
-		fmt.Fprintf(w, "until step  %d views of %v, %.2f GFLOP a step, %.1f MB for temporaries\n", early.until, methods.InputOf(early.Input), float64(early.Train.FLOPs())/1e9, float64(early.Train.IR.Arena)/(1<<20))
+		fmt.Fprintf(w, "until step  %d views of %v, %.2f GFLOP a step, %.1f MB for temporaries\n", early.until,
+			methods.InputOf(early.Input), float64(early.Train.FLOPs())/1e9, float64(early.Train.IR.Arena)/(1<<20))
 	}
 	fmt.Fprintf(w, "parameters  %d trained, %d other state, %d of the optimiser\n", trained, kept, moments)
 	fmt.Fprintf(w, "step        %d operations, %.2f GFLOP\n", len(p.Instrs), float64(s.Train.FLOPs())/1e9)
 	if refs := s.byReference(); len(refs) > 0 {
 		fmt.Fprintf(w, "            without a kernel on %s: %s\n", s.Device.Name(), strings.Join(refs, ", "))
 	}
-	fmt.Fprintf(w, "memory      %.1f MB for temporaries, %.1f MB for state\n", float64(p.Arena)/(1<<20), float64(4*(trained+kept+moments))/(1<<20))
+	fmt.Fprintf(w, "memory      %.1f MB for temporaries, %.1f MB for state\n", float64(p.Arena)/(1<<20),
+		float64(4*(trained+kept+moments))/(1<<20))
 	if limit := s.Recipe.MemoryLimit; limit != 0 {
-		fmt.Fprintf(w, "            %s in all within memory_limit = %q, %d operations run again for that\n", setting.Size(s.Train.Memory().Total()).In(limit), limit, p.Again)
+		fmt.Fprintf(w, "            %s in all within memory_limit = %q, %d operations run again for that\n",
+			setting.Size(s.Train.Memory().Total()).In(limit), limit, p.Again)
 	}
 	fmt.Fprintln(w)
 
@@ -85,7 +90,8 @@ func (s *Setup) Describe(w io.Writer) error {
 	t := report.Table{Header: []string{"operation", "count", "GFLOP", "result MB"}}
 	for _, n := range names {
 		c := costs[n]
-		t.Rows = append(t.Rows, []string{n, fmt.Sprint(c.count), fmt.Sprintf("%.3f", float64(c.flops)/1e9), fmt.Sprintf("%.2f", float64(c.bytes)/(1<<20))})
+		t.Rows = append(t.Rows, []string{n, fmt.Sprint(c.count), fmt.Sprintf("%.3f", float64(c.flops)/1e9),
+			fmt.Sprintf("%.2f", float64(c.bytes)/(1<<20))})
 	}
 	if _, err := fmt.Fprintf(w, "%s\n", t); err != nil {
 		return err

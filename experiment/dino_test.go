@@ -24,8 +24,10 @@ import (
 func smallDINO(t *testing.T, sets ...string) *recipes.Loaded {
 	t.Helper()
 	r, err := recipes.Load("dino.toml", append([]string{
-		"backbone.convnet.widths=[8,16]", "method.dino.hidden=16", "method.dino.bottleneck=8", "method.dino.prototypes=24",
-		"method.dino.momentum=0.8", `method.dino.hold_last="5 steps"`, "train.batch=32", `train.length="12 steps"`, `train.checkpoint="1 step"`,
+		"backbone.convnet.widths=[8,16]", "method.dino.hidden=16", "method.dino.bottleneck=8",
+		"method.dino.prototypes=24",
+		"method.dino.momentum=0.8", `method.dino.hold_last="5 steps"`, "train.batch=32", `train.length="12 steps"`,
+		`train.checkpoint="1 step"`,
 		"evaluate.linear=false", `evaluate.knn.every="0 steps"`,
 	}, sets...), recipes.Builtin())
 	if err != nil {
@@ -101,14 +103,18 @@ func TestTeacherIsEvaluated(t *testing.T) {
 	}
 	knn := s.Recipe.Evaluate.On[0].Value.(*evaluate.KNN)
 	want, err := knn.Evaluate(context.Background(), evaluate.Features{
-		TrainX: train.x, TrainY: labels(whole.Data.Train), TestX: test.x, TestY: labels(whole.Data.Test), Dim: 16, Classes: 10, Seed: 1,
+		TrainX: train.x, TrainY: labels(whole.Data.Train), TestX: test.x, TestY: labels(whole.Data.Test), Dim: 16,
+		Classes: 10, Seed: 1,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := slices.IndexFunc(sum.Evaluations, func(e Evaluation) bool { return e.Representation == "trained" && e.Metric == want[0].Metric })
+	said := slices.IndexFunc(sum.Evaluations, func(e Evaluation) bool {
+		return e.Representation == "trained" && e.Metric == want[0].Metric
+	})
 	if said < 0 || sum.Evaluations[said].Value != want[0].Value {
-		t.Errorf("the run evaluates %+v, the teacher's encoder has %s %v", sum.Evaluations, want[0].Metric, want[0].Value)
+		t.Errorf("the run evaluates %+v, the teacher's encoder has %s %v", sum.Evaluations, want[0].Metric,
+			want[0].Value)
 	}
 
 	data, err := os.ReadFile(filepath.Join(sum.Run, exportFile))
@@ -191,7 +197,8 @@ func TestHeldPrototypes(t *testing.T) {
 			}
 		}
 		if held != 4 {
-			t.Fatalf("%d entries of the last layer, want its weight, two moments and its count of steps: %q", held, st.Names())
+			t.Fatalf("%d entries of the last layer, want its weight, two moments and its count of steps: %q", held,
+				st.Names())
 		}
 	}
 	sum, err := Resume(dir, recipes.Builtin(), Options{Messages: io.Discard})

@@ -37,9 +37,9 @@ type Embedded struct {
 	Skipped  []datasets.Skip
 }
 
-// Embed writes the features that a run's encoder gives the images of a folder, a pack or a recipe's data set: a row an image, in the order
-// of the folder's names, or of the training set and then the test set. Images are resized, cut and normalised as the run's evaluation does, with
-// the statistics of the checkpoint.
+// Embed writes the features that a run's encoder gives the images of a folder, a pack or a recipe's data set: a row an
+// image, in the order of the folder's names, or of the training set and then the test set. Images are resized, cut and
+// normalised as the run's evaluation does, with the statistics of the checkpoint.
 func Embed(dir, data string, sets []string, e EmbedOptions, c recipes.Catalog, o Options) (*Embedded, error) {
 	if _, ok := featureFormats[filepath.Ext(e.To)]; !ok {
 		return nil, &RecipeError{e.To, errors.New("want a file whose name ends in .npy or .safetensors")}
@@ -56,7 +56,8 @@ func Embed(dir, data string, sets []string, e EmbedOptions, c recipes.Catalog, o
 	if err != nil {
 		return nil, err
 	}
-	out := &Embedded{Features: e.To, Names: strings.TrimSuffix(e.To, filepath.Ext(e.To)) + ".csv", Dim: s.Recipe.Backbone.Value.Dim(), Skipped: skipped}
+	out := &Embedded{Features: e.To, Names: strings.TrimSuffix(e.To, filepath.Ext(e.To)) + ".csv",
+		Dim: s.Recipe.Backbone.Value.Dim(), Skipped: skipped}
 	for _, p := range parts {
 		out.Rows += p.set.Len()
 	}
@@ -93,7 +94,8 @@ func embedMeta(dir, data string, m checkpoint.Meta) (map[string]string, error) {
 	}
 	std, err := json.Marshal(m.Encoder.Std)
 	return map[string]string{
-		"format": "pt", "run": filepath.Base(filepath.Clean(dir)), "recipe": m.Recipe, "step": strconv.Itoa(m.Step), "data": data,
+		"format": "pt", "run": filepath.Base(filepath.Clean(dir)), "recipe": m.Recipe, "step": strconv.Itoa(m.Step),
+		"data": data,
 		"mean": string(text), "std": string(std),
 	}, err
 }
@@ -133,7 +135,8 @@ func (p embedPart) named(i int) string {
 }
 
 // toEmbed opens what data names.
-func (s *Setup) toEmbed(data string, sets []string, maxSkipped int, c recipes.Catalog) (parts []embedPart, skipped []datasets.Skip, err error) {
+func (s *Setup) toEmbed(data string, sets []string, maxSkipped int, c recipes.Catalog) (parts []embedPart,
+	skipped []datasets.Skip, err error) {
 	info, err := os.Stat(data)
 	if err == nil && info.IsDir() {
 		if len(sets) > 0 {
@@ -142,14 +145,16 @@ func (s *Setup) toEmbed(data string, sets []string, maxSkipped int, c recipes.Ca
 		return s.folderToEmbed(data, maxSkipped)
 	}
 	if err == nil && recipes.NamesSource(data) {
-		return nil, nil, &RecipeError{data, errors.New("names data of another kind than images; want a folder of images, a pack or a recipe")}
+		return nil, nil, &RecipeError{data, errors.New("names data of another kind than images; want a folder " +
+			"of images, a pack or a recipe")}
 	}
 	o, err := OpenData(data, sets, c)
 	if err != nil {
 		return nil, nil, err
 	}
 	if o.Channels != s.Views.Channels {
-		err := fmt.Errorf("%s: its images have %d channels, the run's encoder takes %d", data, o.Channels, s.Views.Channels)
+		err := fmt.Errorf("%s: its images have %d channels, the run's encoder takes %d", data, o.Channels,
+			s.Views.Channels)
 		if !pack.Is(data) {
 			err = fmt.Errorf("%w; a dataset with a channels setting converts them", err)
 		}
@@ -161,8 +166,8 @@ func (s *Setup) toEmbed(data string, sets []string, maxSkipped int, c recipes.Ca
 	return parts, o.Skipped, nil
 }
 
-// folderToEmbed is every image below a folder, sorted by name. They get the channels that the encoder takes, and are decoded as the run's
-// own data set decodes, where that is a folder too.
+// folderToEmbed is every image below a folder, sorted by name. They get the channels that the encoder takes, and are
+// decoded as the run's own data set decodes, where that is a folder too.
 func (s *Setup) folderToEmbed(dir string, maxSkipped int) ([]embedPart, []datasets.Skip, error) {
 	f := datasets.NewFolder()
 	if own, ok := s.Recipe.Dataset.Value.(*datasets.Folder); ok {

@@ -34,7 +34,8 @@ func npy(t *testing.T, path string) (rows, dim int, x []float32) {
 	if n%64 != 0 || data[n-1] != '\n' {
 		t.Errorf("%s: a header of %d bytes that ends in %q, want a multiple of 64 and a line's end", path, n, data[n-1])
 	}
-	if _, err := fmt.Sscanf(string(data[10:n]), "{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }", &rows, &dim); err != nil {
+	if _, err := fmt.Sscanf(string(data[10:n]), "{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }", &rows,
+		&dim); err != nil {
 		t.Fatalf("%s: header %q: %v", path, data[10:n], err)
 	}
 	x = make([]float32, rows*dim)
@@ -63,7 +64,8 @@ func embeddedNames(t *testing.T, path string) [][]string {
 func shortRun(t *testing.T, sets ...string) string {
 	t.Helper()
 	r, err := recipes.Load("quickstart.toml", append([]string{
-		"backbone.convnet.widths=[8,16]", "method.simclr.projector=[8]", "train.batch=64", `train.length="4 steps"`, "evaluate.knn=false", "evaluate.linear=false",
+		"backbone.convnet.widths=[8,16]", "method.simclr.projector=[8]", "train.batch=64", `train.length="4 steps"`,
+		"evaluate.knn=false", "evaluate.linear=false",
 	}, sets...), recipes.Builtin())
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +77,8 @@ func shortRun(t *testing.T, sets ...string) string {
 	return sum.Run
 }
 
-// Embedding the recipe's own data gives what its evaluation reads, bit for bit: the training images first, and then the test images.
+// Embedding the recipe's own data gives what its evaluation reads, bit for bit: the training images first, and then the
+// test images.
 func TestEmbedIsEvaluation(t *testing.T) {
 	dir := shortRun(t, `views.interpolation="bicubic"`, "views.crop=24")
 	to := filepath.Join(t.TempDir(), "features.npy")
@@ -141,8 +144,8 @@ func paint(t *testing.T, path string, seed, w, h int) {
 	}
 }
 
-// Any folder embeds, in the order of its names: images of other sizes and channels than the run's, with folders, without, or both. What does
-// not decode is refused, or left out and named where that is allowed.
+// Any folder embeds, in the order of its names: images of other sizes and channels than the run's, with folders,
+// without, or both. What does not decode is refused, or left out and named where that is allowed.
 func TestEmbedFolder(t *testing.T) {
 	run := shortRun(t)
 	data := t.TempDir()
@@ -162,7 +165,8 @@ func TestEmbedFolder(t *testing.T) {
 	for _, n := range embeddedNames(t, got.Names) {
 		lines = append(lines, strings.Join(n, ","))
 	}
-	if want := []string{"0,,loose.png,", "1,,train/cat/10.png,train/cat", "2,,train/cat/2.png,train/cat", "3,,train/dog/a.png,train/dog"}; !slices.Equal(lines, want) {
+	if want := []string{"0,,loose.png,", "1,,train/cat/10.png,train/cat", "2,,train/cat/2.png,train/cat",
+		"3,,train/dog/a.png,train/dog"}; !slices.Equal(lines, want) {
 		t.Errorf("names %q, want %q", lines, want)
 	}
 	// A row is its image's, whatever is beside it.
@@ -171,7 +175,8 @@ func TestEmbedFolder(t *testing.T) {
 	if _, err := embed(alone, to, 0); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, one := npy(t, to); rows != 4 || dim != 16 || !slices.Equal(one, x[3*16:]) || slices.Equal(x[:16], x[16:32]) {
+	if _, _, one := npy(t, to); rows != 4 || dim != 16 || !slices.Equal(one, x[3*16:]) ||
+		slices.Equal(x[:16], x[16:32]) {
 		t.Errorf("%d rows of %d numbers; the last is %v, alone %v", rows, dim, x[3*16:], one)
 	}
 
@@ -194,7 +199,8 @@ func TestEmbedFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(safe)
-	if err != nil || !bytes.Contains(text, []byte(`"features":{"dtype":"F32","shape":[1,16]`)) || !bytes.HasSuffix(text, bytesOf(x[3*16:])) {
+	if err != nil || !bytes.Contains(text, []byte(`"features":{"dtype":"F32","shape":[1,16]`)) ||
+		!bytes.HasSuffix(text, bytesOf(x[3*16:])) {
 		t.Errorf("%s: %v", safe, err)
 	}
 }

@@ -75,13 +75,14 @@ func inputOf(g *graph.Scope, f feed.Field, n int) *graph.Node {
 	return g.Input(f.Name, shape...)
 }
 
-// aboveEncoder is the scope that the evaluated encoder is declared in. A teacher's is the twin of its student's, from whom it has what is not
-// trained.
+// aboveEncoder is the scope that the evaluated encoder is declared in. A teacher's is the twin of its student's, from
+// whom it has what is not trained.
 func (s *Setup) aboveEncoder(g *graph.Scope) *graph.Scope {
 	path := s.encoderScope()
 	above, ok := methods.ScopeAbove(path)
 	if !ok {
-		op.Fail("", "Objective.Encoder is %q; want a scope that ends in /%s, where the encoder puts itself", path, methods.Backbone)
+		op.Fail("", "Objective.Encoder is %q; want a scope that ends in /%s, where the encoder puts itself", path,
+			methods.Backbone)
 	}
 	if s.encodedAt.student == "" {
 		return scopeAt(g, above)
@@ -103,14 +104,16 @@ func scopeAt(g *graph.Scope, path string) *graph.Scope {
 	return g
 }
 
-// checkEncoder refuses a method whose encoder is not where it says: what would be evaluated and exported is not what is trained.
+// checkEncoder refuses a method whose encoder is not where it says: what would be evaluated and exported is not what is
+// trained.
 func (s *Setup) checkEncoder() error {
 	g, err := s.embedGraph()
 	if err != nil {
 		return err
 	}
 	if err := g.Missing(s.Store); err != nil {
-		return fmt.Errorf("[method.%s] the encoder to be evaluated, %q, is not what the method trains: %w; the method must call enc.New in the scope above it, or name another in Objective.Encoder",
+		return fmt.Errorf("[method.%s] the encoder to be evaluated, %q, is not what the method trains: %w; the "+
+			"method must call enc.New in the scope above it, or name another in Objective.Encoder",
 			s.Recipe.Method.Name, s.encoderScope(), err)
 	}
 	return nil

@@ -35,7 +35,8 @@ func (s *Setup) embedder(st *graph.Store) (func(context.Context, datasets.Labell
 
 // encoderOver compiles the frozen encoder of a Store and returns the function that runs it over a set as a maker shows
 // it; what the maker draws for a block of samples depends on the seed of its first.
-func (s *Setup) encoderOver(st *graph.Store) (func(context.Context, datasets.Labelled, feed.Maker, func(first int32) uint64) (features, error), error) {
+func (s *Setup) encoderOver(st *graph.Store) (func(context.Context, datasets.Labelled, feed.Maker,
+	func(first int32) uint64) (features, error), error) {
 	g, err := s.embedGraph()
 	if err != nil {
 		return nil, err
@@ -55,7 +56,8 @@ func (s *Setup) encoderOver(st *graph.Store) (func(context.Context, datasets.Lab
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, set datasets.Labelled, m feed.Maker, seed func(first int32) uint64) (features, error) {
+	return func(ctx context.Context, set datasets.Labelled, m feed.Maker, seed func(first int32) uint64) (features,
+		error) {
 		return s.rows(ctx, set, s.Recipe.Backbone.Value.Dim(), func(dst []float32, rows []int32) error {
 			clear(in.F32)
 			clear(in.I32)
@@ -88,7 +90,8 @@ func (s *Setup) raw(ctx context.Context, set datasets.Labelled) (features, error
 
 // rows fills features in blocks of embedBatch images. Features that are too many are reduced by a random projection,
 // block by block.
-func (s *Setup) rows(ctx context.Context, set datasets.Labelled, dim int, fill func(dst []float32, rows []int32) error) (features, error) {
+func (s *Setup) rows(ctx context.Context, set datasets.Labelled, dim int,
+	fill func(dst []float32, rows []int32) error) (features, error) {
 	n := set.Len()
 	f := features{y: make([]int32, n), dim: dim}
 	reduced := evaluate.NewProjection(dim, uint64(s.Recipe.Seed))
@@ -134,10 +137,12 @@ func (s *Setup) rows(ctx context.Context, set datasets.Labelled, dim int, fill f
 // computed once.
 type subject struct {
 	*Setup
-	name  string
-	take  func(context.Context, datasets.Labelled) (features, error)
-	views func(context.Context, datasets.Labelled, int) (features, error) // the first view, drawn anew for every number; nil: of the samples themselves there are none
-	pairs func(ctx context.Context, on string) (*evaluate.Pairs, error)   // images and texts in one space; nil: there are none
+	name string
+	take func(context.Context, datasets.Labelled) (features, error)
+	// the first view, drawn anew for every number; nil: of the samples themselves there are none
+	views func(context.Context, datasets.Labelled, int) (features, error)
+	// images and texts in one space; nil: there are none
+	pairs func(ctx context.Context, on string) (*evaluate.Pairs, error)
 	maps  func() (*mapper, error)
 	train features
 }
@@ -184,7 +189,8 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluate.P
 		}
 		for _, r := range rs {
 			if full := u.train.full; full > 0 && set != onTraining && !ofPixels(p) {
-				r.Notes = append(slices.Clone(r.Notes), fmt.Sprintf("%d features are reduced to %d by a random projection", full, u.train.dim))
+				r.Notes = append(slices.Clone(r.Notes), fmt.Sprintf("%d features are reduced to %d by a random "+
+					"projection", full, u.train.dim))
 			}
 			all = append(all, Evaluation{Result: r, Representation: u.name, Set: set, by: p})
 		}
@@ -265,7 +271,8 @@ func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
 			return run(ctx, set, s.Kind.Evaluation(set), func(int32) uint64 { return uint64(s.Recipe.Seed) })
 		},
 		views: func(ctx context.Context, set datasets.Labelled, number int) (features, error) {
-			return run(ctx, set, s.Kind.Training(set), func(first int32) uint64 { // a training step has drawn none of these
+			// a training step has drawn none of these
+			return run(ctx, set, s.Kind.Training(set), func(first int32) uint64 {
 				r := datasets.NewRand(uint64(s.Recipe.Seed), "evaluated views", uint64(number), uint64(first))
 				return r.Uint64()
 			})
@@ -341,7 +348,9 @@ func (s *Setup) evaluateAll(ctx context.Context) ([]Evaluation, error) {
 		}
 	}
 	if s.Recipe.Baselines.Pixels {
-		raw, err := (&subject{Setup: s, name: s.rawName(), take: s.raw, maps: func() (*mapper, error) { return s.rawMaps(), nil }}).measure(ctx, onTest, ps)
+		raw, err := (&subject{Setup: s, name: s.rawName(), take: s.raw, maps: func() (*mapper, error) {
+			return s.rawMaps(), nil
+		}}).measure(ctx, onTest, ps)
 		if err != nil {
 			return nil, err
 		}

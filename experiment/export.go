@@ -54,7 +54,8 @@ func (r *run) export() error {
 	return r.exportEncoder(r.Folder.File(exportFile), r.Store, r.meta(r.Steps), plainLayout)
 }
 
-// encoderConfig is what a loader of an exported encoder needs besides its tensors; the metadata have it as "config", in JSON.
+// encoderConfig is what a loader of an exported encoder needs besides its tensors; the metadata have it as "config", in
+// JSON.
 type encoderConfig struct {
 	Backbone      string         `json:"backbone"`
 	Settings      map[string]any `json:"settings"`         // of the backbone, as in a recipe
@@ -100,10 +101,12 @@ func (s *Setup) exportEncoder(path string, st *graph.Store, m checkpoint.Meta, l
 	meta := map[string]string{
 		"format": "pt", // transformers refuses files without it
 		"recipe": m.Recipe, "step": strconv.Itoa(m.Step), "layout": layoutNotes[layout], "config": string(text),
-		"input": fmt.Sprintf("[B,%d,%d,%d], (pixel/255 - mean)/std, mean %v, std %v", m.Encoder.Height, m.Encoder.Width, m.Encoder.Channels, m.Encoder.Mean, m.Encoder.Std),
+		"input": fmt.Sprintf("[B,%d,%d,%d], (pixel/255 - mean)/std, mean %v, std %v", m.Encoder.Height, m.Encoder.Width,
+			m.Encoder.Channels, m.Encoder.Mean, m.Encoder.Std),
 	}
 	if layout == torchLayout {
-		meta["input"] = fmt.Sprintf("[B,%d,%d,%d], (pixel/255 - mean)/std, mean %v, std %v", m.Encoder.Channels, m.Encoder.Height, m.Encoder.Width, m.Encoder.Mean, m.Encoder.Std)
+		meta["input"] = fmt.Sprintf("[B,%d,%d,%d], (pixel/255 - mean)/std, mean %v, std %v", m.Encoder.Channels,
+			m.Encoder.Height, m.Encoder.Width, m.Encoder.Mean, m.Encoder.Std)
 	}
 	if o := m.Encoder.Other; o != nil {
 		meta["input"] = s.otherInput(o)
@@ -118,7 +121,8 @@ func (s *Setup) exportEncoder(path string, st *graph.Store, m checkpoint.Meta, l
 }
 
 // arranged is the tensors of a file in a layout.
-func (s *Setup) arranged(layout string, c *encoderConfig, entries []*graph.Entry, input, features ir.Array) []checkpoint.Tensor {
+func (s *Setup) arranged(layout string, c *encoderConfig, entries []*graph.Entry, input,
+	features ir.Array) []checkpoint.Tensor {
 	name := "pixels"
 	if c.Samples != nil {
 		name = c.Samples.Kind
@@ -128,9 +132,11 @@ func (s *Setup) arranged(layout string, c *encoderConfig, entries []*graph.Entry
 			input = turnedImages(input)
 		}
 		ts := forTorch(s.Recipe.Backbone.Value, c.Layers, entries, methods.InputOf(s.Input))
-		return append(ts, checkpoint.TensorOf("reference."+name, input), checkpoint.TensorOf("reference.features", features))
+		return append(ts, checkpoint.TensorOf("reference."+name, input), checkpoint.TensorOf("reference.features",
+			features))
 	}
-	ts := []checkpoint.Tensor{checkpoint.TensorOf("reference/"+name, input), checkpoint.TensorOf("reference/features", features)}
+	ts := []checkpoint.Tensor{checkpoint.TensorOf("reference/"+name, input), checkpoint.TensorOf("reference/features",
+		features)}
 	for _, e := range entries {
 		ts = append(ts, checkpoint.TensorOf(e.Name, e.Array))
 	}
@@ -145,7 +151,8 @@ func (s *Setup) encoderConfig(e *checkpoint.Encoder) (*encoderConfig, error) {
 		return nil, err
 	}
 	c := &encoderConfig{
-		Backbone: b.Name, Settings: recipe.Backbone[b.Name], Height: e.Height, Width: e.Width, Channels: e.Channels, Mean: e.Mean, Std: e.Std,
+		Backbone: b.Name, Settings: recipe.Backbone[b.Name], Height: e.Height, Width: e.Width, Channels: e.Channels,
+		Mean: e.Mean, Std: e.Std,
 		Interpolation: s.Recipe.Views.Interpolation, Features: b.Value.Dim(),
 	}
 	if c.Samples = e.Other; c.Samples != nil {
@@ -169,7 +176,8 @@ func (s *Setup) otherInput(o *checkpoint.Samples) string {
 			"standard": "(x - mean)/std of its column in config.samples, 0 where std is 0",
 			"quantile": "the normal score of its rank among the training rows", "none": "as it is",
 		}
-		text += fmt.Sprintf("; a number is %s, and 0 where it is missing; a category is its place in its column's list, or the place after them",
+		text += fmt.Sprintf("; a number is %s, and 0 where it is missing; a category is its place in its "+
+			"column's list, or the place after them",
 			scaled[s.Recipe.Rows.Numbers])
 	}
 	return text
@@ -185,8 +193,9 @@ func anys(list []int) (all []any) {
 // referenceImages is how many samples an exported file brings with their features.
 const referenceImages = 2
 
-// reference draws images of random bytes, always the same, as pixels from 0 to 1 [B,H,W,C], and makes their features [B,F]. Of other data
-// they are what the encoder takes: numbers from -2 to 2, and categories or symbols, each as likely.
+// reference draws images of random bytes, always the same, as pixels from 0 to 1 [B,H,W,C], and makes their features
+// [B,F]. Of other data they are what the encoder takes: numbers from -2 to 2, and categories or symbols, each as
+// likely.
 func (s *Setup) reference(st *graph.Store) (input, features ir.Array, err error) {
 	g, err := s.frozenGraph(referenceImages)
 	if err != nil {

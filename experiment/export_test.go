@@ -57,7 +57,8 @@ func tensors(t *testing.T, path string) (meta map[string]string, shapes map[stri
 	return meta, shapes, values
 }
 
-// checkExport compares the exported encoder with the checkpoint at the end, and what Export writes with both checkpoints.
+// checkExport compares the exported encoder with the checkpoint at the end, and what Export writes with both
+// checkpoints.
 func checkExport(t *testing.T, dir string) {
 	t.Helper()
 	own := filepath.Join(dir, "export", "encoder.safetensors")
@@ -80,16 +81,19 @@ func checkExport(t *testing.T, dir string) {
 	if len(values) != len(want)+2 {
 		t.Errorf("%d tensors, want %v and the reference's two", len(values), want)
 	}
-	if !slices.Equal(shapes["reference/pixels"], []int{2, 28, 28, 1}) || !slices.Equal(shapes["reference/features"], []int{2, 16}) {
+	if !slices.Equal(shapes["reference/pixels"], []int{2, 28, 28, 1}) || !slices.Equal(shapes["reference/features"],
+		[]int{2, 16}) {
 		t.Errorf("reference %v -> %v", shapes["reference/pixels"], shapes["reference/features"])
 	}
-	if meta["recipe"] != m.Recipe || meta["step"] != "23" || meta["format"] != "pt" || !strings.Contains(meta["layout"], "conv weights [kh,kw,in,out]") || !strings.HasPrefix(meta["input"], "[B,28,28,1], ") {
+	if meta["recipe"] != m.Recipe || meta["step"] != "23" || meta["format"] != "pt" || !strings.Contains(meta["layout"],
+		"conv weights [kh,kw,in,out]") || !strings.HasPrefix(meta["input"], "[B,28,28,1], ") {
 		t.Errorf("metadata %v", meta)
 	}
 
 	for _, best := range []bool{false, true} {
 		path := filepath.Join(t.TempDir(), "new", "x.safetensors")
-		got, err := experiment.Export(dir, experiment.ExportOptions{To: path, Best: best}, recipes.Builtin(), experiment.Options{})
+		got, err := experiment.Export(dir, experiment.ExportOptions{To: path, Best: best}, recipes.Builtin(),
+			experiment.Options{})
 		if err != nil || got != path {
 			t.Fatalf("Export: %s, %v", got, err)
 		}
@@ -103,7 +107,8 @@ func checkExport(t *testing.T, dir string) {
 		}
 	}
 	before, _ := os.ReadFile(own)
-	if got, err := experiment.Export(dir, experiment.ExportOptions{}, recipes.Builtin(), experiment.Options{}); err != nil || got != own {
+	if got, err := experiment.Export(dir, experiment.ExportOptions{}, recipes.Builtin(),
+		experiment.Options{}); err != nil || got != own {
 		t.Fatalf("Export: %s, %v", got, err)
 	}
 	if after, _ := os.ReadFile(own); !bytes.Equal(before, after) {

@@ -15,7 +15,8 @@ import (
 	"selfsup/setting"
 )
 
-// What may change when a run goes on: how long it is, what is evaluated, and where its data are. Everything else would make it another run.
+// What may change when a run goes on: how long it is, what is evaluated, and where its data are. Everything else would
+// make it another run.
 
 // mayChange refuses a setting of the command line that a run cannot take up when it goes on.
 func mayChange(set string) error {
@@ -23,7 +24,9 @@ func mayChange(set string) error {
 	case keyOf(set) == "train.length", ofEvaluation(set), ofData(set): // reload looks closer at the data
 		return nil
 	}
-	return &RecipeError{"resume", fmt.Errorf("--set %s: a run goes on with the training that it began; train.length and settings below evaluate may change, and where the data are; another value of %s is another run", set, keyOf(set))}
+	return &RecipeError{"resume", fmt.Errorf("--set %s: a run goes on with the training that it began; "+
+		"train.length and settings below evaluate may change, and where the data are; another value of %s is "+
+		"another run", set, keyOf(set))}
 }
 
 // ofEvaluation reports whether a setting of the command line changes what is evaluated.
@@ -68,14 +71,16 @@ func (h *held) changes(f *folder.Folder, c recipes.Catalog) (list []Change, err 
 	return list, nil
 }
 
-// extend gives the folder the changed recipe: the one before, its origins and its summary are kept beside it under the step of the change.
+// extend gives the folder the changed recipe: the one before, its origins and its summary are kept beside it under the
+// step of the change.
 func (h *held) extend(f *folder.Folder, changed []Change, sets []string, c recipes.Catalog) error {
 	if len(changed) == 0 {
 		return nil
 	}
 	step := h.meta.Step
 	if h.Steps < step {
-		return h.Recipe.Result.Bad("train.length", "%q is %d steps, and the run has done %d: want at least that", h.Recipe.Train.Length, h.Steps, step)
+		return h.Recipe.Result.Bad("train.length", "%q is %d steps, and the run has done %d: want at least that",
+			h.Recipe.Train.Length, h.Steps, step)
 	}
 	tag := "step" + strconv.Itoa(step)
 	for n := 2; exists(f.File(keptAs(ResolvedFile, tag))); n++ { // changed again before another step
@@ -100,7 +105,8 @@ func (h *held) extend(f *folder.Folder, changed []Change, sets []string, c recip
 	if err := folder.WriteAtomic(f.File(ResolvedFile), []byte(h.Recipe.Resolved)); err != nil {
 		return fmt.Errorf("resume: %w", err)
 	}
-	h.status.Lineage = append(h.status.Lineage, Extension{Step: step, Recipe: keptAs(ResolvedFile, tag), Changes: changed})
+	h.status.Lineage = append(h.status.Lineage, Extension{Step: step, Recipe: keptAs(ResolvedFile, tag),
+		Changes: changed})
 	h.status.State, h.status.Recipe, h.status.Steps = "interrupted", h.Recipe.ID(), h.Steps
 	if err := h.status.write(f); err != nil {
 		return err

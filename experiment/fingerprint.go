@@ -307,7 +307,8 @@ func changes(old, now []dataImage) (said []string) {
 		what  string
 		names []string
 	}{
-		{"added", come}, {"removed", missing}, {"renamed", renamed}, {"moved by the split", moved}, {"changed", changed},
+		{"added", come}, {"removed", missing}, {"renamed", renamed}, {"moved by the split", moved},
+		{"changed", changed},
 	} {
 		if n := len(c.names); n > 0 {
 			said = append(said, fmt.Sprintf("%d %s%s", n, c.what, few(": ", c.names)))
@@ -343,7 +344,8 @@ func without(a, b []string) (rest []string) {
 // recognise compares the opened data of a setup with those that a run folder recorded. The remark says that there is no
 // record.
 func (s *Setup) recognise(f *folder.Folder) (remark string, err error) {
-	if s.fingerprint, err = fingerprintOf(s.Recipe.Dataset.Name, s.Data, s.reads("comparing the "+s.noun()+" with the run's")); err != nil {
+	if s.fingerprint, err = fingerprintOf(s.Recipe.Dataset.Name, s.Data,
+		s.reads("comparing the "+s.noun()+" with the run's")); err != nil {
 		return "", &DataError{err}
 	}
 	was, err := readFingerprint(f)

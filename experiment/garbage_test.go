@@ -20,7 +20,8 @@ func TestTidy(t *testing.T) {
 		debug.SetGCPercent(77)
 		tidy(graph.Memory{Temporaries: c.bytes})
 		if got := debug.SetGCPercent(77); got != c.want {
-			t.Errorf("GOGC=%q, a step of %d bytes: garbage may be %d%% of the heap, want %d%%", c.gogc, c.bytes, got, c.want)
+			t.Errorf("GOGC=%q, a step of %d bytes: garbage may be %d%% of the heap, want %d%%", c.gogc, c.bytes, got,
+				c.want)
 		}
 	}
 }

@@ -64,7 +64,8 @@ func past(dir string, now time.Time) (Past, error) {
 	if err != nil {
 		return Past{}, err
 	}
-	p := Past{Run: dir, State: s.State, Step: s.Step, Steps: s.Steps, Error: s.Error, Sets: []string{}, Evaluations: []Evaluation{}}
+	p := Past{Run: dir, State: s.State, Step: s.Step, Steps: s.Steps, Error: s.Error, Sets: []string{},
+		Evaluations: []Evaluation{}}
 	info, err := os.Stat(filepath.Join(dir, ResolvedFile))
 	if err != nil {
 		return Past{}, err
@@ -123,14 +124,16 @@ func setsOf(path string) ([]string, error) {
 	}), nil
 }
 
-// HistoryTable prints runs for people: the trained encoder's first result, and what --set changed, below each run where there is no room.
+// HistoryTable prints runs for people: the trained encoder's first result, and what --set changed, below each run where
+// there is no room.
 func HistoryTable(runs []Past, width int) string {
 	if len(runs) == 0 {
 		return ""
 	}
 	t := report.Table{Header: []string{"run", "state", "steps", "result"}}
 	for _, p := range runs {
-		t.Rows = append(t.Rows, []string{filepath.Base(filepath.Clean(p.Run)), p.State, fmt.Sprintf("%d/%d", p.Step, p.Steps), p.result()})
+		t.Rows = append(t.Rows, []string{filepath.Base(filepath.Clean(p.Run)), p.State, fmt.Sprintf("%d/%d", p.Step,
+			p.Steps), p.result()})
 	}
 	lines := strings.Split(strings.TrimRight(t.String(), "\n"), "\n")
 	var b strings.Builder

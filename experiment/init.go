@@ -14,7 +14,8 @@ import (
 	"selfsup/methods"
 )
 
-// Weights that a run begins with, the recipe's [init]. They are read once, before the first step; a resumed run has them in its checkpoint.
+// Weights that a run begins with, the recipe's [init]. They are read once, before the first step; a resumed run has
+// them in its checkpoint.
 
 // Begun is where a run's first weights are from, as run.json records it.
 type Begun struct {
@@ -85,7 +86,8 @@ func weightsOfFile(path string, _ bool) (*weights, error) {
 		return nil, err
 	}
 	if layout := meta["layout"]; layout != layoutNotes[plainLayout] {
-		return nil, fmt.Errorf("the file's layout is %q, want the one that a run exports: %q", layout, layoutNotes[plainLayout])
+		return nil, fmt.Errorf("the file's layout is %q, want the one that a run exports: %q", layout,
+			layoutNotes[plainLayout])
 	}
 	w := &weights{entries: map[string]ir.Array{}, begun: Begun{Recipe: meta["recipe"]}}
 	var c encoderConfig
@@ -126,7 +128,8 @@ func (s *Setup) initialise(w *weights) error {
 		}
 	}
 	if len(used) == 0 {
-		return &RecipeError{s.Recipe.File, fmt.Errorf("[init] scope = %q: the network has no parameters there; want the scope of an encoder, such as %q", scope, methods.Backbone)}
+		return &RecipeError{s.Recipe.File, fmt.Errorf("[init] scope = %q: the network has no parameters there; "+
+			"want the scope of an encoder, such as %q", scope, methods.Backbone)}
 	}
 	for rest := range w.entries {
 		if !used[rest] {
@@ -139,7 +142,8 @@ func (s *Setup) initialise(w *weights) error {
 		if n := len(bad) - 3; n > 0 {
 			bad, more = bad[:3], fmt.Sprintf(", and %d more", n)
 		}
-		return &RecipeError{s.Recipe.File, errors.New("[init] from = \"" + w.where + "\" does not fit " + scope + ": " + strings.Join(bad, "; ") + more + "; want the backbone that was trained")}
+		return &RecipeError{s.Recipe.File, errors.New("[init] from = \"" + w.where + "\" does not fit " + scope + ": " +
+			strings.Join(bad, "; ") + more + "; want the backbone that was trained")}
 	}
 	begun := w.begun
 	begun.Hash = s.Store.Hash(scope + "/")

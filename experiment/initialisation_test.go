@@ -27,14 +27,17 @@ func uniform(bound float64) drawn {
 	return drawn{fmt.Sprintf("uniform in +-%.4g", bound), bound / math.Sqrt(3), bound, 1.8}
 }
 
-// startOf is what the papers and PyTorch start a parameter with: a constant, or a distribution. ok is false where nothing is known.
+// startOf is what the papers and PyTorch start a parameter with: a constant, or a distribution. ok is false where
+// nothing is known.
 func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok bool) {
 	at, last := path.Dir(name), path.Base(name)
 	draw := func(d drawn) (float64, *drawn, bool) { return 0, &d, true }
-	transformer := strings.HasPrefix(name, "decoder/") || st.Get("backbone/symbols") != nil || st.Get("backbone/patch/weight") != nil && strings.HasPrefix(name, "backbone/")
+	transformer := strings.HasPrefix(name, "decoder/") || st.Get("backbone/symbols") != nil ||
+		st.Get("backbone/patch/weight") != nil && strings.HasPrefix(name, "backbone/")
 	norm := strings.HasPrefix(path.Base(at), "norm")
 	dino := strings.HasPrefix(name, "head/") && st.Get("head/last/weight") != nil
-	machine := st.Get("visible/0/bias") != nil && (strings.HasPrefix(name, "backbone/") || strings.HasPrefix(name, "visible/"))
+	machine := st.Get("visible/0/bias") != nil && (strings.HasPrefix(name, "backbone/") ||
+		strings.HasPrefix(name, "visible/"))
 	switch shape := st.Get(name).Shape; {
 	case last == "weight" && norm:
 		return 1, nil, true
@@ -50,9 +53,12 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 		return draw(normal(0.01))
 	case last == "bias" && machine:
 		return 0, nil, true
-	case last == "weight" && (strings.HasPrefix(name, "generator/") || strings.HasPrefix(name, "discriminator/") && len(shape) == 4): // DCGAN, section 4
+	case last == "weight" && (strings.HasPrefix(name, "generator/") || strings.HasPrefix(name, "discriminator/") &&
+		len(shape) == 4):
+		// DCGAN, section 4
 		return draw(normal(0.02))
-	case last == "bias" && strings.HasPrefix(name, "generator/"): // of a transposed convolution as PyTorch's, whose fan in is that of its transpose
+	case last == "bias" && strings.HasPrefix(name, "generator/"):
+		// of a transposed convolution as PyTorch's, whose fan in is that of its transpose
 		w := st.Get(at + "/weight").Shape
 		return draw(uniform(1 / math.Sqrt(float64(w[0]*w[1]*w[2]))))
 	case last == "bias" && strings.HasPrefix(name, "discriminator/") && len(st.Get(at+"/weight").Shape) == 4:
@@ -64,7 +70,8 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 		return draw(uniform(math.Sqrt(6 / float64(shape[0]+shape[1]))))
 	case last == "bias" && transformer:
 		return 0, nil, true
-	case at == "hypernetwork" && last == "weight": // its nn.Linear reads what was done to a view, and one of its maps is the bias
+	case at == "hypernetwork" && last == "weight":
+		// its nn.Linear reads what was done to a view, and one of its maps is the bias
 		return draw(uniform(1 / math.Sqrt(float64(shape[1]/shape[0]-1))))
 	case last == "weight" && len(shape) == 2: // nn.Linear
 		return draw(uniform(1 / math.Sqrt(float64(shape[0]))))
@@ -74,7 +81,8 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 		return draw(uniform(1 / math.Sqrt(float64(st.Get(at + "/weight").Shape[0]))))
 	case last == "queue": // rows of unit length, drawn from a normal distribution: MoCo's code
 		return draw(normal(1 / math.Sqrt(float64(st.Get(name).Shape[1]))))
-	case at == "memory" || at == "prototypes": // DeepCluster v2: no sample was seen, and the first clusters come after the first epoch
+	case at == "memory" || at == "prototypes":
+		// DeepCluster v2: no sample was seen, and the first clusters come after the first epoch
 		return 0, nil, true
 	case last == "symbols" || last == "class" || last == "position" || last == "mask":
 		return draw(normal(0.02))
@@ -82,14 +90,18 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 	return 0, nil, false
 }
 
-// Every parameter of every shipped recipe and backbone starts as the papers say, by its deviation and bounds; running statistics start as mean 0 and
-// variance 1, moments as 0, and a teacher as its student. No two parameters start alike, nor with another seed.
+// Every parameter of every shipped recipe and backbone starts as the papers say, by its deviation and bounds; running
+// statistics start as mean 0 and variance 1, moments as 0, and a teacher as its student. No two parameters start alike,
+// nor with another seed.
 func TestInitialisation(t *testing.T) {
 	cases := map[string][]string{
-		"resnet18": {"quickstart.toml", "backbone.resnet.depth=18", "backbone.resnet.width=0.25", `backbone.resnet.stem="3x3"`},
-		"resnet50": {"quickstart.toml", "backbone.resnet.depth=50", "backbone.resnet.width=0.125", `backbone.resnet.stem="7x7"`, "views.crop=32"},
-		"mlp":      {"quickstart.toml", "backbone.mlp.widths=[64,32]"},
-		"vit":      {"vicreg.toml", "backbone.vit.dim=48", "backbone.vit.depth=2", "backbone.vit.heads=3", "backbone.vit.patch=4"},
+		"resnet18": {"quickstart.toml", "backbone.resnet.depth=18", "backbone.resnet.width=0.25",
+			`backbone.resnet.stem="3x3"`},
+		"resnet50": {"quickstart.toml", "backbone.resnet.depth=50", "backbone.resnet.width=0.125",
+			`backbone.resnet.stem="7x7"`, "views.crop=32"},
+		"mlp": {"quickstart.toml", "backbone.mlp.widths=[64,32]"},
+		"vit": {"vicreg.toml", "backbone.vit.dim=48", "backbone.vit.depth=2", "backbone.vit.heads=3",
+			"backbone.vit.patch=4"},
 	}
 	for _, recipe := range recipes.Names() {
 		cases[recipe] = []string{recipe}
@@ -109,7 +121,8 @@ func TestInitialisation(t *testing.T) {
 			for _, l := range s.Leaves {
 				e := s.Store.Get(l.Name)
 				switch {
-				case constantOfRun(l.Name) || l.Kind == graph.State && strings.HasSuffix(l.Name, "position"): // keys; sines and cosines
+				case constantOfRun(l.Name) || l.Kind == graph.State && strings.HasSuffix(l.Name, "position"):
+					// keys; sines and cosines
 				case studentOf(l.Name) != l.Name && !strings.HasSuffix(l.Name, "/running"):
 					if !slices.Equal(e.F32, s.Store.Get(studentOf(l.Name)).F32) {
 						t.Errorf("%s does not start as its student", l.Name)
@@ -127,7 +140,8 @@ func TestInitialisation(t *testing.T) {
 				default:
 					constant, random, ok := startOf(s.Store, l.Name)
 					if !ok {
-						t.Errorf("%s %v %v: nobody says what it starts as: add it to startOf, with the paper", l.Name, l.Kind, e.Shape)
+						t.Errorf("%s %v %v: nobody says what it starts as: add it to startOf, with the paper", l.Name,
+							l.Kind, e.Shape)
 						continue
 					}
 					if random == nil {

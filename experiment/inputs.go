@@ -8,8 +8,9 @@ import (
 	"selfsup/graph"
 )
 
-// checkInputs refuses a program with inputs that nothing fills, which would be zeros: a method or a backbone has asked for them under a name
-// that is wrong. fills are the names that the host fills, beside the schedules that belong to the program itself.
+// checkInputs refuses a program with inputs that nothing fills, which would be zeros: a method or a backbone has asked
+// for them under a name that is wrong. fills are the names that the host fills, beside the schedules that belong to the
+// program itself.
 func checkInputs(p *graph.Program, fills ...string) error {
 	var unfilled []string
 	for name, a := range p.Inputs() {
@@ -21,10 +22,12 @@ func checkInputs(p *graph.Program, fills ...string) error {
 		return nil
 	}
 	slices.Sort(unfilled)
-	return fmt.Errorf("nothing fills the input %s of the graph; there are %s, and inputs that are declared with a schedule", strings.Join(unfilled, " and "), quoted(fills))
+	return fmt.Errorf("nothing fills the input %s of the graph; there are %s, and inputs that are declared with "+
+		"a schedule", strings.Join(unfilled, " and "), quoted(fills))
 }
 
-// checkTrainInputs is checkInputs of a turn's program, which the loader fills with the fields that the method asked its batch for.
+// checkTrainInputs is checkInputs of a turn's program, which the loader fills with the fields that the method asked its
+// batch for.
 func (s *Setup) checkTrainInputs(p *graph.Program) error { return checkInputs(p, s.Wants...) }
 
 func quoted(names []string) string {

@@ -34,18 +34,23 @@ func (b astray) New(s *graph.Scope, in backbones.Input) layer.Func {
 	return func(x *graph.Node) *graph.Node { return op.Add(f(x), s.Input("extra")) }
 }
 
-// An input that nobody fills is an error before the training, not zeros in it; so is one of another type than what fills it.
+// An input that nobody fills is an error before the training, not zeros in it; so is one of another type than what
+// fills it.
 func TestUnfilledInputs(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		declare func(s *graph.Scope) *graph.Node
 		want    string
 	}{
-		{"a wrong name", func(s *graph.Scope) *graph.Node { return op.MeanAll(s.Input("label_noise", 64)) }, `nothing fills the input "label_noise" [64] of the graph; there are "view0", "view1", and inputs that are declared with a schedule`},
-		{"a view too many", func(s *graph.Scope) *graph.Node { return op.MeanAll(s.Input("view2", 64, 28, 28, 1)) }, `nothing fills the input "view2"`},
+		{"a wrong name", func(s *graph.Scope) *graph.Node { return op.MeanAll(s.Input("label_noise", 64)) },
+			`nothing fills the input "label_noise" [64] of the graph; there are "view0", "view1", and inputs that are declared with a schedule`},
+		{"a view too many", func(s *graph.Scope) *graph.Node { return op.MeanAll(s.Input("view2", 64, 28, 28, 1)) },
+			`nothing fills the input "view2"`},
 		{"a schedule", func(s *graph.Scope) *graph.Node { return s.Scheduled("ramp", graph.Constantly(2)) }, ""},
 	} {
-		r, err := recipes.Load("quickstart.toml", []string{"train.batch=64", "train.probe=false", "backbone.convnet.widths=[8]", "method.simclr.projector=[16,16]", "train.length=2 steps", "evaluate.knn=false", "evaluate.linear=false"}, recipes.Builtin())
+		r, err := recipes.Load("quickstart.toml", []string{"train.batch=64", "train.probe=false",
+			"backbone.convnet.widths=[8]", "method.simclr.projector=[16,16]", "train.length=2 steps",
+			"evaluate.knn=false", "evaluate.linear=false"}, recipes.Builtin())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,7 +65,8 @@ func TestUnfilledInputs(t *testing.T) {
 		}
 	}
 
-	r, err := recipes.Load("quickstart.toml", []string{"train.batch=64", "backbone.convnet.widths=[8]", "method.simclr.projector=[16,16]", "train.length=2 steps"}, recipes.Builtin())
+	r, err := recipes.Load("quickstart.toml", []string{"train.batch=64", "backbone.convnet.widths=[8]",
+		"method.simclr.projector=[16,16]", "train.length=2 steps"}, recipes.Builtin())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -141,7 +141,8 @@ func bitsOf(x []float32) string {
 func embedded(t *testing.T, dir string, c recipes.Catalog) []float32 {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "features.npy")
-	out, err := experiment.Embed(dir, "quickstart.toml", nil, experiment.EmbedOptions{To: to}, c, experiment.Options{Messages: io.Discard})
+	out, err := experiment.Embed(dir, "quickstart.toml", nil, experiment.EmbedOptions{To: to}, c,
+		experiment.Options{Messages: io.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,10 +163,14 @@ func TestJobFails(t *testing.T) {
 		run  func(h methods.Host) error
 		want string
 	}{
-		"fails":    {func(methods.Host) error { return errors.New("no luck") }, "[method.working] job fails after step 5: no luck"},
-		"asks":     {func(h methods.Host) error { h.Entry("sene"); return nil }, "job asks after step 5: the store has no sene"},
-		"panics":   {func(methods.Host) error { panic("no hope") }, "after step 5: panic: no hope (experiment/jobs_test.go:"},
-		"dawdles":  {func(methods.Host) error { return context.Canceled }, "job dawdles after step 5: context canceled"},
+		"fails": {func(methods.Host) error { return errors.New("no luck") },
+			"[method.working] job fails after step 5: no luck"},
+		"asks": {func(h methods.Host) error { h.Entry("sene"); return nil },
+			"job asks after step 5: the store has no sene"},
+		"panics": {func(methods.Host) error { panic("no hope") }, "after step 5: panic: no hope " +
+			"(experiment/jobs_test.go:"},
+		"dawdles": {func(methods.Host) error { return context.Canceled },
+			"job dawdles after step 5: context canceled"},
 		"succeeds": {func(methods.Host) error { return nil }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -177,7 +182,8 @@ func TestJobFails(t *testing.T) {
 			}
 			_, load := worker(t, methods.Job{Name: name, Every: setting.Steps(5), Run: run})
 			root := t.TempDir()
-			_, err := experiment.Run(load(`train.length="6 steps"`), experiment.Options{Root: root, Messages: io.Discard})
+			_, err := experiment.Run(load(`train.length="6 steps"`), experiment.Options{Root: root,
+				Messages: io.Discard})
 			dirs, _ := filepath.Glob(filepath.Join(root, "*"))
 			state, failed := experiment.ReadStatus(dirs[0])
 			if failed != nil {
@@ -212,7 +218,8 @@ func TestRequestDuringJob(t *testing.T) {
 					write("first", h)
 					return nil
 				}},
-				methods.Job{Name: "long", Every: setting.Steps(5), Run: func(ctx context.Context, h methods.Host) error {
+				methods.Job{Name: "long", Every: setting.Steps(5), Run: func(ctx context.Context,
+					h methods.Host) error {
 					if h.Time().Step > 0 && ask != nil {
 						ask <- experiment.Terminate
 						ask = nil
@@ -237,7 +244,8 @@ func TestRequestDuringJob(t *testing.T) {
 			did, ask = nil, make(chan experiment.Request, 1)
 			_, err = train(t, load(sets...), ask)
 			var stopped *experiment.Stopped
-			if !errors.As(err, &stopped) || stopped.Step != 5 || stopped.Reason != experiment.Terminate || stopped.Early {
+			if !errors.As(err, &stopped) || stopped.Step != 5 || stopped.Reason != experiment.Terminate ||
+				stopped.Early {
 				t.Fatalf("the run ends with %v, want a stop by SIGTERM after step 5", err)
 			}
 			if s, err := experiment.ReadStatus(stopped.Folder); err != nil || s.State != "interrupted" || s.Step != 5 {
@@ -301,7 +309,8 @@ func TestRequestBeforeFirstStep(t *testing.T) {
 
 // clustered is a run of 23 steps of DeepCluster v2: seven epochs of three steps and two steps, the first of them
 // without training.
-var clustered = []string{`method="deepcluster_v2"`, "method.deepcluster_v2.projector=[32,16]", "method.deepcluster_v2.k=[10,20,10]",
+var clustered = []string{`method="deepcluster_v2"`, "method.deepcluster_v2.projector=[32,16]",
+	"method.deepcluster_v2.k=[10,20,10]",
 	`subset="few_shot"`, "subset.few_shot.per_class=20"}
 
 // A run of DeepCluster v2 that is stopped after every step, on one thread and on two in turn, ends with the same bits

@@ -37,7 +37,8 @@ func (s *Setup) kindOf() (feed.Kind, error) {
 		return k, nil
 	case datasets.ClipSet:
 		if len(r.Train.Resolution) > 0 {
-			return nil, r.Result.Bad("train.resolution", "is about the size of views of images, and the samples of dataset.%s are clips", r.Dataset.Name)
+			return nil, r.Result.Bad("train.resolution", "is about the size of views of images, and the samples "+
+				"of dataset.%s are clips", r.Dataset.Name)
 		}
 		k, err := frames.New(s.viewSettings(), s.Data, r.Views.Count())
 		if err != nil {
@@ -64,13 +65,15 @@ func (s *Setup) kindOf() (feed.Kind, error) {
 		}
 		return t, nil
 	}
-	return nil, &RecipeError{r.File, fmt.Errorf("dataset.%s: no method trains on samples of its kind yet (%T)", r.Dataset.Name, s.Data.Train)}
+	return nil, &RecipeError{r.File, fmt.Errorf("dataset.%s: no method trains on samples of its kind yet (%T)",
+		r.Dataset.Name, s.Data.Train)}
 }
 
 // checkOneSize refuses what resizes views, of data that are no images.
 func (s *Setup) checkOneSize() error {
 	if r := s.Recipe; len(r.Train.Resolution) > 0 {
-		return r.Result.Bad("train.resolution", "is about the size of views of images, and the samples of dataset.%s are %s", r.Dataset.Name, s.noun())
+		return r.Result.Bad("train.resolution", "is about the size of views of images, and the samples of "+
+			"dataset.%s are %s", r.Dataset.Name, s.noun())
 	}
 	return nil
 }
@@ -83,7 +86,8 @@ func (s *Setup) checkOneView() error {
 	}
 	for _, c := range r.Evaluate.On {
 		if c.Value.Needs().Views {
-			return &RecipeError{r.File, fmt.Errorf("[evaluate.%s] compares two random views of a sample, and nothing is random in the %s of dataset.%s; "+
+			return &RecipeError{r.File, fmt.Errorf("[evaluate.%s] compares two random views of a sample, and "+
+				"nothing is random in the %s of dataset.%s; "+
 				"switch it off with [evaluate] %s = false", c.Name, s.noun(), r.Dataset.Name, c.Name)}
 		}
 	}

@@ -40,7 +40,8 @@ func TestUnlabelledEndsWithNumbers(t *testing.T) {
 		}
 		return experiment.Run(r, experiment.Options{Root: t.TempDir(), Messages: io.Discard})
 	}
-	sum, err := run("evaluate.knn=false", "evaluate.align_uniform=true", "evaluate.align_uniform.every=10 steps", "evaluate.rankme=true", "evaluate.spread=true", "evaluate.spread.images=64")
+	sum, err := run("evaluate.knn=false", "evaluate.align_uniform=true", "evaluate.align_uniform.every=10 steps",
+		"evaluate.rankme=true", "evaluate.spread=true", "evaluate.spread.images=64")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +52,8 @@ func TestUnlabelledEndsWithNumbers(t *testing.T) {
 			t.Errorf("%s is of the %s set with interval %v, want training and none", e.Label(), e.Set, e.Interval)
 		}
 	}
-	for label, most := range map[string]float64{"rankme": 16, "spread": 1, "align_uniform alignment": 4, "align_uniform uniformity": 0} {
+	for label, most := range map[string]float64{"rankme": 16, "spread": 1, "align_uniform alignment": 4,
+		"align_uniform uniformity": 0} {
 		for _, rep := range []string{"trained", "untrained"} {
 			if v, ok := got[rep+" "+label]; !ok || v > most || label == "rankme" && v < 1 {
 				t.Errorf("%s %s is %v (%v), want at most %v", rep, label, v, ok, most)
@@ -64,17 +66,23 @@ func TestUnlabelledEndsWithNumbers(t *testing.T) {
 	if len(got) != 8 {
 		t.Errorf("got %v, want four numbers of the trained and of the untrained encoder", got)
 	}
-	if sum.Best == nil || sum.Best.Evaluation != "align_uniform alignment" || sum.Best.Value > got["trained align_uniform alignment"] {
-		t.Errorf("best %+v, want the lowest alignment, at most the last %v", sum.Best, got["trained align_uniform alignment"])
+	if sum.Best == nil || sum.Best.Evaluation != "align_uniform alignment" ||
+		sum.Best.Value > got["trained align_uniform alignment"] {
+		t.Errorf("best %+v, want the lowest alignment, at most the last %v", sum.Best,
+			got["trained align_uniform alignment"])
 	}
-	if table := sum.Table(); strings.Contains(table, "pixels") || strings.Contains(table, "test:") || strings.Contains(table, "validation") {
+	if table := sum.Table(); strings.Contains(table, "pixels") || strings.Contains(table, "test:") ||
+		strings.Contains(table, "validation") {
 		t.Errorf("a table of nothing that was measured:\n%s", table)
 	}
-	if _, err := run(); err == nil || !strings.Contains(err.Error(), "[evaluate.knn] needs labelled training and test images") ||
-		!strings.Contains(err.Error(), "[evaluate.rankme], [evaluate.spread] and [evaluate.align_uniform] need no labels") {
+	if _, err := run(); err == nil || !strings.Contains(err.Error(), "[evaluate.knn] needs labelled training "+
+		"and test images") ||
+		!strings.Contains(err.Error(), "[evaluate.rankme], [evaluate.spread] and [evaluate.align_uniform] need "+
+			"no labels") {
 		t.Errorf("kNN without labels: got %v", err)
 	}
-	if _, err := run("evaluate.rankme=true"); err == nil || !strings.Contains(err.Error(), "switch it off with [evaluate] knn = false; rankme can stay") {
+	if _, err := run("evaluate.rankme=true"); err == nil || !strings.Contains(err.Error(),
+		"switch it off with [evaluate] knn = false; rankme can stay") {
 		t.Errorf("kNN and rankme without labels: got %v", err)
 	}
 }

@@ -99,7 +99,8 @@ func (s *Setup) checkLabels() error {
 	if _, taught := r.Method.Value.(methods.Taught); taught {
 		if lack := lacksClasses(s.Data.Train, s.Data.Train.Classes(), s.noun()); lack != "" {
 			return fmt.Errorf("[method.%s] learns from the labels of the training %s, and this dataset.%s has %s%s",
-				r.Method.Name, s.noun(), r.Dataset.Name, lack, s.hint("; choose another method, or other training "+s.noun()))
+				r.Method.Name, s.noun(), r.Dataset.Name, lack,
+				s.hint("; choose another method, or other training "+s.noun()))
 		}
 	}
 	lack := s.lacks()

@@ -23,8 +23,8 @@ import (
 	"selfsup/recipes"
 )
 
-// Tests of what a method can say about its training, by what a run then does: Tune, Encoder, and the settings of [train] and [optimizer.*] that
-// meet them.
+// Tests of what a method can say about its training, by what a run then does: Tune, Encoder, and the settings of
+// [train] and [optimizer.*] that meet them.
 
 // straight is a backbone without norms: a linear layer on the pixels.
 type straight struct{}
@@ -38,8 +38,8 @@ func (b *straight) New(s *graph.Scope, in backbones.Input) layer.Func {
 	return func(x *graph.Node) *graph.Node { return project(op.Reshape(x, op.ShapeOf(x)[0], n)) }
 }
 
-// tutored predicts an image's mean from its features, and the features that a teacher has of the other view. Nothing in it depends on other
-// rows of the batch: its loss is a mean over rows. What it says beside the loss is set by the test.
+// tutored predicts an image's mean from its features, and the features that a teacher has of the other view. Nothing in
+// it depends on other rows of the batch: its loss is a mean over rows. What it says beside the loss is set by the test.
 type tutored struct {
 	Momentum  float64 `toml:"momentum"`  // of the teacher
 	Encoder   string  `toml:"encoder"`   // Objective.Encoder
@@ -92,7 +92,8 @@ const tutoredRate = 0.0005
 // tutoredSets are plain descent without warm-up or decay.
 var tutoredSets = []string{
 	`method="tutored"`, `backbone="straight"`, "train.probe=false", "evaluate.knn=false", `train.checkpoint="1 step"`,
-	`optimizer="sgd"`, fmt.Sprintf("optimizer.sgd.rate=%v", tutoredRate), "optimizer.sgd.momentum=0.0", `optimizer.sgd.scale="none"`, "optimizer.sgd.weight_decay=0.0",
+	`optimizer="sgd"`, fmt.Sprintf("optimizer.sgd.rate=%v", tutoredRate), "optimizer.sgd.momentum=0.0",
+	`optimizer.sgd.scale="none"`, "optimizer.sgd.weight_decay=0.0",
 	`optimizer.sgd.warmup="0 steps"`,
 }
 
@@ -173,8 +174,8 @@ const (
 	headWeight, headBias       = "head/weight", "head/bias"
 )
 
-// A method whose loss is a mean over rows is trained alike on a batch and on its parts: parameters, teacher, moments and what the log says, with
-// and without clipping, by descent and by Adam.
+// A method whose loss is a mean over rows is trained alike on a batch and on its parts: parameters, teacher, moments
+// and what the log says, with and without clipping, by descent and by Adam.
 func TestAccumulateIsTheWholeBatch(t *testing.T) {
 	for name, sets := range map[string][]string{
 		"sgd":   {"optimizer.sgd.momentum=0.9", "optimizer.sgd.weight_decay=0.01"},
@@ -227,7 +228,8 @@ func metricLines(t *testing.T, dir string) (lines []map[string]float64) {
 	return lines
 }
 
-// train.clip bounds the length of a step's gradient, all parameters together, and keeps its direction; a bound above it changes no bit.
+// train.clip bounds the length of a step's gradient, all parameters together, and keeps its direction; a bound above it
+// changes no bit.
 func TestClip(t *testing.T) {
 	one := `train.length="1 step"`
 	all := []string{encoderWeight, encoderBias, headWeight, headBias}
@@ -249,8 +251,10 @@ func TestTuneRate(t *testing.T) {
 	one := `train.length="1 step"`
 	start, plain, _ := trained(t, loadTutored(t, one))
 	_, tuned, _ := trained(t, loadTutored(t, one, `method.tutored.tune="rate"`))
-	expectMultiple(t, "the tuned head", moved(start, tuned, headWeight, headBias), moved(start, plain, headWeight, headBias), 0.25)
-	expectMultiple(t, "the encoder", moved(start, tuned, encoderWeight, encoderBias), moved(start, plain, encoderWeight, encoderBias), 1)
+	expectMultiple(t, "the tuned head", moved(start, tuned, headWeight, headBias), moved(start, plain, headWeight,
+		headBias), 0.25)
+	expectMultiple(t, "the encoder", moved(start, tuned, encoderWeight, encoderBias), moved(start, plain, encoderWeight,
+		encoderBias), 1)
 }
 
 // Tune.Flat trains its scope at the peak rate while the others warm up from 0.
@@ -266,7 +270,8 @@ func TestTuneFlat(t *testing.T) {
 	if l := length(moved(start, flat, encoderWeight, encoderBias)); l != 0 {
 		t.Errorf("the encoder moves by %v in a step of rate 0", l)
 	}
-	expectMultiple(t, "the flat head", moved(start, flat, headWeight, headBias), moved(start, plain, headWeight, headBias), 1)
+	expectMultiple(t, "the flat head", moved(start, flat, headWeight, headBias), moved(start, plain, headWeight,
+		headBias), 1)
 }
 
 // Tune.Hold leaves parameters and moments as they were, bit for bit, and lets go of them afterwards.
@@ -295,10 +300,12 @@ func TestTuneHold(t *testing.T) {
 	}
 }
 
-// Objective.Encoder names what is evaluated and exported: a teacher that never moves is as good as untrained, its student is not.
+// Objective.Encoder names what is evaluated and exported: a teacher that never moves is as good as untrained, its
+// student is not.
 func TestEncoderOfTeacher(t *testing.T) {
 	for encoder, still := range map[string]bool{"teacher/backbone": true, "": false} {
-		r := loadTutored(t, fmt.Sprintf("method.tutored.encoder=%q", encoder), "method.tutored.momentum=1.0", "evaluate.spread=true")
+		r := loadTutored(t, fmt.Sprintf("method.tutored.encoder=%q", encoder), "method.tutored.momentum=1.0",
+			"evaluate.spread=true")
 		sum, err := experiment.Run(r, experiment.Options{Root: t.TempDir(), Messages: io.Discard})
 		if err != nil {
 			t.Fatal(err)
@@ -318,7 +325,8 @@ func TestEncoderOfTeacher(t *testing.T) {
 			t.Fatal(err)
 		}
 		path := filepath.Join(t.TempDir(), "encoder.safetensors")
-		if _, err := experiment.Export(sum.Run, experiment.ExportOptions{To: path}, tutoredCatalog(), experiment.Options{}); err != nil {
+		if _, err := experiment.Export(sum.Run, experiment.ExportOptions{To: path}, tutoredCatalog(),
+			experiment.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		_, _, values := tensors(t, path)
@@ -343,12 +351,14 @@ func TestEncoderOfTeacher(t *testing.T) {
 func TestEncoderElsewhere(t *testing.T) {
 	for _, c := range []struct{ encoder, want string }{
 		{"", `[method.tutored] the encoder to be evaluated, "backbone", is not what the method trains`},
-		{"teacher/backbone", `[method.tutored] the encoder to be evaluated, "teacher/backbone", is not what the method trains`},
+		{"teacher/backbone",
+			`[method.tutored] the encoder to be evaluated, "teacher/backbone", is not what the method trains`},
 		{"inner", `Objective.Encoder is "inner"; want a scope that ends in /backbone`},
 		{"inner/backbone", ""},
 		{"inner/teacher/backbone", ""},
 	} {
-		_, err := experiment.Prepare(loadTutored(t, "method.tutored.elsewhere=true", fmt.Sprintf("method.tutored.encoder=%q", c.encoder)))
+		_, err := experiment.Prepare(loadTutored(t, "method.tutored.elsewhere=true",
+			fmt.Sprintf("method.tutored.encoder=%q", c.encoder)))
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("encoder %q: %v", c.encoder, err)
@@ -380,14 +390,16 @@ func TestNamesOfTheLog(t *testing.T) {
 			t.Errorf("a metric named %s: got %v, want it refused", name, err)
 		}
 	}
-	if _, err := experiment.Prepare(loadTutored(t, `method.tutored.metric="mean"`)); err == nil || !strings.Contains(err.Error(), "two values with the name") {
+	if _, err := experiment.Prepare(loadTutored(t, `method.tutored.metric="mean"`)); err == nil ||
+		!strings.Contains(err.Error(), "two values with the name") {
 		t.Errorf("a metric with a term's name: got %v", err)
 	}
 }
 
 // optimizer.*.final_decay moves the weight decay along half a cosine to a multiple of itself.
 func TestFinalDecay(t *testing.T) {
-	s, err := experiment.Prepare(loadTutored(t, "optimizer.sgd.weight_decay=0.02", "optimizer.sgd.final_decay=5.0", `train.length="20 steps"`))
+	s, err := experiment.Prepare(loadTutored(t, "optimizer.sgd.weight_decay=0.02", "optimizer.sgd.final_decay=5.0",
+		`train.length="20 steps"`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -403,15 +415,17 @@ func TestFinalDecay(t *testing.T) {
 	_, decayed, _ := trained(t, loadTutored(t, append(one, "optimizer.sgd.weight_decay=0.02")...))
 	var shrunk, weight []float64
 	for i, x := range start[encoderWeight] {
-		shrunk, weight = append(shrunk, float64(free[encoderWeight][i])-float64(decayed[encoderWeight][i])), append(weight, float64(x))
+		shrunk, weight = append(shrunk, float64(free[encoderWeight][i])-float64(decayed[encoderWeight][i])),
+			append(weight, float64(x))
 	}
 	expectMultiple(t, "decay", shrunk, weight, 0.5*0.02)
 }
 
-// optimizer.*.layer_decay gives each layer of a transformer a power of itself as factor of the rate: the heads and the last norm 1, the
-// highest block once the decay, the patches the most.
+// optimizer.*.layer_decay gives each layer of a transformer a power of itself as factor of the rate: the heads and the
+// last norm 1, the highest block once the decay, the patches the most.
 func TestLayerDecay(t *testing.T) {
-	sets := []string{`method="tutored"`, `backbone="vit"`, "backbone.vit.dim=8", "backbone.vit.depth=2", "backbone.vit.heads=2", "backbone.vit.patch=7", `train.length="1 step"`}
+	sets := []string{`method="tutored"`, `backbone="vit"`, "backbone.vit.dim=8", "backbone.vit.depth=2",
+		"backbone.vit.heads=2", "backbone.vit.patch=7", `train.length="1 step"`}
 	start, plain, _ := trained(t, loadTutored(t, sets...))
 	_, decayed, _ := trained(t, loadTutored(t, append(sets, "optimizer.sgd.layer_decay=0.5")...))
 	seen := map[string]bool{}

@@ -23,7 +23,8 @@ type layerInfo struct {
 	Affine   bool    `json:"affine,omitempty"` // of a norm: it scales and shifts
 }
 
-// layersOf lists the layers that y is made by, in the order in which they were built. A layer that is applied twice is listed once.
+// layersOf lists the layers that y is made by, in the order in which they were built. A layer that is applied twice is
+// listed once.
 func layersOf(s *graph.Scope, y *graph.Node) []layerInfo {
 	var nodes []*graph.Node
 	seen := map[*graph.Node]bool{}

@@ -64,9 +64,11 @@ func TestRecipesLearn(t *testing.T) {
 				}
 			}
 			gain := got["trained"] - got["untrained"]
-			fmt.Fprintf(table, "%s\t%s\t%.3f\t%.3f\t%s\t%+.3f\t%.0f\n", row.recipe, row.metric, got["trained"], got["untrained"], raw, gain, sum.Seconds)
+			fmt.Fprintf(table, "%s\t%s\t%.3f\t%.3f\t%s\t%+.3f\t%.0f\n", row.recipe, row.metric, got["trained"],
+				got["untrained"], raw, gain, sum.Seconds)
 			if !(gain >= row.margin) {
-				t.Errorf("%s of the trained encoder %.3f, untrained %.3f: want at least %.3f more", row.metric, got["trained"], got["untrained"], row.margin)
+				t.Errorf("%s of the trained encoder %.3f, untrained %.3f: want at least %.3f more", row.metric,
+					got["trained"], got["untrained"], row.margin)
 			}
 		})
 	}

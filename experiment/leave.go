@@ -8,7 +8,8 @@ import (
 
 // Before the first step a request ends a run at once: nothing is lost.
 
-// leavable calls f, and returns at once when a request comes before f is done. What f does then goes on without anybody until the process ends.
+// leavable calls f, and returns at once when a request comes before f is done. What f does then goes on without anybody
+// until the process ends.
 func (o Options) leavable(dir string, f func() error) error {
 	done := make(chan error, 1)
 	go func() {
@@ -27,8 +28,8 @@ func (o Options) leavable(dir string, f func() error) error {
 	}
 }
 
-// firstStep is a context for what leads to the first step: a request cancels it. begun is called before the step; it returns the error to end
-// with if a request came.
+// firstStep is a context for what leads to the first step: a request cancels it. begun is called before the step; it
+// returns the error to end with if a request came.
 func (r *run) firstStep(ctx context.Context) (_ context.Context, begun func() error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	finished, watching := make(chan struct{}), make(chan struct{})

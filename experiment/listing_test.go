@@ -12,8 +12,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/listing")
 
-// What every shipped recipe compiles to: its parameters, operations and memory. A difference is a change of an experiment; -update
-// rewrites the listings, and a person reads the diff.
+// What every shipped recipe compiles to: its parameters, operations and memory. A difference is a change of an
+// experiment; -update rewrites the listings, and a person reads the diff.
 func TestListings(t *testing.T) {
 	for _, name := range recipes.Names() {
 		t.Run(name, func(t *testing.T) {

@@ -11,7 +11,8 @@ import (
 	"selfsup/setting"
 )
 
-// A memory limit holds, and changes no bit of what a recipe trains: with the smallest limit that can be met, and with one halfway.
+// A memory limit holds, and changes no bit of what a recipe trains: with the smallest limit that can be met, and with
+// one halfway.
 func TestMemoryLimit(t *testing.T) {
 	for _, c := range []struct {
 		recipe string
@@ -47,7 +48,8 @@ func TestMemoryLimit(t *testing.T) {
 			// A limit with room for all changes nothing.
 			s := prepare(t, c.recipe, append(sets, fmt.Sprintf("memory_limit=%q", setting.Size(all.Total())))...)
 			if s.Train.IR.Again != 0 || s.Train.Memory() != all {
-				t.Errorf("%d operations run again though all have room: %+v, want %+v", s.Train.IR.Again, s.Train.Memory(), all)
+				t.Errorf("%d operations run again though all have room: %+v, want %+v", s.Train.IR.Again,
+					s.Train.Memory(), all)
 			}
 		})
 	}
@@ -66,7 +68,8 @@ func refusedLimit(t *testing.T, recipe string, sets ...string) *graph.MemoryErro
 	if !errors.As(err, &short) || !errors.As(err, &fault) {
 		t.Fatalf("got error %v, want a recipe's memory error", err)
 	}
-	for _, says := range []string{recipe, `memory_limit = "1KiB"`, "at least", fmt.Sprintf("%q", setting.Size(short.Least.Total()).In(1<<10))} {
+	for _, says := range []string{recipe, `memory_limit = "1KiB"`, "at least",
+		fmt.Sprintf("%q", setting.Size(short.Least.Total()).In(1<<10))} {
 		if !strings.Contains(err.Error(), says) {
 			t.Errorf("error %q does not say %q", err, says)
 		}

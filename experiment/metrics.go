@@ -44,14 +44,18 @@ func (r *run) record(done int) error {
 	here := done - r.first
 	speed := float64(here*r.Recipe.Train.Batch) / max(r.clock.training, 1e-9)
 	r.progress.Show(report.Status{
-		Epoch: float64(done) / float64(r.PerEpoch), Epochs: float64(r.Steps) / float64(r.PerEpoch), Step: done, Steps: r.Steps,
-		Loss: r.meanLoss(), Rate: rate, ImagesPerSecond: speed, Samples: r.noun(), DataWait: r.clock.waiting / max(r.clock.training, 1e-9),
-		Left: time.Duration(float64(r.Steps-done) * r.clock.training / float64(here) * float64(time.Second)), Note: r.note,
+		Epoch: float64(done) / float64(r.PerEpoch), Epochs: float64(r.Steps) / float64(r.PerEpoch), Step: done,
+		Steps: r.Steps,
+		Loss:  r.meanLoss(), Rate: rate, ImagesPerSecond: speed, Samples: r.noun(), DataWait: r.clock.waiting /
+			max(r.clock.training, 1e-9),
+		Left: time.Duration(float64(r.Steps-done) * r.clock.training / float64(here) * float64(time.Second)),
+		Note: r.note,
 	})
 	return nil
 }
 
-// rate is the learning rate of the recipe's optimizer in the last step; 0 where every player has an optimiser of its own.
+// rate is the learning rate of the recipe's optimizer in the last step; 0 where every player has an optimiser of its
+// own.
 func (r *run) rate() float64 {
 	for _, t := range r.now.turns {
 		if rate, ok := t.Scheduled(rateInput); ok {
@@ -89,7 +93,8 @@ func (r *run) writeMetrics(done int) error {
 	}
 	r.clock.since = 0
 	line = append(line, report.Field{Key: "rate", Value: rate},
-		report.Field{Key: "seconds", Value: r.totals().Seconds}, report.Field{Key: "data_wait", Value: r.clock.waitShare()})
+		report.Field{Key: "seconds", Value: r.totals().Seconds}, report.Field{Key: "data_wait",
+			Value: r.clock.waitShare()})
 	return r.metrics(line)
 }
 

@@ -39,7 +39,8 @@ func timeless(t *testing.T, dir string) (lines []string) {
 	return lines
 }
 
-// A run that stops in the middle of lines of metrics and goes on has the lines of one that does not, number by number, evaluations included.
+// A run that stops in the middle of lines of metrics and goes on has the lines of one that does not, number by number,
+// evaluations included.
 func TestResumedMetrics(t *testing.T) {
 	for name, more := range map[string][]string{
 		"one size": nil,
@@ -59,7 +60,8 @@ func TestResumedMetrics(t *testing.T) {
 				t.Fatal(err)
 			}
 			stop <- experiment.Interrupt // after every step up to the tenth
-			_, err = experiment.Resume(stopped.Folder, recipes.Builtin(), experiment.Options{Messages: io.Discard, Stop: stop})
+			_, err = experiment.Resume(stopped.Folder, recipes.Builtin(), experiment.Options{Messages: io.Discard,
+				Stop: stop})
 		}
 		var stopped *experiment.Stopped
 		if !errors.As(err, &stopped) || stopped.Step != 10 {
@@ -71,7 +73,8 @@ func TestResumedMetrics(t *testing.T) {
 		}
 		got, want := timeless(t, sum.Run), timeless(t, whole.Run)
 		if !slices.Equal(got, want) {
-			t.Errorf("%s: interrupted nine times:\n%s\nuninterrupted:\n%s", name, strings.Join(got, "\n"), strings.Join(want, "\n"))
+			t.Errorf("%s: interrupted nine times:\n%s\nuninterrupted:\n%s", name, strings.Join(got, "\n"),
+				strings.Join(want, "\n"))
 		}
 		if len(want) != 4+5 { // steps 7, 14, 21, 23; evaluations after 5, 10, 15, 20, 23
 			t.Errorf("%s: %d lines, want 9:\n%s", name, len(want), strings.Join(want, "\n"))
@@ -79,10 +82,12 @@ func TestResumedMetrics(t *testing.T) {
 	}
 }
 
-// The end's evaluations are numbers of the last step in the metrics and in the event files; the table is in log.txt; there is one final loss.
+// The end's evaluations are numbers of the last step in the metrics and in the event files; the table is in log.txt;
+// there is one final loss.
 func TestLastEvaluation(t *testing.T) {
 	var said strings.Builder
-	r := load(t, small, "train.log=7 steps", "evaluate.knn.every=10 steps", "evaluate.linear=true", "evaluate.linear.iterations=3", "evaluate.linear.l2=[0.01]")
+	r := load(t, small, "train.log=7 steps", "evaluate.knn.every=10 steps", "evaluate.linear=true",
+		"evaluate.linear.iterations=3", "evaluate.linear.l2=[0.01]")
 	sum, err := experiment.Run(r, experiment.Options{Root: t.TempDir(), Messages: &said})
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +99,8 @@ func TestLastEvaluation(t *testing.T) {
 		if e.Representation != "trained" {
 			continue
 		}
-		if want := fmt.Sprintf("%s=%v ", e.Label(), e.Value); !strings.Contains(lines[len(lines)-1], want) || !strings.Contains(lines[len(lines)-1], "step=23 ") {
+		if want := fmt.Sprintf("%s=%v ", e.Label(), e.Value); !strings.Contains(lines[len(lines)-1], want) ||
+			!strings.Contains(lines[len(lines)-1], "step=23 ") {
 			t.Errorf("the metrics end with %s, want %q at step 23", lines[len(lines)-1], want)
 		}
 		if got, ok := events[scalar{23, e.Label()}]; !ok || got != float32(e.Value) {
@@ -131,7 +137,8 @@ func TestTemporariesAreRemoved(t *testing.T) {
 	if !errors.As(err, &stopped) {
 		t.Fatal(err)
 	}
-	stale := []string{"checkpoints/.next.123", "checkpoints/.best.77", ".run.json.5", ".metrics.jsonl.12", ".summary.json.1", "export/.encoder.safetensors.9", ".recipe.resolved.toml.3"}
+	stale := []string{"checkpoints/.next.123", "checkpoints/.best.77", ".run.json.5", ".metrics.jsonl.12",
+		".summary.json.1", "export/.encoder.safetensors.9", ".recipe.resolved.toml.3"}
 	others := []string{"checkpoints/.mine", ".notes.12a", "checkpoints/.last.swp"}
 	for _, name := range append(stale, others...) {
 		path := filepath.Join(stopped.Folder, name)
@@ -140,7 +147,8 @@ func TestTemporariesAreRemoved(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := experiment.Resume(stopped.Folder, recipes.Builtin(), experiment.Options{Messages: io.Discard}); err != nil {
+	if _, err := experiment.Resume(stopped.Folder, recipes.Builtin(),
+		experiment.Options{Messages: io.Discard}); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range stale {

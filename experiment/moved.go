@@ -79,7 +79,8 @@ func whereMoved(err error, f *folder.Folder, verb string, rec *recipes.Loaded) e
 	}
 	for _, key := range keys {
 		if l, ok := rec.Result.Leaf(key); ok && strings.Trim(l.Value, `"[]`) != "" {
-			return &DataError{fmt.Errorf("%w; if the data moved, say where: %s", data.Err, called.Line(verb, f.Path, "--set", key+"=PATH"))}
+			return &DataError{fmt.Errorf("%w; if the data moved, say where: %s", data.Err,
+				called.Line(verb, f.Path, "--set", key+"=PATH"))}
 		}
 	}
 	return err

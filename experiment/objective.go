@@ -13,8 +13,8 @@ import (
 	"selfsup/methods"
 )
 
-// What a method or a backbone of somebody else may get wrong is said here in its own words, with its name in the recipe and the line where it
-// is declared, before a layer below stumbles over it.
+// What a method or a backbone of somebody else may get wrong is said here in its own words, with its name in the recipe
+// and the line where it is declared, before a layer below stumbles over it.
 
 // taken are the names of metrics.jsonl that no term or metric can have.
 var taken = []string{
@@ -24,11 +24,12 @@ var taken = []string{
 
 // blame stops the construction of a graph with an error about what a method of v returned, such as Build.
 func blame(table string, v any, method, format string, args ...any) {
-	panic(&op.BuildError{Msg: fmt.Sprintf("[%s] %s ", table, method) + fmt.Sprintf(format, args...), At: callsite.Method(v, method)})
+	panic(&op.BuildError{Msg: fmt.Sprintf("[%s] %s ", table, method) + fmt.Sprintf(format, args...),
+		At: callsite.Method(v, method)})
 }
 
-// checkObjective stops the construction of a training step whose method returned what it cannot be trained by. batch and dim are the rows
-// and the width that its features have.
+// checkObjective stops the construction of a training step whose method returned what it cannot be trained by. batch
+// and dim are the rows and the width that its features have.
 func checkObjective(table string, m methods.Method, o methods.Objective, batch, dim int) {
 	bad := func(format string, args ...any) { blame(table, m, "Build", format, args...) }
 	if o.Features != nil && !op.ShapeOf(o.Features).Equal([]int{batch, dim}) {
@@ -42,11 +43,13 @@ func checkObjective(table string, m methods.Method, o methods.Objective, batch, 
 		case len(p.Terms) == 0:
 			bad("returns no Terms; want at least one, whose Value is a number to make small")
 		case !slices.ContainsFunc(p.Terms, func(t methods.Term) bool { return t.Weight != 0 }):
-			bad("gives every term the weight 0 (%s), so that nothing would be trained; want one that is another number", termNames(p.Terms))
+			bad("gives every term the weight 0 (%s), so that nothing would be trained; want one that is another number",
+				termNames(p.Terms))
 		case len(o.Players) > 0 && p.Name == "":
 			bad("returns player %d without a name; the log writes its loss under it", i)
 		case p.Turn < 0 || p.Turn > i:
-			bad("returns the player %q with turn %d; want turns from 0 on, none left out, in the order of the players", p.Name, p.Turn)
+			bad("returns the player %q with turn %d; want turns from 0 on, none left out, in the order of the players",
+				p.Name, p.Turn)
 		}
 	}
 	named := slices.Clone(taken)
@@ -61,7 +64,8 @@ func checkObjective(table string, m methods.Method, o methods.Objective, batch, 
 		case value == nil:
 			bad("returns the %s %q without a Value", kind, name)
 		case len(op.ShapeOf(value)) != 0:
-			bad("returns the %s %q of shape %v; want one number, such as op.MeanAll of it", kind, name, op.ShapeOf(value))
+			bad("returns the %s %q of shape %v; want one number, such as op.MeanAll of it", kind, name,
+				op.ShapeOf(value))
 		}
 		named = append(named, name)
 	}
@@ -79,8 +83,8 @@ func checkObjective(table string, m methods.Method, o methods.Objective, batch, 
 	checkPictures(o.Pictures, bad)
 }
 
-// checkPlayers stops players that share a parameter, whose two steps would overwrite each other, and those that leave one out, which would stay as it
-// was drawn.
+// checkPlayers stops players that share a parameter, whose two steps would overwrite each other, and those that leave
+// one out, which would stay as it was drawn.
 func checkPlayers(g *graph.Scope, table string, m methods.Method, o methods.Objective) {
 	if len(o.Players) == 0 {
 		return
@@ -95,9 +99,11 @@ func checkPlayers(g *graph.Scope, table string, m methods.Method, o methods.Obje
 		}
 		switch {
 		case len(by) == 0:
-			bad("leaves the parameter %s to no player; want it below the Scopes of one, or in a Locked scope", g.Name(n))
+			bad("leaves the parameter %s to no player; want it below the Scopes of one, or in a Locked scope",
+				g.Name(n))
 		case len(by) > 1:
-			bad("gives the parameter %s to the players %s; want Scopes that have nothing in common", g.Name(n), strings.Join(by, " and "))
+			bad("gives the parameter %s to the players %s; want Scopes that have nothing in common", g.Name(n),
+				strings.Join(by, " and "))
 		}
 	}
 	for _, p := range o.Players {
@@ -124,10 +130,12 @@ func checkedEncoder(table string, b backbones.Backbone, s *graph.Scope, in backb
 	return func(x *graph.Node) *graph.Node {
 		y := encode(x)
 		if y == nil {
-			blame(table, b, "New", "returns a function that returns nil; want features [%d,%d]", op.ShapeOf(x)[0], b.Dim())
+			blame(table, b, "New", "returns a function that returns nil; want features [%d,%d]", op.ShapeOf(x)[0],
+				b.Dim())
 		}
 		if rows := op.ShapeOf(x)[0]; !op.ShapeOf(y).Equal([]int{rows, b.Dim()}) {
-			blame(table, b, "New", "makes features %v of images %v, and Dim says %d; want [%d,%[3]d]", op.ShapeOf(y), op.ShapeOf(x), b.Dim(), rows)
+			blame(table, b, "New", "makes features %v of images %v, and Dim says %d; want [%d,%[3]d]", op.ShapeOf(y),
+				op.ShapeOf(x), b.Dim(), rows)
 		}
 		return y
 	}

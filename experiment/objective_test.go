@@ -49,10 +49,12 @@ func TestBackboneFaults(t *testing.T) {
 		"":           "",
 		"nil":        "[backbone.flat] New returns nil; want a function from samples to features",
 		"nil result": "[backbone.flat] New returns a function that returns nil; want features [32,12]",
-		"no average": "[backbone.flat] New makes features [32,28,28,1] of images [32,28,28,1], and Dim says 12; want [32,12]",
-		"width":      "[backbone.flat] New makes features [32,8] of images [32,28,28,1], and Dim says 12; want [32,12]",
+		"no average": "[backbone.flat] New makes features [32,28,28,1] of images [32,28,28,1], and Dim says 12; " +
+			"want [32,12]",
+		"width": "[backbone.flat] New makes features [32,8] of images [32,28,28,1], and Dim says 12; want [32,12]",
 	} {
-		r, err := recipes.Load("quickstart.toml", []string{`backbone="flat"`, fmt.Sprintf("backbone.flat.fault=%q", fault), "train.batch=16"}, catalog)
+		r, err := recipes.Load("quickstart.toml", []string{`backbone="flat"`, fmt.Sprintf("backbone.flat.fault=%q",
+			fault), "train.batch=16"}, catalog)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -63,7 +65,8 @@ func TestBackboneFaults(t *testing.T) {
 			}
 			continue
 		}
-		if err == nil || !strings.Contains(err.Error(), want) || !regexp.MustCompile(`objective_test\.go:\d+\)$`).MatchString(err.Error()) {
+		if err == nil || !strings.Contains(err.Error(), want) ||
+			!regexp.MustCompile(`objective_test\.go:\d+\)$`).MatchString(err.Error()) {
 			t.Errorf("%s: got %v, want %s and the line", fault, err, want)
 		}
 	}

@@ -23,9 +23,10 @@ import (
 	"selfsup/recipes"
 )
 
-// The oracle of a run: a few steps of every shipped recipe, made small, held against numbers that tools/oracle/oracle.py computed in float64
-// from the equations of the papers: losses, metrics, settings that change with the step, and after each step every parameter, moment,
-// teacher and running statistic. tools/oracle/README.md says how to make the numbers again.
+// The oracle of a run: a few steps of every shipped recipe, made small, held against numbers that
+// tools/oracle/oracle.py computed in float64 from the equations of the papers: losses, metrics, settings that change
+// with the step, and after each step every parameter, moment, teacher and running statistic. tools/oracle/README.md
+// says how to make the numbers again.
 
 var oracleInputs = flag.String("oracle-inputs", "", "write what tools/oracle/oracle.py reads to this folder")
 
@@ -40,25 +41,32 @@ type oracleCase struct {
 
 // oracleSets make any recipe small.
 var oracleSets = []string{
-	"train.batch=16", fmt.Sprintf(`train.length="%d steps"`, oracleSteps), `train.checkpoint="1 step"`, `train.log="1 step"`,
+	"train.batch=16", fmt.Sprintf(`train.length="%d steps"`, oracleSteps), `train.checkpoint="1 step"`,
+	`train.log="1 step"`,
 	"subset.few_shot.per_class=4", "views.crop=12", "evaluate.knn=false", "evaluate.linear=false",
 }
 
-// Settings of the shipped recipes that make their numbers sensitive: rates and decays that move every value by percents in a step, and for Adam an
-// epsilon, since the bias of the keys has no gradient but what rounding leaves, which Adam would scale up.
+// Settings of the shipped recipes that make their numbers sensitive: rates and decays that move every value by percents
+// in a step, and for Adam an epsilon, since the bias of the keys has no gradient but what rounding leaves, which Adam
+// would scale up.
 var (
 	oracleConvNet = []string{"backbone.convnet.widths=[4,6]",
 		"optimizer.lars.rate=8.0", "optimizer.lars.weight_decay=0.01", `optimizer.lars.warmup="40%"`}
 	oracleSimCLR = append(slices.Clone(oracleConvNet), "method.simclr.projector=[10,8]")
 	oracleVICReg = append(slices.Clone(oracleConvNet), "method.vicreg.projector=[10,8]")
-	oracleBYOL   = append(slices.Clone(oracleConvNet), "method.byol.projector=[10,8]", "method.byol.predictor=[10]", "method.byol.momentum=0.6")
-	oracleViT    = []string{"backbone.vit.dim=8", "backbone.vit.depth=1", "backbone.vit.heads=2", "backbone.vit.patch=4",
-		"optimizer.adamw.rate=0.1", "optimizer.adamw.weight_decay=2.0", `optimizer.adamw.warmup="40%"`, "optimizer.adamw.eps=1e-3"}
-	oracleMAE = append(slices.Clone(oracleViT), "method.mae.decoder_dim=8", "method.mae.decoder_depth=1", "method.mae.decoder_heads=2")
+	oracleBYOL   = append(slices.Clone(oracleConvNet), "method.byol.projector=[10,8]", "method.byol.predictor=[10]",
+		"method.byol.momentum=0.6")
+	oracleViT = []string{"backbone.vit.dim=8", "backbone.vit.depth=1", "backbone.vit.heads=2",
+		"backbone.vit.patch=4",
+		"optimizer.adamw.rate=0.1", "optimizer.adamw.weight_decay=2.0", `optimizer.adamw.warmup="40%"`,
+		"optimizer.adamw.eps=1e-3"}
+	oracleMAE = append(slices.Clone(oracleViT), "method.mae.decoder_dim=8", "method.mae.decoder_depth=1",
+		"method.mae.decoder_heads=2")
 )
 
-// oracleCases are every shipped recipe, and what none of them has: another seed, descent with Nesterov's momentum, the other scale and a final
-// rate; a transformer with a class token and learned positions; images whose labels the training must not see.
+// oracleCases are every shipped recipe, and what none of them has: another seed, descent with Nesterov's momentum, the
+// other scale and a final rate; a transformer with a class token and learned positions; images whose labels the
+// training must not see.
 var oracleCases = map[string]oracleCase{
 	"quickstart":   {"quickstart.toml", oracleSimCLR},
 	"vicreg":       {"vicreg.toml", oracleVICReg},
@@ -66,14 +74,18 @@ var oracleCases = map[string]oracleCase{
 	"mae":          {"mae.toml", oracleMAE},
 	"supervised":   {"supervised.toml", oracleConvNet},
 	"emoji-simclr": {"emoji-simclr.toml", oracleSimCLR},
-	"emoji-vicreg": {"emoji-vicreg.toml", append(slices.Clone(oracleConvNet), "method.vicreg.projector=[10,24]")}, // wider than the batch, as shipped
+	// wider than the batch, as shipped
+	"emoji-vicreg": {"emoji-vicreg.toml", append(slices.Clone(oracleConvNet), "method.vicreg.projector=[10,24]")},
 	"emoji-byol":   {"emoji-byol.toml", oracleBYOL},
 	"sgd": {"quickstart.toml", []string{"seed=7", "backbone.convnet.widths=[4,6]", "method.simclr.projector=[10,8]",
-		"optimizer.sgd.rate=0.8", `optimizer.sgd.scale="sqrt"`, "optimizer.sgd.nesterov=true", "optimizer.sgd.final=0.1",
+		"optimizer.sgd.rate=0.8", `optimizer.sgd.scale="sqrt"`, "optimizer.sgd.nesterov=true",
+		"optimizer.sgd.final=0.1",
 		"optimizer.sgd.weight_decay=0.05", `optimizer.sgd.warmup="20%"`}},
 	"labelled": {"quickstart.toml", append(slices.Clone(oracleSimCLR), "labelled.few_shot.per_class=2")},
-	"vit": {"byol.toml", append(slices.Clone(oracleViT), `backbone.vit.pool="class"`, `backbone.vit.position="learned"`, `optimizer.adamw.scale="none"`,
-		"optimizer.adamw.rate=0.006", "method.byol.projector=[10,8]", "method.byol.predictor=[10]", "method.byol.momentum=0.6")},
+	"vit": {"byol.toml", append(slices.Clone(oracleViT), `backbone.vit.pool="class"`, `backbone.vit.position="learned"`,
+		`optimizer.adamw.scale="none"`,
+		"optimizer.adamw.rate=0.006", "method.byol.projector=[10,8]", "method.byol.predictor=[10]",
+		"method.byol.momentum=0.6")},
 }
 
 // oracle is a file of testdata/oracle.
@@ -107,14 +119,17 @@ func readOracle(t *testing.T, name string) *oracle {
 		t.Fatalf("%s: %v", f.Name(), err)
 	}
 	c := oracleCases[name]
-	if want := slices.Concat(oracleSets, c.sets); len(o.Steps) != oracleSteps || o.Recipe != c.recipe || !slices.Equal(o.Sets, want) {
-		t.Fatalf("%s has %d steps of %s with %q, the test takes %d of %s with %q: make the numbers again, see tools/oracle/README.md",
+	if want := slices.Concat(oracleSets, c.sets); len(o.Steps) != oracleSteps || o.Recipe != c.recipe ||
+		!slices.Equal(o.Sets, want) {
+		t.Fatalf("%s has %d steps of %s with %q, the test takes %d of %s with %q: make the numbers again, see "+
+			"tools/oracle/README.md",
 			f.Name(), len(o.Steps), o.Recipe, o.Sets, oracleSteps, c.recipe, want)
 	}
 	return &o
 }
 
-// Tolerances of float32 against float64, relative to the largest number of a tensor; a step hands its rounding on to the next.
+// Tolerances of float32 against float64, relative to the largest number of a tensor; a step hands its rounding on to
+// the next.
 const (
 	valueTolerance = 1e-5
 	storeTolerance = 2e-5
@@ -123,17 +138,26 @@ const (
 
 // withoutOracle are recipes without one, and why.
 var withoutOracle = map[string]string{
-	"deepcluster.toml":     "the loss and the clusters are held against the authors' code by golden numbers, the optimiser by the quickstart's oracle",
-	"dino.toml":            "loss, centre, head and schedules are held against the authors' code by golden numbers, the teacher by byol's oracle",
-	"emoji-dino.toml":      "as dino.toml",
-	"emoji-augself.toml":   "its terms and targets are held against the authors' code by golden numbers, the method beside it by its own oracle",
-	"emoji-sie.toml":       "the loss and the prediction are held against the authors' code by golden numbers, the rest by vicreg's oracle",
-	"mlm.toml":             "masks, loss, head and a transformer of its form are held against BERT's code by golden numbers, the optimiser by the oracles that have AdamW",
-	"moco.toml":            "the loss and the queue are held against the authors' code by golden numbers, teacher and optimiser by byol's oracle",
-	"rotation.toml":        "one cross-entropy, which supervised has; the turns and their labels are compared with turned images in its own test",
-	"bigan.toml":           "the losses are held against golden numbers, and the gradient that each player sees against central differences",
-	"rbm.toml":             "a CD step and one of a stack are held against golden numbers",
-	"scarf.toml":           "the corruption and the loss are held against the paper's algorithm by golden numbers, the MLP and the optimiser by the other oracles",
+	"deepcluster.toml": "the loss and the clusters are held against the authors' code by golden numbers, " +
+		"the optimiser by the quickstart's oracle",
+	"dino.toml": "loss, centre, head and schedules are held against the authors' code by golden " +
+		"numbers, the teacher by byol's oracle",
+	"emoji-dino.toml": "as dino.toml",
+	"emoji-augself.toml": "its terms and targets are held against the authors' code by golden numbers, the " +
+		"method beside it by its own oracle",
+	"emoji-sie.toml": "the loss and the prediction are held against the authors' code by golden numbers, " +
+		"the rest by vicreg's oracle",
+	"mlm.toml": "masks, loss, head and a transformer of its form are held against BERT's code by " +
+		"golden numbers, the optimiser by the oracles that have AdamW",
+	"moco.toml": "the loss and the queue are held against the authors' code by golden numbers, " +
+		"teacher and optimiser by byol's oracle",
+	"rotation.toml": "one cross-entropy, which supervised has; the turns and their labels are compared " +
+		"with turned images in its own test",
+	"bigan.toml": "the losses are held against golden numbers, and the gradient that each player sees " +
+		"against central differences",
+	"rbm.toml": "a CD step and one of a stack are held against golden numbers",
+	"scarf.toml": "the corruption and the loss are held against the paper's algorithm by golden " +
+		"numbers, the MLP and the optimiser by the other oracles",
 	"scarf-satellite.toml": "as scarf.toml",
 }
 
@@ -146,7 +170,8 @@ func TestOracleIsComplete(t *testing.T) {
 	}
 }
 
-// TestOracle runs every case as a user does, stopped after each step and resumed, and compares what the run folder then holds.
+// TestOracle runs every case as a user does, stopped after each step and resumed, and compares what the run folder then
+// holds.
 func TestOracle(t *testing.T) {
 	for name := range oracleCases {
 		t.Run(name, func(t *testing.T) {
@@ -166,7 +191,8 @@ func TestOracle(t *testing.T) {
 					_, err = experiment.Resume(dir, recipes.Builtin(), options)
 				}
 				var stopped *experiment.Stopped
-				if last := step == oracleSteps-1; last && err != nil || !last && (!errors.As(err, &stopped) || stopped.Step != step+1) {
+				if last := step == oracleSteps-1; last && err != nil || !last && (!errors.As(err, &stopped) ||
+					stopped.Step != step+1) {
 					t.Fatalf("step %d of %d: got %v, want a stop after it, or the end", step+1, oracleSteps, err)
 				}
 				if stopped != nil {
@@ -180,8 +206,8 @@ func TestOracle(t *testing.T) {
 	}
 }
 
-// TestOracleMeans runs recipes in one piece, with lines of metrics over two steps: the numbers of a line are the means of its steps, the
-// last line is of what is left, and the weights are those of the oracle.
+// TestOracleMeans runs recipes in one piece, with lines of metrics over two steps: the numbers of a line are the means
+// of its steps, the last line is of what is left, and the weights are those of the oracle.
 func TestOracleMeans(t *testing.T) {
 	for _, name := range []string{"quickstart", "byol", "supervised"} {
 		t.Run(name, func(t *testing.T) {
@@ -206,7 +232,8 @@ func loadShipped(t *testing.T, name string, sets []string) *recipes.Loaded {
 	return r
 }
 
-// compareStore compares the newest checkpoint of a run with the oracle after a step, both ways: no entry more, none less.
+// compareStore compares the newest checkpoint of a run with the oracle after a step, both ways: no entry more, none
+// less.
 func compareStore(t *testing.T, dir string, o *oracle, step int) {
 	t.Helper()
 	st, m, warning, err := checkpoint.Latest(filepath.Join(dir, "checkpoints"))
@@ -235,7 +262,8 @@ func compareStore(t *testing.T, dir string, o *oracle, step int) {
 	}
 }
 
-// compareEntry allows a difference relative to the largest number, which a program that does another thing exceeds by far.
+// compareEntry allows a difference relative to the largest number, which a program that does another thing exceeds by
+// far.
 func compareEntry(t *testing.T, what string, got, want []float64) {
 	t.Helper()
 	worst, at, largest := 0.0, 0, 0.0
@@ -246,14 +274,16 @@ func compareEntry(t *testing.T, what string, got, want []float64) {
 		}
 	}
 	if allowed := storeTolerance*largest + storeRounding; !(worst <= allowed) {
-		t.Errorf("%s: element %d is %v, want %v: off by %.3g, at most %.3g is allowed", what, at, got[at], want[at], worst, allowed)
+		t.Errorf("%s: element %d is %v, want %v: off by %.3g, at most %.3g is allowed", what, at, got[at], want[at],
+			worst, allowed)
 	}
 }
 
 // constantOfRun reports entries that only their seed and shape decide: keys of random numbers.
 func constantOfRun(name string) bool { return strings.HasSuffix(name, "/key") }
 
-// compareMetrics compares metrics.jsonl, of a line every so many steps, with the oracle's means over the steps of each line.
+// compareMetrics compares metrics.jsonl, of a line every so many steps, with the oracle's means over the steps of each
+// line.
 func compareMetrics(t *testing.T, dir string, o *oracle, every int) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, "metrics.jsonl"))
@@ -310,8 +340,8 @@ func compareSettings(t *testing.T, o *oracle) {
 	}
 }
 
-// TestOracleInputs writes what the oracle is given: the parameters that a run starts with, and for every step its views, its labels and
-// which patches it hides.
+// TestOracleInputs writes what the oracle is given: the parameters that a run starts with, and for every step its
+// views, its labels and which patches it hides.
 func TestOracleInputs(t *testing.T) {
 	if *oracleInputs == "" {
 		t.Skip("only with -oracle-inputs DIR")
@@ -339,7 +369,8 @@ func TestOracleInputs(t *testing.T) {
 			Classes int
 			Store   map[string]entry
 			Steps   []inputs
-		}{c.recipe, sets, [4]int{s.Recipe.Train.Batch, s.Input.Shape[0], s.Input.Shape[1], s.Input.Shape[2]}, len(s.Data.Train.Classes()), map[string]entry{}, nil}
+		}{c.recipe, sets, [4]int{s.Recipe.Train.Batch, s.Input.Shape[0], s.Input.Shape[1], s.Input.Shape[2]},
+			len(s.Data.Train.Classes()), map[string]entry{}, nil}
 		for _, l := range s.Leaves {
 			if !constantOfRun(l.Name) {
 				out.Store[l.Name] = entry{l.Shape, l.Kind.String(), s.Store.Get(l.Name).F32}

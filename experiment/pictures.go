@@ -54,7 +54,8 @@ func (r *run) drawPictures(done int) error {
 		}
 		n, h, w, c := a.Shape[0], a.Shape[1], a.Shape[2], a.Shape[3]
 		across := min(n, picturesInRow)
-		sh := &sheet.Sheet{Title: fmt.Sprintf("%s: %s after step %d", r.Recipe.Name, p.Name, done), Columns: make([]string, across)}
+		sh := &sheet.Sheet{Title: fmt.Sprintf("%s: %s after step %d", r.Recipe.Name, p.Name, done),
+			Columns: make([]string, across)}
 		for i := range min(n, pictures) / across * across {
 			cell := sheet.Cell{H: h, W: w, C: c, Pix: slices.Clone(a.F32[i*h*w*c:][:h*w*c])}
 			for k, v := range cell.Pix {

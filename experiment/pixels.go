@@ -9,14 +9,16 @@ import (
 	"selfsup/datasets/views"
 )
 
-// What a run and `data info` say of pixels that have lost their meaning, such as those of 16-bit files whose values are small.
+// What a run and `data info` say of pixels that have lost their meaning, such as those of 16-bit files whose values are
+// small.
 
-// faintest is the standard deviation, of full scale, below which pixels are said to hardly differ: photographs have 0.2 to 0.3, values up to
-// 4095 of 65535 at most 0.031.
+// faintest is the standard deviation, of full scale, below which pixels are said to hardly differ: photographs have 0.2
+// to 0.3, values up to 4095 of 65535 at most 0.031.
 const faintest = 1.0 / 32
 
 // scale16 says which setting helps where the samples may have had 16 bits.
-const scale16 = "where the files have 16 bits a sample, range16 = [black, white] of the data set says which values they use, such as [0, 4095]"
+const scale16 = "where the files have 16 bits a sample, range16 = [black, white] of the data set says which " +
+	"values they use, such as [0, 4095]"
 
 // checkPixels refuses to train on images whose every pixel is the same.
 func (s *Setup) checkPixels() error {
@@ -41,9 +43,12 @@ func faint(mean, std []float64) string {
 	case slices.ContainsFunc(std, func(v float64) bool { return v >= faintest }):
 		return ""
 	case !slices.ContainsFunc(std, func(v float64) bool { return v > 0 }):
-		return fmt.Sprintf("every pixel of the training images is the same (%.4f of full scale): a run refuses them; %s", mean, scale16)
+		return fmt.Sprintf(
+			"every pixel of the training images is the same (%.4f of full scale): a run refuses them; %s", mean,
+			scale16)
 	}
-	return fmt.Sprintf("the pixels of the training images hardly differ: mean %.4f, standard deviation %.4f of full scale; %s", mean, std, scale16)
+	return fmt.Sprintf("the pixels of the training images hardly differ: mean %.4f, standard deviation %.4f of "+
+		"full scale; %s", mean, std, scale16)
 }
 
 // faint is the same of the statistics that the views measured.

@@ -49,7 +49,8 @@ func rivalsRecipe(t *testing.T, sets ...string) *recipes.Loaded {
 	catalog := recipes.Builtin()
 	catalog.Methods["rivals"] = func() methods.Method { return &rivals{} }
 	r, err := recipes.Load("quickstart.toml", append([]string{
-		`method="rivals"`, "backbone.convnet.widths=[4]", "train.batch=16", `train.length="3 steps"`, `train.log="1 step"`,
+		`method="rivals"`, "backbone.convnet.widths=[4]", "train.batch=16", `train.length="3 steps"`,
+		`train.log="1 step"`,
 		"evaluate.knn=false", "evaluate.linear=false",
 	}, sets...), catalog)
 	if err != nil {
@@ -58,22 +59,29 @@ func rivalsRecipe(t *testing.T, sets ...string) *recipes.Loaded {
 	return r
 }
 
-// Players share no parameter, and leave none out: a method that says otherwise is told which, with the line of its Build.
+// Players share no parameter, and leave none out: a method that says otherwise is told which, with the line of its
+// Build.
 func TestPlayersDivideTheParameters(t *testing.T) {
 	for _, c := range []struct{ first, second, locked, want string }{
 		{`["backbone","one"]`, `["two","third"]`, "false", ""},
 		{`["backbone","one"]`, `["two"]`, "true", ""},
-		{`["backbone","one"]`, `["two"]`, "false", "leaves the parameter third/weight to no player; want it below the Scopes of one, or in a Locked scope"},
+		{`["backbone","one"]`, `["two"]`, "false", "leaves the parameter third/weight to no player; want it " +
+			"below the Scopes of one, or in a Locked scope"},
 		{`["one"]`, `["two","third"]`, "false", "leaves the parameter backbone/0/conv/weight to no player"},
-		{`["backbone","one"]`, `["two","third","backbone/0/norm"]`, "false", "gives the parameter backbone/0/norm/weight to the players ann and bob; want Scopes that have nothing in common"},
-		{`["backbone","one","two","third"]`, `["four"]`, "false", `returns the player "bob" with Scopes ["four"], below which there is no parameter`},
+		{`["backbone","one"]`, `["two","third","backbone/0/norm"]`, "false",
+			"gives the parameter backbone/0/norm/weight to the players ann and bob; want Scopes that have " +
+				"nothing in common"},
+		{`["backbone","one","two","third"]`, `["four"]`, "false",
+			`returns the player "bob" with Scopes ["four"], below which there is no parameter`},
 		{`["backbone","one"]`, `["two","third","on"]`, "false", ""}, // "on" is not above "one"
 	} {
-		_, err := Prepare(rivalsRecipe(t, "method.rivals.first="+c.first, "method.rivals.second="+c.second, "method.rivals.locked="+c.locked))
+		_, err := Prepare(rivalsRecipe(t, "method.rivals.first="+c.first, "method.rivals.second="+c.second,
+			"method.rivals.locked="+c.locked))
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("%s and %s: %v", c.first, c.second, err)
-		case c.want != "" && (err == nil || !strings.Contains(err.Error(), "[method.rivals] Build "+c.want) || !regexp.MustCompile(`players_test\.go:\d+\)$`).MatchString(err.Error())):
+		case c.want != "" && (err == nil || !strings.Contains(err.Error(), "[method.rivals] Build "+c.want) ||
+			!regexp.MustCompile(`players_test\.go:\d+\)$`).MatchString(err.Error())):
 			t.Errorf("%s and %s: got %v, want %s and the line", c.first, c.second, err, c.want)
 		}
 	}
@@ -82,15 +90,18 @@ func TestPlayersDivideTheParameters(t *testing.T) {
 // A loss that does not reach what its player moves is an error that names the parameter.
 func TestPlayerWithoutEffect(t *testing.T) {
 	_, err := Prepare(rivalsRecipe(t, `method.rivals.first=["two","third"]`, `method.rivals.second=["backbone","one"]`))
-	if want := "third/weight: the loss does not depend on this parameter"; err == nil || !strings.Contains(err.Error(), want) {
+	if want := "third/weight: the loss does not depend on this parameter"; err == nil || !strings.Contains(err.Error(),
+		want) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
-// Of two turns the second sees what the first has changed; of one, both see the same network. Each moves its own parameters alone.
+// Of two turns the second sees what the first has changed; of one, both see the same network. Each moves its own
+// parameters alone.
 func TestTurns(t *testing.T) {
 	for turn := range 2 {
-		s, err := Prepare(rivalsRecipe(t, `method.rivals.first=["backbone","one"]`, `method.rivals.second=["two","third"]`, fmt.Sprint("method.rivals.turn=", turn)))
+		s, err := Prepare(rivalsRecipe(t, `method.rivals.first=["backbone","one"]`,
+			`method.rivals.second=["two","third"]`, fmt.Sprint("method.rivals.turn=", turn)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -105,7 +116,8 @@ func TestTurns(t *testing.T) {
 			}
 			return false
 		}
-		for name, want := range map[string]int{"one/weight": 0, "backbone/0/conv/weight": 0, "two/weight": turn, "third/bias": turn} {
+		for name, want := range map[string]int{"one/weight": 0, "backbone/0/conv/weight": 0, "two/weight": turn,
+			"third/bias": turn} {
 			for n := range s.turns {
 				if trains(n, name) != (n == want) {
 					t.Errorf("turn %d: program %d trains %s: %v, want %v", turn, n, name, trains(n, name), n == want)
@@ -125,7 +137,8 @@ func TestTurns(t *testing.T) {
 
 // What a method shows is in the run folder as a picture, and not in the log; what is no picture is an error.
 func TestPictures(t *testing.T) {
-	sum, err := Run(rivalsRecipe(t, `method.rivals.first=["backbone","one"]`, `method.rivals.second=["two","third"]`, "method.rivals.turn=1"),
+	sum, err := Run(rivalsRecipe(t, `method.rivals.first=["backbone","one"]`, `method.rivals.second=["two","third"]`,
+		"method.rivals.turn=1"),
 		Options{Root: t.TempDir(), Messages: io.Discard})
 	if err != nil {
 		t.Fatal(err)

@@ -18,8 +18,8 @@ func (s *Setup) byReference() []string {
 	return names
 }
 
-// sayReferences names the operations that run by their reference, with the share of the step's time that they take. times are those of
-// Program.Profile.
+// sayReferences names the operations that run by their reference, with the share of the step's time that they take.
+// times are those of Program.Profile.
 func (s *Setup) sayReferences(times []time.Duration) string {
 	var all time.Duration
 	for _, t := range times {
@@ -35,12 +35,14 @@ func (s *Setup) sayReferences(times []time.Duration) string {
 				count++
 			}
 		}
-		parts = append(parts, fmt.Sprintf("%s (%d in a step) takes %.1f %% of its time", name, count, 100*float64(own)/float64(max(all, 1))))
+		parts = append(parts, fmt.Sprintf("%s (%d in a step) takes %.1f %% of its time", name, count,
+			100*float64(own)/float64(max(all, 1))))
 	}
 	return fmt.Sprintf("allow_reference: without a kernel on %s, %s", s.Device.Name(), strings.Join(parts, ", "))
 }
 
-// referencesDue tells, once in every stage, how much time operations without a kernel take. Nothing is timed where all have one.
+// referencesDue tells, once in every stage, how much time operations without a kernel take. Nothing is timed where all
+// have one.
 func (r *run) referencesDue(s *Setup, done int) {
 	if !r.timing || !due(done, r.logEvery()) && done != r.Steps {
 		return

@@ -37,8 +37,8 @@ func (m *slowly) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) me
 	return obj
 }
 
-// An operation without a kernel stops a recipe before it trains; allow_reference runs it by its reference, to the same numbers as without
-// it, and the log says so with its share of the step's time.
+// An operation without a kernel stops a recipe before it trains; allow_reference runs it by its reference, to the same
+// numbers as without it, and the log says so with its share of the step's time.
 func TestAllowReference(t *testing.T) {
 	c := recipes.Builtin()
 	c.Methods["slowly"] = func() methods.Method { return &slowly{*contrastive.DefaultSimCLR()} }
@@ -51,11 +51,13 @@ func TestAllowReference(t *testing.T) {
 	}
 	slowly := []string{`method="slowly"`, "method.slowly.projector=[32,16]", "method.slowly.temperature=0.2"}
 	_, err := experiment.Prepare(load(slowly...))
-	if err == nil || !strings.HasSuffix(err.Error(), "backend cpu has no kernel for slow; allow_reference = true runs it by its reference, slowly") {
+	if err == nil || !strings.HasSuffix(err.Error(), "backend cpu has no kernel for slow; allow_reference = "+
+		"true runs it by its reference, slowly") {
 		t.Errorf("without allow_reference the error is %v", err)
 	}
 	var said bytes.Buffer
-	sum, err := experiment.Run(load(append(slowly, "allow_reference=true")...), experiment.Options{Root: t.TempDir(), Messages: &said})
+	sum, err := experiment.Run(load(append(slowly, "allow_reference=true")...), experiment.Options{Root: t.TempDir(),
+		Messages: &said})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +65,8 @@ func TestAllowReference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	line := regexp.MustCompile(`allow_reference: without a kernel on cpu, slow \(1 in a step\) takes \d+\.\d % of its time\n`)
+	line := regexp.MustCompile(
+		`allow_reference: without a kernel on cpu, slow \(1 in a step\) takes \d+\.\d % of its time\n`)
 	if n := len(line.FindAll(text, -1)); n != 1 {
 		t.Errorf("%d lines of log.txt say what runs by its reference, want 1:\n%s", n, text)
 	}

@@ -14,12 +14,14 @@ import (
 // replayMost is how long a run that has diverged goes on to find out why.
 const replayMost = 2 * time.Minute
 
-// explain adds to the error of a run that diverged which operation gave the first number that is not finite. Other errors stay as they are.
+// explain adds to the error of a run that diverged which operation gave the first number that is not finite. Other
+// errors stay as they are.
 //
-// By the time a loss is seen to be NaN, the step has replaced the state that it began with, and keeping a copy of that would cost every
-// step. But a step depends on the seed, its number and the Store alone. So the newest checkpoint, or the Store of a fresh run, is brought
-// into a Store of its own, the steps since then are run again to the same bits, and the last one with a look at every result. Normal steps
-// pay nothing for it. Where the way is longer than replayMost, the error says so instead.
+// By the time a loss is seen to be NaN, the step has replaced the state that it began with, and keeping a copy of that
+// would cost every step. But a step depends on the seed, its number and the Store alone. So the newest checkpoint, or
+// the Store of a fresh run, is brought into a Store of its own, the steps since then are run again to the same bits,
+// and the last one with a look at every result. Normal steps pay nothing for it. Where the way is longer than
+// replayMost, the error says so instead.
 func (r *run) explain(ctx context.Context, err error) error {
 	var nan *DivergedError
 	if !errors.As(err, &nan) {
@@ -30,11 +32,13 @@ func (r *run) explain(ctx context.Context, err error) error {
 	if r.clock.steps > 0 {
 		took := r.clock.training / float64(r.clock.steps) * float64(steps)
 		if took > replayMost.Seconds() {
-			nan.First = fmt.Sprintf("not looked for, %d steps since the checkpoint take %.0f s; a shorter train.checkpoint lets it be found", steps, took)
+			nan.First = fmt.Sprintf("not looked for, %d steps since the checkpoint take %.0f s; a shorter "+
+				"train.checkpoint lets it be found", steps, took)
 			return err
 		}
 	}
-	r.progress.Say("step %d gave a loss or gradient that is not finite: running the %d steps since the checkpoint again to find the operation", nan.Step, steps)
+	r.progress.Say("step %d gave a loss or gradient that is not finite: running the %d steps since the "+
+		"checkpoint again to find the operation", nan.Step, steps)
 	first, failed := r.replay(ctx, from, nan.Step)
 	switch {
 	case failed != nil:
@@ -47,7 +51,8 @@ func (r *run) explain(ctx context.Context, err error) error {
 	return err
 }
 
-// replay runs the steps from a checkpoint's on again, in a Store of their own, and returns the first value of step last that is not finite.
+// replay runs the steps from a checkpoint's on again, in a Store of their own, and returns the first value of step last
+// that is not finite.
 func (r *run) replay(ctx context.Context, from, last int) (*graph.NonFinite, error) {
 	again := *r.Setup
 	again.turns, again.stages, again.Train, again.Store = nil, nil, nil, again.newStore()

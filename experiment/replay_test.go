@@ -23,8 +23,9 @@ func (m *doomed) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) me
 	return obj
 }
 
-// A run that diverges names the operation that gave the first number that is not finite, though the step has replaced the state that it
-// began with: from the checkpoint before it, from the beginning where there is none, over a change of the views' size, in parts of a batch.
+// A run that diverges names the operation that gave the first number that is not finite, though the step has replaced
+// the state that it began with: from the checkpoint before it, from the beginning where there is none, over a change of
+// the views' size, in parts of a batch.
 func TestDivergenceNamesOperation(t *testing.T) {
 	c := recipes.Builtin()
 	c.Methods["doomed"] = func() methods.Method { return &doomed{*contrastive.DefaultSimCLR()} }
@@ -36,8 +37,10 @@ func TestDivergenceNamesOperation(t *testing.T) {
 		"parts":      {`train.checkpoint="2 steps"`, "train.accumulate=2"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r, err := recipes.Load(writeRecipe(t, small), append([]string{`method="doomed"`, "method.doomed.projector=[32,16]", `optimizer="sgd"`,
-				"optimizer.sgd.rate=0.1", "optimizer.sgd.momentum=0.0", `optimizer.sgd.scale="none"`, `optimizer.sgd.warmup="0 steps"`}, sets...), c)
+			r, err := recipes.Load(writeRecipe(t, small),
+				append([]string{`method="doomed"`, "method.doomed.projector=[32,16]", `optimizer="sgd"`,
+					"optimizer.sgd.rate=0.1", "optimizer.sgd.momentum=0.0", `optimizer.sgd.scale="none"`,
+					`optimizer.sgd.warmup="0 steps"`}, sets...), c)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -47,7 +50,8 @@ func TestDivergenceNamesOperation(t *testing.T) {
 				t.Fatalf("the error is %v, want a divergence", err)
 			}
 			steps[nan.Step] = true
-			if want := "unary [1] in doom gives the first NaN"; nan.First != want || !strings.Contains(err.Error(), want) {
+			if want := "unary [1] in doom gives the first NaN"; nan.First != want || !strings.Contains(err.Error(),
+				want) {
 				t.Errorf("the error is %v, want %q", err, want)
 			}
 		})

@@ -119,7 +119,8 @@ func (t *Results) Markdown() string {
 	fmt.Fprintf(&b, "| %s |\n|%s\n", strings.Join(heads, " | "), strings.Repeat("---|", len(heads)))
 	for _, r := range t.rows {
 		slices.Sort(r.seeds)
-		cells := []string{r.recipe, strings.Trim(strings.Join(strings.Fields(fmt.Sprint(r.seeds)), ", "), "[]"), r.evaluation}
+		cells := []string{r.recipe, strings.Trim(strings.Join(strings.Fields(fmt.Sprint(r.seeds)), ", "), "[]"),
+			r.evaluation}
 		own := r.baseline()
 		for _, rep := range []string{"trained", "untrained", own} {
 			cells = append(cells, r.accuracy(rep))

@@ -39,18 +39,22 @@ func folderOf(t *testing.T, name string, seed, more string, test string, hits ma
 }
 
 func TestResults(t *testing.T) {
-	a1 := folderOf(t, "a", "1", "", "T", map[string]string{"trained": "1111111100", "untrained": "0000000000", "pixels": "1111000000"})
-	a2 := folderOf(t, "a", "2", "", "T", map[string]string{"trained": "1111110000", "untrained": "0000000000", "pixels": "1111000000"})
+	a1 := folderOf(t, "a", "1", "", "T", map[string]string{"trained": "1111111100", "untrained": "0000000000",
+		"pixels": "1111000000"})
+	a2 := folderOf(t, "a", "2", "", "T", map[string]string{"trained": "1111110000", "untrained": "0000000000",
+		"pixels": "1111000000"})
 	b1 := folderOf(t, "b", "1", "", "T", map[string]string{"trained": "1111111111"})
 	res, err := ReadResults([]string{a2, a1, b1}, "a")
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
-		"| recipe | seeds | evaluation | trained | untrained | pixels | trained less untrained | trained less pixels | less a |",
+		"| recipe | seeds | evaluation | trained | untrained | pixels | trained less untrained | trained less " +
+			"pixels | less a |",
 		"|---|---|---|---|---|---|---|---|---|",
 		// 8 images differ: 6 in both seeds, 2 in one; all to one side: p = 2/2^8. From pixels 4 images: p = 2/2^4.
-		"| a | 1, 2 | knn k=1 top1 | 0.700 ± 0.141 (0.397-0.892) | 0.000 ± 0.000 (0.000-0.278) | 0.400 ± 0.000 (0.168-0.687) | +0.700, p = 0.0078, ahead in 2 of 2 | +0.300, p = 0.12, ahead in 2 of 2 |  |",
+		"| a | 1, 2 | knn k=1 top1 | 0.700 ± 0.141 (0.397-0.892) | 0.000 ± 0.000 (0.000-0.278) | 0.400 ± 0.000 " +
+			"(0.168-0.687) | +0.700, p = 0.0078, ahead in 2 of 2 | +0.300, p = 0.12, ahead in 2 of 2 |  |",
 		// Only seed 1 is in both.
 		"| b | 1 | knn k=1 top1 | 1.000 (0.722-1.000) |  |  |  |  | +0.200, p = 0.5, ahead in 1 of 1 |",
 	}
@@ -63,9 +67,12 @@ func TestResults(t *testing.T) {
 		against string
 		want    string
 	}{
-		{"the same seed twice", []string{a1, folderOf(t, "a", "1", "", "T", map[string]string{"trained": "1"})}, "", "there are two runs of a with seed 1"},
-		{"another recipe of the name", []string{a1, folderOf(t, "a", "2", "[train]\nbatch = 7\n", "T", map[string]string{"trained": "1"})}, "", "are both called a and differ in more than the seed"},
-		{"another test set", []string{a1, folderOf(t, "a", "3", "", "U", map[string]string{"trained": "1111111111"})}, "", "the test set of a is another than that of its other seeds"},
+		{"the same seed twice", []string{a1, folderOf(t, "a", "1", "", "T", map[string]string{"trained": "1"})}, "",
+			"there are two runs of a with seed 1"},
+		{"another recipe of the name", []string{a1, folderOf(t, "a", "2", "[train]\nbatch = 7\n", "T",
+			map[string]string{"trained": "1"})}, "", "are both called a and differ in more than the seed"},
+		{"another test set", []string{a1, folderOf(t, "a", "3", "", "U", map[string]string{"trained": "1111111111"})},
+			"", "the test set of a is another than that of its other seeds"},
 		{"no run", []string{t.TempDir()}, "", "has no hits.json: it is not done, or has no accuracy on a test set"},
 		{"nobody of that name", []string{a1}, "c", "--against c: none of the runs is called that"},
 	} {
@@ -75,7 +82,8 @@ func TestResults(t *testing.T) {
 	}
 	cut := folderOf(t, "a", "1", "", "T", map[string]string{"trained": "111111111"})
 	text, _ := os.ReadFile(filepath.Join(cut, hitsFile))
-	os.WriteFile(filepath.Join(cut, hitsFile), []byte(strings.Replace(string(text), `"images":9`, `"images":17`, 1)), 0o666)
+	os.WriteFile(filepath.Join(cut, hitsFile), []byte(strings.Replace(string(text), `"images":9`, `"images":17`, 1)),
+		0o666)
 	if _, err := ReadHits(cut); err == nil || !strings.Contains(err.Error(), "16 bits, want those of 17 images") {
 		t.Errorf("too few bits: got %v", err)
 	}

@@ -26,9 +26,10 @@ const (
 	spareShare = 64
 )
 
-// What an evaluation holds at once, at most: the programs of the trained and of the untrained encoder, of which one may be garbage yet, and
-// copies of features. The linear probe copies a part of the training features and standardises them; kNN has unit rows. Measured on 4,000
-// images of 224x224, unreduced: 1.7 GB for kNN and 3.1 GB for the probe on 0.8 GB of pixels.
+// What an evaluation holds at once, at most: the programs of the trained and of the untrained encoder, of which one may
+// be garbage yet, and copies of features. The linear probe copies a part of the training features and standardises
+// them; kNN has unit rows. Measured on 4,000 images of 224x224, unreduced: 1.7 GB for kNN and 3.1 GB for the probe on
+// 0.8 GB of pixels.
 const (
 	encoders    = 2
 	trainCopies = 4
@@ -55,7 +56,8 @@ func (s *Setup) needs() (n need, err error) {
 		}
 		maker, numbers := st.Kind.Training(st.Seen), 0
 		for _, name := range st.Wants {
-			if f, err := maker.Field(name); err == nil { // labels, rows and masks, which the loader makes itself, are small
+			// labels, rows and masks, which the loader makes itself, are small
+			if f, err := maker.Field(name); err == nil {
 				numbers += f.Size()
 			}
 		}
@@ -159,7 +161,8 @@ func (e *RoomError) Error() string {
 		help = append(help, "evaluation can be left out ("+strings.Join(off, ", ")+")")
 	}
 	return fmt.Sprintf("%s: the run needs %s of memory, and %s leaves %s: %s; %s",
-		e.recipe.File, amount(e.total()), e.left.Limit, amount(e.left.Bytes), strings.Join(parts, ", "), strings.Join(help, "; "))
+		e.recipe.File, amount(e.total()), e.left.Limit, amount(e.left.Bytes), strings.Join(parts, ", "),
+		strings.Join(help, "; "))
 }
 
 // amount spells a number of bytes for people.

@@ -34,8 +34,8 @@ func planned(t *testing.T, sets ...string) *Setup {
 	return s
 }
 
-// What a run needs is compared with what is left: enough is enough, a byte less is an error. Where the step could keep less, a memory_limit is
-// named with which the run has room. Nothing is taken meanwhile.
+// What a run needs is compared with what is left: enough is enough, a byte less is an error. Where the step could keep
+// less, a memory_limit is named with which the run has room. Nothing is taken meanwhile.
 func TestRoom(t *testing.T) {
 	s := planned(t)
 	n, err := s.needs()
@@ -57,7 +57,8 @@ func TestRoom(t *testing.T) {
 		return e
 	}
 	few := refused(n.total() - 1)
-	if !strings.Contains(few.Error(), "byol.toml: the run needs ") || !strings.Contains(few.Error(), ", and a test leaves ") ||
+	if !strings.Contains(few.Error(), "byol.toml: the run needs ") || !strings.Contains(few.Error(),
+		", and a test leaves ") ||
 		strings.Contains(few.Error(), "\n") {
 		t.Errorf("the error is %v", few)
 	}

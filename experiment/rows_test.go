@@ -54,7 +54,8 @@ func rowsRecipe(t testing.TB, text string) string {
 		if r.IntN(9) == 0 {
 			height = "?"
 		}
-		fmt.Fprintf(&b, "%s,%s,%.3f,%s,c%d\n", height, colour, 5+r.NormFloat64(), []string{"round", "square"}[r.IntN(2)], class)
+		fmt.Fprintf(&b, "%s,%s,%.3f,%s,c%d\n", height, colour, 5+r.NormFloat64(),
+			[]string{"round", "square"}[r.IntN(2)], class)
 	}
 	if err := os.WriteFile(filepath.Join(filepath.Dir(file), "t.csv"), []byte(b.String()), 0o666); err != nil {
 		t.Fatal(err)
@@ -71,8 +72,8 @@ func loadRows(t testing.TB, text string, sets ...string) *recipes.Loaded {
 	return r
 }
 
-// A recipe of rows trains, is evaluated beside the untrained encoder and the raw columns, and its encoder is exported with what its input means;
-// messages speak of rows.
+// A recipe of rows trains, is evaluated beside the untrained encoder and the raw columns, and its encoder is exported
+// with what its input means; messages speak of rows.
 func TestRows(t *testing.T) {
 	var said strings.Builder
 	sum, err := experiment.Run(loadRows(t, ofRows), experiment.Options{Root: t.TempDir(), Messages: &said})
@@ -84,7 +85,8 @@ func TestRows(t *testing.T) {
 		if e.Metric == "top1" {
 			of = append(of, e.Representation)
 			if e.Value < 0.4 || e.Interval == nil {
-				t.Errorf("%s has %v of three classes, interval %v; want more than 0.4", e.Representation, e.Value, e.Interval)
+				t.Errorf("%s has %v of three classes, interval %v; want more than 0.4", e.Representation, e.Value,
+					e.Interval)
 			}
 		}
 	}
@@ -106,7 +108,8 @@ func TestRows(t *testing.T) {
 
 	meta, shapes, _ := tensors(t, filepath.Join(sum.Run, "export", "encoder.safetensors"))
 	for _, want := range []string{
-		`"kind":"rows"`, `"of":[0,4,0,3]`, `"categories":["blue","green","red"]`, `"numbers":"standard"`, `"name":"weight","mean":`,
+		`"kind":"rows"`, `"of":[0,4,0,3]`, `"categories":["blue","green","red"]`, `"numbers":"standard"`,
+		`"name":"weight","mean":`,
 	} {
 		if !strings.Contains(meta["config"], want) {
 			t.Errorf("export: config %s: want %s", meta["config"], want)
@@ -115,13 +118,17 @@ func TestRows(t *testing.T) {
 	if !strings.Contains(meta["input"], "rows [B 4]") || strings.Contains(meta["config"], "interpolation") {
 		t.Errorf("export: input %q, config %s: want rows, and nothing of images", meta["input"], meta["config"])
 	}
-	if got := fmt.Sprint(shapes["reference/rows"], shapes["reference/features"], shapes["backbone/0/linear/weight"]); got != "[2 4] [2 8] [9 16]" {
-		t.Errorf("export: shapes %s, want 2 rows, their 8 features, and 2 numbers, 4 and 3 indicators as the first layer's input", got)
+	if got := fmt.Sprint(shapes["reference/rows"], shapes["reference/features"],
+		shapes["backbone/0/linear/weight"]); got != "[2 4] [2 8] [9 16]" {
+		t.Errorf("export: shapes %s, want 2 rows, their 8 features, and 2 numbers, 4 and 3 indicators as the "+
+			"first layer's input", got)
 	}
-	if _, err := experiment.Export(sum.Run, experiment.ExportOptions{Layout: "torch"}, recipes.Builtin(), experiment.Options{}); err != nil {
+	if _, err := experiment.Export(sum.Run, experiment.ExportOptions{Layout: "torch"}, recipes.Builtin(),
+		experiment.Options{}); err != nil {
 		t.Error(err)
 	}
-	_, err = experiment.Embed(sum.Run, sum.Run, nil, experiment.EmbedOptions{To: filepath.Join(t.TempDir(), "f.npy")}, recipes.Builtin(), experiment.Options{})
+	_, err = experiment.Embed(sum.Run, sum.Run, nil, experiment.EmbedOptions{To: filepath.Join(t.TempDir(), "f.npy")},
+		recipes.Builtin(), experiment.Options{})
 	if err == nil || !strings.Contains(err.Error(), "the run's encoder takes rows, and embed gives it images alone") {
 		t.Errorf("embed: %v, want a refusal that says what the encoder takes", err)
 	}
@@ -152,13 +159,14 @@ func TestRowsDescribed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := b.Table(); !strings.HasPrefix(got, "supervised mlp, 64 rows of 4 columns, ") || strings.Contains(got, "image") {
+	if got := b.Table(); !strings.HasPrefix(got, "supervised mlp, 64 rows of 4 columns, ") ||
+		strings.Contains(got, "image") {
 		t.Errorf("%s\nwant rows of 4 columns", got)
 	}
 }
 
-// A training of SCARF that is interrupted and resumed ends with the same bits as one that is not, on one thread and on two, with categories through
-// either backbone: what a step replaces in a row depends on the seed and the step.
+// A training of SCARF that is interrupted and resumed ends with the same bits as one that is not, on one thread and on
+// two, with categories through either backbone: what a step replaces in a row depends on the seed and the step.
 func TestResumeOfRowsIsExact(t *testing.T) {
 	for _, sets := range [][]string{
 		{`method="scarf"`, "method.scarf.corrupt=0.5", "method.scarf.projector=[8,8]"},
@@ -212,7 +220,8 @@ func TestRowsOfOtherColumns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `other.csv:1: columns ["height" "color" "weight" "shape" "class"], want those of the training file: ["height" "colour"`
+	want :=
+		`other.csv:1: columns ["height" "color" "weight" "shape" "class"], want those of the training file: ["height" "colour"`
 	if _, err := experiment.Prepare(r); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want an error with %q", err, want)
 	}
@@ -226,9 +235,11 @@ func TestRowsRefused(t *testing.T) {
 		want string
 	}{
 		{"a backbone for images", []string{`backbone="resnet"`},
-			"[backbone.resnet]: a resnet encodes images [height, width, channels], and the samples of this recipe are rows of 2 columns of numbers and 2 of categories"},
-		{"a method of two views", []string{`method="simclr"`}, `rows of a table have no field "view1": nothing in a row is random, so that it has one view; ` +
-			"methods for rows, such as scarf, make a second of marginal; they have view0, marginal, target, raw"},
+			"[backbone.resnet]: a resnet encodes images [height, width, channels], and the samples of this " +
+				"recipe are rows of 2 columns of numbers and 2 of categories"},
+		{"a method of two views", []string{`method="simclr"`},
+			`rows of a table have no field "view1": nothing in a row is random, so that it has one view; ` +
+				"methods for rows, such as scarf, make a second of marginal; they have view0, marginal, target, raw"},
 		{"too large a batch", []string{"train.batch=400"}, "rows; want at most that"},
 		{"views of a row", []string{"evaluate.align_uniform={}"}, "[evaluate.align_uniform] compares two random views"},
 		{"sizes", []string{`train.resolution=[{until="50%",crop=20}]`}, "train.resolution"},

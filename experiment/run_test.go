@@ -84,28 +84,37 @@ func train(t *testing.T, r *recipes.Loaded, stop <-chan experiment.Request) (*ex
 
 // Methods with state of every kind: moments, running statistics, a teacher, random numbers in the graph.
 var resumable = map[string][]string{
-	"simclr":  nil,
-	"vicreg":  {`method="vicreg"`, "method.vicreg.projector=[32,32]"},
-	"byol":    {`method="byol"`, "method.byol.projector=[32,16]", "method.byol.predictor=[32]", `optimizer="adamw"`},
-	"moco":    {`method="moco"`, "method.moco.projector=[32,16]", "method.moco.queue=150", "method.moco.momentum=0.9"},
-	"augself": {`method="augself"`, "method.augself.base.byol.projector=[32,16]", "method.augself.predictor=[16]", "method.augself.flip=0.5"},
-	"sie":     {`method="sie"`, "method.sie.projector=[32,16]"},
+	"simclr": nil,
+	"vicreg": {`method="vicreg"`, "method.vicreg.projector=[32,32]"},
+	"byol":   {`method="byol"`, "method.byol.projector=[32,16]", "method.byol.predictor=[32]", `optimizer="adamw"`},
+	"moco":   {`method="moco"`, "method.moco.projector=[32,16]", "method.moco.queue=150", "method.moco.momentum=0.9"},
+	"augself": {`method="augself"`, "method.augself.base.byol.projector=[32,16]", "method.augself.predictor=[16]",
+		"method.augself.flip=0.5"},
+	"sie": {`method="sie"`, "method.sie.projector=[32,16]"},
 	"parts": {`method="byol"`, "method.byol.projector=[32,16]", "method.byol.predictor=[32]", `optimizer="adamw"`,
 		"train.accumulate=4", "train.clip=0.5", "optimizer.adamw.final_decay=3.0"},
-	"densecl": {`method="densecl"`, "method.densecl.projector=[32,16]", "method.densecl.queue=150", "method.densecl.momentum=0.9"},
+	"densecl": {`method="densecl"`, "method.densecl.projector=[32,16]", "method.densecl.queue=150",
+		"method.densecl.momentum=0.9"},
 	"dino": {`method="dino"`, "method.dino.hidden=16", "method.dino.bottleneck=8", "method.dino.prototypes=24",
-		`method.dino.hold_last="10 steps"`, "method.dino.momentum=0.8", `optimizer="adamw"`, "optimizer.adamw.final_decay=10.0",
+		`method.dino.hold_last="10 steps"`, "method.dino.momentum=0.8", `optimizer="adamw"`,
+		"optimizer.adamw.final_decay=10.0",
 		"train.clip=3.0", "views.crops=[{count=2,size=28,area=[0.4,1.0]},{count=2,size=12,area=[0.1,0.4]}]"},
-	"bigan": {`method="bigan"`, "method.bigan.latent=4", "method.bigan.widths=[8,4]", "method.bigan.hidden=16", `optimizer="adamw"`,
+	"bigan": {`method="bigan"`, "method.bigan.latent=4", "method.bigan.widths=[8,4]", "method.bigan.hidden=16",
+		`optimizer="adamw"`,
 		`method.bigan.discriminator="adamw"`, "method.bigan.discriminator.adamw.rate=5e-4"},
-	"rbm":        {`method="rbm"`, "method.rbm.persistent=true", `backbone="dbn"`, "backbone.dbn.widths=[24,12]", `optimizer="sgd"`, "views.mean=[0.0]", "views.std=[1.0]"},
-	"subset":     {`subset="long_tail"`, "subset.long_tail.ratio=10.0", `sampler="balanced"`, `labelled="few_shot"`, "labelled.few_shot.per_class=20"},
+	"rbm": {`method="rbm"`, "method.rbm.persistent=true", `backbone="dbn"`, "backbone.dbn.widths=[24,12]",
+		`optimizer="sgd"`, "views.mean=[0.0]", "views.std=[1.0]"},
+	"subset": {`subset="long_tail"`, "subset.long_tail.ratio=10.0", `sampler="balanced"`, `labelled="few_shot"`,
+		"labelled.few_shot.per_class=20"},
 	"resolution": {`train.resolution=[{until="2 steps",crop=16},{until="50%",crop=20}]`, `train.log="1 step"`},
-	"mae": {`method="mae"`, "method.mae.decoder_dim=8", "method.mae.decoder_depth=1", "method.mae.decoder_heads=2", `optimizer="adamw"`,
-		`backbone="vit"`, "backbone.vit.dim=8", "backbone.vit.depth=2", "backbone.vit.heads=2", "backbone.vit.patch=7", "backbone.vit.drop_path=0.2"},
+	"mae": {`method="mae"`, "method.mae.decoder_dim=8", "method.mae.decoder_depth=1", "method.mae.decoder_heads=2",
+		`optimizer="adamw"`,
+		`backbone="vit"`, "backbone.vit.dim=8", "backbone.vit.depth=2", "backbone.vit.heads=2", "backbone.vit.patch=7",
+		"backbone.vit.drop_path=0.2"},
 }
 
-// A run that is interrupted after any step and resumed ends with the same bits as one that is not, on one thread and on two.
+// A run that is interrupted after any step and resumed ends with the same bits as one that is not, on one thread and on
+// two.
 func TestResumeIsExact(t *testing.T) {
 	for name, sets := range resumable {
 		t.Run(name, func(t *testing.T) {
@@ -127,7 +136,8 @@ func TestResumeIsExact(t *testing.T) {
 			}
 			kern.SetThreads(2)
 			stop <- experiment.Requeue
-			_, err = experiment.Resume(stopped.Folder, recipes.Builtin(), experiment.Options{Messages: io.Discard, Stop: stop})
+			_, err = experiment.Resume(stopped.Folder, recipes.Builtin(), experiment.Options{Messages: io.Discard,
+				Stop: stop})
 			if !errors.As(err, &stopped) || stopped.Step != 2 || stopped.Reason != experiment.Requeue {
 				t.Fatalf("interrupted again: %v, want a stop after step 2", err)
 			}
@@ -184,8 +194,8 @@ func checkLog(t *testing.T, dir string) {
 // killed are the methods whose runs are killed: those with state that most have not.
 var killed = []string{"simclr", "moco", "dino", "bigan", "rbm"}
 
-// A process that is killed at any instant, SIGKILL, leaves a folder that resumes to the same bits. The process that is killed and the one that
-// runs through have two threads, the one that goes on has one.
+// A process that is killed at any instant, SIGKILL, leaves a folder that resumes to the same bits. The process that is
+// killed and the one that runs through have two threads, the one that goes on has one.
 func TestKilledRunResumes(t *testing.T) {
 	if root := os.Getenv("TEST_RUN_ROOT"); root != "" { // the child
 		kern.SetThreads(2)
@@ -214,8 +224,8 @@ func TestKilledRunResumes(t *testing.T) {
 	}
 }
 
-// killAfter runs a method in a process of its own, kills that once it has done so many steps, the last of which may be in no checkpoint, and
-// returns the run folder.
+// killAfter runs a method in a process of its own, kills that once it has done so many steps, the last of which may be
+// in no checkpoint, and returns the run folder.
 func killAfter(t *testing.T, name string, steps int) (dir string) {
 	t.Helper()
 	root := t.TempDir()
@@ -242,9 +252,11 @@ func killAfter(t *testing.T, name string, steps int) (dir string) {
 	}
 }
 
-// A loss that stops being a number stops the run, names the parameter with the largest gradient, and keeps the last good checkpoint.
+// A loss that stops being a number stops the run, names the parameter with the largest gradient, and keeps the last
+// good checkpoint.
 func TestDivergence(t *testing.T) {
-	r := load(t, small, `optimizer="sgd"`, "optimizer.sgd.rate=1e30", "optimizer.sgd.warmup=\"0 steps\"", "train.checkpoint=\"1 step\"")
+	r := load(t, small, `optimizer="sgd"`, "optimizer.sgd.rate=1e30", "optimizer.sgd.warmup=\"0 steps\"",
+		"train.checkpoint=\"1 step\"")
 	_, err := train(t, r, nil)
 	var nan *experiment.DivergedError
 	if !errors.As(err, &nan) {
@@ -275,20 +287,24 @@ func TestRefusals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	os.WriteFile(resolved, []byte(strings.Replace(string(text), "projector = [32, 16]", "projector = [48, 16]", 1)), 0o666)
+	os.WriteFile(resolved, []byte(strings.Replace(string(text), "projector = [32, 16]", "projector = [48, 16]", 1)),
+		0o666)
 	_, err = experiment.Resume(stopped.Folder, recipes.Builtin(), experiment.Options{Messages: io.Discard})
-	if want := "projector/0/norm/bias is [32], this recipe builds [48]"; err == nil || !strings.Contains(err.Error(), want) {
+	if want := "projector/0/norm/bias is [32], this recipe builds [48]"; err == nil || !strings.Contains(err.Error(),
+		want) {
 		t.Errorf("another recipe's checkpoint: got %v, want %q", err, want)
 	}
 	os.WriteFile(resolved, text, 0o666)
 	checkpoints := filepath.Join(stopped.Folder, "checkpoints")
 	os.Rename(checkpoints, checkpoints+".away")
 	_, err = experiment.Resume(stopped.Folder, recipes.Builtin(), experiment.Options{Messages: io.Discard})
-	if want := checkpoints + " holds no checkpoint, but its run.json says that step 1 was saved"; err == nil || !strings.Contains(err.Error(), want) {
+	if want := checkpoints + " holds no checkpoint, but its run.json says that step 1 was saved"; err == nil ||
+		!strings.Contains(err.Error(), want) {
 		t.Errorf("without its checkpoints: got %v, want %q", err, want)
 	}
 	os.Rename(checkpoints+".away", checkpoints)
-	if _, err = experiment.Resume(stopped.Folder, recipes.Builtin(), experiment.Options{Messages: io.Discard}); err != nil {
+	if _, err = experiment.Resume(stopped.Folder, recipes.Builtin(),
+		experiment.Options{Messages: io.Discard}); err != nil {
 		t.Fatal(err)
 	}
 	_, err = experiment.Resume(stopped.Folder, recipes.Builtin(), experiment.Options{Messages: io.Discard})
@@ -302,7 +318,8 @@ type writerFunc func(p []byte)
 
 func (f writerFunc) Write(p []byte) (int, error) { f(p); return len(p), nil }
 
-// A request that comes with the last step, or while the finished encoder is evaluated, ends the run with everything saved; resuming it evaluates.
+// A request that comes with the last step, or while the finished encoder is evaluated, ends the run with everything
+// saved; resuming it evaluates.
 func TestStopAtTheEnd(t *testing.T) {
 	whole, err := train(t, load(t, small), nil)
 	if err != nil {
@@ -362,7 +379,8 @@ func TestDamagedCheckpoint(t *testing.T) {
 	}
 	text, _ := os.ReadFile(filepath.Join(stopped.Folder, "log.txt"))
 	for _, where := range []string{said.String(), string(text)} {
-		for _, want := range []string{"warning: checkpoint: " + last, "damaged", "going on from " + filepath.Join(filepath.Dir(last), "previous") + " (step 1)"} {
+		for _, want := range []string{"warning: checkpoint: " + last, "damaged", "going on from " +
+			filepath.Join(filepath.Dir(last), "previous") + " (step 1)"} {
 			if !strings.Contains(where, want) {
 				t.Errorf("no %q in\n%s", want, where)
 			}

@@ -27,8 +27,9 @@ type Options struct {
 	Root     string         // folder in which Run makes the run's folder
 	Messages io.Writer      // progress and messages
 	Stop     <-chan Request // a request ends the run after the step it is in
-	Leave    <-chan Request // a request before the first step ends the run at once, with nothing trained and nothing saved
-	Sets     []string       // settings that Resume changes, key=value: where the data are
+	// a request before the first step ends the run at once, with nothing trained and nothing saved
+	Leave <-chan Request
+	Sets  []string // settings that Resume changes, key=value: where the data are
 }
 
 // SetThreads says how many cores everything uses: kernels, views, evaluation. It changes no result.
@@ -77,7 +78,8 @@ func Run(rec *recipes.Loaded, o Options) (*Summary, error) {
 	return runInto(rec, o, "", func() (*folder.Folder, error) { return folder.Create(o.Root, rec.Name, time.Now()) })
 }
 
-// runInto prepares a recipe, opens a folder for it, and runs it there. heartbeat is a file that beats meanwhile; empty: the folder is not there.
+// runInto prepares a recipe, opens a folder for it, and runs it there. heartbeat is a file that beats meanwhile; empty:
+// the folder is not there.
 func runInto(rec *recipes.Loaded, o Options, heartbeat string, open func() (*folder.Folder, error)) (*Summary, error) {
 	s, err := newSetup(rec)
 	if err != nil {
@@ -117,8 +119,8 @@ func runInto(rec *recipes.Loaded, o Options, heartbeat string, open func() (*fol
 	return s.start(f, o, beginning{})
 }
 
-// Resume goes on from the newest checkpoint of a run folder, as if nothing had happened, with o.Sets changed, of which see mayChange. A run that
-// is done is an error, unless they make it longer or change its evaluations.
+// Resume goes on from the newest checkpoint of a run folder, as if nothing had happened, with o.Sets changed, of which
+// see mayChange. A run that is done is an error, unless they make it longer or change its evaluations.
 func Resume(dir string, c recipes.Catalog, o Options) (*Summary, error) {
 	if _, err := ReadStatus(dir); err != nil {
 		return nil, err
@@ -146,10 +148,12 @@ func Resume(dir string, c recipes.Catalog, o Options) (*Summary, error) {
 		return nil, err
 	}
 	if h.status.State == "done" && len(changed) == 0 {
-		return nil, fmt.Errorf("resume: %s is done (%d steps); to go further: %s", dir, h.status.Steps, called.Line("resume", dir, "--set", "train.length="+longer(h.Recipe.Train.Length)))
+		return nil, fmt.Errorf("resume: %s is done (%d steps); to go further: %s", dir, h.status.Steps,
+			called.Line("resume", dir, "--set", "train.length="+longer(h.Recipe.Train.Length)))
 	}
 	if h.store == nil && h.status.Step > 0 {
-		return nil, &DataError{fmt.Errorf("resume: %s holds no checkpoint, but its %s says that step %d was saved", f.File(checkpointDir), statusFile, h.status.Step)}
+		return nil, &DataError{fmt.Errorf("resume: %s holds no checkpoint, but its %s says that step %d was saved",
+			f.File(checkpointDir), statusFile, h.status.Step)}
 	}
 	if err := h.extend(f, changed, o.Sets, c); err != nil {
 		return nil, err
@@ -176,16 +180,18 @@ func Resume(dir string, c recipes.Catalog, o Options) (*Summary, error) {
 	for _, name := range h.store.Names() {
 		h.Store.Get(name).Copy(h.store.Get(name).Array)
 	}
-	return h.start(f, o, beginning{step: h.meta.Step, window: h.meta.Window, left: h.meta.Jobs, before: h.status.Totals, warning: h.warning, lineage: h.status.Lineage})
+	return h.start(f, o, beginning{step: h.meta.Step, window: h.meta.Window, left: h.meta.Jobs, before: h.status.Totals,
+		warning: h.warning, lineage: h.status.Lineage})
 }
 
-// Evaluate runs the protocols of a run's recipe, with sets applied, on its newest or its best checkpoint. It changes nothing in the folder,
-// which may be in use: checkpoints are replaced as a whole.
+// Evaluate runs the protocols of a run's recipe, with sets applied, on its newest or its best checkpoint. It changes
+// nothing in the folder, which may be in use: checkpoints are replaced as a whole.
 func Evaluate(dir string, best bool, sets []string, c recipes.Catalog, o Options) (*Summary, error) {
 	f := &folder.Folder{Path: filepath.Clean(dir)}
 	for _, set := range sets {
 		if !ofEvaluation(set) && !ofData(set) {
-			return nil, &RecipeError{"eval", fmt.Errorf("--set %s: only settings below evaluate change what is measured, such as evaluate.knn.k=[1,20]; the encoder was trained with the others", set)}
+			return nil, &RecipeError{"eval", fmt.Errorf("--set %s: only settings below evaluate change what is "+
+				"measured, such as evaluate.knn.k=[1,20]; the encoder was trained with the others", set)}
 		}
 	}
 	o.Sets = sets
@@ -237,7 +243,8 @@ type held struct {
 	moved   []string
 }
 
-// reopen reads a run folder, for a verb, and changes settings of its recipe. Its data must be those that the run began with.
+// reopen reads a run folder, for a verb, and changes settings of its recipe. Its data must be those that the run began
+// with.
 func reopen(f *folder.Folder, best bool, verb string, o Options, c recipes.Catalog) (h held, err error) {
 	sets := o.Sets
 	if h.status, err = ReadStatus(f.Path); err != nil {
@@ -316,7 +323,8 @@ func (s *Setup) start(f *folder.Folder, o Options, at beginning) (_ *Summary, er
 	if s.shown == nil {
 		s.watch(o, "")
 	}
-	r := &run{Setup: s, Options: o, Folder: f, progress: s.shown, first: from, saved: from, left: at.left, before: at.before, lineage: at.lineage}
+	r := &run{Setup: s, Options: o, Folder: f, progress: s.shown, first: from, saved: from, left: at.left,
+		before: at.before, lineage: at.lineage}
 	r.reopenWindow(at.window)
 	if from == 0 {
 		r.saved = -1
@@ -344,7 +352,8 @@ func (s *Setup) start(f *folder.Folder, o Options, at beginning) (_ *Summary, er
 	if at.warning != "" {
 		r.progress.Say("warning: %s", at.warning)
 	}
-	r.progress.Say("%s: %d %s, %d steps of %d, run folder %s", s.Recipe.Name, s.Seen.Len(), s.noun(), s.Steps, s.Recipe.Train.Batch, f.Path)
+	r.progress.Say("%s: %d %s, %d steps of %d, run folder %s", s.Recipe.Name, s.Seen.Len(), s.noun(), s.Steps,
+		s.Recipe.Train.Batch, f.Path)
 	for _, remark := range s.Recipe.LengthRemarks(s.PerEpoch) {
 		r.progress.Say("%s", remark)
 	}
@@ -413,7 +422,8 @@ func (r *run) totals() totals {
 // summary is what the finished run comes to.
 func (r *run) summary(all []Evaluation) *Summary {
 	t := r.totals()
-	s := &Summary{Run: r.Folder.Path, Steps: r.Steps, Course: &Course{Seconds: t.Seconds, Loss: r.clock.lastLoss}, Evaluations: all, PeakRSSMB: report.PeakRSSMB()}
+	s := &Summary{Run: r.Folder.Path, Steps: r.Steps, Course: &Course{Seconds: t.Seconds, Loss: r.clock.lastLoss},
+		Evaluations: all, PeakRSSMB: report.PeakRSSMB()}
 	r.describeSets(s)
 	if r.best != nil {
 		s.Best = &Best{Step: r.bestStep, Score: *r.best}

@@ -11,8 +11,8 @@ import (
 	"selfsup/recipes"
 )
 
-// The tests of this file say which images and labels go where. Their images are patterns so far apart that every encoder tells them from one
-// another, so that accuracies are known exactly.
+// The tests of this file say which images and labels go where. Their images are patterns so far apart that every
+// encoder tells them from one another, so that accuracies are known exactly.
 
 // given is a data set of a test's own.
 type given struct{ train, test datasets.Set }
@@ -58,8 +58,10 @@ func repeat(n int, v ...int) []int { return slices.Repeat(v, n) }
 
 // plain is a short training on images as they are.
 var plain = []string{
-	`views.crop_area=[1.0,1.0]`, "views.flip=0.0", "views.jitter=0.0", "backbone.convnet.widths=[8,16]", "method.simclr.projector=[16,8]",
-	"train.batch=8", `train.length="4 epochs"`, "evaluate.linear=false", "evaluate.knn.k=[1]", `evaluate.knn.every="0 steps"`,
+	`views.crop_area=[1.0,1.0]`, "views.flip=0.0", "views.jitter=0.0", "backbone.convnet.widths=[8,16]",
+	"method.simclr.projector=[16,8]",
+	"train.batch=8", `train.length="4 epochs"`, "evaluate.linear=false", "evaluate.knn.k=[1]",
+	`evaluate.knn.every="0 steps"`,
 }
 
 // runOn runs the quickstart on a data set and returns the accuracy of nearest neighbours by representation.
@@ -84,8 +86,9 @@ func runOn(t *testing.T, g *given, sets ...string) map[string]float64 {
 	return top1
 }
 
-// Evaluations learn from the training images' labels and are tested on the test images with theirs: three test labels of eight contradict the
-// training's, so 5 of 8 are right, whoever looks. Training images tested would all be right, and labels that move by a row other 8ths.
+// Evaluations learn from the training images' labels and are tested on the test images with theirs: three test labels
+// of eight contradict the training's, so 5 of 8 are right, whoever looks. Training images tested would all be right,
+// and labels that move by a row other 8ths.
 func TestEvaluationsTestOnTheTestSet(t *testing.T) {
 	g := &given{
 		train: pictures("train", 0, repeat(20, patternP, patternR), repeat(20, 0, 1)),
@@ -101,8 +104,8 @@ func TestEvaluationsTestOnTheTestSet(t *testing.T) {
 	}
 }
 
-// With [labelled] evaluations know the labels of those images alone. The patterns of class 0 are farther from each other than from class 1:
-// knowing one image of each class, an evaluation is wrong about the other pattern of class 0.
+// With [labelled] evaluations know the labels of those images alone. The patterns of class 0 are farther from each
+// other than from class 1: knowing one image of each class, an evaluation is wrong about the other pattern of class 0.
 func TestEvaluationsLearnFromTheLabelled(t *testing.T) {
 	g := &given{
 		train: pictures("train", 0, repeat(10, patternP, patternR, patternQ, patternR), repeat(20, 0, 1)),
@@ -127,7 +130,8 @@ func (c *counted) Image(i int, dst *datasets.Image) error {
 	return c.Memory.Image(i, dst)
 }
 
-// Training reads the images of the recipe's subset, each in every epoch, and no other image, least of all one of the test set.
+// Training reads the images of the recipe's subset, each in every epoch, and no other image, least of all one of the
+// test set.
 func TestTrainingSeesTheSubset(t *testing.T) {
 	const few, many = 2, 40 // epochs
 	const prefetched = 8    // epochs that may be read ahead of the training
@@ -153,7 +157,8 @@ func TestTrainingSeesTheSubset(t *testing.T) {
 		case more >= many-few-prefetched:
 			seen++
 		case more != 0:
-			t.Errorf("training image %d is read %d times more in %d epochs than in %d, want %d or, outside the subset, 0", i, more, many, few, many-few)
+			t.Errorf("training image %d is read %d times more in %d epochs than in %d, want %d or, outside the "+
+				"subset, 0", i, more, many, few, many-few)
 		}
 	}
 	if seen != 8 {
@@ -166,14 +171,15 @@ func TestTrainingSeesTheSubset(t *testing.T) {
 	}
 }
 
-// The three representations are what their names say: training changes the trained encoder alone, and a seed the untrained one too; pixels are the
-// same in every run. Two trainings of other lengths tell. Where training changes nothing (a rate of nearly 0, a network without running statistics),
-// the trained encoder is the untrained one.
+// The three representations are what their names say: training changes the trained encoder alone, and a seed the
+// untrained one too; pixels are the same in every run. Two trainings of other lengths tell. Where training changes
+// nothing (a rate of nearly 0, a network without running statistics), the trained encoder is the untrained one.
 func TestRepresentations(t *testing.T) {
 	var got [4]map[string]float64
 	for i, sets := range [][]string{
 		{`train.length="4 steps"`}, {`train.length="40 steps"`}, {`train.length="4 steps"`, "seed=2"},
-		{`train.length="4 steps"`, "backbone.vit.dim=8", "backbone.vit.depth=1", "backbone.vit.heads=2", "backbone.vit.patch=7", "optimizer.adamw.rate=1e-30"},
+		{`train.length="4 steps"`, "backbone.vit.dim=8", "backbone.vit.depth=1", "backbone.vit.heads=2",
+			"backbone.vit.patch=7", "optimizer.adamw.rate=1e-30"},
 	} {
 		sum, err := train(t, load(t, small, sets...), nil)
 		if err != nil {
@@ -189,11 +195,13 @@ func TestRepresentations(t *testing.T) {
 	for name, same := range map[string][2]bool{"trained": {}, "untrained": {true, false}, "pixels": {true, true}} {
 		for k, what := range []string{"training for longer", "another seed"} {
 			if equal := got[0][name] == got[k+1][name]; equal != same[k] || got[0][name] == 0 {
-				t.Errorf("%s: kNN of %s goes from %v to %v; want the same: %v", what, name, got[0][name], got[k+1][name], same[k])
+				t.Errorf("%s: kNN of %s goes from %v to %v; want the same: %v", what, name, got[0][name],
+					got[k+1][name], same[k])
 			}
 		}
 	}
 	if idle := got[3]; idle["trained"] != idle["untrained"] || idle["trained"] == 0 {
-		t.Errorf("kNN of an encoder that training does not change is %v, of the untrained one %v, want the same", idle["trained"], idle["untrained"])
+		t.Errorf("kNN of an encoder that training does not change is %v, of the untrained one %v, want the same",
+			idle["trained"], idle["untrained"])
 	}
 }

@@ -34,16 +34,21 @@ func (s *Setup) checkMasks() error {
 		_, tested := s.Data.Test.(datasets.MaskSet)
 		switch {
 		case !ok:
-			return fmt.Errorf("[evaluate.%s] needs images with masks, such as of dataset.masks, and this dataset.%s has none", c.Name, r.Dataset.Name)
+			return fmt.Errorf("[evaluate.%s] needs images with masks, such as of dataset.masks, and this "+
+				"dataset.%s has none", c.Name, r.Dataset.Name)
 		case !tested:
-			return fmt.Errorf("[evaluate.%s] needs masks to test on, and this dataset.%s has no test set", c.Name, r.Dataset.Name)
+			return fmt.Errorf("[evaluate.%s] needs masks to test on, and this dataset.%s has no test set", c.Name,
+				r.Dataset.Name)
 		case len(train.PixelClasses()) < 2:
-			return fmt.Errorf("[evaluate.%s] needs two classes of pixels, and this dataset.%s has %d", c.Name, r.Dataset.Name, len(train.PixelClasses()))
+			return fmt.Errorf("[evaluate.%s] needs two classes of pixels, and this dataset.%s has %d", c.Name,
+				r.Dataset.Name, len(train.PixelClasses()))
 		case s.Data.Height < 1:
-			return fmt.Errorf("[evaluate.%s] needs images of one size, and those of this dataset.%s differ: set resize", c.Name, r.Dataset.Name)
+			return fmt.Errorf("[evaluate.%s] needs images of one size, and those of this dataset.%s differ: set resize",
+				c.Name, r.Dataset.Name)
 		}
 		if _, ok := r.Backbone.Value.(backbones.Maps); !ok {
-			return fmt.Errorf("[evaluate.%s] needs feature maps, and backbone.%s has none: take a convnet or a resnet", c.Name, r.Backbone.Name)
+			return fmt.Errorf("[evaluate.%s] needs feature maps, and backbone.%s has none: take a convnet or a resnet",
+				c.Name, r.Backbone.Name)
 		}
 	}
 	return nil
@@ -84,14 +89,19 @@ func (s *Setup) mapsOver(st *graph.Store) (*mapper, error) {
 
 // rawMaps takes the pixels themselves.
 func (s *Setup) rawMaps() *mapper {
-	return &mapper{h: s.Data.Height, w: s.Data.Width, dim: s.Data.Channels, run: func(images []float32) ([]float32, error) { return images, nil }}
+	return &mapper{h: s.Data.Height, w: s.Data.Width, dim: s.Data.Channels, run: func(images []float32) ([]float32,
+		error) {
+		return images, nil
+	}}
 }
 
 // each calls take with every image of a set: its number, its map and its mask.
-func (u *subject) each(ctx context.Context, m *mapper, set datasets.MaskSet, take func(i int, features []float32, mask []byte)) error {
+func (u *subject) each(ctx context.Context, m *mapper, set datasets.MaskSet, take func(i int, features []float32,
+	mask []byte)) error {
 	whole := views.Defaults() // of which only the normalisation counts
 	whole.Mean, whole.Std = float64s(u.Views.Mean), float64s(u.Views.Std)
-	pipe, err := views.New(whole, &datasets.Data{Train: set, Channels: u.Data.Channels, Height: u.Data.Height, Width: u.Data.Width}, 1)
+	pipe, err := views.New(whole, &datasets.Data{Train: set, Channels: u.Data.Channels, Height: u.Data.Height,
+		Width: u.Data.Width}, 1)
 	if err != nil {
 		return err
 	}
@@ -132,8 +142,8 @@ func (u *subject) each(ctx context.Context, m *mapper, set datasets.MaskSet, tak
 	return nil
 }
 
-// pixels are features of pixels of the training masks, drawn by the seed and the image's number, and the maps of the test set. Those of the training
-// images are those that their pixels' places in the map give, interpolated.
+// pixels are features of pixels of the training masks, drawn by the seed and the image's number, and the maps of the
+// test set. Those of the training images are those that their pixels' places in the map give, interpolated.
 func (u *subject) pixels(ctx context.Context, needs evaluate.Needs) (f evaluate.Features, err error) {
 	m, err := u.maps()
 	if err != nil {
@@ -142,7 +152,8 @@ func (u *subject) pixels(ctx context.Context, needs evaluate.Needs) (f evaluate.
 	train, test := u.Data.Train.(datasets.MaskSet), u.Data.Test.(datasets.MaskSet)
 	h, w := u.Data.Height, u.Data.Width
 	f = evaluate.Features{Dim: m.dim, Classes: len(train.PixelClasses()), Seed: uint64(u.Recipe.Seed), Alive: u.alive}
-	f.Maps = &evaluate.Maps{H: m.h, W: m.w, MaskH: h, MaskW: w, Ignored: datasets.Ignored, ClassNames: train.PixelClasses()}
+	f.Maps = &evaluate.Maps{H: m.h, W: m.w, MaskH: h, MaskW: w, Ignored: datasets.Ignored,
+		ClassNames: train.PixelClasses()}
 	err = u.each(ctx, m, train, func(i int, features []float32, mask []byte) {
 		r := datasets.NewRand(uint64(u.Recipe.Seed), "evaluated pixels", uint64(i))
 		for range needs.Pixels {

@@ -15,8 +15,8 @@ import (
 	"selfsup/recipes"
 )
 
-// writeMasks writes pictures of discs whose stripes lie across those of the ground, in the same colours: a pixel's own says nothing. The outline of a
-// disc, value 128, belongs to no class.
+// writeMasks writes pictures of discs whose stripes lie across those of the ground, in the same colours: a pixel's own
+// says nothing. The outline of a disc, value 128, belongs to no class.
 func writeMasks(t *testing.T, n int) (root string) {
 	t.Helper()
 	root = t.TempDir()
@@ -79,8 +79,8 @@ length = "4 steps"
 pixels = 64
 `
 
-// Frozen maps are measured by the masks of the data: of the trained and the untrained encoder, which see stripes, above those of pixels, which see
-// colours that say nothing.
+// Frozen maps are measured by the masks of the data: of the trained and the untrained encoder, which see stripes, above
+// those of pixels, which see colours that say nothing.
 func TestSegmentation(t *testing.T) {
 	text := strings.Replace(segmented, "ROOT", writeMasks(t, 16), 1)
 	r, err := recipes.Load(writeRecipe(t, text), nil, recipes.Builtin())
@@ -116,8 +116,9 @@ func TestSegmentation(t *testing.T) {
 func TestSegmentationIsRefused(t *testing.T) {
 	text := strings.Replace(segmented, "ROOT", writeMasks(t, 2), 1)
 	for want, sets := range map[string][]string{
-		"[evaluate.segmentation] needs images with masks, such as of dataset.masks, and this dataset.fashion_mnist_4k has none": {`dataset="fashion_mnist_4k"`},
-		"[evaluate.segmentation] needs feature maps, and backbone.mlp has none":                                                 {`backbone="mlp"`, `method="simclr"`},
+		"[evaluate.segmentation] needs images with masks, such as of dataset.masks, and this " +
+			"dataset.fashion_mnist_4k has none": {`dataset="fashion_mnist_4k"`},
+		"[evaluate.segmentation] needs feature maps, and backbone.mlp has none": {`backbone="mlp"`, `method="simclr"`},
 	} {
 		r, err := recipes.Load(writeRecipe(t, text), append(sets, "train.batch=2"), recipes.Builtin())
 		if err != nil {

@@ -1,5 +1,5 @@
-// Package experiment is what one run does: recipe -> data -> views -> graph -> program -> training loop -> checkpoints -> evaluation ->
-// report. Run and Resume are the two ways in.
+// Package experiment is what one run does: recipe -> data -> views -> graph -> program -> training loop -> checkpoints
+// -> evaluation -> report. Run and Resume are the two ways in.
 package experiment
 
 import (
@@ -65,12 +65,13 @@ type Setup struct {
 	encodedAt encoderPlace          // where the encoder is that is evaluated
 	masks     map[string]masks.Plan // that are drawn for a batch, by the names of their fields
 
-	fingerprint *fingerprint        // of Data, until a run folder has it; nil: it has
-	known       *checkpoint.Encoder // whose mean and deviation the views take; nil: the recipe says, or they are measured
-	begun       *Begun              // where the first weights are from; nil: they are random
-	opened      func(*Setup) error  // looks at the data before anything is made of them; nil: nobody does
-	held        []int32             // rows of Labelled whose labels choose: the validation split
-	hidden      []bool              // training images of Seen whose labels the training does not see; nil: none
+	fingerprint *fingerprint // of Data, until a run folder has it; nil: it has
+	// whose mean and deviation the views take; nil: the recipe says, or they are measured
+	known  *checkpoint.Encoder
+	begun  *Begun             // where the first weights are from; nil: they are random
+	opened func(*Setup) error // looks at the data before anything is made of them; nil: nobody does
+	held   []int32            // rows of Labelled whose labels choose: the validation split
+	hidden []bool             // training images of Seen whose labels the training does not see; nil: none
 
 	stages []stage // of the training, in order; the last is this Setup
 
@@ -174,7 +175,9 @@ func (s *Setup) plan(limit int64) error {
 			leaves[l.Name] = l
 		}
 	}
-	s.Leaves = slices.SortedFunc(maps.Values(leaves), func(a, b graph.Leaf) int { return strings.Compare(a.Name, b.Name) })
+	s.Leaves = slices.SortedFunc(maps.Values(leaves), func(a, b graph.Leaf) int {
+		return strings.Compare(a.Name, b.Name)
+	})
 	return nil
 }
 
@@ -194,8 +197,8 @@ func (s *Setup) compile() (err error) {
 	return s.checkEncoder()
 }
 
-// settingError says what of the recipe to change where an operation has no kernel, or where its memory_limit is too small, in the unit of
-// the limit.
+// settingError says what of the recipe to change where an operation has no kernel, or where its memory_limit is too
+// small, in the unit of the limit.
 func settingError(err error) error {
 	if lacks := (*graph.KernelError)(nil); errors.As(err, &lacks) {
 		return fmt.Errorf("%w; allow_reference = true runs it by its reference, slowly", err)
@@ -207,7 +210,8 @@ func settingError(err error) error {
 	asked := setting.Size(short.Limit)
 	in := func(n int64) string { return setting.Size(n).In(asked) }
 	m := short.Least
-	return &limitFault{short, fmt.Sprintf("memory_limit = %q: the step needs at least %s (temporaries %s, scratch %s, state %s, inputs %s); the smallest limit for this recipe is %q, a smaller train.batch needs less",
+	return &limitFault{short, fmt.Sprintf("memory_limit = %q: the step needs at least %s (temporaries %s, "+
+		"scratch %s, state %s, inputs %s); the smallest limit for this recipe is %q, a smaller train.batch needs less",
 		asked, in(m.Total()), in(m.Temporaries), in(m.Scratch), in(m.State), in(m.Inputs), in(m.Total()))}
 }
 
@@ -220,13 +224,15 @@ type limitFault struct {
 func (e *limitFault) Error() string { return e.text }
 func (e *limitFault) Unwrap() error { return e.MemoryError }
 
-// newStore is a Store as a run starts with: what it will hold depends on the recipe's seed and the names of its entries.
+// newStore is a Store as a run starts with: what it will hold depends on the recipe's seed and the names of its
+// entries.
 func (s *Setup) newStore() *graph.Store { return graph.NewStore(uint64(s.Recipe.Seed)) }
 
 // openData reads the data set and checks that the recipe fits it.
 func (s *Setup) openData() (err error) {
 	r := s.Recipe
-	if s.Data, err = openSource(r.Dataset.Name, r.Dataset.Value, datasets.Env{BaseDir: r.Dir(), Progress: s.reads("reading dataset." + r.Dataset.Name)}); err != nil {
+	if s.Data, err = openSource(r.Dataset.Name, r.Dataset.Value, datasets.Env{BaseDir: r.Dir(),
+		Progress: s.reads("reading dataset." + r.Dataset.Name)}); err != nil {
 		return err
 	}
 	if s.opened != nil {
@@ -306,13 +312,16 @@ func (s *Setup) shapes() (list []backbones.Input) {
 func (s *Setup) addShape(list []backbones.Input, view int) []backbones.Input {
 	f, err := s.Kind.Training(s.Seen).Field(feed.View(view))
 	in := methods.InputOf(f)
-	if err != nil || slices.ContainsFunc(list, func(x backbones.Input) bool { return slices.Equal(x.Shape, in.Shape) }) {
+	if err != nil || slices.ContainsFunc(list, func(x backbones.Input) bool {
+		return slices.Equal(x.Shape, in.Shape)
+	}) {
 		return list
 	}
 	return append(list, in)
 }
 
-// viewSizes are the shapes of a batch's views, with how many have each where they are not all alike: "28x28x1 (2) and 16x16x1 (4)".
+// viewSizes are the shapes of a batch's views, with how many have each where they are not all alike: "28x28x1 (2) and
+// 16x16x1 (4)".
 func (s *Setup) viewSizes() string {
 	shapes := s.shapes()
 	counts := make([]int, len(shapes))
@@ -383,7 +392,8 @@ func (s *Setup) made() (names []string) {
 func (s *Setup) Loader(from int) (*feed.Loader, error) {
 	r := s.Recipe
 	l, err := feed.NewLoader(s.Seen, s.Kind.Training(s.Seen), feed.Config{
-		Seed: uint64(r.Seed), Batch: r.Train.Batch, Start: from, Workers: r.Train.Workers, Sampler: r.Sampler.Value, Wants: s.Wants, Masks: s.masks,
+		Seed: uint64(r.Seed), Batch: r.Train.Batch, Start: from, Workers: r.Train.Workers, Sampler: r.Sampler.Value,
+		Wants: s.Wants, Masks: s.masks,
 	})
 	if err != nil {
 		return nil, &DataError{err}
@@ -398,7 +408,8 @@ func (s *Setup) sample() (err error) {
 		return err
 	}
 	if n := s.Seen.Len(); r.Train.Batch > n {
-		return fmt.Errorf("train.batch = %d, but the training set of %s has %d %s; want at most that%s", r.Train.Batch, r.Dataset.Name, n, s.noun(), s.chosen())
+		return fmt.Errorf("train.batch = %d, but the training set of %s has %d %s; want at most that%s", r.Train.Batch,
+			r.Dataset.Name, n, s.noun(), s.chosen())
 	}
 	if _, err = sampling.New(r.Sampler.Value, s.Seen, r.Train.Batch, uint64(r.Seed)); err != nil {
 		return fmt.Errorf("[sampler.%s] %w", r.Sampler.Name, err)

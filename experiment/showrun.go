@@ -14,8 +14,8 @@ import (
 	"selfsup/recipes"
 )
 
-// ShowRun prints what a run folder holds: what is trained, the state, and the results. With origins it prints the recipe with the origin of
-// every value instead.
+// ShowRun prints what a run folder holds: what is trained, the state, and the results. With origins it prints the
+// recipe with the origin of every value instead.
 func ShowRun(w io.Writer, dir string, origins bool, c recipes.Catalog) error {
 	status, err := ReadStatus(dir)
 	if err != nil {
@@ -39,7 +39,8 @@ func ShowRun(w io.Writer, dir string, origins bool, c recipes.Catalog) error {
 	line := func(what, format string, args ...any) {
 		fmt.Fprintf(w, "%-12s"+format+"\n", append([]any{what}, args...)...)
 	}
-	line("recipe", "%s: dataset.%s, backbone.%s, method.%s, optimizer.%s, seed %d, %s", rec.Name, rec.Dataset.Name, rec.Backbone.Name, rec.Method.Name, rec.Optimizer.Name, rec.Seed, rec.Precision)
+	line("recipe", "%s: dataset.%s, backbone.%s, method.%s, optimizer.%s, seed %d, %s", rec.Name, rec.Dataset.Name,
+		rec.Backbone.Name, rec.Method.Name, rec.Optimizer.Name, rec.Seed, rec.Precision)
 	line("training", "%q, batch %d, step %d of %d", rec.Train.Length, rec.Train.Batch, status.Step, status.Steps)
 	for _, e := range status.Lineage {
 		line("", "%s", e)
@@ -73,7 +74,8 @@ type lossAt struct {
 	Loss json.RawMessage `json:"loss"`
 }
 
-// newest is the newest line of metrics that has a loss, and the newest that has evaluations; nil and empty where there is none.
+// newest is the newest line of metrics that has a loss, and the newest that has evaluations; nil and empty where there
+// is none.
 func newest(path string) (loss *lossAt, evaluated string) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {

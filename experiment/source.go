@@ -10,8 +10,8 @@ import (
 	"selfsup/recipes"
 )
 
-// openSource opens a recipe's data set, and says what is wrong with what a source of somebody else gives: the sources of this module check
-// themselves. Its errors name the source and the line where its Open is declared.
+// openSource opens a recipe's data set, and says what is wrong with what a source of somebody else gives: the sources
+// of this module check themselves. Its errors name the source and the line where its Open is declared.
 func openSource(name string, src datasets.Source, env datasets.Env) (d *datasets.Data, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -45,7 +45,8 @@ func checkData(d *datasets.Data) error {
 	case d.Channels != 1 && d.Channels != 3:
 		return fmt.Errorf("its Channels is %d; want 1 (grey) or 3 (colour), as the images have", d.Channels)
 	case d.Height < 0 || d.Width < 0 || (d.Height == 0) != (d.Width == 0):
-		return fmt.Errorf("its Height is %d and its Width %d; want the size of every image, or 0 and 0 where the sizes differ", d.Height, d.Width)
+		return fmt.Errorf("its Height is %d and its Width %d; want the size of every image, or 0 and 0 where "+
+			"the sizes differ", d.Height, d.Width)
 	}
 	for _, part := range []struct {
 		name string
@@ -69,7 +70,8 @@ func checkSet(d *datasets.Data, set datasets.Labelled) error {
 	classes := len(set.Classes())
 	for i := range set.Len() {
 		if l := set.Label(i); l < -1 || l >= classes {
-			return fmt.Errorf("sample %d, %s: label %d; want 0 to %d, the places in Classes, or -1 for none", i, set.Name(i), l, classes-1)
+			return fmt.Errorf("sample %d, %s: label %d; want 0 to %d, the places in Classes, or -1 for none", i,
+				set.Name(i), l, classes-1)
 		}
 	}
 	images, ok := set.(datasets.Set)
@@ -87,11 +89,13 @@ func checkSet(d *datasets.Data, set datasets.Labelled) error {
 func checkImage(d *datasets.Data, name string, m *datasets.Image) error {
 	switch {
 	case m.H < 1 || m.W < 1 || len(m.Pix) != m.H*m.W*m.C:
-		return fmt.Errorf("sample 0, %s: an image of %dx%dx%d with %d bytes; want %d", name, m.H, m.W, m.C, len(m.Pix), m.H*m.W*m.C)
+		return fmt.Errorf("sample 0, %s: an image of %dx%dx%d with %d bytes; want %d", name, m.H, m.W, m.C, len(m.Pix),
+			m.H*m.W*m.C)
 	case m.C != d.Channels:
 		return fmt.Errorf("sample 0, %s: an image of %d channels, and Channels is %d", name, m.C, d.Channels)
 	case d.Height != 0 && (m.H != d.Height || m.W != d.Width):
-		return fmt.Errorf("sample 0, %s: an image of %dx%d, and Height and Width are %d and %d; want the size of all, or 0 and 0 where they differ",
+		return fmt.Errorf("sample 0, %s: an image of %dx%d, and Height and Width are %d and %d; want the size "+
+			"of all, or 0 and 0 where they differ",
 			name, m.H, m.W, d.Height, d.Width)
 	}
 	return nil

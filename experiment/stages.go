@@ -22,7 +22,9 @@ func (s *Setup) addStages() error {
 	for i, r := range s.Recipe.Train.Resolution {
 		until := r.Until.Steps(s.PerEpoch, s.Steps)
 		if until <= last {
-			return s.Recipe.Result.Bad(fmt.Sprintf("train.resolution[%d].until", i), "%q is step %d, want a step after %d and at most %d, the end of the training", r.Until, until, last, s.Steps)
+			return s.Recipe.Result.Bad(fmt.Sprintf("train.resolution[%d].until", i),
+				"%q is step %d, want a step after %d and at most %d, the end of the training", r.Until, until, last,
+				s.Steps)
 		}
 		early, err := s.sized(i)
 		if err != nil {
@@ -51,10 +53,12 @@ func (s *Setup) compileStages() error {
 	return nil
 }
 
-// sized is the same experiment, over the same data and Store, with the views of train.resolution[i]; its step is yet to be compiled.
+// sized is the same experiment, over the same data and Store, with the views of train.resolution[i]; its step is yet to
+// be compiled.
 func (s *Setup) sized(i int) (*Setup, error) {
 	crop := s.Recipe.Train.Resolution[i].Crop
-	t := &Setup{Recipe: s.Recipe, Device: s.Device, Data: s.Data, Seen: s.Seen, Labelled: s.Labelled, Tested: s.Tested, held: s.held, hidden: s.hidden,
+	t := &Setup{Recipe: s.Recipe, Device: s.Device, Data: s.Data, Seen: s.Seen, Labelled: s.Labelled, Tested: s.Tested,
+		held: s.held, hidden: s.hidden,
 		Store: s.Store, PerEpoch: s.PerEpoch, Steps: s.Steps}
 	set := s.Recipe.Views
 	set.Crop = crop
@@ -134,7 +138,8 @@ func (r *run) enter(s *Setup) error {
 	return nil
 }
 
-// leave lets go of a stage that is over, unless it is the last: its step does not run again, and the next has temporaries of its own.
+// leave lets go of a stage that is over, unless it is the last: its step does not run again, and the next has
+// temporaries of its own.
 func (r *run) leave(i int) {
 	if r.stages[i].Setup == r.Setup {
 		return

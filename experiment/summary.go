@@ -138,7 +138,8 @@ func (s *Summary) evaluations(b *strings.Builder) {
 	case s.ChosenBy != nil:
 		fmt.Fprintf(b, "state: step %d, chosen by %s %.4f\n", s.Steps, s.ChosenBy.Evaluation, s.ChosenBy.Value)
 	case s.Best != nil:
-		fmt.Fprintf(b, "state: step %d, the last; checkpoints/best is step %d, chosen by %s %.4f\n", s.Steps, s.Best.Step, s.Best.Evaluation, s.Best.Value)
+		fmt.Fprintf(b, "state: step %d, the last; checkpoints/best is step %d, chosen by %s %.4f\n", s.Steps,
+			s.Best.Step, s.Best.Evaluation, s.Best.Value)
 	default:
 		fmt.Fprintf(b, "state: step %d, the last\n", s.Steps)
 	}
@@ -236,7 +237,8 @@ func Compare(a, b *Summary) []Outcome {
 func OutcomeTable(os []Outcome) string {
 	t := report.Table{Header: []string{"evaluation", "a", "b", "b-a"}}
 	for _, o := range os {
-		t.Rows = append(t.Rows, []string{o.Evaluation, fmt.Sprintf("%.4f", o.A), fmt.Sprintf("%.4f", o.B), fmt.Sprintf("%+.4f", o.B-o.A)})
+		t.Rows = append(t.Rows, []string{o.Evaluation, fmt.Sprintf("%.4f", o.A), fmt.Sprintf("%.4f", o.B),
+			fmt.Sprintf("%+.4f", o.B-o.A)})
 	}
 	return t.String()
 }

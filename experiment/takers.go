@@ -30,7 +30,8 @@ func (s *Setup) serves(m methods.Method) bool {
 	maker := s.Kind.Training(s.Seen)
 	made := &Setup{}
 	_, err := graph.Build(graph.Options{Training: true}, func(g *graph.Scope) {
-		b := methods.NewBatch(g, s.rowsAtOnce(), methods.Data{Maker: maker, Samples: s.Seen.Len(), Classes: len(s.Data.Train.Classes())})
+		b := methods.NewBatch(g, s.rowsAtOnce(), methods.Data{Maker: maker, Samples: s.Seen.Len(),
+			Classes: len(s.Data.Train.Classes())})
 		m.Build(g, s.encoder(), b)
 		made.Wants, made.masks = b.Wants(), b.Masks()
 	})

@@ -7,20 +7,24 @@ import (
 	"selfsup/experiment"
 )
 
-// A method that asks data for what they do not have says so, and which methods of the catalog they can serve: those that train, and no other.
+// A method that asks data for what they do not have says so, and which methods of the catalog they can serve: those
+// that train, and no other.
 func TestMethodsThatTakeTheData(t *testing.T) {
 	for _, method := range []string{"simclr", "moco", "rotation"} {
 		_, err := experiment.Prepare(loadRows(t, ofRows, "method="+`"`+method+`"`))
 		if err == nil {
 			t.Fatalf("%s takes rows", method)
 		}
-		before, list, found := strings.Cut(err.Error(), "; methods that take the rows of dataset.table with backbone.mlp: ")
-		if !found || !strings.Contains(before, "rows of a table have no field") || !strings.Contains(before, "they have view0") {
+		before, list, found := strings.Cut(err.Error(), "; methods that take the rows of dataset.table with "+
+			"backbone.mlp: ")
+		if !found || !strings.Contains(before, "rows of a table have no field") ||
+			!strings.Contains(before, "they have view0") {
 			t.Errorf("%s: got %v, want what rows have and the methods that take them", method, err)
 			continue
 		}
 		takers := strings.Split(list, ", ")
-		for name, takes := range map[string]bool{"supervised": true, "simclr": false, "byol": false, "mae": false, "rotation": false} {
+		for name, takes := range map[string]bool{"supervised": true, "simclr": false, "byol": false, "mae": false,
+			"rotation": false} {
 			if got := strings.Contains(" "+strings.Join(takers, " ")+" ", " "+name+" "); got != takes {
 				t.Errorf("%s: %s is listed: %v, want %v (%s)", method, name, got, takes, list)
 			}
@@ -32,7 +36,8 @@ func TestMethodsThatTakeTheData(t *testing.T) {
 		}
 	}
 	// Without labels nothing of today's catalog is left that needs them.
-	_, err := experiment.Prepare(loadRows(t, strings.Replace(ofRows, `target = "class"`, "", 1), `method="simclr"`, "evaluate.knn=false"))
+	_, err := experiment.Prepare(loadRows(t, strings.Replace(ofRows, `target = "class"`, "", 1), `method="simclr"`,
+		"evaluate.knn=false"))
 	if err == nil || strings.Contains(err.Error(), "supervised") {
 		t.Errorf("rows without labels: got %v, want no method that learns from labels", err)
 	}

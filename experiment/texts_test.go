@@ -60,7 +60,8 @@ func loadTexts(t testing.TB, sets ...string) (*recipes.Loaded, error) {
 	return recipes.Load(file, sets, recipes.Builtin())
 }
 
-// A recipe of texts trains, is evaluated beside the untrained encoder and a bag of symbols, and its encoder is exported with symbols as its reference.
+// A recipe of texts trains, is evaluated beside the untrained encoder and a bag of symbols, and its encoder is exported
+// with symbols as its reference.
 func TestTexts(t *testing.T) {
 	l, err := loadTexts(t)
 	if err != nil {
@@ -91,7 +92,8 @@ func TestTexts(t *testing.T) {
 		t.Errorf("metrics.jsonl has no perplexity or accuracy: %v\n%.300s", err, log)
 	}
 	_, shapes, _ := tensors(t, filepath.Join(sum.Run, "export", "encoder.safetensors"))
-	if got := fmt.Sprint(shapes["reference/texts"], shapes["reference/features"], shapes["backbone/symbols"]); got != "[2 12] [2 8] [10 8]" {
+	if got := fmt.Sprint(shapes["reference/texts"], shapes["reference/features"],
+		shapes["backbone/symbols"]); got != "[2 12] [2 8] [10 8]" {
 		t.Errorf("export: shapes %s, want 2 windows of 12 symbols, 8 features, and embeddings of 10 symbols", got)
 	}
 }
@@ -132,7 +134,8 @@ func TestTextsRefused(t *testing.T) {
 		t.Errorf("two windows of a text: %v", err)
 	}
 	_, err = recipes.Load("quickstart.toml", []string{"windows.length=8"}, recipes.Builtin())
-	if err == nil || !strings.Contains(err.Error(), "is about texts and waves, and the samples of dataset.fashion_mnist_4k are images") {
+	if err == nil || !strings.Contains(err.Error(), "is about texts and waves, and the samples of "+
+		"dataset.fashion_mnist_4k are images") {
 		t.Errorf("windows of images: %v", err)
 	}
 }

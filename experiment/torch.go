@@ -17,9 +17,10 @@ const (
 	torchLayout = "torch" // PyTorch's axes; of a ResNet torchvision's names, of a ViT timm's
 )
 
-// forTorch gives the entries of an encoder PyTorch's axes and names: a convolution's weights are [out,in/groups,kh,kw], a linear layer's
-// [out,in], running statistics two tensors. The layers get the names of their tensors.
-func forTorch(b backbones.Backbone, layers []layerInfo, entries []*graph.Entry, in backbones.Input) []checkpoint.Tensor {
+// forTorch gives the entries of an encoder PyTorch's axes and names: a convolution's weights are [out,in/groups,kh,kw],
+// a linear layer's [out,in], running statistics two tensors. The layers get the names of their tensors.
+func forTorch(b backbones.Backbone, layers []layerInfo, entries []*graph.Entry,
+	in backbones.Input) []checkpoint.Tensor {
 	kind := map[string]string{}
 	for i, l := range layers {
 		kind[l.Name] = l.Kind
@@ -79,8 +80,8 @@ var (
 	vitScale   = regexp.MustCompile(`/scale(\d)$`)
 )
 
-// torchSpecial adds what is not a layer's tensor with its axes turned, and reports whether it did: a ViT's patches and tokens, and the first
-// layer of an MLP, which reads an image's numbers in another order.
+// torchSpecial adds what is not a layer's tensor with its axes turned, and reports whether it did: a ViT's patches and
+// tokens, and the first layer of an MLP, which reads an image's numbers in another order.
 func torchSpecial(b backbones.Backbone, name string, a ir.Array, in backbones.Input, add func(string, ir.Array)) bool {
 	switch b := b.(type) {
 	case *backbones.ViT:

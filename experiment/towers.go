@@ -23,11 +23,13 @@ func (s *Setup) checkPairs() error {
 			continue
 		}
 		if _, ok := s.Recipe.Method.Value.(methods.Towers); !ok {
-			return fmt.Errorf("[evaluate.%s] compares images with texts, and [method.%s] has no tower for texts; want a method such as clip, or %[1]s = false",
+			return fmt.Errorf("[evaluate.%s] compares images with texts, and [method.%s] has no tower for "+
+				"texts; want a method such as clip, or %[1]s = false",
 				c.Name, s.Recipe.Method.Name)
 		}
 		if _, ok := s.Kind.(*captioned.Kind); !ok {
-			return fmt.Errorf("[evaluate.%s] compares images with texts, and the images of dataset.%s have none; want dataset.captions, or %[1]s = false",
+			return fmt.Errorf("[evaluate.%s] compares images with texts, and the images of dataset.%s have "+
+				"none; want dataset.captions, or %[1]s = false",
 				c.Name, s.Recipe.Dataset.Name)
 		}
 	}
@@ -66,9 +68,10 @@ func (s *Setup) towerGraphs() (gs []*graph.Graph, err error) {
 	return gs, nil
 }
 
-// tower compiles one of the towers of a Store. The function runs it on n samples, which fill writes a block of from a place on, and returns the
-// embeddings [n,dim].
-func (s *Setup) tower(st *graph.Store, text bool) (run func(ctx context.Context, n int, fill func(in ir.Array, from, to int) error) ([]float32, error), dim int, err error) {
+// tower compiles one of the towers of a Store. The function runs it on n samples, which fill writes a block of from a
+// place on, and returns the embeddings [n,dim].
+func (s *Setup) tower(st *graph.Store, text bool) (run func(ctx context.Context, n int, fill func(in ir.Array, from,
+	to int) error) ([]float32, error), dim int, err error) {
 	g, err := s.towerGraph(text)
 	if err != nil {
 		return nil, 0, err

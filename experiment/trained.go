@@ -13,8 +13,8 @@ import (
 	"selfsup/recipes"
 )
 
-// openTrained makes the encoder of a run's newest or best checkpoint ready without the data that it was trained on: as much of a Setup as
-// the frozen encoder needs. The images' size and statistics are the checkpoint's.
+// openTrained makes the encoder of a run's newest or best checkpoint ready without the data that it was trained on: as
+// much of a Setup as the frozen encoder needs. The images' size and statistics are the checkpoint's.
 func openTrained(verb, dir string, best bool, c recipes.Catalog, o Options) (*Setup, checkpoint.Meta, error) {
 	fail := func(err error) (*Setup, checkpoint.Meta, error) { return nil, checkpoint.Meta{}, err }
 	status, err := ReadStatus(dir)
@@ -33,7 +33,8 @@ func openTrained(verb, dir string, best bool, c recipes.Catalog, o Options) (*Se
 		fmt.Fprintln(o.Messages, "warning:", warning)
 	}
 	if m.Encoder == nil {
-		return fail(&DataError{fmt.Errorf("%s: the checkpoint of step %d does not say what its encoder is", verb, m.Step)})
+		return fail(&DataError{fmt.Errorf("%s: the checkpoint of step %d does not say what its encoder is", verb,
+			m.Step)})
 	}
 	rec, err := recipes.Load(f.File(ResolvedFile), nil, c)
 	if err != nil {
@@ -64,7 +65,8 @@ func openTrained(verb, dir string, best bool, c recipes.Catalog, o Options) (*Se
 	return s, m, nil
 }
 
-// evaluationViews is the pipeline of a run's views as far as evaluation has part in it, with the statistics of its checkpoint.
+// evaluationViews is the pipeline of a run's views as far as evaluation has part in it, with the statistics of its
+// checkpoint.
 func evaluationViews(s views.Settings, e *checkpoint.Encoder) (*views.Pipeline, error) {
 	plain := views.Defaults()
 	plain.Interpolation, plain.Mean, plain.Std = s.Interpolation, nil, nil
@@ -74,10 +76,12 @@ func evaluationViews(s views.Settings, e *checkpoint.Encoder) (*views.Pipeline, 
 	if e.Height == e.Width {
 		plain.Crop = e.Height
 	}
-	return views.New(plain, &datasets.Data{Train: noImages{}, Channels: e.Channels, Height: e.Height, Width: e.Width}, 1)
+	return views.New(plain, &datasets.Data{Train: noImages{}, Channels: e.Channels, Height: e.Height, Width: e.Width},
+		1)
 }
 
-// checkStored refuses a checkpoint that lacks a part of the encoder, which compiling it would else fill with fresh values.
+// checkStored refuses a checkpoint that lacks a part of the encoder, which compiling it would else fill with fresh
+// values.
 func checkStored(where string, s *Setup, st *graph.Store) error {
 	g, err := s.embedGraph()
 	if err != nil {
@@ -93,7 +97,8 @@ func checkStored(where string, s *Setup, st *graph.Store) error {
 		case e == nil:
 			return &DataError{fmt.Errorf("checkpoint: %s: %s is missing, this recipe builds %v", where, l.Name, l.Type)}
 		case !e.Shape.Equal(l.Shape) || e.DType != l.DType:
-			return &DataError{fmt.Errorf("checkpoint: %s: %s is %v, this recipe builds %v", where, l.Name, e.Type, l.Type)}
+			return &DataError{fmt.Errorf("checkpoint: %s: %s is %v, this recipe builds %v", where, l.Name, e.Type,
+				l.Type)}
 		}
 	}
 	return nil

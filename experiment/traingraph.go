@@ -19,7 +19,8 @@ const (
 	probeScope  = "probe"
 )
 
-// turn is the part of a training step in which some players step: a program over the one Store. Most methods have a single one.
+// turn is the part of a training step in which some players step: a program over the one Store. Most methods have a
+// single one.
 type turn struct {
 	*graph.Program
 	planned *graph.Planned // before it is compiled
@@ -46,7 +47,8 @@ type built struct {
 // rows is the samples that go through the graph at once: the batch, or an even part of it.
 func (s *Setup) rowsAtOnce() int { return s.Recipe.Train.Batch / s.Recipe.Train.Accumulate }
 
-// trainGraph is one turn of a training step: the method's objective, the optimisers, the teachers, and the online probe.
+// trainGraph is one turn of a training step: the method's objective, the optimisers, the teachers, and the online
+// probe.
 func (s *Setup) trainGraph(turn int) (*graph.Graph, *built, error) {
 	r, made := s.Recipe, &built{}
 	g, err := graph.Build(graph.Options{Training: true, BF16: r.Precision == "bf16"}, func(g *graph.Scope) {
@@ -135,7 +137,8 @@ func below(name, scope string) bool {
 }
 
 // apply declares a player's step and returns the gradients.
-func (s *Setup) apply(g *graph.Scope, o methods.Objective, p methods.Player, loss *graph.Node, params []*graph.Node) []*graph.Node {
+func (s *Setup) apply(g *graph.Scope, o methods.Objective, p methods.Player, loss *graph.Node,
+	params []*graph.Node) []*graph.Node {
 	r := s.Recipe
 	rule, at := r.Optimizer.Value, g
 	if p.Optimizer != nil {
@@ -168,8 +171,10 @@ func bounded(g *graph.Scope, x *graph.Node, within [2]float64) *graph.Node {
 	return op.Sum(op.Mul(x, inside), op.Mul(under, least), op.Mul(over, most))
 }
 
-// treatment is how each parameter is trained: without decay where that is usual, with the rate of its layer, and as the method tunes it.
-func (s *Setup) treatment(g *graph.Scope, o methods.Objective, rates optim.Schedules, h optim.Hyper, params []*graph.Node) func(p *graph.Node) optim.Treatment {
+// treatment is how each parameter is trained: without decay where that is usual, with the rate of its layer, and as the
+// method tunes it.
+func (s *Setup) treatment(g *graph.Scope, o methods.Objective, rates optim.Schedules, h optim.Hyper,
+	params []*graph.Node) func(p *graph.Node) optim.Treatment {
 	usual := optim.PlainOnly(g)
 	factors := map[*graph.Node]float64{}
 	for i, f := range optim.LayerFactors(g, params, rates.PerLayer()) {
@@ -215,14 +220,16 @@ func tunedRate(rates optim.Schedules, batch int, t methods.Tune) graph.Schedule 
 
 // probed reports whether the training step has an online probe.
 func (s *Setup) probed(o methods.Objective) bool {
-	return o.Features != nil && s.Recipe.Train.Probe && len(s.Data.Train.Classes()) > 1 && datasets.CountLabelled(s.Seen) > 0
+	return o.Features != nil && s.Recipe.Train.Probe && len(s.Data.Train.Classes()) > 1 &&
+		datasets.CountLabelled(s.Seen) > 0
 }
 
-// probe is a linear classifier on the features, which it does not change: batch norm without scale and shift, then linear (He et al.
-// 2022, arXiv:2111.06377, app. A.1), trained by AdamW at a fixed rate.
+// probe is a linear classifier on the features, which it does not change: batch norm without scale and shift, then
+// linear (He et al. 2022, arXiv:2111.06377, app. A.1), trained by AdamW at a fixed rate.
 func (s *Setup) probe(g *graph.Scope, features, labels *graph.Node) {
 	dim := op.ShapeOf(features).Last()
-	classify := layer.Chain(layer.BatchNormPlain(g.In("norm"), dim), layer.Linear(g.In("linear"), dim, len(s.Data.Train.Classes()), true))
+	classify := layer.Chain(layer.BatchNormPlain(g.In("norm"), dim), layer.Linear(g.In("linear"), dim,
+		len(s.Data.Train.Classes()), true))
 	logits := classify(op.StopGradient(features)) // [B,classes]
 	loss := op.OfLabelled(op.MeanAll(op.CrossEntropy(logits, labels, 0)), labels)
 	g.Output("loss", loss)

@@ -27,7 +27,8 @@ type spied struct {
 func (s *spied) Open(env datasets.Env) (*datasets.Data, error) {
 	d, err := s.FashionMNIST4k.Open(env)
 	if err == nil {
-		d.Train, d.Test = &spiedSet{d.Train.(datasets.Set), nil, s.train}, &spiedSet{d.Test.(datasets.Set), s.reads, s.test}
+		d.Train, d.Test = &spiedSet{d.Train.(datasets.Set), nil, s.train}, &spiedSet{d.Test.(datasets.Set), s.reads,
+			s.test}
 	}
 	return d, err
 }
@@ -60,7 +61,8 @@ func spy(t *testing.T, s *spied, sets ...string) (*recipes.Loaded, recipes.Catal
 	t.Helper()
 	c := recipes.Builtin()
 	c.Datasets["spied"] = func() datasets.Source { return s }
-	sets = append([]string{`dataset="spied"`, "evaluate.knn.every=10 steps", "evaluate.linear=true", "evaluate.linear.l2=[1.0, 0.03]"}, sets...)
+	sets = append([]string{`dataset="spied"`, "evaluate.knn.every=10 steps", "evaluate.linear=true",
+		"evaluate.linear.l2=[1.0, 0.03]"}, sets...)
 	r, err := recipes.Load(writeRecipe(t, small), sets, c)
 	if err != nil {
 		t.Fatal(err)
@@ -74,9 +76,12 @@ func TestTestSetIsReadAtTheEnd(t *testing.T) {
 	s := &spied{reads: &reads}
 	r, c := spy(t, s)
 	stop := make(chan experiment.Request, 1)
-	forget := &after{text: "small: 3000 images", do: func() { reads.Store(0) }}                // the data are open, and their fingerprint is taken
-	halt := &after{text: "epoch 0.4: validation", do: func() { stop <- experiment.Interrupt }} // after the second evaluation
-	_, err := experiment.Run(r, experiment.Options{Root: t.TempDir(), Messages: io.MultiWriter(forget, halt), Stop: stop})
+	// the data are open, and their fingerprint is taken
+	forget := &after{text: "small: 3000 images", do: func() { reads.Store(0) }}
+	// after the second evaluation
+	halt := &after{text: "epoch 0.4: validation", do: func() { stop <- experiment.Interrupt }}
+	_, err := experiment.Run(r, experiment.Options{Root: t.TempDir(), Messages: io.MultiWriter(forget, halt),
+		Stop: stop})
 	var stopped *experiment.Stopped
 	if !errors.As(err, &stopped) || stopped.Step != 20 {
 		t.Fatalf("got %v, want a stop after step 20", err)
@@ -90,9 +95,11 @@ func TestTestSetIsReadAtTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n := reads.Load(); n != 3*1000 {
-		t.Errorf("%d test images were read at the end, want 1000 by each of the trained encoder, the untrained one and pixels", n)
+		t.Errorf("%d test images were read at the end, want 1000 by each of the trained encoder, the untrained "+
+			"one and pixels", n)
 	}
-	if sum.Best == nil || sum.Best.Evaluation != "validation knn k=20 top1" || sum.Validation != "validation: labels of 600 of 3000 training images" {
+	if sum.Best == nil || sum.Best.Evaluation != "validation knn k=20 top1" ||
+		sum.Validation != "validation: labels of 600 of 3000 training images" {
 		t.Errorf("best %+v of %q, want it chosen by the validation split of 600", sum.Best, sum.Validation)
 	}
 }
@@ -149,7 +156,8 @@ func TestTestLabelsChooseNothing(t *testing.T) {
 	if _, other, _ := choices(&spied{}, "validation.share=0.5"); other != weights {
 		t.Errorf("with half of the labels held out the training ends with other bits")
 	}
-	if _, other, _ := choices(&spied{}, "validation.share=0", "evaluate.knn.every=0", "evaluate.linear.l2=[0.03]"); other != weights {
+	if _, other, _ := choices(&spied{}, "validation.share=0", "evaluate.knn.every=0",
+		"evaluate.linear.l2=[0.03]"); other != weights {
 		t.Errorf("without a validation split the training ends with other bits")
 	}
 }
@@ -162,7 +170,8 @@ func TestSplitIsHeldOut(t *testing.T) {
 	for i := range random {
 		random[i] = r.IntN(10)
 	}
-	rec, _ := spy(t, &spied{train: func(i, _ int) int { return random[i] }}, "evaluate.knn.k=[1]", "evaluate.linear=false")
+	rec, _ := spy(t, &spied{train: func(i, _ int) int { return random[i] }}, "evaluate.knn.k=[1]",
+		"evaluate.linear=false")
 	var said strings.Builder
 	if _, err := experiment.Run(rec, experiment.Options{Root: t.TempDir(), Messages: &said}); err != nil {
 		t.Fatal(err)
@@ -174,7 +183,8 @@ func TestSplitIsHeldOut(t *testing.T) {
 	}
 	fmt.Sscanf(said.String()[i:], "validation knn k=1 top1 %g", &value)
 	if value < 0.05 || value > 0.17 {
-		t.Errorf("kNN of one neighbour is right of %.3f of random labels that it should not know, want about 0.1", value)
+		t.Errorf("kNN of one neighbour is right of %.3f of random labels that it should not know, want about 0.1",
+			value)
 	}
 }
 
@@ -185,17 +195,24 @@ func TestNothingToChooseOn(t *testing.T) {
 		sets []string
 		want string
 	}{
-		{"a grid", []string{"validation.share=0", "evaluate.linear=true"}, "[evaluate.linear] chooses a setting on labels that are held out of the training images, and [validation] share = 0 holds no labels out; want one value, such as l2 = [0.01]"},
-		{"evaluations during the training", []string{"validation.share=0", "evaluate.knn.every=10 steps"}, `[evaluate.knn] every = "10 steps" measures on labels that are held out of the training images, and [validation] share = 0 holds no labels out; want every = 0`},
-		{"one image a class", []string{"labelled.few_shot.per_class=1", "evaluate.knn.every=10 steps"}, "[validation] share = 0.2 leaves none of the 10 labelled training images out, as each is the only one of its class"},
-		{"one strength, at the end", []string{"validation.share=0", "evaluate.linear=true", "evaluate.linear.l2=[0.01]"}, ""},
+		{"a grid", []string{"validation.share=0", "evaluate.linear=true"},
+			"[evaluate.linear] chooses a setting on labels that are held out of the training images, and " +
+				"[validation] share = 0 holds no labels out; want one value, such as l2 = [0.01]"},
+		{"evaluations during the training", []string{"validation.share=0", "evaluate.knn.every=10 steps"},
+			`[evaluate.knn] every = "10 steps" measures on labels that are held out of the training images, and [validation] share = 0 holds no labels out; want every = 0`},
+		{"one image a class", []string{"labelled.few_shot.per_class=1", "evaluate.knn.every=10 steps"},
+			"[validation] share = 0.2 leaves none of the 10 labelled training images out, as each is the only " +
+				"one of its class"},
+		{"one strength, at the end", []string{"validation.share=0", "evaluate.linear=true",
+			"evaluate.linear.l2=[0.01]"}, ""},
 	} {
 		_, err := experiment.Prepare(load(t, small, c.sets...))
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
 		}
 	}
-	if _, err := recipes.Load(writeRecipe(t, small), []string{"validation.share=1"}, recipes.Builtin()); err == nil || !strings.Contains(err.Error(), "less than 1") {
+	if _, err := recipes.Load(writeRecipe(t, small), []string{"validation.share=1"}, recipes.Builtin()); err == nil ||
+		!strings.Contains(err.Error(), "less than 1") {
 		t.Errorf("share = 1: got %v", err)
 	}
 }
@@ -221,7 +238,8 @@ func TestBaselines(t *testing.T) {
 				got += e.Representation + " "
 			}
 		}
-		if header := strings.Fields(strings.SplitN(sum.Table(), "\n", 2)[0]); got != c.want || strings.Join(header[1:], " ")+" " != c.want {
+		if header := strings.Fields(strings.SplitN(sum.Table(), "\n", 2)[0]); got != c.want ||
+			strings.Join(header[1:], " ")+" " != c.want {
 			t.Errorf("%v: %q under %q, want %q", c.sets, got, header, c.want)
 		}
 	}

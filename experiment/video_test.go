@@ -116,7 +116,8 @@ func TestVideoMAELearnsAndResumes(t *testing.T) {
 	}
 	root, stop := t.TempDir(), make(chan experiment.Request, 1)
 	stop <- experiment.Interrupt
-	if _, err := experiment.Run(load(t, text), experiment.Options{Root: root, Messages: io.Discard, Stop: stop}); err == nil {
+	if _, err := experiment.Run(load(t, text), experiment.Options{Root: root, Messages: io.Discard,
+		Stop: stop}); err == nil {
 		t.Fatal("was not stopped")
 	}
 	dirs, _ := filepath.Glob(filepath.Join(root, "*"))

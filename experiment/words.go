@@ -29,7 +29,8 @@ func unitOf(noun string) string {
 	return "pixels"
 }
 
-// rawName names the samples themselves as a representation: pixels, or raw for standardised columns, counts of symbols and the like.
+// rawName names the samples themselves as a representation: pixels, or raw for standardised columns, counts of symbols
+// and the like.
 func (s *Setup) rawName() string {
 	if s.noun() == "images" {
 		return "pixels"

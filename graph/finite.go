@@ -65,10 +65,10 @@ func lookAt(a ir.Array) (f found, first float64) {
 	return f, first
 }
 
-// FirstNonFinite runs one step and returns the first value that is NaN though no operand is, or infinite though no operand is and no
-// attribute of the operation is: the place where a step went wrong. It is nil where every value is finite, or where the backend cannot
-// show its results. It is slow, and the step changes the state as Run does: whoever wants to know about a step that has run needs the
-// state from before it.
+// FirstNonFinite runs one step and returns the first value that is NaN though no operand is, or infinite though no
+// operand is and no attribute of the operation is: the place where a step went wrong. It is nil where every value is
+// finite, or where the backend cannot show its results. It is slow, and the step changes the state as Run does: whoever
+// wants to know about a step that has run needs the state from before it.
 func (p *Program) FirstNonFinite() (*NonFinite, error) {
 	t, ok := p.exe.(ir.Tracer)
 	if !ok {

@@ -11,7 +11,8 @@ import (
 	"selfsup/graph/ref"
 )
 
-// The first value that is not finite is named with its operation and scope. What only hands it on, or is infinite on purpose, is not.
+// The first value that is not finite is named with its operation and scope. What only hands it on, or is infinite on
+// purpose, is not.
 func TestFirstNonFinite(t *testing.T) {
 	build := func(s *graph.Scope) {
 		x := s.Input("x", 2, 2)

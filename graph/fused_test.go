@@ -14,8 +14,8 @@ import (
 	"selfsup/graph/plan"
 )
 
-// unfusing is a backend that has a kernel for every operation as it was written, and for none that the compiler makes of several; or,
-// with only, for none of those that are called so.
+// unfusing is a backend that has a kernel for every operation as it was written, and for none that the compiler makes
+// of several; or, with only, for none of those that are called so.
 type unfusing struct {
 	cpu.Backend
 	only    []string
@@ -51,8 +51,8 @@ func record(written map[string]bool, n *graph.Node, seen map[*graph.Node]bool) {
 	}
 }
 
-// residualNet is a small network with everything that is fused: convolutions behind batch norms, a residual sum with ReLU, a first
-// layer whose norm has a gradient, products with bias, ReLU, GELU's derivative and a shared weight.
+// residualNet is a small network with everything that is fused: convolutions behind batch norms, a residual sum with
+// ReLU, a first layer whose norm has a gradient, products with bias, ReLU, GELU's derivative and a shared weight.
 func residualNet(s *graph.Scope) *graph.Node {
 	stem := layer.Chain(layer.Conv(s.In("stem"), 3, 16, 3, 1), layer.BatchNorm(s.In("stem/norm"), 16), layer.Relu)
 	body := layer.Chain(

@@ -54,7 +54,8 @@ func convTranspose(c *ongraph.Case) {
 }
 
 func window(c *ongraph.Case) op.Pool {
-	return op.Pool{Kernel: golden.Pair(c.T, c.F, "kernel"), Stride: golden.Pair(c.T, c.F, "stride"), Pad: golden.Pair(c.T, c.F, "padding"),
+	return op.Pool{Kernel: golden.Pair(c.T, c.F, "kernel"), Stride: golden.Pair(c.T, c.F, "stride"),
+		Pad:      golden.Pair(c.T, c.F, "padding"),
 		CountPad: golden.ParamOr(c.T, c.F, "count_include_pad", true)}
 }
 
@@ -88,7 +89,8 @@ func batchNorm(train bool) func(*ongraph.Case) {
 		stats := op.BatchStats(x)
 		c.Y(op.BatchNorm(x, stats, o, affine...), layout)
 		if running != nil {
-			after := op.RunningStats(running, stats, golden.Param[float64](c.T, c.F, "momentum"), op.ShapeOf(x).Size()/channels)
+			after := op.RunningStats(running, stats, golden.Param[float64](c.T, c.F, "momentum"),
+				op.ShapeOf(x).Size()/channels)
 			c.Out("running_mean_after", op.Row(after, 0), golden.Same)
 			c.Out("running_var_after", op.Row(after, 1), golden.Same)
 		}
@@ -114,19 +116,24 @@ func meanCrossEntropy(c *ongraph.Case) {
 }
 
 var layers = map[string]func(c *ongraph.Case){
-	"conv2d_asymmetric": conv, "conv2d_basic": conv, "conv2d_depthwise": conv, "conv2d_dilation": conv, "conv2d_groups": conv,
+	"conv2d_asymmetric": conv, "conv2d_basic": conv, "conv2d_depthwise": conv, "conv2d_dilation": conv,
+	"conv2d_groups":   conv,
 	"conv2d_patchify": conv, "conv2d_pointwise": conv, "conv2d_stem7": conv, "conv2d_stride": conv,
 
 	"conv_transpose2d_basic": convTranspose, "conv_transpose2d_groups": convTranspose,
 	"conv_transpose2d_stride": convTranspose,
 
-	"batchnorm1d_train": batchNorm(true), "batchnorm1d_noaffine_train": batchNorm(true), "batchnorm2d_train": batchNorm(true),
-	"batchnorm1d_eval": batchNorm(false), "batchnorm2d_eval": batchNorm(false),
+	"batchnorm1d_train": batchNorm(true), "batchnorm1d_noaffine_train": batchNorm(true),
+	"batchnorm2d_train": batchNorm(true),
+	"batchnorm1d_eval":  batchNorm(false), "batchnorm2d_eval": batchNorm(false),
 
-	"avg_pool2d":             pooled(func(c *ongraph.Case, x node) node { return op.AvgPool2D(x, window(c)) }, golden.Image),
-	"avg_pool2d_exclude_pad": pooled(func(c *ongraph.Case, x node) node { return op.AvgPool2D(x, window(c)) }, golden.Image),
-	"max_pool2d":             pooled(func(c *ongraph.Case, x node) node { return op.MaxPool2D(x, window(c)) }, golden.Image),
-	"global_avg_pool2d":      pooled(func(_ *ongraph.Case, x node) node { return op.GlobalAvgPool(x) }, golden.Same),
+	"avg_pool2d": pooled(func(c *ongraph.Case, x node) node { return op.AvgPool2D(x, window(c)) },
+		golden.Image),
+	"avg_pool2d_exclude_pad": pooled(func(c *ongraph.Case, x node) node { return op.AvgPool2D(x, window(c)) },
+		golden.Image),
+	"max_pool2d": pooled(func(c *ongraph.Case, x node) node { return op.MaxPool2D(x, window(c)) },
+		golden.Image),
+	"global_avg_pool2d": pooled(func(_ *ongraph.Case, x node) node { return op.GlobalAvgPool(x) }, golden.Same),
 	"adaptive_avg_pool2d": pooled(func(c *ongraph.Case, x node) node {
 		s := golden.Pair(c.T, c.F, "output_size")
 		return op.AdaptiveAvgPool2D(x, s[0], s[1])
@@ -153,10 +160,12 @@ var layers = map[string]func(c *ongraph.Case){
 		if s := golden.Param[[]int](c.T, c.F, "normalized_shape"); len(s) != 1 {
 			c.T.Skipf("over %d axes; only the last is here", len(s))
 		}
-		return op.LayerNorm(x, c.In("weight", golden.Same), c.In("bias", golden.Same), golden.Param[float64](c.T, c.F, "eps"))
+		return op.LayerNorm(x, c.In("weight", golden.Same), c.In("bias", golden.Same), golden.Param[float64](c.T, c.F,
+			"eps"))
 	}),
 	"layernorm_channels_first": pooled(func(c *ongraph.Case, x node) node {
-		return op.LayerNorm(x, c.In("weight", golden.Same), c.In("bias", golden.Same), golden.Param[float64](c.T, c.F, "eps"))
+		return op.LayerNorm(x, c.In("weight", golden.Same), c.In("bias", golden.Same), golden.Param[float64](c.T, c.F,
+			"eps"))
 	}, golden.Image),
 
 	"linear": elementwise(func(c *ongraph.Case, x node) node { return linear(c, x, "") }),

@@ -5,9 +5,9 @@ import (
 	"selfsup/graph/op"
 )
 
-// Gradients returns d loss / d wrt[i] for a 0-d loss, by symbolic reverse mode over the operations' own gradients. An entry is nil
-// where the loss does not depend on wrt[i]. It may be called any number of times on one graph, for several losses; only what lies
-// between loss and wrt is differentiated.
+// Gradients returns d loss / d wrt[i] for a 0-d loss, by symbolic reverse mode over the operations' own gradients. An
+// entry is nil where the loss does not depend on wrt[i]. It may be called any number of times on one graph, for several
+// losses; only what lies between loss and wrt is differentiated.
 func (s *Scope) Gradients(loss *Node, wrt []*Node) []*Node {
 	if len(op.ShapeOf(loss)) != 0 {
 		op.Fail(s.Path(), "the loss has shape %v, it must be a scalar", op.ShapeOf(loss))
@@ -75,7 +75,8 @@ func (s *Scope) Gradients(loss *Node, wrt []*Node) []*Node {
 				continue
 			}
 			if want, got := op.ShapeOf(x), op.ShapeOf(gs[k]); !want.Equal(got) {
-				panic(&op.BuildError{Op: o.Spec.Name(), In: []ir.Type{op.TypeOf(x)}, Msg: "its gradient has shape " + got.String()})
+				panic(&op.BuildError{Op: o.Spec.Name(), In: []ir.Type{op.TypeOf(x)}, Msg: "its gradient has shape " +
+					got.String()})
 			}
 			parts[x] = append(parts[x], gs[k])
 		}

@@ -1,6 +1,7 @@
-// Package graph is the symbolic language that methods are written in, and its compiler. A Scope declares inputs, parameters, state
-// and updates in a Gorgonia graph of our own operations (package op); Gradients differentiates it; Compile lowers it, plans its memory
-// and hands it to a backend, so that a whole training step is one Program over a Store.
+// Package graph is the symbolic language that methods are written in, and its compiler. A Scope declares inputs,
+// parameters, state and updates in a Gorgonia graph of our own operations (package op); Gradients differentiates it;
+// Compile lowers it, plans its memory and hands it to a backend, so that a whole training step is one Program over a
+// Store.
 //
 // This folder is the only one that imports Gorgonia.
 package graph
@@ -79,11 +80,12 @@ type twin struct {
 type Options struct {
 	Training bool     // batch statistics and their updates, or the running ones
 	DType    ir.DType // F32, or F64 for gradient checks on the reference backend
-	BF16     bool     // layers round the operands of their products to bfloat16; sums, state and losses stay as they are
+	// layers round the operands of their products to bfloat16; sums, state and losses stay as they are
+	BF16 bool
 }
 
-// Build runs f on the root scope of a new graph. A mistake in f (a wrong shape, a name used twice) comes back as an error that names
-// scope, operation, shapes and the line; any other panic of f as one that names the line.
+// Build runs f on the root scope of a new graph. A mistake in f (a wrong shape, a name used twice) comes back as an
+// error that names scope, operation, shapes and the line; any other panic of f as one that names the line.
 func Build(o Options, f func(s *Scope)) (g *Graph, err error) {
 	g = &Graph{g: G.NewGraph(), dtype: o.DType, training: o.Training, bf16: o.BF16, decls: map[string]*decl{}}
 	defer func() {
@@ -121,23 +123,24 @@ func (s *Scope) In(name string) *Scope {
 	return &c
 }
 
-// Locked is this scope with parameters that are read and never trained, and with norms that use their running statistics: a tower that
-// was trained before.
+// Locked is this scope with parameters that are read and never trained, and with norms that use their running
+// statistics: a tower that was trained before.
 func (s *Scope) Locked() *Scope {
 	c := *s
 	c.locked = true
 	return &c
 }
 
-// Plain is this scope with parameters that get neither weight decay nor a trust ratio, whatever their shape. Parameters of one axis
-// (biases, scales and shifts of norms) never get them.
+// Plain is this scope with parameters that get neither weight decay nor a trust ratio, whatever their shape. Parameters
+// of one axis (biases, scales and shifts of norms) never get them.
 func (s *Scope) Plain() *Scope {
 	c := *s
 	c.plain = true
 	return &c
 }
 
-// Layer is this scope with parameters of depth i, for learning rates that fall towards the input: 0 is the embedding, 1 the first block.
+// Layer is this scope with parameters of depth i, for learning rates that fall towards the input: 0 is the embedding, 1
+// the first block.
 func (s *Scope) Layer(i int) *Scope {
 	c := *s
 	c.layer = i + 1
@@ -164,9 +167,9 @@ func (s *Scope) BF16() bool { return s.g.bf16 }
 // IsTeacher reports whether parameters declared here follow a student's instead of being trained.
 func (s *Scope) IsTeacher() bool { return s.tw != nil }
 
-// Twin is a scope whose parameters are an exponential moving average of those of s, declared by the same constructors: parameter
-// name/x is the twin of x, starts equal, gets no gradient, and after each optimiser step becomes tau*itself + (1-tau)*x with the
-// new x. tau is 0-d. State (running statistics) of the twin is its own.
+// Twin is a scope whose parameters are an exponential moving average of those of s, declared by the same constructors:
+// parameter name/x is the twin of x, starts equal, gets no gradient, and after each optimiser step becomes tau*itself +
+// (1-tau)*x with the new x. tau is 0-d. State (running statistics) of the twin is its own.
 func (s *Scope) Twin(name string, tau *Node) *Scope {
 	c := *s
 	c.path, c.tw, c.tau = s.path+name+"/", s, tau
@@ -177,7 +180,8 @@ func (s *Scope) Twin(name string, tau *Node) *Scope {
 func (s *Scope) declare(d *decl) *decl {
 	old := s.g.decls[d.name]
 	if old != nil {
-		if old.class != d.class || !old.typ.Shape.Equal(d.typ.Shape) || old.typ.DType != d.typ.DType || old.kind != d.kind {
+		if old.class != d.class || !old.typ.Shape.Equal(d.typ.Shape) || old.typ.DType != d.typ.DType ||
+			old.kind != d.kind {
 			op.Fail(s.Path(), "%s is declared as %v and as %v", d.name, old.typ, d.typ)
 		}
 		if d.class == isConst && !reflect.DeepEqual(old.data, d.data) {
@@ -199,7 +203,8 @@ func (s *Scope) declare(d *decl) *decl {
 	if len(d.typ.Shape) == 0 {
 		d.node = G.NewScalar(s.g.g, op.Dtype(d.typ.DType), G.WithName(d.name))
 	} else {
-		d.node = G.NewTensor(s.g.g, op.Dtype(d.typ.DType), len(d.typ.Shape), G.WithShape(d.typ.Shape...), G.WithName(d.name))
+		d.node = G.NewTensor(s.g.g, op.Dtype(d.typ.DType), len(d.typ.Shape), G.WithShape(d.typ.Shape...),
+			G.WithName(d.name))
 	}
 	s.g.decls[d.name] = d
 	s.g.order = append(s.g.order, d)
@@ -216,8 +221,8 @@ func (s *Scope) IntInput(name string, shape ...int) *Node {
 	return s.declare(&decl{name: s.path + name, class: isInput, typ: ir.Type{Shape: shape, DType: ir.I32}}).node
 }
 
-// Param declares a trained value. Declared again under the same path it is the same value: that is how layers share weights. In
-// a teacher's scope it follows the student's.
+// Param declares a trained value. Declared again under the same path it is the same value: that is how layers share
+// weights. In a teacher's scope it follows the student's.
 func (s *Scope) Param(name string, init Init, shape ...int) *Node {
 	d := &decl{
 		name: s.path + name, class: isState, kind: Param, typ: ir.Type{Shape: shape, DType: s.g.dtype}, init: init,
@@ -245,15 +250,15 @@ func (s *Scope) State(name string, init Init, shape ...int) *Node {
 	return s.state(State, name, init, shape)
 }
 
-// IntState declares integer state, such as the cluster of every sample of the training set. It changes by Update, or by the host
-// between steps.
+// IntState declares integer state, such as the cluster of every sample of the training set. It changes by Update, or by
+// the host between steps.
 func (s *Scope) IntState(name string, init Init, shape ...int) *Node {
 	return s.declare(&decl{name: s.path + name, class: isState, kind: State,
 		typ: ir.Type{Shape: shape, DType: ir.I32}, init: init}).node
 }
 
-// AllRows is the rows of x [B,...] of all ranks, in their order, with gradients for those of this rank. On one rank it is x. Whatever
-// compares samples with each other or sums over a batch goes through it.
+// AllRows is the rows of x [B,...] of all ranks, in their order, with gradients for those of this rank. On one rank it
+// is x. Whatever compares samples with each other or sums over a batch goes through it.
 func (s *Scope) AllRows(x *Node) *Node { return x }
 
 // Moment declares state of the optimiser.
@@ -262,7 +267,8 @@ func (s *Scope) Moment(name string, init Init, shape ...int) *Node {
 }
 
 func (s *Scope) state(k Kind, name string, init Init, shape []int) *Node {
-	return s.declare(&decl{name: s.path + name, class: isState, kind: k, typ: ir.Type{Shape: shape, DType: s.g.dtype}, init: init}).node
+	return s.declare(&decl{name: s.path + name, class: isState, kind: k, typ: ir.Type{Shape: shape, DType: s.g.dtype},
+		init: init}).node
 }
 
 // Ints is an integer constant of shape [len(v)].
@@ -312,8 +318,8 @@ func (s *Scope) Update(state, value *Node) {
 	s.g.updates = append(s.g.updates, update{d, value})
 }
 
-// Evolve makes the state hold f of what it would have held by the updates so far. A layer that is applied twice in a step changes its
-// running statistics twice with it.
+// Evolve makes the state hold f of what it would have held by the updates so far. A layer that is applied twice in a
+// step changes its running statistics twice with it.
 func (s *Scope) Evolve(state *Node, f func(current *Node) *Node) {
 	d := s.g.declOf(state)
 	value := f(s.Updated(state))
@@ -348,7 +354,8 @@ func (s *Scope) UpdateTwins() {
 	}
 }
 
-// HoldTwins makes UpdateTwins leave teachers as they are in runs in which wait (0-d, 0 or 1) is 1: parts of a step before its last.
+// HoldTwins makes UpdateTwins leave teachers as they are in runs in which wait (0-d, 0 or 1) is 1: parts of a step
+// before its last.
 func (s *Scope) HoldTwins(wait *Node) { s.g.wait = wait }
 
 // Output names a value that the host reads after a step.

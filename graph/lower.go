@@ -8,8 +8,8 @@ import (
 	"selfsup/graph/op"
 )
 
-// lower turns everything that outputs and updates need into a program, in order of creation: forward passes as written, then
-// gradients from the last layer to the first, then updates. What nothing needs is left out.
+// lower turns everything that outputs and updates need into a program, in order of creation: forward passes as written,
+// then gradients from the last layer to the first, then updates. What nothing needs is left out.
 func (g *Graph) lower() (*ir.Program, []*decl, error) {
 	var nodes []*Node
 	seen := map[*Node]bool{}

@@ -8,8 +8,8 @@ import (
 	"selfsup/graph/plan"
 )
 
-// Memory is what a program takes, in bytes: all that it allocates for its steps, and the entries of the Store that it works on. What else a
-// process holds (data, views, the Go runtime) is not part of it.
+// Memory is what a program takes, in bytes: all that it allocates for its steps, and the entries of the Store that it
+// works on. What else a process holds (data, views, the Go runtime) is not part of it.
 type Memory struct {
 	Temporaries int64 // the arena
 	Scratch     int64 // working memory of kernels; grows with the number of threads
@@ -32,7 +32,8 @@ type MemoryError struct {
 func (e *MemoryError) Error() string {
 	mb := func(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/(1<<20)) }
 	return fmt.Sprintf("the step needs at least %s (temporaries %s, scratch %s, state %s, inputs %s), the limit is %s",
-		mb(e.Least.Total()), mb(e.Least.Temporaries), mb(e.Least.Scratch), mb(e.Least.State), mb(e.Least.Inputs), mb(e.Limit))
+		mb(e.Least.Total()), mb(e.Least.Temporaries), mb(e.Least.Scratch), mb(e.Least.State), mb(e.Least.Inputs),
+		mb(e.Limit))
 }
 
 // plan plans the lowered program p for a backend, within a limit if it is not 0.

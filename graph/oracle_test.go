@@ -11,21 +11,23 @@ import (
 	"selfsup/graph/ref"
 )
 
-// smallNet is a convolution, batch norm, pooling and cross-entropy: a graph with every kind of edge (shared values, views, statistics).
+// smallNet is a convolution, batch norm, pooling and cross-entropy: a graph with every kind of edge (shared values,
+// views, statistics).
 func smallNet(s *Scope) *Node {
 	x := s.Input("x", 3, 5, 4, 2)
 	labels := s.IntInput("labels", 3)
 	w := s.Param("conv/weight", Normal(0.5), 3, 3, 2, 4)
 	h := op.Conv2D(x, w, op.Conv{Pad: [2]int{1, 1}, Stride: [2]int{2, 1}})
-	h = op.Relu(op.BatchNorm(h, op.BatchStats(h), op.BN{Eps: 1e-5}, s.Param("norm/weight", Fill(1), 4), s.Param("norm/bias", Fill(0.1), 4)))
+	h = op.Relu(op.BatchNorm(h, op.BatchStats(h), op.BN{Eps: 1e-5}, s.Param("norm/weight", Fill(1), 4),
+		s.Param("norm/bias", Fill(0.1), 4)))
 	v := s.Param("linear/weight", Normal(0.5), 4, 3)
 	z := op.MatMul(op.GlobalAvgPool(h), v, false, false)
 	decay := op.Scale(op.SumAll(op.Square(w)), 0.01)
 	return op.Add(op.MeanAll(op.CrossEntropy(z, labels, 0.1)), decay)
 }
 
-// The same graph gives the same loss and gradients by our compiler on the reference backend, by Gorgonia's tape machine on our gradient
-// nodes, and by Gorgonia's tape machine on its own symbolic differentiation.
+// The same graph gives the same loss and gradients by our compiler on the reference backend, by Gorgonia's tape machine
+// on our gradient nodes, and by Gorgonia's tape machine on its own symbolic differentiation.
 func TestTapeMachineAgrees(t *testing.T) {
 	fill := func(name string, a ir.Array) {
 		r := Rand(11, name)

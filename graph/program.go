@@ -11,8 +11,8 @@ import (
 	"selfsup/graph/ir"
 )
 
-// Program is a compiled graph over a Store: fill the inputs, Run, read the outputs. Running allocates nothing. One goroutine uses a
-// program at a time, and programs over one Store run one after the other.
+// Program is a compiled graph over a Store: fill the inputs, Run, read the outputs. Running allocates nothing. One
+// goroutine uses a program at a time, and programs over one Store run one after the other.
 type Program struct {
 	IR         *ir.Program // as planned: the memory plan, operations and costs
 	exe        ir.Executable
@@ -30,12 +30,12 @@ type scheduled struct {
 	at ir.Array
 }
 
-// Compile lowers the graph, plans it and binds it to the store, in which entries that are missing are made and initialised. An entry
-// of another shape, or an operation that the backend has no kernel for, is an error.
+// Compile lowers the graph, plans it and binds it to the store, in which entries that are missing are made and
+// initialised. An entry of another shape, or an operation that the backend has no kernel for, is an error.
 func (g *Graph) Compile(b ir.Backend, st *Store) (*Program, error) { return g.CompileWithin(b, st, 0) }
 
-// CompileOver is Compile over a Store that has everything already: a missing entry is an error that names it. Evaluation and export use
-// it, so that what they measure and write is what was trained, never fresh random numbers.
+// CompileOver is Compile over a Store that has everything already: a missing entry is an error that names it.
+// Evaluation and export use it, so that what they measure and write is what was trained, never fresh random numbers.
 func (g *Graph) CompileOver(b ir.Backend, st *Store) (*Program, error) {
 	if err := g.Missing(st); err != nil {
 		return nil, err
@@ -102,9 +102,9 @@ func (g *Graph) StudentOf(path string) (student string, ok bool) {
 	return "", false
 }
 
-// CompileWithin is Compile for a program that takes at most limit bytes in all, see Memory; 0 is no limit. Where that is too little for all
-// temporaries, cheap ones are computed again rather than kept, which changes no bit of any result. If it is too little even so, the error
-// is a *MemoryError.
+// CompileWithin is Compile for a program that takes at most limit bytes in all, see Memory; 0 is no limit. Where that
+// is too little for all temporaries, cheap ones are computed again rather than kept, which changes no bit of any
+// result. If it is too little even so, the error is a *MemoryError.
 func (g *Graph) CompileWithin(b ir.Backend, st *Store, limit int64) (*Program, error) {
 	p, err := g.Plan(b, limit)
 	if err != nil {
@@ -180,8 +180,8 @@ func (p *Planned) Compile(st *Store) (_ *Program, err error) {
 	return prog, nil
 }
 
-// lacking is an error that lists the operations of a planned program for which a backend has no kernel, nil if it has them all. Views
-// need none: they are no instructions any more.
+// lacking is an error that lists the operations of a planned program for which a backend has no kernel, nil if it has
+// them all. Views need none: they are no instructions any more.
 func lacking(p *ir.Program, b ir.Backend) error {
 	r, _ := b.(ir.Referrer)
 	missing := map[string]bool{}
@@ -243,8 +243,8 @@ func (p *Program) Inputs() map[string]ir.Array {
 	return in
 }
 
-// Profile starts to time every instruction, and returns the times so far in the order of IR.Instrs (the copies of updates behind them). It
-// is nil where the backend cannot tell.
+// Profile starts to time every instruction, and returns the times so far in the order of IR.Instrs (the copies of
+// updates behind them). It is nil where the backend cannot tell.
 func (p *Program) Profile() []time.Duration {
 	if t, ok := p.exe.(ir.Profiler); ok {
 		return t.Profile()
@@ -255,8 +255,8 @@ func (p *Program) Profile() []time.Duration {
 // References are the instructions, by their place in IR.Instrs, that have no kernel and run by their reference.
 func (p *Program) References() []int { return p.references }
 
-// Sync brings the state of the program to the Store, of which the host may read it then. Call it before anything else than the program
-// reads the Store.
+// Sync brings the state of the program to the Store, of which the host may read it then. Call it before anything else
+// than the program reads the Store.
 func (p *Program) Sync() error { return p.exe.Sync() }
 
 // State lists the entries of the Store that the program reads or writes.

@@ -2,7 +2,8 @@ package graph
 
 import "math"
 
-// Time is where a training stands. Schedules and random numbers depend on it alone, so a resumed training goes on with the same ones.
+// Time is where a training stands. Schedules and random numbers depend on it alone, so a resumed training goes on with
+// the same ones.
 type Time struct {
 	Step     int // that comes next, counted from 0
 	Steps    int // of the whole training
@@ -20,10 +21,12 @@ type Schedule func(t Time) float64
 // Constantly is a setting that does not change.
 func Constantly(v float64) Schedule { return func(Time) float64 { return v } }
 
-// WarmupCosine rises linearly from 0 to peak over the first warmup steps and then falls as half a cosine towards final, which the step
-// after the last would reach. With t from 0: peak*t/warmup, then final + (peak-final)*(1+cos(pi (t-warmup)/(total-warmup)))/2.
+// WarmupCosine rises linearly from 0 to peak over the first warmup steps and then falls as half a cosine towards final,
+// which the step after the last would reach. With t from 0: peak*t/warmup, then final + (peak-final)*(1+cos(pi
+// (t-warmup)/(total-warmup)))/2.
 //
-// Loshchilov and Hutter 2017, arXiv:1608.03983, eq. 5 with one cycle; the form of MAE's and VICReg's code, which start at 0 too.
+// Loshchilov and Hutter 2017, arXiv:1608.03983, eq. 5 with one cycle; the form of MAE's and VICReg's code, which start
+// at 0 too.
 func WarmupCosine(peak, final float64, warmup func(t Time) int) Schedule {
 	return func(t Time) float64 {
 		w := warmup(t)

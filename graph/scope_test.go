@@ -37,7 +37,9 @@ func TestBuilderErrors(t *testing.T) {
 			s.Locked().Param("w", graph.Fill(0), 2)
 		}},
 		{"axis below 1", "x: shape [2,0] has an axis below 1", func(s *graph.Scope) { s.Input("x", 2, 0) }},
-		{"update of no state", "Update of a node that is not state", func(s *graph.Scope) { s.Update(s.Input("x", 2), s.Input("y", 2)) }},
+		{"update of no state", "Update of a node that is not state", func(s *graph.Scope) {
+			s.Update(s.Input("x", 2), s.Input("y", 2))
+		}},
 		{"update of another shape", "q is [2], its update is [3]", func(s *graph.Scope) {
 			s.Update(s.State("q", graph.Fill(0), 2), s.Input("y", 3))
 		}},
@@ -49,9 +51,10 @@ func TestBuilderErrors(t *testing.T) {
 			s.Update(q, s.Input("y", 2))
 			s.Update(q, s.Input("z", 2))
 		}},
-		{"teacher without student", "teacher/w: its student w is not declared; build the student first", func(s *graph.Scope) {
-			s.Twin("teacher", scalar(s)).Param("w", graph.Fill(0), 2)
-		}},
+		{"teacher without student", "teacher/w: its student w is not declared; build the student first",
+			func(s *graph.Scope) {
+				s.Twin("teacher", scalar(s)).Param("w", graph.Fill(0), 2)
+			}},
 		{"output named twice", "output a/y is named twice", func(s *graph.Scope) {
 			s.In("a").Output("y", scalar(s))
 			s.In("a").Output("y", scalar(s))
@@ -111,8 +114,8 @@ func TestCompileErrors(t *testing.T) {
 	}
 }
 
-// A locked tower is read: none of its parameters is trained, its norms use their running statistics and leave them as they are; what is
-// declared beside it trains. The Store that it was trained in fits.
+// A locked tower is read: none of its parameters is trained, its norms use their running statistics and leave them as
+// they are; what is declared beside it trains. The Store that it was trained in fits.
 func TestLocked(t *testing.T) {
 	network := func(s *graph.Scope, x *graph.Node) *graph.Node {
 		return layer.Chain(layer.Linear(s.In("linear"), 3, 4, true), layer.BatchNorm(s.In("norm"), 4))(x)

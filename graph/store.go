@@ -32,8 +32,8 @@ type Entry struct {
 	ir.Array
 }
 
-// Store owns the numbers that live longer than a step. Programs read and write its arrays in place; a checkpoint is a Store and a
-// step number. What a fresh entry holds depends on (seed, name) alone.
+// Store owns the numbers that live longer than a step. Programs read and write its arrays in place; a checkpoint is a
+// Store and a step number. What a fresh entry holds depends on (seed, name) alone.
 type Store struct {
 	Seed    uint64
 	entries map[string]*Entry
@@ -55,10 +55,12 @@ func (s *Store) Names() []string {
 	return names
 }
 
-// Put adds an entry or replaces the one of its name, as reading a checkpoint does. Programs that were compiled before keep the old array.
+// Put adds an entry or replaces the one of its name, as reading a checkpoint does. Programs that were compiled before
+// keep the old array.
 func (s *Store) Put(e *Entry) { s.entries[e.Name] = e }
 
-// Hash is a digest of names, shapes and bits of the entries under a prefix ("" is all): equal if and only if the numbers are.
+// Hash is a digest of names, shapes and bits of the entries under a prefix ("" is all): equal if and only if the
+// numbers are.
 func (s *Store) Hash(prefix string) string {
 	h := sha256.New()
 	for _, n := range s.Names() {
@@ -129,7 +131,8 @@ func Uniform(bound float64) Init {
 	}
 }
 
-// KaimingNormal is He initialisation for ReLU with a fan of n: std = sqrt(2/n) (He et al. 2015, arXiv:1502.01852, eq. 10).
+// KaimingNormal is He initialisation for ReLU with a fan of n: std = sqrt(2/n) (He et al. 2015, arXiv:1502.01852, eq.
+// 10).
 func KaimingNormal(n int) Init { return Normal(math.Sqrt(2 / float64(n))) }
 
 // LinearUniform is PyTorch's default for linear layers and their biases: uniform in +-1/sqrt(fan in).

@@ -40,8 +40,9 @@ func TestDINOParameters(t *testing.T) {
 		{heads.DINO{Layers: 1, Hidden: 9, Bottleneck: 3, K: 7}, "mlp/0/weight[5,3] mlp/0/bias[3] last/weight[7,3] "},
 		{heads.DINO{Layers: 2, Hidden: 9, Bottleneck: 3, K: 7, Gain: true},
 			"mlp/0/weight[5,9] mlp/0/bias[9] mlp/1/weight[9,3] mlp/1/bias[3] last/weight[7,3] last/gain[7,1] "},
-		{heads.DINO{Layers: 2, Hidden: 9, Bottleneck: 3, K: 7, Norm: true}, "mlp/0/weight[5,9] mlp/0/bias[9] mlp/0/norm/weight[9] " +
-			"mlp/0/norm/bias[9] mlp/1/weight[9,3] mlp/1/bias[3] last/weight[7,3] "},
+		{heads.DINO{Layers: 2, Hidden: 9, Bottleneck: 3, K: 7, Norm: true},
+			"mlp/0/weight[5,9] mlp/0/bias[9] mlp/0/norm/weight[9] " +
+				"mlp/0/norm/bias[9] mlp/1/weight[9,3] mlp/1/bias[3] last/weight[7,3] "},
 	} {
 		_, err := graph.Build(graph.Options{}, func(s *graph.Scope) {
 			if y := op.ShapeOf(c.head.New(s, 5)(s.Input("x", 2, 5))); y[0] != 2 || y[1] != 7 {

@@ -8,15 +8,15 @@ import (
 	"selfsup/graph/op"
 )
 
-// Deviation of the weights of generators and discriminators, and slope of a discriminator's units below 0 (Radford et al. 2016,
-// arXiv:1511.06434, section 4).
+// Deviation of the weights of generators and discriminators, and slope of a discriminator's units below 0 (Radford et
+// al. 2016, arXiv:1511.06434, section 4).
 const (
 	ganDeviation = 0.02
 	ganSlope     = 0.2
 )
 
-// Generator makes images of latent numbers: linear, then a transposed 4x4 convolution for every width that doubles the sides, each after batch norm
-// and ReLU. Radford et al. 2016, arXiv:1511.06434, figure 1.
+// Generator makes images of latent numbers: linear, then a transposed 4x4 convolution for every width that doubles the
+// sides, each after batch norm and ReLU. Radford et al. 2016, arXiv:1511.06434, figure 1.
 type Generator struct {
 	Latent int
 	Widths []int // channels before each doubling
@@ -24,7 +24,8 @@ type Generator struct {
 	Height, Width, Channels int
 }
 
-// New declares the parameters in s and returns z [B,Latent] -> [B,Height,Width,Channels], before whatever keeps pixels within bounds.
+// New declares the parameters in s and returns z [B,Latent] -> [B,Height,Width,Channels], before whatever keeps pixels
+// within bounds.
 func (o Generator) New(s *graph.Scope) layer.Func {
 	sides := [][2]int{{o.Height, o.Width}} // from the last to the first
 	for range o.Widths {
@@ -43,17 +44,20 @@ func (o Generator) New(s *graph.Scope) layer.Func {
 			to = o.Widths[i+1]
 		}
 		double := layer.ConvTranspose{
-			In: from, Out: to, Kernel: [2]int{4, 4}, Stride: [2]int{2, 2}, Pad: [2]int{1, 1}, Bias: last, Init: graph.Normal(ganDeviation),
+			In: from, Out: to, Kernel: [2]int{4, 4}, Stride: [2]int{2, 2}, Pad: [2]int{1, 1}, Bias: last,
+			Init: graph.Normal(ganDeviation),
 		}
-		layers = append(layers, layer.BatchNorm(at.In("norm"), from), layer.Relu, double.New(at.In("conv")), func(x *graph.Node) *graph.Node {
-			return op.Slice(op.Slice(x, 1, 0, side[0]), 2, 0, side[1])
-		})
+		layers = append(layers, layer.BatchNorm(at.In("norm"), from), layer.Relu, double.New(at.In("conv")),
+			func(x *graph.Node) *graph.Node {
+				return op.Slice(op.Slice(x, 1, 0, side[0]), 2, 0, side[1])
+			})
 	}
 	return layer.Chain(layers...)
 }
 
-// Discriminator judges images with the latent numbers that belong to them: a 4x4 convolution at stride 2 for every width, all but the first with batch
-// norm; then two linear layers, the first together with the latent numbers; leaky ReLU after each; and a linear layer to the logit of "real".
+// Discriminator judges images with the latent numbers that belong to them: a 4x4 convolution at stride 2 for every
+// width, all but the first with batch norm; then two linear layers, the first together with the latent numbers; leaky
+// ReLU after each; and a linear layer to the logit of "real".
 type Discriminator struct {
 	Latent                  int
 	Widths                  []int // channels of each convolution
@@ -69,7 +73,8 @@ func (o Discriminator) New(s *graph.Scope) func(x, z *graph.Node) *graph.Node {
 	for i, to := range o.Widths {
 		at := s.In(fmt.Sprint(i))
 		conv := layer.Conv2D{
-			In: from, Out: to, Kernel: [2]int{4, 4}, Stride: [2]int{2, 2}, Pad: [2]int{1, 1}, Bias: i == 0, Init: graph.Normal(ganDeviation),
+			In: from, Out: to, Kernel: [2]int{4, 4}, Stride: [2]int{2, 2}, Pad: [2]int{1, 1}, Bias: i == 0,
+			Init: graph.Normal(ganDeviation),
 		}
 		layers = append(layers, conv.New(at.In("conv")))
 		if i > 0 {
@@ -81,6 +86,7 @@ func (o Discriminator) New(s *graph.Scope) func(x, z *graph.Node) *graph.Node {
 	image := layer.Chain(append(layers, func(x *graph.Node) *graph.Node { return op.Reshape(x, -1, h*w*from) },
 		layer.Linear(s.In("image"), h*w*from, o.Hidden, true))...)
 	latent := layer.Linear(s.In("latent"), o.Latent, o.Hidden, false)
-	judge := layer.Chain(leak, layer.Linear(s.In("joint"), o.Hidden, o.Hidden, true), leak, layer.Linear(s.In("logit"), o.Hidden, 1, true))
+	judge := layer.Chain(leak, layer.Linear(s.In("joint"), o.Hidden, o.Hidden, true), leak,
+		layer.Linear(s.In("logit"), o.Hidden, 1, true))
 	return func(x, z *graph.Node) *graph.Node { return judge(op.Add(image(x), latent(z))) }
 }

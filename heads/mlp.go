@@ -9,9 +9,9 @@ import (
 	"selfsup/setting"
 )
 
-// MLP is the projector or predictor of the joint-embedding methods, [B,in] -> [B,widths[last]]: linear without bias, batch norm and
-// ReLU for every width but the last, then linear with bias (Chen et al. 2020, arXiv:2002.05709, section 4.2 with the batch norm of
-// its code; the same form in BYOL's and VICReg's).
+// MLP is the projector or predictor of the joint-embedding methods, [B,in] -> [B,widths[last]]: linear without bias,
+// batch norm and ReLU for every width but the last, then linear with bias (Chen et al. 2020, arXiv:2002.05709, section
+// 4.2 with the batch norm of its code; the same form in BYOL's and VICReg's).
 func MLP(s *graph.Scope, in int, widths ...int) layer.Func {
 	var layers []layer.Func
 	for i, w := range widths {

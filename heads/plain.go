@@ -7,7 +7,8 @@ import (
 	"selfsup/graph/layer"
 )
 
-// Plain is MLP without norms, [B,in] -> [B,widths[last]]: linear layers with bias and ReLU between them, the projector of MoCo v2.
+// Plain is MLP without norms, [B,in] -> [B,widths[last]]: linear layers with bias and ReLU between them, the projector
+// of MoCo v2.
 func Plain(s *graph.Scope, in int, widths ...int) layer.Func {
 	var layers []layer.Func
 	for i, w := range widths {

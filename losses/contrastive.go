@@ -1,5 +1,5 @@
-// Package losses holds the terms that more than one method uses. Where samples are compared with each other, or a statistic of the batch is taken,
-// the caller or the loss gathers the rows of all ranks first.
+// Package losses holds the terms that more than one method uses. Where samples are compared with each other, or a
+// statistic of the batch is taken, the caller or the loss gathers the rows of all ranks first.
 package losses
 
 import (
@@ -12,8 +12,8 @@ import (
 // Eps keeps unit rows finite, as in PyTorch's F.normalize.
 const Eps = 1e-12
 
-// NTXent is the mean cross-entropy in nats of picking each view's partner among the other 2B-1. z [2B,D] has partners B rows apart
-// and is scaled to unit rows here; tau is a cosine temperature.
+// NTXent is the mean cross-entropy in nats of picking each view's partner among the other 2B-1. z [2B,D] has partners B
+// rows apart and is scaled to unit rows here; tau is a cosine temperature.
 //
 // Chen et al. 2020, arXiv:2002.05709, eq. 1, with the views of all ranks as negatives, as in the authors' code.
 func NTXent(s *graph.Scope, z *graph.Node, tau float64) *graph.Node {
@@ -25,13 +25,16 @@ func NTXent(s *graph.Scope, z *graph.Node, tau float64) *graph.Node {
 		partner[i] = int32(i/own*own + (i%own+own/2)%own)
 	}
 	sim := op.Scale(op.Gram(u), 1/tau) // [2B,2B]
-	return op.MeanAll(op.CrossEntropy(op.MaskDiagonal(sim, -1e9), s.Ints(fmt.Sprintf("const/partner%d", n), partner), 0))
+	return op.MeanAll(op.CrossEntropy(op.MaskDiagonal(sim, -1e9), s.Ints(fmt.Sprintf("const/partner%d", n), partner),
+		0))
 }
 
-// InfoNCE is the mean cross-entropy in nats of picking each row's partner of q [B,D], the same row of k [B,D], among it and negatives [K,D];
-// negatives nil: among all rows of k. Rows of q and k are scaled to unit length here, negatives have it. tau is a cosine temperature.
+// InfoNCE is the mean cross-entropy in nats of picking each row's partner of q [B,D], the same row of k [B,D], among it
+// and negatives [K,D]; negatives nil: among all rows of k. Rows of q and k are scaled to unit length here, negatives
+// have it. tau is a cosine temperature.
 //
-// van den Oord et al. 2018, arXiv:1807.03748, eq. 4, with cosines as in He et al. 2020, arXiv:1911.05722, eq. 1. Negatives belong to all ranks.
+// van den Oord et al. 2018, arXiv:1807.03748, eq. 4, with cosines as in He et al. 2020, arXiv:1911.05722, eq. 1.
+// Negatives belong to all ranks.
 func InfoNCE(s *graph.Scope, q, k, negatives *graph.Node, tau float64) *graph.Node {
 	q, k = op.Normalize(q, Eps), op.Normalize(k, Eps)
 	if negatives == nil {
@@ -47,7 +50,8 @@ func InfoNCE(s *graph.Scope, q, k, negatives *graph.Node, tau float64) *graph.No
 	return op.MeanAll(op.CrossEntropy(Logits(q, k, negatives, tau), first, 0))
 }
 
-// Logits are the cosines of unit rows q [B,D] with their partners k [B,D], the first column, and with negatives [K,D], over tau: [B,1+K].
+// Logits are the cosines of unit rows q [B,D] with their partners k [B,D], the first column, and with negatives [K,D],
+// over tau: [B,1+K].
 func Logits(q, k, negatives *graph.Node, tau float64) *graph.Node {
 	partner := op.SumAxes(op.Mul(q, k), true, 1)   // [B,1]
 	others := op.MatMul(q, negatives, false, true) // [B,K]

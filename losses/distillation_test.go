@@ -13,7 +13,8 @@ import (
 
 // compute runs what build declares on the processor. Inputs are filled from a normal distribution, those named in
 // given with their values.
-func compute(t *testing.T, build func(s *graph.Scope), given map[string][]float64) (in, out func(name string) []float64) {
+func compute(t *testing.T, build func(s *graph.Scope), given map[string][]float64) (in,
+	out func(name string) []float64) {
 	t.Helper()
 	g, err := graph.Build(graph.Options{}, build)
 	if err != nil {
@@ -84,7 +85,8 @@ func TestDistillation(t *testing.T) {
 				logits = append(logits, s.Input(fmt.Sprint("view", v), n, k))
 			}
 			for v := range 2 {
-				targets = append(targets, losses.Sharpen(s.Input(fmt.Sprint("teacher", v), n, k), centre, s.Input("temperature")))
+				targets = append(targets, losses.Sharpen(s.Input(fmt.Sprint("teacher", v), n, k), centre,
+					s.Input("temperature")))
 			}
 			sharp := losses.Sharpen(y, centre, s.Input("temperature"))
 			s.Output("sharp", sharp)

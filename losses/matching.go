@@ -7,8 +7,8 @@ import (
 	"selfsup/graph/op"
 )
 
-// Matching is the mean cross-entropy, in nats, of picking the partner of each row among all columns, and of each column among all rows. logits
-// [N,N] has partners on the diagonal.
+// Matching is the mean cross-entropy, in nats, of picking the partner of each row among all columns, and of each column
+// among all rows. logits [N,N] has partners on the diagonal.
 //
 // Radford et al. 2021, arXiv:2103.00020, figure 3.
 func Matching(s *graph.Scope, logits *graph.Node) *graph.Node {

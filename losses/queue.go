@@ -5,8 +5,8 @@ import (
 	"selfsup/graph/op"
 )
 
-// Enqueue puts the keys [N,D] of a step in place of the oldest ones of a queue [K,D], going on at its beginning. Queues of one scope
-// get the same number of keys.
+// Enqueue puts the keys [N,D] of a step in place of the oldest ones of a queue [K,D], going on at its beginning. Queues
+// of one scope get the same number of keys.
 func Enqueue(s *graph.Scope, queue, keys *graph.Node) {
 	n, size := op.ShapeOf(keys)[0], op.ShapeOf(queue)[0]
 	if n > size {

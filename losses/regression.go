@@ -8,7 +8,8 @@ import (
 // MSE is the mean squared difference of a and b, over all elements.
 func MSE(a, b *graph.Node) *graph.Node { return op.MeanAll(op.Square(op.Sub(a, b))) }
 
-// Regression is 2 - 2 cos(p, sg(z)), the mean over rows of [B,D]: the squared distance of unit rows. No gradient reaches z.
+// Regression is 2 - 2 cos(p, sg(z)), the mean over rows of [B,D]: the squared distance of unit rows. No gradient
+// reaches z.
 //
 // Grill et al. 2020, arXiv:2006.07733, eq. 2.
 func Regression(p, z *graph.Node) *graph.Node {
@@ -23,8 +24,8 @@ func NegativeCosine(a, b *graph.Node) *graph.Node {
 	return op.Scale(op.SumAll(op.Mul(op.Normalize(a, Eps), op.Normalize(b, Eps))), -1/float64(n))
 }
 
-// PatchMSE is the mean squared difference of painted and target [B,T,N] over the hidden patches of the batch, hidden [B,T] of 1 and 0.
-// No gradient reaches the target.
+// PatchMSE is the mean squared difference of painted and target [B,T,N] over the hidden patches of the batch, hidden
+// [B,T] of 1 and 0. No gradient reaches the target.
 //
 // He et al. 2022, arXiv:2111.06377, section 3.
 func PatchMSE(painted, target, hidden *graph.Node) *graph.Node {

@@ -14,9 +14,9 @@ func SpreadHinge(z *graph.Node) *graph.Node {
 
 // Decorrelation is the sum of squared off-diagonal entries of the covariance C of z [B,D], over D.
 //
-// Bardes et al. 2022, arXiv:2105.04906, eq. 3 and 4. Where B < D the sum of all squares comes from the products of rows, [B,B], instead of columns,
-// [D,D]: the trace of (z'z)(z'z) is that of (zz')(zz'). The diagonal, subtracted, is then less than the whole: C has no more than B-1
-// directions for D variances.
+// Bardes et al. 2022, arXiv:2105.04906, eq. 3 and 4. Where B < D the sum of all squares comes from the products of
+// rows, [B,B], instead of columns, [D,D]: the trace of (z'z)(z'z) is that of (zz')(zz'). The diagonal, subtracted, is
+// then less than the whole: C has no more than B-1 directions for D variances.
 func Decorrelation(z *graph.Node) *graph.Node {
 	zc, n, d := centred(z), op.ShapeOf(z)[0], op.ShapeOf(z)[1]
 	if n < d {
@@ -35,8 +35,9 @@ func variances(z *graph.Node) *graph.Node {
 // centred is z [B,D] without its mean over the batch.
 func centred(z *graph.Node) *graph.Node { return op.Sub(z, op.Mean(z, true, 0)) }
 
-// Spread is the mean over dimensions of the standard deviation of unit rows z/|z| [B,D] over the batch, times sqrt(D): 1 for evenly
-// spread embeddings, 0 for collapsed ones (Chen and He 2021, arXiv:2011.10566, section 4.1). It has no gradient.
+// Spread is the mean over dimensions of the standard deviation of unit rows z/|z| [B,D] over the batch, times sqrt(D):
+// 1 for evenly spread embeddings, 0 for collapsed ones (Chen and He 2021, arXiv:2011.10566, section 4.1). It has no
+// gradient.
 func Spread(z *graph.Node) *graph.Node {
 	u := op.StopGradient(op.Normalize(z, Eps))
 	d := op.ShapeOf(u).Last()

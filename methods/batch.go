@@ -18,8 +18,9 @@ type Data struct {
 	Classes int // of their labels; 0 where they have none
 }
 
-// Batch is the symbolic batch of a step, B samples. Each call declares an input of the graph, the same call the same input; the loader makes
-// what was asked for and nothing else. What the data cannot give stops the build with the list of what they can.
+// Batch is the symbolic batch of a step, B samples. Each call declares an input of the graph, the same call the same
+// input; the loader makes what was asked for and nothing else. What the data cannot give stops the build with the list
+// of what they can.
 type Batch struct {
 	scope *graph.Scope
 	data  Data
@@ -44,7 +45,8 @@ func (b *Batch) SetSize() int { return b.data.Samples }
 // Classes is the number of classes of the labels, 0 where there are none.
 func (b *Batch) Classes() int { return b.data.Classes }
 
-// View is view v of the samples: [B,H,W,C] images, [B,F,H,W,C] clips, [B,T,C] waves, [B,K] rows of a table, [B,T] int32 symbols.
+// View is view v of the samples: [B,H,W,C] images, [B,F,H,W,C] clips, [B,T,C] waves, [B,K] rows of a table, [B,T] int32
+// symbols.
 func (b *Batch) View(v int) *graph.Node { return b.Field(feed.View(v)) }
 
 // Views is the first n views. Views of different sizes stop the build, for methods that put them into one batch.
@@ -53,14 +55,15 @@ func (b *Batch) Views(n int) []*graph.Node {
 	for v := range x {
 		x[v] = b.View(v)
 		if first, own := op.ShapeOf(x[0]), op.ShapeOf(x[v]); !own.Equal(first) {
-			op.Fail("", "views of %v and %v: this method takes views of one size, give the tables of views.crops the same", first, own)
+			op.Fail("", "views of %v and %v: this method takes views of one size, give the tables of "+
+				"views.crops the same", first, own)
 		}
 	}
 	return x
 }
 
-// Crops is all views, at least two, by table of views.crops; where there is none, two views of one size. The first table's views are the large ones
-// (SwAV, arXiv:2006.09882, section 3.2; DINO, arXiv:2104.14294, section 3.1).
+// Crops is all views, at least two, by table of views.crops; where there is none, two views of one size. The first
+// table's views are the large ones (SwAV, arXiv:2006.09882, section 3.2; DINO, arXiv:2104.14294, section 3.1).
 func (b *Batch) Crops() [][]*graph.Node {
 	groups := []int{2}
 	if g, ok := b.data.Maker.(feed.Grouped); ok && len(g.Groups()) > 0 {
@@ -91,8 +94,8 @@ func (b *Batch) Labels() *graph.Node { return b.Field(feed.Labels) }
 // Rows is the place of each sample in the training set, [B] int32.
 func (b *Batch) Rows() *graph.Node { return b.Field(feed.Rows) }
 
-// Mask is drawn anew for every sample and step on a grid of tokens, [B,planes,tokens] of 0 and 1; the kind says what 1 means. The same kind
-// on the same grid is another mask where it is asked for again.
+// Mask is drawn anew for every sample and step on a grid of tokens, [B,planes,tokens] of 0 and 1; the kind says what 1
+// means. The same kind on the same grid is another mask where it is asked for again.
 func (b *Batch) Mask(k masks.Kind, g masks.Grid) *graph.Node {
 	name := fmt.Sprintf("mask%d", len(b.masks))
 	b.masks[name] = masks.Plan{Kind: k, Grid: g}

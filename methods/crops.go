@@ -5,8 +5,8 @@ import (
 	"selfsup/graph/op"
 )
 
-// Pairs lists the pairs of views that a loss compares: every large view, of which there are so many and which come first, with every other;
-// two large ones once.
+// Pairs lists the pairs of views that a loss compares: every large view, of which there are so many and which come
+// first, with every other; two large ones once.
 func Pairs(large, views int) [][2]int {
 	var ps [][2]int
 	for i := range large {
@@ -17,7 +17,8 @@ func Pairs(large, views int) [][2]int {
 	return ps
 }
 
-// SplitViews takes batches x[size] [VB,...] of V views of b samples each apart, view by view. large is how many the first size has.
+// SplitViews takes batches x[size] [VB,...] of V views of b samples each apart, view by view. large is how many the
+// first size has.
 func SplitViews(x []*graph.Node, b int) (views []*graph.Node, large int) {
 	for k, all := range x {
 		n := op.ShapeOf(all)[0] / b

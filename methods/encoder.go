@@ -12,14 +12,15 @@ import (
 // Backbone is the scope, below the one it is given, in which an Encoder declares its parameters.
 const Backbone = "backbone"
 
-// Encoder is the backbone as methods see it. Its functions declare the parameters in s.In("backbone") and, in a twin's scope, give the
-// teacher's. Called again in one scope they share them.
+// Encoder is the backbone as methods see it. Its functions declare the parameters in s.In("backbone") and, in a twin's
+// scope, give the teacher's. Called again in one scope they share them.
 type Encoder struct {
 	New    func(s *graph.Scope) layer.Func                        // a view -> features [B,Dim]
 	Tokens func(s *graph.Scope) *backbones.TokenEncoder           // the same encoder in parts; nil: it has no tokens
 	Maps   func(s *graph.Scope) func(x *graph.Node) []*graph.Node // feature maps, coarser and coarser; nil: it has none
-	Stack  func(s *graph.Scope) []*backbones.Units                // its layers of logistic units, from the first on; nil: it is none of such
-	Dim    int
+	// its layers of logistic units, from the first on; nil: it is none of such
+	Stack func(s *graph.Scope) []*backbones.Units
+	Dim   int
 }
 
 // EncoderOf is a backbone for a field of the batch: the recipe's for view 0, or a second tower for another.
@@ -43,7 +44,8 @@ func InputOf(f feed.Field) backbones.Input {
 	return backbones.Input{Shape: f.Shape, Int: f.Int, Of: f.Of}
 }
 
-// ScopeAbove is the scope that an Encoder was given for its parameters to be at a path: "teacher" of "teacher/backbone".
+// ScopeAbove is the scope that an Encoder was given for its parameters to be at a path: "teacher" of
+// "teacher/backbone".
 func ScopeAbove(path string) (above string, ok bool) {
 	if path == Backbone {
 		return "", true

@@ -16,7 +16,8 @@ import (
 
 type node = *graph.Node
 
-// vicreg is the weighted sum of the three terms. Files give weights of 0 for single terms, and may give the unweighted terms as outputs.
+// vicreg is the weighted sum of the three terms. Files give weights of 0 for single terms, and may give the unweighted
+// terms as outputs.
 func vicreg(c *ongraph.Case) {
 	if eps := golden.Param[float64](c.T, c.F, "eps"); eps != 1e-4 {
 		c.T.Skipf("eps %v below the root; the paper's 1e-4 is fixed here", eps)
@@ -46,7 +47,8 @@ func symmetric(f func(p, z node) node, how string) func(*ongraph.Case) {
 		default:
 			c.T.Skipf("symmetric = %q: neither sum nor mean", s)
 		}
-		both := op.Add(f(c.In("p1", golden.Same), c.In("z2", golden.Same)), f(c.In("p2", golden.Same), c.In("z1", golden.Same)))
+		both := op.Add(f(c.In("p1", golden.Same), c.In("z2", golden.Same)),
+			f(c.In("p2", golden.Same), c.In("z1", golden.Same)))
 		c.Out("loss", op.Scale(both, scale), golden.Same)
 	}
 }

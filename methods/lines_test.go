@@ -10,17 +10,22 @@ import (
 	"selfsup/methods"
 )
 
-// A mistake in the building of a graph is an error with the line of the method, and of the head or backbone where it happened; a panic too.
+// A mistake in the building of a graph is an error with the line of the method, and of the head or backbone where it
+// happened; a panic too.
 func TestBuildErrorsNameTheMethodsLine(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		build func(s *graph.Scope)
 		want  string
 	}{
-		{"a head's constructor", func(s *graph.Scope) { heads.MLP(s, 4, 8, 0) }, ` \(methods/lines_test\.go:\d+, in heads/mlp\.go:\d+\)$`},
-		{"a head's layer", func(s *graph.Scope) { heads.MLP(s, 4, 8)(s.Input("x", 2, 5)) }, `inner sizes 5 and 4 differ \(methods/lines_test\.go:\d+\)$`},
-		{"a panic", func(*graph.Scope) { var none []int; _ = none[2] }, `^graph: panic: .*index out of range \[2\] with length 0 \(methods/lines_test\.go:\d+\)$`},
-		{"a panic below", func(s *graph.Scope) { heads.MLP(nil, 4, 8) }, `^graph: panic: .* \(methods/lines_test\.go:\d+, in heads/mlp\.go:\d+\)$`},
+		{"a head's constructor", func(s *graph.Scope) { heads.MLP(s, 4, 8, 0) },
+			` \(methods/lines_test\.go:\d+, in heads/mlp\.go:\d+\)$`},
+		{"a head's layer", func(s *graph.Scope) { heads.MLP(s, 4, 8)(s.Input("x", 2, 5)) },
+			`inner sizes 5 and 4 differ \(methods/lines_test\.go:\d+\)$`},
+		{"a panic", func(*graph.Scope) { var none []int; _ = none[2] },
+			`^graph: panic: .*index out of range \[2\] with length 0 \(methods/lines_test\.go:\d+\)$`},
+		{"a panic below", func(s *graph.Scope) { heads.MLP(nil, 4, 8) },
+			`^graph: panic: .* \(methods/lines_test\.go:\d+, in heads/mlp\.go:\d+\)$`},
 		{"no node", func(*graph.Scope) { op.ShapeOf(nil) }, `^graph: panic: .* \(methods/lines_test\.go:\d+\)$`},
 		{"a shipped method", func(s *graph.Scope) {
 			enc := methods.Encoder{Dim: 4}

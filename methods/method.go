@@ -1,6 +1,6 @@
-// Package methods is the language that self-supervised methods are written in: a method asks a Batch for what it needs, builds its equations with
-// an Encoder, and returns an Objective. The methods of the book's chapters are in the folders below, one a file: its settings, the paper's
-// values, and its equations as a graph.
+// Package methods is the language that self-supervised methods are written in: a method asks a Batch for what it needs,
+// builds its equations with an Encoder, and returns an Objective. The methods of the book's chapters are in the folders
+// below, one a file: its settings, the paper's values, and its equations as a graph.
 package methods
 
 import (
@@ -22,8 +22,8 @@ type Method interface {
 	Build(s *graph.Scope, enc Encoder, b *Batch) Objective
 }
 
-// Taught is a Method that learns from labels. Of a recipe with a subset of labelled images it sees these alone, and it is refused a
-// training set without labels.
+// Taught is a Method that learns from labels. Of a recipe with a subset of labelled images it sees these alone, and it
+// is refused a training set without labels.
 type Taught interface {
 	Method
 	LearnsFromLabels()
@@ -42,17 +42,19 @@ type Metric struct {
 	Value *graph.Node // 0-d
 }
 
-// Picture is images that a method shows, such as what its generator makes: [N,H,W,C] in the units of the views. A sheet of them is drawn into
-// the run folder with every checkpoint, as NAME.png. With players it is of the first turn.
+// Picture is images that a method shows, such as what its generator makes: [N,H,W,C] in the units of the views. A sheet
+// of them is drawn into the run folder with every checkpoint, as NAME.png. With players it is of the first turn.
 type Picture struct {
 	Name  string
 	Value *graph.Node
 }
 
-// Objective is what a method minimises and all else that its training needs. A method that fills the first three fields is complete.
+// Objective is what a method minimises and all else that its training needs. A method that fills the first three fields
+// is complete.
 type Objective struct {
-	Features *graph.Node // [N,Dim] of the encoder, rows like the labels; the online probe reads them. nil: there is no online probe
-	Terms    []Term      // the loss is their weighted sum
+	// [N,Dim] of the encoder, rows like the labels; the online probe reads them. nil: there is no online probe
+	Features *graph.Node
+	Terms    []Term // the loss is their weighted sum
 	Metrics  []Metric
 
 	Encoder string   // scope of the encoder that is evaluated and exported, such as teacher/backbone; "": backbone
@@ -81,9 +83,11 @@ type Tune struct {
 	Scope string
 	Rate  graph.Schedule // factor of the learning rate; nil: 1
 	Flat  bool           // the peak rate from beginning to end (SimSiam's predictor)
-	Hold  graph.Schedule // 1 in steps in which parameter and moments stay as they are, else 0 (DINO's last layer); nil: never
+	// 1 in steps in which parameter and moments stay as they are, else 0 (DINO's last layer); nil: never
+	Hold graph.Schedule
 
-	// Within bounds the values, which are put back to the nearer bound after a step (CLIP's temperature); 0 and 0: there are no bounds.
+	// Within bounds the values, which are put back to the nearer bound after a step (CLIP's temperature); 0 and 0:
+	// there are no bounds.
 	Within [2]float64
 }
 
@@ -97,8 +101,9 @@ func During(span setting.Length) graph.Schedule {
 	}
 }
 
-// Player minimises Terms over the parameters below Scopes. Players of one turn step together, from one forward pass; turns follow each
-// other in every step, each a program of its own over the one Store, which sees what the turn before it changed.
+// Player minimises Terms over the parameters below Scopes. Players of one turn step together, from one forward pass;
+// turns follow each other in every step, each a program of its own over the one Store, which sees what the turn before
+// it changed.
 type Player struct {
 	Name      string
 	Scopes    []string
@@ -110,9 +115,10 @@ type Player struct {
 // Loss is the sum of the weighted terms.
 func (p Player) Loss() *graph.Node { return weighted(p.Terms) }
 
-// Job is work of the host: before the first step, and then after every span of training. It reads and writes the Store alone and draws from
-// Rand alone, so that a resumed run goes on with the same bits. A request to stop ends ctx: a job that then returns its error must leave the Store
-// as it was before, so it writes when all is computed; the resumed run does it again.
+// Job is work of the host: before the first step, and then after every span of training. It reads and writes the Store
+// alone and draws from Rand alone, so that a resumed run goes on with the same bits. A request to stop ends ctx: a job
+// that then returns its error must leave the Store as it was before, so it writes when all is computed; the resumed run
+// does it again.
 type Job struct {
 	Name  string
 	Every setting.Length // 0: only before the first step

@@ -230,7 +230,8 @@ func TestPairsOfCrops(t *testing.T) {
 		}, func(a, b [][]float64) float64 { return regularised(cropVICReg, a, b) }, false},
 		"byol": {cropBYOL, guesses, func(guess, target [][]float64) (loss float64) {
 			for i := range guess {
-				loss += 2 * (2 - 2*cosine(guess[i], target[i])) / float64(len(guess)) // twice, for as large a loss as two views have
+				// twice, for as large a loss as two views have
+				loss += 2 * (2 - 2*cosine(guess[i], target[i])) / float64(len(guess))
 			}
 			return loss
 		}, true},

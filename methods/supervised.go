@@ -7,13 +7,14 @@ import (
 	"selfsup/setting"
 )
 
-// Supervised trains the encoder with the labels: the yardstick that self-supervised methods are held against, under the same backbone,
-// views and schedule. A linear classifier on the features learns by cross-entropy.
+// Supervised trains the encoder with the labels: the yardstick that self-supervised methods are held against, under the
+// same backbone, views and schedule. A linear classifier on the features learns by cross-entropy.
 //
-// Images without a label give no gradient and do not count: the loss is the mean over the labelled images of a batch. With a ViT, DeiT's code
-// keeps class token and learned positions from weight decay (backbone.vit.plain_tokens = true).
+// Images without a label give no gradient and do not count: the loss is the mean over the labelled images of a batch.
+// With a ViT, DeiT's code keeps class token and learned positions from weight decay (backbone.vit.plain_tokens = true).
 type Supervised struct {
-	Smoothing float64 `toml:"smoothing"` // part of the target spread evenly over the classes (Szegedy et al. 2016, arXiv:1512.00567, section 7)
+	// part of the target spread evenly over the classes (Szegedy et al. 2016, arXiv:1512.00567, section 7)
+	Smoothing float64 `toml:"smoothing"`
 }
 
 // DefaultSupervised is plain cross-entropy.
@@ -33,14 +34,16 @@ func (m *Supervised) LearnsFromLabels() {}
 // Build implements Method.
 func (m *Supervised) Build(s *graph.Scope, enc Encoder, b *Batch) Objective {
 	if b.Classes() < 2 {
-		op.Fail(s.Path(), "the supervised method needs a data set with labels of at least 2 classes, this one has %d", b.Classes())
+		op.Fail(s.Path(), "the supervised method needs a data set with labels of at least 2 classes, this one has %d",
+			b.Classes())
 	}
 	x, labels := b.View(0), b.Labels()                                        // [B,H,W,C], [B]
 	h := enc.New(s)(x)                                                        // [B,F]
 	logits := layer.Linear(s.In("classifier"), enc.Dim, b.Classes(), true)(h) // [B,classes]
 	return Objective{
 		Features: h,
-		Terms:    []Term{{"cross_entropy", 1, op.OfLabelled(op.MeanAll(op.CrossEntropy(logits, labels, m.Smoothing)), labels)}},
-		Metrics:  []Metric{{"accuracy", op.Accuracy(logits, labels)}},
+		Terms: []Term{{"cross_entropy", 1, op.OfLabelled(op.MeanAll(op.CrossEntropy(logits, labels, m.Smoothing)),
+			labels)}},
+		Metrics: []Metric{{"accuracy", op.Accuracy(logits, labels)}},
 	}
 }

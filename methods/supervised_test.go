@@ -40,7 +40,8 @@ func TestSupervisedPartlyLabelled(t *testing.T) {
 		x[i] = float32(r.NormFloat64())
 	}
 	w, b := st.Get("classifier/weight").F32, st.Get("classifier/bias").F32
-	for _, labels := range [][]int32{{0, 1, 2, 2, 1, 0}, {0, -1, 2, -1, -1, 1}, {-1, -1, -1, -1, 2, -1}, {-1, -1, -1, -1, -1, -1}} {
+	for _, labels := range [][]int32{{0, 1, 2, 2, 1, 0}, {0, -1, 2, -1, -1, 1}, {-1, -1, -1, -1, 2, -1},
+		{-1, -1, -1, -1, -1, -1}} {
 		copy(p.Inputs()[feed.Labels].I32, labels)
 		if err := p.Run(); err != nil {
 			t.Fatal(err)
@@ -81,7 +82,8 @@ func TestSupervisedPartlyLabelled(t *testing.T) {
 		if got, want := float64(output("loss")[0]), loss/max(n, 1); !(math.Abs(got-want) <= 1e-5) {
 			t.Errorf("labels %v: loss %v, want %v", labels, got, want)
 		}
-		if got, want := float64(output("accuracy")[0]), hits/n; !(math.Abs(got-want) <= 1e-6 || n == 0 && math.IsNaN(got)) {
+		if got, want := float64(output("accuracy")[0]), hits/n; !(math.Abs(got-want) <= 1e-6 || n == 0 &&
+			math.IsNaN(got)) {
 			t.Errorf("labels %v: accuracy %v, want %v", labels, got, want)
 		}
 		for i, l := range labels {

@@ -34,8 +34,8 @@ import (
 //go:embed *.toml
 var Shipped embed.FS
 
-// Catalog is everything that a recipe can name. A program that adds a method of its own takes Builtin, adds an entry, and calls the
-// same command line.
+// Catalog is everything that a recipe can name. A program that adds a method of its own takes Builtin, adds an entry,
+// and calls the same command line.
 type Catalog struct {
 	Methods     map[string]func() methods.Method
 	Backbones   map[string]func() backbones.Backbone
@@ -48,7 +48,8 @@ type Catalog struct {
 	// Augmentations are views from outside, see views.Augmentation. This module's own are settings of [views].
 	Augmentations map[string]func() views.Augmentation
 
-	// Docs are Go sources, by the import path of the package in their folder ("main" of a program's own), whose doc comments describe the entries.
+	// Docs are Go sources, by the import path of the package in their folder ("main" of a program's own), whose doc
+	// comments describe the entries.
 	Docs map[string]fs.FS
 }
 

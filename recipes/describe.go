@@ -18,8 +18,9 @@ import (
 
 // Described is an entry of a catalog for people.
 type Described struct {
-	Name        string           `json:"name"`
-	Description string           `json:"description"` // one sentence, of the doc comment of its type; empty where Docs has no source of it
+	Name string `json:"name"`
+	// one sentence, of the doc comment of its type; empty where Docs has no source of it
+	Description string           `json:"description"`
 	Settings    []SettingDetails `json:"settings"`
 }
 
@@ -45,7 +46,8 @@ func (c Catalog) Kinds() []string {
 func (c Catalog) entries() map[string]map[string]func() any {
 	return map[string]map[string]func() any{
 		"methods": anyOf(c.Methods), "backbones": anyOf(c.Backbones), "datasets": anyOf(c.Datasets),
-		"samplers": anyOf(c.Samplers), "subsets": anyOf(c.Subsets), "optimizers": anyOf(c.Optimizers), "evaluations": anyOf(c.Evaluations), "augmentations": anyOf(c.Augmentations),
+		"samplers": anyOf(c.Samplers), "subsets": anyOf(c.Subsets), "optimizers": anyOf(c.Optimizers),
+		"evaluations": anyOf(c.Evaluations), "augmentations": anyOf(c.Augmentations),
 	}
 }
 
@@ -154,7 +156,8 @@ func (c *commentary) read(pkg string) (map[string]*typeDoc, error) {
 			if err != nil {
 				return nil, err
 			}
-			file, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ParseComments|parser.SkipObjectResolution)
+			file, err := parser.ParseFile(token.NewFileSet(), name, text,
+				parser.ParseComments|parser.SkipObjectResolution)
 			if err != nil {
 				return nil, fmt.Errorf("recipes: the source of %s: %w", pkg, err)
 			}

@@ -10,7 +10,8 @@ import (
 	"selfsup/recipes"
 )
 
-// Every entry of the catalog says in a sentence what it is, and every setting of methods, backbones and samplers what it means.
+// Every entry of the catalog says in a sentence what it is, and every setting of methods, backbones and samplers what
+// it means.
 func TestEverythingIsDescribed(t *testing.T) {
 	c := recipes.Builtin()
 	for _, kind := range c.Kinds() {
@@ -19,7 +20,8 @@ func TestEverythingIsDescribed(t *testing.T) {
 			t.Fatalf("%s: %d entries, %v", kind, len(all), err)
 		}
 		for _, d := range all {
-			if !strings.HasSuffix(d.Description, ".") || strings.HasSuffix(d.Description, "et al.") || strings.Contains(d.Description, "\n") {
+			if !strings.HasSuffix(d.Description, ".") || strings.HasSuffix(d.Description, "et al.") ||
+				strings.Contains(d.Description, "\n") {
 				t.Errorf("%s %s: %q is no sentence", kind, d.Name, d.Description)
 			}
 			for _, s := range d.Settings {
@@ -43,7 +45,8 @@ func TestSharedSettingsAreDescribed(t *testing.T) {
 	for _, d := range all {
 		found := false
 		for _, s := range d.Settings {
-			found = found || s.Name == "warmup" && s.Type == "length" && s.Default == `"5%"` && s.Comment == "from 0 to the peak"
+			found = found || s.Name == "warmup" && s.Type == "length" && s.Default == `"5%"` &&
+				s.Comment == "from 0 to the peak"
 		}
 		if !found {
 			t.Errorf("%s: no warmup as it should be in %+v", d.Name, d.Settings)
@@ -74,11 +77,13 @@ func TestOwnSourcesDescribe(t *testing.T) {
 		t.Fatal("it is not listed")
 		return recipes.Described{}
 	}
-	if d := find(); d.Description != "" || len(d.Settings) != 2 || d.Settings[0].Comment == "" || d.Settings[1].Comment != "" || d.Settings[1].Default != "3" {
+	if d := find(); d.Description != "" || len(d.Settings) != 2 || d.Settings[0].Comment == "" ||
+		d.Settings[1].Comment != "" || d.Settings[1].Default != "3" {
 		t.Errorf("without sources: %+v", d)
 	}
 	source := "package x\n\n// own is mine. It is small.\ntype own struct {\n\tDepth int // of the\n}\n"
-	c.Docs = map[string]fs.FS{"selfsup/recipes_test": fstest.MapFS{"own.go": {Data: []byte(source)}, "own_test.go": {Data: []byte("no Go")}}}
+	c.Docs = map[string]fs.FS{"selfsup/recipes_test": fstest.MapFS{"own.go": {Data: []byte(source)},
+		"own_test.go": {Data: []byte("no Go")}}}
 	if d := find(); d.Description != "own is mine." || d.Settings[1].Comment != "of the" {
 		t.Errorf("with sources: %+v", d)
 	}

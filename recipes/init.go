@@ -7,8 +7,9 @@ import (
 	"selfsup/setting"
 )
 
-// Init is the weights that a part of the network begins with, `[init]`, in place of random ones: those of the encoder of an earlier run. Pixels are
-// then normalised as for that encoder, unless the recipe says how. The baseline "untrained" is random all the same.
+// Init is the weights that a part of the network begins with, `[init]`, in place of random ones: those of the encoder
+// of an earlier run. Pixels are then normalised as for that encoder, unless the recipe says how. The baseline
+// "untrained" is random all the same.
 type Init struct {
 	overlay.Optional
 	From  string `toml:"from"`  // run folder, or the encoder.safetensors that it exports; relative to the recipe
@@ -23,7 +24,8 @@ func DefaultInit() Init { return Init{Scope: "backbone"} }
 func (i *Init) Validate() error {
 	switch {
 	case i.Scope == "" || strings.HasPrefix(i.Scope, "/") || strings.HasSuffix(i.Scope, "/"):
-		return setting.Bad("scope", "%q: want a scope of the network, such as \"backbone\" or \"text/backbone\"", i.Scope)
+		return setting.Bad("scope", "%q: want a scope of the network, such as \"backbone\" or \"text/backbone\"",
+			i.Scope)
 	case i.Best && strings.HasSuffix(i.From, ".safetensors"):
 		return setting.Bad("best", "true: a file holds one state; want from = a run folder, or best = false")
 	}

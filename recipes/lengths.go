@@ -8,12 +8,13 @@ import (
 	"selfsup/setting"
 )
 
-// periods are the settings that say how often something happens. One that is longer than the training is a training in which it happens at
-// the end alone; every other length is a part of the training.
-var periods = map[string]string{"every": "it is evaluated", "checkpoint": "a checkpoint is written", "log": "a line of numbers is written"}
+// periods are the settings that say how often something happens. One that is longer than the training is a training in
+// which it happens at the end alone; every other length is a part of the training.
+var periods = map[string]string{"every": "it is evaluated", "checkpoint": "a checkpoint is written",
+	"log": "a line of numbers is written"}
 
-// CheckLengths refuses a length that is longer than the whole training, at the place where it was written. perEpoch is the number of steps of
-// an epoch; 0 while the data is not known: lengths of different units wait then.
+// CheckLengths refuses a length that is longer than the whole training, at the place where it was written. perEpoch is
+// the number of steps of an epoch; 0 while the data is not known: lengths of different units wait then.
 func (l *Loaded) CheckLengths(perEpoch int) error {
 	var bad overlay.Errors
 	l.tooLong(perEpoch, func(key string, span setting.Length) {
@@ -22,9 +23,11 @@ func (l *Loaded) CheckLengths(perEpoch int) error {
 		}
 		text := fmt.Sprintf("%q is longer than the whole training", span)
 		if perEpoch > 0 {
-			text = fmt.Sprintf("%q is %d steps, the whole training has %d", span, span.Steps(perEpoch, 0), l.Train.Length.Steps(perEpoch, 0))
+			text = fmt.Sprintf("%q is %d steps, the whole training has %d", span, span.Steps(perEpoch, 0),
+				l.Train.Length.Steps(perEpoch, 0))
 		}
-		err := l.Result.Bad(key, "%s (train.length = %q, %s): want at most that", text, l.Train.Length, l.origin("train.length"))
+		err := l.Result.Bad(key, "%s (train.length = %q, %s): want at most that", text, l.Train.Length,
+			l.origin("train.length"))
 		bad = append(bad, err.(overlay.Errors)...)
 	})
 	if len(bad) > 0 {
@@ -40,7 +43,8 @@ func (l *Loaded) LengthRemarks(perEpoch int) (said []string) {
 		if leaf, ok := l.Result.Leaf(key); what == "" || !ok || leaf.Origin.IsDefault() {
 			return
 		}
-		said = append(said, fmt.Sprintf("%s = %q is longer than the training (%q): %s at the end only", key, span, l.Train.Length, what))
+		said = append(said, fmt.Sprintf("%s = %q is longer than the training (%q): %s at the end only", key, span,
+			l.Train.Length, what))
 	})
 	return said
 }

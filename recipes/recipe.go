@@ -1,5 +1,5 @@
-// Package recipes is what a user writes: the typed recipe, its strict loading through overlays, the catalog of everything a recipe can
-// name, and the recipes that ship inside the binary.
+// Package recipes is what a user writes: the typed recipe, its strict loading through overlays, the catalog of
+// everything a recipe can name, and the recipes that ship inside the binary.
 package recipes
 
 import (
@@ -28,36 +28,45 @@ import (
 
 // Recipe is one experiment, complete.
 type Recipe struct {
-	Name      string `toml:"name"`      // of the run's folder
-	Seed      int64  `toml:"seed"`      // of weights, order of images and views
-	Precision string `toml:"precision"` // fp32 | bf16: layers round the operands of their products, in training; sums, weights, losses and evaluation are float32
-	Device    string `toml:"device"`    // cpu
+	Name string `toml:"name"` // of the run's folder
+	Seed int64  `toml:"seed"` // of weights, order of images and views
+	// fp32 | bf16: layers round the operands of their products, in training; sums, weights, losses and evaluation are
+	// float32
+	Precision string `toml:"precision"`
+	Device    string `toml:"device"` // cpu
 
-	// AllowReference lets operations that have no kernel on the device run by their reference: slowly, and named in the log with their
-	// share of the step's time. Without it they are refused. Operations from outside this module may have none.
+	// AllowReference lets operations that have no kernel on the device run by their reference: slowly, and named in the
+	// log with their share of the step's time. Without it they are refused. Operations from outside this module may
+	// have none.
 	AllowReference bool `toml:"allow_reference"`
 
-	// MemoryLimit bounds what the training step takes: temporaries, working memory of its kernels, inputs, and its part of the Store
-	// (parameters, moments, teachers). Values that are cheap to compute are then computed again rather than kept, as far as
-	// needed; the results are the same bits. Data, views and the Go runtime come on top. "none": no limit.
+	// MemoryLimit bounds what the training step takes: temporaries, working memory of its kernels, inputs, and its part
+	// of the Store (parameters, moments, teachers). Values that are cheap to compute are then computed again rather
+	// than kept, as far as needed; the results are the same bits. Data, views and the Go runtime come on top. "none":
+	// no limit.
 	MemoryLimit setting.Size `toml:"memory_limit"`
 
-	Dataset    overlay.Choice[datasets.Source]    `toml:"dataset"`
-	Subset     overlay.Choice[sampling.Subset]    `toml:"subset" overlay:"optional"`   // training images that the method sees; none: all
-	Labelled   overlay.Choice[sampling.Subset]    `toml:"labelled" overlay:"optional"` // training images whose labels evaluations learn from; none: all
-	Sampler    overlay.Choice[sampling.Settings]  `toml:"sampler" overlay:"optional"`  // which of them a step holds; none: shuffle
-	Views      views.Settings                     `toml:"views"`                       // of images and clips
-	Rows       rows.Settings                      `toml:"rows"`                        // of tables
-	Captions   captioned.Settings                 `toml:"captions"`                    // of images with texts
-	Init       Init                               `toml:"init"`                        // weights to begin with; without a file or run, all are random
-	Windows    windows.Settings                   `toml:"windows"`                     // of texts and sound recordings
-	Backbone   overlay.Choice[backbones.Backbone] `toml:"backbone"`
-	Method     overlay.Choice[methods.Method]     `toml:"method"`
-	Optimizer  overlay.Choice[optim.Optimizer]    `toml:"optimizer"`
-	Train      Train                              `toml:"train"`
-	Validation Validation                         `toml:"validation"` // training images whose labels choose checkpoints and hyperparameters
-	Baselines  Baselines                          `toml:"baselines"`  // what the trained encoder is evaluated beside
-	Evaluate   overlay.Choices[Evaluation]        `toml:"evaluate"`
+	Dataset overlay.Choice[datasets.Source] `toml:"dataset"`
+	// training images that the method sees; none: all
+	Subset overlay.Choice[sampling.Subset] `toml:"subset" overlay:"optional"`
+	// training images whose labels evaluations learn from; none: all
+	Labelled overlay.Choice[sampling.Subset] `toml:"labelled" overlay:"optional"`
+	// which of them a step holds; none: shuffle
+	Sampler  overlay.Choice[sampling.Settings] `toml:"sampler" overlay:"optional"`
+	Views    views.Settings                    `toml:"views"`    // of images and clips
+	Rows     rows.Settings                     `toml:"rows"`     // of tables
+	Captions captioned.Settings                `toml:"captions"` // of images with texts
+	// weights to begin with; without a file or run, all are random
+	Init      Init                               `toml:"init"`
+	Windows   windows.Settings                   `toml:"windows"` // of texts and sound recordings
+	Backbone  overlay.Choice[backbones.Backbone] `toml:"backbone"`
+	Method    overlay.Choice[methods.Method]     `toml:"method"`
+	Optimizer overlay.Choice[optim.Optimizer]    `toml:"optimizer"`
+	Train     Train                              `toml:"train"`
+	// training images whose labels choose checkpoints and hyperparameters
+	Validation Validation                  `toml:"validation"`
+	Baselines  Baselines                   `toml:"baselines"` // what the trained encoder is evaluated beside
+	Evaluate   overlay.Choices[Evaluation] `toml:"evaluate"`
 }
 
 // Train is the training loop's settings.
@@ -66,12 +75,16 @@ type Train struct {
 	Length     setting.Length `toml:"length"`     // of the whole training
 	Checkpoint setting.Length `toml:"checkpoint"` // between checkpoints; the end has one in any case
 	Log        setting.Length `toml:"log"`        // between lines of metrics.jsonl
-	Probe      bool           `toml:"probe"`      // train a linear classifier beside the method, on features that it does not change
-	ProbeRate  float64        `toml:"probe_rate"` // its learning rate (AdamW)
-	Workers    int            `toml:"workers"`    // goroutines that make views; 0: one for each core
-	Clip       float64        `toml:"clip"`       // largest norm of all gradients together; 0: any
-	Accumulate int            `toml:"accumulate"` // even parts in which a batch goes through the step, for less memory; each is a batch of its own for norms and negatives
-	Resolution []Resolution   `toml:"resolution"` // smaller views at first, in turn; then views.crop, at which the encoder is evaluated
+	// train a linear classifier beside the method, on features that it does not change
+	Probe     bool    `toml:"probe"`
+	ProbeRate float64 `toml:"probe_rate"` // its learning rate (AdamW)
+	Workers   int     `toml:"workers"`    // goroutines that make views; 0: one for each core
+	Clip      float64 `toml:"clip"`       // largest norm of all gradients together; 0: any
+	// even parts in which a batch goes through the step, for less memory; each is a batch of its own for norms and
+	// negatives
+	Accumulate int `toml:"accumulate"`
+	// smaller views at first, in turn; then views.crop, at which the encoder is evaluated
+	Resolution []Resolution `toml:"resolution"`
 }
 
 // Resolution is a size of views for a part of the training, `[[train.resolution]]`.
@@ -85,7 +98,8 @@ type Resolution struct {
 // Validate checks the settings.
 func (r *Resolution) Validate() error {
 	if r.Until.IsZero() {
-		return setting.Bad("until", "%q: want how long the views have this size, such as \"50%%\" or \"20 epochs\"", r.Until)
+		return setting.Bad("until", "%q: want how long the views have this size, such as \"50%%\" or \"20 epochs\"",
+			r.Until)
 	}
 	if r.Crop < 1 {
 		return setting.Bad("crop", "%d: want at least 1 pixel", r.Crop)
@@ -97,7 +111,8 @@ func (r *Resolution) Validate() error {
 func Default() *Recipe {
 	return &Recipe{
 		Name: "experiment", Seed: 1, Precision: "fp32", Device: "cpu",
-		Views: views.Defaults(), Rows: rows.Defaults(), Windows: windows.Defaults(), Captions: captioned.Defaults(), Init: DefaultInit(), Validation: DefaultValidation(), Baselines: DefaultBaselines(),
+		Views: views.Defaults(), Rows: rows.Defaults(), Windows: windows.Defaults(), Captions: captioned.Defaults(),
+		Init: DefaultInit(), Validation: DefaultValidation(), Baselines: DefaultBaselines(),
 		Train: Train{
 			Batch: 256, Length: setting.Epochs(100), Checkpoint: setting.Epochs(10), Log: setting.Steps(10),
 			Probe: true, ProbeRate: 1e-3, Accumulate: 1,
@@ -113,17 +128,22 @@ func (r *Recipe) Validate() error {
 			bad = append(bad, setting.Bad(key, format, args...))
 		}
 	}
-	check(r.Name != "" && !strings.ContainsAny(r.Name, "/\\\x00") && r.Name[0] != '.', "name", "%q: want a name that can be a folder's", r.Name)
+	check(r.Name != "" && !strings.ContainsAny(r.Name, "/\\\x00") && r.Name[0] != '.', "name",
+		"%q: want a name that can be a folder's", r.Name)
 	check(r.Seed >= 0, "seed", "%d: want a number of 0 or more", r.Seed)
 	check(r.Precision == "fp32" || r.Precision == "bf16", "precision", "%q: want \"fp32\" or \"bf16\"", r.Precision)
 	if err := device.Check(r.Device); err != nil {
 		check(false, "device", "%v", err)
 	}
 	check(r.Train.Batch >= 2, "train.batch", "%d: want at least 2 images", r.Train.Batch)
-	check(!r.Train.Length.Relative() && !r.Train.Length.IsZero(), "train.length", "%q: want a length such as \"60 epochs\" or \"500 steps\"", r.Train.Length)
+	check(!r.Train.Length.Relative() && !r.Train.Length.IsZero(), "train.length",
+		"%q: want a length such as \"60 epochs\" or \"500 steps\"", r.Train.Length)
 	check(r.Train.ProbeRate > 0, "train.probe_rate", "%v: want a number above 0", r.Train.ProbeRate)
 	check(r.Train.Clip >= 0, "train.clip", "%v: want a norm above 0, or 0 for any", r.Train.Clip)
-	check(r.Train.Accumulate >= 1 && r.Train.Batch%max(r.Train.Accumulate, 1) == 0 && r.Train.Batch/max(r.Train.Accumulate, 1) >= 2, "train.accumulate", "%d: want a number of parts that divides train.batch = %d and leaves each at least 2 samples", r.Train.Accumulate, r.Train.Batch)
+	check(r.Train.Accumulate >= 1 && r.Train.Batch%max(r.Train.Accumulate, 1) == 0 &&
+		r.Train.Batch/max(r.Train.Accumulate, 1) >= 2, "train.accumulate",
+		"%d: want a number of parts that divides train.batch = %d and leaves each at least 2 samples",
+		r.Train.Accumulate, r.Train.Batch)
 	check(r.Train.Workers >= 0 && r.Train.Workers <= 1024, "train.workers", "%d: want 0 to 1024", r.Train.Workers)
 	return errors.Join(bad...)
 }
@@ -160,7 +180,8 @@ func Load(file string, sets []string, c Catalog) (*Loaded, error) {
 	return l, nil
 }
 
-// settle hides the tables that do not concern the recipe's kind of data. One that the recipe has all the same is a mistake.
+// settle hides the tables that do not concern the recipe's kind of data. One that the recipe has all the same is a
+// mistake.
 func (r *Recipe) settle(res *overlay.Result) error {
 	samples := datasets.SamplesOf(r.Dataset.Value)
 	for _, t := range []struct {
@@ -173,9 +194,11 @@ func (r *Recipe) settle(res *overlay.Result) error {
 		{"captions", &r.Captions, []string{datasets.WithCaptions}},
 		{"windows", &r.Windows, []string{"texts", "waves"}},
 	} {
-		concerned := slices.Contains(t.of, samples) || samples == datasets.WithCaptions && slices.Contains(t.of, "images")
+		concerned := slices.Contains(t.of, samples) || samples == datasets.WithCaptions &&
+			slices.Contains(t.of, "images")
 		if !concerned && res.Wrote(t.name) {
-			return res.Bad(t.name, "is about %s, and the samples of dataset.%s are %s", strings.Join(t.of, " and "), r.Dataset.Name, samples)
+			return res.Bad(t.name, "is about %s, and the samples of dataset.%s are %s", strings.Join(t.of, " and "),
+				r.Dataset.Name, samples)
 		}
 		t.table.Hide(!concerned)
 	}
@@ -200,7 +223,8 @@ func (l *Loaded) Dir() string {
 // WriteOrigins writes the resolved recipe with the origin of every value beside it.
 func (l *Loaded) WriteOrigins(w io.Writer) error { return overlay.Encode(w, l.Recipe, l.Result) }
 
-// ID identifies the training that a recipe describes: a digest of everything resolved but what does not change the numbers.
+// ID identifies the training that a recipe describes: a digest of everything resolved but what does not change the
+// numbers.
 func (l *Loaded) ID() string {
 	sum := sha256.Sum256([]byte(l.Resolved))
 	return hex.EncodeToString(sum[:8])

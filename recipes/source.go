@@ -13,8 +13,9 @@ import (
 
 // Source is a file that names data and nothing else: one table such as [dataset.table].
 type Source struct {
-	Data   overlay.Choice[datasets.Source] `toml:"dataset" overlay:"optional"`
-	Former overlay.Choice[datasets.Source] `toml:"data" overlay:"optional"` // what the key was called when only images had recipes
+	Data overlay.Choice[datasets.Source] `toml:"dataset" overlay:"optional"`
+	// what the key was called when only images had recipes
+	Former overlay.Choice[datasets.Source] `toml:"data" overlay:"optional"`
 }
 
 // LoadedSource is a source with the story of its making.
@@ -24,7 +25,8 @@ type LoadedSource struct {
 	Resolved string // the source with every value spelled out
 }
 
-// NamesSource reports whether a file is one of LoadSource: TOML with a dataset and without a method. It is no recipe then.
+// NamesSource reports whether a file is one of LoadSource: TOML with a dataset and without a method. It is no recipe
+// then.
 func NamesSource(file string) bool {
 	b, err := os.ReadFile(file)
 	if err != nil {

@@ -23,7 +23,9 @@ func (v *Validation) Validate() error {
 // Baselines are what the trained encoder is evaluated beside.
 type Baselines struct {
 	Untrained bool `toml:"untrained"` // the same encoder as its seed made it
-	Pixels    bool `toml:"pixels"`    // the images themselves, of other data "raw": standardised columns, counts of symbols; more than 4,096 numbers a sample are reduced by a random projection
+	// the images themselves, of other data "raw": standardised columns, counts of symbols; more than 4,096 numbers a
+	// sample are reduced by a random projection
+	Pixels bool `toml:"pixels"`
 }
 
 // DefaultBaselines is both.

@@ -1,4 +1,5 @@
-// Package setting holds what the settings of recipes everywhere are made of: spans of training, sizes of memory, and errors that name a key.
+// Package setting holds what the settings of recipes everywhere are made of: spans of training, sizes of memory, and
+// errors that name a key.
 package setting
 
 import (
@@ -35,8 +36,8 @@ func Percent(n float64) Length { return Length{n, Share} }
 // maxCount keeps every length far inside of an int, whatever the size of an epoch.
 const maxCount = 1e9
 
-// Steps is the length in optimiser steps, rounded to the nearest and at least 1 unless the length is zero. total is the number of steps of
-// the whole training; only percentages need it. perEpoch is the number of steps of one epoch.
+// Steps is the length in optimiser steps, rounded to the nearest and at least 1 unless the length is zero. total is the
+// number of steps of the whole training; only percentages need it. perEpoch is the number of steps of one epoch.
 func (l Length) Steps(perEpoch, total int) int {
 	n := l.Count
 	switch l.Unit {
@@ -92,15 +93,18 @@ func ParseLength(text string) (Length, error) {
 		l = Length{n, Share}
 	case "":
 		if err == nil {
-			return Length{}, fmt.Errorf("%q has no unit: want %q, %q or %q", text, number+" epochs", number+" steps", number+"%")
+			return Length{}, fmt.Errorf("%q has no unit: want %q, %q or %q", text, number+" epochs", number+" steps",
+				number+"%")
 		}
 		fallthrough
 	default:
-		return Length{}, fmt.Errorf(`%q is not a length: want a number and a unit, as "60 epochs", "500 steps" or "5%%"`, text)
+		return Length{},
+			fmt.Errorf(`%q is not a length: want a number and a unit, as "60 epochs", "500 steps" or "5%%"`, text)
 	}
 	switch {
 	case err != nil:
-		return Length{}, fmt.Errorf(`%q is not a length: want a number and a unit, as "60 epochs", "500 steps" or "5%%"`, text)
+		return Length{},
+			fmt.Errorf(`%q is not a length: want a number and a unit, as "60 epochs", "500 steps" or "5%%"`, text)
 	case n < 0:
 		return Length{}, fmt.Errorf("%q is negative", text)
 	case n > maxCount:

@@ -14,7 +14,8 @@ type Size int64
 var units = []struct {
 	name  string
 	bytes Size
-}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"GB", 1e9}, {"MiB", 1 << 20}, {"MB", 1e6}, {"KiB", 1 << 10}, {"KB", 1e3}, {"kB", 1e3}, {"B", 1}}
+}{{"TiB", 1 << 40}, {"GiB", 1 << 30}, {"GB", 1e9}, {"MiB", 1 << 20}, {"MB", 1e6}, {"KiB", 1 << 10}, {"KB", 1e3},
+	{"kB", 1e3}, {"B", 1}}
 
 const wantSize = `want a number and a unit, B, KiB, MiB, GiB, TiB, KB, MB or GB, as "2GiB", or "none"`
 
@@ -55,7 +56,8 @@ func (s Size) String() string {
 	return strconv.FormatInt(int64(s), 10) + "B"
 }
 
-// In is the amount in the unit of another, rounded up so that Parse reads at least s back: a whole number, of units from GB on with a decimal.
+// In is the amount in the unit of another, rounded up so that Parse reads at least s back: a whole number, of units
+// from GB on with a decimal.
 func (s Size) In(like Size) string {
 	spelled := like.String()
 	for _, u := range units {

@@ -1,5 +1,5 @@
-// Package captioned turns images with texts into the fields of a batch: those of package views, and caption [T] int32, the symbols of one text
-// of the image, drawn anew in every step where it has several.
+// Package captioned turns images with texts into the fields of a batch: those of package views, and caption [T] int32,
+// the symbols of one text of the image, drawn anew in every step where it has several.
 package captioned
 
 import (
@@ -15,12 +15,14 @@ import (
 	"selfsup/setting"
 )
 
-// Settings is the [captions] table of a recipe. Case is ignored. Symbols that no training caption has are one symbol, datasets.Unknown.
+// Settings is the [captions] table of a recipe. Case is ignored. Symbols that no training caption has are one symbol,
+// datasets.Unknown.
 type Settings struct {
 	overlay.Optional
 	Symbols string `toml:"symbols"` // words: runs of letters and digits | characters
-	Length  int    `toml:"length"`  // symbols of a caption, with datasets.Padding after a shorter one; 0: those of the longest
-	Cut     bool   `toml:"cut"`     // longer captions lose their end; else they are an error
+	// symbols of a caption, with datasets.Padding after a shorter one; 0: those of the longest
+	Length int  `toml:"length"`
+	Cut    bool `toml:"cut"` // longer captions lose their end; else they are an error
 }
 
 // Defaults reads words, as many as the longest caption has.
@@ -33,7 +35,8 @@ func (s *Settings) Validate() error {
 		bad = append(bad, setting.Bad("symbols", "%q: want \"words\" or \"characters\"", s.Symbols))
 	}
 	if s.Length < 0 {
-		bad = append(bad, setting.Bad("length", "%d: want at least 1 symbol, or 0 for those of the longest caption", s.Length))
+		bad = append(bad, setting.Bad("length", "%d: want at least 1 symbol, or 0 for those of the longest caption",
+			s.Length))
 	}
 	return errors.Join(bad...)
 }
@@ -64,13 +67,15 @@ func New(s Settings, p *views.Pipeline, d *datasets.Data) (*Kind, error) {
 		for i := range set.Len() {
 			texts := set.Captions(i)
 			if len(texts) == 0 {
-				return nil, fmt.Errorf("captions: image %s has no caption; want at least one for every image", set.Name(i))
+				return nil, fmt.Errorf("captions: image %s has no caption; want at least one for every image",
+					set.Name(i))
 			}
 			for _, text := range texts {
 				n := len(k.split(text))
 				longest = max(longest, n)
 				if s.Length > 0 && n > s.Length && !s.Cut {
-					return nil, setting.Bad("length", "%d: the caption %q of %s has %d %s; want at least as many, or cut = true",
+					return nil, setting.Bad("length", "%d: the caption %q of %s has %d %s; want at least as "+
+						"many, or cut = true",
 						s.Length, text, set.Name(i), n, s.Symbols)
 				}
 			}

@@ -24,7 +24,8 @@ func set(texts ...[]string) *told {
 	s := &told{texts: texts}
 	s.Origin = "told"
 	for i := range texts {
-		s.Images = append(s.Images, datasets.Image{H: 4, W: 4, C: 1, Pix: []uint8{uint8(i), 10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120, 130, 140, 150}})
+		s.Images = append(s.Images, datasets.Image{H: 4, W: 4, C: 1, Pix: []uint8{uint8(i), 10, 20, 30, 40, 50, 60, 70,
+			80, 90, 100, 110, 120, 130, 140, 150}})
 	}
 	return s
 }
@@ -65,8 +66,8 @@ func caption(t *testing.T, m feed.Maker, i int, key feed.Key) []int32 {
 	return slots[0].I32
 }
 
-// Words are numbered in order from 2, without regard to case and signs; what training lacks is 1, what is not there 0. A part of a set has
-// the captions of its samples.
+// Words are numbered in order from 2, without regard to case and signs; what training lacks is 1, what is not there 0.
+// A part of a set has the captions of its samples.
 func TestWords(t *testing.T) {
 	train := set([]string{"A red-hot Pepper!"}, []string{"a face"}, []string{"red"})
 	k, err := kind(captioned.Defaults(), train, set([]string{"a green face"}))
@@ -136,7 +137,8 @@ func TestRefusals(t *testing.T) {
 	}{
 		{captioned.Defaults(), set([]string{"a"}, nil), nil, "told[1] has no caption"},
 		{captioned.Defaults(), set([]string{"a"}), set([]string{}), "has no caption"},
-		{three, set([]string{"a"}, []string{"one two three four"}), nil, `3: the caption "one two three four" of told[1] has 4 words`},
+		{three, set([]string{"a"}, []string{"one two three four"}), nil,
+			`3: the caption "one two three four" of told[1] has 4 words`},
 	} {
 		_, err := kind(c.s, c.train, c.test)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
@@ -144,7 +146,8 @@ func TestRefusals(t *testing.T) {
 		}
 	}
 	bad := captioned.Settings{Symbols: "letters", Length: -1}
-	if err := bad.Validate(); err == nil || !strings.Contains(err.Error(), "letters") || !strings.Contains(err.Error(), "-1") {
+	if err := bad.Validate(); err == nil || !strings.Contains(err.Error(), "letters") || !strings.Contains(err.Error(),
+		"-1") {
 		t.Errorf("got %v, want both faults", err)
 	}
 }

@@ -1,5 +1,5 @@
-// Package feed delivers what a training step holds, for data of every kind: a Maker makes the fields of a sample (views, labels, captions ...),
-// and the Loader makes batches of them ahead of time.
+// Package feed delivers what a training step holds, for data of every kind: a Maker makes the fields of a sample
+// (views, labels, captions ...), and the Loader makes batches of them ahead of time.
 //
 // What step n holds depends on (seed, n) alone, never on threads, time or where a run was interrupted.
 package feed
@@ -15,18 +15,20 @@ import (
 
 // Field is an array of the batch: a row of Shape for every sample.
 type Field struct {
-	Name  string
-	Shape []int // of one sample: [H,W,C] pixels, [F,H,W,C] frames, [T,C] waves, [K] columns, [T] symbols; empty: one number
+	Name string
+	// of one sample: [H,W,C] pixels, [F,H,W,C] frames, [T,C] waves, [K] columns, [T] symbols; empty: one number
+	Shape []int
 	// Int says that the elements are int32, else float32.
 	Int bool
-	// Of is how many values an element can have: of symbols and labels one number; of a table's row a number for each column, 0 for a column
-	// of measurements. Empty: measurements. Integers below 0 stand for none.
+	// Of is how many values an element can have: of symbols and labels one number; of a table's row a number for each
+	// column, 0 for a column of measurements. Empty: measurements. Integers below 0 stand for none.
 	Of []int
-	// Columns names the columns of a row whose numbers mean different things, such as what was drawn for a view. Range says of each how far apart
-	// two of its values can be; 0: it is always the same.
+	// Columns names the columns of a row whose numbers mean different things, such as what was drawn for a view. Range
+	// says of each how far apart two of its values can be; 0: it is always the same.
 	Columns []string
 	Range   []float64
-	// Low and High bound the measurements, one number for each channel: in images black and white, normalised. nil: nobody knows them.
+	// Low and High bound the measurements, one number for each channel: in images black and white, normalised. nil:
+	// nobody knows them.
 	Low, High []float32
 }
 
@@ -53,11 +55,12 @@ const (
 	Rows   = "rows"   // [] int32: the place of a sample in the training set
 )
 
-// Raw is the field of makers for evaluation that holds a sample's values as a baseline without training takes them: pixels, standardised
-// columns, counts of symbols.
+// Raw is the field of makers for evaluation that holds a sample's values as a baseline without training takes them:
+// pixels, standardised columns, counts of symbols.
 const Raw = "raw"
 
-// Marginal is the field of a table's row that has every column from a training row of its own: the empirical marginal distribution.
+// Marginal is the field of a table's row that has every column from a training row of its own: the empirical marginal
+// distribution.
 const Marginal = "marginal"
 
 // View is the name of the field that holds a view of the sample, counted from 0.

@@ -83,15 +83,16 @@ type job struct {
 // jobRows is the rows of a job: small enough to share a batch among many cores, large enough to cost nothing.
 const jobRows = 8
 
-// NewLoader starts the loader's goroutines; Close ends them. The maker makes fields of the set's samples, and the set must not change
-// meanwhile.
+// NewLoader starts the loader's goroutines; Close ends them. The maker makes fields of the set's samples, and the set
+// must not change meanwhile.
 func NewLoader(set datasets.Labelled, maker Maker, cfg Config) (*Loader, error) {
 	sampler, err := sampling.New(cfg.Sampler, set, cfg.Batch, cfg.Seed)
 	if err != nil {
 		return nil, err
 	}
 	if cfg.Start < 0 || cfg.Workers < 0 || cfg.Prefetch < 0 {
-		return nil, fmt.Errorf("feed: loader: start = %d, workers = %d, prefetch = %d, want none below 0", cfg.Start, cfg.Workers, cfg.Prefetch)
+		return nil, fmt.Errorf("feed: loader: start = %d, workers = %d, prefetch = %d, want none below 0", cfg.Start,
+			cfg.Workers, cfg.Prefetch)
 	}
 	if cfg.Workers == 0 {
 		cfg.Workers = runtime.GOMAXPROCS(0)
@@ -158,7 +159,8 @@ func FieldOf(m Maker, plans map[string]masks.Plan, name string) (Field, error) {
 // StepsPerEpoch is the number of full batches in the set.
 func (l *Loader) StepsPerEpoch() int { return l.steps }
 
-// plan hands out the steps in order: it chooses the rows of a batch and cuts it into jobs. ready bounds how far it runs ahead.
+// plan hands out the steps in order: it chooses the rows of a batch and cuts it into jobs. ready bounds how far it runs
+// ahead.
 func (l *Loader) plan(s sampling.Sampler) {
 	defer l.running.Done()
 	for step := l.cfg.Start; ; step++ {
@@ -217,7 +219,8 @@ func (w *worker) run() {
 			for row := j.from; row < j.to; row++ {
 				if err := w.row(j.batch, row); err != nil {
 					i := int(j.batch.Rows[row])
-					j.batch.failed.Set(row, fmt.Errorf("feed: step %d: sample %d, %s: %w", j.batch.Step, i, l.set.Name(i), err))
+					j.batch.failed.Set(row, fmt.Errorf("feed: step %d: sample %d, %s: %w", j.batch.Step, i,
+						l.set.Name(i), err))
 				}
 			}
 			if j.batch.left.Add(-1) == 0 {
@@ -259,8 +262,8 @@ func (w *worker) mask(dst []float32, plan masks.Plan, step, row int) {
 	}
 }
 
-// Next returns the next step's batch, in order. It fails where a sample of the step cannot be read, when ctx ends (the batch then
-// stays for the following Next) and after Close. One goroutine calls Next and WaitSeconds.
+// Next returns the next step's batch, in order. It fails where a sample of the step cannot be read, when ctx ends (the
+// batch then stays for the following Next) and after Close. One goroutine calls Next and WaitSeconds.
 func (l *Loader) Next(ctx context.Context) (*Batch, error) {
 	start := time.Now()
 	defer func() { l.waited += time.Since(start) }()
@@ -294,8 +297,8 @@ func (l *Loader) Next(ctx context.Context) (*Batch, error) {
 	return b, nil
 }
 
-// Release gives the batch's memory back; the batch must not be used after it. A batch that is never released is left to the garbage
-// collector.
+// Release gives the batch's memory back; the batch must not be used after it. A batch that is never released is left to
+// the garbage collector.
 func (b *Batch) Release() {
 	if b.loader == nil {
 		return
@@ -348,7 +351,8 @@ func (f *FirstError) Err() error {
 	return f.err
 }
 
-// Fill makes a field of the given samples, a row each, on every core. Nothing about it is random but what the key's seed draws at step 0.
+// Fill makes a field of the given samples, a row each, on every core. Nothing about it is random but what the key's
+// seed draws at step 0.
 func Fill(m Maker, name string, dst Slot, rows []int32, seed uint64) error {
 	f, err := m.Field(name)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package frames turns clips into the fields of a batch: view0, view1 ... [F,H,W,C] as package views makes them of images, with one draw for all
-// frames of a clip, and params0, params1 ... of that draw.
+// Package frames turns clips into the fields of a batch: view0, view1 ... [F,H,W,C] as package views makes them of
+// images, with one draw for all frames of a clip, and params0, params1 ... of that draw.
 package frames
 
 import (
@@ -160,7 +160,8 @@ func (w *worker) Make(to []feed.Slot, i int, key feed.Key) error {
 	return nil
 }
 
-// field makes one field. What is drawn for a frame depends on the key and the view, so that it is the same for all frames.
+// field makes one field. What is drawn for a frame depends on the key and the view, so that it is the same for all
+// frames.
 func (w *worker) field(dst []float32, name string, key feed.Key) error {
 	s := &w.scratch
 	if name == feed.Raw {

@@ -31,7 +31,8 @@ func (s still) Clip(i int, dst []datasets.Image) error {
 	return nil
 }
 
-// Every frame of a view has the same crop and flip: frames differ by what they differ by in the file, and by nothing else.
+// Every frame of a view has the same crop and flip: frames differ by what they differ by in the file, and by nothing
+// else.
 func TestOneDrawForAllFrames(t *testing.T) {
 	s := views.Defaults()
 	s.Crop, s.CropArea = 4, [2]float64{0.3, 0.9}

@@ -6,8 +6,8 @@ import (
 	"selfsup/datasets"
 )
 
-// Bands hides whole bands of a spectrogram, rows (time) and columns (frequency); 1 is hidden. Bands may overlap. Park et al. 2019,
-// SpecAugment, arXiv:1904.08779, section 2.
+// Bands hides whole bands of a spectrogram, rows (time) and columns (frequency); 1 is hidden. Bands may overlap. Park
+// et al. 2019, SpecAugment, arXiv:1904.08779, section 2.
 type Bands struct {
 	TimeBands      int     `toml:"time_bands"`
 	TimeWidth      int     `toml:"time_width"`    // largest, rows; a width is uniform from 0 to this
@@ -25,11 +25,14 @@ func DefaultBands() *Bands {
 func (m *Bands) Validate(g Grid) error {
 	switch {
 	case g.Frames != 1:
-		return fmt.Errorf("bands: a grid of %s tokens, want one frame: time down the rows, frequency along the columns", g)
+		return fmt.Errorf("bands: a grid of %s tokens, want one frame: time down the rows, frequency along the columns",
+			g)
 	case m.TimeBands < 0 || m.FrequencyBands < 0 || m.TimeBands+m.FrequencyBands == 0:
-		return fmt.Errorf("bands: time_bands = %d, frequency_bands = %d, want none below 0 and one above", m.TimeBands, m.FrequencyBands)
+		return fmt.Errorf("bands: time_bands = %d, frequency_bands = %d, want none below 0 and one above", m.TimeBands,
+			m.FrequencyBands)
 	case m.TimeWidth < 1 || m.FrequencyWidth < 1:
-		return fmt.Errorf("bands: time_width = %d, frequency_width = %d, want at least 1", m.TimeWidth, m.FrequencyWidth)
+		return fmt.Errorf("bands: time_width = %d, frequency_width = %d, want at least 1", m.TimeWidth,
+			m.FrequencyWidth)
 	case !(m.TimeFraction > 0 && m.TimeFraction <= 1):
 		return fmt.Errorf("bands: time_fraction = %v, want above 0 and at most 1", m.TimeFraction)
 	}

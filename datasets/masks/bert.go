@@ -6,11 +6,13 @@ import (
 	"selfsup/datasets"
 )
 
-// BERT chooses which symbols a language model has to guess, and what it sees in their place. Its three planes are 1 where a symbol is
-// selected, where the model sees the mask symbol instead, and where it sees a symbol at random instead; the rest of the selected stay as
-// they are. Each symbol is selected by a draw of its own, so that their number varies.
+// BERT chooses which symbols a language model has to guess, and what it sees in their place. Its three planes are 1
+// where a symbol is selected, where the model sees the mask symbol instead, and where it sees a symbol at random
+// instead; the rest of the selected stay as they are. Each symbol is selected by a draw of its own, so that their
+// number varies.
 //
-// Devlin et al. 2019, arXiv:1810.04805, section 3.1, drawn as in Hugging Face's code (the authors' draws a fixed number).
+// Devlin et al. 2019, arXiv:1810.04805, section 3.1, drawn as in Hugging Face's code (the authors' draws a fixed
+// number).
 type BERT struct {
 	Ratio  float64 `toml:"ratio"`  // probability to be selected
 	Mask   float64 `toml:"mask"`   // of the selected: to be replaced by the mask symbol
@@ -47,8 +49,8 @@ func (m *BERT) Draw(dst []uint8, g Grid, _, r *datasets.Rand, _ *Scratch) {
 	}
 }
 
-// rule is what becomes of a symbol by three uniform draws in [0,1): whether it is selected, whether the mask hides it, and whether another takes
-// its place.
+// rule is what becomes of a symbol by three uniform draws in [0,1): whether it is selected, whether the mask hides it,
+// and whether another takes its place.
 func (m *BERT) rule(selects, hides, swaps float64) (selected, hidden, swapped bool) {
 	selected = selects < m.Ratio
 	hidden = selected && hides < m.Mask

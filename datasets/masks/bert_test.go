@@ -9,15 +9,17 @@ import (
 	"selfsup/internal/golden"
 )
 
-// The rule by which symbols are selected and replaced, for given draws. Symbols that are special there are padding here, which the model
-// leaves out of the mask.
+// The rule by which symbols are selected and replaced, for given draws. Symbols that are special there are padding
+// here, which the model leaves out of the mask.
 func TestGoldenBERT(t *testing.T) {
 	f := golden.Load(t, "text/bert_masking")
 	all := golden.Param[float64](t, f, "p_mask")
-	m := &BERT{Ratio: golden.Param[float64](t, f, "mlm_probability"), Mask: all, Random: (1 - all) * golden.Param[float64](t, f, "p_random_of_rest")}
+	m := &BERT{Ratio: golden.Param[float64](t, f, "mlm_probability"), Mask: all, Random: (1 - all) *
+		golden.Param[float64](t, f, "p_random_of_rest")}
 	var seen, labels []float64
 	for i, id := range f.Inputs["input_ids"].Data {
-		selected, hidden, swapped := m.rule(f.Inputs["u_select"].Data[i], f.Inputs["u_replace"].Data[i], f.Inputs["u_random"].Data[i])
+		selected, hidden, swapped := m.rule(f.Inputs["u_select"].Data[i], f.Inputs["u_replace"].Data[i],
+			f.Inputs["u_random"].Data[i])
 		label := golden.Param[float64](t, f, "ignore_index")
 		if f.Inputs["special_tokens_mask"].Data[i] == 1 {
 			selected, hidden, swapped = false, false, false
@@ -51,7 +53,8 @@ func TestBERT(t *testing.T) {
 				counts[p] += int(dst[p*50+i])
 			}
 			if dst[50+i]+dst[100+i] > dst[i] {
-				t.Fatalf("step %d: symbol %d: selected %d, hidden %d, swapped %d", step, i, dst[i], dst[50+i], dst[100+i])
+				t.Fatalf("step %d: symbol %d: selected %d, hidden %d, swapped %d", step, i, dst[i], dst[50+i],
+					dst[100+i])
 			}
 		}
 	}
@@ -61,7 +64,8 @@ func TestBERT(t *testing.T) {
 			t.Errorf("plane %d: share %.4f, want %.4f +- %.4f", p, got, want, allowed)
 		}
 	}
-	for _, bad := range []*BERT{{Ratio: 0, Mask: 0.8}, {Ratio: 1}, {Ratio: 0.1, Mask: 0.8, Random: 0.3}, {Ratio: 0.1, Mask: -1}} {
+	for _, bad := range []*BERT{{Ratio: 0, Mask: 0.8}, {Ratio: 1}, {Ratio: 0.1, Mask: 0.8, Random: 0.3},
+		{Ratio: 0.1, Mask: -1}} {
 		if err := bad.Validate(g); err == nil || !strings.Contains(err.Error(), "want") {
 			t.Errorf("%+v: %v, want an error that says what is wanted", bad, err)
 		}

@@ -9,8 +9,9 @@ import (
 
 // Block hides rectangles until enough is hidden; 1 is hidden. Bao et al. 2022, BEiT, arXiv:2106.08254, Alg. 1.
 //
-// The algorithm may hide more than the ratio; as in the authors' code a rectangle that would is drawn again, and the mask ends early when
-// ten in a row do not fit. Exact then hides single tokens until the count is met, for graphs of fixed shapes.
+// The algorithm may hide more than the ratio; as in the authors' code a rectangle that would is drawn again, and the
+// mask ends early when ten in a row do not fit. Exact then hides single tokens until the count is met, for graphs of
+// fixed shapes.
 type Block struct {
 	Ratio    float64 `toml:"ratio"`    // of the tokens, at most
 	Smallest int     `toml:"smallest"` // tokens of a rectangle before it is clipped by what is left to hide

@@ -6,7 +6,8 @@ import (
 	"selfsup/datasets"
 )
 
-// Columns chooses the same number of every row's columns, rounded down; 1 is chosen. Bahri et al. 2022, SCARF, arXiv:2106.15147, Alg. 1.
+// Columns chooses the same number of every row's columns, rounded down; 1 is chosen. Bahri et al. 2022, SCARF,
+// arXiv:2106.15147, Alg. 1.
 type Columns struct {
 	Ratio float64 `toml:"ratio"` // of the columns
 }

@@ -1,7 +1,8 @@
-// Package masks draws what a masked model may not see: one kind of mask a file, each a struct of settings with its paper's values.
+// Package masks draws what a masked model may not see: one kind of mask a file, each a struct of settings with its
+// paper's values.
 //
-// A mask is bytes 0 or 1 over a grid of tokens: patches of an image, tubelets of a clip, cells of a spectrogram. What it looks like
-// depends on (seed, step, row) alone.
+// A mask is bytes 0 or 1 over a grid of tokens: patches of an image, tubelets of a clip, cells of a spectrogram. What
+// it looks like depends on (seed, step, row) alone.
 package masks
 
 import (
@@ -10,8 +11,8 @@ import (
 	"selfsup/datasets"
 )
 
-// Grid is the tokens of one sample: Frames x Rows x Columns in this order; an image has one frame. A spectrogram has time down the rows
-// and frequency along the columns.
+// Grid is the tokens of one sample: Frames x Rows x Columns in this order; an image has one frame. A spectrogram has
+// time down the rows and frequency along the columns.
 type Grid struct{ Frames, Rows, Columns int }
 
 // Tokens is their number.
@@ -41,7 +42,8 @@ type Plan struct {
 // Validate says what is wrong with the plan.
 func (p *Plan) Validate() error {
 	if p.Kind == nil || p.Grid.Frames < 1 || p.Grid.Rows < 1 || p.Grid.Columns < 1 {
-		return fmt.Errorf("masks: %T on a grid of %s tokens, want a kind and at least one token along each side", p.Kind, p.Grid)
+		return fmt.Errorf("masks: %T on a grid of %s tokens, want a kind and at least one token along each side",
+			p.Kind, p.Grid)
 	}
 	if err := p.Kind.Validate(p.Grid); err != nil {
 		return fmt.Errorf("masks: %w", err)

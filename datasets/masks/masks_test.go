@@ -28,7 +28,8 @@ func draw(t testing.TB, p *Plan, seed uint64, step, row int) []uint8 {
 var image14 = Grid{1, 14, 14}
 
 func TestPlaceDecidesTheMask(t *testing.T) {
-	for _, k := range []Kind{&Columns{Ratio: 0.5}, DefaultRandom(), DefaultBlock(), DefaultMultiBlock(), DefaultWindow()} {
+	for _, k := range []Kind{&Columns{Ratio: 0.5}, DefaultRandom(), DefaultBlock(), DefaultMultiBlock(),
+		DefaultWindow()} {
 		p := &Plan{k, image14}
 		base := draw(t, p, 1, 2, 3)
 		for _, c := range []struct {
@@ -37,7 +38,8 @@ func TestPlaceDecidesTheMask(t *testing.T) {
 			same      bool
 		}{{1, 2, 3, true}, {2, 2, 3, false}, {1, 4, 3, false}, {1, 2, 4, false}} {
 			if same := bytes.Equal(draw(t, p, c.seed, c.step, c.row), base); same != c.same {
-				t.Errorf("%T: seed %d, step %d, row %d: equal to the first is %v, want %v", k, c.seed, c.step, c.row, same, c.same)
+				t.Errorf("%T: seed %d, step %d, row %d: equal to the first is %v, want %v", k, c.seed, c.step, c.row,
+					same, c.same)
 			}
 		}
 	}
@@ -111,7 +113,8 @@ func TestWindowsHideAlike(t *testing.T) {
 	}
 }
 
-// Block masks never hide more than asked, come close to it, and hide rectangles: most hidden tokens have a hidden neighbour.
+// Block masks never hide more than asked, come close to it, and hide rectangles: most hidden tokens have a hidden
+// neighbour.
 func TestBlock(t *testing.T) {
 	p := &Plan{DefaultBlock(), image14}
 	sum, together := 0, 0
@@ -150,7 +153,8 @@ func TestMultiBlock(t *testing.T) {
 					size = n
 				}
 				if n != size {
-					t.Fatalf("step %d, row %d, target %d has %d tokens, the first of the step has %d", step, row, k, n, size)
+					t.Fatalf("step %d, row %d, target %d has %d tokens, the first of the step has %d", step, row, k, n,
+						size)
 				}
 				if n < 30 || n > 60 { // 0.15 to 0.2 of 256, sides rounded
 					t.Fatalf("step %d: a target has %d of 256 tokens", step, n)
@@ -167,7 +171,8 @@ func TestMultiBlock(t *testing.T) {
 		}
 	}
 	// Targets that cover nearly everything: the context still comes, over the last target.
-	full := &Plan{&MultiBlock{Targets: 2, TargetScale: [2]float64{1, 1}, TargetAspect: [2]float64{1, 1}, ContextScale: [2]float64{0.9, 1}, LeastContext: 10}, Grid{1, 8, 8}}
+	full := &Plan{&MultiBlock{Targets: 2, TargetScale: [2]float64{1, 1}, TargetAspect: [2]float64{1, 1},
+		ContextScale: [2]float64{0.9, 1}, LeastContext: 10}, Grid{1, 8, 8}}
 	if n := count(draw(t, full, 1, 0, 0)[:64]); n < 10 {
 		t.Errorf("a context of %d tokens under full targets, want at least 10", n)
 	}
@@ -228,7 +233,8 @@ func TestValidateMasks(t *testing.T) {
 		{Plan{&Window{Side: 2, Ratio: 0.6}, image14}, "hides 2.4 of 4"},
 		{Plan{&Bands{TimeWidth: 1, FrequencyWidth: 1, TimeFraction: 1}, image14}, "time_bands = 0"},
 		{Plan{DefaultMultiBlock(), Grid{1, 3, 3}}, "least_context = 10"},
-		{Plan{&MultiBlock{Targets: 1, TargetScale: [2]float64{0.5, 0.2}, TargetAspect: [2]float64{1, 1}, ContextScale: [2]float64{1, 1}, LeastContext: 1}, image14}, "target_scale"},
+		{Plan{&MultiBlock{Targets: 1, TargetScale: [2]float64{0.5, 0.2}, TargetAspect: [2]float64{1, 1},
+			ContextScale: [2]float64{1, 1}, LeastContext: 1}, image14}, "target_scale"},
 	} {
 		if err := c.plan.Validate(); err == nil || !strings.Contains(err.Error(), c.message) {
 			t.Errorf("%+v: got %v, want an error with %q", c.plan, err, c.message)
@@ -237,7 +243,8 @@ func TestValidateMasks(t *testing.T) {
 }
 
 func TestDrawAllocatesNothing(t *testing.T) {
-	for _, k := range []Kind{&Columns{Ratio: 0.5}, DefaultRandom(), DefaultBlock(), DefaultMultiBlock(), DefaultWindow(), DefaultTube(), DefaultBands()} {
+	for _, k := range []Kind{&Columns{Ratio: 0.5}, DefaultRandom(), DefaultBlock(), DefaultMultiBlock(),
+		DefaultWindow(), DefaultTube(), DefaultBands()} {
 		p := &Plan{k, image14}
 		dst, s := make([]uint8, p.Size()), new(Scratch)
 		p.Draw(dst, 1, 0, 0, s)

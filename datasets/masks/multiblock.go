@@ -7,12 +7,12 @@ import (
 	"selfsup/datasets"
 )
 
-// MultiBlock draws a context block and several target blocks. Plane 0 is the context, what the encoder sees, without the targets; planes
-// 1 and on are the targets, what is predicted, and may overlap; 1 is in the block. Assran et al. 2023, I-JEPA, arXiv:2301.08243, section 3
-// and appendix A.
+// MultiBlock draws a context block and several target blocks. Plane 0 is the context, what the encoder sees, without
+// the targets; planes 1 and on are the targets, what is predicted, and may overlap; 1 is in the block. Assran et al.
+// 2023, I-JEPA, arXiv:2301.08243, section 3 and appendix A.
 //
-// As in the authors' code the blocks of a step are of one size, and a context of fewer than LeastContext tokens is drawn again; after
-// every twenty such draws one more target, from the last, may stay in the context.
+// As in the authors' code the blocks of a step are of one size, and a context of fewer than LeastContext tokens is
+// drawn again; after every twenty such draws one more target, from the last, may stay in the context.
 type MultiBlock struct {
 	Targets      int        `toml:"targets"`       // blocks
 	TargetScale  [2]float64 `toml:"target_scale"`  // smallest and largest fraction of the tokens
@@ -23,7 +23,8 @@ type MultiBlock struct {
 
 // DefaultMultiBlock has I-JEPA's values.
 func DefaultMultiBlock() *MultiBlock {
-	return &MultiBlock{Targets: 4, TargetScale: [2]float64{0.15, 0.2}, TargetAspect: [2]float64{0.75, 1.5}, ContextScale: [2]float64{0.85, 1}, LeastContext: 10}
+	return &MultiBlock{Targets: 4, TargetScale: [2]float64{0.15, 0.2}, TargetAspect: [2]float64{0.75, 1.5},
+		ContextScale: [2]float64{0.85, 1}, LeastContext: 10}
 }
 
 // Validate implements Kind.
@@ -35,12 +36,15 @@ func (m *MultiBlock) Validate(g Grid) error {
 	case m.Targets < 1 || m.Targets > 64:
 		return fmt.Errorf("multi-block: targets = %d, want 1 to 64", m.Targets)
 	case !scale(m.TargetScale) || !scale(m.ContextScale):
-		return fmt.Errorf("multi-block: target_scale = %v, context_scale = %v, want [smallest, largest], above 0 and at most 1", m.TargetScale, m.ContextScale)
+		return fmt.Errorf("multi-block: target_scale = %v, context_scale = %v, want [smallest, largest], above "+
+			"0 and at most 1", m.TargetScale, m.ContextScale)
 	case !(m.TargetAspect[0] > 0 && m.TargetAspect[0] <= m.TargetAspect[1]) || math.IsInf(m.TargetAspect[1], 1):
-		return fmt.Errorf("multi-block: target_aspect = %v, want [smallest, largest] height / width, above 0", m.TargetAspect)
+		return fmt.Errorf("multi-block: target_aspect = %v, want [smallest, largest] height / width, above 0",
+			m.TargetAspect)
 	}
 	if least := shape(g, m.ContextScale[0], 1); m.LeastContext < 1 || m.LeastContext > least.h*least.w {
-		return fmt.Errorf("multi-block: least_context = %d, want 1 to %d, the smallest context of a grid of %s", m.LeastContext, least.h*least.w, g)
+		return fmt.Errorf("multi-block: least_context = %d, want 1 to %d, the smallest context of a grid of %s",
+			m.LeastContext, least.h*least.w, g)
 	}
 	return nil
 }
@@ -51,7 +55,8 @@ func (m *MultiBlock) Planes() int { return 1 + m.Targets }
 // Draw implements Kind.
 func (m *MultiBlock) Draw(dst []uint8, g Grid, step, r *datasets.Rand, _ *Scratch) {
 	n := g.Tokens()
-	target := shape(g, step.Uniform(m.TargetScale[0], m.TargetScale[1]), step.Uniform(m.TargetAspect[0], m.TargetAspect[1]))
+	target := shape(g, step.Uniform(m.TargetScale[0], m.TargetScale[1]), step.Uniform(m.TargetAspect[0],
+		m.TargetAspect[1]))
 	context := shape(g, step.Uniform(m.ContextScale[0], m.ContextScale[1]), 1)
 	for t := range m.Targets {
 		target.anywhere(g, r).paint(dst[(1+t)*n:(2+t)*n], g.Columns)

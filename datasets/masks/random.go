@@ -2,7 +2,8 @@ package masks
 
 import "selfsup/datasets"
 
-// Random hides the same number of tokens of every sample, anywhere; 1 is hidden. He et al. 2022, MAE, arXiv:2111.06377, section 3.
+// Random hides the same number of tokens of every sample, anywhere; 1 is hidden. He et al. 2022, MAE, arXiv:2111.06377,
+// section 3.
 type Random struct {
 	Ratio float64 `toml:"ratio"` // of the tokens
 }
@@ -22,7 +23,8 @@ func (m *Random) Draw(dst []uint8, g Grid, _, r *datasets.Rand, s *Scratch) {
 	s.choose(dst, s.places(n), hidden(n, m.Ratio), r)
 }
 
-// Tube hides the same places in all frames of a clip; 1 is hidden. Tong et al. 2022, VideoMAE, arXiv:2203.12602, section 3.3.
+// Tube hides the same places in all frames of a clip; 1 is hidden. Tong et al. 2022, VideoMAE, arXiv:2203.12602,
+// section 3.3.
 type Tube struct {
 	Ratio float64 `toml:"ratio"` // of the places in a frame
 }

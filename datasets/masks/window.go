@@ -7,11 +7,12 @@ import (
 	"selfsup/datasets"
 )
 
-// Window hides the same number of tokens in every square window of the grid, so that a network of windows or of several scales has equal
-// work everywhere; 1 is hidden. Li et al. 2022, Uniform Masking, arXiv:2205.10063, section 3.2: one token of every 2x2 stays.
+// Window hides the same number of tokens in every square window of the grid, so that a network of windows or of several
+// scales has equal work everywhere; 1 is hidden. Li et al. 2022, Uniform Masking, arXiv:2205.10063, section 3.2: one
+// token of every 2x2 stays.
 //
-// With Window the side of an encoder's attention windows it is the grouping of GreenMIM (arXiv:2205.13515); for the finer stages of a
-// pyramid a coarse mask is repeated (Gao et al. 2022, MCMAE, arXiv:2205.03892, section 3.2): Repeat.
+// With Window the side of an encoder's attention windows it is the grouping of GreenMIM (arXiv:2205.13515); for the
+// finer stages of a pyramid a coarse mask is repeated (Gao et al. 2022, MCMAE, arXiv:2205.03892, section 3.2): Repeat.
 type Window struct {
 	Side  int     `toml:"side"`  // of a window, tokens
 	Ratio float64 `toml:"ratio"` // of a window's tokens; a whole number of them
@@ -30,7 +31,8 @@ func (m *Window) Validate(g Grid) error {
 	}
 	n := m.Ratio * float64(m.Side*m.Side)
 	if k := math.Round(n); math.Abs(n-k) > 1e-6 || k < 1 || int(k) >= m.Side*m.Side {
-		return fmt.Errorf("window: ratio = %v hides %.3g of %d tokens, want a whole number from 1 to %d", m.Ratio, n, m.Side*m.Side, m.Side*m.Side-1)
+		return fmt.Errorf("window: ratio = %v hides %.3g of %d tokens, want a whole number from 1 to %d", m.Ratio, n,
+			m.Side*m.Side, m.Side*m.Side-1)
 	}
 	return nil
 }

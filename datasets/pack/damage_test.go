@@ -21,7 +21,8 @@ func reopen(b []byte) (*Reader, error) {
 // all is every record as one set.
 func all(r *Reader) *Set { return &Set{r, 0, r.Len()} }
 
-// Any cut and any flipped bit is found: by Open in header, meta data, index and footer, by its checksum in a record, which is named.
+// Any cut and any flipped bit is found: by Open in header, meta data, index and footer, by its checksum in a record,
+// which is named.
 func TestEveryDamageIsFound(t *testing.T) {
 	r, good, _ := packed(t, data(photos(6, 3), photos(2, 3)), Options{Quality: 90})
 	for n := range len(good) {
@@ -30,7 +31,8 @@ func TestEveryDamageIsFound(t *testing.T) {
 		}
 	}
 	for name, behind := range map[string][]byte{"a byte": {0}, "the same pack": good} {
-		if _, err := reopen(append(bytes.Clone(good), behind...)); err == nil || !strings.Contains(err.Error(), "bytes") {
+		if _, err := reopen(append(bytes.Clone(good), behind...)); err == nil || !strings.Contains(err.Error(),
+			"bytes") {
 			t.Errorf("%s behind a pack: got %v", name, err)
 		}
 	}
@@ -51,10 +53,13 @@ func TestEveryDamageIsFound(t *testing.T) {
 		}
 		e := got.entry(found[0].Image)
 		if uint64(at) < e.offset || int64(at) >= int64(e.offset)+e.size() {
-			t.Fatalf("bit flipped in byte %d: record %d is said to be damaged, which is at %d", at, found[0].Image, e.offset)
+			t.Fatalf("bit flipped in byte %d: record %d is said to be damaged, which is at %d", at, found[0].Image,
+				e.offset)
 		}
-		want := fmt.Sprintf("set.pack: %s, bytes %d to %d: it has the checksum ", got.which(found[0].Image), e.offset, int64(e.offset)+e.size())
-		if s := found[0].Err.Error(); !strings.Contains(s, want) || !strings.Contains(s, fmt.Sprintf("the index says %08x", e.checksum)) {
+		want := fmt.Sprintf("set.pack: %s, bytes %d to %d: it has the checksum ", got.which(found[0].Image), e.offset,
+			int64(e.offset)+e.size())
+		if s := found[0].Err.Error(); !strings.Contains(s, want) ||
+			!strings.Contains(s, fmt.Sprintf("the index says %08x", e.checksum)) {
 			t.Fatalf("got %q, want %q and the checksum of the index", s, want)
 		}
 	}
@@ -100,7 +105,9 @@ func TestSealedNonsense(t *testing.T) {
 		{"the records are bytes 16 to", func(_ *string, e []entry, _ *footer) { e[2].length = math.MaxUint32 }},
 		{"codec 7, want 0 (pixels) or 1 (image file)", func(_ *string, e []entry, _ *footer) { e[0].codec = 7 }},
 		{"1 channels, the file says 3", func(_ *string, e []entry, _ *footer) { e[0].channels = 1 }},
-		{"4294967295 pixels, want 1 to max_pixels", func(_ *string, e []entry, _ *footer) { e[0].height = math.MaxUint32 }},
+		{"4294967295 pixels, want 1 to max_pixels", func(_ *string, e []entry, _ *footer) {
+			e[0].height = math.MaxUint32
+		}},
 		{"0x20 pixels", func(_ *string, e []entry, _ *footer) { e[0].width = 0 }},
 		{"1440 bytes of pixels, [21,24,3] is 1512", func(_ *string, e []entry, _ *footer) { e[0].height = 21 }},
 		{"label 3, want -1 to 2 (3 classes)", func(_ *string, e []entry, _ *footer) { e[0].label = 3 }},
@@ -125,7 +132,8 @@ func TestSealedNonsense(t *testing.T) {
 	}
 }
 
-// An image file that decodes to another size than the index says is refused, and takes no more memory than the index allows.
+// An image file that decodes to another size than the index says is refused, and takes no more memory than the index
+// allows.
 func TestRecordOfAnotherSize(t *testing.T) {
 	r, b, _ := packed(t, data(photos(3, 3), nil), Options{Quality: 90})
 	for _, h := range []uint32{3, 4000} {
@@ -170,7 +178,8 @@ func TestNoPack(t *testing.T) {
 	} {
 		s := New()
 		s.Path = c.path
-		if _, err := s.Open(datasets.Env{}); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.path) {
+		if _, err := s.Open(datasets.Env{}); err == nil || !strings.Contains(err.Error(), c.want) ||
+			!strings.Contains(err.Error(), c.path) {
 			t.Errorf("%s: got %v, want the path and %q", c.path, err, c.want)
 		}
 	}
@@ -197,7 +206,9 @@ func TestCutWhileOpen(t *testing.T) {
 	}
 	var m datasets.Image
 	err = r.image(3, &m)
-	if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), fmt.Sprintf("record 3 (training image 3): bytes %d to %d, the file ends before byte %d", e.offset, int64(e.offset)+e.size(), e.offset+11)) {
+	if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(),
+		fmt.Sprintf("record 3 (training image 3): bytes %d to %d, the file ends before byte %d", e.offset,
+			int64(e.offset)+e.size(), e.offset+11)) {
 		t.Errorf("got %v, want the path, the record and where the file ends", err)
 	}
 }
@@ -213,7 +224,8 @@ func FuzzOpen(f *testing.F) {
 		f.Add(b.Bytes()[:b.Len()/2], true)
 	}
 	f.Fuzz(func(t *testing.T, b []byte, seal bool) {
-		if n := len(b) - footerSize; seal && n >= headerSize { // past the checksums, so that what they guard is fuzzed too
+		// past the checksums, so that what they guard is fuzzed too
+		if n := len(b) - footerSize; seal && n >= headerSize {
 			var f footer
 			f.meta, f.index = binary.LittleEndian.Uint64(b[n:]), binary.LittleEndian.Uint64(b[n+8:])
 			f.train, f.test = binary.LittleEndian.Uint32(b[n+16:]), binary.LittleEndian.Uint32(b[n+20:])

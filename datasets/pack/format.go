@@ -11,11 +11,13 @@
 //	index    32 bytes an image: see entry; the training images first
 //	footer   80 bytes: where meta and index begin, the counts, and their digest
 //
-// The checksum of a record is its CRC-32C (Castagnoli). The digest is the SHA-256 of the header, the meta, the index and the first 32 bytes of
-// the footer; the footer has a CRC-32C of its own, so that a size is believed only after it was checked.
+// The checksum of a record is its CRC-32C (Castagnoli). The digest is the SHA-256 of the header, the meta, the index
+// and the first 32 bytes of the footer; the footer has a CRC-32C of its own, so that a size is believed only after it
+// was checked.
 //
-// Records lie at fixed places and may be mapped. This package reads them with one positioned read each: a file that is cut or a disk
-// that fails is then an error and not the end of the process, and the memory of the process does not grow with what was read.
+// Records lie at fixed places and may be mapped. This package reads them with one positioned read each: a file that is
+// cut or a disk that fails is then an error and not the end of the process, and the memory of the process does not grow
+// with what was read.
 package pack
 
 import (
@@ -83,7 +85,8 @@ type entry struct {
 // size of the record: payload and name.
 func (e *entry) size() int64 { return int64(e.length) + int64(e.name) }
 
-// append writes offset 8, length 4, checksum 4, label 4, height 4, width 3, codec and channels 1 (4 bits each), name 2, zero 2.
+// append writes offset 8, length 4, checksum 4, label 4, height 4, width 3, codec and channels 1 (4 bits each), name 2,
+// zero 2.
 func (e *entry) append(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint64(b, e.offset)
 	b = binary.LittleEndian.AppendUint32(b, e.length)
@@ -116,7 +119,8 @@ func readEntry(b []byte) entry {
 func (e *entry) check(end int64, classes, channels, maxPixels int) error {
 	switch {
 	case e.offset < headerSize || e.offset > uint64(end) || e.size() > end-int64(e.offset):
-		return fmt.Errorf("bytes %d to %d, the records are bytes %d to %d", e.offset, e.offset+uint64(e.size()), headerSize, end)
+		return fmt.Errorf("bytes %d to %d, the records are bytes %d to %d", e.offset, e.offset+uint64(e.size()),
+			headerSize, end)
 	case e.codec != Pixels && e.codec != File:
 		return fmt.Errorf("%v, want %d (%v) or %d (%v)", e.codec, Pixels, Pixels, File, File)
 	case int(e.channels) != channels:
@@ -124,7 +128,8 @@ func (e *entry) check(end int64, classes, channels, maxPixels int) error {
 	case e.height < 1 || e.width < 1 || int64(e.height)*int64(e.width) > int64(maxPixels):
 		return fmt.Errorf("%dx%d pixels, want 1 to max_pixels = %d", e.width, e.height, maxPixels)
 	case e.codec == Pixels && int64(e.length) != int64(e.height)*int64(e.width)*int64(e.channels):
-		return fmt.Errorf("%d bytes of pixels, [%d,%d,%d] is %d", e.length, e.height, e.width, e.channels, int64(e.height)*int64(e.width)*int64(e.channels))
+		return fmt.Errorf("%d bytes of pixels, [%d,%d,%d] is %d", e.length, e.height, e.width, e.channels,
+			int64(e.height)*int64(e.width)*int64(e.channels))
 	case e.label < -1 || int(e.label) >= classes:
 		return fmt.Errorf("label %d, want -1 to %d (%d classes)", e.label, classes-1, classes)
 	}
@@ -158,7 +163,8 @@ func (f *footer) bytes() []byte {
 // readFooter reads and checks the last bytes of a file of so many.
 func readFooter(b []byte, size int64) (f footer, err error) {
 	if string(b[footerSize-8:]) != endMagic {
-		return f, fmt.Errorf("%d bytes that end with % x, want a pack's footer: the file is truncated or damaged", size, b[footerSize-8:])
+		return f, fmt.Errorf("%d bytes that end with % x, want a pack's footer: the file is truncated or damaged", size,
+			b[footerSize-8:])
 	}
 	if got, want := checksum(b[:68]), binary.LittleEndian.Uint32(b[68:]); got != want {
 		return f, fmt.Errorf("the footer has the checksum %08x and says %08x: it is damaged", got, want)
@@ -173,7 +179,8 @@ func readFooter(b []byte, size int64) (f footer, err error) {
 	case f.meta < headerSize || f.index < f.meta || f.index > uint64(size) || f.index-f.meta > maxMeta:
 		return f, fmt.Errorf("the meta data is at bytes %d to %d of %d", f.meta, f.index, size)
 	case uint64(size)-f.index != n*entrySize+footerSize:
-		return f, fmt.Errorf("%d bytes after byte %d, the index of %d images and the footer are %d: the file is truncated or damaged",
+		return f, fmt.Errorf("%d bytes after byte %d, the index of %d images and the footer are %d: the file is "+
+			"truncated or damaged",
 			uint64(size)-f.index, f.index, n, n*entrySize+footerSize)
 	}
 	return f, nil

@@ -72,7 +72,8 @@ func same(t *testing.T, gotSet, wantSet datasets.Labelled) {
 			t.Fatal(err)
 		}
 		if a.H != b.H || a.W != b.W || a.C != b.C || !bytes.Equal(a.Pix, b.Pix) || got.Label(i) != want.Label(i) {
-			t.Fatalf("image %d: %dx%dx%d with label %d, want %dx%dx%d with %d, and the same pixels", i, a.H, a.W, a.C, got.Label(i), b.H, b.W, b.C, want.Label(i))
+			t.Fatalf("image %d: %dx%dx%d with label %d, want %dx%dx%d with %d, and the same pixels", i, a.H, a.W, a.C,
+				got.Label(i), b.H, b.W, b.C, want.Label(i))
 		}
 		if !strings.HasSuffix(got.Name(i), fmt.Sprintf("%q", want.Name(i))) {
 			t.Fatalf("image %d is %s, want %q at its end", i, got.Name(i), want.Name(i))
@@ -97,7 +98,8 @@ func TestPackIsItsSource(t *testing.T) {
 		if p.Channels != c || p.Height != 0 || p.Width != 0 {
 			t.Errorf("%d channels, %dx%d pixels, want %d and different sizes", p.Channels, p.Height, p.Width, c)
 		}
-		for _, s := range [][2]datasets.Set{{p.Train.(datasets.Set), d.Train.(datasets.Set)}, {p.Test.(datasets.Set), d.Test.(datasets.Set)}} {
+		for _, s := range [][2]datasets.Set{{p.Train.(datasets.Set), d.Train.(datasets.Set)},
+			{p.Test.(datasets.Set), d.Test.(datasets.Set)}} {
 			m, v, err := datasets.Stats(s[0])
 			wantM, wantV, wantErr := datasets.Stats(s[1])
 			if err != nil || wantErr != nil || !slices.Equal(m, wantM) || !slices.Equal(v, wantV) {
@@ -135,7 +137,8 @@ func TestPackKeepsFiles(t *testing.T) {
 	}
 }
 
-// Reduced images have the asked shorter side, JPEG records are close to what was packed, and the statistics are of what is delivered.
+// Reduced images have the asked shorter side, JPEG records are close to what was packed, and the statistics are of what
+// is delivered.
 func TestPackOptions(t *testing.T) {
 	d := data(photos(20, 3), nil)
 	r, _, rep := packed(t, d, Options{Size: 16, Quality: 95})

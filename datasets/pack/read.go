@@ -27,7 +27,8 @@ func New() *Source { return &Source{MaxPixels: datasets.DefaultMaxPixels} }
 // Open implements datasets.Source. The file stays open as long as the sets are used.
 func (s *Source) Open(env datasets.Env) (*datasets.Data, error) {
 	if s.Path == "" {
-		return nil, fmt.Errorf("datasets: pack: path is empty; want a file made by: experiment data pack RECIPE_OR_DIR -o set.pack")
+		return nil, fmt.Errorf("datasets: pack: path is empty; want a file made by: experiment data pack " +
+			"RECIPE_OR_DIR -o set.pack")
 	}
 	if s.MaxPixels < 1 {
 		return nil, fmt.Errorf("datasets: pack: max_pixels = %d, want at least 1", s.MaxPixels)
@@ -55,8 +56,8 @@ type Reader struct {
 	scratch sync.Pool
 }
 
-// Open checks the header, the meta data and the index of the file at path; the records are checked as they are read. An image of more than
-// maxPixels is refused.
+// Open checks the header, the meta data and the index of the file at path; the records are checked as they are read. An
+// image of more than maxPixels is refused.
 func Open(path string, maxPixels int) (*Reader, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -95,7 +96,8 @@ func Is(path string) bool {
 func newReader(path string, in io.ReaderAt, size int64, maxPixels int) (*Reader, error) {
 	var head [headerSize]byte
 	if size < headerSize+footerSize {
-		return nil, fmt.Errorf("%d bytes, a pack has at least %d: the file is truncated or no pack", size, headerSize+footerSize)
+		return nil, fmt.Errorf("%d bytes, a pack has at least %d: the file is truncated or no pack", size,
+			headerSize+footerSize)
 	}
 	if err := readAt(in, head[:], 0); err != nil {
 		return nil, err
@@ -120,7 +122,9 @@ func newReader(path string, in io.ReaderAt, size int64, maxPixels int) (*Reader,
 	}
 	meta, index := both[:f.index-f.meta], both[f.index-f.meta:]
 	if got := f.sum(meta, index); got != f.digest || !bytes.Equal(head[:], header()) {
-		return nil, fmt.Errorf("header, meta data and index have the digest %x, the footer says %x: the file is damaged", got[:8], f.digest[:8])
+		return nil,
+			fmt.Errorf("header, meta data and index have the digest %x, the footer says %x: the file is damaged",
+				got[:8], f.digest[:8])
 	}
 	r := &Reader{Path: path, in: in, index: index, train: int(f.train), records: int64(f.meta)}
 	r.scratch.New = func() any { return &scratch{decoder: datasets.Decoder{Channels: r.Meta.Channels}} }
@@ -143,7 +147,8 @@ func newReader(path string, in io.ReaderAt, size int64, maxPixels int) (*Reader,
 func readAt(in io.ReaderAt, b []byte, at int64) error {
 	if n, err := in.ReadAt(b, at); n < len(b) {
 		if err == io.EOF {
-			return fmt.Errorf("bytes %d to %d, the file ends before byte %d: it was cut", at, at+int64(len(b)), at+int64(n)+1)
+			return fmt.Errorf("bytes %d to %d, the file ends before byte %d: it was cut", at, at+int64(len(b)),
+				at+int64(n)+1)
 		}
 		return err
 	}
@@ -194,7 +199,8 @@ func (r *Reader) record(i int, e *entry, buf []byte) (payload, name []byte, err 
 		return nil, nil, fmt.Errorf("datasets: pack: %s: %s: %w", r.Path, r.which(i), err)
 	}
 	if got := checksum(buf); got != e.checksum {
-		return nil, nil, fmt.Errorf("datasets: pack: %s: %s, bytes %d to %d: it has the checksum %08x, the index says %08x: the record is damaged",
+		return nil, nil, fmt.Errorf("datasets: pack: %s: %s, bytes %d to %d: it has the checksum %08x, the "+
+			"index says %08x: the record is damaged",
 			r.Path, r.which(i), e.offset, int64(e.offset)+e.size(), got, e.checksum)
 	}
 	return buf[:e.length], buf[e.length:], nil
@@ -227,7 +233,8 @@ func (r *Reader) part(i int, dst *datasets.Image, choose func(h, w int) resample
 		return fmt.Errorf("datasets: pack: %s: %s: %w", r.Path, r.which(i), err)
 	}
 	if dst.H != h || dst.W != w || dst.C != c {
-		return fmt.Errorf("datasets: pack: %s: %s decodes to %dx%dx%d, the index says %dx%dx%d", r.Path, r.which(i), dst.H, dst.W, dst.C, h, w, c)
+		return fmt.Errorf("datasets: pack: %s: %s decodes to %dx%dx%d, the index says %dx%dx%d", r.Path, r.which(i),
+			dst.H, dst.W, dst.C, h, w, c)
 	}
 	return nil
 }

@@ -26,14 +26,16 @@ func blank(t testing.TB, n int) string {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	meta, err := json.Marshal(Meta{Channels: 3, Classes: strings.Split("0123456789", ""), Mean: make([]float64, 3), Std: make([]float64, 3)})
+	meta, err := json.Marshal(Meta{Channels: 3, Classes: strings.Split("0123456789", ""), Mean: make([]float64, 3),
+		Std: make([]float64, 3)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	sum := checksum(make([]byte, size))
 	index := make([]byte, 0, n*entrySize)
 	for i := range n {
-		e := entry{offset: headerSize + uint64(i)*size, length: size, checksum: sum, label: int32(i % 10), height: 32, width: 32, codec: Pixels, channels: 3}
+		e := entry{offset: headerSize + uint64(i)*size, length: size, checksum: sum, label: int32(i % 10), height: 32,
+			width: 32, codec: Pixels, channels: 3}
 		index = e.append(index)
 	}
 	foot := footer{meta: headerSize + uint64(n)*size, train: uint32(n)}
@@ -70,8 +72,8 @@ func resident() int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// A pack of 1,000,000 images opens and gives its first batch within a second, and holds less than 100 bytes an image. On a machine that is busy with
-// other things the best of a few attempts counts.
+// A pack of 1,000,000 images opens and gives its first batch within a second, and holds less than 100 bytes an image.
+// On a machine that is busy with other things the best of a few attempts counts.
 func TestMillionImages(t *testing.T) {
 	const n, attempts = 1_000_000, 5
 	path := blank(t, n)
@@ -99,7 +101,8 @@ func openMillion(t *testing.T, path string, n int) time.Duration {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := feed.NewLoader(d.Train, views.NewMaker(d.Train.(datasets.Set), pipe), feed.Config{Batch: 64, Wants: []string{feed.View(0), feed.View(1)}})
+	l, err := feed.NewLoader(d.Train, views.NewMaker(d.Train.(datasets.Set), pipe),
+		feed.Config{Batch: 64, Wants: []string{feed.View(0), feed.View(1)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +122,8 @@ func openMillion(t *testing.T, path string, n int) time.Duration {
 	return took
 }
 
-// Reading a pack from end to end takes no memory in proportion to it. TEST_PACK_GB=5 reads that many GB in place of a quarter of one.
+// Reading a pack from end to end takes no memory in proportion to it. TEST_PACK_GB=5 reads that many GB in place of a
+// quarter of one.
 func TestStreamingIsFlat(t *testing.T) {
 	gb := 0.25
 	if v := os.Getenv("TEST_PACK_GB"); v != "" {
@@ -147,7 +151,8 @@ func TestStreamingIsFlat(t *testing.T) {
 		t.Fatal(err)
 	}
 	after, heapAfter := resident(), heap()
-	t.Logf("%d images, %.2f GB in %v; memory in RAM %+d kB, of Go values %+d kB", n, gb, time.Since(began), (after-before)>>10, (heapAfter-heapBefore)>>10)
+	t.Logf("%d images, %.2f GB in %v; memory in RAM %+d kB, of Go values %+d kB", n, gb, time.Since(began),
+		(after-before)>>10, (heapAfter-heapBefore)>>10)
 	if grown := max(after-before, heapAfter-heapBefore); grown > 8<<20 {
 		t.Errorf("reading %.2f GB grew the memory by %d MB, want less than 8", gb, grown>>20)
 	}

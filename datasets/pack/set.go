@@ -72,7 +72,8 @@ func (s *Set) Bytes(i int, buf []byte) ([]byte, error) {
 	}
 	e := s.entry(i)
 	if e.codec != File {
-		return nil, fmt.Errorf("datasets: pack: %s: %s is held as %v, not as an image file", s.r.Path, s.r.which(s.first+i), e.codec)
+		return nil, fmt.Errorf("datasets: pack: %s: %s is held as %v, not as an image file", s.r.Path,
+			s.r.which(s.first+i), e.codec)
 	}
 	payload, _, err := s.r.record(s.first+i, &e, buf)
 	return payload, err

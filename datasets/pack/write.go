@@ -19,8 +19,8 @@ import (
 	"selfsup/datasets/resample"
 )
 
-// Options says how images are packed. With none set, the file of an image is kept where it decodes to just what the set delivers, and
-// its pixels elsewhere.
+// Options says how images are packed. With none set, the file of an image is kept where it decodes to just what the set
+// delivers, and its pixels elsewhere.
 type Options struct {
 	Size    int    // pixels: larger images are reduced to this shorter side, antialiased; 0 keeps every size
 	Quality int    // 1 to 100: every image becomes a JPEG of this quality; 0: none does
@@ -49,8 +49,9 @@ type Report struct {
 	Bytes       int64 // of the pack
 }
 
-// Write packs both sets of d to w. Images are decoded on every core, a few at a time; the bytes written depend on the images and the
-// options alone (and, with Quality, on the Go release, whose encoder it is). The caller makes the file appear under its name at once.
+// Write packs both sets of d to w. Images are decoded on every core, a few at a time; the bytes written depend on the
+// images and the options alone (and, with Quality, on the Go release, whose encoder it is). The caller makes the file
+// appear under its name at once.
 func Write(w io.Writer, d *datasets.Data, o Options) (*Report, error) {
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("datasets: pack: %w", err)
@@ -78,7 +79,8 @@ func Write(w io.Writer, d *datasets.Data, o Options) (*Report, error) {
 		}
 	}
 	meta, err := json.Marshal(Meta{
-		Source: o.Source, Size: o.Size, Quality: o.Quality, Channels: d.Channels, Classes: d.Train.Classes(), LeftOut: len(d.Skipped), Mean: p.mean, Std: p.std,
+		Source: o.Source, Size: o.Size, Quality: o.Quality, Channels: d.Channels, Classes: d.Train.Classes(),
+		LeftOut: len(d.Skipped), Mean: p.mean, Std: p.std,
 	})
 	if err != nil {
 		return nil, err
@@ -200,17 +202,20 @@ func (t *slot) encode(s datasets.Set, i int, o *Options, channels int) error {
 	}
 	name = name[:min(len(name), math.MaxUint16)]
 	if int64(len(payload)) > math.MaxUint32 || m.W >= 1<<24 {
-		return fmt.Errorf("%dx%d pixels in %d bytes, a record holds at most %d bytes and is less than %d wide", m.W, m.H, len(payload), uint32(math.MaxUint32), 1<<24)
+		return fmt.Errorf("%dx%d pixels in %d bytes, a record holds at most %d bytes and is less than %d wide", m.W,
+			m.H, len(payload), uint32(math.MaxUint32), 1<<24)
 	}
 	t.record = append(append(t.record[:0], payload...), name...)
 	t.entry = entry{
-		length: uint32(len(payload)), checksum: checksum(t.record), label: int32(s.Label(i)), height: uint32(m.H), width: uint32(m.W),
-		name: uint16(len(name)), codec: codec, channels: uint8(m.C),
+		length: uint32(len(payload)), checksum: checksum(t.record), label: int32(s.Label(i)), height: uint32(m.H),
+		width: uint32(m.W),
+		name:  uint16(len(name)), codec: codec, channels: uint8(m.C),
 	}
 	return nil
 }
 
-// reduce makes the shorter side of the image size, if it is longer, and the other in proportion, rounded down as in torchvision.
+// reduce makes the shorter side of the image size, if it is longer, and the other in proportion, rounded down as in
+// torchvision.
 func (t *slot) reduce(size int) bool {
 	m := &t.image
 	if size == 0 || min(m.H, m.W) <= size {
@@ -249,7 +254,8 @@ func (t *slot) kept(s datasets.Set, i int) bool {
 	}
 	t.file = b
 	m := &t.image
-	return t.decoder.Decode(b, &t.other) == nil && t.other.H == m.H && t.other.W == m.W && bytes.Equal(t.other.Pix, m.Pix)
+	return t.decoder.Decode(b, &t.other) == nil && t.other.H == m.H && t.other.W == m.W &&
+		bytes.Equal(t.other.Pix, m.Pix)
 }
 
 // compress encodes the image as JPEG.

@@ -1,15 +1,15 @@
 package raster
 
-// Taps says which pixels of a row make a pixel of the resized one: pixel i is the sum over k below Count[i] of Weight[i*Most+k] times
-// pixel Start[i]+k.
+// Taps says which pixels of a row make a pixel of the resized one: pixel i is the sum over k below Count[i] of
+// Weight[i*Most+k] times pixel Start[i]+k.
 type Taps struct {
 	Start, Count []int
 	Weight       []float32
 	Most         int // above every count
 }
 
-// Along resizes rows of pixels of three values; toRow and fromRow are the lengths of a row in values, and hold one value more than the
-// pixels: what stands there in to is lost.
+// Along resizes rows of pixels of three values; toRow and fromRow are the lengths of a row in values, and hold one
+// value more than the pixels: what stands there in to is lost.
 func Along(to, from []float32, rows, toRow, fromRow int, t *Taps) {
 	n := len(t.Start)
 	if n == 0 || rows == 0 {

@@ -65,13 +65,15 @@ func TestKernelsGiveTheSameBits(t *testing.T) {
 		t.Skip("this processor has no AVX2")
 	}
 	for name, f := range map[string]func(p []float32, x float32){
-		"Scale":          func(p []float32, x float32) { Scale(p, 1.5*x, 0.3-x/2) },
-		"Solarize":       func(p []float32, x float32) { Solarize(p, x) },
-		"Grayscale":      func(p []float32, _ float32) { Grayscale(p) },
-		"Saturate":       func(p []float32, x float32) { Saturate(p, 2*x) },
-		"Hue":            func(p []float32, x float32) { Hue(p, x-0.5) },
-		"Grays":          func(p []float32, _ float32) { Grays(p[:len(p)/3], append([]float32(nil), p...)) },
-		"Normalize":      func(p []float32, x float32) { Normalize(p, []float32{x, 0.5, 0.25}, []float32{1, 2 + x, 4}) },
+		"Scale":     func(p []float32, x float32) { Scale(p, 1.5*x, 0.3-x/2) },
+		"Solarize":  func(p []float32, x float32) { Solarize(p, x) },
+		"Grayscale": func(p []float32, _ float32) { Grayscale(p) },
+		"Saturate":  func(p []float32, x float32) { Saturate(p, 2*x) },
+		"Hue":       func(p []float32, x float32) { Hue(p, x-0.5) },
+		"Grays":     func(p []float32, _ float32) { Grays(p[:len(p)/3], append([]float32(nil), p...)) },
+		"Normalize": func(p []float32, x float32) {
+			Normalize(p, []float32{x, 0.5, 0.25}, []float32{1, 2 + x, 4})
+		},
 		"Normalize grey": func(p []float32, x float32) { Normalize(p, []float32{x}, []float32{2 + x}) },
 		"Bytes": func(p []float32, _ float32) {
 			b := make([]byte, len(p))
@@ -98,7 +100,8 @@ func TestKernelsGiveTheSameBits(t *testing.T) {
 func TestWeighted(t *testing.T) { each(t, testWeighted) }
 
 func testWeighted(t *testing.T) {
-	for _, c := range []struct{ n, taps, stride int }{{1, 3, 1}, {7, 1, 7}, {8, 2, 3}, {9, 5, 9}, {15, 3, 15}, {16, 2, 16}, {17, 3, 1}, {143, 5, 9}, {64, 23, 3}, {100, 4, 100}, {333, 7, 3}, {672, 23, 672}} {
+	for _, c := range []struct{ n, taps, stride int }{{1, 3, 1}, {7, 1, 7}, {8, 2, 3}, {9, 5, 9}, {15, 3, 15},
+		{16, 2, 16}, {17, 3, 1}, {143, 5, 9}, {64, 23, 3}, {100, 4, 100}, {333, 7, 3}, {672, 23, 672}} {
 		t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) {
 			from, weight := pixels(c.n+c.stride*c.taps, 3), pixels(c.taps, 5)
 			offset := make([]int, c.taps)
@@ -161,7 +164,9 @@ func TestAlong(t *testing.T) {
 func BenchmarkRaster(b *testing.B) {
 	p := pixels(3072, 1)
 	for name, f := range map[string]func(){
-		"hue": func() { Hue(p, 0.05) }, "saturate": func() { Saturate(p, 1.01) }, "scale": func() { Scale(p, 1.001, 0) },
+		"hue": func() { Hue(p, 0.05) }, "saturate": func() { Saturate(p, 1.01) }, "scale": func() {
+			Scale(p, 1.001, 0)
+		},
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()

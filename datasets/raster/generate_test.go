@@ -15,17 +15,20 @@ func TestGenerated(t *testing.T) {
 	}
 	dir := t.TempDir()
 	bin := filepath.Join(dir, "asmgen")
-	if out, err := exec.Command("go", "build", "-C", "../../internal/asmgen", "-o", bin, ".").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-C", "../../internal/asmgen", "-o", bin,
+		".").CombinedOutput(); err != nil {
 		t.Skipf("the generator's module cannot be built here: %v\n%s", err, out)
 	}
 	asm, stubs := "raster_amd64.s", "raster_stubs_amd64.go"
-	cmd := exec.Command(bin, "-family", "raster", "-pkg", "raster", "-out", filepath.Join(dir, asm), "-stubs", filepath.Join(dir, stubs))
+	cmd := exec.Command(bin, "-family", "raster", "-pkg", "raster", "-out", filepath.Join(dir, asm), "-stubs",
+		filepath.Join(dir, stubs))
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("asmgen: %v\n%s", err, out)
 	}
 	for _, name := range []string{asm, stubs} {
 		if got, want := body(t, filepath.Join(dir, name)), body(t, name); got != want {
-			t.Errorf("%s: %d bytes are committed, the generator writes %d others: run go generate", name, len(want), len(got))
+			t.Errorf("%s: %d bytes are committed, the generator writes %d others: run go generate", name, len(want),
+				len(got))
 		}
 	}
 }

@@ -1,8 +1,9 @@
-// Package raster holds the arithmetic that views of images spend their time in: weighted sums of pixels and colour operations, over
-// float32 with the channels last.
+// Package raster holds the arithmetic that views of images spend their time in: weighted sums of pixels and colour
+// operations, over float32 with the channels last.
 //
-// Every function exists in plain Go, which defines it, and on amd64 in AVX2 or AVX-512 (generated, see internal/asmgen) with the same
-// bits: products and sums are rounded one by one, in one order. SELFSUP_CPU=generic keeps to plain Go, SELFSUP_CPU=avx2 to AVX2.
+// Every function exists in plain Go, which defines it, and on amd64 in AVX2 or AVX-512 (generated, see internal/asmgen)
+// with the same bits: products and sums are rounded one by one, in one order. SELFSUP_CPU=generic keeps to plain Go,
+// SELFSUP_CPU=avx2 to AVX2.
 package raster
 
 //go:generate go run -C ../../internal/asmgen . -family raster -pkg raster -out ../../datasets/raster/raster_amd64.s -stubs ../../datasets/raster/raster_stubs_amd64.go
@@ -38,8 +39,8 @@ var unit = func() (t [256]float32) {
 	return t
 }()
 
-// Weighted makes to[i] the sum over k of weight[k]*from[offset[k]+i]. There is at least one weight, and from is long enough; to and from
-// do not overlap.
+// Weighted makes to[i] the sum over k of weight[k]*from[offset[k]+i]. There is at least one weight, and from is long
+// enough; to and from do not overlap.
 func Weighted(to, from []float32, offset []int, weight []float32) {
 	for _, o := range offset {
 		_ = from[o : o+len(to)]

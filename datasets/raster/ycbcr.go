@@ -1,7 +1,7 @@
 package raster
 
-// YCbCr writes the red, green and blue of pixels whose luma and chroma are given, one sample a pixel, to to [len(luma),3]: the conversion
-// of JFIF 1.02, p. 3, in 16-bit fixed point.
+// YCbCr writes the red, green and blue of pixels whose luma and chroma are given, one sample a pixel, to to
+// [len(luma),3]: the conversion of JFIF 1.02, p. 3, in 16-bit fixed point.
 func YCbCr(to, luma, cb, cr []byte) {
 	n := len(luma)
 	to, cb, cr = to[:3*n], cb[:n], cr[:n]
@@ -21,8 +21,9 @@ func saturate(v int32) byte {
 	return byte(v)
 }
 
-// Double writes two samples to to for each of near[from:end], of which the first stands at to[2*from]: a triangle filter along the row,
-// 3/4 the sample and 1/4 its neighbour, with the rounding of libjpeg's h2v1. The row's ends are their own neighbours.
+// Double writes two samples to to for each of near[from:end], of which the first stands at to[2*from]: a triangle
+// filter along the row, 3/4 the sample and 1/4 its neighbour, with the rounding of libjpeg's h2v1. The row's ends are
+// their own neighbours.
 func Double(to, near []byte, from, end int) {
 	last := len(near) - 1
 	to = to[:2*end]

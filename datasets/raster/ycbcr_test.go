@@ -43,7 +43,8 @@ func TestYCbCr(t *testing.T) {
 		if !bytes.Equal(got, want) {
 			for i := range got {
 				if got[i] != want[i] {
-					t.Fatalf("Y %d Cb %d Cr %d, channel %d: got %d, want %d", luma[i/3], b, cr[i/3], i%3, got[i], want[i])
+					t.Fatalf("Y %d Cb %d Cr %d, channel %d: got %d, want %d", luma[i/3], b, cr[i/3], i%3, got[i],
+						want[i])
 				}
 			}
 		}
@@ -76,7 +77,8 @@ func TestDouble(t *testing.T) {
 				f(got)
 				plain(func() { f(want) })
 				if !bytes.Equal(got, want) {
-					t.Fatalf("%s, samples %s of %v and %v: got %v, want %v", name, fmt.Sprint(from, " to ", end), near, far, got, want)
+					t.Fatalf("%s, samples %s of %v and %v: got %v, want %v", name, fmt.Sprint(from, " to ", end), near,
+						far, got, want)
 				}
 			}
 		}

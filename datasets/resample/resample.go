@@ -1,7 +1,8 @@
 // Package resample resizes 8-bit images to float32 with an antialiased separable filter.
 //
-// The filter is the one of PIL and of torchvision's resize(antialias=True): when an axis shrinks, the filter is stretched by the
-// ratio, so that every source pixel counts. Bytes are read once; the result is in [0,1] for bilinear, and may leave it for bicubic.
+// The filter is the one of PIL and of torchvision's resize(antialias=True): when an axis shrinks, the filter is
+// stretched by the ratio, so that every source pixel counts. Bytes are read once; the result is in [0,1] for bilinear,
+// and may leave it for bicubic.
 package resample
 
 import (
@@ -47,8 +48,9 @@ type Job struct {
 	Filter   Filter
 }
 
-// Center is the job that resizes the shorter side of an h x w image to size (the longer one in proportion, rounded down) and keeps the
-// centre [size,size], as torchvision's Resize(size) and CenterCrop(size). The caller adds the source and the filter.
+// Center is the job that resizes the shorter side of an h x w image to size (the longer one in proportion, rounded
+// down) and keeps the centre [size,size], as torchvision's Resize(size) and CenterCrop(size). The caller adds the
+// source and the filter.
 func Center(h, w, size int) Job {
 	full := [2]int{size, size}
 	if h < w {
@@ -59,7 +61,8 @@ func Center(h, w, size int) Job {
 	return Job{Box: Box{Height: h, Width: w}, Size: full, Window: CenterWindow(full, size, size)}
 }
 
-// CenterWindow is the central box of h x w pixels; half a pixel of offset rounds to even, as in torchvision's center_crop.
+// CenterWindow is the central box of h x w pixels; half a pixel of offset rounds to even, as in torchvision's
+// center_crop.
 func CenterWindow(full [2]int, h, w int) Box {
 	middle := func(room int) int { return int(math.RoundToEven(float64(room) / 2)) }
 	return Box{Top: middle(full[0] - h), Left: middle(full[1] - w), Height: h, Width: w}

@@ -15,7 +15,8 @@ func pattern(h, w, c int) []byte {
 	return b
 }
 
-// plain is one output by definition: every pixel of the box weighs kernel(distance / stretch) along both axes, normalised.
+// plain is one output by definition: every pixel of the box weighs kernel(distance / stretch) along both axes,
+// normalised.
 func plain(j Job, y, x, c int) float64 {
 	weight := func(out, size, in, i int) float64 {
 		scale := float64(in) / float64(size)
@@ -50,7 +51,8 @@ func TestRunAgainstPlainLoops(t *testing.T) {
 	} {
 		for _, f := range []Filter{Bilinear, Bicubic} {
 			t.Run(fmt.Sprintf("%v to %v, %d channels, filter %d", c.box, c.size, c.c, f), func(t *testing.T) {
-				j := Job{Src: pattern(c.h, c.w, c.c), Width: c.w, Channels: c.c, Box: c.box, Size: c.size, Window: c.window, Filter: f}
+				j := Job{Src: pattern(c.h, c.w, c.c), Width: c.w, Channels: c.c, Box: c.box, Size: c.size,
+					Window: c.window, Filter: f}
 				win := c.window
 				if win == (Box{}) {
 					win = Box{Height: c.size[0], Width: c.size[1]}
@@ -82,7 +84,8 @@ func TestCenter(t *testing.T) {
 	} {
 		j := Center(c.h, c.w, c.size)
 		if j.Size != c.full || j.Window != c.window || j.Box != (Box{Height: c.h, Width: c.w}) {
-			t.Errorf("%dx%d to %d: got %v, window %v of %v; want %v, window %v", c.h, c.w, c.size, j.Box, j.Window, j.Size, c.full, c.window)
+			t.Errorf("%dx%d to %d: got %v, window %v of %v; want %v, window %v", c.h, c.w, c.size, j.Box, j.Window,
+				j.Size, c.full, c.window)
 		}
 	}
 }

@@ -1,9 +1,10 @@
 // Package rows turns rows of a table into the fields of a batch.
 //
-// view0 [K] is the row itself: nothing is random in it, so that there is no second view; what is done to a row is the method's business. Numbers are scaled; a
-// category is its place in the column's list, and one more for what is missing or was not seen in training. marginal [K] has every column from a
-// row of its own, drawn from the training rows: the empirical marginal distribution that SCARF and VIME corrupt with. target [] is the number to
-// predict, NaN where there is none.
+// view0 [K] is the row itself: nothing is random in it, so that there is no second view; what is done to a row is the
+// method's business. Numbers are scaled; a category is its place in the column's list, and one more for what is missing
+// or was not seen in training. marginal [K] has every column from a row of its own, drawn from the training rows: the
+// empirical marginal distribution that SCARF and VIME corrupt with. target [] is the number to predict, NaN where there
+// is none.
 package rows
 
 import (
@@ -21,7 +22,8 @@ import (
 // Settings is the [rows] table of a recipe.
 type Settings struct {
 	overlay.Optional
-	Numbers string `toml:"numbers"` // standard: mean 0 and deviation 1 | quantile: the normal score of the rank | none; missing ones are 0 after that
+	// standard: mean 0 and deviation 1 | quantile: the normal score of the rank | none; missing ones are 0 after that
+	Numbers string `toml:"numbers"`
 }
 
 // Defaults scales numbers to mean 0 and deviation 1.
@@ -105,7 +107,8 @@ func (t *Table) scale(k int, v float64) float32 {
 	return float32(v)
 }
 
-// normalScore is the normal quantile of the mean rank of v among sorted values, at most that of half a rank from the ends.
+// normalScore is the normal quantile of the mean rank of v among sorted values, at most that of half a rank from the
+// ends.
 func normalScore(sorted []float64, v float64) float64 {
 	n := len(sorted)
 	if n == 0 {
@@ -155,7 +158,9 @@ func (m *maker) Field(name string) (feed.Field, error) {
 	}
 	why := ""
 	if _, view := feed.Numbered(name, "view"); view {
-		why = "nothing in a row is random, so that it has one view; methods for rows, such as scarf, make a second of " + feed.Marginal
+		why =
+			"nothing in a row is random, so that it has one view; methods for rows, such as scarf, make a second of " +
+				feed.Marginal
 	}
 	return feed.Field{}, &feed.UnknownField{Name: name, Kind: "rows of a table", Has: m.Fields(), Why: why}
 }
@@ -167,7 +172,8 @@ func (m *maker) Worker(names []string) (feed.Worker, error) {
 			return nil, err
 		}
 	}
-	return &worker{maker: m, names: names, row: make([]float64, len(m.columns)), other: make([]float64, len(m.columns))}, nil
+	return &worker{maker: m, names: names, row: make([]float64, len(m.columns)),
+		other: make([]float64, len(m.columns))}, nil
 }
 
 type worker struct {

@@ -29,7 +29,8 @@ func table(t *testing.T) *datasets.Data {
 	return d
 }
 
-// Numbers are scaled by the training rows, categories are places, what is missing has its own place; a part of the rows is the same rows.
+// Numbers are scaled by the training rows, categories are places, what is missing has its own place; a part of the rows
+// is the same rows.
 func TestRows(t *testing.T) {
 	d := table(t)
 	train := d.Train.(datasets.RowSet)
@@ -67,7 +68,8 @@ func TestRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := feedtest.One(t, tab.Evaluation(d.Train), feed.Raw, 2, feed.Key{}).F32; !slices.Equal(got[1:], []float32{0, 0, 1}) {
+	if got := feedtest.One(t, tab.Evaluation(d.Train), feed.Raw, 2, feed.Key{}).F32; !slices.Equal(got[1:],
+		[]float32{0, 0, 1}) {
 		t.Errorf("raw ends in %v, want an indicator of the third place", got[1:])
 	}
 }
@@ -93,7 +95,8 @@ func TestMarginal(t *testing.T) {
 		t.Errorf("combinations that no row has are missing among %v", seen)
 	}
 	_, err = m.Worker([]string{"view1"})
-	if err == nil || !strings.Contains(err.Error(), `rows of a table have no field "view1": nothing in a row is random, so that it has one view; methods for rows, such as scarf, make a second of marginal; they have view0, marginal, target, raw`) {
+	if err == nil || !strings.Contains(err.Error(),
+		`rows of a table have no field "view1": nothing in a row is random, so that it has one view; methods for rows, such as scarf, make a second of marginal; they have view0, marginal, target, raw`) {
 		t.Errorf("a second view: %v", err)
 	}
 }

@@ -7,8 +7,9 @@ import (
 	"selfsup/datasets"
 )
 
-// Balanced draws every class equally often, however many images it has: as many images as there are classes hold one of each, in random
-// order. The images of a class come in another order each time all of them have been drawn. Images without a label are not drawn.
+// Balanced draws every class equally often, however many images it has: as many images as there are classes hold one of
+// each, in random order. The images of a class come in another order each time all of them have been drawn. Images
+// without a label are not drawn.
 type Balanced struct{}
 
 // New implements Settings.
@@ -41,7 +42,8 @@ type class struct {
 	perm Permutation
 }
 
-// Batch implements Sampler. Place p of the run is place p mod K of group p / K, and the image of every class in group g is its g-th draw.
+// Batch implements Sampler. Place p of the run is place p mod K of group p / K, and the image of every class in group g
+// is its g-th draw.
 func (b *balanced) Batch(step int, dst []int32) {
 	for i := range dst {
 		p := step*len(dst) + i

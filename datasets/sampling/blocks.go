@@ -6,8 +6,9 @@ import (
 	"selfsup/datasets"
 )
 
-// Blocks reads a set nearly in its order, for a disk that is slow to seek: the set is cut into blocks of consecutive images, the blocks are
-// shuffled, and then the images within so many blocks. Every image comes once an epoch; images of one block stay near each other.
+// Blocks reads a set nearly in its order, for a disk that is slow to seek: the set is cut into blocks of consecutive
+// images, the blocks are shuffled, and then the images within so many blocks. Every image comes once an epoch; images
+// of one block stay near each other.
 type Blocks struct {
 	Size   int `toml:"size"`   // images of a block
 	Window int `toml:"window"` // blocks among which images are shuffled
@@ -19,7 +20,8 @@ func DefaultBlocks() *Blocks { return &Blocks{Size: 1024, Window: 16} }
 // Validate checks the settings.
 func (b *Blocks) Validate() error {
 	if b.Size < 1 || b.Window < 1 || b.Size > 1<<24 || b.Window > 1<<24/b.Size {
-		return fmt.Errorf("size = %d, window = %d: want at least 1 each, and at most %d images together", b.Size, b.Window, 1<<24)
+		return fmt.Errorf("size = %d, window = %d: want at least 1 each, and at most %d images together", b.Size,
+			b.Window, 1<<24)
 	}
 	return nil
 }
@@ -27,7 +29,8 @@ func (b *Blocks) Validate() error {
 // New implements Settings.
 func (b *Blocks) New(set datasets.Labelled, _ int, seed uint64) (Sampler, error) {
 	n := set.Len()
-	return &epochs{n, &blocks{Blocks: *b, n: n, seed: seed, epoch: -1, window: -1, order: make([]int, (n+b.Size-1)/b.Size)}}, nil
+	return &epochs{n, &blocks{Blocks: *b, n: n, seed: seed, epoch: -1, window: -1,
+		order: make([]int, (n+b.Size-1)/b.Size)}}, nil
 }
 
 type blocks struct {
@@ -68,7 +71,8 @@ func (b *blocks) open(place int) {
 	full := b.Size * b.Window
 	missing := len(b.order)*b.Size - b.n // from the short block
 	w, early := place/full, 0
-	if place >= (b.short/b.Window+1)*full-missing { // the windows behind that of the short block begin that much earlier
+	// the windows behind that of the short block begin that much earlier
+	if place >= (b.short/b.Window+1)*full-missing {
 		w, early = (place+missing)/full, missing
 	}
 	b.window, b.first = w, w*full-early

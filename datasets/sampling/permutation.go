@@ -6,11 +6,13 @@ import (
 	"selfsup/datasets"
 )
 
-// Permutation is a permutation of 0 .. n-1 that is computed and not held: a balanced Feistel network of four rounds over the smallest even
-// number of bits that counts n, walked until it comes back below n (on average less than four times).
+// Permutation is a permutation of 0 .. n-1 that is computed and not held: a balanced Feistel network of four rounds
+// over the smallest even number of bits that counts n, walked until it comes back below n (on average less than four
+// times).
 //
-// Black, Rogaway, Ciphers with Arbitrary Finite Domains, CT-RSA 2002, sec. 4 and 5 (cycle walking and the generalised Feistel cipher);
-// Luby, Rackoff, SIAM J. Comput. 17(2), 1988, for four rounds. It mixes for training and keeps no secret.
+// Black, Rogaway, Ciphers with Arbitrary Finite Domains, CT-RSA 2002, sec. 4 and 5 (cycle walking and the generalised
+// Feistel cipher); Luby, Rackoff, SIAM J. Comput. 17(2), 1988, for four rounds. It mixes for training and keeps no
+// secret.
 type Permutation struct {
 	n    uint64
 	half int // bits

@@ -6,11 +6,12 @@ import (
 	"selfsup/datasets"
 )
 
-// Repeated puts every image of a step into it several times, each time with views of its own. An epoch keeps its number of steps, so that an
-// image comes once in so many epochs.
+// Repeated puts every image of a step into it several times, each time with views of its own. An epoch keeps its number
+// of steps, so that an image comes once in so many epochs.
 //
-// Hoffer et al. 2020, Augment your batch, CVPR, arXiv:1901.09335; Berman et al. 2019, arXiv:1902.05509. The repeats of an image lie side by
-// side. A method that takes the other images of a step for negatives takes the repeats for negatives too.
+// Hoffer et al. 2020, Augment your batch, CVPR, arXiv:1901.09335; Berman et al. 2019, arXiv:1902.05509. The repeats of
+// an image lie side by side. A method that takes the other images of a step for negatives takes the repeats for
+// negatives too.
 type Repeated struct {
 	Times int `toml:"times"` // that an image is in the step; divides the batch
 }

@@ -1,7 +1,7 @@
 // Package sampling says which images a training step holds: samplers, and subsets of a set.
 //
-// A sampler's step depends on (seed, step) alone, so that a run that is resumed in the middle of an epoch goes on as if it had not stopped.
-// An epoch is as many full batches as the set has images for, whatever the sampler.
+// A sampler's step depends on (seed, step) alone, so that a run that is resumed in the middle of an epoch goes on as if
+// it had not stopped. An epoch is as many full batches as the set has images for, whatever the sampler.
 package sampling
 
 import (
@@ -29,7 +29,8 @@ func New(s Settings, set datasets.Labelled, batch int, seed uint64) (Sampler, er
 		return nil, fmt.Errorf("sampling: batch = %d, want at least 1", batch)
 	}
 	if batch > n {
-		return nil, fmt.Errorf("sampling: batch = %d is larger than the training set of %d images; want at most %d", batch, n, n)
+		return nil, fmt.Errorf("sampling: batch = %d is larger than the training set of %d images; want at most %d",
+			batch, n, n)
 	}
 	if s == nil {
 		s = &Shuffle{}

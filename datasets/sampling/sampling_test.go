@@ -41,8 +41,10 @@ func draw(t *testing.T, s Settings, set datasets.Set, batch int, seed uint64, fr
 }
 
 var samplers = map[string]Settings{
-	"default": nil, "shuffle": &Shuffle{}, "blocks": &Blocks{Size: 7, Window: 3}, "one block": &Blocks{Size: 1000, Window: 2},
-	"blocks of one": &Blocks{Size: 1, Window: 1}, "balanced": &Balanced{}, "repeated": &Repeated{Times: 3}, "computed": always{},
+	"default": nil, "shuffle": &Shuffle{}, "blocks": &Blocks{Size: 7, Window: 3}, "one block": &Blocks{Size: 1000,
+		Window: 2},
+	"blocks of one": &Blocks{Size: 1, Window: 1}, "balanced": &Balanced{}, "repeated": &Repeated{Times: 3},
+	"computed": always{},
 }
 
 // always is Shuffle as it is for huge sets.
@@ -52,7 +54,8 @@ func (always) New(set datasets.Labelled, _ int, seed uint64) (Sampler, error) {
 	return &epochs{set.Len(), &computed{n: set.Len(), seed: seed, epoch: -1}}, nil
 }
 
-// What a step holds depends on (seed, step) alone: a sampler that starts anywhere, and one that goes back, gives what one from the start gives.
+// What a step holds depends on (seed, step) alone: a sampler that starts anywhere, and one that goes back, gives what
+// one from the start gives.
 func TestStepsDependOnSeedAndStepAlone(t *testing.T) {
 	set := labels(50, 31, 20)
 	for name, s := range samplers {
@@ -88,7 +91,8 @@ func TestStepsDependOnSeedAndStepAlone(t *testing.T) {
 func TestEpochHoldsEveryImageOnce(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 16, 17, 63, 64, 65, 100, 1000} {
 		for name, s := range map[string]Settings{
-			"shuffle": &Shuffle{}, "computed": always{}, "blocks of 7 by 3": &Blocks{7, 3}, "blocks of 16 by 1": &Blocks{16, 1}, "blocks of 1 by 5": &Blocks{1, 5},
+			"shuffle": &Shuffle{}, "computed": always{}, "blocks of 7 by 3": &Blocks{7, 3},
+			"blocks of 16 by 1": &Blocks{16, 1}, "blocks of 1 by 5": &Blocks{1, 5},
 			"blocks of 64 by 2": &Blocks{64, 2},
 		} {
 			for seed := range uint64(6) { // moves the short block about
@@ -207,7 +211,8 @@ func TestBalanced(t *testing.T) {
 	if len(images) != 99 {
 		t.Errorf("%d images are drawn, want 99", len(images))
 	}
-	for name, bad := range map[string]*datasets.Memory{"no classes": {Images: make([]datasets.Image, 9)}, "no labels": {Class: []string{"a"}, Images: make([]datasets.Image, 9)}} {
+	for name, bad := range map[string]*datasets.Memory{"no classes": {Images: make([]datasets.Image, 9)},
+		"no labels": {Class: []string{"a"}, Images: make([]datasets.Image, 9)}} {
 		if _, err := New(&Balanced{}, bad, 3, 1); err == nil {
 			t.Errorf("%s: no error", name)
 		}
@@ -226,14 +231,16 @@ func TestRepeated(t *testing.T) {
 	if len(seen) != 20 {
 		t.Errorf("three epochs hold %d images, want 20", len(seen))
 	}
-	if _, err := New(&Repeated{Times: 3}, labels(20), 8, 1); err == nil || !strings.Contains(err.Error(), "times = 3 does not divide the batch of 8") {
+	if _, err := New(&Repeated{Times: 3}, labels(20), 8, 1); err == nil || !strings.Contains(err.Error(),
+		"times = 3 does not divide the batch of 8") {
 		t.Errorf("batch 8: got %v", err)
 	}
 }
 
 func TestNewRefuses(t *testing.T) {
 	for _, batch := range []int{0, 11} {
-		if _, err := New(nil, labels(10), batch, 1); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("batch = %d", batch)) {
+		if _, err := New(nil, labels(10), batch, 1); err == nil || !strings.Contains(err.Error(),
+			fmt.Sprintf("batch = %d", batch)) {
 			t.Errorf("batch %d of 10 images: got %v", batch, err)
 		}
 	}

@@ -2,8 +2,8 @@ package sampling
 
 import "selfsup/datasets"
 
-// Shuffle goes through the whole set in another order each epoch. Above a million images the order is computed place by place and takes no
-// memory; up to there it is a list (Fisher and Yates).
+// Shuffle goes through the whole set in another order each epoch. Above a million images the order is computed place by
+// place and takes no memory; up to there it is a list (Fisher and Yates).
 type Shuffle struct{}
 
 // listed is the largest set whose order is a list.

@@ -9,8 +9,8 @@ import (
 	"selfsup/datasets/resample"
 )
 
-// Subset is a table of a recipe that keeps part of a set. Which images it keeps depends on its own seed, so that runs with other seeds
-// compare; a smaller share of a class is part of every larger one.
+// Subset is a table of a recipe that keeps part of a set. Which images it keeps depends on its own seed, so that runs
+// with other seeds compare; a smaller share of a class is part of every larger one.
 type Subset interface {
 	// Rows lists the samples of a set that are kept, in order.
 	Rows(set datasets.Labelled) ([]int32, error)
@@ -55,7 +55,8 @@ func Part(set datasets.Labelled, rows []int32) datasets.Labelled {
 	return &p
 }
 
-// Whole is the set that a part was made of, and where its samples are there; of another set it is the set itself and nil.
+// Whole is the set that a part was made of, and where its samples are there; of another set it is the set itself and
+// nil.
 func Whole(set datasets.Labelled) (datasets.Labelled, []int32) {
 	p, ok := set.(interface {
 		split() (datasets.Labelled, []int32)
@@ -104,9 +105,10 @@ func (p *imagePart) Part(i int, dst *datasets.Image, choose func(h, w int) resam
 
 // LongTail keeps fewer and fewer images from class to class, in the order of the classes.
 //
-// With the profile exponential, class c of K keeps the fraction ratio^(-c/(K-1)): Cui et al. 2019, CVPR, arXiv:1901.05555, sec. 5.1. With
-// step, the second half of the classes keeps 1/ratio: Buda et al. 2018, arXiv:1710.05381, sec. 3.1. The fractions are of the largest
-// number that leaves no class short of its share; in a balanced set that is the size of a class. Images without a label are left out.
+// With the profile exponential, class c of K keeps the fraction ratio^(-c/(K-1)): Cui et al. 2019, CVPR,
+// arXiv:1901.05555, sec. 5.1. With step, the second half of the classes keeps 1/ratio: Buda et al. 2018,
+// arXiv:1710.05381, sec. 3.1. The fractions are of the largest number that leaves no class short of its share; in a
+// balanced set that is the size of a class. Images without a label are left out.
 type LongTail struct {
 	Profile string  `toml:"profile"` // exponential | step
 	Ratio   float64 `toml:"ratio"`   // images of the largest class for one of the smallest
@@ -158,7 +160,8 @@ func (s *LongTail) Rows(set datasets.Labelled) ([]int32, error) {
 	for c, rows := range members {
 		n := int(math.Round(largest * s.share(c, len(members))))
 		if n < 1 {
-			return nil, fmt.Errorf("sampling: long_tail: ratio = %v leaves no image of class %q, the largest class keeps %.0f; want a smaller ratio",
+			return nil, fmt.Errorf("sampling: long_tail: ratio = %v leaves no image of class %q, the largest "+
+				"class keeps %.0f; want a smaller ratio",
 				s.Ratio, set.Classes()[c], largest)
 		}
 		kept = append(kept, choose(rows, min(n, len(rows)), s.Seed, c)...)
@@ -169,8 +172,8 @@ func (s *LongTail) Rows(set datasets.Labelled) ([]int32, error) {
 
 // FewShot keeps a fraction of every class, or so many images of it.
 //
-// The splits of 1 % and 10 % of semi-supervised evaluation (Chen et al. 2020, arXiv:2002.05709, sec. 4 "semi-supervised") and the k images a
-// class of few-shot evaluation. An unlabelled set keeps a fraction of all.
+// The splits of 1 % and 10 % of semi-supervised evaluation (Chen et al. 2020, arXiv:2002.05709, sec. 4
+// "semi-supervised") and the k images a class of few-shot evaluation. An unlabelled set keeps a fraction of all.
 type FewShot struct {
 	Fraction float64 `toml:"fraction"`  // of each class, rounded, at least one image; 0: per_class counts
 	PerClass int     `toml:"per_class"` // images of each class; 0: fraction counts
@@ -216,7 +219,8 @@ func (s *FewShot) Rows(set datasets.Labelled) ([]int32, error) {
 			n = max(1, int(math.Round(s.Fraction*float64(len(rows)))))
 		}
 		if n > len(rows) {
-			return nil, fmt.Errorf("sampling: few_shot: per_class = %d, class %q has %d images", n, set.Classes()[c], len(rows))
+			return nil, fmt.Errorf("sampling: few_shot: per_class = %d, class %q has %d images", n, set.Classes()[c],
+				len(rows))
 		}
 		kept = append(kept, choose(rows, n, s.Seed, c)...)
 	}

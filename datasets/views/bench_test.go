@@ -46,7 +46,10 @@ func BenchmarkViews(b *testing.B) {
 	}
 	small := &noise(1, 32, 32, 3, 0).Images[0]
 	b.Run("32", func(b *testing.B) {
-		run(b, peerSettings(32, false), func(to *datasets.Image, _ func(h, w int) resample.Box) { copyImage(to, small) })
+		run(b, peerSettings(32, false), func(to *datasets.Image, _ func(h, w int) resample.Box) {
+			copyImage(to,
+				small)
+		})
 	})
 	photo := func(name string) []byte {
 		file, err := os.ReadFile(filepath.Join("..", "..", "..", "shared", "data", "photos", name))
@@ -61,17 +64,24 @@ func BenchmarkViews(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	for _, c := range []struct{ name, file string }{{"224-blur-jpeg", "rocket.jpg"}, {"224-blur-jpeg-1411", "retina.jpg"}} {
+	for _, c := range []struct{ name, file string }{{"224-blur-jpeg", "rocket.jpg"},
+		{"224-blur-jpeg-1411", "retina.jpg"}} {
 		file := photo(c.file)
 		b.Run(c.name, func(b *testing.B) {
-			run(b, peerSettings(224, true), func(to *datasets.Image, choose func(h, w int) resample.Box) { decode(b, file, to, choose) })
+			run(b, peerSettings(224, true), func(to *datasets.Image, choose func(h, w int) resample.Box) {
+				decode(b,
+					file, to, choose)
+			})
 		})
 	}
 	var whole datasets.Image
 	decode(b, photo("rocket.jpg"), &whole, resample.Whole)
 	packed := shrunk(&whole, 256)
 	b.Run("224-blur-pack", func(b *testing.B) {
-		run(b, peerSettings(224, true), func(to *datasets.Image, _ func(h, w int) resample.Box) { copyImage(to, &packed) })
+		run(b, peerSettings(224, true), func(to *datasets.Image, _ func(h, w int) resample.Box) {
+			copyImage(to,
+				&packed)
+		})
 	})
 }
 

@@ -14,15 +14,16 @@ type Blurrer struct {
 	offset []int     // of each weight's pixels
 }
 
-// GaussianBlur convolves with a Gaussian of standard deviation sigma pixels, cut to kernel (odd) pixels and normalised; the border is
-// reflected without repeating the edge. kernel/2 is below H and W.
-// torchvision convolves once with the outer product of the weights; here rows and columns go in turn.
+// GaussianBlur convolves with a Gaussian of standard deviation sigma pixels, cut to kernel (odd) pixels and normalised;
+// the border is reflected without repeating the edge. kernel/2 is below H and W. torchvision convolves once with the
+// outer product of the weights; here rows and columns go in turn.
 func (b *Blurrer) GaussianBlur(p Pixels, kernel int, sigma float64) {
 	b.weights(kernel, sigma)
 	b.convolve(p, mirror)
 }
 
-// convolve runs the weights along rows, then along columns. Position i outside 0 .. n-1 takes the pixel at border(i, n).
+// convolve runs the weights along rows, then along columns. Position i outside 0 .. n-1 takes the pixel at border(i,
+// n).
 func (b *Blurrer) convolve(p Pixels, border func(i, n int) int) {
 	kernel := len(b.weight)
 	half := kernel / 2

@@ -2,10 +2,12 @@ package views
 
 import "math"
 
-// BoxBlur approximates a Gaussian of standard deviation sigma pixels by three box filters along each axis; the edge is repeated. It is
-// PIL's ImageFilter.GaussianBlur (the blur of MoCo v2, DINO) without its rounding to 8 bits after each pass.
+// BoxBlur approximates a Gaussian of standard deviation sigma pixels by three box filters along each axis; the edge is
+// repeated. It is PIL's ImageFilter.GaussianBlur (the blur of MoCo v2, DINO) without its rounding to 8 bits after each
+// pass.
 //
-// Gwosdek et al. 2011, Theoretical Foundations of Gaussian Convolution by Extended Box Filtering: the box has a fractional width.
+// Gwosdek et al. 2011, Theoretical Foundations of Gaussian Convolution by Extended Box Filtering: the box has a
+// fractional width.
 func (b *Blurrer) BoxBlur(p Pixels, sigma float64) {
 	const passes = 3
 	variance := sigma * sigma / passes

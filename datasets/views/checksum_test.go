@@ -15,8 +15,9 @@ import (
 
 var update = flag.Bool("update", false, "rewrite testdata/checksums.json")
 
-// TestViewsKeepTheirBits holds the views of settings that recipes use to the bits they had when the file was written: whoever changes a
-// draw or a rounding changes every published number. Other processors than amd64 may fuse products and sums, and so round otherwise.
+// TestViewsKeepTheirBits holds the views of settings that recipes use to the bits they had when the file was written:
+// whoever changes a draw or a rounding changes every published number. Other processors than amd64 may fuse products
+// and sums, and so round otherwise.
 func TestViewsKeepTheirBits(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		t.Skipf("checksums are of amd64, this is %s", runtime.GOARCH)
@@ -33,14 +34,20 @@ func TestViewsKeepTheirBits(t *testing.T) {
 		set    *datasets.Memory
 		change func(*Settings)
 	}{
-		"defaults, grey 28":        {noise(7, 28, 28, 1, 0), func(*Settings) {}},
-		"defaults, colour 32":      {noise(7, 32, 32, 3, 0), func(*Settings) {}},
-		"defaults, 31x37":          {noise(7, 31, 37, 3, 0), func(*Settings) {}},
-		"everything, mixed sizes":  {noise(7, 30, 30, 3, 40), func(s *Settings) { *s = everything(); s.Crop = 27 }},
-		"everything, grey":         {noise(7, 30, 30, 1, 40), func(s *Settings) { *s = everything(); s.Crop = 27 }},
-		"large blur, shrunk":       {noise(7, 90, 110, 3, 9), func(s *Settings) { s.Crop, s.Blur, s.Solarize = 64, PerView{1}, PerView{0.5} }},
-		"pad":                      {noise(7, 32, 32, 3, 0), func(s *Settings) { s.Pad, s.CropArea = 4, [2]float64{1, 1} }},
-		"every view grey, flipped": {noise(7, 24, 24, 3, 0), func(s *Settings) { s.Grayscale, s.Flip, s.Jitter = PerView{1}, PerView{1}, PerView{1} }},
+		"defaults, grey 28":       {noise(7, 28, 28, 1, 0), func(*Settings) {}},
+		"defaults, colour 32":     {noise(7, 32, 32, 3, 0), func(*Settings) {}},
+		"defaults, 31x37":         {noise(7, 31, 37, 3, 0), func(*Settings) {}},
+		"everything, mixed sizes": {noise(7, 30, 30, 3, 40), func(s *Settings) { *s = everything(); s.Crop = 27 }},
+		"everything, grey":        {noise(7, 30, 30, 1, 40), func(s *Settings) { *s = everything(); s.Crop = 27 }},
+		"large blur, shrunk": {noise(7, 90, 110, 3, 9), func(s *Settings) {
+			s.Crop, s.Blur, s.Solarize = 64, PerView{1}, PerView{0.5}
+		}},
+		"pad": {noise(7, 32, 32, 3, 0), func(s *Settings) {
+			s.Pad, s.CropArea = 4, [2]float64{1, 1}
+		}},
+		"every view grey, flipped": {noise(7, 24, 24, 3, 0), func(s *Settings) {
+			s.Grayscale, s.Flip, s.Jitter = PerView{1}, PerView{1}, PerView{1}
+		}},
 		"constants, bicubic, shrunk": {noise(7, 50, 50, 3, 0), func(s *Settings) {
 			s.Crop, s.Interpolation, s.Mean, s.Std = 16, "bicubic", []float64{0, 0, 0}, []float64{1, 1, 1}
 		}},

@@ -7,7 +7,8 @@ import (
 	"selfsup/datasets"
 )
 
-// The tests of this file follow whole views by hand, where the arithmetic is short: on images of one colour, and on ramps.
+// The tests of this file follow whole views by hand, where the arithmetic is short: on images of one colour, and on
+// ramps.
 
 // flat is an image of one colour.
 func flat(h, w int, colour [3]byte) datasets.Image {
@@ -18,7 +19,8 @@ func flat(h, w int, colour [3]byte) datasets.Image {
 	return img
 }
 
-// byHand is what torchvision's colour operations make of one colour, for which the mean of the grey image is the colour's grey.
+// byHand is what torchvision's colour operations make of one colour, for which the mean of the grey image is the
+// colour's grey.
 func byHand(c [3]float64, d *plan, threshold float64) [3]float64 {
 	clip := func(v float64) float64 { return min(max(v, 0), 1) }
 	grey := func(c [3]float64) float64 { return 0.2989*c[0] + 0.587*c[1] + 0.114*c[2] }
@@ -79,9 +81,11 @@ func turnHue(c [3]float64, turns float64) [3]float64 {
 	return [][3]float64{{v, t, p}, {q, v, p}, {p, v, t}, {p, q, v}, {t, p, v}, {v, p, q}}[int(i)%6]
 }
 
-// A view of an image of one colour has the colour that jitter in its drawn order, then grayscale, then solarize give, normalised by mean and deviation.
+// A view of an image of one colour has the colour that jitter in its drawn order, then grayscale, then solarize give,
+// normalised by mean and deviation.
 func TestColoursByHand(t *testing.T) {
-	m := &datasets.Memory{Images: []datasets.Image{flat(20, 16, [3]byte{200, 90, 40}), flat(20, 16, [3]byte{30, 140, 220}), flat(20, 16, [3]byte{60, 61, 180})}}
+	m := &datasets.Memory{Images: []datasets.Image{flat(20, 16, [3]byte{200, 90, 40}),
+		flat(20, 16, [3]byte{30, 140, 220}), flat(20, 16, [3]byte{60, 61, 180})}}
 	s := Defaults()
 	s.Crop, s.Blur, s.Solarize = 8, PerView{0.5}, PerView{0.3, 0.6}
 	s.Grayscale, s.Hue = PerView{0.3}, PerView{0.3}
@@ -94,7 +98,8 @@ func TestColoursByHand(t *testing.T) {
 			t.Fatal(err)
 		}
 		d := p.drawView(7, step, 5, view, img.H, img.W)
-		c := byHand([3]float64{float64(img.Pix[0]) / 255, float64(img.Pix[1]) / 255, float64(img.Pix[2]) / 255}, &d, 128.0/255)
+		c := byHand([3]float64{float64(img.Pix[0]) / 255, float64(img.Pix[1]) / 255, float64(img.Pix[2]) / 255}, &d,
+			128.0/255)
 		for k, got := range dst {
 			if want := (c[k%3] - s.Mean[k%3]) / s.Std[k%3]; math.Abs(float64(got)-want) > 1e-4 {
 				t.Fatalf("step %d, view %d, colour %d: got %v, want %v; drawn %+v", step, view, k%3, got, want, d)
@@ -103,7 +108,8 @@ func TestColoursByHand(t *testing.T) {
 	}
 }
 
-// A view of a ramp is a ramp, within a grey level: the drawn box stretched to the view's size, then mirrored if it was to be, then normalised.
+// A view of a ramp is a ramp, within a grey level: the drawn box stretched to the view's size, then mirrored if it was
+// to be, then normalised.
 func TestGeometryByHand(t *testing.T) {
 	const h, w, side = 40, 30, 16
 	img := datasets.Image{H: h, W: w, C: 1}
@@ -114,7 +120,8 @@ func TestGeometryByHand(t *testing.T) {
 	}
 	for _, interpolation := range []string{"bilinear", "bicubic"} {
 		s := Defaults()
-		s.Crop, s.Interpolation, s.Jitter, s.Mean, s.Std = side, interpolation, PerView{0}, []float64{0.4}, []float64{0.2}
+		s.Crop, s.Interpolation, s.Jitter, s.Mean, s.Std = side, interpolation, PerView{0}, []float64{0.4},
+			[]float64{0.2}
 		s.CropArea = [2]float64{0.1, 1}
 		p := newPipeline(t, s, &datasets.Memory{Images: []datasets.Image{img}}, 2)
 		dst, checked, mirrored := make([]float32, p.Size()), 0, 0
@@ -140,7 +147,8 @@ func TestGeometryByHand(t *testing.T) {
 					}
 					value := 5*(float64(d.box.Left)+x-0.5) + 2*(float64(d.box.Top)+y-0.5)
 					if want := (value/255 - 0.4) / 0.2; math.Abs(float64(dst[at])-want) > 1.0/255/0.2 {
-						t.Fatalf("%s, step %d: pixel (%d,%d) of the box %+v, flipped %v: got %v, want %v", interpolation, step, i, j, d.box, d.flip, dst[at], want)
+						t.Fatalf("%s, step %d: pixel (%d,%d) of the box %+v, flipped %v: got %v, want %v",
+							interpolation, step, i, j, d.box, d.flip, dst[at], want)
 					}
 					checked++
 				}
@@ -155,8 +163,10 @@ func TestGeometryByHand(t *testing.T) {
 // Each view has its own probabilities and strengths, and what is drawn fills their range.
 func TestEveryViewHasItsSettings(t *testing.T) {
 	s := Defaults()
-	s.Flip, s.Jitter, s.Grayscale, s.Blur, s.Solarize = PerView{0.2, 0.9}, PerView{1, 0.8}, PerView{0.1, 0.6}, PerView{1, 0.1}, PerView{0, 0.3}
-	s.Brightness, s.Contrast, s.Saturation, s.Hue = PerView{0.1, 0.4}, PerView{0.5, 0.2}, PerView{0.3, 0.6}, PerView{0.05, 0.2}
+	s.Flip, s.Jitter, s.Grayscale, s.Blur, s.Solarize = PerView{0.2, 0.9}, PerView{1, 0.8}, PerView{0.1, 0.6},
+		PerView{1, 0.1}, PerView{0, 0.3}
+	s.Brightness, s.Contrast, s.Saturation, s.Hue = PerView{0.1, 0.4}, PerView{0.5, 0.2}, PerView{0.3, 0.6},
+		PerView{0.05, 0.2}
 	s.CropArea = [2]float64{0.3, 1}
 	m := noise(1, 64, 64, 3, 0)
 	p := newPipeline(t, s, m, 2)
@@ -167,7 +177,8 @@ func TestEveryViewHasItsSettings(t *testing.T) {
 		area := [2]float64{9, 0}
 		for step := range n {
 			d := p.drawView(1, step, 0, view, 64, 64)
-			for name, hit := range map[string]bool{"flip": d.flip, "jitter": d.jitter, "grayscale": d.grayscale, "blur": d.sigma > 0, "solarize": d.solarize} {
+			for name, hit := range map[string]bool{"flip": d.flip, "jitter": d.jitter, "grayscale": d.grayscale,
+				"blur": d.sigma > 0, "solarize": d.solarize} {
 				if hit {
 					count[name] += 1.0 / n
 				}
@@ -178,7 +189,8 @@ func TestEveryViewHasItsSettings(t *testing.T) {
 			a := float64(d.box.Height*d.box.Width) / (64 * 64)
 			area = [2]float64{min(area[0], a), max(area[1], a)}
 		}
-		for name, want := range map[string]PerView{"flip": s.Flip, "jitter": s.Jitter, "grayscale": s.Grayscale, "blur": s.Blur, "solarize": s.Solarize} {
+		for name, want := range map[string]PerView{"flip": s.Flip, "jitter": s.Jitter, "grayscale": s.Grayscale,
+			"blur": s.Blur, "solarize": s.Solarize} {
 			if got := count[name]; math.Abs(got-want[view]) > 0.05 {
 				t.Errorf("view %d: %s happened to %.3f of the views, want %v", view, name, got, want[view])
 			}
@@ -187,10 +199,12 @@ func TestEveryViewHasItsSettings(t *testing.T) {
 			name     string
 			strength PerView
 			middle   float64
-		}{{"brightness", s.Brightness, 1}, {"contrast", s.Contrast, 1}, {"saturation", s.Saturation, 1}, {"hue", s.Hue, 0}} {
+		}{{"brightness", s.Brightness, 1}, {"contrast", s.Contrast, 1}, {"saturation", s.Saturation, 1},
+			{"hue", s.Hue, 0}} {
 			v := want.strength[view]
 			if math.Abs(low[k]-want.middle+v) > 0.01*v || math.Abs(high[k]-want.middle-v) > 0.01*v {
-				t.Errorf("view %d: %s is from %.4f to %.4f, want %v to %v", view, want.name, low[k], high[k], want.middle-v, want.middle+v)
+				t.Errorf("view %d: %s is from %.4f to %.4f, want %v to %v", view, want.name, low[k], high[k],
+					want.middle-v, want.middle+v)
 			}
 		}
 		if area[0] < 0.28 || area[0] > 0.34 || area[1] < 0.9 {
@@ -199,7 +213,8 @@ func TestEveryViewHasItsSettings(t *testing.T) {
 	}
 }
 
-// Crops lie anywhere in the image with the same probability, their share of it is uniform, and so is the logarithm of width over height.
+// Crops lie anywhere in the image with the same probability, their share of it is uniform, and so is the logarithm of
+// width over height.
 func TestRandomBoxIsUniform(t *testing.T) {
 	const n, h, w = 20000, 300, 400
 	area, ratio := [2]float64{0.1, 0.3}, [2]float64{0.5, 1.5}
@@ -221,8 +236,10 @@ func TestRandomBoxIsUniform(t *testing.T) {
 	}
 	for k, name := range names { // of numbers uniform from 0 to 1 the mean is 1/2 and the deviation 1/sqrt(12)
 		deviation := math.Sqrt(square[k] - mean[k]*mean[k])
-		if math.Abs(mean[k]-0.5) > 0.015 || math.Abs(deviation-1/math.Sqrt(12)) > 0.01 || low[k] < -0.05 || high[k] > 1.05 {
-			t.Errorf("%s, scaled to 0 to 1: mean %.3f, deviation %.3f, from %.3f to %.3f; want 0.5, 0.289, 0 to 1", name, mean[k], deviation, low[k], high[k])
+		if math.Abs(mean[k]-0.5) > 0.015 || math.Abs(deviation-1/math.Sqrt(12)) > 0.01 || low[k] < -0.05 ||
+			high[k] > 1.05 {
+			t.Errorf("%s, scaled to 0 to 1: mean %.3f, deviation %.3f, from %.3f to %.3f; want 0.5, 0.289, 0 to 1",
+				name, mean[k], deviation, low[k], high[k])
 		}
 	}
 }

@@ -9,8 +9,9 @@ import (
 	"selfsup/datasets/resample"
 )
 
-// randomBox draws the crop of an inception-style random resized crop: a fraction of the area, uniform; a ratio width / height, uniform
-// in its logarithm; ten tries, then the largest central box within the ratios. torchvision RandomResizedCrop.get_params.
+// randomBox draws the crop of an inception-style random resized crop: a fraction of the area, uniform; a ratio width /
+// height, uniform in its logarithm; ten tries, then the largest central box within the ratios. torchvision
+// RandomResizedCrop.get_params.
 func randomBox(r *datasets.Rand, h, w int, area, ratio [2]float64) resample.Box {
 	lo, hi := math.Log(ratio[0]), math.Log(ratio[1])
 	for range 10 {
@@ -32,7 +33,8 @@ func randomBox(r *datasets.Rand, h, w int, area, ratio [2]float64) resample.Box 
 	return b
 }
 
-// windowFits tells whether a window of outH x outW pixels can be cut from an image padded by pad reflected pixels on each side.
+// windowFits tells whether a window of outH x outW pixels can be cut from an image padded by pad reflected pixels on
+// each side.
 func windowFits(h, w, pad, outH, outW int) error {
 	if pad >= min(h, w) {
 		return fmt.Errorf("pad = %d, but an image of %dx%d reflects at most %d pixels", pad, h, w, min(h, w)-1)

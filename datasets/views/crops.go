@@ -4,8 +4,8 @@ import (
 	"fmt"
 )
 
-// Crops is one [[views.crops]] table: some views of one size. Multi-crop is two or more of them (SwAV, arXiv:2006.09882; DINO,
-// arXiv:2104.14294).
+// Crops is one [[views.crops]] table: some views of one size. Multi-crop is two or more of them (SwAV,
+// arXiv:2006.09882; DINO, arXiv:2104.14294).
 type Crops struct {
 	Count int        `toml:"count"` // views
 	Size  int        `toml:"size"`  // output side in pixels
@@ -54,9 +54,11 @@ func (s *Settings) validateCrops() error {
 		case c.Size < 1:
 			return fmt.Errorf("crops[%d]: size = %d, want the side of a view in pixels", i, c.Size)
 		case !(c.Area[0] > 0 && c.Area[0] <= c.Area[1] && c.Area[1] <= 1):
-			return fmt.Errorf("crops[%d]: area = %v, want [smallest, largest] fraction of the area, above 0 and at most 1", i, c.Area)
+			return fmt.Errorf("crops[%d]: area = %v, want [smallest, largest] fraction of the area, above 0 and "+
+				"at most 1", i, c.Area)
 		case s.blurs() && k/2 >= c.Size:
-			return fmt.Errorf("crops[%d]: blur_kernel = %d reaches past a view of %dx%d, want at most %d", i, k, c.Size, c.Size, 2*c.Size-1)
+			return fmt.Errorf("crops[%d]: blur_kernel = %d reaches past a view of %dx%d, want at most %d", i, k, c.Size,
+				c.Size, 2*c.Size-1)
 		}
 		total += c.Count
 	}

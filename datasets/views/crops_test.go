@@ -37,7 +37,9 @@ func TestMultiCrop(t *testing.T) {
 		}
 		want := make([]uint8, plan.Size())
 		plan.Draw(want, 1, b.Step, 5, new(masks.Scratch))
-		if got := b.Masks[5*plan.Size() : 6*plan.Size()]; !slices.EqualFunc(got, want, func(a float32, b uint8) bool { return a == float32(b) }) {
+		if got := b.Masks[5*plan.Size() : 6*plan.Size()]; !slices.EqualFunc(got, want, func(a float32, b uint8) bool {
+			return a == float32(b)
+		}) {
 			t.Errorf("step %d: the mask of row 5 is not the plan's", b.Step)
 		}
 		for v, x := range b.Views {
@@ -48,7 +50,8 @@ func TestMultiCrop(t *testing.T) {
 			for row := range 8 {
 				q := b.Params[(row*5+v)*len(paramNames):]
 				area := float64(q[paramCropHeight]) * float64(q[paramCropWidth])
-				if lo, hi := []float64{0.35, 0.04}[min(v/2, 1)], []float64{1, 0.45}[min(v/2, 1)]; area < lo || area > hi {
+				if lo, hi := []float64{0.35, 0.04}[min(v/2, 1)], []float64{1, 0.45}[min(v/2, 1)]; area < lo ||
+					area > hi {
 					t.Errorf("view %d, row %d: a crop of %.3f of the area, want %.2f to %.2f", v, row, area, lo, hi)
 				}
 			}
@@ -69,30 +72,41 @@ func TestMoreErrors(t *testing.T) {
 		message string
 	}{
 		{"crops", func(s *Settings) { *s = multicrop() }, 5, ""},
-		{"crops for another method", func(s *Settings) { *s = multicrop() }, 2, "crops make 5 views of an image, the method takes 2"},
+		{"crops for another method", func(s *Settings) { *s = multicrop() }, 2,
+			"crops make 5 views of an image, the method takes 2"},
 		{"crop beside crops", func(s *Settings) { *s = multicrop(); s.Crop = 28 }, 5, "crop = 28 beside crops"},
 		{"no count", func(s *Settings) { *s = multicrop(); s.Crops[1].Count = 0 }, 5, "crops[1]: count = 0"},
 		{"too many", func(s *Settings) { *s = multicrop(); s.Crops[1].Count = 1 << 40 }, 5, "crops[1]: count"},
 		{"no size", func(s *Settings) { *s = multicrop(); s.Crops[0].Size = 0 }, 5, "crops[0]: size = 0"},
-		{"no area", func(s *Settings) { *s = multicrop(); s.Crops[0].Area = [2]float64{} }, 5, "crops[0]: area = [0 0]"},
-		{"kernel past a small crop", func(s *Settings) { *s = multicrop(); s.BlurKernel = 25 }, 5, "past a view of 12x12"},
-		{"boxes with a kernel", func(s *Settings) { s.BlurKernel, s.BlurFilter = 25, boxesFilter }, 2, "blur_kernel = 25 with blur_filter"},
+		{"no area", func(s *Settings) { *s = multicrop(); s.Crops[0].Area = [2]float64{} }, 5,
+			"crops[0]: area = [0 0]"},
+		{"kernel past a small crop", func(s *Settings) { *s = multicrop(); s.BlurKernel = 25 }, 5,
+			"past a view of 12x12"},
+		{"boxes with a kernel", func(s *Settings) { s.BlurKernel, s.BlurFilter = 25, boxesFilter }, 2,
+			"blur_kernel = 25 with blur_filter"},
 		{"boxes", func(s *Settings) { *s = multicrop(); s.BlurFilter = boxesFilter }, 5, ""},
-		{"pad with crops", func(s *Settings) { *s = multicrop(); s.Pad, s.CropArea = 2, [2]float64{1, 1} }, 5, "pad = 2 beside crops"},
+		{"pad with crops", func(s *Settings) { *s = multicrop(); s.Pad, s.CropArea = 2, [2]float64{1, 1} }, 5,
+			"pad = 2 beside crops"},
 		{"blur_filter", func(s *Settings) { s.BlurFilter = "median" }, 2, `blur_filter = "median"`},
-		{"boxes too wide", func(s *Settings) { s.BlurSigma, s.BlurFilter = [2]float64{1, 1e9}, boxesFilter }, 2, "blur_sigma = [1 1e+09]"},
+		{"boxes too wide", func(s *Settings) { s.BlurSigma, s.BlurFilter = [2]float64{1, 1e9}, boxesFilter }, 2,
+			"blur_sigma = [1 1e+09]"},
 		{"named statistics", func(s *Settings) { s.Statistics = "imagenet" }, 2, ""},
 		{"unknown statistics", func(s *Settings) { s.Statistics = "coco" }, 2, `statistics = "coco"`},
 		{"statistics and mean", func(s *Settings) {
 			s.Statistics, s.Mean, s.Std = "clip", []float64{0, 0, 0}, []float64{1, 1, 1}
 		}, 2, "beside mean"},
 		{"quarter turns of a rectangle", func(s *Settings) { s.QuarterTurn = PerView{0.5} }, 2, "quarter_turn"},
-		{"degrees", func(s *Settings) { s.Rotate, s.RotateDegrees = PerView{0.5}, [2]float64{3, 1} }, 2, "rotate_degrees = [3 1]"},
+		{"degrees", func(s *Settings) { s.Rotate, s.RotateDegrees = PerView{0.5}, [2]float64{3, 1} }, 2,
+			"rotate_degrees = [3 1]"},
 		{"bits", func(s *Settings) { s.Posterize, s.PosterizeBits = PerView{0.5}, 9 }, 2, "posterize_bits = 9"},
-		{"operations", func(s *Settings) { s.RandAugment.RandAugment, s.Operations = PerView{1}, 9 }, 2, "rand_augment_ops = 9"},
-		{"magnitude", func(s *Settings) { s.RandAugment.RandAugment, s.Magnitude = PerView{1}, 31 }, 2, "rand_augment_magnitude = 31"},
-		{"erase area", func(s *Settings) { s.Erase, s.EraseArea = PerView{1}, [2]float64{0, 1} }, 2, "erase_area = [0 1]"},
-		{"erase value", func(s *Settings) { s.Erase, s.EraseValue = PerView{1}, []float64{1, 2} }, 2, "erase_value = [1 2]"},
+		{"operations", func(s *Settings) { s.RandAugment.RandAugment, s.Operations = PerView{1}, 9 }, 2,
+			"rand_augment_ops = 9"},
+		{"magnitude", func(s *Settings) { s.RandAugment.RandAugment, s.Magnitude = PerView{1}, 31 }, 2,
+			"rand_augment_magnitude = 31"},
+		{"erase area", func(s *Settings) { s.Erase, s.EraseArea = PerView{1}, [2]float64{0, 1} }, 2,
+			"erase_area = [0 1]"},
+		{"erase value", func(s *Settings) { s.Erase, s.EraseValue = PerView{1}, []float64{1, 2} }, 2,
+			"erase_value = [1 2]"},
 		{"sharpen", func(s *Settings) { s.Sharpen, s.SharpenFactor = PerView{1}, -1 }, 2, "sharpen_factor = -1"},
 		{"erase probability", func(s *Settings) { s.Erase = PerView{2} }, 2, "erase = 2"},
 		{"a list of three", func(s *Settings) { s.Invert = PerView{0, 0, 1} }, 2, "invert = [0 0 1] has 3 values"},
@@ -101,7 +115,8 @@ func TestMoreErrors(t *testing.T) {
 			s := Defaults()
 			c.change(&s)
 			_, err := New(s, data(noise(2, 40, 50, 3, 0)), c.views)
-			if c.message == "" && err != nil || c.message != "" && (err == nil || !strings.Contains(err.Error(), c.message)) {
+			if c.message == "" && err != nil || c.message != "" &&
+				(err == nil || !strings.Contains(err.Error(), c.message)) {
 				t.Errorf("got %v, want an error with %q", err, c.message)
 			}
 		})
@@ -118,7 +133,8 @@ func TestStatistics(t *testing.T) {
 	if p := newPipeline(t, Defaults(), m, 1); p.Mean[1] < 0.4 || p.Mean[1] > 0.6 || p.Mean[1] == 0.456 {
 		t.Errorf("measured on noise: mean %v, want about 0.5", p.Mean)
 	}
-	if _, err := New(s, data(noise(2, 8, 8, 1, 0)), 1); err == nil || !strings.Contains(err.Error(), "the images have 1") {
+	if _, err := New(s, data(noise(2, 8, 8, 1, 0)), 1); err == nil || !strings.Contains(err.Error(),
+		"the images have 1") {
 		t.Errorf("imagenet on grey images: got %v", err)
 	}
 }

@@ -8,7 +8,8 @@ import (
 	"selfsup/datasets/resample"
 )
 
-// Erasing are the settings of random erasing, the last step of a view. Zhong et al. 2020, arXiv:1708.04896; torchvision's RandomErasing.
+// Erasing are the settings of random erasing, the last step of a view. Zhong et al. 2020, arXiv:1708.04896;
+// torchvision's RandomErasing.
 type Erasing struct {
 	Erase      PerView    `toml:"erase"`       // probability that a rectangle is painted over
 	EraseArea  [2]float64 `toml:"erase_area"`  // smallest and largest fraction of the view's area

@@ -11,9 +11,9 @@ import (
 	"selfsup/datasets/resample"
 )
 
-// EvalBatch writes the evaluation view of the images at rows to dst [B,H,W,C]: the shorter side resized to the view's, the centre kept,
-// normalised; nothing is random. An image of the view's own size is taken as it is; where views are not square (crop = 0), another size
-// is stretched to theirs.
+// EvalBatch writes the evaluation view of the images at rows to dst [B,H,W,C]: the shorter side resized to the view's,
+// the centre kept, normalised; nothing is random. An image of the view's own size is taken as it is; where views are
+// not square (crop = 0), another size is stretched to theirs.
 func (p *Pipeline) EvalBatch(dst []float32, set datasets.Set, rows []int32) error {
 	return p.evaluate(dst, set, rows, true)
 }

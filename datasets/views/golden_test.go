@@ -93,7 +93,8 @@ func change(op func(f *fixture, p Pixels)) func(*fixture) Pixels {
 
 func resize(f *fixture) Pixels {
 	m := f.image()
-	return f.resized(resample.Job{Box: resample.Box{Height: m.H, Width: m.W}, Size: f.Params.Size}, f.Params.Size[0], f.Params.Size[1])
+	return f.resized(resample.Job{Box: resample.Box{Height: m.H, Width: m.W}, Size: f.Params.Size}, f.Params.Size[0],
+		f.Params.Size[1])
 }
 
 func resizedCrop(f *fixture) Pixels {
@@ -106,7 +107,8 @@ func blur(f *fixture, p Pixels) { new(Blurrer).GaussianBlur(p, f.Params.Kernel, 
 func pipeline(f *fixture) Pixels {
 	q := f.Params
 	m := f.image()
-	p := &Pipeline{Height: q.Size[0], Width: q.Size[1], Channels: m.C, Mean: q.Mean, Std: q.Std, filter: resample.Bicubic,
+	p := &Pipeline{Height: q.Size[0], Width: q.Size[1], Channels: m.C, Mean: q.Mean, Std: q.Std,
+		filter: resample.Bicubic,
 		frames: []frame{{kernel: q.BlurKernel}}, settings: Settings{BlurFilter: gaussianFilter}}
 	d := plan{box: f.box(), flip: q.HFlip, jitter: true, order: q.Order, brightness: q.Brightness, contrast: q.Contrast,
 		saturation: q.Saturation, hue: q.Hue, grayscale: q.Grayscale, sigma: q.BlurSigma}
@@ -138,7 +140,8 @@ var counterparts = map[string]func(*fixture) Pixels{
 	"adjust_hue":        change(func(f *fixture, p Pixels) { Hue(p, f.Params.Factor) }),
 	"color_jitter_sequence": change(func(f *fixture, p Pixels) {
 		q := f.Params
-		d := plan{jitter: true, order: q.Order, brightness: q.Brightness, contrast: q.Contrast, saturation: q.Saturation, hue: q.Hue}
+		d := plan{jitter: true, order: q.Order, brightness: q.Brightness, contrast: q.Contrast,
+			saturation: q.Saturation, hue: q.Hue}
 		d.jitterInto(p)
 	}),
 	"gaussian_blur":     change(blur),
@@ -166,7 +169,8 @@ var counterparts = map[string]func(*fixture) Pixels{
 	"center_crop": func(f *fixture) Pixels {
 		m, s := f.image(), f.Params.Size
 		full := [2]int{m.H, m.W}
-		return f.resized(resample.Job{Box: resample.Box{Height: m.H, Width: m.W}, Size: full, Window: resample.CenterWindow(full, s[0], s[1])}, s[0], s[1])
+		return f.resized(resample.Job{Box: resample.Box{Height: m.H, Width: m.W}, Size: full,
+			Window: resample.CenterWindow(full, s[0], s[1])}, s[0], s[1])
 	},
 	"pad_reflect_crop": func(f *fixture) Pixels {
 		m, q := f.image(), f.Params
@@ -181,15 +185,16 @@ var counterparts = map[string]func(*fixture) Pixels{
 	"simclr_pipeline":       pipeline,
 }
 
-// pilOnly are the fixtures that exist on 8-bit images alone, and how many grey levels we may be off: equalize and posterize are defined
-// on levels; the box blur rounds to 8 bits after each of its passes and ours does not.
+// pilOnly are the fixtures that exist on 8-bit images alone, and how many grey levels we may be off: equalize and
+// posterize are defined on levels; the box blur rounds to 8 bits after each of its passes and ours does not.
 var pilOnly = map[string]float64{"augment/equalize": 0, "augment/posterize": 0, "augment/gaussian_blur_pil": 2}
 
 // pilToo are those whose 8-bit arithmetic is ours as well: only moved or inverted pixels.
-var pilToo = []string{"center_crop", "hflip", "invert", "pad_reflect_crop", "rotate90", "rotate180", "rotate270", "vflip"}
+var pilToo = []string{"center_crop", "hflip", "invert", "pad_reflect_crop", "rotate90", "rotate180", "rotate270",
+	"vflip"}
 
-// TestGoldenAugment compares every augmentation with torchvision's float tensor arithmetic, absolute 2e-5, and with PIL's on 8-bit images
-// where that is the same definition.
+// TestGoldenAugment compares every augmentation with torchvision's float tensor arithmetic, absolute 2e-5, and with
+// PIL's on 8-bit images where that is the same definition.
 func TestGoldenAugment(t *testing.T) {
 	golden.Each(t, "augment", counterparts, func(t *testing.T, f *golden.Fixture, op func(*fixture) Pixels) {
 		got := op(&fixture{f, golden.Params[params](t, f)})
@@ -229,6 +234,7 @@ func compare(t *testing.T, got Pixels, want golden.Tensor, allowed float64) {
 	}
 	if !(worst <= allowed) {
 		c, y, x := at/(got.H*got.W), at/got.W%got.H, at%got.W
-		t.Errorf("channel %d, row %d, column %d: got %v, want %v (off by %.2g, allowed %.2g)", c, y, x, got.Pix[(y*got.W+x)*got.C+c], want.Data[at], worst, allowed)
+		t.Errorf("channel %d, row %d, column %d: got %v, want %v (off by %.2g, allowed %.2g)", c, y, x,
+			got.Pix[(y*got.W+x)*got.C+c], want.Data[at], worst, allowed)
 	}
 }

@@ -36,7 +36,8 @@ func Saturation(p Pixels, factor float32) {
 	}
 }
 
-// Hue turns the colour circle of HSV by shift turns, -0.5 to 0.5; a grey image stays as it is. Values have to be in [0,1].
+// Hue turns the colour circle of HSV by shift turns, -0.5 to 0.5; a grey image stays as it is. Values have to be in
+// [0,1].
 func Hue(p Pixels, shift float32) {
 	if p.C == 3 {
 		raster.Hue(p.Pix, shift)

@@ -32,8 +32,8 @@ func Autocontrast(p Pixels) {
 	}
 }
 
-// Equalize gives every channel a flat histogram over 256 grey levels, to which it rounds: the integer arithmetic of PIL's
-// ImageOps.equalize. A channel of one level stays as it is.
+// Equalize gives every channel a flat histogram over 256 grey levels, to which it rounds: the integer arithmetic of
+// PIL's ImageOps.equalize. A channel of one level stays as it is.
 func Equalize(p Pixels) {
 	for c := range p.C {
 		var count, table [256]int

@@ -30,11 +30,13 @@ func (c *counted) settled() int64 {
 	}
 }
 
-// While nobody takes batches, a loader makes as many as it may prefetch and waits; each one taken makes room for one more.
+// While nobody takes batches, a loader makes as many as it may prefetch and waits; each one taken makes room for one
+// more.
 func TestLoaderHoldsBack(t *testing.T) {
 	set := &counted{Memory: noise(64, 8, 8, 1, 0)}
 	const batch, ahead = 16, 3
-	l, err := NewLoader(set, newPipeline(t, Defaults(), set.Memory, 1), LoaderConfig{Batch: batch, Prefetch: ahead, Workers: 2})
+	l, err := NewLoader(set, newPipeline(t, Defaults(), set.Memory, 1), LoaderConfig{Batch: batch, Prefetch: ahead,
+		Workers: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

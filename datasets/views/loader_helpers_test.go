@@ -39,7 +39,8 @@ type Loader struct {
 
 // NewLoader loads all views of a pipeline, and the labels.
 func NewLoader(set datasets.Set, p *Pipeline, cfg LoaderConfig) (*Loader, error) {
-	c := feed.Config{Seed: cfg.Seed, Batch: cfg.Batch, Start: cfg.Start, Workers: cfg.Workers, Prefetch: cfg.Prefetch, Sampler: cfg.Sampler, Wants: []string{feed.Labels}}
+	c := feed.Config{Seed: cfg.Seed, Batch: cfg.Batch, Start: cfg.Start, Workers: cfg.Workers, Prefetch: cfg.Prefetch,
+		Sampler: cfg.Sampler, Wants: []string{feed.Labels}}
 	for v := range p.Views {
 		c.Wants = append(c.Wants, feed.View(v))
 		if cfg.Params {
@@ -60,7 +61,8 @@ func (l *Loader) Next(ctx context.Context) (*Batch, error) {
 		return nil, err
 	}
 	k := &l.kept
-	*k = Batch{Step: b.Step, Labels: b.Field(feed.Labels).I32, Indices: b.Rows, Masks: b.Field("mask").F32, Views: k.Views[:0], of: b}
+	*k = Batch{Step: b.Step, Labels: b.Field(feed.Labels).I32, Indices: b.Rows, Masks: b.Field("mask").F32,
+		Views: k.Views[:0], of: b}
 	for v := range l.pipe.Views {
 		k.Views = append(k.Views, b.Field(viewNames[v]).F32)
 	}

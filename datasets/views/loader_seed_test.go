@@ -7,8 +7,8 @@ import (
 	"selfsup/datasets/sampling"
 )
 
-// Every row of a batch is a view of its image as the pipeline makes it for the loader's seed, the step, the row and the view, beside its image's
-// label; the images are those that the sampler gives for the seed and the step.
+// Every row of a batch is a view of its image as the pipeline makes it for the loader's seed, the step, the row and the
+// view, beside its image's label; the images are those that the sampler gives for the seed and the step.
 func TestBatchIsOfItsSeed(t *testing.T) {
 	m := noise(50, 12, 12, 3, 0)
 	p := newPipeline(t, everything(), m, 2)
@@ -29,7 +29,8 @@ func TestBatchIsOfItsSeed(t *testing.T) {
 			}
 			for row, k := range b.Indices {
 				if b.Labels[row] != int32(m.Labels[k]) {
-					t.Errorf("seed %d, step %d, row %d: label %d, image %d has %d", seed, start+i, row, b.Labels[row], k, m.Labels[k])
+					t.Errorf("seed %d, step %d, row %d: label %d, image %d has %d", seed, start+i, row, b.Labels[row],
+						k, m.Labels[k])
 				}
 				for v := range b.Views {
 					if err := p.View(view, &m.Images[k], seed, start+i, row, v, new(Scratch)); err != nil {
@@ -51,7 +52,8 @@ func TestSeedsGiveOtherBatches(t *testing.T) {
 	m.Class = []string{"even", "odd"}
 	p := newPipeline(t, everything(), m, 2)
 	for name, s := range map[string]sampling.Settings{
-		"shuffle": &sampling.Shuffle{}, "blocks": sampling.DefaultBlocks(), "balanced": &sampling.Balanced{}, "repeated": sampling.DefaultRepeated(),
+		"shuffle": &sampling.Shuffle{}, "blocks": sampling.DefaultBlocks(), "balanced": &sampling.Balanced{},
+		"repeated": sampling.DefaultRepeated(),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var order [2][]int32
@@ -81,7 +83,8 @@ func TestSeedsGiveOtherBatches(t *testing.T) {
 				}
 			}
 			if both < 3 || same > 0 {
-				t.Errorf("%d images are given with seeds 1 and 2, %d of them in the same view; want some, and none", both, same)
+				t.Errorf("%d images are given with seeds 1 and 2, %d of them in the same view; want some, and none",
+					both, same)
 			}
 		})
 	}

@@ -39,7 +39,8 @@ func take(t testing.TB, l *Loader, n int) []*Batch {
 	return out
 }
 
-// The parts of pictures that a batch's views read have the pixels of the whole: the views are those of pictures in memory, bit for bit.
+// The parts of pictures that a batch's views read have the pixels of the whole: the views are those of pictures in
+// memory, bit for bit.
 func TestLoaderDecodesParts(t *testing.T) {
 	dir := t.TempDir()
 	m := noise(12, 90, 60, 3, 50)
@@ -124,7 +125,8 @@ func TestBatchDependsOnSeedAndStepAlone(t *testing.T) {
 				}
 				for r, i := range got.Indices {
 					if got.Labels[r] != i%2 {
-						t.Fatalf("step %d: row %d is image %d with label %d, want %d", got.Step, r, i, got.Labels[r], i%2)
+						t.Fatalf("step %d: row %d is image %d with label %d, want %d", got.Step, r, i, got.Labels[r],
+							i%2)
 					}
 				}
 			}
@@ -164,7 +166,8 @@ func TestLoaderNamesTheBadImage(t *testing.T) {
 			continue
 		}
 		failures++
-		if s := err.Error(); !strings.Contains(s, "sample 4, noise[4]: does not decode") || !strings.Contains(s, "step ") {
+		if s := err.Error(); !strings.Contains(s, "sample 4, noise[4]: does not decode") ||
+			!strings.Contains(s, "step ") {
 			t.Errorf("got %q, want the step and sample 4", s)
 		}
 	}
@@ -291,7 +294,8 @@ func ExampleLoader() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println("step", batch.Step, "views", len(batch.Views), "floats in each", len(batch.Views[0]), "steps an epoch", loader.StepsPerEpoch())
+	fmt.Println("step", batch.Step, "views", len(batch.Views), "floats in each", len(batch.Views[0]), "steps an epoch",
+		loader.StepsPerEpoch())
 	batch.Release()
 	// Output: step 0 views 2 floats in each 200704 steps an epoch 11
 }

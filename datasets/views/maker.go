@@ -8,7 +8,8 @@ import (
 	"selfsup/datasets/resample"
 )
 
-// Count is the number of views that the settings speak of: those of crops, or of the longest list with a value a view; at least 1.
+// Count is the number of views that the settings speak of: those of crops, or of the longest list with a value a view;
+// at least 1.
 func (s *Settings) Count() int {
 	n := 1
 	for _, p := range s.perView() {
@@ -52,8 +53,8 @@ func (p *Pipeline) Evaluation(set datasets.Labelled) feed.Maker {
 	return NewEvalMaker(set.(datasets.Set), p)
 }
 
-// Maker makes the views of a set of images: fields view0, view1 ... [H,W,C], and params0, params1 ... [len(ParamNames)] with what was drawn for
-// each.
+// Maker makes the views of a set of images: fields view0, view1 ... [H,W,C], and params0, params1 ... [len(ParamNames)]
+// with what was drawn for each.
 type Maker struct {
 	set  datasets.Set
 	pipe *Pipeline
@@ -65,7 +66,8 @@ func NewMaker(set datasets.Set, p *Pipeline) *Maker { return &Maker{set, p} }
 // Fields implements feed.Maker.
 func (m *Maker) Fields() []string { return []string{"view0, view1 ...", "params0, params1 ..."} }
 
-// Groups implements feed.Grouped: the views of each [[views.crops]] table. Without one it is empty: all views are alike.
+// Groups implements feed.Grouped: the views of each [[views.crops]] table. Without one it is empty: all views are
+// alike.
 func (m *Maker) Groups() []int {
 	var n []int
 	for _, c := range m.pipe.settings.Crops {
@@ -159,8 +161,9 @@ type worker struct {
 	spare   []float32
 	scratch Scratch
 
-	key    feed.Key
-	choose func(h, w int) resample.Box // the part of an image that its views are made of; what is drawn for that is drawn again for them
+	key feed.Key
+	// the part of an image that its views are made of; what is drawn for that is drawn again for them
+	choose func(h, w int) resample.Box
 }
 
 // Make implements feed.Worker.
@@ -191,7 +194,8 @@ func (w *worker) Make(to []feed.Slot, i int, key feed.Key) error {
 	return nil
 }
 
-// EvalMaker makes what evaluation sees of a set of images: view0 [H,W,C], see EvalBatch, and raw [H*W*C], the same before it is normalised.
+// EvalMaker makes what evaluation sees of a set of images: view0 [H,W,C], see EvalBatch, and raw [H*W*C], the same
+// before it is normalised.
 type EvalMaker struct {
 	set  datasets.Set
 	pipe *Pipeline

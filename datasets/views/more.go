@@ -5,11 +5,11 @@ import (
 	"selfsup/recipes/overlay"
 )
 
-// Augmentation changes a view in a way of its own: a table [views.more.NAME] of a recipe, by an entry of the catalog. It comes after this package's
-// operations and before normalisation. Of several the first by name comes first.
+// Augmentation changes a view in a way of its own: a table [views.more.NAME] of a recipe, by an entry of the catalog.
+// It comes after this package's operations and before normalisation. Of several the first by name comes first.
 type Augmentation interface {
-	// Augment changes a view of pixels from 0 to 1, numbered from 0. r is the view's own stream of random numbers: what it draws depends on seed,
-	// step, sample and view alone, and changes no other choice.
+	// Augment changes a view of pixels from 0 to 1, numbered from 0. r is the view's own stream of random numbers: what
+	// it draws depends on seed, step, sample and view alone, and changes no other choice.
 	Augment(v Pixels, r *datasets.Rand, view int)
 }
 

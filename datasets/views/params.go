@@ -33,15 +33,19 @@ const (
 
 var paramNames = [paramCount]string{
 	paramCropTop: "crop_top", paramCropLeft: "crop_left", paramCropHeight: "crop_height", paramCropWidth: "crop_width",
-	paramFlipped: "flip", paramFlippedVertically: "vertical_flip", paramQuarterTurns: "quarter_turns", paramDegrees: "degrees",
-	paramJittered: "jitter", paramBrightness: "brightness", paramContrast: "contrast", paramSaturation: "saturation", paramHue: "hue",
+	paramFlipped: "flip", paramFlippedVertically: "vertical_flip", paramQuarterTurns: "quarter_turns",
+	paramDegrees:  "degrees",
+	paramJittered: "jitter", paramBrightness: "brightness", paramContrast: "contrast", paramSaturation: "saturation",
+	paramHue:        "hue",
 	paramGrayscaled: "grayscale", paramBlurred: "blur", paramSolarized: "solarize",
-	paramEraseTop: "erase_top", paramEraseLeft: "erase_left", paramEraseHeight: "erase_height", paramEraseWidth: "erase_width",
+	paramEraseTop: "erase_top", paramEraseLeft: "erase_left", paramEraseHeight: "erase_height",
+	paramEraseWidth: "erase_width",
 }
 
-// ParamNames names the columns of Batch.Params, for methods that learn what was done to a view. The crop is in fractions of the image's
-// height and width, the erased rectangle in fractions of the view's; turns and degrees are counter-clockwise; a choice is 1 or 0; the
-// factors of the jitter are 1 and its hue, in turns, 0 where there was none; blur is its sigma in pixels, or 0.
+// ParamNames names the columns of Batch.Params, for methods that learn what was done to a view. The crop is in
+// fractions of the image's height and width, the erased rectangle in fractions of the view's; turns and degrees are
+// counter-clockwise; a choice is 1 or 0; the factors of the jitter are 1 and its hue, in turns, 0 where there was none;
+// blur is its sigma in pixels, or 0.
 func ParamNames() []string { return append([]string(nil), paramNames[:]...) }
 
 // params writes a plan in the order of paramNames.
@@ -65,7 +69,8 @@ func (p *Pipeline) params(to []float32, d *plan, img *datasets.Image, f frame) {
 		paramCropHeight: float32(box.Height) / h, paramCropWidth: float32(box.Width) / w,
 		paramFlipped: indicator(d.flip), paramFlippedVertically: indicator(d.turning.flip),
 		paramQuarterTurns: float32(d.turning.quarters), paramDegrees: float32(d.turning.degrees),
-		paramJittered: indicator(d.jitter), paramBrightness: factors[0], paramContrast: factors[1], paramSaturation: factors[2], paramHue: factors[3],
+		paramJittered: indicator(d.jitter), paramBrightness: factors[0], paramContrast: factors[1],
+		paramSaturation: factors[2], paramHue: factors[3],
 		paramGrayscaled: indicator(d.grayscale || d.toning.three == threeGrayscale),
 		paramBlurred:    float32(sigma),
 		paramSolarized:  indicator(d.solarize || d.toning.three == threeSolarize),
@@ -82,9 +87,9 @@ func indicator(b bool) float32 {
 	return 0
 }
 
-// Point is where a point of a view comes from: (y, x) and the result are fractions of height and width, measured from the top left
-// corner; the result may lie outside the image where the view was rotated. params are the view's, h and w its size in pixels.
-// RandAugment's shears, translations and rotations are not followed.
+// Point is where a point of a view comes from: (y, x) and the result are fractions of height and width, measured from
+// the top left corner; the result may lie outside the image where the view was rotated. params are the view's, h and w
+// its size in pixels. RandAugment's shears, translations and rotations are not followed.
 func Point(params []float32, h, w int, y, x float64) (imageY, imageX float64) {
 	at := func(column int) float64 { return float64(params[column]) }
 	py, px := (y-0.5)*float64(h), (x-0.5)*float64(w)
@@ -130,7 +135,8 @@ func (p *Pipeline) ranges(view int) []float64 {
 		choice(paramHue, s.Jitter.At(view), 2*s.Hue.At(view))
 		choice(paramGrayscaled, s.Grayscale.At(view)+s.ThreeAugment.At(view), 1)
 	}
-	choice(paramBlurred, s.Blur.At(view)+s.ThreeAugment.At(view), math.Hypot(s.BlurSigma[1], s.BlurSigma[1])) // at most one after the other
+	// at most one after the other
+	choice(paramBlurred, s.Blur.At(view)+s.ThreeAugment.At(view), math.Hypot(s.BlurSigma[1], s.BlurSigma[1]))
 	choice(paramSolarized, s.Solarize.At(view)+s.ThreeAugment.At(view), 1)
 	choice(paramEraseTop, s.Erase.At(view), 1)
 	choice(paramEraseLeft, s.Erase.At(view), 1)

@@ -1,6 +1,7 @@
 // Package views turns images into training views: one augmentation a file, and the pipeline that the loader draws from.
 //
-// What a view looks like depends on (seed, step, row, view) alone, never on threads or time. Views are float32, channels last.
+// What a view looks like depends on (seed, step, row, view) alone, never on threads or time. Views are float32,
+// channels last.
 package views
 
 import (
@@ -24,7 +25,8 @@ type Pipeline struct {
 	threshold float32
 }
 
-// New checks the settings against the data and measures mean and std on the training set where the recipe leaves them open.
+// New checks the settings against the data and measures mean and std on the training set where the recipe leaves them
+// open.
 func New(s Settings, d *datasets.Data, views int) (*Pipeline, error) {
 	if err := s.Validate(d.Channels, d.Height, d.Width); err != nil {
 		return nil, err
@@ -61,7 +63,8 @@ func New(s Settings, d *datasets.Data, views int) (*Pipeline, error) {
 func (s *Settings) lists(views int) error {
 	for _, p := range s.perView() {
 		if n := len(p.value); n > 1 && n != views {
-			return fmt.Errorf("views: %s = %v has %d values, the method takes %d views; want one number, or one a view", p.key, p.value, n, views)
+			return fmt.Errorf("views: %s = %v has %d values, the method takes %d views; want one number, or one a view",
+				p.key, p.value, n, views)
 		}
 	}
 	return nil
@@ -104,8 +107,8 @@ type plan struct {
 	more     []datasets.Rand // streams of augmentations from outside
 }
 
-// draw makes the choices for a view of an h x w image. The crop comes last, for it takes a varying number of draws: changing a
-// probability or a strength leaves every other choice as it was.
+// draw makes the choices for a view of an h x w image. The crop comes last, for it takes a varying number of draws:
+// changing a probability or a strength leaves every other choice as it was.
 func (p *Pipeline) draw(r *datasets.Rand, view, h, w int) plan {
 	s := &p.settings
 	factor := func(strength float64) float32 { return float32(r.Uniform(max(0, 1-strength), 1+strength)) }
@@ -153,7 +156,8 @@ func (p *Pipeline) reads(seed uint64, step, row, h, w int) (all resample.Box) {
 	return all
 }
 
-// drawMore makes the choices of the settings that have streams of their own, so that none of them changes another choice.
+// drawMore makes the choices of the settings that have streams of their own, so that none of them changes another
+// choice.
 func (p *Pipeline) drawMore(d *plan, stream func(name string) datasets.Rand, view int) {
 	s, f := &p.settings, p.frames[view]
 	if s.Turns.any() {
@@ -180,7 +184,8 @@ func (p *Pipeline) apply(v Pixels, img *datasets.Image, d *plan, view int, s *Sc
 	if pad := p.settings.Pad; pad > 0 {
 		shifted(v, img, pad, d.box.Top, d.box.Left)
 	} else {
-		s.resampler.Run(v.Pix, resample.Job{Src: img.Pix, Width: img.W, Channels: img.C, Box: d.box, Size: [2]int{v.H, v.W}, Filter: p.filter})
+		s.resampler.Run(v.Pix, resample.Job{Src: img.Pix, Width: img.W, Channels: img.C, Box: d.box,
+			Size: [2]int{v.H, v.W}, Filter: p.filter})
 	}
 	if d.clip {
 		raster.Scale(v.Pix, 1, 0)
@@ -238,7 +243,8 @@ func (p *Pipeline) View(dst []float32, img *datasets.Image, seed uint64, step, r
 }
 
 // ViewParams does what View does and writes what was drawn to params [len(ParamNames)], unless that is nil.
-func (p *Pipeline) ViewParams(dst, params []float32, img *datasets.Image, seed uint64, step, row, view int, s *Scratch) error {
+func (p *Pipeline) ViewParams(dst, params []float32, img *datasets.Image, seed uint64, step, row, view int,
+	s *Scratch) error {
 	if err := p.accepts(img); err != nil {
 		return err
 	}

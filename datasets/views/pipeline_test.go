@@ -107,13 +107,15 @@ func TestDrawFollowsSettings(t *testing.T) {
 	for i := range n {
 		r := datasets.NewRand(9, "test", uint64(i))
 		d := p.draw(&r, 0, 40, 30)
-		for name, hit := range map[string]bool{"flip": d.flip, "jitter": d.jitter, "grayscale": d.grayscale, "blur": d.sigma > 0, "solarize": d.solarize} {
+		for name, hit := range map[string]bool{"flip": d.flip, "jitter": d.jitter, "grayscale": d.grayscale,
+			"blur": d.sigma > 0, "solarize": d.solarize} {
 			if hit {
 				count[name]++
 			}
 		}
 		orders[d.order]++
-		if d.brightness < 0.6 || d.brightness > 1.4 || d.contrast < 0.6 || d.contrast > 1.4 || math.Abs(float64(d.hue)) > 0.1 || d.sigma > 2 {
+		if d.brightness < 0.6 || d.brightness > 1.4 || d.contrast < 0.6 || d.contrast > 1.4 ||
+			math.Abs(float64(d.hue)) > 0.1 || d.sigma > 2 {
 			t.Fatalf("draw %d: out of range: %+v", i, d)
 		}
 		b := d.box
@@ -121,7 +123,8 @@ func TestDrawFollowsSettings(t *testing.T) {
 			t.Fatalf("draw %d: box %+v leaves an image of 40x30", i, b)
 		}
 	}
-	for name, want := range map[string]float64{"flip": 0.25, "jitter": 0.8, "grayscale": 0.2, "blur": 1, "solarize": 0} {
+	for name, want := range map[string]float64{"flip": 0.25, "jitter": 0.8, "grayscale": 0.2, "blur": 1,
+		"solarize": 0} {
 		if got := float64(count[name]) / n; math.Abs(got-want) > 0.03 {
 			t.Errorf("%s: happened to %.3f of %d draws, want %.2f", name, got, n, want)
 		}
@@ -158,7 +161,8 @@ func TestRandomBox(t *testing.T) {
 				}
 				area += float64(b.Height*b.Width) / float64(c.h*c.w) / 2000
 			}
-			if c.wantH == 0 && (area < 0.5 || area > 0.62) { // 0.6 less what does not fit in ten tries near the whole image
+			// 0.6 less what does not fit in ten tries near the whole image
+			if c.wantH == 0 && (area < 0.5 || area > 0.62) {
 				t.Errorf("mean area %.3f of the image, want about 0.57", area)
 			}
 		})
@@ -185,7 +189,8 @@ func TestGreyIgnoresColour(t *testing.T) {
 
 func TestPadShifts(t *testing.T) {
 	m := noise(1, 8, 8, 1, 0)
-	s := Settings{CropArea: [2]float64{1, 1}, CropRatio: [2]float64{1, 1}, Interpolation: "bilinear", BlurSigma: [2]float64{1, 1}, BlurFilter: gaussianFilter, Statistics: Measured, Pad: 2,
+	s := Settings{CropArea: [2]float64{1, 1}, CropRatio: [2]float64{1, 1}, Interpolation: "bilinear",
+		BlurSigma: [2]float64{1, 1}, BlurFilter: gaussianFilter, Statistics: Measured, Pad: 2,
 		Mean: []float64{0}, Std: []float64{1}}
 	p := newPipeline(t, s, m, 1)
 	offsets := map[[2]int]bool{}
@@ -246,7 +251,8 @@ func TestEvalBatch(t *testing.T) {
 	if err := p.EvalBatch(got, m, []int32{0, 9, 7}); err == nil || !strings.Contains(err.Error(), "no image 9") {
 		t.Errorf("rows out of range: got %v, want an error on image 9", err)
 	}
-	if err := p.EvalBatch(got, noise(1, 8, 8, 1, 0), []int32{0}); err == nil || !strings.Contains(err.Error(), "1 channels, want 3") {
+	if err := p.EvalBatch(got, noise(1, 8, 8, 1, 0), []int32{0}); err == nil || !strings.Contains(err.Error(),
+		"1 channels, want 3") {
 		t.Errorf("a grey set: got %v", err)
 	}
 	wide := noise(3, 20, 31, 3, 9)

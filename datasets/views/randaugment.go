@@ -7,10 +7,11 @@ import (
 	"selfsup/datasets"
 )
 
-// RandAugment are the settings of RandAugment, between the turns and the colour jitter: a few operations drawn from fourteen, with
-// replacement, all of one magnitude.
+// RandAugment are the settings of RandAugment, between the turns and the colour jitter: a few operations drawn from
+// fourteen, with replacement, all of one magnitude.
 //
-// Cubuk et al. 2020, arXiv:1909.13719; operations, magnitudes and signs are torchvision's (nearest pixel, black outside), on floats.
+// Cubuk et al. 2020, arXiv:1909.13719; operations, magnitudes and signs are torchvision's (nearest pixel, black
+// outside), on floats.
 type RandAugment struct {
 	RandAugment PerView `toml:"rand_augment"`           // probability
 	Operations  int     `toml:"rand_augment_ops"`       // how many of them, at most 8
@@ -22,7 +23,8 @@ const (
 	magnitudeBins = 31
 )
 
-// randomOps are the operations in torchvision's order. m is the magnitude between 0 and the operation's largest, with its sign.
+// randomOps are the operations in torchvision's order. m is the magnitude between 0 and the operation's largest, with
+// its sign.
 var randomOps = [...]struct {
 	name    string
 	largest float64 // at bin 30; 0: the operation has no magnitude

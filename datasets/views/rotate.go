@@ -13,7 +13,8 @@ func FlipVertical(p Pixels) {
 	}
 }
 
-// Turn writes src turned by quarters of a circle, counter-clockwise, to dst: an odd number needs dst.H = src.W and dst.W = src.H.
+// Turn writes src turned by quarters of a circle, counter-clockwise, to dst: an odd number needs dst.H = src.W and
+// dst.W = src.H.
 func Turn(dst, src Pixels, quarters int) {
 	for y := range dst.H {
 		for x := range dst.W {
@@ -31,7 +32,8 @@ func Turn(dst, src Pixels, quarters int) {
 	}
 }
 
-// Affine is a map of the plane about the centre of an image: an output pixel at (x, y) takes the source at (A x + B y + C, D x + E y + F).
+// Affine is a map of the plane about the centre of an image: an output pixel at (x, y) takes the source at (A x + B y +
+// C, D x + E y + F).
 type Affine struct{ A, B, C, D, E, F float64 }
 
 // Rotation turns the image counter-clockwise.
@@ -40,8 +42,9 @@ func Rotation(degrees float64) Affine {
 	return Affine{A: c, B: -s, D: s, E: c}
 }
 
-// Warp writes src seen through an affine map to dst of the same size; what lies outside is 0 (black), and a border that is partly outside
-// fades; nearest takes the nearest pixel, else four are mixed. torchvision's affine and rotate on float tensors without fill.
+// Warp writes src seen through an affine map to dst of the same size; what lies outside is 0 (black), and a border that
+// is partly outside fades; nearest takes the nearest pixel, else four are mixed. torchvision's affine and rotate on
+// float tensors without fill.
 func Warp(dst, src Pixels, m Affine, nearest bool) {
 	cy, cx := float64(src.H-1)/2, float64(src.W-1)/2
 	for y := range dst.H {

@@ -9,16 +9,18 @@ import (
 
 // Settings is the [views] table of a recipe: how an image becomes a training view, in the order of the fields.
 //
-// The settings that decode as PerView may differ between views (BYOL, MoCo v3). Colour operations follow torchvision's float tensor
-// arithmetic; on grey images saturation, hue and grayscale change nothing.
+// The settings that decode as PerView may differ between views (BYOL, MoCo v3). Colour operations follow torchvision's
+// float tensor arithmetic; on grey images saturation, hue and grayscale change nothing.
 type Settings struct {
 	overlay.Optional
-	Crop          int        `toml:"crop"`          // output side in pixels; 0: the size of the set's images
-	CropArea      [2]float64 `toml:"crop_area"`     // smallest and largest fraction of the image area; [1, 1] with pad
-	CropRatio     [2]float64 `toml:"crop_ratio"`    // smallest and largest width / height of the crop
-	Pad           int        `toml:"pad"`           // pixels; above 0: reflect this many on each side and cut an unscaled random window instead
-	Interpolation string     `toml:"interpolation"` // bilinear | bicubic, antialiased; bicubic is clipped to [0,1]
-	Crops         []Crops    `toml:"crops"`         // views of several sizes, instead of crop and crop_area; the first table's size is evaluated
+	Crop      int        `toml:"crop"`       // output side in pixels; 0: the size of the set's images
+	CropArea  [2]float64 `toml:"crop_area"`  // smallest and largest fraction of the image area; [1, 1] with pad
+	CropRatio [2]float64 `toml:"crop_ratio"` // smallest and largest width / height of the crop
+	// pixels; above 0: reflect this many on each side and cut an unscaled random window instead
+	Pad           int    `toml:"pad"`
+	Interpolation string `toml:"interpolation"` // bilinear | bicubic, antialiased; bicubic is clipped to [0,1]
+	// views of several sizes, instead of crop and crop_area; the first table's size is evaluated
+	Crops []Crops `toml:"crops"`
 
 	Flip PerView `toml:"flip"` // probability of a left-right flip
 	Turns
@@ -35,7 +37,8 @@ type Settings struct {
 	Blur       PerView    `toml:"blur"`        // probability of a Gaussian blur
 	BlurSigma  [2]float64 `toml:"blur_sigma"`  // standard deviation uniform in this range, pixels
 	BlurKernel int        `toml:"blur_kernel"` // odd pixels; 0: a tenth of the output side, made odd, at least 3
-	BlurFilter string     `toml:"blur_filter"` // gaussian, cut to blur_kernel | boxes: PIL's three box filters, which need no kernel
+	// gaussian, cut to blur_kernel | boxes: PIL's three box filters, which need no kernel
+	BlurFilter string `toml:"blur_filter"`
 
 	Solarize          PerView `toml:"solarize"`           // probability
 	SolarizeThreshold float64 `toml:"solarize_threshold"` // grey level 0 to 256 from which a pixel is inverted
@@ -44,28 +47,34 @@ type Settings struct {
 
 	More
 
-	Statistics string    `toml:"statistics"` // measured on the training set | imagenet | cifar10 | cifar100 | clip | half; where mean is empty
-	Mean       []float64 `toml:"mean"`       // per channel, in units of full scale
-	Std        []float64 `toml:"std"`        // the same
+	// measured on the training set | imagenet | cifar10 | cifar100 | clip | half; where mean is empty
+	Statistics string    `toml:"statistics"`
+	Mean       []float64 `toml:"mean"` // per channel, in units of full scale
+	Std        []float64 `toml:"std"`  // the same
 
 	Erasing
 }
 
-// Defaults is SimCLR for small images: no blur, jitter strength 0.5. Chen et al. 2020, arXiv:2002.05709, app. A and B.9.
+// Defaults is SimCLR for small images: no blur, jitter strength 0.5. Chen et al. 2020, arXiv:2002.05709, app. A and
+// B.9.
 func Defaults() Settings {
 	return Settings{
 		CropArea: [2]float64{0.08, 1}, CropRatio: [2]float64{0.75, 1.3333}, Interpolation: "bilinear",
 		Flip:   PerView{0.5},
-		Jitter: PerView{0.8}, Brightness: PerView{0.4}, Contrast: PerView{0.4}, Saturation: PerView{0.4}, Hue: PerView{0.1},
+		Jitter: PerView{0.8}, Brightness: PerView{0.4}, Contrast: PerView{0.4}, Saturation: PerView{0.4},
+		Hue:       PerView{0.1},
 		Grayscale: PerView{0.2},
 		Blur:      PerView{0}, BlurSigma: [2]float64{0.1, 2}, BlurFilter: gaussianFilter,
 		Solarize: PerView{0}, SolarizeThreshold: 128,
-		Turns:       Turns{VerticalFlip: PerView{0}, QuarterTurn: PerView{0}, Rotate: PerView{0}, RotateDegrees: [2]float64{-30, 30}},
+		Turns: Turns{VerticalFlip: PerView{0}, QuarterTurn: PerView{0}, Rotate: PerView{0},
+			RotateDegrees: [2]float64{-30, 30}},
 		RandAugment: RandAugment{RandAugment: PerView{0}, Operations: 2, Magnitude: 9},
-		Tones: Tones{ThreeAugment: PerView{0}, Posterize: PerView{0}, PosterizeBits: 4, Equalize: PerView{0}, Autocontrast: PerView{0},
-			Sharpen: PerView{0}, SharpenFactor: 2, Invert: PerView{0}},
+		Tones: Tones{ThreeAugment: PerView{0}, Posterize: PerView{0}, PosterizeBits: 4, Equalize: PerView{0},
+			Autocontrast: PerView{0},
+			Sharpen:      PerView{0}, SharpenFactor: 2, Invert: PerView{0}},
 		Statistics: Measured,
-		Erasing:    Erasing{Erase: PerView{0}, EraseArea: [2]float64{0.02, 0.33}, EraseRatio: [2]float64{0.3, 3.3}, EraseValue: []float64{0}},
+		Erasing: Erasing{Erase: PerView{0}, EraseArea: [2]float64{0.02, 0.33}, EraseRatio: [2]float64{0.3, 3.3},
+			EraseValue: []float64{0}},
 	}
 }
 
@@ -86,7 +95,8 @@ func (s *Settings) Validate(channels, h, w int) error {
 		}
 	}
 	outH, outW := s.size(h, w)
-	for _, err := range []error{s.validateCrops(), s.Turns.validate(outH == outW), s.RandAugment.validate(), s.Tones.validate(), s.Erasing.validate(channels), s.validateStatistics(channels)} {
+	for _, err := range []error{s.validateCrops(), s.Turns.validate(outH == outW), s.RandAugment.validate(),
+		s.Tones.validate(), s.Erasing.validate(channels), s.validateStatistics(channels)} {
 		if err != nil {
 			return fmt.Errorf("views: %w", err)
 		}
@@ -94,17 +104,21 @@ func (s *Settings) Validate(channels, h, w int) error {
 	k := s.kernel(min(outH, outW))
 	switch {
 	case s.BlurFilter == boxesFilter && s.BlurKernel != 0:
-		return fmt.Errorf("views: blur_kernel = %d with blur_filter = %q, which has no kernel; want blur_kernel = 0", s.BlurKernel, boxesFilter)
+		return fmt.Errorf("views: blur_kernel = %d with blur_filter = %q, which has no kernel; want blur_kernel = 0",
+			s.BlurKernel, boxesFilter)
 	case s.BlurFilter == boxesFilter && s.BlurSigma[1] > maxBoxSigma:
-		return fmt.Errorf("views: blur_sigma = %v, want at most %v pixels with blur_filter = %q", s.BlurSigma, maxBoxSigma, boxesFilter)
+		return fmt.Errorf("views: blur_sigma = %v, want at most %v pixels with blur_filter = %q", s.BlurSigma,
+			maxBoxSigma, boxesFilter)
 	case s.BlurFilter != gaussianFilter && s.BlurFilter != boxesFilter:
 		return fmt.Errorf("views: blur_filter = %q, want %q or %q", s.BlurFilter, gaussianFilter, boxesFilter)
 	case !(s.BlurSigma[0] > 0 && s.BlurSigma[0] <= s.BlurSigma[1] && !math.IsInf(s.BlurSigma[1], 1)):
 		return fmt.Errorf("views: blur_sigma = %v, want [smallest, largest] in pixels, above 0", s.BlurSigma)
 	case s.BlurKernel < 0 || s.BlurKernel > 0 && s.BlurKernel%2 == 0:
-		return fmt.Errorf("views: blur_kernel = %d, want an odd number of pixels, or 0 for a tenth of the side", s.BlurKernel)
+		return fmt.Errorf("views: blur_kernel = %d, want an odd number of pixels, or 0 for a tenth of the side",
+			s.BlurKernel)
 	case s.blurs() && k/2 >= min(outH, outW):
-		return fmt.Errorf("views: blur_kernel = %d reaches past a view of %dx%d, want at most %d", k, outH, outW, 2*min(outH, outW)-1)
+		return fmt.Errorf("views: blur_kernel = %d reaches past a view of %dx%d, want at most %d", k, outH, outW,
+			2*min(outH, outW)-1)
 	case !(s.SolarizeThreshold >= 0 && s.SolarizeThreshold <= 256):
 		return fmt.Errorf("views: solarize_threshold = %v, want a grey level from 0 to 256", s.SolarizeThreshold)
 	case len(s.Mean) != len(s.Std):
@@ -114,7 +128,8 @@ func (s *Settings) Validate(channels, h, w int) error {
 	}
 	for i, v := range s.Std {
 		if !(v > 0) || math.IsInf(v, 1) || math.IsNaN(s.Mean[i]) || math.IsInf(s.Mean[i], 0) {
-			return fmt.Errorf("views: mean = %v, std = %v, want finite numbers, std above 0 (byte 255 is 1)", s.Mean, s.Std)
+			return fmt.Errorf("views: mean = %v, std = %v, want finite numbers, std above 0 (byte 255 is 1)", s.Mean,
+				s.Std)
 		}
 	}
 	return nil
@@ -175,7 +190,8 @@ func (s *Settings) validateCrop(h, w int) error {
 	case s.Crop == 0 && len(s.Crops) == 0 && (h == 0 || w == 0):
 		return fmt.Errorf("crop = 0, but the images differ in size; want the side of a view in pixels")
 	case !(s.CropArea[0] > 0 && s.CropArea[0] <= s.CropArea[1] && s.CropArea[1] <= 1):
-		return fmt.Errorf("crop_area = %v, want [smallest, largest] fraction of the area, above 0 and at most 1", s.CropArea)
+		return fmt.Errorf("crop_area = %v, want [smallest, largest] fraction of the area, above 0 and at most 1",
+			s.CropArea)
 	case !(s.CropRatio[0] > 0 && s.CropRatio[0] <= s.CropRatio[1] && !math.IsInf(s.CropRatio[1], 1)):
 		return fmt.Errorf("crop_ratio = %v, want [smallest, largest] width / height, above 0", s.CropRatio)
 	case s.Interpolation != "bilinear" && s.Interpolation != "bicubic":
@@ -183,7 +199,8 @@ func (s *Settings) validateCrop(h, w int) error {
 	case s.Pad < 0:
 		return fmt.Errorf("pad = %d, want pixels, at least 0", s.Pad)
 	case s.Pad > 0 && s.CropArea != [2]float64{1, 1}:
-		return fmt.Errorf("pad = %d with crop_area = %v: a shifted window is not scaled, want crop_area = [1, 1]", s.Pad, s.CropArea)
+		return fmt.Errorf("pad = %d with crop_area = %v: a shifted window is not scaled, want crop_area = [1, 1]",
+			s.Pad, s.CropArea)
 	case s.Pad > 0 && h > 0 && w > 0:
 		outH, outW := s.size(h, w)
 		return windowFits(h, w, s.Pad, outH, outW)

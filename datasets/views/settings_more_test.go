@@ -83,7 +83,8 @@ func TestErase(t *testing.T) {
 				n++
 			}
 		}
-		if want := int(math.Round(float64(q[paramEraseHeight]) * 40 * float64(q[paramEraseWidth]) * 40)); q[paramEraseHeight] == 0 || n != want {
+		if want := int(math.Round(float64(q[paramEraseHeight]) * 40 * float64(q[paramEraseWidth]) *
+			40)); q[paramEraseHeight] == 0 || n != want {
 			t.Fatalf("step %d: %d pixels erased, the parameters %v say %d", step, n, q[paramEraseTop:], want)
 		}
 		area += float64(n) / 1600 / 200
@@ -93,7 +94,8 @@ func TestErase(t *testing.T) {
 	}
 }
 
-// Point undoes what the parameters say: on an image whose pixels are their own coordinates, every pixel of a view shows where it is from.
+// Point undoes what the parameters say: on an image whose pixels are their own coordinates, every pixel of a view shows
+// where it is from.
 func TestPointFollowsTheGeometry(t *testing.T) {
 	const side = 64
 	img := datasets.Image{H: side, W: side, C: 3, Pix: make([]byte, side*side*3)}
@@ -117,7 +119,8 @@ func TestPointFollowsTheGeometry(t *testing.T) {
 				at := v[(y*33+x)*3:]
 				gotY, gotX := (float64(at[0])*255/2+0.5)/side, (float64(at[1])*255/2+0.5)/side
 				if math.Abs(iy-gotY) > 0.02 || math.Abs(ix-gotX) > 0.02 {
-					t.Fatalf("step %d, %v: pixel %d, %d shows %.3f, %.3f, Point says %.3f, %.3f", step, q[:8], y, x, gotY, gotX, iy, ix)
+					t.Fatalf("step %d, %v: pixel %d, %d shows %.3f, %.3f, Point says %.3f, %.3f", step, q[:8], y, x,
+						gotY, gotX, iy, ix)
 				}
 			}
 		}
@@ -135,8 +138,10 @@ func TestParamNames(t *testing.T) {
 	r := datasets.NewRand(1, "view", 1, 0, 0)
 	d := newPipeline(t, s, m, 2).draw(&r, 0, 20, 20)
 	for name, want := range map[string]float32{
-		"crop_top": float32(d.box.Top) / 20, "crop_width": float32(d.box.Width) / 20, "flip": indicator(d.flip), "jitter": 1,
-		"brightness": d.brightness, "hue": d.hue, "blur": float32(d.sigma), "solarize": indicator(d.solarize), "quarter_turns": 0,
+		"crop_top": float32(d.box.Top) / 20, "crop_width": float32(d.box.Width) / 20, "flip": indicator(d.flip),
+		"jitter":     1,
+		"brightness": d.brightness, "hue": d.hue, "blur": float32(d.sigma), "solarize": indicator(d.solarize),
+		"quarter_turns": 0,
 	} {
 		found := false
 		for i, n := range ParamNames() {
@@ -153,7 +158,8 @@ func TestParamNames(t *testing.T) {
 	}
 }
 
-// Every operation of RandAugment moves an image away from itself, at magnitude 0 none does but those without a magnitude.
+// Every operation of RandAugment moves an image away from itself, at magnitude 0 none does but those without a
+// magnitude.
 func TestRandAugmentOperations(t *testing.T) {
 	smooth := func() Pixels {
 		p := Pixels{H: 20, W: 24, C: 3, Pix: make([]float32, 20*24*3)}

@@ -104,12 +104,14 @@ func TestValidate(t *testing.T) {
 		{"largest kernel", func(s *Settings) { s.Blur, s.BlurKernel = PerView{1}, 55 }, 28, 28, ""},
 		{"threshold", func(s *Settings) { s.SolarizeThreshold = 300 }, 28, 28, "solarize_threshold = 300"},
 		{"mean alone", func(s *Settings) { s.Mean = []float64{0.5} }, 28, 28, "both or neither"},
-		{"mean of the wrong length", func(s *Settings) { s.Mean, s.Std = []float64{1, 2, 3}, []float64{1, 2, 3} }, 28, 28, "want 1 values"},
+		{"mean of the wrong length", func(s *Settings) { s.Mean, s.Std = []float64{1, 2, 3}, []float64{1, 2, 3} }, 28,
+			28, "want 1 values"},
 		{"std 0", func(s *Settings) { s.Mean, s.Std = []float64{1}, []float64{0} }, 28, 28, "std above 0"},
 		{"pad with area", func(s *Settings) { s.Pad = 4 }, 28, 28, "crop_area = [1, 1]"},
 		{"pad", func(s *Settings) { s.Pad, s.CropArea = 4, [2]float64{1, 1} }, 28, 28, ""},
 		{"pad past the image", func(s *Settings) { s.Pad, s.CropArea = 28, [2]float64{1, 1} }, 28, 28, "at most 27"},
-		{"window too large", func(s *Settings) { s.Pad, s.Crop, s.CropArea = 2, 40, [2]float64{1, 1} }, 28, 28, "40x40"},
+		{"window too large", func(s *Settings) { s.Pad, s.Crop, s.CropArea = 2, 40, [2]float64{1, 1} }, 28, 28,
+			"40x40"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := Defaults()

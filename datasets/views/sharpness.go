@@ -1,7 +1,7 @@
 package views
 
-// Sharpness moves every pixel away from a smoothed image by factor and clips to [0,1]: 0 is the smoothed image, 1 changes nothing. It is
-// smoothed by [1 1 1; 1 5 1; 1 1 1] / 13; the border stays as it is.
+// Sharpness moves every pixel away from a smoothed image by factor and clips to [0,1]: 0 is the smoothed image, 1
+// changes nothing. It is smoothed by [1 1 1; 1 5 1; 1 1 1] / 13; the border stays as it is.
 func (b *Blurrer) Sharpness(p Pixels, factor float32) {
 	n := p.W * p.C
 	b.tmp = grow(b.tmp, len(p.Pix))

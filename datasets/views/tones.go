@@ -9,7 +9,8 @@ import (
 
 // Tones are the settings that change colours after solarize, in the order of the fields.
 type Tones struct {
-	ThreeAugment  PerView `toml:"three_augment"`  // probability of one of grayscale, solarize and blur, each as likely (DeiT III)
+	// probability of one of grayscale, solarize and blur, each as likely (DeiT III)
+	ThreeAugment  PerView `toml:"three_augment"`
 	Posterize     PerView `toml:"posterize"`      // probability
 	PosterizeBits int     `toml:"posterize_bits"` // 1 to 8, kept of every grey level
 	Equalize      PerView `toml:"equalize"`       // probability of a flat histogram
@@ -37,7 +38,8 @@ type toning struct {
 }
 
 func (t *Tones) any() bool {
-	return t.ThreeAugment.any() || t.Posterize.any() || t.Equalize.any() || t.Autocontrast.any() || t.Sharpen.any() || t.Invert.any()
+	return t.ThreeAugment.any() || t.Posterize.any() || t.Equalize.any() || t.Autocontrast.any() || t.Sharpen.any() ||
+		t.Invert.any()
 }
 
 func (t *Tones) validate() error {

@@ -9,8 +9,9 @@ import (
 
 // Turns are the settings that move pixels after the crop and the left-right flip, in the order of the fields.
 type Turns struct {
-	VerticalFlip  PerView    `toml:"vertical_flip"`  // probability of a top-bottom flip
-	QuarterTurn   PerView    `toml:"quarter_turn"`   // probability of a turn by 0, 1, 2 or 3 quarters, each as likely; views have to be square
+	VerticalFlip PerView `toml:"vertical_flip"` // probability of a top-bottom flip
+	// probability of a turn by 0, 1, 2 or 3 quarters, each as likely; views have to be square
+	QuarterTurn   PerView    `toml:"quarter_turn"`
 	Rotate        PerView    `toml:"rotate"`         // probability of a rotation; outside is black
 	RotateDegrees [2]float64 `toml:"rotate_degrees"` // counter-clockwise angle uniform in this range
 }

@@ -8,9 +8,10 @@ import (
 	"selfsup/datasets/sampling"
 )
 
-// Texts is windows of texts over one vocabulary; it implements feed.Kind. view0, view1 ... [T] are symbols, each a window of its own; noise
-// [T] is symbols of the vocabulary at random, padding and unknown left out; length [] counts what is not padding in view0. raw [V], of
-// evaluation, is the share that each symbol has in the window: a bag of symbols.
+// Texts is windows of texts over one vocabulary; it implements feed.Kind. view0, view1 ... [T] are symbols, each a
+// window of its own; noise [T] is symbols of the vocabulary at random, padding and unknown left out; length [] counts
+// what is not padding in view0. raw [V], of evaluation, is the share that each symbol has in the window: a bag of
+// symbols.
 type Texts struct {
 	settings   Settings
 	vocabulary *datasets.Vocabulary
@@ -20,11 +21,13 @@ type Texts struct {
 // symbolsAWindow is T where the recipe does not say.
 const symbolsAWindow = 128
 
-// NewTexts takes the vocabulary of the training texts. A test set of another one has other symbols by the same numbers, and is refused.
+// NewTexts takes the vocabulary of the training texts. A test set of another one has other symbols by the same numbers,
+// and is refused.
 func NewTexts(s Settings, train datasets.TextSet, test datasets.Labelled) (*Texts, error) {
 	v := train.Vocabulary()
 	if other, ok := test.(datasets.TextSet); ok && !other.Vocabulary().Equal(v) {
-		return nil, fmt.Errorf("windows: the test texts number %d symbols (%s) and the training texts %d (%s) or others; want one vocabulary, made of the training texts",
+		return nil, fmt.Errorf("windows: the test texts number %d symbols (%s) and the training texts %d (%s) "+
+			"or others; want one vocabulary, made of the training texts",
 			other.Vocabulary().Len(), other.Vocabulary().Unit(), v.Len(), v.Unit())
 	}
 	if v.Len() <= datasets.FirstSymbol {

@@ -32,8 +32,8 @@ func texts(t *testing.T, vocabulary string, train, test string) *datasets.Data {
 	return d
 }
 
-// A text longer than the window is cut at a random place in training, another for each view and step, and at one place in evaluation; a
-// shorter one is padded. Each window is a part of its text.
+// A text longer than the window is cut at a random place in training, another for each view and step, and at one place
+// in evaluation; a shorter one is padded. Each window is a part of its text.
 func TestTextWindows(t *testing.T) {
 	const long = "abcdefghijklmnopqrstuvwxyz"
 	d := texts(t, "characters", long+"\nabc\n", "zyx?\n")
@@ -61,7 +61,8 @@ func TestTextWindows(t *testing.T) {
 	for fixed, want := range map[string]string{"start": "abcdefgh", "middle": "jklmnopq", "end": "stuvwxyz"} {
 		tx.settings.Fixed = fixed
 		for step := range 3 {
-			if got := v.Decode(feedtest.One(t, tx.Evaluation(d.Train), "view0", 0, feed.Key{Step: step}).I32); got != want {
+			if got := v.Decode(feedtest.One(t, tx.Evaluation(d.Train), "view0", 0,
+				feed.Key{Step: step}).I32); got != want {
 				t.Errorf("%s, step %d: evaluation reads %q, want %q", fixed, step, got, want)
 			}
 		}
@@ -103,7 +104,8 @@ func TestNoise(t *testing.T) {
 func TestTextErrors(t *testing.T) {
 	d, bytes := texts(t, "characters", "abc\n", "abc\n"), texts(t, "bytes", "abc\n", "abc\n")
 	_, err := NewTexts(Defaults(), d.Train.(datasets.TextSet), bytes.Test)
-	if err == nil || !strings.Contains(err.Error(), "the test texts number 258 symbols (bytes) and the training texts 5 (characters)") {
+	if err == nil || !strings.Contains(err.Error(), "the test texts number 258 symbols (bytes) and the training "+
+		"texts 5 (characters)") {
 		t.Errorf("two vocabularies: %v", err)
 	}
 	other := texts(t, "characters", "abd\n", "abd\n")
@@ -114,17 +116,21 @@ func TestTextErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for maker, names := range map[feed.Maker][]string{tx.Training(d.Train): {"raw", "params0", "caption"}, tx.Evaluation(d.Train): {"view1", "noise"}} {
+	for maker, names := range map[feed.Maker][]string{tx.Training(d.Train): {"raw", "params0", "caption"},
+		tx.Evaluation(d.Train): {"view1", "noise"}} {
 		for _, name := range names {
-			if _, err := maker.Worker([]string{name}); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("texts have no field %q; they have view0", name)) {
+			if _, err := maker.Worker([]string{name}); err == nil || !strings.Contains(err.Error(),
+				fmt.Sprintf("texts have no field %q; they have view0", name)) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
 	}
 	for key, s := range map[string]Settings{
-		"length": {Length: -1, Place: "random", Fixed: "middle"}, "place": {Place: "anywhere", Fixed: "middle"}, "fixed": {Place: "random", Fixed: "last"},
+		"length": {Length: -1, Place: "random", Fixed: "middle"}, "place": {Place: "anywhere", Fixed: "middle"},
+		"fixed": {Place: "random", Fixed: "last"},
 	} {
-		if err := s.Validate(); err == nil || !strings.Contains(err.Error(), key) || !strings.Contains(err.Error(), "want") {
+		if err := s.Validate(); err == nil || !strings.Contains(err.Error(), key) || !strings.Contains(err.Error(),
+			"want") {
 			t.Errorf("%+v: %v, want an error of %s", s, err, key)
 		}
 	}

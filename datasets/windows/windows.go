@@ -1,7 +1,9 @@
-// Package windows turns texts and sound recordings into the fields of a batch: pieces of one length, which is what a step can hold.
+// Package windows turns texts and sound recordings into the fields of a batch: pieces of one length, which is what a
+// step can hold.
 //
-// A training window is at a random place of its sample, each view's at one of its own, so that of a sample longer than the window each step
-// reads another part; evaluation reads one fixed window of each sample. A sample shorter than the window is whole, with padding after it.
+// A training window is at a random place of its sample, each view's at one of its own, so that of a sample longer than
+// the window each step reads another part; evaluation reads one fixed window of each sample. A sample shorter than the
+// window is whole, with padding after it.
 package windows
 
 import (
@@ -14,9 +16,10 @@ import (
 // Settings is the [windows] table of a recipe.
 type Settings struct {
 	overlay.Optional
-	Length int    `toml:"length"` // of a window: symbols of a text, samples of a recording; 0: 128 symbols, or one second
-	Place  string `toml:"place"`  // of a training window: random, or as in evaluation
-	Fixed  string `toml:"fixed"`  // place of the windows of evaluation: start | middle | end
+	// of a window: symbols of a text, samples of a recording; 0: 128 symbols, or one second
+	Length int    `toml:"length"`
+	Place  string `toml:"place"` // of a training window: random, or as in evaluation
+	Fixed  string `toml:"fixed"` // place of the windows of evaluation: start | middle | end
 }
 
 // Defaults takes random windows, and evaluates the middle of each sample.
@@ -31,7 +34,8 @@ const maxLength = 1 << 24
 // Validate checks the settings.
 func (s *Settings) Validate() error {
 	if s.Length < 0 || s.Length > maxLength {
-		return setting.Bad("length", "%d: want 1 to %d symbols or samples, or 0 for 128 symbols or one second", s.Length, maxLength)
+		return setting.Bad("length", "%d: want 1 to %d symbols or samples, or 0 for 128 symbols or one second",
+			s.Length, maxLength)
 	}
 	if s.Place != "random" && s.Place != "fixed" {
 		return setting.Bad("place", "%q: want \"random\", or \"fixed\" for the windows of evaluation", s.Place)
@@ -50,7 +54,8 @@ func (s *Settings) length(otherwise int) int {
 	return otherwise
 }
 
-// at is where the window of a view is, as a share of the places where it fits. What it draws depends on the key and the view alone.
+// at is where the window of a view is, as a share of the places where it fits. What it draws depends on the key and the
+// view alone.
 func (s *Settings) at(random bool, key feed.Key, view int) float64 {
 	if !random || s.Place == "fixed" {
 		return places[s.Fixed]

@@ -37,6 +37,7 @@ func (p *Pyramid) New(s *graph.Scope, in backbones.Input) layer.Func {
 	first, second := s.In("0"), s.In("1")
 	return layer.Chain(
 		layer.Conv(first.In("conv"), in.Shape[2], p.Width, 3, 2), layer.BatchNorm(first.In("norm"), p.Width), Softsign,
-		layer.Conv(second.In("conv"), p.Width, 2*p.Width, 3, 2), layer.BatchNorm(second.In("norm"), 2*p.Width), Softsign,
+		layer.Conv(second.In("conv"), p.Width, 2*p.Width, 3, 2), layer.BatchNorm(second.In("norm"), 2*p.Width),
+		Softsign,
 		op.GlobalAvgPool)
 }

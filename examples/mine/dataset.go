@@ -24,7 +24,8 @@ func (s *Stripes) Validate() error {
 
 // Open implements datasets.Source.
 func (s *Stripes) Open(datasets.Env) (*datasets.Data, error) {
-	return &datasets.Data{Train: stripes{s, "train", s.Images}, Test: stripes{s, "test", s.Images / 2}, Channels: 1, Height: s.Size, Width: s.Size}, nil
+	return &datasets.Data{Train: stripes{s, "train", s.Images}, Test: stripes{s, "test", s.Images / 2}, Channels: 1,
+		Height: s.Size, Width: s.Size}, nil
 }
 
 // stripes implements datasets.Set.

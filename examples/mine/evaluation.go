@@ -7,8 +7,8 @@ import (
 	"selfsup/experiment/evaluate"
 )
 
-// Margin is how much closer test features are to the mean of their own class than to the nearest other mean, on average, as a share of the distance
-// to that.
+// Margin is how much closer test features are to the mean of their own class than to the nearest other mean, on
+// average, as a share of the distance to that.
 type Margin struct{ evaluate.Schedule }
 
 // Validate implements evaluate.Protocol.

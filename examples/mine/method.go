@@ -25,7 +25,8 @@ func (m *Alike) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) met
 	apart := op.MeanAll(op.Square(op.Gram(s.AllRows(za))))                                 // of [B,B] cosines
 	return methods.Objective{
 		Features: ha,
-		Terms:    []methods.Term{{Name: "alike", Weight: 1, Value: losses.MSE(za, zb)}, {Name: "apart", Weight: 1, Value: apart}},
-		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(za)}},
+		Terms: []methods.Term{{Name: "alike", Weight: 1, Value: losses.MSE(za, zb)},
+			{Name: "apart", Weight: 1, Value: apart}},
+		Metrics: []methods.Metric{{Name: "spread", Value: losses.Spread(za)}},
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"selfsup/setting"
 )
 
-// Sign takes steps of nearly one size, in the direction of the moving average of the gradients: Lion's idea (Chen et al. 2023, arXiv:2302.06675)
-// with a soft sign. Its learning rate falls in a straight line.
+// Sign takes steps of nearly one size, in the direction of the moving average of the gradients: Lion's idea (Chen et
+// al. 2023, arXiv:2302.06675) with a soft sign. Its learning rate falls in a straight line.
 type Sign struct {
 	optim.Rate
 	Beta  float64 `toml:"beta"`  // of the moving average

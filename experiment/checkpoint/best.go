@@ -31,8 +31,8 @@ func SaveBest(dir string, st *graph.Store, m Meta) error {
 // Best reads the best checkpoint of a folder. Without one the error is fs.ErrNotExist.
 func Best(dir string) (*graph.Store, Meta, error) { return Load(filepath.Join(dir, best)) }
 
-// BestScore is the score that a checkpoint has to beat, and its step: nil if the folder has no best one yet, or one that is damaged, which the
-// warning says.
+// BestScore is the score that a checkpoint has to beat, and its step: nil if the folder has no best one yet, or one
+// that is damaged, which the warning says.
 func BestScore(dir string) (s *Score, step int, warning string) {
 	_, m, err := Best(dir)
 	switch {

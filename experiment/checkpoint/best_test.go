@@ -12,7 +12,8 @@ import (
 	"selfsup/graph/ir"
 )
 
-// The best checkpoint stays while others rotate, is replaced as a whole, and says what it scored; a damaged one is told and counts as none.
+// The best checkpoint stays while others rotate, is replaced as a whole, and says what it scored; a damaged one is told
+// and counts as none.
 func TestBest(t *testing.T) {
 	dir := saved(t, 1)
 	if s, _, warning := BestScore(dir); s != nil || warning != "" {
@@ -25,7 +26,8 @@ func TestBest(t *testing.T) {
 		if err := SaveBest(dir, store(), Meta{Step: step + 1, Score: &Score{"knn k=20 top1", value}}); err != nil {
 			t.Fatal(err)
 		}
-		if s, at, warning := BestScore(dir); s == nil || *s != (Score{"knn k=20 top1", value}) || at != step+1 || warning != "" {
+		if s, at, warning := BestScore(dir); s == nil || *s != (Score{"knn k=20 top1", value}) || at != step+1 ||
+			warning != "" {
 			t.Errorf("score %v, warning %q; want %v", s, warning, value)
 		}
 	}
@@ -60,11 +62,13 @@ func TestExportBytes(t *testing.T) {
 	if err := Export(&out, []Tensor{b, a}, map[string]string{"step": "7"}); err != nil {
 		t.Fatal(err)
 	}
-	header := `{"__metadata__":{"step":"7"},"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"b/weight":{"dtype":"F32","shape":[1,2],"data_offsets":[4,12]}}`
+	header :=
+		`{"__metadata__":{"step":"7"},"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"b/weight":{"dtype":"F32","shape":[1,2],"data_offsets":[4,12]}}`
 	for len(header)%8 != 0 {
 		header += " "
 	}
-	want := string([]byte{byte(len(header)), 0, 0, 0, 0, 0, 0, 0}) + header + "\x00\x00\x00\x3f" + "\x00\x00\x80\x3f" + "\x00\x00\x00\xc0"
+	want := string([]byte{byte(len(header)), 0, 0, 0, 0, 0, 0, 0}) + header + "\x00\x00\x00\x3f" + "\x00\x00\x80\x3f" +
+		"\x00\x00\x00\xc0"
 	if out.String() != want {
 		t.Errorf("got\n%q, want\n%q", out.String(), want)
 	}

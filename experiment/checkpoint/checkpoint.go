@@ -1,8 +1,10 @@
-// Package checkpoint keeps a Store and a step number in one file that is written atomically and checked when it is read.
+// Package checkpoint keeps a Store and a step number in one file that is written atomically and checked when it is
+// read.
 //
-// The format, all numbers little-endian: the 8 bytes "SSLCKPT1"; the length of the header as uint64; the header, JSON of metadata and
-// entries (name, kind, type, shape, offset and CRC-32C of its data); zeros up to a multiple of 64; the entries' raw data in order of their
-// names, each at a multiple of 64 bytes from the start of the data; the SHA-256 of everything before it.
+// The format, all numbers little-endian: the 8 bytes "SSLCKPT1"; the length of the header as uint64; the header, JSON
+// of metadata and entries (name, kind, type, shape, offset and CRC-32C of its data); zeros up to a multiple of 64; the
+// entries' raw data in order of their names, each at a multiple of 64 bytes from the start of the data; the SHA-256 of
+// everything before it.
 package checkpoint
 
 import (
@@ -36,8 +38,8 @@ type Meta struct {
 	Jobs    []string `json:"jobs,omitempty"` // of the method, due after the step, that were not done yet
 }
 
-// Encoder is the frozen encoder: the images that it takes (pixels of 0 to 1, less the mean, over the standard deviation of their channel)
-// and its entries in the Store.
+// Encoder is the frozen encoder: the images that it takes (pixels of 0 to 1, less the mean, over the standard deviation
+// of their channel) and its entries in the Store.
 type Encoder struct {
 	Height   int       `json:"height"`
 	Width    int       `json:"width"`
@@ -62,9 +64,10 @@ type Samples struct {
 
 // Column is a column of a table as the run's training rows have it.
 type Column struct {
-	Name       string   `json:"name"`
-	Categories []string `json:"categories,omitempty"` // by their places; the place after them stands for none. Empty: the column is of numbers
-	Mean       float64  `json:"mean"`                 // of the numbers
+	Name string `json:"name"`
+	// by their places; the place after them stands for none. Empty: the column is of numbers
+	Categories []string `json:"categories,omitempty"`
+	Mean       float64  `json:"mean"` // of the numbers
 	Std        float64  `json:"std"`
 }
 
@@ -106,8 +109,8 @@ const (
 	next     = "next" // whole, and on its way to be the last
 )
 
-// Save writes a checkpoint as the last of a folder; the one before stays as the previous. When it fails, what the folder held can still be
-// read. A last one that is damaged does not become the previous one, which then stays.
+// Save writes a checkpoint as the last of a folder; the one before stays as the previous. When it fails, what the
+// folder held can still be read. A last one that is damaged does not become the previous one, which then stays.
 func Save(dir string, st *graph.Store, m Meta) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
@@ -119,13 +122,14 @@ func Save(dir string, st *graph.Store, m Meta) error {
 	m.Seed = st.Seed
 	now := filepath.Join(dir, last)
 	if err := folder.Replace(filepath.Join(dir, next), func(w io.Writer) error { return write(w, st, m) }); err != nil {
-		return fmt.Errorf("checkpoint: %s, %.2f MB at step %d: %w; the checkpoint before it is kept", now, float64(size(st))/1e6, m.Step, err)
+		return fmt.Errorf("checkpoint: %s, %.2f MB at step %d: %w; the checkpoint before it is kept", now,
+			float64(size(st))/1e6, m.Step, err)
 	}
 	return rotate(dir)
 }
 
-// rotate makes the next checkpoint the last and the last the previous one; without a next one it does nothing. Only whole files are
-// renamed: a crash between the two leaves a previous checkpoint and the next.
+// rotate makes the next checkpoint the last and the last the previous one; without a next one it does nothing. Only
+// whole files are renamed: a crash between the two leaves a previous checkpoint and the next.
 func rotate(dir string) error {
 	now, coming := filepath.Join(dir, last), filepath.Join(dir, next)
 	if _, err := os.Stat(coming); errors.Is(err, fs.ErrNotExist) {
@@ -250,7 +254,8 @@ func Load(path string) (*graph.Store, Meta, error) {
 func Decode(data []byte) (*graph.Store, Meta, error) {
 	const fixed = len(magic) + 8
 	if len(data) < fixed+sha256.Size || string(data[:len(magic)]) != magic {
-		return nil, Meta{}, fmt.Errorf("no checkpoint: want %q and at least %d bytes, have %d", magic, fixed+sha256.Size, len(data))
+		return nil, Meta{}, fmt.Errorf("no checkpoint: want %q and at least %d bytes, have %d", magic,
+			fixed+sha256.Size, len(data))
 	}
 	body := data[:len(data)-sha256.Size]
 	whole := check(data)
@@ -275,8 +280,8 @@ func check(data []byte) error {
 	return nil
 }
 
-// decode reads a checkpoint without its checksum. It trusts no number: entries must follow one another, so that they cannot ask for more
-// memory than the data takes.
+// decode reads a checkpoint without its checksum. It trusts no number: entries must follow one another, so that they
+// cannot ask for more memory than the data takes.
 func decode(body []byte) (*graph.Store, Meta, error) {
 	const fixed = len(magic) + 8
 	n := binary.LittleEndian.Uint64(body[len(magic):])

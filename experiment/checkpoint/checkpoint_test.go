@@ -31,7 +31,8 @@ func store() *graph.Store {
 		return a
 	}
 	w := put("backbone/conv1/weight", graph.Param, ir.F32, 3, 3, 2)
-	for i, bits := range []uint32{0x7fc00001, 0x7f800001, 0xffc12345, 0x80000000, 1, 0x807fffff, 0x7f800000, 0xff800000, 0x7f7fffff} {
+	for i, bits := range []uint32{0x7fc00001, 0x7f800001, 0xffc12345, 0x80000000, 1, 0x807fffff, 0x7f800000, 0xff800000,
+		0x7f7fffff} {
 		w.F32[i] = math.Float32frombits(bits)
 	}
 	d := put("backbone/norm/mean", graph.State, ir.F64, 5)
@@ -104,7 +105,8 @@ func TestDamage(t *testing.T) {
 	bad := bytes.Clone(whole)
 	at := bytes.Index(bad, raw(store().Get("projector/weight")))
 	bad[at+40] ^= 4
-	if _, _, err := Decode(bad); err == nil || !strings.Contains(err.Error(), `entry "projector/weight": damaged: checksum`) {
+	if _, _, err := Decode(bad); err == nil || !strings.Contains(err.Error(),
+		`entry "projector/weight": damaged: checksum`) {
 		t.Errorf("a flipped bit in an entry: got %v, want its name", err)
 	}
 }
@@ -124,14 +126,20 @@ func TestForgedHeaders(t *testing.T) {
 	zeros := fmt.Sprintf(`"crc32c":%d`, crc32.Checksum(make([]byte, 64), castagnoli))
 	for _, c := range []struct{ name, header, want string }{
 		{"huge shape", one(`{"name":"a","kind":"param","dtype":"f32","shape":[1099511627776]}`), "does not fit"},
-		{"overflowing shape", one(`{"name":"a","kind":"param","dtype":"f32","shape":[4294967296,4294967296]}`), "does not fit"},
+		{"overflowing shape", one(`{"name":"a","kind":"param","dtype":"f32","shape":[4294967296,4294967296]}`),
+			"does not fit"},
 		{"negative shape", one(`{"name":"a","kind":"param","dtype":"f32","shape":[-1]}`), "does not fit"},
-		{"negative offset", one(`{"name":"a","kind":"param","dtype":"f32","shape":[1],"offset":-4}`), "offset -4, want 0"},
-		{"offset outside", one(`{"name":"a","kind":"param","dtype":"f32","shape":[1],"offset":4096}`), "offset 4096, want 0"},
-		{"shared data", one(`{"name":"a","kind":"param","dtype":"f32","shape":[16],` + zeros + `},{"name":"b","kind":"param","dtype":"f32","shape":[16],` + zeros + `}`), `entry "b": offset 0, want 64`},
+		{"negative offset", one(`{"name":"a","kind":"param","dtype":"f32","shape":[1],"offset":-4}`),
+			"offset -4, want 0"},
+		{"offset outside", one(`{"name":"a","kind":"param","dtype":"f32","shape":[1],"offset":4096}`),
+			"offset 4096, want 0"},
+		{"shared data", one(`{"name":"a","kind":"param","dtype":"f32","shape":[16],` + zeros +
+			`},{"name":"b","kind":"param","dtype":"f32","shape":[16],` + zeros + `}`), `entry "b": offset 0, want 64`},
 		{"unknown kind", one(`{"name":"a","kind":"thing","dtype":"f32","shape":[1]}`), `kind "thing"`},
 		{"unknown type", one(`{"name":"a","kind":"param","dtype":"f16","shape":[1]}`), `type "f16"`},
-		{"twice", one(`{"name":"a","kind":"param","dtype":"f32","shape":[0]},{"name":"a","kind":"param","dtype":"f32","shape":[0]}`), "stands twice"},
+		{"twice",
+			one(
+				`{"name":"a","kind":"param","dtype":"f32","shape":[0]},{"name":"a","kind":"param","dtype":"f32","shape":[0]}`), "stands twice"},
 		{"negative step", `{"step":-1}`, "step -1, want 0 or more"},
 		{"no JSON", `entries`, "header: "},
 	} {
@@ -154,8 +162,10 @@ func TestFit(t *testing.T) {
 	}
 	whole := func() []graph.Leaf {
 		return []graph.Leaf{
-			leaf("backbone/conv1/weight", graph.Param, ir.F32, 3, 3, 2), leaf("backbone/norm/mean", graph.State, ir.F64, 5),
-			leaf("moments/empty", graph.Moment, ir.F32, 0, 4), leaf("projector/weight", graph.Moment, ir.F32, 97), leaf("queue/next", graph.State, ir.I32),
+			leaf("backbone/conv1/weight", graph.Param, ir.F32, 3, 3, 2), leaf("backbone/norm/mean", graph.State, ir.F64,
+				5),
+			leaf("moments/empty", graph.Moment, ir.F32, 0, 4), leaf("projector/weight", graph.Moment, ir.F32, 97),
+			leaf("queue/next", graph.State, ir.I32),
 		}
 	}
 	for _, c := range []struct {
@@ -164,17 +174,24 @@ func TestFit(t *testing.T) {
 		want   string
 	}{
 		{"the same", func(l []graph.Leaf) []graph.Leaf { return l }, ""},
-		{"shape", func(l []graph.Leaf) []graph.Leaf { l[3].Shape = ir.Shape{4, 97}; return l }, "checkpoint: runs/x: projector/weight is [97], this recipe builds [4,97]"},
-		{"type", func(l []graph.Leaf) []graph.Leaf { l[3].DType = ir.I32; return l }, "checkpoint: runs/x: projector/weight is [97], this recipe builds [97]i32"},
-		{"kind", func(l []graph.Leaf) []graph.Leaf { l[3].Kind = graph.Param; return l }, "checkpoint: runs/x: projector/weight is a moment, this recipe builds a param"},
-		{"surplus", func(l []graph.Leaf) []graph.Leaf { return l[:4] }, "checkpoint: runs/x: queue/next is not in this recipe"},
-		{"missing", func(l []graph.Leaf) []graph.Leaf { return append(l, leaf("z", graph.Param, ir.F32, 2)) }, "checkpoint: runs/x: z is missing, this recipe builds [2]"},
+		{"shape", func(l []graph.Leaf) []graph.Leaf { l[3].Shape = ir.Shape{4, 97}; return l },
+			"checkpoint: runs/x: projector/weight is [97], this recipe builds [4,97]"},
+		{"type", func(l []graph.Leaf) []graph.Leaf { l[3].DType = ir.I32; return l },
+			"checkpoint: runs/x: projector/weight is [97], this recipe builds [97]i32"},
+		{"kind", func(l []graph.Leaf) []graph.Leaf { l[3].Kind = graph.Param; return l },
+			"checkpoint: runs/x: projector/weight is a moment, this recipe builds a param"},
+		{"surplus", func(l []graph.Leaf) []graph.Leaf { return l[:4] },
+			"checkpoint: runs/x: queue/next is not in this recipe"},
+		{"missing", func(l []graph.Leaf) []graph.Leaf { return append(l, leaf("z", graph.Param, ir.F32, 2)) },
+			"checkpoint: runs/x: z is missing, this recipe builds [2]"},
 		{"more than five", func(l []graph.Leaf) []graph.Leaf {
 			for _, n := range []string{"f", "e", "d", "c", "b", "a"} {
 				l = append(l, leaf(n, graph.Param, ir.F32, 1))
 			}
 			return l
-		}, "checkpoint: runs/x: a is missing, this recipe builds [1]; b is missing, this recipe builds [1]; c is missing, this recipe builds [1]; d is missing, this recipe builds [1]; e is missing, this recipe builds [1]; and 1 more"},
+		}, "checkpoint: runs/x: a is missing, this recipe builds [1]; b is missing, this recipe builds [1]; c " +
+			"is missing, this recipe builds [1]; d is missing, this recipe builds [1]; e is missing, this " +
+			"recipe builds [1]; and 1 more"},
 	} {
 		got := ""
 		if err := Fit("runs/x", store(), c.change(whole())); err != nil {

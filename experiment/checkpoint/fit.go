@@ -8,7 +8,8 @@ import (
 	"selfsup/graph"
 )
 
-// Fit compares what a checkpoint holds with what a graph builds, and names every entry that differs, is missing or is left over.
+// Fit compares what a checkpoint holds with what a graph builds, and names every entry that differs, is missing or is
+// left over.
 func Fit(where string, have *graph.Store, want []graph.Leaf) error {
 	var bad []string
 	known := map[string]bool{}

@@ -31,7 +31,8 @@ func TestImport(t *testing.T) {
 		return checkpoint.Import(path)
 	}
 	got, m, err := read(file.Bytes())
-	if err != nil || len(got) != 1 || !slices.Equal(got["a/w"].F32, a.F32) || !got["a/w"].Shape.Equal(a.Shape) || !maps.Equal(m, meta) {
+	if err != nil || len(got) != 1 || !slices.Equal(got["a/w"].F32, a.F32) || !got["a/w"].Shape.Equal(a.Shape) ||
+		!maps.Equal(m, meta) {
 		t.Errorf("got %v and %v (%v)", got, m, err)
 	}
 	for n := range file.Len() {

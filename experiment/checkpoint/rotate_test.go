@@ -42,8 +42,8 @@ func damage(t *testing.T, dir, name string) {
 	}
 }
 
-// Whatever befell the folder, the newest whole checkpoint is found, damage is told, and the next Save makes the folder sound without losing
-// the last good one.
+// Whatever befell the folder, the newest whole checkpoint is found, damage is told, and the next Save makes the folder
+// sound without losing the last good one.
 func TestLatest(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -71,7 +71,8 @@ func TestLatest(t *testing.T) {
 			dir := saved(t, 3)
 			c.befall(t, dir)
 			_, m, warning, err := Latest(dir)
-			if err != nil || m.Step != c.step || (warning == "") != (c.warning == "") || !strings.Contains(warning, c.warning) {
+			if err != nil || m.Step != c.step || (warning == "") != (c.warning == "") ||
+				!strings.Contains(warning, c.warning) {
 				t.Fatalf("step %d, warning %q, %v; want step %d, warning %q", m.Step, warning, err, c.step, c.warning)
 			}
 			save(t, dir, 9)
@@ -91,7 +92,8 @@ func TestAllDamaged(t *testing.T) {
 	damage(t, dir, last)
 	damage(t, dir, previous)
 	_, _, _, err := Latest(dir)
-	if err == nil || !strings.Contains(err.Error(), "last: damaged or cut") || !strings.Contains(err.Error(), "previous: damaged or cut") {
+	if err == nil || !strings.Contains(err.Error(), "last: damaged or cut") || !strings.Contains(err.Error(),
+		"previous: damaged or cut") {
 		t.Errorf("got %v, want both named", err)
 	}
 }

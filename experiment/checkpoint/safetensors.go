@@ -23,12 +23,14 @@ func TensorOf(name string, a ir.Array) Tensor {
 	return Tensor{name, a.Type, func(w io.Writer) error { return writeData(w, a) }}
 }
 
-// Export writes a safetensors file: the header's length as uint64, the header in JSON padded with spaces to a multiple of 8 bytes, the tensors
-// without gaps in the order of their names. meta becomes "__metadata__".
+// Export writes a safetensors file: the header's length as uint64, the header in JSON padded with spaces to a multiple
+// of 8 bytes, the tensors without gaps in the order of their names. meta becomes "__metadata__".
 //
 // The format is that of github.com/huggingface/safetensors.
 func Export(w io.Writer, tensors []Tensor, meta map[string]string) error {
-	tensors = slices.SortedFunc(slices.Values(tensors), func(a, b Tensor) int { return strings.Compare(a.Name, b.Name) })
+	tensors = slices.SortedFunc(slices.Values(tensors), func(a, b Tensor) int {
+		return strings.Compare(a.Name, b.Name)
+	})
 	type entry struct {
 		DType   string `json:"dtype"`
 		Shape   []int  `json:"shape"`

@@ -10,8 +10,8 @@ import (
 	"selfsup/graph/ir"
 )
 
-// A Store and its file are each as large as the parameters and all that is kept with them. What is done with every checkpoint takes them a
-// block at a time, so that saving needs no memory to speak of.
+// A Store and its file are each as large as the parameters and all that is kept with them. What is done with every
+// checkpoint takes them a block at a time, so that saving needs no memory to speak of.
 
 const block = 16 << 10 // elements
 

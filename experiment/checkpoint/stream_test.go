@@ -10,7 +10,8 @@ import (
 	"selfsup/graph/ir"
 )
 
-// Saving over an earlier checkpoint takes much less memory than the checkpoint, and more than a block comes back as it was.
+// Saving over an earlier checkpoint takes much less memory than the checkpoint, and more than a block comes back as it
+// was.
 func TestSaveTakesLittleMemory(t *testing.T) {
 	st := graph.NewStore(1)
 	e := &graph.Entry{Name: "weight", Array: ir.NewArray(ir.Type{Shape: ir.Shape{block*128 + 7}})}
@@ -51,7 +52,8 @@ func TestIntact(t *testing.T) {
 	for name, c := range map[string]struct {
 		data []byte
 		want bool
-	}{"whole": {data, true}, "flipped": {flipped, false}, "cut": {data[:len(data)-1], false}, "short": {data[:7], false}, "empty": {nil, false}} {
+	}{"whole": {data, true}, "flipped": {flipped, false}, "cut": {data[:len(data)-1], false},
+		"short": {data[:7], false}, "empty": {nil, false}} {
 		path := filepath.Join(dir, "file")
 		if err := os.WriteFile(path, c.data, 0o666); err != nil {
 			t.Fatal(err)

@@ -8,7 +8,8 @@ import (
 	"selfsup/experiment/folder"
 )
 
-// Window is what a line of metrics has gathered when it is not yet written: going on from the checkpoint gives the same line.
+// Window is what a line of metrics has gathered when it is not yet written: going on from the checkpoint gives the same
+// line.
 type Window struct {
 	Steps int   `json:"steps"` // since the line before
 	Sums  []Sum `json:"sums"`
@@ -49,5 +50,6 @@ func (r *Real) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// RemoveStale removes what processes that were killed while they saved left in a folder of checkpoints, which may not be there.
+// RemoveStale removes what processes that were killed while they saved left in a folder of checkpoints, which may not
+// be there.
 func RemoveStale(dir string) error { return folder.RemoveStaleOf(dir, next, best) }

@@ -36,8 +36,10 @@ func newCurvature(x []float32, n, dim, classes int, seed uint64) *curvature {
 	k := c.rank
 	c.q, c.a = make([]float32, classes*dim), make([]float32, classes*k)
 	c.scratch = make([]float32, max(
-		device.GemmScratch(false, false, n, k, dim), device.GemmScratch(true, false, dim, k, n), device.GemmScratch(true, false, k, k, n),
-		device.GemmScratch(false, false, dim, k, k), device.GemmScratch(false, false, classes, k, dim), device.GemmScratch(false, true, classes, dim, k)))
+		device.GemmScratch(false, false, n, k, dim), device.GemmScratch(true, false, dim, k, n),
+		device.GemmScratch(true, false, k, k, n),
+		device.GemmScratch(false, false, dim, k, k), device.GemmScratch(false, false, classes, k, dim),
+		device.GemmScratch(false, true, classes, dim, k)))
 	c.v = make([]float32, dim*k)
 	if k == dim {
 		for i := range k {

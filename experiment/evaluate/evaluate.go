@@ -1,5 +1,5 @@
-// Package evaluate holds the protocols that measure a frozen encoder by its features, one protocol a file. A protocol sees features and
-// labels, never the encoder, so that measuring cannot change what is measured.
+// Package evaluate holds the protocols that measure a frozen encoder by its features, one protocol a file. A protocol
+// sees features and labels, never the encoder, so that measuring cannot change what is measured.
 package evaluate
 
 import (
@@ -20,10 +20,11 @@ type Features struct {
 	Classes int
 	Seed    uint64 // of whatever a protocol draws
 
-	// Held lists, rising, the rows of the training set whose labels choose a protocol's hyperparameters; fits that are compared see
-	// the other rows alone. Without any there is nothing to choose on.
-	Held       []int32
-	Validation bool // the test set is the validation split itself, held out of the training set: hyperparameters are chosen on it
+	// Held lists, rising, the rows of the training set whose labels choose a protocol's hyperparameters; fits that are
+	// compared see the other rows alone. Without any there is nothing to choose on.
+	Held []int32
+	// the test set is the validation split itself, held out of the training set: hyperparameters are chosen on it
+	Validation bool
 
 	Pairs *Pairs // images and texts in one space, where a protocol needs them
 
@@ -31,7 +32,8 @@ type Features struct {
 
 	Maps *Maps // of the test set, for protocols of pixels, whose training rows are pixels; nil: rows are samples
 
-	Alive func() error // every long loop of a protocol calls it again and again; its error ends the evaluation; nil: nobody asks
+	// every long loop of a protocol calls it again and again; its error ends the evaluation; nil: nobody asks
+	Alive func() error
 }
 
 // Result is one number.
@@ -41,10 +43,11 @@ type Result struct {
 	Value    float64        `json:"value"`       // a fraction of the test set for accuracies
 	K        int            `json:"k,omitempty"` // neighbours asked for
 	Settings map[string]any `json:"settings,omitempty"`
-	Notes    []string       `json:"notes,omitempty"`    // what a reader has to know, such as a fit that has not converged
-	Accuracy bool           `json:"accuracy,omitempty"` // a fraction of test images, which is what intervals are of
-	Lower    bool           `json:"lower,omitempty"`    // less is better
-	Hits     []bool         `json:"-"`                  // of an accuracy: which test images are right
+	// what a reader has to know, such as a fit that has not converged
+	Notes    []string `json:"notes,omitempty"`
+	Accuracy bool     `json:"accuracy,omitempty"` // a fraction of test images, which is what intervals are of
+	Lower    bool     `json:"lower,omitempty"`    // less is better
+	Hits     []bool   `json:"-"`                  // of an accuracy: which test images are right
 }
 
 // Needs is what a protocol cannot do without. A run checks it before the training.
@@ -71,13 +74,15 @@ type Protocol interface {
 
 // Schedule is the setting that every protocol has.
 type Schedule struct {
-	Every setting.Length `toml:"every"` // training between evaluations; 0: only at the end, which is evaluated in any case
+	// training between evaluations; 0: only at the end, which is evaluated in any case
+	Every setting.Length `toml:"every"`
 }
 
 // When implements Protocol for the structs that embed a Schedule.
 func (s Schedule) When() setting.Length { return s.Every }
 
-// goOn is called by every long loop: it tells whoever watches that the evaluation goes on, and returns the error that ends it.
+// goOn is called by every long loop: it tells whoever watches that the evaluation goes on, and returns the error that
+// ends it.
 func (f Features) goOn(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -99,7 +104,8 @@ func (f Features) held() (x []float32, y []int32) {
 // check says what keeps f from being measured.
 func (f Features) check(protocol string) error {
 	if f.Dim < 1 || f.Classes < 1 {
-		return fmt.Errorf("evaluate: %s: features of size %d and %d classes, want at least 1 of each", protocol, f.Dim, f.Classes)
+		return fmt.Errorf("evaluate: %s: features of size %d and %d classes, want at least 1 of each", protocol, f.Dim,
+			f.Classes)
 	}
 	for _, s := range []struct {
 		name string
@@ -110,7 +116,8 @@ func (f Features) check(protocol string) error {
 			return fmt.Errorf("evaluate: %s: the %s set is empty", protocol, s.name)
 		}
 		if len(s.x) != len(s.y)*f.Dim {
-			return fmt.Errorf("evaluate: %s: %d %s features for %d labels, want [%d,%d]", protocol, len(s.x), s.name, len(s.y), len(s.y), f.Dim)
+			return fmt.Errorf("evaluate: %s: %d %s features for %d labels, want [%d,%d]", protocol, len(s.x), s.name,
+				len(s.y), len(s.y), f.Dim)
 		}
 		for i, y := range s.y {
 			if y < 0 || int(y) >= f.Classes {
@@ -119,7 +126,8 @@ func (f Features) check(protocol string) error {
 		}
 		for i, v := range s.x {
 			if v := float64(v); math.IsNaN(v) || math.IsInf(v, 0) {
-				return fmt.Errorf("evaluate: %s: %s feature [%d,%d] is %v, want finite numbers", protocol, s.name, i/f.Dim, i%f.Dim, v)
+				return fmt.Errorf("evaluate: %s: %s feature [%d,%d] is %v, want finite numbers", protocol, s.name,
+					i/f.Dim, i%f.Dim, v)
 			}
 		}
 	}
@@ -129,7 +137,8 @@ func (f Features) check(protocol string) error {
 // checkFeatures says what keeps features x of at least two images from being measured without labels.
 func (f Features) checkFeatures(protocol string, x []float32) error {
 	if f.Dim < 1 || len(x)%f.Dim != 0 || len(x) < 2*f.Dim {
-		return fmt.Errorf("evaluate: %s: %d numbers as features of size %d, want those of two images or more", protocol, len(x), f.Dim)
+		return fmt.Errorf("evaluate: %s: %d numbers as features of size %d, want those of two images or more", protocol,
+			len(x), f.Dim)
 	}
 	for i, v := range x {
 		if v := float64(v); math.IsNaN(v) || math.IsInf(v, 0) {
@@ -139,10 +148,12 @@ func (f Features) checkFeatures(protocol string, x []float32) error {
 	return nil
 }
 
-// accuracies turns ranks into top-1, and top-5 where that can be missed. hits5 is how many classes count as the first five.
+// accuracies turns ranks into top-1, and top-5 where that can be missed. hits5 is how many classes count as the first
+// five.
 func accuracies(protocol string, k, classes, hits5 int, ranks []int, settings map[string]any) []Result {
 	result := func(metric string, first int) Result {
-		return Result{Protocol: protocol, Metric: metric, Value: topK(ranks, first), K: k, Settings: settings, Accuracy: true, Hits: hits(ranks, first)}
+		return Result{Protocol: protocol, Metric: metric, Value: topK(ranks, first), K: k, Settings: settings,
+			Accuracy: true, Hits: hits(ranks, first)}
 	}
 	out := []Result{result("top1", 1)}
 	if classes > 5 {
@@ -171,7 +182,8 @@ func topK(ranks []int, k int) float64 {
 	return float64(n) / float64(len(ranks))
 }
 
-// rank is how many classes stand before the label: those of a higher score, and of equal ones those of a smaller number.
+// rank is how many classes stand before the label: those of a higher score, and of equal ones those of a smaller
+// number.
 func rank(scores []float64, label int32) int {
 	n := 0
 	for c, s := range scores {

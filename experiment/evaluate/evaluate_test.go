@@ -48,10 +48,12 @@ func protocols() map[string]Protocol {
 	several.L2 = []float64{1e-4, 1e-2, 1}
 	majority := DefaultKNN()
 	majority.Vote, majority.K = "majority", []int{1, 7}
-	return map[string]Protocol{"knn": DefaultKNN(), "knn majority": majority, "linear": DefaultLinear(), "linear, three l2": several}
+	return map[string]Protocol{"knn": DefaultKNN(), "knn majority": majority, "linear": DefaultLinear(),
+		"linear, three l2": several}
 }
 
-// Close clouds are told apart, far ones better; results do not depend on the number of threads; features stay as they are.
+// Close clouds are told apart, far ones better; results do not depend on the number of threads; features stay as they
+// are.
 func TestProtocols(t *testing.T) {
 	defer kern.SetThreads(kern.Threads())
 	for name, p := range protocols() {
@@ -157,7 +159,8 @@ func TestKNNAgainstLoops(t *testing.T) {
 
 func TestKNNTies(t *testing.T) {
 	// Four training images in one direction, of classes 2, 1, 1, 2; scale does not count.
-	f := Features{TrainX: []float32{1, 0, 2, 0, 3, 0, 4, 0}, TrainY: []int32{2, 1, 1, 2}, TestX: []float32{5, 0}, TestY: []int32{1}, Dim: 2, Classes: 3}
+	f := Features{TrainX: []float32{1, 0, 2, 0, 3, 0, 4, 0}, TrainY: []int32{2, 1, 1, 2}, TestX: []float32{5, 0},
+		TestY: []int32{1}, Dim: 2, Classes: 3}
 	for _, c := range []struct {
 		k    int
 		want float64 // of class 1
@@ -169,7 +172,8 @@ func TestKNNTies(t *testing.T) {
 		{4, 1, "two votes each: the smaller class"},
 	} {
 		for _, vote := range []string{"weighted", "majority"} {
-			rs, err := (&KNN{K: []int{c.k}, Temperature: 1e-4, Vote: vote, Distance: "cosine"}).Evaluate(context.Background(), f)
+			rs, err := (&KNN{K: []int{c.k}, Temperature: 1e-4, Vote: vote, Distance: "cosine"}).Evaluate(
+				context.Background(), f)
 			if err != nil || rs[0].Value != c.want {
 				t.Errorf("k = %d, %s: top1 %v, %v; want %v (%s)", c.k, vote, rs, err, c.want, c.why)
 			}
@@ -200,7 +204,8 @@ func TestNearestIsExact(t *testing.T) {
 	}
 }
 
-// The gradient is that of the objective, standardised or not, for numbers of classes and rows around the unrolled loops.
+// The gradient is that of the objective, standardised or not, for numbers of classes and rows around the unrolled
+// loops.
 func TestSoftmaxGradient(t *testing.T) {
 	for _, c := range []struct{ n, dim, classes int }{{1, 1, 1}, {5, 3, 2}, {66, 35, 4}, {131, 64, 5}} {
 		f := clouds(c.n, 1, c.dim, c.classes, 1, 8)
@@ -264,13 +269,15 @@ func TestLinearIgnoresScale(t *testing.T) {
 		t.Fatal(err)
 	}
 	b, err := DefaultLinear().Evaluate(context.Background(), g)
-	if err != nil || a[0].Value != b[0].Value || a[0].Settings["converged"] != true || b[0].Settings["converged"] != true {
+	if err != nil || a[0].Value != b[0].Value || a[0].Settings["converged"] != true ||
+		b[0].Settings["converged"] != true {
 		t.Errorf("top1 %v, scaled %v, %v: want the same, converged", a, b, err)
 	}
 }
 
-// Of several strengths the one whose fit on the other training images is most often right on the validation split is used, of equals the largest,
-// and an evaluation with that one alone gives the same. Labels of the test set have no part in it.
+// Of several strengths the one whose fit on the other training images is most often right on the validation split is
+// used, of equals the largest, and an evaluation with that one alone gives the same. Labels of the test set have no
+// part in it.
 func TestLinearChooses(t *testing.T) {
 	for _, c := range []struct {
 		seed uint64
@@ -301,7 +308,8 @@ func TestLinearChooses(t *testing.T) {
 			}
 		}
 		if rs[0].Settings["l2"] != best {
-			t.Errorf("seed %d: chose l2 = %v of %v, want %v with %.3f on the split", c.seed, rs[0].Settings["l2"], c.l2, best, right)
+			t.Errorf("seed %d: chose l2 = %v of %v, want %v with %.3f on the split", c.seed, rs[0].Settings["l2"], c.l2,
+				best, right)
 		}
 		p.L2 = []float64{best}
 		alone, err := p.Evaluate(context.Background(), f)
@@ -314,14 +322,17 @@ func TestLinearChooses(t *testing.T) {
 		p.L2 = c.l2
 		other, err := p.Evaluate(context.Background(), f)
 		if err != nil || other[0].Settings["l2"] != best {
-			t.Errorf("seed %d: with other test labels l2 = %v, %v; want %v again", c.seed, other[0].Settings["l2"], err, best)
+			t.Errorf("seed %d: with other test labels l2 = %v, %v; want %v again", c.seed, other[0].Settings["l2"], err,
+				best)
 		}
 		g.Validation = true // as during the training: the score is that of the best
-		if during, err := p.Evaluate(context.Background(), g); err != nil || during[0].Value != right || during[0].Settings["l2"] != best {
+		if during, err := p.Evaluate(context.Background(), g); err != nil || during[0].Value != right ||
+			during[0].Settings["l2"] != best {
 			t.Errorf("seed %d: on the split %v, %v; want %v", c.seed, during, err, right)
 		}
 		f.Held = nil
-		if _, err := p.Evaluate(context.Background(), f); err == nil || !strings.Contains(err.Error(), "no validation split; want one strength, or [validation] share above 0") {
+		if _, err := p.Evaluate(context.Background(), f); err == nil || !strings.Contains(err.Error(),
+			"no validation split; want one strength, or [validation] share above 0") {
 			t.Errorf("nothing to choose on: %v", err)
 		}
 	}
@@ -347,7 +358,8 @@ func TestNotes(t *testing.T) {
 			t.Fatalf("%T: %v, %v", c.p, rs, err)
 		}
 		for i, r := range rs {
-			if got := strings.Join(r.Notes, "; "); (c.want[i] == "") != (got == "") || !strings.HasPrefix(got, c.want[i]) {
+			if got := strings.Join(r.Notes, "; "); (c.want[i] == "") != (got == "") ||
+				!strings.HasPrefix(got, c.want[i]) {
 				t.Errorf("%T: result %d: notes %q, want %q", c.p, i, got, c.want[i])
 			}
 		}
@@ -391,7 +403,8 @@ func TestRefusals(t *testing.T) {
 		{"lengths", func(f *Features) { f.TrainX = f.TrainX[1:] }, "59 training features for 20 labels, want [20,3]"},
 		{"label", func(f *Features) { f.TestY[4] = 2 }, "test label 4 is 2, want 0 to 1"},
 		{"unlabelled", func(f *Features) { f.TrainY[0] = -1 }, "training label 0 is -1, want 0 to 1"},
-		{"NaN", func(f *Features) { f.TrainX[7] = float32(math.NaN()) }, "training feature [2,1] is NaN, want finite numbers"},
+		{"NaN", func(f *Features) { f.TrainX[7] = float32(math.NaN()) },
+			"training feature [2,1] is NaN, want finite numbers"},
 		{"size", func(f *Features) { f.Dim = 0 }, "features of size 0"},
 	} {
 		for name, p := range protocols() {
@@ -416,11 +429,16 @@ func TestValidate(t *testing.T) {
 		p    Protocol
 		want string
 	}{
-		{&KNN{K: nil, Temperature: 1, Vote: "majority", Distance: "cosine"}, "k: no numbers: want at least one, such as [20]"},
-		{&KNN{K: []int{3, 0, 3}, Temperature: 1, Vote: "weighted", Distance: "cosine"}, "k: 0: want numbers of 1 or more\nk: 3 is there twice"},
-		{&KNN{K: []int{1}, Vote: "most", Distance: "l2"}, "temperature: 0: want a number above 0\nvote: \"most\": want \"weighted\" or \"majority\"\ndistance: \"l2\": want \"cosine\""},
-		{&Linear{}, "l2: no numbers: want at least one, such as [1e-2]\niterations: 0: want 1 or more\ntolerance: 0: want a number above 0, such as 1e-6"},
-		{&Linear{L2: []float64{0, 1, 1}, Iterations: 1, Tolerance: 1}, "l2: 0: want numbers above 0\nl2: 1 is there twice"},
+		{&KNN{K: nil, Temperature: 1, Vote: "majority", Distance: "cosine"},
+			"k: no numbers: want at least one, such as [20]"},
+		{&KNN{K: []int{3, 0, 3}, Temperature: 1, Vote: "weighted", Distance: "cosine"},
+			"k: 0: want numbers of 1 or more\nk: 3 is there twice"},
+		{&KNN{K: []int{1}, Vote: "most", Distance: "l2"}, "temperature: 0: want a number above 0\nvote: " +
+			"\"most\": want \"weighted\" or \"majority\"\ndistance: \"l2\": want \"cosine\""},
+		{&Linear{}, "l2: no numbers: want at least one, such as [1e-2]\niterations: 0: want 1 or more\n" +
+			"tolerance: 0: want a number above 0, such as 1e-6"},
+		{&Linear{L2: []float64{0, 1, 1}, Iterations: 1, Tolerance: 1},
+			"l2: 0: want numbers above 0\nl2: 1 is there twice"},
 	} {
 		if err := c.p.Validate(); err == nil || err.Error() != c.want {
 			t.Errorf("%+v: got %v\nwant %s", c.p, err, c.want)
@@ -429,8 +447,11 @@ func TestValidate(t *testing.T) {
 }
 
 func TestResultJSON(t *testing.T) {
-	got, err := json.Marshal([]Result{{Protocol: "knn", Metric: "top1", Value: 0.5, K: 20, Settings: map[string]any{"vote": "weighted"}}, {Protocol: "linear", Metric: "top1", Value: 1}})
-	want := `[{"protocol":"knn","metric":"top1","value":0.5,"k":20,"settings":{"vote":"weighted"}},{"protocol":"linear","metric":"top1","value":1}]`
+	got,
+		err := json.Marshal([]Result{{Protocol: "knn", Metric: "top1", Value: 0.5, K: 20,
+		Settings: map[string]any{"vote": "weighted"}}, {Protocol: "linear", Metric: "top1", Value: 1}})
+	want :=
+		`[{"protocol":"knn","metric":"top1","value":0.5,"k":20,"settings":{"vote":"weighted"}},{"protocol":"linear","metric":"top1","value":1}]`
 	if err != nil || string(got) != want {
 		t.Errorf("got %s, %v\nwant %s", got, err, want)
 	}
@@ -537,14 +558,16 @@ func TestBothPathsConverge(t *testing.T) {
 	for _, l2 := range []float64{0.1, 0.01, 0.001} {
 		a, err := fast.fit(l2, p.Tolerance)
 		if err != nil || !a.converged || a.slope > 1e-6 {
-			t.Fatalf("l2 = %v: float32: converged %v after %d iterations, gradient %v, %v", l2, a.converged, a.iterations, a.slope, err)
+			t.Fatalf("l2 = %v: float32: converged %v after %d iterations, gradient %v, %v", l2, a.converged,
+				a.iterations, a.slope, err)
 		}
 		if testing.Short() && l2 != 0.1 {
 			continue
 		}
 		b, err := exact.fit(l2, p.Tolerance)
 		if err != nil || !b.converged {
-			t.Fatalf("l2 = %v: float64: converged %v after %d iterations, gradient %v, %v", l2, b.converged, b.iterations, b.slope, err)
+			t.Fatalf("l2 = %v: float64: converged %v after %d iterations, gradient %v, %v", l2, b.converged,
+				b.iterations, b.slope, err)
 		}
 		if math.Abs(a.value-b.value) > 1e-6 {
 			t.Errorf("l2 = %v: objective %v in float32, %v in float64", l2, a.value, b.value)
@@ -562,7 +585,8 @@ func TestBothPathsConverge(t *testing.T) {
 	}
 }
 
-// The preconditioner is symmetric and positive, undoes the Hessian that it knows, and leaves the other directions at one scale.
+// The preconditioner is symmetric and positive, undoes the Hessian that it knows, and leaves the other directions at
+// one scale.
 func TestCurvature(t *testing.T) {
 	const classes = 3
 	for _, c := range []struct{ n, dim int }{{400, 40}, {700, 300}, {50, 300}} {
@@ -664,7 +688,8 @@ func TestProjection(t *testing.T) {
 	}
 }
 
-// What needs no labels tells collapsed features from spread ones, whatever the number of threads, and refuses what it cannot measure.
+// What needs no labels tells collapsed features from spread ones, whatever the number of threads, and refuses what it
+// cannot measure.
 func TestLabelFree(t *testing.T) {
 	const n, dim = 200, 16
 	r := rand.New(rand.NewPCG(6, 6))
@@ -713,10 +738,12 @@ func TestLabelFree(t *testing.T) {
 		bad := spread
 		bad.TrainX, bad.ViewA = slices.Clone(bad.TrainX), slices.Clone(bad.ViewA)
 		bad.TrainX[dim+1], bad.ViewA[dim+1] = float32(math.NaN()), float32(math.NaN())
-		if _, err := c.p.Evaluate(context.Background(), bad); err == nil || !strings.Contains(err.Error(), "feature [1,1] is NaN") {
+		if _, err := c.p.Evaluate(context.Background(), bad); err == nil || !strings.Contains(err.Error(),
+			"feature [1,1] is NaN") {
 			t.Errorf("%T: NaN: got %v", c.p, err)
 		}
-		if _, err := c.p.Evaluate(context.Background(), Features{TrainX: make([]float32, dim), ViewA: make([]float32, dim), ViewB: make([]float32, dim), Dim: dim}); err == nil {
+		if _, err := c.p.Evaluate(context.Background(), Features{TrainX: make([]float32, dim),
+			ViewA: make([]float32, dim), ViewB: make([]float32, dim), Dim: dim}); err == nil {
 			t.Errorf("%T: of one image: no error", c.p)
 		}
 	}

@@ -18,7 +18,10 @@ func TestGolden(t *testing.T) {
 		"topk_accuracy":             goldenTopK,
 		"rankme":                    goldenRankMe,
 	}
-	golden.Each(t, "eval", checks, func(t *testing.T, f *golden.Fixture, check func(*testing.T, *golden.Fixture)) { check(t, f) })
+	golden.Each(t, "eval", checks, func(t *testing.T, f *golden.Fixture,
+		check func(*testing.T, *golden.Fixture)) {
+		check(t, f)
+	})
 }
 
 func goldenRankMe(t *testing.T, g *golden.Fixture) {
@@ -56,7 +59,8 @@ func TestGoldenAlignUniform(t *testing.T) {
 	x := g.Inputs["x"]
 	p := DefaultAlignUniform()
 	p.Alpha, p.T = golden.Param[float64](t, g, "alpha"), golden.Param[float64](t, g, "t")
-	rs, err := p.Evaluate(context.Background(), Features{ViewA: floats32(x.Data), ViewB: floats32(g.Inputs["y"].Data), Dim: x.Shape[1]})
+	rs, err := p.Evaluate(context.Background(), Features{ViewA: floats32(x.Data), ViewB: floats32(g.Inputs["y"].Data),
+		Dim: x.Shape[1]})
 	if err != nil {
 		t.Fatal(err)
 	}

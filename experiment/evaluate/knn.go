@@ -13,9 +13,10 @@ import (
 
 // KNN classifies each test image by the labels of its nearest training images.
 //
-// Weighted: every neighbour votes with exp(cos/temperature) (Wu et al. 2018, arXiv:1805.01978, sec. 3.4; DINO's eval_knn.py). Majority: one
-// neighbour, one vote, as scikit-learn's KNeighborsClassifier counts. Equal scores go to the smaller class, equally near neighbours to the
-// smaller index. With fewer than k training images all of them vote. top5 counts as DINO does, the best min(5, k) classes.
+// Weighted: every neighbour votes with exp(cos/temperature) (Wu et al. 2018, arXiv:1805.01978, sec. 3.4; DINO's
+// eval_knn.py). Majority: one neighbour, one vote, as scikit-learn's KNeighborsClassifier counts. Equal scores go to
+// the smaller class, equally near neighbours to the smaller index. With fewer than k training images all of them vote.
+// top5 counts as DINO does, the best min(5, k) classes.
 type KNN struct {
 	Schedule
 	K           []int   `toml:"k"`           // neighbours; one result for each
@@ -24,7 +25,8 @@ type KNN struct {
 	Distance    string  `toml:"distance"`    // cosine
 }
 
-// DefaultKNN is 20 neighbours at temperature 0.1. DINO's own default is 0.07; the CIFAR protocols around SimCLR use 0.1.
+// DefaultKNN is 20 neighbours at temperature 0.1. DINO's own default is 0.07; the CIFAR protocols around SimCLR use
+// 0.1.
 func DefaultKNN() *KNN {
 	return &KNN{K: []int{20}, Temperature: 0.1, Vote: "weighted", Distance: "cosine"}
 }
@@ -83,7 +85,8 @@ func (p *KNN) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 		rs := accuracies("knn", k, f.Classes, min(5, k), ranks, settings)
 		if n := len(f.TrainY); k > n {
 			for i := range rs {
-				rs[i].Notes = []string{fmt.Sprintf("k = %d is above the number of training images, %d: all of them vote", k, n)}
+				rs[i].Notes =
+					[]string{fmt.Sprintf("k = %d is above the number of training images, %d: all of them vote", k, n)}
 			}
 		}
 		out = append(out, rs...)
@@ -91,8 +94,8 @@ func (p *KNN) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	return out, nil
 }
 
-// votes fills the score of every class from the k nearest; near is in order of similarity. Weights are relative to that of the nearest, which
-// changes no rank and keeps exp within range at any temperature.
+// votes fills the score of every class from the k nearest; near is in order of similarity. Weights are relative to that
+// of the nearest, which changes no rank and keeps exp within range at any temperature.
 func (p *KNN) votes(near []neighbour, labels []int32, k int, scores []float64) {
 	clear(scores)
 	for _, n := range near[:min(k, len(near))] {
@@ -115,7 +118,8 @@ func (n neighbour) before(m neighbour) bool {
 	return n.cos > m.cos || n.cos == m.cos && n.index < m.index
 }
 
-// Similarities are made a block at a time, so that memory does not grow with the product of the set sizes. The cut depends on shapes alone.
+// Similarities are made a block at a time, so that memory does not grow with the product of the set sizes. The cut
+// depends on shapes alone.
 const (
 	knnRows    = 256  // test images
 	knnColumns = 4096 // training images
@@ -124,7 +128,8 @@ const (
 
 func tasks(rows int) int { return (rows + knnTask - 1) / knnTask }
 
-// nearest returns the k nearest training images of every test image by cosine, in order. Exact: all similarities are computed, in float32.
+// nearest returns the k nearest training images of every test image by cosine, in order. Exact: all similarities are
+// computed, in float32.
 func nearest(ctx context.Context, f Features, k int) ([][]neighbour, error) {
 	n, m, dim := len(f.TrainY), len(f.TestY), f.Dim
 	k = min(k, n)

@@ -17,17 +17,19 @@ type minimum struct {
 
 // minimisation is a smooth convex function, and how far to go down.
 type minimisation struct {
-	f          func(x, grad []float64) float64 // returns the value and fills the gradient, which are wanted together
-	noise      float64                         // relative rounding error of the value
-	inverse    func(dst, grad []float64)       // multiplies with about the inverse of the Hessian, symmetric and positive; nil: one
-	iterations int                             // at most
-	tolerance  float64                         // largest entry of the gradient at which it ends
-	goOn       func() error                    // called before every look at f; its error ends it
+	f     func(x, grad []float64) float64 // returns the value and fills the gradient, which are wanted together
+	noise float64                         // relative rounding error of the value
+	// multiplies with about the inverse of the Hessian, symmetric and positive; nil: one
+	inverse    func(dst, grad []float64)
+	iterations int          // at most
+	tolerance  float64      // largest entry of the gradient at which it ends
+	goOn       func() error // called before every look at f; its error ends it
 }
 
 const (
-	memory   = 20  // steps that L-BFGS remembers
-	flatness = 0.9 // of the slope along a direction that a step may leave: less costs more evaluations than it saves steps
+	memory = 20 // steps that L-BFGS remembers
+	// of the slope along a direction that a step may leave: less costs more evaluations than it saves steps
+	flatness = 0.9
 )
 
 // from finds the minimum from x, which it moves, by L-BFGS (Liu and Nocedal 1989, doi:10.1007/BF01589116). It ends
@@ -140,7 +142,8 @@ func (p *past) direction(dir, grad []float64) {
 // than what the step can gain, the slope alone decides (Hager and Zhang 2005, doi:10.1137/030601880, the approximate
 // Wolfe conditions). Along a line a convex function's slope only grows: the step is found as its root, by secants kept
 // within the bracket. It leaves the point and its gradient in next and nextGrad.
-func (d *minimisation) search(m minimum, grad, dir []float64, t float64, next, nextGrad []float64) (value float64, ok bool, err error) {
+func (d *minimisation) search(m minimum, grad, dir []float64, t float64, next, nextGrad []float64) (value float64,
+	ok bool, err error) {
 	start := floats.Dot(grad, dir)
 	lo, loSlope := 0.0, start
 	hi, hiSlope := math.Inf(1), math.NaN()

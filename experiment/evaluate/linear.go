@@ -24,16 +24,19 @@ import (
 // at a hundred times the tolerance.
 type Linear struct {
 	Schedule
-	Standardize bool      `toml:"standardize"` // shift and scale every feature to mean 0 and variance 1 over the training images
-	L2          []float64 `toml:"l2"`          // strengths; of several the best on the validation split
-	Iterations  int       `toml:"iterations"`  // of one fit, at most
-	Tolerance   float64   `toml:"tolerance"`   // a fit has converged when no entry of the objective's gradient is larger, in nats
+	// shift and scale every feature to mean 0 and variance 1 over the training images
+	Standardize bool      `toml:"standardize"`
+	L2          []float64 `toml:"l2"`         // strengths; of several the best on the validation split
+	Iterations  int       `toml:"iterations"` // of one fit, at most
+	// a fit has converged when no entry of the objective's gradient is larger, in nats
+	Tolerance float64 `toml:"tolerance"`
 }
 
 // DefaultLinear chooses among a grid of strengths on standardised features: pixels want strong ones, trained features
 // weak ones.
 func DefaultLinear() *Linear {
-	return &Linear{Standardize: true, L2: []float64{1, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 1e-4}, Iterations: 1000, Tolerance: 1e-6}
+	return &Linear{Standardize: true, L2: []float64{1, 0.3, 0.1, 0.03, 0.01, 3e-3, 1e-3, 1e-4}, Iterations: 1000,
+		Tolerance: 1e-6}
 }
 
 // Validate checks the settings.
@@ -106,7 +109,8 @@ func (p *Linear) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 // notes are what a reader of the result has to know.
 func (p *Linear) notes(best fitted) (notes []string) {
 	if !best.converged {
-		notes = append(notes, fmt.Sprintf("the fit has not converged: after %d iterations its gradient is %.2g, want %.2g",
+		notes = append(notes, fmt.Sprintf("the fit has not converged: after %d iterations its gradient is %.2g, "+
+			"want %.2g",
 			best.iterations, best.slope, p.Tolerance))
 	}
 	return notes

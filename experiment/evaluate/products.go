@@ -19,8 +19,10 @@ type products struct {
 func newProducts(s *softmax) *products {
 	n, dim, classes := len(s.rows), s.f.Dim, s.f.Classes
 	p := &products{
-		s: s, x: make([]float32, n*dim), w: make([]float32, classes*dim), g: make([]float32, classes*dim), z: make([]float32, n*classes),
-		scratch: make([]float32, max(device.GemmScratch(false, true, n, classes, dim), device.GemmScratch(true, false, classes, dim, n))),
+		s: s, x: make([]float32, n*dim), w: make([]float32, classes*dim), g: make([]float32, classes*dim),
+		z: make([]float32, n*classes),
+		scratch: make([]float32, max(device.GemmScratch(false, true, n, classes, dim), device.GemmScratch(true, false,
+			classes, dim, n))),
 	}
 	p.standardized(p.x, n, func(r int) []float32 { return s.f.TrainX[s.rows[r]*dim:][:dim] })
 	return p

@@ -35,7 +35,8 @@ func NewProjection(from int, seed uint64) *Projection {
 }
 
 func newProjection(from, to int, seed uint64) *Projection {
-	p := &Projection{From: from, To: to, at: make([]int32, from*projectionSigns), sign: make([]float32, from*projectionSigns)}
+	p := &Projection{From: from, To: to, at: make([]int32, from*projectionSigns),
+		sign: make([]float32, from*projectionSigns)}
 	r := datasets.NewRand(seed, "projection")
 	part := to / projectionSigns // each of a feature's outputs is in a part of its own, so that no two are the same
 	scale := float32(1 / math.Sqrt(projectionSigns))

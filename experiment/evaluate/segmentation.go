@@ -10,17 +10,20 @@ import (
 	"selfsup/setting"
 )
 
-// Segmentation is how well a linear classifier of single places tells the classes of pixels: softmax regression on the frozen encoder's last feature
-// map, upsampled to the masks (bilinear), trained to its optimum on pixels of the training masks. It measures the intersection over the union
-// of each class on all pixels of the test masks, and the mean over the classes that are there. Pixels that belong to no class count nowhere.
+// Segmentation is how well a linear classifier of single places tells the classes of pixels: softmax regression on the
+// frozen encoder's last feature map, upsampled to the masks (bilinear), trained to its optimum on pixels of the
+// training masks. It measures the intersection over the union of each class on all pixels of the test masks, and the
+// mean over the classes that are there. Pixels that belong to no class count nowhere.
 //
-// The pixels' baseline classifies every pixel by its own colour. As upsampling and a linear classifier commute, scores are made at the map's places
-// and upsampled. The setting is the linear evaluation of dense features, such as Ziegler and Asano 2022, Leopart, arXiv:2204.13101, section 4.1.
+// The pixels' baseline classifies every pixel by its own colour. As upsampling and a linear classifier commute, scores
+// are made at the map's places and upsampled. The setting is the linear evaluation of dense features, such as Ziegler
+// and Asano 2022, Leopart, arXiv:2204.13101, section 4.1.
 type Segmentation struct {
 	Pixels     int     `toml:"pixels"`     // of each training mask that the classifier learns from, drawn by the seed
 	L2         float64 `toml:"l2"`         // strength of the penalty, as of the linear probe
 	Iterations int     `toml:"iterations"` // of the fit, at most
-	Tolerance  float64 `toml:"tolerance"`  // the fit has converged when no entry of the objective's gradient is larger, in nats
+	// the fit has converged when no entry of the objective's gradient is larger, in nats
+	Tolerance float64 `toml:"tolerance"`
 }
 
 // DefaultSegmentation learns from 256 pixels of a mask.
@@ -49,7 +52,8 @@ func (p *Segmentation) Validate() error {
 // Needs implements Protocol.
 func (p *Segmentation) Needs() Needs { return Needs{Pixels: p.Pixels} }
 
-// When implements Protocol: masks are not held out of the training set, so that there is nothing to measure on before the end.
+// When implements Protocol: masks are not held out of the training set, so that there is nothing to measure on before
+// the end.
 func (p *Segmentation) When() setting.Length { return setting.Length{} }
 
 // Maps are the feature maps of a test set and the masks that belong to them.
@@ -66,14 +70,16 @@ type Maps struct {
 // Evaluate returns the mean intersection over union, that of every class, and the share of pixels that are right.
 func (p *Segmentation) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	m := f.Maps
-	if m == nil || m.H*m.W == 0 || len(m.X)%(m.H*m.W*max(f.Dim, 1)) != 0 || len(m.Masks) != len(m.X)/max(m.H*m.W*f.Dim, 1)*m.MaskH*m.MaskW || len(m.Masks) == 0 {
+	if m == nil || m.H*m.W == 0 || len(m.X)%(m.H*m.W*max(f.Dim, 1)) != 0 || len(m.Masks) != len(m.X)/max(m.H*m.W*f.Dim,
+		1)*m.MaskH*m.MaskW || len(m.Masks) == 0 {
 		return nil, errors.New("evaluate: segmentation: no feature maps with a mask each")
 	}
 	f.TestX, f.TestY = f.TrainX, f.TrainY // which are checked; the test is the maps
 	if err := f.check("segmentation"); err != nil {
 		return nil, err
 	}
-	fit := (&Linear{Standardize: true, L2: []float64{p.L2}, Iterations: p.Iterations, Tolerance: p.Tolerance}).prepare(ctx, f, rowsBut(f, nil))
+	fit := (&Linear{Standardize: true, L2: []float64{p.L2}, Iterations: p.Iterations, Tolerance: p.Tolerance}).prepare(
+		ctx, f, rowsBut(f, nil))
 	best, err := fit.fit(p.L2, p.Tolerance)
 	if err != nil {
 		return nil, err
@@ -91,10 +97,12 @@ func (p *Segmentation) Evaluate(ctx context.Context, f Features) ([]Result, erro
 
 // results turns counts into numbers.
 func (p *Segmentation) results(c confusion, names []string, best fitted) ([]Result, error) {
-	settings := map[string]any{"pixels": p.Pixels, "l2": p.L2, "iterations": best.iterations, "converged": best.converged, "tolerance": p.Tolerance}
+	settings := map[string]any{"pixels": p.Pixels, "l2": p.L2, "iterations": best.iterations,
+		"converged": best.converged, "tolerance": p.Tolerance}
 	var notes []string
 	if !best.converged {
-		notes = append(notes, fmt.Sprintf("the fit has not converged: after %d iterations its gradient is %.2g, want %.2g", best.iterations, best.slope, p.Tolerance))
+		notes = append(notes, fmt.Sprintf("the fit has not converged: after %d iterations its gradient is %.2g, "+
+			"want %.2g", best.iterations, best.slope, p.Tolerance))
 	}
 	one := func(metric string, v float64) Result {
 		return Result{Protocol: "segmentation", Metric: metric, Value: v, Settings: settings, Notes: notes}
@@ -151,8 +159,8 @@ type Corner struct {
 	Weight float64
 }
 
-// Corners are the four places of a map [h,w] that pixel (y, x) of [toH,toW] is made of by bilinear interpolation, pixels being areas and the edge
-// going on outside, as PyTorch's without aligned corners.
+// Corners are the four places of a map [h,w] that pixel (y, x) of [toH,toW] is made of by bilinear interpolation,
+// pixels being areas and the edge going on outside, as PyTorch's without aligned corners.
 func Corners(h, w, toH, toW, y, x int) [4]Corner {
 	along := func(at, from, to int) (lo, hi int, share float64) {
 		v := math.Max(0, (float64(at)+0.5)*float64(from)/float64(to)-0.5)
@@ -161,7 +169,8 @@ func Corners(h, w, toH, toW, y, x int) [4]Corner {
 	}
 	y0, y1, dy := along(y, h, toH)
 	x0, x1, dx := along(x, w, toW)
-	return [4]Corner{{y0*w + x0, (1 - dy) * (1 - dx)}, {y0*w + x1, (1 - dy) * dx}, {y1*w + x0, dy * (1 - dx)}, {y1*w + x1, dy * dx}}
+	return [4]Corner{{y0*w + x0, (1 - dy) * (1 - dx)}, {y0*w + x1, (1 - dy) * dx}, {y1*w + x0, dy * (1 - dx)},
+		{y1*w + x1, dy * dx}}
 }
 
 // confusion counts pixels [C,C]: row their class, column the classifier's.
@@ -169,8 +178,8 @@ type confusion []int64
 
 func newConfusion(classes int) confusion { return make(confusion, classes*classes) }
 
-// scores are the intersection over the union of every class, NaN where neither mask nor classifier has any; the mean over the others; and the share of
-// pixels that are right.
+// scores are the intersection over the union of every class, NaN where neither mask nor classifier has any; the mean
+// over the others; and the share of pixels that are right.
 func (c confusion) scores() (iou []float64, mean, right float64) {
 	n := int(math.Sqrt(float64(len(c))))
 	var there, all, hit float64

@@ -17,7 +17,8 @@ func TestCornersAreBilinear(t *testing.T) {
 	for _, size := range [][4]int{{3, 4, 7, 8}, {2, 2, 8, 6}, {5, 5, 5, 5}, {1, 1, 3, 3}} {
 		h, w, toH, toW := size[0], size[1], size[2], size[3]
 		g, err := graph.Build(graph.Options{}, func(s *graph.Scope) {
-			s.Output("y", layer.Interpolate2D(s, s.Input("x", 1, h, w, 1), layer.Interpolation{Mode: "bilinear", Height: toH, Width: toW}))
+			s.Output("y", layer.Interpolate2D(s, s.Input("x", 1, h, w, 1), layer.Interpolation{Mode: "bilinear",
+				Height: toH, Width: toW}))
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -49,7 +50,8 @@ func TestCornersAreBilinear(t *testing.T) {
 	}
 }
 
-// By hand: of two classes 3 and 2 pixels are right, 1 of the first is taken for the second and 2 of the second for the first. A third class is nowhere.
+// By hand: of two classes 3 and 2 pixels are right, 1 of the first is taken for the second and 2 of the second for the
+// first. A third class is nowhere.
 func TestIntersectionOverUnion(t *testing.T) {
 	iou, mean, right := confusion{3, 1, 0, 2, 2, 0, 0, 0, 0}.scores()
 	if iou[0] != 3./6 || iou[1] != 2./5 || !math.IsNaN(iou[2]) || mean != (3./6+2./5)/2 || right != 5./8 {
@@ -57,9 +59,11 @@ func TestIntersectionOverUnion(t *testing.T) {
 	}
 }
 
-// maps of 4x4 places whose first number says the class of the place, upsampled to masks of 8x8. Numbers of no meaning say nothing.
+// maps of 4x4 places whose first number says the class of the place, upsampled to masks of 8x8. Numbers of no meaning
+// say nothing.
 func maps(n int, meaning bool) Features {
-	f := Features{Dim: 2, Classes: 2, Seed: 1, Maps: &Maps{H: 4, W: 4, MaskH: 8, MaskW: 8, Ignored: 255, ClassNames: []string{"ground", "thing"}}}
+	f := Features{Dim: 2, Classes: 2, Seed: 1, Maps: &Maps{H: 4, W: 4, MaskH: 8, MaskW: 8, Ignored: 255,
+		ClassNames: []string{"ground", "thing"}}}
 	r := datasets.NewRand(2, "maps")
 	for range n {
 		var class [16]byte
@@ -93,7 +97,8 @@ func meanIoU(t *testing.T, f Features) float64 {
 	return rs[0].Value
 }
 
-// Maps that say the class give a mask without a mistake, others none; pixels of no class change nothing, whatever is said of them.
+// Maps that say the class give a mask without a mistake, others none; pixels of no class change nothing, whatever is
+// said of them.
 func TestSegmentation(t *testing.T) {
 	f := maps(6, true)
 	if v := meanIoU(t, f); v != 1 {

@@ -6,7 +6,8 @@ import (
 	"selfsup/graph/device"
 )
 
-// softmax is the objective of a linear classifier over some rows of a training set. Parameters are one slice: W [C,F], then b [C].
+// softmax is the objective of a linear classifier over some rows of a training set. Parameters are one slice: W [C,F],
+// then b [C].
 type softmax struct {
 	f     Features
 	rows  []int // of the training set
@@ -36,8 +37,8 @@ func newSoftmax(f Features, rows []int, l2 float64) *softmax {
 // size is the number of parameters.
 func (s *softmax) size() int { return (s.f.Dim + 1) * s.f.Classes }
 
-// standardize takes mean and scale from the rows: variance over N, features that never vary are only centred, as scikit-learn's
-// StandardScaler does.
+// standardize takes mean and scale from the rows: variance over N, features that never vary are only centred, as
+// scikit-learn's StandardScaler does.
 func (s *softmax) standardize() {
 	n := float64(len(s.rows))
 	device.Parallel(chunks(s.f.Dim), func(task int) {
@@ -89,7 +90,8 @@ func (s *softmax) logits(out, params, x []float64) {
 	copy(out, params[dim*classes:])
 	c := 0
 	for ; c+4 <= classes; c += 4 {
-		w0, w1, w2, w3 := params[c*dim:][:dim], params[(c+1)*dim:][:dim], params[(c+2)*dim:][:dim], params[(c+3)*dim:][:dim]
+		w0, w1, w2, w3 := params[c*dim:][:dim], params[(c+1)*dim:][:dim], params[(c+2)*dim:][:dim],
+			params[(c+3)*dim:][:dim]
 		var a0, a1, a2, a3 float64
 		for j, v := range x[:dim] {
 			a0 += w0[j] * v
@@ -111,7 +113,8 @@ func (s *softmax) logits(out, params, x []float64) {
 	}
 }
 
-// start returns parameters of zero, and prepares the products of a large problem; the features are standardised by now, if they are to be.
+// start returns parameters of zero, and prepares the products of a large problem; the features are standardised by now,
+// if they are to be.
 func (s *softmax) start() []float64 {
 	if len(s.rows)*s.f.Dim*s.f.Classes > exactProducts {
 		s.fast = newProducts(s)
@@ -134,7 +137,8 @@ func (s *softmax) from(params []float64, iterations int, tolerance float64, goOn
 	return d.from(params)
 }
 
-// weight is the mean of p(1-p) over rows and classes at the point of the last objective: the factor of X'X/n in the Hessian.
+// weight is the mean of p(1-p) over rows and classes at the point of the last objective: the factor of X'X/n in the
+// Hessian.
 func (s *softmax) weight() float64 {
 	classes, n := s.f.Classes, float64(len(s.rows))
 	var sum float64

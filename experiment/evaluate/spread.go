@@ -53,5 +53,6 @@ func (p *Spread) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 		total += math.Sqrt(squares / n)
 	}
 	value := total / float64(f.Dim) * math.Sqrt(float64(f.Dim))
-	return []Result{{Protocol: "spread", Metric: "spread", Value: value, Settings: map[string]any{"images": int(n)}}}, nil
+	return []Result{{Protocol: "spread", Metric: "spread", Value: value, Settings: map[string]any{"images": int(n)}}},
+		nil
 }

@@ -46,7 +46,8 @@ func TestPairedExact(t *testing.T) {
 			t.Errorf("%v: p = %v, of all signs %v", d, got, want)
 		}
 	}
-	if p := PairedExact(join(repeat(3000, 3), repeat(2000, -2), repeat(2000, -2))); p < 1.3e-6 || p > 1.6e-6 { // 1000 is 4.82 standard deviations of sqrt(43000)
+	// 1000 is 4.82 standard deviations of sqrt(43000)
+	if p := PairedExact(join(repeat(3000, 3), repeat(2000, -2), repeat(2000, -2))); p < 1.3e-6 || p > 1.6e-6 {
 		t.Errorf("of 7,000 images p = %v, want about 1.4e-6", p)
 	}
 }

@@ -10,24 +10,28 @@ import (
 	"selfsup/setting"
 )
 
-// Pairs is test images and captions as two towers see them, in one space of Dim dimensions. Nothing in it is of unit length.
+// Pairs is test images and captions as two towers see them, in one space of Dim dimensions. Nothing in it is of unit
+// length.
 type Pairs struct {
 	Images   []float32                                                    // [M,Dim] of the test images
 	Captions []string                                                     // [M] of each the first
 	Texts    func(ctx context.Context, texts []string) ([]float32, error) // [len(texts),Dim]
 	Classes  []string                                                     // names of the labels
-	Known    [][]string                                                   // of every class, the captions of its training images
-	Dim      int
+	// of every class, the captions of its training images
+	Known [][]string
+	Dim   int
 }
 
-// ZeroShot compares images with texts by the cosine of what two towers make of them: each test image with a text of every class, of which
-// the nearest is its guess (top1, top5), and with the captions of all test images, of which the nearest should be its own (caption R@1), as should be
-// the nearest image of a caption (image R@1). No label is learned from.
+// ZeroShot compares images with texts by the cosine of what two towers make of them: each test image with a text of
+// every class, of which the nearest is its guess (top1, top5), and with the captions of all test images, of which the
+// nearest should be its own (caption R@1), as should be the nearest image of a caption (image R@1). No label is learned
+// from.
 //
 // Radford et al. 2021, arXiv:2103.00020, section 3.1; the mean over several texts of a class is section 3.1.4.
 type ZeroShot struct {
 	Schedule
-	Classes  string `toml:"classes"`  // names: the text of a class is its label's name | captions: the mean over the captions of its training images
+	// names: the text of a class is its label's name | captions: the mean over the captions of its training images
+	Classes  string `toml:"classes"`
 	Template string `toml:"template"` // of a text of a name, which stands for {}
 }
 
@@ -41,7 +45,8 @@ func (p *ZeroShot) Validate() error {
 		bad = append(bad, setting.Bad("classes", "%q: want \"names\" or \"captions\"", p.Classes))
 	}
 	if !strings.Contains(p.Template, "{}") {
-		bad = append(bad, setting.Bad("template", "%q: want a text with {} where the name stands, such as \"a picture of {}\"", p.Template))
+		bad = append(bad, setting.Bad("template", "%q: want a text with {} where the name stands, such as \"a "+
+			"picture of {}\"", p.Template))
 	}
 	return errors.Join(bad...)
 }
@@ -82,7 +87,8 @@ func (p *ZeroShot) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, Result{Protocol: "zero_shot", Metric: way.metric, Value: topK(ranks, 1), Accuracy: true, Hits: hits(ranks, 1)})
+		out = append(out, Result{Protocol: "zero_shot", Metric: way.metric, Value: topK(ranks, 1), Accuracy: true,
+			Hits: hits(ranks, 1)})
 	}
 	return out, nil
 }
@@ -97,7 +103,8 @@ func (p *ZeroShot) classTexts(ctx context.Context, pairs *Pairs) ([]float32, err
 			continue
 		}
 		if len(pairs.Known[c]) == 0 {
-			return nil, fmt.Errorf("evaluate: zero_shot: no training image of class %q has a caption; want classes = \"names\"", name)
+			return nil, fmt.Errorf("evaluate: zero_shot: no training image of class %q has a caption; want "+
+				"classes = \"names\"", name)
 		}
 		for _, t := range pairs.Known[c] {
 			texts, of = append(texts, t), append(of, c)
@@ -118,7 +125,8 @@ func (p *ZeroShot) classTexts(ctx context.Context, pairs *Pairs) ([]float32, err
 	return unitRows(sum, d), nil
 }
 
-// ranks says of every row of x how many rows of y are nearer than the one that belongs to it; ties count by their place.
+// ranks says of every row of x how many rows of y are nearer than the one that belongs to it; ties count by their
+// place.
 func (f Features) ranks(ctx context.Context, x, y []float32, own func(i int) int32) ([]int, error) {
 	d := f.Pairs.Dim
 	ranks, scores := make([]int, len(x)/d), make([]float64, len(y)/d)

@@ -12,10 +12,12 @@ import (
 // Four images in the plane, and texts that a table places: values by hand.
 func TestZeroShot(t *testing.T) {
 	place := map[string][]float32{
-		"a cat": {2, 0}, "a dog": {0, 3}, "cat one": {1, 0.1}, "cat two": {1, 0.9}, "dog one": {0.1, 1}, "dog two": {-1, 5},
+		"a cat": {2, 0}, "a dog": {0, 3}, "cat one": {1, 0.1}, "cat two": {1, 0.9}, "dog one": {0.1, 1},
+		"dog two": {-1, 5},
 	}
 	pairs := &evaluate.Pairs{
-		Images: []float32{5, 1, 1, 0.8, 0, 2, -0.1, 0.3}, Captions: []string{"cat one", "cat two", "dog one", "dog two"},
+		Images: []float32{5, 1, 1, 0.8, 0, 2, -0.1, 0.3}, Captions: []string{"cat one", "cat two", "dog one",
+			"dog two"},
 		Classes: []string{"cat", "dog"}, Known: [][]string{{"cat one"}, {"dog one", "cat two"}}, Dim: 2,
 		Texts: func(_ context.Context, texts []string) (x []float32, err error) {
 			for _, text := range texts {
@@ -28,8 +30,8 @@ func TestZeroShot(t *testing.T) {
 		},
 	}
 	f := evaluate.Features{TestY: []int32{0, 1, 1, 1}, Classes: 2, Dim: 1, Pairs: pairs}
-	// Image 1 leans to cat by name; it is nearer to the mean of "dog one" and "cat two" than to "cat one". Image 2 (0,2) is nearest to "dog one"
-	// and image 3 (-0.1,0.3) to "dog two".
+	// Image 1 leans to cat by name; it is nearer to the mean of "dog one" and "cat two" than to "cat one". Image 2
+	// (0,2) is nearest to "dog one" and image 3 (-0.1,0.3) to "dog two".
 	for _, c := range []struct {
 		p    *evaluate.ZeroShot
 		want []float64
@@ -51,17 +53,21 @@ func TestZeroShot(t *testing.T) {
 	for text := range place {
 		place[text] = []float32{1, 1}
 	}
-	rs, err := evaluate.DefaultZeroShot().Evaluate(context.Background(), evaluate.Features{TestY: f.TestY, Pairs: &evaluate.Pairs{
-		Images: []float32{1, 1, 1, 1, 1, 1, 1, 1}, Captions: pairs.Captions, Classes: []string{"a cat", "a dog"}, Dim: 2, Texts: pairs.Texts}})
+	rs, err := evaluate.DefaultZeroShot().Evaluate(context.Background(), evaluate.Features{TestY: f.TestY,
+		Pairs: &evaluate.Pairs{
+			Images: []float32{1, 1, 1, 1, 1, 1, 1, 1}, Captions: pairs.Captions, Classes: []string{"a cat", "a dog"},
+			Dim: 2, Texts: pairs.Texts}})
 	if err != nil || rs[1].Value != 0.25 || rs[2].Value != 0.25 {
 		t.Errorf("got %+v (%v), want a quarter of the captions", rs, err)
 	}
 	f.Pairs.Images[0] = float32(math.NaN())
-	if _, err := (&evaluate.ZeroShot{Classes: "names", Template: "a {}"}).Evaluate(context.Background(), f); err == nil || !strings.Contains(err.Error(), "no number") {
+	if _, err := (&evaluate.ZeroShot{Classes: "names", Template: "a {}"}).Evaluate(context.Background(),
+		f); err == nil || !strings.Contains(err.Error(), "no number") {
 		t.Errorf("NaN: got %v", err)
 	}
 	bad := evaluate.ZeroShot{Classes: "tags", Template: "a picture"}
-	if err := bad.Validate(); err == nil || !strings.Contains(err.Error(), "tags") || !strings.Contains(err.Error(), "a picture") {
+	if err := bad.Validate(); err == nil || !strings.Contains(err.Error(), "tags") || !strings.Contains(err.Error(),
+		"a picture") {
 		t.Errorf("got %v, want both faults", err)
 	}
 }

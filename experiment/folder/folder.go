@@ -30,7 +30,8 @@ func Create(root, name string, now time.Time) (*Folder, error) {
 		if _, err := rand.Read(id[:]); err != nil {
 			return nil, fmt.Errorf("run folder: %w", err)
 		}
-		path := filepath.Join(root, fmt.Sprintf("%s-%s-%s", name, now.Format("20060102-150405"), hex.EncodeToString(id[:])))
+		path := filepath.Join(root, fmt.Sprintf("%s-%s-%s", name, now.Format("20060102-150405"),
+			hex.EncodeToString(id[:])))
 		err := os.Mkdir(path, 0o777)
 		if errors.Is(err, fs.ErrExist) {
 			continue
@@ -55,8 +56,8 @@ func CreateAt(path string) (*Folder, error) {
 	return Open(path)
 }
 
-// Open locks an existing folder. A folder that another process uses is an error that names the process; the lock of a process that died
-// is free.
+// Open locks an existing folder. A folder that another process uses is an error that names the process; the lock of a
+// process that died is free.
 func Open(path string) (*Folder, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -94,7 +95,8 @@ func (f *Folder) Close() error {
 	return err
 }
 
-// WriteAtomic replaces a file by one that holds data: whoever reads sees the old or the new, never a part, also after a crash.
+// WriteAtomic replaces a file by one that holds data: whoever reads sees the old or the new, never a part, also after a
+// crash.
 func WriteAtomic(path string, data []byte) error {
 	err := Replace(path, func(w io.Writer) error { _, err := w.Write(data); return err })
 	if err != nil {
@@ -103,8 +105,8 @@ func WriteAtomic(path string, data []byte) error {
 	return nil
 }
 
-// Replace writes a file beside path, flushes it to the disk and renames it over path. If anything fails the old file stays as it was and
-// nothing is left beside it, unless the process is killed; see RemoveStale.
+// Replace writes a file beside path, flushes it to the disk and renames it over path. If anything fails the old file
+// stays as it was and nothing is left beside it, unless the process is killed; see RemoveStale.
 func Replace(path string, write func(io.Writer) error) (err error) {
 	tmp, held, err := temporary(path)
 	if err != nil {

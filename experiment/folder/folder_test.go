@@ -26,7 +26,8 @@ func TestCreate(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer f.Close()
-		if name := filepath.Base(f.Path); !regexp.MustCompile(`^quickstart-20260309-120507-[0-9a-f]{4}$`).MatchString(name) || seen[name] {
+		if name := filepath.Base(f.Path); !regexp.MustCompile(`^quickstart-20260309-120507-[0-9a-f]{4}$`).MatchString(
+			name) || seen[name] {
 			t.Errorf("run folder %q: want quickstart-20260309-120507- and 4 hex digits of its own", name)
 		}
 		seen[filepath.Base(f.Path)] = true
@@ -87,7 +88,8 @@ func TestLock(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = Open(dir)
-		if want := fmt.Sprintf("in use by process %d", child.Process.Pid); err == nil || !strings.Contains(err.Error(), want) {
+		if want := fmt.Sprintf("in use by process %d", child.Process.Pid); err == nil || !strings.Contains(err.Error(),
+			want) {
 			t.Errorf("%s: Open while held: got %v, want %q", c.name, err, want)
 		}
 		if err := c.end(child, in); err != nil {
@@ -156,7 +158,8 @@ func onlyFile(t *testing.T, path string) {
 	}
 }
 
-// What a killed process left beside a file is removed; what is being written stays, and so does what Replace has not written.
+// What a killed process left beside a file is removed; what is being written stays, and so does what Replace has not
+// written.
 func TestRemoveStale(t *testing.T) {
 	if !holds {
 		t.Skip("this system has no locks that end with a process")

@@ -10,7 +10,8 @@ import (
 // The file appears at the first beat, and its time follows the beats that are ten seconds apart.
 func TestHeartbeat(t *testing.T) {
 	h := Heartbeat{Path: filepath.Join(t.TempDir(), "heartbeat")}
-	for _, c := range []struct{ at, want time.Duration }{{0, 0}, {9 * time.Second, 0}, {10 * time.Second, 10 * time.Second}, {time.Minute, time.Minute}, {69 * time.Second, time.Minute}} {
+	for _, c := range []struct{ at, want time.Duration }{{0, 0}, {9 * time.Second, 0},
+		{10 * time.Second, 10 * time.Second}, {time.Minute, time.Minute}, {69 * time.Second, time.Minute}} {
 		if err := h.Beat(noon.Add(c.at)); err != nil {
 			t.Fatal(err)
 		}

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// temporary makes a file beside path under a hidden name. It is held until held is closed, or the process ends; held is nil on systems
-// without such locks.
+// temporary makes a file beside path under a hidden name. It is held until held is closed, or the process ends; held is
+// nil on systems without such locks.
 func temporary(path string) (tmp, held *os.File, err error) {
 	for range 100 {
 		if tmp, err = os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*"); err != nil || !holds {

@@ -16,7 +16,8 @@ import (
 
 // Events writes the numbers of metrics.jsonl once more, as the event file that TensorBoard and its relatives read.
 //
-// Framing: tensorflow/core/lib/io/record_writer.cc. Messages: tensorflow/core/util/event.proto and framework/summary.proto.
+// Framing: tensorflow/core/lib/io/record_writer.cc. Messages: tensorflow/core/util/event.proto and
+// framework/summary.proto.
 type Events struct {
 	f   *os.File
 	now func() time.Time
@@ -24,8 +25,8 @@ type Events struct {
 
 const eventPrefix = "events.out.tfevents."
 
-// OpenEvents starts another file in dir for what comes after a step. Its name sorts behind those that are there, and its beginning tells
-// readers to forget what they hold of later steps.
+// OpenEvents starts another file in dir for what comes after a step. Its name sorts behind those that are there, and
+// its beginning tells readers to forget what they hold of later steps.
 func OpenEvents(dir string, step int, now func() time.Time) (*Events, error) {
 	host, err := os.Hostname()
 	if err != nil || strings.ContainsAny(host, `/\`) {
@@ -41,7 +42,8 @@ func OpenEvents(dir string, step int, now func() time.Time) (*Events, error) {
 	}
 	var f *os.File
 	for ; ; at++ {
-		f, err = os.OpenFile(filepath.Join(dir, fmt.Sprintf("%s%d.%s", eventPrefix, at, host)), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		f, err = os.OpenFile(filepath.Join(dir, fmt.Sprintf("%s%d.%s", eventPrefix, at, host)),
+			os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		if !errors.Is(err, fs.ErrExist) {
 			break
 		}
@@ -104,7 +106,8 @@ func field(number int, data []byte) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(data))), data...)
 }
 
-// event writes a record: wall_time, step, and what. One call of the system a record, so that a crash cuts the last at most.
+// event writes a record: wall_time, step, and what. One call of the system a record, so that a crash cuts the last at
+// most.
 func (e *Events) event(step int, what []byte) error {
 	msg := binary.LittleEndian.AppendUint64([]byte{1<<3 | 1}, math.Float64bits(float64(e.now().UnixNano())/1e9))
 	if step != 0 {

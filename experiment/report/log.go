@@ -1,4 +1,5 @@
-// Package report is how a run tells what it does: the metrics log, the progress line, tables, the machine it ran on, and drawings.
+// Package report is how a run tells what it does: the metrics log, the progress line, tables, the machine it ran on,
+// and drawings.
 package report
 
 import (
@@ -28,9 +29,9 @@ type Log struct {
 	wait  time.Duration
 }
 
-// OpenLog opens a log to go on with after a step: lines of later steps, and those that are no whole line with a step, as a crash leaves them,
-// are dropped. Where the training has ended at that step, its evaluation comes again: what an earlier one wrote, a line of that step without a
-// loss, is dropped too.
+// OpenLog opens a log to go on with after a step: lines of later steps, and those that are no whole line with a step,
+// as a crash leaves them, are dropped. Where the training has ended at that step, its evaluation comes again: what an
+// earlier one wrote, a line of that step without a loss, is dropped too.
 func OpenLog(path string, step int, ended bool) (*Log, error) {
 	old, err := os.ReadFile(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -43,7 +44,8 @@ func OpenLog(path string, step int, ended bool) (*Log, error) {
 			Step *int     `json:"step"`
 			Loss *float64 `json:"loss"`
 		}
-		if line[len(line)-1] != '\n' || json.Unmarshal(line, &at) != nil || at.Step == nil || *at.Step > step || ended && *at.Step == step && at.Loss == nil {
+		if line[len(line)-1] != '\n' || json.Unmarshal(line, &at) != nil || at.Step == nil || *at.Step > step ||
+			ended && *at.Step == step && at.Loss == nil {
 			continue
 		}
 		kept = append(kept, line...)
@@ -69,8 +71,8 @@ type Field struct {
 	Value any
 }
 
-// Write adds a line of fields in their order, which reaches the file within a second. Numbers that are not finite become null: JSON has
-// none. A line that fails is left out whole.
+// Write adds a line of fields in their order, which reaches the file within a second. Numbers that are not finite
+// become null: JSON has none. A line that fails is left out whole.
 func (l *Log) Write(fields []Field) error {
 	line := []byte{'{'}
 	for i, f := range fields {

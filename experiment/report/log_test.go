@@ -33,7 +33,8 @@ func TestLogLines(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := l.Write([]Field{{"step", 4}, {"bad", func() {}}}); err == nil || !strings.Contains(err.Error(), "metrics: bad: ") {
+	if err := l.Write([]Field{{"step", 4}, {"bad", func() {}}}); err == nil || !strings.Contains(err.Error(),
+		"metrics: bad: ") {
 		t.Errorf("a value that is no JSON: got %v, want its key", err)
 	}
 	if err := l.Close(); err != nil {
@@ -59,12 +60,14 @@ func TestLogResumes(t *testing.T) {
 		{"no file", "", "", 0, false},
 		{"all of it", one + two, one + two, 2, false},
 		{"later steps", one + two + three, one + two, 2, false},
-		{"evaluation of the same step", two + `{"step":2,"knn":0.5}` + "\n", two + `{"step":2,"knn":0.5}` + "\n", 2, false},
+		{"evaluation of the same step", two + `{"step":2,"knn":0.5}` + "\n", two + `{"step":2,"knn":0.5}` + "\n", 2,
+			false},
 		{"torn line", one + `{"step":2,"lo`, one, 3, false},
 		{"torn before its newline", one + strings.TrimSuffix(two, "\n"), one, 3, false},
 		{"torn line of zeros", one + "\x00\x00\x00", one, 3, false},
 		{"line without a step", one + "{}\n" + two, one + two, 2, false},
-		{"the end's evaluation, which comes again", one + `{"step":1,"knn":0.4}` + "\n" + two + `{"step":2,"knn":0.5}` + "\n", one + `{"step":1,"knn":0.4}` + "\n" + two, 2, true},
+		{"the end's evaluation, which comes again", one + `{"step":1,"knn":0.4}` + "\n" + two + `{"step":2,"knn":0.5}` +
+			"\n", one + `{"step":1,"knn":0.4}` + "\n" + two, 2, true},
 	} {
 		path := filepath.Join(t.TempDir(), "metrics.jsonl")
 		if c.before != "" {
@@ -103,7 +106,8 @@ func TestLogFlushesItself(t *testing.T) {
 		if err := l.Write([]Field{{"step", step}}); err != nil {
 			t.Fatal(err)
 		}
-		for end := time.Now().Add(5 * time.Second); strings.Count(readFile(t, path), "\n") <= step; time.Sleep(time.Millisecond) {
+		for end := time.Now().Add(5 * time.Second); strings.Count(readFile(t, path),
+			"\n") <= step; time.Sleep(time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("line %d is not in the file after 5 s", step)
 			}

@@ -30,7 +30,8 @@ func (m *Messages) Say(format string, args ...any) {
 	}
 	at := m.now().Format(time.RFC3339)
 	text := strings.TrimRight(fmt.Sprintf(format, args...), "\n")
-	if _, err := fmt.Fprintf(m.f, "%s %s\n", at, strings.ReplaceAll(text, "\n", "\n"+at+" ")); err != nil && m.err == nil {
+	if _, err := fmt.Fprintf(m.f, "%s %s\n", at, strings.ReplaceAll(text, "\n", "\n"+at+" ")); err != nil &&
+		m.err == nil {
 		m.err = fmt.Errorf("messages: %w", err)
 	}
 }

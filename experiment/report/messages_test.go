@@ -42,7 +42,8 @@ func TestMessages(t *testing.T) {
 	}
 }
 
-// What a person sees on a terminal or elsewhere is in the file too: messages, and the plain lines whether or not the line is live.
+// What a person sees on a terminal or elsewhere is in the file too: messages, and the plain lines whether or not the
+// line is live.
 func TestProgressIsLogged(t *testing.T) {
 	for _, width := range []int{0, 80} {
 		path := filepath.Join(t.TempDir(), "log.txt")

@@ -28,15 +28,16 @@ type Status struct {
 func (s Status) String() string {
 	// What a narrow terminal should not cut off comes first.
 	line := fmt.Sprintf("epoch %.1f/%g  step %d/%d  loss %.4f  left %s  %.0f %s/s  wait %.0f%%  lr %.3g",
-		s.Epoch, math.Round(s.Epochs*10)/10, s.Step, s.Steps, s.Loss, s.Left.Round(time.Second), s.ImagesPerSecond, cmp.Or(s.Samples, "images"), 100*s.DataWait, s.Rate)
+		s.Epoch, math.Round(s.Epochs*10)/10, s.Step, s.Steps, s.Loss, s.Left.Round(time.Second), s.ImagesPerSecond,
+		cmp.Or(s.Samples, "images"), 100*s.DataWait, s.Rate)
 	if s.Note != "" {
 		line += "  " + s.Note
 	}
 	return line
 }
 
-// Progress writes a live line on a terminal, at most ten times a second, and plain lines elsewhere: one an epoch or every 30 seconds,
-// whichever is rarer. Messages and plain lines also go to Log.
+// Progress writes a live line on a terminal, at most ten times a second, and plain lines elsewhere: one an epoch or
+// every 30 seconds, whichever is rarer. Messages and plain lines also go to Log.
 type Progress struct {
 	Log *Messages // nil: nowhere else
 
@@ -103,8 +104,8 @@ func (p *Progress) draw(now time.Time, must bool, text func() string) {
 	fmt.Fprintf(p.w, "\r\x1b[K%s", string(line))
 }
 
-// Doing shows what goes on outside of the training, such as "reading photos", and how far it is; total is 0 where nobody knows. Elsewhere than
-// on a terminal it is a line every 30 seconds. Any goroutine may call it, again and again.
+// Doing shows what goes on outside of the training, such as "reading photos", and how far it is; total is 0 where
+// nobody knows. Elsewhere than on a terminal it is a line every 30 seconds. Any goroutine may call it, again and again.
 func (p *Progress) Doing(what string, done, total int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -13,7 +13,8 @@ import (
 func fake(width int) (*Progress, *bytes.Buffer, *time.Time) {
 	var b bytes.Buffer
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	return &Progress{w: &b, live: width > 0, width: func() int { return width }, now: func() time.Time { return now }}, &b, &now
+	return &Progress{w: &b, live: width > 0, width: func() int { return width }, now: func() time.Time { return now }},
+		&b, &now
 }
 
 func TestProgressLive(t *testing.T) {
@@ -85,8 +86,9 @@ func TestProgressPlain(t *testing.T) {
 
 func TestStatusText(t *testing.T) {
 	got := Status{
-		Epoch: 3.25, Epochs: 60, Step: 36, Steps: 660, Loss: 4.56789, Rate: 0.0123456, ImagesPerSecond: 1234.5, DataWait: 0.034,
-		Left: 61500 * time.Millisecond, Note: "knn k=20 top1 0.8100",
+		Epoch: 3.25, Epochs: 60, Step: 36, Steps: 660, Loss: 4.56789, Rate: 0.0123456, ImagesPerSecond: 1234.5,
+		DataWait: 0.034,
+		Left:     61500 * time.Millisecond, Note: "knn k=20 top1 0.8100",
 	}.String()
 	want := "epoch 3.2/60  step 36/660  loss 4.5679  left 1m2s  1234 images/s  wait 3%  lr 0.0123  knn k=20 top1 0.8100"
 	if got != want {
@@ -119,7 +121,8 @@ func TestDoing(t *testing.T) {
 	p.Doing("evaluating trained: linear", 0, 0)
 	at = at.Add(31 * time.Second)
 	p.Doing("evaluating trained: linear", 0, 0)
-	want := "reading photos: 30 of 100, 30s\nreading photos: 60 of 100, 1m0s\nreading photos: 90 of 100, 1m30s\nevaluating trained: linear, 31s\n"
+	want := "reading photos: 30 of 100, 30s\nreading photos: 60 of 100, 1m0s\nreading photos: 90 of 100, 1m30s\n" +
+		"evaluating trained: linear, 31s\n"
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", out.String(), want)
 	}

@@ -15,7 +15,8 @@ import (
 func ExampleTable() {
 	fmt.Print(Table{
 		Header: []string{"evaluation", "trained", "pixels"},
-		Rows:   [][]string{{"knn k=20 top1", "0.8120", "0.79"}, {"größe", "—", "10"}, {"short"}, {"long", "1", "2", "3"}},
+		Rows: [][]string{{"knn k=20 top1", "0.8120", "0.79"}, {"größe", "—", "10"}, {"short"},
+			{"long", "1", "2", "3"}},
 	})
 	// Output:
 	// evaluation     trained  pixels
@@ -37,7 +38,8 @@ func TestEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key, want := range map[string]any{
-		"go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "kernels": "avx2", "threads": 3.0, "cpu": "a chip", "cores": float64(runtime.NumCPU()),
+		"go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "kernels": "avx2", "threads": 3.0,
+		"cpu": "a chip", "cores": float64(runtime.NumCPU()),
 	} {
 		if e[key] != want {
 			t.Errorf("%s is %v, want %v", key, e[key], want)
@@ -67,7 +69,8 @@ func TestDot(t *testing.T) {
 	vector := ir.Type{Shape: ir.Shape{2}}
 	p := &ir.Program{
 		Bufs: []ir.Buf{
-			{Name: "x", Class: ir.Input, Type: vector, Viewed: -1}, {Name: "w \"1\"", Class: ir.State, Type: vector, Viewed: -1},
+			{Name: "x", Class: ir.Input, Type: vector, Viewed: -1}, {Name: "w \"1\"", Class: ir.State, Type: vector,
+				Viewed: -1},
 			{Name: "add", Type: vector, Viewed: -1}, {Name: "view", Type: vector, Viewed: 2},
 		},
 		Instrs:  []ir.Instr{{Spec: spec{}, In: []int{0, 1}, Out: 2, Scope: "head"}},
@@ -79,7 +82,8 @@ func TestDot(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		`n0 [shape=box,style=rounded,label="x\n[2]"]`, `label="w \"1\"\n[2]"`, `n2 [label="add\nhead\n[2]"]`, "n0 -> n2;", "n1 -> n2;",
+		`n0 [shape=box,style=rounded,label="x\n[2]"]`, `label="w \"1\"\n[2]"`, `n2 [label="add\nhead\n[2]"]`,
+		"n0 -> n2;", "n1 -> n2;",
 		"n2 -> n3 [style=dotted]", "n2 -> n1 [style=dashed", "n3 -> out0;",
 	} {
 		if !strings.Contains(b.String(), want) {

@@ -60,7 +60,8 @@ func (s *Sheet) Write(path string) error {
 	return nil
 }
 
-// Draw paints the sheet. Cells of a column stand left-aligned under its name, as many image pixels as the largest factor allows.
+// Draw paints the sheet. Cells of a column stand left-aligned under its name, as many image pixels as the largest
+// factor allows.
 func (s *Sheet) Draw() (*image.RGBA, error) {
 	widths, labels := make([]int, len(s.Columns)), 0
 	heights := make([]int, len(s.Rows))
@@ -78,7 +79,8 @@ func (s *Sheet) Draw() (*image.RGBA, error) {
 		}
 		for x, c := range r.Cells {
 			if c.H < 1 || c.W < 1 || c.C != 1 && c.C != 3 || len(c.Pix) != c.H*c.W*c.C {
-				return nil, fmt.Errorf("contact sheet: row %d, %s: %d values as an image of %dx%dx%d", y, s.Columns[x], len(c.Pix), c.H, c.W, c.C)
+				return nil, fmt.Errorf("contact sheet: row %d, %s: %d values as an image of %dx%dx%d", y, s.Columns[x],
+					len(c.Pix), c.H, c.W, c.C)
 			}
 			f := c.factor()
 			widths[x], heights[y] = max(widths[x], f*c.W), max(heights[y], f*c.H)

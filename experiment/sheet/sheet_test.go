@@ -80,15 +80,19 @@ func TestSheetErrors(t *testing.T) {
 		sheet   Sheet
 		message string
 	}{
-		{Sheet{Columns: []string{"a", "b"}, Rows: []Row{{"", []Cell{cell(2, 2, 1, 0)}}}}, "row 0 has 1 cells for 2 columns"},
-		{Sheet{Columns: []string{"a"}, Rows: []Row{{"", []Cell{{H: 2, W: 2, C: 3, Pix: make([]float32, 4)}}}}}, "row 0, a: 4 values as an image of 2x2x3"},
+		{Sheet{Columns: []string{"a", "b"}, Rows: []Row{{"", []Cell{cell(2, 2, 1, 0)}}}},
+			"row 0 has 1 cells for 2 columns"},
+		{Sheet{Columns: []string{"a"}, Rows: []Row{{"", []Cell{{H: 2, W: 2, C: 3, Pix: make([]float32, 4)}}}}},
+			"row 0, a: 4 values as an image of 2x2x3"},
 	} {
-		if err := c.sheet.Write(filepath.Join(t.TempDir(), "x.png")); err == nil || !strings.Contains(err.Error(), c.message) {
+		if err := c.sheet.Write(filepath.Join(t.TempDir(), "x.png")); err == nil || !strings.Contains(err.Error(),
+			c.message) {
 			t.Errorf("got %v, want an error with %q", err, c.message)
 		}
 	}
 	s := Sheet{Columns: []string{"a"}, Rows: []Row{{"", []Cell{cell(2, 2, 1, 0)}}}}
-	if err := s.Write(filepath.Join(t.TempDir(), "nowhere", "x.png")); err == nil || !strings.Contains(err.Error(), "nowhere") {
+	if err := s.Write(filepath.Join(t.TempDir(), "nowhere", "x.png")); err == nil || !strings.Contains(err.Error(),
+		"nowhere") {
 		t.Errorf("a folder that is not there: got %v", err)
 	}
 }

@@ -15,7 +15,8 @@ type attention struct {
 
 func newAttention(qkv ir.Shape, o op.AttentionOp) attention {
 	a := attention{bf16: o.BF16, images: qkv[0], heads: qkv[3]}
-	a.Head = kern.Head{T: qkv[1], D: qkv[4], Step: 3 * a.heads * qkv[4], StepY: a.heads * qkv[4], Scale: float32(o.Scale)}
+	a.Head = kern.Head{T: qkv[1], D: qkv[4], Step: 3 * a.heads * qkv[4], StepY: a.heads * qkv[4],
+		Scale: float32(o.Scale)}
 	return a
 }
 
@@ -61,7 +62,8 @@ func scratchAttention(c *call) int {
 }
 
 func bindAttention(c *call) func() {
-	a, qkv, y, none := newAttention(c.in[0].Shape, c.spec.(op.AttentionOp)), c.values(0), kern.Values{F32: c.y, BF16: c.yh}, kern.Values{}
+	a, qkv, y, none := newAttention(c.in[0].Shape, c.spec.(op.AttentionOp)), c.values(0),
+		kern.Values{F32: c.y, BF16: c.yh}, kern.Values{}
 	return a.run(c.scratch, func(task int, scratch []float32) {
 		_, to := a.at(task)
 		x, next := a.operands(none, qkv, task), a.next(none, qkv, task)
@@ -79,7 +81,8 @@ func scratchAttentionGrad(c *call) int {
 }
 
 func bindAttentionGrad(c *call) func() {
-	a, dy, qkv, dqkv := newAttention(c.in[1].Shape, op.AttentionOp(c.spec.(op.AttentionGrad))), c.values(0), c.values(1), c.y
+	a, dy, qkv, dqkv := newAttention(c.in[1].Shape, op.AttentionOp(c.spec.(op.AttentionGrad))), c.values(0),
+		c.values(1), c.y
 	return a.run(c.scratch, func(task int, scratch []float32) {
 		at, _ := a.at(task)
 		dq, dk, dv := dqkv[at:], dqkv[at+a.StepY:], dqkv[at+2*a.StepY:]

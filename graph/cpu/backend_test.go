@@ -19,8 +19,8 @@ import (
 	"selfsup/graph/ref"
 )
 
-// Every case of optest, its value and its gradients, agrees with the reference backend, with the same bits on any number of threads and
-// without an allocation, in memory that is poisoned before every kernel.
+// Every case of optest, its value and its gradients, agrees with the reference backend, with the same bits on any
+// number of threads and without an allocation, in memory that is poisoned before every kernel.
 func TestCases(t *testing.T) {
 	for _, c := range optest.Cases {
 		t.Run(c.Name, func(t *testing.T) {
@@ -39,7 +39,8 @@ func TestCases(t *testing.T) {
 					first = got
 					near(t, "value", got.Value, want.Value, c.Tolerance())
 					for k := range got.Gradients {
-						near(t, "gradient of input "+string(rune('0'+k)), got.Gradients[k], want.Gradients[k], c.Tolerance())
+						near(t, "gradient of input "+string(rune('0'+k)), got.Gradients[k], want.Gradients[k],
+							c.Tolerance())
 					}
 				}
 				equal(t, threads, "value", got.Value, first.Value)
@@ -70,8 +71,8 @@ func setThreads(t testing.TB, n int) {
 	t.Cleanup(func() { kern.SetThreads(old) })
 }
 
-// near compares with a tolerance relative to the largest value. Where all values are below 1e-3, they are what is left of numbers of size 1
-// that cancel (the gradient of a batch norm of two rows), and the tolerance is that of size 0.1.
+// near compares with a tolerance relative to the largest value. Where all values are below 1e-3, they are what is left
+// of numbers of size 1 that cancel (the gradient of a batch norm of two rows), and the tolerance is that of size 0.1.
 func near(t *testing.T, what string, got, want ir.Array, tol float64) {
 	t.Helper()
 	if !got.Shape.Equal(want.Shape) || got.DType != want.DType {
@@ -100,7 +101,8 @@ func equal(t *testing.T, threads int, what string, got, want ir.Array) {
 	t.Helper()
 	for i := range want.F32 {
 		if math.Float32bits(got.F32[i]) != math.Float32bits(want.F32[i]) {
-			t.Fatalf("%d threads: %s: element %d is %v, want the bits of %v as on one", threads, what, i, got.F32[i], want.F32[i])
+			t.Fatalf("%d threads: %s: element %d is %v, want the bits of %v as on one", threads, what, i, got.F32[i],
+				want.F32[i])
 		}
 	}
 	for i := range want.I32 {
@@ -110,15 +112,20 @@ func equal(t *testing.T, threads int, what string, got, want ir.Array) {
 	}
 }
 
-// A value that an operation cannot use is an error of Run on either backend, not a panic, and a good one after it is not.
+// A value that an operation cannot use is an error of Run on either backend, not a panic, and a good one after it is
+// not.
 func TestRunReportsPanics(t *testing.T) {
 	for _, c := range []struct {
 		name, says string
 		bad, good  []int32
 		build      func(s *graph.Scope, ids *op.Node)
 	}{
-		{"row above", "gather", []int32{3}, []int32{2}, func(s *graph.Scope, ids *op.Node) { s.Output("y", op.Gather(s.Input("x", 3, 2), ids)) }},
-		{"row below", "gather", []int32{-1}, []int32{0}, func(s *graph.Scope, ids *op.Node) { s.Output("y", op.Gather(s.Input("x", 3, 2), ids)) }},
+		{"row above", "gather", []int32{3}, []int32{2}, func(s *graph.Scope, ids *op.Node) {
+			s.Output("y", op.Gather(s.Input("x", 3, 2), ids))
+		}},
+		{"row below", "gather", []int32{-1}, []int32{0}, func(s *graph.Scope, ids *op.Node) {
+			s.Output("y", op.Gather(s.Input("x", 3, 2), ids))
+		}},
 		{"number of a table", "gather", []int32{3, -1}, []int32{2},
 			func(s *graph.Scope, ids *op.Node) { s.Output("y", op.Gather(s.Input("x", 3), ids)) }},
 		{"row of a bank", "value 600 goes to row 3, want one below 3", []int32{3}, []int32{2, -1, -5},
@@ -129,9 +136,10 @@ func TestRunReportsPanics(t *testing.T) {
 			func(s *graph.Scope, ids *op.Node) {
 				s.Output("y", op.PutAt(s.Input("x", 9, 2), op.Row(ids, 600), s.Input("v", 4, 2)))
 			}},
-		{"class", "row 600 has label 3, want one below 3", []int32{3}, []int32{2, -1, -5}, func(s *graph.Scope, ids *op.Node) {
-			s.Output("y", op.CrossEntropy(s.Input("x", 700, 3), ids, 0))
-		}},
+		{"class", "row 600 has label 3, want one below 3", []int32{3}, []int32{2, -1, -5},
+			func(s *graph.Scope, ids *op.Node) {
+				s.Output("y", op.CrossEntropy(s.Input("x", 700, 3), ids, 0))
+			}},
 		{"smoothed class", "want one below 3", []int32{3, 1 << 30}, []int32{0, -1}, func(s *graph.Scope, ids *op.Node) {
 			s.Output("y", op.CrossEntropy(s.Input("x", 700, 3), ids, 0.1))
 		}},
@@ -139,7 +147,9 @@ func TestRunReportsPanics(t *testing.T) {
 			x := s.Input("x", 700, 3)
 			s.Output("y", s.Gradients(op.SumAll(op.CrossEntropy(x, ids, 0)), []*op.Node{x})[0])
 		}},
-		{"class of accuracy", "accuracy", []int32{3}, []int32{2, -1}, func(s *graph.Scope, ids *op.Node) { s.Output("y", op.Accuracy(s.Input("x", 700, 3), ids)) }},
+		{"class of accuracy", "accuracy", []int32{3}, []int32{2, -1}, func(s *graph.Scope, ids *op.Node) {
+			s.Output("y", op.Accuracy(s.Input("x", 700, 3), ids))
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, b := range []ir.Backend{ref.Backend{}, cpu.Backend{}} {
@@ -174,7 +184,8 @@ func TestRunReportsPanics(t *testing.T) {
 	}
 }
 
-// An instruction level that does not exist is refused by Compile, in a process of its own since the level is picked at its start.
+// An instruction level that does not exist is refused by Compile, in a process of its own since the level is picked at
+// its start.
 func TestCompileChecksLevel(t *testing.T) {
 	const name = "nonsense"
 	if os.Getenv("SELFSUP_CPU") != name {
@@ -193,7 +204,8 @@ func TestCompileChecksLevel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := g.Compile(cpu.Backend{}, graph.NewStore(1)); err == nil || !strings.Contains(err.Error(), `SELFSUP_CPU is "nonsense"`) {
+	if _, err := g.Compile(cpu.Backend{}, graph.NewStore(1)); err == nil || !strings.Contains(err.Error(),
+		`SELFSUP_CPU is "nonsense"`) {
 		t.Errorf("Compile: got error %v, want one about the level", err)
 	}
 }

@@ -17,8 +17,8 @@ func scratchStats(c *call) int {
 	return o.scratch() + o.c + scratchHalfRows(c.in[0], o.c)
 }
 
-// bindStats sums x - pivot and its square in one pass, the pivot of a channel being its first value, so that a mean far from 0 costs no
-// precision: var = E d^2 - (E d)^2 with d of the size of the spread.
+// bindStats sums x - pivot and its square in one pass, the pivot of a channel being its first value, so that a mean far
+// from 0 costs no precision: var = E d^2 - (E d)^2 with d of the size of the spread.
 func bindStats(c *call) func() {
 	x, xh, y, o := c.x[0], c.xh[0], c.y, statsColumns(c)
 	n, count := len(y)/2, float64(o.rows*o.fold)
@@ -53,7 +53,8 @@ func bindStats(c *call) func() {
 	}
 }
 
-// repeats is how often coefficients of n channels are written one after the other, so that a pass over narrow rows takes several at once.
+// repeats is how often coefficients of n channels are written one after the other, so that a pass over narrow rows
+// takes several at once.
 func repeats(n int) int { return max(1, 512/n) }
 
 // repeat fills s with copies of its first n elements.
@@ -124,8 +125,8 @@ func normPass(c *call, o op.BatchNormOp, step int, a, b []float32) func() {
 	})
 }
 
-// scaleShift sets a and b so that the norm is x*a + b; affine is gamma and beta, or nothing. Backward passes find the sign of the norm
-// by the same numbers.
+// scaleShift sets a and b so that the norm is x*a + b; affine is gamma and beta, or nothing. Backward passes find the
+// sign of the norm by the same numbers.
 func scaleShift(a, b, stats []float32, eps float64, affine [][]float32) {
 	n := len(a)
 	for k := range a {
@@ -192,7 +193,8 @@ func bindNormSums(c *call) func() {
 	}
 }
 
-// normGradientFloats are the numbers of a batch norm's gradient of n channels: five a channel, as often as repeats says.
+// normGradientFloats are the numbers of a batch norm's gradient of n channels: five a channel, as often as repeats
+// says.
 func normGradientFloats(n int) int { return 5 * n * repeats(n) }
 
 // normGradientOf is a gradient of n channels whose numbers lie in room.

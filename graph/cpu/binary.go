@@ -51,7 +51,8 @@ func (f arithmetic) relu() arithmetic {
 
 // bindPairs makes y of the operands of c, given as a and b, row by row. Either may repeat along some axes.
 func bindPairs(c *call, f arithmetic, y, a, b []float32) func() {
-	axes := merge(c.out.Shape, op.BroadcastStrides(c.in[0].Shape, c.out.Shape), op.BroadcastStrides(c.in[1].Shape, c.out.Shape))
+	axes := merge(c.out.Shape, op.BroadcastStrides(c.in[0].Shape, c.out.Shape), op.BroadcastStrides(c.in[1].Shape,
+		c.out.Shape))
 	last := axes[len(axes)-1]
 	n, sa, sb := last.n, last.step[0], last.step[1]
 

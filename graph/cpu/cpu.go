@@ -1,5 +1,6 @@
-// Package cpu runs programs in float32 on the processor: one arena, one bound kernel an instruction, no allocation while running. Work
-// is cut by shape, never by the number of threads, so results are the same bits on any number of them.
+// Package cpu runs programs in float32 on the processor: one arena, one bound kernel an instruction, no allocation
+// while running. Work is cut by shape, never by the number of threads, so results are the same bits on any number of
+// them.
 package cpu
 
 import (
@@ -15,18 +16,20 @@ import (
 
 // Backend compiles programs for the processor.
 type Backend struct {
-	// Poison fills every temporary with NaN before it is made, and the scratch memory before every kernel, so that a kernel that
-	// reads what nobody wrote shows in the result. For tests; slow.
+	// Poison fills every temporary with NaN before it is made, and the scratch memory before every kernel, so that a
+	// kernel that reads what nobody wrote shows in the result. For tests; slow.
 	Poison bool
-	// Direct keeps convolutions to sums over taps. Winograd's algorithm, the choice where it is faster, is ten times further from
-	// exact (1e-5 of the largest value), so that a few ReLUs in a million switch, which moves single gradients by per cents. For
-	// comparisons with reference numbers.
+	// Direct keeps convolutions to sums over taps. Winograd's algorithm, the choice where it is faster, is ten times
+	// further from exact (1e-5 of the largest value), so that a few ReLUs in a million switch, which moves single
+	// gradients by per cents. For comparisons with reference numbers.
 	Direct bool
-	// Reference lets operations that have no kernel run by their Ref, in float64 and on one core: slow. Without it they are refused.
+	// Reference lets operations that have no kernel run by their Ref, in float64 and on one core: slow. Without it they
+	// are refused.
 	Reference bool
 }
 
-// kernel makes the function that runs one instruction. scratch is the number of floats of working memory it asks for, by spec and types alone.
+// kernel makes the function that runs one instruction. scratch is the number of floats of working memory it asks for,
+// by spec and types alone.
 type kernel struct {
 	scratch func(c *call) int
 	bind    func(c *call) func()
@@ -99,7 +102,8 @@ func (b Backend) Compile(p *ir.Program, state func(buf int) ir.Array) (_ ir.Exec
 	e := &executable{p: p, host: make([]ir.Array, len(p.Bufs)), arena: aligned(p.Arena / 4)}
 	for i, buf := range p.Bufs {
 		if buf.DType == ir.F64 {
-			return nil, fmt.Errorf("%s is float64; the cpu backend computes in float32 (use the reference backend)", buf.Name)
+			return nil, fmt.Errorf("%s is float64; the cpu backend computes in float32 (use the reference backend)",
+				buf.Name)
 		}
 		if buf.Root != i {
 			continue
@@ -180,7 +184,8 @@ func (b Backend) Compile(p *ir.Program, state func(buf int) ir.Array) (_ ir.Exec
 	return e, nil
 }
 
-// bindNext makes the function that runs the first of the calls or, where they are done together, the first two, and returns how many.
+// bindNext makes the function that runs the first of the calls or, where they are done together, the first two, and
+// returns how many.
 func bindNext(calls []*call, scratch []float32) (run func(), n int) {
 	for _, c := range calls[:min(2, len(calls))] {
 		c.scratch = scratch
@@ -212,8 +217,8 @@ func (b Backend) Scratch(p *ir.Program) int {
 // Host implements ir.Executable.
 func (e *executable) Host(buf int) ir.Array { return e.host[buf] }
 
-// Run implements ir.Executable. What a kernel cannot do with the values at hand, such as a row number outside its table, is an error
-// that names the operation.
+// Run implements ir.Executable. What a kernel cannot do with the values at hand, such as a row number outside its
+// table, is an error that names the operation.
 func (e *executable) Run() (err error) {
 	at := 0
 	defer e.failed(&at, &err)
@@ -312,7 +317,8 @@ func aligned(n int) []float32 {
 	return s[skip : skip+n : skip+n]
 }
 
-// view is the part of mem that a buffer of type t has from float at on. Integers and bfloat16s lie in the same memory, bit for bit.
+// view is the part of mem that a buffer of type t has from float at on. Integers and bfloat16s lie in the same memory,
+// bit for bit.
 func view(mem []float32, at int, t ir.Type) ir.Array {
 	n := t.Shape.Size()
 	switch t.DType {

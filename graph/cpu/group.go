@@ -6,8 +6,8 @@ import (
 	"selfsup/graph/cpu/kern"
 )
 
-// pass is an elementwise kernel that makes new state: before, if there is one, runs once and reads only settings; then part runs over any
-// cut of the elements.
+// pass is an elementwise kernel that makes new state: before, if there is one, runs once and reads only settings; then
+// part runs over any cut of the elements.
 type pass struct {
 	before func()
 	part   func(from, to int)
@@ -37,9 +37,10 @@ func bindPass(c *call) func() {
 	}
 }
 
-// group is a run of passes that are done in one walk over memory: all passes of a chain on a piece that stays in the cache, then on the
-// next piece, so that an optimiser's moments, its step and the teacher's average read and write each number once. What is small is done
-// together, in one task. The results are those of one pass after the other, bit for bit.
+// group is a run of passes that are done in one walk over memory: all passes of a chain on a piece that stays in the
+// cache, then on the next piece, so that an optimiser's moments, its step and the teacher's average read and write each
+// number once. What is small is done together, in one task. The results are those of one pass after the other, bit for
+// bit.
 type group struct{ chains []chain }
 
 // chain is passes over the same n elements, in order: what one writes is nothing to the others, or the same element.
@@ -91,23 +92,25 @@ func (g *group) add(c *call) bool {
 	return true
 }
 
-// relation says whether two chains have memory in common that one of them writes, and whether they may run in one group: such memory
-// must be the same elements. Single numbers are left alone, since settings are single numbers that all elements read.
+// relation says whether two chains have memory in common that one of them writes, and whether they may run in one
+// group: such memory must be the same elements. Single numbers are left alone, since settings are single numbers that
+// all elements read.
 func (o *chain) relation(p *chain) (meets, fits bool) {
 	fits = true
 	for _, a := range o.areas {
 		for _, b := range p.areas {
 			if a.meets(b) {
 				meets = true
-				fits = fits && a.from == b.from && a.to == b.to && o.n == p.n && a.to-a.from == uintptr(4*o.n) && o.n > 1
+				fits = fits && a.from == b.from && a.to == b.to && o.n == p.n && a.to-a.from == uintptr(4*o.n) &&
+					o.n > 1
 			}
 		}
 	}
 	return meets, fits
 }
 
-// piece is how many elements of a chain run through all its passes before the next: with six tensors, some 100 KB. load is how many
-// elements of all passes make a task.
+// piece is how many elements of a chain run through all its passes before the next: with six tensors, some 100 KB. load
+// is how many elements of all passes make a task.
 const (
 	piece = 4 << 10
 	load  = 4 * block

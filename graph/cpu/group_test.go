@@ -41,7 +41,8 @@ func (t *tape) do(spec ir.Spec, out string, in ...string) {
 
 // updates are the steps of three parameters, with momentum, with Adam, and with a teacher.
 func updates(n1, n2, n3 int) *tape {
-	t := newTape(map[string]int{"p": n1, "g": n1, "m": n1, "e": n1, "P": n2, "G": n2, "M": n2, "V": n2, "E": n2, "q": n3, "h": n3, "k": n3,
+	t := newTape(map[string]int{"p": n1, "g": n1, "m": n1, "e": n1, "P": n2, "G": n2, "M": n2, "V": n2, "E": n2,
+		"q": n3, "h": n3, "k": n3,
 		"rate": 0, "decay": 0, "one": 0, "step": 0, "tau": 0})
 	t.values["step"].F32[0] = 3
 	t.do(op.Momentum{Mu: 0.9}, "m", "m", "g", "p", "decay", "one")
@@ -58,7 +59,8 @@ func updates(n1, n2, n3 int) *tape {
 
 // A group gives the bits of one pass after the other on any number of threads, and allocates nothing.
 func TestGroup(t *testing.T) {
-	for _, n := range [][3]int{{50007, 3, 4096}, {2, 20001, 4097}, {piece, piece - 1, piece + 1}, {10 * block, 17, 33}} {
+	for _, n := range [][3]int{{50007, 3, 4096}, {2, 20001, 4097}, {piece, piece - 1, piece + 1},
+		{10 * block, 17, 33}} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			want := updates(n[0], n[1], n[2])
 			for range 2 {
@@ -103,8 +105,14 @@ func TestGroupRefuses(t *testing.T) {
 		{"apart", true, func(t *tape) { t.do(lerp, "a", "a", "b", "s"); t.do(lerp, "c", "c", "b", "s") }},
 		{"one after the other", true, func(t *tape) { t.do(lerp, "a", "a", "b", "s"); t.do(lerp, "c", "c", "a", "s") }},
 		{"read, then written", true, func(t *tape) { t.do(lerp, "a", "a", "b", "s"); t.do(lerp, "b", "b", "c", "s") }},
-		{"a setting that is made", false, func(t *tape) { t.do(lerp, "s", "s", "t", "t"); t.do(lerp, "a", "a", "b", "s") }},
-		{"a setting that changes", false, func(t *tape) { t.do(lerp, "a", "a", "b", "s"); t.do(lerp, "s", "s", "t", "t") }},
+		{"a setting that is made", false, func(t *tape) {
+			t.do(lerp, "s", "s", "t", "t")
+			t.do(lerp, "a", "a", "b", "s")
+		}},
+		{"a setting that changes", false, func(t *tape) {
+			t.do(lerp, "a", "a", "b", "s")
+			t.do(lerp, "s", "s", "t", "t")
+		}},
 		{"a single number", false, func(t *tape) { t.do(lerp, "x", "x", "y", "s"); t.do(lerp, "y", "y", "x", "s") }},
 		{"part of what is written", false, func(t *tape) {
 			t.values["part"] = ir.Array{Type: ir.Type{Shape: ir.Shape{50}}, F32: t.values["a"].F32[10:60]}

@@ -8,7 +8,8 @@ import (
 
 // Temporaries in bfloat16: which operands kernels take so, and the passes that work on float32 chunks of them.
 
-// Narrows reports whether the kernel of an operation on operands of types in takes one of them in bfloat16, or writes its result so, operand ir.Result.
+// Narrows reports whether the kernel of an operation on operands of types in takes one of them in bfloat16, or writes
+// its result so, operand ir.Result.
 func (Backend) Narrows(s ir.Spec, in []ir.Type, operand int) bool {
 	switch o := s.(type) {
 	case op.ConvForward:
@@ -70,8 +71,9 @@ func scratchChunks(c *call, unit int) int {
 	return kern.Threads() * n
 }
 
-// passChunks makes the function that covers an operation's result with calls f(y, x), y some whole units of so many elements and x the
-// same of those operands. In place of what is kept in bfloat16, f gets float32 copies of some thousand elements.
+// passChunks makes the function that covers an operation's result with calls f(y, x), y some whole units of so many
+// elements and x the same of those operands. In place of what is kept in bfloat16, f gets float32 copies of some
+// thousand elements.
 func passChunks(c *call, operands []int, unit int, f func(y []float32, x [][]float32)) func() {
 	size := chunkOf(unit)
 	half, each := c.yh != nil, 0
@@ -162,8 +164,8 @@ func narrowsProduct(o op.MatMulOp, in []ir.Type, operand int) bool {
 	return operand != ir.Result || !kern.GemmSplits(m, n, k)
 }
 
-// halfRows is an operand that is kept in bfloat16, as float32 for sums down its columns: so many rows at a time as are added before they
-// move on to float64.
+// halfRows is an operand that is kept in bfloat16, as float32 for sums down its columns: so many rows at a time as are
+// added before they move on to float64.
 type halfRows struct {
 	x    []uint16
 	c    int
@@ -182,7 +184,8 @@ func scratchHalfRows(t ir.Type, c int) int {
 	return kern.Threads() * tall * c
 }
 
-// each calls f for rows row0 to row1, at most tall at a time: their first, columns col0 to col1 of them, and how many they are.
+// each calls f for rows row0 to row1, at most tall at a time: their first, columns col0 to col1 of them, and how many
+// they are.
 func (h *halfRows) each(worker, row0, row1, col0, col1 int, f func(first int, rows []float32, n int)) {
 	rows := h.rows[worker*tall*h.c:][:tall*h.c]
 	for r := row0; r < row1; r += tall {

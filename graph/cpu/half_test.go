@@ -19,13 +19,16 @@ func halfCases() (cases []kernelCase) {
 		dw := [4]int(shape)
 		cases = append(cases,
 			kernelCase{spec: op.ConvForward{Conv: c, Rounded: true}, in: []string{x, w}, tol: 4e-3},
-			kernelCase{spec: op.ConvBackwardData{Conv: c, X: [4]int(operand(x, nil).Shape)}, in: []string{y, w}, tol: 1e-5},
+			kernelCase{spec: op.ConvBackwardData{Conv: c, X: [4]int(operand(x, nil).Shape)}, in: []string{y, w},
+				tol: 1e-5},
 			kernelCase{spec: op.ConvBackwardWeights{Conv: c, W: dw}, in: []string{x, y}, tol: 1e-5})
 		if c.Groups == 1 {
 			on := op.ImageNorm{On: true, Eps: 1e-5, Relu: true}
 			cases = append(cases,
-				kernelCase{spec: op.ConvForward{Conv: c, Norm: on, Rounded: true}, in: append([]string{x, w}, norm...), tol: 4e-3},
-				kernelCase{spec: op.ConvBackwardWeights{Conv: c, W: dw, Norm: on}, in: append([]string{x, y}, norm...), tol: 1e-4})
+				kernelCase{spec: op.ConvForward{Conv: c, Norm: on, Rounded: true}, in: append([]string{x, w}, norm...),
+					tol: 4e-3},
+				kernelCase{spec: op.ConvBackwardWeights{Conv: c, W: dw, Norm: on}, in: append([]string{x, y}, norm...),
+					tol: 1e-4})
 		}
 	}
 	for _, m := range []struct {
@@ -51,8 +54,8 @@ func halfCases() (cases []kernelCase) {
 	return cases
 }
 
-// Where Narrows says so, a kernel gives the same bits for an operand kept in bfloat16 as for the same numbers in float32, and writes to
-// bfloat16 what is its result rounded.
+// Where Narrows says so, a kernel gives the same bits for an operand kept in bfloat16 as for the same numbers in
+// float32, and writes to bfloat16 what is its result rounded.
 func TestNarrows(t *testing.T) {
 	tested := map[string]bool{}
 	for _, k := range append(kernelCases(), halfCases()...) {
@@ -105,14 +108,17 @@ func TestNarrows(t *testing.T) {
 					run()
 					for i, v := range want.BF16 {
 						if got.BF16[i] != v {
-							t.Fatalf("%d threads: result in bfloat16: element %d is %x, want %x", threads, i, got.BF16[i], v)
+							t.Fatalf("%d threads: result in bfloat16: element %d is %x, want %x", threads, i,
+								got.BF16[i], v)
 						}
 					}
 				}
 			}
 		})
 	}
-	for _, name := range []string{"conv2d", "conv2d_dw", "conv2d_dx", "matmul", "sum_to", "batch_stats", "batch_norm", "batch_norm_sums", "batch_norm_dx", "binary", "unary", "unary_grad", "layer_norm", "round", "attention", "attention_grad"} {
+	for _, name := range []string{"conv2d", "conv2d_dw", "conv2d_dx", "matmul", "sum_to", "batch_stats", "batch_norm",
+		"batch_norm_sums", "batch_norm_dx", "binary", "unary", "unary_grad", "layer_norm", "round", "attention",
+		"attention_grad"} {
 		if !tested[name] {
 			t.Errorf("no case of %s has an operand in bfloat16", name)
 		}

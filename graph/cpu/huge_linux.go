@@ -10,8 +10,8 @@ const (
 	madvHugePage = 14
 )
 
-// huge asks for pages of 2 MiB under s, before it is touched: kernels that walk over many rows at a time, Winograd's most of all, else wait for
-// the translation of addresses. Systems that refuse lose nothing but time.
+// huge asks for pages of 2 MiB under s, before it is touched: kernels that walk over many rows at a time, Winograd's
+// most of all, else wait for the translation of addresses. Systems that refuse lose nothing but time.
 func huge(s []float32) {
 	bytes := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(s))), len(s)*4)
 	skip := int(-uintptr(unsafe.Pointer(unsafe.SliceData(s))) % hugePage)

@@ -26,8 +26,10 @@ func kernelCases() []kernelCase {
 	}
 	for _, fn := range []string{"add", "sub", "mul", "div"} {
 		for _, in := range [][2]string{
-			{"n 50007", "p 50007"}, {"n 50007", "p"}, {"n", "p 50007"}, {"n 300,70", "p 70"}, {"n 70", "p 300,70"}, {"n 300,70", "p 300,1"},
-			{"n 300,1", "p 1,70"}, {"n 3,1,5,1", "p 4,1,7"}, {"n 1,1", "p 1"}, {"n", "p"}, {"n 2,40000", "p 2,1"}, {"n 9,8,7", "p 9,1,7"},
+			{"n 50007", "p 50007"}, {"n 50007", "p"}, {"n", "p 50007"}, {"n 300,70", "p 70"}, {"n 70", "p 300,70"},
+			{"n 300,70", "p 300,1"},
+			{"n 300,1", "p 1,70"}, {"n 3,1,5,1", "p 4,1,7"}, {"n 1,1", "p 1"}, {"n", "p"}, {"n 2,40000", "p 2,1"},
+			{"n 9,8,7", "p 9,1,7"},
 		} {
 			add(op.Binary{Fn: fn, Relu: fn == "add" || fn == "sub"}, in[0], in[1])
 			add(op.Binary{Fn: fn}, in[0], in[1])
@@ -61,9 +63,12 @@ func kernelCases() []kernelCase {
 		from string
 		to   ir.Shape
 	}{
-		{"n 50007", ir.Shape{}}, {"n 1,1", ir.Shape{}}, {"n 1,5,1", ir.Shape{5, 1}}, {"n 5,1,3", ir.Shape{1, 3}}, {"n 301,77", ir.Shape{301, 1}},
-		{"n 9001,77", ir.Shape{77}}, {"n 9000,5", ir.Shape{5}}, {"n 515,16", ir.Shape{16}}, {"n 3,700", ir.Shape{700}}, {"n 8,9,10,67", ir.Shape{8, 1, 1, 67}}, {"n 8,9,10,67", ir.Shape{1, 9, 1, 67}},
-		{"n 8,9,10,67", ir.Shape{9, 1, 1}}, {"n 8,9,10,67", ir.Shape{8, 1, 10, 1}}, {"n 3,4,5,6,2", ir.Shape{3, 1, 5, 1, 2}}, {"n 40,3,200", ir.Shape{40, 1, 200}},
+		{"n 50007", ir.Shape{}}, {"n 1,1", ir.Shape{}}, {"n 1,5,1", ir.Shape{5, 1}}, {"n 5,1,3", ir.Shape{1, 3}},
+		{"n 301,77", ir.Shape{301, 1}},
+		{"n 9001,77", ir.Shape{77}}, {"n 9000,5", ir.Shape{5}}, {"n 515,16", ir.Shape{16}}, {"n 3,700", ir.Shape{700}},
+		{"n 8,9,10,67", ir.Shape{8, 1, 1, 67}}, {"n 8,9,10,67", ir.Shape{1, 9, 1, 67}},
+		{"n 8,9,10,67", ir.Shape{9, 1, 1}}, {"n 8,9,10,67", ir.Shape{8, 1, 10, 1}},
+		{"n 3,4,5,6,2", ir.Shape{3, 1, 5, 1, 2}}, {"n 40,3,200", ir.Shape{40, 1, 200}},
 	} {
 		add(op.SumToOp{To: op.DimsOf(s.to), Scale: 0.25}, s.from)
 		add(op.SumToOp{To: op.DimsOf(s.to), Scale: 0.25, Squares: true}, s.from)
@@ -80,9 +85,11 @@ func kernelCases() []kernelCase {
 		o    op.MatMulOp
 		a, b string
 	}{
-		{op.MatMulOp{}, "n 67,130", "n 130,45"}, {op.MatMulOp{TransA: true}, "n 130,67", "n 130,45"}, {op.MatMulOp{TransB: true}, "n 67,130", "n 45,130"},
+		{op.MatMulOp{}, "n 67,130", "n 130,45"}, {op.MatMulOp{TransA: true}, "n 130,67", "n 130,45"},
+		{op.MatMulOp{TransB: true}, "n 67,130", "n 45,130"},
 		{op.MatMulOp{TransA: true, TransB: true}, "n 130,67", "n 45,130"}, {op.MatMulOp{}, "n 3,5,17,9", "n 3,5,9,8"},
-		{op.MatMulOp{TransB: true}, "n 20,65,64", "n 20,65,64"}, {op.MatMulOp{}, "n 1,1", "n 1,1"}, {op.MatMulOp{}, "n 300,64", "n 64,300"},
+		{op.MatMulOp{TransB: true}, "n 20,65,64", "n 20,65,64"}, {op.MatMulOp{}, "n 1,1", "n 1,1"},
+		{op.MatMulOp{}, "n 300,64", "n 64,300"},
 	} {
 		loose(1e-5, m.o, m.a, m.b)
 	}
@@ -133,14 +140,16 @@ func kernelCases() []kernelCase {
 			add(op.BatchNormOp{BN: bn, Relu: relu}, "n "+s, "p 2,"+c, "n "+c, "n "+c)
 			add(op.BatchNormOp{BN: bn, Relu: relu, Residual: true}, "n "+s, "p 2,"+c, "n "+s)
 			add(op.BatchNormOp{BN: bn, Relu: relu, Residual: true}, "n "+s, "p 2,"+c, "n "+c, "n "+c, "n "+s)
-			loose(4e-3, op.BatchNormOp{BN: bn, Relu: relu, Residual: true, Rounded: true}, "n "+s, "p 2,"+c, "n "+c, "n "+c, "n "+s)
+			loose(4e-3, op.BatchNormOp{BN: bn, Relu: relu, Residual: true, Rounded: true}, "n "+s, "p 2,"+c, "n "+c,
+				"n "+c, "n "+s)
 		}
 		add(op.NormSums{Eps: 1e-5}, "n "+s, "n "+s, "p 2,"+c)
 		add(op.NormSums{Eps: 1e-5, Relu: true}, "n "+s, "n "+s, "p 2,"+c)
 		add(op.NormSums{Eps: 1e-5, Relu: true}, "n "+s, "n "+s, "p 2,"+c, "n "+c, "n "+c)
 		add(op.NormBackward{BN: bn, Relu: true}, "n "+s, "n "+s, "p 2,"+c, "n 2,"+c)
 		add(op.NormBackward{BN: bn, Relu: true}, "n "+s, "n "+s, "p 2,"+c, "n 2,"+c, "n "+c, "n "+c)
-		add(op.NormBackward{BN: op.BN{Eps: 1e-5, Frozen: true}, Relu: true}, "n "+s, "n "+s, "p 2,"+c, "n 2,"+c, "n "+c, "n "+c)
+		add(op.NormBackward{BN: op.BN{Eps: 1e-5, Frozen: true}, Relu: true}, "n "+s, "n "+s, "p 2,"+c, "n 2,"+c, "n "+c,
+			"n "+c)
 		add(op.NormBackward{BN: bn}, "n "+s, "n "+s, "p 2,"+c, "n 2,"+c)
 		add(op.NormBackward{BN: bn}, "n "+s, "n "+s, "p 2,"+c, "n 2,"+c, "n "+c)
 		add(op.NormBackward{BN: op.BN{Eps: 1e-5, Frozen: true}}, "n "+s, "n "+s, "p 2,"+c, "n 2,"+c, "n "+c)
@@ -171,7 +180,8 @@ func kernelCases() []kernelCase {
 
 	for _, p := range []op.Pool{
 		{Kernel: [2]int{2, 2}, Stride: [2]int{2, 2}}, {Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, Pad: [2]int{1, 1}},
-		{Kernel: [2]int{3, 2}, Stride: [2]int{1, 3}, Pad: [2]int{0, 1}, CountPad: true}, {Kernel: [2]int{4, 3}, Adaptive: true}, {Kernel: [2]int{1, 1}, Adaptive: true},
+		{Kernel: [2]int{3, 2}, Stride: [2]int{1, 3}, Pad: [2]int{0, 1}, CountPad: true},
+		{Kernel: [2]int{4, 3}, Adaptive: true}, {Kernel: [2]int{1, 1}, Adaptive: true},
 	} {
 		for _, most := range []bool{false, true} {
 			p.Max = most
@@ -196,20 +206,26 @@ func kernelCases() []kernelCase {
 			x, w, y string
 			k       [4]int
 		}{
-			{op.Conv{Stride: [2]int{2, 1}, Pad: [2]int{1, 2}, Dilation: [2]int{1, 2}, Groups: 1}, "n 2,9,8,6", "n 3,3,6,8", "n 2,5,8,8", [4]int{3, 3, 6, 8}},
-			{op.Conv{Stride: [2]int{1, 1}, Dilation: [2]int{1, 1}, Groups: 1}, "n 3,7,9,24", "n 1,1,24,10", "n 3,7,9,10", [4]int{1, 1, 24, 10}},
-			{op.Conv{Stride: [2]int{1, 1}, Pad: [2]int{1, 1}, Dilation: [2]int{1, 1}, Groups: 1}, "n 9,9,14,32", "n 3,3,32,16", "n 9,9,14,16", [4]int{3, 3, 32, 16}},
+			{op.Conv{Stride: [2]int{2, 1}, Pad: [2]int{1, 2}, Dilation: [2]int{1, 2}, Groups: 1}, "n 2,9,8,6",
+				"n 3,3,6,8", "n 2,5,8,8", [4]int{3, 3, 6, 8}},
+			{op.Conv{Stride: [2]int{1, 1}, Dilation: [2]int{1, 1}, Groups: 1}, "n 3,7,9,24", "n 1,1,24,10",
+				"n 3,7,9,10", [4]int{1, 1, 24, 10}},
+			{op.Conv{Stride: [2]int{1, 1}, Pad: [2]int{1, 1}, Dilation: [2]int{1, 1}, Groups: 1}, "n 9,9,14,32",
+				"n 3,3,32,16", "n 9,9,14,16", [4]int{3, 3, 32, 16}},
 		} {
 			channels := fmt.Sprint(c.k[2])
-			for _, stats := range [][]string{{"p 2," + channels}, {"p 2," + channels, "n " + channels, "n " + channels}} {
+			for _, stats := range [][]string{{"p 2," + channels}, {"p 2," + channels, "n " + channels,
+				"n " + channels}} {
 				loose(5e-5, op.ConvForward{Conv: c.o, Norm: norm}, append([]string{c.x, c.w}, stats...)...)
-				loose(5e-5, op.ConvBackwardWeights{Conv: c.o, W: c.k, Norm: norm}, append([]string{c.x, c.y}, stats...)...)
+				loose(5e-5, op.ConvBackwardWeights{Conv: c.o, W: c.k, Norm: norm},
+					append([]string{c.x, c.y}, stats...)...)
 			}
 		}
 	}
 	for _, relu := range []bool{false, true} {
 		behind := op.GradientNorm{On: true, Of: op.NormBackward{BN: op.BN{Eps: 1e-5}, Relu: relu}}
-		first := op.ConvBackwardWeights{Conv: op.Conv{Stride: [2]int{2, 1}, Pad: [2]int{1, 2}, Dilation: [2]int{1, 2}, Groups: 1}, W: [4]int{3, 3, 6, 32}, Behind: behind}
+		first := op.ConvBackwardWeights{Conv: op.Conv{Stride: [2]int{2, 1}, Pad: [2]int{1, 2}, Dilation: [2]int{1, 2},
+			Groups: 1}, W: [4]int{3, 3, 6, 32}, Behind: behind}
 		in := []string{"n 2,9,8,6", "n 2,5,8,32", "n 2,5,8,32", "p 2,32", "n 2,32"}
 		loose(5e-5, first, in...)
 		loose(5e-5, first, append(in, "n 32", "n 32")...)

@@ -28,7 +28,8 @@ func tokenKernelCases(add func(spec ir.Spec, in ...string), loose func(tol float
 		y := join(ir.Shape{q[0], q[1], q[3] * q[4]})
 		loose(1e-5, op.AttentionOp{Scale: 0.3}, "n "+s)
 		loose(1e-5, op.AttentionGrad{Scale: 0.3}, "n "+y, "n "+s)
-		loose(4e-3, op.AttentionOp{Scale: 0.3, BF16: true}, "n "+s) // a weight on the other side of a rounding step moves by 1/256
+		// a weight on the other side of a rounding step moves by 1/256
+		loose(4e-3, op.AttentionOp{Scale: 0.3, BF16: true}, "n "+s)
 		loose(4e-3, op.AttentionGrad{Scale: 0.3, BF16: true}, "n "+y, "n "+s)
 	}
 }

@@ -37,7 +37,8 @@ func (k kernelCase) operands() []ir.Array {
 	return in
 }
 
-// bind makes the case's kernel over operands; the result overwrites operand over, if that is not -1, and is poisoned otherwise.
+// bind makes the case's kernel over operands; the result overwrites operand over, if that is not -1, and is poisoned
+// otherwise.
 func (k kernelCase) bind(in []ir.Array, over int) (run func(), out ir.Array, err error) {
 	types := make([]ir.Type, len(in)) // as the graph has them
 	for i, a := range in {
@@ -108,7 +109,8 @@ func (k kernelCase) check(t *testing.T, what string, got ir.Array, want ir.Tenso
 	}
 	rows := []ir.Tensor{want}
 	smallest := 0.0
-	if _, ok := k.spec.(op.Stats); ok { // means and variances differ in size, and a mean near 0 is as exact as the spread of 1
+	// means and variances differ in size, and a mean near 0 is as exact as the spread of 1
+	if _, ok := k.spec.(op.Stats); ok {
 		c := want.Shape[1]
 		rows, smallest = []ir.Tensor{{Data: want.Data[:c]}, {Data: want.Data[c:]}}, 1
 	}
@@ -133,8 +135,8 @@ func setThreads(t testing.TB, n int) {
 	t.Cleanup(func() { kern.SetThreads(old) })
 }
 
-// Allocations is testing.AllocsPerRun, the least of three: what f allocates shows in each, what the runtime does when workers of a slow
-// machine fall asleep does not.
+// Allocations is testing.AllocsPerRun, the least of three: what f allocates shows in each, what the runtime does when
+// workers of a slow machine fall asleep does not.
 func Allocations(runs int, f func()) float64 {
 	n := testing.AllocsPerRun(runs, f)
 	for range 2 {
@@ -145,7 +147,8 @@ func Allocations(runs int, f func()) float64 {
 	return n
 }
 
-// Every kernel gives what the reference forward does, also in place, the same bits on any number of threads, and allocates nothing.
+// Every kernel gives what the reference forward does, also in place, the same bits on any number of threads, and
+// allocates nothing.
 func TestKernels(t *testing.T) {
 	seen := map[string]bool{}
 	for _, k := range append(kernelCases(), halfCases()...) {

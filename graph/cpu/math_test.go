@@ -19,7 +19,8 @@ func TestMath(t *testing.T) {
 		{"tanh", tanh, math.Tanh, -20, 20, 3e-7, 0},
 		{"tanh small", tanh, math.Tanh, -1e-3, 1e-3, 2e-7, 0},
 		{"sigmoid", sigmoid, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, -80, 80, 4e-7, 0},
-		{"softplus", softplus, func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }, -80, 80, 2e-7, 0},
+		{"softplus", softplus, func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }, -80,
+			80, 2e-7, 0},
 		{"gelu", kern.Gelu, func(x float64) float64 { return 0.5 * x * math.Erfc(-x/math.Sqrt2) }, -15, 15, 3e-7, 6e-7},
 		{"gelu's slope", func(x float32) float32 {
 			dx := []float32{0}
@@ -28,7 +29,8 @@ func TestMath(t *testing.T) {
 		}, func(x float64) float64 {
 			return 0.5*math.Erfc(-x/math.Sqrt2) + x*math.Exp(-x*x/2)/math.Sqrt(2*math.Pi)
 		}, -15, 15, 3e-7, 6e-7},
-		{"gelu_tanh", geluTanh, func(x float64) float64 { return 0.5 * x * (1 + math.Tanh(geluA*(x+geluB*x*x*x))) }, -15, 15, 3e-7, 6e-7},
+		{"gelu_tanh", geluTanh, func(x float64) float64 { return 0.5 * x * (1 + math.Tanh(geluA*(x+geluB*x*x*x))) },
+			-15, 15, 3e-7, 6e-7},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -37,7 +39,8 @@ func TestMath(t *testing.T) {
 				x := float32(c.from + (c.to-c.from)*float64(i)/(steps-1))
 				got, want := float64(c.got(x)), c.want(float64(x))
 				if d := math.Abs(got - want); !(d <= c.rel*math.Abs(want) || d <= c.abs) {
-					t.Fatalf("%s(%v) is %v, want %v (off by %.2g, relatively %.2g)", c.name, x, got, want, d, d/math.Abs(want))
+					t.Fatalf("%s(%v) is %v, want %v (off by %.2g, relatively %.2g)", c.name, x, got, want, d,
+						d/math.Abs(want))
 				}
 			}
 		})
@@ -76,7 +79,8 @@ func TestMathEdges(t *testing.T) {
 	}
 	for _, v := range []float32{1, 1e-45, inf} {
 		if kern.Positive(v) != math.MaxUint32 || kern.Positive(-v) != 0 {
-			t.Errorf("kern.Positive(%v) is %#x, kern.Positive(%v) is %#x; want all ones and 0", v, kern.Positive(v), -v, kern.Positive(-v))
+			t.Errorf("kern.Positive(%v) is %#x, kern.Positive(%v) is %#x; want all ones and 0", v, kern.Positive(v), -v,
+				kern.Positive(-v))
 		}
 	}
 	for _, v := range []float32{0, float32(math.Copysign(0, -1))} {

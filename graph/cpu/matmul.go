@@ -22,7 +22,8 @@ func newProduct(c *call) product {
 
 // gemms are batches of products in the wanted precision, and what scratch they want.
 type gemms struct {
-	batch        func(batch int, transA, transB bool, m, n, k int, a []float32, lda, strideA int, b []float32, ldb, strideB int, c []float32, ldc, strideC int, beta float32, scratch []float32)
+	batch func(batch int, transA, transB bool, m, n, k int, a []float32, lda, strideA int, b []float32, ldb,
+		strideB int, c []float32, ldc, strideC int, beta float32, scratch []float32)
 	batchScratch func(batch int, transA, transB bool, m, n, k int) int
 }
 
@@ -60,7 +61,8 @@ func bindMatMul(c *call) func() {
 	}
 	g := gemmsOf(p.BF16)
 	run := func() {
-		g.batch(p.batch, p.TransA, p.TransB, p.m, p.n, p.k, a, p.lda, p.m*p.k, b, p.ldb, p.k*p.n, y, p.n, p.m*p.n, 0, scratch)
+		g.batch(p.batch, p.TransA, p.TransB, p.m, p.n, p.k, a, p.lda, p.m*p.k, b, p.ldb, p.k*p.n, y, p.n, p.m*p.n, 0,
+			scratch)
 	}
 	if finish == nil {
 		return run
@@ -72,7 +74,8 @@ func bindMatMul(c *call) func() {
 	}
 }
 
-// finish is what is fused behind a product, nil where nothing is. A result that is stored in bfloat16 is rounded by the product.
+// finish is what is fused behind a product, nil where nothing is. A result that is stored in bfloat16 is rounded by the
+// product.
 func (p *product) finish(c *call) kern.Finish {
 	f := p.exact(c)
 	if !p.Rounded || c.yh != nil {
@@ -139,8 +142,9 @@ func (p *product) exact(c *call) kern.Finish {
 func convOf(c *call, o op.Conv, x, w ir.Shape) kern.Conv {
 	k := kern.Conv{
 		B: x[0], H: x[1], W: x[2], Ci: x[3], KH: w[0], KW: w[1], Co: w[3],
-		SH: o.Stride[0], SW: o.Stride[1], PH: o.Pad[0], PW: o.Pad[1], DH: o.Dilation[0], DW: o.Dilation[1], Groups: o.Groups,
-		BF16: o.BF16,
+		SH: o.Stride[0], SW: o.Stride[1], PH: o.Pad[0], PW: o.Pad[1], DH: o.Dilation[0], DW: o.Dilation[1],
+		Groups: o.Groups,
+		BF16:   o.BF16,
 	}
 	k.OH, k.OW = o.OutSize(k.H, k.W, k.KH, k.KW)
 	if c.direct {

@@ -2,14 +2,16 @@ package cpu
 
 import "selfsup/graph/ir"
 
-// Kernel is a Spec that brings its own kernel for the processor, as an operation of another module does. Nothing registers it: the backend
-// finds it on the operation. A Spec that is an ir.Coster too has its FLOPs in listings and benchmarks.
+// Kernel is a Spec that brings its own kernel for the processor, as an operation of another module does. Nothing
+// registers it: the backend finds it on the operation. A Spec that is an ir.Coster too has its FLOPs in listings and
+// benchmarks.
 type Kernel interface {
 	ir.Spec
 	// ScratchCPU is the number of float32s of working memory that the kernel wants, by types alone.
 	ScratchCPU(in []ir.Type, out ir.Type) int
-	// BindCPU returns the function that fills c.Out in every step. What it needs it allocates here, not while it runs. Its result must
-	// not depend on the number of threads, see Sweep. It may panic where it cannot use a value, which ends the step with an error.
+	// BindCPU returns the function that fills c.Out in every step. What it needs it allocates here, not while it runs.
+	// Its result must not depend on the number of threads, see Sweep. It may panic where it cannot use a value, which
+	// ends the step with an error.
 	BindCPU(c Call) func()
 }
 
@@ -20,8 +22,9 @@ type Call struct {
 	Scratch []float32  // of the size asked for, which other operations use too
 }
 
-// Sweep returns the function that covers 0 to n-1 with calls of f(from, to), size elements each but for the last, at the same time on the
-// threads of this package. The cut depends on n and size alone, so sums within one call of f are the same bits on any number of threads.
+// Sweep returns the function that covers 0 to n-1 with calls of f(from, to), size elements each but for the last, at
+// the same time on the threads of this package. The cut depends on n and size alone, so sums within one call of f are
+// the same bits on any number of threads.
 func Sweep(n, size int, f func(from, to int)) func() { return sweep(n, size, f) }
 
 // ownKernel is a Spec's own kernel as this package runs it.

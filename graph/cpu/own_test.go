@@ -14,7 +14,8 @@ import (
 	"selfsup/graph/ref"
 )
 
-// pick is an operation of this test package: row i of x [N,D] times the i-th of the weights, then column ids[i] of it. It has no kernel.
+// pick is an operation of this test package: row i of x [N,D] times the i-th of the weights, then column ids[i] of it.
+// It has no kernel.
 type pick struct{ Times float64 }
 
 func newPick(x, ids *op.Node) *op.Node { return op.Apply(pick{3}, x, ids) }
@@ -114,14 +115,15 @@ func runPick(t *testing.T, b ir.Backend) (*graph.Program, error) {
 	return p, nil
 }
 
-// An operation from outside the module runs by the kernel that it brings, in poisoned memory, on any number of threads, without an
-// allocation; one without a kernel is refused by name, and runs by its reference where that is allowed.
+// An operation from outside the module runs by the kernel that it brings, in poisoned memory, on any number of threads,
+// without an allocation; one without a kernel is refused by name, and runs by its reference where that is allowed.
 func TestOperationFromOutside(t *testing.T) {
 	want, err := runPick(t, ref.Backend{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := runPick(t, cpu.Backend{}); err == nil || !strings.HasSuffix(err.Error(), "backend cpu has no kernel for pick") {
+	if _, err := runPick(t, cpu.Backend{}); err == nil || !strings.HasSuffix(err.Error(),
+		"backend cpu has no kernel for pick") {
 		t.Errorf("without a kernel the error is %v", err)
 	}
 	for _, threads := range []int{1, 2, 3} {

@@ -192,8 +192,8 @@ func bindRecurrentGrad(c *call) func() {
 	}
 }
 
-// gruGrad writes to d the gradients before the gates of a step. dh is the gradient with respect to the step's state, and
-// becomes the part of it that flows past the gates to the state before.
+// gruGrad writes to d the gradients before the gates of a step. dh is the gradient with respect to the step's state,
+// and becomes the part of it that flows past the gates to the state before.
 func gruGrad(d, gates, dh, before, hidden []float32) {
 	n := len(dh)
 	reset, keep, new := gates[:n], gates[n:2*n], gates[2*n:3*n]

@@ -24,7 +24,8 @@ const (
 
 func planSum(c *call) sumPlan {
 	from := c.in[0].Shape
-	p := sumPlan{axes: merge(from, op.BroadcastStrides(c.out.Shape, from), strides(from)), squares: c.spec.(op.SumToOp).Squares}
+	p := sumPlan{axes: merge(from, op.BroadcastStrides(c.out.Shape, from), strides(from)),
+		squares: c.spec.(op.SumToOp).Squares}
 	var summed [3]bool
 	for i, a := range p.axes {
 		if i < 3 {
@@ -119,7 +120,9 @@ func bindSumTo(c *call) func() {
 		if xh := c.xh[0]; xh != nil {
 			half := newHalfRows(xh, n, c.scratch[o.scratch()+len(zeros):])
 			o.part = func(worker int, s []float64, row0, row1, col0, col1 int) {
-				half.each(worker, row0, row1, col0, col1, func(_ int, x []float32, rows int) { p.add(s, x, zeros, n, 0, rows, col0, col1) })
+				half.each(worker, row0, row1, col0, col1, func(_ int, x []float32, rows int) {
+					p.add(s, x, zeros, n, 0, rows, col0, col1)
+				})
 			}
 		}
 		o.done = func(s []float64, col0, col1 int) {

@@ -32,7 +32,8 @@ func bindNormalizeGrad(c *call) func() {
 	})
 }
 
-// rowBlocks calls f for rows from to to of k elements, at most kern.BlockRows at a time, with the elements i to j that they are.
+// rowBlocks calls f for rows from to to of k elements, at most kern.BlockRows at a time, with the elements i to j that
+// they are.
 func rowBlocks(from, to, k int, f func(i, j int)) {
 	for r := from; r < to; r += kern.BlockRows {
 		f(r*k, min(r+kern.BlockRows, to)*k)
@@ -65,8 +66,8 @@ func bindLayerNormGrad(c *call) func() {
 // tall is how many rows of a column sum are added in float32 before it moves on to float64.
 const tall = 64
 
-// layerSums are the sums over rows that LayerNorm's parameters have as gradients: tasks of rows, each with sums in float32 of at most
-// tall rows that move on to float64.
+// layerSums are the sums over rows that LayerNorm's parameters have as gradients: tasks of rows, each with sums in
+// float32 of at most tall rows that move on to float64.
 type layerSums struct{ rows, k, height int }
 
 func newLayerSums(c *call) layerSums {
@@ -81,8 +82,8 @@ func scratchLayerNormSums(c *call) int {
 
 func bindLayerNormSums(c *call) func() { return bindLayerNormBoth(c, nil) }
 
-// bindLayerNormBoth is both gradients of a layer norm in one walk over dy and x: sums, those of its parameters, and grad, that by x, if it is
-// not nil.
+// bindLayerNormBoth is both gradients of a layer norm in one walk over dy and x: sums, those of its parameters, and
+// grad, that by x, if it is not nil.
 func bindLayerNormBoth(sums, grad *call) func() {
 	eps, dy, x, y := sums.spec.(op.LayerNormSums).Eps, sums.x[0], sums.x[1], sums.y
 	o := newLayerSums(sums)

@@ -9,7 +9,8 @@ import (
 // block is how many elements make one task: small enough for the cache, large enough to be worth handing out.
 const block = 16 << 10
 
-// sweep makes the function that covers 0..n-1 with calls f(from, to) of at most size elements each, at the same time where there are several.
+// sweep makes the function that covers 0..n-1 with calls f(from, to) of at most size elements each, at the same time
+// where there are several.
 func sweep(n, size int, f func(from, to int)) func() {
 	parts := tasks(n, size)
 	if parts == 1 {

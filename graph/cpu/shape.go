@@ -70,7 +70,8 @@ func bindConcat(c *call) func() {
 	at := 0
 	for i, t := range c.in {
 		width := t.Shape[k] * inner
-		moves = append(moves, blocks{n: n, width: width, to: y[at:], toStep: step, from: c.bits(i), fromStep: width}.move())
+		moves = append(moves, blocks{n: n, width: width, to: y[at:], toStep: step, from: c.bits(i),
+			fromStep: width}.move())
 		at += width
 	}
 	return func() {
@@ -95,7 +96,8 @@ func bindTranspose(c *call) func() {
 			}
 		})
 	}
-	// The axis along which the operand is dense is another one: matrices [m, n] are transposed, once for every index of the others.
+	// The axis along which the operand is dense is another one: matrices [m, n] are transposed, once for every index of
+	// the others.
 	var outer []axis
 	var dense axis
 	for _, a := range axes[:len(axes)-1] {
@@ -112,7 +114,8 @@ func bindTranspose(c *call) func() {
 		for i := from; i < to; i++ {
 			p := w.seek(i / strips)
 			j := i % strips * tile
-			kern.Transpose(y[p.at[0]+j*dense.step[0]:], dense.step[0], x[p.at[1]+j:], last.step[1], last.n, min(tile, dense.n-j))
+			kern.Transpose(y[p.at[0]+j*dense.step[0]:], dense.step[0], x[p.at[1]+j:], last.step[1], last.n,
+				min(tile, dense.n-j))
 		}
 	})
 }

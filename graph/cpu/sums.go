@@ -19,11 +19,12 @@ const (
 	long = 64
 )
 
-// columns adds up the columns of a matrix [rows, c]: k sums for each column. part(worker, s, row0, row1, col0, col1) adds the sums of a part of
-// the matrix to s [k][col1-col0], which arrives zeroed. All parts are added in order and handed to done(s, col0, col1) in the same form.
+// columns adds up the columns of a matrix [rows, c]: k sums for each column. part(worker, s, row0, row1, col0, col1)
+// adds the sums of a part of the matrix to s [k][col1-col0], which arrives zeroed. All parts are added in order and
+// handed to done(s, col0, col1) in the same form.
 //
-// A narrow matrix [rows*fold, c/fold] is taken as one of fewer rows, as wide as the kernels' strips, which then read it from one end to the
-// other; done is handed the sums of its own columns.
+// A narrow matrix [rows*fold, c/fold] is taken as one of fewer rows, as wide as the kernels' strips, which then read it
+// from one end to the other; done is handed the sums of its own columns.
 type columns struct {
 	rows, c, k int
 	fold       int

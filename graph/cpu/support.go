@@ -29,13 +29,15 @@ func (Backend) Supports(s ir.Spec, in []ir.Type) bool {
 	return true
 }
 
-// normsImages reports whether a convolution's kernels apply the norm of its images. With several groups they read the images in place.
+// normsImages reports whether a convolution's kernels apply the norm of its images. With several groups they read the
+// images in place.
 func normsImages(o op.Conv, norm op.ImageNorm) bool { return !norm.On || o.Groups <= 1 }
 
 // Refers implements ir.Referrer.
 func (b Backend) Refers(s ir.Spec, in []ir.Type) bool { return b.Reference && !b.Supports(s, in) }
 
-// ours reports whether a spec is of the packages whose operations the kernels are for. One of another package may have the same name.
+// ours reports whether a spec is of the packages whose operations the kernels are for. One of another package may have
+// the same name.
 func ours(s ir.Spec) bool {
 	from := reflect.TypeOf(s).PkgPath()
 	return from == reflect.TypeFor[op.Unary]().PkgPath() || from == reflect.TypeFor[plan.Copy]().PkgPath()

@@ -12,7 +12,8 @@ func passLerp(c *call) pass {
 	return pass{part: func(from, to int) { kern.Mix(y[from:to], a[from:to], b[from:to], t[0], 1-t[0]) }}
 }
 
-// passMoment, like passMomentum, flushes: a moment whose gradient is 0 for good would decay to a subnormal number and stay there, slow.
+// passMoment, like passMomentum, flushes: a moment whose gradient is 0 for good would decay to a subnormal number and
+// stay there, slow.
 func passMoment(c *call) pass {
 	o := c.spec.(op.Moment)
 	y, m, g := c.y, c.x[0], c.x[1]
@@ -26,7 +27,9 @@ func passMoment(c *call) pass {
 func passMomentum(c *call) pass {
 	mu := float32(c.spec.(op.Momentum).Mu)
 	y, m, g, p, wd, ratio := c.y, c.x[0], c.x[1], c.x[2], c.x[3], c.x[4]
-	return pass{part: func(from, to int) { kern.Momentum(y[from:to], m[from:to], g[from:to], p[from:to], mu, ratio[0], wd[0]) }}
+	return pass{part: func(from, to int) {
+		kern.Momentum(y[from:to], m[from:to], g[from:to], p[from:to], mu, ratio[0], wd[0])
+	}}
 }
 
 func passDescend(c *call) pass {

@@ -2,8 +2,8 @@ package cpu
 
 import "selfsup/graph/cpu/kern"
 
-// The loops below are what elementwise passes are made of, beside those of package kern. All slices have the length of y, which may be
-// one of the operands.
+// The loops below are what elementwise passes are made of, beside those of package kern. All slices have the length of
+// y, which may be one of the operands.
 
 func divVV(y, a, b []float32) {
 	a, b = a[:len(y)], b[:len(y)]

@@ -11,8 +11,8 @@ type axis struct {
 	step []int
 }
 
-// merge makes the axes of a loop nest over shape, steps being the strides of each operand; axes of size 1 are left out, and
-// neighbours that every operand walks evenly become one. There is always at least one.
+// merge makes the axes of a loop nest over shape, steps being the strides of each operand; axes of size 1 are left out,
+// and neighbours that every operand walks evenly become one. There is always at least one.
 func merge(shape ir.Shape, steps ...[]int) []axis {
 	var axes []axis
 	for d, n := range shape {

@@ -1,5 +1,5 @@
-// Package device is the one place that knows which backends there are. Whoever runs programs asks it for a device by the name that
-// recipes use, and sees the backend only through ir.Backend.
+// Package device is the one place that knows which backends there are. Whoever runs programs asks it for a device by
+// the name that recipes use, and sees the backend only through ir.Backend.
 package device
 
 import (
@@ -15,8 +15,8 @@ type Device interface {
 	SetThreads(n int)
 	// About describes the device: Kernels, Threads and Chip, empty where the system does not tell.
 	About() About
-	// Peak measures what the device can do at most: float32 GFLOPS of products, and GB/s of its memory. It takes a fraction of a
-	// second and is right only while nothing else runs.
+	// Peak measures what the device can do at most: float32 GFLOPS of products, and GB/s of its memory. It takes a
+	// fraction of a second and is right only while nothing else runs.
 	Peak() (gflops, gbPerS float64)
 }
 

@@ -12,8 +12,8 @@ import (
 // DType is the element type of a buffer.
 type DType uint8
 
-// The element types. F64 exists for gradient checks on the reference backend only, BF16 for temporaries that the planner keeps in half the
-// memory: graphs have none.
+// The element types. F64 exists for gradient checks on the reference backend only, BF16 for temporaries that the
+// planner keeps in half the memory: graphs have none.
 const (
 	F32 DType = iota
 	F64
@@ -86,13 +86,15 @@ func (t Type) String() string {
 	return t.Shape.String() + t.DType.String()
 }
 
-// Tensor is a value of the reference forward functions: every element type is held in float64, which is exact for all of them.
+// Tensor is a value of the reference forward functions: every element type is held in float64, which is exact for all
+// of them.
 type Tensor struct {
 	Shape Shape
 	Data  []float64
 }
 
-// Array is a host value in its own element type: what the Store holds and what programs are fed with. Exactly one slice is set.
+// Array is a host value in its own element type: what the Store holds and what programs are fed with. Exactly one slice
+// is set.
 type Array struct {
 	Type
 	F32  []float32
@@ -159,8 +161,8 @@ func (a Array) Copy(b Array) {
 	copy(a.BF16, b.BF16)
 }
 
-// Spec is one operation with all its attributes and none of its operands. Kernels are found by Name; the spec is comparable by
-// its printed form, so it holds plain data only.
+// Spec is one operation with all its attributes and none of its operands. Kernels are found by Name; the spec is
+// comparable by its printed form, so it holds plain data only.
 type Spec interface {
 	// Name is the kernel's name, such as "conv2d".
 	Name() string
@@ -170,22 +172,24 @@ type Spec interface {
 	Ref(in []Tensor, out Tensor)
 }
 
-// InPlacer is a Spec whose result may overwrite the memory of one of these operands (same size and element type), element by element.
+// InPlacer is a Spec whose result may overwrite the memory of one of these operands (same size and element type),
+// element by element.
 type InPlacer interface{ InPlace() []int }
 
-// Viewer is a Spec whose result is a view of operand 0 that starts at the returned element; it costs nothing at run time.
+// Viewer is a Spec whose result is a view of operand 0 that starts at the returned element; it costs nothing at run
+// time.
 type Viewer interface{ View(in []Type) (offset int) }
 
-// Fuser is a Spec that can do the next operation's work in the same pass: given what reads its result (and nothing else does), at which
-// operand, and the types of the reader's operands, it returns itself with the reader inside. The fused operation takes its own operands
-// followed by the reader's others.
+// Fuser is a Spec that can do the next operation's work in the same pass: given what reads its result (and nothing else
+// does), at which operand, and the types of the reader's operands, it returns itself with the reader inside. The fused
+// operation takes its own operands followed by the reader's others.
 type Fuser interface {
 	Fuse(next Spec, at int, in []Type) (Spec, bool)
 }
 
-// Absorber is a Spec that can make an operand itself, from what that was made of. Given its operands, and who makes a buffer from which
-// operands (nil: no operation does), it returns itself with that work inside and the operands it then has. It is taken at its word only
-// where all readers of a value absorb it, so that it is never stored.
+// Absorber is a Spec that can make an operand itself, from what that was made of. Given its operands, and who makes a
+// buffer from which operands (nil: no operation does), it returns itself with that work inside and the operands it then
+// has. It is taken at its word only where all readers of a value absorb it, so that it is never stored.
 type Absorber interface {
 	Absorb(in []int, maker func(buf int) (Spec, []int)) (Spec, []int, bool)
 }
@@ -193,8 +197,8 @@ type Absorber interface {
 // Result stands for an operation's result in place of an operand's number.
 const Result = -1
 
-// Rounder is a Spec that rounds operands to bfloat16 before it uses them, or its Result before it stores it. The planner keeps a value that is
-// rounded anyway in two bytes.
+// Rounder is a Spec that rounds operands to bfloat16 before it uses them, or its Result before it stores it. The
+// planner keeps a value that is rounded anyway in two bytes.
 type Rounder interface {
 	Rounds(operand int) bool
 }
@@ -205,8 +209,8 @@ type Integers interface {
 	Integers(operand int) bool
 }
 
-// Cheap is a Spec that takes no longer than passes over its operands, and gives the same bits every time: where memory is short, the planner
-// may have it run again rather than keep its result.
+// Cheap is a Spec that takes no longer than passes over its operands, and gives the same bits every time: where memory
+// is short, the planner may have it run again rather than keep its result.
 type Cheap interface{ Cheap() }
 
 // Coster is a Spec that can say how many floating-point operations it takes (a multiply-add counts two).
@@ -298,10 +302,11 @@ func (p *Program) Bytes(in Instr) int {
 type Executable interface {
 	// Host returns the array behind an input (to be filled before Run) or an output (valid after Run, until the next).
 	Host(buf int) Array
-	// Run runs one step. The first Run, and one after Sync, takes the state from the arrays that the program was compiled with.
+	// Run runs one step. The first Run, and one after Sync, takes the state from the arrays that the program was
+	// compiled with.
 	Run() error
-	// Sync brings state that lives on a device back to the arrays that the program was compiled with. The host may read and
-	// change them until the next Run. It does nothing where those arrays are the state.
+	// Sync brings state that lives on a device back to the arrays that the program was compiled with. The host may read
+	// and change them until the next Run. It does nothing where those arrays are the state.
 	Sync() error
 }
 
@@ -315,8 +320,8 @@ type Backend interface {
 	Compile(p *Program, state func(buf int) Array) (Executable, error)
 }
 
-// Narrower is a Backend whose kernels take some values in bfloat16. Narrows reports whether the kernel of an operation on
-// operands of types in takes one of them so, or writes its result so, operand Result.
+// Narrower is a Backend whose kernels take some values in bfloat16. Narrows reports whether the kernel of an operation
+// on operands of types in takes one of them so, or writes its result so, operand Result.
 type Narrower interface {
 	Narrows(s Spec, in []Type, operand int) bool
 }
@@ -331,8 +336,8 @@ type Referrer interface {
 	Refers(s Spec, in []Type) bool
 }
 
-// Profiler is an Executable that can time its instructions. Profile starts to time them and returns the times so far, the
-// copies of updates last.
+// Profiler is an Executable that can time its instructions. Profile starts to time them and returns the times so far,
+// the copies of updates last.
 type Profiler interface {
 	Profile() []time.Duration
 }

@@ -17,8 +17,8 @@ const tokenEps = 1e-6
 // XavierUniform is Glorot and Bengio's initialisation: uniform in +-sqrt(6/(in+out)) (AISTATS 2010, eq. 16).
 func XavierUniform(in, out int) graph.Init { return graph.Uniform(math.Sqrt(6 / float64(in+out))) }
 
-// Dense is x [...,in] -> x w + b [...,out], weights [in,out] by XavierUniform and biases 0: the linear layer of ViT, MAE and MoCo v3 (the
-// DINO and timm codes draw normal numbers of 0.02 instead).
+// Dense is x [...,in] -> x w + b [...,out], weights [in,out] by XavierUniform and biases 0: the linear layer of ViT,
+// MAE and MoCo v3 (the DINO and timm codes draw normal numbers of 0.02 instead).
 func Dense(s *graph.Scope, in, out int) Func {
 	w, b := s.Param("weight", XavierUniform(in, out), in, out), s.Param("bias", graph.Fill(0), out)
 	return func(x *graph.Node) *graph.Node {
@@ -41,11 +41,12 @@ func LayerNormEps(s *graph.Scope, c int, eps float64) Func {
 	return func(x *graph.Node) *graph.Node { return op.LayerNorm(x, gamma, beta, eps) }
 }
 
-// Attention is multi-head self-attention of tokens x [B,T,dim] -> [B,T,dim]: every head's output is softmax(q k' / sqrt(dim/heads)) v, q, k
-// and v come from one linear layer (columns: all of q, all of k, all of v, each head by head), and a linear layer joins the heads.
+// Attention is multi-head self-attention of tokens x [B,T,dim] -> [B,T,dim]: every head's output is softmax(q k' /
+// sqrt(dim/heads)) v, q, k and v come from one linear layer (columns: all of q, all of k, all of v, each head by head),
+// and a linear layer joins the heads.
 //
-// Vaswani et al. 2017, arXiv:1706.03762, eq. 1 and section 3.2.2; biases and one matrix for q, k and v as in Dosovitskiy et al. 2021,
-// arXiv:2010.11929.
+// Vaswani et al. 2017, arXiv:1706.03762, eq. 1 and section 3.2.2; biases and one matrix for q, k and v as in
+// Dosovitskiy et al. 2021, arXiv:2010.11929.
 func Attention(s *graph.Scope, dim, heads int) Func {
 	qkv, proj := Dense(s.In("qkv"), dim, 3*dim), Dense(s.In("proj"), dim, dim)
 	return func(x *graph.Node) *graph.Node {
@@ -56,12 +57,13 @@ func Attention(s *graph.Scope, dim, heads int) Func {
 	}
 }
 
-// MLP is a transformer's feed-forward layer, x [...,dim] -> [...,dim]: linear to hidden, GELU, linear back. What GELU reads is Stored, and so is the
-// gradient by it.
+// MLP is a transformer's feed-forward layer, x [...,dim] -> [...,dim]: linear to hidden, GELU, linear back. What GELU
+// reads is Stored, and so is the gradient by it.
 func MLP(s *graph.Scope, dim, hidden int) Func {
 	store := func(x *graph.Node) *graph.Node { return storedBoth(s, x) }
 	inner := Chain(Dense(s.In("fc1"), dim, hidden), store, op.Gelu, Dense(s.In("fc2"), hidden, dim))
-	return func(x *graph.Node) *graph.Node { // rows of tokens all through: the compiler fuses what no reshape is between
+	// rows of tokens all through: the compiler fuses what no reshape is between
+	return func(x *graph.Node) *graph.Node {
 		return op.Reshape(inner(op.Reshape(x, -1, dim)), op.ShapeOf(x)...)
 	}
 }
@@ -76,9 +78,10 @@ type Block struct {
 	Eps        float64 // of the norms; 0: 1e-6
 }
 
-// New is one block on tokens [B,T,Dim]: x + attention(norm(x)), then x + mlp(norm(x)) (pre-norm, as in arXiv:2010.11929, eq. 2 and 3), or with
-// Post norm(x + attention(x)), then norm(x + mlp(x)) (arXiv:1706.03762, section 3.1). A branch passes through a LayerScale, learned factors of
-// its channels (Touvron et al. 2021, arXiv:2103.17239, eq. 2), and through drop, which may be nil.
+// New is one block on tokens [B,T,Dim]: x + attention(norm(x)), then x + mlp(norm(x)) (pre-norm, as in
+// arXiv:2010.11929, eq. 2 and 3), or with Post norm(x + attention(x)), then norm(x + mlp(x)) (arXiv:1706.03762, section
+// 3.1). A branch passes through a LayerScale, learned factors of its channels (Touvron et al. 2021, arXiv:2103.17239,
+// eq. 2), and through drop, which may be nil.
 func (o Block) New(s *graph.Scope, drop Func) Func {
 	hidden := o.Hidden
 	if hidden == 0 {
@@ -109,9 +112,10 @@ func channelScale(s *graph.Scope, o Block) Func {
 	return func(x *graph.Node) *graph.Node { return op.Mul(x, gamma) }
 }
 
-// Blocks is depth blocks in a row, in the scopes 0, 1 ... below s. In training, and not in a teacher, stochastic depth leaves out a branch
-// for an image with a probability that rises evenly from 0 in the first block to dropPath in the last, and scales the branches it keeps
-// up to the same mean (Huang et al. 2016, arXiv:1603.09382, with the scaling of timm's code).
+// Blocks is depth blocks in a row, in the scopes 0, 1 ... below s. In training, and not in a teacher, stochastic depth
+// leaves out a branch for an image with a probability that rises evenly from 0 in the first block to dropPath in the
+// last, and scales the branches it keeps up to the same mean (Huang et al. 2016, arXiv:1603.09382, with the scaling of
+// timm's code).
 func Blocks(s *graph.Scope, o Block, depth int, dropPath float64) Func {
 	var random *graph.Random
 	if dropPath > 0 && s.Training() && !s.IsTeacher() {
@@ -128,8 +132,8 @@ func Blocks(s *graph.Scope, o Block, depth int, dropPath float64) Func {
 	return Chain(blocks...)
 }
 
-// Patchify cuts images [B,H,W,C] into square patches of side p: [B,T,p*p*C], T = (H/p)*(W/p) by rows, the pixels of a patch by rows with
-// their channels together. H and W are multiples of p.
+// Patchify cuts images [B,H,W,C] into square patches of side p: [B,T,p*p*C], T = (H/p)*(W/p) by rows, the pixels of a
+// patch by rows with their channels together. H and W are multiples of p.
 func Patchify(x *graph.Node, p int) *graph.Node {
 	s := op.ShapeOf(x)
 	b, h, w, c := s[0], s[1]/p, s[2]/p, s[3]
@@ -137,8 +141,9 @@ func Patchify(x *graph.Node, p int) *graph.Node {
 	return op.Reshape(rows, b, h*w, p*p*c)
 }
 
-// SinCos2D fills a value [h*w,dim] with fixed positions of a grid of tokens, row by row: the first half of the channels encodes the column
-// and the second the row, each half the sines and then the cosines of the index at frequencies 10000^(-i/(dim/4)).
+// SinCos2D fills a value [h*w,dim] with fixed positions of a grid of tokens, row by row: the first half of the channels
+// encodes the column and the second the row, each half the sines and then the cosines of the index at frequencies
+// 10000^(-i/(dim/4)).
 //
 // The form of He et al. 2022, arXiv:2111.06377, appendix A.1, and its code; dim is a multiple of 4.
 func SinCos2D(dim, h, w int) graph.Init {

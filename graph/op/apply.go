@@ -1,5 +1,6 @@
-// Package op is the set of operations that graphs are made of, one family a file. Each is a plain struct of attributes with a shape
-// rule, a reference forward in plain loops and a symbolic gradient; the node function beside it puts it into a Gorgonia graph.
+// Package op is the set of operations that graphs are made of, one family a file. Each is a plain struct of attributes
+// with a shape rule, a reference forward in plain loops and a symbolic gradient; the node function beside it puts it
+// into a Gorgonia graph.
 package op
 
 import (
@@ -21,7 +22,8 @@ type Node = G.Node
 // Differentiable is a Spec with a symbolic gradient.
 type Differentiable interface {
 	ir.Spec
-	// Active says which operands the result can be differentiated by; always the same for one Spec and number of operands.
+	// Active says which operands the result can be differentiated by; always the same for one Spec and number of
+	// operands.
 	Active(n int) []bool
 	// Grad returns the gradient for every operand that g.Need marks; other entries are ignored and may be nil.
 	Grad(g Grad) []*Node
@@ -35,8 +37,8 @@ type Grad struct {
 	Need []bool  // which operands' gradients are wanted
 }
 
-// Op makes a Spec a Gorgonia operation: a G.SDOp, so that gorgonia.Grad and the stock machines work on our graphs too. It
-// returns fresh memory from Do always, since the stock machine corrupts views.
+// Op makes a Spec a Gorgonia operation: a G.SDOp, so that gorgonia.Grad and the stock machines work on our graphs too.
+// It returns fresh memory from Do always, since the stock machine corrupts views.
 type Op struct {
 	Spec ir.Spec
 	in   []ir.Type
@@ -64,7 +66,8 @@ func TypeOf(n *Node) ir.Type {
 	case tensor.Int32:
 		t.DType = ir.I32
 	default:
-		panic(fmt.Sprintf("graph: node %s has type %v; only float32, float64 and int32 exist here", n.Name(), n.Dtype()))
+		panic(fmt.Sprintf("graph: node %s has type %v; only float32, float64 and int32 exist here", n.Name(),
+			n.Dtype()))
 	}
 	return t
 }
@@ -122,8 +125,8 @@ func Fail(scope, format string, args ...any) {
 	panic(&BuildError{Scope: scope, Msg: fmt.Sprintf(format, args...), At: Caller()})
 }
 
-// Apply puts an operation into the graph of its operands, or panics with a *BuildError if the shapes do not fit. The same
-// operation on the same operands is the same node.
+// Apply puts an operation into the graph of its operands, or panics with a *BuildError if the shapes do not fit. The
+// same operation on the same operands is the same node.
 func Apply(s ir.Spec, in ...*Node) *Node {
 	o := &Op{Spec: s, in: make([]ir.Type, len(in))}
 	for i, n := range in {
@@ -138,7 +141,8 @@ func Apply(s ir.Spec, in ...*Node) *Node {
 	}
 	for i, t := range o.in {
 		if t.DType == ir.I32 && !readsIntegers(s, i) {
-			panic(&BuildError{Scope: scopeOf(in), Op: s.Name(), In: o.in, Msg: fmt.Sprintf("operand %d is int32; it must be floating point", i), At: Caller()})
+			panic(&BuildError{Scope: scopeOf(in), Op: s.Name(), In: o.in,
+				Msg: fmt.Sprintf("operand %d is int32; it must be floating point", i), At: Caller()})
 		}
 	}
 	o.out = out
@@ -240,7 +244,8 @@ func (o *Op) Do(vs ...G.Value) (G.Value, error) {
 	for i, v := range vs {
 		in[i] = ir.Tensor{Shape: o.in[i].Shape, Data: toFloat64(v.Data())}
 		if len(in[i].Data) != o.in[i].Shape.Size() {
-			return nil, fmt.Errorf("graph: %s: operand %d has %d elements, want %v", o.Spec.Name(), i, len(in[i].Data), o.in[i])
+			return nil, fmt.Errorf("graph: %s: operand %d has %d elements, want %v", o.Spec.Name(), i, len(in[i].Data),
+				o.in[i])
 		}
 	}
 	out := ir.Tensor{Shape: o.out.Shape, Data: make([]float64, o.out.Shape.Size())}

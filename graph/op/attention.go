@@ -10,13 +10,13 @@ import (
 // AttentionOp is scaled dot-product attention of every head.
 type AttentionOp struct {
 	Scale float64
-	// BF16 rounds every operand of the products to bfloat16 first: q, k, v, the gradient that comes in, and the weights and their
-	// gradient as they are multiplied. The softmax and its gradient are not rounded.
+	// BF16 rounds every operand of the products to bfloat16 first: q, k, v, the gradient that comes in, and the weights
+	// and their gradient as they are multiplied. The softmax and its gradient are not rounded.
 	BF16 bool
 }
 
-// Attention is softmax(scale q k') v for every image and head, from q, k and v packed as [B,T,3,heads,D] -> [B,T,heads*D]. The weights
-// [T,T] of a head are made, used and forgotten; the gradient makes them again.
+// Attention is softmax(scale q k') v for every image and head, from q, k and v packed as [B,T,3,heads,D] ->
+// [B,T,heads*D]. The weights [T,T] of a head are made, used and forgotten; the gradient makes them again.
 //
 // Vaswani et al. 2017, arXiv:1706.03762, eq. 1, where scale is 1/sqrt(D).
 func Attention(qkv *Node, scale float64) *Node { return Apply(AttentionOp{Scale: scale}, qkv) }

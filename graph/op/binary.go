@@ -6,8 +6,8 @@ import (
 	"selfsup/graph/ir"
 )
 
-// Binary is elementwise arithmetic of two operands with NumPy broadcasting: axes are aligned at the end, and an axis of size 1 (or
-// missing) repeats.
+// Binary is elementwise arithmetic of two operands with NumPy broadcasting: axes are aligned at the end, and an axis of
+// size 1 (or missing) repeats.
 type Binary struct {
 	Fn      string // add, sub, mul or div
 	Relu    bool   // then max(y, 0); the compiler sets it
@@ -172,8 +172,8 @@ func (o Binary) Grad(g Grad) []*Node {
 	return gs
 }
 
-// AddN is the sum of operands of one shape; the reverse pass joins gradients with it. Those behind the first may be rows: the last axes of that
-// shape, with or without leading axes of size 1, added to all.
+// AddN is the sum of operands of one shape; the reverse pass joins gradients with it. Those behind the first may be
+// rows: the last axes of that shape, with or without leading axes of size 1, added to all.
 type AddN struct{}
 
 // Sum adds nodes of one shape; of one node it is the node itself.
@@ -197,7 +197,8 @@ func Sum(xs ...*Node) *Node {
 	return Apply(AddN{}, append(whole, rows...)...)
 }
 
-// RowOf reports whether a value of shape s is the last axes of shape of, at least one, with or without leading axes of size 1.
+// RowOf reports whether a value of shape s is the last axes of shape of, at least one, with or without leading axes of
+// size 1.
 func RowOf(s, of ir.Shape) bool {
 	for len(s) > 0 && s[0] == 1 {
 		s = s[1:]

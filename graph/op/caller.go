@@ -7,9 +7,9 @@ import (
 	"selfsup/internal/callsite"
 )
 
-// Caller is the line that errors of a graph name: the user's, as mine/method.go:31. That is the nearest line of a method, or of a package
-// outside this module. A head or a backbone of this module on the way is named too, as mine/method.go:31, in heads/mlp.go:20. A test counts as
-// its user. What called graph.Build has no part in it.
+// Caller is the line that errors of a graph name: the user's, as mine/method.go:31. That is the nearest line of a
+// method, or of a package outside this module. A head or a backbone of this module on the way is named too, as
+// mine/method.go:31, in heads/mlp.go:20. A test counts as its user. What called graph.Build has no part in it.
 func Caller() string {
 	near := "" // the nearest line outside the graph packages
 	for _, f := range callsite.Stack() {

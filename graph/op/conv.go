@@ -48,11 +48,13 @@ func (o ConvForward) Infer(in []ir.Type) (ir.Type, error) {
 		return ir.Type{}, fmt.Errorf("images must be [B,H,W,C] and weights [KH,KW,C/groups,Co]")
 	}
 	if x[3] != w[2]*o.Groups || w[3]%o.Groups != 0 {
-		return ir.Type{}, fmt.Errorf("%d channels do not fit weights for %d in %d groups with %d outputs", x[3], w[2], o.Groups, w[3])
+		return ir.Type{}, fmt.Errorf("%d channels do not fit weights for %d in %d groups with %d outputs", x[3], w[2],
+			o.Groups, w[3])
 	}
 	kh, kw := o.Dilation[0]*(w[0]-1)+1, o.Dilation[1]*(w[1]-1)+1
 	if x[1]+2*o.Pad[0] < kh || x[2]+2*o.Pad[1] < kw {
-		return ir.Type{}, fmt.Errorf("an image of %dx%d, padded by %dx%d, is smaller than the kernel of %dx%d", x[1], x[2], o.Pad[0], o.Pad[1], kh, kw)
+		return ir.Type{}, fmt.Errorf("an image of %dx%d, padded by %dx%d, is smaller than the kernel of %dx%d", x[1],
+			x[2], o.Pad[0], o.Pad[1], kh, kw)
 	}
 	oh, ow := o.OutSize(x[1], x[2], w[0], w[1])
 	return ir.Type{Shape: ir.Shape{x[0], oh, ow, w[3]}, DType: in[0].DType}, nil

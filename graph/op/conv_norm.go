@@ -2,8 +2,8 @@ package op
 
 import "selfsup/graph/ir"
 
-// ImageNorm is a batch norm that a convolution applies to its images while it reads them, before it pads them with zeros. Its statistics, and
-// gamma and beta if it has them, are the convolution's last operands. The compiler sets it.
+// ImageNorm is a batch norm that a convolution applies to its images while it reads them, before it pads them with
+// zeros. Its statistics, and gamma and beta if it has them, are the convolution's last operands. The compiler sets it.
 type ImageNorm struct {
 	On   bool
 	Eps  float64
@@ -46,8 +46,8 @@ func (o ConvForward) Absorb(in []int, maker func(int) (ir.Spec, []int)) (ir.Spec
 	return o, operands, true
 }
 
-// GradientNorm is the gradient of a batch norm behind a convolution, which the gradient by the weights makes while it reads it: the operands of
-// the norm's gradient stand in place of dy. The compiler sets it.
+// GradientNorm is the gradient of a batch norm behind a convolution, which the gradient by the weights makes while it
+// reads it: the operands of the norm's gradient stand in place of dy. The compiler sets it.
 type GradientNorm struct {
 	On bool
 	Of NormBackward
@@ -60,8 +60,8 @@ func (n GradientNorm) ref(in []ir.Tensor) ir.Tensor {
 	return dy
 }
 
-// Absorb implements ir.Absorber: the batch norm of the images or, in a first layer, which has nothing else to hand its gradient on to, the
-// gradient of the batch norm behind it; and then that of the norm's ReLU.
+// Absorb implements ir.Absorber: the batch norm of the images or, in a first layer, which has nothing else to hand its
+// gradient on to, the gradient of the batch norm behind it; and then that of the norm's ReLU.
 func (o ConvBackwardWeights) Absorb(in []int, maker func(int) (ir.Spec, []int)) (ir.Spec, []int, bool) {
 	if o.Behind.On {
 		of, operands, ok := o.Behind.Of.Absorb(in[1:], maker)

@@ -11,8 +11,8 @@ type GramOp struct {
 	Columns bool
 }
 
-// Gram is x x' [N,N] of x [N,K], the products of its rows with each other. It is symmetric: half the work of MatMul(x, x, false, true), and half
-// in the gradient too.
+// Gram is x x' [N,N] of x [N,K], the products of its rows with each other. It is symmetric: half the work of MatMul(x,
+// x, false, true), and half in the gradient too.
 func Gram(x *Node) *Node { return Apply(GramOp{}, x) }
 
 // ColumnGram is x' x [K,K] of x [N,K], the products of its columns with each other.

@@ -109,8 +109,8 @@ func (o MatMulOp) FLOPs(in []ir.Type, out ir.Type) int64 {
 	return 2 * int64(batch) * int64(m) * int64(n) * int64(k)
 }
 
-// Fuse implements ir.Fuser: a row added to the product, and then ReLU; or the gradient of a function of x, such as GELU, from x; or a sum with
-// another value, as of the gradients of weights that two branches share; and then rounding.
+// Fuse implements ir.Fuser: a row added to the product, and then ReLU; or the gradient of a function of x, such as
+// GELU, from x; or a sum with another value, as of the gradients of weights that two branches share; and then rounding.
 func (o MatMulOp) Fuse(next ir.Spec, at int, in []ir.Type) (ir.Spec, bool) {
 	if _, ok := next.(RoundOp); ok && !o.Rounded {
 		o.Rounded = true
@@ -131,7 +131,8 @@ func (o MatMulOp) Fuse(next ir.Spec, at int, in []ir.Type) (ir.Spec, bool) {
 			return o, true
 		}
 	case Binary:
-		if f.Fn == "add" && !f.Relu && at == 0 && !o.Bias && !o.Relu && len(in[1].Shape) == 1 && in[1].Shape[0] == in[0].Shape.Last() {
+		if f.Fn == "add" && !f.Relu && at == 0 && !o.Bias && !o.Relu && len(in[1].Shape) == 1 &&
+			in[1].Shape[0] == in[0].Shape.Last() {
 			o.Bias = true
 			return o, true
 		}

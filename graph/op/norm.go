@@ -10,8 +10,8 @@ import (
 // Stats is mean and biased variance of every channel.
 type Stats struct{}
 
-// BatchStats is the mean and the biased variance of every channel of x [...,C] over all other axes, [2,C]. It has no gradient of its own:
-// BatchNorm's gradient is the total one.
+// BatchStats is the mean and the biased variance of every channel of x [...,C] over all other axes, [2,C]. It has no
+// gradient of its own: BatchNorm's gradient is the total one.
 func BatchStats(x *Node) *Node { return Apply(Stats{}, x) }
 
 // Name implements ir.Spec.
@@ -40,8 +40,9 @@ func (o Stats) Ref(in []ir.Tensor, out ir.Tensor) {
 
 // BN are the attributes of a batch normalisation.
 type BN struct {
-	Eps    float64 // added to the variance
-	Frozen bool    // the statistics are constants (evaluation); else they are the batch's, and the gradient goes through them
+	Eps float64 // added to the variance
+	// the statistics are constants (evaluation); else they are the batch's, and the gradient goes through them
+	Frozen bool
 }
 
 // BatchNormOp is (x - mean)/sqrt(var + Eps), times gamma plus beta if it has these two.
@@ -60,8 +61,8 @@ func (o BatchNormOp) affine(n int) (from, to int) {
 	return 2, n
 }
 
-// BatchNorm normalises every channel of x [...,C] by stats [2,C] (mean, variance), then scales and shifts by affine = gamma, beta [C] if
-// given. Ioffe and Szegedy 2015, arXiv:1502.03167, Alg. 1.
+// BatchNorm normalises every channel of x [...,C] by stats [2,C] (mean, variance), then scales and shifts by affine =
+// gamma, beta [C] if given. Ioffe and Szegedy 2015, arXiv:1502.03167, Alg. 1.
 func BatchNorm(x, stats *Node, o BN, affine ...*Node) *Node {
 	return Apply(BatchNormOp{BN: o}, append([]*Node{x, stats}, affine...)...)
 }
@@ -127,7 +128,8 @@ func (o BatchNormOp) InPlace() []int {
 	return []int{0}
 }
 
-// Fuse implements ir.Fuser: what is added to the norm, as at the end of a residual block, the ReLU behind it, and rounding.
+// Fuse implements ir.Fuser: what is added to the norm, as at the end of a residual block, the ReLU behind it, and
+// rounding.
 func (o BatchNormOp) Fuse(next ir.Spec, at int, in []ir.Type) (ir.Spec, bool) {
 	switch f := next.(type) {
 	case Binary:
@@ -176,8 +178,9 @@ func (o BatchNormOp) Grad(g Grad) []*Node {
 
 // NormSums is, for every channel, the sums of dy and of dy*xhat over all other axes, [2,C], from dy, x and statistics.
 type NormSums struct {
-	Eps  float64
-	Relu bool // dy is that of the norm's ReLU; gamma and beta, if any, follow, to find its sign by. The compiler sets it.
+	Eps float64
+	// dy is that of the norm's ReLU; gamma and beta, if any, follow, to find its sign by. The compiler sets it.
+	Relu bool
 }
 
 // Name implements ir.Spec.
@@ -218,22 +221,23 @@ func (o NormSums) Absorb(in []int, maker func(int) (ir.Spec, []int)) (ir.Spec, [
 	return o, append([]int{dy, in[1], in[2]}, affine...), true
 }
 
-// behindRelu finds out whether in[0] is the gradient before a ReLU right behind the batch norm of x and statistics in[1:3]. It returns
-// the gradient after that ReLU, and gamma and beta if there are any.
+// behindRelu finds out whether in[0] is the gradient before a ReLU right behind the batch norm of x and statistics
+// in[1:3]. It returns the gradient after that ReLU, and gamma and beta if there are any.
 func behindRelu(in []int, eps float64, maker func(int) (ir.Spec, []int)) (dy int, affine []int, ok bool) {
 	g, masked := maker(in[0])
 	if u, ok := g.(UnaryGrad); !ok || u.Fn != "relu" {
 		return 0, nil, false
 	}
 	y, normed := maker(masked[1])
-	if bn, ok := y.(BatchNormOp); !ok || !bn.Relu || bn.Residual || bn.Eps != eps || normed[0] != in[1] || normed[1] != in[2] {
+	if bn, ok := y.(BatchNormOp); !ok || !bn.Relu || bn.Residual || bn.Eps != eps || normed[0] != in[1] ||
+		normed[1] != in[2] {
 		return 0, nil, false
 	}
 	return masked[0], normed[2:], true
 }
 
-// NormBackward is the gradient of a batch normalisation by x, from dy, x, statistics, NormSums and gamma if it has one. Unless Frozen it
-// goes through the statistics: gamma*rstd*(dy - sum(dy)/n - xhat*sum(dy*xhat)/n).
+// NormBackward is the gradient of a batch normalisation by x, from dy, x, statistics, NormSums and gamma if it has one.
+// Unless Frozen it goes through the statistics: gamma*rstd*(dy - sum(dy)/n - xhat*sum(dy*xhat)/n).
 type NormBackward struct {
 	BN
 	Relu bool // as of NormSums: beta follows gamma
@@ -285,8 +289,8 @@ type Running struct {
 	N        int     // values behind every statistic: the variance is multiplied by N/(N-1)
 }
 
-// RunningStats is (1-momentum)*running + momentum*stats, both [2,C] of mean and variance, the new variance made unbiased for n values,
-// as PyTorch does.
+// RunningStats is (1-momentum)*running + momentum*stats, both [2,C] of mean and variance, the new variance made
+// unbiased for n values, as PyTorch does.
 func RunningStats(running, stats *Node, momentum float64, n int) *Node {
 	return Apply(Running{momentum, n}, running, stats)
 }

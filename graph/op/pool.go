@@ -20,7 +20,8 @@ func MaxPool2D(x *Node, p Pool) *Node { p.Max = true; return pool(x, p) }
 // AvgPool2D is the mean of every window.
 func AvgPool2D(x *Node, p Pool) *Node { p.Max = false; return pool(x, p) }
 
-// AdaptiveMaxPool2D divides the image into h x w bins, which may overlap by a pixel, and takes the largest value of each.
+// AdaptiveMaxPool2D divides the image into h x w bins, which may overlap by a pixel, and takes the largest value of
+// each.
 func AdaptiveMaxPool2D(x *Node, h, w int) *Node {
 	return Apply(PoolForward{Pool{Kernel: [2]int{h, w}, Adaptive: true, Max: true}}, x)
 }
@@ -64,7 +65,8 @@ func (o PoolForward) Infer(in []ir.Type) (ir.Type, error) {
 		default:
 			s[i+1] = (x[i+1]+2*o.Pad[i]-o.Kernel[i])/o.Stride[i] + 1
 			if x[i+1]+2*o.Pad[i] < o.Kernel[i] {
-				return ir.Type{}, fmt.Errorf("an image of %dx%d, padded by %dx%d, is smaller than the window of %dx%d", x[1], x[2], o.Pad[0], o.Pad[1], o.Kernel[0], o.Kernel[1])
+				return ir.Type{}, fmt.Errorf("an image of %dx%d, padded by %dx%d, is smaller than the window of %dx%d",
+					x[1], x[2], o.Pad[0], o.Pad[1], o.Kernel[0], o.Kernel[1])
 			}
 		}
 		if s[i+1] < 1 {
@@ -74,7 +76,8 @@ func (o PoolForward) Infer(in []ir.Type) (ir.Type, error) {
 	return ir.Type{Shape: s, DType: in[0].DType}, nil
 }
 
-// Window is the part from..to of an axis (0 height, 1 width) of size n that output i sees, without padding, and how many pixels count.
+// Window is the part from..to of an axis (0 height, 1 width) of size n that output i sees, without padding, and how
+// many pixels count.
 func (o Pool) Window(axis, i, n int) (from, to, count int) {
 	if o.Adaptive {
 		from, to = i*n/o.Kernel[axis], ((i+1)*n+o.Kernel[axis]-1)/o.Kernel[axis]
@@ -149,7 +152,8 @@ func (o PoolForward) Grad(g Grad) []*Node {
 	return []*Node{Apply(back, g.Dy)}
 }
 
-// PoolBackward is the gradient of a pooling by its images: from dy, and for a maximum from the images, whose first largest value takes it.
+// PoolBackward is the gradient of a pooling by its images: from dy, and for a maximum from the images, whose first
+// largest value takes it.
 type PoolBackward struct {
 	Pool
 	X [4]int // shape of the images

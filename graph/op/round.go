@@ -7,7 +7,8 @@ type RoundOp struct {
 	Gradient bool // the gradient is rounded too; else it passes as if nothing were
 }
 
-// Round is x in bfloat16: a layer's result that is to be kept in half the memory. The gradient passes as if nothing were rounded.
+// Round is x in bfloat16: a layer's result that is to be kept in half the memory. The gradient passes as if nothing
+// were rounded.
 func Round(x *Node) *Node { return Apply(RoundOp{}, x) }
 
 // RoundBoth is Round with the gradient rounded too.

@@ -48,7 +48,8 @@ func (o NormalizeOp) Active(n int) []bool { return active(1, n) }
 // Grad implements Differentiable.
 func (o NormalizeOp) Grad(g Grad) []*Node { return []*Node{Apply(NormalizeGrad(o), g.Dy, g.In[0])} }
 
-// NormalizeGrad is the gradient of Normalize from dy and x: (dy - u (u.dy))/|x| with u the unit row; dy/Eps where |x| is below Eps.
+// NormalizeGrad is the gradient of Normalize from dy and x: (dy - u (u.dy))/|x| with u the unit row; dy/Eps where |x|
+// is below Eps.
 type NormalizeGrad struct{ Eps float64 }
 
 // Name implements ir.Spec.
@@ -80,8 +81,8 @@ func (o NormalizeGrad) Ref(in []ir.Tensor, out ir.Tensor) {
 // LayerNormOp normalises rows of the last axis.
 type LayerNormOp struct{ Eps float64 }
 
-// LayerNorm is (x - mean)/sqrt(var + eps)*gamma + beta for every row of the last axis [...,C], gamma and beta [C] (Ba, Kiros, Hinton 2016,
-// arXiv:1607.06450).
+// LayerNorm is (x - mean)/sqrt(var + eps)*gamma + beta for every row of the last axis [...,C], gamma and beta [C] (Ba,
+// Kiros, Hinton 2016, arXiv:1607.06450).
 func LayerNorm(x, gamma, beta *Node, eps float64) *Node {
 	return Apply(LayerNormOp{eps}, x, gamma, beta)
 }

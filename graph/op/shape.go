@@ -16,7 +16,8 @@ func Reshape(x *Node, shape ...int) *Node {
 	if k := slices.Index(to, -1); k >= 0 {
 		rest := -to.Size()
 		if rest < 1 || ShapeOf(x).Size()%rest != 0 {
-			Fail(scopeOf([]*Node{x}), "reshape %v to %v: %d elements are no multiple of %d", ShapeOf(x), ir.Shape(shape), ShapeOf(x).Size(), rest)
+			Fail(scopeOf([]*Node{x}), "reshape %v to %v: %d elements are no multiple of %d", ShapeOf(x),
+				ir.Shape(shape), ShapeOf(x).Size(), rest)
 		}
 		to[k] = ShapeOf(x).Size() / rest
 	}

@@ -145,14 +145,15 @@ type XEnt struct {
 // CrossEntropyOp is the cross-entropy of every row.
 type CrossEntropyOp struct{ XEnt }
 
-// CrossEntropy is -log softmax(x)[label] in nats for every row of x [N,K], labels [N] int32 -> [N]. A negative label gives 0 and no gradient, one of K or
-// more is an error of Run.
-// smoothing mixes the target with the uniform distribution (Szegedy et al. 2016, arXiv:1512.00567, section 7), as PyTorch.
+// CrossEntropy is -log softmax(x)[label] in nats for every row of x [N,K], labels [N] int32 -> [N]. A negative label
+// gives 0 and no gradient, one of K or more is an error of Run. smoothing mixes the target with the uniform
+// distribution (Szegedy et al. 2016, arXiv:1512.00567, section 7), as PyTorch.
 func CrossEntropy(x, labels *Node, smoothing float64) *Node {
 	return Apply(CrossEntropyOp{XEnt{Smoothing: smoothing}}, x, labels)
 }
 
-// CrossEntropySoft is -sum(target * log softmax(x)) for every row of x and target [N,K] -> [N]; the target gets no gradient.
+// CrossEntropySoft is -sum(target * log softmax(x)) for every row of x and target [N,K] -> [N]; the target gets no
+// gradient.
 func CrossEntropySoft(x, target *Node) *Node {
 	return Apply(CrossEntropyOp{XEnt{Soft: true}}, x, target)
 }
@@ -222,7 +223,8 @@ func (o CrossEntropyOp) Grad(g Grad) []*Node {
 	return []*Node{Apply(CrossEntropyGrad(o), g.Dy, g.In[0], g.In[1]), nil}
 }
 
-// CrossEntropyGrad is the gradient by the logits from dy [N], x [N,K] and the targets: dy*(softmax(x)*sum(target) - target).
+// CrossEntropyGrad is the gradient by the logits from dy [N], x [N,K] and the targets: dy*(softmax(x)*sum(target) -
+// target).
 type CrossEntropyGrad struct{ XEnt }
 
 // Name implements ir.Spec.

@@ -11,8 +11,8 @@ import (
 // ArgsortOp sorts rows of the last axis.
 type ArgsortOp struct{}
 
-// Argsort is the places of the elements of every row of x [...,K] in rising order, equal ones in the order they have: int32 [...,K]. x may be
-// int32: the argsort of a permutation is its inverse.
+// Argsort is the places of the elements of every row of x [...,K] in rising order, equal ones in the order they have:
+// int32 [...,K]. x may be int32: the argsort of a permutation is its inverse.
 func Argsort(x *Node) *Node { return Apply(ArgsortOp{}, x) }
 
 // Name implements ir.Spec.
@@ -78,7 +78,8 @@ func (o GatherTokensOp) Grad(g Grad) []*Node {
 	return []*Node{Apply(ScatterTokens{Tokens: ShapeOf(g.In[0])[1]}, g.Dy, g.In[1]), nil}
 }
 
-// ScatterTokens adds token k of image b of x [B,K,D] to token ids[b,k] of zeros [B,Tokens,D]: the gradient of GatherTokens.
+// ScatterTokens adds token k of image b of x [B,K,D] to token ids[b,k] of zeros [B,Tokens,D]: the gradient of
+// GatherTokens.
 type ScatterTokens struct{ Tokens int }
 
 // Name implements ir.Spec.

@@ -21,19 +21,27 @@ type UnaryFn struct {
 
 // Unaries are the functions by name.
 var Unaries = map[string]UnaryFn{
-	"neg":        {F: func(x float64) float64 { return -x }, D: func(_, _ float64) float64 { return -1 }, FromY: true},
-	"relu":       {F: func(x float64) float64 { return max(x, 0) }, D: func(_, y float64) float64 { return step(y) }, FromY: true},
-	"exp":        {F: math.Exp, D: func(_, y float64) float64 { return y }, FromY: true},
-	"log":        {F: math.Log, D: func(x, _ float64) float64 { return 1 / x }},
-	"sqrt":       {F: math.Sqrt, D: func(_, y float64) float64 { return 0.5 / y }, FromY: true},
-	"rsqrt":      {F: func(x float64) float64 { return 1 / math.Sqrt(x) }, D: func(_, y float64) float64 { return -0.5 * y * y * y }, FromY: true},
-	"square":     {F: func(x float64) float64 { return x * x }, D: func(x, _ float64) float64 { return 2 * x }},
-	"abs":        {F: math.Abs, D: func(x, _ float64) float64 { return step(x) - step(-x) }},
-	"tanh":       {F: math.Tanh, D: func(_, y float64) float64 { return 1 - y*y }, FromY: true},
-	"sigmoid":    {F: sigmoid, D: func(_, y float64) float64 { return y * (1 - y) }, FromY: true},
-	"softplus":   {F: func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }, D: func(x, _ float64) float64 { return sigmoid(x) }},
-	"silu":       {F: func(x float64) float64 { return x * sigmoid(x) }, D: func(x, _ float64) float64 { s := sigmoid(x); return s * (1 + x*(1-s)) }},
-	"reciprocal": {F: func(x float64) float64 { return 1 / x }, D: func(_, y float64) float64 { return -y * y }, FromY: true},
+	"neg": {F: func(x float64) float64 { return -x }, D: func(_, _ float64) float64 { return -1 }, FromY: true},
+	"relu": {F: func(x float64) float64 { return max(x, 0) }, D: func(_, y float64) float64 { return step(y) },
+		FromY: true},
+	"exp":  {F: math.Exp, D: func(_, y float64) float64 { return y }, FromY: true},
+	"log":  {F: math.Log, D: func(x, _ float64) float64 { return 1 / x }},
+	"sqrt": {F: math.Sqrt, D: func(_, y float64) float64 { return 0.5 / y }, FromY: true},
+	"rsqrt": {F: func(x float64) float64 { return 1 / math.Sqrt(x) }, D: func(_, y float64) float64 {
+		return -0.5 * y * y * y
+	}, FromY: true},
+	"square":  {F: func(x float64) float64 { return x * x }, D: func(x, _ float64) float64 { return 2 * x }},
+	"abs":     {F: math.Abs, D: func(x, _ float64) float64 { return step(x) - step(-x) }},
+	"tanh":    {F: math.Tanh, D: func(_, y float64) float64 { return 1 - y*y }, FromY: true},
+	"sigmoid": {F: sigmoid, D: func(_, y float64) float64 { return y * (1 - y) }, FromY: true},
+	"softplus": {F: func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) },
+		D: func(x, _ float64) float64 { return sigmoid(x) }},
+	"silu": {F: func(x float64) float64 { return x * sigmoid(x) }, D: func(x, _ float64) float64 {
+		s := sigmoid(x)
+		return s * (1 + x*(1-s))
+	}},
+	"reciprocal": {F: func(x float64) float64 { return 1 / x }, D: func(_, y float64) float64 { return -y * y },
+		FromY: true},
 	"gelu": {F: func(x float64) float64 { return 0.5 * x * (1 + math.Erf(x/math.Sqrt2)) },
 		D: func(x, _ float64) float64 {
 			return 0.5*(1+math.Erf(x/math.Sqrt2)) + x*math.Exp(-x*x/2)/math.Sqrt(2*math.Pi)

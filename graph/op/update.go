@@ -7,8 +7,8 @@ import (
 	"selfsup/graph/ir"
 )
 
-// The operations of this file make the new values of state: optimiser steps, moments and moving averages. None has a gradient. They
-// work element by element and may overwrite the state that they replace.
+// The operations of this file make the new values of state: optimiser steps, moments and moving averages. None has a
+// gradient. They work element by element and may overwrite the state that they replace.
 
 // updateType is shared by operations on elementwise operands of one shape followed by 0-d settings.
 func updateType(in []ir.Type, elementwise int) (ir.Type, error) {
@@ -85,7 +85,8 @@ func (o Moment) Ref(in []ir.Tensor, out ir.Tensor) {
 // Momentum is the moment of gradient descent: Mu*m + ratio*(g + wd*p).
 type Momentum struct{ Mu float64 }
 
-// NextMomentum makes the new moment from m, the gradient g, the parameter p, and 0-d decay wd and ratio (LARS's trust ratio; 1 in SGD).
+// NextMomentum makes the new moment from m, the gradient g, the parameter p, and 0-d decay wd and ratio (LARS's trust
+// ratio; 1 in SGD).
 func NextMomentum(m, g, p, wd, ratio *Node, mu float64) *Node {
 	return Apply(Momentum{mu}, m, g, p, wd, ratio)
 }
@@ -156,8 +157,9 @@ func (o DescendNesterov) Ref(in []ir.Tensor, out ir.Tensor) {
 	}
 }
 
-// Adam is the parameter's step of Adam with bias correction (Kingma and Ba 2015, arXiv:1412.6980, Alg. 1), the weight decay decoupled
-// (Loshchilov and Hutter 2019, arXiv:1711.05101): p*(1 - lr*wd) - lr*mhat/(sqrt(vhat)+Eps), as PyTorch's AdamW.
+// Adam is the parameter's step of Adam with bias correction (Kingma and Ba 2015, arXiv:1412.6980, Alg. 1), the weight
+// decay decoupled (Loshchilov and Hutter 2019, arXiv:1711.05101): p*(1 - lr*wd) - lr*mhat/(sqrt(vhat)+Eps), as
+// PyTorch's AdamW.
 type Adam struct{ Beta1, Beta2, Eps float64 }
 
 // AdamStep makes the new parameter from p, the new moments m and v, and 0-d lr, wd and step (counted from 1).
@@ -182,7 +184,8 @@ func (o Adam) Ref(in []ir.Tensor, out ir.Tensor) {
 	}
 }
 
-// TrustRatio is LARS's scale of one parameter's step (You, Gitman, Ginsburg 2017, arXiv:1708.03888, eq. 6), 0-d; 1 where |p| or |g| is 0.
+// TrustRatio is LARS's scale of one parameter's step (You, Gitman, Ginsburg 2017, arXiv:1708.03888, eq. 6), 0-d; 1
+// where |p| or |g| is 0.
 type TrustRatio struct {
 	Eta     float64
 	Eps     float64
@@ -190,7 +193,8 @@ type TrustRatio struct {
 	Clip    bool   // at 1 after division by the learning rate (LARC)
 }
 
-// Trust is the ratio of a parameter p and its gradient g, with 0-d decay wd and learning rate lr (only clipping reads it).
+// Trust is the ratio of a parameter p and its gradient g, with 0-d decay wd and learning rate lr (only clipping reads
+// it).
 func Trust(p, g, wd, lr *Node, o TrustRatio) *Node { return Apply(o, p, g, wd, lr) }
 
 // Name implements ir.Spec.

@@ -17,7 +17,8 @@ type Case struct {
 	Build    func(in []*op.Node) *op.Node
 	Inactive []int   // floating-point inputs that get no gradient
 	Tol      float64 // of float32 results, relative to the largest value of each; 0 means 1e-5
-	// Exact is the same without the rounding of operands, whose steps have no derivative: gradients are compared with its.
+	// Exact is the same without the rounding of operands, whose steps have no derivative: gradients are compared with
+	// its.
 	Exact func(in []*op.Node) *op.Node
 }
 
@@ -53,7 +54,8 @@ func (in Input) values(r *rand.Rand) ir.Tensor {
 	return v
 }
 
-// Result is what a program made of a case gave: its value, and the gradients of sum(value * weights) by every input that has one.
+// Result is what a program made of a case gave: its value, and the gradients of sum(value * weights) by every input
+// that has one.
 type Result struct {
 	Value     ir.Array
 	Gradients []ir.Array // by input; an empty Array where there is none
@@ -189,7 +191,9 @@ func always(v float64, shape ...int) Input {
 
 // ints are int32 from lo up to, not with, hi.
 func ints(lo, hi int, shape ...int) Input {
-	return Input{Shape: shape, DType: ir.I32, Value: func(r *rand.Rand, _ int) float64 { return float64(lo + r.IntN(hi-lo)) }}
+	return Input{Shape: shape, DType: ir.I32, Value: func(r *rand.Rand, _ int) float64 {
+		return float64(lo + r.IntN(hi-lo))
+	}}
 }
 
 // shares are rows of positive numbers that sum to about 1.

@@ -39,7 +39,8 @@ func bf16Cases() (cs []Case) {
 			o := op.Conv{Stride: [2]int{2, 2}, Pad: [2]int{1, 1}, BF16: bf16}
 			return two(func(x, w *op.Node) *op.Node { return op.ConvTranspose2D(x, w, o, [2]int{}) })
 		})
-	// What is stored rounded, squared so that the gradient shows it. A value that float32 puts on the other side of a rounding step moves by 1/256.
+	// What is stored rounded, squared so that the gradient shows it. A value that float32 puts on the other side of a
+	// rounding step moves by 1/256.
 	stored := func(bf16 bool, x *op.Node) *op.Node {
 		if bf16 {
 			return op.Round(x)
@@ -49,28 +50,33 @@ func bf16Cases() (cs []Case) {
 	add("round", 0, []Input{normal(5, 70)}, func(bf16 bool) func(in nodes) *op.Node {
 		return one(func(x *op.Node) *op.Node { return op.Square(stored(bf16, x)) })
 	})
-	add("matmul/stored", 2e-2, []Input{normal(40, 33), normal(33, 50), normal(50)}, func(bf16 bool) func(in nodes) *op.Node {
-		return func(in nodes) *op.Node {
-			y := op.Add(op.Apply(op.MatMulOp{BF16: bf16}, in[0], in[1]), in[2])
-			if bf16 {
-				y = op.RoundBoth(y)
+	add("matmul/stored", 2e-2, []Input{normal(40, 33), normal(33, 50), normal(50)},
+		func(bf16 bool) func(in nodes) *op.Node {
+			return func(in nodes) *op.Node {
+				y := op.Add(op.Apply(op.MatMulOp{BF16: bf16}, in[0], in[1]), in[2])
+				if bf16 {
+					y = op.RoundBoth(y)
+				}
+				return op.Apply(op.MatMulOp{BF16: bf16}, op.Gelu(y), op.Transpose(in[1], 1, 0))
 			}
-			return op.Apply(op.MatMulOp{BF16: bf16}, op.Gelu(y), op.Transpose(in[1], 1, 0))
-		}
-	})
-	add("conv2d/stored", 2e-2, []Input{normal(3, 9, 8, 24), normal(3, 3, 24, 17)}, func(bf16 bool) func(in nodes) *op.Node {
-		c := op.Conv{Pad: [2]int{1, 1}, BF16: bf16}
-		return two(func(x, w *op.Node) *op.Node { return op.Square(stored(bf16, op.Conv2D(x, w, c))) })
-	})
+		})
+	add("conv2d/stored", 2e-2, []Input{normal(3, 9, 8, 24), normal(3, 3, 24, 17)},
+		func(bf16 bool) func(in nodes) *op.Node {
+			c := op.Conv{Pad: [2]int{1, 1}, BF16: bf16}
+			return two(func(x, w *op.Node) *op.Node { return op.Square(stored(bf16, op.Conv2D(x, w, c))) })
+		})
 	// A residual block whose every value between is kept in bfloat16.
-	add("residual", 3e-2, []Input{normal(3, 6, 5, 16), normal(3, 3, 16, 16), around(1, 16), normal(16)}, func(bf16 bool) func(in nodes) *op.Node {
-		c := op.Conv{Pad: [2]int{1, 1}, BF16: bf16}
-		return func(in nodes) *op.Node {
-			norm := func(h *op.Node) *op.Node { return op.BatchNorm(h, op.BatchStats(h), op.BN{Eps: 1e-5}, in[2], in[3]) }
-			x := stored(bf16, op.Conv2D(in[0], in[1], c))
-			return op.Square(op.Relu(stored(bf16, op.Add(norm(x), in[0]))))
-		}
-	})
+	add("residual", 3e-2, []Input{normal(3, 6, 5, 16), normal(3, 3, 16, 16), around(1, 16), normal(16)},
+		func(bf16 bool) func(in nodes) *op.Node {
+			c := op.Conv{Pad: [2]int{1, 1}, BF16: bf16}
+			return func(in nodes) *op.Node {
+				norm := func(h *op.Node) *op.Node {
+					return op.BatchNorm(h, op.BatchStats(h), op.BN{Eps: 1e-5}, in[2], in[3])
+				}
+				x := stored(bf16, op.Conv2D(in[0], in[1], c))
+				return op.Square(op.Relu(stored(bf16, op.Add(norm(x), in[0]))))
+			}
+		})
 	for _, s := range []struct {
 		name string
 		x    ir.Shape

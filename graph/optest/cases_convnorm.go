@@ -12,7 +12,8 @@ func convNormCases() (cs []Case) {
 	norm := func(in nodes) *op.Node { return op.BatchNorm(in[0], op.BatchStats(in[0]), bn, in[2], in[3]) }
 	add := func(name string, x, w ir.Shape, build func(in nodes) *op.Node) {
 		c := x.Last()
-		cs = append(cs, Case{Name: "conv2d/" + name, Tol: 3e-5, In: []Input{normal(x...), normal(w...), normal(c), normal(c)}, Build: build})
+		cs = append(cs, Case{Name: "conv2d/" + name, Tol: 3e-5, In: []Input{normal(x...), normal(w...), normal(c),
+			normal(c)}, Build: build})
 	}
 	for _, s := range []struct {
 		name string
@@ -25,7 +26,9 @@ func convNormCases() (cs []Case) {
 		{"pointwise", ir.Shape{2, 5, 4, 7}, ir.Shape{1, 1, 7, 3}, op.Conv{}},
 		{"depthwise", ir.Shape{2, 6, 6, 5}, ir.Shape{3, 3, 1, 5}, op.Conv{Pad: [2]int{1, 1}, Groups: 5}}, // does not
 	} {
-		add("of norm, relu "+s.name, s.x, s.w, func(in nodes) *op.Node { return op.Conv2D(op.Relu(norm(in)), in[1], s.c) })
+		add("of norm, relu "+s.name, s.x, s.w, func(in nodes) *op.Node {
+			return op.Conv2D(op.Relu(norm(in)), in[1], s.c)
+		})
 		add("of norm "+s.name, s.x, s.w, func(in nodes) *op.Node { return op.Conv2D(norm(in), in[1], s.c) })
 	}
 	// The sum needs what the norm makes; the gradient by the weights, behind it, does not.

@@ -30,14 +30,16 @@ var convShapes = []struct {
 	{"stem", ir.Shape{2, 14, 14, 3}, ir.Shape{7, 7, 3, 8}, op.Conv{Stride: [2]int{2, 2}, Pad: [2]int{3, 3}}},
 	{"grey", ir.Shape{2, 8, 8, 1}, ir.Shape{3, 3, 1, 8}, op.Conv{Pad: [2]int{1, 1}}},
 	{"patchify", ir.Shape{2, 8, 12, 3}, ir.Shape{4, 4, 3, 10}, op.Conv{Stride: [2]int{4, 4}}},
-	{"asymmetric", ir.Shape{2, 6, 7, 3}, ir.Shape{3, 2, 3, 4}, op.Conv{Stride: [2]int{2, 1}, Pad: [2]int{1, 0}, Dilation: [2]int{1, 2}}},
+	{"asymmetric", ir.Shape{2, 6, 7, 3}, ir.Shape{3, 2, 3, 4}, op.Conv{Stride: [2]int{2, 1}, Pad: [2]int{1, 0},
+		Dilation: [2]int{1, 2}}},
 	{"dilation", ir.Shape{1, 9, 9, 2}, ir.Shape{3, 3, 2, 3}, op.Conv{Pad: [2]int{2, 2}, Dilation: [2]int{2, 2}}},
 	{"big pad", ir.Shape{1, 3, 3, 2}, ir.Shape{3, 3, 2, 2}, op.Conv{Pad: [2]int{3, 4}}},
 	{"long stride", ir.Shape{1, 9, 8, 2}, ir.Shape{2, 2, 2, 3}, op.Conv{Stride: [2]int{3, 4}}},
 	{"groups", ir.Shape{2, 5, 5, 6}, ir.Shape{3, 3, 2, 9}, op.Conv{Pad: [2]int{1, 1}, Groups: 3}},
 	{"depthwise", ir.Shape{2, 6, 6, 5}, ir.Shape{3, 3, 1, 5}, op.Conv{Pad: [2]int{1, 1}, Groups: 5}},
 	{"depthwise 7x7", ir.Shape{1, 9, 8, 16}, ir.Shape{7, 7, 1, 16}, op.Conv{Pad: [2]int{3, 3}, Groups: 16}},
-	{"depthwise multiplier", ir.Shape{1, 5, 5, 3}, ir.Shape{3, 3, 1, 6}, op.Conv{Stride: [2]int{2, 2}, Pad: [2]int{1, 1}, Groups: 3}},
+	{"depthwise multiplier", ir.Shape{1, 5, 5, 3}, ir.Shape{3, 3, 1, 6}, op.Conv{Stride: [2]int{2, 2},
+		Pad: [2]int{1, 1}, Groups: 3}},
 	{"whole image", ir.Shape{3, 4, 5, 6}, ir.Shape{4, 5, 6, 7}, op.Conv{}},
 }
 
@@ -79,15 +81,20 @@ func poolCases() (cs []Case) {
 		{ir.Shape{2, 5, 7, 4}, op.Pool{Kernel: [2]int{2, 4}, Stride: [2]int{3, 1}, Pad: [2]int{0, 2}, CountPad: true}},
 		{ir.Shape{4, 16, 16, 65}, op.Pool{Kernel: [2]int{3, 3}, Stride: [2]int{2, 2}, Pad: [2]int{1, 1}}},
 	} {
-		cs = append(cs, Case{Name: fmt.Sprintf("avg_pool/%v%v", s.x, s.p), In: []Input{normal(s.x...)}, Build: one(func(x *op.Node) *op.Node { return op.AvgPool2D(x, s.p) })})
+		cs = append(cs, Case{Name: fmt.Sprintf("avg_pool/%v%v", s.x, s.p), In: []Input{normal(s.x...)},
+			Build: one(func(x *op.Node) *op.Node { return op.AvgPool2D(x, s.p) })})
 		if !s.p.CountPad {
-			cs = append(cs, Case{Name: fmt.Sprintf("max_pool/%v%v", s.x, s.p), In: []Input{normal(s.x...)}, Build: one(func(x *op.Node) *op.Node { return op.MaxPool2D(x, s.p) })})
+			cs = append(cs, Case{Name: fmt.Sprintf("max_pool/%v%v", s.x, s.p), In: []Input{normal(s.x...)},
+				Build: one(func(x *op.Node) *op.Node { return op.MaxPool2D(x, s.p) })})
 		}
 	}
-	for _, s := range []struct{ h, w, oh, ow int }{{7, 6, 3, 4}, {5, 5, 1, 1}, {4, 6, 2, 3}, {3, 2, 5, 2}, {1, 1, 1, 1}} {
+	for _, s := range []struct{ h, w, oh, ow int }{{7, 6, 3, 4}, {5, 5, 1, 1}, {4, 6, 2, 3}, {3, 2, 5, 2},
+		{1, 1, 1, 1}} {
 		cs = append(cs,
-			Case{Name: fmt.Sprintf("adaptive_avg_pool/%v", s), In: []Input{normal(2, s.h, s.w, 3)}, Build: one(func(x *op.Node) *op.Node { return op.AdaptiveAvgPool2D(x, s.oh, s.ow) })},
-			Case{Name: fmt.Sprintf("adaptive_max_pool/%v", s), In: []Input{normal(2, s.h, s.w, 3)}, Build: one(func(x *op.Node) *op.Node { return op.AdaptiveMaxPool2D(x, s.oh, s.ow) })},
+			Case{Name: fmt.Sprintf("adaptive_avg_pool/%v", s), In: []Input{normal(2, s.h, s.w, 3)},
+				Build: one(func(x *op.Node) *op.Node { return op.AdaptiveAvgPool2D(x, s.oh, s.ow) })},
+			Case{Name: fmt.Sprintf("adaptive_max_pool/%v", s), In: []Input{normal(2, s.h, s.w, 3)},
+				Build: one(func(x *op.Node) *op.Node { return op.AdaptiveMaxPool2D(x, s.oh, s.ow) })},
 		)
 	}
 	return append(cs,
@@ -102,40 +109,54 @@ func normCases() (cs []Case) {
 	for _, s := range []ir.Shape{{6, 5}, {3, 1}, {2, 3, 4, 7}, {17, 33}, {5, 9, 9, 64}} {
 		c := s.Last()
 		cs = append(cs,
-			Case{Name: fmt.Sprintf("batch_stats/%v", s), In: []Input{normal(s...)}, Inactive: []int{0}, Build: one(op.BatchStats)},
-			Case{Name: fmt.Sprintf("batch_norm/%v", s), In: []Input{normal(s...), normal(c), normal(c)}, Build: func(in nodes) *op.Node {
-				return op.BatchNorm(in[0], op.BatchStats(in[0]), bn, in[1], in[2])
-			}},
+			Case{Name: fmt.Sprintf("batch_stats/%v", s), In: []Input{normal(s...)}, Inactive: []int{0},
+				Build: one(op.BatchStats)},
+			Case{Name: fmt.Sprintf("batch_norm/%v", s), In: []Input{normal(s...), normal(c), normal(c)},
+				Build: func(in nodes) *op.Node {
+					return op.BatchNorm(in[0], op.BatchStats(in[0]), bn, in[1], in[2])
+				}},
 			Case{Name: fmt.Sprintf("batch_norm/plain%v", s), In: []Input{normal(s...)}, Build: func(in nodes) *op.Node {
 				return op.BatchNorm(in[0], op.BatchStats(in[0]), bn)
 			}},
-			Case{Name: fmt.Sprintf("batch_norm/frozen%v", s), In: []Input{normal(s...), positive(2, c), normal(c), normal(c)}, Inactive: []int{1}, Build: func(in nodes) *op.Node {
+			Case{Name: fmt.Sprintf("batch_norm/frozen%v", s), In: []Input{normal(s...), positive(2, c), normal(c),
+				normal(c)}, Inactive: []int{1}, Build: func(in nodes) *op.Node {
 				return op.BatchNorm(in[0], in[1], frozen, in[2], in[3])
 			}},
-			Case{Name: fmt.Sprintf("batch_norm/frozen plain%v", s), In: []Input{normal(s...), positive(2, c)}, Inactive: []int{1}, Build: func(in nodes) *op.Node {
-				return op.BatchNorm(in[0], in[1], frozen)
-			}},
-			Case{Name: fmt.Sprintf("layer_norm/%v", s), In: []Input{normal(s...), normal(c), normal(c)}, Tol: 3e-5, Build: func(in nodes) *op.Node {
-				return op.LayerNorm(in[0], in[1], in[2], 1e-3)
-			}},
-			Case{Name: fmt.Sprintf("normalize/%v", s), In: []Input{away(s...)}, Build: one(func(x *op.Node) *op.Node { return op.Normalize(x, 1e-12) })},
-			Case{Name: fmt.Sprintf("normalize/short%v", s), In: []Input{normal(s...)}, Build: one(func(x *op.Node) *op.Node { return op.Normalize(x, 100) })},
+			Case{Name: fmt.Sprintf("batch_norm/frozen plain%v", s), In: []Input{normal(s...), positive(2, c)},
+				Inactive: []int{1}, Build: func(in nodes) *op.Node {
+					return op.BatchNorm(in[0], in[1], frozen)
+				}},
+			Case{Name: fmt.Sprintf("layer_norm/%v", s), In: []Input{normal(s...), normal(c), normal(c)}, Tol: 3e-5,
+				Build: func(in nodes) *op.Node {
+					return op.LayerNorm(in[0], in[1], in[2], 1e-3)
+				}},
+			Case{Name: fmt.Sprintf("normalize/%v", s), In: []Input{away(s...)}, Build: one(func(x *op.Node) *op.Node {
+				return op.Normalize(x, 1e-12)
+			})},
+			Case{Name: fmt.Sprintf("normalize/short%v", s), In: []Input{normal(s...)},
+				Build: one(func(x *op.Node) *op.Node { return op.Normalize(x, 100) })},
 		)
 	}
 	return append(cs,
 		Case{Name: "batch_stats/far", In: []Input{around(100, 64, 33)}, Inactive: []int{0}, Build: one(op.BatchStats)},
-		Case{Name: "batch_norm/far", In: []Input{around(30, 64, 17), normal(17), normal(17)}, Tol: 1e-4, Build: func(in nodes) *op.Node {
-			return op.BatchNorm(in[0], op.BatchStats(in[0]), bn, in[1], in[2])
-		}},
-		Case{Name: "batch_norm/one value", In: []Input{normal(1, 3), normal(3), normal(3)}, Build: func(in nodes) *op.Node {
-			return op.BatchNorm(in[0], op.BatchStats(in[0]), bn, in[1], in[2])
-		}},
+		Case{Name: "batch_norm/far", In: []Input{around(30, 64, 17), normal(17), normal(17)}, Tol: 1e-4,
+			Build: func(in nodes) *op.Node {
+				return op.BatchNorm(in[0], op.BatchStats(in[0]), bn, in[1], in[2])
+			}},
+		Case{Name: "batch_norm/one value", In: []Input{normal(1, 3), normal(3), normal(3)},
+			Build: func(in nodes) *op.Node {
+				return op.BatchNorm(in[0], op.BatchStats(in[0]), bn, in[1], in[2])
+			}},
 		Case{Name: "layer_norm/one row", In: []Input{normal(7), normal(7), normal(7)}, Build: func(in nodes) *op.Node {
 			return op.LayerNorm(in[0], in[1], in[2], 1e-6)
 		}},
-		Case{Name: "normalize/zero", In: []Input{always(0, 2, 5)}, Build: one(func(x *op.Node) *op.Node { return op.Normalize(x, 1e-3) })},
-		Case{Name: "running_stats", In: []Input{positive(2, 5), positive(2, 5)}, Inactive: []int{0, 1}, Build: two(func(r, s *op.Node) *op.Node { return op.RunningStats(r, s, 0.1, 12) })},
-		Case{Name: "running_stats/one value", In: []Input{positive(2, 5), positive(2, 5)}, Inactive: []int{0, 1}, Build: two(func(r, s *op.Node) *op.Node { return op.RunningStats(r, s, 0.1, 1) })},
+		Case{Name: "normalize/zero", In: []Input{always(0, 2, 5)}, Build: one(func(x *op.Node) *op.Node {
+			return op.Normalize(x, 1e-3)
+		})},
+		Case{Name: "running_stats", In: []Input{positive(2, 5), positive(2, 5)}, Inactive: []int{0, 1},
+			Build: two(func(r, s *op.Node) *op.Node { return op.RunningStats(r, s, 0.1, 12) })},
+		Case{Name: "running_stats/one value", In: []Input{positive(2, 5), positive(2, 5)}, Inactive: []int{0, 1},
+			Build: two(func(r, s *op.Node) *op.Node { return op.RunningStats(r, s, 0.1, 1) })},
 	)
 }
 
@@ -150,22 +171,34 @@ func softmaxCases() (cs []Case) {
 	for _, s := range [][2]int{{1, 1}, {5, 6}, {7, 1}, {257, 67}} {
 		n, k := s[0], s[1]
 		cs = append(cs,
-			Case{Name: fmt.Sprintf("cross_entropy/%v", s), In: []Input{normal(n, k), ints(0, k, n)}, Build: two(func(x, l *op.Node) *op.Node { return op.CrossEntropy(x, l, 0) })},
-			Case{Name: fmt.Sprintf("cross_entropy/smooth%v", s), In: []Input{normal(n, k), ints(0, k, n)}, Build: two(func(x, l *op.Node) *op.Node { return op.CrossEntropy(x, l, 0.1) })},
-			Case{Name: fmt.Sprintf("cross_entropy/soft%v", s), In: []Input{normal(n, k), shares(n, k)}, Inactive: []int{1}, Build: two(op.CrossEntropySoft)},
-			Case{Name: fmt.Sprintf("accuracy/%v", s), In: []Input{normal(n, k), ints(0, k, n)}, Inactive: []int{0}, Build: two(op.Accuracy)},
+			Case{Name: fmt.Sprintf("cross_entropy/%v", s), In: []Input{normal(n, k), ints(0, k, n)},
+				Build: two(func(x, l *op.Node) *op.Node { return op.CrossEntropy(x, l, 0) })},
+			Case{Name: fmt.Sprintf("cross_entropy/smooth%v", s), In: []Input{normal(n, k), ints(0, k, n)},
+				Build: two(func(x, l *op.Node) *op.Node { return op.CrossEntropy(x, l, 0.1) })},
+			Case{Name: fmt.Sprintf("cross_entropy/soft%v", s), In: []Input{normal(n, k), shares(n, k)},
+				Inactive: []int{1}, Build: two(op.CrossEntropySoft)},
+			Case{Name: fmt.Sprintf("accuracy/%v", s), In: []Input{normal(n, k), ints(0, k, n)}, Inactive: []int{0},
+				Build: two(op.Accuracy)},
 		)
 	}
 	return append(cs,
-		Case{Name: "softmax/large", In: []Input{{Shape: ir.Shape{3, 8}, Value: ramp(-300, 300, 24)}}, Build: one(op.Softmax)},
-		Case{Name: "log_softmax/large", In: []Input{{Shape: ir.Shape{3, 8}, Value: ramp(-300, 300, 24)}}, Build: one(op.LogSoftmax)},
-		Case{Name: "logsumexp/large", In: []Input{{Shape: ir.Shape{3, 8}, Value: ramp(-300, 300, 24)}}, Build: one(op.LogSumExp)},
-		Case{Name: "cross_entropy/ignored", In: []Input{normal(9, 4), ints(-2, 4, 9)}, Build: two(func(x, l *op.Node) *op.Node { return op.CrossEntropy(x, l, 0) })},
-		Case{Name: "cross_entropy/smooth ignored", In: []Input{normal(9, 4), ints(-2, 4, 9)}, Build: two(func(x, l *op.Node) *op.Node { return op.CrossEntropy(x, l, 0.2) })},
-		Case{Name: "cross_entropy/masked", In: []Input{normal(6, 6), ints(0, 6, 6)}, Build: two(func(x, l *op.Node) *op.Node {
-			return op.CrossEntropy(op.MaskDiagonal(x, -30), l, 0)
+		Case{Name: "softmax/large", In: []Input{{Shape: ir.Shape{3, 8}, Value: ramp(-300, 300, 24)}},
+			Build: one(op.Softmax)},
+		Case{Name: "log_softmax/large", In: []Input{{Shape: ir.Shape{3, 8}, Value: ramp(-300, 300, 24)}},
+			Build: one(op.LogSoftmax)},
+		Case{Name: "logsumexp/large", In: []Input{{Shape: ir.Shape{3, 8}, Value: ramp(-300, 300, 24)}},
+			Build: one(op.LogSumExp)},
+		Case{Name: "cross_entropy/ignored", In: []Input{normal(9, 4), ints(-2, 4, 9)},
+			Build: two(func(x, l *op.Node) *op.Node { return op.CrossEntropy(x, l, 0) })},
+		Case{Name: "cross_entropy/smooth ignored", In: []Input{normal(9, 4), ints(-2, 4, 9)},
+			Build: two(func(x, l *op.Node) *op.Node { return op.CrossEntropy(x, l, 0.2) })},
+		Case{Name: "cross_entropy/masked", In: []Input{normal(6, 6), ints(0, 6, 6)},
+			Build: two(func(x, l *op.Node) *op.Node {
+				return op.CrossEntropy(op.MaskDiagonal(x, -30), l, 0)
+			})},
+		Case{Name: "mask_diagonal", In: []Input{normal(5, 5)}, Build: one(func(x *op.Node) *op.Node {
+			return op.MaskDiagonal(x, -50)
 		})},
-		Case{Name: "mask_diagonal", In: []Input{normal(5, 5)}, Build: one(func(x *op.Node) *op.Node { return op.MaskDiagonal(x, -50) })},
 		Case{Name: "off_diagonal", In: []Input{normal(67, 67)}, Build: one(op.OffDiagonal)},
 		Case{Name: "off_diagonal/one", In: []Input{normal(1, 1)}, Build: one(op.OffDiagonal)},
 		Case{Name: "accuracy/ignored", In: []Input{normal(29, 4), ints(-2, 4, 29)}, Inactive: []int{0},
@@ -177,7 +210,8 @@ func softmaxCases() (cs []Case) {
 			Build: two(func(x, l *op.Node) *op.Node {
 				return op.OfLabelled(op.MeanAll(op.CrossEntropy(x, l, 0)), l)
 			})},
-		Case{Name: "accuracy/ties", In: []Input{levels(2, 40, 3), ints(0, 3, 40)}, Inactive: []int{0}, Build: two(op.Accuracy)},
+		Case{Name: "accuracy/ties", In: []Input{levels(2, 40, 3), ints(0, 3, 40)}, Inactive: []int{0},
+			Build: two(op.Accuracy)},
 	)
 }
 
@@ -195,7 +229,9 @@ func updateCases() (cs []Case) {
 		add("lerp", []Input{x(), x(), always(0.99)}, func(in nodes) *op.Node { return op.Lerp(in[0], in[1], in[2]) })
 		add("lerp/itself", []Input{x(), always(0.99)}, func(in nodes) *op.Node { return op.Lerp(in[0], in[0], in[1]) })
 		add("first_moment", []Input{x(), x()}, func(in nodes) *op.Node { return op.FirstMoment(in[0], in[1], 0.9) })
-		add("second_moment", []Input{positive(s...), x()}, func(in nodes) *op.Node { return op.SecondMoment(in[0], in[1], 0.999) })
+		add("second_moment", []Input{positive(s...), x()}, func(in nodes) *op.Node {
+			return op.SecondMoment(in[0], in[1], 0.999)
+		})
 		add("momentum", []Input{x(), x(), x(), wd, ratio}, func(in nodes) *op.Node {
 			return op.NextMomentum(in[0], in[1], in[2], in[3], in[4], 0.9)
 		})
@@ -204,9 +240,11 @@ func updateCases() (cs []Case) {
 			return op.NesterovStep(in[0], in[1], in[2], in[3], in[4], in[5], 0.9)
 		})
 		for _, step := range []float64{1, 2, 100000} {
-			add(fmt.Sprintf("adam/step%v", step), []Input{x(), x(), positive(s...), lr, wd, always(step)}, func(in nodes) *op.Node {
-				return op.AdamStep(in[0], in[1], in[2], in[3], in[4], in[5], op.Adam{Beta1: 0.9, Beta2: 0.999, Eps: 1e-8})
-			})
+			add(fmt.Sprintf("adam/step%v", step), []Input{x(), x(), positive(s...), lr, wd, always(step)},
+				func(in nodes) *op.Node {
+					return op.AdamStep(in[0], in[1], in[2], in[3], in[4], in[5], op.Adam{Beta1: 0.9, Beta2: 0.999,
+						Eps: 1e-8})
+				})
 		}
 		for _, o := range []op.TrustRatio{
 			{Eta: 0.02, Variant: "official"},

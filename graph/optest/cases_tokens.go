@@ -37,7 +37,9 @@ func tokenCases() []Case {
 		{Name: "argsort/one", In: []Input{normal(3, 1)}, Build: one(op.Argsort)},
 		{Name: "argsort/large", In: []Input{normal(131, 127)}, Build: one(op.Argsort)},
 		{Name: "argsort/integers", In: []Input{ints(-9, 9, 6, 33)}, Build: one(op.Argsort)},
-		{Name: "argsort/inverse", In: []Input{normal(4, 17)}, Build: one(func(x *op.Node) *op.Node { return op.Argsort(op.Argsort(x)) })},
+		{Name: "argsort/inverse", In: []Input{normal(4, 17)}, Build: one(func(x *op.Node) *op.Node {
+			return op.Argsort(op.Argsort(x))
+		})},
 		{Name: "attention", In: []Input{normal(2, 5, 3, 2, 4)}, Build: attention(0.5)},
 		{Name: "attention/one", In: []Input{normal(1, 1, 3, 1, 1)}, Build: attention(1)},
 		{Name: "attention/one head", In: []Input{normal(3, 7, 3, 1, 5)}, Build: attention(0.4)},
@@ -48,8 +50,9 @@ func tokenCases() []Case {
 		{Name: "gather_tokens/repeated", In: []Input{normal(2, 3, 4), ints(0, 3, 2, 9)}, Build: two(op.GatherTokens)},
 		{Name: "gather_tokens/one", In: []Input{normal(1, 1, 1), ints(0, 1, 1, 1)}, Build: two(op.GatherTokens)},
 		{Name: "gather_tokens/large", In: []Input{normal(9, 67, 65), ints(0, 67, 9, 33)}, Build: two(op.GatherTokens)},
-		{Name: "gather_tokens/permuted", In: []Input{normal(3, 7, 5), normal(3, 7)}, Inactive: []int{1}, Build: two(func(x, order *op.Node) *op.Node {
-			return op.GatherTokens(x, op.Argsort(order))
-		})},
+		{Name: "gather_tokens/permuted", In: []Input{normal(3, 7, 5), normal(3, 7)}, Inactive: []int{1},
+			Build: two(func(x, order *op.Node) *op.Node {
+				return op.GatherTokens(x, op.Argsort(order))
+			})},
 	}
 }

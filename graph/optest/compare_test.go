@@ -8,8 +8,8 @@ import (
 	"selfsup/graph/ir"
 )
 
-// compare holds every element of a result within tol of the wanted one's largest value (gradients: or of 1, since they may cancel to
-// nothing).
+// compare holds every element of a result within tol of the wanted one's largest value (gradients: or of 1, since they
+// may cancel to nothing).
 func compare(t *testing.T, got, want *Result, tol float64) {
 	t.Helper()
 	compareArrays(t, "value", got.Value, want.Value, tol, 1e-2)

@@ -87,7 +87,8 @@ func array(n *op.Node, v ir.Tensor) ir.Array {
 	return a
 }
 
-// TestGradients compares every case's symbolic gradients with central differences, at up to 12 elements of each input (4 of a large one).
+// TestGradients compares every case's symbolic gradients with central differences, at up to 12 elements of each input
+// (4 of a large one).
 func TestGradients(t *testing.T) {
 	const tol = 1e-6
 	for _, c := range Cases {
@@ -133,7 +134,8 @@ func TestGradients(t *testing.T) {
 					h := 1e-5 * max(1, math.Abs(c.Values()[k].Data[i]))
 					want := (shifted(h) - shifted(-h)) / (2 * h)
 					if got := d.Data[i]; !(math.Abs(got-want) <= tol*largest) {
-						t.Errorf("d loss / d input %d[%d]: got %v, central difference %v (largest %v)", k, i, got, want, largest)
+						t.Errorf("d loss / d input %d[%d]: got %v, central difference %v (largest %v)", k, i, got, want,
+							largest)
 					}
 				}
 			}
@@ -141,8 +143,8 @@ func TestGradients(t *testing.T) {
 	}
 }
 
-// TestReference holds the compiled programs of the reference backend against the interpreter: in float64 to the last digits, in float32
-// within the tolerance that other backends are held to.
+// TestReference holds the compiled programs of the reference backend against the interpreter: in float64 to the last
+// digits, in float32 within the tolerance that other backends are held to.
 func TestReference(t *testing.T) {
 	for _, c := range Cases {
 		t.Run(c.Name, func(t *testing.T) {
@@ -156,7 +158,8 @@ func TestReference(t *testing.T) {
 					t.Fatal(err)
 				}
 				for k := range want.Gradients {
-					if has, should := got.Gradients[k].F32 != nil || got.Gradients[k].F64 != nil, want.Gradients[k].F64 != nil; has != should {
+					if has, should := got.Gradients[k].F32 != nil || got.Gradients[k].F64 != nil,
+						want.Gradients[k].F64 != nil; has != should {
 						t.Fatalf("%v: gradient by input %d exists: got %v, want %v", run.d, k, has, should)
 					}
 				}
@@ -168,7 +171,9 @@ func TestReference(t *testing.T) {
 
 // TestCasesCoverOps finds every operation of package op in its source and wants it in the graph of some case.
 func TestCasesCoverOps(t *testing.T) {
-	pkgs, err := parser.ParseDir(token.NewFileSet(), "../op", func(f fs.FileInfo) bool { return !strings.HasSuffix(f.Name(), "_test.go") }, 0)
+	pkgs, err := parser.ParseDir(token.NewFileSet(), "../op", func(f fs.FileInfo) bool {
+		return !strings.HasSuffix(f.Name(), "_test.go")
+	}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,8 +233,8 @@ func TestCaseNames(t *testing.T) {
 	}
 }
 
-// checkRounded compares the gradients of a case that rounds its operands to bfloat16 with those of the same case without rounding: they
-// differ, by less than some roundings of 1/256 of the largest value.
+// checkRounded compares the gradients of a case that rounds its operands to bfloat16 with those of the same case
+// without rounding: they differ, by less than some roundings of 1/256 of the largest value.
 func checkRounded(t *testing.T, c Case) {
 	exact := c
 	exact.Build, exact.Exact = c.Exact, nil
@@ -239,7 +244,8 @@ func checkRounded(t *testing.T, c Case) {
 	}
 	for k, g := range got.Gradients {
 		if d := apart(g, want.Gradients[k]); d == 0 || d > 0.03 {
-			t.Errorf("gradient by input %d differs from the unrounded one by %.2g of its largest value, want some, up to 0.03", k, d)
+			t.Errorf("gradient by input %d differs from the unrounded one by %.2g of its largest value, want "+
+				"some, up to 0.03", k, d)
 		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"selfsup/internal/golden/ongraph"
 )
 
-// TestGoldenComposites holds layers that are written here from many operations against the reference's: they put transposes, stacked
-// products and views of views together as no single operation's fixture does.
+// TestGoldenComposites holds layers that are written here from many operations against the reference's: they put
+// transposes, stacked products and views of views together as no single operation's fixture does.
 func TestGoldenComposites(t *testing.T) {
 	names, checked := golden.Names(t, "layers"), 0
 	for name, build := range map[string]func(c *ongraph.Case){
@@ -56,7 +56,8 @@ func attention(c *ongraph.Case, x *op.Node, at string) (y, attn *op.Node) {
 // transformerBlock is the pre-norm block of a ViT.
 func transformerBlock(c *ongraph.Case, x *op.Node) *op.Node {
 	norm := func(x *op.Node, at string) *op.Node {
-		return op.LayerNorm(x, c.In(at+".weight", golden.Same), c.In(at+".bias", golden.Same), golden.Param[float64](c.T, c.F, "eps"))
+		return op.LayerNorm(x, c.In(at+".weight", golden.Same), c.In(at+".bias", golden.Same),
+			golden.Param[float64](c.T, c.F, "eps"))
 	}
 	a, _ := attention(c, norm(x, "norm1"), "attn.")
 	x = op.Add(x, a)

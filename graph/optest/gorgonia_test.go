@@ -32,8 +32,11 @@ func stock(s *graph.Scope) (loss *op.Node, params []*op.Node, values map[*op.Nod
 
 	x := leaf("x", normal(4, 6, 6, 3))
 	y := op.Conv2D(x, param("conv", normal(3, 3, 3, 4)), op.Conv{Stride: [2]int{2, 2}, Pad: [2]int{1, 1}})
-	y = op.Relu(op.BatchNorm(y, op.BatchStats(y), op.BN{Eps: 1e-5}, param("gamma", normal(4)), param("beta", normal(4))))
-	y = op.GlobalAvgPool(op.Add(op.MaxPool2D(y, op.Pool{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Pad: [2]int{1, 1}}), y)) // [4,4]
+	y = op.Relu(op.BatchNorm(y, op.BatchStats(y), op.BN{Eps: 1e-5}, param("gamma", normal(4)),
+		param("beta", normal(4))))
+	// [4,4]
+	y = op.GlobalAvgPool(op.Add(op.MaxPool2D(y, op.Pool{Kernel: [2]int{3, 3}, Stride: [2]int{1, 1}, Pad: [2]int{1, 1}}),
+		y))
 	w := param("weight", normal(4, 5))
 	h := op.Add(op.MatMul(y, w, false, false), param("bias", normal(5))) // [4,5]
 	z := op.Normalize(op.Gelu(op.Concat(0, h, op.Transpose(op.Transpose(h, 1, 0), 1, 0))), 1e-12)
@@ -43,7 +46,8 @@ func stock(s *graph.Scope) (loss *op.Node, params []*op.Node, values map[*op.Nod
 	return op.Sum(op.MeanAll(op.CrossEntropy(h, labels, 0.1)), op.MeanAll(both), op.SumAll(detached)), params, values
 }
 
-// TestStockMachine holds gradients that gorgonia.Grad makes of our operations, run by gorgonia's own machine, against the interpreter.
+// TestStockMachine holds gradients that gorgonia.Grad makes of our operations, run by gorgonia's own machine, against
+// the interpreter.
 func TestStockMachine(t *testing.T) {
 	var loss, seed *op.Node
 	var params []*op.Node

@@ -1,5 +1,5 @@
-// Package optest is the conformance suite of operations: one table of cases that gradient checks, backend comparisons and speed tests share,
-// and the checks themselves.
+// Package optest is the conformance suite of operations: one table of cases that gradient checks, backend comparisons
+// and speed tests share, and the checks themselves.
 package optest
 
 import (
@@ -26,18 +26,21 @@ func Fill(a ir.Array, name string) {
 	}
 }
 
-// CheckGradients compares the symbolic gradients of a loss by all its parameters with central differences, in float64 on the reference
-// backend, at up to samples elements of each. build declares parameters and inputs and returns the loss; adjust may change the Store
-// before the check (nil: leave it as initialised). Every run of the loss sees the same state, such as a queue, and what is scheduled for
-// the first step. tol is relative to the largest gradient of the parameter. Where scopes are given, only the parameters below them are checked: a
-// player's.
-func CheckGradients(t *testing.T, build func(s *graph.Scope) *graph.Node, adjust func(*graph.Store), samples int, tol float64, scopes ...string) {
+// CheckGradients compares the symbolic gradients of a loss by all its parameters with central differences, in float64
+// on the reference backend, at up to samples elements of each. build declares parameters and inputs and returns the
+// loss; adjust may change the Store before the check (nil: leave it as initialised). Every run of the loss sees the
+// same state, such as a queue, and what is scheduled for the first step. tol is relative to the largest gradient of the
+// parameter. Where scopes are given, only the parameters below them are checked: a player's.
+func CheckGradients(t *testing.T, build func(s *graph.Scope) *graph.Node, adjust func(*graph.Store), samples int,
+	tol float64, scopes ...string) {
 	t.Helper()
 	var names []string
 	g, err := graph.Build(graph.Options{DType: ir.F64, Training: true}, func(s *graph.Scope) {
 		loss := build(s)
 		s.Output("loss", loss)
-		params := slices.DeleteFunc(s.Params(), func(p *graph.Node) bool { return len(scopes) > 0 && !below(s.Name(p), scopes) })
+		params := slices.DeleteFunc(s.Params(), func(p *graph.Node) bool {
+			return len(scopes) > 0 && !below(s.Name(p), scopes)
+		})
 		for i, d := range s.Gradients(loss, params) {
 			if d == nil {
 				t.Fatalf("the loss does not reach %s", s.Name(params[i]))
@@ -54,7 +57,9 @@ func CheckGradients(t *testing.T, build func(s *graph.Scope) *graph.Node, adjust
 	if err != nil {
 		t.Fatal(err)
 	}
-	forward, err := graph.Build(graph.Options{DType: ir.F64, Training: true}, func(s *graph.Scope) { s.Output("loss", build(s)) })
+	forward, err := graph.Build(graph.Options{DType: ir.F64, Training: true}, func(s *graph.Scope) {
+		s.Output("loss", build(s))
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +114,8 @@ func CheckGradients(t *testing.T, build func(s *graph.Scope) *graph.Node, adjust
 			e.Set(i, x)
 			want := (up - down) / (2 * h)
 			if got := d.At(i); !(math.Abs(got-want) <= tol*max(largest, 1e-3)) {
-				t.Errorf("%s: d loss / d %s: got %v, central difference %v (largest %v)", t.Name(), at(name, i), got, want, largest)
+				t.Errorf("%s: d loss / d %s: got %v, central difference %v (largest %v)", t.Name(), at(name, i), got,
+					want, largest)
 			}
 		}
 	}

@@ -5,10 +5,11 @@ import (
 	"selfsup/graph/op"
 )
 
-// The interpreter and the reverse pass of this file are a second way to a value and its gradients. They share nothing with package
-// graph's lowering, planning and gradients but the operations themselves.
+// The interpreter and the reverse pass of this file are a second way to a value and its gradients. They share nothing
+// with package graph's lowering, planning and gradients but the operations themselves.
 
-// Evaluate computes nodes by the reference forwards in float64; known holds the leaves, and is filled with every value met.
+// Evaluate computes nodes by the reference forwards in float64; known holds the leaves, and is filled with every value
+// met.
 func Evaluate(n *op.Node, known map[*op.Node]ir.Tensor) ir.Tensor {
 	if v, ok := known[n]; ok {
 		return v

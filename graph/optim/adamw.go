@@ -8,9 +8,11 @@ import (
 	"selfsup/setting"
 )
 
-// AdamW is Adam with decoupled weight decay, as PyTorch's: p*(1 - lr*wd) - lr*mhat/(sqrt(vhat)+eps). With a decay of 0 it is Adam.
+// AdamW is Adam with decoupled weight decay, as PyTorch's: p*(1 - lr*wd) - lr*mhat/(sqrt(vhat)+eps). With a decay of 0
+// it is Adam.
 //
-// Loshchilov and Hutter, ICLR 2019, arXiv:1711.05101, Alg. 2 (PyTorch's form, in which the decay is multiplied by the learning rate).
+// Loshchilov and Hutter, ICLR 2019, arXiv:1711.05101, Alg. 2 (PyTorch's form, in which the decay is multiplied by the
+// learning rate).
 type AdamW struct {
 	Rate
 	Beta1 float64 `toml:"beta1"` // of the mean gradient
@@ -45,5 +47,6 @@ func (o *AdamW) Step(s *graph.Scope, in Slot) *graph.Node {
 	m1, v1 := op.FirstMoment(m, in.Gradient, o.Beta1), op.SecondMoment(v, in.Gradient, o.Beta2)
 	s.Update(m, m1)
 	s.Update(v, v1)
-	return op.AdamStep(in.Param, m1, v1, in.Rate, in.Decay, in.Count, op.Adam{Beta1: o.Beta1, Beta2: o.Beta2, Eps: o.Eps})
+	return op.AdamStep(in.Param, m1, v1, in.Rate, in.Decay, in.Count, op.Adam{Beta1: o.Beta1, Beta2: o.Beta2,
+		Eps: o.Eps})
 }

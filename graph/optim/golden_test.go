@@ -35,25 +35,30 @@ var counterparts = map[string]func(t *testing.T, f *golden.Fixture){
 	"schedule_mae_per_step": schedule(func(t *testing.T, f *golden.Fixture) (graph.Schedule, int) {
 		steps := golden.Param[int](t, f, "steps_per_epoch")
 		warmup := golden.Param[int](t, f, "warmup_epochs") * steps
-		s := graph.WarmupCosine(golden.Param[float64](t, f, "lr"), golden.Param[float64](t, f, "min_lr"), func(graph.Time) int { return warmup })
+		s := graph.WarmupCosine(golden.Param[float64](t, f, "lr"), golden.Param[float64](t, f, "min_lr"),
+			func(graph.Time) int { return warmup })
 		return s, golden.Param[int](t, f, "epochs") * steps
 	}),
 	"schedule_vicreg_per_step": schedule(func(t *testing.T, f *golden.Fixture) (graph.Schedule, int) {
 		steps := golden.Param[int](t, f, "steps_per_epoch")
 		warmup := golden.Param[int](t, f, "warmup_epochs") * steps
 		peak := golden.Param[float64](t, f, "base_lr") * golden.Param[float64](t, f, "batch_size") / 256
-		s := graph.WarmupCosine(peak, peak*golden.Param[float64](t, f, "end_ratio"), func(graph.Time) int { return warmup })
+		s := graph.WarmupCosine(peak, peak*golden.Param[float64](t, f, "end_ratio"), func(graph.Time) int {
+			return warmup
+		})
 		return s, golden.Param[int](t, f, "epochs") * steps
 	}),
 	"schedule_byol_tau": schedule(func(t *testing.T, f *golden.Fixture) (graph.Schedule, int) {
-		return graph.CosineRamp(golden.Param[float64](t, f, "base_tau"), golden.Param[float64](t, f, "final_tau")), golden.Param[int](t, f, "max_steps")
+		return graph.CosineRamp(golden.Param[float64](t, f, "base_tau"), golden.Param[float64](t, f, "final_tau")),
+			golden.Param[int](t, f, "max_steps")
 	}),
 	"schedule_lightly_momentum_cosine": schedule(func(t *testing.T, f *golden.Fixture) (graph.Schedule, int) {
 		s := graph.CosineRamp(golden.Param[float64](t, f, "start_value"), golden.Param[float64](t, f, "end_value"))
 		return s, golden.Param[int](t, f, "max_steps") - 1 // the last of max_steps is the end
 	}),
 	"schedule_mocov3_momentum": schedule(func(t *testing.T, f *golden.Fixture) (graph.Schedule, int) {
-		return graph.CosineRamp(golden.Param[float64](t, f, "moco_m"), 1), golden.Param[int](t, f, "epochs") * golden.Param[int](t, f, "steps_per_epoch")
+		return graph.CosineRamp(golden.Param[float64](t, f, "moco_m"), 1), golden.Param[int](t, f, "epochs") *
+			golden.Param[int](t, f, "steps_per_epoch")
 	}),
 	"schedule_dino_teacher_momentum": schedule(dinoRamp), "schedule_dino_weight_decay": schedule(dinoRamp),
 	"schedule_dino_lr": schedule(dinoWarm), "schedule_dino_teacher_temperature": schedule(dinoTemperature),
@@ -71,7 +76,9 @@ func dinoRamp(t *testing.T, f *golden.Fixture) (graph.Schedule, int) {
 func dinoWarm(t *testing.T, f *golden.Fixture) (graph.Schedule, int) {
 	perEpoch, peak := golden.Param[int](t, f, "niter_per_ep"), golden.Param[float64](t, f, "base_value")
 	steps := golden.Param[int](t, f, "warmup_epochs") * perEpoch
-	rise := graph.LinearRamp(golden.Param[float64](t, f, "start_warmup_value"), peak, func(graph.Time) int { return steps })
+	rise := graph.LinearRamp(golden.Param[float64](t, f, "start_warmup_value"), peak, func(graph.Time) int {
+		return steps
+	})
 	fall := graph.CosineRamp(peak, golden.Param[float64](t, f, "final_value"))
 	return func(at graph.Time) float64 {
 		if at.Step < steps {
@@ -84,7 +91,8 @@ func dinoWarm(t *testing.T, f *golden.Fixture) (graph.Schedule, int) {
 // dinoTemperature is the teacher's temperature, by epoch.
 func dinoTemperature(t *testing.T, f *golden.Fixture) (graph.Schedule, int) {
 	warmup := golden.Param[int](t, f, "warmup_teacher_temp_epochs")
-	s := graph.LinearRamp(golden.Param[float64](t, f, "warmup_teacher_temp"), golden.Param[float64](t, f, "teacher_temp"),
+	s := graph.LinearRamp(golden.Param[float64](t, f, "warmup_teacher_temp"),
+		golden.Param[float64](t, f, "teacher_temp"),
 		func(graph.Time) int { return warmup })
 	return s, golden.Param[int](t, f, "nepochs")
 }
@@ -95,11 +103,13 @@ type bare func(name string, axes int) bool
 func none(string, int) bool { return false }
 
 func sgd(t *testing.T, f *golden.Fixture) (optim.Rule, bare) {
-	return &optim.SGD{Momentum: golden.Param[float64](t, f, "momentum"), Nesterov: golden.Param[bool](t, f, "nesterov")}, none
+	return &optim.SGD{Momentum: golden.Param[float64](t, f, "momentum"), Nesterov: golden.Param[bool](t, f,
+		"nesterov")}, none
 }
 
 func adamW(t *testing.T, f *golden.Fixture) (optim.Rule, bare) {
-	r := &optim.AdamW{Beta1: golden.Param[float64](t, f, "beta1"), Beta2: golden.Param[float64](t, f, "beta2"), Eps: golden.Param[float64](t, f, "eps")}
+	r := &optim.AdamW{Beta1: golden.Param[float64](t, f, "beta1"), Beta2: golden.Param[float64](t, f, "beta2"),
+		Eps: golden.Param[float64](t, f, "eps")}
 	out := golden.ParamOr(t, f, "no_decay", []string{})
 	return r, func(name string, _ int) bool { return slices.Contains(out, name) }
 }
@@ -108,7 +118,8 @@ func adamW(t *testing.T, f *golden.Fixture) (optim.Rule, bare) {
 func ones(_ string, axes int) bool { return axes < 2 }
 
 func larsOfficial(t *testing.T, f *golden.Fixture) (optim.Rule, bare) {
-	r := &optim.LARS{Momentum: golden.Param[float64](t, f, "momentum"), Eta: golden.Param[float64](t, f, "eta"), Variant: "official"}
+	r := &optim.LARS{Momentum: golden.Param[float64](t, f, "momentum"), Eta: golden.Param[float64](t, f, "eta"),
+		Variant: "official"}
 	decay, adapt := golden.Param[bool](t, f, "weight_decay_filter"), golden.Param[bool](t, f, "lars_adaptation_filter")
 	if decay != adapt {
 		t.Skipf("decay excluded: %v, adaptation excluded: %v; here both are or none", decay, adapt)
@@ -120,7 +131,8 @@ func larsOfficial(t *testing.T, f *golden.Fixture) (optim.Rule, bare) {
 }
 
 func larsSolo(t *testing.T, f *golden.Fixture) (optim.Rule, bare) {
-	r := &optim.LARS{Momentum: golden.Param[float64](t, f, "momentum"), Eta: golden.Param[float64](t, f, "eta"), Eps: golden.Param[float64](t, f, "eps"),
+	r := &optim.LARS{Momentum: golden.Param[float64](t, f, "momentum"), Eta: golden.Param[float64](t, f, "eta"),
+		Eps:     golden.Param[float64](t, f, "eps"),
 		Variant: "solo", Clip: golden.Param[bool](t, f, "clip_lr")}
 	if golden.Param[bool](t, f, "exclude_bias_n_norm") {
 		return r, ones
@@ -182,7 +194,8 @@ func pullOf(t *testing.T, f *golden.Fixture) pull {
 		}
 		return v
 	}
-	p := pull{speed: number(m[1]), freq: golden.Param[float64](t, f, "freq"), slope: number(m[2]), phase: map[string]float64{}}
+	p := pull{speed: number(m[1]), freq: golden.Param[float64](t, f, "freq"), slope: number(m[2]),
+		phase: map[string]float64{}}
 	for _, k := range phaseOf.FindAllStringSubmatch(text, -1) {
 		p.phase[k[2]] = number(k[1])
 	}
@@ -206,12 +219,15 @@ func descent(rule func(*testing.T, *golden.Fixture) (optim.Rule, bare)) func(*te
 				for _, n := range names {
 					x := f.Inputs[n]
 					p := s.Param(n, ongraph.Hold(x), x.Shape...)
-					terms = append(terms, op.SumAll(op.Mul(p, s.Input("force/"+n, x.Shape...))), op.Scale(op.SumAll(op.Square(p)), force.slope/2))
+					terms = append(terms, op.SumAll(op.Mul(p, s.Input("force/"+n, x.Shape...))),
+						op.Scale(op.SumAll(op.Square(p)), force.slope/2))
 				}
-				h := optim.Hyper{Rate: s.Input("rate"), Decay: s.Input("decay"), Step: s.Scheduled("step", optim.CountSteps)}
-				optim.Apply(s, r, op.Sum(terms...), s.Params(), h, optim.Training{Treat: func(p *graph.Node) optim.Treatment {
-					return optim.Treatment{Plain: excluded(s.Name(p), len(op.ShapeOf(p)))}
-				}})
+				h := optim.Hyper{Rate: s.Input("rate"), Decay: s.Input("decay"),
+					Step: s.Scheduled("step", optim.CountSteps)}
+				optim.Apply(s, r, op.Sum(terms...), s.Params(), h,
+					optim.Training{Treat: func(p *graph.Node) optim.Treatment {
+						return optim.Treatment{Plain: excluded(s.Name(p), len(op.ShapeOf(p)))}
+					}})
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -240,7 +256,8 @@ func descent(rule func(*testing.T, *golden.Fixture) (optim.Rule, bare)) func(*te
 				}
 			}
 			for _, n := range names {
-				golden.Compare(t, n+"_after_each_step", after[n], f.Outputs[n+"_after_each_step"], f.Tolerance(dtype == ir.F32, f.Check.Output))
+				golden.Compare(t, n+"_after_each_step", after[n], f.Outputs[n+"_after_each_step"],
+					f.Tolerance(dtype == ir.F32, f.Check.Output))
 			}
 		})
 	}
@@ -314,14 +331,16 @@ func teacher(t *testing.T, f *golden.Fixture) {
 			t.Fatal(err)
 		}
 		for _, n := range names {
-			golden.Compare(t, "teacher "+n, values(st.Get("teacher/"+n).Array), f.Outputs["target_"+n+"_after"], f.Tolerance(dtype == ir.F32, f.Check.Output))
+			golden.Compare(t, "teacher "+n, values(st.Get("teacher/"+n).Array), f.Outputs["target_"+n+"_after"],
+				f.Tolerance(dtype == ir.F32, f.Check.Output))
 			golden.Compare(t, "student "+n, values(st.Get(n).Array), f.Inputs["online_"+n], 0)
 		}
 	})
 }
 
 // schedule compares a setting at every step, or epoch, that the fixture has.
-func schedule(of func(t *testing.T, f *golden.Fixture) (s graph.Schedule, total int)) func(*testing.T, *golden.Fixture) {
+func schedule(of func(t *testing.T, f *golden.Fixture) (s graph.Schedule, total int)) func(*testing.T,
+	*golden.Fixture) {
 	return func(t *testing.T, f *golden.Fixture) {
 		s, total := of(t, f)
 		key := "per_step"
@@ -339,5 +358,8 @@ func schedule(of func(t *testing.T, f *golden.Fixture) (s graph.Schedule, total 
 
 // TestGoldenOptim compares optimisers, teachers and schedules with the reference implementations, after every step.
 func TestGoldenOptim(t *testing.T) {
-	golden.Each(t, "optim", counterparts, func(t *testing.T, f *golden.Fixture, check func(*testing.T, *golden.Fixture)) { check(t, f) })
+	golden.Each(t, "optim", counterparts, func(t *testing.T, f *golden.Fixture,
+		check func(*testing.T, *golden.Fixture)) {
+		check(t, f)
+	})
 }

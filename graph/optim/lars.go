@@ -8,11 +8,11 @@ import (
 	"selfsup/setting"
 )
 
-// LARS scales every parameter's decayed gradient by a trust ratio before the momentum: You, Gitman, Ginsburg 2017, arXiv:1708.03888.
-// Biases and norms get neither decay nor ratio.
+// LARS scales every parameter's decayed gradient by a trust ratio before the momentum: You, Gitman, Ginsburg 2017,
+// arXiv:1708.03888. Biases and norms get neither decay nor ratio.
 //
-// The implementations in use differ in the ratio. "official" is eta*|p|/|g + wd*p|, as in the authors' code of Barlow Twins and
-// VICReg; "solo" is eta*|p|/(|g| + wd*|p| + eps), as in solo-learn and lightly.
+// The implementations in use differ in the ratio. "official" is eta*|p|/|g + wd*p|, as in the authors' code of Barlow
+// Twins and VICReg; "solo" is eta*|p|/(|g| + wd*|p| + eps), as in solo-learn and lightly.
 type LARS struct {
 	Rate
 	Momentum float64 `toml:"momentum"`
@@ -47,7 +47,8 @@ func (o *LARS) Validate() error {
 func (o *LARS) Step(s *graph.Scope, in Slot) *graph.Node {
 	ratio := s.Constant(1)
 	if !in.Plain {
-		ratio = op.Trust(in.Param, in.Gradient, in.Decay, in.Rate, op.TrustRatio{Eta: o.Eta, Eps: o.Eps, Variant: o.Variant, Clip: o.Clip})
+		ratio = op.Trust(in.Param, in.Gradient, in.Decay, in.Rate, op.TrustRatio{Eta: o.Eta, Eps: o.Eps,
+			Variant: o.Variant, Clip: o.Clip})
 	}
 	return descend(s, in, ratio, o.Momentum, o.Nesterov)
 }

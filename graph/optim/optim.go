@@ -1,5 +1,5 @@
-// Package optim holds the optimisers as graph updates: for every parameter the new value and the new moments are nodes, committed with
-// the rest of the step.
+// Package optim holds the optimisers as graph updates: for every parameter the new value and the new moments are nodes,
+// committed with the rest of the step.
 package optim
 
 import (
@@ -41,8 +41,8 @@ type Treatment struct {
 	Hold  *graph.Node // 0-d, 1 in steps in which the parameter and its moments stay as they are, else 0; nil: never
 }
 
-// PlainOnly is the usual treatment: parameters with one axis (biases, scales and shifts of norms) and those of Plain scopes get neither weight
-// decay nor a trust ratio.
+// PlainOnly is the usual treatment: parameters with one axis (biases, scales and shifts of norms) and those of Plain
+// scopes get neither weight decay nor a trust ratio.
 func PlainOnly(s *graph.Scope) func(p *graph.Node) Treatment {
 	return func(p *graph.Node) Treatment { return Treatment{Plain: len(op.ShapeOf(p)) < 2 || s.IsPlain(p)} }
 }
@@ -52,13 +52,14 @@ type Training struct {
 	Treat func(p *graph.Node) Treatment // nil: all alike
 	// Clip is the largest norm of all gradients together, as in PyTorch's clip_grad_norm_; 0: there is none.
 	Clip float64
-	// Parts is how many parts of a batch a step adds up, one run of the program each; 0 and 1: the batch is whole. Gradients are averaged
-	// over the parts, and only the run of the last one changes parameters, moments and teachers.
+	// Parts is how many parts of a batch a step adds up, one run of the program each; 0 and 1: the batch is whole.
+	// Gradients are averaged over the parts, and only the run of the last one changes parameters, moments and teachers.
 	Parts int
 }
 
-// Apply declares the updates of params for a loss, and returns the gradients, before clipping. A parameter that the loss does not reach is
-// an error that names it. Teachers that follow the parameters are updated by UpdateTwins afterwards.
+// Apply declares the updates of params for a loss, and returns the gradients, before clipping. A parameter that the
+// loss does not reach is an error that names it. Teachers that follow the parameters are updated by UpdateTwins
+// afterwards.
 func Apply(s *graph.Scope, r Rule, loss *graph.Node, params []*graph.Node, h Hyper, t Training) []*graph.Node {
 	gs := s.Gradients(loss, params)
 	for i, p := range params {
@@ -104,8 +105,8 @@ func Apply(s *graph.Scope, r Rule, loss *graph.Node, params []*graph.Node, h Hyp
 	return gs
 }
 
-// gradients are what the rule sees: added up over the parts of a batch, and clipped. wait is 1 while parts are to come, nil where the batch is
-// whole.
+// gradients are what the rule sees: added up over the parts of a batch, and clipped. wait is 1 while parts are to come,
+// nil where the batch is whole.
 func (t Training) gradients(s, moments *graph.Scope, params, gs []*graph.Node) (use []*graph.Node, wait *graph.Node) {
 	use = append(use, gs...)
 	if t.Parts > 1 {
@@ -148,8 +149,8 @@ func either(a, b *graph.Node) *graph.Node {
 	return op.Sub(op.Add(a, b), op.Mul(a, b))
 }
 
-// count is the number of this step among those in which a parameter was not held, from 1. PyTorch counts so for parameters whose gradient is
-// None.
+// count is the number of this step among those in which a parameter was not held, from 1. PyTorch counts so for
+// parameters whose gradient is None.
 func count(s *graph.Scope, hold *graph.Node) *graph.Node {
 	n := s.Moment("count", graph.Fill(0))
 	next := op.Sub(op.Shift(n, 1), hold)
@@ -160,8 +161,9 @@ func count(s *graph.Scope, hold *graph.Node) *graph.Node {
 // atLeastOne keeps a bias correction away from 0 in steps that are held anyway.
 func atLeastOne(n *graph.Node) *graph.Node { return op.Shift(op.Relu(op.Shift(n, -1)), 1) }
 
-// LayerFactors returns the factor of every parameter's learning rate under layer-wise decay: decay^(top-i) for those of layer i (see
-// graph.Scope.Layer), where top is one above the highest layer, and 1 for parameters without a layer: final norms and heads.
+// LayerFactors returns the factor of every parameter's learning rate under layer-wise decay: decay^(top-i) for those of
+// layer i (see graph.Scope.Layer), where top is one above the highest layer, and 1 for parameters without a layer:
+// final norms and heads.
 //
 // Bao et al. 2022, arXiv:2106.08254, app. H; MAE's util/lr_decay.py counts the same way.
 func LayerFactors(s *graph.Scope, params []*graph.Node, decay float64) []float64 {

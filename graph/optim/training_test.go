@@ -14,7 +14,8 @@ import (
 	"selfsup/internal/golden/ongraph"
 )
 
-// clipping takes one step of plain descent at rate 1 from 0, whose gradients are the fixture's: the parameters are then minus the clipped ones.
+// clipping takes one step of plain descent at rate 1 from 0, whose gradients are the fixture's: the parameters are then
+// minus the clipped ones.
 func clipping(t *testing.T, f *golden.Fixture) {
 	both(t, func(t *testing.T, dtype ir.DType, b ir.Backend) {
 		g, err := graph.Build(graph.Options{DType: dtype, Training: true}, func(s *graph.Scope) {
@@ -24,7 +25,8 @@ func clipping(t *testing.T, f *golden.Fixture) {
 				terms = append(terms, op.SumAll(op.Mul(p, s.State("of/"+name, ongraph.Hold(x), x.Shape...))))
 			}
 			h := optim.Hyper{Rate: s.Constant(1), Decay: s.Constant(0), Step: s.Constant(1)}
-			optim.Apply(s, &optim.SGD{}, op.Sum(terms...), s.Params(), h, optim.Training{Clip: golden.Param[float64](t, f, "max_norm")})
+			optim.Apply(s, &optim.SGD{}, op.Sum(terms...), s.Params(), h,
+				optim.Training{Clip: golden.Param[float64](t, f, "max_norm")})
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -42,7 +44,8 @@ func clipping(t *testing.T, f *golden.Fixture) {
 			for i := range got {
 				got[i] = -got[i]
 			}
-			golden.Compare(t, name, got, f.Outputs["global_"+strings.TrimPrefix(name, "grad_")], f.Tolerance(dtype == ir.F32, f.Check.Output))
+			golden.Compare(t, name, got, f.Outputs["global_"+strings.TrimPrefix(name, "grad_")],
+				f.Tolerance(dtype == ir.F32, f.Check.Output))
 		}
 	})
 }
@@ -66,14 +69,16 @@ func layerDecay(t *testing.T, f *golden.Fixture) {
 			}
 			params = append(params, at.Param(name, graph.Fill(0), 1))
 		}
-		golden.Compare(t, "lr_scale", optim.LayerFactors(s, params, golden.Param[float64](t, f, "layer_decay")), f.Outputs["lr_scale"], 1e-7)
+		golden.Compare(t, "lr_scale", optim.LayerFactors(s, params, golden.Param[float64](t, f, "layer_decay")),
+			f.Outputs["lr_scale"], 1e-7)
 	}); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // quadratic is a training of w on |w - x|^2 averaged over the rows of x [n,3], with a teacher, by a rule.
-func quadratic(t *testing.T, n int, r optim.Rule, set func(s *graph.Scope) optim.Training) (*graph.Program, *graph.Store) {
+func quadratic(t *testing.T, n int, r optim.Rule, set func(s *graph.Scope) optim.Training) (*graph.Program,
+	*graph.Store) {
 	t.Helper()
 	g, err := graph.Build(graph.Options{DType: ir.F64, Training: true}, func(s *graph.Scope) {
 		w, b := s.Param("w", graph.Fill(0.5), 1, 3), s.Param("b", graph.Fill(0), 3)
@@ -108,12 +113,15 @@ func step(t *testing.T, p *graph.Program, at graph.Time, rows []float64) {
 	}
 }
 
-// A step in parts ends where a step on the whole batch ends: parameters, moments and teacher, with every rule, clipped or not.
+// A step in parts ends where a step on the whole batch ends: parameters, moments and teacher, with every rule, clipped
+// or not.
 func TestPartsAreTheWholeBatch(t *testing.T) {
 	adam, lars := optim.DefaultAdamW(), optim.DefaultLARS()
 	for name, r := range map[string]optim.Rule{"sgd": &optim.SGD{Momentum: 0.9}, "adamw": adam, "lars": lars} {
 		for _, most := range []float64{0, 0.1} {
-			whole, a := quadratic(t, 6, r, func(s *graph.Scope) optim.Training { return optim.Training{Treat: optim.PlainOnly(s), Clip: most} })
+			whole, a := quadratic(t, 6, r, func(s *graph.Scope) optim.Training {
+				return optim.Training{Treat: optim.PlainOnly(s), Clip: most}
+			})
 			parts, b := quadratic(t, 2, r, func(s *graph.Scope) optim.Training {
 				return optim.Training{Treat: optim.PlainOnly(s), Clip: most, Parts: 3}
 			})
@@ -134,7 +142,8 @@ func TestPartsAreTheWholeBatch(t *testing.T) {
 				for _, entry := range a.Names() {
 					for i, want := range values(a.Get(entry).Array) {
 						if got := values(b.Get(entry).Array)[i]; math.Abs(got-want) > 1e-12*max(1, math.Abs(want)) {
-							t.Fatalf("%s, clip %v, step %d: %s[%d] is %v in parts, %v whole", name, most, n, entry, i, got, want)
+							t.Fatalf("%s, clip %v, step %d: %s[%d] is %v in parts, %v whole", name, most, n, entry, i,
+								got, want)
 						}
 					}
 				}
@@ -143,8 +152,8 @@ func TestPartsAreTheWholeBatch(t *testing.T) {
 	}
 }
 
-// A parameter that is held stays with its moments, bit for bit, and begins afterwards as if its first steps had not been; so PyTorch does
-// where a gradient is None.
+// A parameter that is held stays with its moments, bit for bit, and begins afterwards as if its first steps had not
+// been; so PyTorch does where a gradient is None.
 func TestHold(t *testing.T) {
 	adam := optim.DefaultAdamW()
 	hold := func(s *graph.Scope) optim.Training {
@@ -168,7 +177,8 @@ func TestHold(t *testing.T) {
 		step(t, held, graph.Time{Step: n, Steps: 9}, rows)
 		for i, v := range a.Get("b").F64 {
 			if v != 0 || a.Get("optimizer/b/mean").F64[i] != 0 || a.Get("optimizer/b/square").F64[i] != 0 {
-				t.Fatalf("step %d: a held parameter is %v, its moments %v and %v, want 0", n, v, a.Get("optimizer/b/mean").F64[i], a.Get("optimizer/b/square").F64[i])
+				t.Fatalf("step %d: a held parameter is %v, its moments %v and %v, want 0", n, v,
+					a.Get("optimizer/b/mean").F64[i], a.Get("optimizer/b/square").F64[i])
 			}
 		}
 	}

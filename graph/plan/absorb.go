@@ -6,10 +6,11 @@ import (
 	"selfsup/graph/ir"
 )
 
-// absorb merges an operation into those that read its result, where they can do it in passing: the gradient of a ReLU into both passes of
-// the gradient of the batch norm before it, a batch norm into the convolutions of what it makes. Where all can, the value is never
-// stored. Where some cannot, those behind the last of these can still shorten its life. Readers come first, so that what one of
-// them stood in the way of is absorbed too. A reader whose work the backend has no kernel for, with the other inside, reads the value.
+// absorb merges an operation into those that read its result, where they can do it in passing: the gradient of a ReLU
+// into both passes of the gradient of the batch norm before it, a batch norm into the convolutions of what it makes.
+// Where all can, the value is never stored. Where some cannot, those behind the last of these can still shorten its
+// life. Readers come first, so that what one of them stood in the way of is absorbed too. A reader whose work the
+// backend has no kernel for, with the other inside, reads the value.
 func absorb(p *ir.Program, o Options) error {
 	a := newAbsorber(p)
 	a.options = o
@@ -33,7 +34,8 @@ type absorber struct {
 }
 
 func newAbsorber(p *ir.Program) *absorber {
-	a := &absorber{p: p, producer: make([]int, len(p.Bufs)), readers: make([][]int, len(p.Bufs)), pinned: make([]bool, len(p.Bufs)), dead: make([]bool, len(p.Instrs))}
+	a := &absorber{p: p, producer: make([]int, len(p.Bufs)), readers: make([][]int, len(p.Bufs)),
+		pinned: make([]bool, len(p.Bufs)), dead: make([]bool, len(p.Instrs))}
 	for i := range a.producer {
 		a.producer[i] = -1
 	}
@@ -100,8 +102,8 @@ func (a *absorber) value(i int) {
 	a.dead[i] = true
 }
 
-// pays reports whether instruction r, as offered, lets more memory than it holds: what it would read, and would have been free before, is
-// smaller than the value that it no longer reads.
+// pays reports whether instruction r, as offered, lets more memory than it holds: what it would read, and would have
+// been free before, is smaller than the value that it no longer reads.
 func (a *absorber) pays(offer ir.Instr, r, value int) bool {
 	held := 0
 	for _, b := range offer.In {

@@ -9,7 +9,8 @@ import (
 	"selfsup/graph/plan"
 )
 
-// The gradient of a batch norm, and of its ReLU, goes into a first layer's gradient by the weights, where nobody else reads it.
+// The gradient of a batch norm, and of its ReLU, goes into a first layer's gradient by the weights, where nobody else
+// reads it.
 func TestAbsorbGradientNorm(t *testing.T) {
 	c := op.Conv{Stride: [2]int{1, 1}, Pad: [2]int{1, 1}, Dilation: [2]int{1, 1}, Groups: 1}
 	half := c
@@ -51,7 +52,9 @@ func TestAbsorbGradientNorm(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := listing(p)
-			if absorbed := strings.Contains(got, "Behind:{On:true Of:{BN:{Eps:100} Relu:true}"); absorbed != s.absorbs || absorbed == strings.Contains(got, "batch_norm_dx") {
+			if absorbed := strings.Contains(got,
+				"Behind:{On:true Of:{BN:{Eps:100} Relu:true}"); absorbed != s.absorbs ||
+				absorbed == strings.Contains(got, "batch_norm_dx") {
 				t.Errorf("absorbed: %v, want %v: %s", absorbed, s.absorbs, got)
 			}
 			if !s.c.BF16 {
@@ -128,7 +131,8 @@ func TestAbsorbNorm(t *testing.T) {
 			}
 			got := listing(p)
 			if convs := strings.Count(got, "Norm:{On:true"); norms != c.norms || convs != c.convs {
-				t.Errorf("%d norms are left and %d convolutions norm, want %d and %d: %s", norms, convs, c.norms, c.convs, got)
+				t.Errorf("%d norms are left and %d convolutions norm, want %d and %d: %s", norms, convs, c.norms,
+					c.convs, got)
 			}
 			b.compare(t, c.name)
 		})

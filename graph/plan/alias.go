@@ -14,8 +14,8 @@ func root(p *ir.Program, b int) int {
 	return b
 }
 
-// lives finds for every root buffer the first instruction that writes and the last that reads it, views included. Outputs and
-// new state live to the end.
+// lives finds for every root buffer the first instruction that writes and the last that reads it, views included.
+// Outputs and new state live to the end.
 func lives(p *ir.Program) (first, last []int) {
 	first, last = make([]int, len(p.Bufs)), make([]int, len(p.Bufs))
 	for i := range first {
@@ -40,8 +40,8 @@ func lives(p *ir.Program) (first, last []int) {
 	return first, last
 }
 
-// alias lets views share memory with what they view, new state overwrite old state, and elementwise results overwrite an operand that
-// nobody reads afterwards.
+// alias lets views share memory with what they view, new state overwrite old state, and elementwise results overwrite
+// an operand that nobody reads afterwards.
 func alias(p *ir.Program) error {
 	kept := p.Instrs[:0]
 	for _, in := range p.Instrs {
@@ -121,7 +121,8 @@ func checkState(p *ir.Program) error {
 				viaNew = viaNew || ok && n == r
 			}
 			if _, ok := newest[r]; ok && !viaNew {
-				return fmt.Errorf("instruction %d (%s) reads the old %s after its update", i, in.Spec.Name(), p.Bufs[r].Name)
+				return fmt.Errorf("instruction %d (%s) reads the old %s after its update", i, in.Spec.Name(),
+					p.Bufs[r].Name)
 			}
 		}
 		if r := p.Bufs[in.Out].Root; p.Bufs[r].Class == ir.State {
@@ -157,8 +158,8 @@ func reads(in ir.Instr, buf int, p *ir.Program) bool {
 	return false
 }
 
-// overwrites reports whether the result may use the memory of buffer a: the operation works in place on it, sizes agree, and no
-// other operand shares the memory.
+// overwrites reports whether the result may use the memory of buffer a: the operation works in place on it, sizes
+// agree, and no other operand shares the memory.
 func overwrites(p *ir.Program, in ir.Instr, a int) bool {
 	ip, ok := in.Spec.(ir.InPlacer)
 	if !ok || p.Bufs[a].DType != p.Bufs[in.Out].DType || !p.Bufs[a].Shape.Equal(p.Bufs[in.Out].Shape) {
@@ -177,8 +178,8 @@ func overwrites(p *ir.Program, in ir.Instr, a int) bool {
 	return may && shared == 1
 }
 
-// check proves what the other passes promise: operands are made before they are read, no two living buffers share bytes, and
-// nothing writes inputs or constants.
+// check proves what the other passes promise: operands are made before they are read, no two living buffers share
+// bytes, and nothing writes inputs or constants.
 func check(p *ir.Program) error {
 	made := map[int]bool{}
 	for i, in := range p.Instrs {
@@ -212,7 +213,8 @@ func check(p *ir.Program) error {
 		for _, b := range live {
 			l, h := p.Bufs[b].Offset, p.Bufs[b].Offset+p.Bufs[b].Shape.Size()*p.Bufs[b].DType.Size()
 			if lo < h && l < hi {
-				return fmt.Errorf("%s and %s share bytes %d to %d while both live", p.Bufs[r].Name, p.Bufs[b].Name, max(lo, l), min(h, hi))
+				return fmt.Errorf("%s and %s share bytes %d to %d while both live", p.Bufs[r].Name, p.Bufs[b].Name,
+					max(lo, l), min(h, hi))
 			}
 		}
 		live = append(live, r)

@@ -19,8 +19,8 @@ var orders = []func(a, b span) int{
 	func(a, b span) int { return cmp.Compare(b.to-b.from, a.to-a.from) },
 }
 
-// arena gives every temporary root an offset, each at the lowest place that is free for its whole life, in the order that needs least memory:
-// largest first, or largest and longest, or as they are made.
+// arena gives every temporary root an offset, each at the lowest place that is free for its whole life, in the order
+// that needs least memory: largest first, or largest and longest, or as they are made.
 func arena(p *ir.Program) error {
 	first, last := lives(p)
 	var spans []span

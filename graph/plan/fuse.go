@@ -6,11 +6,11 @@ import (
 	"selfsup/graph/ir"
 )
 
-// fuse merges an operation into the one whose result only it reads, where that one says it can do both in one pass: batch norm and
-// ReLU, residual sum and ReLU, product and bias. The value between them is never stored. The two run where the first one did, if all that
-// the second one reads is there by then; else where the second one did, if nothing must be kept for it that would have been free in
-// between. So of two branches' gradients by one weight it is the later one that takes the sum in. Operations for which the backend has no
-// kernel that does both stay apart.
+// fuse merges an operation into the one whose result only it reads, where that one says it can do both in one pass:
+// batch norm and ReLU, residual sum and ReLU, product and bias. The value between them is never stored. The two run
+// where the first one did, if all that the second one reads is there by then; else where the second one did, if nothing
+// must be kept for it that would have been free in between. So of two branches' gradients by one weight it is the later
+// one that takes the sum in. Operations for which the backend has no kernel that does both stay apart.
 func fuse(p *ir.Program, o Options) error {
 	u := usesOf(p)
 	dead := make([]bool, len(p.Instrs))
@@ -29,7 +29,8 @@ func fuse(p *ir.Program, o Options) error {
 	return nil
 }
 
-// fused is instruction i merged into the maker of its operand at. They run at place, which is that of one of the two; the other one is gone.
+// fused is instruction i merged into the maker of its operand at. They run at place, which is that of one of the two;
+// the other one is gone.
 func (u *uses) fused(i, at int) (both ir.Instr, place, gone int, ok bool) {
 	p, in := u.p, u.p.Instrs[i]
 	b := in.In[at]
@@ -50,7 +51,9 @@ func (u *uses) fused(i, at int) (both ir.Instr, place, gone int, ok bool) {
 	place, gone = from, i
 	if slices.ContainsFunc(others, func(o int) bool { return u.producer[o] > from }) {
 		place, gone = i, from
-		if slices.ContainsFunc(first.In, func(o int) bool { return p.Bufs[o].Class == ir.Temp && !u.pinned[o] && u.last[o] < i }) {
+		if slices.ContainsFunc(first.In, func(o int) bool {
+			return p.Bufs[o].Class == ir.Temp && !u.pinned[o] && u.last[o] < i
+		}) {
 			return both, 0, 0, false
 		}
 	}

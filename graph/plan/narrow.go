@@ -2,15 +2,17 @@ package plan
 
 import "selfsup/graph/ir"
 
-// narrow keeps temporaries in bfloat16 that are rounded to it anyway, by the operation that makes them or by all that read them. narrows says
-// which operands (or ir.Result) a backend's kernel for an operation takes in that type. No result changes by a bit.
+// narrow keeps temporaries in bfloat16 that are rounded to it anyway, by the operation that makes them or by all that
+// read them. narrows says which operands (or ir.Result) a backend's kernel for an operation takes in that type. No
+// result changes by a bit.
 func narrow(p *ir.Program, narrows func(s ir.Spec, in []ir.Type, operand int) bool) error {
 	if narrows == nil {
 		return nil
 	}
 	u := usesOf(p)
 	for _, in := range p.Instrs {
-		if b := p.Bufs[in.Out]; b.Class != ir.Temp || b.DType != ir.F32 || u.pinned[in.Out] || !narrows(in.Spec, p.Types(in), ir.Result) {
+		if b := p.Bufs[in.Out]; b.Class != ir.Temp || b.DType != ir.F32 || u.pinned[in.Out] ||
+			!narrows(in.Spec, p.Types(in), ir.Result) {
 			continue
 		}
 		readers := u.readers(in.Out)

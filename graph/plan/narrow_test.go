@@ -10,7 +10,8 @@ import (
 
 // Which values are kept in two bytes, by the operation that makes them, and that results are what they are without.
 func TestNarrow(t *testing.T) {
-	conv := op.ConvForward{Conv: op.Conv{Stride: [2]int{1, 1}, Pad: [2]int{1, 1}, Dilation: [2]int{1, 1}, Groups: 1, BF16: true}}
+	conv := op.ConvForward{Conv: op.Conv{Stride: [2]int{1, 1}, Pad: [2]int{1, 1}, Dilation: [2]int{1, 1}, Groups: 1,
+		BF16: true}}
 	for _, c := range []struct {
 		name  string
 		build func(b *builder)

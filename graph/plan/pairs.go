@@ -6,9 +6,10 @@ import (
 	"selfsup/graph/ir"
 )
 
-// pairs finds neighbours that read the same value and not each other, as the two gradients of a product are, and lets the one run first that
-// leaves less memory in use: the gradient by the weights, where what the layer read dies with it. What comes first moves on past others
-// of the kind. Operations that work in place take no memory of their own and stay.
+// pairs finds neighbours that read the same value and not each other, as the two gradients of a product are, and lets
+// the one run first that leaves less memory in use: the gradient by the weights, where what the layer read dies with
+// it. What comes first moves on past others of the kind. Operations that work in place take no memory of their own and
+// stay.
 func pairs(p *ir.Program) error {
 	u := usesOf(p)
 	for i := range len(p.Instrs) - 1 {
@@ -23,7 +24,9 @@ func pairs(p *ir.Program) error {
 // better reports whether instructions i and i+1 may change places, and should.
 func (u *uses) better(i int) bool {
 	x, y := u.p.Instrs[i], u.p.Instrs[i+1]
-	if !alone(x) || !alone(y) || slices.Contains(y.In, x.Out) || !slices.ContainsFunc(x.In, func(b int) bool { return slices.Contains(y.In, b) }) {
+	if !alone(x) || !alone(y) || slices.Contains(y.In, x.Out) || !slices.ContainsFunc(x.In, func(b int) bool {
+		return slices.Contains(y.In, b)
+	}) {
 		return false
 	}
 	made := size(u.p, x.Out) + size(u.p, y.Out)
@@ -37,7 +40,8 @@ func alone(in ir.Instr) bool {
 	return !view && !inPlace
 }
 
-// freed is the bytes of temporaries that nobody needs after in, if it runs before the other one of the two; end is the place of the second.
+// freed is the bytes of temporaries that nobody needs after in, if it runs before the other one of the two; end is the
+// place of the second.
 func (u *uses) freed(in, other ir.Instr, end int) (bytes int) {
 	others := map[int]bool{}
 	for _, b := range other.In {

@@ -2,8 +2,8 @@ package plan
 
 import "selfsup/graph/ir"
 
-// Peak is the instruction of a planned program at which temporaries take most memory, the roots that live then, and their bytes. The arena
-// is at least that large.
+// Peak is the instruction of a planned program at which temporaries take most memory, the roots that live then, and
+// their bytes. The arena is at least that large.
 func Peak(p *ir.Program) (at int, live []int, bytes int) {
 	for i, n := range liveBytes(p) {
 		if n > bytes {

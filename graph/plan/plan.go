@@ -1,6 +1,7 @@
-// Package plan orders a lowered program and places its buffers: operations that one pass over memory can do become one, views become
-// aliases, updates run as early as their readers allow and in place where they can, all temporaries share one arena by their
-// lifetimes, and where that would be larger than wanted, cheap values are made again rather than kept.
+// Package plan orders a lowered program and places its buffers: operations that one pass over memory can do become one,
+// views become aliases, updates run as early as their readers allow and in place where they can, all temporaries share
+// one arena by their lifetimes, and where that would be larger than wanted, cheap values are made again rather than
+// kept.
 package plan
 
 import (
@@ -14,15 +15,15 @@ const Align = 64
 
 // Options are what a plan is to respect.
 type Options struct {
-	// Limit is the most bytes the arena may have, 0 for any number: where that is too little for all values that are kept, cheap ones are
-	// computed again. If even so it is too little, the program is planned for the smallest arena that was found, which its Arena tells, and
-	// which would do as a limit.
+	// Limit is the most bytes the arena may have, 0 for any number: where that is too little for all values that are
+	// kept, cheap ones are computed again. If even so it is too little, the program is planned for the smallest arena
+	// that was found, which its Arena tells, and which would do as a limit.
 	Limit int
-	// Narrows says whether the kernel of an operation on operands of types in takes one of them in bfloat16, or writes its result so,
-	// operand ir.Result. nil: none does.
+	// Narrows says whether the kernel of an operation on operands of types in takes one of them in bfloat16, or writes
+	// its result so, operand ir.Result. nil: none does.
 	Narrows func(s ir.Spec, in []ir.Type, operand int) bool
-	// Supports says whether there is a kernel for an operation on operands of types in. What fuse and absorb make of several
-	// operations is left apart where there is none. nil: there is one for everything.
+	// Supports says whether there is a kernel for an operation on operands of types in. What fuse and absorb make of
+	// several operations is left apart where there is none. nil: there is one for everything.
 	Supports func(s ir.Spec, in []ir.Type) bool
 }
 
@@ -67,8 +68,9 @@ func (Copy) Infer(in []ir.Type) (ir.Type, error) { return in[0], nil }
 // Ref implements ir.Spec.
 func (Copy) Ref(in []ir.Tensor, out ir.Tensor) { copy(out.Data, in[0].Data) }
 
-// protect gives a buffer of its own to every output and update that is not the result of an operation, or that views something
-// which may change within the step: the host must find outputs unharmed, and updates must not read each other's results.
+// protect gives a buffer of its own to every output and update that is not the result of an operation, or that views
+// something which may change within the step: the host must find outputs unharmed, and updates must not read each
+// other's results.
 func protect(p *ir.Program) error {
 	made := map[int]bool{}
 	for _, in := range p.Instrs {

@@ -71,8 +71,8 @@ func matmul() ir.Spec           { return op.MatMulOp{} }
 // unset are attributes that an operation does not use.
 var unset = regexp.MustCompile(` ?\w+:(false|\{\})| ?Slope:\B|\{\}`)
 
-// listing is the instructions of a program with where operands and results lie: s0+4 is element 4 of state 0, i an input, t a temporary, by
-// byte. Buffers keep their numbers.
+// listing is the instructions of a program with where operands and results lie: s0+4 is element 4 of state 0, i an
+// input, t a temporary, by byte. Buffers keep their numbers.
 func listing(p *ir.Program) string {
 	place := func(b int) string {
 		v := p.Bufs[b]
@@ -99,8 +99,8 @@ func listing(p *ir.Program) string {
 	return strings.Join(s, " ")
 }
 
-// compare runs the unplanned program on the reference backend, where every value has memory of its own, and the planned one on the cpu in
-// poisoned memory: three steps on whole numbers, which only batch norm makes others.
+// compare runs the unplanned program on the reference backend, where every value has memory of its own, and the planned
+// one on the cpu in poisoned memory: three steps on whole numbers, which only batch norm makes others.
 func (b *builder) compare(t *testing.T, name string) {
 	t.Helper()
 	b.compareWithin(t, name, 0)
@@ -110,7 +110,8 @@ func (b *builder) compare(t *testing.T, name string) {
 func (b *builder) compareWithin(t *testing.T, name string, limit int) *ir.Program {
 	t.Helper()
 	planned := b.clone()
-	if err := plan.Plan(planned, plan.Options{Limit: limit, Narrows: cpu.Backend{}.Narrows, Supports: cpu.Backend{}.Supports}); err != nil {
+	if err := plan.Plan(planned, plan.Options{Limit: limit, Narrows: cpu.Backend{}.Narrows,
+		Supports: cpu.Backend{}.Supports}); err != nil {
 		t.Fatalf("%s: %v\n%s", name, err, listing(b.clone()))
 	}
 	type side struct {
@@ -147,7 +148,8 @@ func (b *builder) compareWithin(t *testing.T, name string, limit int) *ir.Progra
 		fail := func(what string, got, want ir.Array) {
 			for i := range want.F32 {
 				if g, w := float64(got.F32[i]), float64(want.F32[i]); !(math.Abs(g-w) <= 1e-5*max(1, math.Abs(w))) {
-					t.Fatalf("%s: step %d: %s[%d]: got %v, want %v\nas written %s\nplanned %s", name, step, what, i, g, w, listing(b.clone()), listing(planned))
+					t.Fatalf("%s: step %d: %s[%d]: got %v, want %v\nas written %s\nplanned %s", name, step, what, i, g,
+						w, listing(b.clone()), listing(planned))
 				}
 			}
 		}
@@ -188,7 +190,8 @@ func TestPlan(t *testing.T) {
 			b.output(b.do(neg, b.do(rows(1, 2), b.do(reshape(6, 4), x))))
 			b.output(b.do(relu, x)) // the view does not keep this from x
 		}, "t0=unary{Fn:neg}(i0) t128=unary{Fn:neg}(t16) t0=unary{Fn:relu}(t0)"},
-		{"a view of an input", func(b *builder) { b.output(b.do(relu, b.do(rows(2, 3), b.input(4, 6)))) }, "t0=unary{Fn:relu}(i0+12)"},
+		{"a view of an input", func(b *builder) { b.output(b.do(relu, b.do(rows(2, 3), b.input(4, 6)))) },
+			"t0=unary{Fn:relu}(i0+12)"},
 		{"in place down a chain", func(b *builder) {
 			b.output(b.do(relu, b.do(neg, b.do(matmul(), b.input(4, 4), b.input(4, 4)))))
 		}, "t0=matmul{}(i0,i1) t0=unary{Fn:neg}(t0) t0=unary{Fn:relu}(t0)"},
@@ -261,7 +264,9 @@ func TestPlan(t *testing.T) {
 			h := b.do(matmul(), b.do(reshape(4, 4), s), b.do(reshape(4, 4), x))
 			b.output(b.do(matmul(), h, h))
 			b.update(s, b.do(op.Descend{}, s, g, b.do(neg, rate)))
-		}, "t128=unary{Fn:neg}(i2) t0=unary{Fn:neg}(i1) t64=matmul{}(s0,i1) s0=descend(s0,t0,t128) t0=matmul{}(t64,t64)"},
+		},
+			"t128=unary{Fn:neg}(i2) t0=unary{Fn:neg}(i1) t64=matmul{}(s0,i1) s0=descend(s0,t0,t128) " +
+				"t0=matmul{}(t64,t64)"},
 		{"relu within the sum", func(b *builder) {
 			b.output(b.do(relu, b.do(add, b.input(16), b.input(16))))
 		}, "t0=binary{Fn:add Relu:true}(i0,i1)"},
@@ -276,7 +281,8 @@ func TestPlan(t *testing.T) {
 			second := b.do(matmul(), b.do(relu, x), y)
 			b.output(b.do(neg, y))
 			b.output(b.do(op.AddN{}, first, second))
-		}, "t0=unary{Fn:neg}(i0) t64=matmul{}(t0,i1) t0=unary{Fn:relu}(i0) t128=matmul{ Plus:true}(t0,i1,t64) t0=unary{Fn:neg}(i1)"},
+		}, "t0=unary{Fn:neg}(i0) t64=matmul{}(t0,i1) t0=unary{Fn:relu}(i0) t128=matmul{ Plus:true}(t0,i1,t64) " +
+			"t0=unary{Fn:neg}(i1)"},
 		{"no product waits for the sum, to keep what it reads", func(b *builder) {
 			x, y := b.input(4, 4), b.input(4, 4)
 			first := b.do(matmul(), b.do(neg, x), y)
@@ -284,8 +290,10 @@ func TestPlan(t *testing.T) {
 		}, "t0=unary{Fn:neg}(i0) t64=matmul{}(t0,i1) t0=matmul{ Relu:true}(i0,i1) t64=add_n(t64,t0)"},
 		{"relu's gradient within batch norm's", func(b *builder) {
 			normGradient(b, bn, false)
-		}, "t0=batch_norm{BN:{Eps:100} Relu:true}(i0,s1,s2,s3) t64=batch_norm_sums{Eps:100 Relu:true}(i6,i0,s1,s2,s3) " +
-			"t128=batch_norm_dx{BN:{Eps:100} Relu:true}(i6,i0,s1,t64,s2,s3)"},
+		},
+			"t0=batch_norm{BN:{Eps:100} Relu:true}(i0,s1,s2,s3) " +
+				"t64=batch_norm_sums{Eps:100 Relu:true}(i6,i0,s1,s2,s3) " +
+				"t128=batch_norm_dx{BN:{Eps:100} Relu:true}(i6,i0,s1,t64,s2,s3)"},
 		{"unless it is wanted", func(b *builder) {
 			b.output(normGradient(b, bn, false))
 		}, ""},
@@ -310,7 +318,8 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// normGradient is a norm with ReLU and its gradient by x; statistics are a state. The gradient before the ReLU is returned.
+// normGradient is a norm with ReLU and its gradient by x; statistics are a state. The gradient before the ReLU is
+// returned.
 func normGradient(b *builder, bn op.BN, other bool) int {
 	x, stats, gamma, beta := b.input(4, 4), b.state(2, 4), b.state(4), b.state(4)
 	y := b.do(relu, b.do(op.BatchNormOp{BN: bn}, x, stats, gamma, beta))

@@ -9,8 +9,8 @@ import (
 	"selfsup/graph/op"
 )
 
-// Random programs of views, elementwise operations and updates of every kind compute on the plan what they do without, also where the arena
-// is to be as small as can be.
+// Random programs of views, elementwise operations and updates of every kind compute on the plan what they do without,
+// also where the arena is to be as small as can be.
 func TestRandomPrograms(t *testing.T) {
 	programs := 3000
 	if testing.Short() {

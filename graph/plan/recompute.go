@@ -7,10 +7,11 @@ import (
 	"selfsup/graph/ir"
 )
 
-// recompute shrinks the arena to limit bytes, or as far as it can: of the values that are kept over the instruction where memory is fullest,
-// it makes one at a time again just before its readers behind that, largest and longest kept first, as long as that lowers the peak.
-// Only operations that say they are cheap run twice, and the numbers are the same bits. What is chosen does not depend on the limit, only
-// where it stops does: an arena that one limit leads to is a limit that can be met. 0 is no limit.
+// recompute shrinks the arena to limit bytes, or as far as it can: of the values that are kept over the instruction
+// where memory is fullest, it makes one at a time again just before its readers behind that, largest and longest kept
+// first, as long as that lowers the peak. Only operations that say they are cheap run twice, and the numbers are the
+// same bits. What is chosen does not depend on the limit, only where it stops does: an arena that one limit leads to is
+// a limit that can be met. 0 is no limit.
 func recompute(p *ir.Program, limit int) error {
 	if limit == 0 {
 		return nil
@@ -80,8 +81,8 @@ func (s *sketch) better(tried map[int]bool) (*sketch, error) {
 	return nil, nil
 }
 
-// over is how much memory is above nine tenths of peak, in byte-instructions. It falls with every step towards a lower peak, also where
-// several instructions share that.
+// over is how much memory is above nine tenths of peak, in byte-instructions. It falls with every step towards a lower
+// peak, also where several instructions share that.
 func (s *sketch) over(peak int) int {
 	sum := 0
 	for _, live := range liveBytes(s.planned) {
@@ -102,7 +103,8 @@ func (s *sketch) candidates(u *uses) []int {
 	type candidate struct{ buf, gain int }
 	var cs []candidate
 	for i, in := range s.p.Instrs[:s.at] {
-		if _, ok := in.Spec.(ir.Cheap); !ok || u.pinned[in.Out] || u.last[in.Out] <= s.at || !held[s.planned.Bufs[in.Out].Root] {
+		if _, ok := in.Spec.(ir.Cheap); !ok || u.pinned[in.Out] || u.last[in.Out] <= s.at ||
+			!held[s.planned.Bufs[in.Out].Root] {
 			continue
 		}
 		early, late := i, 0
@@ -123,8 +125,8 @@ func (s *sketch) candidates(u *uses) []int {
 	return vs
 }
 
-// again is the program in which the readers of v behind instruction at read a v made anew, just before the first of them. What it is made of
-// is made anew too where it would not live that long and is cheap, and lives longer where not.
+// again is the program in which the readers of v behind instruction at read a v made anew, just before the first of
+// them. What it is made of is made anew too where it would not live that long and is cheap, and lives longer where not.
 func again(old *ir.Program, u *uses, v, at int) *ir.Program {
 	p := clone(old)
 	late := slices.DeleteFunc(u.readers(v), func(r use) bool { return r.instr <= at })

@@ -74,7 +74,8 @@ func TestRecompute(t *testing.T) {
 
 // Only passes run twice.
 func TestCheap(t *testing.T) {
-	for _, s := range []ir.Spec{op.MatMulOp{}, op.ConvForward{}, op.ConvBackwardData{}, op.ConvBackwardWeights{}, op.AttentionOp{}, op.AttentionGrad{}, op.RandomOp{}} {
+	for _, s := range []ir.Spec{op.MatMulOp{}, op.ConvForward{}, op.ConvBackwardData{}, op.ConvBackwardWeights{},
+		op.AttentionOp{}, op.AttentionGrad{}, op.RandomOp{}} {
 		if _, cheap := s.(ir.Cheap); cheap {
 			t.Errorf("%s may run again", s.Name())
 		}
@@ -105,7 +106,8 @@ func TestWithin(t *testing.T) {
 	}
 	free, least := arena(0), arena(1)
 	if free.Again != 0 || least.Again == 0 || least.Arena >= free.Arena {
-		t.Fatalf("arena of %d bytes with %d made again, at least %d with %d", free.Arena, free.Again, least.Arena, least.Again)
+		t.Fatalf("arena of %d bytes with %d made again, at least %d with %d", free.Arena, free.Again, least.Arena,
+			least.Again)
 	}
 	if p := arena(free.Arena); p.Again != 0 || p.Arena != free.Arena {
 		t.Errorf("with room for all, %d are made again", p.Again)

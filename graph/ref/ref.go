@@ -1,6 +1,6 @@
-// Package ref runs programs by the operations' own reference forwards, in float64 arithmetic: the truth that other backends are compared
-// with. Values of float32 programs are rounded to float32 when they are stored. It gives every buffer memory of its own and so
-// does not depend on the memory plan, only on the order of instructions.
+// Package ref runs programs by the operations' own reference forwards, in float64 arithmetic: the truth that other
+// backends are compared with. Values of float32 programs are rounded to float32 when they are stored. It gives every
+// buffer memory of its own and so does not depend on the memory plan, only on the order of instructions.
 package ref
 
 import (
@@ -27,7 +27,8 @@ type executable struct {
 
 // Compile implements ir.Backend.
 func (Backend) Compile(p *ir.Program, state func(buf int) ir.Array) (ir.Executable, error) {
-	e := &executable{p: p, vals: make([]ir.Tensor, len(p.Bufs)), host: make([]ir.Array, len(p.Bufs)), state: make([]ir.Array, len(p.Bufs))}
+	e := &executable{p: p, vals: make([]ir.Tensor, len(p.Bufs)), host: make([]ir.Array, len(p.Bufs)),
+		state: make([]ir.Array, len(p.Bufs))}
 	for i, b := range p.Bufs {
 		e.vals[i] = ir.Tensor{Shape: b.Shape, Data: make([]float64, b.Shape.Size())}
 		switch b.Class {
@@ -60,8 +61,8 @@ func (e *executable) store(a ir.Array, buf int) {
 // Host implements ir.Executable.
 func (e *executable) Host(buf int) ir.Array { return e.host[buf] }
 
-// Run implements ir.Executable. New state is computed from the old and written back at the end. A value that an operation cannot use,
-// such as an id beyond its table, is an error, after which no state has changed.
+// Run implements ir.Executable. New state is computed from the old and written back at the end. A value that an
+// operation cannot use, such as an id beyond its table, is an error, after which no state has changed.
 func (e *executable) Run() error { return e.Trace(nil) }
 
 // Sync implements ir.Executable. Run has stored the state already.

@@ -32,7 +32,8 @@ func run(t *testing.T, p *graph.Program) {
 	}
 }
 
-// Updates are committed together at the end of a step: two states change places, and a third follows the new value of one.
+// Updates are committed together at the end of a step: two states change places, and a third follows the new value of
+// one.
 func TestUpdatesCommitTogether(t *testing.T) {
 	p, st := compile(t, ir.F32, func(s *graph.Scope) {
 		a, b, c := s.State("a", graph.Fill(1), 3), s.State("b", graph.Fill(2), 3), s.State("c", graph.Fill(0), 3)

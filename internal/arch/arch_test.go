@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// layers lists the packages from the bottom up; a package may import its own layer's children and everything below. Prefixes match whole
-// path elements; the longest wins.
+// layers lists the packages from the bottom up; a package may import its own layer's children and everything below.
+// Prefixes match whole path elements; the longest wins.
 var layers = [][]string{
 	{"selfsup", "internal", "setting", "recipes/overlay", "datasets/raster", "datasets/resample"},
 	{"datasets", "graph/cpu/kern", "graph/ir"},
@@ -37,8 +37,8 @@ var never = map[string][]string{
 	"graph/ref":      {"gorgonia.org/"},
 }
 
-// only lists packages that few may know, each with those who may import it and what is below it: which backends there are is known to
-// graph/device alone.
+// only lists packages that few may know, each with those who may import it and what is below it: which backends there
+// are is known to graph/device alone.
 var only = map[string][]string{
 	"graph/cpu":  {"graph/cpu", "graph/device", "internal/golden", "examples"},
 	"graph/ref":  {"graph/optest", "internal/golden"},
@@ -93,7 +93,8 @@ func check(t *testing.T, p pkg) {
 		for folder, known := range only {
 			knows := func(k string) bool { return under(from, k) }
 			if under(strings.TrimPrefix(imp, module), folder) && !slices.ContainsFunc(known, knows) {
-				t.Errorf("%s imports %s, which is for %s; graph/device opens backends, and has what the host computes", from, imp, strings.Join(known, ", "))
+				t.Errorf("%s imports %s, which is for %s; graph/device opens backends, and has what the host computes",
+					from, imp, strings.Join(known, ", "))
 			}
 		}
 		if to, ok := strings.CutPrefix(imp, module); ok {

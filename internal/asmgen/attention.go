@@ -6,8 +6,8 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// attentions are the passes over the matrices of an attention head, in bfloat16 or on the way to it. AVX-512 and AMX only. Matrices are padded to
-// whole vectors and tiles; strides are in bytes.
+// attentions are the passes over the matrices of an attention head, in bfloat16 or on the way to it. AVX-512 and AMX
+// only. Matrices are padded to whole vectors and tiles; strides are in bytes.
 func attentions() {
 	pairRows()
 	headTiles()
@@ -41,8 +41,8 @@ func pairRows() {
 	RET()
 }
 
-// headTiles is a product of whole tiles under one configuration: a head is too small to pay for more. Registers: RDI, RSI and RBX are the first row
-// of C, of A, and of B at the column at hand; R12 and RDX are C and A at the row at hand.
+// headTiles is a product of whole tiles under one configuration: a head is too small to pay for more. Registers: RDI,
+// RSI and RBX are the first row of C, of A, and of B at the column at hand; R12 and RDX are C and A at the row at hand.
 func headTiles() {
 	config := GLOBL("headConfig", RODATA|NOPTR)
 	DATA(0, U8(1)) // the palette

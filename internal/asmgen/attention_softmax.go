@@ -6,8 +6,10 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// exp2Coefficients are those of 2^f for |f| <= 1/2 by powers of f, the highest first (Cephes' exp2f); within 1e-7, relatively.
-var exp2Coefficients = []float64{1.535336188319500e-4, 1.339887440266574e-3, 9.618437357674640e-3, 5.550332471162809e-2, 2.402264791363012e-1, 6.931472028550421e-1, 1}
+// exp2Coefficients are those of 2^f for |f| <= 1/2 by powers of f, the highest first (Cephes' exp2f); within 1e-7,
+// relatively.
+var exp2Coefficients = []float64{1.535336188319500e-4, 1.339887440266574e-3, 9.618437357674640e-3, 5.550332471162809e-2,
+	2.402264791363012e-1, 6.931472028550421e-1, 1}
 
 // Registers of the passes over rows of scores, beside those of rounding.
 const (
@@ -36,8 +38,8 @@ func roundHead(prefix string) {
 	}
 }
 
-// rowsHead prepares rows of RCX elements: RBX is where in a row its last vector begins, K2 which lanes of it count, R13 whether there is an odd
-// number of vectors.
+// rowsHead prepares rows of RCX elements: RBX is where in a row its last vector begins, K2 which lanes of it count, R13
+// whether there is an odd number of vectors.
 func rowsHead() {
 	LEAQ(Mem{Base: RCX, Disp: -1}, RBX)
 	SHRQ(U8(4), RBX)
@@ -94,7 +96,8 @@ func softmaxRows() {
 	lowest := GLOBL("headLowest", RODATA|NOPTR)
 	DATA(0, U32(0xff800000))
 	TEXT("softmaxRows512", NOSPLIT, "func(w *uint16, ldw uintptr, p *float32, ldp, rows, n uintptr, scale float32)")
-	Doc("softmaxRows512: p = 2^(scale*p) over its sum along rows of n, 0 up to whole vectors; w = p in bfloat16, 0 up to whole pairs of vectors.")
+	Doc("softmaxRows512: p = 2^(scale*p) over its sum along rows of n, 0 up to whole vectors; w = p in " +
+		"bfloat16, 0 up to whole pairs of vectors.")
 	Pragma("noescape")
 	Load(Param("w"), R10)
 	Load(Param("ldw"), R11)
@@ -162,8 +165,10 @@ func softmaxRows() {
 
 // softmaxGradRows is the gradient of rows of a softmax.
 func softmaxGradRows() {
-	TEXT("softmaxGradRows512", NOSPLIT, "func(w *uint16, ldw uintptr, p, d *float32, ldp, rows, n uintptr, scale float32)")
-	Doc("softmaxGradRows512: w = scale*p*(d - the sum of p*d along the row) in bfloat16, for rows of n, 0 up to whole pairs of vectors. p is 0 up to whole vectors.")
+	TEXT("softmaxGradRows512", NOSPLIT, "func(w *uint16, ldw uintptr, p, d *float32, ldp, rows, n uintptr, "+
+		"scale float32)")
+	Doc("softmaxGradRows512: w = scale*p*(d - the sum of p*d along the row) in bfloat16, for rows of n, 0 up to " +
+		"whole pairs of vectors. p is 0 up to whole vectors.")
 	Pragma("noescape")
 	Load(Param("w"), R10)
 	Load(Param("ldw"), R11)

@@ -8,11 +8,11 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// The kernels of this family do to some rows what those of family row do to one, so that the processor works on several at once: rows of n
-// elements one after the other, n a multiple of 16.
+// The kernels of this family do to some rows what those of family row do to one, so that the processor works on several
+// at once: rows of n elements one after the other, n a multiple of 16.
 
-// block is a kernel over rows: results and operands have a row each (elements), or are the same for all (shared), or one number a row
-// (numbers, broadcast into registers 15, 14 ...).
+// block is a kernel over rows: results and operands have a row each (elements), or are the same for all (shared), or
+// one number a row (numbers, broadcast into registers 15, 14 ...).
 type block struct {
 	width
 	name, doc string
@@ -22,8 +22,8 @@ type block struct {
 	numbers   []string
 }
 
-// blockPointers hold results, rows, shared operands and numbers, in this order. RAX is the offset in a row, RBX its length in bytes, R15 and
-// RCX count.
+// blockPointers hold results, rows, shared operands and numbers, in this order. RAX is the offset in a row, RBX its
+// length in bytes, R15 and RCX count.
 var blockPointers = []GPPhysical{RDI, RSI, RDX, R8, R9, R10, R11, R12, R13}
 
 func (b block) names() []string {
@@ -142,17 +142,22 @@ func (b block) pass(of string) {
 func blocks() {
 	for _, w := range widths {
 		block{w, "blockSum", "s = the sum of x", []string{"s"}, []string{"x"}, nil, nil}.sums("rowSum")
-		block{w, "blockSpread", "s = the sum of (x - mean)*(x - mean)", []string{"s"}, []string{"x"}, nil, []string{"mean"}}.sums("rowSpread")
-		block{w, "blockSlopes", "s and q = the sums of dy*gamma and of dy*gamma*(x - mean)", []string{"s", "q"}, []string{"dy", "x"}, []string{"gamma"}, []string{"mean"}}.sums("rowSlopes")
-		block{w, "blockNorm", "y = (x - mean)*rstd*gamma + beta", []string{"y"}, []string{"x"}, []string{"gamma", "beta"}, []string{"mean", "rstd"}}.pass("norm")
-		block{w, "blockNormGrad", "y = rstd*(dy*gamma - a - (x - mean)*b)", []string{"y"}, []string{"dy", "x"}, []string{"gamma"}, []string{"mean", "rstd", "a", "b"}}.pass("normGrad")
+		block{w, "blockSpread", "s = the sum of (x - mean)*(x - mean)", []string{"s"}, []string{"x"}, nil,
+			[]string{"mean"}}.sums("rowSpread")
+		block{w, "blockSlopes", "s and q = the sums of dy*gamma and of dy*gamma*(x - mean)", []string{"s", "q"},
+			[]string{"dy", "x"}, []string{"gamma"}, []string{"mean"}}.sums("rowSlopes")
+		block{w, "blockNorm", "y = (x - mean)*rstd*gamma + beta", []string{"y"}, []string{"x"},
+			[]string{"gamma", "beta"}, []string{"mean", "rstd"}}.pass("norm")
+		block{w, "blockNormGrad", "y = rstd*(dy*gamma - a - (x - mean)*b)", []string{"y"}, []string{"dy", "x"},
+			[]string{"gamma"}, []string{"mean", "rstd", "a", "b"}}.pass("normGrad")
 		blockColumns(w)
 	}
 }
 
 // blockColumns adds down the columns of some rows, a line at a time: sums s of part v in register v, sums q in 2 and 3.
 func blockColumns(w width) {
-	b := block{w, "blockColumns", "s += dy and q += dy*((x - mean)*rstd) of every row in turn", []string{"s", "q"}, []string{"dy", "x"}, nil, []string{"mean", "rstd"}}
+	b := block{w, "blockColumns", "s += dy and q += dy*((x - mean)*rstd) of every row in turn", []string{"s", "q"},
+		[]string{"dy", "x"}, nil, []string{"mean", "rstd"}}
 	b.head()
 	s, q, dy, x, mean, rstd := b.at("s"), b.at("q"), b.at("dy"), b.at("x"), b.at("mean"), b.at("rstd")
 	parts := rowLanes / w.lanes

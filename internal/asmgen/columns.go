@@ -8,8 +8,9 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// columnKernel adds up columns of a strip that is some vectors wide: RDI and RSI are the sums, RCX counts rows, RAX is the step from row to
-// row in bytes. A strip of four vectors reads whole lines of memory one after the other, which the processor sees coming.
+// columnKernel adds up columns of a strip that is some vectors wide: RDI and RSI are the sums, RCX counts rows, RAX is
+// the step from row to row in bytes. A strip of four vectors reads whole lines of memory one after the other, which the
+// processor sees coming.
 type columnKernel struct {
 	width
 	vectors int
@@ -129,7 +130,8 @@ func (k columnKernel) sum() {
 
 func (k columnKernel) spread() {
 	const per = 3 // sum, sum of squares, pivot
-	k.head("columnSpread", "s and q = the sums of d and d*d, d = x - pivot.", "func(s, q, x, pivot *float32, stride, rows uintptr)", 2, per)
+	k.head("columnSpread", "s and q = the sums of d and d*d, d = x - pivot.",
+		"func(s, q, x, pivot *float32, stride, rows uintptr)", 2, per)
 	Load(Param("q"), RSI)
 	Load(Param("x"), RDX)
 	Load(Param("pivot"), R8)
@@ -149,12 +151,14 @@ func (k columnKernel) centred(relu bool) {
 	per, constants := 3, []Register{R9} // two sums, mean
 	if relu {
 		per, constants = 5, []Register{R9, R10, R11} // and a, b
-		k.head("columnCentredRelu", "columnCentred of dy where x*a + b > 0, else 0.", "func(s, q, dy, x, mean, a, b *float32, stride, rows uintptr)", 2, per)
+		k.head("columnCentredRelu", "columnCentred of dy where x*a + b > 0, else 0.",
+			"func(s, q, dy, x, mean, a, b *float32, stride, rows uintptr)", 2, per)
 		Load(Param("a"), R10)
 		Load(Param("b"), R11)
 		zero(k.width)
 	} else {
-		k.head("columnCentred", "s and q = the sums of dy and dy*(x - mean).", "func(s, q, dy, x, mean *float32, stride, rows uintptr)", 2, per)
+		k.head("columnCentred", "s and q = the sums of dy and dy*(x - mean).",
+			"func(s, q, dy, x, mean *float32, stride, rows uintptr)", 2, per)
 	}
 	Load(Param("q"), RSI)
 	Load(Param("dy"), RDX)

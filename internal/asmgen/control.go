@@ -5,8 +5,8 @@ import (
 	. "github.com/mmcloughlin/avo/operand"
 )
 
-// Values of MXCSR: Go's own, which its ABI promises at every call, and the same with FTZ and DAZ, by which subnormal results and
-// operands are 0 and no operation falls back to microcode.
+// Values of MXCSR: Go's own, which its ABI promises at every call, and the same with FTZ and DAZ, by which subnormal
+// results and operands are 0 and no operation falls back to microcode.
 const (
 	controlGo    = 0x1f80
 	controlFlush = controlGo | 1<<15 | 1<<6
@@ -21,7 +21,8 @@ func floatControls() {
 	DATA(0, U32(controlGo))
 }
 
-// enter begins the arithmetic of a kernel. The kernels are NOSPLIT and never preempted, so no other Go code sees the setting.
+// enter begins the arithmetic of a kernel. The kernels are NOSPLIT and never preempted, so no other Go code sees the
+// setting.
 func enter() { LDMXCSR(flushControl) }
 
 // leave ends a kernel that began with enter.

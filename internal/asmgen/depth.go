@@ -23,9 +23,9 @@ const (
 	lanesSrcStep = 80
 )
 
-// depthLoop walks pixels, blocks of channels and terms. sizes are the channel counts of a block, falling; body loads, multiplies and adds one
-// term of a block from (RBX) and (R15); begin and end load or clear and store the sums of a block at (R13).
-// R11 is the byte offset of the block, R12 the channels left.
+// depthLoop walks pixels, blocks of channels and terms. sizes are the channel counts of a block, falling; body loads,
+// multiplies and adds one term of a block from (RBX) and (R15); begin and end load or clear and store the sums of a
+// block at (R13). R11 is the byte offset of the block, R12 the channels left.
 func depthLoop(name string, sizes []int, begin, body, end func(size int)) {
 	TEXT(name, NOSPLIT, "func(l *byte)")
 	Pragma("noescape")

@@ -7,8 +7,8 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// Instructions that neither avo nor Go's assembler knows, as bytes. Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2,
-// sections 2.3 (VEX) and 2.7 (EVEX) and the pages of the instructions.
+// Instructions that neither avo nor Go's assembler knows, as bytes. Intel 64 and IA-32 Architectures Software
+// Developer's Manual, volume 2, sections 2.3 (VEX) and 2.7 (EVEX) and the pages of the instructions.
 
 // Opcode prefixes as VEX and EVEX spell them.
 const (

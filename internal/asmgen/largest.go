@@ -6,11 +6,12 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// giveLargest writes the gradient of a window's maximum: one walk over the places keeps the largest value and the number of its place, a second
-// adds to every place what is its own.
+// giveLargest writes the gradient of a window's maximum: one walk over the places keeps the largest value and the
+// number of its place, a second adds to every place what is its own.
 func giveLargest() {
 	TEXT("giveLargest256", NOSPLIT, "func(dx, x, d *float32, places *int, k, n uintptr)")
-	Doc("giveLargest256 adds d[c] to dx[p+c] for the first of k places p where x[p+c] is largest; n, a multiple of 8, and k are not 0.")
+	Doc("giveLargest256 adds d[c] to dx[p+c] for the first of k places p where x[p+c] is largest; n, a multiple " +
+		"of 8, and k are not 0.")
 	Pragma("noescape")
 	dx, x, d, places, k, n := RDI, RSI, RDX, R8, R9, R10
 	for _, p := range []struct {

@@ -1,6 +1,7 @@
 // Command asmgen writes the amd64 assembly of selfsup/graph/cpu/kern and selfsup/datasets/raster with avo.
 //
-// It is a module of its own so that users of selfsup never download avo. Run it through `go generate` in the kern package.
+// It is a module of its own so that users of selfsup never download avo. Run it through `go generate` in the kern
+// package.
 package main
 
 import (
@@ -12,7 +13,8 @@ import (
 )
 
 func main() {
-	family := flag.String("family", "", "what to generate: tile, pair, scatter, winograd, vec, row, block, widen, attention or raster")
+	family := flag.String("family", "", "what to generate: tile, pair, scatter, winograd, vec, row, block, "+
+		"widen, attention or raster")
 	flag.Parse() // avo's own flags: -out, -stubs, -pkg
 	ConstraintExpr("!noasm")
 	if *family == "raster" {
@@ -59,7 +61,8 @@ func main() {
 	case "row":
 		rows()
 	default:
-		fmt.Fprintf(os.Stderr, "asmgen: family %q is not one of tile, pair, scatter, winograd, vec, row, block, widen, attention, raster\n", *family)
+		fmt.Fprintf(os.Stderr, "asmgen: family %q is not one of tile, pair, scatter, winograd, vec, row, block, "+
+			"widen, attention, raster\n", *family)
 		os.Exit(2)
 	}
 	Generate()

@@ -8,8 +8,8 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// moveRows copies rows of any even number of bytes. Those of strips and panels have loops of their own: 16 to 31 bytes one behind the other, of
-// which each row but the last writes 32 that the next one puts right, and one or two lines.
+// moveRows copies rows of any even number of bytes. Those of strips and panels have loops of their own: 16 to 31 bytes
+// one behind the other, of which each row but the last writes 32 that the next one puts right, and one or two lines.
 func moveRows() {
 	TEXT("moveRows256", NOSPLIT, "func(dst *byte, ldd uintptr, src *byte, lds, m, n uintptr)")
 	Doc("moveRows256: dst[m][n] = src[m][n], rows ldd and lds bytes apart; m is at least 1, n bytes are even.")

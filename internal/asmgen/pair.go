@@ -36,8 +36,8 @@ func pairs() {
 	roundings()
 }
 
-// pairAVX512 writes C[mr,32], masked to the tile's columns: 2*mr sums in Z0 to Z23. Without the instruction for pairs, both halves of a
-// pair are widened, the even one by a shift, the odd one by clearing what is below it.
+// pairAVX512 writes C[mr,32], masked to the tile's columns: 2*mr sums in Z0 to Z23. Without the instruction for pairs,
+// both halves of a pair are widened, the even one by a shift, the odd one by clearing what is below it.
 func pairAVX512(mr int, oddHalf Mem, dot bool) {
 	name := fmt.Sprintf("pair512x%d", mr)
 	if dot {
@@ -119,10 +119,12 @@ func pairAVX2(mr int, oddHalf Mem) {
 	leave()
 }
 
-// pairAMX writes C[32*bands+rest, up to 16*cols] with tiles: 0 to 3 are sums, [row][column]; 4 and 5 rows of A; 6 and 7 columns of B.
+// pairAMX writes C[32*bands+rest, up to 16*cols] with tiles: 0 to 3 are sums, [row][column]; 4 and 5 rows of A; 6 and 7
+// columns of B.
 func pairAMX(cols int) {
 	TEXT(fmt.Sprintf("pairTilesx%d", cols), NOSPLIT, "func(t *byte)")
-	Doc(fmt.Sprintf("pairTilesx%d: C[32*bands+rest, up to %d] (+)= sum over blocks and pairs of k of A*B.", cols, 16*cols))
+	Doc(fmt.Sprintf("pairTilesx%d: C[32*bands+rest, up to %d] (+)= sum over blocks and pairs of k of A*B.", cols,
+		16*cols))
 	Pragma("noescape")
 	Load(Param("t"), RAX)
 	MOVQ(Mem{Base: RAX, Disp: tileC}, RDI)
@@ -232,7 +234,8 @@ func amxBand(label string, rows, cols int) {
 	eachSum(func(tmm byte, base GPPhysical, disp int8) { tileStore(tmm, base, R8, disp) })
 }
 
-// amxPrefetch asks for the lines of C to be written: the loop over k is long enough to hide the misses, and stores of whole tiles are not.
+// amxPrefetch asks for the lines of C to be written: the loop over k is long enough to hide the misses, and stores of
+// whole tiles are not.
 func amxPrefetch(label string, rows, cols int) {
 	MOVQ(RDI, R13)
 	MOVL(U32(16*rows), R12L)

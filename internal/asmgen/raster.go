@@ -9,8 +9,9 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// The kernels of this family work on images of interleaved float32 pixels, in AVX2, and weighted sums in AVX-512 too. They multiply and add in separate instructions and in
-// the order of the plain Go beside them, so that the results are the same, bit for bit.
+// The kernels of this family work on images of interleaved float32 pixels, in AVX2, and weighted sums in AVX-512 too.
+// They multiply and add in separate instructions and in the order of the plain Go beside them, so that the results are
+// the same, bit for bit.
 
 // rasterConstants are vectors of eight equal numbers.
 var rasterConstants = map[string]Mem{}
@@ -19,8 +20,10 @@ func raster() {
 	for _, c := range []struct {
 		name  string
 		value float32
-	}{{"rasterRed", 0.2989}, {"rasterGreen", 0.587}, {"rasterBlue", 0.114}, {"rasterOne", 1}, {"rasterTwo", 2}, {"rasterThree", 3},
-		{"rasterFour", 4}, {"rasterFive", 5}, {"rasterSix", 6}, {"rasterByteHigh", byteHigh}, {"rasterByteLow", byteLow}} {
+	}{{"rasterRed", 0.2989}, {"rasterGreen", 0.587}, {"rasterBlue", 0.114}, {"rasterOne", 1}, {"rasterTwo", 2},
+		{"rasterThree", 3},
+		{"rasterFour", 4}, {"rasterFive", 5}, {"rasterSix", 6}, {"rasterByteHigh", byteHigh},
+		{"rasterByteLow", byteLow}} {
 		m := GLOBL(c.name, RODATA|NOPTR)
 		for i := range 8 {
 			DATA(4*i, U32(math.Float32bits(c.value)))
@@ -38,15 +41,16 @@ func raster() {
 	rasterSolarize()
 	rasterNormalize()
 	rasterGrays()
-	colour("saturate256", "moves every pixel away from its gray by factor; rest is 1 - factor", []string{"factor", "rest"}, func(c *rgb, s []VecVirtual) {
-		g := c.gray()
-		VMULPS(s[1], g, g)
-		for _, v := range c.all() {
-			VMULPS(s[0], v, v)
-			VADDPS(g, v, v)
-			clip(v)
-		}
-	})
+	colour("saturate256", "moves every pixel away from its gray by factor; rest is 1 - factor",
+		[]string{"factor", "rest"}, func(c *rgb, s []VecVirtual) {
+			g := c.gray()
+			VMULPS(s[1], g, g)
+			for _, v := range c.all() {
+				VMULPS(s[0], v, v)
+				VADDPS(g, v, v)
+				clip(v)
+			}
+		})
 	colour("grayscale256", "gives every channel the gray", nil, func(c *rgb, _ []VecVirtual) {
 		g := c.gray()
 		c.r, c.g, c.b = g, g, g
@@ -220,7 +224,8 @@ func hue(c *rgb, s []VecVirtual) {
 	for _, step := range []struct {
 		below   string
 		r, g, b VecVirtual
-	}{{"rasterFive", t, nil, v}, {"rasterFour", p, q, nil}, {"rasterThree", nil, v, t}, {"rasterTwo", q, nil, p}, {"rasterOne", v, t, nil}} {
+	}{{"rasterFive", t, nil, v}, {"rasterFour", p, q, nil}, {"rasterThree", nil, v, t}, {"rasterTwo", q, nil, p},
+		{"rasterOne", v, t, nil}} {
 		VCMPPS(U8(1), constant8(step.below), sector, mask)
 		for _, x := range []struct{ to, from VecVirtual }{{r, step.r}, {g, step.g}, {b, step.b}} {
 			if x.from != nil {
@@ -254,8 +259,8 @@ func rasterGrays() {
 	RET()
 }
 
-// b/255 is b/256 + b/65280: the first is exact, and the rounded sum with the second is the rounded quotient for every byte, in less time
-// than a division takes.
+// b/255 is b/256 + b/65280: the first is exact, and the rounded sum with the second is the rounded quotient for every
+// byte, in less time than a division takes.
 const (
 	byteHigh = 1. / 256
 	byteLow  = 1. / 65280
@@ -321,7 +326,8 @@ func rasterSolarize() {
 
 func rasterNormalize() {
 	TEXT("normalize256", NOSPLIT, "func(p *float32, blocks uintptr, mean *float32, scale *float32)")
-	Doc("normalize256: p = (p - mean)*scale with 24 values of each, a pattern that repeats; blocks of 24 values, at least one.")
+	Doc("normalize256: p = (p - mean)*scale with 24 values of each, a pattern that repeats; blocks of 24 " +
+		"values, at least one.")
 	Pragma("noescape")
 	p, n := Load(Param("p"), GP64()), Load(Param("blocks"), GP64())
 	mean, scale := Load(Param("mean"), GP64()), Load(Param("scale"), GP64())
@@ -350,8 +356,10 @@ func rasterWeighted(bits int) {
 	if bits == 512 {
 		vector = ZMM
 	}
-	TEXT(fmt.Sprint("weighted", bits), NOSPLIT, "func(to *float32, from *float32, n uintptr, offset *int, weight *float32, taps uintptr)")
-	Doc(fmt.Sprintf("weighted%d: to[i] is the sum over k below taps of weight[k]*from[offset[k]+i], for i below n, a multiple of %d above 0; taps is above 0.", bits, lanes))
+	TEXT(fmt.Sprint("weighted", bits), NOSPLIT, "func(to *float32, from *float32, n uintptr, offset *int, "+
+		"weight *float32, taps uintptr)")
+	Doc(fmt.Sprintf("weighted%d: to[i] is the sum over k below taps of weight[k]*from[offset[k]+i], for i below "+
+		"n, a multiple of %d above 0; taps is above 0.", bits, lanes))
 	Pragma("noescape")
 	to, from, n := Load(Param("to"), GP64()), Load(Param("from"), GP64()), Load(Param("n"), GP64())
 	offset, weight, taps := Load(Param("offset"), GP64()), Load(Param("weight"), GP64()), Load(Param("taps"), GP64())
@@ -402,7 +410,8 @@ func rasterWeighted(bits int) {
 }
 
 func rasterAlong4() {
-	TEXT("along4", NOSPLIT, "func(to *float32, from *float32, n uintptr, start *int, count *int, weight *float32, taps uintptr, toRow uintptr, fromRow uintptr)")
+	TEXT("along4", NOSPLIT, "func(to *float32, from *float32, n uintptr, start *int, count *int, weight "+
+		"*float32, taps uintptr, toRow uintptr, fromRow uintptr)")
 	Doc("along4: what along128 does, for four rows that are toRow and fromRow values apart.")
 	Pragma("noescape")
 	to, from, n := Load(Param("to"), GP64()), Load(Param("from"), GP64()), Load(Param("n"), GP64())
@@ -463,8 +472,10 @@ func rasterAlong4() {
 }
 
 func rasterAlong() {
-	TEXT("along128", NOSPLIT, "func(to *float32, from *float32, n uintptr, start *int, count *int, weight *float32, taps uintptr)")
-	Doc("along128: pixel i of to is the sum over k below count[i] of weight[i*taps+k] times pixel start[i]+k of from, 3 values a pixel, for i below n.",
+	TEXT("along128", NOSPLIT, "func(to *float32, from *float32, n uintptr, start *int, count *int, weight "+
+		"*float32, taps uintptr)")
+	Doc("along128: pixel i of to is the sum over k below count[i] of weight[i*taps+k] times pixel start[i]+k of "+
+		"from, 3 values a pixel, for i below n.",
 		"It reads one value past from's last pixel and writes one past to's; n and every count are above 0.")
 	Pragma("noescape")
 	to, from, n := Load(Param("to"), GP64()), Load(Param("from"), GP64()), Load(Param("n"), GP64())

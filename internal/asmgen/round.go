@@ -6,10 +6,11 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// Float32 to bfloat16 in integers, to the nearest, ties to even: add 0x7fff and the bit that becomes the last, keep the upper half. A NaN keeps
-// its upper half and becomes quiet.
+// Float32 to bfloat16 in integers, to the nearest, ties to even: add 0x7fff and the bit that becomes the last, keep the
+// upper half. A NaN keeps its upper half and becomes quiet.
 
-var roundConstants = map[string]uint32{"roundHalf": 0x7fff, "roundOne": 1, "roundQuiet": 1 << 22, "roundUpper": 0xffff0000}
+var roundConstants = map[string]uint32{"roundHalf": 0x7fff, "roundOne": 1, "roundQuiet": 1 << 22,
+	"roundUpper": 0xffff0000}
 
 // Registers of every rounding kernel.
 const (
@@ -111,11 +112,12 @@ func (w width) round(x Op, i, t int) {
 	VBLENDVPS(nan, v, u, v)
 }
 
-// roundRows writes dst[m][n] = src[m][n] rounded, n a multiple of 2*lanes; strides are in bytes. It asks for rows to come: those of an attention
-// head are too short and far apart for the hardware to see.
+// roundRows writes dst[m][n] = src[m][n] rounded, n a multiple of 2*lanes; strides are in bytes. It asks for rows to
+// come: those of an attention head are too short and far apart for the hardware to see.
 func (w width) roundRows(head func()) {
 	TEXT("roundRows"+w.suffix, NOSPLIT, "func(dst *uint16, ldd uintptr, src *float32, lds uintptr, m, n uintptr)")
-	Doc("roundRows" + w.suffix + ": dst = src in bfloat16, m rows; n is a multiple of " + map[int]string{16: "32", 8: "16"}[w.lanes] + ".")
+	Doc("roundRows" + w.suffix + ": dst = src in bfloat16, m rows; n is a multiple of " + map[int]string{16: "32",
+		8: "16"}[w.lanes] + ".")
 	Pragma("noescape")
 	head()
 	rowsLoop(4, 2*w.lanes, 8*w.lanes, 4*w.lanes, func() {
@@ -134,8 +136,8 @@ func (w width) roundRows(head func()) {
 	})
 }
 
-// rowsLoop runs body over rows from src to dst: for so many elements of n it takes some bytes at R11 and makes some at R10. It asks for the row
-// that comes ahead rows later.
+// rowsLoop runs body over rows from src to dst: for so many elements of n it takes some bytes at R11 and makes some at
+// R10. It asks for the row that comes ahead rows later.
 func rowsLoop(ahead uint8, elements, from, to int, body func()) {
 	Load(Param("dst"), RDI)
 	Load(Param("ldd"), R8)
@@ -176,10 +178,12 @@ func (w width) pair(disp int) {
 	VMOVUPS(w.r(0), Mem{Base: RDI, Disp: disp})
 }
 
-// roundPanels writes one row of pairs of several panels: dst[panels][32][2], step bytes apart, from even and odd [panels][32].
+// roundPanels writes one row of pairs of several panels: dst[panels][32][2], step bytes apart, from even and odd
+// [panels][32].
 func (w width) roundPanels(head func()) {
 	TEXT("roundPanels"+w.suffix, NOSPLIT, "func(dst *uint16, step uintptr, even, odd *float32, panels uintptr)")
-	Doc("roundPanels" + w.suffix + ": dst[q][j] = even[q][j], odd[q][j] in bfloat16 for j < 32 and panels q step bytes apart.")
+	Doc("roundPanels" + w.suffix + ": dst[q][j] = even[q][j], odd[q][j] in bfloat16 for j < 32 and panels q " +
+		"step bytes apart.")
 	Pragma("noescape")
 	panelsLoop(head, func() {
 		for i := range 32 / w.lanes {
@@ -210,7 +214,8 @@ func panelsLoop(head, body func()) {
 // roundPairs writes dst[n][2] = rounded even[n], odd[n], n a multiple of lanes.
 func (w width) roundPairs(head func()) {
 	TEXT("roundPairs"+w.suffix, NOSPLIT, "func(dst *uint16, even, odd *float32, n uintptr)")
-	Doc("roundPairs" + w.suffix + ": dst[j] = even[j], odd[j] in bfloat16; n is a multiple of " + map[int]string{16: "16", 8: "8"}[w.lanes] + ".")
+	Doc("roundPairs" + w.suffix + ": dst[j] = even[j], odd[j] in bfloat16; n is a multiple of " +
+		map[int]string{16: "16", 8: "8"}[w.lanes] + ".")
 	Pragma("noescape")
 	pairsLoop(w.lanes, head, func() { w.pair(0) })
 }

@@ -7,8 +7,8 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// rowSum adds up terms along a row of n elements, at least 1: element i goes to lane i%16, and the lanes are folded in halves at the end.
-// terms leaves a term of each sum in registers 0, 1 ... of which sums there are; 3 is free too.
+// rowSum adds up terms along a row of n elements, at least 1: element i goes to lane i%16, and the lanes are folded in
+// halves at the end. terms leaves a term of each sum in registers 0, 1 ... of which sums there are; 3 is free too.
 type rowSum struct {
 	name, doc string
 	operands  []string
@@ -26,30 +26,34 @@ var rowSums = []rowSum{
 		VMOVUPS(in[0], w.r(0))
 		VMULPS(in[1], w.r(0), w.r(0))
 	}},
-	{"rowSpread", "the sum of (x - mean)*(x - mean)", []string{"x"}, []string{"mean"}, []string{"s"}, false, func(w width, in []Op) {
-		VMOVUPS(in[0], w.r(0))
-		VSUBPS(w.r(15), w.r(0), w.r(0))
-		VMULPS(w.r(0), w.r(0), w.r(0))
-	}},
-	{"rowSlopes", "the sums of dy*gamma and of dy*gamma*(x - mean)", []string{"dy", "x", "gamma"}, []string{"mean"}, []string{"s", "q"}, false, func(w width, in []Op) {
-		VMOVUPS(in[0], w.r(0))
-		VMULPS(in[2], w.r(0), w.r(0))
-		VMOVUPS(in[1], w.r(1))
-		VSUBPS(w.r(15), w.r(1), w.r(1))
-		VMULPS(w.r(1), w.r(0), w.r(1))
-	}},
-	{"rowNorms", "the sums of p*p, dp*dp and u*u, u = dp + wd*p", []string{"p", "dp"}, []string{"wd"}, []string{"pp", "gg", "uu"}, false, func(w width, in []Op) {
-		VMOVUPS(in[0], w.r(0))
-		VMOVUPS(in[1], w.r(1))
-		VMULPS(w.r(0), w.r(15), w.r(2))
-		VADDPS(w.r(2), w.r(1), w.r(2))
-		VMULPS(w.r(0), w.r(0), w.r(0))
-		VMULPS(w.r(1), w.r(1), w.r(1))
-		VMULPS(w.r(2), w.r(2), w.r(2))
-	}},
-	{"rowMax", "the largest of x; NaN is passed over, -Inf where there is nothing else", []string{"x"}, nil, []string{"s"}, true, func(w width, in []Op) {
-		VMOVUPS(in[0], w.r(0))
-	}},
+	{"rowSpread", "the sum of (x - mean)*(x - mean)", []string{"x"}, []string{"mean"}, []string{"s"}, false,
+		func(w width, in []Op) {
+			VMOVUPS(in[0], w.r(0))
+			VSUBPS(w.r(15), w.r(0), w.r(0))
+			VMULPS(w.r(0), w.r(0), w.r(0))
+		}},
+	{"rowSlopes", "the sums of dy*gamma and of dy*gamma*(x - mean)", []string{"dy", "x", "gamma"}, []string{"mean"},
+		[]string{"s", "q"}, false, func(w width, in []Op) {
+			VMOVUPS(in[0], w.r(0))
+			VMULPS(in[2], w.r(0), w.r(0))
+			VMOVUPS(in[1], w.r(1))
+			VSUBPS(w.r(15), w.r(1), w.r(1))
+			VMULPS(w.r(1), w.r(0), w.r(1))
+		}},
+	{"rowNorms", "the sums of p*p, dp*dp and u*u, u = dp + wd*p", []string{"p", "dp"}, []string{"wd"},
+		[]string{"pp", "gg", "uu"}, false, func(w width, in []Op) {
+			VMOVUPS(in[0], w.r(0))
+			VMOVUPS(in[1], w.r(1))
+			VMULPS(w.r(0), w.r(15), w.r(2))
+			VADDPS(w.r(2), w.r(1), w.r(2))
+			VMULPS(w.r(0), w.r(0), w.r(0))
+			VMULPS(w.r(1), w.r(1), w.r(1))
+			VMULPS(w.r(2), w.r(2), w.r(2))
+		}},
+	{"rowMax", "the largest of x; NaN is passed over, -Inf where there is nothing else", []string{"x"}, nil,
+		[]string{"s"}, true, func(w width, in []Op) {
+			VMOVUPS(in[0], w.r(0))
+		}},
 }
 
 // rowLanes is how many partial sums a row has, at every level.

@@ -8,8 +8,9 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// softmaxes writes softmaxRow, y = e^(scale*x - top) over its sum for rows of y and x, top being the largest scale*x: the steps of rowMax,
-// expPass and rowSum in one, whose results it has bit for bit. Register 3 is scale, then 1 over the sum; 4 and 5 are sums or maxima; y may be x.
+// softmaxes writes softmaxRow, y = e^(scale*x - top) over its sum for rows of y and x, top being the largest scale*x:
+// the steps of rowMax, expPass and rowSum in one, whose results it has bit for bit. Register 3 is scale, then 1 over
+// the sum; 4 and 5 are sums or maxima; y may be x.
 func softmaxes(tails, lowest Mem) {
 	for _, w := range widths {
 		softmaxRow(w, tails, lowest)
@@ -19,7 +20,8 @@ func softmaxes(tails, lowest Mem) {
 func softmaxRow(w width, tails, lowest Mem) {
 	TEXT("softmaxRow"+w.suffix, NOSPLIT, "func(y, x *float32, ld, rows, n uintptr, scale float32)")
 	Pragma("noescape")
-	Doc("softmaxRow" + w.suffix + ": y = the softmax of scale*x, rows of n, ld bytes apart; there is at least 1 of both.")
+	Doc("softmaxRow" + w.suffix + ": y = the softmax of scale*x, rows of n, ld bytes apart; there is at least 1 " +
+		"of both.")
 	Load(Param("y"), RDI)
 	Load(Param("x"), RSI)
 	Load(Param("ld"), R8)
@@ -133,8 +135,8 @@ func softmaxRow(w width, tails, lowest Mem) {
 	leave()
 }
 
-// storeFirst stores the first CX-from floats of Y0, at most 8 of them, which it loses; CX is more than from. VMASKMOVPS takes dozens of steps
-// to store on some processors.
+// storeFirst stores the first CX-from floats of Y0, at most 8 of them, which it loses; CX is more than from. VMASKMOVPS
+// takes dozens of steps to store on some processors.
 func storeFirst(to Mem, from int, label string) {
 	LEAQ(to, R10)
 	LEAQ(Mem{Base: RCX, Disp: -from}, RBX)

@@ -33,8 +33,8 @@ const (
 )
 
 // tileLoop is the part both vector widths share: the walk over blocks and k, with a step that does one k.
-// Rows are addressed from three bases (rows 0-4, 5-9, 10-13) with index rs*{0,1,2,4} and 3*rs. a and c hold the addresses of the tile's
-// operands.
+// Rows are addressed from three bases (rows 0-4, 5-9, 10-13) with index rs*{0,1,2,4} and 3*rs. a and c hold the
+// addresses of the tile's operands.
 type tileLoop struct {
 	mr    int
 	a, c  Mem
@@ -149,7 +149,8 @@ func (l tileLoop) prefetchA() {
 	Label("near")
 }
 
-// prefetch asks for the first lines of the tile's rows from the first base on, which it moves by the count register from row to row.
+// prefetch asks for the first lines of the tile's rows from the first base on, which it moves by the count register
+// from row to row.
 func (l tileLoop) prefetch(lines int) {
 	for i := range l.mr {
 		for j := range lines {
@@ -161,7 +162,8 @@ func (l tileLoop) prefetch(lines int) {
 	}
 }
 
-// prefetchAhead asks for some lines of what comes after the tower. It stands behind the function's end, since most towers have nothing.
+// prefetchAhead asks for some lines of what comes after the tower. It stands behind the function's end, since most
+// towers have nothing.
 func prefetchAhead() {
 	left, next := Mem{Base: tArg, Disp: towerLeft}, Mem{Base: tArg, Disp: towerNext}
 	Label("ahead")
@@ -211,8 +213,8 @@ func tower(name, doc string, mr int, tile func(l tileLoop)) {
 	prefetchAhead()
 }
 
-// tileAVX512 writes C[mr,16*cols], cols 1 or 2, with cols*mr accumulators, cols vectors of B and two broadcasts in turn; C is masked to the
-// tile's columns.
+// tileAVX512 writes C[mr,16*cols], cols 1 or 2, with cols*mr accumulators, cols vectors of B and two broadcasts in
+// turn; C is masked to the tile's columns.
 func tileAVX512(mr, cols int) {
 	acc := func(i, j int) VecPhysical { return zmm(cols*i + j) }
 	tower(fmt.Sprintf("tile512x%dx%d", mr, cols), fmt.Sprintf("C[%d,%d]", mr, 16*cols), mr, func(l tileLoop) {

@@ -11,8 +11,8 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// The kernels of this family work element by element, or down the columns of a strip one vector wide. They multiply and add in separate
-// instructions, so that their results are those of the plain Go beside them, bit for bit.
+// The kernels of this family work element by element, or down the columns of a strip one vector wide. They multiply and
+// add in separate instructions, so that their results are those of the plain Go beside them, bit for bit.
 
 // width is a vector register file: its suffix, lanes and registers. Registers up to 15 exist in both.
 type width struct {
@@ -23,8 +23,8 @@ type width struct {
 
 var widths = []width{{"512", 16, zmm}, {"256", 8, ymm}}
 
-// pass is an elementwise kernel: y and the operands in memory, then scalars; body leaves the result in register 0. Registers 12 to 15 are
-// set up by head and kept.
+// pass is an elementwise kernel: y and the operands in memory, then scalars; body leaves the result in register 0.
+// Registers 12 to 15 are set up by head and kept.
 type pass struct {
 	name, doc string
 	operands  []string
@@ -110,19 +110,20 @@ var passes = []pass{
 		VADDPS(w.r(15), w.r(1), w.r(1)) // no -0
 		VSUBPS(w.r(0), w.r(1), w.r(0))
 	}},
-	{"geluGrad", "y = dy times the derivative of gelu at x", []string{"dy", "x"}, nil, geluHead, func(w width, in []Op) {
-		ahead(in...)
-		geluBody(w, in[1])
-		VPSRAD(U8(31), w.r(3), w.r(1))
-		VANDNPS(constant("vecOne"), w.r(1), w.r(1)) // 1 where x >= 0
-		VANDNPS(constant("vecSign"), w.r(3), w.r(2))
-		VXORPS(w.r(2), w.r(5), w.r(5)) // -q there
-		VADDPS(w.r(5), w.r(1), w.r(1)) // the distribution function
-		VMULPS(constant("vecDensity"), w.r(6), w.r(6))
-		VMULPS(w.r(6), w.r(3), w.r(0))
-		VADDPS(w.r(0), w.r(1), w.r(0))
-		VMULPS(in[0], w.r(0), w.r(0))
-	}},
+	{"geluGrad", "y = dy times the derivative of gelu at x", []string{"dy", "x"}, nil, geluHead,
+		func(w width, in []Op) {
+			ahead(in...)
+			geluBody(w, in[1])
+			VPSRAD(U8(31), w.r(3), w.r(1))
+			VANDNPS(constant("vecOne"), w.r(1), w.r(1)) // 1 where x >= 0
+			VANDNPS(constant("vecSign"), w.r(3), w.r(2))
+			VXORPS(w.r(2), w.r(5), w.r(5)) // -q there
+			VADDPS(w.r(5), w.r(1), w.r(1)) // the distribution function
+			VMULPS(constant("vecDensity"), w.r(6), w.r(6))
+			VMULPS(w.r(6), w.r(3), w.r(0))
+			VADDPS(w.r(0), w.r(1), w.r(0))
+			VMULPS(in[0], w.r(0), w.r(0))
+		}},
 }
 
 // ahead asks for what a long body reads and writes some vectors later: the processor does not see that far.
@@ -280,7 +281,8 @@ var pointers = []GPPhysical{RSI, RDX, R8, R9, R10, R11, R12}
 func (p pass) emit(w width, kind string, half []string) {
 	var parameters []string
 	for _, o := range append([]string{"y"}, p.operands...) {
-		parameters = append(parameters, o+" "+map[bool]string{false: "*float32", true: "*uint16"}[slices.Contains(half, o)])
+		parameters = append(parameters, o+" "+map[bool]string{false: "*float32", true: "*uint16"}[slices.Contains(half,
+			o)])
 	}
 	parameters = append(parameters, "n uintptr")
 	for _, s := range p.scalars {
@@ -340,12 +342,15 @@ func (p pass) emit(w width, kind string, half []string) {
 // inRows are the passes that also come for rows of a matrix, with coefficients that begin again in every row.
 var inRows = []string{"scaleShift", "scaleShiftRelu"}
 
-// emitRows writes the kernel for m rows of n elements: y and the first operand move on from row to row, by ldy and ldx bytes.
+// emitRows writes the kernel for m rows of n elements: y and the first operand move on from row to row, by ldy and ldx
+// bytes.
 func (p pass) emitRows(w width) {
 	name := p.name + "Rows" + w.suffix
-	TEXT(name, NOSPLIT, "func(y *float32, ldy uintptr, "+p.operands[0]+" *float32, ldx uintptr, "+strings.Join(p.operands[1:], ", ")+" *float32, m, n uintptr)")
+	TEXT(name, NOSPLIT, "func(y *float32, ldy uintptr, "+p.operands[0]+" *float32, ldx uintptr, "+strings.Join(
+		p.operands[1:], ", ")+" *float32, m, n uintptr)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("%s: %s in m rows, y and x ldy and ldx bytes apart, the others the same for all; n is a multiple of %d.", name, p.doc, w.lanes))
+	Doc(fmt.Sprintf("%s: %s in m rows, y and x ldy and ldx bytes apart, the others the same for all; n is a "+
+		"multiple of %d.", name, p.doc, w.lanes))
 	Load(Param("y"), RDI)
 	Load(Param("ldy"), R10)
 	Load(Param("ldx"), R11)

@@ -37,7 +37,8 @@ func (h half) emit(w width) {
 	panic(fmt.Sprintf("asmgen: no pass %s", h.pass))
 }
 
-// roundResult leaves register 0, rounded to bfloat16, in the lower half of each of its elements. Registers 1 and 2 are lost.
+// roundResult leaves register 0, rounded to bfloat16, in the lower half of each of its elements. Registers 1 and 2 are
+// lost.
 func roundResult(w width) {
 	VPSRLD(U8(16), w.r(0), w.r(1))
 	VPANDD(constant("vecRoundOne"), w.r(1), w.r(1))
@@ -71,16 +72,18 @@ func lookups() {
 		JNZ(LabelRef("next"))
 		leave()
 	}
-	gather("lookup512", "func(y, x, table *uint16, n uintptr)", "y = table[x]; four bytes are read at every entry", false, func() {
-		VPGATHERDD(Mem{Base: R8, Index: Z1, Scale: 2}, K1, Z0)
-		VPMOVDW(Z0, Mem{Base: RDI})
-		ADDQ(Imm(32), RDI)
-	})
-	gather("lookupTimes512", "func(y, dy *float32, x *uint16, table *float32, n uintptr)", "y = dy*table[x]", true, func() {
-		VGATHERDPS(Mem{Base: R8, Index: Z1, Scale: 4}, K1, Z0)
-		VMULPS(Mem{Base: RDX}, Z0, Z0)
-		VMOVUPS(Z0, Mem{Base: RDI})
-		ADDQ(Imm(64), RDI)
-		ADDQ(Imm(64), RDX)
-	})
+	gather("lookup512", "func(y, x, table *uint16, n uintptr)", "y = table[x]; four bytes are read at every entry",
+		false, func() {
+			VPGATHERDD(Mem{Base: R8, Index: Z1, Scale: 2}, K1, Z0)
+			VPMOVDW(Z0, Mem{Base: RDI})
+			ADDQ(Imm(32), RDI)
+		})
+	gather("lookupTimes512", "func(y, dy *float32, x *uint16, table *float32, n uintptr)", "y = dy*table[x]", true,
+		func() {
+			VGATHERDPS(Mem{Base: R8, Index: Z1, Scale: 4}, K1, Z0)
+			VMULPS(Mem{Base: RDX}, Z0, Z0)
+			VMOVUPS(Z0, Mem{Base: RDI})
+			ADDQ(Imm(64), RDI)
+			ADDQ(Imm(64), RDX)
+		})
 }

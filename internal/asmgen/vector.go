@@ -86,7 +86,8 @@ func transposeAVX2() {
 	RET()
 }
 
-// vectorLoop runs body over blocks of lanes*unroll, then lanes, floats at RDI and RSI; RCX counts what is left, down to below lanes.
+// vectorLoop runs body over blocks of lanes*unroll, then lanes, floats at RDI and RSI; RCX counts what is left, down to
+// below lanes.
 func vectorLoop(lanes, unroll int, body func(disp int)) {
 	block := lanes * unroll
 	advance := func(n int) {

@@ -6,8 +6,8 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// widens are the kernels that move bfloat16: to float32, where a number becomes the upper half of four bytes, and to pairs; and what a product
-// has to do to its float32 tiles on the way to bfloat16.
+// widens are the kernels that move bfloat16: to float32, where a number becomes the upper half of four bytes, and to
+// pairs; and what a product has to do to its float32 tiles on the way to bfloat16.
 func widens() {
 	for _, w := range widths {
 		w.widenRows()
@@ -16,7 +16,8 @@ func widens() {
 	addRows()
 }
 
-// zipPanels writes one row of pairs of several panels: dst[panels][32][2], step bytes apart, from even and odd [panels][32].
+// zipPanels writes one row of pairs of several panels: dst[panels][32][2], step bytes apart, from even and odd
+// [panels][32].
 func zipPanels() {
 	TEXT("zipPanels512", NOSPLIT, "func(dst *uint16, step uintptr, even, odd *uint16, panels uintptr)")
 	Doc("zipPanels512: dst[q][j] = even[q][j], odd[q][j] for j < 32 and panels q step bytes apart.")
@@ -73,7 +74,8 @@ func addRows() {
 // widenRows writes dst[m][n] = src[m][n], n a multiple of 2*lanes; strides are in bytes. It asks for rows to come.
 func (w width) widenRows() {
 	TEXT("widenRows"+w.suffix, NOSPLIT, "func(dst *float32, ldd uintptr, src *uint16, lds uintptr, m, n uintptr)")
-	Doc("widenRows" + w.suffix + ": dst = src in float32, m rows; n is a multiple of " + map[int]string{16: "32", 8: "16"}[w.lanes] + ".")
+	Doc("widenRows" + w.suffix + ": dst = src in float32, m rows; n is a multiple of " + map[int]string{16: "32",
+		8: "16"}[w.lanes] + ".")
 	Pragma("noescape")
 	rowsLoop(4, 2*w.lanes, 4*w.lanes, 8*w.lanes, func() {
 		for i := range 2 {

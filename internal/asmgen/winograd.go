@@ -10,9 +10,9 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// transform is a pair of small matrices applied to both sides of a rectangle of vectors: dst = D src R'. The 2-d program applies R along a
-// row of the source for one group of its outputs, for all rows, keeps these at most 12 values in registers, and applies D down each of the
-// group's columns. Inputs are read once per group; nothing is spilled.
+// transform is a pair of small matrices applied to both sides of a rectangle of vectors: dst = D src R'. The 2-d
+// program applies R along a row of the source for one group of its outputs, for all rows, keeps these at most 12 values
+// in registers, and applies D down each of the group's columns. Inputs are read once per group; nothing is spilled.
 type transform struct {
 	name, doc   string
 	down, right matrix
@@ -33,7 +33,8 @@ type group struct {
 	emit func(e emitter, in func(j int) Op, o []VecPhysical, t VecPhysical)
 }
 
-// emitter hides where constants live: in registers while inputs are in memory, the other way round in the second pass of AVX2.
+// emitter hides where constants live: in registers while inputs are in memory, the other way round in the second pass
+// of AVX2.
 type emitter struct {
 	k func(v float64) Op
 }
@@ -264,7 +265,8 @@ func (tr transform) emit(w vectors) {
 	name := tr.name + w.suffix
 	all := tr.constants()
 	constants := table(name+"_constants", all)
-	TEXT(name, NOSPLIT, "func(dst *float32, drow, dcol, dnext uintptr, src *float32, srow, scol, snext, n, count uintptr)")
+	TEXT(name, NOSPLIT, "func(dst *float32, drow, dcol, dnext uintptr, src *float32, srow, scol, snext, n, "+
+		"count uintptr)")
 	Pragma("noescape")
 	Doc(fmt.Sprintf("%s transforms %s, n vectors of %d channels, count times over.", name, tr.doc, w.size/4),
 		"Element (i,j) lies at i*row + j*col bytes; the next begins next bytes behind the vectors of the one before.")

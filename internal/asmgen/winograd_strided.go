@@ -6,13 +6,14 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// The transforms of a 3x3 convolution of stride 2 with the points 0, 1, -1, 2 and infinity. The even rows and columns of a patch meet two taps, the
-// odd ones one tap, which has nothing at infinity.
+// The transforms of a 3x3 convolution of stride 2 with the points 0, 1, -1, 2 and infinity. The even rows and columns
+// of a patch meet two taps, the odd ones one tap, which has nothing at infinity.
 var (
 	stridedInput = [2]matrix{
 		{
 			in: 5, constants: []float64{2},
-			groups: append(stridedFinite, group{[]int{4}, func(e emitter, in func(int) Op, o []VecPhysical, t VecPhysical) {
+			groups: append(stridedFinite, group{[]int{4}, func(e emitter, in func(int) Op, o []VecPhysical,
+				t VecPhysical) {
 				mov(in(4), o[0])
 				sub(in(2), o[0])
 				mov(in(3), t)
@@ -158,8 +159,10 @@ func stridedTransforms() (all []transform) {
 	}
 	parts("stridedInput", "one part of a patch of x, or dy, to its points", stridedInput)
 	parts("stridedOutput", "the points of one part to 4x4 elements of y, or dx", stridedOutput)
-	all = append(all, square("stridedGradient", "the 4x4 patch of dy to 25 points, the adjoint of stridedOutputEE", stridedGradient))
+	all = append(all, square("stridedGradient", "the 4x4 patch of dy to 25 points, the adjoint of stridedOutputEE",
+		stridedGradient))
 	parts("stridedFilter", "the weights of one part to its points", stridedFilter)
-	parts("stridedWeights", "points to the gradient by one part's weights, the adjoint of stridedFilter", stridedWeights)
+	parts("stridedWeights", "points to the gradient by one part's weights, the adjoint of stridedFilter",
+		stridedWeights)
 	return all
 }

@@ -6,7 +6,8 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// The kernels of this file work on bytes, sixteen at a time, in 16-bit lanes; they give what the plain Go beside them gives.
+// The kernels of this file work on bytes, sixteen at a time, in 16-bit lanes; they give what the plain Go beside them
+// gives.
 
 // words is a vector that repeats a pattern of 16-bit numbers.
 func words(name string, pattern ...int16) Mem {
@@ -26,7 +27,8 @@ func shuffle(name string, index [16]int) Mem {
 	return m
 }
 
-// rasterYCbCr uses that the coefficients are whole numbers of 2^16 and a rest of 16 bits, which leave the rounding alone.
+// rasterYCbCr uses that the coefficients are whole numbers of 2^16 and a rest of 16 bits, which leave the rounding
+// alone.
 func rasterYCbCr() {
 	middle := words("ycbcrMiddle", 128)
 	red := words("ycbcrRed", 91881-1<<16)
@@ -51,12 +53,14 @@ func rasterYCbCr() {
 		first[i], firstBlue[i] = at(i)
 		last[i], lastBlue[i] = at(16 + i)
 	}
-	masks := [2][2]Mem{{shuffle("ycbcrFirst", first), shuffle("ycbcrFirstBlue", firstBlue)}, {shuffle("ycbcrLast", last), shuffle("ycbcrLastBlue", lastBlue)}}
+	masks := [2][2]Mem{{shuffle("ycbcrFirst", first), shuffle("ycbcrFirstBlue", firstBlue)},
+		{shuffle("ycbcrLast", last), shuffle("ycbcrLastBlue", lastBlue)}}
 
 	TEXT("ycbcr256", NOSPLIT, "func(to *byte, luma *byte, cb *byte, cr *byte, blocks uintptr)")
 	Doc("ycbcr256: to = red, green and blue of 16 pixels a block; at least one block.")
 	Pragma("noescape")
-	to, luma, cb, cr, n := Load(Param("to"), GP64()), Load(Param("luma"), GP64()), Load(Param("cb"), GP64()), Load(Param("cr"), GP64()), Load(Param("blocks"), GP64())
+	to, luma, cb, cr, n := Load(Param("to"), GP64()), Load(Param("luma"), GP64()), Load(Param("cb"), GP64()),
+		Load(Param("cr"), GP64()), Load(Param("blocks"), GP64())
 	mid := YMM()
 	VMOVDQU(middle, mid)
 	loop("block", n, func() {
@@ -122,12 +126,14 @@ func rasterYCbCr() {
 	RET()
 }
 
-// rasterDouble is the triangle filter within a row, or within two rows: a neighbour's part is a quarter along each axis.
+// rasterDouble is the triangle filter within a row, or within two rows: a neighbour's part is a quarter along each
+// axis.
 func rasterDouble() {
 	one, two := words("doubleOne", 1), words("doubleTwo", 2)
 	seven, eight := words("doubleSeven", 7), words("doubleEight", 8)
 	TEXT("double256", NOSPLIT, "func(to *byte, from *byte, blocks uintptr)")
-	Doc("double256: 32 bytes of to for 16 of from a block, of which it reads one byte before and one after; at least one block.")
+	Doc("double256: 32 bytes of to for 16 of from a block, of which it reads one byte before and one after; at " +
+		"least one block.")
 	Pragma("noescape")
 	to, from, n := Load(Param("to"), GP64()), Load(Param("from"), GP64()), Load(Param("blocks"), GP64())
 	loop("block", n, func() {
@@ -145,7 +151,8 @@ func rasterDouble() {
 	TEXT("between256", NOSPLIT, "func(to *byte, near *byte, far *byte, blocks uintptr)")
 	Doc("between256: the same of two rows.")
 	Pragma("noescape")
-	to, near, far, n := Load(Param("to"), GP64()), Load(Param("near"), GP64()), Load(Param("far"), GP64()), Load(Param("blocks"), GP64())
+	to, near, far, n := Load(Param("to"), GP64()), Load(Param("near"), GP64()), Load(Param("far"), GP64()),
+		Load(Param("blocks"), GP64())
 	loop("block", n, func() {
 		doubled(to, 4, eight, seven, func(at int) VecVirtual {
 			v, w := YMM(), YMM()

@@ -1,4 +1,5 @@
-// Package called says how the user called this program: a message that says what to type next names the command as it was typed.
+// Package called says how the user called this program: a message that says what to type next names the command as it
+// was typed.
 package called
 
 import (
@@ -8,8 +9,8 @@ import (
 	"strings"
 )
 
-// Name is the command as it was typed: "experiment", "./bin/experiment", or "go run ./cmd/experiment". The binary of a test, which nobody
-// types, stands for the command.
+// Name is the command as it was typed: "experiment", "./bin/experiment", or "go run ./cmd/experiment". The binary of a
+// test, which nobody types, stands for the command.
 func Name() string {
 	path, module := "", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -55,7 +56,8 @@ func Line(words ...string) string {
 
 // quote puts a word into quotes that a shell needs for it.
 func quote(word string) string {
-	if word != "" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,+@%\\") == "" {
+	if word != "" &&
+		strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,+@%\\") == "" {
 		return word
 	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"

@@ -31,7 +31,8 @@ func TestName(t *testing.T) {
 }
 
 func TestLine(t *testing.T) {
-	if got := Line("resume", "my runs/it's one", "--set", "train.length=") + " "; got != `experiment resume 'my runs/it'\''s one' --set train.length= ` {
+	if got := Line("resume", "my runs/it's one", "--set", "train.length=") +
+		" "; got != `experiment resume 'my runs/it'\''s one' --set train.length= ` {
 		t.Errorf("got %s", got)
 	}
 }

@@ -1,5 +1,5 @@
-// Package callsite finds the lines of source that errors name: the caller's of a graph under construction, a panic's, and the line where a
-// method is declared. Lines are written as folder/file.go:12.
+// Package callsite finds the lines of source that errors name: the caller's of a graph under construction, a panic's,
+// and the line where a method is declared. Lines are written as folder/file.go:12.
 package callsite
 
 import (
@@ -51,8 +51,8 @@ func (f Frame) Own() bool { return f.Package == module || strings.HasPrefix(f.Pa
 // here is where this package is in the module.
 const here = "/internal/callsite"
 
-// module is the path of this module. It follows from this package's own path, so that it is right after a renaming of the module, and
-// where another module imports this one.
+// module is the path of this module. It follows from this package's own path, so that it is right after a renaming of
+// the module, and where another module imports this one.
 var module = strings.TrimSuffix(reflect.TypeFor[Frame]().PkgPath(), here)
 
 // Module is the path of this module.
@@ -86,8 +86,8 @@ func standard(pkg string) bool {
 	return modules != nil && pkg != "main" && !slices.ContainsFunc(modules, inModule)
 }
 
-// Stack is the functions that called the caller, the nearest first, without those of the standard library and of this package. In a deferred
-// function that recovers, it is the stack of what panicked.
+// Stack is the functions that called the caller, the nearest first, without those of the standard library and of this
+// package. In a deferred function that recovers, it is the stack of what panicked.
 func Stack() []Frame {
 	pc := make([]uintptr, 256)
 	frames := runtime.CallersFrames(pc[:runtime.Callers(2, pc)])
@@ -126,15 +126,16 @@ func packageOf(function string) string {
 // StackVariable is the environment variable that makes Trace print.
 const StackVariable = "SELFSUP_STACK"
 
-// Trace prints Go's stack to standard error if SELFSUP_STACK is set: for who looks for the cause of a panic that became an error.
+// Trace prints Go's stack to standard error if SELFSUP_STACK is set: for who looks for the cause of a panic that became
+// an error.
 func Trace() {
 	if os.Getenv(StackVariable) != "" {
 		os.Stderr.Write(debug.Stack())
 	}
 }
 
-// Panic is an error that says what panicked and where: the nearest line outside this module, or the nearest of all. A function that recovers
-// calls it.
+// Panic is an error that says what panicked and where: the nearest line outside this module, or the nearest of all. A
+// function that recovers calls it.
 func Panic(what any) error {
 	Trace()
 	stack := Stack()

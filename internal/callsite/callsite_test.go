@@ -18,7 +18,8 @@ type inner struct{}
 func (inner) Promoted() {}
 
 func TestMethod(t *testing.T) {
-	for name, want := range map[string]string{"Pointer": "callsite/callsite_test.go:13", "Missing": "", "Promoted": ""} {
+	for name, want := range map[string]string{"Pointer": "callsite/callsite_test.go:13", "Missing": "",
+		"Promoted": ""} {
 		if got := Method(&thing{}, name); got != want {
 			t.Errorf("%s is declared at %q, want %q", name, got, want)
 		}
@@ -36,7 +37,8 @@ func TestModule(t *testing.T) {
 		t.Fatalf("the module is %q", module)
 	}
 	f := Frame{Package: module + "/graph/op", File: "x/graph/op/apply.go", Line: 7}
-	if !f.In("graph") || !f.In("heads", "graph/op") || f.In("grap") || f.In("graph/o") || !f.Own() || f.String() != "op/apply.go:7" {
+	if !f.In("graph") || !f.In("heads", "graph/op") || f.In("grap") || f.In("graph/o") || !f.Own() ||
+		f.String() != "op/apply.go:7" {
 		t.Errorf("%+v is not in graph", f)
 	}
 	for _, path := range []string{module + "x/graph", "other/graph", module + "-graph"} {
@@ -79,7 +81,8 @@ func TestPanic(t *testing.T) {
 		{func() { _ = none[3] }, `^panic: runtime error: index out of range \[3\] with length 0 \(`},
 		{func() { bytes.Repeat([]byte("x"), -1) }, `^panic: bytes: negative Repeat count \(`},
 		{func() { panic(errors.New("mine")) }, `^panic: mine \(`},
-		{func() { var m *thing; _ = m.inner; _ = m.Value; m.Value() }, `^panic: runtime error: invalid memory address .* \(`},
+		{func() { var m *thing; _ = m.inner; _ = m.Value; m.Value() },
+			`^panic: runtime error: invalid memory address .* \(`},
 	} {
 		err := after(c.f)
 		if err == nil || !regexp.MustCompile(c.want+`callsite/callsite_test\.go:\d+\)$`).MatchString(err.Error()) {

@@ -71,8 +71,8 @@ func Linear(x Tensor) Tensor { return Permute(x, 1, 0) }
 // Same is for what has the same layout.
 func Same(x Tensor) Tensor { return x }
 
-// Report prints which fixtures of a group were checked (names as group/fixture) and which have no counterpart, for tests that do not
-// run through Each.
+// Report prints which fixtures of a group were checked (names as group/fixture) and which have no counterpart, for
+// tests that do not run through Each.
 func Report(t testing.TB, group string, checked []string) {
 	t.Helper()
 	var r tally

@@ -1,5 +1,6 @@
-// Package golden reads the golden numbers: one JSON file a fixture, made by reference implementations that nobody of this project
-// wrote, described in testdata/golden/README.md. It imports nothing of the project, so that any package's tests may use it.
+// Package golden reads the golden numbers: one JSON file a fixture, made by reference implementations that nobody of
+// this project wrote, described in testdata/golden/README.md. It imports nothing of the project, so that any package's
+// tests may use it.
 package golden
 
 import (
@@ -175,7 +176,8 @@ func Dir(t testing.TB) string {
 	}
 }
 
-// Names lists a group's fixtures in the directory, as group/fixture. A directory without any fixture, of whatever group, ends the test.
+// Names lists a group's fixtures in the directory, as group/fixture. A directory without any fixture, of whatever
+// group, ends the test.
 func Names(t testing.TB, group string) []string {
 	t.Helper()
 	dir := Dir(t)
@@ -193,7 +195,8 @@ func Names(t testing.TB, group string) []string {
 	return names
 }
 
-// Load reads the fixture of a name, as group/fixture. The directory of GOLDEN_DIR may lack it: the test is skipped, saying so.
+// Load reads the fixture of a name, as group/fixture. The directory of GOLDEN_DIR may lack it: the test is skipped,
+// saying so.
 func Load(t testing.TB, name string) *Fixture {
 	t.Helper()
 	path := filepath.Join(Dir(t), filepath.FromSlash(name)+".json")
@@ -211,10 +214,12 @@ func Load(t testing.TB, name string) *Fixture {
 	return f
 }
 
-// Each runs check as a subtest for every fixture of a group that the directory and counterparts (by name without the group) both hold,
-// and prints a summary. check may Skip a fixture whose settings have no counterpart here. elsewhere names fixtures that another
-// package's test checks. The directory of GOLDEN_DIR may lack fixtures; the repository's may not lack one that has a counterpart.
-func Each[C any](t *testing.T, group string, counterparts map[string]C, check func(t *testing.T, f *Fixture, c C), elsewhere ...string) {
+// Each runs check as a subtest for every fixture of a group that the directory and counterparts (by name without the
+// group) both hold, and prints a summary. check may Skip a fixture whose settings have no counterpart here. elsewhere
+// names fixtures that another package's test checks. The directory of GOLDEN_DIR may lack fixtures; the repository's
+// may not lack one that has a counterpart.
+func Each[C any](t *testing.T, group string, counterparts map[string]C, check func(t *testing.T, f *Fixture, c C),
+	elsewhere ...string) {
 	t.Helper()
 	var r tally
 	for _, full := range Names(t, group) {
@@ -270,8 +275,8 @@ func (r tally) summary(group string) string {
 	return s
 }
 
-// Tolerance of losses, layers, optimisers and evaluations, relative to the largest entry. fp32 is what the reference loses in float32:
-// ten times that is fair. A reference that casts to float32 inside is not known better than 5e-6.
+// Tolerance of losses, layers, optimisers and evaluations, relative to the largest entry. fp32 is what the reference
+// loses in float32: ten times that is fair. A reference that casts to float32 inside is not known better than 5e-6.
 func (f *Fixture) Tolerance(float32s bool, fp32 float64) float64 {
 	if float32s {
 		return max(1e-4, 10*fp32)

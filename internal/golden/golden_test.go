@@ -89,7 +89,8 @@ func TestDirectories(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(dir, "layers"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	text := `{"name": "layers/x", "inputs": {"m": {"shape": [2], "dtype": "bool", "data": [true, false]}, "f": {"shape": [2], "formula": "U", "id": 17}}, "params": {"eps": 0.5, "kernel": 3}}`
+	text :=
+		`{"name": "layers/x", "inputs": {"m": {"shape": [2], "dtype": "bool", "data": [true, false]}, "f": {"shape": [2], "formula": "U", "id": 17}}, "params": {"eps": 0.5, "kernel": 3}}`
 	if err := os.WriteFile(filepath.Join(dir, "layers", "x.json"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -97,10 +98,12 @@ func TestDirectories(t *testing.T) {
 		t.Errorf("a directory of another group: got %q, want none of losses and no complaint", got)
 	}
 	f := Load(t, "layers/x")
-	if got, want := f.Inputs["m"], (Tensor{Shape: []int{2}, Int: true, Data: []float64{1, 0}}); !reflect.DeepEqual(got, want) {
+	if got, want := f.Inputs["m"], (Tensor{Shape: []int{2}, Int: true, Data: []float64{1, 0}}); !reflect.DeepEqual(got,
+		want) {
 		t.Errorf("booleans: got %v, want %v", got, want)
 	}
-	if got, want := f.Inputs["f"].Data, []float64{float64(float32(U(17, 0))), float64(float32(U(17, 1)))}; !reflect.DeepEqual(got, want) {
+	if got, want := f.Inputs["f"].Data, []float64{float64(float32(U(17, 0))),
+		float64(float32(U(17, 1)))}; !reflect.DeepEqual(got, want) {
 		t.Errorf("a formula: got %v, want %v", got, want)
 	}
 	if got := Param[float64](t, f, "eps"); got != 0.5 {
@@ -111,7 +114,10 @@ func TestDirectories(t *testing.T) {
 	}
 	for name, c := range map[string]func(r *recorder){
 		`layers/x has no parameter "mu"`: func(r *recorder) { Param[float64](r, f, "mu") },
-		`layers/x: parameter eps = 0.5: json: cannot unmarshal number 0.5 into Go value of type int`: func(r *recorder) { Param[int](r, f, "eps") },
+		`layers/x: parameter eps = 0.5: json: cannot unmarshal number 0.5 into Go value of type int`: func(
+			r *recorder) {
+			Param[int](r, f, "eps")
+		},
 	} {
 		if got := fatal(c); got != name {
 			t.Errorf("got %q, want %q", got, name)

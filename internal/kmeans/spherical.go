@@ -51,7 +51,8 @@ func Draw(r *rand.Rand, x []float32, d, k int) []float32 {
 // (DeepCluster v2).
 func Spherical(ctx context.Context, x, start []float32, d, iterations int) (*Clusters, error) {
 	if d < 1 || len(x)%d != 0 || len(start)%d != 0 || len(start) == 0 {
-		return nil, fmt.Errorf("kmeans: %d numbers of rows and %d of centres; want rows of %d, and at least one centre", len(x), len(start), d)
+		return nil, fmt.Errorf("kmeans: %d numbers of rows and %d of centres; want rows of %d, and at least one centre",
+			len(x), len(start), d)
 	}
 	c := &Clusters{Centres: append([]float32(nil), start...), Of: make([]int32, len(x)/d)}
 	for range iterations {

@@ -2,10 +2,11 @@
 //
 //	go run ./internal/readme [-length "2 epochs"] [-skip COMMAND]...
 //
-// Blocks of the language sh are commands. They run one after the other in one shell, which begins in the clone, a folder named selfsup, and stops at
-// the first that fails. A block of another language whose first line is a comment with the name of a file, such as "# cold.toml" or
-// "// ../mine/main.go", is that file, relative to the clone. What is not as in the README: with -length every training lasts as long as that says, and
-// commands given by -skip do not run. Both are printed where they happen.
+// Blocks of the language sh are commands. They run one after the other in one shell, which begins in the clone, a
+// folder named selfsup, and stops at the first that fails. A block of another language whose first line is a comment
+// with the name of a file, such as "# cold.toml" or "// ../mine/main.go", is that file, relative to the clone. What is
+// not as in the README: with -length every training lasts as long as that says, and commands given by -skip do not run.
+// Both are printed where they happen.
 package main
 
 import (

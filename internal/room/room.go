@@ -1,5 +1,5 @@
-// Package room tells how much memory a process may still take, so that what does not fit is refused in a sentence before it is taken:
-// the Go runtime ends a process that asks for more than there is.
+// Package room tells how much memory a process may still take, so that what does not fit is refused in a sentence
+// before it is taken: the Go runtime ends a process that asks for more than there is.
 package room
 
 import (
@@ -93,8 +93,8 @@ func version1(r Room, dir string) Room {
 	return r.with(most-used+stat["total_inactive_file"]+stat["total_active_file"], groupLimit)
 }
 
-// upwards lists the folders of a control group and of those above it. In a container the group's path may be that outside of it, and only the
-// folder at the top is there.
+// upwards lists the folders of a control group and of those above it. In a container the group's path may be that
+// outside of it, and only the folder at the top is there.
 func upwards(top, group string) []string {
 	dirs := []string{top}
 	for group = path.Clean("/" + group); group != "/"; group = path.Dir(group) {

@@ -28,8 +28,9 @@ func TestRead(t *testing.T) {
 		{"address space that is taken", machine, limits{gb, none}, 0, "the limit on its address space (ulimit -v)"},
 		{"data", machine, limits{6 * gb, 3 * gb}, 2 * gb, "the limit on its data (ulimit -d)"},
 		{"a group of version 2", with(machine, map[string]string{
-			"proc/self/cgroup":                  "0::/user/job\n",
-			"sys/fs/cgroup/user/job/memory.max": "8589934592\n", "sys/fs/cgroup/user/job/memory.current": "3221225472\n",
+			"proc/self/cgroup":                       "0::/user/job\n",
+			"sys/fs/cgroup/user/job/memory.max":      "8589934592\n",
+			"sys/fs/cgroup/user/job/memory.current":  "3221225472\n",
 			"sys/fs/cgroup/user/job/memory.stat":     "anon 1\ninactive_file 1073741824\nactive_file 1073741824\n",
 			"sys/fs/cgroup/user/job/memory.swap.max": "0\n", "sys/fs/cgroup/user/job/memory.swap.current": "0\n",
 			"sys/fs/cgroup/user/memory.max": "max\n",
@@ -41,13 +42,16 @@ func TestRead(t *testing.T) {
 		}), limits{none, none}, 2 * gb, groupLimit}, // one of them swap
 		{"a container, whose group is at the top", with(machine, map[string]string{
 			"proc/self/cgroup":         "0::/../../docker/abc\n",
-			"sys/fs/cgroup/memory.max": "2147483648\n", "sys/fs/cgroup/memory.current": "1073741824\n", "sys/fs/cgroup/memory.swap.max": "0\n",
+			"sys/fs/cgroup/memory.max": "2147483648\n", "sys/fs/cgroup/memory.current": "1073741824\n",
+			"sys/fs/cgroup/memory.swap.max": "0\n",
 		}), limits{none, none}, gb, groupLimit},
 		{"a group of version 1", with(machine, map[string]string{
 			"proc/self/cgroup":                               "5:cpu,cpuacct:/\n4:memory:/job\n0::/\n",
 			"sys/fs/cgroup/memory/memory.limit_in_bytes":     "9223372036854771712\n",
-			"sys/fs/cgroup/memory/job/memory.limit_in_bytes": "5368709120\n", "sys/fs/cgroup/memory/job/memory.usage_in_bytes": "4294967296\n",
-			"sys/fs/cgroup/memory/job/memory.stat": "total_inactive_file 536870912\ntotal_active_file 536870912\n",
+			"sys/fs/cgroup/memory/job/memory.limit_in_bytes": "5368709120\n",
+			"sys/fs/cgroup/memory/job/memory.usage_in_bytes": "4294967296\n",
+			"sys/fs/cgroup/memory/job/memory.stat": "total_inactive_file 536870912\n" +
+				"total_active_file 536870912\n",
 		}), limits{none, none}, 2 * gb, groupLimit},
 	} {
 		root := t.TempDir()

@@ -9,12 +9,13 @@ import (
 	"selfsup/setting"
 )
 
-// MoCo makes a view recognise the other view of its image, as a slowly following encoder sees it, among a queue of such keys of past steps.
+// MoCo makes a view recognise the other view of its image, as a slowly following encoder sees it, among a queue of such
+// keys of past steps.
 //
-// Version 2: Chen, Fan, Girshick, He 2020, arXiv:2003.04297, section 3; the loss is eq. 1, queue and momentum are section 3.2 of version 1,
-// arXiv:1911.05722. The authors shuffle images between GPUs before the keys' batch norm, so that no GPU sees a query and its key with the same
-// statistics. Here both encoders take the batch of their view whole, as the authors' code does on one GPU. A queue need not be a multiple of the
-// batch: keys go on at its beginning.
+// Version 2: Chen, Fan, Girshick, He 2020, arXiv:2003.04297, section 3; the loss is eq. 1, queue and momentum are
+// section 3.2 of version 1, arXiv:1911.05722. The authors shuffle images between GPUs before the keys' batch norm, so
+// that no GPU sees a query and its key with the same statistics. Here both encoders take the batch of their view whole,
+// as the authors' code does on one GPU. A queue need not be a multiple of the batch: keys go on at its beginning.
 type MoCo struct {
 	Projector   []int   `toml:"projector"`   // widths, without norms; the last is D
 	Queue       int     `toml:"queue"`       // keys of past steps

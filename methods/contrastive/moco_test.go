@@ -21,7 +21,8 @@ import (
 func TestGoldenMoCo(t *testing.T) {
 	ongraph.Check(t, golden.Load(t, "losses/moco_infonce_queue"), true, func(c *ongraph.Case) {
 		tau := golden.Param[float64](c.T, c.F, "temperature")
-		q, k, queue := c.In("q", golden.Same), op.StopGradient(c.In("k", golden.Same)), op.StopGradient(c.In("queue", golden.Linear))
+		q, k, queue := c.In("q", golden.Same), op.StopGradient(c.In("k", golden.Same)),
+			op.StopGradient(c.In("queue", golden.Linear))
 		unit := func(x *graph.Node) *graph.Node { return op.Normalize(x, losses.Eps) }
 		c.Out("logits", losses.Logits(unit(q), unit(k), queue, tau), golden.Same)
 		at := c.Constant(golden.Param[float64](c.T, c.F, "ptr_before"))

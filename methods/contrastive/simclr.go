@@ -12,9 +12,9 @@ import (
 
 // SimCLR makes the two views of an image recognise each other among all other views of the batch.
 //
-// Chen, Kornblith, Norouzi, Hinton, ICML 2020, arXiv:2002.05709, Alg. 1. Both views go through the encoder as one batch, as in the
-// authors' code, so batch norm sees them together. Of crops of several sizes each large one is paired with every other view, as SwAV pairs
-// them, and each size is a batch.
+// Chen, Kornblith, Norouzi, Hinton, ICML 2020, arXiv:2002.05709, Alg. 1. Both views go through the encoder as one
+// batch, as in the authors' code, so batch norm sees them together. Of crops of several sizes each large one is paired
+// with every other view, as SwAV pairs them, and each size is a batch.
 type SimCLR struct {
 	Projector   []int   `toml:"projector"`   // widths; the last is D
 	Temperature float64 `toml:"temperature"` // of the cosine similarities

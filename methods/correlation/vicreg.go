@@ -1,4 +1,5 @@
-// Package correlation holds methods that shape the covariance of the embeddings: section 2.4 of the Cookbook (arXiv:2304.12210).
+// Package correlation holds methods that shape the covariance of the embeddings: section 2.4 of the Cookbook
+// (arXiv:2304.12210).
 package correlation
 
 import (
@@ -13,11 +14,12 @@ import (
 	"selfsup/setting"
 )
 
-// VICReg keeps two views of an image close while each embedding dimension keeps unit spread and stays uncorrelated with the others.
+// VICReg keeps two views of an image close while each embedding dimension keeps unit spread and stays uncorrelated with
+// the others.
 //
-// Bardes, Ponce, LeCun, ICLR 2022, arXiv:2105.04906, Alg. 1. As in the authors' code the variance hinge is the mean of the two
-// views' (the paper writes their sum), and each view is a batch of its own for batch norm. Of crops of several sizes the terms are means over the
-// pairs of a large view and another.
+// Bardes, Ponce, LeCun, ICLR 2022, arXiv:2105.04906, Alg. 1. As in the authors' code the variance hinge is the mean of
+// the two views' (the paper writes their sum), and each view is a batch of its own for batch norm. Of crops of several
+// sizes the terms are means over the pairs of a large view and another.
 type VICReg struct {
 	Projector  []int   `toml:"projector"`  // widths; the last is D
 	Invariance float64 `toml:"invariance"` // weight of the mean squared distance
@@ -65,7 +67,8 @@ func (m *VICReg) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) me
 	}
 }
 
-// Terms are the three terms of the loss for the embeddings of views [B,D], the large ones first: arXiv:2105.04906, eq. 6, the mean over pairs.
+// Terms are the three terms of the loss for the embeddings of views [B,D], the large ones first: arXiv:2105.04906, eq.
+// 6, the mean over pairs.
 func (m *VICReg) Terms(z []*graph.Node, large int) []methods.Term {
 	var invariance, variance, covariance []*graph.Node
 	hinges, decorrelations := each(z, losses.SpreadHinge), each(z, losses.Decorrelation)

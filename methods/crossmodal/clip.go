@@ -1,5 +1,5 @@
-// Package crossmodal holds methods that learn from samples in two forms, such as images and texts: section 2.7 of the Cookbook
-// (arXiv:2304.12210).
+// Package crossmodal holds methods that learn from samples in two forms, such as images and texts: section 2.7 of the
+// Cookbook (arXiv:2304.12210).
 package crossmodal
 
 import (
@@ -15,16 +15,19 @@ import (
 	"selfsup/setting"
 )
 
-// CLIP makes an image and its caption recognise each other among all others of the batch. With lock = true it is LiT: the image tower is read
-// and not trained, so that the text tower learns to say what it sees.
+// CLIP makes an image and its caption recognise each other among all others of the batch. With lock = true it is LiT:
+// the image tower is read and not trained, so that the text tower learns to say what it sees.
 //
-// Radford et al. 2021, arXiv:2103.00020, section 2.3 and figure 3; Zhai et al. 2022, arXiv:2111.07991, section 3.2. As in the authors' code the
-// logarithm of the scale is learned, from ln(1/0.07), and kept from 0 to ln 100 after every step. The text tower is any backbone of symbols; the
-// authors' is a causal transformer. LiT's image tower has its weights from the recipe's [init], and dim = 0 gives it no head, as in that paper.
+// Radford et al. 2021, arXiv:2103.00020, section 2.3 and figure 3; Zhai et al. 2022, arXiv:2111.07991, section 3.2. As
+// in the authors' code the logarithm of the scale is learned, from ln(1/0.07), and kept from 0 to ln 100 after every
+// step. The text tower is any backbone of symbols; the authors' is a causal transformer. LiT's image tower has its
+// weights from the recipe's [init], and dim = 0 gives it no head, as in that paper.
 type CLIP struct {
 	Text overlay.Choice[backbones.Backbone] `toml:"text" overlay:"of=backbone"` // the tower of captions
-	Dim  int                                `toml:"dim"`                        // of the space of both, by a linear layer on each tower; 0: that of the image's features as they are
-	Lock bool                               `toml:"lock"`                       // LiT: the image tower is read, not trained
+	// of the space of both, by a linear layer on each tower; 0: that of the image's features as they are
+	Dim int `toml:"dim"`
+	// LiT: the image tower is read, not trained
+	Lock bool `toml:"lock"`
 }
 
 // DefaultCLIP has the paper's width for ViT-B.
@@ -38,7 +41,8 @@ func (m *CLIP) Validate() error {
 	return nil
 }
 
-// largestLogScale is ln 100, above which the scale of the similarities makes training unstable (section 2.5 of the paper).
+// largestLogScale is ln 100, above which the scale of the similarities makes training unstable (section 2.5 of the
+// paper).
 const largestLogScale = 4.605170185988092
 
 // Build implements methods.Method.
@@ -58,7 +62,8 @@ func (m *CLIP) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 	}
 }
 
-// Logits are the scaled similarities of all images u [B,D] with all texts v [B,D], a row an image. Rows are made unit here.
+// Logits are the scaled similarities of all images u [B,D] with all texts v [B,D], a row an image. Rows are made unit
+// here.
 func Logits(s *graph.Scope, u, v, logScale *graph.Node) *graph.Node {
 	u, v = s.AllRows(op.Normalize(u, losses.Eps)), s.AllRows(op.Normalize(v, losses.Eps))
 	return op.Mul(op.MatMul(u, v, false, true), op.Exp(logScale))

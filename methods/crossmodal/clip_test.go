@@ -42,7 +42,8 @@ func TestScaleStaysBelow100(t *testing.T) {
 	f := golden.Load(t, "multimodal/clip_learned_temperature")
 	_, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
 		tune := build(s, clip(false, 4), 4).Tune
-		if len(tune) != 1 || tune[0].Scope != "log_scale" || tune[0].Within != [2]float64{0, golden.Param[float64](t, f, "log_max")} {
+		if len(tune) != 1 || tune[0].Scope != "log_scale" || tune[0].Within != [2]float64{0,
+			golden.Param[float64](t, f, "log_max")} {
 			t.Errorf("tuned %+v, want log_scale from 0 to that of the file", tune)
 		}
 	})
@@ -65,7 +66,8 @@ func TestGoldenLiT(t *testing.T) {
 
 func clip(lock bool, dim int) *crossmodal.CLIP {
 	text := &backbones.Symbols{Width: 5, Hidden: []int{6}}
-	return &crossmodal.CLIP{Text: overlay.Choice[backbones.Backbone]{Name: "symbols", Value: text}, Dim: dim, Lock: lock}
+	return &crossmodal.CLIP{Text: overlay.Choice[backbones.Backbone]{Name: "symbols", Value: text}, Dim: dim,
+		Lock: lock}
 }
 
 // build is a method on small images with captions of 5 symbols.
@@ -79,7 +81,8 @@ func build(s *graph.Scope, m methods.Method, rows int) methods.Objective {
 }
 
 func TestGradients(t *testing.T) {
-	for name, m := range map[string]methods.Method{"clip": clip(false, 4), "clip, features as they are": clip(false, 0), "lit": clip(true, 0)} {
+	for name, m := range map[string]methods.Method{"clip": clip(false, 4), "clip, features as they are": clip(false, 0),
+		"lit": clip(true, 0)} {
 		t.Run(name, func(t *testing.T) {
 			optest.CheckGradients(t, func(s *graph.Scope) *graph.Node { return build(s, m, 4).Loss() }, nil, 8, 2e-5)
 		})

@@ -1,4 +1,5 @@
-// Package dense holds methods that compare places of images, not whole images: section 4.3 of the Cookbook (arXiv:2304.12210).
+// Package dense holds methods that compare places of images, not whole images: section 4.3 of the Cookbook
+// (arXiv:2304.12210).
 package dense
 
 import (
@@ -10,11 +11,12 @@ import (
 	"selfsup/setting"
 )
 
-// DenseCL makes every place of a view's feature map recognise the most similar place of the other view, among a queue of other images, beside
-// MoCo's loss of the whole views.
+// DenseCL makes every place of a view's feature map recognise the most similar place of the other view, among a queue
+// of other images, beside MoCo's loss of the whole views.
 //
-// Wang, Zhang, Shen, Kong, Li, CVPR 2021, arXiv:2011.09157, eq. 2 to 4. Places correspond by the cosines of the backbone's maps, the second
-// queue holds the mean of each image's dense keys. Images are not shuffled between devices before the keys' batch norm, see contrastive.MoCo.
+// Wang, Zhang, Shen, Kong, Li, CVPR 2021, arXiv:2011.09157, eq. 2 to 4. Places correspond by the cosines of the
+// backbone's maps, the second queue holds the mean of each image's dense keys. Images are not shuffled between devices
+// before the keys' batch norm, see contrastive.MoCo.
 type DenseCL struct {
 	Projector   []int   `toml:"projector"`   // widths of both projectors, without norms; the last is D
 	Queue       int     `toml:"queue"`       // keys of past steps, of whole views and of places
@@ -64,7 +66,8 @@ func (m *DenseCL) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) m
 	}
 }
 
-// sample is what a network makes of a batch: the backbone's last map [B,T,C], an embedding of the whole [B,D] and of every place [B,T,D].
+// sample is what a network makes of a batch: the backbone's last map [B,T,C], an embedding of the whole [B,D] and of
+// every place [B,T,D].
 type sample struct{ maps, whole, places *graph.Node }
 
 // network is the encoder with both projectors, of which the dense one treats all places alike.
@@ -76,7 +79,8 @@ func (m *DenseCL) network(s *graph.Scope, enc methods.Encoder, x *graph.Node) sa
 	project := heads.Plain(s.In("projector"), c, m.Projector...)
 	dense := heads.Plain(s.In("dense").In("projector"), c, m.Projector...)
 	places := dense(op.Reshape(last, n*t, c))
-	return sample{op.Reshape(last, n, t, c), project(op.GlobalAvgPool(last)), op.Reshape(places, n, t, op.ShapeOf(places)[1])}
+	return sample{op.Reshape(last, n, t, c), project(op.GlobalAvgPool(last)),
+		op.Reshape(places, n, t, op.ShapeOf(places)[1])}
 }
 
 // terms are the loss of whole views and the loss of places, each by the queue as it was.
@@ -86,7 +90,8 @@ func (m *DenseCL) terms(s *graph.Scope, q, k sample, queue, queue2 *graph.Node) 
 	rows := func(x *graph.Node) *graph.Node { return op.Reshape(x, n*t, d) }
 	return []methods.Term{
 		{Name: "single", Weight: 1 - m.Dense, Value: losses.InfoNCE(s, q.whole, k.whole, queue, m.Temperature)},
-		{Name: "dense", Weight: m.Dense, Value: losses.InfoNCE(s, rows(q.places), rows(positive), queue2, m.Temperature)},
+		{Name: "dense", Weight: m.Dense, Value: losses.InfoNCE(s, rows(q.places), rows(positive), queue2,
+			m.Temperature)},
 	}
 }
 

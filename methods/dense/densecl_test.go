@@ -22,12 +22,15 @@ func TestGoldenDenseCL(t *testing.T) {
 		of := func(name string) sample {
 			maps := c.In(name+"_backbone", golden.Image) // [B,h,w,C]
 			at := op.ShapeOf(maps)
-			return sample{op.Reshape(maps, at[0], at[1]*at[2], at[3]), c.In(name, golden.Same), c.In(name+"_grid", grid)}
+			return sample{op.Reshape(maps, at[0], at[1]*at[2], at[3]), c.In(name, golden.Same),
+				c.In(name+"_grid", grid)}
 		}
-		m := &DenseCL{Temperature: golden.Param[float64](t, f, "temperature"), Dense: golden.Param[float64](t, f, "loss_lambda")}
+		m := &DenseCL{Temperature: golden.Param[float64](t, f, "temperature"), Dense: golden.Param[float64](t, f,
+			"loss_lambda")}
 		q, k := of("q"), of("k")
 		k.whole, k.places = op.StopGradient(k.whole), op.StopGradient(k.places)
-		terms := m.terms(c.Scope, q, k, op.StopGradient(c.In("queue", golden.Linear)), op.StopGradient(c.In("queue2", golden.Linear)))
+		terms := m.terms(c.Scope, q, k, op.StopGradient(c.In("queue", golden.Linear)),
+			op.StopGradient(c.In("queue2", golden.Linear)))
 		for _, term := range terms {
 			c.Out(term.Name, op.Scale(term.Value, term.Weight), golden.Same)
 		}
@@ -65,8 +68,9 @@ func TestRefused(t *testing.T) {
 	}
 	set := func(f func(*DenseCL)) error { m := good(); f(m); return m.Validate() }
 	for want, err := range map[string]error{
-		"the backbone has no feature maps":           build(good(), &backbones.MLP{Widths: []int{4}}),
-		"queue = 3 holds less than the 4 keys":       build(&DenseCL{Projector: []int{4}, Queue: 3, Temperature: 0.2, Dense: 0.5}, &backbones.ConvNet{Widths: []int{4}}),
+		"the backbone has no feature maps": build(good(), &backbones.MLP{Widths: []int{4}}),
+		"queue = 3 holds less than the 4 keys": build(&DenseCL{Projector: []int{4}, Queue: 3, Temperature: 0.2,
+			Dense: 0.5}, &backbones.ConvNet{Widths: []int{4}}),
 		"dense: 0: want a share above 0 and below 1": set(func(m *DenseCL) { m.Dense = 0 }),
 		"temperature: 0: want a number above 0":      set(func(m *DenseCL) { m.Temperature = 0 }),
 		"momentum: 2: want a number from 0 to 1":     set(func(m *DenseCL) { m.Momentum = 2 }),

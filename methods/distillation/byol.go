@@ -1,4 +1,5 @@
-// Package distillation holds methods whose student learns what a teacher says: section 2.3 of the Cookbook (arXiv:2304.12210).
+// Package distillation holds methods whose student learns what a teacher says: section 2.3 of the Cookbook
+// (arXiv:2304.12210).
 package distillation
 
 import (
@@ -14,9 +15,10 @@ import (
 
 // BYOL makes a predictor on top of the student guess what a slowly following teacher says of the other view.
 //
-// Grill et al., NeurIPS 2020, arXiv:2006.07733, sections 3.1 and 3.2. Each view is a batch of its own for batch norm, and the
-// teacher's batch norm uses its own batch statistics, as in the authors' code. Of crops of several sizes the teacher sees the large ones, and
-// the student guesses them from every other view; the loss is then as large as for two views.
+// Grill et al., NeurIPS 2020, arXiv:2006.07733, sections 3.1 and 3.2. Each view is a batch of its own for batch norm,
+// and the teacher's batch norm uses its own batch statistics, as in the authors' code. Of crops of several sizes the
+// teacher sees the large ones, and the student guesses them from every other view; the loss is then as large as for two
+// views.
 type BYOL struct {
 	Projector []int   `toml:"projector"` // widths; the last is D
 	Predictor []int   `toml:"predictor"` // hidden widths; the output is D wide
@@ -77,7 +79,8 @@ func (m *BYOL) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 	}
 }
 
-// regressions adds up both directions of two views. Of more views it is twice the mean over the pairs of a guess and a target of another view.
+// regressions adds up both directions of two views. Of more views it is twice the mean over the pairs of a guess and a
+// target of another view.
 func regressions(p, z []*graph.Node) *graph.Node {
 	var terms []*graph.Node
 	for i := range p {

@@ -83,9 +83,11 @@ func (m *DeepClusterV2) Build(s *graph.Scope, enc methods.Encoder, b *methods.Ba
 		of := op.Gather(s.IntState(clusterName(i), graph.Fill(-1), n), op.Concat(0, rows...)) // [VB]
 		logits := op.MatMul(z, prototypes, false, true)                                       // [VB,K]
 		o.Terms = append(o.Terms, methods.Term{
-			Name: fmt.Sprintf("clusters%d", i), Weight: 1 / float64(len(m.K)), Value: assigned(logits, of, m.Temperature),
+			Name: fmt.Sprintf("clusters%d", i), Weight: 1 / float64(len(m.K)),
+			Value: assigned(logits, of, m.Temperature),
 		})
-		o.Metrics = append(o.Metrics, methods.Metric{Name: fmt.Sprintf("accuracy%d", i), Value: op.Accuracy(logits, of)})
+		o.Metrics = append(o.Metrics, methods.Metric{Name: fmt.Sprintf("accuracy%d", i),
+			Value: op.Accuracy(logits, of)})
 	}
 	return o
 }
@@ -119,7 +121,8 @@ func (m *DeepClusterV2) cluster(memories int) func(context.Context, methods.Host
 		for i, k := range m.K {
 			x, rows, d := seen(h.Entry(memoryName(i % memories)))
 			if len(rows) < k {
-				return fmt.Errorf("k = %v: the training has seen %d samples; want at least %d of them", m.K, len(rows), k)
+				return fmt.Errorf("k = %v: the training has seen %d samples; want at least %d of them", m.K, len(rows),
+					k)
 			}
 			c, err := kmeans.Spherical(ctx, x, kmeans.Draw(r, x, d, k), d, m.Iterations)
 			if err != nil {

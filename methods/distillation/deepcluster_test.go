@@ -136,7 +136,8 @@ func TestDeepClusterJob(t *testing.T) {
 		return a
 	}
 	for i := range 2 {
-		copy(put(memoryName(i), ir.F32, 0, 5, 2).F32[2:], []float32{1, 0, 0.8, 0.6, -1, 0, -0.96, -0.28}) // row 0 was not seen
+		// row 0 was not seen
+		copy(put(memoryName(i), ir.F32, 0, 5, 2).F32[2:], []float32{1, 0, 0.8, 0.6, -1, 0, -0.96, -0.28})
 	}
 	copy(entries[memoryName(1)].F32[4:], []float32{0, 1})
 	for i, k := range m.K {
@@ -163,7 +164,8 @@ func TestDeepClusterJob(t *testing.T) {
 	}
 	untouched("ended")
 	m.K[2] = 5
-	if err := run(context.Background(), 3); err == nil || !strings.Contains(err.Error(), "the training has seen 4 samples; want at least 5 of them") {
+	if err := run(context.Background(), 3); err == nil || !strings.Contains(err.Error(),
+		"the training has seen 4 samples; want at least 5 of them") {
 		t.Errorf("five clusters of four samples: the error is %v", err)
 	}
 	m.K[2] = 3
@@ -173,7 +175,8 @@ func TestDeepClusterJob(t *testing.T) {
 	}
 	of := entries[clusterName(0)].I32
 	if of[0] != -1 || of[1] != of[2] || of[3] != of[4] || of[1] == of[3] {
-		t.Errorf("clusters of the first head are %v, want none for row 0, one for rows 1 and 2, the other for 3 and 4", of)
+		t.Errorf("clusters of the first head are %v, want none for row 0, one for rows 1 and 2, the other for 3 and 4",
+			of)
 	}
 	for i, k := range m.K {
 		p := entries[prototypesName(i)].F32

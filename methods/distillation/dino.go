@@ -20,18 +20,23 @@ import (
 // temperature rises with every step, there with every epoch; both ends are the same. The code clips the gradient of
 // each parameter by itself, train.clip all together.
 type DINO struct {
-	Layers             int            `toml:"layers"`              // of the head's MLP
-	Hidden             int            `toml:"hidden"`              // width between them
-	Bottleneck         int            `toml:"bottleneck"`          // width of the unit rows before the prototypes
-	Prototypes         int            `toml:"prototypes"`          // K
-	BatchNorm          bool           `toml:"batch_norm"`          // between the head's layers: for convolutional networks
-	LearnLengths       bool           `toml:"learn_lengths"`       // of the prototypes; without, they are 1, which is more stable
-	Temperature        float64        `toml:"temperature"`         // of the student's cosines
-	TeacherTemperature [2]float64     `toml:"teacher_temperature"` // at the first step, and from the end of its warm-up on
-	TeacherWarmup      setting.Length `toml:"teacher_warmup"`      // from one to the other
-	Momentum           float64        `toml:"momentum"`            // of the teacher at the first step; it rises to 1 along half a cosine
-	CentreMomentum     float64        `toml:"centre_momentum"`     // of the mean that is subtracted from the teacher's cosines
-	HoldLast           setting.Length `toml:"hold_last"`           // how long the prototypes stay as they are drawn
+	Layers     int `toml:"layers"`     // of the head's MLP
+	Hidden     int `toml:"hidden"`     // width between them
+	Bottleneck int `toml:"bottleneck"` // width of the unit rows before the prototypes
+	Prototypes int `toml:"prototypes"` // K
+	// between the head's layers: for convolutional networks
+	BatchNorm bool `toml:"batch_norm"`
+	// of the prototypes; without, they are 1, which is more stable
+	LearnLengths bool    `toml:"learn_lengths"`
+	Temperature  float64 `toml:"temperature"` // of the student's cosines
+	// at the first step, and from the end of its warm-up on
+	TeacherTemperature [2]float64     `toml:"teacher_temperature"`
+	TeacherWarmup      setting.Length `toml:"teacher_warmup"` // from one to the other
+	// of the teacher at the first step; it rises to 1 along half a cosine
+	Momentum float64 `toml:"momentum"`
+	// of the mean that is subtracted from the teacher's cosines
+	CentreMomentum float64        `toml:"centre_momentum"`
+	HoldLast       setting.Length `toml:"hold_last"` // how long the prototypes stay as they are drawn
 }
 
 // DefaultDINO has the paper's settings for ImageNet: its 30 epochs of warm-up are a tenth of the 300.
@@ -49,7 +54,8 @@ func (m *DINO) Validate() error {
 		key   string
 		value int
 		least int
-	}{{"layers", m.Layers, 1}, {"hidden", m.Hidden, 1}, {"bottleneck", m.Bottleneck, 1}, {"prototypes", m.Prototypes, 2}} {
+	}{{"layers", m.Layers, 1}, {"hidden", m.Hidden, 1}, {"bottleneck", m.Bottleneck, 1}, {"prototypes", m.Prototypes,
+		2}} {
 		if n.value < n.least {
 			return setting.Bad(n.key, "%d: want at least %d", n.value, n.least)
 		}
@@ -66,7 +72,8 @@ func (m *DINO) Validate() error {
 // Build implements methods.Method.
 func (m *DINO) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	head := heads.DINO{
-		Layers: m.Layers, Hidden: m.Hidden, Bottleneck: m.Bottleneck, K: m.Prototypes, Norm: m.BatchNorm, Gain: m.LearnLengths,
+		Layers: m.Layers, Hidden: m.Hidden, Bottleneck: m.Bottleneck, K: m.Prototypes, Norm: m.BatchNorm,
+		Gain: m.LearnLengths,
 	}
 	network := func(s *graph.Scope) func(views []*graph.Node) (h, y *graph.Node) {
 		encode, project := enc.New(s), head.New(s.In("head"), enc.Dim)
@@ -94,7 +101,8 @@ func (m *DINO) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 		Features: op.Slice(features, 0, 0, b.Size()),
 		Terms:    []methods.Term{{Name: "dino", Weight: 1, Value: loss}},
 		// Collapse shows here (section 5.3): a target entropy of 0 or of ln K with a divergence of 0.
-		Metrics: []methods.Metric{{Name: "target_entropy", Value: entropy}, {Name: "divergence", Value: op.Sub(loss, entropy)}},
+		Metrics: []methods.Metric{{Name: "target_entropy", Value: entropy},
+			{Name: "divergence", Value: op.Sub(loss, entropy)}},
 		Encoder: "teacher/" + methods.Backbone,
 		Tune:    []methods.Tune{{Scope: "head/last", Hold: methods.During(m.HoldLast)}},
 	}

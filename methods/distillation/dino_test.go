@@ -32,7 +32,8 @@ func TestGoldenDINO(t *testing.T) {
 			CentreMomentum:     param("center_momentum"),
 		}
 		epoch := golden.Param[int](t, c.F, "epoch")
-		temperature := m.teacherTemperature()(graph.Time{Step: epoch, Steps: golden.Param[int](t, c.F, "nepochs"), PerEpoch: 1})
+		temperature := m.teacherTemperature()(graph.Time{Step: epoch, Steps: golden.Param[int](t, c.F, "nepochs"),
+			PerEpoch: 1})
 		if want := param("teacher_temp_at_epoch"); math.Abs(temperature-want) > 1e-12 {
 			t.Fatalf("the teacher's temperature in epoch %d is %v, want %v", epoch, temperature, want)
 		}
@@ -59,8 +60,9 @@ func TestGoldenDINO(t *testing.T) {
 // The gradient through a convnet and through a transformer, of views of one size and of two, against central
 // differences in float64.
 func TestDINOGradients(t *testing.T) {
-	head := &DINO{Layers: 3, Hidden: 6, Bottleneck: 4, Prototypes: 5, Temperature: 0.3, TeacherTemperature: [2]float64{0.1, 0.2},
-		CentreMomentum: 1} // the centre stays, so that the loss is the same function in every run
+	head := &DINO{Layers: 3, Hidden: 6, Bottleneck: 4, Prototypes: 5, Temperature: 0.3,
+		TeacherTemperature: [2]float64{0.1, 0.2},
+		CentreMomentum:     1} // the centre stays, so that the loss is the same function in every run
 	gain := *head
 	gain.LearnLengths, gain.Layers = true, 1
 	norm := *head

@@ -15,20 +15,23 @@ import (
 	"selfsup/setting"
 )
 
-// AugSelf predicts from the features of two views how their augmentations differ, beside the loss of another method, which so keeps what it would
-// have forgotten.
+// AugSelf predicts from the features of two views how their augmentations differ, beside the loss of another method,
+// which so keeps what it would have forgotten.
 //
-// Lee, Lee, Lee, Lee, Shin, NeurIPS 2021, arXiv:2111.09613, eq. 2 and 3. As in the authors' code a predictor sees both orders of
-// the views, and regressions are squared errors of the tangens hyperbolicus of its output.
+// Lee, Lee, Lee, Lee, Shin, NeurIPS 2021, arXiv:2111.09613, eq. 2 and 3. As in the authors' code a predictor sees both
+// orders of the views, and regressions are squared errors of the tangens hyperbolicus of its output.
 type AugSelf struct {
-	Base      overlay.Choice[methods.Method] `toml:"base" overlay:"of=method"` // whose loss this is added to
-	Predictor []int                          `toml:"predictor"`                // hidden widths of the predictors, one for each difference
-	Crop      float64                        `toml:"crop"`                     // weight of the difference of centres and sizes of the crops
-	Color     float64                        `toml:"color"`                    // of brightness, contrast, saturation and hue
-	Flip      float64                        `toml:"flip"`                     // of whether one view alone is flipped
-	Blur      float64                        `toml:"blur"`                     // of the blurs' sigmas, pixels
-	Turn      float64                        `toml:"turn"`                     // of the quarter turns
-	Solarize  float64                        `toml:"solarize"`                 // of whether they are solarized
+	Base overlay.Choice[methods.Method] `toml:"base" overlay:"of=method"` // whose loss this is added to
+	// hidden widths of the predictors, one for each difference
+	Predictor []int `toml:"predictor"`
+	// weight of the difference of centres and sizes of the crops
+	Crop float64 `toml:"crop"`
+	// of brightness, contrast, saturation and hue
+	Color    float64 `toml:"color"`
+	Flip     float64 `toml:"flip"`     // of whether one view alone is flipped
+	Blur     float64 `toml:"blur"`     // of the blurs' sigmas, pixels
+	Turn     float64 `toml:"turn"`     // of the quarter turns
+	Solarize float64 `toml:"solarize"` // of whether they are solarized
 }
 
 // DefaultAugSelf has the paper's settings for STL-10, on SimCLR.
@@ -39,7 +42,8 @@ func DefaultAugSelf() *AugSelf {
 
 // weight is the setting for each of differences.
 func (m *AugSelf) weight() map[string]float64 {
-	return map[string]float64{"crop": m.Crop, "color": m.Color, "flip": m.Flip, "blur": m.Blur, "turn": m.Turn, "solarize": m.Solarize}
+	return map[string]float64{"crop": m.Crop, "color": m.Color, "flip": m.Flip, "blur": m.Blur, "turn": m.Turn,
+		"solarize": m.Solarize}
 }
 
 // Validate implements methods.Method.
@@ -54,7 +58,8 @@ func (m *AugSelf) Validate() error {
 		sum += w
 	}
 	if sum == 0 {
-		bad = append(bad, setting.Bad("crop", "all weights are 0: want one above 0, or the method %s by itself", m.Base.Name))
+		bad = append(bad, setting.Bad("crop", "all weights are 0: want one above 0, or the method %s by itself",
+			m.Base.Name))
 	}
 	for _, w := range m.Predictor {
 		if w < 1 {
@@ -74,7 +79,8 @@ func (m *AugSelf) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) m
 	enc.New = known.remember(enc.New)
 	o := m.Base.Value.Build(s, enc, b)
 	if o.Players != nil {
-		op.Fail("", "base = %s has several optimisers, of which none would train the predictors; want a method with one loss", m.Base.Name)
+		op.Fail("", "base = %s has several optimisers, of which none would train the predictors; want a method "+
+			"with one loss", m.Base.Name)
 	}
 	h := known.both(enc.New(s), s, b.Views(2))                               // [B,F] each
 	rows := op.Concat(0, op.Concat(1, h[0], h[1]), op.Concat(1, h[1], h[0])) // [2B,2F]
@@ -82,7 +88,8 @@ func (m *AugSelf) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) m
 	for _, d := range differences {
 		if w := m.weight()[d.name]; w > 0 {
 			d.check(p, d.name)
-			predict := heads.MLP(s.In("difference").In(d.name), 2*enc.Dim, append(append([]int(nil), m.Predictor...), d.width)...)
+			predict := heads.MLP(s.In("difference").In(d.name), 2*enc.Dim, append(append([]int(nil), m.Predictor...),
+				d.width)...)
 			target := op.StopGradient(op.Concat(0, d.between(p), d.between(p.swapped()))) // [2B,K]
 			o.Terms = append(o.Terms, methods.Term{Name: d.name, Weight: w, Value: d.loss(predict(rows), target)})
 		}

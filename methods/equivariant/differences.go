@@ -1,5 +1,5 @@
-// Package equivariant holds methods whose features follow what was done to a view, instead of forgetting it: section 3.1 of the Cookbook
-// (arXiv:2304.12210).
+// Package equivariant holds methods whose features follow what was done to a view, instead of forgetting it: section
+// 3.1 of the Cookbook (arXiv:2304.12210).
 package equivariant
 
 import (
@@ -48,7 +48,8 @@ var differences = []difference{
 		return p.s.Equal(p.column(p.first, "flip"), p.column(p.second, "flip"))
 	}},
 	{"blur", []string{"blur"}, 1, func(p pair) *graph.Node { return p.sub("blur") }},
-	{"turn", []string{"quarter_turns"}, 4, func(p pair) *graph.Node { // which quarter turn leads from the second view to the first, one of four
+	// which quarter turn leads from the second view to the first, one of four
+	{"turn", []string{"quarter_turns"}, 4, func(p pair) *graph.Node {
 		d := p.sub("quarter_turns")
 		d = op.Add(d, op.Scale(op.Greater(p.s.Constant(0), d), 4))
 		var which []*graph.Node
@@ -76,7 +77,8 @@ func (d difference) drawn(p pair) bool {
 // check stops a build whose views never differ in what a setting asks for.
 func (d difference) check(p pair, key string) {
 	if !d.drawn(p) {
-		op.Fail("", "%s asks for the %s of views, and the recipe's [views] never draw any: give them some of %s, or leave it out", key, d.name, strings.Join(d.columns, ", "))
+		op.Fail("", "%s asks for the %s of views, and the recipe's [views] never draw any: give them some of "+
+			"%s, or leave it out", key, d.name, strings.Join(d.columns, ", "))
 	}
 }
 
@@ -89,7 +91,8 @@ func (p pair) swapped() pair {
 func (p pair) at(name string) int {
 	at := slices.Index(p.of.Columns, name)
 	if at < 0 {
-		op.Fail("", "the parameters of the views have no column %s; they have %s", name, strings.Join(p.of.Columns, ", "))
+		op.Fail("", "the parameters of the views have no column %s; they have %s", name,
+			strings.Join(p.of.Columns, ", "))
 	}
 	return at
 }
@@ -107,8 +110,8 @@ func (p pair) sub(name string) *graph.Node {
 	return op.Sub(p.column(p.first, name), p.column(p.second, name))
 }
 
-// box is the centre and the size of a view's crop in fractions of the image, [B,4]: y, x, height, width. Of a mirrored view the centre is
-// mirrored too, so that it says where the crop lies in the image as the view shows it.
+// box is the centre and the size of a view's crop in fractions of the image, [B,4]: y, x, height, width. Of a mirrored
+// view the centre is mirrored too, so that it says where the crop lies in the image as the view shows it.
 //
 // The authors' code mirrors the second view's by whether the first was flipped; we mirror each by its own.
 func (p pair) box(of *graph.Node) *graph.Node {
@@ -117,5 +120,6 @@ func (p pair) box(of *graph.Node) *graph.Node {
 		c := op.Add(edge, op.Scale(size, 0.5))
 		return op.Add(c, op.Mul(p.column(of, flip), op.Affine(c, -2, 1))) // c, or 1 - c
 	}
-	return op.Concat(1, centre(p.column(of, "crop_top"), h, "vertical_flip"), centre(p.column(of, "crop_left"), w, "flip"), h, w)
+	return op.Concat(1, centre(p.column(of, "crop_top"), h, "vertical_flip"), centre(p.column(of, "crop_left"), w,
+		"flip"), h, w)
 }

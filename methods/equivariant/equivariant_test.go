@@ -19,7 +19,8 @@ import (
 // data are small views and what was drawn for them, all of which differs between views but what still is named.
 func data(still ...string) methods.Data {
 	params := feed.Field{Name: "params"}
-	for _, name := range []string{"crop_top", "crop_left", "crop_height", "crop_width", "flip", "vertical_flip", "brightness", "contrast", "saturation", "hue", "blur", "quarter_turns", "solarize"} {
+	for _, name := range []string{"crop_top", "crop_left", "crop_height", "crop_width", "flip", "vertical_flip",
+		"brightness", "contrast", "saturation", "hue", "blur", "quarter_turns", "solarize"} {
 		r := 1.0
 		for _, s := range still {
 			if s == name {
@@ -33,7 +34,8 @@ func data(still ...string) methods.Data {
 }
 
 func on(name string, base methods.Method, set func(*AugSelf)) *AugSelf {
-	m := &AugSelf{Base: overlay.Choice[methods.Method]{Name: name, Value: base}, Predictor: []int{5}, Crop: 1, Color: 0.5}
+	m := &AugSelf{Base: overlay.Choice[methods.Method]{Name: name, Value: base}, Predictor: []int{5}, Crop: 1,
+		Color: 0.5}
 	if set != nil {
 		set(m)
 	}
@@ -49,9 +51,12 @@ func TestGradients(t *testing.T) {
 	net := &backbones.ConvNet{Widths: []int{4, 6}}
 	for name, m := range map[string]methods.Method{
 		"augself on simclr, all differences": on("simclr", simclr(), all),
-		"augself on vicreg":                  on("vicreg", &correlation.VICReg{Projector: []int{5}, Invariance: 25, Variance: 25, Covariance: 1}, nil),
-		"augself on byol":                    on("byol", &distillation.BYOL{Projector: []int{6, 4}, Predictor: []int{5}, Momentum: 0.9}, nil),
-		"sie":                                &SIE{Of: []string{"crop", "flip", "turn"}, Share: 0.4, Projector: []int{5, 4}, Invariance: 10, Equivariance: 4.5, Variance: 10, Covariance: 1},
+		"augself on vicreg": on("vicreg", &correlation.VICReg{Projector: []int{5}, Invariance: 25,
+			Variance: 25, Covariance: 1}, nil),
+		"augself on byol": on("byol", &distillation.BYOL{Projector: []int{6, 4}, Predictor: []int{5},
+			Momentum: 0.9}, nil),
+		"sie": &SIE{Of: []string{"crop", "flip", "turn"}, Share: 0.4,
+			Projector: []int{5, 4}, Invariance: 10, Equivariance: 4.5, Variance: 10, Covariance: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := m.Validate(); err != nil {
@@ -105,10 +110,12 @@ func TestNothingToPredict(t *testing.T) {
 		m     methods.Method
 		still []string
 	}{
-		"color asks for the color of views": {on("simclr", simclr(), nil), []string{"brightness", "contrast", "saturation", "hue"}},
-		"blur asks for the blur of views":   {on("simclr", simclr(), all), []string{"blur"}},
-		"of asks for the flip of views":     {&SIE{Of: []string{"crop", "flip"}, Share: 0.5, Projector: []int{4}}, []string{"flip"}},
-		"leaves one part without any":       {&SIE{Of: []string{"crop"}, Share: 0.01, Projector: []int{4}}, nil},
+		"color asks for the color of views": {on("simclr", simclr(), nil), []string{"brightness", "contrast",
+			"saturation", "hue"}},
+		"blur asks for the blur of views": {on("simclr", simclr(), all), []string{"blur"}},
+		"of asks for the flip of views": {&SIE{Of: []string{"crop", "flip"}, Share: 0.5, Projector: []int{4}},
+			[]string{"flip"}},
+		"leaves one part without any": {&SIE{Of: []string{"crop"}, Share: 0.01, Projector: []int{4}}, nil},
 	} {
 		_, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
 			b := methods.NewBatch(s, 4, data(c.still...))
@@ -123,8 +130,12 @@ func TestNothingToPredict(t *testing.T) {
 func TestValidate(t *testing.T) {
 	sie := func(set func(*SIE)) *SIE { m := DefaultSIE(); set(m); return m }
 	for want, m := range map[string]methods.Method{
-		"crop: -1: want a weight":                                on("simclr", simclr(), func(m *AugSelf) { m.Crop = -1 }),
-		"all weights are 0":                                      on("simclr", simclr(), func(m *AugSelf) { m.Crop, m.Color = 0, 0 }),
+		"crop: -1: want a weight": on("simclr", simclr(), func(m *AugSelf) {
+			m.Crop = -1
+		}),
+		"all weights are 0": on("simclr", simclr(), func(m *AugSelf) {
+			m.Crop, m.Color = 0, 0
+		}),
 		"base: augself: want a method that learns from pairs":    on("augself", DefaultAugSelf(), nil),
 		"base: supervised: want a method that learns from pairs": on("supervised", methods.DefaultSupervised(), nil),
 		`of: "colour": want some of crop, color, flip`:           sie(func(m *SIE) { m.Of = []string{"colour"} }),

@@ -14,7 +14,8 @@ import (
 type node = *graph.Node
 
 // ours names the fixtures' words for differences.
-var ours = map[string]string{"crop": "crop", "color": "color", "flip": "flip", "blur": "blur", "rot": "turn", "sol": "solarize"}
+var ours = map[string]string{"crop": "crop", "color": "color", "flip": "flip", "blur": "blur", "rot": "turn",
+	"sol": "solarize"}
 
 // augself is the weighted sum of the predictors' losses, here with linear predictors.
 func augself(c *ongraph.Case) {
@@ -47,13 +48,16 @@ func oneHot(s *graph.Scope, turns node) node {
 	return s.Equal(op.Reshape(s.Float(turns), n, 1), s.Floats("four", []float64{0, 1, 2, 3}, 4))
 }
 
-// targets are the differences of drawn parameters. The authors' code mirrors one crop by the flip of the other; crop_intended does not.
+// targets are the differences of drawn parameters. The authors' code mirrors one crop by the flip of the other;
+// crop_intended does not.
 func targets(t *testing.T, f *golden.Fixture) {
-	columns := []string{"crop_top", "crop_left", "crop_height", "crop_width", "flip", "vertical_flip", "brightness", "contrast", "saturation", "hue", "blur", "quarter_turns"}
+	columns := []string{"crop_top", "crop_left", "crop_height", "crop_width", "flip", "vertical_flip", "brightness",
+		"contrast", "saturation", "hue", "blur", "quarter_turns"}
 	n := f.Inputs["crop1"].Shape[0]
 	row := func(view string, i int) []float64 {
 		in := func(name string, at int) float64 { return f.Inputs[name+view].Data[at] }
-		v := []float64{in("crop", 4*i), in("crop", 4*i+1), in("crop", 4*i+2), in("crop", 4*i+3), in("flip", i), 0, 1, 1, 1, 0, 0, in("rotation", i)}
+		v := []float64{in("crop", 4*i), in("crop", 4*i+1), in("crop", 4*i+2), in("crop", 4*i+3), in("flip", i), 0, 1, 1,
+			1, 0, 0, in("rotation", i)}
 		if in("jitter_applied", i) == 1 {
 			for k := range 4 {
 				v[6+k] = in("jitter", 4*i+k)
@@ -72,7 +76,8 @@ func targets(t *testing.T, f *golden.Fixture) {
 			ranges[k] = ends[1] - ends[0]
 		}
 	}
-	f.Outputs["loss"] = golden.Tensor{Shape: []int{}, Data: []float64{0}} // the file has none, and nothing to differentiate
+	// the file has none, and nothing to differentiate
+	f.Outputs["loss"] = golden.Tensor{Shape: []int{}, Data: []float64{0}}
 	ongraph.Check(t, f, true, func(c *ongraph.Case) {
 		view := func(view string) node {
 			var all []float64
@@ -98,14 +103,15 @@ func targets(t *testing.T, f *golden.Fixture) {
 	})
 }
 
-// sie is the whole loss, with the hypernetwork's weights as the reference stores them: a row for each entry of the map, out by in, and then of
-// its offset.
+// sie is the whole loss, with the hypernetwork's weights as the reference stores them: a row for each entry of the map,
+// out by in, and then of its offset.
 func sie(c *ongraph.Case) {
 	d, e := golden.Param[int](c.T, c.F, "inv_size"), golden.Param[int](c.T, c.F, "equi_size")
 	if !golden.ParamOr(c.T, c.F, "bias_pred", true) {
 		c.T.Skip("a predictor without offset; ours has one, as the paper's")
 	}
-	m := &SIE{Invariance: golden.Param[float64](c.T, c.F, "sim_coeff"), Variance: golden.Param[float64](c.T, c.F, "std_coeff"), Covariance: golden.Param[float64](c.T, c.F, "cov_coeff")}
+	m := &SIE{Invariance: golden.Param[float64](c.T, c.F, "sim_coeff"), Variance: golden.Param[float64](c.T, c.F,
+		"std_coeff"), Covariance: golden.Param[float64](c.T, c.F, "cov_coeff")}
 	m.Equivariance = m.Invariance * golden.Param[float64](c.T, c.F, "equi_factor")
 	hw, hb := c.In("hyper_weight", golden.Same), c.In("hyper_bias", golden.Same)
 	t := c.In("transformation", golden.Same)
@@ -130,6 +136,10 @@ func TestGolden(t *testing.T) {
 	on := func(build func(*ongraph.Case)) func(*testing.T, *golden.Fixture) {
 		return func(t *testing.T, f *golden.Fixture) { ongraph.Check(t, f, true, build) }
 	}
-	cases := map[string]func(*testing.T, *golden.Fixture){"augself": on(augself), "augself_targets": targets, "sie_hypernetwork": on(sie)}
-	golden.Each(t, "equivariant", cases, func(t *testing.T, f *golden.Fixture, check func(*testing.T, *golden.Fixture)) { check(t, f) })
+	cases := map[string]func(*testing.T, *golden.Fixture){
+		"augself": on(augself), "augself_targets": targets, "sie_hypernetwork": on(sie)}
+	golden.Each(t, "equivariant", cases, func(t *testing.T, f *golden.Fixture,
+		check func(*testing.T, *golden.Fixture)) {
+		check(t, f)
+	})
 }

@@ -14,15 +14,17 @@ import (
 	"selfsup/setting"
 )
 
-// SIE splits the features: one part stays the same whatever was done to a view, the other follows it by a linear map that a hypernetwork makes of
-// what was done.
+// SIE splits the features: one part stays the same whatever was done to a view, the other follows it by a linear map
+// that a hypernetwork makes of what was done.
 //
-// Garrido, Najman, LeCun, ICML 2023, arXiv:2302.10283, section 4 and fig. 2. In the paper what was done is the rotation between two renderings of
-// an object; here it is how the augmentations of two views differ. As in the authors' code the prediction's spread is kept up too, each
-// view's spread counts half, and the views' covariances are added. The linear hypernetwork's maps are never written out: its
-// product with a sample is that of K+1 fixed maps, weighted by what was done.
+// Garrido, Najman, LeCun, ICML 2023, arXiv:2302.10283, section 4 and fig. 2. In the paper what was done is the rotation
+// between two renderings of an object; here it is how the augmentations of two views differ. As in the authors' code
+// the prediction's spread is kept up too, each view's spread counts half, and the views' covariances are added. The
+// linear hypernetwork's maps are never written out: its product with a sample is that of K+1 fixed maps, weighted by
+// what was done.
 type SIE struct {
-	Of           []string `toml:"of"`           // what is done to views: some of crop, color, flip, blur, turn, solarize
+	// what is done to views: some of crop, color, flip, blur, turn, solarize
+	Of           []string `toml:"of"`
 	Share        float64  `toml:"share"`        // of the features, the last ones, that follow
 	Projector    []int    `toml:"projector"`    // widths of each part's projector; the last is its D
 	Invariance   float64  `toml:"invariance"`   // weight of the mean squared distance of the first parts
@@ -33,7 +35,8 @@ type SIE struct {
 
 // DefaultSIE has the paper's settings for 3DIEBench, with crops and colours in place of rotations.
 func DefaultSIE() *SIE {
-	return &SIE{Of: []string{"crop", "color"}, Share: 0.5, Projector: []int{1024, 1024, 1024}, Invariance: 10, Equivariance: 4.5, Variance: 10, Covariance: 1}
+	return &SIE{Of: []string{"crop", "color"}, Share: 0.5, Projector: []int{1024, 1024, 1024}, Invariance: 10,
+		Equivariance: 4.5, Variance: 10, Covariance: 1}
 }
 
 // Validate implements methods.Method.
@@ -55,13 +58,15 @@ func (m *SIE) Validate() error {
 	for _, w := range []struct {
 		key   string
 		value float64
-	}{{"invariance", m.Invariance}, {"equivariance", m.Equivariance}, {"variance", m.Variance}, {"covariance", m.Covariance}} {
+	}{{"invariance", m.Invariance}, {"equivariance", m.Equivariance}, {"variance", m.Variance},
+		{"covariance", m.Covariance}} {
 		if !(w.value >= 0) || math.IsInf(w.value, 0) {
 			bad = append(bad, setting.Bad(w.key, "%v: want a weight of 0 or more", w.value))
 		}
 	}
 	if len(bad) == 0 && m.Invariance+m.Equivariance+m.Variance+m.Covariance == 0 {
-		bad = append(bad, errors.New("invariance, equivariance, variance and covariance are all 0: nothing would be trained"))
+		bad = append(bad, errors.New("invariance, equivariance, variance and covariance are all 0: nothing "+
+			"would be trained"))
 	}
 	return errors.Join(append(bad, heads.CheckWidths("projector", m.Projector))...)
 }
@@ -79,8 +84,10 @@ func (m *SIE) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) metho
 	equivariant := heads.MLP(s.In("equivariant"), follow, m.Projector...)
 	var h, z [2]*graph.Node
 	for v, x := range b.Views(2) {
-		h[v] = encode(x)                                                                                          // [B,F]
-		z[v] = op.Concat(1, invariant(op.Slice(h[v], 1, 0, stay)), equivariant(op.Slice(h[v], 1, stay, enc.Dim))) // [B,2D]
+		// [B,F]
+		h[v] = encode(x)
+		// [B,2D]
+		z[v] = op.Concat(1, invariant(op.Slice(h[v], 1, 0, stay)), equivariant(op.Slice(h[v], 1, stay, enc.Dim)))
 	}
 	p := pairOf(s, b).swapped() // from the first view to the second
 	var done []*graph.Node
@@ -111,14 +118,16 @@ func (m *SIE) terms(s *graph.Scope, x, y *graph.Node, d int, predict func(x *gra
 	return []methods.Term{
 		{Name: "invariance", Weight: m.Invariance, Value: losses.MSE(part(x, 0, d), part(y, 0, d))},
 		{Name: "equivariance", Weight: m.Equivariance, Value: losses.MSE(guess, part(y, d, all))},
-		{Name: "variance", Weight: m.Variance, Value: op.Scale(op.Add(losses.SpreadHinge(xs), losses.SpreadHinge(ys)), 0.5)},
+		{Name: "variance", Weight: m.Variance, Value: op.Scale(op.Add(losses.SpreadHinge(xs), losses.SpreadHinge(ys)),
+			0.5)},
 		{Name: "prediction_variance", Weight: m.Variance, Value: op.Scale(losses.SpreadHinge(gs), 0.5)},
 		{Name: "covariance", Weight: m.Covariance, Value: op.Add(losses.Decorrelation(xs), losses.Decorrelation(ys))},
 	}
 }
 
-// follows is x [B,E] through the linear map that the hypernetwork makes of t [B,K]: W(t) = t1 W1 + ... + tK WK + W0, and an offset likewise.
-// w [E,(K+1)E] has the maps one after the other, W0 last, and c [K+1,E] the offsets. The result is [B,E].
+// follows is x [B,E] through the linear map that the hypernetwork makes of t [B,K]: W(t) = t1 W1 + ... + tK WK + W0,
+// and an offset likewise. w [E,(K+1)E] has the maps one after the other, W0 last, and c [K+1,E] the offsets. The result
+// is [B,E].
 func follows(s *graph.Scope, x, t, w, c *graph.Node) *graph.Node {
 	n, k, e := op.ShapeOf(t)[0], op.ShapeOf(t)[1], op.ShapeOf(x)[1]
 	t1 := op.Concat(1, t, op.BroadcastTo(s.Constant(1), []int{n, 1}))      // [B,K+1]

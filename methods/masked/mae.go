@@ -15,15 +15,16 @@ import (
 
 // MAE hides most patches of an image, encodes the others, and has a small decoder paint the hidden ones.
 //
-// He et al., CVPR 2022, arXiv:2111.06377, section 3. As in the authors' code every image hides the same number of patches, and the decoder
-// sees the class token if the encoder has one. It needs a backbone of tokens; the paper's has fixed sin-cos positions. Class and mask token
-// decay, as in the authors' code.
+// He et al., CVPR 2022, arXiv:2111.06377, section 3. As in the authors' code every image hides the same number of
+// patches, and the decoder sees the class token if the encoder has one. It needs a backbone of tokens; the paper's has
+// fixed sin-cos positions. Class and mask token decay, as in the authors' code.
 type MAE struct {
-	Mask            float64 `toml:"mask"`             // fraction of the patches that is hidden
-	DecoderDim      int     `toml:"decoder_dim"`      // channels of a token
-	DecoderDepth    int     `toml:"decoder_depth"`    // blocks
-	DecoderHeads    int     `toml:"decoder_heads"`    // of attention
-	NormalizePixels bool    `toml:"normalize_pixels"` // paint patches of mean 0 and variance 1 instead of the image's pixels
+	Mask         float64 `toml:"mask"`          // fraction of the patches that is hidden
+	DecoderDim   int     `toml:"decoder_dim"`   // channels of a token
+	DecoderDepth int     `toml:"decoder_depth"` // blocks
+	DecoderHeads int     `toml:"decoder_heads"` // of attention
+	// paint patches of mean 0 and variance 1 instead of the image's pixels
+	NormalizePixels bool `toml:"normalize_pixels"`
 }
 
 // DefaultMAE has the paper's settings.
@@ -55,7 +56,8 @@ func (m *MAE) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) metho
 	}
 	x, e := b.View(0), enc.Tokens(s)
 	if e.Patch == 0 {
-		op.Fail("mae", "the tokens of this backbone are no patches of an image, whose pixels this method paints: choose [backbone.vit]")
+		op.Fail("mae", "the tokens of this backbone are no patches of an image, whose pixels this method "+
+			"paints: choose [backbone.vit]")
 	}
 	m.visible(e.Rows * e.Columns)
 	hidden := b.Mask(&masks.Random{Ratio: m.Mask}, masks.Grid{Frames: 1, Rows: e.Rows, Columns: e.Columns}) // [B,1,T]
@@ -63,8 +65,9 @@ func (m *MAE) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) metho
 	features := e.Pool(r.Latent)
 	return methods.Objective{
 		Features: features,
-		Terms:    []methods.Term{{Name: "reconstruction", Weight: 1, Value: losses.PatchMSE(r.Painted, PatchTarget(x, e.Patch, m.NormalizePixels), r.Hidden)}},
-		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(features)}},
+		Terms: []methods.Term{{Name: "reconstruction", Weight: 1, Value: losses.PatchMSE(r.Painted,
+			PatchTarget(x, e.Patch, m.NormalizePixels), r.Hidden)}},
+		Metrics: []methods.Metric{{Name: "spread", Value: losses.Spread(features)}},
 	}
 }
 
@@ -76,8 +79,8 @@ type Reconstruction struct {
 	Places  *graph.Node // [B,T] int32: where each patch came in the shuffled order
 }
 
-// Reconstruct encodes, for every image of x [B,H,W,C], the patches of the least order [B,T] and paints all of them. The order is a mask, 1
-// where a patch is hidden, or any other numbers such as the authors' noise.
+// Reconstruct encodes, for every image of x [B,H,W,C], the patches of the least order [B,T] and paints all of them. The
+// order is a mask, 1 where a patch is hidden, or any other numbers such as the authors' noise.
 func (m *MAE) Reconstruct(s *graph.Scope, e *backbones.TokenEncoder, x, order *graph.Node) Reconstruction {
 	visible := m.visible(op.ShapeOf(order)[1])
 	shuffle := op.Argsort(order)
@@ -111,14 +114,17 @@ func (m *MAE) hidden(s *graph.Scope, places *graph.Node) *graph.Node {
 	return op.Reshape(op.GatherTokens(op.Concat(1, zeros, ones), places), b, t)
 }
 
-// decoder puts a mask token at every hidden place and paints: (latent [B,K,D] or [B,1+K,D], places [B,T]) -> [B,T,P*P*C].
-func (m *MAE) decoder(s *graph.Scope, e *backbones.TokenEncoder, channels int) func(latent, places *graph.Node) *graph.Node {
+// decoder puts a mask token at every hidden place and paints: (latent [B,K,D] or [B,1+K,D], places [B,T]) ->
+// [B,T,P*P*C].
+func (m *MAE) decoder(s *graph.Scope, e *backbones.TokenEncoder, channels int) func(latent,
+	places *graph.Node) *graph.Node {
 	t, d := e.Rows*e.Columns, m.DecoderDim
 	embed := layer.Dense(s.In("embed"), e.Dim, d)
 	mask := op.Reshape(s.Param("mask", graph.Normal(0.02), 1, d), 1, 1, d) // two axes: it decays
 	position := s.Frozen("position", layer.SinCos2D(d, e.Rows, e.Columns), t, d)
 	blocks := layer.Blocks(s.In("blocks"), layer.Block{Dim: d, Heads: m.DecoderHeads}, m.DecoderDepth, 0)
-	paint := layer.Chain(blocks, layer.LayerNorm(s.In("norm"), d), layer.Dense(s.In("paint"), d, e.Patch*e.Patch*channels))
+	paint := layer.Chain(blocks, layer.LayerNorm(s.In("norm"), d), layer.Dense(s.In("paint"), d,
+		e.Patch*e.Patch*channels))
 	first := 0 // patch token
 	if e.HasClass {
 		first = 1
@@ -136,8 +142,8 @@ func (m *MAE) decoder(s *graph.Scope, e *backbones.TokenEncoder, channels int) f
 	}
 }
 
-// PatchTarget is the pixels that each patch of x [B,H,W,C] should be painted with, [B,T,P*P*C], scaled to mean 0 and variance 1 by patch if
-// normalize is set (the variance unbiased, plus 1e-6 under the root, as in the authors' code).
+// PatchTarget is the pixels that each patch of x [B,H,W,C] should be painted with, [B,T,P*P*C], scaled to mean 0 and
+// variance 1 by patch if normalize is set (the variance unbiased, plus 1e-6 under the root, as in the authors' code).
 func PatchTarget(x *graph.Node, patch int, normalize bool) *graph.Node {
 	p := layer.Patchify(x, patch)
 	if !normalize {

@@ -20,8 +20,10 @@ import (
 )
 
 // maeNames turns the names of the MAE code into ours; fixed positions have none.
-var maeNames = strings.NewReplacer("mask_token", "decoder/mask", "decoder_pos_embed", "", "pos_embed", "", "cls_token", "backbone/class",
-	"patch_embed.proj", "backbone/patch", "decoder_embed", "decoder/embed", "decoder_blocks", "decoder/blocks", "decoder_norm", "decoder/norm",
+var maeNames = strings.NewReplacer("mask_token", "decoder/mask", "decoder_pos_embed", "", "pos_embed", "", "cls_token",
+	"backbone/class",
+	"patch_embed.proj", "backbone/patch", "decoder_embed", "decoder/embed", "decoder_blocks", "decoder/blocks",
+	"decoder_norm", "decoder/norm",
 	"decoder_pred", "decoder/paint", ".", "/")
 
 func maeName(name string) string {
@@ -31,8 +33,8 @@ func maeName(name string) string {
 	return maeNames.Replace(name)
 }
 
-// TestGoldenMAE compares one training step with the authors' code: which patches are hidden, what is encoded and painted, the loss, and
-// every gradient.
+// TestGoldenMAE compares one training step with the authors' code: which patches are hidden, what is encoded and
+// painted, the loss, and every gradient.
 func TestGoldenMAE(t *testing.T) {
 	f := golden.Load(t, "models/mae")
 	if eps := golden.Param[float64](t, f, "norm_eps"); eps != 1e-6 {
@@ -42,10 +44,12 @@ func TestGoldenMAE(t *testing.T) {
 	img := backbones.Pixels(x.Shape[1], x.Shape[2], x.Shape[3])
 	v := backbones.DefaultViT()
 	v.Position, v.Patch = "sincos", golden.Param[int](t, f, "patch_size")
-	v.Channels, v.Depth, v.Heads = golden.Param[int](t, f, "embed_dim"), golden.Param[int](t, f, "depth"), golden.Param[int](t, f, "num_heads")
+	v.Channels, v.Depth, v.Heads = golden.Param[int](t, f, "embed_dim"), golden.Param[int](t, f, "depth"),
+		golden.Param[int](t, f, "num_heads")
 	m := &masked.MAE{
 		Mask: golden.Param[float64](t, f, "mask_ratio"), NormalizePixels: golden.Param[bool](t, f, "norm_pix_loss"),
-		DecoderDim: golden.Param[int](t, f, "decoder_embed_dim"), DecoderDepth: golden.Param[int](t, f, "decoder_depth"),
+		DecoderDim: golden.Param[int](t, f, "decoder_embed_dim"), DecoderDepth: golden.Param[int](t, f,
+			"decoder_depth"),
 		DecoderHeads: golden.Param[int](t, f, "decoder_num_heads"),
 	}
 	if err := v.Check(img); err != nil {
@@ -67,7 +71,8 @@ func TestGoldenMAE(t *testing.T) {
 				in := s.State("imgs", ongraph.Hold(x), x.Shape...)
 				r := m.Reconstruct(s, e, in, s.State("noise", ongraph.Hold(noise), noise.Shape...))
 				loss := losses.PatchMSE(r.Painted, masked.PatchTarget(in, e.Patch, m.NormalizePixels), r.Hidden)
-				for name, n := range map[string]*graph.Node{"loss": loss, "y": r.Latent, "pred": r.Painted, "mask": r.Hidden, "ids_restore": r.Places} {
+				for name, n := range map[string]*graph.Node{"loss": loss, "y": r.Latent, "pred": r.Painted,
+					"mask": r.Hidden, "ids_restore": r.Places} {
 					s.Output(name, n)
 				}
 				ps := s.Params()
@@ -90,26 +95,29 @@ func TestGoldenMAE(t *testing.T) {
 			for name, want := range f.Outputs {
 				golden.Compare(t, name, ongraph.Read(t, p, name), want, b.output)
 			}
-			model.Gradients(t, func(name string) []float64 { return ongraph.Read(t, p, "gradient/"+name) }, b.output, b.first)
+			model.Gradients(t, func(name string) []float64 { return ongraph.Read(t, p, "gradient/"+name) }, b.output,
+				b.first)
 		})
 	}
 }
 
 var (
 	tinyImage = methodtest.Images(8, 8, 1)
-	tinyViT   = &backbones.ViT{Size: "tiny", Channels: 8, Depth: 1, Heads: 2, Patch: 2, Pool: "class", Position: "sincos"}
-	tinyMAE   = &masked.MAE{Mask: 0.75, DecoderDim: 8, DecoderDepth: 1, DecoderHeads: 2, NormalizePixels: true}
+	tinyViT   = &backbones.ViT{Size: "tiny", Channels: 8, Depth: 1, Heads: 2, Patch: 2, Pool: "class",
+		Position: "sincos"}
+	tinyMAE = &masked.MAE{Mask: 0.75, DecoderDim: 8, DecoderDepth: 1, DecoderHeads: 2, NormalizePixels: true}
 )
 
-// The encoder sees nothing of hidden patches, and the loss nothing of what is painted over visible ones. Which patches are hidden changes
-// with the step, in the same number for every image.
+// The encoder sees nothing of hidden patches, and the loss nothing of what is painted over visible ones. Which patches
+// are hidden changes with the step, in the same number for every image.
 func TestMAEHidesPatches(t *testing.T) {
 	const batch, side, patches = 3, 8, 16
 	g, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
 		b := methods.NewBatch(s, batch, tinyImage)
 		enc := methods.EncoderOf(tinyViT, b.Of("view0"))
 		s.Output("features", tinyMAE.Build(s, enc, b).Features)
-		r := tinyMAE.Reconstruct(s, enc.Tokens(s), b.View(0), op.Reshape(b.Field("mask0"), batch, patches)) // over the same mask
+		// over the same mask
+		r := tinyMAE.Reconstruct(s, enc.Tokens(s), b.View(0), op.Reshape(b.Field("mask0"), batch, patches))
 		s.Output("hidden", r.Hidden)
 	})
 	if err != nil {
@@ -145,7 +153,8 @@ func TestMAEHidesPatches(t *testing.T) {
 	hidden, features := read("hidden"), read("features")
 	for i, h := range hidden {
 		if h != float64(mask.F32[i]) {
-			t.Fatalf("patch %d of image %d: the training hides it: %v, the mask says %v", i%patches, i/patches, h, mask.F32[i])
+			t.Fatalf("patch %d of image %d: the training hides it: %v, the mask says %v", i%patches, i/patches, h,
+				mask.F32[i])
 		}
 	}
 	for i := range x.F32 { // other pixels where they are hidden
@@ -156,7 +165,8 @@ func TestMAEHidesPatches(t *testing.T) {
 	}
 	for i, f := range read("features") {
 		if math.Abs(f-features[i]) > 1e-6 {
-			t.Fatalf("features[%d] is %v, and %v with other pixels in the hidden patches; want no difference", i, features[i], f)
+			t.Fatalf("features[%d] is %v, and %v with other pixels in the hidden patches; want no difference", i,
+				features[i], f)
 		}
 	}
 	for i := range x.F32 { // and where they are not
@@ -191,10 +201,13 @@ func TestMAEErrors(t *testing.T) {
 	}{
 		{"no tokens", build(tinyMAE, conv), "no patch tokens to hide: choose one that has, such as [backbone.vit]"},
 		{"all hidden", build(&all, tinyViT), "mask = 0.99 leaves 0 of 16 patches"},
-		{"mask", (&masked.MAE{Mask: 1, DecoderDim: 8, DecoderDepth: 1, DecoderHeads: 2}).Validate(), "1: want a fraction between 0 and 1"},
-		{"dim", (&masked.MAE{Mask: 0.5, DecoderDim: 6, DecoderDepth: 1, DecoderHeads: 2}).Validate(), "6: want a multiple of 4"},
+		{"mask", (&masked.MAE{Mask: 1, DecoderDim: 8, DecoderDepth: 1, DecoderHeads: 2}).Validate(),
+			"1: want a fraction between 0 and 1"},
+		{"dim", (&masked.MAE{Mask: 0.5, DecoderDim: 6, DecoderDepth: 1, DecoderHeads: 2}).Validate(),
+			"6: want a multiple of 4"},
 		{"depth", (&masked.MAE{Mask: 0.5, DecoderDim: 8, DecoderHeads: 2}).Validate(), "0: want at least 1 block"},
-		{"heads", (&masked.MAE{Mask: 0.5, DecoderDim: 8, DecoderDepth: 1, DecoderHeads: 3}).Validate(), "3: want a divisor of decoder_dim = 8"},
+		{"heads", (&masked.MAE{Mask: 0.5, DecoderDim: 8, DecoderDepth: 1, DecoderHeads: 3}).Validate(),
+			"3: want a divisor of decoder_dim = 8"},
 	} {
 		if c.err == nil || !strings.Contains(c.err.Error(), c.want) {
 			t.Errorf("%s: got %v, want an error with %q", c.name, c.err, c.want)

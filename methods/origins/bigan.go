@@ -11,17 +11,22 @@ import (
 	"selfsup/setting"
 )
 
-// BiGAN trains an encoder beside a generator: a discriminator tells pairs of an image and its code from pairs of a code and its image, and the two
-// learn to deceive it, which they can only by inverting each other.
+// BiGAN trains an encoder beside a generator: a discriminator tells pairs of an image and its code from pairs of a code
+// and its image, and the two learn to deceive it, which they can only by inverting each other.
 //
-// Donahue et al., ICLR 2017, arXiv:1605.09782, eq. 3. In each step the discriminator moves first; then generator and encoder climb the loss with
-// exchanged labels (section 3.4), against the discriminator that has just moved. The networks are DCGAN's (arXiv:1511.06434), and codes are uniform
-// in [-1,1]. The code is a linear layer on the features, which the features are evaluated without.
+// Donahue et al., ICLR 2017, arXiv:1605.09782, eq. 3. In each step the discriminator moves first; then generator and
+// encoder climb the loss with exchanged labels (section 3.4), against the discriminator that has just moved. The
+// networks are DCGAN's (arXiv:1511.06434), and codes are uniform in [-1,1]. The code is a linear layer on the features,
+// which the features are evaluated without.
 type BiGAN struct {
-	Latent        int                             `toml:"latent"`                                        // numbers of a code
-	Widths        []int                           `toml:"widths"`                                        // channels of the generator, each for twice the side of the one before; the discriminator has them in reverse
-	Hidden        int                             `toml:"hidden"`                                        // width of the discriminator's linear layers
-	Discriminator overlay.Choice[optim.Optimizer] `toml:"discriminator" overlay:"optional,of=optimizer"` // its optimiser; none: the recipe's
+	// numbers of a code
+	Latent int `toml:"latent"`
+	// channels of the generator, each for twice the side of the one before; the discriminator has them in reverse
+	Widths []int `toml:"widths"`
+	// width of the discriminator's linear layers
+	Hidden int `toml:"hidden"`
+	// its optimiser; none: the recipe's
+	Discriminator overlay.Choice[optim.Optimizer] `toml:"discriminator" overlay:"optional,of=optimizer"`
 }
 
 // DefaultBiGAN has the paper's codes of 50 for MNIST (section 4.2), and a generator for images of about 28 pixels.
@@ -46,14 +51,16 @@ func (m *BiGAN) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) met
 	}
 	h, w, c := f.Shape[0], f.Shape[1], f.Shape[2]
 	if side := min(h, w); side>>len(m.Widths) == 0 {
-		op.Fail(s.Path(), "views of %dx%d are too small to be halved %d times, once for each of widths = %v", h, w, len(m.Widths), m.Widths)
+		op.Fail(s.Path(), "views of %dx%d are too small to be halved %d times, once for each of widths = %v", h, w,
+			len(m.Widths), m.Widths)
 	}
 	features := enc.New(s)(x)                                        // [B,F]
 	ex := heads.MLP(s.In("latent"), enc.Dim, m.Latent)(features)     // [B,Z] the codes of images
 	z := op.Affine(s.Random("z").Uniform(b.Size(), m.Latent), 2, -1) // [B,Z] drawn codes
 	gen := heads.Generator{Latent: m.Latent, Widths: m.Widths, Height: h, Width: w, Channels: c}.New(s.In("generator"))
 	gz := bounded(s, gen(z), f.Low, f.High) // [B,H,W,C] their images
-	judge := heads.Discriminator{Latent: m.Latent, Widths: reversed(m.Widths), Hidden: m.Hidden, Height: h, Width: w, Channels: c}.New(s.In("discriminator"))
+	judge := heads.Discriminator{Latent: m.Latent, Widths: reversed(m.Widths), Hidden: m.Hidden, Height: h, Width: w,
+		Channels: c}.New(s.In("discriminator"))
 
 	sg := op.StopGradient
 	d := Discriminate(judge(x, sg(ex)), judge(sg(gz), z))
@@ -74,8 +81,9 @@ func (m *BiGAN) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) met
 	}
 }
 
-// Discriminate is the loss of telling real pairs from fake ones by their logits: -log s(real) - log(1 - s(fake)), means over the batch (arXiv:1605.09782,
-// eq. 3, with the sign of a loss). With real and fake exchanged it is the generator's and the encoder's.
+// Discriminate is the loss of telling real pairs from fake ones by their logits: -log s(real) - log(1 - s(fake)), means
+// over the batch (arXiv:1605.09782, eq. 3, with the sign of a loss). With real and fake exchanged it is the generator's
+// and the encoder's.
 func Discriminate(real, fake *graph.Node) *graph.Node {
 	return op.Add(op.MeanAll(op.Softplus(op.Neg(real))), op.MeanAll(op.Softplus(fake)))
 }

@@ -25,7 +25,8 @@ func machine(c *ongraph.Case, path, w, b, h string) origins.Machine {
 	weight := c.As(path+"/weight", w, golden.Same)
 	c.As(path+"/bias", h, golden.Same)
 	shape := op.ShapeOf(weight)
-	return origins.Machine{Units: backbones.NewUnits(c.Scope.In(path), shape[0], shape[1]), Visible: c.In(b, golden.Same)}
+	return origins.Machine{Units: backbones.NewUnits(c.Scope.In(path), shape[0], shape[1]),
+		Visible: c.In(b, golden.Same)}
 }
 
 // step declares the parameters after a step of descent on the machine's divergence, which the file has as outputs.
@@ -41,8 +42,9 @@ func step(c *ongraph.Case, m origins.Machine, data, made *graph.Node, w, b, h st
 	}
 }
 
-// TestGolden compares with the formulas of the papers, worked out by code of others: the losses of both players of BiGAN, one step of contrastive
-// divergence, and one of the second machine of a stack, from samples that the files give.
+// TestGolden compares with the formulas of the papers, worked out by code of others: the losses of both players of
+// BiGAN, one step of contrastive divergence, and one of the second machine of a stack, from samples that the files
+// give.
 func TestGolden(t *testing.T) {
 	golden.Each(t, "origins", map[string]func(c *ongraph.Case){
 		"bigan": func(c *ongraph.Case) {

@@ -29,19 +29,21 @@ func build(s *graph.Scope, m methods.Method, net backbones.Backbone, d methods.D
 	return m.Build(s, methods.EncoderOf(net, b.Of("view0")), b)
 }
 
-// Each player's loss by the parameters that it moves, and the divergence of a machine, against central differences in float64. The sides of the images
-// are odd, so that the generator's are cut.
+// Each player's loss by the parameters that it moves, and the divergence of a machine, against central differences in
+// float64. The sides of the images are odd, so that the generator's are cut.
 func TestGradients(t *testing.T) {
 	bigan := &origins.BiGAN{Latent: 3, Widths: []int{4, 3}, Hidden: 5}
 	for i, scopes := range [][]string{{"discriminator"}, {"backbone", "latent", "generator"}} {
 		t.Run(scopes[0], func(t *testing.T) {
 			optest.CheckGradients(t, func(s *graph.Scope) *graph.Node {
-				return build(s, bigan, &backbones.ConvNet{Widths: []int{4, 5}}, images(-1, 2, 7, 5, 2)).Players[i].Loss()
+				return build(s, bigan, &backbones.ConvNet{Widths: []int{4, 5}},
+					images(-1, 2, 7, 5, 2)).Players[i].Loss()
 			}, nil, 8, 2e-5, scopes...)
 		})
 	}
 	for name, m := range map[string]*origins.RBM{
-		"cd-1": {K: 1, Binarize: "sample"}, "cd-3 of a threshold": {K: 3, Binarize: "threshold"}, "persistent": {K: 1, Binarize: "sample", Persistent: true},
+		"cd-1": {K: 1, Binarize: "sample"}, "cd-3 of a threshold": {K: 3, Binarize: "threshold"},
+		"persistent": {K: 1, Binarize: "sample", Persistent: true},
 	} {
 		t.Run("rbm "+name, func(t *testing.T) {
 			optest.CheckGradients(t, func(s *graph.Scope) *graph.Node {
@@ -51,7 +53,8 @@ func TestGradients(t *testing.T) {
 	}
 }
 
-// What a loss must not move it does not reach: the discriminator's neither encoder nor generator, a machine's none of the layers below or above.
+// What a loss must not move it does not reach: the discriminator's neither encoder nor generator, a machine's none of
+// the layers below or above.
 func TestStoppedGradients(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -119,10 +122,13 @@ func TestUnfit(t *testing.T) {
 		data methods.Data
 		want string
 	}{
-		{origins.DefaultRBM(), convnet, images(0, 1, 6, 6, 1), "rbm trains layers of logistic units: want a backbone of them, such as [backbone.dbn]"},
-		{origins.DefaultRBM(), dbn, images(-1, 1, 6, 6, 1), "these views go from -1 to 1: want views.mean = [0.0] and views.std = [1.0]"},
+		{origins.DefaultRBM(), convnet, images(0, 1, 6, 6, 1), "rbm trains layers of logistic units: want a " +
+			"backbone of them, such as [backbone.dbn]"},
+		{origins.DefaultRBM(), dbn, images(-1, 1, 6, 6, 1), "these views go from -1 to 1: want views.mean = " +
+			"[0.0] and views.std = [1.0]"},
 		{origins.DefaultRBM(), dbn, methodtest.Images(6, 6, 1), "views view0 [6 6 1] without bounds"},
-		{origins.DefaultBiGAN(), convnet, methodtest.Images(6, 6, 1), "bigan generates images between black and white; the data give views view0 [6 6 1]"},
+		{origins.DefaultBiGAN(), convnet, methodtest.Images(6, 6, 1),
+			"bigan generates images between black and white; the data give views view0 [6 6 1]"},
 		{origins.DefaultBiGAN(), dbn, images(0, 1, 12, 1, 3), "views of 12x1 are too small to be halved 2 times"},
 	} {
 		_, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) { build(s, c.m, c.net, c.data) })
@@ -134,8 +140,10 @@ func TestUnfit(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	for want, m := range map[string]methods.Method{
-		"": origins.DefaultBiGAN(), "latent": &origins.BiGAN{Widths: []int{4}, Hidden: 2}, "hidden": &origins.BiGAN{Latent: 2, Widths: []int{4}},
-		"widths": &origins.BiGAN{Latent: 2, Hidden: 2, Widths: []int{4, 0}}, "k": &origins.RBM{Binarize: "sample"}, "binarize": &origins.RBM{K: 1, Binarize: "round"},
+		"": origins.DefaultBiGAN(), "latent": &origins.BiGAN{Widths: []int{4}, Hidden: 2},
+		"hidden": &origins.BiGAN{Latent: 2, Widths: []int{4}},
+		"widths": &origins.BiGAN{Latent: 2, Hidden: 2, Widths: []int{4, 0}}, "k": &origins.RBM{Binarize: "sample"},
+		"binarize": &origins.RBM{K: 1, Binarize: "round"},
 	} {
 		if err := m.Validate(); (err == nil) != (want == "") || err != nil && !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%+v: got %v, want an error of %q", m, err, want)

@@ -10,17 +10,20 @@ import (
 	"selfsup/setting"
 )
 
-// RBM trains a stack of restricted Boltzmann machines by contrastive divergence, one layer after the other: each learns to give what it sees a lower
-// free energy than what it makes of that by itself.
+// RBM trains a stack of restricted Boltzmann machines by contrastive divergence, one layer after the other: each learns
+// to give what it sees a lower free energy than what it makes of that by itself.
 //
-// Hinton, Neural Computation 2002 (CD-k); Hinton, Osindero and Teh, Neural Computation 2006, section 4 (the stack); choices as in Hinton 2010, UTML TR
-// 2010-003. The loss of a layer is F(v0) - F(vk) with the chain's end vk held fixed: its gradient is the CD update, whose hidden units enter by their
-// probabilities on both sides, and its value says nothing. Above the first layer, what a machine sees are probabilities of the layer below. A
-// layer learns in its part of the training, all parts as long, at the optimizer's peak rate throughout, and then stays as it is.
+// Hinton, Neural Computation 2002 (CD-k); Hinton, Osindero and Teh, Neural Computation 2006, section 4 (the stack);
+// choices as in Hinton 2010, UTML TR 2010-003. The loss of a layer is F(v0) - F(vk) with the chain's end vk held fixed:
+// its gradient is the CD update, whose hidden units enter by their probabilities on both sides, and its value says
+// nothing. Above the first layer, what a machine sees are probabilities of the layer below. A layer learns in its part
+// of the training, all parts as long, at the optimizer's peak rate throughout, and then stays as it is.
 type RBM struct {
-	K          int    `toml:"k"`          // steps of Gibbs sampling
-	Binarize   string `toml:"binarize"`   // pixels: sample (on with their grey as the probability) | threshold (on above one half)
-	Persistent bool   `toml:"persistent"` // chains go on from step to step instead of starting at the data (Tieleman, ICML 2008)
+	K int `toml:"k"` // steps of Gibbs sampling
+	// pixels: sample (on with their grey as the probability) | threshold (on above one half)
+	Binarize string `toml:"binarize"`
+	// chains go on from step to step instead of starting at the data (Tieleman, ICML 2008)
+	Persistent bool `toml:"persistent"`
 }
 
 // DefaultRBM is CD-1.
@@ -64,11 +67,13 @@ func (m *RBM) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) metho
 		if m.Persistent {
 			s.Update(start, end)
 		}
-		o.Terms = append(o.Terms, methods.Term{Name: fmt.Sprintf("free_energy%d", i), Weight: 1, Value: machine.Divergence(v, end)})
+		o.Terms = append(o.Terms, methods.Term{Name: fmt.Sprintf("free_energy%d", i), Weight: 1,
+			Value: machine.Divergence(v, end)})
 		back := op.MeanAll(op.Square(op.Sub(v, machine.Down(u.Up(v)))))
 		o.Metrics = append(o.Metrics, methods.Metric{Name: fmt.Sprintf("reconstruction%d", i), Value: back})
 		hold := outside(i, len(stack))
-		o.Tune = append(o.Tune, methods.Tune{Scope: u.Path, Flat: true, Hold: hold}, methods.Tune{Scope: at.Path(), Flat: true, Hold: hold})
+		o.Tune = append(o.Tune, methods.Tune{Scope: u.Path, Flat: true, Hold: hold}, methods.Tune{Scope: at.Path(),
+			Flat: true, Hold: hold})
 		v = op.StopGradient(u.Up(v)) // a layer above moves nothing below
 	}
 	return o
@@ -79,7 +84,8 @@ func checkBits(s *graph.Scope, b *methods.Batch) {
 	f := b.Of("view0")
 	for c := range f.Low {
 		if f.Low[c] != 0 || f.High[c] != 1 {
-			op.Fail(s.Path(), "rbm takes pixels as probabilities, and these views go from %.3g to %.3g: want views.mean = [0.0] and views.std = [1.0], a number a channel",
+			op.Fail(s.Path(), "rbm takes pixels as probabilities, and these views go from %.3g to %.3g: want "+
+				"views.mean = [0.0] and views.std = [1.0], a number a channel",
 				f.Low[c], f.High[c])
 		}
 	}
@@ -109,7 +115,8 @@ func (m Machine) Down(h *graph.Node) *graph.Node {
 	return op.Sigmoid(op.Add(op.MatMul(h, m.Weight, false, true), m.Visible))
 }
 
-// Gibbs is where k steps of sampling the hidden units and then the visible ones lead from v [B,V]. Nothing is differentiated through it.
+// Gibbs is where k steps of sampling the hidden units and then the visible ones lead from v [B,V]. Nothing is
+// differentiated through it.
 func (m Machine) Gibbs(v *graph.Node, k int, sample func(p *graph.Node) *graph.Node) *graph.Node {
 	for range k {
 		v = sample(m.Down(sample(m.Up(v))))
@@ -123,7 +130,8 @@ func (m Machine) FreeEnergy(v *graph.Node) *graph.Node {
 	return op.Neg(op.Add(visible, op.SumAxes(op.Softplus(m.Total(v)), false, 1)))
 }
 
-// Divergence is the mean free energy of the data less that of what the machine made, whose descent is the CD update (Hinton 2002, eq. 5).
+// Divergence is the mean free energy of the data less that of what the machine made, whose descent is the CD update
+// (Hinton 2002, eq. 5).
 func (m Machine) Divergence(data, made *graph.Node) *graph.Node {
 	return op.Sub(op.MeanAll(m.FreeEnergy(data)), op.MeanAll(m.FreeEnergy(made)))
 }

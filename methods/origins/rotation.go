@@ -1,5 +1,5 @@
-// Package origins holds the ancestors: pretext tasks, and methods from before today's families (section 2.1 of the Cookbook,
-// arXiv:2304.12210).
+// Package origins holds the ancestors: pretext tasks, and methods from before today's families (section 2.1 of the
+// Cookbook, arXiv:2304.12210).
 package origins
 
 import (
@@ -18,9 +18,10 @@ const quarters = 4
 
 // Rotation makes the encoder tell by how many quarters an image was turned.
 //
-// Gidaris, Singh, Komodakis, ICLR 2018, arXiv:1803.07728, eq. 3 with K = 4. The views draw the turn (views.quarter_turn = 1.0) and the method reads
-// it from what they drew. The authors' code puts one crop of an image into the batch in all four turns; here an image has so many views, each
-// a crop of its own with a turn of its own, so that all turns are as frequent on average alone.
+// Gidaris, Singh, Komodakis, ICLR 2018, arXiv:1803.07728, eq. 3 with K = 4. The views draw the turn (views.quarter_turn
+// = 1.0) and the method reads it from what they drew. The authors' code puts one crop of an image into the batch in all
+// four turns; here an image has so many views, each a crop of its own with a turn of its own, so that all turns are as
+// frequent on average alone.
 type Rotation struct {
 	Copies int `toml:"copies"` // views of an image in a batch
 }

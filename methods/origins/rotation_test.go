@@ -34,8 +34,9 @@ func turning(t *testing.T, probability float64) methods.Data {
 	t.Helper()
 	set := corner{}
 	pipe, err := views.New(views.Settings{
-		CropArea: [2]float64{1, 1}, CropRatio: [2]float64{1, 1}, Interpolation: "bilinear", BlurSigma: [2]float64{1, 1}, BlurFilter: "gaussian",
-		Turns: views.Turns{QuarterTurn: views.PerView{probability}}, Statistics: views.Measured,
+		CropArea: [2]float64{1, 1}, CropRatio: [2]float64{1, 1}, Interpolation: "bilinear", BlurSigma: [2]float64{1, 1},
+		BlurFilter: "gaussian",
+		Turns:      views.Turns{QuarterTurn: views.PerView{probability}}, Statistics: views.Measured,
 	}, &datasets.Data{Train: set, Channels: 1, Height: 4, Width: 4}, 4)
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +44,8 @@ func turning(t *testing.T, probability float64) methods.Data {
 	return methods.Data{Maker: pipe.Training(set), Samples: 1}
 }
 
-// The labels say where the pixels of the views are: the corner goes from the top left to the bottom left, the bottom right and the top right.
+// The labels say where the pixels of the views are: the corner goes from the top left to the bottom left, the bottom
+// right and the top right.
 func TestRotationLabels(t *testing.T) {
 	const size, copies = 8, 3
 	data, m := turning(t, 1), &Rotation{Copies: copies}
@@ -129,7 +131,9 @@ func TestRotationWantsTurns(t *testing.T) {
 // The loss through a small encoder against central differences.
 func TestRotationGradients(t *testing.T) {
 	optest.CheckGradients(t, func(s *graph.Scope) *graph.Node {
-		data := methodtest.Data(feed.Field{Name: "view", Shape: []int{6, 6, 2}}, feed.Field{Name: "params", Shape: []int{2}, Columns: []string{"flip", "quarter_turns"}, Range: []float64{1, 3}})
+		data := methodtest.Data(feed.Field{Name: "view", Shape: []int{6, 6, 2}},
+			feed.Field{Name: "params", Shape: []int{2}, Columns: []string{"flip", "quarter_turns"},
+				Range: []float64{1, 3}})
 		b := methods.NewBatch(s, 4, data)
 		m := &Rotation{Copies: 2}
 		return m.Build(s, methods.EncoderOf(&backbones.ConvNet{Widths: []int{4, 5}}, b.Of("view0")), b).Loss()

@@ -14,10 +14,11 @@ import (
 
 // SCARF makes a row recognise itself, among the batch, after a part of its columns has been drawn anew from other rows.
 //
-// Bahri, Jiang, Tay, Metzler, ICLR 2022, arXiv:2106.15147, Alg. 1: every row has floor(Corrupt M) of its M columns replaced, each by the column's
-// value in a training row of its own (the empirical marginal distribution), and the loss is InfoNCE of the rows over their corrupted copies. There
-// is no code of the authors'; pytorch-scarf corrupts 1 - Corrupt of the columns, from uniform ranges, with a loss of both directions. Here both
-// copies go through the encoder as one batch, and the loss leaves out the constant -log B of the paper's.
+// Bahri, Jiang, Tay, Metzler, ICLR 2022, arXiv:2106.15147, Alg. 1: every row has floor(Corrupt M) of its M columns
+// replaced, each by the column's value in a training row of its own (the empirical marginal distribution), and the loss
+// is InfoNCE of the rows over their corrupted copies. There is no code of the authors'; pytorch-scarf corrupts 1 -
+// Corrupt of the columns, from uniform ranges, with a loss of both directions. Here both copies go through the encoder
+// as one batch, and the loss leaves out the constant -log B of the paper's.
 type SCARF struct {
 	Corrupt     float64 `toml:"corrupt"`     // share of a row's columns
 	Projector   []int   `toml:"projector"`   // widths; the last is D
@@ -44,7 +45,8 @@ func (m *SCARF) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) met
 	if int(m.Corrupt*float64(columns)+1e-9) < 1 {
 		op.Fail("", "corrupt = %v of %d columns is none; want a share that is one column or more", m.Corrupt, columns)
 	}
-	chosen := op.Reshape(b.Mask(&masks.Columns{Ratio: m.Corrupt}, masks.Grid{Frames: 1, Rows: 1, Columns: columns}), b.Size(), columns)
+	chosen := op.Reshape(b.Mask(&masks.Columns{Ratio: m.Corrupt}, masks.Grid{Frames: 1, Rows: 1, Columns: columns}),
+		b.Size(), columns)
 	x := b.View(0)
 	corrupted := Replace(x, b.Field(feed.Marginal), chosen)
 	encode := enc.New(s)
@@ -53,8 +55,9 @@ func (m *SCARF) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) met
 	anchor, positive := op.Slice(z, 0, 0, b.Size()), op.Slice(z, 0, b.Size(), 2*b.Size()) // [B,D]
 	return methods.Objective{
 		Features: op.Slice(h, 0, 0, b.Size()),
-		Terms:    []methods.Term{{Name: "infonce", Weight: 1, Value: losses.InfoNCE(s, anchor, positive, nil, m.Temperature)}},
-		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(z)}},
+		Terms: []methods.Term{{Name: "infonce", Weight: 1, Value: losses.InfoNCE(s, anchor, positive, nil,
+			m.Temperature)}},
+		Metrics: []methods.Metric{{Name: "spread", Value: losses.Spread(z)}},
 	}
 }
 

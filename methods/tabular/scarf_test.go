@@ -18,8 +18,9 @@ import (
 	"selfsup/methods/tabular"
 )
 
-// TestGoldenSCARF compares the corruption and the loss with the paper's algorithm, and the peer's step, which corrupts and compares in another way,
-// with the same parts: its corruption is Replace with another mask and other values, its loss SimCLR's.
+// TestGoldenSCARF compares the corruption and the loss with the paper's algorithm, and the peer's step, which corrupts
+// and compares in another way, with the same parts: its corruption is Replace with another mask and other values, its
+// loss SimCLR's.
 func TestGoldenSCARF(t *testing.T) {
 	golden.Each(t, "tabular", map[string]func(*ongraph.Case){
 		"scarf_ntxent": func(c *ongraph.Case) {
@@ -33,7 +34,8 @@ func TestGoldenSCARF(t *testing.T) {
 				other = append(other, train.Data[int(row)*train.Shape[1]+i%train.Shape[1]])
 			}
 			x := c.In("x", golden.Same)
-			chosen := op.Less(c.In("u_mask", golden.Same), c.Constant(golden.Param[float64](c.T, c.F, "corruption_rate")))
+			chosen := op.Less(c.In("u_mask", golden.Same),
+				c.Constant(golden.Param[float64](c.T, c.F, "corruption_rate")))
 			corrupted := tabular.Replace(x, c.Floats("other", other, index.Shape...), chosen)
 			c.Out("mask", chosen, golden.Same)
 			c.Out("x_corrupted", corrupted, golden.Same)
@@ -44,8 +46,10 @@ func TestGoldenSCARF(t *testing.T) {
 		},
 		"scarf_step": func(c *ongraph.Case) {
 			x, low, high := c.In("x", golden.Same), c.In("low", golden.Same), c.In("high", golden.Same)
-			chosen := op.Greater(c.In("u_mask", golden.Same), c.Constant(golden.Param[float64](c.T, c.F, "corruption_rate")))
-			corrupted := tabular.Replace(x, op.Add(low, op.Mul(c.In("u_marginal", golden.Same), op.Sub(high, low))), chosen)
+			chosen := op.Greater(c.In("u_mask", golden.Same),
+				c.Constant(golden.Param[float64](c.T, c.F, "corruption_rate")))
+			corrupted := tabular.Replace(x, op.Add(low, op.Mul(c.In("u_marginal", golden.Same), op.Sub(high, low))),
+				chosen)
 			c.Out("corruption_mask", chosen, golden.Same)
 			c.Out("x_corrupted", corrupted, golden.Same)
 			var layers []layer.Func
@@ -80,7 +84,8 @@ func norm(c *ongraph.Case, name string) layer.Func {
 // someRows has rows of three numbers and a column of four categories.
 func someRows() methods.Data {
 	of := []int{0, 4, 0, 0}
-	return methodtest.Data(feed.Field{Name: "view", Shape: []int{4}, Of: of}, feed.Field{Name: feed.Marginal, Shape: []int{4}, Of: of})
+	return methodtest.Data(feed.Field{Name: "view", Shape: []int{4}, Of: of}, feed.Field{Name: feed.Marginal,
+		Shape: []int{4}, Of: of})
 }
 
 func TestSCARFGradients(t *testing.T) {
@@ -91,7 +96,8 @@ func TestSCARFGradients(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			optest.CheckGradients(t, func(s *graph.Scope) *graph.Node {
-				data := methodtest.Data(feed.Field{Name: "view", Shape: []int{4}}, feed.Field{Name: feed.Marginal, Shape: []int{4}})
+				data := methodtest.Data(feed.Field{Name: "view", Shape: []int{4}}, feed.Field{Name: feed.Marginal,
+					Shape: []int{4}})
 				b := methods.NewBatch(s, 4, data)
 				return m.Build(s, methods.EncoderOf(net, b.Of("view0")), b).Loss()
 			}, nil, 8, 2e-5)
@@ -115,9 +121,12 @@ func TestSCARFErrors(t *testing.T) {
 		err  error
 		want string
 	}{
-		{"images", build(tabular.DefaultSCARF(), methodtest.Images(4, 4, 1)), `asks the data for marginal: test data have no field "marginal"`},
-		{"nothing", build(&tabular.SCARF{Corrupt: 0.2, Projector: []int{4}, Temperature: 1}, someRows()), "corrupt = 0.2 of 4 columns is none"},
-		{"corrupt", (&tabular.SCARF{Corrupt: 1.5, Projector: []int{4}, Temperature: 1}).Validate(), "1.5: want a share of the columns"},
+		{"images", build(tabular.DefaultSCARF(), methodtest.Images(4, 4, 1)),
+			`asks the data for marginal: test data have no field "marginal"`},
+		{"nothing", build(&tabular.SCARF{Corrupt: 0.2, Projector: []int{4}, Temperature: 1}, someRows()),
+			"corrupt = 0.2 of 4 columns is none"},
+		{"corrupt", (&tabular.SCARF{Corrupt: 1.5, Projector: []int{4}, Temperature: 1}).Validate(),
+			"1.5: want a share of the columns"},
 		{"temperature", (&tabular.SCARF{Corrupt: 0.5, Projector: []int{4}}).Validate(), "0: want a number above 0"},
 		{"projector", (&tabular.SCARF{Corrupt: 0.5, Temperature: 1}).Validate(), "[]: want at least one width"},
 	} {

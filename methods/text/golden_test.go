@@ -40,10 +40,13 @@ func TestGoldenMLMLoss(t *testing.T) {
 
 // bertNames turns BERT's names into ours, in this order. Queries, keys and values are columns of one matrix here.
 var bertNames = strings.NewReplacer(
-	"bert.embeddings.word_embeddings.weight", "backbone/symbols", "bert.embeddings.position_embeddings.weight", "backbone/position",
+	"bert.embeddings.word_embeddings.weight", "backbone/symbols", "bert.embeddings.position_embeddings.weight",
+	"backbone/position",
 	"bert.embeddings.token_type_embeddings.weight", "types", "bert.embeddings.LayerNorm", "backbone/embedding/norm",
-	"bert.encoder.layer", "backbone/blocks", "attention.self.query", "attn/qkv", "attention.self.key", "attn/qkv", "attention.self.value", "attn/qkv",
-	"attention.output.dense", "attn/proj", "attention.output.LayerNorm", "norm1", "intermediate.dense", "mlp/fc1", "output.dense", "mlp/fc2",
+	"bert.encoder.layer", "backbone/blocks", "attention.self.query", "attn/qkv", "attention.self.key", "attn/qkv",
+	"attention.self.value", "attn/qkv",
+	"attention.output.dense", "attn/proj", "attention.output.LayerNorm", "norm1", "intermediate.dense", "mlp/fc1",
+	"output.dense", "mlp/fc2",
 	"output.LayerNorm", "norm2", "cls.predictions.bias", "head/bias", "cls.predictions.transform.dense", "head/dense",
 	"cls.predictions.transform.LayerNorm", "head/norm", ".", "/")
 
@@ -71,13 +74,15 @@ func placeOf(p golden.Parameter) part {
 	return o
 }
 
-// A transformer with norms after its branches, segments added, and the tied head are BERT: outputs, loss and the gradient of every parameter.
+// A transformer with norms after its branches, segments added, and the tied head are BERT: outputs, loss and the
+// gradient of every parameter.
 func TestGoldenBERT(t *testing.T) {
 	f := golden.Load(t, "text/bert_micro")
 	get := func(key string) int { return golden.Param[int](t, f, key) }
 	net := &backbones.Transformer{
-		Channels: get("hidden_size"), Depth: get("num_hidden_layers"), Heads: get("num_attention_heads"), Hidden: get("intermediate_size"),
-		Norm: "post", Eps: golden.Param[float64](t, f, "layer_norm_eps"),
+		Channels: get("hidden_size"), Depth: get("num_hidden_layers"), Heads: get("num_attention_heads"),
+		Hidden: get("intermediate_size"),
+		Norm:   "post", Eps: golden.Param[float64](t, f, "layer_norm_eps"),
 	}
 	labels := f.Inputs["labels"]
 	in := backbones.Input{Shape: labels.Shape[1:], Int: true, Of: []int{get("vocab_size")}}
@@ -93,7 +98,8 @@ func TestGoldenBERT(t *testing.T) {
 			return op.Reshape(s.Ints(name, v), labels.Shape...)
 		}
 		ids, d := ints("input_ids"), net.Channels
-		types := op.Gather(s.Param("types", graph.Fill(0), get("type_vocab_size"), d), op.Reshape(ints("token_type_ids"), -1))
+		types := op.Gather(s.Param("types", graph.Fill(0), get("type_vocab_size"), d),
+			op.Reshape(ints("token_type_ids"), -1))
 		e := net.NewTokens(s.In("backbone"), in).Symbols
 		there := e.There(ids) // padding is 0 in the fixture as it is here
 		x := e.Place(op.Add(e.Look(ids), op.Reshape(types, labels.Shape[0], labels.Shape[1], d)))
@@ -117,7 +123,8 @@ func TestGoldenBERT(t *testing.T) {
 		dtype                 ir.DType
 		backend               ir.Backend
 		output, length, first float64
-	}{{"float64", ir.F64, ref.Backend{}, 1e-6, 1e-6, 1e-5}, {"float32", ir.F32, cpu.Backend{Poison: true}, 1e-3, 1e-3, 1e-2}} {
+	}{{"float64", ir.F64, ref.Backend{}, 1e-6, 1e-6, 1e-5}, {"float32", ir.F32, cpu.Backend{Poison: true}, 1e-3, 1e-3,
+		1e-2}} {
 		t.Run(b.name, func(t *testing.T) {
 			g, err := graph.Build(graph.Options{DType: b.dtype, Training: true}, build)
 			if err != nil {
@@ -155,7 +162,8 @@ func TestGoldenBERT(t *testing.T) {
 						ss += grad[at] * grad[at]
 					}
 				}
-				golden.Compare(t, "length of the gradient of "+of.Name, []float64{math.Sqrt(ss)}, golden.Tensor{Data: []float64{of.L2}}, b.length)
+				golden.Compare(t, "length of the gradient of "+of.Name, []float64{math.Sqrt(ss)},
+					golden.Tensor{Data: []float64{of.L2}}, b.length)
 				for _, v := range of.First8 {
 					largest = max(largest, math.Abs(v))
 				}

@@ -14,9 +14,9 @@ import (
 
 // MLM, masked language modelling, guesses symbols of a text that are hidden, from those on both sides of them.
 //
-// Devlin et al. 2019, BERT, arXiv:1810.04805, section 3.1, task 1, without the next sentence (task 2), as RoBERTa (arXiv:1907.11692, section
-// 4.2): the masks are new in every step. The mask symbol is a parameter of the method, no entry of the vocabulary, and noise is drawn from
-// the symbols of the vocabulary without padding and unknown.
+// Devlin et al. 2019, BERT, arXiv:1810.04805, section 3.1, task 1, without the next sentence (task 2), as RoBERTa
+// (arXiv:1907.11692, section 4.2): the masks are new in every step. The mask symbol is a parameter of the method, no
+// entry of the vocabulary, and noise is drawn from the symbols of the vocabulary without padding and unknown.
 type MLM struct {
 	Ratio  float64 `toml:"ratio"`  // probability of a symbol to be selected: the loss is over these
 	Mask   float64 `toml:"mask"`   // share of the selected that the mask symbol replaces
@@ -37,7 +37,8 @@ func (m *MLM) Validate() error {
 	case !(m.Mask >= 0 && m.Mask <= 1):
 		return setting.Bad("mask", "%v: want a share from 0 to 1", m.Mask)
 	case !(m.Random >= 0 && m.Mask+m.Random <= 1):
-		return setting.Bad("random", "%v: want a share of at least 0, at most 1 together with mask = %v", m.Random, m.Mask)
+		return setting.Bad("random", "%v: want a share of at least 0, at most 1 together with mask = %v", m.Random,
+			m.Mask)
 	}
 	return nil
 }
@@ -45,7 +46,8 @@ func (m *MLM) Validate() error {
 // Build implements methods.Method. The features are those of the text as the model sees it, with its masks.
 func (m *MLM) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	if f := b.Of("view0"); !f.Int || len(f.Of) != 1 {
-		op.Fail("mlm", "the data have %v: this method guesses symbols, choose a dataset of texts such as [dataset.text]", f)
+		op.Fail("mlm",
+			"the data have %v: this method guesses symbols, choose a dataset of texts such as [dataset.text]", f)
 	}
 	var e *backbones.TokenEncoder
 	if enc.Tokens != nil {
@@ -58,7 +60,8 @@ func (m *MLM) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) metho
 	n, t := b.Size(), op.ShapeOf(ids)[1]
 	there := e.Symbols.There(ids) // [B,T]
 
-	drawn := b.Mask(&masks.BERT{Ratio: m.Ratio, Mask: m.Mask, Random: m.Random}, masks.Grid{Frames: 1, Rows: t, Columns: 1})
+	drawn := b.Mask(&masks.BERT{Ratio: m.Ratio, Mask: m.Mask, Random: m.Random}, masks.Grid{Frames: 1, Rows: t,
+		Columns: 1})
 	plane := func(i int) *graph.Node { return op.Mul(op.Reshape(op.Slice(drawn, 1, i, i+1), n, t), there) }
 	selected, hidden, swapped := plane(0), op.Reshape(plane(1), n, t, 1), op.Reshape(plane(2), n, t, 1)
 
@@ -84,8 +87,8 @@ func instead(x, other, mask *graph.Node) *graph.Node {
 	return op.Add(op.Mul(x, op.Affine(mask, -1, 1)), op.Mul(other, mask))
 }
 
-// Head is BERT's: a linear layer, GELU and a norm, then the products with the embeddings themselves, table [V,D], and a bias for each
-// symbol: [B,T,D] -> [B*T,V]. eps is the norm's, 0: 1e-6.
+// Head is BERT's: a linear layer, GELU and a norm, then the products with the embeddings themselves, table [V,D], and a
+// bias for each symbol: [B,T,D] -> [B*T,V]. eps is the norm's, 0: 1e-6.
 func Head(s *graph.Scope, table *graph.Node, eps float64) layer.Func {
 	v, d := op.ShapeOf(table)[0], op.ShapeOf(table)[1]
 	transform := layer.Chain(layer.Dense(s.In("dense"), d, d), op.Gelu, layer.LayerNormEps(s.In("norm"), d, eps))
@@ -95,8 +98,8 @@ func Head(s *graph.Scope, table *graph.Node, eps float64) layer.Func {
 	}
 }
 
-// Guess is the mean cross-entropy in nats of logits [B*T,V] for symbols ids [B,T], and the share that is right, over the places where
-// selected [B,T] is 1, of the whole batch.
+// Guess is the mean cross-entropy in nats of logits [B*T,V] for symbols ids [B,T], and the share that is right, over
+// the places where selected [B,T] is 1, of the whole batch.
 func Guess(logits, ids, selected *graph.Node) (loss, accuracy *graph.Node) {
 	flat, chosen := op.Reshape(ids, -1), op.Reshape(selected, -1)
 	right := op.EqualInts(op.Argmax(logits), flat, op.TypeOf(logits).DType)

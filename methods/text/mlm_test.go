@@ -16,7 +16,8 @@ import (
 
 // symbols is windows of 6 symbols out of 7.
 func symbols() methods.Data {
-	return methodtest.Data(feed.Field{Name: "view", Shape: []int{6}, Int: true, Of: []int{7}}, feed.Field{Name: "noise", Shape: []int{6}, Int: true, Of: []int{7}})
+	return methodtest.Data(feed.Field{Name: "view", Shape: []int{6}, Int: true, Of: []int{7}},
+		feed.Field{Name: "noise", Shape: []int{6}, Int: true, Of: []int{7}})
 }
 
 func small(norm string) *backbones.Transformer {
@@ -45,7 +46,8 @@ func TestErrors(t *testing.T) {
 		want string
 	}{
 		{"images", images, vit, "this method guesses symbols, choose a dataset of texts"},
-		{"a backbone without tokens", symbols(), nil, "this backbone has no tokens of symbols: choose one that has, such as [backbone.transformer]"},
+		{"a backbone without tokens", symbols(), nil, "this backbone has no tokens of symbols: choose one that " +
+			"has, such as [backbone.transformer]"},
 	} {
 		_, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
 			b := methods.NewBatch(s, 2, c.data)
@@ -59,7 +61,8 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
 		}
 	}
-	for key, m := range map[string]*text.MLM{"ratio": {Ratio: 1}, "mask": {Ratio: 0.1, Mask: 2}, "random": {Ratio: 0.1, Mask: 0.8, Random: 0.3}} {
+	for key, m := range map[string]*text.MLM{"ratio": {Ratio: 1}, "mask": {Ratio: 0.1, Mask: 2},
+		"random": {Ratio: 0.1, Mask: 0.8, Random: 0.3}} {
 		if err := m.Validate(); err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("%+v: %v, want an error of %s", m, err, key)
 		}
@@ -72,16 +75,20 @@ func TestErrors(t *testing.T) {
 // Backbones for images and rows refuse symbols, and a transformer refuses images; its own settings are checked.
 func TestBackbones(t *testing.T) {
 	in := backbones.Input{Shape: []int{6}, Int: true, Of: []int{7}}
-	for _, b := range []backbones.Backbone{backbones.DefaultViT(), backbones.DefaultResNet(), backbones.DefaultConvNet(), backbones.DefaultMLP()} {
-		if err := b.Check(in); err == nil || !strings.Contains(err.Error(), "the samples of this recipe are sequences of [6] symbols") {
+	for _, b := range []backbones.Backbone{backbones.DefaultViT(), backbones.DefaultResNet(),
+		backbones.DefaultConvNet(), backbones.DefaultMLP()} {
+		if err := b.Check(in); err == nil || !strings.Contains(err.Error(),
+			"the samples of this recipe are sequences of [6] symbols") {
 			t.Errorf("%T: %v, want that the samples are symbols", b, err)
 		}
 	}
-	if err := small("pre").Check(backbones.Pixels(8, 8, 1)); err == nil || !strings.Contains(err.Error(), "a transformer encodes sequences of symbols") {
+	if err := small("pre").Check(backbones.Pixels(8, 8, 1)); err == nil || !strings.Contains(err.Error(),
+		"a transformer encodes sequences of symbols") {
 		t.Errorf("a transformer of images: %v", err)
 	}
 	for key, b := range map[string]*backbones.Transformer{
-		"dim": {}, "depth": {Channels: 8}, "heads": {Channels: 8, Depth: 1, Heads: 3}, "norm": {Channels: 8, Depth: 1, Heads: 2, Norm: "mid"},
+		"dim": {}, "depth": {Channels: 8}, "heads": {Channels: 8, Depth: 1, Heads: 3}, "norm": {Channels: 8, Depth: 1,
+			Heads: 2, Norm: "mid"},
 		"eps": {Channels: 8, Depth: 1, Heads: 2, Norm: "pre"}, "mlp": {Channels: 8, Depth: 1, Heads: 2, Hidden: -1},
 	} {
 		if err := b.Check(in); err == nil || !strings.Contains(err.Error(), key) {
@@ -90,7 +97,8 @@ func TestBackbones(t *testing.T) {
 	}
 }
 
-// The features of a text are the same whatever else is in the batch, and are the mean over its symbols: those of no symbols are 0.
+// The features of a text are the same whatever else is in the batch, and are the mean over its symbols: those of no
+// symbols are 0.
 func TestPaddingIsNotSeen(t *testing.T) {
 	features := func(ids []int32) []float64 {
 		st := graph.NewStore(1)

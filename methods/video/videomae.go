@@ -13,17 +13,20 @@ import (
 	"selfsup/setting"
 )
 
-// VideoMAE hides most tubes of a clip, the same places in all frames, encodes the others, and has a small decoder paint the hidden ones.
+// VideoMAE hides most tubes of a clip, the same places in all frames, encodes the others, and has a small decoder paint
+// the hidden ones.
 //
-// Tong et al. 2022, arXiv:2203.12602, sections 3.2 and 3.3. As in the authors' code the decoder reads what is visible before the mask tokens and paints
-// the hidden tubes alone, whose pixels are scaled to mean 0 and deviation 1 by tube and channel. Pixels are those of the view, normalised by the data's
-// statistics, where the code undoes that first: after the scaling only its epsilon tells.
+// Tong et al. 2022, arXiv:2203.12602, sections 3.2 and 3.3. As in the authors' code the decoder reads what is visible
+// before the mask tokens and paints the hidden tubes alone, whose pixels are scaled to mean 0 and deviation 1 by tube
+// and channel. Pixels are those of the view, normalised by the data's statistics, where the code undoes that first:
+// after the scaling only its epsilon tells.
 type VideoMAE struct {
-	Mask            float64 `toml:"mask"`             // fraction of a frame's places that is hidden
-	DecoderDim      int     `toml:"decoder_dim"`      // channels of a token
-	DecoderDepth    int     `toml:"decoder_depth"`    // blocks
-	DecoderHeads    int     `toml:"decoder_heads"`    // of attention
-	NormalizePixels bool    `toml:"normalize_pixels"` // paint tubes of mean 0 and deviation 1 instead of the clip's pixels
+	Mask         float64 `toml:"mask"`          // fraction of a frame's places that is hidden
+	DecoderDim   int     `toml:"decoder_dim"`   // channels of a token
+	DecoderDepth int     `toml:"decoder_depth"` // blocks
+	DecoderHeads int     `toml:"decoder_heads"` // of attention
+	// paint tubes of mean 0 and deviation 1 instead of the clip's pixels
+	NormalizePixels bool `toml:"normalize_pixels"`
 }
 
 // DefaultVideoMAE has the paper's settings for ViT-S.
@@ -41,7 +44,8 @@ func (m *VideoMAE) Validate() error {
 	case m.DecoderHeads < 1:
 		return setting.Bad("decoder_heads", "%d: want at least 1", m.DecoderHeads)
 	case m.DecoderDim < 2 || m.DecoderDim%2 != 0 || m.DecoderDim%m.DecoderHeads != 0:
-		return setting.Bad("decoder_dim", "%d: want a multiple of 2, for sines and cosines, and of decoder_heads = %d", m.DecoderDim, m.DecoderHeads)
+		return setting.Bad("decoder_dim", "%d: want a multiple of 2, for sines and cosines, and of decoder_heads = %d",
+			m.DecoderDim, m.DecoderHeads)
 	}
 	return nil
 }
@@ -57,7 +61,8 @@ func (m *VideoMAE) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) 
 	}
 	grid := masks.Grid{Frames: e.Frames, Rows: e.Rows, Columns: e.Columns}
 	tubes := &masks.Tube{Ratio: m.Mask}
-	order := op.Argsort(op.Reshape(b.Mask(tubes, grid), b.Size(), grid.Tokens())) // what is visible first, each in order
+	// what is visible first, each in order
+	order := op.Argsort(op.Reshape(b.Mask(tubes, grid), b.Size(), grid.Tokens()))
 	visible := grid.Frames * tubes.Visible(grid)
 	seen, hidden := op.Slice(order, 1, 0, visible), op.Slice(order, 1, visible, grid.Tokens())
 	latent := e.Encode(op.GatherTokens(e.Embed(x), seen)) // [B,K,D]
@@ -66,13 +71,15 @@ func (m *VideoMAE) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) 
 	features := e.Pool(latent)
 	return methods.Objective{
 		Features: features,
-		Terms:    []methods.Term{{Name: "reconstruction", Weight: 1, Value: op.MeanAll(op.Square(op.Sub(painted, target)))}},
-		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(features)}},
+		Terms: []methods.Term{{Name: "reconstruction", Weight: 1,
+			Value: op.MeanAll(op.Square(op.Sub(painted, target)))}},
+		Metrics: []methods.Metric{{Name: "spread", Value: losses.Spread(features)}},
 	}
 }
 
 // decoder paints the hidden tubes: (latent [B,K,D], places of what is seen [B,K] and hidden [B,N]) -> [B,N,t*P*P*C].
-func (m *VideoMAE) decoder(s *graph.Scope, e *backbones.TokenEncoder, channels int) func(latent, seen, hidden *graph.Node) *graph.Node {
+func (m *VideoMAE) decoder(s *graph.Scope, e *backbones.TokenEncoder, channels int) func(latent, seen,
+	hidden *graph.Node) *graph.Node {
 	t, d := e.Frames*e.Rows*e.Columns, m.DecoderDim
 	embed := s.In("embed").Param("weight", layer.XavierUniform(e.Dim, d), e.Dim, d) // without bias, as in the code
 	mask := op.Reshape(s.Param("mask", graph.Normal(0.02), 1, d), 1, 1, d)
@@ -91,8 +98,8 @@ func (m *VideoMAE) decoder(s *graph.Scope, e *backbones.TokenEncoder, channels i
 	}
 }
 
-// TubeTarget is the pixels that each tube of x [B,F,H,W,C] should be painted with, [B,T,t*P*P*C], scaled to mean 0 and deviation 1 by tube and channel if
-// normalize is set (the deviation unbiased, plus 1e-6, as in the authors' code).
+// TubeTarget is the pixels that each tube of x [B,F,H,W,C] should be painted with, [B,T,t*P*P*C], scaled to mean 0 and
+// deviation 1 by tube and channel if normalize is set (the deviation unbiased, plus 1e-6, as in the authors' code).
 func TubeTarget(x *graph.Node, tube, patch int, normalize bool) *graph.Node {
 	y := backbones.Tubes(x, tube, patch)
 	if !normalize {

@@ -37,8 +37,10 @@ func TestGoldenTubes(t *testing.T) {
 func TestGoldenLoss(t *testing.T) {
 	ongraph.Check(t, golden.Load(t, "video/videomae_loss"), true, func(c *ongraph.Case) {
 		mean, std := golden.Param[[]float64](c.T, c.F, "mean"), golden.Param[[]float64](c.T, c.F, "std")
-		x := op.Add(op.Mul(op.StopGradient(c.In("videos", clips)), c.Floats("std", std, len(std))), c.Floats("mean", mean, len(mean)))
-		target := video.TubeTarget(x, golden.Param[int](c.T, c.F, "tubelet_size"), golden.Param[int](c.T, c.F, "patch_size"),
+		x := op.Add(op.Mul(op.StopGradient(c.In("videos", clips)), c.Floats("std", std, len(std))),
+			c.Floats("mean", mean, len(mean)))
+		target := video.TubeTarget(x, golden.Param[int](c.T, c.F, "tubelet_size"),
+			golden.Param[int](c.T, c.F, "patch_size"),
 			golden.Param[bool](c.T, c.F, "normlize_target"))
 		mask := c.F.Inputs["mask"]
 		var hidden []int32
@@ -48,7 +50,8 @@ func TestGoldenLoss(t *testing.T) {
 			}
 		}
 		flat := op.Reshape(target, -1, op.ShapeOf(target).Last())
-		labels := op.Reshape(op.Gather(flat, c.Scope.Ints("hidden", hidden)), op.ShapeOf(target)[0], -1, op.ShapeOf(target).Last())
+		labels := op.Reshape(op.Gather(flat, c.Scope.Ints("hidden", hidden)), op.ShapeOf(target)[0], -1,
+			op.ShapeOf(target).Last())
 		c.Out("labels", labels, golden.Same)
 		c.Out("loss", op.MeanAll(op.Square(op.Sub(c.In("pred", golden.Same), labels))), golden.Same)
 	})
@@ -58,7 +61,8 @@ func TestGoldenLoss(t *testing.T) {
 func TestGoldenTubeMask(t *testing.T) {
 	f := golden.Load(t, "video/tube_mask")
 	size := golden.Param[[]int](t, f, "input_size")
-	plan := &masks.Plan{Kind: &masks.Tube{Ratio: golden.Param[float64](t, f, "mask_ratio")}, Grid: masks.Grid{Frames: size[0], Rows: size[1], Columns: size[2]}}
+	plan := &masks.Plan{Kind: &masks.Tube{Ratio: golden.Param[float64](t, f, "mask_ratio")},
+		Grid: masks.Grid{Frames: size[0], Rows: size[1], Columns: size[2]}}
 	mask := make([]uint8, plan.Size())
 	plan.Draw(mask, 1, 2, 3, &masks.Scratch{})
 	want, places := 0, size[1]*size[2]
@@ -93,7 +97,8 @@ func TestGradients(t *testing.T) {
 		"pixels": {Mask: 0.75, DecoderDim: 4, DecoderDepth: 1, DecoderHeads: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
-			optest.CheckGradients(t, func(s *graph.Scope) *graph.Node { return build(s, m, small, 4, 4, 4, 1).Loss() }, nil, 8, 2e-5)
+			optest.CheckGradients(t, func(s *graph.Scope) *graph.Node { return build(s, m, small, 4, 4, 4, 1).Loss() },
+				nil, 8, 2e-5)
 		})
 	}
 }
@@ -107,7 +112,8 @@ func TestRefusals(t *testing.T) {
 		want  string
 	}{
 		{backbones.DefaultConvNet(), []int{8, 8, 1}, "choose [backbone.vit3d]"},
-		{&backbones.ViT{Size: "tiny", Patch: 4, Pool: "mean", Position: "learned"}, []int{8, 8, 1}, "patches of images"},
+		{&backbones.ViT{Size: "tiny", Patch: 4, Pool: "mean", Position: "learned"}, []int{8, 8, 1},
+			"patches of images"},
 	} {
 		_, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) { build(s, m, c.b, c.shape...) })
 		if err == nil || !strings.Contains(err.Error(), c.want) {

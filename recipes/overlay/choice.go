@@ -27,8 +27,8 @@ type Catalog struct {
 	make   func(name string) any
 }
 
-// Of makes a catalog of constructors; each returns a pointer to fresh settings with the defaults of that choice (the paper's).
-// plural is the word of the listing command: "methods".
+// Of makes a catalog of constructors; each returns a pointer to fresh settings with the defaults of that choice (the
+// paper's). plural is the word of the listing command: "methods".
 func Of[T any, M ~map[string]func() T](plural string, entries M) Catalog {
 	names := make([]string, 0, len(entries))
 	for name := range entries {

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// cure is the text that would be right in place of a value of the wrong type; empty where none is plain. It is tried before it is
-// suggested, so that a hint is never the next mistake.
+// cure is the text that would be right in place of a value of the wrong type; empty where none is plain. It is tried
+// before it is suggested, so that a hint is never the next mistake.
 func (d *decoder) cure(t trail, x any, v reflect.Value) string {
 	raw := d.raw(t)
 	for _, text := range cures(x, raw, v.Type()) {
@@ -21,7 +21,8 @@ func (d *decoder) cure(t trail, x any, v reflect.Value) string {
 	return ""
 }
 
-// raw is the text of a value in its file or --set; empty where it is not known. What --set took for a string is as it was typed.
+// raw is the text of a value in its file or --set; empty where it is not known. What --set took for a string is as it
+// was typed.
 func (d *decoder) raw(t trail) string {
 	if d.doc.bare != "" {
 		return d.doc.bare
@@ -85,8 +86,8 @@ var (
 	wholly    = regexp.MustCompile(`^[-+]?[0-9][0-9_]*$`)
 )
 
-// numbers lists what a number may be meant by that TOML does not take: quoted, without a digit beside its point, with a decimal comma,
-// grouped in another way than 10_000, with leading zeros, or a float that is whole.
+// numbers lists what a number may be meant by that TOML does not take: quoted, without a digit beside its point, with a
+// decimal comma, grouped in another way than 10_000, with leading zeros, or a float that is whole.
 func numbers(text string) []string {
 	list := []string{text}
 	if m := pointless.FindStringSubmatch(text); m != nil && m[2]+m[3] != "" {
@@ -114,7 +115,8 @@ func orZero(digits string) string {
 	return digits
 }
 
-// listOf makes a list of values that stand one after another, with or without brackets; empty if an element cannot be read.
+// listOf makes a list of values that stand one after another, with or without brackets; empty if an element cannot be
+// read.
 func listOf(text string, elem reflect.Type) string {
 	inner := text
 	if strings.HasPrefix(text, "[") && strings.HasSuffix(text, "]") {
@@ -175,7 +177,8 @@ func outOfRange(text string, t reflect.Type) string {
 		top := int64(1)<<(t.Bits()-1) - 1
 		return fmt.Sprintf("%s is out of range: wants an integer from %d to %d", clip(text), -top-1, top)
 	case kind >= reflect.Uint && kind <= reflect.Uint64:
-		return fmt.Sprintf("%s is out of range: wants an integer from 0 to %d", clip(text), uint64(min(uint64(1)<<t.Bits()-1, math.MaxInt64)))
+		return fmt.Sprintf("%s is out of range: wants an integer from 0 to %d", clip(text),
+			uint64(min(uint64(1)<<t.Bits()-1, math.MaxInt64)))
 	case kind == reflect.Float32 || kind == reflect.Float64:
 		return fmt.Sprintf("%s is out of range for an integer: write %s.0", clip(text), digits)
 	}

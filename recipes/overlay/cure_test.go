@@ -57,7 +57,8 @@ func TestSetHints(t *testing.T) {
 		{`rate="0.1"`, `found the string "0.1": remove the quotes`},
 		{"rate=1__000", `: write 1000`},
 		{"rate=fast", `found the string "fast"`},
-		{"batch=18446744073709551615", "18446744073709551615 is out of range: wants an integer from -9223372036854775808 to 9223372036854775807"},
+		{"batch=18446744073709551615", "18446744073709551615 is out of range: wants an integer from " +
+			"-9223372036854775808 to 9223372036854775807"},
 		{"batch=-9_999_999_999_999_999_999", "-9_999_999_999_999_999_999 is out of range"},
 		{"small=300", "wants an integer from -128 to 127, found the integer 300"},
 		{"small=99999999999999999999", "99999999999999999999 is out of range: wants an integer from -128 to 127"},

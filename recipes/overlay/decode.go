@@ -186,7 +186,8 @@ func (d *decoder) choice(t trail, table string, f field, x any, c oneOf) {
 		_, isTable := tree[key].(map[string]any)
 		switch {
 		case !isTable && !cat.has(key):
-			d.report(d.doc, sp, name, quoteKey(key), "settings go below the choice that has them, as ["+name+"."+d.example(cat)+"]")
+			d.report(d.doc, sp, name, quoteKey(key),
+				"settings go below the choice that has them, as ["+name+"."+d.example(cat)+"]")
 			good = false
 		case !isTable:
 			d.mismatch(t.key(key), name, key, "a table of its settings", tree[key])
@@ -195,7 +196,8 @@ func (d *decoder) choice(t trail, table string, f field, x any, c oneOf) {
 			good = false
 		case i > 0:
 			first, _ := position(d.doc.src, d.doc.at[t.key(keys[0])].key)
-			text := fmt.Sprintf("second %s in one file, the first is [%s] on line %d: keep one", f.key, join(name, keys[0]), first)
+			text := fmt.Sprintf("second %s in one file, the first is [%s] on line %d: keep one", f.key,
+				join(name, keys[0]), first)
 			if d.doc.kind == fromSet {
 				text = fmt.Sprintf("two of %s at once, %s and %s: keep one", f.key, keys[0], key)
 			}
@@ -239,7 +241,8 @@ func (d *decoder) oneOfMany(t trail, name, kind, word string, x any, c manyOf) {
 	tree, isTable := x.(map[string]any)
 	on, isBool := x.(bool)
 	if !cat.has(word) && !isTable && !isBool {
-		d.report(d.doc, d.doc.at[t], name, quoteKey(word), "settings go below the choice that has them, as ["+name+"."+d.example(cat)+"]")
+		d.report(d.doc, d.doc.at[t], name, quoteKey(word),
+			"settings go below the choice that has them, as ["+name+"."+d.example(cat)+"]")
 		return
 	}
 	if !d.knows(d.doc.at[t], name, word, cat) {

@@ -31,8 +31,8 @@ func (c Change) MarshalJSON() ([]byte, error) {
 	}{c.Key, c.A, c.B, from(c.A, c.OriginA), from(c.B, c.OriginB)})
 }
 
-// Diff lists the settings in which b differs from a, in the order of the recipe. Where they choose differently, the choice comes first,
-// then the keys that only a has, then those that only b has.
+// Diff lists the settings in which b differs from a, in the order of the recipe. Where they choose differently, the
+// choice comes first, then the keys that only a has, then those that only b has.
 func Diff(a, b *Result) []Change {
 	inA, inB := index(a.Leaves), index(b.Leaves)
 	var list []Change
@@ -70,8 +70,8 @@ func index(leaves []Leaf) map[string]int {
 	return at
 }
 
-// DiffText renders changes as an aligned table without colour, with the names of the two recipes as headings, in at most width columns; 0: in as
-// many as it needs. No change gives "".
+// DiffText renders changes as an aligned table without colour, with the names of the two recipes as headings, in at
+// most width columns; 0: in as many as it needs. No change gives "".
 //
 //	key                        simclr.toml     warmer.toml  from
 //	method.simclr.temperature  0.2          -> 0.5          simclr.toml:21 -> warmer.toml:4

@@ -13,9 +13,9 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// Encode writes a recipe, a pointer to its struct, as TOML with every setting spelled out, in the order of the struct but values before
-// tables. Loading the text gives the same recipe again. With origins from a [Result], each line ends in a comment that says where
-// the value came from; nil leaves them out.
+// Encode writes a recipe, a pointer to its struct, as TOML with every setting spelled out, in the order of the struct
+// but values before tables. Loading the text gives the same recipe again. With origins from a [Result], each line ends
+// in a comment that says where the value came from; nil leaves them out.
 func Encode(w io.Writer, recipe any, origins *Result) error {
 	v := reflect.ValueOf(recipe)
 	if v.Kind() != reflect.Pointer || v.IsNil() || v.Elem().Kind() != reflect.Struct {

@@ -218,7 +218,8 @@ r.toml:2:2002: a key has more than 1000 dots
     ` + strings.Repeat(".a", 25) + `.b = 1
     ` + strings.Repeat(" ", 50) + `^`},
 		{name: "settings of the command line", recipe: base, sets: []string{
-			"method.simclr.temperature=abc", "method.simclr.temprature=1", "train.batch=-1.5", "name=42", "method=byol", "a", "b=", "base=3",
+			"method.simclr.temperature=abc", "method.simclr.temprature=1", "train.batch=-1.5", "name=42", "method=byol",
+			"a", "b=", "base=3",
 			"train.batch=1\ntrain.tags=['x']", "train.tags=[a]", "x y=2"}, want: `
 --set method.simclr.temperature=abc: wants a float, found the string "abc"
 --set method.simclr.temprature=1: unknown key, did you mean temperature?
@@ -271,7 +272,8 @@ r.toml:2:1: sede: unknown key, did you mean seed?
     ^^^^`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			write(t, map[string]string{"r.toml": c.recipe, "sub/loop.toml": "base = \"../r.toml\"\n", "bad.toml": "nmae = 2\n"})
+			write(t, map[string]string{"r.toml": c.recipe, "sub/loop.toml": "base = \"../r.toml\"\n",
+				"bad.toml": "nmae = 2\n"})
 			_, err := overlay.Load("r.toml", c.sets, options(), defaults())
 			got := "no error"
 			if err != nil {
@@ -288,7 +290,8 @@ func TestMissingFile(t *testing.T) {
 	write(t, map[string]string{"folder/x": ""})
 	for _, c := range []struct{ file, want string }{
 		{"nope.toml", "nope.toml: no such file here or among the shipped recipes (quickstart.toml, sub/child.toml)"},
-		{"recipes/quickstart.toml", "recipes/quickstart.toml: no such file here or among the shipped recipes, did you mean quickstart.toml?"},
+		{"recipes/quickstart.toml", "recipes/quickstart.toml: no such file here or among the shipped recipes, " +
+			"did you mean quickstart.toml?"},
 		{"folder", "folder: folder is a folder, want a recipe file"},
 	} {
 		if _, err := overlay.Load(c.file, nil, options(), defaults()); err == nil || err.Error() != c.want {
@@ -313,14 +316,16 @@ func TestErrorFields(t *testing.T) {
 // TestSchemaFaults are faults of the program, not of a recipe: one plain error each.
 func TestSchemaFaults(t *testing.T) {
 	write(t, map[string]string{"r.toml": "[c.a]\n"})
-	catalogs := map[string]overlay.Catalog{"c": overlay.Of("cs", map[string]func() any{"a": func() any { return 3 }, "b": func() any { return &struct{ X int }{} }})}
+	catalogs := map[string]overlay.Catalog{"c": overlay.Of("cs", map[string]func() any{"a": func() any { return 3 },
+		"b": func() any { return &struct{ X int }{} }})}
 	for _, c := range []struct {
 		name string
 		into any
 		want string
 	}{
 		{"no pointer", struct{}{}, "overlay: Load into struct {}: want a pointer to a struct"},
-		{"no tag", &struct{ A int }{}, `overlay: field struct { A int }.A has no toml tag: want toml:"key", or toml:"-" to leave it out`},
+		{"no tag", &struct{ A int }{},
+			`overlay: field struct { A int }.A has no toml tag: want toml:"key", or toml:"-" to leave it out`},
 		{"map", &struct {
 			A map[string]int `toml:"a"`
 		}{}, "overlay: field struct { A map[string]int \"toml:\\\"a\\\"\" }.A: a recipe cannot hold a map[string]int"},

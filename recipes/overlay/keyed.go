@@ -11,8 +11,8 @@ import (
 // named is a message that begins with a setting: "flip = 2, want a probability", "train is empty; want a directory".
 var named = regexp.MustCompile(`^([a-z][a-z0-9_]*)(?:\[\d+\])?(?: = |: | (?:is|has|with) )`)
 
-// keyed gives an error the key that its text begins with, if that is a setting of the struct v; else it is as it was. Errors that say their key,
-// as setting.Bad's do, keep it.
+// keyed gives an error the key that its text begins with, if that is a setting of the struct v; else it is as it was.
+// Errors that say their key, as setting.Bad's do, keep it.
 func keyed(v reflect.Value, err error) error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		var all []error
@@ -46,8 +46,8 @@ type joinedErrors []error
 func (e joinedErrors) Error() string   { return e[0].Error() }
 func (e joinedErrors) Unwrap() []error { return e }
 
-// Place is a mistake in a table that shows only when more is known than the recipe, such as the size of the images: at the setting that the
-// error names, or that its text begins with, else at the table. It is an [Errors] as Load returns.
+// Place is a mistake in a table that shows only when more is known than the recipe, such as the size of the images: at
+// the setting that the error names, or that its text begins with, else at the table. It is an [Errors] as Load returns.
 func (r *Result) Place(table string, err error) error {
 	d := *r.d
 	d.errs = nil

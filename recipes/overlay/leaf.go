@@ -15,7 +15,8 @@ import (
 // leaf stores one TOML value, or reports why it cannot.
 func (d *decoder) leaf(t trail, table, key string, x any, v reflect.Value) {
 	if at, bad := notFinite(t, x); bad != 0 {
-		d.report(d.doc, d.doc.at[at].value(), table, key, strings.ToLower(strings.TrimPrefix(fmt.Sprint(bad), "+"))+" is refused: wants a finite number")
+		d.report(d.doc, d.doc.at[at].value(), table, key,
+			strings.ToLower(strings.TrimPrefix(fmt.Sprint(bad), "+"))+" is refused: wants a finite number")
 		return
 	}
 	d.store(t, table, key, x, v)

@@ -26,8 +26,8 @@ func withPlayers() overlay.Options {
 	return o
 }
 
-// A choice among a method's settings takes its entries from the catalog that its tag names, with their defaults, checks and origins, and the
-// resolved recipe loads to itself.
+// A choice among a method's settings takes its entries from the catalog that its tag names, with their defaults, checks
+// and origins, and the resolved recipe loads to itself.
 func TestChoiceOfAnotherCatalog(t *testing.T) {
 	write(t, map[string]string{"r.toml": `
 [dataset.shapes]
@@ -75,10 +75,14 @@ k = [3]
 // Mistakes below such a choice are told in the words of its catalog.
 func TestChoiceOfAnotherCatalogErrors(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"no such entry":                      {"[method.players.critic.larz]\n[method.players.tower.simclr]\n", `r.toml:2:24: [method.players.critic.larz]: not one of the optimizers, did you mean lars? (see: experiment list optimizers)`},
-		"bad setting":                        {"[method.players.critic.lars]\nrate = 11.0\n[method.players.tower.simclr]\n", "r.toml:3:8: [method.players.critic.lars] rate: 11: want at most 10"},
-		"left open":                          {"[method.players]\n", "no tower is chosen: add a table such as [method.players.tower.players] (see: experiment list methods)"},
-		"an entry of the catalog of its key": {"[method.players.critic.simclr]\n[method.players.tower.simclr]\n", "[method.players.critic.simclr]: not one of the optimizers"},
+		"no such entry": {"[method.players.critic.larz]\n[method.players.tower.simclr]\n",
+			`r.toml:2:24: [method.players.critic.larz]: not one of the optimizers, did you mean lars? (see: experiment list optimizers)`},
+		"bad setting": {"[method.players.critic.lars]\nrate = 11.0\n" +
+			"[method.players.tower.simclr]\n", "r.toml:3:8: [method.players.critic.lars] rate: 11: want at most 10"},
+		"left open": {"[method.players]\n", "no tower is chosen: add a table such as " +
+			"[method.players.tower.players] (see: experiment list methods)"},
+		"an entry of the catalog of its key": {"[method.players.critic.simclr]\n[method.players.tower.simclr]\n",
+			"[method.players.critic.simclr]: not one of the optimizers"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			write(t, map[string]string{"r.toml": "[dataset.shapes]\n" + c.text})

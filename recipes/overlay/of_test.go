@@ -28,7 +28,8 @@ func TestChoiceOfAnotherKey(t *testing.T) {
 	}
 	load := func(text string) (*besideRecipe, error) {
 		r := &besideRecipe{}
-		o := overlay.Options{FS: fstest.MapFS{"r.toml": {Data: []byte(text)}}, Catalogs: map[string]overlay.Catalog{"method": overlay.Of("methods", methods)}}
+		o := overlay.Options{FS: fstest.MapFS{"r.toml": {Data: []byte(text)}},
+			Catalogs: map[string]overlay.Catalog{"method": overlay.Of("methods", methods)}}
 		_, err := overlay.Load("r.toml", nil, o, r)
 		return r, err
 	}
@@ -44,7 +45,8 @@ func TestChoiceOfAnotherKey(t *testing.T) {
 	if err := overlay.Encode(&text, r, nil); err != nil {
 		t.Fatal(err)
 	}
-	if again, err := load(text.String()); err != nil || again.Method.Value.(*beside).Base.Value.(*simclr).Temperature != 0.5 {
+	if again, err := load(text.String()); err != nil ||
+		again.Method.Value.(*beside).Base.Value.(*simclr).Temperature != 0.5 {
 		t.Errorf("the resolved recipe does not load to itself: %v\n%s", err, &text)
 	}
 	told, err := overlay.SettingsOf(&beside{Base: overlay.Choice[method]{Name: "simclr", Value: &simclr{}}})
@@ -52,7 +54,8 @@ func TestChoiceOfAnotherKey(t *testing.T) {
 		t.Errorf("settings %+v (%v), want the defaults simclr and none", told, err)
 	}
 	for text, want := range map[string]string{
-		"[method.beside]\n":                                 "no base is chosen: add a table such as [method.beside.base.beside]",
+		"[method.beside]\n": "no base is chosen: add a table such as " +
+			"[method.beside.base.beside]",
 		"[method.beside.base.simclip]\n":                    "did you mean simclr?",
 		"[method.beside.base.simclr]\ntemperature = -1.0\n": "r.toml:2",
 		"[method.beside.base.simclr]\ntemperatur = 1.0\n":   "did you mean temperature?",

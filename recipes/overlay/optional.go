@@ -2,7 +2,8 @@ package overlay
 
 import "reflect"
 
-// Optional is embedded by the struct of a table that concerns some recipes only, such as the views of images. A hidden table is not written.
+// Optional is embedded by the struct of a table that concerns some recipes only, such as the views of images. A hidden
+// table is not written.
 type Optional struct{ hidden bool }
 
 // Hide says whether the table concerns the recipe that it is part of.

@@ -24,7 +24,8 @@ type Origin struct {
 	Line int    // 0 for defaults and --set
 }
 
-// String is "default", "paper default" (the constructor of a choice), "base quickstart.toml:14", "recipe.toml:9" or "--set".
+// String is "default", "paper default" (the constructor of a choice), "base quickstart.toml:14", "recipe.toml:9" or
+// "--set".
 func (o Origin) String() string {
 	switch o.kind {
 	case fromPaper:
@@ -89,7 +90,8 @@ func flatten(v reflect.Value) ([]flat, error) {
 	return list, failed
 }
 
-// origin looks up where a setting was written. An element of a list of tables that leaves a key out counts as a default.
+// origin looks up where a setting was written. An element of a list of tables that leaves a key out counts as a
+// default.
 func (d *decoder) origin(s flat) Origin {
 	p, ok := d.places[s.key]
 	switch {

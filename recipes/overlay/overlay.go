@@ -1,28 +1,31 @@
 // Package overlay turns TOML overlays into one typed recipe, and explains what it did.
 //
-// A recipe is a Go struct whose defaults are set before loading. Overlays are applied in turn, each changing only the keys that it writes:
+// A recipe is a Go struct whose defaults are set before loading. Overlays are applied in turn, each changing only the
+// keys that it writes:
 //
 //	base file(s)  ->  recipe file  ->  --set key=value, in the order given
 //
-// A file names its base by `base = "other.toml"`, relative to itself, or, when there is no such file on disk, among the shipped recipes.
-// Lists replace lists.
+// A file names its base by `base = "other.toml"`, relative to itself, or, when there is no such file on disk, among the
+// shipped recipes. Lists replace lists.
 //
-// A [Choice] field is a table whose sub-table's name selects one of a catalog and configures it: `[method.vicreg]`. Naming another choice
-// replaces the selection and starts from that choice's own defaults; naming the same one changes its keys. `method = "vicreg"` selects
-// with all defaults, which is what `--set method=vicreg` needs. A [Choices] field holds any number of them: `[evaluate.knn]`,
-// `[evaluate.linear]`; `linear = false` below `[evaluate]` switches one off and `linear = true` switches it on.
+// A [Choice] field is a table whose sub-table's name selects one of a catalog and configures it: `[method.vicreg]`.
+// Naming another choice replaces the selection and starts from that choice's own defaults; naming the same one changes
+// its keys. `method = "vicreg"` selects with all defaults, which is what `--set method=vicreg` needs. A [Choices] field
+// holds any number of them: `[evaluate.knn]`, `[evaluate.linear]`; `linear = false` below `[evaluate]` switches one off
+// and `linear = true` switches it on.
 //
-// Reading is strict. Keys are matched letter by letter, integers are accepted for floats but not floats for integers, nan and inf are
-// refused, and one call reports every mistake it can find, each with file, line, column and the source line.
+// Reading is strict. Keys are matched letter by letter, integers are accepted for floats but not floats for integers,
+// nan and inf are refused, and one call reports every mistake it can find, each with file, line, column and the source
+// line.
 //
 // # What a recipe struct may hold
 //
-// Every exported field has a `toml:"key"` tag (or `toml:"-"`). Fields are bool, integers, floats, string; slices and arrays of those;
-// structs (tables); slices of structs (arrays of tables); Choice and Choices; and any type with UnmarshalTOML(any) error or
-// UnmarshalText. Such a type is written back by MarshalTOML() ([]byte, error), which returns the text of one TOML value, or by MarshalText.
-// Embedded structs without a tag are flattened. Pointers and maps are not supported. A Choice that may stay unselected
-// has the tag `overlay:"optional"`; one that names what the catalog of another key has, such as a second encoder, has `overlay:"of=backbone"`, or both
-// words with a comma.
+// Every exported field has a `toml:"key"` tag (or `toml:"-"`). Fields are bool, integers, floats, string; slices and
+// arrays of those; structs (tables); slices of structs (arrays of tables); Choice and Choices; and any type with
+// UnmarshalTOML(any) error or UnmarshalText. Such a type is written back by MarshalTOML() ([]byte, error), which
+// returns the text of one TOML value, or by MarshalText. Embedded structs without a tag are flattened. Pointers and
+// maps are not supported. A Choice that may stay unselected has the tag `overlay:"optional"`; one that names what the
+// catalog of another key has, such as a second encoder, has `overlay:"of=backbone"`, or both words with a comma.
 //
 // A struct with Validate() error is asked at the end, see [Bad].
 package overlay
@@ -68,15 +71,16 @@ type Source struct {
 
 // Leaf is one resolved setting.
 type Leaf struct {
-	Key    string // dotted, as --set takes it: "method.vicreg.covariance"; elements of arrays of tables as "stage[0].width"
+	// dotted, as --set takes it: "method.vicreg.covariance"; elements of arrays of tables as "stage[0].width"
+	Key    string
 	Value  string // as TOML text; a choice is its bare name
 	Origin Origin
 }
 
 // Load applies file with its bases and then sets to the struct that into points at, which holds the defaults.
 //
-// The error is an [Errors] that lists all mistakes found, unless the struct or a catalog itself is not as the package documentation asks.
-// After an error the struct holds a mixture and must be dropped.
+// The error is an [Errors] that lists all mistakes found, unless the struct or a catalog itself is not as the package
+// documentation asks. After an error the struct holds a mixture and must be dropped.
 func Load(file string, sets []string, opt Options, into any) (*Result, error) {
 	recipe := reflect.ValueOf(into)
 	if recipe.Kind() != reflect.Pointer || recipe.IsNil() || recipe.Elem().Kind() != reflect.Struct {
@@ -133,8 +137,8 @@ func (r *Result) Leaf(key string) (Leaf, bool) {
 	return Leaf{}, false
 }
 
-// Bad is a mistake that shows only when more is known than the recipe, such as how many steps an epoch has. It is an [Errors] as Load returns:
-// at the place where the setting with that dotted key was written last.
+// Bad is a mistake that shows only when more is known than the recipe, such as how many steps an epoch has. It is an
+// [Errors] as Load returns: at the place where the setting with that dotted key was written last.
 func (r *Result) Bad(key, format string, args ...any) error {
 	table, last := "", key
 	if i := strings.LastIndexByte(key, '.'); i >= 0 {
@@ -146,8 +150,8 @@ func (r *Result) Bad(key, format string, args ...any) error {
 	return d.errs
 }
 
-// Each visits every setting of a recipe, a pointer to its struct, with its dotted key, in the order of the struct; of choices those that are
-// selected.
+// Each visits every setting of a recipe, a pointer to its struct, with its dotted key, in the order of the struct; of
+// choices those that are selected.
 func Each(recipe any, visit func(key string, value any)) {
 	walk(reflect.ValueOf(recipe).Elem(), "", func(name string, v reflect.Value) {
 		for _, f := range mustFields(v.Type()) {

@@ -10,7 +10,8 @@ import (
 	"selfsup/setting"
 )
 
-// TestOverlays follows single settings through bases, recipe and command line: "key = value (origin)", or "-" for no such key.
+// TestOverlays follows single settings through bases, recipe and command line: "key = value (origin)", or "-" for no
+// such key.
 func TestOverlays(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -109,7 +110,8 @@ train.batch = 3 (r.toml:3)`},
 }
 
 func TestValues(t *testing.T) {
-	write(t, map[string]string{"r.toml": "base = \"quickstart.toml\"\n[views]\nhue = 1\ncrop_area = [0, 1.0]\nblur = 0.5\n[train]\nlength = \"5 steps\"\n[method.simclr]\ntemperature = 2\n"})
+	write(t, map[string]string{"r.toml": "base = \"quickstart.toml\"\n[views]\nhue = 1\ncrop_area = [0, 1.0]\n" +
+		"blur = 0.5\n[train]\nlength = \"5 steps\"\n[method.simclr]\ntemperature = 2\n"})
 	got := defaults()
 	res, err := overlay.Load("r.toml", []string{"evaluate.knn=false"}, options(), got)
 	if err != nil {
@@ -194,7 +196,8 @@ depth = [1]
 grid = [[1], [2, 3]]
 `})
 	r := defaults()
-	res, err := overlay.Load("r.toml", []string{"optimizer.lars.warmup=1 epoch", "evaluate.knn=false", "evaluate.linear=true"}, options(), r)
+	res, err := overlay.Load("r.toml", []string{"optimizer.lars.warmup=1 epoch", "evaluate.knn=false",
+		"evaluate.linear=true"}, options(), r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +231,8 @@ func TestEncodeRefuses(t *testing.T) {
 
 func ExampleLoad() {
 	// options().FS holds quickstart.toml as a shipped recipe, so no file on disk is needed.
-	_, err := overlay.Load("quickstart.toml", []string{"method.simclr.temprature=0.5", "train.batch=1e3"}, options(), defaults())
+	_, err := overlay.Load("quickstart.toml", []string{"method.simclr.temprature=0.5", "train.batch=1e3"}, options(),
+		defaults())
 	fmt.Println(err)
 	// Output:
 	// --set method.simclr.temprature=0.5: unknown key, did you mean temperature?
@@ -263,7 +267,8 @@ func ExampleDiffText() {
 func TestDiff(t *testing.T) {
 	write(t, map[string]string{
 		"a.toml": "base = \"quickstart.toml\"\n[[stage]]\nwidth = 1\n",
-		"b.toml": "base = \"quickstart.toml\"\nname = \"b\"\n[[stage]]\nwidth = 2\n[[stage]]\nwidth = 3\n[extra.nested]\n",
+		"b.toml": "base = \"quickstart.toml\"\nname = \"b\"\n[[stage]]\nwidth = 2\n[[stage]]\nwidth = 3\n" +
+			"[extra.nested]\n",
 	})
 	load := func(file string) *overlay.Result {
 		res, err := overlay.Load(file, nil, options(), defaults())

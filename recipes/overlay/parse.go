@@ -11,8 +11,8 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// maxDepth is how deep lists and inline tables may nest, and maxDots how many dots a key may have: the parser recurses, and takes time
-// with the cube of the dots.
+// maxDepth is how deep lists and inline tables may nest, and maxDots how many dots a key may have: the parser recurses,
+// and takes time with the cube of the dots.
 const (
 	maxDepth = 200
 	maxDots  = 1000
@@ -52,7 +52,8 @@ func tooDeep(src string) error {
 		}
 		switch at := (toml.Position{Start: i, Len: 1}); {
 		case depth > maxDepth:
-			return toml.ParseError{Message: fmt.Sprintf("lists or tables nest more than %d deep", maxDepth), Position: at}
+			return toml.ParseError{Message: fmt.Sprintf("lists or tables nest more than %d deep", maxDepth),
+				Position: at}
 		case dots > maxDots:
 			return toml.ParseError{Message: fmt.Sprintf("a key has more than %d dots", maxDots), Position: at}
 		}
@@ -60,11 +61,12 @@ func tooDeep(src string) error {
 	return nil
 }
 
-// parseFile parses one file. After a syntax mistake on a plain `key = value` line the rest is read without that line, so that one call finds
-// more than one mistake; a file with any other syntax mistake counts as empty.
+// parseFile parses one file. After a syntax mistake on a plain `key = value` line the rest is read without that line,
+// so that one call finds more than one mistake; a file with any other syntax mistake counts as empty.
 func (d *decoder) parseFile(loc location, data []byte, recipe bool) *document {
 	d.parsed++
-	doc := &document{name: loc.name, shipped: loc.shipped, kind: fromBase, order: -1 - maxFile - d.parsed, tree: map[string]any{}}
+	doc := &document{name: loc.name, shipped: loc.shipped, kind: fromBase, order: -1 - maxFile - d.parsed,
+		tree: map[string]any{}}
 	if recipe {
 		doc.kind = fromRecipe
 	}
@@ -77,7 +79,8 @@ func (d *decoder) parseFile(loc location, data []byte, recipe bool) *document {
 				break
 			}
 		}
-		d.report(doc, span{bad, bad + 1, bad, bad + 1}, "", "", fmt.Sprintf("byte 0x%02x is not UTF-8: a recipe is a UTF-8 text file", doc.src[bad]))
+		d.report(doc, span{bad, bad + 1, bad, bad + 1}, "", "", fmt.Sprintf("byte 0x%02x is not UTF-8: a recipe "+
+			"is a UTF-8 text file", doc.src[bad]))
 		return doc
 	}
 	text := doc.src
@@ -118,7 +121,8 @@ func (d *decoder) syntax(doc *document, text string, err error) (from, to int) {
 		to = from + len(m[2])
 		switch {
 		case decimalComma.MatchString(m[2]):
-			msg = fmt.Sprintf("a decimal point is wanted: %s = %s, or a list: %[1]s = [%[3]s]", m[1], strings.Replace(m[2], ",", ".", 1), m[2])
+			msg = fmt.Sprintf("a decimal point is wanted: %s = %s, or a list: %[1]s = [%[3]s]", m[1],
+				strings.Replace(m[2], ",", ".", 1), m[2])
 		case listOf(m[2], reflect.TypeFor[float64]()) != "" && strings.Contains(m[2], ","):
 			msg = fmt.Sprintf("a list needs brackets: %s = %s", m[1], listOf(m[2], reflect.TypeFor[float64]()))
 		case m[2] == "True" || m[2] == "False":
@@ -177,7 +181,8 @@ func syntaxText(err error) string {
 	if strings.Contains(msg, "to end table name") || strings.Contains(msg, "end of table array name") {
 		return "a table header is closed by ] or ]] on its own line"
 	}
-	if got, ok := strings.CutPrefix(msg, "expected a top-level item to end with a newline, comment, or EOF, but got "); ok {
+	if got, ok := strings.CutPrefix(msg,
+		"expected a top-level item to end with a newline, comment, or EOF, but got "); ok {
 		return "the line should end here, found " + strings.TrimSuffix(got, " instead")
 	}
 	return strings.ToLower(msg[:min(1, len(msg))]) + msg[min(1, len(msg)):]
@@ -195,7 +200,8 @@ func lineOf(src string, off int) string {
 	return src[start:]
 }
 
-// withoutLine blanks the line around off if it is one whole `key = value`, so that every other line keeps its place and meaning.
+// withoutLine blanks the line around off if it is one whole `key = value`, so that every other line keeps its place and
+// meaning.
 func withoutLine(src string, off int) (string, bool) {
 	line := lineOf(src, off)
 	if !plainPair.MatchString(line) || strings.Contains(line, `"""`) || strings.Contains(line, "'''") ||

@@ -14,7 +14,8 @@ import (
 	"selfsup/setting"
 )
 
-// TestResolvedReadsBack holds that the resolved recipe, loaded over the same defaults, gives the same values and the same text.
+// TestResolvedReadsBack holds that the resolved recipe, loaded over the same defaults, gives the same values and the
+// same text.
 func TestResolvedReadsBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := drawRecipe(t)
@@ -73,19 +74,23 @@ func drawRecipe(t *rapid.T) *recipe {
 		r.Train.Grid = [][]int{nil, ints.Draw(t, "grid")}
 		r.Stages = []stage{{Width: 1, Depth: ints.Draw(t, "depth")}, {}}
 	}
-	r.Method = overlay.Choice[method]{Name: "vicreg", Value: &vicreg{ints.Draw(t, "projector"), number.Draw(t, "i"), 0, 1}}
+	r.Method = overlay.Choice[method]{Name: "vicreg", Value: &vicreg{ints.Draw(t, "projector"), number.Draw(t, "i"), 0,
+		1}}
 	if rapid.Bool().Draw(t, "simclr") {
-		r.Method = overlay.Choice[method]{Name: "simclr", Value: &simclr{ints.Draw(t, "projector"), 1 + math.Abs(number.Draw(t, "t"))/2}}
+		r.Method = overlay.Choice[method]{Name: "simclr", Value: &simclr{ints.Draw(t, "projector"),
+			1 + math.Abs(number.Draw(t, "t"))/2}}
 	}
 	if rapid.Bool().Draw(t, "lars") {
-		r.Optimizer = overlay.Choice[optimizer]{Name: "lars", Value: &lars{0.25, setting.Percent(rapid.Float64Range(0, 100).Draw(t, "warmup"))}}
+		r.Optimizer = overlay.Choice[optimizer]{Name: "lars",
+			Value: &lars{0.25, setting.Percent(rapid.Float64Range(0, 100).Draw(t, "warmup"))}}
 	}
 	if rapid.Bool().Draw(t, "no knn") {
 		r.Evaluate.On = []overlay.Choice[*evaluation]{}
 		r.Evaluate.Off = []string{"knn"}
 	}
 	if rapid.Bool().Draw(t, "linear") {
-		r.Evaluate.On = append(r.Evaluate.On, overlay.Choice[*evaluation]{Name: "linear", Value: &evaluation{setting.Steps(3), ints.Draw(t, "k")}})
+		r.Evaluate.On = append(r.Evaluate.On, overlay.Choice[*evaluation]{Name: "linear",
+			Value: &evaluation{setting.Steps(3), ints.Draw(t, "k")}})
 	} else if rapid.Bool().Draw(t, "linear off") {
 		r.Evaluate.Off = append(r.Evaluate.Off, "linear")
 	}
@@ -95,15 +100,20 @@ func drawRecipe(t *rapid.T) *recipe {
 	return r
 }
 
-// FuzzLoad holds that no file and no --set makes Load panic, that every mistake has a place or says why it has none, and that what loads is
-// written and read back unchanged.
+// FuzzLoad holds that no file and no --set makes Load panic, that every mistake has a place or says why it has none,
+// and that what loads is written and read back unchanged.
 func FuzzLoad(f *testing.F) {
 	for _, seed := range []string{
-		"", "seed = 1\n", "base = \"quickstart.toml\"\n", "base = \"r.toml\"", "[dataset.shapes]\n[method.vicreg]\nvariance = 1e3\n",
-		"[dataset.shapes]\n[method.simclr]\n[train]\nlength = \"5%\"\ngrid = [[1], [2,\n3]] # c\n[[stage]]\nwidth = 1\n[[stage]]\n[evaluate]\nknn = false\n",
-		"method = \"simclr\"\ndataset = 'fashion'\ntrain.clip = {norm = 1, level = 2}\n", "a.\"b.c\".'d' = \"\"\"x\"\"\"\"\n", "[[a]]\n[a.b]\n[[a.c]]\n[[a.c]]\nd=1\n",
-		"[train\nbatch = 0,3\n", "name = \"\xff\"", "x = [{a = 1}, {b = [2, {c = 3}]}]", "\ufeffseed = 0x1_0", "d = 1979-05-27 07:32:00 # c\n", "k = '''\n'a''''\n",
-		"train.length = [1, {a = nan}]", "[a]\nb.c = 1\n[a.b]\n", "x = {\n a = 1, # c\n}\n", "[method]\nsimclr = 3\nvicreg = []\n",
+		"", "seed = 1\n", "base = \"quickstart.toml\"\n", "base = \"r.toml\"",
+		"[dataset.shapes]\n[method.vicreg]\nvariance = 1e3\n",
+		"[dataset.shapes]\n[method.simclr]\n[train]\nlength = \"5%\"\ngrid = [[1], [2,\n3]] # c\n[[stage]]\n" +
+			"width = 1\n[[stage]]\n[evaluate]\nknn = false\n",
+		"method = \"simclr\"\ndataset = 'fashion'\ntrain.clip = {norm = 1, level = 2}\n",
+		"a.\"b.c\".'d' = \"\"\"x\"\"\"\"\n", "[[a]]\n[a.b]\n[[a.c]]\n[[a.c]]\nd=1\n",
+		"[train\nbatch = 0,3\n", "name = \"\xff\"", "x = [{a = 1}, {b = [2, {c = 3}]}]", "\ufeffseed = 0x1_0",
+		"d = 1979-05-27 07:32:00 # c\n", "k = '''\n'a''''\n",
+		"train.length = [1, {a = nan}]", "[a]\nb.c = 1\n[a.b]\n", "x = {\n a = 1, # c\n}\n",
+		"[method]\nsimclr = 3\nvicreg = []\n",
 	} {
 		f.Add(seed, "train.batch=3")
 		f.Add("[dataset.shapes]\n[method.simclr]\n", seed)
@@ -142,7 +152,8 @@ func checkErrors(t *testing.T, text string, err error) {
 	}
 	lines := 1 + strings.Count(text, "\n")
 	for _, e := range all {
-		if e.Text == "" || (e.Line == 0) != (e.Excerpt == "") || (e.Line == 0) != (e.Col == 0) || (e.Line == 0) != (e.NoLine != "") {
+		if e.Text == "" || (e.Line == 0) != (e.Excerpt == "") || (e.Line == 0) != (e.Col == 0) ||
+			(e.Line == 0) != (e.NoLine != "") {
 			t.Fatalf("%q: error without a place or a reason: %+v", text, *e)
 		}
 		if e.File == "fuzz/r.toml" && e.Line > lines {

@@ -21,8 +21,8 @@ type span struct {
 	val, valEnd int // equal when the key is a table header or a part of a dotted key
 }
 
-// scanner finds the spans of all keys and list elements of a document that the TOML parser has accepted. On other text its answer means
-// less but it still ends: every step moves forward.
+// scanner finds the spans of all keys and list elements of a document that the TOML parser has accepted. On other text
+// its answer means less but it still ends: every step moves forward.
 type scanner struct {
 	src   string
 	i     int
@@ -229,7 +229,8 @@ func (s *scanner) str() {
 			s.i++
 		}
 		s.i += 3
-		for s.i < len(s.src) && s.src[s.i] == q { // two quotes may stand before the closing three; behind \\ the parser takes a third
+		// two quotes may stand before the closing three; behind \\ the parser takes a third
+		for s.i < len(s.src) && s.src[s.i] == q {
 			s.i++
 		}
 	} else {

@@ -128,7 +128,8 @@ func TestFormatFloat(t *testing.T) {
 	for _, c := range []struct {
 		in   float64
 		want string
-	}{{0.2, "0.2"}, {1, "1.0"}, {0, "0.0"}, {1e-4, "0.0001"}, {1e-5, "1e-5"}, {-2.5e-10, "-2.5e-10"}, {1e21, "1e21"}, {1e6, "1e6"}} {
+	}{{0.2, "0.2"}, {1, "1.0"}, {0, "0.0"}, {1e-4, "0.0001"}, {1e-5, "1e-5"}, {-2.5e-10, "-2.5e-10"}, {1e21, "1e21"},
+		{1e6, "1e6"}} {
 		if got := formatFloat(c.in, 64); got != c.want {
 			t.Errorf("formatFloat(%v) = %s, want %s", c.in, got, c.want)
 		}

@@ -91,7 +91,8 @@ func fields(t reflect.Type) ([]field, error) {
 		case !f.IsExported():
 			continue
 		case !tagged || key == "":
-			return nil, fmt.Errorf(`overlay: field %s.%s has no toml tag: want toml:"key", or toml:"-" to leave it out`, t, f.Name)
+			return nil, fmt.Errorf(`overlay: field %s.%s has no toml tag: want toml:"key", or toml:"-" to leave it out`,
+				t, f.Name)
 		}
 		if quoteKey(key) != key {
 			return nil, fmt.Errorf("overlay: field %s.%s: key %q: want letters, digits, - and _", t, f.Name, key)
@@ -109,7 +110,8 @@ func fields(t reflect.Type) ([]field, error) {
 			case named && of != "":
 				one.of = of
 			case word != "":
-				return nil, fmt.Errorf("overlay: field %s.%s: overlay:%q: want optional, or of=CATALOG", t, f.Name, word)
+				return nil, fmt.Errorf("overlay: field %s.%s: overlay:%q: want optional, or of=CATALOG", t, f.Name,
+					word)
 			}
 		}
 		list = append(list, one)
@@ -133,7 +135,8 @@ func mustFields(t reflect.Type) []field {
 	return list
 }
 
-// checkSchema reports what a recipe cannot hold in a struct and in the structs below it, choices excepted: they are checked when selected.
+// checkSchema reports what a recipe cannot hold in a struct and in the structs below it, choices excepted: they are
+// checked when selected.
 func checkSchema(t reflect.Type) error { return checkTypes(t, map[reflect.Type]bool{}) }
 
 func checkTypes(t reflect.Type, seen map[reflect.Type]bool) error {

@@ -63,7 +63,8 @@ func (c *clip) Validate() error {
 // Validate names a key of another table, which nobody may have written.
 func (r *recipe) Validate() error {
 	if r.Views.Crop > 200 && r.Train.Batch > 100 {
-		return setting.Bad("train.clip.norm", "%g: wants 0 with %d rows of %d pixels", r.Train.Clip.Norm, r.Train.Batch, r.Views.Crop)
+		return setting.Bad("train.clip.norm", "%g: wants 0 with %d rows of %d pixels", r.Train.Clip.Norm, r.Train.Batch,
+			r.Views.Crop)
 	}
 	return nil
 }
@@ -202,8 +203,9 @@ func newKNN() *evaluation { return &evaluation{setting.Epochs(1), []int{20}} }
 func options() overlay.Options {
 	return overlay.Options{
 		FS: fstest.MapFS{
-			"quickstart.toml": {Data: []byte("name = \"quickstart\"\n[dataset.shapes]\n[method.simclr]\nprojector = [512, 128]\n[train]\nbatch = 128\n")},
-			"sub/child.toml":  {Data: []byte("base = \"../quickstart.toml\"\nseed = 3\n")},
+			"quickstart.toml": {Data: []byte("name = \"quickstart\"\n[dataset.shapes]\n[method.simclr]\n" +
+				"projector = [512, 128]\n[train]\nbatch = 128\n")},
+			"sub/child.toml": {Data: []byte("base = \"../quickstart.toml\"\nseed = 3\n")},
 		},
 		Catalogs: map[string]overlay.Catalog{
 			"dataset": overlay.Of("datasets", map[string]func() any{

@@ -33,7 +33,8 @@ func settingsBelow(v reflect.Value, table string) (list []SettingInfo, err error
 		for _, i := range f.index[:len(f.index)-1] {
 			owner = owner.Field(i).Type
 		}
-		s := SettingInfo{Key: join(table, f.key), Type: typeWords(inner.Type()), Owner: owner, Field: owner.Field(f.index[len(f.index)-1]).Name}
+		s := SettingInfo{Key: join(table, f.key), Type: typeWords(inner.Type()), Owner: owner,
+			Field: owner.Field(f.index[len(f.index)-1]).Name}
 		switch f.kind {
 		case leafKind:
 			if s.Default, err = leafText(inner); err != nil {

@@ -41,7 +41,8 @@ type document struct {
 	at      map[trail]span
 }
 
-// chain reads file and its bases; the first base comes first. Files that cannot be read or parsed are left out and reported.
+// chain reads file and its bases; the first base comes first. Files that cannot be read or parsed are left out and
+// reported.
 func (d *decoder) chain(file string) []*document {
 	var docs []*document // the recipe first
 	var names []string
@@ -208,7 +209,8 @@ func (d *decoder) parseSet(text string, n int) *document {
 			return fail("the value is not TOML: %s: write %s", syntaxText(err), clip(list))
 		}
 		if list := listOf(value, reflect.TypeFor[string]()); list != "" && strings.HasPrefix(value, "[") {
-			return fail("the value is not TOML: %s; strings need quotes: write --set '%s=%s'", syntaxText(err), key, clip(list))
+			return fail("the value is not TOML: %s; strings need quotes: write --set '%s=%s'", syntaxText(err), key,
+				clip(list))
 		}
 		return fail("the value is not TOML: %s", syntaxText(err))
 	}

@@ -46,7 +46,8 @@ func plain(s string) string {
 	return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(s))
 }
 
-// edits is the number of insertions, deletions, replacements and swaps of neighbours between a and b (optimal string alignment).
+// edits is the number of insertions, deletions, replacements and swaps of neighbours between a and b (optimal string
+// alignment).
 func edits(a, b string) int {
 	rows := make([][]int, len(a)+1)
 	for i := range rows {

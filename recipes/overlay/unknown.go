@@ -40,7 +40,8 @@ func (d *decoder) unknown(t trail, table, key string, x any, list []field) {
 	}
 }
 
-// homes lists the other tables of the recipe, as selected so far, that have key: a key below the wrong header is a common slip.
+// homes lists the other tables of the recipe, as selected so far, that have key: a key below the wrong header is a
+// common slip.
 func (d *decoder) homes(table, key string) []string {
 	var found []string
 	walk(d.recipe, "", func(name string, v reflect.Value) {

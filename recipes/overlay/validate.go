@@ -5,9 +5,9 @@ import (
 	"reflect"
 )
 
-// validate asks every struct with Validate() error, the inner before the outer, which is asked only if all below it agree. Embedded structs
-// count as inner ones, so that each is asked even where Go promotes none of their methods. A choice that is still open is an error unless
-// its field is optional.
+// validate asks every struct with Validate() error, the inner before the outer, which is asked only if all below it
+// agree. Embedded structs count as inner ones, so that each is asked even where Go promotes none of their methods. A
+// choice that is still open is an error unless its field is optional.
 func (d *decoder) validate(v reflect.Value, name string) (good bool) {
 	good = true
 	for _, f := range mustFields(v.Type()) {
@@ -28,7 +28,8 @@ func (d *decoder) validate(v reflect.Value, name string) (good bool) {
 func (d *decoder) ask(v reflect.Value, name string) (good bool) {
 	good = true
 	for i := range v.NumField() {
-		if f := v.Type().Field(i); f.Anonymous && f.IsExported() && f.Type.Kind() == reflect.Struct && f.Tag.Get("toml") == "" {
+		if f := v.Type().Field(i); f.Anonymous && f.IsExported() && f.Type.Kind() == reflect.Struct &&
+			f.Tag.Get("toml") == "" {
 			good = d.ask(v.Field(i), name) && good
 		}
 	}
@@ -86,6 +87,7 @@ func (d *decoder) refuse(table string, err error) {
 	case table == "" && key == "":
 		d.errs = append(d.errs, &Error{File: d.file, NoLine: "missing", Text: text, order: last})
 	default:
-		d.errs = append(d.errs, &Error{File: d.file, NoLine: "default", Table: table, Key: key, Text: text, order: last})
+		d.errs = append(d.errs, &Error{File: d.file, NoLine: "default", Table: table, Key: key, Text: text,
+			order: last})
 	}
 }

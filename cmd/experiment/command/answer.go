@@ -21,7 +21,8 @@ func (w *answer) Write(b []byte) (int, error) {
 	return w.Writer.Write(b)
 }
 
-// ending is how a command with --json ends: the object of a run that is done has it too, and every other end is this alone.
+// ending is how a command with --json ends: the object of a run that is done has it too, and every other end is this
+// alone.
 type ending struct {
 	State  string `json:"state"`  // done, interrupted, diverged, failed, or refused: wrong use, recipe or data
 	Status int    `json:"status"` // of the process

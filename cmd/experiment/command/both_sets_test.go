@@ -40,10 +40,12 @@ func TestImagesInBothSets(t *testing.T) {
 	fill(t, dir, 10, "train/a", "train/b")
 	fill(t, dir, 3, "val/a") // the first of train/a once more
 	write(t, dir, map[string][]byte{
-		"val/a/00.png": picture(t, 200), "val/a/01.png": picture(t, 201), "val/b/new.png": picture(t, 202), "val/b/copy.gif": recoded(t, picture(t, 15)),
+		"val/a/00.png": picture(t, 200), "val/a/01.png": picture(t, 201), "val/b/new.png": picture(t, 202),
+		"val/b/copy.gif": recoded(t, picture(t, 15)),
 	})
 	path := func(name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }
-	first, second := path("val/a/02.png")+" is the training image "+path("train/a/02.png"), path("val/b/copy.gif")+" is the training image "+path("train/b/04.png")
+	first, second := path("val/a/02.png")+" is the training image "+path("train/a/02.png"),
+		path("val/b/copy.gif")+" is the training image "+path("train/b/04.png")
 	says(t, 0, []string{"data", "info", dir}, "in both 2 test images are training images too", first, second)
 	says(t, 0, []string{"data", "verify", dir}, "in both sets: "+first, "in both sets: "+second)
 	for _, verb := range []string{"info", "verify"} {
@@ -51,7 +53,8 @@ func TestImagesInBothSets(t *testing.T) {
 		var v struct {
 			Both []struct{ Train, Test string }
 		}
-		if err := json.Unmarshal([]byte(out), &v); err != nil || len(v.Both) != 2 || v.Both[0].Train != path("train/a/02.png") || v.Both[0].Test != path("val/a/02.png") {
+		if err := json.Unmarshal([]byte(out), &v); err != nil || len(v.Both) != 2 ||
+			v.Both[0].Train != path("train/a/02.png") || v.Both[0].Test != path("val/a/02.png") {
 			t.Errorf("%s --json: %v, want both: %s", verb, err, out)
 		}
 	}
@@ -86,11 +89,13 @@ func TestImagesInBothSets(t *testing.T) {
 		return b.Bytes()
 	}()
 	write(t, masks, map[string][]byte{
-		"train/images/1.png": picture(t, 1), "train/images/2.png": picture(t, 2), "train/masks/1.png": mask, "train/masks/2.png": mask,
-		"val/images/9.png": picture(t, 2), "val/masks/9.png": mask,
+		"train/images/1.png": picture(t, 1), "train/images/2.png": picture(t, 2), "train/masks/1.png": mask,
+		"train/masks/2.png": mask,
+		"val/images/9.png":  picture(t, 2), "val/masks/9.png": mask,
 		"set.toml": []byte("[data.masks]\nroot = \".\"\nvalues = [0, 255]\n"),
 	})
-	same := filepath.Join(masks, "val", "images", "9.png") + " is the training image " + filepath.Join(masks, "train", "images", "2.png")
+	same := filepath.Join(masks, "val", "images", "9.png") + " is the training image " + filepath.Join(masks, "train",
+		"images", "2.png")
 	says(t, 0, []string{"data", "verify", filepath.Join(masks, "set.toml")}, "in both sets: "+same)
 	says(t, 0, []string{"data", "info", filepath.Join(masks, "set.toml")}, same)
 	clean := pictures(t, 10, 0, "a", "b")

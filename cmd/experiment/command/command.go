@@ -1,5 +1,5 @@
-// Package command is the command line: a table of verbs, one a file, with nothing but flags and printing. A program with a catalog of its
-// own calls Main with it and has the same verbs.
+// Package command is the command line: a table of verbs, one a file, with nothing but flags and printing. A program
+// with a catalog of its own calls Main with it and has the same verbs.
 package command
 
 import (
@@ -87,7 +87,8 @@ func status(err error) int {
 		return interrupted
 	case errors.As(err, &stop):
 		return map[experiment.Request]int{
-			experiment.Interrupt: interrupted, experiment.Requeue: requeued, experiment.Terminate: terminated, experiment.Hangup: hungUp,
+			experiment.Interrupt: interrupted, experiment.Requeue: requeued, experiment.Terminate: terminated,
+			experiment.Hangup: hungUp,
 		}[stop.Reason]
 	}
 	return failed
@@ -118,7 +119,8 @@ terminal was closed), 130 saved at Ctrl-C, 143 saved at SIGTERM. A signal before
 		return usage{fmt.Errorf("%s: %w (see %[1]s --help)", c.CommandPath(), err)}
 	})
 	var threads string
-	root.PersistentFlags().StringVar(&threads, "threads", os.Getenv("EXPERIMENT_THREADS"), "processor cores to use; also EXPERIMENT_THREADS (default all; results do not depend on it)")
+	root.PersistentFlags().StringVar(&threads, "threads", os.Getenv("EXPERIMENT_THREADS"),
+		"processor cores to use; also EXPERIMENT_THREADS (default all; results do not depend on it)")
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if threads == "" {
 			return nil
@@ -130,7 +132,8 @@ terminal was closed), 130 saved at Ctrl-C, 143 saved at SIGTERM. A signal before
 		experiment.SetThreads(n)
 		return nil
 	}
-	a.add(root, runVerb, resumeVerb, evalVerb, runsVerb, exportVerb, embedVerb, diffVerb, tableVerb, showVerb, viewsVerb, benchVerb, dataVerb, listVerb)
+	a.add(root, runVerb, resumeVerb, evalVerb, runsVerb, exportVerb, embedVerb, diffVerb, tableVerb, showVerb,
+		viewsVerb, benchVerb, dataVerb, listVerb)
 	return root
 }
 

@@ -57,12 +57,14 @@ func TestWords(t *testing.T) {
 		{"run quickstart.toml --set backbone.resnet.depth=19", 2, "", "18, 34 or 50"},
 		{"run quickstart.toml --set views.flip=2", 2, "", "probability"},
 		{"run quickstart.toml --dry-run --set dataset.folder.train=nowhere", 3, "", "nowhere"},
-		{"run quickstart.toml --dry-run --set dataset.idx.train_images=nowhere --set dataset.idx.train_labels=x", 3, "", "nowhere"},
+		{"run quickstart.toml --dry-run --set dataset.idx.train_images=nowhere --set dataset.idx.train_labels=x", 3, "",
+			"nowhere"},
 		{"list methods --threads none", 2, "", "--threads none: want a number"},
 		{"list methods --threads 2", 0, "byol", ""},
 		{"list methods", 0, "SimCLR makes the two views of an image recognise each other", ""},
 		{"list methods simclr", 0, "\ntemperature = 0.1    # float\n    of the cosine similarities\n", ""},
-		{"list methods simclr --json", 0, `{"name":"temperature","type":"float","default":"0.1","comment":"of the cosine similarities"}`, ""},
+		{"list methods simclr --json", 0,
+			`{"name":"temperature","type":"float","default":"0.1","comment":"of the cosine similarities"}`, ""},
 		{"list methods --json", 0, `{"name":"byol","description":"BYOL makes `, ""},
 		{"list methods byoll", 2, "", "want one of "},
 		{"list recipes", 0, "SimCLR on Fashion-MNIST-4k", ""},
@@ -84,7 +86,8 @@ func TestWords(t *testing.T) {
 	} {
 		status, out, errs := call(strings.Fields(c.args)...)
 		if status != c.status || !strings.Contains(out, c.out) || !strings.Contains(errs, c.errs) {
-			t.Errorf("experiment %s: status %d, want %d; want %q in\n%s\nand %q in\n%s", c.args, status, c.status, c.out, head(out), c.errs, errs)
+			t.Errorf("experiment %s: status %d, want %d; want %q in\n%s\nand %q in\n%s", c.args, status, c.status,
+				c.out, head(out), c.errs, errs)
 		}
 	}
 }
@@ -93,14 +96,16 @@ func head(s string) string { return s[:min(len(s), 1000)] }
 
 // tiny is a run of a second.
 var tiny = []string{
-	"--set", "backbone.convnet.widths=[8,16]", "--set", "train.batch=64", "--set", `train.length="6 steps"`, "--set", "method.simclr.projector=[16,16]",
+	"--set", "backbone.convnet.widths=[8,16]", "--set", "train.batch=64", "--set", `train.length="6 steps"`, "--set",
+	"method.simclr.projector=[16,16]",
 	"--set", `train.checkpoint="2 steps"`, "--set", "evaluate.linear=false",
 }
 
 // run --json ends with one object that has the promised keys, and resume, eval and diff work on its folder.
 func TestRunFolder(t *testing.T) {
 	root := t.TempDir()
-	status, out, errs := call(append(append([]string{"run", "quickstart.toml", "--json", "--runs", root}, tiny...), "--set", "evaluate.linear.iterations=3")...)
+	status, out, errs := call(append(append([]string{"run", "quickstart.toml", "--json", "--runs", root}, tiny...),
+		"--set", "evaluate.linear.iterations=3")...)
 	if status != 0 {
 		t.Fatalf("status %d: %s", status, errs)
 	}
@@ -130,12 +135,15 @@ func TestRunFolder(t *testing.T) {
 		}
 		seen[e.Protocol+" "+e.Representation+" "+e.Metric] = true
 	}
-	for _, want := range []string{"knn trained top1", "knn untrained top1", "knn pixels top1", "linear trained top1", "linear untrained top1", "linear pixels top1"} {
+	for _, want := range []string{"knn trained top1", "knn untrained top1", "knn pixels top1", "linear trained top1",
+		"linear untrained top1", "linear pixels top1"} {
 		if !seen[want] {
 			t.Errorf("no evaluation %q in %s", want, out)
 		}
 	}
-	for _, file := range []string{"recipe.toml", "recipe.resolved.toml", "recipe.origins.toml", "run.json", "environment.json", "metrics.jsonl", "summary.json", "checkpoints/last", "checkpoints/best", "log.txt", "heartbeat", "export/encoder.safetensors"} {
+	for _, file := range []string{"recipe.toml", "recipe.resolved.toml", "recipe.origins.toml", "run.json",
+		"environment.json", "metrics.jsonl", "summary.json", "checkpoints/last", "checkpoints/best", "log.txt",
+		"heartbeat", "export/encoder.safetensors"} {
 		if _, err := os.Stat(filepath.Join(sum.Run, file)); err != nil {
 			t.Error(err)
 		}
@@ -143,7 +151,8 @@ func TestRunFolder(t *testing.T) {
 	if sum.PeakRSSMB <= 0 {
 		t.Errorf("peak memory %v MB", sum.PeakRSSMB)
 	}
-	if status, out, errs := call("export", sum.Run); status != 0 || out != filepath.Join(sum.Run, "export", "encoder.safetensors")+"\n" {
+	if status, out, errs := call("export", sum.Run); status != 0 || out != filepath.Join(sum.Run, "export",
+		"encoder.safetensors")+"\n" {
 		t.Errorf("export: %d %s %s", status, out, errs)
 	}
 	if status, _, errs := call("eval", sum.Run, "--best"); status != 0 {
@@ -162,7 +171,8 @@ func TestRunFolder(t *testing.T) {
 	}
 	status, out, errs = call("table", sum.Run)
 	for _, e := range sum.Evaluations {
-		if cell := fmt.Sprintf(" | %.3f (", e.Value); status != 0 || e.Metric == "top1" && !strings.Contains(out, cell) {
+		if cell := fmt.Sprintf(" | %.3f (", e.Value); status != 0 || e.Metric == "top1" &&
+			!strings.Contains(out, cell) {
 			t.Errorf("table: %d %s %s, want %q", status, out, errs, cell)
 		}
 	}

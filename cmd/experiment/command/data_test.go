@@ -29,7 +29,8 @@ func TestDataWords(t *testing.T) {
 		}
 	}
 	at := func(s string) string {
-		return strings.NewReplacer("@TABLE", table, "@BAD", bad, "@PHOTOS", photos, "@FILE", file, "@DIR", dir).Replace(s)
+		return strings.NewReplacer("@TABLE", table, "@BAD", bad, "@PHOTOS", photos, "@FILE", file, "@DIR",
+			dir).Replace(s)
 	}
 	for _, c := range []struct {
 		args      string
@@ -64,15 +65,19 @@ func TestDataWords(t *testing.T) {
 		{"data bench quickstart.toml --seconds 0", 2, "", "--seconds 0: want above 0"},
 		{"data bench @FILE", 2, "", "@FILE"},
 		{"run quickstart.toml --dry-run --set subset.few_shot.fraction=2.0", 2, "", "at most 1"},
-		{"run quickstart.toml --dry-run --set subset.few_shot.per_class=1000", 2, "", `class "T-shirt/top" has 300 images`},
-		{"run quickstart.toml --dry-run --set subset.few_shot.per_class=10", 2, "", "has 100 images; want at most that"},
+		{"run quickstart.toml --dry-run --set subset.few_shot.per_class=1000", 2, "",
+			`class "T-shirt/top" has 300 images`},
+		{"run quickstart.toml --dry-run --set subset.few_shot.per_class=10", 2, "",
+			"has 100 images; want at most that"},
 		{"run quickstart.toml --dry-run --set sampler.repeated.times=3", 2, "", "does not divide the batch of 128"},
-		{"run quickstart.toml --dry-run --set subset.few_shot.per_class=30", 0, "the method sees 300 training images, evaluations learn from 3000", ""},
+		{"run quickstart.toml --dry-run --set subset.few_shot.per_class=30", 0,
+			"the method sees 300 training images, evaluations learn from 3000", ""},
 		{"list samplers", 0, "\nshuffle   Shuffle goes through the whole set", ""},
 	} {
 		status, out, errs := call(strings.Fields(at(c.args))...)
 		if status != c.status || !strings.Contains(out, at(c.out)) || !strings.Contains(errs, at(c.errs)) {
-			t.Errorf("experiment %s: status %d, want %d; want %q in\n%s\nand %q in\n%s", c.args, status, c.status, c.out, head(out), c.errs, errs)
+			t.Errorf("experiment %s: status %d, want %d; want %q in\n%s\nand %q in\n%s", c.args, status, c.status,
+				c.out, head(out), c.errs, errs)
 		}
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
@@ -99,7 +104,8 @@ func TestDamagedPack(t *testing.T) {
 	}
 	damage(16 + 28*28/2)
 	status, out, errs := call("data", "verify", file)
-	if status != 3 || !strings.Contains(out, "damaged: train sample 0, ") || !strings.Contains(out, "the index says") || !strings.Contains(errs, "1 of 40 samples are damaged") {
+	if status != 3 || !strings.Contains(out, "damaged: train sample 0, ") || !strings.Contains(out, "the index says") ||
+		!strings.Contains(errs, "1 of 40 samples are damaged") {
 		t.Errorf("verify: status %d, want 3\n%s%s", status, out, errs)
 	}
 	status, out, _ = call("data", "verify", file, "--json")
@@ -107,10 +113,12 @@ func TestDamagedPack(t *testing.T) {
 		Samples int
 		Damaged []struct{ Sample int }
 	}
-	if err := json.Unmarshal([]byte(out), &v); err != nil || status != 3 || v.Samples != 40 || len(v.Damaged) != 1 || v.Damaged[0].Sample != 0 {
+	if err := json.Unmarshal([]byte(out), &v); err != nil || status != 3 || v.Samples != 40 || len(v.Damaged) != 1 ||
+		v.Damaged[0].Sample != 0 {
 		t.Errorf("verify --json: status %d, %v: %s", status, err, out)
 	}
-	on := []string{"--set", fmt.Sprintf("dataset.pack.path=%q", file), "--set", "train.batch=8", "--set", `train.length="4 steps"`}
+	on := []string{"--set", fmt.Sprintf("dataset.pack.path=%q", file), "--set", "train.batch=8", "--set",
+		`train.length="4 steps"`}
 	args := append(append([]string{"run", "quickstart.toml", "--runs", t.TempDir()}, tiny...), on...)
 	if status, _, errs := call(args...); status != 3 || !strings.Contains(errs, file+": record 0 (training image 0)") {
 		t.Errorf("run: status %d, want 3: %s", status, errs)
@@ -129,23 +137,26 @@ func TestDamagedPack(t *testing.T) {
 
 // data bench --json has the keys of the script that it is compared with.
 func TestDataBench(t *testing.T) {
-	status, out, errs := call("data", "bench", "emoji-simclr.toml", "--seconds", "0.2", "--workers", "1", "--set", "views.blur=0.5", "--json")
+	status, out, errs := call("data", "bench", "emoji-simclr.toml", "--seconds", "0.2", "--workers", "1", "--set",
+		"views.blur=0.5", "--json")
 	var b map[string]any
 	if err := json.Unmarshal([]byte(out), &b); err != nil || status != 0 {
 		t.Fatalf("status %d %v: %s %s", status, err, out, errs)
 	}
-	for key, want := range map[string]any{"size": 32.0, "jpeg": false, "blur": true, "workers": 1.0, "views": 2.0, "dataset": "emoji_32"} {
+	for key, want := range map[string]any{"size": 32.0, "jpeg": false, "blur": true, "workers": 1.0, "views": 2.0,
+		"dataset": "emoji_32"} {
 		if b[key] != want {
 			t.Errorf("%s is %v, want %v", key, b[key], want)
 		}
 	}
-	if b["images_per_second"].(float64) < 10 || b["seconds"].(float64) < 0.2 || b["allocs_per_image"].(float64) > 2 || math.Abs(b["images"].(float64)/b["seconds"].(float64)/b["images_per_second"].(float64)-1) > 1e-6 {
+	if b["images_per_second"].(float64) < 10 || b["seconds"].(float64) < 0.2 || b["allocs_per_image"].(float64) > 2 ||
+		math.Abs(b["images"].(float64)/b["seconds"].(float64)/b["images_per_second"].(float64)-1) > 1e-6 {
 		t.Errorf("measured %v", b)
 	}
 }
 
-// A pack that is killed while it is written, SIGKILL, leaves nothing under the final name; what was there before stays, and the next pack
-// removes what was written. Ctrl-C leaves nothing at all.
+// A pack that is killed while it is written, SIGKILL, leaves nothing under the final name; what was there before stays,
+// and the next pack removes what was written. Ctrl-C leaves nothing at all.
 func TestKilledPack(t *testing.T) {
 	dir := t.TempDir()
 	const n = 200_000

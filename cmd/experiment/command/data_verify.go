@@ -50,7 +50,8 @@ are damaged, or do not decode and were left out, and images that occur in both s
 		for _, note := range v.Notes {
 			fmt.Fprintf(a.out, "note: %s\n", note)
 		}
-		fmt.Fprintf(a.out, "%s: %d samples read, %d damaged, %d left out\n", args[0], v.Samples, len(v.Damaged), len(v.LeftOut))
+		fmt.Fprintf(a.out, "%s: %d samples read, %d damaged, %d left out\n", args[0], v.Samples, len(v.Damaged),
+			len(v.LeftOut))
 		return v.Err(args[0])
 	}
 	return c

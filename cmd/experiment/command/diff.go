@@ -38,7 +38,8 @@ Compares two resolved recipes setting by setting. For two run folders it compare
 		changes := overlay.Diff(sides[0].recipe.Result, sides[1].recipe.Result)
 		outcomes := experiment.Compare(sides[0].summary, sides[1].summary)
 		if asJSON {
-			return json.NewEncoder(a.out).Encode(map[string]any{"a": args[0], "b": args[1], "changes": changes, "outcomes": outcomes})
+			return json.NewEncoder(a.out).Encode(map[string]any{"a": args[0], "b": args[1], "changes": changes,
+				"outcomes": outcomes})
 		}
 		if len(changes) == 0 {
 			fmt.Fprintln(a.out, "the recipes resolve to the same settings")

@@ -23,7 +23,8 @@ func TestDiffWidth(t *testing.T) {
 			}
 		}
 		squeezed := strings.NewReplacer(" ", "", "\n", "").Replace(out)
-		for _, part := range []string{"method.simclr.temperature", "quickstart.toml:21", "[0.2,1.0]", "backbone.vit.position"} {
+		for _, part := range []string{"method.simclr.temperature", "quickstart.toml:21", "[0.2,1.0]",
+			"backbone.vit.position"} {
 			if !strings.Contains(squeezed, part) {
 				t.Errorf("width %d: want %q in\n%s", width, part, out)
 			}
@@ -48,7 +49,8 @@ func TestDiffJSON(t *testing.T) {
 		if len(c) != 5 {
 			t.Errorf("%v has other keys", c)
 		}
-		found = found || c["key"] == "method.simclr.temperature" && c["a"] == "0.2" && c["origin_a"] == "quickstart.toml:21" && c["b"] == "" && c["origin_b"] == ""
+		found = found || c["key"] == "method.simclr.temperature" && c["a"] == "0.2" &&
+			c["origin_a"] == "quickstart.toml:21" && c["b"] == "" && c["origin_b"] == ""
 	}
 	cold := "cold.toml"
 	t.Chdir(t.TempDir())

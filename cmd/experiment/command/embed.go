@@ -28,13 +28,16 @@ name with .csv, has the set, name and label of every row; an image of a folder i
 	}
 	c.Flags().StringVarP(&e.To, "output", "o", "", "`file` to write, .npy or .safetensors")
 	c.Flags().BoolVar(&e.Best, "best", false, "the best checkpoint instead of the last")
-	c.Flags().IntVar(&e.MaxSkipped, "max-skipped", 0, "images of a folder that may be left out since they do not decode")
-	c.Flags().StringArrayVar(&sets, "set", nil, "change one setting of the recipe that DATA is, as `key=value`; may be repeated")
+	c.Flags().IntVar(&e.MaxSkipped, "max-skipped", 0,
+		"images of a folder that may be left out since they do not decode")
+	c.Flags().StringArrayVar(&sets, "set", nil, "change one setting of the recipe that DATA is, as `key=value`; "+
+		"may be repeated")
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		switch filepath.Ext(e.To) {
 		case ".npy", ".safetensors":
 		case "":
-			return usage{fmt.Errorf("%s: want a file to write, as -o features.npy or -o features.safetensors", c.CommandPath())}
+			return usage{fmt.Errorf("%s: want a file to write, as -o features.npy or -o features.safetensors",
+				c.CommandPath())}
 		default:
 			return usage{fmt.Errorf("%s: -o %s: want a name that ends in .npy or .safetensors", c.CommandPath(), e.To)}
 		}
@@ -48,7 +51,8 @@ name with .csv, has the set, name and label of every row; an image of a folder i
 		for _, s := range got.Skipped {
 			fmt.Fprintf(a.err, "left out: %s: %v\n", s.Name, s.Err)
 		}
-		fmt.Fprintf(a.out, "%s: %d images, %d numbers each; their names: %s\n", got.Features, got.Rows, got.Dim, got.Names)
+		fmt.Fprintf(a.out, "%s: %d images, %d numbers each; their names: %s\n", got.Features, got.Rows, got.Dim,
+			got.Names)
 		return nil
 	}
 	return c

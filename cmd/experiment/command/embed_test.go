@@ -29,10 +29,12 @@ func trained(t *testing.T, sets ...string) string {
 func TestEmbed(t *testing.T) {
 	run, photos, to := trained(t), pictures(t, 5, 0, ""), filepath.Join(t.TempDir(), "features.npy")
 	status, out, errs := call("embed", run, photos, "-o", to)
-	if want := to + ": 5 images, 16 numbers each; their names: " + strings.TrimSuffix(to, ".npy") + ".csv\n"; status != 0 || out != want {
+	if want := to + ": 5 images, 16 numbers each; their names: " + strings.TrimSuffix(to, ".npy") +
+		".csv\n"; status != 0 || out != want {
 		t.Errorf("status %d, %s%s; want %s", status, out, errs, want)
 	}
-	if text, err := os.ReadFile(strings.TrimSuffix(to, ".npy") + ".csv"); err != nil || !strings.HasPrefix(string(text), "row,set,name,label\n0,,00.png,\n1,,01.png,\n") {
+	if text, err := os.ReadFile(strings.TrimSuffix(to, ".npy") + ".csv"); err != nil || !strings.HasPrefix(string(text),
+		"row,set,name,label\n0,,00.png,\n1,,01.png,\n") {
 		t.Errorf("names: %v\n%s", err, text)
 	}
 	source := filepath.Join(t.TempDir(), "table.toml")

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// The module in examples/mine, which has one of everything that can come from outside, builds without the network, trains, and stays short
-// enough to read.
+// The module in examples/mine, which has one of everything that can come from outside, builds without the network,
+// trains, and stays short enough to read.
 func TestExamples(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a binary")
@@ -69,6 +69,7 @@ func TestExamples(t *testing.T) {
 		}
 	}
 	if sum.State != "done" || margins != 3 || !(knn["trained"] > knn["untrained"]+0.03) {
-		t.Errorf("%s, kNN %v, %d margins; want done, the trained encoder ahead, and a margin of each representation", sum.State, knn, margins)
+		t.Errorf("%s, kNN %v, %d margins; want done, the trained encoder ahead, and a margin of each representation",
+			sum.State, knn, margins)
 	}
 }

@@ -27,12 +27,14 @@ written export/encoder.safetensors itself.
 dots. The README has a loader of twenty lines.`,
 		Args: cobra.ExactArgs(1),
 	}
-	c.Flags().StringVarP(&e.To, "output", "o", "", "`file` to write (default RUN/export/encoder.safetensors, or encoder.torch.safetensors)")
+	c.Flags().StringVarP(&e.To, "output", "o", "", "`file` to write (default RUN/export/encoder.safetensors, or "+
+		"encoder.torch.safetensors)")
 	c.Flags().BoolVar(&e.Best, "best", false, "the best checkpoint instead of the last")
 	c.Flags().StringVar(&e.Layout, "layout", "", "`torch`: PyTorch's axes, torchvision's or timm's names")
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		if e.Layout != "" && e.Layout != "torch" {
-			return usage{fmt.Errorf("experiment export: --layout %s: want torch, or none for this program's own", e.Layout)}
+			return usage{fmt.Errorf("experiment export: --layout %s: want torch, or none for this program's own",
+				e.Layout)}
 		}
 		path, err := experiment.Export(args[0], e, a.catalog, experiment.Options{Messages: a.err})
 		if err != nil {

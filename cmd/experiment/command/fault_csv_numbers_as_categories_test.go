@@ -12,7 +12,8 @@ import (
 func tableWords(t *testing.T, name, file, settings string, status int, parts ...string) {
 	t.Helper()
 	dir := t.TempDir()
-	for path, text := range map[string]string{"t.csv": file, "t.toml": "[data.table]\ntrain = \"t.csv\"\ntarget = \"label\"\n" + settings + "\n"} {
+	for path, text := range map[string]string{"t.csv": file, "t.toml": "[data.table]\ntrain = \"t.csv\"\ntarget " +
+		"= \"label\"\n" + settings + "\n"} {
 		if err := os.WriteFile(filepath.Join(dir, path), []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
@@ -38,17 +39,20 @@ func rowsOf(separator, x, y string) string {
 	return b.String()
 }
 
-// Numbers with thousands, percent signs, decimal commas and U+2212 never become categories: they are read, or the error says what to set,
-// and that reads them.
+// Numbers with thousands, percent signs, decimal commas and U+2212 never become categories: they are read, or the error
+// says what to set, and that reads them.
 func TestFaultCSVNumbersAsCategories(t *testing.T) {
 	thousands, percent := rowsOf(",", `"%[1]d,000"`, "%[1]d.5"), rowsOf(",", "%[1]d%%", "%[1]d.5")
 	comma, minus := rowsOf(";", "%[1]d", "%[1]d,5"), rowsOf(",", "\u2212%[1]d", "%[1]d.5")
-	tableWords(t, "thousands", thousands, "", 3, `t.csv:2:1: column "x": "1,000" is no number`, `all 20 values are with thousands = ","`)
+	tableWords(t, "thousands", thousands, "", 3, `t.csv:2:1: column "x": "1,000" is no number`,
+		`all 20 values are with thousands = ","`)
 	tableWords(t, "thousands, set", thousands, `thousands = ","`, 0, "column x  number, mean ")
 	tableWords(t, "thousands, categorical", thousands, `categorical = ["x"]`, 0, "column x  16 categories")
 	tableWords(t, "percent", percent, "", 0, "column x  number in percent, mean ")
-	tableWords(t, "decimal comma", comma, `separator = ";"`, 3, `t.csv:2:3: column "y": "1,5" is no number`, `all 20 values are with decimal = ","`)
+	tableWords(t, "decimal comma", comma, `separator = ";"`, 3, `t.csv:2:3: column "y": "1,5" is no number`,
+		`all 20 values are with decimal = ","`)
 	tableWords(t, "decimal comma, set", comma, "separator = \";\"\ndecimal = \",\"", 0, "column y  number, mean ")
 	tableWords(t, "minus", minus, "", 0, "column x  number, mean -")
-	tableWords(t, "dates", rowsOf(",", "2024-03-%02[1]d", "%[1]d"), "", 3, `column "x": "2024-03-01" looks like a number and is none, and 20 of 20 values differ`)
+	tableWords(t, "dates", rowsOf(",", "2024-03-%02[1]d", "%[1]d"), "", 3,
+		`column "x": "2024-03-01" looks like a number and is none, and 20 of 20 values differ`)
 }

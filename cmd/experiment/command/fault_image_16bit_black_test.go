@@ -30,7 +30,8 @@ func deepPictures(t *testing.T, n, top int) string {
 			if err := png.Encode(&b, p); err != nil {
 				t.Fatal(err)
 			}
-			if err := os.WriteFile(filepath.Join(dir, class, fmt.Sprintf("%02d.png", i)), b.Bytes(), 0o666); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, class, fmt.Sprintf("%02d.png", i)), b.Bytes(),
+				0o666); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -38,13 +39,14 @@ func deepPictures(t *testing.T, n, top int) string {
 	return dir
 }
 
-// Images whose every pixel is the same are refused before the training, with status 3 and the setting that helps, whatever the source and
-// whatever normalises them; data info prints them with a note. With range16 the same files train. Values up to 4095, which are nearly
-// black, are said to be so.
+// Images whose every pixel is the same are refused before the training, with status 3 and the setting that helps,
+// whatever the source and whatever normalises them; data info prints them with a note. With range16 the same files
+// train. Values up to 4095, which are nearly black, are said to be so.
 func TestFault16BitBlack(t *testing.T) {
 	black, faint := deepPictures(t, 10, 255), deepPictures(t, 10, 4095)
 	flat := filepath.Join(t.TempDir(), "flat.idx")
-	if err := os.WriteFile(flat, append([]byte{0, 0, 8, 3, 0, 0, 0, 16, 0, 0, 0, 28, 0, 0, 0, 28}, bytes.Repeat([]byte{7}, 16*28*28)...), 0o666); err != nil {
+	if err := os.WriteFile(flat, append([]byte{0, 0, 8, 3, 0, 0, 0, 16, 0, 0, 0, 28, 0, 0, 0, 28},
+		bytes.Repeat([]byte{7}, 16*28*28)...), 0o666); err != nil {
 		t.Fatal(err)
 	}
 	packed := filepath.Join(t.TempDir(), "black.pack")
@@ -72,12 +74,16 @@ func TestFault16BitBlack(t *testing.T) {
 	}{
 		{"folder", of("folder", "train", black), 3, []string{"datasets: folder: " + pixels, helps}},
 		{"folder, on demand", of("folder", "train", black, `dataset.folder.memory="0B"`), 3, []string{pixels, helps}},
-		{"folder, normalised by other statistics", of("folder", "train", black, "dataset.folder.channels=3", `views.statistics="imagenet"`), 3, []string{"training images is [0 0 0] of 255", helps}},
+		{"folder, normalised by other statistics", of("folder", "train", black, "dataset.folder.channels=3",
+			`views.statistics="imagenet"`), 3, []string{"training images is [0 0 0] of 255", helps}},
 		{"pack", of("pack", "path", packed), 3, []string{"datasets: pack: " + pixels}},
-		{"idx", of("idx", "train_images", flat), 3, []string{"datasets: idx: every pixel of all 16 training images is [7] of 255"}},
-		{"subset", of("folder", "train", black, "subset.few_shot.per_class=4"), 3, []string{"every pixel of all 8 training images"}},
+		{"idx", of("idx", "train_images", flat), 3, []string{"datasets: idx: every pixel of all 16 training " +
+			"images is [7] of 255"}},
+		{"subset", of("folder", "train", black, "subset.few_shot.per_class=4"), 3,
+			[]string{"every pixel of all 8 training images"}},
 		{"range16", of("folder", "train", black, "dataset.folder.range16=[0,255]"), 0, nil},
-		{"nearly black", of("folder", "train", faint), 0, []string{"the pixels of the training images hardly differ: mean [0.02", helps}},
+		{"nearly black", of("folder", "train", faint), 0, []string{"the pixels of the training images hardly " +
+			"differ: mean [0.02", helps}},
 		{"nearly black, range16", of("folder", "train", faint, "dataset.folder.range16=[0,4095]"), 0, nil},
 	} {
 		for _, dry := range []bool{true, false} {
@@ -99,13 +105,15 @@ func TestFault16BitBlack(t *testing.T) {
 			}
 		}
 	}
-	for dir, want := range map[string]string{black: "\nnote: every pixel of the training images is the same ([0.0000] of full scale): a run refuses them; ", packed: "\nnote: every pixel",
+	for dir, want := range map[string]string{black: "\nnote: every pixel of the training images is the same " +
+		"([0.0000] of full scale): a run refuses them; ", packed: "\nnote: every pixel",
 		faint: "\nnote: the pixels of the training images hardly differ: mean [0.02"} {
 		if status, out, errs := call("data", "info", dir); status != 0 || !strings.Contains(out, want) {
 			t.Errorf("data info: status %d, want %q in\n%s%s", status, want, out, errs)
 		}
 		var info struct{ Note string }
-		if _, out, _ := call("data", "info", dir, "--json"); json.Unmarshal([]byte(out), &info) != nil || info.Note == "" {
+		if _, out, _ := call("data", "info", dir, "--json"); json.Unmarshal([]byte(out), &info) != nil ||
+			info.Note == "" {
 			t.Errorf("data info --json: no note in %s", out)
 		}
 	}

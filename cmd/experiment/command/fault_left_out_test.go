@@ -46,32 +46,40 @@ func TestFaultRootValidationIgnored(t *testing.T) {
 			fill(t, dir, 10, "train/a", "train/b")
 			fill(t, dir, 3, name+"/a", name+"/b")
 			says(t, 0, []string{"data", "info", dir}, "train  20", "test   6 ")
-			says(t, 3, append([]string{"run", "quickstart.toml", "--dry-run"}, onFolder(dir)...), "holds the folders train and "+name)
-			root := append(append([]string{"run", "quickstart.toml", "--dry-run"}, tiny...), onFolder("", fmt.Sprintf("dataset.folder.root=%q", dir))...)
+			says(t, 3, append([]string{"run", "quickstart.toml", "--dry-run"}, onFolder(dir)...),
+				"holds the folders train and "+name)
+			root := append(append([]string{"run", "quickstart.toml", "--dry-run"}, tiny...),
+				onFolder("", fmt.Sprintf("dataset.folder.root=%q", dir))...)
 			says(t, 0, root, "20 training and 6 test images")
-			says(t, 3, append([]string{"run", "quickstart.toml", "--dry-run"}, onFolder(dir, "dataset.folder.class_depth=2")...), "holds the folders train and "+name)
+			says(t, 3, append([]string{"run", "quickstart.toml", "--dry-run"},
+				onFolder(dir, "dataset.folder.class_depth=2")...), "holds the folders train and "+name)
 		})
 	}
 	dir := t.TempDir()
 	fill(t, dir, 10, "Train/a", "Train/b")
 	fill(t, dir, 2, "val/a", "val/b", "test/a", "holdout/a", ".hidden")
 	write(t, dir, map[string][]byte{"loose.png": picture(t, 3)})
-	out := says(t, 0, []string{"data", "info", dir}, "test   4 ", "folders beside Train that are not read: holdout, test; val is the test set", "1 images beside Train that are not read: loose.png")
+	out := says(t, 0, []string{"data", "info", dir}, "test   4 ", "folders beside Train that are not read: "+
+		"holdout, test; val is the test set", "1 images beside Train that are not read: loose.png")
 	if strings.Contains(out, "hidden") {
 		t.Errorf("a hidden folder is named: %s", out)
 	}
 	says(t, 0, []string{"data", "verify", dir}, "note: folders beside Train that are not read: holdout, test")
 	runs := t.TempDir()
-	args := append(append([]string{"run", "quickstart.toml", "--runs", runs}, tiny...), onFolder("", fmt.Sprintf("dataset.folder.root=%q", dir))...)
+	args := append(append([]string{"run", "quickstart.toml", "--runs", runs}, tiny...),
+		onFolder("", fmt.Sprintf("dataset.folder.root=%q", dir))...)
 	says(t, 0, args, "note: folders beside Train that are not read: holdout, test")
-	if text, err := os.ReadFile(filepath.Join(lastRun(t, runs), "log.txt")); err != nil || !strings.Contains(string(text), "folders beside Train") {
+	if text, err := os.ReadFile(filepath.Join(lastRun(t, runs), "log.txt")); err != nil ||
+		!strings.Contains(string(text), "folders beside Train") {
 		t.Errorf("log.txt: %v, want the note in it:\n%s", err, text)
 	}
 	fill(t, dir, 2, "train/a")
 	says(t, 3, []string{"data", "info", dir}, "differ in case alone")
 	inside := t.TempDir()
 	fill(t, inside, 4, "a", "b", "mine/a")
-	says(t, 3, append([]string{"run", "quickstart.toml", "--dry-run"}, onFolder(inside, fmt.Sprintf("dataset.folder.test=%q", filepath.Join(inside, "mine")))...), "one lies in the other")
+	says(t, 3, append([]string{"run", "quickstart.toml", "--dry-run"},
+		onFolder(inside, fmt.Sprintf("dataset.folder.test=%q", filepath.Join(inside, "mine")))...),
+		"one lies in the other")
 }
 
 // Every class that has two images has one in the test set; where some have none, they are named.
@@ -90,8 +98,10 @@ func TestFaultTestSetOfOneClass(t *testing.T) {
 	fill(t, dir, 1, "lone", "only")
 	says(t, 0, []string{"data", "info", dir}, "note        2 of 12 classes have no test image: lone, only")
 	runs := t.TempDir()
-	says(t, 0, append(append([]string{"run", "quickstart.toml", "--runs", runs}, tiny...), onFolder(dir)...), "note: 2 of 12 classes have no test image: lone, only")
-	says(t, 0, append([]string{"run", "quickstart.toml", "--dry-run"}, append(tiny, onFolder(dir, "evaluate.knn=false", "dataset.folder.test_fraction=0")...)...), "and 0 test images")
+	says(t, 0, append(append([]string{"run", "quickstart.toml", "--runs", runs}, tiny...), onFolder(dir)...),
+		"note: 2 of 12 classes have no test image: lone, only")
+	says(t, 0, append([]string{"run", "quickstart.toml", "--dry-run"},
+		append(tiny, onFolder(dir, "evaluate.knn=false", "dataset.folder.test_fraction=0")...)...), "and 0 test images")
 
 	// a set that is divided already, and labels of a file
 	divided := t.TempDir()
@@ -103,11 +113,13 @@ func TestFaultTestSetOfOneClass(t *testing.T) {
 func TestFaultOneClassMessage(t *testing.T) {
 	dir := pictures(t, 10, 0, "cat")
 	args := append([]string{"run", "quickstart.toml", "--runs", t.TempDir()}, append(tiny, onFolder(dir)...)...)
-	out := says(t, 2, args, `one class, "cat"; classification needs two or more; switch it off with [evaluate] knn = false`)
+	out := says(t, 2, args,
+		`one class, "cat"; classification needs two or more; switch it off with [evaluate] knn = false`)
 	if strings.Contains(out, "has no labels") {
 		t.Errorf("a folder with a class is said to have no labels: %s", out)
 	}
-	says(t, 2, append(args, "--set", `method="supervised"`), `[method.supervised] learns from the labels`, `one class, "cat"`)
+	says(t, 2, append(args, "--set", `method="supervised"`), `[method.supervised] learns from the labels`,
+		`one class, "cat"`)
 	says(t, 0, append(args, "--set", "evaluate.knn=false"), "6 steps in ")
 }
 
@@ -117,27 +129,32 @@ func TestFaultInfoHidesRefused(t *testing.T) {
 	bad := t.TempDir()
 	write(t, bad, map[string][]byte{"a/x.bmp": []byte("BM no bitmap"), "a/y.tif": []byte("II*\x00")})
 	for _, verb := range []string{"info", "verify"} {
-		says(t, 3, []string{"data", verb, bad}, "every training image is refused", filepath.Join(bad, "a", "x.bmp")+": ", filepath.Join(bad, "a", "y.tif")+": ")
+		says(t, 3, []string{"data", verb, bad}, "every training image is refused",
+			filepath.Join(bad, "a", "x.bmp")+": ", filepath.Join(bad, "a", "y.tif")+": ")
 	}
 	some := t.TempDir()
 	fill(t, some, 12, "a", "b")
 	write(t, some, map[string][]byte{"a/html.jpg": []byte("<!DOCTYPE html>"), "b/zero.png": {}})
-	says(t, 0, []string{"data", "info", some}, "left out    2 images", filepath.Join(some, "a", "html.jpg")+": ", filepath.Join(some, "b", "zero.png")+": the file is empty")
+	says(t, 0, []string{"data", "info", some}, "left out    2 images", filepath.Join(some, "a", "html.jpg")+": ",
+		filepath.Join(some, "b", "zero.png")+": the file is empty")
 	_, out, _ := call("data", "info", some, "--json")
 	var info struct {
 		LeftOut int `json:"left_out"`
 		Refused []struct{ Name, Error string }
 	}
-	if err := json.Unmarshal([]byte(out), &info); err != nil || info.LeftOut != 2 || len(info.Refused) != 2 || info.Refused[1].Error != "the file is empty" {
+	if err := json.Unmarshal([]byte(out), &info); err != nil || info.LeftOut != 2 || len(info.Refused) != 2 ||
+		info.Refused[1].Error != "the file is empty" {
 		t.Errorf("info --json: %v, want both with a reason: %s", err, out)
 	}
-	split := t.TempDir() // of five files a class, the one that the split draws for the test may be damaged: it must not matter which
+	// of five files a class, the one that the split draws for the test may be damaged: it must not matter which
+	split := t.TempDir()
 	fill(t, split, 4, "a", "b")
 	for i := range 5 {
 		name := fmt.Sprintf("a/%02d.png", i)
 		whole, _ := os.ReadFile(filepath.Join(split, name))
 		write(t, split, map[string][]byte{name: {}})
-		says(t, 0, []string{"data", "info", split}, "left out    1 images", "b      3     1", map[bool]string{true: "a      3     1", false: "a      2     1"}[i == 4])
+		says(t, 0, []string{"data", "info", split}, "left out    1 images", "b      3     1",
+			map[bool]string{true: "a      3     1", false: "a      2     1"}[i == 4])
 		if whole == nil {
 			os.Remove(filepath.Join(split, name))
 			continue
@@ -150,7 +167,8 @@ func TestFaultInfoHidesRefused(t *testing.T) {
 func TestOtherFilesAreNamed(t *testing.T) {
 	dir := t.TempDir()
 	fill(t, dir, 10, "a", "b")
-	write(t, dir, map[string][]byte{"a/one.heic": []byte("x"), "a/two.HEIC": []byte("x"), "b/three.avif": []byte("x"), "b/.hidden.heic": []byte("x"), "b/LICENSE": []byte("x")})
+	write(t, dir, map[string][]byte{"a/one.heic": []byte("x"), "a/two.HEIC": []byte("x"), "b/three.avif": []byte("x"),
+		"b/.hidden.heic": []byte("x"), "b/LICENSE": []byte("x")})
 	want := fmt.Sprintf("files that are not read: 2 .heic (such as %s), 1 without an extension (such as %s), 1 .avif",
 		filepath.Join(dir, "a", "one.heic"), filepath.Join(dir, "b", "LICENSE"))
 	says(t, 0, []string{"data", "info", dir}, want)
@@ -167,7 +185,8 @@ func TestOtherFilesAreNamed(t *testing.T) {
 		pixels[16+i] = byte(i)
 	}
 	gap := t.TempDir()
-	write(t, gap, map[string][]byte{"x": pixels, "y": labels(0, 1, 3, 3), "t": labels(0, 1, 0, 4), "good": labels(0, 1, 0, 1)})
+	write(t, gap, map[string][]byte{"x": pixels, "y": labels(0, 1, 3, 3), "t": labels(0, 1, 0, 4),
+		"good": labels(0, 1, 0, 1)})
 	idx := func(train, test string, more ...string) []string {
 		args := append([]string{"data", "info", "quickstart.toml"}, "--set", fmt.Sprintf("dataset.idx.train_images=%q",
 			filepath.Join(gap, "x")),
@@ -178,5 +197,7 @@ func TestOtherFilesAreNamed(t *testing.T) {
 	}
 	says(t, 3, idx("y", "good"), "labels run from 0 to 3, and no training image has label 2")
 	says(t, 3, idx("good", "t"), "labels run from 0 to 4, and no training image has label 2")
-	says(t, 0, idx("y", "t", "--set", `dataset.idx.classes=["a","b","c","d","e"]`), "1 of 5 classes have no image: c", "1 of 5 classes have test images and no training image, so that nothing can learn them: e", "1 of 5 classes have no test image: d")
+	says(t, 0, idx("y", "t", "--set", `dataset.idx.classes=["a","b","c","d","e"]`), "1 of 5 classes have no image: c",
+		"1 of 5 classes have test images and no training image, so that nothing can learn them: e",
+		"1 of 5 classes have no test image: d")
 }

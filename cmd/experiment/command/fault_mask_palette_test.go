@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// A mask of a palette PNG, as PASCAL VOC has them, counts by index: 1 and 16 have the same luma in its palette, and stay two classes. What
-// the recipe does not name is refused with its index; ignore takes the outlines.
+// A mask of a palette PNG, as PASCAL VOC has them, counts by index: 1 and 16 have the same luma in its palette, and
+// stay two classes. What the recipe does not name is refused with its index; ignore takes the outlines.
 func TestFaultMaskPalette(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name string, m image.Image) {
@@ -31,7 +31,8 @@ func TestFaultMaskPalette(t *testing.T) {
 	}
 	palette := make(color.Palette, 256) // in VOC's order: bits of the index from the top of red, green and blue
 	for i := range palette {
-		palette[i] = color.NRGBA{uint8(i&1<<7 | i>>3&1<<6), uint8(i>>1&1<<7 | i>>4&1<<6), uint8(i>>2&1<<7 | i>>5&1<<6), 255}
+		palette[i] = color.NRGBA{uint8(i&1<<7 | i>>3&1<<6), uint8(i>>1&1<<7 | i>>4&1<<6), uint8(i>>2&1<<7 | i>>5&1<<6),
+			255}
 	}
 	wide := image.NewGray16(image.Rect(0, 0, 8, 8))
 	for _, name := range []string{"0.png", "1.png", "2.png", "3.png", "4.png"} {
@@ -53,10 +54,14 @@ func TestFaultMaskPalette(t *testing.T) {
 		status         int
 		parts          []string
 	}{
-		{"index", "train = \"voc\"\nvalues = [0, 1, 16]\nignore = [255]", 0, []string{"pixels of 0     25.00 %", "pixels of 1     25.00 %", "pixels of 16    25.00 %", "pixels ignored  25.00 %"}},
-		{"no ignore", "train = \"voc\"\nvalues = [0, 1, 16]", 3, []string{"pixel (0,6) is 255 (its index in the palette), want one of values = [0 1 16], or ignore = [255]"}},
-		{"luma", "train = \"voc\"\nvalues = [0, 38]\nignore = [255]", 3, []string{"pixel (0,2) is 1 (its index in the palette)"}},
-		{"16 bits", "train = \"wide\"\nvalues = [0, 1, 256, 40000]\nclasses = [\"ground\", \"a\", \"b\", \"c\"]", 0, []string{"pixels of ground  25.00 %", "pixels of b       25.00 %", "pixels of c       25.00 %"}},
+		{"index", "train = \"voc\"\nvalues = [0, 1, 16]\nignore = [255]", 0, []string{"pixels of 0     25.00 %",
+			"pixels of 1     25.00 %", "pixels of 16    25.00 %", "pixels ignored  25.00 %"}},
+		{"no ignore", "train = \"voc\"\nvalues = [0, 1, 16]", 3, []string{"pixel (0,6) is 255 (its index in the " +
+			"palette), want one of values = [0 1 16], or ignore = [255]"}},
+		{"luma", "train = \"voc\"\nvalues = [0, 38]\nignore = [255]", 3,
+			[]string{"pixel (0,2) is 1 (its index in the palette)"}},
+		{"16 bits", "train = \"wide\"\nvalues = [0, 1, 256, 40000]\nclasses = [\"ground\", \"a\", \"b\", \"c\"]", 0,
+			[]string{"pixels of ground  25.00 %", "pixels of b       25.00 %", "pixels of c       25.00 %"}},
 	} {
 		file := filepath.Join(dir, "m.toml")
 		if err := os.WriteFile(file, []byte("[data.masks]\n"+c.settings+"\n"), 0o666); err != nil {

@@ -77,7 +77,8 @@ func TestFaultResumeChangedData(t *testing.T) {
 		more[fmt.Sprintf("a/zz%d.png", i)] = picture(t, 100+i)
 	}
 	write(t, photos, more)
-	refused("9 more images", "the data of dataset.folder are not those that the run began with", "31 training images, the run has 24", "9 added: ", "and 6 more", "moved by the split")
+	refused("9 more images", "the data of dataset.folder are not those that the run began with",
+		"31 training images, the run has 24", "9 added: ", "and 6 more", "moved by the split")
 	for name := range more {
 		os.Remove(path(name))
 	}
@@ -105,12 +106,14 @@ func TestFaultResumeChangedData(t *testing.T) {
 		status int
 		errs   string
 	}{
-		{"dataset.folder.test_fraction=0.5", 2, "only where they are may change: want dataset.folder.root, dataset.folder.train, dataset.folder.test"},
+		{"dataset.folder.test_fraction=0.5", 2, "only where they are may change: want dataset.folder.root, " +
+			"dataset.folder.train, dataset.folder.test"},
 		{"dataset.emoji_32=true", 2, "only where they are may change"},
 		{"train.batch=16", 2, "may change, and where the data are"},
 		{fmt.Sprintf("dataset.folder.train=%q", pictures(t, 10, 0, "a", "b")), 3, "not those that the run began with"},
 	} {
-		if status, _, errs := call("resume", dir, "--set", c.set); status != c.status || !strings.Contains(errs, c.errs) {
+		if status, _, errs := call("resume", dir, "--set", c.set); status != c.status ||
+			!strings.Contains(errs, c.errs) {
 			t.Errorf("resume --set %s: status %d, want %d; want %q in %s", c.set, status, c.status, c.errs, errs)
 		}
 	}
@@ -167,9 +170,13 @@ func TestOtherDataOfEverySource(t *testing.T) {
 		sets  []string
 		want  string
 	}{
-		{"idx", map[string][]byte{"x.idx": idx(3)}, "dataset.idx.train_images", "x.idx", "x.idx", 1000, nil, "1 changed: train [1]"},
-		{"stl10", read(stl(t)), "dataset.stl10.path", ".", "unlabeled_X.bin", 3, []string{"views.crop=28", "dataset.stl10.partial=true"}, "1 changed: train unlabeled_X.bin[0]"},
-		{"stl10's labelled images", read(stl(t)), "dataset.stl10.path", ".", "train_y.bin", 2, []string{"views.crop=28", "dataset.stl10.partial=true"}, `1 changed: labelled train_X.bin[2], class "bird", was "car"`},
+		{"idx", map[string][]byte{"x.idx": idx(3)}, "dataset.idx.train_images", "x.idx", "x.idx", 1000, nil,
+			"1 changed: train [1]"},
+		{"stl10", read(stl(t)), "dataset.stl10.path", ".", "unlabeled_X.bin", 3,
+			[]string{"views.crop=28", "dataset.stl10.partial=true"}, "1 changed: train unlabeled_X.bin[0]"},
+		{"stl10's labelled images", read(stl(t)), "dataset.stl10.path", ".", "train_y.bin", 2,
+			[]string{"views.crop=28", "dataset.stl10.partial=true"},
+			`1 changed: labelled train_X.bin[2], class "bird", was "car"`},
 		{"pack", map[string][]byte{"set.pack": file}, "dataset.pack.path", "set.pack", "", 0, nil, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -188,7 +195,8 @@ func TestOtherDataOfEverySource(t *testing.T) {
 					bad[c.byte] = 2
 				}
 				write(t, now, map[string][]byte{c.harm: bad})
-				if status, _, errs := call("resume", dir, "--set", set(now)); status != 3 || !strings.Contains(errs, c.want) {
+				if status, _, errs := call("resume", dir, "--set", set(now)); status != 3 ||
+					!strings.Contains(errs, c.want) {
 					t.Errorf("a byte changed: status %d, want 3; want %q in %s", status, c.want, errs)
 				}
 			}
@@ -224,16 +232,19 @@ func TestAnotherMachineIsNamed(t *testing.T) {
 	}
 	instructions, build := fmt.Sprintf("another instruction set (%s, was abacus)",
 		all[0].Kernels), "another build of the program ("+all[0].Binary+", was 0123456789abcdef)"
-	if status, _, errs := call("eval", dir); status != 0 || !strings.Contains(errs, instructions) || !strings.Contains(errs, build) {
+	if status, _, errs := call("eval", dir); status != 0 || !strings.Contains(errs, instructions) ||
+		!strings.Contains(errs, build) {
 		t.Errorf("eval: status %d, want %q and %q in %s", status, instructions, build, errs)
 	}
-	if status, _, errs := call("resume", dir); status != 0 || !strings.Contains(errs, instructions) || !strings.Contains(errs, build) {
+	if status, _, errs := call("resume", dir); status != 0 || !strings.Contains(errs, instructions) ||
+		!strings.Contains(errs, build) {
 		t.Errorf("resume: status %d, want %q and %q in %s", status, instructions, build, errs)
 	}
 	if text, err = os.ReadFile(at); err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(text, &all); err != nil || len(all) != 2 || all[0].Kernels != "abacus" || all[1].Step == 0 {
+	if err := json.Unmarshal(text, &all); err != nil || len(all) != 2 || all[0].Kernels != "abacus" ||
+		all[1].Step == 0 {
 		t.Errorf("environment.json after resuming: %v, want both processes:\n%s", err, text)
 	}
 	log, err := os.ReadFile(filepath.Join(dir, "log.txt"))
@@ -269,7 +280,8 @@ func TestResumeWithoutRecordOfData(t *testing.T) {
 	if status, _, errs := call("eval", dir); status != 0 || strings.Contains(errs, warning) {
 		t.Errorf("eval after resuming: status %d: %s", status, errs)
 	}
-	if err := os.WriteFile(record, []byte(strings.Replace(string(before), `"images": "`, `"images": "0`, 1)), 0o666); err != nil {
+	if err := os.WriteFile(record, []byte(strings.Replace(string(before), `"images": "`, `"images": "0`, 1)),
+		0o666); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(list, []byte("no list"), 0o666); err != nil {

@@ -10,7 +10,8 @@ func TestSetListHint(t *testing.T) {
 	for _, c := range []struct{ set, want string }{
 		{"evaluate.knn.k=1,20", `evaluate.knn.k=1,20: wants a list of integers, found the string "1,20": write [1,20]`},
 		{"optimizer.lars.rate=.1", `optimizer.lars.rate=.1: wants a float, found the string ".1": write 0.1`},
-		{"seed=18446744073709551615", "18446744073709551615 is out of range: wants an integer from -9223372036854775808 to 9223372036854775807"},
+		{"seed=18446744073709551615", "18446744073709551615 is out of range: wants an integer from " +
+			"-9223372036854775808 to 9223372036854775807"},
 		{"views.blur=.5", "write 0.5"},
 		{"views.crop_area=0.2,1", "write [0.2,1]"},
 		{"train.probe=True", `wants true or false, found the string "True": write true`},

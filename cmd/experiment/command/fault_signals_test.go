@@ -47,21 +47,25 @@ func slowPictures(t *testing.T) string {
 	return dir
 }
 
-// A signal while the data are read ends the run at once with its status: nothing is left of a new folder, and one that is there stays as it was.
+// A signal while the data are read ends the run at once with its status: nothing is left of a new folder, and one that
+// is there stays as it was.
 func TestSignalWhileReading(t *testing.T) {
 	photos := slowPictures(t)
-	args := []string{"run", "quickstart.toml", "--set", fmt.Sprintf("dataset.folder.train=%q", photos), "--set", "dataset.folder.resize=28", "--set", "train.batch=8", "--json"}
+	args := []string{"run", "quickstart.toml", "--set", fmt.Sprintf("dataset.folder.train=%q", photos), "--set",
+		"dataset.folder.resize=28", "--set", "train.batch=8", "--json"}
 	for _, c := range []struct {
 		signal syscall.Signal
 		status int
 		name   string
-	}{{syscall.SIGINT, 130, "an interrupt"}, {syscall.SIGTERM, 143, "SIGTERM"}, {syscall.SIGUSR1, 5, "SIGUSR1"}, {syscall.SIGHUP, 129, "SIGHUP"}} {
+	}{{syscall.SIGINT, 130, "an interrupt"}, {syscall.SIGTERM, 143, "SIGTERM"}, {syscall.SIGUSR1, 5, "SIGUSR1"},
+		{syscall.SIGHUP, 129, "SIGHUP"}} {
 		dir := filepath.Join(t.TempDir(), "run")
 		p := command(append(args, "--run-dir", dir)...)
 		var out bytes.Buffer
 		p.Stdout = &out
 		p.start(t)
-		p.until(t, "reading", func() bool { return exists(filepath.Join(dir, "heartbeat")) }) // it beats while the images are read
+		// it beats while the images are read
+		p.until(t, "reading", func() bool { return exists(filepath.Join(dir, "heartbeat")) })
 		began := time.Now()
 		p.Process.Signal(c.signal)
 		p.ended(t, c.status, "stopped by "+c.name+" before its first step, at once")
@@ -72,7 +76,8 @@ func TestSignalWhileReading(t *testing.T) {
 			t.Errorf("%v: %s is left", c.signal, dir)
 		}
 		var end ending
-		if err := json.Unmarshal(out.Bytes(), &end); err != nil || end.State != "interrupted" || end.Status != c.status {
+		if err := json.Unmarshal(out.Bytes(), &end); err != nil || end.State != "interrupted" ||
+			end.Status != c.status {
 			t.Errorf("%v: --json prints %s (%v), want how it ended", c.signal, out.String(), err)
 		}
 	}
@@ -172,12 +177,13 @@ func TestHintsNameTheCommand(t *testing.T) {
 		"rnu":                             "./bin/trainer: unknown command rnu",
 		"run quickstart.toml --sett x":    "(see ./bin/trainer run --help)",
 		"bench quickstart.toml --steps 0": "./bin/trainer bench: --steps 0",
-		"run quickstart.toml --set method.nothing.at=1":         "(see: ./bin/trainer list methods)",
-		"run quickstart.toml --threads none":                    "./bin/trainer: --threads none",
-		"run quickstart.toml --resume":                          "./bin/trainer resume RUN",
-		"run --help":                                            "  ./bin/trainer run recipes/quickstart.toml",
-		"resume " + filepath.Join(dir, "none"):                  "is no run folder",
-		"run quickstart.toml --run-dir " + dir + " --resume":    "./bin/trainer resume " + dir + " goes on with the one there",
+		"run quickstart.toml --set method.nothing.at=1": "(see: ./bin/trainer list methods)",
+		"run quickstart.toml --threads none":            "./bin/trainer: --threads none",
+		"run quickstart.toml --resume":                  "./bin/trainer resume RUN",
+		"run --help":                                    "  ./bin/trainer run recipes/quickstart.toml",
+		"resume " + filepath.Join(dir, "none"):          "is no run folder",
+		"run quickstart.toml --run-dir " + dir + " --resume": "./bin/trainer resume " + dir +
+			" goes on with the one there",
 		"run quickstart.toml --set seed=1 --name a --run-dir b": "./bin/trainer run: --run-dir b and --name a",
 	} {
 		c := exec.Command(os.Args[0], strings.Fields(args)...)

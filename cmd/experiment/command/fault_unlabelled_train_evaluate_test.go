@@ -43,7 +43,8 @@ func stl(t *testing.T) string {
 	}
 	dir := t.TempDir()
 	write(t, dir, map[string][]byte{
-		"train_X.bin": images(20, 1), "train_y.bin": labels(20), "test_X.bin": images(10, 2), "test_y.bin": labels(10), "unlabeled_X.bin": images(20, 3),
+		"train_X.bin": images(20, 1), "train_y.bin": labels(20), "test_X.bin": images(10, 2), "test_y.bin": labels(10),
+		"unlabeled_X.bin": images(20, 3),
 	})
 	return dir
 }
@@ -84,14 +85,22 @@ func TestFaultUnlabelledTrainEvaluate(t *testing.T) {
 		dry     string // in what the dry run prints
 		message string // of a refusal
 	}{
-		{"stl10 as its authors meant it", onSTL(at, "unlabeled"), 0, "the method sees 20 training images, evaluations learn from 20", ""},
-		{"stl10 with both", onSTL(at, "train+unlabeled"), 0, "the method sees 40 training images, evaluations learn from 20", ""},
-		{"stl10, few shots", onSTL(at, "unlabeled", "labelled.few_shot.per_class=1", "evaluate.knn.every=0", "evaluate.linear.l2=[0.01]"), 0, "evaluations learn from 10", ""},
-		{"stl10, one shot, nothing to choose on", onSTL(at, "unlabeled", "labelled.few_shot.per_class=1"), 2, "", "leaves none of the 10 labelled training images out, as each is the only one of its class; want every = 0"},
-		{"stl10 without labelled images", onSTL(bare, "unlabeled"), 2, "", "no labels in its training set of 20 images; switch it off with [evaluate] knn = false, or put train_X.bin and train_y.bin beside"},
+		{"stl10 as its authors meant it", onSTL(at, "unlabeled"), 0, "the method sees 20 training images, " +
+			"evaluations learn from 20", ""},
+		{"stl10 with both", onSTL(at, "train+unlabeled"), 0, "the method sees 40 training images, evaluations " +
+			"learn from 20", ""},
+		{"stl10, few shots", onSTL(at, "unlabeled", "labelled.few_shot.per_class=1", "evaluate.knn.every=0",
+			"evaluate.linear.l2=[0.01]"), 0, "evaluations learn from 10", ""},
+		{"stl10, one shot, nothing to choose on", onSTL(at, "unlabeled", "labelled.few_shot.per_class=1"), 2, "",
+			"leaves none of the 10 labelled training images out, as each is the only one of its class; want every = 0"},
+		{"stl10 without labelled images", onSTL(bare, "unlabeled"), 2, "",
+			"no labels in its training set of 20 images; switch it off with [evaluate] knn = false, or put " +
+				"train_X.bin and train_y.bin beside"},
 		{"stl10 without an evaluation", onSTL(bare, "unlabeled", noEval), 0, "20 training and 10 test images", ""},
-		{"supervised on stl10's unlabelled images", onSTL(at, "unlabeled", `method="supervised"`, noEval), 2, "", `[method.supervised] learns from the labels of the training images, and this dataset.stl10 has no labels`},
-		{"unlabelled photos with a labelled test", onPhotos("dataset.folder.unlabelled=true"), 2, "", "has no labels in its training set of 20 images"},
+		{"supervised on stl10's unlabelled images", onSTL(at, "unlabeled", `method="supervised"`, noEval), 2, "",
+			`[method.supervised] learns from the labels of the training images, and this dataset.stl10 has no labels`},
+		{"unlabelled photos with a labelled test", onPhotos("dataset.folder.unlabelled=true"), 2, "",
+			"has no labels in its training set of 20 images"},
 		{"the same, not said to be unlabelled", onPhotos(), 2, "", "has no labels in its training set of 20 images"},
 		{"the same without an evaluation", onPhotos(noEval), 0, "20 training and 8 test images", ""},
 		{"supervised on unlabelled photos", onPhotos(noEval, `method="supervised"`), 2, "", "has no labels"},
@@ -104,7 +113,8 @@ func TestFaultUnlabelledTrainEvaluate(t *testing.T) {
 			}
 			for _, more := range [][]string{{"--dry-run"}, nil} {
 				status, out, errs := call(append(args, more...)...)
-				if status != c.status || !strings.Contains(errs, c.message) || more != nil && !strings.Contains(out, c.dry) {
+				if status != c.status || !strings.Contains(errs, c.message) || more != nil &&
+					!strings.Contains(out, c.dry) {
 					t.Errorf("%v: status %d, want %d; want %q in\n%s\nand %q in\n%s",
 						more, status, c.status, c.dry, head(out), c.message, errs)
 				}
@@ -121,7 +131,8 @@ func TestFaultUnlabelledTrainEvaluate(t *testing.T) {
 func TestFewShotTraining(t *testing.T) {
 	photos := pictures(t, 50, 0, "a", "b") // 40 + 10 of each
 	sets := func(more ...string) []string {
-		return append(onFolder(photos), onFolder("", append([]string{"labelled.few_shot.per_class=4"}, more...)...)[4:]...)
+		return append(onFolder(photos), onFolder("", append([]string{"labelled.few_shot.per_class=4"},
+			more...)...)[4:]...)
 	}
 	for _, c := range []struct {
 		sets   []string
@@ -130,18 +141,22 @@ func TestFewShotTraining(t *testing.T) {
 		errs   string
 	}{
 		{sets(`method="supervised"`), 0, "the method sees 8 training images, evaluations learn from 8", ""},
-		{sets(`method="supervised"`, "subset.few_shot.per_class=3"), 2, "", "train.batch = 8, but the training set of folder has 6 images"},
-		{sets(`method="supervised"`, "train.batch=9"), 2, "", "has 8 images; want at most that; they are those of [labelled.few_shot], all that [method.supervised] learns from"},
+		{sets(`method="supervised"`, "subset.few_shot.per_class=3"), 2, "",
+			"train.batch = 8, but the training set of folder has 6 images"},
+		{sets(`method="supervised"`, "train.batch=9"), 2, "", "has 8 images; want at most that; they are those " +
+			"of [labelled.few_shot], all that [method.supervised] learns from"},
 		{sets(), 0, "the method sees 80 training images, evaluations learn from 8", ""},
 	} {
-		status, out, errs := call(append(append([]string{"run", "quickstart.toml", "--dry-run"}, tiny...), c.sets...)...)
+		status, out, errs := call(append(append([]string{"run", "quickstart.toml", "--dry-run"}, tiny...),
+			c.sets...)...)
 		if status != c.status || !strings.Contains(out, c.out) || !strings.Contains(errs, c.errs) {
 			t.Errorf("%q: status %d, want %d; want %q in\n%s\nand %q in\n%s",
 				c.sets, status, c.status, c.out, head(out), c.errs, errs)
 		}
 	}
 	root := t.TempDir()
-	args := append(append([]string{"run", "quickstart.toml", "--runs", root}, tiny...), sets("evaluate.knn=false", `train.log="1 step"`, `train.length="40 steps"`)...)
+	args := append(append([]string{"run", "quickstart.toml", "--runs", root}, tiny...),
+		sets("evaluate.knn=false", `train.log="1 step"`, `train.length="40 steps"`)...)
 	if status, _, errs := call(args...); status != 0 {
 		t.Fatal(errs)
 	}

@@ -26,7 +26,8 @@ func picture(t *testing.T, seed int) []byte {
 	return b.Bytes()
 }
 
-// pictures fills a folder with n images in each of the classes ("" is the folder itself), the first bad of them cut off.
+// pictures fills a folder with n images in each of the classes ("" is the folder itself), the first bad of them cut
+// off.
 func pictures(t *testing.T, n, bad int, classes ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -55,10 +56,12 @@ func onFolder(dir string, sets ...string) (args []string) {
 	return args
 }
 
-// Data and settings that a run cannot use end it with the promised status and a message that says what, where, and what would be right.
+// Data and settings that a run cannot use end it with the promised status and a message that says what, where, and what
+// would be right.
 func TestBadData(t *testing.T) {
 	cut := filepath.Join(t.TempDir(), "train-images.idx")
-	if err := os.WriteFile(cut, []byte("\x00\x00\x08\x03\x00\x00\x00\x40\x00\x00\x00\x1c\x00\x00\x00\x1cshort"), 0o666); err != nil {
+	if err := os.WriteFile(cut, []byte("\x00\x00\x08\x03\x00\x00\x00\x40\x00\x00\x00\x1c\x00\x00\x00\x1cshort"),
+		0o666); err != nil {
 		t.Fatal(err)
 	}
 	noise := filepath.Join(t.TempDir(), "noise.idx.gz")
@@ -76,10 +79,14 @@ func TestBadData(t *testing.T) {
 	}{
 		{"a data file that is cut", idx(cut), 3, []string{cut}},
 		{"a data file that is none", idx(noise), 3, []string{noise}},
-		{"bad images above the limit", onFolder(broken, noEval, "dataset.folder.max_skipped=2"), 3, []string{"3 of 20 images are refused, max_skipped allows 2", filepath.Join(broken, "00.png")}},
-		{"no labels to evaluate with", onFolder(pictures(t, 20, 0, "")), 2, []string{"has no labels", "switch it off with [evaluate] knn = false"}},
-		{"no test set to evaluate with", onFolder(pictures(t, 20, 0, "a", "b"), "dataset.folder.test_fraction=0"), 2, []string{"has no test set", "switch it off"}},
-		{"a loss that is no number", []string{"--set", `optimizer="sgd"`, "--set", "optimizer.sgd.rate=1e30", "--set", `optimizer.sgd.warmup="0 steps"`}, 4, []string{"train: step ", "last finite step"}},
+		{"bad images above the limit", onFolder(broken, noEval, "dataset.folder.max_skipped=2"), 3,
+			[]string{"3 of 20 images are refused, max_skipped allows 2", filepath.Join(broken, "00.png")}},
+		{"no labels to evaluate with", onFolder(pictures(t, 20, 0, "")), 2,
+			[]string{"has no labels", "switch it off with [evaluate] knn = false"}},
+		{"no test set to evaluate with", onFolder(pictures(t, 20, 0, "a", "b"), "dataset.folder.test_fraction=0"), 2,
+			[]string{"has no test set", "switch it off"}},
+		{"a loss that is no number", []string{"--set", `optimizer="sgd"`, "--set", "optimizer.sgd.rate=1e30", "--set",
+			`optimizer.sgd.warmup="0 steps"`}, 4, []string{"train: step ", "last finite step"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			args := append(append([]string{"run", "quickstart.toml", "--runs", t.TempDir()}, tiny...), c.args...)
@@ -96,23 +103,26 @@ func TestBadData(t *testing.T) {
 	}
 }
 
-// A folder of pictures trains without labels if nothing evaluates, and with some that do not decode: the run folder counts and names them.
-// Standard output has the answer alone.
+// A folder of pictures trains without labels if nothing evaluates, and with some that do not decode: the run folder
+// counts and names them. Standard output has the answer alone.
 func TestPlainFolder(t *testing.T) {
 	root := t.TempDir()
-	args := append(append([]string{"run", "quickstart.toml", "--runs", root}, tiny...), onFolder(pictures(t, 20, 3, ""), "evaluate.knn=false", "dataset.folder.max_skipped=3")...)
+	args := append(append([]string{"run", "quickstart.toml", "--runs", root}, tiny...), onFolder(pictures(t, 20, 3, ""),
+		"evaluate.knn=false", "dataset.folder.max_skipped=3")...)
 	status, out, errs := call(args...)
 	if status != 0 || !strings.Contains(errs, "3 images left out, see ") {
 		t.Fatalf("status %d: %s", status, errs)
 	}
-	if lines := strings.Split(strings.TrimSpace(out), "\n"); len(lines) != 2 || !strings.HasPrefix(lines[0], "6 steps in ") || !strings.HasPrefix(lines[1], "run folder: "+root) {
+	if lines := strings.Split(strings.TrimSpace(out), "\n"); len(lines) != 2 || !strings.HasPrefix(lines[0],
+		"6 steps in ") || !strings.HasPrefix(lines[1], "run folder: "+root) {
 		t.Errorf("standard output\n%swant the summary alone", out)
 	}
 	dirs, _ := filepath.Glob(filepath.Join(root, "*"))
 	if len(dirs) != 1 {
 		t.Fatalf("run folders %v, want one", dirs)
 	}
-	for file, want := range map[string]string{"left_out.txt": "02.png: ", "run.json": `"left_out": 3,`, "log.txt": "3 images left out", "metrics.jsonl": `"step":6,`} {
+	for file, want := range map[string]string{"left_out.txt": "02.png: ", "run.json": `"left_out": 3,`,
+		"log.txt": "3 images left out", "metrics.jsonl": `"step":6,`} {
 		text, err := os.ReadFile(filepath.Join(dirs[0], file))
 		if err != nil || !strings.Contains(string(text), want) {
 			t.Errorf("%s: %v, want %q in\n%s", file, err, want, text)
@@ -124,7 +134,8 @@ func TestPlainFolder(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dirs[0], "checkpoints", "best")); err == nil {
 		t.Error("a best checkpoint without an evaluation")
 	}
-	if status, _, errs := call("export", dirs[0], "--best"); status != 3 || !strings.Contains(errs, "has no best checkpoint") {
+	if status, _, errs := call("export", dirs[0], "--best"); status != 3 ||
+		!strings.Contains(errs, "has no best checkpoint") {
 		t.Errorf("export --best: status %d: %s", status, errs)
 	}
 }

@@ -63,7 +63,8 @@ name it prints the settings of that choice, their types and defaults, or the rec
 			}
 			return a.listSettings(d)
 		}
-		return usage{fmt.Errorf("experiment list %s: %s: want one of %s", kind, args[1], strings.Join(entryNames(all), ", "))}
+		return usage{fmt.Errorf("experiment list %s: %s: want one of %s", kind, args[1], strings.Join(entryNames(all),
+			", "))}
 	}
 	return c
 }

@@ -16,7 +16,8 @@ type outside struct {
 	lines       map[string]string // by the marks in its source: method.go:31
 }
 
-// newOutside makes the module from testdata/outside. What the README does with "go mod tidy", which asks the network, -mod=mod does here.
+// newOutside makes the module from testdata/outside. What the README does with "go mod tidy", which asks the network,
+// -mod=mod does here.
 func newOutside(t *testing.T) *outside {
 	t.Helper()
 	root, err := filepath.Abs(filepath.Join("..", "..", ".."))
@@ -109,8 +110,8 @@ length = "2 epochs"
 k = [5]
 `
 
-// A method and a data set of another module train and evaluate with a main of ten lines. Whatever they get wrong is an error that names them
-// and their line, and never a stack.
+// A method and a data set of another module train and evaluate with a main of ten lines. Whatever they get wrong is an
+// error that names them and their line, and never a stack.
 func TestOutside(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a binary")
@@ -146,18 +147,22 @@ func TestOutside(t *testing.T) {
 		{"dataset: no data", 3, "open", "[dataset.stripes] the source's Open returns neither data nor an error"},
 		{"dataset: panic in Open", 3, "open panic", "[dataset.stripes] panic: no disk"},
 		{"dataset: no channels", 3, "open", "Channels is 0; want 1 (grey) or 3 (colour)"},
-		{"dataset: other size", 3, "open", "training set: sample 0, stripe 0: an image of 16x16, and Height and Width are 17 and 16"},
+		{"dataset: other size", 3, "open", "training set: sample 0, stripe 0: an image of 16x16, and Height and " +
+			"Width are 17 and 16"},
 		{"dataset: empty test set", 3, "open", "test set: it is empty"},
 		{"dataset: label", 3, "open", "training set: sample 5, stripe 5: label 2; want 0 to 1"},
 		{"dataset: short image", 3, "open", "sample 0, stripe 0: an image of 16x16x1 with 255 bytes; want 256"},
 		{"dataset: later short image", 3, "", "image 10, stripe 10: 255 bytes as an image of 16x16x1"},
-		{"dataset: later panic", 3, "image panic", "image 10, stripe 10: panic: runtime error: index out of range [256] with length 256"},
+		{"dataset: later panic", 3, "image panic", "image 10, stripe 10: panic: runtime error: index out of " +
+			"range [256] with length 256"},
 	} {
 		part, fault, _ := strings.Cut(c.fault, ": ")
 		key := map[string]string{"method": "method.mine.fault", "dataset": "dataset.stripes.fault"}[part]
 		status, out, errs := o.mine(t, "run", "mine.toml", "--dry-run", "--set", fmt.Sprintf("%s=%q", key, fault))
-		if status != c.status || out != "" || !strings.Contains(errs, c.want) || !strings.Contains(errs, o.lines[c.at]) {
-			t.Errorf("%s: status %d, want %d; want %q and %q in\n%s%s", c.fault, status, c.status, c.want, o.lines[c.at], errs, out)
+		if status != c.status || out != "" || !strings.Contains(errs, c.want) ||
+			!strings.Contains(errs, o.lines[c.at]) {
+			t.Errorf("%s: status %d, want %d; want %q and %q in\n%s%s", c.fault, status, c.status, c.want,
+				o.lines[c.at], errs, out)
 		}
 		if strings.Contains(errs, "goroutine ") || strings.Count(errs, "\n") > 3 {
 			t.Errorf("%s: a stack, want a message:\n%s", c.fault, head(errs))

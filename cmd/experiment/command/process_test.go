@@ -96,7 +96,8 @@ func (p *process) checkpointed(t *testing.T) (dir string) {
 // ended waits for the end and checks the status and parts of what was written to standard error.
 func (p *process) ended(t *testing.T, status int, parts ...string) {
 	t.Helper()
-	late := time.AfterFunc(2*time.Minute, func() { p.Process.Kill() }) // a run that does not end is a failure, not a test without end
+	// a run that does not end is a failure, not a test without end
+	late := time.AfterFunc(2*time.Minute, func() { p.Process.Kill() })
 	defer late.Stop()
 	p.Wait()
 	if got := p.ProcessState.ExitCode(); got != status {
@@ -152,12 +153,14 @@ func TestSecondInterrupt(t *testing.T) {
 	}
 }
 
-// A run folder is one process's at a time: resuming it meanwhile is refused with the process's number, evaluating and exporting are not.
+// A run folder is one process's at a time: resuming it meanwhile is refused with the process's number, evaluating and
+// exporting are not.
 func TestFolderInUse(t *testing.T) {
 	p := begin(t, "")
 	dir := p.checkpointed(t)
 	checkState(t, dir, "running")
-	if s, err := experiment.ReadStatus(dir); err != nil || s.Step < 2 || s.Totals.Steps != s.Step || s.Totals.Seconds <= 0 {
+	if s, err := experiment.ReadStatus(dir); err != nil || s.Step < 2 || s.Totals.Steps != s.Step ||
+		s.Totals.Seconds <= 0 {
 		t.Errorf("run.json while it goes on: %+v, %v; want the step of a checkpoint and the time until it", s, err)
 	}
 	status, _, errs := call("resume", dir)

@@ -34,11 +34,15 @@ For a scheduler one command starts the run, goes on with it, or says that it is 
 		ValidArgsFunction: a.completeRecipes,
 	}
 	c.Flags().StringArrayVar(&sets, "set", nil, "change one setting, as `key=value`; may be repeated")
-	c.Flags().StringVar(&root, "runs", orDefault(os.Getenv("EXPERIMENT_RUNS"), "runs"), "folder that run folders are made in; also EXPERIMENT_RUNS")
-	c.Flags().StringVar(&name, "name", "", "name of the run's folder below --runs (default the recipe's name with date and time)")
+	c.Flags().StringVar(&root, "runs", orDefault(os.Getenv("EXPERIMENT_RUNS"), "runs"),
+		"folder that run folders are made in; also EXPERIMENT_RUNS")
+	c.Flags().StringVar(&name, "name", "", "name of the run's folder below --runs (default the recipe's name "+
+		"with date and time)")
 	c.Flags().StringVar(&dir, "run-dir", "", "the run's `folder` itself, in place of --runs and --name")
-	c.Flags().BoolVar(&again, "resume", false, "with --run-dir or --name: go on with the run that the folder holds, if it holds one")
-	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object as the last line of standard output, whatever the status")
+	c.Flags().BoolVar(&again, "resume", false, "with --run-dir or --name: go on with the run that the folder "+
+		"holds, if it holds one")
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object as the last line of standard output, "+
+		"whatever the status")
 	c.Flags().BoolVar(&dry, "dry-run", false, "read the data and compile the step, print its size, and stop")
 	c.RegisterFlagCompletionFunc("set", a.completeSets)
 	c.RunE = func(_ *cobra.Command, args []string) error {
@@ -46,11 +50,13 @@ For a scheduler one command starts the run, goes on with it, or says that it is 
 		case dir != "" && name != "":
 			return usage{fmt.Errorf("%s: --run-dir %s and --name %s: want one of them", c.CommandPath(), dir, name)}
 		case name != "" && !folder.IsName(name):
-			return usage{fmt.Errorf("%s: --name %q: want a name that can be a folder's; --run-dir takes a path", c.CommandPath(), name)}
+			return usage{fmt.Errorf("%s: --name %q: want a name that can be a folder's; --run-dir takes a path",
+				c.CommandPath(), name)}
 		case name != "":
 			dir = filepath.Join(root, name)
 		case dir == "" && again:
-			return usage{fmt.Errorf("%s: --resume goes with --run-dir or --name, which say what to go on with; a run folder is gone on with by: %s", c.CommandPath(), called.Line("resume", "RUN"))}
+			return usage{fmt.Errorf("%s: --resume goes with --run-dir or --name, which say what to go on with; "+
+				"a run folder is gone on with by: %s", c.CommandPath(), called.Line("resume", "RUN"))}
 		}
 		r, err := a.recipe(args[0], sets)
 		if err != nil {
@@ -88,8 +94,10 @@ schedules are from there on as in a training of the new length. --set evaluate.k
 keeps what changed at which step, and the folder the recipe before.`,
 		Args: cobra.ExactArgs(1),
 	}
-	c.Flags().StringArrayVar(&sets, "set", nil, "change train.length or a setting below evaluate, or say where the data are now, as `key=value`; may be repeated")
-	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object as the last line of standard output, whatever the status")
+	c.Flags().StringArrayVar(&sets, "set", nil, "change train.length or a setting below evaluate, or say where "+
+		"the data are now, as `key=value`; may be repeated")
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object as the last line of standard output, "+
+		"whatever the status")
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		o, stop := a.options("")
 		defer stop()
@@ -114,9 +122,11 @@ stays as it is.`,
 	}
 	c.Flags().StringArrayVar(&sets, "set", nil, "change one setting below evaluate, as `key=value`; may be repeated")
 	c.Flags().BoolVar(&best, "best", false, "the best checkpoint instead of the last")
-	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object as the last line of standard output, whatever the status")
+	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object as the last line of standard output, "+
+		"whatever the status")
 	c.RunE = func(_ *cobra.Command, args []string) error {
-		return a.conclude(asJSON)(experiment.Evaluate(args[0], best, sets, a.catalog, experiment.Options{Messages: a.err}))
+		return a.conclude(asJSON)(experiment.Evaluate(args[0], best, sets, a.catalog,
+			experiment.Options{Messages: a.err}))
 	}
 	return c
 }

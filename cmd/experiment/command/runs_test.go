@@ -22,9 +22,11 @@ func TestRuns(t *testing.T) {
 			t.Fatalf("run: status %d: %s", status, errs)
 		}
 	}
-	mlp := []string{`backbone="mlp"`, "backbone.mlp.widths=[8, 16]", "train.batch=64", `train.length="2 steps"`, "method.simclr.projector=[8]", "evaluate.linear=false"}
+	mlp := []string{`backbone="mlp"`, "backbone.mlp.widths=[8, 16]", "train.batch=64", `train.length="2 steps"`,
+		"method.simclr.projector=[8]", "evaluate.linear=false"}
 	start(mlp...)
-	start(append(slices.Clone(tiny[1:2]), "train.batch=64", `train.length="3 steps"`, "evaluate.knn=false", "evaluate.linear=false")...)
+	start(append(slices.Clone(tiny[1:2]), "train.batch=64", `train.length="3 steps"`, "evaluate.knn=false",
+		"evaluate.linear=false")...)
 	if err := os.Mkdir(filepath.Join(root, "notes"), 0o777); err != nil { // no run
 		t.Fatal(err)
 	}
@@ -40,9 +42,11 @@ func TestRuns(t *testing.T) {
 		t.Fatalf("status %d, %v, %s%s", status, err, out, errs)
 	}
 	// Sets are as the recipe has them, in its order; each loads again.
-	want := []string{"backbone.mlp.widths=[8, 16]", "method.simclr.projector=[8]", "train.batch=64", `train.length="2 steps"`, "evaluate.linear=false"}
+	want := []string{"backbone.mlp.widths=[8, 16]", "method.simclr.projector=[8]", "train.batch=64",
+		`train.length="2 steps"`, "evaluate.linear=false"}
 	got := slices.Sorted(slices.Values(list[0].Sets))
-	if !slices.Equal(got, slices.Sorted(slices.Values(want))) || list[0].State != "done" || list[0].Step != 2 || list[0].Steps != 2 || len(list[0].Evaluations) == 0 {
+	if !slices.Equal(got, slices.Sorted(slices.Values(want))) || list[0].State != "done" || list[0].Step != 2 ||
+		list[0].Steps != 2 || len(list[0].Evaluations) == 0 {
 		t.Errorf("the first run is %+v, want the sets %q", list[0], want)
 	}
 	if list[1].Steps != 3 || len(list[1].Evaluations) != 0 {
@@ -65,8 +69,10 @@ func TestRuns(t *testing.T) {
 	}
 	t.Setenv("COLUMNS", "70")
 	status, out, _ = call("runs", root)
-	for _, part := range []string{"done     2/2  knn k=20 top1 0.", "killed    3/3 ", "\n    backbone.mlp.widths=[8, 16]\n", "\n    train.length=\"3 steps\"\n"} {
-		if squeezed := strings.Join(strings.Fields(out), " "); !strings.Contains(squeezed, strings.Join(strings.Fields(part), " ")) {
+	for _, part := range []string{"done     2/2  knn k=20 top1 0.", "killed    3/3 ",
+		"\n    backbone.mlp.widths=[8, 16]\n", "\n    train.length=\"3 steps\"\n"} {
+		if squeezed := strings.Join(strings.Fields(out), " "); !strings.Contains(squeezed,
+			strings.Join(strings.Fields(part), " ")) {
 			t.Errorf("want %q in\n%s", part, out)
 		}
 	}
@@ -79,13 +85,15 @@ func TestRuns(t *testing.T) {
 		t.Errorf("status %d", status)
 	}
 
-	if status, out, errs := call("runs", t.TempDir()); status != 0 || out != "" || !strings.Contains(errs, "no runs in") {
+	if status, out, errs := call("runs", t.TempDir()); status != 0 || out != "" ||
+		!strings.Contains(errs, "no runs in") {
 		t.Errorf("an empty folder: status %d %s%s", status, out, errs)
 	}
 	if status, out, _ := call("runs", t.TempDir(), "--json"); status != 0 || out != "[]\n" {
 		t.Errorf("an empty folder: status %d %s", status, out)
 	}
-	if status, _, errs := call("runs", filepath.Join(root, "nowhere")); status != 3 || !strings.Contains(errs, "nowhere") {
+	if status, _, errs := call("runs", filepath.Join(root, "nowhere")); status != 3 ||
+		!strings.Contains(errs, "nowhere") {
 		t.Errorf("no folder: status %d %s", status, errs)
 	}
 }

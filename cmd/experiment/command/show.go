@@ -36,7 +36,8 @@ run folder it prints what is trained, the state, and the results: the table that
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		if info, err := os.Stat(args[0]); err == nil && info.IsDir() {
 			if len(sets) > 0 || dot {
-				return usage{fmt.Errorf("%s: --set and --dot are for recipes; that of this run is %s", c.CommandPath(), filepath.Join(args[0], experiment.ResolvedFile))}
+				return usage{fmt.Errorf("%s: --set and --dot are for recipes; that of this run is %s", c.CommandPath(),
+					filepath.Join(args[0], experiment.ResolvedFile))}
 			}
 			return experiment.ShowRun(a.out, args[0], origins, a.catalog)
 		}

@@ -10,7 +10,8 @@ import (
 	"selfsup/experiment"
 )
 
-// saveSignals ask a run to save and stop: what Slurm and mpirun pass on, and a terminal that closes, unless nohup has made the run deaf to that.
+// saveSignals ask a run to save and stop: what Slurm and mpirun pass on, and a terminal that closes, unless nohup has
+// made the run deaf to that.
 func saveSignals() []os.Signal {
 	list := []os.Signal{syscall.SIGUSR1}
 	if !signal.Ignored(syscall.SIGHUP) {

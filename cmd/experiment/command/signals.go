@@ -10,11 +10,12 @@ import (
 	"selfsup/experiment"
 )
 
-// together is how far apart two signals of one Ctrl-C can be: timeout and process groups pass it on beside the terminal.
+// together is how far apart two signals of one Ctrl-C can be: timeout and process groups pass it on beside the
+// terminal.
 const together = 100 * time.Millisecond
 
-// options turns the machine into what a run needs: messages to standard error, signals to requests. A reader of standard error that goes away
-// takes nothing but the messages with it.
+// options turns the machine into what a run needs: messages to standard error, signals to requests. A reader of
+// standard error that goes away takes nothing but the messages with it.
 func (a *app) options(root string) (o experiment.Options, stop func()) {
 	requests, early := make(chan experiment.Request, 1), make(chan experiment.Request, 1)
 	signals := make(chan os.Signal, 4)

@@ -40,8 +40,8 @@ func readmeLoader(t *testing.T) string {
 	return file
 }
 
-// PyTorch computes the reference's features from an exported file: of a ResNet and a convnet by the README's loader, which uses
-// torchvision's ResNet, of a ViT by timm's names.
+// PyTorch computes the reference's features from an exported file: of a ResNet and a convnet by the README's loader,
+// which uses torchvision's ResNet, of a ViT by timm's names.
 func TestTorchLayout(t *testing.T) {
 	python, load := pythonWithTorch(t), readmeLoader(t)
 	vit := filepath.Join("testdata", "torch", "vit.py")
@@ -50,20 +50,27 @@ func TestTorchLayout(t *testing.T) {
 		sets         []string
 	}{
 		{"convnet", load, []string{"backbone.convnet.widths=[8,16]"}},
-		{"resnet, small images, narrow, grey", load, []string{`backbone="resnet"`, `backbone.resnet.stem="3x3"`, "backbone.resnet.width=0.125"}},
-		{"resnet-34", load, []string{`backbone="resnet"`, "backbone.resnet.depth=34", "backbone.resnet.width=0.125", `dataset="emoji_32"`}},
-		{"resnet-50, not square in width", load, []string{`backbone="resnet"`, "backbone.resnet.depth=50", "backbone.resnet.width=0.3", `dataset="emoji_32"`, "views.crop=64"}},
-		{"vit", vit, []string{`backbone="vit"`, "backbone.vit.patch=7", "backbone.vit.depth=2", "backbone.vit.dim=24", "backbone.vit.layer_scale=0.5"}},
-		{"vit, mean, fixed positions", vit, []string{`backbone="vit"`, "backbone.vit.patch=8", "backbone.vit.depth=2", "backbone.vit.dim=24", `backbone.vit.pool="mean"`,
+		{"resnet, small images, narrow, grey", load, []string{`backbone="resnet"`, `backbone.resnet.stem="3x3"`,
+			"backbone.resnet.width=0.125"}},
+		{"resnet-34", load, []string{`backbone="resnet"`, "backbone.resnet.depth=34", "backbone.resnet.width=0.125",
+			`dataset="emoji_32"`}},
+		{"resnet-50, not square in width", load, []string{`backbone="resnet"`, "backbone.resnet.depth=50",
+			"backbone.resnet.width=0.3", `dataset="emoji_32"`, "views.crop=64"}},
+		{"vit", vit, []string{`backbone="vit"`, "backbone.vit.patch=7", "backbone.vit.depth=2", "backbone.vit.dim=24",
+			"backbone.vit.layer_scale=0.5"}},
+		{"vit, mean, fixed positions", vit, []string{`backbone="vit"`, "backbone.vit.patch=8", "backbone.vit.depth=2",
+			"backbone.vit.dim=24", `backbone.vit.pool="mean"`,
 			`backbone.vit.position="sincos"`, `dataset="emoji_32"`}},
-		{"vit, class, fixed positions and patches", vit, []string{`backbone="vit"`, "backbone.vit.patch=14", "backbone.vit.depth=1", "backbone.vit.dim=24", `backbone.vit.position="sincos"`,
+		{"vit, class, fixed positions and patches", vit, []string{`backbone="vit"`, "backbone.vit.patch=14",
+			"backbone.vit.depth=1", "backbone.vit.dim=24", `backbone.vit.position="sincos"`,
 			"backbone.vit.frozen_patch=true"}},
 		{"mlp", vit, []string{`backbone="mlp"`, "backbone.mlp.widths=[12,10]", `dataset="emoji_32"`, "views.crop=8"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			root, file := t.TempDir(), filepath.Join(t.TempDir(), "encoder.safetensors")
 			args := []string{"run", "quickstart.toml", "--runs", root}
-			for _, s := range append([]string{`train.length="2 steps"`, "train.batch=16", "method.simclr.projector=[8]", "evaluate.knn=false", "evaluate.linear=false"}, c.sets...) {
+			for _, s := range append([]string{`train.length="2 steps"`, "train.batch=16", "method.simclr.projector=[8]",
+				"evaluate.knn=false", "evaluate.linear=false"}, c.sets...) {
 				args = append(args, "--set", s)
 			}
 			if status, _, errs := call(args...); status != 0 {

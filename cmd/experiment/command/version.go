@@ -10,13 +10,15 @@ import (
 	"selfsup/internal/callsite"
 )
 
-// version is what --version prints: this module's version or revision, the program's own where another module's main is running, and Go's.
+// version is what --version prints: this module's version or revision, the program's own where another module's main is
+// running, and Go's.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		info = &debug.BuildInfo{}
 	}
-	return fmt.Sprintf("%s, %s %s/%s, kernels %s", built(info, callsite.Module()), runtime.Version(), runtime.GOOS, runtime.GOARCH, device.Host().About().Kernels)
+	return fmt.Sprintf("%s, %s %s/%s, kernels %s", built(info, callsite.Module()), runtime.Version(), runtime.GOOS,
+		runtime.GOARCH, device.Host().About().Kernels)
 }
 
 // built says what a program is built from, as far as its build information tells.

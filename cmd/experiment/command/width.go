@@ -7,7 +7,8 @@ import (
 	"golang.org/x/term"
 )
 
-// width is how many columns an answer may take: what COLUMNS says, else those of the terminal that it goes to; 0: as many as it likes.
+// width is how many columns an answer may take: what COLUMNS says, else those of the terminal that it goes to; 0: as
+// many as it likes.
 func (a *app) width() int {
 	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
 		return n

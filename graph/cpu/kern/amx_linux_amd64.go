@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/cpu"
 )
 
-// hasAMX reports whether the machine multiplies tiles of bfloat16 and Linux lets this process: their state is large, so that it must be asked
-// for, once (arch_prctl(2), Documentation/arch/x86/xstate.rst).
+// hasAMX reports whether the machine multiplies tiles of bfloat16 and Linux lets this process: their state is large, so
+// that it must be asked for, once (arch_prctl(2), Documentation/arch/x86/xstate.rst).
 func hasAMX() bool {
 	const (
 		requestPermission = 0x1023 // ARCH_REQ_XCOMP_PERM

@@ -2,8 +2,8 @@ package kern
 
 import "fmt"
 
-// Head is one head of an attention: T tokens of D channels, scores times Scale. Rows of q, k, v and their gradients are Step elements apart, those
-// of y and its gradient StepY.
+// Head is one head of an attention: T tokens of D channels, scores times Scale. Rows of q, k, v and their gradients are
+// Step elements apart, those of y and its gradient StepY.
 type Head struct {
 	T, D        int
 	Step, StepY int
@@ -24,8 +24,9 @@ func (h Head) Forward(y []float32, x Operands, scratch []float32, next Operands)
 	b.times(y, h.StepY, false, b.p, x.V.F32, h.Step)
 }
 
-// Backward is the gradient by q, k and v from that by y, in float32: with p the weights, dp = dy v' and ds = Scale p (dp - sum of p*dp along a
-// row), it is dq = ds k, dk = ds' q and dv = p' dy. It asks for the memory of the head to come, if there is one.
+// Backward is the gradient by q, k and v from that by y, in float32: with p the weights, dp = dy v' and ds = Scale p
+// (dp - sum of p*dp along a row), it is dq = ds k, dk = ds' q and dv = p' dy. It asks for the memory of the head to
+// come, if there is one.
 func (h Head) Backward(dq, dk, dv []float32, x Operands, scratch []float32, next Operands) {
 	h.check(x.Dy, x.Q, x.K, x.V)
 	h.check(x.Dy, Values{F32: dq}, Values{F32: dk}, Values{F32: dv})
@@ -76,7 +77,8 @@ func (b *head32) scoreFloats() int { return roundUp(b.T*b.ld, lineFloats) }
 func (h Head) cut(scratch []float32) head32 {
 	b := h.sizes32()
 	scratch = align(scratch)
-	b.panel, b.p, b.ds = take(&scratch, b.panelFloats()), take(&scratch, b.scoreFloats()), take(&scratch, b.scoreFloats())
+	b.panel, b.p, b.ds = take(&scratch, b.panelFloats()), take(&scratch, b.scoreFloats()),
+		take(&scratch, b.scoreFloats())
 	return b
 }
 
@@ -132,8 +134,8 @@ func (b *head32) softmaxGrad(i, rows int) {
 	}
 }
 
-// Operands are what a head reads; empty where nothing is to be read. Those of a product that are bfloat16 already give the same bits as the same
-// numbers in float32.
+// Operands are what a head reads; empty where nothing is to be read. Those of a product that are bfloat16 already give
+// the same bits as the same numbers in float32.
 type Operands struct{ Q, K, V, Dy Values }
 
 // headRows is how many rows of scores are done between requests for memory.
@@ -159,7 +161,8 @@ func (h Head) check(y, q, k, v Values) {
 			step = h.StepY
 		}
 		if need := (h.T-1)*step + h.D; h.T < 1 || h.D < 1 || step < h.D || s.Len() < need {
-			panic(fmt.Sprintf("kern: attention of [%d,%d]: matrix %d of y, q, k, v has %d elements and rows %d apart, want %d", h.T, h.D, i, s.Len(), step, need))
+			panic(fmt.Sprintf("kern: attention of [%d,%d]: matrix %d of y, q, k, v has %d elements and rows %d "+
+				"apart, want %d", h.T, h.D, i, s.Len(), step, need))
 		}
 	}
 }

@@ -1,7 +1,7 @@
 package kern
 
-// ForwardBF16 is y = softmax(Scale q k') v with q, k, v and the weights rounded to bfloat16 as they are multiplied. It asks for the memory of the
-// head to come, if there is one.
+// ForwardBF16 is y = softmax(Scale q k') v with q, k, v and the weights rounded to bfloat16 as they are multiplied. It
+// asks for the memory of the head to come, if there is one.
 func (h Head) ForwardBF16(y Values, x Operands, scratch []float32, next Operands) {
 	h.check(y, x.Q, x.K, x.V)
 	b := h.cutBF16(scratch)
@@ -19,8 +19,9 @@ func (h Head) ForwardBF16(y Values, x Operands, scratch []float32, next Operands
 	b.give(y, h.StepY)
 }
 
-// BackwardBF16 is the gradient by q, k and v from that by y: with p the weights, dp = dy v' and ds = Scale p (dp - sum of p*dp along a row), it is
-// dq = ds k, dk = ds' q and dv = p' dy. Operands of products are rounded to bfloat16, the softmax and its gradient are not. It asks for the memory of the head to come, if there is one.
+// BackwardBF16 is the gradient by q, k and v from that by y: with p the weights, dp = dy v' and ds = Scale p (dp - sum
+// of p*dp along a row), it is dq = ds k, dk = ds' q and dv = p' dy. Operands of products are rounded to bfloat16, the
+// softmax and its gradient are not. It asks for the memory of the head to come, if there is one.
 func (h Head) BackwardBF16(dq, dk, dv []float32, x Operands, scratch []float32, next Operands) {
 	h.check(x.Dy, x.Q, x.K, x.V)
 	h.check(x.Dy, Values{F32: dq}, Values{F32: dk}, Values{F32: dv})

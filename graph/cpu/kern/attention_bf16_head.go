@@ -25,7 +25,8 @@ func (h Head) sizes() sizesBF16 {
 	return s
 }
 
-// headBF16 is a head under way. What rows of a matrix behind T hold reaches no result, and neither do columns of scores behind T.
+// headBF16 is a head under way. What rows of a matrix behind T hold reaches no result, and neither do columns of scores
+// behind T.
 type headBF16 struct {
 	Head
 	sizesBF16
@@ -43,8 +44,10 @@ func (h Head) cutBF16(scratch []float32) headBF16 {
 	for _, rows := range []*[]uint16{&b.q, &b.k, &b.v, &b.dy} {
 		*rows = bf16s(take(&scratch, b.lenRows/2))
 	}
-	b.columns, b.weights, b.turned = bf16s(take(&scratch, b.lenColumns/2)), bf16s(take(&scratch, b.lenWeights/2)), bf16s(take(&scratch, b.lenWeights/2))
-	b.turn, b.p, b.ds, b.out = take(&scratch, b.lenTurn), take(&scratch, b.lenScores), take(&scratch, b.lenScores), take(&scratch, b.lenOut)
+	b.columns, b.weights, b.turned = bf16s(take(&scratch, b.lenColumns/2)), bf16s(take(&scratch, b.lenWeights/2)),
+		bf16s(take(&scratch, b.lenWeights/2))
+	b.turn, b.p, b.ds, b.out = take(&scratch, b.lenTurn), take(&scratch, b.lenScores), take(&scratch, b.lenScores),
+		take(&scratch, b.lenOut)
 	return b
 }
 
@@ -97,7 +100,8 @@ func (b *headBF16) product(c []float32, ldc int, a []uint16, lda, ldb, n, k int)
 	if chosen == amx {
 		m, n := b.tw/lineFloats, ceil(n, lineFloats)
 		_, _, _ = c[(b.tw-1)*ldc+n*lineFloats-1], a[(b.tw-1)*lda+k-1], b.columns[((k/2-1)*ldb+n*lineFloats)*2-1]
-		headTilesAt(&c[0], bytes(ldc), &a[0], uintptr(lda*bf16Size), &b.columns[0], uintptr(ldb*pairSize), uintptr(m), uintptr(n), uintptr(k/pairDepth))
+		headTilesAt(&c[0], bytes(ldc), &a[0], uintptr(lda*bf16Size), &b.columns[0], uintptr(ldb*pairSize), uintptr(m),
+			uintptr(n), uintptr(k/pairDepth))
 		return
 	}
 	t := pair{tile: tile{ldc: bytes(ldc), a: ptr16(a, 0), rs: uintptr(lda * bf16Size), bs: uintptr(ldb * pairSize)}}

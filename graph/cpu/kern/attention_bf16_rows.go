@@ -6,7 +6,8 @@ import "math"
 func (b *headBF16) softmax(i, rows int) {
 	p, w := b.p[i*b.tp:][:rows*b.tp], b.weights[i*b.ldw:][:rows*b.ldw]
 	if active == avx512 {
-		softmaxRowsAt(&w[0], uintptr(b.ldw*bf16Size), &p[0], bytes(b.tp), uintptr(rows), uintptr(b.T), float32(float64(b.Scale)*math.Log2E))
+		softmaxRowsAt(&w[0], uintptr(b.ldw*bf16Size), &p[0], bytes(b.tp), uintptr(rows), uintptr(b.T),
+			float32(float64(b.Scale)*math.Log2E))
 		return
 	}
 	SoftmaxRows(p, p, b.tp, rows, b.T, b.Scale)
@@ -17,7 +18,8 @@ func (b *headBF16) softmax(i, rows int) {
 func (b *headBF16) softmaxGrad(i, rows int) {
 	p, d, w := b.p[i*b.tp:][:rows*b.tp], b.ds[i*b.tp:][:rows*b.tp], b.weights[i*b.ldw:][:rows*b.ldw]
 	if active == avx512 {
-		softmaxGradRowsAt(&w[0], uintptr(b.ldw*bf16Size), &p[0], &d[0], bytes(b.tp), uintptr(rows), uintptr(b.T), b.Scale)
+		softmaxGradRowsAt(&w[0], uintptr(b.ldw*bf16Size), &p[0], &d[0], bytes(b.tp), uintptr(rows), uintptr(b.T),
+			b.Scale)
 		return
 	}
 	for r := range rows {

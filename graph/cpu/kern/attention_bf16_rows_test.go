@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// Weights and the gradient by scores are those of float64, also of scores far apart, infinite or NaN; rounded they are 0 behind the row.
+// Weights and the gradient by scores are those of float64, also of scores far apart, infinite or NaN; rounded they are
+// 0 behind the row.
 func TestHeadRows(t *testing.T) {
 	inf := float32(math.Inf(1))
 	eachPairLevel(t, func(t *testing.T) {
@@ -54,8 +55,10 @@ func TestHeadRows(t *testing.T) {
 					got := b.p[i*b.tp:][:n]
 					w, g := rounded[i*b.ldw:][:b.tp], b.weights[i*b.ldw:][:b.tp]
 					if n > 2 && i == 0 { // the row with a NaN
-						if got[0] == got[0] || bf16Value(w[0]) == bf16Value(w[0]) || bf16Value(g[0]) == bf16Value(g[0]) {
-							t.Fatalf("a row with NaN has weights %v, %v and gradients %v", got[0], bf16Value(w[0]), bf16Value(g[0]))
+						if got[0] == got[0] || bf16Value(w[0]) == bf16Value(w[0]) ||
+							bf16Value(g[0]) == bf16Value(g[0]) {
+							t.Fatalf("a row with NaN has weights %v, %v and gradients %v", got[0], bf16Value(w[0]),
+								bf16Value(g[0]))
 						}
 						continue
 					}

@@ -94,8 +94,10 @@ func TestHeadBF16Refuses(t *testing.T) {
 	short := func(v Values, n int) Values { return Values{F32: v.F32[:n]} }
 	q, k, v := h.parts(h.dx)
 	for name, f := range map[string]func(){
-		"short y":    func() { h.ForwardBF16(Values{F32: h.y.v[:19]}, x, s, Operands{}) },
-		"short v":    func() { h.ForwardBF16(Values{F32: h.y.v}, Operands{Q: x.Q, K: x.K, V: short(x.V, 51)}, s, Operands{}) },
+		"short y": func() { h.ForwardBF16(Values{F32: h.y.v[:19]}, x, s, Operands{}) },
+		"short v": func() {
+			h.ForwardBF16(Values{F32: h.y.v}, Operands{Q: x.Q, K: x.K, V: short(x.V, 51)}, s, Operands{})
+		},
 		"short half": func() { h.ForwardBF16(Values{BF16: make([]uint16, 19)}, x, s, Operands{}) },
 		"no scratch": func() { h.ForwardBF16(Values{F32: h.y.v}, x, nil, Operands{}) },
 		"short dk":   func() { h.BackwardBF16(q, k[:40], v, x, s, x) },

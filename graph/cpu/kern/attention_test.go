@@ -27,7 +27,8 @@ func headCases() []Head {
 func newHeadData(h Head) headData {
 	r := newRand(h)
 	n, m := (h.T-1)*h.Step+3*h.D, (h.T-1)*h.StepY+h.D
-	return headData{h, newGuarded("qkv", n).random(r), newGuarded("dqkv", n).poison(), newGuarded("y", m).poison(), newGuarded("dy", m).random(r)}
+	return headData{h, newGuarded("qkv", n).random(r), newGuarded("dqkv", n).poison(), newGuarded("y", m).poison(),
+		newGuarded("dy", m).random(r)}
 }
 
 func (h *headData) parts(g *guarded) (q, k, v []float32) { return g.v, g.v[h.D:], g.v[2*h.D:] }

@@ -5,8 +5,8 @@ import "math"
 // BlockRows is the most rows that a NormBlock holds.
 const BlockRows = 16
 
-// NormBlock is a few rows of a layer norm, one after the other, done at a time: what one row's sums wait for, the processor does of the next.
-// Every result is that of the row alone, bit for bit.
+// NormBlock is a few rows of a layer norm, one after the other, done at a time: what one row's sums wait for, the
+// processor does of the next. Every result is that of the row alone, bit for bit.
 type NormBlock struct {
 	n, rows    int
 	mean, rstd [BlockRows]float32
@@ -70,7 +70,8 @@ func (b *NormBlock) Grad(dx, dy, x, gamma []float32) {
 		for r := range b.rows {
 			i, j := r*b.n, (r+1)*b.n
 			s, q := Slopes(dy[i:j], x[i:j], gamma, b.mean[r])
-			NormGrad(dx[i:j], dy[i:j], x[i:j], gamma, b.mean[r], b.rstd[r], float32(s/n), float32(q/n)*b.rstd[r]*b.rstd[r])
+			NormGrad(dx[i:j], dy[i:j], x[i:j], gamma, b.mean[r], b.rstd[r], float32(s/n),
+				float32(q/n)*b.rstd[r]*b.rstd[r])
 		}
 		return
 	}

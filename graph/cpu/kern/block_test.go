@@ -14,8 +14,10 @@ func TestNormBlock(t *testing.T) {
 				eachLevel(t, func(t *testing.T) {
 					r := newRand(rows, n)
 					operand := func(name string, n int) *guarded { return newGuarded(name, n).random(r) }
-					x, dy, gamma, beta := operand("x", rows*n), operand("dy", rows*n), operand("gamma", n), operand("beta", n)
-					got := []*guarded{newGuarded("y", rows*n).poison(), newGuarded("dx", rows*n).poison(), operand("s", n), operand("q", n)}
+					x, dy, gamma, beta := operand("x", rows*n), operand("dy", rows*n), operand("gamma", n),
+						operand("beta", n)
+					got := []*guarded{newGuarded("y", rows*n).poison(), newGuarded("dx", rows*n).poison(),
+						operand("s", n), operand("q", n)}
 					for i := range x.v {
 						x.v[i] += 3 // a mean away from 0
 					}
@@ -43,7 +45,8 @@ func TestNormBlock(t *testing.T) {
 
 func TestNormBlockAllocatesNothing(t *testing.T) {
 	const rows, n = 16, 192
-	x, dy, gamma, s, q := make([]float32, rows*n), make([]float32, rows*n), make([]float32, n), make([]float32, n), make([]float32, n)
+	x, dy, gamma, s, q := make([]float32, rows*n), make([]float32, rows*n), make([]float32, n), make([]float32, n),
+		make([]float32, n)
 	if k := testing.AllocsPerRun(10, func() {
 		var b NormBlock
 		b.Moments(x, n, 1e-5)

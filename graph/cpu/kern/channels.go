@@ -2,7 +2,8 @@ package kern
 
 import "unsafe"
 
-// channelSum is one call of the channel-by-channel kernel of depthwise convolutions: for every pixel p and channel c < n
+// channelSum is one call of the channel-by-channel kernel of depthwise convolutions: for every pixel p and channel c <
+// n
 //
 //	dst[p*dstStep + c] (+)= sum over t < terms of src[soff[t] + p*srcStep + c] * w[woff[t] + c]
 //

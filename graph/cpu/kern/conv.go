@@ -20,30 +20,35 @@ type Conv struct {
 	Prologue    Prologue     // of x, in Forward and BackwardWeights
 	Behind      NormGradient // in BackwardWeights
 	HalfX       bool         // with BF16: ForwardHalf and BackwardWeightsHalf read x in bfloat16
-	HalfY       bool         // with BF16: ForwardHalf writes y rounded to bfloat16, the gradients' Half forms read dy so
+	// with BF16: ForwardHalf writes y rounded to bfloat16, the gradients' Half forms read dy so
+	HalfY bool
 }
 
 // Algorithm is how a convolution is computed.
 type Algorithm int
 
 const (
-	Auto     Algorithm = iota // Winograd where it is possible and faster
-	Direct                    // sums over taps, relative error about 1e-6
-	Winograd                  // fewer products: 3x3, stride 1 and pad at most 2, or stride 2 and pad 1, channels multiples of 16; relative error up to 2e-5
+	Auto   Algorithm = iota // Winograd where it is possible and faster
+	Direct                  // sums over taps, relative error about 1e-6
+	// fewer products: 3x3, stride 1 and pad at most 2, or stride 2 and pad 1, channels multiples of 16; relative error
+	// up to 2e-5
+	Winograd
 )
 
 // Check says what is wrong with the sizes; the other methods panic with it.
 func (c Conv) Check() error {
 	c = c.defaults()
 	if min(c.B, c.PH, c.PW) < 0 || min(c.H, c.W, c.Ci, c.KH, c.KW, c.Co, c.SH, c.SW, c.DH, c.DW, c.Groups) < 1 {
-		return fmt.Errorf("kern: conv %+v: sizes, strides and dilations must be at least 1, batch and pads at least 0", c)
+		return fmt.Errorf("kern: conv %+v: sizes, strides and dilations must be at least 1, batch and pads at least 0",
+			c)
 	}
 	if c.Ci%c.Groups != 0 || c.Co%c.Groups != 0 {
 		return fmt.Errorf("kern: conv: %d and %d channels do not divide into %d groups", c.Ci, c.Co, c.Groups)
 	}
 	h, w := c.H+2*c.PH-(c.KH-1)*c.DH-1, c.W+2*c.PW-(c.KW-1)*c.DW-1
 	if h < 0 || w < 0 {
-		return fmt.Errorf("kern: conv: kernel %dx%d, dilation %dx%d, does not fit into %dx%d with pads %dx%d", c.KH, c.KW, c.DH, c.DW, c.H, c.W, c.PH, c.PW)
+		return fmt.Errorf("kern: conv: kernel %dx%d, dilation %dx%d, does not fit into %dx%d with pads %dx%d", c.KH,
+			c.KW, c.DH, c.DW, c.H, c.W, c.PH, c.PW)
 	}
 	if h, w = h/c.SH+1, w/c.SW+1; h != c.OH || w != c.OW {
 		return fmt.Errorf("kern: conv: output is given as %dx%d, %dx%d would be right", c.OH, c.OW, h, w)
@@ -55,7 +60,9 @@ func (c Conv) Check() error {
 		return fmt.Errorf("kern: conv: images in bfloat16 are for bf16 convolutions")
 	}
 	if c.Algorithm < Auto || c.Algorithm > Winograd || c.Algorithm == Winograd && !c.winogradOK() {
-		return fmt.Errorf("kern: conv: algorithm %d is not possible for %+v; Winograd is for 3x3, stride 1 with pads up to 2 or stride 2 with pads of 1, one group, channels multiples of %d", c.Algorithm, c, winogradLanes)
+		return fmt.Errorf("kern: conv: algorithm %d is not possible for %+v; Winograd is for 3x3, stride 1 with "+
+			"pads up to 2 or stride 2 with pads of 1, one group, channels multiples of %d", c.Algorithm, c,
+			winogradLanes)
 	}
 	if err := c.Prologue.check(c.Ci, c.Groups); err != nil {
 		return err
@@ -130,12 +137,14 @@ func (c Conv) BackwardDataHalf(dy Values, w, dx, scratch []float32) {
 	c.HalfX = false
 	c = c.checked(Values{F32: dx}, w, dy)
 	if c.roundsCopies() {
-		dy.F32, w, scratch = roundCopies(dy.first(c.B*c.OH*c.OW*c.Co), Prologue{}, Values{F32: w[:c.weights()]}, scratch)
+		dy.F32, w, scratch = roundCopies(dy.first(c.B*c.OH*c.OW*c.Co), Prologue{}, Values{F32: w[:c.weights()]},
+			scratch)
 		c, dy.BF16 = c.exact(), nil
 	}
 	switch c.method() {
 	case pointwise:
-		c.product(false, true, c.B*c.H*c.W, c.Ci, c.Co, dy, c.Co, Values{F32: w}, c.Co, Values{F32: dx}, c.Ci, 0, scratch)
+		c.product(false, true, c.B*c.H*c.W, c.Ci, c.Co, dy, c.Co, Values{F32: w}, c.Co, Values{F32: dx}, c.Ci, 0,
+			scratch)
 	case depthwise:
 		c.depthBackwardData(dy.F32, w, dx, scratch)
 	case patches:
@@ -176,7 +185,8 @@ func (c Conv) BackwardWeights(x, dy, dw, scratch []float32) {
 func (c Conv) BackwardWeightsHalf(x, dy Values, dw, scratch []float32) {
 	c = c.checked(x, dw, dy)
 	if c.roundsCopies() {
-		x.F32, dy.F32, scratch = roundCopies(x.first(c.B*c.H*c.W*c.Ci), c.Prologue, dy.first(c.B*c.OH*c.OW*c.Co), scratch)
+		x.F32, dy.F32, scratch = roundCopies(x.first(c.B*c.H*c.W*c.Ci), c.Prologue, dy.first(c.B*c.OH*c.OW*c.Co),
+			scratch)
 		c, x.BF16, dy.BF16 = c.exact(), nil, nil
 	}
 	switch c.method() {
@@ -253,7 +263,8 @@ func (c Conv) checked(x Values, w []float32, y Values) Conv {
 	c = c.defaults()
 	need := func(name string, s Values, n int, half bool) {
 		if s.Len() < n || n > 0 && (s.BF16 != nil) != half {
-			panic(fmt.Sprintf("kern: conv: %s has %d elements, in bfloat16: %v, %+v needs %d", name, s.Len(), s.BF16 != nil, c, n))
+			panic(fmt.Sprintf("kern: conv: %s has %d elements, in bfloat16: %v, %+v needs %d", name, s.Len(),
+				s.BF16 != nil, c, n))
 		}
 	}
 	need("x or dx", x, c.B*c.H*c.W*c.Ci, c.HalfX)

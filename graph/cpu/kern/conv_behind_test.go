@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// The gradient by w behind a norm has the bits of the pass that makes dy first, on any number of threads. Only images that do not fit are cut
-// differently.
+// The gradient by w behind a norm has the bits of the pass that makes dy first, on any number of threads. Only images
+// that do not fit are cut differently.
 func TestNormBehind(t *testing.T) {
 	for _, c := range []Conv{
 		conv(0, 8, 8, 3, 16, 3, 2, 1, 1, 1),
@@ -48,7 +48,8 @@ func testNormBehind(t *testing.T, c Conv, relu bool) {
 		return dw.v
 	}
 	norm := func(times int) NormGradient {
-		n := NormGradient{Y: y.v, A: slices.Repeat(numbers[0], times), B: slices.Repeat(numbers[1], times), C: slices.Repeat(numbers[2], times)}
+		n := NormGradient{Y: y.v, A: slices.Repeat(numbers[0], times), B: slices.Repeat(numbers[1], times),
+			C: slices.Repeat(numbers[2], times)}
 		if relu {
 			n.Scale, n.Shift = slices.Repeat(numbers[3], times), slices.Repeat(numbers[4], times)
 		}

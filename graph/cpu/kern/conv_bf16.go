@@ -2,8 +2,9 @@ package kern
 
 import "fmt"
 
-// roundsCopies says whether a bf16 convolution is the float32 one of rounded copies: where products of pairs do not apply, where the
-// machine has no instruction for them, and where Winograd is faster than they are. Direct asks for pairs wherever they apply.
+// roundsCopies says whether a bf16 convolution is the float32 one of rounded copies: where products of pairs do not
+// apply, where the machine has no instruction for them, and where Winograd is faster than they are. Direct asks for
+// pairs wherever they apply.
 func (c *Conv) roundsCopies() bool {
 	switch {
 	case !c.BF16:
@@ -16,7 +17,8 @@ func (c *Conv) roundsCopies() bool {
 	return chosen < avx512bf16 || c.winogradOK() && c.winogradPays()
 }
 
-// forwardRoundsCopies is the same for Forward, where images of few channels are also faster summed in float32 than gathered to patches.
+// forwardRoundsCopies is the same for Forward, where images of few channels are also faster summed in float32 than
+// gathered to patches.
 func (c *Conv) forwardRoundsCopies() bool {
 	return c.roundsCopies() || c.BF16 && c.Algorithm != Direct && c.Ci <= 4 && c.KH*c.KW > 1
 }
@@ -32,7 +34,8 @@ func roundCopies(a Values, p Prologue, b Values, scratch []float32) (ra, rb, res
 	scratch = align(scratch)
 	na, nb := roundUp(a.Len(), lineFloats), roundUp(b.Len(), lineFloats)
 	if len(scratch) < na+nb {
-		panic(fmt.Sprintf("kern: scratch has %d elements, rounded copies of %d and %d need %d", len(scratch), a.Len(), b.Len(), na+nb+lineFloats))
+		panic(fmt.Sprintf("kern: scratch has %d elements, rounded copies of %d and %d need %d", len(scratch), a.Len(),
+			b.Len(), na+nb+lineFloats))
 	}
 	ra, rb = scratch[:a.Len()], scratch[na:na+b.Len()]
 	roundTo(Values{F32: ra}, a, p)
@@ -53,7 +56,8 @@ var roundings = pile[rounding]{bind: func(r *rounding) { r.task = r.part }}
 
 const roundFloats = 16 << 10 // of a task, at least
 
-// roundTo writes src, behind the prologue, rounded to bfloat16 to dst. A dst that is bfloat16 in memory takes float32 and no prologue.
+// roundTo writes src, behind the prologue, rounded to bfloat16 to dst. A dst that is bfloat16 in memory takes float32
+// and no prologue.
 func roundTo(dst, src Values, p Prologue) {
 	r := roundings.get()
 	r.dst, r.src, r.prologue = dst, src, p

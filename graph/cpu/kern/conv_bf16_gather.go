@@ -4,8 +4,8 @@ import (
 	"fmt"
 )
 
-// gatherBF16 is a forward convolution, or the gradient by x, of operands rounded to bf16. A task copies some groups of images, rounded and
-// stacked (see stack), and multiplies runs of positions with the taps that reach inside the images.
+// gatherBF16 is a forward convolution, or the gradient by x, of operands rounded to bf16. A task copies some groups of
+// images, rounded and stacked (see stack), and multiplies runs of positions with the taps that reach inside the images.
 type gatherBF16 struct {
 	axes
 	stack
@@ -44,7 +44,8 @@ func (c Conv) gatherBF16(backward bool, src Values, w []float32, dst Values, scr
 	scratch = align(scratch)
 	size := g.panelFloats()
 	if len(scratch) < size+g.bufferFloats {
-		panic(fmt.Sprintf("kern: conv: scratch has %d elements, %+v needs %d", len(scratch), c, lineFloats+size+g.bufferFloats))
+		panic(fmt.Sprintf("kern: conv: scratch has %d elements, %+v needs %d", len(scratch), c,
+			lineFloats+size+g.bufferFloats))
 	}
 	g.panels, g.buffers = scratch[:size], scratch[size:]
 	runLimited(len(g.list)*ceil(g.n, pairColumns), fits(g.buffers, g.bufferFloats), g.packTask)
@@ -94,14 +95,16 @@ func (g *gatherBF16) plan() {
 		g.bands++
 	}
 	g.groupFloats = g.maxRows(g.bands) * g.rowFloats
-	g.parts = max(1, ceil(g.groups, max(1, bf16Buffer/max(1, g.groupFloats))), min(g.groups, ceil(bf16Tasks, g.bands*panels)))
+	g.parts = max(1, ceil(g.groups, max(1, bf16Buffer/max(1, g.groupFloats))),
+		min(g.groups, ceil(bf16Tasks, g.bands*panels)))
 	for g.bands < g.gridH && g.parts*g.bands*panels < bf16Tasks {
 		g.bands++
 	}
 	g.groupFloats = g.maxRows(g.bands) * g.rowFloats
 	g.chunks = min(panels, ceil(bf16Tasks, g.parts*g.bands))
 	g.listFloats = offsetFloats(c.KH * c.KW)
-	g.bufferFloats = max(turnFloats, 2*g.listFloats+tileFloats+g.images*g.rows.bufferFloats()+ceil(g.groups, g.parts)*g.groupFloats)
+	g.bufferFloats = max(turnFloats, 2*g.listFloats+tileFloats+g.images*g.rows.bufferFloats()+ceil(g.groups,
+		g.parts)*g.groupFloats)
 }
 
 func (g *gatherBF16) panelFloats() int {
@@ -154,7 +157,8 @@ func (g *gatherBF16) copyGroup(dst, patch []float32, b0, b1, r0, r1 int) {
 			for phase := range g.step {
 				if at, col, n := g.run(phase); n > 0 {
 					part := row[((phase*g.places+at)*g.images+b)*g.pixel:]
-					packRowsBF16(bf16s(part), 2*g.images*g.pixel, src.From(b*image+col*step), g.step*step, n, g.taken, g.depth)
+					packRowsBF16(bf16s(part), 2*g.images*g.pixel, src.From(b*image+col*step), g.step*step, n, g.taken,
+						g.depth)
 				}
 			}
 		}
@@ -278,7 +282,8 @@ func (t *gatherTask) scatter(p, k, i, m, rows, n int) {
 		return
 	}
 	if n == pairColumns && m%g.images == 0 && rows%g.images == 0 && (k+1)*g.images <= g.conv.B {
-		s := scatter{dst: ptr(g.dst.F32, t.target(k, i, m)+p*pairColumns), src: ptr(t.sums, 0), images: uintptr(g.images), pixels: uintptr(rows / g.images),
+		s := scatter{dst: ptr(g.dst.F32, t.target(k, i, m)+p*pairColumns), src: ptr(t.sums, 0),
+			images: uintptr(g.images), pixels: uintptr(rows / g.images),
 			pixelStep: bytes(t.w.outStep * g.dstC), imageStep: bytes(g.imageFloats)}
 		s.run()
 		return

@@ -1,9 +1,10 @@
 package kern
 
-// imageRows is a batch of images as the copies of a bf16 convolution read them: pixel after pixel of float32 channels, behind the prologue.
+// imageRows is a batch of images as the copies of a bf16 convolution read them: pixel after pixel of float32 channels,
+// behind the prologue.
 //
-// With patches set, a pixel is an output and its channels are what the kernel sees there, [KH,KW,C]: few channels fill the depth of a
-// product that way, and a strided 1x1 kernel skips what it does not read.
+// With patches set, a pixel is an output and its channels are what the kernel sees there, [KH,KW,C]: few channels fill
+// the depth of a product that way, and a strided 1x1 kernel skips what it does not read.
 type imageRows struct {
 	conv    Conv
 	src     Values // [B,h,w,c]
@@ -19,7 +20,8 @@ func (c *Conv) seesPatches() bool {
 
 // onPatches is the 1x1 convolution of the patches with the same weights.
 func (c Conv) onPatches() Conv {
-	return Conv{B: c.B, H: c.OH, W: c.OW, Ci: c.KH * c.KW * c.Ci, KH: 1, KW: 1, Co: c.Co, SH: 1, SW: 1, DH: 1, DW: 1, Groups: 1, OH: c.OH, OW: c.OW}
+	return Conv{B: c.B, H: c.OH, W: c.OW, Ci: c.KH * c.KW * c.Ci, KH: 1, KW: 1, Co: c.Co, SH: 1, SW: 1, DH: 1, DW: 1,
+		Groups: 1, OH: c.OH, OW: c.OW}
 }
 
 // inPlace says whether rows need no copy.
@@ -55,8 +57,8 @@ func (r *imageRows) steps() (image, pixel int) {
 	return image, pixel
 }
 
-// group is row i of images b0 to b1, at least their channels c0 to c1; the buffer has room for all of them. Only what is in place may be in
-// bfloat16.
+// group is row i of images b0 to b1, at least their channels c0 to c1; the buffer has room for all of them. Only what
+// is in place may be in bfloat16.
 func (r *imageRows) group(b0, b1, i, c0, c1 int, buffer []float32) Values {
 	if r.inPlace() {
 		if r.patches {
@@ -124,9 +126,9 @@ func (r *imageRows) patchRow(b, i int, dst []float32) {
 	}
 }
 
-// stack is how the images of a group lie in a buffer: [row][phase][place][image]. Column c is place (c+left)/step of phase (c+left)%step,
-// the other places are zero columns. Outputs step columns apart are neighbours then, the outputs of one row in all images are one run of
-// positions, and a tap is an offset; small images fill whole tiles.
+// stack is how the images of a group lie in a buffer: [row][phase][place][image]. Column c is place (c+left)/step of
+// phase (c+left)%step, the other places are zero columns. Outputs step columns apart are neighbours then, the outputs
+// of one row in all images are one run of positions, and a tap is an offset; small images fill whole tiles.
 type stack struct {
 	w      int // columns of a source image
 	images int
@@ -135,8 +137,8 @@ type stack struct {
 	places int // of a phase
 }
 
-// stackFor is the stack for the outputs of a; ragged runs of positions are rounded up to whole tiles, so it takes as many images as waste
-// least, but no more than limit.
+// stackFor is the stack for the outputs of a; ragged runs of positions are rounded up to whole tiles, so it takes as
+// many images as waste least, but no more than limit.
 func stackFor(a *axes, w, limit int) stack {
 	s := stack{w: w, step: 1, images: 1}
 	if !a.backward {
@@ -183,5 +185,6 @@ func (s *stack) run(phase int) (at, col, n int) {
 	return at, col, min(s.places-at, ceil(s.w-col, s.step))
 }
 
-// oddLines rounds a stride in floats up to an odd number of cache lines, so that rows a stride apart do not share cache sets.
+// oddLines rounds a stride in floats up to an odd number of cache lines, so that rows a stride apart do not share cache
+// sets.
 func oddLines(floats int) int { return (ceil(floats, lineFloats) | 1) * lineFloats }

@@ -53,7 +53,8 @@ func TestConvBF16(t *testing.T) {
 // TestConvBF16Threads holds that the bits do not depend on the number of threads.
 func TestConvBF16Threads(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
-		for _, c := range []Conv{conv(5, 9, 9, 16, 40, 3, 2, 1, 1, 1), conv(33, 4, 4, 64, 33, 3, 1, 1, 1, 1), conv(9, 7, 7, 24, 24, 3, 1, 1, 1, 24), conv(4, 16, 16, 3, 64, 3, 1, 1, 1, 1)} {
+		for _, c := range []Conv{conv(5, 9, 9, 16, 40, 3, 2, 1, 1, 1), conv(33, 4, 4, 64, 33, 3, 1, 1, 1, 1),
+			conv(9, 7, 7, 24, 24, 3, 1, 1, 1, 24), conv(4, 16, 16, 3, 64, 3, 1, 1, 1, 1)} {
 			c.BF16, c.Algorithm = true, Direct
 			t.Run(convName(c), func(t *testing.T) {
 				setThreads(t, 1)
@@ -74,10 +75,12 @@ func TestConvBF16Threads(t *testing.T) {
 
 func TestConvBF16AllocatesNothing(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
-		for _, c := range []Conv{conv(16, 8, 8, 16, 40, 3, 2, 1, 1, 1), conv(4, 8, 8, 16, 40, 1, 1, 0, 1, 1), conv(4, 8, 8, 8, 8, 3, 1, 1, 1, 8), conv(4, 8, 8, 32, 32, 3, 1, 1, 1, 1)} {
+		for _, c := range []Conv{conv(16, 8, 8, 16, 40, 3, 2, 1, 1, 1), conv(4, 8, 8, 16, 40, 1, 1, 0, 1, 1),
+			conv(4, 8, 8, 8, 8, 3, 1, 1, 1, 8), conv(4, 8, 8, 32, 32, 3, 1, 1, 1, 1)} {
 			c.BF16, c.Algorithm = true, Direct
 			d := newConvData(c)
-			fs, ds, ws := make([]float32, c.ForwardScratch()), make([]float32, c.BackwardDataScratch()), make([]float32, c.BackwardWeightsScratch())
+			fs, ds, ws := make([]float32, c.ForwardScratch()), make([]float32, c.BackwardDataScratch()),
+				make([]float32, c.BackwardWeightsScratch())
 			if n := testing.AllocsPerRun(5, func() {
 				c.Forward(d.x.v, d.w.v, d.gotY.v, fs)
 				c.BackwardData(d.dy.v, d.w.v, d.gotX.v, ds)

@@ -2,11 +2,13 @@ package kern
 
 import "fmt"
 
-// correlateBF16 is the gradient by w of operands rounded to bf16: for every tap, x shifted and transposed times dy, summed over output pixels.
+// correlateBF16 is the gradient by w of operands rounded to bf16: for every tap, x shifted and transposed times dy,
+// summed over output pixels.
 //
-// A task takes some groups of images, some input and some output channels. It copies a number of groups that fits L2 at a time: x stacked
-// (see stack) as rows of positions, one row a channel, so that a tap is an offset; dy as pairs of neighbouring positions, each row of outputs
-// filled up with zeros to whole steps of the product. It adds to a dw of its own; the parts are added in order at the end.
+// A task takes some groups of images, some input and some output channels. It copies a number of groups that fits L2 at
+// a time: x stacked (see stack) as rows of positions, one row a channel, so that a tap is an offset; dy as pairs of
+// neighbouring positions, each row of outputs filled up with zeros to whole steps of the product. It adds to a dw of
+// its own; the parts are added in order at the end.
 type correlateBF16 struct {
 	axes
 	stack
@@ -41,7 +43,8 @@ func (c Conv) correlateBF16(x, dy Values, dw, scratch []float32) {
 	scratch = align(scratch)
 	size := g.partialFloats()
 	if len(scratch) < size+g.bufferFloats {
-		panic(fmt.Sprintf("kern: conv: scratch has %d elements, %+v needs %d", len(scratch), c, lineFloats+size+g.bufferFloats))
+		panic(fmt.Sprintf("kern: conv: scratch has %d elements, %+v needs %d", len(scratch), c,
+			lineFloats+size+g.bufferFloats))
 	}
 	g.partial, g.buffers = scratch[:size], scratch[size:]
 	runLimited(g.parts*g.chunksI*g.chunksO, fits(g.buffers, g.bufferFloats), g.tileTask)
@@ -87,12 +90,14 @@ func (g *correlateBF16) set(c Conv) {
 		g.atOnce = max(1, min(ceil(g.groups, g.parts), correlateFloats/max(1, g.groupX*g.wideI+g.groupDy*g.strideDy)))
 	}
 	g.strideX = oddLines(g.atOnce*g.groupX + turnRows)
-	g.bufferFloats = 2*offsetFloats(g.atOnce*g.gridH) + offsetFloats(2*g.rowSlots) + offsetFloats(2*g.runSlots) + max(g.wideI, g.wideO) +
-		turnRows*g.wideI + roundUp(g.images*g.rows.bufferFloats(), lineFloats) + g.wideI*g.strideX + g.atOnce*g.groupDy*g.strideDy
+	g.bufferFloats = 2*offsetFloats(g.atOnce*g.gridH) + offsetFloats(2*g.rowSlots) + offsetFloats(2*g.runSlots) +
+		max(g.wideI, g.wideO) +
+		turnRows*g.wideI + roundUp(g.images*g.rows.bufferFloats(), lineFloats) + g.wideI*g.strideX +
+		g.atOnce*g.groupDy*g.strideDy
 }
 
-// cutTasks chooses the cuts that cost least: each cut of the output channels copies x again, each cut of the input channels dy, and each
-// part is one more dw to clear, fill and add.
+// cutTasks chooses the cuts that cost least: each cut of the output channels copies x again, each cut of the input
+// channels dy, and each part is one more dw to clear, fill and add.
 func (g *correlateBF16) cutTasks() {
 	c := &g.conv
 	x, dy, dw := c.B*g.rows.h*g.positions()/g.images*c.Ci, c.B*c.OH*c.OW*c.Co, c.weights()

@@ -4,8 +4,9 @@ import "fmt"
 
 // correlate is the gradient by w: for every tap, x shifted and transposed times dy, summed over output pixels.
 //
-// A task takes some images and some panels of output channels. It copies x with zero columns and dy into panels, a group of images or a band
-// of rows at a time that fits L2, and adds to a dw of its own; the parts are added in order at the end.
+// A task takes some images and some panels of output channels. It copies x with zero columns and dy into panels, a
+// group of images or a band of rows at a time that fits L2, and adds to a dw of its own; the parts are added in order
+// at the end.
 type correlate struct {
 	conv     Conv
 	x, dy    []float32
@@ -47,7 +48,8 @@ func (c Conv) correlate(x, dy, dw, scratch []float32) {
 	scratch = align(scratch)
 	size := g.partialFloats()
 	if len(scratch) < size+g.floats {
-		panic(fmt.Sprintf("kern: conv: scratch has %d elements, %+v needs %d", len(scratch), c, lineFloats+size+g.floats))
+		panic(fmt.Sprintf("kern: conv: scratch has %d elements, %+v needs %d", len(scratch), c,
+			lineFloats+size+g.floats))
 	}
 	g.partial, g.buffers = scratch[:size], scratch[size:]
 	for g.group = range c.Groups {
@@ -133,7 +135,8 @@ func (g *correlate) tiles(task, worker int) {
 		g.view.frame(xs[m*g.perImage:], g.perImage/g.view.row())
 	}
 	h := forwardTaps(c.OH, c.KH, c.SH, c.PH, c.DH)
-	t := tower{tile: tile{rs: floatSize, cs: bytes(c.SW * g.view.pixel), bs: bytes(g.dyPixel), k: uintptr(c.OW), ldc: bytes(c.Co), aoff: &aoff[0], boff: &boff[0]}}
+	t := tower{tile: tile{rs: floatSize, cs: bytes(c.SW * g.view.pixel), bs: bytes(g.dyPixel), k: uintptr(c.OW),
+		ldc: bytes(c.Co), aoff: &aoff[0], boff: &boff[0]}}
 	for b := b0; b == b0 || b < b1; b += g.images {
 		images := min(g.images, b1-b)
 		for band := range g.bands {
@@ -167,8 +170,8 @@ func (g *correlate) tiles(task, worker int) {
 	}
 }
 
-// offsets lists, for each row of the kernel, where output rows o0 to o1 of each image find the row of x that they meet, in copies from row r0
-// on, and their own.
+// offsets lists, for each row of the kernel, where output rows o0 to o1 of each image find the row of x that they meet,
+// in copies from row r0 on, and their own.
 func (g *correlate) offsets(aoff, boff []uintptr, h *taps, o0, o1, r0 int) {
 	c := &g.conv
 	for u := range c.KH {
@@ -184,7 +187,8 @@ func (g *correlate) offsets(aoff, boff []uintptr, h *taps, o0, o1, r0 int) {
 	}
 }
 
-// ahead fetches images b0 to b1 of x and dy, and of y behind a norm, while so many blocks of tiles of others are computed.
+// ahead fetches images b0 to b1 of x and dy, and of y behind a norm, while so many blocks of tiles of others are
+// computed.
 func (g *correlate) ahead(t *tower, b0, b1, blocks int) {
 	if b1 <= b0 || g.bands > 1 {
 		t.fetches = fetches{}
@@ -198,7 +202,8 @@ func (g *correlate) ahead(t *tower, b0, b1, blocks int) {
 	t.fetches.set(blocks, g.x[b0*x:b1*x], g.dy[b0*y:b1*y], behind)
 }
 
-// tap adds to the rows of one tap; dys begins with panel p0, shift is the column of the copy that output column 0 reads.
+// tap adds to the rows of one tap; dys begins with panel p0, shift is the column of the copy that output column 0
+// reads.
 func (g *correlate) tap(t *tower, dw, xs, dys []float32, tap, shift, p0, p1 int) {
 	c, nr := &g.conv, g.level.nr
 	t.a = ptr(xs, shift*g.view.pixel)
@@ -210,7 +215,8 @@ func (g *correlate) tap(t *tower, dw, xs, dys []float32, tap, shift, p0, p1 int)
 	}
 }
 
-// copyImages copies of images b to b+n rows r0 to r1 of x, and rows o0 to o1 of dy: panels p0 to p1, or behind a norm all.
+// copyImages copies of images b to b+n rows r0 to r1 of x, and rows o0 to o1 of dy: panels p0 to p1, or behind a norm
+// all.
 func (g *correlate) copyImages(xs, dys []float32, b, n, p0, p1, o0, o1, r0, r1 int) {
 	c, nr := &g.conv, g.level.nr
 	size, pixels := c.H*c.W*c.Ci, (o1-o0)*c.OW

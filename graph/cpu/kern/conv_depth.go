@@ -2,8 +2,8 @@ package kern
 
 import "fmt"
 
-// depth is a depthwise convolution under way, weights [KH,KW,1,C]: every channel has its own kernel, and the channels of a pixel are the
-// lanes of a vector. A task is one row of outputs; for the gradient by w, one part of the batch.
+// depth is a depthwise convolution under way, weights [KH,KW,1,C]: every channel has its own kernel, and the channels
+// of a pixel are the lanes of a vector. A task is one row of outputs; for the gradient by w, one part of the batch.
 type depth struct {
 	conv                    Conv
 	x, w, y                 []float32
@@ -11,7 +11,9 @@ type depth struct {
 	forward, data, gradient func(task, worker int)
 }
 
-var depths = pile[depth]{bind: func(d *depth) { d.forward, d.data, d.gradient = d.forwardRow, d.dataRow, d.weightsPart }}
+var depths = pile[depth]{bind: func(d *depth) {
+	d.forward, d.data, d.gradient = d.forwardRow, d.dataRow, d.weightsPart
+}}
 
 // depthLists is the scratch of one worker's offset lists.
 func (c *Conv) depthLists() int { return 2 * offsetFloats(max(c.KH*c.KW, c.OW)) }
@@ -58,7 +60,8 @@ func (d *depth) dataRow(task, worker int) {
 	h := backwardTaps(i%c.SH, c.H, c.KH, c.SH, c.PH, c.DH)
 	for s := range min(c.SW, c.W) {
 		w := backwardTaps(s, c.W, c.KW, c.SW, c.PW, c.DW)
-		d.row(worker, &h, &w, d.x[task*c.W*c.Ci:][:c.W*c.Ci], d.y[b*c.OH*c.OW*c.Co:][:c.OH*c.OW*c.Co], i/c.SH, c.OH, c.OW)
+		d.row(worker, &h, &w, d.x[task*c.W*c.Ci:][:c.W*c.Ci], d.y[b*c.OH*c.OW*c.Co:][:c.OH*c.OW*c.Co], i/c.SH, c.OH,
+			c.OW)
 	}
 }
 
@@ -71,11 +74,13 @@ func (d *depth) offsets(worker int) (soff, woff []uintptr) {
 	return soff, woff
 }
 
-// row computes output row i of class (h,w) from an image [height,width,C], a run of pixels that meet the same taps at a time.
+// row computes output row i of class (h,w) from an image [height,width,C], a run of pixels that meet the same taps at a
+// time.
 func (d *depth) row(worker int, h, w *taps, dst, src []float32, i, height, width int) {
 	c := d.conv.Co
 	soff, woff := d.offsets(worker)
-	l := channelSum{n: uintptr(c), soff: &soff[0], woff: &woff[0], dstStep: bytes(w.outStep * c), srcStep: bytes(w.step * c)}
+	l := channelSum{n: uintptr(c), soff: &soff[0], woff: &woff[0], dstStep: bytes(w.outStep * c),
+		srcStep: bytes(w.step * c)}
 	u0, u1 := h.inside(i, height)
 	for j, end := 0, 0; j < w.count; j = end {
 		v0, v1 := w.inside(j, width)
@@ -116,7 +121,8 @@ func (c Conv) depthBackwardWeights(x, dy, dw, scratch []float32) {
 	}
 }
 
-// weightsPart sums the images of a part; d.w holds the sums. An image's sums are short, so that adding them keeps precision.
+// weightsPart sums the images of a part; d.w holds the sums. An image's sums are short, so that adding them keeps
+// precision.
 func (d *depth) weightsPart(task, worker int) {
 	c := &d.conv
 	n, size := c.Co, c.weights()

@@ -2,9 +2,10 @@ package kern
 
 import "fmt"
 
-// A gradient by w over few pixels and many channels is a product for each tap: x at the tap's places, transposed, times dy at the outputs that
-// meet them. Both are gathered into matrices, so that each element of dw is written once, where sums over rows of two or three pixels
-// would read and write all of dw again for every few images. The same serves kernels of one tap, whose strides leave out most of x.
+// A gradient by w over few pixels and many channels is a product for each tap: x at the tap's places, transposed, times
+// dy at the outputs that meet them. Both are gathered into matrices, so that each element of dw is written once, where
+// sums over rows of two or three pixels would read and write all of dw again for every few images. The same serves
+// kernels of one tap, whose strides leave out most of x.
 
 // Images of at most fewSide x fewSide outputs are few pixels; at least fewChannels channels on both sides are many.
 const (
@@ -81,7 +82,8 @@ func (c Conv) fewWeights(x, dy, dw, scratch []float32) {
 			if f.all() {
 				dys = dy[f.b0*c.OH*c.OW*c.Co:]
 			}
-			Gemm(true, false, c.Ci, c.Co, (f.b1-f.b0)*f.pixels(), f.xs, c.Ci, dys, c.Co, dw[tap*c.Ci*c.Co:], c.Co, float32(min(f.b0, 1)), scratch)
+			Gemm(true, false, c.Ci, c.Co, (f.b1-f.b0)*f.pixels(), f.xs, c.Ci, dys, c.Co, dw[tap*c.Ci*c.Co:], c.Co,
+				float32(min(f.b0, 1)), scratch)
 		}
 	}
 	f.x, f.dy, f.xs, f.dys = nil, nil, nil, nil

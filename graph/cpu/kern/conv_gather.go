@@ -2,8 +2,9 @@ package kern
 
 import "fmt"
 
-// gather is a forward convolution, or the gradient by x, as products of micro-kernels: every output pixel gathers the taps that reach
-// inside the source. There is no im2col; a task copies the rows it needs once, with zero columns at the sides.
+// gather is a forward convolution, or the gradient by x, as products of micro-kernels: every output pixel gathers the
+// taps that reach inside the source. There is no im2col; a task copies the rows it needs once, with zero columns at the
+// sides.
 type gather struct {
 	axes
 	src       []float32
@@ -47,7 +48,8 @@ func (c Conv) gather(backward bool, src, w, dst, scratch []float32) {
 	scratch = align(scratch)
 	size := g.panelFloats()
 	if len(scratch) < size+g.bufferFloats {
-		panic(fmt.Sprintf("kern: conv: scratch has %d elements, %+v needs %d", len(scratch), c, lineFloats+size+g.bufferFloats))
+		panic(fmt.Sprintf("kern: conv: scratch has %d elements, %+v needs %d", len(scratch), c,
+			lineFloats+size+g.bufferFloats))
 	}
 	g.panels, g.buffers = scratch[:size], scratch[size:]
 	if workers := Threads(); len(g.framed) != workers {
@@ -74,7 +76,8 @@ func (g *gather) set(c Conv, backward bool) {
 	g.level = *dims()
 	g.srcC, g.dstC, g.depth, g.n = c.Ci, c.Co, c.Ci/c.Groups, c.Co/c.Groups
 	g.view = window{h: c.H, w: c.W, prologue: c.Prologue}
-	g.merged = !backward && c.DW == 1 && c.Groups == 1 && c.KW > 1 && (c.Ci < lineFloats || c.Ci <= narrowChannels && c.OW > (g.level.mr+2)/2)
+	g.merged = !backward && c.DW == 1 && c.Groups == 1 && c.KW > 1 && (c.Ci < lineFloats || c.Ci <= narrowChannels &&
+		c.OW > (g.level.mr+2)/2)
 	if backward {
 		g.srcC, g.dstC, g.depth, g.n = g.dstC, g.srcC, g.n, g.depth
 		g.view = window{h: c.OH, w: c.OW}
@@ -101,12 +104,14 @@ func (g *gather) plan() {
 	g.bands = 1
 	if g.perImage {
 		tiles := ceil(c.B, g.level.mr)
-		per := min(ceil(gatherPixels, pixels*g.level.mr), gatherBuffer/max(1, g.level.mr*g.srcH*g.view.row()), tiles/convTasks)
+		per := min(ceil(gatherPixels, pixels*g.level.mr), gatherBuffer/max(1, g.level.mr*g.srcH*g.view.row()),
+			tiles/convTasks)
 		g.images = ceil(tiles, max(1, per))
 	} else {
 		per := max(1, min(ceil(gatherPixels, pixels), gatherBuffer/max(1, g.srcH*g.view.row())))
 		g.images = ceil(max(c.B, 1), per)
-		for g.bands < g.gridH && (g.images*g.bands*panels < convTasks || g.maxRows(g.bands)*g.view.row() > gatherBuffer) {
+		for g.bands < g.gridH && (g.images*g.bands*panels < convTasks ||
+			g.maxRows(g.bands)*g.view.row() > gatherBuffer) {
 			g.bands++
 		}
 	}
@@ -207,7 +212,8 @@ func (g *gather) tiles(task, worker int) {
 		g.view.copy(buffer[(b-b0)*g.imageFloats:], g.src[b*size:(b+1)*size], r0, r1)
 	}
 	part0 := gatherPart{g: g, buffer: buffer, aoff: aoff, boff: boff, b0: b0, b1: b1, r0: r0, p0: p0, p1: p1}
-	if b2, b3 := cut(g.conv.B, g.images, part+1); g.bands == 1 && g.chunks == 1 && part+1 < g.images && (b3-b2)*size <= g.level.images {
+	if b2, b3 := cut(g.conv.B, g.images, part+1); g.bands == 1 && g.chunks == 1 && part+1 < g.images &&
+		(b3-b2)*size <= g.level.images {
 		// The worker most likely goes on with these.
 		height, width := g.outputs()
 		made := height * width * g.dstC

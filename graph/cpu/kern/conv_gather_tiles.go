@@ -15,7 +15,8 @@ type gatherPart struct {
 func (p *gatherPart) begin(h, w *taps) tower {
 	g := p.g
 	p.offsets(h, w, w.n)
-	return tower{tile: tile{cs: floatSize, bs: bytes(g.level.nr), k: uintptr(g.depth), aoff: &p.aoff[0], boff: &p.boff[0]}, fetches: p.fetches}
+	return tower{tile: tile{cs: floatSize, bs: bytes(g.level.nr), k: uintptr(g.depth), aoff: &p.aoff[0],
+		boff: &p.boff[0]}, fetches: p.fetches}
 }
 
 // offsets lists the first so many taps of each kernel row.
@@ -101,7 +102,8 @@ func (p *gatherPart) alongRows(h, w taps, base, i0, i1 int) {
 	p.fetches = t.fetches
 }
 
-// acrossImages computes rows i0 to i1 of a class with tiles of one pixel in several images, whose taps outside are left out on all sides.
+// acrossImages computes rows i0 to i1 of a class with tiles of one pixel in several images, whose taps outside are left
+// out on all sides.
 func (p *gatherPart) acrossImages(h, w taps, base, i0, i1 int) {
 	g, nr := p.g, p.g.level.nr
 	if w.count == 0 || i1 <= i0 {

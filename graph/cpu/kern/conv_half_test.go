@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestConvHalf holds that images in bfloat16 give the bits of the same numbers in float32, and a result in bfloat16 those of a rounded one.
+// TestConvHalf holds that images in bfloat16 give the bits of the same numbers in float32, and a result in bfloat16
+// those of a rounded one.
 func TestConvHalf(t *testing.T) {
 	for _, c := range append(bf16Cases(), prologueCases()...) {
 		c.BF16 = true
@@ -60,7 +61,8 @@ func testHalf(t *testing.T, c Conv, x []uint16, w, dy, y, dw, dx []float32) {
 		got[i] = canary
 	}
 	what := fmt.Sprintf("algorithm %d, prologue %v", c.Algorithm, c.Prologue.on())
-	fs, ws, gotW := newGuarded("forward scratch", c.ForwardScratch()).poison(), newGuarded("weights scratch", c.BackwardWeightsScratch()).poison(), newGuarded("dw", len(dw)).poison()
+	fs, ws, gotW := newGuarded("forward scratch", c.ForwardScratch()).poison(), newGuarded("weights scratch",
+		c.BackwardWeightsScratch()).poison(), newGuarded("dw", len(dw)).poison()
 	c.ForwardHalf(Values{BF16: x}, w, Values{BF16: got[:len(y)]}, fs.v)
 	for i, v := range y {
 		if got[i] != RoundBF16(v) {
@@ -103,7 +105,8 @@ func TestWiden(t *testing.T) {
 				for i := range rows {
 					for j, v := range dst.v[i*ldd : i*ldd+n] {
 						if math.Float32bits(v) != uint32(src[i*lds+j])<<16 {
-							t.Fatalf("%d rows of %d: element %d,%d is %v, want the bits %x", rows, n, i, j, v, src[i*lds+j])
+							t.Fatalf("%d rows of %d: element %d,%d is %v, want the bits %x", rows, n, i, j, v,
+								src[i*lds+j])
 						}
 					}
 					for j, v := range dst.v[i*ldd+n : (i+1)*ldd] {

@@ -2,7 +2,8 @@ package kern
 
 import "fmt"
 
-// A forward convolution whose algorithm writes float32 only writes images in bfloat16 a few images at a time: to scratch, then rounded.
+// A forward convolution whose algorithm writes float32 only writes images in bfloat16 a few images at a time: to
+// scratch, then rounded.
 
 const partFloats = 1 << 20 // of output images at a time
 

@@ -2,10 +2,11 @@ package kern
 
 import "unsafe"
 
-// taps are the kernel positions that one class of outputs meets along one axis. Output number i of the class is outFirst + i*outStep; its
-// tap t is kernel position k + t*kStep and reads source position i*step + d + t*dStep.
+// taps are the kernel positions that one class of outputs meets along one axis. Output number i of the class is
+// outFirst + i*outStep; its tap t is kernel position k + t*kStep and reads source position i*step + d + t*dStep.
 //
-// A forward convolution has one class. In the gradient by x, outputs a stride apart meet the same taps: one class per remainder.
+// A forward convolution has one class. In the gradient by x, outputs a stride apart meet the same taps: one class per
+// remainder.
 type taps struct {
 	n, k, kStep       int
 	d, dStep, step    int
@@ -18,7 +19,8 @@ func forwardTaps(out, k, s, p, d int) taps {
 	return taps{n: k, kStep: 1, d: -p, dStep: d, step: s, count: out, outStep: 1}
 }
 
-// backwardTaps is class r < s of the gradient's axis of length in: x[r + s*i] meets u with (r + p - u*d) divisible by s.
+// backwardTaps is class r < s of the gradient's axis of length in: x[r + s*i] meets u with (r + p - u*d) divisible by
+// s.
 func backwardTaps(r, in, k, s, p, d int) taps {
 	t := taps{kStep: 1, step: 1, count: max(0, ceil(in-r, s)), outFirst: r, outStep: s}
 	for u := range k {
@@ -102,7 +104,8 @@ func (v *window) frame(dst []float32, rows int) {
 	}
 }
 
-// copy writes rows r0 to r1 of image src to dst, through the prologue, if there is one; a window with one takes all channels.
+// copy writes rows r0 to r1 of image src to dst, through the prologue, if there is one; a window with one takes all
+// channels.
 func (v *window) copy(dst, src []float32, r0, r1 int) {
 	dst, src = dst[v.left*v.pixel:], src[r0*v.w*v.c:r1*v.w*v.c]
 	if v.pixel == v.c && v.take == v.c {
@@ -114,7 +117,8 @@ func (v *window) copy(dst, src []float32, r0, r1 int) {
 	}
 }
 
-// pixelStride is the stride of a copied pixel of c channels. Wide ones are padded: strides of large powers of two share cache sets.
+// pixelStride is the stride of a copied pixel of c channels. Wide ones are padded: strides of large powers of two share
+// cache sets.
 func pixelStride(c int) int {
 	if c <= narrowChannels {
 		return c

@@ -11,12 +11,14 @@ func conv(b, h, w, ci, co, k, s, p, d, g int) Conv {
 }
 
 func rect(b, h, w, ci, co, kh, kw, sh, sw, ph, pw, dh, dw, g int) Conv {
-	return Conv{B: b, H: h, W: w, Ci: ci, KH: kh, KW: kw, Co: co, SH: sh, SW: sw, PH: ph, PW: pw, DH: dh, DW: dw, Groups: g,
-		OH: (h+2*ph-(kh-1)*dh-1)/sh + 1, OW: (w+2*pw-(kw-1)*dw-1)/sw + 1}
+	return Conv{B: b, H: h, W: w, Ci: ci, KH: kh, KW: kw, Co: co, SH: sh, SW: sw, PH: ph, PW: pw, DH: dh, DW: dw,
+		Groups: g,
+		OH:     (h+2*ph-(kh-1)*dh-1)/sh + 1, OW: (w+2*pw-(kw-1)*dw-1)/sw + 1}
 }
 
 func convName(c Conv) string {
-	return fmt.Sprintf("%dx%dx%dx%d to %d k%dx%d s%dx%d p%dx%d d%dx%d g%d", c.B, c.H, c.W, c.Ci, c.Co, c.KH, c.KW, c.SH, c.SW, c.PH, c.PW, c.DH, c.DW, c.Groups)
+	return fmt.Sprintf("%dx%dx%dx%d to %d k%dx%d s%dx%d p%dx%d d%dx%d g%d", c.B, c.H, c.W, c.Ci, c.Co, c.KH, c.KW, c.SH,
+		c.SW, c.PH, c.PW, c.DH, c.DW, c.Groups)
 }
 
 func convCases() []Conv {
@@ -75,7 +77,8 @@ func convCases() []Conv {
 	}
 	for _, ci := range []int{1, 3, 8, 16, 33, 64} {
 		for i, co := range []int{1, 8, 33, 64} {
-			cases = append(cases, conv(2, 9, 8+i, ci, co, 3, 1+i%2, 1, 1, 1), conv(2, 7, 5+i, ci, co, 1, 1+i/2, 0, 1, 1))
+			cases = append(cases, conv(2, 9, 8+i, ci, co, 3, 1+i%2, 1, 1, 1), conv(2, 7, 5+i, ci, co, 1, 1+i/2, 0, 1,
+				1))
 		}
 	}
 	return cases
@@ -140,7 +143,8 @@ func operand(c Conv, s []float32) []float64 {
 // run computes all three directions with poisoned scratch, and checks the canaries.
 func (d *convData) run(t *testing.T, c Conv) {
 	t.Helper()
-	fs, ds, ws := newGuarded("forward scratch", c.ForwardScratch()).poison(), newGuarded("data scratch", c.BackwardDataScratch()).poison(),
+	fs, ds, ws := newGuarded("forward scratch", c.ForwardScratch()).poison(),
+		newGuarded("data scratch", c.BackwardDataScratch()).poison(),
 		newGuarded("weights scratch", c.BackwardWeightsScratch()).poison()
 	c.Forward(d.x.v, d.w.v, d.gotY.v, fs.v)
 	c.BackwardData(d.dy.v, d.w.v, d.gotX.v, ds.v)
@@ -173,7 +177,9 @@ func TestConv(t *testing.T) {
 // TestConvThreads holds that the bits do not depend on the number of threads.
 func TestConvThreads(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
-		for _, c := range []Conv{conv(5, 9, 9, 16, 40, 3, 2, 1, 1, 1), conv(33, 4, 4, 32, 33, 3, 1, 1, 1, 1), conv(9, 7, 7, 24, 24, 3, 1, 1, 1, 24), conv(4, 16, 16, 3, 64, 3, 1, 1, 1, 1), conv(21, 16, 16, 16, 32, 3, 2, 1, 1, 1), conv(9, 2, 2, 64, 64, 3, 1, 1, 1, 1)} {
+		for _, c := range []Conv{conv(5, 9, 9, 16, 40, 3, 2, 1, 1, 1), conv(33, 4, 4, 32, 33, 3, 1, 1, 1, 1),
+			conv(9, 7, 7, 24, 24, 3, 1, 1, 1, 24), conv(4, 16, 16, 3, 64, 3, 1, 1, 1, 1), conv(21, 16, 16, 16, 32, 3, 2,
+				1, 1, 1), conv(9, 2, 2, 64, 64, 3, 1, 1, 1, 1)} {
 			t.Run(convName(c), func(t *testing.T) {
 				setThreads(t, 1)
 				want := newConvData(c)
@@ -193,9 +199,12 @@ func TestConvThreads(t *testing.T) {
 
 func TestConvAllocatesNothing(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
-		for _, c := range []Conv{conv(16, 8, 8, 16, 40, 3, 2, 1, 1, 1), conv(4, 8, 8, 16, 40, 1, 1, 0, 1, 1), conv(4, 8, 8, 8, 8, 3, 1, 1, 1, 8), conv(4, 8, 8, 32, 32, 3, 1, 1, 1, 1), conv(4, 2, 2, 64, 64, 3, 1, 1, 1, 1)} {
+		for _, c := range []Conv{conv(16, 8, 8, 16, 40, 3, 2, 1, 1, 1), conv(4, 8, 8, 16, 40, 1, 1, 0, 1, 1),
+			conv(4, 8, 8, 8, 8, 3, 1, 1, 1, 8), conv(4, 8, 8, 32, 32, 3, 1, 1, 1, 1), conv(4, 2, 2, 64, 64, 3, 1, 1, 1,
+				1)} {
 			d := newConvData(c)
-			fs, ds, ws := make([]float32, c.ForwardScratch()), make([]float32, c.BackwardDataScratch()), make([]float32, c.BackwardWeightsScratch())
+			fs, ds, ws := make([]float32, c.ForwardScratch()), make([]float32, c.BackwardDataScratch()),
+				make([]float32, c.BackwardWeightsScratch())
 			if n := testing.AllocsPerRun(5, func() {
 				c.Forward(d.x.v, d.w.v, d.gotY.v, fs)
 				c.BackwardData(d.dy.v, d.w.v, d.gotX.v, ds)
@@ -230,7 +239,8 @@ func TestConvCheck(t *testing.T) {
 	}
 }
 
-// BenchmarkConv is the convolutions of ResNet-18 with a CIFAR stem, batch 64, those bench/conv.sh reads at batch 256 too, and narrow ones.
+// BenchmarkConv is the convolutions of ResNet-18 with a CIFAR stem, batch 64, those bench/conv.sh reads at batch 256
+// too, and narrow ones.
 func BenchmarkConv(b *testing.B) {
 	for _, c := range []Conv{
 		conv(64, 32, 32, 3, 64, 3, 1, 1, 1, 1),
@@ -242,7 +252,9 @@ func BenchmarkConv(b *testing.B) {
 		conv(256, 8, 8, 256, 256, 3, 1, 1, 1, 1), conv(256, 4, 4, 512, 512, 3, 1, 1, 1, 1),
 		conv(64, 32, 32, 64, 128, 1, 2, 0, 1, 1), conv(64, 8, 8, 256, 512, 1, 2, 0, 1, 1),
 		conv(64, 32, 32, 64, 64, 3, 1, 1, 1, 64),
-		conv(256, 32, 32, 3, 16, 3, 2, 1, 1, 1), conv(256, 16, 16, 16, 32, 3, 2, 1, 1, 1), conv(256, 8, 8, 32, 64, 3, 2, 1, 1, 1), // narrow
+		// narrow
+		conv(256, 32, 32, 3, 16, 3, 2, 1, 1, 1), conv(256, 16, 16, 16, 32, 3, 2, 1, 1, 1), conv(256, 8, 8, 32, 64, 3, 2,
+			1, 1, 1),
 	} {
 		x, w, y := make([]float32, c.B*c.H*c.W*c.Ci), make([]float32, c.weights()), make([]float32, c.B*c.OH*c.OW*c.Co)
 		r := newRand(convName(c))
@@ -252,7 +264,8 @@ func BenchmarkConv(b *testing.B) {
 			}
 		}
 		flop := 2 * float64(len(y)) * float64(len(w)) / float64(c.Co)
-		fs, ds, ws := make([]float32, c.ForwardScratch()), make([]float32, c.BackwardDataScratch()), make([]float32, c.BackwardWeightsScratch())
+		fs, ds, ws := make([]float32, c.ForwardScratch()), make([]float32, c.BackwardDataScratch()),
+			make([]float32, c.BackwardWeightsScratch())
 		for name, f := range map[string]func(){
 			"forward": func() { c.Forward(x, w, y, fs) },
 			"data":    func() { c.BackwardData(y, w, x, ds) },

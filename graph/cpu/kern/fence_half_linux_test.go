@@ -26,7 +26,8 @@ func widened(h []uint16) []float32 {
 
 // Products of operands in bfloat16, of either type in memory, stay inside them.
 func TestGemmBF16Fenced(t *testing.T) {
-	for _, c := range append(gemmBF16Cases(), gemmCase{m: 65, n: 70, k: 96}, gemmCase{transB: true, m: 33, n: 129, k: 64}, gemmCase{transA: true, m: 35, n: 65, k: 70}) {
+	for _, c := range append(gemmBF16Cases(), gemmCase{m: 65, n: 70, k: 96}, gemmCase{transB: true, m: 33, n: 129,
+		k: 64}, gemmCase{transA: true, m: 35, n: 65, k: 70}) {
 		if 2*c.m*c.n*c.k > 1<<22 || testing.Short() && 2*c.m*c.n*c.k > 1<<18 {
 			continue
 		}
@@ -51,7 +52,8 @@ func TestGemmBF16Fenced(t *testing.T) {
 				a, lda := operand(ar, ac, types&1 > 0)
 				b, ldb := operand(br, bc, types&2 > 0)
 				y, ldc := operand(c.m, c.n, types&4 > 0)
-				GemmHalf(c.transA, c.transB, c.m, c.n, c.k, a, lda, b, ldb, y, ldc, c.beta, place(GemmHalfScratch(c.transA, c.transB, c.m, c.n, c.k, types&4 > 0)), nil)
+				GemmHalf(c.transA, c.transB, c.m, c.n, c.k, a, lda, b, ldb, y, ldc, c.beta,
+					place(GemmHalfScratch(c.transA, c.transB, c.m, c.n, c.k, types&4 > 0)), nil)
 				if y.BF16 != nil {
 					return [][]float32{widened(y.BF16)}
 				}
@@ -64,33 +66,35 @@ func TestGemmBF16Fenced(t *testing.T) {
 // And so do convolutions.
 func TestConvBF16Fenced(t *testing.T) {
 	for _, c := range bf16Cases() {
-		if c = c.defaults(); c.B*c.OH*c.OW*c.weights()/c.Groups > 1<<20 || testing.Short() && c.B*c.OH*c.OW*c.weights()/c.Groups > 1<<16 {
+		if c = c.defaults(); c.B*c.OH*c.OW*c.weights()/c.Groups > 1<<20 || testing.Short() &&
+			c.B*c.OH*c.OW*c.weights()/c.Groups > 1<<16 {
 			continue
 		}
 		for _, half := range []bool{false, true} {
 			c.Algorithm, c.HalfX, c.HalfY = Direct, half, half
-			fencedAt(t, eachPairLevel, fmt.Sprintf("%s half %v", convName(c), half), func(place func(n int) []float32) [][]float32 {
-				r := newRand(convName(c))
-				operand := func(n int) Values {
-					s := filled(r, make([]float32, n))
-					if half {
-						return Values{BF16: halves(place, s)}
+			fencedAt(t, eachPairLevel, fmt.Sprintf("%s half %v", convName(c), half),
+				func(place func(n int) []float32) [][]float32 {
+					r := newRand(convName(c))
+					operand := func(n int) Values {
+						s := filled(r, make([]float32, n))
+						if half {
+							return Values{BF16: halves(place, s)}
+						}
+						f := place(n)
+						copy(f, s)
+						return Values{F32: f}
 					}
-					f := place(n)
-					copy(f, s)
-					return Values{F32: f}
-				}
-				x, dy, y := operand(c.B*c.H*c.W*c.Ci), operand(c.B*c.OH*c.OW*c.Co), operand(c.B*c.OH*c.OW*c.Co)
-				w := filled(r, place(c.weights()))
-				dx, dw := place(x.Len()), place(len(w))
-				c.ForwardHalf(x, w, y, place(c.ForwardScratch()))
-				c.BackwardDataHalf(dy, w, dx, place(c.BackwardDataScratch()))
-				c.BackwardWeightsHalf(x, dy, dw, place(c.BackwardWeightsScratch()))
-				if half {
-					return [][]float32{widened(y.BF16), dx, dw}
-				}
-				return [][]float32{y.F32, dx, dw}
-			})
+					x, dy, y := operand(c.B*c.H*c.W*c.Ci), operand(c.B*c.OH*c.OW*c.Co), operand(c.B*c.OH*c.OW*c.Co)
+					w := filled(r, place(c.weights()))
+					dx, dw := place(x.Len()), place(len(w))
+					c.ForwardHalf(x, w, y, place(c.ForwardScratch()))
+					c.BackwardDataHalf(dy, w, dx, place(c.BackwardDataScratch()))
+					c.BackwardWeightsHalf(x, dy, dw, place(c.BackwardWeightsScratch()))
+					if half {
+						return [][]float32{widened(y.BF16), dx, dw}
+					}
+					return [][]float32{y.F32, dx, dw}
+				})
 		}
 	}
 }
@@ -126,7 +130,8 @@ func TestHalfPassesFenced(t *testing.T) {
 		for _, rows := range []int{1, 5, 16} {
 			fenced(t, fmt.Sprintf("block %dx%d", rows, n), func(place func(n int) []float32) [][]float32 {
 				r := newRand(rows, n)
-				x, dy, gamma, beta := filled(r, place(rows*n)), filled(r, place(rows*n)), filled(r, place(n)), filled(r, place(n))
+				x, dy, gamma, beta := filled(r, place(rows*n)), filled(r, place(rows*n)), filled(r, place(n)),
+					filled(r, place(n))
 				y, dx, s, q := place(rows*n), place(rows*n), filled(r, place(n)), filled(r, place(n))
 				var b NormBlock
 				b.Moments(x, n, 1e-5)

@@ -67,7 +67,8 @@ func fenced(t *testing.T, name string, f func(place func(n int) []float32) [][]f
 }
 
 // fencedAt is fenced at other levels.
-func fencedAt(t *testing.T, levels func(*testing.T, func(*testing.T)), name string, f func(place func(n int) []float32) [][]float32) {
+func fencedAt(t *testing.T, levels func(*testing.T, func(*testing.T)), name string,
+	f func(place func(n int) []float32) [][]float32) {
 	t.Run(name, func(t *testing.T) {
 		levels(t, func(t *testing.T) {
 			want := f(func(n int) []float32 { return make([]float32, n) })
@@ -123,7 +124,8 @@ func TestGemmFenced(t *testing.T) {
 			a, lda := operand(r, ar, ac)
 			b, ldb := operand(r, br, bc)
 			y, ldc := operand(r, c.m, c.n)
-			Gemm(c.transA, c.transB, c.m, c.n, c.k, a, lda, b, ldb, y, ldc, c.beta, place(GemmScratch(c.transA, c.transB, c.m, c.n, c.k)))
+			Gemm(c.transA, c.transB, c.m, c.n, c.k, a, lda, b, ldb, y, ldc, c.beta,
+				place(GemmScratch(c.transA, c.transB, c.m, c.n, c.k)))
 			return [][]float32{y}
 		})
 	}
@@ -131,7 +133,8 @@ func TestGemmFenced(t *testing.T) {
 	fenced(t, "batch", func(place func(n int) []float32) [][]float32 {
 		r := newRand("batch")
 		a, b, y := filled(r, place(heads*rows*depth)), filled(r, place(heads*rows*depth)), place(heads*rows*rows)
-		GemmBatch(heads, false, true, rows, rows, depth, a, depth, rows*depth, b, depth, rows*depth, y, rows, rows*rows, 0,
+		GemmBatch(heads, false, true, rows, rows, depth, a, depth, rows*depth, b, depth, rows*depth, y, rows, rows*rows,
+			0,
 			place(GemmBatchScratch(heads, false, true, rows, rows, depth)))
 		return [][]float32{y}
 	})
@@ -141,7 +144,8 @@ func TestConvFenced(t *testing.T) {
 	run := func(c Conv) {
 		fenced(t, convName(c), func(place func(n int) []float32) [][]float32 {
 			r := newRand(convName(c))
-			x, w, dy := filled(r, place(c.B*c.H*c.W*c.Ci)), filled(r, place(c.weights())), filled(r, place(c.B*c.OH*c.OW*c.Co))
+			x, w, dy := filled(r, place(c.B*c.H*c.W*c.Ci)), filled(r, place(c.weights())),
+				filled(r, place(c.B*c.OH*c.OW*c.Co))
 			y, dx, dw := place(len(dy)), place(len(x)), place(len(w))
 			c.Forward(x, w, y, place(c.ForwardScratch()))
 			c.BackwardData(dy, w, dx, place(c.BackwardDataScratch()))
@@ -248,14 +252,16 @@ func TestScaleShiftRowsFenced(t *testing.T) {
 				for m := 1; m <= 3; m++ {
 					ldy, ldx := n+gaps[0], n+gaps[1]
 					f, r := fence{t, true}, newRand("rows", n+m)
-					x, a, b, y := filled(r, f.place((m-1)*ldx+n)), filled(r, f.place(n)), filled(r, f.place(n)), f.place((m-1)*ldy+n)
+					x, a, b, y := filled(r, f.place((m-1)*ldx+n)), filled(r, f.place(n)), filled(r, f.place(n)),
+						f.place((m-1)*ldy+n)
 					for _, relu := range []bool{false, true} {
 						want := append([]float32{}, y...)
 						for i := range m {
 							ScaleShift(want[i*ldy:i*ldy+n], x[i*ldx:], a, b, relu)
 						}
 						inside(t, func() { scaleShiftRows(y, ldy, x, ldx, a, b, m, n, relu) })
-						checkSame(t, fmt.Sprintf("%d rows of %d, %d and %d apart, relu %v", m, n, ldy, ldx, relu), y, want)
+						checkSame(t, fmt.Sprintf("%d rows of %d, %d and %d apart, relu %v", m, n, ldy, ldx, relu), y,
+							want)
 					}
 				}
 			}

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// Subnormal operands and results are exactly 0 to the assembly, and subnormal arithmetic works again in Go's code behind it.
+// Subnormal operands and results are exactly 0 to the assembly, and subnormal arithmetic works again in Go's code
+// behind it.
 func TestFlush(t *testing.T) {
 	const n = 64 // a multiple of every vector
 	fill := func(n int, v float32) []float32 {
@@ -17,7 +18,8 @@ func TestFlush(t *testing.T) {
 	}
 	product := func(a, b float32) []float32 {
 		y := fill(n*n, nan)
-		Gemm(false, false, n, n, n, fill(n*n, a), n, fill(n*n, b), n, y, n, 0, make([]float32, GemmScratch(false, false, n, n, n)))
+		Gemm(false, false, n, n, n, fill(n*n, a), n, fill(n*n, b), n, y, n, 0,
+			make([]float32, GemmScratch(false, false, n, n, n)))
 		return y
 	}
 	direct, depth := conv(1, 8, 8, n, n, 3, 1, 1, 1, 1), conv(1, 8, 8, n, n, 3, 1, 1, 1, n)
@@ -31,7 +33,8 @@ func TestFlush(t *testing.T) {
 	}
 	weights := func(c Conv, x, dy float32) []float32 {
 		dw := fill(c.weights(), nan)
-		c.BackwardWeights(fill(c.B*c.H*c.W*c.Ci, x), fill(c.B*c.OH*c.OW*c.Co, dy), dw, make([]float32, c.BackwardWeightsScratch()))
+		c.BackwardWeights(fill(c.B*c.H*c.W*c.Ci, x), fill(c.B*c.OH*c.OW*c.Co, dy), dw,
+			make([]float32, c.BackwardWeightsScratch()))
 		return dw
 	}
 	pass := func(f func(y []float32)) []float32 {
@@ -65,7 +68,9 @@ func TestFlush(t *testing.T) {
 		{"Winograd weights, result", func() []float32 { return weights(winograd, tiny, tiny) }},
 		{"depthwise, operand", func() []float32 { return forward(depth, sub, 1) }},
 		{"depthwise, result", func() []float32 { return forward(depth, tiny, tiny) }},
-		{"addTo", func() []float32 { return pass(func(y []float32) { copy(y, fill(n, sub)); addTo(y, fill(n, sub)) }) }},
+		{"addTo", func() []float32 {
+			return pass(func(y []float32) { copy(y, fill(n, sub)); addTo(y, fill(n, sub)) })
+		}},
 		{"Relu", func() []float32 { return pass(func(y []float32) { Relu(y, fill(n, sub)) }) }},
 		{"Add", func() []float32 { return pass(func(y []float32) { Add(y, fill(n, sub), fill(n, sub)) }) }},
 		{"AddRelu", func() []float32 { return pass(func(y []float32) { AddRelu(y, fill(n, sub), fill(n, sub)) }) }},
@@ -84,7 +89,9 @@ func TestFlush(t *testing.T) {
 		}},
 		{"Sum", func() []float32 { return []float32{float32(Sum(fill(n, sub)))} }},
 		{"Dot", func() []float32 { return []float32{float32(Dot(fill(n+3, tiny), fill(n+3, tiny)))} }},
-		{"AddColumns", func() []float32 { return sums(func(s, _ []float64) { AddColumns(s, fill(n, sub), n, 0, 1, 0, n) }) }},
+		{"AddColumns", func() []float32 {
+			return sums(func(s, _ []float64) { AddColumns(s, fill(n, sub), n, 0, 1, 0, n) })
+		}},
 		{"AddSpread", func() []float32 {
 			return sums(func(s, q []float64) { AddSpread(s, q, fill(n, sub), zeros, n, 0, 1, 0, n) })
 		}},
@@ -108,7 +115,8 @@ func TestFlush(t *testing.T) {
 			}
 		}
 	})
-	for _, c := range []struct{ x, want float32 }{{sub, 0}, {-sub, 0}, {0, 0}, {1.2e-38, 1.2e-38}, {-3, -3}, {float32(math.Inf(1)), float32(math.Inf(1))}} {
+	for _, c := range []struct{ x, want float32 }{{sub, 0}, {-sub, 0}, {0, 0}, {1.2e-38, 1.2e-38}, {-3, -3},
+		{float32(math.Inf(1)), float32(math.Inf(1))}} {
 		if got := Flush(c.x); got != c.want {
 			t.Errorf("Flush(%g) is %g, want %g", c.x, got, c.want)
 		}

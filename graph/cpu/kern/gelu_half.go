@@ -2,8 +2,8 @@ package kern
 
 import "sync"
 
-// A function of a bfloat16 has 65,536 values. GELU and its derivative are looked up: what a network has of them in one layer is some thousand
-// entries, which stay in the first cache.
+// A function of a bfloat16 has 65,536 values. GELU and its derivative are looked up: what a network has of them in one
+// layer is some thousand entries, which stay in the first cache.
 
 // geluTable holds Gelu, rounded, and its derivative of every bfloat16, as one level computes them.
 type geluTable struct {

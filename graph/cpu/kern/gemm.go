@@ -5,19 +5,22 @@ import "fmt"
 // gemmColumns is the width of a block of B, a multiple of every nr.
 const gemmColumns = 2048
 
-// Gemm computes C = op(A) op(B) + beta C, row-major: op(A) [m,k], op(B) [k,n], C [m,n]; op transposes what is stored when its flag is set,
-// lda, ldb, ldc are row strides of what is stored, in elements. beta is 0 (C is not read) or 1. scratch holds GemmScratch elements.
-// Each element's sum over k runs in blocks whose size depends on k alone.
-func Gemm(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, beta float32, scratch []float32) {
+// Gemm computes C = op(A) op(B) + beta C, row-major: op(A) [m,k], op(B) [k,n], C [m,n]; op transposes what is stored
+// when its flag is set, lda, ldb, ldc are row strides of what is stored, in elements. beta is 0 (C is not read) or 1.
+// scratch holds GemmScratch elements. Each element's sum over k runs in blocks whose size depends on k alone.
+func Gemm(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int,
+	beta float32, scratch []float32) {
 	GemmThen(transA, transB, m, n, k, a, lda, b, ldb, c, ldc, beta, scratch, nil)
 }
 
-// Finish is what is still to be done to rows i0 to i1, columns j0 to j1 of a product, soon after they are computed and from several workers
-// at once. c begins with element i0, j0; its rows are ldc elements apart. Every element is in one call.
+// Finish is what is still to be done to rows i0 to i1, columns j0 to j1 of a product, soon after they are computed and
+// from several workers at once. c begins with element i0, j0; its rows are ldc elements apart. Every element is in one
+// call.
 type Finish func(c []float32, ldc, i0, i1, j0, j1 int)
 
 // GemmThen is Gemm with finish called for all parts of C, while they are in cache. Build finish once and keep it.
-func GemmThen(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, beta float32, scratch []float32, finish Finish) {
+func GemmThen(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int,
+	beta float32, scratch []float32, finish Finish) {
 	g := gemms.get()
 	g.set(transA, transB, m, n, k, lda, ldb, ldc, beta, true)
 	g.a, g.b, g.c, g.finish = a, b, c, finish
@@ -83,7 +86,8 @@ func (g *gemm) set(transA, transB bool, m, n, k, lda, ldb, ldc int, beta float32
 	g.level = *dims()
 	g.kc = min(k, roundUp(ceil(k, max(1, ceil(k, g.level.kc))), 16))
 	g.pack = transB || m > 6*g.level.mr || m > 2*g.level.mr && ldb > 512 // rows far apart share cache sets
-	g.own = parallel && !transA && (transB || m > 6*g.level.mr) && m*g.kc <= g.level.own && g.kc >= ownDepth && n >= 8*g.level.nr
+	g.own = parallel && !transA && (transB || m > 6*g.level.mr) && m*g.kc <= g.level.own && g.kc >= ownDepth &&
+		n >= 8*g.level.nr
 }
 
 // ownDepth is that of a panel that makes a task of its own.
@@ -103,7 +107,8 @@ func (g *gemm) panelFloats() int {
 	return g.kc * roundUp(min(g.n, gemmColumns), g.level.nr)
 }
 
-// rowFloats is the size of one worker's copy of a block of A. The padding breaks strides of powers of two, which share cache sets.
+// rowFloats is the size of one worker's copy of a block of A. The padding breaks strides of powers of two, which share
+// cache sets.
 func (g *gemm) rowFloats() int {
 	mc := min(g.m, g.level.mc)
 	if g.transA {
@@ -140,7 +145,8 @@ func checkProduct(transA, transB bool, m, n, k, a, lda, b, ldb, c, ldc int) {
 			return
 		}
 		if ld < cols || size < (rows-1)*ld+cols {
-			panic(fmt.Sprintf("kern: Gemm: %s has %d elements with row stride %d, [%d,%d] needs %d and a stride of at least %d",
+			panic(fmt.Sprintf("kern: Gemm: %s has %d elements with row stride %d, [%d,%d] needs %d and a stride "+
+				"of at least %d",
 				name, size, ld, rows, cols, (rows-1)*max(ld, cols)+cols, cols))
 		}
 	}
@@ -164,7 +170,8 @@ func (g *gemm) product(scratch []float32) {
 		size, least = len(scratch), g.ownFloats()
 	}
 	if g.m > 0 && g.n > 0 && len(scratch) < least {
-		panic(fmt.Sprintf("kern: Gemm: scratch has %d elements, [%d,%d]x[%d,%d] needs %d", len(scratch), g.m, g.k, g.k, g.n, lineFloats+least))
+		panic(fmt.Sprintf("kern: Gemm: scratch has %d elements, [%d,%d]x[%d,%d] needs %d", len(scratch), g.m, g.k, g.k,
+			g.n, lineFloats+least))
 	}
 	if g.m == 0 || g.n == 0 || g.k == 0 {
 		return
@@ -333,7 +340,8 @@ func (g *gemm) fetchRows(mb, i, n int) {
 	fetchRows(g.a[(i0+r0)*g.lda+g.p0:], g.lda, r1-r0, g.kb)
 }
 
-// copyRows copies rows i0 to i1 of the block of A: to a padded stride, or from the transpose to strips, one per tile of its rows.
+// copyRows copies rows i0 to i1 of the block of A: to a padded stride, or from the transpose to strips, one per tile of
+// its rows.
 func (g *gemm) copyRows(dst []float32, i0, i1 int) []float32 {
 	if !g.transA {
 		copyRows(dst, g.kb+lineFloats, g.a[i0*g.lda+g.p0:], g.lda, i1-i0, g.kb)

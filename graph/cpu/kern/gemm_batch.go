@@ -1,8 +1,9 @@
 package kern
 
-// GemmBatch is Gemm over batch products whose operands lie strideA, strideB and strideC elements apart; a stride of 0 repeats A or B.
-// scratch holds GemmBatchScratch elements.
-func GemmBatch(batch int, transA, transB bool, m, n, k int, a []float32, lda, strideA int, b []float32, ldb, strideB int, c []float32, ldc, strideC int, beta float32, scratch []float32) {
+// GemmBatch is Gemm over batch products whose operands lie strideA, strideB and strideC elements apart; a stride of 0
+// repeats A or B. scratch holds GemmBatchScratch elements.
+func GemmBatch(batch int, transA, transB bool, m, n, k int, a []float32, lda, strideA int, b []float32, ldb,
+	strideB int, c []float32, ldc, strideC int, beta float32, scratch []float32) {
 	if batch == 0 || m == 0 || n == 0 {
 		return
 	}
@@ -51,7 +52,8 @@ type gemmBatch struct {
 var batches = pile[gemmBatch]{bind: func(j *gemmBatch) { j.task = j.products }}
 
 // run computes the products, each of so many flops.
-func (j *gemmBatch) run(batch, flops int, a []float32, strideA int, b []float32, strideB int, c []float32, strideC int, scratch []float32) {
+func (j *gemmBatch) run(batch, flops int, a []float32, strideA int, b []float32, strideB int, c []float32, strideC int,
+	scratch []float32) {
 	j.a, j.b, j.c = a, b, c
 	j.strideA, j.strideB, j.strideC = strideA, strideB, strideC
 	j.scratch = align(scratch)

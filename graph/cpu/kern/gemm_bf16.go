@@ -1,23 +1,28 @@
 package kern
 
-// GemmBF16 is Gemm with op(A) and op(B) rounded to bfloat16 (RoundBF16) on the way in; sums are in float32. Subnormal operands may count as 0.
-// scratch holds GemmBF16Scratch elements.
-func GemmBF16(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, beta float32, scratch []float32) {
+// GemmBF16 is Gemm with op(A) and op(B) rounded to bfloat16 (RoundBF16) on the way in; sums are in float32. Subnormal
+// operands may count as 0. scratch holds GemmBF16Scratch elements.
+func GemmBF16(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int,
+	beta float32, scratch []float32) {
 	GemmBF16Then(transA, transB, m, n, k, a, lda, b, ldb, c, ldc, beta, scratch, nil)
 }
 
 // GemmBF16Then is to GemmBF16 what GemmThen is to Gemm.
-func GemmBF16Then(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int, beta float32, scratch []float32, finish Finish) {
-	GemmHalf(transA, transB, m, n, k, Values{F32: a}, lda, Values{F32: b}, ldb, Values{F32: c}, ldc, beta, scratch, finish)
+func GemmBF16Then(transA, transB bool, m, n, k int, a []float32, lda int, b []float32, ldb int, c []float32, ldc int,
+	beta float32, scratch []float32, finish Finish) {
+	GemmHalf(transA, transB, m, n, k, Values{F32: a}, lda, Values{F32: b}, ldb, Values{F32: c}, ldc, beta, scratch,
+		finish)
 }
 
-// GemmHalf is GemmBF16Then for operands of either type. A result in bfloat16 is rounded once, after finish, and beta is 0 then. scratch holds
-// GemmHalfScratch elements.
-func GemmHalf(transA, transB bool, m, n, k int, a Values, lda int, b Values, ldb int, c Values, ldc int, beta float32, scratch []float32, finish Finish) {
+// GemmHalf is GemmBF16Then for operands of either type. A result in bfloat16 is rounded once, after finish, and beta is
+// 0 then. scratch holds GemmHalfScratch elements.
+func GemmHalf(transA, transB bool, m, n, k int, a Values, lda int, b Values, ldb int, c Values, ldc int, beta float32,
+	scratch []float32, finish Finish) {
 	if c.BF16 != nil && beta != 0 {
 		panic("kern: Gemm: a result in bfloat16 is not added to")
 	}
-	if gemmRoundsCopies(m, n, k) && m*k <= a.Len() && k*n <= b.Len() && lda == width(transA, m, k) && ldb == width(transB, k, n) {
+	if gemmRoundsCopies(m, n, k) && m*k <= a.Len() && k*n <= b.Len() && lda == width(transA, m, k) &&
+		ldb == width(transB, k, n) {
 		a.F32, b.F32, scratch = roundCopies(a.first(m*k), Prologue{}, b.first(k*n), scratch)
 		if c.BF16 == nil {
 			GemmThen(transA, transB, m, n, k, a.F32, lda, b.F32, ldb, c.F32, ldc, beta, scratch, finish)
@@ -49,8 +54,8 @@ func GemmHalf(transA, transB bool, m, n, k int, a Values, lda int, b Values, ldb
 	pairGemms.put(g)
 }
 
-// gemmRoundsCopies says whether a product of densely stored matrices is the float32 one of rounded copies: the machine has no instruction for
-// pairs, and there is enough to do.
+// gemmRoundsCopies says whether a product of densely stored matrices is the float32 one of rounded copies: the machine
+// has no instruction for pairs, and there is enough to do.
 func gemmRoundsCopies(m, n, k int) bool { return chosen < avx512bf16 && 2*m*n*k >= 16*taskFlops }
 
 // width is the row length of a stored matrix whose op is [rows,cols].
@@ -92,7 +97,8 @@ func pairGemmScratch(transA, transB bool, m, n, k int, half bool) int {
 }
 
 // GemmBatchBF16 is GemmBatch with operands rounded to bfloat16. scratch holds GemmBatchBF16Scratch elements.
-func GemmBatchBF16(batch int, transA, transB bool, m, n, k int, a []float32, lda, strideA int, b []float32, ldb, strideB int, c []float32, ldc, strideC int, beta float32, scratch []float32) {
+func GemmBatchBF16(batch int, transA, transB bool, m, n, k int, a []float32, lda, strideA int, b []float32, ldb,
+	strideB int, c []float32, ldc, strideC int, beta float32, scratch []float32) {
 	if batch == 0 || m == 0 || n == 0 {
 		return
 	}

@@ -14,8 +14,8 @@ const (
 	pairTaskFlops = 1 << 22 // the least work worth a task of its own
 )
 
-// pairGemm is one product under way. Each element of a block of A and of B is rounded once: B and, where rows are few, A into scratch that
-// all workers share, else each task its rows of A.
+// pairGemm is one product under way. Each element of a block of A and of B is rounded once: B and, where rows are few,
+// A into scratch that all workers share, else each task its rows of A.
 type pairGemm struct {
 	transA, transB bool
 	m, n, k        int
@@ -66,7 +66,8 @@ func (g *pairGemm) deep(kc int) {
 	g.nc = min(roundUp(g.n, pairColumns), roundUp(pairPanels/max(g.kc, pairDepth), pairColumns))
 }
 
-// pairStride is the distance of rounded rows of A of depth kp: an odd number of lines, so that neighbours do not share cache sets.
+// pairStride is the distance of rounded rows of A of depth kp: an odd number of lines, so that neighbours do not share
+// cache sets.
 func pairStride(kp int) int { return (kp/pairDepth | 1) * pairDepth }
 
 // panelFloats is the size of the panels of a block of B.
@@ -114,7 +115,8 @@ func (g *pairGemm) product(scratch []float32) {
 	}
 	size := g.sharedFloats()
 	if len(scratch) < size+g.workerFloats() {
-		panic(fmt.Sprintf("kern: Gemm: scratch has %d elements, [%d,%d]x[%d,%d] needs %d", len(scratch), g.m, g.k, g.k, g.n, lineFloats+size+g.workerFloats()))
+		panic(fmt.Sprintf("kern: Gemm: scratch has %d elements, [%d,%d]x[%d,%d] needs %d", len(scratch), g.m, g.k, g.k,
+			g.n, lineFloats+size+g.workerFloats()))
 	}
 	g.panels, g.rows = bf16s(scratch[:g.panelFloats()]), bf16s(scratch[g.panelFloats():size])
 	g.scratch = scratch[size:]

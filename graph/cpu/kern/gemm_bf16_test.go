@@ -62,7 +62,8 @@ func TestGemmBF16(t *testing.T) {
 // TestGemmBF16Threads holds that the bits do not depend on the number of threads, nor on scratch for fewer workers.
 func TestGemmBF16Threads(t *testing.T) {
 	eachPairLevel(t, func(t *testing.T) {
-		for _, c := range []gemmCase{{false, false, 341, 70, 500, 0, 0}, {true, false, 97, 300, 200, 1, 1}, {false, true, 30, 600, 300, 0, 0}, {true, false, 30, 40, 5000, 1, 0}, {false, false, 4100, 33, 40, 0, 0}} {
+		for _, c := range []gemmCase{{false, false, 341, 70, 500, 0, 0}, {true, false, 97, 300, 200, 1, 1},
+			{false, true, 30, 600, 300, 0, 0}, {true, false, 30, 40, 5000, 1, 0}, {false, false, 4100, 33, 40, 0, 0}} {
 			t.Run(c.String(), func(t *testing.T) {
 				var want []float32
 				setThreads(t, 1)
@@ -72,7 +73,8 @@ func TestGemmBF16Threads(t *testing.T) {
 					full := make([]float32, GemmBF16Scratch(c.transA, c.transB, c.m, c.n, c.k))
 					for _, scratch := range [][]float32{small, full} {
 						d := newGemmData(c)
-						GemmBF16(c.transA, c.transB, c.m, c.n, c.k, d.a.v, d.lda, d.b.v, d.ldb, d.c.v, d.ldc, c.beta, scratch)
+						GemmBF16(c.transA, c.transB, c.m, c.n, c.k, d.a.v, d.lda, d.b.v, d.ldb, d.c.v, d.ldc, c.beta,
+							scratch)
 						if want == nil {
 							want = d.c.v
 						}
@@ -107,9 +109,11 @@ func TestGemmBatchBF16(t *testing.T) {
 				s := newGuarded("scratch", GemmBatchBF16Scratch(c.batch, c.transA, c.transB, c.m, c.n, c.k)).poison()
 				for i := range c.batch {
 					one := make([]float32, GemmBF16Scratch(c.transA, c.transB, c.m, c.n, c.k))
-					GemmBF16(c.transA, c.transB, c.m, c.n, c.k, a.v[i*sa:], d.lda, d.b.v, d.ldb, want[i*sc:], d.ldc, c.beta, one)
+					GemmBF16(c.transA, c.transB, c.m, c.n, c.k, a.v[i*sa:], d.lda, d.b.v, d.ldb, want[i*sc:], d.ldc,
+						c.beta, one)
 				}
-				GemmBatchBF16(c.batch, c.transA, c.transB, c.m, c.n, c.k, a.v, d.lda, sa, d.b.v, d.ldb, 0, out.v, d.ldc, sc, c.beta, s.v)
+				GemmBatchBF16(c.batch, c.transA, c.transB, c.m, c.n, c.k, a.v, d.lda, sa, d.b.v, d.ldb, 0, out.v, d.ldc,
+					sc, c.beta, s.v)
 				checkSame(t, "C", out.v, want)
 				for _, g := range []*guarded{a, d.b, out, s} {
 					g.check(t)
@@ -121,7 +125,8 @@ func TestGemmBatchBF16(t *testing.T) {
 
 func TestGemmBF16AllocatesNothing(t *testing.T) {
 	eachPairLevel(t, func(t *testing.T) {
-		for _, c := range []gemmCase{{false, false, 20, 20, 20, 0, 0}, {false, true, 200, 200, 200, 0, 0}, {true, false, 4100, 30, 30, 0, 0}, {true, false, 64, 64, 4096, 0, 0}} {
+		for _, c := range []gemmCase{{false, false, 20, 20, 20, 0, 0}, {false, true, 200, 200, 200, 0, 0},
+			{true, false, 4100, 30, 30, 0, 0}, {true, false, 64, 64, 4096, 0, 0}} {
 			d := newGemmData(c)
 			s := make([]float32, GemmBF16Scratch(c.transA, c.transB, c.m, c.n, c.k))
 			if n := testing.AllocsPerRun(3, func() {
@@ -165,18 +170,22 @@ func TestGemmBF16Refuses(t *testing.T) {
 // BenchmarkGemmBF16 is BenchmarkGemm's table of ViT-Tiny beside float32, at the level in use.
 func BenchmarkGemmBF16(b *testing.B) {
 	for _, c := range []gemmCase{
-		{m: 512, n: 512, k: 512}, {m: 2048, n: 2048, k: 2048}, {m: 64, n: 512, k: 512}, {m: 512, n: 2048, k: 512}, {transB: true, m: 512, n: 512, k: 128},
+		{m: 512, n: 512, k: 512}, {m: 2048, n: 2048, k: 2048}, {m: 64, n: 512, k: 512}, {m: 512, n: 2048, k: 512},
+		{transB: true, m: 512, n: 512, k: 128},
 		{m: 8320, n: 576, k: 192}, {m: 8320, n: 192, k: 192}, {m: 8320, n: 768, k: 192}, {m: 8320, n: 192, k: 768},
 		{transB: true, m: 8320, n: 192, k: 768}, {transA: true, m: 192, n: 768, k: 8320},
 	} {
 		d := newGemmData(c)
-		s := make([]float32, GemmScratch(c.transA, c.transB, c.m, c.n, c.k)+GemmBF16Scratch(c.transA, c.transB, c.m, c.n, c.k))
-		for name, f := range map[string]func(bool, bool, int, int, int, []float32, int, []float32, int, []float32, int, float32, []float32){"fp32": Gemm, "bf16": GemmBF16} {
+		s := make([]float32, GemmScratch(c.transA, c.transB, c.m, c.n, c.k)+GemmBF16Scratch(c.transA, c.transB, c.m,
+			c.n, c.k))
+		for name, f := range map[string]func(bool, bool, int, int, int, []float32, int, []float32, int, []float32, int,
+			float32, []float32){"fp32": Gemm, "bf16": GemmBF16} {
 			b.Run(c.String()+" "+name, func(b *testing.B) {
 				for b.Loop() {
 					f(c.transA, c.transB, c.m, c.n, c.k, d.a.v, d.lda, d.b.v, d.ldb, d.c.v, d.ldc, c.beta, s)
 				}
-				b.ReportMetric(2*float64(c.m)*float64(c.n)*float64(c.k)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOPS")
+				b.ReportMetric(2*float64(c.m)*float64(c.n)*float64(c.k)*float64(b.N)/b.Elapsed().Seconds()/1e9,
+					"GFLOPS")
 			})
 		}
 	}

@@ -12,7 +12,8 @@ func (g *pairGemm) aside(worker int) []float32 {
 	return s[len(s)-pairRowBlock*asideColumns:]
 }
 
-// pack rounds one block of rows of A, a piece of all of them where they are stored transposed, or a piece of a run of panels of B.
+// pack rounds one block of rows of A, a piece of all of them where they are stored transposed, or a piece of a run of
+// panels of B.
 func (g *pairGemm) pack(task, worker int) {
 	tmp, _ := g.own(worker)
 	ld := pairStride(g.kp)
@@ -43,11 +44,13 @@ func (g *pairGemm) pack(task, worker int) {
 	for q := first; q < last; q++ {
 		j := q * pairColumns
 		b := g.b.From((g.j0+j)*g.ldb + g.p0 + p0)
-		packPairsTransposed(dst[(q-first)*g.panelStep():][:kp*pairColumns], b, g.ldb, kb, min(pairColumns, g.nb-j), kp, tmp)
+		packPairsTransposed(dst[(q-first)*g.panelStep():][:kp*pairColumns], b, g.ldb, kb, min(pairColumns, g.nb-j), kp,
+			tmp)
 	}
 }
 
-// panelStep is the distance of panels, in elements: a line pair beyond their size, so that neighbours do not share cache sets.
+// panelStep is the distance of panels, in elements: a line pair beyond their size, so that neighbours do not share
+// cache sets.
 func (g *pairGemm) panelStep() int { return g.kp*pairColumns + pairPanel }
 
 // packRows rounds rows i0 to i1 of the block of A.

@@ -5,19 +5,24 @@ import (
 	"testing"
 )
 
-// TestGemmHalf holds that operands in bfloat16 give the bits of the same numbers in float32, and a result in bfloat16 those of the finished one
-// rounded, at any number of threads, inside the result's memory.
+// TestGemmHalf holds that operands in bfloat16 give the bits of the same numbers in float32, and a result in bfloat16
+// those of the finished one rounded, at any number of threads, inside the result's memory.
 func TestGemmHalf(t *testing.T) {
-	cases := []gemmCase{{m: 1, n: 1, k: 1}, {m: 3, n: 5, k: 7}, {m: 33, n: 65, k: 64}, {m: 130, n: 200, k: 96}, {m: 40, n: 31, k: 2081},
-		{transA: true, m: 65, n: 70, k: 33}, {transB: true, m: 65, n: 70, k: 33}, {transB: true, m: 35, n: 160, k: 544}, {transA: true, transB: true, m: 33, n: 31, k: 65},
-		{transA: true, m: 40, n: 48, k: 4097}, {m: 4200, n: 33, k: 32}, {m: 5, n: 9, k: 0}, {m: 300, n: 129, k: 64, pad: 3}}
+	cases := []gemmCase{{m: 1, n: 1, k: 1}, {m: 3, n: 5, k: 7}, {m: 33, n: 65, k: 64}, {m: 130, n: 200, k: 96},
+		{m: 40, n: 31, k: 2081},
+		{transA: true, m: 65, n: 70, k: 33}, {transB: true, m: 65, n: 70, k: 33}, {transB: true, m: 35, n: 160, k: 544},
+		{transA: true, transB: true, m: 33, n: 31, k: 65},
+		{transA: true, m: 40, n: 48, k: 4097}, {m: 4200, n: 33, k: 32}, {m: 5, n: 9, k: 0},
+		{m: 300, n: 129, k: 64, pad: 3}}
 	eachPairLevel(t, func(t *testing.T) {
 		for _, c := range cases {
 			if active == generic && c.m*c.n*c.k > 1<<22 {
 				continue
 			}
 			for types := range 8 {
-				t.Run(fmt.Sprintf("%v %03b", c, types), func(t *testing.T) { testGemmHalf(t, c, types&1 > 0, types&2 > 0, types&4 > 0) })
+				t.Run(fmt.Sprintf("%v %03b", c, types), func(t *testing.T) {
+					testGemmHalf(t, c, types&1 > 0, types&2 > 0, types&4 > 0)
+				})
 			}
 		}
 	})

@@ -2,8 +2,8 @@ package kern
 
 import "fmt"
 
-// A long sum over k with a small result, the weight gradient of a layer, has too few tiles to share out. Its k is cut into parts, each a
-// whole product of one worker, and the parts are added in order.
+// A long sum over k with a small result, the weight gradient of a layer, has too few tiles to share out. Its k is cut
+// into parts, each a whole product of one worker, and the parts are added in order.
 
 const mostPartial = 4 << 20 // floats of partial results
 
@@ -15,7 +15,8 @@ func splitParts(m, n, k int) int {
 	return max(1, min(16, k/512, mostPartial/(m*n)))
 }
 
-// pairParts is splitParts for products in bfloat16, where packing is more of the work: a part packs for one worker, in its own cache.
+// pairParts is splitParts for products in bfloat16, where packing is more of the work: a part packs for one worker, in
+// its own cache.
 func pairParts(m, n, k int) int {
 	if k < 2048 || k < 2*max(m, n) || m*n > 1<<19 || 2*m*n*k < 8*taskFlops {
 		return 1
@@ -78,7 +79,8 @@ func (j *gemmSplit) partialFloats() int { return roundUp(j.parts*j.m*j.n, lineFl
 func (j *gemmSplit) run(a, b Values, c, scratch []float32, finish Finish) {
 	size := j.partialFloats()
 	if len(scratch) < size+j.each {
-		panic(fmt.Sprintf("kern: Gemm: scratch has %d elements, [%d,%d]x[%d,%d] needs %d", len(scratch), j.m, j.k, j.k, j.n, lineFloats+size+j.each))
+		panic(fmt.Sprintf("kern: Gemm: scratch has %d elements, [%d,%d]x[%d,%d] needs %d", len(scratch), j.m, j.k, j.k,
+			j.n, lineFloats+size+j.each))
 	}
 	j.a, j.b, j.c, j.partial, j.scratch, j.finish = a, b, c, scratch[:size], scratch[size:], finish
 	runLimited(j.parts, fits(j.scratch, j.each), j.partTask)

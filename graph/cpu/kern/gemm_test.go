@@ -31,7 +31,8 @@ func gemmCases() []gemmCase {
 	for _, m := range sizes {
 		for _, n := range sizes {
 			for i, k := range sizes {
-				cases = append(cases, gemmCase{transA: (m+n+i)%2 == 1, transB: (n+i)%3 == 1, m: m, n: n, k: k, beta: float32((m + k) % 4 / 3), pad: i % 3})
+				cases = append(cases, gemmCase{transA: (m+n+i)%2 == 1, transB: (n+i)%3 == 1, m: m, n: n, k: k,
+					beta: float32((m + k) % 4 / 3), pad: i % 3})
 			}
 		}
 	}
@@ -60,7 +61,8 @@ func newGemmData(c gemmCase) gemmData {
 	ar, ac := stored(c.transA, c.m, c.k)
 	br, bc := stored(c.transB, c.k, c.n)
 	r := newRand(c)
-	return gemmData{newGuarded("a", ar*(ac+c.pad)).random(r), newGuarded("b", br*(bc+c.pad)).random(r), newGuarded("c", c.m*(c.n+c.pad)).random(r), ac + c.pad, bc + c.pad, c.n + c.pad}
+	return gemmData{newGuarded("a", ar*(ac+c.pad)).random(r), newGuarded("b", br*(bc+c.pad)).random(r),
+		newGuarded("c", c.m*(c.n+c.pad)).random(r), ac + c.pad, bc + c.pad, c.n + c.pad}
 }
 
 // want is the product in float64; outside [m,n] C keeps what it holds.
@@ -115,7 +117,9 @@ func TestGemm(t *testing.T) {
 // TestGemmThreads holds that the bits do not depend on the number of threads, nor on scratch for fewer workers.
 func TestGemmThreads(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
-		for _, c := range []gemmCase{{false, false, 341, 70, 500, 0, 0}, {true, false, 97, 300, 200, 1, 1}, {false, true, 30, 600, 300, 0, 0}, {true, false, 30, 40, 5000, 1, 0}, {false, false, 130, 2500, 700, 0, 0}} {
+		for _, c := range []gemmCase{{false, false, 341, 70, 500, 0, 0}, {true, false, 97, 300, 200, 1, 1},
+			{false, true, 30, 600, 300, 0, 0}, {true, false, 30, 40, 5000, 1, 0}, {false, false, 130, 2500, 700, 0,
+				0}} {
 			t.Run(c.String(), func(t *testing.T) {
 				var want []float32
 				setThreads(t, 1)
@@ -125,7 +129,8 @@ func TestGemmThreads(t *testing.T) {
 					full := make([]float32, GemmScratch(c.transA, c.transB, c.m, c.n, c.k))
 					for _, scratch := range [][]float32{small, full} {
 						d := newGemmData(c)
-						Gemm(c.transA, c.transB, c.m, c.n, c.k, d.a.v, d.lda, d.b.v, d.ldb, d.c.v, d.ldc, c.beta, scratch)
+						Gemm(c.transA, c.transB, c.m, c.n, c.k, d.a.v, d.lda, d.b.v, d.ldb, d.c.v, d.ldc, c.beta,
+							scratch)
 						if want == nil {
 							want = d.c.v
 						}
@@ -141,20 +146,25 @@ func TestGemmThreads(t *testing.T) {
 func TestGemmThen(t *testing.T) {
 	eachPairLevel(t, func(t *testing.T) {
 		setThreads(t, 3)
-		for _, c := range []gemmCase{{false, false, 65, 70, 2100, 0, 0}, {false, true, 33, 2113, 70, 1, 3}, {false, false, 3, 1100, 2000, 0, 0}, {true, false, 33, 40, 4097, 0, 1},
+		for _, c := range []gemmCase{{false, false, 65, 70, 2100, 0, 0}, {false, true, 33, 2113, 70, 1, 3},
+			{false, false, 3, 1100, 2000, 0, 0}, {true, false, 33, 40, 4097, 0, 1},
 			{false, false, 4200, 33, 20, 0, 0}, {false, false, 3, 5, 0, 0, 1}, {false, false, 200, 300, 60, 1, 0}} {
 			t.Run(c.String(), func(t *testing.T) {
-				for name, f := range map[string]func(bool, bool, int, int, int, []float32, int, []float32, int, []float32, int, float32, []float32, Finish){"fp32": GemmThen, "bf16": GemmBF16Then} {
+				for name, f := range map[string]func(bool, bool, int, int, int, []float32, int, []float32, int,
+					[]float32, int, float32, []float32, Finish){"fp32": GemmThen, "bf16": GemmBF16Then} {
 					plain, finished := newGemmData(c), newGemmData(c)
-					s := make([]float32, GemmScratch(c.transA, c.transB, c.m, c.n, c.k)+GemmBF16Scratch(c.transA, c.transB, c.m, c.n, c.k))
-					f(c.transA, c.transB, c.m, c.n, c.k, plain.a.v, plain.lda, plain.b.v, plain.ldb, plain.c.v, plain.ldc, c.beta, s, nil)
-					f(c.transA, c.transB, c.m, c.n, c.k, plain.a.v, plain.lda, plain.b.v, plain.ldb, finished.c.v, plain.ldc, c.beta, s, func(tile []float32, ldc, i0, i1, j0, j1 int) {
-						for i := i0; i < i1; i++ {
-							for j := j0; j < j1; j++ {
-								tile[(i-i0)*ldc+j-j0] += 100
+					s := make([]float32, GemmScratch(c.transA, c.transB, c.m, c.n, c.k)+GemmBF16Scratch(c.transA,
+						c.transB, c.m, c.n, c.k))
+					f(c.transA, c.transB, c.m, c.n, c.k, plain.a.v, plain.lda, plain.b.v, plain.ldb, plain.c.v,
+						plain.ldc, c.beta, s, nil)
+					f(c.transA, c.transB, c.m, c.n, c.k, plain.a.v, plain.lda, plain.b.v, plain.ldb, finished.c.v,
+						plain.ldc, c.beta, s, func(tile []float32, ldc, i0, i1, j0, j1 int) {
+							for i := i0; i < i1; i++ {
+								for j := j0; j < j1; j++ {
+									tile[(i-i0)*ldc+j-j0] += 100
+								}
 							}
-						}
-					})
+						})
 					for i := range c.m {
 						for j := range c.n {
 							plain.c.v[i*plain.ldc+j] += 100
@@ -188,18 +198,21 @@ func TestGemmBatch(t *testing.T) {
 					sb = 0
 				}
 				n := max(c.batch, 1)
-				a, b, out := newGuarded("a", n*sa).random(r), newGuarded("b", n*sb+len(d.b.v)).random(r), newGuarded("c", n*sc).random(r)
+				a, b, out := newGuarded("a", n*sa).random(r), newGuarded("b", n*sb+len(d.b.v)).random(r),
+					newGuarded("c", n*sc).random(r)
 				var want []float64
 				for _, v := range out.v {
 					want = append(want, float64(v))
 				}
 				for i := range c.batch {
 					one := d
-					one.a, one.b, one.c = &guarded{v: a.v[i*sa:]}, &guarded{v: b.v[i*sb:]}, &guarded{v: out.v[i*sc : i*sc+len(d.c.v)]}
+					one.a, one.b, one.c = &guarded{v: a.v[i*sa:]}, &guarded{v: b.v[i*sb:]},
+						&guarded{v: out.v[i*sc : i*sc+len(d.c.v)]}
 					copy(want[i*sc:], one.want(c.gemmCase))
 				}
 				s := newGuarded("scratch", GemmBatchScratch(c.batch, c.transA, c.transB, c.m, c.n, c.k)).poison()
-				GemmBatch(c.batch, c.transA, c.transB, c.m, c.n, c.k, a.v, d.lda, sa, b.v, d.ldb, sb, out.v, d.ldc, sc, c.beta, s.v)
+				GemmBatch(c.batch, c.transA, c.transB, c.m, c.n, c.k, a.v, d.lda, sa, b.v, d.ldb, sb, out.v, d.ldc, sc,
+					c.beta, s.v)
 				checkClose(t, "C", out.v, want, 4e-6)
 				for _, g := range []*guarded{a, b, out, s} {
 					g.check(t)
@@ -211,7 +224,8 @@ func TestGemmBatch(t *testing.T) {
 
 func TestGemmAllocatesNothing(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
-		for _, c := range []gemmCase{{false, false, 20, 20, 20, 0, 0}, {false, true, 300, 300, 300, 0, 0}, {true, false, 300, 70, 300, 0, 0}, {true, false, 64, 64, 5000, 0, 0}} {
+		for _, c := range []gemmCase{{false, false, 20, 20, 20, 0, 0}, {false, true, 300, 300, 300, 0, 0},
+			{true, false, 300, 70, 300, 0, 0}, {true, false, 64, 64, 5000, 0, 0}} {
 			d := newGemmData(c)
 			s := make([]float32, GemmScratch(c.transA, c.transB, c.m, c.n, c.k))
 			if n := testing.AllocsPerRun(10, func() {
@@ -253,14 +267,19 @@ func TestGemmRefuses(t *testing.T) {
 	}
 }
 
-// BenchmarkGemm is the table of shapes training meets: squares, projectors, ViT-Tiny and its attention. bench/gemm.sh reads it.
+// BenchmarkGemm is the table of shapes training meets: squares, projectors, ViT-Tiny and its attention. bench/gemm.sh
+// reads it.
 func BenchmarkGemm(b *testing.B) {
 	for _, c := range []gemmCase{
 		{m: 256, n: 256, k: 256}, {m: 512, n: 512, k: 512}, {m: 1024, n: 1024, k: 1024}, {m: 2048, n: 2048, k: 2048},
-		{m: 512, n: 2048, k: 512}, {m: 512, n: 128, k: 2048}, {transB: true, m: 512, n: 512, k: 128}, {m: 64, n: 512, k: 512},
-		{transA: true, m: 2048, n: 512, k: 512}, {m: 8320, n: 576, k: 192}, {m: 8320, n: 192, k: 192}, {m: 8320, n: 768, k: 192},
-		{m: 8320, n: 192, k: 768}, {transA: true, m: 192, n: 768, k: 8320}, {transB: true, m: 65, n: 65, k: 64}, {m: 65, n: 64, k: 65},
-		{m: 256, n: 512, k: 512}, {transB: true, m: 256, n: 512, k: 512}, {transA: true, m: 512, n: 512, k: 256}, // a projector, both ways
+		{m: 512, n: 2048, k: 512}, {m: 512, n: 128, k: 2048}, {transB: true, m: 512, n: 512, k: 128},
+		{m: 64, n: 512, k: 512},
+		{transA: true, m: 2048, n: 512, k: 512}, {m: 8320, n: 576, k: 192}, {m: 8320, n: 192, k: 192},
+		{m: 8320, n: 768, k: 192},
+		{m: 8320, n: 192, k: 768}, {transA: true, m: 192, n: 768, k: 8320}, {transB: true, m: 65, n: 65, k: 64},
+		{m: 65, n: 64, k: 65},
+		// a projector, both ways
+		{m: 256, n: 512, k: 512}, {transB: true, m: 256, n: 512, k: 512}, {transA: true, m: 512, n: 512, k: 256},
 		{m: 256, n: 512, k: 64}, {transB: true, m: 256, n: 64, k: 512}, {transA: true, m: 64, n: 512, k: 256},
 	} {
 		b.Run(c.String(), func(b *testing.B) {

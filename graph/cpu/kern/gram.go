@@ -1,7 +1,8 @@
 package kern
 
-// Gram computes C = A A' [n,n] of A [n,k] or, with columns, C = A' A of A [k,n]; lda and ldc are row strides, in elements. The results are the bits
-// of Gemm, for half the work: C is computed on and above its diagonal and mirrored. scratch holds GramScratch elements.
+// Gram computes C = A A' [n,n] of A [n,k] or, with columns, C = A' A of A [k,n]; lda and ldc are row strides, in
+// elements. The results are the bits of Gemm, for half the work: C is computed on and above its diagonal and mirrored.
+// scratch holds GramScratch elements.
 func Gram(columns bool, n, k int, a []float32, lda int, c []float32, ldc int, scratch []float32) {
 	if k == 0 || splitParts(n, n, k) > 1 {
 		Gemm(columns, !columns, n, n, k, a, lda, a, lda, c, ldc, 0, scratch)

@@ -33,7 +33,8 @@ func testGram(t *testing.T, c gemmCase) {
 		}
 	}
 	clear()
-	Gemm(c.transA, c.transB, c.m, c.n, c.k, d.a.v, d.lda, d.a.v, d.lda, d.c.v, d.ldc, 0, make([]float32, GemmScratch(c.transA, c.transB, c.m, c.n, c.k)))
+	Gemm(c.transA, c.transB, c.m, c.n, c.k, d.a.v, d.lda, d.a.v, d.lda, d.c.v, d.ldc, 0,
+		make([]float32, GemmScratch(c.transA, c.transB, c.m, c.n, c.k)))
 	plain := append([]float32(nil), d.c.v...)
 	for _, threads := range []int{1, 2, 5} {
 		setThreads(t, threads)

@@ -81,7 +81,8 @@ func (g *guarded) check(t *testing.T) {
 	t.Helper()
 	for i := range guardLen {
 		if g.whole[i] != guard || g.whole[len(g.whole)-1-i] != guard {
-			t.Fatalf("%s: written outside, %d elements from an end: %g, %g", g.name, guardLen-i, g.whole[i], g.whole[len(g.whole)-1-i])
+			t.Fatalf("%s: written outside, %d elements from an end: %g, %g", g.name, guardLen-i, g.whole[i],
+				g.whole[len(g.whole)-1-i])
 		}
 	}
 }

@@ -14,7 +14,8 @@ func TestGiveLargest(t *testing.T) {
 			t.Run(fmt.Sprintf("%d of %d places", n, len(places)), func(t *testing.T) {
 				eachLevel(t, func(t *testing.T) {
 					r := newRand("largest", n+k)
-					x, d, dx := newGuarded("x", n+320).random(r), newGuarded("d", n).random(r), newGuarded("dx", n+320).random(r)
+					x, d, dx := newGuarded("x", n+320).random(r), newGuarded("d", n).random(r),
+						newGuarded("dx", n+320).random(r)
 					for i := range x.v {
 						x.v[i] = float32(math.Round(float64(2 * x.v[i]))) // many are equal
 						if r.IntN(20) == 0 {

@@ -26,11 +26,14 @@ type blocking struct {
 	few    int // columns of C that do not pay for a copy of A's rows; 0: one always pays
 	own    int // floats of A that stay in L2 beside the panels of a task
 	images int // floats of images that a convolution's gradient by w has in L2
-	inner  int // floats of them that the tiles of one row of the kernel read again and again: in L1, if one image is so small. 0: no matter
-	block  int // side of the square the transpose kernel turns
+	// floats of them that the tiles of one row of the kernel read again and again: in L1, if one image is so small. 0:
+	// no matter
+	inner int
+	block int // side of the square the transpose kernel turns
 }
 
-// Processors with avx512 have 1 to 2 MiB of L2 to a core, those without mostly 256 or 512 KiB, and sets of only eight lines in L1.
+// Processors with avx512 have 1 to 2 MiB of L2 to a core, those without mostly 256 or 512 KiB, and sets of only eight
+// lines in L1.
 var blockings = [...]blocking{
 	generic: {mr: 4, nr: 8, mc: 64, kc: 256, own: 1 << 16, images: 48 << 10, block: 1},
 	neon:    {mr: 8, nr: 8, mc: 96, kc: 256, own: 1 << 16, images: 96 << 10, block: 4},
@@ -44,7 +47,8 @@ var (
 	active           = min(chosen, avx512)
 )
 
-// pickLevel is the level asked for by name, or best when that is empty, unknown or more than the machine has; the last two are errors too.
+// pickLevel is the level asked for by name, or best when that is empty, unknown or more than the machine has; the last
+// two are errors too.
 func pickLevel(best level, name string) (level, error) {
 	if name == "" {
 		return best, nil
@@ -61,7 +65,8 @@ func pickLevel(best level, name string) (level, error) {
 	return best, fmt.Errorf("kern: SELFSUP_CPU is %q, this machine can use %v", name, have)
 }
 
-// within says whether a machine whose best level is best has level l: neon and the others but generic are of different architectures.
+// within says whether a machine whose best level is best has level l: neon and the others but generic are of different
+// architectures.
 func (l level) within(best level) bool {
 	return l == generic || l <= best && (l == neon) == (best == neon)
 }
@@ -69,8 +74,8 @@ func (l level) within(best level) bool {
 // CheckLevel says whether SELFSUP_CPU asks for what this machine cannot do; the best level is then in use.
 func CheckLevel() error { return errLevel }
 
-// Level names the instruction set in use: generic, neon (arm64), avx2, avx512, avx512bf16 or amx (amd64). Float32 kernels are the same from
-// avx512 on.
+// Level names the instruction set in use: generic, neon (arm64), avx2, avx512, avx512bf16 or amx (amd64). Float32
+// kernels are the same from avx512 on.
 func Level() string { return levelNames[chosen] }
 
 func dims() *blocking { return &blockings[active] }

@@ -28,7 +28,8 @@ func TestPickLevel(t *testing.T) {
 	} {
 		got, err := pickLevel(c.best, c.name)
 		if got != c.want || (err == nil) != c.ok {
-			t.Errorf("pickLevel(%s, %q) is %s, %v; want %s, error %v", levelNames[c.best], c.name, levelNames[got], err, levelNames[c.want], !c.ok)
+			t.Errorf("pickLevel(%s, %q) is %s, %v; want %s, error %v", levelNames[c.best], c.name, levelNames[got], err,
+				levelNames[c.want], !c.ok)
 		}
 	}
 }

@@ -10,7 +10,8 @@ func copyRows[T float32 | uint16](dst []T, ldd int, src []T, lds, m, n int) {
 	_, _ = dst[(m-1)*ldd+n-1], src[(m-1)*lds+n-1]
 	if active >= avx2 {
 		size := unsafe.Sizeof(dst[0])
-		moveRowsAt((*byte)(unsafe.Pointer(&dst[0])), uintptr(ldd)*size, (*byte)(unsafe.Pointer(&src[0])), uintptr(lds)*size, uintptr(m), uintptr(n)*size)
+		moveRowsAt((*byte)(unsafe.Pointer(&dst[0])), uintptr(ldd)*size, (*byte)(unsafe.Pointer(&src[0])),
+			uintptr(lds)*size, uintptr(m), uintptr(n)*size)
 		return
 	}
 	for i := range m {
@@ -21,8 +22,8 @@ func copyRows[T float32 | uint16](dst []T, ldd int, src []T, lds, m, n int) {
 // Rows far apart are copied so many at a time and asked for two such runs ahead: the processor does not foresee them.
 const stripRun = 8
 
-// copyStrips copies count strips of width columns each, side by side in k rows of src, one behind the other to [k][ldd] each. It goes along
-// the rows: each strip by itself would read most lines twice.
+// copyStrips copies count strips of width columns each, side by side in k rows of src, one behind the other to [k][ldd]
+// each. It goes along the rows: each strip by itself would read most lines twice.
 func copyStrips(dst []float32, ldd int, src []float32, lds, k, count, width int) {
 	for from := 0; from < k; from += stripRun {
 		if next := from + 2*stripRun; next < k {
@@ -38,6 +39,7 @@ func copyStrips(dst []float32, ldd int, src []float32, lds, k, count, width int)
 func fetchRows[T float32 | uint16](x []T, ldx, m, n int) {
 	if m > 0 && n > 0 {
 		size := int(unsafe.Sizeof(x[0]))
-		prefetchRowsAt((*byte)(unsafe.Pointer(&x[0])), uintptr(ldx*size), uintptr(m), uintptr(ceil(n*size, lineFloats*floatSize)))
+		prefetchRowsAt((*byte)(unsafe.Pointer(&x[0])), uintptr(ldx*size), uintptr(m),
+			uintptr(ceil(n*size, lineFloats*floatSize)))
 	}
 }

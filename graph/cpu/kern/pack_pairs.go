@@ -1,6 +1,7 @@
 package kern
 
-// The operands of pair from matrices of float32, rounded, or of bfloat16. k is filled up with zeros to kp, a multiple of pairDepth.
+// The operands of pair from matrices of float32, rounded, or of bfloat16. k is filled up with zeros to kp, a multiple
+// of pairDepth.
 
 // packRowsBF16 writes dst[i*ldd+j] = src[i*lds+j] for i < m and j < k, and 0 for k <= j < kp: rows of A.
 func packRowsBF16(dst []uint16, ldd int, src Values, lds, m, k, kp int) {
@@ -14,13 +15,14 @@ func packRowsBF16(dst []uint16, ldd int, src Values, lds, m, k, kp int) {
 	}
 }
 
-// packPairs writes the panel dst[kp/2][32][2] of src[k,n], n <= 32, zero behind its columns and rows: B as it is stored.
+// packPairs writes the panel dst[kp/2][32][2] of src[k,n], n <= 32, zero behind its columns and rows: B as it is
+// stored.
 func packPairs(dst []uint16, src Values, lds, k, n, kp int) {
 	packPanels(dst, kp*pairColumns, src, lds, k, n, kp)
 }
 
-// packPanels writes the panels [ceil(n/32)][kp/2][32][2] of src[k,n], step elements apart, zero behind its columns and rows. It reads along
-// rows: columns of rows far apart would miss pages.
+// packPanels writes the panels [ceil(n/32)][kp/2][32][2] of src[k,n], step elements apart, zero behind its columns and
+// rows. It reads along rows: columns of rows far apart would miss pages.
 func packPanels(dst []uint16, step int, src Values, lds, k, n, kp int) {
 	for i := 0; i < k; i += 2 {
 		row := dst[i/2*pairPanel:]
@@ -40,8 +42,8 @@ func packPanels(dst []uint16, step int, src Values, lds, k, n, kp int) {
 	}
 }
 
-// pairUpPanels writes one row of pairs, of src and the row lds behind it, of the whole panels of n columns, step elements apart, and returns how
-// many there are; at levels without a kernel it does none.
+// pairUpPanels writes one row of pairs, of src and the row lds behind it, of the whole panels of n columns, step
+// elements apart, and returns how many there are; at levels without a kernel it does none.
 func pairUpPanels(dst []uint16, step int, src Values, lds, n int) int {
 	if src.BF16 == nil {
 		return roundPanels(dst, step, src.F32[:n], src.F32[lds:lds+n])
@@ -55,7 +57,8 @@ func pairUpPanels(dst []uint16, step int, src Values, lds, n int) int {
 	return panels
 }
 
-// pairUp writes the pairs of a row and the row lds behind it, as many as dst holds; zeros in place of the second unless both are there.
+// pairUp writes the pairs of a row and the row lds behind it, as many as dst holds; zeros in place of the second unless
+// both are there.
 func pairUp(dst []uint16, src Values, lds int, both bool) {
 	n := len(dst) / 2
 	switch {
@@ -85,7 +88,8 @@ func zip(dst, even, odd []uint16) {
 	}
 }
 
-// turnFloats is the temporary of the transposing packers: 16 rows of 256 elements of 32 bits, one line apart from powers of two.
+// turnFloats is the temporary of the transposing packers: 16 rows of 256 elements of 32 bits, one line apart from
+// powers of two.
 const (
 	turnRows   = 16
 	turnWidth  = 256
@@ -93,8 +97,8 @@ const (
 	turnFloats = turnRows * turnStride
 )
 
-// packPairsTransposed writes the panel dst[kp/2][32][2] of the transpose of src[n,k], n <= 32, zero behind its columns and rows. tmp holds
-// turnFloats elements.
+// packPairsTransposed writes the panel dst[kp/2][32][2] of the transpose of src[n,k], n <= 32, zero behind its columns
+// and rows. tmp holds turnFloats elements.
 func packPairsTransposed(dst []uint16, src Values, lds, k, n, kp int, tmp []float32) {
 	panel, rows := floats(dst), bf16s(tmp)
 	for j := 0; j < n; j += turnRows {
@@ -113,8 +117,8 @@ func packPairsTransposed(dst []uint16, src Values, lds, k, n, kp int, tmp []floa
 	clear(dst[ceil(k, 2)*pairPanel : kp/2*pairPanel])
 }
 
-// packRowsTransposed writes dst[i*ldd+j] = src[j*lds+i] for i < m and j < k, and 0 for k <= j < kp; ldd is even: rows of A from the transpose of
-// what is stored. tmp holds turnFloats elements.
+// packRowsTransposed writes dst[i*ldd+j] = src[j*lds+i] for i < m and j < k, and 0 for k <= j < kp; ldd is even: rows
+// of A from the transpose of what is stored. tmp holds turnFloats elements.
 func packRowsTransposed(dst []uint16, ldd int, src Values, lds, m, k, kp int, tmp []float32) {
 	rows, pairs := floats(dst), bf16s(tmp)
 	for p := 0; p < k; p += 2 * turnRows {

@@ -6,10 +6,11 @@ import "unsafe"
 //
 //	C[m,n] (+)= sum over blocks q < nb and k < K of A[aoff[q] + i*rs + 2k] * B[boff[q] + (k/2)*bs + 4j + 2(k%2)]
 //
-// with strides and offsets in bytes. A holds rows of bfloat16 at any stride and alignment, B pairs of rows, [K/2][32][2]: 128 readable bytes a
-// pair whatever n is. C is float32 and touched in its m rows and n <= 32 columns only. K is a multiple of 32: callers fill up with zeros,
-// on both sides, so that no NaN enters. Products are exact. An element's sum does not depend on m, n or the other elements, and is in
-// float32; its order depends on the level, and so do subnormals: levels differ in the last bits. One call with many rows is cheaper than many calls.
+// with strides and offsets in bytes. A holds rows of bfloat16 at any stride and alignment, B pairs of rows,
+// [K/2][32][2]: 128 readable bytes a pair whatever n is. C is float32 and touched in its m rows and n <= 32 columns
+// only. K is a multiple of 32: callers fill up with zeros, on both sides, so that no NaN enters. Products are exact. An
+// element's sum does not depend on m, n or the other elements, and is in float32; its order depends on the level, and
+// so do subnormals: levels differ in the last bits. One call with many rows is cheaper than many calls.
 type pair struct {
 	tile // k counts pairs, set by depth; cs is set by run; mask by columns
 
@@ -29,7 +30,8 @@ const (
 	pairPanel   = 64 // elements of a pair row of a panel
 )
 
-// tileConfig is what LDTILECFG reads: the shapes of the tile registers 0 to 3 (sums), 4 and 5 (rows of A), 6 and 7 (columns of B).
+// tileConfig is what LDTILECFG reads: the shapes of the tile registers 0 to 3 (sums), 4 and 5 (rows of A), 6 and 7
+// (columns of B).
 type tileConfig struct {
 	palette, start uint8
 	_              [14]uint8

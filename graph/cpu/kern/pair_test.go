@@ -21,7 +21,8 @@ func pairCases() []pairCase {
 			cases = append(cases, pairCase{m, n, 32 * (1 + (i+j)%3), 1 + (i+2*j)%3, (i + j) % 2})
 		}
 	}
-	return append(cases, pairCase{5, 5, 0, 1, 0}, pairCase{40, 20, 0, 1, 1}, pairCase{40, 32, 32, 0, 0}, pairCase{32, 32, 576, 1, 0})
+	return append(cases, pairCase{5, 5, 0, 1, 0}, pairCase{40, 20, 0, 1, 1}, pairCase{40, 32, 32, 0, 0},
+		pairCase{32, 32, 576, 1, 0})
 }
 
 func TestPair(t *testing.T) {
@@ -65,8 +66,10 @@ func TestPair(t *testing.T) {
 						}
 					}
 				}
-				p := pair{tile: tile{c: unsafe.Pointer(&out.v[0]), ldc: bytes(c.n + 3), a: unsafe.Pointer(&av[1]), rs: uintptr(rs),
-					b: ptr(b.v, 0), bs: uintptr(bs), add: uintptr(c.add), nb: uintptr(c.nb), aoff: &aoff[0], boff: &boff[0]}}
+				p := pair{tile: tile{c: unsafe.Pointer(&out.v[0]), ldc: bytes(c.n + 3), a: unsafe.Pointer(&av[1]),
+					rs: uintptr(rs),
+					b:  ptr(b.v, 0), bs: uintptr(bs), add: uintptr(c.add), nb: uintptr(c.nb), aoff: &aoff[0],
+					boff: &boff[0]}}
 				p.depth(c.k)
 				p.columns(c.n)
 				p.run(c.m)
@@ -94,7 +97,8 @@ func TestPairRowsAlone(t *testing.T) {
 		}
 		product := func(i, rows, cols int) []float32 {
 			c := make([]float32, rows*cols)
-			p := pair{tile: tile{c: ptr(c, 0), ldc: bytes(cols), a: unsafe.Pointer(&a[i*k]), rs: 2 * k, b: unsafe.Pointer(&b[0]), bs: 4 * n}}
+			p := pair{tile: tile{c: ptr(c, 0), ldc: bytes(cols), a: unsafe.Pointer(&a[i*k]), rs: 2 * k,
+				b: unsafe.Pointer(&b[0]), bs: 4 * n}}
 			p.single()
 			p.depth(k)
 			p.columns(cols)

@@ -34,7 +34,8 @@ func peakFLOPs() float64 {
 	memory := align(make([]float32, Threads()*each+lineFloats))
 	job := func(_, worker int) {
 		mine := memory[worker*each : (worker+1)*each]
-		t := tower{tile: tile{a: ptr(mine, 0), rs: bytes(depth + lineFloats), cs: floatSize, bs: bytes(l.nr), ldc: bytes(l.nr), k: depth}}
+		t := tower{tile: tile{a: ptr(mine, 0), rs: bytes(depth + lineFloats), cs: floatSize, bs: bytes(l.nr),
+			ldc: bytes(l.nr), k: depth}}
 		b := l.mr * (depth + lineFloats)
 		t.b, t.c = ptr(mine, b), ptr(mine, b+depth*l.nr)
 		t.single()

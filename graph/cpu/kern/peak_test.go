@@ -2,7 +2,8 @@ package kern
 
 import "testing"
 
-// Other work on the machine lowers what is measured, so only the order of magnitude can be held: no machine of today is outside.
+// Other work on the machine lowers what is measured, so only the order of magnitude can be held: no machine of today is
+// outside.
 func TestPeak(t *testing.T) {
 	p := MeasurePeak()
 	if p.GFLOPS < 0.05 || p.GFLOPS > 1e5 || p.GBPerS < 0.05 || p.GBPerS > 1e4 {

@@ -9,8 +9,9 @@ import (
 
 // pool runs one job at a time on the calling goroutine and up to threads-1 workers.
 //
-// A job is published by the open bit of state; a worker joins by counting itself into state, and the caller closes the job before it waits
-// for those who joined. A worker that wakes late finds the job closed and touches nothing, so a job never waits for a parked worker.
+// A job is published by the open bit of state; a worker joins by counting itself into state, and the caller closes the
+// job before it waits for those who joined. A worker that wakes late finds the job closed and touches nothing, so a job
+// never waits for a parked worker.
 type pool struct {
 	threads int
 	start   sync.Once
@@ -29,8 +30,8 @@ type pool struct {
 	failed atomic.Pointer[any]    // first panic of a task
 }
 
-// share is a run of a job's tasks. Its seat takes them in order and then those that other seats have left: jobs that walk over the same memory find
-// it in the cache of the core that wrote it.
+// share is a run of a job's tasks. Its seat takes them in order and then those that other seats have left: jobs that
+// walk over the same memory find it in the cache of the core that wrote it.
 type share struct {
 	next, end atomic.Int64
 	_         [48]byte // a cache line each
@@ -40,7 +41,8 @@ const (
 	openBit   = 1 << 31
 	epochUnit = 1 << 32
 	spinTime  = 150 * time.Microsecond // a parked worker costs about as much to wake
-	patience  = 20000                  // relaxations, about half a millisecond, before the caller sleeps for a late worker
+	// relaxations, about half a millisecond, before the caller sleeps for a late worker
+	patience = 20000
 )
 
 var current atomic.Pointer[pool]
@@ -69,8 +71,8 @@ func SetThreads(n int) {
 }
 
 // Run calls f(0) .. f(n-1), in any order and at the same time, and returns when all are done. The caller works too.
-// Build f once and keep it: the call itself allocates nothing. Inside a task, or while another goroutine's Run is under way, the tasks
-// run one after the other on the caller. A panic of f is raised again on the caller.
+// Build f once and keep it: the call itself allocates nothing. Inside a task, or while another goroutine's Run is under
+// way, the tasks run one after the other on the caller. A panic of f is raised again on the caller.
 func Run(n int, f func(task int)) {
 	p := current.Load()
 	if n <= 1 || p.threads == 1 || !p.busy.CompareAndSwap(false, true) {
@@ -84,7 +86,8 @@ func Run(n int, f func(task int)) {
 	p.run(n, p.threads, p.call)
 }
 
-// RunWorker is Run for tasks that need scratch: worker < Threads(), and two calls with the same worker never overlap within one RunWorker.
+// RunWorker is Run for tasks that need scratch: worker < Threads(), and two calls with the same worker never overlap
+// within one RunWorker.
 func RunWorker(n int, f func(task, worker int)) { runLimited(n, 1<<30, f) }
 
 // runLimited is RunWorker with worker < limit, for scratch that holds so many.

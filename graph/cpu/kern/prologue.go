@@ -2,12 +2,13 @@ package kern
 
 import "fmt"
 
-// Prologue is what a convolution does to its images while it reads them: x*Scale + Shift by channel, then max(x, 0) if Relu. It comes
-// before the padding, whose zeros stay zeros. Forward and BackwardWeights take images from before it; BackwardData, whose result is
-// the gradient behind it, has no use for it. The numbers are those of ScaleShift, bit for bit.
+// Prologue is what a convolution does to its images while it reads them: x*Scale + Shift by channel, then max(x, 0) if
+// Relu. It comes before the padding, whose zeros stay zeros. Forward and BackwardWeights take images from before it;
+// BackwardData, whose result is the gradient behind it, has no use for it. The numbers are those of ScaleShift, bit for
+// bit.
 type Prologue struct {
-	// Scale and Shift hold one number a channel, the Ci of them any number of times over: the longer, the longer are the runs of
-	// pixels done at a time. Without them there is no prologue.
+	// Scale and Shift hold one number a channel, the Ci of them any number of times over: the longer, the longer are
+	// the runs of pixels done at a time. Without them there is no prologue.
 	Scale, Shift []float32
 	Relu         bool
 }
@@ -22,7 +23,9 @@ func (p *Prologue) check(ci, groups int) error {
 	case groups > 1:
 		return fmt.Errorf("kern: conv: a prologue is for convolutions of one group, this one has %d", groups)
 	case len(p.Scale) == 0 || len(p.Scale)%ci != 0 || len(p.Shift) != len(p.Scale):
-		return fmt.Errorf("kern: conv: the prologue has %d scales and %d shifts, %d channels need as many or a multiple", len(p.Scale), len(p.Shift), ci)
+		return fmt.Errorf(
+			"kern: conv: the prologue has %d scales and %d shifts, %d channels need as many or a multiple",
+			len(p.Scale), len(p.Shift), ci)
 	}
 	return nil
 }
@@ -65,7 +68,8 @@ func (p *Prologue) take(dst []float32, src Values) {
 	}
 }
 
-// A 1x1 convolution with a prologue is a product of slabs of pixels, which go through the prologue to scratch memory first.
+// A 1x1 convolution with a prologue is a product of slabs of pixels, which go through the prologue to scratch memory
+// first.
 
 const pointSlab = 1 << 20 // floats of a slab
 
@@ -113,7 +117,8 @@ func (c *Conv) slabs(x Values, scratch []float32, f func(first int, rows []float
 }
 
 // product is Gemm in the convolution's precision.
-func (c *Conv) product(transA, transB bool, m, n, k int, a Values, lda int, b Values, ldb int, y Values, ldy int, beta float32, scratch []float32) {
+func (c *Conv) product(transA, transB bool, m, n, k int, a Values, lda int, b Values, ldb int, y Values, ldy int,
+	beta float32, scratch []float32) {
 	if c.BF16 {
 		GemmHalf(transA, transB, m, n, k, a, lda, b, ldb, y, ldy, beta, scratch, nil)
 	} else {
@@ -136,7 +141,8 @@ func (c *Conv) pointForward(x Values, w []float32, y Values, scratch []float32) 
 	}
 	own := align(scratch)
 	c.slabs(x, own, func(first int, rows []float32, n int) {
-		c.product(false, false, n, c.Co, c.Ci, Values{F32: rows}, c.Ci, Values{F32: w}, c.Co, y.From(first*c.Co), c.Co, 0, own[c.pointFloats():])
+		c.product(false, false, n, c.Co, c.Ci, Values{F32: rows}, c.Ci, Values{F32: w}, c.Co, y.From(first*c.Co), c.Co,
+			0, own[c.pointFloats():])
 	})
 }
 
@@ -152,7 +158,8 @@ func (c *Conv) pointWeights(x, dy Values, dw, scratch []float32) {
 	}
 	own := align(scratch)
 	c.slabs(x, own, func(first int, rows []float32, n int) {
-		c.product(true, false, c.Ci, c.Co, n, Values{F32: rows}, c.Ci, dy.From(first*c.Co), c.Co, Values{F32: dw}, c.Co, float32(min(first, 1)), own[c.pointFloats():])
+		c.product(true, false, c.Ci, c.Co, n, Values{F32: rows}, c.Ci, dy.From(first*c.Co), c.Co, Values{F32: dw}, c.Co,
+			float32(min(first, 1)), own[c.pointFloats():])
 	})
 }
 

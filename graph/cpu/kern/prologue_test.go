@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// prologueCases are convolutions of every method that takes a prologue, with images at the edge of each way to cut them.
+// prologueCases are convolutions of every method that takes a prologue, with images at the edge of each way to cut
+// them.
 func prologueCases() []Conv {
 	return []Conv{
 		conv(0, 8, 8, 16, 16, 3, 1, 1, 1, 1),
@@ -32,8 +33,8 @@ func prologueCases() []Conv {
 	}
 }
 
-// A prologue gives the bits of ScaleShift over the images before the same convolution, on any number of threads. Only the sum over pixels of
-// a 1x1 convolution's gradient is cut differently.
+// A prologue gives the bits of ScaleShift over the images before the same convolution, on any number of threads. Only
+// the sum over pixels of a 1x1 convolution's gradient is cut differently.
 func TestPrologue(t *testing.T) {
 	for _, c := range prologueCases() {
 		for _, relu := range []bool{true, false} {
@@ -58,9 +59,11 @@ func testPrologue(t *testing.T, c Conv, relu bool) {
 	r := newRand("prologue", convName(c))
 	nx, nw, ny := c.B*c.H*c.W*c.Ci, c.weights(), c.B*c.OH*c.OW*c.Co
 	x, w, dy := newGuarded("x", nx).random(r), newGuarded("w", nw).random(r), newGuarded("dy", ny).random(r)
-	p := Prologue{Scale: newGuarded("scale", c.Ci).random(r).v, Shift: newGuarded("shift", c.Ci).random(r).v, Relu: relu}
+	p := Prologue{Scale: newGuarded("scale", c.Ci).random(r).v, Shift: newGuarded("shift", c.Ci).random(r).v,
+		Relu: relu}
 	run := func(c Conv, x *guarded) (y, dw []float32) {
-		fs, ws := newGuarded("forward scratch", c.ForwardScratch()).poison(), newGuarded("weights scratch", c.BackwardWeightsScratch()).poison()
+		fs, ws := newGuarded("forward scratch", c.ForwardScratch()).poison(), newGuarded("weights scratch",
+			c.BackwardWeightsScratch()).poison()
 		gy, gw := newGuarded("y", ny).poison(), newGuarded("dw", nw).poison()
 		c.Forward(x.v, w.v, gy.v, fs.v)
 		c.BackwardWeights(x.v, dy.v, gw.v, ws.v)
@@ -76,7 +79,8 @@ func testPrologue(t *testing.T, c Conv, relu bool) {
 		setThreads(t, threads)
 		for _, times := range []int{1, 5} {
 			with := c
-			with.Prologue = Prologue{Scale: slices.Repeat(p.Scale, times), Shift: slices.Repeat(p.Shift, times), Relu: relu}
+			with.Prologue = Prologue{Scale: slices.Repeat(p.Scale, times), Shift: slices.Repeat(p.Shift, times),
+				Relu: relu}
 			y, dw := run(with, x)
 			checkSame(t, fmt.Sprintf("y with %d threads", threads), y, wantY)
 			if d := c.defaults(); d.method() == pointwise && nx > pointSlab {
@@ -89,7 +93,8 @@ func testPrologue(t *testing.T, c Conv, relu bool) {
 }
 
 func TestPrologueAllocatesNothing(t *testing.T) {
-	for _, c := range []Conv{conv(2, 8, 8, 32, 32, 3, 1, 1, 1, 1), conv(4, 8, 8, 16, 40, 3, 2, 1, 1, 1), conv(4, 8, 8, 16, 40, 1, 1, 0, 1, 1)} {
+	for _, c := range []Conv{conv(2, 8, 8, 32, 32, 3, 1, 1, 1, 1), conv(4, 8, 8, 16, 40, 3, 2, 1, 1, 1),
+		conv(4, 8, 8, 16, 40, 1, 1, 0, 1, 1)} {
 		d := newConvData(c)
 		c.Prologue = Prologue{Scale: make([]float32, c.Ci), Shift: make([]float32, c.Ci)}
 		fs, ws := make([]float32, c.ForwardScratch()), make([]float32, c.BackwardWeightsScratch())
@@ -118,8 +123,8 @@ func TestPrologueRefused(t *testing.T) {
 	}
 }
 
-// BenchmarkPrologue is the convolutions of ResNet-18 that follow a norm directly, forward and by weights: with the prologue, and with a pass
-// of its own before.
+// BenchmarkPrologue is the convolutions of ResNet-18 that follow a norm directly, forward and by weights: with the
+// prologue, and with a pass of its own before.
 func BenchmarkPrologue(b *testing.B) {
 	for _, c := range []Conv{
 		conv(32, 32, 32, 64, 64, 3, 1, 1, 1, 1), conv(32, 16, 16, 128, 128, 3, 1, 1, 1, 1),
@@ -127,8 +132,10 @@ func BenchmarkPrologue(b *testing.B) {
 		conv(32, 16, 16, 64, 256, 1, 1, 0, 1, 1), conv(32, 32, 32, 64, 64, 3, 2, 1, 1, 1),
 	} {
 		with := c
-		with.Prologue = Prologue{Scale: slices.Repeat([]float32{0.5}, 512), Shift: slices.Repeat([]float32{0.1}, 512), Relu: true}
-		x, moved, w, y := make([]float32, c.B*c.H*c.W*c.Ci), make([]float32, c.B*c.H*c.W*c.Ci), make([]float32, c.weights()), make([]float32, c.B*c.OH*c.OW*c.Co)
+		with.Prologue = Prologue{Scale: slices.Repeat([]float32{0.5}, 512), Shift: slices.Repeat([]float32{0.1}, 512),
+			Relu: true}
+		x, moved, w, y := make([]float32, c.B*c.H*c.W*c.Ci), make([]float32, c.B*c.H*c.W*c.Ci),
+			make([]float32, c.weights()), make([]float32, c.B*c.OH*c.OW*c.Co)
 		r := newRand(convName(c))
 		for _, s := range [][]float32{x, w, y} {
 			for i := range s {

@@ -5,8 +5,8 @@ import (
 	"unsafe"
 )
 
-// RoundBF16 is v in bfloat16, the upper half of a float32, rounded to the nearest, ties to even. A NaN stays one; subnormals are kept, but
-// count as 0 to the instruction that machines with products of pairs have.
+// RoundBF16 is v in bfloat16, the upper half of a float32, rounded to the nearest, ties to even. A NaN stays one;
+// subnormals are kept, but count as 0 to the instruction that machines with products of pairs have.
 func RoundBF16(v float32) uint16 {
 	b := math.Float32bits(v)
 	if v != v {
@@ -50,8 +50,8 @@ func roundRows(dst []uint16, ldd int, src []float32, lds, m, n int) {
 	}
 }
 
-// RoundFloats makes every element of s the number that bfloat16 holds in its place. It rounds pairs of zero and a number: such a pair is the
-// rounded number as a float32.
+// RoundFloats makes every element of s the number that bfloat16 holds in its place. It rounds pairs of zero and a
+// number: such a pair is the rounded number as a float32.
 func RoundFloats(s []float32) {
 	for len(s) > 0 {
 		n := min(len(s), roundFloats)
@@ -75,8 +75,8 @@ func roundPairs(dst []uint16, even, odd []float32) {
 	}
 }
 
-// roundPanels writes one row of pairs of the whole panels of even and odd, step elements apart in dst, and returns how many there are; at levels
-// without a kernel it does none.
+// roundPanels writes one row of pairs of the whole panels of even and odd, step elements apart in dst, and returns how
+// many there are; at levels without a kernel it does none.
 func roundPanels(dst []uint16, step int, even, odd []float32) int {
 	panels := len(even) / pairColumns
 	if roundLanes[active] == 0 || panels == 0 {

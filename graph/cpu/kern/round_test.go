@@ -16,13 +16,15 @@ var roundingCases = []struct {
 	{0x3f807fff, 0x3f80}, {0x3f808000, 0x3f80}, {0x3f808001, 0x3f81}, // around a tie below an even number
 	{0x3f817fff, 0x3f81}, {0x3f818000, 0x3f82}, {0x3f818001, 0x3f82}, // and above an odd one
 	{0xbf818000, 0xbf82}, {0x3fffffff, 0x4000},
-	{0x00000001, 0}, {0x00008000, 0}, {0x00008001, 1}, {0x00018000, 2}, {0x007fffff, 0x0080}, {0x80018000, 0x8002}, // subnormals
+	// subnormals
+	{0x00000001, 0}, {0x00008000, 0}, {0x00008001, 1}, {0x00018000, 2}, {0x007fffff, 0x0080}, {0x80018000, 0x8002},
 	{0x7f7fffff, 0x7f80}, {0x7f7f7fff, 0x7f7f}, {0xff7fffff, 0xff80}, // the largest numbers
 	{0x7f800000, 0x7f80}, {0xff800000, 0xff80},
 	{0x7f800001, 0x7fc0}, {0xffffffff, 0xffff}, {0x7fc12345, 0x7fc1}, {0xff812345, 0xffc1}, // NaN
 }
 
-// rounds says whether a level may round the float32 of these bits to got: to the machine's own instruction, subnormals are 0.
+// rounds says whether a level may round the float32 of these bits to got: to the machine's own instruction, subnormals
+// are 0.
 func rounds(bits uint32, got, want uint16) bool {
 	subnormal := bits&0x7f800000 == 0
 	return got == want || chosen >= avx512bf16 && subnormal && got == uint16(bits>>16&0x8000)
@@ -45,8 +47,10 @@ func TestRoundings(t *testing.T) {
 					if got := bf16s(row.v)[i]; !rounds(c.bits, got, c.want) {
 						t.Fatalf("row of %d: %#08x rounds to %#04x, want %#04x", n, c.bits, got, c.want)
 					}
-					if even, odd := bf16s(pairs.v)[2*i], bf16s(pairs.v)[2*i+1]; !rounds(c.bits, even, c.want) || !rounds(d.bits, odd, d.want) {
-						t.Fatalf("pairs of %d: %#08x, %#08x round to %#04x, %#04x, want %#04x, %#04x", n, c.bits, d.bits, even, odd, c.want, d.want)
+					if even, odd := bf16s(pairs.v)[2*i], bf16s(pairs.v)[2*i+1]; !rounds(c.bits, even, c.want) ||
+						!rounds(d.bits, odd, d.want) {
+						t.Fatalf("pairs of %d: %#08x, %#08x round to %#04x, %#04x, want %#04x, %#04x", n, c.bits,
+							d.bits, even, odd, c.want, d.want)
 					}
 				}
 				for _, g := range []*guarded{src, other, row, pairs} {
@@ -89,7 +93,8 @@ func TestPackBF16(t *testing.T) {
 						for j := range n {
 							for i := range kp {
 								if got := bf16s(rows.v)[j*ld+i]; got != at(i, j) {
-									t.Fatalf("rows, transposed %v: [%d,%d] is %#04x, want %#04x", trans, j, i, got, at(i, j))
+									t.Fatalf("rows, transposed %v: [%d,%d] is %#04x, want %#04x", trans, j, i, got,
+										at(i, j))
 								}
 							}
 						}
@@ -106,7 +111,8 @@ func TestPackBF16(t *testing.T) {
 						for i := range kp {
 							for j := range pairColumns {
 								if got := bf16s(panel.v)[i/2*pairPanel+2*j+i%2]; got != at(i, j) {
-									t.Fatalf("panel, transposed %v: [%d,%d] is %#04x, want %#04x", trans, i, j, got, at(i, j))
+									t.Fatalf("panel, transposed %v: [%d,%d] is %#04x, want %#04x", trans, i, j, got,
+										at(i, j))
 								}
 							}
 						}

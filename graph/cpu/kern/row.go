@@ -2,8 +2,8 @@ package kern
 
 import "math"
 
-// The passes of this file are elementwise with scalars: optimiser steps, moving averages, the passes of a layer norm. All slices have at
-// least the length of y, the result, which may be one of the operands.
+// The passes of this file are elementwise with scalars: optimiser steps, moving averages, the passes of a layer norm.
+// All slices have at least the length of y, the result, which may be one of the operands.
 
 // rowTable is the assembly of one level; n is a multiple of its lanes, and not 0.
 type rowTable struct {
@@ -87,7 +87,9 @@ func Subtract(y, a, b []float32) {
 // Momentum is y = mu*m + ratio*(g + wd*p): the moment of gradient descent.
 func Momentum(y, m, g, p []float32, mu, ratio, wd float32) {
 	m, g, p = m[:len(y)], g[:len(y)], p[:len(y)]
-	at := vectors(len(y), func(t *rowTable, at int, n uintptr) { t.momentum(&y[at], &m[at], &g[at], &p[at], n, mu, ratio, wd) })
+	at := vectors(len(y), func(t *rowTable, at int, n uintptr) {
+		t.momentum(&y[at], &m[at], &g[at], &p[at], n, mu, ratio, wd)
+	})
 	for i := at; i < len(y); i++ {
 		y[i] = Flush(float32(mu*m[i]) + float32(ratio*(g[i]+float32(wd*p[i]))))
 	}
@@ -96,7 +98,9 @@ func Momentum(y, m, g, p []float32, mu, ratio, wd float32) {
 // Nesterov is y = p - lr*(ratio*(g + wd*p) + mu*m).
 func Nesterov(y, p, m, g []float32, mu, ratio, wd, lr float32) {
 	p, m, g = p[:len(y)], m[:len(y)], g[:len(y)]
-	at := vectors(len(y), func(t *rowTable, at int, n uintptr) { t.nesterov(&y[at], &p[at], &m[at], &g[at], n, mu, ratio, wd, lr) })
+	at := vectors(len(y), func(t *rowTable, at int, n uintptr) {
+		t.nesterov(&y[at], &p[at], &m[at], &g[at], n, mu, ratio, wd, lr)
+	})
 	for i := at; i < len(y); i++ {
 		u := float32(ratio * (g[i] + float32(wd*p[i])))
 		y[i] = p[i] - float32(lr*(u+float32(mu*m[i])))
@@ -106,7 +110,9 @@ func Nesterov(y, p, m, g []float32, mu, ratio, wd, lr float32) {
 // Adam is y = keep*p - rate*m/(root*sqrt(v) + eps).
 func Adam(y, p, m, v []float32, keep, rate, root, eps float32) {
 	p, m, v = p[:len(y)], m[:len(y)], v[:len(y)]
-	at := vectors(len(y), func(t *rowTable, at int, n uintptr) { t.adam(&y[at], &p[at], &m[at], &v[at], n, keep, rate, root, eps) })
+	at := vectors(len(y), func(t *rowTable, at int, n uintptr) {
+		t.adam(&y[at], &p[at], &m[at], &v[at], n, keep, rate, root, eps)
+	})
 	for i := at; i < len(y); i++ {
 		d := float32(root*float32(math.Sqrt(float64(v[i])))) + eps
 		y[i] = float32(keep*p[i]) - float32(rate*m[i])/d
@@ -116,7 +122,9 @@ func Adam(y, p, m, v []float32, keep, rate, root, eps float32) {
 // Norm is y = (x - mean)*rstd*gamma + beta: a row of a layer norm.
 func Norm(y, x, gamma, beta []float32, mean, rstd float32) {
 	x, gamma, beta = x[:len(y)], gamma[:len(y)], beta[:len(y)]
-	at := vectors(len(y), func(t *rowTable, at int, n uintptr) { t.norm(&y[at], &x[at], &gamma[at], &beta[at], n, mean, rstd) })
+	at := vectors(len(y), func(t *rowTable, at int, n uintptr) {
+		t.norm(&y[at], &x[at], &gamma[at], &beta[at], n, mean, rstd)
+	})
 	for i := at; i < len(y); i++ {
 		y[i] = float32(float32((x[i]-mean)*rstd)*gamma[i]) + beta[i]
 	}
@@ -136,7 +144,9 @@ func NormGrad(y, dy, x, gamma []float32, mean, rstd, a, b float32) {
 // AddNormed is y = q + dy*((x - mean)*rstd).
 func AddNormed(y, q, dy, x []float32, mean, rstd float32) {
 	q, dy, x = q[:len(y)], dy[:len(y)], x[:len(y)]
-	at := vectors(len(y), func(t *rowTable, at int, n uintptr) { t.addNormed(&y[at], &q[at], &dy[at], &x[at], n, mean, rstd) })
+	at := vectors(len(y), func(t *rowTable, at int, n uintptr) {
+		t.addNormed(&y[at], &q[at], &dy[at], &x[at], n, mean, rstd)
+	})
 	for i := at; i < len(y); i++ {
 		y[i] = q[i] + float32(dy[i]*float32((x[i]-mean)*rstd))
 	}

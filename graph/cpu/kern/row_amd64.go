@@ -4,10 +4,14 @@ package kern
 
 var rowPasses = [...]rowTable{
 	generic: {},
-	avx2: {scale: scale256, affine: affine256, mix: mix256, mixSquare: mixSquare256, multiply: multiply256, subtract: subtract256, momentum: momentum256,
-		nesterov: nesterov256, adam: adam256, norm: norm256, normGrad: normGrad256, addNormed: addNormed256, softmaxGrad: softmaxGrad256},
-	avx512: {scale: scale512, affine: affine512, mix: mix512, mixSquare: mixSquare512, multiply: multiply512, subtract: subtract512, momentum: momentum512,
-		nesterov: nesterov512, adam: adam512, norm: norm512, normGrad: normGrad512, addNormed: addNormed512, softmaxGrad: softmaxGrad512},
+	avx2: {scale: scale256, affine: affine256, mix: mix256, mixSquare: mixSquare256, multiply: multiply256,
+		subtract: subtract256, momentum: momentum256,
+		nesterov: nesterov256, adam: adam256, norm: norm256, normGrad: normGrad256, addNormed: addNormed256,
+		softmaxGrad: softmaxGrad256},
+	avx512: {scale: scale512, affine: affine512, mix: mix512, mixSquare: mixSquare512, multiply: multiply512,
+		subtract: subtract512, momentum: momentum512,
+		nesterov: nesterov512, adam: adam512, norm: norm512, normGrad: normGrad512, addNormed: addNormed512,
+		softmaxGrad: softmaxGrad512},
 }
 
 // Direct calls: what lies on the caller's stack would escape through a table.

@@ -2,7 +2,8 @@ package kern
 
 import "math"
 
-// few is how many terms of a sum along a row are added in float32, in rowLanes lanes, before the sum moves on to float64.
+// few is how many terms of a sum along a row are added in float32, in rowLanes lanes, before the sum moves on to
+// float64.
 const (
 	few      = 1024
 	rowLanes = 16
@@ -42,7 +43,8 @@ func Spread(x []float32, mean float32) (s float64) {
 	return s
 }
 
-// Slopes are the sums of dy*gamma and of dy*gamma*(x - mean), all of one length: what the gradient of a layer norm takes from a row.
+// Slopes are the sums of dy*gamma and of dy*gamma*(x - mean), all of one length: what the gradient of a layer norm
+// takes from a row.
 func Slopes(dy, x, gamma []float32, mean float32) (s, q float64) {
 	x, gamma = x[:len(dy)], gamma[:len(dy)]
 	for len(dy) > 0 {

@@ -9,7 +9,8 @@ import (
 // rowLengths are around all vector widths and around the terms that are added in float32.
 var rowLengths = []int{1, 3, 7, 8, 9, 15, 16, 17, 31, 33, 65, 100, 1003, few, few + 1, 3*few - 5}
 
-// Sums along a row have the bits of plain Go at every level, are close to float64's, read nothing outside, and allocate nothing.
+// Sums along a row have the bits of plain Go at every level, are close to float64's, read nothing outside, and allocate
+// nothing.
 func TestRowSums(t *testing.T) {
 	const mean, wd = 0.25, 0.5
 	sums := func(x, y, z []float32) []float64 {
@@ -26,7 +27,8 @@ func TestRowSums(t *testing.T) {
 			want[8] = math.Inf(-1)
 			for i := range n {
 				a, b, c := float64(x.v[i]), float64(y.v[i]), float64(z.v[i])
-				for j, term := range []float64{a, a * b, (a - mean) * (a - mean), a * c, a * c * (b - mean), a * a, b * b, (b + wd*a) * (b + wd*a)} {
+				for j, term := range []float64{a, a * b, (a - mean) * (a - mean), a * c, a * c * (b - mean), a * a,
+					b * b, (b + wd*a) * (b + wd*a)} {
 					want[j] += term
 				}
 				want[8] = max(want[8], a)
@@ -45,7 +47,10 @@ func TestRowSums(t *testing.T) {
 						t.Fatalf("sum %d is %v, want %v", j, v, want[j])
 					}
 				}
-				if n := testing.AllocsPerRun(3, func() { Slopes(x.v, y.v, z.v, Max(x.v)); Norms(x.v, y.v, float32(Sum(z.v))) }); n != 0 {
+				if n := testing.AllocsPerRun(3, func() {
+					Slopes(x.v, y.v, z.v, Max(x.v))
+					Norms(x.v, y.v, float32(Sum(z.v)))
+				}); n != 0 {
 					t.Errorf("%v allocations, want 0", n)
 				}
 			})
@@ -59,8 +64,10 @@ func TestMax(t *testing.T) {
 		x    []float32
 		want float32
 	}{
-		{[]float32{-3}, -3}, {[]float32{-3, -1, -2}, -1}, {[]float32{-inf, -inf}, -inf}, {[]float32{nan, -5, nan}, -5}, {[]float32{-inf, 4, inf}, inf},
-		{append(fillOf(20, -7), -6), -6}, {append([]float32{-6}, fillOf(33, -7)...), -6}, {append(fillOf(16, nan), -2), -2},
+		{[]float32{-3}, -3}, {[]float32{-3, -1, -2}, -1}, {[]float32{-inf, -inf}, -inf}, {[]float32{nan, -5, nan}, -5},
+		{[]float32{-inf, 4, inf}, inf},
+		{append(fillOf(20, -7), -6), -6}, {append([]float32{-6}, fillOf(33, -7)...), -6}, {append(fillOf(16, nan), -2),
+			-2},
 	} {
 		eachLevel(t, func(t *testing.T) {
 			if got := Max(c.x); got != c.want {

@@ -2,8 +2,8 @@ package kern
 
 import "unsafe"
 
-// scatter copies rows of 32 floats, the sums of a tile: row p*images + i to dst + p*pixelStep + i*imageStep, in bytes. The assembly knows
-// this layout.
+// scatter copies rows of 32 floats, the sums of a tile: row p*images + i to dst + p*pixelStep + i*imageStep, in bytes.
+// The assembly knows this layout.
 type scatter struct {
 	dst, src             unsafe.Pointer
 	images, pixels       uintptr // at least 1

@@ -6,8 +6,9 @@ import "unsafe"
 //
 //	C[mr,n] (+)= sum over blocks q < nb and k < K of A[aoff[q] + i*rs + k*cs] * B[boff[q] + k*bs + j]
 //
-// with strides and offsets in bytes. A row of B holds nr readable floats whatever n is; C is touched in its n columns only. Sums run over
-// q, then k, one fused multiply-add each (plain Go rounds twice), and do not depend on mr or n. The assembly knows this layout.
+// with strides and offsets in bytes. A row of B holds nr readable floats whatever n is; C is touched in its n columns
+// only. Sums run over q, then k, one fused multiply-add each (plain Go rounds twice), and do not depend on mr or n. The
+// assembly knows this layout.
 type tile struct {
 	c    unsafe.Pointer
 	ldc  uintptr
@@ -24,8 +25,8 @@ type tile struct {
 	boff *uintptr
 }
 
-// tower is count equal tiles that share B, with A and C of each that many bytes behind the one before: one call of the micro-kernel, since
-// entering and leaving it costs as much as a small tile. The assembly knows this layout too.
+// tower is count equal tiles that share B, with A and C of each that many bytes behind the one before: one call of the
+// micro-kernel, since entering and leaving it costs as much as a small tile. The assembly knows this layout too.
 type tower struct {
 	tile
 	count, stepA, stepC uintptr
@@ -53,8 +54,8 @@ func (f *fetches) set(blocks int, of ...[]float32) {
 	f.ahead, f.after = fs[0], [2]fetch(fs[1:])
 }
 
-// fetch is memory that a tower asks for, some lines before each block of each tile, so that it is in the core's own caches when its turn
-// comes. Plain Go and NEON do not.
+// fetch is memory that a tower asks for, some lines before each block of each tile, so that it is in the core's own
+// caches when its turn comes. Plain Go and NEON do not.
 type fetch struct {
 	at         uintptr // of memory that somebody keeps
 	left, each uintptr // lines still to be asked for, and before each block
@@ -86,7 +87,8 @@ func (s *tower) rows(n int) {
 	s.a, s.c = a, c
 }
 
-// strips is rows where A lies in strips [k][rows of a tile] one behind the other, as tileRows cuts n. Tiles from row last on are left out.
+// strips is rows where A lies in strips [k][rows of a tile] one behind the other, as tileRows cuts n. Tiles from row
+// last on are left out.
 func (s *tower) strips(n, last int) {
 	tiles, height, higher := tileRows(n)
 	a, c := s.a, s.c

@@ -186,12 +186,14 @@ func (l *channelSum) run() {
 }
 
 // assembly applies the transform; strides are in bytes, n in channels.
-func (k winogradTransform) assembly(dst *float32, to winogradStrides, src *float32, from winogradStrides, n, count int) {
+func (k winogradTransform) assembly(dst *float32, to winogradStrides, src *float32, from winogradStrides, n,
+	count int) {
 	f, vectors := winogradAssembly[k].narrow, n/8
 	if active == avx512 {
 		f, vectors = winogradAssembly[k].wide, n/16
 	}
-	f(dst, bytes(to.row), bytes(to.column), bytes(to.next-n), src, bytes(from.row), bytes(from.column), bytes(from.next-n), uintptr(vectors), uintptr(count))
+	f(dst, bytes(to.row), bytes(to.column), bytes(to.next-n), src, bytes(from.row), bytes(from.column),
+		bytes(from.next-n), uintptr(vectors), uintptr(count))
 }
 
 // winogradAssembly are the transforms' kernels, of vectors of 8 and of 16 floats.

@@ -1,7 +1,7 @@
 package kern
 
-// Values are numbers in memory: float32s, or bfloat16s where those are set. An operand that a product rounds to bfloat16 anyway may be
-// kept in two bytes without any change of the result.
+// Values are numbers in memory: float32s, or bfloat16s where those are set. An operand that a product rounds to
+// bfloat16 anyway may be kept in two bytes without any change of the result.
 type Values struct {
 	F32  []float32
 	BF16 []uint16

@@ -2,8 +2,8 @@ package kern
 
 import "math"
 
-// The passes of this file are elementwise. All slices have at least the length of y, the result, which may be one of the operands. The
-// plain Go beside them gives the same bits as the assembly.
+// The passes of this file are elementwise. All slices have at least the length of y, the result, which may be one of
+// the operands. The plain Go beside them gives the same bits as the assembly.
 
 // passTable is the assembly of one level; n is a multiple of lanes, and not 0.
 type passTable struct {
@@ -12,10 +12,11 @@ type passTable struct {
 	gelu                                 func(y, x *float32, n uintptr)
 	reluGrad, geluGrad, addPass, addRelu func(y, a, b *float32, n uintptr)
 	scaleShift, scaleShiftRelu           func(y, x, a, b *float32, n uintptr)
-	scaleShiftRows, scaleShiftReluRows   func(y *float32, ldy uintptr, x *float32, ldx uintptr, a, b *float32, m, n uintptr)
-	scaleShiftAdd, scaleShiftAddRelu     func(y, x, a, b, r *float32, n uintptr)
-	combine                              func(y, p, q, a, b, c *float32, n uintptr)
-	combineRelu                          func(y, p, x, s, t, a, b, c *float32, n uintptr)
+	scaleShiftRows, scaleShiftReluRows   func(y *float32, ldy uintptr, x *float32, ldx uintptr, a, b *float32, m,
+		n uintptr)
+	scaleShiftAdd, scaleShiftAddRelu func(y, x, a, b, r *float32, n uintptr)
+	combine                          func(y, p, q, a, b, c *float32, n uintptr)
+	combineRelu                      func(y, p, x, s, t, a, b, c *float32, n uintptr)
 }
 
 // whole is the part of n elements from at on that fills vectors of level l.

@@ -4,13 +4,16 @@ package kern
 
 var passes = [...]passTable{
 	generic: {},
-	avx2:    {8, relu256, gelu256, reluGrad256, geluGrad256, addPass256, addRelu256, scaleShift256, scaleShiftRelu256, scaleShiftRows256, scaleShiftReluRows256, scaleShiftAdd256, scaleShiftAddRelu256, combine256, combineRelu256},
-	avx512:  {16, relu512, gelu512, reluGrad512, geluGrad512, addPass512, addRelu512, scaleShift512, scaleShiftRelu512, scaleShiftRows512, scaleShiftReluRows512, scaleShiftAdd512, scaleShiftAddRelu512, combine512, combineRelu512},
+	avx2: {8, relu256, gelu256, reluGrad256, geluGrad256, addPass256, addRelu256, scaleShift256, scaleShiftRelu256,
+		scaleShiftRows256, scaleShiftReluRows256, scaleShiftAdd256, scaleShiftAddRelu256, combine256, combineRelu256},
+	avx512: {16, relu512, gelu512, reluGrad512, geluGrad512, addPass512, addRelu512, scaleShift512, scaleShiftRelu512,
+		scaleShiftRows512, scaleShiftReluRows512, scaleShiftAdd512, scaleShiftAddRelu512, combine512, combineRelu512},
 }
 
 var halfPasses = halfTable{
 	reluGrad: reluGradHalf512, scaleShift: scaleShiftHalf512, scaleShiftRelu: scaleShiftReluHalf512,
-	combine: combineHalf512, combineRelu: combineReluHalf512, combineHalves: combineHalves512, combineReluHalves: combineReluHalves512,
+	combine: combineHalf512, combineRelu: combineReluHalf512, combineHalves: combineHalves512,
+	combineReluHalves:     combineReluHalves512,
 	scaleShiftAddReluHalf: scaleShiftAddReluHalf512, scaleShiftAddReluHalves: scaleShiftAddReluHalves512,
 	gelu: geluHalf512, lookup: lookup512, lookupTimes: lookupTimes512,
 }

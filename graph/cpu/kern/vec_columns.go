@@ -139,7 +139,8 @@ func widen(s []float64, a []float32) {
 // stripSums are the sums of a strip of at most maxLanes columns.
 type stripSums = [maxLanes]float32
 
-// columnSum4, columnSpread4, columnCentred4 and columnCentredRelu4 are the assembly's kernels for strips of 4 columns of n rows.
+// columnSum4, columnSpread4, columnCentred4 and columnCentredRelu4 are the assembly's kernels for strips of 4 columns
+// of n rows.
 
 func columnSum4(s *stripSums, x []float32, c, n int) {
 	var s0, s1, s2, s3 float32

@@ -2,7 +2,8 @@ package kern
 
 import "math"
 
-// Passes with an operand or the result in bfloat16. Their results are those of the same pass over float32 copies, bit for bit.
+// Passes with an operand or the result in bfloat16. Their results are those of the same pass over float32 copies, bit
+// for bit.
 
 // halfTable is the assembly of AVX-512; other levels have none.
 type halfTable struct {

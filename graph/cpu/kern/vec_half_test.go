@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// halfPassCases are the passes with operands in bfloat16, beside the same in float32: operand k is read in bfloat16 where half says so.
+// halfPassCases are the passes with operands in bfloat16, beside the same in float32: operand k is read in bfloat16
+// where half says so.
 var halfPassCases = []struct {
 	name     string
 	half     []bool // by operand
@@ -16,9 +17,13 @@ var halfPassCases = []struct {
 }{
 	{"ReluGrad", []bool{false, true}, false, func(y Values, in []Values) { ReluGradHalf(y.F32, in[0].F32, in[1].BF16) },
 		func(y []float32, in [][]float32) { ReluGrad(y, in[0], in[1]) }},
-	{"ScaleShift", []bool{true, false, false}, false, func(y Values, in []Values) { ScaleShiftHalf(y.F32, in[0].BF16, in[1].F32, in[2].F32, false) },
+	{"ScaleShift", []bool{true, false, false}, false, func(y Values, in []Values) {
+		ScaleShiftHalf(y.F32, in[0].BF16, in[1].F32, in[2].F32, false)
+	},
 		func(y []float32, in [][]float32) { ScaleShift(y, in[0], in[1], in[2], false) }},
-	{"ScaleShift relu", []bool{true, false, false}, false, func(y Values, in []Values) { ScaleShiftHalf(y.F32, in[0].BF16, in[1].F32, in[2].F32, true) },
+	{"ScaleShift relu", []bool{true, false, false}, false, func(y Values, in []Values) {
+		ScaleShiftHalf(y.F32, in[0].BF16, in[1].F32, in[2].F32, true)
+	},
 		func(y []float32, in [][]float32) { ScaleShift(y, in[0], in[1], in[2], true) }},
 	{"Combine", []bool{false, true, false, false, false}, false,
 		func(y Values, in []Values) {
@@ -48,7 +53,9 @@ var halfPassCases = []struct {
 		func(y []float32, in [][]float32) { CombineRelu(y, in[0], in[1], in[2], in[3], in[4], in[5], in[6]) }},
 	{"Gelus of half", []bool{true}, true, func(y Values, in []Values) { GelusHalves(y.BF16, in[0].BF16) },
 		func(y []float32, in [][]float32) { Gelus(y, in[0]) }},
-	{"GeluGrads", []bool{false, true}, false, func(y Values, in []Values) { GeluGradsHalf(y.F32, in[0].F32, in[1].BF16) },
+	{"GeluGrads", []bool{false, true}, false, func(y Values, in []Values) {
+		GeluGradsHalf(y.F32, in[0].F32, in[1].BF16)
+	},
 		func(y []float32, in [][]float32) { GeluGrads(y, in[0], in[1]) }},
 	{"Gelus", []bool{false}, true, func(y Values, in []Values) { GelusHalf(y.BF16, in[0].F32) },
 		func(y []float32, in [][]float32) { Gelus(y, in[0]) }},

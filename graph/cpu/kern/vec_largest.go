@@ -2,8 +2,8 @@ package kern
 
 import "fmt"
 
-// GiveLargest is the gradient of a maximum over a window: for every c, d[c] is added to dx[p+c] for the first of the places p where x[p+c] is
-// largest. Places are at least len(d) apart. NaN is larger than nothing.
+// GiveLargest is the gradient of a maximum over a window: for every c, d[c] is added to dx[p+c] for the first of the
+// places p where x[p+c] is largest. Places are at least len(d) apart. NaN is larger than nothing.
 func GiveLargest(dx, x, d []float32, places []int) {
 	n := len(d)
 	if n == 0 || len(places) == 0 {
@@ -11,7 +11,8 @@ func GiveLargest(dx, x, d []float32, places []int) {
 	}
 	for _, p := range places {
 		if p < 0 || p+n > len(x) || p+n > len(dx) {
-			panic(fmt.Sprintf("kern: GiveLargest: %d elements at place %d are not within the %d of x and %d of dx", n, p, len(x), len(dx)))
+			panic(fmt.Sprintf("kern: GiveLargest: %d elements at place %d are not within the %d of x and %d of dx", n,
+				p, len(x), len(dx)))
 		}
 	}
 	done := 0

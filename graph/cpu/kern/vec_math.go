@@ -11,10 +11,12 @@ const (
 	ln2Lo    = -2.12194440e-4
 )
 
-// Exp is e^x within 2 ulp; 0 where the result would be subnormal (below -86.99), so that no slow numbers enter the next product.
+// Exp is e^x within 2 ulp; 0 where the result would be subnormal (below -86.99), so that no slow numbers enter the next
+// product.
 //
-// x = n ln 2 + r, e^x = 2^n p(r) with the polynomial of Cephes' expf (Moshier 1989). 2^n is made as 2^(n-1), doubled before: that factor is 0 at
-// the lower end and keeps n = 128 finite. Conversions keep the compiler from fusing multiplications with additions.
+// x = n ln 2 + r, e^x = 2^n p(r) with the polynomial of Cephes' expf (Moshier 1989). 2^n is made as 2^(n-1), doubled
+// before: that factor is 0 at the lower end and keeps n = 128 finite. Conversions keep the compiler from fusing
+// multiplications with additions.
 func Exp(x float32) float32 {
 	if x < expMin {
 		x = expMin
@@ -44,8 +46,8 @@ func Flush(x float32) float32 {
 	return x
 }
 
-// tail is P(X > a) of the standard normal distribution for a >= 0, by Abramowitz and Stegun 7.1.26 within 1e-7, and e^(-a*a/2), which both
-// it and the density need.
+// tail is P(X > a) of the standard normal distribution for a >= 0, by Abramowitz and Stegun 7.1.26 within 1e-7, and
+// e^(-a*a/2), which both it and the density need.
 func tail(a float32) (q, e float32) {
 	e = Exp(float32(-0.5*a) * a)
 	t := 1 / (1 + float32(a*(0.3275911*math.Sqrt2/2)))

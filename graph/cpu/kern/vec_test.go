@@ -21,7 +21,9 @@ var passCases = []struct {
 	{"ScaleShiftAdd", 4, func(y []float32, in [][]float32) { ScaleShiftAdd(y, in[0], in[1], in[2], in[3], false) }},
 	{"ScaleShiftAdd relu", 4, func(y []float32, in [][]float32) { ScaleShiftAdd(y, in[0], in[1], in[2], in[3], true) }},
 	{"Combine", 5, func(y []float32, in [][]float32) { Combine(y, in[0], in[1], in[2], in[3], in[4]) }},
-	{"CombineRelu", 7, func(y []float32, in [][]float32) { CombineRelu(y, in[0], in[1], in[2], in[3], in[4], in[5], in[6]) }},
+	{"CombineRelu", 7, func(y []float32, in [][]float32) {
+		CombineRelu(y, in[0], in[1], in[2], in[3], in[4], in[5], in[6])
+	}},
 	{"Exps", 1, func(y []float32, in [][]float32) { Exps(y, in[0], 0.5) }},
 	{"Gelus", 1, func(y []float32, in [][]float32) { Gelus(y, in[0]) }},
 	{"GeluGrads", 2, func(y []float32, in [][]float32) { GeluGrads(y, in[0], in[1]) }},
@@ -40,11 +42,12 @@ var passCases = []struct {
 	{"SoftmaxGrad", 2, func(y []float32, in [][]float32) { SoftmaxGrad(y, in[0], in[1], 0.9, 0.8) }},
 }
 
-// The assembly of every level gives the bits of plain Go, also in place, for lengths around all vector widths and values of all
-// kinds but subnormal.
+// The assembly of every level gives the bits of plain Go, also in place, for lengths around all vector widths and
+// values of all kinds but subnormal.
 func TestPasses(t *testing.T) {
 	inf := float32(math.Inf(1))
-	special := []float32{0, float32(math.Copysign(0, -1)), inf, -inf, float32(math.NaN()), -86.9, -87.2, -87.4, -200, 88.3, 88.7, 88.8, 90, 1e30, -13}
+	special := []float32{0, float32(math.Copysign(0, -1)), inf, -inf, float32(math.NaN()), -86.9, -87.2, -87.4, -200,
+		88.3, 88.7, 88.8, 90, 1e30, -13}
 	for _, p := range passCases {
 		t.Run(p.name, func(t *testing.T) {
 			for _, n := range []int{0, 1, 7, 8, 15, 16, 17, 31, 33, 100, 1003} {
@@ -88,14 +91,16 @@ func sameOrNaN(t *testing.T, what string, got, want []float32) {
 	t.Helper()
 	for i, w := range want {
 		if g := got[i]; math.Float32bits(g) != math.Float32bits(w) && !(g != g && w != w) {
-			t.Fatalf("%s: element %d is %v (%#x), plain Go gives %v (%#x)", what, i, g, math.Float32bits(g), w, math.Float32bits(w))
+			t.Fatalf("%s: element %d is %v (%#x), plain Go gives %v (%#x)", what, i, g, math.Float32bits(g), w,
+				math.Float32bits(w))
 		}
 	}
 }
 
 func TestColumns(t *testing.T) {
 	for _, size := range []struct{ rows, c, row0, row1, col0, col1 int }{
-		{1, 1, 0, 1, 0, 1}, {3, 5, 0, 3, 1, 5}, {200, 64, 3, 200, 0, 64}, {129, 37, 0, 129, 0, 37}, {70, 300, 5, 70, 17, 273}, {64, 12, 0, 64, 0, 12},
+		{1, 1, 0, 1, 0, 1}, {3, 5, 0, 3, 1, 5}, {200, 64, 3, 200, 0, 64}, {129, 37, 0, 129, 0, 37},
+		{70, 300, 5, 70, 17, 273}, {64, 12, 0, 64, 0, 12},
 	} {
 		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			r := newRand(size)
@@ -124,8 +129,10 @@ func TestColumns(t *testing.T) {
 				s, spare := make([]float64, sums*n), make([]float64, 2*n)
 				AddColumns(s[:n], x.v, size.c, size.row0, size.row1, size.col0, size.col1)
 				AddSpread(s[n:2*n], s[2*n:3*n], x.v, mean.v, size.c, size.row0, size.row1, size.col0, size.col1)
-				AddCentred(s[3*n:4*n], s[4*n:5*n], dy.v, x.v, mean.v, size.c, size.row0, size.row1, size.col0, size.col1)
-				AddCentredRelu(s[5*n:6*n], s[6*n:], dy.v, x.v, mean.v, scale.v, shift.v, size.c, size.row0, size.row1, size.col0, size.col1)
+				AddCentred(s[3*n:4*n], s[4*n:5*n], dy.v, x.v, mean.v, size.c, size.row0, size.row1, size.col0,
+					size.col1)
+				AddCentredRelu(s[5*n:6*n], s[6*n:], dy.v, x.v, mean.v, scale.v, shift.v, size.c, size.row0, size.row1,
+					size.col0, size.col1)
 				if first == nil {
 					first = s
 				}

@@ -2,11 +2,12 @@ package kern
 
 import "fmt"
 
-// winograd is a 3x3 convolution, or the gradient by x as a convolution with turned weights: transform patches of x to points (V), multiply each
-// point with the transformed weights (U) to M, and transform M to patches of y.
+// winograd is a 3x3 convolution, or the gradient by x as a convolution with turned weights: transform patches of x to
+// points (V), multiply each point with the transformed weights (U) to M, and transform M to patches of y.
 //
-// Where U is small, a task takes some tiles through all three stages within L2, a point after the other, whose V stays in L1 for all channels.
-// Where U is large, the stages run one after the other over many tiles, and the products are cut by points, so that U is read once.
+// Where U is small, a task takes some tiles through all three stages within L2, a point after the other, whose V stays
+// in L1 for all channels. Where U is large, the stages run one after the other over many tiles, and the products are
+// cut by points, so that U is read once.
 type winograd struct {
 	tiles    winogradTiles
 	backward bool
@@ -165,7 +166,8 @@ func (g *winograd) shared() int {
 	return g.turnedFloats() + g.points()*g.uPoint + g.stagedFloats(g.vPoint) + g.stagedFloats(g.mPoint)
 }
 
-// turnWeights transposes 64 rows of one tap: [Ci,Co] to [Co,Ci], which are the input and output channels of the gradient.
+// turnWeights transposes 64 rows of one tap: [Ci,Co] to [Co,Ci], which are the input and output channels of the
+// gradient.
 func (g *winograd) turnWeights(task, _ int) {
 	s := &g.tiles
 	tap, i := task%9, task/9*64
@@ -174,7 +176,8 @@ func (g *winograd) turnWeights(task, _ int) {
 	transpose(g.turned[tap*size+i*s.co:], s.co, g.w[tap*size+i:(tap+1)*size], s.ci, s.co, n)
 }
 
-// filter transforms the weights of up to 32 input channels for one panel: U [point][panel][part][Ci][nr]. The gradient's taps count backwards.
+// filter transforms the weights of up to 32 input channels for one panel: U [point][panel][part][Ci][nr]. The
+// gradient's taps count backwards.
 func (g *winograd) filter(task, _ int) {
 	s, f, nr := &g.tiles, g.tiles.form, g.level.nr
 	q, i0 := task%g.panels(), task/g.panels()*32
@@ -187,7 +190,8 @@ func (g *winograd) filter(task, _ int) {
 	from := winogradStrides{3 * f.step * tap, f.step * tap, s.co}
 	for p := range f.in.parts {
 		part := f.taps[p+q/g.partPanels()]
-		part.transform.apply(g.u[(q*s.inputFloats()+p*s.ci+i0)*nr:], to, w, (3*part.i+part.j)*tap+i0*s.co+c0, from, min(nr, s.co-c0), min(32, s.ci-i0))
+		part.transform.apply(g.u[(q*s.inputFloats()+p*s.ci+i0)*nr:], to, w, (3*part.i+part.j)*tap+i0*s.co+c0, from,
+			min(nr, s.co-c0), min(32, s.ci-i0))
 	}
 }
 
@@ -204,7 +208,8 @@ func (g *winograd) product(m, v []float32, n, point, q int, ahead []float32) {
 		return
 	}
 	l := &g.lists[s.form.infinite(point)]
-	t := tower{tile: tile{rs: bytes(g.vRow), cs: floatSize, bs: bytes(nr), k: uintptr(s.ci), ldc: bytes(g.mRow), nb: uintptr(l.n), aoff: &l.aoff[0], boff: &l.boff[0]}}
+	t := tower{tile: tile{rs: bytes(g.vRow), cs: floatSize, bs: bytes(nr), k: uintptr(s.ci), ldc: bytes(g.mRow),
+		nb: uintptr(l.n), aoff: &l.aoff[0], boff: &l.boff[0]}}
 	t.columns(min(nr, s.co-g.channel(q)))
 	t.b = ptr(g.u, point*g.uPoint+q*s.inputFloats()*nr)
 	t.a, t.c = ptr(v, point*g.vPoint), ptr(m, point*g.mPoint)
@@ -213,7 +218,8 @@ func (g *winograd) product(m, v []float32, n, point, q int, ahead []float32) {
 	t.rows(n)
 }
 
-// output transforms n channels of one part of tiles t0 to t1, the first of them in row 0 of m, to those of the result from c0 on.
+// output transforms n channels of one part of tiles t0 to t1, the first of them in row 0 of m, to those of the result
+// from c0 on.
 func (g *winograd) output(m []float32, t0, t1, part, c0, n int, patch []float32) {
 	p := winogradPoints{m, g.tiles.form.side, g.mPoint, g.mRow, patch}
 	g.tiles.out.write(g.dst, part, c0, n, &p, t0, t1)

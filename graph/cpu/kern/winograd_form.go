@@ -2,12 +2,13 @@ package kern
 
 import "math"
 
-// winogradForm is one of Winograd's algorithms for a 3x3 convolution or its gradients: patches of the source and the weights are taken to side x side
-// points and multiplied there, and the products are taken to patches of the result.
+// winogradForm is one of Winograd's algorithms for a 3x3 convolution or its gradients: patches of the source and the
+// weights are taken to side x side points and multiplied there, and the products are taken to patches of the result.
 //
-// A convolution of stride 2 falls into four, by even and odd rows and columns of the padded image: of 2x2, 2x1, 1x2 and 1x1 taps, each of
-// stride 1. These are the parts of its source (or, of the gradient by x, of its result), every second pixel of a patch. At the last row or
-// column of points, infinity, parts of odd rows or columns are missing: 16*4 + 8*2 + 1 = 81 products for 4x4 outputs, where the taps are 144.
+// A convolution of stride 2 falls into four, by even and odd rows and columns of the padded image: of 2x2, 2x1, 1x2 and
+// 1x1 taps, each of stride 1. These are the parts of its source (or, of the gradient by x, of its result), every second
+// pixel of a patch. At the last row or column of points, infinity, parts of odd rows or columns are missing: 16*4 + 8*2
+// + 1 = 81 products for 4x4 outputs, where the taps are 144.
 type winogradForm struct {
 	side   int
 	in     winogradSide
@@ -18,7 +19,8 @@ type winogradForm struct {
 	finish []winogradTransform // of the gradient by w: points to the gradient by each part's taps
 }
 
-// winogradSide is how images are cut: size x size pixels a patch, in parts whose pixels lie step apart. Patches begin 4*step pixels apart.
+// winogradSide is how images are cut: size x size pixels a patch, in parts whose pixels lie step apart. Patches begin
+// 4*step pixels apart.
 type winogradSide struct {
 	size, step int
 	parts      []winogradPart
@@ -94,7 +96,8 @@ func (f *winogradForm) has(part, point int) bool {
 	return point/f.side < rows && point%f.side < columns
 }
 
-// infinite is 1 for points of the last column, 2 for those of the last row, 3 for the last point of all, 0 for the others.
+// infinite is 1 for points of the last column, 2 for those of the last row, 3 for the last point of all, 0 for the
+// others.
 func (f *winogradForm) infinite(point int) (k int) {
 	if point/f.side == f.side-1 {
 		k = 2
@@ -107,13 +110,15 @@ func (f *winogradForm) infinite(point int) (k int) {
 
 // winogradOK says whether there is a form of the convolution in all three directions.
 func (c *Conv) winogradOK() bool {
-	if c.KH != 3 || c.KW != 3 || c.DH != 1 || c.DW != 1 || c.Groups != 1 || c.Ci%winogradLanes != 0 || c.Co%winogradLanes != 0 {
+	if c.KH != 3 || c.KW != 3 || c.DH != 1 || c.DW != 1 || c.Groups != 1 || c.Ci%winogradLanes != 0 ||
+		c.Co%winogradLanes != 0 {
 		return false
 	}
 	return c.SH == 1 && c.SW == 1 && c.PH <= 2 && c.PW <= 2 || c.SH == 2 && c.SW == 2 && c.PH == 1 && c.PW == 1
 }
 
-// winogradPays says whether it is faster than direct: patches mostly full, and enough of them to pay for transforming the weights.
+// winogradPays says whether it is faster than direct: patches mostly full, and enough of them to pay for transforming
+// the weights.
 func (c *Conv) winogradPays() bool {
 	tiles := ceil(c.OH, 4) * ceil(c.OW, 4)
 	if c.SH == 2 {
@@ -137,7 +142,8 @@ type winogradBlocks struct {
 // Where L2 is small, V of a few tiles is read once a point, and gradients by w go through L3.
 var (
 	winogradTall  = winogradBlocks{group: 56, panels: 1, tiles: winogradMost, rows: 64, weights: winogradWide}
-	winogradShort = winogradBlocks{group: 24, most: 72, floats: 200 << 10, panels: math.MaxInt, tiles: 96, rows: 32, strided: true}
+	winogradShort = winogradBlocks{group: 24, most: 72, floats: 200 << 10, panels: math.MaxInt, tiles: 96, rows: 32,
+		strided: true}
 )
 
 const (

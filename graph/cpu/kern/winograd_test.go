@@ -36,14 +36,16 @@ func TestWinogradTransforms(t *testing.T) {
 							want, size := 0.0, 0.0
 							for a := range srcRows {
 								for b := range srcColumns {
-									p := float64(down[i][a]) * float64(right[j][b]) * float64(src.v[at+c.from.at(a, b, m)+l])
+									p := float64(down[i][a]) * float64(right[j][b]) *
+										float64(src.v[at+c.from.at(a, b, m)+l])
 									want += p
 									size += math.Abs(p)
 								}
 							}
 							got := float64(dst.v[c.to.at(i, j, m)+l])
 							if !(math.Abs(got-want) <= 1e-6*size) {
-								t.Fatalf("transform %d, %d channels, rectangle %d, strides %v %v: element (%d,%d,%d) is %g, want %g", k, c.n, m, c.to, c.from, i, j, l, got, want)
+								t.Fatalf("transform %d, %d channels, rectangle %d, strides %v %v: element "+
+									"(%d,%d,%d) is %g, want %g", k, c.n, m, c.to, c.from, i, j, l, got, want)
 							}
 						}
 					}
@@ -138,7 +140,8 @@ func directData(t *testing.T, c Conv) *convData {
 
 func TestWinogradThreads(t *testing.T) {
 	eachLevel(t, func(t *testing.T) {
-		for _, c := range []Conv{conv(9, 13, 13, 32, 64, 3, 1, 1, 1, 1), conv(9, 17, 18, 32, 64, 3, 2, 1, 1, 1), conv(3, 8, 8, 256, 256, 3, 1, 1, 1, 1)} {
+		for _, c := range []Conv{conv(9, 13, 13, 32, 64, 3, 1, 1, 1, 1), conv(9, 17, 18, 32, 64, 3, 2, 1, 1, 1),
+			conv(3, 8, 8, 256, 256, 3, 1, 1, 1, 1)} {
 			if (active == generic || testing.Short()) && c.Ci > 64 {
 				continue
 			}
@@ -161,13 +164,15 @@ func TestWinogradThreads(t *testing.T) {
 }
 
 func TestWinogradAllocatesNothing(t *testing.T) {
-	for _, c := range []Conv{conv(2, 8, 8, 32, 32, 3, 1, 1, 1, 1), conv(2, 8, 8, 32, 32, 3, 2, 1, 1, 1), conv(1, 8, 8, 256, 256, 3, 1, 1, 1, 1)} {
+	for _, c := range []Conv{conv(2, 8, 8, 32, 32, 3, 1, 1, 1, 1), conv(2, 8, 8, 32, 32, 3, 2, 1, 1, 1),
+		conv(1, 8, 8, 256, 256, 3, 1, 1, 1, 1)} {
 		if testing.Short() && c.Ci >= 256 {
 			continue
 		}
 		c.Algorithm = Winograd
 		d := directData(t, c)
-		fs, ds, ws := make([]float32, c.ForwardScratch()), make([]float32, c.BackwardDataScratch()), make([]float32, c.BackwardWeightsScratch())
+		fs, ds, ws := make([]float32, c.ForwardScratch()), make([]float32, c.BackwardDataScratch()),
+			make([]float32, c.BackwardWeightsScratch())
 		if n := testing.AllocsPerRun(5, func() {
 			c.Forward(d.x.v, d.w.v, d.gotY.v, fs)
 			c.BackwardData(d.dy.v, d.w.v, d.gotX.v, ds)
@@ -179,7 +184,9 @@ func TestWinogradAllocatesNothing(t *testing.T) {
 }
 
 func TestWinogradRefused(t *testing.T) {
-	for _, c := range []Conv{conv(1, 8, 8, 16, 16, 3, 2, 0, 1, 1), rect(1, 8, 8, 16, 16, 3, 3, 2, 1, 1, 1, 1, 1, 1), rect(1, 8, 8, 16, 16, 3, 3, 2, 2, 1, 0, 1, 1, 1), conv(1, 8, 8, 16, 17, 3, 1, 1, 1, 1), conv(1, 8, 8, 16, 16, 3, 1, 3, 1, 1), conv(1, 8, 8, 16, 16, 5, 1, 1, 1, 1)} {
+	for _, c := range []Conv{conv(1, 8, 8, 16, 16, 3, 2, 0, 1, 1), rect(1, 8, 8, 16, 16, 3, 3, 2, 1, 1, 1, 1, 1, 1),
+		rect(1, 8, 8, 16, 16, 3, 3, 2, 2, 1, 0, 1, 1, 1), conv(1, 8, 8, 16, 17, 3, 1, 1, 1, 1),
+		conv(1, 8, 8, 16, 16, 3, 1, 3, 1, 1), conv(1, 8, 8, 16, 16, 5, 1, 1, 1, 1)} {
 		if c.Algorithm = Winograd; c.Check() == nil {
 			t.Errorf("%s: Winograd is accepted", convName(c))
 		}

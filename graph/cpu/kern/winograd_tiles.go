@@ -60,8 +60,8 @@ func (v *winogradView) at(t int) (b, i, j int) {
 	return t / (v.th * v.tw), t/v.tw%v.th*step - v.ph, t%v.tw*step - v.pw
 }
 
-// run is how many tiles from t on, before t1, have size x size pixels from (i,j) on inside their images, at equal distances: tiles side by side, or all
-// where an image is one tile.
+// run is how many tiles from t on, before t1, have size x size pixels from (i,j) on inside their images, at equal
+// distances: tiles side by side, or all where an image is one tile.
 func (v *winogradView) run(t, t1, i, j, size int) (n, next int) {
 	if i < 0 || j < 0 || i+size > v.h || j+size > v.w {
 		return 0, 0
@@ -80,7 +80,8 @@ func (v *winogradView) span(images []float32, t0, t1 int) []float32 {
 	return images[(b0*v.h+max(i0, 0))*v.w*v.c : (b1*v.h+min(i1+v.side.size, v.h))*v.w*v.c]
 }
 
-// winogradAhead is what a task asks for while it multiplies, a part with each product: where its results go, and the images of the next task.
+// winogradAhead is what a task asks for while it multiplies, a part with each product: where its results go, and the
+// images of the next task.
 type winogradAhead struct {
 	results, images []float32
 	part, parts     int
@@ -116,8 +117,8 @@ func (v *winogradView) patchFloats(p *Prologue) int {
 	return n * v.side.size * v.c
 }
 
-// read transforms tiles t0 to t1 of src behind the prologue to points. Patches at edges are copied first, behind a prologue all of them: tiles side by
-// side to a strip, so that what their patches share is computed once.
+// read transforms tiles t0 to t1 of src behind the prologue to points. Patches at edges are copied first, behind a
+// prologue all of them: tiles side by side to a strip, so that what their patches share is computed once.
 func (v *winogradView) read(p *winogradPoints, src []float32, t0, t1 int, prologue *Prologue) {
 	s, c := v.side, v.c
 	n := 0
@@ -157,7 +158,8 @@ func (v *winogradView) transform(p *winogradPoints, t int, src []float32, at, co
 	}
 }
 
-// fill copies the rows of a patch, from (i,j) of image b on and so many columns wide, through the prologue; pixels outside the image are zero.
+// fill copies the rows of a patch, from (i,j) of image b on and so many columns wide, through the prologue; pixels
+// outside the image are zero.
 func (v *winogradView) fill(dst, src []float32, b, i, j, columns int, p *Prologue) {
 	size, n := v.side.size, columns*v.c
 	left, right := min(max(-j, 0), columns), min(max(v.w-j, 0), columns) // columns inside the image
@@ -177,7 +179,8 @@ func (v *winogradView) fill(dst, src []float32, b, i, j, columns int, p *Prologu
 	p.rows(dst[top*n+left*v.c:], n, src[((b*v.h+i+top)*v.w+j+left)*v.c:], v.w*v.c, bottom-top, (right-left)*v.c)
 }
 
-// write transforms points to one part of tiles t0 to t1 of dst, channels c0 to c0+n; pixels outside the image are dropped.
+// write transforms points to one part of tiles t0 to t1 of dst, channels c0 to c0+n; pixels outside the image are
+// dropped.
 func (v *winogradView) write(dst []float32, part, c0, n int, p *winogradPoints, t0, t1 int) {
 	s, c := v.side, v.c
 	one := s.parts[part]
@@ -200,5 +203,6 @@ func (v *winogradView) write(dst []float32, part, c0, n int, p *winogradPoints, 
 	}
 }
 
-// pointStride is the distance between two points of n floats each: never a multiple of 4 KiB, which would make the points share cache sets.
+// pointStride is the distance between two points of n floats each: never a multiple of 4 KiB, which would make the
+// points share cache sets.
 func pointStride(n int) int { return roundUp(n, 1024) + 48 }

@@ -1,9 +1,11 @@
 package kern
 
-// winogradTransform is a pair of the small matrices of Winograd's algorithms, applied to both sides of a rectangle of channel vectors: dst = D src R'.
+// winogradTransform is a pair of the small matrices of Winograd's algorithms, applied to both sides of a rectangle of
+// channel vectors: dst = D src R'.
 type winogradTransform int
 
-// The transforms of F(4x4,3x3), and those of strided convolutions in four parts: even (E) or odd (O) rows of a patch, then columns.
+// The transforms of F(4x4,3x3), and those of strided convolutions in four parts: even (E) or odd (O) rows of a patch,
+// then columns.
 const (
 	winogradInput    winogradTransform = iota // 6x6 patch of x to 36 points
 	winogradOutput                            // 36 points to a 4x4 patch of y
@@ -60,8 +62,8 @@ var (
 	}
 )
 
-// The matrices for the points 0, 1, -1, 2 and infinity, made in the same way: 4 sums of 2 taps from 5 products. A kernel of one tap is one
-// of two taps whose second is 0: nothing is left of it at infinity.
+// The matrices for the points 0, 1, -1, 2 and infinity, made in the same way: 4 sums of 2 taps from 5 products. A
+// kernel of one tap is one of two taps whose second is 0: nothing is left of it at infinity.
 var (
 	evenInput = matrix{
 		{2, -1, -2, 1, 0},
@@ -145,8 +147,10 @@ type winogradStrides struct{ row, column, next int }
 // at is where element (i,j) of rectangle k lies.
 func (s *winogradStrides) at(i, j, k int) int { return i*s.row + j*s.column + k*s.next }
 
-// apply transforms n channels, a multiple of winogradLanes, of count rectangles, the first of them at at. Source strides may be negative.
-func (k winogradTransform) apply(dst []float32, to winogradStrides, src []float32, at int, from winogradStrides, n, count int) {
+// apply transforms n channels, a multiple of winogradLanes, of count rectangles, the first of them at at. Source
+// strides may be negative.
+func (k winogradTransform) apply(dst []float32, to winogradStrides, src []float32, at int, from winogradStrides, n,
+	count int) {
 	srcRows, srcColumns, rows, columns := k.size()
 	// The farthest elements are checked here; the assembly trusts them.
 	_ = dst[to.at(rows-1, columns-1, count-1)+n-1]
@@ -162,7 +166,8 @@ func (k winogradTransform) apply(dst []float32, to winogradStrides, src []float3
 }
 
 // generic is the definition: R along the rows, then D down the columns, channel by channel.
-func (k winogradTransform) generic(dst []float32, to winogradStrides, src []float32, at int, from winogradStrides, n int) {
+func (k winogradTransform) generic(dst []float32, to winogradStrides, src []float32, at int, from winogradStrides,
+	n int) {
 	down, right := winogradMatrices[k][0], winogradMatrices[k][1]
 	for c := range n {
 		var half [6][6]float32 // src R'

@@ -2,11 +2,12 @@ package kern
 
 import "fmt"
 
-// winogradDW is the gradient by w of a 3x3 convolution, the exact adjoint of winograd: transform patches of x (V) and of dy (W), sum
-// dU += V' W over tiles at each point, and transform dU to dw.
+// winogradDW is the gradient by w of a 3x3 convolution, the exact adjoint of winograd: transform patches of x (V) and
+// of dy (W), sum dU += V' W over tiles at each point, and transform dU to dw.
 //
-// Where dU is small, a task takes some tiles through the transforms and the sum, into a dU of its part; the parts are added in order. Where
-// it is large there is one dU, and the stages run one after the other over many tiles, the sums cut by points.
+// Where dU is small, a task takes some tiles through the transforms and the sum, into a dU of its part; the parts are
+// added in order. Where it is large there is one dU, and the stages run one after the other over many tiles, the sums
+// cut by points.
 type winogradDW struct {
 	tiles    winogradTiles
 	dyView   winogradView
@@ -164,7 +165,8 @@ func (g *winogradDW) fused(part, worker int) {
 
 func (g *winogradDW) transforms(task, worker int) {
 	t := g.t0 + task*winogradStrip
-	g.transform(g.v[(t-g.t0)*g.vRow:], g.w[(t-g.t0)*g.wRow:], t, min(t+winogradStrip, g.t1), g.buffers[worker*g.floats:(worker+1)*g.floats])
+	g.transform(g.v[(t-g.t0)*g.vRow:], g.w[(t-g.t0)*g.wRow:], t, min(t+winogradStrip, g.t1),
+		g.buffers[worker*g.floats:(worker+1)*g.floats])
 }
 
 func (g *winogradDW) products(task, _ int) {
@@ -187,6 +189,7 @@ func (g *winogradDW) finish(i, _ int) {
 			}
 		}
 		first := 3*f.taps[part].i + f.taps[part].j
-		k.apply(g.dw[first*tap+i*s.co:], winogradStrides{3 * f.step * tap, f.step * tap, 0}, g.u, row, winogradStrides{f.side * g.uPoint, g.uPoint, 0}, s.co, 1)
+		k.apply(g.dw[first*tap+i*s.co:], winogradStrides{3 * f.step * tap, f.step * tap, 0}, g.u, row,
+			winogradStrides{f.side * g.uPoint, g.uPoint, 0}, s.co, 1)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"selfsup/internal/golden"
 )
 
-// Model is the parameters of a fixture's model under our names. Weights that PyTorch stores as [out,in] or [out,in,kh,kw] are [in,out] or
-// [kh,kw,in,out] here, whatever axes ours join.
+// Model is the parameters of a fixture's model under our names. Weights that PyTorch stores as [out,in] or
+// [out,in,kh,kw] are [in,out] or [kh,kw,in,out] here, whatever axes ours join.
 type Model struct {
 	F    *golden.Fixture
 	Ours func(name string) string // our full name; "" for what is fixed here and there
@@ -63,8 +63,8 @@ func (m Model) Fill(t testing.TB, st *graph.Store) {
 	}
 }
 
-// Gradients compares the length and the first entries of every parameter's gradient, which gradient finds by our name. Entries are measured
-// against the largest of them, or a thousandth of the length where all are small.
+// Gradients compares the length and the first entries of every parameter's gradient, which gradient finds by our name.
+// Entries are measured against the largest of them, or a thousandth of the length where all are small.
 func (m Model) Gradients(t testing.TB, gradient func(name string) []float64, length, first float64) {
 	t.Helper()
 	for _, of := range m.F.Parameters {
@@ -77,14 +77,16 @@ func (m Model) Gradients(t testing.TB, gradient func(name string) []float64, len
 		for _, v := range g {
 			ss += v * v
 		}
-		golden.Compare(t, "gradient of "+of.Name+": length", []float64{math.Sqrt(ss)}, golden.Tensor{Data: []float64{of.L2}}, length)
+		golden.Compare(t, "gradient of "+of.Name+": length", []float64{math.Sqrt(ss)},
+			golden.Tensor{Data: []float64{of.L2}}, length)
 		largest := 1e-3 * of.L2
 		for _, v := range of.First8 {
 			largest = max(largest, math.Abs(v))
 		}
 		for i, want := range of.First8 {
 			if got := g[place(i, of.Shape)]; !(math.Abs(got-want) <= first*largest+golden.Absolute) {
-				t.Errorf("gradient of %s: entry %d: got %v, want %v (allowed %.3g)", of.Name, i, got, want, first*largest)
+				t.Errorf("gradient of %s: entry %d: got %v, want %v (allowed %.3g)", of.Name, i, got, want,
+					first*largest)
 			}
 		}
 	}

@@ -1,5 +1,6 @@
-// Package ongraph checks golden fixtures on graphs: the fixture's tensors become nodes, a function writes the counterpart, and its outputs
-// and gradients are held against the file's, in float64 on the reference backend and in float32 on the processor.
+// Package ongraph checks golden fixtures on graphs: the fixture's tensors become nodes, a function writes the
+// counterpart, and its outputs and gradients are held against the file's, in float64 on the reference backend and in
+// float32 on the processor.
 package ongraph
 
 import (
@@ -90,7 +91,8 @@ func (c *Case) Out(name string, n *graph.Node, layout golden.Layout) {
 	c.outs = append(c.outs, result{name, want})
 }
 
-// Y says that a node is the output y of a layer, and makes the loss of it: the sum of y times the given upstream gradient.
+// Y says that a node is the output y of a layer, and makes the loss of it: the sum of y times the given upstream
+// gradient.
 func (c *Case) Y(y *graph.Node, layout golden.Layout) {
 	c.Out("y", y, layout)
 	dy, ok := c.F.Inputs["grad_output"]
@@ -108,8 +110,9 @@ func (c *Case) GradientOf(name string, loss *graph.Node) {
 	c.by[name] = loss
 }
 
-// Check builds the counterpart in both element types and compares every output it declared, the gradient of every input that the file has
-// one for, and that inputs behind a stopped gradient get none. training is the mode of layers. build may Skip c.T.
+// Check builds the counterpart in both element types and compares every output it declared, the gradient of every input
+// that the file has one for, and that inputs behind a stopped gradient get none. training is the mode of layers. build
+// may Skip c.T.
 func Check(t *testing.T, f *golden.Fixture, training bool, build func(c *Case)) {
 	t.Helper()
 	skipped := false
@@ -137,11 +140,13 @@ func Check(t *testing.T, f *golden.Fixture, training bool, build func(c *Case)) 
 				t.Fatal(err)
 			}
 			for _, o := range c.outs {
-				golden.Compare(t, o.name, Read(t, p, "output/"+o.name), o.want, f.Tolerance(b.dtype == ir.F32, f.Check.Output))
+				golden.Compare(t, o.name, Read(t, p, "output/"+o.name), o.want, f.Tolerance(b.dtype == ir.F32,
+					f.Check.Output))
 			}
 			for _, v := range c.vars {
 				if want, ok := f.Grads[v.name]; ok {
-					golden.Compare(t, "d loss / d "+v.name, Read(t, p, "gradient/"+v.name), v.layout(want), f.Tolerance(b.dtype == ir.F32, f.Check.Grad))
+					golden.Compare(t, "d loss / d "+v.name, Read(t, p, "gradient/"+v.name), v.layout(want),
+						f.Tolerance(b.dtype == ir.F32, f.Check.Grad))
 				}
 			}
 		})
@@ -151,7 +156,8 @@ func Check(t *testing.T, f *golden.Fixture, training bool, build func(c *Case)) 
 	}
 }
 
-// differentiate declares the gradients that the file has, and fails where one is missing or should be. A file may have neither a loss nor gradients.
+// differentiate declares the gradients that the file has, and fails where one is missing or should be. A file may have
+// neither a loss nor gradients.
 func (c *Case) differentiate() {
 	if _, has := c.F.Outputs["loss"]; !has && len(c.F.Grads) == 0 {
 		return
