@@ -13,8 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"selfsup/evaluations"
 	"selfsup/experiment/checkpoint"
-	"selfsup/experiment/evaluate"
 	"selfsup/graph"
 	"selfsup/graph/cpu/kern"
 	"selfsup/recipes"
@@ -101,8 +101,8 @@ func TestTeacherIsEvaluated(t *testing.T) {
 		}
 		return y
 	}
-	knn := s.Recipe.Evaluate.On[0].Value.(*evaluate.KNN)
-	want, err := knn.Evaluate(context.Background(), evaluate.Features{
+	knn := s.Recipe.Evaluate.On[0].Value.(*evaluations.KNN)
+	want, err := knn.Evaluate(context.Background(), evaluations.Features{
 		TrainX: train.x, TrainY: labels(whole.Data.Train), TestX: test.x, TestY: labels(whole.Data.Test), Dim: 16,
 		Classes: 10, Seed: 1,
 	})

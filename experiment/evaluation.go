@@ -9,8 +9,8 @@ import (
 	"selfsup/datasets"
 	"selfsup/datasets/feed"
 	"selfsup/datasets/sampling"
+	"selfsup/evaluations"
 	"selfsup/experiment/checkpoint"
-	"selfsup/experiment/evaluate"
 	"selfsup/graph"
 )
 
@@ -94,7 +94,7 @@ func (s *Setup) rows(ctx context.Context, set datasets.Labelled, dim int,
 	fill func(dst []float32, rows []int32) error) (features, error) {
 	n := set.Len()
 	f := features{y: make([]int32, n), dim: dim}
-	reduced := evaluate.NewProjection(dim, uint64(s.Recipe.Seed))
+	reduced := evaluations.NewProjection(dim, uint64(s.Recipe.Seed))
 	var block []float32
 	if reduced != nil {
 		f.dim, f.full = reduced.To, dim
@@ -142,7 +142,7 @@ type subject struct {
 	// the first view, drawn anew for every number; nil: of the samples themselves there are none
 	views func(context.Context, datasets.Labelled, int) (features, error)
 	// images and texts in one space; nil: there are none
-	pairs func(ctx context.Context, on string) (*evaluate.Pairs, error)
+	pairs func(ctx context.Context, on string) (*evaluations.Pairs, error)
 	maps  func() (*mapper, error)
 	train features
 }
@@ -155,10 +155,10 @@ const (
 )
 
 // measure runs protocols on the test set, or on the validation split; those that need no labels on training images.
-func (u *subject) measure(ctx context.Context, on string, protocols []evaluate.Protocol) ([]Evaluation, error) {
+func (u *subject) measure(ctx context.Context, on string, protocols []evaluations.Protocol) ([]Evaluation, error) {
 	var all []Evaluation
 	var err error
-	var labelled evaluate.Features
+	var labelled evaluations.Features
 	defer func() { u.doing = "" }()
 	for _, p := range protocols {
 		u.doing = "evaluating " + u.name
@@ -199,14 +199,15 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluate.P
 }
 
 // labelled are the features that a protocol fits and measures on. Only onTest reads the test set.
-func (u *subject) labelled(ctx context.Context, on string) (f evaluate.Features, err error) {
+func (u *subject) labelled(ctx context.Context, on string) (f evaluations.Features, err error) {
 	if u.train.x == nil {
 		if u.train, err = u.take(ctx, u.Labelled); err != nil {
 			return f, err
 		}
 	}
 	t := u.train
-	f = evaluate.Features{Dim: t.dim, Classes: len(u.Data.Train.Classes()), Seed: uint64(u.Recipe.Seed), Alive: u.alive}
+	f = evaluations.Features{Dim: t.dim, Classes: len(u.Data.Train.Classes()), Seed: uint64(u.Recipe.Seed),
+		Alive: u.alive}
 	if on == onTest {
 		test, err := u.take(ctx, u.Tested)
 		f.TrainX, f.TrainY, f.TestX, f.TestY, f.Held = t.x, t.y, test.x, test.y, u.held
@@ -227,7 +228,7 @@ func (u *subject) labelled(ctx context.Context, on string) (f evaluate.Features,
 
 // unlabelled are features of the images that the method sees, or of so many of them as a protocol asks for, chosen by
 // the seed.
-func (u *subject) unlabelled(ctx context.Context, needs evaluate.Needs) (f evaluate.Features, err error) {
+func (u *subject) unlabelled(ctx context.Context, needs evaluations.Needs) (f evaluations.Features, err error) {
 	set := u.Seen
 	if n := set.Len(); needs.Images > 0 && needs.Images < n {
 		order := make([]int, n)
@@ -243,7 +244,7 @@ func (u *subject) unlabelled(ctx context.Context, needs evaluate.Needs) (f evalu
 		slices.Sort(rows)
 		set = sampling.Part(set, rows)
 	}
-	f = evaluate.Features{Seed: uint64(u.Recipe.Seed), Alive: u.alive}
+	f = evaluations.Features{Seed: uint64(u.Recipe.Seed), Alive: u.alive}
 	if needs.Views {
 		a, err := u.views(ctx, set, 0)
 		if err != nil {
@@ -266,7 +267,7 @@ func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
 	}
 	return &subject{
 		Setup: s, name: name, maps: func() (*mapper, error) { return s.mapsOver(st) },
-		pairs: func(ctx context.Context, on string) (*evaluate.Pairs, error) { return s.pairs(ctx, st, on) },
+		pairs: func(ctx context.Context, on string) (*evaluations.Pairs, error) { return s.pairs(ctx, st, on) },
 		take: func(ctx context.Context, set datasets.Labelled) (features, error) {
 			return run(ctx, set, s.Kind.Evaluation(set), func(int32) uint64 { return uint64(s.Recipe.Seed) })
 		},
@@ -291,7 +292,7 @@ func (s *Setup) frozen(name string, st *graph.Store, evaluate func() ([]Evaluati
 }
 
 // validate runs protocols on the trained encoder and the validation split.
-func (s *Setup) validate(ctx context.Context, protocols []evaluate.Protocol) ([]Evaluation, error) {
+func (s *Setup) validate(ctx context.Context, protocols []evaluations.Protocol) ([]Evaluation, error) {
 	u, err := s.encoderSubject("trained", s.Store)
 	if err != nil {
 		return nil, err
@@ -300,7 +301,7 @@ func (s *Setup) validate(ctx context.Context, protocols []evaluate.Protocol) ([]
 }
 
 // protocolName is the name that the recipe has for a protocol.
-func (s *Setup) protocolName(p evaluate.Protocol) string {
+func (s *Setup) protocolName(p evaluations.Protocol) string {
 	for _, c := range s.Recipe.Evaluate.On {
 		if c.Value == p {
 			return c.Name
@@ -310,8 +311,8 @@ func (s *Setup) protocolName(p evaluate.Protocol) string {
 }
 
 // protocols lists the recipe's protocols.
-func (s *Setup) protocols() []evaluate.Protocol {
-	var ps []evaluate.Protocol
+func (s *Setup) protocols() []evaluations.Protocol {
+	var ps []evaluations.Protocol
 	for _, c := range s.Recipe.Evaluate.On {
 		ps = append(ps, c.Value)
 	}
@@ -386,7 +387,7 @@ func (r *run) evaluateEnd() (chosen, all []Evaluation, err error) {
 // concluding evaluates the last state: as a candidate for the best one, by what ran during the training, and on the
 // test set.
 func (r *run) concluding(ctx context.Context) (chosen, all []Evaluation, err error) {
-	var during []evaluate.Protocol
+	var during []evaluations.Protocol
 	for _, p := range r.protocols() {
 		if r.during(p) > 0 {
 			during = append(during, p)
@@ -402,7 +403,7 @@ func (r *run) concluding(ctx context.Context) (chosen, all []Evaluation, err err
 }
 
 // leading is the protocol that the best checkpoint follows: the first that runs during the training; nil if none does.
-func (r *run) leading() evaluate.Protocol {
+func (r *run) leading() evaluations.Protocol {
 	for _, p := range r.protocols() {
 		if r.during(p) > 0 {
 			return p

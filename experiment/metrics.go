@@ -6,8 +6,8 @@ import (
 	"math"
 	"time"
 
+	"selfsup/evaluations"
 	"selfsup/experiment/checkpoint"
-	"selfsup/experiment/evaluate"
 	"selfsup/experiment/report"
 	"selfsup/graph/ir"
 )
@@ -100,7 +100,7 @@ func (r *run) writeMetrics(done int) error {
 
 // evaluateDue runs the protocols whose time has come, except at the end, where all run.
 func (r *run) evaluateDue(ctx context.Context, done int) error {
-	var now []evaluate.Protocol
+	var now []evaluations.Protocol
 	for _, p := range r.protocols() {
 		if due(done, r.during(p)) && done < r.Steps {
 			now = append(now, p)

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"selfsup/backbones"
-	"selfsup/experiment/evaluate"
+	"selfsup/evaluations"
 	"selfsup/graph"
 	"selfsup/graph/layer"
 	"selfsup/graph/op"
@@ -73,16 +73,16 @@ func TestBackboneFaults(t *testing.T) {
 }
 
 // brittle is a protocol of somebody else that panics.
-type brittle struct{ evaluate.KNN }
+type brittle struct{ evaluations.KNN }
 
-func (brittle) Evaluate(context.Context, evaluate.Features) ([]evaluate.Result, error) {
+func (brittle) Evaluate(context.Context, evaluations.Features) ([]evaluations.Result, error) {
 	panic("no neighbours")
 }
 
 // A run that ends in a panic of somebody else's code says so, with the line, and its folder says that it failed.
 func TestPanicFailsRun(t *testing.T) {
 	catalog := recipes.Builtin()
-	catalog.Evaluations["brittle"] = func() recipes.Evaluation { return &brittle{*evaluate.DefaultKNN()} }
+	catalog.Evaluations["brittle"] = func() recipes.Evaluation { return &brittle{*evaluations.DefaultKNN()} }
 	r, err := recipes.Load("quickstart.toml", []string{
 		"backbone.convnet.widths=[8]", "method.simclr.projector=[8]", "train.batch=64", `train.length="2 steps"`,
 		"evaluate.knn=false", "evaluate.linear=false", "evaluate.brittle=true",

@@ -10,7 +10,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
-	"selfsup/experiment/evaluate"
+	"selfsup/evaluations"
 )
 
 // Results are finished runs side by side: a row for every recipe and accuracy, over the seeds that it was run with.
@@ -191,7 +191,7 @@ func (r *resultRow) accuracy(representation string) string {
 	for _, v := range values {
 		squares += (v - mean) * (v - mean)
 	}
-	low, high := evaluate.Wilson(mean, r.images)
+	low, high := evaluations.Wilson(mean, r.images)
 	deviation := ""
 	if len(values) > 1 {
 		deviation = fmt.Sprintf(" ± %.3f", math.Sqrt(squares/float64(len(values)-1)))
@@ -230,7 +230,7 @@ func difference(a, b map[int64]Bits) string {
 	if seeds == 0 {
 		return ""
 	}
-	p := evaluate.PairedExact(images)
+	p := evaluations.PairedExact(images)
 	said := fmt.Sprintf("p = %.2g", p)
 	if p < 1e-4 {
 		said = "p < 0.0001"

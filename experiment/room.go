@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"selfsup/datasets/feed"
-	"selfsup/experiment/evaluate"
+	"selfsup/evaluations"
 	"selfsup/graph"
 	"selfsup/internal/room"
 	"selfsup/recipes"
@@ -92,10 +92,10 @@ func (s *Setup) featuresBytes(dim int) int64 {
 	if s.Tested != nil {
 		images += testCopies * s.Tested.Len()
 	}
-	if dim <= evaluate.ProjectAbove {
+	if dim <= evaluations.ProjectAbove {
 		return 4 * int64(images) * int64(dim)
 	}
-	return 4 * (int64(images)*evaluate.ProjectTo + int64(embedBatch)*int64(dim)) // and a block before it is reduced
+	return 4 * (int64(images)*evaluations.ProjectTo + int64(embedBatch)*int64(dim)) // and a block before it is reduced
 }
 
 // checkRoom refuses a planned run that needs more memory than is left.

@@ -7,7 +7,7 @@ import (
 	"selfsup/backbones"
 	"selfsup/datasets"
 	"selfsup/datasets/views"
-	"selfsup/experiment/evaluate"
+	"selfsup/evaluations"
 	"selfsup/graph"
 )
 
@@ -144,15 +144,16 @@ func (u *subject) each(ctx context.Context, m *mapper, set datasets.MaskSet, tak
 
 // pixels are features of pixels of the training masks, drawn by the seed and the image's number, and the maps of the
 // test set. Those of the training images are those that their pixels' places in the map give, interpolated.
-func (u *subject) pixels(ctx context.Context, needs evaluate.Needs) (f evaluate.Features, err error) {
+func (u *subject) pixels(ctx context.Context, needs evaluations.Needs) (f evaluations.Features, err error) {
 	m, err := u.maps()
 	if err != nil {
 		return f, err
 	}
 	train, test := u.Data.Train.(datasets.MaskSet), u.Data.Test.(datasets.MaskSet)
 	h, w := u.Data.Height, u.Data.Width
-	f = evaluate.Features{Dim: m.dim, Classes: len(train.PixelClasses()), Seed: uint64(u.Recipe.Seed), Alive: u.alive}
-	f.Maps = &evaluate.Maps{H: m.h, W: m.w, MaskH: h, MaskW: w, Ignored: datasets.Ignored,
+	f = evaluations.Features{Dim: m.dim, Classes: len(train.PixelClasses()), Seed: uint64(u.Recipe.Seed),
+		Alive: u.alive}
+	f.Maps = &evaluations.Maps{H: m.h, W: m.w, MaskH: h, MaskW: w, Ignored: datasets.Ignored,
 		ClassNames: train.PixelClasses()}
 	err = u.each(ctx, m, train, func(i int, features []float32, mask []byte) {
 		r := datasets.NewRand(uint64(u.Recipe.Seed), "evaluated pixels", uint64(i))
@@ -162,7 +163,7 @@ func (u *subject) pixels(ctx context.Context, needs evaluate.Needs) (f evaluate.
 				continue
 			}
 			row := make([]float32, m.dim)
-			for _, c := range evaluate.Corners(m.h, m.w, h, w, at/w, at%w) {
+			for _, c := range evaluations.Corners(m.h, m.w, h, w, at/w, at%w) {
 				for k := range row {
 					row[k] += float32(c.Weight) * features[c.At*m.dim+k]
 				}

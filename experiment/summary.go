@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"selfsup/evaluations"
 	"selfsup/experiment/checkpoint"
-	"selfsup/experiment/evaluate"
 	"selfsup/experiment/folder"
 	"selfsup/experiment/report"
 )
@@ -37,12 +37,12 @@ type Course struct {
 
 // Evaluation is one result of one protocol on one representation.
 type Evaluation struct {
-	evaluate.Result
+	evaluations.Result
 	Representation string      `json:"representation"`     // trained, untrained, pixels or raw
 	Set            string      `json:"set"`                // that it is of: test, validation or training
 	Interval       *[2]float64 `json:"interval,omitempty"` // of an accuracy: Wilson, 95 %
 
-	by evaluate.Protocol
+	by evaluations.Protocol
 }
 
 // Best is the best checkpoint and why it is.
@@ -180,7 +180,7 @@ func (s *Setup) describeSets(sum *Summary) {
 			sum.TestImages = s.Data.Test.Len() // whose masks are what is tested on
 		}
 		if e.Accuracy {
-			low, high := evaluate.Wilson(e.Value, sum.TestImages)
+			low, high := evaluations.Wilson(e.Value, sum.TestImages)
 			sum.Evaluations[i].Interval = &[2]float64{low, high}
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"selfsup/datasets"
 	"selfsup/datasets/captioned"
 	"selfsup/datasets/sampling"
-	"selfsup/experiment/evaluate"
+	"selfsup/evaluations"
 	"selfsup/graph"
 	"selfsup/graph/ir"
 	"selfsup/methods"
@@ -120,7 +120,7 @@ func (s *Setup) tower(st *graph.Store, text bool) (run func(ctx context.Context,
 }
 
 // pairs are the test images, or those of the validation split, and what compares them with texts.
-func (s *Setup) pairs(ctx context.Context, st *graph.Store, on string) (*evaluate.Pairs, error) {
+func (s *Setup) pairs(ctx context.Context, st *graph.Store, on string) (*evaluations.Pairs, error) {
 	k := s.Kind.(*captioned.Kind)
 	set, known := s.Tested, s.Labelled
 	if on == onValidation {
@@ -132,7 +132,7 @@ func (s *Setup) pairs(ctx context.Context, st *graph.Store, on string) (*evaluat
 		}
 		set, known = sampling.Part(s.Labelled, s.held), sampling.Part(s.Labelled, rest)
 	}
-	p := &evaluate.Pairs{Classes: s.Data.Train.Classes(), Known: make([][]string, len(s.Data.Train.Classes()))}
+	p := &evaluations.Pairs{Classes: s.Data.Train.Classes(), Known: make([][]string, len(s.Data.Train.Classes()))}
 	for i := range known.Len() {
 		c := known.Label(i)
 		p.Known[c] = append(p.Known[c], captioned.Of(known, i)...)

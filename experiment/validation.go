@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"selfsup/datasets"
-	"selfsup/experiment/evaluate"
+	"selfsup/evaluations"
 	"selfsup/methods"
 )
 
@@ -67,13 +67,13 @@ func (s *Setup) checkSplit() error {
 }
 
 // during is the number of steps between evaluations by a protocol during the training; 0: none.
-func (s *Setup) during(p evaluate.Protocol) int { return p.When().Steps(s.PerEpoch, s.Steps) }
+func (s *Setup) during(p evaluations.Protocol) int { return p.When().Steps(s.PerEpoch, s.Steps) }
 
 // labelFree reports whether a protocol needs no labels, of samples or of pixels, so that it runs on any data.
-func labelFree(p evaluate.Protocol) bool { return !p.Needs().Labels && !ofPixels(p) }
+func labelFree(p evaluations.Protocol) bool { return !p.Needs().Labels && !ofPixels(p) }
 
 // ofPixels reports whether a protocol needs masks.
-func ofPixels(p evaluate.Protocol) bool { return p != nil && p.Needs().Pixels > 0 }
+func ofPixels(p evaluations.Protocol) bool { return p != nil && p.Needs().Pixels > 0 }
 
 // labelFreeNames says which of the recipe's protocols need no labels, or which ones there are.
 func (s *Setup) labelFreeNames() string {

@@ -10,7 +10,7 @@ import (
 	"selfsup/datasets/pack"
 	"selfsup/datasets/sampling"
 	"selfsup/datasets/views"
-	"selfsup/experiment/evaluate"
+	"selfsup/evaluations"
 	"selfsup/graph/optim"
 	"selfsup/internal/called"
 	"selfsup/internal/callsite"
@@ -126,19 +126,19 @@ func Builtin() Catalog {
 			"lars":  func() optim.Optimizer { return optim.DefaultLARS() },
 		},
 		Evaluations: map[string]func() Evaluation{
-			"knn":    func() Evaluation { return evaluate.DefaultKNN() },
-			"linear": func() Evaluation { return evaluate.DefaultLinear() },
+			"knn":    func() Evaluation { return evaluations.DefaultKNN() },
+			"linear": func() Evaluation { return evaluations.DefaultLinear() },
 
 			// Of images and captions.
-			"zero_shot": func() Evaluation { return evaluate.DefaultZeroShot() },
+			"zero_shot": func() Evaluation { return evaluations.DefaultZeroShot() },
 
 			// Of pixels, with masks.
-			"segmentation": func() Evaluation { return evaluate.DefaultSegmentation() },
+			"segmentation": func() Evaluation { return evaluations.DefaultSegmentation() },
 
 			// Without labels.
-			"rankme":        func() Evaluation { return evaluate.DefaultRankMe() },
-			"spread":        func() Evaluation { return evaluate.DefaultSpread() },
-			"align_uniform": func() Evaluation { return evaluate.DefaultAlignUniform() },
+			"rankme":        func() Evaluation { return evaluations.DefaultRankMe() },
+			"spread":        func() Evaluation { return evaluations.DefaultSpread() },
+			"align_uniform": func() Evaluation { return evaluations.DefaultAlignUniform() },
 		},
 	}
 }

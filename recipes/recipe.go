@@ -18,7 +18,7 @@ import (
 	"selfsup/datasets/sampling"
 	"selfsup/datasets/views"
 	"selfsup/datasets/windows"
-	"selfsup/experiment/evaluate"
+	"selfsup/evaluations"
 	"selfsup/graph/device"
 	"selfsup/graph/optim"
 	"selfsup/methods"
@@ -231,4 +231,4 @@ func (l *Loaded) ID() string {
 }
 
 // Evaluation is an evaluation protocol with its settings and when it runs.
-type Evaluation = evaluate.Protocol
+type Evaluation = evaluations.Protocol

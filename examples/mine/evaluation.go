@@ -4,21 +4,21 @@ import (
 	"context"
 	"math"
 
-	"selfsup/experiment/evaluate"
+	"selfsup/evaluations"
 )
 
 // Margin is how much closer test features are to the mean of their own class than to the nearest other mean, on
 // average, as a share of the distance to that.
-type Margin struct{ evaluate.Schedule }
+type Margin struct{ evaluations.Schedule }
 
 // Validate implements evaluate.Protocol.
 func (m *Margin) Validate() error { return nil }
 
 // Needs implements evaluate.Protocol.
-func (m *Margin) Needs() evaluate.Needs { return evaluate.Needs{Labels: true} }
+func (m *Margin) Needs() evaluations.Needs { return evaluations.Needs{Labels: true} }
 
 // Evaluate implements evaluate.Protocol.
-func (m *Margin) Evaluate(ctx context.Context, f evaluate.Features) ([]evaluate.Result, error) {
+func (m *Margin) Evaluate(ctx context.Context, f evaluations.Features) ([]evaluations.Result, error) {
 	means, counts := make([]float64, f.Classes*f.Dim), make([]float64, f.Classes)
 	for i, y := range f.TrainY {
 		counts[y]++
@@ -46,5 +46,5 @@ func (m *Margin) Evaluate(ctx context.Context, f evaluate.Features) ([]evaluate.
 		}
 		sum += 1 - own/max(other, 1e-12)
 	}
-	return []evaluate.Result{{Protocol: "margin", Metric: "mean", Value: sum / float64(len(f.TestY))}}, nil
+	return []evaluations.Result{{Protocol: "margin", Metric: "mean", Value: sum / float64(len(f.TestY))}}, nil
 }

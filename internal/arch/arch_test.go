@@ -21,7 +21,7 @@ var layers = [][]string{
 	{"graph/layer", "graph/optim", "graph/optest", "internal/golden/ongraph", "internal/kmeans"},
 	{"backbones", "heads", "losses"},
 	{"methods"},
-	{"experiment/folder", "experiment/evaluate"},
+	{"experiment/folder", "evaluations"},
 	{"experiment/checkpoint", "experiment/report", "experiment/sheet"},
 	{"recipes"},
 	{"experiment"},

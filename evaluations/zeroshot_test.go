@@ -1,4 +1,4 @@
-package evaluate_test
+package evaluations_test
 
 import (
 	"context"
@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"selfsup/experiment/evaluate"
+	"selfsup/evaluations"
 )
 
 // Four images in the plane, and texts that a table places: values by hand.
@@ -15,7 +15,7 @@ func TestZeroShot(t *testing.T) {
 		"a cat": {2, 0}, "a dog": {0, 3}, "cat one": {1, 0.1}, "cat two": {1, 0.9}, "dog one": {0.1, 1},
 		"dog two": {-1, 5},
 	}
-	pairs := &evaluate.Pairs{
+	pairs := &evaluations.Pairs{
 		Images: []float32{5, 1, 1, 0.8, 0, 2, -0.1, 0.3}, Captions: []string{"cat one", "cat two", "dog one",
 			"dog two"},
 		Classes: []string{"cat", "dog"}, Known: [][]string{{"cat one"}, {"dog one", "cat two"}}, Dim: 2,
@@ -29,15 +29,15 @@ func TestZeroShot(t *testing.T) {
 			return x, nil
 		},
 	}
-	f := evaluate.Features{TestY: []int32{0, 1, 1, 1}, Classes: 2, Dim: 1, Pairs: pairs}
+	f := evaluations.Features{TestY: []int32{0, 1, 1, 1}, Classes: 2, Dim: 1, Pairs: pairs}
 	// Image 1 leans to cat by name; it is nearer to the mean of "dog one" and "cat two" than to "cat one". Image 2
 	// (0,2) is nearest to "dog one" and image 3 (-0.1,0.3) to "dog two".
 	for _, c := range []struct {
-		p    *evaluate.ZeroShot
+		p    *evaluations.ZeroShot
 		want []float64
 	}{
-		{&evaluate.ZeroShot{Classes: "names", Template: "a {}"}, []float64{0.75, 1, 1}},
-		{&evaluate.ZeroShot{Classes: "captions", Template: "{}"}, []float64{1, 1, 1}},
+		{&evaluations.ZeroShot{Classes: "names", Template: "a {}"}, []float64{0.75, 1, 1}},
+		{&evaluations.ZeroShot{Classes: "captions", Template: "{}"}, []float64{1, 1, 1}},
 	} {
 		rs, err := c.p.Evaluate(context.Background(), f)
 		if err != nil || len(rs) != 3 {
@@ -53,19 +53,19 @@ func TestZeroShot(t *testing.T) {
 	for text := range place {
 		place[text] = []float32{1, 1}
 	}
-	rs, err := evaluate.DefaultZeroShot().Evaluate(context.Background(), evaluate.Features{TestY: f.TestY,
-		Pairs: &evaluate.Pairs{
+	rs, err := evaluations.DefaultZeroShot().Evaluate(context.Background(), evaluations.Features{TestY: f.TestY,
+		Pairs: &evaluations.Pairs{
 			Images: []float32{1, 1, 1, 1, 1, 1, 1, 1}, Captions: pairs.Captions, Classes: []string{"a cat", "a dog"},
 			Dim: 2, Texts: pairs.Texts}})
 	if err != nil || rs[1].Value != 0.25 || rs[2].Value != 0.25 {
 		t.Errorf("got %+v (%v), want a quarter of the captions", rs, err)
 	}
 	f.Pairs.Images[0] = float32(math.NaN())
-	if _, err := (&evaluate.ZeroShot{Classes: "names", Template: "a {}"}).Evaluate(context.Background(),
+	if _, err := (&evaluations.ZeroShot{Classes: "names", Template: "a {}"}).Evaluate(context.Background(),
 		f); err == nil || !strings.Contains(err.Error(), "no number") {
 		t.Errorf("NaN: got %v", err)
 	}
-	bad := evaluate.ZeroShot{Classes: "tags", Template: "a picture"}
+	bad := evaluations.ZeroShot{Classes: "tags", Template: "a picture"}
 	if err := bad.Validate(); err == nil || !strings.Contains(err.Error(), "tags") || !strings.Contains(err.Error(),
 		"a picture") {
 		t.Errorf("got %v, want both faults", err)

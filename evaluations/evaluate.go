@@ -1,6 +1,6 @@
-// Package evaluate holds the protocols that measure a frozen encoder by its features, one protocol a file. A protocol
-// sees features and labels, never the encoder, so that measuring cannot change what is measured.
-package evaluate
+// Package evaluations holds the protocols that measure a frozen encoder by its features, one protocol a file. A
+// protocol sees features and labels, never the encoder, so that measuring cannot change what is measured.
+package evaluations
 
 import (
 	"context"
