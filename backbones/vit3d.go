@@ -15,18 +15,23 @@ import (
 // other. The features are the mean of the tokens.
 //
 // Tong et al. 2022, arXiv:2203.12602, section 3.3 and table 8 (joint space-time attention, Arnab et al. 2021,
-// arXiv:2103.15691, model 1). As in the authors' code positions are fixed, sines and cosines of the token's number.
-// Keys have a bias here, which the softmax takes out again.
+// arXiv:2103.15691, model 1). As in the authors' code positions are fixed, sines and cosines of the token's number, unless
+// they are to be learned. Keys have a bias here, which the softmax takes out again.
 type ViT3D struct {
 	Channels int `toml:"dim"`   // of a token, the F of the features
 	Depth    int `toml:"depth"` // blocks
 	Heads    int `toml:"heads"` // of attention
+	Hidden   int `toml:"mlp"`   // width within a block's MLP; 0: four times dim
 	Patch    int `toml:"patch"` // side, pixels
 	Tube     int `toml:"tube"`  // frames of a token
+	// learned | sincos (fixed, of a token's number)
+	Position string `toml:"position"`
 }
 
 // DefaultViT3D is VideoMAE's ViT-S.
-func DefaultViT3D() *ViT3D { return &ViT3D{Channels: 384, Depth: 12, Heads: 6, Patch: 16, Tube: 2} }
+func DefaultViT3D() *ViT3D {
+	return &ViT3D{Channels: 384, Depth: 12, Heads: 6, Patch: 16, Tube: 2, Position: "sincos"}
+}
 
 // Check implements Backbone.
 func (v *ViT3D) Check(in Input) error {
@@ -41,6 +46,10 @@ func (v *ViT3D) Check(in Input) error {
 	case v.Channels < 2 || v.Channels%2 != 0 || v.Channels%v.Heads != 0:
 		return setting.Bad("dim", "%d: want a multiple of 2, for sines and cosines, and of heads = %d", v.Channels,
 			v.Heads)
+	case v.Hidden < 0:
+		return setting.Bad("mlp", "%d: want a width above 0, or 0 for four times dim", v.Hidden)
+	case v.Position != "learned" && v.Position != "sincos":
+		return setting.Bad("position", "%q: want \"learned\" or \"sincos\"", v.Position)
 	case v.Patch < 1 || in.Shape[1]%v.Patch != 0 || in.Shape[2]%v.Patch != 0:
 		return setting.Bad("patch", "%d: patches of this side do not tile frames of %dx%d", v.Patch, in.Shape[1],
 			in.Shape[2])
@@ -67,9 +76,15 @@ func (v *ViT3D) NewTokens(s *graph.Scope, in Input) *TokenEncoder {
 	}
 	first, t := s.Layer(0), e.Frames*e.Rows*e.Columns
 	project := layer.Dense(first.In("patch"), v.Tube*v.Patch*v.Patch*in.Shape[3], v.Channels)
-	position := first.Frozen("position", SinCos1D(v.Channels, t), t, v.Channels)
+	var position *graph.Node
+	if v.Position == "learned" {
+		position = first.Param("position", graph.Normal(0.02), t, v.Channels)
+	} else {
+		position = first.Frozen("position", SinCos1D(v.Channels, t), t, v.Channels)
+	}
 	e.Embed = func(x *graph.Node) *graph.Node { return op.Add(project(Tubes(x, v.Tube, v.Patch)), position) }
-	blocks := layer.Blocks(first.In("blocks"), layer.Block{Dim: v.Channels, Heads: v.Heads}, v.Depth, 0)
+	blocks := layer.Blocks(first.In("blocks"), layer.Block{Dim: v.Channels, Heads: v.Heads, Hidden: v.Hidden},
+		v.Depth, 0)
 	e.Encode = layer.Chain(blocks, layer.LayerNorm(s.In("norm"), v.Channels))
 	return e
 }

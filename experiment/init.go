@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"selfsup/backbones"
 	"selfsup/experiment/checkpoint"
 	"selfsup/experiment/folder"
 	"selfsup/graph/ir"
@@ -110,6 +111,9 @@ func (s *Setup) initialise(w *weights) error {
 		return nil
 	}
 	scope := s.Recipe.Init.Scope
+	if err := s.inflate(w); err != nil {
+		return &RecipeError{s.Recipe.File, fmt.Errorf("[init] from = %q: %w", w.where, err)}
+	}
 	used := map[string]bool{}
 	var bad []string
 	for _, l := range s.Leaves {
@@ -143,12 +147,35 @@ func (s *Setup) initialise(w *weights) error {
 			bad, more = bad[:3], fmt.Sprintf(", and %d more", n)
 		}
 		return &RecipeError{s.Recipe.File, errors.New("[init] from = \"" + w.where + "\" does not fit " + scope + ": " +
-			strings.Join(bad, "; ") + more + "; want the backbone that was trained")}
+			strings.Join(bad, "; ") + more + "; want the backbone that was trained" + s.inflateHint())}
 	}
 	begun := w.begun
 	begun.Hash = s.Store.Hash(scope + "/")
 	s.begun = &begun
 	return nil
+}
+
+// inflate makes weights for clips of those for images, if the recipe says so.
+func (s *Setup) inflate(w *weights) (err error) {
+	how := s.Recipe.Init.Inflate
+	if how == "" {
+		return nil
+	}
+	b, ok := s.Recipe.Backbone.Value.(backbones.Inflater)
+	if !ok {
+		return fmt.Errorf("inflate = %q: [backbone.%s] takes no weights of images; want [backbone.vit3d], or no inflate",
+			how, s.Recipe.Backbone.Name)
+	}
+	w.entries, err = b.Inflate(backbones.Inflation(how), w.entries, methods.InputOf(s.Input))
+	return err
+}
+
+// inflateHint says that weights of images can be had too.
+func (s *Setup) inflateHint() string {
+	if _, ok := s.Recipe.Backbone.Value.(backbones.Inflater); ok && s.Recipe.Init.Inflate == "" {
+		return ", or inflate = \"mean\" where it was one of images"
+	}
+	return ""
 }
 
 // belowInit is a leaf's name below the scope of [init], or below the teacher of that scope.

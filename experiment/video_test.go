@@ -6,12 +6,14 @@ import (
 	"image/color"
 	"image/png"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"selfsup/experiment"
+	"selfsup/experiment/checkpoint"
 	"selfsup/recipes"
 )
 
@@ -127,5 +129,112 @@ func TestVideoMAELearnsAndResumes(t *testing.T) {
 	}
 	if a, b := final(t, sum.Run), final(t, whole.Run); a != b {
 		t.Errorf("resumed run ends with %s, uninterrupted run with %s", a, b)
+	}
+}
+
+// A space-time transformer begins with the weights of an image transformer's run, or of the file that it exports, and
+// learns from there.
+func TestInflatedFromImages(t *testing.T) {
+	clips := moving(t)
+	var frames string
+	if _, err := fmt.Sscanf(clips[strings.Index(clips, "train = "):], "train = %q", &frames); err != nil {
+		t.Fatal(err)
+	}
+	images, err := train(t, load(t, fmt.Sprintf(`
+name = "frames"
+[dataset.folder]
+train = %q
+channels = 1
+[views]
+crop_area = [0.5, 1.0]
+jitter = 0.4
+saturation = 0.0
+hue = 0.0
+grayscale = 0.0
+[backbone.vit]
+dim = 24
+depth = 2
+heads = 2
+patch = 2
+pool = "class"
+[method.simclr]
+projector = [16]
+[optimizer.adamw]
+rate = 1e-3
+[train]
+batch = 32
+length = "5 steps"
+[evaluate]
+`, frames)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	learned := `backbone.vit3d.position="learned"`
+	for _, from := range []string{images.Run, filepath.Join(images.Run, "export", "encoder.safetensors")} {
+		for _, how := range []string{"mean", "central"} {
+			sets := []string{learned, "init.from=" + quoted(from), "init.inflate=" + quoted(how)}
+			sum, err := train(t, load(t, clips, append(sets, `train.length="1 step"`, "optimizer.adamw.rate=1e-20")...), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			st, _, _, err := checkpoint.Latest(filepath.Join(sum.Run, "checkpoints"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			first, _, _, err := checkpoint.Latest(filepath.Join(images.Run, "checkpoints"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			differ := func(a, b float32) bool { return math.Abs(float64(a-b)) > 1e-9 } // a step of 1e-20 was made
+			patch, tube := first.Get("backbone/patch/weight"), st.Get("backbone/patch/weight")
+			for i, v := range tube.F32 {
+				frame, at := i/len(patch.F32), i%len(patch.F32)
+				want := patch.F32[at] / 2
+				if how == "central" {
+					want = patch.F32[at] * float32(frame)
+				}
+				if differ(v, want) {
+					t.Fatalf("%s, %s: entry %d of the tubes' weights is %v, want %v", from, how, i, v, want)
+				}
+			}
+			position, places := first.Get("backbone/position"), st.Get("backbone/position")
+			for i, v := range places.F32 {
+				if want := position.F32[24+i%(16*24)]; differ(v, want) { // past the class token's
+					t.Fatalf("%s: entry %d of the positions is %v, want %v", from, i, v, want)
+				}
+			}
+			for _, name := range first.Names() {
+				if !strings.HasPrefix(name, "backbone/blocks/") {
+					continue
+				}
+				for i, want := range first.Get(name).F32 {
+					if v := st.Get(name).F32[i]; differ(v, want) {
+						t.Fatalf("%s: entry %d of %s is %v, want %v", from, i, name, v, want)
+					}
+				}
+			}
+		}
+	}
+	sum, err := train(t, load(t, clips, learned, "init.from="+quoted(images.Run), `init.inflate="mean"`,
+		`train.length="60 steps"`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum.Loss > 0.9 {
+		t.Errorf("the loss ends at %v; nothing learned is 1, want at most 0.9", sum.Loss)
+	}
+	for _, c := range []struct {
+		sets []string
+		want string
+	}{
+		{[]string{learned}, `or inflate = "mean" where it was one of images`},
+		{[]string{`init.inflate="mean"`}, `want backbone.vit3d.position = "learned"`},
+		{[]string{learned, `init.inflate="mean"`, "backbone.vit3d.patch=4"}, "a frame of 8x8 has 4 patches"},
+		{[]string{learned, `init.inflate="mean"`, "backbone.vit3d.depth=1"}, "this recipe builds none"},
+	} {
+		_, err := train(t, load(t, clips, append(c.sets, "init.from="+quoted(images.Run))...), nil)
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "[init]") {
+			t.Errorf("%v: got %v, want %q", c.sets, err, c.want)
+		}
 	}
 }

@@ -33,7 +33,7 @@ func Weight(p int, of Parameter, i int) float64 {
 	case 3:
 		u *= 0.2
 	default:
-		u *= math.Sqrt(6 / float64(d[1]*d[2]*d[3]))
+		u *= math.Sqrt(6 / float64(size(d[1:])))
 	}
 	return float64(float32(u))
 }

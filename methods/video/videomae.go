@@ -25,6 +25,7 @@ type VideoMAE struct {
 	DecoderDim   int     `toml:"decoder_dim"`   // channels of a token
 	DecoderDepth int     `toml:"decoder_depth"` // blocks
 	DecoderHeads int     `toml:"decoder_heads"` // of attention
+	DecoderMLP   int     `toml:"decoder_mlp"`   // width within a block's MLP; 0: four times decoder_dim
 	// paint tubes of mean 0 and deviation 1 instead of the clip's pixels
 	NormalizePixels bool `toml:"normalize_pixels"`
 }
@@ -43,6 +44,8 @@ func (m *VideoMAE) Validate() error {
 		return setting.Bad("decoder_depth", "%d: want at least 1 block", m.DecoderDepth)
 	case m.DecoderHeads < 1:
 		return setting.Bad("decoder_heads", "%d: want at least 1", m.DecoderHeads)
+	case m.DecoderMLP < 0:
+		return setting.Bad("decoder_mlp", "%d: want a width above 0, or 0 for four times decoder_dim", m.DecoderMLP)
 	case m.DecoderDim < 2 || m.DecoderDim%2 != 0 || m.DecoderDim%m.DecoderHeads != 0:
 		return setting.Bad("decoder_dim", "%d: want a multiple of 2, for sines and cosines, and of decoder_heads = %d",
 			m.DecoderDim, m.DecoderHeads)
@@ -61,20 +64,31 @@ func (m *VideoMAE) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) 
 	}
 	grid := masks.Grid{Frames: e.Frames, Rows: e.Rows, Columns: e.Columns}
 	tubes := &masks.Tube{Ratio: m.Mask}
-	// what is visible first, each in order
-	order := op.Argsort(op.Reshape(b.Mask(tubes, grid), b.Size(), grid.Tokens()))
-	visible := grid.Frames * tubes.Visible(grid)
-	seen, hidden := op.Slice(order, 1, 0, visible), op.Slice(order, 1, visible, grid.Tokens())
-	latent := e.Encode(op.GatherTokens(e.Embed(x), seen)) // [B,K,D]
-	painted := m.decoder(s.In("decoder"), e, op.ShapeOf(x)[4])(latent, seen, hidden)
-	target := op.GatherTokens(TubeTarget(x, e.Tube, e.Patch, m.NormalizePixels), hidden)
-	features := e.Pool(latent)
+	p := m.Paint(s, e, x, op.Reshape(b.Mask(tubes, grid), b.Size(), grid.Tokens()), grid.Frames*tubes.Visible(grid))
+	target := op.GatherTokens(TubeTarget(x, e.Tube, e.Patch, m.NormalizePixels), p.Hidden)
+	features := e.Pool(p.Latent)
 	return methods.Objective{
 		Features: features,
 		Terms: []methods.Term{{Name: "reconstruction", Weight: 1,
-			Value: op.MeanAll(op.Square(op.Sub(painted, target)))}},
+			Value: op.MeanAll(op.Square(op.Sub(p.Painted, target)))}},
 		Metrics: []methods.Metric{{Name: "spread", Value: losses.Spread(features)}},
 	}
+}
+
+// Painting is what VideoMAE makes of clips of which visible tubes are seen.
+type Painting struct {
+	Latent  *graph.Node // visible tubes encoded, [B,K,D]
+	Hidden  *graph.Node // numbers of the others, in order, int32 [B,T-K]
+	Painted *graph.Node // their pixels, [B,T-K,t*P*P*C]
+}
+
+// Paint encodes the tubes of x [B,F,H,W,C] that mask [B,T] has 0 for, visible ones of each clip, and paints the others.
+func (m *VideoMAE) Paint(s *graph.Scope, e *backbones.TokenEncoder, x, mask *graph.Node, visible int) Painting {
+	order := op.Argsort(mask) // what is visible first, each in order
+	seen, hidden := op.Slice(order, 1, 0, visible), op.Slice(order, 1, visible, e.Frames*e.Rows*e.Columns)
+	latent := e.Encode(op.GatherTokens(e.Embed(x), seen)) // [B,K,D]
+	paint := m.decoder(s.In("decoder"), e, op.ShapeOf(x)[4])
+	return Painting{Latent: latent, Hidden: hidden, Painted: paint(latent, seen, hidden)}
 }
 
 // decoder paints the hidden tubes: (latent [B,K,D], places of what is seen [B,K] and hidden [B,N]) -> [B,N,t*P*P*C].
@@ -84,7 +98,8 @@ func (m *VideoMAE) decoder(s *graph.Scope, e *backbones.TokenEncoder, channels i
 	embed := s.In("embed").Param("weight", layer.XavierUniform(e.Dim, d), e.Dim, d) // without bias, as in the code
 	mask := op.Reshape(s.Param("mask", graph.Normal(0.02), 1, d), 1, 1, d)
 	position := s.Frozen("position", backbones.SinCos1D(d, t), t, d)
-	blocks := layer.Blocks(s.In("blocks"), layer.Block{Dim: d, Heads: m.DecoderHeads}, m.DecoderDepth, 0)
+	blocks := layer.Blocks(s.In("blocks"), layer.Block{Dim: d, Heads: m.DecoderHeads, Hidden: m.DecoderMLP},
+		m.DecoderDepth, 0)
 	norm := layer.LayerNorm(s.In("norm"), d)
 	paint := layer.Dense(s.In("paint"), d, e.Tube*e.Patch*e.Patch*channels)
 	return func(latent, seen, hidden *graph.Node) *graph.Node {

@@ -1,6 +1,8 @@
 package video_test
 
 import (
+	"errors"
+	"math"
 	"strings"
 	"testing"
 
@@ -8,8 +10,11 @@ import (
 	"selfsup/datasets/feed"
 	"selfsup/datasets/masks"
 	"selfsup/graph"
+	"selfsup/graph/cpu"
+	"selfsup/graph/ir"
 	"selfsup/graph/op"
 	"selfsup/graph/optest"
+	"selfsup/graph/ref"
 	"selfsup/internal/golden"
 	"selfsup/internal/golden/ongraph"
 	"selfsup/methods"
@@ -84,12 +89,95 @@ func TestGoldenTubeMask(t *testing.T) {
 	}
 }
 
+// maeNames turns the authors' names into ours, in this order.
+var maeNames = strings.NewReplacer("mask_token", "decoder/mask", "encoder_to_decoder", "decoder/embed",
+	"encoder.patch_embed.proj", "backbone/patch", "decoder.head", "decoder/paint", "encoder.", "backbone/",
+	"decoder.", "decoder/", "q_bias", "qkv/bias", "v_bias", "qkv/bias", ".", "/")
+
+// What is encoded and painted, and the gradient of every parameter, are the authors' model's.
+func TestGoldenModel(t *testing.T) {
+	f := golden.Load(t, "video/videomae_micro")
+	get := func(key string) int { return golden.Param[int](t, f, key) }
+	if eps := golden.Param[float64](t, f, "norm_eps"); eps != 1e-6 {
+		t.Skipf("eps %v; here it is 1e-6", eps)
+	}
+	wide := golden.Param[float64](t, f, "mlp_ratio")
+	x, mask := clips(f.Inputs["x"]), f.Inputs["mask"]
+	v := &backbones.ViT3D{Channels: get("encoder_embed_dim"), Depth: get("encoder_depth"),
+		Heads: get("encoder_num_heads"), Patch: get("patch_size"), Tube: get("tubelet_size"), Position: "sincos"}
+	v.Hidden = int(wide * float64(v.Channels))
+	m := &video.VideoMAE{Mask: 0.5, DecoderDim: get("decoder_embed_dim"), DecoderDepth: get("decoder_depth"),
+		DecoderHeads: get("decoder_num_heads")}
+	m.DecoderMLP = int(wide * float64(m.DecoderDim))
+	visible := 0
+	for _, hidden := range mask.Data[:mask.Shape[1]] {
+		visible += 1 - int(hidden)
+	}
+	in := backbones.Input{Shape: x.Shape[1:]}
+	if err := errors.Join(v.Check(in), m.Validate()); err != nil {
+		t.Fatal(err)
+	}
+	model := ongraph.Model{F: f, Ours: maeNames.Replace, Thirds: map[string]int{"q_bias": 0, "v_bias": 2}}
+	for _, b := range []struct {
+		name          string
+		dtype         ir.DType
+		backend       ir.Backend
+		output, first float64 // tolerances
+	}{{"float64", ir.F64, ref.Backend{}, 1e-6, 1e-5}, {"float32", ir.F32, cpu.Backend{Poison: true}, 1e-3, 1e-2}} {
+		t.Run(b.name, func(t *testing.T) {
+			g, err := graph.Build(graph.Options{DType: b.dtype, Training: true}, func(s *graph.Scope) {
+				p := m.Paint(s, v.NewTokens(s.In("backbone"), in), s.State("x", ongraph.Hold(x), x.Shape...),
+					s.State("hidden", ongraph.Hold(mask), mask.Shape...), visible)
+				u := golden.Tensor{Shape: op.ShapeOf(p.Painted), Data: make([]float64, op.ShapeOf(p.Painted).Size())}
+				for i := range u.Data {
+					u.Data[i] = float64(float32(golden.U(2000, uint32(i))))
+				}
+				loss := op.SumAll(op.Mul(p.Painted, s.State("u", ongraph.Hold(u), u.Shape...)))
+				for name, n := range map[string]*graph.Node{"loss": loss, "latent": p.Latent, "y": p.Painted} {
+					s.Output(name, n)
+				}
+				ps := s.Params()
+				for i, d := range s.Gradients(loss, ps) {
+					s.Output("gradient/"+s.Name(ps[i]), d)
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			st := graph.NewStore(1)
+			p, err := g.Compile(b.backend, st)
+			if err != nil {
+				t.Fatal(err)
+			}
+			model.Fill(t, st)
+			if err := p.Run(); err != nil {
+				t.Fatal(err)
+			}
+			golden.Compare(t, "loss", ongraph.Read(t, p, "loss"), f.Outputs["loss"], b.output)
+			golden.Compare(t, "latent", ongraph.Read(t, p, "latent"), f.Outputs["latent"], b.output)
+			y, rows := ongraph.Read(t, p, "y"), f.Outputs["y_row_l2"]
+			golden.Compare(t, "y", y[:256], f.Outputs["y_first256"], b.output)
+			var lengths []float64
+			for i, n := 0, len(y)/len(rows.Data); i < len(y); i += n {
+				var ss float64
+				for _, v := range y[i : i+n] {
+					ss += v * v
+				}
+				lengths = append(lengths, math.Sqrt(ss))
+			}
+			golden.Compare(t, "lengths of y", lengths, rows, b.output)
+			model.Gradients(t, func(name string) []float64 { return ongraph.Read(t, p, "gradient/"+name) }, b.output,
+				b.first)
+		})
+	}
+}
+
 func build(s *graph.Scope, m *video.VideoMAE, b backbones.Backbone, shape ...int) methods.Objective {
 	batch := methods.NewBatch(s, 2, methodtest.Data(feed.Field{Name: "view", Shape: shape}))
 	return m.Build(s, methods.EncoderOf(b, batch.Of("view0")), batch)
 }
 
-var small = &backbones.ViT3D{Channels: 8, Depth: 1, Heads: 2, Patch: 2, Tube: 2}
+var small = &backbones.ViT3D{Channels: 8, Depth: 1, Heads: 2, Patch: 2, Tube: 2, Position: "sincos"}
 
 func TestGradients(t *testing.T) {
 	for name, m := range map[string]*video.VideoMAE{

@@ -2,17 +2,31 @@ package ongraph
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"selfsup/graph"
 	"selfsup/internal/golden"
 )
 
-// Model is the parameters of a fixture's model under our names. Weights that PyTorch stores as [out,in] or
-// [out,in,kh,kw] are [in,out] or [kh,kw,in,out] here, whatever axes ours join.
+// Model is the parameters of a fixture's model under our names. Weights that PyTorch stores as [out,in],
+// [out,in,kh,kw] or [out,in,t,kh,kw] are [in,out], [kh,kw,in,out] or [t,kh,kw,in,out] here, whatever axes ours join.
 type Model struct {
 	F    *golden.Fixture
 	Ours func(name string) string // our full name; "" for what is fixed here and there
+	// which third of ours a vector is whose name ends so: biases of queries, keys and values. A third that the fixture
+	// has not is 0
+	Thirds map[string]int
+}
+
+// first is where a vector of the fixture begins in ours, and how many times as long ours is.
+func (m Model) first(of golden.Parameter) (at, times int) {
+	for ending, third := range m.Thirds {
+		if strings.HasSuffix(of.Name, ending) {
+			return third * of.Shape[0], 3
+		}
+	}
+	return 0, 1
 }
 
 // place is where entry i of PyTorch's parameter is in ours.
@@ -20,6 +34,10 @@ func place(i int, shape []int) int {
 	switch len(shape) {
 	case 2:
 		return i%shape[1]*shape[0] + i/shape[1]
+	case 5:
+		kw, kh, kt, in := shape[4], shape[3], shape[2], shape[1]
+		w, h, t, c, o := i%kw, i/kw%kh, i/kw/kh%kt, i/kw/kh/kt%in, i/kw/kh/kt/in
+		return (((t*kh+h)*kw+w)*in+c)*shape[0] + o
 	case 4:
 		kw, kh, in := shape[3], shape[2], shape[1]
 		w, h, c, o := i%kw, i/kw%kh, i/kw/kh%in, i/kw/kh/in
@@ -43,22 +61,30 @@ func (m Model) Fill(t testing.TB, st *graph.Store) {
 			continue
 		}
 		e := st.Get(name)
-		if e == nil || !left[name] {
+		unfilled, ok := left[name]
+		first, times := m.first(of)
+		if e == nil || !ok || !unfilled && times == 1 {
 			t.Fatalf("%s: the model has no parameter %s", of.Name, name)
 		}
 		n := 1
 		for _, d := range of.Shape {
 			n *= d
 		}
-		if e.Shape.Size() != n {
-			t.Fatalf("%s: %s has shape %v, want the %d elements of %v", of.Name, name, e.Shape, n, of.Shape)
+		if e.Shape.Size() != times*n {
+			t.Fatalf("%s: %s has shape %v, want %d times the elements of %v", of.Name, name, e.Shape, times, of.Shape)
+		}
+		if unfilled {
+			e.Fill(0)
 		}
 		for i := range n {
-			e.Set(place(i, of.Shape), golden.Weight(p, of, i))
+			e.Set(first+place(i, of.Shape), golden.Weight(p, of, i))
 		}
-		delete(left, name)
+		left[name] = false
 	}
-	for n := range left {
+	for n, unfilled := range left {
+		if !unfilled {
+			continue
+		}
 		t.Errorf("the fixture has no parameter for %s", n)
 	}
 }
@@ -73,6 +99,9 @@ func (m Model) Gradients(t testing.TB, gradient func(name string) []float64, len
 			continue
 		}
 		g := gradient(name)
+		if at, times := m.first(of); times > 1 {
+			g = g[at : at+of.Shape[0]]
+		}
 		var ss float64
 		for _, v := range g {
 			ss += v * v
