@@ -9,8 +9,8 @@ import (
 // entry is nil where the loss does not depend on wrt[i]. It may be called any number of times on one graph, for several
 // losses; only what lies between loss and wrt is differentiated.
 func (s *Scope) Gradients(loss *Node, wrt []*Node) []*Node {
-	if len(op.ShapeOf(loss)) != 0 {
-		op.Fail(s.Path(), "the loss has shape %v, it must be a scalar", op.ShapeOf(loss))
+	if loss == nil || len(op.ShapeOf(loss)) != 0 || op.TypeOf(loss).DType == ir.I32 {
+		op.Fail(s.Path(), "the loss is %s; want one floating-point number", describe(loss))
 	}
 	// Post-order of everything below the loss, and which of it depends on wrt through operands that have gradients.
 	want := map[*Node]bool{}
@@ -70,13 +70,17 @@ func (s *Scope) Gradients(loss *Node, wrt []*Node) []*Node {
 			need[k] = need[k] && state[x]
 		}
 		gs := o.Spec.(op.Differentiable).Grad(op.Grad{In: in, Out: n, Dy: dy, Need: need})
+		if len(gs) != len(in) {
+			op.Fail(op.ScopeOf(n), "Grad of the operation %s returns %d gradients; want %d, one an operand", o.Spec.Name(),
+				len(gs), len(in))
+		}
 		for k, x := range in {
 			if !need[k] {
 				continue
 			}
-			if want, got := op.ShapeOf(x), op.ShapeOf(gs[k]); !want.Equal(got) {
-				panic(&op.BuildError{Op: o.Spec.Name(), In: []ir.Type{op.TypeOf(x)}, Msg: "its gradient has shape " +
-					got.String()})
+			if want := op.ShapeOf(x); gs[k] == nil || !want.Equal(op.ShapeOf(gs[k])) {
+				op.Fail(op.ScopeOf(n), "Grad of the operation %s returns for operand %d a gradient %s; want %v, its shape",
+					o.Spec.Name(), k, describe(gs[k]), want)
 			}
 			parts[x] = append(parts[x], gs[k])
 		}

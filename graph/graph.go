@@ -45,6 +45,11 @@ const (
 	isConst
 )
 
+// String says what a leaf is declared as: an input [2], a param [2,3].
+func (d *decl) String() string {
+	return fmt.Sprintf("%s %v", [...]string{"input", d.kind.String(), "constant"}[d.class], d.typ)
+}
+
 // decl is a named leaf of the graph.
 type decl struct {
 	name     string
@@ -171,6 +176,9 @@ func (s *Scope) IsTeacher() bool { return s.tw != nil }
 // parameter name/x is the twin of x, starts equal, gets no gradient, and after each optimiser step becomes tau*itself +
 // (1-tau)*x with the new x. tau is 0-d. State (running statistics) of the twin is its own.
 func (s *Scope) Twin(name string, tau *Node) *Scope {
+	if tau == nil || len(op.ShapeOf(tau)) != 0 {
+		op.Fail(s.Path(), "the momentum of the twin %s is %v; want one number", name, describe(tau))
+	}
 	c := *s
 	c.path, c.tw, c.tau = s.path+name+"/", s, tau
 	return &c
@@ -178,11 +186,14 @@ func (s *Scope) Twin(name string, tau *Node) *Scope {
 
 // declare adds a leaf, or returns the one of that name if everything agrees.
 func (s *Scope) declare(d *decl) *decl {
+	if d.name == "" || strings.HasSuffix(d.name, "/") {
+		op.Fail(s.Path(), "%v is declared without a name", d)
+	}
 	old := s.g.decls[d.name]
 	if old != nil {
 		if old.class != d.class || !old.typ.Shape.Equal(d.typ.Shape) || old.typ.DType != d.typ.DType ||
 			old.kind != d.kind {
-			op.Fail(s.Path(), "%s is declared as %v and as %v", d.name, old.typ, d.typ)
+			op.Fail(s.Path(), "%s is declared as %v and as %v", d.name, old, d)
 		}
 		if d.class == isConst && !reflect.DeepEqual(old.data, d.data) {
 			op.Fail(s.Path(), "the constant %s is declared twice, with values that differ", d.name)
@@ -239,6 +250,9 @@ func (s *Scope) Param(name string, init Init, shape ...int) *Node {
 		of := s.g.decls[student]
 		if of == nil {
 			op.Fail(s.Path(), "%s: its student %s is not declared; build the student first", d.name, student)
+		}
+		if of.class != isState || !of.typ.Shape.Equal(d.typ.Shape) {
+			op.Fail(s.Path(), "%s is declared as %v, its student %s as %v; want one shape", d.name, d, student, of)
 		}
 		s.g.twins = append(s.g.twins, twin{d, of, s.tau})
 	}
@@ -307,6 +321,9 @@ func (s *Scope) Update(state, value *Node) {
 	if d == nil || d.class != isState {
 		op.Fail(s.Path(), "Update of a node that is not state")
 	}
+	if value == nil {
+		op.Fail(s.Path(), "%s is %v, its update is nil", d.name, d.typ)
+	}
 	if vt := op.TypeOf(value); !vt.Shape.Equal(d.typ.Shape) || vt.DType != d.typ.DType {
 		op.Fail(s.Path(), "%s is %v, its update is %v", d.name, d.typ, vt)
 	}
@@ -360,6 +377,12 @@ func (s *Scope) HoldTwins(wait *Node) { s.g.wait = wait }
 
 // Output names a value that the host reads after a step.
 func (s *Scope) Output(name string, n *Node) {
+	if name == "" {
+		op.Fail(s.Path(), "an output without a name")
+	}
+	if n == nil {
+		op.Fail(s.Path(), "output %s%s is nil", s.path, name)
+	}
 	for _, o := range s.g.outputs {
 		if o.name == s.path+name {
 			op.Fail(s.Path(), "output %s is named twice", o.name)
@@ -411,10 +434,21 @@ func (s *Scope) Name(n *Node) string {
 }
 
 func (g *Graph) declOf(n *Node) *decl {
-	if op.Of(n) != nil {
+	if n == nil || op.Of(n) != nil {
 		return nil
 	}
-	return g.decls[n.Name()]
+	if d := g.decls[n.Name()]; d != nil && d.node == n { // a node of another graph may have the name of ours
+		return d
+	}
+	return nil
+}
+
+// describe is the shape of a value in a message.
+func describe(n *Node) string {
+	if n == nil {
+		return "nil"
+	}
+	return op.TypeOf(n).String()
 }
 
 // Scheduled is a 0-d input that a Schedule feeds.
@@ -425,6 +459,10 @@ type Scheduled struct {
 
 // Scheduled declares a 0-d input whose value the host takes from f before every step.
 func (s *Scope) Scheduled(name string, f Schedule) *Node {
+	if f == nil {
+		op.Fail(s.Path(), "the schedule of %s%s is nil; want a function of the time, such as graph.Constantly(1)", s.path,
+			name)
+	}
 	n := s.Input(name)
 	for _, x := range s.g.schedules {
 		if x.Name == s.path+name {

@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 	"sort"
+	"strings"
 
 	"selfsup/graph/ir"
 	"selfsup/graph/op"
@@ -23,7 +24,7 @@ func (g *Graph) lower() (*ir.Program, []*decl, error) {
 		nodes = append(nodes, n)
 		if op.Of(n) == nil {
 			if g.declOf(n) == nil {
-				foreign = append(foreign, n.String())
+				foreign = append(foreign, n.Name())
 			}
 			return
 		}
@@ -39,7 +40,8 @@ func (g *Graph) lower() (*ir.Program, []*decl, error) {
 		visit(u.value)
 	}
 	if foreign != nil {
-		return nil, nil, fmt.Errorf("graph: operations that are not of package op: %v", foreign)
+		return nil, nil, fmt.Errorf("graph: values of another graph, or of operations that are not of package op: %s",
+			strings.Join(foreign, ", "))
 	}
 	sort.Slice(nodes, func(i, j int) bool { return nodes[i].ID() < nodes[j].ID() })
 

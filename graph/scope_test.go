@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -24,11 +25,11 @@ func TestBuilderErrors(t *testing.T) {
 		name, want string
 		build      func(s *graph.Scope)
 	}{
-		{"two types", "a: a/w is declared as [2] and as [3]", func(s *graph.Scope) {
+		{"two types", "a: a/w is declared as param [2] and as param [3]", func(s *graph.Scope) {
 			s.In("a").Param("w", graph.Fill(0), 2)
 			s.In("a").Param("w", graph.Fill(0), 3)
 		}},
-		{"two kinds", "w is declared as [2] and as [2]", func(s *graph.Scope) {
+		{"two kinds", "w is declared as param [2] and as state [2]", func(s *graph.Scope) {
 			s.Param("w", graph.Fill(0), 2)
 			s.State("w", graph.Fill(0), 2)
 		}},
@@ -59,9 +60,70 @@ func TestBuilderErrors(t *testing.T) {
 			s.In("a").Output("y", scalar(s))
 			s.In("a").Output("y", scalar(s))
 		}},
-		{"loss of a shape", "the loss has shape [2], it must be a scalar", func(s *graph.Scope) {
+		{"input and constant", "x is declared as input [2]i32 and as constant [2]i32", func(s *graph.Scope) {
+			s.IntInput("x", 2)
+			s.Ints("x", []int32{1, 2})
+		}},
+		{"two constants", "the constant x is declared twice, with values that differ", func(s *graph.Scope) {
+			s.Ints("x", []int32{1, 2})
+			s.Ints("x", []int32{1, 3})
+		}},
+		{"values of a constant", "constant a/k has 3 values, want the 4 of [2,2]", func(s *graph.Scope) {
+			s.In("a").Floats("k", []float64{1, 2, 3}, 2, 2)
+		}},
+		{"no name", "a: input [2] is declared without a name", func(s *graph.Scope) { s.In("a").Input("", 2) }},
+		{"no schedule", "the schedule of a/rate is nil; want a function of the time", func(s *graph.Scope) {
+			s.In("a").Scheduled("rate", nil)
+		}},
+		{"update of nothing", "Update of a node that is not state", func(s *graph.Scope) { s.Update(nil, scalar(s)) }},
+		{"update of a constant", "Update of a node that is not state", func(s *graph.Scope) {
+			s.Evolve(scalar(s), func(v *graph.Node) *graph.Node { return op.Shift(v, 1) })
+		}},
+		{"update to nothing", "q is [2], its update is nil", func(s *graph.Scope) {
+			s.Update(s.State("q", graph.Fill(0), 2), nil)
+		}},
+		{"update of another graph's state", "Update of a node that is not state", func(s *graph.Scope) {
+			s.State("w", graph.Fill(0), 2)
+			s.Update(elsewhere(), s.Input("x", 2))
+		}},
+		{"teacher without momentum", "the momentum of the twin teacher is nil; want one number",
+			func(s *graph.Scope) { s.Twin("teacher", nil) }},
+		{"teacher with a momentum of a shape", "the momentum of the twin teacher is [2]; want one number",
+			func(s *graph.Scope) { s.Twin("teacher", s.Input("tau", 2)) }},
+		{"teacher of another shape", "teacher/w is declared as state [3], its student w as param [2]; want one shape",
+			func(s *graph.Scope) {
+				s.Param("w", graph.Fill(0), 2)
+				s.Twin("teacher", scalar(s)).Param("w", graph.Fill(0), 3)
+			}},
+		{"teacher of an input", "teacher/x is declared as state [2], its student x as input [2]; want one shape",
+			func(s *graph.Scope) {
+				s.Input("x", 2)
+				s.Twin("teacher", scalar(s)).Param("x", graph.Fill(0), 2)
+			}},
+		{"output of nothing", "a: output a/y is nil", func(s *graph.Scope) { s.In("a").Output("y", nil) }},
+		{"output without a name", "an output without a name", func(s *graph.Scope) { s.Output("", scalar(s)) }},
+		{"loss of a shape", "the loss is [2]; want one floating-point number", func(s *graph.Scope) {
 			s.Gradients(s.Input("x", 2), nil)
 		}},
+		{"loss of integers", "the loss is []i32; want one floating-point number", func(s *graph.Scope) {
+			s.Gradients(s.IntInput("x"), nil)
+		}},
+		{"no loss", "the loss is nil; want one floating-point number", func(s *graph.Scope) { s.Gradients(nil, nil) }},
+		{"gradient of another shape", "Grad of the operation own returns for operand 0 a gradient []; want [2], its shape",
+			func(s *graph.Scope) {
+				x := s.Input("x", 2)
+				s.Gradients(op.SumAll(op.Apply(own{grad: []*graph.Node{scalar(s)}}, x)), []*graph.Node{x})
+			}},
+		{"gradient of nothing", "a: Grad of the operation own returns for operand 0 a gradient nil; want [2], its shape",
+			func(s *graph.Scope) {
+				x := s.In("a").Input("x", 2)
+				s.Gradients(op.SumAll(op.Apply(own{grad: []*graph.Node{nil}}, x)), []*graph.Node{x})
+			}},
+		{"too few gradients", "Grad of the operation own returns 0 gradients; want 1, one an operand",
+			func(s *graph.Scope) {
+				x := s.Input("x", 2)
+				s.Gradients(op.SumAll(op.Apply(own{}, x)), []*graph.Node{x})
+			}},
 		{"operand nil", "operand 1 is nil", func(s *graph.Scope) { op.Add(s.Input("x", 2), nil) }},
 		{"integers where numbers are wanted", "operand 0 is int32; it must be floating point", func(s *graph.Scope) {
 			op.Relu(s.IntInput("x", 2))
@@ -76,6 +138,21 @@ func TestBuilderErrors(t *testing.T) {
 		}
 	}
 }
+
+// elsewhere is the parameter w [2] of another graph.
+func elsewhere() (w *graph.Node) {
+	build(func(s *graph.Scope) { w = s.Param("w", graph.Fill(0), 2) })
+	return w
+}
+
+// own is an operation of somebody else, x itself, with a gradient that is wrong.
+type own struct{ grad []*graph.Node }
+
+func (own) Name() string                        { return "own" }
+func (own) Infer(in []ir.Type) (ir.Type, error) { return in[0], nil }
+func (own) Ref(in []ir.Tensor, out ir.Tensor)   { copy(out.Data, in[0].Data) }
+func (own) Active(n int) []bool                 { return []bool{true} }
+func (o own) Grad(op.Grad) []*graph.Node        { return o.grad }
 
 // What a Store does not fit, and what a program does not have.
 func TestCompileErrors(t *testing.T) {
@@ -96,10 +173,42 @@ func TestCompileErrors(t *testing.T) {
 	_, shape := g.Compile(ref.Backend{}, other)
 	empty := graph.NewStore(1)
 	_, missing := g.CompileOver(ref.Backend{}, empty)
+	wide, err := graph.Build(graph.Options{}, func(s *graph.Scope) {
+		for _, name := range []string{"e", "d", "c", "b", "a"} {
+			s.Output(name, s.Param(name, graph.Fill(0), 2))
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, several := wide.CompileOver(ref.Backend{}, empty)
+	unfilled, err := graph.Build(graph.Options{}, func(s *graph.Scope) { s.Output("y", s.Param("w", nil, 2)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, noInit := unfilled.Compile(ref.Backend{}, graph.NewStore(1))
+	_, broken := g.Compile(breaking{}, graph.NewStore(1))
+	_, tight := g.CompileWithin(ref.Backend{}, graph.NewStore(1), 1)
+	foreign, err := graph.Build(graph.Options{}, func(s *graph.Scope) {
+		s.Param("w", graph.Fill(0), 2) // not the one that is read
+		s.Output("y", op.Relu(elsewhere()))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, strange := foreign.Compile(ref.Backend{}, graph.NewStore(1))
 	for _, c := range []struct {
 		err  error
 		want string
 	}{
+		{several, "graph: the store has no a, b, c and 2 more"},
+		{g.Fill(empty, "v"), "graph: v is not declared"},
+		{g.Fill(empty, "x"), "graph: x is not declared"},
+		{noInit, "graph: w is not in the store and has a nil Init; want what fills a fresh one, such as graph.Fill(0)"},
+		{broken, "graph: backend ref: no memory"},
+		{tight, "graph: the step needs at least 0.0 MB (temporaries 0.0 MB, scratch 0.0 MB, state 0.0 MB, " +
+			"inputs 0.0 MB), the limit is 0.0 MB"},
+		{strange, "graph: values of another graph, or of operations that are not of package op: w"},
 		{noInput, `graph: the program has no input "z", it has x`},
 		{noOutput, `graph: the program has no output "z", it has y`},
 		{shape, "graph: w is [3]f64 in the store, this graph builds [2]f64"},
@@ -112,6 +221,13 @@ func TestCompileErrors(t *testing.T) {
 	if len(empty.Names()) != 0 {
 		t.Errorf("compiling over a store that lacks entries made %v", empty.Names())
 	}
+}
+
+// breaking is a backend that cannot compile.
+type breaking struct{ ref.Backend }
+
+func (breaking) Compile(*ir.Program, func(int) ir.Array) (ir.Executable, error) {
+	return nil, errors.New("no memory")
 }
 
 // A locked tower is read: none of its parameters is trained, its norms use their running statistics and leave them as

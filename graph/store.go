@@ -84,6 +84,10 @@ func (s *Store) declare(d *decl) (*Entry, error) {
 		}
 		return e, nil
 	}
+	if d.init == nil {
+		return nil, fmt.Errorf("%s is not in the store and has a nil Init; want what fills a fresh one, such as "+
+			"graph.Fill(0)", d.name)
+	}
 	e := &Entry{Name: d.name, Kind: d.kind, Array: ir.NewArray(d.typ)}
 	d.init(e.Array, Rand(s.Seed, d.seedName))
 	s.entries[d.name] = e

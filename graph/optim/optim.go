@@ -57,10 +57,13 @@ type Training struct {
 	Parts int
 }
 
-// Apply declares the updates of params for a loss, and returns the gradients, before clipping. A parameter that the
-// loss does not reach is an error that names it. Teachers that follow the parameters are updated by UpdateTwins
+// Apply declares the updates of params for a loss, and returns the gradients, before clipping. It is an error if there
+// is no parameter, or one that the loss does not reach. Teachers that follow the parameters are updated by UpdateTwins
 // afterwards.
 func Apply(s *graph.Scope, r Rule, loss *graph.Node, params []*graph.Node, h Hyper, t Training) []*graph.Node {
+	if len(params) == 0 {
+		op.Fail(s.Path(), "there is no parameter to train")
+	}
 	gs := s.Gradients(loss, params)
 	for i, p := range params {
 		if gs[i] == nil {
