@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"selfsup/datasets/filetest"
 	"selfsup/datasets/resample"
 )
 
@@ -189,7 +190,7 @@ func TestDecodeLimits(t *testing.T) {
 		{"tiff of three planes", "tiff 23x17: the channels are stored apart", planar, 0},
 		{"empty", "the file is empty", nil, 0},
 		{"not an image", "unknown format (want png, jpeg, gif, bmp, tiff or webp)", []byte("hello, world"), 0},
-		{"png of 2^31", "png header says 60000x60000 pixels, want 1 to max_pixels = 89478485", hugePNG(), 0},
+		{"png of 2^31", "png header says 60000x60000 pixels, want 1 to max_pixels = 89478485", filetest.HugePNG(), 0},
 		{"gif of 65535", "gif header says 65535x65535 pixels", gif, 0},
 		{"bmp of 2^31", "bmp header says 2147483647x2147483647 pixels", bmp, 0},
 		{"webp frame beyond its canvas", "holds a frame of 16384x16384 pixels, want the size of the canvas", frame, 0},
@@ -202,7 +203,7 @@ func TestDecodeLimits(t *testing.T) {
 			d := Decoder{MaxPixels: c.limit}
 			var m Image
 			var err error
-			took := memoryOf(func() { err = d.Decode(c.in, &m) })
+			took := filetest.MemoryOf(func() { err = d.Decode(c.in, &m) })
 			if c.message == "" && err != nil || c.message != "" &&
 				(err == nil || !strings.Contains(err.Error(), c.message)) {
 				t.Errorf("got %v, want %q", err, c.message)
@@ -298,7 +299,7 @@ func seeds(f *testing.F) {
 		f.Add(b[:len(b)*2/3])
 		f.Add(b[:len(b)/8])
 	}
-	f.Add(hugePNG())
+	f.Add(filetest.HugePNG())
 }
 
 // FuzzDecode holds that no file, whatever it claims, does more than fail, that the header tells what decoding gives,
@@ -311,7 +312,7 @@ func FuzzDecode(f *testing.F) {
 		var m Image
 		var h Header
 		var headerErr, err error
-		took := memoryOf(func() {
+		took := filetest.MemoryOf(func() {
 			h, headerErr = d.Header(in)
 			err = d.Decode(in, &m)
 		})

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"selfsup/datasets/filetest"
 	"strconv"
 	"testing"
 	"time"
@@ -14,7 +15,7 @@ import (
 func links(t testing.TB, n, classes int) string {
 	t.Helper()
 	dir := t.TempDir()
-	b := encoded(t, "x.png", picture(2, 3, red, false))
+	b := filetest.Encoded(t, "x.png", filetest.Picture(2, 3, filetest.Red, false))
 	var first string
 	for i := range n {
 		folder := filepath.Join(dir, fmt.Sprintf("n%08d", i%classes), fmt.Sprint("part", i/classes%3))
@@ -50,7 +51,7 @@ func TestFolderTakesLittleMemory(t *testing.T) {
 	const classes = 100
 	s := NewFolder()
 	s.Train, s.Memory, s.Verify = links(t, n, classes), 0, false
-	before := heap()
+	before := filetest.Heap()
 	began := time.Now()
 	d, err := s.Open(Env{})
 	if err != nil {
@@ -59,7 +60,7 @@ func TestFolderTakesLittleMemory(t *testing.T) {
 	took := time.Since(began)
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	each := float64(heap()-before) / float64(n)
+	each := float64(filetest.Heap()-before) / float64(n)
 	t.Logf("%d files in %v, %.1f bytes each; %d MB of memory from the system at the most", n, took, each, m.HeapSys>>20)
 	if each >= 100 || each < 12 {
 		t.Errorf("%.1f bytes a file, want at least 12 and less than 100", each)
@@ -75,7 +76,7 @@ func TestFolderTakesLittleMemory(t *testing.T) {
 				t.Fatalf("file %d is %s of class %s, after %s", i, name, got, last)
 			}
 			if i%997 == 0 {
-				if err := set.Image(i, &img); err != nil || img.H != 2 || img.W != 3 || img.Pix[0] != red.R {
+				if err := set.Image(i, &img); err != nil || img.H != 2 || img.W != 3 || img.Pix[0] != filetest.Red.R {
 					t.Fatalf("%s: %+v, %v", name, img, err)
 				}
 				seen[name] = true

@@ -4,28 +4,27 @@ import (
 	"bytes"
 	"fmt"
 	"image/color"
-	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 
+	"selfsup/datasets/filetest"
 	"selfsup/setting"
 )
 
 func TestFolderFormats(t *testing.T) {
 	files := map[string][]byte{}
 	for _, name := range []string{"1.png", "2.jpg", "3.JPG", "4.gif", "5.bmp", "6.tiff"} {
-		files[name] = encoded(t, name, picture(16, 16, white, false))
+		files[name] = filetest.Encoded(t, name, filetest.Picture(16, 16, filetest.White, false))
 	}
 	// the colour under alpha 0
-	files["7.png"] = encoded(t, ".png", picture(16, 16, color.NRGBA{255, 255, 255, 0}, false))
-	files["8.png"] = encoded(t, ".png", picture(16, 16, white, true))
+	files["7.png"] = filetest.Encoded(t, ".png", filetest.Picture(16, 16, color.NRGBA{255, 255, 255, 0}, false))
+	files["8.png"] = filetest.Encoded(t, ".png", filetest.Picture(16, 16, filetest.White, true))
 	f := NewFolder()
-	f.Train, f.TestFraction = tree(t, files), 0
+	f.Train, f.TestFraction = filetest.Tree(t, files), 0
 	d, err := f.Open(Env{})
 	if err != nil {
 		t.Fatal(err)
@@ -47,12 +46,12 @@ func TestFolderFormats(t *testing.T) {
 }
 
 func TestFolderSplit(t *testing.T) {
-	pic := encoded(t, ".png", picture(2, 2, red, false))
+	pic := filetest.Encoded(t, ".png", filetest.Picture(2, 2, filetest.Red, false))
 	files := map[string][]byte{"one/1.png": pic}
 	for i := range 10 {
 		files[fmt.Sprintf("a/%d.png", i)], files[fmt.Sprintf("b/%d.png", i)] = pic, pic
 	}
-	dir := tree(t, files)
+	dir := filetest.Tree(t, files)
 	open := func(seed uint64) (train, test []string) {
 		f := NewFolder()
 		f.Train, f.TestFraction, f.SplitSeed = dir, 0.3, seed
@@ -60,7 +59,7 @@ func TestFolderSplit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return listing(dir, d.Train), listing(dir, d.Test)
+		return filetest.Listing(dir, d.Train), filetest.Listing(dir, d.Test)
 	}
 	train, test := open(0)
 	perClass := map[byte]int{}
@@ -84,7 +83,7 @@ func TestFolderSplit(t *testing.T) {
 
 // Links and special files: what leads back and what cannot be read is named.
 func TestFolderLinks(t *testing.T) {
-	pic := encoded(t, ".png", picture(4, 4, red, false))
+	pic := filetest.Encoded(t, ".png", filetest.Picture(4, 4, filetest.Red, false))
 	for _, c := range []struct {
 		name, target, link string // link -> target, relative to the folder
 		train              []string
@@ -99,7 +98,7 @@ func TestFolderLinks(t *testing.T) {
 		{"link to a device", "/dev/zero", "a/zero.png", nil, "a/zero.png: not a regular file"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := tree(t, map[string][]byte{"a/1.png": pic, "a/b/2.png": pic})
+			dir := filetest.Tree(t, map[string][]byte{"a/1.png": pic, "a/b/2.png": pic})
 			link := filepath.Join(dir, c.link)
 			if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
 				t.Fatal(err)
@@ -110,10 +109,10 @@ func TestFolderLinks(t *testing.T) {
 			f := NewFolder()
 			f.Train, f.TestFraction = dir, 0
 			d, err := f.Open(Env{})
-			if !opens(t, err, c.message) {
+			if !filetest.Opens(t, err, c.message) {
 				return
 			}
-			if got := listing(dir, d.Train); !slices.Equal(got, c.train) {
+			if got := filetest.Listing(dir, d.Train); !slices.Equal(got, c.train) {
 				t.Errorf("got %q, want %q", got, c.train)
 			}
 		})
@@ -124,9 +123,9 @@ func TestFolderLinks(t *testing.T) {
 func TestFolderOnDemand(t *testing.T) {
 	files := map[string][]byte{}
 	for i := range 12 {
-		files[fmt.Sprintf("c%d/%02d.png", i%2, i)] = encoded(t, ".png", noisy(9+i%5, 8+i%3, i))
+		files[fmt.Sprintf("c%d/%02d.png", i%2, i)] = filetest.Encoded(t, ".png", filetest.Noisy(9+i%5, 8+i%3, i))
 	}
-	dir := tree(t, files)
+	dir := filetest.Tree(t, files)
 	for _, resize := range []int{0, 6} {
 		open := func(memory setting.Size, verify bool) *Data {
 			f := NewFolder()
@@ -139,9 +138,10 @@ func TestFolderOnDemand(t *testing.T) {
 		}
 		kept := open(1<<20, true)
 		for _, lazy := range []*Data{open(0, true), open(100, false)} {
-			if !slices.Equal(listing(dir, kept.Train), listing(dir, lazy.Train)) ||
-				!slices.Equal(listing(dir, kept.Test), listing(dir, lazy.Test)) {
-				t.Errorf("the sets differ: %q, %q", listing(dir, kept.Train), listing(dir, lazy.Train))
+			if !slices.Equal(filetest.Listing(dir, kept.Train), filetest.Listing(dir, lazy.Train)) ||
+				!slices.Equal(filetest.Listing(dir, kept.Test), filetest.Listing(dir, lazy.Test)) {
+				t.Errorf("the sets differ: %q, %q", filetest.Listing(dir, kept.Train),
+					filetest.Listing(dir, lazy.Train))
 			}
 			if lazy.Train.(*fileSet).images != nil || kept.Train.(*fileSet).images == nil {
 				t.Error("the wrong set is kept in memory")
@@ -174,8 +174,8 @@ func TestFolderOnDemand(t *testing.T) {
 
 // The bytes of a sample are its file, in the caller's memory where it fits.
 func TestFolderBytes(t *testing.T) {
-	pic := encoded(t, ".jpg", picture(6, 8, red, false))
-	dir := tree(t, map[string][]byte{"a/1.jpg": pic})
+	pic := filetest.Encoded(t, ".jpg", filetest.Picture(6, 8, filetest.Red, false))
+	dir := filetest.Tree(t, map[string][]byte{"a/1.jpg": pic})
 	for _, memory := range []setting.Size{0, 1 << 20} {
 		f := NewFolder()
 		f.Train, f.Memory = dir, memory
@@ -194,89 +194,6 @@ func TestFolderBytes(t *testing.T) {
 		}
 		if _, err := set.Bytes(1, nil); err == nil {
 			t.Error("sample 1 of 1: no error")
-		}
-	}
-}
-
-func TestGreyIsPILsLuma(t *testing.T) {
-	m := Image{H: 1, W: 1, C: 3, Pix: []byte{200, 30, 60}}
-	m.convert(1)
-	// (200*19595 + 30*38470 + 60*7471 + 32768) >> 16
-	if want := byte(84); m.Pix[0] != want {
-		t.Errorf("grey of 200, 30, 60: got %d, want %d", m.Pix[0], want)
-	}
-}
-
-// Of every class that has two samples at least one is held out, and one stays; without a fraction none is.
-func TestSplitOfSmallClasses(t *testing.T) {
-	var classes []string
-	for n, class := range []string{"", "a", "b", "c", "d"} {
-		for range n {
-			classes = append(classes, class)
-		}
-	}
-	classes = append(classes, slices.Repeat([]string{"large"}, 40)...)
-	for _, c := range []struct {
-		fraction float64
-		want     string
-	}{{0, "map[]"}, {0.1, "map[b:1 c:1 d:1 large:4]"}, {0.6, "map[b:1 c:2 d:2 large:24]"},
-		{0.99, "map[b:1 c:2 d:3 large:39]"}} {
-		held := map[string]int{}
-		for i, h := range (&Split{TestFraction: c.fraction}).held(classes) {
-			if h {
-				held[classes[i]]++
-			}
-		}
-		if got := fmt.Sprint(held); got != c.want {
-			t.Errorf("fraction %v holds %s, want %s", c.fraction, got, c.want)
-		}
-	}
-}
-
-// The share for the test is taken of the pairs and the recordings that can be read, and files of other kinds are named.
-func TestShareOfWhatIsRead(t *testing.T) {
-	photo, black := encoded(t, ".png", picture(8, 8, white, true)), encoded(t, ".png", picture(8, 8, color.Black, true))
-	tone := sound{coding: 1, channels: 1, bits: 16, data: make([]byte, 200)}.bytes()
-	kinds := map[string]struct {
-		name func(i int) string
-		good []byte
-		more map[string][]byte
-		open func(dir string) (*Data, error)
-	}{
-		"masks": {func(i int) string { return fmt.Sprintf("images/%d.png", i) }, photo,
-			map[string][]byte{"masks/0.png": black, "masks/1.png": black, "masks/2.png": black, "masks/3.png": black,
-				"masks/4.png": black, "images/x.heic": nil},
-			func(dir string) (*Data, error) {
-				s := NewMasks()
-				s.Train, s.MaxSkipped = dir, 1
-				return s.Open(Env{})
-			}},
-		"wav": {func(i int) string { return fmt.Sprintf("a/%d.wav", i) }, tone, map[string][]byte{"a/x.heic": nil},
-			func(dir string) (*Data, error) {
-				s := NewWAV()
-				s.Train, s.MaxSkipped = dir, 1
-				return s.Open(Env{})
-			}},
-	}
-	for kind, k := range kinds {
-		for bad := range 5 {
-			files := maps.Clone(k.more)
-			for i := range 5 {
-				if files[k.name(i)] = k.good; i == bad {
-					files[k.name(i)] = []byte("neither an image nor a sound")
-				}
-			}
-			o, err := k.open(tree(t, files))
-			if err != nil {
-				t.Fatal(err)
-			}
-			train, test := o.Train, o.Test
-			if train.Len() != 3 || test == nil || test.Len() != 1 {
-				t.Errorf("%s without file %d: %v, want 3 + 1", kind, bad, o.Summary())
-			}
-			if notes := o.Notes; len(notes) != 1 || !strings.Contains(notes[0], "1 .heic (such as ") {
-				t.Errorf("%s: notes %q, want the .heic file", kind, notes)
-			}
 		}
 	}
 }

@@ -2,15 +2,16 @@ package datasets
 
 import (
 	"fmt"
+	"selfsup/datasets/filetest"
 	"slices"
 	"testing"
 )
 
 func TestFolder(t *testing.T) {
-	pic := encoded(t, ".png", picture(6, 8, red, false))
-	grey := encoded(t, ".png", picture(6, 8, red, true))
-	small := encoded(t, ".png", picture(3, 3, red, false))
-	bomb := hugePNG()
+	pic := filetest.Encoded(t, ".png", filetest.Picture(6, 8, filetest.Red, false))
+	grey := filetest.Encoded(t, ".png", filetest.Picture(6, 8, filetest.Red, true))
+	small := filetest.Encoded(t, ".png", filetest.Picture(3, 3, filetest.Red, false))
+	bomb := filetest.HugePNG()
 	for _, c := range []struct {
 		name    string
 		files   map[string][]byte
@@ -108,19 +109,19 @@ func TestFolder(t *testing.T) {
 		{name: "channels", change: func(f *Folder) { f.Channels = 2 }, message: "channels = 2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := tree(t, c.files)
+			dir := filetest.Tree(t, c.files)
 			f := NewFolder()
 			f.Train = "."
 			c.change(f)
 			d, err := f.Open(Env{BaseDir: dir})
-			if !opens(t, err, c.message) {
+			if !filetest.Opens(t, err, c.message) {
 				return
 			}
 			var test []string
 			if d.Test != nil {
-				test = listing(dir, d.Test)
+				test = filetest.Listing(dir, d.Test)
 			}
-			train := listing(dir, d.Train)
+			train := filetest.Listing(dir, d.Train)
 			if !slices.Equal(train, c.train) || !slices.Equal(test, c.test) || !slices.Equal(d.Train.Classes(),
 				c.classes) {
 				t.Errorf("got %q, %q, classes %q; want %q, %q, %q", train, test, d.Train.Classes(), c.train, c.test,

@@ -2,10 +2,10 @@ package datasets
 
 import (
 	"bytes"
-	"compress/gzip"
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"selfsup/datasets/filetest"
 	"slices"
 	"strings"
 	"testing"
@@ -20,14 +20,6 @@ func idx(data []byte, shape ...uint32) []byte {
 	return append(b, data...)
 }
 
-func zipped(b []byte) []byte {
-	var out bytes.Buffer
-	z := gzip.NewWriter(&out)
-	z.Write(b)
-	z.Close()
-	return out.Bytes()
-}
-
 func ramp(n int) []byte {
 	b := make([]byte, n)
 	for i := range b {
@@ -38,7 +30,7 @@ func ramp(n int) []byte {
 
 func TestReadIDX(t *testing.T) {
 	good := idx(ramp(12), 3, 2, 2)
-	z := zipped(good)
+	z := filetest.Gzip(good)
 	corrupt := slices.Clone(z)
 	corrupt[len(corrupt)-8] ^= 1 // the checksum
 	for _, c := range []struct {
@@ -77,7 +69,7 @@ func TestReadIDX(t *testing.T) {
 
 func TestIDXHeaderCostsNoMemory(t *testing.T) {
 	in := idx(ramp(100), 1<<16, 1<<10, 1<<9)
-	got := memoryOf(func() {
+	got := filetest.MemoryOf(func() {
 		if _, err := ReadIDX(bytes.NewReader(in), "x"); err == nil {
 			t.Fatal("read 32 GiB out of 116 bytes")
 		}
@@ -89,7 +81,7 @@ func TestIDXHeaderCostsNoMemory(t *testing.T) {
 
 func FuzzIDX(f *testing.F) {
 	f.Add(idx(ramp(12), 3, 2, 2))
-	f.Add(zipped(idx(ramp(24), 2, 2, 2, 3)))
+	f.Add(filetest.Gzip(idx(ramp(24), 2, 2, 2, 3)))
 	f.Add(idx(ramp(5), 5))
 	f.Add(idx(nil, 1<<31, 1<<31, 1<<31, 1<<31))
 	f.Fuzz(func(t *testing.T, in []byte) {
@@ -125,7 +117,7 @@ func TestIDXSource(t *testing.T) {
 		}
 	}
 	write("x", idx(ramp(12), 3, 2, 2))
-	write("y.gz", zipped(idx([]byte{1, 0, 1}, 3)))
+	write("y.gz", filetest.Gzip(idx([]byte{1, 0, 1}, 3)))
 	write("rgb", idx(ramp(24), 2, 2, 2, 3))
 	write("y2", idx([]byte{2, 0}, 2))
 	write("flat", idx(ramp(4), 2, 2))

@@ -10,23 +10,13 @@ import (
 	"strings"
 	"testing"
 
+	"selfsup/datasets/filetest"
 	"selfsup/setting"
 )
 
-// stripes is a grey mask whose columns are 0 up to at, then v.
-func stripes(h, w, at int, v uint8) image.Image {
-	m := image.NewGray(image.Rect(0, 0, w, h))
-	for y := range h {
-		for x := at; x < w; x++ {
-			m.SetGray(x, y, color.Gray{v})
-		}
-	}
-	return m
-}
-
 func TestMasks(t *testing.T) {
-	pic := encoded(t, ".png", picture(4, 6, red, false))
-	mask := encoded(t, ".png", stripes(4, 6, 3, 255))
+	pic := filetest.Encoded(t, ".png", filetest.Picture(4, 6, filetest.Red, false))
+	mask := filetest.Encoded(t, ".png", filetest.Stripes(4, 6, 3, 255))
 	for _, c := range []struct {
 		name    string
 		files   map[string][]byte
@@ -35,7 +25,8 @@ func TestMasks(t *testing.T) {
 		skipped int
 		message string
 	}{
-		{name: "paired by name", files: map[string][]byte{"images/b.jpg": encoded(t, ".jpg", picture(4, 6, red, false)),
+		{name: "paired by name", files: map[string][]byte{"images/b.jpg": filetest.Encoded(t, ".jpg",
+			filetest.Picture(4, 6, filetest.Red, false)),
 			"images/a/x.png": pic, "masks/b.png": mask, "masks/a/x.png": mask},
 			train: "[images/a/x.png=-1 images/b.jpg=-1]"},
 		{name: "suffix in one folder", files: map[string][]byte{"all/x.png": pic, "all/x_m.png": mask},
@@ -48,10 +39,10 @@ func TestMasks(t *testing.T) {
 			"masks/b.png": mask}, message: "images/a.png: no mask"},
 		{name: "mask without image", files: map[string][]byte{"images/b.png": pic, "masks/b.png": mask,
 			"masks/c.png": mask}, message: "masks/c.png: a mask without an image"},
-		{name: "another size", files: map[string][]byte{"images/a.png": pic, "masks/a.png": encoded(t, ".png",
-			stripes(6, 4, 3, 255))}, message: "masks/a.png: the mask is 4x6, its image 6x4"},
-		{name: "another value", files: map[string][]byte{"images/a.png": pic, "masks/a.png": encoded(t, ".png",
-			stripes(4, 6, 5, 7))}, message: "masks/a.png: pixel (5,0) is 7, want one of values = [0 255]"},
+		{name: "another size", files: map[string][]byte{"images/a.png": pic, "masks/a.png": filetest.Encoded(t, ".png",
+			filetest.Stripes(6, 4, 3, 255))}, message: "masks/a.png: the mask is 4x6, its image 6x4"},
+		{name: "another value", files: map[string][]byte{"images/a.png": pic, "masks/a.png": filetest.Encoded(t, ".png",
+			filetest.Stripes(4, 6, 5, 7))}, message: "masks/a.png: pixel (5,0) is 7, want one of values = [0 255]"},
 		{name: "damaged mask", files: map[string][]byte{"images/a.png": pic, "masks/a.png": mask[:40]},
 			message: "masks/a.png: png 6x4: the file is truncated"},
 		{name: "damaged image", files: map[string][]byte{"images/a.png": pic[:40], "masks/a.png": mask},
@@ -65,17 +56,17 @@ func TestMasks(t *testing.T) {
 			message: "classes has 1 names"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := tree(t, c.files)
+			dir := filetest.Tree(t, c.files)
 			s := NewMasks()
 			s.Train, s.TestFraction = dir, 0
 			if c.change != nil {
 				c.change(s)
 			}
 			p, err := s.Open(Env{})
-			if !opens(t, err, c.message) {
+			if !filetest.Opens(t, err, c.message) {
 				return
 			}
-			if got := fmt.Sprint(listing(dir, p.Train)); got != c.train || len(p.Skipped) != c.skipped {
+			if got := fmt.Sprint(filetest.Listing(dir, p.Train)); got != c.train || len(p.Skipped) != c.skipped {
 				t.Errorf("got %s, skipped %v; want %s, %d skipped", got, p.Skipped, c.train, c.skipped)
 			}
 		})
@@ -84,8 +75,9 @@ func TestMasks(t *testing.T) {
 
 // Masks follow their images through a resize, and are the same in memory and on demand.
 func TestMasksResize(t *testing.T) {
-	dir := tree(t, map[string][]byte{"images/a.png": encoded(t, ".png", stripes(4, 8, 4, 255)),
-		"masks/a.png": encoded(t, ".png", stripes(4, 8, 4, 9))})
+	dir := filetest.Tree(t, map[string][]byte{"images/a.png": filetest.Encoded(t, ".png",
+		filetest.Stripes(4, 8, 4, 255)),
+		"masks/a.png": filetest.Encoded(t, ".png", filetest.Stripes(4, 8, 4, 9))})
 	for _, c := range []struct {
 		memory setting.Size
 		resize int
@@ -123,7 +115,9 @@ func TestMasksResize(t *testing.T) {
 
 func TestRealNuclei(t *testing.T) {
 	s := NewMasks()
-	s.Root = filepath.Join(unpacked(t, "masks-nuclei-128/nuclei-128.tar.gz", func(string) bool { return true }),
+	s.Root = filepath.Join(filetest.Unpacked(t, "masks-nuclei-128/nuclei-128.tar.gz", func(string) bool {
+		return true
+	}),
 		"nuclei-128")
 	s.Classes = []string{"background", "nucleus"}
 	p, err := s.Open(Env{})
@@ -149,7 +143,7 @@ func TestRealNuclei(t *testing.T) {
 }
 
 func TestCaptions(t *testing.T) {
-	pic := encoded(t, ".png", picture(4, 6, red, false))
+	pic := filetest.Encoded(t, ".png", filetest.Picture(4, 6, filetest.Red, false))
 	for _, c := range []struct {
 		name    string
 		list    string
@@ -191,18 +185,18 @@ func TestCaptions(t *testing.T) {
 			if c.file == "" {
 				c.file = "l.jsonl"
 			}
-			dir := tree(t, map[string][]byte{c.file: []byte(c.list), "i/a.png": pic, "i/b.png": pic})
+			dir := filetest.Tree(t, map[string][]byte{c.file: []byte(c.list), "i/a.png": pic, "i/b.png": pic})
 			s := NewCaptions()
 			s.Train, s.TestFraction = c.file, 0
 			if c.change != nil {
 				c.change(s)
 			}
 			p, err := s.Open(Env{BaseDir: dir})
-			if !opens(t, err, c.message) {
+			if !filetest.Opens(t, err, c.message) {
 				return
 			}
 			var got []string
-			for i, name := range listing(dir, p.Train) {
+			for i, name := range filetest.Listing(dir, p.Train) {
 				got = append(got, fmt.Sprintf("%s%q", name, p.Train.(CaptionSet).Captions(i)))
 			}
 			if strings.Join(got, " ") != c.want || len(p.Skipped) != c.skipped {
@@ -215,7 +209,7 @@ func TestCaptions(t *testing.T) {
 
 func TestRealCaptions(t *testing.T) {
 	s := NewCaptions()
-	s.Train = filepath.Join(unpacked(t, "captions-emoji-64/emoji-captions-64.tar.gz", func(string) bool {
+	s.Train = filepath.Join(filetest.Unpacked(t, "captions-emoji-64/emoji-captions-64.tar.gz", func(string) bool {
 		return true
 	}), "emoji-captions-64", "captions.jsonl")
 	s.Label = "category"
@@ -241,7 +235,8 @@ func TestRealCaptions(t *testing.T) {
 }
 
 func TestClips(t *testing.T) {
-	pic, small := encoded(t, ".png", picture(4, 6, red, false)), encoded(t, ".png", picture(3, 3, red, false))
+	pic, small := filetest.Encoded(t, ".png", filetest.Picture(4, 6, filetest.Red, false)),
+		filetest.Encoded(t, ".png", filetest.Picture(3, 3, filetest.Red, false))
 	numbered := func(names ...string) map[string][]byte {
 		files := map[string][]byte{}
 		for _, n := range names {
@@ -291,14 +286,14 @@ func TestClips(t *testing.T) {
 		{name: "length", change: func(s *Clips) { s.Length = 0 }, message: "length = 0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := tree(t, c.files)
+			dir := filetest.Tree(t, c.files)
 			s := NewClips()
 			s.Train, s.TestFraction, s.Length = dir, 0, 2
 			if c.change != nil {
 				c.change(s)
 			}
 			p, err := s.Open(Env{})
-			if !opens(t, err, c.message) {
+			if !filetest.Opens(t, err, c.message) {
 				return
 			}
 			test := ""
@@ -331,7 +326,7 @@ func clipNames(dir string, s *clipSet) string {
 
 func TestRealClips(t *testing.T) {
 	s := NewClips()
-	s.Train = filepath.Join(unpacked(t, "video-clips-64/video-clips-64.tar.gz", func(n string) bool {
+	s.Train = filepath.Join(filetest.Unpacked(t, "video-clips-64/video-clips-64.tar.gz", func(n string) bool {
 		return strings.HasSuffix(n, ".jpg")
 	}), "video-clips-64")
 	p, err := s.Open(Env{})
@@ -360,8 +355,9 @@ func FuzzCaptions(f *testing.F) {
 		"{\"image\":\"../a.png\",\"caption\":\"x\"}", "image,caption\n\"", "\x1f\x8b"} {
 		f.Add([]byte(s))
 	}
-	dir := quickDir(f)
-	if err := os.WriteFile(filepath.Join(dir, "a.png"), encoded(f, ".png", picture(2, 2, red, false)),
+	dir := filetest.QuickDir(f)
+	if err := os.WriteFile(filepath.Join(dir, "a.png"), filetest.Encoded(f, ".png", filetest.Picture(2, 2, filetest.Red,
+		false)),
 		0o600); err != nil {
 		f.Fatal(err)
 	}
@@ -372,7 +368,7 @@ func FuzzCaptions(f *testing.F) {
 			}
 			s := NewCaptions()
 			s.Train, s.MaxSkipped, s.MaxPixels, s.Memory = name, 1<<20, 1<<10, 1<<16
-			p, took, err := memoryToOpen(s.Open, Env{BaseDir: dir})
+			p, took, err := filetest.MemoryToOpen(s.Open, Env{BaseDir: dir})
 			if took > uint64(8<<20+2000*len(in)) && !bytes.HasPrefix(in, []byte{0x1f, 0x8b}) {
 				t.Fatalf("%d bytes took %d bytes of memory (%v)", len(in), took, err)
 			}
@@ -389,4 +385,65 @@ func FuzzCaptions(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Masks of palettes and of 16 bits, with values that are ignored, in memory and on demand.
+func TestMaskValues(t *testing.T) {
+	pic := filetest.Encoded(t, ".png", filetest.Picture(1, 4, filetest.Red, false))
+	wide := image.NewGray16(image.Rect(0, 0, 4, 1))
+	for x, v := range []uint16{0, 255, 256, 40000} {
+		wide.SetGray16(x, 0, color.Gray16{Y: v})
+	}
+	for _, c := range []struct {
+		name           string
+		mask           []byte
+		values, ignore []int
+		want, message  string
+	}{
+		{"palette", filetest.Encoded(t, ".png", filetest.Paletted(filetest.VOC(), 0, 1, 16, 255)), []int{0, 16, 1},
+			[]int{255}, "[0 2 1 255]", ""},
+		{"palette without ignore", filetest.Encoded(t, ".png", filetest.Paletted(filetest.VOC(), 0, 1, 16, 255)),
+			[]int{0, 1, 16}, nil, "",
+			"pixel (3,0) is 255 (its index in the palette), want one of values = [0 1 16], or ignore = [255]"},
+		{"luma of a palette", filetest.Encoded(t, ".png", filetest.Paletted(filetest.VOC(), 0, 1, 16, 255)),
+			[]int{0, 38}, []int{255}, "",
+			"pixel (1,0) is 1 (its index in the palette), want one of values = [0 38] or ignore = [255]"},
+		{"16 bits", filetest.Encoded(t, ".png", wide), []int{0, 255, 256, 40000}, nil, "[0 1 2 3]", ""},
+		{"16 bits, high byte", filetest.Encoded(t, ".png", wide), []int{0, 1, 156}, nil, "",
+			"pixel (1,0) is 255, want"},
+		{"colours", filetest.Encoded(t, ".png", filetest.Picture(1, 4, filetest.Red, false)), []int{0, 255}, nil, "",
+			"pixel (0,0) has the colour (200, 30, 60)"},
+		{"a value twice", nil, []int{0, 255}, []int{255}, "", "values = [0 255] and ignore = [255], want " +
+			"different numbers from 0 to 65535"},
+	} {
+		for _, resize := range []int{0, 1} {
+			s := NewMasks()
+			s.Train, s.TestFraction, s.Values, s.Ignore, s.Resize,
+				s.Memory = filetest.Tree(t, map[string][]byte{"images/a.png": pic, "masks/a.png": c.mask}), 0, c.values,
+				c.ignore, resize, 1<<20
+			p, err := s.Open(Env{})
+			if !filetest.Opens(t, err, c.message) {
+				continue
+			}
+			s.Memory = 0
+			q, err := s.Open(Env{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var kept, read Image
+			if err := p.Train.(MaskSet).Mask(0, &kept); err != nil {
+				t.Fatal(err)
+			}
+			if err := q.Train.(MaskSet).Mask(0, &read); err != nil || !bytes.Equal(kept.Pix, read.Pix) {
+				t.Errorf("%s: %v in memory, %v on demand (%v)", c.name, kept.Pix, read.Pix, err)
+			}
+			if got := fmt.Sprint(kept.Pix); resize == 0 && got != c.want {
+				t.Errorf("%s: got %s, want %s", c.name, got, c.want)
+			}
+			if text := FormatSummary(p.Summary()); resize == 0 &&
+				strings.Contains(text, "pixels ignored") != (len(c.ignore) > 0) {
+				t.Errorf("%s: summary\n%s", c.name, text)
+			}
+		}
+	}
 }

@@ -3,15 +3,16 @@ package datasets
 import (
 	"fmt"
 	"math"
-	"os"
 	"path/filepath"
+	"selfsup/datasets/filetest"
+	"selfsup/internal/shared"
 	"strings"
 	"testing"
 )
 
 // Photographs in class folders, as they are published: divided, some of them grey.
 func TestRealCaltech(t *testing.T) {
-	root := unpacked(t, "images-caltech95-64/caltech95-64.tar.gz", func(name string) bool {
+	root := filetest.Unpacked(t, "images-caltech95-64/caltech95-64.tar.gz", func(name string) bool {
 		for _, class := range []string{"/car_side/", "/butterfly/", "/chair/"} {
 			if strings.Contains(name, class) {
 				return true
@@ -53,7 +54,7 @@ func TestRealCaltech(t *testing.T) {
 func TestRealEmoji(t *testing.T) {
 	f := NewFolder()
 	once := func(name string) bool { return !emojiTwins[strings.TrimPrefix(name, "emoji-32/")] }
-	f.Root = filepath.Join(unpacked(t, "images-emoji-32/emoji-32.tar.gz", once), "emoji-32")
+	f.Root = filepath.Join(filetest.Unpacked(t, "images-emoji-32/emoji-32.tar.gz", once), "emoji-32")
 	f.Channels, f.Memory = 3, 0
 	d, err := f.Open(Env{})
 	if err != nil {
@@ -77,7 +78,7 @@ func TestRealEmoji(t *testing.T) {
 
 func TestRealPhotos(t *testing.T) {
 	f := NewFolder()
-	f.Train, f.TestFraction = shared(t, "photos"), 0
+	f.Train, f.TestFraction = shared.Data(t, "photos"), 0
 	d, err := f.Open(Env{})
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +104,7 @@ func TestRealPhotos(t *testing.T) {
 
 // The files from which the set in the program is made.
 func TestRealFashion(t *testing.T) {
-	dir := shared(t, "images-fashion-mnist-4k")
+	dir := shared.Data(t, "images-fashion-mnist-4k")
 	s := NewIDX()
 	s.TrainImages, s.TrainLabels = filepath.Join(dir, "train-images-idx3-ubyte.gz"),
 		filepath.Join(dir, "train-labels-idx1-ubyte.gz")
@@ -117,46 +118,4 @@ func TestRealFashion(t *testing.T) {
 		len(d.Train.Classes())); got != "3000 1000 1 28 28 10" {
 		t.Errorf("got %s, want 3000 1000 1 28 28 10", got)
 	}
-}
-
-// Damage to real files gives an error, or pixels: never a panic, and never a message without what was read.
-func TestRealDamage(t *testing.T) {
-	dir := shared(t, "photos")
-	var d Decoder
-	var m Image
-	for _, name := range []string{"rocket.jpg", "chelsea.png"} {
-		b, err := os.ReadFile(filepath.Join(dir, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r := NewRand(1, "damage/"+name)
-		for range 20 {
-			bad := append([]byte(nil), b...)
-			for range 1 + r.Intn(4) {
-				bad[r.Intn(len(bad))] ^= 1 << r.Intn(8)
-			}
-			if err := d.Decode(bad, &m); err == nil && len(m.Pix) != m.H*m.W*m.C {
-				t.Errorf("%s: %dx%dx%d with %d bytes", name, m.H, m.W, m.C, len(m.Pix))
-			}
-			if err := d.Decode(b[:r.Intn(len(b)-len(b)/4)], &m); err == nil {
-				t.Errorf("%s: a quarter is missing, and it decodes", name)
-			}
-		}
-	}
-}
-
-func BenchmarkRocket(b *testing.B) {
-	file, err := os.ReadFile(shared(b, "photos/rocket.jpg"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	var d Decoder
-	var m Image
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := d.Decode(file, &m); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(b.N*m.H*m.W)/b.Elapsed().Seconds()/1e6, "Mpixel/s")
 }

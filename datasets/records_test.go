@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"selfsup/datasets/filetest"
 	"selfsup/setting"
 )
 
@@ -64,7 +65,7 @@ func cifar10() map[string][]byte {
 
 func TestCIFAR10(t *testing.T) {
 	files := cifar10()
-	dir := tree(t, files)
+	dir := filetest.Tree(t, files)
 	odd := map[string][]byte{}
 	for name, b := range files {
 		odd["[x/"+name] = b
@@ -85,7 +86,8 @@ func TestCIFAR10(t *testing.T) {
 			Partial: true}},
 		"tar": {Records{Path: write("c.tar", tarball(t, files, false)), Memory: 1 << 20,
 			Partial: true}},
-		"a folder with a [name": {Records{Path: filepath.Join(tree(t, odd), "[x"), Memory: 1 << 20, Partial: true}},
+		"a folder with a [name": {Records{Path: filepath.Join(filetest.Tree(t, odd), "[x"), Memory: 1 << 20,
+			Partial: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, err := s.Open(Env{BaseDir: filepath.Dir(dir)})
@@ -148,7 +150,7 @@ func TestCIFAR10Faults(t *testing.T) {
 			files := cifar10()
 			c.change(files)
 			s := NewCIFAR10()
-			s.Path, s.Partial = tree(t, files), true
+			s.Path, s.Partial = filetest.Tree(t, files), true
 			if _, err := s.Open(Env{}); err == nil || !strings.Contains(err.Error(), c.message) {
 				t.Errorf("got %v, want %q", err, c.message)
 			}
@@ -200,7 +202,7 @@ func TestCIFAR100(t *testing.T) {
 		{labels: "both", message: `labels = "both", want "fine" or "coarse"`},
 	} {
 		s := NewCIFAR100()
-		s.Path, s.Labels, s.Partial = tree(t, files), c.labels, true
+		s.Path, s.Labels, s.Partial = filetest.Tree(t, files), c.labels, true
 		d, err := s.Open(Env{})
 		if c.message != "" {
 			if err == nil || !strings.Contains(err.Error(), c.message) {
@@ -236,7 +238,7 @@ func TestSTL10(t *testing.T) {
 	for _, memory := range []setting.Size{0, 1 << 30} {
 		for part, want := range map[string][]int{"train": {0, 9}, "unlabeled": {-1, -1, -1},
 			"train+unlabeled": {0, 9, -1, -1, -1}} {
-			s := STL10{Records{Path: tree(t, files), Memory: memory, Partial: true}, part}
+			s := STL10{Records{Path: filetest.Tree(t, files), Memory: memory, Partial: true}, part}
 			d, err := s.Open(Env{})
 			if err != nil {
 				t.Fatal(err)
@@ -285,7 +287,7 @@ func TestSTL10(t *testing.T) {
 		f, s := maps.Clone(files), NewSTL10()
 		s.Partial = true
 		change(f, s)
-		s.Path = tree(t, f)
+		s.Path = filetest.Tree(t, f)
 		if _, err := s.Open(Env{}); err == nil || !strings.Contains(err.Error(), message) {
 			t.Errorf("got %v, want %q", err, message)
 		}
@@ -306,19 +308,19 @@ func TestRecordsCutBetweenImages(t *testing.T) {
 		{"data_batch_1.bin: 6146 bytes are 2 images, the published file has 10000: it is cut, or another; set " +
 			"partial = true", func(partial bool) error {
 			s := NewCIFAR10()
-			s.Path, s.Partial = tree(t, cifar10()), partial
+			s.Path, s.Partial = filetest.Tree(t, cifar10()), partial
 			_, err := s.Open(Env{})
 			return err
 		}},
 		{"train.bin: 6148 bytes are 2 images, the published file has 50000", func(partial bool) error {
 			s := NewCIFAR100()
-			s.Path, s.Partial = tree(t, hundred), partial
+			s.Path, s.Partial = filetest.Tree(t, hundred), partial
 			_, err := s.Open(Env{})
 			return err
 		}},
 		{"train_X.bin: 55296 bytes are 2 images, the published file has 5000", func(partial bool) error {
 			s := NewSTL10()
-			s.Path, s.Partial, s.Train = tree(t, stl), partial, "train"
+			s.Path, s.Partial, s.Train = filetest.Tree(t, stl), partial, "train"
 			_, err := s.Open(Env{})
 			return err
 		}},
@@ -338,7 +340,7 @@ func FuzzBundle(f *testing.F) {
 	f.Add(tarball(f, small, false))
 	f.Add(tarball(f, small, true))
 	f.Add(tarball(f, map[string][]byte{"train.bin": {1}}, true)[:40])
-	dir := quickDir(f)
+	dir := filetest.QuickDir(f)
 	f.Fuzz(func(t *testing.T, in []byte) {
 		path := filepath.Join(dir, "in")
 		if err := os.WriteFile(path, in, 0o600); err != nil {

@@ -1,9 +1,9 @@
 package datasets
 
 import (
-	"fmt"
-	"os"
 	"path/filepath"
+	"selfsup/datasets/filetest"
+	"selfsup/internal/shared"
 	"strings"
 	"testing"
 )
@@ -12,21 +12,21 @@ import (
 func TestRealSummaries(t *testing.T) {
 	everything := func(string) bool { return true }
 	table := NewTable()
-	table.Train, table.Test, table.Target = shared(t, "tabular/adult_train.csv.gz"),
-		shared(t, "tabular/adult_test.csv.gz"), "income"
+	table.Train, table.Test, table.Target = shared.Data(t, "tabular/adult_train.csv.gz"),
+		shared.Data(t, "tabular/adult_test.csv.gz"), "income"
 	wav := NewWAV()
-	wav.Train = filepath.Join(unpacked(t, "audio-fsdd-4spk/fsdd-4spk.tar.gz", everything), "fsdd-4spk")
+	wav.Train = filepath.Join(filetest.Unpacked(t, "audio-fsdd-4spk/fsdd-4spk.tar.gz", everything), "fsdd-4spk")
 	wav.FileName, wav.Label = `^\d_(?P<speaker>[a-z]+)`, "speaker"
 	text := NewText()
-	text.Train, text.Label, text.Part = shared(t, "text/sotu_chunks.csv.gz"), "party", "split"
+	text.Train, text.Label, text.Part = shared.Data(t, "text/sotu_chunks.csv.gz"), "party", "split"
 	masks := NewMasks()
-	masks.Root = filepath.Join(unpacked(t, "masks-nuclei-128/nuclei-128.tar.gz", everything), "nuclei-128")
+	masks.Root = filepath.Join(filetest.Unpacked(t, "masks-nuclei-128/nuclei-128.tar.gz", everything), "nuclei-128")
 	clips := NewClips()
-	clips.Train = filepath.Join(unpacked(t, "video-clips-64/video-clips-64.tar.gz", func(n string) bool {
+	clips.Train = filepath.Join(filetest.Unpacked(t, "video-clips-64/video-clips-64.tar.gz", func(n string) bool {
 		return strings.HasSuffix(n, ".jpg")
 	}), "video-clips-64")
 	captions := NewCaptions()
-	captions.Train = filepath.Join(unpacked(t, "captions-emoji-64/emoji-captions-64.tar.gz", everything),
+	captions.Train = filepath.Join(filetest.Unpacked(t, "captions-emoji-64/emoji-captions-64.tar.gz", everything),
 		"emoji-captions-64", "captions.jsonl")
 	for _, c := range []struct {
 		name   string
@@ -59,43 +59,4 @@ func TestRealSummaries(t *testing.T) {
 			}
 		})
 	}
-}
-
-func ExampleTable() {
-	dir, err := os.MkdirTemp("", "table")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer os.RemoveAll(dir)
-	os.WriteFile(filepath.Join(dir, "t.csv"), []byte("size,colour,kind\n1,red,a\n3,?,b\n"), 0o600)
-	t := NewTable()
-	t.Train, t.Target, t.TestFraction = "t.csv", "kind", 0
-	data, err := t.Open(Env{BaseDir: dir})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	row := make([]float64, 2)
-	data.Train.(RowSet).Row(1, row)
-	fmt.Println(data.Train.(RowSet).Columns()[0].Standardise(row[0]), row[1], data.Train.Classes()[data.Train.Label(1)])
-	fmt.Print(FormatSummary(data.Summary()))
-	// Output:
-	// 1 NaN b
-	// train          2
-	// test           none
-	// classes        2
-	// class a        1 + 0
-	// class b        1 + 0
-	// columns        2
-	// column size    number, mean 2, deviation 1
-	// column colour  1 categories, 1 missing
-}
-
-func ExampleVocabulary() {
-	v := CharacterVocabulary([]string{"sea", "ship"})
-	symbols := make([]int32, 8)
-	n := v.Encode("seaship!", 0, symbols)
-	fmt.Println(v.Len(), n, symbols, v.Decode(symbols))
-	// Output: 8 8 [7 3 2 7 4 5 6 1] seaship�
 }

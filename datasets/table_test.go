@@ -5,6 +5,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"selfsup/datasets/filetest"
+	"selfsup/internal/shared"
 	"strings"
 	"testing"
 )
@@ -75,14 +77,14 @@ func TestTable(t *testing.T) {
 			message: `separator = "ab", want one character`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := tree(t, map[string][]byte{"t.csv": []byte(c.file)})
+			dir := filetest.Tree(t, map[string][]byte{"t.csv": []byte(c.file)})
 			s := NewTable()
 			s.Train, s.Target, s.TestFraction = "t.csv", "kind", 0
 			if c.change != nil {
 				c.change(s)
 			}
 			p, err := s.Open(Env{BaseDir: dir})
-			if !opens(t, err, c.message) {
+			if !filetest.Opens(t, err, c.message) {
 				return
 			}
 			if got := rowsText(t, p.Train.(RowSet)); got != c.want {
@@ -136,7 +138,7 @@ func TestTableTestFile(t *testing.T) {
 		s := NewTable()
 		s.Train, s.Test, s.Target = "train.csv", "test.csv", "kind"
 		p,
-			err := s.Open(Env{BaseDir: tree(t, map[string][]byte{"train.csv": []byte(train),
+			err := s.Open(Env{BaseDir: filetest.Tree(t, map[string][]byte{"train.csv": []byte(train),
 			"test.csv": []byte(c.test)})})
 		if c.message != "" {
 			if err == nil || !strings.Contains(err.Error(), c.message) {
@@ -163,7 +165,7 @@ func TestTableSplit(t *testing.T) {
 	for i := range 40 {
 		fmt.Fprintf(&b, "%d,%c\n", i, "aaab"[i%4])
 	}
-	dir := tree(t, map[string][]byte{"t.csv": []byte(b.String())})
+	dir := filetest.Tree(t, map[string][]byte{"t.csv": []byte(b.String())})
 	open := func(seed uint64) *Data {
 		s := NewTable()
 		s.Train, s.Target, s.TestFraction, s.SplitSeed = "t.csv", "kind", 0.3, seed
@@ -200,7 +202,7 @@ func TestTableSplit(t *testing.T) {
 }
 
 func TestRealTables(t *testing.T) {
-	dir := shared(t, "tabular")
+	dir := shared.Data(t, "tabular")
 	for _, c := range []struct {
 		train, test, target, want string
 	}{
@@ -258,7 +260,7 @@ func FuzzTable(f *testing.F) {
 		"x,kind\n\"1,000\",a\n2020-01-02,b\n", "\xef\xbb\xbfkind,kind\n", "\x1f\x8b\x08\x00"} {
 		f.Add([]byte(s))
 	}
-	dir := quickDir(f)
+	dir := filetest.QuickDir(f)
 	f.Fuzz(func(t *testing.T, in []byte) {
 		if err := os.WriteFile(filepath.Join(dir, "t.csv"), in, 0o600); err != nil {
 			t.Fatal(err)
@@ -269,7 +271,7 @@ func FuzzTable(f *testing.F) {
 				s.Decimal, s.Thousands, s.Regression = ",", ".", true
 			}
 			s.Train, s.Target, s.Memory, s.MaxSkipped = "t.csv", target, 1<<16, 1<<20
-			p, took, err := memoryToOpen(s.Open, Env{BaseDir: dir})
+			p, took, err := filetest.MemoryToOpen(s.Open, Env{BaseDir: dir})
 			if took > uint64(4<<20+2000*min(len(in), 1<<16)) {
 				t.Fatalf("%d bytes took %d bytes of memory (%v)", len(in), took, err)
 			}

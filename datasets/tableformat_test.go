@@ -3,6 +3,7 @@ package datasets
 import (
 	"fmt"
 	"math"
+	"selfsup/datasets/filetest"
 	"strings"
 	"testing"
 )
@@ -128,7 +129,7 @@ func TestTableNumberWords(t *testing.T) {
 		if c.change != nil {
 			c.change(s)
 		}
-		p, err := s.Open(Env{BaseDir: tree(t, map[string][]byte{"t.csv": []byte(c.file)})})
+		p, err := s.Open(Env{BaseDir: filetest.Tree(t, map[string][]byte{"t.csv": []byte(c.file)})})
 		if c.errs != "" {
 			if err == nil || !strings.Contains(err.Error(), c.errs) {
 				t.Errorf("%s: got %v, want %q", c.name, err, c.errs)
@@ -195,7 +196,7 @@ func TestTableOfOtherPrograms(t *testing.T) {
 		if c.change != nil {
 			c.change(s)
 		}
-		p, err := s.Open(Env{BaseDir: tree(t, map[string][]byte{"t.csv": []byte(c.file)})})
+		p, err := s.Open(Env{BaseDir: filetest.Tree(t, map[string][]byte{"t.csv": []byte(c.file)})})
 		if c.message != "" {
 			if err == nil || !strings.Contains(err.Error(), c.message) {
 				t.Errorf("%s: got %v, want %q", c.name, err, c.message)
@@ -218,28 +219,5 @@ func TestTableOfOtherPrograms(t *testing.T) {
 		if passed != c.passed {
 			t.Errorf("%s: passed over %q, want %q", c.name, passed, c.passed)
 		}
-	}
-}
-
-// Lists of captions and of passages are CSV files of other programs too.
-func TestListsOfOtherPrograms(t *testing.T) {
-	pic := encoded(t, ".png", picture(2, 2, red, false))
-	dir := tree(t, map[string][]byte{"a.png": pic, "l.csv": []byte(",image,caption\n0,a.png,one,\n"),
-		"t.csv": []byte(",text,label\n0,hello,x,\n1,world,y,\n"), "h.csv": []byte("text,label\n")})
-	captions := NewCaptions()
-	captions.Train, captions.TestFraction = "l.csv", 0
-	if p, err := captions.Open(Env{BaseDir: dir}); err != nil || p.Train.(CaptionSet).Captions(0)[0] != "one" {
-		t.Errorf("captions: %v", err)
-	}
-	texts := NewText()
-	texts.Train, texts.Label, texts.TestFraction = "t.csv", "label", 0
-	if p, err := texts.Open(Env{BaseDir: dir}); err != nil || p.Train.Len() != 2 ||
-		p.Train.(TextSet).Text(1) != "world" {
-		t.Errorf("texts: %v", err)
-	}
-	texts.Train = "h.csv"
-	if _, err := texts.Open(Env{BaseDir: dir}); err == nil || !strings.Contains(err.Error(),
-		"h.csv: no rows below the header") {
-		t.Errorf("header alone: got %v", err)
 	}
 }

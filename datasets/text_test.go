@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"selfsup/datasets/filetest"
+	"selfsup/internal/shared"
 	"slices"
 	"testing"
 )
@@ -32,7 +34,7 @@ func TestText(t *testing.T) {
 		},
 			train: []string{"t.txt:1|-1|ab", "t.txt:1|-1|éc"}},
 		{name: "folders of documents", files: map[string][]byte{"d/b/1.txt": []byte("x\ny"),
-			"d/a/1.txt.gz": zipped([]byte("z")), "d/a/no.md": nil},
+			"d/a/1.txt.gz": filetest.Gzip([]byte("z")), "d/a/no.md": nil},
 			change: func(s *Text) { s.Train, s.Unit = "d", "documents" }, train: []string{"d/a/1.txt.gz:1|0|z",
 				"d/b/1.txt:1|1|x\ny"}},
 		{name: "labelled passages", files: map[string][]byte{"t.csv": []byte("text,mood\n\"a\nb\",good\nc,bad\n")},
@@ -70,9 +72,9 @@ func TestText(t *testing.T) {
 		{name: "white space", files: map[string][]byte{"t.txt": []byte("\n \n")},
 			message: "3 bytes of white space, want text"},
 		{name: "empty", files: map[string][]byte{"t.txt": nil}, message: "t.txt: the file is empty"},
-		{name: "truncated gzip", files: map[string][]byte{"t.txt.gz": zipped([]byte("some text"))[:20]},
+		{name: "truncated gzip", files: map[string][]byte{"t.txt.gz": filetest.Gzip([]byte("some text"))[:20]},
 			change: func(s *Text) { s.Train = "t.txt.gz" }, message: "t.txt.gz: after"},
-		{name: "unpacks to too much", files: map[string][]byte{"t.txt.gz": zipped(make([]byte, 1<<20))},
+		{name: "unpacks to too much", files: map[string][]byte{"t.txt.gz": filetest.Gzip(make([]byte, 1<<20))},
 			change:  func(s *Text) { s.Train, s.Memory = "t.txt.gz", 1<<16 },
 			message: "unpacks to more than memory = 64KiB"},
 		{name: "column of a .txt", files: map[string][]byte{"t.txt": []byte("a")}, change: func(s *Text) {
@@ -85,14 +87,14 @@ func TestText(t *testing.T) {
 		{name: "unit", change: func(s *Text) { s.Unit = "words" }, message: `unit = "words", want`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := tree(t, c.files)
+			dir := filetest.Tree(t, c.files)
 			s := NewText()
 			s.Train, s.TestFraction = "t.txt", 0
 			if c.change != nil {
 				c.change(s)
 			}
 			p, err := s.Open(Env{BaseDir: dir})
-			if !opens(t, err, c.message) {
+			if !filetest.Opens(t, err, c.message) {
 				return
 			}
 			list := func(s TextSet) (out []string) {
@@ -115,7 +117,7 @@ func TestText(t *testing.T) {
 }
 
 func TestTextWindow(t *testing.T) {
-	dir := tree(t, map[string][]byte{"t.txt": []byte("abé"), "u.txt": []byte("aéü")})
+	dir := filetest.Tree(t, map[string][]byte{"t.txt": []byte("abé"), "u.txt": []byte("aéü")})
 	for _, c := range []struct {
 		vocabulary string
 		size       int
@@ -148,7 +150,7 @@ func TestTextWindow(t *testing.T) {
 }
 
 func TestRealTexts(t *testing.T) {
-	dir := shared(t, "text")
+	dir := shared.Data(t, "text")
 	for _, c := range []struct {
 		name   string
 		change func(*Text)
@@ -193,8 +195,8 @@ func FuzzText(f *testing.F) {
 		"\x1f\x8b", "text,label\n\"\n", "{\"text\":[\"a\",\"b\"]}"} {
 		f.Add([]byte(s))
 	}
-	f.Add(zipped([]byte("packed text")))
-	dir := quickDir(f)
+	f.Add(filetest.Gzip([]byte("packed text")))
+	dir := filetest.QuickDir(f)
 	f.Fuzz(func(t *testing.T, in []byte) {
 		for _, name := range []string{"t.txt", "t.csv", "t.jsonl"} {
 			if err := os.WriteFile(filepath.Join(dir, name), in, 0o600); err != nil {
@@ -205,7 +207,7 @@ func FuzzText(f *testing.F) {
 			if name != "t.txt" {
 				s.Label = "label"
 			}
-			p, took, err := memoryToOpen(s.Open, Env{BaseDir: dir})
+			p, took, err := filetest.MemoryToOpen(s.Open, Env{BaseDir: dir})
 			// A line of JSON is decoded, and refused, by itself.
 			if took > uint64(4<<20+2000*min(max(len(in), 100), 1<<16)) {
 				t.Fatalf("%d bytes took %d bytes of memory (%v)", len(in), took, err)

@@ -10,53 +10,15 @@ import (
 	"strings"
 	"testing"
 
+	"selfsup/datasets/filetest"
 	"selfsup/setting"
 )
 
-// sound is a WAV file.
-type sound struct {
-	coding, channels, bits uint16
-	rate                   uint32
-	extensible             bool
-	before                 string // chunks between the format and the samples
-	data                   []byte
-}
-
-func (s sound) bytes() []byte {
-	if s.rate == 0 {
-		s.rate = 8000
-	}
-	le := binary.LittleEndian
-	coding := s.coding
-	if s.extensible {
-		coding = wavExtensible
-	}
-	align := s.channels * s.bits / 8
-	f := le.AppendUint16(nil, coding)
-	f = le.AppendUint16(f, s.channels)
-	f = le.AppendUint32(f, s.rate)
-	f = le.AppendUint32(f, s.rate*uint32(align))
-	f = le.AppendUint16(f, align)
-	f = le.AppendUint16(f, s.bits)
-	if s.extensible {
-		f = le.AppendUint16(f, 22)
-		f = le.AppendUint16(f, s.bits)
-		f = le.AppendUint32(f, 0)
-		f = le.AppendUint16(f, s.coding)
-		f = append(f, guidTail...)
-	}
-	b := append([]byte("WAVEfmt "), le.AppendUint32(nil, uint32(len(f)))...)
-	b = append(append(b, f...), s.before...)
-	b = append(b, "data"...)
-	b = append(le.AppendUint32(b, uint32(len(s.data))), s.data...)
-	return append(append([]byte("RIFF"), le.AppendUint32(nil, uint32(len(b)))...), b...)
-}
-
 // piped is the file of a program that could not go back to write the lengths of the file and of the samples.
-func piped(s sound, file, data uint32) []byte {
-	b := s.bytes()
+func piped(s filetest.Sound, file, data uint32) []byte {
+	b := s.File()
 	binary.LittleEndian.PutUint32(b[4:], file)
-	binary.LittleEndian.PutUint32(b[len(b)-len(s.data)-4:], data)
+	binary.LittleEndian.PutUint32(b[len(b)-len(s.Data)-4:], data)
 	return b
 }
 
@@ -74,66 +36,79 @@ func TestWAVCodings(t *testing.T) {
 		want    []float32
 		message string
 	}{
-		{"8 bits", sound{coding: 1, channels: 1, bits: 8, data: []byte{0, 128, 192, 255}}.bytes(),
+		{"8 bits", filetest.Sound{Coding: 1, Channels: 1, Bits: 8, Data: []byte{0, 128, 192, 255}}.File(),
 			[]float32{-1, 0, 0.5, 127.0 / 128}, ""},
-		{"16 bits", sound{coding: 1, channels: 1, bits: 16, data: []byte{0, 0x80, 0, 0, 0, 0x40, 1, 0}}.bytes(),
+		{"16 bits", filetest.Sound{Coding: 1, Channels: 1, Bits: 16, Data: []byte{0, 0x80, 0, 0, 0, 0x40, 1, 0}}.File(),
 			[]float32{-1, 0, 0.5, 1.0 / 32768}, ""},
-		{"24 bits", sound{coding: 1, channels: 1, bits: 24, data: []byte{0, 0, 0x80, 0, 0, 0x40, 0xff, 0xff,
-			0xff}}.bytes(), []float32{-1, 0.5, -1.0 / (1 << 23)}, ""},
-		{"32 bits", sound{coding: 1, channels: 1, bits: 32, data: []byte{0, 0, 0, 0x80, 0, 0, 0, 0x40}}.bytes(),
+		{"24 bits", filetest.Sound{Coding: 1, Channels: 1, Bits: 24, Data: []byte{0, 0, 0x80, 0, 0, 0x40, 0xff, 0xff,
+			0xff}}.File(), []float32{-1, 0.5, -1.0 / (1 << 23)}, ""},
+		{"32 bits", filetest.Sound{Coding: 1, Channels: 1, Bits: 32, Data: []byte{0, 0, 0, 0x80, 0, 0, 0, 0x40}}.File(),
 			[]float32{-1, 0.5}, ""},
-		{"float", sound{coding: 3, channels: 1, bits: 32, data: floats(0, 0.25, -1.5)}.bytes(),
+		{"float", filetest.Sound{Coding: 3, Channels: 1, Bits: 32, Data: floats(0, 0.25, -1.5)}.File(),
 			[]float32{0, 0.25, -1.5}, ""},
-		{"stereo", sound{coding: 1, channels: 2, bits: 8, data: []byte{0, 192, 128, 128}}.bytes(),
+		{"stereo", filetest.Sound{Coding: 1, Channels: 2, Bits: 8, Data: []byte{0, 192, 128, 128}}.File(),
 			[]float32{-1, 0.5, 0, 0}, ""},
-		{"extensible 24 bits", sound{coding: 1, channels: 1, bits: 24, extensible: true,
-			data: []byte{0, 0, 0x40}}.bytes(), []float32{0.5}, ""},
-		{"extensible float", sound{coding: 3, channels: 1, bits: 32, extensible: true, data: floats(0.5)}.bytes(),
+		{"extensible 24 bits", filetest.Sound{Coding: 1, Channels: 1, Bits: 24, Extensible: true,
+			Data: []byte{0, 0, 0x40}}.File(), []float32{0.5}, ""},
+		{"extensible float", filetest.Sound{Coding: 3, Channels: 1, Bits: 32, Extensible: true,
+			Data: floats(0.5)}.File(),
 			[]float32{0.5}, ""},
-		{"other chunks, one of odd length", sound{coding: 1, channels: 1, bits: 8,
-			before: "LIST\x03\x00\x00\x00abc\x00fact\x00\x00\x00\x00", data: []byte{192}}.bytes(), []float32{0.5}, ""},
-		{"no samples", sound{coding: 1, channels: 1, bits: 16}.bytes(), nil, "no samples: the data chunk is empty"},
-		{"truncated", sound{coding: 1, channels: 1, bits: 16, data: make([]byte, 100)}.bytes()[:80], nil,
+		{"other chunks, one of odd length", filetest.Sound{Coding: 1, Channels: 1, Bits: 8,
+			Before: "LIST\x03\x00\x00\x00abc\x00fact\x00\x00\x00\x00", Data: []byte{192}}.File(), []float32{0.5}, ""},
+		{"no samples", filetest.Sound{Coding: 1, Channels: 1, Bits: 16}.File(), nil,
+			"no samples: the data chunk is empty"},
+		{"truncated", filetest.Sound{Coding: 1, Channels: 1, Bits: 16, Data: make([]byte, 100)}.File()[:80], nil,
 			"36 bytes of samples, and the data chunk claims 100: the file is truncated"},
-		{"half a sample", sound{coding: 1, channels: 1, bits: 16, data: []byte{1, 2, 3}}.bytes(), nil,
+		{"half a sample", filetest.Sound{Coding: 1, Channels: 1, Bits: 16, Data: []byte{1, 2, 3}}.File(), nil,
 			"3 bytes of samples, want a multiple of 2"},
-		{"written to a pipe by ffmpeg", piped(sound{coding: 1, channels: 1, bits: 8, before: "LIST\x04\x00\x00\x00Lavf",
-			data: []byte{0, 192}}, 0xffffffff, 0xffffffff), []float32{-1, 0.5}, ""},
-		{"written to a pipe with zeros", piped(sound{coding: 1, channels: 2, bits: 16, data: []byte{0, 0x80, 0, 0x40}},
-			0, 0), []float32{-1, 0.5}, ""},
-		{"written to a pipe by SoX", piped(sound{coding: 1, channels: 1, bits: 24, data: []byte{0, 0, 0x40}},
+		{"written to a pipe by ffmpeg",
+			piped(filetest.Sound{Coding: 1, Channels: 1, Bits: 8, Before: "LIST\x04\x00\x00\x00Lavf",
+				Data: []byte{0, 192}}, 0xffffffff, 0xffffffff), []float32{-1, 0.5}, ""},
+		{"written to a pipe with zeros",
+			piped(filetest.Sound{Coding: 1, Channels: 2, Bits: 16, Data: []byte{0, 0x80, 0, 0x40}},
+				0, 0), []float32{-1, 0.5}, ""},
+		{"written to a pipe by SoX", piped(filetest.Sound{Coding: 1, Channels: 1, Bits: 24, Data: []byte{0, 0, 0x40}},
 			0x7ffff024, 0x7fffefff), []float32{0.5}, ""},
-		{"written to a pipe and cut in a sample", piped(sound{coding: 1, channels: 1, bits: 16, data: []byte{1, 2, 3}},
-			0xffffffff, 0xffffffff), nil, "3 bytes of samples, want a multiple of 2"},
-		{"written to a pipe that brought none", piped(sound{coding: 1, channels: 1, bits: 16}, 0xffffffff, 0xffffffff),
+		{"written to a pipe and cut in a sample",
+			piped(filetest.Sound{Coding: 1, Channels: 1, Bits: 16, Data: []byte{1, 2, 3}},
+				0xffffffff, 0xffffffff), nil, "3 bytes of samples, want a multiple of 2"},
+		{"written to a pipe that brought none", piped(filetest.Sound{Coding: 1, Channels: 1, Bits: 16}, 0xffffffff,
+			0xffffffff),
 			nil, "no samples: the data chunk is empty"},
-		{"a length that is too large", piped(sound{coding: 1, channels: 1, bits: 8, data: []byte{1, 2}}, 0xffffffff,
+		{"a length that is too large", piped(filetest.Sound{Coding: 1, Channels: 1, Bits: 8, Data: []byte{1, 2}},
+			0xffffffff,
 			0x7fffffff), nil, "2 bytes of samples, and the data chunk claims 2147483647"},
-		{"chunks behind the samples", append(sound{coding: 1, channels: 1, bits: 8, data: []byte{0}}.bytes(),
+		{"chunks behind the samples", append(filetest.Sound{Coding: 1, Channels: 1, Bits: 8, Data: []byte{0}}.File(),
 			"\x00LIST\x03\x00\x00\x00abc"...), []float32{-1}, ""},
-		{"padding behind the samples", append(sound{coding: 1, channels: 1, bits: 8, data: []byte{0, 192}}.bytes(), 0,
-			0, 0, 0), []float32{-1, 0.5}, ""},
-		{"two files in one", slices.Repeat(sound{coding: 1, channels: 1, bits: 16, data: []byte{1, 2}}.bytes(), 2), nil,
+		{"padding behind the samples",
+			append(filetest.Sound{Coding: 1, Channels: 1, Bits: 8, Data: []byte{0, 192}}.File(), 0,
+				0, 0, 0), []float32{-1, 0.5}, ""},
+		{"two files in one", slices.Repeat(filetest.Sound{Coding: 1, Channels: 1, Bits: 16, Data: []byte{1, 2}}.File(),
+			2), nil,
 			"the last chunk ends at byte 46 of 92, and what follows is none: 52 49 46 46"},
 		{"samples that the header does not count",
-			append(sound{coding: 1, channels: 1, bits: 16, data: []byte{1, 2}}.bytes(), make([]byte, 20)...), nil,
+			append(filetest.Sound{Coding: 1, Channels: 1, Bits: 16, Data: []byte{1, 2}}.File(), make([]byte, 20)...),
+			nil,
 			"the last chunk ends at byte 46 of 66, and what follows is none: 00 00"},
 		{"a chunk behind the samples that is cut",
-			append(sound{coding: 1, channels: 1, bits: 8, data: []byte{0, 1}}.bytes(), "LIST\x09\x00\x00\x00abc"...),
+			append(filetest.Sound{Coding: 1, Channels: 1, Bits: 8, Data: []byte{0, 1}}.File(),
+				"LIST\x09\x00\x00\x00abc"...),
 			nil, "the last chunk ends at byte 46 of 57"},
-		{"not finite", sound{coding: 3, channels: 1, bits: 32, data: floats(0, float32(math.NaN()))}.bytes(), nil,
+		{"not finite", filetest.Sound{Coding: 3, Channels: 1, Bits: 32, Data: floats(0, float32(math.NaN()))}.File(),
+			nil,
 			"sample 1 is NaN"},
-		{"mp3 inside", sound{coding: 85, channels: 1, bits: 16, data: []byte{1, 2}}.bytes(), nil,
+		{"mp3 inside", filetest.Sound{Coding: 85, Channels: 1, Bits: 16, Data: []byte{1, 2}}.File(), nil,
 			"coding 85, want 1 (PCM) or 3 (float)"},
-		{"64-bit float", sound{coding: 3, channels: 1, bits: 64, data: make([]byte, 8)}.bytes(), nil,
+		{"64-bit float", filetest.Sound{Coding: 3, Channels: 1, Bits: 64, Data: make([]byte, 8)}.File(), nil,
 			"64 bits a sample, want"},
-		{"six channels", sound{coding: 1, channels: 6, bits: 16, data: make([]byte, 12)}.bytes(), nil,
+		{"six channels", filetest.Sound{Coding: 1, Channels: 6, Bits: 16, Data: make([]byte, 12)}.File(), nil,
 			"6 channels, want 1 or 2"},
-		{"no rate", sound{coding: 1, channels: 1, bits: 16, rate: 1 << 30, data: make([]byte, 12)}.bytes(), nil,
+		{"no rate", filetest.Sound{Coding: 1, Channels: 1, Bits: 16, Rate: 1 << 30, Data: make([]byte, 12)}.File(), nil,
 			"1073741824 samples a second, want"},
 		{"other file", []byte("MThd and so on, no wave"), nil, `begins with "MThd and so " , want RIFF`},
 		{"empty", nil, nil, "the file ends at byte 0, want 12"},
-		{"header alone", sound{coding: 1, channels: 1, bits: 16}.bytes()[:36], nil, "36 bytes without a data chunk"},
+		{"header alone", filetest.Sound{Coding: 1, Channels: 1, Bits: 16}.File()[:36], nil,
+			"36 bytes without a data chunk"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			in := bytes.NewReader(c.file)
@@ -157,10 +132,10 @@ func TestWAVCodings(t *testing.T) {
 }
 
 func TestWAVSource(t *testing.T) {
-	mono := sound{coding: 1, channels: 1, bits: 8, data: []byte{128, 192, 160, 144, 136}}
+	mono := filetest.Sound{Coding: 1, Channels: 1, Bits: 8, Data: []byte{128, 192, 160, 144, 136}}
 	fast := mono
-	fast.rate = 16000
-	stereo := sound{coding: 1, channels: 2, bits: 8, data: []byte{128, 192, 192, 192}}
+	fast.Rate = 16000
+	stereo := filetest.Sound{Coding: 1, Channels: 2, Bits: 8, Data: []byte{128, 192, 192, 192}}
 	for _, c := range []struct {
 		name    string
 		files   map[string][]byte
@@ -168,49 +143,49 @@ func TestWAVSource(t *testing.T) {
 		train   string
 		message string
 	}{
-		{"folders are classes", map[string][]byte{"b/1.wav": mono.bytes(), "a/2.WAV": mono.bytes()}, nil,
+		{"folders are classes", map[string][]byte{"b/1.wav": mono.File(), "a/2.WAV": mono.File()}, nil,
 			"[a/2.WAV=0 b/1.wav=1]", ""},
-		{"labels in names", map[string][]byte{"1_x.wav": mono.bytes(), "0_y.wav": mono.bytes()},
+		{"labels in names", map[string][]byte{"1_x.wav": mono.File(), "0_y.wav": mono.File()},
 			func(s *WAV) { s.FileName, s.Label = `^(?P<digit>\d)_`, "digit" }, "[0_y.wav=0 1_x.wav=1]", ""},
-		{"held out", map[string][]byte{"0_a.wav": mono.bytes(), "0_b.wav": mono.bytes()}, func(s *WAV) {
+		{"held out", map[string][]byte{"0_a.wav": mono.File(), "0_b.wav": mono.File()}, func(s *WAV) {
 			s.HeldOut = "_b"
 		}, "[0_a.wav=-1]", ""},
-		{"damaged and left out", map[string][]byte{"1.wav": mono.bytes(), "2.wav": mono.bytes()[:40]}, func(s *WAV) {
+		{"damaged and left out", map[string][]byte{"1.wav": mono.File(), "2.wav": mono.File()[:40]}, func(s *WAV) {
 			s.MaxSkipped = 1
 		}, "[1.wav=-1]", ""},
-		{"damaged", map[string][]byte{"1.wav": mono.bytes(), "2.wav": mono.bytes()[:40]}, nil, "",
+		{"damaged", map[string][]byte{"1.wav": mono.File(), "2.wav": mono.File()[:40]}, nil, "",
 			"1 samples are refused, max_skipped allows 0"},
-		{"stereo averaged", map[string][]byte{"1.wav": mono.bytes(), "2.wav": stereo.bytes()}, func(s *WAV) {
+		{"stereo averaged", map[string][]byte{"1.wav": mono.File(), "2.wav": stereo.File()}, func(s *WAV) {
 			s.Channels = 1
 		}, "[1.wav=-1 2.wav=-1]", ""},
-		{"mixed channels", map[string][]byte{"1.wav": mono.bytes(), "2.wav": stereo.bytes()}, nil, "",
+		{"mixed channels", map[string][]byte{"1.wav": mono.File(), "2.wav": stereo.File()}, nil, "",
 			"2 channels, the files before have 1"},
-		{"mixed rates", map[string][]byte{"1.wav": mono.bytes(), "2.wav": fast.bytes()}, nil, "",
+		{"mixed rates", map[string][]byte{"1.wav": mono.File(), "2.wav": fast.File()}, nil, "",
 			"2.wav: 16000 samples a second, want 8000"},
-		{"another rate", map[string][]byte{"1.wav": mono.bytes()}, func(s *WAV) { s.Rate = 44100 }, "",
+		{"another rate", map[string][]byte{"1.wav": mono.File()}, func(s *WAV) { s.Rate = 44100 }, "",
 			"8000 samples a second, want 44100"},
-		{"name without match", map[string][]byte{"x.wav": mono.bytes()}, func(s *WAV) { s.FileName = `^\d` }, "",
+		{"name without match", map[string][]byte{"x.wav": mono.File()}, func(s *WAV) { s.FileName = `^\d` }, "",
 			`x.wav: the name does not match name = "^\\d"`},
 		{"label without group", nil, func(s *WAV) { s.Label = "digit" }, "", "want a group (?P<digit>...)"},
 		{"bad expression", nil, func(s *WAV) { s.FileName = "(" }, "", "missing closing )"},
-		{"held out all", map[string][]byte{"1.wav": mono.bytes()}, func(s *WAV) { s.HeldOut = "." }, "",
+		{"held out all", map[string][]byte{"1.wav": mono.File()}, func(s *WAV) { s.HeldOut = "." }, "",
 			"matches 1 of 1 names; want some and not all"},
 		{"no files", map[string][]byte{"1.mp3": nil}, nil, "", "no .wav files"},
-		{"loose and classed", map[string][]byte{"1.wav": mono.bytes(), "a/1.wav": mono.bytes()}, nil, "",
+		{"loose and classed", map[string][]byte{"1.wav": mono.File(), "a/1.wav": mono.File()}, nil, "",
 			"holds both files (1.wav) and folders of files (a)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			dir := tree(t, c.files)
+			dir := filetest.Tree(t, c.files)
 			s := NewWAV()
 			s.Train, s.TestFraction = dir, 0
 			if c.change != nil {
 				c.change(s)
 			}
 			p, err := s.Open(Env{})
-			if !opens(t, err, c.message) {
+			if !filetest.Opens(t, err, c.message) {
 				return
 			}
-			if got := fmt.Sprint(listing(dir, p.Train)); got != c.train {
+			if got := fmt.Sprint(filetest.Listing(dir, p.Train)); got != c.train {
 				t.Errorf("got %s, want %s", got, c.train)
 			}
 		})
@@ -219,8 +194,8 @@ func TestWAVSource(t *testing.T) {
 
 // Windows pad and crop alike from memory and from files.
 func TestWAVWindow(t *testing.T) {
-	stereo := sound{coding: 1, channels: 2, bits: 8, data: []byte{128, 192, 192, 192, 0, 128, 64, 128}}
-	dir := tree(t, map[string][]byte{"1.wav": stereo.bytes()})
+	stereo := filetest.Sound{Coding: 1, Channels: 2, Bits: 8, Data: []byte{128, 192, 192, 192, 0, 128, 64, 128}}
+	dir := filetest.Tree(t, map[string][]byte{"1.wav": stereo.File()})
 	for _, memory := range []setting.Size{0, 1 << 20} {
 		for _, c := range []struct {
 			channels, window int
@@ -256,7 +231,7 @@ func TestWAVWindow(t *testing.T) {
 
 func TestRealDigits(t *testing.T) {
 	s := NewWAV()
-	s.Train = filepath.Join(unpacked(t, "audio-fsdd-4spk/fsdd-4spk.tar.gz", func(string) bool { return true }),
+	s.Train = filepath.Join(filetest.Unpacked(t, "audio-fsdd-4spk/fsdd-4spk.tar.gz", func(string) bool { return true }),
 		"fsdd-4spk")
 	s.FileName, s.Label, s.HeldOut, s.Rate = `^(?P<digit>\d)_(?P<speaker>[a-z]+)_\d+\.wav$`, "digit", `_[0-4]\.wav$`,
 		8000
@@ -296,12 +271,12 @@ func TestRealDigits(t *testing.T) {
 
 // FuzzWAV holds that no file does more than fail, and that what the header says is in the file.
 func FuzzWAV(f *testing.F) {
-	for _, s := range []sound{
-		{coding: 1, channels: 1, bits: 16, data: make([]byte, 64)},
-		{coding: 3, channels: 2, bits: 32, data: floats(0, 1, 2, 3), extensible: true},
-		{coding: 1, channels: 1, bits: 24, data: make([]byte, 9), before: "LIST\x03\x00\x00\x00abc\x00"},
+	for _, s := range []filetest.Sound{
+		{Coding: 1, Channels: 1, Bits: 16, Data: make([]byte, 64)},
+		{Coding: 3, Channels: 2, Bits: 32, Data: floats(0, 1, 2, 3), Extensible: true},
+		{Coding: 1, Channels: 1, Bits: 24, Data: make([]byte, 9), Before: "LIST\x03\x00\x00\x00abc\x00"},
 	} {
-		b := s.bytes()
+		b := s.File()
 		f.Add(b)
 		f.Add(b[:len(b)/2])
 		b = bytes.Clone(b)
@@ -309,7 +284,7 @@ func FuzzWAV(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, in []byte) {
-		took := memoryOf(func() {
+		took := filetest.MemoryOf(func() {
 			h, err := ReadWAVHeader(bytes.NewReader(in), int64(len(in)))
 			if err != nil {
 				return

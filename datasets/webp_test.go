@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"os"
+	"selfsup/datasets/filetest"
 	"strings"
 	"testing"
 )
@@ -101,7 +102,7 @@ func TestWebPClaims(t *testing.T) {
 		var d Decoder
 		var m Image
 		var err error
-		took := memoryOf(func() { err = d.Decode(c.in, &m) })
+		took := filetest.MemoryOf(func() { err = d.Decode(c.in, &m) })
 		if err == nil || !strings.Contains(err.Error(), c.message) || took > 64<<10 {
 			t.Errorf("%s: got %v and %d bytes of memory, want %q and at most 64 KiB", c.name, err, took, c.message)
 		}

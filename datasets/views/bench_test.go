@@ -2,11 +2,11 @@ package views
 
 import (
 	"os"
-	"path/filepath"
 	"testing"
 
 	"selfsup/datasets"
 	"selfsup/datasets/resample"
+	"selfsup/internal/shared"
 )
 
 // peerSettings are SimCLR's views as the torchvision script has them that we compare with.
@@ -52,9 +52,9 @@ func BenchmarkViews(b *testing.B) {
 		})
 	})
 	photo := func(name string) []byte {
-		file, err := os.ReadFile(filepath.Join("..", "..", "..", "shared", "data", "photos", name))
+		file, err := os.ReadFile(shared.Data(b, "photos/"+name))
 		if err != nil {
-			b.Skipf("no photograph, the cases of 224 pixels are left out: %v", err)
+			b.Fatal(err)
 		}
 		return file
 	}

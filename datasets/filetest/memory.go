@@ -1,0 +1,33 @@
+package filetest
+
+import (
+	"runtime"
+	"runtime/metrics"
+)
+
+// Heap is the memory in use by Go values.
+func Heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
+
+// MemoryOf is how many bytes of memory f takes in all. It counts small values when the span that they share is full,
+// and costs less than a microsecond, so that fuzzing may ask each time.
+func MemoryOf(f func()) uint64 {
+	taken := func() uint64 {
+		s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+		metrics.Read(s)
+		return s[0].Value.Uint64()
+	}
+	before := taken()
+	f()
+	return taken() - before
+}
+
+// MemoryToOpen opens a source and tells what that takes.
+func MemoryToOpen[E, D any](open func(E) (D, error), env E) (d D, took uint64, err error) {
+	took = MemoryOf(func() { d, err = open(env) })
+	return d, took, err
+}

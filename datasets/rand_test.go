@@ -1,0 +1,35 @@
+package datasets
+
+import "testing"
+
+func TestRand(t *testing.T) {
+	first := func(r Rand) uint64 { return r.Uint64() }
+	seen := map[uint64]string{}
+	for name, r := range map[string]Rand{
+		"seed 1": NewRand(1, "a"), "seed 2": NewRand(2, "a"), "name": NewRand(1, "b"), "longer name": NewRand(1, "aa"),
+		"index": NewRand(1, "a", 0), "index 1": NewRand(1, "a", 1), "two": NewRand(1, "a", 0, 1),
+		"swapped": NewRand(1, "a", 1, 0),
+	} {
+		v := first(r)
+		if other, ok := seen[v]; ok {
+			t.Errorf("%s and %s begin alike", name, other)
+		}
+		seen[v] = name
+	}
+	// Reference values of SplitMix64 from state 0 (Vigna's splitmix64.c, widely reprinted).
+	r := Rand{}
+	for i, want := range []uint64{0xe220a8397b1dcdaf, 0x6e789e6aa1b965f4, 0x06c45d188009454f} {
+		if got := r.Uint64(); got != want {
+			t.Errorf("SplitMix64 output %d from state 0: got %#x, want %#x", i, got, want)
+		}
+	}
+	counts := make([]int, 5)
+	for range 10000 {
+		counts[r.Intn(5)]++
+	}
+	for v, n := range counts {
+		if n < 1800 || n > 2200 {
+			t.Errorf("Intn(5) gave %d %d times of 10000, want about 2000", v, n)
+		}
+	}
+}
