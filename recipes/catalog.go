@@ -15,17 +15,6 @@ import (
 	"selfsup/internal/called"
 	"selfsup/internal/callsite"
 	"selfsup/methods"
-	"selfsup/methods/contrastive"
-	"selfsup/methods/correlation"
-	"selfsup/methods/crossmodal"
-	"selfsup/methods/dense"
-	"selfsup/methods/distillation"
-	"selfsup/methods/equivariant"
-	"selfsup/methods/masked"
-	"selfsup/methods/origins"
-	"selfsup/methods/tabular"
-	"selfsup/methods/text"
-	"selfsup/methods/video"
 	"selfsup/recipes/overlay"
 )
 
@@ -56,28 +45,8 @@ type Catalog struct {
 // Builtin is the catalog of this module.
 func Builtin() Catalog {
 	return Catalog{
-		Docs: map[string]fs.FS{callsite.Module(): selfsup.Sources},
-		Methods: map[string]func() methods.Method{
-			"simclr":     func() methods.Method { return contrastive.DefaultSimCLR() },
-			"rotation":   func() methods.Method { return origins.DefaultRotation() },
-			"moco":       func() methods.Method { return contrastive.DefaultMoCo() },
-			"vicreg":     func() methods.Method { return correlation.DefaultVICReg() },
-			"byol":       func() methods.Method { return distillation.DefaultBYOL() },
-			"clip":       func() methods.Method { return crossmodal.DefaultCLIP() },
-			"dino":       func() methods.Method { return distillation.DefaultDINO() },
-			"mae":        func() methods.Method { return masked.DefaultMAE() },
-			"densecl":    func() methods.Method { return dense.DefaultDenseCL() },
-			"augself":    func() methods.Method { return equivariant.DefaultAugSelf() },
-			"sie":        func() methods.Method { return equivariant.DefaultSIE() },
-			"videomae":   func() methods.Method { return video.DefaultVideoMAE() },
-			"mlm":        func() methods.Method { return text.DefaultMLM() },
-			"bigan":      func() methods.Method { return origins.DefaultBiGAN() },
-			"rbm":        func() methods.Method { return origins.DefaultRBM() },
-			"scarf":      func() methods.Method { return tabular.DefaultSCARF() },
-			"supervised": func() methods.Method { return methods.DefaultSupervised() },
-
-			"deepcluster_v2": func() methods.Method { return distillation.DefaultDeepClusterV2() },
-		},
+		Docs:    map[string]fs.FS{callsite.Module(): selfsup.Sources},
+		Methods: builtinMethods(),
 		Backbones: map[string]func() backbones.Backbone{
 			"resnet":  func() backbones.Backbone { return backbones.DefaultResNet() },
 			"convnet": func() backbones.Backbone { return backbones.DefaultConvNet() },

@@ -1,0 +1,83 @@
+package recipes
+
+import (
+	"maps"
+
+	"selfsup/methods"
+	"selfsup/methods/contrastive"
+	"selfsup/methods/correlation"
+	"selfsup/methods/crossmodal"
+	"selfsup/methods/dense"
+	"selfsup/methods/distillation"
+	"selfsup/methods/equivariant"
+	"selfsup/methods/masked"
+	"selfsup/methods/origins"
+	"selfsup/methods/tabular"
+	"selfsup/methods/text"
+	"selfsup/methods/video"
+)
+
+// family is methods by name, as [method.NAME] has it.
+type family = map[string]func() methods.Method
+
+// builtinMethods are the methods of this module, one map for each folder of methods/.
+func builtinMethods() family {
+	all := family{"supervised": func() methods.Method { return methods.DefaultSupervised() }}
+	for _, f := range []family{
+		originsFamily, contrastiveFamily, distillationFamily, correlationFamily, maskedFamily,
+		equivariantFamily, denseFamily, crossmodalFamily, tabularFamily, textFamily, videoFamily,
+	} {
+		maps.Copy(all, f)
+	}
+	return all
+}
+
+var originsFamily = family{
+	"bigan":    func() methods.Method { return origins.DefaultBiGAN() },
+	"rbm":      func() methods.Method { return origins.DefaultRBM() },
+	"rotation": func() methods.Method { return origins.DefaultRotation() },
+}
+
+var contrastiveFamily = family{
+	"moco":   func() methods.Method { return contrastive.DefaultMoCo() },
+	"simclr": func() methods.Method { return contrastive.DefaultSimCLR() },
+}
+
+var distillationFamily = family{
+	"byol":           func() methods.Method { return distillation.DefaultBYOL() },
+	"deepcluster_v2": func() methods.Method { return distillation.DefaultDeepClusterV2() },
+	"dino":           func() methods.Method { return distillation.DefaultDINO() },
+}
+
+var correlationFamily = family{
+	"vicreg": func() methods.Method { return correlation.DefaultVICReg() },
+}
+
+var maskedFamily = family{
+	"mae": func() methods.Method { return masked.DefaultMAE() },
+}
+
+var equivariantFamily = family{
+	"augself": func() methods.Method { return equivariant.DefaultAugSelf() },
+	"sie":     func() methods.Method { return equivariant.DefaultSIE() },
+}
+
+var denseFamily = family{
+	"densecl": func() methods.Method { return dense.DefaultDenseCL() },
+}
+
+var crossmodalFamily = family{
+	"clip": func() methods.Method { return crossmodal.DefaultCLIP() },
+}
+
+var tabularFamily = family{
+	"scarf": func() methods.Method { return tabular.DefaultSCARF() },
+}
+
+var textFamily = family{
+	"mlm": func() methods.Method { return text.DefaultMLM() },
+}
+
+var videoFamily = family{
+	"videomae": func() methods.Method { return video.DefaultVideoMAE() },
+}
