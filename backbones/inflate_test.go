@@ -38,7 +38,8 @@ func TestGoldenInflation(t *testing.T) {
 	}
 
 	// every place of the convolution is a clip of one tube
-	image, want := golden.Permute(f.Inputs["image"], 1, 2, 0), golden.Permute(f.Outputs["response_static_clip"], 1, 2, 0)
+	image, want := golden.Permute(f.Inputs["image"], 1, 2, 0), golden.Permute(f.Outputs["response_static_clip"], 1, 2,
+		0)
 	rows, columns := want.Shape[0], want.Shape[1]
 	still := golden.Tensor{Shape: []int{rows * columns, frames, k, k, in}}
 	for place := range rows * columns {

@@ -15,8 +15,8 @@ import (
 // other. The features are the mean of the tokens.
 //
 // Tong et al. 2022, arXiv:2203.12602, section 3.3 and table 8 (joint space-time attention, Arnab et al. 2021,
-// arXiv:2103.15691, model 1). As in the authors' code positions are fixed, sines and cosines of the token's number, unless
-// they are to be learned. Keys have a bias here, which the softmax takes out again.
+// arXiv:2103.15691, model 1). As in the authors' code positions are fixed, sines and cosines of the token's number,
+// unless they are to be learned. Keys have a bias here, which the softmax takes out again.
 type ViT3D struct {
 	Channels int `toml:"dim"`   // of a token, the F of the features
 	Depth    int `toml:"depth"` // blocks

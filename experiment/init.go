@@ -163,7 +163,8 @@ func (s *Setup) inflate(w *weights) (err error) {
 	}
 	b, ok := s.Recipe.Backbone.Value.(backbones.Inflater)
 	if !ok {
-		return fmt.Errorf("inflate = %q: [backbone.%s] takes no weights of images; want [backbone.vit3d], or no inflate",
+		return fmt.Errorf(
+			"inflate = %q: [backbone.%s] takes no weights of images; want [backbone.vit3d], or no inflate",
 			how, s.Recipe.Backbone.Name)
 	}
 	w.entries, err = b.Inflate(backbones.Inflation(how), w.entries, methods.InputOf(s.Input))

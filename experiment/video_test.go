@@ -173,7 +173,8 @@ length = "5 steps"
 	for _, from := range []string{images.Run, filepath.Join(images.Run, "export", "encoder.safetensors")} {
 		for _, how := range []string{"mean", "central"} {
 			sets := []string{learned, "init.from=" + quoted(from), "init.inflate=" + quoted(how)}
-			sum, err := train(t, load(t, clips, append(sets, `train.length="1 step"`, "optimizer.adamw.rate=1e-20")...), nil)
+			sum, err := train(t, load(t, clips, append(sets, `train.length="1 step"`, "optimizer.adamw.rate=1e-20")...),
+				nil)
 			if err != nil {
 				t.Fatal(err)
 			}

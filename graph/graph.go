@@ -460,7 +460,8 @@ type Scheduled struct {
 // Scheduled declares a 0-d input whose value the host takes from f before every step.
 func (s *Scope) Scheduled(name string, f Schedule) *Node {
 	if f == nil {
-		op.Fail(s.Path(), "the schedule of %s%s is nil; want a function of the time, such as graph.Constantly(1)", s.path,
+		op.Fail(s.Path(), "the schedule of %s%s is nil; want a function of the time, such as graph.Constantly(1)",
+			s.path,
 			name)
 	}
 	n := s.Input(name)
