@@ -32,7 +32,7 @@ func (s *Setup) kindOf() (feed.Kind, error) {
 		}
 		k, err := captioned.New(r.Captions, pipe, s.Data)
 		if err != nil {
-			return nil, captionsError(r, err)
+			return nil, tableError(r, "captions", err)
 		}
 		return k, nil
 	case datasets.ClipSet:
@@ -61,9 +61,18 @@ func (s *Setup) kindOf() (feed.Kind, error) {
 		}
 		t, err := windows.NewTexts(r.Windows, train, s.Data.Test)
 		if err != nil {
-			return nil, &DataError{err}
+			return nil, tableError(r, "windows", err)
 		}
 		return t, nil
+	case datasets.WaveSet:
+		if err := s.checkOneSize(); err != nil {
+			return nil, err
+		}
+		w, err := windows.NewWaves(r.Windows, train, s.Data.Test)
+		if err != nil {
+			return nil, tableError(r, "windows", err)
+		}
+		return w, nil
 	}
 	return nil, &RecipeError{r.File, fmt.Errorf("dataset.%s: no method trains on samples of its kind yet (%T)",
 		r.Dataset.Name, s.Data.Train)}
@@ -94,12 +103,12 @@ func (s *Setup) checkOneView() error {
 	return nil
 }
 
-// captionsError is a fault of the recipe where a setting is to be changed, else of the data.
-func captionsError(r *recipes.Loaded, err error) error {
+// tableError is a fault of the recipe's table where a setting of it is to be changed, else of the data.
+func tableError(r *recipes.Loaded, table string, err error) error {
 	var bad interface{ BadKey() (key, text string) }
 	if errors.As(err, &bad) {
 		key, text := bad.BadKey()
-		return r.Result.Bad("captions."+key, "%s", text)
+		return r.Result.Bad(table+"."+key, "%s", text)
 	}
 	return &DataError{err}
 }

@@ -33,7 +33,19 @@ func NewTexts(s Settings, train datasets.TextSet, test datasets.Labelled) (*Text
 	if v.Len() <= datasets.FirstSymbol {
 		return nil, fmt.Errorf("windows: the training texts have no symbols")
 	}
-	return &Texts{s, v, s.length(symbolsAWindow)}, nil
+	t := &Texts{s, v, s.length(symbolsAWindow)}
+	window := make([]int32, t.symbols)
+	for _, set := range []datasets.Labelled{train, test} {
+		texts, ok := set.(datasets.TextSet)
+		if !ok {
+			continue
+		}
+		count := func(i int) int { return texts.Window(i, 0, window) }
+		if err := s.refuse(texts, count, t.symbols, "symbols"); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
 }
 
 // Noun implements feed.Kind.
@@ -64,7 +76,7 @@ const noise = "noise"
 // Fields implements feed.Maker.
 func (m *textMaker) Fields() []string {
 	if m.random {
-		return []string{"view0, view1 ...", noise, lengthField}
+		return []string{m.settings.views(), noise, lengthField}
 	}
 	return []string{feed.View(0), lengthField, feed.Raw}
 }
@@ -73,14 +85,14 @@ func (m *textMaker) Fields() []string {
 func (m *textMaker) Field(name string) (feed.Field, error) {
 	v, view := feed.Numbered(name, "view")
 	switch {
-	case view && (v == 0 || m.random), m.random && name == noise:
+	case view && (v == 0 || m.random && m.settings.Place == atRandom), m.random && name == noise:
 		return feed.Field{Name: name, Shape: []int{m.symbols}, Int: true, Of: []int{m.vocabulary.Len()}}, nil
 	case name == lengthField:
 		return feed.Field{Name: name, Int: true, Of: []int{m.symbols + 1}}, nil
 	case !m.random && name == feed.Raw:
 		return feed.Field{Name: name, Shape: []int{m.vocabulary.Len()}}, nil
 	}
-	return feed.Field{}, &feed.UnknownField{Name: name, Kind: "texts", Has: m.Fields()}
+	return feed.Field{}, &feed.UnknownField{Name: name, Kind: "texts", Has: m.Fields(), Why: m.settings.why(name)}
 }
 
 // Worker implements feed.Maker.

@@ -39,7 +39,7 @@ func TestTextWindows(t *testing.T) {
 	d := texts(t, "characters", long+"\nabc\n", "zyx?\n")
 	train := d.Train.(datasets.TextSet)
 	v := train.Vocabulary()
-	tx, err := NewTexts(Settings{Length: 8, Place: "random", Fixed: "middle"}, train, d.Test)
+	tx, err := NewTexts(Settings{Length: 8, Place: "random", Fixed: "middle", Short: "pad"}, train, d.Test)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestTextErrors(t *testing.T) {
 	}
 	for key, s := range map[string]Settings{
 		"length": {Length: -1, Place: "random", Fixed: "middle"}, "place": {Place: "anywhere", Fixed: "middle"},
-		"fixed": {Place: "random", Fixed: "last"},
+		"fixed": {Place: "random", Fixed: "last"}, "short": {Place: "random", Fixed: "end", Short: "skip"},
 	} {
 		if err := s.Validate(); err == nil || !strings.Contains(err.Error(), key) || !strings.Contains(err.Error(),
 			"want") {

@@ -3,10 +3,12 @@
 //
 // A training window is at a random place of its sample, each view's at one of its own, so that of a sample longer than
 // the window each step reads another part; evaluation reads one fixed window of each sample. A sample shorter than the
-// window is whole, with padding after it.
+// window is whole, with padding after it, or refused.
 package windows
 
 import (
+	"fmt"
+
 	"selfsup/datasets"
 	"selfsup/datasets/feed"
 	"selfsup/recipes/overlay"
@@ -16,14 +18,22 @@ import (
 // Settings is the [windows] table of a recipe.
 type Settings struct {
 	overlay.Optional
-	// of a window: symbols of a text, samples of a recording; 0: 128 symbols, or one second
+	// of a window: symbols of a text, or samples of a recording; 0: 128 symbols, while recordings need it
 	Length int    `toml:"length"`
-	Place  string `toml:"place"` // of a training window: random, or as in evaluation
+	Place  string `toml:"place"` // of a training window: random, or fixed as in evaluation
 	Fixed  string `toml:"fixed"` // place of the windows of evaluation: start | middle | end
+	Short  string `toml:"short"` // samples shorter than a window: pad them at their end | refuse them
 }
 
-// Defaults takes random windows, and evaluates the middle of each sample.
-func Defaults() Settings { return Settings{Place: "random", Fixed: "middle"} }
+// Values of settings.
+const (
+	atRandom = "random"
+	pad      = "pad"
+	refuse   = "refuse"
+)
+
+// Defaults takes random windows, evaluates the middle of each sample, and pads.
+func Defaults() Settings { return Settings{Place: atRandom, Fixed: "middle", Short: pad} }
 
 // places are the shares at which fixed windows are, see datasets.TextSet.
 var places = map[string]float64{"start": 0, "middle": 0.5, "end": 1}
@@ -34,14 +44,17 @@ const maxLength = 1 << 24
 // Validate checks the settings.
 func (s *Settings) Validate() error {
 	if s.Length < 0 || s.Length > maxLength {
-		return setting.Bad("length", "%d: want 1 to %d symbols or samples, or 0 for 128 symbols or one second",
-			s.Length, maxLength)
+		return setting.Bad("length", "%d: want 1 to %d symbols or samples, or 0 for 128 symbols", s.Length,
+			maxLength)
 	}
-	if s.Place != "random" && s.Place != "fixed" {
+	if s.Place != atRandom && s.Place != "fixed" {
 		return setting.Bad("place", "%q: want \"random\", or \"fixed\" for the windows of evaluation", s.Place)
 	}
 	if _, ok := places[s.Fixed]; !ok {
 		return setting.Bad("fixed", "%q: want \"start\", \"middle\" or \"end\"", s.Fixed)
+	}
+	if s.Short != pad && s.Short != refuse {
+		return setting.Bad("short", "%q: want \"pad\" or \"refuse\"", s.Short)
 	}
 	return nil
 }
@@ -56,12 +69,42 @@ func (s *Settings) length(otherwise int) int {
 
 // at is where the window of a view is, as a share of the places where it fits. What it draws depends on the key and the
 // view alone.
-func (s *Settings) at(random bool, key feed.Key, view int) float64 {
-	if !random || s.Place == "fixed" {
+func (s *Settings) at(drawn bool, key feed.Key, view int) float64 {
+	if !drawn || s.Place != atRandom {
 		return places[s.Fixed]
 	}
 	r := datasets.NewRand(key.Seed, "windows/place", uint64(key.Step), uint64(key.Row), uint64(view))
 	return r.Float64()
+}
+
+// refuse names the first sample of a set that is shorter than a window, where the settings say so.
+func (s *Settings) refuse(set datasets.Labelled, length func(i int) int, window int, unit string) error {
+	if s.Short != refuse {
+		return nil
+	}
+	for i := range set.Len() {
+		if n := length(i); n < window {
+			return setting.Bad("short", "%q: %s has %d %s and a window %d; want \"pad\", or a smaller length", s.Short,
+				set.Name(i), n, unit, window)
+		}
+	}
+	return nil
+}
+
+// views names the views of a training sample, and why says why it has no other.
+func (s *Settings) views() string {
+	if s.Place == atRandom {
+		return "view0, view1 ..."
+	}
+	return feed.View(0)
+}
+
+func (s *Settings) why(name string) string {
+	if v, view := feed.Numbered(name, "view"); view && v > 0 && s.Place != atRandom {
+		return fmt.Sprintf("windows.place = %q takes the same window each time, so that a sample has one view; want %q",
+			s.Place, atRandom)
+	}
+	return ""
 }
 
 // lengthField is how many of view0's symbols or samples are not padding.
