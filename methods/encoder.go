@@ -20,6 +20,7 @@ type Encoder struct {
 	Maps   func(s *graph.Scope) func(x *graph.Node) []*graph.Node // feature maps, coarser and coarser; nil: it has none
 	// its layers of logistic units, from the first on; nil: it is none of such
 	Stack func(s *graph.Scope) []*backbones.Units
+	Steps func(s *graph.Scope) *backbones.StepEncoder // the same encoder of waves in parts; nil: it is none
 	Dim   int
 }
 
@@ -35,6 +36,9 @@ func EncoderOf(b backbones.Backbone, f feed.Field) Encoder {
 	}
 	if st, ok := b.(backbones.Stack); ok {
 		enc.Stack = func(s *graph.Scope) []*backbones.Units { return st.NewStack(s.In(Backbone), in) }
+	}
+	if st, ok := b.(backbones.Steps); ok {
+		enc.Steps = func(s *graph.Scope) *backbones.StepEncoder { return st.NewSteps(s.In(Backbone), in) }
 	}
 	return enc
 }
