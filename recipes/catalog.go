@@ -55,6 +55,7 @@ func Builtin() Catalog {
 			"vit3d":   func() backbones.Backbone { return backbones.DefaultViT3D() },
 			"dbn":     func() backbones.Backbone { return backbones.DefaultDBN() },
 			"vit":     func() backbones.Backbone { return backbones.DefaultViT() },
+			"wave":    func() backbones.Backbone { return backbones.DefaultWave() },
 
 			"ft_transformer": func() backbones.Backbone { return backbones.DefaultFTTransformer() },
 			"transformer":    func() backbones.Backbone { return backbones.DefaultTransformer() },

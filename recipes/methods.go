@@ -4,6 +4,7 @@ import (
 	"maps"
 
 	"selfsup/methods"
+	"selfsup/methods/audio"
 	"selfsup/methods/contrastive"
 	"selfsup/methods/correlation"
 	"selfsup/methods/crossmodal"
@@ -25,7 +26,8 @@ func builtinMethods() family {
 	all := family{"supervised": func() methods.Method { return methods.DefaultSupervised() }}
 	for _, f := range []family{
 		originsFamily, contrastiveFamily, distillationFamily, correlationFamily, maskedFamily,
-		equivariantFamily, denseFamily, crossmodalFamily, tabularFamily, textFamily, videoFamily,
+		equivariantFamily, denseFamily, crossmodalFamily, tabularFamily, textFamily, audioFamily,
+		videoFamily,
 	} {
 		maps.Copy(all, f)
 	}
@@ -76,6 +78,10 @@ var tabularFamily = family{
 
 var textFamily = family{
 	"mlm": func() methods.Method { return text.DefaultMLM() },
+}
+
+var audioFamily = family{
+	"cpc": func() methods.Method { return audio.DefaultCPC() },
 }
 
 var videoFamily = family{
