@@ -87,13 +87,15 @@ func TestWaveRefuses(t *testing.T) {
 	}{
 		"a wave encodes waves [samples, channels], and the samples of this recipe are images": {
 			backbones.Pixels(8, 8, 1), func(*backbones.Wave) {}},
-		"width: 0: want":                       {waves, func(w *backbones.Wave) { w.Width = 0 }},
-		"context: 0: want":                     {waves, func(w *backbones.Wave) { w.Context = 0 }},
-		"kernels: []: want at least one":       {waves, func(w *backbones.Wave) { w.Kernels = nil }},
-		"strides: [5]: want 2 numbers":         {waves, func(w *backbones.Wave) { w.Strides = []int{5} }},
-		"strides: [5 0]: want numbers of":      {waves, func(w *backbones.Wave) { w.Strides = []int{5, 0} }},
-		"kernels: [10 3]: want numbers of at":  {waves, func(w *backbones.Wave) { w.Kernels = []int{10, 3} }},
-		"kernels: [10 80]: convolution 1 sees": {waves, func(w *backbones.Wave) { w.Kernels[1], w.Strides[1] = 80, 79 }},
+		"width: 0: want":                      {waves, func(w *backbones.Wave) { w.Width = 0 }},
+		"context: 0: want":                    {waves, func(w *backbones.Wave) { w.Context = 0 }},
+		"kernels: []: want at least one":      {waves, func(w *backbones.Wave) { w.Kernels = nil }},
+		"strides: [5]: want 2 numbers":        {waves, func(w *backbones.Wave) { w.Strides = []int{5} }},
+		"strides: [5 0]: want numbers of":     {waves, func(w *backbones.Wave) { w.Strides = []int{5, 0} }},
+		"kernels: [10 3]: want numbers of at": {waves, func(w *backbones.Wave) { w.Kernels = []int{10, 3} }},
+		"kernels: [10 80]: convolution 1 sees": {waves, func(w *backbones.Wave) {
+			w.Kernels[1], w.Strides[1] = 80, 79
+		}},
 		`norm: "batch": want "channel" or "no`: {waves, func(w *backbones.Wave) { w.Norm = "batch" }},
 	} {
 		w := ok

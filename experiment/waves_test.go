@@ -164,7 +164,8 @@ func TestWavesRefused(t *testing.T) {
 		"method.cpc.predictions=20": "predictions = 20 of windows of 20 steps",
 		"views.crop=8":              "views",
 		"rows.numbers=\"none\"":     "is about rows, and the samples of dataset.wav are waves",
-		`train.resolution=[{until="50%",crop=8}]`: "is about the size of views of images, and the samples of dataset.wav " +
+		`train.resolution=[{until="50%",crop=8}]`: "is about the size of views of images, and the samples of " +
+			"dataset.wav " +
 			"are waves",
 	} {
 		if err := try(recipe, set); err == nil || !strings.Contains(err.Error(), want) {

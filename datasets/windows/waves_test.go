@@ -149,7 +149,8 @@ func TestWaveErrors(t *testing.T) {
 	fixed.Place = "fixed"
 	for want, m := range map[string]feed.Maker{
 		`waves have no field "view1": windows.place = "fixed" takes the same window each time, so ` +
-			`that a sample has one view; want "random"; they have view0, length`: newWaves(t, fixed, d).Training(d.Train),
+			`that a sample has one view; want "random"; they have view0, length`: newWaves(t, fixed,
+			d).Training(d.Train),
 		`waves have no field "view1"; they have view0, length, raw`: newWaves(t, ok, d).Evaluation(d.Train),
 	} {
 		if _, err := m.Worker([]string{"view1"}); err == nil || !strings.Contains(err.Error(), want) {
