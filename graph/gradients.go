@@ -72,17 +72,15 @@ func (s *Scope) Gradients(loss *Node, wrt []*Node) []*Node {
 		gs := o.Spec.(op.Differentiable).Grad(op.Grad{In: in, Out: n, Dy: dy, Need: need})
 		if len(gs) != len(in) {
 			op.Fail(op.ScopeOf(n), "Grad of the operation %s returns %d gradients; want %d, one an operand",
-				o.Spec.Name(),
-				len(gs), len(in))
+				o.Spec.Name(), len(gs), len(in))
 		}
 		for k, x := range in {
 			if !need[k] {
 				continue
 			}
 			if want := op.ShapeOf(x); gs[k] == nil || !want.Equal(op.ShapeOf(gs[k])) {
-				op.Fail(op.ScopeOf(n), "Grad of the operation %s returns for operand %d a gradient %s; want %v, "+
-					"its shape",
-					o.Spec.Name(), k, describe(gs[k]), want)
+				op.Fail(op.ScopeOf(n), "Grad of the operation %s returns a gradient %s for operand %d; want %v",
+					o.Spec.Name(), describe(gs[k]), k, want)
 			}
 			parts[x] = append(parts[x], gs[k])
 		}
