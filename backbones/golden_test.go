@@ -46,11 +46,10 @@ var models = map[string]func(t *testing.T, f *golden.Fixture){
 // running statistics of one training step, then features in evaluation mode. float64 takes the reference backend a
 // minute, so it is asked only where float32 is in doubt, or with GOLDEN_FLOAT64=1.
 func TestGoldenModels(t *testing.T) {
-	// in methods
 	golden.Each(t, "models", models, func(t *testing.T, f *golden.Fixture,
 		check func(*testing.T, *golden.Fixture)) {
 		check(t, f)
-	}, "mae")
+	})
 }
 
 // formula checks the arithmetic that the weights below come from.

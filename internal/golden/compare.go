@@ -1,10 +1,7 @@
 package golden
 
 import (
-	"fmt"
 	"math"
-	"slices"
-	"strings"
 	"testing"
 )
 
@@ -70,18 +67,3 @@ func Linear(x Tensor) Tensor { return Permute(x, 1, 0) }
 
 // Same is for what has the same layout.
 func Same(x Tensor) Tensor { return x }
-
-// Report prints which fixtures of a group were checked (names as group/fixture) and which have no counterpart, for
-// tests that do not run through Each.
-func Report(t testing.TB, group string, checked []string) {
-	t.Helper()
-	var r tally
-	for _, n := range Names(t, group) {
-		if slices.Contains(checked, n) {
-			r.checked++
-		} else {
-			r.missing = append(r.missing, strings.TrimPrefix(n, group+"/"))
-		}
-	}
-	fmt.Println(r.summary(group))
-}

@@ -215,40 +215,35 @@ func Load(t testing.TB, name string) *Fixture {
 }
 
 // Each runs check as a subtest for every fixture of a group that the directory and counterparts (by name without the
-// group) both hold, and prints a summary. check may Skip a fixture whose settings have no counterpart here. elsewhere
-// names fixtures that another package's test checks. The directory of GOLDEN_DIR may lack fixtures; the repository's
-// may not lack one that has a counterpart.
-func Each[C any](t *testing.T, group string, counterparts map[string]C, check func(t *testing.T, f *Fixture, c C),
-	elsewhere ...string) {
+// group) both hold, and prints how many there were. check may Skip a fixture whose settings have no counterpart here.
+// The directory of GOLDEN_DIR may lack fixtures; the repository's may not lack one that has a counterpart.
+// TestGoldenCounterparts lists the fixtures that no test reads.
+func Each[C any](t *testing.T, group string, counterparts map[string]C, check func(t *testing.T, f *Fixture, c C)) {
 	t.Helper()
-	var r tally
-	for _, full := range Names(t, group) {
+	names := Names(t, group)
+	checked := 0
+	var skipped []string
+	for _, full := range names {
 		name := strings.TrimPrefix(full, group+"/")
 		c, ok := counterparts[name]
-		switch {
-		case slices.Contains(elsewhere, name):
-			r.elsewhere = append(r.elsewhere, name)
-			continue
-		case !ok:
-			r.missing = append(r.missing, name)
+		if !ok {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
-			r.checked++
 			defer func() {
 				if t.Skipped() {
-					r.checked--
-					r.missing = append(r.missing, name)
+					skipped = append(skipped, name)
+					return
 				}
+				checked++
 			}()
 			check(t, Load(t, full), c)
 		})
 	}
-	fmt.Println(r.summary(group))
+	fmt.Println(summary("golden "+group+": checked", checked, "skipped", skipped))
 	if os.Getenv("GOLDEN_DIR") != "" {
 		return
 	}
-	names := Names(t, group)
 	for name := range counterparts {
 		if !slices.Contains(names, group+"/"+name) {
 			t.Errorf("golden: %s has a counterpart but no file in %s", group+"/"+name, Dir(t))
@@ -256,21 +251,11 @@ func Each[C any](t *testing.T, group string, counterparts map[string]C, check fu
 	}
 }
 
-// tally is what became of a group's fixtures.
-type tally struct {
-	checked            int
-	elsewhere, missing []string
-}
-
-func (r tally) summary(group string) string {
-	s := fmt.Sprintf("golden %s: checked %d", group, r.checked)
-	for _, l := range []struct {
-		what  string
-		names []string
-	}{{"in other packages", r.elsewhere}, {"no counterpart yet", r.missing}} {
-		if len(l.names) > 0 {
-			s += fmt.Sprintf("; %s %d: %s", l.what, len(l.names), strings.Join(l.names, " "))
-		}
+// summary is a count, and the names of what is not in it.
+func summary(what string, n int, others string, names []string) string {
+	s := fmt.Sprintf("%s %d", what, n)
+	if len(names) > 0 {
+		s += fmt.Sprintf("; %s %d: %s", others, len(names), strings.Join(names, " "))
 	}
 	return s
 }
