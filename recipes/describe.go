@@ -1,6 +1,7 @@
 package recipes
 
 import (
+	"cmp"
 	"fmt"
 	"go/ast"
 	"go/doc"
@@ -9,6 +10,7 @@ import (
 	"io/fs"
 	"path"
 	"reflect"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
@@ -21,6 +23,9 @@ type Described struct {
 	Name string `json:"name"`
 	// one sentence, of the doc comment of its type; empty where Docs has no source of it
 	Description string           `json:"description"`
+	Section     string           `json:"section,omitempty"` // of the Cookbook, as its package's comment names it
+	Paper       string           `json:"paper,omitempty"`   // the first that the doc comment cites: arXiv:2002.05709
+	Text        string           `json:"text,omitempty"`    // the whole doc comment
 	Settings    []SettingDetails `json:"settings"`
 }
 
@@ -59,7 +64,7 @@ func anyOf[T any](m map[string]func() T) map[string]func() any {
 	return all
 }
 
-// Describe lists the entries of a kind by name, with their settings.
+// Describe lists the entries of a kind, methods by the Cookbook's section, all by name, with their settings.
 func (c Catalog) Describe(kind string) ([]Described, error) {
 	if kind == "recipes" {
 		return describeRecipes()
@@ -73,7 +78,8 @@ func (c Catalog) Describe(kind string) ([]Described, error) {
 		if err != nil {
 			return nil, err
 		}
-		d.Description = own.sentence
+		d.Description, d.Text, d.Section = own.sentence, own.text, docs.section(reflect.TypeOf(value).Elem())
+		d.Paper = arXiv.FindString(own.text)
 		settings, err := overlay.SettingsOf(value)
 		if err != nil {
 			return nil, err
@@ -87,7 +93,9 @@ func (c Catalog) Describe(kind string) ([]Described, error) {
 		}
 		all = append(all, d)
 	}
-	slices.SortFunc(all, func(a, b Described) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(all, func(a, b Described) int {
+		return cmp.Or(strings.Compare(a.Section, b.Section), strings.Compare(a.Name, b.Name))
+	})
 	return all, nil
 }
 
@@ -108,13 +116,29 @@ func describeRecipes() (all []Described, err error) {
 // typeDoc is what the source says of a struct.
 type typeDoc struct {
 	sentence string
+	text     string            // the whole comment
 	fields   map[string]string // comments by field
 }
 
 // commentary reads doc comments, a package at a time.
 type commentary struct {
 	fsys  map[string]fs.FS
-	types map[string]map[string]*typeDoc // by package and type
+	types map[string]map[string]*typeDoc // by package and type; "" is the package's own comment
+}
+
+var (
+	arXiv    = regexp.MustCompile(`arXiv:\d{4}\.\d{4,5}`)
+	bookPart = regexp.MustCompile(`[Ss]ections?\s+(\d+(?:\.\d+)*)`)
+)
+
+// section is where the Cookbook treats what a type's package holds; empty where the package's comment does not say.
+func (c *commentary) section(t reflect.Type) string {
+	if d := c.types[t.PkgPath()][""]; d != nil && strings.Contains(d.text, "Cookbook") {
+		if m := bookPart.FindStringSubmatch(d.text); m != nil {
+			return m[1]
+		}
+	}
+	return ""
 }
 
 // of is what the source says of a type; nothing where there is no source of it.
@@ -180,6 +204,9 @@ func firstSentence(text string) string {
 
 // collect takes the comments of a file's structs.
 func collect(file *ast.File, types map[string]*typeDoc) {
+	if text := file.Doc.Text(); text != "" {
+		types[""] = &typeDoc{text: text}
+	}
 	for _, d := range file.Decls {
 		g, ok := d.(*ast.GenDecl)
 		if !ok {
@@ -194,7 +221,7 @@ func collect(file *ast.File, types map[string]*typeDoc) {
 			if text == "" {
 				text = g.Doc.Text()
 			}
-			td := &typeDoc{sentence: firstSentence(text), fields: map[string]string{}}
+			td := &typeDoc{sentence: firstSentence(text), text: strings.TrimSpace(text), fields: map[string]string{}}
 			types[t.Name.Name] = td
 			s, ok := t.Type.(*ast.StructType)
 			if !ok {

@@ -2,6 +2,7 @@ package recipes_test
 
 import (
 	"io/fs"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -32,6 +33,27 @@ func TestEverythingIsDescribed(t *testing.T) {
 					t.Errorf("%s %s: %s has no comment beside its field", kind, d.Name, s.Name)
 				}
 			}
+		}
+	}
+}
+
+// Every method says in which section of the Cookbook it stands, and in which year its paper came out; only the
+// yardstick of all is no method of the book.
+func TestMethodsNameSectionAndPaper(t *testing.T) {
+	all, err := recipes.Builtin().Describe("methods")
+	if err != nil {
+		t.Fatal(err)
+	}
+	year := regexp.MustCompile(`\b(19|20)\d\d\b|arXiv:\d{4}\.\d{4,5}`)
+	for _, d := range all {
+		if d.Name == "supervised" {
+			continue
+		}
+		if d.Section == "" {
+			t.Errorf("%s: its package's comment names no section of the Cookbook", d.Name)
+		}
+		if !year.MatchString(d.Text) {
+			t.Errorf("%s: its comment names no paper and year", d.Name)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-// Package crossmodal holds methods that learn from samples in two forms, such as images and texts: section 2.7 of the
+// Package crossmodal holds methods that learn from samples in two forms, such as images and texts: section 4.2 of the
 // Cookbook (arXiv:2304.12210).
 package crossmodal
 

@@ -1,4 +1,4 @@
-// Package tabular holds methods for rows of tables: section 4 of the Cookbook (arXiv:2304.12210) names their kind.
+// Package tabular holds methods for rows of tables: section 4.1 of the Cookbook (arXiv:2304.12210) names their kind.
 package tabular
 
 import (

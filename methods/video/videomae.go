@@ -1,4 +1,4 @@
-// Package video holds methods for clips: section 4.2 of the Cookbook (arXiv:2304.12210).
+// Package video holds methods for clips: section 4.1 of the Cookbook (arXiv:2304.12210).
 package video
 
 import (

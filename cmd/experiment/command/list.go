@@ -22,8 +22,9 @@ func listVerb(a *app) *cobra.Command {
   experiment list methods simclr
   experiment list recipes quickstart.toml > mine.toml
 
-Prints the names that a recipe's tables can have, such as [method.simclr], with a sentence about each, and the recipes inside the binary. With a
-name it prints the settings of that choice, their types and defaults, or the recipe itself.`,
+Prints the names that a recipe's tables can have, such as [method.simclr], with a sentence about each, and the recipes
+inside the binary. Methods come by the section of the Cookbook (arXiv:2304.12210) that treats them, with their papers.
+With a name it prints what that choice is, its settings, their types and defaults, or the recipe itself.`,
 		Args: cobra.RangeArgs(1, 2),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 0 {
@@ -78,12 +79,23 @@ func entryNames(all []recipes.Described) (names []string) {
 
 // listEntries prints a line an entry.
 func (a *app) listEntries(all []recipes.Described) error {
-	wide := 0
+	wide, paper := 0, 0
 	for _, d := range all {
-		wide = max(wide, len(d.Name))
+		wide, paper = max(wide, len(d.Name)), max(paper, len(d.Paper))
 	}
+	section := ""
 	for _, d := range all {
-		line := []rune(strings.TrimRight(fmt.Sprintf("%-*s  %s", wide, d.Name, d.Description), " "))
+		if d.Section != section {
+			section = d.Section
+			if _, err := fmt.Fprintf(a.out, "\nSection %s of the Cookbook\n", section); err != nil {
+				return err
+			}
+		}
+		text := fmt.Sprintf("%-*s  ", wide, d.Name)
+		if d.Section != "" {
+			text += fmt.Sprintf("%-*s  ", paper, d.Paper)
+		}
+		line := []rune(strings.TrimRight(text+d.Description, " "))
 		if w := a.width(); w > 1 && len(line) > w {
 			line = append(line[:w-1], '\u2026')
 		}
@@ -94,9 +106,13 @@ func (a *app) listEntries(all []recipes.Described) error {
 	return nil
 }
 
-// listSettings prints an entry and its settings, a line each and its comment below.
+// listSettings prints what an entry is, as its source says it, and its settings, a line each and its comment below.
 func (a *app) listSettings(d recipes.Described) error {
-	fmt.Fprintf(a.out, "%s: %s\n", d.Name, d.Description)
+	text := d.Text
+	if text == "" {
+		text = d.Description
+	}
+	fmt.Fprintf(a.out, "%s: %s\n", d.Name, text)
 	for _, s := range d.Settings {
 		line := fmt.Sprintf("\n%s = %s    # %s\n", s.Name, s.Default, s.Type)
 		if s.Comment != "" {
