@@ -20,6 +20,7 @@ import (
 //	length = 8                  # frames in a clip
 //	stride = 2                  # every second frame
 //	step = 8                    # frames from the start of a clip to that of the next
+//	gap = 16                    # frames between the end of a sequence's training part and the test's first
 //
 // Frames are in the order of the last number in their names, so that 10 comes after 9. Numbers of a sequence are
 // equally far apart; where one is missing, or its image was refused, the sequence is cut: no clip spans the gap.
@@ -32,8 +33,13 @@ type Clips struct {
 	SplitBy    string `toml:"split_by"`    // sequence: whole ones are kept for the test; time: the end of each
 	Length     int    `toml:"length"`      // frames in a clip
 	Stride     int    `toml:"stride"`      // from one frame of a clip to the next
-	// frames from the start of a clip to that of the next; 0: clips do not overlap
+	// strides at which every part of a sequence is shown, negative ones backwards: they are the labels then, in place
+	// of the folders, and what is seen says little of them; empty: stride
+	Speeds []int `toml:"speeds"`
+	// frames from the start of a clip to that of the next; 0: clips do not overlap, but those of other speeds
 	Step int `toml:"step"`
+	// frames between the parts of a sequence for training and for the test, which neither has, if it is split by time
+	Gap int `toml:"gap"`
 	Split
 	Files
 }
@@ -57,6 +63,18 @@ func (s *Clips) Validate() error {
 	case s.Length < 1 || s.Length > most || s.Stride < 1 || s.Stride > most || s.Step < 0 || s.Step > most:
 		return fmt.Errorf("length = %d, stride = %d, step = %d, want at least 1, 1 and 0, at most %d", s.Length,
 			s.Stride, s.Step, most)
+	case s.Gap < 0 || s.Gap > most || s.Gap > 0 && (s.SplitBy != "time" || s.Test != ""):
+		return fmt.Errorf(
+			"gap = %d, want 0 to %d, and above 0 only where the test is the end of each sequence of train",
+			s.Gap, most)
+	case len(s.Speeds) == 1:
+		return fmt.Errorf("speeds = %v, want two or more to tell apart; stride is the speed of all clips", s.Speeds)
+	}
+	for i, v := range s.Speeds {
+		if v == 0 || v < -most || v > most || slices.Contains(s.Speeds[:i], v) {
+			return fmt.Errorf("speeds = %v, want different strides of 1 to %d, or below 0 for clips that run backwards",
+				s.Speeds, most)
+		}
 	}
 	name, err := regexp.Compile(s.Name)
 	if err != nil {
@@ -208,12 +226,12 @@ func (q *sequence) sort() error {
 	return nil
 }
 
-// ends takes the last share of each sequence.
+// ends takes the last share of each sequence, without the gap that is its beginning.
 func (s *Clips) ends(all []sequence) (train, test []sequence) {
 	for _, q := range all {
 		cut := len(q.frames) - int(math.Round(s.TestFraction*float64(len(q.frames))))
 		a, b := q, q
-		a.frames, b.frames = q.frames[:cut], q.frames[cut:]
+		a.frames, b.frames = q.frames[:cut], q.frames[min(cut+s.Gap, len(q.frames)):]
 		train = append(train, a)
 		test = append(test, b)
 	}

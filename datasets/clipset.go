@@ -2,28 +2,36 @@ package datasets
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 )
 
-// clipSet is windows of frames; frame k of clip i is image start[i]+k*stride.
+// clipSet is windows of frames.
 type clipSet struct {
 	images    *fileSet
-	start     []int
+	clips     []clip
 	length    int
-	stride    int
+	speeds    []int // whose places are the labels; nil: the folders are
 	sequences int
 	cuts      int // gaps in sequences
 }
 
+// clip has the frames first, first+stride, ...
+type clip struct{ first, stride int }
+
+// frame is the image that is frame k.
+func (c clip) frame(k int) int { return c.first + k*c.stride }
+
 // clips places windows on the frames that are left.
 func (s *Clips) clips(images Set, sequences []sequence) (*clipSet, error) {
-	c := &clipSet{images: images.(*fileSet), length: s.Length, stride: s.Stride}
-	span, step := (s.Length-1)*s.Stride+1, s.Step
-	if step == 0 {
-		step = s.Length * s.Stride
+	c := &clipSet{images: images.(*fileSet), length: s.Length, speeds: s.Speeds}
+	strides := s.Speeds
+	if len(strides) == 0 {
+		strides = []int{s.Stride}
 	}
 	at := 0 // in the images
 	for _, q := range sequences {
-		run, last, used := 0, 0, 0 // first image of the part without a gap
+		run, last := 0, 0 // first image of the part without a gap
 		begin := at
 		for _, f := range q.frames {
 			if at == c.images.Len() || c.images.Name(at) != f.name {
@@ -45,41 +53,86 @@ func (s *Clips) clips(images Set, sequences []sequence) (*clipSet, error) {
 			}
 			last = f.number
 			at++
-			if start := at - span; start >= run && (start-run)%step == 0 {
-				c.start = append(c.start, start)
-				used++
+			for _, stride := range strides {
+				if found, ok := s.endsAt(at-1, run, stride); ok {
+					c.clips = append(c.clips, found)
+				}
 			}
 		}
 	}
-	if len(c.start) == 0 {
-		return nil, fmt.Errorf("%d frames of %d sequences with %d gaps hold no clip; one takes %d successive "+
-			"frames (length = %d, stride = %d)",
-			at, c.sequences, c.cuts, span, s.Length, s.Stride)
+	for _, stride := range strides {
+		if !slices.ContainsFunc(c.clips, func(o clip) bool { return o.stride == stride }) {
+			return nil, fmt.Errorf("%d frames of %d sequences with %d gaps hold no clip; one takes %d successive "+
+				"frames (length = %d, stride = %d)",
+				at, c.sequences, c.cuts, (s.Length-1)*magnitude(stride)+1, s.Length, stride)
+		}
 	}
 	return c, nil
 }
 
-func (c *clipSet) Len() int          { return len(c.start) }
-func (c *clipSet) Classes() []string { return c.images.classes }
-func (c *clipSet) Label(i int) int   { return c.images.Label(c.start[i]) }
-func (c *clipSet) Frames() int       { return c.length }
+// endsAt is the clip of a stride whose last image in time is the given one, in a part of a sequence that begins at run;
+// none may begin there.
+func (s *Clips) endsAt(last, run, stride int) (c clip, ok bool) {
+	every := magnitude(stride)
+	step := s.Step
+	if step == 0 {
+		step = s.Length * every
+	}
+	start := last - (s.Length-1)*every
+	if start < run || (start-run)%step != 0 {
+		return clip{}, false
+	}
+	if stride < 0 {
+		start = last
+	}
+	return clip{start, stride}, true
+}
 
-// Name is the first frame's, and how many follow.
+func magnitude(n int) int { return max(n, -n) }
+
+func (c *clipSet) Len() int    { return len(c.clips) }
+func (c *clipSet) Frames() int { return c.length }
+
+// Classes are the speeds, if they are the labels.
+func (c *clipSet) Classes() []string {
+	if c.speeds == nil {
+		return c.images.classes
+	}
+	var names []string
+	for _, v := range c.speeds {
+		names = append(names, fmt.Sprintf("speed %d", v))
+	}
+	return names
+}
+
+// Label implements Labelled.
+func (c *clipSet) Label(i int) int {
+	if c.speeds == nil {
+		return c.images.Label(c.clips[i].first)
+	}
+	return slices.Index(c.speeds, c.clips[i].stride)
+}
+
+// Name is the first frame's, how many follow, and at what speed.
 func (c *clipSet) Name(i int) string {
-	return fmt.Sprintf("%s and %d more", c.images.Name(c.start[i]), c.length-1)
+	name := fmt.Sprintf("%s and %d more", c.images.Name(c.clips[i].first), c.length-1)
+	if c.speeds != nil {
+		name += fmt.Sprintf(" at speed %d", c.clips[i].stride)
+	}
+	return name
 }
 
 // Shape is that of every frame of clip i.
-func (c *clipSet) Shape(i int) (h, w, channels int) { return c.images.Shape(c.start[i]) }
+func (c *clipSet) Shape(i int) (h, w, channels int) { return c.images.Shape(c.clips[i].first) }
 
 // Clip implements ClipSet.
 func (c *clipSet) Clip(i int, dst []Image) error {
-	if i < 0 || i >= len(c.start) || len(dst) != c.length {
+	if i < 0 || i >= len(c.clips) || len(dst) != c.length {
 		return fmt.Errorf("datasets: clip %d into %d images; the set has %d clips of %d frames", i, len(dst),
-			len(c.start), c.length)
+			len(c.clips), c.length)
 	}
 	for k := range dst {
-		at := c.start[i] + k*c.stride
+		at := c.clips[i].frame(k)
 		if err := c.images.Image(at, &dst[k]); err != nil {
 			return fmt.Errorf("datasets: %s: %w", c.images.Name(at), err)
 		}
@@ -91,9 +144,15 @@ func (c *clipSet) check(i int) error { return c.Clip(i, make([]Image, c.length))
 
 // facts describes the clips.
 func (c *clipSet) facts() []Fact {
+	var every []string
+	for _, o := range c.clips {
+		if n := fmt.Sprint(o.stride); !slices.Contains(every, n) {
+			every = append(every, n)
+		}
+	}
 	return []Fact{
 		{"frames", fmt.Sprint(c.images.Len())},
 		{"sequences", fmt.Sprintf("%d, with %d gaps", c.sequences, c.cuts)},
-		{"clip", fmt.Sprintf("%d frames, every %d", c.length, c.stride)},
+		{"clip", fmt.Sprintf("%d frames, every %s", c.length, strings.Join(every, ", "))},
 	}
 }

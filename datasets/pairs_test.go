@@ -269,6 +269,22 @@ func TestClips(t *testing.T) {
 			want: "0:run/v/1,run/v/2 0:run/w/1,run/w/2"},
 		{name: "the end for the test", files: numbered("a/1.png", "a/2.png", "a/3.png", "a/4.png", "a/5.png"),
 			change: func(s *Clips) { s.TestFraction = 0.4 }, want: "0:a/1,a/2", test: "0:a/4,a/5"},
+		{name: "a gap before the test", files: numbered("a/1.png", "a/2.png", "a/3.png", "a/4.png", "a/5.png",
+			"a/6.png"),
+			change: func(s *Clips) { s.TestFraction, s.Gap = 0.5, 1 }, want: "0:a/1,a/2", test: "0:a/5,a/6"},
+		{name: "speeds", files: numbered("a/1.png", "a/2.png", "a/3.png"), change: func(s *Clips) {
+			s.Speeds = []int{1, -1, 2}
+		}, want: "0:a/1,a/2 1:a/2,a/1 2:a/1,a/3"},
+		{name: "speeds of overlapping clips without folders", files: numbered("1.png", "2.png", "3.png"),
+			change: func(s *Clips) { s.Speeds, s.Step, s.ClassDepth = []int{-2, 1}, 1, 0 },
+			want:   "1:1,2 0:3,1 1:2,3"},
+		{name: "a speed too many", files: numbered("a/1.png", "a/2.png"), change: func(s *Clips) {
+			s.Speeds = []int{1, 4}
+		}, message: "hold no clip; one takes 5 successive frames (length = 2, stride = 4)"},
+		{name: "one speed", change: func(s *Clips) { s.Speeds = []int{2} }, message: "want two or more to tell apart"},
+		{name: "speed 0", change: func(s *Clips) { s.Speeds = []int{1, 0} }, message: "want different strides"},
+		{name: "a gap within the test", change: func(s *Clips) { s.Gap, s.SplitBy = 2, "sequence" },
+			message: "only where the test is the end of each sequence"},
 		{name: "whole sequences for the test", files: numbered("c/v/1.png", "c/v/2.png", "c/w/1.png", "c/w/2.png"),
 			change: func(s *Clips) { s.TestFraction, s.SplitBy, s.SplitSeed = 0.5, "sequence", 1 },
 			want:   "0:c/v/1,c/v/2", test: "0:c/w/1,c/w/2"},
@@ -316,7 +332,7 @@ func clipNames(dir string, s *clipSet) string {
 	for i := range s.Len() {
 		var names []string
 		for k := range s.length {
-			rel, _ := filepath.Rel(dir, s.images.Name(s.start[i]+k*s.stride))
+			rel, _ := filepath.Rel(dir, s.images.Name(s.clips[i].frame(k)))
 			names = append(names, strings.TrimSuffix(filepath.ToSlash(rel), ".png"))
 		}
 		clips = append(clips, fmt.Sprintf("%d:%s", s.Label(i), strings.Join(names, ",")))
