@@ -61,6 +61,7 @@ var kernels = map[string]kernel{
 	"softmax_grad":       {nil, bindSoftmaxGrad},
 	"sum_squares":        {scratchSumSq, bindSumSq},
 	"sum_to":             {scratchSumTo, bindSumTo},
+	"top_k":              {scratchTopK, bindTopK},
 	"transpose":          {nil, bindTranspose},
 	"trust_ratio":        {scratchTrustRatio, bindTrustRatio},
 	"unary":              {scratchElements, bindUnary},

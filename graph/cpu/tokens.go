@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"unsafe"
@@ -59,6 +60,39 @@ func rising(v float32) uint32 {
 		return ^b
 	}
 	return b | 1<<31
+}
+
+func scratchTopK(c *call) int { return 2 * c.out.Shape.Size() }
+
+// bindTopK keeps the best so far in order, as whole numbers that hold an element's order above and how early it is
+// below; most elements are beaten by the last of them.
+func bindTopK(c *call) func() {
+	x, xi, y, n, k := c.x[0], c.xi[0], c.yi, c.in[0].Shape.Last(), c.out.Shape.Last()
+	keys := unsafe.Slice((*uint64)(unsafe.Pointer(&c.scratch[0])), len(y))
+	return sweep(len(y)/k, rowsOf(2*n), func(from, to int) {
+		for i := from; i < to; i++ {
+			best, used := keys[i*k:(i+1)*k], 0
+			for j := range n {
+				var order uint32
+				if xi != nil {
+					order = uint32(xi[i*n+j]) ^ 1<<31
+				} else if order = rising(x[i*n+j]); x[i*n+j] != x[i*n+j] {
+					order = math.MaxUint32
+				}
+				key := uint64(order)<<32 | uint64(math.MaxUint32-uint32(j))
+				if used == k && key < best[k-1] {
+					continue
+				}
+				at, _ := slices.BinarySearchFunc(best[:used], key, func(a, b uint64) int { return cmp.Compare(b, a) })
+				used = min(used+1, k)
+				copy(best[at+1:used], best[at:])
+				best[at] = key
+			}
+			for j, key := range best {
+				y[i*k+j] = int32(math.MaxUint32 - uint32(key))
+			}
+		}
+	})
 }
 
 func bindGatherTokens(c *call) func() {

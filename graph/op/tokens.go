@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"sort"
 
@@ -40,6 +41,47 @@ func (o ArgsortOp) Ref(in []ir.Tensor, out ir.Tensor) {
 
 // Integers implements ir.Integers.
 func (o ArgsortOp) Integers(int) bool { return true }
+
+// TopKOp is the places of the K largest elements of the last axis.
+type TopKOp struct{ K int }
+
+// TopK is the places of the k largest elements of every row of x [...,N], the largest first, equal ones in the order
+// they have: int32 [...,k]. NaN counts as larger than any number. It has no gradient: gather by the places what needs
+// one. The k largest of N random numbers are k different places of N.
+func TopK(x *Node, k int) *Node { return Apply(TopKOp{k}, x) }
+
+// Name implements ir.Spec.
+func (o TopKOp) Name() string { return "top_k" }
+
+// Infer implements ir.Spec.
+func (o TopKOp) Infer(in []ir.Type) (ir.Type, error) {
+	if len(in[0].Shape) == 0 || o.K < 1 || o.K > in[0].Shape.Last() {
+		return ir.Type{}, fmt.Errorf("there are no %d largest of the last axis of %v", o.K, in[0].Shape)
+	}
+	s := slices.Clone(in[0].Shape)
+	s[len(s)-1] = o.K
+	return ir.Type{Shape: s, DType: ir.I32}, nil
+}
+
+// Ref implements ir.Spec.
+func (o TopKOp) Ref(in []ir.Tensor, out ir.Tensor) {
+	n := in[0].Shape.Last()
+	places := make([]float64, n)
+	for i := range len(out.Data) / o.K {
+		row := in[0].Data[i*n : (i+1)*n]
+		for j := range places {
+			places[j] = float64(j)
+		}
+		sort.SliceStable(places, func(a, b int) bool {
+			x, y := row[int(places[a])], row[int(places[b])]
+			return x > y || math.IsNaN(x) && !math.IsNaN(y)
+		})
+		copy(out.Data[i*o.K:(i+1)*o.K], places)
+	}
+}
+
+// Integers implements ir.Integers.
+func (o TopKOp) Integers(int) bool { return true }
 
 // GatherTokensOp picks tokens of every image.
 type GatherTokensOp struct{}

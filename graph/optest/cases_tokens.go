@@ -17,6 +17,7 @@ func tokenCases() []Case {
 	attention := func(scale float64) func(in nodes) *op.Node {
 		return one(func(x *op.Node) *op.Node { return op.Attention(x, scale) })
 	}
+	topK := func(k int) func(in nodes) *op.Node { return one(func(x *op.Node) *op.Node { return op.TopK(x, k) }) }
 	key := []Input{seeds(2), always(1234)}
 	none := []int{0, 1}
 	return []Case{
@@ -40,6 +41,12 @@ func tokenCases() []Case {
 		{Name: "argsort/inverse", In: []Input{normal(4, 17)}, Build: one(func(x *op.Node) *op.Node {
 			return op.Argsort(op.Argsort(x))
 		})},
+		{Name: "top_k", In: []Input{normal(5, 7)}, Build: topK(3)},
+		{Name: "top_k/ties", In: []Input{levels(3, 4, 3, 9)}, Build: topK(4)},
+		{Name: "top_k/zeros", In: []Input{always(0, 2, 5)}, Build: topK(2)},
+		{Name: "top_k/all", In: []Input{normal(3, 6)}, Build: topK(6)},
+		{Name: "top_k/large", In: []Input{normal(131, 127)}, Build: topK(10)},
+		{Name: "top_k/integers", In: []Input{ints(-9, 9, 6, 33)}, Build: topK(5)},
 		{Name: "attention", In: []Input{normal(2, 5, 3, 2, 4)}, Build: attention(0.5)},
 		{Name: "attention/one", In: []Input{normal(1, 1, 3, 1, 1)}, Build: attention(1)},
 		{Name: "attention/one head", In: []Input{normal(3, 7, 3, 1, 5)}, Build: attention(0.4)},

@@ -99,6 +99,8 @@ func TestValues(t *testing.T) {
 			nil, []float64{0, 0, 1, 1}},
 		{"argsort is stable", op.ArgsortOp{}, []ir.Tensor{fixed([]int{2, 3}, 2, 1, 2, 5, 4, 3)}, nil,
 			[]float64{1, 0, 2, 2, 1, 0}},
+		{"the first of equal largest comes first, NaN before all", op.TopKOp{K: 2},
+			[]ir.Tensor{fixed([]int{3, 3}, 1, 4, 4, 2, 2, 2, 5, nan, 9)}, nil, []float64{1, 2, 0, 1, 1, 2}},
 		{"tokens of each image", op.GatherTokensOp{}, []ir.Tensor{seq(2, 3, 1), fixed([]int{2, 2}, 2, 0, 0, 1)},
 			[]int{1}, []float64{2, 0, 3, 4}},
 		{"scattered tokens add", op.ScatterTokens{Tokens: 3}, []ir.Tensor{seq(2, 2, 1), fixed([]int{2, 2}, 2, 0, 1, 1)},
