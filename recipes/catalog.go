@@ -3,6 +3,7 @@ package recipes
 import (
 	"embed"
 	"io/fs"
+	"path"
 
 	"selfsup"
 	"selfsup/backbones"
@@ -18,9 +19,9 @@ import (
 	"selfsup/recipes/overlay"
 )
 
-// Shipped holds the recipes inside the binary.
+// Shipped holds the recipes inside the binary. Those of the papers' settings are in folders named for their data.
 //
-//go:embed *.toml
+//go:embed *.toml cifar10/*.toml imagenet/*.toml
 var Shipped embed.FS
 
 // Catalog is everything that a recipe can name. A program that adds a method of its own takes Builtin, adds an entry,
@@ -128,8 +129,19 @@ func (c Catalog) options() overlay.Options {
 	}}
 }
 
-// Names lists the recipes inside the binary.
+// Names lists the recipes inside the binary that need no other data.
 func Names() []string {
 	names, _ := fs.Glob(Shipped, "*.toml")
+	return names
+}
+
+// PaperNames lists the recipes inside the binary that have a paper's settings, for data and machines of its size.
+func PaperNames() (names []string) {
+	all, _ := fs.Glob(Shipped, "*/*.toml")
+	for _, name := range all {
+		if path.Base(name) != "base.toml" { // what those of a folder share
+			names = append(names, name)
+		}
+	}
 	return names
 }

@@ -101,7 +101,7 @@ func (c Catalog) Describe(kind string) ([]Described, error) {
 
 // describeRecipes takes the first comment of every recipe inside the binary.
 func describeRecipes() (all []Described, err error) {
-	for _, name := range Names() {
+	for _, name := range slices.Concat(Names(), PaperNames()) {
 		text, err := fs.ReadFile(Shipped, name)
 		if err != nil {
 			return nil, err

@@ -1,0 +1,92 @@
+package experiment
+
+import (
+	"flag"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"selfsup/recipes"
+)
+
+var asWritten = flag.Bool("as-written", false, "run the papers' recipes with networks and views of full size")
+
+// small makes the papers' recipes small enough for every test run: what they are made of stays, its size does not.
+var small = []string{"train.batch=16", "backbone.resnet.width=0.125", "views.crop=32", "views.blur_kernel=3"}
+
+// smaller is what a recipe needs beside small, or instead.
+var smaller = map[string][]string{}
+
+// Every recipe of a paper's settings, on CIFAR-10 and on ImageNet, builds and runs two steps, on pictures of noise in
+// place of the data:
+//
+//	go test ./experiment -run PaperRecipes -as-written -timeout 2h
+//
+// runs them with networks and views of full size.
+func TestPaperRecipesRun(t *testing.T) {
+	root := noisePictures(t)
+	names := recipes.PaperNames()
+	if len(names) < 2 {
+		t.Fatalf("the recipes of papers are %v, want some of CIFAR-10 and of ImageNet", names)
+	}
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			sets := []string{"dataset.folder.root=" + root, "train.batch=16"}
+			if !*asWritten {
+				sets = append(append(sets, small...), smaller[name]...)
+			}
+			r, err := recipes.Load(name, sets, recipes.Builtin())
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := Prepare(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for step := range 2 {
+				s.Train.Schedule(s.time(step))
+				if err := s.Train.Run(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			loss, err := s.Train.Output(lossOutput)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if v := loss.At(0); v != v {
+				t.Errorf("the loss is %v after two steps", v)
+			}
+		})
+	}
+}
+
+// noisePictures is a folder of classes of small pictures.
+func noisePictures(t *testing.T) string {
+	root := t.TempDir()
+	for i := range 80 {
+		part := []string{"train", "train", "train", "val"}[i%4]
+		dir := filepath.Join(root, part, fmt.Sprint(i/4%2))
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		m := image.NewRGBA(image.Rect(0, 0, 40, 40))
+		for p := range 40 * 40 {
+			m.Set(p%40, p/40, color.RGBA{uint8(p * i), uint8(p * p * (i + 3) >> 4), uint8(p ^ i*7), 255})
+		}
+		f, err := os.Create(filepath.Join(dir, fmt.Sprintf("%d.png", i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := png.Encode(f, m); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return root
+}
