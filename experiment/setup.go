@@ -19,6 +19,7 @@ import (
 	"selfsup/experiment/report"
 	"selfsup/graph"
 	"selfsup/graph/device"
+	"selfsup/graph/op"
 	"selfsup/internal/room"
 	"selfsup/methods"
 	"selfsup/recipes"
@@ -110,7 +111,7 @@ func (s *Setup) prepare() error {
 	}
 	s.Store = s.newStore()
 	if err := s.plan(int64(s.Recipe.MemoryLimit)); err != nil {
-		return &RecipeError{s.Recipe.File, err}
+		return inRecipe(s.Recipe, err)
 	}
 	if err := s.addStages(); err != nil {
 		return inRecipe(s.Recipe, err)
@@ -136,14 +137,25 @@ func inRecipe(r *recipes.Loaded, err error) error {
 	return &RecipeError{r.File, err}
 }
 
+// placed is an error of the building of the graph, with more at its end: at the table of the method, or the setting in
+// it that the message begins with, if it is the method's own word about its settings, the data or the backbone.
+func (s *Setup) placed(err error, more string) error {
+	own := (*op.BuildError)(nil)
+	if !errors.As(err, &own) || own.Op != "" || own.Scope != "" || own.Panic || strings.HasPrefix(own.Msg, "[") {
+		return fmt.Errorf("%w%s", err, more)
+	}
+	return s.Recipe.Result.Place("method."+s.Recipe.Method.Name, fmt.Errorf("%s (%s)%s", own.Msg, own.At, more))
+}
+
 // build builds the training step's first turn, which says what a batch has to hold.
 func (s *Setup) build() (*built, error) {
 	g, made, err := s.trainGraph(0)
 	if err != nil {
+		takers := ""
 		if made.batch != nil && made.batch.Lacks() {
-			err = fmt.Errorf("%w; %s", err, s.takers())
+			takers = "; " + s.takers()
 		}
-		return nil, err
+		return nil, s.placed(err, takers)
 	}
 	s.trained, s.objective, s.Wants, s.masks = g, made.objective, made.batch.Wants(), made.batch.Masks()
 	s.encodedAt.scope = made.objective.Encoder

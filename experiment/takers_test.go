@@ -1,6 +1,8 @@
 package experiment_test
 
 import (
+	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -18,7 +20,9 @@ func TestMethodsThatTakeTheData(t *testing.T) {
 		before, list, found := strings.Cut(err.Error(), "; methods that take the rows of dataset.table with "+
 			"backbone.mlp: ")
 		if !found || !strings.Contains(before, "rows of a table have no field") ||
-			!strings.Contains(before, "they have view0") {
+			!strings.Contains(before, "they have view0") ||
+			!strings.Contains(before, "[method."+method+"]: the method asks") ||
+			!regexp.MustCompile(`\((contrastive|origins)/[a-z]+\.go:\d+\)$`).MatchString(before) {
 			t.Errorf("%s: got %v, want what rows have and the methods that take them", method, err)
 			continue
 		}
@@ -35,8 +39,29 @@ func TestMethodsThatTakeTheData(t *testing.T) {
 			}
 		}
 	}
+	// So do methods that look at the samples or at the backbone before they ask.
+	for method, want := range map[string]string{
+		"mlm":   "[method.mlm]: the data have view0 [4]: this method guesses symbols",
+		"cpc":   "[method.cpc]: the data have view0",
+		"bigan": "generates images", "videomae": "no tubes to hide", "mae": "no patch tokens to hide",
+		"densecl": "no feature maps", "rbm": "a backbone of them",
+	} {
+		_, err := experiment.Prepare(loadRows(t, ofRows, fmt.Sprintf("method=%q", method)))
+		if err == nil || !strings.Contains(err.Error(), want) ||
+			!strings.Contains(err.Error(), "; methods that take the rows of dataset.table with backbone.mlp: "+
+				"scarf, supervised") {
+			t.Errorf("%s: got %v, want %q and the methods that take rows", method, err, want)
+		}
+	}
+	// The place is that of the table, or of the setting that does not fit.
+	text := strings.Replace(ofRows, "[method.supervised]", "[method.simclr]", 1)
+	_, err := experiment.Prepare(loadRows(t, text))
+	if err == nil || !strings.Contains(err.Error(), "small.toml:") || !strings.Contains(err.Error(),
+		":9: [method.simclr]: ") {
+		t.Errorf("got %v, want file, line and column of [method.simclr]", err)
+	}
 	// Without labels nothing of today's catalog is left that needs them.
-	_, err := experiment.Prepare(loadRows(t, strings.Replace(ofRows, `target = "class"`, "", 1), `method="simclr"`,
+	_, err = experiment.Prepare(loadRows(t, strings.Replace(ofRows, `target = "class"`, "", 1), `method="simclr"`,
 		"evaluate.knn=false"))
 	if err == nil || strings.Contains(err.Error(), "supervised") {
 		t.Errorf("rows without labels: got %v, want no method that learns from labels", err)

@@ -161,7 +161,7 @@ func TestWavesRefused(t *testing.T) {
 		"windows.length=100":        "windows.length=100: 100: want at least 129 samples",
 		`windows.short="refuse"`:    "0.wav has 211 samples and a window 320; want \"pad\", or a smaller length",
 		`windows.short="drop"`:      `want "pad" or "refuse"`,
-		"method.cpc.predictions=20": "predictions = 20 of windows of 20 steps",
+		"method.cpc.predictions=20": "--set method.cpc.predictions=20: 20 of windows of 20 steps",
 		"views.crop=8":              "views",
 		"rows.numbers=\"none\"":     "is about rows, and the samples of dataset.wav are waves",
 		`train.resolution=[{until="50%",crop=8}]`: "is about the size of views of images, and the samples of " +

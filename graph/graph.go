@@ -100,7 +100,7 @@ func Build(o Options, f func(s *Scope)) (g *Graph, err error) {
 			g, err = nil, r
 		default:
 			callsite.Trace()
-			g, err = nil, &op.BuildError{Msg: fmt.Sprintf("panic: %v", r), At: op.Caller()}
+			g, err = nil, &op.BuildError{Msg: fmt.Sprintf("panic: %v", r), At: op.Caller(), Panic: true}
 		}
 	}()
 	f(&Scope{g: g})

@@ -130,7 +130,14 @@ func (b *Batch) Field(name string) *graph.Node {
 	return n
 }
 
-// Lacks reports whether the build stopped because data of this kind do not have a field that was asked for.
+// Unfit stops the build because no settings of the method would make it fit the data or the backbone. The error that
+// comes of it lists the methods that they can serve.
+func (b *Batch) Unfit(format string, args ...any) {
+	b.lacks = true
+	op.Fail("", format, args...)
+}
+
+// Lacks reports whether the build stopped because the data do not have a field that was asked for, or are Unfit.
 func (b *Batch) Lacks() bool { return b.lacks }
 
 // Wants names the fields that were asked for.

@@ -95,6 +95,7 @@ type BuildError struct {
 	In    []ir.Type
 	Msg   string
 	At    string // the line that asked for it, see Caller
+	Panic bool   // of what built the graph, which is no word about the graph
 }
 
 func (e *BuildError) Error() string {

@@ -45,6 +45,10 @@ func (f Frame) In(folders ...string) bool {
 // Is reports whether the frame is a function of this module, such as "graph.Build".
 func (f Frame) Is(function string) bool { return f.Function == module+"/"+function }
 
+// Of reports whether the frame is a method of a type of this module, such as "methods.(*Batch)", or a closure of a
+// function.
+func (f Frame) Of(owner string) bool { return strings.HasPrefix(f.Function, module+"/"+owner+".") }
+
 // Own reports whether the frame belongs to this module.
 func (f Frame) Own() bool { return f.Package == module || strings.HasPrefix(f.Package, module+"/") }
 

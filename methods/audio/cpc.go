@@ -47,11 +47,11 @@ func (m *CPC) Validate() error {
 // Build implements methods.Method. The features are the mean contexts.
 func (m *CPC) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	if f := b.Of("view0"); f.Int || len(f.Shape) != 2 {
-		op.Fail("cpc", "the data have %v: this method predicts steps of waves, choose a dataset of recordings such as "+
+		b.Unfit("the data have %v: this method predicts steps of waves, choose a dataset of recordings such as "+
 			"[dataset.wav]", f)
 	}
 	if enc.Steps == nil {
-		op.Fail("cpc", "this backbone has no steps to predict: choose one that has, such as [backbone.wave]")
+		b.Unfit("this backbone has no steps to predict: choose one that has, such as [backbone.wave]")
 	}
 	e := enc.Steps(s)
 	z := e.Encode(b.View(0)) // [B,S,D]
@@ -59,7 +59,7 @@ func (m *CPC) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) metho
 	features := e.Pool(c)
 	steps := op.ShapeOf(z)[1]
 	if m.Predictions >= steps {
-		op.Fail("cpc", "predictions = %d of windows of %d steps; want fewer than that, or a longer windows.length",
+		op.Fail("", "predictions = %d of windows of %d steps; want fewer than that, or a longer windows.length",
 			m.Predictions, steps)
 	}
 	there := m.there(s, b.Field("length"), steps, e.Hop)

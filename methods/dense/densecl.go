@@ -48,7 +48,7 @@ func (m *DenseCL) Validate() error {
 // Build implements methods.Method.
 func (m *DenseCL) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	if enc.Maps == nil {
-		op.Fail("", "the backbone has no feature maps, whose places are compared; want a convnet or a resnet")
+		b.Unfit("the backbone has no feature maps, whose places are compared; want a convnet or a resnet")
 	}
 	x, d := b.Views(2), m.Projector[len(m.Projector)-1]
 	query := m.network(s, enc, x[0])

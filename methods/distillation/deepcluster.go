@@ -57,7 +57,7 @@ func (m *DeepClusterV2) Validate() error {
 func (m *DeepClusterV2) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	n, d := b.SetSize(), m.Projector[len(m.Projector)-1]
 	if most := slices.Max(m.K); most > n {
-		op.Fail("deepcluster_v2", "k = %v: %d clusters of %d training samples; want at most one a sample", m.K, most, n)
+		op.Fail("", "k = %v: %d clusters of %d training samples; want at most one a sample", m.K, most, n)
 	}
 	encode, project := enc.New(s), heads.MLP(s.In("projector"), enc.Dim, m.Projector...)
 	crops := b.Crops()

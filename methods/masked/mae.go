@@ -52,12 +52,12 @@ func (m *MAE) Validate() error {
 // Build implements methods.Method. The features are those of the visible patches.
 func (m *MAE) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	if enc.Tokens == nil {
-		op.Fail("mae", "this backbone has no patch tokens to hide: choose one that has, such as [backbone.vit]")
+		b.Unfit("this backbone has no patch tokens to hide: choose one that has, such as [backbone.vit]")
 	}
 	x, e := b.View(0), enc.Tokens(s)
 	if e.Patch == 0 {
-		op.Fail("mae", "the tokens of this backbone are no patches of an image, whose pixels this method "+
-			"paints: choose [backbone.vit]")
+		b.Unfit("the tokens of this backbone are no patches of an image, whose pixels this method paints: choose " +
+			"[backbone.vit]")
 	}
 	m.visible(e.Rows * e.Columns)
 	hidden := b.Mask(&masks.Random{Ratio: m.Mask}, masks.Grid{Frames: 1, Rows: e.Rows, Columns: e.Columns}) // [B,1,T]
@@ -100,7 +100,7 @@ func (m *MAE) Reconstruct(s *graph.Scope, e *backbones.TokenEncoder, x, order *g
 func (m *MAE) visible(t int) int {
 	k := int(float64(t) * (1 - m.Mask))
 	if k < 1 || k == t {
-		op.Fail("mae", "mask = %v leaves %d of %d patches to see; there must be patches of both kinds", m.Mask, k, t)
+		op.Fail("", "mask = %v leaves %d of %d patches to see; there must be patches of both kinds", m.Mask, k, t)
 	}
 	return k
 }

@@ -47,7 +47,7 @@ func (m *BiGAN) Validate() error {
 func (m *BiGAN) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	x, f := b.View(0), b.Of("view0") // [B,H,W,C]
 	if len(f.Shape) != 3 || f.Low == nil {
-		op.Fail(s.Path(), "bigan generates images between black and white; the data give views %v", f)
+		b.Unfit("this method generates images between black and white; the data have %v", f)
 	}
 	h, w, c := f.Shape[0], f.Shape[1], f.Shape[2]
 	if side := min(h, w); side>>len(m.Widths) == 0 {

@@ -126,9 +126,9 @@ func TestUnfit(t *testing.T) {
 			"backbone of them, such as [backbone.dbn]"},
 		{origins.DefaultRBM(), dbn, images(-1, 1, 6, 6, 1), "these views go from -1 to 1: want views.mean = " +
 			"[0.0] and views.std = [1.0]"},
-		{origins.DefaultRBM(), dbn, methodtest.Images(6, 6, 1), "views view0 [6 6 1] without bounds"},
+		{origins.DefaultRBM(), dbn, methodtest.Images(6, 6, 1), "have view0 [6 6 1] without bounds"},
 		{origins.DefaultBiGAN(), convnet, methodtest.Images(6, 6, 1),
-			"bigan generates images between black and white; the data give views view0 [6 6 1]"},
+			"this method generates images between black and white; the data have view0 [6 6 1]"},
 		{origins.DefaultBiGAN(), dbn, images(0, 1, 12, 1, 3), "views of 12x1 are too small to be halved 2 times"},
 	} {
 		_, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) { build(s, c.m, c.net, c.data) })

@@ -43,7 +43,7 @@ func (m *RBM) Validate() error {
 // Build implements methods.Method.
 func (m *RBM) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	if enc.Stack == nil {
-		op.Fail(s.Path(), "rbm trains layers of logistic units: want a backbone of them, such as [backbone.dbn]")
+		b.Unfit("rbm trains layers of logistic units: want a backbone of them, such as [backbone.dbn]")
 	}
 	x := b.View(0)
 	checkBits(s, b)
@@ -90,7 +90,7 @@ func checkBits(s *graph.Scope, b *methods.Batch) {
 		}
 	}
 	if f.Low == nil {
-		op.Fail(s.Path(), "rbm takes values from 0 to 1 as probabilities; the data give views %v without bounds", f)
+		b.Unfit("rbm takes values from 0 to 1 as probabilities; the data have %v without bounds", f)
 	}
 }
 

@@ -57,7 +57,7 @@ func (m *Rotation) labels(s *graph.Scope, b *methods.Batch) *graph.Node {
 		column := slices.Index(drawn.Columns, "quarter_turns")
 		switch {
 		case column < 0:
-			op.Fail("", "nothing turns these data; this method is for images")
+			b.Unfit("nothing turns these data; this method is for images")
 		case drawn.Range[column] == 0:
 			op.Fail("", "view %d is never turned, so there is nothing to tell; want views.quarter_turn = 1.0", v)
 		}

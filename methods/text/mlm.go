@@ -46,15 +46,14 @@ func (m *MLM) Validate() error {
 // Build implements methods.Method. The features are those of the text as the model sees it, with its masks.
 func (m *MLM) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	if f := b.Of("view0"); !f.Int || len(f.Of) != 1 {
-		op.Fail("mlm",
-			"the data have %v: this method guesses symbols, choose a dataset of texts such as [dataset.text]", f)
+		b.Unfit("the data have %v: this method guesses symbols, choose a dataset of texts such as [dataset.text]", f)
 	}
 	var e *backbones.TokenEncoder
 	if enc.Tokens != nil {
 		e = enc.Tokens(s)
 	}
 	if e == nil || e.Symbols == nil {
-		op.Fail("mlm", "this backbone has no tokens of symbols: choose one that has, such as [backbone.transformer]")
+		b.Unfit("this backbone has no tokens of symbols: choose one that has, such as [backbone.transformer]")
 	}
 	ids := b.View(0) // [B,T]
 	n, t := b.Size(), op.ShapeOf(ids)[1]

@@ -56,11 +56,11 @@ func (m *VideoMAE) Validate() error {
 // Build implements methods.Method. The features are those of the visible tubes.
 func (m *VideoMAE) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	if enc.Tokens == nil {
-		op.Fail("videomae", "this backbone has no tubes to hide: choose [backbone.vit3d]")
+		b.Unfit("this backbone has no tubes to hide: choose [backbone.vit3d]")
 	}
 	e, x := enc.Tokens(s), b.View(0)
 	if e.Frames == 0 {
-		op.Fail("videomae", "this backbone's tokens are patches of images: choose [backbone.vit3d]")
+		b.Unfit("this backbone's tokens are patches of images: choose [backbone.vit3d]")
 	}
 	grid := masks.Grid{Frames: e.Frames, Rows: e.Rows, Columns: e.Columns}
 	tubes := &masks.Tube{Ratio: m.Mask}
