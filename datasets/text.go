@@ -24,22 +24,22 @@ import (
 //	unit = "windows"
 //	window = 256                 # symbols
 type Text struct {
-	Train      string `toml:"train"`      // file, or directory of .txt files
-	Test       string `toml:"test"`       // the same; empty: by the column split, else test_fraction of train
-	Unit       string `toml:"unit"`       // what a text is in a .txt file: lines, paragraphs, documents or windows
-	Window     int    `toml:"window"`     // symbols in a text with unit = "windows"
-	Text       string `toml:"text"`       // column or key of the text in .csv, .tsv and .jsonl
-	Label      string `toml:"label"`      // column or key of the label; empty: unlabelled
-	Part       string `toml:"split"`      // column or key that says train, val, valid or test; empty: none
-	Vocabulary string `toml:"vocabulary"` // characters (those of the training texts) or bytes
+	Train  string `toml:"train"`  // file, or directory of .txt files
+	Test   string `toml:"test"`   // the same; empty: by the column split, else test_fraction of train
+	Unit   string `toml:"unit"`   // what a text is in a .txt file: lines, paragraphs, documents or windows
+	Window int    `toml:"window"` // symbols in a text with unit = "windows"
+	Text   string `toml:"text"`   // column or key of the text in .csv, .tsv and .jsonl
+	Label  string `toml:"label"`  // column or key of the label; empty: unlabelled
+	Part   string `toml:"split"`  // column or key that says train, val, valid or test; empty: none
+	Symbols
 	Split
 	Limits
 }
 
 // NewText takes each line for a text and keeps a fifth for the test.
 func NewText() *Text {
-	return &Text{Unit: "lines", Window: 256, Text: "text", Vocabulary: "characters", Split: Split{TestFraction: 0.2},
-		Limits: DefaultLimits()}
+	return &Text{Unit: "lines", Window: 256, Text: "text", Symbols: DefaultSymbols(),
+		Split: Split{TestFraction: 0.2}, Limits: DefaultLimits()}
 }
 
 // Validate checks the settings.
@@ -56,10 +56,8 @@ func (s *Text) Validate() error {
 		return errors.New(`text is empty; want the column or key of the text, such as "text"`)
 	case s.Part != "" && s.Test != "":
 		return fmt.Errorf("split = %q with test = %q; want one of them", s.Part, s.Test)
-	case s.Vocabulary != "characters" && s.Vocabulary != "bytes":
-		return fmt.Errorf(`vocabulary = %q, want "characters" or "bytes"`, s.Vocabulary)
 	}
-	return errors.Join(s.Split.Validate(), s.Limits.Validate())
+	return errors.Join(s.Symbols.Validate(), s.Split.Validate(), s.Limits.Validate())
 }
 
 // passage is a text with its place.
@@ -141,10 +139,7 @@ func (s *Text) sets(train, test []passage, skipped []Skip) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := ByteVocabulary()
-	if s.Vocabulary == "characters" {
-		v = CharacterVocabulary(texts)
-	}
+	v := NewVocabulary(s.Symbols, texts)
 	p := &Data{Train: &textSet{train, texts, names, v}, Skipped: skipped}
 	if len(test) > 0 {
 		p.Test = &textSet{test, tested, names, v}

@@ -7,6 +7,7 @@ import (
 	"selfsup/datasets/filetest"
 	"selfsup/internal/shared"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -33,6 +34,9 @@ func TestText(t *testing.T) {
 			s.Unit, s.Window, s.Vocabulary = "windows", 3, "bytes"
 		},
 			train: []string{"t.txt:1|-1|ab", "t.txt:1|-1|éc"}},
+		{name: "windows of words", files: map[string][]byte{"t.txt": []byte("It's late,\nshe said. Go!")},
+			change: func(s *Text) { s.Unit, s.Window, s.Vocabulary = "windows", 4, "words" },
+			train:  []string{"t.txt:1|-1|It's late,\nshe ", "t.txt:2|-1|said. Go!"}},
 		{name: "folders of documents", files: map[string][]byte{"d/b/1.txt": []byte("x\ny"),
 			"d/a/1.txt.gz": filetest.Gzip([]byte("z")), "d/a/no.md": nil},
 			change: func(s *Text) { s.Train, s.Unit = "d", "documents" }, train: []string{"d/a/1.txt.gz:1|0|z",
@@ -85,6 +89,10 @@ func TestText(t *testing.T) {
 			change:  func(s *Text) { s.Train, s.Test, s.Label = "t.csv", "u.csv", "c" },
 			message: `class "y" of the test set is not a class`},
 		{name: "unit", change: func(s *Text) { s.Unit = "words" }, message: `unit = "words", want`},
+		{name: "symbols", change: func(s *Text) { s.Vocabulary = "word" }, message: `vocabulary: "word": want "char`},
+		{name: "rare symbols", change: func(s *Text) { s.Least = 0 }, message: "least: 0: want at least 1"},
+		{name: "rare bytes", change: func(s *Text) { s.Vocabulary, s.Least = "bytes", 2 },
+			message: "least: 2: want 1, all of the 256 bytes are symbols"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := filetest.Tree(t, c.files)
@@ -149,6 +157,40 @@ func TestTextWindow(t *testing.T) {
 	}
 }
 
+func TestVocabulary(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		symbols Symbols
+		train   string
+		text    string
+		want    []int32
+		decoded string
+	}{
+		{"words", Symbols{Words, 1}, "b a, c", "A b ,b?", []int32{3, 4, 2, 4, 1}, "a b , b \ufffd"},
+		{"frequent words", Symbols{Words, 2}, "No, no! No? Yes", "yes no", []int32{1, 2}, "\ufffd no"},
+		{"frequent characters", Symbols{Characters, 2}, "abba c", "cab", []int32{1, 2, 3}, "\ufffdab"},
+		{"apostrophes within words", Symbols{Words, 1}, "'tis", "'tis don’t", []int32{2, 3, 1}, "' tis \ufffd"},
+		{"marks belong to words", Symbols{Words, 1}, "e\u0301t\u0301", "E\u0301t\u0301 e", []int32{2, 1},
+			"e\u0301t\u0301 \ufffd"},
+		{"apostrophes in a row", Symbols{Words, 1}, "a ' b", "a''b' b'a", []int32{3, 2, 2, 4, 2, 1}, "a ' ' b ' \ufffd"},
+	} {
+		v := NewVocabulary(c.symbols, []string{c.train})
+		got := make([]int32, 10)
+		n := v.Encode(c.text, 0, got)
+		if !slices.Equal(got[:n], c.want) || v.Count(c.text) != n || v.Decode(got) != c.decoded {
+			t.Errorf("%s: %q is %v, %q, and counts %d; want %v, %q", c.name, c.text, got[:n], v.Decode(got),
+				v.Count(c.text), c.want, c.decoded)
+		}
+		for from := range n {
+			part := make([]int32, 2)
+			k := v.Encode(c.text, from, part)
+			if !slices.Equal(part[:k], c.want[from:min(from+2, n)]) {
+				t.Errorf("%s: %q from %d is %v, want the same symbols", c.name, c.text, from, part[:k])
+			}
+		}
+	}
+}
+
 func TestRealTexts(t *testing.T) {
 	dir := shared.Data(t, "text")
 	for _, c := range []struct {
@@ -204,6 +246,9 @@ func FuzzText(f *testing.F) {
 			}
 			s := NewText()
 			s.Train, s.Memory, s.MaxSkipped, s.Unit, s.Window = name, 1<<16, 1<<20, "windows", 3
+			if len(in)%2 == 1 {
+				s.Vocabulary = "words"
+			}
 			if name != "t.txt" {
 				s.Label = "label"
 			}
@@ -219,7 +264,11 @@ func FuzzText(f *testing.F) {
 				text := p.Train.(TextSet).Text(i)
 				window := make([]int32, p.Train.(TextSet).Vocabulary().Count(text))
 				p.Train.(TextSet).Window(i, 0, window)
-				if got := p.Train.(TextSet).Vocabulary().Decode(window); got != text {
+				got := p.Train.(TextSet).Vocabulary().Decode(window)
+				if s.Vocabulary == "words" {
+					got, text = squeezed(got), squeezed(strings.ToLower(text))
+				}
+				if got != text {
 					t.Fatalf("%q comes back as %q", text, got)
 				}
 			}
@@ -227,3 +276,6 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+// squeezed is a text without its spaces.
+func squeezed(text string) string { return strings.Join(strings.Fields(text), "") }

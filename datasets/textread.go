@@ -150,20 +150,24 @@ func (r *textReader) lines(text string, add func(line int, t string)) {
 // windows cuts after every window symbols; the rest is shorter.
 func (r *textReader) windows(text string, add func(line int, t string)) {
 	line, from, n := 1, 0, 0
-	cut := func(to int) {
+	end := func(to int) {
 		add(line, text[from:to])
 		line += strings.Count(text[from:to], "\n")
 		from, n = to, 0
 	}
-	for at, c := range text {
+	unit := r.Text.Vocabulary
+	if unit == Bytes {
+		unit = Characters // which are not cut in two
+	}
+	for at, symbol := range cut(text, unit) {
 		size := 1
-		if r.Text.Vocabulary == "bytes" {
-			size = len(string(c))
+		if r.Text.Vocabulary == Bytes {
+			size = len(symbol)
 		}
-		if n > 0 && n+size > r.Window { // a character is not cut in two
-			cut(at)
+		if n > 0 && n+size > r.Window {
+			end(at)
 		}
 		n += size
 	}
-	cut(len(text))
+	end(len(text))
 }

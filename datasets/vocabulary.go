@@ -1,96 +1,188 @@
 package datasets
 
 import (
+	"iter"
 	"slices"
+	"strings"
+	"unicode"
 	"unicode/utf8"
+
+	"selfsup/setting"
 )
 
 // Symbols of every vocabulary.
 const (
 	Padding = 0 // after the end of a text
-	Unknown = 1 // a character that the training texts lack
+	Unknown = 1 // a character or word that the training texts lack, or have too rarely
 	// FirstSymbol is the first of the vocabulary's own.
 	FirstSymbol = 2
 )
 
-// Vocabulary numbers the symbols of texts: 0 is Padding, 1 Unknown, then characters or bytes in order.
-type Vocabulary struct {
-	runes []rune // sorted; nil: bytes
-	index map[rune]int32
+// What a symbol can stand for.
+const (
+	Characters = "characters"
+	Words      = "words"
+	Bytes      = "bytes"
+)
+
+// Symbols is the settings of a vocabulary.
+type Symbols struct {
+	Vocabulary string `toml:"vocabulary"` // what a symbol stands for: characters, words without regard to case, or bytes
+	Least      int    `toml:"least"`      // times that a character or word must occur in the training texts to be one
 }
 
-// ByteVocabulary has a symbol for each of the 256 bytes.
-func ByteVocabulary() *Vocabulary { return &Vocabulary{} }
+// DefaultSymbols is all characters of the training texts.
+func DefaultSymbols() Symbols { return Symbols{Vocabulary: Characters, Least: 1} }
 
-// CharacterVocabulary has a symbol for each Unicode code point of the texts.
-func CharacterVocabulary(texts []string) *Vocabulary {
-	v := &Vocabulary{index: map[rune]int32{}}
+// Validate checks the settings.
+func (s *Symbols) Validate() error {
+	switch {
+	case s.Vocabulary != Characters && s.Vocabulary != Words && s.Vocabulary != Bytes:
+		return setting.Bad("vocabulary", "%q: want \"characters\", \"words\" or \"bytes\"", s.Vocabulary)
+	case s.Least < 1:
+		return setting.Bad("least", "%d: want at least 1", s.Least)
+	case s.Vocabulary == Bytes && s.Least > 1:
+		return setting.Bad("least", "%d: want 1, all of the 256 bytes are symbols", s.Least)
+	}
+	return nil
+}
+
+// Vocabulary numbers the symbols of texts: 0 is Padding, 1 Unknown, then characters, words or bytes in order.
+type Vocabulary struct {
+	unit    string           // of Symbols
+	symbols []string         // sorted; none for bytes
+	index   map[string]int32 // numbers of the symbols
+}
+
+// NewVocabulary has the symbols of the texts. A word is letters, marks and digits, with single apostrophes between them,
+// in small letters; with words, every other character but space is a symbol too.
+func NewVocabulary(o Symbols, texts []string) *Vocabulary {
+	v := &Vocabulary{unit: o.Vocabulary}
+	if v.unit == Bytes {
+		return v
+	}
+	occurs := map[string]int{}
 	for _, t := range texts {
-		for _, r := range t {
-			if _, ok := v.index[r]; !ok {
-				v.index[r] = 0
-				v.runes = append(v.runes, r)
-			}
+		for _, s := range cut(t, v.unit) {
+			occurs[s]++
 		}
 	}
-	slices.Sort(v.runes)
-	for i, r := range v.runes {
-		v.index[r] = int32(i + FirstSymbol)
+	for s, n := range occurs {
+		if n >= o.Least {
+			v.symbols = append(v.symbols, s)
+		}
+	}
+	slices.Sort(v.symbols)
+	v.index = make(map[string]int32, len(v.symbols))
+	for i, s := range v.symbols {
+		v.index[s] = int32(i + FirstSymbol)
 	}
 	return v
 }
 
+// cut is the symbols of a text, in order, each after the place of its first byte.
+func cut(text, unit string) iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		for at := 0; at < len(text); {
+			n := 1
+			switch unit {
+			case Characters:
+				n = first(text[at:])
+			case Words:
+				rest := strings.TrimLeftFunc(text[at:], unicode.IsSpace)
+				if at = len(text) - len(rest); rest == "" {
+					return
+				}
+				n = wordEnd(rest)
+			}
+			s := text[at : at+n]
+			if unit == Words {
+				s = strings.ToLower(s)
+			}
+			if !yield(at, s) {
+				return
+			}
+			at += n
+		}
+	}
+}
+
+// wordEnd is the number of bytes of the word, or else of the character, that a text begins with.
+func wordEnd(text string) int {
+	end := 0 // of the letters so far
+	for at, r := range text {
+		switch {
+		case unicode.In(r, unicode.Letter, unicode.Mark, unicode.Digit):
+			end = at + first(text[at:])
+		case (r == '\'' || r == '’') && end == at && at > 0: // the next letter goes on with the word
+		default:
+			return max(end, first(text))
+		}
+	}
+	return max(end, first(text))
+}
+
+// first is the number of bytes of the character that a text begins with.
+func first(text string) int {
+	_, n := utf8.DecodeRuneInString(text)
+	return n
+}
+
+// number is a symbol's.
+func (v *Vocabulary) number(symbol string) int32 {
+	if v.unit == Bytes {
+		return int32(symbol[0]) + FirstSymbol
+	}
+	if id, ok := v.index[symbol]; ok {
+		return id
+	}
+	return Unknown
+}
+
 // Len is the number of symbols, with Padding and Unknown.
 func (v *Vocabulary) Len() int {
-	if v.index == nil {
+	if v.unit == Bytes {
 		return FirstSymbol + 256
 	}
-	return FirstSymbol + len(v.runes)
+	return FirstSymbol + len(v.symbols)
 }
 
 // Equal reports whether two vocabularies give every symbol the same number.
 func (v *Vocabulary) Equal(other *Vocabulary) bool {
-	return v == other || (v.index == nil) == (other.index == nil) && slices.Equal(v.runes, other.runes)
+	return v == other || v.unit == other.unit && slices.Equal(v.symbols, other.symbols)
 }
 
-// Unit is what a symbol stands for: "characters" or "bytes".
-func (v *Vocabulary) Unit() string {
-	if v.index == nil {
-		return "bytes"
-	}
-	return "characters"
-}
+// Unit is what a symbol stands for: "characters", "words" or "bytes".
+func (v *Vocabulary) Unit() string { return v.unit }
 
 // Count is the number of symbols of a text.
 func (v *Vocabulary) Count(text string) int {
-	if v.index == nil {
+	switch v.unit {
+	case Bytes:
 		return len(text)
+	case Characters:
+		return utf8.RuneCountInString(text)
 	}
-	return utf8.RuneCountInString(text)
+	n := 0
+	for range cut(text, v.unit) {
+		n++
+	}
+	return n
 }
 
 // Encode writes the symbols of a text from its symbol number from on to dst, as many as fit, and returns how many these
 // are.
 func (v *Vocabulary) Encode(text string, from int, dst []int32) int {
-	if v.index == nil {
-		n := 0
-		for i := from; i < len(text) && n < len(dst); i++ {
-			dst[n] = int32(text[i]) + FirstSymbol
-			n++
-		}
-		return n
+	if v.unit == Bytes {
+		text, from = text[min(from, len(text)):], 0
 	}
 	at, n := 0, 0
-	for _, r := range text {
+	for _, s := range cut(text, v.unit) {
 		if n == len(dst) {
 			break
 		}
 		if at >= from {
-			id, ok := v.index[r]
-			if !ok {
-				id = Unknown
-			}
-			dst[n] = id
+			dst[n] = v.number(s)
 			n++
 		}
 		at++
@@ -98,20 +190,24 @@ func (v *Vocabulary) Encode(text string, from int, dst []int32) int {
 	return n
 }
 
-// Decode is the text of symbols up to the first Padding; Unknown becomes U+FFFD, as does what is no symbol.
+// Decode is the text of symbols up to the first Padding, words with spaces between them; Unknown becomes U+FFFD, as does
+// what is no symbol.
 func (v *Vocabulary) Decode(symbols []int32) string {
 	var b []byte
-	for _, s := range symbols {
-		k := int(s) - FirstSymbol
-		switch {
-		case s == Padding:
-			return string(b)
+	for i, s := range symbols {
+		if s == Padding {
+			break
+		}
+		if v.unit == Words && i > 0 {
+			b = append(b, ' ')
+		}
+		switch k := int(s) - FirstSymbol; {
 		case k < 0 || k+FirstSymbol >= v.Len():
 			b = utf8.AppendRune(b, utf8.RuneError)
-		case v.index == nil:
+		case v.unit == Bytes:
 			b = append(b, byte(k))
 		default:
-			b = utf8.AppendRune(b, v.runes[k])
+			b = append(b, v.symbols[k]...)
 		}
 	}
 	return string(b)

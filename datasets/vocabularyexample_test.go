@@ -3,7 +3,7 @@ package datasets
 import "fmt"
 
 func ExampleVocabulary() {
-	v := CharacterVocabulary([]string{"sea", "ship"})
+	v := NewVocabulary(DefaultSymbols(), []string{"sea", "ship"})
 	symbols := make([]int32, 8)
 	n := v.Encode("seaship!", 0, symbols)
 	fmt.Println(v.Len(), n, symbols, v.Decode(symbols))
