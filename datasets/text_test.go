@@ -172,7 +172,8 @@ func TestVocabulary(t *testing.T) {
 		{"apostrophes within words", Symbols{Words, 1}, "'tis", "'tis don’t", []int32{2, 3, 1}, "' tis \ufffd"},
 		{"marks belong to words", Symbols{Words, 1}, "e\u0301t\u0301", "E\u0301t\u0301 e", []int32{2, 1},
 			"e\u0301t\u0301 \ufffd"},
-		{"apostrophes in a row", Symbols{Words, 1}, "a ' b", "a''b' b'a", []int32{3, 2, 2, 4, 2, 1}, "a ' ' b ' \ufffd"},
+		{"apostrophes in a row", Symbols{Words, 1}, "a ' b", "a''b' b'a", []int32{3, 2, 2, 4, 2, 1},
+			"a ' ' b ' \ufffd"},
 	} {
 		v := NewVocabulary(c.symbols, []string{c.train})
 		got := make([]int32, 10)

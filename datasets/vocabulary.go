@@ -27,8 +27,9 @@ const (
 
 // Symbols is the settings of a vocabulary.
 type Symbols struct {
-	Vocabulary string `toml:"vocabulary"` // what a symbol stands for: characters, words without regard to case, or bytes
-	Least      int    `toml:"least"`      // times that a character or word must occur in the training texts to be one
+	// what a symbol stands for: characters, words without regard to case, or bytes
+	Vocabulary string `toml:"vocabulary"`
+	Least      int    `toml:"least"` // times that a character or word must occur in the training texts to be one
 }
 
 // DefaultSymbols is all characters of the training texts.
@@ -54,8 +55,8 @@ type Vocabulary struct {
 	index   map[string]int32 // numbers of the symbols
 }
 
-// NewVocabulary has the symbols of the texts. A word is letters, marks and digits, with single apostrophes between them,
-// in small letters; with words, every other character but space is a symbol too.
+// NewVocabulary has the symbols of the texts. A word is letters, marks and digits, with single apostrophes between
+// them, in small letters; with words, every other character but space is a symbol too.
 func NewVocabulary(o Symbols, texts []string) *Vocabulary {
 	v := &Vocabulary{unit: o.Vocabulary}
 	if v.unit == Bytes {
@@ -190,8 +191,8 @@ func (v *Vocabulary) Encode(text string, from int, dst []int32) int {
 	return n
 }
 
-// Decode is the text of symbols up to the first Padding, words with spaces between them; Unknown becomes U+FFFD, as does
-// what is no symbol.
+// Decode is the text of symbols up to the first Padding, words with spaces between them; Unknown becomes U+FFFD, as
+// does what is no symbol.
 func (v *Vocabulary) Decode(symbols []int32) string {
 	var b []byte
 	for i, s := range symbols {
