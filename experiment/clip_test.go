@@ -8,15 +8,13 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"selfsup/experiment"
 	"selfsup/experiment/checkpoint"
+	"selfsup/graph/cpu/kern"
 	"selfsup/recipes"
 )
 
@@ -121,42 +119,26 @@ func TestCLIPLearns(t *testing.T) {
 	}
 }
 
-// A process that trains CLIP on one thread and is killed at any instant leaves a folder that resumes to the same bits.
+// A process that trains CLIP on one thread and is killed at any instant leaves a folder that resumes to the same bits on
+// two.
 func TestKilledCLIPResumes(t *testing.T) {
-	if file := os.Getenv("TEST_CLIP_RECIPE"); file != "" { // the child
-		experiment.SetThreads(1)
-		r, err := recipes.Load(file, nil, recipes.Builtin())
+	if root := os.Getenv("TEST_RUN_ROOT"); root != "" { // the child
+		kern.SetThreads(1)
+		r, err := recipes.Load(os.Getenv("TEST_CLIP_RECIPE"), nil, recipes.Builtin())
 		if err == nil {
-			_, err = experiment.Run(r, experiment.Options{Root: os.Getenv("TEST_CLIP_ROOT"), Messages: io.Discard})
+			_, err = experiment.Run(r, experiment.Options{Root: root, Messages: io.Discard})
 		}
 		t.Fatal("ran to its end: ", err)
 	}
-	text, root := squares(t, 160), t.TempDir()
+	defer kern.SetThreads(kern.Threads())
+	kern.SetThreads(2)
+	text := squares(t, 160)
 	whole, err := train(t, load(t, text), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	child := exec.Command(os.Args[0], "-test.run=^TestKilledCLIPResumes$")
-	child.Env = append(os.Environ(), "TEST_CLIP_ROOT="+root, "TEST_CLIP_RECIPE="+writeRecipe(t, text))
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for wait := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
-		if found, _ := filepath.Glob(filepath.Join(root, "*", "checkpoints", "last")); len(found) > 0 {
-			break
-		}
-		if time.Now().After(wait) {
-			child.Process.Kill()
-			t.Fatal("no checkpoint within a minute")
-		}
-	}
-	child.Process.Signal(syscall.SIGKILL)
-	child.Wait()
-	dirs, _ := filepath.Glob(filepath.Join(root, "*"))
-	if len(dirs) != 1 {
-		t.Fatalf("run folders %v, want one", dirs)
-	}
-	sum, err := experiment.Resume(dirs[0], recipes.Builtin(), experiment.Options{Messages: io.Discard})
+	dir := killAtRandom(t, "TestKilledCLIPResumes", "TEST_CLIP_RECIPE="+writeRecipe(t, text))
+	sum, err := experiment.Resume(dir, recipes.Builtin(), experiment.Options{Messages: io.Discard})
 	if err != nil {
 		t.Fatal(err)
 	}

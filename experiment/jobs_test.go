@@ -375,9 +375,11 @@ func (m *interruptible) Build(s *graph.Scope, enc methods.Encoder, b *methods.Ba
 	return o
 }
 
-// A process that is killed inside of the job, between two checkpoints, leaves a folder that goes on to the same bits.
+// A process of one thread that is killed inside of the job, between two checkpoints, leaves a folder that goes on to the
+// same bits on two.
 func TestKilledInsideJobResumes(t *testing.T) {
 	if root := os.Getenv("TEST_JOB_ROOT"); root != "" { // the child
+		kern.SetThreads(1)
 		c := recipes.Builtin()
 		c.Methods["deepcluster_v2"] = func() methods.Method {
 			return &interruptible{*distillation.DefaultDeepClusterV2(), filepath.Join(root, "inside")}
@@ -389,6 +391,8 @@ func TestKilledInsideJobResumes(t *testing.T) {
 		_, err = experiment.Run(r, experiment.Options{Root: filepath.Join(root, "runs"), Messages: io.Discard})
 		t.Fatal("ran to its end: ", err)
 	}
+	defer kern.SetThreads(kern.Threads())
+	kern.SetThreads(2)
 	whole, err := train(t, load(t, small, clustered...), nil)
 	if err != nil {
 		t.Fatal(err)

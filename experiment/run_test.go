@@ -104,6 +104,7 @@ var resumable = map[string][]string{
 		`method.bigan.discriminator="adamw"`, "method.bigan.discriminator.adamw.rate=5e-4"},
 	"rbm": {`method="rbm"`, "method.rbm.persistent=true", `backbone="dbn"`, "backbone.dbn.widths=[24,12]",
 		`optimizer="sgd"`, "views.mean=[0.0]", "views.std=[1.0]"},
+	"deepcluster_v2": clustered,
 	"subset": {`subset="long_tail"`, "subset.long_tail.ratio=10.0", `sampler="balanced"`, `labelled="few_shot"`,
 		"labelled.few_shot.per_class=20"},
 	"resolution": {`train.resolution=[{until="2 steps",crop=16},{until="50%",crop=20}]`, `train.log="1 step"`},
@@ -191,8 +192,9 @@ func checkLog(t *testing.T, dir string) {
 	}
 }
 
-// killed are the methods whose runs are killed: those with state that most have not.
-var killed = []string{"simclr", "moco", "dino", "bigan", "rbm"}
+// killed are the methods whose runs are killed: those with state that most have not. DeepCluster v2 is also killed
+// inside of its job, and CLIP on data of its own: see TestKilledInsideJobResumes and TestKilledCLIPResumes.
+var killed = []string{"simclr", "moco", "dino", "bigan", "rbm", "deepcluster_v2"}
 
 // A process that is killed at any instant, SIGKILL, leaves a folder that resumes to the same bits. The process that is
 // killed and the one that runs through have two threads, the one that goes on has one.
@@ -211,7 +213,7 @@ func TestKilledRunResumes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			dir := killAfter(t, name, 1+rand.IntN(18))
+			dir := killAtRandom(t, "TestKilledRunResumes", "TEST_RUN_METHOD="+name)
 			kern.SetThreads(1)
 			sum, err := experiment.Resume(dir, recipes.Builtin(), experiment.Options{Messages: io.Discard})
 			if err != nil {
@@ -224,13 +226,13 @@ func TestKilledRunResumes(t *testing.T) {
 	}
 }
 
-// killAfter runs a method in a process of its own, kills that once it has done so many steps, the last of which may be
-// in no checkpoint, and returns the run folder.
-func killAfter(t *testing.T, name string, steps int) (dir string) {
+// killAtRandom runs a test in a process of its own, which has the root of the run's folder in TEST_RUN_ROOT, kills it
+// after a random number of steps, the last of which may be in no checkpoint, and returns the folder.
+func killAtRandom(t *testing.T, test string, env ...string) (dir string) {
 	t.Helper()
-	root := t.TempDir()
-	child := exec.Command(os.Args[0], "-test.run=^TestKilledRunResumes$")
-	child.Env = append(os.Environ(), "TEST_RUN_ROOT="+root, "TEST_RUN_METHOD="+name)
+	root, steps := t.TempDir(), 1+rand.IntN(18)
+	child := exec.Command(os.Args[0], "-test.run=^"+test+"$")
+	child.Env = append(append(os.Environ(), "TEST_RUN_ROOT="+root), env...)
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
