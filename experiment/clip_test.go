@@ -119,8 +119,8 @@ func TestCLIPLearns(t *testing.T) {
 	}
 }
 
-// A process that trains CLIP on one thread and is killed at any instant leaves a folder that resumes to the same bits on
-// two.
+// A process that trains CLIP on one thread and is killed at any instant leaves a folder that resumes to the same bits
+// on two.
 func TestKilledCLIPResumes(t *testing.T) {
 	if root := os.Getenv("TEST_RUN_ROOT"); root != "" { // the child
 		kern.SetThreads(1)

@@ -375,8 +375,8 @@ func (m *interruptible) Build(s *graph.Scope, enc methods.Encoder, b *methods.Ba
 	return o
 }
 
-// A process of one thread that is killed inside of the job, between two checkpoints, leaves a folder that goes on to the
-// same bits on two.
+// A process of one thread that is killed inside of the job, between two checkpoints, leaves a folder that goes on to
+// the same bits on two.
 func TestKilledInsideJobResumes(t *testing.T) {
 	if root := os.Getenv("TEST_JOB_ROOT"); root != "" { // the child
 		kern.SetThreads(1)

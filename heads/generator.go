@@ -60,7 +60,7 @@ func (o Generator) New(s *graph.Scope) layer.Func {
 // ReLU after each; and a linear layer to the logit of "real".
 type Discriminator struct {
 	Latent                  int
-	Widths                  []int // channels of each convolution
+	Widths                  []int // channels of each convolution, the last one's first, as the generator has them
 	Hidden                  int
 	Height, Width, Channels int // of the images
 }
@@ -70,8 +70,8 @@ func (o Discriminator) New(s *graph.Scope) func(x, z *graph.Node) *graph.Node {
 	leak := func(x *graph.Node) *graph.Node { return op.LeakyRelu(x, ganSlope) }
 	var layers []layer.Func
 	from, h, w := o.Channels, o.Height, o.Width
-	for i, to := range o.Widths {
-		at := s.In(fmt.Sprint(i))
+	for i := range o.Widths {
+		at, to := s.In(fmt.Sprint(i)), o.Widths[len(o.Widths)-1-i]
 		conv := layer.Conv2D{
 			In: from, Out: to, Kernel: [2]int{4, 4}, Stride: [2]int{2, 2}, Pad: [2]int{1, 1}, Bias: i == 0,
 			Init: graph.Normal(ganDeviation),

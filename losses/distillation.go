@@ -37,7 +37,7 @@ func CrossEntropyOfPairs(targets, logits []*graph.Node) *graph.Node {
 			}
 		}
 	}
-	return op.Scale(op.Sum(terms...), 1/float64(len(terms)))
+	return Mean(terms)
 }
 
 // Entropy is the mean entropy in nats of distributions p [B,K]. It has no gradient.

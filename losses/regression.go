@@ -33,6 +33,14 @@ func PatchMSE(painted, target, hidden *graph.Node) *graph.Node {
 	return op.Div(op.SumAll(op.Mul(perPatch, hidden)), op.SumAll(hidden))
 }
 
+// Mean is the mean of numbers, such as the losses of pairs of views.
+func Mean(terms []*graph.Node) *graph.Node {
+	if len(terms) == 1 {
+		return terms[0]
+	}
+	return op.Scale(op.Sum(terms...), 1/float64(len(terms)))
+}
+
 // MeanOver is the mean of values over the places where chosen is 1, of one shape, and 0 where nothing is chosen.
 func MeanOver(values, chosen *graph.Node) *graph.Node {
 	n := op.Shift(op.Relu(op.Shift(op.SumAll(chosen), -1)), 1) // at least 1

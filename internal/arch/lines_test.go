@@ -102,3 +102,41 @@ func TestLongLines(t *testing.T) {
 		}
 	}
 }
+
+// Lines of a method's file, with its comments and settings, that a reader with the paper beside it takes in.
+const (
+	methodLines = 150
+	usualLines  = 100 // most methods have fewer
+	simclrLines = 70
+)
+
+// A method is a page. SimCLR, from which others are learned, is a short one.
+func TestMethodsArePages(t *testing.T) {
+	files, err := filepath.Glob("../../methods/*/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, short := 0, 0
+	for _, f := range files {
+		if strings.HasSuffix(f, "_test.go") || strings.Contains(filepath.ToSlash(f), "/methodtest/") {
+			continue
+		}
+		src, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, most := bytes.Count(src, []byte("\n")), methodLines
+		if filepath.Base(f) == "simclr.go" {
+			most = simclrLines
+		}
+		if n > most {
+			t.Errorf("%s has %d lines, want at most %d", filepath.ToSlash(f), n, most)
+		}
+		if pages++; n < usualLines {
+			short++
+		}
+	}
+	if pages < 15 || 2*short <= pages {
+		t.Errorf("%d of %d files of methods have fewer than %d lines, want most of them", short, pages, usualLines)
+	}
+}

@@ -57,5 +57,5 @@ func (m *SimCLR) pairs(s *graph.Scope, z []*graph.Node, b int) *graph.Node {
 	for _, p := range methods.Pairs(large, len(views)) {
 		terms = append(terms, losses.NTXent(s, op.Concat(0, views[p[0]], views[p[1]]), m.Temperature))
 	}
-	return op.Scale(op.Sum(terms...), 1/float64(len(terms)))
+	return losses.Mean(terms)
 }

@@ -72,23 +72,16 @@ func (m *VICReg) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) me
 func (m *VICReg) Terms(z []*graph.Node, large int) []methods.Term {
 	var invariance, variance, covariance []*graph.Node
 	hinges, decorrelations := each(z, losses.SpreadHinge), each(z, losses.Decorrelation)
-	pairs := methods.Pairs(large, len(z))
-	for _, p := range pairs {
+	for _, p := range methods.Pairs(large, len(z)) {
 		i, j := p[0], p[1]
 		invariance = append(invariance, losses.MSE(z[i], z[j]))
 		variance = append(variance, op.Scale(op.Add(hinges(i), hinges(j)), 0.5))
 		covariance = append(covariance, op.Add(decorrelations(i), decorrelations(j)))
 	}
-	mean := func(terms []*graph.Node) *graph.Node {
-		if len(terms) == 1 {
-			return terms[0]
-		}
-		return op.Scale(op.Sum(terms...), 1/float64(len(terms)))
-	}
 	return []methods.Term{
-		{Name: "invariance", Weight: m.Invariance, Value: mean(invariance)},
-		{Name: "variance", Weight: m.Variance, Value: mean(variance)},
-		{Name: "covariance", Weight: m.Covariance, Value: mean(covariance)},
+		{Name: "invariance", Weight: m.Invariance, Value: losses.Mean(invariance)},
+		{Name: "variance", Weight: m.Variance, Value: losses.Mean(variance)},
+		{Name: "covariance", Weight: m.Covariance, Value: losses.Mean(covariance)},
 	}
 }
 

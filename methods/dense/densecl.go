@@ -1,5 +1,4 @@
-// Package dense holds methods that compare places of images, not whole images: section 4.3 of the Cookbook
-// (arXiv:2304.12210).
+// Package dense holds methods that compare places of images: section 4.3 of the Cookbook (arXiv:2304.12210).
 package dense
 
 import (
@@ -78,20 +77,18 @@ func (m *DenseCL) network(s *graph.Scope, enc methods.Encoder, x *graph.Node) sa
 	n, t, c := at[0], at[1]*at[2], at[3]
 	project := heads.Plain(s.In("projector"), c, m.Projector...)
 	dense := heads.Plain(s.In("dense").In("projector"), c, m.Projector...)
-	places := dense(op.Reshape(last, n*t, c))
-	return sample{op.Reshape(last, n, t, c), project(op.GlobalAvgPool(last)),
-		op.Reshape(places, n, t, op.ShapeOf(places)[1])}
+	places := op.Reshape(dense(op.Reshape(last, n*t, c)), n, t, -1)
+	return sample{op.Reshape(last, n, t, c), project(op.GlobalAvgPool(last)), places}
 }
 
 // terms are the loss of whole views and the loss of places, each by the queue as it was.
 func (m *DenseCL) terms(s *graph.Scope, q, k sample, queue, queue2 *graph.Node) []methods.Term {
 	n, t, d := op.ShapeOf(q.places)[0], op.ShapeOf(q.places)[1], op.ShapeOf(q.places)[2]
-	positive := op.GatherTokens(k.places, corresponding(q.maps, k.maps)) // [B,T,D]
+	match := op.GatherTokens(k.places, corresponding(q.maps, k.maps)) // [B,T,D]
 	rows := func(x *graph.Node) *graph.Node { return op.Reshape(x, n*t, d) }
 	return []methods.Term{
 		{Name: "single", Weight: 1 - m.Dense, Value: losses.InfoNCE(s, q.whole, k.whole, queue, m.Temperature)},
-		{Name: "dense", Weight: m.Dense, Value: losses.InfoNCE(s, rows(q.places), rows(positive), queue2,
-			m.Temperature)},
+		{Name: "dense", Weight: m.Dense, Value: losses.InfoNCE(s, rows(q.places), rows(match), queue2, m.Temperature)},
 	}
 }
 

@@ -71,10 +71,11 @@ func (m *DeepClusterV2) Build(s *graph.Scope, enc methods.Encoder, b *methods.Ba
 		memory := s.State(memoryName(i), graph.Fill(0), n, d)
 		s.Update(memory, op.PutRows(memory, b.Rows(), op.StopGradient(op.Slice(z, 0, i*b.Size(), (i+1)*b.Size()))))
 	}
+	fills := methods.During(setting.Epochs(1)) // the memory, and nothing is trained
 	o := methods.Objective{
 		Features: op.Slice(h[0], 0, 0, b.Size()),
 		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(z)}},
-		Tune:     []methods.Tune{{Scope: methods.Backbone, Hold: firstEpoch}, {Scope: "projector", Hold: firstEpoch}},
+		Tune:     []methods.Tune{{Scope: methods.Backbone, Hold: fills}, {Scope: "projector", Hold: fills}},
 		Jobs:     []methods.Job{{Name: "k-means", Every: setting.Epochs(1), Run: m.cluster(memories)}},
 	}
 	rows := slices.Repeat([]*graph.Node{b.Rows()}, op.ShapeOf(z)[0]/b.Size())
@@ -96,14 +97,6 @@ func (m *DeepClusterV2) Build(s *graph.Scope, enc methods.Encoder, b *methods.Ba
 // cluster, -1, do not count.
 func assigned(cosines, of *graph.Node, temperature float64) *graph.Node {
 	return op.OfLabelled(op.MeanAll(op.CrossEntropy(op.Scale(cosines, 1/temperature), of, 0)), of)
-}
-
-// firstEpoch is 1 in the epoch that fills the memory, 0 in those that train.
-func firstEpoch(t graph.Time) float64 {
-	if t.Step < t.PerEpoch {
-		return 1
-	}
-	return 0
 }
 
 func memoryName(i int) string     { return fmt.Sprintf("memory/%d", i) }

@@ -34,16 +34,14 @@ func DefaultMAE() *MAE {
 
 // Validate implements methods.Method.
 func (m *MAE) Validate() error {
-	if !(m.Mask > 0 && m.Mask < 1) {
+	switch {
+	case !(m.Mask > 0 && m.Mask < 1):
 		return setting.Bad("mask", "%v: want a fraction between 0 and 1", m.Mask)
-	}
-	if m.DecoderDim < 4 || m.DecoderDim%4 != 0 {
+	case m.DecoderDim < 4 || m.DecoderDim%4 != 0:
 		return setting.Bad("decoder_dim", "%d: want a multiple of 4, for positions by sines and cosines", m.DecoderDim)
-	}
-	if m.DecoderDepth < 1 {
+	case m.DecoderDepth < 1:
 		return setting.Bad("decoder_depth", "%d: want at least 1 block", m.DecoderDepth)
-	}
-	if m.DecoderHeads < 1 || m.DecoderDim%m.DecoderHeads != 0 {
+	case m.DecoderHeads < 1 || m.DecoderDim%m.DecoderHeads != 0:
 		return setting.Bad("decoder_heads", "%d: want a divisor of decoder_dim = %d", m.DecoderHeads, m.DecoderDim)
 	}
 	return nil
@@ -88,12 +86,7 @@ func (m *MAE) Reconstruct(s *graph.Scope, e *backbones.TokenEncoder, x, order *g
 	latent := e.Encode(op.GatherTokens(e.Embed(x), op.Slice(shuffle, 1, 0, visible))) // [B,K,D] or [B,1+K,D]
 
 	decode := m.decoder(s.In("decoder"), e, op.ShapeOf(x)[3])
-	return Reconstruction{
-		Latent:  latent,
-		Painted: decode(latent, places),
-		Hidden:  m.hidden(s, places),
-		Places:  places,
-	}
+	return Reconstruction{Latent: latent, Painted: decode(latent, places), Hidden: m.hidden(s, places), Places: places}
 }
 
 // visible is how many of t patches stay.

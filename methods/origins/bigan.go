@@ -19,12 +19,10 @@ import (
 // networks are DCGAN's (arXiv:1511.06434), and codes are uniform in [-1,1]. The code is a linear layer on the features,
 // which the features are evaluated without.
 type BiGAN struct {
-	// numbers of a code
-	Latent int `toml:"latent"`
+	Latent int `toml:"latent"` // numbers of a code
+	Hidden int `toml:"hidden"` // width of the discriminator's linear layers
 	// channels of the generator, each for twice the side of the one before; the discriminator has them in reverse
 	Widths []int `toml:"widths"`
-	// width of the discriminator's linear layers
-	Hidden int `toml:"hidden"`
 	// its optimiser; none: the recipe's
 	Discriminator overlay.Choice[optim.Optimizer] `toml:"discriminator" overlay:"optional,of=optimizer"`
 }
@@ -50,7 +48,7 @@ func (m *BiGAN) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) met
 		b.Unfit("this method generates images between black and white; the data have %v", f)
 	}
 	h, w, c := f.Shape[0], f.Shape[1], f.Shape[2]
-	if side := min(h, w); side>>len(m.Widths) == 0 {
+	if min(h, w)>>len(m.Widths) == 0 {
 		op.Fail(s.Path(), "views of %dx%d are too small to be halved %d times, once for each of widths = %v", h, w,
 			len(m.Widths), m.Widths)
 	}
@@ -59,7 +57,7 @@ func (m *BiGAN) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) met
 	z := op.Affine(s.Random("z").Uniform(b.Size(), m.Latent), 2, -1) // [B,Z] drawn codes
 	gen := heads.Generator{Latent: m.Latent, Widths: m.Widths, Height: h, Width: w, Channels: c}.New(s.In("generator"))
 	gz := bounded(s, gen(z), f.Low, f.High) // [B,H,W,C] their images
-	judge := heads.Discriminator{Latent: m.Latent, Widths: reversed(m.Widths), Hidden: m.Hidden, Height: h, Width: w,
+	judge := heads.Discriminator{Latent: m.Latent, Widths: m.Widths, Hidden: m.Hidden, Height: h, Width: w,
 		Channels: c}.New(s.In("discriminator"))
 
 	sg := op.StopGradient
@@ -96,11 +94,4 @@ func bounded(s *graph.Scope, x *graph.Node, low, high []float32) *graph.Node {
 	}
 	at := s.In("bounds")
 	return op.Add(op.Mul(op.Sigmoid(x), at.Floats("span", by, len(by))), at.Floats("low", from, len(from)))
-}
-
-func reversed(widths []int) (r []int) {
-	for i := range widths {
-		r = append(r, widths[len(widths)-1-i])
-	}
-	return r
 }

@@ -11,6 +11,7 @@ import (
 	"selfsup/graph/ir"
 	"selfsup/graph/op"
 	"selfsup/graph/ref"
+	"selfsup/heads"
 	"selfsup/internal/golden"
 	"selfsup/internal/golden/ongraph"
 	"selfsup/methods/text"
@@ -107,7 +108,7 @@ func TestGoldenBERT(t *testing.T) {
 		one.Depth = 1
 		s.Output("hidden_first_layer", one.NewTokens(s.In("backbone"), in).Symbols.Encode(x, there))
 		y := e.Encode(x, there)
-		logits := text.Head(s.In("head"), e.Table, net.Eps)(y)
+		logits := heads.Tied(s.In("head"), e.Table, net.Eps)(y)
 		target, selected := chosen(s, labels)
 		loss, _ := text.Guess(logits, target, selected)
 		s.Output("hidden_last", y)

@@ -5,8 +5,8 @@ import (
 	"selfsup/backbones"
 	"selfsup/datasets/masks"
 	"selfsup/graph"
-	"selfsup/graph/layer"
 	"selfsup/graph/op"
+	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
 	"selfsup/setting"
@@ -69,7 +69,7 @@ func (m *MLM) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) metho
 	seen = instead(instead(seen, e.Symbols.Look(b.Field("noise")), swapped), mask, hidden)
 	y := e.Symbols.Encode(e.Symbols.Place(seen), there) // [B,T,D]
 
-	loss, accuracy := Guess(Head(s.In("head"), e.Symbols.Table, 0)(y), ids, selected)
+	loss, accuracy := Guess(heads.Tied(s.In("head"), e.Symbols.Table, 0)(y), ids, selected)
 	features := e.Symbols.Pool(y, there)
 	return methods.Objective{
 		Features: features,
@@ -84,17 +84,6 @@ func (m *MLM) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) metho
 // instead is other where the mask is 1, and x where it is 0.
 func instead(x, other, mask *graph.Node) *graph.Node {
 	return op.Add(op.Mul(x, op.Affine(mask, -1, 1)), op.Mul(other, mask))
-}
-
-// Head is BERT's: a linear layer, GELU and a norm, then the products with the embeddings themselves, table [V,D], and a
-// bias for each symbol: [B,T,D] -> [B*T,V]. eps is the norm's, 0: 1e-6.
-func Head(s *graph.Scope, table *graph.Node, eps float64) layer.Func {
-	v, d := op.ShapeOf(table)[0], op.ShapeOf(table)[1]
-	transform := layer.Chain(layer.Dense(s.In("dense"), d, d), op.Gelu, layer.LayerNormEps(s.In("norm"), d, eps))
-	bias := s.Param("bias", graph.Fill(0), v)
-	return func(y *graph.Node) *graph.Node {
-		return op.Add(op.Apply(op.MatMulOp{TransB: true, BF16: s.BF16()}, transform(op.Reshape(y, -1, d)), table), bias)
-	}
 }
 
 // Guess is the mean cross-entropy in nats of logits [B*T,V] for symbols ids [B,T], and the share that is right, over
