@@ -10,7 +10,8 @@ func TestSOTU(t *testing.T) {
 		label, want string
 	}{
 		{"party", "1786 + 480 texts, 2 classes from Democratic to Republican, the first is Democratic"},
-		{"president", "1786 + 480 texts, 11 classes from Barack Obama to William J Clinton, the first is Lyndon B Johnson"},
+		{"president", "1786 + 480 texts, 11 classes from Barack Obama to William J Clinton, the first is Lyndon " +
+			"B Johnson"},
 		{"decade", "1786 + 480 texts, 7 classes from 1960s to 2020s, the first is 1960s"},
 	} {
 		s := NewSOTU()
