@@ -21,7 +21,7 @@ import (
 
 // Shipped holds the recipes inside the binary. Those of the papers' settings are in folders named for their data.
 //
-//go:embed *.toml cifar10/*.toml imagenet/*.toml
+//go:embed *.toml cifar10/*.toml imagenet/*.toml claims/*.toml claims/*/*.toml
 var Shipped embed.FS
 
 // Catalog is everything that a recipe can name. A program that adds a method of its own takes Builtin, adds an entry,
@@ -139,7 +139,7 @@ func Names() []string {
 func PaperNames() (names []string) {
 	all, _ := fs.Glob(Shipped, "*/*.toml")
 	for _, name := range all {
-		if path.Base(name) != "base.toml" { // what those of a folder share
+		if path.Base(name) != "base.toml" { // which is what those of a folder share
 			names = append(names, name)
 		}
 	}

@@ -180,6 +180,13 @@ func Load(file string, sets []string, c Catalog) (*Loaded, error) {
 	return l, nil
 }
 
+// LoadTable resolves a file of another form than a recipe's, with its bases, into a struct: strictly, and with the same
+// messages.
+func (c Catalog) LoadTable(file string, into any) error {
+	_, err := overlay.Load(file, nil, c.options(), into)
+	return err
+}
+
 // settle hides the tables that do not concern the recipe's kind of data. One that the recipe has all the same is a
 // mistake.
 func (r *Recipe) settle(res *overlay.Result) error {

@@ -25,6 +25,7 @@ var layers = [][]string{
 	{"experiment/checkpoint", "experiment/report", "experiment/sheet"},
 	{"recipes"},
 	{"experiment"},
+	{"experiment/claims"},
 	{"cmd"},
 }
 

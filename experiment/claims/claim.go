@@ -1,0 +1,111 @@
+// Package claims lets claims of the Cookbook (Balestriero et al. 2023, arXiv:2304.12210) come out as experiments: arms
+// that differ in what a claim names and in nothing else, trained with the same seeds, and a verdict from the paired
+// differences. A claim is a folder of recipes with a claim.toml.
+package claims
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+
+	"selfsup/recipes"
+	"selfsup/setting"
+)
+
+// File is the file of a claim's folder that says what is claimed.
+const File = "claim.toml"
+
+// Claim is what the book says, as it can be tested. Each arm is a recipe of the claim's folder.
+//
+//	section = "2.4"
+//	claim = "VICReg without its variance term collapses."
+//	arms = ["full", "no-variance"]
+//	seeds = 8
+//	[[expect]]
+//	measure = "knn top1"
+//	better = "full"
+//	worse = "no-variance"
+type Claim struct {
+	Name    string   `toml:"-"`
+	Section string   `toml:"section"` // of the book
+	Claim   string   `toml:"claim"`   // a sentence
+	Arms    []string `toml:"arms"`    // names of recipes, without .toml
+	Seeds   int      `toml:"seeds"`   // trained for every arm: 1, 2 and so on
+	Expect  []Expect `toml:"expect"`  // all hold, or the claim does not
+	Remark  string   `toml:"remark"`  // what to know when reading the verdict; may be empty
+}
+
+// Expect is one comparison of two arms: one is better, or both are alike.
+type Expect struct {
+	Measure string  `toml:"measure"` // protocol and metric of the trained encoder on the test set: "knn top1"
+	Better  string  `toml:"better"`  // arm whose measure is larger
+	Worse   string  `toml:"worse"`   // arm whose measure is smaller
+	Margin  float64 `toml:"margin"`  // by which it must be larger; or, with alike, by which the arms may differ
+	Alike   bool    `toml:"alike"`   // the two arms differ by less than margin
+}
+
+var measureForm = regexp.MustCompile(`^[a-z_0-9]+ \S+$`)
+
+// Validate says what is wrong with a claim's file.
+func (c *Claim) Validate() error {
+	switch {
+	case c.Section == "":
+		return setting.Bad("section", "want the book's section, such as \"2.4\"")
+	case c.Claim == "":
+		return setting.Bad("claim", "want a sentence that says what is claimed")
+	case len(c.Arms) < 2:
+		return setting.Bad("arms", "%q: want the names of at least two recipes of this folder", c.Arms)
+	case c.Seeds < 2:
+		return setting.Bad("seeds", "%d: want at least 2; one pair has no interval", c.Seeds)
+	case len(c.Expect) == 0:
+		return setting.Bad("expect", "want at least one table [[expect]]")
+	}
+	for i, a := range c.Arms {
+		if slices.Contains(c.Arms[:i], a) {
+			return setting.Bad("arms", "%q is named twice", a)
+		}
+	}
+	for _, e := range c.Expect {
+		switch {
+		case !measureForm.MatchString(e.Measure):
+			return setting.Bad("expect", "measure = %q: want a protocol and its metric, such as \"knn top1\"",
+				e.Measure)
+		case !slices.Contains(c.Arms, e.Better) || !slices.Contains(c.Arms, e.Worse) || e.Better == e.Worse:
+			return setting.Bad("expect", "better = %q, worse = %q: want two of arms = %q", e.Better, e.Worse, c.Arms)
+		case e.Margin < 0:
+			return setting.Bad("expect", "margin = %v: want a number of 0 or more", e.Margin)
+		case e.Alike && e.Margin == 0:
+			return setting.Bad("expect", "alike needs a margin above 0: nothing measured is exactly alike")
+		}
+	}
+	return nil
+}
+
+// Names lists the claims of a folder of claims in fsys.
+func Names(fsys fs.FS, root string) ([]string, error) {
+	files, err := fs.Glob(fsys, path.Join(root, "*", File))
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, f := range files {
+		names = append(names, path.Base(path.Dir(f)))
+	}
+	return names, nil
+}
+
+// Load reads the claim in dir, a folder on disk or of the shipped recipes.
+func Load(dir string, c recipes.Catalog) (*Claim, error) {
+	claim := &Claim{Name: path.Base(dir)}
+	if err := c.LoadTable(path.Join(dir, File), claim); err != nil {
+		return nil, err
+	}
+	return claim, nil
+}
+
+// recipe resolves an arm with a seed.
+func (c *Claim) recipe(dir, arm string, seed int, cat recipes.Catalog) (*recipes.Loaded, error) {
+	return recipes.Load(path.Join(dir, arm+".toml"), []string{fmt.Sprintf("seed=%d", seed)}, cat)
+}

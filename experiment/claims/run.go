@@ -1,0 +1,124 @@
+package claims
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"selfsup/experiment"
+	"selfsup/recipes"
+)
+
+// Outcome is a claim with what its runs have come to.
+type Outcome struct {
+	*Claim
+	Judged  []*Judged
+	Verdict Verdict
+	Done    map[string]int // runs by arm
+}
+
+// Run trains every arm with seeds 1 to the claim's in folders below root, and judges. A run that is done is not trained
+// again, one that was interrupted goes on: however often it is called, each arm is trained once with each seed. dir is
+// the claim's folder.
+func Run(dir, root string, c recipes.Catalog, o experiment.Options) (*Outcome, error) {
+	claim, err := Load(dir, c)
+	if err != nil {
+		return nil, err
+	}
+	runs := map[string][]*experiment.Summary{}
+	for seed := 1; seed <= claim.Seeds; seed++ { // arm by arm within a seed: pairs are complete early
+		for _, arm := range claim.Arms {
+			r, err := claim.recipe(dir, arm, seed, c)
+			if err != nil {
+				return nil, err
+			}
+			sum, err := experiment.RunAt(runFolder(root, claim.Name, arm, seed), true, r, c, o)
+			if err != nil {
+				return nil, err
+			}
+			runs[arm] = append(runs[arm], sum)
+		}
+	}
+	return claim.judge(runs)
+}
+
+// Read judges a claim by the runs below root that are done, as far as every arm of an expectation has the same seeds.
+// A claim with fewer than two such seeds has no verdict.
+func Read(dir, root string, c recipes.Catalog) (*Outcome, error) {
+	claim, err := Load(dir, c)
+	if err != nil {
+		return nil, err
+	}
+	runs := map[string][]*experiment.Summary{}
+	for seed := 1; seed <= claim.Seeds; seed++ {
+		var pair []*experiment.Summary
+		for _, arm := range claim.Arms {
+			sum, err := experiment.ReadSummary(runFolder(root, claim.Name, arm, seed))
+			if err != nil {
+				return nil, err
+			}
+			if sum != nil {
+				pair = append(pair, sum)
+			}
+		}
+		if len(pair) == len(claim.Arms) {
+			for i, arm := range claim.Arms {
+				runs[arm] = append(runs[arm], pair[i])
+			}
+		}
+	}
+	return claim.judge(runs)
+}
+
+func runFolder(root, claim, arm string, seed int) string {
+	return filepath.Join(root, claim, fmt.Sprintf("%s-%d", arm, seed))
+}
+
+// judge compares the arms; runs has the same seeds of each.
+func (c *Claim) judge(runs map[string][]*experiment.Summary) (*Outcome, error) {
+	out := &Outcome{Claim: c, Done: map[string]int{}}
+	for arm, sums := range runs {
+		out.Done[arm] = len(sums)
+	}
+	if out.Done[c.Arms[0]] < 2 {
+		return out, nil
+	}
+	for _, e := range c.Expect {
+		a, err := measures(e.Measure, runs[e.Better])
+		if err != nil {
+			return nil, fmt.Errorf("claims: %s: %s: %w", c.Name, e.Better, err)
+		}
+		b, err := measures(e.Measure, runs[e.Worse])
+		if err != nil {
+			return nil, fmt.Errorf("claims: %s: %s: %w", c.Name, e.Worse, err)
+		}
+		j, err := Judge(e, a, b)
+		if err != nil {
+			return nil, err
+		}
+		out.Judged = append(out.Judged, j)
+	}
+	out.Verdict = Together(out.Judged)
+	return out, nil
+}
+
+// measures are the values of the trained encoder, by run; of several results of a name the first counts.
+func measures(measure string, runs []*experiment.Summary) (values []float64, err error) {
+	for _, sum := range runs {
+		found := false
+		var has []string
+		for _, e := range sum.Evaluations {
+			if e.Representation != "trained" {
+				continue
+			}
+			name := e.Protocol + " " + e.Metric
+			has = append(has, name)
+			if name == measure && !found {
+				values, found = append(values, e.Value), true
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("measure = %q, and the run %s has %q", measure, sum.Run, has)
+		}
+	}
+	return values, nil
+}
