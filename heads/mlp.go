@@ -11,7 +11,7 @@ import (
 
 // MLP is the projector or predictor of the joint-embedding methods, [B,in] -> [B,widths[last]]: linear without bias,
 // batch norm and ReLU for every width but the last, then linear with bias (Chen et al. 2020, arXiv:2002.05709, section
-// 4.2 with the batch norm of its code; the same form in BYOL's and VICReg's).
+// 4.2 with the batch norm of its code; the same form in BYOL's and VICReg's). Without widths it gives its input.
 func MLP(s *graph.Scope, in int, widths ...int) layer.Func {
 	var layers []layer.Func
 	for i, w := range widths {
@@ -24,6 +24,23 @@ func MLP(s *graph.Scope, in int, widths ...int) layer.Func {
 		in = w
 	}
 	return layer.Chain(layers...)
+}
+
+// Width is the width of what MLP gives: the last of its widths, or in where there are none.
+func Width(in int, widths []int) int {
+	if len(widths) == 0 {
+		return in
+	}
+	return widths[len(widths)-1]
+}
+
+// CheckProjector says what is wrong with the widths of a projector. None at all is no mistake: the loss is then of the
+// features themselves.
+func CheckProjector(widths []int) error {
+	if len(widths) == 0 {
+		return nil
+	}
+	return CheckWidths("projector", widths)
 }
 
 // CheckWidths says what is wrong with the widths of an MLP that a recipe gives under a key.

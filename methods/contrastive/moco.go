@@ -17,7 +17,7 @@ import (
 // that no GPU sees a query and its key with the same statistics. Here both encoders take the batch of their view whole,
 // as the authors' code does on one GPU. A queue need not be a multiple of the batch: keys go on at its beginning.
 type MoCo struct {
-	Projector   []int   `toml:"projector"`   // widths, without norms; the last is D
+	Projector   []int   `toml:"projector"`   // widths, without norms; the last is D; [] is none
 	Queue       int     `toml:"queue"`       // keys of past steps
 	Temperature float64 `toml:"temperature"` // of the cosine similarities
 	Momentum    float64 `toml:"momentum"`    // of the keys' encoder
@@ -38,12 +38,12 @@ func (m *MoCo) Validate() error {
 	case !(m.Momentum >= 0 && m.Momentum <= 1):
 		return setting.Bad("momentum", "%v: want a number from 0 to 1", m.Momentum)
 	}
-	return heads.CheckWidths("projector", m.Projector)
+	return heads.CheckProjector(m.Projector)
 }
 
 // Build implements methods.Method.
 func (m *MoCo) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	x, d := b.Views(2), m.Projector[len(m.Projector)-1]
+	x, d := b.Views(2), heads.Width(enc.Dim, m.Projector)
 	network := func(s *graph.Scope) (encode, project func(*graph.Node) *graph.Node) {
 		return enc.New(s), heads.Plain(s.In("projector"), enc.Dim, m.Projector...)
 	}

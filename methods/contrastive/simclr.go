@@ -16,7 +16,7 @@ import (
 // batch, as in the authors' code, so batch norm sees them together. Of crops of several sizes each large one is paired
 // with every other view, as SwAV pairs them, and each size is a batch.
 type SimCLR struct {
-	Projector   []int   `toml:"projector"`   // widths; the last is D
+	Projector   []int   `toml:"projector"`   // widths; the last is D; [] is none
 	Temperature float64 `toml:"temperature"` // of the cosine similarities
 }
 
@@ -28,7 +28,7 @@ func (m *SimCLR) Validate() error {
 	if !(m.Temperature > 0) {
 		return setting.Bad("temperature", "%v: want a number above 0", m.Temperature)
 	}
-	return heads.CheckWidths("projector", m.Projector)
+	return heads.CheckProjector(m.Projector)
 }
 
 // Build implements methods.Method.

@@ -21,7 +21,7 @@ import (
 // the two views' (the paper writes their sum), and each view is a batch of its own for batch norm. Of crops of several
 // sizes the terms are means over the pairs of a large view and another.
 type VICReg struct {
-	Projector  []int   `toml:"projector"`  // widths; the last is D
+	Projector  []int   `toml:"projector"`  // widths; the last is D; [] is none
 	Invariance float64 `toml:"invariance"` // weight of the mean squared distance
 	Variance   float64 `toml:"variance"`   // weight of the spread hinge
 	Covariance float64 `toml:"covariance"` // weight of the off-diagonal covariance
@@ -45,7 +45,7 @@ func (m *VICReg) Validate() error {
 	if m.Invariance+m.Variance+m.Covariance == 0 {
 		return fmt.Errorf("invariance, variance and covariance are all 0: nothing would be trained")
 	}
-	return heads.CheckWidths("projector", m.Projector)
+	return heads.CheckProjector(m.Projector)
 }
 
 // Build implements methods.Method.

@@ -20,7 +20,7 @@ import (
 // teacher sees the large ones, and the student guesses them from every other view; the loss is then as large as for two
 // views.
 type BYOL struct {
-	Projector []int   `toml:"projector"` // widths; the last is D
+	Projector []int   `toml:"projector"` // widths; the last is D; [] is none
 	Predictor []int   `toml:"predictor"` // hidden widths; the output is D wide
 	Momentum  float64 `toml:"momentum"`  // of the teacher at the first step; it rises to 1 along half a cosine
 }
@@ -40,7 +40,7 @@ func (m *BYOL) Validate() error {
 			return setting.Bad("predictor", "%v: every width must be at least 1", m.Predictor)
 		}
 	}
-	return heads.CheckWidths("projector", m.Projector)
+	return heads.CheckProjector(m.Projector)
 }
 
 // checkMomentum says what is wrong with the momentum of a moving mean that a recipe gives under a key.
@@ -53,7 +53,7 @@ func checkMomentum(key string, m float64) error {
 
 // Build implements methods.Method.
 func (m *BYOL) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	d := m.Projector[len(m.Projector)-1]
+	d := heads.Width(enc.Dim, m.Projector)
 	network := func(s *graph.Scope) (encode, project func(*graph.Node) *graph.Node) {
 		return enc.New(s), heads.MLP(s.In("projector"), enc.Dim, m.Projector...)
 	}

@@ -28,7 +28,7 @@ import (
 // epoch, in which nothing is trained: it counts in the length and the schedules. The authors do not train samples that
 // the epoch before left out; here their older embedding is clustered.
 type DeepClusterV2 struct {
-	Projector   []int   `toml:"projector"`   // widths; the last is D
+	Projector   []int   `toml:"projector"`   // widths; the last is D; [] is none
 	K           []int   `toml:"k"`           // clusters, of each head
 	Temperature float64 `toml:"temperature"` // of the cosines with the prototypes
 	Iterations  int     `toml:"iterations"`  // of k-means, each epoch
@@ -50,12 +50,12 @@ func (m *DeepClusterV2) Validate() error {
 	if m.Iterations < 1 {
 		return setting.Bad("iterations", "%d: want at least 1", m.Iterations)
 	}
-	return heads.CheckWidths("projector", m.Projector)
+	return heads.CheckProjector(m.Projector)
 }
 
 // Build implements methods.Method.
 func (m *DeepClusterV2) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	n, d := b.SetSize(), m.Projector[len(m.Projector)-1]
+	n, d := b.SetSize(), heads.Width(enc.Dim, m.Projector)
 	if most := slices.Max(m.K); most > n {
 		op.Fail("", "k = %v: %d clusters of %d training samples; want at most one a sample", m.K, most, n)
 	}
