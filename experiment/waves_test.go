@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"selfsup/datasets"
-	"selfsup/datasets/feed/feedtest"
+	"selfsup/datasets/filetest"
 	"selfsup/experiment"
 	"selfsup/graph/cpu/kern"
 	"selfsup/recipes"
@@ -66,9 +66,21 @@ func sounds(t testing.TB) (recipe string) {
 			phase += 2 * math.Pi * (200 + 1200*share) / 8000
 			x[at] = 0.3*math.Sin(phase) + r.Uniform(-0.05, 0.05)
 		}
-		feedtest.WriteWAV(t, filepath.Join(filepath.Dir(recipe), "sounds", kind, fmt.Sprintf("%d.wav", i)), 8000, 1, x)
+		sound(t, recipe, fmt.Sprintf("%s/%d.wav", kind, i), filetest.Samples(8000, 1, x))
 	}
 	return recipe
+}
+
+// sound puts a file into the folder of a recipe's recordings.
+func sound(t testing.TB, recipe, name string, file []byte) {
+	t.Helper()
+	at := filepath.Join(filepath.Dir(recipe), "sounds", filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(at), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(at, file, 0o666); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func loadWaves(t testing.TB, recipe string, sets ...string) *recipes.Loaded {
@@ -202,8 +214,7 @@ func TestMixedRecordings(t *testing.T) {
 		"0.wav: 1 channel, want channels = 2": {8000, 2, []string{"dataset.wav.channels=2"}},
 	} {
 		recipe := sounds(t)
-		file := filepath.Join(filepath.Dir(recipe), "sounds", "rise", "99.wav")
-		feedtest.WriteWAV(t, file, c.rate, c.channels, make([]float64, 800))
+		sound(t, recipe, "rise/99.wav", filetest.Samples(c.rate, c.channels, make([]float64, 800)))
 		if _, err := experiment.Prepare(loadWaves(t, recipe, c.sets...)); err == nil || !strings.Contains(err.Error(),
 			want) {
 			t.Errorf("got %v, want %q", err, want)

@@ -1,6 +1,9 @@
 package filetest
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math"
+)
 
 // Sound is a WAV file.
 type Sound struct {
@@ -40,4 +43,13 @@ func (s Sound) File() []byte {
 	b = append(b, "data"...)
 	b = append(le.AppendUint32(b, uint32(len(s.Data))), s.Data...)
 	return append(append([]byte("RIFF"), le.AppendUint32(nil, uint32(len(b)))...), b...)
+}
+
+// Samples is a file of 16-bit samples, rate a second, channel beside channel, of numbers in [-1,1).
+func Samples(rate, channels int, x []float64) []byte {
+	s := Sound{Coding: 1, Channels: uint16(channels), Bits: 16, Rate: uint32(rate)}
+	for _, v := range x {
+		s.Data = binary.LittleEndian.AppendUint16(s.Data, uint16(int16(math.Round(v*(1<<15)))))
+	}
+	return s.File()
 }

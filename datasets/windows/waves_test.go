@@ -11,23 +11,24 @@ import (
 	"selfsup/datasets"
 	"selfsup/datasets/feed"
 	"selfsup/datasets/feed/feedtest"
+	"selfsup/datasets/filetest"
 	"selfsup/datasets/sampling"
 )
 
 // recordings are WAV files of 8000 samples a second, in both sets; sample t of channel c of file i is its value.
 func recordings(t *testing.T, channels int, train, test []int, value func(i, t, c int) float64) *datasets.Data {
 	t.Helper()
-	dir := t.TempDir()
+	files := map[string][]byte{}
 	for part, lengths := range map[string][]int{"train": train, "test": test} {
 		for i, n := range lengths {
 			x := make([]float64, n*channels)
 			for at := range x {
 				x[at] = value(i, at/channels, at%channels)
 			}
-			feedtest.WriteWAV(t, filepath.Join(dir, part, fmt.Sprintf("%d.wav", i)), 8000, channels, x)
+			files[fmt.Sprintf("%s/%d.wav", part, i)] = filetest.Samples(8000, channels, x)
 		}
 	}
-	s := datasets.NewWAV()
+	s, dir := datasets.NewWAV(), filetest.Tree(t, files)
 	s.Train, s.Test = filepath.Join(dir, "train"), filepath.Join(dir, "test")
 	d, err := s.Open(datasets.Env{})
 	if err != nil {
