@@ -165,7 +165,11 @@ var withoutOracle = map[string]string{
 // and whose wiring (views, teachers, queues, optimisers) is tested beside the method or by another method's oracle.
 // Recipes of such a method need no oracle of their own.
 var goldenLoss = map[string]string{
-	"cpc": "audio/cpc_gru",
+	"isd":    "losses/ressl",
+	"ressl":  "losses/ressl",
+	"nnclr":  "losses/nnclr",
+	"mocov3": "losses/mocov3",
+	"cpc":    "audio/cpc_gru",
 }
 
 // Every shipped recipe has an oracle, its method golden numbers, or it has a reason why it has neither.

@@ -19,7 +19,20 @@ var asWritten = flag.Bool("as-written", false, "run the papers' recipes with net
 var small = []string{"train.batch=16", "backbone.resnet.width=0.125", "views.crop=32", "views.blur_kernel=3"}
 
 // smaller is what a recipe needs beside small, or instead.
-var smaller = map[string][]string{}
+var smaller = map[string][]string{
+	"cifar10/cmc.toml": {"method.cmc.noise=16", `backbone.luma_chroma.tower.resnet.stem="3x3"`,
+		"backbone.luma_chroma.tower.resnet.width=0.125"},
+	"cifar10/npid.toml":   {"method.npid.noise=16"},
+	"cifar10/pcl.toml":    {"method.pcl.k=[4, 8]"},
+	"cifar10/pirl.toml":   {"method.pirl.noise=16"},
+	"imagenet/amdim.toml": {"method.amdim.hidden=64", "method.amdim.width=64"},
+	"imagenet/cmc.toml":   {"method.cmc.noise=16", "backbone.luma_chroma.tower.resnet.width=0.125"},
+	"imagenet/cpc_image.toml": {"method.cpc_image.patch=12", "method.cpc_image.step=4", "method.cpc_image.context=32",
+		"method.cpc_image.width=32"},
+	"imagenet/npid.toml": {"method.npid.noise=16"},
+	"imagenet/pcl.toml":  {"method.pcl.k=[4, 8]"},
+	"imagenet/pirl.toml": {"method.pirl.noise=16"},
+}
 
 // Every recipe of a paper's settings, on CIFAR-10 and on ImageNet, builds and runs two steps, on pictures of noise in
 // place of the data:

@@ -46,8 +46,12 @@ func InfoNCE(s *graph.Scope, q, k, negatives *graph.Node, tau float64) *graph.No
 		sim := op.MatMul(q, k, false, true) // [B,B]
 		return op.MeanAll(op.CrossEntropy(op.Scale(sim, 1/tau), s.Ints(fmt.Sprintf("const/own%d", len(own)), own), 0))
 	}
-	first := s.Ints(fmt.Sprintf("const/first%d", op.ShapeOf(q)[0]), make([]int32, op.ShapeOf(q)[0]))
-	return op.MeanAll(op.CrossEntropy(Logits(q, k, negatives, tau), first, 0))
+	return op.MeanAll(op.CrossEntropy(Logits(q, k, negatives, tau), First(s, op.ShapeOf(q)[0]), 0))
+}
+
+// First is n times 0: the partner's place where it is the first column.
+func First(s *graph.Scope, n int) *graph.Node {
+	return s.Ints(fmt.Sprintf("const/first%d", n), make([]int32, n))
 }
 
 // Logits are the cosines of unit rows q [B,D] with their partners k [B,D], the first column, and with negatives [K,D],

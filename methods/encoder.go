@@ -18,6 +18,9 @@ type Encoder struct {
 	New    func(s *graph.Scope) layer.Func                        // a view -> features [B,Dim]
 	Tokens func(s *graph.Scope) *backbones.TokenEncoder           // the same encoder in parts; nil: it has no tokens
 	Maps   func(s *graph.Scope) func(x *graph.Node) []*graph.Node // feature maps, coarser and coarser; nil: it has none
+	// the features of its two networks, side by side in New; nil: it is one network
+	Halves func(s *graph.Scope) func(x *graph.Node) (a, b *graph.Node)
+	Frames func(s *graph.Scope) layer.Func // features of every frame of a clip [B,T,Dim]; nil: it has none
 	// its layers of logistic units, from the first on; nil: it is none of such
 	Stack func(s *graph.Scope) []*backbones.Units
 	Steps func(s *graph.Scope) *backbones.StepEncoder // the same encoder of waves in parts; nil: it is none
@@ -33,6 +36,14 @@ func EncoderOf(b backbones.Backbone, f feed.Field) Encoder {
 	}
 	if m, ok := b.(backbones.Maps); ok {
 		enc.Maps = func(s *graph.Scope) func(x *graph.Node) []*graph.Node { return m.NewMaps(s.In(Backbone), in) }
+	}
+	if h, ok := b.(backbones.Halves); ok {
+		enc.Halves = func(s *graph.Scope) func(x *graph.Node) (a, b *graph.Node) {
+			return h.NewHalves(s.In(Backbone), in)
+		}
+	}
+	if f, ok := b.(backbones.Frames); ok {
+		enc.Frames = func(s *graph.Scope) layer.Func { return f.NewFrames(s.In(Backbone), in) }
 	}
 	if st, ok := b.(backbones.Stack); ok {
 		enc.Stack = func(s *graph.Scope) []*backbones.Units { return st.NewStack(s.In(Backbone), in) }

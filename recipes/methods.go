@@ -41,7 +41,11 @@ var originsFamily = family{
 }
 
 var contrastiveFamily = family{
+	"isd":    func() methods.Method { return contrastive.DefaultISD() },
 	"moco":   func() methods.Method { return contrastive.DefaultMoCo() },
+	"mocov3": func() methods.Method { return contrastive.DefaultMoCoV3() },
+	"nnclr":  func() methods.Method { return contrastive.DefaultNNCLR() },
+	"ressl":  func() methods.Method { return contrastive.DefaultReSSL() },
 	"simclr": func() methods.Method { return contrastive.DefaultSimCLR() },
 }
 

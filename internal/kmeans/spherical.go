@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"selfsup/graph/device"
 )
@@ -31,6 +32,17 @@ func (c *Clusters) Used() (n int) {
 		used[k] = true
 	}
 	return len(used)
+}
+
+// Filled is the rows of a memory [N,D] that hold something, and which they are. The others are 0: their samples were
+// not seen yet.
+func Filled(memory []float32, d int) (x []float32, rows []int) {
+	for i := range len(memory) / d {
+		if row := memory[i*d : (i+1)*d]; slices.ContainsFunc(row, func(v float32) bool { return v != 0 }) {
+			x, rows = append(x, row...), append(rows, i)
+		}
+	}
+	return x, rows
 }
 
 // Draw picks k different rows of x [N,D] as centres to start from: [k,D]. k is at most N.

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"selfsup/graph"
-	"selfsup/graph/ir"
 	"selfsup/graph/op"
 	"selfsup/heads"
 	"selfsup/internal/kmeans"
@@ -112,7 +111,9 @@ func (m *DeepClusterV2) cluster(memories int) func(context.Context, methods.Host
 		}
 		found, samples, r := make([]*kmeans.Clusters, len(m.K)), make([][]int, memories), h.Rand()
 		for i, k := range m.K {
-			x, rows, d := seen(h.Entry(memoryName(i % memories)))
+			memory := h.Entry(memoryName(i % memories))
+			d := memory.Shape.Last()
+			x, rows := kmeans.Filled(memory.F32, d)
 			if len(rows) < k {
 				return fmt.Errorf("k = %v: the training has seen %d samples; want at least %d of them", m.K, len(rows),
 					k)
@@ -132,15 +133,4 @@ func (m *DeepClusterV2) cluster(memories int) func(context.Context, methods.Host
 		}
 		return nil
 	}
-}
-
-// seen is the rows of a memory [N,D] that hold an embedding, and which they are. The others are 0.
-func seen(memory ir.Array) (x []float32, rows []int, d int) {
-	d = memory.Shape.Last()
-	for i := range memory.Shape[0] {
-		if row := memory.F32[i*d : (i+1)*d]; slices.ContainsFunc(row, func(v float32) bool { return v != 0 }) {
-			x, rows = append(x, row...), append(rows, i)
-		}
-	}
-	return x, rows, d
 }
