@@ -165,6 +165,9 @@ var withoutOracle = map[string]string{
 // and whose wiring (views, teachers, queues, optimisers) is tested beside the method or by another method's oracle.
 // Recipes of such a method need no oracle of their own.
 var goldenLoss = map[string]string{
+	"pcl":    "losses/pcl",
+	"mochi":  "losses/moco_infonce_queue",
+	"msf":    "losses/mean_shift",
 	"isd":    "losses/ressl",
 	"ressl":  "losses/ressl",
 	"nnclr":  "losses/nnclr",

@@ -42,9 +42,12 @@ var originsFamily = family{
 
 var contrastiveFamily = family{
 	"isd":    func() methods.Method { return contrastive.DefaultISD() },
+	"mochi":  func() methods.Method { return contrastive.DefaultMoCHi() },
 	"moco":   func() methods.Method { return contrastive.DefaultMoCo() },
 	"mocov3": func() methods.Method { return contrastive.DefaultMoCoV3() },
+	"msf":    func() methods.Method { return contrastive.DefaultMSF() },
 	"nnclr":  func() methods.Method { return contrastive.DefaultNNCLR() },
+	"pcl":    func() methods.Method { return contrastive.DefaultPCL() },
 	"ressl":  func() methods.Method { return contrastive.DefaultReSSL() },
 	"simclr": func() methods.Method { return contrastive.DefaultSimCLR() },
 }
