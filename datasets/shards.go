@@ -118,7 +118,7 @@ func (x *indexer) classes(train, test []file) (classes []string, tr, te []file, 
 		}
 		return nil, train, test, nil
 	}
-	if len(train) == 0 { // the caller says so
+	if len(train) == 0 { // the caller refuses an empty training set
 		return nil, nil, nil, nil
 	}
 	numeric, top, word := 0, 0, -1 // the first label that is no number

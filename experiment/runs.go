@@ -22,7 +22,7 @@ import (
 	"selfsup/recipes"
 )
 
-// Options are what the machine and the user's hands decide, not the recipe.
+// Options are what the command line and the machine decide, not the recipe.
 type Options struct {
 	Root     string         // folder in which Run makes the run's folder
 	Messages io.Writer      // progress and messages

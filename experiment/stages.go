@@ -126,7 +126,7 @@ func (r *run) enter(s *Setup) error {
 				continue
 			}
 			w := watched{name: name, turn: n, value: value}
-			for _, before := range r.watched { // the line of metrics goes on
+			for _, before := range r.watched { // the next line of metrics is a mean over both stages
 				if before.name == name && before.turn == n {
 					w.sum, w.steps = before.sum, before.steps
 				}

@@ -55,7 +55,7 @@ func (p *sumPlan) sum(x []float32) float64 {
 	return kern.Sum(x)
 }
 
-// k is the sums of a column: with squares, that of the values and then that of their squares.
+// k is the number of sums of a column: the sum of its values and, with squares, the sum of their squares.
 func (p *sumPlan) k() int {
 	if p.squares {
 		return 2
@@ -63,7 +63,8 @@ func (p *sumPlan) k() int {
 	return 1
 }
 
-// zeros is how many a sum of n columns wants: the kernel for spreads takes a pivot off before it squares.
+// zeros is how many zeros add needs for n columns: with squares it calls the kernel for spreads, which subtracts a
+// pivot from each value before it squares, and a pivot of 0 leaves the values as they are.
 func (p *sumPlan) zeros(n int) int { return (p.k() - 1) * n }
 
 // add adds the sums of a part of the columns of x to s [k][col1-col0].

@@ -9,8 +9,8 @@ import (
 // absorb merges an operation into those that read its result, where they can do it in passing: the gradient of a ReLU
 // into both passes of the gradient of the batch norm before it, a batch norm into the convolutions of what it makes.
 // Where all can, the value is never stored. Where some cannot, those behind the last of these can still shorten its
-// life. Readers come first, so that what one of them stood in the way of is absorbed too. A reader whose work the
-// backend has no kernel for, with the other inside, reads the value.
+// life. Readers are tried before what they read: a value that a reader kept is absorbed once that reader is gone. A
+// reader whose work the backend has no kernel for, with the other inside, reads the value.
 func absorb(p *ir.Program, o Options) error {
 	a := newAbsorber(p)
 	a.options = o

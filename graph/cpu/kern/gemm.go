@@ -90,7 +90,7 @@ func (g *gemm) set(transA, transB bool, m, n, k, lda, ldb, ldc int, beta float32
 		n >= 8*g.level.nr
 }
 
-// ownDepth is that of a panel that makes a task of its own.
+// ownDepth is the least depth, in rows of B, at which a panel makes a task of its own.
 const ownDepth = 192
 
 // ownPanels is how many panels a task packs for itself.

@@ -57,7 +57,7 @@ func (f *fetches) set(blocks int, of ...[]float32) {
 // fetch is memory that a tower asks for, some lines before each block of each tile, so that it is in the core's own
 // caches when its turn comes. Plain Go and NEON do not.
 type fetch struct {
-	at         uintptr // of memory that somebody keeps
+	at         uintptr // address within an array that the caller keeps alive
 	left, each uintptr // lines still to be asked for, and before each block
 }
 
