@@ -3,6 +3,7 @@ package datasets
 import (
 	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"fmt"
 	"io"
 	"strings"
@@ -136,4 +137,20 @@ func sparse(h *tar.Header) bool {
 		}
 	}
 	return false
+}
+
+// gunzip unpacks what begins as gzip does, and passes on the rest.
+func gunzip(f io.ReadSeeker) (io.Reader, error) {
+	var head [2]byte
+	_, err := io.ReadFull(f, head[:])
+	if _, serr := f.Seek(0, io.SeekStart); serr != nil {
+		return nil, serr
+	}
+	if err != nil {
+		return nil, noEOF(err)
+	}
+	if head != [2]byte{0x1f, 0x8b} {
+		return f, nil
+	}
+	return gzip.NewReader(f)
 }

@@ -3,7 +3,6 @@ package datasets
 import (
 	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"fmt"
 	"io"
 	"os"
@@ -123,22 +122,6 @@ func (b *bundle) readArchive(wanted []string, limit int64) error {
 		b.files[name] = content{name: b.path + ":" + h.Name, size: h.Size, data: data.Bytes(),
 			file: bytes.NewReader(data.Bytes())}
 	}
-}
-
-// gunzip unpacks what begins as gzip does, and passes on the rest.
-func gunzip(f io.ReadSeeker) (io.Reader, error) {
-	var head [2]byte
-	_, err := io.ReadFull(f, head[:])
-	if _, serr := f.Seek(0, io.SeekStart); serr != nil {
-		return nil, serr
-	}
-	if err != nil {
-		return nil, noEOF(err)
-	}
-	if head != [2]byte{0x1f, 0x8b} {
-		return f, nil
-	}
-	return gzip.NewReader(f)
 }
 
 // get is a file that must be there.

@@ -56,7 +56,7 @@ func (s *Captions) Open(env Env) (*Data, error) {
 		return fail(err)
 	}
 	r := captionReader{Captions: s, captions: map[string][]string{}}
-	train, err := r.list(env.path(s.Train))
+	train, err := r.list(env.Path(s.Train))
 	if err != nil {
 		return fail(err)
 	}
@@ -64,7 +64,7 @@ func (s *Captions) Open(env Env) (*Data, error) {
 	var split *Split
 	if s.Test == "" {
 		split = &s.Split
-	} else if test, err = r.list(env.path(s.Test)); err != nil {
+	} else if test, err = r.list(env.Path(s.Test)); err != nil {
 		return fail(err)
 	}
 	classes, err := labelled(train, test)
@@ -143,8 +143,8 @@ type captionSet struct {
 // Captions implements CaptionSet.
 func (s *captionSet) Captions(i int) []string { return s.captions[s.Name(i)] }
 
-// facts describes the texts.
-func (s *captionSet) facts() []Fact {
+// Facts describes the texts.
+func (s *captionSet) Facts() []Fact {
 	var letters span
 	n := 0
 	different := map[string]bool{}

@@ -82,11 +82,11 @@ func openCIFAR(name string, s *Records, env Env, train []string, test string, im
 		return fail(err)
 	}
 	wanted := append([]string{test, "fine_label_names.txt", "coarse_label_names.txt"}, train...)
-	b, err := openBundle(env.path(s.Path), wanted, s.Memory)
+	b, err := openBundle(env.Path(s.Path), wanted, s.Memory)
 	if err != nil {
 		return fail(err)
 	}
-	d := &Data{Roots: []string{env.path(s.Path)}}
+	d := &Data{Roots: []string{env.Path(s.Path)}}
 	for i, files := range [][]string{train, {test}} {
 		r := &records{layout: l, classes: classes(b)}
 		for _, f := range files {
@@ -107,5 +107,5 @@ func openCIFAR(name string, s *Records, env Env, train []string, test string, im
 			d.Test = r
 		}
 	}
-	return d, d.check(name)
+	return d, d.Check(name)
 }

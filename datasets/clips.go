@@ -108,14 +108,14 @@ func (s *Clips) Open(env Env) (*Data, error) {
 		return fail(err)
 	}
 	var others passedOver
-	train, err := s.below(env.path(s.Train), &others)
+	train, err := s.below(env.Path(s.Train), &others)
 	if err != nil {
 		return fail(err)
 	}
 	var test []sequence
 	switch {
 	case s.Test != "":
-		if test, err = s.below(env.path(s.Test), &others); err != nil {
+		if test, err = s.below(env.Path(s.Test), &others); err != nil {
 			return fail(err)
 		}
 	case s.SplitBy == "time":

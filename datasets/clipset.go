@@ -8,7 +8,7 @@ import (
 
 // clipSet is windows of frames.
 type clipSet struct {
-	images    *fileSet
+	images    shapedSet
 	clips     []clip
 	length    int
 	speeds    []int // whose places are the labels; nil: the folders are
@@ -22,9 +22,15 @@ type clip struct{ first, stride int }
 // frame is the image that is frame k.
 func (c clip) frame(k int) int { return c.first + k*c.stride }
 
+// shapedSet is the frames, one after the other.
+type shapedSet interface {
+	Set
+	Shaped
+}
+
 // clips places windows on the frames that are left.
 func (s *Clips) clips(images Set, sequences []sequence) (*clipSet, error) {
-	c := &clipSet{images: images.(*fileSet), length: s.Length, speeds: s.Speeds}
+	c := &clipSet{images: images.(shapedSet), length: s.Length, speeds: s.Speeds}
 	strides := s.Speeds
 	if len(strides) == 0 {
 		strides = []int{s.Stride}
@@ -45,11 +51,10 @@ func (s *Clips) clips(images Set, sequences []sequence) (*clipSet, error) {
 				c.cuts++
 				run = at
 			}
-			if c.images.shapes[at] != c.images.shapes[begin] {
+			h, w, _ := c.images.Shape(at)
+			if h0, w0, _ := c.images.Shape(begin); h != h0 || w != w0 {
 				return nil, fmt.Errorf("%s is %dx%d, the frames before it are %dx%d; frames of a sequence are "+
-					"of one size",
-					f.name, c.images.shapes[at].w, c.images.shapes[at].h, c.images.shapes[begin].w,
-					c.images.shapes[begin].h)
+					"of one size", f.name, w, h, w0, h0)
 			}
 			last = f.number
 			at++
@@ -96,7 +101,7 @@ func (c *clipSet) Frames() int { return c.length }
 // Classes are the speeds, if they are the labels.
 func (c *clipSet) Classes() []string {
 	if c.speeds == nil {
-		return c.images.classes
+		return c.images.Classes()
 	}
 	var names []string
 	for _, v := range c.speeds {
@@ -140,10 +145,10 @@ func (c *clipSet) Clip(i int, dst []Image) error {
 	return nil
 }
 
-func (c *clipSet) check(i int) error { return c.Clip(i, make([]Image, c.length)) }
+func (c *clipSet) Check(i int) error { return c.Clip(i, make([]Image, c.length)) }
 
 // facts describes the clips.
-func (c *clipSet) facts() []Fact {
+func (c *clipSet) Facts() []Fact {
 	var every []string
 	for _, o := range c.clips {
 		if n := fmt.Sprint(o.stride); !slices.Contains(every, n) {

@@ -46,8 +46,8 @@ type Env struct {
 	Progress func(done, total int)
 }
 
-// path resolves a path of the recipe.
-func (e Env) path(p string) string {
+// Path resolves a path of the recipe.
+func (e Env) Path(p string) string {
 	if filepath.IsAbs(p) {
 		return p
 	}
@@ -71,25 +71,6 @@ type Encoded interface {
 type Shaped interface {
 	// Shape is the height, the width and the channels that Image delivers.
 	Shape(i int) (h, w, c int)
-}
-
-// shape is a Shape in 12 bytes.
-type shape struct{ h, w, c int32 }
-
-// Image is 8-bit pixels [H,W,C], interleaved; C is 1 (grey) or 3 (red, green, blue).
-type Image struct {
-	H, W, C int
-	Pix     []byte
-}
-
-// resize gives the image a shape, keeping its memory where it is large enough.
-func (m *Image) resize(h, w, c int) {
-	m.H, m.W, m.C = h, w, c
-	if n := h * w * c; cap(m.Pix) < n {
-		m.Pix = make([]byte, n)
-	} else {
-		m.Pix = m.Pix[:n]
-	}
 }
 
 // Data is an opened source of samples of one kind: Train and Test are both a Set of images, a RowSet, a WaveSet, a
@@ -123,14 +104,8 @@ func (d *Data) Images() (train, test Set) {
 // Summary describes the data in a few lines; images are not decoded.
 func (d *Data) Summary() []Fact { return summary(d) }
 
-// Skip is an image left out, and why.
-type Skip struct {
-	Name string
-	Err  error
-}
-
-// check completes Channels, Height and Width from the sets and refuses an empty or mixed one. where begins its errors.
-func (d *Data) check(where string) error {
+// Check completes Channels, Height and Width from the sets and refuses an empty or mixed one. where begins its errors.
+func (d *Data) Check(where string) error {
 	if d.Train == nil || d.Train.Len() == 0 {
 		return fmt.Errorf("datasets: %s: the training set is empty", where)
 	}

@@ -187,10 +187,10 @@ func (d *Decoder) DecodePart(b []byte, dst *Image, choose func(h, w int) resampl
 		return fmt.Errorf("%s %dx%d: %w", h.Format, h.config.Width, h.config.Height, noEOF(err))
 	}
 	if d.Channels != 0 {
-		stored.convert(d.Channels)
+		stored.Convert(d.Channels)
 	}
 	if t.needed() {
-		dst.resize(h.H, h.W, stored.C)
+		dst.Reshape(h.H, h.W, stored.C)
 		t.apply(dst, stored, box)
 	}
 	return nil
@@ -229,10 +229,10 @@ func (d *Decoder) upper(dst *Image, b []byte, h Header, box resample.Box) bool {
 	}
 	switch m := src.(type) {
 	case *image.YCbCr:
-		dst.resize(h.config.Height, h.config.Width, 3)
+		dst.Reshape(h.config.Height, h.config.Width, 3)
 		d.chroma.fill(dst, m, false, box)
 	case *image.Gray:
-		dst.resize(h.config.Height, h.config.Width, 1)
+		dst.Reshape(h.config.Height, h.config.Width, 1)
 		part := Image{H: rows, W: dst.W, C: 1, Pix: dst.Pix[:rows*dst.W]}
 		return fill(&part, m, depth{}) == nil
 	default: // red, green and blue
@@ -254,7 +254,7 @@ func (d *Decoder) pixels(dst *Image, src image.Image, file []byte, h Header, box
 	if grey(h.Format, h.config, file) {
 		c = 1
 	}
-	dst.resize(ht, w, c)
+	dst.Reshape(ht, w, c)
 	switch m := src.(type) {
 	case *image.YCbCr:
 		d.chroma.fill(dst, m, h.Format == "webp", box)
@@ -281,12 +281,4 @@ func recovered(err *error) {
 	if p := recover(); p != nil {
 		*err = fmt.Errorf("the decoder panicked: %v", p)
 	}
-}
-
-// noEOF names the end of a file for what it is here.
-func noEOF(err error) error {
-	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("the file is truncated")
-	}
-	return err
 }

@@ -123,7 +123,7 @@ func TestDecodeChannels(t *testing.T) {
 				t.Errorf("%s: %d channels, want %d", name, as[c].C, c)
 			}
 		}
-		as[0].convert(1)
+		as[0].Convert(1)
 		if !bytes.Equal(as[0].Pix, as[1].Pix) {
 			t.Errorf("%s: decoding to grey is not converting to grey", name)
 		}

@@ -42,19 +42,3 @@ func (d depth) spread(dst *Image, pix []byte, stride, pixel int) error {
 	}
 	return nil
 }
-
-// depthOf is the depth of a recipe's range16.
-func depthOf(r []int) depth {
-	if len(r) != 2 {
-		return depth{}
-	}
-	return depth{uint16(r[0]), uint16(r[1])}
-}
-
-func validateRange16(r []int) error {
-	if len(r) == 0 || len(r) == 2 && r[0] >= 0 && r[0] < r[1] && r[1] <= 0xffff {
-		return nil
-	}
-	return fmt.Errorf("range16 = %v, want two values of 16-bit samples, 0 <= black < white <= 65535, or [] to "+
-		"keep the high byte", r)
-}

@@ -47,5 +47,5 @@ func (*FashionMNIST4k) Open(Env) (*Data, error) {
 		return nil, err
 	}
 	d := &Data{Train: train, Test: test}
-	return d, d.check("fashion_mnist_4k")
+	return d, d.Check("fashion_mnist_4k")
 }

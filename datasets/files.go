@@ -1,12 +1,8 @@
 package datasets
 
 import (
-	"errors"
 	"fmt"
 	"math"
-	"os"
-	"slices"
-	"strings"
 
 	"selfsup/datasets/resample"
 	"selfsup/setting"
@@ -54,92 +50,15 @@ func (s *Files) Validate() error {
 	return validateRange16(s.Range16)
 }
 
+func validateRange16(r []int) error {
+	if len(r) == 0 || len(r) == 2 && r[0] >= 0 && r[0] < r[1] && r[1] <= 0xffff {
+		return nil
+	}
+	return fmt.Errorf("range16 = %v, want two values of 16-bit samples, 0 <= black < white <= 65535, or [] to "+
+		"keep the high byte", r)
+}
+
 const maxResize = 1 << 14
-
-// Split is how much of an undivided set is kept for the test.
-type Split struct {
-	// share of each class kept for the test where there is no test set, in [0,1); at least one of two images
-	TestFraction float64 `toml:"test_fraction"`
-	// which images that share is; apart from the run's seed, so that seeds compare
-	SplitSeed uint64 `toml:"split_seed"`
-}
-
-// Validate checks the settings.
-func (s *Split) Validate() error {
-	if !(s.TestFraction >= 0 && s.TestFraction < 1) {
-		return fmt.Errorf("test_fraction = %v, want 0 up to, not including, 1", s.TestFraction)
-	}
-	return nil
-}
-
-// held says which samples of these classes are kept for the test: the fraction of each class, rounded to the nearest
-// count from one on that leaves one.
-func (s *Split) held(classes []string) []bool {
-	byClass := map[string][]int{}
-	for i, class := range classes {
-		byClass[class] = append(byClass[class], i)
-	}
-	held := make([]bool, len(classes))
-	for class, rows := range byClass {
-		r := NewRand(s.SplitSeed, "split/"+class)
-		r.Shuffle(rows)
-		n := int(math.Round(s.TestFraction * float64(len(rows))))
-		if s.TestFraction > 0 {
-			n = max(n, 1)
-		}
-		n = min(n, len(rows)-1)
-		for _, i := range rows[:n] {
-			held[i] = true
-		}
-	}
-	return held
-}
-
-// file is an image not yet decoded.
-type file struct {
-	name  string
-	class string // empty: unlabelled
-	label int    // index of class, once the classes are known
-	from  store
-	at    int64 // place and length in a store that holds many
-	size  int64
-}
-
-// store is what holds files. Its method serves any number of goroutines.
-type store interface {
-	// read returns a file in buf where it fits, and refuses one longer than limit before it takes memory.
-	read(f *file, buf []byte, limit int64) ([]byte, error)
-}
-
-// disk holds each file under its name.
-type disk struct{}
-
-func (disk) read(f *file, buf []byte, limit int64) ([]byte, error) {
-	info, err := os.Stat(f.name)
-	switch {
-	case err != nil:
-		return nil, bare(err)
-	case !info.Mode().IsRegular(): // opening a pipe would wait
-		return nil, fmt.Errorf("not a regular file (%v)", info.Mode().Type())
-	}
-	in, err := os.Open(f.name)
-	if err != nil {
-		return nil, bare(err)
-	}
-	defer in.Close()
-	whole := *f
-	whole.size = info.Size()
-	return readAt(in, &whole, buf, limit)
-}
-
-// bare is an error of the file system without the path, which its user names.
-func bare(err error) error {
-	var p *os.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
-}
 
 // worker decodes one file after another; one goroutine uses it at a time.
 type worker struct {
@@ -154,9 +73,11 @@ type worker struct {
 }
 
 func (s *Files) worker() *worker {
-	deep := depthOf(s.Range16)
-	return &worker{Decoder: Decoder{Channels: s.Channels, MaxPixels: s.MaxPixels, Black16: deep.first,
-		White16: deep.last}}
+	w := &worker{Decoder: Decoder{Channels: s.Channels, MaxPixels: s.MaxPixels}}
+	if len(s.Range16) == 2 {
+		w.Black16, w.White16 = uint16(s.Range16[0]), uint16(s.Range16[1])
+	}
+	return w
 }
 
 // limit is the length of file that an image of max_pixels may have: 8 bytes a pixel (16 bits, four samples), and
@@ -189,7 +110,7 @@ func (s *Files) part(f *file, w *worker, dst *Image, choose func(h, w int) resam
 // square resizes the shorter side of whole to size and keeps the centre [size,size,C].
 func (w *worker) square(dst *Image, size int) {
 	m := &w.whole
-	dst.resize(size, size, m.C)
+	dst.Reshape(size, size, m.C)
 	if m.H == size && m.W == size {
 		copy(dst.Pix, m.Pix)
 		return
@@ -218,72 +139,5 @@ func (s *Files) header(f *file, w *worker) (shape, error) {
 	return shape{int32(h.H), int32(h.W), int32(h.C)}, err
 }
 
-// labelled gives every file the number of its class, or -1 where that is empty.
-func labelled(train, test []file) ([]string, error) {
-	list := func(files []file) []string {
-		classes := make([]string, len(files))
-		for i, f := range files {
-			classes[i] = f.class
-		}
-		return classes
-	}
-	classes, err := classNames(list(train), list(test))
-	for _, files := range [][]file{train, test} {
-		for i := range files {
-			files[i].label = classIndex(classes, files[i].class)
-		}
-	}
-	return classes, err
-}
-
-// classNames sorts the classes: those of the training samples, or of the test samples where the training samples have
-// none. A class that only the test samples have is an error: nothing could learn it.
-func classNames(train, test []string) ([]string, error) {
-	names := func(samples []string) []string {
-		var s []string
-		seen := map[string]bool{"": true}
-		for _, class := range samples {
-			if !seen[class] {
-				seen[class] = true
-				s = append(s, class)
-			}
-		}
-		slices.Sort(s)
-		return s
-	}
-	classes, tested := names(train), names(test)
-	if len(classes) == 0 {
-		classes = tested
-	}
-	for _, c := range tested {
-		if _, ok := slices.BinarySearch(classes, c); !ok {
-			return nil, fmt.Errorf("class %q of the test set is not a class of the training set %q", c,
-				classes[:min(len(classes), 100)])
-		}
-	}
-	return classes, nil
-}
-
-// classIndex is the number of a class, or -1.
-func classIndex(classes []string, class string) int {
-	if i, ok := slices.BinarySearch(classes, class); ok {
-		return i
-	}
-	return -1
-}
-
-// listSkips names the first few.
-func listSkips(s []Skip, few int) string {
-	var b strings.Builder
-	for i, k := range s {
-		if i == few {
-			fmt.Fprintf(&b, "; and %d more", len(s)-few)
-			break
-		}
-		if i > 0 {
-			b.WriteString("; ")
-		}
-		fmt.Fprintf(&b, "%s: %v", k.Name, k.Err)
-	}
-	return b.String()
-}
+// Scale16 is the recipe's range16.
+func (s *Files) Scale16() []int { return s.Range16 }

@@ -38,7 +38,7 @@ func (s *fileSet) Part(i int, dst *Image, choose func(h, w int) resample.Box) er
 	}
 	if s.images != nil {
 		src := &s.images[i]
-		dst.resize(src.H, src.W, src.C)
+		dst.Reshape(src.H, src.W, src.C)
 		copy(dst.Pix, src.Pix)
 		return nil
 	}
@@ -56,3 +56,12 @@ func (s *fileSet) Bytes(i int, buf []byte) ([]byte, error) {
 	f := s.files.file(i)
 	return f.from.read(&f, buf, s.opt.limit())
 }
+
+// Sum implements Summed.
+func (s *fileSet) Sum(i int) (uint32, error) { return s.sums[i], nil }
+
+// Decodes implements Decoding.
+func (s *fileSet) Decodes() bool { return s.images == nil }
+
+// shape is a Shape in 12 bytes.
+type shape struct{ h, w, c int32 }

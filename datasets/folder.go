@@ -46,10 +46,10 @@ func (s *Folder) Open(env Env) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.Roots = []string{env.path(s.Root)}; s.Root == "" {
-		d.Roots = []string{env.path(s.Train)}
+	if d.Roots = []string{env.Path(s.Root)}; s.Root == "" {
+		d.Roots = []string{env.Path(s.Train)}
 		if s.Test != "" {
-			d.Roots = append(d.Roots, env.path(s.Test))
+			d.Roots = append(d.Roots, env.Path(s.Test))
 		}
 	}
 	return d, nil
@@ -101,12 +101,12 @@ func (s *Folder) Validate() error {
 // dirs is where the images are; test is empty where a share of train is to be taken.
 func (s *Folder) dirs(env Env) (where string, p rootParts, err error) {
 	if s.Root != "" {
-		p, err = findParts(env.path(s.Root))
+		p, err = findParts(env.Path(s.Root))
 		return "folder " + s.Root, p, err
 	}
-	p.train = env.path(s.Train)
+	p.train = env.Path(s.Train)
 	if s.Test != "" {
-		p.test = env.path(s.Test)
+		p.test = env.Path(s.Test)
 		err = apart(p.train, p.test)
 	}
 	return "folder " + s.Train, p, err
@@ -139,3 +139,6 @@ func (s *Folder) below(dir string, unlabelled bool, l *found) ([]file, error) {
 	}
 	return w.files, nil
 }
+
+// PathKeys implements Located.
+func (s *Folder) PathKeys() []string { return []string{"root", "train", "test"} }

@@ -23,7 +23,7 @@ func gifPixels(dst *Image, src image.Image, b []byte, w, h int) error {
 	for i := range len(colours) / 3 {
 		table[i] = [3]byte(colours[3*i:])
 	}
-	dst.resize(h, w, 3)
+	dst.Reshape(h, w, 3)
 	if m.Rect != image.Rect(0, 0, w, h) {
 		ground := table[transparent]
 		for i := range w * h {

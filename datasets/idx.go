@@ -70,7 +70,7 @@ func (s *IDX) Open(env Env) (*Data, error) {
 			"name the classes with classes = [...] if that is meant",
 			s.TrainLabels, len(train.Class)-1, gap)
 	}
-	return d, d.check("idx: " + s.TrainImages)
+	return d, d.Check("idx: " + s.TrainImages)
 }
 
 // LabelHint implements Hinting.
@@ -86,7 +86,7 @@ func (s *IDX) set(env Env, images, labels string) (*Memory, error) {
 		if path == "" {
 			return nil, nil
 		}
-		f, err := os.Open(env.path(path))
+		f, err := os.Open(env.Path(path))
 		if err != nil {
 			return nil, fmt.Errorf("datasets: idx: %w; want an IDX file, gzip'd or not", err)
 		}
@@ -219,3 +219,8 @@ func ReadIDX(r io.Reader, name string) (*IDXArray, error) {
 
 // maxIDX bounds what one file may hold, in bytes.
 const maxIDX = 1 << 36
+
+// PathKeys implements Located.
+func (s *IDX) PathKeys() []string {
+	return []string{"train_images", "train_labels", "test_images", "test_labels"}
+}

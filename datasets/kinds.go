@@ -1,5 +1,7 @@
 package datasets
 
+import "math"
+
 // Labelled is what sets of every kind have in common. The methods of a set may be called from several goroutines at a
 // time.
 type Labelled interface {
@@ -31,6 +33,9 @@ type MaskSet interface {
 	// PixelClasses names what a mask counts.
 	PixelClasses() []string
 }
+
+// Ignored is the class of a mask's pixels that belong to none.
+const Ignored = 255
 
 // CaptionSet is a set of images that are described in words.
 type CaptionSet interface {
@@ -81,4 +86,13 @@ type TextSet interface {
 	// Window writes len(dst) symbols of text i to dst: those at the share at of the places where they fit (0 the first,
 	// 1 the last), or all of a shorter text, with Padding after it. It returns how many are not padding.
 	Window(i int, at float64, dst []int32) int
+}
+
+// windowStart is where a window of size begins in n: at the share at, in [0,1], of the n-size+1 places, or 0 where n is
+// shorter.
+func windowStart(n, size int, at float64) int {
+	if n <= size {
+		return 0
+	}
+	return int(math.Round(min(max(at, 0), 1) * float64(n-size)))
 }

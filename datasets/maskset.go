@@ -33,7 +33,7 @@ func (d *maskDecoding) mask(f *file, dst *Image, size shape) error {
 // nearest resizes as Files.image does, without mixing pixels: the one whose area holds the centre of the new pixel.
 func nearest(dst, m *Image, size int) {
 	job := resample.Center(m.H, m.W, size)
-	dst.resize(size, size, 1)
+	dst.Reshape(size, size, 1)
 	at := func(k, offset, full, n int) int { return (2*(k+offset) + 1) * n / (2 * full) }
 	for y := range size {
 		row := m.Pix[at(y, job.Window.Top, job.Size[0], m.H)*m.W:]
@@ -61,7 +61,7 @@ func (s *maskSet) Mask(i int, dst *Image) error {
 	}
 	if s.kept != nil {
 		m := &s.kept[i]
-		dst.resize(m.H, m.W, 1)
+		dst.Reshape(m.H, m.W, 1)
 		copy(dst.Pix, m.Pix)
 		return nil
 	}
@@ -78,8 +78,8 @@ func (s *maskSet) Mask(i int, dst *Image) error {
 	return nil
 }
 
-// check reads pair i.
-func (s *maskSet) check(i int) error {
+// Check reads pair i.
+func (s *maskSet) Check(i int) error {
 	var m Image
 	if err := s.Image(i, &m); err != nil {
 		return err
@@ -87,8 +87,8 @@ func (s *maskSet) check(i int) error {
 	return s.Mask(i, &m)
 }
 
-// facts describes the pairs; the masks are read.
-func (s *maskSet) facts() []Fact {
+// Facts describes the pairs; the masks are read.
+func (s *maskSet) Facts() []Fact {
 	var fs []Fact
 	count, ignored := make([]int, len(s.names)), 0
 	total := 0

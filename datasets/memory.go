@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"fmt"
+	"hash/crc32"
 	"slices"
 )
 
@@ -51,7 +52,10 @@ func (m *Memory) Image(i int, dst *Image) error {
 		return fmt.Errorf("datasets: %s: no image %d, the set has %d", m.Origin, i, len(m.Images))
 	}
 	src := &m.Images[i]
-	dst.resize(src.H, src.W, src.C)
+	dst.Reshape(src.H, src.W, src.C)
 	copy(dst.Pix, src.Pix)
 	return nil
 }
+
+// Sum implements Summed.
+func (m *Memory) Sum(i int) (uint32, error) { return crc32.Checksum(m.Images[i].Pix, castagnoli), nil }

@@ -4,38 +4,12 @@ import (
 	"bytes"
 	"fmt"
 	"hash/crc32"
-	"io"
 	"slices"
 	"sync"
 	"sync/atomic"
 
 	"selfsup/internal/room"
 )
-
-// readAt is a file of known place and length, in buf where it fits.
-func readAt(in io.ReaderAt, f *file, buf []byte, limit int64) ([]byte, error) {
-	if f.size > limit {
-		return nil, fmt.Errorf("%d bytes, want at most %d (8 for each of max_pixels, and 16 MiB)", f.size, limit)
-	}
-	if int64(cap(buf)) < f.size {
-		buf = make([]byte, f.size)
-	}
-	buf = buf[:f.size]
-	if n, err := in.ReadAt(buf, f.at); n < len(buf) {
-		if err == io.EOF {
-			err = fmt.Errorf("the file ends after %d of %d bytes", n, len(buf))
-		}
-		return nil, bare(err)
-	}
-	return buf, nil
-}
-
-// inMemory holds files one after another.
-type inMemory []byte
-
-func (b inMemory) read(f *file, buf []byte, limit int64) ([]byte, error) {
-	return readAt(bytes.NewReader(b), f, buf, limit)
-}
 
 // found is the files of a source.
 type found struct {
@@ -120,7 +94,7 @@ func openFiles(l found, opt Files) (*Data, error) {
 			return nil, err
 		}
 	}
-	return d, d.check(where)
+	return d, d.Check(where)
 }
 
 // held says which files are of the test set: those from a place on, or, where there are none, the share of a split of
@@ -246,7 +220,25 @@ func (v *survey) unify(s *Files) {
 	}
 	for i := range v.images {
 		if v.images[i].C != 0 {
-			v.images[i].convert(s.Channels)
+			v.images[i].Convert(s.Channels)
 		}
 	}
+}
+
+// labelled gives every file the number of its class, or -1 where that is empty.
+func labelled(train, test []file) ([]string, error) {
+	list := func(files []file) []string {
+		classes := make([]string, len(files))
+		for i, f := range files {
+			classes[i] = f.class
+		}
+		return classes
+	}
+	classes, err := classNames(list(train), list(test))
+	for _, files := range [][]file{train, test} {
+		for i := range files {
+			files[i].label = classIndex(classes, files[i].class)
+		}
+	}
+	return classes, err
 }

@@ -31,30 +31,3 @@ func (d *Data) Relative(name string) string {
 	}
 	return strings.TrimLeft(name[cut:], `/\`)
 }
-
-// PathKeys implements Located.
-func (s *Folder) PathKeys() []string { return []string{"root", "train", "test"} }
-
-// PathKeys implements Located.
-func (s *Shards) PathKeys() []string { return []string{"train", "test"} }
-
-// PathKeys implements Located.
-func (s *IDX) PathKeys() []string {
-	return []string{"train_images", "train_labels", "test_images", "test_labels"}
-}
-
-// PathKeys implements Located.
-func (r *Records) PathKeys() []string { return []string{"path"} }
-
-// Sum implements Summed.
-func (m *Memory) Sum(i int) (uint32, error) { return crc32.Checksum(m.Images[i].Pix, castagnoli), nil }
-
-// Sum implements Summed.
-func (s *fileSet) Sum(i int) (uint32, error) { return s.sums[i], nil }
-
-// Sum implements Summed.
-func (r *records) Sum(i int) (uint32, error) {
-	var sum uint32
-	err := r.raw(i, func(b []byte) { sum = crc32.Checksum(b, castagnoli) })
-	return sum, err
-}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"sync"
 
@@ -122,7 +123,7 @@ func (r *records) Image(i int, dst *Image) error {
 	if i < 0 || i >= r.n {
 		return fmt.Errorf("datasets: no image %d, the set has %d", i, r.n)
 	}
-	dst.resize(r.h, r.w, 3)
+	dst.Reshape(r.h, r.w, 3)
 	return r.raw(i, func(b []byte) { r.interleave(dst.Pix, b[r.labels:]) })
 }
 
@@ -164,4 +165,14 @@ func (r *records) interleave(dst, src []byte) {
 			row[3*x], row[3*x+1], row[3*x+2] = red[i], green[i], blue[i]
 		}
 	}
+}
+
+// PathKeys implements Located.
+func (r *Records) PathKeys() []string { return []string{"path"} }
+
+// Sum implements Summed.
+func (r *records) Sum(i int) (uint32, error) {
+	var sum uint32
+	err := r.raw(i, func(b []byte) { sum = crc32.Checksum(b, castagnoli) })
+	return sum, err
 }

@@ -32,7 +32,7 @@ func (x *indexer) refuse(name string, err error) {
 func (x *indexer) patterns(env Env, patterns []string) (files []file, err error) {
 	seen := map[string]bool{}
 	for _, p := range patterns {
-		shards, err := expand(env.path(p))
+		shards, err := expand(env.Path(p))
 		if err != nil {
 			return nil, err
 		}

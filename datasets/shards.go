@@ -61,7 +61,7 @@ func (s *Shards) Open(env Env) (*Data, error) {
 		return nil, err
 	}
 	for _, p := range slices.Concat(s.Train, s.Test) {
-		p = env.path(p)
+		p = env.Path(p)
 		if i := strings.IndexAny(p, "{*?["); i >= 0 {
 			p = p[:i]
 		}
@@ -215,3 +215,6 @@ func (p tarFile) read(f *file, buf []byte, limit int64) ([]byte, error) {
 	defer in.Close()
 	return readAt(in, f, buf, limit)
 }
+
+// PathKeys implements Located.
+func (s *Shards) PathKeys() []string { return []string{"train", "test"} }

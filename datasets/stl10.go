@@ -32,7 +32,7 @@ func (s *STL10) Open(env Env) (*Data, error) {
 	if err != nil {
 		return nil, fmt.Errorf("datasets: stl10: %w", err)
 	}
-	return d, d.check("stl10")
+	return d, d.Check("stl10")
 }
 
 func (s *STL10) open(env Env) (*Data, error) {
@@ -50,7 +50,7 @@ func (s *STL10) open(env Env) (*Data, error) {
 			wanted = append(wanted, p+"_X.bin", p+"_y.bin")
 		}
 	}
-	b, err := openBundle(env.path(s.Path), wanted, s.Memory)
+	b, err := openBundle(env.Path(s.Path), wanted, s.Memory)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (s *STL10) open(env Env) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Data{Train: train, Test: test, Roots: []string{env.path(s.Path)}}
+	d := &Data{Train: train, Test: test, Roots: []string{env.Path(s.Path)}}
 	if _, there := b.files["train_X.bin"]; there && !slices.Contains(parts, "train") {
 		labelled, err := s.set(b, []string{"train"})
 		if err != nil {

@@ -13,7 +13,7 @@ type Fact struct {
 }
 
 // factual is a set that can say more of its kind.
-type factual interface{ facts() []Fact }
+type factual interface{ Facts() []Fact }
 
 // summary is what can be said of data of any kind: the number of samples and classes of both sets, and what the
 // training set adds.
@@ -45,7 +45,7 @@ func summary(d *Data) []Fact {
 		}
 	}
 	if s, ok := train.(factual); ok {
-		fs = append(fs, s.facts()...)
+		fs = append(fs, s.Facts()...)
 	}
 	return fs
 }
@@ -61,20 +61,6 @@ func sizes(s Shaped, n int) []Fact {
 	}
 	return []Fact{{"width", width.String() + " pixels"}, {"height", height.String() + " pixels"},
 		{"channels", channels.String()}}
-}
-
-// countLabels counts the samples of each class of a set, which may be nil.
-func countLabels(s Labelled, classes int) []int {
-	n := make([]int, classes)
-	if s == nil {
-		return n
-	}
-	for i := range s.Len() {
-		if l := s.Label(i); l >= 0 {
-			n[l]++
-		}
-	}
-	return n
 }
 
 // FormatSummary is a summary as aligned lines for people.

@@ -79,26 +79,26 @@ func (s *Table) Open(env Env) (*Data, error) {
 	if err := s.Validate(); err != nil {
 		return fail(err)
 	}
-	r := tableReader{Table: s, path: env.path(s.Train)}
+	r := tableReader{Table: s, path: env.Path(s.Train)}
 	train, err := r.first()
 	if err != nil {
 		return fail(err)
 	}
 	var test *rows
 	if s.Test != "" {
-		r.path = env.path(s.Test)
+		r.path = env.Path(s.Test)
 		test, err = r.next()
 	} else {
 		train, test = s.divide(train)
 	}
 	if err == nil {
-		err = s.tolerate(r.skipped)
+		err = tolerate(r.skipped, s.MaxSkipped)
 	}
 	if err != nil {
 		return fail(err)
 	}
 	if err := s.finish(train, test); err != nil {
-		return fail(fmt.Errorf("%s: %w", env.path(s.Train), err))
+		return fail(fmt.Errorf("%s: %w", env.Path(s.Train), err))
 	}
 	p := &Data{Train: train, Skipped: r.skipped}
 	if test != nil {

@@ -123,8 +123,8 @@ func (c *Column) measure(cells []float64) {
 	}
 }
 
-// facts describes the columns.
-func (r *rows) facts() []Fact {
+// Facts describes the columns.
+func (r *rows) Facts() []Fact {
 	fs := []Fact{{"columns", fmt.Sprint(len(r.columns))}}
 	for _, c := range r.columns {
 		unit := "number"

@@ -3,7 +3,6 @@ package datasets
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"sort"
 	"strings"
@@ -82,14 +81,14 @@ func (s *Text) open(env Env) (*Data, error) {
 		return nil, err
 	}
 	r := textReader{Text: s}
-	train, err := r.path(env.path(s.Train))
+	train, err := r.path(env.Path(s.Train))
 	if err != nil {
 		return nil, err
 	}
 	var test []passage
 	switch {
 	case s.Test != "":
-		test, err = r.path(env.path(s.Test))
+		test, err = r.path(env.Path(s.Test))
 	case s.Part != "":
 		train, test, err = divideByPart(train)
 	default:
@@ -108,16 +107,16 @@ func (s *Text) open(env Env) (*Data, error) {
 		train = rest
 	}
 	if err == nil {
-		err = s.tolerate(r.skipped)
+		err = tolerate(r.skipped, s.MaxSkipped)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if len(train) == 0 {
-		return nil, fmt.Errorf("%s: no text is left for the training", env.path(s.Train))
+		return nil, fmt.Errorf("%s: no text is left for the training", env.Path(s.Train))
 	}
 	if len(test) == 0 && s.Test != "" {
-		return nil, fmt.Errorf("%s: no text is left for the test", env.path(s.Test))
+		return nil, fmt.Errorf("%s: no text is left for the test", env.Path(s.Test))
 	}
 	p, err := s.sets(train, test, r.skipped)
 	if err == nil {
@@ -184,17 +183,8 @@ func (s *textSet) Window(i int, at float64, dst []int32) int {
 	return n
 }
 
-// windowStart is where a window of size begins in n: at the share at, in [0,1], of the n-size+1 places, or 0 where n is
-// shorter.
-func windowStart(n, size int, at float64) int {
-	if n <= size {
-		return 0
-	}
-	return int(math.Round(min(max(at, 0), 1) * float64(n-size)))
-}
-
-// facts describes the texts.
-func (s *textSet) facts() []Fact {
+// Facts describes the texts.
+func (s *textSet) Facts() []Fact {
 	lengths := make([]int, len(s.texts))
 	total := 0
 	for i, t := range s.texts {

@@ -37,16 +37,6 @@ func (s *Limits) Validate() error {
 	return nil
 }
 
-// tolerate returns an error where more samples were refused than the settings allow.
-func (s *Limits) tolerate(skipped []Skip) error { return tolerate(skipped, s.MaxSkipped) }
-
-func tolerate(skipped []Skip, limit int) error {
-	if len(skipped) <= limit {
-		return nil
-	}
-	return fmt.Errorf("%d samples are refused, max_skipped allows %d: %s", len(skipped), limit, listSkips(skipped, 3))
-}
-
 // readText is a file in UTF-8, gzip'd or not, without a byte order mark.
 func readText(path string, limit setting.Size) ([]byte, error) {
 	f, err := os.Open(path)

@@ -39,6 +39,3 @@ func Varied(s Set) error {
 
 // Scaled is a source that may scale samples of 16 bits.
 type Scaled interface{ Scale16() []int }
-
-// Scale16 is the recipe's range16.
-func (s *Files) Scale16() []int { return s.Range16 }

@@ -24,7 +24,7 @@ func Verify(s Set) []Damage {
 }
 
 // checked is a set that reads more of a sample than an image.
-type checked interface{ check(i int) error }
+type checked interface{ Check(i int) error }
 
 // VerifySamples is Verify of a set of any kind. Rows and texts were read when the source was opened.
 func VerifySamples(s Labelled) []Damage {
@@ -38,7 +38,7 @@ func VerifyContents(s Labelled) ([]Damage, Contents) {
 	more, inDepth := s.(checked)
 	if !images {
 		if inDepth {
-			return verify(s.Len(), more.check), nil
+			return verify(s.Len(), more.Check), nil
 		}
 		return nil, nil
 	}
@@ -48,7 +48,7 @@ func VerifyContents(s Labelled) ([]Damage, Contents) {
 		m := pool.Get().(*Image)
 		defer pool.Put(m)
 		if inDepth {
-			if err := more.check(i); err != nil {
+			if err := more.Check(i); err != nil {
 				return err
 			}
 		}

@@ -111,7 +111,7 @@ func (s *WAV) open(env Env) (*Data, error) {
 		return nil, err
 	}
 	if trained == 0 {
-		return nil, fmt.Errorf("%s: no file is left for the training", env.path(s.Train))
+		return nil, fmt.Errorf("%s: no file is left for the training", env.Path(s.Train))
 	}
 	if err := s.load(kept); err != nil {
 		return nil, err
@@ -139,12 +139,12 @@ func (s *WAV) open(env Env) (*Data, error) {
 
 // list finds the files of both sets.
 func (s *WAV) list(env Env, others *passedOver) (train, test []file, err error) {
-	if train, err = s.below(env.path(s.Train), others); err != nil {
+	if train, err = s.below(env.Path(s.Train), others); err != nil {
 		return nil, nil, err
 	}
 	switch {
 	case s.Test != "":
-		test, err = s.below(env.path(s.Test), others)
+		test, err = s.below(env.Path(s.Test), others)
 	case s.HeldOut != "":
 		held := regexp.MustCompile(s.HeldOut)
 		var rest []file

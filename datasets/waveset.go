@@ -127,8 +127,8 @@ func (w *wave) bytes(start, n int) (b []byte, err error) {
 	return b, err
 }
 
-// check decodes every sample of recording i.
-func (s *waveSet) check(i int) error {
+// Check decodes every sample of recording i.
+func (s *waveSet) Check(i int) error {
 	const most = 1 << 16
 	w := &s.waves[i]
 	out := make([]float32, min(w.Samples, most)*w.Channels)
@@ -145,8 +145,8 @@ func (s *waveSet) check(i int) error {
 	return nil
 }
 
-// facts describes the recordings.
-func (s *waveSet) facts() []Fact {
+// Facts describes the recordings.
+func (s *waveSet) Facts() []Fact {
 	total, lo, hi := 0, s.waves[0].Samples, 0
 	codings := map[string]bool{}
 	for i := range s.waves {
