@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"selfsup/datasets/disk"
 	"selfsup/setting"
 )
 
@@ -70,7 +71,7 @@ func openBundle(at string, wanted []string, memory setting.Size) (*bundle, error
 	for name, c := range b.files {
 		c.data = make([]byte, c.size)
 		if _, err := io.ReadFull(io.NewSectionReader(c.file, 0, c.size), c.data); err != nil {
-			return nil, fmt.Errorf("%s: %w", c.name, noEOF(err))
+			return nil, fmt.Errorf("%s: %w", c.name, disk.NoEOF(err))
 		}
 		c.file.(*os.File).Close()
 		c.file = bytes.NewReader(c.data)
@@ -91,13 +92,13 @@ func (b *bundle) readArchive(wanted []string, limit int64) error {
 		return err
 	}
 	defer f.Close()
-	a, err := newArchive(f)
+	a, err := disk.NewArchive(f)
 	if err != nil {
 		return fmt.Errorf("%s: %w", b.path, err)
 	}
 	left := limit
 	for {
-		h, err := a.next()
+		h, err := a.Next()
 		if err == io.EOF {
 			return nil
 		}
@@ -116,8 +117,8 @@ func (b *bundle) readArchive(wanted []string, limit int64) error {
 			return fmt.Errorf("%s: %s is there twice", b.path, h.Name)
 		}
 		var data bytes.Buffer // grows as data arrives: the header may claim what the archive lacks
-		if _, err := io.CopyN(&data, a.tar, h.Size); err != nil {
-			return fmt.Errorf("%s: %s: %w", b.path, h.Name, noEOF(err))
+		if _, err := io.CopyN(&data, a.Tar, h.Size); err != nil {
+			return fmt.Errorf("%s: %s: %w", b.path, h.Name, disk.NoEOF(err))
 		}
 		b.files[name] = content{name: b.path + ":" + h.Name, size: h.Size, data: data.Bytes(),
 			file: bytes.NewReader(data.Bytes())}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"selfsup/datasets/disk"
 	"slices"
 	"strings"
 )
@@ -60,7 +61,7 @@ func (s *Captions) Open(env Env) (*Data, error) {
 	if err != nil {
 		return fail(err)
 	}
-	var test []file
+	var test []disk.File
 	var split *Split
 	if s.Test == "" {
 		split = &s.Split
@@ -92,43 +93,43 @@ type captionReader struct {
 
 func (r *captionReader) refuse(at string, err error) { r.skipped = append(r.skipped, Skip{at, err}) }
 
-func (r *captionReader) list(path string) (files []file, err error) {
+func (r *captionReader) list(path string) (files []disk.File, err error) {
 	keys := []string{r.Image, r.Caption}
 	if r.Label != "" {
 		keys = append(keys, r.Label)
 	}
-	found, err := readEntries(path, maxList, keys, r.refuse)
+	found, err := disk.ReadEntries(path, maxList, keys, r.refuse)
 	if err != nil {
 		return nil, err
 	}
 	index := map[string]int{}
 	for _, e := range found {
-		f := file{from: disk{}, label: -1}
-		name := filepath.FromSlash(e.values[0][0])
+		f := disk.File{From: disk.ByName{}, Label: -1}
+		name := filepath.FromSlash(e.Values[0][0])
 		if r.Label != "" {
-			f.class = e.values[2][0]
+			f.Class = e.Values[2][0]
 		}
-		f.name = filepath.Join(filepath.Dir(path), name)
-		k, again := index[f.name]
+		f.Name = filepath.Join(filepath.Dir(path), name)
+		k, again := index[f.Name]
 		switch {
-		case len(e.values[0]) > 1:
-			r.refuse(e.at, fmt.Errorf("%q is a list of %d, want one path", r.Image, len(e.values[0])))
+		case len(e.Values[0]) > 1:
+			r.refuse(e.At, fmt.Errorf("%q is a list of %d, want one path", r.Image, len(e.Values[0])))
 		case !filepath.IsLocal(name):
-			r.refuse(e.at, fmt.Errorf("image %q, want a path below the folder of the list", name))
-		case slices.ContainsFunc(e.values[1], func(c string) bool { return strings.TrimSpace(c) == "" }):
-			r.refuse(e.at, fmt.Errorf("%q is empty, want a text", r.Caption))
-		case r.Label != "" && f.class == "":
-			r.refuse(e.at, fmt.Errorf("%q is empty, want a label", r.Label))
-		case again && files[k].class != f.class:
-			r.refuse(e.at, fmt.Errorf("image %q has label %q here and %q before", name, f.class, files[k].class))
-		case !again && r.captions[f.name] != nil:
-			return nil, fmt.Errorf("%s: image %q is in the training list too", e.at, name)
+			r.refuse(e.At, fmt.Errorf("image %q, want a path below the folder of the list", name))
+		case slices.ContainsFunc(e.Values[1], func(c string) bool { return strings.TrimSpace(c) == "" }):
+			r.refuse(e.At, fmt.Errorf("%q is empty, want a text", r.Caption))
+		case r.Label != "" && f.Class == "":
+			r.refuse(e.At, fmt.Errorf("%q is empty, want a label", r.Label))
+		case again && files[k].Class != f.Class:
+			r.refuse(e.At, fmt.Errorf("image %q has label %q here and %q before", name, f.Class, files[k].Class))
+		case !again && r.captions[f.Name] != nil:
+			return nil, fmt.Errorf("%s: image %q is in the training list too", e.At, name)
 		default:
 			if !again {
-				index[f.name] = len(files)
+				index[f.Name] = len(files)
 				files = append(files, f)
 			}
-			r.captions[f.name] = append(r.captions[f.name], e.values[1]...)
+			r.captions[f.Name] = append(r.captions[f.Name], e.Values[1]...)
 		}
 	}
 	return files, nil

@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"fmt"
+	"selfsup/datasets/disk"
 	"slices"
 )
 
@@ -27,7 +28,7 @@ func classNotes(train, test Labelled, classes []string) (notes []string) {
 	say := func(what string, names []string) {
 		if len(names) > 0 {
 			notes = append(notes, fmt.Sprintf("%d of %d classes have %s%s",
-				len(names), len(classes), what, firstFew(": ", names)))
+				len(names), len(classes), what, disk.FirstFew(": ", names)))
 		}
 	}
 	say("no image", empty)

@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"selfsup/datasets/disk"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,8 +57,8 @@ func (s *Clips) Validate() error {
 	switch {
 	case s.Train == "":
 		return errors.New("train is empty; want a directory with a folder of frames for each sequence")
-	case s.ClassDepth < 0 || s.ClassDepth > maxDepth:
-		return fmt.Errorf("class_depth = %d, want 0 to %d", s.ClassDepth, maxDepth)
+	case s.ClassDepth < 0 || s.ClassDepth > disk.MaxDepth:
+		return fmt.Errorf("class_depth = %d, want 0 to %d", s.ClassDepth, disk.MaxDepth)
 	case s.SplitBy != "sequence" && s.SplitBy != "time":
 		return fmt.Errorf(`split_by = %q, want "sequence" or "time"`, s.SplitBy)
 	case s.Length < 1 || s.Length > most || s.Stride < 1 || s.Stride > most || s.Step < 0 || s.Step > most:
@@ -94,7 +95,7 @@ type sequence struct {
 }
 
 type frame struct {
-	file
+	disk.File
 	number int
 }
 
@@ -107,7 +108,7 @@ func (s *Clips) Open(env Env) (*Data, error) {
 	if err := s.Validate(); err != nil {
 		return fail(err)
 	}
-	var others passedOver
+	var others disk.PassedOver
 	train, err := s.below(env.Path(s.Train), &others)
 	if err != nil {
 		return fail(err)
@@ -151,20 +152,20 @@ func (s *Clips) Open(env Env) (*Data, error) {
 var lastNumber = regexp.MustCompile(`^.*?(?P<frame>\d+)\D*$`)
 
 // below finds the sequences of a directory, by name.
-func (s *Clips) below(dir string, others *passedOver) ([]sequence, error) {
-	w := walker{dir: dir, depth: s.ClassDepth, classless: s.ClassDepth == 0}
-	if err := w.walk(dir, 0, "", nil); err != nil {
+func (s *Clips) below(dir string, others *disk.PassedOver) ([]sequence, error) {
+	w := disk.Walker{Dir: dir, Depth: s.ClassDepth, Classless: s.ClassDepth == 0}
+	if err := w.Walk(); err != nil {
 		return nil, err
 	}
-	others.join(w.others)
+	others.Join(w.Others)
 	switch {
-	case len(w.files) == 0:
+	case len(w.Files) == 0:
 		return nil, fmt.Errorf("no images in %s", dir)
-	case w.loose != "" && !w.classless:
+	case w.Loose != "" && !w.Classless:
 		return nil, fmt.Errorf("%s holds frames (%s) that are in no folder, class_depth = %d; set it to 0 if "+
-			"they have no class", dir, w.loose, s.ClassDepth)
-	case w.empty != "":
-		return nil, fmt.Errorf("class %s of %s holds no images; remove the folder, or put frames in it", w.empty, dir)
+			"they have no class", dir, w.Loose, s.ClassDepth)
+	case w.Empty != "":
+		return nil, fmt.Errorf("class %s of %s holds no images; remove the folder, or put frames in it", w.Empty, dir)
 	}
 	pattern := lastNumber
 	if s.Name != "" {
@@ -172,21 +173,21 @@ func (s *Clips) below(dir string, others *passedOver) ([]sequence, error) {
 	}
 	byName := map[string]*sequence{}
 	var order []string
-	for _, f := range w.files {
-		base := filepath.Base(f.name)
+	for _, f := range w.Files {
+		base := filepath.Base(f.Name)
 		if s.Name == "" {
 			base = strings.TrimSuffix(base, filepath.Ext(base))
 		}
 		m := pattern.FindStringSubmatch(base)
 		if m == nil {
-			return nil, fmt.Errorf("%s: no number in the name, or it does not match name = %q", f.name, s.Name)
+			return nil, fmt.Errorf("%s: no number in the name, or it does not match name = %q", f.Name, s.Name)
 		}
 		n, err := strconv.Atoi(m[pattern.SubexpIndex("frame")])
 		if err != nil || n < 0 {
-			return nil, fmt.Errorf("%s: frame %q, want a whole number up to %d", f.name,
+			return nil, fmt.Errorf("%s: frame %q, want a whole number up to %d", f.Name,
 				m[pattern.SubexpIndex("frame")], math.MaxInt)
 		}
-		key, err := filepath.Rel(dir, filepath.Dir(f.name))
+		key, err := filepath.Rel(dir, filepath.Dir(f.Name))
 		if err != nil {
 			return nil, err
 		}
@@ -195,7 +196,7 @@ func (s *Clips) below(dir string, others *passedOver) ([]sequence, error) {
 		}
 		q := byName[key]
 		if q == nil {
-			q = &sequence{name: key, class: f.class}
+			q = &sequence{name: key, class: f.Class}
 			byName[key] = q
 			order = append(order, key)
 		}
@@ -217,7 +218,7 @@ func (q *sequence) sort() error {
 	for i := 1; i < len(q.frames); i++ {
 		d := q.frames[i].number - q.frames[i-1].number
 		if d == 0 {
-			return fmt.Errorf("%s and %s are both frame %d", q.frames[i-1].name, q.frames[i].name, q.frames[i].number)
+			return fmt.Errorf("%s and %s are both frame %d", q.frames[i-1].Name, q.frames[i].Name, q.frames[i].number)
 		}
 		if q.interval == 0 || d < q.interval {
 			q.interval = d
@@ -254,10 +255,10 @@ func (s *Clips) whole(all []sequence) (train, test []sequence) {
 	return train, test
 }
 
-func frames(all []sequence) (files []file) {
+func frames(all []sequence) (files []disk.File) {
 	for _, q := range all {
 		for _, f := range q.frames {
-			files = append(files, f.file)
+			files = append(files, f.File)
 		}
 	}
 	return files

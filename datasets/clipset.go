@@ -40,7 +40,7 @@ func (s *Clips) clips(images Set, sequences []sequence) (*clipSet, error) {
 		run, last := 0, 0 // first image of the part without a gap
 		begin := at
 		for _, f := range q.frames {
-			if at == c.images.Len() || c.images.Name(at) != f.name {
+			if at == c.images.Len() || c.images.Name(at) != f.Name {
 				continue // refused
 			}
 			switch {
@@ -54,7 +54,7 @@ func (s *Clips) clips(images Set, sequences []sequence) (*clipSet, error) {
 			h, w, _ := c.images.Shape(at)
 			if h0, w0, _ := c.images.Shape(begin); h != h0 || w != w0 {
 				return nil, fmt.Errorf("%s is %dx%d, the frames before it are %dx%d; frames of a sequence are "+
-					"of one size", f.name, w, h, w0, h0)
+					"of one size", f.Name, w, h, w0, h0)
 			}
 			last = f.number
 			at++

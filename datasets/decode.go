@@ -10,6 +10,7 @@ import (
 	"image/png"
 	"io"
 
+	"selfsup/datasets/disk"
 	"selfsup/datasets/resample"
 
 	"golang.org/x/image/bmp"
@@ -93,7 +94,7 @@ func (d *Decoder) header(b []byte) (*format, Header, error) {
 		}
 	}
 	if h.config, err = f.config(d.open(b)); err != nil {
-		return nil, h, fmt.Errorf("%s header of %d bytes: %w", f.name, len(b), noEOF(err))
+		return nil, h, fmt.Errorf("%s header of %d bytes: %w", f.name, len(b), disk.NoEOF(err))
 	}
 	h.H, h.W = h.config.Height, h.config.Width
 	limit := d.maxPixels()
@@ -184,7 +185,7 @@ func (d *Decoder) DecodePart(b []byte, dst *Image, choose func(h, w int) resampl
 	err = d.store(stored, f, b, h, t.before(box))
 	d.reader.reset(nil) // lets go of b
 	if err != nil {
-		return fmt.Errorf("%s %dx%d: %w", h.Format, h.config.Width, h.config.Height, noEOF(err))
+		return fmt.Errorf("%s %dx%d: %w", h.Format, h.config.Width, h.config.Height, disk.NoEOF(err))
 	}
 	if d.Channels != 0 {
 		stored.Convert(d.Channels)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"selfsup/datasets/disk"
 	"strings"
 )
 
@@ -41,7 +42,7 @@ func (*Emoji32) Open(Env) (*Data, error) {
 	if err != nil {
 		return nil, fmt.Errorf("datasets: emoji_32: %w", err)
 	}
-	var train, test []file
+	var train, test []disk.File
 	for t := tar.NewReader(z); ; {
 		h, err := t.Next()
 		if err == io.EOF {
@@ -62,7 +63,7 @@ func (*Emoji32) Open(Env) (*Data, error) {
 		if err != nil {
 			return nil, fmt.Errorf("datasets: emoji_32: %s: %w", h.Name, err)
 		}
-		f := file{name: h.Name, class: part[2], from: inMemory(b), size: int64(len(b))}
+		f := disk.File{Name: h.Name, Class: part[2], From: disk.InMemory(b), Size: int64(len(b))}
 		if part[1] == "val" {
 			test = append(test, f)
 		} else {

@@ -3,6 +3,7 @@ package datasets
 import (
 	"errors"
 	"math"
+	"selfsup/datasets/disk"
 	"strings"
 )
 
@@ -20,18 +21,18 @@ type fileIndex struct {
 // parent is what names of a folder or of a shard begin with, and the store that holds the files.
 type parent struct {
 	prefix string
-	from   store
+	from   disk.Store
 }
 
 // span64 is where a file lies in a store of many.
 type span64 struct{ at, size int64 }
 
 // newFileIndex is the index of the files that are kept, in order.
-func newFileIndex(files []file, keep func(i int) bool) (fileIndex, error) {
+func newFileIndex(files []disk.File, keep func(i int) bool) (fileIndex, error) {
 	n, letters, many := 0, 0, false
 	for i := range files {
 		if f := &files[i]; keep(i) {
-			n, letters, many = n+1, letters+len(f.name)-f.cut(), many || f.at != 0 || f.size != 0
+			n, letters, many = n+1, letters+len(f.Name)-baseStart(f), many || f.At != 0 || f.Size != 0
 		}
 	}
 	if letters > math.MaxUint32 {
@@ -49,19 +50,19 @@ func newFileIndex(files []file, keep func(i int) bool) (fileIndex, error) {
 			continue
 		}
 		f := &files[i]
-		x.parent = append(x.parent, x.at(parent{f.name[:f.cut()], f.from}))
-		x.names = append(x.names, f.name[f.cut():]...)
+		x.parent = append(x.parent, x.at(parent{f.Name[:baseStart(f)], f.From}))
+		x.names = append(x.names, f.Name[baseStart(f):]...)
 		x.end = append(x.end, uint32(len(x.names)))
-		x.label = append(x.label, int32(f.label))
+		x.label = append(x.label, int32(f.Label))
 		if many {
-			x.span = append(x.span, span64{f.at, f.size})
+			x.span = append(x.span, span64{f.At, f.Size})
 		}
 	}
 	return x.fileIndex, nil
 }
 
-// cut is where the file's name begins below its folder or shard.
-func (f *file) cut() int { return strings.LastIndexAny(f.name, `/\:`) + 1 }
+// baseStart is where the file's name begins below its folder or shard.
+func baseStart(f *disk.File) int { return strings.LastIndexAny(f.Name, `/\:`) + 1 }
 
 // fileIndexer finds the parent of one file after another.
 type fileIndexer struct {
@@ -71,7 +72,7 @@ type fileIndexer struct {
 
 // at is the number of a parent. Files in memory have each their own.
 func (x *fileIndexer) at(p parent) uint32 {
-	_, lone := p.from.(inMemory) // which does not compare
+	_, lone := p.from.(disk.InMemory) // which does not compare
 	if !lone {
 		if i, ok := x.known[p]; ok {
 			return i
@@ -100,10 +101,10 @@ func (x *fileIndex) name(i int) string {
 }
 
 // file is file i without its class.
-func (x *fileIndex) file(i int) file {
-	f := file{name: x.name(i), label: int(x.label[i]), from: x.parents[x.parent[i]].from}
+func (x *fileIndex) file(i int) disk.File {
+	f := disk.File{Name: x.name(i), Label: int(x.label[i]), From: x.parents[x.parent[i]].from}
 	if x.span != nil {
-		f.at, f.size = x.span[i].at, x.span[i].size
+		f.At, f.Size = x.span[i].at, x.span[i].size
 	}
 	return f
 }

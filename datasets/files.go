@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"selfsup/datasets/disk"
 	"selfsup/datasets/resample"
 	"selfsup/setting"
 )
@@ -63,7 +64,7 @@ const maxResize = 1 << 14
 // worker decodes one file after another; one goroutine uses it at a time.
 type worker struct {
 	Decoder
-	file      file // of a set
+	file      disk.File // of a set
 	bytes     []byte
 	whole     Image // before it is resized
 	out       Image // while it is not kept
@@ -84,16 +85,18 @@ func (s *Files) worker() *worker {
 // something for metadata.
 func (s *Files) limit() int64 { return 8*int64(s.MaxPixels) + 16<<20 }
 
-func (s *Files) read(f *file, w *worker) (err error) {
-	w.bytes, err = f.from.read(f, w.bytes, s.limit())
+func (s *Files) read(f *disk.File, w *worker) (err error) {
+	w.bytes, err = f.From.Read(f, w.bytes, s.limit())
 	return err
 }
 
 // image decodes f to dst, resized.
-func (s *Files) image(f *file, w *worker, dst *Image) error { return s.part(f, w, dst, resample.Whole) }
+func (s *Files) image(f *disk.File, w *worker, dst *Image) error {
+	return s.part(f, w, dst, resample.Whole)
+}
 
 // part decodes at least the chosen box of f to dst; a resized image whole.
-func (s *Files) part(f *file, w *worker, dst *Image, choose func(h, w int) resample.Box) error {
+func (s *Files) part(f *disk.File, w *worker, dst *Image, choose func(h, w int) resample.Box) error {
 	if err := s.read(f, w); err != nil {
 		return err
 	}
@@ -128,7 +131,7 @@ func (w *worker) square(dst *Image, size int) {
 }
 
 // header is the size that image would deliver.
-func (s *Files) header(f *file, w *worker) (shape, error) {
+func (s *Files) header(f *disk.File, w *worker) (shape, error) {
 	if err := s.read(f, w); err != nil {
 		return shape{}, err
 	}

@@ -54,7 +54,7 @@ func (s *fileSet) Bytes(i int, buf []byte) ([]byte, error) {
 		return nil, fmt.Errorf("datasets: no image %d, the set has %d", i, s.files.len())
 	}
 	f := s.files.file(i)
-	return f.from.read(&f, buf, s.opt.limit())
+	return f.From.Read(&f, buf, s.opt.limit())
 }
 
 // Sum implements Summed.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"selfsup/datasets/disk"
 	"slices"
 	"strings"
 )
@@ -72,16 +73,16 @@ func (s *Folder) list(env Env) (l found, err error) {
 	if err != nil {
 		return l, err
 	}
-	l = found{where: where, notes: p.notes}
-	if l.train, err = s.below(p.train, s.Unlabelled, &l); err != nil {
+	l = found{where: where, notes: p.Notes}
+	if l.train, err = s.below(p.Train, s.Unlabelled, &l); err != nil {
 		return l, err
 	}
-	if p.test != "" {
-		l.test, err = s.below(p.test, false, &l)
+	if p.Test != "" {
+		l.test, err = s.below(p.Test, false, &l)
 		return l, err
 	}
 	l.split = &s.Split
-	return l, divided(cmp.Or(s.Train, p.train), l.train) // as the recipe writes it
+	return l, divided(cmp.Or(s.Train, p.Train), l.train) // as the recipe writes it
 }
 
 // Validate checks the settings.
@@ -92,53 +93,83 @@ func (s *Folder) Validate() error {
 	case s.Root != "" && s.Train+s.Test != "":
 		return fmt.Errorf("root = %q with train = %q and test = %q; want root or the other two", s.Root, s.Train,
 			s.Test)
-	case s.ClassDepth < 1 || s.ClassDepth > maxDepth:
-		return fmt.Errorf("class_depth = %d, want 1 to %d", s.ClassDepth, maxDepth)
+	case s.ClassDepth < 1 || s.ClassDepth > disk.MaxDepth:
+		return fmt.Errorf("class_depth = %d, want 1 to %d", s.ClassDepth, disk.MaxDepth)
 	}
 	return errors.Join(s.Split.Validate(), s.Files.Validate())
 }
 
 // dirs is where the images are; test is empty where a share of train is to be taken.
-func (s *Folder) dirs(env Env) (where string, p rootParts, err error) {
+func (s *Folder) dirs(env Env) (where string, p disk.Parts, err error) {
 	if s.Root != "" {
-		p, err = findParts(env.Path(s.Root))
+		p, err = disk.FindParts(env.Path(s.Root))
 		return "folder " + s.Root, p, err
 	}
-	p.train = env.Path(s.Train)
+	p.Train = env.Path(s.Train)
 	if s.Test != "" {
-		p.test = env.Path(s.Test)
-		err = apart(p.train, p.test)
+		p.Test = env.Path(s.Test)
+		err = apart(p.Train, p.Test)
 	}
 	return "folder " + s.Train, p, err
 }
 
 // below finds the images below dir, sorted by name. Links are followed.
-func (s *Folder) below(dir string, unlabelled bool, l *found) ([]file, error) {
+func (s *Folder) below(dir string, unlabelled bool, l *found) ([]disk.File, error) {
 	want := "want " + filepath.Join(dir, "<class>", "*.png") +
 		" (or jpg, gif, bmp, tiff, webp), or the images directly in it"
-	w := walker{dir: dir, depth: s.ClassDepth, classless: unlabelled}
-	if err := w.walk(dir, 0, "", nil); err != nil {
+	w := disk.Walker{Dir: dir, Depth: s.ClassDepth, Classless: unlabelled}
+	if err := w.Walk(); err != nil {
 		return nil, fmt.Errorf("%w; %s", err, want)
 	}
-	l.others.join(w.others)
+	l.others.Join(w.Others)
 	unread := ""
-	if len(w.others) > 0 {
-		unread = "; not read: " + w.others.String()
+	if len(w.Others) > 0 {
+		unread = "; not read: " + w.Others.String()
 	}
 	switch {
-	case len(w.files) == 0:
+	case len(w.Files) == 0:
 		return nil, fmt.Errorf("no images in %s; %s%s", dir, want, unread)
 	case unlabelled:
-		slices.SortFunc(w.files, func(a, b file) int { return strings.Compare(a.name, b.name) })
-	case w.loose != "" && w.classed != "":
+		slices.SortFunc(w.Files, func(a, b disk.File) int { return strings.Compare(a.Name, b.Name) })
+	case w.Loose != "" && w.Classed != "":
 		return nil, fmt.Errorf("%s holds both images (%s) and folders of images (%s); move one, or set "+
-			"unlabelled = true", dir, w.loose, w.classed)
-	case w.empty != "":
-		return nil, fmt.Errorf("class %s of %s holds no images (%s); remove the folder, or put images in it%s", w.empty,
-			dir, strings.Join(extensions, " "), unread)
+			"unlabelled = true", dir, w.Loose, w.Classed)
+	case w.Empty != "":
+		return nil, fmt.Errorf("class %s of %s holds no images (%s); remove the folder, or put images in it%s", w.Empty,
+			dir, strings.Join(disk.ImageExtensions, " "), unread)
 	}
-	return w.files, nil
+	return w.Files, nil
 }
 
 // PathKeys implements Located.
 func (s *Folder) PathKeys() []string { return []string{"root", "train", "test"} }
+
+// divided refuses to take folders train and val for classes.
+func divided(dir string, files []disk.File) error {
+	var train, test string
+	for _, f := range files {
+		name, _, _ := strings.Cut(f.Class, "/")
+		switch low := strings.ToLower(name); {
+		case slices.Contains(disk.TrainNames, low):
+			train = name
+		case slices.Contains(disk.TestNames, low):
+			test = name
+		}
+	}
+	if train != "" && test != "" {
+		return fmt.Errorf("%s holds the folders %s and %s, which would be its classes; write root = %q in place "+
+			"of train (rename them if they are classes)", dir, train, test, dir)
+	}
+	return nil
+}
+
+// apart refuses a test set that lies within the training set, whose images would be both.
+func apart(train, test string) error {
+	for _, d := range [][2]string{{train, test}, {test, train}} {
+		if rel, err := filepath.Rel(d[0], d[1]); err == nil && (rel == "." || filepath.IsLocal(rel)) {
+			return fmt.Errorf("train = %s and test = %s: one lies in the other, so that images would be in both; "+
+				"want folders beside each other", train, test)
+		}
+	}
+	return nil
+}

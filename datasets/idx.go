@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"selfsup/datasets/disk"
 	"strconv"
 )
 
@@ -166,7 +167,8 @@ func ReadIDX(r io.Reader, name string) (*IDXArray, error) {
 	}
 	var head [4]byte
 	if k, err := io.ReadFull(in, head[:]); err != nil {
-		return nil, fmt.Errorf("datasets: %s: %d bytes, want an IDX header of at least 4 (%w)", name, k, noEOF(err))
+		return nil, fmt.Errorf("datasets: %s: %d bytes, want an IDX header of at least 4 (%w)", name, k,
+			disk.NoEOF(err))
 	}
 	if head[0] != 0 || head[1] != 0 {
 		return nil,
@@ -185,7 +187,7 @@ func ReadIDX(r io.Reader, name string) (*IDXArray, error) {
 		var size [4]byte
 		if _, err := io.ReadFull(in, size[:]); err != nil {
 			return nil, fmt.Errorf("datasets: %s: the header ends at size %d of %d (%w)", name, i+1, len(a.Shape),
-				noEOF(err))
+				disk.NoEOF(err))
 		}
 		d := int64(binary.BigEndian.Uint32(size[:]))
 		a.Shape[i] = int(d)
@@ -199,7 +201,7 @@ func ReadIDX(r io.Reader, name string) (*IDXArray, error) {
 	k, err := io.Copy(&data, io.LimitReader(in, total))
 	if err != nil {
 		return nil, fmt.Errorf("datasets: %s: byte %d of %d that the header %v claims: %w", name, k, total, a.Shape,
-			noEOF(err))
+			disk.NoEOF(err))
 	}
 	if k < total {
 		return nil, fmt.Errorf("datasets: %s: %d bytes of data, the header %v claims %d: the file is truncated", name,
@@ -211,7 +213,7 @@ func ReadIDX(r io.Reader, name string) (*IDXArray, error) {
 		return nil, fmt.Errorf("datasets: %s: more data than the %d bytes the header %v claims, from byte %d of "+
 			"the unpacked file on", name, total, a.Shape, 4+4*int64(len(a.Shape))+total)
 	case err != io.EOF:
-		return nil, fmt.Errorf("datasets: %s: after %d bytes of data: %w", name, total, noEOF(err))
+		return nil, fmt.Errorf("datasets: %s: after %d bytes of data: %w", name, total, disk.NoEOF(err))
 	}
 	a.Data = data.Bytes()
 	return a, nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"selfsup/datasets/disk"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -77,21 +78,21 @@ func (s *Masks) Open(env Env) (*Data, error) {
 	if err != nil {
 		return fail(err)
 	}
-	p := pairer{Masks: s, masks: map[string]file{}}
-	train, err := p.below(dir.train)
+	p := pairer{Masks: s, masks: map[string]disk.File{}}
+	train, err := p.below(dir.Train)
 	if err != nil {
 		return fail(err)
 	}
-	var test []file
+	var test []disk.File
 	var split *Split
-	if dir.test == "" {
+	if dir.Test == "" {
 		split = &s.Split
-	} else if test, err = p.below(dir.test); err != nil {
+	} else if test, err = p.below(dir.Test); err != nil {
 		return fail(err)
 	}
 	kept := p.check(&train, &test)
 	d, err := openFiles(found{where: "masks: " + strings.TrimPrefix(where, "folder "), train: train, test: test,
-		split: split, skipped: p.skipped, others: p.others, notes: dir.notes}, s.Files)
+		split: split, skipped: p.skipped, others: p.others, notes: dir.Notes}, s.Files)
 	if err != nil {
 		return nil, err
 	}
@@ -105,15 +106,15 @@ func (s *Masks) Open(env Env) (*Data, error) {
 // pairer finds the mask of each image.
 type pairer struct {
 	*Masks
-	masks   map[string]file // by the image's path
+	masks   map[string]disk.File // by the image's path
 	skipped []Skip
-	others  passedOver
+	others  disk.PassedOver
 }
 
 func (p *pairer) refuse(name string, err error) { p.skipped = append(p.skipped, Skip{name, err}) }
 
 // below is the images of a part that have a mask.
-func (p *pairer) below(dir string) (paired []file, err error) {
+func (p *pairer) below(dir string) (paired []disk.File, err error) {
 	images, err := p.named(filepath.Join(dir, p.ImageIn), "")
 	if err != nil {
 		return nil, err
@@ -122,24 +123,24 @@ func (p *pairer) below(dir string) (paired []file, err error) {
 	if err != nil {
 		return nil, err
 	}
-	byKey := map[string]file{}
+	byKey := map[string]disk.File{}
 	for _, m := range masks {
-		byKey[m.class] = m
+		byKey[m.Class] = m
 	}
 	for _, f := range images {
-		m, ok := byKey[f.class]
+		m, ok := byKey[f.Class]
 		if !ok {
-			p.refuse(f.name, fmt.Errorf("no mask %s.*", filepath.Join(dir, p.MaskIn, f.class+p.Suffix)))
+			p.refuse(f.Name, fmt.Errorf("no mask %s.*", filepath.Join(dir, p.MaskIn, f.Class+p.Suffix)))
 			continue
 		}
-		delete(byKey, f.class)
-		f.class = ""
-		p.masks[f.name] = m
+		delete(byKey, f.Class)
+		f.Class = ""
+		p.masks[f.Name] = m
 		paired = append(paired, f)
 	}
 	for _, m := range masks {
-		if _, left := byKey[m.class]; left {
-			p.refuse(m.name, fmt.Errorf("a mask without an image %s.*", filepath.Join(dir, p.ImageIn, m.class)))
+		if _, left := byKey[m.Class]; left {
+			p.refuse(m.Name, fmt.Errorf("a mask without an image %s.*", filepath.Join(dir, p.ImageIn, m.Class)))
 		}
 	}
 	return paired, nil
@@ -147,15 +148,15 @@ func (p *pairer) below(dir string) (paired []file, err error) {
 
 // named lists the images below a folder; class is their path in it without suffix and extension. Those without the
 // suffix are passed over.
-func (p *pairer) named(dir, suffix string) (files []file, err error) {
-	w := walker{dir: dir, classless: true}
-	if err := w.walk(dir, 0, "", nil); err != nil {
+func (p *pairer) named(dir, suffix string) (files []disk.File, err error) {
+	w := disk.Walker{Dir: dir, Classless: true}
+	if err := w.Walk(); err != nil {
 		return nil, err
 	}
-	p.others.join(w.others)
+	p.others.Join(w.Others)
 	seen := map[string]string{}
-	for _, f := range w.files {
-		rel, err := filepath.Rel(dir, f.name)
+	for _, f := range w.Files {
+		rel, err := filepath.Rel(dir, f.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -164,10 +165,10 @@ func (p *pairer) named(dir, suffix string) (files []file, err error) {
 			continue
 		}
 		if other := seen[key]; other != "" {
-			return nil, fmt.Errorf("%s and %s differ in the extension alone; remove one", other, f.name)
+			return nil, fmt.Errorf("%s and %s differ in the extension alone; remove one", other, f.Name)
 		}
-		seen[key] = f.name
-		f.class = key
+		seen[key] = f.Name
+		f.Class = key
 		files = append(files, f)
 	}
 	if len(files) == 0 {
@@ -177,8 +178,8 @@ func (p *pairer) named(dir, suffix string) (files []file, err error) {
 }
 
 // check reads every mask, and drops the images whose mask is refused. It returns the masks that fit the memory.
-func (p *pairer) check(lists ...*[]file) map[string]Image {
-	all := []file{}
+func (p *pairer) check(lists ...*[]disk.File) map[string]Image {
+	all := []disk.File{}
 	for _, l := range lists {
 		all = append(all, *l...)
 	}
@@ -191,7 +192,7 @@ func (p *pairer) check(lists ...*[]file) map[string]Image {
 		if err != nil {
 			return // the image is refused when it is decoded
 		}
-		mask := p.masks[all[i].name]
+		mask := p.masks[all[i].Name]
 		if errs[i] = d.mask(&mask, &w.out, image); errs[i] != nil {
 			return
 		}
@@ -201,12 +202,12 @@ func (p *pairer) check(lists ...*[]file) map[string]Image {
 	})
 	at := 0
 	for _, l := range lists {
-		var good []file
+		var good []disk.File
 		for _, f := range *l {
 			if errs[at] == nil {
 				good = append(good, f)
 			} else {
-				p.refuse(p.masks[f.name].name, errs[at])
+				p.refuse(p.masks[f.Name].Name, errs[at])
 			}
 			at++
 		}
@@ -217,13 +218,13 @@ func (p *pairer) check(lists ...*[]file) map[string]Image {
 	}
 	kept := map[string]Image{}
 	for i, f := range all {
-		kept[f.name] = masks[i]
+		kept[f.Name] = masks[i]
 	}
 	return kept
 }
 
 // size is the size of an image as its file has it.
-func (s *Files) size(f *file, w *worker) (shape, error) {
+func (s *Files) size(f *disk.File, w *worker) (shape, error) {
 	whole := *s
 	whole.Resize = 0
 	return whole.header(f, w)

@@ -3,11 +3,12 @@ package datasets
 import (
 	"fmt"
 
+	"selfsup/datasets/disk"
 	"selfsup/datasets/resample"
 )
 
 // mask decodes a mask of an image of a size to dst, resized.
-func (d *maskDecoding) mask(f *file, dst *Image, size shape) error {
+func (d *maskDecoding) mask(f *disk.File, dst *Image, size shape) error {
 	w := d.workers.Get().(*worker)
 	defer d.workers.Put(w)
 	m := &w.values
@@ -46,7 +47,7 @@ func nearest(dst, m *Image, size int) {
 // maskSet is images with masks.
 type maskSet struct {
 	*fileSet
-	masks    []file
+	masks    []disk.File
 	kept     []Image // nil: on demand
 	names    []string
 	decoding *maskDecoding
@@ -73,7 +74,7 @@ func (s *maskSet) Mask(i int, dst *Image) error {
 		err = s.decoding.mask(&s.masks[i], dst, size)
 	}
 	if err != nil {
-		return fmt.Errorf("datasets: %s: %w", s.masks[i].name, err)
+		return fmt.Errorf("datasets: %s: %w", s.masks[i].Name, err)
 	}
 	return nil
 }

@@ -8,18 +8,19 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"selfsup/datasets/disk"
 	"selfsup/internal/room"
 )
 
 // found is the files of a source.
 type found struct {
-	where       string   // begins the errors
-	classes     []string // that the files' labels count
-	train, test []file   // test may be empty
+	where       string      // begins the errors
+	classes     []string    // that the files' labels count
+	train, test []disk.File // test may be empty
 	// where test is empty, the share of the images that decode that becomes it; nil: there is no test set
 	split   *Split
 	skipped []Skip // what the source refused before
-	others  passedOver
+	others  disk.PassedOver
 	notes   []string
 }
 
@@ -44,10 +45,10 @@ func openFiles(l found, opt Files) (*Data, error) {
 	}
 	opt.Memory = keepable(opt.Memory, room.Left())
 	got := opt.survey(all)
-	d := &Data{Skipped: l.skipped, Notes: append(l.notes, l.others.notes()...)}
+	d := &Data{Skipped: l.skipped, Notes: append(l.notes, l.others.Notes()...)}
 	for i, err := range got.errs {
 		if err != nil {
-			d.Skipped = append(d.Skipped, Skip{all[i].name, err})
+			d.Skipped = append(d.Skipped, Skip{all[i].Name, err})
 		}
 	}
 	if len(d.Skipped) > opt.MaxSkipped {
@@ -99,7 +100,7 @@ func openFiles(l found, opt Files) (*Data, error) {
 
 // held says which files are of the test set: those from a place on, or, where there are none, the share of a split of
 // those that decode.
-func (v *survey) held(from int, all []file, split *Split) []bool {
+func (v *survey) held(from int, all []disk.File, split *Split) []bool {
 	held := make([]bool, len(all))
 	for i := from; i < len(all); i++ {
 		held[i] = true
@@ -111,7 +112,7 @@ func (v *survey) held(from int, all []file, split *Split) []bool {
 	var rows []int
 	for i, f := range all {
 		if v.errs[i] == nil {
-			classes, rows = append(classes, f.class), append(rows, i)
+			classes, rows = append(classes, f.Class), append(rows, i)
 		}
 	}
 	for k, h := range split.held(classes) {
@@ -121,7 +122,7 @@ func (v *survey) held(from int, all []file, split *Split) []bool {
 }
 
 // emptied refuses a training set that lost every image of a class.
-func emptied(where string, s *fileSet, files []file, skipped []Skip) error {
+func emptied(where string, s *fileSet, files []disk.File, skipped []Skip) error {
 	if len(skipped) == 0 || s.Len() == 0 {
 		return nil
 	}
@@ -132,9 +133,9 @@ func emptied(where string, s *fileSet, files []file, skipped []Skip) error {
 		}
 	}
 	for _, f := range files {
-		if f.label >= 0 && left[f.label] == 0 {
+		if f.Label >= 0 && left[f.Label] == 0 {
 			return fmt.Errorf("datasets: %s: every training image of class %q is refused: %s", where,
-				s.classes[f.label], listSkips(skipped, 3))
+				s.classes[f.Label], listSkips(skipped, 3))
 		}
 	}
 	return nil
@@ -149,7 +150,7 @@ type survey struct {
 }
 
 // survey decodes every file, or reads its header where the settings allow it and the images will not be kept.
-func (s *Files) survey(files []file) *survey {
+func (s *Files) survey(files []disk.File) *survey {
 	got := &survey{shapes: make([]shape, len(files)), sums: make([]uint32, len(files)), errs: make([]error, len(files))}
 	if !s.Verify {
 		s.each(files, func(i int, w *worker) {
@@ -181,7 +182,7 @@ func (s *Files) survey(files []file) *survey {
 }
 
 // each calls do for every file, on every core.
-func (s *Files) each(files []file, do func(i int, w *worker)) {
+func (s *Files) each(files []disk.File, do func(i int, w *worker)) {
 	if s.progress == nil {
 		parallelWith(len(files), s.worker, do)
 		return
@@ -226,18 +227,18 @@ func (v *survey) unify(s *Files) {
 }
 
 // labelled gives every file the number of its class, or -1 where that is empty.
-func labelled(train, test []file) ([]string, error) {
-	list := func(files []file) []string {
+func labelled(train, test []disk.File) ([]string, error) {
+	list := func(files []disk.File) []string {
 		classes := make([]string, len(files))
 		for i, f := range files {
-			classes[i] = f.class
+			classes[i] = f.Class
 		}
 		return classes
 	}
 	classes, err := classNames(list(train), list(test))
-	for _, files := range [][]file{train, test} {
+	for _, files := range [][]disk.File{train, test} {
 		for i := range files {
-			files[i].label = classIndex(classes, files[i].class)
+			files[i].Label = classIndex(classes, files[i].Class)
 		}
 	}
 	return classes, err

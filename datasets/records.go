@@ -8,6 +8,7 @@ import (
 	"io"
 	"sync"
 
+	"selfsup/datasets/disk"
 	"selfsup/setting"
 )
 
@@ -80,10 +81,10 @@ func (r *records) readLabels(at int) error {
 		for i := range c.size / int64(r.record()) {
 			head := make([]byte, r.labels)
 			if _, err := io.ReadFull(in, head); err != nil {
-				return fmt.Errorf("%s: %w", c.name, noEOF(err))
+				return fmt.Errorf("%s: %w", c.name, disk.NoEOF(err))
 			}
 			if _, err := in.Discard(r.record() - r.labels); err != nil {
-				return fmt.Errorf("%s: %w", c.name, noEOF(err))
+				return fmt.Errorf("%s: %w", c.name, disk.NoEOF(err))
 			}
 			if int(head[at]) >= len(r.classes) {
 				return fmt.Errorf("%s: label %d of image %d, want 0 to %d", c.name, head[at], i, len(r.classes)-1)
@@ -142,7 +143,7 @@ func (r *records) raw(i int, use func(b []byte)) error {
 	}
 	defer r.buffers.Put(buf)
 	if k, err := c.file.ReadAt(*buf, int64(row)*int64(n)); k < n {
-		return fmt.Errorf("datasets: %s: image %d: %w", c.name, row, noEOF(err))
+		return fmt.Errorf("datasets: %s: image %d: %w", c.name, row, disk.NoEOF(err))
 	}
 	use(*buf)
 	return nil

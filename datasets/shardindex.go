@@ -10,6 +10,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"selfsup/datasets/disk"
 	"slices"
 	"strings"
 )
@@ -19,7 +20,7 @@ type indexer struct {
 	*Shards
 	left    int64 // memory for compressed shards
 	skipped []Skip
-	others  passedOver
+	others  disk.PassedOver
 
 	progress func(done, total int)
 }
@@ -29,10 +30,10 @@ func (x *indexer) refuse(name string, err error) {
 }
 
 // patterns indexes every shard that the patterns name.
-func (x *indexer) patterns(env Env, patterns []string) (files []file, err error) {
+func (x *indexer) patterns(env Env, patterns []string) (files []disk.File, err error) {
 	seen := map[string]bool{}
 	for _, p := range patterns {
-		shards, err := expand(env.Path(p))
+		shards, err := disk.Expand(env.Path(p))
 		if err != nil {
 			return nil, err
 		}
@@ -53,7 +54,7 @@ func (x *indexer) patterns(env Env, patterns []string) (files []file, err error)
 
 // sample is the files of one key.
 type sample struct {
-	image    file
+	image    disk.File
 	ext      string // of the image
 	label    string
 	labelled bool
@@ -61,15 +62,15 @@ type sample struct {
 }
 
 // shard indexes one tar file.
-func (x *indexer) shard(name string) ([]file, error) {
+func (x *indexer) shard(name string) ([]disk.File, error) {
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, bare(err)
+		return nil, disk.Bare(err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, bare(err)
+		return nil, disk.Bare(err)
 	}
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("not a regular file")
@@ -78,12 +79,12 @@ func (x *indexer) shard(name string) ([]file, error) {
 }
 
 // entries indexes a tar of so many bytes, whose files are at their places in a store.
-func (x *indexer) entries(name string, f tarSource, size int64, from store) ([]file, error) {
-	a, err := newArchive(f)
+func (x *indexer) entries(name string, f disk.TarSource, size int64, from disk.Store) ([]disk.File, error) {
+	a, err := disk.NewArchive(f)
 	if err != nil {
 		return nil, err
 	}
-	s := shard{indexer: x, name: name, archive: a, size: size, from: from, samples: map[string]*sample{}}
+	s := shard{indexer: x, name: name, Archive: a, size: size, from: from, samples: map[string]*sample{}}
 	if err := s.index(); err != nil {
 		return nil, err
 	}
@@ -93,17 +94,17 @@ func (x *indexer) entries(name string, f tarSource, size int64, from store) ([]f
 // shard is one tar file that is read.
 type shard struct {
 	*indexer
-	*archive
+	*disk.Archive
 	name    string
 	size    int64
-	from    store
+	from    disk.Store
 	samples map[string]*sample
 	order   []string
 }
 
 func (s *shard) index() error {
 	for last := "the beginning"; ; {
-		h, err := s.next()
+		h, err := s.Next()
 		if err == io.EOF {
 			return nil
 		}
@@ -134,7 +135,7 @@ func plain(h *tar.Header) error {
 	case !filepath.IsLocal(h.Name) || strings.Contains(h.Name, `\`) || slices.Contains(strings.Split(h.Name, "/"),
 		".."):
 		return errors.New("an absolute path, or one with .. or a backslash; want a path below the shard")
-	case sparse(h):
+	case disk.Sparse(h):
 		return errors.New("a sparse file, want a regular file")
 	}
 	return nil
@@ -148,11 +149,11 @@ func (s *shard) entry(h *tar.Header) error {
 	if stem == "" || ext == "" {
 		return nil
 	}
-	isImage := ext == s.Image || s.Image == "" && slices.Contains(extensions, path.Ext("."+ext))
+	isImage := ext == s.Image || s.Image == "" && slices.Contains(disk.ImageExtensions, path.Ext("."+ext))
 	labelExt, _, _ := strings.Cut(s.Label, ".")
 	isLabel := s.Label != "" && ext == labelExt
 	if !isImage && !isLabel {
-		s.others.add(s.name+":"+h.Name, "."+ext)
+		s.others.Add(s.name+":"+h.Name, "."+ext)
 		return nil
 	}
 	one := s.samples[dir+stem]
@@ -176,16 +177,16 @@ func (s *shard) entry(h *tar.Header) error {
 
 // place notes where the image is, or reads it from a compressed shard.
 func (s *shard) place(one *sample, h *tar.Header) error {
-	one.image = file{name: s.name + ":" + h.Name, size: h.Size}
-	if s.file != nil {
-		at, err := s.at()
+	one.image = disk.File{Name: s.name + ":" + h.Name, Size: h.Size}
+	if s.File != nil {
+		at, err := s.At()
 		if err != nil {
 			return err
 		}
 		if h.Size > s.size-at {
 			return fmt.Errorf("%d bytes from byte %d on, and the shard ends at %d: it is truncated", h.Size, at, s.size)
 		}
-		one.image.at, one.image.from = at, s.from
+		one.image.At, one.image.From = at, s.from
 		return nil
 	}
 	if limit := s.limit(); h.Size > limit {
@@ -197,10 +198,10 @@ func (s *shard) place(one *sample, h *tar.Header) error {
 			".tar, or raise memory", s.Memory)
 	}
 	var b bytes.Buffer // grows as data arrives: the header may claim what the shard lacks
-	if _, err := io.CopyN(&b, s.tar, h.Size); err != nil {
-		return noEOF(err)
+	if _, err := io.CopyN(&b, s.Tar, h.Size); err != nil {
+		return disk.NoEOF(err)
 	}
-	one.image.from = inMemory(b.Bytes())
+	one.image.From = disk.InMemory(b.Bytes())
 	return nil
 }
 
@@ -210,9 +211,9 @@ func (s *shard) readLabel(one *sample, h *tar.Header) error {
 		one.fault = fmt.Errorf("%s has %d bytes, want at most %d", path.Base(h.Name), h.Size, maxLabelFile)
 		return nil
 	}
-	b, err := io.ReadAll(s.tar)
+	b, err := io.ReadAll(s.Tar)
 	if err != nil {
-		return noEOF(err)
+		return disk.NoEOF(err)
 	}
 	ext, key, isJSON := strings.Cut(s.Label, ".")
 	if !isJSON {
@@ -240,39 +241,26 @@ func jsonLabel(b []byte, key string) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("no key %q", key)
 	}
-	text, err := jsonText(raw)
+	text, err := disk.JSONText(raw)
 	if err != nil {
 		return "", fmt.Errorf("%q is %w", key, err)
 	}
 	return text, nil
 }
 
-// jsonText is a text that is not empty, or an integer.
-func jsonText(raw json.RawMessage) (string, error) {
-	var text string
-	if json.Unmarshal(raw, &text) == nil && text != "" {
-		return text, nil
-	}
-	var number int64
-	if json.Unmarshal(raw, &number) == nil && string(raw) != "null" {
-		return fmt.Sprint(number), nil
-	}
-	return "", fmt.Errorf("%.40s, want a string or an integer", raw)
-}
-
 // files is the samples that have all they need, in the order of the shard.
-func (s *shard) files() (files []file) {
+func (s *shard) files() (files []disk.File) {
 	for _, key := range s.order {
 		one := s.samples[key]
 		switch {
 		case one.ext == "":
 			s.refuse(s.name+":"+key, errors.New("a label without an image"))
 		case one.fault != nil:
-			s.refuse(one.image.name, one.fault)
+			s.refuse(one.image.Name, one.fault)
 		case s.Label != "" && !one.labelled:
-			s.refuse(one.image.name, fmt.Errorf(`no label .%s (label = "" reads shards without labels)`, s.Label))
+			s.refuse(one.image.Name, fmt.Errorf(`no label .%s (label = "" reads shards without labels)`, s.Label))
 		default:
-			one.image.class = one.label
+			one.image.Class = one.label
 			files = append(files, one.image)
 		}
 	}

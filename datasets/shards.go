@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"selfsup/datasets/disk"
 	"slices"
 	"strconv"
 	"strings"
@@ -71,7 +72,7 @@ func (s *Shards) Open(env Env) (*Data, error) {
 }
 
 // open makes the sets of the files that were found.
-func (x *indexer) open(train, test []file) (*Data, error) {
+func (x *indexer) open(train, test []disk.File) (*Data, error) {
 	classes, train, test, err := x.classes(train, test)
 	if err != nil {
 		return nil, fmt.Errorf("datasets: shards: %w", err)
@@ -109,11 +110,11 @@ func (s *Shards) Validate() error {
 }
 
 // classes turns the labels into numbers. A label that names no class is refused.
-func (x *indexer) classes(train, test []file) (classes []string, tr, te []file, err error) {
+func (x *indexer) classes(train, test []disk.File) (classes []string, tr, te []disk.File, err error) {
 	if x.Label == "" {
-		for _, files := range [][]file{train, test} {
+		for _, files := range [][]disk.File{train, test} {
 			for i := range files {
-				files[i].label = -1
+				files[i].Label = -1
 			}
 		}
 		return nil, train, test, nil
@@ -124,7 +125,7 @@ func (x *indexer) classes(train, test []file) (classes []string, tr, te []file, 
 	numeric, top, word := 0, 0, -1 // the first label that is no number
 	all := slices.Concat(train, test)
 	for i := range all {
-		v, err := strconv.Atoi(all[i].class)
+		v, err := strconv.Atoi(all[i].Class)
 		switch {
 		case err == nil:
 			numeric++
@@ -139,7 +140,7 @@ func (x *indexer) classes(train, test []file) (classes []string, tr, te []file, 
 	if !numbers && numeric > 0 && len(x.Classes) == 0 {
 		return nil, nil, nil, fmt.Errorf("%s: label %q is no number, and %d of %d are; name the classes with "+
 			"classes = [...] if that is meant",
-			all[word].name, all[word].class, numeric, len(all))
+			all[word].Name, all[word].Class, numeric, len(all))
 	}
 	if !numbers && len(x.Classes) == 0 {
 		classes, err = labelled(train, test)
@@ -165,13 +166,13 @@ func (x *indexer) classes(train, test []file) (classes []string, tr, te []file, 
 		v, err := strconv.Atoi(class)
 		return v, err == nil && v >= 0 && v < len(names)
 	}
-	keep := func(files []file) (kept []file) {
+	keep := func(files []disk.File) (kept []disk.File) {
 		for _, f := range files {
 			var ok bool
-			if f.label, ok = label(f.class); ok {
+			if f.Label, ok = label(f.Class); ok {
 				kept = append(kept, f)
 			} else {
-				x.refuse(f.name, fmt.Errorf("label %q, want %s", f.class, expectedLabels(names, numbers)))
+				x.refuse(f.Name, fmt.Errorf("label %q, want %s", f.Class, expectedLabels(names, numbers)))
 			}
 		}
 		return kept
@@ -180,10 +181,10 @@ func (x *indexer) classes(train, test []file) (classes []string, tr, te []file, 
 }
 
 // unseen is the least number that is no file's label.
-func unseen(files []file) (gap int) {
+func unseen(files []disk.File) (gap int) {
 	seen := map[int]bool{}
 	for _, f := range files {
-		if v, err := strconv.Atoi(f.class); err == nil {
+		if v, err := strconv.Atoi(f.Class); err == nil {
 			seen[v] = true
 		}
 	}
@@ -207,13 +208,13 @@ func expectedLabels(names []string, numbers bool) string {
 // hold open.
 type tarFile string
 
-func (p tarFile) read(f *file, buf []byte, limit int64) ([]byte, error) {
+func (p tarFile) Read(f *disk.File, buf []byte, limit int64) ([]byte, error) {
 	in, err := os.Open(string(p))
 	if err != nil {
-		return nil, bare(err)
+		return nil, disk.Bare(err)
 	}
 	defer in.Close()
-	return readAt(in, f, buf, limit)
+	return disk.ReadAt(in, f, buf, limit)
 }
 
 // PathKeys implements Located.

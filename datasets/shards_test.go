@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"selfsup/datasets/disk"
 	"selfsup/datasets/filetest"
 	"selfsup/setting"
 )
@@ -266,27 +267,6 @@ func TestShardsOnDemand(t *testing.T) {
 	}
 }
 
-func TestExpand(t *testing.T) {
-	for _, c := range []struct{ pattern, want, message string }{
-		{"a.tar", "a.tar", ""},
-		{"a-{008..011}.tar", "a-008.tar a-009.tar a-010.tar a-011.tar", ""},
-		{"{a,b}{1..2}", "a1 a2 b1 b2", ""},
-		{"{9..11}", "9 10 11", ""},
-		{"{0..9999999999}", "", "more than 1048576 numbers"},
-		{"{0..999999}{0..999999}", "", "more than 1048576 names"},
-		{"{3..1}", "", "want a number and one not below it"},
-		{"{a", "", "{ without }"},
-		{"{a{b}}", "", "one inside another"},
-		{"[", "", "syntax error in pattern"},
-	} {
-		got, err := expand(c.pattern)
-		if strings.Join(got, " ") != c.want || (err == nil) != (c.message == "") || err != nil &&
-			!strings.Contains(err.Error(), c.message) {
-			t.Errorf("%s: got %q (%v), want %q %s", c.pattern, got, err, c.want, c.message)
-		}
-	}
-}
-
 // FuzzShards holds that no shard, whatever it claims, does more than fail. Nothing goes through a file, so that
 // thousands are tried a second.
 func FuzzShards(f *testing.F) {
@@ -308,8 +288,8 @@ func FuzzShards(f *testing.F) {
 		var err error
 		took := filetest.MemoryOf(func() {
 			x := indexer{Shards: s, left: int64(s.Memory)}
-			var train []file
-			if train, err = x.entries("s.tar", bytes.NewReader(in), int64(len(in)), inMemory(in)); err == nil {
+			var train []disk.File
+			if train, err = x.entries("s.tar", bytes.NewReader(in), int64(len(in)), disk.InMemory(in)); err == nil {
 				d, err = x.open(train, nil)
 			}
 		})

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"selfsup/datasets/disk"
 	"selfsup/setting"
 )
 
@@ -62,7 +63,7 @@ func (s *SOTU) open() (*Data, error) {
 	if column == "decade" {
 		column = "year"
 	}
-	entries, err := csvEntries("sotu.csv", b, []string{"text", column, "split"}, func(at string, err error) {
+	entries, err := disk.CSVEntries("sotu.csv", b, []string{"text", column, "split"}, func(at string, err error) {
 		refused = fmt.Errorf("%s: %w", at, err)
 	})
 	if err == nil {
@@ -73,11 +74,11 @@ func (s *SOTU) open() (*Data, error) {
 	}
 	var all []passage
 	for _, e := range entries {
-		class := e.values[1][0]
+		class := e.Values[1][0]
 		if s.Label == "decade" {
 			class = class[:3] + "0s"
 		}
-		all = append(all, passage{at: e.at, text: e.values[0][0], class: class, part: e.values[2][0]})
+		all = append(all, passage{at: e.At, text: e.Values[0][0], class: class, part: e.Values[2][0]})
 	}
 	train, test, err := divideByPart(all)
 	if err != nil {

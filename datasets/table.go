@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"selfsup/datasets/disk"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -40,7 +41,7 @@ type Table struct {
 	Decimal     string   `toml:"decimal"`     // mark before the decimals of a number: "." or ","
 	Thousands   string   `toml:"thousands"`   // between groups of three digits: "," "." " " or "'"; empty: nothing
 	Split
-	Limits
+	disk.Limits
 
 	embedded []byte // the text of train where that is part of the program
 }
@@ -48,7 +49,7 @@ type Table struct {
 // NewTable keeps a fifth of the rows for the test.
 func NewTable() *Table {
 	return &Table{Missing: []string{"", "?", "NA", "N/A", "nan", "NaN"}, Decimal: ".", Split: Split{TestFraction: 0.2},
-		Limits: DefaultLimits()}
+		Limits: disk.DefaultLimits()}
 }
 
 // Column is a feature of a table.
@@ -127,7 +128,7 @@ func (s *Table) Validate() error {
 	case s.Thousands == s.Decimal:
 		return fmt.Errorf("thousands = %q is the mark of decimals too", s.Thousands)
 	}
-	if s.Separator == "" && kind(s.Train) != ".csv" && kind(s.Train) != ".tsv" {
+	if s.Separator == "" && disk.TextKind(s.Train) != ".csv" && disk.TextKind(s.Train) != ".tsv" {
 		return fmt.Errorf("train = %q, want a file named .csv or .tsv, or one of these with .gz; or set separator",
 			s.Train)
 	}

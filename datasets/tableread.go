@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"math"
+	"selfsup/datasets/disk"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -33,7 +34,7 @@ func (r *tableReader) first() (*rows, error) {
 	if err := r.roles(f); err != nil {
 		return nil, err
 	}
-	if err := f.check(); err != nil {
+	if err := f.Check(); err != nil {
 		return nil, err
 	}
 	if err := r.infer(f); err != nil {
@@ -48,33 +49,33 @@ func (r *tableReader) next() (*rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Equal(f.names, r.names) {
-		return nil, fmt.Errorf("%s:1: columns %q, want those of the training file: %q", r.path, f.names, r.names)
+	if !slices.Equal(f.Names, r.names) {
+		return nil, fmt.Errorf("%s:1: columns %q, want those of the training file: %q", r.path, f.Names, r.names)
 	}
-	if err := f.check(); err != nil {
+	if err := f.Check(); err != nil {
 		return nil, err
 	}
 	return r.read(f)
 }
 
-func (r *tableReader) file() (*csvFile, error) {
+func (r *tableReader) file() (*disk.CSV, error) {
 	b := r.embedded
 	if b == nil {
 		var err error
-		if b, err = readText(r.path, r.Memory); err != nil {
+		if b, err = disk.ReadText(r.path, r.Memory); err != nil {
 			return nil, err
 		}
 	}
-	comma := separator(r.path)
+	comma := disk.Separator(r.path)
 	if r.Separator != "" {
 		comma, _ = utf8.DecodeRuneInString(r.Separator)
 	}
-	return readCSV(r.path, comma, b)
+	return disk.ReadCSV(r.path, comma, b)
 }
 
 // roles finds the settings' columns in the header, and passes over those that hold nothing to learn from.
-func (r *tableReader) roles(f *csvFile) error {
-	r.names = f.names
+func (r *tableReader) roles(f *disk.CSV) error {
+	r.names = f.Names
 	for _, name := range slices.Concat(r.Numeric, r.Categorical, r.Ignore, r.targets()) {
 		if !slices.Contains(r.names, name) {
 			return fmt.Errorf("%s:1: no column %q, the header has %q", r.path, name, r.names[:min(len(r.names), 50)])
@@ -86,21 +87,21 @@ func (r *tableReader) roles(f *csvFile) error {
 		case name == r.Target && name != "":
 			r.target = i
 		case slices.Contains(r.Ignore, name):
-		case name == "" && f.blank[i] && f.rows > 0:
+		case name == "" && f.Blank[i] && f.Rows > 0:
 			r.pass(fmt.Sprintf("column %d", i+1), "it has neither a name nor values")
 		case name == "" && i == 0:
 			r.pass("column 1", "it has no name, as the index that pandas and R write")
 		case name == "":
 			return fmt.Errorf(
 				`%s: column %d has no name, and values; name it in the header, or pass over it with ignore = [""]`,
-				f.place(i), i+1)
+				f.Place(i), i+1)
 		case name == "Unnamed: 0" && i == 0 && !slices.Contains(slices.Concat(r.Numeric, r.Categorical), name):
 			r.pass("column "+name, "pandas names a column without a name so; it is an index")
 		default:
 			r.columns = append(r.columns, i)
 		}
 	}
-	if f.extra {
+	if f.Extra {
 		r.pass("fields", "every row ends with an empty one more than the header has")
 	}
 	if len(r.columns) == 0 {
@@ -135,13 +136,13 @@ func (n *tally) suspicious() bool { return n.others > 0 && 10*n.like >= 9*n.othe
 // infer decides which columns are numeric: those that are declared, and those whose values all are numbers. Where most
 // are and some are not, the file is likelier damaged than the column categorical, and the recipe must say; so it must
 // where values look like numbers and are none.
-func (r *tableReader) infer(f *csvFile) error {
+func (r *tableReader) infer(f *disk.CSV) error {
 	columns := slices.Clone(r.columns)
 	if r.Regression {
 		columns = append(columns, r.target)
 	}
 	seen := make([]tally, len(columns))
-	err := f.each(func(string, error) {}, func(c *csv.Reader, row []string) {
+	err := f.Each(func(string, error) {}, func(c *csv.Reader, row []string) {
 		for k, i := range columns {
 			n := &seen[k]
 			switch _, percent, ok := r.format.parse(row[i]); {
@@ -202,11 +203,11 @@ const fewValues = 10
 
 // suspect refuses a column whose values are numbers of another format, or are nearly all different and look like
 // numbers; others may be categories. Of a column that is declared to hold numbers, rows without one are refused later.
-func (r *tableReader) suspect(f *csvFile, column int, n *tally, declared bool) error {
+func (r *tableReader) suspect(f *disk.CSV, column int, n *tally, declared bool) error {
 	fits := slices.Repeat([]bool{true}, len(otherFormats))
 	different := map[string]bool{}
 	total := 0
-	err := f.each(func(string, error) {}, func(_ *csv.Reader, row []string) {
+	err := f.Each(func(string, error) {}, func(_ *csv.Reader, row []string) {
 		v := row[column]
 		if slices.Contains(r.Missing, v) {
 			return
@@ -250,7 +251,7 @@ func (r *tableReader) at(c *csv.Reader, field int) string {
 }
 
 // read takes in the rows; those that are wrong are refused.
-func (r *tableReader) read(f *csvFile) (*rows, error) {
+func (r *tableReader) read(f *disk.CSV) (*rows, error) {
 	n := len(r.columns)
 	out := &rows{name: r.path, passed: r.passed, cells: make([][]float64, n), words: make([]*dictionary, n),
 		columns: make([]Column, n)}
@@ -266,7 +267,7 @@ func (r *tableReader) read(f *csvFile) (*rows, error) {
 	}
 	refuse := func(at string, err error) { r.skipped = append(r.skipped, Skip{at, err}) }
 	values := make([]float64, len(r.columns))
-	err := f.each(refuse, func(c *csv.Reader, row []string) {
+	err := f.Each(refuse, func(c *csv.Reader, row []string) {
 		for k, i := range r.columns {
 			if v, ok := r.value(k, row[i]); ok {
 				values[k] = v

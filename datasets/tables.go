@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+	"selfsup/datasets/disk"
 )
 
 //go:embed embedded/letter/letter.csv.gz
@@ -42,7 +43,7 @@ func (*Satellite) Open(env Env) (*Data, error) { return openEmbedded("satellite"
 
 // openEmbedded reads a table that is part of the program, whose last column is the label.
 func openEmbedded(name string, file []byte, env Env) (*Data, error) {
-	in, err := gunzip(bytes.NewReader(file))
+	in, err := disk.Gunzip(bytes.NewReader(file))
 	if err != nil {
 		return nil, fmt.Errorf("datasets: %s: %w", name, err)
 	}

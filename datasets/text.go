@@ -3,6 +3,7 @@ package datasets
 import (
 	"errors"
 	"fmt"
+	"selfsup/datasets/disk"
 	"slices"
 	"sort"
 	"strings"
@@ -32,13 +33,13 @@ type Text struct {
 	Part   string `toml:"split"`  // column or key that says train, val, valid or test; empty: none
 	Symbols
 	Split
-	Limits
+	disk.Limits
 }
 
 // NewText takes each line for a text and keeps a fifth for the test.
 func NewText() *Text {
 	return &Text{Unit: "lines", Window: 256, Text: "text", Symbols: DefaultSymbols(),
-		Split: Split{TestFraction: 0.2}, Limits: DefaultLimits()}
+		Split: Split{TestFraction: 0.2}, Limits: disk.DefaultLimits()}
 }
 
 // Validate checks the settings.
@@ -120,7 +121,7 @@ func (s *Text) open(env Env) (*Data, error) {
 	}
 	p, err := s.sets(train, test, r.skipped)
 	if err == nil {
-		p.Notes = r.others.notes()
+		p.Notes = r.others.Notes()
 	}
 	return p, err
 }
@@ -150,12 +151,12 @@ func (s *Text) sets(train, test []passage, skipped []Skip) (*Data, error) {
 func divideByPart(all []passage) (train, test []passage, err error) {
 	for _, t := range all {
 		switch {
-		case slices.Contains(trainNames, strings.ToLower(t.part)):
+		case slices.Contains(disk.TrainNames, strings.ToLower(t.part)):
 			train = append(train, t)
-		case slices.Contains(testNames, strings.ToLower(t.part)):
+		case slices.Contains(disk.TestNames, strings.ToLower(t.part)):
 			test = append(test, t)
 		default:
-			return nil, nil, fmt.Errorf("%s: split %q, want train or one of %q", t.at, t.part, testNames)
+			return nil, nil, fmt.Errorf("%s: split %q, want train or one of %q", t.at, t.part, disk.TestNames)
 		}
 	}
 	return train, test, nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"selfsup/datasets/disk"
 	"strings"
 )
 
@@ -11,7 +12,7 @@ import (
 type textReader struct {
 	*Text
 	skipped []Skip
-	others  passedOver
+	others  disk.PassedOver
 }
 
 func (r *textReader) refuse(at string, err error) { r.skipped = append(r.skipped, Skip{at, err}) }
@@ -25,7 +26,7 @@ func (r *textReader) path(path string) (all []passage, err error) {
 	case info.IsDir():
 		return r.dir(path)
 	}
-	switch kind(path) {
+	switch disk.TextKind(path) {
 	case ".txt":
 		if r.Label != "" || r.Part != "" {
 			return nil, fmt.Errorf("%s: label = %q and split = %q name columns, and a .txt file has none", path,
@@ -47,10 +48,10 @@ func (r *textReader) entries(path string) (all []passage, err error) {
 			keys = append(keys, k)
 		}
 	}
-	found, err := readEntries(path, r.Memory, keys, r.refuse)
+	found, err := disk.ReadEntries(path, r.Memory, keys, r.refuse)
 	for _, e := range found {
-		p := passage{at: e.at, text: strings.Join(e.values[0], "\n")}
-		rest := e.values[1:]
+		p := passage{at: e.At, text: strings.Join(e.Values[0], "\n")}
+		rest := e.Values[1:]
 		if r.Label != "" {
 			p.class, rest = rest[0][0], rest[1:]
 		}
@@ -59,9 +60,9 @@ func (r *textReader) entries(path string) (all []passage, err error) {
 		}
 		switch {
 		case strings.TrimSpace(p.text) == "":
-			r.refuse(e.at, fmt.Errorf("%q is empty, want a text", r.Text.Text))
+			r.refuse(e.At, fmt.Errorf("%q is empty, want a text", r.Text.Text))
 		case r.Label != "" && p.class == "":
-			r.refuse(e.at, fmt.Errorf("%q is empty, want a label", r.Label))
+			r.refuse(e.At, fmt.Errorf("%q is empty, want a label", r.Label))
 		default:
 			all = append(all, p)
 		}
@@ -75,24 +76,24 @@ func (r *textReader) dir(dir string) (all []passage, err error) {
 		return nil, fmt.Errorf("%s: label = %q and split = %q name columns, and a directory has none", dir, r.Label,
 			r.Part)
 	}
-	w := walker{dir: dir, depth: 1, accept: []string{".txt", ".txt.gz"}}
-	if err := w.walk(dir, 0, "", nil); err != nil {
+	w := disk.Walker{Dir: dir, Depth: 1, Accept: []string{".txt", ".txt.gz"}}
+	if err := w.Walk(); err != nil {
 		return nil, err
 	}
-	r.others.join(w.others)
+	r.others.Join(w.Others)
 	switch {
-	case len(w.files) == 0:
+	case len(w.Files) == 0:
 		return nil, fmt.Errorf("no .txt files in %s", dir)
-	case w.loose != "" && w.classed != "":
-		return nil, fmt.Errorf("%s holds both texts (%s) and folders of texts (%s); move one", dir, w.loose, w.classed)
-	case w.empty != "":
-		return nil, fmt.Errorf("class %s of %s holds no .txt files; remove the folder, or put texts in it", w.empty,
+	case w.Loose != "" && w.Classed != "":
+		return nil, fmt.Errorf("%s holds both texts (%s) and folders of texts (%s); move one", dir, w.Loose, w.Classed)
+	case w.Empty != "":
+		return nil, fmt.Errorf("class %s of %s holds no .txt files; remove the folder, or put texts in it", w.Empty,
 			dir)
 	}
-	for _, f := range w.files {
-		found, err := r.file(f.name, f.class)
+	for _, f := range w.Files {
+		found, err := r.file(f.Name, f.Class)
 		if err != nil {
-			r.refuse(f.name, err)
+			r.refuse(f.Name, err)
 		}
 		all = append(all, found...)
 	}
@@ -101,7 +102,7 @@ func (r *textReader) dir(dir string) (all []passage, err error) {
 
 // file cuts a .txt file into texts.
 func (r *textReader) file(path, class string) (all []passage, err error) {
-	b, err := readText(path, r.Memory)
+	b, err := disk.ReadText(path, r.Memory)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/color"
 
+	"selfsup/datasets/disk"
 	"selfsup/datasets/resample"
 )
 
@@ -47,7 +48,7 @@ func (d *Decoder) Values(b []byte, dst *Values) (err error) {
 	}
 	d.reader.reset(nil) // lets go of b
 	if err != nil {
-		return fmt.Errorf("%s %dx%d: %w", h.Format, h.config.Width, h.config.Height, noEOF(err))
+		return fmt.Errorf("%s %dx%d: %w", h.Format, h.config.Width, h.config.Height, disk.NoEOF(err))
 	}
 	if t.needed() {
 		dst.resize(h.H, h.W)

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 
+	"selfsup/datasets/disk"
 	"selfsup/setting"
 )
 
@@ -83,7 +84,7 @@ func (s *WAV) open(env Env) (*Data, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
-	var others passedOver
+	var others disk.PassedOver
 	train, test, err := s.list(env, &others)
 	if err != nil {
 		return nil, err
@@ -96,7 +97,7 @@ func (s *WAV) open(env Env) (*Data, error) {
 	trained := 0
 	for i, err := range errs {
 		if err != nil {
-			skipped = append(skipped, Skip{all[i].name, err})
+			skipped = append(skipped, Skip{all[i].Name, err})
 			continue
 		}
 		kept = append(kept, waves[i])
@@ -130,7 +131,7 @@ func (s *WAV) open(env Env) (*Data, error) {
 	if channels == 0 {
 		channels = kept[0].Channels
 	}
-	p := &Data{Train: &waveSet{kept[:trained], classes, channels}, Skipped: skipped, Notes: others.notes()}
+	p := &Data{Train: &waveSet{kept[:trained], classes, channels}, Skipped: skipped, Notes: others.Notes()}
 	if len(kept) > trained {
 		p.Test = &waveSet{kept[trained:], classes, channels}
 	}
@@ -138,7 +139,7 @@ func (s *WAV) open(env Env) (*Data, error) {
 }
 
 // list finds the files of both sets.
-func (s *WAV) list(env Env, others *passedOver) (train, test []file, err error) {
+func (s *WAV) list(env Env, others *disk.PassedOver) (train, test []disk.File, err error) {
 	if train, err = s.below(env.Path(s.Train), others); err != nil {
 		return nil, nil, err
 	}
@@ -147,9 +148,9 @@ func (s *WAV) list(env Env, others *passedOver) (train, test []file, err error) 
 		test, err = s.below(env.Path(s.Test), others)
 	case s.HeldOut != "":
 		held := regexp.MustCompile(s.HeldOut)
-		var rest []file
+		var rest []disk.File
 		for _, f := range train {
-			if held.MatchString(filepath.Base(f.name)) {
+			if held.MatchString(filepath.Base(f.Name)) {
 				test = append(test, f)
 			} else {
 				rest = append(rest, f)
@@ -185,36 +186,36 @@ func (s *WAV) divide(kept []wave) (divided []wave, trained int) {
 }
 
 // below finds the files below a directory, with their classes.
-func (s *WAV) below(dir string, others *passedOver) ([]file, error) {
-	w := walker{dir: dir, depth: 1, classless: s.Label != "", accept: []string{".wav", ".wave"}}
-	if err := w.walk(dir, 0, "", nil); err != nil {
+func (s *WAV) below(dir string, others *disk.PassedOver) ([]disk.File, error) {
+	w := disk.Walker{Dir: dir, Depth: 1, Classless: s.Label != "", Accept: []string{".wav", ".wave"}}
+	if err := w.Walk(); err != nil {
 		return nil, err
 	}
-	others.join(w.others)
+	others.Join(w.Others)
 	switch {
-	case len(w.files) == 0:
+	case len(w.Files) == 0:
 		return nil, fmt.Errorf("no .wav files in %s", dir)
-	case w.loose != "" && w.classed != "":
+	case w.Loose != "" && w.Classed != "":
 		return nil, fmt.Errorf("%s holds both files (%s) and folders of files (%s); move one, or take labels "+
-			"from the names", dir, w.loose, w.classed)
-	case w.empty != "":
-		return nil, fmt.Errorf("class %s of %s holds no .wav files; remove the folder, or put files in it", w.empty,
+			"from the names", dir, w.Loose, w.Classed)
+	case w.Empty != "":
+		return nil, fmt.Errorf("class %s of %s holds no .wav files; remove the folder, or put files in it", w.Empty,
 			dir)
 	}
 	name := regexp.MustCompile(s.FileName)
-	for i := range w.files {
-		f := &w.files[i]
-		m := name.FindStringSubmatch(filepath.Base(f.name))
+	for i := range w.Files {
+		f := &w.Files[i]
+		m := name.FindStringSubmatch(filepath.Base(f.Name))
 		if m == nil {
-			return nil, fmt.Errorf("%s: the name does not match name = %q", f.name, s.FileName)
+			return nil, fmt.Errorf("%s: the name does not match name = %q", f.Name, s.FileName)
 		}
 		if s.Label != "" {
-			if f.class = m[name.SubexpIndex(s.Label)]; f.class == "" {
-				return nil, fmt.Errorf("%s: the group %s of name = %q is empty", f.name, s.Label, s.FileName)
+			if f.Class = m[name.SubexpIndex(s.Label)]; f.Class == "" {
+				return nil, fmt.Errorf("%s: the group %s of name = %q is empty", f.Name, s.Label, s.FileName)
 			}
 		}
 	}
-	return w.files, nil
+	return w.Files, nil
 }
 
 // agree refuses files of another rate or number of channels.

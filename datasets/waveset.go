@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"selfsup/datasets/disk"
 	"slices"
 	"strings"
 )
@@ -17,11 +18,11 @@ type wave struct {
 }
 
 // readHeaders reads the headers on every core.
-func readHeaders(files []file) ([]wave, []error) {
+func readHeaders(files []disk.File) ([]wave, []error) {
 	waves, errs := make([]wave, len(files)), make([]error, len(files))
 	parallel(len(files), func(i int) {
-		waves[i].name, waves[i].class = files[i].name, files[i].class
-		errs[i] = withFile(files[i].name, func(f io.ReaderAt, size int64) (err error) {
+		waves[i].name, waves[i].class = files[i].Name, files[i].Class
+		errs[i] = withFile(files[i].Name, func(f io.ReaderAt, size int64) (err error) {
 			waves[i].WAVHeader, err = ReadWAVHeader(f, size)
 			return err
 		})
@@ -34,13 +35,13 @@ func withFile(name string, do func(f io.ReaderAt, size int64) error) error {
 	info, err := os.Stat(name)
 	switch {
 	case err != nil:
-		return bare(err)
+		return disk.Bare(err)
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("not a regular file (%v)", info.Mode().Type())
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return bare(err)
+		return disk.Bare(err)
 	}
 	defer f.Close()
 	return do(f, info.Size())

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"selfsup/datasets/disk"
 )
 
 // WAVHeader is what the chunks of a WAV file say.
@@ -83,7 +84,7 @@ func readFull(in io.ReaderAt, b []byte, at, size int64) (int, error) {
 		if err == nil || err == io.EOF {
 			err = fmt.Errorf("the file ends at byte %d, want %d", size, at+int64(len(b)))
 		}
-		return n, bare(err)
+		return n, disk.Bare(err)
 	}
 	return n, nil
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"selfsup/datasets"
+	"selfsup/datasets/disk"
 	"selfsup/datasets/pack"
 	"selfsup/experiment/folder"
 	"selfsup/recipes"
@@ -66,7 +67,7 @@ func openPack(path string) (*Opened, error) {
 func openFolder(path string, skipped int) (*Opened, error) {
 	s := datasets.NewFolder()
 	s.MaxSkipped = skipped
-	if datasets.HasParts(path) {
+	if disk.HasParts(path) {
 		s.Root = path
 	} else {
 		s.Train = path

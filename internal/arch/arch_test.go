@@ -14,7 +14,7 @@ import (
 // layers lists the packages from the bottom up; a package may import its own layer's children and everything below.
 // Prefixes match whole path elements; the longest wins.
 var layers = [][]string{
-	{"selfsup", "internal", "setting", "recipes/overlay", "datasets/raster", "datasets/resample"},
+	{"selfsup", "internal", "setting", "recipes/overlay", "datasets/disk", "datasets/raster", "datasets/resample"},
 	{"datasets", "graph/cpu/kern", "graph/ir"},
 	{"graph/plan", "graph/op", "graph/ref", "graph/cpu"},
 	{"graph", "graph/device"},

@@ -1,4 +1,4 @@
-package datasets
+package disk
 
 import (
 	"errors"
@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// expand is the files that a pattern names, in order: {a,b} and {007..012} each in turn as in a shell, then * ? [...]
+// Expand is the files that a pattern names, in order: {a,b} and {007..012} each in turn as in a shell, then * ? [...]
 // in sorted order. A name without * ? [...] is kept whether there is such a file or not.
-func expand(pattern string) ([]string, error) {
+func Expand(pattern string) ([]string, error) {
 	names, err := braces(pattern)
 	if err != nil {
 		return nil, fmt.Errorf("pattern %s: %w", pattern, err)

@@ -1,4 +1,4 @@
-package datasets
+package disk
 
 import (
 	"fmt"
@@ -9,19 +9,19 @@ import (
 	"strings"
 )
 
-// walker collects the images, or files of another kind, below a directory in sorted order, with the folders that name
+// Walker collects the images, or files of another kind, below a directory in sorted order, with the folders that name
 // their classes.
-type walker struct {
-	dir       string
-	depth     int // folders in a class's name
-	classless bool
-	accept    []string // ends of the files' names; nil: extensions of images
+type Walker struct {
+	Dir       string
+	Depth     int // folders in a class's name
+	Classless bool
+	Accept    []string // ends of the files' names; nil: ImageExtensions
 
-	files   []file
-	loose   string // an image without a class, relative to dir
-	classed string // a class
-	empty   string // a class without images
-	others  passedOver
+	Files   []File
+	Loose   string // an image without a class, relative to dir
+	Classed string // a class
+	Empty   string // a class without images
+	Others  PassedOver
 }
 
 // folderEntry is what a folder holds.
@@ -57,12 +57,17 @@ type level struct {
 	info os.FileInfo
 }
 
-const maxDepth = 32
+// MaxDepth is how many folders may lie in each other.
+const MaxDepth = 32
 
-var extensions = []string{".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
+// ImageExtensions are the ends of the names of images.
+var ImageExtensions = []string{".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
 
-// walk enters a folder; class is the path from dir to it as far as it names a class, above the folders that lead here.
-func (w *walker) walk(folder string, depth int, class string, above []level) error {
+// Walk fills the lists.
+func (w *Walker) Walk() error { return w.enter(w.Dir, 0, "", nil) }
+
+// enter walks a folder; class is the path from dir to it as far as it names a class, above the folders that lead here.
+func (w *Walker) enter(folder string, depth int, class string, above []level) error {
 	info, err := os.Stat(folder)
 	if err != nil {
 		return err
@@ -72,8 +77,8 @@ func (w *walker) walk(folder string, depth int, class string, above []level) err
 			return fmt.Errorf("%s leads back to %s, a folder above it; remove the link", folder, a.path)
 		}
 	}
-	if depth > maxDepth {
-		return fmt.Errorf("%s: more than %d folders deep", folder, maxDepth)
+	if depth > MaxDepth {
+		return fmt.Errorf("%s: more than %d folders deep", folder, MaxDepth)
 	}
 	entries, err := readFolder(folder)
 	if err != nil {
@@ -82,16 +87,16 @@ func (w *walker) walk(folder string, depth int, class string, above []level) err
 	if err := w.clash(folder, depth, entries); err != nil {
 		return err
 	}
-	before := len(w.files)
+	before := len(w.Files)
 	for _, e := range entries {
 		at := filepath.Join(folder, e.name)
 		switch {
 		case e.folder:
 			below := class
-			if depth < w.depth && !w.classless {
+			if depth < w.Depth && !w.Classless {
 				below = path.Join(class, e.name)
 			}
-			if err := w.walk(at, depth+1, below, append(above, level{folder, info})); err != nil {
+			if err := w.enter(at, depth+1, below, append(above, level{folder, info})); err != nil {
 				return err
 			}
 		case w.accepts(e.name):
@@ -99,46 +104,46 @@ func (w *walker) walk(folder string, depth int, class string, above []level) err
 				return err
 			}
 		default:
-			w.others.add(at, filepath.Ext(e.name))
+			w.Others.Add(at, filepath.Ext(e.name))
 		}
 	}
-	if depth == w.depth && !w.classless && len(w.files) == before && w.empty == "" {
-		w.empty = class
+	if depth == w.Depth && !w.Classless && len(w.Files) == before && w.Empty == "" {
+		w.Empty = class
 	}
 	return nil
 }
 
-func (w *walker) accepts(name string) bool {
+func (w *Walker) accepts(name string) bool {
 	name = strings.ToLower(name)
-	if w.accept == nil {
-		return slices.Contains(extensions, filepath.Ext(name))
+	if w.Accept == nil {
+		return slices.Contains(ImageExtensions, filepath.Ext(name))
 	}
-	return slices.ContainsFunc(w.accept, func(end string) bool { return strings.HasSuffix(name, end) })
+	return slices.ContainsFunc(w.Accept, func(end string) bool { return strings.HasSuffix(name, end) })
 }
 
-func (w *walker) found(at string, depth int, class string) error {
-	f := file{name: at, from: disk{}, label: -1}
+func (w *Walker) found(at string, depth int, class string) error {
+	f := File{Name: at, From: ByName{}, Label: -1}
 	switch {
-	case w.classless:
+	case w.Classless:
 	case depth == 0:
-		if w.loose == "" {
-			w.loose = filepath.Base(at)
+		if w.Loose == "" {
+			w.Loose = filepath.Base(at)
 		}
-	case depth < w.depth:
-		return fmt.Errorf("%s is %d folders deep, class_depth = %d", at, depth, w.depth)
+	case depth < w.Depth:
+		return fmt.Errorf("%s is %d folders deep, class_depth = %d", at, depth, w.Depth)
 	default:
-		f.class = class
-		if w.classed == "" {
-			w.classed = class
+		f.Class = class
+		if w.Classed == "" {
+			w.Classed = class
 		}
 	}
-	w.files = append(w.files, f)
+	w.Files = append(w.Files, f)
 	return nil
 }
 
 // clash refuses class folders that differ in case alone: on another system they would be one.
-func (w *walker) clash(folder string, depth int, entries []folderEntry) error {
-	if w.classless || depth >= w.depth {
+func (w *Walker) clash(folder string, depth int, entries []folderEntry) error {
+	if w.Classless || depth >= w.Depth {
 		return nil
 	}
 	seen := map[string]string{}

@@ -1,4 +1,4 @@
-package datasets
+package disk
 
 import (
 	"bytes"
@@ -10,23 +10,23 @@ import (
 	"strings"
 )
 
-// csvFile is a CSV or TSV file as programs write them: columns without a name are known by their place, and every row
+// CSV is a CSV or TSV file as programs write them: columns without a name are known by their place, and every row
 // may end with one separator more than the header.
-type csvFile struct {
+type CSV struct {
 	path  string
 	comma rune
 	text  []byte
-	names []string // of the header; empty: no name
-	blank []bool   // of each column: no row holds anything in it
-	extra bool     // every row ends with a separator more than the header
-	rows  int      // below the header
+	Names []string // of the header; empty: no name
+	Blank []bool   // of each column: no row holds anything in it
+	Extra bool     // every row ends with a separator more than the header
+	Rows  int      // below the header
 	whole int      // of them as long as the header, or with the separator more
 	first string   // where the first other row leaves off, and why
 }
 
-// readCSV reads the header and counts the rows.
-func readCSV(path string, comma rune, text []byte) (*csvFile, error) {
-	f := &csvFile{path: path, comma: comma, text: text}
+// ReadCSV reads the header and counts the rows.
+func ReadCSV(path string, comma rune, text []byte) (*CSV, error) {
+	f := &CSV{path: path, comma: comma, text: text}
 	r := f.reader()
 	names, err := r.Read()
 	if err == io.EOF {
@@ -35,42 +35,42 @@ func readCSV(path string, comma rune, text []byte) (*csvFile, error) {
 	if err != nil {
 		return nil, csvError(path, err)
 	}
-	f.names = slices.Clone(names)
-	for i, name := range f.names {
+	f.Names = slices.Clone(names)
+	for i, name := range f.Names {
 		if strings.TrimSpace(name) == "" {
-			f.names[i] = ""
-		} else if slices.Contains(f.names[:i], name) {
+			f.Names[i] = ""
+		} else if slices.Contains(f.Names[:i], name) {
 			line, column := r.FieldPos(i)
 			return nil, fmt.Errorf("%s:%d:%d: a second column %q; names must differ", path, line, column, name)
 		}
 	}
-	f.blank = slices.Repeat([]bool{true}, len(f.names))
+	f.Blank = slices.Repeat([]bool{true}, len(f.Names))
 	return f, f.count(r)
 }
 
-func (f *csvFile) reader() *csv.Reader {
+func (f *CSV) reader() *csv.Reader {
 	r := csv.NewReader(bytes.NewReader(f.text))
 	r.Comma, r.ReuseRecord = f.comma, true
 	return r
 }
 
 // count reads the rows below the header.
-func (f *csvFile) count(r *csv.Reader) error {
-	n, same, more := len(f.names), 0, 0
+func (f *CSV) count(r *csv.Reader) error {
+	n, same, more := len(f.Names), 0, 0
 	for {
 		row, err := r.Read()
 		switch {
 		case err == io.EOF:
-			f.extra = more > 0 && more == f.rows
+			f.Extra = more > 0 && more == f.Rows
 			f.whole = same
-			if f.extra {
+			if f.Extra {
 				f.whole = more
 			}
 			return nil
 		case err != nil && !errors.Is(err, csv.ErrFieldCount):
 			return csvError(f.path, err)
 		}
-		f.rows++
+		f.Rows++
 		if len(row) == n {
 			same++
 		} else {
@@ -78,42 +78,42 @@ func (f *csvFile) count(r *csv.Reader) error {
 				more++
 			}
 			if f.first == "" {
-				at, err := ragged(f.path, r, row, f.names)
+				at, err := ragged(f.path, r, row, f.Names)
 				f.first = fmt.Sprintf("%s: %v", at, err)
 			}
 		}
 		for i, v := range row[:min(len(row), n)] {
-			f.blank[i] = f.blank[i] && v == ""
+			f.Blank[i] = f.Blank[i] && v == ""
 		}
 	}
 }
 
-// check refuses a file without a row of the header's length.
-func (f *csvFile) check() error {
+// Check refuses a file without a row of the header's length.
+func (f *CSV) Check() error {
 	switch {
-	case f.rows == 0:
+	case f.Rows == 0:
 		return fmt.Errorf("%s: no rows below the header", f.path)
 	case f.whole == 0:
-		return fmt.Errorf("%s; so it is in all %d rows", f.first, f.rows)
+		return fmt.Errorf("%s; so it is in all %d rows", f.first, f.Rows)
 	}
 	return nil
 }
 
-// each calls do for every row of the header's length; others go to refuse.
-func (f *csvFile) each(refuse func(at string, err error), do func(c *csv.Reader, row []string)) error {
+// Each calls do for every row of the header's length; others go to refuse.
+func (f *CSV) Each(refuse func(at string, err error), do func(c *csv.Reader, row []string)) error {
 	r := f.reader()
 	if _, err := r.Read(); err != nil {
 		return csvError(f.path, err)
 	}
-	for n := len(f.names); ; {
+	for n := len(f.Names); ; {
 		row, err := r.Read()
 		switch {
 		case err == io.EOF:
 			return nil
-		case f.extra && len(row) == n+1:
+		case f.Extra && len(row) == n+1:
 			do(r, row[:n])
 		case errors.Is(err, csv.ErrFieldCount):
-			refuse(ragged(f.path, r, row, f.names))
+			refuse(ragged(f.path, r, row, f.Names))
 		case err != nil:
 			return csvError(f.path, err)
 		default:
@@ -122,8 +122,8 @@ func (f *csvFile) each(refuse func(at string, err error), do func(c *csv.Reader,
 	}
 }
 
-// place is file:line:column of a column's name.
-func (f *csvFile) place(column int) string {
+// Place is file:line:column of a column's name.
+func (f *CSV) Place(column int) string {
 	r := f.reader()
 	r.Read()
 	line, at := r.FieldPos(column)

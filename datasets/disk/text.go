@@ -1,4 +1,4 @@
-package datasets
+package disk
 
 import (
 	"bytes"
@@ -37,8 +37,8 @@ func (s *Limits) Validate() error {
 	return nil
 }
 
-// readText is a file in UTF-8, gzip'd or not, without a byte order mark.
-func readText(path string, limit setting.Size) ([]byte, error) {
+// ReadText is a file in UTF-8, gzip'd or not, without a byte order mark.
+func ReadText(path string, limit setting.Size) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -56,14 +56,14 @@ func readText(path string, limit setting.Size) ([]byte, error) {
 	}
 	in := io.Reader(f)
 	if info.Size() > 1 {
-		if in, err = gunzip(f); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, noEOF(err))
+		if in, err = Gunzip(f); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, NoEOF(err))
 		}
 	}
 	b, err := io.ReadAll(io.LimitReader(in, int64(limit)+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s: after %d bytes: %w", path, len(b), noEOF(err))
+		return nil, fmt.Errorf("%s: after %d bytes: %w", path, len(b), NoEOF(err))
 	case int64(len(b)) > int64(limit):
 		return nil, fmt.Errorf("%s: unpacks to more than memory = %v", path, limit)
 	}
@@ -97,78 +97,79 @@ func place(path string, b []byte, at int) string {
 	return fmt.Sprintf("%s:%d:%d", path, line, at-bytes.LastIndexByte(b[:at], '\n'))
 }
 
-// kind is the extension of a text file without .gz, in lower case.
-func kind(path string) string {
+// TextKind is the extension of a text file without .gz, in lower case.
+func TextKind(path string) string {
 	low := strings.ToLower(path)
 	return filepath.Ext(strings.TrimSuffix(low, ".gz"))
 }
 
-// separator is the separator of a table by its file's name.
-func separator(path string) rune {
-	if kind(path) == ".tsv" {
+// Separator is the separator of a table by its file's name.
+func Separator(path string) rune {
+	if TextKind(path) == ".tsv" {
 		return '\t'
 	}
 	return ','
 }
 
-// entry is what a line of a CSV, TSV or JSONL file holds under the keys that are asked for; JSON may hold several texts
+// Entry is what a line of a CSV, TSV or JSONL file holds under the keys that are asked for; JSON may hold several texts
 // under one.
-type entry struct {
-	at     string // file:line
-	values [][]string
+type Entry struct {
+	At     string // file:line
+	Values [][]string
 }
 
-// readEntries reads the fields of each line. What one line does wrong goes to refuse.
-func readEntries(path string, limit setting.Size, keys []string, refuse func(at string, err error)) ([]entry, error) {
-	b, err := readText(path, limit)
+// ReadEntries reads the fields of each line. What one line does wrong goes to refuse.
+func ReadEntries(path string, limit setting.Size, keys []string, refuse func(at string, err error)) ([]Entry, error) {
+	b, err := ReadText(path, limit)
 	if err != nil {
 		return nil, err
 	}
-	switch kind(path) {
+	switch TextKind(path) {
 	case ".csv", ".tsv":
-		return csvEntries(path, b, keys, refuse)
+		return CSVEntries(path, b, keys, refuse)
 	case ".jsonl", ".ndjson":
 		return jsonEntries(path, b, keys, refuse), nil
 	}
 	return nil, fmt.Errorf("%s: want a file named .csv, .tsv or .jsonl, or one of these with .gz", path)
 }
 
-func csvEntries(path string, b []byte, keys []string, refuse func(at string, err error)) (all []entry, err error) {
-	f, err := readCSV(path, separator(path), b)
+// CSVEntries is ReadEntries of a table in memory.
+func CSVEntries(path string, b []byte, keys []string, refuse func(at string, err error)) (all []Entry, err error) {
+	f, err := ReadCSV(path, Separator(path), b)
 	if err != nil {
 		return nil, err
 	}
 	columns := make([]int, len(keys))
 	for k, key := range keys {
-		if columns[k] = slices.Index(f.names, key); columns[k] < 0 {
-			return nil, fmt.Errorf("%s:1: no column %q, the header has %q", path, key, f.names[:min(len(f.names), 50)])
+		if columns[k] = slices.Index(f.Names, key); columns[k] < 0 {
+			return nil, fmt.Errorf("%s:1: no column %q, the header has %q", path, key, f.Names[:min(len(f.Names), 50)])
 		}
 	}
-	if err := f.check(); err != nil {
+	if err := f.Check(); err != nil {
 		return nil, err
 	}
-	err = f.each(refuse, func(c *csv.Reader, row []string) {
+	err = f.Each(refuse, func(c *csv.Reader, row []string) {
 		line, _ := c.FieldPos(0)
-		e := entry{fmt.Sprintf("%s:%d", path, line), make([][]string, len(keys))}
+		e := Entry{fmt.Sprintf("%s:%d", path, line), make([][]string, len(keys))}
 		for k, c := range columns {
-			e.values[k] = []string{row[c]}
+			e.Values[k] = []string{row[c]}
 		}
 		all = append(all, e)
 	})
 	return all, err
 }
 
-func jsonEntries(path string, b []byte, keys []string, refuse func(at string, err error)) (all []entry) {
+func jsonEntries(path string, b []byte, keys []string, refuse func(at string, err error)) (all []Entry) {
 	line := 0
 	for text := range bytes.Lines(b) {
 		line++
 		if len(bytes.TrimSpace(text)) == 0 {
 			continue
 		}
-		e := entry{at: fmt.Sprintf("%s:%d", path, line)}
+		e := Entry{At: fmt.Sprintf("%s:%d", path, line)}
 		var object map[string]json.RawMessage
 		if err := json.Unmarshal(text, &object); err != nil {
-			refuse(e.at, fmt.Errorf("%w, want a JSON object", err))
+			refuse(e.At, fmt.Errorf("%w, want a JSON object", err))
 			continue
 		}
 		var err error
@@ -177,10 +178,10 @@ func jsonEntries(path string, b []byte, keys []string, refuse func(at string, er
 			if texts, err = jsonTexts(object, key); err != nil {
 				break
 			}
-			e.values = append(e.values, texts)
+			e.Values = append(e.Values, texts)
 		}
 		if err != nil {
-			refuse(e.at, err)
+			refuse(e.At, err)
 			continue
 		}
 		all = append(all, e)
@@ -198,9 +199,22 @@ func jsonTexts(object map[string]json.RawMessage, key string) ([]string, error) 
 	if json.Unmarshal(raw, &list) == nil && len(list) > 0 {
 		return list, nil
 	}
-	one, err := jsonText(raw)
+	one, err := JSONText(raw)
 	if err != nil {
 		return nil, fmt.Errorf("%q is %w", key, err)
 	}
 	return []string{one}, nil
+}
+
+// JSONText is a text that is not empty, or an integer.
+func JSONText(raw json.RawMessage) (string, error) {
+	var text string
+	if json.Unmarshal(raw, &text) == nil && text != "" {
+		return text, nil
+	}
+	var number int64
+	if json.Unmarshal(raw, &number) == nil && string(raw) != "null" {
+		return fmt.Sprint(number), nil
+	}
+	return "", fmt.Errorf("%.40s, want a string or an integer", raw)
 }
