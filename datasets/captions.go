@@ -4,9 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"selfsup/datasets/disk"
 	"slices"
 	"strings"
+
+	"selfsup/datasets/disk"
 )
 
 // Captions reads images with texts from a list: a line for each image in a .jsonl, .csv or .tsv file, or one of these

@@ -2,8 +2,9 @@ package datasets
 
 import (
 	"fmt"
-	"selfsup/datasets/disk"
 	"slices"
+
+	"selfsup/datasets/disk"
 )
 
 // classNotes compares the classes that the parts of a set have images of, and names those that one part lacks. A source

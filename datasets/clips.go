@@ -8,10 +8,11 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
-	"selfsup/datasets/disk"
 	"slices"
 	"strconv"
 	"strings"
+
+	"selfsup/datasets/disk"
 )
 
 // Clips reads windows of frame sequences: a folder of numbered images for each sequence.

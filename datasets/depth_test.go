@@ -2,8 +2,9 @@ package datasets
 
 import (
 	"bytes"
-	"selfsup/datasets/filetest"
 	"testing"
+
+	"selfsup/datasets/filetest"
 )
 
 // whiteIsZero is a grey TIFF with 0 for white.

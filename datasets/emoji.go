@@ -8,8 +8,9 @@ import (
 	"fmt"
 	"io"
 	"path"
-	"selfsup/datasets/disk"
 	"strings"
+
+	"selfsup/datasets/disk"
 )
 
 // The licences travel with the archive in the repository's folder.

@@ -3,8 +3,9 @@ package datasets
 import (
 	"errors"
 	"math"
-	"selfsup/datasets/disk"
 	"strings"
+
+	"selfsup/datasets/disk"
 )
 
 // fileIndex is the files of a set in little memory: 12 bytes for each, the end of its name, and for a file in a store

@@ -5,10 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"selfsup/datasets/filetest"
 	"strconv"
 	"testing"
 	"time"
+
+	"selfsup/datasets/filetest"
 )
 
 // links makes n names of one small picture in as many classes, in folders of two levels.

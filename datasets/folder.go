@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"selfsup/datasets/disk"
 	"slices"
 	"strings"
+
+	"selfsup/datasets/disk"
 )
 
 // Folder reads images from a directory: dir/<class>/**/*.png, or dir/*.png without labels. torchvision's ImageFolder

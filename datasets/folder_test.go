@@ -2,9 +2,10 @@ package datasets
 
 import (
 	"fmt"
-	"selfsup/datasets/filetest"
 	"slices"
 	"testing"
+
+	"selfsup/datasets/filetest"
 )
 
 func TestFolder(t *testing.T) {

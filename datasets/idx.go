@@ -9,8 +9,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"selfsup/datasets/disk"
 	"strconv"
+
+	"selfsup/datasets/disk"
 )
 
 // IDX reads images and labels from the file format of MNIST, plain or gzip'd.

@@ -5,10 +5,11 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
-	"selfsup/datasets/filetest"
 	"slices"
 	"strings"
 	"testing"
+
+	"selfsup/datasets/filetest"
 )
 
 // idx spells an IDX file of unsigned bytes.

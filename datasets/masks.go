@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"selfsup/datasets/disk"
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"selfsup/datasets/disk"
 )
 
 // Masks reads images with a mask each: root/{train,val}/images/NAME.png and root/{train,val}/masks/NAME.png, or one

@@ -3,8 +3,9 @@ package datasets
 import (
 	"os"
 	"path/filepath"
-	"selfsup/internal/shared"
 	"testing"
+
+	"selfsup/internal/shared"
 )
 
 // Damage to real files gives an error, or pixels: never a panic, and never a message without what was read.

@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
-	"selfsup/datasets/filetest"
-	"selfsup/internal/shared"
 	"strings"
 	"testing"
+
+	"selfsup/datasets/filetest"
+	"selfsup/internal/shared"
 )
 
 // Photographs in class folders, as they are published: divided, some of them grey.

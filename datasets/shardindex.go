@@ -10,9 +10,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"selfsup/datasets/disk"
 	"slices"
 	"strings"
+
+	"selfsup/datasets/disk"
 )
 
 // indexer finds the samples of shards.

@@ -5,10 +5,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"selfsup/datasets/disk"
 	"slices"
 	"strconv"
 	"strings"
+
+	"selfsup/datasets/disk"
 )
 
 // Shards reads images from tar files in the WebDataset convention: the files of a sample follow one another and share

@@ -1,13 +1,15 @@
-package datasets
+package datasets_test
 
 import (
 	"bytes"
 	"fmt"
 	"image/color"
 	"maps"
-	"selfsup/datasets/filetest"
 	"strings"
 	"testing"
+
+	"selfsup/datasets"
+	"selfsup/datasets/filetest"
 )
 
 // Every source of image files takes range16: in memory and on demand, and a folder, shards, captions, masks' images and
@@ -23,53 +25,53 @@ func TestRange16Sources(t *testing.T) {
 		"c/b/1.png": pic,
 	})
 	for _, r := range [][]int{{5}, {0, 0}, {9, 3}, {-1, 3}, {0, 65536}, {1, 2, 3}} {
-		s := NewFolder()
+		s := datasets.NewFolder()
 		s.Train, s.Range16 = "x", r
-		if _, err := s.Open(Env{}); err == nil || !strings.Contains(err.Error(), "want two values of 16-bit samples") {
+		if _, err := s.Open(datasets.Env{}); err == nil || !strings.Contains(err.Error(), "want two values of 16-bit samples") {
 			t.Errorf("range16 = %v: got %v", r, err)
 		}
 	}
-	env := Env{BaseDir: dir}
+	env := datasets.Env{BaseDir: dir}
 	for _, memory := range []int{0, 1 << 20} {
-		files := DefaultFiles()
+		files := datasets.DefaultFiles()
 		files.Memory, files.Range16 = 0, []int{0, 4000}
 		if memory > 0 {
 			files.Memory = 1 << 20
 		}
-		folder, shards, masks, captions, clips := NewFolder(), NewShards(), NewMasks(), NewCaptions(), NewClips()
+		folder, shards, masks, captions, clips := datasets.NewFolder(), datasets.NewShards(), datasets.NewMasks(), datasets.NewCaptions(), datasets.NewClips()
 		folder.Train, folder.Unlabelled, folder.Files = "images", true, files
 		shards.Train, shards.Label, shards.Files = []string{"s.tar"}, "", files
 		masks.Train, masks.Files = dir, files
 		captions.Train, captions.Files = "l.csv", files
 		clips.Train, clips.Length, clips.Files = "c", 2, files
-		got := map[string]Image{}
-		first := func(name string, set func() (Set, error)) {
+		got := map[string]datasets.Image{}
+		first := func(name string, set func() (datasets.Set, error)) {
 			s, err := set()
 			if err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
-			var m Image
+			var m datasets.Image
 			if err := s.Image(0, &m); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
 			got[name] = m
 		}
-		of := func(d *Data, err error) (Set, error) {
+		of := func(d *datasets.Data, err error) (datasets.Set, error) {
 			if err != nil {
 				return nil, err
 			}
-			return d.Train.(Set), nil
+			return d.Train.(datasets.Set), nil
 		}
-		first("folder", func() (Set, error) { return of(folder.Open(env)) })
-		first("shards", func() (Set, error) { return of(shards.Open(env)) })
-		first("masks", func() (Set, error) { p, err := masks.Open(env); return p.Train.(Set), err })
-		first("captions", func() (Set, error) { p, err := captions.Open(env); return p.Train.(Set), err })
+		first("folder", func() (datasets.Set, error) { return of(folder.Open(env)) })
+		first("shards", func() (datasets.Set, error) { return of(shards.Open(env)) })
+		first("masks", func() (datasets.Set, error) { p, err := masks.Open(env); return p.Train.(datasets.Set), err })
+		first("captions", func() (datasets.Set, error) { p, err := captions.Open(env); return p.Train.(datasets.Set), err })
 		p, err := clips.Open(env)
 		if err != nil {
 			t.Fatal(err)
 		}
-		frames := make([]Image, 2)
-		if err := p.Train.(ClipSet).Clip(0, frames); err != nil {
+		frames := make([]datasets.Image, 2)
+		if err := p.Train.(datasets.ClipSet).Clip(0, frames); err != nil {
 			t.Fatal(err)
 		}
 		got["clips"] = frames[1]
@@ -90,21 +92,21 @@ func TestShareOfWhatIsRead(t *testing.T) {
 		name func(i int) string
 		good []byte
 		more map[string][]byte
-		open func(dir string) (*Data, error)
+		open func(dir string) (*datasets.Data, error)
 	}{
 		"masks": {func(i int) string { return fmt.Sprintf("images/%d.png", i) }, photo,
 			map[string][]byte{"masks/0.png": black, "masks/1.png": black, "masks/2.png": black, "masks/3.png": black,
 				"masks/4.png": black, "images/x.heic": nil},
-			func(dir string) (*Data, error) {
-				s := NewMasks()
+			func(dir string) (*datasets.Data, error) {
+				s := datasets.NewMasks()
 				s.Train, s.MaxSkipped = dir, 1
-				return s.Open(Env{})
+				return s.Open(datasets.Env{})
 			}},
 		"wav": {func(i int) string { return fmt.Sprintf("a/%d.wav", i) }, tone, map[string][]byte{"a/x.heic": nil},
-			func(dir string) (*Data, error) {
-				s := NewWAV()
+			func(dir string) (*datasets.Data, error) {
+				s := datasets.NewWAV()
 				s.Train, s.MaxSkipped = dir, 1
-				return s.Open(Env{})
+				return s.Open(datasets.Env{})
 			}},
 	}
 	for kind, k := range kinds {
@@ -135,19 +137,19 @@ func TestListsOfOtherPrograms(t *testing.T) {
 	pic := filetest.Encoded(t, ".png", filetest.Picture(2, 2, filetest.Red, false))
 	dir := filetest.Tree(t, map[string][]byte{"a.png": pic, "l.csv": []byte(",image,caption\n0,a.png,one,\n"),
 		"t.csv": []byte(",text,label\n0,hello,x,\n1,world,y,\n"), "h.csv": []byte("text,label\n")})
-	captions := NewCaptions()
+	captions := datasets.NewCaptions()
 	captions.Train, captions.TestFraction = "l.csv", 0
-	if p, err := captions.Open(Env{BaseDir: dir}); err != nil || p.Train.(CaptionSet).Captions(0)[0] != "one" {
+	if p, err := captions.Open(datasets.Env{BaseDir: dir}); err != nil || p.Train.(datasets.CaptionSet).Captions(0)[0] != "one" {
 		t.Errorf("captions: %v", err)
 	}
-	texts := NewText()
+	texts := datasets.NewText()
 	texts.Train, texts.Label, texts.TestFraction = "t.csv", "label", 0
-	if p, err := texts.Open(Env{BaseDir: dir}); err != nil || p.Train.Len() != 2 ||
-		p.Train.(TextSet).Text(1) != "world" {
+	if p, err := texts.Open(datasets.Env{BaseDir: dir}); err != nil || p.Train.Len() != 2 ||
+		p.Train.(datasets.TextSet).Text(1) != "world" {
 		t.Errorf("texts: %v", err)
 	}
 	texts.Train = "h.csv"
-	if _, err := texts.Open(Env{BaseDir: dir}); err == nil || !strings.Contains(err.Error(),
+	if _, err := texts.Open(datasets.Env{BaseDir: dir}); err == nil || !strings.Contains(err.Error(),
 		"h.csv: no rows below the header") {
 		t.Errorf("header alone: got %v", err)
 	}

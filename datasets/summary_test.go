@@ -1,36 +1,38 @@
-package datasets
+package datasets_test
 
 import (
 	"path/filepath"
-	"selfsup/datasets/filetest"
-	"selfsup/internal/shared"
 	"strings"
 	"testing"
+
+	"selfsup/datasets"
+	"selfsup/datasets/filetest"
+	"selfsup/internal/shared"
 )
 
 // Every kind of data says what it holds.
 func TestRealSummaries(t *testing.T) {
 	everything := func(string) bool { return true }
-	table := NewTable()
+	table := datasets.NewTable()
 	table.Train, table.Test, table.Target = shared.Data(t, "tabular/adult_train.csv.gz"),
 		shared.Data(t, "tabular/adult_test.csv.gz"), "income"
-	wav := NewWAV()
+	wav := datasets.NewWAV()
 	wav.Train = filepath.Join(filetest.Unpacked(t, "audio-fsdd-4spk/fsdd-4spk.tar.gz", everything), "fsdd-4spk")
 	wav.FileName, wav.Label = `^\d_(?P<speaker>[a-z]+)`, "speaker"
-	text := NewText()
+	text := datasets.NewText()
 	text.Train, text.Label, text.Part = shared.Data(t, "text/sotu_chunks.csv.gz"), "party", "split"
-	masks := NewMasks()
+	masks := datasets.NewMasks()
 	masks.Root = filepath.Join(filetest.Unpacked(t, "masks-nuclei-128/nuclei-128.tar.gz", everything), "nuclei-128")
-	clips := NewClips()
+	clips := datasets.NewClips()
 	clips.Train = filepath.Join(filetest.Unpacked(t, "video-clips-64/video-clips-64.tar.gz", func(n string) bool {
 		return strings.HasSuffix(n, ".jpg")
 	}), "video-clips-64")
-	captions := NewCaptions()
+	captions := datasets.NewCaptions()
 	captions.Train = filepath.Join(filetest.Unpacked(t, "captions-emoji-64/emoji-captions-64.tar.gz", everything),
 		"emoji-captions-64", "captions.jsonl")
 	for _, c := range []struct {
 		name   string
-		source Source
+		source datasets.Source
 		want   []string
 	}{
 		{"table", table, []string{"train                  32561", "class >50K             7841 + 3846",
@@ -47,11 +49,11 @@ func TestRealSummaries(t *testing.T) {
 		{"captions", captions, []string{"train     1525", "test      381", "width     64 pixels"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			o, err := c.source.Open(Env{})
+			o, err := c.source.Open(datasets.Env{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := FormatSummary(o.Summary())
+			got := datasets.FormatSummary(o.Summary())
 			for _, want := range c.want {
 				if !strings.Contains(got, want+"\n") {
 					t.Errorf("want %q in\n%s", want, got)

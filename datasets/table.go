@@ -4,10 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"selfsup/datasets/disk"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"selfsup/datasets/disk"
 )
 
 // Table reads rows of numbers and categories from CSV or TSV files (.csv, .tsv, or one of these with .gz) that begin
@@ -50,25 +51,6 @@ type Table struct {
 func NewTable() *Table {
 	return &Table{Missing: []string{"", "?", "NA", "N/A", "nan", "NaN"}, Decimal: ".", Split: Split{TestFraction: 0.2},
 		Limits: disk.DefaultLimits()}
-}
-
-// Column is a feature of a table.
-type Column struct {
-	Name       string
-	Categories []string // of the training rows, sorted; nil: the column is numeric
-	Percent    bool     // the numbers have a percent sign: 5% is 5
-	Missing    int      // training rows that have no value
-	Unseen     int      // test rows whose category no training row has; they count as missing
-	Mean, Std  float64  // of the numbers of the training rows; Std is 0 where they are all alike
-}
-
-// Standardise turns a number of the column into deviations from the mean; a column that does not vary gives 0, a
-// missing value NaN.
-func (c *Column) Standardise(v float64) float64 {
-	if c.Std == 0 {
-		return 0 * v
-	}
-	return (v - c.Mean) / c.Std
 }
 
 // Samples implements Kinded.

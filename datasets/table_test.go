@@ -5,10 +5,11 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"selfsup/datasets/filetest"
-	"selfsup/internal/shared"
 	"strings"
 	"testing"
+
+	"selfsup/datasets/filetest"
+	"selfsup/internal/shared"
 )
 
 func TestTable(t *testing.T) {

@@ -21,7 +21,7 @@ func (s *Table) finish(train, test *rows) error {
 	}
 	for k := range train.columns {
 		if train.words[k] == nil {
-			train.columns[k].measure(train.cells[k])
+			measure(&train.columns[k], train.cells[k])
 			continue
 		}
 		train.columns[k].Categories = train.words[k].used(train.cells[k])
@@ -106,7 +106,7 @@ func missing(cells []float64) (n int) {
 }
 
 // measure computes mean and deviation (over n, as scikit-learn's StandardScaler) in one pass (Welford 1962).
-func (c *Column) measure(cells []float64) {
+func measure(c *Column, cells []float64) {
 	var n, squares float64
 	for _, v := range cells {
 		if math.IsNaN(v) {

@@ -3,9 +3,10 @@ package datasets
 import (
 	"fmt"
 	"math"
-	"selfsup/datasets/filetest"
 	"strings"
 	"testing"
+
+	"selfsup/datasets/filetest"
 )
 
 func TestNumberFormat(t *testing.T) {

@@ -4,10 +4,11 @@ import (
 	"encoding/csv"
 	"fmt"
 	"math"
-	"selfsup/datasets/disk"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"selfsup/datasets/disk"
 )
 
 // tableReader reads the files of a table, the training file first.

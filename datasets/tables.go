@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"io"
+
 	"selfsup/datasets/disk"
 )
 

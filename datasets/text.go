@@ -3,10 +3,11 @@ package datasets
 import (
 	"errors"
 	"fmt"
-	"selfsup/datasets/disk"
 	"slices"
 	"sort"
 	"strings"
+
+	"selfsup/datasets/disk"
 )
 
 // Text reads texts in UTF-8: files of lines, paragraphs or whole documents, folders of such files (each folder in it a

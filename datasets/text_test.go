@@ -4,11 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"selfsup/datasets/filetest"
-	"selfsup/internal/shared"
 	"slices"
 	"strings"
 	"testing"
+
+	"selfsup/datasets/filetest"
+	"selfsup/internal/shared"
 )
 
 func TestText(t *testing.T) {

@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"selfsup/datasets/disk"
 	"strings"
+
+	"selfsup/datasets/disk"
 )
 
 // textReader finds the texts.

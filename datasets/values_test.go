@@ -6,9 +6,10 @@ import (
 	"image/color"
 	"os"
 	"path/filepath"
-	"selfsup/datasets/filetest"
 	"strings"
 	"testing"
+
+	"selfsup/datasets/filetest"
 )
 
 // row is pixels of one colour each.

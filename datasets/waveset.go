@@ -5,9 +5,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"selfsup/datasets/disk"
 	"slices"
 	"strings"
+
+	"selfsup/datasets/disk"
 )
 
 // wave is a recording.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+
 	"selfsup/datasets/disk"
 )
 

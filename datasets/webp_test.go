@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"encoding/binary"
 	"os"
-	"selfsup/datasets/filetest"
 	"strings"
 	"testing"
+
+	"selfsup/datasets/filetest"
 )
 
 // bits writes numbers of so many bits, the least significant first.

@@ -8,9 +8,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"selfsup/internal/shared"
 	"strings"
 	"testing"
+
+	"selfsup/internal/shared"
 )
 
 // Unpacked is the files of a .tar.gz of the real data, those that keep chooses, below a fresh folder.
