@@ -11,7 +11,7 @@ import (
 // that takes its classes from the samples has refused before that a class is only in the test set, which nothing could
 // learn.
 func classNotes(train, test Labelled, classes []string) (notes []string) {
-	learned, tested := countLabels(train, len(classes)), countLabels(test, len(classes))
+	learned, tested := CountLabels(train, len(classes)), CountLabels(test, len(classes))
 	if CountLabelled(train) == 0 { // the training set has no labels: other images may
 		return nil
 	}
@@ -38,9 +38,9 @@ func classNotes(train, test Labelled, classes []string) (notes []string) {
 	return notes
 }
 
-// classNames sorts the classes: those of the training samples, or of the test samples where the training samples have
+// ClassNames sorts the classes: those of the training samples, or of the test samples where the training samples have
 // none. A class that only the test samples have is an error: nothing could learn it.
-func classNames(train, test []string) ([]string, error) {
+func ClassNames(train, test []string) ([]string, error) {
 	names := func(samples []string) []string {
 		var s []string
 		seen := map[string]bool{"": true}
@@ -74,8 +74,8 @@ func classIndex(classes []string, class string) int {
 	return -1
 }
 
-// countLabels counts the samples of each class of a set, which may be nil.
-func countLabels(s Labelled, classes int) []int {
+// CountLabels counts the samples of each class of a set, which may be nil.
+func CountLabels(s Labelled, classes int) []int {
 	n := make([]int, classes)
 	if s == nil {
 		return n

@@ -246,7 +246,7 @@ func (s *Clips) whole(all []sequence) (train, test []sequence) {
 	for i, q := range all {
 		classes[i] = q.class
 	}
-	for i, held := range s.held(classes) {
+	for i, held := range s.Held(classes) {
 		if held {
 			test = append(test, all[i])
 		} else {

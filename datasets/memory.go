@@ -23,7 +23,7 @@ func (m *Memory) gap() int {
 	if m.Labels == nil {
 		return -1
 	}
-	return slices.Index(countLabels(m, len(m.Class)), 0)
+	return slices.Index(CountLabels(m, len(m.Class)), 0)
 }
 
 func (m *Memory) Label(i int) int {

@@ -53,7 +53,7 @@ func openFiles(l found, opt Files) (*Data, error) {
 	}
 	if len(d.Skipped) > opt.MaxSkipped {
 		return nil, fmt.Errorf("datasets: %s: %d of %d images are refused, max_skipped allows %d: %s",
-			where, len(d.Skipped), len(all)+len(l.skipped), opt.MaxSkipped, listSkips(d.Skipped, 3))
+			where, len(d.Skipped), len(all)+len(l.skipped), opt.MaxSkipped, ListSkips(d.Skipped, 3))
 	}
 	got.unify(&opt)
 	workers := &sync.Pool{New: func() any { return opt.worker() }}
@@ -67,7 +67,7 @@ func openFiles(l found, opt Files) (*Data, error) {
 		}
 		if what := map[bool]string{false: "training", true: "test"}[tested]; s.Len() == 0 && len(d.Skipped) > 0 &&
 			(!tested || len(test) > 0) {
-			return nil, fmt.Errorf("datasets: %s: every %s image is refused: %s", where, what, listSkips(d.Skipped, 3))
+			return nil, fmt.Errorf("datasets: %s: every %s image is refused: %s", where, what, ListSkips(d.Skipped, 3))
 		}
 		s.shapes, s.sums = make([]shape, 0, s.Len()), make([]uint32, 0, s.Len())
 		for i := range all {
@@ -115,7 +115,7 @@ func (v *survey) held(from int, all []disk.File, split *Split) []bool {
 			classes, rows = append(classes, f.Class), append(rows, i)
 		}
 	}
-	for k, h := range split.held(classes) {
+	for k, h := range split.Held(classes) {
 		held[rows[k]] = h
 	}
 	return held
@@ -135,7 +135,7 @@ func emptied(where string, s *fileSet, files []disk.File, skipped []Skip) error 
 	for _, f := range files {
 		if f.Label >= 0 && left[f.Label] == 0 {
 			return fmt.Errorf("datasets: %s: every training image of class %q is refused: %s", where,
-				s.classes[f.Label], listSkips(skipped, 3))
+				s.classes[f.Label], ListSkips(skipped, 3))
 		}
 	}
 	return nil
@@ -235,7 +235,7 @@ func labelled(train, test []disk.File) ([]string, error) {
 		}
 		return classes
 	}
-	classes, err := classNames(list(train), list(test))
+	classes, err := ClassNames(list(train), list(test))
 	for _, files := range [][]disk.File{train, test} {
 		for i := range files {
 			files[i].Label = classIndex(classes, files[i].Class)

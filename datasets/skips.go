@@ -11,8 +11,8 @@ type Skip struct {
 	Err  error
 }
 
-// listSkips names the first few.
-func listSkips(s []Skip, few int) string {
+// ListSkips names the first few.
+func ListSkips(s []Skip, few int) string {
 	var b strings.Builder
 	for i, k := range s {
 		if i == few {
@@ -27,10 +27,10 @@ func listSkips(s []Skip, few int) string {
 	return b.String()
 }
 
-// tolerate returns an error where more samples were refused than the limit.
-func tolerate(skipped []Skip, limit int) error {
+// Tolerate returns an error where more samples were refused than the limit.
+func Tolerate(skipped []Skip, limit int) error {
 	if len(skipped) <= limit {
 		return nil
 	}
-	return fmt.Errorf("%d samples are refused, max_skipped allows %d: %s", len(skipped), limit, listSkips(skipped, 3))
+	return fmt.Errorf("%d samples are refused, max_skipped allows %d: %s", len(skipped), limit, ListSkips(skipped, 3))
 }

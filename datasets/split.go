@@ -21,9 +21,9 @@ func (s *Split) Validate() error {
 	return nil
 }
 
-// held says which samples of these classes are kept for the test: the fraction of each class, rounded to the nearest
+// Held says which samples of these classes are kept for the test: the fraction of each class, rounded to the nearest
 // count from one on that leaves one.
-func (s *Split) held(classes []string) []bool {
+func (s *Split) Held(classes []string) []bool {
 	byClass := map[string][]int{}
 	for i, class := range classes {
 		byClass[class] = append(byClass[class], i)

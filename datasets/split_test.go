@@ -21,7 +21,7 @@ func TestSplitOfSmallClasses(t *testing.T) {
 	}{{0, "map[]"}, {0.1, "map[b:1 c:1 d:1 large:4]"}, {0.6, "map[b:1 c:2 d:2 large:24]"},
 		{0.99, "map[b:1 c:2 d:3 large:39]"}} {
 		held := map[string]int{}
-		for i, h := range (&Split{TestFraction: c.fraction}).held(classes) {
+		for i, h := range (&Split{TestFraction: c.fraction}).Held(classes) {
 			if h {
 				held[classes[i]]++
 			}

@@ -24,14 +24,14 @@ func summary(d *Data) []Fact {
 		fs[1].Value = fmt.Sprint(test.Len())
 	}
 	if n := len(d.Skipped); n > 0 {
-		fs = append(fs, Fact{"left out", fmt.Sprintf("%d: %s", n, listSkips(d.Skipped, 3))})
+		fs = append(fs, Fact{"left out", fmt.Sprintf("%d: %s", n, ListSkips(d.Skipped, 3))})
 	}
 	for _, note := range d.Notes {
 		fs = append(fs, Fact{"note", note})
 	}
 	if classes := train.Classes(); len(classes) > 0 {
 		fs = append(fs, Fact{"classes", fmt.Sprint(len(classes))})
-		a, b := countLabels(train, len(classes)), countLabels(test, len(classes))
+		a, b := CountLabels(train, len(classes)), CountLabels(test, len(classes))
 		for i, name := range classes {
 			fs = append(fs, Fact{"class " + name, fmt.Sprintf("%d + %d", a[i], b[i])})
 		}

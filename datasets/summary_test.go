@@ -7,13 +7,14 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/datasets/filetest"
+	"selfsup/datasets/tables"
 	"selfsup/internal/shared"
 )
 
 // Every kind of data says what it holds.
 func TestRealSummaries(t *testing.T) {
 	everything := func(string) bool { return true }
-	table := datasets.NewTable()
+	table := tables.NewTable()
 	table.Train, table.Test, table.Target = shared.Data(t, "tabular/adult_train.csv.gz"),
 		shared.Data(t, "tabular/adult_test.csv.gz"), "income"
 	wav := datasets.NewWAV()

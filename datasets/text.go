@@ -99,7 +99,7 @@ func (s *Text) open(env Env) (*Data, error) {
 			classes[i] = t.class
 		}
 		var rest []passage
-		for i, held := range s.held(classes) {
+		for i, held := range s.Held(classes) {
 			if held {
 				test = append(test, train[i])
 			} else {
@@ -109,7 +109,7 @@ func (s *Text) open(env Env) (*Data, error) {
 		train = rest
 	}
 	if err == nil {
-		err = tolerate(r.skipped, s.MaxSkipped)
+		err = Tolerate(r.skipped, s.MaxSkipped)
 	}
 	if err != nil {
 		return nil, err
@@ -136,7 +136,7 @@ func (s *Text) sets(train, test []passage, skipped []Skip) (*Data, error) {
 	}
 	texts, classes := list(train)
 	tested, testClasses := list(test)
-	names, err := classNames(classes, testClasses)
+	names, err := ClassNames(classes, testClasses)
 	if err != nil {
 		return nil, err
 	}

@@ -108,7 +108,7 @@ func (s *WAV) open(env Env) (*Data, error) {
 	if s.Test == "" && s.HeldOut == "" {
 		kept, trained = s.divide(kept)
 	}
-	if err := tolerate(skipped, s.MaxSkipped); err != nil {
+	if err := Tolerate(skipped, s.MaxSkipped); err != nil {
 		return nil, err
 	}
 	if trained == 0 {
@@ -123,7 +123,7 @@ func (s *WAV) open(env Env) (*Data, error) {
 		}
 		return classes
 	}
-	classes, err := classNames(list(kept[:trained]), list(kept[trained:]))
+	classes, err := ClassNames(list(kept[:trained]), list(kept[trained:]))
 	if err != nil {
 		return nil, err
 	}
@@ -171,7 +171,7 @@ func (s *WAV) divide(kept []wave) (divided []wave, trained int) {
 	for i := range kept {
 		classes[i] = kept[i].class
 	}
-	held := s.held(classes)
+	held := s.Held(classes)
 	for _, tested := range []bool{false, true} {
 		for i := range kept {
 			if held[i] == tested {

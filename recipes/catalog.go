@@ -10,6 +10,7 @@ import (
 	"selfsup/datasets"
 	"selfsup/datasets/pack"
 	"selfsup/datasets/sampling"
+	"selfsup/datasets/tables"
 	"selfsup/datasets/views"
 	"selfsup/evaluations"
 	"selfsup/graph/optim"
@@ -67,8 +68,8 @@ func Builtin() Catalog {
 			"fashion_mnist_4k": func() datasets.Source { return datasets.NewFashionMNIST4k() },
 			"emoji_32":         func() datasets.Source { return datasets.NewEmoji32() },
 			"sotu":             func() datasets.Source { return datasets.NewSOTU() },
-			"letter":           func() datasets.Source { return datasets.NewLetter() },
-			"satellite":        func() datasets.Source { return datasets.NewSatellite() },
+			"letter":           func() datasets.Source { return tables.NewLetter() },
+			"satellite":        func() datasets.Source { return tables.NewSatellite() },
 			"idx":              func() datasets.Source { return datasets.NewIDX() },
 			"folder":           func() datasets.Source { return datasets.NewFolder() },
 			"shards":           func() datasets.Source { return datasets.NewShards() },
@@ -79,7 +80,7 @@ func Builtin() Catalog {
 			"masks":            func() datasets.Source { return datasets.NewMasks() },
 			"captions":         func() datasets.Source { return datasets.NewCaptions() },
 			"clips":            func() datasets.Source { return datasets.NewClips() },
-			"table":            func() datasets.Source { return datasets.NewTable() },
+			"table":            func() datasets.Source { return tables.NewTable() },
 			"wav":              func() datasets.Source { return datasets.NewWAV() },
 			"text":             func() datasets.Source { return datasets.NewText() },
 		},

@@ -12,6 +12,7 @@ import (
 	"selfsup/datasets/feed"
 	"selfsup/datasets/feed/feedtest"
 	"selfsup/datasets/sampling"
+	"selfsup/datasets/tables"
 )
 
 func table(t *testing.T) *datasets.Data {
@@ -20,7 +21,7 @@ func table(t *testing.T) *datasets.Data {
 	if err := os.WriteFile(file, []byte("x,c,y\n1,red,a\n2,blue,b\n3,,a\n4,red,b\n,blue,a\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := datasets.NewTable()
+	s := tables.NewTable()
 	s.Train, s.Target, s.TestFraction = file, "y", 0
 	d, err := s.Open(datasets.Env{})
 	if err != nil {

@@ -1,4 +1,4 @@
-package datasets
+package tables
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"selfsup/datasets"
 	"selfsup/datasets/filetest"
 )
 
@@ -130,7 +131,7 @@ func TestTableNumberWords(t *testing.T) {
 		if c.change != nil {
 			c.change(s)
 		}
-		p, err := s.Open(Env{BaseDir: filetest.Tree(t, map[string][]byte{"t.csv": []byte(c.file)})})
+		p, err := s.Open(datasets.Env{BaseDir: filetest.Tree(t, map[string][]byte{"t.csv": []byte(c.file)})})
 		if c.errs != "" {
 			if err == nil || !strings.Contains(err.Error(), c.errs) {
 				t.Errorf("%s: got %v, want %q", c.name, err, c.errs)
@@ -141,7 +142,8 @@ func TestTableNumberWords(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		if got := FormatSummary(p.Summary()); c.want != "" && !strings.Contains(got, "column x      "+c.want) &&
+		if got := datasets.FormatSummary(p.Summary()); c.want != "" &&
+			!strings.Contains(got, "column x      "+c.want) &&
 			!strings.Contains(got, "column x  "+c.want) {
 			t.Errorf("%s: want %q in\n%s", c.name, c.want, got)
 		}
@@ -197,7 +199,7 @@ func TestTableOfOtherPrograms(t *testing.T) {
 		if c.change != nil {
 			c.change(s)
 		}
-		p, err := s.Open(Env{BaseDir: filetest.Tree(t, map[string][]byte{"t.csv": []byte(c.file)})})
+		p, err := s.Open(datasets.Env{BaseDir: filetest.Tree(t, map[string][]byte{"t.csv": []byte(c.file)})})
 		if c.message != "" {
 			if err == nil || !strings.Contains(err.Error(), c.message) {
 				t.Errorf("%s: got %v, want %q", c.name, err, c.message)
@@ -208,7 +210,7 @@ func TestTableOfOtherPrograms(t *testing.T) {
 			t.Errorf("%s: %v", c.name, err)
 			continue
 		}
-		if got := rowsText(t, p.Train.(RowSet)); got != c.want {
+		if got := rowsText(t, p.Train.(datasets.RowSet)); got != c.want {
 			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
 		}
 		passed := ""

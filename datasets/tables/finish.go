@@ -1,10 +1,12 @@
-package datasets
+package tables
 
 import (
 	"errors"
 	"fmt"
 	"math"
 	"slices"
+
+	"selfsup/datasets"
 )
 
 // finish numbers categories and classes by sorted name, and measures the training rows. test may be nil.
@@ -43,7 +45,7 @@ func (s *Table) finish(train, test *rows) error {
 	if test != nil {
 		tested = test.labels.used(test.target)
 	}
-	classes, err := classNames(train.labels.used(train.target), tested)
+	classes, err := datasets.ClassNames(train.labels.used(train.target), tested)
 	if err != nil {
 		return err
 	}
@@ -106,7 +108,7 @@ func missing(cells []float64) (n int) {
 }
 
 // measure computes mean and deviation (over n, as scikit-learn's StandardScaler) in one pass (Welford 1962).
-func measure(c *Column, cells []float64) {
+func measure(c *datasets.Column, cells []float64) {
 	var n, squares float64
 	for _, v := range cells {
 		if math.IsNaN(v) {
@@ -124,8 +126,8 @@ func measure(c *Column, cells []float64) {
 }
 
 // Facts describes the columns.
-func (r *rows) Facts() []Fact {
-	fs := []Fact{{"columns", fmt.Sprint(len(r.columns))}}
+func (r *rows) Facts() []datasets.Fact {
+	fs := []datasets.Fact{{Key: "columns", Value: fmt.Sprint(len(r.columns))}}
 	for _, c := range r.columns {
 		unit := "number"
 		if c.Percent {
@@ -141,7 +143,7 @@ func (r *rows) Facts() []Fact {
 		if c.Unseen > 0 {
 			text += fmt.Sprintf(", %d of the test unseen", c.Unseen)
 		}
-		fs = append(fs, Fact{"column " + c.Name, text})
+		fs = append(fs, datasets.Fact{Key: "column " + c.Name, Value: text})
 	}
 	return append(fs, r.passed...)
 }

@@ -1,4 +1,4 @@
-package datasets
+package tables
 
 import (
 	"encoding/csv"
@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"selfsup/datasets"
 	"selfsup/datasets/disk"
 )
 
@@ -16,13 +17,13 @@ type tableReader struct {
 	*Table
 	path    string
 	format  numberFormat
-	names   []string // of the header
-	columns []int    // features, by place in the header
-	target  int      // place in the header, or -1
-	numeric []bool   // by feature
-	percent []bool   // the same
-	passed  []Fact   // what was passed over
-	skipped []Skip
+	names   []string        // of the header
+	columns []int           // features, by place in the header
+	target  int             // place in the header, or -1
+	numeric []bool          // by feature
+	percent []bool          // the same
+	passed  []datasets.Fact // what was passed over
+	skipped []datasets.Skip
 }
 
 // first reads the training file and decides what each column holds.
@@ -113,7 +114,7 @@ func (r *tableReader) roles(f *disk.CSV) error {
 }
 
 func (r *tableReader) pass(what, why string) {
-	r.passed = append(r.passed, Fact{what, "passed over: " + why})
+	r.passed = append(r.passed, datasets.Fact{Key: what, Value: "passed over: " + why})
 }
 
 // targets is the target, if there is one.
@@ -255,7 +256,7 @@ func (r *tableReader) at(c *csv.Reader, field int) string {
 func (r *tableReader) read(f *disk.CSV) (*rows, error) {
 	n := len(r.columns)
 	out := &rows{name: r.path, passed: r.passed, cells: make([][]float64, n), words: make([]*dictionary, n),
-		columns: make([]Column, n)}
+		columns: make([]datasets.Column, n)}
 	for k, i := range r.columns {
 		out.columns[k].Name, out.columns[k].Percent = r.names[i], r.numeric[k] && r.percent[k]
 		if !r.numeric[k] {
@@ -266,7 +267,7 @@ func (r *tableReader) read(f *disk.CSV) (*rows, error) {
 	if r.target >= 0 && !r.Regression {
 		out.labels = &dictionary{}
 	}
-	refuse := func(at string, err error) { r.skipped = append(r.skipped, Skip{at, err}) }
+	refuse := func(at string, err error) { r.skipped = append(r.skipped, datasets.Skip{Name: at, Err: err}) }
 	values := make([]float64, len(r.columns))
 	err := f.Each(refuse, func(c *csv.Reader, row []string) {
 		for k, i := range r.columns {

@@ -1,4 +1,4 @@
-package datasets
+package tables
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"selfsup/datasets"
 	"selfsup/datasets/disk"
 )
 
@@ -41,7 +42,7 @@ type Table struct {
 	Separator   string   `toml:"separator"`   // between fields; empty: a tab in .tsv, else a comma
 	Decimal     string   `toml:"decimal"`     // mark before the decimals of a number: "." or ","
 	Thousands   string   `toml:"thousands"`   // between groups of three digits: "," "." " " or "'"; empty: nothing
-	Split
+	datasets.Split
 	disk.Limits
 
 	embedded []byte // the text of train where that is part of the program
@@ -49,7 +50,8 @@ type Table struct {
 
 // NewTable keeps a fifth of the rows for the test.
 func NewTable() *Table {
-	return &Table{Missing: []string{"", "?", "NA", "N/A", "nan", "NaN"}, Decimal: ".", Split: Split{TestFraction: 0.2},
+	return &Table{Missing: []string{"", "?", "NA", "N/A", "nan", "NaN"}, Decimal: ".",
+		Split:  datasets.Split{TestFraction: 0.2},
 		Limits: disk.DefaultLimits()}
 }
 
@@ -57,8 +59,8 @@ func NewTable() *Table {
 func (s *Table) Samples() string { return "rows" }
 
 // Open reads both files.
-func (s *Table) Open(env Env) (*Data, error) {
-	fail := func(err error) (*Data, error) { return nil, fmt.Errorf("datasets: table: %w", err) }
+func (s *Table) Open(env datasets.Env) (*datasets.Data, error) {
+	fail := func(err error) (*datasets.Data, error) { return nil, fmt.Errorf("datasets: table: %w", err) }
 	if err := s.Validate(); err != nil {
 		return fail(err)
 	}
@@ -75,7 +77,7 @@ func (s *Table) Open(env Env) (*Data, error) {
 		train, test = s.divide(train)
 	}
 	if err == nil {
-		err = tolerate(r.skipped, s.MaxSkipped)
+		err = datasets.Tolerate(r.skipped, s.MaxSkipped)
 	}
 	if err != nil {
 		return fail(err)
@@ -83,7 +85,7 @@ func (s *Table) Open(env Env) (*Data, error) {
 	if err := s.finish(train, test); err != nil {
 		return fail(fmt.Errorf("%s: %w", env.Path(s.Train), err))
 	}
-	p := &Data{Train: train, Skipped: r.skipped}
+	p := &datasets.Data{Train: train, Skipped: r.skipped}
 	if test != nil {
 		p.Test = test
 	}
@@ -143,11 +145,11 @@ type rows struct {
 	words   []*dictionary // by column; nil: numeric
 	target  []float64     // number, or class in labels
 	labels  *dictionary
-	columns []Column
+	columns []datasets.Column
 	classes []string
-	class   []int32 // nil: no classes
-	numbers bool    // the target is one
-	passed  []Fact  // what of the file was passed over
+	class   []int32         // nil: no classes
+	numbers bool            // the target is one
+	passed  []datasets.Fact // what of the file was passed over
 }
 
 // dictionary numbers words as they come.
@@ -170,10 +172,10 @@ func (d *dictionary) number(word string) int {
 	return i
 }
 
-func (r *rows) Len() int          { return len(r.line) }
-func (r *rows) Classes() []string { return r.classes }
-func (r *rows) Columns() []Column { return r.columns }
-func (r *rows) Name(i int) string { return fmt.Sprintf("%s:%d", r.name, r.line[i]) }
+func (r *rows) Len() int                   { return len(r.line) }
+func (r *rows) Classes() []string          { return r.classes }
+func (r *rows) Columns() []datasets.Column { return r.columns }
+func (r *rows) Name(i int) string          { return fmt.Sprintf("%s:%d", r.name, r.line[i]) }
 
 func (r *rows) Label(i int) int {
 	if r.class == nil {
@@ -210,7 +212,7 @@ func (s *Table) divide(all *rows) (train, test *rows) {
 			class[i] = all.labels.words[int(t)]
 		}
 	}
-	held := s.held(class)
+	held := s.Held(class)
 	if !slices.Contains(held, true) {
 		return all, nil
 	}

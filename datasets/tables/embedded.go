@@ -1,4 +1,4 @@
-package datasets
+package tables
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"selfsup/datasets"
 	"selfsup/datasets/disk"
 )
 
@@ -26,7 +27,9 @@ func NewLetter() *Letter { return &Letter{} }
 // Samples implements Kinded.
 func (*Letter) Samples() string { return "rows" }
 
-func (*Letter) Open(env Env) (*Data, error) { return openEmbedded("letter", letter, env) }
+func (*Letter) Open(env datasets.Env) (*datasets.Data, error) {
+	return openEmbedded("letter", letter, env)
+}
 
 // Satellite is 6,435 rows of 36 numbers, 3x3 pixels of a Landsat scene in four spectral bands, of 6 kinds of ground,
 // part of the program; a fifth is for the test. Rows of neighbouring pixels overlap, so that a test row may share
@@ -40,10 +43,12 @@ func NewSatellite() *Satellite { return &Satellite{} }
 // Samples implements Kinded.
 func (*Satellite) Samples() string { return "rows" }
 
-func (*Satellite) Open(env Env) (*Data, error) { return openEmbedded("satellite", satellite, env) }
+func (*Satellite) Open(env datasets.Env) (*datasets.Data, error) {
+	return openEmbedded("satellite", satellite, env)
+}
 
 // openEmbedded reads a table that is part of the program, whose last column is the label.
-func openEmbedded(name string, file []byte, env Env) (*Data, error) {
+func openEmbedded(name string, file []byte, env datasets.Env) (*datasets.Data, error) {
 	in, err := disk.Gunzip(bytes.NewReader(file))
 	if err != nil {
 		return nil, fmt.Errorf("datasets: %s: %w", name, err)
@@ -53,5 +58,5 @@ func openEmbedded(name string, file []byte, env Env) (*Data, error) {
 	if t.embedded, err = io.ReadAll(in); err != nil {
 		return nil, fmt.Errorf("datasets: %s: %w", name, err)
 	}
-	return t.Open(Env{Progress: env.Progress})
+	return t.Open(datasets.Env{Progress: env.Progress})
 }

@@ -1,4 +1,4 @@
-package datasets
+package tables
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"selfsup/datasets"
 	"selfsup/datasets/filetest"
 	"selfsup/internal/shared"
 )
@@ -84,14 +85,14 @@ func TestTable(t *testing.T) {
 			if c.change != nil {
 				c.change(s)
 			}
-			p, err := s.Open(Env{BaseDir: dir})
+			p, err := s.Open(datasets.Env{BaseDir: dir})
 			if !filetest.Opens(t, err, c.message) {
 				return
 			}
-			if got := rowsText(t, p.Train.(RowSet)); got != c.want {
+			if got := rowsText(t, p.Train.(datasets.RowSet)); got != c.want {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
-			if got := strings.ReplaceAll(listSkips(p.Skipped, 9), dir+"/", ""); got != c.skipped {
+			if got := strings.ReplaceAll(datasets.ListSkips(p.Skipped, 9), dir+"/", ""); got != c.skipped {
 				t.Errorf("skipped %s, want %s", got, c.skipped)
 			}
 		})
@@ -99,7 +100,7 @@ func TestTable(t *testing.T) {
 }
 
 // rowsText is columns and rows in a line.
-func rowsText(t *testing.T, s RowSet) string {
+func rowsText(t *testing.T, s datasets.RowSet) string {
 	var columns, lines []string
 	for _, c := range s.Columns() {
 		text := fmt.Sprintf("%s %.2g±%.2g", c.Name, c.Mean, c.Std)
@@ -139,7 +140,7 @@ func TestTableTestFile(t *testing.T) {
 		s := NewTable()
 		s.Train, s.Test, s.Target = "train.csv", "test.csv", "kind"
 		p,
-			err := s.Open(Env{BaseDir: filetest.Tree(t, map[string][]byte{"train.csv": []byte(train),
+			err := s.Open(datasets.Env{BaseDir: filetest.Tree(t, map[string][]byte{"train.csv": []byte(train),
 			"test.csv": []byte(c.test)})})
 		if c.message != "" {
 			if err == nil || !strings.Contains(err.Error(), c.message) {
@@ -150,10 +151,10 @@ func TestTableTestFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := rowsText(t, p.Test.(RowSet)); got != c.want {
+		if got := rowsText(t, p.Test.(datasets.RowSet)); got != c.want {
 			t.Errorf("%q: got %s, want %s", c.test, got, c.want)
 		}
-		if u := p.Train.(RowSet).Columns()[1].Unseen; u != 1 {
+		if u := p.Train.(datasets.RowSet).Columns()[1].Unseen; u != 1 {
 			t.Errorf("%q: %d unseen, want 1", c.test, u)
 		}
 	}
@@ -167,22 +168,22 @@ func TestTableSplit(t *testing.T) {
 		fmt.Fprintf(&b, "%d,%c\n", i, "aaab"[i%4])
 	}
 	dir := filetest.Tree(t, map[string][]byte{"t.csv": []byte(b.String())})
-	open := func(seed uint64) *Data {
+	open := func(seed uint64) *datasets.Data {
 		s := NewTable()
 		s.Train, s.Target, s.TestFraction, s.SplitSeed = "t.csv", "kind", 0.3, seed
-		p, err := s.Open(Env{BaseDir: dir})
+		p, err := s.Open(datasets.Env{BaseDir: dir})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return p
 	}
 	p := open(1)
-	if got := fmt.Sprint(countLabels(p.Train, 2), countLabels(p.Test, 2)); got != "[21 7] [9 3]" {
+	if got := fmt.Sprint(datasets.CountLabels(p.Train, 2), datasets.CountLabels(p.Test, 2)); got != "[21 7] [9 3]" {
 		t.Errorf("rows of a and b: %s, want [21 7] [9 3]", got)
 	}
 	sum, row := 0.0, make([]float64, 1)
 	for i := range p.Train.Len() {
-		if err := p.Train.(RowSet).Row(i, row); err != nil {
+		if err := p.Train.(datasets.RowSet).Row(i, row); err != nil {
 			t.Fatal(err)
 		}
 		sum += row[0]
@@ -190,14 +191,14 @@ func TestTableSplit(t *testing.T) {
 			t.Errorf("row %v is named %s", row, p.Train.Name(i))
 		}
 	}
-	if c := p.Train.(RowSet).Columns()[0]; math.Abs(c.Mean-sum/28) > 1e-9 ||
+	if c := p.Train.(datasets.RowSet).Columns()[0]; math.Abs(c.Mean-sum/28) > 1e-9 ||
 		math.Abs(c.Standardise(c.Mean+c.Std)-1) > 1e-12 {
 		t.Errorf("mean %v of the training rows, want %v", c.Mean, sum/28)
 	}
-	if same := open(1); rowsText(t, same.Test.(RowSet)) != rowsText(t, p.Test.(RowSet)) {
+	if same := open(1); rowsText(t, same.Test.(datasets.RowSet)) != rowsText(t, p.Test.(datasets.RowSet)) {
 		t.Error("the same seed splits differently")
 	}
-	if other := open(2); rowsText(t, other.Test.(RowSet)) == rowsText(t, p.Test.(RowSet)) {
+	if other := open(2); rowsText(t, other.Test.(datasets.RowSet)) == rowsText(t, p.Test.(datasets.RowSet)) {
 		t.Error("another seed splits the same")
 	}
 }
@@ -221,18 +222,18 @@ func TestRealTables(t *testing.T) {
 			s := NewTable()
 			s.Train, s.Target = c.train, c.target
 			s.Test = c.test
-			p, err := s.Open(Env{BaseDir: dir})
+			p, err := s.Open(datasets.Env{BaseDir: dir})
 			if err != nil {
 				t.Fatal(err)
 			}
 			numeric, missing := 0, 0
-			for _, col := range p.Train.(RowSet).Columns() {
+			for _, col := range p.Train.(datasets.RowSet).Columns() {
 				if col.Categories == nil {
 					numeric++
 				}
 			}
-			row := make([]float64, len(p.Train.(RowSet).Columns()))
-			for _, part := range []RowSet{p.Train.(RowSet), p.Test.(RowSet)} {
+			row := make([]float64, len(p.Train.(datasets.RowSet).Columns()))
+			for _, part := range []datasets.RowSet{p.Train.(datasets.RowSet), p.Test.(datasets.RowSet)} {
 				for i := range part.Len() {
 					if err := part.Row(i, row); err != nil {
 						t.Fatal(err)
@@ -246,7 +247,7 @@ func TestRealTables(t *testing.T) {
 			}
 			got := fmt.Sprintf("%d + %d rows, %d numeric, %d categorical, %d classes, %d missing", p.Train.Len(),
 				p.Test.Len(), numeric,
-				len(p.Train.(RowSet).Columns())-numeric, len(p.Train.Classes()), missing)
+				len(p.Train.(datasets.RowSet).Columns())-numeric, len(p.Train.Classes()), missing)
 			if got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
@@ -272,19 +273,19 @@ func FuzzTable(f *testing.F) {
 				s.Decimal, s.Thousands, s.Regression = ",", ".", true
 			}
 			s.Train, s.Target, s.Memory, s.MaxSkipped = "t.csv", target, 1<<16, 1<<20
-			p, took, err := filetest.MemoryToOpen(s.Open, Env{BaseDir: dir})
+			p, took, err := filetest.MemoryToOpen(s.Open, datasets.Env{BaseDir: dir})
 			if took > uint64(4<<20+2000*min(len(in), 1<<16)) {
 				t.Fatalf("%d bytes took %d bytes of memory (%v)", len(in), took, err)
 			}
 			if err != nil {
 				continue
 			}
-			row := make([]float64, len(p.Train.(RowSet).Columns()))
+			row := make([]float64, len(p.Train.(datasets.RowSet).Columns()))
 			for i := range p.Train.Len() {
-				if err := p.Train.(RowSet).Row(i, row); err != nil {
+				if err := p.Train.(datasets.RowSet).Row(i, row); err != nil {
 					t.Fatal(err)
 				}
-				for k, col := range p.Train.(RowSet).Columns() {
+				for k, col := range p.Train.(datasets.RowSet).Columns() {
 					if v := row[k]; math.IsInf(v, 0) || col.Categories != nil && !math.IsNaN(v) &&
 						(v < 0 || int(v) >= len(col.Categories)) {
 						t.Fatalf("row %d, column %q is %v of %q", i, col.Name, v, col.Categories)
