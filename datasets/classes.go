@@ -66,8 +66,8 @@ func ClassNames(train, test []string) ([]string, error) {
 	return classes, nil
 }
 
-// classIndex is the number of a class, or -1.
-func classIndex(classes []string, class string) int {
+// ClassIndex is the number of a class, or -1.
+func ClassIndex(classes []string, class string) int {
 	if i, ok := slices.BinarySearch(classes, class); ok {
 		return i
 	}

@@ -88,9 +88,9 @@ type TextSet interface {
 	Window(i int, at float64, dst []int32) int
 }
 
-// windowStart is where a window of size begins in n: at the share at, in [0,1], of the n-size+1 places, or 0 where n is
+// WindowStart is where a window of size begins in n: at the share at, in [0,1], of the n-size+1 places, or 0 where n is
 // shorter.
-func windowStart(n, size int, at float64) int {
+func WindowStart(n, size int, at float64) int {
 	if n <= size {
 		return 0
 	}

@@ -238,7 +238,7 @@ func labelled(train, test []disk.File) ([]string, error) {
 	classes, err := ClassNames(list(train), list(test))
 	for _, files := range [][]disk.File{train, test} {
 		for i := range files {
-			files[i].Label = classIndex(classes, files[i].Class)
+			files[i].Label = ClassIndex(classes, files[i].Class)
 		}
 	}
 	return classes, err

@@ -10,6 +10,7 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/datasets/filetest"
+	"selfsup/datasets/texts"
 )
 
 // Every source of image files takes range16: in memory and on demand, and a folder, shards, captions, masks' images and
@@ -27,7 +28,8 @@ func TestRange16Sources(t *testing.T) {
 	for _, r := range [][]int{{5}, {0, 0}, {9, 3}, {-1, 3}, {0, 65536}, {1, 2, 3}} {
 		s := datasets.NewFolder()
 		s.Train, s.Range16 = "x", r
-		if _, err := s.Open(datasets.Env{}); err == nil || !strings.Contains(err.Error(), "want two values of 16-bit samples") {
+		if _, err := s.Open(datasets.Env{}); err == nil || !strings.Contains(err.Error(),
+			"want two values of 16-bit samples") {
 			t.Errorf("range16 = %v: got %v", r, err)
 		}
 	}
@@ -38,7 +40,8 @@ func TestRange16Sources(t *testing.T) {
 		if memory > 0 {
 			files.Memory = 1 << 20
 		}
-		folder, shards, masks, captions, clips := datasets.NewFolder(), datasets.NewShards(), datasets.NewMasks(), datasets.NewCaptions(), datasets.NewClips()
+		folder, shards, masks, captions, clips := datasets.NewFolder(), datasets.NewShards(), datasets.NewMasks(),
+			datasets.NewCaptions(), datasets.NewClips()
 		folder.Train, folder.Unlabelled, folder.Files = "images", true, files
 		shards.Train, shards.Label, shards.Files = []string{"s.tar"}, "", files
 		masks.Train, masks.Files = dir, files
@@ -65,7 +68,10 @@ func TestRange16Sources(t *testing.T) {
 		first("folder", func() (datasets.Set, error) { return of(folder.Open(env)) })
 		first("shards", func() (datasets.Set, error) { return of(shards.Open(env)) })
 		first("masks", func() (datasets.Set, error) { p, err := masks.Open(env); return p.Train.(datasets.Set), err })
-		first("captions", func() (datasets.Set, error) { p, err := captions.Open(env); return p.Train.(datasets.Set), err })
+		first("captions", func() (datasets.Set, error) {
+			p, err := captions.Open(env)
+			return p.Train.(datasets.Set), err
+		})
 		p, err := clips.Open(env)
 		if err != nil {
 			t.Fatal(err)
@@ -139,17 +145,18 @@ func TestListsOfOtherPrograms(t *testing.T) {
 		"t.csv": []byte(",text,label\n0,hello,x,\n1,world,y,\n"), "h.csv": []byte("text,label\n")})
 	captions := datasets.NewCaptions()
 	captions.Train, captions.TestFraction = "l.csv", 0
-	if p, err := captions.Open(datasets.Env{BaseDir: dir}); err != nil || p.Train.(datasets.CaptionSet).Captions(0)[0] != "one" {
+	if p, err := captions.Open(datasets.Env{BaseDir: dir}); err != nil ||
+		p.Train.(datasets.CaptionSet).Captions(0)[0] != "one" {
 		t.Errorf("captions: %v", err)
 	}
-	texts := datasets.NewText()
-	texts.Train, texts.Label, texts.TestFraction = "t.csv", "label", 0
-	if p, err := texts.Open(datasets.Env{BaseDir: dir}); err != nil || p.Train.Len() != 2 ||
+	passages := texts.NewText()
+	passages.Train, passages.Label, passages.TestFraction = "t.csv", "label", 0
+	if p, err := passages.Open(datasets.Env{BaseDir: dir}); err != nil || p.Train.Len() != 2 ||
 		p.Train.(datasets.TextSet).Text(1) != "world" {
 		t.Errorf("texts: %v", err)
 	}
-	texts.Train = "h.csv"
-	if _, err := texts.Open(datasets.Env{BaseDir: dir}); err == nil || !strings.Contains(err.Error(),
+	passages.Train = "h.csv"
+	if _, err := passages.Open(datasets.Env{BaseDir: dir}); err == nil || !strings.Contains(err.Error(),
 		"h.csv: no rows below the header") {
 		t.Errorf("header alone: got %v", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"selfsup/datasets"
 	"selfsup/datasets/filetest"
 	"selfsup/datasets/tables"
+	"selfsup/datasets/texts"
 	"selfsup/internal/shared"
 )
 
@@ -20,7 +21,7 @@ func TestRealSummaries(t *testing.T) {
 	wav := datasets.NewWAV()
 	wav.Train = filepath.Join(filetest.Unpacked(t, "audio-fsdd-4spk/fsdd-4spk.tar.gz", everything), "fsdd-4spk")
 	wav.FileName, wav.Label = `^\d_(?P<speaker>[a-z]+)`, "speaker"
-	text := datasets.NewText()
+	text := texts.NewText()
 	text.Train, text.Label, text.Part = shared.Data(t, "text/sotu_chunks.csv.gz"), "party", "split"
 	masks := datasets.NewMasks()
 	masks.Root = filepath.Join(filetest.Unpacked(t, "masks-nuclei-128/nuclei-128.tar.gz", everything), "nuclei-128")

@@ -64,7 +64,7 @@ func NewVocabulary(o Symbols, texts []string) *Vocabulary {
 	}
 	occurs := map[string]int{}
 	for _, t := range texts {
-		for _, s := range cut(t, v.unit) {
+		for _, s := range Units(t, v.unit) {
 			occurs[s]++
 		}
 	}
@@ -81,8 +81,8 @@ func NewVocabulary(o Symbols, texts []string) *Vocabulary {
 	return v
 }
 
-// cut is the symbols of a text, in order, each after the place of its first byte.
-func cut(text, unit string) iter.Seq2[int, string] {
+// Units is the symbols of a text, in order, each after the place of its first byte.
+func Units(text, unit string) iter.Seq2[int, string] {
 	return func(yield func(int, string) bool) {
 		for at := 0; at < len(text); {
 			n := 1
@@ -165,7 +165,7 @@ func (v *Vocabulary) Count(text string) int {
 		return utf8.RuneCountInString(text)
 	}
 	n := 0
-	for range cut(text, v.unit) {
+	for range Units(text, v.unit) {
 		n++
 	}
 	return n
@@ -178,7 +178,7 @@ func (v *Vocabulary) Encode(text string, from int, dst []int32) int {
 		text, from = text[min(from, len(text)):], 0
 	}
 	at, n := 0, 0
-	for _, s := range cut(text, v.unit) {
+	for _, s := range Units(text, v.unit) {
 		if n == len(dst) {
 			break
 		}

@@ -80,7 +80,7 @@ type waveSet struct {
 }
 
 func (s *waveSet) Len() int          { return len(s.waves) }
-func (s *waveSet) Label(i int) int   { return classIndex(s.classes, s.waves[i].class) }
+func (s *waveSet) Label(i int) int   { return ClassIndex(s.classes, s.waves[i].class) }
 func (s *waveSet) Classes() []string { return s.classes }
 func (s *waveSet) Name(i int) string { return s.waves[i].name }
 func (s *waveSet) Rate() int         { return s.waves[0].Rate }
@@ -95,7 +95,7 @@ func (s *waveSet) Window(i int, at float64, dst []float32) error {
 	}
 	w := &s.waves[i]
 	want := len(dst) / s.channels
-	n, start := min(want, w.Samples), windowStart(w.Samples, want, at)
+	n, start := min(want, w.Samples), WindowStart(w.Samples, want, at)
 	b, err := w.bytes(start, n)
 	if err != nil {
 		return fmt.Errorf("datasets: %s: %w", w.name, err)

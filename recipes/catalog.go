@@ -11,6 +11,7 @@ import (
 	"selfsup/datasets/pack"
 	"selfsup/datasets/sampling"
 	"selfsup/datasets/tables"
+	"selfsup/datasets/texts"
 	"selfsup/datasets/views"
 	"selfsup/evaluations"
 	"selfsup/graph/optim"
@@ -67,7 +68,7 @@ func Builtin() Catalog {
 		Datasets: map[string]func() datasets.Source{
 			"fashion_mnist_4k": func() datasets.Source { return datasets.NewFashionMNIST4k() },
 			"emoji_32":         func() datasets.Source { return datasets.NewEmoji32() },
-			"sotu":             func() datasets.Source { return datasets.NewSOTU() },
+			"sotu":             func() datasets.Source { return texts.NewSOTU() },
 			"letter":           func() datasets.Source { return tables.NewLetter() },
 			"satellite":        func() datasets.Source { return tables.NewSatellite() },
 			"idx":              func() datasets.Source { return datasets.NewIDX() },
@@ -82,7 +83,7 @@ func Builtin() Catalog {
 			"clips":            func() datasets.Source { return datasets.NewClips() },
 			"table":            func() datasets.Source { return tables.NewTable() },
 			"wav":              func() datasets.Source { return datasets.NewWAV() },
-			"text":             func() datasets.Source { return datasets.NewText() },
+			"text":             func() datasets.Source { return texts.NewText() },
 		},
 		Samplers: map[string]func() sampling.Settings{
 			"shuffle":  func() sampling.Settings { return &sampling.Shuffle{} },

@@ -12,10 +12,11 @@ import (
 	"selfsup/datasets/feed"
 	"selfsup/datasets/feed/feedtest"
 	"selfsup/datasets/sampling"
+	"selfsup/datasets/texts"
 )
 
-// texts are lines of a training and a test file.
-func texts(t *testing.T, vocabulary string, train, test string) *datasets.Data {
+// openTexts are lines of a training and a test file.
+func openTexts(t *testing.T, vocabulary string, train, test string) *datasets.Data {
 	t.Helper()
 	dir := t.TempDir()
 	for name, text := range map[string]string{"train.txt": train, "test.txt": test} {
@@ -23,7 +24,7 @@ func texts(t *testing.T, vocabulary string, train, test string) *datasets.Data {
 			t.Fatal(err)
 		}
 	}
-	s := datasets.NewText()
+	s := texts.NewText()
 	s.Train, s.Test, s.Vocabulary = filepath.Join(dir, "train.txt"), filepath.Join(dir, "test.txt"), vocabulary
 	d, err := s.Open(datasets.Env{})
 	if err != nil {
@@ -36,7 +37,7 @@ func texts(t *testing.T, vocabulary string, train, test string) *datasets.Data {
 // in evaluation; a shorter one is padded. Each window is a part of its text.
 func TestTextWindows(t *testing.T) {
 	const long = "abcdefghijklmnopqrstuvwxyz"
-	d := texts(t, "characters", long+"\nabc\n", "zyx?\n")
+	d := openTexts(t, "characters", long+"\nabc\n", "zyx?\n")
 	train := d.Train.(datasets.TextSet)
 	v := train.Vocabulary()
 	tx, err := NewTexts(Settings{Length: 8, Place: "random", Fixed: "middle", Short: "pad"}, train, d.Test)
@@ -86,7 +87,7 @@ func TestTextWindows(t *testing.T) {
 
 // Noise is symbols of the vocabulary, all of them in the end, and never padding or unknown.
 func TestNoise(t *testing.T) {
-	d := texts(t, "characters", "abcd\n", "a\n")
+	d := openTexts(t, "characters", "abcd\n", "a\n")
 	tx, err := NewTexts(Defaults(), d.Train.(datasets.TextSet), d.Test)
 	if err != nil {
 		t.Fatal(err)
@@ -102,13 +103,13 @@ func TestNoise(t *testing.T) {
 }
 
 func TestTextErrors(t *testing.T) {
-	d, bytes := texts(t, "characters", "abc\n", "abc\n"), texts(t, "bytes", "abc\n", "abc\n")
+	d, bytes := openTexts(t, "characters", "abc\n", "abc\n"), openTexts(t, "bytes", "abc\n", "abc\n")
 	_, err := NewTexts(Defaults(), d.Train.(datasets.TextSet), bytes.Test)
 	if err == nil || !strings.Contains(err.Error(), "the test texts number 258 symbols (bytes) and the training "+
 		"texts 5 (characters)") {
 		t.Errorf("two vocabularies: %v", err)
 	}
-	other := texts(t, "characters", "abd\n", "abd\n")
+	other := openTexts(t, "characters", "abd\n", "abd\n")
 	if _, err = NewTexts(Defaults(), d.Train.(datasets.TextSet), other.Train); err == nil {
 		t.Error("vocabularies of one size with other symbols: no error")
 	}

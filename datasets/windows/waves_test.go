@@ -162,7 +162,7 @@ func TestWaveErrors(t *testing.T) {
 
 // Texts shorter than a window are refused where the settings say so.
 func TestShortTexts(t *testing.T) {
-	d := texts(t, "characters", "abcdefgh\nabc\n", "abcdefgh\n")
+	d := openTexts(t, "characters", "abcdefgh\nabc\n", "abcdefgh\n")
 	s := Settings{Length: 5, Place: "random", Fixed: "middle", Short: "refuse"}
 	_, err := NewTexts(s, d.Train.(datasets.TextSet), d.Test)
 	if err == nil || !strings.Contains(err.Error(), "has 3 symbols and a window 5") {

@@ -1,8 +1,10 @@
-package datasets
+package texts
 
 import (
 	"fmt"
 	"testing"
+
+	"selfsup/datasets"
 )
 
 func TestSOTU(t *testing.T) {
@@ -15,8 +17,8 @@ func TestSOTU(t *testing.T) {
 		{"decade", "1786 + 480 texts, 7 classes from 1960s to 2020s, the first is 1960s"},
 	} {
 		s := NewSOTU()
-		s.Label, s.Symbols = c.label, Symbols{Words, 5}
-		d, err := s.Open(Env{})
+		s.Label, s.Symbols = c.label, datasets.Symbols{Vocabulary: datasets.Words, Least: 5}
+		d, err := s.Open(datasets.Env{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -26,7 +28,8 @@ func TestSOTU(t *testing.T) {
 		if got != c.want {
 			t.Errorf("%s: got %s, want %s", c.label, got, c.want)
 		}
-		if v := d.Train.(TextSet).Vocabulary(); v.Unit() != Words || v.Len() < 2000 || v.Len() > 3000 {
+		if v := d.Train.(datasets.TextSet).Vocabulary(); v.Unit() != datasets.Words || v.Len() < 2000 ||
+			v.Len() > 3000 {
 			t.Errorf("%d %s, want those that occur five times", v.Len(), v.Unit())
 		}
 	}

