@@ -10,6 +10,7 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/datasets/filetest"
+	"selfsup/datasets/sounds"
 	"selfsup/datasets/texts"
 )
 
@@ -110,7 +111,7 @@ func TestShareOfWhatIsRead(t *testing.T) {
 			}},
 		"wav": {func(i int) string { return fmt.Sprintf("a/%d.wav", i) }, tone, map[string][]byte{"a/x.heic": nil},
 			func(dir string) (*datasets.Data, error) {
-				s := datasets.NewWAV()
+				s := sounds.NewWAV()
 				s.Train, s.MaxSkipped = dir, 1
 				return s.Open(datasets.Env{})
 			}},

@@ -7,6 +7,7 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/datasets/filetest"
+	"selfsup/datasets/sounds"
 	"selfsup/datasets/tables"
 	"selfsup/datasets/texts"
 	"selfsup/internal/shared"
@@ -18,7 +19,7 @@ func TestRealSummaries(t *testing.T) {
 	table := tables.NewTable()
 	table.Train, table.Test, table.Target = shared.Data(t, "tabular/adult_train.csv.gz"),
 		shared.Data(t, "tabular/adult_test.csv.gz"), "income"
-	wav := datasets.NewWAV()
+	wav := sounds.NewWAV()
 	wav.Train = filepath.Join(filetest.Unpacked(t, "audio-fsdd-4spk/fsdd-4spk.tar.gz", everything), "fsdd-4spk")
 	wav.FileName, wav.Label = `^\d_(?P<speaker>[a-z]+)`, "speaker"
 	text := texts.NewText()

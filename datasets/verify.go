@@ -62,7 +62,7 @@ func VerifyContents(s Labelled) ([]Damage, Contents) {
 
 func verify(n int, check func(i int) error) (found []Damage) {
 	var mu sync.Mutex
-	parallel(n, func(i int) {
+	Parallel(n, func(i int) {
 		if err := check(i); err != nil {
 			mu.Lock()
 			found = append(found, Damage{i, err})
@@ -73,8 +73,8 @@ func verify(n int, check func(i int) error) (found []Damage) {
 	return found
 }
 
-// parallel calls do for 0 .. n-1 on every core.
-func parallel(n int, do func(i int)) {
+// Parallel calls do for 0 .. n-1 on every core.
+func Parallel(n int, do func(i int)) {
 	parallelWith(n, func() struct{} { return struct{}{} }, func(i int, _ struct{}) { do(i) })
 }
 

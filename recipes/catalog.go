@@ -10,6 +10,7 @@ import (
 	"selfsup/datasets"
 	"selfsup/datasets/pack"
 	"selfsup/datasets/sampling"
+	"selfsup/datasets/sounds"
 	"selfsup/datasets/tables"
 	"selfsup/datasets/texts"
 	"selfsup/datasets/views"
@@ -82,7 +83,7 @@ func Builtin() Catalog {
 			"captions":         func() datasets.Source { return datasets.NewCaptions() },
 			"clips":            func() datasets.Source { return datasets.NewClips() },
 			"table":            func() datasets.Source { return tables.NewTable() },
-			"wav":              func() datasets.Source { return datasets.NewWAV() },
+			"wav":              func() datasets.Source { return sounds.NewWAV() },
 			"text":             func() datasets.Source { return texts.NewText() },
 		},
 		Samplers: map[string]func() sampling.Settings{

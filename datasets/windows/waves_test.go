@@ -13,6 +13,7 @@ import (
 	"selfsup/datasets/feed/feedtest"
 	"selfsup/datasets/filetest"
 	"selfsup/datasets/sampling"
+	"selfsup/datasets/sounds"
 )
 
 // recordings are WAV files of 8000 samples a second, in both sets; sample t of channel c of file i is its value.
@@ -28,7 +29,7 @@ func recordings(t *testing.T, channels int, train, test []int, value func(i, t, 
 			files[fmt.Sprintf("%s/%d.wav", part, i)] = filetest.Samples(8000, channels, x)
 		}
 	}
-	s, dir := datasets.NewWAV(), filetest.Tree(t, files)
+	s, dir := sounds.NewWAV(), filetest.Tree(t, files)
 	s.Train, s.Test = filepath.Join(dir, "train"), filepath.Join(dir, "test")
 	d, err := s.Open(datasets.Env{})
 	if err != nil {

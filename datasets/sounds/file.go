@@ -1,4 +1,4 @@
-package datasets
+package sounds
 
 import (
 	"encoding/binary"

@@ -1,4 +1,4 @@
-package datasets
+package sounds
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"selfsup/datasets"
 	"selfsup/datasets/filetest"
 	"selfsup/setting"
 )
@@ -181,7 +182,7 @@ func TestWAVSource(t *testing.T) {
 			if c.change != nil {
 				c.change(s)
 			}
-			p, err := s.Open(Env{})
+			p, err := s.Open(datasets.Env{})
 			if !filetest.Opens(t, err, c.message) {
 				return
 			}
@@ -210,7 +211,7 @@ func TestWAVWindow(t *testing.T) {
 		} {
 			s := NewWAV()
 			s.Train, s.TestFraction, s.Memory, s.Channels = dir, 0, memory, c.channels
-			p, err := s.Open(Env{})
+			p, err := s.Open(datasets.Env{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -218,11 +219,11 @@ func TestWAVWindow(t *testing.T) {
 			for i := range got {
 				got[i] = 9
 			}
-			if err := p.Train.(WaveSet).Window(0, c.at, got); err != nil || !slices.Equal(got, c.want) {
+			if err := p.Train.(datasets.WaveSet).Window(0, c.at, got); err != nil || !slices.Equal(got, c.want) {
 				t.Errorf("memory %v, %d channels, %d samples at %v: got %v (%v), want %v", memory, c.channels, c.window,
 					c.at, got, err, c.want)
 			}
-			if bad := VerifySamples(p.Train); bad != nil {
+			if bad := datasets.VerifySamples(p.Train); bad != nil {
 				t.Errorf("damage: %v", bad)
 			}
 		}
@@ -235,17 +236,18 @@ func TestRealDigits(t *testing.T) {
 		"fsdd-4spk")
 	s.FileName, s.Label, s.HeldOut, s.Rate = `^(?P<digit>\d)_(?P<speaker>[a-z]+)_\d+\.wav$`, "digit", `_[0-4]\.wav$`,
 		8000
-	p, err := s.Open(Env{})
+	p, err := s.Open(datasets.Env{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(p.Train.Len(), p.Test.Len(), p.Train.Classes(), p.Train.(WaveSet).Rate(),
-		p.Train.(WaveSet).Channels()); got != "800 200 [0 1 2 3 4 5 6 7 8 9] 8000 1" {
+	if got := fmt.Sprint(p.Train.Len(), p.Test.Len(), p.Train.Classes(), p.Train.(datasets.WaveSet).Rate(),
+		p.Train.(datasets.WaveSet).Channels()); got != "800 200 [0 1 2 3 4 5 6 7 8 9] 8000 1" {
 		t.Errorf("got %s", got)
 	}
 	shortest, longest := 1<<30, 0
 	for i := range p.Train.Len() {
-		shortest, longest = min(shortest, p.Train.(WaveSet).Samples(i)), max(longest, p.Train.(WaveSet).Samples(i))
+		shortest, longest = min(shortest, p.Train.(datasets.WaveSet).Samples(i)),
+			max(longest, p.Train.(datasets.WaveSet).Samples(i))
 		if want := int(filepath.Base(p.Train.Name(i))[0] - '0'); p.Train.Label(i) != want {
 			t.Errorf("%s has label %d", p.Train.Name(i), p.Train.Label(i))
 		}
@@ -254,7 +256,7 @@ func TestRealDigits(t *testing.T) {
 		t.Errorf("%d to %d samples, want 0.14 to 2.3 s of 8000", shortest, longest)
 	}
 	window := make([]float32, 8000)
-	if err := p.Train.(WaveSet).Window(0, 0.5, window); err != nil {
+	if err := p.Train.(datasets.WaveSet).Window(0, 0.5, window); err != nil {
 		t.Fatal(err)
 	}
 	var energy float64
@@ -264,7 +266,7 @@ func TestRealDigits(t *testing.T) {
 	if energy == 0 {
 		t.Error("the first recording is silent")
 	}
-	if bad := append(VerifySamples(p.Train), VerifySamples(p.Test)...); bad != nil {
+	if bad := append(datasets.VerifySamples(p.Train), datasets.VerifySamples(p.Test)...); bad != nil {
 		t.Errorf("damage: %v", bad)
 	}
 }

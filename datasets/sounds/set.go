@@ -1,4 +1,4 @@
-package datasets
+package sounds
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"selfsup/datasets"
 	"selfsup/datasets/disk"
 )
 
@@ -21,7 +22,7 @@ type wave struct {
 // readHeaders reads the headers on every core.
 func readHeaders(files []disk.File) ([]wave, []error) {
 	waves, errs := make([]wave, len(files)), make([]error, len(files))
-	parallel(len(files), func(i int) {
+	datasets.Parallel(len(files), func(i int) {
 		waves[i].name, waves[i].class = files[i].Name, files[i].Class
 		errs[i] = withFile(files[i].Name, func(f io.ReaderAt, size int64) (err error) {
 			waves[i].WAVHeader, err = ReadWAVHeader(f, size)
@@ -58,7 +59,7 @@ func (s *WAV) load(waves []wave) error {
 		return nil
 	}
 	errs := make([]error, len(waves))
-	parallel(len(waves), func(i int) {
+	datasets.Parallel(len(waves), func(i int) {
 		w := &waves[i]
 		errs[i] = withFile(w.name, func(f io.ReaderAt, size int64) error {
 			b := make([]byte, w.Samples*w.frame())
@@ -80,7 +81,7 @@ type waveSet struct {
 }
 
 func (s *waveSet) Len() int          { return len(s.waves) }
-func (s *waveSet) Label(i int) int   { return ClassIndex(s.classes, s.waves[i].class) }
+func (s *waveSet) Label(i int) int   { return datasets.ClassIndex(s.classes, s.waves[i].class) }
 func (s *waveSet) Classes() []string { return s.classes }
 func (s *waveSet) Name(i int) string { return s.waves[i].name }
 func (s *waveSet) Rate() int         { return s.waves[0].Rate }
@@ -95,7 +96,7 @@ func (s *waveSet) Window(i int, at float64, dst []float32) error {
 	}
 	w := &s.waves[i]
 	want := len(dst) / s.channels
-	n, start := min(want, w.Samples), WindowStart(w.Samples, want, at)
+	n, start := min(want, w.Samples), datasets.WindowStart(w.Samples, want, at)
 	b, err := w.bytes(start, n)
 	if err != nil {
 		return fmt.Errorf("datasets: %s: %w", w.name, err)
@@ -148,7 +149,7 @@ func (s *waveSet) Check(i int) error {
 }
 
 // Facts describes the recordings.
-func (s *waveSet) Facts() []Fact {
+func (s *waveSet) Facts() []datasets.Fact {
 	total, lo, hi := 0, s.waves[0].Samples, 0
 	codings := map[string]bool{}
 	for i := range s.waves {
@@ -166,11 +167,11 @@ func (s *waveSet) Facts() []Fact {
 	}
 	slices.Sort(names)
 	rate := float64(s.Rate())
-	return []Fact{
-		{"rate", fmt.Sprintf("%d samples a second", s.Rate())},
-		{"channels", fmt.Sprint(s.channels)},
-		{"coding", strings.Join(names, ", ")},
-		{"duration", fmt.Sprintf("%.2f to %.2f s, %.1f s in all", float64(lo)/rate, float64(hi)/rate,
+	return []datasets.Fact{
+		{Key: "rate", Value: fmt.Sprintf("%d samples a second", s.Rate())},
+		{Key: "channels", Value: fmt.Sprint(s.channels)},
+		{Key: "coding", Value: strings.Join(names, ", ")},
+		{Key: "duration", Value: fmt.Sprintf("%.2f to %.2f s, %.1f s in all", float64(lo)/rate, float64(hi)/rate,
 			float64(total)/rate)},
 	}
 }

@@ -1,4 +1,4 @@
-package datasets
+package sounds
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 
+	"selfsup/datasets"
 	"selfsup/datasets/disk"
 	"selfsup/setting"
 )
@@ -33,11 +34,11 @@ type WAV struct {
 	// files that may be refused and left out; each is named, more stop the run
 	MaxSkipped int          `toml:"max_skipped"`
 	Memory     setting.Size `toml:"memory"` // files that are kept in memory; more are read on demand
-	Split
+	datasets.Split
 }
 
 // NewWAV keeps a fifth of the files for the test and tolerates no bad file.
-func NewWAV() *WAV { return &WAV{Memory: 1 << 30, Split: Split{TestFraction: 0.2}} }
+func NewWAV() *WAV { return &WAV{Memory: 1 << 30, Split: datasets.Split{TestFraction: 0.2}} }
 
 // Validate checks the settings.
 func (s *WAV) Validate() error {
@@ -72,7 +73,7 @@ func (s *WAV) Validate() error {
 func (s *WAV) Samples() string { return "waves" }
 
 // Open reads the headers, and the samples where they fit the memory.
-func (s *WAV) Open(env Env) (*Data, error) {
+func (s *WAV) Open(env datasets.Env) (*datasets.Data, error) {
 	p, err := s.open(env)
 	if err != nil {
 		return nil, fmt.Errorf("datasets: wav: %w", err)
@@ -80,7 +81,7 @@ func (s *WAV) Open(env Env) (*Data, error) {
 	return p, nil
 }
 
-func (s *WAV) open(env Env) (*Data, error) {
+func (s *WAV) open(env datasets.Env) (*datasets.Data, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
@@ -93,11 +94,11 @@ func (s *WAV) open(env Env) (*Data, error) {
 	waves, errs := readHeaders(all)
 	s.agree(waves, errs)
 	var kept []wave
-	var skipped []Skip
+	var skipped []datasets.Skip
 	trained := 0
 	for i, err := range errs {
 		if err != nil {
-			skipped = append(skipped, Skip{all[i].Name, err})
+			skipped = append(skipped, datasets.Skip{Name: all[i].Name, Err: err})
 			continue
 		}
 		kept = append(kept, waves[i])
@@ -108,7 +109,7 @@ func (s *WAV) open(env Env) (*Data, error) {
 	if s.Test == "" && s.HeldOut == "" {
 		kept, trained = s.divide(kept)
 	}
-	if err := Tolerate(skipped, s.MaxSkipped); err != nil {
+	if err := datasets.Tolerate(skipped, s.MaxSkipped); err != nil {
 		return nil, err
 	}
 	if trained == 0 {
@@ -123,7 +124,7 @@ func (s *WAV) open(env Env) (*Data, error) {
 		}
 		return classes
 	}
-	classes, err := ClassNames(list(kept[:trained]), list(kept[trained:]))
+	classes, err := datasets.ClassNames(list(kept[:trained]), list(kept[trained:]))
 	if err != nil {
 		return nil, err
 	}
@@ -131,7 +132,7 @@ func (s *WAV) open(env Env) (*Data, error) {
 	if channels == 0 {
 		channels = kept[0].Channels
 	}
-	p := &Data{Train: &waveSet{kept[:trained], classes, channels}, Skipped: skipped, Notes: others.Notes()}
+	p := &datasets.Data{Train: &waveSet{kept[:trained], classes, channels}, Skipped: skipped, Notes: others.Notes()}
 	if len(kept) > trained {
 		p.Test = &waveSet{kept[trained:], classes, channels}
 	}
@@ -139,7 +140,7 @@ func (s *WAV) open(env Env) (*Data, error) {
 }
 
 // list finds the files of both sets.
-func (s *WAV) list(env Env, others *disk.PassedOver) (train, test []disk.File, err error) {
+func (s *WAV) list(env datasets.Env, others *disk.PassedOver) (train, test []disk.File, err error) {
 	if train, err = s.below(env.Path(s.Train), others); err != nil {
 		return nil, nil, err
 	}
