@@ -147,7 +147,7 @@ func (c *clipSet) Clip(i int, dst []Image) error {
 
 func (c *clipSet) Check(i int) error { return c.Clip(i, make([]Image, c.length)) }
 
-// facts describes the clips.
+// Facts describes the clips.
 func (c *clipSet) Facts() []Fact {
 	var every []string
 	for _, o := range c.clips {

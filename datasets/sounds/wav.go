@@ -1,3 +1,4 @@
+// Package sounds reads recordings from WAV files.
 package sounds
 
 import (

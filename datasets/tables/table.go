@@ -1,3 +1,4 @@
+// Package tables reads rows from CSV and TSV files, and from the tables that are part of the program.
 package tables
 
 import (

@@ -1,3 +1,4 @@
+// Package texts reads passages from text files and lists, and the speeches that are part of the program.
 package texts
 
 import (
