@@ -230,19 +230,3 @@ func TestZeroShotRefusals(t *testing.T) {
 		t.Errorf("got %v, want that the table is of other data", err)
 	}
 }
-
-// The recipes of data that are not in the binary load.
-func TestRecipesOfOtherDataLoad(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join("..", "recipes", "*", "*.toml"))
-	if err != nil || len(files) < 4 {
-		t.Fatal(files, err)
-	}
-	for _, file := range files {
-		if strings.Contains(file, "testdata") {
-			continue
-		}
-		if _, err := recipes.Load(file, nil, recipes.Builtin()); err != nil {
-			t.Errorf("%s: %v", file, err)
-		}
-	}
-}
