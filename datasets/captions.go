@@ -51,6 +51,9 @@ func (s *Captions) Validate() error {
 	return errors.Join(s.Split.Validate(), s.Files.Validate())
 }
 
+// PathKeys implements Located.
+func (s *Captions) PathKeys() []string { return []string{"train", "test"} }
+
 // Open reads the lists and the images.
 func (s *Captions) Open(env Env) (*Data, error) {
 	fail := func(err error) (*Data, error) { return nil, fmt.Errorf("datasets: captions: %w", err) }
@@ -77,6 +80,9 @@ func (s *Captions) Open(env Env) (*Data, error) {
 		skipped: r.skipped}, s.Files)
 	if err != nil {
 		return nil, err
+	}
+	for _, list := range env.Roots(s.Train, s.Test) { // images lie below their list's folder
+		d.Roots = append(d.Roots, filepath.Dir(list))
 	}
 	d.Train = &captionSet{d.Train.(*fileSet), r.captions}
 	if d.Test != nil {

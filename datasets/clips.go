@@ -103,6 +103,9 @@ type frame struct {
 // Samples implements Kinded.
 func (s *Clips) Samples() string { return "clips" }
 
+// PathKeys implements Located.
+func (s *Clips) PathKeys() []string { return []string{"train", "test"} }
+
 // Open reads every frame.
 func (s *Clips) Open(env Env) (*Data, error) {
 	fail := func(err error) (*Data, error) { return nil, fmt.Errorf("datasets: clips: %w", err) }
@@ -135,7 +138,7 @@ func (s *Clips) Open(env Env) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Data{Skipped: d.Skipped, Notes: d.Notes}
+	p := &Data{Skipped: d.Skipped, Notes: d.Notes, Roots: env.Roots(s.Train, s.Test)}
 	c, err := s.clips(d.Train.(Set), train)
 	if err != nil {
 		return fail(err)

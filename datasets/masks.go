@@ -68,6 +68,9 @@ func (s *Masks) Validate() error {
 	return errors.Join(values.Validate(), s.Split.Validate(), s.Files.Validate())
 }
 
+// PathKeys implements Located.
+func (s *Masks) PathKeys() []string { return []string{"root", "train", "test"} }
+
 // Open reads every mask and every image once.
 func (s *Masks) Open(env Env) (*Data, error) {
 	fail := func(err error) (*Data, error) { return nil, fmt.Errorf("datasets: masks: %w", err) }
@@ -97,6 +100,7 @@ func (s *Masks) Open(env Env) (*Data, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.Roots = env.Roots(s.Root, s.Train, s.Test)
 	d.Train = p.set(d.Train.(*fileSet), kept)
 	if d.Test != nil {
 		d.Test = p.set(d.Test.(*fileSet), kept)

@@ -13,6 +13,16 @@ type Located interface {
 	PathKeys() []string
 }
 
+// Roots are the paths of settings that say where data are, as names of samples begin with them; empty ones are left out.
+func (e Env) Roots(paths ...string) (roots []string) {
+	for _, p := range paths {
+		if p != "" {
+			roots = append(roots, e.Path(p))
+		}
+	}
+	return roots
+}
+
 // Summed is a set that can tell a sample that was changed.
 type Summed interface {
 	// Sum is the checksum of sample i, of its bytes as the source holds them.

@@ -73,6 +73,9 @@ func (s *WAV) Validate() error {
 // Samples implements Kinded.
 func (s *WAV) Samples() string { return "waves" }
 
+// PathKeys implements datasets.Located.
+func (s *WAV) PathKeys() []string { return []string{"train", "test"} }
+
 // Open reads the headers, and the samples where they fit the memory.
 func (s *WAV) Open(env datasets.Env) (*datasets.Data, error) {
 	p, err := s.open(env)
@@ -133,7 +136,8 @@ func (s *WAV) open(env datasets.Env) (*datasets.Data, error) {
 	if channels == 0 {
 		channels = kept[0].Channels
 	}
-	p := &datasets.Data{Train: &waveSet{kept[:trained], classes, channels}, Skipped: skipped, Notes: others.Notes()}
+	p := &datasets.Data{Train: &waveSet{kept[:trained], classes, channels}, Skipped: skipped, Notes: others.Notes(),
+		Roots: env.Roots(s.Train, s.Test)}
 	if len(kept) > trained {
 		p.Test = &waveSet{kept[trained:], classes, channels}
 	}

@@ -59,6 +59,9 @@ func NewTable() *Table {
 // Samples implements Kinded.
 func (s *Table) Samples() string { return "rows" }
 
+// PathKeys implements datasets.Located.
+func (s *Table) PathKeys() []string { return []string{"train", "test"} }
+
 // Open reads both files.
 func (s *Table) Open(env datasets.Env) (*datasets.Data, error) {
 	fail := func(err error) (*datasets.Data, error) { return nil, fmt.Errorf("datasets: table: %w", err) }
@@ -86,7 +89,7 @@ func (s *Table) Open(env datasets.Env) (*datasets.Data, error) {
 	if err := s.finish(train, test); err != nil {
 		return fail(fmt.Errorf("%s: %w", env.Path(s.Train), err))
 	}
-	p := &datasets.Data{Train: train, Skipped: r.skipped}
+	p := &datasets.Data{Train: train, Skipped: r.skipped, Roots: env.Roots(s.Train, s.Test)}
 	if test != nil {
 		p.Test = test
 	}

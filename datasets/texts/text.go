@@ -71,6 +71,9 @@ type passage struct {
 // Samples implements Kinded.
 func (s *Text) Samples() string { return "texts" }
 
+// PathKeys implements datasets.Located.
+func (s *Text) PathKeys() []string { return []string{"train", "test"} }
+
 // Open reads all texts into memory.
 func (s *Text) Open(env datasets.Env) (*datasets.Data, error) {
 	p, err := s.open(env)
@@ -124,7 +127,7 @@ func (s *Text) open(env datasets.Env) (*datasets.Data, error) {
 	}
 	p, err := s.sets(train, test, r.skipped)
 	if err == nil {
-		p.Notes = r.others.Notes()
+		p.Notes, p.Roots = r.others.Notes(), env.Roots(s.Train, s.Test)
 	}
 	return p, err
 }
