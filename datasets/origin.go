@@ -13,7 +13,8 @@ type Located interface {
 	PathKeys() []string
 }
 
-// Roots are the paths of settings that say where data are, as names of samples begin with them; empty ones are left out.
+// Roots are the paths of settings that say where data are, as names of samples begin with them; empty ones are left
+// out.
 func (e Env) Roots(paths ...string) (roots []string) {
 	for _, p := range paths {
 		if p != "" {
