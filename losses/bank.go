@@ -15,6 +15,7 @@ type Bank struct {
 	Rows        *graph.Node // [N,D]
 	Noise       int         // rows drawn to tell a sample from; 0: all others
 	Temperature float64
+	Softmax     bool // over the own row and the noise, in place of noise-contrastive estimation
 }
 
 // NewBank declares a bank of n random rows of width d.
@@ -23,7 +24,7 @@ func NewBank(s *graph.Scope, n, d, noise int, temperature float64) *Bank {
 		op.Fail(s.Path(), "noise = %d rows of the bank of %d training samples; want at most that, or 0 for all", noise,
 			n)
 	}
-	return &Bank{s, s.State("bank", graph.UnitNormal(), n, d), noise, temperature}
+	return &Bank{Scope: s, Rows: s.State("bank", graph.UnitNormal(), n, d), Noise: noise, Temperature: temperature}
 }
 
 // Of is the rows of samples [B] int32: [B,D].
@@ -54,11 +55,16 @@ func (k *Bank) Remember(samples, u *graph.Node, momentum float64) {
 //	-log( P(own) / (P(own) + M Pn) ) - sum_m log( M Pn / (P(x_m) + M Pn) ),
 //
 // where Z is N times the mean of e^(u x/t) over the first step's rows and noise, and stays so. Wu et al. 2018, eq. 4 to
-// 7. Without noise it is the cross-entropy of a softmax over the bank, eq. 2, and samples [B] int32 are its classes.
+// 7. Without noise it is the cross-entropy of a softmax over the bank, eq. 2, and samples [B] int32 are its classes. With
+// Softmax it is the cross-entropy of the own row among it and the noise.
 func (k *Bank) Loss(name string, u, partners, others, samples *graph.Node) *graph.Node {
 	cosines := op.MatMul(u, others, false, true) // [B,M]
 	if k.Noise == 0 {
 		return op.MeanAll(op.CrossEntropy(op.Scale(cosines, 1/k.Temperature), samples, 0))
+	}
+	if k.Softmax {
+		logits := Logits(u, partners, others, k.Temperature)
+		return op.MeanAll(op.CrossEntropy(logits, First(k.Scope, op.ShapeOf(u)[0]), 0))
 	}
 	n, m := float64(op.ShapeOf(k.Rows)[0]), float64(k.Noise)
 	x := op.Scale(cosines, 1/k.Temperature)                                     // [B,M]

@@ -116,6 +116,23 @@ func TestBankWithoutNoise(t *testing.T) {
 	expect(t, "loss", out("loss"), []float64{want})
 }
 
+// With Softmax the loss is the cross-entropy of the own row, first, among it and the noise.
+func TestBankSoftmax(t *testing.T) {
+	const n, b, d, tau = 4, 2, 3, 0.5
+	_, out := compute(t, func(s *graph.Scope) {
+		bank, rows, u := losses.NewBank(s, n, d, 3, tau), s.Ints("rows", []int32{2, 0}), s.Input("u", b, d)
+		bank.Softmax = true
+		noise := bank.Draw()
+		s.Output("loss", bank.Loss("log_z", u, bank.Of(rows), noise, rows))
+		s.Output("logits", losses.Logits(u, bank.Of(rows), noise, tau))
+	}, nil)
+	want := 0.0
+	for i := range b {
+		want -= math.Log(softmax(out("logits")[i*4:(i+1)*4], 4)[0]) / b
+	}
+	expect(t, "loss", out("loss"), []float64{want})
+}
+
 // unit scales a row to unit length.
 func unit(row []float32) {
 	var squares float64

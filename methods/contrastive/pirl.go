@@ -17,8 +17,8 @@ import (
 //
 // Misra, van der Maaten, CVPR 2020, arXiv:1912.01991, eq. 5: m is the bank, which holds a moving mean of f(image). The
 // tiles go through the encoder one by one, each to a vector, and the vectors in their drawn order to the embedding
-// (figure 3). The order is any of the 9!, drawn for each image and step; the paper has a fixed set of them. NCE is that
-// of losses.Bank, which normalises by an estimated constant; the paper's (eq. 3 and 4) normalises by the noise itself.
+// (figure 3). The order is any of the 9!, drawn for each image and step; the paper has a fixed set of them. NCE is the
+// cross-entropy of the own row among it and the noise, as in VISSL; the paper's eq. 4 adds the noise's own terms.
 type PIRL struct {
 	Width       int     `toml:"width"`       // D of the embeddings, and of a tile's vector
 	Noise       int     `toml:"noise"`       // rows of the bank to tell an image from; 0: all
@@ -50,6 +50,7 @@ func (m *PIRL) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 	f := op.Normalize(image(h), losses.Eps)                          // [B,D]
 	g := op.Normalize(m.tiles(s, enc.Dim, encode, x[1]), losses.Eps) // [B,D]
 	bank := losses.NewBank(s, b.SetSize(), m.Width, m.Noise, m.Temperature)
+	bank.Softmax = true
 	own, others := bank.Of(b.Rows()), bank.Draw()
 	terms := []methods.Term{
 		{Name: "tiles", Weight: m.Share, Value: bank.Loss("log_z_tiles", g, own, others, b.Rows())},
