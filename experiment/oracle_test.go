@@ -165,6 +165,7 @@ var withoutOracle = map[string]string{
 // and whose wiring (views, teachers, queues, optimisers) is tested beside the method or by another method's oracle.
 // Recipes of such a method need no oracle of their own.
 var goldenLoss = map[string]string{
+	"amdim":  "origins/amdim",
 	"pcl":    "losses/pcl",
 	"mochi":  "losses/moco_infonce_queue",
 	"msf":    "losses/mean_shift",

@@ -41,10 +41,17 @@ func (k *Bank) Draw() *graph.Node {
 }
 
 // Remember moves the rows of samples [B] to momentum of what they were and the rest u [B,D], scaled to unit length, at
-// the end of the step.
+// the end of the step. In the first epoch they become u, whatever the momentum: the rows to begin with are random, and
+// half of them would be learned for epochs, as in the authors' code.
 func (k *Bank) Remember(samples, u *graph.Node, momentum float64) {
 	samples, u = k.AllRows(samples), k.AllRows(op.StopGradient(u))
-	k.Update(k.Rows, op.PutRows(k.Rows, samples, op.Normalize(op.Lerp(k.Of(samples), u, k.Constant(momentum)), Eps)))
+	kept := k.Scheduled("bank_momentum", func(t graph.Time) float64 {
+		if t.Step < t.PerEpoch {
+			return 0
+		}
+		return momentum
+	})
+	k.Update(k.Rows, op.PutRows(k.Rows, samples, op.Normalize(op.Lerp(k.Of(samples), u, kept), Eps)))
 }
 
 // Loss is the mean cost of telling rows u [B,D] of unit length from others, given their partners [B,D] and the drawn
@@ -54,9 +61,9 @@ func (k *Bank) Remember(samples, u *graph.Node, momentum float64) {
 //
 //	-log( P(own) / (P(own) + M Pn) ) - sum_m log( M Pn / (P(x_m) + M Pn) ),
 //
-// where Z is N times the mean of e^(u x/t) over the first step's rows and noise, and stays so. Wu et al. 2018, eq. 4 to
-// 7. Without noise it is the cross-entropy of a softmax over the bank, eq. 2, and samples [B] int32 are its classes. With
-// Softmax it is the cross-entropy of the own row among it and the noise.
+// where Z is N times the mean of e^(u x/t) over rows and noise of the first epoch's last step, and stays so. Wu et al.
+// 2018, eq. 4 to 7. Without noise it is the cross-entropy of a softmax over the bank, eq. 2, and samples [B] int32 are
+// its classes. With Softmax it is the cross-entropy of the own row among it and the noise.
 func (k *Bank) Loss(name string, u, partners, others, samples *graph.Node) *graph.Node {
 	cosines := op.MatMul(u, others, false, true) // [B,M]
 	if k.Noise == 0 {
@@ -75,12 +82,19 @@ func (k *Bank) Loss(name string, u, partners, others, samples *graph.Node) *grap
 	return op.Add(op.MeanAll(op.Softplus(op.Neg(data(own)))), op.Scale(op.MeanAll(op.Softplus(data(x))), m))
 }
 
-// partition is log Z by the first step's logits [B,M]; until there is one it is 0 in the Store.
+// partition is log Z by the logits [B,M] of the first epoch's last step; until there is one it is 0 in the Store.
 func (k *Bank) partition(name string, x *graph.Node) *graph.Node {
 	n := float64(op.ShapeOf(k.Rows)[0])
 	constant := k.State(name, graph.Fill(0))
 	mean := op.Log(op.Scale(op.MeanAll(op.Exp(k.AllRows(op.StopGradient(x)))), n))
-	z := op.Lerp(mean, constant, op.Equal(constant, k.Constant(0)))
+	filling := k.Scheduled("bank_fills", func(t graph.Time) float64 {
+		if t.Step < t.PerEpoch {
+			return 1
+		}
+		return 0
+	})
+	open := op.Greater(op.Add(filling, op.Equal(constant, k.Constant(0))), k.Constant(0.5))
+	z := op.Lerp(mean, constant, open)
 	k.Update(constant, z)
 	return z
 }

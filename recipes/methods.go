@@ -41,6 +41,7 @@ var originsFamily = family{
 }
 
 var contrastiveFamily = family{
+	"amdim":  func() methods.Method { return contrastive.DefaultAMDIM() },
 	"isd":    func() methods.Method { return contrastive.DefaultISD() },
 	"mochi":  func() methods.Method { return contrastive.DefaultMoCHi() },
 	"moco":   func() methods.Method { return contrastive.DefaultMoCo() },

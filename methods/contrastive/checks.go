@@ -3,6 +3,7 @@ package contrastive
 import (
 	"selfsup/graph"
 	"selfsup/graph/op"
+	"selfsup/methods"
 	"selfsup/setting"
 )
 
@@ -22,6 +23,15 @@ func checkHidden(key string, widths []int) error {
 		}
 	}
 	return nil
+}
+
+// whileBankFills holds what is trained below scopes during the first epoch, in which a bank gets the embeddings of all
+// samples in place of random rows.
+func whileBankFills(scopes ...string) (held []methods.Tune) {
+	for _, s := range append(scopes, methods.Backbone) {
+		held = append(held, methods.Tune{Scope: s, Hold: methods.During(setting.Epochs(1))})
+	}
+	return held
 }
 
 // crossed is the mean over pairs of a student's row and a teacher's of another view, of which the teacher's are the

@@ -15,8 +15,9 @@ import (
 //
 //	loss = NCE(luma; the image's row of the colours' bank) + NCE(colour; its row of the luminances' bank)
 //
-// Tian, Krishnan, Isola, ECCV 2020, arXiv:1906.05849, eq. 2 to 4 and section 3.4. NCE is losses.Bank's. The backbone is
-// one of two halves, [backbone.luma_chroma], and the evaluation reads both, as in the paper.
+// Tian, Krishnan, Isola, ECCV 2020, arXiv:1906.05849, eq. 2 to 4 and section 3.4. NCE is losses.Bank's, and the first
+// epoch fills the banks and trains nothing. The backbone is one of two halves, [backbone.luma_chroma], and the
+// evaluation reads both, as in the paper.
 type CMC struct {
 	Projector   []int   `toml:"projector"`   // widths of each half's, without norms; the last is D
 	Noise       int     `toml:"noise"`       // rows of a bank to tell an image from; 0: all
@@ -56,7 +57,7 @@ func (m *CMC) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) metho
 	lumas.Remember(b.Rows(), u, m.Momentum)
 	chromas.Remember(b.Rows(), v, m.Momentum)
 	return methods.Objective{
-		Features: op.Concat(1, luma, chroma), Terms: terms,
+		Features: op.Concat(1, luma, chroma), Terms: terms, Tune: whileBankFills("luma", "chroma"),
 		Metrics: []methods.Metric{{Name: "spread", Value: losses.Spread(u)}, {Name: "agreement",
 			Value: op.Neg(losses.NegativeCosine(op.StopGradient(u), op.StopGradient(v)))}},
 	}

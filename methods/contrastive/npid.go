@@ -19,7 +19,8 @@ import (
 // Wu, Xiong, Yu, Lin, CVPR 2018, arXiv:1805.01978, eq. 2 and 4 to 10: losses.Bank has the terms. u is the view's
 // embedding, v_i the row that the bank has for its image. The noise is drawn once for the batch and without repetition,
 // where the authors draw it for each sample; noise = 0 is the softmax over the whole bank. The view is one; the
-// proximal term stands for a second.
+// proximal term stands for a second. The first epoch fills the bank and trains nothing, where the authors begin with
+// learning random rows.
 type NPID struct {
 	Projector   []int   `toml:"projector"`   // widths, without norms; the last is D
 	Noise       int     `toml:"noise"`       // M: rows of the bank to tell a sample from; 0: all
@@ -56,6 +57,6 @@ func (m *NPID) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 		{Name: "proximal", Weight: m.Proximal, Value: losses.Regression(u, own)},
 	}
 	bank.Remember(b.Rows(), u, m.Momentum)
-	return methods.Objective{Features: h, Terms: terms,
+	return methods.Objective{Features: h, Terms: terms, Tune: whileBankFills("projector"),
 		Metrics: []methods.Metric{{Name: "spread", Value: losses.Spread(u)}}}
 }

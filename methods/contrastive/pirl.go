@@ -19,6 +19,7 @@ import (
 // tiles go through the encoder one by one, each to a vector, and the vectors in their drawn order to the embedding
 // (figure 3). The order is any of the 9!, drawn for each image and step; the paper has a fixed set of them. NCE is the
 // cross-entropy of the own row among it and the noise, as in VISSL; the paper's eq. 4 adds the noise's own terms.
+// The first epoch fills the bank and trains nothing.
 type PIRL struct {
 	Width       int     `toml:"width"`       // D of the embeddings, and of a tile's vector
 	Noise       int     `toml:"noise"`       // rows of the bank to tell an image from; 0: all
@@ -57,10 +58,11 @@ func (m *PIRL) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 		{Name: "image", Weight: 1 - m.Share, Value: bank.Loss("log_z_image", f, own, others, b.Rows())},
 	}
 	bank.Remember(b.Rows(), f, m.Momentum)
-	return methods.Objective{Features: h, Terms: terms, Metrics: []methods.Metric{
-		{Name: "spread", Value: losses.Spread(f)},
-		{Name: "agreement", Value: op.Neg(losses.NegativeCosine(op.StopGradient(f), op.StopGradient(g)))},
-	}}
+	return methods.Objective{Features: h, Terms: terms, Tune: whileBankFills("image", "tile", "tiles"),
+		Metrics: []methods.Metric{
+			{Name: "spread", Value: losses.Spread(f)},
+			{Name: "agreement", Value: op.Neg(losses.NegativeCosine(op.StopGradient(f), op.StopGradient(g)))},
+		}}
 }
 
 // tiles is the embedding of an image's tiles in a drawn order, [B,H,W,C] -> [B,D].
