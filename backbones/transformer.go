@@ -21,11 +21,13 @@ type Transformer struct {
 	// pre: before a block's branches, and one after the blocks | post: after each branch, and one after the embeddings
 	Norm string  `toml:"norm"`
 	Eps  float64 `toml:"eps"` // of the norms, added to a variance
+	// standard deviation of the embeddings as they begin; a small one, such as BERT's, wants a long training
+	Deviation float64 `toml:"deviation"`
 }
 
-// DefaultTransformer is small: BERT's is 768 wide and 12 deep with 12 heads.
+// DefaultTransformer is small: BERT's is 768 wide and 12 deep with 12 heads. The deviation is BERT's.
 func DefaultTransformer() *Transformer {
-	return &Transformer{Channels: 128, Depth: 4, Heads: 4, Norm: "pre", Eps: 1e-6}
+	return &Transformer{Channels: 128, Depth: 4, Heads: 4, Norm: "pre", Eps: 1e-6, Deviation: 0.02}
 }
 
 // Check implements Backbone.
@@ -45,6 +47,8 @@ func (t *Transformer) Check(in Input) error {
 		return setting.Bad("norm", "%q: want \"pre\" or \"post\"", t.Norm)
 	case !(t.Eps > 0):
 		return setting.Bad("eps", "%v: want a number above 0, such as 1e-6", t.Eps)
+	case !(t.Deviation > 0):
+		return setting.Bad("deviation", "%v: want a number above 0, such as 0.02", t.Deviation)
 	}
 	return nil
 }
@@ -66,8 +70,8 @@ func (t *Transformer) New(s *graph.Scope, in Input) layer.Func {
 func (t *Transformer) NewTokens(s *graph.Scope, in Input) *TokenEncoder {
 	n, d := in.Shape[0], t.Channels
 	first := s.Layer(0)
-	table := first.Param("symbols", graph.Normal(0.02), in.Of[0], d)
-	position := first.Param("position", graph.Normal(0.02), n, d)
+	table := first.Param("symbols", graph.Normal(t.Deviation), in.Of[0], d)
+	position := first.Param("position", graph.Normal(t.Deviation), n, d)
 	block := layer.Block{Dim: d, Heads: t.Heads, Hidden: t.Hidden, Post: t.Norm == "post", Eps: t.Eps}
 	norm := func(s *graph.Scope, wanted bool) layer.Func {
 		if !wanted {

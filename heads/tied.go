@@ -7,7 +7,7 @@ import (
 )
 
 // Tied tells symbols by their embeddings: a linear layer, GELU and a norm, then the products with the embeddings
-// themselves, table [V,D], and a bias for each symbol: [B,T,D] -> [B*T,V]. eps is the norm's, 0: 1e-6.
+// themselves, table [V,D], and a bias for each symbol: [...,D] -> [N,V]. eps is the norm's, 0: 1e-6.
 //
 // Devlin et al. 2019, BERT, arXiv:1810.04805; the transform is in the authors' code alone.
 func Tied(s *graph.Scope, table *graph.Node, eps float64) layer.Func {

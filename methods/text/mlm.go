@@ -2,9 +2,12 @@
 package text
 
 import (
+	"math"
+
 	"selfsup/backbones"
 	"selfsup/datasets/masks"
 	"selfsup/graph"
+	"selfsup/graph/layer"
 	"selfsup/graph/op"
 	"selfsup/heads"
 	"selfsup/losses"
@@ -69,7 +72,9 @@ func (m *MLM) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) metho
 	seen = instead(instead(seen, e.Symbols.Look(b.Field("noise")), swapped), mask, hidden)
 	y := e.Symbols.Encode(e.Symbols.Place(seen), there) // [B,T,D]
 
-	loss, accuracy := Guess(heads.Tied(s.In("head"), e.Symbols.Table, 0)(y), ids, selected)
+	pick := m.pick(op.Reshape(selected, n*t))
+	logits := heads.Tied(s.In("head"), e.Symbols.Table, 0)(pick(op.Reshape(y, n*t, e.Dim)))
+	loss, accuracy := Guess(logits, pick(op.Reshape(ids, n*t)), pick(op.Reshape(selected, n*t)))
 	features := e.Symbols.Pool(y, there)
 	return methods.Objective{
 		Features: features,
@@ -81,13 +86,27 @@ func (m *MLM) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) metho
 	}
 }
 
+// spread bounds how many symbols of a batch are selected, in standard deviations above the mean: one batch of 1e9 has
+// more. As many are guessed, since guessing takes most of a step's time; of more, the last would not be.
+const spread = 6
+
+// pick returns what takes the selected of all places of a batch, selected [N] 0 or 1, and the first of the others to
+// fill up: x [N] or [N,D] -> [K] or [K,D], K is the same in every step.
+func (m *MLM) pick(selected *graph.Node) layer.Func {
+	n := op.ShapeOf(selected)[0]
+	mean := m.Ratio * float64(n)
+	k := min(n, int(math.Ceil(mean+spread*math.Sqrt(mean*(1-m.Ratio)))))
+	at := op.Slice(op.Argsort(op.Neg(selected)), 0, 0, k)
+	return func(x *graph.Node) *graph.Node { return op.Gather(x, at) }
+}
+
 // instead is other where the mask is 1, and x where it is 0.
 func instead(x, other, mask *graph.Node) *graph.Node {
 	return op.Add(op.Mul(x, op.Affine(mask, -1, 1)), op.Mul(other, mask))
 }
 
-// Guess is the mean cross-entropy in nats of logits [B*T,V] for symbols ids [B,T], and the share that is right, over
-// the places where selected [B,T] is 1, of the whole batch.
+// Guess is the mean cross-entropy in nats of logits [N,V] for as many symbols ids, and the share that is right, over
+// the places where selected is 1, of the whole batch.
 func Guess(logits, ids, selected *graph.Node) (loss, accuracy *graph.Node) {
 	flat, chosen := op.Reshape(ids, -1), op.Reshape(selected, -1)
 	right := op.EqualInts(op.Argmax(logits), flat, op.TypeOf(logits).DType)
