@@ -9,15 +9,16 @@ import (
 
 func TestSOTU(t *testing.T) {
 	for _, c := range []struct {
-		label, want string
+		label, test, want string
 	}{
-		{"party", "1786 + 480 texts, 2 classes from Democratic to Republican, the first is Democratic"},
-		{"president", "1786 + 480 texts, 11 classes from Barack Obama to William J Clinton, the first is Lyndon " +
-			"B Johnson"},
-		{"decade", "1786 + 480 texts, 7 classes from 1960s to 2020s, the first is 1960s"},
+		{"party", "speeches", "1786 + 480 texts, 2 classes from Democratic to Republican, the first is Democratic"},
+		{"president", "speeches", "1786 + 480 texts, 11 classes from Barack Obama to William J Clinton, the first is " +
+			"Lyndon B Johnson"},
+		{"decade", "speeches", "1786 + 480 texts, 7 classes from 1960s to 2020s, the first is 1960s"},
+		{"decade", "passages", "1813 + 453 texts, 7 classes from 1960s to 2020s, the first is 1960s"},
 	} {
 		s := NewSOTU()
-		s.Label, s.Symbols = c.label, datasets.Symbols{Vocabulary: datasets.Words, Least: 5}
+		s.Label, s.Test, s.Symbols = c.label, c.test, datasets.Symbols{Vocabulary: datasets.Words, Least: 5}
 		d, err := s.Open(datasets.Env{})
 		if err != nil {
 			t.Fatal(err)
@@ -36,5 +37,9 @@ func TestSOTU(t *testing.T) {
 	s := NewSOTU()
 	if s.Label = "year"; s.Validate() == nil {
 		t.Error("the label year is taken, want an error")
+	}
+	s = NewSOTU()
+	if s.Test = "years"; s.Validate() == nil {
+		t.Error("the test years is taken, want an error")
 	}
 }

@@ -99,19 +99,7 @@ func (s *Text) open(env datasets.Env) (*datasets.Data, error) {
 	case s.Part != "":
 		train, test, err = divideByPart(train)
 	default:
-		classes := make([]string, len(train))
-		for i, t := range train {
-			classes[i] = t.class
-		}
-		var rest []passage
-		for i, held := range s.Held(classes) {
-			if held {
-				test = append(test, train[i])
-			} else {
-				rest = append(rest, train[i])
-			}
-		}
-		train = rest
+		train, test = s.divide(train)
 	}
 	if err == nil {
 		err = datasets.Tolerate(r.skipped, s.MaxSkipped)
@@ -151,6 +139,22 @@ func (s *Text) sets(train, test []passage, skipped []datasets.Skip) (*datasets.D
 		p.Test = &textSet{test, tested, names, v}
 	}
 	return p, nil
+}
+
+// divide keeps a share of each class for the test.
+func (s *Text) divide(all []passage) (train, test []passage) {
+	classes := make([]string, len(all))
+	for i, t := range all {
+		classes[i] = t.class
+	}
+	for i, held := range s.Held(classes) {
+		if held {
+			test = append(test, all[i])
+		} else {
+			train = append(train, all[i])
+		}
+	}
+	return train, test
 }
 
 // divideByPart sorts passages by what their column says.
