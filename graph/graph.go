@@ -291,6 +291,15 @@ func (s *Scope) Ints(name string, v []int32) *Node {
 	return s.declare(&decl{name: s.path + name, class: isConst, typ: t, data: ir.Array{Type: t, I32: v}}).node
 }
 
+// Identity is the constant matrix [n,n].
+func (s *Scope) Identity(n int) *Node {
+	v := make([]float64, n*n)
+	for i := range n {
+		v[i*n+i] = 1
+	}
+	return s.Floats(fmt.Sprintf("const/identity%d", n), v, n, n)
+}
+
 // Floats is a floating-point constant of a shape, such as the matrix of a filter.
 func (s *Scope) Floats(name string, v []float64, shape ...int) *Node {
 	t := ir.Type{Shape: shape, DType: s.g.dtype}

@@ -236,6 +236,7 @@ func kernelCases() []kernelCase {
 
 	tokenKernelCases(add, loose)
 	queueKernelCases(add)
+	factorKernelCases(add)
 	recurrentKernelCases(loose)
 	compareKernelCases(add)
 	axesKernelCases(add)

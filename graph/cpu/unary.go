@@ -16,6 +16,8 @@ var unaries = map[string]func(y, x []float32){
 	"rsqrt":      each(func(x float32) float32 { return 1 / sqrt(x) }),
 	"square":     func(y, x []float32) { kern.Multiply(y, x, x) },
 	"abs":        each(func(x float32) float32 { return math.Float32frombits(math.Float32bits(x) &^ (1 << 31)) }),
+	"cos":        each(cos),
+	"sin":        each(sin),
 	"tanh":       each(tanh),
 	"sigmoid":    each(sigmoid),
 	"softplus":   each(softplus),
@@ -45,6 +47,8 @@ var unaryGrads = map[string]func(dx, dy, v []float32){
 	"abs": slope(func(x float32) float32 {
 		return math.Float32frombits(kern.Positive(x)&one | kern.Positive(-x)&minusOne)
 	}),
+	"cos":        slope(func(x float32) float32 { return -sin(x) }),
+	"sin":        slope(cos),
 	"tanh":       slope(func(y float32) float32 { return 1 - y*y }),
 	"sigmoid":    slope(func(y float32) float32 { return y * (1 - y) }),
 	"softplus":   slope(sigmoid),

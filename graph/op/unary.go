@@ -32,6 +32,8 @@ var Unaries = map[string]UnaryFn{
 	}, FromY: true},
 	"square":  {F: func(x float64) float64 { return x * x }, D: func(x, _ float64) float64 { return 2 * x }},
 	"abs":     {F: math.Abs, D: func(x, _ float64) float64 { return step(x) - step(-x) }},
+	"cos":     {F: math.Cos, D: func(x, _ float64) float64 { return -math.Sin(x) }},
+	"sin":     {F: math.Sin, D: func(x, _ float64) float64 { return math.Cos(x) }},
 	"tanh":    {F: math.Tanh, D: func(_, y float64) float64 { return 1 - y*y }, FromY: true},
 	"sigmoid": {F: sigmoid, D: func(_, y float64) float64 { return y * (1 - y) }, FromY: true},
 	"softplus": {F: func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) },
@@ -88,6 +90,12 @@ func Square(x *Node) *Node { return Apply(Unary{"square"}, x) }
 
 // Abs is |x|; its derivative at 0 is 0.
 func Abs(x *Node) *Node { return Apply(Unary{"abs"}, x) }
+
+// Cos is the cosine of x in radians.
+func Cos(x *Node) *Node { return Apply(Unary{"cos"}, x) }
+
+// Sin is the sine of x in radians.
+func Sin(x *Node) *Node { return Apply(Unary{"sin"}, x) }
 
 // Tanh is the hyperbolic tangent.
 func Tanh(x *Node) *Node { return Apply(Unary{"tanh"}, x) }

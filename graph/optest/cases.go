@@ -13,7 +13,7 @@ import (
 var Cases = slices.Concat(elementwiseCases(), reduceCases(), shapeCases(), matmulCases(), convCases(), convNormCases(),
 	poolCases(), normCases(),
 	softmaxCases(), updateCases(), fusedCases(), tokenCases(), bf16Cases(), gramCases(),
-	queueCases(), compareCases(), axesCases(), recurrentCases())
+	queueCases(), compareCases(), axesCases(), recurrentCases(), factorCases())
 
 type nodes = []*op.Node
 
