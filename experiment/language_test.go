@@ -44,7 +44,7 @@ type tutored struct {
 	Momentum  float64 `toml:"momentum"`  // of the teacher
 	Encoder   string  `toml:"encoder"`   // Objective.Encoder
 	Elsewhere bool    `toml:"elsewhere"` // the encoder is in the scope "inner"
-	Tune      string  `toml:"tune"`      // rate, flat or hold: how the head is trained
+	Tune      string  `toml:"tune"`      // rate, vectors, flat or hold: how the head is trained
 	Metric    string  `toml:"metric"`    // name of a metric
 }
 
@@ -73,6 +73,8 @@ func (m *tutored) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) m
 	switch m.Tune {
 	case "rate":
 		o.Tune = []methods.Tune{{Scope: "head", Rate: graph.Constantly(0.25)}}
+	case "vectors":
+		o.Tune = []methods.Tune{{Vectors: true, Rate: graph.Constantly(0.25)}}
 	case "flat":
 		o.Tune = []methods.Tune{{Scope: "head", Flat: true}}
 	case "hold":
@@ -255,6 +257,17 @@ func TestTuneRate(t *testing.T) {
 		headBias), 0.25)
 	expectMultiple(t, "the encoder", moved(start, tuned, encoderWeight, encoderBias), moved(start, plain, encoderWeight,
 		encoderBias), 1)
+}
+
+// Tune.Vectors tunes biases alone, here those of all scopes.
+func TestTuneVectors(t *testing.T) {
+	one := `train.length="1 step"`
+	start, plain, _ := trained(t, loadTutored(t, one))
+	_, tuned, _ := trained(t, loadTutored(t, one, `method.tutored.tune="vectors"`))
+	expectMultiple(t, "biases", moved(start, tuned, headBias, encoderBias), moved(start, plain, headBias, encoderBias),
+		0.25)
+	expectMultiple(t, "weights", moved(start, tuned, headWeight, encoderWeight), moved(start, plain, headWeight,
+		encoderWeight), 1)
 }
 
 // Tune.Flat trains its scope at the peak rate while the others warm up from 0.

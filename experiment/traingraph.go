@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"cmp"
 	"strings"
 
 	"selfsup/datasets"
@@ -155,7 +156,7 @@ func (s *Setup) apply(g *graph.Scope, o methods.Objective, p methods.Player, los
 	})
 	for _, t := range o.Tune {
 		for _, p := range params {
-			if t.Within != [2]float64{} && below(g.Name(p), t.Scope) {
+			if t.Within != [2]float64{} && tunes(g, t, p) {
 				g.Evolve(p, func(x *graph.Node) *graph.Node { return bounded(g, x, t.Within) })
 			}
 		}
@@ -183,10 +184,10 @@ func (s *Setup) treatment(g *graph.Scope, o methods.Objective, rates optim.Sched
 	return func(p *graph.Node) optim.Treatment {
 		how := usual(p)
 		for _, t := range o.Tune {
-			if !below(g.Name(p), t.Scope) {
+			if !tunes(g, t, p) {
 				continue
 			}
-			at := g.In("tune").In(strings.ReplaceAll(t.Scope, "/", "."))
+			at := g.In("tune").In(tuneName(t))
 			if t.Rate != nil || t.Flat {
 				how.Rate = at.Scheduled(rateInput, tunedRate(rates, s.Recipe.Train.Batch, t))
 			}
@@ -202,6 +203,20 @@ func (s *Setup) treatment(g *graph.Scope, o methods.Objective, rates optim.Sched
 		}
 		return how
 	}
+}
+
+// tunes reports whether a parameter is one of those that are trained unlike the others.
+func tunes(g *graph.Scope, t methods.Tune, p *graph.Node) bool {
+	return below(g.Name(p), t.Scope) && (!t.Vectors || len(op.ShapeOf(p)) < 2)
+}
+
+// tuneName is the name of the scope of what the host feeds for such parameters.
+func tuneName(t methods.Tune) string {
+	name := cmp.Or(strings.ReplaceAll(t.Scope, "/", "."), "all")
+	if t.Vectors {
+		name += ".vectors"
+	}
+	return name
 }
 
 // tunedRate is the learning rate of parameters that a method tunes.

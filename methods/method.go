@@ -81,8 +81,10 @@ func weighted(terms []Term) *graph.Node {
 // Tune is how the parameters below a scope are trained unlike the others.
 type Tune struct {
 	Scope string
-	Rate  graph.Schedule // factor of the learning rate; nil: 1
-	Flat  bool           // the peak rate from beginning to end (SimSiam's predictor)
+	// of these only parameters of one axis: biases, scales and shifts of norms (Barlow Twins)
+	Vectors bool
+	Rate    graph.Schedule // factor of the learning rate; nil: 1
+	Flat    bool           // the peak rate from beginning to end (SimSiam's predictor)
 	// 1 in steps in which parameter and moments stay as they are, else 0 (DINO's last layer); nil: never
 	Hold graph.Schedule
 
