@@ -18,6 +18,7 @@ import (
 	"selfsup/graph"
 	"selfsup/graph/layer"
 	"selfsup/graph/op"
+	"selfsup/graph/optest"
 	"selfsup/losses"
 	"selfsup/methods"
 	"selfsup/recipes"
@@ -268,6 +269,59 @@ func TestTuneVectors(t *testing.T) {
 		0.25)
 	expectMultiple(t, "weights", moved(start, tuned, headWeight, encoderWeight), moved(start, plain, headWeight,
 		encoderWeight), 1)
+}
+
+// train.koleo adds a term to any method, which spreads the features.
+func TestKoLeo(t *testing.T) {
+	distance := func(weight float64) (first, last float64) {
+		s, err := experiment.Prepare(loadTutored(t, `train.length="40 steps"`, "optimizer.sgd.rate=0.05",
+			fmt.Sprintf("train.koleo=%v", weight)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, a := range s.Train.Inputs() {
+			optest.Fill(a, name)
+		}
+		for step := range s.Steps {
+			s.Train.Schedule(graph.Time{Step: step, Steps: s.Steps, PerEpoch: s.PerEpoch})
+			if err := s.Train.Run(); err != nil {
+				t.Fatal(err)
+			}
+			out, err := s.Train.Output("koleo")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if last = out.At(0); step == 0 {
+				first = last
+			}
+		}
+		return first, last
+	}
+	_, little := distance(1e-6)
+	first, last := distance(1)
+	if !(last < first-0.1 && last < little-0.1) {
+		t.Errorf("after 40 steps the term is %v, at the first %v, without its gradient %v: want less", last, first,
+			little)
+	}
+	r := loadTutored(t, "train.koleo=0.0")
+	s, err := experiment.Prepare(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Train.Output("koleo"); err == nil {
+		t.Error("without a weight there is the term")
+	}
+	if _, err := recipes.Load("bigan.toml", []string{"train.koleo=-1.0"}, recipes.Builtin()); err == nil ||
+		!strings.Contains(err.Error(), "want a weight of 0 or more") {
+		t.Errorf("a weight below 0: got %v", err)
+	}
+	r, err = recipes.Load("bigan.toml", []string{"train.koleo=0.1"}, recipes.Builtin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := experiment.Prepare(r); err == nil || !strings.Contains(err.Error(), "train.koleo = 0.1") {
+		t.Errorf("a method of several players: got %v", err)
+	}
 }
 
 // Tune.Flat trains its scope at the peak rate while the others warm up from 0.

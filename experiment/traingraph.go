@@ -9,6 +9,7 @@ import (
 	"selfsup/graph/layer"
 	"selfsup/graph/op"
 	"selfsup/graph/optim"
+	"selfsup/losses"
 	"selfsup/methods"
 )
 
@@ -58,18 +59,18 @@ func (s *Setup) trainGraph(turn int) (*graph.Graph, *built, error) {
 		})
 		made.batch = b
 		enc := s.encoder()
-		obj := r.Method.Value.Build(g, enc, b)
+		obj := withKoLeo(g, r.Train.KoLeo, r.Method.Value.Build(g, enc, b))
 		checkObjective("method."+r.Method.Name, r.Method.Value, obj, b.Size(), enc.Dim)
 		checkPlayers(g, "method."+r.Method.Name, r.Method.Value, obj)
 		made.objective = obj
 		players := playersOf(obj)
-		var losses, norms []*graph.Node
+		var sum, norms []*graph.Node
 		for _, p := range players {
 			if p.Turn != turn {
 				continue
 			}
 			loss := p.Loss()
-			losses = append(losses, loss)
+			sum = append(sum, loss)
 			if p.Name != "" {
 				g.Output(p.Name, loss)
 			}
@@ -84,7 +85,7 @@ func (s *Setup) trainGraph(turn int) (*graph.Graph, *built, error) {
 				made.params = append(made.params, g.Name(params[i]))
 			}
 		}
-		g.Output(lossOutput, op.Sum(losses...))
+		g.Output(lossOutput, op.Sum(sum...))
 		if turn == 0 {
 			for _, m := range obj.Metrics {
 				g.Output(m.Name, m.Value)
@@ -100,6 +101,18 @@ func (s *Setup) trainGraph(turn int) (*graph.Graph, *built, error) {
 		}
 	})
 	return g, made, err
+}
+
+// withKoLeo is an objective with the term that train.koleo adds to any method's.
+func withKoLeo(g *graph.Scope, weight float64, o methods.Objective) methods.Objective {
+	if weight == 0 {
+		return o
+	}
+	if o.Features == nil || len(o.Players) > 0 {
+		op.Fail("", "train.koleo = %v: the method has no features of a batch that one loss trains; want 0", weight)
+	}
+	o.Terms = append(o.Terms, methods.Term{Name: "koleo", Weight: weight, Value: losses.KoLeo(g, o.Features)})
+	return o
 }
 
 // playersOf is an objective's players; one without has a single nameless player of all parameters.

@@ -21,7 +21,8 @@ type IterNorm struct {
 // New declares weight and bias in s.
 func (o IterNorm) New(s *graph.Scope, in int) layer.Func {
 	if in%o.Group != 0 {
-		op.Fail(s.Path(), "iterative normalisation: %d dimensions in groups of %d; want groups of one size", in, o.Group)
+		op.Fail(s.Path(), "iterative normalisation: %d dimensions in groups of %d; want groups of one size", in,
+			o.Group)
 	}
 	gamma, beta := s.Param("weight", graph.Fill(1), in), s.Param("bias", graph.Fill(0), in)
 	return func(x *graph.Node) *graph.Node {

@@ -115,6 +115,7 @@ func Builtin() Catalog {
 			"rankme":        func() Evaluation { return evaluations.DefaultRankMe() },
 			"spread":        func() Evaluation { return evaluations.DefaultSpread() },
 			"align_uniform": func() Evaluation { return evaluations.DefaultAlignUniform() },
+			"cca":           func() Evaluation { return evaluations.DefaultCCA() },
 		},
 	}
 }

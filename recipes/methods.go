@@ -57,10 +57,23 @@ var distillationFamily = family{
 	"byol":           func() methods.Method { return distillation.DefaultBYOL() },
 	"deepcluster_v2": func() methods.Method { return distillation.DefaultDeepClusterV2() },
 	"dino":           func() methods.Method { return distillation.DefaultDINO() },
+	"directpred":     func() methods.Method { return distillation.DefaultDirectPred() },
+	"simsiam":        func() methods.Method { return distillation.DefaultSimSiam() },
 }
 
 var correlationFamily = family{
-	"vicreg": func() methods.Method { return correlation.DefaultVICReg() },
+	"barlow_twins": func() methods.Method { return correlation.DefaultBarlowTwins() },
+	"emp_ssl":      func() methods.Method { return correlation.DefaultEMPSSL() },
+	"frossl":       func() methods.Method { return correlation.DefaultFroSSL() },
+	"lejepa":       func() methods.Method { return correlation.DefaultLeJEPA() },
+	"mmcr":         func() methods.Method { return correlation.DefaultMMCR() },
+	"swav":         func() methods.Method { return correlation.DefaultSwAV() },
+	"tico":         func() methods.Method { return correlation.DefaultTiCo() },
+	"vibcreg":      func() methods.Method { return correlation.DefaultVIbCReg() },
+	"vicreg":       func() methods.Method { return correlation.DefaultVICReg() },
+	"vicreg_ctr":   func() methods.Method { return correlation.DefaultVICRegCtr() },
+	"vicreg_exp":   func() methods.Method { return correlation.DefaultVICRegExp() },
+	"wmse":         func() methods.Method { return correlation.DefaultWMSE() },
 }
 
 var maskedFamily = family{

@@ -80,6 +80,8 @@ type Train struct {
 	ProbeRate float64 `toml:"probe_rate"` // its learning rate (AdamW)
 	Workers   int     `toml:"workers"`    // goroutines that make views; 0: one for each core
 	Clip      float64 `toml:"clip"`       // largest norm of all gradients together; 0: any
+	// weight of KoLeo, which spreads the features of a step evenly over the sphere, beside the method's own terms
+	KoLeo float64 `toml:"koleo"`
 	// even parts in which a batch goes through the step, for less memory; each is a batch of its own for norms and
 	// negatives
 	Accumulate int `toml:"accumulate"`
@@ -139,6 +141,7 @@ func (r *Recipe) Validate() error {
 	check(!r.Train.Length.Relative() && !r.Train.Length.IsZero(), "train.length",
 		"%q: want a length such as \"60 epochs\" or \"500 steps\"", r.Train.Length)
 	check(r.Train.ProbeRate > 0, "train.probe_rate", "%v: want a number above 0", r.Train.ProbeRate)
+	check(r.Train.KoLeo >= 0, "train.koleo", "%v: want a weight of 0 or more, such as 0.1", r.Train.KoLeo)
 	check(r.Train.Clip >= 0, "train.clip", "%v: want a norm above 0, or 0 for any", r.Train.Clip)
 	check(r.Train.Accumulate >= 1 && r.Train.Batch%max(r.Train.Accumulate, 1) == 0 &&
 		r.Train.Batch/max(r.Train.Accumulate, 1) >= 2, "train.accumulate",

@@ -3,15 +3,15 @@
 package correlation
 
 import (
+	"errors"
 	"fmt"
-	"slices"
 
 	"selfsup/graph"
+	"selfsup/graph/layer"
 	"selfsup/graph/op"
 	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
-	"selfsup/setting"
 )
 
 // VICReg keeps two views of an image close while each embedding dimension keeps unit spread and stays uncorrelated with
@@ -34,35 +34,26 @@ func DefaultVICReg() *VICReg {
 
 // Validate implements methods.Method.
 func (m *VICReg) Validate() error {
-	for _, w := range []struct {
-		key string
-		v   float64
-	}{{"invariance", m.Invariance}, {"variance", m.Variance}, {"covariance", m.Covariance}} {
-		if w.v < 0 {
-			return setting.Bad(w.key, "%v: want a weight of 0 or more", w.v)
-		}
+	return errors.Join(checkTriple(m.Invariance, m.Variance, m.Covariance),
+		heads.CheckProjector(m.Projector))
+}
+
+// checkTriple says what is wrong with the weights of the three terms.
+func checkTriple(invariance, variance, covariance float64) error {
+	err := checkWeights(weight{"invariance", invariance}, weight{"variance", variance},
+		weight{"covariance", covariance})
+	if err == nil && invariance+variance+covariance == 0 {
+		err = fmt.Errorf("invariance, variance and covariance are all 0: nothing would be trained")
 	}
-	if m.Invariance+m.Variance+m.Covariance == 0 {
-		return fmt.Errorf("invariance, variance and covariance are all 0: nothing would be trained")
-	}
-	return heads.CheckProjector(m.Projector)
+	return err
 }
 
 // Build implements methods.Method.
 func (m *VICReg) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	encode := enc.New(s)
-	project := heads.MLP(s.In("projector"), enc.Dim, m.Projector...)
-	crops := b.Crops()
-	var h, z []*graph.Node
-	for _, x := range slices.Concat(crops...) {
-		h = append(h, encode(x)) // [B,F]
-	}
-	for _, x := range h {
-		z = append(z, s.AllRows(project(x))) // [B,D]
-	}
+	h, z, large := embed(s, enc.New(s), heads.MLP(s.In("projector"), enc.Dim, m.Projector...), b)
 	return methods.Objective{
 		Features: h[0],
-		Terms:    m.Terms(z, len(crops[0])),
+		Terms:    m.Terms(z, large),
 		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(z[0])}},
 	}
 }
@@ -70,28 +61,25 @@ func (m *VICReg) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) me
 // Terms are the three terms of the loss for the embeddings of views [B,D], the large ones first: arXiv:2105.04906, eq.
 // 6, the mean over pairs.
 func (m *VICReg) Terms(z []*graph.Node, large int) []methods.Term {
-	var invariance, variance, covariance []*graph.Node
-	hinges, decorrelations := each(z, losses.SpreadHinge), each(z, losses.Decorrelation)
-	for _, p := range methods.Pairs(large, len(z)) {
-		i, j := p[0], p[1]
-		invariance = append(invariance, losses.MSE(z[i], z[j]))
-		variance = append(variance, op.Scale(op.Add(hinges(i), hinges(j)), 0.5))
-		covariance = append(covariance, op.Add(decorrelations(i), decorrelations(j)))
-	}
-	return []methods.Term{
-		{Name: "invariance", Weight: m.Invariance, Value: losses.Mean(invariance)},
-		{Name: "variance", Weight: m.Variance, Value: losses.Mean(variance)},
-		{Name: "covariance", Weight: m.Covariance, Value: losses.Mean(covariance)},
-	}
+	return threeTerms(z, large, [3]float64{m.Invariance, m.Variance, m.Covariance}, losses.SpreadHinge,
+		losses.Decorrelation, average)
 }
 
-// each is f of every view's embeddings, each made where it is first asked for.
-func each(z []*graph.Node, f func(*graph.Node) *graph.Node) func(i int) *graph.Node {
-	made := make([]*graph.Node, len(z))
-	return func(i int) *graph.Node {
-		if made[i] == nil {
-			made[i] = f(z[i])
-		}
-		return made[i]
+// average is the mean of two numbers.
+func average(a, b *graph.Node) *graph.Node { return op.Scale(op.Add(a, b), 0.5) }
+
+// threeTerms are means over the pairs of a large view and another: the mean squared distance; a hinge of both views,
+// put together by both; a decorrelation of both views, added up.
+func threeTerms(z []*graph.Node, large int, weights [3]float64, hinge, decorrelation layer.Func,
+	both func(a, b *graph.Node) *graph.Node) []methods.Term {
+	hinge, decorrelation = each(hinge), each(decorrelation)
+	return []methods.Term{
+		{Name: "invariance", Weight: weights[0], Value: overPairs(z, large, losses.MSE)},
+		{Name: "variance", Weight: weights[1], Value: overPairs(z, large, func(a, b *graph.Node) *graph.Node {
+			return both(hinge(a), hinge(b))
+		})},
+		{Name: "covariance", Weight: weights[2], Value: overPairs(z, large, func(a, b *graph.Node) *graph.Node {
+			return op.Add(decorrelation(a), decorrelation(b))
+		})},
 	}
 }

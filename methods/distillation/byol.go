@@ -82,16 +82,21 @@ func (m *BYOL) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 // regressions adds up both directions of two views. Of more views it is twice the mean over the pairs of a guess and a
 // target of another view.
 func regressions(p, z []*graph.Node) *graph.Node {
-	var terms []*graph.Node
-	for i := range p {
-		for j := range z {
-			if i != j {
-				terms = append(terms, losses.Regression(p[i], z[j]))
-			}
-		}
-	}
+	terms := guessed(p, z, losses.Regression)
 	if len(terms) == 2 {
 		return op.Add(terms[0], terms[1])
 	}
 	return op.Scale(op.Sum(terms...), 2/float64(len(terms)))
+}
+
+// guessed is f of every guess p and every target z of another view.
+func guessed(p, z []*graph.Node, f func(p, z *graph.Node) *graph.Node) (terms []*graph.Node) {
+	for i := range p {
+		for j := range z {
+			if i != j {
+				terms = append(terms, f(p[i], z[j]))
+			}
+		}
+	}
+	return terms
 }

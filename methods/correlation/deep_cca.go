@@ -1,0 +1,145 @@
+package correlation
+
+import (
+	"errors"
+	"slices"
+
+	"selfsup/graph"
+	"selfsup/graph/op"
+	"selfsup/heads"
+	"selfsup/losses"
+	"selfsup/methods"
+	"selfsup/setting"
+)
+
+// DCCA trains two encoders, one for each part of a sample, whose embeddings correlate as much as linear maps of them
+// can.
+//
+//	loss = -|S11^-1/2 S12 S22^-1/2|_* / D,  S the covariances of both parts' embeddings, S11 and S22 with r I added
+//
+// Andrew, Arora, Bilmes, Livescu, ICML 2013, eq. 10 to 13. The nuclear norm is the sum of the D canonical correlations;
+// divided by D the loss is from -1 to 0. Inverse Cholesky factors stand for the inverse roots, which changes no
+// singular value. The paper takes the whole training set as one batch, or large ones; here it is the batch of the step.
+// Parts are the left and the right half of one view, or two views. The encoder of the left half, or of the first view,
+// is evaluated.
+type DCCA struct {
+	Parts     string  `toml:"parts"`     // halves | views
+	Projector []int   `toml:"projector"` // widths; the last is D
+	Ridge     float64 `toml:"ridge"`     // r
+}
+
+// DefaultDCCA cuts images as the paper cuts MNIST; its widths and r were tuned, ours suit a batch of some hundreds.
+func DefaultDCCA() *DCCA { return &DCCA{Parts: "halves", Projector: []int{512, 50}, Ridge: 1e-3} }
+
+// Validate implements methods.Method.
+func (m *DCCA) Validate() error {
+	var err error
+	if m.Parts != "halves" && m.Parts != "views" {
+		err = setting.Bad("parts", "%q: want halves or views", m.Parts)
+	}
+	return errors.Join(err, checkWeights(weight{"ridge", m.Ridge}), heads.CheckWidths("projector", m.Projector))
+}
+
+// Build implements methods.Method.
+func (m *DCCA) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
+	_, h, z := m.embed(s, enc, b)
+	return m.objective(s, h, z)
+}
+
+// embed is two parts x of every sample, the features h [B,F] that an encoder of its own has of each, and their
+// embeddings z [B,D] over the rows of all ranks.
+func (m *DCCA) embed(s *graph.Scope, enc methods.Encoder, b *methods.Batch) (x, h, z [2]*graph.Node) {
+	x = m.parts(b)
+	for i, at := range []*graph.Scope{s, s.In("second")} {
+		h[i] = enc.New(at)(x[i])
+		z[i] = s.AllRows(heads.MLP(at.In("projector"), enc.Dim, m.Projector...)(h[i]))
+	}
+	if n, d := op.ShapeOf(z[0])[0], op.ShapeOf(z[0])[1]; n <= d {
+		op.Fail(s.Path(), "%d images of a step have too few for the correlations of %d dimensions; want a batch of at "+
+			"least %d, or a last width of %d", n, d, 2*d, max(1, n/2))
+	}
+	return x, h, z
+}
+
+// parts are two halves of the first view, or two views.
+func (m *DCCA) parts(b *methods.Batch) [2]*graph.Node {
+	if m.Parts == "views" {
+		x := b.Views(2)
+		return [2]*graph.Node{x[0], x[1]}
+	}
+	x := b.View(0)
+	shape := op.ShapeOf(x)
+	if len(shape) != 4 || shape[2] < 2 {
+		op.Fail("", "views of %v have no left and right half; want images, or parts = \"views\"", shape)
+	}
+	w := shape[2]
+	return [2]*graph.Node{op.Slice(x, 2, 0, w/2), op.Slice(x, 2, w-w/2, w)}
+}
+
+// objective is that of the correlation alone.
+func (m *DCCA) objective(s *graph.Scope, h, z [2]*graph.Node) methods.Objective {
+	return methods.Objective{
+		Features: h[0],
+		Terms:    []methods.Term{{Name: "correlation", Weight: 1, Value: op.Neg(m.Correlation(s, z[0], z[1]))}},
+		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(z[0])}},
+	}
+}
+
+// Correlation is the mean of the canonical correlations of x and y [B,D].
+func (m *DCCA) Correlation(s *graph.Scope, x, y *graph.Node) *graph.Node {
+	n, d := op.ShapeOf(x)[0], op.ShapeOf(x)[1]
+	whitener := func(z *graph.Node) *graph.Node { // [D,D]
+		return op.InverseCholesky(op.Add(losses.Covariance(z), op.Scale(s.Identity(d), m.Ridge)))
+	}
+	cross := op.Scale(op.MatMul(losses.Centred(x), losses.Centred(y), true, false), 1/float64(n-1))
+	t := op.MatMul(op.MatMul(whitener(x), cross, false, false), whitener(y), false, true)
+	return op.Scale(losses.NuclearNorm(t), 1/float64(d))
+}
+
+// DCCAE is DCCA whose features must also let a decoder of each part paint it again.
+//
+//	loss = DCCA + lambda (|x1 - p1(h1)|^2 + |x2 - p2(h2)|^2) / pixels,  the mean over samples
+//
+// Wang, Arora, Livescu, Bilmes, ICML 2015, arXiv:1602.01024, eq. 3. Decoders are MLPs on the features; the paper's
+// start from the embeddings, which here are behind a projector. The error is a mean over pixels and not a sum.
+type DCCAE struct {
+	Parts          string  `toml:"parts"`          // halves | views
+	Projector      []int   `toml:"projector"`      // widths; the last is D
+	Ridge          float64 `toml:"ridge"`          // r
+	Reconstruction float64 `toml:"reconstruction"` // lambda
+	Decoder        []int   `toml:"decoder"`        // hidden widths
+}
+
+// DefaultDCCAE has DCCA's settings.
+func DefaultDCCAE() *DCCAE {
+	d := DefaultDCCA()
+	return &DCCAE{Parts: d.Parts, Projector: d.Projector, Ridge: d.Ridge, Reconstruction: 1, Decoder: []int{512}}
+}
+
+// correlation are the settings of the other term.
+func (m *DCCAE) correlation() *DCCA {
+	return &DCCA{Parts: m.Parts, Projector: m.Projector, Ridge: m.Ridge}
+}
+
+// Validate implements methods.Method.
+func (m *DCCAE) Validate() error {
+	err := errors.Join(m.correlation().Validate(), checkWeights(weight{"reconstruction", m.Reconstruction}))
+	if len(m.Decoder) > 0 {
+		err = errors.Join(err, heads.CheckWidths("decoder", m.Decoder))
+	}
+	return err
+}
+
+// Build implements methods.Method.
+func (m *DCCAE) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
+	x, h, z := m.correlation().embed(s, enc, b)
+	var errs []*graph.Node
+	for i, at := range []*graph.Scope{s, s.In("second")} {
+		pixels := op.ShapeOf(x[i])[1:].Size()
+		paint := heads.Plain(at.In("decoder"), enc.Dim, append(slices.Clone(m.Decoder), pixels)...)
+		errs = append(errs, losses.MSE(paint(h[i]), op.Reshape(x[i], b.Size(), pixels)))
+	}
+	o := m.correlation().objective(s, h, z)
+	o.Terms = append(o.Terms, methods.Term{Name: "reconstruction", Weight: m.Reconstruction, Value: op.Sum(errs...)})
+	return o
+}

@@ -1,0 +1,80 @@
+package distillation
+
+import (
+	"slices"
+
+	"selfsup/graph"
+	"selfsup/graph/layer"
+	"selfsup/graph/op"
+	"selfsup/heads"
+	"selfsup/losses"
+	"selfsup/methods"
+)
+
+// SimSiam makes a predictor guess the other view's embedding, with neither teacher nor negatives: no gradient reaches
+// the embedding that is guessed.
+//
+//	loss = 1/2 D(p1, sg(z2)) + 1/2 D(p2, sg(z1)),  D(p, z) = -cos(p, z)
+//
+// Chen and He, CVPR 2021, arXiv:2011.10566, eq. 1 to 4 and section 3. The projector ends in a batch norm without scale
+// and shift, and the predictor keeps the peak rate from beginning to end, as in the authors' code. Of crops of several
+// sizes the embeddings of the large ones are guessed from every other view; the loss is the mean over these.
+type SimSiam struct {
+	Projector    []int `toml:"projector"`     // widths, a batch norm behind each; the last is D
+	Predictor    []int `toml:"predictor"`     // hidden widths; the output is D wide. []: there is no predictor
+	ConstantRate bool  `toml:"constant_rate"` // of the predictor; else it falls with the others'
+}
+
+// DefaultSimSiam has the paper's settings for ImageNet.
+func DefaultSimSiam() *SimSiam {
+	return &SimSiam{Projector: []int{2048, 2048, 2048}, Predictor: []int{512}, ConstantRate: true}
+}
+
+// Validate implements methods.Method.
+func (m *SimSiam) Validate() error {
+	if len(m.Predictor) > 0 {
+		if err := heads.CheckWidths("predictor", m.Predictor); err != nil {
+			return err
+		}
+	}
+	return heads.CheckWidths("projector", m.Projector)
+}
+
+// Build implements methods.Method.
+func (m *SimSiam) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
+	d := m.Projector[len(m.Projector)-1]
+	project := layer.Chain(heads.MLP(s.In("projector"), enc.Dim, m.Projector...),
+		layer.BatchNormPlain(s.In("projector/norm"), d))
+	predict := func(z *graph.Node) *graph.Node { return z }
+	if len(m.Predictor) > 0 {
+		predict = heads.MLP(s.In("predictor"), d, append(slices.Clone(m.Predictor), d)...)
+	}
+	encode, crops := enc.New(s), b.Crops()
+	var h, z, p []*graph.Node
+	for _, x := range slices.Concat(crops...) {
+		h = append(h, encode(x)) // [B,F]
+	}
+	for _, x := range h {
+		z = append(z, project(x)) // [B,D]
+	}
+	for _, x := range z {
+		p = append(p, predict(x)) // [B,D]
+	}
+	o := methods.Objective{
+		Features: h[0],
+		Terms:    []methods.Term{{Name: "similarity", Weight: 1, Value: similarity(p, z[:len(crops[0])])}},
+		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(z[0])}},
+	}
+	if m.ConstantRate && len(m.Predictor) > 0 {
+		o.Tune = []methods.Tune{{Scope: "predictor", Flat: true}}
+	}
+	return o
+}
+
+// similarity is the mean negative cosine of every guess with every embedding of another view, which gets no gradient.
+func similarity(p, z []*graph.Node) *graph.Node {
+	terms := guessed(p, z, func(p, z *graph.Node) *graph.Node {
+		return losses.NegativeCosine(p, op.StopGradient(z))
+	})
+	return losses.Mean(terms)
+}
