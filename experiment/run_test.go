@@ -96,6 +96,8 @@ var resumable = map[string][]string{
 		"method.mochi.pairs=8", "method.mochi.with_query=4", `method.mochi.warmup="5 steps"`},
 	"pcl": {`method="pcl"`, "method.pcl.projector=[32,16]", "method.pcl.queue=150", "method.pcl.k=[5,9]",
 		`subset="few_shot"`, "subset.few_shot.per_class=30"},
+	"npid": {`method="npid"`, "method.npid.projector=[16]", "method.npid.noise=60", `subset="few_shot"`,
+		"subset.few_shot.per_class=30"},
 	"augself": {`method="augself"`, "method.augself.base.byol.projector=[32,16]", "method.augself.predictor=[16]",
 		"method.augself.flip=0.5"},
 	"sie": {`method="sie"`, "method.sie.projector=[32,16]"},

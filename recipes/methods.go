@@ -41,16 +41,22 @@ var originsFamily = family{
 }
 
 var contrastiveFamily = family{
-	"amdim":  func() methods.Method { return contrastive.DefaultAMDIM() },
-	"isd":    func() methods.Method { return contrastive.DefaultISD() },
-	"mochi":  func() methods.Method { return contrastive.DefaultMoCHi() },
-	"moco":   func() methods.Method { return contrastive.DefaultMoCo() },
-	"mocov3": func() methods.Method { return contrastive.DefaultMoCoV3() },
-	"msf":    func() methods.Method { return contrastive.DefaultMSF() },
-	"nnclr":  func() methods.Method { return contrastive.DefaultNNCLR() },
-	"pcl":    func() methods.Method { return contrastive.DefaultPCL() },
-	"ressl":  func() methods.Method { return contrastive.DefaultReSSL() },
-	"simclr": func() methods.Method { return contrastive.DefaultSimCLR() },
+	"amdim":     func() methods.Method { return contrastive.DefaultAMDIM() },
+	"cmc":       func() methods.Method { return contrastive.DefaultCMC() },
+	"cpc_image": func() methods.Method { return contrastive.DefaultCPCImage() },
+	"isd":       func() methods.Method { return contrastive.DefaultISD() },
+	"mochi":     func() methods.Method { return contrastive.DefaultMoCHi() },
+	"moco":      func() methods.Method { return contrastive.DefaultMoCo() },
+	"mocov3":    func() methods.Method { return contrastive.DefaultMoCoV3() },
+	"msf":       func() methods.Method { return contrastive.DefaultMSF() },
+	"nnclr":     func() methods.Method { return contrastive.DefaultNNCLR() },
+	"npid":      func() methods.Method { return contrastive.DefaultNPID() },
+	"pcl":       func() methods.Method { return contrastive.DefaultPCL() },
+	"pirl":      func() methods.Method { return contrastive.DefaultPIRL() },
+	"ressl":     func() methods.Method { return contrastive.DefaultReSSL() },
+	"simclr":    func() methods.Method { return contrastive.DefaultSimCLR() },
+	"sscd":      func() methods.Method { return contrastive.DefaultSSCD() },
+	"univcl":    func() methods.Method { return contrastive.DefaultUniVCL() },
 }
 
 var distillationFamily = family{
