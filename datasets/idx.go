@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 
 	"selfsup/datasets/disk"
@@ -67,7 +68,7 @@ func (s *IDX) Open(env Env) (*Data, error) {
 		test.Class = train.Class
 		d.Test = test
 	}
-	if gap := train.gap(); gap >= 0 && len(s.Classes) == 0 {
+	if gap := gap(train); gap >= 0 && len(s.Classes) == 0 {
 		return nil, fmt.Errorf("datasets: idx: %s: labels run from 0 to %d, and no training image has label %d; "+
 			"name the classes with classes = [...] if that is meant",
 			s.TrainLabels, len(train.Class)-1, gap)
@@ -226,4 +227,12 @@ const maxIDX = 1 << 36
 // PathKeys implements Located.
 func (s *IDX) PathKeys() []string {
 	return []string{"train_images", "train_labels", "test_images", "test_labels"}
+}
+
+// gap is the first class that no image has, or -1; also where no image has a label.
+func gap(m *Memory) int {
+	if m.Labels == nil {
+		return -1
+	}
+	return slices.Index(CountLabels(m, len(m.Class)), 0)
 }

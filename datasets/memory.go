@@ -3,7 +3,6 @@ package datasets
 import (
 	"fmt"
 	"hash/crc32"
-	"slices"
 )
 
 // Memory is a set held in memory.
@@ -17,14 +16,6 @@ type Memory struct {
 
 func (m *Memory) Len() int          { return len(m.Images) }
 func (m *Memory) Classes() []string { return m.Class }
-
-// gap is the first class that no image has, or -1; also where no image has a label.
-func (m *Memory) gap() int {
-	if m.Labels == nil {
-		return -1
-	}
-	return slices.Index(CountLabels(m, len(m.Class)), 0)
-}
 
 func (m *Memory) Label(i int) int {
 	if m.Labels == nil {

@@ -30,6 +30,7 @@ type Summed interface {
 	Sum(i int) (uint32, error)
 }
 
+// castagnoli is the table of the checksums of samples.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Relative is the name of a sample without the root that it begins with: the same wherever the data lie.

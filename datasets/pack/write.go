@@ -182,19 +182,19 @@ func (t *slot) encode(s datasets.Set, i int, o *Options, channels int) error {
 		return fmt.Errorf("%d channels, want %d", m.C, channels)
 	}
 	reduced := t.reduce(o.Size)
-	payload, codec := m.Pix, Pixels
+	payload, how := m.Pix, Pixels
 	t.decoder = datasets.Decoder{Channels: channels, MaxPixels: m.H * m.W}
 	switch {
 	case o.Quality > 0:
 		if err := t.compress(o.Quality); err != nil {
 			return err
 		}
-		payload, codec = t.jpeg.Bytes(), File
+		payload, how = t.jpeg.Bytes(), File
 		if err := t.decoder.Decode(payload, m); err != nil {
 			return err
 		}
 	case !o.Raw && !reduced && t.kept(s, i):
-		payload, codec = t.file, File
+		payload, how = t.file, File
 	}
 	name := s.Name(i)
 	if o.Base != "" {
@@ -209,7 +209,7 @@ func (t *slot) encode(s datasets.Set, i int, o *Options, channels int) error {
 	t.entry = entry{
 		length: uint32(len(payload)), checksum: checksum(t.record), label: int32(s.Label(i)), height: uint32(m.H),
 		width: uint32(m.W),
-		name:  uint16(len(name)), codec: codec, channels: uint8(m.C),
+		name:  uint16(len(name)), codec: how, channels: uint8(m.C),
 	}
 	return nil
 }
