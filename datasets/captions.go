@@ -72,11 +72,11 @@ func (s *Captions) Open(env Env) (*Data, error) {
 	} else if test, err = r.list(env.Path(s.Test)); err != nil {
 		return fail(err)
 	}
-	classes, err := labelled(train, test)
+	classes, err := NumberClasses(train, test)
 	if err != nil {
 		return fail(err)
 	}
-	d, err := openFiles(found{where: "captions: " + s.Train, classes: classes, train: train, test: test, split: split,
+	d, err := OpenFiles(Found{Where: "captions: " + s.Train, Classes: classes, Train: train, Test: test, split: split,
 		skipped: r.skipped}, s.Files)
 	if err != nil {
 		return nil, err

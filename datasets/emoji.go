@@ -73,5 +73,5 @@ func (*Emoji32) Open(Env) (*Data, error) {
 	}
 	opt := DefaultFiles()
 	opt.Channels = 3
-	return openLabelled(found{where: "emoji_32", train: train, test: test}, opt)
+	return openLabelled(Found{Where: "emoji_32", Train: train, Test: test}, opt)
 }

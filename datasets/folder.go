@@ -66,7 +66,7 @@ func (s *Folder) LabelHint() string {
 }
 
 // list finds the files of both sets.
-func (s *Folder) list(env Env) (l found, err error) {
+func (s *Folder) list(env Env) (l Found, err error) {
 	if err := s.Validate(); err != nil {
 		return l, err
 	}
@@ -74,16 +74,16 @@ func (s *Folder) list(env Env) (l found, err error) {
 	if err != nil {
 		return l, err
 	}
-	l = found{where: where, notes: p.Notes}
-	if l.train, err = s.below(p.Train, s.Unlabelled, &l); err != nil {
+	l = Found{Where: where, notes: p.Notes}
+	if l.Train, err = s.below(p.Train, s.Unlabelled, &l); err != nil {
 		return l, err
 	}
 	if p.Test != "" {
-		l.test, err = s.below(p.Test, false, &l)
+		l.Test, err = s.below(p.Test, false, &l)
 		return l, err
 	}
 	l.split = &s.Split
-	return l, divided(cmp.Or(s.Train, p.Train), l.train) // as the recipe writes it
+	return l, divided(cmp.Or(s.Train, p.Train), l.Train) // as the recipe writes it
 }
 
 // Validate checks the settings.
@@ -115,14 +115,14 @@ func (s *Folder) dirs(env Env) (where string, p disk.Parts, err error) {
 }
 
 // below finds the images below dir, sorted by name. Links are followed.
-func (s *Folder) below(dir string, unlabelled bool, l *found) ([]disk.File, error) {
+func (s *Folder) below(dir string, unlabelled bool, l *Found) ([]disk.File, error) {
 	want := "want " + filepath.Join(dir, "<class>", "*.png") +
 		" (or jpg, gif, bmp, tiff, webp), or the images directly in it"
 	w := disk.Walker{Dir: dir, Depth: s.ClassDepth, Classless: unlabelled}
 	if err := w.Walk(); err != nil {
 		return nil, fmt.Errorf("%w; %s", err, want)
 	}
-	l.others.Join(w.Others)
+	l.Others.Join(w.Others)
 	unread := ""
 	if len(w.Others) > 0 {
 		unread = "; not read: " + w.Others.String()

@@ -95,8 +95,8 @@ func (s *Masks) Open(env Env) (*Data, error) {
 		return fail(err)
 	}
 	kept := p.check(&train, &test)
-	d, err := openFiles(found{where: "masks: " + strings.TrimPrefix(where, "folder "), train: train, test: test,
-		split: split, skipped: p.skipped, others: p.others, notes: dir.Notes}, s.Files)
+	d, err := OpenFiles(Found{Where: "masks: " + strings.TrimPrefix(where, "folder "), Train: train, Test: test,
+		split: split, skipped: p.skipped, Others: p.others, notes: dir.Notes}, s.Files)
 	if err != nil {
 		return nil, err
 	}

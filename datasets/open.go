@@ -12,40 +12,40 @@ import (
 	"selfsup/internal/room"
 )
 
-// found is the files of a source.
-type found struct {
-	where       string      // begins the errors
-	classes     []string    // that the files' labels count
-	train, test []disk.File // test may be empty
+// Found is the files of a source.
+type Found struct {
+	Where       string      // begins the errors
+	Classes     []string    // that the files' labels count
+	Train, Test []disk.File // test may be empty
 	// where test is empty, the share of the images that decode that becomes it; nil: there is no test set
 	split   *Split
 	skipped []Skip // what the source refused before
-	others  disk.PassedOver
+	Others  disk.PassedOver
 	notes   []string
 }
 
 // openLabelled is openFiles with classes numbered by sorted name.
-func openLabelled(l found, opt Files) (*Data, error) {
+func openLabelled(l Found, opt Files) (*Data, error) {
 	var err error
-	if l.classes, err = labelled(l.train, l.test); err != nil {
-		return nil, fmt.Errorf("datasets: %s: %w", l.where, err)
+	if l.Classes, err = NumberClasses(l.Train, l.Test); err != nil {
+		return nil, fmt.Errorf("datasets: %s: %w", l.Where, err)
 	}
-	return openFiles(l, opt)
+	return OpenFiles(l, opt)
 }
 
-// openFiles makes the sets of what was found.
+// OpenFiles makes the sets of what was found.
 //
 // Images are kept decoded while all of them fit opt.Memory and half of the memory that is left. What is refused, and
 // what the sets hold, does not depend on the number of cores.
-func openFiles(l found, opt Files) (*Data, error) {
-	where, train, test := l.where, l.train, l.test
+func OpenFiles(l Found, opt Files) (*Data, error) {
+	where, train, test := l.Where, l.Train, l.Test
 	all := train
 	if len(test) > 0 {
 		all = slices.Concat(train, test)
 	}
 	opt.Memory = keepable(opt.Memory, room.Left())
 	got := opt.survey(all)
-	d := &Data{Skipped: l.skipped, Notes: append(l.notes, l.others.Notes()...)}
+	d := &Data{Skipped: l.skipped, Notes: append(l.notes, l.Others.Notes()...)}
 	for i, err := range got.errs {
 		if err != nil {
 			d.Skipped = append(d.Skipped, Skip{all[i].Name, err})
@@ -59,7 +59,7 @@ func openFiles(l found, opt Files) (*Data, error) {
 	workers := &sync.Pool{New: func() any { return opt.worker() }}
 	held := got.held(len(train), all, l.split)
 	set := func(tested bool) (*fileSet, error) {
-		s := &fileSet{classes: l.classes, opt: opt, workers: workers}
+		s := &fileSet{classes: l.Classes, opt: opt, workers: workers}
 		keep := func(i int) bool { return got.errs[i] == nil && held[i] == tested }
 		var err error
 		if s.files, err = newFileIndex(all, keep); err != nil {
@@ -226,8 +226,8 @@ func (v *survey) unify(s *Files) {
 	}
 }
 
-// labelled gives every file the number of its class, or -1 where that is empty.
-func labelled(train, test []disk.File) ([]string, error) {
+// NumberClasses gives every file the number of its class, or -1 where that is empty.
+func NumberClasses(train, test []disk.File) ([]string, error) {
 	list := func(files []disk.File) []string {
 		classes := make([]string, len(files))
 		for i, f := range files {

@@ -78,12 +78,12 @@ func (x *indexer) open(train, test []disk.File) (*Data, error) {
 	if err != nil {
 		return nil, fmt.Errorf("datasets: shards: %w", err)
 	}
-	l := found{where: "shards " + strings.Join(x.Train, " "), classes: classes, train: train, test: test,
-		skipped: x.skipped, others: x.others}
+	l := Found{Where: "shards " + strings.Join(x.Train, " "), Classes: classes, Train: train, Test: test,
+		skipped: x.skipped, Others: x.others}
 	if len(x.Test) == 0 {
 		l.split = &x.Split
 	}
-	return openFiles(l, x.Files.told(x.progress))
+	return OpenFiles(l, x.Files.told(x.progress))
 }
 
 // LabelHint implements Hinting.
@@ -144,7 +144,7 @@ func (x *indexer) classes(train, test []disk.File) (classes []string, tr, te []d
 			all[word].Name, all[word].Class, numeric, len(all))
 	}
 	if !numbers && len(x.Classes) == 0 {
-		classes, err = labelled(train, test)
+		classes, err = NumberClasses(train, test)
 		return classes, train, test, err
 	}
 	names := x.Classes

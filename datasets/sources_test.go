@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"selfsup/datasets"
+	"selfsup/datasets/clips"
 	"selfsup/datasets/filetest"
 	"selfsup/datasets/sounds"
 	"selfsup/datasets/texts"
@@ -42,7 +43,7 @@ func TestRange16Sources(t *testing.T) {
 			files.Memory = 1 << 20
 		}
 		folder, shards, masks, captions, clips := datasets.NewFolder(), datasets.NewShards(), datasets.NewMasks(),
-			datasets.NewCaptions(), datasets.NewClips()
+			datasets.NewCaptions(), clips.NewClips()
 		folder.Train, folder.Unlabelled, folder.Files = "images", true, files
 		shards.Train, shards.Label, shards.Files = []string{"s.tar"}, "", files
 		masks.Train, masks.Files = dir, files

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"selfsup/datasets"
+	"selfsup/datasets/clips"
 	"selfsup/datasets/filetest"
 	"selfsup/datasets/sounds"
 	"selfsup/datasets/tables"
@@ -26,7 +27,7 @@ func TestRealSummaries(t *testing.T) {
 	text.Train, text.Label, text.Part = shared.Data(t, "text/sotu_chunks.csv.gz"), "party", "split"
 	masks := datasets.NewMasks()
 	masks.Root = filepath.Join(filetest.Unpacked(t, "masks-nuclei-128/nuclei-128.tar.gz", everything), "nuclei-128")
-	clips := datasets.NewClips()
+	clips := clips.NewClips()
 	clips.Train = filepath.Join(filetest.Unpacked(t, "video-clips-64/video-clips-64.tar.gz", func(n string) bool {
 		return strings.HasSuffix(n, ".jpg")
 	}), "video-clips-64")

@@ -8,6 +8,7 @@ import (
 	"selfsup"
 	"selfsup/backbones"
 	"selfsup/datasets"
+	"selfsup/datasets/clips"
 	"selfsup/datasets/pack"
 	"selfsup/datasets/sampling"
 	"selfsup/datasets/sounds"
@@ -81,7 +82,7 @@ func Builtin() Catalog {
 			"pack":             func() datasets.Source { return pack.New() },
 			"masks":            func() datasets.Source { return datasets.NewMasks() },
 			"captions":         func() datasets.Source { return datasets.NewCaptions() },
-			"clips":            func() datasets.Source { return datasets.NewClips() },
+			"clips":            func() datasets.Source { return clips.NewClips() },
 			"table":            func() datasets.Source { return tables.NewTable() },
 			"wav":              func() datasets.Source { return sounds.NewWAV() },
 			"text":             func() datasets.Source { return texts.NewText() },

@@ -1,16 +1,16 @@
 package contrastive
 
 import (
-	"selfsup/datasets/feed"
-	"selfsup/recipes/overlay"
 	"strings"
 	"testing"
 
 	"selfsup/backbones"
+	"selfsup/datasets/feed"
 	"selfsup/graph"
 	"selfsup/graph/optest"
 	"selfsup/methods"
 	"selfsup/methods/methodtest"
+	"selfsup/recipes/overlay"
 )
 
 // memoryMethods are small forms of the methods with memories, teachers and neighbours.

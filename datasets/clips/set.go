@@ -1,9 +1,11 @@
-package datasets
+package clips
 
 import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"selfsup/datasets"
 )
 
 // clipSet is windows of frames.
@@ -24,12 +26,12 @@ func (c clip) frame(k int) int { return c.first + k*c.stride }
 
 // shapedSet is the frames, one after the other.
 type shapedSet interface {
-	Set
-	Shaped
+	datasets.Set
+	datasets.Shaped
 }
 
 // clips places windows on the frames that are left.
-func (s *Clips) clips(images Set, sequences []sequence) (*clipSet, error) {
+func (s *Clips) clips(images datasets.Set, sequences []sequence) (*clipSet, error) {
 	c := &clipSet{images: images.(shapedSet), length: s.Length, speeds: s.Speeds}
 	strides := s.Speeds
 	if len(strides) == 0 {
@@ -131,7 +133,7 @@ func (c *clipSet) Name(i int) string {
 func (c *clipSet) Shape(i int) (h, w, channels int) { return c.images.Shape(c.clips[i].first) }
 
 // Clip implements ClipSet.
-func (c *clipSet) Clip(i int, dst []Image) error {
+func (c *clipSet) Clip(i int, dst []datasets.Image) error {
 	if i < 0 || i >= len(c.clips) || len(dst) != c.length {
 		return fmt.Errorf("datasets: clip %d into %d images; the set has %d clips of %d frames", i, len(dst),
 			len(c.clips), c.length)
@@ -145,19 +147,19 @@ func (c *clipSet) Clip(i int, dst []Image) error {
 	return nil
 }
 
-func (c *clipSet) Check(i int) error { return c.Clip(i, make([]Image, c.length)) }
+func (c *clipSet) Check(i int) error { return c.Clip(i, make([]datasets.Image, c.length)) }
 
 // Facts describes the clips.
-func (c *clipSet) Facts() []Fact {
+func (c *clipSet) Facts() []datasets.Fact {
 	var every []string
 	for _, o := range c.clips {
 		if n := fmt.Sprint(o.stride); !slices.Contains(every, n) {
 			every = append(every, n)
 		}
 	}
-	return []Fact{
-		{"frames", fmt.Sprint(c.images.Len())},
-		{"sequences", fmt.Sprintf("%d, with %d gaps", c.sequences, c.cuts)},
-		{"clip", fmt.Sprintf("%d frames, every %s", c.length, strings.Join(every, ", "))},
+	return []datasets.Fact{
+		{Key: "frames", Value: fmt.Sprint(c.images.Len())},
+		{Key: "sequences", Value: fmt.Sprintf("%d, with %d gaps", c.sequences, c.cuts)},
+		{Key: "clip", Value: fmt.Sprintf("%d frames, every %s", c.length, strings.Join(every, ", "))},
 	}
 }

@@ -1,11 +1,13 @@
-package datasets
+package clips
 
 import (
 	"fmt"
 	"path/filepath"
-	"selfsup/datasets/filetest"
 	"strings"
 	"testing"
+
+	"selfsup/datasets"
+	"selfsup/datasets/filetest"
 )
 
 func TestClips(t *testing.T) {
@@ -82,7 +84,7 @@ func TestClips(t *testing.T) {
 			if c.change != nil {
 				c.change(s)
 			}
-			p, err := s.Open(Env{})
+			p, err := s.Open(datasets.Env{})
 			if !filetest.Opens(t, err, c.message) {
 				return
 			}
@@ -93,7 +95,7 @@ func TestClips(t *testing.T) {
 			if got := clipNames(dir, p.Train.(*clipSet)); got != c.want || test != c.test {
 				t.Errorf("got %s, test %s; want %s, test %s", got, test, c.want, c.test)
 			}
-			if bad := VerifySamples(p.Train); bad != nil {
+			if bad := datasets.VerifySamples(p.Train); bad != nil {
 				t.Error(bad)
 			}
 		})
@@ -119,7 +121,7 @@ func TestRealClips(t *testing.T) {
 	s.Train = filepath.Join(filetest.Unpacked(t, "video-clips-64/video-clips-64.tar.gz", func(n string) bool {
 		return strings.HasSuffix(n, ".jpg")
 	}), "video-clips-64")
-	p, err := s.Open(Env{})
+	p, err := s.Open(datasets.Env{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,8 +130,8 @@ func TestRealClips(t *testing.T) {
 		t.Errorf("%d frames of %q with %d gaps, want 743 of 7 without", frames, p.Train.Classes(),
 			p.Train.(*clipSet).cuts)
 	}
-	clip := make([]Image, p.Train.(ClipSet).Frames())
-	if err := p.Train.(ClipSet).Clip(0, clip); err != nil {
+	clip := make([]datasets.Image, p.Train.(datasets.ClipSet).Frames())
+	if err := p.Train.(datasets.ClipSet).Clip(0, clip); err != nil {
 		t.Fatal(err)
 	}
 	for k, m := range clip {

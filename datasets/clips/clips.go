@@ -1,4 +1,4 @@
-package datasets
+package clips
 
 import (
 	"cmp"
@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"selfsup/datasets"
 	"selfsup/datasets/disk"
 )
 
@@ -42,14 +43,14 @@ type Clips struct {
 	Step int `toml:"step"`
 	// frames between the parts of a sequence for training and for the test, which neither has, if it is split by time
 	Gap int `toml:"gap"`
-	Split
-	Files
+	datasets.Split
+	datasets.Files
 }
 
 // NewClips cuts sequences into clips of 8 successive frames, and keeps the last fifth of each for the test.
 func NewClips() *Clips {
-	return &Clips{ClassDepth: 1, SplitBy: "time", Length: 8, Stride: 1, Split: Split{TestFraction: 0.2},
-		Files: DefaultFiles()}
+	return &Clips{ClassDepth: 1, SplitBy: "time", Length: 8, Stride: 1, Split: datasets.Split{TestFraction: 0.2},
+		Files: datasets.DefaultFiles()}
 }
 
 // Validate checks the settings.
@@ -107,8 +108,8 @@ func (s *Clips) Samples() string { return "clips" }
 func (s *Clips) PathKeys() []string { return []string{"train", "test"} }
 
 // Open reads every frame.
-func (s *Clips) Open(env Env) (*Data, error) {
-	fail := func(err error) (*Data, error) { return nil, fmt.Errorf("datasets: clips: %w", err) }
+func (s *Clips) Open(env datasets.Env) (*datasets.Data, error) {
+	fail := func(err error) (*datasets.Data, error) { return nil, fmt.Errorf("datasets: clips: %w", err) }
 	if err := s.Validate(); err != nil {
 		return fail(err)
 	}
@@ -129,23 +130,24 @@ func (s *Clips) Open(env Env) (*Data, error) {
 		train, test = s.whole(train)
 	}
 	trainFiles, testFiles := frames(train), frames(test)
-	classes, err := labelled(trainFiles, testFiles)
+	classes, err := datasets.NumberClasses(trainFiles, testFiles)
 	if err != nil {
 		return fail(err)
 	}
-	d, err := openFiles(found{where: "clips: " + s.Train, classes: classes, train: trainFiles, test: testFiles,
-		others: others}, s.Files)
+	d, err := datasets.OpenFiles(datasets.Found{Where: "clips: " + s.Train, Classes: classes, Train: trainFiles,
+		Test:   testFiles,
+		Others: others}, s.Files)
 	if err != nil {
 		return nil, err
 	}
-	p := &Data{Skipped: d.Skipped, Notes: d.Notes, Roots: env.Roots(s.Train, s.Test)}
-	c, err := s.clips(d.Train.(Set), train)
+	p := &datasets.Data{Skipped: d.Skipped, Notes: d.Notes, Roots: env.Roots(s.Train, s.Test)}
+	c, err := s.clips(d.Train.(datasets.Set), train)
 	if err != nil {
 		return fail(err)
 	}
 	p.Train = c
 	if d.Test != nil {
-		if c, err = s.clips(d.Test.(Set), test); err != nil {
+		if c, err = s.clips(d.Test.(datasets.Set), test); err != nil {
 			return fail(fmt.Errorf("test: %w", err))
 		}
 		p.Test = c
