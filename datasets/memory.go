@@ -49,4 +49,4 @@ func (m *Memory) Image(i int, dst *Image) error {
 }
 
 // Sum implements Summed.
-func (m *Memory) Sum(i int) (uint32, error) { return crc32.Checksum(m.Images[i].Pix, castagnoli), nil }
+func (m *Memory) Sum(i int) (uint32, error) { return crc32.Checksum(m.Images[i].Pix, Castagnoli), nil }

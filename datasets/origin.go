@@ -30,8 +30,8 @@ type Summed interface {
 	Sum(i int) (uint32, error)
 }
 
-// castagnoli is the table of the checksums of samples.
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+// Castagnoli is the table of the checksums of samples.
+var Castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Relative is the name of a sample without the root that it begins with: the same wherever the data lie.
 func (d *Data) Relative(name string) string {

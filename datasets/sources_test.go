@@ -11,6 +11,7 @@ import (
 	"selfsup/datasets"
 	"selfsup/datasets/clips"
 	"selfsup/datasets/filetest"
+	"selfsup/datasets/images"
 	"selfsup/datasets/sounds"
 	"selfsup/datasets/texts"
 )
@@ -28,7 +29,7 @@ func TestRange16Sources(t *testing.T) {
 		"c/b/1.png": pic,
 	})
 	for _, r := range [][]int{{5}, {0, 0}, {9, 3}, {-1, 3}, {0, 65536}, {1, 2, 3}} {
-		s := datasets.NewFolder()
+		s := images.NewFolder()
 		s.Train, s.Range16 = "x", r
 		if _, err := s.Open(datasets.Env{}); err == nil || !strings.Contains(err.Error(),
 			"want two values of 16-bit samples") {
@@ -37,13 +38,13 @@ func TestRange16Sources(t *testing.T) {
 	}
 	env := datasets.Env{BaseDir: dir}
 	for _, memory := range []int{0, 1 << 20} {
-		files := datasets.DefaultFiles()
+		files := images.DefaultFiles()
 		files.Memory, files.Range16 = 0, []int{0, 4000}
 		if memory > 0 {
 			files.Memory = 1 << 20
 		}
-		folder, shards, masks, captions, clips := datasets.NewFolder(), datasets.NewShards(), datasets.NewMasks(),
-			datasets.NewCaptions(), clips.NewClips()
+		folder, shards, masks, captions, clips := images.NewFolder(), images.NewShards(), images.NewMasks(),
+			images.NewCaptions(), clips.NewClips()
 		folder.Train, folder.Unlabelled, folder.Files = "images", true, files
 		shards.Train, shards.Label, shards.Files = []string{"s.tar"}, "", files
 		masks.Train, masks.Files = dir, files
@@ -106,7 +107,7 @@ func TestShareOfWhatIsRead(t *testing.T) {
 			map[string][]byte{"masks/0.png": black, "masks/1.png": black, "masks/2.png": black, "masks/3.png": black,
 				"masks/4.png": black, "images/x.heic": nil},
 			func(dir string) (*datasets.Data, error) {
-				s := datasets.NewMasks()
+				s := images.NewMasks()
 				s.Train, s.MaxSkipped = dir, 1
 				return s.Open(datasets.Env{})
 			}},
@@ -145,7 +146,7 @@ func TestListsOfOtherPrograms(t *testing.T) {
 	pic := filetest.Encoded(t, ".png", filetest.Picture(2, 2, filetest.Red, false))
 	dir := filetest.Tree(t, map[string][]byte{"a.png": pic, "l.csv": []byte(",image,caption\n0,a.png,one,\n"),
 		"t.csv": []byte(",text,label\n0,hello,x,\n1,world,y,\n"), "h.csv": []byte("text,label\n")})
-	captions := datasets.NewCaptions()
+	captions := images.NewCaptions()
 	captions.Train, captions.TestFraction = "l.csv", 0
 	if p, err := captions.Open(datasets.Env{BaseDir: dir}); err != nil ||
 		p.Train.(datasets.CaptionSet).Captions(0)[0] != "one" {

@@ -52,12 +52,12 @@ func summary(d *Data) []Fact {
 
 // sizes describes images without decoding them.
 func sizes(s Shaped, n int) []Fact {
-	var height, width, channels span
+	var height, width, channels Span
 	for i := range n {
 		h, w, c := s.Shape(i)
-		height.add(h)
-		width.add(w)
-		channels.add(c)
+		height.Add(h)
+		width.Add(w)
+		channels.Add(c)
 	}
 	return []Fact{{"width", width.String() + " pixels"}, {"height", height.String() + " pixels"},
 		{"channels", channels.String()}}
@@ -76,17 +76,18 @@ func FormatSummary(fs []Fact) string {
 	return b.String()
 }
 
-// span is a range of whole numbers, as text.
-type span struct{ lo, hi int }
+// Span is a range of whole numbers, as text.
+type Span struct{ lo, hi int }
 
-func (s *span) add(v int) {
+// Add widens the range to v.
+func (s *Span) Add(v int) {
 	if s.hi == 0 {
 		s.lo, s.hi = v, v
 	}
 	s.lo, s.hi = min(s.lo, v), max(s.hi, v)
 }
 
-func (s span) String() string {
+func (s Span) String() string {
 	if s.lo == s.hi {
 		return fmt.Sprint(s.lo)
 	}

@@ -8,6 +8,7 @@ import (
 	"selfsup/datasets"
 	"selfsup/datasets/clips"
 	"selfsup/datasets/filetest"
+	"selfsup/datasets/images"
 	"selfsup/datasets/sounds"
 	"selfsup/datasets/tables"
 	"selfsup/datasets/texts"
@@ -25,13 +26,13 @@ func TestRealSummaries(t *testing.T) {
 	wav.FileName, wav.Label = `^\d_(?P<speaker>[a-z]+)`, "speaker"
 	text := texts.NewText()
 	text.Train, text.Label, text.Part = shared.Data(t, "text/sotu_chunks.csv.gz"), "party", "split"
-	masks := datasets.NewMasks()
+	masks := images.NewMasks()
 	masks.Root = filepath.Join(filetest.Unpacked(t, "masks-nuclei-128/nuclei-128.tar.gz", everything), "nuclei-128")
 	clips := clips.NewClips()
 	clips.Train = filepath.Join(filetest.Unpacked(t, "video-clips-64/video-clips-64.tar.gz", func(n string) bool {
 		return strings.HasSuffix(n, ".jpg")
 	}), "video-clips-64")
-	captions := datasets.NewCaptions()
+	captions := images.NewCaptions()
 	captions.Train = filepath.Join(filetest.Unpacked(t, "captions-emoji-64/emoji-captions-64.tar.gz", everything),
 		"emoji-captions-64", "captions.jsonl")
 	for _, c := range []struct {

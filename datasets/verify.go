@@ -75,11 +75,11 @@ func verify(n int, check func(i int) error) (found []Damage) {
 
 // Parallel calls do for 0 .. n-1 on every core.
 func Parallel(n int, do func(i int)) {
-	parallelWith(n, func() struct{} { return struct{}{} }, func(i int, _ struct{}) { do(i) })
+	ParallelWith(n, func() struct{} { return struct{}{} }, func(i int, _ struct{}) { do(i) })
 }
 
-// parallelWith is parallel with something that each core has made for itself.
-func parallelWith[W any](n int, own func() W, do func(i int, w W)) {
+// ParallelWith is parallel with something that each core has made for itself.
+func ParallelWith[W any](n int, own func() W, do func(i int, w W)) {
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range min(runtime.GOMAXPROCS(0), n) {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"selfsup/datasets"
+	"selfsup/datasets/images"
 	"selfsup/graph/cpu/kern"
 )
 
@@ -531,7 +532,7 @@ func TestAlive(t *testing.T) {
 // The pixels of Fashion-MNIST-4k converge in float32 products as in float64, where both are right of the
 // same images but for a few that lie on the border.
 func TestBothPathsConverge(t *testing.T) {
-	d, err := datasets.NewFashionMNIST4k().Open(datasets.Env{})
+	d, err := images.NewFashionMNIST4k().Open(datasets.Env{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,8 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/datasets/disk"
+	"selfsup/datasets/images"
+	"selfsup/datasets/images/codec"
 	"selfsup/datasets/pack"
 	"selfsup/experiment/folder"
 	"selfsup/recipes"
@@ -52,7 +54,7 @@ func OpenData(path string, sets []string, c recipes.Catalog) (*Opened, error) {
 }
 
 func openPack(path string) (*Opened, error) {
-	r, err := pack.Open(path, datasets.DefaultMaxPixels)
+	r, err := pack.Open(path, codec.DefaultMaxPixels)
 	if err != nil {
 		return nil, &DataError{err}
 	}
@@ -65,7 +67,7 @@ func openPack(path string) (*Opened, error) {
 
 // openFolder leaves out up to so many images that do not decode.
 func openFolder(path string, skipped int) (*Opened, error) {
-	s := datasets.NewFolder()
+	s := images.NewFolder()
 	s.MaxSkipped = skipped
 	if disk.HasParts(path) {
 		s.Root = path

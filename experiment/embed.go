@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"selfsup/datasets"
+	"selfsup/datasets/images"
 	"selfsup/datasets/pack"
 	"selfsup/experiment/checkpoint"
 	"selfsup/experiment/folder"
@@ -169,8 +170,8 @@ func (s *Setup) toEmbed(data string, sets []string, maxSkipped int, c recipes.Ca
 // folderToEmbed is every image below a folder, sorted by name. They get the channels that the encoder takes, and are
 // decoded as the run's own data set decodes, where that is a folder too.
 func (s *Setup) folderToEmbed(dir string, maxSkipped int) ([]embedPart, []datasets.Skip, error) {
-	f := datasets.NewFolder()
-	if own, ok := s.Recipe.Dataset.Value.(*datasets.Folder); ok {
+	f := images.NewFolder()
+	if own, ok := s.Recipe.Dataset.Value.(*images.Folder); ok {
 		f.Files = own.Files
 	}
 	f.Train, f.Unlabelled, f.TestFraction = dir, true, 0

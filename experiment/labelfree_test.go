@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"selfsup/datasets"
+	"selfsup/datasets/images"
 	"selfsup/experiment"
 	"selfsup/recipes"
 )
 
 // bare is the first pictures of Fashion-MNIST-4k, without labels and without a test set.
-type bare struct{ datasets.FashionMNIST4k }
+type bare struct{ images.FashionMNIST4k }
 
 func (s *bare) Open(env datasets.Env) (*datasets.Data, error) {
 	d, err := s.FashionMNIST4k.Open(env)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"selfsup/datasets"
+	"selfsup/datasets/images"
 	"selfsup/experiment"
 	"selfsup/experiment/checkpoint"
 	"selfsup/recipes"
@@ -18,7 +19,7 @@ import (
 
 // spied is Fashion-MNIST-4k that counts the test images that are read, or has other labels.
 type spied struct {
-	datasets.FashionMNIST4k
+	images.FashionMNIST4k
 	reads *atomic.Int64
 	train func(i, label int) int // nil: as they are
 	test  func(i, label int) int

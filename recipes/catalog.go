@@ -9,6 +9,7 @@ import (
 	"selfsup/backbones"
 	"selfsup/datasets"
 	"selfsup/datasets/clips"
+	"selfsup/datasets/images"
 	"selfsup/datasets/pack"
 	"selfsup/datasets/sampling"
 	"selfsup/datasets/sounds"
@@ -68,20 +69,20 @@ func Builtin() Catalog {
 			"transformer":    func() backbones.Backbone { return backbones.DefaultTransformer() },
 		},
 		Datasets: map[string]func() datasets.Source{
-			"fashion_mnist_4k": func() datasets.Source { return datasets.NewFashionMNIST4k() },
-			"emoji_32":         func() datasets.Source { return datasets.NewEmoji32() },
+			"fashion_mnist_4k": func() datasets.Source { return images.NewFashionMNIST4k() },
+			"emoji_32":         func() datasets.Source { return images.NewEmoji32() },
 			"sotu":             func() datasets.Source { return texts.NewSOTU() },
 			"letter":           func() datasets.Source { return tables.NewLetter() },
 			"satellite":        func() datasets.Source { return tables.NewSatellite() },
-			"idx":              func() datasets.Source { return datasets.NewIDX() },
-			"folder":           func() datasets.Source { return datasets.NewFolder() },
-			"shards":           func() datasets.Source { return datasets.NewShards() },
-			"cifar10":          func() datasets.Source { return datasets.NewCIFAR10() },
-			"cifar100":         func() datasets.Source { return datasets.NewCIFAR100() },
-			"stl10":            func() datasets.Source { return datasets.NewSTL10() },
+			"idx":              func() datasets.Source { return images.NewIDX() },
+			"folder":           func() datasets.Source { return images.NewFolder() },
+			"shards":           func() datasets.Source { return images.NewShards() },
+			"cifar10":          func() datasets.Source { return images.NewCIFAR10() },
+			"cifar100":         func() datasets.Source { return images.NewCIFAR100() },
+			"stl10":            func() datasets.Source { return images.NewSTL10() },
 			"pack":             func() datasets.Source { return pack.New() },
-			"masks":            func() datasets.Source { return datasets.NewMasks() },
-			"captions":         func() datasets.Source { return datasets.NewCaptions() },
+			"masks":            func() datasets.Source { return images.NewMasks() },
+			"captions":         func() datasets.Source { return images.NewCaptions() },
 			"clips":            func() datasets.Source { return clips.NewClips() },
 			"table":            func() datasets.Source { return tables.NewTable() },
 			"wav":              func() datasets.Source { return sounds.NewWAV() },

@@ -1,3 +1,4 @@
+// Package clips reads windows of frame sequences.
 package clips
 
 import (
@@ -14,6 +15,7 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/datasets/disk"
+	"selfsup/datasets/images"
 )
 
 // Clips reads windows of frame sequences: a folder of numbered images for each sequence.
@@ -44,13 +46,13 @@ type Clips struct {
 	// frames between the parts of a sequence for training and for the test, which neither has, if it is split by time
 	Gap int `toml:"gap"`
 	datasets.Split
-	datasets.Files
+	images.Files
 }
 
 // NewClips cuts sequences into clips of 8 successive frames, and keeps the last fifth of each for the test.
 func NewClips() *Clips {
 	return &Clips{ClassDepth: 1, SplitBy: "time", Length: 8, Stride: 1, Split: datasets.Split{TestFraction: 0.2},
-		Files: datasets.DefaultFiles()}
+		Files: images.DefaultFiles()}
 }
 
 // Validate checks the settings.
@@ -130,11 +132,11 @@ func (s *Clips) Open(env datasets.Env) (*datasets.Data, error) {
 		train, test = s.whole(train)
 	}
 	trainFiles, testFiles := frames(train), frames(test)
-	classes, err := datasets.NumberClasses(trainFiles, testFiles)
+	classes, err := images.NumberClasses(trainFiles, testFiles)
 	if err != nil {
 		return fail(err)
 	}
-	d, err := datasets.OpenFiles(datasets.Found{Where: "clips: " + s.Train, Classes: classes, Train: trainFiles,
+	d, err := images.OpenFiles(images.Found{Where: "clips: " + s.Train, Classes: classes, Train: trainFiles,
 		Test:   testFiles,
 		Others: others}, s.Files)
 	if err != nil {

@@ -147,6 +147,7 @@ func (c *clipSet) Clip(i int, dst []datasets.Image) error {
 	return nil
 }
 
+// Check decodes clip i.
 func (c *clipSet) Check(i int) error { return c.Clip(i, make([]datasets.Image, c.length)) }
 
 // Facts describes the clips.

@@ -11,11 +11,12 @@ import (
 	"testing"
 
 	"selfsup/datasets"
+	"selfsup/datasets/images/codec"
 )
 
 // reopen opens changed bytes.
 func reopen(b []byte) (*Reader, error) {
-	return newReader("set.pack", bytes.NewReader(b), int64(len(b)), datasets.DefaultMaxPixels)
+	return newReader("set.pack", bytes.NewReader(b), int64(len(b)), codec.DefaultMaxPixels)
 }
 
 // all is every record as one set.
@@ -195,7 +196,7 @@ func TestCutWhileOpen(t *testing.T) {
 	if err := os.WriteFile(path, b, 0o666); err != nil {
 		t.Fatal(err)
 	}
-	r, err := Open(path, datasets.DefaultMaxPixels)
+	r, err := Open(path, codec.DefaultMaxPixels)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"selfsup/datasets"
+	"selfsup/datasets/images"
 	"selfsup/datasets/pack"
 )
 
@@ -16,7 +17,7 @@ func ExampleWrite() {
 		return
 	}
 	defer os.RemoveAll(dir)
-	data, err := datasets.NewEmoji32().Open(datasets.Env{})
+	data, err := images.NewEmoji32().Open(datasets.Env{})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"selfsup/datasets"
+	"selfsup/datasets/images"
+	"selfsup/datasets/images/codec"
 	"selfsup/datasets/views"
 )
 
@@ -39,7 +41,7 @@ func packed(t testing.TB, d *datasets.Data, o Options) (*Reader, []byte, *Report
 	if rep.Bytes != int64(b.Len()) {
 		t.Fatalf("reports %d bytes, wrote %d", rep.Bytes, b.Len())
 	}
-	r, err := newReader("set.pack", bytes.NewReader(b.Bytes()), int64(b.Len()), datasets.DefaultMaxPixels)
+	r, err := newReader("set.pack", bytes.NewReader(b.Bytes()), int64(b.Len()), codec.DefaultMaxPixels)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +116,7 @@ func TestPackIsItsSource(t *testing.T) {
 
 // Files are kept as they are where they decode to what the source delivers; a source that resizes is held as pixels.
 func TestPackKeepsFiles(t *testing.T) {
-	d, err := datasets.NewEmoji32().Open(datasets.Env{})
+	d, err := images.NewEmoji32().Open(datasets.Env{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +204,7 @@ func TestPackIsReproducible(t *testing.T) {
 
 // A pack as a recipe's source gives the same batches as what was packed.
 func TestViewsOfPack(t *testing.T) {
-	d, err := datasets.NewFashionMNIST4k().Open(datasets.Env{})
+	d, err := images.NewFashionMNIST4k().Open(datasets.Env{})
 	if err != nil {
 		t.Fatal(err)
 	}

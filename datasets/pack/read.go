@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"selfsup/datasets"
+	"selfsup/datasets/images/codec"
 	"selfsup/datasets/resample"
 )
 
@@ -22,7 +23,7 @@ type Source struct {
 }
 
 // New has no path set.
-func New() *Source { return &Source{MaxPixels: datasets.DefaultMaxPixels} }
+func New() *Source { return &Source{MaxPixels: codec.DefaultMaxPixels} }
 
 // Open implements datasets.Source. The file stays open as long as the sets are used.
 func (s *Source) Open(env datasets.Env) (*datasets.Data, error) {
@@ -127,7 +128,7 @@ func newReader(path string, in io.ReaderAt, size int64, maxPixels int) (*Reader,
 				got[:8], f.digest[:8])
 	}
 	r := &Reader{Path: path, in: in, index: index, train: int(f.train), records: int64(f.meta)}
-	r.scratch.New = func() any { return &scratch{decoder: datasets.Decoder{Channels: r.Meta.Channels}} }
+	r.scratch.New = func() any { return &scratch{decoder: codec.Decoder{Channels: r.Meta.Channels}} }
 	if err := json.Unmarshal(meta, &r.Meta); err != nil {
 		return nil, fmt.Errorf("meta data: %w", err)
 	}
@@ -188,7 +189,7 @@ func (r *Reader) Data() (*datasets.Data, error) {
 // scratch is what one image takes to decode.
 type scratch struct {
 	record  []byte
-	decoder datasets.Decoder
+	decoder codec.Decoder
 }
 
 // record reads payload and name of record i in the memory of buf and verifies them.

@@ -13,6 +13,7 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/datasets/feed"
+	"selfsup/datasets/images/codec"
 	"selfsup/datasets/views"
 )
 
@@ -159,7 +160,7 @@ func TestStreamingIsFlat(t *testing.T) {
 }
 
 func BenchmarkImage(b *testing.B) {
-	r, err := Open(blank(b, 20000), datasets.DefaultMaxPixels)
+	r, err := Open(blank(b, 20000), codec.DefaultMaxPixels)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"sync"
 
 	"selfsup/datasets"
+	"selfsup/datasets/images/codec"
 	"selfsup/datasets/resample"
 )
 
@@ -168,7 +169,7 @@ type slot struct {
 	file      []byte
 	scaled    []float32
 	resampler resample.Resampler
-	decoder   datasets.Decoder
+	decoder   codec.Decoder
 	jpeg      bytes.Buffer
 	rgba      *image.RGBA
 }
@@ -183,7 +184,7 @@ func (t *slot) encode(s datasets.Set, i int, o *Options, channels int) error {
 	}
 	reduced := t.reduce(o.Size)
 	payload, how := m.Pix, Pixels
-	t.decoder = datasets.Decoder{Channels: channels, MaxPixels: m.H * m.W}
+	t.decoder = codec.Decoder{Channels: channels, MaxPixels: m.H * m.W}
 	switch {
 	case o.Quality > 0:
 		if err := t.compress(o.Quality); err != nil {

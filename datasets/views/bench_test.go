@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"selfsup/datasets"
+	"selfsup/datasets/images/codec"
 	"selfsup/datasets/resample"
 	"selfsup/internal/shared"
 )
@@ -58,7 +59,7 @@ func BenchmarkViews(b *testing.B) {
 		}
 		return file
 	}
-	decoder := datasets.Decoder{Channels: 3}
+	decoder := codec.Decoder{Channels: 3}
 	decode := func(b *testing.B, file []byte, to *datasets.Image, choose func(h, w int) resample.Box) {
 		if err := decoder.DecodePart(file, to, choose); err != nil {
 			b.Fatal(err)

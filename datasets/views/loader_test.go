@@ -17,6 +17,7 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/datasets/feed"
+	"selfsup/datasets/images"
 	"selfsup/setting"
 )
 
@@ -60,7 +61,7 @@ func TestLoaderDecodesParts(t *testing.T) {
 	}
 	var batches [2][]*Batch
 	for k, memory := range []setting.Size{0, 1 << 20} {
-		source := datasets.NewFolder()
+		source := images.NewFolder()
 		source.Train, source.TestFraction, source.Memory = dir, 0, memory
 		d, err := source.Open(datasets.Env{})
 		if err != nil {
@@ -273,7 +274,7 @@ func BenchmarkLoader(b *testing.B) {
 }
 
 func ExampleLoader() {
-	data, err := datasets.NewFashionMNIST4k().Open(datasets.Env{})
+	data, err := images.NewFashionMNIST4k().Open(datasets.Env{})
 	if err != nil {
 		fmt.Println(err)
 		return
