@@ -12,7 +12,7 @@ import (
 	"selfsup/datasets/disk"
 	"selfsup/datasets/images"
 	"selfsup/datasets/images/codec"
-	"selfsup/datasets/pack"
+	"selfsup/datasets/images/pack"
 	"selfsup/experiment/folder"
 	"selfsup/recipes"
 )

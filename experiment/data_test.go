@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"selfsup/datasets/pack"
+	"selfsup/datasets/images/pack"
 	"selfsup/experiment"
 	"selfsup/recipes"
 )

@@ -15,7 +15,7 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/datasets/images"
-	"selfsup/datasets/pack"
+	"selfsup/datasets/images/pack"
 	"selfsup/experiment/checkpoint"
 	"selfsup/experiment/folder"
 	"selfsup/graph/ir"

@@ -10,7 +10,7 @@ import (
 	"selfsup/datasets"
 	"selfsup/datasets/clips"
 	"selfsup/datasets/images"
-	"selfsup/datasets/pack"
+	"selfsup/datasets/images/pack"
 	"selfsup/datasets/sampling"
 	"selfsup/datasets/sounds"
 	"selfsup/datasets/tables"

@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"selfsup/datasets/pack"
+	"selfsup/datasets/images/pack"
 	"selfsup/experiment"
 )
 

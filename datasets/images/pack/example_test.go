@@ -7,7 +7,7 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/datasets/images"
-	"selfsup/datasets/pack"
+	"selfsup/datasets/images/pack"
 )
 
 func ExampleWrite() {
