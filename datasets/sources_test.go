@@ -43,7 +43,7 @@ func TestRange16Sources(t *testing.T) {
 		if memory > 0 {
 			files.Memory = 1 << 20
 		}
-		folder, shards, masks, captions, clips := images.NewFolder(), images.NewShards(), images.NewMasks(),
+		folder, shards, masks, captions, clips := images.NewFolder(), images.NewShards(), images.NewSegments(),
 			images.NewCaptions(), clips.NewClips()
 		folder.Train, folder.Unlabelled, folder.Files = "images", true, files
 		shards.Train, shards.Label, shards.Files = []string{"s.tar"}, "", files
@@ -107,7 +107,7 @@ func TestShareOfWhatIsRead(t *testing.T) {
 			map[string][]byte{"masks/0.png": black, "masks/1.png": black, "masks/2.png": black, "masks/3.png": black,
 				"masks/4.png": black, "images/x.heic": nil},
 			func(dir string) (*datasets.Data, error) {
-				s := images.NewMasks()
+				s := images.NewSegments()
 				s.Train, s.MaxSkipped = dir, 1
 				return s.Open(datasets.Env{})
 			}},

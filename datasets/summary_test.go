@@ -26,7 +26,7 @@ func TestRealSummaries(t *testing.T) {
 	wav.FileName, wav.Label = `^\d_(?P<speaker>[a-z]+)`, "speaker"
 	text := texts.NewText()
 	text.Train, text.Label, text.Part = shared.Data(t, "text/sotu_chunks.csv.gz"), "party", "split"
-	masks := images.NewMasks()
+	masks := images.NewSegments()
 	masks.Root = filepath.Join(filetest.Unpacked(t, "masks-nuclei-128/nuclei-128.tar.gz", everything), "nuclei-128")
 	clips := clips.NewClips()
 	clips.Train = filepath.Join(filetest.Unpacked(t, "video-clips-64/video-clips-64.tar.gz", func(n string) bool {

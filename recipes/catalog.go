@@ -81,7 +81,7 @@ func Builtin() Catalog {
 			"cifar100":         func() datasets.Source { return images.NewCIFAR100() },
 			"stl10":            func() datasets.Source { return images.NewSTL10() },
 			"pack":             func() datasets.Source { return pack.New() },
-			"masks":            func() datasets.Source { return images.NewMasks() },
+			"masks":            func() datasets.Source { return images.NewSegments() },
 			"captions":         func() datasets.Source { return images.NewCaptions() },
 			"clips":            func() datasets.Source { return clips.NewClips() },
 			"table":            func() datasets.Source { return tables.NewTable() },

@@ -21,7 +21,7 @@ func TestMasks(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		files   map[string][]byte
-		change  func(*Masks)
+		change  func(*Segments)
 		train   string
 		skipped int
 		message string
@@ -31,11 +31,11 @@ func TestMasks(t *testing.T) {
 			"images/a/x.png": pic, "masks/b.png": mask, "masks/a/x.png": mask},
 			train: "[images/a/x.png=-1 images/b.jpg=-1]"},
 		{name: "suffix in one folder", files: map[string][]byte{"all/x.png": pic, "all/x_m.png": mask},
-			change: func(s *Masks) { s.ImageIn, s.MaskIn, s.Suffix, s.MaxSkipped = "all", "all", "_m", 1 },
+			change: func(s *Segments) { s.ImageIn, s.MaskIn, s.Suffix, s.MaxSkipped = "all", "all", "_m", 1 },
 			train:  "[all/x.png=-1]", skipped: 1},
 		{name: "one of each alone", files: map[string][]byte{"images/a.png": pic, "images/b.png": pic,
 			"masks/b.png": mask, "masks/c.png": mask},
-			change: func(s *Masks) { s.MaxSkipped = 2 }, train: "[images/b.png=-1]", skipped: 2},
+			change: func(s *Segments) { s.MaxSkipped = 2 }, train: "[images/b.png=-1]", skipped: 2},
 		{name: "image without mask", files: map[string][]byte{"images/a.png": pic, "images/b.png": pic,
 			"masks/b.png": mask}, message: "images/a.png: no mask"},
 		{name: "mask without image", files: map[string][]byte{"images/b.png": pic, "masks/b.png": mask,
@@ -51,14 +51,14 @@ func TestMasks(t *testing.T) {
 		{name: "two of a name", files: map[string][]byte{"images/a.png": pic, "images/a.jpg": pic, "masks/a.png": mask},
 			message: "differ in the extension alone"},
 		{name: "no masks", files: map[string][]byte{"images/a.png": pic}, message: "masks: no such file"},
-		{name: "value twice", change: func(s *Masks) { s.Values = []int{0, 0} },
+		{name: "value twice", change: func(s *Segments) { s.Values = []int{0, 0} },
 			message: "values = [0 0] and ignore = [], want different"},
-		{name: "names for each value", change: func(s *Masks) { s.Classes = []string{"one"} },
+		{name: "names for each value", change: func(s *Segments) { s.Classes = []string{"one"} },
 			message: "classes has 1 names"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := filetest.Tree(t, c.files)
-			s := NewMasks()
+			s := NewSegments()
 			s.Train, s.TestFraction = dir, 0
 			if c.change != nil {
 				c.change(s)
@@ -87,7 +87,7 @@ func TestMasksResize(t *testing.T) {
 		{1 << 20, 0, "[0 0 0 0 1 1 1 1]"}, {0, 0, "[0 0 0 0 1 1 1 1]"}, {1 << 20, 2, "[0 1]"}, {0, 2, "[0 1]"},
 		{0, 8, "[0 0 0 0 1 1 1 1]"},
 	} {
-		s := NewMasks()
+		s := NewSegments()
 		s.Train, s.TestFraction, s.Memory, s.Resize, s.Values, s.Classes = dir, 0, c.memory, c.resize, []int{0, 9},
 			[]string{"back", "front"}
 		p, err := s.Open(datasets.Env{})
@@ -115,7 +115,7 @@ func TestMasksResize(t *testing.T) {
 }
 
 func TestRealNuclei(t *testing.T) {
-	s := NewMasks()
+	s := NewSegments()
 	s.Root = filepath.Join(filetest.Unpacked(t, "masks-nuclei-128/nuclei-128.tar.gz", func(string) bool {
 		return true
 	}),
@@ -303,7 +303,7 @@ func TestMaskValues(t *testing.T) {
 			"different numbers from 0 to 65535"},
 	} {
 		for _, resize := range []int{0, 1} {
-			s := NewMasks()
+			s := NewSegments()
 			s.Train, s.TestFraction, s.Values, s.Ignore, s.Resize,
 				s.Memory = filetest.Tree(t, map[string][]byte{"images/a.png": pic, "masks/a.png": c.mask}), 0, c.values,
 				c.ignore, resize, 1<<20

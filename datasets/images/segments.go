@@ -13,7 +13,7 @@ import (
 	"selfsup/datasets/disk"
 )
 
-// Masks reads images with a mask each: root/{train,val}/images/NAME.png and root/{train,val}/masks/NAME.png, or one
+// Segments reads images with a mask each: root/{train,val}/images/NAME.png and root/{train,val}/masks/NAME.png, or one
 // part without those folders. The mask has the image's name, up to the extension, and its size.
 //
 //	[data.masks]
@@ -29,7 +29,7 @@ import (
 // The value of a mask's pixel is the number that the file stores: of a palette image the index, of 16 bits the whole
 // sample (see Decoder.Values); a mask in colours is refused. Masks are kept in memory where all of them fit it, apart
 // from the images. Where the settings resize the images, masks follow by the nearest pixel.
-type Masks struct {
+type Segments struct {
 	// directory that holds train, and val or test (val if both); in place of the next two
 	Root    string `toml:"root"`
 	Train   string `toml:"train"`  // directory that holds the folders images and masks
@@ -45,14 +45,15 @@ type Masks struct {
 	Files
 }
 
-// NewMasks reads masks of black and white, and keeps a fifth of the pairs for the test where there is no test set.
-func NewMasks() *Masks {
-	return &Masks{ImageIn: "images", MaskIn: "masks", Values: []int{0, 255}, Split: datasets.Split{TestFraction: 0.2},
+// NewSegments reads masks of black and white, and keeps a fifth of the pairs for the test where there is no test set.
+func NewSegments() *Segments {
+	return &Segments{ImageIn: "images", MaskIn: "masks", Values: []int{0, 255},
+		Split: datasets.Split{TestFraction: 0.2},
 		Files: DefaultFiles()}
 }
 
 // Validate checks the settings.
-func (s *Masks) Validate() error {
+func (s *Segments) Validate() error {
 	switch {
 	case s.Root == "" && s.Train == "":
 		return errors.New("train is empty; want a directory with images and masks, or root = a directory that " +
@@ -70,10 +71,10 @@ func (s *Masks) Validate() error {
 }
 
 // PathKeys implements Located.
-func (s *Masks) PathKeys() []string { return []string{"root", "train", "test"} }
+func (s *Segments) PathKeys() []string { return []string{"root", "train", "test"} }
 
 // Open reads every mask and every image once.
-func (s *Masks) Open(env datasets.Env) (*datasets.Data, error) {
+func (s *Segments) Open(env datasets.Env) (*datasets.Data, error) {
 	fail := func(err error) (*datasets.Data, error) { return nil, fmt.Errorf("datasets: masks: %w", err) }
 	if err := s.Validate(); err != nil {
 		return fail(err)
@@ -83,7 +84,7 @@ func (s *Masks) Open(env datasets.Env) (*datasets.Data, error) {
 	if err != nil {
 		return fail(err)
 	}
-	p := pairer{Masks: s, masks: map[string]disk.File{}}
+	p := pairer{Segments: s, masks: map[string]disk.File{}}
 	train, err := p.below(dir.Train)
 	if err != nil {
 		return fail(err)
@@ -111,7 +112,7 @@ func (s *Masks) Open(env datasets.Env) (*datasets.Data, error) {
 
 // pairer finds the mask of each image.
 type pairer struct {
-	*Masks
+	*Segments
 	masks   map[string]disk.File // by the image's path
 	skipped []datasets.Skip
 	others  disk.PassedOver
