@@ -1,5 +1,5 @@
-// Package images reads images: from folders, shards, lists and the files that sets are published as, alone, with masks or
-// with captions, and those that are part of the program.
+// Package images reads images: from folders, shards, lists and the files that sets are published as, alone, with masks
+// or with captions, and those that are part of the program.
 package images
 
 import (

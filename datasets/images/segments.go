@@ -27,8 +27,8 @@ import (
 //	ignore = [255]                     # outlines belong to no class
 //
 // The value of a mask's pixel is the number that the file stores: of a palette image the index, of 16 bits the whole
-// sample (see Decoder.Values); a mask in colours is refused. Masks are kept in memory where all of them fit it, apart
-// from the images. Where the settings resize the images, masks follow by the nearest pixel.
+// sample (see codec.Decoder.Values); a mask in colours is refused. Masks are kept in memory where all of them fit it,
+// apart from the images. Where the settings resize the images, masks follow by the nearest pixel.
 type Segments struct {
 	// directory that holds train, and val or test (val if both); in place of the next two
 	Root    string `toml:"root"`

@@ -1,4 +1,6 @@
-// Package datasets turns bytes on disk into labelled or unlabelled samples; one source a file.
+// Package datasets says what samples, sets of them and their sources are, and holds what is the same for every kind:
+// splits, classes, statistics, summaries, random streams. The sources are in a folder of each kind: images, clips,
+// sounds, tables, texts.
 //
 // A recipe names a source (`[dataset.folder]`); Open checks it and returns the training and test sets, in memory or
 // read on demand.
