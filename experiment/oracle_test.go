@@ -143,6 +143,8 @@ var withoutOracle = map[string]string{
 	"pirl.toml":      "as npid.toml",
 	"npid.toml":      "the bank and its losses are held against plain loops",
 	"sscd.toml":      "the loss is held against plain loops and SimCLR's, the rest is the quickstart's",
+	"vicreg_ctr.toml": "the terms are held against plain loops of the paper's equations, the rest by vicreg's oracle",
+	"vicreg_exp.toml": "as vicreg_ctr.toml",
 	"deepcluster.toml": "the loss and the clusters are held against the authors' code by golden numbers, " +
 		"the optimiser by the quickstart's oracle",
 	"dino.toml": "loss, centre, head and schedules are held against the authors' code by golden " +
@@ -180,6 +182,18 @@ var goldenLoss = map[string]string{
 	"nnclr":  "losses/nnclr",
 	"mocov3": "losses/mocov3",
 	"cpc":    "audio/cpc_gru",
+	"amdim":        "origins/amdim",
+	"pcl":          "losses/pcl",
+	"mochi":        "losses/moco_infonce_queue",
+	"msf":          "losses/mean_shift",
+	"isd":          "losses/ressl",
+	"ressl":        "losses/ressl",
+	"nnclr":        "losses/nnclr",
+	"mocov3":       "losses/mocov3",
+	"cpc":          "audio/cpc_gru",
+	"barlow_twins": "losses/barlow_twins", "emp_ssl": "losses/emp_ssl", "frossl": "losses/frossl",
+	"lejepa": "losses/lejepa", "mmcr": "losses/mmcr", "simsiam": "losses/simsiam", "swav": "losses/swav",
+	"tico": "losses/tico", "vibcreg": "losses/vibcreg", "wmse": "losses/wmse",
 }
 
 // Every shipped recipe has an oracle, its method golden numbers, or it has a reason why it has neither.
