@@ -138,11 +138,11 @@ const (
 
 // withoutOracle are recipes without one, and why.
 var withoutOracle = map[string]string{
-	"emoji-cmc.toml": "as npid.toml",
-	"cpc_image.toml": "contexts and loss are held against plain loops",
-	"pirl.toml":      "as npid.toml",
-	"npid.toml":      "the bank and its losses are held against plain loops",
-	"sscd.toml":      "the loss is held against plain loops and SimCLR's, the rest is the quickstart's",
+	"emoji-cmc.toml":  "as npid.toml",
+	"cpc_image.toml":  "contexts and loss are held against plain loops",
+	"pirl.toml":       "as npid.toml",
+	"npid.toml":       "the bank and its losses are held against plain loops",
+	"sscd.toml":       "the loss is held against plain loops and SimCLR's, the rest is the quickstart's",
 	"vicreg_ctr.toml": "the terms are held against plain loops of the paper's equations, the rest by vicreg's oracle",
 	"vicreg_exp.toml": "as vicreg_ctr.toml",
 	"deepcluster.toml": "the loss and the clusters are held against the authors' code by golden numbers, " +
@@ -172,16 +172,7 @@ var withoutOracle = map[string]string{
 // and whose wiring (views, teachers, queues, optimisers) is tested beside the method or by another method's oracle.
 // Recipes of such a method need no oracle of their own.
 var goldenLoss = map[string]string{
-	"univcl": "losses/moco_infonce_queue",
-	"amdim":  "origins/amdim",
-	"pcl":    "losses/pcl",
-	"mochi":  "losses/moco_infonce_queue",
-	"msf":    "losses/mean_shift",
-	"isd":    "losses/ressl",
-	"ressl":  "losses/ressl",
-	"nnclr":  "losses/nnclr",
-	"mocov3": "losses/mocov3",
-	"cpc":    "audio/cpc_gru",
+	"univcl":       "losses/moco_infonce_queue",
 	"amdim":        "origins/amdim",
 	"pcl":          "losses/pcl",
 	"mochi":        "losses/moco_infonce_queue",
