@@ -166,6 +166,14 @@ var withoutOracle = map[string]string{
 	"scarf.toml": "the corruption and the loss are held against the paper's algorithm by golden " +
 		"numbers, the MLP and the optimiser by the other oracles",
 	"scarf-satellite.toml": "as scarf.toml",
+
+	"debiased.toml": "as hcl.toml",
+	"dual_temperature.toml": "value and gradient of the loss are held against plain loops, and against InfoNCE " +
+		"where it is that; the wiring is SimCLR's",
+	"hcl.toml": "value and gradient of the loss are held against plain loops, and against NT-Xent where it is that; " +
+		"the wiring is SimCLR's",
+	"nca.toml":      "value and gradient of the loss are held against plain loops; the wiring is SimCLR's",
+	"ssl_hsic.toml": "as nca.toml",
 }
 
 // goldenLoss are methods whose loss and gradients are held against their authors' code by a file of testdata/golden,
@@ -185,6 +193,21 @@ var goldenLoss = map[string]string{
 	"barlow_twins": "losses/barlow_twins", "emp_ssl": "losses/emp_ssl", "frossl": "losses/frossl",
 	"lejepa": "losses/lejepa", "mmcr": "losses/mmcr", "simsiam": "losses/simsiam", "swav": "losses/swav",
 	"tico": "losses/tico", "vibcreg": "losses/vibcreg", "wmse": "losses/wmse",
+
+	// contrastive methods of one batch
+	"align_uniform":    "losses/align_uniform",
+	"alpha_cl":         "losses/alphacl_dual2_exp",
+	"dcl":              "losses/dcl",
+	"dclw":             "losses/dclw",
+	"directclr":        "losses/directclr",
+	"macl":             "losses/macl",
+	"margin":           "losses/contrastive_margin",
+	"mugs_instance":    "losses/mugs_instance_infonce",
+	"phi_psi":          "losses/phipsi_infonce",
+	"relic":            "losses/relic",
+	"simclr_multiview": "losses/simclr_multiview",
+	"supcon":           "losses/supcon_all",
+	"triplet":          "losses/triplet_squared",
 }
 
 // Every shipped recipe has an oracle, its method golden numbers, or it has a reason why it has neither.

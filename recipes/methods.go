@@ -57,6 +57,25 @@ var contrastiveFamily = family{
 	"simclr":    func() methods.Method { return contrastive.DefaultSimCLR() },
 	"sscd":      func() methods.Method { return contrastive.DefaultSSCD() },
 	"univcl":    func() methods.Method { return contrastive.DefaultUniVCL() },
+
+	// of one batch, without memories
+	"align_uniform":    func() methods.Method { return contrastive.DefaultAlignUniform() },
+	"alpha_cl":         func() methods.Method { return contrastive.DefaultAlphaCL() },
+	"dcl":              func() methods.Method { return contrastive.DefaultDCL() },
+	"dclw":             func() methods.Method { return contrastive.DefaultDCLW() },
+	"directclr":        func() methods.Method { return contrastive.DefaultDirectCLR() },
+	"dual_temperature": func() methods.Method { return contrastive.DefaultDualTemperature() },
+	"hcl":              func() methods.Method { return contrastive.DefaultHCL() },
+	"macl":             func() methods.Method { return contrastive.DefaultMACL() },
+	"margin":           func() methods.Method { return contrastive.DefaultMargin() },
+	"mugs_instance":    func() methods.Method { return contrastive.DefaultMugsInstance() },
+	"nca":              func() methods.Method { return contrastive.DefaultNCA() },
+	"phi_psi":          func() methods.Method { return contrastive.DefaultPhiPsi() },
+	"relic":            func() methods.Method { return contrastive.DefaultReLIC() },
+	"simclr_multiview": func() methods.Method { return contrastive.DefaultSimCLRMultiview() },
+	"ssl_hsic":         func() methods.Method { return contrastive.DefaultSSLHSIC() },
+	"supcon":           func() methods.Method { return contrastive.DefaultSupCon() },
+	"triplet":          func() methods.Method { return contrastive.DefaultTriplet() },
 }
 
 var distillationFamily = family{
