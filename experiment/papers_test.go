@@ -41,6 +41,14 @@ var smaller = map[string][]string{
 	"imagenet/lejepa.toml":  {"views.crop=0", twoSmallSizes},
 	"imagenet/swav.toml":    {"views.crop=0", twoSmallSizes},
 	"imagenet/wmse.toml":    {"method.wmse.projector=[16,4]", "method.wmse.sub_batch=8"},
+
+	// contrastive methods of one batch
+	"cifar10/mugs_instance.toml":    {"views.crop=0", "method.mugs_instance.queue=256"},
+	"cifar10/simclr_multiview.toml": {"views.crop=0"},
+	"imagenet/directclr.toml":       {"method.directclr.dimensions=40"},
+	"imagenet/mugs_instance.toml": {"views.crop=0", twoSmallSizes, "method.mugs_instance.queue=256",
+		"backbone.vit.depth=1", "backbone.vit.patch=8"},
+	"imagenet/simclr_multiview.toml": {"views.crop=0", "views.crops=[{count=4,size=32,area=[0.3,1.0]}]"},
 }
 
 // twoSmallSizes are large crops and small ones.
