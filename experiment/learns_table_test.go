@@ -59,6 +59,9 @@ var learnsTable = []learnsRow{
 	{recipe: "frossl.toml", metric: "knn top1", margin: 0.05},           // 0.092, seed 1
 	{recipe: "vicreg_exp.toml", metric: "knn top1", margin: 0.03},       // 0.063, seed 1
 	{recipe: "vicreg_ctr.toml", metric: "knn top1", margin: 0.03},       // 0.063, seed 1
+	{recipe: "wmse.toml", metric: "knn top1", margin: 0.04},             // 0.068, seed 1
+	{recipe: "simsiam.toml", metric: "knn top1", margin: 0.02},          // 0.033, seed 1
+	{recipe: "directpred.toml", metric: "knn top1", margin: 0.03},       // 0.049, seed 1
 	{recipe: "scarf.toml", metric: "knn top1", margin: 0.035},           // 0.052 to 0.064, 3 seeds
 	{recipe: "sounds/digits-cpc.toml", metric: "knn top1", margin: 0.12, // 0.195 to 0.235, 3 seeds
 		data: realData{"dataset.wav.train", "audio-fsdd-4spk/fsdd-4spk.tar.gz", "fsdd-4spk"}},

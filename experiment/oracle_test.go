@@ -138,6 +138,7 @@ const (
 
 // withoutOracle are recipes without one, and why.
 var withoutOracle = map[string]string{
+	"directpred.toml": "the predictor is held against hand-worked moments, the rest by byol's oracle",
 	"emoji-cmc.toml":  "as npid.toml",
 	"cpc_image.toml":  "contexts and loss are held against plain loops",
 	"pirl.toml":       "as npid.toml",
