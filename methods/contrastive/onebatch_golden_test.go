@@ -156,6 +156,12 @@ var oneBatch = map[string]func(c *ongraph.Case){
 		c.Out("loss", methods.Objective{Terms: []methods.Term{{Weight: param(c, "align_w"), Value: align},
 			{Weight: param(c, "unif_w"), Value: uniform}}}.Loss(), golden.Same)
 	},
+	"hypersphere": func(c *ongraph.Case) { // the same with t of 1
+		unit := func(name string) *graph.Node { return op.Normalize(c.In(name, golden.Same), losses.Eps) }
+		x, y, t := unit("z_a"), unit("z_b"), param(c, "t")
+		uniform := op.Scale(op.Add(uniformity(x, t), uniformity(y, t)), 0.5)
+		c.Out("loss", op.Add(alignment(x, y, param(c, "alpha")), op.Scale(uniform, param(c, "lam"))), golden.Same)
+	},
 	"contrastive_margin": func(c *ongraph.Case) {
 		if eps := param(c, "eps_inside_sqrt"); eps != closest || param(c, "factor") != 0.5 {
 			c.T.Skipf("eps %v below the root, factor %v; here they are %v and 0.5", eps, param(c, "factor"), closest)
