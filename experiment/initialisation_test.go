@@ -34,7 +34,7 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 	draw := func(d drawn) (float64, *drawn, bool) { return 0, &d, true }
 	transformer := strings.HasPrefix(name, "decoder/") || st.Get("backbone/symbols") != nil ||
 		st.Get("backbone/patch/weight") != nil && strings.HasPrefix(name, "backbone/")
-	norm := strings.HasPrefix(path.Base(at), "norm")
+	norm := strings.HasPrefix(path.Base(at), "norm") || path.Base(at) == "white" // VIbCReg's scale and shift
 	dino := strings.HasPrefix(name, "head/") && st.Get("head/last/weight") != nil
 	machine := st.Get("visible/0/bias") != nil && (strings.HasPrefix(name, "backbone/") ||
 		strings.HasPrefix(name, "visible/"))
@@ -73,13 +73,27 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 	case at == "hypernetwork" && last == "weight":
 		// its nn.Linear reads what was done to a view, and one of its maps is the bias
 		return draw(uniform(1 / math.Sqrt(float64(shape[1]/shape[0]-1))))
+	case name == "predictor/weight" && st.Get("second_moments") != nil: // DirectPred: made of the moments
+		return 0, nil, true
+	case name == "prototypes/weight": // SwAV: [out,in], nn.Linear without bias
+		return draw(uniform(1 / math.Sqrt(float64(shape[1]))))
+	case last == "bias" && strings.Contains(name, "/context/") && path.Base(at) != "in":
+		// CPC on patches: of convolutions, zero
+		return 0, nil, true
 	case last == "weight" && len(shape) == 2: // nn.Linear
 		return draw(uniform(1 / math.Sqrt(float64(shape[0]))))
 	case at == "hypernetwork" && last == "bias": // SIE: the linear layer that makes the map makes its offset too
 		return draw(uniform(1 / math.Sqrt(float64(st.Get(name).Shape[0]-1))))
 	case last == "bias":
 		return draw(uniform(1 / math.Sqrt(float64(st.Get(at + "/weight").Shape[0]))))
-	case last == "queue": // rows of unit length, drawn from a normal distribution: MoCo's code
+	case name == "second_moments": // TiCo: a moving mean that begins at nothing
+		return 0, nil, true
+	case strings.HasPrefix(name, "clusters") && last == "phi": // PCL: concentrations before the first clusters
+		return 1, nil, true
+	case strings.HasPrefix(name, "clusters") && last == "centres", name == "memory": // PCL: no sample was seen
+		return 0, nil, true
+	case last == "queue" || last == "bank":
+		// rows of unit length, drawn from a normal distribution: MoCo's code, and that of instance discrimination
 		return draw(normal(1 / math.Sqrt(float64(st.Get(name).Shape[1]))))
 	case at == "memory" || at == "prototypes":
 		// DeepCluster v2: no sample was seen, and the first clusters come after the first epoch
@@ -106,6 +120,9 @@ func TestInitialisation(t *testing.T) {
 	for _, recipe := range recipes.Names() {
 		cases[recipe] = []string{recipe}
 	}
+	cases["mlm.toml"] = append(cases["mlm.toml"], "backbone.transformer.deviation=0.02") // BERT's
+	// of a batch as small as this test's
+	cases["wmse.toml"] = append(cases["wmse.toml"], "method.wmse.sub_batch=8", "method.wmse.projector=[64,4]")
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			sets := append(c[1:], "train.batch=8")
