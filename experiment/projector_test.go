@@ -9,6 +9,7 @@ import (
 func TestNoProjector(t *testing.T) {
 	for method, recipe := range map[string]string{
 		"simclr": "quickstart", "vicreg": "vicreg", "byol": "byol", "moco": "moco", "deepcluster_v2": "deepcluster",
+		"mochi": "mochi", "pcl": "pcl",
 	} {
 		t.Run(method, func(t *testing.T) {
 			s := prepare(t, recipe+".toml", "train.batch=16", "backbone.convnet.widths=[8,16]",

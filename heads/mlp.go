@@ -36,18 +36,18 @@ func Width(in int, widths []int) int {
 
 // CheckProjector says what is wrong with the widths of a projector. None at all is no mistake: the loss is then of the
 // features themselves.
-func CheckProjector(widths []int) error {
-	if len(widths) == 0 {
-		return nil
-	}
-	return CheckWidths("projector", widths)
-}
+func CheckProjector(widths []int) error { return CheckHidden("projector", widths) }
 
 // CheckWidths says what is wrong with the widths of an MLP that a recipe gives under a key.
 func CheckWidths(key string, widths []int) error {
 	if len(widths) == 0 {
 		return setting.Bad(key, "[]: want at least one width, the last is the embedding's")
 	}
+	return CheckHidden(key, widths)
+}
+
+// CheckHidden says what is wrong with hidden widths that a recipe gives under a key, of which there may be none.
+func CheckHidden(key string, widths []int) error {
 	for _, w := range widths {
 		if w < 1 {
 			return setting.Bad(key, "%v: every width must be at least 1", widths)

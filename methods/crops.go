@@ -3,6 +3,7 @@ package methods
 import (
 	"selfsup/graph"
 	"selfsup/graph/op"
+	"selfsup/losses"
 )
 
 // Pairs lists the pairs of views that a loss compares: every large view, of which there are so many and which come
@@ -15,6 +16,28 @@ func Pairs(large, views int) [][2]int {
 		}
 	}
 	return ps
+}
+
+// OverPairs is the mean of a loss of two views' embeddings z [B,D] over Pairs.
+func OverPairs(z []*graph.Node, large int, loss func(a, b *graph.Node) *graph.Node) *graph.Node {
+	var terms []*graph.Node
+	for _, p := range Pairs(large, len(z)) {
+		terms = append(terms, loss(z[p[0]], z[p[1]]))
+	}
+	return losses.Mean(terms)
+}
+
+// Crossed is f of every guess p[i], a student's of one view, and every target z[j], a teacher's of another: targets are
+// of the first views, with i and j different.
+func Crossed(p, z []*graph.Node, f func(p, z *graph.Node) *graph.Node) (terms []*graph.Node) {
+	for i := range p {
+		for j := range z {
+			if i != j {
+				terms = append(terms, f(p[i], z[j]))
+			}
+		}
+	}
+	return terms
 }
 
 // SplitViews takes batches x[size] [VB,...] of V views of b samples each apart, view by view. large is how many the

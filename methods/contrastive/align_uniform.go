@@ -1,6 +1,7 @@
 package contrastive
 
 import (
+	"cmp"
 	"fmt"
 
 	"selfsup/graph"
@@ -44,7 +45,7 @@ func (m *AlignUniform) Validate() error {
 	case !(m.T > 0 && m.T <= 20):
 		return setting.Bad("t", "%v: want a number above 0, and at most 20, beyond which exp(-4t) leaves float32", m.T)
 	}
-	return firstOf(checkPositive("alpha", m.Alpha), heads.CheckProjector(m.Projector))
+	return cmp.Or(setting.Positive("alpha", m.Alpha), heads.CheckProjector(m.Projector))
 }
 
 // Build implements methods.Method.
@@ -53,8 +54,8 @@ func (m *AlignUniform) Build(s *graph.Scope, enc methods.Encoder, b *methods.Bat
 	for i := range z {
 		z[i] = s.AllRows(op.Normalize(z[i], losses.Eps))
 	}
-	align := overPairs(z, large, func(x, y *graph.Node) *graph.Node { return alignment(x, y, m.Alpha) })
-	uniform := overPairs(z, large, bothWays(func(x, _ *graph.Node) *graph.Node { return uniformity(x, m.T) }))
+	align := methods.OverPairs(z, large, func(x, y *graph.Node) *graph.Node { return alignment(x, y, m.Alpha) })
+	uniform := methods.OverPairs(z, large, bothWays(func(x, _ *graph.Node) *graph.Node { return uniformity(x, m.T) }))
 	return methods.Objective{
 		Features: h,
 		Terms: []methods.Term{{Name: "align", Weight: m.AlignWeight, Value: align},

@@ -1,6 +1,7 @@
 package contrastive
 
 import (
+	"cmp"
 	"selfsup/graph"
 	"selfsup/graph/op"
 	"selfsup/heads"
@@ -60,14 +61,14 @@ func (m *AlphaCL) Validate() error {
 	case !(m.Attraction >= 0):
 		return setting.Bad("attraction", "%v: want a number of 0 or more", m.Attraction)
 	}
-	return firstOf(checkPositive("temperature", m.Temperature), checkPositive("exponent", m.Exponent),
-		checkPositive("power", m.Power), heads.CheckProjector(m.Projector))
+	return cmp.Or(setting.Positive("temperature", m.Temperature), setting.Positive("exponent", m.Exponent),
+		setting.Positive("power", m.Power), heads.CheckProjector(m.Projector))
 }
 
 // Build implements methods.Method.
 func (m *AlphaCL) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	h, z, large := embed(s, enc, b, m.Projector)
-	loss := overPairs(z, large, func(x, y *graph.Node) *graph.Node {
+	loss := methods.OverPairs(z, large, func(x, y *graph.Node) *graph.Node {
 		contrast, attract := m.terms(losses.Compare(s, x, y))
 		return op.Add(contrast, attract)
 	})

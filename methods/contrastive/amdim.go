@@ -40,8 +40,8 @@ func (m *AMDIM) Validate() error {
 	if !(m.Penalty >= 0) {
 		return setting.Bad("penalty", "%v: want a weight from 0 on", m.Penalty)
 	}
-	return errors.Join(checkLeast("hidden", m.Hidden, 1), checkLeast("width", m.Width, 1),
-		checkPositive("clip", m.Clip))
+	return errors.Join(setting.Least("hidden", m.Hidden, 1), setting.Least("width", m.Width, 1),
+		setting.Positive("clip", m.Clip))
 }
 
 // Build implements methods.Method.

@@ -8,6 +8,7 @@ import (
 	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
+	"selfsup/setting"
 )
 
 // CMC gives the parts of an image that two networks see, its luminance and its colour, one embedding, told from those
@@ -32,8 +33,8 @@ func DefaultCMC() *CMC {
 
 // Validate implements methods.Method.
 func (m *CMC) Validate() error {
-	return errors.Join(heads.CheckWidths("projector", m.Projector), checkLeast("noise", m.Noise, 0),
-		checkPositive("temperature", m.Temperature), checkWithin("momentum", m.Momentum, 0, 1))
+	return errors.Join(heads.CheckWidths("projector", m.Projector), setting.Least("noise", m.Noise, 0),
+		setting.Positive("temperature", m.Temperature), setting.Within("momentum", m.Momentum, 0, 1))
 }
 
 // Build implements methods.Method.

@@ -43,9 +43,9 @@ func (m *CPCImage) Validate() error {
 	if m.Directions != 1 && m.Directions != 4 {
 		return setting.Bad("directions", "%d: want 1, down, or 4", m.Directions)
 	}
-	return errors.Join(checkLeast("patch", m.Patch, 1), checkLeast("step", m.Step, 1),
-		checkLeast("predictions", m.Predictions, 1), checkLeast("context", m.Context, 1),
-		checkLeast("layers", m.Layers, 1), checkLeast("width", m.Width, 1))
+	return errors.Join(setting.Least("patch", m.Patch, 1), setting.Least("step", m.Step, 1),
+		setting.Least("predictions", m.Predictions, 1), setting.Least("context", m.Context, 1),
+		setting.Least("layers", m.Layers, 1), setting.Least("width", m.Width, 1))
 }
 
 // Build implements methods.Method. The features are the mean over patches.

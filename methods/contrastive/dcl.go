@@ -1,11 +1,13 @@
 package contrastive
 
 import (
+	"cmp"
 	"selfsup/graph"
 	"selfsup/graph/op"
 	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
+	"selfsup/setting"
 )
 
 // DCL is SimCLR without the positive in the denominator, so that small batches learn as well as large ones.
@@ -26,13 +28,13 @@ func DefaultDCL() *DCL { return &DCL{Projector: []int{2048, 128}, Temperature: 0
 
 // Validate implements methods.Method.
 func (m *DCL) Validate() error {
-	return firstOf(checkPositive("temperature", m.Temperature), heads.CheckProjector(m.Projector))
+	return cmp.Or(setting.Positive("temperature", m.Temperature), heads.CheckProjector(m.Projector))
 }
 
 // Build implements methods.Method.
 func (m *DCL) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	h, z, large := embed(s, enc, b, m.Projector)
-	loss := overPairs(z, large, func(x, y *graph.Node) *graph.Node {
+	loss := methods.OverPairs(z, large, func(x, y *graph.Node) *graph.Node {
 		return op.MeanAll(decoupled(losses.Compare(s, x, y), m.Temperature, nil))
 	})
 	return methods.Objective{

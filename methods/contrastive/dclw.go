@@ -1,11 +1,13 @@
 package contrastive
 
 import (
+	"cmp"
 	"selfsup/graph"
 	"selfsup/graph/op"
 	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
+	"selfsup/setting"
 )
 
 // DCLW is DCL with positive pairs that count the more the less alike they are.
@@ -26,14 +28,14 @@ func DefaultDCLW() *DCLW { return &DCLW{Projector: []int{2048, 128}, Temperature
 
 // Validate implements methods.Method.
 func (m *DCLW) Validate() error {
-	return firstOf(checkPositive("temperature", m.Temperature), checkPositive("sigma", m.Sigma),
+	return cmp.Or(setting.Positive("temperature", m.Temperature), setting.Positive("sigma", m.Sigma),
 		heads.CheckProjector(m.Projector))
 }
 
 // Build implements methods.Method.
 func (m *DCLW) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	h, z, large := embed(s, enc, b, m.Projector)
-	loss := overPairs(z, large, func(x, y *graph.Node) *graph.Node {
+	loss := methods.OverPairs(z, large, func(x, y *graph.Node) *graph.Node {
 		c := losses.Compare(s, x, y)
 		return op.MeanAll(decoupled(c, m.Temperature, op.StopGradient(unlikeness(c.Positive, m.Sigma))))
 	})

@@ -1,10 +1,12 @@
 package contrastive
 
 import (
+	"cmp"
 	"selfsup/graph"
 	"selfsup/graph/op"
 	"selfsup/losses"
 	"selfsup/methods"
+	"selfsup/setting"
 )
 
 // DirectCLR contrasts the first features of the encoder themselves, without a projector.
@@ -23,7 +25,7 @@ func DefaultDirectCLR() *DirectCLR { return &DirectCLR{Dimensions: 360, Temperat
 
 // Validate implements methods.Method.
 func (m *DirectCLR) Validate() error {
-	return firstOf(checkLeast("dimensions", m.Dimensions, 1), checkPositive("temperature", m.Temperature))
+	return cmp.Or(setting.Least("dimensions", m.Dimensions, 1), setting.Positive("temperature", m.Temperature))
 }
 
 // Build implements methods.Method.
@@ -34,7 +36,7 @@ func (m *DirectCLR) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch)
 	h, z, large := embed(s, enc, b, nil)
 	return methods.Objective{
 		Features: h,
-		Terms:    []methods.Term{{Name: "infonce", Weight: 1, Value: overPairs(z, large, m.loss(s))}},
+		Terms:    []methods.Term{{Name: "infonce", Weight: 1, Value: methods.OverPairs(z, large, m.loss(s))}},
 		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(z[0])}},
 	}
 }

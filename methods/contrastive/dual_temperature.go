@@ -1,11 +1,13 @@
 package contrastive
 
 import (
+	"cmp"
 	"selfsup/graph"
 	"selfsup/graph/op"
 	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
+	"selfsup/setting"
 )
 
 // DualTemperature decides by one temperature which negatives of a view count, by another which views count: SimCo.
@@ -29,7 +31,7 @@ func DefaultDualTemperature() *DualTemperature {
 
 // Validate implements methods.Method.
 func (m *DualTemperature) Validate() error {
-	return firstOf(checkPositive("intra", m.Intra), checkPositive("inter", m.Inter),
+	return cmp.Or(setting.Positive("intra", m.Intra), setting.Positive("inter", m.Inter),
 		heads.CheckProjector(m.Projector))
 }
 
@@ -47,7 +49,7 @@ func (m *DualTemperature) Build(s *graph.Scope, enc methods.Encoder, b *methods.
 	for _, views := range z {
 		all = append(all, views...)
 	}
-	loss := overPairs(all, len(z[0]), bothWays(func(x, y *graph.Node) *graph.Node { return m.loss(s, x, y) }))
+	loss := methods.OverPairs(all, len(z[0]), bothWays(func(x, y *graph.Node) *graph.Node { return m.loss(s, x, y) }))
 	return methods.Objective{
 		Features: op.Slice(h[0], 0, 0, b.Size()),
 		Terms:    []methods.Term{{Name: "dual_temperature", Weight: 1, Value: loss}},

@@ -1,6 +1,7 @@
 package contrastive
 
 import (
+	"cmp"
 	"math"
 
 	"selfsup/graph"
@@ -44,13 +45,13 @@ func (m *HCL) Validate() error {
 		return setting.Bad("temperature", "%v: exp((1 + concentration)/%v) leaves float32 when summed over a batch; "+
 			"want at least %.2g", m.Temperature, m.Temperature, (1+m.Concentration)/75)
 	}
-	return firstOf(checkPositive("temperature", m.Temperature), heads.CheckProjector(m.Projector))
+	return cmp.Or(setting.Positive("temperature", m.Temperature), heads.CheckProjector(m.Projector))
 }
 
 // Build implements methods.Method.
 func (m *HCL) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	h, z, large := embed(s, enc, b, m.Projector)
-	loss := overPairs(z, large, func(x, y *graph.Node) *graph.Node {
+	loss := methods.OverPairs(z, large, func(x, y *graph.Node) *graph.Node {
 		return m.loss(losses.Compare(s, x, y))
 	})
 	return methods.Objective{

@@ -9,6 +9,7 @@ import (
 	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
+	"selfsup/setting"
 )
 
 // ISD distils similarities: a student's predictor learns how similar a slowly following teacher finds another view to
@@ -37,9 +38,9 @@ func DefaultISD() *ISD {
 
 // Validate implements methods.Method.
 func (m *ISD) Validate() error {
-	return errors.Join(heads.CheckWidths("projector", m.Projector), checkHidden("predictor", m.Predictor),
-		checkLeast("queue", m.Queue, 1), checkPositive("temperature", m.Temperature),
-		checkPositive("teacher_temperature", m.TeacherTemperature), checkWithin("momentum", m.Momentum, 0, 1))
+	return errors.Join(heads.CheckWidths("projector", m.Projector), heads.CheckHidden("predictor", m.Predictor),
+		setting.Least("queue", m.Queue, 1), setting.Positive("temperature", m.Temperature),
+		setting.Positive("teacher_temperature", m.TeacherTemperature), setting.Within("momentum", m.Momentum, 0, 1))
 }
 
 // Build implements methods.Method.

@@ -39,7 +39,7 @@ func (m *LooC) Validate() error {
 	if !(m.Brightness >= 0) {
 		return setting.Bad("brightness", "%v: want a number from 0 on", m.Brightness)
 	}
-	return errors.Join(checkWithin("contrast", m.Contrast, 0, 1), m.MoCo.Validate())
+	return errors.Join(setting.Within("contrast", m.Contrast, 0, 1), m.MoCo.Validate())
 }
 
 // Build implements methods.Method.
@@ -49,7 +49,7 @@ func (m *LooC) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 	if at := op.ShapeOf(views[0]); len(at) != 4 || at[1] != at[2] {
 		b.Unfit("views of %v are turned by quarters; want square images", at)
 	}
-	d := m.Projector[len(m.Projector)-1]
+	d := heads.Width(enc.Dim, m.Projector)
 	network := func(s *graph.Scope) func(x *graph.Node) (h *graph.Node, spaces []*graph.Node) {
 		encode := enc.New(s)
 		var project []layer.Func

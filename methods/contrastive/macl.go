@@ -1,11 +1,13 @@
 package contrastive
 
 import (
+	"cmp"
 	"selfsup/graph"
 	"selfsup/graph/op"
 	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
+	"selfsup/setting"
 )
 
 // MACL is SimCLR with a temperature that follows how well the views agree, and with gradients that stay as large.
@@ -28,14 +30,14 @@ func DefaultMACL() *MACL { return &MACL{Projector: []int{2048, 128}, Temperature
 
 // Validate implements methods.Method.
 func (m *MACL) Validate() error {
-	return firstOf(checkPositive("temperature", m.Temperature), checkWithin("scaling", m.Scaling, 0, 1),
-		checkWithin("alignment", m.Alignment, 0, 1), heads.CheckProjector(m.Projector))
+	return cmp.Or(setting.Positive("temperature", m.Temperature), setting.Within("scaling", m.Scaling, 0, 1),
+		setting.Within("alignment", m.Alignment, 0, 1), heads.CheckProjector(m.Projector))
 }
 
 // Build implements methods.Method.
 func (m *MACL) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	h, z, large := embed(s, enc, b, m.Projector)
-	loss := overPairs(z, large, func(x, y *graph.Node) *graph.Node { return m.loss(losses.Compare(s, x, y)) })
+	loss := methods.OverPairs(z, large, func(x, y *graph.Node) *graph.Node { return m.loss(losses.Compare(s, x, y)) })
 	return methods.Objective{
 		Features: h,
 		Terms:    []methods.Term{{Name: "macl", Weight: 1, Value: loss}},

@@ -1,11 +1,13 @@
 package contrastive
 
 import (
+	"cmp"
 	"selfsup/graph"
 	"selfsup/graph/op"
 	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
+	"selfsup/setting"
 )
 
 // Margin pulls the two views of an image together and pushes views of different images apart up to a margin.
@@ -27,14 +29,14 @@ func DefaultMargin() *Margin { return &Margin{Projector: []int{512, 128}, Margin
 
 // Validate implements methods.Method.
 func (m *Margin) Validate() error {
-	return firstOf(checkPositive("margin", m.Margin), checkWithin("margin", m.Margin, 0, 2),
+	return cmp.Or(setting.Positive("margin", m.Margin), setting.Within("margin", m.Margin, 0, 2),
 		heads.CheckProjector(m.Projector))
 }
 
 // Build implements methods.Method.
 func (m *Margin) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	h, z, large := embed(s, enc, b, m.Projector)
-	loss := overPairs(z, large, func(x, y *graph.Node) *graph.Node { return m.loss(losses.Compare(s, x, y)) })
+	loss := methods.OverPairs(z, large, func(x, y *graph.Node) *graph.Node { return m.loss(losses.Compare(s, x, y)) })
 	return methods.Objective{
 		Features: h,
 		Terms:    []methods.Term{{Name: "margin", Weight: 1, Value: loss}},

@@ -4,9 +4,7 @@ import (
 	"errors"
 
 	"selfsup/graph"
-	"selfsup/graph/layer"
 	"selfsup/graph/op"
-	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
 	"selfsup/setting"
@@ -52,16 +50,8 @@ func (m *MoCHi) Validate() error {
 
 // Build implements methods.Method.
 func (m *MoCHi) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	x, d := b.Views(2), m.Projector[len(m.Projector)-1]
-	network := func(s *graph.Scope) (encode, project layer.Func) {
-		return enc.New(s), heads.Plain(s.In("projector"), enc.Dim, m.Projector...)
-	}
-	encode, project := network(s)
-	encodeK, projectK := network(s.Twin("key", s.Constant(m.Momentum)))
-	h := encode(x[0])                                                       // [B,F]
-	q := op.Normalize(project(h), losses.Eps)                               // [B,D]
-	k := op.StopGradient(op.Normalize(projectK(encodeK(x[1])), losses.Eps)) // [B,D]
-	queue := s.State("queue", graph.UnitNormal(), m.Queue, d)               // [K,D]
+	h, q, k, queue := m.keys(s, enc, b)
+	q, k = op.Normalize(q, losses.Eps), op.Normalize(k, losses.Eps)
 	loss := m.loss(s, q, k, queue)
 	losses.Enqueue(s, queue, s.AllRows(k))
 	return methods.Objective{

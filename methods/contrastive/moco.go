@@ -43,20 +43,26 @@ func (m *MoCo) Validate() error {
 
 // Build implements methods.Method.
 func (m *MoCo) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	x, d := b.Views(2), heads.Width(enc.Dim, m.Projector)
-	network := func(s *graph.Scope) (encode, project func(*graph.Node) *graph.Node) {
-		return enc.New(s), heads.Plain(s.In("projector"), enc.Dim, m.Projector...)
-	}
-	encode, project := network(s)
-	encodeK, projectK := network(s.Twin("key", s.Constant(m.Momentum)))
-	h := encode(x[0])                                            // [B,F]
-	q, k := project(h), op.StopGradient(projectK(encodeK(x[1]))) // [B,D]
-	queue := s.State("queue", graph.UnitNormal(), m.Queue, d)    // [K,D]
-	loss := losses.InfoNCE(s, q, k, queue, m.Temperature)        // by the queue as it was
+	h, q, k, queue := m.keys(s, enc, b)
+	loss := losses.InfoNCE(s, q, k, queue, m.Temperature) // by the queue as it was
 	losses.Enqueue(s, queue, s.AllRows(op.Normalize(k, losses.Eps)))
 	return methods.Objective{
 		Features: h,
 		Terms:    []methods.Term{{Name: "infonce", Weight: 1, Value: loss}},
 		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(q)}},
 	}
+}
+
+// keys are the features of the first view [B,F], its queries [B,D], the keys of the second [B,D], without gradient, and
+// the queue [K,D].
+func (m *MoCo) keys(s *graph.Scope, enc methods.Encoder, b *methods.Batch) (h, q, k, queue *graph.Node) {
+	x := b.Views(2)
+	network := func(s *graph.Scope) (encode, project func(*graph.Node) *graph.Node) {
+		return enc.New(s), heads.Plain(s.In("projector"), enc.Dim, m.Projector...)
+	}
+	encode, project := network(s)
+	encodeK, projectK := network(s.Twin("key", s.Constant(m.Momentum)))
+	h = encode(x[0])
+	q, k = project(h), op.StopGradient(projectK(encodeK(x[1])))
+	return h, q, k, s.State("queue", graph.UnitNormal(), m.Queue, heads.Width(enc.Dim, m.Projector))
 }

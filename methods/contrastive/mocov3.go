@@ -10,6 +10,7 @@ import (
 	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
+	"selfsup/setting"
 )
 
 // MoCoV3 makes a predictor's guess of one view recognise the other view of its image, as a slowly following encoder
@@ -36,8 +37,8 @@ func DefaultMoCoV3() *MoCoV3 {
 
 // Validate implements methods.Method.
 func (m *MoCoV3) Validate() error {
-	return errors.Join(heads.CheckWidths("projector", m.Projector), checkHidden("predictor", m.Predictor),
-		checkPositive("temperature", m.Temperature), checkWithin("momentum", m.Momentum, 0, 1))
+	return errors.Join(heads.CheckWidths("projector", m.Projector), heads.CheckHidden("predictor", m.Predictor),
+		setting.Positive("temperature", m.Temperature), setting.Within("momentum", m.Momentum, 0, 1))
 }
 
 // Build implements methods.Method.
@@ -77,7 +78,7 @@ func (m *MoCoV3) predictor(s *graph.Scope, d int) layer.Func {
 
 // loss is twice the mean over pairs of queries and keys of another view.
 func (m *MoCoV3) loss(s *graph.Scope, q, k []*graph.Node) *graph.Node {
-	return op.Scale(crossed(q, k, func(q, k *graph.Node) *graph.Node {
+	return op.Scale(losses.Mean(methods.Crossed(q, k, func(q, k *graph.Node) *graph.Node {
 		return losses.InfoNCE(s, q, op.StopGradient(k), nil, m.Temperature)
-	}), 2*2*m.Temperature)
+	})), 2*2*m.Temperature)
 }

@@ -59,8 +59,8 @@ func (m *MSF) Validate() error {
 	case m.Constraint == byPast && (m.Pool < m.Neighbours || m.Pool > m.Queue):
 		return setting.Bad("pool", "%d: want from neighbours = %d to queue = %d", m.Pool, m.Neighbours, m.Queue)
 	}
-	return errors.Join(heads.CheckWidths("projector", m.Projector), checkHidden("predictor", m.Predictor),
-		checkWithin("momentum", m.Momentum, 0, 1))
+	return errors.Join(heads.CheckWidths("projector", m.Projector), heads.CheckHidden("predictor", m.Predictor),
+		setting.Within("momentum", m.Momentum, 0, 1))
 }
 
 // Build implements methods.Method.

@@ -1,6 +1,7 @@
 package contrastive
 
 import (
+	"cmp"
 	"slices"
 
 	"selfsup/graph"
@@ -8,6 +9,7 @@ import (
 	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
+	"selfsup/setting"
 )
 
 // MugsInstance makes a student recognise its image, as a teacher sees it, from every large and every small crop.
@@ -32,8 +34,8 @@ func DefaultMugsInstance() *MugsInstance {
 
 // Validate implements methods.Method.
 func (m *MugsInstance) Validate() error {
-	return firstOf(checkLeast("queue", m.Queue, 1), checkHidden("predictor", m.Predictor),
-		checkPositive("temperature", m.Temperature), checkWithin("momentum", m.Momentum, 0, 1),
+	return cmp.Or(setting.Least("queue", m.Queue, 1), heads.CheckHidden("predictor", m.Predictor),
+		setting.Positive("temperature", m.Temperature), setting.Within("momentum", m.Momentum, 0, 1),
 		heads.CheckProjector(m.Projector))
 }
 

@@ -9,6 +9,7 @@ import (
 	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
+	"selfsup/setting"
 )
 
 // NNCLR makes the nearest neighbour of a view, in a queue of embeddings of past steps, recognise the other view of its
@@ -34,8 +35,8 @@ func DefaultNNCLR() *NNCLR {
 
 // Validate implements methods.Method.
 func (m *NNCLR) Validate() error {
-	return errors.Join(heads.CheckWidths("projector", m.Projector), checkHidden("predictor", m.Predictor),
-		checkLeast("queue", m.Queue, 1), checkPositive("temperature", m.Temperature))
+	return errors.Join(heads.CheckWidths("projector", m.Projector), heads.CheckHidden("predictor", m.Predictor),
+		setting.Least("queue", m.Queue, 1), setting.Positive("temperature", m.Temperature))
 }
 
 // Build implements methods.Method.
@@ -51,7 +52,9 @@ func (m *NNCLR) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) met
 		h, z, p = append(h, y), append(z, op.Normalize(e, losses.Eps)), append(p, predict(e)) // [B,D]
 	}
 	queue := s.State("queue", graph.UnitNormal(), m.Queue, d) // [K,D]
-	loss := crossed(p, z[:len(crops[0])], func(p, z *graph.Node) *graph.Node { return m.term(s, p, z, queue) })
+	loss := losses.Mean(methods.Crossed(p, z[:len(crops[0])], func(p, z *graph.Node) *graph.Node {
+		return m.term(s, p, z, queue)
+	}))
 	losses.Enqueue(s, queue, s.AllRows(op.StopGradient(z[0])))
 	return methods.Objective{
 		Features: h[0],

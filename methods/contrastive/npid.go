@@ -40,8 +40,8 @@ func (m *NPID) Validate() error {
 	if !(m.Proximal >= 0) {
 		return setting.Bad("proximal", "%v: want a weight from 0 on", m.Proximal)
 	}
-	return errors.Join(heads.CheckWidths("projector", m.Projector), checkLeast("noise", m.Noise, 0),
-		checkPositive("temperature", m.Temperature), checkWithin("momentum", m.Momentum, 0, 1))
+	return errors.Join(heads.CheckWidths("projector", m.Projector), setting.Least("noise", m.Noise, 0),
+		setting.Positive("temperature", m.Temperature), setting.Within("momentum", m.Momentum, 0, 1))
 }
 
 // Build implements methods.Method.

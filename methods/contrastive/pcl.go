@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"selfsup/graph"
-	"selfsup/graph/layer"
 	"selfsup/graph/op"
 	"selfsup/heads"
 	"selfsup/internal/kmeans"
@@ -49,24 +48,17 @@ func (m *PCL) Validate() error {
 	if len(m.K) == 0 || slices.Min(m.K) < 2 {
 		return setting.Bad("k", "%v: want at least one clustering, and at least 2 clusters in each", m.K)
 	}
-	return errors.Join(checkLeast("iterations", m.Iterations, 1), m.MoCo.Validate())
+	return errors.Join(setting.Least("iterations", m.Iterations, 1), m.MoCo.Validate())
 }
 
 // Build implements methods.Method.
 func (m *PCL) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	x, d, n := b.Views(2), m.Projector[len(m.Projector)-1], b.SetSize()
+	d, n := heads.Width(enc.Dim, m.Projector), b.SetSize()
 	if most := slices.Max(m.K); most > n {
 		op.Fail("", "k = %v: %d clusters of %d training samples; want at most one a sample", m.K, most, n)
 	}
-	network := func(s *graph.Scope) (encode, project layer.Func) {
-		return enc.New(s), heads.Plain(s.In("projector"), enc.Dim, m.Projector...)
-	}
-	encode, project := network(s)
-	encodeK, projectK := network(s.Twin("key", s.Constant(m.Momentum)))
-	h := encode(x[0])                                                       // [B,F]
-	q := op.Normalize(project(h), losses.Eps)                               // [B,D]
-	k := op.StopGradient(op.Normalize(projectK(encodeK(x[1])), losses.Eps)) // [B,D]
-	queue := s.State("queue", graph.UnitNormal(), m.Queue, d)               // [K,D]
+	h, q, k, queue := m.keys(s, enc, b)
+	q, k = op.Normalize(q, losses.Eps), op.Normalize(k, losses.Eps)
 	terms := []methods.Term{{Name: "infonce", Weight: 1, Value: losses.InfoNCE(s, q, k, queue, m.Temperature)}}
 	losses.Enqueue(s, queue, s.AllRows(k))
 	memory := s.State("memory", graph.Fill(0), n, d)

@@ -73,7 +73,7 @@ func (m *PhiPsi) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) me
 	for i := range z {
 		z[i] = s.AllRows(op.Normalize(z[i], losses.Eps))
 	}
-	loss := overPairs(z, large, bothWays(func(x, y *graph.Node) *graph.Node {
+	loss := methods.OverPairs(z, large, bothWays(func(x, y *graph.Node) *graph.Node {
 		return op.MeanAll(m.phi(m.sums(triplets(x, y))))
 	}))
 	return methods.Objective{

@@ -9,6 +9,7 @@ import (
 	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
+	"selfsup/setting"
 )
 
 // PIRL gives an image and its nine tiles in another order one embedding, told from those of other images by a bank.
@@ -38,9 +39,9 @@ func DefaultPIRL() *PIRL {
 
 // Validate implements methods.Method.
 func (m *PIRL) Validate() error {
-	return errors.Join(checkLeast("width", m.Width, 1), checkLeast("noise", m.Noise, 0),
-		checkPositive("temperature", m.Temperature), checkWithin("momentum", m.Momentum, 0, 1),
-		checkWithin("share", m.Share, 0, 1))
+	return errors.Join(setting.Least("width", m.Width, 1), setting.Least("noise", m.Noise, 0),
+		setting.Positive("temperature", m.Temperature), setting.Within("momentum", m.Momentum, 0, 1),
+		setting.Within("share", m.Share, 0, 1))
 }
 
 // Build implements methods.Method.

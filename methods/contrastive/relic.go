@@ -1,6 +1,7 @@
 package contrastive
 
 import (
+	"cmp"
 	"slices"
 
 	"selfsup/graph"
@@ -37,7 +38,7 @@ func (m *ReLIC) Validate() error {
 	if !(m.Invariance >= 0) {
 		return setting.Bad("invariance", "%v: want a weight of 0 or more", m.Invariance)
 	}
-	return firstOf(checkPositive("temperature", m.Temperature), checkWithin("momentum", m.Momentum, 0, 1),
+	return cmp.Or(setting.Positive("temperature", m.Temperature), setting.Within("momentum", m.Momentum, 0, 1),
 		heads.CheckProjector(m.Projector))
 }
 

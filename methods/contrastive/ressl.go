@@ -40,9 +40,9 @@ func (m *ReSSL) Validate() error {
 		return setting.Bad("teacher_temperature", "%v: want at most temperature = %v, so that the teacher's answer is "+
 			"the sharper one", m.TeacherTemperature, m.Temperature)
 	}
-	return errors.Join(heads.CheckWidths("projector", m.Projector), checkLeast("queue", m.Queue, 1),
-		checkPositive("temperature", m.Temperature), checkPositive("teacher_temperature", m.TeacherTemperature),
-		checkWithin("momentum", m.Momentum, 0, 1))
+	return errors.Join(heads.CheckWidths("projector", m.Projector), setting.Least("queue", m.Queue, 1),
+		setting.Positive("temperature", m.Temperature), setting.Positive("teacher_temperature", m.TeacherTemperature),
+		setting.Within("momentum", m.Momentum, 0, 1))
 }
 
 // Build implements methods.Method.

@@ -53,9 +53,7 @@ func (m *SimCLR) pairs(s *graph.Scope, z []*graph.Node, b int) *graph.Node {
 		return losses.NTXent(s, z[0], m.Temperature)
 	}
 	views, large := methods.SplitViews(z, b)
-	var terms []*graph.Node
-	for _, p := range methods.Pairs(large, len(views)) {
-		terms = append(terms, losses.NTXent(s, op.Concat(0, views[p[0]], views[p[1]]), m.Temperature))
-	}
-	return losses.Mean(terms)
+	return methods.OverPairs(views, large, func(a, b *graph.Node) *graph.Node {
+		return losses.NTXent(s, op.Concat(0, a, b), m.Temperature)
+	})
 }

@@ -1,11 +1,13 @@
 package contrastive
 
 import (
+	"cmp"
 	"selfsup/graph"
 	"selfsup/graph/op"
 	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
+	"selfsup/setting"
 )
 
 // SimCLRMultiview is SimCLR for any number of views, whose summed probability of all views of the image is raised.
@@ -29,7 +31,7 @@ func DefaultSimCLRMultiview() *SimCLRMultiview {
 
 // Validate implements methods.Method.
 func (m *SimCLRMultiview) Validate() error {
-	return firstOf(checkPositive("temperature", m.Temperature), heads.CheckProjector(m.Projector))
+	return cmp.Or(setting.Positive("temperature", m.Temperature), heads.CheckProjector(m.Projector))
 }
 
 // Build implements methods.Method.

@@ -38,8 +38,8 @@ func (m *SSCD) Validate() error {
 	if !(m.Entropy >= 0) {
 		return setting.Bad("entropy", "%v: want a weight from 0 on", m.Entropy)
 	}
-	return errors.Join(heads.CheckWidths("projector", m.Projector), checkPositive("temperature", m.Temperature),
-		checkWithin("mix", m.Mix, 0, 1))
+	return errors.Join(heads.CheckWidths("projector", m.Projector), setting.Positive("temperature", m.Temperature),
+		setting.Within("mix", m.Mix, 0, 1))
 }
 
 // Build implements methods.Method.

@@ -1,6 +1,7 @@
 package contrastive
 
 import (
+	"cmp"
 	"selfsup/graph"
 	"selfsup/graph/op"
 	"selfsup/heads"
@@ -36,7 +37,7 @@ func (m *SSLHSIC) Validate() error {
 	if !(m.Regularization >= 0) {
 		return setting.Bad("regularization", "%v: want a weight of 0 or more", m.Regularization)
 	}
-	return firstOf(checkPositive("scale", m.Scale), heads.CheckProjector(m.Projector))
+	return cmp.Or(setting.Positive("scale", m.Scale), heads.CheckProjector(m.Projector))
 }
 
 // Build implements methods.Method.

@@ -1,6 +1,7 @@
 package contrastive
 
 import (
+	"cmp"
 	"selfsup/graph"
 	"selfsup/graph/op"
 	"selfsup/heads"
@@ -34,7 +35,7 @@ func (m *SupCon) Validate() error {
 	if m.Anchors != "all" && m.Anchors != "first" {
 		return setting.Bad("anchors", "%q: want all or first", m.Anchors)
 	}
-	return firstOf(checkPositive("temperature", m.Temperature), heads.CheckProjector(m.Projector))
+	return cmp.Or(setting.Positive("temperature", m.Temperature), heads.CheckProjector(m.Projector))
 }
 
 // LearnsFromLabels implements methods.Taught.

@@ -33,7 +33,7 @@ func (m *TCN) Validate() error {
 	if !(m.Margin > 0) {
 		return setting.Bad("margin", "%v: want a number above 0, without which equal embeddings are best", m.Margin)
 	}
-	return errors.Join(checkLeast("width", m.Width, 1), checkLeast("near", m.Near, 1))
+	return errors.Join(setting.Least("width", m.Width, 1), setting.Least("near", m.Near, 1))
 }
 
 // Build implements methods.Method. The features are the mean of the frames'.

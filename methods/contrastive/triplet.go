@@ -1,6 +1,7 @@
 package contrastive
 
 import (
+	"cmp"
 	"selfsup/graph"
 	"selfsup/graph/op"
 	"selfsup/heads"
@@ -41,13 +42,13 @@ func (m *Triplet) Validate() error {
 	if m.Mining != "hard" && m.Mining != "semi_hard" && m.Mining != "all" {
 		return setting.Bad("mining", "%q: want hard, semi_hard or all", m.Mining)
 	}
-	return firstOf(checkPositive("margin", m.Margin), heads.CheckProjector(m.Projector))
+	return cmp.Or(setting.Positive("margin", m.Margin), heads.CheckProjector(m.Projector))
 }
 
 // Build implements methods.Method.
 func (m *Triplet) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	h, z, large := embed(s, enc, b, m.Projector)
-	loss := overPairs(z, large, func(x, y *graph.Node) *graph.Node { return m.loss(s, x, y) })
+	loss := methods.OverPairs(z, large, func(x, y *graph.Node) *graph.Node { return m.loss(s, x, y) })
 	return methods.Objective{
 		Features: h,
 		Terms:    []methods.Term{{Name: "triplet", Weight: 1, Value: loss}},

@@ -50,10 +50,10 @@ func (m *UniVCL) Validate() error {
 		}
 		return nil
 	}
-	return errors.Join(heads.CheckWidths("projector", m.Projector), checkHidden("predictor", m.Predictor),
-		checkLeast("queue", m.Queue, 1), within("neighbours", m.Neighbours), within("positives", m.Positives),
-		checkPositive("temperature", m.Temperature), checkWithin("momentum", m.Momentum, 0, 1),
-		checkWithin("edge_mask", m.EdgeMask, 0, 1), checkWithin("node_mask", m.NodeMask, 0, 1))
+	return errors.Join(heads.CheckWidths("projector", m.Projector), heads.CheckHidden("predictor", m.Predictor),
+		setting.Least("queue", m.Queue, 1), within("neighbours", m.Neighbours), within("positives", m.Positives),
+		setting.Positive("temperature", m.Temperature), setting.Within("momentum", m.Momentum, 0, 1),
+		setting.Within("edge_mask", m.EdgeMask, 0, 1), setting.Within("node_mask", m.NodeMask, 0, 1))
 }
 
 // Build implements methods.Method.

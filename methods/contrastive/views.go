@@ -35,26 +35,7 @@ func allViews(s *graph.Scope, z []*graph.Node) *graph.Node {
 	return op.Concat(0, u...)
 }
 
-// overPairs is the mean of a loss of two views' embeddings [B,D] over the pairs of a large view and another.
-func overPairs(z []*graph.Node, large int, loss func(a, b *graph.Node) *graph.Node) *graph.Node {
-	var terms []*graph.Node
-	for _, p := range methods.Pairs(large, len(z)) {
-		terms = append(terms, loss(z[p[0]], z[p[1]]))
-	}
-	return op.Scale(op.Sum(terms...), 1/float64(len(terms)))
-}
-
 // bothWays is the mean of a loss of views a and b and of b and a.
 func bothWays(loss func(a, b *graph.Node) *graph.Node) func(a, b *graph.Node) *graph.Node {
 	return func(a, b *graph.Node) *graph.Node { return op.Scale(op.Add(loss(a, b), loss(b, a)), 0.5) }
-}
-
-// firstOf is the first error that is not nil.
-func firstOf(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -1,6 +1,7 @@
 package correlation
 
 import (
+	"cmp"
 	"errors"
 
 	"selfsup/graph"
@@ -8,6 +9,7 @@ import (
 	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
+	"selfsup/setting"
 )
 
 // BarlowTwins makes the cross-correlation matrix of two views' embeddings the identity.
@@ -33,8 +35,8 @@ func DefaultBarlowTwins() *BarlowTwins {
 
 // Validate implements methods.Method.
 func (m *BarlowTwins) Validate() error {
-	return errors.Join(checkWeights(weight{"off_diagonal", m.OffDiagonal}),
-		checkAbove(weight{"scale", m.Scale}, weight{"bias_rate", m.BiasRate}),
+	return errors.Join(setting.Weight("off_diagonal", m.OffDiagonal),
+		cmp.Or(setting.Positive("scale", m.Scale), setting.Positive("bias_rate", m.BiasRate)),
 		heads.CheckWidths("projector", m.Projector))
 }
 
@@ -57,12 +59,12 @@ func (m *BarlowTwins) Terms(z []*graph.Node, large int) []methods.Term {
 	standard := each(losses.Standardise)
 	n := float64(op.ShapeOf(z[0])[0])
 	return []methods.Term{
-		{Name: "invariance", Weight: m.Scale, Value: overPairs(z, large, func(a, b *graph.Node) *graph.Node {
+		{Name: "invariance", Weight: m.Scale, Value: methods.OverPairs(z, large, func(a, b *graph.Node) *graph.Node {
 			own := op.Scale(op.SumAxes(op.Mul(standard(a), standard(b)), false, 0), 1/n) // [D]
 			return op.SumAll(op.Square(op.Affine(own, -1, 1)))
 		})},
 		{Name: "redundancy", Weight: m.Scale * m.OffDiagonal,
-			Value: overPairs(z, large, func(a, b *graph.Node) *graph.Node {
+			Value: methods.OverPairs(z, large, func(a, b *graph.Node) *graph.Node {
 				c := op.Scale(op.MatMul(standard(a), standard(b), true, false), 1/n) // [D,D]
 				return op.SumAll(op.Square(op.OffDiagonal(c)))
 			})},

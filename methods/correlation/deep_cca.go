@@ -37,7 +37,7 @@ func (m *DCCA) Validate() error {
 	if m.Parts != "halves" && m.Parts != "views" {
 		err = setting.Bad("parts", "%q: want halves or views", m.Parts)
 	}
-	return errors.Join(err, checkWeights(weight{"ridge", m.Ridge}), heads.CheckWidths("projector", m.Projector))
+	return errors.Join(err, setting.Weight("ridge", m.Ridge), heads.CheckWidths("projector", m.Projector))
 }
 
 // Build implements methods.Method.
@@ -123,7 +123,7 @@ func (m *DCCAE) correlation() *DCCA {
 
 // Validate implements methods.Method.
 func (m *DCCAE) Validate() error {
-	err := errors.Join(m.correlation().Validate(), checkWeights(weight{"reconstruction", m.Reconstruction}))
+	err := errors.Join(m.correlation().Validate(), setting.Weight("reconstruction", m.Reconstruction))
 	if len(m.Decoder) > 0 {
 		err = errors.Join(err, heads.CheckWidths("decoder", m.Decoder))
 	}

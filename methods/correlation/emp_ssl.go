@@ -8,6 +8,7 @@ import (
 	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
+	"selfsup/setting"
 )
 
 // EMPSSL pulls many patches of an image to their mean embedding, and spreads the embeddings of each patch by its coding
@@ -31,7 +32,7 @@ func DefaultEMPSSL() *EMPSSL {
 
 // Validate implements methods.Method.
 func (m *EMPSSL) Validate() error {
-	return errors.Join(checkWeights(weight{"similarity", m.Similarity}), checkAbove(weight{"distortion", m.Distortion}),
+	return errors.Join(setting.Weight("similarity", m.Similarity), setting.Positive("distortion", m.Distortion),
 		heads.CheckWidths("projector", m.Projector))
 }
 

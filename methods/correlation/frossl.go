@@ -9,6 +9,7 @@ import (
 	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
+	"selfsup/setting"
 )
 
 // FroSSL spreads the eigenvalues of each view's covariance by its Frobenius norm, and pulls views to their mean.
@@ -28,7 +29,7 @@ func DefaultFroSSL() *FroSSL { return &FroSSL{Projector: []int{2048, 2048, 1024}
 
 // Validate implements methods.Method.
 func (m *FroSSL) Validate() error {
-	return errors.Join(checkWeights(weight{"invariance", m.Invariance}), heads.CheckWidths("projector", m.Projector))
+	return errors.Join(setting.Weight("invariance", m.Invariance), heads.CheckWidths("projector", m.Projector))
 }
 
 // Build implements methods.Method.

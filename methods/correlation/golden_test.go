@@ -138,7 +138,7 @@ func TestGolden(t *testing.T) {
 					back := op.Gather(white[0], op.Argsort(order)) // in the order of h
 					c.Out("whitened_first_view", back, golden.Same)
 				}
-				terms = append(terms, overPairs(white, n, distance))
+				terms = append(terms, methods.OverPairs(white, n, distance))
 			}
 			c.Out("loss", losses.Mean(terms), golden.Same)
 		},

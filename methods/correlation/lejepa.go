@@ -49,7 +49,7 @@ func (m *LeJEPA) Validate() error {
 	if m.Knots < 2 {
 		err = errors.Join(err, setting.Bad("knots", "%d: want at least 2", m.Knots))
 	}
-	return errors.Join(err, checkAbove(weight{"span", m.Span}), heads.CheckWidths("projector", m.Projector))
+	return errors.Join(err, setting.Positive("span", m.Span), heads.CheckWidths("projector", m.Projector))
 }
 
 // Build implements methods.Method.

@@ -8,6 +8,7 @@ import (
 	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
+	"selfsup/setting"
 )
 
 // MMCR makes the mean embeddings of images span many directions, by the sum of their singular values, which is large
@@ -27,7 +28,7 @@ func DefaultMMCR() *MMCR { return &MMCR{Projector: []int{8192, 8192, 512}} }
 
 // Validate implements methods.Method.
 func (m *MMCR) Validate() error {
-	return errors.Join(checkWeights(weight{"local", m.Local}), heads.CheckWidths("projector", m.Projector))
+	return errors.Join(setting.Weight("local", m.Local), heads.CheckWidths("projector", m.Projector))
 }
 
 // Build implements methods.Method.

@@ -1,6 +1,7 @@
 package correlation
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -54,7 +55,7 @@ func (m *SwAV) Validate() error {
 	if m.Queue < 0 {
 		return setting.Bad("queue", "%d: want 0, for none, or a multiple of the batch", m.Queue)
 	}
-	return errors.Join(checkAbove(weight{"temperature", m.Temperature}, weight{"epsilon", m.Epsilon}),
+	return errors.Join(cmp.Or(setting.Positive("temperature", m.Temperature), setting.Positive("epsilon", m.Epsilon)),
 		heads.CheckWidths("projector", m.Projector))
 }
 

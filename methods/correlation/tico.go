@@ -1,6 +1,7 @@
 package correlation
 
 import (
+	"cmp"
 	"errors"
 
 	"selfsup/graph"
@@ -33,12 +34,11 @@ func DefaultTiCo() *TiCo {
 
 // Validate implements methods.Method.
 func (m *TiCo) Validate() error {
-	for _, w := range []weight{{"memory", m.Memory}, {"momentum", m.Momentum}} {
-		if !(w.value >= 0 && w.value <= 1) {
-			return setting.Bad(w.key, "%v: want a number from 0 to 1", w.value)
-		}
+	if err := cmp.Or(setting.Within("memory", m.Memory, 0, 1), setting.Within("momentum", m.Momentum, 0,
+		1)); err != nil {
+		return err
 	}
-	return errors.Join(checkWeights(weight{"covariance", m.Covariance}), heads.CheckWidths("projector", m.Projector))
+	return errors.Join(setting.Weight("covariance", m.Covariance), heads.CheckWidths("projector", m.Projector))
 }
 
 // Build implements methods.Method.

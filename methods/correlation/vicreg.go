@@ -3,6 +3,7 @@
 package correlation
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -12,6 +13,7 @@ import (
 	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
+	"selfsup/setting"
 )
 
 // VICReg keeps two views of an image close while each embedding dimension keeps unit spread and stays uncorrelated with
@@ -40,8 +42,8 @@ func (m *VICReg) Validate() error {
 
 // checkTriple says what is wrong with the weights of the three terms.
 func checkTriple(invariance, variance, covariance float64) error {
-	err := checkWeights(weight{"invariance", invariance}, weight{"variance", variance},
-		weight{"covariance", covariance})
+	err := cmp.Or(setting.Weight("invariance", invariance), setting.Weight("variance", variance),
+		setting.Weight("covariance", covariance))
 	if err == nil && invariance+variance+covariance == 0 {
 		err = fmt.Errorf("invariance, variance and covariance are all 0: nothing would be trained")
 	}
@@ -74,11 +76,11 @@ func threeTerms(z []*graph.Node, large int, weights [3]float64, hinge, decorrela
 	both func(a, b *graph.Node) *graph.Node) []methods.Term {
 	hinge, decorrelation = each(hinge), each(decorrelation)
 	return []methods.Term{
-		{Name: "invariance", Weight: weights[0], Value: overPairs(z, large, losses.MSE)},
-		{Name: "variance", Weight: weights[1], Value: overPairs(z, large, func(a, b *graph.Node) *graph.Node {
+		{Name: "invariance", Weight: weights[0], Value: methods.OverPairs(z, large, losses.MSE)},
+		{Name: "variance", Weight: weights[1], Value: methods.OverPairs(z, large, func(a, b *graph.Node) *graph.Node {
 			return both(hinge(a), hinge(b))
 		})},
-		{Name: "covariance", Weight: weights[2], Value: overPairs(z, large, func(a, b *graph.Node) *graph.Node {
+		{Name: "covariance", Weight: weights[2], Value: methods.OverPairs(z, large, func(a, b *graph.Node) *graph.Node {
 			return op.Add(decorrelation(a), decorrelation(b))
 		})},
 	}

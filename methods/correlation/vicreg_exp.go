@@ -8,6 +8,7 @@ import (
 	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
+	"selfsup/setting"
 )
 
 // VICRegExp is VICReg that pushes dimensions apart by a soft maximum of their covariances, as InfoNCE does samples.
@@ -32,7 +33,7 @@ func DefaultVICRegExp() *VICRegExp {
 // Validate implements methods.Method.
 func (m *VICRegExp) Validate() error {
 	return errors.Join(checkTriple(m.Invariance, m.Variance, m.Covariance),
-		checkAbove(weight{"temperature", m.Temperature}), heads.CheckWidths("projector", m.Projector))
+		setting.Positive("temperature", m.Temperature), heads.CheckWidths("projector", m.Projector))
 }
 
 // Build implements methods.Method.

@@ -6,7 +6,6 @@ import (
 	"selfsup/graph"
 	"selfsup/graph/layer"
 	"selfsup/graph/op"
-	"selfsup/losses"
 	"selfsup/methods"
 )
 
@@ -21,15 +20,6 @@ func embed(s *graph.Scope, encode, project layer.Func, b *methods.Batch) (h, z [
 		z = append(z, s.AllRows(project(x))) // [B,D]
 	}
 	return h, z, len(crops[0])
-}
-
-// overPairs is the mean of f over the pairs of a large view and another.
-func overPairs(z []*graph.Node, large int, f func(a, b *graph.Node) *graph.Node) *graph.Node {
-	var terms []*graph.Node
-	for _, p := range methods.Pairs(large, len(z)) {
-		terms = append(terms, f(z[p[0]], z[p[1]]))
-	}
-	return losses.Mean(terms)
 }
 
 // each is f of every view's embeddings, each made where it is first asked for.

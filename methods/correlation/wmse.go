@@ -61,7 +61,7 @@ func (m *WMSE) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 	var terms []*graph.Node
 	for range m.Iterations {
 		order := op.Argsort(draws.Uniform(n)) // [B]
-		terms = append(terms, overPairs(m.whiten(s, z, order), large, distance))
+		terms = append(terms, methods.OverPairs(m.whiten(s, z, order), large, distance))
 	}
 	return methods.Objective{
 		Features: h[0],

@@ -3,6 +3,7 @@
 package distillation
 
 import (
+	"cmp"
 	"slices"
 
 	"selfsup/graph"
@@ -32,23 +33,8 @@ func DefaultBYOL() *BYOL {
 
 // Validate implements methods.Method.
 func (m *BYOL) Validate() error {
-	if err := checkMomentum("momentum", m.Momentum); err != nil {
-		return err
-	}
-	for _, w := range m.Predictor {
-		if w < 1 {
-			return setting.Bad("predictor", "%v: every width must be at least 1", m.Predictor)
-		}
-	}
-	return heads.CheckProjector(m.Projector)
-}
-
-// checkMomentum says what is wrong with the momentum of a moving mean that a recipe gives under a key.
-func checkMomentum(key string, m float64) error {
-	if !(m >= 0 && m <= 1) {
-		return setting.Bad(key, "%v: want a number from 0 to 1", m)
-	}
-	return nil
+	return cmp.Or(setting.Within("momentum", m.Momentum, 0, 1), heads.CheckHidden("predictor", m.Predictor),
+		heads.CheckProjector(m.Projector))
 }
 
 // Build implements methods.Method.
@@ -82,21 +68,9 @@ func (m *BYOL) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 // regressions adds up both directions of two views. Of more views it is twice the mean over the pairs of a guess and a
 // target of another view.
 func regressions(p, z []*graph.Node) *graph.Node {
-	terms := guessed(p, z, losses.Regression)
+	terms := methods.Crossed(p, z, losses.Regression)
 	if len(terms) == 2 {
 		return op.Add(terms[0], terms[1])
 	}
 	return op.Scale(op.Sum(terms...), 2/float64(len(terms)))
-}
-
-// guessed is f of every guess p and every target z of another view.
-func guessed(p, z []*graph.Node, f func(p, z *graph.Node) *graph.Node) (terms []*graph.Node) {
-	for i := range p {
-		for j := range z {
-			if i != j {
-				terms = append(terms, f(p[i], z[j]))
-			}
-		}
-	}
-	return terms
 }

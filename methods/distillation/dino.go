@@ -66,7 +66,8 @@ func (m *DINO) Validate() error {
 	if !(m.Temperature > 0) {
 		return setting.Bad("temperature", "%v: want a number above 0", m.Temperature)
 	}
-	return errors.Join(checkMomentum("momentum", m.Momentum), checkMomentum("centre_momentum", m.CentreMomentum))
+	return errors.Join(setting.Within("momentum", m.Momentum, 0, 1), setting.Within("centre_momentum", m.CentreMomentum,
+		0, 1))
 }
 
 // Build implements methods.Method.

@@ -48,7 +48,7 @@ func (m *DirectPred) Validate() error {
 	if m.Every.IsZero() {
 		err = errors.Join(err, setting.Bad("every", "%v: want at least %q", m.Every, setting.Steps(1)))
 	}
-	return errors.Join(err, checkMomentum("momentum", m.Momentum), checkMomentum("memory", m.Memory),
+	return errors.Join(err, setting.Within("momentum", m.Momentum, 0, 1), setting.Within("memory", m.Memory, 0, 1),
 		heads.CheckWidths("projector", m.Projector))
 }
 

@@ -1,6 +1,7 @@
 package distillation
 
 import (
+	"cmp"
 	"slices"
 
 	"selfsup/graph"
@@ -32,12 +33,7 @@ func DefaultSimSiam() *SimSiam {
 
 // Validate implements methods.Method.
 func (m *SimSiam) Validate() error {
-	if len(m.Predictor) > 0 {
-		if err := heads.CheckWidths("predictor", m.Predictor); err != nil {
-			return err
-		}
-	}
-	return heads.CheckWidths("projector", m.Projector)
+	return cmp.Or(heads.CheckHidden("predictor", m.Predictor), heads.CheckWidths("projector", m.Projector))
 }
 
 // Build implements methods.Method.
@@ -73,7 +69,7 @@ func (m *SimSiam) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) m
 
 // similarity is the mean negative cosine of every guess with every embedding of another view, which gets no gradient.
 func similarity(p, z []*graph.Node) *graph.Node {
-	terms := guessed(p, z, func(p, z *graph.Node) *graph.Node {
+	terms := methods.Crossed(p, z, func(p, z *graph.Node) *graph.Node {
 		return losses.NegativeCosine(p, op.StopGradient(z))
 	})
 	return losses.Mean(terms)

@@ -61,11 +61,7 @@ func (m *AugSelf) Validate() error {
 		bad = append(bad, setting.Bad("crop", "all weights are 0: want one above 0, or the method %s by itself",
 			m.Base.Name))
 	}
-	for _, w := range m.Predictor {
-		if w < 1 {
-			bad = append(bad, setting.Bad("predictor", "%v: every width must be at least 1", m.Predictor))
-		}
-	}
+	bad = append(bad, heads.CheckHidden("predictor", m.Predictor))
 	_, nested := m.Base.Value.(*AugSelf)
 	if _, taught := m.Base.Value.(methods.Taught); taught || nested {
 		bad = append(bad, setting.Bad("base", "%s: want a method that learns from pairs of views", m.Base.Name))
