@@ -43,3 +43,19 @@ func (s *Split) Held(classes []string) []bool {
 	}
 	return held
 }
+
+// Divide keeps a share of each class for the test: the samples that Held says, in the order that they had.
+func Divide[T any](s *Split, all []T, class func(T) string) (train, test []T) {
+	classes := make([]string, len(all))
+	for i, x := range all {
+		classes[i] = class(x)
+	}
+	for i, held := range s.Held(classes) {
+		if held {
+			test = append(test, all[i])
+		} else {
+			train = append(train, all[i])
+		}
+	}
+	return train, test
+}

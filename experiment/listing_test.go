@@ -48,20 +48,26 @@ func TestShippedRecipesRun(t *testing.T) {
 	for _, name := range recipes.Names() {
 		t.Run(name, func(t *testing.T) {
 			s := prepare(t, name, append([]string{"train.batch=16"}, withSixteen[name]...)...)
-			fillViews(s.Train)
-			for step := range 2 {
-				s.Train.Schedule(s.time(step))
-				if err := s.Train.Run(); err != nil {
-					t.Fatal(err)
-				}
-			}
-			loss, err := s.Train.Output(lossOutput)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if v := loss.At(0); v != v {
-				t.Errorf("the loss is %v after two steps", v)
-			}
+			runTwoSteps(t, s)
 		})
+	}
+}
+
+// runTwoSteps takes two steps on views of noise, after which the loss is a number.
+func runTwoSteps(t *testing.T, s *Setup) {
+	t.Helper()
+	fillViews(s.Train)
+	for step := range 2 {
+		s.Train.Schedule(s.time(step))
+		if err := s.Train.Run(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	loss, err := s.Train.Output(lossOutput)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := loss.At(0); v != v {
+		t.Errorf("the loss is %v after two steps", v)
 	}
 }

@@ -81,28 +81,7 @@ func TestPaperRecipesRun(t *testing.T) {
 			if !*asWritten {
 				sets = append(append(sets, small...), smaller[name]...)
 			}
-			r, err := recipes.Load(name, sets, recipes.Builtin())
-			if err != nil {
-				t.Fatal(err)
-			}
-			s, err := Prepare(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			fillViews(s.Train)
-			for step := range 2 {
-				s.Train.Schedule(s.time(step))
-				if err := s.Train.Run(); err != nil {
-					t.Fatal(err)
-				}
-			}
-			loss, err := s.Train.Output(lossOutput)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if v := loss.At(0); v != v {
-				t.Errorf("the loss is %v after two steps", v)
-			}
+			runTwoSteps(t, prepare(t, name, sets...))
 		})
 	}
 }

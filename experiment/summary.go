@@ -45,6 +45,16 @@ type Evaluation struct {
 	by evaluations.Protocol
 }
 
+// Measure is a representation's result by its protocol and metric, such as "knn top1"; of several of a name the first.
+func (s *Summary) Measure(representation, name string) (value float64, ok bool) {
+	for _, e := range s.Evaluations {
+		if e.Representation == representation && e.Protocol+" "+e.Metric == name {
+			return e.Value, true
+		}
+	}
+	return 0, false
+}
+
 // Best is the best checkpoint and why it is.
 type Best struct {
 	Step int `json:"step"`

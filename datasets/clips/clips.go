@@ -129,7 +129,7 @@ func (s *Clips) Open(env datasets.Env) (*datasets.Data, error) {
 	case s.SplitBy == "time":
 		train, test = s.ends(train)
 	default:
-		train, test = s.whole(train)
+		train, test = datasets.Divide(&s.Split, train, func(q sequence) string { return q.class })
 	}
 	trainFiles, testFiles := frames(train), frames(test)
 	classes, err := images.NumberClasses(trainFiles, testFiles)
@@ -243,22 +243,6 @@ func (s *Clips) ends(all []sequence) (train, test []sequence) {
 		a.frames, b.frames = q.frames[:cut], q.frames[min(cut+s.Gap, len(q.frames)):]
 		train = append(train, a)
 		test = append(test, b)
-	}
-	return train, test
-}
-
-// whole takes a share of each class's sequences.
-func (s *Clips) whole(all []sequence) (train, test []sequence) {
-	classes := make([]string, len(all))
-	for i, q := range all {
-		classes[i] = q.class
-	}
-	for i, held := range s.Held(classes) {
-		if held {
-			test = append(test, all[i])
-		} else {
-			train = append(train, all[i])
-		}
 	}
 	return train, test
 }

@@ -111,7 +111,8 @@ func (s *WAV) open(env datasets.Env) (*datasets.Data, error) {
 		}
 	}
 	if s.Test == "" && s.HeldOut == "" {
-		kept, trained = s.divide(kept)
+		rest, held := datasets.Divide(&s.Split, kept, func(w wave) string { return w.class })
+		kept, trained = append(rest, held...), len(rest)
 	}
 	if err := datasets.Tolerate(skipped, s.MaxSkipped); err != nil {
 		return nil, err
@@ -169,26 +170,6 @@ func (s *WAV) list(env datasets.Env, others *disk.PassedOver) (train, test []dis
 		train = rest
 	}
 	return train, test, err
-}
-
-// divide puts the share of the split behind the others, and counts those.
-func (s *WAV) divide(kept []wave) (divided []wave, trained int) {
-	classes := make([]string, len(kept))
-	for i := range kept {
-		classes[i] = kept[i].class
-	}
-	held := s.Held(classes)
-	for _, tested := range []bool{false, true} {
-		for i := range kept {
-			if held[i] == tested {
-				divided = append(divided, kept[i])
-			}
-		}
-		if !tested {
-			trained = len(divided)
-		}
-	}
-	return divided, trained
 }
 
 // below finds the files below a directory, with their classes.

@@ -143,18 +143,7 @@ func (s *Text) sets(train, test []passage, skipped []datasets.Skip) (*datasets.D
 
 // divide keeps a share of each class for the test.
 func (s *Text) divide(all []passage) (train, test []passage) {
-	classes := make([]string, len(all))
-	for i, t := range all {
-		classes[i] = t.class
-	}
-	for i, held := range s.Held(classes) {
-		if held {
-			test = append(test, all[i])
-		} else {
-			train = append(train, all[i])
-		}
-	}
-	return train, test
+	return datasets.Divide(&s.Split, all, func(p passage) string { return p.class })
 }
 
 // divideByPart sorts passages by what their column says.

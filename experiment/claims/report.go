@@ -3,6 +3,8 @@ package claims
 import (
 	"fmt"
 	"strings"
+
+	"gonum.org/v1/gonum/stat"
 )
 
 // Markdown is a table of outcomes: a row an expectation, with means over the seeds, the paired difference and its 95 %
@@ -29,7 +31,7 @@ func Markdown(all []*Outcome) string {
 				relation = "="
 			}
 			fmt.Fprintf(&b, "| %s | %s | %s | %s %.3f %s %s %.3f%s | %+.3f | %+.3f to %+.3f | %d of %d | %s |\n",
-				o.Section, claim, j.Measure, j.Better, mean(j.A), relation, j.Worse, mean(j.B), j.margin(),
+				o.Section, claim, j.Measure, j.Better, stat.Mean(j.A, nil), relation, j.Worse, stat.Mean(j.B, nil), j.margin(),
 				j.Difference, j.Low, j.High, len(j.A), o.Seeds, j.Verdict)
 		}
 	}
@@ -45,12 +47,4 @@ func (j *Judged) margin() string {
 		return fmt.Sprintf(" by %v", j.Margin)
 	}
 	return ""
-}
-
-func mean(v []float64) float64 {
-	sum := 0.0
-	for _, x := range v {
-		sum += x
-	}
-	return sum / float64(len(v))
 }

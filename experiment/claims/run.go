@@ -101,24 +101,20 @@ func (c *Claim) judge(runs map[string][]*experiment.Summary) (*Outcome, error) {
 	return out, nil
 }
 
-// measures are the values of the trained encoder, by run; of several results of a name the first counts.
+// measures are the values of the trained encoder, by run.
 func measures(measure string, runs []*experiment.Summary) (values []float64, err error) {
 	for _, sum := range runs {
-		found := false
-		var has []string
-		for _, e := range sum.Evaluations {
-			if e.Representation != "trained" {
-				continue
+		value, ok := sum.Measure("trained", measure)
+		if !ok {
+			var has []string
+			for _, e := range sum.Evaluations {
+				if e.Representation == "trained" {
+					has = append(has, e.Protocol+" "+e.Metric)
+				}
 			}
-			name := e.Protocol + " " + e.Metric
-			has = append(has, name)
-			if name == measure && !found {
-				values, found = append(values, e.Value), true
-			}
-		}
-		if !found {
 			return nil, fmt.Errorf("measure = %q, and the run %s has %q", measure, sum.Run, has)
 		}
+		values = append(values, value)
 	}
 	return values, nil
 }
