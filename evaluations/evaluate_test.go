@@ -452,7 +452,8 @@ func TestResultJSON(t *testing.T) {
 		err := json.Marshal([]Result{{Protocol: "knn", Metric: "top1", Value: 0.5, K: 20,
 		Settings: map[string]any{"vote": "weighted"}}, {Protocol: "linear", Metric: "top1", Value: 1}})
 	want :=
-		`[{"protocol":"knn","metric":"top1","value":0.5,"k":20,"settings":{"vote":"weighted"}},{"protocol":"linear","metric":"top1","value":1}]`
+		`[{"protocol":"knn","metric":"top1","value":0.5,"k":20,"settings":{"vote":"weighted"}},` +
+			`{"protocol":"linear","metric":"top1","value":1}]`
 	if err != nil || string(got) != want {
 		t.Errorf("got %s, %v\nwant %s", got, err, want)
 	}

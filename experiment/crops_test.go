@@ -9,7 +9,8 @@ import (
 	"selfsup/recipes"
 )
 
-const twoSizes = `views.crops=[{count = 1, size = 28, area = [0.4, 1.0]}, {count = 1, size = 12, area = [0.05, 0.4]}]`
+const twoSizes = `views.crops=[{count = 1, size = 28, area = [0.4, 1.0]}, ` +
+	`{count = 1, size = 12, area = [0.05, 0.4]}]`
 
 // Methods that encode their views one by one train on views of several sizes; the others say so.
 func TestViewsOfSeveralSizes(t *testing.T) {
@@ -27,7 +28,8 @@ func TestViewsOfSeveralSizes(t *testing.T) {
 			t.Errorf("%s: described as %v\n%s", recipe, err, text.String())
 		}
 	}
-	const tooSmall = `views.crops=[{count = 1, size = 28, area = [0.4, 1.0]}, {count = 1, size = 2, area = [0.05, 0.4]}]`
+	const tooSmall = "views.crops=[{count = 1, size = 28, area = [0.4, 1.0]}, " +
+		"{count = 1, size = 2, area = [0.05, 0.4]}]"
 	const oneView = `views.crops=[{count = 1, size = 28, area = [0.4, 1.0]}]`
 	for _, c := range []struct{ recipe, backbone, crops, message string }{
 		{"byol.toml", "backbone.mlp={widths = [8]}", twoSizes, "takes views of one size, and views.crops gives " +

@@ -43,7 +43,8 @@ func TestUnfilledInputs(t *testing.T) {
 		want    string
 	}{
 		{"a wrong name", func(s *graph.Scope) *graph.Node { return op.MeanAll(s.Input("label_noise", 64)) },
-			`nothing fills the input "label_noise" [64] of the graph; there are "view0", "view1", and inputs that are declared with a schedule`},
+			`nothing fills the input "label_noise" [64] of the graph; there are "view0", "view1", and inputs ` +
+				`that are declared with a schedule`},
 		{"a view too many", func(s *graph.Scope) *graph.Node { return op.MeanAll(s.Input("view2", 64, 28, 28, 1)) },
 			`nothing fills the input "view2"`},
 		{"a schedule", func(s *graph.Scope) *graph.Node { return s.Scheduled("ramp", graph.Constantly(2)) }, ""},

@@ -221,7 +221,8 @@ func TestRowsOfOtherColumns(t *testing.T) {
 		t.Fatal(err)
 	}
 	want :=
-		`other.csv:1: columns ["height" "color" "weight" "shape" "class"], want those of the training file: ["height" "colour"`
+		`other.csv:1: columns ["height" "color" "weight" "shape" "class"], want those of the training file: ` +
+			`["height" "colour"`
 	if _, err := experiment.Prepare(r); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v, want an error with %q", err, want)
 	}

@@ -63,7 +63,8 @@ func TestResolutionErrors(t *testing.T) {
 		{`train.resolution=[{until="30 steps",crop=20}]`,
 			`[train.resolution[0]] until: "30 steps" is longer than the whole training (train.length = "23 steps", `},
 		{`train.resolution=[{until="2 epochs",crop=20}]`,
-			`[train.resolution[0]] until: "2 epochs" is 92 steps, the whole training has 23 (train.length = "23 steps", `},
+			`[train.resolution[0]] until: "2 epochs" is 92 steps, the whole training has 23 ` +
+				`(train.length = "23 steps", `},
 		{`train.resolution=[{until="9 steps",crop=20},{until="9 steps",crop=24}]`,
 			`[train.resolution[1]] until: "9 steps" is step 9, want a step after 9`},
 		{`train.resolution=[{until="9 steps",crop=16}]&views.crops=[{count=2,size=24,area=[0.4,1.0]}]`,

@@ -200,7 +200,8 @@ func TestNothingToChooseOn(t *testing.T) {
 			"[evaluate.linear] chooses a setting on labels that are held out of the training images, and " +
 				"[validation] share = 0 holds no labels out; want one value, such as l2 = [0.01]"},
 		{"evaluations during the training", []string{"validation.share=0", "evaluate.knn.every=10 steps"},
-			`[evaluate.knn] every = "10 steps" measures on labels that are held out of the training images, and [validation] share = 0 holds no labels out; want every = 0`},
+			`[evaluate.knn] every = "10 steps" measures on labels that are held out of the training images, and ` +
+				`[validation] share = 0 holds no labels out; want every = 0`},
 		{"one image a class", []string{"labelled.few_shot.per_class=1", "evaluate.knn.every=10 steps"},
 			"[validation] share = 0.2 leaves none of the 10 labelled training images out, as each is the only " +
 				"one of its class"},

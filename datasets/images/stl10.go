@@ -80,7 +80,8 @@ func (s *STL10) LabelHint() string {
 	if s.Train != "unlabeled" {
 		return ""
 	}
-	return `put train_X.bin and train_y.bin beside unlabeled_X.bin, from which evaluations then learn; to train with labels set train = "train"`
+	return `put train_X.bin and train_y.bin beside unlabeled_X.bin, from which evaluations then ` +
+		`learn; to train with labels set train = "train"`
 }
 
 // stlImages is how many images were published in each part.

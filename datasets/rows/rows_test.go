@@ -97,7 +97,8 @@ func TestMarginal(t *testing.T) {
 	}
 	_, err = m.Worker([]string{"view1"})
 	if err == nil || !strings.Contains(err.Error(),
-		`rows of a table have no field "view1": nothing in a row is random, so that it has one view; methods for rows, such as scarf, make a second of marginal; they have view0, marginal, target, raw`) {
+		`rows of a table have no field "view1": nothing in a row is random, so that it has one view; methods `+
+			`for rows, such as scarf, make a second of marginal; they have view0, marginal, target, raw`) {
 		t.Errorf("a second view: %v", err)
 	}
 }

@@ -71,7 +71,8 @@ func TestTableNumberWords(t *testing.T) {
 		errs   string
 	}{
 		{name: "thousands", file: column(many(20, "%d,000")...),
-			errs: `t.csv:2:1: column "x": "10,000" is no number with decimal = "." and thousands = ""; all 20 values are with thousands = "," (or decimal = "," where that is meant): set that`},
+			errs: `t.csv:2:1: column "x": "10,000" is no number with decimal = "." and thousands = ""; all 20 ` +
+				`values are with thousands = "," (or decimal = "," where that is meant): set that`},
 		{name: "thousands, set", file: column(many(20, "%d,000")...), change: func(s *Table) { s.Thousands = "," },
 			want: "number, mean 19500, deviation 5766.3"},
 		{name: "thousands of few values", file: column("1,000", "2,000", "1,000", "2,000"),
@@ -117,7 +118,8 @@ func TestTableNumberWords(t *testing.T) {
 		{name: "regression on decimal commas", file: "x;kind\n1;0,5\n2;1,5\n", change: func(s *Table) {
 			s.Regression = true
 		},
-			errs: `column "kind": "0,5" is no number with decimal = "." and thousands = ""; all 2 values are with decimal = ","`},
+			errs: `column "kind": "0,5" is no number with decimal = "." and thousands = ""; all 2 values are ` +
+				`with decimal = ","`},
 		{name: "regression on percents", file: "x;kind\n1;5%\n2;7%\n", change: func(s *Table) { s.Regression = true },
 			want: "number, mean 1.5, deviation 0.5"},
 		{name: "decimal", change: func(s *Table) { s.Decimal = ";" }, errs: `decimal = ";", want "." or ","`},
@@ -190,7 +192,8 @@ func TestTableOfOtherPrograms(t *testing.T) {
 		{name: "quoted fields", file: "\"x\",\"kind\"\n\"5\",\"a, \"\"b\"\"\"\n\"7\",\"c\"\n",
 			want: "x 6±1 | 5 =0; 7 =1"},
 		{name: "a quote in a field", file: "x,kind\n5,3\" disk\n",
-			message: `t.csv:2:4: bare " in non-quoted-field; want a quote in a field to be written twice, and the field in quotes: "5"" disk"`},
+			message: `t.csv:2:4: bare " in non-quoted-field; want a quote in a field to be written twice, and ` +
+				`the field in quotes: "5"" disk"`},
 		{name: "a quote behind a backslash", file: "x,kind\n5,\"3\\\" disk\"\n",
 			message: `want a quote in a field to be written twice`},
 	} {

@@ -57,7 +57,8 @@ func TestTable(t *testing.T) {
 		{name: "no features", file: "kind\na\n", message: "leave no features"},
 		{name: "twice the same name", file: "x,x,kind\n", message: `t.csv:1:3: a second column "x"`},
 		{name: "no name", file: "x,,kind\n1,2,a\n",
-			message: `t.csv:1:3: column 2 has no name, and values; name it in the header, or pass over it with ignore = [""]`},
+			message: `t.csv:1:3: column 2 has no name, and values; name it in the header, or pass over it ` +
+				`with ignore = [""]`},
 		{name: "column without values", file: "x,y,kind\n1,,a\n", message: `column "y" has no value`},
 		{name: "two roles", file: small, change: func(s *Table) {
 			s.Numeric, s.Ignore = []string{"size"}, []string{"size"}

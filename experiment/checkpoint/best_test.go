@@ -63,7 +63,8 @@ func TestExportBytes(t *testing.T) {
 		t.Fatal(err)
 	}
 	header :=
-		`{"__metadata__":{"step":"7"},"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},"b/weight":{"dtype":"F32","shape":[1,2],"data_offsets":[4,12]}}`
+		`{"__metadata__":{"step":"7"},"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},` +
+			`"b/weight":{"dtype":"F32","shape":[1,2],"data_offsets":[4,12]}}`
 	for len(header)%8 != 0 {
 		header += " "
 	}

@@ -139,7 +139,8 @@ func TestForgedHeaders(t *testing.T) {
 		{"unknown type", one(`{"name":"a","kind":"param","dtype":"f16","shape":[1]}`), `type "f16"`},
 		{"twice",
 			one(
-				`{"name":"a","kind":"param","dtype":"f32","shape":[0]},{"name":"a","kind":"param","dtype":"f32","shape":[0]}`), "stands twice"},
+				`{"name":"a","kind":"param","dtype":"f32","shape":[0]},{"name":"a","kind":"param","dtype":"f32",` +
+					`"shape":[0]}`), "stands twice"},
 		{"negative step", `{"step":-1}`, "step -1, want 0 or more"},
 		{"no JSON", `entries`, "header: "},
 	} {

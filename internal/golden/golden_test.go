@@ -80,7 +80,8 @@ func TestDirectories(t *testing.T) {
 		t.Fatal(err)
 	}
 	text :=
-		`{"name": "layers/x", "inputs": {"m": {"shape": [2], "dtype": "bool", "data": [true, false]}, "f": {"shape": [2], "formula": "U", "id": 17}}, "params": {"eps": 0.5, "kernel": 3}}`
+		`{"name": "layers/x", "inputs": {"m": {"shape": [2], "dtype": "bool", "data": [true, false]}, "f": ` +
+			`{"shape": [2], "formula": "U", "id": 17}}, "params": {"eps": 0.5, "kernel": 3}}`
 	if err := os.WriteFile(filepath.Join(dir, "layers", "x.json"), []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package contrastive
 
 import (
 	"cmp"
+
 	"selfsup/graph"
 	"selfsup/graph/op"
 	"selfsup/heads"

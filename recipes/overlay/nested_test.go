@@ -76,7 +76,8 @@ k = [3]
 func TestChoiceOfAnotherCatalogErrors(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"no such entry": {"[method.players.critic.larz]\n[method.players.tower.simclr]\n",
-			`r.toml:2:24: [method.players.critic.larz]: not one of the optimizers, did you mean lars? (see: experiment list optimizers)`},
+			`r.toml:2:24: [method.players.critic.larz]: not one of the optimizers, did you mean lars? (see: ` +
+				`experiment list optimizers)`},
 		"bad setting": {"[method.players.critic.lars]\nrate = 11.0\n" +
 			"[method.players.tower.simclr]\n", "r.toml:3:8: [method.players.critic.lars] rate: 11: want at most 10"},
 		"left open": {"[method.players]\n", "no tower is chosen: add a table such as " +

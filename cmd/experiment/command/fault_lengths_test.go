@@ -47,14 +47,16 @@ func TestLengthsBeyondTheTraining(t *testing.T) {
 	}{
 		{more: `warmup = "100 epochs"`,
 			want: []string{
-				`r.toml:12:10: [optimizer.sgd] warmup: "100 epochs" is longer than the whole training (train.length = "2 epochs", `, "r.toml:15): want at most that", inFile}},
+				`r.toml:12:10: [optimizer.sgd] warmup: "100 epochs" is longer than the whole training ` +
+					`(train.length = "2 epochs", `, "r.toml:15): want at most that", inFile}},
 		{sets: []string{"optimizer.sgd.warmup=100 epochs"},
 			want: []string{`--set optimizer.sgd.warmup=100 epochs: "100 epochs" is longer`}},
 		{sets: []string{"optimizer.sgd.warmup=9 steps"},
 			want: []string{`--set optimizer.sgd.warmup=9 steps: "9 steps" is 9 steps, the whole training has 8`}},
 		{more: `warmup = "2 epochs"`, sets: []string{"train.length=7 steps"},
 			want: []string{
-				`r.toml:12:10: [optimizer.sgd] warmup: "2 epochs" is 8 steps, the whole training has 7 (train.length = "7 steps", --set)`}},
+				`r.toml:12:10: [optimizer.sgd] warmup: "2 epochs" is 8 steps, the whole training has 7 ` +
+					`(train.length = "7 steps", --set)`}},
 		{more: "warmup = \"2 epochs\"\n[[train.resolution]]\ncrop = 20\nuntil = \"3 epochs\"",
 			want: []string{`r.toml:15:9: [train.resolution[0]] until: "3 epochs" is longer than the whole training`,
 				"    until = \"3 epochs\"\n            ^^^^^^^^^^"}},
@@ -78,7 +80,8 @@ func TestLengthsBeyondTheTraining(t *testing.T) {
 		"evaluate.knn.every=10 epochs", "--set", "train.checkpoint=9 steps")
 	for _, want := range []string{
 		`evaluate.knn.every = "10 epochs" is longer than the training ("2 epochs"): it is evaluated at the end only`,
-		`train.checkpoint = "9 steps" is longer than the training ("2 epochs"): a checkpoint is written at the end only`,
+		`train.checkpoint = "9 steps" is longer than the training ("2 epochs"): a checkpoint is written ` +
+			`at the end only`,
 	} {
 		if status != 0 || !strings.Contains(errs, want) {
 			t.Errorf("status %d, want 0; want %q in\n%s", status, want, errs)
