@@ -38,6 +38,10 @@ var originsFamily = family{
 	"bigan":    func() methods.Method { return origins.DefaultBiGAN() },
 	"rbm":      func() methods.Method { return origins.DefaultRBM() },
 	"rotation": func() methods.Method { return origins.DefaultRotation() },
+
+	// autoencoders and their halves
+
+	// puzzles of tiles
 }
 
 var contrastiveFamily = family{
@@ -84,6 +88,10 @@ var distillationFamily = family{
 	"dino":           func() methods.Method { return distillation.DefaultDINO() },
 	"directpred":     func() methods.Method { return distillation.DefaultDirectPred() },
 	"simsiam":        func() methods.Method { return distillation.DefaultSimSiam() },
+
+	// clusters made from the features
+
+	// few labels
 }
 
 var correlationFamily = family{
