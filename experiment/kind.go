@@ -40,7 +40,10 @@ func (s *Setup) kindOf() (feed.Kind, error) {
 			return nil, r.Result.Bad("train.resolution", "is about the size of views of images, and the samples "+
 				"of dataset.%s are clips", r.Dataset.Name)
 		}
-		k, err := frames.New(s.viewSettings(), s.Data, r.Views.Count())
+		if _, err := r.Clips.Fit(train.Frames()); err != nil {
+			return nil, tableError(r, "clips", err)
+		}
+		k, err := frames.New(r.Clips, s.viewSettings(), s.Data, r.Views.Count())
 		if err != nil {
 			return nil, viewsError(r, err)
 		}

@@ -239,3 +239,50 @@ length = "5 steps"
 		}
 	}
 }
+
+// [clips] says which frames of a clip a view shows: VideoMAE learns from views that are part of a clip, two views of a
+// clip are what contrastive methods compare, and settings that the clips cannot serve fail at their line.
+func TestViewsOfClips(t *testing.T) {
+	text := moving(t)
+	part := []string{"dataset.clips.length=8", "clips.frames=4", "clips.stride=[1, 2]"}
+	sum, err := train(t, load(t, text, append(part, `train.length="150 steps"`)...), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if sum.Loss > 0.85 {
+		t.Errorf("the loss ends at %v; nothing learned is 1, want at most 0.85", sum.Loss)
+	}
+	losses := map[string]float64{}
+	for _, place := range []string{"random", "fixed"} {
+		sum, err := train(t, load(t, text, append(part, `method="simclr"`, "method.simclr.projector=[16]",
+			`train.length="40 steps"`, "clips.place="+quoted(place))...), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		losses[place] = sum.Loss
+	}
+	if losses["fixed"] >= losses["random"] {
+		t.Errorf("two views of the same frames end at %v, of different ones at %v; want the latter to be harder",
+			losses["fixed"], losses["random"])
+	}
+	for _, c := range []struct{ set, want string }{
+		{"clips.frames=5", "clips.frames=5: 5: with a stride of 1 they span 5 frames, and a clip has 4; want at most 4"},
+		{"clips.frames=-1", "want 1 or more, or 0 for all frames"},
+		{"clips.stride=[2, 2]", "views of all 4 frames of a clip have the stride 1; want frames above 0"},
+		{"clips.stride=[2, 1]", "want the smallest and the largest step"},
+		{`clips.place="there"`, `want "random", or "fixed"`},
+		{`clips.fixed="there"`, `want "start", "middle" or "end"`},
+	} {
+		l, err := recipes.Load(writeRecipe(t, text), []string{c.set}, recipes.Builtin())
+		if err == nil {
+			_, err = train(t, l, nil)
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "clips.") {
+			t.Errorf("%s: got %v, want %q", c.set, err, c.want)
+		}
+	}
+	_, err = recipes.Load("quickstart.toml", []string{"clips.frames=2"}, recipes.Builtin())
+	if err == nil || !strings.Contains(err.Error(), "clips: is about clips, and the samples of") {
+		t.Errorf("clips of images: %v", err)
+	}
+}

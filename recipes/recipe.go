@@ -14,6 +14,7 @@ import (
 	"selfsup/backbones"
 	"selfsup/datasets"
 	"selfsup/datasets/captioned"
+	"selfsup/datasets/frames"
 	"selfsup/datasets/rows"
 	"selfsup/datasets/sampling"
 	"selfsup/datasets/views"
@@ -54,6 +55,7 @@ type Recipe struct {
 	// which of them a step holds; none: shuffle
 	Sampler  overlay.Choice[sampling.Settings] `toml:"sampler" overlay:"optional"`
 	Views    views.Settings                    `toml:"views"`    // of images and clips
+	Clips    frames.Settings                   `toml:"clips"`    // of clips, beside views
 	Rows     rows.Settings                     `toml:"rows"`     // of tables
 	Captions captioned.Settings                `toml:"captions"` // of images with texts
 	// weights to begin with; without a file or run, all are random
@@ -114,7 +116,8 @@ func Default() *Recipe {
 	return &Recipe{
 		Name: "experiment", Seed: 1, Precision: "fp32", Device: "cpu",
 		Views: views.Defaults(), Rows: rows.Defaults(), Windows: windows.Defaults(), Captions: captioned.Defaults(),
-		Init: DefaultInit(), Validation: DefaultValidation(), Baselines: DefaultBaselines(),
+		Clips: frames.Defaults(),
+		Init:  DefaultInit(), Validation: DefaultValidation(), Baselines: DefaultBaselines(),
 		Train: Train{
 			Batch: 256, Length: setting.Epochs(100), Checkpoint: setting.Epochs(10), Log: setting.Steps(10),
 			Probe: true, ProbeRate: 1e-3, Accumulate: 1,
@@ -200,6 +203,7 @@ func (r *Recipe) settle(res *overlay.Result) error {
 		of    []string
 	}{
 		{"views", &r.Views, []string{"images", "clips"}},
+		{"clips", &r.Clips, []string{"clips"}},
 		{"rows", &r.Rows, []string{"rows"}},
 		{"captions", &r.Captions, []string{datasets.WithCaptions}},
 		{"windows", &r.Windows, []string{"texts", "waves"}},

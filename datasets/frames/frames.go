@@ -1,5 +1,6 @@
 // Package frames turns clips into the fields of a batch: view0, view1 ... [F,H,W,C] as package views makes them of
-// images, with one draw for all frames of a clip, and params0, params1 ... of that draw.
+// images, with one draw for all frames of a view, and params0, params1 ... of that draw. Which frames of a clip a view
+// shows is said by the recipe's [clips].
 package frames
 
 import (
@@ -14,12 +15,18 @@ import (
 // Kind is clips as methods see them.
 type Kind struct {
 	*views.Pipeline
-	frames int
+	settings Settings
+	whole    int // frames of a clip
+	frames   int // of a view
 }
 
-// New checks the settings of views against the frames, on which it measures mean and deviation.
-func New(s views.Settings, d *datasets.Data, n int) (*Kind, error) {
+// New checks the settings against the clips, on whose frames it measures mean and deviation. It wants n views.
+func New(c Settings, s views.Settings, d *datasets.Data, n int) (*Kind, error) {
 	train := d.Train.(datasets.ClipSet)
+	shown, err := c.Fit(train.Frames())
+	if err != nil {
+		return nil, err
+	}
 	first := make([]datasets.Image, train.Frames())
 	if err := train.Clip(0, first); err != nil {
 		return nil, fmt.Errorf("%s: %w", train.Name(0), err)
@@ -39,7 +46,7 @@ func New(s views.Settings, d *datasets.Data, n int) (*Kind, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Kind{p, train.Frames()}, nil
+	return &Kind{p, c, train.Frames(), shown}, nil
 }
 
 // stills is the frames of a set of clips as images.
@@ -117,7 +124,7 @@ func (m *maker) Field(name string) (feed.Field, error) {
 
 // Worker implements feed.Maker.
 func (m *maker) Worker(names []string) (feed.Worker, error) {
-	w := &worker{maker: m, names: names, clip: make([]datasets.Image, m.frames)}
+	w := &worker{maker: m, names: names, clip: make([]datasets.Image, m.whole)}
 	n := 0
 	for _, name := range names {
 		if _, err := m.Field(name); err != nil {
@@ -139,7 +146,8 @@ type worker struct {
 	*maker
 	names   []string
 	pipe    *views.Pipeline
-	clip    []datasets.Image
+	clip    []datasets.Image // all frames of the sample
+	view    []datasets.Image // those that a view shows
 	spare   []float32
 	scratch views.Scratch
 }
@@ -171,15 +179,16 @@ func (w *worker) field(dst []float32, name string, key feed.Key) error {
 	if !view {
 		v, _ = feed.Numbered(name, "params")
 		w.spare = make([]float32, w.pipe.ViewSize(v))
-		return w.pipe.ViewParams(w.spare, dst, &w.clip[0], key.Seed, key.Step, key.Row, v, s)
+		first := &w.shown(key, v)[0]
+		return w.pipe.ViewParams(w.spare, dst, first, key.Seed, key.Step, key.Row, v, s)
 	}
 	size := len(dst) / w.frames
-	for f := range w.clip {
+	for f, frame := range w.shown(key, v) {
 		to, err := dst[f*size:(f+1)*size], error(nil)
 		if w.frozen {
-			err = w.pipe.EvalView(to, &w.clip[f], true, s)
+			err = w.pipe.EvalView(to, &frame, true, s)
 		} else {
-			err = w.pipe.ViewParams(to, nil, &w.clip[f], key.Seed, key.Step, key.Row, v, s)
+			err = w.pipe.ViewParams(to, nil, &frame, key.Seed, key.Step, key.Row, v, s)
 		}
 		if err != nil {
 			return err
@@ -188,14 +197,25 @@ func (w *worker) field(dst []float32, name string, key feed.Key) error {
 	return nil
 }
 
-// mean is the mean of the frames, not normalised.
+// shown is the frames that a view shows.
+func (w *worker) shown(key feed.Key, view int) []datasets.Image {
+	c, n := &w.settings, w.frames
+	at := c.fixed(n, len(w.clip))
+	if !w.frozen {
+		at = c.drawn(n, len(w.clip), key, view)
+	}
+	w.view = at.of(w.clip, n, w.view)
+	return w.view
+}
+
+// mean is the mean of the frames that evaluation shows, not normalised.
 func (w *worker) mean(dst []float32) error {
 	if w.spare == nil {
 		w.spare = make([]float32, len(dst))
 	}
 	clear(dst)
-	for f := range w.clip {
-		if err := w.pipe.EvalView(w.spare, &w.clip[f], false, &w.scratch); err != nil {
+	for _, frame := range w.shown(feed.Key{}, 0) {
+		if err := w.pipe.EvalView(w.spare, &frame, false, &w.scratch); err != nil {
 			return err
 		}
 		for i, x := range w.spare {

@@ -3,6 +3,7 @@ package frames_test
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"selfsup/datasets"
@@ -38,7 +39,7 @@ func TestOneDrawForAllFrames(t *testing.T) {
 	s.Crop, s.CropArea = 4, [2]float64{0.3, 0.9}
 	s.Jitter = views.PerView{0}
 	s.Mean, s.Std = []float64{0}, []float64{1}
-	k, err := frames.New(s, &datasets.Data{Train: still{4}}, 1)
+	k, err := frames.New(frames.Defaults(), s, &datasets.Data{Train: still{4}}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +78,7 @@ func TestOneDrawForAllFrames(t *testing.T) {
 
 // Mean and deviation are those of all frames; the baseline is the mean frame.
 func TestStatisticsAndMeanFrame(t *testing.T) {
-	k, err := frames.New(views.Defaults(), &datasets.Data{Train: still{2}}, 1)
+	k, err := frames.New(frames.Defaults(), views.Defaults(), &datasets.Data{Train: still{2}}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,5 +95,88 @@ func TestStatisticsAndMeanFrame(t *testing.T) {
 	}
 	if x := feedtest.One(t, m, "view0", 0, feed.Key{}).F32; len(x) != 3*36 {
 		t.Errorf("%d numbers, want all frames", len(x))
+	}
+}
+
+// long is clips of 9 frames of 2x2: a frame's pixels are its number.
+type long struct{ still }
+
+func (long) Frames() int { return 9 }
+func (long) Clip(_ int, dst []datasets.Image) error {
+	for f := range dst {
+		dst[f] = datasets.Image{H: 2, W: 2, C: 1, Pix: []uint8{uint8(f), uint8(f), uint8(f), uint8(f)}}
+	}
+	return nil
+}
+
+// shown is the numbers of the frames of a clip of long that a view shows.
+func shown(t *testing.T, m feed.Maker, view string, key feed.Key) (numbers []int) {
+	t.Helper()
+	for i, x := range feedtest.One(t, m, view, 1, key).F32 {
+		if i%4 == 0 {
+			numbers = append(numbers, int(math.Round(float64(x)*255)))
+		}
+	}
+	return numbers
+}
+
+// A training view is evenly spaced frames at a random place, each view's at one of its own; evaluation shows the same
+// frames each time.
+func TestFramesOfAView(t *testing.T) {
+	v := views.Defaults()
+	v.CropArea, v.CropRatio, v.Flip = [2]float64{1, 1}, [2]float64{1, 1}, views.PerView{0}
+	v.Jitter, v.Grayscale = views.PerView{0}, views.PerView{0}
+	v.Mean, v.Std = []float64{0}, []float64{1}
+	data := &datasets.Data{Train: long{still{4}}}
+	open := func(c frames.Settings) *frames.Kind {
+		k, err := frames.New(c, v, data, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	c := frames.Defaults()
+	c.Frames, c.Stride = 3, [2]int{1, 3}
+	k := open(c)
+	train := k.Training(data.Train)
+	if f, err := train.Field("view1"); err != nil || !slices.Equal(f.Shape, []int{3, 2, 2, 1}) {
+		t.Fatalf("view1 is %v (%v), want [3 2 2 1]", f.Shape, err)
+	}
+	seen, apart := map[[2]int]bool{}, false
+	for step := range 400 {
+		key := feed.Key{Seed: 1, Step: step}
+		a, b := shown(t, train, "view0", key), shown(t, train, "view1", key)
+		if a[1]-a[0] != a[2]-a[1] {
+			t.Fatalf("step %d: frames %v, want them evenly spaced", step, a)
+		}
+		seen[[2]int{a[0], a[1] - a[0]}] = true
+		apart = apart || !slices.Equal(a, b)
+		if again := shown(t, train, "view0", key); !slices.Equal(a, again) {
+			t.Fatalf("step %d: frames %v and then %v", step, a, again)
+		}
+	}
+	if want := 7 + 5 + 3; len(seen) != want || !apart { // first frames that leave room for strides 1, 2, 3
+		t.Errorf("%d of %d places and strides in 400 steps, two views apart: %v", len(seen), want, apart)
+	}
+	for fixed, want := range map[string][]int{"start": {0, 1, 2}, "middle": {3, 4, 5}, "end": {6, 7, 8}} {
+		c.Fixed = fixed
+		m := open(c).Evaluation(data.Train)
+		if got := shown(t, m, "view0", feed.Key{Step: 7}); !slices.Equal(got, want) {
+			t.Errorf("%s: evaluation shows frames %v, want %v", fixed, got, want)
+		}
+		mean := feedtest.One(t, m, feed.Raw, 1, feed.Key{}).F32[0] * 255
+		if math.Abs(float64(mean)-float64(want[1])) > 1e-4 {
+			t.Errorf("%s: the mean frame is %v, want %d", fixed, mean, want[1])
+		}
+		c.Place = "fixed"
+		if got := shown(t, open(c).Training(data.Train), "view1", feed.Key{Step: 3}); !slices.Equal(got, want) {
+			t.Errorf("%s: a fixed training view shows frames %v, want %v", fixed, got, want)
+		}
+		c.Place = "random"
+	}
+	c.Frames, c.Stride = 5, [2]int{1, 3}
+	if _, err := frames.New(c, v, data, 2); err == nil || !strings.Contains(err.Error(), "span 13 frames") ||
+		!strings.Contains(err.Error(), "at most 3 frames") {
+		t.Errorf("5 frames by 3 of 9: %v", err)
 	}
 }
