@@ -23,11 +23,16 @@ type Transformer struct {
 	Eps  float64 `toml:"eps"` // of the norms, added to a variance
 	// standard deviation of the embeddings as they begin; a small one, such as BERT's, wants a long training
 	Deviation float64 `toml:"deviation"`
+	// bert | clip: QuickGELU, each symbol attends to itself and those before it, and the features are the output at the
+	// last symbol, as in the code of Radford et al. 2021, arXiv:2103.00020 (norm = "pre", eps = 1e-5 are its norms).
+	// CLIP's last symbol is an end-of-text symbol; here it is the text's own
+	Form string `toml:"form"`
 }
 
 // DefaultTransformer is small: BERT's is 768 wide and 12 deep with 12 heads. The deviation is BERT's.
 func DefaultTransformer() *Transformer {
-	return &Transformer{Channels: 128, Depth: 4, Heads: 4, Norm: "pre", Eps: 1e-6, Deviation: 0.02}
+	return &Transformer{Channels: 128, Depth: 4, Heads: 4, Norm: "pre", Eps: 1e-6, Deviation: 0.02,
+		Form: "bert"}
 }
 
 // Check implements Backbone.
@@ -47,6 +52,8 @@ func (t *Transformer) Check(in Input) error {
 		return setting.Bad("norm", "%q: want \"pre\" or \"post\"", t.Norm)
 	case !(t.Eps > 0):
 		return setting.Bad("eps", "%v: want a number above 0, such as 1e-6", t.Eps)
+	case t.Form != "bert" && t.Form != clipForm:
+		return setting.Bad("form", "%q: want \"bert\" or \"clip\"", t.Form)
 	case !(t.Deviation > 0):
 		return setting.Bad("deviation", "%v: want a number above 0, such as 0.02", t.Deviation)
 	}
@@ -72,7 +79,8 @@ func (t *Transformer) NewTokens(s *graph.Scope, in Input) *TokenEncoder {
 	first := s.Layer(0)
 	table := first.Param("symbols", graph.Normal(t.Deviation), in.Of[0], d)
 	position := first.Param("position", graph.Normal(t.Deviation), n, d)
-	block := layer.Block{Dim: d, Heads: t.Heads, Hidden: t.Hidden, Post: t.Norm == "post", Eps: t.Eps}
+	block := layer.Block{Dim: d, Heads: t.Heads, Hidden: t.Hidden, Post: t.Norm == "post", Eps: t.Eps,
+		Quick: t.Form == clipForm, Mask: layer.Mask{Causal: t.Form == clipForm}}
 	norm := func(s *graph.Scope, wanted bool) layer.Func {
 		if !wanted {
 			return layer.Chain()
@@ -97,6 +105,9 @@ func (t *Transformer) NewTokens(s *graph.Scope, in Input) *TokenEncoder {
 	}
 	y.Pool = func(x, there *graph.Node) *graph.Node {
 		b := op.ShapeOf(x)[0]
+		if t.Form == clipForm {
+			return op.SumAxes(op.Mul(x, op.Reshape(last(there), b, n, 1)), false, 1) // [B,D]
+		}
 		weights := op.Reshape(there, b, n, 1)
 		sum := op.SumAxes(op.Mul(x, weights), false, 1)               // [B,D]
 		count := op.SumAxes(weights, false, 1)                        // [B,1]
@@ -111,6 +122,17 @@ func (t *Transformer) NewTokens(s *graph.Scope, in Input) *TokenEncoder {
 	}
 }
 
+// last is 1 at the last symbol of each row of there [B,T], and 0 elsewhere: padding comes after the symbols.
+func last(there *graph.Node) *graph.Node {
+	shape := op.ShapeOf(there)
+	if shape[1] == 1 {
+		return there
+	}
+	after := op.Slice(there, 1, 1, shape[1])
+	none := op.Scale(op.Slice(there, 1, 0, 1), 0)
+	return op.Sub(there, op.Concat(1, after, none))
+}
+
 // SymbolEncoder is the parts of an encoder of symbols. Its features are Pool(Encode(Place(Look(ids)), There(ids)),
 // There(ids)).
 type SymbolEncoder struct {
@@ -119,5 +141,5 @@ type SymbolEncoder struct {
 	Look   func(ids *graph.Node) *graph.Node      // [B,T] int32 -> [B,T,D] rows of the table
 	Place  func(x *graph.Node) *graph.Node        // [B,T,D] -> [B,T,D] with positions
 	Encode func(x, there *graph.Node) *graph.Node // [B,T,D] of Place, [B,T] of There -> [B,T,D]
-	Pool   func(y, there *graph.Node) *graph.Node // [B,T,D] of Encode -> [B,D], the mean of what is there
+	Pool   func(y, there *graph.Node) *graph.Node // [B,T,D] of Encode -> [B,D]: the mean of what is there, or the last
 }

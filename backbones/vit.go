@@ -29,13 +29,23 @@ type ViT struct {
 	// start of the learned factors of each branch, such as 1e-5; 0: there are none
 	LayerScale float64 `toml:"layer_scale"`
 	DropPath   float64 `toml:"drop_path"` // stochastic depth of the last block, a probability; 0 in the first
+	// vit | clip: QuickGELU, norms of 1e-5, one of them before the blocks too, and patches without biases, as in the
+	// code of Radford et al. 2021, arXiv:2103.00020
+	Form string `toml:"form"`
 }
+
+const (
+	clipForm = "clip" // of a transformer, see ViT.Form and Transformer.Form
+	clipEps  = 1e-5   // of CLIP's norms
+)
 
 // vitSizes are dim, depth and heads by name.
 var vitSizes = map[string][3]int{"tiny": {192, 12, 3}, "small": {384, 12, 6}, "base": {768, 12, 12}}
 
 // DefaultViT is ViT-Ti/16 with class token and learned positions.
-func DefaultViT() *ViT { return &ViT{Size: "tiny", Patch: 16, Pool: "class", Position: "learned"} }
+func DefaultViT() *ViT {
+	return &ViT{Size: "tiny", Patch: 16, Pool: "class", Position: "learned", Form: "vit"}
+}
 
 // shape is dim, depth and heads.
 func (v *ViT) shape() (dim, depth, heads int) {
@@ -70,6 +80,12 @@ func (v *ViT) Check(in Input) error {
 	}
 	if v.Position != "learned" && v.Position != "sincos" {
 		return setting.Bad("position", "%q: want \"learned\" or \"sincos\"", v.Position)
+	}
+	if v.Form != "vit" && v.Form != clipForm {
+		return setting.Bad("form", "%q: want \"vit\" or \"clip\"", v.Form)
+	}
+	if v.Form == clipForm && v.FrozenPatch {
+		return setting.Bad("frozen_patch", "patches are trained where form = \"clip\"; want form = \"vit\"")
 	}
 	if !(v.LayerScale >= 0) {
 		return setting.Bad("layer_scale", "%v: want a number above 0, or 0 for none", v.LayerScale)
@@ -131,24 +147,33 @@ func (v *ViT) NewTokens(s *graph.Scope, in Input) *TokenEncoder {
 			class = op.Add(class, classPosition)
 		}
 	}
-	blocks := layer.Blocks(first.In("blocks"), layer.Block{Dim: dim, Heads: heads, LayerScale: v.LayerScale}, depth,
-		v.DropPath)
-	norm := layer.LayerNorm(s.In("norm"), dim)
+	block := layer.Block{Dim: dim, Heads: heads, LayerScale: v.LayerScale}
+	before := layer.Chain()
+	if v.Form == clipForm {
+		block.Quick, block.Eps = true, clipEps
+		before = layer.LayerNormEps(first.In("before/norm"), dim, clipEps)
+	}
+	blocks := layer.Blocks(first.In("blocks"), block, depth, v.DropPath)
+	norm := layer.LayerNormEps(s.In("norm"), dim, block.Eps)
 	e.Encode = func(x *graph.Node) *graph.Node {
 		if e.HasClass {
 			x = op.Concat(1, op.BroadcastTo(class, ir.Shape{op.ShapeOf(x)[0], 1, dim}), x) // [B,1+K,D]
 		}
-		return norm(blocks(x))
+		return norm(blocks(before(x)))
 	}
 	return e
 }
 
 // projection is the patch embedding, [B,T,in] -> [B,T,dim].
 func (v *ViT) projection(s *graph.Scope, in, dim int) layer.Func {
-	if !v.FrozenPatch {
+	if !v.FrozenPatch && v.Form != clipForm {
 		return layer.Dense(s, in, dim)
 	}
-	w := s.Frozen("weight", layer.XavierUniform(in, dim), in, dim)
+	declare := s.Param
+	if v.FrozenPatch {
+		declare = s.Frozen
+	}
+	w := declare("weight", layer.XavierUniform(in, dim), in, dim)
 	return func(x *graph.Node) *graph.Node {
 		shape := op.ShapeOf(x)
 		return op.Reshape(layer.Product(s, op.Reshape(x, -1, in), w), shape[0], shape[1], dim)

@@ -77,7 +77,8 @@ func vit(t *testing.T, f *golden.Fixture) {
 
 // small is a ViT of two blocks that a test changes.
 func small(change func(v *backbones.ViT)) *backbones.ViT {
-	v := &backbones.ViT{Size: "tiny", Channels: 8, Depth: 2, Heads: 2, Patch: 2, Pool: "class", Position: "learned"}
+	v := &backbones.ViT{Size: "tiny", Channels: 8, Depth: 2, Heads: 2, Patch: 2, Pool: "class", Position: "learned",
+		Form: "vit"}
 	change(v)
 	return v
 }
@@ -90,6 +91,7 @@ var viTs = map[string]*backbones.ViT{
 	"layer scale":      small(func(v *backbones.ViT) { v.LayerScale = 0.5 }),
 	"stochastic depth": small(func(v *backbones.ViT) { v.DropPath = 0.4 }),
 	"frozen patches":   small(func(v *backbones.ViT) { v.FrozenPatch = true }),
+	"clip":             small(func(v *backbones.ViT) { v.Form = "clip" }),
 }
 
 // Weights, the class token and learned positions decay, biases and norms do not; with PlainTokens the tokens do not
@@ -182,6 +184,8 @@ func TestViTChecks(t *testing.T) {
 		{"no patch", func(v *backbones.ViT) { v.Patch = 0 }, "0: patches"},
 		{"layer scale", func(v *backbones.ViT) { v.LayerScale = -1 }, "-1: want a number above 0"},
 		{"drop path", func(v *backbones.ViT) { v.DropPath = 1 }, "1: want a probability"},
+		{"form", func(v *backbones.ViT) { v.Form = "resnet" }, `"resnet": want "vit" or "clip"`},
+		{"frozen patch", func(v *backbones.ViT) { v.Form, v.FrozenPatch = "clip", true }, "patches are trained where"},
 	} {
 		if err := small(c.change).Check(img); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want an error with %q", c.name, err, c.want)

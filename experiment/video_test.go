@@ -266,7 +266,8 @@ func TestViewsOfClips(t *testing.T) {
 			losses["fixed"], losses["random"])
 	}
 	for _, c := range []struct{ set, want string }{
-		{"clips.frames=5", "clips.frames=5: 5: with a stride of 1 they span 5 frames, and a clip has 4; want at most 4"},
+		{"clips.frames=5", "clips.frames=5: 5: with a stride of 1 they span 5 frames, and a clip has 4; want at " +
+			"most 4"},
 		{"clips.frames=-1", "want 1 or more, or 0 for all frames"},
 		{"clips.stride=[2, 2]", "views of all 4 frames of a clip have the stride 1; want frames above 0"},
 		{"clips.stride=[2, 1]", "want the smallest and the largest step"},

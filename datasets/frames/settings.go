@@ -36,7 +36,8 @@ func (s *Settings) Validate() error {
 	case s.Frames < 0:
 		return setting.Bad("frames", "%d: want 1 or more, or 0 for all frames of a clip", s.Frames)
 	case s.Stride[0] < 1 || s.Stride[1] < s.Stride[0]:
-		return setting.Bad("stride", "%v: want the smallest and the largest step, 1 or more, such as [1, 2]", s.Stride)
+		return setting.Bad("stride", "%v: want the smallest and the largest step, 1 or more, such as [1, 2]",
+			s.Stride)
 	case s.Place != atRandom && s.Place != "fixed":
 		return setting.Bad("place", "%q: want \"random\", or \"fixed\" for the frames of evaluation", s.Place)
 	}
@@ -51,14 +52,14 @@ func (s *Settings) Fit(clip int) (int, error) {
 	n := s.Frames
 	if n == 0 {
 		if s.Stride[1] > 1 {
-			return 0, setting.Bad("stride", "%v: views of all %d frames of a clip have the stride 1; want frames above 0",
-				s.Stride, clip)
+			return 0, setting.Bad("stride", "%v: views of all %d frames of a clip have the stride 1; want frames "+
+				"above 0", s.Stride, clip)
 		}
 		return clip, nil
 	}
 	if span := (n-1)*s.Stride[1] + 1; span > clip {
-		return 0, setting.Bad("frames", "%d: with a stride of %d they span %d frames, and a clip has %d; want at most %d "+
-			"frames, or clips of %d", n, s.Stride[1], span, clip, (clip-1)/s.Stride[1]+1, span)
+		return 0, setting.Bad("frames", "%d: with a stride of %d they span %d frames, and a clip has %d; want at "+
+			"most %d frames, or clips of %d", n, s.Stride[1], span, clip, (clip-1)/s.Stride[1]+1, span)
 	}
 	return n, nil
 }

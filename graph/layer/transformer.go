@@ -59,9 +59,15 @@ func Attention(s *graph.Scope, dim, heads int) Func {
 
 // MLP is a transformer's feed-forward layer, x [...,dim] -> [...,dim]: linear to hidden, GELU, linear back. What GELU
 // reads is Stored, and so is the gradient by it.
-func MLP(s *graph.Scope, dim, hidden int) Func {
+func MLP(s *graph.Scope, dim, hidden int) Func { return feedForward(s, dim, hidden, op.Gelu) }
+
+// QuickGelu is x sigmoid(1.702 x), which CLIP's code has in place of GELU.
+func QuickGelu(x *graph.Node) *graph.Node { return op.Mul(x, op.Sigmoid(op.Scale(x, 1.702))) }
+
+// feedForward is MLP with an activation of one's own.
+func feedForward(s *graph.Scope, dim, hidden int, activation Func) Func {
 	store := func(x *graph.Node) *graph.Node { return storedBoth(s, x) }
-	inner := Chain(Dense(s.In("fc1"), dim, hidden), store, op.Gelu, Dense(s.In("fc2"), hidden, dim))
+	inner := Chain(Dense(s.In("fc1"), dim, hidden), store, activation, Dense(s.In("fc2"), hidden, dim))
 	// rows of tokens all through: the compiler fuses what no reshape is between
 	return func(x *graph.Node) *graph.Node {
 		return op.Reshape(inner(op.Reshape(x, -1, dim)), op.ShapeOf(x)...)
@@ -76,6 +82,7 @@ type Block struct {
 	Mask       Mask    // of the attention; without one the attention is one operation
 	Post       bool    // norms after the branches instead of before them, as in Vaswani et al. 2017 and BERT
 	Eps        float64 // of the norms; 0: 1e-6
+	Quick      bool    // QuickGelu in the MLP, in place of GELU
 }
 
 // New is one block on tokens [B,T,Dim]: x + attention(norm(x)), then x + mlp(norm(x)) (pre-norm, as in
@@ -103,7 +110,11 @@ func (o Block) New(s *graph.Scope, drop Func) Func {
 		return func(x *graph.Node) *graph.Node { return after(op.Add(x, inner(x))) }
 	}
 	norm1, attention := LayerNormEps(s.In("norm1"), o.Dim, o.Eps), MaskedAttention(s.In("attn"), o.Dim, o.Heads, o.Mask)
-	norm2, mlp := LayerNormEps(s.In("norm2"), o.Dim, o.Eps), MLP(s.In("mlp"), o.Dim, hidden)
+	activation := Func(op.Gelu)
+	if o.Quick {
+		activation = QuickGelu
+	}
+	norm2, mlp := LayerNormEps(s.In("norm2"), o.Dim, o.Eps), feedForward(s.In("mlp"), o.Dim, hidden, activation)
 	return Chain(branch(norm1, "scale1", attention), branch(norm2, "scale2", mlp))
 }
 

@@ -17,6 +17,7 @@ type Model struct {
 	// which third of ours a vector is whose name ends so: biases of queries, keys and values. A third that the fixture
 	// has not is 0
 	Thirds map[string]int
+	AsIs   []string // endings of the names of matrices that are [rows,columns] there too, such as embeddings
 }
 
 // first is where a vector of the fixture begins in ours, and how many times as long ours is.
@@ -30,7 +31,13 @@ func (m Model) first(of golden.Parameter) (at, times int) {
 }
 
 // place is where entry i of PyTorch's parameter is in ours.
-func place(i int, shape []int) int {
+func (m Model) place(i int, of golden.Parameter) int {
+	for _, ending := range m.AsIs {
+		if strings.HasSuffix(of.Name, ending) {
+			return i
+		}
+	}
+	shape := of.Shape
 	switch len(shape) {
 	case 2:
 		return i%shape[1]*shape[0] + i/shape[1]
@@ -77,7 +84,7 @@ func (m Model) Fill(t testing.TB, st *graph.Store) {
 			e.Fill(0)
 		}
 		for i := range n {
-			e.Set(first+place(i, of.Shape), golden.Weight(p, of, i))
+			e.Set(first+m.place(i, of), golden.Weight(p, of, i))
 		}
 		left[name] = false
 	}
@@ -113,7 +120,7 @@ func (m Model) Gradients(t testing.TB, gradient func(name string) []float64, len
 			largest = max(largest, math.Abs(v))
 		}
 		for i, want := range of.First8 {
-			if got := g[place(i, of.Shape)]; !(math.Abs(got-want) <= first*largest+golden.Absolute) {
+			if got := g[m.place(i, of)]; !(math.Abs(got-want) <= first*largest+golden.Absolute) {
 				t.Errorf("gradient of %s: entry %d: got %v, want %v (allowed %.3g)", of.Name, i, got, want,
 					first*largest)
 			}
