@@ -80,7 +80,7 @@ func onlyBegun(dir string) error {
 	var others []string
 	for _, e := range entries {
 		name := e.Name()
-		begun := slices.Contains([]string{"lock", heartbeatFile, messagesFile, metricsFile, environmentFile}, name) ||
+		begun := slices.Contains([]string{"lock", heartbeatFile, messagesFile, MetricsFile, environmentFile}, name) ||
 			strings.HasPrefix(name, "recipe.") || strings.HasPrefix(name, "events.out.tfevents.") ||
 			strings.HasPrefix(name, "data.") || strings.HasPrefix(name, ".")
 		if !begun && len(others) < 3 {

@@ -29,7 +29,7 @@ func TestStepAllocatesNothing(t *testing.T) {
 	for _, recipe := range []string{"quickstart.toml", "vicreg.toml", "byol.toml"} {
 		s := prepare(t, recipe, "train.batch=32")
 		if n := testing.AllocsPerRun(2, func() {
-			s.Train.Schedule(s.time(3))
+			s.Train.Schedule(s.Time(3))
 			if err := s.Train.Run(); err != nil {
 				t.Fatal(err)
 			}

@@ -18,10 +18,10 @@ import (
 // Files of a run folder.
 const (
 	ResolvedFile    = "recipe.resolved.toml" // loads to the same experiment
-	originsFile     = "recipe.origins.toml"  // the same, with the origin of every value
+	OriginsFile     = "recipe.origins.toml"  // the same, with the origin of every value
 	statusFile      = "run.json"
 	environmentFile = "environment.json"
-	metricsFile     = "metrics.jsonl"
+	MetricsFile     = "metrics.jsonl"
 	messagesFile    = "log.txt"
 	heartbeatFile   = "heartbeat"    // its time of change tells that the run goes on
 	skippedFile     = "left_out.txt" // images that did not decode, with the reason
@@ -82,7 +82,7 @@ func (r *run) open(from int) (err error) {
 	if r.best, r.bestStep = score, step; warning != "" {
 		r.progress.Say("warning: %s", warning)
 	}
-	if r.log, err = report.OpenLog(r.Folder.File(metricsFile), from, from == r.Steps); err != nil {
+	if r.log, err = report.OpenLog(r.Folder.File(MetricsFile), from, from == r.Steps); err != nil {
 		return err
 	}
 	if r.events, err = report.OpenEvents(r.Folder.Path, from, time.Now); err != nil {
@@ -95,7 +95,7 @@ func (r *run) open(from int) (err error) {
 // removeStale removes the temporary files of processes that were killed while they wrote.
 func (r *run) removeStale() error {
 	return errors.Join(
-		folder.RemoveStaleOf(r.Folder.Path, ResolvedFile, originsFile, statusFile, environmentFile, metricsFile,
+		folder.RemoveStaleOf(r.Folder.Path, ResolvedFile, OriginsFile, statusFile, environmentFile, MetricsFile,
 			skippedFile, summaryFile),
 		folder.RemoveStaleOf(filepath.Dir(r.Folder.File(exportFile)), filepath.Base(exportFile)),
 		checkpoint.RemoveStale(r.Folder.File(checkpointDir)),
@@ -151,7 +151,7 @@ func (r *run) reportSkipped() error {
 	for _, s := range r.Data.Skipped {
 		fmt.Fprintf(&text, "%s: %v\n", s.Name, s.Err)
 	}
-	r.progress.Say("%d %s left out, see %s", len(r.Data.Skipped), r.noun(), r.Folder.File(skippedFile))
+	r.progress.Say("%d %s left out, see %s", len(r.Data.Skipped), r.Noun(), r.Folder.File(skippedFile))
 	return folder.WriteAtomic(r.Folder.File(skippedFile), []byte(text.String()))
 }
 
@@ -170,7 +170,7 @@ func writeRecipe(f *folder.Folder, rec *recipes.Loaded) error {
 	if err := folder.WriteAtomic(f.File(ResolvedFile), []byte(rec.Resolved)); err != nil {
 		return fmt.Errorf("run folder: %w", err)
 	}
-	err := folder.Replace(f.File(originsFile), rec.WriteOrigins)
+	err := folder.Replace(f.File(OriginsFile), rec.WriteOrigins)
 	if err != nil {
 		return fmt.Errorf("run folder: %w", err)
 	}

@@ -22,10 +22,8 @@ func TestViewsOfSeveralSizes(t *testing.T) {
 		if err := s.Train.Run(); err != nil {
 			t.Fatalf("%s: %v", recipe, err)
 		}
-		var text strings.Builder
-		if err := s.Describe(&text); err != nil || !strings.Contains(text.String(),
-			"views of 28x28x1 (1) and 12x12x1 (1)") {
-			t.Errorf("%s: described as %v\n%s", recipe, err, text.String())
+		if got, want := s.ViewSizes(), "28x28x1 (1) and 12x12x1 (1)"; got != want {
+			t.Errorf("%s: views of %s, want %s", recipe, got, want)
 		}
 	}
 	const tooSmall = "views.crops=[{count = 1, size = 28, area = [0.4, 1.0]}, " +
@@ -93,7 +91,7 @@ func step(t *testing.T, s *Setup, n int) {
 			}
 		}
 		b.Release()
-		s.Train.Schedule(s.time(i))
+		s.Train.Schedule(s.Time(i))
 		if err := s.Train.Run(); err != nil {
 			t.Fatal(err)
 		}

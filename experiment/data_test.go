@@ -8,13 +8,13 @@ import (
 	"testing"
 
 	"selfsup/datasets/images/pack"
-	"selfsup/experiment"
+	"selfsup/experiment/inspect"
 	"selfsup/recipes"
 )
 
 // A run on a pack ends with the same bits and the same evaluation as one on what was packed.
 func TestRunOnPack(t *testing.T) {
-	d, err := experiment.OpenData("quickstart.toml", nil, recipes.Builtin())
+	d, err := inspect.OpenData("quickstart.toml", nil, recipes.Builtin())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,8 +27,8 @@ func (s *Setup) encoder() methods.Encoder {
 	return enc
 }
 
-// embedBatch is how many samples go through the frozen encoder at once.
-const embedBatch = 256
+// EmbedBatch is how many samples go through the frozen encoder at once.
+const EmbedBatch = 256
 
 // encoderPlace is where the graph has the encoder that is evaluated and exported.
 type encoderPlace struct {
@@ -52,17 +52,17 @@ func belowBackbone(name string) string {
 	return name
 }
 
-// featuresOutput is what the frozen encoder makes.
-const featuresOutput = "features"
+// FeaturesOutput is what the frozen encoder makes.
+const FeaturesOutput = "features"
 
-// embedGraph is the frozen encoder for embedBatch samples.
-func (s *Setup) embedGraph() (*graph.Graph, error) { return s.frozenGraph(embedBatch) }
+// EmbedGraph is the frozen encoder for EmbedBatch samples.
+func (s *Setup) EmbedGraph() (*graph.Graph, error) { return s.frozenGraph(EmbedBatch) }
 
 // frozenGraph is the frozen encoder: input view0 [batch,...], output features [batch,F].
 func (s *Setup) frozenGraph(batch int) (*graph.Graph, error) {
 	return graph.Build(graph.Options{}, func(g *graph.Scope) {
 		x := inputOf(g, s.Input, batch)
-		g.Output(featuresOutput, s.encoder().New(s.aboveEncoder(g))(x))
+		g.Output(FeaturesOutput, s.encoder().New(s.aboveEncoder(g))(x))
 	})
 }
 
@@ -107,7 +107,7 @@ func scopeAt(g *graph.Scope, path string) *graph.Scope {
 // checkEncoder refuses a method whose encoder is not where it says: what would be evaluated and exported is not what is
 // trained.
 func (s *Setup) checkEncoder() error {
-	g, err := s.embedGraph()
+	g, err := s.EmbedGraph()
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (s *Setup) checkEncoder() error {
 // untrained is a Store with the encoder as it was before the first step.
 func (s *Setup) untrained() (*graph.Store, error) {
 	st := s.newStore()
-	g, err := s.embedGraph()
+	g, err := s.EmbedGraph()
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +146,7 @@ func (s *Setup) untrained() (*graph.Store, error) {
 
 // describeEncoder says what of the Store is the frozen encoder, and what it takes.
 func (s *Setup) describeEncoder() (*checkpoint.Encoder, error) {
-	g, err := s.embedGraph()
+	g, err := s.EmbedGraph()
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +158,7 @@ func (s *Setup) describeEncoder() (*checkpoint.Encoder, error) {
 	if v := s.Views; v != nil {
 		e.Height, e.Width, e.Channels, e.Mean, e.Std = v.Height, v.Width, v.Channels, v.Mean, v.Std
 	}
-	if noun := s.noun(); noun != "images" {
+	if noun := s.Noun(); noun != "images" {
 		e.Other = &checkpoint.Samples{Kind: noun, Shape: s.Input.Shape, Int: s.Input.Int, Of: s.Input.Of}
 		if set, ok := s.Data.Train.(datasets.RowSet); ok {
 			e.Other.Columns = columnsOf(set)

@@ -37,7 +37,7 @@ func (s *Setup) embedder(st *graph.Store) (func(context.Context, datasets.Labell
 // it; what the maker draws for a block of samples depends on the seed of its first.
 func (s *Setup) encoderOver(st *graph.Store) (func(context.Context, datasets.Labelled, feed.Maker,
 	func(first int32) uint64) (features, error), error) {
-	g, err := s.embedGraph()
+	g, err := s.EmbedGraph()
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (s *Setup) encoderOver(st *graph.Store) (func(context.Context, datasets.Lab
 	if err != nil {
 		return nil, err
 	}
-	out, err := p.Output(featuresOutput)
+	out, err := p.Output(FeaturesOutput)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (s *Setup) raw(ctx context.Context, set datasets.Labelled) (features, error
 	})
 }
 
-// rows fills features in blocks of embedBatch images. Features that are too many are reduced by a random projection,
+// rows fills features in blocks of EmbedBatch images. Features that are too many are reduced by a random projection,
 // block by block.
 func (s *Setup) rows(ctx context.Context, set datasets.Labelled, dim int,
 	fill func(dst []float32, rows []int32) error) (features, error) {
@@ -98,17 +98,17 @@ func (s *Setup) rows(ctx context.Context, set datasets.Labelled, dim int,
 	var block []float32
 	if reduced != nil {
 		f.dim, f.full = reduced.To, dim
-		block = make([]float32, min(n, embedBatch)*dim)
+		block = make([]float32, min(n, EmbedBatch)*dim)
 	}
 	f.x = make([]float32, n*f.dim)
 	for i := range f.y {
 		f.y[i] = int32(set.Label(i))
 	}
-	for from := 0; from < n; from += embedBatch {
+	for from := 0; from < n; from += EmbedBatch {
 		if err := ctx.Err(); err != nil {
 			return f, err
 		}
-		rows := make([]int32, min(embedBatch, n-from))
+		rows := make([]int32, min(EmbedBatch, n-from))
 		for i := range rows {
 			rows[i] = int32(from + i)
 		}

@@ -34,7 +34,7 @@ type ExportOptions struct {
 
 // Export writes the encoder of a run's checkpoint as a safetensors file, and returns the path.
 func Export(dir string, e ExportOptions, c recipes.Catalog, o Options) (string, error) {
-	s, m, err := openTrained("export", dir, e.Best, c, o)
+	s, m, err := OpenTrained("export", dir, e.Best, c, o)
 	if err != nil {
 		return "", err
 	}
@@ -209,7 +209,7 @@ func (s *Setup) reference(st *graph.Store) (input, features ir.Array, err error)
 	if err != nil {
 		return input, features, err
 	}
-	out, err := p.Output(featuresOutput)
+	out, err := p.Output(FeaturesOutput)
 	if err != nil {
 		return input, features, err
 	}

@@ -86,7 +86,7 @@ func (h *held) extend(f *folder.Folder, changed []Change, sets []string, c recip
 	for n := 2; exists(f.File(keptAs(ResolvedFile, tag))); n++ { // changed again before another step
 		tag = fmt.Sprintf("step%d-%d", step, n)
 	}
-	for _, name := range []string{ResolvedFile, originsFile, summaryFile} {
+	for _, name := range []string{ResolvedFile, OriginsFile, summaryFile} {
 		text, err := os.ReadFile(f.File(name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -114,7 +114,7 @@ func (h *held) extend(f *folder.Folder, changed []Change, sets []string, c recip
 	if err := os.Remove(f.File(summaryFile)); err != nil && !errors.Is(err, fs.ErrNotExist) { // of the training before
 		return fmt.Errorf("resume: %w", err)
 	}
-	if err := folder.Replace(f.File(originsFile), was.WriteOrigins); err != nil {
+	if err := folder.Replace(f.File(OriginsFile), was.WriteOrigins); err != nil {
 		return fmt.Errorf("resume: %w", err)
 	}
 	h.warn(h.status.Lineage[len(h.status.Lineage)-1].String())

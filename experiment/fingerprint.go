@@ -345,7 +345,7 @@ func without(a, b []string) (rest []string) {
 // record.
 func (s *Setup) recognise(f *folder.Folder) (remark string, err error) {
 	if s.fingerprint, err = fingerprintOf(s.Recipe.Dataset.Name, s.Data,
-		s.reads("comparing the "+s.noun()+" with the run's")); err != nil {
+		s.reads("comparing the "+s.Noun()+" with the run's")); err != nil {
 		return "", &DataError{err}
 	}
 	was, err := readFingerprint(f)

@@ -76,7 +76,7 @@ func past(dir string, now time.Time) (Past, error) {
 			p.State = "killed"
 		}
 	}
-	if p.Sets, err = setsOf(filepath.Join(dir, originsFile)); err != nil {
+	if p.Sets, err = setsOf(filepath.Join(dir, OriginsFile)); err != nil {
 		return Past{}, err
 	}
 	sum, err := ReadSummary(dir)

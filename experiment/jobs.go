@@ -22,7 +22,7 @@ type host struct {
 }
 
 // Time implements methods.Host.
-func (h *host) Time() graph.Time { return h.r.time(h.done) }
+func (h *host) Time() graph.Time { return h.r.Time(h.done) }
 
 // missingEntry is the name of a value that a job asked for and that the Store does not have.
 type missingEntry string

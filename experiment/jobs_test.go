@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"selfsup/experiment"
+	"selfsup/experiment/inspect"
 	"selfsup/graph"
 	"selfsup/graph/cpu/kern"
 	"selfsup/methods"
@@ -141,7 +142,7 @@ func bitsOf(x []float32) string {
 func embedded(t *testing.T, dir string, c recipes.Catalog) []float32 {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "features.npy")
-	out, err := experiment.Embed(dir, "quickstart.toml", nil, experiment.EmbedOptions{To: to}, c,
+	out, err := inspect.Embed(dir, "quickstart.toml", nil, inspect.EmbedOptions{To: to}, c,
 		experiment.Options{Messages: io.Discard})
 	if err != nil {
 		t.Fatal(err)

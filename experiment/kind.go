@@ -85,7 +85,7 @@ func (s *Setup) kindOf() (feed.Kind, error) {
 func (s *Setup) checkOneSize() error {
 	if r := s.Recipe; len(r.Train.Resolution) > 0 {
 		return r.Result.Bad("train.resolution", "is about the size of views of images, and the samples of "+
-			"dataset.%s are %s", r.Dataset.Name, s.noun())
+			"dataset.%s are %s", r.Dataset.Name, s.Noun())
 	}
 	return nil
 }
@@ -100,7 +100,7 @@ func (s *Setup) checkOneView() error {
 		if c.Value.Needs().Views {
 			return &RecipeError{r.File, fmt.Errorf("[evaluate.%s] compares two random views of a sample, and "+
 				"nothing is random in the %s of dataset.%s; "+
-				"switch it off with [evaluate] %s = false", c.Name, s.noun(), r.Dataset.Name, c.Name)}
+				"switch it off with [evaluate] %s = false", c.Name, s.Noun(), r.Dataset.Name, c.Name)}
 		}
 	}
 	return nil

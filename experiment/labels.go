@@ -97,10 +97,10 @@ func (s *Setup) hide(labels, rows []int32) {
 func (s *Setup) checkLabels() error {
 	r := s.Recipe
 	if _, taught := r.Method.Value.(methods.Taught); taught {
-		if lack := lacksClasses(s.Data.Train, s.Data.Train.Classes(), s.noun()); lack != "" {
+		if lack := lacksClasses(s.Data.Train, s.Data.Train.Classes(), s.Noun()); lack != "" {
 			return fmt.Errorf("[method.%s] learns from the labels of the training %s, and this dataset.%s has %s%s",
-				r.Method.Name, s.noun(), r.Dataset.Name, lack,
-				s.hint("; choose another method, or other training "+s.noun()))
+				r.Method.Name, s.Noun(), r.Dataset.Name, lack,
+				s.hint("; choose another method, or other training "+s.Noun()))
 		}
 	}
 	lack := s.lacks()
@@ -108,7 +108,7 @@ func (s *Setup) checkLabels() error {
 		if lack != "" && c.Value.Needs().Labels {
 			return fmt.Errorf("[evaluate.%s] needs labelled training and test %s of two or more classes, and "+
 				"this dataset.%s has %s; switch it off with [evaluate] %s = false%s%s",
-				c.Name, s.noun(), r.Dataset.Name, lack, c.Name, s.hint(""), s.labelFreeNames())
+				c.Name, s.Noun(), r.Dataset.Name, lack, c.Name, s.hint(""), s.labelFreeNames())
 		}
 	}
 	return nil
@@ -121,14 +121,14 @@ func (s *Setup) lacks() string {
 	if d.Labelled != nil {
 		learn = d.Labelled
 	}
-	if lack := lacksClasses(learn, d.Train.Classes(), s.noun()); lack != "" {
+	if lack := lacksClasses(learn, d.Train.Classes(), s.Noun()); lack != "" {
 		return lack
 	}
 	switch {
 	case d.Test == nil:
 		return "no test set"
 	case datasets.CountLabelled(d.Test) == 0:
-		return fmt.Sprintf("no label in its test set of %d %s", d.Test.Len(), s.noun())
+		return fmt.Sprintf("no label in its test set of %d %s", d.Test.Len(), s.Noun())
 	}
 	return ""
 }

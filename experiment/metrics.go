@@ -46,7 +46,7 @@ func (r *run) record(done int) error {
 	r.progress.Show(report.Status{
 		Epoch: float64(done) / float64(r.PerEpoch), Epochs: float64(r.Steps) / float64(r.PerEpoch), Step: done,
 		Steps: r.Steps,
-		Loss:  r.meanLoss(), Rate: rate, ImagesPerSecond: speed, Samples: r.noun(), DataWait: r.clock.waiting /
+		Loss:  r.meanLoss(), Rate: rate, ImagesPerSecond: speed, Samples: r.Noun(), DataWait: r.clock.waiting /
 			max(r.clock.training, 1e-9),
 		Left: time.Duration(float64(r.Steps-done) * r.clock.training / float64(here) * float64(time.Second)),
 		Note: r.note,
@@ -88,7 +88,7 @@ func (r *run) writeMetrics(done int) error {
 	for _, name := range names {
 		line = append(line, report.Field{Key: name, Value: means[name]})
 	}
-	if loss, ok := means[lossOutput]; ok {
+	if loss, ok := means[LossOutput]; ok {
 		r.clock.lastLoss = loss
 	}
 	r.clock.since = 0
@@ -144,7 +144,7 @@ func (r *run) recordEvaluations(done int, all []Evaluation) error {
 // meanLoss is the mean of the loss since the last line of metrics; where one was just written, the mean that it holds.
 func (r *run) meanLoss() float64 {
 	for _, w := range r.watched {
-		if w.name == lossOutput && w.steps > 0 {
+		if w.name == LossOutput && w.steps > 0 {
 			return w.sum / float64(w.steps)
 		}
 	}

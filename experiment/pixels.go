@@ -37,8 +37,8 @@ func (s *Setup) checkPixels() error {
 	return &DataError{err}
 }
 
-// faint says that the pixels of training images hardly differ, or nothing.
-func faint(mean, std []float64) string {
+// Faint says that the pixels of training images hardly differ, or nothing.
+func Faint(mean, std []float64) string {
 	switch {
 	case slices.ContainsFunc(std, func(v float64) bool { return v >= faintest }):
 		return ""
@@ -51,8 +51,8 @@ func faint(mean, std []float64) string {
 		"full scale; %s", mean, std, scale16)
 }
 
-// faint is the same of the statistics that the views measured.
-func (s *Setup) faint() string {
+// Faint is the same of the statistics that the views measured.
+func (s *Setup) Faint() string {
 	if set := s.Recipe.Views; s.Views == nil || len(set.Mean) > 0 || set.Statistics != views.Measured {
 		return ""
 	}
@@ -60,5 +60,5 @@ func (s *Setup) faint() string {
 	for c := range s.Views.Mean {
 		mean, std = append(mean, float64(s.Views.Mean[c])), append(std, float64(s.Views.Std[c]))
 	}
-	return faint(mean, std)
+	return Faint(mean, std)
 }

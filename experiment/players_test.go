@@ -125,7 +125,7 @@ func TestTurns(t *testing.T) {
 			}
 		}
 		before := s.Store.Hash("two")
-		s.Train.Schedule(s.time(1)) // a step whose rate is above 0
+		s.Train.Schedule(s.Time(1)) // a step whose rate is above 0
 		if err := s.Train.Run(); err != nil {
 			t.Fatal(err)
 		}

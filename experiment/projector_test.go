@@ -14,7 +14,7 @@ func TestNoProjector(t *testing.T) {
 		t.Run(method, func(t *testing.T) {
 			s := prepare(t, recipe+".toml", "train.batch=16", "backbone.convnet.widths=[8,16]",
 				"method."+method+".projector=[]")
-			s.Train.Schedule(s.time(0))
+			s.Train.Schedule(s.Time(0))
 			if err := s.Train.Run(); err != nil {
 				t.Fatal(err)
 			}

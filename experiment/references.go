@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// byReference lists the operations of the training step that have no kernel and run by their reference, each once.
-func (s *Setup) byReference() []string {
+// ByReference lists the operations of the training step that have no kernel and run by their reference, each once.
+func (s *Setup) ByReference() []string {
 	var names []string
 	for _, i := range s.Train.References() {
 		if name := s.Train.IR.Instrs[i].Spec.Name(); !slices.Contains(names, name) {
@@ -26,7 +26,7 @@ func (s *Setup) sayReferences(times []time.Duration) string {
 		all += t
 	}
 	var parts []string
-	for _, name := range s.byReference() {
+	for _, name := range s.ByReference() {
 		var own time.Duration
 		count := 0
 		for _, i := range s.Train.References() {

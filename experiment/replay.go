@@ -55,7 +55,7 @@ func (r *run) explain(ctx context.Context, err error) error {
 // that is not finite.
 func (r *run) replay(ctx context.Context, from, last int) (*graph.NonFinite, error) {
 	again := *r.Setup
-	again.turns, again.stages, again.Train, again.Store = nil, nil, nil, again.newStore()
+	again.turns, again.Stages, again.Train, again.Store = nil, nil, nil, again.newStore()
 	if from > 0 {
 		st, m, _, err := readCheckpoint(r.Folder, false)
 		if err != nil {
@@ -80,20 +80,20 @@ func (r *run) replay(ctx context.Context, from, last int) (*graph.NonFinite, err
 		return nil, err
 	}
 	shadow := &run{Setup: &again, Options: r.Options, Folder: r.Folder, progress: r.progress, heart: r.heart}
-	for _, s := range again.stages {
-		if from >= s.until {
+	for _, s := range again.Stages {
+		if from >= s.Until {
 			continue
 		}
-		if first, err := shadow.replayStage(ctx, s, from, last); first != nil || err != nil || last < s.until {
+		if first, err := shadow.replayStage(ctx, s, from, last); first != nil || err != nil || last < s.Until {
 			return first, err
 		}
-		from = s.until
+		from = s.Until
 	}
 	return nil, nil
 }
 
 // replayStage is replay within one stage.
-func (r *run) replayStage(ctx context.Context, s stage, from, last int) (*graph.NonFinite, error) {
+func (r *run) replayStage(ctx context.Context, s Stage, from, last int) (*graph.NonFinite, error) {
 	r.now = s.Setup
 	loader, err := s.Loader(from)
 	if err != nil {
@@ -109,7 +109,7 @@ func (r *run) replayStage(ctx context.Context, s stage, from, last int) (*graph.
 			return nil, err
 		}
 	}
-	for step := from; step < s.until && step <= last; step++ {
+	for step := from; step < s.Until && step <= last; step++ {
 		batch, err := loader.Next(ctx)
 		if err != nil {
 			return nil, err
@@ -117,7 +117,7 @@ func (r *run) replayStage(ctx context.Context, s stage, from, last int) (*graph.
 		for n, t := range s.turns {
 			for part := range r.Recipe.Train.Accumulate {
 				fill(batch, n, part)
-				at := s.time(step)
+				at := s.Time(step)
 				at.Part, at.Parts = part, r.Recipe.Train.Accumulate
 				t.Schedule(at)
 				if step < last {
@@ -151,7 +151,7 @@ func (r *run) replayStage(ctx context.Context, s stage, from, last int) (*graph.
 // release lets go of the training step's memory, which is not run any more.
 func (r *run) release() {
 	r.now.turns, r.now.Train = nil, nil
-	for _, s := range r.stages {
+	for _, s := range r.Stages {
 		if s.Setup != nil { // not left behind
 			s.turns, s.Train = nil, nil
 		}

@@ -47,7 +47,7 @@ const loaderBatches = 4
 
 // needs is what the planned run will take.
 func (s *Setup) needs() (n need, err error) {
-	for _, st := range s.stages {
+	for _, st := range s.Stages {
 		for _, t := range st.turns {
 			m := t.planned.Memory()
 			n.step.Temporaries += m.Temporaries
@@ -69,7 +69,7 @@ func (s *Setup) needs() (n need, err error) {
 	if len(s.protocols()) == 0 {
 		return n, nil
 	}
-	g, err := s.embedGraph()
+	g, err := s.EmbedGraph()
 	if err != nil {
 		return n, err
 	}
@@ -95,7 +95,7 @@ func (s *Setup) featuresBytes(dim int) int64 {
 	if dim <= evaluations.ProjectAbove {
 		return 4 * int64(images) * int64(dim)
 	}
-	return 4 * (int64(images)*evaluations.ProjectTo + int64(embedBatch)*int64(dim)) // and a block before it is reduced
+	return 4 * (int64(images)*evaluations.ProjectTo + int64(EmbedBatch)*int64(dim)) // and a block before it is reduced
 }
 
 // checkRoom refuses a planned run that needs more memory than is left.
@@ -114,7 +114,7 @@ func (s *Setup) checkRoom(left room.Room) error {
 	e := &RoomError{need: n, left: left, recipe: s.Recipe, crop: crop}
 	// What would be left for the step, if it keeps as little as it can.
 	rest := (left.Bytes - (n.total() - n.step.Total())) >> 20 << 20
-	if rest <= 0 || len(s.stages) > 1 || s.Recipe.MemoryLimit != 0 {
+	if rest <= 0 || len(s.Stages) > 1 || s.Recipe.MemoryLimit != 0 {
 		return e
 	}
 	again := *s

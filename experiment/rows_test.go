@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"selfsup/experiment"
+	"selfsup/experiment/inspect"
 	"selfsup/graph/cpu/kern"
 	"selfsup/recipes"
 )
@@ -127,7 +128,7 @@ func TestRows(t *testing.T) {
 		experiment.Options{}); err != nil {
 		t.Error(err)
 	}
-	_, err = experiment.Embed(sum.Run, sum.Run, nil, experiment.EmbedOptions{To: filepath.Join(t.TempDir(), "f.npy")},
+	_, err = inspect.Embed(sum.Run, sum.Run, nil, inspect.EmbedOptions{To: filepath.Join(t.TempDir(), "f.npy")},
 		recipes.Builtin(), experiment.Options{})
 	if err == nil || !strings.Contains(err.Error(), "the run's encoder takes rows, and embed gives it images alone") {
 		t.Errorf("embed: %v, want a refusal that says what the encoder takes", err)
@@ -148,14 +149,14 @@ func TestRowsDescribed(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out strings.Builder
-	if err := s.Describe(&out); err != nil {
+	if err := inspect.Describe(&out, s); err != nil {
 		t.Fatal(err)
 	}
 	want := "training and 60 test rows of 2 columns of numbers and 2 of categories\n"
 	if !strings.Contains(out.String(), want) {
 		t.Errorf("%s\nwant a line that ends in %q", out.String(), want)
 	}
-	b, err := s.Benchmark(1, false)
+	b, err := inspect.Benchmark(s, 1, false)
 	if err != nil {
 		t.Fatal(err)
 	}

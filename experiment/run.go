@@ -15,12 +15,12 @@ import (
 
 // train runs the training from a step on, stage by stage.
 func (r *run) train(ctx context.Context, from int) error {
-	for i, s := range r.stages {
-		if from < s.until || i == len(r.stages)-1 && len(r.left) > 0 {
+	for i, s := range r.Stages {
+		if from < s.Until || i == len(r.Stages)-1 && len(r.left) > 0 {
 			if err := r.trainStage(ctx, s, from); err != nil {
 				return err
 			}
-			from = s.until
+			from = s.Until
 		}
 		r.leave(i)
 	}
@@ -28,7 +28,7 @@ func (r *run) train(ctx context.Context, from int) error {
 }
 
 // trainStage runs the training loop from a step to the stage's end: it is the program of a run, read aloud.
-func (r *run) trainStage(ctx context.Context, s stage, from int) error {
+func (r *run) trainStage(ctx context.Context, s Stage, from int) error {
 	loader, err := s.Loader(from)
 	if err != nil {
 		return err
@@ -48,7 +48,7 @@ func (r *run) trainStage(ctx context.Context, s stage, from int) error {
 	if err := r.goOnWithJobs(ctx, from); err != nil {
 		return err
 	}
-	for step := from; step < s.until; step++ {
+	for step := from; step < s.Until; step++ {
 		r.clock.start()
 		batch, err := r.next(ctx, loader)
 		if err != nil {
@@ -114,7 +114,7 @@ func (r *run) step(step int, b *feed.Batch, fill func(b *feed.Batch, turn, part 
 	for n, t := range r.now.turns {
 		for part := range parts {
 			fill(b, n, part)
-			at := r.now.time(step)
+			at := r.now.Time(step)
 			at.Part, at.Parts = part, parts
 			t.Schedule(at)
 			if err := t.Run(); err != nil {

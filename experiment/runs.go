@@ -97,7 +97,7 @@ func runInto(rec *recipes.Loaded, o Options, heartbeat string, open func() (*fol
 		if err := s.initialise(first); err != nil {
 			return err
 		}
-		if s.fingerprint, err = fingerprintOf(rec.Dataset.Name, s.Data, s.reads("listing the "+s.noun())); err != nil {
+		if s.fingerprint, err = fingerprintOf(rec.Dataset.Name, s.Data, s.reads("listing the "+s.Noun())); err != nil {
 			return &DataError{err}
 		}
 		return nil
@@ -352,12 +352,12 @@ func (s *Setup) start(f *folder.Folder, o Options, at beginning) (_ *Summary, er
 	if at.warning != "" {
 		r.progress.Say("warning: %s", at.warning)
 	}
-	r.progress.Say("%s: %d %s, %d steps of %d, run folder %s", s.Recipe.Name, s.Seen.Len(), s.noun(), s.Steps,
+	r.progress.Say("%s: %d %s, %d steps of %d, run folder %s", s.Recipe.Name, s.Seen.Len(), s.Noun(), s.Steps,
 		s.Recipe.Train.Batch, f.Path)
 	for _, remark := range s.Recipe.LengthRemarks(s.PerEpoch) {
 		r.progress.Say("%s", remark)
 	}
-	if note := s.faint(); note != "" {
+	if note := s.Faint(); note != "" {
 		r.progress.Say("%s", note)
 	}
 	if err := r.reportSkipped(); err != nil {

@@ -59,12 +59,14 @@ type Setup struct {
 	Wants    []string       // fields of a batch that the training reads
 	PerEpoch int            // steps
 	Steps    int            // of the whole training
+	Stages   []Stage        // of the training, in order; the last is this Setup
+	// of a batch, drawn by the loader, by the names of their fields
+	Masks map[string]masks.Plan
 
-	turns     []turn                // of a training step
-	objective methods.Objective     // that the method returned, whose nodes are those of the first turn's graph
-	trained   *graph.Graph          // the first turn's
-	encodedAt encoderPlace          // where the encoder is that is evaluated
-	masks     map[string]masks.Plan // that are drawn for a batch, by the names of their fields
+	turns     []turn            // of a training step
+	objective methods.Objective // that the method returned, whose nodes are those of the first turn's graph
+	trained   *graph.Graph      // the first turn's
+	encodedAt encoderPlace      // where the encoder is that is evaluated
 
 	fingerprint *fingerprint // of Data, until a run folder has it; nil: it has
 	// whose mean and deviation the views take; nil: the recipe says, or they are measured
@@ -73,8 +75,6 @@ type Setup struct {
 	opened func(*Setup) error // looks at the data before anything is made of them; nil: nobody does
 	held   []int32            // rows of Labelled whose labels choose: the validation split
 	hidden []bool             // training images of Seen whose labels the training does not see; nil: none
-
-	stages []stage // of the training, in order; the last is this Setup
 
 	alive func() error // called again and again while images are evaluated; nil: nobody asks
 
@@ -93,6 +93,24 @@ func Prepare(r *recipes.Loaded) (*Setup, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// Open opens the data of a recipe and builds nothing.
+func Open(r *recipes.Loaded) (*Setup, error) {
+	s, err := newSetup(r)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.openData()
+}
+
+// Build builds the graph of the training step, which says what the training reads: Wants and Masks. It compiles
+// nothing.
+func (s *Setup) Build() error {
+	if _, err := s.build(); err != nil {
+		return &RecipeError{s.Recipe.File, err}
+	}
+	return nil
 }
 
 // newSetup is a Setup with its device and nothing else.
@@ -157,7 +175,7 @@ func (s *Setup) build() (*built, error) {
 		}
 		return nil, s.placed(err, takers)
 	}
-	s.trained, s.objective, s.Wants, s.masks = g, made.objective, made.batch.Wants(), made.batch.Masks()
+	s.trained, s.objective, s.Wants, s.Masks = g, made.objective, made.batch.Wants(), made.batch.Masks()
 	s.encodedAt.scope = made.objective.Encoder
 	s.encodedAt.student, _ = g.StudentOf(s.encoderScope())
 	_, err = s.Kind.Training(s.Seen).Worker(s.made()) // do the data give as many views?
@@ -243,7 +261,7 @@ func (s *Setup) newStore() *graph.Store { return graph.NewStore(uint64(s.Recipe.
 // openData reads the data set and checks that the recipe fits it.
 func (s *Setup) openData() (err error) {
 	r := s.Recipe
-	if s.Data, err = openSource(r.Dataset.Name, r.Dataset.Value, datasets.Env{BaseDir: r.Dir(),
+	if s.Data, err = OpenSource(r.Dataset.Name, r.Dataset.Value, datasets.Env{BaseDir: r.Dir(),
 		Progress: s.reads("reading dataset." + r.Dataset.Name)}); err != nil {
 		return err
 	}
@@ -280,8 +298,8 @@ func (s *Setup) openData() (err error) {
 	return r.CheckLengths(s.PerEpoch)
 }
 
-// time is where the training stands before a step, counted from 0.
-func (s *Setup) time(step int) graph.Time {
+// Time is where the training stands before a step, counted from 0.
+func (s *Setup) Time(step int) graph.Time {
 	return graph.Time{Step: step, Steps: s.Steps, PerEpoch: s.PerEpoch}
 }
 
@@ -314,7 +332,7 @@ func (s *Setup) takeKind(k feed.Kind) (err error) {
 
 // shapes lists the shapes that the views of a batch have.
 func (s *Setup) shapes() (list []backbones.Input) {
-	for v := range s.viewCount() {
+	for v := range s.ViewCount() {
 		list = s.addShape(list, v)
 	}
 	return list
@@ -332,12 +350,12 @@ func (s *Setup) addShape(list []backbones.Input, view int) []backbones.Input {
 	return append(list, in)
 }
 
-// viewSizes are the shapes of a batch's views, with how many have each where they are not all alike: "28x28x1 (2) and
+// ViewSizes are the shapes of a batch's views, with how many have each where they are not all alike: "28x28x1 (2) and
 // 16x16x1 (4)".
-func (s *Setup) viewSizes() string {
+func (s *Setup) ViewSizes() string {
 	shapes := s.shapes()
 	counts := make([]int, len(shapes))
-	for v := range s.viewCount() {
+	for v := range s.ViewCount() {
 		one := s.addShape(nil, v)
 		counts[slices.IndexFunc(shapes, func(x backbones.Input) bool { return slices.Equal(x.Shape, one[0].Shape) })]++
 	}
@@ -374,8 +392,8 @@ func (s *Setup) checkSizes() error {
 	return nil
 }
 
-// viewCount is how many views of a sample a batch has.
-func (s *Setup) viewCount() (n int) {
+// ViewCount is how many views of a sample a batch has.
+func (s *Setup) ViewCount() (n int) {
 	for _, name := range s.Wants {
 		if _, view := feed.Numbered(name, "view"); view {
 			n++
@@ -384,8 +402,8 @@ func (s *Setup) viewCount() (n int) {
 	return n
 }
 
-// width is the side of view 0 that the speed tables name: the last axis but the channels.
-func (s *Setup) width() int {
+// Width is the side of view 0 that the speed tables name: the last axis but the channels.
+func (s *Setup) Width() int {
 	shape := s.Input.Shape
 	return shape[max(len(shape)-2, 0)]
 }
@@ -393,7 +411,7 @@ func (s *Setup) width() int {
 // made lists the fields of a batch that the data make; the others are the loader's.
 func (s *Setup) made() (names []string) {
 	for _, name := range s.Wants {
-		if _, mask := s.masks[name]; !mask && name != feed.Labels && name != feed.Rows {
+		if _, mask := s.Masks[name]; !mask && name != feed.Labels && name != feed.Rows {
 			names = append(names, name)
 		}
 	}
@@ -405,7 +423,7 @@ func (s *Setup) Loader(from int) (*feed.Loader, error) {
 	r := s.Recipe
 	l, err := feed.NewLoader(s.Seen, s.Kind.Training(s.Seen), feed.Config{
 		Seed: uint64(r.Seed), Batch: r.Train.Batch, Start: from, Workers: r.Train.Workers, Sampler: r.Sampler.Value,
-		Wants: s.Wants, Masks: s.masks,
+		Wants: s.Wants, Masks: s.Masks,
 	})
 	if err != nil {
 		return nil, &DataError{err}
@@ -421,7 +439,7 @@ func (s *Setup) sample() (err error) {
 	}
 	if n := s.Seen.Len(); r.Train.Batch > n {
 		return fmt.Errorf("train.batch = %d, but the training set of %s has %d %s; want at most that%s", r.Train.Batch,
-			r.Dataset.Name, n, s.noun(), s.chosen())
+			r.Dataset.Name, n, s.Noun(), s.chosen())
 	}
 	if _, err = sampling.New(r.Sampler.Value, s.Seen, r.Train.Batch, uint64(r.Seed)); err != nil {
 		return fmt.Errorf("[sampler.%s] %w", r.Sampler.Name, err)

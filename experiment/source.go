@@ -10,9 +10,9 @@ import (
 	"selfsup/recipes"
 )
 
-// openSource opens a recipe's data set, and says what is wrong with what a source of somebody else gives: the sources
+// OpenSource opens a recipe's data set, and says what is wrong with what a source of somebody else gives: the sources
 // of this module check themselves. Its errors name the source and the line where its Open is declared.
-func openSource(name string, src datasets.Source, env datasets.Env) (d *datasets.Data, err error) {
+func OpenSource(name string, src datasets.Source, env datasets.Env) (d *datasets.Data, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			d, err = nil, &DataError{fmt.Errorf("[dataset.%s] %w", name, callsite.Panic(r))}

@@ -10,10 +10,10 @@ import (
 	"selfsup/graph/ir"
 )
 
-// stage is a part of the training whose views have one size: a training step of its own over the one Store.
-type stage struct {
+// Stage is a part of the training whose views have one size: a training step of its own over the one Store.
+type Stage struct {
 	*Setup     // at that size
-	until  int // step that it ends before
+	Until  int // step that it ends before
 }
 
 // addStages plans a training step for every size of train.resolution; the last stage, at the full size, is s itself.
@@ -36,16 +36,28 @@ func (s *Setup) addStages() error {
 		if err := sameLeaves(early.Leaves, s.Leaves); err != nil {
 			return fmt.Errorf("train.resolution[%d]: crop = %d: %w", i, r.Crop, err)
 		}
-		s.stages = append(s.stages, stage{early, until})
+		s.Stages = append(s.Stages, Stage{early, until})
 		last = until
 	}
-	s.stages = append(s.stages, stage{s, s.Steps})
+	s.Stages = append(s.Stages, Stage{s, s.Steps})
 	return nil
+}
+
+// First is the Setup at the size of the training's first views, neither built nor compiled.
+func (s *Setup) First() (*Setup, error) {
+	if len(s.Recipe.Train.Resolution) == 0 {
+		return s, nil
+	}
+	first, err := s.sized(0)
+	if err != nil {
+		return nil, &RecipeError{s.Recipe.File, err}
+	}
+	return first, nil
 }
 
 // compileStages compiles the training steps of all stages but the last.
 func (s *Setup) compileStages() error {
-	for i, early := range s.stages[:len(s.stages)-1] {
+	for i, early := range s.Stages[:len(s.Stages)-1] {
 		if err := early.compile(); err != nil {
 			return fmt.Errorf("train.resolution[%d]: crop = %d: %w", i, s.Recipe.Train.Resolution[i].Crop, err)
 		}
@@ -120,7 +132,7 @@ func (r *run) enter(s *Setup) error {
 			case name == normsOutput:
 				r.norms = append(r.norms, value)
 				continue
-			case name == lossOutput:
+			case name == LossOutput:
 				r.losses = append(r.losses, value)
 			case below(name, pictureScope):
 				continue
@@ -141,10 +153,10 @@ func (r *run) enter(s *Setup) error {
 // leave lets go of a stage that is over, unless it is the last: its step does not run again, and the next has
 // temporaries of its own.
 func (r *run) leave(i int) {
-	if r.stages[i].Setup == r.Setup {
+	if r.Stages[i].Setup == r.Setup {
 		return
 	}
-	r.stages[i].Setup, r.now = nil, r.Setup
+	r.Stages[i].Setup, r.now = nil, r.Setup
 	r.losses, r.norms = nil, nil
 	for k := range r.watched {
 		r.watched[k].value = ir.Array{}

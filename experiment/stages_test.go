@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"selfsup/experiment"
+	"selfsup/experiment/inspect"
 	"selfsup/recipes"
 	"selfsup/recipes/overlay"
 )
@@ -26,7 +27,7 @@ func TestResolutionStages(t *testing.T) {
 		t.Fatal(err)
 	}
 	var text bytes.Buffer
-	if err := s.Describe(&text); err != nil {
+	if err := inspect.Describe(&text, s); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"until step  5 views of 12x12x1, ", "until step  12 views of 20x20x1, ",
@@ -101,7 +102,7 @@ func TestResolutionErrors(t *testing.T) {
 func TestContactSheetOfStages(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "grid.png")
 	size := func(sets ...string) (w int) {
-		if err := experiment.ContactSheet(load(t, small, sets...), 2, file); err != nil {
+		if err := inspect.ContactSheet(load(t, small, sets...), 2, file); err != nil {
 			t.Fatal(err)
 		}
 		f, err := os.Open(file)

@@ -178,7 +178,7 @@ func (s *Summary) noun() string { return cmp.Or(s.Samples, "images") }
 
 // describeSets says what evaluations measured on and chose by, and gives accuracies their intervals.
 func (s *Setup) describeSets(sum *Summary) {
-	if noun := s.noun(); noun != "images" {
+	if noun := s.Noun(); noun != "images" {
 		sum.Samples = noun
 	}
 	for i, e := range sum.Evaluations {

@@ -33,7 +33,7 @@ func (s *Setup) serves(m methods.Method) bool {
 		b := methods.NewBatch(g, s.rowsAtOnce(), methods.Data{Maker: maker, Samples: s.Seen.Len(),
 			Classes: len(s.Data.Train.Classes())})
 		m.Build(g, s.encoder(), b)
-		made.Wants, made.masks = b.Wants(), b.Masks()
+		made.Wants, made.Masks = b.Wants(), b.Masks()
 	})
 	if err == nil {
 		_, err = maker.Worker(made.made())

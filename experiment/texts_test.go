@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"selfsup/experiment"
+	"selfsup/experiment/inspect"
 	"selfsup/recipes"
 )
 
@@ -108,7 +109,7 @@ func TestTextsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Benchmark(1, false); err != nil {
+	if _, err := inspect.Benchmark(s, 1, false); err != nil {
 		t.Error(err)
 	}
 	for set, want := range map[string]string{

@@ -39,16 +39,16 @@ func (s *Setup) checkPairs() error {
 // pairsOutput is what a tower's program makes.
 const pairsOutput = "embedding"
 
-// towerGraph is one of the method's frozen towers for embedBatch samples: of images, or of texts.
+// towerGraph is one of the method's frozen towers for EmbedBatch samples: of images, or of texts.
 func (s *Setup) towerGraph(text bool) (*graph.Graph, error) {
 	return graph.Build(graph.Options{}, func(g *graph.Scope) {
 		caption := s.Kind.(*captioned.Kind).Field()
 		t := s.Recipe.Method.Value.(methods.Towers).Towers(g, s.encoder(), caption)
 		if text {
-			g.Output(pairsOutput, t.Text(inputOf(g, caption, embedBatch)))
+			g.Output(pairsOutput, t.Text(inputOf(g, caption, EmbedBatch)))
 			return
 		}
-		g.Output(pairsOutput, t.Image(t.Encode(inputOf(g, s.Input, embedBatch))))
+		g.Output(pairsOutput, t.Image(t.Encode(inputOf(g, s.Input, EmbedBatch))))
 	})
 }
 
@@ -95,7 +95,7 @@ func (s *Setup) tower(st *graph.Store, text bool) (run func(ctx context.Context,
 	dim = out.Shape[1]
 	return func(ctx context.Context, n int, fill func(in ir.Array, from, to int) error) ([]float32, error) {
 		x := make([]float32, 0, n*dim)
-		for from := 0; from < n; from += embedBatch {
+		for from := 0; from < n; from += EmbedBatch {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
@@ -104,7 +104,7 @@ func (s *Setup) tower(st *graph.Store, text bool) (run func(ctx context.Context,
 					return nil, err
 				}
 			}
-			to := min(from+embedBatch, n)
+			to := min(from+EmbedBatch, n)
 			clear(in.F32)
 			clear(in.I32)
 			if err := fill(in, from, to); err != nil {

@@ -13,9 +13,9 @@ import (
 	"selfsup/recipes"
 )
 
-// openTrained makes the encoder of a run's newest or best checkpoint ready without the data that it was trained on: as
+// OpenTrained makes the encoder of a run's newest or best checkpoint ready without the data that it was trained on: as
 // much of a Setup as the frozen encoder needs. The images' size and statistics are the checkpoint's.
-func openTrained(verb, dir string, best bool, c recipes.Catalog, o Options) (*Setup, checkpoint.Meta, error) {
+func OpenTrained(verb, dir string, best bool, c recipes.Catalog, o Options) (*Setup, checkpoint.Meta, error) {
 	fail := func(err error) (*Setup, checkpoint.Meta, error) { return nil, checkpoint.Meta{}, err }
 	status, err := ReadStatus(dir)
 	if err != nil {
@@ -83,7 +83,7 @@ func evaluationViews(s views.Settings, e *checkpoint.Encoder) (*views.Pipeline, 
 // checkStored refuses a checkpoint that lacks a part of the encoder, which compiling it would else fill with fresh
 // values.
 func checkStored(where string, s *Setup, st *graph.Store) error {
-	g, err := s.embedGraph()
+	g, err := s.EmbedGraph()
 	if err != nil {
 		return &RecipeError{s.Recipe.File, err}
 	}

@@ -15,7 +15,7 @@ import (
 
 // Names of the training program's inputs and outputs.
 const (
-	lossOutput  = "loss"
+	LossOutput  = "loss"
 	normsOutput = "gradient_norms"
 	rateInput   = "rate"
 	probeScope  = "probe"
@@ -85,7 +85,7 @@ func (s *Setup) trainGraph(turn int) (*graph.Graph, *built, error) {
 				made.params = append(made.params, g.Name(params[i]))
 			}
 		}
-		g.Output(lossOutput, op.Sum(sum...))
+		g.Output(LossOutput, op.Sum(sum...))
 		if turn == 0 {
 			for _, m := range obj.Metrics {
 				g.Output(m.Name, m.Value)

@@ -50,17 +50,17 @@ func (s *Setup) checkSplit() error {
 	if s.Recipe.Validation.Share > 0 {
 		why = fmt.Sprintf("[validation] share = %v leaves none of the %d labelled training %s out, "+
 			"as each is the only one of its class",
-			s.Recipe.Validation.Share, s.Labelled.Len(), s.noun())
+			s.Recipe.Validation.Share, s.Labelled.Len(), s.Noun())
 	}
 	for _, c := range s.Recipe.Evaluate.On {
 		switch needs := c.Value.Needs(); {
 		case !needs.Labels:
 		case needs.Validation:
 			return fmt.Errorf("[evaluate.%s] chooses a setting on labels that are held out of the training %s, "+
-				"and %s; want one value, such as l2 = [0.01]", c.Name, s.noun(), why)
+				"and %s; want one value, such as l2 = [0.01]", c.Name, s.Noun(), why)
 		case s.during(c.Value) > 0:
 			return fmt.Errorf("[evaluate.%s] every = %q measures on labels that are held out of the training %s, "+
-				"and %s; want every = 0, which evaluates at the end alone", c.Name, c.Value.When(), s.noun(), why)
+				"and %s; want every = 0, which evaluates at the end alone", c.Name, c.Value.When(), s.Noun(), why)
 		}
 	}
 	return nil
@@ -94,7 +94,7 @@ func (s *Setup) splitNote() string {
 	if len(s.held) == 0 {
 		return ""
 	}
-	note := fmt.Sprintf("validation: labels of %d of %d training %s", len(s.held), s.Labelled.Len(), s.noun())
+	note := fmt.Sprintf("validation: labels of %d of %d training %s", len(s.held), s.Labelled.Len(), s.Noun())
 	if _, taught := s.Recipe.Method.Value.(methods.Taught); taught {
 		note += ", which the method learns from too"
 	}

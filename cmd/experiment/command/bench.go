@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"selfsup/experiment"
+	"selfsup/experiment/inspect"
 )
 
 // benchVerb times a recipe's training step.
@@ -43,7 +44,7 @@ GFLOPS, peak memory, and the share of every operation, with --shapes for every s
 		if err != nil {
 			return err
 		}
-		b, err := s.Benchmark(steps, byShape)
+		b, err := inspect.Benchmark(s, steps, byShape)
 		if err != nil {
 			return err
 		}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"selfsup/experiment"
+	"selfsup/experiment/inspect"
 )
 
 // dataBenchVerb times a recipe's data pipeline.
@@ -42,7 +42,7 @@ second, and allocations an image.`,
 		if err != nil {
 			return err
 		}
-		b, err := experiment.BenchmarkData(r, workers, seconds)
+		b, err := inspect.BenchmarkData(r, workers, seconds)
 		if err != nil {
 			return err
 		}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"selfsup/experiment"
+	"selfsup/experiment/inspect"
 )
 
 // dataInfoVerb describes a data set.
@@ -27,7 +27,7 @@ Prints the images of each set and class, their sizes, and the mean and standard 
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	c.RegisterFlagCompletionFunc("set", a.completeSets)
 	c.RunE = func(_ *cobra.Command, args []string) error {
-		d, err := experiment.OpenAny(args[0], sets, a.catalog)
+		d, err := inspect.OpenAny(args[0], sets, a.catalog)
 		if err != nil {
 			return err
 		}

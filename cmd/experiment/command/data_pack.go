@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"selfsup/datasets/images/pack"
-	"selfsup/experiment"
+	"selfsup/experiment/inspect"
 )
 
 // dataPackVerb writes a data set into one file.
@@ -48,7 +48,7 @@ images give the same bytes.`,
 		if err := o.Validate(); err != nil {
 			return usage{fmt.Errorf("%s: %w", c.CommandPath(), err)}
 		}
-		d, err := experiment.OpenData(args[0], sets, a.catalog)
+		d, err := inspect.OpenData(args[0], sets, a.catalog)
 		if err != nil {
 			return err
 		}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"selfsup/experiment"
+	"selfsup/experiment/inspect"
 )
 
 // dataVerifyVerb reads every sample of a data set.
@@ -27,7 +27,7 @@ are damaged, or do not decode and were left out, and images that occur in both s
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
 	c.RegisterFlagCompletionFunc("set", a.completeSets)
 	c.RunE = func(_ *cobra.Command, args []string) error {
-		d, err := experiment.OpenAny(args[0], sets, a.catalog)
+		d, err := inspect.OpenAny(args[0], sets, a.catalog)
 		if err != nil {
 			return err
 		}

@@ -7,12 +7,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"selfsup/experiment"
+	"selfsup/experiment/inspect"
 )
 
 // embedVerb writes the features that a run's encoder gives images.
 func embedVerb(a *app) *cobra.Command {
 	var sets []string
-	var e experiment.EmbedOptions
+	var e inspect.EmbedOptions
 	c := &cobra.Command{
 		Use:   "embed RUN DATA -o FILE",
 		Short: "Write the features that a run's encoder gives images",
@@ -44,7 +45,7 @@ name with .csv, has the set, name and label of every row; an image of a folder i
 		if e.MaxSkipped < 0 {
 			return usage{fmt.Errorf("%s: --max-skipped %d: want 0 or more", c.CommandPath(), e.MaxSkipped)}
 		}
-		got, err := experiment.Embed(args[0], args[1], sets, e, a.catalog, experiment.Options{Messages: a.err})
+		got, err := inspect.Embed(args[0], args[1], sets, e, a.catalog, experiment.Options{Messages: a.err})
 		if err != nil {
 			return err
 		}

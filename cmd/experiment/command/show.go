@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"selfsup/experiment"
+	"selfsup/experiment/inspect"
 	"selfsup/experiment/report"
 	"selfsup/recipes"
 )
@@ -43,7 +44,7 @@ paper's.`,
 				return usage{fmt.Errorf("%s: --set and --dot are for recipes; that of this run is %s", c.CommandPath(),
 					filepath.Join(args[0], experiment.ResolvedFile))}
 			}
-			return experiment.ShowRun(a.out, args[0], origins, a.catalog)
+			return inspect.ShowRun(a.out, args[0], origins, a.catalog)
 		}
 		if a.catalog.Methods[args[0]] != nil && filepath.Ext(args[0]) == "" {
 			if len(sets) > 0 || dot || origins {
@@ -86,5 +87,5 @@ func (a *app) describe(r *recipes.Loaded, dot bool) error {
 	if dot {
 		return report.Dot(a.out, s.Train.IR)
 	}
-	return s.Describe(a.out)
+	return inspect.Describe(a.out, s)
 }

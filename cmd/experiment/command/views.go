@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"selfsup/experiment"
+	"selfsup/experiment/inspect"
 )
 
 // viewsVerb draws what the network will see.
@@ -44,7 +44,7 @@ before normalisation, and for a method that masks what it hides. These are the v
 		if err != nil {
 			return err
 		}
-		if err := experiment.ContactSheet(r, rows, to); err != nil {
+		if err := inspect.ContactSheet(r, rows, to); err != nil {
 			return err
 		}
 		fmt.Fprintln(a.out, to)

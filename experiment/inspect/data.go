@@ -1,4 +1,4 @@
-package experiment
+package inspect
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 	"selfsup/datasets/images"
 	"selfsup/datasets/images/codec"
 	"selfsup/datasets/images/pack"
+	"selfsup/experiment"
 	"selfsup/experiment/folder"
 	"selfsup/recipes"
 )
@@ -34,7 +35,7 @@ func OpenData(path string, sets []string, c recipes.Catalog) (*Opened, error) {
 	isDir := err == nil && info.IsDir()
 	isPack := err == nil && !isDir && (filepath.Ext(path) == ".pack" || pack.Is(path))
 	if (isDir || isPack) && len(sets) > 0 {
-		return nil, &RecipeError{path, errors.New("--set changes a recipe, and this is none")}
+		return nil, &experiment.RecipeError{File: path, Err: errors.New("--set changes a recipe, and this is none")}
 	}
 	switch {
 	case isPack:
@@ -47,7 +48,8 @@ func OpenData(path string, sets []string, c recipes.Catalog) (*Opened, error) {
 		return nil, err
 	}
 	o := &Opened{Source: r.Dataset.Name, Base: r.Dir()}
-	if o.Data, err = openSource(r.Dataset.Name, r.Dataset.Value, datasets.Env{BaseDir: r.Dir()}); err != nil {
+	o.Data, err = experiment.OpenSource(r.Dataset.Name, r.Dataset.Value, datasets.Env{BaseDir: r.Dir()})
+	if err != nil {
 		return nil, err
 	}
 	return o, nil
@@ -56,11 +58,11 @@ func OpenData(path string, sets []string, c recipes.Catalog) (*Opened, error) {
 func openPack(path string) (*Opened, error) {
 	r, err := pack.Open(path, codec.DefaultMaxPixels)
 	if err != nil {
-		return nil, &DataError{err}
+		return nil, &experiment.DataError{Err: err}
 	}
 	d, err := r.Data()
 	if err != nil {
-		return nil, &DataError{err}
+		return nil, &experiment.DataError{Err: err}
 	}
 	return &Opened{Data: d, Source: r.Meta.Source, Pack: r}, nil
 }
@@ -76,7 +78,7 @@ func openFolder(path string, skipped int) (*Opened, error) {
 	}
 	d, err := s.Open(datasets.Env{})
 	if err != nil {
-		return nil, &DataError{err}
+		return nil, &experiment.DataError{Err: err}
 	}
 	name := filepath.Base(path)
 	if abs, err := filepath.Abs(path); err == nil {
@@ -90,7 +92,7 @@ func openFolder(path string, skipped int) (*Opened, error) {
 func (o *Opened) WritePack(ctx context.Context, path string, opt pack.Options) (rep *pack.Report, err error) {
 	opt.Source, opt.Base = o.Source, o.Base
 	if err := opt.Validate(); err != nil {
-		return nil, &RecipeError{"data pack", err}
+		return nil, &experiment.RecipeError{File: "data pack", Err: err}
 	}
 	if err := folder.RemoveStale(path); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -107,7 +109,7 @@ func (o *Opened) WritePack(ctx context.Context, path string, opt pack.Options) (
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("%s is not written: %w", path, ctx.Err())
 	case file != nil && file.err == nil && rep == nil: // the file could be written, so that an image could not be read
-		return nil, &DataError{err}
+		return nil, &experiment.DataError{Err: err}
 	}
 	return nil, fmt.Errorf("%s: %w", path, err)
 }
@@ -157,13 +159,14 @@ func (o *Opened) Verify() *Verified {
 	return v
 }
 
-// Err is a DataError if a sample is damaged, or left out where no recipe allows that.
+// Err is a experiment.DataError if a sample is damaged, or left out where no recipe allows that.
 func (v *Verified) Err(source string) error {
 	switch {
 	case len(v.Damaged) > 0:
-		return &DataError{fmt.Errorf("%s: %d of %d samples are damaged", source, len(v.Damaged), v.Samples)}
+		return &experiment.DataError{Err: fmt.Errorf("%s: %d of %d samples are damaged", source, len(v.Damaged),
+			v.Samples)}
 	case v.whole && len(v.LeftOut) > 0:
-		return &DataError{fmt.Errorf("%s: %d of %d samples do not decode", source, len(v.LeftOut),
+		return &experiment.DataError{Err: fmt.Errorf("%s: %d of %d samples do not decode", source, len(v.LeftOut),
 			v.Samples+len(v.LeftOut))}
 	}
 	return nil

@@ -1,4 +1,4 @@
-package experiment
+package inspect
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"selfsup/experiment"
 	"selfsup/internal/called"
 	"selfsup/recipes"
 )
@@ -17,22 +18,22 @@ import (
 // ShowRun prints what a run folder holds: what is trained, the state, and the results. With origins it prints the
 // recipe with the origin of every value instead.
 func ShowRun(w io.Writer, dir string, origins bool, c recipes.Catalog) error {
-	status, err := ReadStatus(dir)
+	status, err := experiment.ReadStatus(dir)
 	if err != nil {
 		return err
 	}
 	if origins {
-		text, err := os.ReadFile(filepath.Join(dir, originsFile))
+		text, err := os.ReadFile(filepath.Join(dir, experiment.OriginsFile))
 		if err == nil {
 			_, err = w.Write(text)
 		}
 		return err
 	}
-	rec, err := recipes.Load(filepath.Join(dir, ResolvedFile), nil, c)
+	rec, err := recipes.Load(filepath.Join(dir, experiment.ResolvedFile), nil, c)
 	if err != nil {
 		return err
 	}
-	sum, err := ReadSummary(dir)
+	sum, err := experiment.ReadSummary(dir)
 	if err != nil {
 		return err
 	}
@@ -50,7 +51,7 @@ func ShowRun(w io.Writer, dir string, origins bool, c recipes.Catalog) error {
 		state += ": " + status.Error
 	}
 	line("state", "%s", state)
-	loss, evaluated := newest(filepath.Join(dir, metricsFile))
+	loss, evaluated := newest(filepath.Join(dir, experiment.MetricsFile))
 	switch {
 	case sum != nil && status.State == "done":
 		sum.Run = filepath.Clean(dir)

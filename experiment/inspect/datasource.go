@@ -1,4 +1,4 @@
-package experiment
+package inspect
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"selfsup/datasets"
+	"selfsup/experiment"
 	"selfsup/recipes"
 )
 
@@ -64,7 +65,7 @@ func OpenSource(path string, sets []string, c recipes.Catalog) (Readable, error)
 	}
 	d, err := s.Open()
 	if err != nil {
-		return nil, &DataError{err}
+		return nil, &experiment.DataError{Err: err}
 	}
 	o := &Opened{Data: d, Source: s.Data.Name, Base: filepath.Dir(path)}
 	return o.readable(), nil
@@ -83,14 +84,14 @@ func (o *OpenedSource) Describe() (fmt.Stringer, error) {
 		if set, ok := p.set.(datasets.Set); ok {
 			var err error
 			if _, _, p.contents, err = datasets.StatsAndContents(set); err != nil {
-				return nil, &DataError{err}
+				return nil, &experiment.DataError{Err: err}
 			}
 			parts = append(parts, p)
 		}
 	}
 	both, err := inBoth(parts)
 	if err != nil {
-		return nil, &DataError{err}
+		return nil, &experiment.DataError{Err: err}
 	}
 	for _, b := range both {
 		facts = append(facts, datasets.Fact{Key: "in both sets", Value: b.String()})

@@ -1,4 +1,4 @@
-package experiment
+package inspect
 
 import (
 	"bufio"
@@ -16,6 +16,7 @@ import (
 	"selfsup/datasets"
 	"selfsup/datasets/images"
 	"selfsup/datasets/images/pack"
+	"selfsup/experiment"
 	"selfsup/experiment/checkpoint"
 	"selfsup/experiment/folder"
 	"selfsup/graph/ir"
@@ -41,19 +42,21 @@ type Embedded struct {
 // Embed writes the features that a run's encoder gives the images of a folder, a pack or a recipe's data set: a row an
 // image, in the order of the folder's names, or of the training set and then the test set. Images are resized, cut and
 // normalised as the run's evaluation does, with the statistics of the checkpoint.
-func Embed(dir, data string, sets []string, e EmbedOptions, c recipes.Catalog, o Options) (*Embedded, error) {
+func Embed(dir, data string, sets []string, e EmbedOptions, c recipes.Catalog, o experiment.Options) (*Embedded,
+	error) {
 	if _, ok := featureFormats[filepath.Ext(e.To)]; !ok {
-		return nil, &RecipeError{e.To, errors.New("want a file whose name ends in .npy or .safetensors")}
+		return nil, &experiment.RecipeError{File: e.To, Err: errors.New(
+			"want a file whose name ends in .npy or .safetensors")}
 	}
-	s, m, err := openTrained("embed", dir, e.Best, c, o)
+	s, m, err := experiment.OpenTrained("embed", dir, e.Best, c, o)
 	if err != nil {
 		return nil, err
 	}
 	if o := m.Encoder.Other; o != nil {
-		return nil, &RecipeError{dir, fmt.Errorf("the run's encoder takes %s, and embed gives it images alone; "+
-			"export writes the encoder with what a program of one's own needs to feed it", o.Kind)}
+		return nil, &experiment.RecipeError{File: dir, Err: fmt.Errorf("the run's encoder takes %s, and embed gives "+
+			"it images alone; export writes the encoder with what a program of one's own needs to feed it", o.Kind)}
 	}
-	parts, skipped, err := s.toEmbed(data, sets, e.MaxSkipped, c)
+	parts, skipped, err := toEmbed(s, data, sets, e.MaxSkipped, c)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +73,7 @@ func Embed(dir, data string, sets []string, e EmbedOptions, c recipes.Catalog, o
 		return nil, err
 	}
 	features := checkpoint.Tensor{Name: "features", Type: ir.Type{Shape: ir.Shape{out.Rows, out.Dim}, DType: ir.F32}}
-	features.Write = func(w io.Writer) error { return s.writeFeatures(w, parts) }
+	features.Write = func(w io.Writer) error { return writeFeatures(s, w, parts) }
 	write := featureFormats[filepath.Ext(e.To)]
 	if err := folder.Replace(e.To, func(w io.Writer) error { return write(w, features, meta) }); err != nil {
 		os.Remove(out.Names)
@@ -136,18 +139,19 @@ func (p embedPart) named(i int) string {
 }
 
 // toEmbed opens what data names.
-func (s *Setup) toEmbed(data string, sets []string, maxSkipped int, c recipes.Catalog) (parts []embedPart,
+func toEmbed(s *experiment.Setup, data string, sets []string, maxSkipped int, c recipes.Catalog) (parts []embedPart,
 	skipped []datasets.Skip, err error) {
 	info, err := os.Stat(data)
 	if err == nil && info.IsDir() {
 		if len(sets) > 0 {
-			return nil, nil, &RecipeError{data, errors.New("--set changes a recipe, and this is none")}
+			return nil, nil, &experiment.RecipeError{File: data, Err: errors.New("--set changes a recipe, and " +
+				"this is none")}
 		}
-		return s.folderToEmbed(data, maxSkipped)
+		return folderToEmbed(s, data, maxSkipped)
 	}
 	if err == nil && recipes.NamesSource(data) {
-		return nil, nil, &RecipeError{data, errors.New("names data of another kind than images; want a folder " +
-			"of images, a pack or a recipe")}
+		return nil, nil, &experiment.RecipeError{File: data, Err: errors.New("names data of another kind than " +
+			"images; want a folder of images, a pack or a recipe")}
 	}
 	o, err := OpenData(data, sets, c)
 	if err != nil {
@@ -159,7 +163,7 @@ func (s *Setup) toEmbed(data string, sets []string, maxSkipped int, c recipes.Ca
 		if !pack.Is(data) {
 			err = fmt.Errorf("%w; a dataset with a channels setting converts them", err)
 		}
-		return nil, nil, &DataError{err}
+		return nil, nil, &experiment.DataError{Err: err}
 	}
 	for _, p := range o.parts() {
 		parts = append(parts, embedPart{name: p.name, set: p.set, base: o.Base})
@@ -169,7 +173,7 @@ func (s *Setup) toEmbed(data string, sets []string, maxSkipped int, c recipes.Ca
 
 // folderToEmbed is every image below a folder, sorted by name. They get the channels that the encoder takes, and are
 // decoded as the run's own data set decodes, where that is a folder too.
-func (s *Setup) folderToEmbed(dir string, maxSkipped int) ([]embedPart, []datasets.Skip, error) {
+func folderToEmbed(s *experiment.Setup, dir string, maxSkipped int) ([]embedPart, []datasets.Skip, error) {
 	f := images.NewFolder()
 	if own, ok := s.Recipe.Dataset.Value.(*images.Folder); ok {
 		f.Files = own.Files
@@ -178,15 +182,15 @@ func (s *Setup) folderToEmbed(dir string, maxSkipped int) ([]embedPart, []datase
 	f.Channels, f.MaxSkipped = s.Views.Channels, maxSkipped
 	d, err := f.Open(datasets.Env{})
 	if err != nil {
-		return nil, nil, &DataError{err}
+		return nil, nil, &experiment.DataError{Err: err}
 	}
 	train, _ := d.Images()
 	return []embedPart{{set: train, base: filepath.Clean(dir), plain: true}}, d.Skipped, nil
 }
 
 // writeFeatures embeds one block after another.
-func (s *Setup) writeFeatures(to io.Writer, parts []embedPart) error {
-	g, err := s.embedGraph()
+func writeFeatures(s *experiment.Setup, to io.Writer, parts []embedPart) error {
+	g, err := s.EmbedGraph()
 	if err != nil {
 		return err
 	}
@@ -198,26 +202,27 @@ func (s *Setup) writeFeatures(to io.Writer, parts []embedPart) error {
 	if err != nil {
 		return err
 	}
-	out, err := p.Output(featuresOutput)
+	out, err := p.Output(experiment.FeaturesOutput)
 	if err != nil {
 		return err
 	}
 	dim := s.Recipe.Backbone.Value.Dim()
 	w := bufio.NewWriterSize(to, 1<<20)
 	for _, part := range parts {
-		for from := 0; from < part.set.Len(); from += embedBatch {
-			rows := make([]int32, min(embedBatch, part.set.Len()-from))
+		for from := 0; from < part.set.Len(); from += experiment.EmbedBatch {
+			rows := make([]int32, min(experiment.EmbedBatch, part.set.Len()-from))
 			for i := range rows {
 				rows[i] = int32(from + i)
 			}
 			clear(in.F32)
 			if err := s.Views.EvalBatch(in.F32[:len(rows)*s.Views.Size()], part.set, rows); err != nil {
-				return &DataError{err}
+				return &experiment.DataError{Err: err}
 			}
 			if err := p.Run(); err != nil {
 				return err
 			}
-			block := checkpoint.TensorOf("", array(out.F32[:len(rows)*dim], len(rows), dim))
+			block := checkpoint.TensorOf("", ir.Array{Type: ir.Type{Shape: ir.Shape{len(rows), dim}, DType: ir.F32},
+				F32: out.F32[:len(rows)*dim]})
 			if err := block.Write(w); err != nil {
 				return err
 			}

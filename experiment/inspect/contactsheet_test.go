@@ -1,4 +1,4 @@
-package experiment
+package inspect
 
 import (
 	"path/filepath"
@@ -11,7 +11,7 @@ import (
 // The sheet shows the views of the first step, and grey where MAE hides a patch.
 func TestContactSheetShowsTheFirstStep(t *testing.T) {
 	s := prepare(t, "mae.toml", "train.batch=16")
-	sh, err := s.sheet(4)
+	sh, err := draw(s, 4)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package experiment
+package inspect
 
 import (
 	"fmt"
@@ -11,6 +11,7 @@ import (
 	"selfsup/datasets/masks"
 	"selfsup/datasets/resample"
 	"selfsup/datasets/sampling"
+	"selfsup/experiment"
 	"selfsup/experiment/sheet"
 	"selfsup/recipes"
 )
@@ -19,40 +20,33 @@ import (
 // first images of its batch, with the image, its views before normalisation, and what a method that masks hides of the
 // first view.
 func ContactSheet(r *recipes.Loaded, rows int, path string) error {
-	s, err := newSetup(r)
+	s, err := experiment.Open(r)
 	if err != nil {
 		return err
 	}
-	if err := s.openData(); err != nil {
+	if s, err = s.First(); err != nil {
 		return err
 	}
-	if len(r.Train.Resolution) > 0 {
-		early, err := s.sized(0)
-		if err != nil {
-			return &RecipeError{r.File, err}
-		}
-		s = early
-	}
-	sh, err := s.sheet(min(rows, r.Train.Batch))
+	sh, err := draw(s, min(rows, r.Train.Batch))
 	if err != nil {
 		return err
 	}
 	return sh.Write(path)
 }
 
-func (s *Setup) sheet(rows int) (*sheet.Sheet, error) {
-	if _, err := s.build(); err != nil {
-		return nil, &RecipeError{s.Recipe.File, err}
+func draw(s *experiment.Setup, rows int) (*sheet.Sheet, error) {
+	if err := s.Build(); err != nil {
+		return nil, err
 	}
 	seed, set := uint64(s.Recipe.Seed), s.Seen
 	images, ok := set.(datasets.Set)
 	if !ok {
-		return nil, &RecipeError{s.Recipe.File, fmt.Errorf("a sheet shows images, and dataset.%s has %s",
-			s.Recipe.Dataset.Name, s.Kind.Noun())}
+		return nil, &experiment.RecipeError{File: s.Recipe.File, Err: fmt.Errorf(
+			"a sheet shows images, and dataset.%s has %s", s.Recipe.Dataset.Name, s.Kind.Noun())}
 	}
 	sampler, err := sampling.New(s.Recipe.Sampler.Value, set, s.Recipe.Train.Batch, seed)
 	if err != nil {
-		return nil, &DataError{err}
+		return nil, &experiment.DataError{Err: err}
 	}
 	batch := make([]int32, s.Recipe.Train.Batch)
 	sampler.Batch(0, batch)
@@ -62,7 +56,7 @@ func (s *Setup) sheet(rows int) (*sheet.Sheet, error) {
 	maker := s.Kind.Training(set)
 	var views []string
 	var slots []feed.Slot
-	for v := range s.viewCount() {
+	for v := range s.ViewCount() {
 		f, err := maker.Field(feed.View(v))
 		if err != nil {
 			return nil, err
@@ -70,18 +64,20 @@ func (s *Setup) sheet(rows int) (*sheet.Sheet, error) {
 		views, slots = append(views, f.Name), append(slots, feed.NewSlot(f, 1))
 		sh.Columns = append(sh.Columns, fmt.Sprintf("view %d, %dx%d", v, f.Shape[0], f.Shape[1]))
 	}
-	names := slices.Sorted(maps.Keys(s.masks))
+	names := slices.Sorted(maps.Keys(s.Masks))
 	for range names {
 		sh.Columns = append(sh.Columns, "view 0, masked")
 	}
 	worker, err := maker.Worker(views)
 	if err != nil {
-		return nil, &RecipeError{s.Recipe.File, err}
+		return nil, &experiment.RecipeError{File: s.Recipe.File, Err: err}
 	}
 	var img datasets.Image
 	for row := range rows {
 		i := int(batch[row])
-		fail := func(err error) error { return &DataError{fmt.Errorf("views: image %d, %s: %w", i, set.Name(i), err)} }
+		fail := func(err error) error {
+			return &experiment.DataError{Err: fmt.Errorf("views: image %d, %s: %w", i, set.Name(i), err)}
+		}
 		if err := images.Image(i, &img); err != nil {
 			return nil, fail(err)
 		}
@@ -101,7 +97,7 @@ func (s *Setup) sheet(rows int) (*sheet.Sheet, error) {
 			one.Cells = append(one.Cells, c)
 		}
 		for _, name := range names {
-			one.Cells = append(one.Cells, masked(one.Cells[1], s.masks[name], seed, row))
+			one.Cells = append(one.Cells, masked(one.Cells[1], s.Masks[name], seed, row))
 		}
 		sh.Rows = append(sh.Rows, one)
 	}

@@ -1,4 +1,4 @@
-package experiment
+package inspect
 
 import (
 	"cmp"
@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"selfsup/datasets/feed"
+	"selfsup/experiment"
 	"selfsup/experiment/report"
 	"selfsup/graph"
 	"selfsup/graph/ir"
@@ -55,23 +56,23 @@ type OpTime struct {
 
 // Benchmark times steps of the training program after one that warms up, then as many again with every operation timed:
 // together with the others of its kind, or, byShape, only with those of the same shapes.
-func (s *Setup) Benchmark(steps int, byShape bool) (*Bench, error) {
+func Benchmark(s *experiment.Setup, steps int, byShape bool) (*Bench, error) {
 	for name, in := range s.Train.Inputs() {
 		if in.DType == ir.F32 && len(in.Shape) > 0 {
 			r := graph.Rand(uint64(s.Recipe.Seed), name)
 			for i := range in.F32 {
 				in.F32[i] = float32(r.NormFloat64())
 			}
-			s.someCategories(name, in.F32, r)
+			someCategories(s, name, in.F32, r)
 		}
-		s.someSymbols(name, in.I32, in.Shape)
+		someSymbols(s, name, in.I32, in.Shape)
 		if name == feed.Labels {
 			for i := range in.I32 {
 				in.I32[i] = int32(i % len(s.Data.Train.Classes()))
 			}
 		}
 	}
-	s.Train.Schedule(s.time(s.Steps / 2))
+	s.Train.Schedule(s.Time(s.Steps / 2))
 	times := make([]float64, steps)
 	for i := -1; i < steps; i++ {
 		begin := time.Now()
@@ -84,21 +85,21 @@ func (s *Setup) Benchmark(steps int, byShape bool) (*Bench, error) {
 	}
 	slices.Sort(times)
 	median := times[len(times)/2]
-	loss, err := s.Train.Output(lossOutput)
+	loss, err := s.Train.Output(experiment.LossOutput)
 	if err != nil {
 		return nil, err
 	}
 	about := s.Device.About()
 	b := &Bench{
-		Method: s.Recipe.Method.Name, Backbone: s.Recipe.Backbone.Name, Batch: s.Recipe.Train.Batch, Size: s.width(),
-		Views:     s.viewSizes(),
+		Method: s.Recipe.Method.Name, Backbone: s.Recipe.Backbone.Name, Batch: s.Recipe.Train.Batch, Size: s.Width(),
+		Views:     s.ViewSizes(),
 		Precision: s.Recipe.Precision, Threads: about.Threads, Kernels: about.Kernels,
 		MedianMS: 1e3 * median, MinMS: 1e3 * times[0], ImagesPerSecond: float64(s.Recipe.Train.Batch) / median,
 		GFLOPS: float64(s.Train.FLOPs()) / median / 1e9, Loss: loss.At(0),
 		PeakRSSMB: report.PeakRSSMB(), ArenaMB: float64(s.Train.IR.Arena) / (1 << 20),
-		MemoryMB: float64(s.Train.Memory().Total()) / (1 << 20), Again: s.Train.IR.Again, noun: s.noun(),
+		MemoryMB: float64(s.Train.Memory().Total()) / (1 << 20), Again: s.Train.IR.Again, noun: s.Noun(),
 	}
-	if b.Ops, err = s.opTimes(steps, byShape); err != nil {
+	if b.Ops, err = opTimes(s, steps, byShape); err != nil {
 		return nil, err
 	}
 	b.PeakGFLOPS, b.PeakGBPerS = s.Device.Peak()
@@ -106,8 +107,8 @@ func (s *Setup) Benchmark(steps int, byShape bool) (*Bench, error) {
 }
 
 // someCategories draws those elements of a field that are categories.
-func (s *Setup) someCategories(name string, to []float32, r *rand.Rand) {
-	f, err := feed.FieldOf(s.Kind.Training(s.Seen), s.masks, name)
+func someCategories(s *experiment.Setup, name string, to []float32, r *rand.Rand) {
+	f, err := feed.FieldOf(s.Kind.Training(s.Seen), s.Masks, name)
 	if err != nil || len(f.Of) == 0 {
 		return
 	}
@@ -119,8 +120,8 @@ func (s *Setup) someCategories(name string, to []float32, r *rand.Rand) {
 }
 
 // someSymbols draws the symbols of a field of sequences, none of them padding.
-func (s *Setup) someSymbols(name string, to []int32, shape ir.Shape) {
-	f, err := feed.FieldOf(s.Kind.Training(s.Seen), s.masks, name)
+func someSymbols(s *experiment.Setup, name string, to []int32, shape ir.Shape) {
+	f, err := feed.FieldOf(s.Kind.Training(s.Seen), s.Masks, name)
 	if err != nil || !f.Int || len(f.Of) != 1 || len(shape) < 2 {
 		return
 	}
@@ -130,7 +131,7 @@ func (s *Setup) someSymbols(name string, to []int32, shape ir.Shape) {
 }
 
 // opTimes runs more steps with a clock at every operation.
-func (s *Setup) opTimes(steps int, byShape bool) ([]OpTime, error) {
+func opTimes(s *experiment.Setup, steps int, byShape bool) ([]OpTime, error) {
 	for range steps + 1 {
 		s.Train.Profile()
 		if err := s.Train.Run(); err != nil {

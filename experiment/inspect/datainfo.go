@@ -1,10 +1,11 @@
-package experiment
+package inspect
 
 import (
 	"fmt"
 	"strings"
 
 	"selfsup/datasets"
+	"selfsup/experiment"
 	"selfsup/experiment/report"
 )
 
@@ -77,13 +78,13 @@ func (o *Opened) Describe() (fmt.Stringer, error) {
 		var err error
 		read := labelledPart{name: part.name, set: part.set}
 		if s.Mean, s.Std, read.contents, err = datasets.StatsAndContents(part.set); err != nil {
-			return nil, &DataError{err}
+			return nil, &experiment.DataError{Err: err}
 		}
 		if parts = append(parts, read); read.contents == nil && o.Test != nil {
 			d.Notes = append(d.Notes, "data verify tells whether images occur in both sets; here they are not read")
 		}
 		if part.name == "train" {
-			d.Note = faint(s.Mean, s.Std)
+			d.Note = experiment.Faint(s.Mean, s.Std)
 		}
 		if x, ok := part.set.(datasets.Decoding); ok {
 			s.Decodes = x.Decodes()
@@ -92,7 +93,7 @@ func (o *Opened) Describe() (fmt.Stringer, error) {
 	}
 	var err error
 	if d.Both, err = inBoth(parts); err != nil {
-		return nil, &DataError{err}
+		return nil, &experiment.DataError{Err: err}
 	}
 	if o.Pack != nil {
 		m := o.Pack.Meta

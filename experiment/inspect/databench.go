@@ -1,4 +1,4 @@
-package experiment
+package inspect
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"selfsup/datasets"
+	"selfsup/experiment"
 	"selfsup/recipes"
 )
 
@@ -33,11 +34,8 @@ type DataBench struct {
 // BenchmarkData makes the batches of a recipe's training for so many seconds, with so many workers (0: as the recipe
 // says).
 func BenchmarkData(r *recipes.Loaded, workers int, seconds float64) (*DataBench, error) {
-	s, err := newSetup(r)
+	s, err := experiment.Open(r)
 	if err != nil {
-		return nil, err
-	}
-	if err := s.openData(); err != nil {
 		return nil, err
 	}
 	if workers == 0 {
@@ -46,8 +44,8 @@ func BenchmarkData(r *recipes.Loaded, workers int, seconds float64) (*DataBench,
 	if workers == 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	if _, err := s.build(); err != nil {
-		return nil, &RecipeError{r.File, err}
+	if err := s.Build(); err != nil {
+		return nil, err
 	}
 	r.Train.Workers = workers
 	loader, err := s.Loader(0)
@@ -55,8 +53,8 @@ func BenchmarkData(r *recipes.Loaded, workers int, seconds float64) (*DataBench,
 		return nil, err
 	}
 	defer loader.Close()
-	b := &DataBench{Size: s.width(), Dataset: r.Dataset.Name, Views: s.viewCount(), Workers: workers,
-		Batch: r.Train.Batch, noun: s.noun()}
+	b := &DataBench{Size: s.Width(), Dataset: r.Dataset.Name, Views: s.ViewCount(), Workers: workers,
+		Batch: r.Train.Batch, noun: s.Noun()}
 	if x, ok := s.Data.Train.(datasets.Decoding); ok {
 		b.JPEG = x.Decodes()
 	}
@@ -66,7 +64,7 @@ func BenchmarkData(r *recipes.Loaded, workers int, seconds float64) (*DataBench,
 	take := func() error {
 		batch, err := loader.Next(context.Background())
 		if err != nil {
-			return &DataError{err}
+			return &experiment.DataError{Err: err}
 		}
 		batch.Release()
 		return nil

@@ -1,4 +1,4 @@
-package experiment
+package inspect
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"sort"
 	"strings"
 
+	"selfsup/experiment"
 	"selfsup/experiment/report"
 	"selfsup/graph"
 	"selfsup/methods"
@@ -13,7 +14,7 @@ import (
 )
 
 // Describe prints what the recipe compiles to: data, parameters, operations with their costs, and memory.
-func (s *Setup) Describe(w io.Writer) error {
+func Describe(w io.Writer, s *experiment.Setup) error {
 	p := s.Train.IR
 	var trained, kept, moments int
 	for _, l := range s.Leaves {
@@ -30,23 +31,23 @@ func (s *Setup) Describe(w io.Writer) error {
 	if s.Data.Test != nil {
 		test = s.Data.Test.Len()
 	}
-	fmt.Fprintf(w, "data        %d training and %d test %s%s of %s\n", s.Data.Train.Len(), test, s.noun(), s.seen(),
-		s.viewSizes())
+	fmt.Fprintf(w, "data        %d training and %d test %s%s of %s\n", s.Data.Train.Len(), test, s.Noun(), s.SeenAs(),
+		s.ViewSizes())
 	if s.Data.Labelled != nil || s.Seen.Len() < s.Data.Train.Len() || s.Labelled.Len() < s.Data.Train.Len() {
 		fmt.Fprintf(w, "subsets     the method sees %d training %s, evaluations learn from %d\n", s.Seen.Len(),
-			s.noun(), s.Labelled.Len())
+			s.Noun(), s.Labelled.Len())
 	}
-	if note := s.faint(); note != "" {
+	if note := s.Faint(); note != "" {
 		fmt.Fprintf(w, "pixels      %s\n", note)
 	}
 	fmt.Fprintf(w, "training    %d steps, %d an epoch, batch %d\n", s.Steps, s.PerEpoch, s.Recipe.Train.Batch)
-	for _, early := range s.stages[:len(s.stages)-1] {
-		fmt.Fprintf(w, "until step  %d views of %v, %.2f GFLOP a step, %.1f MB for temporaries\n", early.until,
+	for _, early := range s.Stages[:len(s.Stages)-1] {
+		fmt.Fprintf(w, "until step  %d views of %v, %.2f GFLOP a step, %.1f MB for temporaries\n", early.Until,
 			methods.InputOf(early.Input), float64(early.Train.FLOPs())/1e9, float64(early.Train.IR.Arena)/(1<<20))
 	}
 	fmt.Fprintf(w, "parameters  %d trained, %d other state, %d of the optimiser\n", trained, kept, moments)
 	fmt.Fprintf(w, "step        %d operations, %.2f GFLOP\n", len(p.Instrs), float64(s.Train.FLOPs())/1e9)
-	if refs := s.byReference(); len(refs) > 0 {
+	if refs := s.ByReference(); len(refs) > 0 {
 		fmt.Fprintf(w, "            without a kernel on %s: %s\n", s.Device.Name(), strings.Join(refs, ", "))
 	}
 	fmt.Fprintf(w, "memory      %.1f MB for temporaries, %.1f MB for state\n", float64(p.Arena)/(1<<20),

@@ -1,0 +1,41 @@
+package experiment
+
+import (
+	"testing"
+
+	"selfsup/recipes"
+)
+
+// withSixteen is what recipes need beside train.batch=16 to take a step of so few images.
+var withSixteen = map[string][]string{
+	"wmse.toml": {"method.wmse.projector=[32,4]", "method.wmse.sub_batch=8"},
+}
+
+// Every shipped recipe runs two steps.
+func TestShippedRecipesRun(t *testing.T) {
+	for _, name := range recipes.Names() {
+		t.Run(name, func(t *testing.T) {
+			s := prepare(t, name, append([]string{"train.batch=16"}, withSixteen[name]...)...)
+			runTwoSteps(t, s)
+		})
+	}
+}
+
+// runTwoSteps takes two steps on views of noise, after which the loss is a number.
+func runTwoSteps(t *testing.T, s *Setup) {
+	t.Helper()
+	fillViews(s.Train)
+	for step := range 2 {
+		s.Train.Schedule(s.Time(step))
+		if err := s.Train.Run(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	loss, err := s.Train.Output(LossOutput)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := loss.At(0); v != v {
+		t.Errorf("the loss is %v after two steps", v)
+	}
+}
