@@ -42,7 +42,8 @@ type Status struct {
 	Totals  totals `json:"totals"`
 	Init    *Begun `json:"init,omitempty"` // where the first weights are from; nil: all were random
 
-	Lineage []Extension `json:"lineage,omitempty"` // what was changed since the run began, in turn
+	Lineage  []Extension `json:"lineage,omitempty"`  // what was changed since the run began, in turn
+	Warnings []Warning   `json:"warnings,omitempty"` // of collapses
 }
 
 // ReadStatus reads the status of a run folder; a folder that is none is a DataError.
@@ -127,7 +128,8 @@ func (r *run) metrics(line []report.Field) error {
 // status rewrites run.json.
 func (r *run) status(state string, cause error) error {
 	s := Status{State: state, Recipe: r.Recipe.ID(), BaseDir: r.Recipe.Dir(), Step: max(r.saved, 0), Steps: r.Steps,
-		LeftOut: len(r.Data.Skipped), Totals: r.totals(), Init: r.begun, Lineage: r.lineage}
+		LeftOut: len(r.Data.Skipped), Totals: r.totals(), Init: r.begun, Lineage: r.lineage,
+		Warnings: r.alarms.said}
 	if cause != nil {
 		s.Error = cause.Error()
 	}

@@ -159,6 +159,7 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 	var all []Evaluation
 	var err error
 	var labelled evaluations.Features
+	looked := false
 	defer func() { u.doing = "" }()
 	for _, p := range protocols {
 		u.doing = "evaluating " + u.name
@@ -180,6 +181,12 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 		}
 		if err != nil {
 			return nil, fmt.Errorf("evaluate: %s: %w", u.name, err)
+		}
+		if u.look != nil && u.name == "trained" && !looked && f.TrainX != nil && !ofPixels(p) {
+			looked, err = true, u.look(f.TrainX, f.Dim)
+			if err != nil {
+				return nil, err
+			}
 		}
 		u.doing += ": " + u.protocolName(p)
 		u.evaluating()

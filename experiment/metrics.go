@@ -95,7 +95,10 @@ func (r *run) writeMetrics(done int) error {
 	line = append(line, report.Field{Key: "rate", Value: rate},
 		report.Field{Key: "seconds", Value: r.totals().Seconds}, report.Field{Key: "data_wait",
 			Value: r.clock.waitShare()})
-	return r.metrics(line)
+	if err := r.metrics(line); err != nil {
+		return err
+	}
+	return r.alarm(done, means)
 }
 
 // evaluateDue runs the protocols whose time has come, except at the end, where all run.

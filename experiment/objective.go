@@ -80,6 +80,12 @@ func checkObjective(table string, m methods.Method, o methods.Objective, batch, 
 	for _, m := range o.Metrics {
 		check("metric", m.Name, m.Value)
 	}
+	for _, a := range o.Alarms {
+		if !slices.Contains(named[len(taken):], a.Of) {
+			bad("returns an alarm of %q, which is no term or metric; want one of %s", a.Of,
+				strings.Join(named[len(taken):], ", "))
+		}
+	}
 	checkPictures(o.Pictures, bad)
 }
 

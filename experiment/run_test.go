@@ -122,6 +122,31 @@ var resumable = map[string][]string{
 		`optimizer="adamw"`,
 		`backbone="vit"`, "backbone.vit.dim=8", "backbone.vit.depth=2", "backbone.vit.heads=2", "backbone.vit.patch=7",
 		"backbone.vit.drop_path=0.2"},
+
+	// a predictor that a job computes, queues, second moments, banks and draws of the methods of images
+	"directpred": {`method="directpred"`, "method.directpred.projector=[32,16]", "method.directpred.momentum=0.8",
+		`method.directpred.every="2 steps"`},
+	"swav": {`method="swav"`, "method.swav.projector=[32,16]", "method.swav.prototypes=12", "method.swav.queue=192",
+		`method.swav.queue_from="2 steps"`, `method.swav.hold="2 steps"`},
+	"tico": {`method="tico"`, "method.tico.projector=[32,16]", "method.tico.momentum=0.8"},
+	"isd":  {`method="isd"`, "method.isd.projector=[32,16]", "method.isd.predictor=[16]", "method.isd.queue=150"},
+	"ressl": {`method="ressl"`, "method.ressl.projector=[32,16]", "method.ressl.queue=150",
+		"method.ressl.momentum=0.9"},
+	"mocov3": {`method="mocov3"`, "method.mocov3.projector=[32,16]", "method.mocov3.predictor=[16]",
+		"method.mocov3.momentum=0.8"},
+	"univcl": {`method="univcl"`, "method.univcl.projector=[32,16]", "method.univcl.predictor=[16]",
+		"method.univcl.queue=150", "method.univcl.momentum=0.9", "method.univcl.neighbours=3",
+		"method.univcl.edge_mask=0.2", "method.univcl.node_mask=0.2"},
+	"mugs_instance": {`method="mugs_instance"`, "method.mugs_instance.projector=[32,16]",
+		"method.mugs_instance.predictor=[16]", "method.mugs_instance.queue=192", "method.mugs_instance.momentum=0.8"},
+	"relic": {`method="relic"`, "method.relic.projector=[32,16]", "method.relic.momentum=0.8"},
+	"simsiam": {`method="simsiam"`, "method.simsiam.projector=[32,16]", "method.simsiam.predictor=[8]",
+		"method.simsiam.constant_rate=true"},
+	"wmse":   {`method="wmse"`, "method.wmse.projector=[32,8]", "method.wmse.sub_batch=32"},
+	"lejepa": {`method="lejepa"`, "method.lejepa.projector=[32,16]", "method.lejepa.directions=8"},
+	"sscd":   {`method="sscd"`, "method.sscd.projector=[16]"},
+	"pirl": {`method="pirl"`, "method.pirl.width=16", "method.pirl.noise=60", `subset="few_shot"`,
+		"subset.few_shot.per_class=30"},
 }
 
 // A run that is interrupted after any step and resumed ends with the same bits as one that is not, on one thread and on

@@ -62,6 +62,7 @@ type run struct {
 	lineage  []Extension       // what was changed since the run began
 	left     []string          // jobs due after the newest checkpoint's step that were not done
 	asked    Request           // that came while a job ran; 0: none
+	alarms   alarms            // of collapses
 
 	encoderMeta *checkpoint.Encoder
 }
@@ -181,7 +182,7 @@ func Resume(dir string, c recipes.Catalog, o Options) (*Summary, error) {
 		h.Store.Get(name).Copy(h.store.Get(name).Array)
 	}
 	return h.start(f, o, beginning{step: h.meta.Step, window: h.meta.Window, left: h.meta.Jobs, before: h.status.Totals,
-		warning: h.warning, lineage: h.status.Lineage})
+		warning: h.warning, lineage: h.status.Lineage, said: h.status.Warnings})
 }
 
 // Evaluate runs the protocols of a run's recipe, with sets applied, on its newest or its best checkpoint. It changes
@@ -315,6 +316,7 @@ type beginning struct {
 	before  totals             // of the processes before
 	warning string             // which checkpoints are damaged
 	lineage []Extension        // what was changed since the run began
+	said    []Warning          // of collapses, by the processes before
 }
 
 // start runs the training from a step on, then the evaluation, and keeps the folder's status true on every way out.
@@ -324,7 +326,8 @@ func (s *Setup) start(f *folder.Folder, o Options, at beginning) (_ *Summary, er
 		s.watch(o, "")
 	}
 	r := &run{Setup: s, Options: o, Folder: f, progress: s.shown, first: from, saved: from, left: at.left,
-		before: at.before, lineage: at.lineage}
+		before: at.before, lineage: at.lineage, alarms: alarms{said: at.said}}
+	s.look = r.look
 	r.reopenWindow(at.window)
 	if from == 0 {
 		r.saved = -1
@@ -423,7 +426,7 @@ func (r *run) totals() totals {
 func (r *run) summary(all []Evaluation) *Summary {
 	t := r.totals()
 	s := &Summary{Run: r.Folder.Path, Steps: r.Steps, Course: &Course{Seconds: t.Seconds, Loss: r.clock.lastLoss},
-		Evaluations: all, PeakRSSMB: report.PeakRSSMB()}
+		Evaluations: all, Warnings: r.alarms.said, PeakRSSMB: report.PeakRSSMB()}
 	r.describeSets(s)
 	if r.best != nil {
 		s.Best = &Best{Step: r.bestStep, Score: *r.best}

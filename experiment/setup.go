@@ -81,6 +81,7 @@ type Setup struct {
 	shown *report.Progress                   // where tell tells; nil: nowhere
 	tell  func(what string, done, total int) // see watch; nil: nobody asks
 	doing string                             // which evaluation goes on; empty: none
+	look  func(x []float32, dim int) error   // at features of the trained encoder that an evaluation takes; nil: nobody
 }
 
 // Prepare opens the data and compiles the training step of a recipe. It changes nothing on disk.

@@ -19,6 +19,7 @@ type Summary struct {
 	Steps int    `json:"steps"`
 	*Course
 	Evaluations []Evaluation      `json:"evaluations"`
+	Warnings    []Warning         `json:"warnings,omitempty"` // of collapses, each about another number
 	TestImages  int               `json:"test_images,omitempty"`
 	Samples     string            `json:"samples,omitempty"`    // what they are called; empty: images
 	Validation  string            `json:"validation,omitempty"` // what the split that chooses is
@@ -89,6 +90,9 @@ func (s *Summary) Table() string {
 	case s.Steps > 0:
 		fmt.Fprintf(&b, "%d steps in %.1f s, %.0f %s/s, %.1f %% of it waiting for data, peak memory %.0f MB\n",
 			s.Steps, s.Seconds, s.ImagesPerSecond, s.noun(), 100*s.DataWait, s.PeakRSSMB)
+	}
+	for _, w := range s.Warnings {
+		fmt.Fprintf(&b, "warning: step %d: %s\n", w.Step, w.Text)
 	}
 	fmt.Fprintf(&b, "run folder: %s\n", s.Run)
 	return b.String()

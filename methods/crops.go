@@ -28,11 +28,11 @@ func OverPairs(z []*graph.Node, large int, loss func(a, b *graph.Node) *graph.No
 }
 
 // Crossed is f of every guess p[i], a student's of one view, and every target z[j], a teacher's of another: targets are
-// of the first views, with i and j different.
+// of the first views, with i and j different. A target that is nil is none.
 func Crossed(p, z []*graph.Node, f func(p, z *graph.Node) *graph.Node) (terms []*graph.Node) {
 	for i := range p {
 		for j := range z {
-			if i != j {
+			if i != j && z[j] != nil {
 				terms = append(terms, f(p[i], z[j]))
 			}
 		}

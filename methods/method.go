@@ -62,6 +62,7 @@ type Objective struct {
 	Players []Player // parts with an optimiser of their own, in place of Terms
 	Jobs    []Job    // what the host does between steps
 
+	Alarms   []Alarm   // numbers that tell of a collapse, beside the metric "spread", see AlarmsOf
 	Pictures []Picture // to look at
 }
 

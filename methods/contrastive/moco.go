@@ -50,6 +50,8 @@ func (m *MoCo) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 		Features: h,
 		Terms:    []methods.Term{{Name: "infonce", Weight: 1, Value: loss}},
 		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(q)}},
+		Alarms: []methods.Alarm{methods.Guessing("infonce", m.Queue+1, "let the keys' encoder follow more slowly, "+
+			"with a momentum nearer to 1, or lower the temperature (sections 2.2 and 3.4.1)")},
 	}
 }
 

@@ -44,6 +44,8 @@ func (m *SimCLR) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) me
 		Features: op.Slice(h[0], 0, 0, b.Size()),
 		Terms:    []methods.Term{{Name: "ntxent", Weight: 1, Value: m.pairs(s, z, b.Size())}},
 		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(z[0])}},
+		Alarms: []methods.Alarm{methods.Guessing("ntxent", 2*b.Size()-1, "lower the temperature or the learning rate "+
+			"(sections 2.2 and 3.5)")},
 	}
 }
 

@@ -85,6 +85,8 @@ func (m *SwAV) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 		Terms:    []methods.Term{{Name: "swapped", Weight: 1, Value: loss}},
 		Metrics: []methods.Metric{{Name: "spread", Value: losses.Spread(z)},
 			{Name: "prototype_entropy", Value: losses.Entropy(op.Reshape(used, 1, m.Prototypes))}},
+		Alarms: []methods.Alarm{methods.Guessing("swapped", m.Prototypes, "hold the prototypes for longer, by hold, "+
+			"or lower epsilon, which sharpens the assignments (section 2.4)")},
 		Tune: []methods.Tune{{Scope: "prototypes", Hold: methods.During(m.Hold)}},
 	}
 }

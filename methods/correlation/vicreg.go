@@ -57,6 +57,8 @@ func (m *VICReg) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) me
 		Features: h[0],
 		Terms:    m.Terms(z, large),
 		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(z[0])}},
+		Alarms: []methods.Alarm{methods.Collapsed("raise the weight of the variance term, or lower the weight " +
+			"of invariance (sections 2.4 and 2.6)")},
 	}
 }
 

@@ -87,7 +87,9 @@ func (m *DirectPred) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch
 		Features: h[0],
 		Terms:    []methods.Term{{Name: "regression", Weight: 1, Value: regressions(p, y)}},
 		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(y[0])}},
-		Jobs:     []methods.Job{{Name: "predictor", Every: m.Every, Run: m.set}},
+		Alarms: []methods.Alarm{methods.Collapsed("let the teacher follow more slowly, with a momentum nearer to 1, " +
+			"or raise epsilon (section 3.4)")},
+		Jobs: []methods.Job{{Name: "predictor", Every: m.Every, Run: m.set}},
 	}
 }
 

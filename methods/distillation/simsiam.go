@@ -22,18 +22,22 @@ import (
 // sizes the embeddings of the large ones are guessed from every other view; the loss is the mean over these.
 type SimSiam struct {
 	Projector    []int `toml:"projector"`     // widths, a batch norm behind each; the last is D
-	Predictor    []int `toml:"predictor"`     // hidden widths; the output is D wide. []: there is no predictor
+	Predictor    []int `toml:"predictor"`     // hidden widths; the output is D wide; [] is linear
 	ConstantRate bool  `toml:"constant_rate"` // of the predictor; else it falls with the others'
+	// the gradient goes through the embeddings that are guessed too: the method then collapses (section 4.1)
+	PassGradient bool `toml:"pass_gradient"`
+	Predicting
 }
 
 // DefaultSimSiam has the paper's settings for ImageNet.
 func DefaultSimSiam() *SimSiam {
-	return &SimSiam{Projector: []int{2048, 2048, 2048}, Predictor: []int{512}, ConstantRate: true}
+	return &SimSiam{Projector: []int{2048, 2048, 2048}, Predictor: []int{512}, ConstantRate: true,
+		Predicting: usualPredicting()}
 }
 
 // Validate implements methods.Method.
 func (m *SimSiam) Validate() error {
-	return cmp.Or(heads.CheckHidden("predictor", m.Predictor), heads.CheckWidths("projector", m.Projector))
+	return cmp.Or(m.check(m.Predictor), heads.CheckWidths("projector", m.Projector))
 }
 
 // Build implements methods.Method.
@@ -41,10 +45,7 @@ func (m *SimSiam) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) m
 	d := m.Projector[len(m.Projector)-1]
 	project := layer.Chain(heads.MLP(s.In("projector"), enc.Dim, m.Projector...),
 		layer.BatchNormPlain(s.In("projector/norm"), d))
-	predict := func(z *graph.Node) *graph.Node { return z }
-	if len(m.Predictor) > 0 {
-		predict = heads.MLP(s.In("predictor"), d, append(slices.Clone(m.Predictor), d)...)
-	}
+	predict := m.predictor(s, d, m.Predictor)
 	encode, crops := enc.New(s), b.Crops()
 	var h, z, p []*graph.Node
 	for _, x := range slices.Concat(crops...) {
@@ -58,19 +59,36 @@ func (m *SimSiam) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) m
 	}
 	o := methods.Objective{
 		Features: h[0],
-		Terms:    []methods.Term{{Name: "similarity", Weight: 1, Value: similarity(p, z[:len(crops[0])])}},
+		Terms:    []methods.Term{{Name: "similarity", Weight: 1, Value: similarity(p, m.targets(z, len(crops[0])))}},
 		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(z[0])}},
+		Tune:     m.tune(),
+		Alarms:   []methods.Alarm{m.alarm(m.remedy())},
 	}
-	if m.ConstantRate && len(m.Predictor) > 0 {
-		o.Tune = []methods.Tune{{Scope: "predictor", Flat: true}}
+	if m.ConstantRate && !m.NoPredictor {
+		o.Tune = append(o.Tune, methods.Tune{Scope: "predictor", Flat: true})
 	}
 	return o
 }
 
-// similarity is the mean negative cosine of every guess with every embedding of another view, which gets no gradient.
-func similarity(p, z []*graph.Node) *graph.Node {
-	terms := methods.Crossed(p, z, func(p, z *graph.Node) *graph.Node {
-		return losses.NegativeCosine(p, op.StopGradient(z))
+// remedy is what helps against a collapse with a predictor.
+func (m *SimSiam) remedy() string {
+	if m.PassGradient {
+		return "stop the gradient, pass_gradient = false"
+	}
+	return "lower the learning rate, and keep the predictor's by constant_rate = true"
+}
+
+// targets are the embeddings of the large views that are guessed.
+func (m *SimSiam) targets(z []*graph.Node, large int) []*graph.Node {
+	return m.guessed(large, func(v int) *graph.Node {
+		if m.PassGradient {
+			return z[v]
+		}
+		return op.StopGradient(z[v])
 	})
-	return losses.Mean(terms)
+}
+
+// similarity is the mean negative cosine of every guess with every embedding of another view.
+func similarity(p, z []*graph.Node) *graph.Node {
+	return losses.Mean(methods.Crossed(p, z, losses.NegativeCosine))
 }

@@ -26,7 +26,7 @@ func TestSimSiamGradient(t *testing.T) {
 		for _, name := range []string{"target a", "target b"} {
 			z = append(z, s.Input(name, 3, 5))
 		}
-		loss := similarity(p, z)
+		loss := similarity(p, (&SimSiam{}).targets(z, len(z)))
 		for i, d := range s.Gradients(loss, z) {
 			if d != nil {
 				t.Errorf("a gradient reaches embedding %d", i)
@@ -39,7 +39,8 @@ func TestSimSiamGradient(t *testing.T) {
 // Neither the order of the views nor that of the samples changes the loss, which is -1 where all rows are alike. The
 // predictor keeps the peak rate; without one there is nothing to tune.
 func TestSimSiam(t *testing.T) {
-	m := &SimSiam{Projector: []int{6, 5}, Predictor: []int{4}, ConstantRate: true}
+	m := &SimSiam{Projector: []int{6, 5}, Predictor: []int{4}, ConstantRate: true,
+		Predicting: usualPredicting()}
 	methodtest.Swapped(t, m, methodtest.Images(8, 8, 1))
 	methodtest.Reordered(t, m, methodtest.Images(8, 8, 1))
 	tuned := func(m *SimSiam) (scopes []string) {
@@ -60,13 +61,14 @@ func TestSimSiam(t *testing.T) {
 	if got := strings.Join(tuned(m), " "); got != "predictor" {
 		t.Errorf("the peak rate is kept by %q, want the predictor", got)
 	}
-	m.Predictor = nil
+	m.NoPredictor = true
 	if got := tuned(m); len(got) != 0 {
 		t.Errorf("without a predictor the peak rate is kept by %q", got)
 	}
 	for want, m := range map[string]*SimSiam{
-		"projector: []: want at least one width":   {},
-		"predictor: [0]: every width must be at l": {Projector: []int{4}, Predictor: []int{0}},
+		"projector: []: want at least one width": {Predicting: usualPredicting()},
+		"predictor: [0]: every width must be at l": {Projector: []int{4}, Predictor: []int{0},
+			Predicting: usualPredicting()},
 	} {
 		if err := m.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
