@@ -17,6 +17,8 @@ type Input struct {
 	// Of is how many values an element can have: of symbols one number; of a table's row a number for each column, 0
 	// for measurements.
 	Of []int
+	// Low and High bound the elements of each channel: in images black and white, normalised. nil: nobody knows them.
+	Low, High []float32
 }
 
 // Pixels is images of h x w pixels and c channels.

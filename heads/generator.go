@@ -27,16 +27,36 @@ type Generator struct {
 // New declares the parameters in s and returns z [B,Latent] -> [B,Height,Width,Channels], before whatever keeps pixels
 // within bounds.
 func (o Generator) New(s *graph.Scope) layer.Func {
-	sides := [][2]int{{o.Height, o.Width}} // from the last to the first
+	up := Doubling{Widths: o.Widths, Height: o.Height, Width: o.Width, Channels: o.Channels}
+	first, start := up.sides()[len(o.Widths)], o.Widths[0]
+	w := s.In("linear").Param("weight", graph.Normal(ganDeviation), o.Latent, first[0]*first[1]*start)
+	return layer.Chain(func(z *graph.Node) *graph.Node {
+		return op.Reshape(layer.Product(s, z, w), -1, first[0], first[1], start)
+	}, up.New(s))
+}
+
+// Doubling makes maps larger, [B,h,w,Widths[0]] -> [B,Height,Width,Channels]: batch norm, ReLU and a transposed 4x4
+// convolution that doubles the sides, for every width. The last convolution has a bias.
+type Doubling struct {
+	Widths []int // channels before each doubling
+	// Height, Width, Channels of the result. Sides that are not twice those before are cut.
+	Height, Width, Channels int
+}
+
+// sides are those of the maps, from the last to the first.
+func (o Doubling) sides() [][2]int {
+	sides := [][2]int{{o.Height, o.Width}}
 	for range o.Widths {
 		last := sides[len(sides)-1]
 		sides = append(sides, [2]int{(last[0] + 1) / 2, (last[1] + 1) / 2})
 	}
-	first, start := sides[len(o.Widths)], o.Widths[0]
-	w := s.In("linear").Param("weight", graph.Normal(ganDeviation), o.Latent, first[0]*first[1]*start)
-	layers := []layer.Func{func(z *graph.Node) *graph.Node {
-		return op.Reshape(layer.Product(s, z, w), -1, first[0], first[1], start)
-	}}
+	return sides
+}
+
+// New declares the parameters in s.
+func (o Doubling) New(s *graph.Scope) layer.Func {
+	sides := o.sides()
+	var layers []layer.Func
 	for i, from := range o.Widths {
 		at, to, side := s.In(fmt.Sprint(i)), o.Channels, sides[len(o.Widths)-1-i]
 		last := i == len(o.Widths)-1

@@ -20,11 +20,15 @@ type Encoder struct {
 	Maps   func(s *graph.Scope) func(x *graph.Node) []*graph.Node // feature maps, coarser and coarser; nil: it has none
 	// the features of its two networks, side by side in New; nil: it is one network
 	Halves func(s *graph.Scope) func(x *graph.Node) (a, b *graph.Node)
-	Frames func(s *graph.Scope) layer.Func // features of every frame of a clip [B,T,Dim]; nil: it has none
+	// feature maps of each of the two networks; nil: it is one, or has none
+	HalfMaps func(s *graph.Scope) func(x *graph.Node) (a, b []*graph.Node)
+	Frames   func(s *graph.Scope) layer.Func // features of every frame of a clip [B,T,Dim]; nil: it has none
 	// its layers of logistic units, from the first on; nil: it is none of such
 	Stack func(s *graph.Scope) []*backbones.Units
 	Steps func(s *graph.Scope) *backbones.StepEncoder // the same encoder of waves in parts; nil: it is none
 	Dim   int
+	// Colourless says that all colours of one luminance are the same to it.
+	Colourless bool
 }
 
 // EncoderOf is a backbone for a field of the batch: the recipe's for view 0, or a second tower for another.
@@ -42,6 +46,12 @@ func EncoderOf(b backbones.Backbone, f feed.Field) Encoder {
 			return h.NewHalves(s.In(Backbone), in)
 		}
 	}
+	if h, ok := b.(backbones.HalfMaps); ok {
+		enc.HalfMaps = func(s *graph.Scope) func(x *graph.Node) (a, b []*graph.Node) {
+			return h.NewHalfMaps(s.In(Backbone), in)
+		}
+	}
+	_, enc.Colourless = b.(backbones.Colourless)
 	if f, ok := b.(backbones.Frames); ok {
 		enc.Frames = func(s *graph.Scope) layer.Func { return f.NewFrames(s.In(Backbone), in) }
 	}
@@ -56,7 +66,7 @@ func EncoderOf(b backbones.Backbone, f feed.Field) Encoder {
 
 // InputOf is a field as a backbone sees it.
 func InputOf(f feed.Field) backbones.Input {
-	return backbones.Input{Shape: f.Shape, Int: f.Int, Of: f.Of}
+	return backbones.Input{Shape: f.Shape, Int: f.Int, Of: f.Of, Low: f.Low, High: f.High}
 }
 
 // ScopeAbove is the scope that an Encoder was given for its parameters to be at a path: "teacher" of

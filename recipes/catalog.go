@@ -56,6 +56,7 @@ func Builtin() Catalog {
 		Backbones: map[string]func() backbones.Backbone{
 			"resnet":      func() backbones.Backbone { return backbones.DefaultResNet() },
 			"convnet":     func() backbones.Backbone { return backbones.DefaultConvNet() },
+			"luma":        func() backbones.Backbone { return backbones.DefaultLuma() },
 			"luma_chroma": func() backbones.Backbone { return backbones.DefaultLumaChroma() },
 			"per_frame":   func() backbones.Backbone { return backbones.DefaultPerFrame() },
 			"mlp":         func() backbones.Backbone { return backbones.DefaultMLP() },

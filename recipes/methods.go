@@ -40,6 +40,12 @@ var originsFamily = family{
 	"rotation": func() methods.Method { return origins.DefaultRotation() },
 
 	// autoencoders and their halves
+	"autoencoder":           func() methods.Method { return origins.DefaultAutoencoder() },
+	"colorization":          func() methods.Method { return origins.DefaultColorization() },
+	"gan_features":          func() methods.Method { return origins.DefaultGANFeatures() },
+	"layerwise_autoencoder": func() methods.Method { return origins.DefaultLayerwiseAutoencoder() },
+	"split_brain":           func() methods.Method { return origins.DefaultSplitBrain() },
+	"vae":                   func() methods.Method { return origins.DefaultVAE() },
 
 	// puzzles of tiles
 }

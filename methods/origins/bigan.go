@@ -3,6 +3,7 @@ package origins
 
 import (
 	"selfsup/graph"
+	"selfsup/graph/layer"
 	"selfsup/graph/op"
 	"selfsup/graph/optim"
 	"selfsup/heads"
@@ -43,20 +44,13 @@ func (m *BiGAN) Validate() error {
 
 // Build implements methods.Method.
 func (m *BiGAN) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	x, f := b.View(0), b.Of("view0") // [B,H,W,C]
-	if len(f.Shape) != 3 || f.Low == nil {
-		b.Unfit("this method generates images between black and white; the data have %v", f)
-	}
-	h, w, c := f.Shape[0], f.Shape[1], f.Shape[2]
-	if min(h, w)>>len(m.Widths) == 0 {
-		op.Fail(s.Path(), "views of %dx%d are too small to be halved %d times, once for each of widths = %v", h, w,
-			len(m.Widths), m.Widths)
-	}
+	x := b.View(0) // [B,H,W,C]
+	gen, paint := generator(s.In("generator"), b, m.Latent, m.Widths)
 	features := enc.New(s)(x)                                        // [B,F]
 	ex := heads.MLP(s.In("latent"), enc.Dim, m.Latent)(features)     // [B,Z] the codes of images
 	z := op.Affine(s.Random("z").Uniform(b.Size(), m.Latent), 2, -1) // [B,Z] drawn codes
-	gen := heads.Generator{Latent: m.Latent, Widths: m.Widths, Height: h, Width: w, Channels: c}.New(s.In("generator"))
-	gz := bounded(s, gen(z), f.Low, f.High) // [B,H,W,C] their images
+	gz := paint(gen(z))                                              // [B,H,W,C] their images
+	h, w, c := op.ShapeOf(x)[1], op.ShapeOf(x)[2], op.ShapeOf(x)[3]
 	judge := heads.Discriminator{Latent: m.Latent, Widths: m.Widths, Hidden: m.Hidden, Height: h, Width: w,
 		Channels: c}.New(s.In("discriminator"))
 
@@ -86,12 +80,18 @@ func Discriminate(real, fake *graph.Node) *graph.Node {
 	return op.Add(op.MeanAll(op.Softplus(op.Neg(real))), op.MeanAll(op.Softplus(fake)))
 }
 
-// bounded squeezes x [...,C] between the least and the largest value of each channel.
-func bounded(s *graph.Scope, x *graph.Node, low, high []float32) *graph.Node {
-	from, by := make([]float64, len(low)), make([]float64, len(low))
-	for i := range low {
-		from[i], by[i] = float64(low[i]), float64(high[i])-float64(low[i])
+// generator makes images of the batch's kind from latent numbers: logits of z [B,latent] -> [B,H,W,C], and paint, which
+// puts these between the least and the largest value that each channel of the views has.
+func generator(s *graph.Scope, b *methods.Batch, latent int, widths []int) (logits, paint layer.Func) {
+	f := b.Of("view0")
+	if len(f.Shape) != 3 || f.Low == nil {
+		b.Unfit("this method generates images between black and white; the data have %v", f)
 	}
-	at := s.In("bounds")
-	return op.Add(op.Mul(op.Sigmoid(x), at.Floats("span", by, len(by))), at.Floats("low", from, len(from)))
+	h, w, c := f.Shape[0], f.Shape[1], f.Shape[2]
+	if min(h, w)>>len(widths) == 0 {
+		op.Fail(s.Path(), "views of %dx%d are too small to be halved %d times, once for each of widths = %v", h, w,
+			len(widths), widths)
+	}
+	paint = func(x *graph.Node) *graph.Node { return methods.InputOf(f).FromUnit(s, op.Sigmoid(x)) }
+	return heads.Generator{Latent: latent, Widths: widths, Height: h, Width: w, Channels: c}.New(s), paint
 }

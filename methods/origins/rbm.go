@@ -46,7 +46,7 @@ func (m *RBM) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) metho
 		b.Unfit("rbm trains layers of logistic units: want a backbone of them, such as [backbone.dbn]")
 	}
 	x := b.View(0)
-	checkBits(s, b)
+	checkBits(s, b, "rbm")
 	stack := enc.Stack(s)
 	v := op.Reshape(x, b.Size(), stack[0].In) // [B,V]
 	random := s.Random("units")
@@ -80,17 +80,16 @@ func (m *RBM) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) metho
 }
 
 // checkBits stops a build whose views are not between 0 and 1.
-func checkBits(s *graph.Scope, b *methods.Batch) {
+func checkBits(s *graph.Scope, b *methods.Batch, method string) {
 	f := b.Of("view0")
 	for c := range f.Low {
 		if f.Low[c] != 0 || f.High[c] != 1 {
-			op.Fail(s.Path(), "rbm takes pixels as probabilities, and these views go from %.3g to %.3g: want "+
-				"views.mean = [0.0] and views.std = [1.0], a number a channel",
-				f.Low[c], f.High[c])
+			op.Fail(s.Path(), "%s takes pixels as probabilities, and these views go from %.3g to %.3g: want "+
+				"views.mean = [0.0] and views.std = [1.0], a number a channel", method, f.Low[c], f.High[c])
 		}
 	}
 	if f.Low == nil {
-		b.Unfit("rbm takes values from 0 to 1 as probabilities; the data have %v without bounds", f)
+		b.Unfit("%s takes values from 0 to 1 as probabilities; the data have %v without bounds", method, f)
 	}
 }
 
@@ -110,10 +109,13 @@ type Machine struct {
 	Visible *graph.Node // b, [V]
 }
 
-// Down is the probability that a visible unit is on, h [B,H] -> sigmoid(h W' + b) [B,V].
-func (m Machine) Down(h *graph.Node) *graph.Node {
-	return op.Sigmoid(op.Add(op.MatMul(h, m.Weight, false, true), m.Visible))
+// Below is the input that every visible unit gets, h [B,H] -> h W' + b [B,V].
+func (m Machine) Below(h *graph.Node) *graph.Node {
+	return op.Add(op.MatMul(h, m.Weight, false, true), m.Visible)
 }
+
+// Down is the probability that a visible unit is on, h [B,H] -> sigmoid(h W' + b) [B,V].
+func (m Machine) Down(h *graph.Node) *graph.Node { return op.Sigmoid(m.Below(h)) }
 
 // Gibbs is where k steps of sampling the hidden units and then the visible ones lead from v [B,V]. Nothing is
 // differentiated through it.
