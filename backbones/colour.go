@@ -137,7 +137,8 @@ func (l *Luma) NewMaps(s *graph.Scope, in Input) func(x *graph.Node) []*graph.No
 func mapsFrom(s *graph.Scope, tower overlay.Choice[Backbone]) Maps {
 	m, ok := tower.Value.(Maps)
 	if !ok {
-		op.Fail(s.Path(), "tower = %q has no feature maps, which the method reads: choose convnet or resnet", tower.Name)
+		op.Fail(s.Path(), "tower = %q has no feature maps, which the method reads: choose convnet or resnet",
+			tower.Name)
 	}
 	return m
 }

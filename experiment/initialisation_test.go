@@ -32,6 +32,8 @@ func uniform(bound float64) drawn {
 func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok bool) {
 	at, last := path.Dir(name), path.Base(name)
 	draw := func(d drawn) (float64, *drawn, bool) { return 0, &d, true }
+	made := strings.HasPrefix(name, "generator/") || strings.HasPrefix(name, "decoder/") &&
+		strings.HasSuffix(at, "conv") || strings.HasPrefix(name, "decoder/linear/")
 	transformer := strings.HasPrefix(name, "decoder/") || st.Get("backbone/symbols") != nil ||
 		st.Get("backbone/patch/weight") != nil && strings.HasPrefix(name, "backbone/")
 	norm := strings.HasPrefix(path.Base(at), "norm") || path.Base(at) == "white" // VIbCReg's scale and shift
@@ -53,11 +55,11 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 		return draw(normal(0.01))
 	case last == "bias" && machine:
 		return 0, nil, true
-	case last == "weight" && (strings.HasPrefix(name, "generator/") || strings.HasPrefix(name, "discriminator/") &&
+	case last == "weight" && (made || strings.HasPrefix(name, "discriminator/") &&
 		len(shape) == 4):
 		// DCGAN, section 4
 		return draw(normal(0.02))
-	case last == "bias" && strings.HasPrefix(name, "generator/"):
+	case last == "bias" && made:
 		// of a transposed convolution as PyTorch's, whose fan in is that of its transpose
 		w := st.Get(at + "/weight").Shape
 		return draw(uniform(1 / math.Sqrt(float64(w[0]*w[1]*w[2]))))
@@ -86,6 +88,8 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 		return draw(uniform(1 / math.Sqrt(float64(st.Get(name).Shape[0]-1))))
 	case last == "bias":
 		return draw(uniform(1 / math.Sqrt(float64(st.Get(at + "/weight").Shape[0]))))
+	case name == "seen": // colorization: a colour in every cell before the first step
+		return 1, nil, true
 	case name == "second_moments": // TiCo: a moving mean that begins at nothing
 		return 0, nil, true
 	case strings.HasPrefix(name, "clusters") && last == "phi": // PCL: concentrations before the first clusters

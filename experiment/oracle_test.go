@@ -175,6 +175,17 @@ var withoutOracle = map[string]string{
 		"the wiring is SimCLR's",
 	"nca.toml":      "value and gradient of the loss are held against plain loops; the wiring is SimCLR's",
 	"ssl_hsic.toml": "as nca.toml",
+
+	// autoencoders and their halves
+	"autoencoder.toml": "one squared difference, whose gradient through encoder and decoder is held against central " +
+		"differences; the decoder is BiGAN's generator",
+	"denoising_autoencoder.toml":  "as autoencoder.toml; noise and weights are held against plain loops",
+	"inpainting_autoencoder.toml": "as denoising_autoencoder.toml",
+	"gan_features.toml": "the discriminator's loss is BiGAN's, which golden numbers hold, and plain loops hold the " +
+		"others; the gradient that each player sees is held against central differences",
+	"layerwise_autoencoder.toml": "a layer's loss is held against plain loops, and the layers are the rbm's",
+	"vae.toml": "the bound is held against the integral of its definition and plain loops, its gradient against " +
+		"central differences",
 }
 
 // goldenLoss are methods whose loss and gradients are held against their authors' code by a file of testdata/golden,
@@ -209,6 +220,10 @@ var goldenLoss = map[string]string{
 	"simclr_multiview": "losses/simclr_multiview",
 	"supcon":           "losses/supcon_all",
 	"triplet":          "losses/triplet_squared",
+
+	// autoencoders and their halves
+	"colorization": "origins/colorization_rebalanced",
+	"split_brain":  "origins/split_brain",
 }
 
 // Every shipped recipe has an oracle, its method golden numbers, or it has a reason why it has neither.

@@ -49,6 +49,21 @@ var smaller = map[string][]string{
 	"imagenet/mugs_instance.toml": {"views.crop=0", twoSmallSizes, "method.mugs_instance.queue=256",
 		"backbone.vit.depth=1", "backbone.vit.patch=8"},
 	"imagenet/simclr_multiview.toml": {"views.crop=0", "views.crops=[{count=4,size=32,area=[0.3,1.0]}]"},
+
+	// autoencoders and their halves
+	"cifar10/autoencoder.toml":             {"method.autoencoder.widths=[8,4]"},
+	"cifar10/denoising_autoencoder.toml":   {"method.autoencoder.widths=[8,4]"},
+	"cifar10/vae.toml":                     {"method.vae.widths=[8,4]"},
+	"cifar10/layerwise_autoencoder.toml":   {"backbone.dbn.widths=[8,4]"},
+	"cifar10/colorization.toml":            {"backbone.luma.tower.resnet.width=0.125"},
+	"cifar10/split_brain.toml":             {"backbone.luma_chroma.tower.resnet.width=0.125"},
+	"cifar10/gan_features.toml":            {"method.gan_features.widths=[8,4]", "backbone.convnet.widths=[4,8]"},
+	"imagenet/autoencoder.toml":            {"method.autoencoder.widths=[8,4]"},
+	"imagenet/inpainting_autoencoder.toml": {"method.autoencoder.widths=[8,4]"},
+	"imagenet/vae.toml":                    {"method.vae.widths=[8,4]"},
+	"imagenet/colorization.toml":           {"backbone.luma.tower.resnet.width=0.125"},
+	"imagenet/split_brain.toml":            {"backbone.luma_chroma.tower.resnet.width=0.125"},
+	"imagenet/gan_features.toml":           {"method.gan_features.widths=[8,4]", "backbone.convnet.widths=[4,8]"},
 }
 
 // twoSmallSizes are large crops and small ones.

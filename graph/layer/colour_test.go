@@ -62,7 +62,8 @@ func TestLab(t *testing.T) {
 			scale := map[string]float64{"lab": 100, "rgb": 1}[name]
 			for i, v := range ongraph.Read(t, p, name) {
 				if !(math.Abs(v-want[i]) <= b.tolerance*scale) {
-					t.Fatalf("%v: %s: number %d of %v is %v, want %v", b.dtype, name, i%3, rgb[i/3*3:i/3*3+3], v, want[i])
+					t.Fatalf("%v: %s: number %d of %v is %v, want %v", b.dtype, name, i%3, rgb[i/3*3:i/3*3+3], v,
+						want[i])
 				}
 			}
 		}

@@ -105,8 +105,9 @@ func TestAutoencoderGradients(t *testing.T) {
 		"regress":  {&SplitBrain{Loss: "regress", Cell: 50, Levels: 3, Luma: 0.5}, both, colour},
 	} {
 		t.Run(name, func(t *testing.T) {
-			optest.CheckGradients(t, func(s *graph.Scope) *graph.Node { return built(s, c.m, c.net, c.data).Loss() }, nil,
-				8, 2e-5)
+			optest.CheckGradients(t, func(s *graph.Scope) *graph.Node {
+				return built(s, c.m, c.net, c.data).Loss()
+			}, nil, 8, 2e-5)
 		})
 	}
 	for _, kind := range []string{"adversarial", "matching", "complement"} {

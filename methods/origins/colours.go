@@ -11,9 +11,9 @@ import (
 	"selfsup/methods"
 )
 
-// abCells are the centres of the cells, of a side in units of L*a*b*, of the plane of a and b that colours of sRGB lie
-// in, [Q][2] in a row: Zhang, Isola, Efros 2016, arXiv:1603.08511, section 2.1. The authors' list for a side of 10 is of
-// 313 cells; these are those in which there is a colour.
+// abCells are the centres of the cells, of a side in units of L*a*b*, of the plane of a and b that colours of sRGB
+// lie in, [Q][2] in a row: Zhang, Isola, Efros 2016, arXiv:1603.08511, section 2.1. The authors' list for a side of 10
+// is of 313 cells; these are those in which there is a colour.
 //
 // The faces of the cube of red, green and blue are looked at alone: a line of one a and b that begins at a colour
 // within it leaves it by a face.

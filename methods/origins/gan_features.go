@@ -25,10 +25,10 @@ import (
 //
 // Radford, Metz, Chintala, ICLR 2016, arXiv:1511.06434, section 5; Salimans et al. 2016, arXiv:1606.03498, section 3.1;
 // Dai et al. 2017, arXiv:1705.09783, section 4. f are the features, l the logit of D = sigmoid(l), linear in f. The
-// complement generator is bad on purpose: it spreads out (PT, section 4.2) around the data and is pushed away from where
-// they are dense (section 4.1). Dai et al. measure density by a PixelCNN++ trained beforehand and train D on labels too;
-// here there are no labels, and D's own logit stands for the density. D moves first, then G against the moved D. The
-// encoder's running statistics are those of images of both kinds.
+// complement generator is bad on purpose: it spreads out (PT, section 4.2) around the data and is pushed away from
+// where they are dense (section 4.1). Dai et al. measure density by a PixelCNN++ trained beforehand and train D on
+// labels too; here there are no labels, and D's own logit stands for the density. D moves first, then G against the
+// moved D. The encoder's running statistics are those of images of both kinds.
 type GANFeatures struct {
 	Latent int   `toml:"latent"` // numbers that the generator makes an image of, uniform in [-1,1]
 	Widths []int `toml:"widths"` // channels of the generator, each for twice the side of the one before
