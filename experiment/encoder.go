@@ -44,6 +44,16 @@ func (s *Setup) encoderScope() string {
 	return methods.Backbone
 }
 
+// LastOfMethod is the number of the last node of the training step that the method made: the gradients, the optimizer
+// and the teachers' updates come behind it.
+func (s *Setup) LastOfMethod() int64 { return s.last }
+
+// IsTeacher reports whether the training step keeps a teacher's parameters in a scope.
+func (s *Setup) IsTeacher(scope string) bool {
+	_, ok := s.trained.StudentOf(scope)
+	return ok
+}
+
 // belowBackbone is the name of an encoder's entry without the scope of the encoder, wherever that is.
 func belowBackbone(name string) string {
 	if at := strings.Index("/"+name, "/"+methods.Backbone+"/"); at >= 0 {

@@ -66,6 +66,7 @@ type Setup struct {
 	turns     []turn            // of a training step
 	objective methods.Objective // that the method returned, whose nodes are those of the first turn's graph
 	trained   *graph.Graph      // the first turn's
+	last      int64             // number of the last node in it that the method made
 	encodedAt encoderPlace      // where the encoder is that is evaluated
 
 	fingerprint *fingerprint // of Data, until a run folder has it; nil: it has
@@ -176,6 +177,7 @@ func (s *Setup) build() (*built, error) {
 		}
 		return nil, s.placed(err, takers)
 	}
+	s.last = made.last
 	s.trained, s.objective, s.Wants, s.Masks = g, made.objective, made.batch.Wants(), made.batch.Masks()
 	s.encodedAt.scope = made.objective.Encoder
 	s.encodedAt.student, _ = g.StudentOf(s.encoderScope())

@@ -44,6 +44,7 @@ type built struct {
 	objective methods.Objective
 	batch     *methods.Batch
 	params    []string
+	last      int64 // number of the last node that the method made
 }
 
 // rows is the samples that go through the graph at once: the batch, or an even part of it.
@@ -62,7 +63,7 @@ func (s *Setup) trainGraph(turn int) (*graph.Graph, *built, error) {
 		obj := withKoLeo(g, r.Train.KoLeo, r.Method.Value.Build(g, enc, b))
 		checkObjective("method."+r.Method.Name, r.Method.Value, obj, b.Size(), enc.Dim)
 		checkPlayers(g, "method."+r.Method.Name, r.Method.Value, obj)
-		made.objective = obj
+		made.objective, made.last = obj, g.Newest()
 		players := playersOf(obj)
 		var sum, norms []*graph.Node
 		for _, p := range players {

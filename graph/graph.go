@@ -384,6 +384,15 @@ func (s *Scope) UpdateTwins() {
 // before its last.
 func (s *Scope) HoldTwins(wait *Node) { s.g.wait = wait }
 
+// Newest is the number of the graph's newest node, ir.Buf.Node: those of nodes that come later are greater.
+func (s *Scope) Newest() int64 {
+	newest := int64(-1)
+	for _, n := range s.g.g.AllNodes() {
+		newest = max(newest, n.ID())
+	}
+	return newest
+}
+
 // Output names a value that the host reads after a step.
 func (s *Scope) Output(name string, n *Node) {
 	if name == "" {

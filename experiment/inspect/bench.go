@@ -34,11 +34,12 @@ type Bench struct {
 	PeakRSSMB       float64 `json:"peak_rss_mb"`
 	ArenaMB         float64 `json:"arena_mb"` // temporaries of the step
 	// all that the step takes: temporaries, scratch, inputs, its part of the Store
-	MemoryMB   float64  `json:"memory_mb"`
-	Again      int      `json:"again"`         // operations that run a second time to save memory
-	PeakGFLOPS float64  `json:"peak_gflops"`   // of the machine, float32, measured
-	PeakGBPerS float64  `json:"peak_gb_per_s"` // of the machine's memory, measured
-	Ops        []OpTime `json:"ops"`
+	MemoryMB   float64    `json:"memory_mb"`
+	Again      int        `json:"again"`         // operations that run a second time to save memory
+	PeakGFLOPS float64    `json:"peak_gflops"`   // of the machine, float32, measured
+	PeakGBPerS float64    `json:"peak_gb_per_s"` // of the machine's memory, measured
+	Parts      []PartTime `json:"parts"`         // network, loss, teacher, optimizer, probe
+	Ops        []OpTime   `json:"ops"`
 
 	noun string // of the samples; empty: images
 }
@@ -99,9 +100,11 @@ func Benchmark(s *experiment.Setup, steps int, byShape bool) (*Bench, error) {
 		PeakRSSMB: report.PeakRSSMB(), ArenaMB: float64(s.Train.IR.Arena) / (1 << 20),
 		MemoryMB: float64(s.Train.Memory().Total()) / (1 << 20), Again: s.Train.IR.Again, noun: s.Noun(),
 	}
-	if b.Ops, err = opTimes(s, steps, byShape); err != nil {
+	clocked, err := profile(s, steps)
+	if err != nil {
 		return nil, err
 	}
+	b.Ops, b.Parts = opTimes(s, clocked, steps+1, byShape), partTimes(s, clocked, steps+1)
 	b.PeakGFLOPS, b.PeakGBPerS = s.Device.Peak()
 	return b, nil
 }
@@ -130,15 +133,19 @@ func someSymbols(s *experiment.Setup, name string, to []int32, shape ir.Shape) {
 	}
 }
 
-// opTimes runs more steps with a clock at every operation.
-func opTimes(s *experiment.Setup, steps int, byShape bool) ([]OpTime, error) {
+// profile runs more steps with a clock at every operation, of which the first warms up too.
+func profile(s *experiment.Setup, steps int) ([]time.Duration, error) {
 	for range steps + 1 {
 		s.Train.Profile()
 		if err := s.Train.Run(); err != nil {
 			return nil, err
 		}
 	}
-	times := s.Train.Profile()
+	return s.Train.Profile(), nil
+}
+
+// opTimes adds up the times of so many steps by kind of operation.
+func opTimes(s *experiment.Setup, times []time.Duration, steps int, byShape bool) []OpTime {
 	kinds := map[[2]string]*OpTime{}
 	var total float64
 	for i, t := range times {
@@ -159,7 +166,7 @@ func opTimes(s *experiment.Setup, steps int, byShape bool) ([]OpTime, error) {
 			o = &OpTime{Name: name, Shapes: shapes}
 			kinds[kind] = o
 		}
-		ms := 1e3 * t.Seconds() / float64(steps+1)
+		ms := 1e3 * t.Seconds() / float64(steps)
 		o.Count++
 		o.MS += ms
 		o.GFLOPS += float64(flops) / 1e6
@@ -173,7 +180,7 @@ func opTimes(s *experiment.Setup, steps int, byShape bool) ([]OpTime, error) {
 		ops = append(ops, *o)
 	}
 	slices.SortFunc(ops, func(a, b OpTime) int { return cmp.Compare(b.MS, a.MS) })
-	return ops, nil
+	return ops
 }
 
 // per is a rate, 0 where nothing was timed.
@@ -201,7 +208,16 @@ func (b *Bench) Table() string {
 	}
 	return fmt.Sprintf("%s %s, %d %s of %d %s, %s, %d threads (%s)\n%smedian %.1f ms, least %.1f ms, %.1f %s/s, "+
 		"%.0f GFLOPS, peak memory %.0f MB (%.0f MB of temporaries)\n"+
-		"the machine's measured peak: %.0f GFLOPS in float32, %.1f GB/s\n\n%s",
+		"the machine's measured peak: %.0f GFLOPS in float32, %.1f GB/s\n%s\n%s",
 		b.Method, b.Backbone, b.Batch, noun, b.Size, unitOf(noun), b.Precision, b.Threads, b.Kernels, sizes, b.MedianMS,
-		b.MinMS, b.ImagesPerSecond, noun, b.GFLOPS, b.PeakRSSMB, b.ArenaMB, b.PeakGFLOPS, b.PeakGBPerS, t)
+		b.MinMS, b.ImagesPerSecond, noun, b.GFLOPS, b.PeakRSSMB, b.ArenaMB, b.PeakGFLOPS, b.PeakGBPerS, b.parts(), t)
+}
+
+// parts is a line of what the step's time goes to.
+func (b *Bench) parts() string {
+	var list []string
+	for _, p := range b.Parts {
+		list = append(list, fmt.Sprintf("%s %.1f ms (%.1f%%)", p.Name, p.MS, 100*p.Share))
+	}
+	return strings.Join(list, ", ") + "\n"
 }
