@@ -18,6 +18,8 @@ import (
 func (s *Setup) encoder() methods.Encoder {
 	b, table, in := s.Recipe.Backbone.Value, "backbone."+s.Recipe.Backbone.Name, methods.InputOf(s.Input)
 	enc := methods.EncoderOf(b, s.Input)
+	projector := s.Recipe.Projector.Projector // which remembers whether it was used
+	enc.Projector = &projector
 	enc.New = func(at *graph.Scope) layer.Func { return checkedEncoder(table, b, at.In(methods.Backbone), in) }
 	if t, ok := b.(backbones.Tokens); ok {
 		enc.Tokens = func(at *graph.Scope) *backbones.TokenEncoder {

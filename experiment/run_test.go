@@ -132,6 +132,9 @@ var resumable = map[string][]string{
 		`backbone="vit"`, "backbone.vit.dim=8", "backbone.vit.depth=2", "backbone.vit.heads=2", "backbone.vit.patch=7",
 		"backbone.vit.drop_path=0.2"},
 
+	"projector": {`method="byol"`, "method.byol.projector=[32,16]", "method.byol.predictor=[]",
+		"method.byol.predictor_steps=2", `projector.norm="decorrelated"`, "projector.frozen=true"},
+
 	// a predictor that a job computes, queues, second moments, banks and draws of the methods of images
 	"directpred": {`method="directpred"`, "method.directpred.projector=[32,16]", "method.directpred.momentum=0.8",
 		`method.directpred.every="2 steps"`},

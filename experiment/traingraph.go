@@ -61,6 +61,10 @@ func (s *Setup) trainGraph(turn int) (*graph.Graph, *built, error) {
 		made.batch = b
 		enc := s.encoder()
 		obj := withKoLeo(g, r.Train.KoLeo, r.Method.Value.Build(g, enc, b))
+		if enc.Projector.Changes() && !enc.Projector.Used() {
+			op.Fail("", "[projector] changes the projector that a method has behind its features, and [method.%s] has "+
+				"none that it could change", r.Method.Name)
+		}
 		checkObjective("method."+r.Method.Name, r.Method.Value, obj, b.Size(), enc.Dim)
 		checkPlayers(g, "method."+r.Method.Name, r.Method.Value, obj)
 		made.objective, made.last = obj, g.Newest()

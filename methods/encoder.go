@@ -7,6 +7,7 @@ import (
 	"selfsup/datasets/feed"
 	"selfsup/graph"
 	"selfsup/graph/layer"
+	"selfsup/heads"
 )
 
 // Backbone is the scope, below the one it is given, in which an Encoder declares its parameters.
@@ -29,6 +30,8 @@ type Encoder struct {
 	Dim   int
 	// Colourless says that all colours of one luminance are the same to it.
 	Colourless bool
+	// makes the projector behind the features as the recipe's [projector] has it; nil: as the method has it
+	Projector *heads.Projector
 }
 
 // EncoderOf is a backbone for a field of the batch: the recipe's for view 0, or a second tower for another.

@@ -4,6 +4,7 @@ import (
 	"selfsup/graph"
 	"selfsup/graph/layer"
 	"selfsup/graph/op"
+	"selfsup/heads"
 	"selfsup/setting"
 )
 
@@ -15,6 +16,8 @@ import (
 type Supervised struct {
 	// part of the target spread evenly over the classes (Szegedy et al. 2016, arXiv:1512.00567, section 7)
 	Smoothing float64 `toml:"smoothing"`
+	// widths of an MLP between the features and the classifier; [] is none (Wang et al., CVPR 2022, arXiv:2112.00496)
+	Projector []int `toml:"projector"`
 }
 
 // DefaultSupervised is plain cross-entropy.
@@ -25,7 +28,7 @@ func (m *Supervised) Validate() error {
 	if !(m.Smoothing >= 0 && m.Smoothing < 1) {
 		return setting.Bad("smoothing", "%v: want a number from 0 up to, not with, 1", m.Smoothing)
 	}
-	return nil
+	return heads.CheckProjector(m.Projector)
 }
 
 // LearnsFromLabels implements Taught.
@@ -37,9 +40,10 @@ func (m *Supervised) Build(s *graph.Scope, enc Encoder, b *Batch) Objective {
 		op.Fail(s.Path(), "the supervised method needs a data set with labels of at least 2 classes, this one has %d",
 			b.Classes())
 	}
-	x, labels := b.View(0), b.Labels()                                        // [B,H,W,C], [B]
-	h := enc.New(s)(x)                                                        // [B,F]
-	logits := layer.Linear(s.In("classifier"), enc.Dim, b.Classes(), true)(h) // [B,classes]
+	x, labels := b.View(0), b.Labels() // [B,H,W,C], [B]
+	h := enc.New(s)(x)                 // [B,F]
+	z := enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...)(h)
+	logits := layer.Linear(s.In("classifier"), heads.Width(enc.Dim, m.Projector), b.Classes(), true)(z) // [B,classes]
 	return Objective{
 		Features: h,
 		Terms: []Term{{"cross_entropy", 1, op.OfLabelled(op.MeanAll(op.CrossEntropy(logits, labels, m.Smoothing)),

@@ -59,12 +59,14 @@ type Recipe struct {
 	Rows     rows.Settings                     `toml:"rows"`     // of tables
 	Captions captioned.Settings                `toml:"captions"` // of images with texts
 	// weights to begin with; without a file or run, all are random
-	Init      Init                               `toml:"init"`
-	Windows   windows.Settings                   `toml:"windows"` // of texts and sound recordings
-	Backbone  overlay.Choice[backbones.Backbone] `toml:"backbone"`
-	Method    overlay.Choice[methods.Method]     `toml:"method"`
-	Optimizer overlay.Choice[optim.Optimizer]    `toml:"optimizer"`
-	Train     Train                              `toml:"train"`
+	Init     Init                               `toml:"init"`
+	Windows  windows.Settings                   `toml:"windows"` // of texts and sound recordings
+	Backbone overlay.Choice[backbones.Backbone] `toml:"backbone"`
+	Method   overlay.Choice[methods.Method]     `toml:"method"`
+	// how the projector of the method differs from what the method says
+	Projector Projector                       `toml:"projector"`
+	Optimizer overlay.Choice[optim.Optimizer] `toml:"optimizer"`
+	Train     Train                           `toml:"train"`
 	// training images whose labels choose checkpoints and hyperparameters
 	Validation Validation                  `toml:"validation"`
 	Baselines  Baselines                   `toml:"baselines"` // what the trained encoder is evaluated beside
@@ -218,6 +220,10 @@ func (r *Recipe) settle(res *overlay.Result) error {
 	}
 	if r.Init.Hide(r.Init.From == ""); r.Init.From == "" && res.Wrote("init") {
 		return res.Bad("init", "names no weights; want from = \"runs/one\", a run folder, or a .safetensors file")
+	}
+	changes := r.Projector.Changes()
+	if r.Projector.Hide(!changes); !changes && res.Wrote("projector") {
+		return res.Bad("projector", "changes nothing; want norm, form or frozen")
 	}
 	return nil
 }

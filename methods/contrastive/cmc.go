@@ -44,7 +44,7 @@ func (m *CMC) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) metho
 	}
 	luma, chroma := enc.Halves(s)(b.View(0)) // [B,F/2]
 	embed := func(name string, h *graph.Node) *graph.Node {
-		project := heads.Plain(s.In(name).In("projector"), op.ShapeOf(h)[1], m.Projector...)
+		project := enc.Projector.Plain(s.In(name).In("projector"), op.ShapeOf(h)[1], m.Projector...)
 		return op.Normalize(project(h), losses.Eps) // [B,D]
 	}
 	u, v := embed("luma", luma), embed("chroma", chroma)

@@ -38,7 +38,7 @@ func (m *DualTemperature) Validate() error {
 
 // Build implements methods.Method.
 func (m *DualTemperature) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	encode, project := enc.New(s), heads.Plain(s.In("projector"), enc.Dim, m.Projector...)
+	encode, project := enc.New(s), enc.Projector.Plain(s.In("projector"), enc.Dim, m.Projector...)
 	var h []*graph.Node
 	var z [][]*graph.Node
 	for _, x := range b.Crops() {

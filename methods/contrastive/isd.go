@@ -47,7 +47,7 @@ func (m *ISD) Validate() error {
 func (m *ISD) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	x, d := b.Views(2), m.Projector[len(m.Projector)-1]
 	network := func(s *graph.Scope) (encode, project func(*graph.Node) *graph.Node) {
-		return enc.New(s), heads.MLP(s.In("projector"), enc.Dim, m.Projector...)
+		return enc.New(s), enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...)
 	}
 	encode, project := network(s)
 	predict := heads.MLP(s.In("predictor"), d, append(slices.Clone(m.Predictor), d)...)

@@ -60,7 +60,7 @@ func (m *MoCo) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 func (m *MoCo) keys(s *graph.Scope, enc methods.Encoder, b *methods.Batch) (h, q, k, queue *graph.Node) {
 	x := b.Views(2)
 	network := func(s *graph.Scope) (encode, project func(*graph.Node) *graph.Node) {
-		return enc.New(s), heads.Plain(s.In("projector"), enc.Dim, m.Projector...)
+		return enc.New(s), enc.Projector.Plain(s.In("projector"), enc.Dim, m.Projector...)
 	}
 	encode, project := network(s)
 	encodeK, projectK := network(s.Twin("key", s.Constant(m.Momentum)))

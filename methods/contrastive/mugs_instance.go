@@ -42,7 +42,7 @@ func (m *MugsInstance) Validate() error {
 // Build implements methods.Method.
 func (m *MugsInstance) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	network := func(s *graph.Scope) (encode, project func(*graph.Node) *graph.Node) {
-		return enc.New(s), heads.MLP(s.In("projector"), enc.Dim, m.Projector...)
+		return enc.New(s), enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...)
 	}
 	d := heads.Width(enc.Dim, m.Projector)
 	encode, project := network(s)

@@ -47,7 +47,7 @@ func (m *NPID) Validate() error {
 // Build implements methods.Method.
 func (m *NPID) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	d := m.Projector[len(m.Projector)-1]
-	project := heads.Plain(s.In("projector"), enc.Dim, m.Projector...)
+	project := enc.Projector.Plain(s.In("projector"), enc.Dim, m.Projector...)
 	h := enc.New(s)(b.View(0))                // [B,F]
 	u := op.Normalize(project(h), losses.Eps) // [B,D]
 	bank := losses.NewBank(s, b.SetSize(), d, m.Noise, m.Temperature)

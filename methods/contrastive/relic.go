@@ -45,7 +45,7 @@ func (m *ReLIC) Validate() error {
 // Build implements methods.Method.
 func (m *ReLIC) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	network := func(s *graph.Scope) (encode, project func(*graph.Node) *graph.Node) {
-		return enc.New(s), heads.MLP(s.In("projector"), enc.Dim, m.Projector...)
+		return enc.New(s), enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...)
 	}
 	encode, project := network(s)
 	teach, projectT := network(s.Twin("teacher", s.Scheduled("teacher_momentum", graph.CosineRamp(m.Momentum, 1))))

@@ -49,7 +49,7 @@ func (m *ReSSL) Validate() error {
 func (m *ReSSL) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	x, d := b.Views(2), m.Projector[len(m.Projector)-1]
 	network := func(s *graph.Scope) (encode, project func(*graph.Node) *graph.Node) {
-		return enc.New(s), heads.MLP(s.In("projector"), enc.Dim, m.Projector...)
+		return enc.New(s), enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...)
 	}
 	encode, project := network(s)
 	encodeT, projectT := network(s.Twin("teacher", s.Constant(m.Momentum)))

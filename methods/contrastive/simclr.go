@@ -34,7 +34,7 @@ func (m *SimCLR) Validate() error {
 // Build implements methods.Method.
 func (m *SimCLR) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	encode := enc.New(s)
-	project := heads.MLP(s.In("projector"), enc.Dim, m.Projector...)
+	project := enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...)
 	var h, z []*graph.Node // a batch for each size of view
 	for _, x := range b.Crops() {
 		hs := encode(op.Concat(0, x...))             // [2B,F]

@@ -52,7 +52,7 @@ func (m *SSCD) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 	weight := op.Mul(mixed, r.Uniform(b.Size(), 1))
 	second := op.Add(x[1], op.Mul(op.Reshape(weight, b.Size(), 1, 1, 1), op.Sub(next(x[1]), x[1])))
 	h := enc.New(s)(op.Concat(0, x[0], second)) // [2B,F]
-	z := op.Normalize(heads.MLP(s.In("projector"), enc.Dim, m.Projector...)(h), losses.Eps)
+	z := op.Normalize(enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...)(h), losses.Eps)
 	contrast, entropy := m.terms(s, z, mixed)
 	return methods.Objective{
 		Features: op.Slice(h, 0, 0, b.Size()),

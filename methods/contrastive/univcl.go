@@ -60,7 +60,7 @@ func (m *UniVCL) Validate() error {
 func (m *UniVCL) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	x, d := b.Views(2), m.Projector[len(m.Projector)-1]
 	network := func(s *graph.Scope) (encode, project layer.Func) {
-		return enc.New(s), heads.MLP(s.In("projector"), enc.Dim, m.Projector...)
+		return enc.New(s), enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...)
 	}
 	encode, project := network(s)
 	predict := heads.MLP(s.In("predictor"), d, append(slices.Clone(m.Predictor), d)...)

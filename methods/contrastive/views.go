@@ -3,7 +3,6 @@ package contrastive
 import (
 	"selfsup/graph"
 	"selfsup/graph/op"
-	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
 )
@@ -13,7 +12,7 @@ import (
 // as in SimCLR's code. Without widths the features are the embeddings.
 func embed(s *graph.Scope, enc methods.Encoder, b *methods.Batch, widths []int) (h *graph.Node, z []*graph.Node,
 	large int) {
-	encode, project := enc.New(s), heads.MLP(s.In("projector"), enc.Dim, widths...)
+	encode, project := enc.New(s), enc.Projector.MLP(s.In("projector"), enc.Dim, widths...)
 	var sizes []*graph.Node
 	for _, x := range b.Crops() {
 		y := encode(op.Concat(0, x...)) // [VB,F]

@@ -42,7 +42,7 @@ func (m *BarlowTwins) Validate() error {
 
 // Build implements methods.Method.
 func (m *BarlowTwins) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	h, z, large := embed(s, enc.New(s), heads.MLP(s.In("projector"), enc.Dim, m.Projector...), b)
+	h, z, large := embed(s, enc.New(s), enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...), b)
 	o := methods.Objective{
 		Features: h[0],
 		Terms:    m.Terms(z, large),

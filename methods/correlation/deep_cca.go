@@ -52,7 +52,7 @@ func (m *DCCA) embed(s *graph.Scope, enc methods.Encoder, b *methods.Batch) (x, 
 	x = m.parts(b)
 	for i, at := range []*graph.Scope{s, s.In("second")} {
 		h[i] = enc.New(at)(x[i])
-		z[i] = s.AllRows(heads.MLP(at.In("projector"), enc.Dim, m.Projector...)(h[i]))
+		z[i] = s.AllRows(enc.Projector.MLP(at.In("projector"), enc.Dim, m.Projector...)(h[i]))
 	}
 	if n, d := op.ShapeOf(z[0])[0], op.ShapeOf(z[0])[1]; n <= d {
 		op.Fail(s.Path(), "%d images of a step have too few for the correlations of %d dimensions; want a batch of at "+

@@ -38,7 +38,7 @@ func (m *EMPSSL) Validate() error {
 
 // Build implements methods.Method.
 func (m *EMPSSL) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	h, z, _ := embed(s, enc.New(s), heads.MLP(s.In("projector"), enc.Dim, m.Projector...), b)
+	h, z, _ := embed(s, enc.New(s), enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...), b)
 	return methods.Objective{
 		Features: h[0],
 		Terms:    m.Terms(s, z),

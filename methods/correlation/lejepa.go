@@ -54,7 +54,7 @@ func (m *LeJEPA) Validate() error {
 
 // Build implements methods.Method.
 func (m *LeJEPA) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	h, z, large := embed(s, enc.New(s), heads.MLP(s.In("projector"), enc.Dim, m.Projector...), b)
+	h, z, large := embed(s, enc.New(s), enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...), b)
 	drawn := s.Random("directions").Normal(m.Projector[len(m.Projector)-1], m.Directions) // [D,S]
 	directions := transposed(op.Normalize(transposed(drawn), losses.Eps))
 	return methods.Objective{

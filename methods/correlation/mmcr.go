@@ -33,7 +33,7 @@ func (m *MMCR) Validate() error {
 
 // Build implements methods.Method.
 func (m *MMCR) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	h, z, _ := embed(s, enc.New(s), heads.MLP(s.In("projector"), enc.Dim, m.Projector...), b)
+	h, z, _ := embed(s, enc.New(s), enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...), b)
 	for v := range z {
 		z[v] = op.Normalize(z[v], losses.Eps)
 	}

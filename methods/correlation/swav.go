@@ -62,7 +62,7 @@ func (m *SwAV) Validate() error {
 // Build implements methods.Method.
 func (m *SwAV) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	d := m.Projector[len(m.Projector)-1]
-	encode, project := enc.New(s), heads.MLP(s.In("projector"), enc.Dim, m.Projector...)
+	encode, project := enc.New(s), enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...)
 	score := layer.WeightNormLinear(s.In("prototypes"), d, m.Prototypes, false)
 	crops := b.Crops()
 	var h []*graph.Node // a batch for each size of crop

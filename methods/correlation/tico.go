@@ -43,9 +43,9 @@ func (m *TiCo) Validate() error {
 
 // Build implements methods.Method.
 func (m *TiCo) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	h, z, _ := embed(s, enc.New(s), heads.MLP(s.In("projector"), enc.Dim, m.Projector...), b)
+	h, z, _ := embed(s, enc.New(s), enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...), b)
 	teacher := s.Twin("teacher", s.Scheduled("teacher_momentum", graph.CosineRamp(m.Momentum, 1)))
-	encode, project := enc.New(teacher), heads.MLP(teacher.In("projector"), enc.Dim, m.Projector...)
+	encode, project := enc.New(teacher), enc.Projector.MLP(teacher.In("projector"), enc.Dim, m.Projector...)
 	var y []*graph.Node
 	for _, x := range b.Crops()[0] {
 		y = append(y, s.AllRows(project(encode(x)))) // [B,D]

@@ -60,7 +60,7 @@ func (m *VIbCReg) Validate() error {
 
 // Build implements methods.Method.
 func (m *VIbCReg) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	project := heads.MLP(s.In("projector"), enc.Dim, m.Projector...)
+	project := enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...)
 	if m.Group > 0 {
 		white := heads.IterNorm{Group: m.Group, Iterations: m.Iterations}
 		project = layer.Chain(project, white.New(s.In("projector/white"), m.Projector[len(m.Projector)-1]))

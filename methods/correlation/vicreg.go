@@ -52,7 +52,7 @@ func checkTriple(invariance, variance, covariance float64) error {
 
 // Build implements methods.Method.
 func (m *VICReg) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	h, z, large := embed(s, enc.New(s), heads.MLP(s.In("projector"), enc.Dim, m.Projector...), b)
+	h, z, large := embed(s, enc.New(s), enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...), b)
 	return methods.Objective{
 		Features: h[0],
 		Terms:    m.Terms(z, large),

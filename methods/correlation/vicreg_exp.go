@@ -38,7 +38,7 @@ func (m *VICRegExp) Validate() error {
 
 // Build implements methods.Method.
 func (m *VICRegExp) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	h, z, large := embed(s, enc.New(s), heads.MLP(s.In("projector"), enc.Dim, m.Projector...), b)
+	h, z, large := embed(s, enc.New(s), enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...), b)
 	return methods.Objective{
 		Features: h[0],
 		Terms:    m.Terms(z, large),
@@ -78,7 +78,7 @@ func (m *VICRegCtr) Validate() error { return (*VICRegExp)(m).Validate() }
 
 // Build implements methods.Method.
 func (m *VICRegCtr) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	h, z, large := embed(s, enc.New(s), heads.MLP(s.In("projector"), enc.Dim, m.Projector...), b)
+	h, z, large := embed(s, enc.New(s), enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...), b)
 	return methods.Objective{
 		Features: h[0],
 		Terms:    m.Terms(z, large),

@@ -50,7 +50,7 @@ func (m *WMSE) Validate() error {
 
 // Build implements methods.Method.
 func (m *WMSE) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	h, z, large := embed(s, enc.New(s), heads.MLP(s.In("projector"), enc.Dim, m.Projector...), b)
+	h, z, large := embed(s, enc.New(s), enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...), b)
 	n := op.ShapeOf(z[0])[0]
 	if n%m.SubBatch != 0 {
 		op.Fail(s.Path(), "sub_batch = %d: %d images of a step do not come in sub-batches of one size; want a "+

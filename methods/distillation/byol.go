@@ -50,7 +50,7 @@ func (m *BYOL) Validate() error {
 func (m *BYOL) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	d := heads.Width(enc.Dim, m.Projector)
 	network := func(s *graph.Scope) (encode, project func(*graph.Node) *graph.Node) {
-		return enc.New(s), heads.MLP(s.In("projector"), enc.Dim, m.Projector...)
+		return enc.New(s), enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...)
 	}
 	crops := b.Crops()
 	encode, project := network(s)
@@ -63,7 +63,7 @@ func (m *BYOL) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 		p = append(p, predict(project(x))) // [B,D]
 	}
 	tau := s.Scheduled("teacher_momentum", graph.CosineRamp(m.Momentum, m.FinalMomentum))
-	z := m.targets(s.Twin("teacher", tau), network, crops[0], h)
+	z := m.targets(s.Twin("teacher", tau), enc, network, crops[0], h)
 	return methods.Objective{
 		Features: h[0],
 		Terms:    []methods.Term{{Name: "regression", Weight: 1, Value: regressions(p, z)}},
@@ -75,10 +75,10 @@ func (m *BYOL) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 }
 
 // targets are the teacher's embeddings [B,D] of the large views x that are guessed. h are the student's features.
-func (m *BYOL) targets(t *graph.Scope, network func(*graph.Scope) (encode, project func(*graph.Node) *graph.Node), x,
-	h []*graph.Node) []*graph.Node {
+func (m *BYOL) targets(t *graph.Scope, enc methods.Encoder,
+	network func(*graph.Scope) (encode, project func(*graph.Node) *graph.Node), x, h []*graph.Node) []*graph.Node {
 	if m.SharedBackbone {
-		project := heads.MLP(t.In("projector"), op.ShapeOf(h[0])[1], m.Projector...)
+		project := enc.Projector.MLP(t.In("projector"), enc.Dim, m.Projector...)
 		return m.guessed(len(x), func(v int) *graph.Node { return project(op.StopGradient(h[v])) })
 	}
 	encode, project := network(t)

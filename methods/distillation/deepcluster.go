@@ -58,7 +58,7 @@ func (m *DeepClusterV2) Build(s *graph.Scope, enc methods.Encoder, b *methods.Ba
 	if most := slices.Max(m.K); most > n {
 		op.Fail("", "k = %v: %d clusters of %d training samples; want at most one a sample", m.K, most, n)
 	}
-	encode, project := enc.New(s), heads.MLP(s.In("projector"), enc.Dim, m.Projector...)
+	encode, project := enc.New(s), enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...)
 	crops := b.Crops()
 	var h []*graph.Node // a batch for each size of crop
 	for _, x := range crops {

@@ -62,7 +62,7 @@ const (
 func (m *DirectPred) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	d := m.Projector[len(m.Projector)-1]
 	network := func(s *graph.Scope) (encode, project func(*graph.Node) *graph.Node) {
-		return enc.New(s), heads.MLP(s.In("projector"), enc.Dim, m.Projector...)
+		return enc.New(s), enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...)
 	}
 	crops := b.Crops()
 	encode, project := network(s)

@@ -43,7 +43,7 @@ func (m *SimSiam) Validate() error {
 // Build implements methods.Method.
 func (m *SimSiam) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	d := m.Projector[len(m.Projector)-1]
-	project := layer.Chain(heads.MLP(s.In("projector"), enc.Dim, m.Projector...),
+	project := layer.Chain(enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...),
 		layer.BatchNormPlain(s.In("projector/norm"), d))
 	predict := m.predictor(s, d, m.Predictor)
 	encode, crops := enc.New(s), b.Crops()

@@ -51,7 +51,7 @@ func (m *SCARF) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) met
 	corrupted := Replace(x, b.Field(feed.Marginal), chosen)
 	encode := enc.New(s)
 	h := encode(op.Concat(0, x, corrupted)) // [2B,F]
-	z := heads.MLP(s.In("projector"), enc.Dim, m.Projector...)(h)
+	z := enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...)(h)
 	anchor, positive := op.Slice(z, 0, 0, b.Size()), op.Slice(z, 0, b.Size(), 2*b.Size()) // [B,D]
 	return methods.Objective{
 		Features: op.Slice(h, 0, 0, b.Size()),

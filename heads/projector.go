@@ -1,0 +1,161 @@
+package heads
+
+import (
+	"errors"
+	"fmt"
+
+	"selfsup/graph"
+	"selfsup/graph/layer"
+	"selfsup/graph/op"
+	"selfsup/setting"
+)
+
+// Projector is how a recipe changes the projector that its method asks for, to see what a projector is good for
+// (Cookbook, arXiv:2304.12210, sections 2.6 and 3.2). The zero value, and nil, change nothing.
+type Projector struct {
+	// behind each hidden layer, in place of the method's own: batch | layer | decorrelated (IterNorm) | none
+	Norm string `toml:"norm"`
+	// of each linear layer: full | diagonal (a factor for each dimension) | low_rank (a product of two)
+	Form   string `toml:"form"`
+	Rank   int    `toml:"rank"`   // of low_rank
+	Frozen bool   `toml:"frozen"` // linear layers keep the weights that they are drawn with; norms learn
+
+	used bool // a method has asked for a projector
+}
+
+// Kinds of norms and of linear layers.
+const (
+	batchNorm, layerNorm, decorrelatedNorm, noNorm = "batch", "layer", "decorrelated", "none"
+	fullForm, diagonalForm, lowRankForm            = "full", "diagonal", "low_rank"
+)
+
+// Validate says what is wrong with the settings.
+func (o *Projector) Validate() error {
+	var bad []error
+	switch o.Norm {
+	case "", batchNorm, layerNorm, decorrelatedNorm, noNorm:
+	default:
+		bad = append(bad, setting.Bad("norm", "%q: want \"batch\", \"layer\", \"decorrelated\" or \"none\"", o.Norm))
+	}
+	switch o.Form {
+	case "", fullForm:
+		if o.Rank != 0 {
+			bad = append(bad, setting.Bad("rank", "%d: only form = \"low_rank\" has one", o.Rank))
+		}
+	case diagonalForm:
+		if o.Frozen {
+			bad = append(bad, setting.Bad("frozen", "true: factors begin at 1, so that a diagonal that is frozen does "+
+				"nothing; want a method without a projector, projector = []"))
+		}
+		if o.Rank != 0 {
+			bad = append(bad, setting.Bad("rank", "%d: only form = \"low_rank\" has one", o.Rank))
+		}
+	case lowRankForm:
+		if o.Rank < 1 {
+			bad = append(bad, setting.Bad("rank", "%d: want at least 1", o.Rank))
+		}
+	default:
+		bad = append(bad, setting.Bad("form", "%q: want \"full\", \"diagonal\" or \"low_rank\"", o.Form))
+	}
+	return errors.Join(bad...)
+}
+
+// Changes reports whether the settings change a projector.
+func (o *Projector) Changes() bool {
+	return o != nil && (o.Norm != "" || o.Form != "" && o.Form != fullForm || o.Frozen)
+}
+
+// Used reports whether a method has asked for a projector since.
+func (o *Projector) Used() bool { return o != nil && o.used }
+
+// MLP is the function MLP, changed.
+func (o *Projector) MLP(s *graph.Scope, in int, widths ...int) layer.Func {
+	if !o.Changes() {
+		return MLP(s, in, widths...)
+	}
+	return o.chain(s, batchNorm, in, widths)
+}
+
+// Plain is the function Plain, changed.
+func (o *Projector) Plain(s *graph.Scope, in int, widths ...int) layer.Func {
+	if !o.Changes() {
+		return Plain(s, in, widths...)
+	}
+	return o.chain(s, noNorm, in, widths)
+}
+
+// chain is the changed projector of a method whose own norm is given.
+func (o *Projector) chain(s *graph.Scope, norm string, in int, widths []int) layer.Func {
+	if o.Norm != "" {
+		norm = o.Norm
+	}
+	var layers []layer.Func
+	for i, w := range widths {
+		o.used = true
+		at, last := s.In(fmt.Sprint(i)), i == len(widths)-1
+		layers = append(layers, o.linear(at, in, w, last || norm == noNorm))
+		if !last {
+			layers = append(layers, normOf(at.In("norm"), norm, w), layer.Relu)
+		}
+		in = w
+	}
+	return layer.Chain(layers...)
+}
+
+// normOf is a norm of c dimensions.
+func normOf(s *graph.Scope, kind string, c int) layer.Func {
+	switch kind {
+	case batchNorm:
+		return layer.BatchNorm(s, c)
+	case layerNorm:
+		return layer.LayerNorm(s, c)
+	case decorrelatedNorm:
+		group := min(c, decorrelatedGroup)
+		for c%group != 0 {
+			group--
+		}
+		return IterNorm{Group: group, Iterations: 5}.New(s, c)
+	}
+	return func(x *graph.Node) *graph.Node { return x }
+}
+
+// decorrelatedGroup is how many dimensions are whitened together, at most: with more of them than a quarter of a batch
+// their covariance is hardly known (Huang et al. 2018, arXiv:1804.08450, section 4.1).
+const decorrelatedGroup = 16
+
+// linear is a linear layer in the form of the settings.
+func (o *Projector) linear(s *graph.Scope, in, out int, bias bool) layer.Func {
+	declare := func(s *graph.Scope, name string, init graph.Init, shape ...int) *graph.Node {
+		if o.Frozen {
+			return s.Frozen(name, init, shape...)
+		}
+		return s.Param(name, init, shape...)
+	}
+	times := func(s *graph.Scope, in, out int) layer.Func {
+		w := declare(s, "weight", graph.LinearUniform(in), in, out)
+		return func(x *graph.Node) *graph.Node { return layer.Product(s, x, w) }
+	}
+	var product layer.Func
+	switch o.Form {
+	case diagonalForm:
+		if in != out {
+			op.Fail(s.Path(), "[projector] form = \"diagonal\" needs widths like that of the features: from %d to %d "+
+				"dimensions; want projector = [%d] of the method", in, out, in)
+		}
+		scale := declare(s, "scale", graph.Fill(1), in)
+		product = func(x *graph.Node) *graph.Node { return op.Mul(x, scale) }
+	case lowRankForm:
+		if o.Rank >= min(in, out) {
+			op.Fail(s.Path(), "[projector] rank = %d is not below the full rank of a layer from %d to %d dimensions; "+
+				"want at most %d", o.Rank, in, out, min(in, out)-1)
+		}
+		product = layer.Chain(times(s.In("down"), in, o.Rank), times(s.In("up"), o.Rank, out))
+	default:
+		product = times(s, in, out)
+	}
+	if !bias {
+		return product
+	}
+	b := declare(s, "bias", graph.LinearUniform(in), out)
+	return func(x *graph.Node) *graph.Node { return op.Add(product(x), b) }
+}
