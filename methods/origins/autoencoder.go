@@ -16,9 +16,9 @@ import (
 //
 //	loss = mean over pixels of w (decode(encode(noise(x))) - x)^2,  w = 1 where the noise was, intact elsewhere
 //
-// Hinton and Salakhutdinov, Science 2006, without noise; Vincent, Larochelle, Bengio, Manzagol, ICML 2008, and Vincent
-// et al., JMLR 2010, section 4.2 (pixels set to 0) and 4.3 (a weight for pixels without noise); Pathak et al.
-// 2016, arXiv:1604.07379, without its adversary, for blocks. These train dense layers of logistic units; here any
+// Hinton and Salakhutdinov, Science 2006, without noise; Vincent, Larochelle, Bengio, Manzagol, ICML 2008, for pixels,
+// and Vincent et al., JMLR 2010, also for Gaussian noise and for a weight of pixels without noise; Pathak et al. 2016,
+// arXiv:1604.07379, without its adversary, for blocks. The first three train dense layers of logistic units; here any
 // backbone of images encodes, and DCGAN's generator (arXiv:1511.06434) decodes. The online probe sees the noise, the
 // evaluation does not.
 type Autoencoder struct {

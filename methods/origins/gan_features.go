@@ -24,11 +24,11 @@ import (
 //	               PT = 1/(N(N-1)) sum over i != j of cos^2(f(G(z_i)), f(G(z_j)))
 //
 // Radford, Metz, Chintala, ICLR 2016, arXiv:1511.06434, section 5; Salimans et al. 2016, arXiv:1606.03498, section 3.1;
-// Dai et al. 2017, arXiv:1705.09783, section 4. f are the features, l the logit of D = sigmoid(l), linear in f. The
-// complement generator is bad on purpose: it spreads out (PT, section 4.2) around the data and is pushed away from
-// where they are dense (section 4.1). Dai et al. measure density by a PixelCNN++ trained beforehand and train D on
-// labels too; here there are no labels, and D's own logit stands for the density. D moves first, then G against the
-// moved D. The encoder's running statistics are those of images of both kinds.
+// Dai et al. 2017, arXiv:1705.09783, with the pull-away term of Zhao et al. 2017, arXiv:1609.03126. f are the features,
+// l the logit of D = sigmoid(l), linear in f. The complement generator is bad on purpose: it spreads out (PT) around
+// the data and is pushed away from where they are dense. Dai et al. measure density by a PixelCNN++ trained beforehand
+// and train D on labels too; here there are no labels, and D's own logit stands for the density. D moves first, then G
+// against the moved D. The encoder's running statistics are those of images of both kinds.
 type GANFeatures struct {
 	Latent int   `toml:"latent"` // numbers that the generator makes an image of, uniform in [-1,1]
 	Widths []int `toml:"widths"` // channels of the generator, each for twice the side of the one before
@@ -97,7 +97,7 @@ func Matching(real, fake *graph.Node) *graph.Node {
 	return op.SumAll(op.Square(op.Sub(op.Mean(real, false, 0), op.Mean(fake, false, 0))))
 }
 
-// PullAway is the mean squared cosine of different rows of f [B,F]. Zhao et al. 2017, arXiv:1609.03126, eq. 4.
+// PullAway is the mean squared cosine of different rows of f [B,F]. Zhao et al. 2017, arXiv:1609.03126.
 func PullAway(f *graph.Node) *graph.Node {
 	n := float64(op.ShapeOf(f)[0])
 	return op.Scale(op.SumAll(op.Square(op.OffDiagonal(op.Gram(op.Normalize(f, 1e-8))))), 1/(n*(n-1)))

@@ -14,11 +14,10 @@ import (
 //
 //	y = sigmoid(v~ W + c),  loss = -sum over visible units of v log p + (1-v) log(1-p),  p = sigmoid(y W' + b)
 //
-// Bengio, Lamblin, Popovici, Larochelle, NIPS 2006, section 3 (greedy training of autoassociators with tied weights, by
-// the cross-entropy of pixels as probabilities). v~ is v with a share of its units set to 0, the stacked denoising
-// autoencoders of Vincent et al., JMLR 2010, section 5.1; without noise v~ = v. What a layer above sees has no noise. A
-// layer learns in its part of the training, all parts as long, at the optimizer's peak rate throughout, and then stays
-// as it is.
+// Bengio, Lamblin, Popovici, Larochelle, NIPS 2006 (greedy training of autoassociators with tied weights, by the
+// cross-entropy of pixels as probabilities). v~ is v with a share of its units set to 0, the stacked denoising
+// autoencoders of Vincent et al., JMLR 2010; without noise v~ = v. What a layer above sees has no noise. A layer learns
+// in its part of the training, all parts as long, at the optimizer's peak rate throughout, and then stays as it is.
 type LayerwiseAutoencoder struct {
 	Noise float64 `toml:"noise"` // share of the units below that are set to 0
 }

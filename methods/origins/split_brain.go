@@ -16,7 +16,7 @@ import (
 //	classify: loss = CE(logits of the luminance's network, cell of ab) + luma CE(logits of the colours', level of L)
 //	regress:  loss = 1/2 |ab' - ab|^2 + luma 1/2 |L' - L|^2, means over parts of an image; ab and L over 100
 //
-// Zhang, Isola, Efros, CVPR 2017, arXiv:1611.09842, section 3.2 (eq. 2 to 4). The backbone is one of two halves,
+// Zhang, Isola, Efros, CVPR 2017, arXiv:1611.09842, section 3. The backbone is one of two halves,
 // [backbone.luma_chroma], and the evaluation reads both, side by side. Each half's last map is painted from, at the
 // size to which the decoder doubles it.
 type SplitBrain struct {
