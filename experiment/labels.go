@@ -96,7 +96,7 @@ func (s *Setup) hide(labels, rows []int32) {
 // checkLabels refuses a recipe that learns or evaluates with labels which its data do not have.
 func (s *Setup) checkLabels() error {
 	r := s.Recipe
-	if _, taught := r.Method.Value.(methods.Taught); taught {
+	if methods.UsesLabels(r.Method.Value) {
 		if lack := lacksClasses(s.Data.Train, s.Data.Train.Classes(), s.Noun()); lack != "" {
 			return fmt.Errorf("[method.%s] learns from the labels of the training %s, and this dataset.%s has %s%s",
 				r.Method.Name, s.Noun(), r.Dataset.Name, lack,

@@ -426,7 +426,7 @@ func (s *Setup) Loader(from int) (*feed.Loader, error) {
 	r := s.Recipe
 	l, err := feed.NewLoader(s.Seen, s.Kind.Training(s.Seen), feed.Config{
 		Seed: uint64(r.Seed), Batch: r.Train.Batch, Start: from, Workers: r.Train.Workers, Sampler: r.Sampler.Value,
-		Wants: s.Wants, Masks: s.Masks,
+		Wants: s.Wants, Masks: s.Masks, Hidden: s.hidden,
 	})
 	if err != nil {
 		return nil, &DataError{err}
@@ -444,8 +444,23 @@ func (s *Setup) sample() (err error) {
 		return fmt.Errorf("train.batch = %d, but the training set of %s has %d %s; want at most that%s", r.Train.Batch,
 			r.Dataset.Name, n, s.Noun(), s.chosen())
 	}
-	if _, err = sampling.New(r.Sampler.Value, s.Seen, r.Train.Batch, uint64(r.Seed)); err != nil {
+	if _, err = s.Sampler(); err != nil {
 		return fmt.Errorf("[sampler.%s] %w", r.Sampler.Name, err)
 	}
 	return nil
+}
+
+// Sampler is the recipe's, which sees the labels that the training sees.
+func (s *Setup) Sampler() (sampling.Sampler, error) {
+	r := s.Recipe
+	return sampling.New(r.Sampler.Value, sampling.Hide(s.Seen, s.hidden), r.Train.Batch, uint64(r.Seed))
+}
+
+// leading is how many samples at the beginning of every batch have a label for certain: a promise of the sampler, which
+// parts of a batch do not keep.
+func (s *Setup) leading() int {
+	if l, ok := s.Recipe.Sampler.Value.(sampling.Leading); ok && s.Recipe.Train.Accumulate == 1 {
+		return l.Leading()
+	}
+	return 0
 }

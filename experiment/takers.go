@@ -31,7 +31,7 @@ func (s *Setup) serves(m methods.Method) bool {
 	made := &Setup{}
 	_, err := graph.Build(graph.Options{Training: true}, func(g *graph.Scope) {
 		b := methods.NewBatch(g, s.rowsAtOnce(), methods.Data{Maker: maker, Samples: s.Seen.Len(),
-			Classes: len(s.Data.Train.Classes())})
+			Classes: len(s.Data.Train.Classes()), Leading: s.leading()})
 		m.Build(g, s.encoder(), b)
 		made.Wants, made.Masks = b.Wants(), b.Masks()
 	})

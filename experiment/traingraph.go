@@ -57,6 +57,7 @@ func (s *Setup) trainGraph(turn int) (*graph.Graph, *built, error) {
 	g, err := graph.Build(graph.Options{Training: true, BF16: r.Precision == "bf16"}, func(g *graph.Scope) {
 		b := methods.NewBatch(g, s.rowsAtOnce(), methods.Data{
 			Maker: s.Kind.Training(s.Seen), Samples: s.Seen.Len(), Classes: len(s.Data.Train.Classes()),
+			Leading: s.leading(),
 		})
 		made.batch = b
 		enc := s.encoder()

@@ -95,7 +95,7 @@ func (s *Setup) splitNote() string {
 		return ""
 	}
 	note := fmt.Sprintf("validation: labels of %d of %d training %s", len(s.held), s.Labelled.Len(), s.Noun())
-	if _, taught := s.Recipe.Method.Value.(methods.Taught); taught {
+	if methods.UsesLabels(s.Recipe.Method.Value) {
 		note += ", which the method learns from too"
 	}
 	return note

@@ -16,6 +16,7 @@ type Data struct {
 	Maker   feed.Maker
 	Samples int // of the training set
 	Classes int // of their labels; 0 where they have none
+	Leading int // samples at the beginning of every batch that have a label for certain
 }
 
 // Batch is the symbolic batch of a step, B samples. Each call declares an input of the graph, the same call the same
@@ -44,6 +45,20 @@ func (b *Batch) SetSize() int { return b.data.Samples }
 
 // Classes is the number of classes of the labels, 0 where there are none.
 func (b *Batch) Classes() int { return b.data.Classes }
+
+// NeedClasses is the number of classes of the labels for a method that learns from labels, whose build stops where
+// there are not two.
+func (b *Batch) NeedClasses() int {
+	if b.data.Classes < 2 {
+		op.Fail("", "this method needs a data set with labels of at least 2 classes, this one has %d; simclr needs none",
+			b.data.Classes)
+	}
+	return b.data.Classes
+}
+
+// Leading is how many samples at the beginning of every batch have a label for certain; 0 where nothing is certain. The
+// sampler two_streams promises some.
+func (b *Batch) Leading() int { return b.data.Leading }
 
 // View is view v of the samples: [B,H,W,C] images, [B,F,H,W,C] clips, [B,T,C] waves, [B,K] rows of a table, [B,T] int32
 // symbols.

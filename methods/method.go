@@ -29,6 +29,20 @@ type Taught interface {
 	LearnsFromLabels()
 }
 
+// PartlyTaught is a Method that learns from samples with a label and from samples without. It sees all of them, and it is
+// refused a training set without any label.
+type PartlyTaught interface {
+	Method
+	LearnsFromFewLabels()
+}
+
+// UsesLabels reports whether a method learns from labels.
+func UsesLabels(m Method) bool {
+	_, taught := m.(Taught)
+	_, partly := m.(PartlyTaught)
+	return taught || partly
+}
+
 // Term is one summand of a loss.
 type Term struct {
 	Name   string

@@ -36,14 +36,11 @@ func (m *Supervised) LearnsFromLabels() {}
 
 // Build implements Method.
 func (m *Supervised) Build(s *graph.Scope, enc Encoder, b *Batch) Objective {
-	if b.Classes() < 2 {
-		op.Fail(s.Path(), "the supervised method needs a data set with labels of at least 2 classes, this one has %d",
-			b.Classes())
-	}
+	classes := b.NeedClasses()
 	x, labels := b.View(0), b.Labels() // [B,H,W,C], [B]
 	h := enc.New(s)(x)                 // [B,F]
 	z := enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...)(h)
-	logits := layer.Linear(s.In("classifier"), heads.Width(enc.Dim, m.Projector), b.Classes(), true)(z) // [B,classes]
+	logits := layer.Linear(s.In("classifier"), heads.Width(enc.Dim, m.Projector), classes, true)(z) // [B,classes]
 	return Objective{
 		Features: h,
 		Terms: []Term{{"cross_entropy", 1, op.OfLabelled(op.MeanAll(op.CrossEntropy(logits, labels, m.Smoothing)),

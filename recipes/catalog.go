@@ -90,10 +90,11 @@ func Builtin() Catalog {
 			"text":             func() datasets.Source { return texts.NewText() },
 		},
 		Samplers: map[string]func() sampling.Settings{
-			"shuffle":  func() sampling.Settings { return &sampling.Shuffle{} },
-			"blocks":   func() sampling.Settings { return sampling.DefaultBlocks() },
-			"balanced": func() sampling.Settings { return &sampling.Balanced{} },
-			"repeated": func() sampling.Settings { return sampling.DefaultRepeated() },
+			"shuffle":     func() sampling.Settings { return &sampling.Shuffle{} },
+			"blocks":      func() sampling.Settings { return sampling.DefaultBlocks() },
+			"balanced":    func() sampling.Settings { return &sampling.Balanced{} },
+			"repeated":    func() sampling.Settings { return sampling.DefaultRepeated() },
+			"two_streams": func() sampling.Settings { return sampling.DefaultTwoStreams() },
 		},
 		Subsets: map[string]func() sampling.Subset{
 			"long_tail": func() sampling.Subset { return sampling.DefaultLongTail() },

@@ -27,6 +27,7 @@ type Config struct {
 	Prefetch int // batches made ahead; 0: 2
 
 	Sampler sampling.Settings // which samples a step holds; nil: sampling.Shuffle
+	Hidden  []bool            // samples whose labels the sampler does not see; nil: none
 
 	Wants []string              // fields of a batch: the Maker's, Labels, Rows, and the names of Masks
 	Masks map[string]masks.Plan // a mask for every sample, [planes,tokens] of 0 and 1
@@ -86,7 +87,7 @@ const jobRows = 8
 // NewLoader starts the loader's goroutines; Close ends them. The maker makes fields of the set's samples, and the set
 // must not change meanwhile.
 func NewLoader(set datasets.Labelled, maker Maker, cfg Config) (*Loader, error) {
-	sampler, err := sampling.New(cfg.Sampler, set, cfg.Batch, cfg.Seed)
+	sampler, err := sampling.New(cfg.Sampler, sampling.Hide(set, cfg.Hidden), cfg.Batch, cfg.Seed)
 	if err != nil {
 		return nil, err
 	}

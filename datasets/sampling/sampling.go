@@ -22,6 +22,11 @@ type Settings interface {
 	New(set datasets.Labelled, batch int, seed uint64) (Sampler, error)
 }
 
+// Leading is Settings whose batches begin with so many samples that have a label.
+type Leading interface {
+	Leading() int
+}
+
 // New checks the batch and makes a sampler; with nil settings it is Shuffle.
 func New(s Settings, set datasets.Labelled, batch int, seed uint64) (Sampler, error) {
 	n := set.Len()

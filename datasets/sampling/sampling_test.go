@@ -237,6 +237,57 @@ func TestRepeated(t *testing.T) {
 	}
 }
 
+// Every batch begins with labelled images, each as often as the others within one, and goes on with all others likewise;
+// a set that hides labels is sampled by what it shows. The steps depend on the seed and the step alone.
+func TestTwoStreams(t *testing.T) {
+	const batch, leading, steps = 8, 3, 40
+	set, hidden := labels(40, 20), make([]bool, 60)
+	for i := 10; i < 60; i++ {
+		hidden[i] = true
+	}
+	few, s := Hide(set, hidden), &TwoStreams{Labelled: leading}
+	run := func(from int) (all []int32) {
+		sampler, err := New(s, few, batch, 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dst := make([]int32, batch)
+		for step := from; step < steps; step++ {
+			sampler.Batch(step, dst)
+			all = append(all, dst...)
+		}
+		return all
+	}
+	all, times := run(0), map[int32]int{}
+	for place, row := range all {
+		if times[row]++; (row < 10) != (place%batch < leading) {
+			t.Fatalf("place %d of a batch holds image %d; images 0 to 9 have labels, and %d are to lead", place%batch,
+				row, leading)
+		}
+	}
+	for row := range int32(60) {
+		if want := map[bool]int{true: steps * leading / 10, false: steps * (batch - leading) / 50}[row < 10]; times[row] !=
+			want {
+			t.Errorf("image %d comes %d times in %d steps, want %d", row, times[row], steps, want)
+		}
+	}
+	if got := run(11); !slices.Equal(got, all[11*batch:]) {
+		t.Error("from step 11 on other images come than in a run from the start")
+	}
+	for want, c := range map[string]struct {
+		set   datasets.Labelled
+		batch int
+	}{
+		"labelled = 3 leaves no room in the batch of 3": {few, 3},
+		"every image that the method sees has a label":  {set, batch},
+		"no image of the set has a label":               {Hide(set, slices.Repeat([]bool{true}, 60)), batch},
+	} {
+		if _, err := New(s, c.set, c.batch, 7); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	for _, batch := range []int{0, 11} {
 		if _, err := New(nil, labels(10), batch, 1); err == nil || !strings.Contains(err.Error(),

@@ -43,6 +43,27 @@ func WithLabels(set datasets.Labelled) datasets.Labelled {
 	return Part(set, rows)
 }
 
+// Hide is a set of which the samples that hidden names have no label; nil hides none. It is for samplers, which look at
+// labels alone.
+func Hide(set datasets.Labelled, hidden []bool) datasets.Labelled {
+	if hidden == nil {
+		return set
+	}
+	return &veiled{set, hidden}
+}
+
+type veiled struct {
+	datasets.Labelled
+	hidden []bool
+}
+
+func (v *veiled) Label(i int) int {
+	if v.hidden[i] {
+		return -1
+	}
+	return v.Labelled.Label(i)
+}
+
 // Part is the samples of a set at the given rows, in their order; nil rows are all. Of a set of images it is one too.
 func Part(set datasets.Labelled, rows []int32) datasets.Labelled {
 	if rows == nil {

@@ -106,14 +106,14 @@ func TestSubsetErrors(t *testing.T) {
 		&LongTail{Profile: "steps", Ratio: 2}, &LongTail{Profile: "step", Ratio: 0.5},
 		&LongTail{Profile: "step", Ratio: math.NaN()},
 		&Blocks{Size: 0, Window: 1}, &Blocks{Size: 1, Window: 0}, &Blocks{Size: 1 << 24, Window: 2},
-		&Repeated{Times: 0},
+		&Repeated{Times: 0}, &TwoStreams{},
 	} {
 		if s.Validate() == nil {
 			t.Errorf("%#v: no error", s)
 		}
 	}
 	for _, s := range []interface{ Validate() error }{&FewShot{Fraction: 1}, &FewShot{PerClass: 1}, DefaultLongTail(),
-		DefaultBlocks(), DefaultRepeated()} {
+		DefaultBlocks(), DefaultRepeated(), DefaultTwoStreams()} {
 		if err := s.Validate(); err != nil {
 			t.Errorf("%#v: %v", s, err)
 		}

@@ -10,7 +10,6 @@ import (
 	"selfsup/datasets/feed"
 	"selfsup/datasets/masks"
 	"selfsup/datasets/resample"
-	"selfsup/datasets/sampling"
 	"selfsup/experiment"
 	"selfsup/experiment/sheet"
 	"selfsup/recipes"
@@ -44,7 +43,7 @@ func draw(s *experiment.Setup, rows int) (*sheet.Sheet, error) {
 		return nil, &experiment.RecipeError{File: s.Recipe.File, Err: fmt.Errorf(
 			"a sheet shows images, and dataset.%s has %s", s.Recipe.Dataset.Name, s.Kind.Noun())}
 	}
-	sampler, err := sampling.New(s.Recipe.Sampler.Value, set, s.Recipe.Train.Batch, seed)
+	sampler, err := s.Sampler()
 	if err != nil {
 		return nil, &experiment.DataError{Err: err}
 	}

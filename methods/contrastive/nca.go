@@ -30,7 +30,7 @@ func (m *NCA) LearnsFromLabels() {}
 
 // Build implements methods.Method.
 func (m *NCA) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	needLabels(s, b)
+	b.NeedClasses()
 	h, z, _ := embed(s, enc, b, m.Projector)
 	rows := make([]*graph.Node, len(z))
 	for v := range z {

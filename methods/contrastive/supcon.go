@@ -44,7 +44,7 @@ func (m *SupCon) LearnsFromLabels() {}
 
 // Build implements methods.Method.
 func (m *SupCon) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	needLabels(s, b)
+	b.NeedClasses()
 	h, z, _ := embed(s, enc, b, m.Projector)
 	return methods.Objective{
 		Features: h,
@@ -60,14 +60,6 @@ func (m *SupCon) loss(s *graph.Scope, u, labels *graph.Node, views int) *graph.N
 		anchors /= views
 	}
 	return losses.Recognise(u, ofClass(s, labels, views), m.Temperature, false, anchors)
-}
-
-// needLabels stops the build of a method that learns from labels where there are none.
-func needLabels(s *graph.Scope, b *methods.Batch) {
-	if b.Classes() < 2 {
-		op.Fail(s.Path(), "this method needs a data set with labels of at least 2 classes, this one has %d; "+
-			"simclr needs none", b.Classes())
-	}
 }
 
 // ofClass is 1 for two views of one class or one image, else 0, [N,N]: of labels [B], below 0 where an image has none,

@@ -63,7 +63,7 @@ func (m *AugSelf) Validate() error {
 	}
 	bad = append(bad, heads.CheckHidden("predictor", m.Predictor))
 	_, nested := m.Base.Value.(*AugSelf)
-	if _, taught := m.Base.Value.(methods.Taught); taught || nested {
+	if nested || m.Base.Value != nil && methods.UsesLabels(m.Base.Value) {
 		bad = append(bad, setting.Bad("base", "%s: want a method that learns from pairs of views", m.Base.Name))
 	}
 	return errors.Join(bad...)
