@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"slices"
+
 	"selfsup/graph/ir"
 	"selfsup/graph/op"
 )
@@ -68,6 +70,9 @@ func (s *Scope) Gradients(loss *Node, wrt []*Node) []*Node {
 		need := o.DiffWRT(len(in))
 		for k, x := range in {
 			need[k] = need[k] && state[x]
+		}
+		if !slices.Contains(need, true) { // n is of wrt, and nothing below it is wanted
+			continue
 		}
 		gs := o.Spec.(op.Differentiable).Grad(op.Grad{In: in, Out: n, Dy: dy, Need: need})
 		if len(gs) != len(in) {

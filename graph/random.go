@@ -66,3 +66,22 @@ func (r *Random) Bernoulli(p float64, shape ...int) *Node {
 // BernoulliOf draws 1 with the probability in each element of p, else 0, in the shape of p: units of a Boltzmann
 // machine, masks. No gradient flows into p.
 func (r *Random) BernoulliOf(p *Node) *Node { return op.Less(r.Uniform(op.ShapeOf(p)...), p) }
+
+// betaTries is how often Beta draws a pair. The least accepting law, of a = 1, takes every second one.
+const betaTries = 32
+
+// Beta draws n numbers of the law Beta(a,a), a above 0 and at most 1: the shares of mixed samples. Of pairs of uniform
+// numbers u and v it takes the first with x + y <= 1, where x = u^(1/a) and y = v^(1/a), and gives x / (x + y).
+//
+// Joehnk, Metrika 8, 1964.
+func (r *Random) Beta(a float64, n int) *Node {
+	power := func() *Node { // [n,tries], above 0
+		return op.Exp(op.Scale(op.Log(op.Affine(r.Uniform(n, betaTries), 1-1e-7, 1e-7)), 1/a))
+	}
+	x, y := power(), power()
+	sum := op.Add(x, y)
+	one := op.Affine(op.Scale(sum, 0), 1, 1)
+	at := op.Reshape(op.Argmax(op.Neg(op.Greater(sum, one))), n, 1) // the first that is not above 1
+	first := func(v *Node) *Node { return op.Reshape(op.GatherTokens(op.Reshape(v, n, betaTries, 1), at), n) }
+	return op.StopGradient(op.Div(first(x), first(sum)))
+}

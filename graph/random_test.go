@@ -135,3 +135,28 @@ func TestRandomLaws(t *testing.T) {
 		}
 	}
 }
+
+// Shares of the law Beta(a,a) are in (0,1), even about one half with the variance 1/(4(2a+1)), and of a = 1 even
+// throughout.
+func TestRandomBeta(t *testing.T) {
+	const n = 1 << 14
+	for _, a := range []float64{0.2, 0.75, 1} {
+		v := drawn(t, 3, ir.F32, 7, func(r *graph.Random) []node { return []node{r.Beta(a, n)} })[0]
+		var mean, square, low float64
+		for _, x := range v {
+			if !(x >= 0 && x <= 1) {
+				t.Fatalf("a = %v: got %v, want a share", a, x)
+			}
+			mean, square = mean+x/n, square+(x-0.5)*(x-0.5)/n
+			if x < 0.1 {
+				low += 1. / n
+			}
+		}
+		if want := 1 / (4 * (2*a + 1)); math.Abs(mean-0.5) > 0.02 || math.Abs(square-want) > 0.03*want {
+			t.Errorf("a = %v: mean %.4f and variance %.4f, want 0.5 and %.4f", a, mean, square, want)
+		}
+		if a == 1 && math.Abs(low-0.1) > 0.01 {
+			t.Errorf("a = 1: %.3f of the shares are below 0.1, want a tenth", low)
+		}
+	}
+}

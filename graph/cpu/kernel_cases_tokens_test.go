@@ -18,6 +18,8 @@ func tokenKernelCases(add func(spec ir.Spec, in ...string), loose func(tol float
 	add(op.ArgsortOp{}, "l 40,1001")
 	add(op.ArgsortOp{}, "i 300,65")
 	add(op.ArgsortOp{}, "n 7")
+	add(op.AssignOp{}, "n 67,67")
+	add(op.AssignOp{}, "n 1,1")
 	add(op.TopKOp{K: 5}, "n 301,67")
 	add(op.TopKOp{K: 67}, "z 301,67")
 	add(op.TopKOp{K: 100}, "l 40,1001")

@@ -8,6 +8,7 @@ var kernels = map[string]kernel{
 	"affine":             {nil, bindAffine},
 	"argmax":             {nil, bindArgmax},
 	"argsort":            {scratchArgsort, bindArgsort},
+	"assign":             {nil, bindAssign},
 	"attention":          {scratchAttention, bindAttention},
 	"attention_grad":     {scratchAttentionGrad, bindAttentionGrad},
 	"batch_norm":         {scratchBatchNorm, bindBatchNorm},

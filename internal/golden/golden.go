@@ -269,6 +269,8 @@ func (f *Fixture) Tolerance(float32s bool, fp32 float64) float64 {
 	switch f.Name {
 	case "losses/dinov2_cls_sinkhorn", "losses/lejepa", "losses/pmsn":
 		return 5e-6
+	case "origins/vat": // adds 1e-8 to the length of a gradient that it divides by
+		return 1e-6
 	}
 	return 1e-7
 }

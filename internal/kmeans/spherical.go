@@ -62,6 +62,57 @@ func Draw(r *rand.Rand, x []float32, d, k int) []float32 {
 // Dhillon and Modha 2001, Machine Learning 42, section 3.1, as in the code of Caron et al. 2020, arXiv:2006.09882
 // (DeepCluster v2).
 func Spherical(ctx context.Context, x, start []float32, d, iterations int) (*Clusters, error) {
+	return spherical(ctx, x, start, d, iterations, func(*Clusters) {})
+}
+
+// SphericalSplit is Spherical in which no centre stays without rows: it is put beside the centre of a cluster that is
+// drawn among those of two rows or more, and the next iteration deals the rows out to the two. Centres may still be
+// without rows after the last iteration.
+//
+// Caron et al. 2018, arXiv:1807.05520, section 3.2 "empty clusters", with the distance of its code's k-means (Faiss).
+func SphericalSplit(ctx context.Context, r *rand.Rand, x, start []float32, d, iterations int) (*Clusters, error) {
+	return spherical(ctx, x, start, d, iterations, func(c *Clusters) { c.split(r, d) })
+}
+
+// beside is how far the two centres of a split are from where the one was, of its length: Faiss' EPS.
+const beside = 1.0 / 1024
+
+// split puts centres without rows beside others.
+func (c *Clusters) split(r *rand.Rand, d int) {
+	rows, from := make([]int, len(c.Centres)/d), []int(nil)
+	for _, k := range c.Of {
+		if rows[k]++; rows[k] == 2 {
+			from = append(from, int(k))
+		}
+	}
+	for k, n := range rows {
+		if n > 0 || len(from) == 0 {
+			continue
+		}
+		old := c.Centres[from[r.IntN(len(from))]*d:][:d]
+		fresh := c.Centres[k*d:][:d]
+		for j, v := range old {
+			sign := float32(1 - j%2*2)
+			fresh[j], old[j] = v*(1+sign*beside), v*(1-sign*beside)
+		}
+		unit(fresh)
+		unit(old)
+	}
+}
+
+// unit scales a centre that is not 0 to unit length.
+func unit(v []float32) {
+	var squares float64
+	for _, x := range v {
+		squares += float64(x) * float64(x)
+	}
+	for j := range v {
+		v[j] = float32(float64(v[j]) / math.Sqrt(squares))
+	}
+}
+
+// spherical is Spherical that changes the clusters after every move.
+func spherical(ctx context.Context, x, start []float32, d, iterations int, after func(*Clusters)) (*Clusters, error) {
 	if d < 1 || len(x)%d != 0 || len(start)%d != 0 || len(start) == 0 {
 		return nil, fmt.Errorf("kmeans: %d numbers of rows and %d of centres; want rows of %d, and at least one centre",
 			len(x), len(start), d)
@@ -72,6 +123,7 @@ func Spherical(ctx context.Context, x, start []float32, d, iterations int) (*Clu
 			return nil, err
 		}
 		c.move(x, d)
+		after(c)
 	}
 	return c, c.assign(ctx, x, d)
 }
