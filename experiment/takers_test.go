@@ -48,8 +48,8 @@ func TestMethodsThatTakeTheData(t *testing.T) {
 	} {
 		_, err := experiment.Prepare(loadRows(t, ofRows, fmt.Sprintf("method=%q", method)))
 		if err == nil || !strings.Contains(err.Error(), want) ||
-			!regexp.MustCompile(`; methods that take the rows of dataset.table with backbone.mlp: .*\bscarf, supervised\b`).
-				MatchString(err.Error()) {
+			!strings.Contains(err.Error(), "; methods that take the rows of dataset.table with backbone.mlp: ") ||
+			!strings.Contains(err.Error(), " scarf, supervised") {
 			t.Errorf("%s: got %v, want %q and the methods that take rows", method, err, want)
 		}
 	}

@@ -50,8 +50,8 @@ func (b *Batch) Classes() int { return b.data.Classes }
 // there are not two.
 func (b *Batch) NeedClasses() int {
 	if b.data.Classes < 2 {
-		op.Fail("", "this method needs a data set with labels of at least 2 classes, this one has %d; simclr needs none",
-			b.data.Classes)
+		op.Fail("", "this method learns from labels, which simclr does not: want a data set with labels of at least 2 "+
+			"classes, this one has %d", b.data.Classes)
 	}
 	return b.data.Classes
 }

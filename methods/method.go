@@ -29,8 +29,8 @@ type Taught interface {
 	LearnsFromLabels()
 }
 
-// PartlyTaught is a Method that learns from samples with a label and from samples without. It sees all of them, and it is
-// refused a training set without any label.
+// PartlyTaught is a Method that learns from samples with a label and from samples without. It sees all of them, and it
+// is refused a training set without any label.
 type PartlyTaught interface {
 	Method
 	LearnsFromFewLabels()

@@ -237,8 +237,8 @@ func TestRepeated(t *testing.T) {
 	}
 }
 
-// Every batch begins with labelled images, each as often as the others within one, and goes on with all others likewise;
-// a set that hides labels is sampled by what it shows. The steps depend on the seed and the step alone.
+// Every batch begins with labelled images, each as often as any other, and goes on with all others likewise; a set that
+// hides labels is sampled by what it shows. The steps depend on the seed and the step alone.
 func TestTwoStreams(t *testing.T) {
 	const batch, leading, steps = 8, 3, 40
 	set, hidden := labels(40, 20), make([]bool, 60)
@@ -266,8 +266,11 @@ func TestTwoStreams(t *testing.T) {
 		}
 	}
 	for row := range int32(60) {
-		if want := map[bool]int{true: steps * leading / 10, false: steps * (batch - leading) / 50}[row < 10]; times[row] !=
-			want {
+		want := steps * (batch - leading) / 50
+		if row < 10 {
+			want = steps * leading / 10
+		}
+		if times[row] != want {
 			t.Errorf("image %d comes %d times in %d steps, want %d", row, times[row], steps, want)
 		}
 	}

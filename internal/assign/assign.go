@@ -83,8 +83,8 @@ func (m *Matching) add(row int, cost []float64) {
 // to the least: of[i] is row i's place. most times K is at least N.
 //
 // Every row begins in its cheapest place; then rows move from a full place to one with room along the cheapest chain of
-// moves between places, one chain after another (successive shortest paths; Ahuja, Magnanti, Orlin, Network Flows, 1993,
-// section 9.7). The time grows with N times the number of rows that have to move.
+// moves between places, one chain after another: successive shortest paths (Ahuja, Magnanti, Orlin, Network Flows,
+// 1993, section 9.7). The time grows with N times the number of rows that have to move.
 func Bounded(cost []float64, k, most int) (of []int32) {
 	n := len(cost) / k
 	b := &bounded{cost: cost, k: k, of: make([]int32, n), members: make([][]int32, k), by: make([]float64, k*k),

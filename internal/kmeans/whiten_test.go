@@ -58,7 +58,8 @@ func TestWhitenRefuses(t *testing.T) {
 	for want, x := range map[string][]float32{
 		"all features are alike": {1, 2, 1, 2, 1, 2}, "are not finite": {1, 2, 3, float32(math.Inf(1))},
 	} {
-		if _, _, err := kmeans.Whiten(context.Background(), x, 2, 2); err == nil || !strings.Contains(err.Error(), want) {
+		_, _, err := kmeans.Whiten(context.Background(), x, 2, 2)
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: got %v, want %q", x, err, want)
 		}
 	}
