@@ -18,7 +18,7 @@ import (
 func (s *Setup) encoder() methods.Encoder {
 	b, table, in := s.Recipe.Backbone.Value, "backbone."+s.Recipe.Backbone.Name, methods.InputOf(s.Input)
 	enc := methods.EncoderOf(b, s.Input)
-	projector := s.Recipe.Projector.Projector // which remembers whether it was used
+	projector := s.Recipe.Projector.Projector // which remembers what the method asks it for
 	enc.Projector = &projector
 	enc.New = func(at *graph.Scope) layer.Func { return checkedEncoder(table, b, at.In(methods.Backbone), in) }
 	if t, ok := b.(backbones.Tokens); ok {
@@ -69,6 +69,40 @@ const FeaturesOutput = "features"
 
 // EmbedGraph is the frozen encoder for EmbedBatch samples.
 func (s *Setup) EmbedGraph() (*graph.Graph, error) { return s.frozenGraph(EmbedBatch) }
+
+// projectedGraph is the frozen encoder with the first n layers of the method's projector behind it.
+func (s *Setup) projectedGraph(n int) (*graph.Graph, error) {
+	return graph.Build(graph.Options{}, func(g *graph.Scope) {
+		h := s.encoder().New(s.aboveEncoder(g))(inputOf(g, s.Input, EmbedBatch))
+		path, _ := s.projector.Asked()
+		g.Output(FeaturesOutput, s.projector.First(scopeAt(g, path), n)(h))
+	})
+}
+
+// checkProjected refuses layers of the projector that cannot be evaluated.
+func (s *Setup) checkProjected() error {
+	r := s.Recipe
+	bad := func(format string, args ...any) error {
+		return r.Result.Bad("baselines.projector", format, args...)
+	}
+	path, widths := s.projector.Asked()
+	for _, n := range r.Baselines.Projector {
+		above, _ := methods.ScopeAbove(s.encoderScope())
+		switch {
+		case path == "":
+			return bad("[method.%s] has no projector of which a layer could be evaluated; want []", r.Method.Name)
+		case strings.TrimSuffix(path, "projector") != above || s.encodedAt.student != "":
+			return bad("the encoder that is evaluated is %q, and the projector %q is not on it; want []",
+				s.encoderScope(), path)
+		case n > len(widths):
+			return bad("%d: the projector of [method.%s] has %d layers", n, r.Method.Name, len(widths))
+		case r.Projector.Norm == "decorrelated":
+			return bad("[projector] norm = \"decorrelated\" is of the batch, in evaluation too; want [], or another " +
+				"norm")
+		}
+	}
+	return nil
+}
 
 // frozenGraph is the frozen encoder: input view0 [batch,...], output features [batch,F].
 func (s *Setup) frozenGraph(batch int) (*graph.Graph, error) {

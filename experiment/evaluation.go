@@ -35,12 +35,19 @@ func (s *Setup) embedder(st *graph.Store) (func(context.Context, datasets.Labell
 
 // encoderOver compiles the frozen encoder of a Store and returns the function that runs it over a set as a maker shows
 // it; what the maker draws for a block of samples depends on the seed of its first.
-func (s *Setup) encoderOver(st *graph.Store) (func(context.Context, datasets.Labelled, feed.Maker,
-	func(first int32) uint64) (features, error), error) {
+func (s *Setup) encoderOver(st *graph.Store) (runner, error) {
 	g, err := s.EmbedGraph()
 	if err != nil {
 		return nil, err
 	}
+	return s.over(st, g)
+}
+
+// runner runs a compiled network over a set.
+type runner func(context.Context, datasets.Labelled, feed.Maker, func(first int32) uint64) (features, error)
+
+// over is encoderOver for any graph with the encoder's input and output.
+func (s *Setup) over(st *graph.Store, g *graph.Graph) (runner, error) {
 	p, err := g.CompileOver(s.Device, st)
 	if err != nil {
 		return nil, err
@@ -58,7 +65,7 @@ func (s *Setup) encoderOver(st *graph.Store) (func(context.Context, datasets.Lab
 	}
 	return func(ctx context.Context, set datasets.Labelled, m feed.Maker, seed func(first int32) uint64) (features,
 		error) {
-		return s.rows(ctx, set, s.Recipe.Backbone.Value.Dim(), func(dst []float32, rows []int32) error {
+		return s.rows(ctx, set, out.Shape.Last(), func(dst []float32, rows []int32) error {
 			clear(in.F32)
 			clear(in.I32)
 			if err := feed.Fill(m, s.Input.Name, feed.Slot{F32: in.F32, I32: in.I32}, rows, seed(rows[0])); err != nil {
@@ -272,9 +279,16 @@ func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
 	if err != nil {
 		return nil, err
 	}
+	u := s.subjectOf(name, run)
+	u.maps = func() (*mapper, error) { return s.mapsOver(st) }
+	u.pairs = func(ctx context.Context, on string) (*evaluations.Pairs, error) { return s.pairs(ctx, st, on) }
+	return u, nil
+}
+
+// subjectOf is what a compiled network makes of the samples and of their views.
+func (s *Setup) subjectOf(name string, run runner) *subject {
 	return &subject{
-		Setup: s, name: name, maps: func() (*mapper, error) { return s.mapsOver(st) },
-		pairs: func(ctx context.Context, on string) (*evaluations.Pairs, error) { return s.pairs(ctx, st, on) },
+		Setup: s, name: name,
 		take: func(ctx context.Context, set datasets.Labelled) (features, error) {
 			return run(ctx, set, s.Kind.Evaluation(set), func(int32) uint64 { return uint64(s.Recipe.Seed) })
 		},
@@ -285,7 +299,7 @@ func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
 				return r.Uint64()
 			})
 		},
-	}, nil
+	}
 }
 
 // frozen runs an evaluation of the encoder of a Store, and proves that it stayed frozen.
@@ -346,6 +360,13 @@ func (s *Setup) evaluateAll(ctx context.Context) ([]Evaluation, error) {
 	if err := encoder("trained", s.Store); err != nil {
 		return nil, err
 	}
+	for _, n := range s.Recipe.Baselines.Projector {
+		more, err := s.evaluateProjected(ctx, n, ps)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, more...)
+	}
 	if s.Recipe.Baselines.Untrained {
 		fresh, err := s.untrained()
 		if err != nil {
@@ -365,6 +386,20 @@ func (s *Setup) evaluateAll(ctx context.Context) ([]Evaluation, error) {
 		all = append(all, raw...)
 	}
 	return all, nil
+}
+
+// evaluateProjected runs the protocols that need features alone on the first n layers of the trained projector.
+func (s *Setup) evaluateProjected(ctx context.Context, n int, ps []evaluations.Protocol) ([]Evaluation, error) {
+	g, err := s.projectedGraph(n)
+	if err != nil {
+		return nil, err
+	}
+	run, err := s.over(s.Store, g)
+	if err != nil {
+		return nil, err
+	}
+	u := s.subjectOf(fmt.Sprintf("projector%d", n), run)
+	return u.measure(ctx, onTest, slices.DeleteFunc(slices.Clone(ps), ofPixels))
 }
 
 // evaluateEnd is the evaluation of the finished training, on the validation split and on the test set. A request ends

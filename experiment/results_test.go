@@ -17,7 +17,7 @@ func folderOf(t *testing.T, name string, seed, more string, test string, hits ma
 		t.Fatal(err)
 	}
 	h := Hits{Test: test}
-	for _, rep := range representations {
+	for _, rep := range []string{"trained", "untrained", "pixels", "raw"} {
 		if hits[rep] == "" {
 			continue
 		}

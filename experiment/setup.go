@@ -20,6 +20,7 @@ import (
 	"selfsup/graph"
 	"selfsup/graph/device"
 	"selfsup/graph/op"
+	"selfsup/heads"
 	"selfsup/internal/room"
 	"selfsup/methods"
 	"selfsup/recipes"
@@ -67,6 +68,7 @@ type Setup struct {
 	objective methods.Objective // that the method returned, whose nodes are those of the first turn's graph
 	trained   *graph.Graph      // the first turn's
 	last      int64             // number of the last node in it that the method made
+	projector *heads.Projector  // that the method asked for
 	encodedAt encoderPlace      // where the encoder is that is evaluated
 
 	fingerprint *fingerprint // of Data, until a run folder has it; nil: it has
@@ -177,10 +179,13 @@ func (s *Setup) build() (*built, error) {
 		}
 		return nil, s.placed(err, takers)
 	}
-	s.last = made.last
+	s.last, s.projector = made.last, made.projector
 	s.trained, s.objective, s.Wants, s.Masks = g, made.objective, made.batch.Wants(), made.batch.Masks()
 	s.encodedAt.scope = made.objective.Encoder
 	s.encodedAt.student, _ = g.StudentOf(s.encoderScope())
+	if err := s.checkProjected(); err != nil {
+		return nil, err
+	}
 	_, err = s.Kind.Training(s.Seen).Worker(s.made()) // do the data give as many views?
 	return made, err
 }

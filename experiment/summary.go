@@ -39,7 +39,7 @@ type Course struct {
 // Evaluation is one result of one protocol on one representation.
 type Evaluation struct {
 	evaluations.Result
-	Representation string      `json:"representation"`     // trained, untrained, pixels or raw
+	Representation string      `json:"representation"`     // trained, projector1 ..., untrained, pixels or raw
 	Set            string      `json:"set"`                // that it is of: test, validation or training
 	Interval       *[2]float64 `json:"interval,omitempty"` // of an accuracy: Wilson, 95 %
 
@@ -74,9 +74,6 @@ func ReadSummary(dir string) (*Summary, error) {
 	return folder.ReadJSON[Summary](filepath.Join(dir, summaryFile))
 }
 
-// representations in the order of a table's columns.
-var representations = []string{"trained", "untrained", "pixels", "raw"}
-
 // Table is the summary for people: a row for every protocol and metric, a column for every representation, accuracies
 // with the interval that so many test images give. Numbers of notes stand in brackets.
 func (s *Summary) Table() string {
@@ -100,10 +97,10 @@ func (s *Summary) Table() string {
 
 // evaluations prints the table, its notes, and what was measured on and chosen by what.
 func (s *Summary) evaluations(b *strings.Builder) {
-	var used []string
-	for _, rep := range representations {
-		if slices.ContainsFunc(s.Evaluations, func(e Evaluation) bool { return e.Representation == rep }) {
-			used = append(used, rep)
+	var used []string // in the order in which they were evaluated
+	for _, e := range s.Evaluations {
+		if !slices.Contains(used, e.Representation) {
+			used = append(used, e.Representation)
 		}
 	}
 	t := report.Table{Header: append([]string{"evaluation"}, used...)}

@@ -9,6 +9,7 @@ import (
 	"selfsup/graph/layer"
 	"selfsup/graph/op"
 	"selfsup/graph/optim"
+	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
 )
@@ -44,7 +45,8 @@ type built struct {
 	objective methods.Objective
 	batch     *methods.Batch
 	params    []string
-	last      int64 // number of the last node that the method made
+	last      int64            // number of the last node that the method made
+	projector *heads.Projector // that the method asked for
 }
 
 // rows is the samples that go through the graph at once: the batch, or an even part of it.
@@ -68,7 +70,7 @@ func (s *Setup) trainGraph(turn int) (*graph.Graph, *built, error) {
 		}
 		checkObjective("method."+r.Method.Name, r.Method.Value, obj, b.Size(), enc.Dim)
 		checkPlayers(g, "method."+r.Method.Name, r.Method.Value, obj)
-		made.objective, made.last = obj, g.Newest()
+		made.objective, made.last, made.projector = obj, g.Newest(), enc.Projector
 		players := playersOf(obj)
 		var sum, norms []*graph.Node
 		for _, p := range players {

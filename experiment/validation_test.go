@@ -229,6 +229,7 @@ func TestBaselines(t *testing.T) {
 		{[]string{"baselines.pixels=false"}, "trained untrained "},
 		{[]string{"baselines.untrained=false"}, "trained pixels "},
 		{[]string{"baselines.untrained=false", "baselines.pixels=false"}, "trained "},
+		{[]string{"baselines.projector=[1,2]", "baselines.pixels=false"}, "trained projector1 projector2 untrained "},
 	} {
 		sum, err := train(t, load(t, small, c.sets...), nil)
 		if err != nil {
@@ -243,6 +244,42 @@ func TestBaselines(t *testing.T) {
 		if header := strings.Fields(strings.SplitN(sum.Table(), "\n", 2)[0]); got != c.want ||
 			strings.Join(header[1:], " ")+" " != c.want {
 			t.Errorf("%v: %q under %q, want %q", c.sets, got, header, c.want)
+		}
+	}
+}
+
+// Layers of the projector are those that the method trains: behind the last the features of views agree more than
+// before, as SimCLR's loss asks for, and they are what the whole network makes of the features. Layers that there are
+// not are refused.
+func TestProjectorIsEvaluated(t *testing.T) {
+	sum, err := train(t, load(t, small, "baselines.projector=[1,2]", `train.length="100 steps"`,
+		`evaluate.align_uniform.every="0 steps"`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	apart, _ := sum.Measure("trained", "align_uniform uniformity")
+	spread, ok := sum.Measure("projector2", "align_uniform uniformity")
+	if !ok || spread > apart-0.3 {
+		t.Errorf("uniformity is %v of the features and %v behind the projector (%v); want it lower where the loss is",
+			apart, spread, ok)
+	}
+	for _, c := range []struct{ set, method, want string }{
+		{"baselines.projector=[3]", "", "3: the projector of [method.simclr] has 2 layers"},
+		{"baselines.projector=[0]", "", "each once, the first is 1"},
+		{"baselines.projector=[1,1]", "", "each once, the first is 1"},
+		{"baselines.projector=[1]", `method="mocov3"`, "[method.mocov3] has no projector"},
+		{"baselines.projector=[1]", `projector.norm="decorrelated"`, "of the batch, in evaluation too"},
+	} {
+		sets := []string{c.set}
+		if c.method != "" {
+			sets = append(sets, c.method)
+		}
+		r, err := recipes.Load(writeRecipe(t, small), sets, recipes.Builtin())
+		if err == nil {
+			_, err = experiment.Prepare(r)
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%v: got %v, want %q", sets, err, c.want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package heads
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -20,7 +21,14 @@ type Projector struct {
 	Rank   int    `toml:"rank"`   // of low_rank
 	Frozen bool   `toml:"frozen"` // linear layers keep the weights that they are drawn with; norms learn
 
-	used bool // a method has asked for a projector
+	asked *request // of a method; nil: none has asked for a projector
+}
+
+// request is a projector that a method has asked for.
+type request struct {
+	path, norm string // the scope, and the norm of the hidden layers
+	in         int
+	widths     []int
 }
 
 // Kinds of norms and of linear layers.
@@ -66,40 +74,56 @@ func (o *Projector) Changes() bool {
 }
 
 // Used reports whether a method has asked for a projector since.
-func (o *Projector) Used() bool { return o != nil && o.used }
+func (o *Projector) Used() bool { return o != nil && o.asked != nil }
+
+// Asked is the scope and the widths of the projector that a method has asked for.
+func (o *Projector) Asked() (path string, widths []int) {
+	if !o.Used() {
+		return "", nil
+	}
+	return o.asked.path, o.asked.widths
+}
+
+// First is the first n layers of the projector that a method has asked for, with their norms and ReLUs, in its scope s.
+func (o *Projector) First(s *graph.Scope, n int) layer.Func {
+	return layer.Chain(o.layers(s, o.asked.norm, o.asked.in, o.asked.widths)[:n]...)
+}
 
 // MLP is the function MLP, changed.
 func (o *Projector) MLP(s *graph.Scope, in int, widths ...int) layer.Func {
-	if !o.Changes() {
+	if o.ask(s, batchNorm, in, widths); !o.Changes() {
 		return MLP(s, in, widths...)
 	}
-	return o.chain(s, batchNorm, in, widths)
+	return layer.Chain(o.layers(s, cmp.Or(o.Norm, batchNorm), in, widths)...)
 }
 
 // Plain is the function Plain, changed.
 func (o *Projector) Plain(s *graph.Scope, in int, widths ...int) layer.Func {
-	if !o.Changes() {
+	if o.ask(s, noNorm, in, widths); !o.Changes() {
 		return Plain(s, in, widths...)
 	}
-	return o.chain(s, noNorm, in, widths)
+	return layer.Chain(o.layers(s, cmp.Or(o.Norm, noNorm), in, widths)...)
 }
 
-// chain is the changed projector of a method whose own norm is given.
-func (o *Projector) chain(s *graph.Scope, norm string, in int, widths []int) layer.Func {
-	if o.Norm != "" {
-		norm = o.Norm
+// ask remembers the first projector that a method asks for, whose own norm is given.
+func (o *Projector) ask(s *graph.Scope, norm string, in int, widths []int) {
+	if o != nil && len(widths) > 0 && o.asked == nil {
+		o.asked = &request{s.Path(), cmp.Or(o.Norm, norm), in, widths}
 	}
-	var layers []layer.Func
+}
+
+// layers are the layers of a projector, each but the last with a norm and a ReLU.
+func (o *Projector) layers(s *graph.Scope, norm string, in int, widths []int) (list []layer.Func) {
 	for i, w := range widths {
-		o.used = true
 		at, last := s.In(fmt.Sprint(i)), i == len(widths)-1
-		layers = append(layers, o.linear(at, in, w, last || norm == noNorm))
-		if !last {
-			layers = append(layers, normOf(at.In("norm"), norm, w), layer.Relu)
+		linear := o.linear(at, in, w, last || norm == noNorm)
+		if last {
+			return append(list, linear)
 		}
+		list = append(list, layer.Chain(linear, normOf(at.In("norm"), norm, w), layer.Relu))
 		in = w
 	}
-	return layer.Chain(layers...)
+	return list
 }
 
 // normOf is a norm of c dimensions.

@@ -1,6 +1,10 @@
 package recipes
 
-import "selfsup/setting"
+import (
+	"slices"
+
+	"selfsup/setting"
+)
 
 // Validation is the part of the labelled training images whose labels choose: the best checkpoint, and hyperparameters
 // of evaluations such as the linear probe's penalty. The method sees these images as before. Labels of the test set
@@ -26,6 +30,19 @@ type Baselines struct {
 	// the images themselves, of other data "raw": standardised columns, counts of symbols; more than 4,096 numbers a
 	// sample are reduced by a random projection
 	Pixels bool `toml:"pixels"`
+	// layers of the method's projector, counted from 1, each with its norm and ReLU: what the loss sees of the features
+	// (Bordes et al. 2023, Guillotine regularization, arXiv:2206.13378)
+	Projector []int `toml:"projector"`
+}
+
+// Validate checks the settings.
+func (b *Baselines) Validate() error {
+	for i, n := range b.Projector {
+		if n < 1 || slices.Contains(b.Projector[:i], n) {
+			return setting.Bad("projector", "%v: want layers of the projector, each once, the first is 1", b.Projector)
+		}
+	}
+	return nil
 }
 
 // DefaultBaselines is both.
