@@ -85,10 +85,21 @@ func (g *gemm) set(transA, transB bool, m, n, k, lda, ldb, ldc int, beta float32
 	g.lda, g.ldb, g.ldc, g.add, g.parallel = lda, ldb, ldc, beta == 1, parallel
 	g.level = *dims()
 	g.kc = min(k, roundUp(ceil(k, max(1, ceil(k, g.level.kc))), 16))
-	g.pack = transB || m > 6*g.level.mr || m > 2*g.level.mr && ldb > 512 // rows far apart share cache sets
-	g.own = parallel && !transA && (transB || m > 6*g.level.mr) && m*g.kc <= g.level.own && g.kc >= ownDepth &&
-		n >= 8*g.level.nr
+	tall := m > packTiles*g.level.mr
+	g.pack = transB || tall || m > packTilesFar*g.level.mr && ldb > farApart
+	g.own = parallel && !transA && (transB || tall) && m*g.kc <= g.level.own && g.kc >= ownDepth &&
+		n >= ownTiles*g.level.nr
 }
+
+// From so many tiles of rows on, panels of B are read often enough that packing them pays; from fewer where rows of B
+// are far apart. bench/gemm.sh measures products on both sides of these.
+const (
+	packTiles    = 6
+	packTilesFar = 2
+)
+
+// ownTiles is the least width of B, in tiles, at which tasks pack their own panels: fewer leave cores idle.
+const ownTiles = 8
 
 // ownDepth is the least depth, in rows of B, at which a panel makes a task of its own.
 const ownDepth = 192

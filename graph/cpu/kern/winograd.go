@@ -110,11 +110,11 @@ func (g *winograd) set(c Conv, backward bool) {
 	}
 	g.group = roundUp(blocks.groupOf(s.count(), g.points()*(g.vRow+g.mRow)), g.level.mr)
 	if g.staged {
-		g.group = blocks.chunk(u, 4<<20)
+		g.group = blocks.chunk(u, winogradShared)
 	}
 	g.groups = ceil(s.count(), g.group)
 	g.group = ceil(s.count(), max(1, g.groups))
-	g.uPoint = out*in + 48
+	g.uPoint = out*in + pointGap
 	g.vPoint, g.mPoint = pointStride(g.group*g.vRow), pointStride(g.group*g.mRow)
 	g.floats = s.patchFloats(&g.prologue)
 	if !g.staged {

@@ -147,8 +147,11 @@ var (
 )
 
 const (
-	winogradWide = 36 * 256 * 256 // floats of U from which stages go one after the other
-	winogradMost = 256            // tiles of a chunk whose U is so large that reading it counts
+	// floats of U above which stages take as many tiles as there may be, so that U is read less often; gradients by w,
+	// which add to U, from a fourth of it. bench/conv.sh measures both sides
+	winogradShared = 4 << 20
+	winogradWide   = 36 * 256 * 256 // floats of U from which stages go one after the other
+	winogradMost   = 256            // tiles of a chunk whose U is so large that reading it counts
 )
 
 // winogradDims are the blocks of the level in use.

@@ -205,4 +205,7 @@ func (v *winogradView) write(dst []float32, part, c0, n int, p *winogradPoints, 
 
 // pointStride is the distance between two points of n floats each: never a multiple of 4 KiB, which would make the
 // points share cache sets.
-func pointStride(n int) int { return roundUp(n, 1024) + 48 }
+func pointStride(n int) int { return roundUp(n, 1024) + pointGap }
+
+// pointGap keeps the distance between points off the multiples of 1024 floats: three cache lines.
+const pointGap = 48

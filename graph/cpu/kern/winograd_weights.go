@@ -84,12 +84,12 @@ func (g *winogradDW) set(c Conv) {
 	g.staged = u >= blocks.weights
 	g.group, g.parts = roundUp(blocks.group, g.level.mr), 1
 	if g.staged {
-		g.group = blocks.chunk(u, 1<<20)
+		g.group = blocks.chunk(u, winogradShared/4)
 	}
 	g.cuts = max(1, in/blocks.rows)
 	g.groups = ceil(s.count(), g.group)
 	g.group = ceil(s.count(), max(1, g.groups))
-	g.uPoint = in*s.co + 48
+	g.uPoint = in*s.co + pointGap
 	if !g.staged {
 		g.parts = max(1, min(g.groups, convTasks, winogradPartial/(g.points()*g.uPoint)))
 	}
