@@ -39,7 +39,8 @@ var smaller = map[string][]string{
 	"cifar10/wmse.toml":     {"method.wmse.projector=[16,4]", "method.wmse.sub_batch=8"},
 	"imagenet/emp_ssl.toml": {"views.crop=0", "views.crops=[{count=3,size=32,area=[0.25,0.25]}]"},
 	"imagenet/lejepa.toml":  {"views.crop=0", twoSmallSizes},
-	"imagenet/swav.toml":    {"views.crop=0", twoSmallSizes},
+	"imagenet/swav.toml":    {"views.crop=0", twoSmallSizes, "method.swav.prototypes=30"},
+	"cifar10/swav.toml":     {"method.swav.prototypes=30"},
 	"imagenet/wmse.toml":    {"method.wmse.projector=[16,4]", "method.wmse.sub_batch=8"},
 
 	// contrastive methods of one batch

@@ -17,6 +17,16 @@ const Eps = 1e-12
 //
 // Chen et al. 2020, arXiv:2002.05709, eq. 1, with the views of all ranks as negatives, as in the authors' code.
 func NTXent(s *graph.Scope, z *graph.Node, tau float64) *graph.Node {
+	return ntxent(s, z, func(sim *graph.Node) *graph.Node { return op.Scale(sim, 1/tau) })
+}
+
+// NTXentAt is NTXent at a temperature that changes with time, 0-d.
+func NTXentAt(s *graph.Scope, z, tau *graph.Node) *graph.Node {
+	return ntxent(s, z, func(sim *graph.Node) *graph.Node { return op.Mul(sim, op.Reciprocal(tau)) })
+}
+
+// ntxent is NTXent whose cosines are divided by the temperature elsewhere.
+func ntxent(s *graph.Scope, z *graph.Node, divided func(sim *graph.Node) *graph.Node) *graph.Node {
 	own := op.ShapeOf(z)[0]
 	u := s.AllRows(op.Normalize(z, Eps))
 	n := op.ShapeOf(u)[0]
@@ -24,7 +34,7 @@ func NTXent(s *graph.Scope, z *graph.Node, tau float64) *graph.Node {
 	for i := range partner {
 		partner[i] = int32(i/own*own + (i%own+own/2)%own)
 	}
-	sim := op.Scale(op.Gram(u), 1/tau) // [2B,2B]
+	sim := divided(op.Gram(u)) // [2B,2B]
 	return op.MeanAll(op.CrossEntropy(op.MaskDiagonal(sim, -1e9), s.Ints(fmt.Sprintf("const/partner%d", n), partner),
 		0))
 }

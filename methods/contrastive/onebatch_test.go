@@ -579,8 +579,8 @@ func TestOneBatchRefusals(t *testing.T) {
 		want  string
 	}{
 		{DefaultDCL(), 1, "a batch of 1 image has no other to compare it with; want train.batch of at least 2"},
-		{DefaultSupCon(), 4, "labels of at least 2 classes, this one has 0; simclr needs none"},
-		{DefaultNCA(), 4, "this one has 0; simclr needs none"},
+		{DefaultSupCon(), 4, "want a data set with labels of at least 2 classes, this one has 0"},
+		{DefaultNCA(), 4, "want a data set with labels of at least 2 classes, this one has 0"},
 		{DefaultDirectCLR(), 4, "dimensions = 360: the encoder has 5 features; want at most that"},
 	} {
 		_, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {

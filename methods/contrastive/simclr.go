@@ -18,6 +18,9 @@ import (
 type SimCLR struct {
 	Projector   []int   `toml:"projector"`   // widths; the last is D; [] is none
 	Temperature float64 `toml:"temperature"` // of the cosine similarities
+	// at the end, along half a cosine; 0: it does not change
+	FinalTemperature float64 `toml:"final_temperature"`
+	Apart            bool    `toml:"apart"` // each view is a batch of its own for batch norm
 }
 
 // DefaultSimCLR has the paper's settings for ImageNet.
@@ -28,6 +31,9 @@ func (m *SimCLR) Validate() error {
 	if !(m.Temperature > 0) {
 		return setting.Bad("temperature", "%v: want a number above 0", m.Temperature)
 	}
+	if !(m.FinalTemperature >= 0) {
+		return setting.Bad("final_temperature", "%v: want a number above 0, or 0: as temperature", m.FinalTemperature)
+	}
 	return heads.CheckProjector(m.Projector)
 }
 
@@ -37,8 +43,8 @@ func (m *SimCLR) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) me
 	project := enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...)
 	var h, z []*graph.Node // a batch for each size of view
 	for _, x := range b.Crops() {
-		hs := encode(op.Concat(0, x...))             // [2B,F]
-		h, z = append(h, hs), append(z, project(hs)) // [2B,D]
+		hs, zs := embedViews(encode, project, x, m.Apart) // [2B,F], [2B,D]
+		h, z = append(h, hs), append(z, zs)
 	}
 	return methods.Objective{
 		Features: op.Slice(h[0], 0, 0, b.Size()),
@@ -52,10 +58,10 @@ func (m *SimCLR) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) me
 // pairs is the mean loss of the pairs of views, whose embeddings come by size, z[i] [VB,D].
 func (m *SimCLR) pairs(s *graph.Scope, z []*graph.Node, b int) *graph.Node {
 	if len(z) == 1 && op.ShapeOf(z[0])[0] == 2*b {
-		return losses.NTXent(s, z[0], m.Temperature)
+		return ntxent(s, z[0], m.Temperature, m.FinalTemperature)
 	}
 	views, large := methods.SplitViews(z, b)
 	return methods.OverPairs(views, large, func(a, b *graph.Node) *graph.Node {
-		return losses.NTXent(s, op.Concat(0, a, b), m.Temperature)
+		return ntxent(s, op.Concat(0, a, b), m.Temperature, m.FinalTemperature)
 	})
 }

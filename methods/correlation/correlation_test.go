@@ -325,6 +325,15 @@ func TestRefused(t *testing.T) {
 		m := &SwAV{Projector: []int{4}, Prototypes: 3, Temperature: 1, Epsilon: 1, Iterations: 3, Queue: 11}
 		m.Build(s, methods.EncoderOf(&backbones.ConvNet{Widths: []int{4}}, b.Of("view0")), b)
 	})
+	_, many := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
+		b := methods.NewBatch(s, 4, methodtest.Images(6, 6, 2)) // of a set of 10
+		m := &SwAV{Projector: []int{4}, Prototypes: 11, Temperature: 1, Epsilon: 1, Iterations: 3}
+		m.Build(s, methods.EncoderOf(&backbones.ConvNet{Widths: []int{4}}, b.Of("view0")), b)
+	})
+	if want := "prototypes = 11 are more than the 10 training samples"; many == nil ||
+		!strings.Contains(many.Error(), want) {
+		t.Errorf("got %v, want %q", many, want)
+	}
 	_, whole := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
 		b := methods.NewBatch(s, 11, methodtest.Images(6, 6, 2))
 		m := &WMSE{Projector: []int{2}, SubBatch: 4, Iterations: 1}

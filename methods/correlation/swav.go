@@ -64,6 +64,10 @@ func (m *SwAV) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 	d := m.Projector[len(m.Projector)-1]
 	encode, project := enc.New(s), enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...)
 	score := layer.WeightNormLinear(s.In("prototypes"), d, m.Prototypes, false)
+	if n := b.SetSize(); m.Prototypes > n {
+		op.Fail("", "prototypes = %d are more than the %d training samples, which cannot share them evenly; want at "+
+			"most that", m.Prototypes, n)
+	}
 	crops := b.Crops()
 	var h []*graph.Node // a batch for each size of crop
 	for _, x := range crops {
