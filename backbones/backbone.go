@@ -10,7 +10,7 @@ import (
 	"selfsup/graph/layer"
 )
 
-// Input is what an encoder sees of a sample.
+// Input describes a sample as an encoder reads it.
 type Input struct {
 	Shape []int // [H,W,C] pixels, [F,H,W,C] frames, [T,C] waves, [T] symbols, [K] columns
 	Int   bool  // symbols

@@ -2,8 +2,8 @@ package datasets
 
 import "math"
 
-// Labelled is what sets of every kind have in common. The methods of a set may be called from several goroutines at a
-// time.
+// Labelled is the part that sets of every kind have in common. The methods of a set may be called from several
+// goroutines at a time.
 type Labelled interface {
 	Len() int
 	// Label is the index in Classes of sample i, or -1 where it has none.

@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 )
 
-// Source is what a recipe's dataset table decodes into: data of any kind.
+// Source opens data of any kind; a recipe's dataset table decodes into one.
 type Source interface {
 	// Open reads the data. The errors name the file, what is wrong with it, and what was expected.
 	Open(env Env) (*Data, error)
@@ -32,7 +32,7 @@ type Kinded interface {
 // WithCaptions are the samples of a source whose images have captions. Whatever is about images is about them too.
 const WithCaptions = "images with captions"
 
-// SamplesOf is what the samples of a source are: images, unless it says something else.
+// SamplesOf names the kind of a source's samples: images, unless it says something else.
 func SamplesOf(s Source) string {
 	if k, ok := s.(Kinded); ok {
 		return k.Samples()
@@ -40,7 +40,7 @@ func SamplesOf(s Source) string {
 	return "images"
 }
 
-// Env is what a source may know of the run.
+// Env holds the facts of the run that a source may use.
 type Env struct {
 	BaseDir string // folder of the recipe file; relative paths of the recipe start there
 

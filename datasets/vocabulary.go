@@ -153,7 +153,7 @@ func (v *Vocabulary) Equal(other *Vocabulary) bool {
 	return v == other || v.unit == other.unit && slices.Equal(v.symbols, other.symbols)
 }
 
-// Unit is what a symbol stands for: "characters", "words" or "bytes".
+// Unit names the part of a text that a symbol stands for: "characters", "words" or "bytes".
 func (v *Vocabulary) Unit() string { return v.unit }
 
 // Count is the number of symbols of a text.

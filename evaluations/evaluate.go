@@ -50,7 +50,7 @@ type Result struct {
 	Hits     []bool   `json:"-"`                  // of an accuracy: which test images are right
 }
 
-// Needs is what a protocol cannot do without. A run checks it before the training.
+// Needs lists the things that a protocol cannot do without. A run checks it before the training.
 type Needs struct {
 	Labels     bool // of the training images, and a labelled test set
 	Validation bool // a split of the training images, to choose a hyperparameter on

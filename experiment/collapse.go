@@ -28,7 +28,7 @@ const (
 	spectrumSamples = 512
 )
 
-// Warning is what a run said once of a collapse.
+// Warning is a run's remark on a collapse, said once.
 type Warning struct {
 	About string `json:"about"` // term or metric, or "features"
 	Step  int    `json:"step"`  // done when it was said

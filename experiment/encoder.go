@@ -64,7 +64,7 @@ func belowBackbone(name string) string {
 	return name
 }
 
-// FeaturesOutput is what the frozen encoder makes.
+// FeaturesOutput names the output of the frozen encoder: the features.
 const FeaturesOutput = "features"
 
 // EmbedGraph is the frozen encoder for EmbedBatch samples.

@@ -13,7 +13,7 @@ import (
 	"selfsup/experiment/report"
 )
 
-// Summary is what a run comes to; `run --json` prints it and the run folder keeps it.
+// Summary holds the results of a run; `run --json` prints it and the run folder keeps it.
 type Summary struct {
 	Run   string `json:"run"` // folder
 	Steps int    `json:"steps"`
@@ -28,7 +28,8 @@ type Summary struct {
 	PeakRSSMB   float64           `json:"peak_rss_mb"`
 }
 
-// Course is what only who trains can measure: it is nil in the summary of a checkpoint that was evaluated again.
+// Course holds the figures that only a training can measure: it is nil in the summary of a checkpoint that was
+// evaluated again.
 type Course struct {
 	Seconds         float64 `json:"seconds"`           // of the training loop, its evaluations left out
 	ImagesPerSecond float64 `json:"images_per_second"` // source images; an image with two views counts once

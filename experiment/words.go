@@ -8,7 +8,7 @@ import (
 
 // What messages and tables call samples of a kind of data.
 
-// Noun is what the samples of the recipe's data are called: images, rows.
+// Noun names the samples of the recipe's data: images, rows.
 func (s *Setup) Noun() string {
 	return strings.TrimSuffix(datasets.SamplesOf(s.Recipe.Dataset.Value), " with captions")
 }
@@ -22,7 +22,7 @@ func (s *Setup) rawName() string {
 	return "raw"
 }
 
-// SeenAs is what a batch has of samples: views; rows are what they are.
+// SeenAs names the form in which a batch has samples: views; rows are what they are.
 func (s *Setup) SeenAs() string {
 	if s.Noun() == "rows" {
 		return ""

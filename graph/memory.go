@@ -8,7 +8,7 @@ import (
 	"selfsup/graph/plan"
 )
 
-// Memory is what a program takes, in bytes: all that it allocates for its steps, and the entries of the Store that it
+// Memory counts the bytes of a program: all that it allocates for its steps, and the entries of the Store that it
 // works on. What else a process holds (data, views, the Go runtime) is not part of it.
 type Memory struct {
 	Temporaries int64 // the arena
@@ -20,7 +20,7 @@ type Memory struct {
 // Total is all of it.
 func (m Memory) Total() int64 { return m.Temporaries + m.Scratch + m.State + m.Inputs }
 
-// Memory is what the program takes.
+// Memory counts the bytes that the program has allocated.
 func (p *Program) Memory() Memory { return p.memory }
 
 // MemoryError is a limit that a program does not fit.

@@ -135,7 +135,7 @@ func (g *Graph) Plan(b ir.Backend, limit int64) (*Planned, error) {
 	return planned, nil
 }
 
-// Memory is what the program will take.
+// Memory counts the bytes that the program will allocate.
 func (p *Planned) Memory() Memory { return p.memory }
 
 // Compile is the second half of CompileWithin: it takes the memory and binds the program to the store.

@@ -11,7 +11,7 @@ import (
 	"selfsup/graph/op"
 )
 
-// Data is what a batch is asked of: the fields of the training samples.
+// Data describes the fields of the training samples, which a batch is asked for.
 type Data struct {
 	Maker   feed.Maker
 	Samples int // of the training set
@@ -100,7 +100,7 @@ func (b *Batch) Crops() [][]*graph.Node {
 	return all
 }
 
-// Params is what was drawn for a view, [B,P]; of an image see views.ParamNames.
+// Params holds the numbers drawn for a view, [B,P]; of an image see views.ParamNames.
 func (b *Batch) Params(v int) *graph.Node { return b.Field(feed.Params(v)) }
 
 // Labels is the class of each sample, [B] int32, -1 where it has none.

@@ -63,8 +63,8 @@ type Picture struct {
 	Value *graph.Node
 }
 
-// Objective is what a method minimises and all else that its training needs. A method that fills the first three fields
-// is complete.
+// Objective holds the terms that a method minimises and all else that its training needs. A method that fills the first
+// three fields is complete.
 type Objective struct {
 	// [N,Dim] of the encoder, rows like the labels; the online probe reads them. nil: there is no online probe
 	Features *graph.Node
@@ -142,7 +142,7 @@ type Job struct {
 	Run   func(ctx context.Context, h Host) error
 }
 
-// Host is what a Job may use.
+// Host gives a Job access to the training.
 type Host interface {
 	// Time is where the training stands: Step steps are done.
 	Time() graph.Time

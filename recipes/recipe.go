@@ -113,7 +113,7 @@ func (r *Resolution) Validate() error {
 	return nil
 }
 
-// Default is what a recipe starts from.
+// Default is a recipe with the values of all keys that a file leaves out.
 func Default() *Recipe {
 	return &Recipe{
 		Name: "experiment", Seed: 1, Precision: "fp32", Device: "cpu",

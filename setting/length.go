@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Unit is what a Length counts.
+// Unit is the unit of a Length: steps, epochs or a share of the training.
 type Unit uint8
 
 const (

@@ -17,7 +17,7 @@ type File struct {
 	Size  int64
 }
 
-// Store is what holds files. Its method serves any number of goroutines.
+// Store holds files. Its method serves any number of goroutines.
 type Store interface {
 	// Read returns a file in buf where it fits, and refuses one longer than limit before it takes memory.
 	Read(f *File, buf []byte, limit int64) ([]byte, error)

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Parts is what a directory that holds the parts of a set has.
+// Parts names the directories of a set: one for training, one for the test.
 type Parts struct {
 	Train, Test string   // directories; test is empty where there is none
 	Notes       []string // what else is there, and is not read

@@ -120,7 +120,7 @@ func (s Slot) row(i, size int) Slot {
 	return Slot{F32: s.F32[i*size : (i+1)*size]}
 }
 
-// Key is what random choices for one sample of a step depend on.
+// Key identifies one sample of a step; its random choices depend on nothing else.
 type Key struct {
 	Seed      uint64
 	Step, Row int

@@ -15,7 +15,7 @@ import (
 	"selfsup/datasets/sampling"
 )
 
-// ErrClosed is what Next returns of a loader that was closed.
+// ErrClosed is the error of Next after Close.
 var ErrClosed = errors.New("feed: the loader is closed")
 
 // Config says what a loader delivers. Workers and Prefetch change speed and memory, never a bit of a batch.

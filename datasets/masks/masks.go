@@ -30,7 +30,7 @@ type Kind interface {
 	Draw(dst []uint8, g Grid, step, sample *datasets.Rand, s *Scratch)
 }
 
-// Scratch is what one goroutine needs to draw; the zero value is ready.
+// Scratch is the memory with which one goroutine draws; the zero value is ready.
 type Scratch struct{ order []int }
 
 // Plan is a kind of mask on a grid, as a loader delivers it.

@@ -10,7 +10,7 @@ import (
 	"selfsup/datasets/disk"
 )
 
-// WAVHeader is what the chunks of a WAV file say.
+// WAVHeader is a WAV file's format, read from its chunks.
 type WAVHeader struct {
 	Rate     int // samples a second
 	Channels int // 1 or 2

@@ -26,7 +26,7 @@ import (
 	"selfsup/graph/ir"
 )
 
-// Meta is what a checkpoint knows besides the numbers.
+// Meta holds all of a checkpoint but the numbers.
 type Meta struct {
 	Step   int    `json:"step"`   // steps done
 	Recipe string `json:"recipe"` // identifies what is trained
@@ -53,7 +53,7 @@ type Encoder struct {
 	Other *Samples `json:"samples,omitempty"` // what it takes instead of images; nil: images
 }
 
-// Samples is what an encoder takes of data that are no images.
+// Samples describes the input of an encoder of data that are no images.
 type Samples struct {
 	Kind    string   `json:"kind"`              // rows, texts, waves, clips
 	Shape   []int    `json:"shape"`             // of one

@@ -17,7 +17,7 @@ import (
 // File is the file of a claim's folder that says what is claimed.
 const File = "claim.toml"
 
-// Claim is what the book says, as it can be tested. Each arm is a recipe of the claim's folder.
+// Claim is a statement of the book in a form that can be tested. Each arm is a recipe of the claim's folder.
 //
 //	section = "2.4"
 //	claim = "VICReg without its variance term collapses."

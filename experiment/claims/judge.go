@@ -8,7 +8,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// Verdict is what the measurements say of an expectation.
+// Verdict says whether measurements bear an expectation out.
 type Verdict string
 
 // The verdicts. An expectation that is within the noise is neither shown nor refuted by so many seeds.

@@ -17,7 +17,7 @@ func WriteJSON(path string, v any) error {
 	return WriteAtomic(path, append(text, '\n'))
 }
 
-// ReadJSON is what a file of JSON holds; nil if there is no such file.
+// ReadJSON reads a file of JSON; nil if there is no such file.
 func ReadJSON[T any](path string) (*T, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {

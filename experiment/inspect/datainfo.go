@@ -9,7 +9,7 @@ import (
 	"selfsup/experiment/report"
 )
 
-// DataInfo is what a data set holds.
+// DataInfo describes a data set.
 type DataInfo struct {
 	Source   string      `json:"source"`
 	Channels int         `json:"channels"`
@@ -42,7 +42,7 @@ type ClassInfo struct {
 	Test  int    `json:"test"`
 }
 
-// PackInfo is what only packs have.
+// PackInfo holds the figures that only packs have.
 type PackInfo struct {
 	Files   int `json:"files"`   // images that are held as image files; the others are pixels
 	Size    int `json:"size"`    // shorter side that larger images were reduced to; 0: as they were

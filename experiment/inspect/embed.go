@@ -30,7 +30,7 @@ type EmbedOptions struct {
 	MaxSkipped int    // images of a folder that may be left out since they do not decode
 }
 
-// Embedded is what Embed wrote.
+// Embedded names the files that Embed wrote, and counts their rows.
 type Embedded struct {
 	Features string // file [Rows,Dim]
 	Names    string // file with a line a row: row, set, name, label

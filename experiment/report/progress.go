@@ -12,7 +12,7 @@ import (
 	"golang.org/x/term"
 )
 
-// Status is what the progress line shows.
+// Status holds the figures of the progress line.
 type Status struct {
 	Epoch, Epochs   float64
 	Step, Steps     int

@@ -73,7 +73,7 @@ func (s Shape) String() string {
 	return b.String()
 }
 
-// Type is what is known of a value before it exists.
+// Type is a value's shape and element type, known before the value exists.
 type Type struct {
 	Shape Shape
 	DType DType

@@ -29,7 +29,7 @@ type Differentiable interface {
 	Grad(g Grad) []*Node
 }
 
-// Grad is what a symbolic gradient is made from.
+// Grad holds the values that a symbolic gradient is made from.
 type Grad struct {
 	In   []*Node // operands
 	Out  *Node   // result

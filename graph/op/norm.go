@@ -301,7 +301,7 @@ func (o Running) Name() string { return "running_stats" }
 // Infer implements ir.Spec.
 func (o Running) Infer(in []ir.Type) (ir.Type, error) { return updateType(in, 2) }
 
-// Unbias is what the biased variance is multiplied by.
+// Unbias is the factor of the biased variance that makes it unbiased.
 func (o Running) Unbias() float64 {
 	if o.N < 2 {
 		return 1

@@ -15,7 +15,7 @@ type Rule interface {
 	Step(s *graph.Scope, in Slot) *graph.Node
 }
 
-// Slot is what a rule knows of one parameter. Settings that change with the step are 0-d.
+// Slot holds one parameter, its gradient and its moments for a rule. Settings that change with the step are 0-d.
 type Slot struct {
 	Param, Gradient *graph.Node
 	Rate            *graph.Node // learning rate
@@ -47,7 +47,7 @@ func PlainOnly(s *graph.Scope) func(p *graph.Node) Treatment {
 	return func(p *graph.Node) Treatment { return Treatment{Plain: len(op.ShapeOf(p)) < 2 || s.IsPlain(p)} }
 }
 
-// Training is what Apply does besides the rule.
+// Training holds the settings of Apply besides the rule.
 type Training struct {
 	Treat func(p *graph.Node) Treatment // nil: all alike
 	// Clip is the largest norm of all gradients together, as in PyTorch's clip_grad_norm_; 0: there is none.

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// Room is what is left under the tightest of the limits of a process.
+// Room is the memory left under the tightest of the limits of a process.
 type Room struct {
 	Bytes int64  // math.MaxInt64 where no limit is known
 	Limit string // what sets the limit, such as "the machine's memory"

@@ -89,7 +89,7 @@ func (m *CPC) there(s *graph.Scope, length *graph.Node, steps, hop int) *graph.N
 	return op.Less(s.Floats("const/at", at, 1, steps), op.Reshape(s.Float(length), -1, 1))
 }
 
-// Prediction is what steps are told apart by.
+// Prediction scores steps, so that they can be told apart.
 type Prediction struct {
 	*graph.Scope
 	C, Z   *graph.Node // [B,S,F] contexts and [B,S,D] steps

@@ -69,7 +69,7 @@ func (m *MAE) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) metho
 	}
 }
 
-// Reconstruction is what the encoder and the decoder make of a batch.
+// Reconstruction holds the outputs of encoder and decoder for a batch.
 type Reconstruction struct {
 	Latent  *graph.Node // [B,K,D] of the visible patches, after the class token if there is one
 	Painted *graph.Node // [B,T,P*P*C] of all patches

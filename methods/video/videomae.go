@@ -75,7 +75,7 @@ func (m *VideoMAE) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) 
 	}
 }
 
-// Painting is what VideoMAE makes of clips of which visible tubes are seen.
+// Painting holds VideoMAE's outputs for clips of which visible tubes are seen.
 type Painting struct {
 	Latent  *graph.Node // visible tubes encoded, [B,K,D]
 	Hidden  *graph.Node // numbers of the others, in order, int32 [B,T-K]

@@ -20,7 +20,7 @@ type Choices[T any] struct {
 	Off []string    // names that an overlay switched off, by name; kept so that the resolved recipe says so
 }
 
-// Catalog is what a Choice can name. Build one with [Of].
+// Catalog lists the entries that a Choice can name. Build one with [Of].
 type Catalog struct {
 	plural string
 	names  []string

@@ -44,7 +44,7 @@ type Decoder struct {
 	chroma chroma
 }
 
-// Header is what the first bytes of an image file say.
+// Header is an image file's format and size, read from its first bytes.
 type Header struct {
 	Format  string // png, jpeg, gif, bmp, webp or tiff
 	H, W, C int    // as Decode delivers it: turned, C 1 or 3

@@ -197,7 +197,7 @@ func (f *footer) sum(meta, index []byte) (d [sha256.Size]byte) {
 	return d
 }
 
-// Meta is what a pack says about itself.
+// Meta is a pack's description of itself.
 type Meta struct {
 	Source   string    `json:"source"` // what was packed
 	Size     int       `json:"size"`   // shorter side that larger images were reduced to, pixels; 0: as they were

@@ -2,7 +2,7 @@ package kern
 
 import "time"
 
-// Peak is what the machine can do at most: the roofs of a roofline (Williams, Waterman, Patterson, CACM 52(4), 2009).
+// Peak measures the machine's limits: the roofs of a roofline (Williams, Waterman, Patterson, CACM 52(4), 2009).
 type Peak struct {
 	GFLOPS float64 // of the micro-kernel on operands in the first-level caches, all threads
 	GBPerS float64 // read and written by a pass over memory far larger than a core's own caches, all threads
