@@ -52,6 +52,9 @@ var learnsTable = []learnsRow{
 	{recipe: "bigan.toml", metric: "linear top1", margin: 0.015},              // 0.024 to 0.050, 3 seeds
 	{recipe: "autoencoder.toml", metric: "knn top1", margin: 0.035},           // 0.075, seed 1
 	{recipe: "denoising_autoencoder.toml", metric: "knn top1", margin: 0.035}, // 0.071, seed 1
+	{recipe: "vae.toml", metric: "knn top1", margin: 0.025},                   // 0.052, seed 1
+	{recipe: "colorization.toml", metric: "linear top1", margin: 0.035},       // 0.075, seed 1
+	{recipe: "split_brain.toml", metric: "knn top1", margin: 0.025},           // 0.056, seed 1
 	{recipe: "emoji-augself.toml", metric: "linear top1", margin: 0.01},       // 0.024 to 0.080, 3 seeds
 	{recipe: "emoji-sie.toml", metric: "linear top1", margin: 0.015},          // 0.029 to 0.067, 3 seeds
 	{recipe: "barlow_twins.toml", metric: "knn top1", margin: 0.05},           // 0.091, seed 1
