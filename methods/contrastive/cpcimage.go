@@ -60,7 +60,8 @@ func (m *CPCImage) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) 
 			"predictions = %d, by a smaller step or patch", side, grid, m.Patch, m.Step, m.Predictions)
 	}
 	n := b.Size()
-	h := enc.New(s)(m.patches(x, grid)) // [G*G*B,F], patch by patch
+	patches := methods.Grid{Count: grid, Side: m.Patch, Step: m.Step}.Cut(s, nil, x)
+	h := enc.New(s)(op.Concat(0, patches...)) // [G*G*B,F], patch by patch
 	z := layer.Linear(s.In("projector"), enc.Dim, m.Width, true)(h)
 	z = op.Transpose(op.Reshape(z, grid, grid, n, m.Width), 2, 0, 1, 3) // [B,G,G,D]
 	var loss, right []*graph.Node
@@ -76,18 +77,6 @@ func (m *CPCImage) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) 
 		Metrics: []methods.Metric{{Name: "next", Value: mean(right)},
 			{Name: "spread", Value: losses.Spread(features)}},
 	}
-}
-
-// patches cuts x [B,H,W,C] into patches by rows, all images of a patch together: [G*G*B,P,P,C].
-func (m *CPCImage) patches(x *graph.Node, grid int) *graph.Node {
-	var all []*graph.Node
-	for i := range grid {
-		row := op.Slice(x, 1, i*m.Step, i*m.Step+m.Patch)
-		for j := range grid {
-			all = append(all, op.Slice(row, 2, j*m.Step, j*m.Step+m.Patch))
-		}
-	}
-	return op.Concat(0, all...)
 }
 
 // turned is the grid z [B,G,G,D] so that each direction goes down.
