@@ -65,6 +65,15 @@ type RowSet interface {
 	Target(i int) float64
 }
 
+// MixedSet is a set of samples of which is known what they were mixed of.
+type MixedSet interface {
+	Labelled
+	// Sources counts the independent sources of a sample.
+	Sources() int
+	// Source writes the sources of sample i to dst [Sources].
+	Source(i int, dst []float64)
+}
+
 // WaveSet is a set of sound recordings of one sampling rate and number of channels.
 type WaveSet interface {
 	Labelled

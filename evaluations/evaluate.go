@@ -32,6 +32,10 @@ type Features struct {
 
 	Maps *Maps // of the test set, for protocols of pixels, whose training rows are pixels; nil: rows are samples
 
+	// [N,S] and [M,S], what the samples were mixed of, where a protocol needs them
+	TrainSources, TestSources []float64
+	Sources                   int // S
+
 	// every long loop of a protocol calls it again and again; its error ends the evaluation; nil: nobody asks
 	Alive func() error
 }
@@ -57,6 +61,7 @@ type Needs struct {
 	Views      bool // two random views of training images
 	Pairs      bool // images and captions, in the space that a method with two towers has for both
 	Images     int  // training images that it looks at; 0: all
+	Sources    bool // what samples of both sets were mixed of; no labels
 	Pixels     int  // pixels of each training mask, and the maps of a test set with masks; 0: it reads no masks
 }
 

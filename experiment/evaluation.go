@@ -174,6 +174,11 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 		switch {
 		case ofPixels(p):
 			f, err = u.pixels(ctx, p.Needs())
+		case p.Needs().Sources:
+			f, err = u.mixed(ctx, on)
+			if on != onTest {
+				set = onTraining
+			}
 		case labelFree(p) && u.views == nil || p.Needs().Pairs && u.pairs == nil:
 			continue
 		case labelFree(p):

@@ -3,6 +3,7 @@
 package experiment
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -281,7 +282,7 @@ func (s *Setup) openData() (err error) {
 	if err := s.checkLabels(); err != nil {
 		return &RecipeError{r.File, err}
 	}
-	if err := s.checkMasks(); err != nil {
+	if err := cmp.Or(s.checkMasks(), s.checkSources()); err != nil {
 		return &RecipeError{r.File, err}
 	}
 	if err := s.sample(); err != nil {

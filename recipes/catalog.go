@@ -75,6 +75,7 @@ func Builtin() Catalog {
 			"sotu":             func() datasets.Source { return texts.NewSOTU() },
 			"letter":           func() datasets.Source { return tables.NewLetter() },
 			"satellite":        func() datasets.Source { return tables.NewSatellite() },
+			"modulated":        func() datasets.Source { return tables.NewModulated() },
 			"idx":              func() datasets.Source { return images.NewIDX() },
 			"folder":           func() datasets.Source { return images.NewFolder() },
 			"shards":           func() datasets.Source { return images.NewShards() },
@@ -114,6 +115,9 @@ func Builtin() Catalog {
 
 			// Of pixels, with masks.
 			"segmentation": func() Evaluation { return evaluations.DefaultSegmentation() },
+
+			// Of samples whose sources are known.
+			"recovery": func() Evaluation { return evaluations.DefaultRecovery() },
 
 			// Without labels.
 			"rankme":        func() Evaluation { return evaluations.DefaultRankMe() },

@@ -1,0 +1,63 @@
+package experiment
+
+import (
+	"context"
+	"fmt"
+
+	"selfsup/datasets"
+	"selfsup/datasets/sampling"
+	"selfsup/evaluations"
+)
+
+// Samples whose sources are known, for protocols that look for them in the features.
+
+// checkSources refuses protocols of sources where none are known.
+func (s *Setup) checkSources() error {
+	for _, c := range s.Recipe.Evaluate.On {
+		if !c.Value.Needs().Sources {
+			continue
+		}
+		_, train := s.Data.Train.(datasets.MixedSet)
+		_, test := s.Data.Test.(datasets.MixedSet)
+		if !train || !test {
+			return fmt.Errorf("[evaluate.%s] needs to know what training and test samples were mixed of, and dataset.%s "+
+				"does not say; want dataset.modulated, or %[1]s = false", c.Name, s.Recipe.Dataset.Name)
+		}
+	}
+	return nil
+}
+
+// mixed are features and sources of the samples that the method sees, and of the test samples. During the training,
+// where nothing of the test set is read, the former stand for the latter.
+func (u *subject) mixed(ctx context.Context, on string) (f evaluations.Features, err error) {
+	train, err := u.take(ctx, u.Seen)
+	if err != nil {
+		return f, err
+	}
+	f = evaluations.Features{TrainX: train.x, Dim: train.dim, Seed: uint64(u.Recipe.Seed), Alive: u.alive}
+	f.TrainSources, f.Sources = sourcesOf(u.Seen)
+	if on != onTest {
+		f.TestX, f.TestSources = f.TrainX, f.TrainSources
+		return f, nil
+	}
+	test, err := u.take(ctx, u.Data.Test)
+	f.TestX = test.x
+	f.TestSources, _ = sourcesOf(u.Data.Test)
+	return f, err
+}
+
+// sourcesOf are the sources [N,S] of a set, which may be part of another.
+func sourcesOf(set datasets.Labelled) (all []float64, sources int) {
+	whole, place := sampling.Whole(set)
+	m := whole.(datasets.MixedSet)
+	sources = m.Sources()
+	all = make([]float64, set.Len()*sources)
+	for i := range set.Len() {
+		row := i
+		if place != nil {
+			row = int(place[i])
+		}
+		m.Source(row, all[i*sources:(i+1)*sources])
+	}
+	return all, sources
+}
