@@ -186,6 +186,14 @@ var withoutOracle = map[string]string{
 	"layerwise_autoencoder.toml": "a layer's loss is held against plain loops, and the layers are the rbm's",
 	"vae.toml": "the bound is held against the integral of its definition and plain loops, its gradient against " +
 		"central differences",
+	// puzzles of tiles, and of exemplars, augmentations and time
+	"jigsaw.toml": "the orders are held against golden numbers, and what the tiles say of them against plain loops; " +
+		"the loss is one cross-entropy, which supervised has",
+	"relative_patch.toml": "the loss is held against plain loops over the pixels; it is one cross-entropy, which " +
+		"supervised has",
+	"exemplar.toml": "one cross-entropy, which supervised has",
+	"looc.toml":     "spaces, turns and tones are held against plain loops; queue and teacher are MoCo's",
+	"tcl.toml":      "the loss is held against plain loops; MLP and AdamW are scarf's",
 }
 
 // goldenLoss are methods whose loss and gradients are held against their authors' code by a file of testdata/golden,
@@ -224,6 +232,8 @@ var goldenLoss = map[string]string{
 	// autoencoders and their halves
 	"colorization": "origins/colorization_rebalanced",
 	"split_brain":  "origins/split_brain",
+	// puzzles of tiles
+	"counting": "origins/counting",
 }
 
 // Every shipped recipe has an oracle, its method golden numbers, or it has a reason why it has neither.

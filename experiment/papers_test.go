@@ -65,6 +65,11 @@ var smaller = map[string][]string{
 	"imagenet/colorization.toml":           {"backbone.luma.tower.resnet.width=0.125"},
 	"imagenet/split_brain.toml":            {"backbone.luma_chroma.tower.resnet.width=0.125"},
 	"imagenet/gan_features.toml":           {"method.gan_features.widths=[8,4]", "backbone.convnet.widths=[4,8]"},
+	// puzzles of tiles, and of exemplars
+	"cifar10/exemplar.toml":        {"subset.few_shot.per_class=12"},
+	"imagenet/exemplar.toml":       {"subset.few_shot.per_class=12"},
+	"imagenet/jigsaw.toml":         {"method.jigsaw.tile=8"},
+	"imagenet/relative_patch.toml": {"method.relative_patch={patch=8,gap=2,jitter=2,hidden=[16]}"},
 }
 
 // twoSmallSizes are large crops and small ones.

@@ -157,6 +157,13 @@ var resumable = map[string][]string{
 	"wmse":   {`method="wmse"`, "method.wmse.projector=[32,8]", "method.wmse.sub_batch=32"},
 	"lejepa": {`method="lejepa"`, "method.lejepa.projector=[32,16]", "method.lejepa.directions=8"},
 	"sscd":   {`method="sscd"`, "method.sscd.projector=[16]"},
+	"jigsaw": {`method="jigsaw"`, "method.jigsaw.permutations=20", "method.jigsaw.tile=8", "method.jigsaw.width=8",
+		"method.jigsaw.hidden=[16]"},
+	"relative_patch": {`method="relative_patch"`, "method.relative_patch.patch=7", "method.relative_patch.gap=1",
+		"method.relative_patch.jitter=1", "method.relative_patch.hidden=[16]"},
+	"counting": {`method="counting"`, "method.counting.projector=[16,8]"},
+	"looc": {`method="looc"`, "method.looc.projector=[32,16]", "method.looc.queue=150",
+		"method.looc.momentum=0.8"},
 	"pirl": {`method="pirl"`, "method.pirl.width=16", "method.pirl.noise=60", `subset="few_shot"`,
 		"subset.few_shot.per_class=30"},
 }

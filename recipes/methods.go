@@ -48,6 +48,9 @@ var originsFamily = family{
 	"vae":                   func() methods.Method { return origins.DefaultVAE() },
 
 	// puzzles of tiles
+	"counting":       func() methods.Method { return origins.DefaultCounting() },
+	"jigsaw":         func() methods.Method { return origins.DefaultJigsaw() },
+	"relative_patch": func() methods.Method { return origins.DefaultRelativePatch() },
 }
 
 var contrastiveFamily = family{
@@ -86,6 +89,12 @@ var contrastiveFamily = family{
 	"ssl_hsic":         func() methods.Method { return contrastive.DefaultSSLHSIC() },
 	"supcon":           func() methods.Method { return contrastive.DefaultSupCon() },
 	"triplet":          func() methods.Method { return contrastive.DefaultTriplet() },
+
+	// of exemplars, augmentations and time
+	"exemplar": func() methods.Method { return contrastive.DefaultExemplar() },
+	"looc":     func() methods.Method { return contrastive.DefaultLooC() },
+	"tcl":      func() methods.Method { return contrastive.DefaultTCL() },
+	"tcn":      func() methods.Method { return contrastive.DefaultTCN() },
 }
 
 var distillationFamily = family{

@@ -85,7 +85,7 @@ func (m *LooC) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 		for j := range keys {
 			k = append(k, op.StopGradient(keys[j][a]))
 		}
-		queue := s.State(fmt.Sprintf("queue%d", a), graph.UnitNormal(), m.Queue, d) // [K,D]
+		queue := s.In(fmt.Sprintf("space%d", a)).State("queue", graph.UnitNormal(), m.Queue, d) // [K,D]
 		name := [...]string{"invariant", "turns", "tone"}[a]
 		terms = append(terms, methods.Term{Name: name, Weight: 1. / (n + 1), Value: m.space(a, q[a], k, queue)})
 		losses.Enqueue(s, queue, s.AllRows(k[0]))
@@ -107,43 +107,4 @@ func (m *LooC) space(a int, q *graph.Node, k []*graph.Node, queue *graph.Node) *
 		positive = op.Slice(same, 1, a, a+1)
 	}
 	return op.MeanAll(op.Sub(op.LogSumExp(all), op.LogSumExp(positive)))
-}
-
-// looseDraw is what was drawn for a batch of views.
-type looseDraw struct{ turns, factor, shift *graph.Node }
-
-// draw draws quarter turns and tones for b views of c channels.
-func (m *LooC) draw(r *graph.Random, b, c int) looseDraw {
-	between := func(low, high float64) *graph.Node {
-		return op.Affine(r.Uniform(b, 1, 1, c), high-low, low)
-	}
-	return looseDraw{op.Argmax(r.Uniform(b, 4)), between(1-m.Contrast, 1+m.Contrast),
-		between(-m.Brightness, m.Brightness)}
-}
-
-// apply turns square views x [B,H,H,C] counter-clockwise and changes their tones.
-func (d looseDraw) apply(s *graph.Scope, x *graph.Node) *graph.Node {
-	at := op.ShapeOf(x)
-	var sum []*graph.Node
-	turned := x
-	for turn := range 4 {
-		which := s.Equal(d.turns, s.Ints(fmt.Sprintf("const/turn%d", turn), []int32{int32(turn)})) // [B]
-		sum = append(sum, op.Mul(turned, op.Reshape(which, at[0], 1, 1, 1)))
-		turned = upsideDown(s, op.Transpose(turned, 0, 2, 1, 3))
-	}
-	x = op.Sum(sum...)
-	mean := op.Mean(x, true, 1, 2)
-	return op.Add(op.Add(op.Mul(op.Sub(x, mean), d.factor), mean), d.shift)
-}
-
-// upsideDown is x [B,H,W,C] with its rows in the other order.
-func upsideDown(s *graph.Scope, x *graph.Node) *graph.Node {
-	at := op.ShapeOf(x)
-	order := make([]int32, at[1])
-	for i := range order {
-		order[i] = int32(len(order) - 1 - i)
-	}
-	rows := op.Reshape(op.Transpose(x, 1, 0, 2, 3), at[1], at[0]*at[2]*at[3]) // [H,B*W*C]
-	rows = op.Gather(rows, s.Ints(fmt.Sprintf("const/reverse%d", at[1]), order))
-	return op.Transpose(op.Reshape(rows, at[1], at[0], at[2], at[3]), 1, 0, 2, 3)
 }
