@@ -55,8 +55,8 @@ func (p *Recovery) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	}
 	var root mat.Cholesky
 	if !root.Factorize(&gram) {
-		return nil, fmt.Errorf("evaluate: recovery: the products of %d features have no root; want a larger ridge than %v",
-			f.Dim, p.Ridge)
+		return nil, fmt.Errorf("evaluate: recovery: the products of %d features have no root; want a larger ridge "+
+			"than %v", f.Dim, p.Ridge)
 	}
 	if err := f.goOn(ctx); err != nil {
 		return nil, err

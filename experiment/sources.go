@@ -20,8 +20,8 @@ func (s *Setup) checkSources() error {
 		_, train := s.Data.Train.(datasets.MixedSet)
 		_, test := s.Data.Test.(datasets.MixedSet)
 		if !train || !test {
-			return fmt.Errorf("[evaluate.%s] needs to know what training and test samples were mixed of, and dataset.%s "+
-				"does not say; want dataset.modulated, or %[1]s = false", c.Name, s.Recipe.Dataset.Name)
+			return fmt.Errorf("[evaluate.%s] needs to know what training and test samples were mixed of, and "+
+				"dataset.%s does not say; want dataset.modulated, or %[1]s = false", c.Name, s.Recipe.Dataset.Name)
 		}
 	}
 	return nil

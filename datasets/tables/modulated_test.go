@@ -45,8 +45,8 @@ func TestModulated(t *testing.T) {
 		for i := range a {
 			low, high, mean = min(low, a[i]), max(high, a[i]), mean+a[i]/200
 			if math.Abs(a[i]-b[i]) > 0.4*a[i] { // five deviations of what 300 rows say
-				t.Errorf("source %d has deviation %.3f in the training rows of segment %d and %.3f in the test's", j, a[i],
-					i, b[i])
+				t.Errorf("source %d has deviation %.3f in the training rows of segment %d and %.3f in the test's",
+					j, a[i], i, b[i])
 			}
 			for _, v := range train.sources[j][i*s.Length : (i+1)*s.Length] {
 				fourth += math.Pow(v/a[i], 4) / 80000

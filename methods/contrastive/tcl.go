@@ -16,9 +16,9 @@ import (
 //
 // Hyvarinen and Morioka, NIPS 2016, arXiv:1605.06336, section 3. Where the samples are an invertible function of
 // independent sources whose variance changes from segment to segment, the features then are, up to a linear map, what
-// the sources' log-densities are made of, such as |s| (theorem 1): it is nonlinear independent component analysis, which
-// [evaluate.recovery] judges. Samples are in the order of time, as the training set has them; a segment is as many in
-// a row. The paper's features end in absolute values, which a layer of twice as many ReLUs can hold.
+// the sources' log-densities are made of, such as |s| (theorem 1): it is nonlinear independent component analysis,
+// which [evaluate.recovery] judges. The training set has its samples in the order of time, and all segments are as
+// long. The paper's features end in absolute values, which a layer of twice as many ReLUs can hold.
 type TCL struct {
 	Segments int `toml:"segments"` // that the series is cut into
 }

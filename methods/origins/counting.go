@@ -37,7 +37,8 @@ func (m *Counting) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) 
 	x, side := b.Image()
 	n := b.Size()
 	if side < 2 || n < 2 {
-		op.Fail("", "views of %d pixels and a batch of %d: want at least 2, for quarters and for another image", side, n)
+		op.Fail("", "views of %d pixels and a batch of %d: want at least 2, for quarters and for another image", side,
+			n)
 	}
 	quarters := methods.Grid{Count: 2, Side: side / 2, Step: side / 2}
 	whole := op.AvgPool2D(methods.Middle(x, quarters.Span()), op.Pool{Kernel: [2]int{2, 2}})

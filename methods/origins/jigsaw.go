@@ -53,7 +53,8 @@ func (m *Jigsaw) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) me
 		op.Fail("", "tile = %d: a third of the view is %d pixels; want a tile of at most that, or views.crop = %d",
 			m.Tile, cell, tilesASide*m.Tile)
 	}
-	tiles := methods.Grid{Count: tilesASide, Side: m.Tile, Step: cell, Play: cell - m.Tile}.Cut(s, s.Random("places"), x)
+	grid := methods.Grid{Count: tilesASide, Side: m.Tile, Step: cell, Play: cell - m.Tile}
+	tiles := grid.Cut(s, s.Random("places"), x)
 	for i, t := range tiles {
 		tiles[i] = standardised(t)
 	}

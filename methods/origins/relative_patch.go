@@ -48,8 +48,8 @@ func (m *RelativePatch) Build(s *graph.Scope, enc methods.Encoder, b *methods.Ba
 	x, side := b.Image()
 	grid := methods.Grid{Count: 3, Side: m.Patch, Step: m.Patch + m.Gap, Play: 2 * m.Jitter}
 	if side < grid.Span() {
-		op.Fail("", "patch = %d, gap = %d, jitter = %d: three patches in a row take %d pixels and the view has %d; want "+
-			"smaller ones, or views.crop = %d", m.Patch, m.Gap, m.Jitter, grid.Span(), side, grid.Span())
+		op.Fail("", "patch = %d, gap = %d, jitter = %d: three patches in a row take %d pixels and the view has %d; "+
+			"want smaller ones, or views.crop = %d", m.Patch, m.Gap, m.Jitter, grid.Span(), side, grid.Span())
 	}
 	patches := grid.Cut(s, s.Random("places"), x)
 	h := enc.New(s)(op.Concat(0, patches...)) // [9B,F], patch by patch
