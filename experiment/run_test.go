@@ -132,6 +132,8 @@ var resumable = map[string][]string{
 		`backbone="vit"`, "backbone.vit.dim=8", "backbone.vit.depth=2", "backbone.vit.heads=2", "backbone.vit.patch=7",
 		"backbone.vit.drop_path=0.2"},
 
+	"comparing": {"method.simclr.final_temperature=0.5", "method.simclr.projector_momentum=0.9",
+		"method.simclr.apart=true"},
 	"projector": {`method="byol"`, "method.byol.projector=[32,16]", "method.byol.predictor=[]",
 		"method.byol.predictor_steps=2", `projector.norm="decorrelated"`, "projector.frozen=true"},
 

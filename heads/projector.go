@@ -16,10 +16,12 @@ import (
 type Projector struct {
 	// behind each hidden layer, in place of the method's own: batch | layer | decorrelated (IterNorm) | none
 	Norm string `toml:"norm"`
-	// of each linear layer: full | diagonal (a factor for each dimension) | low_rank (a product of two)
-	Form   string `toml:"form"`
-	Rank   int    `toml:"rank"`   // of low_rank
-	Frozen bool   `toml:"frozen"` // linear layers keep the weights that they are drawn with; norms learn
+	// of each linear layer: full | diagonal (a factor for each dimension, and no bias) | low_rank (a product of two)
+	Form string `toml:"form"`
+	// of low_rank; of a diagonal the dimensions that are not 0, the first ones, and 0 is all (Jing et al. 2021,
+	// arXiv:2110.09348)
+	Rank   int  `toml:"rank"`
+	Frozen bool `toml:"frozen"` // linear layers keep the weights that they are drawn with; norms learn
 
 	asked *request // of a method; nil: none has asked for a projector
 }
@@ -48,15 +50,15 @@ func (o *Projector) Validate() error {
 	switch o.Form {
 	case "", fullForm:
 		if o.Rank != 0 {
-			bad = append(bad, setting.Bad("rank", "%d: only form = \"low_rank\" has one", o.Rank))
+			bad = append(bad, setting.Bad("rank", "%d: only form = \"low_rank\" and \"diagonal\" have one", o.Rank))
 		}
 	case diagonalForm:
-		if o.Frozen {
+		if o.Frozen && o.Rank == 0 {
 			bad = append(bad, setting.Bad("frozen", "true: factors begin at 1, so that a diagonal that is frozen does "+
-				"nothing; want a method without a projector, projector = []"))
+				"nothing; want a rank, or a method without a projector, projector = []"))
 		}
-		if o.Rank != 0 {
-			bad = append(bad, setting.Bad("rank", "%d: only form = \"low_rank\" has one", o.Rank))
+		if o.Rank < 0 {
+			bad = append(bad, setting.Bad("rank", "%d: want a number of dimensions, or 0 for all", o.Rank))
 		}
 	case lowRankForm:
 		if o.Rank < 1 {
@@ -147,6 +149,22 @@ func normOf(s *graph.Scope, kind string, c int) layer.Func {
 // their covariance is hardly known (Huang et al. 2018, arXiv:1804.08450, section 4.1).
 const decorrelatedGroup = 16
 
+// diagonal is x [B,in] times a factor [in] for each dimension, 0 for those above the rank.
+func (o *Projector) diagonal(s *graph.Scope, scale *graph.Node) layer.Func {
+	n := op.ShapeOf(scale)[0]
+	if o.Rank >= n {
+		op.Fail(s.Path(), "[projector] rank = %d is all of %d dimensions; want less, or 0 for all", o.Rank, n)
+	}
+	if o.Rank > 0 {
+		keep := make([]float64, n)
+		for i := range o.Rank {
+			keep[i] = 1
+		}
+		scale = op.Mul(scale, s.Floats("keep", keep, n))
+	}
+	return func(x *graph.Node) *graph.Node { return op.Mul(x, scale) }
+}
+
 // linear is a linear layer in the form of the settings.
 func (o *Projector) linear(s *graph.Scope, in, out int, bias bool) layer.Func {
 	declare := func(s *graph.Scope, name string, init graph.Init, shape ...int) *graph.Node {
@@ -166,8 +184,7 @@ func (o *Projector) linear(s *graph.Scope, in, out int, bias bool) layer.Func {
 			op.Fail(s.Path(), "[projector] form = \"diagonal\" needs widths like that of the features: from %d to %d "+
 				"dimensions; want projector = [%d] of the method", in, out, in)
 		}
-		scale := declare(s, "scale", graph.Fill(1), in)
-		product = func(x *graph.Node) *graph.Node { return op.Mul(x, scale) }
+		product = o.diagonal(s, declare(s, "scale", graph.Fill(1), in))
 	case lowRankForm:
 		if o.Rank >= min(in, out) {
 			op.Fail(s.Path(), "[projector] rank = %d is not below the full rank of a layer from %d to %d dimensions; "+
@@ -177,7 +194,7 @@ func (o *Projector) linear(s *graph.Scope, in, out int, bias bool) layer.Func {
 	default:
 		product = times(s, in, out)
 	}
-	if !bias {
+	if !bias || o.Form == diagonalForm {
 		return product
 	}
 	b := declare(s, "bias", graph.LinearUniform(in), out)

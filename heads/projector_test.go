@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"selfsup/graph"
+	"selfsup/graph/device"
 	"selfsup/graph/op"
 	"selfsup/graph/optest"
 	"selfsup/heads"
@@ -58,8 +59,12 @@ func TestProjector(t *testing.T) {
 		}
 	}
 	if got, want := declared(&heads.Projector{Form: "diagonal"}, true, 6, 6),
-		"0/scale[6] 0/bias[6] 1/scale[6] 1/bias[6]"; got != want {
+		"0/scale[6] 1/scale[6]"; got != want {
 		t.Errorf("a diagonal projector has %s, want %s", got, want)
+	}
+	if got := declared(&heads.Projector{Form: "diagonal", Rank: 6}, true, 6); !strings.Contains(got,
+		"rank = 6 is all of 6") {
+		t.Errorf("a diagonal of full rank gives %s", got)
 	}
 	o := &heads.Projector{Norm: "layer"}
 	if declared(o, false); o.Used() {
@@ -70,7 +75,7 @@ func TestProjector(t *testing.T) {
 	}
 	for want, o := range map[string]*heads.Projector{
 		`norm: "instance": want "batch"`: {Norm: "instance"}, `form: "square": want "full"`: {Form: "square"},
-		"rank: 0: want at least 1": {Form: "low_rank"}, `rank: 2: only form = "low_rank"`: {Form: "diagonal", Rank: 2},
+		"rank: 0: want at least 1": {Form: "low_rank"}, `rank: 2: only form = "low_rank"`: {Rank: 2},
 		"a diagonal that is frozen does nothing": {Form: "diagonal", Frozen: true},
 	} {
 		if err := o.Validate(); err == nil || !strings.Contains(err.Error(), want) {
@@ -102,7 +107,8 @@ func TestFrozenProjector(t *testing.T) {
 // The gradients of the forms against central differences.
 func TestProjectorGradient(t *testing.T) {
 	for name, o := range map[string]*heads.Projector{
-		"low rank": {Form: "low_rank", Rank: 2}, "diagonal": {Form: "diagonal"}, "layer norm": {Norm: "layer"},
+		"low rank": {Form: "low_rank", Rank: 2}, "diagonal": {Form: "diagonal"}, "short": {Form: "diagonal", Rank: 3},
+		"layer norm":   {Norm: "layer"},
 		"decorrelated": {Norm: "decorrelated"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -111,5 +117,34 @@ func TestProjectorGradient(t *testing.T) {
 				return op.SumAll(op.Mul(op.Square(o.MLP(s.In("projector"), 4, 4, 4)(x)), s.Input("w", 9, 4)))
 			}, nil, 8, 5e-5)
 		})
+	}
+}
+
+// A diagonal of a rank that is frozen keeps the first dimensions as they are, and leaves out the others: DirectCLR's.
+func TestShortDiagonal(t *testing.T) {
+	g, err := graph.Build(graph.Options{}, func(s *graph.Scope) {
+		o := &heads.Projector{Form: "diagonal", Rank: 2, Frozen: true}
+		x := s.Input("x", 3, 5)
+		y := o.MLP(s.In("projector"), 5, 5)(x)
+		s.Output("kept", op.SumSquares(op.Sub(op.Slice(y, 1, 0, 2), op.Slice(x, 1, 0, 2))))
+		s.Output("left", op.SumSquares(op.Slice(y, 1, 2, 5)))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := g.Compile(device.Host(), graph.NewStore(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, a := range p.Inputs() {
+		optest.Fill(a, name)
+	}
+	if err := p.Run(); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"kept", "left"} {
+		if v, err := p.Output(name); err != nil || v.At(0) > 1e-10 {
+			t.Errorf("%s: the squared difference is %v (%v), want 0", name, v.At(0), err)
+		}
 	}
 }

@@ -17,16 +17,17 @@ const Eps = 1e-12
 //
 // Chen et al. 2020, arXiv:2002.05709, eq. 1, with the views of all ranks as negatives, as in the authors' code.
 func NTXent(s *graph.Scope, z *graph.Node, tau float64) *graph.Node {
-	return ntxent(s, z, func(sim *graph.Node) *graph.Node { return op.Scale(sim, 1/tau) })
+	return ntxent(s, z, nil, func(sim *graph.Node) *graph.Node { return op.Scale(sim, 1/tau) })
 }
 
-// NTXentAt is NTXent at a temperature that changes with time, 0-d.
-func NTXentAt(s *graph.Scope, z, tau *graph.Node) *graph.Node {
-	return ntxent(s, z, func(sim *graph.Node) *graph.Node { return op.Mul(sim, op.Reciprocal(tau)) })
+// NTXentAt is NTXent at a temperature that changes with time, 0-d. The others among which a row of z picks its partner
+// are rows of keys k [2B,D]; nil: of z.
+func NTXentAt(s *graph.Scope, z, k, tau *graph.Node) *graph.Node {
+	return ntxent(s, z, k, func(sim *graph.Node) *graph.Node { return op.Mul(sim, op.Reciprocal(tau)) })
 }
 
 // ntxent is NTXent whose cosines are divided by the temperature elsewhere.
-func ntxent(s *graph.Scope, z *graph.Node, divided func(sim *graph.Node) *graph.Node) *graph.Node {
+func ntxent(s *graph.Scope, z, k *graph.Node, divided func(sim *graph.Node) *graph.Node) *graph.Node {
 	own := op.ShapeOf(z)[0]
 	u := s.AllRows(op.Normalize(z, Eps))
 	n := op.ShapeOf(u)[0]
@@ -34,7 +35,12 @@ func ntxent(s *graph.Scope, z *graph.Node, divided func(sim *graph.Node) *graph.
 	for i := range partner {
 		partner[i] = int32(i/own*own + (i%own+own/2)%own)
 	}
-	sim := divided(op.Gram(u)) // [2B,2B]
+	cosines := op.Gram // [2B,D] -> [2B,2B]
+	if k != nil {
+		v := s.AllRows(op.Normalize(k, Eps))
+		cosines = func(u *graph.Node) *graph.Node { return op.MatMul(u, v, false, true) }
+	}
+	sim := divided(cosines(u)) // [2B,2B]
 	return op.MeanAll(op.CrossEntropy(op.MaskDiagonal(sim, -1e9), s.Ints(fmt.Sprintf("const/partner%d", n), partner),
 		0))
 }

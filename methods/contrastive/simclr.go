@@ -2,6 +2,8 @@
 package contrastive
 
 import (
+	"errors"
+
 	"selfsup/graph"
 	"selfsup/graph/op"
 	"selfsup/heads"
@@ -18,9 +20,7 @@ import (
 type SimCLR struct {
 	Projector   []int   `toml:"projector"`   // widths; the last is D; [] is none
 	Temperature float64 `toml:"temperature"` // of the cosine similarities
-	// at the end, along half a cosine; 0: it does not change
-	FinalTemperature float64 `toml:"final_temperature"`
-	Apart            bool    `toml:"apart"` // each view is a batch of its own for batch norm
+	Comparing
 }
 
 // DefaultSimCLR has the paper's settings for ImageNet.
@@ -31,10 +31,7 @@ func (m *SimCLR) Validate() error {
 	if !(m.Temperature > 0) {
 		return setting.Bad("temperature", "%v: want a number above 0", m.Temperature)
 	}
-	if !(m.FinalTemperature >= 0) {
-		return setting.Bad("final_temperature", "%v: want a number above 0, or 0: as temperature", m.FinalTemperature)
-	}
-	return heads.CheckProjector(m.Projector)
+	return errors.Join(m.check(m.Projector), heads.CheckProjector(m.Projector))
 }
 
 // Build implements methods.Method.
@@ -43,25 +40,15 @@ func (m *SimCLR) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) me
 	project := enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...)
 	var h, z []*graph.Node // a batch for each size of view
 	for _, x := range b.Crops() {
-		hs, zs := embedViews(encode, project, x, m.Apart) // [2B,F], [2B,D]
+		hs, zs := m.embed(encode, project, x) // [2B,F], [2B,D]
 		h, z = append(h, hs), append(z, zs)
 	}
+	loss := m.pairs(s, z, m.keys(s, enc, m.Projector, h), b.Size(), m.Temperature)
 	return methods.Objective{
 		Features: op.Slice(h[0], 0, 0, b.Size()),
-		Terms:    []methods.Term{{Name: "ntxent", Weight: 1, Value: m.pairs(s, z, b.Size())}},
+		Terms:    []methods.Term{{Name: "ntxent", Weight: 1, Value: loss}},
 		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(z[0])}},
 		Alarms: []methods.Alarm{methods.Guessing("ntxent", 2*b.Size()-1, "lower the temperature or the learning rate "+
 			"(sections 2.2 and 3.5)")},
 	}
-}
-
-// pairs is the mean loss of the pairs of views, whose embeddings come by size, z[i] [VB,D].
-func (m *SimCLR) pairs(s *graph.Scope, z []*graph.Node, b int) *graph.Node {
-	if len(z) == 1 && op.ShapeOf(z[0])[0] == 2*b {
-		return ntxent(s, z[0], m.Temperature, m.FinalTemperature)
-	}
-	views, large := methods.SplitViews(z, b)
-	return methods.OverPairs(views, large, func(a, b *graph.Node) *graph.Node {
-		return ntxent(s, op.Concat(0, a, b), m.Temperature, m.FinalTemperature)
-	})
 }

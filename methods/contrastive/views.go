@@ -2,7 +2,6 @@ package contrastive
 
 import (
 	"selfsup/graph"
-	"selfsup/graph/layer"
 	"selfsup/graph/op"
 	"selfsup/losses"
 	"selfsup/methods"
@@ -38,27 +37,4 @@ func allViews(s *graph.Scope, z []*graph.Node) *graph.Node {
 // bothWays is the mean of a loss of views a and b and of b and a.
 func bothWays(loss func(a, b *graph.Node) *graph.Node) func(a, b *graph.Node) *graph.Node {
 	return func(a, b *graph.Node) *graph.Node { return op.Scale(op.Add(loss(a, b), loss(b, a)), 0.5) }
-}
-
-// embedViews is the features [VB,F] and the embeddings [VB,D] of V views [B,...] of one size: as one batch for batch
-// norm, or each apart.
-func embedViews(encode, project layer.Func, views []*graph.Node, apart bool) (h, z *graph.Node) {
-	if !apart {
-		h = encode(op.Concat(0, views...))
-		return h, project(h)
-	}
-	var hs, zs []*graph.Node
-	for _, x := range views {
-		hs = append(hs, encode(x))
-		zs = append(zs, project(hs[len(hs)-1]))
-	}
-	return op.Concat(0, hs...), op.Concat(0, zs...)
-}
-
-// ntxent is losses.NTXent at a temperature that goes from one value to another along half a cosine; to 0: it stays.
-func ntxent(s *graph.Scope, z *graph.Node, from, to float64) *graph.Node {
-	if to == 0 {
-		return losses.NTXent(s, z, from)
-	}
-	return losses.NTXentAt(s, z, s.Scheduled("temperature", graph.CosineRamp(from, to)))
 }

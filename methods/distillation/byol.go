@@ -68,9 +68,9 @@ func (m *BYOL) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 		Features: h[0],
 		Terms:    []methods.Term{{Name: "regression", Weight: 1, Value: regressions(p, z)}},
 		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(z[0])}},
-		Tune:     m.tune(),
+		Tune:     m.tune(false),
 		Alarms: []methods.Alarm{m.alarm("let the teacher follow more slowly, with a momentum nearer to 1, or the " +
-			"predictor learn faster, by predictor_steps")},
+			"predictor learn faster, by predictor_rate or predictor_steps")},
 	}
 }
 

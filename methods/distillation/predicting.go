@@ -1,6 +1,7 @@
 package distillation
 
 import (
+	"cmp"
 	"slices"
 
 	"selfsup/graph"
@@ -15,12 +16,14 @@ import (
 type Predicting struct {
 	NoPredictor bool `toml:"no_predictor"` // embeddings themselves are compared: the method then collapses
 	// the backbone and the projector stay as they are but in one of so many steps, in which the predictor learns too
-	PredictorSteps int  `toml:"predictor_steps"`
-	OneSided       bool `toml:"one_sided"` // the first large view is guessed from the others, and not the reverse
+	PredictorSteps int `toml:"predictor_steps"`
+	// factor of the predictor's learning rate: with ten times the rate a copy can teach (section 3.4.1)
+	PredictorRate float64 `toml:"predictor_rate"`
+	OneSided      bool    `toml:"one_sided"` // the first large view is guessed from the others, and not the reverse
 }
 
 // usualPredicting is as the papers have it.
-func usualPredicting() Predicting { return Predicting{PredictorSteps: 1} }
+func usualPredicting() Predicting { return Predicting{PredictorSteps: 1, PredictorRate: 1} }
 
 // check says what is wrong with the settings, and with the predictor's hidden widths.
 func (m Predicting) check(hidden []int) error {
@@ -31,7 +34,11 @@ func (m Predicting) check(hidden []int) error {
 		return setting.Bad("predictor_steps", "%d: no_predictor = true leaves nothing that learns in these steps; "+
 			"want 1", m.PredictorSteps)
 	}
-	return heads.CheckHidden("predictor", hidden)
+	if m.NoPredictor && m.PredictorRate != 1 {
+		return setting.Bad("predictor_rate", "%v: no_predictor = true leaves nothing that has this rate; want 1",
+			m.PredictorRate)
+	}
+	return cmp.Or(setting.Positive("predictor_rate", m.PredictorRate), heads.CheckHidden("predictor", hidden))
 }
 
 // predictor is an MLP [B,d] -> [B,d] of hidden widths, linear where there are none; or its input.
@@ -61,19 +68,22 @@ func (m Predicting) alarm(otherwise string) methods.Alarm {
 	return methods.Collapsed(otherwise + " (section 3.4)")
 }
 
-// tune keeps all but the predictor as they are in the steps that are its own.
-func (m Predicting) tune() (list []methods.Tune) {
-	if m.PredictorSteps < 2 {
-		return nil
-	}
-	hold := func(t graph.Time) float64 {
-		if (t.Step+1)%m.PredictorSteps == 0 {
-			return 0
+// tune is how the predictor is trained unlike the rest, with the peak rate from beginning to end where it is flat; and
+// keeps the rest as it is in the steps that are the predictor's own.
+func (m Predicting) tune(flat bool) (list []methods.Tune) {
+	if m.PredictorSteps > 1 {
+		hold := func(t graph.Time) float64 {
+			if (t.Step+1)%m.PredictorSteps == 0 {
+				return 0
+			}
+			return 1
 		}
-		return 1
+		for _, scope := range []string{methods.Backbone, "projector"} {
+			list = append(list, methods.Tune{Scope: scope, Hold: hold})
+		}
 	}
-	for _, scope := range []string{methods.Backbone, "projector"} {
-		list = append(list, methods.Tune{Scope: scope, Hold: hold})
+	if rate := cmp.Or(m.PredictorRate, 1); !m.NoPredictor && (flat || rate != 1) {
+		list = append(list, methods.Tune{Scope: "predictor", Flat: flat, Rate: graph.Constantly(rate)})
 	}
 	return list
 }

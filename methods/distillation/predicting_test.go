@@ -175,7 +175,24 @@ func TestPredictorSteps(t *testing.T) {
 	if !held["backbone"] || !held["projector"] || held["predictor"] {
 		t.Errorf("held are %v, want backbone and projector", held)
 	}
+	m = smallBYOL()
+	m.PredictorRate = 10
+	tunes := buildStep(t, m).o.Tune
+	if len(tunes) != 1 || tunes[0].Scope != "predictor" || tunes[0].Flat || tunes[0].Rate(graph.Time{}) != 10 {
+		t.Errorf("with ten times the predictor's rate there is %+v", tunes)
+	}
+	s := smallSimSiam()
+	s.PredictorRate, s.ConstantRate = 2, true
+	tunes = buildStep(t, s).o.Tune
+	if len(tunes) != 1 || tunes[0].Scope != "predictor" || !tunes[0].Flat || tunes[0].Rate(graph.Time{}) != 2 {
+		t.Errorf("with twice the predictor's constant rate there is %+v", tunes)
+	}
+	if got := buildStep(t, smallBYOL()).o.Tune; got != nil {
+		t.Errorf("as the paper has it there is %+v", got)
+	}
 	for want, p := range map[string]Predicting{
+		"predictor_rate: 0: want a number above 0":            {PredictorSteps: 1},
+		"leaves nothing that has this rate":                   {NoPredictor: true, PredictorSteps: 1, PredictorRate: 2},
 		"predictor_steps: 0: want at least 1":                 {},
 		"no_predictor = true leaves nothing that learns in t": {NoPredictor: true, PredictorSteps: 2},
 	} {

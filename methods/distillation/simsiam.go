@@ -57,17 +57,13 @@ func (m *SimSiam) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) m
 	for _, x := range z {
 		p = append(p, predict(x)) // [B,D]
 	}
-	o := methods.Objective{
+	return methods.Objective{
 		Features: h[0],
 		Terms:    []methods.Term{{Name: "similarity", Weight: 1, Value: similarity(p, m.targets(z, len(crops[0])))}},
 		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(z[0])}},
-		Tune:     m.tune(),
+		Tune:     m.tune(m.ConstantRate),
 		Alarms:   []methods.Alarm{m.alarm(m.remedy())},
 	}
-	if m.ConstantRate && !m.NoPredictor {
-		o.Tune = append(o.Tune, methods.Tune{Scope: "predictor", Flat: true})
-	}
-	return o
 }
 
 // remedy is what helps against a collapse with a predictor.
