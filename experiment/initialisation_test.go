@@ -92,6 +92,10 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 		return 1, nil, true
 	case name == "second_moments": // TiCo: a moving mean that begins at nothing
 		return 0, nil, true
+	case name == "cluster_weights": // DeepCluster: before the first clusters
+		return 1, nil, true
+	case name == "targets": // NaT: rows of unit length, drawn from a normal distribution
+		return draw(normal(1 / math.Sqrt(float64(st.Get(name).Shape[1]))))
 	case strings.HasPrefix(name, "clusters") && last == "phi": // PCL: concentrations before the first clusters
 		return 1, nil, true
 	case strings.HasPrefix(name, "clusters") && last == "centres", name == "memory": // PCL: no sample was seen
@@ -127,6 +131,9 @@ func TestInitialisation(t *testing.T) {
 	cases["mlm.toml"] = append(cases["mlm.toml"], "backbone.transformer.deviation=0.02") // BERT's
 	// of a batch as small as this test's
 	cases["wmse.toml"] = append(cases["wmse.toml"], "method.wmse.sub_batch=8", "method.wmse.projector=[64,4]")
+	for _, name := range []string{"mean_teacher", "mixmatch", "pseudo_label", "vat"} { // few labels in a small batch
+		cases[name+".toml"] = append(cases[name+".toml"], "sampler.two_streams.labelled=4")
+	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			sets := append(c[1:], "train.batch=8")

@@ -168,6 +168,14 @@ var withoutOracle = map[string]string{
 		"numbers, the MLP and the optimiser by the other oracles",
 	"scarf-satellite.toml": "as scarf.toml",
 
+	"deepcluster_v1.toml": "its terms and jobs are held against plain loops of the paper's equations",
+	"mean_teacher.toml": "its terms and schedules are held against plain loops of the paper's equations, the " +
+		"teacher by byol's oracle",
+	"mmc.toml":          "as deepcluster_v1.toml; the classes are held against all ways to choose them",
+	"nat.toml":          "the exchange of targets is held against all ways to exchange them",
+	"pseudo_label.toml": "its terms and schedules are held against plain loops of the paper's equations",
+	"sela.toml":         "the labels are held against golden numbers of Sinkhorn, its terms as deepcluster.toml",
+
 	"debiased.toml": "as hcl.toml",
 	"dual_temperature.toml": "value and gradient of the loss are held against plain loops, and against InfoNCE " +
 		"where it is that; the wiring is SimCLR's",
@@ -213,6 +221,10 @@ var goldenLoss = map[string]string{
 	"barlow_twins": "losses/barlow_twins", "emp_ssl": "losses/emp_ssl", "frossl": "losses/frossl",
 	"lejepa": "losses/lejepa", "mmcr": "losses/mmcr", "simsiam": "losses/simsiam", "swav": "losses/swav",
 	"tico": "losses/tico", "vibcreg": "losses/vibcreg", "wmse": "losses/wmse",
+
+	// few labels
+	"mixmatch": "origins/mixmatch",
+	"vat":      "origins/vat",
 
 	// contrastive methods of one batch
 	"align_uniform":    "losses/align_uniform",

@@ -43,6 +43,22 @@ var smaller = map[string][]string{
 	"cifar10/swav.toml":     {"method.swav.prototypes=30"},
 	"imagenet/wmse.toml":    {"method.wmse.projector=[16,4]", "method.wmse.sub_batch=8"},
 
+	// clusters made from the features, and few labels
+	"cifar10/deepcluster_v1.toml":  {"method.deepcluster.k=4"},
+	"cifar10/mean_teacher.toml":    fourLabelled,
+	"cifar10/mixmatch.toml":        fourLabelled,
+	"cifar10/mmc.toml":             {"method.mmc.k=4"},
+	"cifar10/pseudo_label.toml":    fourLabelled,
+	"cifar10/sela.toml":            {"method.sela.k=4", "method.sela.heads=2"},
+	"cifar10/vat.toml":             fourLabelled,
+	"imagenet/deepcluster_v1.toml": {"method.deepcluster.k=4"},
+	"imagenet/mean_teacher.toml":   fourLabelled,
+	"imagenet/mixmatch.toml":       fourLabelled,
+	"imagenet/mmc.toml":            {"method.mmc.k=4"},
+	"imagenet/pseudo_label.toml":   fourLabelled,
+	"imagenet/sela.toml":           {"method.sela.k=4", "method.sela.heads=2"},
+	"imagenet/vat.toml":            fourLabelled,
+
 	// contrastive methods of one batch
 	"cifar10/mugs_instance.toml":    {"views.crop=0", "method.mugs_instance.queue=256"},
 	"cifar10/simclr_multiview.toml": {"views.crop=0"},
@@ -71,6 +87,10 @@ var smaller = map[string][]string{
 	"imagenet/jigsaw.toml":         {"method.jigsaw.tile=8"},
 	"imagenet/relative_patch.toml": {"method.relative_patch={patch=8,gap=2,jitter=2,hidden=[16]}"},
 }
+
+// fourLabelled is few labels in small batches of small sets.
+var fourLabelled = []string{"sampler.two_streams.labelled=4", "labelled.few_shot.per_class=4",
+	"labelled.few_shot.fraction=0.0"}
 
 // twoSmallSizes are large crops and small ones.
 const twoSmallSizes = "views.crops=[{count=2,size=64,area=[0.3,1.0]},{count=1,size=32,area=[0.1,0.3]}]"

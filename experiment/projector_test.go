@@ -11,6 +11,7 @@ import (
 func TestNoProjector(t *testing.T) {
 	for method, recipe := range map[string]string{
 		"simclr": "quickstart", "vicreg": "vicreg", "byol": "byol", "moco": "moco", "deepcluster_v2": "deepcluster",
+		"nat":   "nat",
 		"mochi": "mochi", "pcl": "pcl",
 	} {
 		t.Run(method, func(t *testing.T) {

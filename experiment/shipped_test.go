@@ -9,6 +9,9 @@ import (
 // withSixteen is what recipes need beside train.batch=16 to take a step of so few images.
 var withSixteen = map[string][]string{
 	"wmse.toml": {"method.wmse.projector=[32,4]", "method.wmse.sub_batch=8"},
+	// few labels
+	"mean_teacher.toml": {"sampler.two_streams.labelled=4"}, "mixmatch.toml": {"sampler.two_streams.labelled=4"},
+	"pseudo_label.toml": {"sampler.two_streams.labelled=4"}, "vat.toml": {"sampler.two_streams.labelled=4"},
 }
 
 // Every shipped recipe runs two steps.

@@ -105,8 +105,16 @@ var distillationFamily = family{
 	"simsiam":        func() methods.Method { return distillation.DefaultSimSiam() },
 
 	// clusters made from the features
+	"deepcluster": func() methods.Method { return distillation.DefaultDeepCluster() },
+	"mmc":         func() methods.Method { return distillation.DefaultMMC() },
+	"nat":         func() methods.Method { return distillation.DefaultNAT() },
+	"sela":        func() methods.Method { return distillation.DefaultSeLa() },
 
 	// few labels
+	"mean_teacher": func() methods.Method { return distillation.DefaultMeanTeacher() },
+	"mixmatch":     func() methods.Method { return distillation.DefaultMixMatch() },
+	"pseudo_label": func() methods.Method { return distillation.DefaultPseudoLabel() },
+	"vat":          func() methods.Method { return distillation.DefaultVAT() },
 }
 
 var correlationFamily = family{

@@ -84,7 +84,7 @@ func (m *Matching) add(row int, cost []float64) {
 //
 // Every row begins in its cheapest place; then rows move from a full place to one with room along the cheapest chain of
 // moves between places, one chain after another: successive shortest paths (Ahuja, Magnanti, Orlin, Network Flows,
-// 1993, section 9.7). The time grows with N times the number of rows that have to move.
+// 1993). The time grows with N times the number of rows that have to move.
 func Bounded(cost []float64, k, most int) (of []int32) {
 	n := len(cost) / k
 	b := &bounded{cost: cost, k: k, of: make([]int32, n), members: make([][]int32, k), by: make([]float64, k*k),

@@ -69,7 +69,7 @@ func Spherical(ctx context.Context, x, start []float32, d, iterations int) (*Clu
 // drawn among those of two rows or more, and the next iteration deals the rows out to the two. Centres may still be
 // without rows after the last iteration.
 //
-// Caron et al. 2018, arXiv:1807.05520, section 3.2 "empty clusters", with the distance of its code's k-means (Faiss).
+// Caron et al. 2018, arXiv:1807.05520, with the distance of its code's k-means (Faiss).
 func SphericalSplit(ctx context.Context, r *rand.Rand, x, start []float32, d, iterations int) (*Clusters, error) {
 	return spherical(ctx, x, start, d, iterations, func(c *Clusters) { c.split(r, d) })
 }

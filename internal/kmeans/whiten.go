@@ -17,7 +17,7 @@ const leastShare = 1e-6
 // deviation, and then scaled to unit length: [N,width]. Directions in which the rows hardly differ are left out. It
 // ends early where ctx does.
 //
-// The features of Caron et al. 2018, arXiv:1807.05520, section 4 (PCA, whitening, l2).
+// The features that Caron et al. 2018, arXiv:1807.05520, cluster.
 func Whiten(ctx context.Context, x []float32, d, most int) (y []float32, width int, err error) {
 	n := len(x) / d
 	mean := make([]float64, d)
