@@ -111,7 +111,8 @@ func TestAutoencoderGradients(t *testing.T) {
 		})
 	}
 	for _, kind := range []string{"adversarial", "matching", "complement"} {
-		m := &GANFeatures{Latent: 3, Widths: []int{4}, Generator: kind, PullAway: 0.5, Ceiling: -0.2, CeilingWeight: 2}
+		m := &GANFeatures{Latent: 3, Widths: []int{4}, Hidden: []int{6}, Generator: kind, PullAway: 0.5, Ceiling: -0.2,
+			CeilingWeight: 2}
 		for i, scopes := range [][]string{{"backbone", "logit"}, {"generator"}} {
 			t.Run(kind+" "+scopes[0], func(t *testing.T) {
 				optest.CheckGradients(t, func(s *graph.Scope) *graph.Node {

@@ -2,9 +2,9 @@ package origins
 
 import (
 	"cmp"
+	"slices"
 
 	"selfsup/graph"
-	"selfsup/graph/layer"
 	"selfsup/graph/op"
 	"selfsup/graph/optim"
 	"selfsup/heads"
@@ -25,13 +25,15 @@ import (
 //
 // Radford, Metz, Chintala, ICLR 2016, arXiv:1511.06434, section 5; Salimans et al. 2016, arXiv:1606.03498, section 3.1;
 // Dai et al. 2017, arXiv:1705.09783, with the pull-away term of Zhao et al. 2017, arXiv:1609.03126. f are the features,
-// l the logit of D = sigmoid(l), linear in f. The complement generator is bad on purpose: it spreads out (PT) around
+// l the logit of D = sigmoid(l). The complement generator is bad on purpose: it spreads out (PT) around
 // the data and is pushed away from where they are dense. Dai et al. measure density by a PixelCNN++ trained beforehand
 // and train D on labels too; here there are no labels, and D's own logit stands for the density. D moves first, then G
 // against the moved D. The encoder's running statistics are those of images of both kinds.
 type GANFeatures struct {
 	Latent int   `toml:"latent"` // numbers that the generator makes an image of, uniform in [-1,1]
 	Widths []int `toml:"widths"` // channels of the generator, each for twice the side of the one before
+	// widths of linear layers between the features and the logit; []: none, as in DCGAN, which evaluates all layers
+	Hidden []int `toml:"hidden"`
 	// adversarial | matching | complement: what the generator is trained for
 	Generator     string  `toml:"generator"`
 	PullAway      float64 `toml:"pull_away"`      // weight of PT, of the complement
@@ -52,7 +54,8 @@ func (m *GANFeatures) Validate() error {
 		return setting.Bad("generator", "%q: want \"adversarial\", \"matching\" or \"complement\"", m.Generator)
 	}
 	return cmp.Or(setting.Least("latent", m.Latent, 1), heads.CheckWidths("widths", m.Widths),
-		setting.Weight("pull_away", m.PullAway), setting.Weight("ceiling_weight", m.CeilingWeight))
+		heads.CheckHidden("hidden", m.Hidden), setting.Weight("pull_away", m.PullAway),
+		setting.Weight("ceiling_weight", m.CeilingWeight))
 }
 
 // Build implements methods.Method.
@@ -60,7 +63,7 @@ func (m *GANFeatures) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batc
 	x := b.View(0) // [B,H,W,C]
 	gen, paint := generator(s.In("generator"), b, m.Latent, m.Widths)
 	made := paint(gen(op.Affine(s.Random("z").Uniform(b.Size(), m.Latent), 2, -1))) // [B,H,W,C]
-	encode, judge := enc.New(s), layer.Linear(s.In("logit"), enc.Dim, 1, true)
+	encode, judge := enc.New(s), heads.Plain(s.In("logit"), enc.Dim, append(slices.Clone(m.Hidden), 1)...)
 	fake, real := encode(made), encode(x) // [B,F]
 	var terms []methods.Term
 	switch m.Generator {
