@@ -58,6 +58,11 @@ var smaller = map[string][]string{
 	"imagenet/pseudo_label.toml":   fourLabelled,
 	"imagenet/sela.toml":           {"method.sela.k=4", "method.sela.heads=2"},
 	"imagenet/vat.toml":            fourLabelled,
+	// two encoders
+	"cifar10/dcca.toml":   {"method.dcca.projector=[16,4]"},
+	"cifar10/dccae.toml":  {"method.dccae.projector=[16,4]"},
+	"imagenet/dcca.toml":  {"method.dcca.projector=[16,4]"},
+	"imagenet/dccae.toml": {"method.dccae.projector=[16,4]"},
 
 	// contrastive methods of one batch
 	"cifar10/mugs_instance.toml":    {"views.crop=0", "method.mugs_instance.queue=256"},

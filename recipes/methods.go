@@ -130,6 +130,10 @@ var correlationFamily = family{
 	"vicreg_ctr":   func() methods.Method { return correlation.DefaultVICRegCtr() },
 	"vicreg_exp":   func() methods.Method { return correlation.DefaultVICRegExp() },
 	"wmse":         func() methods.Method { return correlation.DefaultWMSE() },
+
+	// two encoders
+	"dcca":  func() methods.Method { return correlation.DefaultDCCA() },
+	"dccae": func() methods.Method { return correlation.DefaultDCCAE() },
 }
 
 var maskedFamily = family{

@@ -2,7 +2,6 @@ package correlation
 
 import (
 	"errors"
-	"slices"
 
 	"selfsup/graph"
 	"selfsup/graph/op"
@@ -76,7 +75,7 @@ func (m *DCCA) parts(b *methods.Batch) [2]*graph.Node {
 	return [2]*graph.Node{op.Slice(x, 2, 0, w/2), op.Slice(x, 2, w-w/2, w)}
 }
 
-// objective is that of the correlation alone.
+// objective is minus the correlation.
 func (m *DCCA) objective(s *graph.Scope, h, z [2]*graph.Node) methods.Objective {
 	return methods.Objective{
 		Features: h[0],
@@ -94,52 +93,4 @@ func (m *DCCA) Correlation(s *graph.Scope, x, y *graph.Node) *graph.Node {
 	cross := op.Scale(op.MatMul(losses.Centred(x), losses.Centred(y), true, false), 1/float64(n-1))
 	t := op.MatMul(op.MatMul(whitener(x), cross, false, false), whitener(y), false, true)
 	return op.Scale(losses.NuclearNorm(t), 1/float64(d))
-}
-
-// DCCAE is DCCA whose features must also let a decoder of each part paint it again.
-//
-//	loss = DCCA + lambda (|x1 - p1(h1)|^2 + |x2 - p2(h2)|^2) / pixels,  the mean over samples
-//
-// Wang, Arora, Livescu, Bilmes, ICML 2015, arXiv:1602.01024, eq. 3. Decoders are MLPs on the features; the paper's
-// start from the embeddings, which here are behind a projector. The error is a mean over pixels and not a sum.
-type DCCAE struct {
-	Parts          string  `toml:"parts"`          // halves | views
-	Projector      []int   `toml:"projector"`      // widths; the last is D
-	Ridge          float64 `toml:"ridge"`          // r
-	Reconstruction float64 `toml:"reconstruction"` // lambda
-	Decoder        []int   `toml:"decoder"`        // hidden widths
-}
-
-// DefaultDCCAE has DCCA's settings.
-func DefaultDCCAE() *DCCAE {
-	d := DefaultDCCA()
-	return &DCCAE{Parts: d.Parts, Projector: d.Projector, Ridge: d.Ridge, Reconstruction: 1, Decoder: []int{512}}
-}
-
-// correlation are the settings of the other term.
-func (m *DCCAE) correlation() *DCCA {
-	return &DCCA{Parts: m.Parts, Projector: m.Projector, Ridge: m.Ridge}
-}
-
-// Validate implements methods.Method.
-func (m *DCCAE) Validate() error {
-	err := errors.Join(m.correlation().Validate(), setting.Weight("reconstruction", m.Reconstruction))
-	if len(m.Decoder) > 0 {
-		err = errors.Join(err, heads.CheckWidths("decoder", m.Decoder))
-	}
-	return err
-}
-
-// Build implements methods.Method.
-func (m *DCCAE) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	x, h, z := m.correlation().embed(s, enc, b)
-	var errs []*graph.Node
-	for i, at := range []*graph.Scope{s, s.In("second")} {
-		pixels := op.ShapeOf(x[i])[1:].Size()
-		paint := heads.Plain(at.In("decoder"), enc.Dim, append(slices.Clone(m.Decoder), pixels)...)
-		errs = append(errs, losses.MSE(paint(h[i]), op.Reshape(x[i], b.Size(), pixels)))
-	}
-	o := m.correlation().objective(s, h, z)
-	o.Terms = append(o.Terms, methods.Term{Name: "reconstruction", Weight: m.Reconstruction, Value: op.Sum(errs...)})
-	return o
 }
