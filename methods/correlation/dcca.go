@@ -3,11 +3,13 @@ package correlation
 import (
 	"errors"
 
+	"selfsup/backbones"
 	"selfsup/graph"
 	"selfsup/graph/op"
 	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
+	"selfsup/recipes/overlay"
 	"selfsup/setting"
 )
 
@@ -19,12 +21,14 @@ import (
 // Andrew, Arora, Bilmes, Livescu, ICML 2013, eq. 10 to 13. The nuclear norm is the sum of the D canonical correlations;
 // divided by D the loss is from -1 to 0. Inverse Cholesky factors stand for the inverse roots, which changes no
 // singular value. The paper takes the whole training set as one batch, or large ones; here it is the batch of the step.
-// Parts are the left and the right half of one view, or two views. The encoder of the left half, or of the first view,
-// is evaluated.
+// Parts are the left and the right half of one view, two views, or an image and its caption. The encoder of the left
+// half, of the first view or of the image is evaluated.
 type DCCA struct {
-	Parts     string  `toml:"parts"`     // halves | views
+	Parts     string  `toml:"parts"`     // halves | views | caption
 	Projector []int   `toml:"projector"` // widths; the last is D
 	Ridge     float64 `toml:"ridge"`     // r
+	// the encoder of captions, for parts = "caption" alone
+	Text overlay.Choice[backbones.Backbone] `toml:"text" overlay:"of=backbone,optional"`
 }
 
 // DefaultDCCA cuts images as the paper cuts MNIST; its widths and r were tuned, ours suit a batch of some hundreds.
@@ -33,8 +37,13 @@ func DefaultDCCA() *DCCA { return &DCCA{Parts: "halves", Projector: []int{512, 5
 // Validate implements methods.Method.
 func (m *DCCA) Validate() error {
 	var err error
-	if m.Parts != "halves" && m.Parts != "views" {
-		err = setting.Bad("parts", "%q: want halves or views", m.Parts)
+	switch text := m.Text.Value != nil; {
+	case m.Parts != "halves" && m.Parts != "views" && m.Parts != "caption":
+		err = setting.Bad("parts", "%q: want halves, views or caption", m.Parts)
+	case m.Parts == "caption" && !text:
+		err = setting.Bad("text", "parts = \"caption\" wants an encoder of captions, such as [method.dcca.text.symbols]")
+	case m.Parts != "caption" && text:
+		err = setting.Bad("text", "%s is read with parts = \"caption\" alone; want that, or no text", m.Text.Name)
 	}
 	return errors.Join(err, setting.Weight("ridge", m.Ridge), heads.CheckWidths("projector", m.Projector))
 }
@@ -49,9 +58,18 @@ func (m *DCCA) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 // embeddings z [B,D] over the rows of all ranks.
 func (m *DCCA) embed(s *graph.Scope, enc methods.Encoder, b *methods.Batch) (x, h, z [2]*graph.Node) {
 	x = m.parts(b)
+	encoders := [2]methods.Encoder{enc, enc}
+	if m.Parts == "caption" {
+		caption := b.Of("caption")
+		if err := m.Text.Value.Check(methods.InputOf(caption)); err != nil {
+			op.Fail("", "[method.dcca.text.%s] %v", m.Text.Name, err)
+		}
+		encoders[1] = methods.EncoderOf(m.Text.Value, caption)
+		encoders[1].Projector = enc.Projector
+	}
 	for i, at := range []*graph.Scope{s, s.In("second")} {
-		h[i] = enc.New(at)(x[i])
-		z[i] = s.AllRows(enc.Projector.MLP(at.In("projector"), enc.Dim, m.Projector...)(h[i]))
+		h[i] = encoders[i].New(at)(x[i])
+		z[i] = s.AllRows(encoders[i].Projector.MLP(at.In("projector"), encoders[i].Dim, m.Projector...)(h[i]))
 	}
 	if n, d := op.ShapeOf(z[0])[0], op.ShapeOf(z[0])[1]; n <= d {
 		op.Fail(s.Path(), "%d images of a step have too few for the correlations of %d dimensions; want a batch of at "+
@@ -60,11 +78,14 @@ func (m *DCCA) embed(s *graph.Scope, enc methods.Encoder, b *methods.Batch) (x, 
 	return x, h, z
 }
 
-// parts are two halves of the first view, or two views.
+// parts are two halves of the first view, two views, or the first view and the caption.
 func (m *DCCA) parts(b *methods.Batch) [2]*graph.Node {
-	if m.Parts == "views" {
+	switch m.Parts {
+	case "views":
 		x := b.Views(2)
 		return [2]*graph.Node{x[0], x[1]}
+	case "caption":
+		return [2]*graph.Node{b.View(0), b.Field("caption")}
 	}
 	x := b.View(0)
 	shape := op.ShapeOf(x)

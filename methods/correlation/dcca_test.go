@@ -6,11 +6,13 @@ import (
 	"testing"
 
 	"selfsup/backbones"
+	"selfsup/datasets/feed"
 	"selfsup/graph"
 	"selfsup/graph/op"
 	"selfsup/graph/optest"
 	"selfsup/methods"
 	"selfsup/methods/methodtest"
+	"selfsup/recipes/overlay"
 )
 
 // The mean canonical correlation is 1 for embeddings that are linear maps of each other, the cosine for two centred
@@ -76,6 +78,22 @@ func TestDCCAGradients(t *testing.T) {
 	}
 }
 
+// The second encoder may read captions: both get gradients, and the first is the image's.
+func TestDCCACaptions(t *testing.T) {
+	m := &DCCA{Parts: "caption", Projector: []int{2}, Ridge: 0.1}
+	m.Text = overlay.Choice[backbones.Backbone]{Name: "symbols", Value: &backbones.Symbols{Width: 3}}
+	if err := m.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	caption := feed.Field{Name: "caption", Shape: []int{4}, Int: true, Of: []int{6}}
+	data := methodtest.Data(feed.Field{Name: "view0", Shape: []int{6, 5, 2}}, caption)
+	optest.CheckGradients(t, func(s *graph.Scope) *graph.Node {
+		b := methods.NewBatch(s, 7, data)
+		return m.Build(s, methods.EncoderOf(&backbones.ConvNet{Widths: []int{4, 5}}, b.Of("view0")), b).Loss()
+	}, nil, 8, 2e-5)
+	methodtest.Reordered(t, m, data)
+}
+
 // Halves are the left and the right one, without the middle column of an odd width.
 func TestDCCAHalves(t *testing.T) {
 	_, err := graph.Build(graph.Options{}, func(s *graph.Scope) {
@@ -94,7 +112,11 @@ func TestDCCAHalves(t *testing.T) {
 // What cannot be is refused with a setting that works.
 func TestDCCARefused(t *testing.T) {
 	for want, m := range map[string]methods.Method{
-		`parts: "thirds": want halves or views`: &DCCA{Parts: "thirds", Projector: []int{4}},
+		`parts: "thirds": want halves, views or caption`: &DCCA{Parts: "thirds", Projector: []int{4}},
+		"wants an encoder of captions":                   &DCCA{Parts: "caption", Projector: []int{4}},
+		"decoders paint images":                          &DCCAE{Parts: "caption", Projector: []int{4}},
+		"convnet is read with parts": &DCCA{Parts: "views", Projector: []int{4},
+			Text: overlay.Choice[backbones.Backbone]{Name: "convnet", Value: backbones.DefaultConvNet()}},
 		"ridge: -1: want a weight of 0 or more": &DCCAE{Parts: "views", Projector: []int{4}, Ridge: -1},
 		"reconstruction: -1: want a weight of 0 or more": &DCCAE{Parts: "views", Projector: []int{4},
 			Reconstruction: -1},

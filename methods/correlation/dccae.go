@@ -39,6 +39,9 @@ func (m *DCCAE) correlation() *DCCA {
 
 // Validate implements methods.Method.
 func (m *DCCAE) Validate() error {
+	if m.Parts == "caption" {
+		return setting.Bad("parts", "\"caption\": decoders paint images; want halves or views, or method.dcca")
+	}
 	return errors.Join(m.correlation().Validate(), setting.Weight("reconstruction", m.Reconstruction),
 		heads.CheckHidden("decoder", m.Decoder))
 }
