@@ -59,7 +59,6 @@ func Builtin() Catalog {
 			"luma":        func() backbones.Backbone { return backbones.DefaultLuma() },
 			"luma_chroma": func() backbones.Backbone { return backbones.DefaultLumaChroma() },
 			"per_frame":   func() backbones.Backbone { return backbones.DefaultPerFrame() },
-			"projected":   func() backbones.Backbone { return backbones.DefaultProjected() },
 			"mlp":         func() backbones.Backbone { return backbones.DefaultMLP() },
 			"symbols":     func() backbones.Backbone { return backbones.DefaultSymbols() },
 			"vit3d":       func() backbones.Backbone { return backbones.DefaultViT3D() },

@@ -39,12 +39,28 @@ type Claim struct {
 
 // Expect is one comparison of two arms: one is better, or both are alike.
 type Expect struct {
-	Measure string  `toml:"measure"` // protocol and metric of the trained encoder on the test set: "knn top1"
+	Measure string  `toml:"measure"` // protocol and metric on the test set: "knn top1"
 	Better  string  `toml:"better"`  // arm whose measure is larger
 	Worse   string  `toml:"worse"`   // arm whose measure is smaller
 	Margin  float64 `toml:"margin"`  // by which it must be larger; or, with alike, by which the arms may differ
 	Alike   bool    `toml:"alike"`   // the two arms differ by less than margin
+
+	// The representation of each arm that is measured, such as projector2 (see baselines.projector) or untrained; empty:
+	// the trained encoder's features. Better and worse may be one arm if these differ.
+	BetterOf string `toml:"better_of"`
+	WorseOf  string `toml:"worse_of"`
 }
+
+// side names an arm and, unless it is the trained encoder, what of it is measured.
+func side(arm, of string) string {
+	if of == "" || of == trained {
+		return arm
+	}
+	return arm + "'s " + of
+}
+
+// trained is the representation that is measured unless an expectation names another.
+const trained = "trained"
 
 var measureForm = regexp.MustCompile(`^[a-z_0-9]+ \S+$`)
 
@@ -72,8 +88,10 @@ func (c *Claim) Validate() error {
 		case !measureForm.MatchString(e.Measure):
 			return setting.Bad("expect", "measure = %q: want a protocol and its metric, such as \"knn top1\"",
 				e.Measure)
-		case !slices.Contains(c.Arms, e.Better) || !slices.Contains(c.Arms, e.Worse) || e.Better == e.Worse:
-			return setting.Bad("expect", "better = %q, worse = %q: want two of arms = %q", e.Better, e.Worse, c.Arms)
+		case !slices.Contains(c.Arms, e.Better) || !slices.Contains(c.Arms, e.Worse) ||
+			side(e.Better, e.BetterOf) == side(e.Worse, e.WorseOf):
+			return setting.Bad("expect", "better = %q, worse = %q: want two of arms = %q, or one with better_of or "+
+				"worse_of", e.Better, e.Worse, c.Arms)
 		case e.Margin < 0:
 			return setting.Bad("expect", "margin = %v: want a number of 0 or more", e.Margin)
 		case e.Alike && e.Margin == 0:

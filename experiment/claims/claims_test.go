@@ -107,6 +107,7 @@ func TestRunClaim(t *testing.T) {
 	}
 	write("base.toml", `base = "quickstart.toml"
 baselines.pixels = false
+baselines.projector = [2]
 subset.few_shot.per_class = 8
 [backbone.convnet]
 widths = [8, 16]
@@ -130,6 +131,13 @@ better = "long"
 worse = "short"
 alike = true
 margin = 0.9
+[[expect]]
+measure = "knn top1"
+better = "long"
+worse = "long"
+worse_of = "projector2"
+alike = true
+margin = 0.9
 `)
 	root, cat := t.TempDir(), recipes.Builtin()
 	var said strings.Builder
@@ -138,11 +146,12 @@ margin = 0.9
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Judged) != 1 || len(got.Judged[0].A) != 2 || got.Done["long"] != 2 {
+	if len(got.Judged) != 2 || len(got.Judged[0].A) != 2 || got.Done["long"] != 2 {
 		t.Fatalf("got %+v, want two seeds of each arm", got)
 	}
 	table := Markdown([]*Outcome{got})
 	for _, want := range []string{"| 1 | longer: Two steps more change little. | knn top1 | long 0.", "within 0.9",
+		"long's projector2 0.",
 		"| 2 of 2 | " + string(got.Verdict)} {
 		if !strings.Contains(table, want) {
 			t.Errorf("the table is\n%s\nwant %q in it", table, want)
@@ -152,8 +161,8 @@ margin = 0.9
 	if err := Figures(&page, []*Outcome{got}); err != nil {
 		t.Fatal(err)
 	}
-	if n := strings.Count(page.String(), "<svg"); n != 1 || !strings.Contains(page.String(), "knn top1") {
-		t.Errorf("%d pictures, want 1", n)
+	if n := strings.Count(page.String(), "<svg"); n != 2 || !strings.Contains(page.String(), "knn top1") {
+		t.Errorf("%d pictures, want 2", n)
 	}
 	said.Reset()
 	again, err := Run(dir, root, cat, options)
@@ -182,6 +191,8 @@ func TestClaimErrors(t *testing.T) {
 		{head, "at least one table [[expect]]"},
 		{head + "[[expect]]\nmeasure = \"knn\"\nbetter = \"a\"\nworse = \"b\"\n", "a protocol and its metric"},
 		{head + "[[expect]]\nmeasure = \"knn top1\"\nbetter = \"a\"\nworse = \"c\"\n", `want two of arms = ["a" "b"]`},
+		{head + "[[expect]]\nmeasure = \"knn top1\"\nbetter = \"a\"\nworse = \"a\"\nworse_of = \"trained\"\n",
+			"or one with better_of or worse_of"},
 		{head + "[[expect]]\nmeasure = \"knn top1\"\nbetter = \"a\"\nworse = \"b\"\nalike = true\n", "margin above 0"},
 		{head + "[[expect]]\nmesure = \"knn top1\"\n", "did you mean measure"},
 	} {

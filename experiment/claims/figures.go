@@ -58,7 +58,7 @@ func Figures(w io.Writer, all []*Outcome) error {
 func (j *Judged) picture() (template.HTML, error) {
 	p := plot.New()
 	p.Y.Label.Text = j.Measure
-	p.NominalX(j.Worse, j.Better)
+	p.NominalX(side(j.Worse, j.WorseOf), side(j.Better, j.BetterOf))
 	p.X.Min, p.X.Max = -0.4, 1.4
 	for i := range j.A {
 		line, points, err := plotter.NewLinePoints(plotter.XYs{{X: 0, Y: j.B[i]}, {X: 1, Y: j.A[i]}})

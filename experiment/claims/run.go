@@ -1,6 +1,7 @@
 package claims
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 
@@ -83,11 +84,11 @@ func (c *Claim) judge(runs map[string][]*experiment.Summary) (*Outcome, error) {
 		return out, nil
 	}
 	for _, e := range c.Expect {
-		a, err := measures(e.Measure, runs[e.Better])
+		a, err := measures(e.Measure, e.BetterOf, runs[e.Better])
 		if err != nil {
 			return nil, fmt.Errorf("claims: %s: %s: %w", c.Name, e.Better, err)
 		}
-		b, err := measures(e.Measure, runs[e.Worse])
+		b, err := measures(e.Measure, e.WorseOf, runs[e.Worse])
 		if err != nil {
 			return nil, fmt.Errorf("claims: %s: %s: %w", c.Name, e.Worse, err)
 		}
@@ -101,18 +102,17 @@ func (c *Claim) judge(runs map[string][]*experiment.Summary) (*Outcome, error) {
 	return out, nil
 }
 
-// measures are the values of the trained encoder, by run.
-func measures(measure string, runs []*experiment.Summary) (values []float64, err error) {
+// measures are the values of a representation, by run.
+func measures(measure, of string, runs []*experiment.Summary) (values []float64, err error) {
+	of = cmp.Or(of, trained)
 	for _, sum := range runs {
-		value, ok := sum.Measure("trained", measure)
+		value, ok := sum.Measure(of, measure)
 		if !ok {
 			var has []string
 			for _, e := range sum.Evaluations {
-				if e.Representation == "trained" {
-					has = append(has, e.Protocol+" "+e.Metric)
-				}
+				has = append(has, fmt.Sprintf("%s %s of %s", e.Protocol, e.Metric, e.Representation))
 			}
-			return nil, fmt.Errorf("measure = %q, and the run %s has %q", measure, sum.Run, has)
+			return nil, fmt.Errorf("measure = %q of %s, and the run %s has %q", measure, of, sum.Run, has)
 		}
 		values = append(values, value)
 	}
