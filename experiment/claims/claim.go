@@ -45,8 +45,8 @@ type Expect struct {
 	Margin  float64 `toml:"margin"`  // by which it must be larger; or, with alike, by which the arms may differ
 	Alike   bool    `toml:"alike"`   // the two arms differ by less than margin
 
-	// The representation of each arm that is measured, such as projector2 (see baselines.projector) or untrained; empty:
-	// the trained encoder's features. Better and worse may be one arm if these differ.
+	// The representation of each arm that is measured, such as projector2 (see baselines.projector) or untrained;
+	// empty: the trained encoder's features. Better and worse may be one arm if these differ.
 	BetterOf string `toml:"better_of"`
 	WorseOf  string `toml:"worse_of"`
 }

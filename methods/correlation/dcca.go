@@ -41,7 +41,7 @@ func (m *DCCA) Validate() error {
 	case m.Parts != "halves" && m.Parts != "views" && m.Parts != "caption":
 		err = setting.Bad("parts", "%q: want halves, views or caption", m.Parts)
 	case m.Parts == "caption" && !text:
-		err = setting.Bad("text", "parts = \"caption\" wants an encoder of captions, such as [method.dcca.text.symbols]")
+		err = setting.Bad("text", "parts = \"caption\" wants an encoder, such as [method.dcca.text.symbols]")
 	case m.Parts != "caption" && text:
 		err = setting.Bad("text", "%s is read with parts = \"caption\" alone; want that, or no text", m.Text.Name)
 	}

@@ -113,7 +113,7 @@ func TestDCCAHalves(t *testing.T) {
 func TestDCCARefused(t *testing.T) {
 	for want, m := range map[string]methods.Method{
 		`parts: "thirds": want halves, views or caption`: &DCCA{Parts: "thirds", Projector: []int{4}},
-		"wants an encoder of captions":                   &DCCA{Parts: "caption", Projector: []int{4}},
+		"wants an encoder, such as [me":                  &DCCA{Parts: "caption", Projector: []int{4}},
 		"decoders paint images":                          &DCCAE{Parts: "caption", Projector: []int{4}},
 		"convnet is read with parts": &DCCA{Parts: "views", Projector: []int{4},
 			Text: overlay.Choice[backbones.Backbone]{Name: "convnet", Value: backbones.DefaultConvNet()}},
