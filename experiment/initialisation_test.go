@@ -131,14 +131,11 @@ func TestInitialisation(t *testing.T) {
 	cases["mlm.toml"] = append(cases["mlm.toml"], "backbone.transformer.deviation=0.02") // BERT's
 	// of a batch as small as this test's
 	cases["wmse.toml"] = append(cases["wmse.toml"], "method.wmse.sub_batch=8", "method.wmse.projector=[64,4]")
-<<<<<<< HEAD
 	for _, name := range []string{"mean_teacher", "mixmatch", "pseudo_label", "vat"} { // few labels in a small batch
 		cases[name+".toml"] = append(cases[name+".toml"], "sampler.two_streams.labelled=4")
 	}
-=======
 	cases["dcca.toml"] = append(cases["dcca.toml"], "method.dcca.projector=[64,4]")
 	cases["dccae.toml"] = append(cases["dccae.toml"], "method.dccae.projector=[64,4]")
->>>>>>> dbef9df (DCCA and DCCAE are in the catalog, with recipes; LeJEPA, MMCR, EMP-SSL and MoCo v1 have small ones)
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			sets := append(c[1:], "train.batch=8")
