@@ -138,12 +138,14 @@ const (
 
 // withoutOracle are recipes without one, and why.
 var withoutOracle = map[string]string{
-	"directpred.toml": "the predictor is held against hand-worked moments, the rest by byol's oracle",
-	"emoji-cmc.toml":  "as npid.toml",
-	"cpc_image.toml":  "contexts and loss are held against plain loops",
-	"pirl.toml":       "as npid.toml",
-	"npid.toml":       "the bank and its losses are held against plain loops",
-	"sscd.toml":       "the loss is held against plain loops and SimCLR's, the rest is the quickstart's",
+	"directpred.toml":   "the predictor is held against hand-worked moments, the rest by byol's oracle",
+	"emoji-cmc.toml":    "as npid.toml",
+	"cpc_image.toml":    "contexts and loss are held against plain loops",
+	"pirl.toml":         "as npid.toml",
+	"npid.toml":         "the bank and its losses are held against plain loops",
+	"sscd.toml":         "the loss is held against plain loops and SimCLR's, the rest is the quickstart's",
+	"oracle_views.toml": "the choice of views is held against hand-worked ones, the rest is vicreg's",
+
 	"vicreg_ctr.toml": "the terms are held against plain loops of the paper's equations, the rest by vicreg's oracle",
 	"vicreg_exp.toml": "as vicreg_ctr.toml",
 	"deepcluster.toml": "the loss and the clusters are held against the authors' code by golden numbers, " +

@@ -144,6 +144,8 @@ var resumable = map[string][]string{
 		`backbone="vit"`, "backbone.vit.dim=8", "backbone.vit.depth=2", "backbone.vit.heads=2", "backbone.vit.patch=7",
 		"backbone.vit.drop_path=0.2"},
 
+	"oracle_views": {`method="oracle_views"`, "method.oracle_views.base.vicreg.projector=[32,16]",
+		"method.oracle_views.candidates=2"},
 	"comparing": {"method.simclr.final_temperature=0.5", "method.simclr.projector_momentum=0.9",
 		"method.simclr.apart=true"},
 	"projector": {`method="byol"`, "method.byol.projector=[32,16]", "method.byol.predictor=[]",

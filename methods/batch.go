@@ -145,6 +145,14 @@ func (b *Batch) Field(name string) *graph.Node {
 	return n
 }
 
+// Put has a field be what a method made of others, for the methods that it wraps.
+func (b *Batch) Put(name string, n *graph.Node) {
+	if was := op.ShapeOf(b.Field(name)); !was.Equal(op.ShapeOf(n)) {
+		op.Fail("", "%s is %v and would become %v", name, was, op.ShapeOf(n))
+	}
+	b.nodes[name] = n
+}
+
 // Unfit stops the build because no settings of the method would make it fit the data or the backbone. The error that
 // comes of it lists the methods that they can serve.
 func (b *Batch) Unfit(format string, args ...any) {

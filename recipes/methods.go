@@ -134,6 +134,8 @@ var correlationFamily = family{
 	// two encoders
 	"dcca":  func() methods.Method { return correlation.DefaultDCCA() },
 	"dccae": func() methods.Method { return correlation.DefaultDCCAE() },
+	// views chosen by labels
+	"oracle_views": func() methods.Method { return correlation.DefaultOracleViews() },
 }
 
 var maskedFamily = family{
