@@ -76,7 +76,7 @@ func (m *DenseCL) network(s *graph.Scope, enc methods.Encoder, x *graph.Node) sa
 	at := op.ShapeOf(last)
 	n, t, c := at[0], at[1]*at[2], at[3]
 	project := enc.Projector.Plain(s.In("projector"), c, m.Projector...)
-	dense := heads.Plain(s.In("dense").In("projector"), c, m.Projector...)
+	dense := enc.Projector.Plain(s.In("dense").In("projector"), c, m.Projector...)
 	places := op.Reshape(dense(op.Reshape(last, n*t, c)), n, t, -1)
 	return sample{op.Reshape(last, n, t, c), project(op.GlobalAvgPool(last)), places}
 }

@@ -43,7 +43,7 @@ func (m *Counting) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) 
 	quarters := methods.Grid{Count: 2, Side: side / 2, Step: side / 2}
 	whole := op.AvgPool2D(methods.Middle(x, quarters.Span()), op.Pool{Kernel: [2]int{2, 2}})
 	h := enc.New(s)(op.Concat(0, append(quarters.Cut(s, nil, x), whole)...)) // [5B,F]
-	p := op.Relu(heads.MLP(s.In("projector"), enc.Dim, m.Projector...)(h))
+	p := op.Relu(enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...)(h))
 	var all []*graph.Node
 	for i := range 5 {
 		all = append(all, op.Slice(p, 0, i*n, (i+1)*n)) // [B,D]
