@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"selfsup/experiment"
+	"selfsup/experiment/inspect"
 	"selfsup/graph"
 	"selfsup/methods"
 	"selfsup/methods/contrastive"
@@ -62,7 +63,7 @@ func TestCollapseIsTold(t *testing.T) {
 	}
 }
 
-// A warning that was said before a stop is not said again.
+// A warning that was said before a stop is not said again, and show tells it meanwhile.
 func TestCollapseIsToldOnce(t *testing.T) {
 	sets := []string{`method="byol"`, "method.byol.projector=[64,32]", "method.byol.momentum=0.0",
 		"method.byol.final_momentum=0.0", "optimizer.lars.rate=1.2", "method.byol.no_predictor=true",
@@ -73,6 +74,13 @@ func TestCollapseIsToldOnce(t *testing.T) {
 	var stopped *experiment.Stopped
 	if !errors.As(err, &stopped) {
 		t.Fatal(err)
+	}
+	var shown strings.Builder
+	if err := inspect.ShowRun(&shown, stopped.Folder, false, recipes.Builtin()); err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(shown.String(), "warning     step "); n != 1 {
+		t.Errorf("show has %d warnings of the run that was stopped, want one:\n%s", n, &shown)
 	}
 	sum, err := experiment.Resume(stopped.Folder, recipes.Builtin(), experiment.Options{Messages: io.Discard})
 	if err != nil {

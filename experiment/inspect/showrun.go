@@ -60,6 +60,9 @@ func ShowRun(w io.Writer, dir string, origins bool, c recipes.Catalog) error {
 	case loss != nil:
 		line("loss", "%s at step %d", loss.Loss, loss.Step)
 	}
+	for _, w := range status.Warnings {
+		line("warning", "step %d: %s", w.Step, w.Text)
+	}
 	if evaluated != "" {
 		line("evaluation", "%s", evaluated)
 	}
