@@ -60,6 +60,8 @@ func (m *NNCLR) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) met
 		Features: h[0],
 		Terms:    []methods.Term{{Name: "infonce", Weight: 1, Value: loss}},
 		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(z[0])}},
+		Alarms: []methods.Alarm{methods.Guessing("infonce", b.Size(), "make the queue longer, so that neighbours are "+
+			"of the same kind, or lower the temperature (section 2.2)")},
 	}
 }
 

@@ -88,6 +88,8 @@ func (m *DeepClusterV2) Build(s *graph.Scope, enc methods.Encoder, b *methods.Ba
 		})
 		o.Metrics = append(o.Metrics, methods.Metric{Name: fmt.Sprintf("accuracy%d", i),
 			Value: op.Accuracy(logits, of)})
+		o.Alarms = append(o.Alarms, methods.Guessing(fmt.Sprintf("clusters%d", i), k, "lower the temperature or the "+
+			"learning rate, or ask for fewer clusters (sections 2.4 and 3.5)"))
 	}
 	return o
 }
