@@ -14,7 +14,8 @@ import (
 // Predicting is what the Cookbook asks of the predictor of BYOL and SimSiam (arXiv:2304.12210, section 2.3): whether
 // there is one, how often it learns, and which views it guesses.
 type Predicting struct {
-	NoPredictor bool `toml:"no_predictor"` // embeddings themselves are compared: the method then collapses
+	// embeddings themselves are compared: with a copy of the student as its teacher BYOL then collapses
+	NoPredictor bool `toml:"no_predictor"`
 	// the backbone and the projector stay as they are but in one of so many steps, in which the predictor learns too
 	PredictorSteps int `toml:"predictor_steps"`
 	// factor of the predictor's learning rate: with ten times the rate a copy can teach (section 3.4.1)

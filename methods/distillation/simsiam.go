@@ -24,7 +24,7 @@ type SimSiam struct {
 	Projector    []int `toml:"projector"`     // widths, a batch norm behind each; the last is D
 	Predictor    []int `toml:"predictor"`     // hidden widths; the output is D wide; [] is linear
 	ConstantRate bool  `toml:"constant_rate"` // of the predictor; else it falls with the others'
-	// the gradient goes through the embeddings that are guessed too: the method then collapses (section 4.1)
+	// the gradient goes through the embeddings that are guessed too: in the paper the method collapses (section 4.1)
 	PassGradient bool `toml:"pass_gradient"`
 	Predicting
 }
