@@ -89,11 +89,11 @@ var learnsTable = []learnsRow{
 			"emoji-captions-64/captions.jsonl"}, begin: "captions/simclr.toml"},
 
 	// puzzles of tiles, and of exemplars, augmentations and time
-	{recipe: "tcl.toml", metric: "recovery correlation", margin: 0.1},    // 0.233, seed 1
-	{recipe: "jigsaw.toml", metric: "linear top1", margin: 0.02},         // 0.048, seed 1
-	{recipe: "relative_patch.toml", metric: "linear top1", margin: 0.01}, // 0.032, seed 1
-	{recipe: "exemplar.toml", metric: "knn top1", margin: 0.03},          // 0.073, seed 1
-	{recipe: "looc.toml", metric: "linear top1", margin: 0.015},          // 0.036, seed 1
+	{recipe: "tcl.toml", metric: "recovery correlation", margin: 0.1},     // 0.233, seed 1
+	{recipe: "jigsaw.toml", metric: "knn top1", margin: 0.018},            // 0.037 to 0.054, 3 seeds
+	{recipe: "relative_patch.toml", metric: "linear top1", margin: 0.015}, // 0.032 to 0.054, 3 seeds
+	{recipe: "exemplar.toml", metric: "knn top1", margin: 0.03},           // 0.073, seed 1
+	{recipe: "looc.toml", metric: "linear top1", margin: 0.018},           // 0.036 to 0.058, 3 seeds
 }
 
 // Every recipe of the table, trained as shipped, ends above its untrained encoder:
