@@ -106,3 +106,16 @@ func TestPanicFailsRun(t *testing.T) {
 		t.Error("a run that failed has a summary")
 	}
 }
+
+// A weight of 0 that leaves a parameter without a gradient is named.
+func TestIdleTermIsNamed(t *testing.T) {
+	r, err := recipes.Load("pirl.toml", []string{"method.pirl.share=0.0"}, recipes.Builtin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Prepare(r)
+	want := "the loss does not depend on this parameter; what has the weight 0 trains nothing, want another weight: "
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %q", err, want)
+	}
+}

@@ -2,6 +2,8 @@ package experiment
 
 import (
 	"cmp"
+	"fmt"
+	"slices"
 	"strings"
 
 	"selfsup/datasets"
@@ -172,6 +174,7 @@ func (s *Setup) apply(g *graph.Scope, o methods.Objective, p methods.Player, los
 		Decay: at.Scheduled("weight_decay", rates.Decay()),
 		Step:  g.Scheduled("step", optim.CountSteps),
 	}
+	defer nameIdle(p.Terms)
 	gs := optim.Apply(g, rule, loss, params, h, optim.Training{
 		Treat: s.treatment(g, o, rates, h, params), Clip: r.Train.Clip, Parts: r.Train.Accumulate,
 	})
@@ -183,6 +186,20 @@ func (s *Setup) apply(g *graph.Scope, o methods.Objective, p methods.Player, los
 		}
 	}
 	return gs
+}
+
+// nameIdle adds the terms of weight 0 to the error that a parameter is not reached by the loss, which is why that
+// happens most. It is deferred.
+func nameIdle(terms []methods.Term) {
+	p := recover()
+	if p == nil {
+		return
+	}
+	idle := slices.DeleteFunc(slices.Clone(terms), func(t methods.Term) bool { return t.Weight != 0 })
+	if e, ok := p.(*op.BuildError); ok && e.Msg == optim.Unreached && len(idle) > 0 {
+		e.Msg += fmt.Sprintf("; what has the weight 0 trains nothing, want another weight: %s", termNames(idle))
+	}
+	panic(p)
 }
 
 // bounded is x, or the nearer bound where x is not within both.

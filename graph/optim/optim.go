@@ -57,6 +57,9 @@ type Training struct {
 	Parts int
 }
 
+// Unreached is what an error of Apply says of a parameter that the loss does not reach.
+const Unreached = "the loss does not depend on this parameter"
+
 // Apply declares the updates of params for a loss, and returns the gradients, before clipping. It is an error if there
 // is no parameter, or one that the loss does not reach. Teachers that follow the parameters are updated by UpdateTwins
 // afterwards.
@@ -67,7 +70,7 @@ func Apply(s *graph.Scope, r Rule, loss *graph.Node, params []*graph.Node, h Hyp
 	gs := s.Gradients(loss, params)
 	for i, p := range params {
 		if gs[i] == nil {
-			op.Fail(s.Name(p), "the loss does not depend on this parameter")
+			op.Fail(s.Name(p), "%s", Unreached)
 		}
 	}
 	zero := s.Constant(0)
