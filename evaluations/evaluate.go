@@ -52,6 +52,9 @@ type Result struct {
 	Accuracy bool     `json:"accuracy,omitempty"` // a fraction of test images, which is what intervals are of
 	Lower    bool     `json:"lower,omitempty"`    // less is better
 	Hits     []bool   `json:"-"`                  // of an accuracy: which test images are right
+	Images   int      `json:"-"`                  // of an accuracy: how many its interval is of; 0: the test set
+	// standard deviation over draws, of a value that is the mean over several
+	Deviation float64 `json:"deviation,omitempty"`
 }
 
 // Needs lists the things that a protocol cannot do without. A run checks it before the training.
@@ -153,9 +156,10 @@ func (f Features) checkFeatures(protocol string, x []float32) error {
 	return nil
 }
 
-// accuracies turns ranks into top-1, and top-5 where that can be missed. hits5 is how many classes count as the first
-// five.
-func accuracies(protocol string, k, classes, hits5 int, ranks []int, settings map[string]any) []Result {
+// accuracies turns the ranks of labels into top-1, and top-5 where that can be missed; where classes are uneven,
+// balanced is the top-1 in which every class counts the same. hits5 is how many classes count as the first five.
+func accuracies(protocol string, k, classes, hits5 int, ranks []int, labels []int32,
+	settings map[string]any) []Result {
 	result := func(metric string, first int) Result {
 		return Result{Protocol: protocol, Metric: metric, Value: topK(ranks, first), K: k, Settings: settings,
 			Accuracy: true, Hits: hits(ranks, first)}
@@ -164,7 +168,35 @@ func accuracies(protocol string, k, classes, hits5 int, ranks []int, settings ma
 	if classes > 5 {
 		out = append(out, result("top5", hits5))
 	}
+	if value, images, uneven := balanced(ranks, labels, classes); uneven {
+		out = append(out, Result{Protocol: protocol, Metric: "balanced", Value: value, K: k, Settings: settings,
+			Accuracy: true, Images: images})
+	}
 	return out
+}
+
+// unevenFrom is how many times as many test images as the smallest class the largest has where classes are uneven.
+const unevenFrom = 1.5
+
+// balanced is the mean over the classes of the test set of the share of their images that are right, and the number of
+// images whose interval it has: an evenly spread test set in which that mean varies as much, (classes)^2 / sum 1/n_c.
+func balanced(ranks []int, labels []int32, classes int) (value float64, images int, uneven bool) {
+	right, all := make([]float64, classes), make([]float64, classes)
+	for i, y := range labels {
+		all[y]++
+		if ranks[i] == 0 {
+			right[y]++
+		}
+	}
+	var there, inverse, most float64
+	least := math.Inf(1)
+	for c, n := range all {
+		if n > 0 {
+			value, there, inverse = value+right[c]/n, there+1, inverse+1/n
+			most, least = max(most, n), min(least, n)
+		}
+	}
+	return value / there, max(1, int(there*there/inverse)), most >= unevenFrom*least
 }
 
 // hits says of which samples the label has a rank below k.

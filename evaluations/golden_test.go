@@ -17,6 +17,8 @@ func TestGolden(t *testing.T) {
 		"logistic_regression_probe": goldenLogisticRegression,
 		"topk_accuracy":             goldenTopK,
 		"rankme":                    goldenRankMe,
+		"clustering_metrics":        goldenClustering,
+		"retrieval_map":             goldenRetrieval,
 	}
 	golden.Each(t, "eval", checks, func(t *testing.T, f *golden.Fixture,
 		check func(*testing.T, *golden.Fixture)) {
@@ -223,5 +225,40 @@ func goldenTopK(t *testing.T, g *golden.Fixture) {
 			t.Fatalf("the fixture has no result for k = %d", k)
 		}
 		golden.Compare(t, name, []float64{100 * topK(ranks, k)}, want, 1e-6)
+	}
+}
+
+func goldenClustering(t *testing.T, g *golden.Fixture) {
+	of, labels := ints(g.Inputs["labels_pred"].Data), ints(g.Inputs["labels_true"].Data)
+	c := newContingency(of, labels, int(slices.Max(of))+1, int(slices.Max(labels))+1)
+	for output, got := range map[string]float64{"nmi_arithmetic": c.nmi(), "ari": c.ari(), "purity": c.purity(),
+		"hungarian_accuracy": c.matched()} {
+		golden.Compare(t, output, []float64{got}, g.Outputs[output], 1e-7)
+	}
+}
+
+func goldenRetrieval(t *testing.T, g *golden.Fixture) {
+	f := Features{
+		TrainX: floats32(g.Inputs["gallery"].Data), TrainY: ints(g.Inputs["gallery_labels"].Data),
+		TestX: floats32(g.Inputs["query"].Data), TestY: ints(g.Inputs["query_labels"].Data),
+		Dim: g.Inputs["query"].Shape[1],
+	}
+	f.Classes = int(max(slices.Max(f.TrainY), slices.Max(f.TestY))) + 1
+	found, err := f.retrieve(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var precision []float64
+	for _, r := range found {
+		precision = append(precision, r.precision)
+	}
+	golden.Compare(t, "average precision", precision, g.Outputs["average_precision"], 1e-6)
+	p := &Retrieval{K: []int{1, 5}}
+	rs, err := p.Evaluate(context.Background(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, output := range []string{"mean_average_precision", "recall_at_1", "recall_at_5"} {
+		golden.Compare(t, output, []float64{rs[i].Value}, g.Outputs[output], 1e-6)
 	}
 }

@@ -82,7 +82,7 @@ func (p *KNN) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 				ranks[i] = rank(scores, f.TestY[i])
 			}
 		})
-		rs := accuracies("knn", k, f.Classes, min(5, k), ranks, settings)
+		rs := accuracies("knn", k, f.Classes, min(5, k), ranks, f.TestY, settings)
 		if n := len(f.TrainY); k > n {
 			for i := range rs {
 				rs[i].Notes =
@@ -131,34 +131,20 @@ func tasks(rows int) int { return (rows + knnTask - 1) / knnTask }
 // nearest returns the k nearest training images of every test image by cosine, in order. Exact: all similarities are
 // computed, in float32.
 func nearest(ctx context.Context, f Features, k int) ([][]neighbour, error) {
-	n, m, dim := len(f.TrainY), len(f.TestY), f.Dim
+	n, m := len(f.TrainX)/f.Dim, len(f.TestX)/f.Dim
 	k = min(k, n)
-	train, test := unitRows(f.TrainX, dim), unitRows(f.TestX, dim)
-	rows, cols := min(m, knnRows), min(n, knnColumns)
-	sims := make([]float32, rows*cols)
-	var scratch []float32
 	near := make([][]neighbour, m)
 	for i := range near {
 		near[i] = make([]neighbour, 0, k)
 	}
-	for i0 := 0; i0 < m; i0 += rows {
-		for j0 := 0; j0 < n; j0 += cols {
-			if err := f.goOn(ctx); err != nil {
-				return nil, err
-			}
-			r, c := min(rows, m-i0), min(cols, n-j0)
-			if need := device.GemmScratch(false, true, r, c, dim); need > len(scratch) {
-				scratch = make([]float32, need)
-			}
-			device.Gemm(false, true, r, c, dim, test[i0*dim:], dim, train[j0*dim:], dim, sims, c, 0, scratch)
-			device.Parallel(tasks(r), func(task int) {
-				for i := task * knnTask; i < min((task+1)*knnTask, r); i++ {
-					for j, s := range sims[i*c : (i+1)*c] {
-						near[i0+i] = keep(near[i0+i], neighbour{s, int32(j0 + j)}, k)
-					}
-				}
-			})
+	train, test := unitRows(f.TrainX, f.Dim), unitRows(f.TestX, f.Dim)
+	err := f.products(ctx, test, train, knnColumns, func(i, j0 int, sims []float32) {
+		for j, s := range sims {
+			near[i] = keep(near[i], neighbour{s, int32(j0 + j)}, k)
 		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	for _, h := range near {
 		slices.SortFunc(h, func(a, b neighbour) int {
@@ -169,6 +155,35 @@ func nearest(ctx context.Context, f Features, k int) ([][]neighbour, error) {
 		})
 	}
 	return near, nil
+}
+
+// products computes the products of rows x [M,F] with rows y [N,F], so many of y at once, and shows take those of every
+// row i of x with the rows of y from j0 on. Rows of x are shown to several goroutines, the parts of one row in order.
+func (f Features) products(ctx context.Context, x, y []float32, columns int,
+	take func(i, j0 int, products []float32)) error {
+	dim := f.Dim
+	n, m := len(y)/dim, len(x)/dim
+	rows, cols := min(m, knnRows), min(n, columns)
+	out := make([]float32, rows*cols)
+	var scratch []float32
+	for i0 := 0; i0 < m; i0 += rows {
+		for j0 := 0; j0 < n; j0 += cols {
+			if err := f.goOn(ctx); err != nil {
+				return err
+			}
+			r, c := min(rows, m-i0), min(cols, n-j0)
+			if need := device.GemmScratch(false, true, r, c, dim); need > len(scratch) {
+				scratch = make([]float32, need)
+			}
+			device.Gemm(false, true, r, c, dim, x[i0*dim:], dim, y[j0*dim:], dim, out, c, 0, scratch)
+			device.Parallel(tasks(r), func(task int) {
+				for i := task * knnTask; i < min((task+1)*knnTask, r); i++ {
+					take(i0+i, j0, out[i*c:(i+1)*c])
+				}
+			})
+		}
+	}
+	return nil
 }
 
 // keep adds n to a heap of the k best, whose worst is at its root.

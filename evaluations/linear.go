@@ -67,16 +67,39 @@ func (p *Linear) Needs() Needs { return Needs{Labels: true, Validation: len(p.L2
 // Evaluate returns top1, and top5 where there are more than five classes. Its settings say which l2 was used, how many
 // iterations the fit took, and whether it converged.
 func (p *Linear) Evaluate(ctx context.Context, f Features) ([]Result, error) {
-	if err := f.check("linear"); err != nil {
+	whole, best, err := p.solve(ctx, f, "linear")
+	if err != nil {
 		return nil, err
 	}
-	if len(p.L2) > 1 && len(f.Held) == 0 && !f.Validation {
-		return nil, fmt.Errorf("evaluate: linear: l2 = %v is to be chosen, and there is no validation split; "+
-			"want one strength, or [validation] share above 0", p.L2)
+	rs := accuracies("linear", 0, f.Classes, 5, whole.ranks(best.x, f.TestX, f.TestY), f.TestY, p.settings(best))
+	for i := range rs {
+		rs[i].Notes = p.notes(best)
 	}
-	whole := p.prepare(ctx, f, rowsBut(f, nil))
-	var best fitted
-	var err error
+	return rs, nil
+}
+
+// settings say how a fit was chosen, and how it ended.
+func (p *Linear) settings(best fitted) map[string]any {
+	settings := map[string]any{
+		"l2": best.l2, "standardize": p.Standardize,
+		"iterations": best.iterations, "converged": best.converged, "tolerance": p.Tolerance,
+	}
+	if len(p.L2) > 1 {
+		settings["l2_of"] = p.L2
+	}
+	return settings
+}
+
+// solve is the fit on all training images, of the strength that the validation split chooses.
+func (p *Linear) solve(ctx context.Context, f Features, protocol string) (whole *probe, best fitted, err error) {
+	if err := f.check(protocol); err != nil {
+		return nil, best, err
+	}
+	if len(p.L2) > 1 && len(f.Held) == 0 && !f.Validation {
+		return nil, best, fmt.Errorf("evaluate: %s: l2 = %v is to be chosen, and there is no validation split; "+
+			"want one strength, or [validation] share above 0", protocol, p.L2)
+	}
+	whole = p.prepare(ctx, f, rowsBut(f, nil))
 	switch {
 	case f.Validation: // the test set is the split
 		best, err = whole.choose(f.TestX, f.TestY)
@@ -89,21 +112,7 @@ func (p *Linear) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 			best, err = whole.fit(chosen.l2, p.Tolerance)
 		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	settings := map[string]any{
-		"l2": best.l2, "standardize": p.Standardize,
-		"iterations": best.iterations, "converged": best.converged, "tolerance": p.Tolerance,
-	}
-	if len(p.L2) > 1 {
-		settings["l2_of"] = p.L2
-	}
-	rs := accuracies("linear", 0, f.Classes, 5, whole.ranks(best.x, f.TestX, f.TestY), settings)
-	for i := range rs {
-		rs[i].Notes = p.notes(best)
-	}
-	return rs, nil
+	return whole, best, err
 }
 
 // notes are what a reader of the result has to know.

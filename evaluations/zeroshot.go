@@ -77,7 +77,7 @@ func (p *ZeroShot) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := accuracies("zero_shot", 0, len(f.Pairs.Classes), 5, ranks, settings)
+	out := accuracies("zero_shot", 0, len(f.Pairs.Classes), 5, ranks, f.TestY, settings)
 	own := func(i int) int32 { return int32(i) }
 	for _, way := range []struct {
 		metric   string

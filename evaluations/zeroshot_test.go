@@ -36,15 +36,15 @@ func TestZeroShot(t *testing.T) {
 		p    *evaluations.ZeroShot
 		want []float64
 	}{
-		{&evaluations.ZeroShot{Classes: "names", Template: "a {}"}, []float64{0.75, 1, 1}},
-		{&evaluations.ZeroShot{Classes: "captions", Template: "{}"}, []float64{1, 1, 1}},
+		{&evaluations.ZeroShot{Classes: "names", Template: "a {}"}, []float64{0.75, (1 + 2./3) / 2, 1, 1}},
+		{&evaluations.ZeroShot{Classes: "captions", Template: "{}"}, []float64{1, 1, 1, 1}},
 	} {
 		rs, err := c.p.Evaluate(context.Background(), f)
-		if err != nil || len(rs) != 3 {
+		if err != nil || len(rs) != 4 {
 			t.Fatal(rs, err)
 		}
-		for i, metric := range []string{"top1", "caption R@1", "image R@1"} {
-			if rs[i].Metric != metric || rs[i].Value != c.want[i] || len(rs[i].Hits) != 4 {
+		for i, metric := range []string{"top1", "balanced", "caption R@1", "image R@1"} {
+			if rs[i].Metric != metric || math.Abs(rs[i].Value-c.want[i]) > 1e-12 || (len(rs[i].Hits) != 4) != (metric == "balanced") {
 				t.Errorf("%s: result %d is %+v, want %s of %v", c.p.Classes, i, rs[i], metric, c.want[i])
 			}
 		}
@@ -57,7 +57,7 @@ func TestZeroShot(t *testing.T) {
 		Pairs: &evaluations.Pairs{
 			Images: []float32{1, 1, 1, 1, 1, 1, 1, 1}, Captions: pairs.Captions, Classes: []string{"a cat", "a dog"},
 			Dim: 2, Texts: pairs.Texts}})
-	if err != nil || rs[1].Value != 0.25 || rs[2].Value != 0.25 {
+	if err != nil || rs[2].Value != 0.25 || rs[3].Value != 0.25 {
 		t.Errorf("got %+v (%v), want a quarter of the captions", rs, err)
 	}
 	f.Pairs.Images[0] = float32(math.NaN())

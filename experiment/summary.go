@@ -115,6 +115,9 @@ func (s *Summary) evaluations(b *strings.Builder) {
 			order = append(order, name)
 		}
 		cell := fmt.Sprintf("%.4f", e.Value)
+		if e.Deviation > 0 {
+			cell += fmt.Sprintf(" ± %.4f", e.Deviation)
+		}
 		if e.Interval != nil {
 			cell += fmt.Sprintf(" (%.3f-%.3f)", e.Interval[0], e.Interval[1])
 		}
@@ -192,7 +195,7 @@ func (s *Setup) describeSets(sum *Summary) {
 			sum.TestImages = s.Data.Test.Len() // whose masks are what is tested on
 		}
 		if e.Accuracy {
-			low, high := evaluations.Wilson(e.Value, sum.TestImages)
+			low, high := evaluations.Wilson(e.Value, cmp.Or(e.Images, sum.TestImages))
 			sum.Evaluations[i].Interval = &[2]float64{low, high}
 		}
 	}

@@ -110,6 +110,11 @@ func Builtin() Catalog {
 			"knn":    func() Evaluation { return evaluations.DefaultKNN() },
 			"linear": func() Evaluation { return evaluations.DefaultLinear() },
 
+			"calibration": func() Evaluation { return evaluations.DefaultCalibration() },
+			"clustering":  func() Evaluation { return evaluations.DefaultClustering() },
+			"low_shot":    func() Evaluation { return evaluations.DefaultLowShot() },
+			"retrieval":   func() Evaluation { return evaluations.DefaultRetrieval() },
+
 			// Of images and captions.
 			"zero_shot": func() Evaluation { return evaluations.DefaultZeroShot() },
 
