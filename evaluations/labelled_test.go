@@ -154,7 +154,8 @@ func TestCalibration(t *testing.T) {
 	weak.L2, strong.L2 = []float64{1e-4}, []float64{1}
 	a, b := value(t, results(t, weak, f), "ece", 0), value(t, results(t, strong, f), "ece", 0)
 	if !(a.Value > b.Value+0.2) || !a.Lower {
-		t.Errorf("ece of a weak penalty %v, of a strong one %v; want it larger, and less to be better", a.Value, b.Value)
+		t.Errorf("ece of a weak penalty %v, of a strong one %v; want it larger, and less to be better", a.Value,
+			b.Value)
 	}
 	f = clouds(200, 100, 10, 4, 0.1, 2)
 	rs := results(t, DefaultCalibration(), f)

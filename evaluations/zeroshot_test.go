@@ -44,7 +44,8 @@ func TestZeroShot(t *testing.T) {
 			t.Fatal(rs, err)
 		}
 		for i, metric := range []string{"top1", "balanced", "caption R@1", "image R@1"} {
-			if rs[i].Metric != metric || math.Abs(rs[i].Value-c.want[i]) > 1e-12 || (len(rs[i].Hits) != 4) != (metric == "balanced") {
+			if rs[i].Metric != metric || math.Abs(rs[i].Value-c.want[i]) > 1e-12 ||
+				(len(rs[i].Hits) != 4) != (metric == "balanced") {
 				t.Errorf("%s: result %d is %+v, want %s of %v", c.p.Classes, i, rs[i], metric, c.want[i])
 			}
 		}
