@@ -30,6 +30,11 @@ type Features struct {
 
 	ViewA, ViewB []float32 // [V,F] two random views of each of V training images, where a protocol needs them
 
+	// [V,Group,F] what a protocol needs several of for each of V training images, those of an image together: random
+	// views, or the image turned by 0 to 3 quarters
+	Grouped []float32
+	Group   int
+
 	Maps *Maps // of the test set, for protocols of pixels, whose training rows are pixels; nil: rows are samples
 
 	// [N,S] and [M,S], what the samples were mixed of, where a protocol needs them
@@ -51,8 +56,9 @@ type Result struct {
 	Notes    []string `json:"notes,omitempty"`
 	Accuracy bool     `json:"accuracy,omitempty"` // a fraction of test images, which is what intervals are of
 	Lower    bool     `json:"lower,omitempty"`    // less is better
+	Ideal    *float64 `json:"ideal,omitempty"`    // the nearer to it the better, whatever Lower says; nil: none
 	Hits     []bool   `json:"-"`                  // of an accuracy: which test images are right
-	Images   int      `json:"-"`                  // of an accuracy: how many its interval is of; 0: the test set
+	Images   int      `json:"images,omitempty"`   // of an accuracy: how many its interval is of; 0: the test set
 	// standard deviation over draws, of a value that is the mean over several
 	Deviation float64 `json:"deviation,omitempty"`
 }
@@ -62,6 +68,8 @@ type Needs struct {
 	Labels     bool // of the training images, and a labelled test set
 	Validation bool // a split of the training images, to choose a hyperparameter on
 	Views      bool // two random views of training images
+	Draws      int  // random views of each training image, in Grouped; 0: none
+	Turns      int  // quarter turns of each training image, in Grouped, from 0 on; 0: none
 	Pairs      bool // images and captions, in the space that a method with two towers has for both
 	Images     int  // training images that it looks at; 0: all
 	Sources    bool // what samples of both sets were mixed of; no labels
@@ -154,6 +162,15 @@ func (f Features) checkFeatures(protocol string, x []float32) error {
 		}
 	}
 	return nil
+}
+
+// checkGroups says what keeps groups of at least two images from being measured, and how many there are.
+func (f Features) checkGroups(protocol string) (images int, err error) {
+	if f.Group < 2 || f.Dim < 1 || len(f.Grouped)%(f.Group*f.Dim) != 0 || len(f.Grouped) < 2*f.Group*f.Dim {
+		return 0, fmt.Errorf("evaluate: %s: %d numbers as groups of %d features of size %d; want those of two images "+
+			"or more, at least two of each", protocol, len(f.Grouped), f.Group, f.Dim)
+	}
+	return len(f.Grouped) / (f.Group * f.Dim), f.checkFeatures(protocol, f.Grouped)
 }
 
 // accuracies turns the ranks of labels into top-1, and top-5 where that can be missed; where classes are uneven,

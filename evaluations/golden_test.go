@@ -19,6 +19,11 @@ func TestGolden(t *testing.T) {
 		"rankme":                    goldenRankMe,
 		"clustering_metrics":        goldenClustering,
 		"retrieval_map":             goldenRetrieval,
+
+		"effective_rank_stable_rank": goldenSpectrum,
+		"alpha_req":                  goldenAlphaReQ,
+		"lidar":                      goldenLiDAR,
+		"twonn_intrinsic_dimension":  goldenTwoNN,
 	}
 	golden.Each(t, "eval", checks, func(t *testing.T, f *golden.Fixture,
 		check func(*testing.T, *golden.Fixture)) {
@@ -53,6 +58,93 @@ func goldenRankMe(t *testing.T, g *golden.Fixture) {
 		slices.Reverse(values)
 		golden.Compare(t, "singular values", values, g.Outputs["singular_values"], 1e-6)
 	}
+}
+
+func goldenSpectrum(t *testing.T, g *golden.Fixture) {
+	x := g.Inputs["embeddings"]
+	rs, err := DefaultSpectrum().Evaluate(context.Background(), Features{TrainX: floats32(x.Data), Dim: x.Shape[1]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rs {
+		if want, ok := g.Outputs[r.Metric]; ok { // there is none of auc and nesum
+			golden.Compare(t, r.Metric, []float64{r.Value}, want, 1e-6)
+		}
+	}
+	values, err := covarianceSpectrum(floats32(x.Data), x.Shape[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := float64(x.Shape[0])
+	for i := range values { // which the fixture has over N-1
+		values[i] *= n / (n - 1)
+	}
+	golden.Compare(t, "covariance eigenvalues", values, g.Outputs["covariance_eigenvalues"], 1e-6)
+	golden.Compare(t, "entropy of the covariance", []float64{effectiveRank(values, 0)},
+		g.Outputs["covariance_entropy_rank"], 1e-6)
+	sigma, err := singularValues(floats32(x.Data), x.Shape[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Compare(t, "condition number", []float64{sigma[len(sigma)-1] / sigma[0]}, g.Outputs["condition_number"],
+		1e-5)
+}
+
+func goldenAlphaReQ(t *testing.T, g *golden.Fixture) {
+	x := g.Inputs["embeddings"]
+	f := Features{TrainX: floats32(x.Data), Dim: x.Shape[1]}
+	p := DefaultAlphaReQ()
+	p.First, p.Last = golden.Param[int](t, g, "index_min"), golden.Param[int](t, g, "index_max")
+	for output, weighted := range map[string]bool{"alpha": false, "alpha_weighted": true} {
+		p.Weighted = weighted
+		rs, err := p.Evaluate(context.Background(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden.Compare(t, output, []float64{rs[0].Value}, g.Outputs[output], 1e-6)
+	}
+	values, err := covarianceSpectrum(f.TrainX, f.Dim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Compare(t, "eigenvalues", values, g.Outputs["eigenvalues"], 1e-6)
+}
+
+func goldenLiDAR(t *testing.T, g *golden.Fixture) {
+	x := g.Inputs["embeddings"]
+	p := DefaultLiDAR()
+	p.Images, p.Views = golden.Param[int](t, g, "n_classes"), golden.Param[int](t, g, "samples_per_class")
+	p.Delta, p.Epsilon = golden.Param[float64](t, g, "delta"), golden.Param[float64](t, g, "epsilon")
+	f := Features{Grouped: floats32(x.Data), Group: p.Views, Dim: x.Shape[1]}
+	rs, err := p.Evaluate(context.Background(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Compare(t, "lidar", []float64{rs[0].Value}, g.Outputs["lidar"], 1e-6)
+	golden.Compare(t, "entropy", []float64{math.Log(rs[0].Value)}, g.Outputs["entropy"], 1e-6)
+	values, err := p.eigenvalues(f.Grouped, p.Images, p.Views, f.Dim)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Compare(t, "largest eigenvalue", values[:1], g.Outputs["top_eigenvalue"], 1e-6)
+}
+
+func goldenTwoNN(t *testing.T, g *golden.Fixture) {
+	x := g.Inputs["points"]
+	ratios, err := neighbourRatios(context.Background(), Features{Dim: x.Shape[1]}, floats32(x.Data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := twoNN(ratios, golden.Param[float64](t, g, "fraction"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden.Compare(t, "linear fit", []float64{got}, g.Outputs["linear_fit"], 1e-6)
+	var logs float64
+	for _, r := range ratios {
+		logs += math.Log(r)
+	}
+	golden.Compare(t, "maximum likelihood", []float64{float64(len(ratios)) / logs}, g.Outputs["mle"], 1e-6)
 }
 
 // TestGoldenAlignUniform checks the numbers of the authors' losses.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -14,6 +15,8 @@ import (
 // RankMe is the effective rank of features X [N,F]: exp of the entropy of p_k = sigma_k / sum of sigma + eps, over the
 // singular values sigma of X, which is not centred. It is at most min(N,F), and 1 where all features are multiples of
 // one direction. It needs no labels.
+//
+// It ranks settings of one method, such as temperatures, and not methods: a random Gaussian matrix has full rank.
 //
 // Garrido et al. 2023, arXiv:2210.02885, eq. 1.
 type RankMe struct {
@@ -52,41 +55,24 @@ func (p *RankMe) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	if err != nil {
 		return nil, fmt.Errorf("evaluate: rankme: %w", err)
 	}
-	var sum, entropy float64
-	for _, v := range values {
-		sum += v
-	}
-	if sum == 0 {
+	if slices.Max(values) == 0 {
 		return nil, errors.New("evaluate: rankme: all features are 0, which have no rank")
 	}
-	for _, v := range values {
-		q := v/sum + p.Epsilon
-		entropy -= q * math.Log(q)
-	}
 	settings := map[string]any{"images": len(f.TrainX) / f.Dim, "epsilon": p.Epsilon}
-	return []Result{{Protocol: "rankme", Metric: "rankme", Value: math.Exp(entropy), Settings: settings}}, nil
+	return []Result{{Protocol: "rankme", Metric: "rankme", Value: effectiveRank(values, p.Epsilon), Settings: settings}}, nil
 }
 
-// singularValues of x [N,dim], from the eigenvalues of X'X or XX', whichever is smaller.
+// singularValues of x [N,dim], rising, from the eigenvalues of X'X or XX', whichever is smaller.
 func singularValues(x []float32, dim int) ([]float64, error) {
 	n := len(x) / dim
 	wide := mat.NewDense(n, dim, nil)
 	for i, v := range x {
 		wide.Set(i/dim, i%dim, float64(v))
 	}
-	var gram mat.SymDense
-	if n < dim {
-		gram.SymOuterK(1, wide)
-	} else {
-		gram.SymOuterK(1, wide.T())
-	}
-	var e mat.EigenSym
-	if !e.Factorize(&gram, false) {
-		return nil, errors.New("the eigenvalues of the features' products do not converge")
-	}
-	values := e.Values(nil)
+	values, err := gramSpectrum(wide, 1)
 	for i, v := range values {
-		values[i] = math.Sqrt(max(0, v))
+		values[i] = math.Sqrt(v)
 	}
-	return values, nil
+	slices.Reverse(values)
+	return values, err
 }

@@ -148,6 +148,8 @@ type subject struct {
 	take func(context.Context, datasets.Labelled) (features, error)
 	// the first view, drawn anew for every number; nil: of the samples themselves there are none
 	views func(context.Context, datasets.Labelled, int) (features, error)
+	// the images turned by quarters; nil where views is
+	turns func(context.Context, datasets.Labelled, int) (features, error)
 	// images and texts in one space; nil: there are none
 	pairs func(ctx context.Context, on string) (*evaluations.Pairs, error)
 	maps  func() (*mapper, error)
@@ -264,7 +266,16 @@ func (u *subject) unlabelled(ctx context.Context, needs evaluations.Needs) (f ev
 		set = sampling.Part(set, rows)
 	}
 	f = evaluations.Features{Seed: uint64(u.Recipe.Seed), Alive: u.alive}
-	if needs.Views {
+	switch {
+	case needs.Draws > 0:
+		f.Group = needs.Draws
+		f.Grouped, f.Dim, err = grouped(ctx, set, f.Group, u.views)
+		return f, err
+	case needs.Turns > 0:
+		f.Group = needs.Turns
+		f.Grouped, f.Dim, err = grouped(ctx, set, f.Group, u.turns)
+		return f, err
+	case needs.Views:
 		a, err := u.views(ctx, set, 0)
 		if err != nil {
 			return f, err
@@ -293,7 +304,7 @@ func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
 // subjectOf is what a compiled network makes of the samples and of their views.
 func (s *Setup) subjectOf(name string, run runner) *subject {
 	return &subject{
-		Setup: s, name: name,
+		Setup: s, name: name, turns: s.turned(run),
 		take: func(ctx context.Context, set datasets.Labelled) (features, error) {
 			return run(ctx, set, s.Kind.Evaluation(set), func(int32) uint64 { return uint64(s.Recipe.Seed) })
 		},

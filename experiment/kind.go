@@ -97,8 +97,8 @@ func (s *Setup) checkOneView() error {
 		return err
 	}
 	for _, c := range r.Evaluate.On {
-		if c.Value.Needs().Views {
-			return &RecipeError{r.File, fmt.Errorf("[evaluate.%s] compares two random views of a sample, and "+
+		if needs := c.Value.Needs(); needs.Views || needs.Draws > 0 {
+			return &RecipeError{r.File, fmt.Errorf("[evaluate.%s] compares random views of a sample, and "+
 				"nothing is random in the %s of dataset.%s; "+
 				"switch it off with [evaluate] %s = false", c.Name, s.Noun(), r.Dataset.Name, c.Name)}
 		}

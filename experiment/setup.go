@@ -295,7 +295,7 @@ func (s *Setup) openData() (err error) {
 	if err := s.takeKind(kind); err != nil {
 		return inRecipe(r, err)
 	}
-	if err := s.checkPairs(); err != nil {
+	if err := cmp.Or(s.checkPairs(), s.checkTurns()); err != nil {
 		return &RecipeError{r.File, err}
 	}
 	s.held = split(s.Labelled, r.Validation.Share, uint64(r.Seed))

@@ -3,6 +3,7 @@ package experiment
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -144,7 +145,7 @@ func (s *Summary) evaluations(b *strings.Builder) {
 		}
 		fmt.Fprintf(b, "test: %d %s, looked at once%s\n", s.TestImages, s.noun(), text)
 	}
-	for _, line := range []string{s.Validation, s.strengths()} {
+	for _, line := range []string{s.Validation, s.strengths(), s.others()} {
 		if line != "" {
 			fmt.Fprintln(b, line)
 		}
@@ -178,6 +179,22 @@ func (s *Summary) strengths() string {
 	return fmt.Sprintf("%s: l2 chosen on the validation split: %s", strings.Join(names, ", "), strings.Join(said, ", "))
 }
 
+// others says which accuracies are of training images, and of how many.
+func (s *Summary) others() string {
+	var said []string
+	for _, e := range s.Evaluations {
+		text := fmt.Sprintf("%s of %d", e.Label(), e.Images)
+		if e.Accuracy && e.Set == onTraining && !slices.Contains(said, text) {
+			said = append(said, text)
+		}
+	}
+	if said == nil {
+		return ""
+	}
+	return fmt.Sprintf("without labels: %s training %s; in brackets the 95 %% interval (Wilson)", strings.Join(said,
+		", "), s.noun())
+}
+
 // noun is what the samples are called.
 func (s *Summary) noun() string { return cmp.Or(s.Samples, "images") }
 
@@ -187,6 +204,10 @@ func (s *Setup) describeSets(sum *Summary) {
 		sum.Samples = noun
 	}
 	for i, e := range sum.Evaluations {
+		if e.Accuracy && e.Set == onTraining {
+			low, high := evaluations.Wilson(e.Value, e.Images)
+			sum.Evaluations[i].Interval = &[2]float64{low, high}
+		}
 		if e.Set != onTest {
 			continue
 		}
@@ -219,7 +240,10 @@ func (e Evaluation) Label() string {
 
 // better reports whether the result is better than another value of its label.
 func (e Evaluation) better(than float64) bool {
-	if e.Lower {
+	switch {
+	case e.Ideal != nil:
+		return math.Abs(e.Value-*e.Ideal) < math.Abs(than-*e.Ideal)
+	case e.Lower:
 		return e.Value < than
 	}
 	return e.Value > than

@@ -8,6 +8,7 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/evaluations"
+	"selfsup/internal/called"
 	"selfsup/methods"
 )
 
@@ -86,7 +87,8 @@ func (s *Setup) labelFreeNames() string {
 	if len(names) > 0 {
 		return "; " + strings.Join(names, ", ") + " can stay"
 	}
-	return "; [evaluate.rankme], [evaluate.spread] and [evaluate.align_uniform] need no labels"
+	return "; [evaluate.rankme], [evaluate.spread] and [evaluate.align_uniform] need no labels, nor do others of `" +
+		called.Line("list", "evaluations") + "`"
 }
 
 // splitNote says what the split is, for people.

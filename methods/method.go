@@ -36,6 +36,12 @@ type PartlyTaught interface {
 	LearnsFromFewLabels()
 }
 
+// Turning is a Method that turns images itself, beside what their views do.
+type Turning interface {
+	Method
+	TurnsImages()
+}
+
 // UsesLabels reports whether a method learns from labels.
 func UsesLabels(m Method) bool {
 	_, taught := m.(Taught)

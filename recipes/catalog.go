@@ -126,6 +126,11 @@ func Builtin() Catalog {
 
 			// Without labels.
 			"rankme":        func() Evaluation { return evaluations.DefaultRankMe() },
+			"alpha_req":     func() Evaluation { return evaluations.DefaultAlphaReQ() },
+			"lidar":         func() Evaluation { return evaluations.DefaultLiDAR() },
+			"clid":          func() Evaluation { return evaluations.DefaultCLID() },
+			"rotation":      func() Evaluation { return evaluations.DefaultRotation() },
+			"spectrum":      func() Evaluation { return evaluations.DefaultSpectrum() },
 			"spread":        func() Evaluation { return evaluations.DefaultSpread() },
 			"align_uniform": func() Evaluation { return evaluations.DefaultAlignUniform() },
 			"cca":           func() Evaluation { return evaluations.DefaultCCA() },

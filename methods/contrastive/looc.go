@@ -42,6 +42,9 @@ func (m *LooC) Validate() error {
 	return errors.Join(setting.Within("contrast", m.Contrast, 0, 1), m.MoCo.Validate())
 }
 
+// TurnsImages implements methods.Turning.
+func (m *LooC) TurnsImages() {}
+
 // Build implements methods.Method.
 func (m *LooC) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	const n = looseAugmentations
