@@ -55,7 +55,7 @@ func (p *AlphaReQ) Validate() error {
 // Needs implements Protocol.
 func (p *AlphaReQ) Needs() Needs { return Needs{Images: p.Images} }
 
-// Evaluate returns alpha, of which 1 is best, and R^2 of the line.
+// Evaluate returns alpha, of which 1 is best. Its settings have the line's R^2.
 func (p *AlphaReQ) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	if err := f.checkFeatures("alpha_req", f.TrainX); err != nil {
 		return nil, err
@@ -85,12 +85,11 @@ func (p *AlphaReQ) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 			"directions", first, last, p.First, p.Last, n)}
 	}
 	alpha, r2 := p.line(values[:last], first)
-	settings := map[string]any{"images": len(f.TrainX) / f.Dim, "first": first, "last": last, "weighted": p.Weighted}
+	settings := map[string]any{"images": len(f.TrainX) / f.Dim, "first": first, "last": last, "weighted": p.Weighted,
+		"r2": r2}
 	one := 1.0
-	return []Result{
-		{Protocol: "alpha_req", Metric: "alpha", Value: alpha, Ideal: &one, Settings: settings, Notes: notes},
-		{Protocol: "alpha_req", Metric: "r2", Value: r2, Settings: settings, Notes: notes},
-	}, nil
+	return []Result{{Protocol: "alpha_req", Metric: "alpha", Value: alpha, Ideal: &one, Settings: settings,
+		Notes: notes}}, nil
 }
 
 // line is minus the slope of log values[j-1] over log j from place first on, by least squares, and the share of the

@@ -72,8 +72,8 @@ func TestLiDARKeepsImagesTogether(t *testing.T) {
 	}
 	bad := slices.Clone(x)
 	bad[dim] = float32(math.Inf(1))
-	if _, err := DefaultLiDAR().Evaluate(context.Background(), Features{Grouped: bad, Group: q, Dim: dim}); err == nil ||
-		!strings.Contains(err.Error(), "feature [1,0] is +Inf") {
+	_, err = DefaultLiDAR().Evaluate(context.Background(), Features{Grouped: bad, Group: q, Dim: dim})
+	if err == nil || !strings.Contains(err.Error(), "feature [1,0] is +Inf") {
 		t.Errorf("infinite feature: got %v", err)
 	}
 }
@@ -171,8 +171,8 @@ func TestRotation(t *testing.T) {
 				n/2)
 		}
 	}
-	if _, err := p.Evaluate(context.Background(), Features{Group: 3, Dim: 1, Grouped: make([]float32, 30)}); err == nil ||
-		!strings.Contains(err.Error(), "3 turns of 10 images") {
+	_, err := p.Evaluate(context.Background(), Features{Group: 3, Dim: 1, Grouped: make([]float32, 30)})
+	if err == nil || !strings.Contains(err.Error(), "3 turns of 10 images") {
 		t.Errorf("three turns: got %v", err)
 	}
 	p.L2 = nil

@@ -11,8 +11,8 @@ import (
 	"selfsup/setting"
 )
 
-// LiDAR is the effective rank of what tells images apart, where random views of one image are a class of their own:
-// exp of the entropy of p_k = lambda_k / sum of lambda + eps, over the F eigenvalues lambda of
+// LiDAR is the effective rank of what tells images apart, where random views of one image are a class of their own. It
+// is exp of the entropy of p_k = lambda_k / sum of lambda + eps, over the F eigenvalues lambda of
 //
 //	Sw^-1/2 Sb Sw^-1/2,  Sb = sum over images of (m_i - m)(m_i - m)' / (n-1)
 //	Sw = sum over images and views of (x_iv - m_i)(x_iv - m_i)' / (n(q-1)) + delta 1

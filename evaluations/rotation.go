@@ -65,8 +65,8 @@ func (p *Rotation) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	}
 	measured := max(1, int(p.Share*float64(n)))
 	if f.Group != quarterTurns || n-measured < heldEvery {
-		return nil, fmt.Errorf("evaluate: rotation: %d turns of %d images, of which %d are measured; want 4 turns, and "+
-			"at least %d images that are fitted", f.Group, n, measured, heldEvery)
+		return nil, fmt.Errorf("evaluate: rotation: %d turns of %d images, of which %d are measured; want 4 turns, "+
+			"and at least %d images that are fitted", f.Group, n, measured, heldEvery)
 	}
 	turns := Features{Dim: f.Dim, Classes: quarterTurns, Seed: f.Seed, Alive: f.Alive}
 	for k, i := range rand.New(rand.NewPCG(f.Seed, 2009_07724)).Perm(n) { // an image is on one side with all its turns
@@ -94,7 +94,7 @@ func (p *Rotation) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	}
 	out := rs[0]
 	out.Protocol, out.Images, out.Hits = "rotation", measured, nil // the turns of an image err together: it counts once
-	delete(out.Settings, "l2_of")                              // which are chosen on images of its own
+	delete(out.Settings, "l2_of")                                  // which are chosen on images of its own
 	out.Settings["images"], out.Settings["measured"] = n, measured
 	return []Result{out}, nil
 }

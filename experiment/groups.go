@@ -44,7 +44,8 @@ func (s *Setup) checkTurns() error {
 
 // grouped are n features of every image of a set, those of an image together: [N,n,dim].
 func grouped(ctx context.Context, set datasets.Labelled, n int,
-	take func(ctx context.Context, set datasets.Labelled, number int) (features, error)) (x []float32, dim int, err error) {
+	take func(ctx context.Context, set datasets.Labelled, number int) (features, error)) (x []float32, dim int,
+	err error) {
 	for k := range n {
 		one, err := take(ctx, set, k)
 		if err != nil {

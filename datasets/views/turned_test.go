@@ -45,8 +45,8 @@ func TestTurned(t *testing.T) {
 						row, column = column, 5-row
 					}
 					if at(got, y, x, c) != at(upright, row, column, c) {
-						t.Fatalf("%d quarters: (%d,%d) is %v, want %v", quarters, y, x, at(got, y, x, c), at(upright, row,
-							column, c))
+						t.Fatalf("%d quarters: (%d,%d) is %v, want %v", quarters, y, x, at(got, y, x, c),
+							at(upright, row, column, c))
 					}
 				}
 			}
