@@ -1,19 +1,21 @@
 package experiment
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
+	"runtime"
 	"slices"
-	"sort"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"selfsup/experiment/report"
+	"selfsup/recipes"
+	"selfsup/recipes/overlay"
 )
 
 // Past is a run folder as a list of runs shows it.
@@ -23,105 +25,123 @@ type Past struct {
 	Step        int          `json:"step"`  // at the newest checkpoint
 	Steps       int          `json:"steps"`
 	Began       time.Time    `json:"began"`
-	Sets        []string     `json:"sets"`        // what --set changed, as key=value
-	Evaluations []Evaluation `json:"evaluations"` // of a finished run
-	Error       string       `json:"error,omitempty"`
+	Sets        []string     `json:"sets"`            // what --set changed, as key=value
+	Evaluations []Evaluation `json:"evaluations"`     // of a finished run
+	Error       string       `json:"error,omitempty"` // of the run, or why the folder cannot be read
+
+	Settings []overlay.Written `json:"-"` // of its recipe, in the order of the text
+	Course   *Course           `json:"-"` // of a finished run
 }
+
+// Unreadable is the state of a folder that holds a run of which something is missing or damaged.
+const Unreadable = "unreadable"
 
 // stale is the age of a heartbeat from which a run that says running is taken for killed.
 const stale = 10 * time.Minute
 
-// History lists the run folders in a folder, the oldest first. A folder that is a run itself is a list of one.
+// History lists the run folders in a folder, the oldest first. A folder that is a run itself is a list of one. What
+// cannot be read is listed with the reason.
 func History(root string, now time.Time) ([]Past, error) {
 	dirs := []string{root}
-	if _, err := os.Stat(filepath.Join(root, statusFile)); err != nil {
+	if !exists(filepath.Join(root, statusFile)) {
 		entries, err := os.ReadDir(root)
 		if err != nil {
 			return nil, &DataError{fmt.Errorf("runs: %w", err)}
 		}
 		dirs = nil
 		for _, e := range entries {
-			dirs = append(dirs, filepath.Join(root, e.Name()))
+			if !e.Type().IsRegular() {
+				dirs = append(dirs, filepath.Join(root, e.Name()))
+			}
 		}
 	}
-	var all []Past
-	for _, dir := range dirs {
-		if _, err := os.Stat(filepath.Join(dir, statusFile)); err != nil {
-			continue // of another kind
-		}
-		p, err := past(dir, now)
-		if err != nil {
-			p = Past{Run: dir, State: "unreadable", Error: err.Error()}
-		}
-		all = append(all, p)
-	}
-	sort.SliceStable(all, func(i, j int) bool { return all[i].Began.Before(all[j].Began) })
-	return all, nil
+	return Pasts(dirs, now), nil
 }
 
-func past(dir string, now time.Time) (Past, error) {
+// Pasts reads run folders, several at a time, and lists them as History does. Folders of another kind are left out.
+func Pasts(dirs []string, now time.Time) []Past {
+	read := make([]Past, len(dirs))
+	var readers sync.WaitGroup
+	var next atomic.Int64
+	for range 2 * runtime.GOMAXPROCS(0) { // they wait for the disk
+		readers.Add(1)
+		go func() {
+			defer readers.Done()
+			for i := next.Add(1) - 1; i < int64(len(dirs)); i = next.Add(1) - 1 {
+				var err error
+				if read[i], err = past(dirs[i], now); err != nil {
+					read[i].Run, read[i].State, read[i].Error = dirs[i], Unreadable, err.Error()
+				}
+			}
+		}()
+	}
+	readers.Wait()
+	all := slices.DeleteFunc(read, func(p Past) bool { return p.Run == "" })
+	slices.SortStableFunc(all, func(a, b Past) int { return a.Began.Compare(b.Began) })
+	return all
+}
+
+// writings reads the recipes of run folders.
+var writings = sync.OnceValue(func() *overlay.Reader { return overlay.NewReader(new(recipes.Recipe)) })
+
+// past reads a run folder as far as it can; its Run is empty if the folder holds no run.
+func past(dir string, now time.Time) (p Past, err error) {
+	began, beganErr := os.Stat(filepath.Join(dir, ResolvedFile))
+	if beganErr == nil {
+		p.Began = began.ModTime()
+	}
+	p.Sets, p.Evaluations = []string{}, []Evaluation{}
 	s, err := ReadStatus(dir)
-	if err != nil {
-		return Past{}, err
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if beganErr != nil {
+			return Past{}, nil // of another kind
+		}
+		return p, fmt.Errorf("%s has no %s: the run has just begun, or was killed at its beginning", dir, statusFile)
+	case err != nil:
+		return p, err
+	case beganErr != nil:
+		return p, fmt.Errorf("%s lacks its recipe: %w", dir, beganErr)
 	}
-	p := Past{Run: dir, State: s.State, Step: s.Step, Steps: s.Steps, Error: s.Error, Sets: []string{},
-		Evaluations: []Evaluation{}}
-	info, err := os.Stat(filepath.Join(dir, ResolvedFile))
-	if err != nil {
-		return Past{}, err
-	}
-	p.Began = info.ModTime()
+	p.Run, p.State, p.Step, p.Steps, p.Error = dir, s.State, s.Step, s.Steps, s.Error
 	if p.State == "running" {
 		if beat, err := os.Stat(filepath.Join(dir, heartbeatFile)); err != nil || now.Sub(beat.ModTime()) > stale {
 			p.State = "killed"
 		}
 	}
-	if p.Sets, err = setsOf(filepath.Join(dir, OriginsFile)); err != nil {
-		return Past{}, err
+	origins := filepath.Join(dir, OriginsFile)
+	text, err := os.ReadFile(origins)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return p, err
 	}
+	if p.Settings, err = writings().Read(string(text)); err != nil {
+		return p, fmt.Errorf("%s: %w", origins, err)
+	}
+	p.Sets = setsOf(p.Settings)
 	sum, err := ReadSummary(dir)
-	if err != nil {
-		return Past{}, err
-	}
 	if sum != nil && sum.Evaluations != nil {
-		p.Evaluations = sum.Evaluations
+		p.Evaluations, p.Course = sum.Evaluations, sum.Course
 	}
-	return p, nil
+	return p, err
 }
 
-var (
-	originTable = regexp.MustCompile(`^\[+([^\]]+)\]+`)
-	originSet   = regexp.MustCompile(`^(\S+) = (.*?)  # --set$`)
-)
-
-// setsOf lists what --set changed in a recipe that was written with its origins.
-func setsOf(path string) ([]string, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return []string{}, nil
-	} else if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	sets, table := []string{}, ""
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		line := lines.Text()
-		if m := originTable.FindStringSubmatch(line); m != nil {
-			table = m[1] + "."
-			if at := strings.LastIndexByte(m[1], '.'); at > 0 && strings.HasSuffix(line, "  # --set") { // a choice
-				sets = append(sets, m[1][:at]+"="+m[1][at+1:])
-			}
-			continue
-		}
-		if m := originSet.FindStringSubmatch(line); m != nil {
-			sets = append(sets, table+m[1]+"="+m[2])
+// setsOf lists what --set changed in a recipe.
+func setsOf(settings []overlay.Written) []string {
+	sets := []string{}
+	for _, s := range settings {
+		if s.Origin == "--set" {
+			sets = append(sets, s.Key+"="+s.Value)
 		}
 	}
 	all := slices.Clone(sets)
 	return slices.DeleteFunc(sets, func(s string) bool { // a key below a choice makes the choice
-		choice := strings.Replace(s, "=", ".", 1) + "."
+		key, value, _ := strings.Cut(s, "=")
+		choice := key + "." + value + "."
+		if value == "true" { // of several
+			choice = key + "."
+		}
 		return slices.ContainsFunc(all, func(other string) bool { return strings.HasPrefix(other, choice) })
-	}), nil
+	})
 }
 
 // HistoryTable prints runs for people: the trained encoder's first result, and what --set changed, below each run where

@@ -25,7 +25,7 @@ var layers = [][]string{
 	{"experiment/checkpoint", "experiment/report", "experiment/sheet"},
 	{"recipes"},
 	{"experiment"},
-	{"experiment/claims"},
+	{"experiment/claims", "experiment/compare"},
 	{"cmd"},
 }
 

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"selfsup/experiment"
 )
 
 // runs lists what is in a folder of runs, and what --set changed in each, a choice included.
@@ -51,6 +53,39 @@ func TestRuns(t *testing.T) {
 	}
 	if list[1].Steps != 3 || len(list[1].Evaluations) != 0 {
 		t.Errorf("the second run is %+v", list[1])
+	}
+
+	for where, want := range map[string]int{"method=simclr": 2, "knn>=0": 1, "train.length='3 steps' and seed=1": 1,
+		"backbone=mlp and not state=done": 0} {
+		var found []experiment.Past
+		status, out, errs := call("runs", root, "--json", "--where", where)
+		if err := json.Unmarshal([]byte(out), &found); status != 0 || err != nil || len(found) != want {
+			t.Errorf("--where %s: status %d, %s%s; want %d runs", where, status, out, errs, want)
+		}
+	}
+	status, out, errs = call("runs", root, "--where", "backbone=mlp and not state=done")
+	if status != 0 || out != "" ||
+		!strings.Contains(errs, "none of the 2 runs in") {
+		t.Errorf("nothing found: status %d, %s%s", status, out, errs)
+	}
+	for where, want := range map[string]string{"methd=simclr": "did you mean method?", "method": "want =, !=, <"} {
+		if status, _, errs := call("runs", root, "--where", where); status != 2 || !strings.Contains(errs, want) {
+			t.Errorf("--where %s: status %d, %s; want 2 and %q", where, status, errs, want)
+		}
+	}
+	broken := filepath.Join(root, "broken")
+	if err := os.Mkdir(broken, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(broken, "run.json"), []byte("{"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if status, out, errs := call("runs", root); status != 0 || !strings.Contains(out, "unreadable") ||
+		!strings.Contains(errs, "unreadable: "+broken+" is no run folder: unexpected end of JSON input") {
+		t.Errorf("a broken folder: status %d, %s%s", status, out, errs)
+	}
+	if err := os.RemoveAll(broken); err != nil {
+		t.Fatal(err)
 	}
 
 	// The second run's process is gone: its state says so.
