@@ -1,6 +1,11 @@
 package evaluations
 
-import "math"
+import (
+	"math"
+
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
+)
 
 // Wilson is the 95 % interval of a fraction right of n test images (Wilson 1927, doi:10.1080/01621459.1927.10502953):
 // what the choice of test images alone leaves open.
@@ -10,6 +15,31 @@ func Wilson(right float64, n int) (low, high float64) {
 	centre := (right + z*z/(2*m)) / (1 + z*z/m)
 	half := z / (1 + z*z/m) * math.Sqrt(right*(1-right)/m+z*z/(4*m*m))
 	return max(0, centre-half), min(1, centre+half)
+}
+
+// MeanInterval is the mean of at least two independent values, such as the paired differences of seeds, and its 95 %
+// interval (Student 1908, doi:10.2307/2331554).
+func MeanInterval(values []float64) (mean, low, high float64) {
+	mean, deviation := stat.MeanStdDev(values, nil)
+	n := float64(len(values))
+	half := distuv.StudentsT{Sigma: 1, Nu: n - 1}.Quantile(0.975) * deviation / math.Sqrt(n)
+	return mean, mean - half, mean + half
+}
+
+// ApartInterval is the mean of a less that of b, at least two independent values each that are not paired, and its 95 %
+// interval (Welch 1947, doi:10.1093/biomet/34.1-2.28).
+func ApartInterval(a, b []float64) (mean, low, high float64) {
+	x, left := stat.MeanVariance(a, nil)
+	y, right := stat.MeanVariance(b, nil)
+	n, m := float64(len(a)), float64(len(b))
+	left, right = left/n, right/m
+	mean = x - y
+	if left+right == 0 {
+		return mean, mean, mean
+	}
+	freedom := (left + right) * (left + right) / (left*left/(n-1) + right*right/(m-1))
+	half := distuv.StudentsT{Sigma: 1, Nu: freedom}.Quantile(0.975) * math.Sqrt(left+right)
+	return mean, mean - half, mean + half
 }
 
 // PairedExact is the two-sided p of a difference between two rows that were measured on the same test images: of the

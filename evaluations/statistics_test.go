@@ -6,6 +6,41 @@ import (
 	"testing"
 )
 
+// By hand: Student's t at 0.975 is 12.7062 with one degree of freedom and 3.1824 with three.
+func TestMeanInterval(t *testing.T) {
+	for _, c := range []struct {
+		values          []float64
+		mean, low, high float64
+	}{
+		{[]float64{1, 3}, 2, 2 - 12.7062, 2 + 12.7062},
+		{[]float64{1, 2, 3, 4}, 2.5, 2.5 - 3.1824*math.Sqrt(5.0/12), 2.5 + 3.1824*math.Sqrt(5.0/12)},
+		{[]float64{0.5, 0.5, 0.5}, 0.5, 0.5, 0.5},
+	} {
+		mean, low, high := MeanInterval(c.values)
+		if mean != c.mean || math.Abs(low-c.low) > 1e-3 || math.Abs(high-c.high) > 1e-3 {
+			t.Errorf("%v: %v, %v to %v; want %v, %v to %v", c.values, mean, low, high, c.mean, c.low, c.high)
+		}
+	}
+}
+
+// By hand: variances 1 and 4 of three values each give 2.94 degrees of freedom, at which t is 3.2188; equal variances
+// of three values give four, at which it is 2.7764.
+func TestApartInterval(t *testing.T) {
+	for _, c := range []struct {
+		a, b            []float64
+		mean, low, high float64
+	}{
+		{[]float64{4, 5, 6}, []float64{1, 2, 3}, 3, 3 - 2.7764*math.Sqrt(2.0/3), 3 + 2.7764*math.Sqrt(2.0/3)},
+		{[]float64{4, 5, 6}, []float64{0, 2, 4}, 3, 3 - 3.2188*math.Sqrt(5.0/3), 3 + 3.2188*math.Sqrt(5.0/3)},
+		{[]float64{1, 1}, []float64{0, 0}, 1, 1, 1},
+	} {
+		mean, low, high := ApartInterval(c.a, c.b)
+		if mean != c.mean || math.Abs(low-c.low) > 1e-3 || math.Abs(high-c.high) > 1e-3 {
+			t.Errorf("%v, %v: %v, %v to %v; want %v, %v to %v", c.a, c.b, mean, low, high, c.mean, c.low, c.high)
+		}
+	}
+}
+
 // Of one seed the test is McNemar's exact one, and of several it counts every choice of signs.
 func TestPairedExact(t *testing.T) {
 	repeat := func(n, d int) (out []int) {

@@ -84,6 +84,32 @@ func Pasts(dirs []string, now time.Time) []Past {
 // writings reads the recipes of run folders.
 var writings = sync.OnceValue(func() *overlay.Reader { return overlay.NewReader(new(recipes.Recipe)) })
 
+// WithOrigins gives the settings of a run's recipe the origins that they had when the run began, as far as its folder
+// tells them.
+func WithOrigins(r *recipes.Loaded, dir string) error {
+	path := filepath.Join(dir, OriginsFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	} else if err != nil {
+		return &DataError{err}
+	}
+	written, err := writings().Read(string(text))
+	if err != nil {
+		return &DataError{fmt.Errorf("%s: %w", path, err)}
+	}
+	origins := map[string]string{}
+	for _, w := range written {
+		origins[w.Key] = w.Origin
+	}
+	for i, l := range r.Result.Leaves {
+		if origin := origins[l.Key]; origin != "" {
+			r.Result.Leaves[i].Origin = overlay.Told(origin)
+		}
+	}
+	return nil
+}
+
 // past reads a run folder as far as it can; its Run is empty if the folder holds no run.
 func past(dir string, now time.Time) (p Past, err error) {
 	began, beganErr := os.Stat(filepath.Join(dir, ResolvedFile))

@@ -248,36 +248,3 @@ func (e Evaluation) better(than float64) bool {
 	}
 	return e.Value > than
 }
-
-// Outcome is a result that two runs share.
-type Outcome struct {
-	Evaluation string  `json:"evaluation"`
-	A          float64 `json:"a"`
-	B          float64 `json:"b"`
-}
-
-// Compare pairs the trained encoders' results of two runs; none if either run has no summary.
-func Compare(a, b *Summary) []Outcome {
-	if a == nil || b == nil {
-		return nil
-	}
-	var os []Outcome
-	for _, x := range a.Evaluations {
-		for _, y := range b.Evaluations {
-			if x.Representation == "trained" && y.Representation == "trained" && x.Label() == y.Label() {
-				os = append(os, Outcome{x.Label(), x.Value, y.Value})
-			}
-		}
-	}
-	return os
-}
-
-// OutcomeTable prints outcomes with their differences.
-func OutcomeTable(os []Outcome) string {
-	t := report.Table{Header: []string{"evaluation", "a", "b", "b-a"}}
-	for _, o := range os {
-		t.Rows = append(t.Rows, []string{o.Evaluation, fmt.Sprintf("%.4f", o.A), fmt.Sprintf("%.4f", o.B),
-			fmt.Sprintf("%+.4f", o.B-o.A)})
-	}
-	return t.String()
-}

@@ -2,10 +2,8 @@ package claims
 
 import (
 	"fmt"
-	"math"
 
-	"gonum.org/v1/gonum/stat"
-	"gonum.org/v1/gonum/stat/distuv"
+	"selfsup/evaluations"
 )
 
 // Verdict says whether measurements bear an expectation out.
@@ -38,10 +36,8 @@ func Judge(e Expect, a, b []float64) (*Judged, error) {
 	for i := range a {
 		d[i] = a[i] - b[i]
 	}
-	mean, dev := stat.MeanStdDev(d, nil)
-	n := float64(len(d))
-	half := distuv.StudentsT{Sigma: 1, Nu: n - 1}.Quantile(0.975) * dev / math.Sqrt(n)
-	j := &Judged{Expect: e, A: a, B: b, Difference: mean, Low: mean - half, High: mean + half, Verdict: WithinNoise}
+	mean, low, high := evaluations.MeanInterval(d)
+	j := &Judged{Expect: e, A: a, B: b, Difference: mean, Low: low, High: high, Verdict: WithinNoise}
 	switch {
 	case e.Alike && j.Low > -e.Margin && j.High < e.Margin:
 		j.Verdict = Holds

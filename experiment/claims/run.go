@@ -17,27 +17,22 @@ type Outcome struct {
 	Done    map[string]int // runs by arm
 }
 
-// Run trains every arm with seeds 1 to the claim's in folders below root, and judges. A run that is done is not trained
-// again, one that was interrupted goes on: however often it is called, each arm is trained once with each seed. dir is
-// the claim's folder.
+// Run trains every arm with seeds 1 to the claim's in folders below root, as Train does, and judges. dir is the claim's
+// folder.
 func Run(dir, root string, c recipes.Catalog, o experiment.Options) (*Outcome, error) {
 	claim, err := Load(dir, c)
 	if err != nil {
 		return nil, err
 	}
-	runs := map[string][]*experiment.Summary{}
-	for seed := 1; seed <= claim.Seeds; seed++ { // arm by arm within a seed: pairs are complete early
-		for _, arm := range claim.Arms {
-			r, err := claim.recipe(dir, arm, seed, c)
-			if err != nil {
-				return nil, err
-			}
-			sum, err := experiment.RunAt(runFolder(root, claim.Name, arm, seed), true, r, c, o)
-			if err != nil {
-				return nil, err
-			}
-			runs[arm] = append(runs[arm], sum)
-		}
+	var arms []Arm
+	for _, name := range claim.Arms {
+		arms = append(arms, Arm{name, func(seed int) (*recipes.Loaded, error) {
+			return claim.recipe(dir, name, seed, c)
+		}})
+	}
+	runs, err := Train(filepath.Join(root, claim.Name), arms, claim.Seeds, c, o)
+	if err != nil {
+		return nil, err
 	}
 	return claim.judge(runs)
 }
@@ -53,7 +48,7 @@ func Read(dir, root string, c recipes.Catalog) (*Outcome, error) {
 	for seed := 1; seed <= claim.Seeds; seed++ {
 		var pair []*experiment.Summary
 		for _, arm := range claim.Arms {
-			sum, err := experiment.ReadSummary(runFolder(root, claim.Name, arm, seed))
+			sum, err := experiment.ReadSummary(runFolder(filepath.Join(root, claim.Name), arm, seed))
 			if err != nil {
 				return nil, err
 			}
@@ -68,10 +63,6 @@ func Read(dir, root string, c recipes.Catalog) (*Outcome, error) {
 		}
 	}
 	return claim.judge(runs)
-}
-
-func runFolder(root, claim, arm string, seed int) string {
-	return filepath.Join(root, claim, fmt.Sprintf("%s-%d", arm, seed))
 }
 
 // judge compares the arms; runs has the same seeds of each.

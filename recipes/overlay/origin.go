@@ -15,14 +15,18 @@ const (
 	fromBase
 	fromRecipe
 	fromSet
+	told
 )
 
 // Origin is where the value of a setting was decided.
 type Origin struct {
 	kind originKind
-	Name string // the file as opened, or "--set key=value"; empty for defaults
+	Name string // the file as opened, or "--set key=value", or what Told was given; empty for defaults
 	Line int    // 0 for defaults and --set
 }
+
+// Told is an origin that was written down by String.
+func Told(text string) Origin { return Origin{kind: told, Name: text} }
 
 // String is "default", "paper default" (the constructor of a choice), "base quickstart.toml:14", "recipe.toml:9" or
 // "--set".
@@ -36,6 +40,8 @@ func (o Origin) String() string {
 		return o.Name + ":" + strconv.Itoa(o.Line)
 	case fromSet:
 		return "--set"
+	case told:
+		return o.Name
 	}
 	return "default"
 }

@@ -132,8 +132,8 @@ terminal was closed), 130 saved at Ctrl-C, 143 saved at SIGTERM. A signal before
 		experiment.SetThreads(n)
 		return nil
 	}
-	a.add(root, runVerb, resumeVerb, evalVerb, runsVerb, exportVerb, embedVerb, diffVerb, tableVerb, claimsVerb,
-		showVerb,
+	a.add(root, runVerb, resumeVerb, evalVerb, runsVerb, exportVerb, embedVerb, diffVerb, compareVerb, ablateVerb,
+		tableVerb, claimsVerb, showVerb,
 		viewsVerb, benchVerb, dataVerb, listVerb)
 	return root
 }
