@@ -18,23 +18,27 @@ import (
 // Run is a finished run.
 type Run struct {
 	experiment.Past
-	Name string
-	Seed int64
+	Name  string
+	Seed  int64
+	seeds map[string]string // other settings that are seeds, such as labelled.few_shot.seed
 }
 
-// Group is the runs that share all settings but the seed, and what changes no result.
+// Group is the runs that share all settings but seeds, and what changes no result.
 type Group struct {
 	Label    string
-	Runs     []Run // by seed; one of each
-	settings []overlay.Written
+	Runs     []Run             // by seed; one of each
+	settings []overlay.Written // the others
 	values   map[string]string // of settings
+	written  map[string]bool   // settings that somebody wrote: the others are defaults
 }
 
-// withoutEffect are the settings that change no result, beside the seed, which is what runs of a group differ in.
-var withoutEffect = []string{"seed", "name", "memory_limit", "train.workers", "train.log", "train.checkpoint"}
+// withoutEffect are the settings that change no result.
+var withoutEffect = []string{"name", "memory_limit", "train.workers", "train.log", "train.checkpoint"}
 
-// WithoutEffect reports whether runs of a group may differ in a setting.
-func WithoutEffect(key string) bool { return slices.Contains(withoutEffect, key) }
+// Shared reports whether all runs of a group have one value of a setting: of all but seeds and what changes no result.
+func Shared(key string) bool { return !isSeed(key) && !slices.Contains(withoutEffect, key) }
+
+func isSeed(key string) bool { return key == "seed" || strings.HasSuffix(key, ".seed") }
 
 // Read groups the finished runs among folders, each a run's or one of runs, in the order in which they are named.
 // remarks say which runs are left out and why. Without any finished run it fails.
@@ -77,13 +81,15 @@ func finished(p experiment.Past) (r Run, why string) {
 	case len(p.Evaluations) == 0:
 		return r, "it has no results"
 	}
-	r.Past = p
+	r.Past, r.seeds = p, map[string]string{}
 	for _, s := range p.Settings {
-		switch s.Key {
-		case "name":
+		switch {
+		case s.Key == "name":
 			r.Name = unquoted(s.Value)
-		case "seed":
+		case s.Key == "seed":
 			r.Seed, _ = strconv.ParseInt(s.Value, 10, 64)
+		case isSeed(s.Key):
+			r.seeds[s.Key] = s.Value
 		}
 	}
 	return r, ""
@@ -91,37 +97,48 @@ func finished(p experiment.Past) (r Run, why string) {
 
 // into puts a run into its group, or a new one. A second run of a seed is left out.
 func into(groups []*Group, r Run) ([]*Group, string) {
-	var settings []overlay.Written
-	values := map[string]string{}
+	own := &Group{Runs: []Run{r}, values: map[string]string{}, written: map[string]bool{}}
 	for _, s := range r.Settings {
-		if !WithoutEffect(s.Key) {
-			settings = append(settings, s)
-			values[s.Key] = s.Value
+		if Shared(s.Key) {
+			own.settings = append(own.settings, s)
+			own.values[s.Key] = s.Value
+			own.written[s.Key] = s.Origin != "default" && s.Origin != "paper default"
 		}
 	}
 	for _, g := range groups {
-		if !same(g.values, values) {
+		if !g.has(own) || !own.has(g) {
 			continue
 		}
-		at, twice := slices.BinarySearchFunc(g.Runs, r, func(a, b Run) int { return cmp.Compare(a.Seed, b.Seed) })
-		if twice && filepath.Clean(g.Runs[at].Run) == filepath.Clean(r.Run) {
-			return groups, ""
+		for _, other := range g.Runs {
+			switch {
+			case filepath.Clean(other.Run) == filepath.Clean(r.Run):
+				return groups, ""
+			case r.pairs(other):
+				return groups, fmt.Sprintf("%s is of the same recipe and seed %d", other.Run, r.Seed)
+			}
 		}
-		if twice {
-			return groups, fmt.Sprintf("%s is of the same recipe and seed %d", g.Runs[at].Run, r.Seed)
-		}
+		at, _ := slices.BinarySearchFunc(g.Runs, r, func(a, b Run) int { return cmp.Compare(a.Seed, b.Seed) })
 		g.Runs = slices.Insert(g.Runs, at, r)
 		return groups, ""
 	}
-	return append(groups, &Group{Runs: []Run{r}, settings: settings, values: values}), ""
+	return append(groups, own), ""
 }
 
-func same(a, b map[string]string) bool {
-	if len(a) != len(b) {
-		return false
+// pairs reports whether two runs have the same seeds, as far as both have them.
+func (r Run) pairs(other Run) bool {
+	for key, value := range r.seeds {
+		if theirs, has := other.seeds[key]; has && theirs != value {
+			return false
+		}
 	}
-	for key, value := range a {
-		if other, has := b[key]; !has || other != value {
+	return r.Seed == other.Seed
+}
+
+// has reports whether a group has the settings of another. A default that it lacks is one that its version of the
+// program did not have yet.
+func (g *Group) has(other *Group) bool {
+	for key, value := range other.values {
+		if own, has := g.values[key]; has && own != value || !has && other.written[key] {
 			return false
 		}
 	}
@@ -170,9 +187,9 @@ func (g *Group) Seeds() (seeds []int64) {
 	return seeds
 }
 
-// Differing lists the settings in which groups differ, in the order of their recipes. A setting below a choice that not
-// all groups make, such as method.simclr.temperature beside method, is listed if groups that have it differ in it: the
-// others follow from the choice.
+// Differing lists the settings in which groups differ, in the order of their recipes. A setting that not all groups
+// have is listed if those that have it differ in it, or if somebody wrote it and it is not below a choice that the
+// others do not make: method.simclr.temperature follows from method, and says nothing beside it.
 func Differing(groups []*Group) (keys []string) {
 	seen := map[string]bool{}
 	for _, g := range groups {
@@ -193,7 +210,8 @@ func Differing(groups []*Group) (keys []string) {
 					varies = true
 				}
 			}
-			if varies || missing && !follows(s.Key, groups) {
+			written := slices.ContainsFunc(groups, func(g *Group) bool { return g.written[s.Key] })
+			if varies || missing && written && !follows(s.Key, groups) {
 				keys = append(keys, s.Key)
 			}
 		}

@@ -46,7 +46,8 @@ func runOf(t *testing.T, root, name string, seed int, settings, knn string, loss
 	}
 	result := func(protocol, metric, set string, value float64, lower bool) experiment.Evaluation {
 		return experiment.Evaluation{Representation: "trained", Set: set,
-			Result: evaluations.Result{Protocol: protocol, Metric: metric, Value: value, Lower: lower}}
+			Result: evaluations.Result{Protocol: protocol, Metric: metric, Value: value, Lower: lower,
+				Accuracy: protocol == "knn"}}
 	}
 	share := float64(right) / float64(len(knn))
 	write("summary.json", experiment.Summary{Run: dir, Evaluations: []experiment.Evaluation{
@@ -59,9 +60,9 @@ func runOf(t *testing.T, root, name string, seed int, settings, knn string, loss
 
 const (
 	train = "[train]\nbatch = 8  # default\n"
-	cold  = "[method.simclr]  # default\ntemperature = 0.1  # x.toml:3\nwide = 7  # paper default\n" + train
-	warm  = "[method.simclr]  # default\ntemperature = 0.2  # x.toml:3\nwide = 7  # paper default\n" + train
-	byol  = "[method.byol]  # default\nmomentum = 0.9  # paper default\n" + train
+	cold  = "[method.simclr]  # x.toml:2\ntemperature = 0.1  # x.toml:3\nwide = 7  # paper default\n" + train
+	warm  = "[method.simclr]  # x.toml:2\ntemperature = 0.2  # x.toml:3\nwide = 7  # paper default\n" + train
+	byol  = "[method.byol]  # x.toml:2\nmomentum = 0.9  # paper default\n" + train
 )
 
 // Runs of all settings but the seed are one row; workers and names do not tell them apart.
@@ -113,8 +114,13 @@ func TestDiffering(t *testing.T) {
 		{[]string{cold, byol}, "method"},
 		{[]string{cold, warm, byol}, "method method.simclr.temperature"},
 		{[]string{cold, strings.Replace(cold, "8", "9", 1)}, "train.batch"},
-		{[]string{cold, strings.Replace(cold, "wide = 7  # paper default\n", "", 1)}, "method.simclr.wide"},
-		{[]string{byol, byol + "[evaluate.knn]  # default\nk = 3  # default\n"}, "evaluate.knn"},
+		{[]string{cold, strings.Replace(cold, "wide = 7  # paper default\n", "", 1)}, ""}, // of an earlier version
+		{[]string{cold, strings.Replace(cold, "wide = 7  # paper default\n", "wide = 8  # x.toml:9\n", 1)},
+			"method.simclr.wide"},
+		{[]string{cold + "new = 2  # --set\n", cold}, "train.new"},
+		{[]string{cold + "[labelled.few_shot]  # x.toml:3\nseed = 1  # x.toml:4\n",
+			cold + "[labelled.few_shot]  # x.toml:3\nseed = 2  # x.toml:4\n"}, ""},
+		{[]string{byol, byol + "[evaluate.knn]  # x.toml:3\nk = 3  # default\n"}, "evaluate.knn"},
 	} {
 		var dirs []string
 		for k, settings := range c.runs {
@@ -169,13 +175,21 @@ func TestTables(t *testing.T) {
 	if d := tables[1].Rows[1].Difference; !tables[1].Lower || d.Mean >= 0 || d.Verdict != Better {
 		t.Errorf("of a measure of which less is better: %+v, want better", d)
 	}
+	for measure, want := range map[string]string{"mse": Better, "knn": Better} {
+		if d, err := groups[1].less(groups[0], measure); err != nil || d.Verdict != want {
+			t.Errorf("%s: %+v, %v; want %s", measure, d, err, want)
+		}
+		if d, err := groups[0].less(groups[1], measure); err != nil || d.Verdict != Worse {
+			t.Errorf("%s: %+v, %v; want %s", measure, d, err, Worse)
+		}
+	}
 	if d := tables[1].Rows[2].Difference; d.Interval != nil || d.Verdict != Unknown {
 		t.Errorf("of one seed without hits: %+v, want no interval", d)
 	}
 	text := Text(tables, 0)
 	for _, want := range []string{"run   method  temperature  seeds    mean       ±  less cold                95 %",
 		"cold  simclr          0.1      3  0.6000  0.1000\n", "byol    byol            -      1  0.6000 ",
-		"within noise *\n", "* one seed: the interval is that of the test images alone", "mse, less is better\n"} {
+		"within noise *\n", "\n* of one pair of runs: the interval is that", "mse, less is better\n"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the text is\n%s\nwant %q in it", text, want)
 		}
@@ -230,20 +244,53 @@ func TestOutcomes(t *testing.T) {
 	if one.A != 0.5 || one.B != 0.6 || one.Seeds != 1 || one.Of != "test images" || one.Verdict != WithinNoise {
 		t.Errorf("alone: %+v", one)
 	}
-	if text := OutcomeTable([]Outcome{one}); !strings.Contains(text, "within noise *\n* one pair of runs") {
+	if text := OutcomeTable([]Outcome{one}); !strings.Contains(text,
+		"within noise *\nwithin noise: the interval has 0 in it.\n"+
+			"* of one pair of runs") {
 		t.Errorf("the table is\n%s", text)
 	}
 	if o := knn(of(other, false), of(other, false)); o.Mean != 0 || *o.Interval != [2]float64{} {
 		t.Errorf("a run and itself: %+v", o)
 	}
 	unpaired := knn(of(a, false), of(other, false)) // no seed in common, one run on a side
-	if math.Abs(unpaired.A-0.55) > 1e-9 || unpaired.B != 0.6 || unpaired.Verdict != Unknown {
+	if math.Abs(unpaired.A-0.55) > 1e-9 || unpaired.B != 0.6 || unpaired.Verdict != Unknown || unpaired.Seeds != 0 {
 		t.Errorf("of other seeds: %+v", unpaired)
 	}
-	if text := SidesText(of(a, false), of(other, false)); text != "a: cold-1 (seed 1), cold-2 (seed 2)\n" {
+	// 0.6 and 0.8 less 0.5 and 0.6: variances 0.02 and 0.005 of two values give 1.47 degrees of freedom.
+	runOf(t, root, "byol", 8, byol, "1111111100", 1)
+	welch := knn(of(a, false), of(other, false))
+	if _, low, _ := evaluations.ApartInterval([]float64{0.6, 0.8}, []float64{0.5, 0.6}); welch.Of != "seeds" ||
+		math.Abs(welch.Mean-0.15) > 1e-9 || math.Abs(welch.Interval[0]-low) > 1e-9 || welch.Seeds != 0 {
+		t.Errorf("of other seeds: %+v, want the lower end %v", welch, low)
+	}
+	if text := OutcomeTable([]Outcome{welch}); !strings.Contains(text, "within noise †\n") ||
+		!strings.Contains(text, "\n† no seed in common") {
+		t.Errorf("the table is\n%s", text)
+	}
+	if text := SidesText(of(a, false), of(other, false)); text != "a: cold-1 (seed 1), cold-2 (seed 2)\n"+
+		"b: byol-7 (seed 7), byol-8 (seed 8)\n" {
 		t.Errorf("the sides are %q", text)
 	}
 	if g, err := Siblings(root, false, time.Now()); err == nil {
 		t.Errorf("a folder of runs: %v, want an error", g)
+	}
+}
+
+// Whether more is better is known of accuracies, and of results that say that less is.
+func TestJudge(t *testing.T) {
+	for _, c := range []struct {
+		accuracy, lower bool
+		low, high       float64
+		want            string
+	}{
+		{true, false, 0.1, 0.2, Better}, {true, false, -0.2, -0.1, Worse}, {true, false, -0.1, 0.1, WithinNoise},
+		{false, true, 0.1, 0.2, Worse}, {false, true, -0.2, -0.1, Better}, {false, true, 0, 0.1, WithinNoise},
+		{false, false, 0.1, 0.2, Higher}, {false, false, -0.2, -0.1, Lower}, {false, false, 0, 0, WithinNoise},
+	} {
+		d := Difference{Interval: &[2]float64{c.low, c.high}}
+		d.judge(&experiment.Evaluation{Result: evaluations.Result{Accuracy: c.accuracy, Lower: c.lower}})
+		if d.Verdict != c.want {
+			t.Errorf("%+v: %s", c, d.Verdict)
+		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 // Difference says what a group's measure is more than another's.
 type Difference struct {
 	Mean  float64 `json:"mean"`
-	Seeds int     `json:"seeds"` // that both have; if there are none, of the side that has fewer
+	Seeds int     `json:"seeds"` // that both have; 0: the difference is not paired
 	// of 95 %; nil: one seed, and no accuracy on the same test images
 	Interval *[2]float64 `json:"interval"`
 	// what the interval is over: seeds, or test images where there is one seed
@@ -29,6 +29,8 @@ type Difference struct {
 const (
 	Better      = "better"
 	Worse       = "worse"
+	Higher      = "higher"
+	Lower       = "lower"
 	WithinNoise = "within noise"
 	Unknown     = "unknown" // there is no interval
 )
@@ -42,31 +44,74 @@ const (
 // value is a run's result by its name, as in a condition.
 func (r Run) value(measure string) *experiment.Evaluation { return result(r.Evaluations, measure) }
 
-// less subtracts a group's measure, seed by seed, with Student's interval of the mean of the differences. Of one seed
-// the interval is that of the test images: it says nothing about other seeds. Nil: no seed is in both.
-func (g *Group) less(base *Group, measure string) (*Difference, error) {
-	var differences []float64
-	var a, b *Run
-	lower := false
-	for i := range g.Runs {
-		for k := range base.Runs {
-			x, y := g.Runs[i].value(measure), base.Runs[k].value(measure)
-			if g.Runs[i].Seed == base.Runs[k].Seed && x != nil && y != nil {
-				differences = append(differences, x.Value-y.Value)
-				a, b, lower = &g.Runs[i], &base.Runs[k], x.Lower
+// pairsOf lists the runs of two groups that have the same seeds and a measure, each once.
+func pairsOf(a, b *Group, measure string) (pairs [][2]*Run) {
+	used := map[int]bool{}
+	for i := range a.Runs {
+		for k := range b.Runs {
+			x, y := &a.Runs[i], &b.Runs[k]
+			if !used[k] && x.pairs(*y) && x.value(measure) != nil && y.value(measure) != nil {
+				used[k] = true
+				pairs = append(pairs, [2]*Run{x, y})
+				break
 			}
 		}
 	}
-	switch len(differences) {
-	case 0:
+	return pairs
+}
+
+// less subtracts another group's measure: seed by seed, with Student's interval of the mean of the differences or, of
+// groups without a seed in common, mean from mean, with Welch's. Of one run each the interval is that of the test
+// images: it says nothing about other seeds. Nil: one of them does not have the measure.
+func (g *Group) less(base *Group, measure string) (*Difference, error) {
+	pairs := pairsOf(g, base, measure)
+	x, y := g.all(measure), base.all(measure)
+	d := &Difference{Seeds: len(pairs), Verdict: Unknown}
+	var low, high float64
+	switch {
+	case len(x) == 0 || len(y) == 0:
 		return nil, nil
-	case 1:
-		return oneSeed(a, b, measure)
+	case len(pairs) == 1:
+		return oneSeed(pairs[0][0], pairs[0][1], measure)
+	case len(pairs) > 1:
+		var differences []float64
+		for _, p := range pairs {
+			differences = append(differences, p[0].value(measure).Value-p[1].value(measure).Value)
+		}
+		d.Mean, low, high = evaluations.MeanInterval(differences)
+	case len(g.Runs) == 1 && len(base.Runs) == 1:
+		d, err := oneSeed(&g.Runs[0], &base.Runs[0], measure)
+		d.Seeds = 0
+		return d, err
+	case len(x) > 1 && len(y) > 1:
+		d.Mean, low, high = evaluations.ApartInterval(x, y)
+	default:
+		d.Mean = stat.Mean(x, nil) - stat.Mean(y, nil)
+		return d, nil
 	}
-	mean, low, high := evaluations.MeanInterval(differences)
-	d := &Difference{Mean: mean, Seeds: len(differences), Interval: &[2]float64{low, high}, Of: overSeeds}
-	d.judge(lower)
+	d.Interval, d.Of = &[2]float64{low, high}, overSeeds
+	d.judge(g.any(measure))
 	return d, nil
+}
+
+// all are the values of a measure, by seed.
+func (g *Group) all(measure string) (values []float64) {
+	for _, r := range g.Runs {
+		if e := r.value(measure); e != nil {
+			values = append(values, e.Value)
+		}
+	}
+	return values
+}
+
+// any is the first result of a measure.
+func (g *Group) any(measure string) *experiment.Evaluation {
+	for _, r := range g.Runs {
+		if e := r.value(measure); e != nil {
+			return e
+		}
+	}
+	return nil
 }
 
 // oneSeed compares two runs by the test images that one of them gets right and the other does not.
@@ -75,7 +120,7 @@ func oneSeed(a, b *Run, measure string) (*Difference, error) {
 	d := &Difference{Mean: x.Value - y.Value, Seeds: 1, Verdict: Unknown}
 	right, err := hits(a, x)
 	if err != nil {
-		return nil, err
+		return d, err
 	}
 	other, err := hits(b, y)
 	if err != nil || right == nil || other == nil || right.test != other.test {
@@ -92,7 +137,7 @@ func oneSeed(a, b *Run, measure string) (*Difference, error) {
 	}
 	_, low, high := evaluations.MeanInterval(differences)
 	d.Interval, d.Of = &[2]float64{low, high}, overImages
-	d.judge(x.Lower)
+	d.judge(x)
 	return d, nil
 }
 
@@ -118,15 +163,23 @@ func hits(r *Run, e *experiment.Evaluation) (*hit, error) {
 	return nil, nil
 }
 
-// judge says whether the interval leaves the difference's sign open.
-func (d *Difference) judge(lower bool) {
+// judge says whether the interval leaves the difference's sign open. Of results that are neither accuracies nor better
+// when they are less, such as ranks, it does not say which is better.
+func (d *Difference) judge(of *experiment.Evaluation) {
+	above, below := Higher, Lower
+	switch {
+	case of.Lower:
+		above, below = Worse, Better
+	case of.Accuracy:
+		above, below = Better, Worse
+	}
 	switch low, high := d.Interval[0], d.Interval[1]; {
 	case low <= 0 && high >= 0:
 		d.Verdict = WithinNoise
-	case low > 0 != lower:
-		d.Verdict = Better
+	case low > 0:
+		d.Verdict = above
 	default:
-		d.Verdict = Worse
+		d.Verdict = below
 	}
 }
 
@@ -253,27 +306,36 @@ func Text(tables []*Table, width int) string {
 		b.WriteByte('\n')
 		keys = nil
 	}
-	images, noise, unknown := false, false, false
+	var all []*Difference
 	for _, t := range tables {
 		fmt.Fprintf(&b, "%s%s\n%s\n", t.Measure, map[bool]string{true: ", less is better"}[t.Lower], t.text(keys))
 		for _, row := range t.Rows {
-			if d := row.Difference; d != nil {
-				images = images || d.Of == overImages
-				noise = noise || d.Verdict == WithinNoise
-				unknown = unknown || d.Verdict == Unknown
+			if row.Difference != nil {
+				all = append(all, row.Difference)
 			}
 		}
 	}
+	return b.String() + notes(all)
+}
+
+// notes explains what differences are marked with.
+func notes(all []*Difference) string {
+	var b strings.Builder
 	for _, note := range []struct {
-		is   bool
 		text string
+		is   func(*Difference) bool
 	}{
-		{len(tables[0].Rows) > 1, "Differences are seed by seed; 95 % is Student's interval of their mean."},
-		{noise, "within noise: the interval has 0 in it."},
-		{images, "* one seed: the interval is that of the test images alone; other seeds may differ by more."},
-		{unknown, "unknown: there is one seed, and nothing to make an interval of."},
+		{"95 %: Student's interval of the mean of the differences, seed by seed.",
+			func(d *Difference) bool { return d.Of == overSeeds && d.Seeds > 0 }},
+		{"within noise: the interval has 0 in it.", func(d *Difference) bool { return d.Verdict == WithinNoise }},
+		{"* of one pair of runs: the interval is that of the test images alone; other seeds may differ by more.",
+			func(d *Difference) bool { return d.Of == overImages }},
+		{"† no seed in common: the difference of the means, with Welch's interval.",
+			func(d *Difference) bool { return d.Seeds == 0 && d.Of != overImages }},
+		{"unknown: one side has a single run, and there is nothing to make an interval of.",
+			func(d *Difference) bool { return d.Verdict == Unknown }},
 	} {
-		if note.is {
+		if slices.ContainsFunc(all, note.is) {
 			b.WriteString(note.text + "\n")
 		}
 	}
@@ -312,8 +374,11 @@ func (d *Difference) cells() []string {
 	if d.Interval != nil {
 		interval = fmt.Sprintf("%+.4f to %+.4f", d.Interval[0], d.Interval[1])
 	}
-	if d.Of == overImages {
+	switch {
+	case d.Of == overImages:
 		mark = " *"
+	case d.Seeds == 0:
+		mark = " †"
 	}
 	return []string{fmt.Sprintf("%+.4f", d.Mean), interval, d.Verdict + mark}
 }
@@ -337,59 +402,23 @@ func Outcomes(a, b *Group) (list []Outcome, err error) {
 		if e.Representation != trained {
 			continue
 		}
-		var x, y []float64 // of seeds that both have
-		for _, r := range a.Runs {
-			for _, s := range b.Runs {
-				if v, w := r.value(measure), s.value(measure); r.Seed == s.Seed && v != nil && w != nil {
-					x, y = append(x, v.Value), append(y, w.Value)
-				}
-			}
-		}
 		d, err := b.less(a, measure)
-		if d == nil && err == nil {
-			x, y = a.all(measure), b.all(measure)
-			if len(y) > 0 {
-				d, err = apart(b, a, measure)
-			}
-		}
 		if err != nil {
 			return nil, err
 		}
-		if d != nil {
-			list = append(list, Outcome{measure, stat.Mean(x, nil), stat.Mean(y, nil), *d})
+		if d == nil {
+			continue
 		}
+		x, y := a.all(measure), b.all(measure)
+		if pairs := pairsOf(a, b, measure); len(pairs) > 0 {
+			x, y = nil, nil
+			for _, p := range pairs {
+				x, y = append(x, p[0].value(measure).Value), append(y, p[1].value(measure).Value)
+			}
+		}
+		list = append(list, Outcome{measure, stat.Mean(x, nil), stat.Mean(y, nil), *d})
 	}
 	return list, nil
-}
-
-// all are the values of a measure, by seed.
-func (g *Group) all(measure string) (values []float64) {
-	for _, r := range g.Runs {
-		if e := r.value(measure); e != nil {
-			values = append(values, e.Value)
-		}
-	}
-	return values
-}
-
-// lower reports whether less of a measure is better.
-func (g *Group) lower(measure string) bool {
-	return slices.ContainsFunc(g.Runs, func(r Run) bool { e := r.value(measure); return e != nil && e.Lower })
-}
-
-// apart compares groups that share no seed, with Welch's interval if both have several.
-func apart(a, b *Group, measure string) (*Difference, error) {
-	x, y := a.all(measure), b.all(measure)
-	if len(a.Runs) == 1 && len(b.Runs) == 1 {
-		return oneSeed(&a.Runs[0], &b.Runs[0], measure)
-	}
-	d := &Difference{Mean: stat.Mean(x, nil) - stat.Mean(y, nil), Seeds: min(len(x), len(y)), Verdict: Unknown}
-	if d.Seeds > 1 {
-		_, low, high := evaluations.ApartInterval(x, y)
-		d.Interval, d.Of = &[2]float64{low, high}, overSeeds
-		d.judge(a.lower(measure))
-	}
-	return d, nil
 }
 
 // SidesText says which runs two groups are, where there are several.
@@ -411,17 +440,13 @@ func SidesText(a, b *Group) string {
 // OutcomeTable prints outcomes with their differences.
 func OutcomeTable(list []Outcome) string {
 	t := report.Table{Header: []string{"evaluation", "a", "b", "b-a", "95 %", ""}}
-	images := false
+	var all []*Difference
 	for _, o := range list {
 		t.Rows = append(t.Rows, append([]string{o.Evaluation, fmt.Sprintf("%.4f", o.A), fmt.Sprintf("%.4f", o.B)},
 			o.cells()...))
-		images = images || o.Of == overImages
+		all = append(all, &o.Difference)
 	}
-	text := t.String()
-	if images {
-		text += "* one pair of runs: the interval is that of the test images alone; other seeds may differ by more.\n"
-	}
-	return text
+	return t.String() + notes(all)
 }
 
 // Siblings is the group of a run folder among the runs beside it: those that share all settings but the seed, or the

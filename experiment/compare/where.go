@@ -265,7 +265,7 @@ func ParseWhere(text string) (*Where, error) {
 	p.next()
 	root, err := p.either()
 	if err == nil && (p.word != "" || p.quoted) {
-		err = p.bad(p.at, "%s: want and, or, or the end", p.word)
+		err = p.bad(p.at, "%s: want and, or, or the end; a value with brackets or spaces goes in quotes", p.word)
 	}
 	if err != nil {
 		return nil, err

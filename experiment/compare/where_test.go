@@ -99,7 +99,8 @@ func TestWhereErrors(t *testing.T) {
 		{"", "want a name, as in method=simclr"},
 		{"method", "want =, !=, <, <=, >, >= or ~ (a regular expression) after method\n  method\n        ^"},
 		{"method=", "want a value after method="},
-		{"method = simclr knn > 1", "knn: want and, or, or the end\n  method = simclr knn > 1\n                  ^"},
+		{"method = simclr knn > 1", "knn: want and, or, or the end; a value with brackets or spaces goes in " +
+			"quotes\n  method = simclr knn > 1\n                  ^"},
 		{"(method=simclr", "this bracket is not closed\n  (method=simclr\n  ^"},
 		{"method=simclr)", "): want and, or, or the end"},
 		{"method=>3", "want =, !=, <, <=, >, >= or ~"},

@@ -21,11 +21,11 @@ func compareVerb(a *app) *cobra.Command {
 		Long: `  experiment compare runs/quickstart-* runs/vicreg-*
   experiment compare runs/ablations/quickstart --against quickstart --measure knn --measure untrained.linear
 
-Runs that share all settings but the seed are one row: the mean over their seeds and the deviation. Columns are the settings in which the rows
+Runs that share all settings but seeds are one row: the mean over their seeds and the deviation. Columns are the settings in which the rows
 differ; what follows from a choice, such as a method's own settings beside the method, is left to "experiment diff". The difference from the
 first row, or from that of --against, is taken seed by seed, and its 95 % interval is Student's of the mean; "within noise" says that the
-interval has 0 in it. Where two rows share one seed, the interval is that of the test images. Runs that are not done are named and left out. A FOLDER
-stands for all runs in it.
+interval has 0 in it. Of one pair of runs the interval is that of the test images, and rows without a seed in common are compared mean with
+mean. Runs that are not done are named and left out. A FOLDER stands for all runs in it.
 
 --measure names a result as "experiment runs --where" does: knn, knn.top5, untrained.knn, "knn k=20 top1". Without it the tables are of every
 protocol's first metric.`,

@@ -74,7 +74,7 @@ is Student's of the mean difference. Of one seed it is that of the test images. 
 // onlySeed reports whether two recipes are one with different seeds: then their runs are no groups.
 func onlySeed(changes []overlay.Change) bool {
 	for _, c := range changes {
-		if !compare.WithoutEffect(c.Key) {
+		if compare.Shared(c.Key) {
 			return false
 		}
 	}
