@@ -133,7 +133,7 @@ terminal was closed), 130 saved at Ctrl-C, 143 saved at SIGTERM. A signal before
 		return nil
 	}
 	a.add(root, runVerb, resumeVerb, evalVerb, runsVerb, exportVerb, embedVerb, diffVerb, compareVerb, ablateVerb,
-		tableVerb, claimsVerb, showVerb,
+		tableVerb, selectVerb, claimsVerb, showVerb,
 		viewsVerb, benchVerb, dataVerb, listVerb)
 	return root
 }

@@ -1,0 +1,619 @@
+package experiment
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+
+	"selfsup/evaluations"
+	"selfsup/experiment/report"
+)
+
+// Selection is candidates, finished runs or moments of one run, and which of them every criterion without labels
+// chooses. Where there are labels, the oracle is the candidate that they find best, in hindsight, and the regret of a
+// choice is what it is worse by: table 3 of Balestriero et al. 2023, arXiv:2304.12210.
+type Selection struct {
+	Candidates []Candidate `json:"candidates"`
+	Oracle     string      `json:"oracle,omitempty"` // accuracy that says how good candidates are; empty: there is none
+	Best       string      `json:"best,omitempty"`   // candidate by that accuracy
+	Choices    []Choice    `json:"choices"`
+	Notes      []string    `json:"notes,omitempty"`
+}
+
+// Candidate is what is chosen among.
+type Candidate struct {
+	Name     string             `json:"name"`           // a run folder, or "step 400"
+	Sets     []string           `json:"sets,omitempty"` // of a run: what --set changed
+	Values   map[string]float64 `json:"values"`         // by criterion
+	Accuracy *float64           `json:"accuracy,omitempty"`
+	Interval *[2]float64        `json:"interval,omitempty"` // of the accuracy
+
+	right Bits // of the accuracy, by test image; nil: nobody knows
+}
+
+// Choice is what a criterion chooses.
+type Choice struct {
+	By      string   `json:"by"`
+	Chosen  string   `json:"chosen"`
+	Value   float64  `json:"value"`
+	Regret  *float64 `json:"regret,omitempty"`  // the oracle's accuracy less that of the chosen
+	P       *float64 `json:"p,omitempty"`       // of that difference, image by image, see evaluations.PairedExact
+	Kendall *float64 `json:"kendall,omitempty"` // tau-b of the criterion's order and the accuracy's: 1 is the same
+}
+
+// criterion is a number to choose by, and which way it is better.
+type criterion struct {
+	name   string
+	lower  bool
+	ideal  *float64
+	values []float64 // by candidate
+}
+
+// goodness rises as a candidate gets better by the criterion.
+func (c criterion) goodness(i int) float64 {
+	switch {
+	case c.ideal != nil:
+		return -math.Abs(c.values[i] - *c.ideal)
+	case c.lower:
+		return -c.values[i]
+	}
+	return c.values[i]
+}
+
+// clidName is the criterion that two results make together.
+const clidName = "clid"
+
+// Select reads finished runs, or one run with evaluations during its training, and chooses among them by what needs no
+// labels: by one criterion, or if by is empty by all that the candidates have. oracle names the accuracy that says how
+// good they are; empty: the first one.
+func Select(dirs []string, by, oracle string) (*Selection, error) {
+	var s *selecting
+	var err error
+	if len(dirs) == 1 {
+		s, err = momentsOf(dirs[0])
+	} else {
+		s, err = finished(dirs)
+	}
+	if err == nil {
+		err = s.choose(by, oracle)
+	}
+	if err != nil {
+		return nil, &DataError{fmt.Errorf("select: %w", err)}
+	}
+	return &s.Selection, nil
+}
+
+// selecting is a Selection under way.
+type selecting struct {
+	Selection
+	criteria   []criterion          // that all candidates have
+	accuracies map[string][]float64 // by evaluation, of all candidates
+	order      []string             // of the accuracies
+	rights     map[string][]Bits
+	intervals  map[string][]*[2]float64
+}
+
+// finished reads runs that are done.
+func finished(dirs []string) (*selecting, error) {
+	s := &selecting{accuracies: map[string][]float64{}, rights: map[string][]Bits{},
+		intervals: map[string][]*[2]float64{}}
+	var all []map[string]Evaluation // of the trained encoders
+	var names []string              // of their results, in the order of the first run
+	var heads []head
+	for i, dir := range dirs {
+		if slices.Contains(dirs[:i], dir) {
+			return nil, fmt.Errorf("%s is there twice", dir)
+		}
+		sum, h, err := readFinished(dir)
+		if err != nil {
+			return nil, err
+		}
+		results := map[string]Evaluation{}
+		for _, e := range sum.Evaluations {
+			if _, twice := results[e.Label()]; e.Representation == "trained" && !twice {
+				results[e.Label()] = e
+				if i == 0 {
+					names = append(names, e.Label())
+				}
+			}
+		}
+		was, err := past(dir, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		all, heads = append(all, results), append(heads, h)
+		s.Candidates = append(s.Candidates, Candidate{Name: filepath.Clean(dir), Sets: was.Sets,
+			Values: map[string]float64{}})
+	}
+	if err := s.comparable(heads); err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		if err := s.take(name, all); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.takeHits(dirs)
+}
+
+// take takes up a result that all runs have.
+func (s *selecting) take(name string, all []map[string]Evaluation) error {
+	first := all[0][name]
+	values := make([]float64, len(all))
+	var intervals []*[2]float64
+	for i, results := range all {
+		e, ok := results[name]
+		if !ok {
+			return nil
+		}
+		if key := unlikeSetting(first.Settings, e.Settings); key != "" && first.Set == onTraining {
+			return fmt.Errorf("%s has %s = %v in %s and %v in %s; such numbers do not compare", name, key,
+				first.Settings[key], s.Candidates[0].Name, e.Settings[key], s.Candidates[i].Name)
+		}
+		values[i], intervals = e.Value, append(intervals, e.Interval)
+	}
+	switch {
+	case first.Set == onTraining:
+		s.criteria = append(s.criteria, criterion{name, first.Lower, first.Ideal, values})
+	case first.Accuracy && first.Set == onTest:
+		s.accuracies[name], s.intervals[name] = values, intervals
+		s.order = append(s.order, name)
+	}
+	return nil
+}
+
+// unlikeSetting names a setting in which two results differ so that they do not compare; empty: none. What a fit found
+// is no such setting.
+func unlikeSetting(a, b map[string]any) string {
+	for _, key := range []string{"images", "measured", "views", "clusters", "share", "weighted", "epsilon", "delta",
+		"alpha", "t", "directions", "ridge"} {
+		if !reflect.DeepEqual(a[key], b[key]) {
+			return key
+		}
+	}
+	return ""
+}
+
+// head is what of a run's recipe says whether it compares with others.
+type head struct {
+	Method  map[string]any
+	Dataset map[string]any
+}
+
+// only is the name of the table's one entry.
+func only(table map[string]any) string {
+	for name := range table {
+		return name
+	}
+	return ""
+}
+
+// readFinished reads the results of a run, and what they are of.
+func readFinished(dir string) (*Summary, head, error) {
+	var h head
+	status, err := ReadStatus(dir)
+	if err != nil {
+		return nil, h, err
+	}
+	sum, err := ReadSummary(dir)
+	if err == nil && sum == nil {
+		err = fmt.Errorf("%s has no %s: the run is %s at step %d of %d; want runs that are done", dir, summaryFile,
+			status.State, status.Step, status.Steps)
+	}
+	if err != nil {
+		return nil, h, err
+	}
+	path := filepath.Join(dir, ResolvedFile)
+	if _, err := toml.DecodeFile(path, &h); err != nil {
+		return nil, h, fmt.Errorf("%s: %w", path, err)
+	}
+	return sum, h, nil
+}
+
+// comparable refuses runs whose numbers do not compare, and notes where criteria say less than they seem to.
+func (s *selecting) comparable(heads []head) error {
+	var methods []string
+	for i, h := range heads {
+		if a, b := only(heads[0].Dataset), only(h.Dataset); a != b {
+			return fmt.Errorf("%s is of dataset.%s and %s of dataset.%s; want runs on the same data",
+				s.Candidates[0].Name, a, s.Candidates[i].Name, b)
+		}
+		if m := only(h.Method); !slices.Contains(methods, m) {
+			methods = append(methods, m)
+		}
+	}
+	if len(methods) > 1 {
+		s.Notes = append(s.Notes, fmt.Sprintf("the runs are of %d methods (%s), and criteria without labels rank "+
+			"settings of one method, not methods: RankMe of random features is the highest of all", len(methods),
+			strings.Join(methods, ", ")))
+	}
+	return nil
+}
+
+// takeHits reads which test images the runs have right.
+func (s *selecting) takeHits(dirs []string) error {
+	test := ""
+	for i, dir := range dirs {
+		h, err := ReadHits(dir)
+		if err != nil {
+			return err
+		}
+		if h == nil {
+			continue
+		}
+		if test == "" {
+			test = h.Test
+		} else if test != h.Test {
+			return fmt.Errorf("the test set of %s is another than that of %s; want runs on the same data", dir, dirs[0])
+		}
+		for _, o := range h.Of {
+			if o.Representation == "trained" {
+				if s.rights[o.Evaluation] == nil {
+					s.rights[o.Evaluation] = make([]Bits, len(dirs))
+				}
+				s.rights[o.Evaluation][i] = o.Right
+			}
+		}
+	}
+	return nil
+}
+
+// momentsOf reads the evaluations during the training of a run.
+func momentsOf(dir string) (*selecting, error) {
+	sum, _, err := readFinished(dir) // which knows what is better of what
+	if err != nil {
+		return nil, err
+	}
+	steps, lines, err := evaluatedSteps(filepath.Join(dir, MetricsFile))
+	if err != nil {
+		return nil, err
+	}
+	s := &selecting{accuracies: map[string][]float64{}, rights: map[string][]Bits{},
+		intervals: map[string][]*[2]float64{}}
+	ways := map[string]criterion{} // by name
+	for _, e := range sum.Evaluations {
+		if e.Representation == "trained" && e.Set == onTraining {
+			ways[e.Label()] = criterion{name: e.Label(), lower: e.Lower, ideal: e.Ideal}
+		}
+	}
+	var names []string // of criteria that were measured more than once
+	times := map[string]int{}
+	for _, step := range steps {
+		for name := range lines[step] {
+			if _, known := ways[name]; known {
+				if times[name]++; times[name] == 2 {
+					names = append(names, name)
+				}
+			}
+		}
+	}
+	slices.Sort(names)
+	steps = slices.DeleteFunc(steps, func(step int) bool {
+		return slices.ContainsFunc(names, func(name string) bool {
+			_, ok := lines[step][name]
+			return !ok
+		})
+	})
+	if len(names) == 0 || len(steps) < 2 {
+		return nil, fmt.Errorf("%s has fewer than two moments at which everything without labels was measured; want "+
+			"several runs, or one with the same every in tables such as [evaluate.rankme]", dir)
+	}
+	column := func(name string) (values []float64) {
+		for _, step := range steps {
+			v, ok := lines[step][name]
+			if !ok {
+				return nil
+			}
+			values = append(values, v)
+		}
+		return values
+	}
+	for _, name := range names {
+		c := ways[name]
+		c.values = column(name)
+		s.criteria = append(s.criteria, c)
+	}
+	for name := range lines[steps[0]] {
+		if strings.HasPrefix(name, onValidation+" ") && strings.HasSuffix(name, " top1") {
+			if values := column(name); values != nil {
+				s.accuracies[name] = values
+				s.order = append(s.order, name)
+			}
+		}
+	}
+	slices.Sort(s.order)
+	for _, step := range steps {
+		s.Candidates = append(s.Candidates, Candidate{Name: "step " + strconv.Itoa(step),
+			Values: map[string]float64{}})
+	}
+	kept := fmt.Sprintf("of these moments %s keeps the checkpoint of step %d, the last", dir, sum.Steps)
+	if sum.Best != nil {
+		kept += fmt.Sprintf(", and of step %d, the best by %s", sum.Best.Step, sum.Best.Evaluation)
+	}
+	s.Notes = append(s.Notes, kept+"; the first table below [evaluate] that has every chooses the best")
+	return s, nil
+}
+
+// evaluatedSteps reads the numbers of the lines of metrics by step, rising.
+func evaluatedSteps(path string) (steps []int, lines map[int]map[string]float64, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	lines = map[int]map[string]float64{}
+	for i, line := range strings.Split(strings.TrimSpace(string(text)), "\n") {
+		var fields map[string]any
+		if err := json.Unmarshal([]byte(line), &fields); err != nil {
+			return nil, nil, fmt.Errorf("%s: line %d: %w", path, i+1, err)
+		}
+		at, ok := fields["step"].(float64)
+		if !ok {
+			continue
+		}
+		step := int(at)
+		if lines[step] == nil {
+			lines[step] = map[string]float64{}
+			steps = append(steps, step)
+		}
+		for name, v := range fields {
+			if v, ok := v.(float64); ok {
+				lines[step][name] = v
+			}
+		}
+	}
+	slices.Sort(steps)
+	return steps, lines, nil
+}
+
+// choose fills in what each criterion chooses, and what the labels say of it.
+func (s *selecting) choose(by, oracle string) error {
+	s.addCLID()
+	var names []string
+	for _, c := range s.criteria {
+		names = append(names, c.name)
+	}
+	if len(names) == 0 {
+		return fmt.Errorf("the runs have no result without labels in common; want the same tables such as " +
+			"[evaluate.rankme] in all of them")
+	}
+	if by != "" {
+		asked := by
+		if by = match(names, asked); by == "" {
+			return fmt.Errorf("--by %s: the candidates have no such number in common; they have %s", asked,
+				strings.Join(names, ", "))
+		}
+		s.criteria = slices.DeleteFunc(s.criteria, func(c criterion) bool { return c.name != by })
+	}
+	switch {
+	case oracle != "":
+		if s.Oracle = match(s.order, oracle); s.Oracle == "" {
+			return fmt.Errorf("--oracle %s: the candidates have no such accuracy in common; they have %s", oracle,
+				cmp.Or(strings.Join(s.order, ", "), "none"))
+		}
+	case len(s.order) > 0:
+		s.Oracle = s.order[0]
+	}
+	best := -1
+	for i := range s.Candidates {
+		c := &s.Candidates[i]
+		for _, by := range s.criteria {
+			c.Values[by.name] = by.values[i]
+		}
+		if s.Oracle == "" {
+			continue
+		}
+		c.Accuracy = &s.accuracies[s.Oracle][i]
+		if list := s.intervals[s.Oracle]; list != nil {
+			c.Interval = list[i]
+		}
+		if list := s.rights[s.Oracle]; list != nil {
+			c.right = list[i]
+		}
+		if best < 0 || *c.Accuracy > *s.Candidates[best].Accuracy {
+			best = i
+		}
+	}
+	if best >= 0 {
+		s.Best = s.Candidates[best].Name
+	}
+	for _, by := range s.criteria {
+		s.Choices = append(s.Choices, s.choice(by, best))
+	}
+	if len(s.criteria) == 1 {
+		s.rank(s.criteria[0])
+	}
+	return nil
+}
+
+// match is the name of a list that is asked for, or the first that begins with it; empty: there is none.
+func match(names []string, asked string) string {
+	if slices.Contains(names, asked) {
+		return asked
+	}
+	for _, name := range names {
+		if strings.HasPrefix(name, asked+" ") {
+			return name
+		}
+	}
+	return ""
+}
+
+// addCLID adds the sum of learnability and dimension, each scaled to mean 0 and deviation 1 over the candidates.
+func (s *selecting) addCLID() {
+	total := make([]float64, len(s.Candidates))
+	parts := 0
+	for _, c := range s.criteria {
+		if c.name != clidName+" learnability" && c.name != clidName+" dimension" {
+			continue
+		}
+		parts++
+		var mean, square float64
+		for _, v := range c.values {
+			mean += v / float64(len(c.values))
+		}
+		for _, v := range c.values {
+			square += (v - mean) * (v - mean) / float64(len(c.values))
+		}
+		for i, v := range c.values {
+			if square > 0 {
+				total[i] += (v - mean) / math.Sqrt(square)
+			}
+		}
+	}
+	if parts == 2 {
+		s.criteria = append(s.criteria, criterion{name: clidName, values: total})
+	}
+}
+
+// choice is what a criterion chooses: of equals the first. best is the oracle's; -1: there is none.
+func (s *selecting) choice(by criterion, best int) Choice {
+	at := 0
+	for i := range s.Candidates {
+		if by.goodness(i) > by.goodness(at) {
+			at = i
+		}
+	}
+	c := Choice{By: by.name, Chosen: s.Candidates[at].Name, Value: by.values[at]}
+	if best < 0 {
+		return c
+	}
+	chosen, oracle := s.Candidates[at], s.Candidates[best]
+	regret := *oracle.Accuracy - *chosen.Accuracy
+	c.Regret = &regret
+	if tau, ok := kendall(len(s.Candidates), by.goodness, func(i int) float64 {
+		return *s.Candidates[i].Accuracy
+	}); ok {
+		c.Kendall = &tau
+	}
+	if n := len(oracle.right); n > 0 && n == len(chosen.right) && at != best {
+		differences := make([]int, n)
+		for i := range differences {
+			if oracle.right[i] {
+				differences[i]++
+			}
+			if chosen.right[i] {
+				differences[i]--
+			}
+		}
+		p := evaluations.PairedExact(differences)
+		c.P = &p
+	}
+	return c
+}
+
+// rank puts the candidates in the order of a criterion, the best first.
+func (s *selecting) rank(by criterion) {
+	order := make([]int, len(s.Candidates))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(by.goodness(j), by.goodness(i)) })
+	was := slices.Clone(s.Candidates)
+	for k, i := range order {
+		s.Candidates[k] = was[i]
+	}
+}
+
+// kendall is tau-b of two orders of n things: pairs in the same order less pairs in the other, over the geometric mean
+// of the pairs that each order tells apart. It is not there where one tells none apart.
+func kendall(n int, a, b func(i int) float64) (tau float64, ok bool) {
+	var same, apartA, apartB float64
+	for i := range n {
+		for j := range i {
+			x, y := cmp.Compare(a(i), a(j)), cmp.Compare(b(i), b(j))
+			same += float64(x * y)
+			apartA += math.Abs(float64(x))
+			apartB += math.Abs(float64(y))
+		}
+	}
+	if apartA == 0 || apartB == 0 {
+		return 0, false
+	}
+	return same / math.Sqrt(apartA*apartB), true
+}
+
+// wideTable is how many criteria have a column each in the table of candidates; more have a line each below it alone.
+const wideTable = 4
+
+// Table prints the candidates, by one criterion the best first, and below what each criterion chooses.
+func (s *Selection) Table() string {
+	columns := s.Choices
+	if len(columns) > wideTable {
+		columns = nil
+	}
+	t := report.Table{Header: []string{"candidate"}}
+	for _, c := range columns {
+		t.Header = append(t.Header, c.By)
+	}
+	if s.Oracle != "" {
+		t.Header = append(t.Header, s.Oracle)
+	}
+	for _, c := range s.Candidates {
+		row := []string{filepath.Base(c.Name)}
+		for _, by := range columns {
+			row = append(row, fmt.Sprintf("%.4g", c.Values[by.By]))
+		}
+		if s.Oracle != "" {
+			row = append(row, accuracyCell(c))
+		}
+		t.Rows = append(t.Rows, append(row, strings.Join(c.Sets, " ")))
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n%s", t, s.choices())
+	if s.Oracle != "" {
+		b.WriteString("the oracle is the best by labels, in hindsight; p is that of the regret, image by image\n")
+	}
+	for _, note := range s.Notes {
+		fmt.Fprintf(&b, "note: %s\n", note)
+	}
+	return b.String()
+}
+
+// choices is the table of what each criterion chooses.
+func (s *Selection) choices() report.Table {
+	t := report.Table{Header: []string{"by", "chooses", "value"}}
+	if s.Oracle != "" {
+		t.Header = append(t.Header, s.Oracle, "regret", "p", "Kendall's tau")
+		t.Rows = append(t.Rows, []string{"oracle", filepath.Base(s.Best), "", accuracyCell(s.candidate(s.Best)), "", "",
+			""})
+	}
+	for _, c := range s.Choices {
+		row := []string{c.By, filepath.Base(c.Chosen), fmt.Sprintf("%.4g", c.Value)}
+		if s.Oracle != "" {
+			row = append(row, accuracyCell(s.candidate(c.Chosen)), fmt.Sprintf("%.4f", *c.Regret),
+				numberOr(c.P, "%.2g", ""), numberOr(c.Kendall, "%.2f", "-"))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+// candidate finds one by its name.
+func (s *Selection) candidate(name string) Candidate {
+	return s.Candidates[slices.IndexFunc(s.Candidates, func(c Candidate) bool { return c.Name == name })]
+}
+
+func accuracyCell(c Candidate) string {
+	cell := fmt.Sprintf("%.4f", *c.Accuracy)
+	if c.Interval != nil {
+		cell += fmt.Sprintf(" (%.3f-%.3f)", c.Interval[0], c.Interval[1])
+	}
+	return cell
+}
+
+func numberOr(v *float64, format, otherwise string) string {
+	if v == nil {
+		return otherwise
+	}
+	return fmt.Sprintf(format, *v)
+}
