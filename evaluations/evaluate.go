@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 
+	"selfsup/datasets"
 	"selfsup/setting"
 )
 
@@ -41,6 +42,12 @@ type Features struct {
 	TrainSources, TestSources []float64
 	Sources                   int // S
 
+	// features of the test images after a corruption of a severity, computed when they are asked for, where a protocol
+	// needs them
+	Corrupted func(ctx context.Context, corruption string, severity int) ([]float32, error)
+
+	OutsideX []float32 // [O,F] of samples of another data set, where a protocol needs them
+
 	// every long loop of a protocol calls it again and again; its error ends the evaluation; nil: nobody asks
 	Alive func() error
 }
@@ -74,6 +81,18 @@ type Needs struct {
 	Images     int  // training images that it looks at; 0: all
 	Sources    bool // what samples of both sets were mixed of; no labels
 	Pixels     int  // pixels of each training mask, and the maps of a test set with masks; 0: it reads no masks
+	Corrupted  bool // the test images after corruptions
+	// another data set, of which it looks at so many images as Images says; the training images need no labels
+	Outside datasets.Source
+}
+
+// Relative is a protocol some of whose numbers compare a representation with another one.
+type Relative interface {
+	Protocol
+	// Against names the representation that others are compared with.
+	Against() string
+	// Relate compares the results of a representation with those of the one that Against names.
+	Relate(own, other []Result) []Result
 }
 
 // Protocol is a way to measure features: its settings, and when a run uses it.

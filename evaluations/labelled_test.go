@@ -29,9 +29,6 @@ func results(t *testing.T, p Protocol, f Features) (first []Result) {
 	t.Helper()
 	defer kern.SetThreads(kern.Threads())
 	x, y := slices.Clone(f.TrainX), slices.Clone(f.TestX)
-	if err := p.Validate(); err != nil {
-		t.Fatal(err)
-	}
 	for _, threads := range []int{1, 3} {
 		kern.SetThreads(threads)
 		rs, err := p.Evaluate(context.Background(), f)
@@ -283,5 +280,109 @@ func benchmark(b *testing.B, p Protocol) {
 		if _, err := p.Evaluate(context.Background(), f); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// Corruptions count what the probe of clean images gets wrong, by kind and on average, and compare it with another
+// representation kind by kind.
+func TestCorruptions(t *testing.T) {
+	f := clouds(300, 200, 20, 4, 0.5, 5)
+	asked := map[string]int{}
+	f.Corrupted = func(_ context.Context, kind string, severity int) ([]float32, error) {
+		asked[kind]++
+		x := slices.Clone(f.TestX)
+		if kind == "contrast" { // the first rows are those of the other classes
+			n := 40 * severity
+			for i := range n {
+				copy(x[i*20:(i+1)*20], f.TestX[(i+1)%200*20:])
+			}
+		}
+		return x, nil
+	}
+	p := DefaultCorruptions()
+	p.Kinds = []string{"contrast", "brightness"}
+	rs := results(t, p, f)
+	// Of severity s, 40 s of 200 rows are of another class.
+	if a, b, mean := value(t, rs, "contrast", 0), value(t, rs, "brightness", 0), value(t, rs, "error", 0); math.Abs(
+		a.Value-0.6) > 1e-9 || b.Value != 0 || math.Abs(mean.Value-0.3) > 1e-9 || !mean.Lower {
+		t.Errorf("errors %v and %v, mean %v; want 0.6, 0 and 0.3", a.Value, b.Value, mean.Value)
+	}
+	if asked["contrast"] != 10 || asked["brightness"] != 10 { // twice
+		t.Errorf("severities that were asked for: %v, want five each", asked)
+	}
+	own := []Result{{Metric: "contrast", Value: 0.6}, {Metric: "brightness", Value: 0.1}, {Metric: "error", Value: 9}}
+	other := []Result{{Metric: "contrast", Value: 0.3}, {Metric: "brightness", Value: 0.2}}
+	got := p.Relate(own, other)
+	if len(got) != 1 || got[0].Metric != "mCE" || math.Abs(got[0].Value-(2+0.5)/2) > 1e-12 || !got[0].Lower {
+		t.Errorf("relative: %+v, want an mCE of 1.25", got)
+	}
+	if got := p.Relate(own, nil); got != nil {
+		t.Errorf("relative to nothing: %+v", got)
+	}
+	p.Kinds, p.Other = []string{"frost", "contrast", "contrast"}, "trained"
+	if err := p.Validate(); err == nil || strings.Count(err.Error(), "kinds:") != 2 || !strings.Contains(err.Error(),
+		`against: "trained"`) {
+		t.Errorf("validate: %v", err)
+	}
+}
+
+// Separation against plain loops, with equal scores.
+func TestSeparation(t *testing.T) {
+	r := rand.New(rand.NewPCG(4, 4))
+	own, other := make([]float64, 100), make([]float64, 57)
+	for i := range own {
+		own[i] = float64(r.IntN(9)) + 2
+	}
+	for i := range other {
+		other[i] = float64(r.IntN(9))
+	}
+	var pairs float64
+	for _, a := range own {
+		for _, b := range other {
+			switch {
+			case a > b:
+				pairs++
+			case a == b:
+				pairs += 0.5
+			}
+		}
+	}
+	auroc, fpr95 := separation(own, other)
+	sorted := slices.Sorted(slices.Values(own))
+	taken := 0
+	for _, b := range other {
+		if b >= sorted[5] { // the largest that 95 of 100 reach
+			taken++
+		}
+	}
+	if want := pairs / 5700; math.Abs(auroc-want) > 1e-12 || fpr95 != float64(taken)/57 {
+		t.Errorf("auroc %v and fpr95 %v, by loops %v and %v", auroc, fpr95, want, float64(taken)/57)
+	}
+}
+
+// Points elsewhere are told from those of the clouds, points of the clouds are not; it needs no label.
+func TestOOD(t *testing.T) {
+	f, more, far := clouds(300, 200, 10, 3, 0.5, 5), clouds(300, 400, 10, 3, 0.5, 5), clouds(10, 150, 10, 3, 0.5, 99)
+	f.TrainY, f.TestY, f.Classes = nil, nil, 0
+	p := DefaultOOD()
+	p.K, p.Outside.Name = 5, "elsewhere"
+	f.OutsideX = far.TestX
+	rs := results(t, p, f)
+	if v := value(t, rs, "auroc elsewhere", 0).Value; v < 0.95 {
+		t.Errorf("auroc of points elsewhere is %v", v)
+	}
+	if r := value(t, rs, "fpr95 elsewhere", 0); r.Value > 0.2 || !r.Lower {
+		t.Errorf("fpr95 of points elsewhere is %+v", r)
+	}
+	f.OutsideX = more.TestX[200*10:]
+	if v := value(t, results(t, p, f), "auroc elsewhere", 0).Value; math.Abs(v-0.5) > 0.07 {
+		t.Errorf("auroc of more of the same is %v, want about a half", v)
+	}
+	f.OutsideX = nil
+	if _, err := p.Evaluate(context.Background(), f); err == nil || !strings.Contains(err.Error(), "ood: 0 numbers") {
+		t.Errorf("nothing outside: %v", err)
+	}
+	if err := DefaultOOD().Validate(); err == nil || !strings.Contains(err.Error(), "outside: names no data set") {
+		t.Errorf("validate: %v", err)
 	}
 }

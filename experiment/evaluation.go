@@ -181,6 +181,8 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 			if on != onTest {
 				set = onTraining
 			}
+		case p.Needs().Outside != nil:
+			f, err = u.beside(ctx, on, p.Needs())
 		case labelFree(p) && u.views == nil || p.Needs().Pairs && u.pairs == nil:
 			continue
 		case labelFree(p):
@@ -189,6 +191,9 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 		case labelled.Dim == 0:
 			labelled, err = u.labelled(ctx, on)
 			f = labelled
+		}
+		if p.Needs().Corrupted {
+			f.Corrupted = u.corrupted(on)
 		}
 		if err == nil && p.Needs().Pairs {
 			f.Pairs, err = u.pairs(ctx, on)
@@ -250,21 +255,7 @@ func (u *subject) labelled(ctx context.Context, on string) (f evaluations.Featur
 // unlabelled are features of the images that the method sees, or of so many of them as a protocol asks for, chosen by
 // the seed.
 func (u *subject) unlabelled(ctx context.Context, needs evaluations.Needs) (f evaluations.Features, err error) {
-	set := u.Seen
-	if n := set.Len(); needs.Images > 0 && needs.Images < n {
-		order := make([]int, n)
-		for i := range order {
-			order[i] = i
-		}
-		r := datasets.NewRand(uint64(u.Recipe.Seed), "evaluated")
-		r.Shuffle(order)
-		rows := make([]int32, needs.Images)
-		for i := range rows {
-			rows[i] = int32(order[i])
-		}
-		slices.Sort(rows)
-		set = sampling.Part(set, rows)
-	}
+	set := some(u.Seen, needs.Images, uint64(u.Recipe.Seed), "evaluated")
 	f = evaluations.Features{Seed: uint64(u.Recipe.Seed), Alive: u.alive}
 	switch {
 	case needs.Draws > 0:
@@ -287,6 +278,27 @@ func (u *subject) unlabelled(ctx context.Context, needs evaluations.Needs) (f ev
 	t, err := u.take(ctx, set)
 	f.TrainX, f.Dim = t.x, t.dim
 	return f, err
+}
+
+// some are so many samples of a set, in their order, which the seed chooses; where there are no more, or most is 0,
+// they are all.
+func some(set datasets.Labelled, most int, seed uint64, stream string) datasets.Labelled {
+	n := set.Len()
+	if most == 0 || most >= n {
+		return set
+	}
+	order := make([]int, n)
+	for i := range order {
+		order[i] = i
+	}
+	r := datasets.NewRand(seed, stream)
+	r.Shuffle(order)
+	rows := make([]int32, most)
+	for i := range rows {
+		rows[i] = int32(order[i])
+	}
+	slices.Sort(rows)
+	return sampling.Part(set, rows)
 }
 
 // encoderSubject is the frozen encoder of a Store.
@@ -401,7 +413,7 @@ func (s *Setup) evaluateAll(ctx context.Context) ([]Evaluation, error) {
 		}
 		all = append(all, raw...)
 	}
-	return all, nil
+	return s.relate(all), nil
 }
 
 // evaluateProjected runs the protocols that need features alone on the first n layers of the trained projector.

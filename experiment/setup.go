@@ -78,7 +78,9 @@ type Setup struct {
 	begun  *Begun             // where the first weights are from; nil: they are random
 	opened func(*Setup) error // looks at the data before anything is made of them; nil: nobody does
 	held   []int32            // rows of Labelled whose labels choose: the validation split
-	hidden []bool             // training images of Seen whose labels the training does not see; nil: none
+	// other data sets that protocols tell the samples from, opened
+	outside map[datasets.Source]datasets.Labelled
+	hidden  []bool // training images of Seen whose labels the training does not see; nil: none
 
 	alive func() error // called again and again while images are evaluated; nil: nobody asks
 
@@ -303,6 +305,9 @@ func (s *Setup) openData() (err error) {
 	s.Steps = r.Train.Length.Steps(s.PerEpoch, 0)
 	if err := s.checkSplit(); err != nil {
 		return &RecipeError{r.File, err}
+	}
+	if err := s.checkBeside(); err != nil {
+		return err
 	}
 	return r.CheckLengths(s.PerEpoch)
 }

@@ -113,6 +113,8 @@ func Builtin() Catalog {
 			"calibration": func() Evaluation { return evaluations.DefaultCalibration() },
 			"clustering":  func() Evaluation { return evaluations.DefaultClustering() },
 			"low_shot":    func() Evaluation { return evaluations.DefaultLowShot() },
+			"corruptions": func() Evaluation { return evaluations.DefaultCorruptions() },
+			"ood":         func() Evaluation { return evaluations.DefaultOOD() },
 			"retrieval":   func() Evaluation { return evaluations.DefaultRetrieval() },
 
 			// Of images and captions.

@@ -1,0 +1,174 @@
+package experiment
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"selfsup/datasets"
+	"selfsup/datasets/corruptions"
+	"selfsup/datasets/sampling"
+	"selfsup/datasets/views"
+	"selfsup/evaluations"
+)
+
+// What protocols show the frozen encoder beside the recipe's own samples: images of another data set, and corrupted
+// ones. And what they compare it with.
+
+// checkBeside refuses protocols whose samples or baselines are not there. It opens the other data sets, so that what is
+// wrong with them is said before the training.
+func (s *Setup) checkBeside() error {
+	r := s.Recipe
+	for _, c := range r.Evaluate.On {
+		needs := c.Value.Needs()
+		_, images := s.Kind.(*views.Pipeline)
+		if (needs.Corrupted || needs.Outside != nil) && !images {
+			return &RecipeError{r.File, fmt.Errorf("[evaluate.%s] shows the encoder other images, and the samples of "+
+				"dataset.%s are %s; switch it off with [evaluate] %[1]s = false", c.Name, r.Dataset.Name, s.Noun())}
+		}
+		if needs.Outside != nil {
+			if err := s.openOutside(c.Name, c.Value); err != nil {
+				return err
+			}
+		}
+		if p, ok := c.Value.(evaluations.Relative); ok {
+			if beside := s.representations(); !slices.Contains(beside, p.Against()) {
+				return r.Result.Bad("evaluate."+c.Name+".against", "%q is not evaluated: [baselines] asks for %s",
+					p.Against(), cmp.Or(strings.Join(beside, ", "), "nothing"))
+			}
+		}
+	}
+	return nil
+}
+
+// representations names what the trained encoder is evaluated beside.
+func (s *Setup) representations() (names []string) {
+	for _, n := range s.Recipe.Baselines.Projector {
+		names = append(names, fmt.Sprintf("projector%d", n))
+	}
+	if s.Recipe.Baselines.Untrained {
+		names = append(names, "untrained")
+	}
+	if s.Recipe.Baselines.Pixels {
+		names = append(names, s.rawName())
+	}
+	return names
+}
+
+// openOutside opens the data set that a protocol tells the recipe's from.
+func (s *Setup) openOutside(name string, p evaluations.Protocol) error {
+	r, source := s.Recipe, p.Needs().Outside
+	table := "evaluate." + name + ".outside"
+	if of := datasets.SamplesOf(source); of != "images" && of != datasets.WithCaptions {
+		return r.Result.Bad(table, "has %s, and those of dataset.%s are images", of, r.Dataset.Name)
+	}
+	switch {
+	case s.during(p) > 0 && len(s.held) == 0:
+		return r.Result.Bad("evaluate."+name+".every", "%q measures on training images that are held out, and none "+
+			"are; want 0, which evaluates at the end alone", p.When())
+	case s.Data.Test == nil:
+		return &RecipeError{r.File, fmt.Errorf("[evaluate.%s] needs a test set, and this dataset.%s has none; "+
+			"switch it off with [evaluate] %[1]s = false", name, r.Dataset.Name)}
+	}
+	d, err := OpenSource(name, source, datasets.Env{BaseDir: r.Dir(), Progress: s.reads("reading " + table)})
+	if err != nil {
+		return &DataError{fmt.Errorf("[%s] %w", table, err)}
+	}
+	set := d.Test
+	if set == nil {
+		set = d.Train
+	}
+	if s.outside == nil {
+		s.outside = map[datasets.Source]datasets.Labelled{}
+	}
+	s.outside[source] = &inChannels{set.(datasets.Set), s.Data.Channels}
+	return nil
+}
+
+// inChannels is a set of images in as many channels as an encoder takes.
+type inChannels struct {
+	datasets.Set
+	channels int
+}
+
+// Image implements datasets.Set.
+func (c *inChannels) Image(i int, dst *datasets.Image) error {
+	if err := c.Set.Image(i, dst); err != nil {
+		return err
+	}
+	dst.Convert(c.channels)
+	return nil
+}
+
+// tested is the set that a protocol measures on: the test set, or during the training the validation split.
+func (u *subject) tested(on string) datasets.Labelled {
+	switch {
+	case on != onTest:
+		return sampling.Part(u.Labelled, u.held)
+	case u.Tested.Len() > 0:
+		return u.Tested
+	}
+	return u.Data.Test
+}
+
+// corrupted gives features of the images that are measured on, after a corruption.
+func (u *subject) corrupted(on string) func(context.Context, string, int) ([]float32, error) {
+	return func(ctx context.Context, name string, severity int) ([]float32, error) {
+		set, err := corruptions.Of(u.tested(on).(datasets.Set), name, severity, uint64(u.Recipe.Seed))
+		if err != nil {
+			return nil, err
+		}
+		f, err := u.take(ctx, set)
+		return f.x, err
+	}
+}
+
+// beside are features of the training images, labelled or not, of the images that are measured on, and of those of
+// another data set.
+func (u *subject) beside(ctx context.Context, on string, needs evaluations.Needs) (f evaluations.Features, err error) {
+	if u.Labelled.Len() > 0 {
+		f, err = u.labelled(ctx, on)
+	} else {
+		var train, test features
+		if train, err = u.take(ctx, u.Seen); err != nil {
+			return f, err
+		}
+		test, err = u.take(ctx, u.tested(on))
+		f = evaluations.Features{TrainX: train.x, TestX: test.x, Dim: train.dim, Seed: uint64(u.Recipe.Seed),
+			Alive: u.alive}
+	}
+	if err != nil {
+		return f, err
+	}
+	other, err := u.take(ctx, some(u.outside[needs.Outside], needs.Images, uint64(u.Recipe.Seed), "outside"))
+	f.OutsideX = other.x
+	return f, err
+}
+
+// relate adds to the evaluations of all representations what comes of comparing them.
+func (s *Setup) relate(all []Evaluation) []Evaluation {
+	for _, p := range s.protocols() {
+		relative, ok := p.(evaluations.Relative)
+		if !ok {
+			continue
+		}
+		own := map[string][]evaluations.Result{}
+		var names []string
+		for _, e := range all {
+			if e.by == p {
+				if own[e.Representation] == nil {
+					names = append(names, e.Representation)
+				}
+				own[e.Representation] = append(own[e.Representation], e.Result)
+			}
+		}
+		for _, name := range names {
+			for _, r := range relative.Relate(own[name], own[relative.Against()]) {
+				all = append(all, Evaluation{Result: r, Representation: name, Set: onTest, by: p})
+			}
+		}
+	}
+	return all
+}

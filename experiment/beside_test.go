@@ -1,0 +1,94 @@
+package experiment_test
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"selfsup/experiment"
+	"selfsup/recipes"
+)
+
+// The encoder is shown corrupted test images and another data set, at the end and, of the validation split, during the
+// training; the untrained one has an mCE of 1 relative to itself.
+func TestBesideTheTestSet(t *testing.T) {
+	r := load(t, small, `evaluate.ood.outside="emoji_32"`, "evaluate.ood.images=50", "evaluate.ood.every=10 steps",
+		"evaluate.corruptions=true", `evaluate.corruptions.kinds=["contrast", "pixelate"]`,
+		"evaluate.corruptions.l2=[0.1]", "evaluate.corruptions.every=10 steps", "evaluate.knn=false")
+	sum, err := train(t, r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]experiment.Evaluation{}
+	for _, e := range sum.Evaluations {
+		got[e.Representation+" "+e.Label()] = e
+		if e.Set != "test" || e.Interval != nil {
+			t.Errorf("%s is of the %s set with interval %v, want test and none", e.Label(), e.Set, e.Interval)
+		}
+	}
+	for _, rep := range []string{"trained", "untrained", "pixels"} {
+		for _, label := range []string{"ood auroc emoji_32", "ood fpr95 emoji_32", "corruptions contrast",
+			"corruptions pixelate", "corruptions error", "corruptions mCE"} {
+			if e, ok := got[rep+" "+label]; !ok || !(e.Value >= 0 && (e.Value <= 1 || e.Metric == "mCE")) {
+				t.Errorf("%s %s is %v (%v)", rep, label, e.Value, ok)
+			}
+		}
+		if n := got[rep+" ood auroc emoji_32"].Settings["images"]; n != 50 {
+			t.Errorf("%s: %v outside images, want 50", rep, n)
+		}
+		// Emoji are no garments.
+		if v := got[rep+" ood auroc emoji_32"].Value; v < 0.6 && rep != "trained" {
+			t.Errorf("%s: auroc of emoji is %v", rep, v)
+		}
+	}
+	if v := got["untrained corruptions mCE"].Value; v != 1 {
+		t.Errorf("the untrained encoder's mCE is %v relative to itself, want 1", v)
+	}
+	var want float64
+	for _, kind := range []string{"contrast", "pixelate"} {
+		want += got["pixels corruptions "+kind].Value / got["untrained corruptions "+kind].Value / 2
+	}
+	if v := got["pixels corruptions mCE"].Value; v != want {
+		t.Errorf("mCE of pixels is %v, want %v", v, want)
+	}
+	if sum.Best == nil || !strings.HasPrefix(sum.Best.Evaluation, "validation corruptions contrast") {
+		t.Errorf("best %+v, want it chosen by corrupted images of the validation split", sum.Best)
+	}
+	again, err := experiment.Evaluate(sum.Run, false, []string{`evaluate.corruptions.kinds=["contrast"]`},
+		recipes.Builtin(), experiment.Options{Messages: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range again.Evaluations {
+		if strings.HasSuffix(e.Label(), " contrast") && e.Value != got[e.Representation+" "+e.Label()].Value {
+			t.Errorf("evaluated again, %s %s is %v, was %v", e.Representation, e.Label(), e.Value,
+				got[e.Representation+" "+e.Label()].Value)
+		}
+	}
+}
+
+// What cannot be shown or compared is refused before the training, with what would be right.
+func TestBesideRefuses(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		sets []string
+		want []string
+	}{
+		{small, []string{"evaluate.corruptions=true", "baselines.untrained=false"},
+			[]string{"[evaluate.corruptions] against", `"untrained" is not evaluated`, "asks for pixels"}},
+		{small, []string{`evaluate.ood.outside="letter"`},
+			[]string{"evaluate.ood.outside", "has rows", "fashion_mnist_4k are images"}},
+		{small, []string{`evaluate.ood.outside="emoji_32"`, "evaluate.ood.every=10 steps", "validation.share=0"},
+			[]string{"evaluate.ood.every", "held out, and none are"}},
+		{small, []string{`evaluate.ood.outside="folder"`, `evaluate.ood.outside.folder.train="nowhere"`},
+			[]string{"[evaluate.ood.outside] datasets: folder", "nowhere"}},
+	} {
+		r := load(t, c.text, c.sets...)
+		_, err := experiment.Open(r)
+		for _, want := range c.want {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v: got %v, want %q", c.sets, err, want)
+			}
+		}
+	}
+}
