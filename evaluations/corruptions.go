@@ -11,8 +11,8 @@ import (
 )
 
 // Corruptions is how often the linear probe of clean training images is wrong about test images that are corrupted: the
-// mean over five severities for every corruption, the mean over the corruptions (error), and relative to another
-// representation,
+// mean over five severities for every corruption, and the mean over the corruptions. Relative to another representation
+// it is
 //
 //	mCE = mean over corruptions c of sum_s E_s,c / sum_s E'_s,c
 //

@@ -25,8 +25,8 @@ type OOD struct {
 
 	// neighbour that counts
 	K int `toml:"k"`
-	// of the outside images, at most, drawn by the seed from its test set, or from its training set where it has no test
-	// set
+	// that it looks at of the other data set, at most, drawn by the seed from its test set, or from its training set
+	// where it has no test set
 	Images int `toml:"images"`
 }
 
