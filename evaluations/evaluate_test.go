@@ -49,7 +49,10 @@ func protocols() map[string]Protocol {
 	several.L2 = []float64{1e-4, 1e-2, 1}
 	majority := DefaultKNN()
 	majority.Vote, majority.K = "majority", []int{1, 7}
-	return map[string]Protocol{"knn": DefaultKNN(), "knn majority": majority, "linear": DefaultLinear(),
+	sgd := DefaultLinearSGD()
+	sgd.Rates = []float64{0.01, 0.1, 1}
+	return map[string]Protocol{"linear, sgd": sgd, "mlp": DefaultMLP(), "knn": DefaultKNN(),
+		"knn majority": majority, "linear": DefaultLinear(),
 		"linear, three l2": several}
 }
 

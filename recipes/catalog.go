@@ -114,6 +114,8 @@ func Builtin() Catalog {
 			"clustering":  func() Evaluation { return evaluations.DefaultClustering() },
 			"low_shot":    func() Evaluation { return evaluations.DefaultLowShot() },
 			"corruptions": func() Evaluation { return evaluations.DefaultCorruptions() },
+			"linear_sgd":  func() Evaluation { return evaluations.DefaultLinearSGD() },
+			"mlp":         func() Evaluation { return evaluations.DefaultMLP() },
 			"ood":         func() Evaluation { return evaluations.DefaultOOD() },
 			"retrieval":   func() Evaluation { return evaluations.DefaultRetrieval() },
 
