@@ -35,30 +35,41 @@ type Group struct {
 // withoutEffect are the settings that change no result.
 var withoutEffect = []string{"name", "memory_limit", "train.workers", "train.log", "train.checkpoint"}
 
-// Shared reports whether all runs of a group have one value of a setting: of all but seeds and what changes no result.
+// Shared reports whether all runs of a group have one value of a setting: not of seeds and of what changes no result.
 func Shared(key string) bool { return !isSeed(key) && !slices.Contains(withoutEffect, key) }
 
 func isSeed(key string) bool { return key == "seed" || strings.HasSuffix(key, ".seed") }
 
-// Read groups the finished runs among folders, each a run's or one of runs, in the order in which they are named.
-// remarks say which runs are left out and why. Without any finished run it fails.
-func Read(dirs []string, now time.Time) (groups []*Group, remarks []string, err error) {
+// Read groups the finished runs among folders, each a run's or one of runs, in the order in which they are named: those
+// that fulfil a condition, or all if it is nil. remarks say which runs are left out and why. Without any finished run
+// it fails.
+func Read(dirs []string, where *Where, now time.Time) (groups []*Group, remarks []string, err error) {
+	var all []experiment.Past
 	for _, dir := range dirs {
-		all, err := experiment.History(dir, now)
+		runs, err := experiment.History(dir, now)
 		if err != nil {
 			return nil, nil, err
 		}
-		if len(all) == 0 {
+		if len(runs) == 0 {
 			return nil, nil, &experiment.DataError{Err: fmt.Errorf("%s is no run folder and holds none", dir)}
 		}
-		for _, p := range all {
-			run, why := finished(p)
-			if why == "" {
-				groups, why = into(groups, run)
-			}
-			if why != "" {
-				remarks = append(remarks, fmt.Sprintf("%s is left out: %s", p.Run, why))
-			}
+		all = append(all, runs...)
+	}
+	if where != nil {
+		if all, err = where.Of(all); err != nil {
+			return nil, nil, err
+		}
+		if len(all) == 0 {
+			return nil, nil, &experiment.DataError{Err: fmt.Errorf("none of the runs fulfils --where %s", where.text)}
+		}
+	}
+	for _, p := range all {
+		run, why := finished(p)
+		if why == "" {
+			groups, why = into(groups, run)
+		}
+		if why != "" {
+			remarks = append(remarks, fmt.Sprintf("%s is left out: %s", p.Run, why))
 		}
 	}
 	if groups == nil {

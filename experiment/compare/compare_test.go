@@ -77,7 +77,7 @@ func TestGroups(t *testing.T) {
 		0o666); err != nil {
 		t.Fatal(err)
 	}
-	groups, remarks, err := Read([]string{first, filepath.Join(root, "warm-1"), root}, time.Now())
+	groups, remarks, err := Read([]string{first, filepath.Join(root, "warm-1"), root}, nil, time.Now())
 	if err != nil || len(groups) != 2 {
 		t.Fatalf("%d groups, %v; want 2", len(groups), err)
 	}
@@ -94,9 +94,17 @@ func TestGroups(t *testing.T) {
 	if Find(groups, "warm") != groups[1] || Find(groups, first+"/") != groups[0] || Find(groups, "x") != nil {
 		t.Error("groups are not found by name and folder")
 	}
+	where, err := ParseWhere("method.simclr.temperature>0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if groups, remarks, err := Read([]string{root}, where, time.Now()); err != nil || len(groups) != 1 ||
+		groups[0].Label != "warm" || len(remarks) != 1 { // the one that failed
+		t.Errorf("where: %d groups, %q, %v; want warm alone", len(groups), remarks, err)
+	}
 	for dir, want := range map[string]string{t.TempDir(): "is no run folder and holds none",
 		running: "none of the runs is done: " + running} {
-		if _, _, err := Read([]string{dir}, time.Now()); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := Read([]string{dir}, nil, time.Now()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
@@ -126,7 +134,7 @@ func TestDiffering(t *testing.T) {
 		for k, settings := range c.runs {
 			dirs = append(dirs, runOf(t, root, fmt.Sprintf("%c%d", 'a'+i, k), 1, settings, "1", 0))
 		}
-		groups, _, err := Read(dirs, time.Now())
+		groups, _, err := Read(dirs, nil, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,7 +160,7 @@ func TestTables(t *testing.T) {
 		dirs = append(dirs, runOf(t, root, "warm", seed+1, warm, hits, 1+float64(seed)/10))
 	}
 	dirs = append(dirs, runOf(t, root, "byol", 2, byol, "1111110000", 2)) // as cold's seed 2
-	groups, _, err := Read(dirs, time.Now())
+	groups, _, err := Read(dirs, nil, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

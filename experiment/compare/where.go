@@ -2,7 +2,6 @@ package compare
 
 import (
 	"fmt"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -180,8 +179,16 @@ func values(p *experiment.Past, name string) (found []string) {
 
 // like matches a dotted key with a name in which a * stands for one word.
 func like(name, key string) bool {
-	ok, err := path.Match(strings.ReplaceAll(name, ".", "/"), strings.ReplaceAll(key, ".", "/"))
-	return ok && err == nil
+	for more := true; more; {
+		var word, of string
+		var another bool
+		word, name, more = strings.Cut(name, ".")
+		of, key, another = strings.Cut(key, ".")
+		if word != "*" && word != of || more != another {
+			return false
+		}
+	}
+	return true
 }
 
 // unquoted is the text of a TOML string, and every other value as it is.
@@ -274,10 +281,20 @@ func ParseWhere(text string) (*Where, error) {
 	return p.Where, nil
 }
 
-// bad is a mistake at a place of the text.
+// WhereError is a mistake in a condition.
+type WhereError struct {
+	Text string // of the condition
+	At   int    // byte that is wrong
+	Says string
+}
+
+// Error shows the place.
+func (e *WhereError) Error() string {
+	return fmt.Sprintf("--where: %s\n  %s\n  %s^", e.Says, e.Text, strings.Repeat(" ", len([]rune(e.Text[:e.At]))))
+}
+
 func (w *Where) bad(at int, format string, args ...any) error {
-	return fmt.Errorf("--where: %s\n  %s\n  %s^", fmt.Sprintf(format, args...), w.text,
-		strings.Repeat(" ", len([]rune(w.text[:at]))))
+	return &WhereError{w.text, at, fmt.Sprintf(format, args...)}
 }
 
 // parser reads a condition word by word.

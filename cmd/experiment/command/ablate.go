@@ -56,7 +56,7 @@ The answer is that of "experiment compare", with BASE as what the others are com
 		if len(dirs) == 0 || errors.As(err, &stopped) {
 			return err
 		}
-		return errors.Join(err, a.compare(dirs, "", measures, asJSON))
+		return errors.Join(err, a.compare(dirs, nil, "", measures, asJSON))
 	}
 	return c
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"selfsup/experiment"
+	"selfsup/experiment/compare"
 	"selfsup/internal/called"
 	"selfsup/internal/callsite"
 	"selfsup/recipes"
@@ -74,10 +75,11 @@ func status(err error) int {
 	var data *experiment.DataError
 	var nan *experiment.DivergedError
 	var stop *experiment.Stopped
+	var where *compare.WhereError
 	switch {
 	case err == nil:
 		return done
-	case errors.As(err, &wrong), errors.As(err, &recipe), errors.As(err, &misfit):
+	case errors.As(err, &wrong), errors.As(err, &recipe), errors.As(err, &misfit), errors.As(err, &where):
 		return wrongUse
 	case errors.As(err, &data):
 		return badData

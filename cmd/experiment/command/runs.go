@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,13 +41,11 @@ fulfils no comparison. Numbers are compared as numbers, also with a unit: train.
 		if len(args) > 0 {
 			root = args[0]
 		}
-		var condition *compare.Where
-		if where != "" {
-			var err error
-			if condition, err = compare.ParseWhere(where); err != nil {
-				return usage{fmt.Errorf("%s: %w", c.CommandPath(), err)}
-			}
+		condition, err := parseWhere(where)
+		if err != nil {
+			return err
 		}
+		defer debug.SetGCPercent(debug.SetGCPercent(400)) // listing thousands of runs is short
 		runs, err := experiment.History(root, time.Now())
 		if err != nil {
 			return err
@@ -55,7 +54,7 @@ fulfils no comparison. Numbers are compared as numbers, also with a unit: train.
 		total := len(runs)
 		if condition != nil {
 			if runs, err = condition.Of(runs); err != nil {
-				return usage{fmt.Errorf("%s: %w", c.CommandPath(), err)}
+				return err
 			}
 		}
 		if asJSON {
@@ -74,6 +73,14 @@ fulfils no comparison. Numbers are compared as numbers, also with a unit: train.
 		return nil
 	}
 	return c
+}
+
+// parseWhere reads a condition on runs; nil: there is none.
+func parseWhere(text string) (*compare.Where, error) {
+	if text == "" {
+		return nil, nil
+	}
+	return compare.ParseWhere(text)
 }
 
 // tellUnreadable says what is wrong with folders that cannot be read; the first five are named.
