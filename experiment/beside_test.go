@@ -2,6 +2,7 @@ package experiment_test
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,6 +65,34 @@ func TestBesideTheTestSet(t *testing.T) {
 			t.Errorf("evaluated again, %s %s is %v, was %v", e.Representation, e.Label(), e.Value,
 				got[e.Representation+" "+e.Label()].Value)
 		}
+	}
+}
+
+// A run is evaluated again by the protocols that are asked for and no others: one of its recipe keeps its settings, one
+// that it has not gets the defaults.
+func TestProtocolsThatAreAskedFor(t *testing.T) {
+	sum, err := train(t, load(t, small, "evaluate.knn.k=[7]", "evaluate.spread=true"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	evaluate := func(names ...string) (labels []string, err error) {
+		again, err := experiment.Evaluate(sum.Run, false, nil, recipes.Builtin(),
+			experiment.Options{Messages: io.Discard, Protocols: names})
+		for i := 0; err == nil && i < len(again.Evaluations); i++ {
+			if e := again.Evaluations[i]; e.Representation == "trained" {
+				labels = append(labels, e.Label())
+			}
+		}
+		return labels, err
+	}
+	got, err := evaluate("knn", "clustering")
+	want := []string{"clustering nmi", "clustering ari", "clustering purity", "clustering matched", "knn k=7 top1",
+		"knn k=7 top5"}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v (%v), want %v", got, err, want)
+	}
+	if _, err := evaluate("cluster"); err == nil || !strings.Contains(err.Error(), "clustering") {
+		t.Errorf("a protocol that does not exist: %v", err)
 	}
 }
 

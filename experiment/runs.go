@@ -20,6 +20,7 @@ import (
 	"selfsup/internal/called"
 	"selfsup/internal/callsite"
 	"selfsup/recipes"
+	"selfsup/recipes/overlay"
 )
 
 // Options are what the command line and the machine decide, not the recipe.
@@ -30,6 +31,8 @@ type Options struct {
 	// a request before the first step ends the run at once, with nothing trained and nothing saved
 	Leave <-chan Request
 	Sets  []string // settings that Resume changes, key=value: where the data are
+	// of Evaluate, by the names that recipes have for them; none: those of the run's recipe
+	Protocols []string
 }
 
 // SetThreads says how many cores everything uses: kernels, views, evaluation. It changes no result.
@@ -252,6 +255,9 @@ func reopen(f *folder.Folder, best bool, verb string, o Options, c recipes.Catal
 		return h, err
 	}
 	rec, err := reload(f, verb, sets, c)
+	if err == nil {
+		rec, err = onlyProtocols(rec, f, o, c)
+	}
 	if err != nil {
 		return h, err
 	}
@@ -290,6 +296,29 @@ func reopen(f *folder.Folder, best bool, verb string, o Options, c recipes.Catal
 		return h, &DataError{err}
 	}
 	return h, nil
+}
+
+// onlyProtocols is a recipe that evaluates by the protocols that are asked for, which it switches on where they are
+// not, and by no others.
+func onlyProtocols(rec *recipes.Loaded, f *folder.Folder, o Options, c recipes.Catalog) (*recipes.Loaded, error) {
+	if len(o.Protocols) == 0 {
+		return rec, nil
+	}
+	sets := slices.Clone(o.Sets)
+	for _, name := range o.Protocols {
+		if !slices.ContainsFunc(rec.Evaluate.On, func(p overlay.Choice[recipes.Evaluation]) bool {
+			return p.Name == name
+		}) {
+			sets = append(sets, "evaluate."+name+"=true")
+		}
+	}
+	rec, err := reload(f, "eval", sets, c)
+	if err == nil {
+		rec.Evaluate.On = slices.DeleteFunc(rec.Evaluate.On, func(p overlay.Choice[recipes.Evaluation]) bool {
+			return !slices.Contains(o.Protocols, p.Name)
+		})
+	}
+	return rec, err
 }
 
 // readCheckpoint reads the newest whole checkpoint of a run folder, or the best one; nil if there is none.

@@ -109,14 +109,16 @@ keeps what changed at which step, and the folder the recipe before.`,
 
 // evalVerb evaluates the checkpoint of a run again.
 func evalVerb(a *app) *cobra.Command {
-	var sets []string
+	var sets, protocols []string
 	var asJSON, best bool
 	c := &cobra.Command{
-		Use:   "eval RUN [--set evaluate.knn.k=[5,20]]...",
+		Use:   "eval RUN [--protocol NAME]... [--set evaluate.knn.k=[5,20]]...",
 		Short: "Evaluate the last checkpoint of a run",
 		Long: `  experiment eval runs/quickstart-20260102-150405-1a2b --set evaluate.knn.k=[1,5,20,200]
+  experiment eval runs/quickstart-20260102-150405-1a2b --protocol clustering --protocol retrieval
 
-Evaluates the encoder of a run's last checkpoint, or with --best of its best, by the protocols of its recipe. --set changes settings of the protocols. The run folder
+Evaluates the encoder of a run's last checkpoint, or with --best of its best, by the protocols of its recipe, or by those
+of --protocol alone; "experiment list evaluations" names them. --set changes settings of the protocols. The run folder
 stays as it is.`,
 		Args: cobra.ExactArgs(1),
 	}
@@ -124,9 +126,11 @@ stays as it is.`,
 	c.Flags().BoolVar(&best, "best", false, "the best checkpoint instead of the last")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object as the last line of standard output, "+
 		"whatever the status")
+	c.Flags().StringArrayVar(&protocols, "protocol", nil, "evaluate by the protocol of this `name` and no other, "+
+		"whether the recipe has it or not; may be repeated")
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		return a.conclude(asJSON)(experiment.Evaluate(args[0], best, sets, a.catalog,
-			experiment.Options{Messages: a.err}))
+			experiment.Options{Messages: a.err, Protocols: protocols}))
 	}
 	return c
 }
