@@ -62,6 +62,7 @@ var learnsTable = []learnsRow{
 	{recipe: "denoising_autoencoder.toml", metric: "knn top1", margin: 0.035}, // 0.071, seed 1
 	{recipe: "inpainting_autoencoder.toml", metric: "knn top1", margin: 0.03}, // 0.063, seed 1
 	{recipe: "layerwise_autoencoder.toml", metric: "knn top1", margin: 0.02},  // 0.046, seed 1
+	{recipe: "gan_features.toml", metric: "knn top1", margin: 0.02},           // 0.039, seed 1
 	{recipe: "vae.toml", metric: "knn top1", margin: 0.025},                   // 0.052, seed 1
 	{recipe: "colorization.toml", metric: "linear top1", margin: 0.035},       // 0.075, seed 1
 	{recipe: "split_brain.toml", metric: "knn top1", margin: 0.025},           // 0.056, seed 1
