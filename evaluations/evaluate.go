@@ -84,6 +84,8 @@ type Needs struct {
 	Corrupted  bool // the test images after corruptions
 	// another data set, of which it looks at so many images as Images says; the training images need no labels
 	Outside datasets.Source
+	// labelled training and test images of the other data set, in place of the run's own
+	Transfer bool
 }
 
 // Relative is a protocol some of whose numbers compare a representation with another one.

@@ -329,6 +329,29 @@ func TestCorruptions(t *testing.T) {
 	}
 }
 
+// Transfer is what the neighbours and the probe have on the features of the other data set.
+func TestTransfer(t *testing.T) {
+	f := clouds(300, 140, 20, 7, 2, 5)
+	p := DefaultTransfer()
+	p.To.Name = "other"
+	rs := results(t, p, f)
+	for name, q := range map[string]Protocol{"knn": DefaultKNN(), "linear": DefaultLinear()} {
+		want := results(t, q, f)[0]
+		if got := value(t, rs, "other "+name+" top1", 0); got.Value != want.Value ||
+			got.Images != 140 || !got.Accuracy {
+			t.Errorf("%s: %+v, want %v of 140 images", name, got, want.Value)
+		}
+	}
+	f.Held = nil
+	if _, err := p.Evaluate(context.Background(), f); err == nil || !strings.Contains(err.Error(),
+		"of other is held out") {
+		t.Errorf("no split: %v", err)
+	}
+	if err := DefaultTransfer().Validate(); err == nil || !strings.Contains(err.Error(), "to: names no data set") {
+		t.Errorf("validate: %v", err)
+	}
+}
+
 // Separation against plain loops, with equal scores.
 func TestSeparation(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 4))

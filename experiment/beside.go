@@ -57,33 +57,53 @@ func (s *Setup) representations() (names []string) {
 	return names
 }
 
-// openOutside opens the data set that a protocol tells the recipe's from.
+// other is another data set, in the channels that the encoder takes.
+type other struct {
+	train, test datasets.Labelled // test is nil where there is none
+}
+
+// openOutside opens the data set that a protocol names beside the recipe's.
 func (s *Setup) openOutside(name string, p evaluations.Protocol) error {
-	r, source := s.Recipe, p.Needs().Outside
-	table := "evaluate." + name + ".outside"
-	if of := datasets.SamplesOf(source); of != "images" && of != datasets.WithCaptions {
-		return r.Result.Bad(table, "has %s, and those of dataset.%s are images", of, r.Dataset.Name)
+	r, needs := s.Recipe, p.Needs()
+	table := "evaluate." + name
+	if of := datasets.SamplesOf(needs.Outside); of != "images" && of != datasets.WithCaptions {
+		return r.Result.Bad(table, "names data of %s, and those of dataset.%s are images", of, r.Dataset.Name)
 	}
 	switch {
 	case s.during(p) > 0 && len(s.held) == 0:
-		return r.Result.Bad("evaluate."+name+".every", "%q measures on training images that are held out, and none "+
+		return r.Result.Bad(table+".every", "%q measures on training images that are held out, and none "+
 			"are; want 0, which evaluates at the end alone", p.When())
-	case s.Data.Test == nil:
-		return &RecipeError{r.File, fmt.Errorf("[evaluate.%s] needs a test set, and this dataset.%s has none; "+
-			"switch it off with [evaluate] %[1]s = false", name, r.Dataset.Name)}
+	case s.Data.Test == nil && !needs.Transfer:
+		return &RecipeError{r.File, fmt.Errorf("[%s] needs a test set, and this dataset.%s has none; "+
+			"switch it off with [evaluate] %s = false", table, r.Dataset.Name, name)}
 	}
-	d, err := OpenSource(name, source, datasets.Env{BaseDir: r.Dir(), Progress: s.reads("reading " + table)})
+	d, err := OpenSource(name, needs.Outside, datasets.Env{BaseDir: r.Dir(), Progress: s.reads("reading " + table)})
 	if err != nil {
 		return &DataError{fmt.Errorf("[%s] %w", table, err)}
 	}
-	set := d.Test
-	if set == nil {
-		set = d.Train
+	o := other{train: &inChannels{d.Train.(datasets.Set), s.Data.Channels}}
+	if d.Test != nil {
+		o.test = &inChannels{d.Test.(datasets.Set), s.Data.Channels}
+	}
+	if needs.Transfer {
+		lack := lacksClasses(d.Train, d.Train.Classes(), "images")
+		switch {
+		case lack != "":
+		case d.Test == nil:
+			lack = "no test set"
+		case datasets.CountLabelled(d.Test) == 0:
+			lack = "no label in its test set"
+		}
+		if lack != "" {
+			return &RecipeError{r.File, fmt.Errorf("[%s] needs labelled training and test images of two or more "+
+				"classes, and the data set that it names has %s", table, lack)}
+		}
+		o.train, o.test = sampling.WithLabels(o.train), sampling.WithLabels(o.test)
 	}
 	if s.outside == nil {
-		s.outside = map[datasets.Source]datasets.Labelled{}
+		s.outside = map[datasets.Source]other{}
 	}
-	s.outside[source] = &inChannels{set.(datasets.Set), s.Data.Channels}
+	s.outside[needs.Outside] = o
 	return nil
 }
 
@@ -142,9 +162,26 @@ func (u *subject) beside(ctx context.Context, on string, needs evaluations.Needs
 	if err != nil {
 		return f, err
 	}
-	other, err := u.take(ctx, some(u.outside[needs.Outside], needs.Images, uint64(u.Recipe.Seed), "outside"))
-	f.OutsideX = other.x
+	set := u.outside[needs.Outside].test
+	if set == nil {
+		set = u.outside[needs.Outside].train
+	}
+	found, err := u.take(ctx, some(set, needs.Images, uint64(u.Recipe.Seed), "outside"))
+	f.OutsideX = found.x
 	return f, err
+}
+
+// transferred are features of another data set, whose labelled training images a protocol learns from.
+func (u *subject) transferred(ctx context.Context, needs evaluations.Needs) (f evaluations.Features, err error) {
+	o, seed := u.outside[needs.Outside], uint64(u.Recipe.Seed)
+	train, err := u.take(ctx, o.train)
+	if err != nil {
+		return f, err
+	}
+	test, err := u.take(ctx, o.test)
+	return evaluations.Features{TrainX: train.x, TrainY: train.y, TestX: test.x, TestY: test.y, Dim: train.dim,
+		Classes: len(o.train.Classes()), Seed: seed, Held: split(o.train, u.Recipe.Validation.Share, seed),
+		Alive: u.alive}, err
 }
 
 // relate adds to the evaluations of all representations what comes of comparing them.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"selfsup/datasets"
 	"selfsup/experiment"
 	"selfsup/recipes"
 )
@@ -68,6 +69,41 @@ func TestBesideTheTestSet(t *testing.T) {
 	}
 }
 
+// An encoder that never saw a label is measured by the classes of another data set, in its channels, with an interval
+// of that set's test images.
+func TestTransfer(t *testing.T) {
+	c := recipes.Builtin()
+	c.Datasets["bare"] = func() datasets.Source { return &bare{} }
+	r, err := recipes.Load(writeRecipe(t, small), []string{`dataset="bare"`, "evaluate.knn=false",
+		`evaluate.transfer.to="emoji_32"`, "evaluate.transfer.l2=[0.1, 1]", "baselines.untrained=false"}, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, err := experiment.Run(r, experiment.Options{Root: t.TempDir(), Messages: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, e := range sum.Evaluations {
+		if e.Metric != "emoji_32 linear top1" && e.Metric != "emoji_32 knn top1" {
+			continue
+		}
+		seen++
+		const chance = 1. / 9
+		if e.Set != "other" || e.Interval == nil || e.Interval[1]-e.Interval[0] > 0.2 || e.Value < 1.5*chance ||
+			e.Hits != nil || e.Images < 100 {
+			t.Errorf("%s %s is %v with interval %v of %d images of the %s set", e.Representation, e.Label(), e.Value,
+				e.Interval, e.Images, e.Set)
+		}
+	}
+	if seen != 4 {
+		t.Errorf("%d accuracies of the trained encoder and of the pixels, want 4: %+v", seen, sum.Evaluations)
+	}
+	if table := sum.Table(); !strings.Contains(table, "transfer emoji_32 linear top1") {
+		t.Errorf("the table:\n%s", table)
+	}
+}
+
 // A run is evaluated again by the protocols that are asked for and no others: one of its recipe keeps its settings, one
 // that it has not gets the defaults.
 func TestProtocolsThatAreAskedFor(t *testing.T) {
@@ -106,11 +142,13 @@ func TestBesideRefuses(t *testing.T) {
 		{small, []string{"evaluate.corruptions=true", "baselines.untrained=false"},
 			[]string{"[evaluate.corruptions] against", `"untrained" is not evaluated`, "asks for pixels"}},
 		{small, []string{`evaluate.ood.outside="letter"`},
-			[]string{"evaluate.ood.outside", "has rows", "fashion_mnist_4k are images"}},
+			[]string{"[evaluate] ood", "data of rows", "fashion_mnist_4k are images"}},
 		{small, []string{`evaluate.ood.outside="emoji_32"`, "evaluate.ood.every=10 steps", "validation.share=0"},
 			[]string{"evaluate.ood.every", "held out, and none are"}},
+		{small, []string{`evaluate.transfer.to="folder"`, `evaluate.transfer.to.folder.train="."`},
+			[]string{"[evaluate.transfer]"}},
 		{small, []string{`evaluate.ood.outside="folder"`, `evaluate.ood.outside.folder.train="nowhere"`},
-			[]string{"[evaluate.ood.outside] datasets: folder", "nowhere"}},
+			[]string{"[evaluate.ood] datasets: folder", "nowhere"}},
 	} {
 		r := load(t, c.text, c.sets...)
 		_, err := experiment.Open(r)

@@ -161,6 +161,7 @@ const (
 	onTest       = "test"
 	onValidation = "validation" // the split of the training images, during the training
 	onTraining   = "training"   // what needs no labels
+	onOther      = "other"      // the test set of another data set
 )
 
 // measure runs protocols on the test set, or on the validation split; those that need no labels on training images.
@@ -181,6 +182,9 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 			if on != onTest {
 				set = onTraining
 			}
+		case p.Needs().Transfer:
+			f, err = u.transferred(ctx, p.Needs())
+			set = onOther
 		case p.Needs().Outside != nil:
 			f, err = u.beside(ctx, on, p.Needs())
 		case labelFree(p) && u.views == nil || p.Needs().Pairs && u.pairs == nil:

@@ -79,7 +79,7 @@ type Setup struct {
 	opened func(*Setup) error // looks at the data before anything is made of them; nil: nobody does
 	held   []int32            // rows of Labelled whose labels choose: the validation split
 	// other data sets that protocols tell the samples from, opened
-	outside map[datasets.Source]datasets.Labelled
+	outside map[datasets.Source]other
 	hidden  []bool // training images of Seen whose labels the training does not see; nil: none
 
 	alive func() error // called again and again while images are evaluated; nil: nobody asks

@@ -208,6 +208,10 @@ func (s *Setup) describeSets(sum *Summary) {
 			low, high := evaluations.Wilson(e.Value, e.Images)
 			sum.Evaluations[i].Interval = &[2]float64{low, high}
 		}
+		if e.Set == onOther && e.Accuracy {
+			low, high := evaluations.Wilson(e.Value, e.Images)
+			sum.Evaluations[i].Interval = &[2]float64{low, high}
+		}
 		if e.Set != onTest {
 			continue
 		}

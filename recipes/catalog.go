@@ -117,6 +117,7 @@ func Builtin() Catalog {
 			"linear_sgd":  func() Evaluation { return evaluations.DefaultLinearSGD() },
 			"mlp":         func() Evaluation { return evaluations.DefaultMLP() },
 			"ood":         func() Evaluation { return evaluations.DefaultOOD() },
+			"transfer":    func() Evaluation { return evaluations.DefaultTransfer() },
 			"retrieval":   func() Evaluation { return evaluations.DefaultRetrieval() },
 
 			// Of images and captions.
