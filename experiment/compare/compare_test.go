@@ -229,8 +229,8 @@ func TestOutcomes(t *testing.T) {
 		t.Fatal(err)
 	}
 	of := func(dir string, alone bool) *Group {
-		g, err := Siblings(dir, alone, time.Now())
-		if err != nil || g == nil {
+		g, why, err := Siblings(dir, alone, time.Now())
+		if err != nil || g == nil || why != "" {
 			t.Fatalf("%s: %v, %v", dir, g, err)
 		}
 		return g
@@ -279,8 +279,15 @@ func TestOutcomes(t *testing.T) {
 		"b: byol-7 (seed 7), byol-8 (seed 8)\n" {
 		t.Errorf("the sides are %q", text)
 	}
-	if g, err := Siblings(root, false, time.Now()); err == nil {
+	if g, _, err := Siblings(root, false, time.Now()); err == nil {
 		t.Errorf("a folder of runs: %v, want an error", g)
+	}
+	if err := os.WriteFile(filepath.Join(b, "run.json"), []byte(`{"state":"diverged","step":3,"steps":9}`),
+		0o666); err != nil {
+		t.Fatal(err)
+	}
+	if g, why, err := Siblings(b, false, time.Now()); g != nil || err != nil || why != "it is diverged (step 3 of 9)" {
+		t.Errorf("a run that is not done: %v, %q, %v", g, why, err)
 	}
 }
 

@@ -450,24 +450,24 @@ func OutcomeTable(list []Outcome) string {
 }
 
 // Siblings is the group of a run folder among the runs beside it: those that share all settings but the seed, or the
-// run alone. Nil: the run is not done.
-func Siblings(dir string, alone bool, now time.Time) (*Group, error) {
+// run alone. Of a run that has no results it is nil, and why says so.
+func Siblings(dir string, alone bool, now time.Time) (g *Group, why string, err error) {
 	own, err := experiment.History(dir, now)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if len(own) != 1 || filepath.Clean(own[0].Run) != filepath.Clean(dir) {
-		return nil, &experiment.DataError{Err: fmt.Errorf("%s is no run folder", dir)}
+		return nil, "", &experiment.DataError{Err: fmt.Errorf("%s is no run folder", dir)}
 	}
 	run, why := finished(own[0])
 	if why != "" {
-		return nil, nil
+		return nil, why, nil
 	}
 	groups, _ := into(nil, run)
 	if !alone {
 		beside, err := experiment.History(filepath.Dir(filepath.Clean(dir)), now)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		for _, p := range beside {
 			r, why := finished(p)
@@ -477,5 +477,5 @@ func Siblings(dir string, alone bool, now time.Time) (*Group, error) {
 		}
 	}
 	label(groups)
-	return groups[0], nil
+	return groups[0], "", nil
 }

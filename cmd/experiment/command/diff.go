@@ -44,9 +44,12 @@ is Student's of the mean difference. Of one seed it is that of the test images. 
 		var groups [2]*compare.Group
 		for i, arg := range args {
 			if isFolder(arg) {
-				var err error
-				if groups[i], err = compare.Siblings(arg, alone || onlySeed(changes), time.Now()); err != nil {
+				group, why, err := compare.Siblings(arg, alone || onlySeed(changes), time.Now())
+				if err != nil {
 					return err
+				}
+				if groups[i] = group; why != "" {
+					fmt.Fprintf(a.err, "no results of %s: %s\n", arg, why)
 				}
 			}
 		}
