@@ -344,13 +344,17 @@ func (s *Setup) frozen(name string, st *graph.Store, evaluate func() ([]Evaluati
 	return all, err
 }
 
-// validate runs protocols on the trained encoder and the validation split.
-func (s *Setup) validate(ctx context.Context, protocols []evaluations.Protocol) ([]Evaluation, error) {
-	u, err := s.encoderSubject("trained", s.Store)
+// validate runs protocols on the trained encoder after done steps and the validation split.
+func (r *run) validate(ctx context.Context, done int, protocols []evaluations.Protocol) ([]Evaluation, error) {
+	st, _, err := r.toEvaluate(done)
 	if err != nil {
 		return nil, err
 	}
-	return s.frozen(u.name, s.Store, func() ([]Evaluation, error) { return u.measure(ctx, onValidation, protocols) })
+	u, err := r.encoderSubject("trained", st)
+	if err != nil {
+		return nil, err
+	}
+	return r.frozen(u.name, st, func() ([]Evaluation, error) { return u.measure(ctx, onValidation, protocols) })
 }
 
 // protocolName is the name that the recipe has for a protocol.
@@ -372,9 +376,9 @@ func (s *Setup) protocols() []evaluations.Protocol {
 	return ps
 }
 
-// evaluateAll runs all protocols on the trained encoder, and on the recipe's baselines: the same encoder untrained,
-// and the samples themselves.
-func (s *Setup) evaluateAll(ctx context.Context) ([]Evaluation, error) {
+// evaluateAll runs all protocols on the trained encoder of a Store, and on the recipe's baselines: the same encoder
+// untrained, and the samples themselves.
+func (s *Setup) evaluateAll(ctx context.Context, trained *graph.Store) ([]Evaluation, error) {
 	ps := s.protocols()
 	if len(ps) == 0 {
 		return nil, nil
@@ -389,11 +393,11 @@ func (s *Setup) evaluateAll(ctx context.Context) ([]Evaluation, error) {
 		all = append(all, more...)
 		return err
 	}
-	if err := encoder("trained", s.Store); err != nil {
+	if err := encoder("trained", trained); err != nil {
 		return nil, err
 	}
 	for _, n := range s.Recipe.Baselines.Projector {
-		more, err := s.evaluateProjected(ctx, n, ps)
+		more, err := s.evaluateProjected(ctx, trained, n, ps)
 		if err != nil {
 			return nil, err
 		}
@@ -420,13 +424,14 @@ func (s *Setup) evaluateAll(ctx context.Context) ([]Evaluation, error) {
 	return s.relate(all), nil
 }
 
-// evaluateProjected runs the protocols that need features alone on the first n layers of the trained projector.
-func (s *Setup) evaluateProjected(ctx context.Context, n int, ps []evaluations.Protocol) ([]Evaluation, error) {
+// evaluateProjected runs the protocols that need features alone on the first n layers of a Store's projector.
+func (s *Setup) evaluateProjected(ctx context.Context, st *graph.Store, n int,
+	ps []evaluations.Protocol) ([]Evaluation, error) {
 	g, err := s.projectedGraph(n)
 	if err != nil {
 		return nil, err
 	}
-	run, err := s.over(s.Store, g)
+	run, err := s.over(st, g)
 	if err != nil {
 		return nil, err
 	}
@@ -468,11 +473,16 @@ func (r *run) concluding(ctx context.Context) (chosen, all []Evaluation, err err
 		}
 	}
 	if len(during) > 0 {
-		if chosen, err = r.validate(ctx, during); err != nil {
+		if chosen, err = r.validate(ctx, r.Steps, during); err != nil {
 			return nil, nil, err
 		}
 	}
-	all, err = r.evaluateAll(ctx)
+	st, said, err := r.toEvaluate(r.Steps)
+	if err != nil {
+		return nil, nil, err
+	}
+	r.weights = said
+	all, err = r.evaluateAll(ctx, st)
 	return chosen, all, err
 }
 

@@ -51,7 +51,11 @@ func Export(dir string, e ExportOptions, c recipes.Catalog, o Options) (string, 
 
 // export writes the trained encoder into the run folder.
 func (r *run) export() error {
-	return r.exportEncoder(r.Folder.File(exportFile), r.Store, r.meta(r.Steps), plainLayout)
+	st, _, err := r.toEvaluate(r.Steps)
+	if err != nil {
+		return err
+	}
+	return r.exportEncoder(r.Folder.File(exportFile), st, r.meta(r.Steps), plainLayout)
 }
 
 // encoderConfig is what a loader of an exported encoder needs besides its tensors; the metadata have it as "config", in

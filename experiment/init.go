@@ -149,6 +149,7 @@ func (s *Setup) initialise(w *weights) error {
 		return &RecipeError{s.Recipe.File, errors.New("[init] from = \"" + w.where + "\" does not fit " + scope + ": " +
 			strings.Join(bad, "; ") + more + "; want the backbone that was trained" + s.inflateHint())}
 	}
+	s.startAverages()
 	begun := w.begun
 	begun.Hash = s.Store.Hash(scope + "/")
 	s.begun = &begun

@@ -115,7 +115,7 @@ func (r *run) evaluateDue(ctx context.Context, done int) error {
 	if err := r.now.sync(); err != nil {
 		return err
 	}
-	all, err := r.validate(ctx, now)
+	all, err := r.validate(ctx, done, now)
 	if err != nil {
 		return err
 	}

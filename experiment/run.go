@@ -220,6 +220,9 @@ func (r *run) save(done int) error {
 	}
 	m := r.meta(done)
 	m.Window, m.Jobs = r.window(), r.left
+	if err := r.keepWeights(m); err != nil {
+		return err
+	}
 	if err := checkpoint.Save(r.Folder.File(checkpointDir), r.Store, m); err != nil {
 		return err
 	}

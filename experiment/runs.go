@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,16 @@ type Options struct {
 	Sets  []string // settings that Resume changes, key=value: where the data are
 	// of Evaluate, by the names that recipes have for them; none: those of the run's recipe
 	Protocols []string
+	// that Evaluate measures, as average.weights of a recipe; empty: those of the run's recipe
+	Weights string
+}
+
+// messages is where messages go, also where nobody wants them.
+func (o Options) messages() io.Writer {
+	if o.Messages == nil {
+		return io.Discard
+	}
+	return o.Messages
 }
 
 // SetThreads says how many cores everything uses: kernels, views, evaluation. It changes no result.
@@ -66,6 +77,7 @@ type run struct {
 	left     []string          // jobs due after the newest checkpoint's step that were not done
 	asked    Request           // that came while a job ran; 0: none
 	alarms   alarms            // of collapses
+	weights  string            // that were evaluated at the end, in words; empty: the last
 
 	encoderMeta *checkpoint.Encoder
 }
@@ -218,11 +230,20 @@ func Evaluate(dir string, best bool, sets []string, c recipes.Catalog, o Options
 		return nil
 	}
 	defer h.shown.Clear()
-	all, err := h.evaluateAll(context.Background())
+	weights := cmp.Or(o.Weights, h.Recipe.Average.Weights)
+	if n, _ := recipes.Checkpoints(weights); best && n > 0 {
+		return nil, &RecipeError{"eval", fmt.Errorf("weights = %q is of the newest checkpoints, and the best is one "+
+			"state; want --weights last with --best", weights)}
+	}
+	st, said, err := averaged(weights, f.Path, h.Store, h.meta.Step)
 	if err != nil {
 		return nil, err
 	}
-	sum := &Summary{Run: f.Path, Steps: h.meta.Step, Evaluations: all, PeakRSSMB: report.PeakRSSMB()}
+	all, err := h.evaluateAll(context.Background(), st)
+	if err != nil {
+		return nil, err
+	}
+	sum := &Summary{Run: f.Path, Steps: h.meta.Step, Evaluations: all, Weights: said, PeakRSSMB: report.PeakRSSMB()}
 	h.describeSets(sum)
 	if best {
 		sum.ChosenBy = h.meta.Score
@@ -455,7 +476,7 @@ func (r *run) totals() totals {
 func (r *run) summary(all []Evaluation) *Summary {
 	t := r.totals()
 	s := &Summary{Run: r.Folder.Path, Steps: r.Steps, Course: &Course{Seconds: t.Seconds, Loss: r.clock.lastLoss},
-		Evaluations: all, Warnings: r.alarms.said, PeakRSSMB: report.PeakRSSMB()}
+		Evaluations: all, Weights: r.weights, Warnings: r.alarms.said, PeakRSSMB: report.PeakRSSMB()}
 	r.describeSets(s)
 	if r.best != nil {
 		s.Best = &Best{Step: r.bestStep, Score: *r.best}

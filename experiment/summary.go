@@ -26,6 +26,7 @@ type Summary struct {
 	Validation  string            `json:"validation,omitempty"` // what the split that chooses is
 	ChosenBy    *checkpoint.Score `json:"chosen_by,omitempty"`  // why this state is evaluated; nil: it is the last
 	Best        *Best             `json:"best,omitempty"`       // the best checkpoint, where there is one
+	Weights     string            `json:"weights,omitempty"`    // that are evaluated, in words; empty: of one state
 	PeakRSSMB   float64           `json:"peak_rss_mb"`
 }
 
@@ -158,6 +159,9 @@ func (s *Summary) evaluations(b *strings.Builder) {
 			s.Best.Step, s.Best.Evaluation, s.Best.Value)
 	default:
 		fmt.Fprintf(b, "state: step %d, the last\n", s.Steps)
+	}
+	if s.Weights != "" {
+		fmt.Fprintf(b, "weights: %s\n", s.Weights)
 	}
 	b.WriteByte('\n')
 }

@@ -29,8 +29,8 @@ func OpenTrained(verb, dir string, best bool, c recipes.Catalog, o Options) (*Se
 	if st == nil {
 		return fail(noCheckpoint(verb, dir, best))
 	}
-	if warning != "" && o.Messages != nil {
-		fmt.Fprintln(o.Messages, "warning:", warning)
+	if warning != "" {
+		fmt.Fprintln(o.messages(), "warning:", warning)
 	}
 	if m.Encoder == nil {
 		return fail(&DataError{fmt.Errorf("%s: the checkpoint of step %d does not say what its encoder is", verb,
@@ -43,6 +43,12 @@ func OpenTrained(verb, dir string, best bool, c recipes.Catalog, o Options) (*Se
 	rec.BaseDir = status.BaseDir
 	s, err := newSetup(rec)
 	if err != nil {
+		return fail(err)
+	}
+	if n, _ := recipes.Checkpoints(rec.Average.Weights); best && n > 0 {
+		fmt.Fprintf(o.messages(), "warning: %s is of the newest checkpoints; the best is one state, whose weights are "+
+			"taken\n", rec.Average.Weights)
+	} else if st, _, err = averaged(rec.Average.Weights, f.Path, st, m.Step); err != nil {
 		return fail(err)
 	}
 	s.Store, s.Data = st, &datasets.Data{Train: noImages{}, Channels: m.Encoder.Channels}

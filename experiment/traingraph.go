@@ -104,6 +104,7 @@ func (s *Setup) trainGraph(turn int) (*graph.Graph, *built, error) {
 		}
 		if turn == turnsOf(obj)-1 {
 			g.UpdateTwins()
+			s.averages(g, obj)
 		}
 		g.Output(normsOutput, op.Concat(0, norms...))
 		if turn == 0 && s.probed(obj) {

@@ -380,8 +380,24 @@ func (s *Scope) UpdateTwins() {
 	}
 }
 
-// HoldTwins makes UpdateTwins leave teachers as they are in runs in which wait (0-d, 0 or 1) is 1: parts of a step
-// before its last.
+// Average declares moving averages of all parameters and floating-point state of the scope and below: state name/x of
+// the graph's outermost scope starts as x does, and becomes momentum*itself + (1-momentum)*x at the end of each step,
+// with the new x. momentum is 0-d. Call it once, after all updates of what it averages.
+func (s *Scope) Average(name string, momentum *Node) {
+	for _, n := range s.below(func(d *decl) bool { return d.kind != Moment && d.typ.DType != ir.I32 }) {
+		of := s.g.declOf(n)
+		d := s.declare(&decl{name: name + "/" + of.name, class: isState, kind: State, typ: of.typ, init: of.init,
+			seedName: of.seedName})
+		next := op.Lerp(d.node, s.Updated(n), momentum)
+		if s.g.wait != nil {
+			next = op.Lerp(d.node, next, s.g.wait)
+		}
+		s.Update(d.node, next)
+	}
+}
+
+// HoldTwins makes UpdateTwins and Average leave what they keep as it is in runs in which wait (0-d, 0 or 1) is 1: parts
+// of a step before its last.
 func (s *Scope) HoldTwins(wait *Node) { s.g.wait = wait }
 
 // Newest is the number of the graph's newest node, ir.Buf.Node: those of nodes that come later are greater.

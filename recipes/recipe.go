@@ -69,6 +69,7 @@ type Recipe struct {
 	Train     Train                           `toml:"train"`
 	// training images whose labels choose checkpoints and hyperparameters
 	Validation Validation                  `toml:"validation"`
+	Average    Average                     `toml:"average"`   // which weights are evaluated
 	Baselines  Baselines                   `toml:"baselines"` // what the trained encoder is evaluated beside
 	Evaluate   overlay.Choices[Evaluation] `toml:"evaluate"`
 }
@@ -120,6 +121,7 @@ func Default() *Recipe {
 		Views: views.Defaults(), Rows: rows.Defaults(), Windows: windows.Defaults(), Captions: captioned.Defaults(),
 		Clips: frames.Defaults(),
 		Init:  DefaultInit(), Validation: DefaultValidation(), Baselines: DefaultBaselines(),
+		Average: DefaultAverage(),
 		Train: Train{
 			Batch: 256, Length: setting.Epochs(100), Checkpoint: setting.Epochs(10), Log: setting.Steps(10),
 			Probe: true, ProbeRate: 1e-3, Accumulate: 1,
@@ -220,6 +222,10 @@ func (r *Recipe) settle(res *overlay.Result) error {
 	}
 	if r.Init.Hide(r.Init.From == ""); r.Init.From == "" && res.Wrote("init") {
 		return res.Bad("init", "names no weights; want from = \"runs/one\", a run folder, or a .safetensors file")
+	}
+	last := r.Average.Weights == LastWeights
+	if r.Average.Hide(last); last && res.Wrote("average.decay") {
+		return res.Bad("average.decay", "is of weights = \"ema\", and average.weights is \"last\"")
 	}
 	changes := r.Projector.Changes()
 	if r.Projector.Hide(!changes); !changes && res.Wrote("projector") {

@@ -111,6 +111,7 @@ keeps what changed at which step, and the folder the recipe before.`,
 func evalVerb(a *app) *cobra.Command {
 	var sets, protocols []string
 	var asJSON, best bool
+	var weights string
 	c := &cobra.Command{
 		Use:   "eval RUN [--protocol NAME]... [--set evaluate.knn.k=[5,20]]...",
 		Short: "Evaluate the last checkpoint of a run",
@@ -118,19 +119,21 @@ func evalVerb(a *app) *cobra.Command {
   experiment eval runs/quickstart-20260102-150405-1a2b --protocol clustering --protocol retrieval
 
 Evaluates the encoder of a run's last checkpoint, or with --best of its best, by the protocols of its recipe, or by those
-of --protocol alone; "experiment list evaluations" names them. --set changes settings of the protocols. The run folder
-stays as it is.`,
+of --protocol alone; "experiment list evaluations" names them. --set changes settings of the protocols, and --weights
+measures other weights than the recipe's average.weights. The run folder stays as it is.`,
 		Args: cobra.ExactArgs(1),
 	}
 	c.Flags().StringArrayVar(&sets, "set", nil, "change one setting below evaluate, as `key=value`; may be repeated")
 	c.Flags().BoolVar(&best, "best", false, "the best checkpoint instead of the last")
+	c.Flags().StringVar(&weights, "weights", "", "`WEIGHTS` to evaluate: last, ema, or \"mean of 3\", of a run "+
+		"that keeps them (default those of its recipe)")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object as the last line of standard output, "+
 		"whatever the status")
 	c.Flags().StringArrayVar(&protocols, "protocol", nil, "evaluate by the protocol of this `name` and no other, "+
 		"whether the recipe has it or not; may be repeated")
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		return a.conclude(asJSON)(experiment.Evaluate(args[0], best, sets, a.catalog,
-			experiment.Options{Messages: a.err, Protocols: protocols}))
+			experiment.Options{Messages: a.err, Protocols: protocols, Weights: weights}))
 	}
 	return c
 }
