@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"selfsup/datasets"
 	"selfsup/recipes/overlay"
@@ -80,6 +81,7 @@ func (p *Transfer) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 			if r.Images == 0 {
 				r.Images = len(f.TestY)
 			}
+			r.Notes = append(slices.Clone(r.Notes), fmt.Sprintf("of %d test images of %s", len(f.TestY), p.To.Name))
 			out = append(out, r)
 		}
 	}

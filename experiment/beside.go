@@ -127,7 +127,7 @@ func (u *subject) tested(on string) datasets.Labelled {
 	switch {
 	case on != onTest:
 		return sampling.Part(u.Labelled, u.held)
-	case u.Tested.Len() > 0:
+	case datasets.CountLabelled(u.Data.Test) > 0:
 		return u.Tested
 	}
 	return u.Data.Test
@@ -148,16 +148,10 @@ func (u *subject) corrupted(on string) func(context.Context, string, int) ([]flo
 // beside are features of the training images, labelled or not, of the images that are measured on, and of those of
 // another data set.
 func (u *subject) beside(ctx context.Context, on string, needs evaluations.Needs) (f evaluations.Features, err error) {
-	if u.Labelled.Len() > 0 {
+	if on != onTest {
 		f, err = u.labelled(ctx, on)
 	} else {
-		var train, test features
-		if train, err = u.take(ctx, u.Seen); err != nil {
-			return f, err
-		}
-		test, err = u.take(ctx, u.tested(on))
-		f = evaluations.Features{TrainX: train.x, TestX: test.x, Dim: train.dim, Seed: uint64(u.Recipe.Seed),
-			Alive: u.alive}
+		f, err = u.againstTest(ctx)
 	}
 	if err != nil {
 		return f, err
@@ -169,6 +163,24 @@ func (u *subject) beside(ctx context.Context, on string, needs evaluations.Needs
 	found, err := u.take(ctx, some(set, needs.Images, uint64(u.Recipe.Seed), "outside"))
 	f.OutsideX = found.x
 	return f, err
+}
+
+// againstTest are features of the training images, labelled ones where there are any, and of all test images.
+func (u *subject) againstTest(ctx context.Context) (f evaluations.Features, err error) {
+	train := u.train
+	switch {
+	case u.Labelled.Len() == 0:
+		train, err = u.take(ctx, u.Seen)
+	case train.x == nil:
+		train, err = u.take(ctx, u.Labelled)
+		u.train = train
+	}
+	if err != nil {
+		return f, err
+	}
+	test, err := u.take(ctx, u.tested(onTest))
+	return evaluations.Features{TrainX: train.x, TestX: test.x, Dim: train.dim, Seed: uint64(u.Recipe.Seed),
+		Alive: u.alive}, err
 }
 
 // transferred are features of another data set, whose labelled training images a protocol learns from.

@@ -8,7 +8,10 @@
 package corruptions
 
 import (
+	"bytes"
 	"fmt"
+	"image"
+	"image/jpeg"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -34,6 +37,8 @@ type corruption struct {
 
 var all = map[string]corruption{
 	"gaussian_noise": {[...]float64{0.04, 0.06, 0.08, 0.09, 0.10}, [...]float64{0.08, 0.12, 0.18, 0.26, 0.38}, noise},
+	"jpeg":           {[...]float64{80, 65, 58, 50, 40}, [...]float64{25, 18, 15, 10, 7}, compress},
+	"speckle_noise":  {[...]float64{0.06, 0.1, 0.12, 0.16, 0.2}, [...]float64{0.15, 0.2, 0.35, 0.45, 0.6}, speckles},
 	"shot_noise":     {[...]float64{500, 250, 100, 75, 50}, [...]float64{60, 25, 12, 5, 3}, shots},
 	"impulse_noise": {[...]float64{0.01, 0.02, 0.03, 0.05, 0.07}, [...]float64{0.03, 0.06, 0.09, 0.17, 0.27},
 		impulses},
@@ -91,6 +96,13 @@ func (s *spoilt) Image(i int, dst *datasets.Image) error {
 func noise(p views.Pixels, deviation float64, r *rand.Rand) {
 	for k := range p.Pix {
 		p.Pix[k] += float32(deviation * r.NormFloat64())
+	}
+}
+
+// speckles adds a normal number in proportion to every value.
+func speckles(p views.Pixels, deviation float64, r *rand.Rand) {
+	for k, v := range p.Pix {
+		p.Pix[k] += v * float32(deviation*r.NormFloat64())
 	}
 }
 
@@ -165,6 +177,33 @@ func pixelate(p views.Pixels, share float64, _ *rand.Rand) {
 			at := cell(y, x)
 			for c := range p.C {
 				p.Pix[(y*p.W+x)*p.C+c] = float32(sums[at*p.C+c] / counts[at])
+			}
+		}
+	}
+}
+
+// compress goes through a JPEG file of a quality.
+func compress(p views.Pixels, quality float64, _ *rand.Rand) {
+	m := image.NewRGBA(image.Rect(0, 0, p.W, p.H))
+	for at := range p.H * p.W {
+		for c := range 3 {
+			m.Pix[4*at+c] = byte(math.Round(255 * float64(p.Pix[at*p.C+min(c, p.C-1)])))
+		}
+		m.Pix[4*at+3] = 255
+	}
+	var file bytes.Buffer
+	if err := jpeg.Encode(&file, m, &jpeg.Options{Quality: int(quality)}); err != nil {
+		panic(err) // memory takes every byte, and an image has a size that files have
+	}
+	back, err := jpeg.Decode(&file)
+	if err != nil {
+		panic(err)
+	}
+	for y := range p.H {
+		for x := range p.W {
+			r, g, b, _ := back.At(x, y).RGBA()
+			for c := range p.C {
+				p.Pix[(y*p.W+x)*p.C+c] = float32([3]uint32{r, g, b}[c]) / 0xffff
 			}
 		}
 	}

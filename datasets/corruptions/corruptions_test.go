@@ -86,7 +86,8 @@ func TestStrengths(t *testing.T) {
 	}{
 		{"gaussian_noise", small, 1, 0.04 * 255, 0.6},
 		{"gaussian_noise", large, 2, 0.12 * 255, 0.9},
-		{"brightness", ramps{28, 1}, 5, 0.3 * 255, 1}, // no value is cut off: 179 and 77
+		{"speckle_noise", ramps{28, 1}, 3, 0.12 * 122, 0.9}, // the root mean square of 60 to 176
+		{"brightness", ramps{28, 1}, 5, 0.3 * 255, 1},       // no value is cut off: 179 and 77
 	} {
 		if got, _ := off(t, c.r, c.name, c.severity, 0, 3); math.Abs(got-c.want) > c.slack {
 			t.Errorf("%s of %v at severity %d is off by %v, want %v", c.name, c.r, c.severity, got, c.want)
