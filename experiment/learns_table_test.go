@@ -91,11 +91,12 @@ var learnsTable = []learnsRow{
 			"emoji-captions-64/captions.jsonl"}, begin: "captions/simclr.toml"},
 
 	// two encoders, and crops of several sizes
-	{recipe: "lejepa.toml", metric: "knn top1", margin: 0.03},  // 0.063, seed 1
-	{recipe: "mmcr.toml", metric: "knn top1", margin: 0.035},   // 0.073, seed 1
-	{recipe: "mocov1.toml", metric: "knn top1", margin: 0.028}, // 0.057, seed 1
-	{recipe: "emp_ssl.toml", metric: "knn top1", margin: 0.02}, // 0.043, seed 1
-	{recipe: "dccae.toml", metric: "knn top1", margin: 0.019},  // 0.038, seed 1
+	{recipe: "lejepa.toml", metric: "knn top1", margin: 0.03},   // 0.063, seed 1
+	{recipe: "mmcr.toml", metric: "knn top1", margin: 0.035},    // 0.073, seed 1
+	{recipe: "mocov1.toml", metric: "knn top1", margin: 0.028},  // 0.057, seed 1
+	{recipe: "emp_ssl.toml", metric: "knn top1", margin: 0.02},  // 0.043, seed 1
+	{recipe: "dcca.toml", metric: "linear top1", margin: 0.014}, // 0.029, seed 1
+	{recipe: "dccae.toml", metric: "knn top1", margin: 0.019},   // 0.038, seed 1
 	{recipe: "captions/dcca.toml", metric: "knn top1", margin: 0.035, // 0.071, seed 1
 		data: realData{"dataset.captions.train", "captions-emoji-64/emoji-captions-64.tar.gz",
 			"emoji-captions-64/captions.jsonl"}},
