@@ -78,10 +78,12 @@ const clidName = "clid"
 // good they are; empty: the first one.
 func Select(dirs []string, by, oracle string) (*Selection, error) {
 	var s *selecting
-	var err error
-	if len(dirs) == 1 {
+	dirs, err := runsOf(dirs)
+	switch {
+	case err != nil:
+	case len(dirs) == 1:
 		s, err = momentsOf(dirs[0])
-	} else {
+	default:
 		s, err = finished(dirs)
 	}
 	if err == nil {
@@ -91,6 +93,23 @@ func Select(dirs []string, by, oracle string) (*Selection, error) {
 		return nil, &DataError{fmt.Errorf("select: %w", err)}
 	}
 	return &s.Selection, nil
+}
+
+// runsOf puts the runs in a folder of runs in its place.
+func runsOf(dirs []string) (runs []string, err error) {
+	for _, dir := range dirs {
+		in, err := History(dir, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		if len(in) == 0 {
+			return nil, fmt.Errorf("%s is no run folder, and holds none", dir)
+		}
+		for _, p := range in {
+			runs = append(runs, p.Run)
+		}
+	}
+	return runs, nil
 }
 
 // selecting is a Selection under way.
@@ -435,13 +454,15 @@ func (s *selecting) choose(by, oracle string) error {
 	return nil
 }
 
-// match is the name of a list that is asked for, or the first that begins with it; empty: there is none.
+// match is the name of a list that is asked for, or the first that begins with it, or for "knn.top5" begins and ends
+// so; empty: there is none.
 func match(names []string, asked string) string {
 	if slices.Contains(names, asked) {
 		return asked
 	}
+	protocol, metric, _ := strings.Cut(asked, ".")
 	for _, name := range names {
-		if strings.HasPrefix(name, asked+" ") {
+		if strings.HasPrefix(name, protocol+" ") && (metric == "" || strings.HasSuffix(name, " "+metric)) {
 			return name
 		}
 	}

@@ -88,7 +88,7 @@ func TestSelect(t *testing.T) {
 				*choice.Kendall, numberOr(choice.P, "%v", "none"), w)
 		}
 	}
-	if s, err = Select([]string{c, a, b}, "rankme", "knn"); err != nil || len(s.Choices) != 1 ||
+	if s, err = Select([]string{c, a, b}, "rankme", "knn.top1"); err != nil || len(s.Choices) != 1 ||
 		s.Candidates[0].Name != filepath.Clean(b) || s.Candidates[2].Name != filepath.Clean(c) {
 		t.Errorf("by rankme: %+v, %v; want the runs from the highest rank down", s, err)
 	} else if table := s.Table(); !strings.Contains(table, "rankme") || !strings.Contains(table, "0.4000") {
@@ -124,7 +124,7 @@ func TestSelectRefuses(t *testing.T) {
 		want       string
 	}{
 		{[]string{a, a}, "", "", "is there twice"},
-		{[]string{a, t.TempDir()}, "", "", "is no run folder"},
+		{[]string{a, t.TempDir()}, "", "", "is no run folder, and holds none"},
 		{[]string{a, undone}, "", "", "has no summary.json: the run is done at step 90 of 90; want runs that are done"},
 		{[]string{a, other}, "", "", "rankme has images = 0 in"},
 		{[]string{a, test}, "", "", "want runs on the same data"},

@@ -17,13 +17,13 @@ func selectVerb(a *app) *cobra.Command {
 		Use:   "select RUN...",
 		Short: "Choose among runs, or moments of one run, without labels, and say what labels say of it",
 		Long: `  experiment select runs/temperature-*
-  experiment select runs/temperature-* --by rankme --oracle linear
+  experiment select runs/ablations --by rankme --oracle knn.top5
   experiment select runs/one
 
-Ranks finished runs by what was measured of the trained encoder without labels (tables such as [evaluate.rankme] in all
-of their recipes), and says which run each such number chooses. Of one run the candidates are the moments of its
-training that were evaluated (every in those tables). clid is the sum of clid learnability and clid dimension, each
-scaled to mean 0 and deviation 1 over the candidates.
+Ranks finished runs, or those in a folder of runs, by what was measured of the trained encoder without labels (tables
+such as [evaluate.rankme] in all of their recipes), and says which run each such number chooses. Of one run the
+candidates are the moments of its training that were evaluated (every in those tables). clid is the sum of clid
+learnability and clid dimension, each scaled to mean 0 and deviation 1 over the candidates.
 
 Where there are labels it prints the regret: the accuracy of the oracle, the best by the test labels in hindsight, less
 that of the chosen run; p of that difference, image by image; and Kendall's tau of the two orders. Of one run the labels
