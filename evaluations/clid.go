@@ -146,7 +146,7 @@ func neighbourRatios(ctx context.Context, f Features, x []float32) ([]float64, e
 				if j == i {
 					continue
 				}
-				switch d := distance(x, x, i, j, f.Dim); {
+				switch d := nearer(x, i, j, f.Dim, second); {
 				case d < first:
 					first, second = d, first
 				case d < second:
@@ -159,6 +159,20 @@ func neighbourRatios(ctx context.Context, f Features, x []float32) ([]float64, e
 		})
 	}
 	return ratios, nil
+}
+
+// nearer is the squared distance of rows i and j of x, or a part of it that is above the limit.
+func nearer(x []float32, i, j, dim int, limit float64) (sum float64) {
+	const part = 32
+	for from := 0; from < dim && sum <= limit; from += part {
+		to := min(from+part, dim)
+		a, b := x[i*dim+from:i*dim+to], x[j*dim+from:j*dim+to]
+		for k, v := range a {
+			d := float64(v) - float64(b[k])
+			sum += d * d
+		}
+	}
+	return sum
 }
 
 // twoNN is the intrinsic dimension of points with such ratios, by a line through the smallest share of them.

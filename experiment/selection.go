@@ -32,13 +32,15 @@ type Selection struct {
 
 // Candidate is what is chosen among.
 type Candidate struct {
-	Name     string             `json:"name"`           // a run folder, or "step 400"
+	Name string `json:"name"` // a run folder, of several seeds the first, or "step 400"
+	// of runs that differ in nothing else, over which numbers are means
+	Seeds    []int64            `json:"seeds,omitempty"`
 	Sets     []string           `json:"sets,omitempty"` // of a run: what --set changed
 	Values   map[string]float64 `json:"values"`         // by criterion
 	Accuracy *float64           `json:"accuracy,omitempty"`
 	Interval *[2]float64        `json:"interval,omitempty"` // of the accuracy
 
-	right Bits // of the accuracy, by test image; nil: nobody knows
+	right map[int64]Bits // of the accuracy, by seed and test image
 }
 
 // Choice is what a criterion chooses.
@@ -115,20 +117,28 @@ func runsOf(dirs []string) (runs []string, err error) {
 // selecting is a Selection under way.
 type selecting struct {
 	Selection
+	runs       []chosenRun
 	criteria   []criterion          // that all candidates have
 	accuracies map[string][]float64 // by evaluation, of all candidates
 	order      []string             // of the accuracies
-	rights     map[string][]Bits
 	intervals  map[string][]*[2]float64
+}
+
+// chosenRun is a run that is done.
+type chosenRun struct {
+	dir       string
+	head      head
+	rest      string                // of its recipe, without name and seed
+	results   map[string]Evaluation // of the trained encoder
+	images    int                   // of the test set
+	hits      map[string]Bits       // of the trained encoder, by evaluation
+	candidate int                   // that it is a seed of
 }
 
 // finished reads runs that are done.
 func finished(dirs []string) (*selecting, error) {
-	s := &selecting{accuracies: map[string][]float64{}, rights: map[string][]Bits{},
-		intervals: map[string][]*[2]float64{}}
-	var all []map[string]Evaluation // of the trained encoders
-	var names []string              // of their results, in the order of the first run
-	var heads []head
+	s := &selecting{accuracies: map[string][]float64{}, intervals: map[string][]*[2]float64{}}
+	var names []string // of results, in the order of the first run
 	for i, dir := range dirs {
 		if slices.Contains(dirs[:i], dir) {
 			return nil, fmt.Errorf("%s is there twice", dir)
@@ -137,49 +147,91 @@ func finished(dirs []string) (*selecting, error) {
 		if err != nil {
 			return nil, err
 		}
-		results := map[string]Evaluation{}
+		r := chosenRun{dir: filepath.Clean(dir), head: h, results: map[string]Evaluation{}, images: sum.TestImages}
 		for _, e := range sum.Evaluations {
-			if _, twice := results[e.Label()]; e.Representation == "trained" && !twice {
-				results[e.Label()] = e
+			if _, twice := r.results[e.Label()]; e.Representation == "trained" && !twice {
+				r.results[e.Label()] = e
 				if i == 0 {
 					names = append(names, e.Label())
 				}
 			}
 		}
-		was, err := past(dir, time.Now())
-		if err != nil {
+		if err := s.add(r); err != nil {
 			return nil, err
 		}
-		all, heads = append(all, results), append(heads, h)
-		s.Candidates = append(s.Candidates, Candidate{Name: filepath.Clean(dir), Sets: was.Sets,
-			Values: map[string]float64{}})
 	}
-	if err := s.comparable(heads); err != nil {
+	if err := s.comparable(); err != nil {
 		return nil, err
 	}
 	for _, name := range names {
-		if err := s.take(name, all); err != nil {
+		if err := s.take(name); err != nil {
 			return nil, err
 		}
 	}
-	return s, s.takeHits(dirs)
+	return s, s.takeHits()
 }
 
-// take takes up a result that all runs have.
-func (s *selecting) take(name string, all []map[string]Evaluation) error {
-	first := all[0][name]
-	values := make([]float64, len(all))
-	var intervals []*[2]float64
-	for i, results := range all {
-		e, ok := results[name]
+// add makes a run a candidate, or a seed of one.
+func (s *selecting) add(r chosenRun) error {
+	was, err := past(r.dir, time.Now())
+	if err != nil {
+		return err
+	}
+	var rest []string
+	for _, w := range was.Settings {
+		if w.Key != "seed" && w.Key != "name" {
+			rest = append(rest, w.Key+"="+w.Value)
+		}
+	}
+	r.rest = strings.Join(rest, "\n")
+	if len(rest) > 0 {
+		for _, other := range s.runs {
+			if other.rest != r.rest {
+				continue
+			}
+			r.candidate = other.candidate
+			c := &s.Candidates[r.candidate]
+			if slices.Contains(c.Seeds, r.head.Seed) {
+				return fmt.Errorf("%s and %s have the same settings and seed %d; want one of them", c.Name, r.dir,
+					r.head.Seed)
+			}
+			c.Seeds = append(c.Seeds, r.head.Seed)
+			s.runs = append(s.runs, r)
+			return nil
+		}
+	}
+	r.candidate = len(s.Candidates)
+	sets := slices.DeleteFunc(was.Sets, func(set string) bool {
+		return strings.HasPrefix(set, "seed=") || strings.HasPrefix(set, "name=")
+	})
+	s.Candidates = append(s.Candidates, Candidate{Name: r.dir, Seeds: []int64{r.head.Seed}, Sets: sets,
+		Values: map[string]float64{}, right: map[int64]Bits{}})
+	s.runs = append(s.runs, r)
+	return nil
+}
+
+// take takes up a result that all runs have: of candidates with several seeds the mean.
+func (s *selecting) take(name string) error {
+	first := s.runs[0].results[name]
+	values := make([]float64, len(s.Candidates))
+	intervals := make([]*[2]float64, len(s.Candidates))
+	for _, r := range s.runs {
+		e, ok := r.results[name]
 		if !ok {
 			return nil
 		}
 		if key := unlikeSetting(first.Settings, e.Settings); key != "" && first.Set == onTraining {
 			return fmt.Errorf("%s has %s = %v in %s and %v in %s; such numbers do not compare", name, key,
-				first.Settings[key], s.Candidates[0].Name, e.Settings[key], s.Candidates[i].Name)
+				first.Settings[key], s.runs[0].dir, e.Settings[key], r.dir)
 		}
-		values[i], intervals = e.Value, append(intervals, e.Interval)
+		values[r.candidate] += e.Value / float64(len(s.Candidates[r.candidate].Seeds))
+		intervals[r.candidate] = e.Interval
+	}
+	for _, r := range s.runs {
+		if n := cmp.Or(first.Images, r.images); n > 0 && len(s.Candidates[r.candidate].Seeds) > 1 && first.Accuracy {
+			low, high := evaluations.Wilson(min(values[r.candidate], 1), n)
+			intervals[r.candidate] = &[2]float64{low, high}
+		}
 	}
 	switch {
 	case first.Set == onTraining:
@@ -205,6 +257,7 @@ func unlikeSetting(a, b map[string]any) string {
 
 // head is what of a run's recipe says whether it compares with others.
 type head struct {
+	Seed    int64
 	Method  map[string]any
 	Dataset map[string]any
 }
@@ -240,14 +293,15 @@ func readFinished(dir string) (*Summary, head, error) {
 }
 
 // comparable refuses runs whose numbers do not compare, and notes where criteria say less than they seem to.
-func (s *selecting) comparable(heads []head) error {
+func (s *selecting) comparable() error {
 	var methods []string
-	for i, h := range heads {
-		if a, b := only(heads[0].Dataset), only(h.Dataset); a != b {
-			return fmt.Errorf("%s is of dataset.%s and %s of dataset.%s; want runs on the same data",
-				s.Candidates[0].Name, a, s.Candidates[i].Name, b)
+	first := s.runs[0]
+	for _, r := range s.runs {
+		if a, b := only(first.head.Dataset), only(r.head.Dataset); a != b {
+			return fmt.Errorf("%s is of dataset.%s and %s of dataset.%s; want runs on the same data", first.dir, a,
+				r.dir, b)
 		}
-		if m := only(h.Method); !slices.Contains(methods, m) {
+		if m := only(r.head.Method); !slices.Contains(methods, m) {
 			methods = append(methods, m)
 		}
 	}
@@ -260,10 +314,11 @@ func (s *selecting) comparable(heads []head) error {
 }
 
 // takeHits reads which test images the runs have right.
-func (s *selecting) takeHits(dirs []string) error {
+func (s *selecting) takeHits() error {
 	test := ""
-	for i, dir := range dirs {
-		h, err := ReadHits(dir)
+	for i := range s.runs {
+		r := &s.runs[i]
+		h, err := ReadHits(r.dir)
 		if err != nil {
 			return err
 		}
@@ -273,14 +328,13 @@ func (s *selecting) takeHits(dirs []string) error {
 		if test == "" {
 			test = h.Test
 		} else if test != h.Test {
-			return fmt.Errorf("the test set of %s is another than that of %s; want runs on the same data", dir, dirs[0])
+			return fmt.Errorf("the test set of %s is another than that of %s; want runs on the same data", r.dir,
+				s.runs[0].dir)
 		}
+		r.hits = map[string]Bits{}
 		for _, o := range h.Of {
 			if o.Representation == "trained" {
-				if s.rights[o.Evaluation] == nil {
-					s.rights[o.Evaluation] = make([]Bits, len(dirs))
-				}
-				s.rights[o.Evaluation][i] = o.Right
+				r.hits[o.Evaluation] = o.Right
 			}
 		}
 	}
@@ -297,8 +351,7 @@ func momentsOf(dir string) (*selecting, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &selecting{accuracies: map[string][]float64{}, rights: map[string][]Bits{},
-		intervals: map[string][]*[2]float64{}}
+	s := &selecting{accuracies: map[string][]float64{}}
 	ways := map[string]criterion{} // by name
 	for _, e := range sum.Evaluations {
 		if e.Representation == "trained" && e.Set == onTraining {
@@ -422,6 +475,11 @@ func (s *selecting) choose(by, oracle string) error {
 	case len(s.order) > 0:
 		s.Oracle = s.order[0]
 	}
+	for _, r := range s.runs {
+		if right := r.hits[s.Oracle]; right != nil {
+			s.Candidates[r.candidate].right[r.head.Seed] = right
+		}
+	}
 	best := -1
 	for i := range s.Candidates {
 		c := &s.Candidates[i]
@@ -434,9 +492,6 @@ func (s *selecting) choose(by, oracle string) error {
 		c.Accuracy = &s.accuracies[s.Oracle][i]
 		if list := s.intervals[s.Oracle]; list != nil {
 			c.Interval = list[i]
-		}
-		if list := s.rights[s.Oracle]; list != nil {
-			c.right = list[i]
 		}
 		if best < 0 || *c.Accuracy > *s.Candidates[best].Accuracy {
 			best = i
@@ -516,20 +571,38 @@ func (s *selecting) choice(by criterion, best int) Choice {
 	}); ok {
 		c.Kendall = &tau
 	}
-	if n := len(oracle.right); n > 0 && n == len(chosen.right) && at != best {
-		differences := make([]int, n)
+	if at != best {
+		c.P = paired(oracle.right, chosen.right)
+	}
+	return c
+}
+
+// paired is p of the difference of two candidates over the seeds that both have, see evaluations.PairedExact; nil: they
+// have none in common.
+func paired(a, b map[int64]Bits) *float64 {
+	var differences []int
+	for seed, x := range a {
+		y := b[seed]
+		if len(x) == 0 || len(x) != len(y) {
+			continue
+		}
+		if differences == nil {
+			differences = make([]int, len(x))
+		}
 		for i := range differences {
-			if oracle.right[i] {
+			if x[i] {
 				differences[i]++
 			}
-			if chosen.right[i] {
+			if y[i] {
 				differences[i]--
 			}
 		}
-		p := evaluations.PairedExact(differences)
-		c.P = &p
 	}
-	return c
+	if differences == nil {
+		return nil
+	}
+	p := evaluations.PairedExact(differences)
+	return &p
 }
 
 // rank puts the candidates in the order of a criterion, the best first.
@@ -580,7 +653,7 @@ func (s *Selection) Table() string {
 		t.Header = append(t.Header, s.Oracle)
 	}
 	for _, c := range s.Candidates {
-		row := []string{filepath.Base(c.Name)}
+		row := []string{c.short()}
 		for _, by := range columns {
 			row = append(row, fmt.Sprintf("%.4g", c.Values[by.By]))
 		}
@@ -605,11 +678,11 @@ func (s *Selection) choices() report.Table {
 	t := report.Table{Header: []string{"by", "chooses", "value"}}
 	if s.Oracle != "" {
 		t.Header = append(t.Header, s.Oracle, "regret", "p", "Kendall's tau")
-		t.Rows = append(t.Rows, []string{"oracle", filepath.Base(s.Best), "", accuracyCell(s.candidate(s.Best)), "", "",
-			""})
+		best := s.candidate(s.Best)
+		t.Rows = append(t.Rows, []string{"oracle", best.short(), "", accuracyCell(best), "", "", ""})
 	}
 	for _, c := range s.Choices {
-		row := []string{c.By, filepath.Base(c.Chosen), fmt.Sprintf("%.4g", c.Value)}
+		row := []string{c.By, s.candidate(c.Chosen).short(), fmt.Sprintf("%.4g", c.Value)}
 		if s.Oracle != "" {
 			row = append(row, accuracyCell(s.candidate(c.Chosen)), fmt.Sprintf("%.4f", *c.Regret),
 				numberOr(c.P, "%.2g", ""), numberOr(c.Kendall, "%.2f", "-"))
@@ -622,6 +695,14 @@ func (s *Selection) choices() report.Table {
 // candidate finds one by its name.
 func (s *Selection) candidate(name string) Candidate {
 	return s.Candidates[slices.IndexFunc(s.Candidates, func(c Candidate) bool { return c.Name == name })]
+}
+
+// short is the candidate's name in tables.
+func (c Candidate) short() string {
+	if n := len(c.Seeds); n > 1 {
+		return fmt.Sprintf("%s (%d seeds)", filepath.Base(c.Name), n)
+	}
+	return filepath.Base(c.Name)
 }
 
 func accuracyCell(c Candidate) string {

@@ -21,9 +21,10 @@ func selectVerb(a *app) *cobra.Command {
   experiment select runs/one
 
 Ranks finished runs, or those in a folder of runs, by what was measured of the trained encoder without labels (tables
-such as [evaluate.rankme] in all of their recipes), and says which run each such number chooses. Of one run the
-candidates are the moments of its training that were evaluated (every in those tables). clid is the sum of clid
-learnability and clid dimension, each scaled to mean 0 and deviation 1 over the candidates.
+such as [evaluate.rankme] in all of their recipes), and says which run each such number chooses. Runs that differ in the
+seed alone are one candidate, whose numbers are means. Of one run the candidates are the moments of its training that
+were evaluated (every in those tables). clid is the sum of clid learnability and clid dimension, each scaled to mean 0
+and deviation 1 over the candidates.
 
 Where there are labels it prints the regret: the accuracy of the oracle, the best by the test labels in hindsight, less
 that of the chosen run; p of that difference, image by image; and Kendall's tau of the two orders. Of one run the labels

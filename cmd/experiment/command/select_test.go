@@ -2,6 +2,7 @@ package command
 
 import (
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,12 +33,19 @@ spread = true
 	}
 	runs := filepath.Join(t.TempDir(), "runs")
 	var dirs []string
-	for _, temperature := range []string{"0.1", "1.0"} {
-		dirs = append(dirs, filepath.Join(runs, "t"+temperature))
-		if status, _, errs := call("run", base, "--set", "method.simclr.temperature="+temperature, "--run-dir",
-			dirs[len(dirs)-1]); status != 0 {
+	train := func(to string, sets ...string) string {
+		t.Helper()
+		args := []string{"run", base, "--run-dir", to}
+		for _, set := range sets {
+			args = append(args, "--set", set)
+		}
+		if status, _, errs := call(args...); status != 0 {
 			t.Fatal(errs)
 		}
+		return to
+	}
+	for _, temperature := range []string{"0.1", "1.0"} {
+		dirs = append(dirs, train(filepath.Join(runs, "t"+temperature), "method.simclr.temperature="+temperature))
 	}
 	status, out, errs := call(append([]string{"select"}, dirs...)...)
 	for _, want := range []string{"candidate", "t0.1", "method.simclr.temperature=1.0", "oracle", "rankme", "spread",
@@ -53,7 +61,38 @@ spread = true
 		*s.Choices[0].Regret < 0 {
 		t.Errorf("--json: status %d, %v: %s%s", status, err, out, errs)
 	}
+	second := train(filepath.Join(t.TempDir(), "second"), "method.simclr.temperature=1.0", "seed=2", "name=other")
+	status, out, errs = call("select", runs, second, "--by", "rankme", "--json")
+	var seeded experiment.Selection
+	if err := json.Unmarshal([]byte(out), &seeded); status != 0 || err != nil || len(seeded.Candidates) != 2 {
+		t.Fatalf("two seeds: status %d, %v: %s%s", status, err, out, errs)
+	}
+	alone := func(dir string) (rank, accuracy float64) {
+		sum, err := experiment.ReadSummary(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rank, _ = sum.Measure("trained", "rankme rankme")
+		accuracy, _ = sum.Measure("trained", "knn top1")
+		return rank, accuracy
+	}
+	for _, c := range seeded.Candidates {
+		if c.Name != dirs[1] {
+			continue
+		}
+		r1, a1 := alone(dirs[1])
+		r2, a2 := alone(second)
+		if len(c.Seeds) != 2 || c.Seeds[1] != 2 || math.Abs(c.Values["rankme"]-(r1+r2)/2) > 1e-9 ||
+			math.Abs(*c.Accuracy-(a1+a2)/2) > 1e-9 || c.Interval[0] >= *c.Accuracy || c.Interval[1] <= *c.Accuracy {
+			t.Errorf("two seeds: %+v (%v), want the means of %v, %v and of %v, %v", c, *c.Accuracy, r1, r2, a1, a2)
+		}
+	}
+	if _, out, _ := call("select", runs, second); !strings.Contains(out, "t1.0 (2 seeds)") {
+		t.Errorf("a table without seeds:\n%s", out)
+	}
+	again := train(filepath.Join(t.TempDir(), "again"), "method.simclr.temperature=0.1")
 	for want, args := range map[string][]string{
+		"have the same settings and seed 1": {dirs[0], again},
 		"--by lidar: the candidates have no such number in common; they have rankme, spread": {dirs[0], dirs[1], "--by",
 			"lidar"},
 		"fewer than two moments": {dirs[0]},
