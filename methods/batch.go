@@ -29,6 +29,7 @@ type Batch struct {
 	wants []string
 	nodes map[string]*graph.Node
 	masks map[string]masks.Plan
+	hides map[string]string // why a field is not to be asked for, by its name
 	lacks bool
 }
 
@@ -130,6 +131,9 @@ func (b *Batch) Of(name string) feed.Field {
 
 // Field is any field that the data have: caption, marginal, action, length, boxes ...
 func (b *Batch) Field(name string) *graph.Node {
+	if why := b.hides[name]; why != "" {
+		op.Fail("", "the method asks the data for %s: %s", name, why)
+	}
 	if n := b.nodes[name]; n != nil {
 		return n
 	}
@@ -151,6 +155,17 @@ func (b *Batch) Put(name string, n *graph.Node) {
 		op.Fail("", "%s is %v and would become %v", name, was, op.ShapeOf(n))
 	}
 	b.nodes[name] = n
+}
+
+// Hide stops the build, and says why, where fields are asked for from now on: they are no longer true of what a method
+// Put, or are its own.
+func (b *Batch) Hide(why string, names ...string) {
+	if b.hides == nil {
+		b.hides = map[string]string{}
+	}
+	for _, name := range names {
+		b.hides[name] = why
+	}
 }
 
 // Unfit stops the build because no settings of the method would make it fit the data or the backbone. The error that

@@ -36,8 +36,7 @@ func DefaultOracleViews() *OracleViews {
 // Validate implements methods.Method.
 func (m *OracleViews) Validate() error {
 	err := setting.Least("candidates", m.Candidates, 2)
-	_, nested := m.Base.Value.(*OracleViews)
-	if _, taught := m.Base.Value.(methods.Taught); taught || nested {
+	if m.Base.Value != nil && methods.UsesLabels(m.Base.Value) { // an oracle too
 		err = errors.Join(err, setting.Bad("base", "%s: want a method that learns from two views without labels",
 			m.Base.Name))
 	}
@@ -67,6 +66,7 @@ func (m *OracleViews) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batc
 		firsts = append(firsts, op.Accuracy(logits[0], labels))
 		b.Put(feed.View(v), choose(s, views, logits, labels))
 	}
+	m.hide(b)
 	o := m.Base.Value.Build(s, enc, b)
 	if o.Players != nil {
 		op.Fail("", "base = %s has several optimisers, of which none would train the oracle; want one loss",
@@ -77,6 +77,19 @@ func (m *OracleViews) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batc
 	o.Metrics = append(slices.Clone(o.Metrics), methods.Metric{Name: "recognised",
 		Value: average(firsts[0], firsts[1])})
 	return o
+}
+
+// hide keeps the base from the candidates, which are no further views of a sample, and from what was drawn for views
+// that may not be the chosen ones.
+func (m *OracleViews) hide(b *methods.Batch) {
+	for k := range 2 * m.Candidates {
+		b.Hide("the oracle chose among candidates, and what was drawn for the chosen view is not known; want a base "+
+			"that does not ask for it", feed.Params(k))
+		if k > 1 {
+			b.Hide("it is a candidate for one of the two views that the oracle chooses; want a base of two views",
+				feed.View(k))
+		}
+	}
 }
 
 // choose is of every sample the first of views [B,...] whose logits [B,classes] are largest at the label; the last

@@ -23,6 +23,21 @@ func onVICReg() *OracleViews {
 	return m
 }
 
+// asking is a method that asks a batch for something.
+type asking struct{ ask func(b *methods.Batch) }
+
+func (m *asking) Validate() error { return nil }
+
+func (m *asking) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
+	m.ask(b)
+	return methods.Objective{Features: enc.New(s)(b.View(0))}
+}
+
+// few is a method that learns from few labels.
+type few struct{ asking }
+
+func (m *few) LearnsFromFewLabels() {}
+
 // The view that is chosen is the first whose largest logit is the label's; the last where none is, and where a sample
 // has no label.
 func TestChoose(t *testing.T) {
@@ -93,6 +108,8 @@ func TestOracleViews(t *testing.T) {
 		"candidates: 1: want at least 2": {Base: onVICReg().Base, Candidates: 1},
 		"base: oracle_views: want a method that learns from two views": {Candidates: 2,
 			Base: overlay.Choice[methods.Method]{Name: "oracle_views", Value: onVICReg()}},
+		"base: few: want a method": {Candidates: 2,
+			Base: overlay.Choice[methods.Method]{Name: "few", Value: &few{}}},
 		"base: supervised: want a method": {Candidates: 2,
 			Base: overlay.Choice[methods.Method]{Name: "supervised", Value: methods.DefaultSupervised()}},
 	} {
@@ -102,6 +119,19 @@ func TestOracleViews(t *testing.T) {
 	}
 	if err := DefaultOracleViews().Validate(); err != nil {
 		t.Error(err)
+	}
+	for want, m := range map[string]methods.Method{
+		"view2: it is a candidate for one of the two views": &asking{func(b *methods.Batch) { b.Views(3) }},
+		"params1: the oracle chose among candidates":        &asking{func(b *methods.Batch) { b.Params(1) }},
+	} {
+		_, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
+			b, on := methods.NewBatch(s, 4, methodtest.Images(8, 8, 1)), onVICReg()
+			on.Base = overlay.Choice[methods.Method]{Name: "asking", Value: m}
+			on.Build(s, methods.EncoderOf(&backbones.ConvNet{Widths: []int{4}}, b.Of("view0")), b)
+		})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
 	}
 	_, err = graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
 		b := methods.NewBatch(s, 4, methodtest.TwoSizes([]int{8, 8, 1}, []int{6, 6, 1}, 1))
