@@ -18,7 +18,7 @@ import (
 //
 // with error E at severity s, and E' that of the untrained encoder or another baseline: 1 is no better than that.
 // Hendrycks and Dietterich 2019, arXiv:1903.12261, section 4, with AlexNet in place of the baseline. The probe is that
-// of [evaluate.linear].
+// of [evaluate.linear]. The test images go through the encoder five times for every kind.
 type Corruptions struct {
 	Schedule
 	Kinds []string  `toml:"kinds"`   // of corruptions

@@ -205,7 +205,7 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 		if err != nil {
 			return nil, fmt.Errorf("evaluate: %s: %w", u.name, err)
 		}
-		if u.look != nil && u.name == "trained" && !looked && f.TrainX != nil && !ofPixels(p) {
+		if u.look != nil && u.name == "trained" && !looked && f.TrainX != nil && !ofPixels(p) && set != onOther {
 			looked, err = true, u.look(f.TrainX, f.Dim)
 			if err != nil {
 				return nil, err
