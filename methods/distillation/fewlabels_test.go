@@ -9,6 +9,7 @@ import (
 	"selfsup/backbones"
 	"selfsup/graph"
 	"selfsup/graph/cpu"
+	"selfsup/graph/device"
 	"selfsup/graph/ir"
 	"selfsup/graph/op"
 	"selfsup/graph/optest"
@@ -213,6 +214,45 @@ func TestVATPerturbation(t *testing.T) {
 	if math.Abs(got["square"]-0.25) > 1e-6 || !(got["found"] > 2*got["random"]) {
 		t.Errorf("square of the length %v, want 0.25; the divergence is %v, of a random direction %v: want far more",
 			got["square"], got["found"], got["random"])
+	}
+}
+
+// In float32 too every image has a perturbation of length epsilon by the settings that are not given, also where the
+// network is nearly certain, so that the divergence hardly changes.
+func TestVATMovesEveryImage(t *testing.T) {
+	m, n := DefaultVAT(), 64
+	for name, scale := range map[string]float64{"as drawn": 1, "nearly certain": 2000} {
+		g, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
+			b := methods.NewBatch(s, n, methodtest.Images(6, 6, 1))
+			net := classifier(s, methods.EncoderOf(&backbones.ConvNet{Widths: []int{6}}, b.Of("view0")), 3)
+			logitsOf := func(x *graph.Node) *graph.Node { _, y := net(x); return op.Scale(y, scale) }
+			x := b.View(0)
+			r := m.Perturbation(s, x, logitsOf(x), s.Random("direction").Normal(n, 6, 6, 1), logitsOf)
+			s.Output("lengths", op.SumAxes(op.Square(r), false, 1, 2, 3))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := g.Compile(device.Host(), graph.NewStore(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, a := range p.Inputs() {
+			optest.Fill(a, name)
+		}
+		p.Schedule(graph.Time{Steps: 10, PerEpoch: 5})
+		if err := p.Run(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := p.Output("lengths")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range n {
+			if length := math.Sqrt(got.At(i)); !(math.Abs(length-m.Epsilon) < 1e-3*m.Epsilon) {
+				t.Errorf("%s: image %d is moved by %v, want %v", name, i, length, m.Epsilon)
+			}
+		}
 	}
 }
 

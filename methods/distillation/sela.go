@@ -23,7 +23,8 @@ import (
 // Asano, Rupprecht, Vedaldi, ICLR 2020, arXiv:1911.05371, with several heads. P is of all
 // images, without augmentation, at the time of the labelling; labels are made before the first step and then after
 // every span, where the authors' spans grow. Rows and columns are scaled until the columns' shares are off by less than
-// tolerance on average, at most 1000 times. Of P what lies below e^-80 of a row's largest counts as that.
+// tolerance on average, at most 1000 times; the authors' 0.1 bounds a sum over images of the rows' changes, which is
+// stricter. Of P what lies below e^-80 of a row's largest counts as that.
 type SeLa struct {
 	Heads     int            `toml:"heads"`     // classifiers, each with labels of its own
 	K         int            `toml:"k"`         // labels of each
