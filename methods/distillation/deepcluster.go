@@ -68,7 +68,8 @@ func (m *DeepClusterV2) Build(s *graph.Scope, enc methods.Encoder, b *methods.Ba
 	memories := min(len(crops[0]), len(m.K))
 	for i := range memories {
 		memory := s.State(memoryName(i), graph.Fill(0), n, d)
-		s.Update(memory, op.PutRows(memory, b.Rows(), op.StopGradient(op.Slice(z, 0, i*b.Size(), (i+1)*b.Size()))))
+		own := s.AllRows(op.StopGradient(op.Slice(z, 0, i*b.Size(), (i+1)*b.Size())))
+		s.Update(memory, op.PutRows(memory, s.AllRows(b.Rows()), own))
 	}
 	fills := methods.During(setting.Epochs(1)) // the memory, and nothing is trained
 	o := methods.Objective{

@@ -30,8 +30,8 @@ type VAT struct {
 	Entropy    float64 `toml:"entropy"`    // weight of the entropy of p(x)
 }
 
-// DefaultVAT has the settings of the authors' code for CIFAR-10, whose pixels are whitened, but for xi: its 1e-6 is lost
-// in float32 beside pixels of deviation 1.
+// DefaultVAT has the settings of the authors' code for CIFAR-10, whose pixels are whitened, but for xi: its 1e-6 is
+// lost in float32 beside pixels of deviation 1.
 func DefaultVAT() *VAT { return &VAT{Weight: 1, Epsilon: 8, Xi: 1e-2, Iterations: 1} }
 
 // LearnsFromFewLabels implements methods.PartlyTaught.

@@ -71,12 +71,13 @@ func (m *GANFeatures) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batc
 		terms = []methods.Term{{Name: "generator", Weight: 1, Value: op.MeanAll(op.Softplus(op.Neg(judge(fake))))}}
 	case "complement":
 		terms = []methods.Term{
-			{Name: "pull_away", Weight: m.PullAway, Value: PullAway(fake)},
+			{Name: "pull_away", Weight: m.PullAway, Value: PullAway(s.AllRows(fake))},
 			{Name: "ceiling", Weight: m.CeilingWeight, Value: op.MeanAll(op.Relu(op.Shift(judge(fake), -m.Ceiling)))},
 		}
 		fallthrough
 	case "matching":
-		terms = append(terms, methods.Term{Name: "matching", Weight: 1, Value: Matching(real, fake)})
+		terms = append(terms, methods.Term{Name: "matching", Weight: 1,
+			Value: Matching(s.AllRows(real), s.AllRows(fake))})
 	}
 	return methods.Objective{
 		Features: real,
