@@ -243,7 +243,7 @@ func TestRowsRefused(t *testing.T) {
 			`rows of a table have no field "view1": nothing in a row is random, so that it has one view; ` +
 				"methods for rows, such as scarf, make a second of marginal; they have view0, marginal, target, raw"},
 		{"too large a batch", []string{"train.batch=400"}, "rows; want at most that"},
-		{"views of a row", []string{"evaluate.align_uniform={}"}, "[evaluate.align_uniform] compares two random views"},
+		{"views of a row", []string{"evaluate.align_uniform={}"}, "[evaluate.align_uniform] compares random views"},
 		{"sizes", []string{`train.resolution=[{until="50%",crop=20}]`}, "train.resolution"},
 	} {
 		r := loadRows(t, ofRows, c.sets...)

@@ -1,4 +1,4 @@
-package experiment
+package inspect
 
 import (
 	"io/fs"

@@ -1,9 +1,10 @@
-package experiment
+package inspect
 
 import (
 	"strings"
 	"testing"
 
+	"selfsup/experiment"
 	"selfsup/recipes"
 )
 
@@ -68,7 +69,7 @@ func TestProjectorRefused(t *testing.T) {
 	} {
 		r, err := recipes.Load(c.recipe+".toml", []string{c.set}, recipes.Builtin())
 		if err == nil {
-			_, err = Prepare(r)
+			_, err = experiment.Prepare(r)
 		}
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s with %s: got %v, want %q", c.recipe, c.set, err, c.want)

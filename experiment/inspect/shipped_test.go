@@ -1,8 +1,9 @@
-package experiment
+package inspect
 
 import (
 	"testing"
 
+	"selfsup/experiment"
 	"selfsup/recipes"
 )
 
@@ -29,7 +30,7 @@ func TestShippedRecipesRun(t *testing.T) {
 }
 
 // runTwoSteps takes two steps on views of noise, after which the loss is a number.
-func runTwoSteps(t *testing.T, s *Setup) {
+func runTwoSteps(t *testing.T, s *experiment.Setup) {
 	t.Helper()
 	fillViews(s.Train)
 	for step := range 2 {
@@ -38,7 +39,7 @@ func runTwoSteps(t *testing.T, s *Setup) {
 			t.Fatal(err)
 		}
 	}
-	loss, err := s.Train.Output(LossOutput)
+	loss, err := s.Train.Output(experiment.LossOutput)
 	if err != nil {
 		t.Fatal(err)
 	}
