@@ -6,11 +6,8 @@ import (
 
 	"selfsup/backbones"
 	"selfsup/graph"
-	"selfsup/graph/cpu"
-	"selfsup/graph/ir"
 	"selfsup/graph/layer"
 	"selfsup/graph/op"
-	"selfsup/graph/ref"
 	"selfsup/internal/golden"
 	"selfsup/internal/golden/ongraph"
 )
@@ -30,39 +27,7 @@ func clipModel(t *testing.T, f *golden.Fixture, build func(s *graph.Scope) *grap
 			}
 			return clipNames.Replace(name)
 		}}
-	for _, b := range []struct {
-		name    string
-		dtype   ir.DType
-		backend ir.Backend
-	}{{"float64", ir.F64, ref.Backend{}}, {"float32", ir.F32, cpu.Backend{Poison: true}}} {
-		t.Run(b.name, func(t *testing.T) {
-			st := graph.NewStore(1)
-			p := compile(t, b.backend, st, graph.Options{DType: b.dtype, Training: true}, func(s *graph.Scope) {
-				y := build(s)
-				u := golden.Tensor{Data: make([]float64, op.ShapeOf(y).Size())}
-				for i := range u.Data {
-					u.Data[i] = float64(float32(golden.U(2000, uint32(i))))
-				}
-				loss := op.SumAll(op.Mul(y, s.State("u", ongraph.Hold(u), op.ShapeOf(y)...)))
-				s.Output("y", y)
-				s.Output("loss", loss)
-				ps := s.Params()
-				for i, d := range s.Gradients(loss, ps) {
-					s.Output("gradient/"+s.Name(ps[i]), d)
-				}
-			})
-			model.Fill(t, st)
-			if err := p.Run(); err != nil {
-				t.Fatal(err)
-			}
-			tol := tolerances(f.Name, b.dtype)
-			for name, want := range f.Outputs {
-				golden.Compare(t, name, ongraph.Read(t, p, name), want, tol.output)
-			}
-			model.Gradients(t, func(name string) []float64 { return ongraph.Read(t, p, "gradient/"+name) }, tol.length,
-				tol.first)
-		})
-	}
+	oneStep(t, f, model, build)
 }
 
 // project is CLIP's linear projection without biases.
