@@ -19,7 +19,8 @@ import (
 // Noroozi and Favaro, ECCV 2016, arXiv:1603.09246, sections 3.2 and 3.3. The orders are those of algorithm 1, far from
 // each other; the first is the image's own, which the paper draws. A tile lies anywhere in its ninth of the view, and
 // has mean 0 and deviation 1 in each channel, so that neither its edges nor its tone tell its place. An image has one
-// order in a step. The layers behind the vectors of the tiles have batch norm; the paper's, of 2016, have dropout.
+// order in a step. The vector of a tile is a linear map of its features, where the paper's fc6 has a ReLU; the layers
+// behind the vectors have batch norm, where the paper's, of 2016, have dropout.
 type Jigsaw struct {
 	Permutations int   `toml:"permutations"` // orders to tell apart
 	Tile         int   `toml:"tile"`         // side of a tile, pixels; at most a third of the view
