@@ -63,7 +63,7 @@ func (p *AlphaReQ) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	if err := f.goOn(ctx); err != nil {
 		return nil, err
 	}
-	values, err := covarianceSpectrum(f.TrainX, f.Dim)
+	values, err := CovarianceSpectrum(f.TrainX, f.Dim)
 	if err != nil {
 		return nil, fmt.Errorf("evaluate: alpha_req: %w", err)
 	}

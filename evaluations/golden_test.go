@@ -71,7 +71,7 @@ func goldenSpectrum(t *testing.T, g *golden.Fixture) {
 			golden.Compare(t, r.Metric, []float64{r.Value}, want, 1e-6)
 		}
 	}
-	values, err := covarianceSpectrum(floats32(x.Data), x.Shape[1])
+	values, err := CovarianceSpectrum(floats32(x.Data), x.Shape[1])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func goldenSpectrum(t *testing.T, g *golden.Fixture) {
 		values[i] *= n / (n - 1)
 	}
 	golden.Compare(t, "covariance eigenvalues", values, g.Outputs["covariance_eigenvalues"], 1e-6)
-	golden.Compare(t, "entropy of the covariance", []float64{effectiveRank(values, 0)},
+	golden.Compare(t, "entropy of the covariance", []float64{EffectiveRank(values, 0)},
 		g.Outputs["covariance_entropy_rank"], 1e-6)
 	sigma, err := singularValues(floats32(x.Data), x.Shape[1])
 	if err != nil {
@@ -103,7 +103,7 @@ func goldenAlphaReQ(t *testing.T, g *golden.Fixture) {
 		}
 		golden.Compare(t, output, []float64{rs[0].Value}, g.Outputs[output], 1e-6)
 	}
-	values, err := covarianceSpectrum(f.TrainX, f.Dim)
+	values, err := CovarianceSpectrum(f.TrainX, f.Dim)
 	if err != nil {
 		t.Fatal(err)
 	}

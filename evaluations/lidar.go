@@ -65,7 +65,7 @@ func (p *LiDAR) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 		return nil, fmt.Errorf("evaluate: lidar: %w", err)
 	}
 	settings := map[string]any{"images": n, "views": f.Group, "delta": p.Delta, "epsilon": p.Epsilon}
-	return []Result{{Protocol: "lidar", Metric: "lidar", Value: effectiveRank(values, p.Epsilon), Settings: settings}},
+	return []Result{{Protocol: "lidar", Metric: "lidar", Value: EffectiveRank(values, p.Epsilon), Settings: settings}},
 		nil
 }
 

@@ -59,7 +59,7 @@ func (p *RankMe) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 		return nil, errors.New("evaluate: rankme: all features are 0, which have no rank")
 	}
 	settings := map[string]any{"images": len(f.TrainX) / f.Dim, "epsilon": p.Epsilon}
-	return []Result{{Protocol: "rankme", Metric: "rankme", Value: effectiveRank(values, p.Epsilon),
+	return []Result{{Protocol: "rankme", Metric: "rankme", Value: EffectiveRank(values, p.Epsilon),
 		Settings: settings}}, nil
 }
 

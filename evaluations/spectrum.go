@@ -61,7 +61,7 @@ func (p *Spectrum) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	if err := f.goOn(ctx); err != nil {
 		return nil, err
 	}
-	lambda, err := covarianceSpectrum(f.TrainX, f.Dim)
+	lambda, err := CovarianceSpectrum(f.TrainX, f.Dim)
 	if err != nil {
 		return nil, fmt.Errorf("evaluate: spectrum: %w", err)
 	}
@@ -70,7 +70,7 @@ func (p *Spectrum) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 		return Result{Protocol: "spectrum", Metric: metric, Value: v, Settings: settings, Lower: metric == "auc"}
 	}
 	return []Result{
-		result("effective_rank", effectiveRank(sigma, 0)),
+		result("effective_rank", EffectiveRank(sigma, 0)),
 		result("stable_rank", stableRank(sigma)),
 		result("participation_ratio", participationRatio(lambda)),
 		result("auc", explainedArea(lambda, f.Dim)),
@@ -78,8 +78,8 @@ func (p *Spectrum) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	}, nil
 }
 
-// effectiveRank is exp of the entropy of p_k = v_k / sum of v + epsilon.
-func effectiveRank(values []float64, epsilon float64) float64 {
+// EffectiveRank is exp of the entropy of p_k = v_k / sum of v + epsilon.
+func EffectiveRank(values []float64, epsilon float64) float64 {
 	var entropy float64
 	total := sum(values)
 	for _, v := range values {
@@ -132,10 +132,10 @@ func sum(values []float64) (total float64) {
 	return total
 }
 
-// covarianceSpectrum is the eigenvalues of the covariance (over N) of x [N,dim], falling, at most as many as rows. They
+// CovarianceSpectrum is the eigenvalues of the covariance (over N) of x [N,dim], falling, at most as many as rows. They
 // are those of the centred rows' products with each other where there are fewer rows than features. Rows that are all
 // alike have none.
-func covarianceSpectrum(x []float32, dim int) ([]float64, error) {
+func CovarianceSpectrum(x []float32, dim int) ([]float64, error) {
 	n := len(x) / dim
 	mean := make([]float64, dim)
 	for i, v := range x {

@@ -5,8 +5,7 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/mat"
-
+	"selfsup/evaluations"
 	"selfsup/methods"
 )
 
@@ -108,9 +107,8 @@ func spectrumWarning(x []float32, dim int) string {
 	return ""
 }
 
-// spectrum is the effective rank of features [N,dim] without their mean, exp of the entropy of the shares that the
-// eigenvalues of their covariance have (Roy and Vetterli 2007), and their root mean square distance from the mean as a
-// share of their root mean square length.
+// spectrum is the effective rank of features [N,dim] without their mean (Roy and Vetterli 2007), by the eigenvalues of
+// their covariance, and their root mean square distance from the mean as a share of their root mean square length.
 func spectrum(x []float32, dim int) (rank, deviation float64) {
 	n := len(x) / dim
 	mean, squares, spread := make([]float64, dim), 0.0, 0.0
@@ -118,30 +116,17 @@ func spectrum(x []float32, dim int) (rank, deviation float64) {
 		mean[i%dim] += float64(v) / float64(n)
 		squares += float64(v) * float64(v)
 	}
-	centred := mat.NewDense(n, dim, nil)
 	for i, v := range x {
 		d := float64(v) - mean[i%dim]
-		centred.Set(i/dim, i%dim, d)
 		spread += d * d
 	}
 	if squares == 0 || spread == 0 {
 		return 1, 0
 	}
-	var gram mat.SymDense
-	if n < dim {
-		gram.SymOuterK(1, centred)
-	} else {
-		gram.SymOuterK(1, centred.T())
+	deviation = math.Sqrt(spread / squares)
+	values, err := evaluations.CovarianceSpectrum(x, dim)
+	if err != nil {
+		return math.Inf(1), deviation
 	}
-	var e mat.EigenSym
-	if !e.Factorize(&gram, false) {
-		return math.Inf(1), math.Sqrt(spread / squares)
-	}
-	entropy := 0.0
-	for _, v := range e.Values(nil) {
-		if share := v / spread; share > 0 {
-			entropy -= share * math.Log(share)
-		}
-	}
-	return math.Exp(entropy), math.Sqrt(spread / squares)
+	return evaluations.EffectiveRank(values, 0), deviation
 }

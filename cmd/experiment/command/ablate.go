@@ -23,10 +23,11 @@ func ablateVerb(a *app) *cobra.Command {
   experiment ablate quickstart.toml --set "train.batch=256; optimizer.lars.rate=0.3"
   experiment ablate quickstart.toml vicreg.toml --seeds 5 --dry-run
 
-Every --set is one change of BASE, trained beside it with the same seeds; settings that change together are apart by a semicolon. More recipes
-are compared with BASE as they are. Each run has a folder below --runs, named by what changed and the seed. What is done is not trained again,
-and what was interrupted goes on: the same command, also with more changes or seeds, adds what is missing. A run that diverges or fails is
-named, gives the command its exit status, and does not keep the others from being trained.
+Every --set is one change of BASE, trained beside it with the same seeds; settings that change together are apart by a
+semicolon. More recipes are compared with BASE as they are. Each run has a folder below --runs, named by what changed
+and the seed. What is done is not trained again, and what was interrupted goes on: the same command, also with more
+changes or seeds, adds what is missing. A run that diverges or fails is named, gives the command its exit status, and
+does not keep the others from being trained.
 
 The answer is that of "experiment compare", with BASE as what the others are compared with.`,
 		Args:              cobra.MinimumNArgs(1),

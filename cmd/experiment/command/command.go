@@ -105,10 +105,12 @@ func (a *app) root() *cobra.Command {
   experiment diff quickstart.toml vicreg.toml      what differs
   experiment list methods                          what a recipe can name
 
-Self-supervised learning experiments from TOML recipes. The answer goes to standard output, progress and messages to standard error.
+Self-supervised learning experiments from TOML recipes. The answer goes to standard output, progress and messages to
+standard error.
 
-Exit status: 0 done, 1 failed, 2 wrong use or recipe, 3 data missing or unreadable, 4 diverged, 5 saved at SIGUSR1, 129 saved at SIGHUP (the
-terminal was closed), 130 saved at Ctrl-C, 143 saved at SIGTERM. A signal before the training has begun ends it at once with its status.`,
+Exit status: 0 done, 1 failed, 2 wrong use or recipe, 3 data missing or unreadable, 4 diverged, 5 saved at SIGUSR1,
+129 saved at SIGHUP (the terminal was closed), 130 saved at Ctrl-C, 143 saved at SIGTERM. A signal before the training
+has begun ends it at once with its status.`,
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: called.Name()},
 		Version:       version(),
 		SilenceErrors: true,

@@ -22,15 +22,16 @@ func compareVerb(a *app) *cobra.Command {
   experiment compare runs --where "name~^cifar and train.batch=256"
   experiment compare runs/ablations/quickstart --against quickstart --measure knn --measure untrained.linear
 
-Runs that share all settings but seeds are one row: the mean over their seeds and the deviation. Columns are the settings in which the rows
-differ; what follows from a choice, such as a method's own settings beside the method, is left to "experiment diff". The difference from the
-first row, or from that of --against, is taken seed by seed, and its 95 % interval is Student's of the mean; "within noise" says that the
-interval has 0 in it. Of one pair of runs the interval is that of the test images, and rows without a seed in common are compared mean with
-mean. Every interval stands for itself: of twenty changes without effect one is expected to look like one. Runs that are not done are named and
-left out. A FOLDER stands for all runs in it, of which --where picks some.
+Runs that share all settings but seeds are one row: the mean over their seeds and the deviation. Columns are the
+settings in which the rows differ; what follows from a choice, such as a method's own settings beside the method, is
+left to "experiment diff". The difference from the first row, or from that of --against, is taken seed by seed, and
+its 95 % interval is Student's of the mean; "within noise" says that the interval has 0 in it. Of one pair of runs the
+interval is that of the test images, and rows without a seed in common are compared mean with mean. Every interval
+stands for itself: of twenty changes without effect one is expected to look like one. Runs that are not done are named
+and left out. A FOLDER stands for all runs in it, of which --where picks some.
 
---measure names a result as "experiment runs --where" does: knn, knn.top5, untrained.knn, "knn k=20 top1". Without it the tables are of every
-protocol's first metric.`,
+--measure names a result as "experiment runs --where" does: knn, knn.top5, untrained.knn, "knn k=20 top1". Without it
+the tables are of every protocol's first metric.`,
 		Args: cobra.MinimumNArgs(1),
 	}
 	c.Flags().StringVar(&against, "against", "", "name or folder of the `RUN` that the others are compared with")

@@ -24,9 +24,10 @@ func diffVerb(a *app) *cobra.Command {
 		Long: `  experiment diff quickstart.toml vicreg.toml
   experiment diff runs/a runs/b
 
-Compares two resolved recipes setting by setting, and says where each value is from. For two run folders it compares their results too. Runs
-beside them that share all settings but the seed count with them: results are means over the seeds that both sides have, and the 95 % interval
-is Student's of the mean difference. Of one seed it is that of the test images. --alone leaves the other seeds out.`,
+Compares two resolved recipes setting by setting, and says where each value is from. For two run folders it compares
+their results too. Runs beside them that share all settings but the seed count with them: results are means over the
+seeds that both sides have, and the 95 % interval is Student's of the mean difference. Of one seed it is that of the
+test images. --alone leaves the other seeds out.`,
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: a.completeRecipes,
 	}

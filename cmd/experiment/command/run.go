@@ -23,9 +23,10 @@ func runVerb(a *app) *cobra.Command {
 		Long: `  experiment run recipes/quickstart.toml
   experiment run quickstart.toml --set method.simclr.temperature=0.5 --set seed=2
 
-Trains the recipe's encoder, evaluates it, and writes everything into a new folder below --runs. Ctrl-C finishes the step, saves and says
-how to go on; a second one leaves at once, and so does the first before the training has begun. SIGTERM, SIGUSR1 and a terminal that closes save
-and stop too. Messages that nobody reads are dropped: log.txt has them.
+Trains the recipe's encoder, evaluates it, and writes everything into a new folder below --runs. Ctrl-C finishes the
+step, saves and says how to go on; a second one leaves at once, and so does the first before the training has begun.
+SIGTERM, SIGUSR1 and a terminal that closes save and stop too. Messages that nobody reads are dropped: log.txt has
+them.
 
 For a scheduler one command starts the run, goes on with it, or says that it is done, with status 0:
 
@@ -86,12 +87,13 @@ func resumeVerb(a *app) *cobra.Command {
   experiment resume runs/quickstart-20260102-150405-1a2b --set train.length="200 epochs"
   experiment resume runs/mine --set dataset.folder.train=/new/photos
 
-Goes on from the last checkpoint of a run folder. The result is the same, bit for bit, as if the run had not been interrupted. The data must
-be those that the run began with; --set says where they are, if they moved: an absolute path, or one relative to the recipe.
+Goes on from the last checkpoint of a run folder. The result is the same, bit for bit, as if the run had not been
+interrupted. The data must be those that the run began with; --set says where they are, if they moved: an absolute
+path, or one relative to the recipe.
 
---set train.length makes the training longer, also of a run that is done: it goes on from its last step, and learning rate, momentum and other
-schedules are from there on as in a training of the new length. --set evaluate.knn.k=[1,20] and its like change what is evaluated. run.json
-keeps what changed at which step, and the folder the recipe before.`,
+--set train.length makes the training longer, also of a run that is done: it goes on from its last step, and learning
+rate, momentum and other schedules are from there on as in a training of the new length. --set evaluate.knn.k=[1,20]
+and its like change what is evaluated. run.json keeps what changed at which step, and the folder the recipe before.`,
 		Args: cobra.ExactArgs(1),
 	}
 	c.Flags().StringArrayVar(&sets, "set", nil, "change train.length or a setting below evaluate, or say where "+
@@ -118,9 +120,9 @@ func evalVerb(a *app) *cobra.Command {
 		Long: `  experiment eval runs/quickstart-20260102-150405-1a2b --set evaluate.knn.k=[1,5,20,200]
   experiment eval runs/quickstart-20260102-150405-1a2b --protocol clustering --protocol retrieval
 
-Evaluates the encoder of a run's last checkpoint, or with --best of its best, by the protocols of its recipe, or by those
-of --protocol alone; "experiment list evaluations" names them. --set changes settings of the protocols, and --weights
-measures other weights than the recipe's average.weights. The run folder stays as it is.`,
+Evaluates the encoder of a run's last checkpoint, or with --best of its best, by the protocols of its recipe, or by
+those of --protocol alone; "experiment list evaluations" names them. --set changes settings of the protocols, and
+--weights measures other weights than the recipe's average.weights. The run folder stays as it is.`,
 		Args: cobra.ExactArgs(1),
 	}
 	c.Flags().StringArrayVar(&sets, "set", nil, "change one setting below evaluate, as `key=value`; may be repeated")

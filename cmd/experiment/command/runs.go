@@ -24,14 +24,16 @@ func runsVerb(a *app) *cobra.Command {
   experiment runs --where "method=simclr and knn>0.8"
   experiment runs /data/runs --json
 
-Lists the run folders in DIR (default runs, or EXPERIMENT_RUNS), the oldest first: state, steps at the newest checkpoint, the trained
-encoder's first result, and what --set changed. "killed" is a run that says running and has shown no sign of it for ten minutes, "unreadable"
-a folder of which something is missing or damaged; the reason follows. --json has every result.
+Lists the run folders in DIR (default runs, or EXPERIMENT_RUNS), the oldest first: state, steps at the newest
+checkpoint, the trained encoder's first result, and what --set changed. "killed" is a run that says running and has
+shown no sign of it for ten minutes, "unreadable" a folder of which something is missing or damaged; the reason
+follows. --json has every result.
 
---where lists the runs that fulfil a condition: comparisons (=, !=, <, <=, >, >=, and ~ for a regular expression) joined by and, or, not and
-brackets. Names are settings (method, train.batch, method.*.temperature, where * is any word), results (knn is the trained encoder's first value
-of that protocol; knn.top5, untrained.knn, "knn k=20 top1" in quotes), and run, state, step, steps, seconds, loss, began. What a run lacks
-fulfils no comparison. Numbers are compared as numbers, also with a unit: train.length>"50 epochs".`,
+--where lists the runs that fulfil a condition: comparisons (=, !=, <, <=, >, >=, and ~ for a regular expression)
+joined by and, or, not and brackets. Names are settings (method, train.batch, method.*.temperature, where * is any
+word), results (knn is the trained encoder's first value of that protocol; knn.top5, untrained.knn, "knn k=20 top1" in
+quotes), and run, state, step, steps, seconds, loss, began. What a run lacks fulfils no comparison. Numbers are
+compared as numbers, also with a unit: train.length>"50 epochs".`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON list of objects")
