@@ -24,6 +24,10 @@ import (
 //	purity   1/N sum_u max_v n_uv                       grows with the number of clusters
 //	matched  1/N sum_u n_u,m(u)                         with the one to one matching m for which it is the largest
 //
+//	silhouette  mean of (b - a) / max(a, b), by the cosine distances of an image from its own cluster, a, and from the
+//	            nearest other one, b; it sees no label    Rousseeuw 1987, doi:10.1016/0377-0427(87)90125-7
+//	class_silhouette  the same with the classes in place of the clusters
+//
 // Normalised as in scikit-learn; matched is the clustering accuracy of DeepCluster's successors, such as SCAN,
 // arXiv:2005.12320.
 type Clustering struct {
@@ -55,7 +59,7 @@ func (p *Clustering) Validate() error {
 // Needs implements Protocol.
 func (p *Clustering) Needs() Needs { return Needs{Labels: true} }
 
-// Evaluate returns nmi, ari, purity and matched.
+// Evaluate returns nmi, ari, purity, matched and the two silhouettes.
 func (p *Clustering) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	if err := f.check("clustering"); err != nil {
 		return nil, err
@@ -83,7 +87,9 @@ func (p *Clustering) Evaluate(ctx context.Context, f Features) ([]Result, error)
 	for _, m := range []struct {
 		name  string
 		value float64
-	}{{"nmi", t.nmi()}, {"ari", t.ari()}, {"purity", t.purity()}, {"matched", t.matched()}} {
+	}{{"nmi", t.nmi()}, {"ari", t.ari()}, {"purity", t.purity()}, {"matched", t.matched()},
+		{"silhouette", silhouette(f.TestX, f.Dim, of, k)},
+		{"class_silhouette", silhouette(f.TestX, f.Dim, f.TestY, f.Classes)}} {
 		out = append(out, Result{Protocol: "clustering", Metric: m.name, Value: m.value, Settings: settings,
 			Notes: notes})
 	}

@@ -19,6 +19,10 @@ func TestGolden(t *testing.T) {
 		"rankme":                    goldenRankMe,
 		"clustering_metrics":        goldenClustering,
 		"retrieval_map":             goldenRetrieval,
+		"pca":                       goldenPCA,
+		"ridge_probe":               goldenRidge,
+		"silhouette":                goldenSilhouette,
+		"linear_cka":                goldenCKA,
 
 		"effective_rank_stable_rank": goldenSpectrum,
 		"alpha_req":                  goldenAlphaReQ,

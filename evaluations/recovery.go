@@ -48,26 +48,12 @@ func (p *Recovery) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 		return nil, err
 	}
 	x, test := standardized(f.TrainX, f.TestX, f.Dim)
-	var gram mat.SymDense
-	gram.SymOuterK(1/float64(n), x.T())
-	for j := range f.Dim {
-		gram.SetSym(j, j, gram.At(j, j)+p.Ridge)
-	}
-	var root mat.Cholesky
-	if !root.Factorize(&gram) {
-		return nil, fmt.Errorf("evaluate: recovery: the products of %d features have no root; want a larger ridge "+
-			"than %v", f.Dim, p.Ridge)
-	}
-	if err := f.goOn(ctx); err != nil {
-		return nil, err
-	}
-	var cross, w, found mat.Dense
-	cross.Mul(x.T(), p.wanted(f.TrainSources, n, f.Sources))
-	cross.Scale(1/float64(n), &cross)
-	if err := root.SolveTo(&w, &cross); err != nil {
+	w, err := ridgeFit(x, p.wanted(f.TrainSources, n, f.Sources), float64(n)*p.Ridge)
+	if err != nil {
 		return nil, fmt.Errorf("evaluate: recovery: %w", err)
 	}
-	found.Mul(test, &w)
+	var found mat.Dense
+	found.Mul(test, w)
 	wanted, sum := p.wanted(f.TestSources, m, f.Sources), 0.0
 	for j := range f.Sources {
 		sum += correlation(found.ColView(j), wanted.ColView(j)) / float64(f.Sources)

@@ -120,6 +120,8 @@ func Builtin() Catalog {
 			"transfer":    func() Evaluation { return evaluations.DefaultTransfer() },
 			"retrieval":   func() Evaluation { return evaluations.DefaultRetrieval() },
 
+			"ridge": func() Evaluation { return evaluations.DefaultRidge() },
+
 			// Of images and captions.
 			"zero_shot": func() Evaluation { return evaluations.DefaultZeroShot() },
 
