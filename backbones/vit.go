@@ -20,15 +20,25 @@ type ViT struct {
 	Heads    int    `toml:"heads"` // of attention; 0: the size's
 	Patch    int    `toml:"patch"` // side, pixels
 	// class: the features are a token of their own; mean: there is none, they are the mean of the tokens
-	Pool     string `toml:"pool"`
-	Position string `toml:"position"` // learned | sincos (fixed, in two dimensions)
+	Pool string `toml:"pool"`
+	// learned | sincos (fixed, in two dimensions): added to the patches | rotary: queries and keys are turned by them
+	// (arXiv:2403.13298, RoPE-Axial) | none
+	Position string `toml:"position"`
+	// none | shared | block: a learned bias of the attention for every distance of two patches and every head, one for
+	// all blocks (BEiT's pretraining, arXiv:2106.08254) or one a block (its fine-tuning)
+	Relative string `toml:"relative"`
+	// tokens behind the class token that the blocks may write to, without a place, and left out of what comes out
+	// (Darcet et al. 2024, arXiv:2309.16588; 4 of them there)
+	Registers int `toml:"registers"`
 	// class token and learned positions get neither weight decay nor a trust ratio
 	PlainTokens bool `toml:"plain_tokens"`
 	// keep the random patch projection (Chen, Xie, He 2021, arXiv:2104.02057, section 4.2)
 	FrozenPatch bool `toml:"frozen_patch"`
 	// start of the learned factors of each branch, such as 1e-5; 0: there are none
 	LayerScale float64 `toml:"layer_scale"`
-	DropPath   float64 `toml:"drop_path"` // stochastic depth of the last block, a probability; 0 in the first
+	DropPath   float64 `toml:"drop_path"` // stochastic depth, the probability that a branch is left out
+	// linear: 0 in the first block, rising evenly to drop_path in the last | uniform: drop_path in every block
+	DropRule string `toml:"drop_rule"`
 	// vit | clip: QuickGELU, norms of 1e-5, one of them before the blocks too, and patches without biases, as in the
 	// code of Radford et al. 2021, arXiv:2103.00020
 	Form string `toml:"form"`
@@ -44,7 +54,8 @@ var vitSizes = map[string][3]int{"tiny": {192, 12, 3}, "small": {384, 12, 6}, "b
 
 // DefaultViT is ViT-Ti/16 with class token and learned positions.
 func DefaultViT() *ViT {
-	return &ViT{Size: "tiny", Patch: 16, Pool: "class", Position: "learned", Form: "vit"}
+	return &ViT{Size: "tiny", Patch: 16, Pool: "class", Position: "learned", Relative: "none", DropRule: "linear",
+		Form: "vit"}
 }
 
 // shape is dim, depth and heads.
@@ -78,8 +89,19 @@ func (v *ViT) Check(in Input) error {
 	if v.Pool != "class" && v.Pool != "mean" {
 		return setting.Bad("pool", "%q: want \"class\" or \"mean\"", v.Pool)
 	}
-	if v.Position != "learned" && v.Position != "sincos" {
-		return setting.Bad("position", "%q: want \"learned\" or \"sincos\"", v.Position)
+	switch v.Position {
+	case "learned", "sincos", "rotary", "none":
+	default:
+		return setting.Bad("position", "%q: want \"learned\", \"sincos\", \"rotary\" or \"none\"", v.Position)
+	}
+	if v.Relative != "none" && v.Relative != "shared" && v.Relative != "block" {
+		return setting.Bad("relative", "%q: want \"none\", \"shared\" or \"block\"", v.Relative)
+	}
+	if v.Registers < 0 {
+		return setting.Bad("registers", "%d: want a number of tokens, or 0 for none", v.Registers)
+	}
+	if v.DropRule != "linear" && v.DropRule != "uniform" {
+		return setting.Bad("drop_rule", "%q: want \"linear\" or \"uniform\"", v.DropRule)
 	}
 	if v.Form != "vit" && v.Form != clipForm {
 		return setting.Bad("form", "%q: want \"vit\" or \"clip\"", v.Form)
@@ -100,6 +122,10 @@ func (v *ViT) Check(in Input) error {
 	if v.Position == "sincos" && dim%4 != 0 {
 		return setting.Bad("dim", "%d: positions by sines and cosines in two dimensions want a multiple of 4", dim)
 	}
+	if v.Position == "rotary" && dim/heads%4 != 0 {
+		return setting.Bad("heads", "%d: rotary positions want a multiple of 4 channels a head, not %d", heads,
+			dim/heads)
+	}
 	if v.Patch < 1 || height%v.Patch != 0 || width%v.Patch != 0 {
 		return setting.Bad("patch", "%d: patches of this side do not tile images of %v", v.Patch, in)
 	}
@@ -117,13 +143,24 @@ func (v *ViT) AnySize() {}
 
 // New implements Backbone.
 func (v *ViT) New(s *graph.Scope, in Input) layer.Func {
-	t := v.NewTokens(s, in)
-	return layer.Chain(t.Embed, t.Encode, t.Pool)
+	e, encode := v.tokens(s, in)
+	return func(x *graph.Node) *graph.Node {
+		size := op.ShapeOf(x)
+		return e.Pool(encode(e.Embed(x), layer.Grid{Rows: size[1] / v.Patch, Columns: size[2] / v.Patch}))
+	}
 }
 
-// NewTokens implements Tokens.
+// NewTokens implements Tokens. Encode of a ViT with rotary positions or relative biases takes all patches of an image
+// of the size that it was built for.
 func (v *ViT) NewTokens(s *graph.Scope, in Input) *TokenEncoder {
-	dim, depth, heads := v.shape()
+	e, encode := v.tokens(s, in)
+	e.Encode = func(x *graph.Node) *graph.Node { return encode(x, layer.Grid{Rows: e.Rows, Columns: e.Columns}) }
+	return e
+}
+
+// tokens is the parts of the encoder, with an Encode for patches on any grid.
+func (v *ViT) tokens(s *graph.Scope, in Input) (*TokenEncoder, func(x *graph.Node, g layer.Grid) *graph.Node) {
+	dim := v.Dim()
 	h, w := in.Shape[0]/v.Patch, in.Shape[1]/v.Patch
 	e := &TokenEncoder{Dim: dim, Patch: v.Patch, Rows: h, Columns: w, HasClass: v.Pool == "class"}
 
@@ -135,33 +172,73 @@ func (v *ViT) NewTokens(s *graph.Scope, in Input) *TokenEncoder {
 	}
 	position, classPosition := v.positions(tokens, e)
 	e.Embed = func(x *graph.Node) *graph.Node {
+		y := project(layer.Patchify(x, v.Patch))
+		if position == nil {
+			return y
+		}
 		size := op.ShapeOf(x)
 		here := layer.Positions(s, position, [2]int{h, w}, [2]int{size[1] / v.Patch, size[2] / v.Patch})
-		return op.Add(project(layer.Patchify(x, v.Patch)), here) // [B,T,D]
+		return op.Add(y, here) // [B,T,D]
 	}
 
-	var class *graph.Node
+	var special []*graph.Node // [1,n,D]: class token and registers
 	if e.HasClass {
-		class = op.Reshape(tokens.Param("class", graph.Normal(0.02), 1, dim), 1, 1, dim) // two axes: it decays
+		class := op.Reshape(tokens.Param("class", graph.Normal(0.02), 1, dim), 1, 1, dim) // two axes: it decays
 		if classPosition != nil {
 			class = op.Add(class, classPosition)
 		}
+		special = append(special, class)
 	}
-	block := layer.Block{Dim: dim, Heads: heads, LayerScale: v.LayerScale}
-	before := layer.Chain()
+	kept := len(special)
+	if r := v.Registers; r > 0 {
+		special = append(special, op.Reshape(tokens.Param("registers", graph.Normal(0.02), r, dim), 1, r, dim))
+	}
+	before, blocks, norm := v.blocks(s, first, e, kept+v.Registers)
+	return e, func(x *graph.Node, g layer.Grid) *graph.Node {
+		b := op.ShapeOf(x)[0]
+		g.Special = kept + v.Registers
+		var all []*graph.Node
+		for _, n := range special {
+			all = append(all, op.BroadcastTo(n, ir.Shape{b, op.ShapeOf(n)[1], dim}))
+		}
+		if len(all) > 0 {
+			x = op.Concat(1, append(all, x)...) // [B,special+K,D]
+		}
+		return norm(v.withoutRegisters(blocks(before(x), g), kept))
+	}
+}
+
+// blocks are what is before the blocks, the blocks, and the norm behind them.
+func (v *ViT) blocks(s, first *graph.Scope, e *TokenEncoder, special int) (before layer.Func, blocks func(x *graph.Node,
+	g layer.Grid) *graph.Node, norm layer.Func) {
+	dim, depth, heads := v.shape()
+	block := layer.Block{Dim: dim, Heads: heads, LayerScale: v.LayerScale, Rotary: v.Position == "rotary",
+		Uniform: v.DropRule == "uniform"}
+	before = layer.Chain()
 	if v.Form == clipForm {
 		block.Quick, block.Eps = true, clipEps
 		before = layer.LayerNormEps(first.In("before/norm"), dim, clipEps)
 	}
-	blocks := layer.Blocks(first.In("blocks"), block, depth, v.DropPath)
-	norm := layer.LayerNormEps(s.In("norm"), dim, block.Eps)
-	e.Encode = func(x *graph.Node) *graph.Node {
-		if e.HasClass {
-			x = op.Concat(1, op.BroadcastTo(class, ir.Shape{op.ShapeOf(x)[0], 1, dim}), x) // [B,1+K,D]
+	if v.Relative == "shared" || v.Relative == "block" {
+		block.Relative = &layer.Relative{Rows: e.Rows, Columns: e.Columns, Special: special > 0}
+		if v.Relative == "shared" {
+			block.Relative.Table = block.Relative.NewTable(first, heads)
 		}
-		return norm(blocks(before(x)))
 	}
-	return e
+	blocks = layer.PlacedBlocks(first.In("blocks"), block, depth, v.DropPath)
+	return before, blocks, layer.LayerNormEps(s.In("norm"), dim, block.Eps)
+}
+
+// withoutRegisters leaves registers [B,kept+R+K,D] out: [B,kept+K,D].
+func (v *ViT) withoutRegisters(x *graph.Node, kept int) *graph.Node {
+	if v.Registers == 0 {
+		return x
+	}
+	patches := op.Slice(x, 1, kept+v.Registers, op.ShapeOf(x)[1])
+	if kept == 0 {
+		return patches
+	}
+	return op.Concat(1, op.Slice(x, 1, 0, kept), patches)
 }
 
 // projection is the patch embedding, [B,T,in] -> [B,T,dim].
@@ -181,10 +258,13 @@ func (v *ViT) projection(s *graph.Scope, in, dim int) layer.Func {
 }
 
 // positions are what is added to the patches [T,D] and to the class token [1,D], nil if it has none. Sines and cosines
-// give none, as in MAE. Learned ones are one value [1+T,D], the class token's first, drawn from a normal distribution
-// of 0.02.
+// give it none, as in MAE; rotary positions and none give neither. Learned ones are one value [1+T,D], the class
+// token's first, drawn from a normal distribution of 0.02.
 func (v *ViT) positions(s *graph.Scope, e *TokenEncoder) (patches, class *graph.Node) {
 	t := e.Rows * e.Columns
+	if v.Position == "rotary" || v.Position == "none" {
+		return nil, nil
+	}
 	if v.Position == "sincos" {
 		return s.Frozen("position", layer.SinCos2D(e.Dim, e.Rows, e.Columns), t, e.Dim), nil
 	}

@@ -82,7 +82,7 @@ func oneStep(t *testing.T, f *golden.Fixture, model ongraph.Model, build func(s 
 // small is a ViT of two blocks that a test changes.
 func small(change func(v *backbones.ViT)) *backbones.ViT {
 	v := &backbones.ViT{Size: "tiny", Channels: 8, Depth: 2, Heads: 2, Patch: 2, Pool: "class", Position: "learned",
-		Form: "vit"}
+		Relative: "none", DropRule: "linear", Form: "vit"}
 	change(v)
 	return v
 }
@@ -95,6 +95,12 @@ var viTs = map[string]*backbones.ViT{
 	"layer scale":      small(func(v *backbones.ViT) { v.LayerScale = 0.5 }),
 	"stochastic depth": small(func(v *backbones.ViT) { v.DropPath = 0.4 }),
 	"frozen patches":   small(func(v *backbones.ViT) { v.FrozenPatch = true }),
+	"registers":        small(func(v *backbones.ViT) { v.Registers = 3 }),
+	"mean, registers":  small(func(v *backbones.ViT) { v.Pool, v.Registers = "mean", 2 }),
+	"rotary":           small(func(v *backbones.ViT) { v.Position, v.Registers = "rotary", 1 }),
+	"relative":         small(func(v *backbones.ViT) { v.Position, v.Relative = "none", "block" }),
+	"shared relative":  small(func(v *backbones.ViT) { v.Position, v.Relative, v.Pool = "none", "shared", "mean" }),
+	"even depth":       small(func(v *backbones.ViT) { v.DropPath, v.DropRule = 0.4, "uniform" }),
 	"clip":             small(func(v *backbones.ViT) { v.Form = "clip" }),
 }
 
@@ -181,7 +187,7 @@ func TestViTChecks(t *testing.T) {
 		{"size", func(v *backbones.ViT) { v.Size = "huge" }, `"huge": want "tiny", "small" or "base"`},
 		{"depth", func(v *backbones.ViT) { v.Depth = -1 }, "-1: want a number above 0"},
 		{"pool", func(v *backbones.ViT) { v.Pool = "max" }, `"max": want "class" or "mean"`},
-		{"position", func(v *backbones.ViT) { v.Position = "none" }, `"none": want "learned" or "sincos"`},
+		{"position", func(v *backbones.ViT) { v.Position = "absolute" }, `"absolute": want "learned", "sincos",`},
 		{"heads", func(v *backbones.ViT) { v.Heads = 3 }, "3: the tokens' 8 channels are no multiple of it"},
 		{"dim", func(v *backbones.ViT) { v.Channels, v.Position = 6, "sincos" }, "6: positions"},
 		{"patch", func(v *backbones.ViT) { v.Patch = 4 }, "4: patches of this side do not tile images of 4x6x2"},
@@ -189,6 +195,10 @@ func TestViTChecks(t *testing.T) {
 		{"layer scale", func(v *backbones.ViT) { v.LayerScale = -1 }, "-1: want a number above 0"},
 		{"drop path", func(v *backbones.ViT) { v.DropPath = 1 }, "1: want a probability"},
 		{"form", func(v *backbones.ViT) { v.Form = "resnet" }, `"resnet": want "vit" or "clip"`},
+		{"relative", func(v *backbones.ViT) { v.Relative = "all" }, `"all": want "none", "shared" or "block"`},
+		{"registers", func(v *backbones.ViT) { v.Registers = -1 }, "-1: want a number of tokens"},
+		{"drop rule", func(v *backbones.ViT) { v.DropRule = "even" }, `"even": want "linear" or "uniform"`},
+		{"rotary", func(v *backbones.ViT) { v.Channels, v.Position = 12, "rotary" }, "2: rotary positions"},
 		{"frozen patch", func(v *backbones.ViT) { v.Form, v.FrozenPatch = "clip", true }, "patches are trained where"},
 	} {
 		if err := small(c.change).Check(img); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -100,8 +100,16 @@ func torchSpecial(b backbones.Backbone, name string, a ir.Array, in backbones.In
 				rows = append(make([]float32, d), rows...)
 			}
 			add("pos_embed", array(rows, 1, len(rows)/d, d))
+		case "registers":
+			add("reg_token", array(a.F32, 1, b.Registers, d))
+		case "relative": // as in BEiT's code
+			add("rel_pos_bias.relative_position_bias_table", a)
 		default:
-			return false
+			block, found := strings.CutSuffix(name, "/attn/relative")
+			if !found {
+				return false
+			}
+			add(strings.ReplaceAll(block, "/", ".")+".attn.relative_position_bias_table", a)
 		}
 		return true
 	case *backbones.MLP:

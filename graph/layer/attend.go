@@ -84,10 +84,19 @@ func MaskedAttention(s *graph.Scope, dim, heads int, m Mask) Func {
 	qkv, proj := Dense(s.In("qkv"), dim, 3*dim), Dense(s.In("proj"), dim, dim)
 	return func(x *graph.Node) *graph.Node {
 		b, t := op.ShapeOf(x)[0], op.ShapeOf(x)[1]
-		all := op.Reshape(qkv(x), b, t, 3, heads, dim/heads)
-		part := func(i int) *graph.Node { return op.Reshape(op.Slice(all, 2, i, i+1), b, t, heads, dim/heads) }
-		return proj(Attend(s, part(0), part(1), part(2), m)) // [B,T,dim]
+		return proj(attendPacked(s, op.Reshape(qkv(x), b, t, 3, heads, dim/heads), m)) // [B,T,dim]
 	}
+}
+
+// attendPacked is self-attention of qkv [B,T,3,heads,D] -> [B,T,heads*D]; one operation where there is no mask.
+func attendPacked(s *graph.Scope, qkv *graph.Node, m Mask) *graph.Node {
+	shape := op.ShapeOf(qkv)
+	b, t, heads, d := shape[0], shape[1], shape[3], shape[4]
+	if m.none() {
+		return op.Apply(op.AttentionOp{Scale: 1 / math.Sqrt(float64(d)), BF16: s.BF16()}, qkv)
+	}
+	part := func(i int) *graph.Node { return op.Reshape(op.Slice(qkv, 2, i, i+1), b, t, heads, d) }
+	return Attend(s, part(0), part(1), part(2), m)
 }
 
 // CrossAttention is multi-head attention of tokens x [B,T,dim] to others, y [B,S,from] -> [B,T,dim]: queries from x,

@@ -51,9 +51,7 @@ func Attention(s *graph.Scope, dim, heads int) Func {
 	qkv, proj := Dense(s.In("qkv"), dim, 3*dim), Dense(s.In("proj"), dim, dim)
 	return func(x *graph.Node) *graph.Node {
 		b, t := op.ShapeOf(x)[0], op.ShapeOf(x)[1]
-		split := op.Reshape(qkv(x), b, t, 3, heads, dim/heads)
-		scaled := op.AttentionOp{Scale: 1 / math.Sqrt(float64(dim/heads)), BF16: s.BF16()}
-		return proj(op.Apply(scaled, split)) // [B,T,dim]
+		return proj(attendPacked(s, op.Reshape(qkv(x), b, t, 3, heads, dim/heads), Mask{})) // [B,T,dim]
 	}
 }
 
@@ -83,39 +81,87 @@ type Block struct {
 	Post       bool    // norms after the branches instead of before them, as in Vaswani et al. 2017 and BERT
 	Eps        float64 // of the norms; 0: 1e-6
 	Quick      bool    // QuickGelu in the MLP, in place of GELU
+
+	Relative *Relative // biases of the attention by distances on a Grid; nil: there are none
+	Rotary   bool      // queries and keys turned by their places on a Grid, see Rotate
+	Uniform  bool      // stochastic depth with one probability for all blocks
 }
+
+// placed reports whether the blocks want a Grid.
+func (o Block) placed() bool { return o.Relative != nil || o.Rotary }
 
 // New is one block on tokens [B,T,Dim]: x + attention(norm(x)), then x + mlp(norm(x)) (pre-norm, as in
 // arXiv:2010.11929, eq. 2 and 3), or with Post norm(x + attention(x)), then norm(x + mlp(x)) (arXiv:1706.03762, section
 // 3.1). A branch passes through a LayerScale, learned factors of its channels (Touvron et al. 2021, arXiv:2103.17239,
 // eq. 2), and through drop, which may be nil.
 func (o Block) New(s *graph.Scope, drop Func) Func {
+	f := o.onGrid(s, drop)
+	return func(x *graph.Node) *graph.Node { return f(x, Grid{}) }
+}
+
+// onGrid is New for tokens whose places matter.
+func (o Block) onGrid(s *graph.Scope, drop Func) func(x *graph.Node, g Grid) *graph.Node {
 	hidden := o.Hidden
 	if hidden == 0 {
 		hidden = 4 * o.Dim
 	}
-	branch := func(norm Func, scale string, f Func) Func {
+	branch := func(norm Func, scale string) func(x *graph.Node, f Func) *graph.Node {
 		before, after := norm, Chain()
 		if o.Post {
 			before, after = after, before
 		}
-		steps := []Func{before, f}
+		var steps []Func
 		if o.LayerScale != 0 {
 			steps = append(steps, channelScale(s.In(scale), o))
 		}
 		if drop != nil {
 			steps = append(steps, drop)
 		}
-		inner := Chain(steps...)
-		return func(x *graph.Node) *graph.Node { return after(op.Add(x, inner(x))) }
+		behind := Chain(steps...)
+		return func(x *graph.Node, f Func) *graph.Node { return after(op.Add(x, behind(f(before(x))))) }
 	}
-	norm1, attention := LayerNormEps(s.In("norm1"), o.Dim, o.Eps), MaskedAttention(s.In("attn"), o.Dim, o.Heads, o.Mask)
+	norm1, attention := LayerNormEps(s.In("norm1"), o.Dim, o.Eps), o.attention(s.In("attn"))
 	activation := Func(op.Gelu)
 	if o.Quick {
 		activation = QuickGelu
 	}
 	norm2, mlp := LayerNormEps(s.In("norm2"), o.Dim, o.Eps), feedForward(s.In("mlp"), o.Dim, hidden, activation)
-	return Chain(branch(norm1, "scale1", attention), branch(norm2, "scale2", mlp))
+	first, second := branch(norm1, "scale1"), branch(norm2, "scale2")
+	return func(x *graph.Node, g Grid) *graph.Node {
+		y := first(x, func(x *graph.Node) *graph.Node { return attention(x, g) })
+		return second(y, mlp)
+	}
+}
+
+// attention is the block's self-attention.
+func (o Block) attention(s *graph.Scope) func(x *graph.Node, g Grid) *graph.Node {
+	if !o.placed() {
+		f := MaskedAttention(s, o.Dim, o.Heads, o.Mask)
+		return func(x *graph.Node, _ Grid) *graph.Node { return f(x) }
+	}
+	qkv, proj := Dense(s.In("qkv"), o.Dim, 3*o.Dim), Dense(s.In("proj"), o.Dim, o.Dim)
+	var table *graph.Node
+	if o.Relative != nil {
+		if table = o.Relative.Table; table == nil {
+			table = o.Relative.NewTable(s, o.Heads)
+		}
+	}
+	return func(x *graph.Node, g Grid) *graph.Node {
+		b, t := op.ShapeOf(x)[0], op.ShapeOf(x)[1]
+		if t != g.Tokens() {
+			op.Fail(s.Path(), "attention by places: %d tokens on a grid of %d; a method that leaves tokens out wants "+
+				"positions that are added to them", t, g.Tokens())
+		}
+		all := op.Reshape(qkv(x), b, t, 3, o.Heads, o.Dim/o.Heads)
+		if o.Rotary {
+			all = Rotate(s, all, g)
+		}
+		m := o.Mask
+		if table != nil {
+			m.Bias = o.Relative.Bias(s, table, g)
+		}
+		return proj(attendPacked(s, all, m)) // [B,T,Dim]
+	}
 }
 
 func channelScale(s *graph.Scope, o Block) Func {
@@ -125,22 +171,50 @@ func channelScale(s *graph.Scope, o Block) Func {
 
 // Blocks is depth blocks in a row, in the scopes 0, 1 ... below s. In training, and not in a teacher, stochastic depth
 // leaves out a branch for an image with a probability that rises evenly from 0 in the first block to dropPath in the
-// last, and scales the branches it keeps up to the same mean (Huang et al. 2016, arXiv:1603.09382, with the scaling of
-// timm's code).
+// last, or is dropPath in all of them if o is Uniform, and scales the branches it keeps up to the same mean (Huang et
+// al. 2016, arXiv:1603.09382, with the scaling of timm's code).
 func Blocks(s *graph.Scope, o Block, depth int, dropPath float64) Func {
-	var random *graph.Random
-	if dropPath > 0 && s.Training() && !s.IsTeacher() {
-		random = s.Random("drop_path")
-	}
-	blocks := make([]Func, depth)
+	f := PlacedBlocks(s, o, depth, dropPath)
+	return func(x *graph.Node) *graph.Node { return f(x, Grid{}) }
+}
+
+// PlacedBlocks is Blocks for tokens x [B,T,Dim] on a grid that holds them.
+func PlacedBlocks(s *graph.Scope, o Block, depth int, dropPath float64) func(x *graph.Node, g Grid) *graph.Node {
+	drops := StochasticDepth(s, depth, dropPath, o.Uniform)
+	blocks := make([]func(x *graph.Node, g Grid) *graph.Node, depth)
 	for i := range blocks {
-		var drop Func
-		if rate := dropPath * float64(i) / float64(max(depth-1, 1)); random != nil && rate > 0 {
-			drop = func(x *graph.Node) *graph.Node { return op.Mul(x, random.Keep(1-rate, op.ShapeOf(x)[0], 1, 1)) }
-		}
-		blocks[i] = o.New(s.Deeper(i+1).In(fmt.Sprint(i)), drop)
+		blocks[i] = o.onGrid(s.Deeper(i+1).In(fmt.Sprint(i)), drops[i])
 	}
-	return Chain(blocks...)
+	return func(x *graph.Node, g Grid) *graph.Node {
+		for _, f := range blocks {
+			x = f(x, g)
+		}
+		return x
+	}
+}
+
+// StochasticDepth is what the branches of depth blocks pass through: nil, or a layer that leaves out x [B,...] of an
+// image. See Blocks.
+func StochasticDepth(s *graph.Scope, depth int, rate float64, uniform bool) []Func {
+	drops := make([]Func, depth)
+	if rate == 0 || !s.Training() || s.IsTeacher() {
+		return drops
+	}
+	random := s.Random("drop_path")
+	for i := range drops {
+		own := rate
+		if !uniform {
+			own *= float64(i) / float64(max(depth-1, 1))
+		}
+		if own > 0 {
+			drops[i] = func(x *graph.Node) *graph.Node {
+				each := slices.Repeat([]int{1}, len(op.ShapeOf(x)))
+				each[0] = op.ShapeOf(x)[0]
+				return op.Mul(x, random.Keep(1-own, each...))
+			}
+		}
+	}
+	return drops
 }
 
 // Patchify cuts images [B,H,W,C] into square patches of side p: [B,T,p*p*C], T = (H/p)*(W/p) by rows, the pixels of a
