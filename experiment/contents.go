@@ -97,7 +97,7 @@ func (r *run) open(from int) (err error) {
 func (r *run) removeStale() error {
 	return errors.Join(
 		folder.RemoveStaleOf(r.Folder.Path, ResolvedFile, OriginsFile, statusFile, environmentFile, MetricsFile,
-			skippedFile, summaryFile),
+			skippedFile, summaryFile, ReportFile),
 		folder.RemoveStaleOf(filepath.Dir(r.Folder.File(exportFile)), filepath.Base(exportFile)),
 		checkpoint.RemoveStale(r.Folder.File(checkpointDir)),
 	)

@@ -53,7 +53,7 @@ func TestRunFolderContents(t *testing.T) {
 		"environment.json", "events.out.tfevents.", "events.out.tfevents.",
 		"export/encoder.safetensors", "heartbeat", "hits.json", "lock", "log.txt", "metrics.jsonl",
 		"recipe.origins.toml", "recipe.resolved.toml",
-		"recipe.toml", "run.json", "summary.json",
+		"recipe.toml", "report.html", "run.json", "summary.json",
 	}
 	want = slices.Insert(want, slices.Index(want, "recipe.origins.toml"), "recipe.base0.quickstart.toml")
 	if slices.Sort(got); !slices.Equal(got, want) {

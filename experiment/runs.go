@@ -398,6 +398,9 @@ func (s *Setup) start(f *folder.Folder, o Options, at beginning) (_ *Summary, er
 		}
 		err = errors.Join(err, r.close())
 		err = errors.Join(err, r.status(stateOf(err), err))
+		if failed := writeReport(f); failed != nil { // the run is what it is
+			fmt.Fprintf(o.messages(), "warning: %s: %v\n", f.File(ReportFile), failed)
+		}
 		if err != nil {
 			err = &RunError{Folder: f.Path, State: stateOf(err), Step: max(r.saved, 0), Steps: r.Steps, Err: err}
 		}

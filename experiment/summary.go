@@ -151,19 +151,23 @@ func (s *Summary) evaluations(b *strings.Builder) {
 			fmt.Fprintln(b, line)
 		}
 	}
-	switch {
-	case s.ChosenBy != nil:
-		fmt.Fprintf(b, "state: step %d, chosen by %s %.4f\n", s.Steps, s.ChosenBy.Evaluation, s.ChosenBy.Value)
-	case s.Best != nil:
-		fmt.Fprintf(b, "state: step %d, the last; checkpoints/best is step %d, chosen by %s %.4f\n", s.Steps,
-			s.Best.Step, s.Best.Evaluation, s.Best.Value)
-	default:
-		fmt.Fprintf(b, "state: step %d, the last\n", s.Steps)
-	}
+	fmt.Fprintln(b, s.stateLine())
 	if s.Weights != "" {
 		fmt.Fprintf(b, "weights: %s\n", s.Weights)
 	}
 	b.WriteByte('\n')
+}
+
+// stateLine says which state of the run was evaluated, and what chose the best one.
+func (s *Summary) stateLine() string {
+	switch {
+	case s.ChosenBy != nil:
+		return fmt.Sprintf("state: step %d, chosen by %s %.4f", s.Steps, s.ChosenBy.Evaluation, s.ChosenBy.Value)
+	case s.Best != nil:
+		return fmt.Sprintf("state: step %d, the last; checkpoints/best is step %d, chosen by %s %.4f", s.Steps,
+			s.Best.Step, s.Best.Evaluation, s.Best.Value)
+	}
+	return fmt.Sprintf("state: step %d, the last", s.Steps)
 }
 
 // strengths says which penalties were chosen.

@@ -137,7 +137,7 @@ has begun ends it at once with its status.`,
 		return nil
 	}
 	a.add(root, runVerb, resumeVerb, evalVerb, runsVerb, exportVerb, embedVerb, diffVerb, compareVerb, ablateVerb,
-		tableVerb, selectVerb, claimsVerb, showVerb,
+		tableVerb, reportVerb, selectVerb, claimsVerb, showVerb,
 		viewsVerb, benchVerb, dataVerb, listVerb)
 	return root
 }
