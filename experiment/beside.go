@@ -66,45 +66,51 @@ type other struct {
 func (s *Setup) openOutside(name string, p evaluations.Protocol) error {
 	r, needs := s.Recipe, p.Needs()
 	table := "evaluate." + name
-	if of := datasets.SamplesOf(needs.Outside); of != "images" && of != datasets.WithCaptions {
-		return r.Result.Bad(table, "names data of %s, and those of dataset.%s are images", of, r.Dataset.Name)
-	}
 	switch {
-	case s.during(p) > 0 && len(s.held) == 0:
-		return r.Result.Bad(table+".every", "%q measures on training images that are held out, and none "+
-			"are; want 0, which evaluates at the end alone", p.When())
+	case s.during(p) > 0 && (len(s.held) == 0 || s.main != nil):
+		return r.Result.Bad(table+".every", "%q measures on training images whose labels are held "+
+			"out, and none are; want 0, which evaluates at the end alone", p.When())
 	case s.Data.Test == nil && !needs.Transfer:
 		return &RecipeError{r.File, fmt.Errorf("[%s] needs a test set, and this dataset.%s has none; "+
 			"switch it off with [evaluate] %s = false", table, r.Dataset.Name, name)}
 	}
-	d, err := OpenSource(name, needs.Outside, datasets.Env{BaseDir: r.Dir(), Progress: s.reads("reading " + table)})
+	o, err := s.openOther(table, name, needs.Outside)
+	if err == nil && needs.Transfer {
+		err = s.teaches(table, &o)
+	}
 	if err != nil {
-		return &DataError{fmt.Errorf("[%s] %w", table, err)}
-	}
-	o := other{train: &inChannels{d.Train.(datasets.Set), s.Data.Channels}}
-	if d.Test != nil {
-		o.test = &inChannels{d.Test.(datasets.Set), s.Data.Channels}
-	}
-	if needs.Transfer {
-		lack := lacksClasses(d.Train, d.Train.Classes(), "images")
-		switch {
-		case lack != "":
-		case d.Test == nil:
-			lack = "no test set"
-		case datasets.CountLabelled(d.Test) == 0:
-			lack = "no label in its test set"
-		}
-		if lack != "" {
-			return &RecipeError{r.File, fmt.Errorf("[%s] needs labelled training and test images of two or more "+
-				"classes, and the data set that it names has %s", table, lack)}
-		}
-		o.train, o.test = sampling.WithLabels(o.train), sampling.WithLabels(o.test)
+		return err
 	}
 	if s.outside == nil {
 		s.outside = map[datasets.Source]other{}
 	}
 	s.outside[needs.Outside] = o
 	return nil
+}
+
+// openOther opens a data set of images that a table of the recipe names beside its own.
+func (s *Setup) openOther(table, name string, source datasets.Source) (o other, err error) {
+	r := s.Recipe
+	if own := datasets.SamplesOf(r.Dataset.Value); own != "images" && own != datasets.WithCaptions {
+		return o, r.Result.Bad(table, "names images to show the encoder, and the samples of dataset.%s are %s",
+			r.Dataset.Name, own)
+	}
+	if of := datasets.SamplesOf(source); of != "images" && of != datasets.WithCaptions {
+		return o, r.Result.Bad(table, "names data of %s, and those of dataset.%s are images", of, r.Dataset.Name)
+	}
+	d, err := OpenSource(name, source, datasets.Env{BaseDir: r.Dir(), Progress: s.reads("reading " + table)})
+	if err != nil {
+		return o, &DataError{fmt.Errorf("[%s] %w", table, err)}
+	}
+	train := d.Train
+	if d.Labelled != nil {
+		train = d.Labelled
+	}
+	o.train = &inChannels{train.(datasets.Set), s.Data.Channels}
+	if d.Test != nil {
+		o.test = &inChannels{d.Test.(datasets.Set), s.Data.Channels}
+	}
+	return o, nil
 }
 
 // inChannels is a set of images in as many channels as an encoder takes.
@@ -127,7 +133,7 @@ func (u *subject) tested(on string) datasets.Labelled {
 	switch {
 	case on != onTest:
 		return sampling.Part(u.Labelled, u.held)
-	case datasets.CountLabelled(u.Data.Test) > 0:
+	case u.Tested != nil && u.Tested.Len() > 0:
 		return u.Tested
 	}
 	return u.Data.Test
@@ -167,8 +173,11 @@ func (u *subject) beside(ctx context.Context, on string, needs evaluations.Needs
 
 // againstTest are features of the training images, labelled ones where there are any, and of all test images.
 func (u *subject) againstTest(ctx context.Context) (f evaluations.Features, err error) {
-	train := u.train
+	train, tested := u.train, u.tested(onTest)
 	switch {
+	case u.main != nil: // whose images are not those of the training
+		tested = u.Data.Test
+		train, err = u.take(ctx, u.Seen)
 	case u.Labelled.Len() == 0:
 		train, err = u.take(ctx, u.Seen)
 	case train.x == nil:
@@ -178,7 +187,7 @@ func (u *subject) againstTest(ctx context.Context) (f evaluations.Features, err 
 	if err != nil {
 		return f, err
 	}
-	test, err := u.take(ctx, u.tested(onTest))
+	test, err := u.take(ctx, tested)
 	return evaluations.Features{TrainX: train.x, TestX: test.x, Dim: train.dim, Seed: uint64(u.Recipe.Seed),
 		Alive: u.alive}, err
 }
@@ -196,8 +205,26 @@ func (u *subject) transferred(ctx context.Context, needs evaluations.Needs) (f e
 		Alive: u.alive}, err
 }
 
-// relate adds to the evaluations of all representations what comes of comparing them.
+// relate adds to the evaluations of all representations what comes of comparing them, on each data set alone.
 func (s *Setup) relate(all []Evaluation) []Evaluation {
+	for _, on := range setsIn(all) {
+		all = s.relateOn(on, all)
+	}
+	return all
+}
+
+// setsIn names the labelled data sets that evaluations are of, the run's own, "", first.
+func setsIn(all []Evaluation) []string {
+	names := []string{""}
+	for _, e := range all {
+		if !slices.Contains(names, e.On) {
+			names = append(names, e.On)
+		}
+	}
+	return names
+}
+
+func (s *Setup) relateOn(on string, all []Evaluation) []Evaluation {
 	for _, p := range s.protocols() {
 		relative, ok := p.(evaluations.Relative)
 		if !ok {
@@ -206,7 +233,7 @@ func (s *Setup) relate(all []Evaluation) []Evaluation {
 		own := map[string][]evaluations.Result{}
 		var names []string
 		for _, e := range all {
-			if e.by == p {
+			if e.by == p && e.On == on {
 				if own[e.Representation] == nil {
 					names = append(names, e.Representation)
 				}
@@ -215,7 +242,7 @@ func (s *Setup) relate(all []Evaluation) []Evaluation {
 		}
 		for _, name := range names {
 			for _, r := range relative.Relate(own[name], own[relative.Against()]) {
-				all = append(all, Evaluation{Result: r, Representation: name, Set: onTest, by: p})
+				all = append(all, Evaluation{Result: r, Representation: name, Set: onTest, by: p, On: on})
 			}
 		}
 	}

@@ -225,7 +225,8 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 			all = append(all, Evaluation{Result: r, Representation: u.name, Set: set, by: p})
 		}
 	}
-	return all, nil
+	more, err := u.onOthers(ctx, on, protocols)
+	return append(all, more...), err
 }
 
 // labelled are the features that a protocol fits and measures on. Only onTest reads the test set.
@@ -236,7 +237,7 @@ func (u *subject) labelled(ctx context.Context, on string) (f evaluations.Featur
 		}
 	}
 	t := u.train
-	f = evaluations.Features{Dim: t.dim, Classes: len(u.Data.Train.Classes()), Seed: uint64(u.Recipe.Seed),
+	f = evaluations.Features{Dim: t.dim, Classes: len(u.classes()), Seed: uint64(u.Recipe.Seed),
 		Alive: u.alive}
 	if on == onTest {
 		test, err := u.take(ctx, u.Tested)

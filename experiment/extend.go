@@ -32,7 +32,7 @@ func mayChange(set string) error {
 // ofEvaluation reports whether a setting of the command line changes what is evaluated.
 func ofEvaluation(set string) bool {
 	table, _, _ := strings.Cut(keyOf(set), ".")
-	return table == "evaluate" || table == "baselines"
+	return table == "evaluate" || table == "baselines" || table == "evaluate_on"
 }
 
 // Extension is a change of a run's recipe when it went on.

@@ -60,7 +60,7 @@ const hitsFile = "hits.json"
 func writeHits(f *folder.Folder, s *Setup, all []Evaluation) error {
 	h := Hits{}
 	for _, e := range all {
-		if e.Set == onTest && e.Hits != nil {
+		if e.Set == onTest && e.Hits != nil && e.On == "" {
 			h.Of = append(h.Of, Hit{e.Label(), e.Representation, e.Hits})
 		}
 	}

@@ -25,15 +25,22 @@ func (s *Setup) takeSubsets() error {
 	if s.Data.Labelled != nil {
 		source = s.Data.Labelled
 	}
+	test := s.Data.Test
+	if s.main != nil {
+		source, test = s.main.train, s.main.test
+	}
 	labelled, err := subsetRows(r.Labelled.Value, source)
 	if err != nil {
 		return fmt.Errorf("[labelled.%s] %w", r.Labelled.Name, err)
 	}
 	s.Labelled = sampling.WithLabels(sampling.Part(source, labelled))
-	if s.Data.Test != nil {
-		s.Tested = sampling.WithLabels(s.Data.Test)
+	if test != nil {
+		s.Tested = sampling.WithLabels(test)
 	}
-	if labelled == nil || s.Data.Labelled != nil {
+	if err := s.takeOthers(); err != nil {
+		return err
+	}
+	if labelled == nil || s.Data.Labelled != nil || s.main != nil {
 		s.Seen = sampling.Part(all, seen)
 		return nil
 	}
@@ -107,8 +114,8 @@ func (s *Setup) checkLabels() error {
 	for _, c := range r.Evaluate.On {
 		if lack != "" && c.Value.Needs().Labels {
 			return fmt.Errorf("[evaluate.%s] needs labelled training and test %s of two or more classes, and "+
-				"this dataset.%s has %s; switch it off with [evaluate] %s = false%s%s",
-				c.Name, s.Noun(), r.Dataset.Name, lack, c.Name, s.hint(""), s.labelFreeNames())
+				"this dataset.%s has %s; switch it off with [evaluate] %s = false%s%s%s",
+				c.Name, s.Noun(), r.Dataset.Name, lack, c.Name, s.hint(""), s.labelFreeNames(), s.elsewhere())
 		}
 	}
 	return nil
@@ -116,6 +123,9 @@ func (s *Setup) checkLabels() error {
 
 // lacks says what evaluation would miss.
 func (s *Setup) lacks() string {
+	if s.main != nil {
+		return ""
+	}
 	d := s.Data
 	learn := d.Train
 	if d.Labelled != nil {

@@ -80,7 +80,9 @@ type Setup struct {
 	held   []int32            // rows of Labelled whose labels choose: the validation split
 	// other data sets that protocols tell the samples from, opened
 	outside map[datasets.Source]other
-	hidden  []bool // training images of Seen whose labels the training does not see; nil: none
+	main    *labelledSet  // of [evaluate_on], in place of the labels that the run's data lack; nil: their own
+	others  []labelledSet // of [evaluate_on], beside the run's own
+	hidden  []bool        // training images of Seen whose labels the training does not see; nil: none
 
 	alive func() error // called again and again while images are evaluated; nil: nobody asks
 
@@ -280,6 +282,9 @@ func (s *Setup) openData() (err error) {
 		if err := s.opened(s); err != nil {
 			return err
 		}
+	}
+	if err := s.openEvaluateOn(); err != nil {
+		return err
 	}
 	if err := s.checkLabels(); err != nil {
 		return &RecipeError{r.File, err}

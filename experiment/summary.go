@@ -24,6 +24,7 @@ type Summary struct {
 	TestImages  int               `json:"test_images,omitempty"`
 	Samples     string            `json:"samples,omitempty"`    // what they are called; empty: images
 	Validation  string            `json:"validation,omitempty"` // what the split that chooses is
+	LabelsOf    string            `json:"labels_of,omitempty"`  // set of [evaluate_on] that stands for the run's own
 	ChosenBy    *checkpoint.Score `json:"chosen_by,omitempty"`  // why this state is evaluated; nil: it is the last
 	Best        *Best             `json:"best,omitempty"`       // the best checkpoint, where there is one
 	Weights     string            `json:"weights,omitempty"`    // that are evaluated, in words; empty: of one state
@@ -44,6 +45,7 @@ type Evaluation struct {
 	evaluations.Result
 	Representation string      `json:"representation"`     // trained, projector1 ..., untrained, pixels or raw
 	Set            string      `json:"set"`                // that it is of: test, validation or training
+	On             string      `json:"on,omitempty"`       // labelled data set that it is of beside the run's own
 	Interval       *[2]float64 `json:"interval,omitempty"` // of an accuracy: Wilson, 95 %
 
 	by evaluations.Protocol
@@ -146,6 +148,15 @@ func (s *Summary) evaluations(b *strings.Builder) {
 		}
 		fmt.Fprintf(b, "test: %d %s, looked at once%s\n", s.TestImages, s.noun(), text)
 	}
+	for _, on := range setsIn(s.Evaluations)[1:] {
+		i := slices.IndexFunc(s.Evaluations, func(e Evaluation) bool { return e.On == on && e.Images > 0 })
+		if i >= 0 {
+			fmt.Fprintf(b, "on %s: %d test images\n", on, s.Evaluations[i].Images)
+		}
+	}
+	if s.LabelsOf != "" {
+		fmt.Fprintf(b, "labels: of [evaluate_on.%s], training and test images\n", s.LabelsOf)
+	}
 	for _, line := range []string{s.Validation, s.strengths(), s.others()} {
 		if line != "" {
 			fmt.Fprintln(b, line)
@@ -211,6 +222,9 @@ func (s *Setup) describeSets(sum *Summary) {
 	if noun := s.Noun(); noun != "images" {
 		sum.Samples = noun
 	}
+	if s.main != nil {
+		sum.LabelsOf = s.main.name
+	}
 	for i, e := range sum.Evaluations {
 		if e.Accuracy && e.Set == onTraining {
 			low, high := evaluations.Wilson(e.Value, e.Images)
@@ -219,6 +233,13 @@ func (s *Setup) describeSets(sum *Summary) {
 		if e.Set == onOther && e.Accuracy {
 			low, high := evaluations.Wilson(e.Value, e.Images)
 			sum.Evaluations[i].Interval = &[2]float64{low, high}
+		}
+		if e.Set == onTest && e.On != "" {
+			if e.Accuracy {
+				low, high := evaluations.Wilson(e.Value, e.Images)
+				sum.Evaluations[i].Interval = &[2]float64{low, high}
+			}
+			continue
 		}
 		if e.Set != onTest {
 			continue
@@ -246,6 +267,9 @@ func (e Evaluation) Label() string {
 	}
 	if e.Metric != e.Protocol {
 		parts = append(parts, e.Metric)
+	}
+	if e.On != "" {
+		parts = append(parts, "on", e.On)
 	}
 	return strings.Join(parts, " ")
 }

@@ -44,15 +44,26 @@ func split(set datasets.Labelled, share float64, seed uint64) (held []int32) {
 
 // checkSplit refuses evaluations that have nothing to choose on.
 func (s *Setup) checkSplit() error {
-	if len(s.held) > 0 {
+	for _, o := range s.others {
+		if err := s.splits(len(o.held), o.train.Len(), "[evaluate_on."+o.name+"]: "); err != nil {
+			return err
+		}
+	}
+	return s.splits(len(s.held), s.Labelled.Len(), "")
+}
+
+// splits refuses evaluations that have nothing to choose on, of a labelled set of which so many are held out.
+func (s *Setup) splits(held, labelled int, where string) error {
+	if held > 0 {
 		return nil
 	}
 	why := "[validation] share = 0 holds no labels out"
 	if s.Recipe.Validation.Share > 0 {
 		why = fmt.Sprintf("[validation] share = %v leaves none of the %d labelled training %s out, "+
 			"as each is the only one of its class",
-			s.Recipe.Validation.Share, s.Labelled.Len(), s.Noun())
+			s.Recipe.Validation.Share, labelled, s.Noun())
 	}
+	why = where + why
 	for _, c := range s.Recipe.Evaluate.On {
 		switch needs := c.Value.Needs(); {
 		case !needs.Labels:

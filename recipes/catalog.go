@@ -156,7 +156,10 @@ func (c Catalog) options() overlay.Options {
 		"labelled":  overlay.Of("subsets", c.Subsets),
 		"optimizer": overlay.Of("optimizers", c.Optimizers),
 		"evaluate":  overlay.Of("evaluations", c.Evaluations),
-		"more":      overlay.Of("augmentations", c.Augmentations),
+
+		"evaluate_on": overlay.Of("datasets", c.Datasets),
+
+		"more": overlay.Of("augmentations", c.Augmentations),
 	}}
 }
 

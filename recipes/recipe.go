@@ -72,6 +72,9 @@ type Recipe struct {
 	Average    Average                     `toml:"average"`   // which weights are evaluated
 	Baselines  Baselines                   `toml:"baselines"` // what the trained encoder is evaluated beside
 	Evaluate   overlay.Choices[Evaluation] `toml:"evaluate"`
+	// labelled data sets that evaluations learn from and measure on: in place of the training data's labels where those
+	// have none (the first by name), else beside them
+	EvaluateOn overlay.Choices[datasets.Source] `toml:"evaluate_on"`
 }
 
 // Train is the training loop's settings.
