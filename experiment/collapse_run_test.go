@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,6 +93,58 @@ func TestCollapseIsToldOnce(t *testing.T) {
 	}
 	if n := strings.Count(string(text), ": collapse: spread"); n != 2 {
 		t.Errorf("the log has the warning %d times, want it once, and once more in the table of the end:\n%s", n, text)
+	}
+}
+
+// alarmed is SimCLR with an alarm that is heard at every line of metrics.
+type alarmed struct{ contrastive.SimCLR }
+
+func (m *alarmed) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
+	o := m.SimCLR.Build(s, enc, b)
+	o.Alarms = []methods.Alarm{{Of: "spread", Within: [2]float64{-10, 10}, Means: "it is a number", Remedy: "none"}}
+	return o
+}
+
+// A run that is stopped between the lines that a warning takes warns when an uninterrupted run does, and once.
+func TestAlarmOutlivesStops(t *testing.T) {
+	c := recipes.Builtin()
+	c.Methods["alarmed"] = func() methods.Method { return &alarmed{*contrastive.DefaultSimCLR()} }
+	start := func(stop <-chan experiment.Request) (*experiment.Summary, error) {
+		r, err := recipes.Load(writeRecipe(t, small), []string{`method="alarmed"`, `train.log="1 step"`}, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return experiment.Run(r, experiment.Options{Root: t.TempDir(), Messages: io.Discard, Stop: stop})
+	}
+	whole, err := start(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan experiment.Request, 1)
+	stop <- experiment.Interrupt
+	sum, err := start(stop)
+	var stopped *experiment.Stopped
+	for n := 1; errors.As(err, &stopped); n++ {
+		if n < 7 { // after every step up to the seventh; then to the end
+			stop <- experiment.Interrupt
+		}
+		sum, err = experiment.Resume(stopped.Folder, c, experiment.Options{Messages: io.Discard, Stop: stop})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := func(s *experiment.Summary) (steps []int) {
+		for _, w := range s.Warnings {
+			if w.About == "spread" {
+				steps = append(steps, w.Step)
+			}
+		}
+		return steps
+	}
+	got, want := of(sum), of(whole)
+	if len(want) != 1 || want[0] > 6 || !slices.Equal(got, want) {
+		t.Errorf("stopped after each of seven steps the run warned at steps %v, uninterrupted at %v; want the same one",
+			got, want)
 	}
 }
 

@@ -219,7 +219,7 @@ func (r *run) save(done int) error {
 		return err
 	}
 	m := r.meta(done)
-	m.Window, m.Jobs = r.window(), r.left
+	m.Window, m.Jobs, m.Alarms = r.window(), r.left, r.alarms.lines
 	if err := r.keepWeights(m); err != nil {
 		return err
 	}

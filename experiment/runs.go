@@ -191,13 +191,14 @@ func Resume(dir string, c recipes.Catalog, o Options) (*Summary, error) {
 		if err != nil {
 			return nil, err
 		}
-		return h.start(f, o, beginning{warning: h.warning, lineage: h.status.Lineage})
+		return h.start(f, o, beginning{warning: h.warning, lineage: h.status.Lineage,
+			alarms: alarms{said: h.status.Warnings}})
 	}
 	for _, name := range h.store.Names() {
 		h.Store.Get(name).Copy(h.store.Get(name).Array)
 	}
 	return h.start(f, o, beginning{step: h.meta.Step, window: h.meta.Window, left: h.meta.Jobs, before: h.status.Totals,
-		warning: h.warning, lineage: h.status.Lineage, said: h.status.Warnings})
+		warning: h.warning, lineage: h.status.Lineage, alarms: alarms{h.meta.Alarms, h.status.Warnings}})
 }
 
 // Evaluate runs the protocols of a run's recipe, with sets applied, on its newest or its best checkpoint. It changes
@@ -366,7 +367,7 @@ type beginning struct {
 	before  totals             // of the processes before
 	warning string             // which checkpoints are damaged
 	lineage []Extension        // what was changed since the run began
-	said    []Warning          // of collapses, by the processes before
+	alarms  alarms             // of collapses, as the processes before left them
 }
 
 // start runs the training from a step on, then the evaluation, and keeps the folder's status true on every way out.
@@ -376,7 +377,7 @@ func (s *Setup) start(f *folder.Folder, o Options, at beginning) (_ *Summary, er
 		s.watch(o, "")
 	}
 	r := &run{Setup: s, Options: o, Folder: f, progress: s.shown, first: from, saved: from, left: at.left,
-		before: at.before, lineage: at.lineage, alarms: alarms{said: at.said}}
+		before: at.before, lineage: at.lineage, alarms: at.alarms}
 	s.look = r.look
 	r.reopenWindow(at.window)
 	if from == 0 {

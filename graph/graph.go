@@ -115,6 +115,7 @@ type Scope struct {
 	tau    *Node  // the teacher's momentum
 	locked bool
 	plain  bool
+	aside  bool
 	layer  int // plus 1; 0: none
 }
 
@@ -135,6 +136,17 @@ func (s *Scope) Locked() *Scope {
 	c.locked = true
 	return &c
 }
+
+// Aside is this scope with norms that use the statistics of the batch and leave their running ones as they are: for a
+// pass beside the training's own.
+func (s *Scope) Aside() *Scope {
+	c := *s
+	c.aside = true
+	return &c
+}
+
+// IsAside reports whether layers leave their running statistics as they are.
+func (s *Scope) IsAside() bool { return s.aside }
 
 // Plain is this scope with parameters that get neither weight decay nor a trust ratio, whatever their shape. Parameters
 // of one axis (biases, scales and shifts of norms) never get them.

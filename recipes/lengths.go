@@ -54,6 +54,9 @@ func (l *Loaded) tooLong(perEpoch int, visit func(key string, span setting.Lengt
 	whole := l.Train.Length
 	overlay.Each(l.Recipe, func(key string, value any) {
 		span, ok := value.(setting.Length)
+		if every, is := value.(setting.Every); is {
+			span, ok = every.Length(), true
+		}
 		switch {
 		case !ok || key == "train.length" || span.Relative():
 		case span.Unit == whole.Unit && span.Count > whole.Count,

@@ -89,7 +89,9 @@ func batchNorm(s *graph.Scope, c int, affine ...*graph.Node) Func {
 		}
 		stats := op.BatchStats(x)
 		n := op.ShapeOf(x).Size() / c
-		s.Evolve(running, func(r *graph.Node) *graph.Node { return op.RunningStats(r, stats, normMomentum, n) })
+		if !s.IsAside() {
+			s.Evolve(running, func(r *graph.Node) *graph.Node { return op.RunningStats(r, stats, normMomentum, n) })
+		}
 		return op.BatchNorm(x, stats, op.BN{Eps: normEps}, affine...)
 	}
 }

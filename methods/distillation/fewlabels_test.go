@@ -256,6 +256,61 @@ func TestVATMovesEveryImage(t *testing.T) {
 	}
 }
 
+// Running statistics see the images once in a step, and not what is looked at beside them: guesses, perturbations and
+// mixtures dealt to other batches: the means of images of one colour are those in the supervised method.
+func TestFewLabelStatistics(t *testing.T) {
+	running := func(m methods.Method) []float64 {
+		t.Helper()
+		g, err := graph.Build(graph.Options{Training: true, DType: ir.F64}, func(s *graph.Scope) {
+			data := methodtest.Images(5, 5, 1)
+			data.Leading = 3
+			b := methods.NewBatch(s, 6, data)
+			o := m.Build(s, methods.EncoderOf(&backbones.ConvNet{Widths: []int{4}}, b.Of("view0")), b)
+			s.Output("loss", o.Loss())
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		store := graph.NewStore(1)
+		p, err := g.Compile(ref.Backend{}, store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range p.Inputs() {
+			for i := range a.Shape.Size() {
+				if a.DType == ir.I32 {
+					a.I32[i] = 1
+				} else {
+					a.Set(i, 0.7)
+				}
+			}
+		}
+		p.Schedule(graph.Time{Step: 5, Steps: 10, PerEpoch: 5})
+		if err := p.Run(); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range store.Names() {
+			if strings.HasPrefix(name, "backbone/") && strings.HasSuffix(name, "/running") {
+				e, values := store.Get(name), []float64{}
+				for i := range e.Shape.Size() / 2 { // variances are unbiased, by the size of the batch
+					values = append(values, e.At(i))
+				}
+				return values
+			}
+		}
+		t.Fatal("no running statistics in ", store.Names())
+		return nil
+	}
+	want := running(methods.DefaultSupervised())
+	for _, m := range []methods.Method{DefaultMixMatch(), DefaultVAT(), DefaultPseudoLabel()} {
+		for i, got := range running(m) {
+			if math.Abs(got-want[i]) > 1e-9 {
+				t.Errorf("%T: running mean %d is %v, after one look at the images it is %v", m, i, got, want[i])
+			}
+		}
+	}
+}
+
 // outputsOf runs a graph once on inputs that are filled.
 func outputsOf(t *testing.T, g *graph.Graph) map[string]float64 {
 	t.Helper()

@@ -2,6 +2,7 @@ package distillation
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 
 	"selfsup/graph"
@@ -19,8 +20,10 @@ import (
 //
 // Berthelot, Carlini, Goodfellow, Papernot, Oliver, Raffel, NeurIPS 2019, arXiv:1905.02249, Alg. 1. The mean of the
 // second term is over rows and classes; the weight rises in a straight line. Every batch begins with labelled images:
-// see the sampler two_streams. Batch norm sees all mixed images as one batch, where the authors' code deals them out to
-// batches, and the network itself is evaluated, where the authors average its weights over the steps.
+// see the sampler two_streams. As in the authors' code, batch norm sees each view of the guess by itself, and the mixed
+// images in as many batches as there are views and one, each with its share of the labelled ones; the running
+// statistics are those of the first of these batches. The authors evaluate weights averaged over the steps: see
+// [average].
 type MixMatch struct {
 	Views       int            `toml:"views"`       // of an image without a label, for the guess
 	Temperature float64        `toml:"temperature"` // T of the sharpening
@@ -54,14 +57,14 @@ func (m *MixMatch) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) 
 		op.Fail("", "mixmatch mixes labelled images with others, %d of %d images of a batch have a label for certain; "+
 			"want [sampler.two_streams] with labelled = %d, and train.accumulate = 1", labelled, n, max(n/2, 1))
 	}
-	net, views := classifier(s, enc, classes), b.Views(m.Views)
+	beside, views := classifier(s.Aside(), enc, classes), b.Views(m.Views)
 	x := []*graph.Node{op.Slice(views[0], 0, 0, labelled)}
-	var unlabelled []*graph.Node
+	var unlabelled, answers []*graph.Node
 	for _, v := range views {
-		unlabelled = append(unlabelled, op.Slice(v, 0, labelled, n))
+		u := op.Slice(v, 0, labelled, n)
+		_, answer := beside(u)
+		unlabelled, answers = append(unlabelled, u), append(answers, answer)
 	}
-	_, logits := net(op.Concat(0, unlabelled...))
-	answers, _ := methods.SplitViews([]*graph.Node{logits}, n-labelled)
 	guess := m.Guess(answers...) // [B-L,K]
 	labels := op.Slice(b.Labels(), 0, 0, labelled)
 	y := []*graph.Node{losses.OneHot(s, labels, classes)}
@@ -69,7 +72,15 @@ func (m *MixMatch) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) 
 
 	rows, draws := labelled+m.Views*(n-labelled), s.Random("mix")
 	share, order := draws.Beta(m.Alpha, rows), op.Argsort(draws.Uniform(rows))
-	_, logits = net(Mixed(op.Concat(0, x...), order, share))
+	mixed := Mixed(op.Concat(0, x...), order, share)
+	logits := dealt(s, mixed, m.Views+1, func(batch int, x *graph.Node) *graph.Node {
+		net := beside
+		if batch == 0 {
+			net = classifier(s, enc, classes)
+		}
+		_, y := net(x)
+		return y
+	})
 	target := op.StopGradient(Mixed(op.Concat(0, y...), order, share))
 	supervised, other := m.Losses(logits, target, labelled)
 	return methods.Objective{
@@ -87,6 +98,23 @@ func (m *MixMatch) Guess(logits ...*graph.Node) *graph.Node {
 		p = append(p, op.Softmax(x))
 	}
 	return op.StopGradient(op.Softmax(op.Scale(op.Log(op.Shift(losses.Mean(p), losses.Eps)), 1/m.Temperature)))
+}
+
+// dealt deals the rows of x [N,...] out to batches in turn, as cards are: f of the batches, its rows in the order of x.
+func dealt(s *graph.Scope, x *graph.Node, batches int, f func(batch int, x *graph.Node) *graph.Node) *graph.Node {
+	shape, n := slices.Clone(op.ShapeOf(x)), op.ShapeOf(x)[0]
+	rows := op.Reshape(x, n, shape.Size()/n)
+	back, made, row := make([]int32, n), make([]*graph.Node, batches), int32(0)
+	for k := range batches {
+		var hand []int32
+		for i := k; i < n; i += batches {
+			hand, back[i] = append(hand, int32(i)), row
+			row++
+		}
+		shape[0] = len(hand)
+		made[k] = f(k, op.Reshape(op.Gather(rows, s.Ints(fmt.Sprintf("const/dealt%d", k), hand)), shape...))
+	}
+	return op.Gather(op.Concat(0, made...), s.Ints("const/back", back))
 }
 
 // Mixed is x [N,...] with row i mixed with row order[i]: the larger of share[i] and the rest to 1 stays of its own.

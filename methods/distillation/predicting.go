@@ -17,7 +17,7 @@ type Predicting struct {
 	// embeddings themselves are compared: with a copy of the student as its teacher BYOL then collapses
 	NoPredictor bool `toml:"no_predictor"`
 	// the backbone and the projector stay as they are but in one of so many steps, in which the predictor learns too
-	PredictorSteps int `toml:"predictor_steps"`
+	PredictorSteps setting.Every `toml:"predictor_steps"`
 	// factor of the predictor's learning rate: with ten times the rate a copy can teach (section 3.4.1)
 	PredictorRate float64 `toml:"predictor_rate"`
 	OneSided      bool    `toml:"one_sided"` // the first large view is guessed from the others, and not the reverse
@@ -74,7 +74,7 @@ func (m Predicting) alarm(otherwise string) methods.Alarm {
 func (m Predicting) tune(flat bool) (list []methods.Tune) {
 	if m.PredictorSteps > 1 {
 		hold := func(t graph.Time) float64 {
-			if (t.Step+1)%m.PredictorSteps == 0 {
+			if m.PredictorSteps.Due(t.Step + 1) {
 				return 0
 			}
 			return 1

@@ -20,8 +20,8 @@ import (
 //
 // Miyato, Maeda, Koyama, Ishii, TPAMI 2018, arXiv:1704.03976. No gradient reaches p(x) and r. With entropy above 0 the
 // mean entropy of p(x) is added, VAT+EntMin. epsilon is in units of the views,
-// whose pixels have deviation 1. Batch norm takes the statistics of each pass by itself, and its running statistics see
-// the passes with noise too, which the authors' code leaves out.
+// whose pixels have deviation 1. Batch norm takes the statistics of each pass by itself; its running statistics are
+// those of the images themselves, as in the authors' code.
 type VAT struct {
 	Weight     float64 `toml:"weight"`     // of the divergence
 	Epsilon    float64 `toml:"epsilon"`    // length of the perturbation of a view
@@ -52,7 +52,8 @@ func (m *VAT) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) metho
 	}
 	net := classifier(s, enc, b.NeedClasses())
 	h, logits := net(x) // [B,F], [B,K]
-	logitsOf := func(x *graph.Node) *graph.Node { _, y := net(x); return y }
+	beside := classifier(s.Aside(), enc, b.NeedClasses())
+	logitsOf := func(x *graph.Node) *graph.Node { _, y := beside(x); return y }
 	r := m.Perturbation(s, x, logits, s.Random("direction").Normal(op.ShapeOf(x)...), logitsOf)
 	terms := []methods.Term{supervisedTerm(logits, labels),
 		{Name: "divergence", Weight: m.Weight, Value: Divergence(logits, logitsOf(op.Add(x, r)))}}

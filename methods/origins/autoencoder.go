@@ -28,20 +28,25 @@ type Autoencoder struct {
 	// none | gaussian (added) | pixels (set to 0, the mean of the views where they are measured) | blocks (rectangles
 	// set to 0)
 	Noise string `toml:"noise"`
-	// deviation of gaussian noise, in units of the views; the share of pixels, or at most the share in blocks
+	// of the noise: the deviation of gaussian, in units of the views; the share of pixels, or at most the share in
+	// blocks. Without noise it is 0
 	Amount float64 `toml:"amount"`
 	Intact float64 `toml:"intact"` // weight of pixels that pixels and blocks leave as they are
 }
 
 // DefaultAutoencoder has no noise, and a decoder for images of about 28 pixels.
 func DefaultAutoencoder() *Autoencoder {
-	return &Autoencoder{Widths: []int{128, 64}, Noise: "none", Amount: 0.25, Intact: 1}
+	return &Autoencoder{Widths: []int{128, 64}, Noise: "none", Intact: 1}
 }
 
 // Validate implements methods.Method.
 func (m *Autoencoder) Validate() error {
 	switch m.Noise {
 	case "none", "gaussian":
+		if m.Noise == "none" && m.Amount != 0 {
+			return setting.Bad("amount", "%v: there is no noise that has an amount; want 0, or noise = \"gaussian\", "+
+				"\"pixels\" or \"blocks\"", m.Amount)
+		}
 		if m.Intact != 1 {
 			return setting.Bad("intact", "%v: noise = %q leaves no pixels intact beside others; want 1, or noise = "+
 				"\"pixels\" or \"blocks\"", m.Intact, m.Noise)
@@ -53,8 +58,12 @@ func (m *Autoencoder) Validate() error {
 	default:
 		return setting.Bad("noise", "%q: want \"none\", \"gaussian\", \"pixels\" or \"blocks\"", m.Noise)
 	}
+	if m.Noise != "none" && !(m.Amount > 0) {
+		return setting.Bad("amount", "%v: how much noise = %q is there? Want a number above 0, such as 0.25", m.Amount,
+			m.Noise)
+	}
 	return cmp.Or(heads.CheckWidths("widths", m.Widths), setting.Least("code", m.Code, 0),
-		setting.Positive("amount", m.Amount), setting.Weight("intact", m.Intact))
+		setting.Weight("intact", m.Intact))
 }
 
 // Build implements methods.Method.

@@ -91,7 +91,7 @@ func TestAutoencoderGradients(t *testing.T) {
 		net  backbones.Backbone
 		data methods.Data
 	}{
-		"autoencoder":      {&Autoencoder{Widths: []int{4, 3}, Noise: "none", Amount: 1, Intact: 1}, net(), grey},
+		"autoencoder":      {&Autoencoder{Widths: []int{4, 3}, Noise: "none", Intact: 1}, net(), grey},
 		"gaussian":         {noise("gaussian", 1), net(), grey},
 		"pixels":           {noise("pixels", 0.5), net(), grey},
 		"blocks":           {noise("blocks", 0), net(), grey},
@@ -111,7 +111,7 @@ func TestAutoencoderGradients(t *testing.T) {
 		})
 	}
 	for _, kind := range []string{"adversarial", "matching", "complement"} {
-		m := &GANFeatures{Latent: 3, Widths: []int{4}, Hidden: []int{6}, Generator: kind, PullAway: 0.5, Ceiling: -0.2,
+		m := &GANFeatures{Latent: 3, Widths: []int{4}, Hidden: []int{6}, Generator: kind, PullAway: 0.5, Ceiling: 0,
 			CeilingWeight: 2}
 		for i, scopes := range [][]string{{"backbone", "logit"}, {"generator"}} {
 			t.Run(kind+" "+scopes[0], func(t *testing.T) {
@@ -410,12 +410,15 @@ func TestAutoencodersRefuse(t *testing.T) {
 	for want, m := range map[string]methods.Method{
 		"":               DefaultSplitBrain(),
 		"noise":          &Autoencoder{Widths: []int{4}, Noise: "salt", Amount: 1, Intact: 1},
-		"intact":         &Autoencoder{Widths: []int{4}, Noise: "none", Amount: 1},
+		"intact":         &Autoencoder{Widths: []int{4}, Noise: "none"},
 		"amount":         &Autoencoder{Widths: []int{4}, Noise: "blocks", Amount: 1, Intact: 1},
 		"likelihood":     &VAE{Latent: 1, Widths: []int{4}},
 		"beta":           &VAE{Latent: 1, Widths: []int{4}, Beta: -1, Likelihood: "gaussian"},
 		"noise: 1":       &LayerwiseAutoencoder{Noise: 1},
 		"generator":      &GANFeatures{Latent: 1, Widths: []int{4}},
+		"amount: 1":      &Autoencoder{Widths: []int{4}, Noise: "none", Amount: 1, Intact: 1},
+		"amount: 0":      &Autoencoder{Widths: []int{4}, Noise: "gaussian", Intact: 1},
+		"ceiling: -1":    &GANFeatures{Latent: 1, Widths: []int{4}, Generator: "complement", Ceiling: -1},
 		"ceiling_weight": &GANFeatures{Latent: 1, Widths: []int{4}, Generator: "complement", CeilingWeight: -1},
 		"cell":           &Colorization{Cell: 1, Nearest: 1, Sigma: 1, Anneal: 1},
 		"sigma":          &Colorization{Cell: 10, Nearest: 1, Anneal: 1},

@@ -2,6 +2,7 @@ package origins
 
 import (
 	"cmp"
+	"math"
 	"slices"
 
 	"selfsup/graph"
@@ -55,7 +56,17 @@ func (m *GANFeatures) Validate() error {
 	}
 	return cmp.Or(setting.Least("latent", m.Latent, 1), heads.CheckWidths("widths", m.Widths),
 		heads.CheckHidden("hidden", m.Hidden), setting.Weight("pull_away", m.PullAway),
-		setting.Weight("ceiling_weight", m.CeilingWeight))
+		m.checkCeiling(), setting.Weight("ceiling_weight", m.CeilingWeight))
+}
+
+// checkCeiling says what is wrong with the ceiling: below 0 the generator is pushed away from where the discriminator
+// already finds an image more likely made than real.
+func (m *GANFeatures) checkCeiling() error {
+	if !(m.Ceiling >= 0) || math.IsInf(m.Ceiling, 0) {
+		return setting.Bad("ceiling", "%v: want a logit of 0 or more, above which an image looks more real than made",
+			m.Ceiling)
+	}
+	return nil
 }
 
 // Build implements methods.Method.

@@ -60,6 +60,8 @@ func TestLengthsBeyondTheTraining(t *testing.T) {
 		{more: "warmup = \"2 epochs\"\n[[train.resolution]]\ncrop = 20\nuntil = \"3 epochs\"",
 			want: []string{`r.toml:15:9: [train.resolution[0]] until: "3 epochs" is longer than the whole training`,
 				"    until = \"3 epochs\"\n            ^^^^^^^^^^"}},
+		{sets: []string{"method=byol", "method.byol.predictor_steps=9"},
+			want: []string{`--set method.byol.predictor_steps=9: "9 steps" is 9 steps, the whole training has 8`}},
 		{sets: []string{"optimizer.sgd.warmup=200%"}, want: []string{`"200%" is more than the whole training`}},
 	} {
 		args := []string{"run", smallRecipe(t, c.more), "--runs", t.TempDir()}
