@@ -39,6 +39,7 @@ func tolerances(name string, dtype ir.DType) tolerance {
 var models = map[string]func(t *testing.T, f *golden.Fixture){
 	"resnet18_cifar_stem": resNet, "resnet18_imagenet_stem": resNet, "resnet50": resNet,
 	"vit_micro": vit, "vit_tiny": vit,
+	"convnext_micro": convNeXt, "convnext_block": convNeXtBlock, "convnextv2_block": convNeXtBlock,
 	"formula_vectors": formula,
 }
 
@@ -115,7 +116,7 @@ func network(t *testing.T, f *golden.Fixture) *backbones.ResNet {
 		t.Fatalf("%s: arch %q, stem %q: want resnetN, and 3x3 or 7x7", f.Name, arch, stem)
 	}
 	depth, _ := strconv.Atoi(m[1])
-	return &backbones.ResNet{Depth: depth, Stem: stem[:3], Width: 1}
+	return &backbones.ResNet{Depth: depth, Stem: stem[:3], Width: 1, Inner: 1}
 }
 
 // resNet holds the processor's float32 to the README's tolerances. One rounding more or less can switch a ReLU whose

@@ -14,13 +14,16 @@ import (
 // is in its 3x3 convolution (v1.5), and the last features are averaged over the image. The "3x3" stem (stride 1, no
 // max-pool) is the one that SimCLR's appendix B.9 and everybody since uses on CIFAR-sized images.
 type ResNet struct {
-	Depth int     `toml:"depth"` // 18, 34 or 50
+	Depth int     `toml:"depth"` // 18, 34, 50, 101 or 152; from 50 on of bottlenecks
 	Stem  string  `toml:"stem"`  // "7x7": stride 2 and a max-pool, for images of 64 pixels and more; "3x3": neither
 	Width float64 `toml:"width"` // of every layer, times the paper's; rounded to a multiple of 8 channels
+	// of the bottlenecks' inner layers alone, times the paper's: 2 is wide_resnet50_2 (Zagoruyko and Komodakis 2016,
+	// arXiv:1605.07146)
+	Inner float64 `toml:"inner"`
 }
 
 // DefaultResNet is ResNet-18 as on ImageNet.
-func DefaultResNet() *ResNet { return &ResNet{Depth: 18, Stem: "7x7", Width: 1} }
+func DefaultResNet() *ResNet { return &ResNet{Depth: 18, Stem: "7x7", Width: 1, Inner: 1} }
 
 // resNets gives the blocks of the four stages.
 var resNets = map[int]struct {
@@ -30,6 +33,9 @@ var resNets = map[int]struct {
 	18: {[4]int{2, 2, 2, 2}, false},
 	34: {[4]int{3, 4, 6, 3}, false},
 	50: {[4]int{3, 4, 6, 3}, true},
+
+	101: {[4]int{3, 4, 23, 3}, true},
+	152: {[4]int{3, 8, 36, 3}, true},
 }
 
 // Check implements Backbone.
@@ -39,13 +45,20 @@ func (r *ResNet) Check(in Input) error {
 		return err
 	}
 	if _, ok := resNets[r.Depth]; !ok {
-		return setting.Bad("depth", "%d: a resnet here has depth 18, 34 or 50", r.Depth)
+		return setting.Bad("depth", "%d: a resnet here has depth 18, 34, 50, 101 or 152", r.Depth)
 	}
 	if r.Stem != "3x3" && r.Stem != "7x7" {
 		return setting.Bad("stem", "%q: want \"3x3\" (small images) or \"7x7\"", r.Stem)
 	}
 	if !(r.Width > 0) || r.Width > 16 {
 		return setting.Bad("width", "%v: want a multiplier above 0 and at most 16", r.Width)
+	}
+	switch {
+	case !(r.Inner > 0) || r.Inner > 16:
+		return setting.Bad("inner", "%v: want a multiplier above 0 and at most 16", r.Inner)
+	case r.Inner != 1 && !resNets[r.Depth].bottleneck:
+		return setting.Bad("inner", "%v: a resnet of depth %d has no bottlenecks; want depth 50, 101 or 152", r.Inner,
+			r.Depth)
 	}
 	stride := 8
 	if r.Stem == "7x7" {
@@ -60,6 +73,9 @@ func (r *ResNet) Check(in Input) error {
 
 // channels is a width of the paper times the multiplier, a multiple of 8.
 func (r *ResNet) channels(n int) int { return max(8, int(math.Round(float64(n)*r.Width/8))*8) }
+
+// inner is the width within a bottleneck.
+func (r *ResNet) inner(width int) int { return max(8, int(math.Round(float64(width)*r.Inner/8))*8) }
 
 // Dim implements Backbone.
 func (r *ResNet) Dim() int {
@@ -97,7 +113,7 @@ func (r *ResNet) stages(s *graph.Scope, in Input) []layer.Func {
 			}
 			at := s.In(fmt.Sprintf("stage%d", i+1)).In(fmt.Sprint(j))
 			if net.bottleneck {
-				stage = append(stage, bottleneck(at, c, width, stride))
+				stage = append(stage, bottleneck(at, c, r.inner(width), 4*width, stride))
 				c = 4 * width
 			} else {
 				stage = append(stage, basic(at, c, width, stride))
@@ -127,13 +143,13 @@ func basic(s *graph.Scope, in, out, stride int) layer.Func {
 	return residual(s, body, skip(s, in, out, stride))
 }
 
-// bottleneck is 1x1, 3x3, 1x1 and a skip, [B,H,W,in] -> [B,H/stride,W/stride,4*width].
-func bottleneck(s *graph.Scope, in, width, stride int) layer.Func {
+// bottleneck is 1x1, 3x3, 1x1 and a skip, [B,H,W,in] -> [B,H/stride,W/stride,out].
+func bottleneck(s *graph.Scope, in, width, out, stride int) layer.Func {
 	body := layer.Chain(
 		layer.Conv(s.In("conv1"), in, width, 1, 1), layer.BatchNorm(s.In("norm1"), width), layer.Relu,
 		layer.Conv(s.In("conv2"), width, width, 3, stride), layer.BatchNorm(s.In("norm2"), width), layer.Relu,
-		layer.Conv(s.In("conv3"), width, 4*width, 1, 1), layer.BatchNorm(s.In("norm3"), 4*width))
-	return residual(s, body, skip(s, in, 4*width, stride))
+		layer.Conv(s.In("conv3"), width, out, 1, 1), layer.BatchNorm(s.In("norm3"), out))
+	return residual(s, body, skip(s, in, out, stride))
 }
 
 // skip is the identity where shapes agree, else a 1x1 projection.

@@ -37,6 +37,7 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 	transformer := st.Get("backbone/symbols") != nil || st.Get("backbone/patch/weight") != nil &&
 		(strings.HasPrefix(name, "backbone/") || strings.HasPrefix(name, "decoder/"))
 	norm := strings.HasPrefix(path.Base(at), "norm") || path.Base(at) == "white" // VIbCReg's scale and shift
+	convNeXt := strings.Contains(name, "/stages/") || strings.Contains(name, "/downsample/")
 	dino := strings.HasPrefix(name, "head/") && st.Get("head/last/weight") != nil
 	machine := st.Get("visible/0/bias") != nil && (strings.HasPrefix(name, "backbone/") ||
 		strings.HasPrefix(name, "visible/"))
@@ -44,6 +45,12 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 	case last == "weight" && norm:
 		return 1, nil, true
 	case last == "bias" && norm:
+		return 0, nil, true
+	case path.Base(at) == "grn": // ConvNeXt V2, Alg. 1
+		return 0, nil, true
+	case convNeXt && last == "weight": // the authors' code
+		return draw(normal(0.02))
+	case convNeXt && last == "bias":
 		return 0, nil, true
 	case dino && name == "head/last/weight": // [out,in], nn.Linear; weight norm takes the rows' directions
 		return draw(uniform(1 / math.Sqrt(float64(shape[1]))))
@@ -125,6 +132,8 @@ func TestInitialisation(t *testing.T) {
 		"vit": {"vicreg.toml", "backbone.vit.dim=48", "backbone.vit.depth=2", "backbone.vit.heads=3",
 			"backbone.vit.patch=4"},
 	}
+	cases["convnext"] = []string{"vicreg.toml", "backbone.convnext.version=2", "backbone.convnext.dims=[16,24]",
+		"backbone.convnext.depth=[1,1]", "backbone.convnext.patch=4"}
 	for _, recipe := range recipes.Names() {
 		cases[recipe] = []string{recipe}
 	}

@@ -71,8 +71,25 @@ func torchName(b backbones.Backbone, name string) string {
 			name = "patch_embed/proj"
 		}
 		name = vitScale.ReplaceAllString(name, "/ls$1")
+	case *backbones.ConvNeXt:
+		name = convNeXtName(name)
 	}
 	return strings.ReplaceAll(name, "/", ".")
+}
+
+// convNeXtName is a layer's name in the code of ConvNeXt's authors, where the stem's norm is behind its convolution and
+// the others' are before theirs.
+func convNeXtName(name string) string {
+	var stage int
+	var part string
+	if n, _ := fmt.Sscanf(name, "downsample/%d/%s", &stage, &part); n != 2 {
+		return name
+	}
+	at := 0
+	if (part == "norm") == (stage == 0) {
+		at = 1
+	}
+	return fmt.Sprintf("downsample_layers/%d/%d", stage, at)
 }
 
 var (
@@ -111,6 +128,12 @@ func torchSpecial(b backbones.Backbone, name string, a ir.Array, in backbones.In
 			}
 			add(strings.ReplaceAll(block, "/", ".")+".attn.relative_position_bias_table", a)
 		}
+		return true
+	case *backbones.ConvNeXt:
+		if !strings.Contains(name, "/grn/") {
+			return false
+		}
+		add(strings.ReplaceAll(name, "/", "."), array(a.F32, 1, 1, 1, a.Shape[0]))
 		return true
 	case *backbones.MLP:
 		if name != "0/linear/weight" || len(in.Shape) != 3 { // rows keep their order

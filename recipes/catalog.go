@@ -66,6 +66,9 @@ func Builtin() Catalog {
 			"vit":         func() backbones.Backbone { return backbones.DefaultViT() },
 			"wave":        func() backbones.Backbone { return backbones.DefaultWave() },
 
+			// convolutional, and pyramids of attention
+			"convnext": func() backbones.Backbone { return backbones.DefaultConvNeXt() },
+
 			"ft_transformer": func() backbones.Backbone { return backbones.DefaultFTTransformer() },
 			"transformer":    func() backbones.Backbone { return backbones.DefaultTransformer() },
 		},

@@ -14,14 +14,16 @@ type Conv2D struct {
 	Stride, Pad, Dilation [2]int // height, width; padded with zeros on both sides
 	Groups                int
 	Bias                  bool
-	// Init draws the weights; nil: as PyTorch's, uniform in +-1/sqrt(fan in), which biases always are.
-	Init graph.Init
+	// Init draws the weights; nil: as PyTorch's, uniform in +-1/sqrt(fan in), which biases are in any case but
+	// ZeroBias.
+	Init     graph.Init
+	ZeroBias bool
 }
 
 // New declares weight and bias in s. The result of the layer is Stored.
 func (o Conv2D) New(s *graph.Scope) Func {
 	in := o.In / max(1, o.Groups)
-	w, bias := parameters(s, o.Init, o.Bias, o.Out, o.Kernel[0], o.Kernel[1], in, o.Out)
+	w, bias := parameters(s, o.Init, o.Bias, o.ZeroBias, o.Out, o.Kernel[0], o.Kernel[1], in, o.Out)
 	c := op.Conv{Stride: o.Stride, Pad: o.Pad, Dilation: o.Dilation, Groups: o.Groups, BF16: s.BF16()}
 	return func(x *graph.Node) *graph.Node { return Stored(s, bias(op.Conv2D(x, w, c))) }
 }
@@ -43,14 +45,15 @@ type ConvTranspose struct {
 // New declares weight and bias in s. The result of the layer is Stored.
 func (o ConvTranspose) New(s *graph.Scope) Func {
 	out := o.Out / max(1, o.Groups)
-	w, bias := parameters(s, o.Init, o.Bias, o.Out, o.Kernel[0], o.Kernel[1], out, o.In)
+	w, bias := parameters(s, o.Init, o.Bias, false, o.Out, o.Kernel[0], o.Kernel[1], out, o.In)
 	c := op.Conv{Stride: o.Stride, Pad: o.Pad, Dilation: o.Dilation, Groups: o.Groups, BF16: s.BF16()}
 	return func(x *graph.Node) *graph.Node { return Stored(s, bias(op.ConvTranspose2D(x, w, c, o.More))) }
 }
 
 // parameters declares a convolution's weights, of a fan in of all axes but the last, and gives the layer that adds
 // its biases.
-func parameters(s *graph.Scope, init graph.Init, bias bool, out int, shape ...int) (w *graph.Node, add Func) {
+func parameters(s *graph.Scope, init graph.Init, bias, zero bool, out int, shape ...int) (w *graph.Node,
+	add Func) {
 	byFan := graph.LinearUniform(shape[0] * shape[1] * shape[2])
 	if init == nil {
 		init = byFan
@@ -59,6 +62,10 @@ func parameters(s *graph.Scope, init graph.Init, bias bool, out int, shape ...in
 	if !bias {
 		return w, func(x *graph.Node) *graph.Node { return x }
 	}
-	b := s.Param("bias", byFan, out)
+	start := byFan
+	if zero {
+		start = graph.Fill(0)
+	}
+	b := s.Param("bias", start, out)
 	return w, func(x *graph.Node) *graph.Node { return op.Add(x, b) }
 }

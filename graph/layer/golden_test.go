@@ -82,6 +82,13 @@ func TestGolden(t *testing.T) {
 				Eps: golden.Param[float64](c.T, c.F, "eps")}
 			c.Y(o.New(c.Scope)(x), golden.Image)
 		},
+		"layers/layernorm_channels_first": func(c *ongraph.Case) {
+			x := c.In("x", golden.Image)
+			c.As("weight", "weight", golden.Same)
+			c.As("bias", "bias", golden.Same)
+			eps := golden.Param[float64](c.T, c.F, "eps")
+			c.Y(layer.LayerNormEps(c.Scope, op.ShapeOf(x).Last(), eps)(x), golden.Image)
+		},
 		"layers/grn": func(c *ongraph.Case) {
 			flat := func(x golden.Tensor) golden.Tensor {
 				return golden.Tensor{Shape: []int{len(x.Data)}, Data: x.Data}

@@ -63,7 +63,9 @@ func (o GroupNorm) New(s *graph.Scope) Func {
 // GRN of Woo et al. 2023, arXiv:2301.00808, section 4 and Alg. 1.
 type ResponseNorm struct {
 	Channels int
-	Eps      float64 // of the mean length; 0: 1e-6, as in ConvNeXt V2's code
+	// the length over all places of the batch, as MinkowskiGRN of the authors' sparse code has it; else of each sample
+	Batch bool
+	Eps   float64 // of the mean length; 0: 1e-6, as in ConvNeXt V2's code
 }
 
 // Constants of ResponseNorm: its usual epsilon, and what is added to a sum of squares so that a channel of zeros has a
@@ -79,8 +81,16 @@ func (o ResponseNorm) New(s *graph.Scope) Func {
 	eps := cmp.Or(o.Eps, responseEps)
 	return func(x *graph.Node) *graph.Node {
 		shape := op.ShapeOf(x)
-		places := op.Reshape(x, shape[0], -1, o.Channels)
-		length := op.Sqrt(op.Shift(op.SumAxes(op.Square(places), true, 1), responseZero)) // [B,1,Channels]
+		samples := shape[0]
+		if o.Batch {
+			samples = 1
+		}
+		places := op.Reshape(x, samples, -1, o.Channels)
+		squares := op.SumAxes(op.Square(places), true, 1) // [B,1,Channels]
+		if o.Batch {
+			squares = op.SumAxes(s.AllRows(squares), true, 0)
+		}
+		length := op.Sqrt(op.Shift(squares, responseZero))
 		share := op.Div(length, op.Shift(op.Mean(length, true, 2), eps))
 		y := op.Add(op.Add(op.Mul(op.Mul(places, share), gamma), beta), places)
 		return op.Reshape(y, shape...)

@@ -19,8 +19,11 @@ func XavierUniform(in, out int) graph.Init { return graph.Uniform(math.Sqrt(6 / 
 
 // Dense is x [...,in] -> x w + b [...,out], weights [in,out] by XavierUniform and biases 0: the linear layer of ViT,
 // MAE and MoCo v3 (the DINO and timm codes draw normal numbers of 0.02 instead).
-func Dense(s *graph.Scope, in, out int) Func {
-	w, b := s.Param("weight", XavierUniform(in, out), in, out), s.Param("bias", graph.Fill(0), out)
+func Dense(s *graph.Scope, in, out int) Func { return DenseOf(s, in, out, XavierUniform(in, out)) }
+
+// DenseOf is Dense with weights that are drawn otherwise.
+func DenseOf(s *graph.Scope, in, out int, init graph.Init) Func {
+	w, b := s.Param("weight", init, in, out), s.Param("bias", graph.Fill(0), out)
 	return func(x *graph.Node) *graph.Node {
 		shape := slices.Clone(op.ShapeOf(x))
 		y := op.Add(Product(s, op.Reshape(x, -1, in), w), b)
