@@ -22,8 +22,31 @@ type TokenEncoder struct {
 	HasClass     bool                            // Encode puts a class token before the others
 	Embed        func(x *graph.Node) *graph.Node // images [B,H,W,C] -> patch tokens with their positions [B,T,D]
 	// any K patch tokens [B,K,D] -> [B,K,D] after the final norm, or [B,1+K,D] with a class token
-	Encode  func(x *graph.Node) *graph.Node
+	Encode func(x *graph.Node) *graph.Node
+	// Embed in two: patches without positions [B,T,D], and tokens y [B,T,D] with those of images of x's size. nil: it
+	// has no such parts
+	Project func(x *graph.Node) *graph.Node
+	Place   func(y, x *graph.Node) *graph.Node
+	// Among is Encode where some tokens are not there: keys [B,K] is 0 for padding, which no token attends to. nil: as
+	// Project
+	Among func(x, keys *graph.Node) *graph.Node
+	// Layers is the tokens after each block, without the final norm; nil: as Project
+	Layers  func(x *graph.Node) []*graph.Node
 	Symbols *SymbolEncoder // the parts of an encoder of symbols; nil: it is none
+}
+
+// Hiding is Embed with token [1,1,D] in place of every hidden patch, before positions are added: hidden [B,T] of 1 and
+// 0 -> [B,T,D].
+func (e *TokenEncoder) Hiding(x, hidden, token *graph.Node) *graph.Node {
+	y := e.Project(x)
+	h := op.Reshape(hidden, op.ShapeOf(y)[0], op.ShapeOf(y)[1], 1)
+	return e.Place(op.Add(op.Mul(y, op.Affine(h, -1, 1)), op.Mul(token, h)), x)
+}
+
+// Last is the last k of encoded tokens [B,n,D]: the patches, without a class token before them.
+func (e *TokenEncoder) Last(y *graph.Node, k int) *graph.Node {
+	n := op.ShapeOf(y)[1]
+	return op.Slice(y, 1, n-k, n)
 }
 
 // Pool is the features of encoded tokens, [B,K,D] -> [B,D]: the class token, or the mean of all.

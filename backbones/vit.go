@@ -171,15 +171,16 @@ func (v *ViT) tokens(s *graph.Scope, in Input) (*TokenEncoder, func(x *graph.Nod
 		tokens = first.Plain()
 	}
 	position, classPosition := v.positions(tokens, e)
-	e.Embed = func(x *graph.Node) *graph.Node {
-		y := project(layer.Patchify(x, v.Patch))
+	e.Project = func(x *graph.Node) *graph.Node { return project(layer.Patchify(x, v.Patch)) } // [B,T,D]
+	e.Place = func(y, x *graph.Node) *graph.Node {
 		if position == nil {
 			return y
 		}
 		size := op.ShapeOf(x)
 		here := layer.Positions(s, position, [2]int{h, w}, [2]int{size[1] / v.Patch, size[2] / v.Patch})
-		return op.Add(y, here) // [B,T,D]
+		return op.Add(y, here)
 	}
+	e.Embed = func(x *graph.Node) *graph.Node { return e.Place(e.Project(x), x) }
 
 	var special []*graph.Node // [1,n,D]: class token and registers
 	if e.HasClass {
@@ -193,27 +194,62 @@ func (v *ViT) tokens(s *graph.Scope, in Input) (*TokenEncoder, func(x *graph.Nod
 	if r := v.Registers; r > 0 {
 		special = append(special, op.Reshape(tokens.Param("registers", graph.Normal(0.02), r, dim), 1, r, dim))
 	}
-	before, blocks, norm := v.blocks(s, first, e, kept+v.Registers)
-	return e, func(x *graph.Node, g layer.Grid) *graph.Node {
-		b := op.ShapeOf(x)[0]
-		g.Special = kept + v.Registers
+	before, blocks, norm := v.blocks(s, first, e, kept+v.Registers, nil)
+	begin := func(x *graph.Node) *graph.Node { // [B,K,D] -> [B,special+K,D]
 		var all []*graph.Node
 		for _, n := range special {
-			all = append(all, op.BroadcastTo(n, ir.Shape{b, op.ShapeOf(n)[1], dim}))
+			all = append(all, op.BroadcastTo(n, ir.Shape{op.ShapeOf(x)[0], op.ShapeOf(n)[1], dim}))
 		}
 		if len(all) > 0 {
-			x = op.Concat(1, append(all, x)...) // [B,special+K,D]
+			x = op.Concat(1, append(all, x)...)
 		}
-		return norm(v.withoutRegisters(blocks(before(x), g), kept))
+		return before(x)
+	}
+	end := func(x *graph.Node) *graph.Node { return v.withoutRegisters(x, kept) }
+	e.Among = func(x, keys *graph.Node) *graph.Node {
+		if n := kept + v.Registers; n > 0 {
+			keys = op.Concat(1, op.BroadcastTo(s.Constant(1), ir.Shape{op.ShapeOf(x)[0], n}), keys)
+		}
+		_, there, _ := v.blocks(s, first, e, kept+v.Registers, keys) // over the same parameters
+		g := layer.Grid{Rows: e.Rows, Columns: e.Columns, Special: kept + v.Registers}
+		return norm(end(through(there, begin(x), g)[v.depth()-1]))
+	}
+	e.Layers = func(x *graph.Node) []*graph.Node {
+		g := layer.Grid{Rows: e.Rows, Columns: e.Columns, Special: kept + v.Registers}
+		after := through(blocks, begin(x), g)
+		for i := range after {
+			after[i] = end(after[i])
+		}
+		return after
+	}
+	return e, func(x *graph.Node, g layer.Grid) *graph.Node {
+		g.Special = kept + v.Registers
+		return norm(end(through(blocks, begin(x), g)[v.depth()-1]))
 	}
 }
 
-// blocks are what is before the blocks, the blocks, and the norm behind them.
-func (v *ViT) blocks(s, first *graph.Scope, e *TokenEncoder, special int) (before layer.Func, blocks func(x *graph.Node,
-	g layer.Grid) *graph.Node, norm layer.Func) {
+// through is the tokens after each block.
+func through(blocks []func(x *graph.Node, g layer.Grid) *graph.Node, x *graph.Node, g layer.Grid) (
+	after []*graph.Node) {
+	for _, f := range blocks {
+		x = f(x, g)
+		after = append(after, x)
+	}
+	return after
+}
+
+func (v *ViT) depth() int {
+	_, depth, _ := v.shape()
+	return depth
+}
+
+// blocks are what is before the blocks, the blocks, of tokens of which keys [B,n] says which are there (nil: all), and
+// the norm behind them.
+func (v *ViT) blocks(s, first *graph.Scope, e *TokenEncoder, special int, keys *graph.Node) (before layer.Func,
+	blocks []func(x *graph.Node, g layer.Grid) *graph.Node, norm layer.Func) {
 	dim, depth, heads := v.shape()
 	block := layer.Block{Dim: dim, Heads: heads, LayerScale: v.LayerScale, Rotary: v.Position == "rotary",
-		Uniform: v.DropRule == "uniform"}
+		Uniform: v.DropRule == "uniform", Mask: layer.Mask{Keys: keys}}
 	before = layer.Chain()
 	if v.Form == clipForm {
 		block.Quick, block.Eps = true, clipEps
@@ -225,7 +261,7 @@ func (v *ViT) blocks(s, first *graph.Scope, e *TokenEncoder, special int) (befor
 			block.Relative.Table = block.Relative.NewTable(first, heads)
 		}
 	}
-	blocks = layer.PlacedBlocks(first.In("blocks"), block, depth, v.DropPath)
+	blocks = layer.Stack(first.In("blocks"), block, depth, v.DropPath)
 	return before, blocks, layer.LayerNormEps(s.In("norm"), dim, block.Eps)
 }
 

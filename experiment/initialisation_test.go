@@ -27,6 +27,9 @@ func uniform(bound float64) drawn {
 	return drawn{fmt.Sprintf("uniform in +-%.4g", bound), bound / math.Sqrt(3), bound, 1.8}
 }
 
+// ofTransformers are scopes whose layers start as a vision transformer's.
+var ofTransformers = []string{"backbone", "decoder", "paint", "tell"}
+
 // startOf is what the papers and PyTorch start a parameter with: a constant, or a distribution. ok is false where
 // nothing is known.
 func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok bool) {
@@ -35,7 +38,7 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 	made := strings.HasPrefix(name, "generator/") || strings.HasPrefix(name, "decoder/") &&
 		strings.HasSuffix(at, "conv") || strings.HasPrefix(name, "decoder/linear/")
 	transformer := st.Get("backbone/symbols") != nil || st.Get("backbone/patch/weight") != nil &&
-		(strings.HasPrefix(name, "backbone/") || strings.HasPrefix(name, "decoder/"))
+		slices.Contains(ofTransformers, strings.Split(name, "/")[0])
 	norm := strings.HasPrefix(path.Base(at), "norm") || path.Base(at) == "white" // VIbCReg's scale and shift
 	convNeXt := strings.Contains(name, "/stages/") || strings.Contains(name, "/downsample/")
 	dino := strings.HasPrefix(name, "head/") && st.Get("head/last/weight") != nil

@@ -205,6 +205,13 @@ var withoutOracle = map[string]string{
 	"looc.toml":     "spaces, turns and tones are held against plain loops; queue and teacher are MoCo's",
 	"tcl.toml":      "the loss is held against plain loops; MLP and AdamW are scarf's",
 
+	// masked images
+	"mae_class.toml":  "the setting of mae.toml that MAE's golden step has",
+	"mae_half.toml":   "as mae.toml",
+	"mae_pixels.toml": "as mae.toml; the loss of pixels as they are is videomae's and simmim's",
+	"patch_prediction.toml": "the colours are held against plain loops; the loss is one cross-entropy, which " +
+		"supervised has, and masks are BERT's",
+
 	// two encoders, and versions
 	"dcca.toml":   "the correlation is held against linear maps and cosines, its gradient against differences",
 	"dccae.toml":  "as dcca.toml",
@@ -253,6 +260,10 @@ var goldenLoss = map[string]string{
 	"split_brain":  "origins/split_brain",
 	// puzzles of tiles
 	"counting": "origins/counting",
+
+	// masked images
+	"maskfeat": "mim/maskfeat_loss",
+	"simmim":   "mim/simmim_micro",
 }
 
 // Every shipped recipe has an oracle, its method golden numbers, or it has a reason why it has neither.

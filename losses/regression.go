@@ -33,6 +33,17 @@ func PatchMSE(painted, target, hidden *graph.Node) *graph.Node {
 	return op.Div(op.SumAll(op.Mul(perPatch, hidden)), op.SumAll(hidden))
 }
 
+// PatchL1 is the mean absolute difference of painted and target [B,T,N] over the hidden patches of the batch, hidden
+// [B,T] of 1 and 0. No gradient reaches the target.
+//
+// Xie et al. 2022, arXiv:2111.09886, section 3.4. 1e-5 is added to the number of hidden elements, in the authors' code
+// to that of hidden pixels.
+func PatchL1(painted, target, hidden *graph.Node) *graph.Node {
+	perPatch := op.SumAxes(op.Abs(op.Sub(painted, op.StopGradient(target))), false, -1) // [B,T]
+	n := float64(op.ShapeOf(painted).Last())
+	return op.Div(op.SumAll(op.Mul(perPatch, hidden)), op.Shift(op.Scale(op.SumAll(hidden), n), 1e-5))
+}
+
 // Mean is the mean of numbers, such as the losses of pairs of views.
 func Mean(terms []*graph.Node) *graph.Node {
 	if len(terms) == 1 {

@@ -140,6 +140,11 @@ var correlationFamily = family{
 
 var maskedFamily = family{
 	"mae": func() methods.Method { return masked.DefaultMAE() },
+
+	// mask tokens among all tokens
+	"maskfeat":         func() methods.Method { return masked.DefaultMaskFeat() },
+	"patch_prediction": func() methods.Method { return masked.DefaultPatchPrediction() },
+	"simmim":           func() methods.Method { return masked.DefaultSimMIM() },
 }
 
 var equivariantFamily = family{

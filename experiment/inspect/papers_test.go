@@ -64,6 +64,12 @@ var smaller = map[string][]string{
 	"imagenet/dcca.toml":  {"method.dcca.projector=[16,4]"},
 	"imagenet/dccae.toml": {"method.dccae.projector=[16,4]"},
 
+	// masked images
+	"imagenet/mae.toml":              append(smallDecoder("mae"), smallViT...),
+	"imagenet/maskfeat.toml":         smallViT,
+	"imagenet/patch_prediction.toml": smallViT,
+	"imagenet/simmim.toml":           smallViT,
+
 	// contrastive methods of one batch
 	"cifar10/mugs_instance.toml":    {"views.crop=0", "method.mugs_instance.queue=256"},
 	"cifar10/simclr_multiview.toml": {"views.crop=0"},
@@ -91,6 +97,15 @@ var smaller = map[string][]string{
 	"imagenet/exemplar.toml":       {"subset.few_shot.per_class=12"},
 	"imagenet/jigsaw.toml":         {"method.jigsaw.tile=8"},
 	"imagenet/relative_patch.toml": {"method.relative_patch={patch=8,gap=2,jitter=2,hidden=[16]}"},
+}
+
+// smallViT is a transformer of one block on the views of small.
+var smallViT = []string{"backbone.vit.depth=1", "backbone.vit.dim=24", "backbone.vit.heads=2", "backbone.vit.patch=8"}
+
+// smallDecoder is a decoder of one block.
+func smallDecoder(method string) []string {
+	return []string{"method." + method + ".decoder_dim=8", "method." + method + ".decoder_depth=1",
+		"method." + method + ".decoder_heads=2"}
 }
 
 // fourLabelled is few labels in small batches of small sets.

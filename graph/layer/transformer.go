@@ -183,17 +183,23 @@ func Blocks(s *graph.Scope, o Block, depth int, dropPath float64) Func {
 
 // PlacedBlocks is Blocks for tokens x [B,T,Dim] on a grid that holds them.
 func PlacedBlocks(s *graph.Scope, o Block, depth int, dropPath float64) func(x *graph.Node, g Grid) *graph.Node {
-	drops := StochasticDepth(s, depth, dropPath, o.Uniform)
-	blocks := make([]func(x *graph.Node, g Grid) *graph.Node, depth)
-	for i := range blocks {
-		blocks[i] = o.onGrid(s.Deeper(i+1).In(fmt.Sprint(i)), drops[i])
-	}
+	blocks := Stack(s, o, depth, dropPath)
 	return func(x *graph.Node, g Grid) *graph.Node {
 		for _, f := range blocks {
 			x = f(x, g)
 		}
 		return x
 	}
+}
+
+// Stack is the blocks of PlacedBlocks one by one.
+func Stack(s *graph.Scope, o Block, depth int, dropPath float64) []func(x *graph.Node, g Grid) *graph.Node {
+	drops := StochasticDepth(s, depth, dropPath, o.Uniform)
+	blocks := make([]func(x *graph.Node, g Grid) *graph.Node, depth)
+	for i := range blocks {
+		blocks[i] = o.onGrid(s.Deeper(i+1).In(fmt.Sprint(i)), drops[i])
+	}
+	return blocks
 }
 
 // StochasticDepth is what the branches of depth blocks pass through: nil, or a layer that leaves out x [B,...] of an
