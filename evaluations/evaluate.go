@@ -86,6 +86,8 @@ type Needs struct {
 	Outside datasets.Source
 	// labelled training and test images of the other data set, in place of the run's own
 	Transfer bool
+	// logits of the classifier that the training has beside the method, in place of the test features
+	Online bool
 }
 
 // Relative is a protocol some of whose numbers compare a representation with another one.

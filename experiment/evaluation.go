@@ -153,7 +153,9 @@ type subject struct {
 	// images and texts in one space; nil: there are none
 	pairs func(ctx context.Context, on string) (*evaluations.Pairs, error)
 	maps  func() (*mapper, error)
-	train features
+	// the online probe over the encoder; nil: there is none
+	online func() (runner, error)
+	train  features
 }
 
 // The sets that evaluations measure on.
@@ -187,8 +189,10 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 			set = onOther
 		case p.Needs().Outside != nil:
 			f, err = u.beside(ctx, on, p.Needs())
-		case labelFree(p) && u.views == nil || p.Needs().Pairs && u.pairs == nil:
+		case labelFree(p) && u.views == nil || p.Needs().Pairs && u.pairs == nil || p.Needs().Online && u.online == nil:
 			continue
+		case p.Needs().Online:
+			f, err = u.probed(ctx, on)
 		case labelFree(p):
 			f, err = u.unlabelled(ctx, p.Needs())
 			set = onTraining
@@ -314,6 +318,9 @@ func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
 	}
 	u := s.subjectOf(name, run)
 	u.maps = func() (*mapper, error) { return s.mapsOver(st) }
+	if name == "trained" {
+		u.online = func() (runner, error) { return s.onlineOver(st) }
+	}
 	u.pairs = func(ctx context.Context, on string) (*evaluations.Pairs, error) { return s.pairs(ctx, st, on) }
 	return u, nil
 }

@@ -130,15 +130,19 @@ func (r *run) evaluateDue(ctx context.Context, done int) error {
 	return r.keepBest(done, all)
 }
 
-// recordEvaluations writes what the trained encoder's evaluations after done steps came to as a line of metrics.
+// recordEvaluations writes what the trained encoder's evaluations after done steps came to as a line of metrics, beside
+// the epoch and the seconds of training until then, those of earlier processes included and those of evaluations left
+// out: the curves by step and by wall time of figures 13 and 15 of the Cookbook.
 func (r *run) recordEvaluations(done int, all []Evaluation) error {
-	line := []report.Field{{Key: "step", Value: done}}
+	line := []report.Field{{Key: "step", Value: done}, {Key: "epoch", Value: float64(done) / float64(r.PerEpoch)},
+		{Key: "seconds", Value: r.totals().Seconds}}
+	own := len(line)
 	for _, e := range all {
 		if e.Representation == "trained" {
 			line = append(line, report.Field{Key: e.Label(), Value: e.Value})
 		}
 	}
-	if len(line) == 1 {
+	if len(line) == own {
 		return nil
 	}
 	return r.metrics(line)

@@ -154,8 +154,8 @@ type curveLine struct {
 	values map[string]float64
 }
 
-// readCurves reads the curves of a file of metrics: of the training, whose lines have a learning rate, and of
-// evaluations, which are given the seconds and the epoch of their step. A line that is being written is left out.
+// readCurves reads the curves of a file of metrics: of the training, whose lines have a loss, and of evaluations, which
+// where they lack them are given the seconds and the epoch of their step. A line that is being written is left out.
 func readCurves(path string, points int) ([]page.Series, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -169,7 +169,7 @@ func readCurves(path string, points int) ([]page.Series, error) {
 		if err != nil || l.values["step"] == 0 {
 			continue
 		}
-		if _, trains := l.values["seconds"]; trains {
+		if _, trains := l.values[LossOutput]; trains {
 			training = append(training, l)
 		} else {
 			evaluations = append(evaluations, l)
@@ -182,7 +182,9 @@ func readCurves(path string, points int) ([]page.Series, error) {
 	}
 	if len(evaluations) > 0 {
 		for _, l := range evaluations {
-			l.values["epoch"], l.values["seconds"] = between(training, l.values["step"])
+			if _, has := l.values["seconds"]; !has {
+				l.values["epoch"], l.values["seconds"] = between(training, l.values["step"])
+			}
 		}
 		all = append(all, seriesOf("evaluation", evaluations, points))
 	}

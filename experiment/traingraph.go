@@ -281,10 +281,7 @@ func (s *Setup) probed(o methods.Objective) bool {
 // probe is a linear classifier on the features, which it does not change: batch norm without scale and shift, then
 // linear (He et al. 2022, arXiv:2111.06377, app. A.1), trained by AdamW at a fixed rate.
 func (s *Setup) probe(g *graph.Scope, features, labels *graph.Node) {
-	dim := op.ShapeOf(features).Last()
-	classify := layer.Chain(layer.BatchNormPlain(g.In("norm"), dim), layer.Linear(g.In("linear"), dim,
-		len(s.Data.Train.Classes()), true))
-	logits := classify(op.StopGradient(features)) // [B,classes]
+	logits := s.classifier(g, op.ShapeOf(features).Last())(op.StopGradient(features)) // [B,classes]
 	loss := op.OfLabelled(op.MeanAll(op.CrossEntropy(logits, labels, 0)), labels)
 	g.Output("loss", loss)
 	g.Output("accuracy", op.Accuracy(logits, labels))
@@ -293,4 +290,10 @@ func (s *Setup) probe(g *graph.Scope, features, labels *graph.Node) {
 		Decay: g.Constant(0),
 		Step:  g.Scheduled("step", optim.CountSteps),
 	}, optim.Training{Parts: s.Recipe.Train.Accumulate})
+}
+
+// classifier is the online probe: features [B,dim] to logits [B,classes].
+func (s *Setup) classifier(g *graph.Scope, dim int) layer.Func {
+	return layer.Chain(layer.BatchNormPlain(g.In("norm"), dim), layer.Linear(g.In("linear"), dim,
+		len(s.Data.Train.Classes()), true))
 }

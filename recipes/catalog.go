@@ -123,7 +123,8 @@ func Builtin() Catalog {
 			"transfer":    func() Evaluation { return evaluations.DefaultTransfer() },
 			"retrieval":   func() Evaluation { return evaluations.DefaultRetrieval() },
 
-			"ridge": func() Evaluation { return evaluations.DefaultRidge() },
+			"ridge":  func() Evaluation { return evaluations.DefaultRidge() },
+			"online": func() Evaluation { return evaluations.DefaultOnline() },
 
 			// Of images and captions.
 			"zero_shot": func() Evaluation { return evaluations.DefaultZeroShot() },
