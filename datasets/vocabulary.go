@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -81,6 +82,23 @@ func NewVocabulary(o Symbols, texts []string) *Vocabulary {
 	return v
 }
 
+// VocabularyOf is the vocabulary with the given symbols, as Symbols lists them, of a unit; of bytes there are none.
+func VocabularyOf(unit string, symbols []string) (*Vocabulary, error) {
+	o := Symbols{Vocabulary: unit, Least: 1}
+	if err := o.Validate(); err != nil {
+		return nil, fmt.Errorf("datasets: a vocabulary of %q: %w", unit, err)
+	}
+	if !slices.IsSorted(symbols) || unit == Bytes && len(symbols) > 0 {
+		return nil, fmt.Errorf("datasets: a vocabulary of %d %s out of order; want those of Symbols", len(symbols),
+			unit)
+	}
+	v := &Vocabulary{unit: unit, symbols: slices.Clone(symbols), index: make(map[string]int32, len(symbols))}
+	for i, s := range symbols {
+		v.index[s] = int32(i + FirstSymbol)
+	}
+	return v, nil
+}
+
 // Units is the symbols of a text, in order, each after the place of its first byte.
 func Units(text, unit string) iter.Seq2[int, string] {
 	return func(yield func(int, string) bool) {
@@ -152,6 +170,9 @@ func (v *Vocabulary) Len() int {
 func (v *Vocabulary) Equal(other *Vocabulary) bool {
 	return v == other || v.unit == other.unit && slices.Equal(v.symbols, other.symbols)
 }
+
+// Symbols lists the characters or words from the number FirstSymbol on; of bytes it is empty.
+func (v *Vocabulary) Symbols() []string { return slices.Clone(v.symbols) }
 
 // Unit names the part of a text that a symbol stands for: "characters", "words" or "bytes".
 func (v *Vocabulary) Unit() string { return v.unit }

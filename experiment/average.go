@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"selfsup/encoder"
 	"selfsup/experiment/checkpoint"
 	"selfsup/graph"
 	"selfsup/methods"
@@ -28,9 +29,10 @@ func (s *Setup) averages(g *graph.Scope, o methods.Objective) {
 		scope = methods.Backbone
 	}
 	decay := s.Recipe.Average.Decay
-	scopeAt(g, scope).Average(averageScope, g.In(averageScope).Scheduled("momentum", func(t graph.Time) float64 {
+	momentum := g.In(averageScope).Scheduled("momentum", func(t graph.Time) float64 {
 		return min(decay, float64(1+t.Step)/float64(10+t.Step))
-	}))
+	})
+	encoder.ScopeAt(g, scope).Average(averageScope, momentum)
 }
 
 // checkAverage refuses moving averages of an encoder that is one already, and evaluations of parts that have none.

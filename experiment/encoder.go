@@ -6,17 +6,16 @@ import (
 
 	"selfsup/backbones"
 	"selfsup/datasets"
-	"selfsup/datasets/feed"
+	"selfsup/encoder"
 	"selfsup/experiment/checkpoint"
 	"selfsup/graph"
 	"selfsup/graph/layer"
-	"selfsup/graph/op"
 	"selfsup/methods"
 )
 
 // encoder is the recipe's backbone as methods see it.
 func (s *Setup) encoder() methods.Encoder {
-	b, table, in := s.Recipe.Backbone.Value, "backbone."+s.Recipe.Backbone.Name, methods.InputOf(s.Input)
+	b, table, in := s.Recipe.Backbone.Value, "backbone."+s.Recipe.Backbone.Name, backbones.InputOf(s.Input)
 	enc := methods.EncoderOf(b, s.Input)
 	projector := s.Recipe.Projector.Projector // which remembers what the method asks it for
 	enc.Projector = &projector
@@ -39,12 +38,7 @@ type encoderPlace struct {
 }
 
 // encoderScope is where the encoder that is evaluated and exported keeps its parameters.
-func (s *Setup) encoderScope() string {
-	if s.encodedAt.scope != "" {
-		return s.encodedAt.scope
-	}
-	return methods.Backbone
-}
+func (s *Setup) encoderScope() string { return encoder.Frozen{Scope: s.encodedAt.scope}.Path() }
 
 // LastOfMethod is the number of the last node of the training step that the method made: the gradients, the optimizer
 // and the teachers' updates come behind it.
@@ -65,7 +59,7 @@ func belowBackbone(name string) string {
 }
 
 // FeaturesOutput names the output of the frozen encoder: the features.
-const FeaturesOutput = "features"
+const FeaturesOutput = encoder.Output
 
 // EmbedGraph is the frozen encoder for EmbedBatch samples.
 func (s *Setup) EmbedGraph() (*graph.Graph, error) { return s.frozenGraph(EmbedBatch) }
@@ -73,9 +67,9 @@ func (s *Setup) EmbedGraph() (*graph.Graph, error) { return s.frozenGraph(EmbedB
 // projectedGraph is the frozen encoder with the first n layers of the method's projector behind it.
 func (s *Setup) projectedGraph(n int) (*graph.Graph, error) {
 	return graph.Build(graph.Options{}, func(g *graph.Scope) {
-		h := s.encoder().New(s.aboveEncoder(g))(inputOf(g, s.Input, EmbedBatch))
+		h := s.encoder().New(s.aboveEncoder(g))(encoder.InputOf(g, s.Input, EmbedBatch))
 		path, _ := s.projector.Asked()
-		g.Output(FeaturesOutput, s.projector.First(scopeAt(g, path), n)(h))
+		g.Output(FeaturesOutput, s.projector.First(encoder.ScopeAt(g, path), n)(h))
 	})
 }
 
@@ -87,7 +81,7 @@ func (s *Setup) checkProjected() error {
 	}
 	path, widths := s.projector.Asked()
 	for _, n := range r.Baselines.Projector {
-		above, _ := methods.ScopeAbove(s.encoderScope())
+		above, _ := backbones.ScopeAbove(s.encoderScope())
 		switch {
 		case path == "":
 			return bad("[method.%s] has no projector of which a layer could be evaluated; want []", r.Method.Name)
@@ -104,51 +98,16 @@ func (s *Setup) checkProjected() error {
 	return nil
 }
 
+// frozenEncoder is the encoder that is evaluated, as the training step has it.
+func (s *Setup) frozenEncoder() encoder.Frozen {
+	return encoder.Frozen{New: s.encoder().New, Field: s.Input, Scope: s.encodedAt.scope, Student: s.encodedAt.student}
+}
+
 // frozenGraph is the frozen encoder: input view0 [batch,...], output features [batch,F].
-func (s *Setup) frozenGraph(batch int) (*graph.Graph, error) {
-	return graph.Build(graph.Options{}, func(g *graph.Scope) {
-		x := inputOf(g, s.Input, batch)
-		g.Output(FeaturesOutput, s.encoder().New(s.aboveEncoder(g))(x))
-	})
-}
+func (s *Setup) frozenGraph(batch int) (*graph.Graph, error) { return s.frozenEncoder().Graph(batch) }
 
-// inputOf declares n samples of a field.
-func inputOf(g *graph.Scope, f feed.Field, n int) *graph.Node {
-	shape := append([]int{n}, f.Shape...)
-	if f.Int {
-		return g.IntInput(f.Name, shape...)
-	}
-	return g.Input(f.Name, shape...)
-}
-
-// aboveEncoder is the scope that the evaluated encoder is declared in. A teacher's is the twin of its student's, from
-// whom it has what is not trained.
-func (s *Setup) aboveEncoder(g *graph.Scope) *graph.Scope {
-	path := s.encoderScope()
-	above, ok := methods.ScopeAbove(path)
-	if !ok {
-		op.Fail("", "Objective.Encoder is %q; want a scope that ends in /%s, where the encoder puts itself", path,
-			methods.Backbone)
-	}
-	if s.encodedAt.student == "" {
-		return scopeAt(g, above)
-	}
-	of, _ := methods.ScopeAbove(s.encodedAt.student)
-	at := scopeAt(g, of)
-	s.encoder().New(at)
-	return at.Twin(strings.TrimPrefix(strings.TrimPrefix(above, of), "/"), g.Constant(0))
-}
-
-// scopeAt is the scope of a path below g.
-func scopeAt(g *graph.Scope, path string) *graph.Scope {
-	if path == "" {
-		return g
-	}
-	for _, name := range strings.Split(path, "/") {
-		g = g.In(name)
-	}
-	return g
-}
+// aboveEncoder is the scope that the evaluated encoder is declared in.
+func (s *Setup) aboveEncoder(g *graph.Scope) *graph.Scope { return s.frozenEncoder().Above(g) }
 
 // checkEncoder refuses a method whose encoder is not where it says: what would be evaluated and exported is not what is
 // trained.
@@ -206,8 +165,13 @@ func (s *Setup) describeEncoder() (*checkpoint.Encoder, error) {
 	}
 	if noun := s.Noun(); noun != "images" {
 		e.Other = &checkpoint.Samples{Kind: noun, Shape: s.Input.Shape, Int: s.Input.Int, Of: s.Input.Of}
-		if set, ok := s.Data.Train.(datasets.RowSet); ok {
+		switch set := s.Data.Train.(type) {
+		case datasets.RowSet:
 			e.Other.Columns = columnsOf(set)
+		case datasets.WaveSet:
+			e.Other.Rate = set.Rate()
+		case datasets.TextSet:
+			e.Other.Unit, e.Other.Symbols = set.Vocabulary().Unit(), set.Vocabulary().Symbols()
 		}
 	}
 	for _, l := range reads {

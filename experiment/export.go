@@ -10,12 +10,13 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"selfsup/backbones"
 	"selfsup/datasets"
+	"selfsup/encoder"
 	"selfsup/experiment/checkpoint"
 	"selfsup/experiment/folder"
 	"selfsup/graph"
 	"selfsup/graph/ir"
-	"selfsup/methods"
 	"selfsup/recipes"
 )
 
@@ -58,24 +59,6 @@ func (r *run) export() error {
 	return r.exportEncoder(r.Folder.File(exportFile), st, r.meta(r.Steps), plainLayout)
 }
 
-// encoderConfig is what a loader of an exported encoder needs besides its tensors; the metadata have it as "config", in
-// JSON.
-type encoderConfig struct {
-	Backbone      string         `json:"backbone"`
-	Settings      map[string]any `json:"settings"`         // of the backbone, as in a recipe
-	Height        int            `json:"height,omitempty"` // of the images that it was trained on
-	Width         int            `json:"width,omitempty"`
-	Channels      int            `json:"channels,omitempty"`
-	Mean          []float32      `json:"mean,omitempty"` // of pixels from 0 to 1; the input is (pixel - mean)/std
-	Std           []float32      `json:"std,omitempty"`
-	Interpolation string         `json:"interpolation,omitempty"` // that images of another size are resized with
-	Features      int            `json:"features"`                // numbers of a sample's features
-	Layers        []layerInfo    `json:"layers"`
-
-	Samples *checkpoint.Samples `json:"samples,omitempty"` // what it was trained on instead of images
-	Numbers string              `json:"numbers,omitempty"` // how numbers of rows are scaled
-}
-
 // exportEncoder writes the encoder's parameters and running statistics, and a reference: images and their features.
 func (s *Setup) exportEncoder(path string, st *graph.Store, m checkpoint.Meta, layout string) error {
 	if m.Encoder == nil {
@@ -90,6 +73,9 @@ func (s *Setup) exportEncoder(path string, st *graph.Store, m checkpoint.Meta, l
 		entries = append(entries, e)
 	}
 	config, err := s.encoderConfig(m.Encoder)
+	if err == nil {
+		err = s.describeLayers(config)
+	}
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
@@ -125,7 +111,7 @@ func (s *Setup) exportEncoder(path string, st *graph.Store, m checkpoint.Meta, l
 }
 
 // arranged is the tensors of a file in a layout.
-func (s *Setup) arranged(layout string, c *encoderConfig, entries []*graph.Entry, input,
+func (s *Setup) arranged(layout string, c *encoder.Config, entries []*graph.Entry, input,
 	features ir.Array) []checkpoint.Tensor {
 	name := "pixels"
 	if c.Samples != nil {
@@ -135,7 +121,7 @@ func (s *Setup) arranged(layout string, c *encoderConfig, entries []*graph.Entry
 		if c.Samples == nil {
 			input = turnedImages(input)
 		}
-		ts := forTorch(s.Recipe.Backbone.Value, c.Layers, entries, methods.InputOf(s.Input))
+		ts := forTorch(s.Recipe.Backbone.Value, c.Layers, entries, backbones.InputOf(s.Input))
 		return append(ts, checkpoint.TensorOf("reference."+name, input), checkpoint.TensorOf("reference.features",
 			features))
 	}
@@ -147,29 +133,39 @@ func (s *Setup) arranged(layout string, c *encoderConfig, entries []*graph.Entry
 	return ts
 }
 
-// encoderConfig describes the encoder to loaders.
-func (s *Setup) encoderConfig(e *checkpoint.Encoder) (*encoderConfig, error) {
-	b := s.Recipe.Backbone
+// encoderConfig describes the encoder to loaders, but for its layers.
+func (s *Setup) encoderConfig(e *checkpoint.Encoder) (*encoder.Config, error) {
+	r := s.Recipe
 	var recipe struct{ Backbone map[string]map[string]any }
-	if err := toml.Unmarshal([]byte(s.Recipe.Resolved), &recipe); err != nil {
+	if err := toml.Unmarshal([]byte(r.Resolved), &recipe); err != nil {
 		return nil, err
 	}
-	c := &encoderConfig{
-		Backbone: b.Name, Settings: recipe.Backbone[b.Name], Height: e.Height, Width: e.Width, Channels: e.Channels,
-		Mean: e.Mean, Std: e.Std,
-		Interpolation: s.Recipe.Views.Interpolation, Features: b.Value.Dim(),
+	c := &encoder.Config{
+		Backbone: r.Backbone.Name, Settings: recipe.Backbone[r.Backbone.Name], Height: e.Height, Width: e.Width,
+		Channels: e.Channels, Mean: e.Mean, Std: e.Std, Interpolation: r.Views.Interpolation,
+		Features: r.Backbone.Value.Dim(), Samples: e.Other, Scope: e.Scope, Student: e.Student,
 	}
-	if c.Samples = e.Other; c.Samples != nil {
+	if !c.Pixels() {
 		c.Interpolation = ""
 	}
-	if e.Other != nil && e.Other.Kind == "rows" {
-		c.Numbers = s.Recipe.Rows.Numbers
+	switch c.Takes() {
+	case "rows":
+		c.Numbers = r.Rows.Numbers
+	case "texts", "waves":
+		c.Windows = &encoder.Windows{Fixed: r.Windows.Fixed, Short: r.Windows.Short}
+	case "clips":
+		c.Clips = &encoder.Clips{Stride: r.Clips.Stride[0], Fixed: r.Clips.Fixed}
 	}
+	return c, nil
+}
+
+// describeLayers lists the layers of the encoder.
+func (s *Setup) describeLayers(c *encoder.Config) error {
 	_, err := graph.Build(graph.Options{}, func(g *graph.Scope) {
-		x := inputOf(g, s.Input, 1)
+		x := encoder.InputOf(g, s.Input, 1)
 		c.Layers = layersOf(g, s.encoder().New(s.aboveEncoder(g))(x))
 	})
-	return c, err
+	return err
 }
 
 // otherInput says what the encoder takes of data that are no images.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"selfsup/backbones"
+	"selfsup/encoder"
 	"selfsup/experiment/checkpoint"
 	"selfsup/experiment/folder"
 	"selfsup/graph/ir"
@@ -91,7 +92,7 @@ func weightsOfFile(path string, _ bool) (*weights, error) {
 			layoutNotes[plainLayout])
 	}
 	w := &weights{entries: map[string]ir.Array{}, begun: Begun{Recipe: meta["recipe"]}}
-	var c encoderConfig
+	var c encoder.Config
 	if err := json.Unmarshal([]byte(meta["config"]), &c); err != nil {
 		return nil, fmt.Errorf("the metadata have no config: %w", err)
 	}
@@ -168,7 +169,7 @@ func (s *Setup) inflate(w *weights) (err error) {
 			"inflate = %q: [backbone.%s] takes no weights of images; want [backbone.vit3d], or no inflate",
 			how, s.Recipe.Backbone.Name)
 	}
-	w.entries, err = b.Inflate(backbones.Inflation(how), w.entries, methods.InputOf(s.Input))
+	w.entries, err = b.Inflate(backbones.Inflation(how), w.entries, backbones.InputOf(s.Input))
 	return err
 }
 

@@ -4,28 +4,14 @@ import (
 	"slices"
 	"strings"
 
+	"selfsup/encoder"
 	"selfsup/graph"
 	"selfsup/graph/op"
 )
 
-// layerInfo is a layer of an exported encoder, as far as its tensors do not tell.
-type layerInfo struct {
-	Name     string  `json:"name,omitempty"` // its tensors' names begin with it; a pool has none
-	Kind     string  `json:"kind"`           // conv, linear, batch_norm, layer_norm, max_pool
-	In       int     `json:"in,omitempty"`
-	Out      int     `json:"out,omitempty"` // channels of the result; of a norm those of both sides
-	Kernel   []int   `json:"kernel,omitempty"`
-	Stride   []int   `json:"stride,omitempty"`
-	Padding  []int   `json:"padding,omitempty"` // on each side
-	Dilation []int   `json:"dilation,omitempty"`
-	Groups   int     `json:"groups,omitempty"`
-	Eps      float64 `json:"eps,omitempty"`
-	Affine   bool    `json:"affine,omitempty"` // of a norm: it scales and shifts
-}
-
 // layersOf lists the layers that y is made by, in the order in which they were built. A layer that is applied twice is
 // listed once.
-func layersOf(s *graph.Scope, y *graph.Node) []layerInfo {
+func layersOf(s *graph.Scope, y *graph.Node) []encoder.Layer {
 	var nodes []*graph.Node
 	seen := map[*graph.Node]bool{}
 	for next := []*graph.Node{y}; len(next) > 0; {
@@ -42,7 +28,7 @@ func layersOf(s *graph.Scope, y *graph.Node) []layerInfo {
 	}
 	slices.SortFunc(nodes, func(a, b *graph.Node) int { return int(a.ID() - b.ID()) })
 
-	var layers []layerInfo
+	var layers []encoder.Layer
 	named := map[string]bool{}
 	for _, n := range nodes {
 		l, ok := layerOf(s, n)
@@ -56,7 +42,7 @@ func layersOf(s *graph.Scope, y *graph.Node) []layerInfo {
 }
 
 // layerOf describes the layer that a node applies. Its name is where its tensors are, below the backbone's scope.
-func layerOf(s *graph.Scope, n *graph.Node) (layerInfo, bool) {
+func layerOf(s *graph.Scope, n *graph.Node) (encoder.Layer, bool) {
 	in := op.Operands(n)
 	named := func(k int) string {
 		if k >= len(in) {
@@ -69,29 +55,30 @@ func layerOf(s *graph.Scope, n *graph.Node) (layerInfo, bool) {
 	switch o := op.Of(n).Spec.(type) {
 	case op.ConvForward:
 		w := op.ShapeOf(in[1])
-		c := layerInfo{
+		c := encoder.Layer{
 			Name: named(1), Kind: "conv", In: w[2] * max(o.Groups, 1), Out: w[3], Kernel: []int{w[0], w[1]},
 			Stride: ones(o.Stride), Padding: o.Pad[:], Dilation: ones(o.Dilation), Groups: max(o.Groups, 1),
 		}
 		return c, c.Name != ""
 	case op.MatMulOp:
 		if len(in) < 2 || len(op.ShapeOf(in[1])) != 2 || o.TransB {
-			return layerInfo{}, false
+			return encoder.Layer{}, false
 		}
 		w := op.ShapeOf(in[1])
-		l := layerInfo{Name: named(1), Kind: "linear", In: w[0], Out: w[1]}
+		l := encoder.Layer{Name: named(1), Kind: "linear", In: w[0], Out: w[1]}
 		return l, l.Name != ""
 	case op.BatchNormOp:
-		l := layerInfo{Name: named(1), Kind: "batch_norm", Out: op.ShapeOf(n).Last(), Eps: o.Eps, Affine: len(in) > 2}
+		l := encoder.Layer{Name: named(1), Kind: "batch_norm", Out: op.ShapeOf(n).Last(), Eps: o.Eps,
+			Affine: len(in) > 2}
 		return l, l.Name != ""
 	case op.LayerNormOp:
-		l := layerInfo{Name: named(1), Kind: "layer_norm", Out: op.ShapeOf(n).Last(), Eps: o.Eps, Affine: true}
+		l := encoder.Layer{Name: named(1), Kind: "layer_norm", Out: op.ShapeOf(n).Last(), Eps: o.Eps, Affine: true}
 		return l, l.Name != ""
 	case op.PoolForward:
-		l := layerInfo{Kind: "max_pool", Kernel: o.Kernel[:], Stride: ones(o.Stride), Padding: o.Pad[:]}
+		l := encoder.Layer{Kind: "max_pool", Kernel: o.Kernel[:], Stride: ones(o.Stride), Padding: o.Pad[:]}
 		return l, o.Max && !o.Adaptive
 	}
-	return layerInfo{}, false
+	return encoder.Layer{}, false
 }
 
 // ones is a pair of attributes in which 0 stands for 1.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"selfsup/datasets/sampling"
+	"selfsup/encoder"
 	"selfsup/evaluations"
 	"selfsup/graph"
 )
@@ -33,7 +34,7 @@ func (s *Setup) checkOnline() error {
 // onlineOver compiles the frozen encoder with the online probe behind it; its output is logits.
 func (s *Setup) onlineOver(st *graph.Store) (runner, error) {
 	g, err := graph.Build(graph.Options{}, func(g *graph.Scope) {
-		x := s.encoder().New(s.aboveEncoder(g))(inputOf(g, s.Input, EmbedBatch))
+		x := s.encoder().New(s.aboveEncoder(g))(encoder.InputOf(g, s.Input, EmbedBatch))
 		g.Output(FeaturesOutput, s.classifier(g.In(probeScope), s.Recipe.Backbone.Value.Dim())(x))
 	})
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"selfsup/backbones"
 	"selfsup/datasets"
 	"selfsup/datasets/views"
+	"selfsup/encoder"
 	"selfsup/evaluations"
 	"selfsup/graph"
 )
@@ -60,7 +61,7 @@ func (s *Setup) mapsOver(st *graph.Store) (*mapper, error) {
 	field := s.Input
 	field.Shape = []int{s.Data.Height, s.Data.Width, s.Data.Channels}
 	g, err := graph.Build(graph.Options{}, func(g *graph.Scope) {
-		maps := s.encoder().Maps(s.aboveEncoder(g))(inputOf(g, field, mapBatch))
+		maps := s.encoder().Maps(s.aboveEncoder(g))(encoder.InputOf(g, field, mapBatch))
 		g.Output("map", maps[len(maps)-1])
 	})
 	if err != nil {

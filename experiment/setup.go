@@ -16,6 +16,7 @@ import (
 	"selfsup/datasets/masks"
 	"selfsup/datasets/sampling"
 	"selfsup/datasets/views"
+	"selfsup/encoder"
 	"selfsup/experiment/checkpoint"
 	"selfsup/experiment/report"
 	"selfsup/graph"
@@ -55,13 +56,14 @@ type Setup struct {
 	Kind     feed.Kind         // how samples become fields
 	Views    *views.Pipeline
 	Store    *graph.Store
-	Train    *graph.Program // the first turn of a training step, for most methods the whole
-	Leaves   []graph.Leaf   // what the training step keeps in the Store
-	Input    feed.Field     // view 0: what is evaluated
-	Wants    []string       // fields of a batch that the training reads
-	PerEpoch int            // steps
-	Steps    int            // of the whole training
-	Stages   []Stage        // of the training, in order; the last is this Setup
+	Train    *graph.Program  // the first turn of a training step, for most methods the whole
+	Leaves   []graph.Leaf    // what the training step keeps in the Store
+	Input    feed.Field      // view 0: what is evaluated
+	Wants    []string        // fields of a batch that the training reads
+	PerEpoch int             // steps
+	Steps    int             // of the whole training
+	Stages   []Stage         // of the training, in order; the last is this Setup
+	Trained  *encoder.Config // of OpenTrained: what the encoder takes; else nil
 	// of a batch, drawn by the loader, by the names of their fields
 	Masks map[string]masks.Plan
 

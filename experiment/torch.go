@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"selfsup/backbones"
+	"selfsup/encoder"
 	"selfsup/experiment/checkpoint"
 	"selfsup/graph"
 	"selfsup/graph/ir"
@@ -19,7 +20,7 @@ const (
 
 // forTorch gives the entries of an encoder PyTorch's axes and names: a convolution's weights are [out,in/groups,kh,kw],
 // a linear layer's [out,in], running statistics two tensors. The layers get the names of their tensors.
-func forTorch(b backbones.Backbone, layers []layerInfo, entries []*graph.Entry,
+func forTorch(b backbones.Backbone, layers []encoder.Layer, entries []*graph.Entry,
 	in backbones.Input) []checkpoint.Tensor {
 	kind := map[string]string{}
 	for i, l := range layers {

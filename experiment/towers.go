@@ -8,6 +8,7 @@ import (
 	"selfsup/datasets"
 	"selfsup/datasets/captioned"
 	"selfsup/datasets/sampling"
+	"selfsup/encoder"
 	"selfsup/evaluations"
 	"selfsup/graph"
 	"selfsup/graph/ir"
@@ -45,10 +46,10 @@ func (s *Setup) towerGraph(text bool) (*graph.Graph, error) {
 		caption := s.Kind.(*captioned.Kind).Field()
 		t := s.Recipe.Method.Value.(methods.Towers).Towers(g, s.encoder(), caption)
 		if text {
-			g.Output(pairsOutput, t.Text(inputOf(g, caption, EmbedBatch)))
+			g.Output(pairsOutput, t.Text(encoder.InputOf(g, caption, EmbedBatch)))
 			return
 		}
-		g.Output(pairsOutput, t.Image(t.Encode(inputOf(g, s.Input, EmbedBatch))))
+		g.Output(pairsOutput, t.Image(t.Encode(encoder.InputOf(g, s.Input, EmbedBatch))))
 	})
 }
 

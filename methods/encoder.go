@@ -1,8 +1,6 @@
 package methods
 
 import (
-	"strings"
-
 	"selfsup/backbones"
 	"selfsup/datasets/feed"
 	"selfsup/graph"
@@ -11,7 +9,7 @@ import (
 )
 
 // Backbone is the scope, below the one it is given, in which an Encoder declares its parameters.
-const Backbone = "backbone"
+const Backbone = backbones.Scope
 
 // Encoder is the backbone as methods see it. Its functions declare the parameters in s.In("backbone") and, in a twin's
 // scope, give the teacher's. Called again in one scope they share them.
@@ -68,15 +66,4 @@ func EncoderOf(b backbones.Backbone, f feed.Field) Encoder {
 }
 
 // InputOf is a field as a backbone sees it.
-func InputOf(f feed.Field) backbones.Input {
-	return backbones.Input{Shape: f.Shape, Int: f.Int, Of: f.Of, Low: f.Low, High: f.High}
-}
-
-// ScopeAbove is the scope that an Encoder was given for its parameters to be at a path: "teacher" of
-// "teacher/backbone".
-func ScopeAbove(path string) (above string, ok bool) {
-	if path == Backbone {
-		return "", true
-	}
-	return strings.CutSuffix(path, "/"+Backbone)
-}
+func InputOf(f feed.Field) backbones.Input { return backbones.InputOf(f) }

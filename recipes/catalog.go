@@ -51,27 +51,9 @@ type Catalog struct {
 // Builtin is the catalog of this module.
 func Builtin() Catalog {
 	return Catalog{
-		Docs:    map[string]fs.FS{callsite.Module(): selfsup.Sources},
-		Methods: builtinMethods(),
-		Backbones: map[string]func() backbones.Backbone{
-			"resnet":      func() backbones.Backbone { return backbones.DefaultResNet() },
-			"convnet":     func() backbones.Backbone { return backbones.DefaultConvNet() },
-			"luma":        func() backbones.Backbone { return backbones.DefaultLuma() },
-			"luma_chroma": func() backbones.Backbone { return backbones.DefaultLumaChroma() },
-			"per_frame":   func() backbones.Backbone { return backbones.DefaultPerFrame() },
-			"mlp":         func() backbones.Backbone { return backbones.DefaultMLP() },
-			"symbols":     func() backbones.Backbone { return backbones.DefaultSymbols() },
-			"vit3d":       func() backbones.Backbone { return backbones.DefaultViT3D() },
-			"dbn":         func() backbones.Backbone { return backbones.DefaultDBN() },
-			"vit":         func() backbones.Backbone { return backbones.DefaultViT() },
-			"wave":        func() backbones.Backbone { return backbones.DefaultWave() },
-
-			// convolutional, and pyramids of attention
-			"convnext": func() backbones.Backbone { return backbones.DefaultConvNeXt() },
-
-			"ft_transformer": func() backbones.Backbone { return backbones.DefaultFTTransformer() },
-			"transformer":    func() backbones.Backbone { return backbones.DefaultTransformer() },
-		},
+		Docs:      map[string]fs.FS{callsite.Module(): selfsup.Sources},
+		Methods:   builtinMethods(),
+		Backbones: backbones.Builtin(),
 		Datasets: map[string]func() datasets.Source{
 			"fashion_mnist_4k": func() datasets.Source { return images.NewFashionMNIST4k() },
 			"emoji_32":         func() datasets.Source { return images.NewEmoji32() },

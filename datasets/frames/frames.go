@@ -16,7 +16,6 @@ import (
 type Kind struct {
 	*views.Pipeline
 	settings Settings
-	whole    int // frames of a clip
 	frames   int // of a view
 }
 
@@ -46,8 +45,12 @@ func New(c Settings, s views.Settings, d *datasets.Data, n int) (*Kind, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Kind{p, c, train.Frames(), shown}, nil
+	return &Kind{p, c, shown}, nil
 }
+
+// Of is views of n frames of clips that p shows the frames of, whatever clips they are; each has the frames that
+// Settings.Fit asks for.
+func Of(c Settings, p *views.Pipeline, n int) *Kind { return &Kind{p, c, n} }
 
 // stills is the frames of a set of clips as images.
 type stills struct {
@@ -124,7 +127,7 @@ func (m *maker) Field(name string) (feed.Field, error) {
 
 // Worker implements feed.Maker.
 func (m *maker) Worker(names []string) (feed.Worker, error) {
-	w := &worker{maker: m, names: names, clip: make([]datasets.Image, m.whole)}
+	w := &worker{maker: m, names: names, clip: make([]datasets.Image, m.set.Frames())}
 	n := 0
 	for _, name := range names {
 		if _, err := m.Field(name); err != nil {

@@ -26,13 +26,16 @@ type Settings struct {
 	Numbers string `toml:"numbers"`
 }
 
+// quantile is the scaling that needs the training rows.
+const quantile = "quantile"
+
 // Defaults scales numbers to mean 0 and deviation 1.
 func Defaults() Settings { return Settings{Numbers: "standard"} }
 
 // Validate checks the settings.
 func (s *Settings) Validate() error {
 	switch s.Numbers {
-	case "standard", "quantile", "none":
+	case "standard", quantile, "none":
 		return nil
 	}
 	return setting.Bad("numbers", "%q: want \"standard\", \"quantile\" or \"none\"", s.Numbers)
@@ -49,15 +52,9 @@ type Table struct {
 
 // New reads what it needs of the training rows.
 func New(s Settings, train datasets.RowSet) (*Table, error) {
-	t := &Table{settings: s, columns: train.Columns(), train: train}
-	for _, c := range t.columns {
-		n := 0
-		if c.Categories != nil {
-			n = len(c.Categories) + 1
-		}
-		t.of = append(t.of, n)
-	}
-	if s.Numbers != "quantile" {
+	t := columnsOnly(s, train.Columns())
+	t.train = train
+	if s.Numbers != quantile {
 		return t, nil
 	}
 	t.ranks = make([][]float64, len(t.columns))
@@ -77,6 +74,31 @@ func New(s Settings, train datasets.RowSet) (*Table, error) {
 	}
 	return t, nil
 }
+
+// Of is the table of columns whose training rows are not there: an encoder sees a row of it as of theirs. Ranks need
+// the training rows, and so does marginal.
+func Of(s Settings, columns []datasets.Column) (*Table, error) {
+	if s.Numbers == quantile {
+		return nil, fmt.Errorf("rows: numbers = %q scales by ranks among the training rows, which are not there; "+
+			"want \"standard\" or \"none\"", s.Numbers)
+	}
+	return columnsOnly(s, columns), nil
+}
+
+func columnsOnly(s Settings, columns []datasets.Column) *Table {
+	t := &Table{settings: s, columns: columns}
+	for _, c := range t.columns {
+		n := 0
+		if c.Categories != nil {
+			n = len(c.Categories) + 1
+		}
+		t.of = append(t.of, n)
+	}
+	return t
+}
+
+// Columns describes the columns as the training rows have them.
+func (t *Table) Columns() []datasets.Column { return t.columns }
 
 // Noun implements feed.Kind.
 func (t *Table) Noun() string { return "rows" }
@@ -101,7 +123,7 @@ func (t *Table) scale(k int, v float64) float32 {
 	switch t.settings.Numbers {
 	case "standard":
 		return float32(t.columns[k].Standardise(v))
-	case "quantile":
+	case quantile:
 		return float32(normalScore(t.ranks[k], v))
 	}
 	return float32(v)
@@ -149,7 +171,7 @@ func (m *maker) Fields() []string { return []string{feed.View(0), feed.Marginal,
 // Field implements feed.Maker.
 func (m *maker) Field(name string) (feed.Field, error) {
 	switch {
-	case name == feed.View(0) || name == feed.Marginal:
+	case name == feed.View(0) || name == feed.Marginal && m.train != nil:
 		return feed.Field{Name: name, Shape: []int{len(m.columns)}, Of: m.of}, nil
 	case name == target:
 		return feed.Field{Name: name}, nil

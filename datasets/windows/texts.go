@@ -33,7 +33,7 @@ func NewTexts(s Settings, train datasets.TextSet, test datasets.Labelled) (*Text
 	if v.Len() <= datasets.FirstSymbol {
 		return nil, fmt.Errorf("windows: the training texts have no symbols")
 	}
-	t := &Texts{s, v, s.length(symbolsAWindow)}
+	t := TextsOf(s, v)
 	window := make([]int32, t.symbols)
 	for _, set := range []datasets.Labelled{train, test} {
 		texts, ok := set.(datasets.TextSet)
@@ -46,6 +46,11 @@ func NewTexts(s Settings, train datasets.TextSet, test datasets.Labelled) (*Text
 		}
 	}
 	return t, nil
+}
+
+// TextsOf is windows of texts over a vocabulary, whatever texts they are.
+func TextsOf(s Settings, v *datasets.Vocabulary) *Texts {
+	return &Texts{s, v, s.length(symbolsAWindow)}
 }
 
 // Noun implements feed.Kind.

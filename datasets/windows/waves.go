@@ -24,7 +24,6 @@ type Waves struct {
 // NewWaves checks that windows of the settings can be cut from the recordings, and that those of the test set are of
 // the rate and the channels of the training's.
 func NewWaves(s Settings, train datasets.WaveSet, test datasets.Labelled) (*Waves, error) {
-	w := &Waves{settings: s, channels: train.Channels()}
 	sets := []datasets.WaveSet{train}
 	if other, ok := test.(datasets.WaveSet); ok {
 		if other.Rate() != train.Rate() || other.Channels() != train.Channels() {
@@ -33,8 +32,7 @@ func NewWaves(s Settings, train datasets.WaveSet, test datasets.Labelled) (*Wave
 		}
 		sets = append(sets, other)
 	}
-	w.frames = mel.Spectrogram{Window: train.Rate() * frameMillis / 1000, Hop: max(1, train.Rate()*hopMillis/1000)}
-	w.frames.FFT = 1 << bits.Len(uint(max(w.frames.Window-1, 1))) // the next power of two
+	w := WavesOf(s, train.Rate(), train.Channels())
 	longest := 0
 	for i := range train.Len() {
 		longest = max(longest, train.Samples(i))
@@ -55,9 +53,17 @@ func NewWaves(s Settings, train datasets.WaveSet, test datasets.Labelled) (*Wave
 			return nil, err
 		}
 	}
-	w.filters = mel.Bank{Rate: train.Rate(), FFT: w.frames.FFT, Bands: bands, Low: lowest,
-		High: float64(train.Rate()) / 2}.Filters()
 	return w, nil
+}
+
+// WavesOf is windows of recordings of so many samples a second and channels, whatever recordings they are. The settings
+// say their length.
+func WavesOf(s Settings, rate, channels int) *Waves {
+	w := &Waves{settings: s, channels: channels}
+	w.frames = mel.Spectrogram{Window: rate * frameMillis / 1000, Hop: max(1, rate*hopMillis/1000)}
+	w.frames.FFT = 1 << bits.Len(uint(max(w.frames.Window-1, 1))) // the next power of two
+	w.filters = mel.Bank{Rate: rate, FFT: w.frames.FFT, Bands: bands, Low: lowest, High: float64(rate) / 2}.Filters()
+	return w
 }
 
 // What encoders are compared with: frames as usual in the recognition of speech, and 40 bands from where telephones

@@ -62,6 +62,9 @@ type Samples struct {
 	Int     bool     `json:"int,omitempty"`     // symbols
 	Of      []int    `json:"of,omitempty"`      // values that an element can have; of rows by column, 0 for a number
 	Columns []Column `json:"columns,omitempty"` // of rows
+	Rate    int      `json:"rate,omitempty"`    // of waves: samples a second
+	Unit    string   `json:"unit,omitempty"`    // of texts: what a symbol stands for
+	Symbols []string `json:"symbols,omitempty"` // of texts, from datasets.FirstSymbol on
 }
 
 // Column is a column of a table as the run's training rows have it.

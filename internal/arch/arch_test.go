@@ -23,6 +23,7 @@ var layers = [][]string{
 	{"methods"},
 	{"experiment/folder", "evaluations"},
 	{"experiment/checkpoint", "experiment/report", "experiment/sheet"},
+	{"encoder"},
 	{"recipes"},
 	{"experiment"},
 	{"experiment/claims", "experiment/compare"},
