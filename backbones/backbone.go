@@ -95,3 +95,11 @@ type Maps interface {
 	Backbone
 	NewMaps(s *graph.Scope, in Input) func(x *graph.Node) []*graph.Node
 }
+
+// DropPath is a Backbone whose residual branches can be left out at random in training (stochastic depth, Huang et al.
+// 2016, arXiv:1603.09382), over the same parameters.
+type DropPath interface {
+	Backbone
+	// WithDropPath is the backbone with this probability for its last block, falling to 0 for its first.
+	WithDropPath(p float64) Backbone
+}

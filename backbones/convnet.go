@@ -64,7 +64,7 @@ func (c *ConvNet) NewMaps(s *graph.Scope, in Input) func(x *graph.Node) []*graph
 func (c *ConvNet) layers(s *graph.Scope, in Input) (layers []layer.Func) {
 	from := in.Shape[2]
 	for i, w := range c.Widths {
-		at := s.In(fmt.Sprint(i))
+		at := s.Layer(i).In(fmt.Sprint(i))
 		layers = append(layers, layer.Chain(layer.Conv(at.In("conv"), from, w, 3, 2), layer.BatchNorm(at.In("norm"), w),
 			layer.Relu))
 		from = w

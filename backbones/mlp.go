@@ -37,7 +37,7 @@ func (m *MLP) New(s *graph.Scope, in Input) layer.Func {
 		layers = []layer.Func{func(x *graph.Node) *graph.Node { return oneHot(s, x, in.Of) }}
 	}
 	for i, w := range m.Widths {
-		at := s.In(fmt.Sprint(i))
+		at := s.Layer(i).In(fmt.Sprint(i))
 		layers = append(layers, layer.Linear(at.In("linear"), from, w, false), layer.BatchNorm(at.In("norm"), w),
 			layer.Relu)
 		from = w

@@ -102,7 +102,8 @@ func (r *ResNet) NewMaps(s *graph.Scope, in Input) func(x *graph.Node) []*graph.
 func (r *ResNet) stages(s *graph.Scope, in Input) []layer.Func {
 	net := resNets[r.Depth]
 	c := r.channels(64)
-	all := []layer.Func{r.stem(s.In("stem"), in.Shape[2], c)}
+	all := []layer.Func{r.stem(s.Layer(0).In("stem"), in.Shape[2], c)}
+	depth := 0
 	for i, blocks := range net.blocks {
 		width := r.channels(64 << i)
 		var stage []layer.Func
@@ -111,7 +112,8 @@ func (r *ResNet) stages(s *graph.Scope, in Input) []layer.Func {
 			if i > 0 && j == 0 {
 				stride = 2
 			}
-			at := s.In(fmt.Sprintf("stage%d", i+1)).In(fmt.Sprint(j))
+			depth++
+			at := s.Layer(depth).In(fmt.Sprintf("stage%d", i+1)).In(fmt.Sprint(j))
 			if net.bottleneck {
 				stage = append(stage, bottleneck(at, c, r.inner(width), 4*width, stride))
 				c = 4 * width

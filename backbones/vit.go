@@ -138,6 +138,13 @@ func (v *ViT) Dim() int {
 	return dim
 }
 
+// WithDropPath implements DropPath.
+func (v *ViT) WithDropPath(p float64) Backbone {
+	c := *v
+	c.DropPath = p
+	return &c
+}
+
 // AnySize implements AnySize: positions are interpolated for other sizes, as in DINO's code.
 func (v *ViT) AnySize() {}
 

@@ -48,6 +48,8 @@ type Features struct {
 
 	OutsideX []float32 // [O,F] of samples of another data set, where a protocol needs them
 
+	Tuner *Tuner // of the encoder itself, where a protocol needs it
+
 	// every long loop of a protocol calls it again and again; its error ends the evaluation; nil: nobody asks
 	Alive func() error
 }
@@ -88,6 +90,8 @@ type Needs struct {
 	Transfer bool
 	// logits of the classifier that the training has beside the method, in place of the test features
 	Online bool
+	// the encoder itself, to train copies of it so; it reads no features
+	Tuning *Tuning
 }
 
 // Relative is a protocol some of whose numbers compare a representation with another one.

@@ -97,14 +97,14 @@ func (p *LinearSGD) Evaluate(ctx context.Context, f Features) ([]Result, error) 
 	if len(rates) > 1 {
 		settings["rates"] = p.Rates
 		for i := range out {
-			out[i].Notes = p.notes(best, len(rates), rates[best])
+			out[i].Notes = edgeNotes(best, len(rates), rates[best])
 		}
 	}
 	return out, nil
 }
 
-// notes are what a reader of the result has to know.
-func (p *LinearSGD) notes(best, n int, rate float64) []string {
+// edgeNotes say that the best of n rates, rising, is at the edge of the grid.
+func edgeNotes(best, n int, rate float64) []string {
 	switch best {
 	case 0:
 		return []string{fmt.Sprintf("the rate that was chosen, %v, is the smallest of the grid: a smaller one may do "+

@@ -153,10 +153,14 @@ type subject struct {
 	// images and texts in one space; nil: there are none
 	pairs func(ctx context.Context, on string) (*evaluations.Pairs, error)
 	maps  func() (*mapper, error)
+	tuner func(*Setup, evaluations.Tuning) *evaluations.Tuner // nil: there is no encoder that could be trained
 	// the online probe over the encoder; nil: there is none
 	online func() (runner, error)
 	train  features
 }
+
+// untrainedName is the representation of the encoder as its seed made it.
+const untrainedName = "untrained"
 
 // The sets that evaluations measure on.
 const (
@@ -189,6 +193,12 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 			set = onOther
 		case p.Needs().Outside != nil:
 			f, err = u.beside(ctx, on, p.Needs())
+		case p.Needs().Tuning != nil:
+			if u.tuner == nil {
+				continue
+			}
+			f = u.labels()
+			f.Tuner = u.tuner(u.Setup, *p.Needs().Tuning)
 		case labelFree(p) && u.views == nil || p.Needs().Pairs && u.pairs == nil || p.Needs().Online && u.online == nil:
 			continue
 		case p.Needs().Online:
@@ -222,7 +232,7 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 			return nil, fmt.Errorf("evaluate: %s: %w", u.name, err)
 		}
 		for _, r := range rs {
-			if full := u.train.full; full > 0 && set != onTraining && !ofPixels(p) {
+			if full := u.train.full; full > 0 && set != onTraining && !ofPixels(p) && p.Needs().Tuning == nil {
 				r.Notes = append(slices.Clone(r.Notes), fmt.Sprintf("%d features are reduced to %d by a random "+
 					"projection", full, u.train.dim))
 			}
@@ -241,8 +251,8 @@ func (u *subject) labelled(ctx context.Context, on string) (f evaluations.Featur
 		}
 	}
 	t := u.train
-	f = evaluations.Features{Dim: t.dim, Classes: len(u.classes()), Seed: uint64(u.Recipe.Seed),
-		Alive: u.alive}
+	f = u.labels()
+	f.Dim = t.dim
 	if on == onTest {
 		test, err := u.take(ctx, u.Tested)
 		f.TrainX, f.TrainY, f.TestX, f.TestY, f.Held = t.x, t.y, test.x, test.y, u.held
@@ -259,6 +269,11 @@ func (u *subject) labelled(ctx context.Context, on string) (f evaluations.Featur
 		f.TrainX, f.TrainY = append(f.TrainX, row...), append(f.TrainY, t.y[i])
 	}
 	return f, nil
+}
+
+// labels are Features without any, of the run's classes.
+func (u *subject) labels() evaluations.Features {
+	return evaluations.Features{Classes: len(u.classes()), Seed: uint64(u.Recipe.Seed), Alive: u.alive}
 }
 
 // unlabelled are features of the images that the method sees, or of so many of them as a protocol asks for, chosen by
@@ -320,6 +335,12 @@ func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
 	u.maps = func() (*mapper, error) { return s.mapsOver(st) }
 	if name == "trained" {
 		u.online = func() (runner, error) { return s.onlineOver(st) }
+	}
+	u.tuner = func(s *Setup, t evaluations.Tuning) *evaluations.Tuner {
+		if name == untrainedName {
+			t = t.Scratch()
+		}
+		return s.tuner(st, t)
 	}
 	u.pairs = func(ctx context.Context, on string) (*evaluations.Pairs, error) { return s.pairs(ctx, st, on) }
 	return u, nil
@@ -416,7 +437,7 @@ func (s *Setup) evaluateAll(ctx context.Context, trained *graph.Store) ([]Evalua
 		if err != nil {
 			return nil, err
 		}
-		if err := encoder("untrained", fresh); err != nil {
+		if err := encoder(untrainedName, fresh); err != nil {
 			return nil, err
 		}
 	}

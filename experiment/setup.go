@@ -313,7 +313,7 @@ func (s *Setup) openData() (err error) {
 	if err := s.checkSplit(); err != nil {
 		return &RecipeError{r.File, err}
 	}
-	if err := s.checkBeside(); err != nil {
+	if err := cmp.Or(s.checkBeside(), s.checkTuning()); err != nil {
 		return err
 	}
 	return r.CheckLengths(s.PerEpoch)

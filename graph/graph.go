@@ -114,6 +114,7 @@ type Scope struct {
 	tw     *Scope // the student's scope, if this is a teacher's
 	tau    *Node  // the teacher's momentum
 	locked bool
+	upTo   int // layers below it are locked
 	plain  bool
 	aside  bool
 	layer  int // plus 1; 0: none
@@ -148,6 +149,17 @@ func (s *Scope) Aside() *Scope {
 // IsAside reports whether layers leave their running statistics as they are.
 func (s *Scope) IsAside() bool { return s.aside }
 
+// LockedBelow is this scope in which layers below the n-th, see Layer, are as Locked leaves them; layers from n on and
+// what has no layer are trained.
+func (s *Scope) LockedBelow(n int) *Scope {
+	c := *s
+	c.upTo = n
+	return &c
+}
+
+// isLocked reports whether parameters that are declared here are read and never trained.
+func (s *Scope) isLocked() bool { return s.locked || s.layer > 0 && s.layer <= s.upTo }
+
 // Plain is this scope with parameters that get neither weight decay nor a trust ratio, whatever their shape. Parameters
 // of one axis (biases, scales and shifts of norms) never get them.
 func (s *Scope) Plain() *Scope {
@@ -176,7 +188,7 @@ func (s *Scope) Deeper(n int) *Scope {
 }
 
 // Training reports whether layers use batch statistics and update their running ones.
-func (s *Scope) Training() bool { return s.g.training && !s.locked }
+func (s *Scope) Training() bool { return s.g.training && !s.isLocked() }
 
 // BF16 reports whether layers round the operands of their products to bfloat16.
 func (s *Scope) BF16() bool { return s.g.bf16 }
@@ -249,7 +261,7 @@ func (s *Scope) IntInput(name string, shape ...int) *Node {
 func (s *Scope) Param(name string, init Init, shape ...int) *Node {
 	d := &decl{
 		name: s.path + name, class: isState, kind: Param, typ: ir.Type{Shape: shape, DType: s.g.dtype}, init: init,
-		locked: s.locked, plain: s.plain, layer: s.layer,
+		locked: s.isLocked(), plain: s.plain, layer: s.layer,
 	}
 	if s.tw == nil {
 		return s.declare(d).node

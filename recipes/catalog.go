@@ -108,6 +108,9 @@ func Builtin() Catalog {
 			"ridge":  func() Evaluation { return evaluations.DefaultRidge() },
 			"online": func() Evaluation { return evaluations.DefaultOnline() },
 
+			// Of the encoder itself, trained further.
+			"finetune": func() Evaluation { return evaluations.DefaultFinetune() },
+
 			// Of images and captions.
 			"zero_shot": func() Evaluation { return evaluations.DefaultZeroShot() },
 

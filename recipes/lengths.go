@@ -52,13 +52,19 @@ func (l *Loaded) LengthRemarks(perEpoch int) (said []string) {
 // tooLong visits the lengths that are known to be longer than the whole training.
 func (l *Loaded) tooLong(perEpoch int, visit func(key string, span setting.Length)) {
 	whole := l.Train.Length
+	own := map[string]bool{} // tables of trainings of their own
+	overlay.Each(l.Recipe, func(key string, value any) {
+		if _, ok := value.(setting.Length); ok && lastPart(key) == "length" {
+			own[strings.TrimSuffix(key, "length")] = key != "train.length"
+		}
+	})
 	overlay.Each(l.Recipe, func(key string, value any) {
 		span, ok := value.(setting.Length)
 		if every, is := value.(setting.Every); is {
 			span, ok = every.Length(), true
 		}
 		switch {
-		case !ok || key == "train.length" || span.Relative():
+		case !ok || key == "train.length" || span.Relative() || own[strings.TrimSuffix(key, lastPart(key))]:
 		case span.Unit == whole.Unit && span.Count > whole.Count,
 			perEpoch > 0 && span.Steps(perEpoch, 0) > whole.Steps(perEpoch, 0):
 			visit(key, span)

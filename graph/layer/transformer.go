@@ -206,7 +206,7 @@ func Stack(s *graph.Scope, o Block, depth int, dropPath float64) []func(x *graph
 // image. See Blocks.
 func StochasticDepth(s *graph.Scope, depth int, rate float64, uniform bool) []Func {
 	drops := make([]Func, depth)
-	if rate == 0 || !s.Training() || s.IsTeacher() {
+	if rate == 0 || !s.Deeper(depth).Training() || s.IsTeacher() { // lower blocks may be locked
 		return drops
 	}
 	random := s.Random("drop_path")
@@ -215,7 +215,7 @@ func StochasticDepth(s *graph.Scope, depth int, rate float64, uniform bool) []Fu
 		if !uniform {
 			own *= float64(i) / float64(max(depth-1, 1))
 		}
-		if own > 0 {
+		if own > 0 && s.Deeper(i+1).Training() {
 			drops[i] = func(x *graph.Node) *graph.Node {
 				each := slices.Repeat([]int{1}, len(op.ShapeOf(x)))
 				each[0] = op.ShapeOf(x)[0]
