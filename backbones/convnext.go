@@ -25,7 +25,7 @@ type ConvNeXt struct {
 	LayerScale float64 `toml:"layer_scale"`
 	DropPath   float64 `toml:"drop_path"` // stochastic depth of the last block, a probability; 0 in the first
 	// without: version 2 without its normalisation | image: over the places of an image | batch: over those of all
-	// images of a step, as the sparse layers of FCMAE's code have it; images then depend on each other
+	// images of a step, as the sparse layers of FCMAE's code have it in training; evaluated is the network of image
 	Response string `toml:"response"`
 }
 
@@ -131,9 +131,9 @@ func (c *ConvNeXt) NewMaps(s *graph.Scope, in Input) func(x *graph.Node) []*grap
 	return mapsOf(dense)
 }
 
-// NewMasked implements Masked.
+// NewMasked implements Masked. The norm of the features is not trained: no loss on cells reaches it.
 func (c *ConvNeXt) NewMasked(s *graph.Scope, in Input) *MaskedEncoder {
-	net, norm := c.stages(s, in), c.norm(s)
+	net, norm := c.stages(s, in), c.norm(s.Locked())
 	stride := c.Stride()
 	e := &MaskedEncoder{Dim: c.Dim(), Stride: stride, Rows: in.Shape[0] / stride, Columns: in.Shape[1] / stride}
 	e.Encode = func(x, hidden *graph.Node, k int) *graph.Node {
@@ -197,7 +197,7 @@ const convNeXtDeviation = 0.02
 // block is x [B,H,W,dim] plus its branch, in the cells that may be seen.
 func (c *ConvNeXt) block(s *graph.Scope, dim int, drop layer.Func) func(x *graph.Node, v *cells) *graph.Node {
 	b := ConvNeXtBlock{Dim: dim, LayerScale: c.LayerScale, Response: c.Version == 2 && c.Response != "without",
-		Batch: c.Response == "batch"}
+		Batch: c.Response == "batch" && s.Training()}
 	across, within := b.parts(s)
 	return func(x *graph.Node, v *cells) *graph.Node {
 		y := within(v.take(across(x)))

@@ -40,7 +40,8 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 	transformer := st.Get("backbone/symbols") != nil || st.Get("backbone/patch/weight") != nil &&
 		slices.Contains(ofTransformers, strings.Split(name, "/")[0])
 	norm := strings.HasPrefix(path.Base(at), "norm") || path.Base(at) == "white" // VIbCReg's scale and shift
-	convNeXt := strings.Contains(name, "/stages/") || strings.Contains(name, "/downsample/")
+	convNeXt := strings.Contains(name, "/stages/") || strings.Contains(name, "/downsample/") ||
+		st.Get("decoder/blocks/0/dwconv/weight") != nil && strings.HasPrefix(name, "decoder/")
 	dino := strings.HasPrefix(name, "head/") && st.Get("head/last/weight") != nil
 	machine := st.Get("visible/0/bias") != nil && (strings.HasPrefix(name, "backbone/") ||
 		strings.HasPrefix(name, "visible/"))

@@ -236,6 +236,9 @@ var goldenLoss = map[string]string{
 	"lejepa": "losses/lejepa", "mmcr": "losses/mmcr", "simsiam": "losses/simsiam", "swav": "losses/swav",
 	"tico": "losses/tico", "vibcreg": "losses/vibcreg", "wmse": "losses/wmse",
 
+	// masked images for convolutions and pyramids
+	"fcmae": "mim/fcmae_micro",
+
 	// few labels
 	"mixmatch": "origins/mixmatch",
 	"vat":      "origins/vat",

@@ -17,6 +17,8 @@ type Encoder struct {
 	New    func(s *graph.Scope) layer.Func                        // a view -> features [B,Dim]
 	Tokens func(s *graph.Scope) *backbones.TokenEncoder           // the same encoder in parts; nil: it has no tokens
 	Maps   func(s *graph.Scope) func(x *graph.Node) []*graph.Node // feature maps, coarser and coarser; nil: it has none
+	// the same encoder for images with hidden cells; nil: it has none that can be left out
+	Masked func(s *graph.Scope) *backbones.MaskedEncoder
 	// the features of its two networks, side by side in New; nil: it is one network
 	Halves func(s *graph.Scope) func(x *graph.Node) (a, b *graph.Node)
 	// feature maps of each of the two networks; nil: it is one, or has none
@@ -41,6 +43,9 @@ func EncoderOf(b backbones.Backbone, f feed.Field) Encoder {
 	}
 	if m, ok := b.(backbones.Maps); ok {
 		enc.Maps = func(s *graph.Scope) func(x *graph.Node) []*graph.Node { return m.NewMaps(s.In(Backbone), in) }
+	}
+	if m, ok := b.(backbones.Masked); ok {
+		enc.Masked = func(s *graph.Scope) *backbones.MaskedEncoder { return m.NewMasked(s.In(Backbone), in) }
 	}
 	if h, ok := b.(backbones.Halves); ok {
 		enc.Halves = func(s *graph.Scope) func(x *graph.Node) (a, b *graph.Node) {

@@ -145,6 +145,8 @@ var maskedFamily = family{
 	"maskfeat":         func() methods.Method { return masked.DefaultMaskFeat() },
 	"patch_prediction": func() methods.Method { return masked.DefaultPatchPrediction() },
 	"simmim":           func() methods.Method { return masked.DefaultSimMIM() },
+	// of convolutions and pyramids
+	"fcmae": func() methods.Method { return masked.DefaultFCMAE() },
 }
 
 var equivariantFamily = family{

@@ -14,6 +14,9 @@ func DefaultRandom() *Random { return &Random{Ratio: 0.75} }
 // Validate implements Kind.
 func (m *Random) Validate(g Grid) error { return checkHidden(g.Tokens(), m.Ratio) }
 
+// Visible is how many tokens of a sample are not hidden.
+func (m *Random) Visible(g Grid) int { return g.Tokens() - hidden(g.Tokens(), m.Ratio) }
+
 // Planes implements Kind.
 func (m *Random) Planes() int { return 1 }
 
