@@ -1,31 +1,28 @@
 package inspect
 
 import (
-	"bufio"
-	"encoding/binary"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	"selfsup/datasets"
-	"selfsup/datasets/images"
-	"selfsup/datasets/images/pack"
 	"selfsup/experiment"
 	"selfsup/experiment/checkpoint"
 	"selfsup/experiment/folder"
-	"selfsup/graph/ir"
 	"selfsup/recipes"
 )
 
 // EmbedOptions say which encoder embeds, and where its features go.
 type EmbedOptions struct {
-	To         string // file, .npy or .safetensors
+	To         string // file, .npy, .parquet or .safetensors
 	Best       bool   // the best checkpoint instead of the newest
 	MaxSkipped int    // images of a folder that may be left out since they do not decode
 }
@@ -33,61 +30,67 @@ type EmbedOptions struct {
 // Embedded names the files that Embed wrote, and counts their rows.
 type Embedded struct {
 	Features string // file [Rows,Dim]
-	Names    string // file with a line a row: row, set, name, label
+	Names    string // file with a line a row: row, set, name, label; empty: they are columns of Features
+	Noun     string // what was embedded: images
 	Rows     int
 	Dim      int
 	Skipped  []datasets.Skip
 }
 
-// Embed writes the features that a run's encoder gives the images of a folder, a pack or a recipe's data set: a row an
-// image, in the order of the folder's names, or of the training set and then the test set. Images are resized, cut and
-// normalised as the run's evaluation does, with the statistics of the checkpoint.
+// FeatureFormats lists the ends of names that files of features may have.
+func FeatureFormats() []string { return slices.Sorted(maps.Keys(featureFormats)) }
+
+// Embed writes the features that a run's encoder gives samples: images of a folder, a pack, or the samples of a data
+// set that a recipe, or a file with a [dataset.X] table alone, names. It writes a row a sample, in the order of the
+// folder's names, or of the training set and then the test set. Samples are made ready as the run's evaluation does,
+// with what its checkpoint says of its training data: statistics, categories, vocabulary.
 func Embed(dir, data string, sets []string, e EmbedOptions, c recipes.Catalog, o experiment.Options) (*Embedded,
 	error) {
-	if _, ok := featureFormats[filepath.Ext(e.To)]; !ok {
-		return nil, &experiment.RecipeError{File: e.To, Err: errors.New(
-			"want a file whose name ends in .npy or .safetensors")}
+	write, ok := featureFormats[filepath.Ext(e.To)]
+	if !ok {
+		return nil, &experiment.RecipeError{File: e.To, Err: fmt.Errorf("want a file whose name ends in %s",
+			alternatives(FeatureFormats()))}
 	}
 	s, m, err := experiment.OpenTrained("embed", dir, e.Best, c, o)
 	if err != nil {
 		return nil, err
 	}
-	if o := m.Encoder.Other; o != nil {
-		return nil, &experiment.RecipeError{File: dir, Err: fmt.Errorf("the run's encoder takes %s, and embed gives "+
-			"it images alone; export writes the encoder with what a program of one's own needs to feed it", o.Kind)}
+	emb, err := newEmbedder(s)
+	if err != nil {
+		return nil, err
 	}
 	parts, skipped, err := toEmbed(s, data, sets, e.MaxSkipped, c)
 	if err != nil {
 		return nil, err
 	}
-	out := &Embedded{Features: e.To, Names: strings.TrimSuffix(e.To, filepath.Ext(e.To)) + ".csv",
-		Dim: s.Recipe.Backbone.Value.Dim(), Skipped: skipped}
+	out := &Embedded{Features: e.To, Noun: s.Trained.Takes(), Dim: emb.dim, Skipped: skipped}
 	for _, p := range parts {
 		out.Rows += p.set.Len()
-	}
-	if err := folder.Replace(out.Names, func(w io.Writer) error { return writeNames(w, parts) }); err != nil {
-		return nil, fmt.Errorf("%s: %w", out.Names, err)
 	}
 	meta, err := embedMeta(dir, data, m)
 	if err != nil {
 		return nil, err
 	}
-	features := checkpoint.Tensor{Name: "features", Type: ir.Type{Shape: ir.Shape{out.Rows, out.Dim}, DType: ir.F32}}
-	features.Write = func(w io.Writer) error { return writeFeatures(s, w, parts) }
-	write := featureFormats[filepath.Ext(e.To)]
-	if err := folder.Replace(e.To, func(w io.Writer) error { return write(w, features, meta) }); err != nil {
-		os.Remove(out.Names)
+	table := features{Rows: out.Rows, Dim: out.Dim, Parts: parts, Meta: meta, each: emb.each}
+	if filepath.Ext(e.To) != parquetExt {
+		out.Names = strings.TrimSuffix(e.To, filepath.Ext(e.To)) + ".csv"
+		if err := folder.Replace(out.Names, func(w io.Writer) error { return writeNames(w, parts) }); err != nil {
+			return nil, fmt.Errorf("%s: %w", out.Names, err)
+		}
+	}
+	if err := folder.Replace(e.To, func(w io.Writer) error { return write(w, table) }); err != nil {
+		if out.Names != "" {
+			os.Remove(out.Names)
+		}
 		return nil, fmt.Errorf("%s: %w", e.To, err)
 	}
 	return out, nil
 }
 
-// featureFormats are the formats of features by the end of the file's name.
-var featureFormats = map[string]func(io.Writer, checkpoint.Tensor, map[string]string) error{
-	".npy": writeNPY,
-	".safetensors": func(w io.Writer, t checkpoint.Tensor, meta map[string]string) error {
-		return checkpoint.Export(w, []checkpoint.Tensor{t}, meta)
-	},
+// alternatives is "a, b or c".
+func alternatives(list []string) string {
+	last := len(list) - 1
+	return strings.Join(list[:last], ", ") + " or " + list[last]
 }
 
 // embedMeta says where features are from.
@@ -104,131 +107,73 @@ func embedMeta(dir, data string, m checkpoint.Meta) (map[string]string, error) {
 	}, err
 }
 
-// embedPart is a set whose images are embedded.
-type embedPart struct {
-	name  string // train, test; empty for a folder
-	set   datasets.Set
-	base  string // folder that names begin with
-	plain bool   // a sample's label is the folder that it is in, below base
+// embedder runs the frozen encoder of a run.
+type embedder struct {
+	*experiment.Setup
+	dim int
+	run func(rows []int32, part embedPart) ([]float32, error) // features [len(rows),dim], at most EmbedBatch rows
 }
 
-// label names sample i's class; empty where it has none.
-func (p embedPart) label(i int) string {
-	if p.plain {
-		if dir := filepath.ToSlash(filepath.Dir(p.named(i))); dir != "." {
-			return dir
-		}
-		return ""
-	}
-	if l := p.set.Label(i); l >= 0 {
-		return p.set.Classes()[l]
-	}
-	return ""
-}
-
-// named is sample i's name, relative to the base.
-func (p embedPart) named(i int) string {
-	name := p.set.Name(i)
-	if p.base == "" {
-		return name
-	}
-	if rel, err := filepath.Rel(p.base, name); err == nil && !strings.HasPrefix(rel, "..") {
-		return rel
-	}
-	return name
-}
-
-// toEmbed opens what data names.
-func toEmbed(s *experiment.Setup, data string, sets []string, maxSkipped int, c recipes.Catalog) (parts []embedPart,
-	skipped []datasets.Skip, err error) {
-	info, err := os.Stat(data)
-	if err == nil && info.IsDir() {
-		if len(sets) > 0 {
-			return nil, nil, &experiment.RecipeError{File: data, Err: errors.New("--set changes a recipe, and " +
-				"this is none")}
-		}
-		return folderToEmbed(s, data, maxSkipped)
-	}
-	if err == nil && recipes.NamesSource(data) {
-		return nil, nil, &experiment.RecipeError{File: data, Err: errors.New("names data of another kind than " +
-			"images; want a folder of images, a pack or a recipe")}
-	}
-	o, err := OpenData(data, sets, c)
-	if err != nil {
-		return nil, nil, err
-	}
-	if o.Channels != s.Views.Channels {
-		err := fmt.Errorf("%s: its images have %d channels, the run's encoder takes %d", data, o.Channels,
-			s.Views.Channels)
-		if !pack.Is(data) {
-			err = fmt.Errorf("%w; a dataset with a channels setting converts them", err)
-		}
-		return nil, nil, &experiment.DataError{Err: err}
-	}
-	for _, p := range o.parts() {
-		parts = append(parts, embedPart{name: p.name, set: p.set, base: o.Base})
-	}
-	return parts, o.Skipped, nil
-}
-
-// folderToEmbed is every image below a folder, sorted by name. They get the channels that the encoder takes, and are
-// decoded as the run's own data set decodes, where that is a folder too.
-func folderToEmbed(s *experiment.Setup, dir string, maxSkipped int) ([]embedPart, []datasets.Skip, error) {
-	f := images.NewFolder()
-	if own, ok := s.Recipe.Dataset.Value.(*images.Folder); ok {
-		f.Files = own.Files
-	}
-	f.Train, f.Unlabelled, f.TestFraction = dir, true, 0
-	f.Channels, f.MaxSkipped = s.Views.Channels, maxSkipped
-	d, err := f.Open(datasets.Env{})
-	if err != nil {
-		return nil, nil, &experiment.DataError{Err: err}
-	}
-	train, _ := d.Images()
-	return []embedPart{{set: train, base: filepath.Clean(dir), plain: true}}, d.Skipped, nil
-}
-
-// writeFeatures embeds one block after another.
-func writeFeatures(s *experiment.Setup, to io.Writer, parts []embedPart) error {
+// newEmbedder compiles the encoder of an opened run.
+func newEmbedder(s *experiment.Setup) (*embedder, error) {
 	g, err := s.EmbedGraph()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p, err := g.CompileOver(s.Device, s.Store)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	in, err := p.Input(s.Input.Name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	out, err := p.Output(experiment.FeaturesOutput)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	dim := s.Recipe.Backbone.Value.Dim()
-	w := bufio.NewWriterSize(to, 1<<20)
+	e := &embedder{Setup: s, dim: out.Shape.Last()}
+	e.run = func(rows []int32, part embedPart) ([]float32, error) {
+		if err := part.fill(in, rows); err != nil {
+			return nil, err
+		}
+		if err := p.Run(); err != nil {
+			return nil, err
+		}
+		x := out.F32[:len(rows)*e.dim]
+		if at := notFinite(x); at >= 0 {
+			i := at / e.dim
+			return nil, fmt.Errorf("the features of %s are not finite: number %d is %v; the weights of the run, or "+
+				"the sample, hold such numbers too", part.set.Name(int(rows[i])), at%e.dim, x[at])
+		}
+		return x, nil
+	}
+	return e, nil
+}
+
+// notFinite is the place of the first number that is NaN or infinite, or -1.
+func notFinite(x []float32) int {
+	return slices.IndexFunc(x, func(v float32) bool { return v-v != 0 })
+}
+
+// each calls use with the features of one block of samples after another; the block is valid until use returns.
+func (e *embedder) each(parts []embedPart, use func(part embedPart, from int, x []float32) error) error {
 	for _, part := range parts {
 		for from := 0; from < part.set.Len(); from += experiment.EmbedBatch {
 			rows := make([]int32, min(experiment.EmbedBatch, part.set.Len()-from))
 			for i := range rows {
 				rows[i] = int32(from + i)
 			}
-			clear(in.F32)
-			if err := s.Views.EvalBatch(in.F32[:len(rows)*s.Views.Size()], part.set, rows); err != nil {
-				return &experiment.DataError{Err: err}
-			}
-			if err := p.Run(); err != nil {
+			x, err := e.run(rows, part)
+			if err != nil {
 				return err
 			}
-			block := checkpoint.TensorOf("", ir.Array{Type: ir.Type{Shape: ir.Shape{len(rows), dim}, DType: ir.F32},
-				F32: out.F32[:len(rows)*dim]})
-			if err := block.Write(w); err != nil {
+			if err := use(part, from, x); err != nil {
 				return err
 			}
 		}
 	}
-	return w.Flush()
+	return nil
 }
 
 // writeNames writes a line for every row of the features.
@@ -246,16 +191,5 @@ func writeNames(to io.Writer, parts []embedPart) error {
 	return w.Error()
 }
 
-// writeNPY writes a float32 array as NumPy reads it: format 1.0, rows first.
-//
-// The format is that of numpy.lib.format.
-func writeNPY(w io.Writer, t checkpoint.Tensor, _ map[string]string) error {
-	head := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }", t.Shape[0], t.Shape[1])
-	const fixed = 10 // magic, version and the header's length
-	head += strings.Repeat(" ", 63-(fixed+len(head))%64) + "\n"
-	start := binary.LittleEndian.AppendUint16([]byte("\x93NUMPY\x01\x00"), uint16(len(head)))
-	if _, err := w.Write(append(start, head...)); err != nil {
-		return err
-	}
-	return t.Write(w)
-}
+// errNoRecipe is of --set beside data that no recipe describes.
+var errNoRecipe = errors.New("--set changes a recipe, and this is none")

@@ -47,12 +47,12 @@ func TestEmbed(t *testing.T) {
 		want   string
 	}{
 		{[]string{run, photos}, 2, "want a file to write, as -o features.npy"},
-		{[]string{run, photos, "-o", "features.txt"}, 2, "ends in .npy or .safetensors"},
+		{[]string{run, photos, "-o", "features.txt"}, 2, "ends in one of .npy, .parquet, .safetensors"},
 		{[]string{run, filepath.Join(photos, "nowhere"), "-o", to}, 2, "no such file"},
 		{[]string{run, pictures(t, 3, 1, "a"), "-o", to}, 3, "00.png"},
 		{[]string{run, t.TempDir(), "-o", to}, 3, "no images in"},
 		{[]string{run, "emoji-simclr.toml", "-o", to}, 3, "3 channels, the run's encoder takes 1"},
-		{[]string{run, source, "-o", to}, 2, "data of another kind"},
+		{[]string{run, source, "-o", to}, 3, "x.csv"},
 		{[]string{run, photos, "-o", to, "--set", "seed=1"}, 2, "--set changes a recipe"},
 		{[]string{photos, photos, "-o", to}, 3, "is no run folder"},
 		{[]string{run, photos, "-o", to, "--best"}, 3, "has no best checkpoint"},
