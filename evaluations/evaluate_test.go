@@ -717,6 +717,7 @@ func TestLabelFree(t *testing.T) {
 		{DefaultSpectrum(), []float64{13, 16, 8, 16, 12, 16, 0.5, 0.62, 8, 16},
 			[]float64{1, 1.1, 1, 1.1, 12, 16, 0.5, 0.62, 8, 16}}, // covariances know no scale
 		{DefaultAlphaReQ(), []float64{0.3, 1.5}, []float64{0.3, 1.5}},
+		{DefaultIndependence(), []float64{-0.01, 0.01, 0, 0.1}, []float64{-0.01, 0.01, 0, 0.1}}, // nor a mean
 		{DefaultAlignUniform(), []float64{0, 0, -4, -3}, []float64{0, 1e-6, -1e-6, 0}},
 	} {
 		if err := c.p.Validate(); err != nil || c.p.Needs().Labels {

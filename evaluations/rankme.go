@@ -45,15 +45,9 @@ func (p *RankMe) Needs() Needs { return Needs{Images: p.Images} }
 
 // Evaluate returns the effective rank.
 func (p *RankMe) Evaluate(ctx context.Context, f Features) ([]Result, error) {
-	if err := f.checkFeatures("rankme", f.TrainX); err != nil {
-		return nil, err
-	}
-	if err := f.goOn(ctx); err != nil {
-		return nil, err
-	}
-	values, err := singularValues(f.TrainX, f.Dim)
+	values, err := f.singularValues(ctx, "rankme")
 	if err != nil {
-		return nil, fmt.Errorf("evaluate: rankme: %w", err)
+		return nil, err
 	}
 	if slices.Max(values) == 0 {
 		return nil, errors.New("evaluate: rankme: all features are 0, which have no rank")
@@ -61,6 +55,21 @@ func (p *RankMe) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	settings := map[string]any{"images": len(f.TrainX) / f.Dim, "epsilon": p.Epsilon}
 	return []Result{{Protocol: "rankme", Metric: "rankme", Value: EffectiveRank(values, p.Epsilon),
 		Settings: settings}}, nil
+}
+
+// singularValues are those of the training images' features, rising, for a protocol that begins with them.
+func (f Features) singularValues(ctx context.Context, protocol string) ([]float64, error) {
+	if err := f.checkFeatures(protocol, f.TrainX); err != nil {
+		return nil, err
+	}
+	if err := f.goOn(ctx); err != nil {
+		return nil, err
+	}
+	values, err := singularValues(f.TrainX, f.Dim)
+	if err != nil {
+		return nil, fmt.Errorf("evaluate: %s: %w", protocol, err)
+	}
+	return values, nil
 }
 
 // singularValues of x [N,dim], rising, from the eigenvalues of X'X or XX', whichever is smaller.

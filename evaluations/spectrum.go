@@ -48,15 +48,9 @@ func (p *Spectrum) Needs() Needs { return Needs{Images: p.Images} }
 
 // Evaluate returns the five numbers.
 func (p *Spectrum) Evaluate(ctx context.Context, f Features) ([]Result, error) {
-	if err := f.checkFeatures("spectrum", f.TrainX); err != nil {
-		return nil, err
-	}
-	if err := f.goOn(ctx); err != nil {
-		return nil, err
-	}
-	sigma, err := singularValues(f.TrainX, f.Dim)
+	sigma, err := f.singularValues(ctx, "spectrum")
 	if err != nil {
-		return nil, fmt.Errorf("evaluate: spectrum: %w", err)
+		return nil, err
 	}
 	if err := f.goOn(ctx); err != nil {
 		return nil, err

@@ -29,6 +29,9 @@ func (s *Setup) takeSubsets() error {
 	if s.main != nil {
 		source, test = s.main.train, s.main.test
 	}
+	if source, test, err = s.heldOut(source, test); err != nil {
+		return fmt.Errorf("[subset.%s] %w", r.Subset.Name, err)
+	}
 	labelled, err := subsetRows(r.Labelled.Value, source)
 	if err != nil {
 		return fmt.Errorf("[labelled.%s] %w", r.Labelled.Name, err)
@@ -64,6 +67,36 @@ func (s *Setup) takeSubsets() error {
 		s.hidden[k] = !known[i]
 	}
 	return nil
+}
+
+// heldOut is what evaluations learn from and are measured on where the recipe's subset keeps samples from the training
+// for them; else the sets themselves.
+func (s *Setup) heldOut(source, test datasets.Labelled) (_, _ datasets.Labelled, err error) {
+	r := s.Recipe
+	if _, held := r.Labelled.Value.(sampling.Held); held {
+		return nil, nil, fmt.Errorf("is wanted, and not [labelled.%s]: it says what the training does not see",
+			r.Labelled.Name)
+	}
+	h, ok := r.Subset.Value.(sampling.Held)
+	if !ok {
+		return source, test, nil
+	}
+	if r.Labelled.Value != nil {
+		return nil, nil, fmt.Errorf("says which labels evaluations learn from, and so does [labelled.%s]; want one of "+
+			"them", r.Labelled.Name)
+	}
+	sets := []datasets.Labelled{source, test}
+	for i, set := range sets {
+		if set == nil {
+			continue
+		}
+		rows, err := h.Held(set)
+		if err != nil {
+			return nil, nil, err
+		}
+		sets[i] = sampling.Part(set, rows)
+	}
+	return sets[0], sets[1], nil
 }
 
 // subsetRows lists the images of a subset; nil is all of them.

@@ -3,6 +3,7 @@ package experiment_test
 import (
 	"io"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -167,6 +168,69 @@ func TestTrainingSeesTheSubset(t *testing.T) {
 	for i := range test {
 		if longTest[i] != test[i] {
 			t.Errorf("training reads test image %d", i)
+		}
+	}
+}
+
+// With [subset.hold_out] the training sees the other classes alone, with a method that learns from labels too, and
+// evaluations learn from and are measured on the classes that are held out: here the test images of the other classes
+// all have wrong labels.
+func TestHeldOutClasses(t *testing.T) {
+	four := func(name string, serial, n int, labels ...int) *datasets.Memory {
+		m := pictures(name, serial, repeat(n, patternP, patternQ, patternR, 0), repeat(n, labels...))
+		m.Class = []string{"a", "b", "c", "d"}
+		return m
+	}
+	g := &given{train: four("train", 0, 10, 0, 1, 2, 3), test: four("test", 100, 3, 1, 0, 2, 3)}
+	for held, want := range map[string]float64{`["c","d"]`: 1, `["a","b"]`: 0, `["b","c","d"]`: 1} {
+		if held == `["b","c","d"]` { // its test images labelled b are of the pattern that trains as a
+			want = 2. / 3
+		}
+		if got := runOn(t, g, "subset.hold_out.classes="+held)["pixels"]; got != want {
+			t.Errorf("kNN of pixels on %s held out is %v, want %v", held, got, want)
+		}
+	}
+	c := recipes.Builtin()
+	c.Datasets["given"] = func() datasets.Source { return g }
+	open := func(sets ...string) (*experiment.Setup, error) {
+		r, err := recipes.Load("quickstart.toml", append(append([]string{`dataset="given"`}, plain...), sets...), c)
+		if err != nil {
+			return nil, err
+		}
+		return experiment.Open(r)
+	}
+	for _, method := range []string{"simclr", "supervised"} {
+		s, err := open(`subset.hold_out.classes=["d","b"]`, "method="+method)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, of := range map[string]struct {
+			set  datasets.Labelled
+			n    int
+			want []int
+		}{"training": {s.Seen, 20, []int{0, 2}}, "labelled": {s.Labelled, 20, []int{1, 3}},
+			"test": {s.Tested, 6, []int{1, 3}}} {
+			if of.set.Len() != of.n {
+				t.Errorf("%s: %d %s images, want %d", method, of.set.Len(), what, of.n)
+			}
+			for i := range of.set.Len() {
+				if !slices.Contains(of.want, of.set.Label(i)) {
+					t.Fatalf("%s: a %s image is of class %d, want %v", method, what, of.set.Label(i), of.want)
+				}
+			}
+		}
+	}
+	for want, sets := range map[string][]string{
+		`there is no class "e"; want some of a, b, c, d`: {`subset.hold_out.classes=["a","e"]`},
+		"nothing is left to train on":                    {`subset.hold_out.classes=["a","b","c","d"]`},
+		"at least two classes":                           {`subset.hold_out.classes=["a"]`},
+		`"a" is named twice`:                             {`subset.hold_out.classes=["a","a"]`},
+		"so does [labelled.few_shot]": {`subset.hold_out.classes=["a","b"]`,
+			"labelled.few_shot.per_class=1"},
+		"and not [labelled.hold_out]": {`labelled.hold_out.classes=["a","b"]`},
+	} {
+		if _, err := open(sets...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: got %v, want %q", sets, err, want)
 		}
 	}
 }

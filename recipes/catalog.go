@@ -85,6 +85,8 @@ func Builtin() Catalog {
 		Subsets: map[string]func() sampling.Subset{
 			"long_tail": func() sampling.Subset { return sampling.DefaultLongTail() },
 			"few_shot":  func() sampling.Subset { return sampling.DefaultFewShot() },
+
+			"hold_out": func() sampling.Subset { return sampling.DefaultHoldOut() },
 		},
 		Optimizers: map[string]func() optim.Optimizer{
 			"sgd":   func() optim.Optimizer { return optim.DefaultSGD() },
@@ -130,6 +132,8 @@ func Builtin() Catalog {
 			"spread":        func() Evaluation { return evaluations.DefaultSpread() },
 			"align_uniform": func() Evaluation { return evaluations.DefaultAlignUniform() },
 			"cca":           func() Evaluation { return evaluations.DefaultCCA() },
+
+			"independence": func() Evaluation { return evaluations.DefaultIndependence() },
 		},
 	}
 }

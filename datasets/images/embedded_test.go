@@ -16,6 +16,7 @@ func TestEmbedded(t *testing.T) {
 	}{
 		{"fashion_mnist_4k", NewFashionMNIST4k(), 3000, 1000, 1, 28, 10},
 		{"emoji_32", NewEmoji32(), 1524, 376, 3, 32, 9},
+		{"emoji_32 by colour", &Emoji32{Labels: "colour"}, 1524, 376, 3, 32, 7},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d, err := c.source.Open(datasets.Env{})

@@ -33,6 +33,7 @@ func TestSubsets(t *testing.T) {
 		{"one percent, one at least", &FewShot{Fraction: 0.01}, uneven, []int{3, 1, 4, 1}},
 		{"ten shots", &FewShot{PerClass: 10}, uneven, []int{10, 10, 10, 10}},
 		{"all", &FewShot{Fraction: 1}, uneven, []int{300, 90, 400, 10}},
+		{"two classes held out", &HoldOut{Classes: uneven.Class[1:3]}, uneven, []int{300, 0, 0, 10}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := Take(c.s, c.set)

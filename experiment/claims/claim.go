@@ -62,7 +62,7 @@ func side(arm, of string) string {
 // trained is the representation that is measured unless an expectation names another.
 const trained = "trained"
 
-var measureForm = regexp.MustCompile(`^[a-z_0-9]+ \S+$`)
+var measureForm = regexp.MustCompile(`^[a-z_0-9]+ \S+( \S+)*$`)
 
 // Validate says what is wrong with a claim's file.
 func (c *Claim) Validate() error {

@@ -58,11 +58,13 @@ var smaller = map[string][]string{
 	"imagenet/pseudo_label.toml":   fourLabelled,
 	"imagenet/sela.toml":           {"method.sela.k=4", "method.sela.heads=2"},
 	"imagenet/vat.toml":            fourLabelled,
-	// two encoders
-	"cifar10/dcca.toml":   {"method.dcca.projector=[16,4]"},
-	"cifar10/dccae.toml":  {"method.dccae.projector=[16,4]"},
-	"imagenet/dcca.toml":  {"method.dcca.projector=[16,4]"},
-	"imagenet/dccae.toml": {"method.dccae.projector=[16,4]"},
+	// two encoders, and an oracle beside one
+	"cifar10/oracle_views.toml":  {"method.oracle_views.base.vicreg.projector=[32,16]"},
+	"imagenet/oracle_views.toml": {"method.oracle_views.base.vicreg.projector=[32,16]"},
+	"cifar10/dcca.toml":          {"method.dcca.projector=[16,4]"},
+	"cifar10/dccae.toml":         {"method.dccae.projector=[16,4]"},
+	"imagenet/dcca.toml":         {"method.dcca.projector=[16,4]"},
+	"imagenet/dccae.toml":        {"method.dccae.projector=[16,4]"},
 
 	// masked images
 	"imagenet/mae.toml":              append(smallDecoder("mae"), smallViT...),
@@ -86,6 +88,7 @@ var smaller = map[string][]string{
 	"cifar10/colorization.toml":            {"backbone.luma.tower.resnet.width=0.125"},
 	"cifar10/split_brain.toml":             {"backbone.luma_chroma.tower.resnet.width=0.125"},
 	"cifar10/gan_features.toml":            {"method.gan_features.widths=[8,4]", "backbone.convnet.widths=[4,8]"},
+	"imagenet/layerwise_autoencoder.toml":  {"backbone.dbn.widths=[8,4]"},
 	"imagenet/autoencoder.toml":            {"method.autoencoder.widths=[8,4]"},
 	"imagenet/inpainting_autoencoder.toml": {"method.autoencoder.widths=[8,4]"},
 	"imagenet/vae.toml":                    {"method.vae.widths=[8,4]"},

@@ -18,7 +18,8 @@ import (
 // independent sources whose variance changes from segment to segment, the features then are, up to a linear map, what
 // the sources' log-densities are made of, such as |s| (theorem 1): it is nonlinear independent component analysis,
 // which [evaluate.recovery] judges. The training set has its samples in the order of time, and all segments are as
-// long. The paper's features end in absolute values, which a layer of twice as many ReLUs can hold.
+// long; of recordings, with as many segments as there are recordings, each is one, seen through windows at random
+// places. The paper's features end in absolute values, which a layer of twice as many ReLUs can hold.
 type TCL struct {
 	Segments int `toml:"segments"` // that the series is cut into
 }
