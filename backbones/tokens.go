@@ -31,7 +31,9 @@ type TokenEncoder struct {
 	// Project
 	Among func(x, keys *graph.Node) *graph.Node
 	// Layers is the tokens after each block, without the final norm; nil: as Project
-	Layers  func(x *graph.Node) []*graph.Node
+	Layers func(x *graph.Node) []*graph.Node
+	// Norm is the final norm of such tokens; nil: as Project
+	Norm    func(x *graph.Node) *graph.Node
 	Symbols *SymbolEncoder // the parts of an encoder of symbols; nil: it is none
 }
 

@@ -229,6 +229,7 @@ func (v *ViT) tokens(s *graph.Scope, in Input) (*TokenEncoder, func(x *graph.Nod
 		}
 		return after
 	}
+	e.Norm = norm
 	return e, func(x *graph.Node, g layer.Grid) *graph.Node {
 		g.Special = kept + v.Registers
 		return norm(end(through(blocks, begin(x), g)[v.depth()-1]))

@@ -22,12 +22,14 @@ type classifier struct {
 // batches trains classifiers of frozen features by programs of the host, from a Store of their own.
 type batches struct {
 	f      Features
-	rows   []int // of the training set
+	rows   []int     // of the training set
+	x0     []float32 // [N,F] its features, of this epoch
 	scale  *softmax
 	size   int // rows of a batch
 	steps  int // of the whole training
 	seed   uint64
 	step   int
+	again  func(ctx context.Context, epoch int) ([]float32, error) // features of an epoch; nil: always the same
 	order  []int
 	train  *graph.Program
 	score  *graph.Program
@@ -40,7 +42,8 @@ type batches struct {
 // newBatches compiles the training of classifiers over epochs of the rows of a training set. What is left of an epoch
 // beyond whole batches is left out; the next one has another order.
 func newBatches(f Features, rows []int, standardize bool, size, epochs int, list []classifier) (*batches, error) {
-	b := &batches{f: f, rows: rows, scale: newSoftmax(f, rows, 0), size: min(size, len(rows)), seed: f.Seed}
+	b := &batches{f: f, rows: rows, x0: f.TrainX, scale: newSoftmax(f, rows, 0), size: min(size, len(rows)),
+		seed: f.Seed}
 	b.steps = len(rows) / b.size * epochs
 	if standardize {
 		b.scale.standardize()
@@ -110,6 +113,16 @@ func (b *batches) epoch(ctx context.Context) error {
 	b.order = append(b.order[:0], b.rows...)
 	r := datasets.NewRand(b.seed, "batches", uint64(b.step/b.perEpoch()))
 	r.Shuffle(b.order)
+	if b.again != nil {
+		x, err := b.again(ctx, b.step/b.perEpoch())
+		if err == nil && len(x) != len(b.x0) {
+			err = fmt.Errorf("%d numbers as other features of the training set, want %d", len(x), len(b.x0))
+		}
+		if err != nil {
+			return err
+		}
+		b.x0 = x
+	}
 	wide := make([]float64, b.f.Dim)
 	for range b.perEpoch() {
 		if err := b.f.goOn(ctx); err != nil {
@@ -117,7 +130,7 @@ func (b *batches) epoch(ctx context.Context) error {
 		}
 		for k := range b.size {
 			i := b.order[b.step%b.perEpoch()*b.size+k]
-			b.fill(b.x, k, b.f.TrainX[i*b.f.Dim:][:b.f.Dim], wide)
+			b.fill(b.x, k, b.x0[i*b.f.Dim:][:b.f.Dim], wide)
 			b.y.I32[k] = b.f.TrainY[i]
 		}
 		b.train.Schedule(graph.Time{Step: b.step, Steps: b.steps, PerEpoch: b.perEpoch()})

@@ -50,6 +50,11 @@ type Features struct {
 
 	Tuner *Tuner // of the encoder itself, where a protocol needs it
 
+	// of features that are tokens of a transformer's last blocks, where a protocol needs them; nil: they are features
+	Blocks *Blocks
+	// the training features of other random crops for every epoch, [N,F] as TrainX, where a protocol needs them
+	Augmented func(ctx context.Context, epoch int) ([]float32, error)
+
 	// every long loop of a protocol calls it again and again; its error ends the evaluation; nil: nobody asks
 	Alive func() error
 }
@@ -92,7 +97,24 @@ type Needs struct {
 	Online bool
 	// the encoder itself, to train copies of it so; it reads no features
 	Tuning *Tuning
+	// so many last blocks of a transformer, whose tokens are features, see Blocks; 0: the features that it has
+	Blocks  int
+	Class   bool     // of these blocks, the class token is needed
+	Augment *Augment // training features of other random crops for every epoch; nil: none
 }
+
+// Blocks says how features are laid out that are tokens of the last blocks of a transformer, each after the final norm:
+// the class tokens of the last N, the last one's at the end, where there are any; then the means of their patches, the
+// last one's at the beginning. So everything that goes together lies together. [N*D class tokens, N*D means].
+type Blocks struct {
+	Count    int // N
+	Dim      int // D
+	HasClass bool
+}
+
+// Augment is how training images are shown to a probe: by a crop of a share from Area to 1 of the image, mirrored with
+// a probability.
+type Augment struct{ Area, Flip float64 }
 
 // Relative is a protocol some of whose numbers compare a representation with another one.
 type Relative interface {

@@ -191,7 +191,7 @@ func (p *Finetune) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 			return nil, fmt.Errorf("evaluate: finetune: the trainings at all of rates = %v diverged; want smaller "+
 				"rates", p.Rates)
 		}
-		notes = append(notes, edgeNotes(best, len(rates), rates[best])...)
+		notes = append(notes, edgeNotes(rates[best], rates)...)
 	}
 	ranks, labels, err := p.fit(ctx, f, rates[best], false)
 	if err != nil {

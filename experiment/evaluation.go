@@ -47,7 +47,10 @@ func (s *Setup) encoderOver(st *graph.Store) (runner, error) {
 type runner func(context.Context, datasets.Labelled, feed.Maker, func(first int32) uint64) (features, error)
 
 // over is encoderOver for any graph with the encoder's input and output.
-func (s *Setup) over(st *graph.Store, g *graph.Graph) (runner, error) {
+func (s *Setup) over(st *graph.Store, g *graph.Graph) (runner, error) { return s.overBy(st, g, true) }
+
+// overBy is over, with features that are too many reduced or not.
+func (s *Setup) overBy(st *graph.Store, g *graph.Graph, reduce bool) (runner, error) {
 	p, err := g.CompileOver(s.Device, st)
 	if err != nil {
 		return nil, err
@@ -65,7 +68,12 @@ func (s *Setup) over(st *graph.Store, g *graph.Graph) (runner, error) {
 	}
 	return func(ctx context.Context, set datasets.Labelled, m feed.Maker, seed func(first int32) uint64) (features,
 		error) {
-		return s.rows(ctx, set, out.Shape.Last(), func(dst []float32, rows []int32) error {
+		dim := out.Shape.Last()
+		var by *evaluations.Projection
+		if reduce {
+			by = evaluations.NewProjection(dim, uint64(s.Recipe.Seed))
+		}
+		return s.rowsBy(ctx, set, dim, by, func(dst []float32, rows []int32) error {
 			clear(in.F32)
 			clear(in.I32)
 			if err := feed.Fill(m, s.Input.Name, feed.Slot{F32: in.F32, I32: in.I32}, rows, seed(rows[0])); err != nil {
@@ -99,9 +107,14 @@ func (s *Setup) raw(ctx context.Context, set datasets.Labelled) (features, error
 // block by block.
 func (s *Setup) rows(ctx context.Context, set datasets.Labelled, dim int,
 	fill func(dst []float32, rows []int32) error) (features, error) {
+	return s.rowsBy(ctx, set, dim, evaluations.NewProjection(dim, uint64(s.Recipe.Seed)), fill)
+}
+
+// rowsBy is rows with a projection, or none where it is nil.
+func (s *Setup) rowsBy(ctx context.Context, set datasets.Labelled, dim int, reduced *evaluations.Projection,
+	fill func(dst []float32, rows []int32) error) (features, error) {
 	n := set.Len()
 	f := features{y: make([]int32, n), dim: dim}
-	reduced := evaluations.NewProjection(dim, uint64(s.Recipe.Seed))
 	var block []float32
 	if reduced != nil {
 		f.dim, f.full = reduced.To, dim
@@ -154,6 +167,9 @@ type subject struct {
 	pairs func(ctx context.Context, on string) (*evaluations.Pairs, error)
 	maps  func() (*mapper, error)
 	tuner func(*Setup, evaluations.Tuning) *evaluations.Tuner // nil: there is no encoder that could be trained
+	// the tokens of so many last blocks; nil: it is no encoder
+	blocks func(n int) (runner, *evaluations.Blocks, error)
+	show   runner // what makes features of any view; nil: there is none, samples are features
 	// the online probe over the encoder; nil: there is none
 	online func() (runner, error)
 	train  features
@@ -206,6 +222,12 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 		case labelFree(p):
 			f, err = u.unlabelled(ctx, p.Needs())
 			set = onTraining
+		case p.Needs().Blocks > 0 && u.blocks != nil:
+			f, err = u.ofBlocks(ctx, on, p.Needs())
+		case p.Needs().Augment != nil:
+			if f, err = u.labelled(ctx, on); err == nil && u.show != nil {
+				f.Augmented, err = u.cropped(on, *p.Needs().Augment, u.show)
+			}
 		case labelled.Dim == 0:
 			labelled, err = u.labelled(ctx, on)
 			f = labelled
@@ -333,6 +355,7 @@ func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
 	}
 	u := s.subjectOf(name, run)
 	u.maps = func() (*mapper, error) { return s.mapsOver(st) }
+	u.blocks = func(n int) (runner, *evaluations.Blocks, error) { return s.blocksOver(st, n) }
 	if name == "trained" {
 		u.online = func() (runner, error) { return s.onlineOver(st) }
 	}
@@ -349,7 +372,7 @@ func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
 // subjectOf is what a compiled network makes of the samples and of their views.
 func (s *Setup) subjectOf(name string, run runner) *subject {
 	return &subject{
-		Setup: s, name: name, turns: s.turned(run),
+		Setup: s, name: name, turns: s.turned(run), show: run,
 		take: func(ctx context.Context, set datasets.Labelled) (features, error) {
 			return run(ctx, set, s.Kind.Evaluation(set), func(int32) uint64 { return uint64(s.Recipe.Seed) })
 		},

@@ -249,3 +249,18 @@ func (w *evalWorker) Make(to []feed.Slot, i int, _ feed.Key) error {
 	}
 	return nil
 }
+
+// Cropped is the pipeline of one view that takes a crop of a share from least to 1 of an image's area and mirrors it
+// with a probability, and does nothing else at random: the augmentation of linear probes in the papers. Size, filter
+// and statistics are those of p.
+func (p *Pipeline) Cropped(least, flip float64) (*Pipeline, error) {
+	s := Defaults()
+	s.Crop, s.Interpolation, s.CropArea, s.Flip = p.settings.Crop, p.settings.Interpolation, [2]float64{least, 1},
+		PerView{flip}
+	s.Jitter, s.Grayscale = PerView{0}, PerView{0}
+	q := *p
+	q.settings, q.Views = s, 1
+	var err error
+	q.frames, err = s.frames(1, p.Height, p.Width)
+	return &q, err
+}
