@@ -28,7 +28,7 @@ func uniform(bound float64) drawn {
 }
 
 // ofTransformers are scopes whose layers start as a vision transformer's.
-var ofTransformers = []string{"backbone", "decoder", "paint", "tell"}
+var ofTransformers = []string{"backbone", "decoder", "paint", "tell", "predictor", "class"}
 
 // startOf is what the papers and PyTorch start a parameter with: a constant, or a distribution. ok is false where
 // nothing is known.
@@ -45,7 +45,11 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 	dino := strings.HasPrefix(name, "head/") && st.Get("head/last/weight") != nil
 	machine := st.Get("visible/0/bias") != nil && (strings.HasPrefix(name, "backbone/") ||
 		strings.HasPrefix(name, "visible/"))
+	told := st.Get("decoder/tell/weight") != nil && strings.HasPrefix(name, "decoder/")
 	switch shape := st.Get(name).Shape; {
+	case told && st.Get(at+"/weight") != nil && len(st.Get(at+"/weight").Shape) == 4: // data2vec 2.0: nn.Conv2d
+		w := st.Get(at + "/weight").Shape
+		return draw(uniform(1 / math.Sqrt(float64(w[0]*w[1]*w[2]))))
 	case last == "weight" && norm:
 		return 1, nil, true
 	case last == "bias" && norm:

@@ -265,8 +265,11 @@ var goldenLoss = map[string]string{
 	"counting": "origins/counting",
 
 	// masked images
-	"maskfeat": "mim/maskfeat_loss",
-	"simmim":   "mim/simmim_micro",
+	"data2vec":  "losses/smooth_l1",
+	"data2vec2": "mim/data2vec2_loss",
+	"ijepa":     "mim/ijepa_micro",
+	"maskfeat":  "mim/maskfeat_loss",
+	"simmim":    "mim/simmim_micro",
 }
 
 // Every shipped recipe has an oracle, its method golden numbers, or it has a reason why it has neither.

@@ -44,6 +44,25 @@ func PatchL1(painted, target, hidden *graph.Node) *graph.Node {
 	return op.Div(op.SumAll(op.Mul(perPatch, hidden)), op.Shift(op.Scale(op.SumAll(hidden), n), 1e-5))
 }
 
+// SmoothL1 is d^2/(2 beta) where |d| = |a - b| is below beta, and |d| - beta/2 beyond, for each element; of beta 0 it
+// is d^2. Girshick, ICCV 2015, arXiv:1504.08083, eq. 3, with PyTorch's beta; data2vec's code has squares for 0.
+func SmoothL1(a, b *graph.Node, beta float64) *graph.Node {
+	d := op.Sub(a, b)
+	if beta == 0 {
+		return op.Square(d)
+	}
+	d = op.Abs(d)
+	least := op.Sub(d, op.Relu(op.Shift(d, -beta))) // of |d| and beta
+	return op.Scale(op.Mul(least, op.Sub(d, op.Scale(least, 0.5))), 1/beta)
+}
+
+// Along is x with mean 0 and biased variance 1 along an axis, eps added to the variance: layer norm without scale and
+// shift where the axis is that of the channels, instance norm where it is that of the tokens.
+func Along(x *graph.Node, axis int, eps float64) *graph.Node {
+	centred := op.Sub(x, op.Mean(x, true, axis))
+	return op.Mul(centred, op.Rsqrt(op.Shift(op.Mean(op.Square(centred), true, axis), eps)))
+}
+
 // Mean is the mean of numbers, such as the losses of pairs of views.
 func Mean(terms []*graph.Node) *graph.Node {
 	if len(terms) == 1 {

@@ -147,6 +147,11 @@ var maskedFamily = family{
 	"simmim":           func() methods.Method { return masked.DefaultSimMIM() },
 	// of convolutions and pyramids
 	"fcmae": func() methods.Method { return masked.DefaultFCMAE() },
+
+	// latent targets
+	"data2vec":  func() methods.Method { return masked.DefaultData2Vec() },
+	"data2vec2": func() methods.Method { return masked.DefaultData2Vec2() },
+	"ijepa":     func() methods.Method { return masked.DefaultIJEPA() },
 }
 
 var equivariantFamily = family{

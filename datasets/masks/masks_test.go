@@ -29,7 +29,7 @@ var image14 = Grid{1, 14, 14}
 
 func TestPlaceDecidesTheMask(t *testing.T) {
 	for _, k := range []Kind{&Columns{Ratio: 0.5}, DefaultRandom(), DefaultBlock(), DefaultMultiBlock(),
-		DefaultWindow(), DefaultCoarse()} {
+		DefaultWindow(), DefaultCoarse(), DefaultInverseBlock()} {
 		p := &Plan{k, image14}
 		base := draw(t, p, 1, 2, 3)
 		for _, c := range []struct {
@@ -56,6 +56,7 @@ func TestExactCounts(t *testing.T) {
 		{Plan{DefaultTube(), Grid{8, 14, 14}}, 8 * 177},
 		{Plan{DefaultWindow(), image14}, 147},
 		{Plan{DefaultCoarse(), image14}, 4 * 30}, // rounded up, as SimMIM does
+		{Plan{DefaultInverseBlock(), image14}, 157},
 		{Plan{&Window{Side: 7, Ratio: 35. / 49}, image14}, 140},
 		{Plan{&Block{Ratio: 0.4, Smallest: 16, Aspect: 0.3, Exact: true}, image14}, 78},
 		{Plan{&Columns{Ratio: 0.6}, Grid{1, 1, 16}}, 9}, // rounded down, as SCARF does

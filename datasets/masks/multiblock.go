@@ -11,8 +11,10 @@ import (
 // the targets; planes 1 and on are the targets, what is predicted, and may overlap; 1 is in the block. Assran et al.
 // 2023, I-JEPA, arXiv:2301.08243, section 3 and appendix A.
 //
-// As in the authors' code the blocks of a step are of one size, and a context of fewer than LeastContext tokens is
-// drawn again; after every twenty such draws one more target, from the last, may stay in the context.
+// As in the authors' code the blocks of a step are of one size, whose fraction and shape one number decides together;
+// blocks are less high and less wide than the grid, and a context of fewer than LeastContext tokens is drawn again;
+// after every twenty such draws one more target, from the last, may stay in the context. The code's blocks never touch
+// the last row and column, for how it counts places; here they do.
 type MultiBlock struct {
 	Targets      int        `toml:"targets"`       // blocks
 	TargetScale  [2]float64 `toml:"target_scale"`  // smallest and largest fraction of the tokens
@@ -52,19 +54,42 @@ func (m *MultiBlock) Validate(g Grid) error {
 // Planes implements Kind.
 func (m *MultiBlock) Planes() int { return 1 + m.Targets }
 
+// sizesOfBlocks is how many sizes there are between the smallest and the largest.
+const sizesOfBlocks = 1024
+
+// sizes are the blocks of a step by a number in [0,1] each, of which the first decides scale and aspect of the targets.
+func (m *MultiBlock) sizes(g Grid, target, context float64) (t, c block) {
+	at := func(r [2]float64, u float64) float64 { return r[0] + u*(r[1]-r[0]) }
+	return shape(g, at(m.TargetScale, target), at(m.TargetAspect, target)), shape(g, at(m.ContextScale, context), 1)
+}
+
+// Most is the most tokens that a target and a context can have on a grid.
+func (m *MultiBlock) Most(g Grid) (target, context int) {
+	for i := range sizesOfBlocks {
+		u := float64(i) / (sizesOfBlocks - 1)
+		t, c := m.sizes(g, u, u)
+		target, context = max(target, t.h*t.w), max(context, c.h*c.w)
+	}
+	return target, context
+}
+
 // Draw implements Kind.
 func (m *MultiBlock) Draw(dst []uint8, g Grid, step, r *datasets.Rand, _ *Scratch) {
+	number := func() float64 { return float64(step.Intn(sizesOfBlocks)) / (sizesOfBlocks - 1) }
+	target, context := m.sizes(g, number(), number())
+	m.draw(dst, g, target, context, func(b block) block { return b.anywhere(g, r) })
+}
+
+// draw puts blocks where place says.
+func (m *MultiBlock) draw(dst []uint8, g Grid, target, context block, place func(b block) block) {
 	n := g.Tokens()
-	target := shape(g, step.Uniform(m.TargetScale[0], m.TargetScale[1]), step.Uniform(m.TargetAspect[0],
-		m.TargetAspect[1]))
-	context := shape(g, step.Uniform(m.ContextScale[0], m.ContextScale[1]), 1)
 	for t := range m.Targets {
-		target.anywhere(g, r).paint(dst[(1+t)*n:(2+t)*n], g.Columns)
+		place(target).paint(dst[(1+t)*n:(2+t)*n], g.Columns)
 	}
 	const tries = 20
 	for try := 0; ; try++ {
 		clear(dst[:n])
-		context.anywhere(g, r).paint(dst[:n], g.Columns)
+		place(context).paint(dst[:n], g.Columns)
 		for t := range max(m.Targets-try/tries, 0) {
 			for i, v := range dst[(1+t)*n : (2+t)*n] {
 				dst[i] &^= v
@@ -76,10 +101,10 @@ func (m *MultiBlock) Draw(dst []uint8, g Grid, step, r *datasets.Rand, _ *Scratc
 	}
 }
 
-// shape is a block of a fraction of the grid with a ratio height / width, cut to the grid.
+// shape is a block of a fraction of the grid with a ratio height / width, less high and less wide than the grid.
 func shape(g Grid, scale, aspect float64) block {
 	area := math.Floor(float64(g.Tokens()) * scale)
-	side := func(v float64, most int) int { return min(max(int(math.RoundToEven(math.Sqrt(v))), 1), most) }
+	side := func(v float64, most int) int { return max(min(int(math.RoundToEven(math.Sqrt(v))), most-1), 1) }
 	return block{h: side(area*aspect, g.Rows), w: side(area/aspect, g.Columns)}
 }
 

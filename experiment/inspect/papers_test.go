@@ -71,6 +71,10 @@ var smaller = map[string][]string{
 	"imagenet/maskfeat.toml":         smallViT,
 	"imagenet/patch_prediction.toml": smallViT,
 	"imagenet/simmim.toml":           smallViT,
+	"imagenet/data2vec.toml":         append([]string{"method.data2vec.layers=1"}, smallViT...),
+	"imagenet/data2vec2.toml": append([]string{"method.data2vec2={layers=1,copies=2,decoder_dim=8,decoder_groups=2}"},
+		smallViT...),
+	"imagenet/ijepa.toml": append([]string{"method.ijepa={dim=8,depth=1,heads=2,least_context=4}"}, smallViT...),
 
 	// contrastive methods of one batch
 	"cifar10/mugs_instance.toml":    {"views.crop=0", "method.mugs_instance.queue=256"},

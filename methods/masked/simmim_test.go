@@ -1,4 +1,4 @@
-package masked_test
+package masked
 
 import (
 	"math"
@@ -7,7 +7,6 @@ import (
 
 	"selfsup/backbones"
 	"selfsup/graph"
-	"selfsup/graph/cpu"
 	"selfsup/graph/ir"
 	"selfsup/graph/layer"
 	"selfsup/graph/op"
@@ -17,50 +16,8 @@ import (
 	"selfsup/internal/golden/ongraph"
 	"selfsup/losses"
 	"selfsup/methods"
-	"selfsup/methods/masked"
 	"selfsup/methods/methodtest"
 )
-
-// modelStep compares a training step of a model with a fixture: outputs, which build declares, and the gradients of all
-// parameters, in both element types.
-func modelStep(t *testing.T, model ongraph.Model, build func(s *graph.Scope) map[string]*graph.Node) {
-	for _, b := range []struct {
-		name          string
-		dtype         ir.DType
-		backend       ir.Backend
-		output, first float64 // tolerances
-	}{{"float64", ir.F64, ref.Backend{}, 1e-6, 1e-5}, {"float32", ir.F32, cpu.Backend{Poison: true}, 1e-3, 1e-2}} {
-		t.Run(b.name, func(t *testing.T) {
-			st := graph.NewStore(1)
-			g, err := graph.Build(graph.Options{DType: b.dtype, Training: true}, func(s *graph.Scope) {
-				outputs := build(s)
-				for name, n := range outputs {
-					s.Output(name, n)
-				}
-				ps := s.Params()
-				for i, d := range s.Gradients(outputs["loss"], ps) {
-					s.Output("gradient/"+s.Name(ps[i]), d)
-				}
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			p, err := g.Compile(b.backend, st)
-			if err != nil {
-				t.Fatal(err)
-			}
-			model.Fill(t, st)
-			if err := p.Run(); err != nil {
-				t.Fatal(err)
-			}
-			for name, want := range model.F.Outputs {
-				golden.Compare(t, name, ongraph.Read(t, p, name), want, b.output)
-			}
-			model.Gradients(t, func(name string) []float64 { return ongraph.Read(t, p, "gradient/"+name) }, b.output,
-				b.first)
-		})
-	}
-}
 
 var simMIMNames = strings.NewReplacer("encoder.mask_token", "mask", "decoder.0", "paint", "encoder.", "backbone/",
 	"cls_token", "class", "patch_embed.proj", "patch", "gamma_1", "scale1/gamma", "gamma_2", "scale2/gamma",
@@ -100,7 +57,7 @@ func TestGoldenSimMIM(t *testing.T) {
 	n := x.Shape[1] / patch
 	model := ongraph.Model{F: f, Ours: simMIMNames.Replace, Thirds: map[string]int{"q_bias": 0, "v_bias": 2},
 		AsIs: []string{"relative_position_bias_table"}}
-	modelStep(t, model, func(s *graph.Scope) map[string]*graph.Node {
+	trainingStep(t, model, func(s *graph.Scope) map[string]*graph.Node {
 		at := s.In("backbone")
 		table := at.Param("relative", graph.Fill(0), (2*n-1)*(2*n-1)+3, heads)
 		tokens := 1 + n*n
@@ -121,7 +78,7 @@ func TestGoldenSimMIM(t *testing.T) {
 			}}
 		images := s.State("x", ongraph.Hold(x), x.Shape...)
 		hidden := op.Reshape(s.State("hidden", ongraph.Hold(mask), mask.Shape...), x.Shape[0], n*n)
-		y, painted := (&masked.SimMIM{}).Paint(s, e, images, hidden)
+		y, painted := (&SimMIM{}).Paint(s, e, images, hidden)
 		// the authors' order of a patch's pixels is by channel: their decoder's rows are moved here, and its gradient
 		return map[string]*graph.Node{
 			"loss":        losses.PatchL1(painted, byChannel(layer.Patchify(images, patch), patch), hidden),
@@ -147,14 +104,14 @@ func TestGoldenTargets(t *testing.T) {
 			op.Reshape(hidden, op.ShapeOf(x)[0], -1)), golden.Same)
 	})
 	ongraph.Check(t, golden.Load(t, "mim/maskfeat_hog"), true, func(c *ongraph.Case) {
-		hog := masked.HOG(c.In("img", golden.Image), golden.Param[int](t, c.F, "nbins"), golden.Param[int](t, c.F,
+		hog := HOG(c.In("img", golden.Image), golden.Param[int](t, c.F, "nbins"), golden.Param[int](t, c.F,
 			"pool"))
 		c.Out("hog", op.Transpose(hog, 0, 3, 4, 1, 2), golden.Same)
 	})
 	ongraph.Check(t, golden.Load(t, "mim/maskfeat_loss"), true, func(c *ongraph.Case) {
 		cell, side := golden.Param[int](t, c.F, "pool"), golden.Param[int](t, c.F, "tokens_per_side")
 		x, told, hidden := c.In("img", golden.Image), c.In("pred", golden.Same), c.In("mask", golden.Same)
-		m := &masked.MaskFeat{Bins: golden.Param[int](t, c.F, "nbins"), Cell: cell}
+		m := &MaskFeat{Bins: golden.Param[int](t, c.F, "nbins"), Cell: cell}
 		target := m.Target(x, op.ShapeOf(x)[1]/side)
 		// the file has the hidden patches alone, image by image
 		var chosen []int32
@@ -179,19 +136,19 @@ func TestGoldenTargets(t *testing.T) {
 func TestMaskTokenGradients(t *testing.T) {
 	colour := methods.Data{Samples: 10, Classes: 3, Maker: methodtest.Fields{{Name: "view", Shape: []int{8, 8, 3},
 		Low: []float32{-3, -3, -3}, High: []float32{3, 3, 3}}}}
-	pixels, parts := masked.DefaultPatchPrediction(), masked.DefaultPatchPrediction()
+	pixels, parts := DefaultPatchPrediction(), DefaultPatchPrediction()
 	pixels.Target = "pixels"
 	parts.Target, parts.Levels = "parts", 2
-	wide := *tinyViT
+	wide := *fourByFour
 	wide.Patch = 4
 	for name, c := range map[string]struct {
 		m   methods.Method
 		net backbones.Backbone
 	}{
-		"simmim":                    {&masked.SimMIM{Mask: 0.5, Side: 1}, tinyViT},
-		"maskfeat":                  {&masked.MaskFeat{Mask: 0.4, Smallest: 2, Bins: 9, Cell: 2}, tinyViT},
-		"patch prediction":          {masked.DefaultPatchPrediction(), tinyViT},
-		"patch prediction, pixels":  {pixels, tinyViT},
+		"simmim":                    {&SimMIM{Mask: 0.5, Side: 1}, fourByFour},
+		"maskfeat":                  {&MaskFeat{Mask: 0.4, Smallest: 2, Bins: 9, Cell: 2}, fourByFour},
+		"patch prediction":          {DefaultPatchPrediction(), fourByFour},
+		"patch prediction, pixels":  {pixels, fourByFour},
 		"patch prediction of parts": {parts, &wide},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -206,7 +163,7 @@ func TestMaskTokenGradients(t *testing.T) {
 // Colours are held against plain loops over the pixels.
 func TestPatchColours(t *testing.T) {
 	const side, patch, parts, levels = 8, 4, 2, 8
-	m := &masked.PatchPrediction{Levels: levels}
+	m := &PatchPrediction{Levels: levels}
 	x := golden.Tensor{Shape: []int{2, side, side, 3}, Data: make([]float64, 2*side*side*3)}
 	r := graph.Rand(5, "pixels")
 	for i := range x.Data {
