@@ -6,7 +6,8 @@ const charts = []; // all uPlot charts of the page, with what draws them again
 function chart(into, o) {
   const xs = mergedAxis(o.lines.map(l => l.x));
   const data = [xs, ...o.lines.map(l => alignTo(xs, l.x, l.y))];
-  const axis = () => ({stroke: ink('soft'), grid: {stroke: ink('line'), width: 1}, ticks: {stroke: ink('line'), width: 1}, font: '12px system-ui, sans-serif'});
+  const powers = o.log ? {filter: (u, splits) => splits.map(v => decade(v) === '' ? null : v)} : {}; // no line for every digit
+  const axis = (only = {}) => ({stroke: ink('soft'), grid: {stroke: ink('line'), width: 1, ...only}, ticks: {stroke: ink('line'), width: 1, ...only}, font: '12px system-ui, sans-serif'});
   const options = {
     width: Math.max(260, into.clientWidth), height: o.height || 220,
     scales: {x: {time: false}, y: o.log ? {distr: 3} : {range: padded}},
@@ -14,7 +15,7 @@ function chart(into, o) {
     focus: {alpha: o.lines.length > 8 ? 0.25 : 0.5},
     legend: {show: o.lines.length <= 8, live: true},
     axes: [{...axis(), label: o.x, labelSize: 20, size: 32, labelFont: '12px system-ui, sans-serif', values: (u, v) => v.map(short)},
-      {...axis(), size: 56, values: (u, v) => v.map(x => o.log ? decade(x) : short(x))}],
+      {...axis(powers), size: 56, values: (u, v) => v.map(x => o.log ? decade(x) : short(x))}],
     series: [{label: o.x, value: (u, v) => v === null ? '–' : short(v)}, ...o.lines.map(l => ({
       label: l.name, stroke: l.colour, width: l.faint ? 1 : 1.6, alpha: l.faint ? 0.3 : 1, spanGaps: true, dash: l.dash,
       points: {show: l.points && l.y.length < 60, size: 5, fill: l.colour}, value: (u, v) => v === null ? '–' : show(v)}))],

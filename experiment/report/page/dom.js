@@ -33,7 +33,7 @@ function show(v, digits = 4) {
 }
 
 // Colours that the colour-blind tell apart (Okabe and Ito), then hues a golden angle apart.
-const palette = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#8a6d3b', '#7f56c5', '#c0392b', '#5f6a72'];
+const palette = ['#1f83c9', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#8a6d3b', '#7f56c5', '#c0392b', '#5f6a72'];
 function colour(i) {
   return i < palette.length ? palette[i] : `hsl(${(i * 137.508) % 360} 60% ${i % 2 ? 45 : 60}%)`;
 }

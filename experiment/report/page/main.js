@@ -12,6 +12,12 @@ function build(page) {
   results(page);
   comparisons(page);
   parts.push(curveSection(page));
+  parts.push(spectra(page));
+  layers(page);
+  confusions(page);
+  parts.push(maps(page));
+  neighbours(page);
+  sheets(page);
   differences(page);
 }
 

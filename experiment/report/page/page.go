@@ -144,6 +144,12 @@ var curves string
 //go:embed tables.js
 var tables string
 
+//go:embed layers.js
+var layers string
+
+//go:embed maps.js
+var maps string
+
 //go:embed main.js
 var start string
 
@@ -178,7 +184,7 @@ func write(w io.Writer, p *Page, policy string) error {
 	}
 	licence := "/* uPlot 1.6.32\n" + uPlotLicence + "*/\n"
 	var scripts []template.JS
-	for _, s := range []string{licence + uPlot, dom, curves, tables, start} {
+	for _, s := range []string{licence + uPlot, dom, curves, tables, layers, maps, start} {
 		scripts = append(scripts, template.JS(s))
 	}
 	return whole.Execute(w, map[string]any{
