@@ -23,7 +23,8 @@ import (
 type chosenRun struct {
 	dir       string
 	head      head
-	rest      string                // of its recipe, without name and seed
+	shared    Shared // settings
+	seeds     Seeds
 	results   map[string]Evaluation // of the trained encoder
 	images    int                   // of the test set
 	hits      map[string]Bits       // of the trained encoder, by evaluation
@@ -72,35 +73,32 @@ func (s *selecting) add(r chosenRun) error {
 	if err != nil {
 		return err
 	}
-	var rest []string
-	for _, w := range was.Settings {
-		if w.Key != "seed" && w.Key != "name" {
-			rest = append(rest, w.Key+"="+w.Value)
-		}
+	r.candidate = -1
+	if r.shared, r.seeds = Split(was.Settings); len(was.Settings) == 0 { // an old folder: it is known to be like none
+		r.seeds.Seed = r.head.Seed
 	}
-	r.rest = strings.Join(rest, "\n")
-	if len(rest) > 0 {
-		for _, other := range s.runs {
-			if other.rest != r.rest {
-				continue
-			}
-			r.candidate = other.candidate
-			c := &s.Candidates[r.candidate]
-			if slices.Contains(c.Seeds, r.head.Seed) {
-				return fmt.Errorf("%s and %s have the same settings and seed %d; want one of them", c.Name, r.dir,
-					r.head.Seed)
-			}
-			c.Seeds = append(c.Seeds, r.head.Seed)
-			s.runs = append(s.runs, r)
-			return nil
+	for _, other := range s.runs {
+		if len(was.Settings) == 0 || len(other.shared.Settings) == 0 || !other.shared.Same(r.shared) {
+			continue
 		}
+		if other.seeds.Pair(r.seeds) {
+			return fmt.Errorf("%s and %s have the same settings and %v; want one of them", other.dir, r.dir, r.seeds)
+		}
+		r.candidate = other.candidate
+	}
+	if r.candidate >= 0 {
+		c := &s.Candidates[r.candidate]
+		c.Seeds = append(c.Seeds, r.seeds.Seed)
+		s.runs = append(s.runs, r)
+		return nil
 	}
 	r.candidate = len(s.Candidates)
 	sets := slices.DeleteFunc(was.Sets, func(set string) bool {
-		return strings.HasPrefix(set, "seed=") || strings.HasPrefix(set, "name=")
+		key, _, _ := strings.Cut(set, "=")
+		return !IsShared(key)
 	})
-	s.Candidates = append(s.Candidates, Candidate{Name: r.dir, Seeds: []int64{r.head.Seed}, Sets: sets,
-		Values: map[string]float64{}, right: map[int64]Bits{}})
+	s.Candidates = append(s.Candidates, Candidate{Name: r.dir, Seeds: []int64{r.seeds.Seed}, Sets: sets,
+		Values: map[string]float64{}, right: map[string]Bits{}})
 	s.runs = append(s.runs, r)
 	return nil
 }

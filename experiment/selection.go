@@ -34,7 +34,7 @@ type Candidate struct {
 	Accuracy *float64           `json:"accuracy,omitempty"`
 	Interval *[2]float64        `json:"interval,omitempty"` // of the accuracy
 
-	right map[int64]Bits // of the accuracy, by seed and test image
+	right map[string]Bits // of the accuracy, by seeds and test image
 }
 
 // Choice is what a criterion chooses.
@@ -148,7 +148,7 @@ func (s *selecting) choose(by, oracle string) error {
 	}
 	for _, r := range s.runs {
 		if right := r.hits[s.Oracle]; right != nil {
-			s.Candidates[r.candidate].right[r.head.Seed] = right
+			s.Candidates[r.candidate].right[r.seeds.String()] = right
 		}
 	}
 	best := -1
@@ -250,7 +250,7 @@ func (s *selecting) choice(by criterion, best int) Choice {
 
 // paired is p of the difference of two candidates over the seeds that both have, see evaluations.PairedExact; nil: they
 // have none in common.
-func paired(a, b map[int64]Bits) *float64 {
+func paired(a, b map[string]Bits) *float64 {
 	var differences []int
 	for seed, x := range a {
 		y := b[seed]

@@ -7,38 +7,25 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"selfsup/experiment"
-	"selfsup/recipes/overlay"
 )
 
 // Run is a finished run.
 type Run struct {
 	experiment.Past
-	Name  string
-	Seed  int64
-	seeds map[string]string // other settings that are seeds, such as labelled.few_shot.seed
+	experiment.Seeds
+	Name string
 }
 
 // Group is the runs that share all settings but seeds, and what changes no result.
 type Group struct {
-	Label    string
-	Runs     []Run             // by seed; one of each
-	settings []overlay.Written // the others
-	values   map[string]string // of settings
-	written  map[string]bool   // settings that somebody wrote: the others are defaults
+	Label  string
+	Runs   []Run // by seed; one of each
+	shared experiment.Shared
 }
-
-// withoutEffect are the settings that change no result.
-var withoutEffect = []string{"name", "memory_limit", "train.workers", "train.log", "train.checkpoint"}
-
-// Shared reports whether all runs of a group have one value of a setting: not of seeds and of what changes no result.
-func Shared(key string) bool { return !isSeed(key) && !slices.Contains(withoutEffect, key) }
-
-func isSeed(key string) bool { return key == "seed" || strings.HasSuffix(key, ".seed") }
 
 // Read groups the finished runs among folders, each a run's or one of runs, in the order in which they are named: those
 // that fulfil a condition, or all if it is nil. remarks say which runs are left out and why. Without any finished run
@@ -92,15 +79,11 @@ func finished(p experiment.Past) (r Run, why string) {
 	case len(p.Evaluations) == 0:
 		return r, "it has no results"
 	}
-	r.Past, r.seeds = p, map[string]string{}
+	r.Past = p
+	_, r.Seeds = experiment.Split(p.Settings)
 	for _, s := range p.Settings {
-		switch {
-		case s.Key == "name":
+		if s.Key == "name" {
 			r.Name = unquoted(s.Value)
-		case s.Key == "seed":
-			r.Seed, _ = strconv.ParseInt(s.Value, 10, 64)
-		case isSeed(s.Key):
-			r.seeds[s.Key] = s.Value
 		}
 	}
 	return r, ""
@@ -108,23 +91,17 @@ func finished(p experiment.Past) (r Run, why string) {
 
 // into puts a run into its group, or a new one. A second run of a seed is left out.
 func into(groups []*Group, r Run) ([]*Group, string) {
-	own := &Group{Runs: []Run{r}, values: map[string]string{}, written: map[string]bool{}}
-	for _, s := range r.Settings {
-		if Shared(s.Key) {
-			own.settings = append(own.settings, s)
-			own.values[s.Key] = s.Value
-			own.written[s.Key] = s.Origin != "default" && s.Origin != "paper default"
-		}
-	}
+	own := &Group{Runs: []Run{r}}
+	own.shared, _ = experiment.Split(r.Settings)
 	for _, g := range groups {
-		if !g.has(own) || !own.has(g) {
+		if !g.shared.Same(own.shared) {
 			continue
 		}
 		for _, other := range g.Runs {
 			switch {
 			case filepath.Clean(other.Run) == filepath.Clean(r.Run):
 				return groups, ""
-			case r.pairs(other):
+			case r.Pair(other.Seeds):
 				return groups, fmt.Sprintf("%s is of the same recipe and seed %d", other.Run, r.Seed)
 			}
 		}
@@ -133,27 +110,6 @@ func into(groups []*Group, r Run) ([]*Group, string) {
 		return groups, ""
 	}
 	return append(groups, own), ""
-}
-
-// pairs reports whether two runs have the same seeds, as far as both have them.
-func (r Run) pairs(other Run) bool {
-	for key, value := range r.seeds {
-		if theirs, has := other.seeds[key]; has && theirs != value {
-			return false
-		}
-	}
-	return r.Seed == other.Seed
-}
-
-// has reports whether a group has the settings of another. A default that it lacks is one that its version of the
-// program did not have yet.
-func (g *Group) has(other *Group) bool {
-	for key, value := range other.values {
-		if own, has := g.values[key]; has && own != value || !has && other.written[key] {
-			return false
-		}
-	}
-	return true
 }
 
 // label names every group by its recipe or, where another group is called that too, by the folder of its first run.
@@ -204,14 +160,14 @@ func (g *Group) Seeds() (seeds []int64) {
 func Differing(groups []*Group) (keys []string) {
 	seen := map[string]bool{}
 	for _, g := range groups {
-		for _, s := range g.settings {
+		for _, s := range g.shared.Settings {
 			if seen[s.Key] {
 				continue
 			}
 			seen[s.Key] = true
 			value, varies, missing := "", false, false
 			for _, other := range groups {
-				have, has := other.values[s.Key]
+				have, has := other.shared.Values[s.Key]
 				switch {
 				case !has:
 					missing = true
@@ -221,7 +177,7 @@ func Differing(groups []*Group) (keys []string) {
 					varies = true
 				}
 			}
-			written := slices.ContainsFunc(groups, func(g *Group) bool { return g.written[s.Key] })
+			written := slices.ContainsFunc(groups, func(g *Group) bool { return g.shared.Written[s.Key] })
 			if varies || missing && written && !follows(s.Key, groups) {
 				keys = append(keys, s.Key)
 			}
@@ -233,11 +189,11 @@ func Differing(groups []*Group) (keys []string) {
 // follows reports whether every group that lacks a setting chose something else above it.
 func follows(key string, groups []*Group) bool {
 	for _, g := range groups {
-		if _, has := g.values[key]; has {
+		if _, has := g.shared.Values[key]; has {
 			continue
 		}
 		if !slices.ContainsFunc(groups, func(other *Group) bool {
-			_, has := other.values[key]
+			_, has := other.shared.Values[key]
 			return has && other.choiceAbove(key, g)
 		}) {
 			return false
@@ -251,8 +207,8 @@ func (g *Group) choiceAbove(key string, other *Group) bool {
 	parts := strings.Split(key, ".")
 	for n := 1; n < len(parts); n++ {
 		above := strings.Join(parts[:n], ".")
-		chosen, has := g.values[above]
-		if has && (chosen == parts[n] || chosen == "true") && other.values[above] != chosen {
+		chosen, has := g.shared.Values[above]
+		if has && (chosen == parts[n] || chosen == "true") && other.shared.Values[above] != chosen {
 			return true
 		}
 	}

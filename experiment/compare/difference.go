@@ -50,7 +50,7 @@ func pairsOf(a, b *Group, measure string) (pairs [][2]*Run) {
 	for i := range a.Runs {
 		for k := range b.Runs {
 			x, y := &a.Runs[i], &b.Runs[k]
-			if !used[k] && x.pairs(*y) && x.value(measure) != nil && y.value(measure) != nil {
+			if !used[k] && x.Pair(y.Seeds) && x.value(measure) != nil && y.value(measure) != nil {
 				used[k] = true
 				pairs = append(pairs, [2]*Run{x, y})
 				break
@@ -216,7 +216,7 @@ func Tables(groups []*Group, base *Group, measures []string) ([]*Table, error) {
 		for _, g := range groups {
 			row := Row{Run: g.Label, Settings: map[string]string{}}
 			for _, key := range keys {
-				if value, has := g.values[key]; has {
+				if value, has := g.shared.Values[key]; has {
 					row.Settings[key] = value
 				}
 			}

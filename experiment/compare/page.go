@@ -92,7 +92,7 @@ func settingsOf(all []experiment.Past) *page.Differences {
 		alone, _ := into(nil, Run{Past: p})
 		groups = append(groups, alone[0])
 		for _, s := range p.Settings {
-			if isSeed(s.Key) {
+			if experiment.IsSeed(s.Key) {
 				if seeds[s.Key] == nil {
 					seeds[s.Key] = map[string]bool{}
 				}

@@ -78,7 +78,7 @@ test images. --alone leaves the other seeds out.`,
 // onlySeed reports whether two recipes are one with different seeds: then their runs are no groups.
 func onlySeed(changes []overlay.Change) bool {
 	for _, c := range changes {
-		if compare.Shared(c.Key) {
+		if experiment.IsShared(c.Key) {
 			return false
 		}
 	}
