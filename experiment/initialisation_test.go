@@ -42,7 +42,8 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 	norm := strings.HasPrefix(path.Base(at), "norm") || path.Base(at) == "white" // VIbCReg's scale and shift
 	convNeXt := strings.Contains(name, "/stages/") || strings.Contains(name, "/downsample/") ||
 		st.Get("decoder/blocks/0/dwconv/weight") != nil && strings.HasPrefix(name, "decoder/")
-	dino := strings.HasPrefix(name, "head/") && st.Get("head/last/weight") != nil
+	patchHead := strings.TrimPrefix(name, "patch_") // iBOT's second head starts as the first
+	dino := strings.HasPrefix(patchHead, "head/") && st.Get("head/last/weight") != nil
 	machine := st.Get("visible/0/bias") != nil && (strings.HasPrefix(name, "backbone/") ||
 		strings.HasPrefix(name, "visible/"))
 	told := st.Get("decoder/tell/weight") != nil && strings.HasPrefix(name, "decoder/")
@@ -60,11 +61,11 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 		return draw(normal(0.02))
 	case convNeXt && last == "bias":
 		return 0, nil, true
-	case dino && name == "head/last/weight": // [out,in], nn.Linear; weight norm takes the rows' directions
+	case dino && patchHead == "head/last/weight": // [out,in], nn.Linear; weight norm takes the rows' directions
 		return draw(uniform(1 / math.Sqrt(float64(shape[1]))))
 	case dino && last == "weight": // DINO's code
 		return draw(normal(0.02))
-	case dino && last == "bias", name == "centre":
+	case dino && last == "bias", name == "centre", name == "patch_centre":
 		return 0, nil, true
 	case last == "weight" && machine: // Hinton 2010, UTML TR 2010-003, section 8
 		return draw(normal(0.01))
@@ -115,6 +116,8 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 		return 1, nil, true
 	case strings.HasPrefix(name, "clusters") && last == "centres", name == "memory": // PCL: no sample was seen
 		return 0, nil, true
+	case name == "prototypes": // MSN's code: as nn.Linear
+		return draw(uniform(1 / math.Sqrt(float64(st.Get(name).Shape[1]))))
 	case last == "queue" || last == "bank":
 		// rows of unit length, drawn from a normal distribution: MoCo's code, and that of instance discrimination
 		return draw(normal(1 / math.Sqrt(float64(st.Get(name).Shape[1]))))

@@ -267,8 +267,12 @@ var goldenLoss = map[string]string{
 	// masked images
 	"data2vec":  "losses/smooth_l1",
 	"data2vec2": "mim/data2vec2_loss",
+	"dinov2":    "losses/dinov2_cls_sinkhorn",
+	"ibot":      "losses/ibot",
 	"ijepa":     "mim/ijepa_micro",
 	"maskfeat":  "mim/maskfeat_loss",
+	"msn":       "losses/msn",
+	"pmsn":      "losses/pmsn",
 	"simmim":    "mim/simmim_micro",
 }
 

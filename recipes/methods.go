@@ -115,6 +115,12 @@ var distillationFamily = family{
 	"mixmatch":     func() methods.Method { return distillation.DefaultMixMatch() },
 	"pseudo_label": func() methods.Method { return distillation.DefaultPseudoLabel() },
 	"vat":          func() methods.Method { return distillation.DefaultVAT() },
+
+	// masked views
+	"dinov2": func() methods.Method { return distillation.DefaultDINOv2() },
+	"ibot":   func() methods.Method { return distillation.DefaultIBOT() },
+	"msn":    func() methods.Method { return distillation.DefaultMSN() },
+	"pmsn":   func() methods.Method { return distillation.DefaultPMSN() },
 }
 
 var correlationFamily = family{

@@ -17,6 +17,9 @@ func (m *Random) Validate(g Grid) error { return checkHidden(g.Tokens(), m.Ratio
 // Visible is how many tokens of a sample are not hidden.
 func (m *Random) Visible(g Grid) int { return g.Tokens() - hidden(g.Tokens(), m.Ratio) }
 
+// Kept is how many of n tokens stay.
+func (m *Random) Kept(n int) int { return n - hidden(n, m.Ratio) }
+
 // Planes implements Kind.
 func (m *Random) Planes() int { return 1 }
 

@@ -74,6 +74,12 @@ var smaller = map[string][]string{
 	"imagenet/data2vec.toml":         append([]string{"method.data2vec.layers=1"}, smallViT...),
 	"imagenet/data2vec2.toml": append([]string{"method.data2vec2={layers=1,copies=2,decoder_dim=8,decoder_groups=2}"},
 		smallViT...),
+	"imagenet/dinov2.toml": append([]string{"views.crop=0", twoSmallSizes, "method.dinov2.hidden=16",
+		"method.dinov2.prototypes=16", "method.dinov2.patch_prototypes=16"}, smallViT...),
+	"imagenet/ibot.toml": append([]string{"views.crop=0", twoSmallSizes, "method.ibot.hidden=16",
+		"method.ibot.prototypes=16"}, smallViT...),
+	"imagenet/msn.toml":   append([]string{"views.crop=0", twoSmallSizes, "method.msn.projector=[16,8]"}, smallViT...),
+	"imagenet/pmsn.toml":  append([]string{"views.crop=0", twoSmallSizes, "method.pmsn.projector=[16,8]"}, smallViT...),
 	"imagenet/ijepa.toml": append([]string{"method.ijepa={dim=8,depth=1,heads=2,least_context=4}"}, smallViT...),
 
 	// contrastive methods of one batch

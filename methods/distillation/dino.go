@@ -106,12 +106,7 @@ func (m *DINO) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 		// Collapse shows here (section 5.3): a target entropy of 0 or of ln K with a divergence of 0.
 		Metrics: []methods.Metric{{Name: "target_entropy", Value: entropy},
 			{Name: "divergence", Value: op.Sub(loss, entropy)}},
-		Alarms: []methods.Alarm{{Of: "divergence", Within: [2]float64{math.Inf(-1), alikeDivergence},
-			Means: fmt.Sprintf("student and teacher give every sample the same answer, of all %d prototypes where "+
-				"target_entropy is near %.2f, of one where it is near 0", m.Prototypes,
-				math.Log(float64(m.Prototypes))),
-			Remedy: "in the first case lower teacher_temperature, in the second centre faster, with a lower " +
-				"centre_momentum; or hold the prototypes for longer, by hold_last (sections 2.3 and 3.4)"}},
+		Alarms:  []methods.Alarm{alikeAnswers(m.Prototypes)},
 		Encoder: "teacher/" + methods.Backbone,
 		Tune:    []methods.Tune{{Scope: "head/last", Hold: methods.During(m.HoldLast)}},
 	}
@@ -123,6 +118,15 @@ func (m *DINO) loss(logits []*graph.Node, target *graph.Node, b int) *graph.Node
 	targets, _ := methods.SplitViews([]*graph.Node{target}, b)
 	answers, _ := methods.SplitViews(logits, b)
 	return losses.CrossEntropyOfPairs(targets, answers)
+}
+
+// alikeAnswers tells of student and teacher that give every sample the same answer, of so many prototypes.
+func alikeAnswers(prototypes int) methods.Alarm {
+	return methods.Alarm{Of: "divergence", Within: [2]float64{math.Inf(-1), alikeDivergence},
+		Means: fmt.Sprintf("student and teacher give every sample the same answer, of all %d prototypes where "+
+			"target_entropy is near %.2f, of one where it is near 0", prototypes, math.Log(float64(prototypes))),
+		Remedy: "in the first case lower teacher_temperature, in the second centre faster, with a lower " +
+			"centre_momentum; or hold the prototypes for longer, by hold_last (sections 2.3 and 3.4)"}
 }
 
 // alikeDivergence is a divergence, in nats, below which the answers for two views do not differ.

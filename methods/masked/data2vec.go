@@ -52,12 +52,12 @@ func checkMomentum(m [2]float64) error {
 
 // Build implements methods.Method. The features are the teacher's of the whole image.
 func (m *Data2Vec) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	e, x := patches(s, enc, b), b.View(0)
-	t := patches(s.Twin("teacher", s.Scheduled("teacher_momentum", ramp(m.Momentum, m.Ramp))), enc, b)
-	hidden := hiddenPatches(b, &masks.Block{Ratio: m.Mask, Smallest: m.Smallest, Aspect: 0.3}, e)
+	e, x := methods.Patches(s, enc, b), b.View(0)
+	t := methods.Patches(s.Twin("teacher", s.Scheduled("teacher_momentum", ramp(m.Momentum, m.Ramp))), enc, b)
+	hidden := methods.HiddenPatches(b, &masks.Block{Ratio: m.Mask, Smallest: m.Smallest, Aspect: 0.3}, e)
 	n := e.Rows * e.Columns
 
-	y := e.Encode(e.Hiding(x, hidden, maskToken(s, e.Dim)))
+	y := e.Encode(e.Hiding(x, hidden, methods.MaskToken(s, e.Dim)))
 	told := layer.Dense(s.In("tell"), e.Dim, e.Dim)(e.Last(y, n))
 	tokens := t.Embed(x)
 	layers := t.Layers(tokens)

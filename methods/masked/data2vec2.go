@@ -75,8 +75,8 @@ func (m *Data2Vec2) Validate() error {
 
 // Build implements methods.Method. The features are the teacher's of the whole image.
 func (m *Data2Vec2) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	e, x := patches(s, enc, b), b.View(0)
-	t := patches(s.Twin("teacher", s.Scheduled("teacher_momentum", ramp(m.Momentum, m.Ramp))), enc, b)
+	e, x := methods.Patches(s, enc, b), b.View(0)
+	t := methods.Patches(s.Twin("teacher", s.Scheduled("teacher_momentum", ramp(m.Momentum, m.Ramp))), enc, b)
 	if e.Dim%m.DecoderGroups != 0 {
 		op.Fail(s.Path(), "decoder_groups = %d does not divide the %d channels of the encoder", m.DecoderGroups, e.Dim)
 	}
@@ -84,10 +84,10 @@ func (m *Data2Vec2) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch)
 	kind := &masks.InverseBlock{Ratio: m.Mask, Side: m.Side, Adjust: m.Adjust}
 	var drawn []*graph.Node
 	for range m.Copies {
-		drawn = append(drawn, hiddenPatches(b, kind, e))
+		drawn = append(drawn, methods.HiddenPatches(b, kind, e))
 	}
 	hidden := op.Concat(0, drawn...) // [MB,T], copy by copy
-	kept := kind.Kept(gridOf(e))
+	kept := kind.Kept(methods.GridOf(e))
 	order := op.Argsort(hidden) // what is shown first
 	tokens := op.Concat(0, slices.Repeat([]*graph.Node{e.Embed(x)}, m.Copies)...)
 	y := e.Encode(op.GatherTokens(tokens, op.Slice(order, 1, 0, kept))) // [MB,K,D]

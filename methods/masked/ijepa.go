@@ -60,12 +60,12 @@ func (m *IJEPA) Validate() error {
 
 // Build implements methods.Method. The features are the teacher's of the whole image.
 func (m *IJEPA) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	e, x := patches(s, enc, b), b.View(0)
-	t := patches(s.Twin("teacher", s.Scheduled("teacher_momentum", graph.LinearRamp(m.Momentum, 1,
+	e, x := methods.Patches(s, enc, b), b.View(0)
+	t := methods.Patches(s.Twin("teacher", s.Scheduled("teacher_momentum", graph.LinearRamp(m.Momentum, 1,
 		func(t graph.Time) int { return t.Steps }))), enc, b)
 	kind := &masks.MultiBlock{Targets: m.Targets, TargetScale: m.TargetScale, TargetAspect: m.TargetAspect,
 		ContextScale: m.ContextScale, LeastContext: m.LeastContext}
-	n, grid := e.Rows*e.Columns, gridOf(e)
+	n, grid := e.Rows*e.Columns, methods.GridOf(e)
 	planes := b.Mask(kind, grid) // [B,1+M,T]
 	target, context := kind.Most(grid)
 	context = max(min(context, int(m.MostContext*float64(n))), m.LeastContext)
@@ -96,7 +96,7 @@ func (m *IJEPA) Predict(s *graph.Scope, e *backbones.TokenEncoder, y *graph.Node
 	b, n, t := op.ShapeOf(y)[0], op.ShapeOf(y)[1], e.Rows*e.Columns
 	k := op.ShapeOf(asked[0].ids)[1]
 	embed := layer.Dense(s.In("embed"), e.Dim, m.Dim)
-	mask := maskToken(s, m.Dim)
+	mask := methods.MaskToken(s, m.Dim)
 	position := s.Frozen("position", layer.SinCos2D(m.Dim, e.Rows, e.Columns), t, m.Dim)
 	all := op.BroadcastTo(op.Reshape(position, 1, t, m.Dim), ir.Shape{b, t, m.Dim})
 	context := op.Add(embed(y), op.GatherTokens(all, seen.ids)) // [B,N,P]

@@ -50,16 +50,16 @@ func (m *PatchPrediction) Validate() error {
 
 // Build implements methods.Method. The features are of the image with its replaced patches.
 func (m *PatchPrediction) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	e, x := patches(s, enc, b), b.View(0)
+	e, x := methods.Patches(s, enc, b), b.View(0)
 	n, t := b.Size(), e.Rows*e.Columns
-	planes := b.Mask(&masks.BERT{Ratio: m.Ratio, Mask: m.Mask, Random: m.Random}, gridOf(e)) // [B,3,T]
+	planes := b.Mask(&masks.BERT{Ratio: m.Ratio, Mask: m.Mask, Random: m.Random}, methods.GridOf(e)) // [B,3,T]
 	plane := func(i int) *graph.Node { return op.Reshape(op.Slice(planes, 1, i, i+1), n, t, 1) }
 	hidden, swapped := plane(1), plane(2)
 	own := op.Affine(op.Add(hidden, swapped), -1, 1)
 
 	y := e.Project(x) // [B,T,D]
 	others := op.GatherTokens(y, op.Argsort(s.Random("others").Uniform(n, t)))
-	y = op.Sum(op.Mul(y, own), op.Mul(maskToken(s, e.Dim), hidden), op.Mul(others, swapped))
+	y = op.Sum(op.Mul(y, own), op.Mul(methods.MaskToken(s, e.Dim), hidden), op.Mul(others, swapped))
 	y = e.Encode(e.Place(y, x))
 	features := e.Pool(y)
 

@@ -37,8 +37,8 @@ func (m *SimMIM) Validate() error {
 
 // Build implements methods.Method. The features are of the image with its hidden patches.
 func (m *SimMIM) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	e, x := patches(s, enc, b), b.View(0)
-	hidden := hiddenPatches(b, &masks.Coarse{Side: m.Side, Ratio: m.Mask}, e)
+	e, x := methods.Patches(s, enc, b), b.View(0)
+	hidden := methods.HiddenPatches(b, &masks.Coarse{Side: m.Side, Ratio: m.Mask}, e)
 	y, painted := m.Paint(s, e, x, hidden)
 	features := e.Pool(y)
 	return methods.Objective{
@@ -52,7 +52,7 @@ func (m *SimMIM) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) me
 // Paint encodes x [B,H,W,C] whose hidden patches [B,T] are mask tokens: encoded tokens y, and the pixels of all
 // patches [B,T,P*P*C].
 func (m *SimMIM) Paint(s *graph.Scope, e *backbones.TokenEncoder, x, hidden *graph.Node) (y, painted *graph.Node) {
-	y = e.Encode(e.Hiding(x, hidden, maskToken(s, e.Dim)))
+	y = e.Encode(e.Hiding(x, hidden, methods.MaskToken(s, e.Dim)))
 	paint := layer.Dense(s.In("paint"), e.Dim, e.Patch*e.Patch*op.ShapeOf(x)[3])
 	return y, paint(e.Last(y, op.ShapeOf(hidden)[1]))
 }
@@ -85,13 +85,13 @@ func (m *MaskFeat) Validate() error {
 
 // Build implements methods.Method. The features are of the image with its hidden patches.
 func (m *MaskFeat) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	e, x := patches(s, enc, b), b.View(0)
+	e, x := methods.Patches(s, enc, b), b.View(0)
 	if e.Patch%m.Cell != 0 {
 		op.Fail(s.Path(), "cell = %d does not divide patches of %d pixels", m.Cell, e.Patch)
 	}
-	hidden := hiddenPatches(b, &masks.Block{Ratio: m.Mask, Smallest: m.Smallest, Aspect: 0.3}, e)
+	hidden := methods.HiddenPatches(b, &masks.Block{Ratio: m.Mask, Smallest: m.Smallest, Aspect: 0.3}, e)
 	target := m.Target(x, e.Patch)
-	y := e.Encode(e.Hiding(x, hidden, maskToken(s, e.Dim)))
+	y := e.Encode(e.Hiding(x, hidden, methods.MaskToken(s, e.Dim)))
 	told := layer.Dense(s.In("tell"), e.Dim, op.ShapeOf(target)[2])(e.Last(y, op.ShapeOf(hidden)[1]))
 	features := e.Pool(y)
 	return methods.Objective{
