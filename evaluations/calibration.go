@@ -44,6 +44,15 @@ func (p *Calibration) Evaluate(ctx context.Context, f Features) ([]Result, error
 	settings := p.settings(best)
 	settings["bins"] = p.Bins
 	ece, nll, brier := calibration(probabilities, f.TestY, f.Classes, p.Bins)
+	classes := f.Classes
+	interval := f.bootstrap(len(f.TestY), func(rows []int32) float64 {
+		some := make([]float64, 0, len(rows)*classes)
+		for _, i := range rows {
+			some = append(some, probabilities[int(i)*classes:int(i+1)*classes]...)
+		}
+		ece, _, _ := calibration(some, at(f.TestY, rows), classes, p.Bins)
+		return ece
+	})
 	var out []Result
 	for _, m := range []struct {
 		name  string
@@ -52,6 +61,7 @@ func (p *Calibration) Evaluate(ctx context.Context, f Features) ([]Result, error
 		out = append(out, Result{Protocol: "calibration", Metric: m.name, Value: m.value, Settings: settings,
 			Notes: p.notes(best), Lower: true})
 	}
+	out[0].Bootstrap = interval
 	return out, nil
 }
 

@@ -83,6 +83,9 @@ func (p *Clustering) Evaluate(ctx context.Context, f Features) ([]Result, error)
 		notes = append(notes, fmt.Sprintf("k-means has not converged: rows still change their cluster after %d "+
 			"iterations", p.Iterations))
 	}
+	interval := f.bootstrap(len(f.TestY), func(rows []int32) float64 {
+		return newContingency(at(of, rows), at(f.TestY, rows), k, f.Classes).nmi()
+	})
 	var out []Result
 	for _, m := range []struct {
 		name  string
@@ -93,6 +96,7 @@ func (p *Clustering) Evaluate(ctx context.Context, f Features) ([]Result, error)
 		out = append(out, Result{Protocol: "clustering", Metric: m.name, Value: m.value, Settings: settings,
 			Notes: notes})
 	}
+	out[0].Bootstrap = interval
 	return out, nil
 }
 

@@ -46,6 +46,9 @@ type Features struct {
 	// needs them
 	Corrupted func(ctx context.Context, corruption string, severity int) ([]float32, error)
 
+	// features of copies of the test images of a kind, in their order, where a protocol needs them
+	Copies func(ctx context.Context, kind string) ([]float32, error)
+
 	OutsideX []float32 // [O,F] of samples of another data set, where a protocol needs them
 
 	Tuner *Tuner // of the encoder itself, where a protocol needs it
@@ -72,7 +75,9 @@ type Result struct {
 	Lower    bool     `json:"lower,omitempty"`    // less is better
 	Ideal    *float64 `json:"ideal,omitempty"`    // the nearer to it the better, whatever Lower says; nil: none
 	Hits     []bool   `json:"-"`                  // of an accuracy: which test images are right
-	Images   int      `json:"images,omitempty"`   // of an accuracy: how many its interval is of; 0: the test set
+	// 95 % interval over test images of what is no accuracy, see Features.bootstrap; nil: there is none
+	Bootstrap *[2]float64 `json:"-"`
+	Images    int         `json:"images,omitempty"` // of an accuracy: how many its interval is of; 0: the test set
 	// standard deviation over draws, of a value that is the mean over several
 	Deviation float64 `json:"deviation,omitempty"`
 }
@@ -89,6 +94,7 @@ type Needs struct {
 	Sources    bool // what samples of both sets were mixed of; no labels
 	Pixels     int  // pixels of each training mask, and the maps of a test set with masks; 0: it reads no masks
 	Corrupted  bool // the test images after corruptions
+	Copies     bool // so many test images as Images says, and copies of them; no labels
 	// another data set, of which it looks at so many images as Images says; the training images need no labels
 	Outside datasets.Source
 	// labelled training and test images of the other data set, in place of the run's own

@@ -322,7 +322,7 @@ func TestCorruptions(t *testing.T) {
 	if got := p.Relate(own, nil); got != nil {
 		t.Errorf("relative to nothing: %+v", got)
 	}
-	p.Kinds, p.Other = []string{"frost", "contrast", "contrast"}, "trained"
+	p.Kinds, p.Other = []string{"rain", "contrast", "contrast"}, "trained"
 	if err := p.Validate(); err == nil || strings.Count(err.Error(), "kinds:") != 2 || !strings.Contains(err.Error(),
 		`against: "trained"`) {
 		t.Errorf("validate: %v", err)

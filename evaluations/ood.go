@@ -68,6 +68,14 @@ func (p *OOD) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 		return nil, err
 	}
 	auroc, fpr95 := separation(own, other)
+	interval := f.bootstrap(len(own), func(rows []int32) float64 { // of the test images; the others stay
+		some := make([]float64, len(rows))
+		for k, i := range rows {
+			some[k] = own[i]
+		}
+		auroc, _ := separation(some, other)
+		return auroc
+	})
 	settings := map[string]any{"outside": p.Outside.Name, "k": p.K, "images": len(other), "distance": "cosine"}
 	name := func(metric string) string {
 		if p.Outside.Name == "" {
@@ -76,7 +84,7 @@ func (p *OOD) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 		return metric + " " + p.Outside.Name
 	}
 	return []Result{
-		{Protocol: "ood", Metric: name("auroc"), Value: auroc, Settings: settings},
+		{Protocol: "ood", Metric: name("auroc"), Value: auroc, Settings: settings, Bootstrap: interval},
 		{Protocol: "ood", Metric: name("fpr95"), Value: fpr95, Settings: settings, Lower: true},
 	}, nil
 }

@@ -66,7 +66,14 @@ func (p *Retrieval) Evaluate(ctx context.Context, f Features) ([]Result, error) 
 			left, len(found))}
 	}
 	settings := map[string]any{"among": len(f.TrainY), "distance": "cosine"}
-	out := []Result{{Protocol: "retrieval", Metric: "mAP", Value: mean / queries, Settings: settings, Notes: notes}}
+	var precisions []float64
+	for _, r := range found {
+		if r.relevant > 0 {
+			precisions = append(precisions, r.precision)
+		}
+	}
+	out := []Result{{Protocol: "retrieval", Metric: "mAP", Value: mean / queries, Settings: settings, Notes: notes,
+		Bootstrap: f.bootstrap(len(precisions), meanOf(precisions))}}
 	for _, k := range p.K {
 		one := Result{Protocol: "retrieval", Metric: "recall", K: k, Settings: settings, Notes: notes, Accuracy: true,
 			Images: int(queries)}

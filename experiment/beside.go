@@ -24,7 +24,7 @@ func (s *Setup) checkBeside() error {
 	for _, c := range r.Evaluate.On {
 		needs := c.Value.Needs()
 		_, images := s.Kind.(*views.Pipeline)
-		if (needs.Corrupted || needs.Outside != nil) && !images {
+		if (needs.Corrupted || needs.Copies || needs.Outside != nil) && !images {
 			return &RecipeError{r.File, fmt.Errorf("[evaluate.%s] shows the encoder other images, and the samples of "+
 				"dataset.%s are %s; switch it off with [evaluate] %[1]s = false", c.Name, r.Dataset.Name, s.Noun())}
 		}
@@ -149,6 +149,29 @@ func (u *subject) corrupted(on string) func(context.Context, string, int) ([]flo
 		f, err := u.take(ctx, set)
 		return f.x, err
 	}
+}
+
+// copied are features of images, drawn by the seed, and of their copies: of the test set, or of the images that the
+// method sees where there is none, and during the training of the validation split, where there is one.
+func (u *subject) copied(ctx context.Context, on string, needs evaluations.Needs) (f evaluations.Features,
+	measured string, err error) {
+	set, seed := u.Seen, uint64(u.Recipe.Seed)
+	measured = onTraining
+	if on == onTest && (u.Data.Test != nil || u.main != nil) || on == onValidation && len(u.held) > 0 {
+		set, measured = u.tested(on), on
+	}
+	set = some(set, needs.Images, seed, "copied")
+	originals, err := u.take(ctx, set)
+	f = evaluations.Features{TestX: originals.x, Dim: originals.dim, Seed: seed, Alive: u.alive}
+	f.Copies = func(ctx context.Context, kind string) ([]float32, error) {
+		copies, err := corruptions.CopiesOf(set.(datasets.Set), kind, seed)
+		if err != nil {
+			return nil, err
+		}
+		found, err := u.take(ctx, copies)
+		return found.x, err
+	}
+	return f, measured, err
 }
 
 // beside are features of the training images, labelled or not, of the images that are measured on, and of those of

@@ -204,6 +204,8 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 			if on != onTest {
 				set = onTraining
 			}
+		case p.Needs().Copies:
+			f, set, err = u.copied(ctx, on, p.Needs())
 		case p.Needs().Transfer:
 			f, err = u.transferred(ctx, p.Needs())
 			set = onOther

@@ -46,7 +46,7 @@ type Evaluation struct {
 	Representation string      `json:"representation"`     // trained, projector1 ..., untrained, pixels or raw
 	Set            string      `json:"set"`                // that it is of: test, validation or training
 	On             string      `json:"on,omitempty"`       // labelled data set that it is of beside the run's own
-	Interval       *[2]float64 `json:"interval,omitempty"` // of an accuracy: Wilson, 95 %
+	Interval       *[2]float64 `json:"interval,omitempty"` // 95 %: of an accuracy Wilson's, of others by bootstrap
 
 	by evaluations.Protocol
 }
@@ -144,7 +144,8 @@ func (s *Summary) evaluations(b *strings.Builder) {
 	if s.TestImages > 0 {
 		text := ""
 		if slices.ContainsFunc(s.Evaluations, func(e Evaluation) bool { return e.Interval != nil }) {
-			text = "; in brackets the 95 % interval (Wilson) that so many leave open"
+			text = "; in brackets the 95 % interval (Wilson) that so many leave open, of " +
+				"numbers that are no accuracies by bootstrap"
 		}
 		fmt.Fprintf(b, "test: %d %s, looked at once%s\n", s.TestImages, s.noun(), text)
 	}
@@ -226,6 +227,9 @@ func (s *Setup) describeSets(sum *Summary) {
 		sum.LabelsOf = s.main.name
 	}
 	for i, e := range sum.Evaluations {
+		if e.Bootstrap != nil {
+			sum.Evaluations[i].Interval = e.Bootstrap
+		}
 		if e.Accuracy && e.Set == onTraining {
 			low, high := evaluations.Wilson(e.Value, e.Images)
 			sum.Evaluations[i].Interval = &[2]float64{low, high}

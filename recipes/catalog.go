@@ -107,7 +107,9 @@ func Builtin() Catalog {
 			"transfer":    func() Evaluation { return evaluations.DefaultTransfer() },
 			"retrieval":   func() Evaluation { return evaluations.DefaultRetrieval() },
 
-			"ridge":  func() Evaluation { return evaluations.DefaultRidge() },
+			"ridge":          func() Evaluation { return evaluations.DefaultRidge() },
+			"copy_detection": func() Evaluation { return evaluations.DefaultCopyDetection() },
+
 			"online": func() Evaluation { return evaluations.DefaultOnline() },
 
 			// Of the encoder itself, trained further.
