@@ -27,12 +27,16 @@ type Transformer struct {
 	// last symbol, as in the code of Radford et al. 2021, arXiv:2103.00020 (norm = "pre", eps = 1e-5 are its norms).
 	// CLIP's last symbol is an end-of-text symbol; here it is the text's own
 	Form string `toml:"form"`
+	// full | window: keys at most attention_size symbols away (arXiv:2004.05150) | linformer: keys and values mixed to
+	// attention_size (arXiv:2006.04768) | performer: by attention_size random features (arXiv:2009.14794)
+	Attention     string `toml:"attention"`
+	AttentionSize int    `toml:"attention_size"` // symbols or features; not of full
 }
 
 // DefaultTransformer is small: BERT's is 768 wide and 12 deep with 12 heads. The deviation is BERT's.
 func DefaultTransformer() *Transformer {
 	return &Transformer{Channels: 128, Depth: 4, Heads: 4, Norm: "pre", Eps: 1e-6, Deviation: 0.02,
-		Form: "bert"}
+		Form: "bert", Attention: "full", AttentionSize: 32}
 }
 
 // Check implements Backbone.
@@ -54,6 +58,13 @@ func (t *Transformer) Check(in Input) error {
 		return setting.Bad("eps", "%v: want a number above 0, such as 1e-6", t.Eps)
 	case t.Form != "bert" && t.Form != clipForm:
 		return setting.Bad("form", "%q: want \"bert\" or \"clip\"", t.Form)
+	case t.Attention != "full" && t.Attention != "window" && t.Attention != "linformer" && t.Attention != "performer":
+		return setting.Bad("attention", "%q: want \"full\", \"window\", \"linformer\" or \"performer\"", t.Attention)
+	case t.Attention != "full" && t.AttentionSize < 1:
+		return setting.Bad("attention_size", "%d: want at least 1", t.AttentionSize)
+	case t.Attention != "full" && t.Form == clipForm:
+		return setting.Bad("attention", "%q: with form = \"clip\" a symbol attends to those before it; want \"full\"",
+			t.Attention)
 	case !(t.Deviation > 0):
 		return setting.Bad("deviation", "%v: want a number above 0, such as 0.02", t.Deviation)
 	}
@@ -81,6 +92,9 @@ func (t *Transformer) NewTokens(s *graph.Scope, in Input) *TokenEncoder {
 	position := first.Param("position", graph.Normal(t.Deviation), n, d)
 	block := layer.Block{Dim: d, Heads: t.Heads, Hidden: t.Hidden, Post: t.Norm == "post", Eps: t.Eps,
 		Quick: t.Form == clipForm, Mask: layer.Mask{Causal: t.Form == clipForm}}
+	if t.Attention != "full" {
+		block.Thrifty, block.Length = &layer.Thrifty{Kind: t.Attention, Size: t.AttentionSize}, n
+	}
 	norm := func(s *graph.Scope, wanted bool) layer.Func {
 		if !wanted {
 			return layer.Chain()

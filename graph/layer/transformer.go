@@ -88,6 +88,10 @@ type Block struct {
 	Relative *Relative // biases of the attention by distances on a Grid; nil: there are none
 	Rotary   bool      // queries and keys turned by their places on a Grid, see Rotate
 	Uniform  bool      // stochastic depth with one probability for all blocks
+
+	// attention of Length tokens that does without all their pairs; nil: all pairs. Of a mask it reads Keys alone
+	Thrifty *Thrifty
+	Length  int
 }
 
 // placed reports whether the blocks want a Grid.
@@ -138,11 +142,18 @@ func (o Block) onGrid(s *graph.Scope, drop Func) func(x *graph.Node, g Grid) *gr
 
 // attention is the block's self-attention.
 func (o Block) attention(s *graph.Scope) func(x *graph.Node, g Grid) *graph.Node {
-	if !o.placed() {
+	if !o.placed() && o.Thrifty == nil {
 		f := MaskedAttention(s, o.Dim, o.Heads, o.Mask)
 		return func(x *graph.Node, _ Grid) *graph.Node { return f(x) }
 	}
 	qkv, proj := Dense(s.In("qkv"), o.Dim, 3*o.Dim), Dense(s.In("proj"), o.Dim, o.Dim)
+	if o.Thrifty != nil {
+		attend := o.Thrifty.New(s, o.Length, o.Dim/o.Heads)
+		return func(x *graph.Node, _ Grid) *graph.Node {
+			b, t := op.ShapeOf(x)[0], op.ShapeOf(x)[1]
+			return proj(attend(op.Reshape(qkv(x), b, t, 3, o.Heads, o.Dim/o.Heads), o.Mask.Keys))
+		}
+	}
 	var table *graph.Node
 	if o.Relative != nil {
 		if table = o.Relative.Table; table == nil {

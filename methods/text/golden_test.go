@@ -84,7 +84,7 @@ func TestGoldenBERT(t *testing.T) {
 		Channels: get("hidden_size"), Depth: get("num_hidden_layers"), Heads: get("num_attention_heads"),
 		Hidden: get("intermediate_size"),
 		Norm:   "post", Eps: golden.Param[float64](t, f, "layer_norm_eps"), Deviation: 0.02,
-		Form: "bert",
+		Form: "bert", Attention: "full",
 	}
 	labels := f.Inputs["labels"]
 	in := backbones.Input{Shape: labels.Shape[1:], Int: true, Of: []int{get("vocab_size")}}

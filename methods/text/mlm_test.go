@@ -22,7 +22,7 @@ func symbols() methods.Data {
 
 func small(norm string) *backbones.Transformer {
 	return &backbones.Transformer{Channels: 8, Depth: 2, Heads: 2, Hidden: 12, Norm: norm, Eps: 1e-6,
-		Deviation: 0.02, Form: "bert"}
+		Deviation: 0.02, Form: "bert", Attention: "full"}
 }
 
 func TestGradients(t *testing.T) {
@@ -91,8 +91,11 @@ func TestBackbones(t *testing.T) {
 		"dim": {}, "depth": {Channels: 8}, "heads": {Channels: 8, Depth: 1, Heads: 3}, "norm": {Channels: 8, Depth: 1,
 			Heads: 2, Norm: "mid"},
 		"eps": {Channels: 8, Depth: 1, Heads: 2, Norm: "pre"}, "mlp": {Channels: 8, Depth: 1, Heads: 2, Hidden: -1},
-		"deviation": {Channels: 8, Depth: 1, Heads: 2, Norm: "pre", Eps: 1e-6, Form: "bert"},
-		"form":      {Channels: 8, Depth: 1, Heads: 2, Norm: "pre", Eps: 1e-6, Deviation: 1},
+		"deviation": {Channels: 8, Depth: 1, Heads: 2, Norm: "pre", Eps: 1e-6, Form: "bert",
+			Attention: "full"},
+		"attention":      {Channels: 8, Depth: 1, Heads: 2, Norm: "pre", Eps: 1e-6, Form: "bert", Deviation: 1},
+		"attention_size": {Channels: 8, Depth: 1, Heads: 2, Norm: "pre", Eps: 1e-6, Form: "bert", Attention: "window"},
+		"form":           {Channels: 8, Depth: 1, Heads: 2, Norm: "pre", Eps: 1e-6, Deviation: 1},
 	} {
 		if err := b.Check(in); err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("%+v: %v, want an error of %s", b, err, key)
