@@ -92,6 +92,10 @@ func (r *run) writeMetrics(done int) error {
 		r.clock.lastLoss = loss
 	}
 	r.clock.since = 0
+	if len(r.gradients.recent) > 0 {
+		line = append(line, report.Field{Key: gradientField, Value: r.gradients.largest})
+		r.gradients.largest = 0
+	}
 	line = append(line, report.Field{Key: "rate", Value: rate},
 		report.Field{Key: "seconds", Value: r.totals().Seconds}, report.Field{Key: "data_wait",
 			Value: r.clock.waitShare()})

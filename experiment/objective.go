@@ -18,7 +18,7 @@ import (
 
 // taken are the names of metrics.jsonl that no term or metric can have.
 var taken = []string{
-	LossOutput, normsOutput, rateInput, "step", "epoch", "seconds", "data_wait", "weight_decay",
+	LossOutput, normsOutput, rateInput, "step", "epoch", "seconds", "data_wait", "weight_decay", gradientField,
 	probeScope + "/loss", probeScope + "/accuracy",
 }
 

@@ -125,6 +125,9 @@ func (r *run) step(step int, b *feed.Batch, fill func(b *feed.Batch, turn, part 
 		if err := r.watch(step, n); err != nil {
 			return err
 		}
+		if err := r.watchFirst(step, n); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -219,7 +222,7 @@ func (r *run) save(done int) error {
 		return err
 	}
 	m := r.meta(done)
-	m.Window, m.Jobs, m.Alarms = r.window(), r.left, r.alarms.lines
+	m.Window, m.Jobs, m.Alarms, m.Gradients = r.window(), r.left, r.alarms.lines, r.gradients.kept()
 	if err := r.keepWeights(m); err != nil {
 		return err
 	}

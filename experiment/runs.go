@@ -77,7 +77,9 @@ type run struct {
 	left     []string          // jobs due after the newest checkpoint's step that were not done
 	asked    Request           // that came while a job ran; 0: none
 	alarms   alarms            // of collapses
-	weights  string            // that were evaluated at the end, in words; empty: the last
+
+	gradients gradients // of the first layer
+	weights   string    // that were evaluated at the end, in words; empty: the last
 
 	encoderMeta *checkpoint.Encoder
 }
@@ -198,7 +200,8 @@ func Resume(dir string, c recipes.Catalog, o Options) (*Summary, error) {
 		h.Store.Get(name).Copy(h.store.Get(name).Array)
 	}
 	return h.start(f, o, beginning{step: h.meta.Step, window: h.meta.Window, left: h.meta.Jobs, before: h.status.Totals,
-		warning: h.warning, lineage: h.status.Lineage, alarms: alarms{h.meta.Alarms, h.status.Warnings}})
+		warning: h.warning, lineage: h.status.Lineage, alarms: alarms{h.meta.Alarms, h.status.Warnings},
+		gradients: gradientsOf(h.meta.Gradients)})
 }
 
 // Evaluate runs the protocols of a run's recipe, with sets applied, on its newest or its best checkpoint. It changes
@@ -368,6 +371,8 @@ type beginning struct {
 	warning string             // which checkpoints are damaged
 	lineage []Extension        // what was changed since the run began
 	alarms  alarms             // of collapses, as the processes before left them
+
+	gradients gradients // of the first layer, likewise
 }
 
 // start runs the training from a step on, then the evaluation, and keeps the folder's status true on every way out.
@@ -377,7 +382,7 @@ func (s *Setup) start(f *folder.Folder, o Options, at beginning) (_ *Summary, er
 		s.watch(o, "")
 	}
 	r := &run{Setup: s, Options: o, Folder: f, progress: s.shown, first: from, saved: from, left: at.left,
-		before: at.before, lineage: at.lineage, alarms: at.alarms}
+		before: at.before, lineage: at.lineage, alarms: at.alarms, gradients: at.gradients}
 	s.look = r.look
 	r.reopenWindow(at.window)
 	if from == 0 {

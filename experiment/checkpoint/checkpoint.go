@@ -38,6 +38,8 @@ type Meta struct {
 	Jobs    []string `json:"jobs,omitempty"` // of the method, due after the step, that were not done yet
 	// lines of metrics in a row in which a number was within an alarm's bounds, by the number's name
 	Alarms map[string]int `json:"alarms,omitempty"`
+	// of the first layer in the steps before
+	Gradients *Gradients `json:"gradients,omitempty"`
 }
 
 // Encoder is the frozen encoder: the images that it takes (pixels of 0 to 1, less the mean, over the standard deviation

@@ -25,6 +25,12 @@ type Sum struct {
 // Real is a float64 that JSON holds to the last bit, those that are no number included.
 type Real float64
 
+// Gradients are lengths of the gradient of the encoder's first layer.
+type Gradients struct {
+	Recent  []Real `json:"recent"`  // in the last steps, the oldest first
+	Largest Real   `json:"largest"` // since the last line of metrics
+}
+
 // MarshalJSON writes a number, or a string where JSON has no number.
 func (r Real) MarshalJSON() ([]byte, error) {
 	text := strconv.FormatFloat(float64(r), 'g', -1, 64)
