@@ -12,6 +12,7 @@ import (
 	"selfsup/encoder"
 	"selfsup/experiment/checkpoint"
 	"selfsup/experiment/folder"
+	"selfsup/graph"
 	"selfsup/graph/ir"
 	"selfsup/methods"
 )
@@ -22,22 +23,32 @@ import (
 // Begun is where a run's first weights are from, as run.json records it.
 type Begun struct {
 	From   string `json:"from"`           // run folder or file
-	Recipe string `json:"recipe"`         // digest of the recipe that trained them
+	Recipe string `json:"recipe"`         // digest of the recipe that trained them; empty: the file does not say
 	Step   int    `json:"step,omitempty"` // of that run; 0: the file does not say
 	Hash   string `json:"hash"`           // of the network's part that they fill, after they were put there
+
+	Matched
 }
 
 // weights are an encoder's entries by their names below its scope.
 type weights struct {
+	key     string // of [init]
 	where   string
 	entries map[string]ir.Array
-	encoder *checkpoint.Encoder
+	encoder *checkpoint.Encoder // nil: nobody knows
 	begun   Begun
+	outside map[string]ir.Array // by the names of a file that was made elsewhere, in place of entries
 }
+
+// String names the setting that the weights are from.
+func (w *weights) String() string { return fmt.Sprintf("[init] %s = %q", w.key, w.where) }
 
 // readInit reads the weights that the recipe's [init] names; nil if it names none. The views take their statistics.
 func (s *Setup) readInit() (*weights, error) {
 	in := s.Recipe.Init
+	if in.Weights != "" {
+		return s.readOutside()
+	}
 	if in.From == "" {
 		return nil, nil
 	}
@@ -53,7 +64,7 @@ func (s *Setup) readInit() (*weights, error) {
 	if err != nil {
 		return nil, &DataError{fmt.Errorf("[init] from = %q: %w", in.From, err)}
 	}
-	w.where, w.begun.From = in.From, path
+	w.key, w.where, w.begun.From = "from", in.From, path
 	if in.Scope == methods.Backbone && s.known == nil {
 		s.known = w.encoder
 	}
@@ -92,11 +103,9 @@ func weightsOfFile(path string, _ bool) (*weights, error) {
 			layoutNotes[plainLayout])
 	}
 	w := &weights{entries: map[string]ir.Array{}, begun: Begun{Recipe: meta["recipe"]}}
-	var c encoder.Config
-	if err := json.Unmarshal([]byte(meta["config"]), &c); err != nil {
-		return nil, fmt.Errorf("the metadata have no config: %w", err)
+	if w.encoder, err = encoderOf(meta); err != nil {
+		return nil, err
 	}
-	w.encoder = &checkpoint.Encoder{Height: c.Height, Width: c.Width, Channels: c.Channels, Mean: c.Mean, Std: c.Std}
 	fmt.Sscan(meta["step"], &w.begun.Step)
 	for name, a := range tensors {
 		if rest := belowBackbone(name); rest != name {
@@ -106,20 +115,34 @@ func weightsOfFile(path string, _ bool) (*weights, error) {
 	return w, nil
 }
 
+// encoderOf is what the metadata of an exported file say of its samples.
+func encoderOf(meta map[string]string) (*checkpoint.Encoder, error) {
+	var c encoder.Config
+	if err := json.Unmarshal([]byte(meta["config"]), &c); err != nil {
+		return nil, fmt.Errorf("the metadata have no config: %w", err)
+	}
+	return &checkpoint.Encoder{Height: c.Height, Width: c.Width, Channels: c.Channels, Mean: c.Mean, Std: c.Std}, nil
+}
+
 // initialise puts weights into the scope that the recipe says, and into that of its teachers. All of both must fit.
 func (s *Setup) initialise(w *weights) error {
 	if w == nil {
 		return nil
 	}
 	scope := s.Recipe.Init.Scope
+	if w.outside != nil {
+		if err := s.translate(w); err != nil {
+			return err
+		}
+	}
 	if err := s.inflate(w); err != nil {
-		return &RecipeError{s.Recipe.File, fmt.Errorf("[init] from = %q: %w", w.where, err)}
+		return &RecipeError{s.Recipe.File, fmt.Errorf("%s: %w", w, err)}
 	}
 	used := map[string]bool{}
 	var bad []string
 	for _, l := range s.Leaves {
 		rest, ok := s.belowInit(l.Name, scope)
-		if !ok {
+		if !ok || graph.IsKey(l.Name) {
 			continue
 		}
 		used[rest] = true
@@ -147,7 +170,7 @@ func (s *Setup) initialise(w *weights) error {
 		if n := len(bad) - 3; n > 0 {
 			bad, more = bad[:3], fmt.Sprintf(", and %d more", n)
 		}
-		return &RecipeError{s.Recipe.File, errors.New("[init] from = \"" + w.where + "\" does not fit " + scope + ": " +
+		return &RecipeError{s.Recipe.File, errors.New(w.String() + " does not fit " + scope + ": " +
 			strings.Join(bad, "; ") + more + "; want the backbone that was trained" + s.inflateHint())}
 	}
 	s.startAverages()

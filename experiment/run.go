@@ -24,6 +24,12 @@ func (r *run) train(ctx context.Context, from int) error {
 		}
 		r.leave(i)
 	}
+	if r.Steps == 0 { // the weights that [init] names are evaluated as they are
+		if err := r.enter(r.Setup); err != nil {
+			return err
+		}
+		return r.save(0)
+	}
 	return nil
 }
 

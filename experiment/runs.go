@@ -416,6 +416,9 @@ func (s *Setup) start(f *folder.Folder, o Options, at beginning) (_ *Summary, er
 	}
 	r.progress.Say("%s: %d %s, %d steps of %d, run folder %s", s.Recipe.Name, s.Seen.Len(), s.Noun(), s.Steps,
 		s.Recipe.Train.Batch, f.Path)
+	if b := s.begun; from == 0 && b != nil && b.Tensors > 0 {
+		r.progress.Say("begins with %s: %s", b.From, b.Matched)
+	}
 	for _, remark := range s.Recipe.LengthRemarks(s.PerEpoch) {
 		r.progress.Say("%s", remark)
 	}

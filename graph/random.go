@@ -2,6 +2,7 @@ package graph
 
 import (
 	"math/rand/v2"
+	"strings"
 
 	"selfsup/graph/ir"
 	"selfsup/graph/op"
@@ -31,6 +32,9 @@ func (s *Scope) Random(name string) *Random {
 		step: at.Scheduled("step", func(t Time) float64 { return float64(t.Draw()) }),
 	}
 }
+
+// IsKey reports whether an entry of the Store is the key of a Random, which is no part of what was learned.
+func IsKey(name string) bool { return strings.HasSuffix(name, "/key") }
 
 // randomKey draws whole numbers that float32 holds.
 func randomKey(a ir.Array, r *rand.Rand) {

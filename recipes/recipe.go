@@ -148,8 +148,9 @@ func (r *Recipe) Validate() error {
 		check(false, "device", "%v", err)
 	}
 	check(r.Train.Batch >= 2, "train.batch", "%d: want at least 2 images", r.Train.Batch)
-	check(!r.Train.Length.Relative() && !r.Train.Length.IsZero(), "train.length",
-		"%q: want a length such as \"60 epochs\" or \"500 steps\"", r.Train.Length)
+	check(!r.Train.Length.Relative() && !(r.Train.Length.IsZero() && r.Init.None()), "train.length",
+		"%q: want a length such as \"60 epochs\" or \"500 steps\"; 0 is for weights that [init] names",
+		r.Train.Length)
 	check(r.Train.ProbeRate > 0, "train.probe_rate", "%v: want a number above 0", r.Train.ProbeRate)
 	check(r.Train.KoLeo >= 0, "train.koleo", "%v: want a weight of 0 or more, such as 0.1", r.Train.KoLeo)
 	check(r.Train.Clip >= 0, "train.clip", "%v: want a norm above 0, or 0 for any", r.Train.Clip)
@@ -223,8 +224,9 @@ func (r *Recipe) settle(res *overlay.Result) error {
 		}
 		t.table.Hide(!concerned)
 	}
-	if r.Init.Hide(r.Init.From == ""); r.Init.From == "" && res.Wrote("init") {
-		return res.Bad("init", "names no weights; want from = \"runs/one\", a run folder, or a .safetensors file")
+	if r.Init.Hide(r.Init.None()); r.Init.None() && res.Wrote("init") {
+		return res.Bad("init", "names no weights; want from = \"runs/one\", a run folder, or weights = "+
+			"\"x.safetensors\", a file that was made elsewhere")
 	}
 	last := r.Average.Weights == LastWeights
 	if r.Average.Hide(last); last && res.Wrote("average.decay") {

@@ -6,11 +6,46 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 
 	"selfsup/graph/ir"
 )
 
-// Import reads a safetensors file of float32 tensors, such as Export writes, and its metadata.
+// elements are the types of floating point that Import reads, with the bytes of one and its value.
+var elements = map[string]struct {
+	size int
+	at   func(b []byte) float32
+}{
+	"F32": {4, func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) }},
+	"F64": {8, func(b []byte) float32 { return float32(math.Float64frombits(binary.LittleEndian.Uint64(b))) }},
+	"F16": {2, func(b []byte) float32 { return fromHalf(binary.LittleEndian.Uint16(b)) }},
+	"BF16": {2, func(b []byte) float32 {
+		return math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16)
+	}},
+}
+
+// whole are the types of whole numbers, such as counters of batches, which Import leaves out.
+var whole = []string{"I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL"}
+
+// fromHalf is a number of IEEE 754's 16 bits.
+func fromHalf(h uint16) float32 {
+	sign, exponent, fraction := 1.0, int(h>>10&31), float64(h&1023)
+	if h>>15 == 1 {
+		sign = -1
+	}
+	switch {
+	case exponent == 31 && fraction != 0:
+		return float32(math.NaN())
+	case exponent == 31:
+		return float32(math.Inf(int(sign)))
+	case exponent == 0:
+		return float32(sign * math.Ldexp(fraction, -24))
+	}
+	return float32(sign * math.Ldexp(1024+fraction, exponent-25))
+}
+
+// Import reads a safetensors file, such as Export writes, and its metadata. Numbers of 64 and of 16 bits become
+// float32; tensors of whole numbers are left out.
 func Import(path string) (tensors map[string]ir.Array, meta map[string]string, err error) {
 	fail := func(format string, args ...any) (map[string]ir.Array, map[string]string, error) {
 		return nil, nil, fmt.Errorf("%s: %s", path, fmt.Sprintf(format, args...))
@@ -47,8 +82,12 @@ func Import(path string) (tensors map[string]ir.Array, meta map[string]string, e
 		if err := json.Unmarshal(text, &e); err != nil {
 			return fail("%s: %v", name, err)
 		}
-		if e.DType != "F32" {
-			return fail("%s is %s, want F32", name, e.DType)
+		of, ok := elements[e.DType]
+		if !ok && slices.Contains(whole, e.DType) {
+			continue
+		}
+		if !ok {
+			return fail("%s is %q, want F32, F64, F16 or BF16", name, e.DType)
 		}
 		size := 1
 		for _, d := range e.Shape {
@@ -58,12 +97,12 @@ func Import(path string) (tensors map[string]ir.Array, meta map[string]string, e
 			size *= d
 		}
 		from, to := e.Offsets[0], e.Offsets[1]
-		if from < 0 || to > len(data) || from > to || to-from != 4*size {
+		if from < 0 || to > len(data) || from > to || to-from != of.size*size {
 			return fail("%s: shape %v at bytes %d to %d of %d", name, e.Shape, from, to, len(data))
 		}
 		a := ir.NewArray(ir.Type{Shape: append(ir.Shape{}, e.Shape...), DType: ir.F32})
 		for i := range a.F32 {
-			a.F32[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[from+4*i:]))
+			a.F32[i] = of.at(data[from+of.size*i:])
 		}
 		tensors[name] = a
 	}

@@ -2,6 +2,8 @@ package checkpoint_test
 
 import (
 	"bytes"
+	"encoding/binary"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -40,10 +42,42 @@ func TestImport(t *testing.T) {
 			t.Errorf("a file of %d of %d bytes is read", n, file.Len())
 		}
 	}
-	if _, _, err := read(bytes.Replace(file.Bytes(), []byte(`"F32"`), []byte(`"F16"`), 1)); err == nil {
-		t.Error("F16 is read as float32")
+	for _, of := range []string{"F16", "XYZ"} {
+		if _, _, err := read(bytes.Replace(file.Bytes(), []byte(`"F32"`), []byte(`"`+of+`"`), 1)); err == nil {
+			t.Errorf("%s is read from four bytes a number", of)
+		}
 	}
 	if _, _, err := read(bytes.Replace(file.Bytes(), []byte(`[2,3]`), []byte(`[9,9]`), 1)); err == nil {
 		t.Error("a shape beyond the data is read")
+	}
+}
+
+// Numbers of every floating type become float32; whole numbers are left out.
+func TestImportTypes(t *testing.T) {
+	for _, c := range []struct {
+		of    string
+		bytes string
+		want  []float32
+	}{
+		// 1, -2.5, the least number above 0, the largest one, -0
+		{"F16", "\x00\x3c\x00\xc1\x01\x00\xff\x7b\x00\x80", []float32{1, -2.5, 0x1p-24, 65504, 0}},
+		{"BF16", "\x80\x3f\x20\xc0", []float32{1, -2.5}},
+		{"F64", "\x00\x00\x00\x00\x00\x00\x04\xc0", []float32{-2.5}},
+		{"I64", "\x07\x00\x00\x00\x00\x00\x00\x00", nil},
+	} {
+		n := len(c.want)
+		if c.want == nil {
+			n = 1
+		}
+		head := fmt.Sprintf(`{"x":{"dtype":%q,"shape":[%d],"data_offsets":[0,%d]}}`, c.of, n, len(c.bytes))
+		path := filepath.Join(t.TempDir(), "x.safetensors")
+		data := append(binary.LittleEndian.AppendUint64(nil, uint64(len(head))), head+c.bytes...)
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, _, err := checkpoint.Import(path)
+		if err != nil || !slices.Equal(got["x"].F32, c.want) || len(got) != min(1, len(c.want)) {
+			t.Errorf("%s: %v, %v; want %v", c.of, got["x"].F32, err, c.want)
+		}
 	}
 }

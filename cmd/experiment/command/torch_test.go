@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -83,6 +84,46 @@ func TestTorchLayout(t *testing.T) {
 			text, err := exec.Command(python, c.script, file).CombinedOutput()
 			if err != nil {
 				t.Errorf("%s: %v\n%s", c.script, err, text)
+			}
+			t.Log(strings.TrimSpace(string(text)))
+		})
+	}
+}
+
+// Weights that PyTorch saved, by torchvision's and timm's names, begin an encoder here whose features are the
+// network's.
+func TestTorchWeights(t *testing.T) {
+	python, script := pythonWithTorch(t), filepath.Join("testdata", "torch", "weights.py")
+	for _, c := range []struct {
+		name string
+		sets []string
+	}{
+		{"resnet18", []string{`backbone="resnet"`}},
+		{"vit", []string{`backbone="vit"`, "backbone.vit.patch=8", "backbone.vit.dim=24", "backbone.vit.depth=2",
+			"backbone.vit.heads=3"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			root, weights := t.TempDir(), filepath.Join(t.TempDir(), "weights.safetensors")
+			encoder := filepath.Join(t.TempDir(), "encoder.safetensors")
+			if text, err := exec.Command(python, script, "make", c.name, weights).CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, text)
+			}
+			args := []string{"run", "quickstart.toml", "--run-dir", filepath.Join(root, "run")}
+			for _, s := range append([]string{`train.length="0 steps"`, "train.batch=2", "method.simclr.projector=[8]",
+				"evaluate.knn=false", "evaluate.linear=false", `dataset="emoji_32"`, "init.weights=" +
+					strconv.Quote(weights)}, c.sets...) {
+				args = append(args, "--set", s)
+			}
+			if status, _, errs := call(args...); status != 0 {
+				t.Fatalf("run: status %d: %s", status, errs)
+			}
+			if status, _, errs := call("export", filepath.Join(root, "run"), "--layout", "torch", "-o",
+				encoder); status != 0 {
+				t.Fatalf("export: status %d: %s", status, errs)
+			}
+			text, err := exec.Command(python, script, "check", c.name, encoder).CombinedOutput()
+			if err != nil {
+				t.Errorf("%v\n%s", err, text)
 			}
 			t.Log(strings.TrimSpace(string(text)))
 		})
