@@ -116,6 +116,19 @@ func (s *Files) part(f *disk.File, w *worker, dst *datasets.Image, choose func(h
 	return nil
 }
 
+// Decode decodes the bytes of one file to dst as those of a set, resized.
+func (s Files) Decode(b []byte, dst *datasets.Image) error {
+	w := s.worker()
+	if s.Resize == 0 {
+		return w.Decoder.Decode(b, dst)
+	}
+	if err := w.Decoder.Decode(b, &w.whole); err != nil {
+		return err
+	}
+	w.square(dst, s.Resize)
+	return nil
+}
+
 // square resizes the shorter side of whole to size and keeps the centre [size,size,C].
 func (w *worker) square(dst *datasets.Image, size int) {
 	m := &w.whole

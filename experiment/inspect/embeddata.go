@@ -65,10 +65,6 @@ func (p embedPart) named(i int) string {
 // toEmbed opens what data names, and makes it ready for the encoder.
 func toEmbed(s *experiment.Setup, data string, sets []string, maxSkipped int, c recipes.Catalog) (parts []embedPart,
 	skipped []datasets.Skip, err error) {
-	kind, err := kindOfTrained(s)
-	if err != nil {
-		return nil, nil, err
-	}
 	info, err := os.Stat(data)
 	switch {
 	case err == nil && info.IsDir() && len(sets) > 0:
@@ -81,6 +77,16 @@ func toEmbed(s *experiment.Setup, data string, sets []string, maxSkipped int, c 
 	if err != nil {
 		return nil, nil, err
 	}
+	return fitted(s, data, parts, skipped)
+}
+
+// fitted makes parts of data, which errors name, ready for the encoder.
+func fitted(s *experiment.Setup, data string, parts []embedPart, skipped []datasets.Skip) ([]embedPart,
+	[]datasets.Skip, error) {
+	kind, err := kindOfTrained(s)
+	if err != nil {
+		return nil, nil, err
+	}
 	for i := range parts {
 		p := &parts[i]
 		if p.set, err = s.Trained.Fits(p.set); err != nil {
@@ -89,6 +95,18 @@ func toEmbed(s *experiment.Setup, data string, sets []string, maxSkipped int, c 
 		p.maker = kind.Evaluation(p.set)
 	}
 	return parts, skipped, nil
+}
+
+// partsOfData are the sets of data whose names begin with a folder.
+func partsOfData(d *datasets.Data, base string) []embedPart {
+	parts := []embedPart{{name: "train", set: d.Train, base: base}}
+	if d.Test != nil {
+		parts = append(parts, embedPart{name: "test", set: d.Test, base: base})
+	}
+	if d.Labelled != nil {
+		parts = append(parts, embedPart{name: "labelled", set: d.Labelled, base: base})
+	}
+	return parts
 }
 
 // kindOfTrained is how samples become what the encoder takes. Ranks among the training rows are the only thing that is
@@ -128,14 +146,7 @@ func recipeToEmbed(s *experiment.Setup, data string, sets []string, c recipes.Ca
 		}
 		return nil, nil, &experiment.DataError{Err: err}
 	}
-	parts := []embedPart{{name: "train", set: o.Train, base: o.Base}}
-	if o.Test != nil {
-		parts = append(parts, embedPart{name: "test", set: o.Test, base: o.Base})
-	}
-	if o.Labelled != nil {
-		parts = append(parts, embedPart{name: "labelled", set: o.Labelled, base: o.Base})
-	}
-	return parts, o.Skipped, nil
+	return partsOfData(o.Data, o.Base), o.Skipped, nil
 }
 
 // openToEmbed opens a data set of any kind.

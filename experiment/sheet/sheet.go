@@ -21,6 +21,7 @@ import (
 type Cell struct {
 	H, W, C int
 	Pix     []float32
+	Text    string // lines below the image; empty: none
 }
 
 // Row is images beside each other, with lines of text on the left.
@@ -82,8 +83,11 @@ func (s *Sheet) Draw() (*image.RGBA, error) {
 				return nil, fmt.Errorf("contact sheet: row %d, %s: %d values as an image of %dx%dx%d", y, s.Columns[x],
 					len(c.Pix), c.H, c.W, c.C)
 			}
-			f := c.factor()
-			widths[x], heights[y] = max(widths[x], f*c.W), max(heights[y], f*c.H)
+			f, text := c.factor(), c.lines()
+			widths[x], heights[y] = max(widths[x], f*c.W), max(heights[y], f*c.H+line*len(text))
+			for _, t := range text {
+				widths[x] = max(widths[x], letter*len(t))
+			}
 		}
 	}
 	w, h := labels+2*gap, 2*line+2*gap
@@ -107,6 +111,9 @@ func (s *Sheet) Draw() (*image.RGBA, error) {
 				write(m, x, line+gap, s.Columns[k])
 			}
 			c.draw(m, x, y)
+			for n, t := range c.lines() {
+				write(m, x, y+c.factor()*c.H+n*line, t)
+			}
 			x += widths[k] + gap
 		}
 		y += heights[i] + gap
@@ -116,6 +123,14 @@ func (s *Sheet) Draw() (*image.RGBA, error) {
 
 // factor is the whole number that a cell is enlarged by.
 func (c Cell) factor() int { return max(cellSide/max(c.H, c.W), 1) }
+
+// lines are those of the text below the image.
+func (c Cell) lines() []string {
+	if c.Text == "" {
+		return nil
+	}
+	return strings.Split(c.Text, "\n")
+}
 
 func (c Cell) draw(m *image.RGBA, left, top int) {
 	f := c.factor()

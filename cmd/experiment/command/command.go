@@ -136,8 +136,8 @@ has begun ends it at once with its status.`,
 		experiment.SetThreads(n)
 		return nil
 	}
-	a.add(root, runVerb, resumeVerb, evalVerb, runsVerb, exportVerb, embedVerb, diffVerb, compareVerb, ablateVerb,
-		tableVerb, reportVerb, selectVerb, claimsVerb, showVerb,
+	a.add(root, runVerb, resumeVerb, evalVerb, runsVerb, exportVerb, embedVerb, neighboursVerb,
+		diffVerb, compareVerb, ablateVerb, tableVerb, reportVerb, selectVerb, claimsVerb, showVerb,
 		viewsVerb, benchVerb, dataVerb, listVerb)
 	return root
 }

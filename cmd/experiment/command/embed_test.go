@@ -1,6 +1,7 @@
 package command
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -60,6 +61,45 @@ func TestEmbed(t *testing.T) {
 		status, _, errs := call(append([]string{"embed"}, c.args...)...)
 		if status != c.status || !strings.Contains(errs, c.want) {
 			t.Errorf("embed %v: status %d, want %d, and %q in %s", c.args, status, c.status, c.want, errs)
+		}
+	}
+}
+
+// neighbours prints a table or JSON, draws a sheet, and refuses what it cannot use with the promised status.
+func TestNeighbours(t *testing.T) {
+	run, photos, sheet := trained(t), pictures(t, 5, 0, ""), filepath.Join(t.TempDir(), "near.png")
+	query := filepath.Join(photos, "03.png")
+	convert := []string{"neighbours", run, photos, "--query", query, "-k", "2", "--convert"}
+	status, out, errs := call(append(convert, "--sheet", sheet)...)
+	if lines := strings.Split(out, "\n"); status != 0 || len(lines) != 6 ||
+		lines[0] != query+": the nearest of 5 images" || !strings.HasPrefix(lines[2], "03.png") || lines[4] != sheet {
+		t.Errorf("status %d, %s%s", status, out, errs)
+	}
+	if _, err := os.Stat(sheet); err != nil {
+		t.Error(err)
+	}
+	var near struct {
+		Queries []struct{ Neighbours []struct{ Name string } }
+	}
+	_, out, _ = call(append(convert, "--json")...)
+	if err := json.Unmarshal([]byte(out), &near); err != nil || len(near.Queries) != 1 ||
+		len(near.Queries[0].Neighbours) != 2 || near.Queries[0].Neighbours[0].Name != "03.png" {
+		t.Errorf("%s: %v", out, err)
+	}
+	for _, c := range []struct {
+		args   []string
+		status int
+		want   string
+	}{
+		{[]string{run}, 2, "as --query FILE"},
+		{[]string{run, "--query", query, "-k", "0"}, 2, "-k 0: want 1 or more"},
+		{[]string{run, "--query", query, "--sheet", "x.jpg"}, 2, "ends in .png"},
+		{[]string{run, "--query", filepath.Join(run, "run.json")}, 3, "unknown format (want png"},
+		{[]string{photos, "--query", query}, 3, "is no run folder"},
+	} {
+		status, _, errs := call(append([]string{"neighbours"}, c.args...)...)
+		if status != c.status || !strings.Contains(errs, c.want) {
+			t.Errorf("neighbours %v: status %d, want %d, and %q in %s", c.args, status, c.status, c.want, errs)
 		}
 	}
 }
