@@ -28,12 +28,13 @@ var layoutNotes = map[string]string{
 
 // ExportOptions say what Export writes, and where.
 type ExportOptions struct {
-	To     string // file; empty: the place in the run folder where the run itself writes it
+	// file, ONNX where its name ends in .onnx; empty: the place in the run folder where the run itself writes it
+	To     string
 	Best   bool   // the best checkpoint instead of the newest
 	Layout string // "" or "torch"
 }
 
-// Export writes the encoder of a run's checkpoint as a safetensors file, and returns the path.
+// Export writes the encoder of a run's checkpoint as a safetensors file, or as ONNX, and returns the path.
 func Export(dir string, e ExportOptions, c recipes.Catalog, o Options) (string, error) {
 	s, m, err := OpenTrained("export", dir, e.Best, c, o)
 	if err != nil {
@@ -46,6 +47,9 @@ func Export(dir string, e ExportOptions, c recipes.Catalog, o Options) (string, 
 		to = filepath.Join(dir, torchExportFile)
 	default:
 		to = filepath.Join(dir, exportFile)
+	}
+	if filepath.Ext(to) == ONNXExt {
+		return to, s.exportONNX(to, m)
 	}
 	return to, s.exportEncoder(to, s.Store, m, e.Layout)
 }

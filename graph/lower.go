@@ -82,3 +82,9 @@ func (g *Graph) lower() (*ir.Program, []*decl, error) {
 	}
 	return p, state, nil
 }
+
+// Lower is the graph as a straight list of operations, as written: nothing is fused or placed. Exporters read it.
+func (g *Graph) Lower() (*ir.Program, error) {
+	p, _, err := g.lower()
+	return p, err
+}
