@@ -28,7 +28,7 @@ func uniform(bound float64) drawn {
 }
 
 // ofTransformers are scopes whose layers start as a vision transformer's.
-var ofTransformers = []string{"backbone", "decoder", "paint", "tell", "predictor", "class"}
+var ofTransformers = []string{"backbone", "decoder", "paint", "tell", "predictor", "class", "target"}
 
 // startOf is what the papers and PyTorch start a parameter with: a constant, or a distribution. ok is false where
 // nothing is known.
@@ -46,9 +46,10 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 	dino := strings.HasPrefix(patchHead, "head/") && st.Get("head/last/weight") != nil
 	machine := st.Get("visible/0/bias") != nil && (strings.HasPrefix(name, "backbone/") ||
 		strings.HasPrefix(name, "visible/"))
-	told := st.Get("decoder/tell/weight") != nil && strings.HasPrefix(name, "decoder/")
+	told := strings.HasPrefix(name, "decoder/") && (st.Get("decoder/tell/weight") != nil || // data2vec 2.0, tokenizers
+		st.Get("codebook") != nil || st.Get("codebook/sums") != nil)
 	switch shape := st.Get(name).Shape; {
-	case told && st.Get(at+"/weight") != nil && len(st.Get(at+"/weight").Shape) == 4: // data2vec 2.0: nn.Conv2d
+	case told && st.Get(at+"/weight") != nil && len(st.Get(at+"/weight").Shape) == 4: // nn.Conv2d, nn.ConvTranspose2d
 		w := st.Get(at + "/weight").Shape
 		return draw(uniform(1 / math.Sqrt(float64(w[0]*w[1]*w[2]))))
 	case last == "weight" && norm:
@@ -116,6 +117,12 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 		return 1, nil, true
 	case strings.HasPrefix(name, "clusters") && last == "centres", name == "memory": // PCL: no sample was seen
 		return 0, nil, true
+	case name == "codebook": // the dVAE's, an nn.Embedding
+		return draw(normal(1))
+	case name == "codebook/counts": // VQ-VAE: each code one vector
+		return 1, nil, true
+	case name == "codebook/sums":
+		return draw(normal(1))
 	case name == "prototypes": // MSN's code: as nn.Linear
 		return draw(uniform(1 / math.Sqrt(float64(st.Get(name).Shape[1]))))
 	case last == "queue" || last == "bank":

@@ -76,10 +76,12 @@ type Setup struct {
 
 	fingerprint *fingerprint // of Data, until a run folder has it; nil: it has
 	// whose mean and deviation the views take; nil: the recipe says, or they are measured
-	known  *checkpoint.Encoder
-	begun  *Begun             // where the first weights are from; nil: they are random
-	opened func(*Setup) error // looks at the data before anything is made of them; nil: nobody does
-	held   []int32            // rows of Labelled whose labels choose: the validation split
+	known *checkpoint.Encoder
+	// runs whose networks the method reads
+	lenders []lender
+	begun   *Begun             // where the first weights are from; nil: they are random
+	opened  func(*Setup) error // looks at the data before anything is made of them; nil: nobody does
+	held    []int32            // rows of Labelled whose labels choose: the validation split
 	// other data sets that protocols tell the samples from, opened
 	outside map[datasets.Source]other
 	main    *labelledSet  // of [evaluate_on], in place of the labels that the run's data lack; nil: their own
@@ -135,6 +137,9 @@ func newSetup(r *recipes.Loaded) (*Setup, error) {
 
 // prepare is Prepare on the Setup's device.
 func (s *Setup) prepare() error {
+	if err := s.borrow(); err != nil {
+		return err
+	}
 	if err := s.openData(); err != nil {
 		return err
 	}
@@ -155,7 +160,7 @@ func (s *Setup) prepare() error {
 		return &RecipeError{s.Recipe.File, err}
 	}
 	tidy(s.Train.Memory())
-	return nil
+	return s.takeLoans()
 }
 
 // inRecipe says which recipe an error belongs to, if the error does not say it.

@@ -116,11 +116,12 @@ var distillationFamily = family{
 	"pseudo_label": func() methods.Method { return distillation.DefaultPseudoLabel() },
 	"vat":          func() methods.Method { return distillation.DefaultVAT() },
 
-	// masked views
-	"dinov2": func() methods.Method { return distillation.DefaultDINOv2() },
-	"ibot":   func() methods.Method { return distillation.DefaultIBOT() },
-	"msn":    func() methods.Method { return distillation.DefaultMSN() },
-	"pmsn":   func() methods.Method { return distillation.DefaultPMSN() },
+	// masked views, and a student of a trained teacher
+	"distill": func() methods.Method { return distillation.DefaultDistill() },
+	"dinov2":  func() methods.Method { return distillation.DefaultDINOv2() },
+	"ibot":    func() methods.Method { return distillation.DefaultIBOT() },
+	"msn":     func() methods.Method { return distillation.DefaultMSN() },
+	"pmsn":    func() methods.Method { return distillation.DefaultPMSN() },
 }
 
 var correlationFamily = family{
@@ -158,6 +159,14 @@ var maskedFamily = family{
 	"data2vec":  func() methods.Method { return masked.DefaultData2Vec() },
 	"data2vec2": func() methods.Method { return masked.DefaultData2Vec2() },
 	"ijepa":     func() methods.Method { return masked.DefaultIJEPA() },
+
+	// tokenizers, and what learns from them and from trained teachers
+	"beit":  func() methods.Method { return masked.DefaultBEiT() },
+	"dbot":  func() methods.Method { return masked.DefaultDBOT() },
+	"dvae":  func() methods.Method { return masked.DefaultDVAE() },
+	"eva":   func() methods.Method { return masked.DefaultEVA() },
+	"vqkd":  func() methods.Method { return masked.DefaultVQKD() },
+	"vqvae": func() methods.Method { return masked.DefaultVQVAE() },
 }
 
 var equivariantFamily = family{

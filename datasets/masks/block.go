@@ -40,23 +40,7 @@ func (m *Block) Planes() int { return 1 }
 
 // Draw implements Kind.
 func (m *Block) Draw(dst []uint8, g Grid, _, r *datasets.Rand, s *Scratch) {
-	const tries = 10
-	want := int(m.Ratio * float64(g.Tokens()))
-	left := want
-	for failed := 0; left > 0 && failed < tries; {
-		size := r.Uniform(float64(m.Smallest), float64(max(left, m.Smallest)))
-		aspect := math.Exp(r.Uniform(math.Log(m.Aspect), -math.Log(m.Aspect)))
-		b := block{h: int(math.Round(math.Sqrt(size * aspect))), w: int(math.Round(math.Sqrt(size / aspect)))}
-		failed++
-		if b.h < 1 || b.w < 1 || b.h > g.Rows || b.w > g.Columns {
-			continue
-		}
-		b.top, b.left = r.Intn(g.Rows-b.h+1), r.Intn(g.Columns-b.w+1)
-		if n := b.fresh(dst, g.Columns); n > 0 && n <= left {
-			left -= b.paint(dst, g.Columns)
-			failed = 0
-		}
-	}
+	left := m.draw(dst, g, r.Float64, r.Intn)
 	if !m.Exact || left == 0 {
 		return
 	}
@@ -67,4 +51,28 @@ func (m *Block) Draw(dst []uint8, g Grid, _, r *datasets.Rand, s *Scratch) {
 		}
 	}
 	s.choose(dst, open, left, r)
+}
+
+// draw hides rectangles by numbers in [0,1) and places below a bound, and returns how many tokens are left to hide.
+// When fewer are left than the smallest rectangle has, its size is between the two, as in the authors' code; so is that
+// rectangles are less high and less wide than the grid.
+func (m *Block) draw(dst []uint8, g Grid, number func() float64, place func(below int) int) (left int) {
+	const tries = 10
+	left = int(m.Ratio * float64(g.Tokens()))
+	for failed := 0; left > 0 && failed < tries; {
+		size := float64(m.Smallest) + (float64(left)-float64(m.Smallest))*number()
+		aspect := math.Exp(math.Log(m.Aspect) * (1 - 2*number()))
+		side := func(v float64) int { return int(math.RoundToEven(math.Sqrt(v))) }
+		b := block{h: side(size * aspect), w: side(size / aspect)}
+		failed++
+		if b.h < 1 || b.w < 1 || b.h >= g.Rows || b.w >= g.Columns {
+			continue
+		}
+		b.top, b.left = place(g.Rows-b.h+1), place(g.Columns-b.w+1)
+		if n := b.fresh(dst, g.Columns); n > 0 && n <= left {
+			left -= b.paint(dst, g.Columns)
+			failed = 0
+		}
+	}
+	return left
 }

@@ -77,3 +77,32 @@ func TestGoldenInverseBlock(t *testing.T) {
 	}
 	golden.Compare(t, "mask", got, f.Outputs["mask"], 0)
 }
+
+// The blocks of BEiT for given draws.
+func TestGoldenBlock(t *testing.T) {
+	f := golden.Load(t, "mim/beit_block_mask")
+	size := golden.Param[[2]int](t, f, "input_size")
+	g := Grid{1, size[0], size[1]}
+	m := &Block{Ratio: (float64(golden.Param[int](t, f, "num_masking_patches")) + 0.5) / float64(g.Tokens()),
+		Smallest: golden.Param[int](t, f, "min_num_patches"), Aspect: golden.Param[float64](t, f, "min_aspect")}
+	draws, row, column := f.Inputs["draws"].Data, -1, 0 // a row of draws for each attempt
+	number := func() float64 {
+		if column%2 == 0 {
+			row, column = row+1, 0
+		}
+		column++
+		return draws[4*row+column-1]
+	}
+	place := func(below int) int {
+		column++
+		return int(draws[4*row+column-1] * float64(below))
+	}
+	dst := make([]uint8, g.Tokens())
+	m.draw(dst, g, number, place)
+	var got []float64
+	for _, v := range dst {
+		got = append(got, float64(v))
+	}
+	golden.Compare(t, "mask", got, f.Outputs["mask"], 0)
+	golden.Compare(t, "draw_rows_used", []float64{float64(row + 1)}, f.Outputs["draw_rows_used"], 0)
+}

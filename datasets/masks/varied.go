@@ -25,8 +25,8 @@ func (m *Varied) Validate(g Grid) error {
 	switch {
 	case g.Frames != 1:
 		return fmt.Errorf("varied: a grid of %s tokens, want one frame", g)
-	case !(m.Probability > 0 && m.Probability <= 1):
-		return fmt.Errorf("varied: probability = %v, want above 0 and at most 1", m.Probability)
+	case !(m.Probability >= 0 && m.Probability <= 1):
+		return fmt.Errorf("varied: probability = %v, want 0 to 1", m.Probability)
 	case !(m.Ratio[0] >= 0 && m.Ratio[0] <= m.Ratio[1] && m.Ratio[1] < 1):
 		return fmt.Errorf("varied: ratio = %v, want [least, largest], from 0 up to, not with, 1", m.Ratio)
 	case m.Smallest < 0:

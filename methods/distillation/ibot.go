@@ -3,10 +3,9 @@ package distillation
 import (
 	"errors"
 
-	"selfsup/datasets/masks"
+	"selfsup/backbones"
 	"selfsup/graph"
 	"selfsup/graph/op"
-	"selfsup/losses"
 	"selfsup/methods"
 	"selfsup/setting"
 )
@@ -83,50 +82,21 @@ func (m *IBOT) Validate() error {
 // Build implements methods.Method.
 func (m *IBOT) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	e := methods.Patches(s, enc, b)
+	m.heads(s, e.Dim) // the student's are declared before the teacher's
 	above := s.Twin("teacher", s.Scheduled("teacher_momentum", graph.CosineRamp(m.Momentum, 1)))
-	t := methods.Patches(above, enc, b)
-	crops := b.Crops()
-	large, n := op.Concat(0, crops[0]...), e.Rows*e.Columns
-	var drawn []*graph.Node
-	for range crops[0] {
-		drawn = append(drawn, methods.HiddenPatches(b, &masks.Varied{Probability: m.Masked, Ratio: m.Ratio}, e))
-	}
-	hidden := op.Concat(0, drawn...) // [VB,T]
+	said := m.says(above, methods.Patches(above, enc, b), op.Concat(0, b.Crops()[0]...))
+	o := m.objective(s, enc, b, e, said)
+	o.Features, o.Encoder = op.Slice(said.features, 0, 0, b.Size()), "teacher/"+methods.Backbone
+	return o
+}
 
-	name, namePatches := m.heads(s, e.Dim)
-	y := e.Encode(e.Hiding(large, hidden, methods.MaskToken(s, e.Dim)))
-	class := e.Pool(y) // [VB,D]
-	logits := []*graph.Node{op.Scale(name(class), 1/m.Temperature)}
-	for _, views := range crops[1:] {
-		small := enc.New(s)(op.Concat(0, views...))
-		logits = append(logits, op.Scale(name(small), 1/m.Temperature))
-	}
-	patches := op.Scale(namePatches(e.Last(y, n)), 1/m.Temperature) // [VB*T,K]
+// answers are a teacher's of V large views.
+type answers struct{ class, patches, features *graph.Node } // [VB,K], [VB*T,K], [VB,D]
 
-	say, sayPatches := m.heads(above, e.Dim)
+// says is what a teacher says of large views [VB,H,W,C], whole.
+func (m *IBOT) says(s *graph.Scope, t *backbones.TokenEncoder, large *graph.Node) answers {
+	class, patches := m.heads(s, t.Dim)
 	whole := t.Encode(t.Embed(large))
-	said, saidPatches := say(t.Pool(whole)), sayPatches(t.Last(whole, n))
-	target := m.target(s, "", said, nil, m.TeacherTemperature)
-	goal := m.target(s, "patch_", saidPatches, op.Reshape(hidden, -1), m.PatchTemperature)
-
-	loss, entropy := m.classLoss(logits, target, b.Size()), losses.Entropy(target)
-	terms := []methods.Term{{Name: "class", Weight: 1, Value: loss},
-		{Name: "patches", Weight: m.Patches, Value: m.patchLoss(patches, goal, hidden)}}
-	if m.KoLeo > 0 {
-		views, _ := methods.SplitViews([]*graph.Node{class}, b.Size())
-		var spread []*graph.Node
-		for _, v := range views {
-			spread = append(spread, losses.KoLeo(s, v))
-		}
-		terms = append(terms, methods.Term{Name: "koleo", Weight: m.KoLeo, Value: op.Sum(spread...)})
-	}
-	features := op.Slice(t.Pool(whole), 0, 0, b.Size())
-	return methods.Objective{
-		Features: features, Terms: terms,
-		Metrics: []methods.Metric{{Name: "spread", Value: losses.Spread(features)},
-			{Name: "target_entropy", Value: entropy}, {Name: "divergence", Value: op.Sub(loss, entropy)}},
-		Alarms:  []methods.Alarm{alikeAnswers(m.Prototypes)},
-		Encoder: "teacher/" + methods.Backbone,
-		Tune:    m.held(),
-	}
+	h := t.Pool(whole)
+	return answers{class(h), patches(t.Last(whole, t.Rows*t.Columns)), h}
 }

@@ -1,13 +1,64 @@
 package distillation
 
 import (
+	"selfsup/backbones"
+	"selfsup/datasets/masks"
 	"selfsup/graph"
+	"selfsup/graph/ir"
 	"selfsup/graph/layer"
 	"selfsup/graph/op"
 	"selfsup/heads"
 	"selfsup/losses"
 	"selfsup/methods"
 )
+
+// objective is that of a student of whose large views patches are hidden, and of a teacher's answers to them. Where
+// none are hidden all patches count.
+func (m *IBOT) objective(s *graph.Scope, enc methods.Encoder, b *methods.Batch, e *backbones.TokenEncoder,
+	said answers) methods.Objective {
+	crops, n := b.Crops(), e.Rows*e.Columns
+	large := op.Concat(0, crops[0]...)
+	hidden := op.BroadcastTo(s.Constant(1), ir.Shape{len(crops[0]) * b.Size(), n}) // [VB,T] that count
+	tokens := e.Embed(large)
+	if m.Masked > 0 {
+		var drawn []*graph.Node
+		for range crops[0] {
+			drawn = append(drawn, methods.HiddenPatches(b, &masks.Varied{Probability: m.Masked, Ratio: m.Ratio}, e))
+		}
+		hidden = op.Concat(0, drawn...)
+		tokens = e.Hiding(large, hidden, methods.MaskToken(s, e.Dim))
+	}
+	name, namePatches := m.heads(s, e.Dim)
+	y := e.Encode(tokens)
+	class := e.Pool(y) // [VB,D]
+	logits := []*graph.Node{op.Scale(name(class), 1/m.Temperature)}
+	for _, views := range crops[1:] {
+		small := enc.New(s)(op.Concat(0, views...))
+		logits = append(logits, op.Scale(name(small), 1/m.Temperature))
+	}
+	patches := op.Scale(namePatches(e.Last(y, n)), 1/m.Temperature) // [VB*T,K]
+	target := m.target(s, "", said.class, nil, m.TeacherTemperature)
+	goal := m.target(s, "patch_", said.patches, op.Reshape(hidden, -1), m.PatchTemperature)
+
+	loss, entropy := m.classLoss(logits, target, b.Size()), losses.Entropy(target)
+	terms := []methods.Term{{Name: "class", Weight: 1, Value: loss},
+		{Name: "patches", Weight: m.Patches, Value: m.patchLoss(patches, goal, hidden)}}
+	if m.KoLeo > 0 {
+		views, _ := methods.SplitViews([]*graph.Node{class}, b.Size())
+		var spread []*graph.Node
+		for _, v := range views {
+			spread = append(spread, losses.KoLeo(s, v))
+		}
+		terms = append(terms, methods.Term{Name: "koleo", Weight: m.KoLeo, Value: op.Sum(spread...)})
+	}
+	return methods.Objective{
+		Features: op.Slice(class, 0, 0, b.Size()), Terms: terms,
+		Metrics: []methods.Metric{{Name: "spread", Value: losses.Spread(said.features)},
+			{Name: "target_entropy", Value: entropy}, {Name: "divergence", Value: op.Sub(loss, entropy)}},
+		Alarms: []methods.Alarm{alikeAnswers(m.Prototypes)},
+		Tune:   m.held(),
+	}
+}
 
 // heads are those of class tokens [B,D] -> [B,K] and of patches [B,T,D] -> [B*T,K].
 func (m *IBOT) heads(s *graph.Scope, dim int) (class, patches layer.Func) {

@@ -2,6 +2,7 @@ package distillation
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	"selfsup/backbones"
@@ -129,7 +130,19 @@ func TestMaskedDistillationGradients(t *testing.T) {
 		Momentum: 1}
 	pmsn := *msn
 	pmsn.Exponent = 0.25
-	for name, m := range map[string]methods.Method{"ibot": ibot, "dinov2": &v2, "msn": msn, "pmsn": &pmsn} {
+	distil := func(m *Distill) methods.Method {
+		wide := *maskedViT
+		wide.Channels = 12
+		if err := m.Lend("teacher", methods.Lent{Method: &v2, Backbone: &wide,
+			Input: backbones.Pixels(8, 8, 2)}); err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	masks, plain, features := DefaultDistill(), DefaultDistill(), DefaultDistill()
+	masks.Masked, features.Target = 0.5, "features"
+	for name, m := range map[string]methods.Method{"ibot": ibot, "dinov2": &v2, "msn": msn, "pmsn": &pmsn,
+		"distill": distil(plain), "distill with masks": distil(masks), "distill features": distil(features)} {
 		t.Run(name, func(t *testing.T) {
 			var scopes []string
 			if _, ok := m.(*MSN); ok { // the teacher's prototypes, which differences see, have no gradient
@@ -174,6 +187,38 @@ func TestSinkhornOfSome(t *testing.T) {
 	for i, v := range append(append(append([]float64{}, some[:3]...), 0, 0, 0), some[3:]...) {
 		if math.Abs(all[i]-v) > 1e-9 {
 			t.Errorf("element %d: %v, want %v", i, all[i], v)
+		}
+	}
+}
+
+// A teacher without heads has features to tell alone, and the student's patches are the teacher's.
+func TestDistillErrors(t *testing.T) {
+	in := backbones.Pixels(8, 8, 2)
+	build := func(m *Distill, l methods.Lent) error {
+		if err := m.Lend("teacher", l); err != nil {
+			return err
+		}
+		_, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
+			b := methods.NewBatch(s, 2, twoSizes)
+			m.Build(s, methods.EncoderOf(maskedViT, b.Of("view0")), b)
+		})
+		return err
+	}
+	fine := *maskedViT
+	fine.Patch = 4
+	small := &IBOT{Layers: 1, Bottleneck: 4, Prototypes: 5, Centring: "mean", Masked: 0.5}
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{build(DefaultDistill(), methods.Lent{Method: small, Backbone: maskedViT, Input: in}), ""},
+		{build(DefaultDistill(), methods.Lent{Method: DefaultBYOL(), Backbone: maskedViT, Input: in}), "without heads"},
+		{build(DefaultDistill(), methods.Lent{Method: small, Backbone: &fine, Input: in}), "has 2x2 patches"},
+		{build(DefaultDistill(), methods.Lent{Method: small, Backbone: maskedViT, Input: backbones.Pixels(9, 8, 2)}),
+			"trained on images of 9x8x2"},
+	} {
+		if c.want == "" && c.err != nil || c.want != "" && (c.err == nil || !strings.Contains(c.err.Error(), c.want)) {
+			t.Errorf("got %v, want an error with %q", c.err, c.want)
 		}
 	}
 }

@@ -58,7 +58,7 @@ func (m *MAE) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) metho
 			"[backbone.vit]")
 	}
 	m.visible(e.Rows * e.Columns)
-	hidden := b.Mask(&masks.Random{Ratio: m.Mask}, masks.Grid{Frames: 1, Rows: e.Rows, Columns: e.Columns}) // [B,1,T]
+	hidden := b.Mask(m.kind(), methods.GridOf(e)) // [B,1,T]
 	r := m.Reconstruct(s, e, x, op.Reshape(hidden, b.Size(), -1))
 	features := e.Pool(r.Latent)
 	return methods.Objective{
@@ -80,12 +80,20 @@ type Reconstruction struct {
 // Reconstruct encodes, for every image of x [B,H,W,C], the patches of the least order [B,T] and paints all of them. The
 // order is a mask, 1 where a patch is hidden, or any other numbers such as the authors' noise.
 func (m *MAE) Reconstruct(s *graph.Scope, e *backbones.TokenEncoder, x, order *graph.Node) Reconstruction {
+	return m.reconstruct(s, e, x, order, e.Patch*e.Patch*op.ShapeOf(x)[3])
+}
+
+// kind is the masks.
+func (m *MAE) kind() masks.Kind { return &masks.Random{Ratio: m.Mask} }
+
+// reconstruct is Reconstruct with so many numbers of a patch, whatever they are.
+func (m *MAE) reconstruct(s *graph.Scope, e *backbones.TokenEncoder, x, order *graph.Node, width int) Reconstruction {
 	visible := m.visible(op.ShapeOf(order)[1])
 	shuffle := op.Argsort(order)
 	places := op.Argsort(shuffle)
 	latent := e.Encode(op.GatherTokens(e.Embed(x), op.Slice(shuffle, 1, 0, visible))) // [B,K,D] or [B,1+K,D]
 
-	decode := m.decoder(s.In("decoder"), e, op.ShapeOf(x)[3])
+	decode := m.decoder(s.In("decoder"), e, width)
 	return Reconstruction{Latent: latent, Painted: decode(latent, places), Hidden: m.hidden(s, places), Places: places}
 }
 
@@ -105,34 +113,6 @@ func (m *MAE) hidden(s *graph.Scope, places *graph.Node) *graph.Node {
 	zeros := op.BroadcastTo(s.Constant(0), ir.Shape{b, visible, 1})
 	ones := op.BroadcastTo(s.Constant(1), ir.Shape{b, t - visible, 1})
 	return op.Reshape(op.GatherTokens(op.Concat(1, zeros, ones), places), b, t)
-}
-
-// decoder puts a mask token at every hidden place and paints: (latent [B,K,D] or [B,1+K,D], places [B,T]) ->
-// [B,T,P*P*C].
-func (m *MAE) decoder(s *graph.Scope, e *backbones.TokenEncoder, channels int) func(latent,
-	places *graph.Node) *graph.Node {
-	t, d := e.Rows*e.Columns, m.DecoderDim
-	embed := layer.Dense(s.In("embed"), e.Dim, d)
-	mask := op.Reshape(s.Param("mask", graph.Normal(0.02), 1, d), 1, 1, d) // two axes: it decays
-	position := s.Frozen("position", layer.SinCos2D(d, e.Rows, e.Columns), t, d)
-	blocks := layer.Blocks(s.In("blocks"), layer.Block{Dim: d, Heads: m.DecoderHeads}, m.DecoderDepth, 0)
-	paint := layer.Chain(blocks, layer.LayerNorm(s.In("norm"), d), layer.Dense(s.In("paint"), d,
-		e.Patch*e.Patch*channels))
-	first := 0 // patch token
-	if e.HasClass {
-		first = 1
-	}
-	return func(latent, places *graph.Node) *graph.Node {
-		y := embed(latent)
-		b, n := op.ShapeOf(y)[0], op.ShapeOf(y)[1]
-		seen := op.Slice(y, 1, first, n)
-		hidden := op.BroadcastTo(mask, ir.Shape{b, t - (n - first), d})
-		full := op.Add(op.GatherTokens(op.Concat(1, seen, hidden), places), position) // [B,T,d]
-		if e.HasClass {
-			full = op.Concat(1, op.Slice(y, 1, 0, 1), full)
-		}
-		return op.Slice(paint(full), 1, first, first+t)
-	}
 }
 
 // PatchTarget is the pixels that each patch of x [B,H,W,C] should be painted with, [B,T,P*P*C], scaled to mean 0 and
