@@ -80,6 +80,7 @@ var smaller = map[string][]string{
 		"method.ibot.prototypes=16"}, smallViT...),
 	"imagenet/msn.toml":   append([]string{"views.crop=0", twoSmallSizes, "method.msn.projector=[16,8]"}, smallViT...),
 	"imagenet/pmsn.toml":  append([]string{"views.crop=0", twoSmallSizes, "method.pmsn.projector=[16,8]"}, smallViT...),
+	"imagenet/dbot.toml":  append(smallDecoder("dbot"), smallViT...),
 	"imagenet/ijepa.toml": append([]string{"method.ijepa={dim=8,depth=1,heads=2,least_context=4}"}, smallViT...),
 
 	// contrastive methods of one batch
