@@ -1,12 +1,55 @@
 package evaluations
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
 
 	"gonum.org/v1/gonum/mat"
+
+	"selfsup/setting"
 )
+
+// CKA is how alike two representations of the same training images are, see LinearCKA: the one that is evaluated, and
+// the one that against names. 1 is the same up to a turn, a scale and a shift of the features. With [baselines]
+// projector it compares layers of the projector too. It needs no labels.
+type CKA struct {
+	Schedule
+	Other  string `toml:"against"` // untrained | pixels | the folder of another run, whose encoder takes images
+	Images int    `toml:"images"`  // training images that it looks at, at most
+}
+
+// DefaultCKA compares with the untrained encoder.
+func DefaultCKA() *CKA { return &CKA{Other: "untrained", Images: 2048} }
+
+// Validate checks the settings.
+func (p *CKA) Validate() error {
+	var bad []error
+	if p.Other == "" {
+		bad = append(bad, setting.Bad("against", "want \"untrained\", \"pixels\" or the folder of a run"))
+	}
+	return errors.Join(append(bad, setting.Least("images", p.Images, 2))...)
+}
+
+// Needs implements Protocol.
+func (p *CKA) Needs() Needs { return Needs{Against: p.Other, Images: p.Images} }
+
+// Evaluate returns the alignment.
+func (p *CKA) Evaluate(ctx context.Context, f Features) ([]Result, error) {
+	if err := f.checkFeatures("cka", f.TrainX); err != nil {
+		return nil, err
+	}
+	if err := f.goOn(ctx); err != nil {
+		return nil, err
+	}
+	v, err := LinearCKA(f.TrainX, f.Dim, f.OtherX, f.OtherDim)
+	if err != nil {
+		return nil, fmt.Errorf("evaluate: %w", err)
+	}
+	settings := map[string]any{"against": p.Other, "images": len(f.TrainX) / f.Dim}
+	return []Result{{Protocol: "cka", Metric: "cka", Value: v, Settings: settings}}, nil
+}
 
 // LinearCKA is the centred kernel alignment of two representations of the same rows, a [N,F] and b [N,G], with linear
 // kernels:

@@ -19,7 +19,8 @@ type Features struct {
 	TestY   []int32   // [M]
 	Dim     int       // F
 	Classes int
-	Seed    uint64 // of whatever a protocol draws
+	Names   []string // of the classes; nil: unknown
+	Seed    uint64   // of whatever a protocol draws
 
 	// Held lists, rising, the rows of the training set whose labels choose a protocol's hyperparameters; fits that are
 	// compared see the other rows alone. Without any there is nothing to choose on.
@@ -48,6 +49,11 @@ type Features struct {
 
 	// features of copies of the test images of a kind, in their order, where a protocol needs them
 	Copies func(ctx context.Context, kind string) ([]float32, error)
+
+	OtherX   []float32 // [N,OtherDim] of the training images, as another representation has them, where needed
+	OtherDim int
+
+	Attack *Attack // images that can be moved against a classifier, where a protocol needs them
 
 	OutsideX []float32 // [O,F] of samples of another data set, where a protocol needs them
 
@@ -94,7 +100,11 @@ type Needs struct {
 	Sources    bool // what samples of both sets were mixed of; no labels
 	Pixels     int  // pixels of each training mask, and the maps of a test set with masks; 0: it reads no masks
 	Corrupted  bool // the test images after corruptions
-	Copies     bool // so many test images as Images says, and copies of them; no labels
+	// so many training images as Images says, as another representation has them too: "untrained", "pixels", or that of
+	// the run in a folder; no labels
+	Against string
+	Attack  bool // so many of the test images as Images says, moved against a classifier; labels
+	Copies  bool // so many test images as Images says, and copies of them; no labels
 	// another data set, of which it looks at so many images as Images says; the training images need no labels
 	Outside datasets.Source
 	// labelled training and test images of the other data set, in place of the run's own

@@ -95,7 +95,8 @@ func (s *Setup) classes() []string {
 func (u *subject) onOthers(ctx context.Context, on string, protocols []evaluations.Protocol) ([]Evaluation, error) {
 	protocols = slices.DeleteFunc(slices.Clone(protocols), func(p evaluations.Protocol) bool {
 		n := p.Needs()
-		return !n.Labels || ofPixels(p) || n.Pairs || n.Online || n.Transfer || n.Outside != nil || n.Sources
+		return !n.Labels || ofPixels(p) || n.Pairs || n.Online || n.Attack || n.Transfer || n.Outside != nil ||
+			n.Sources
 	})
 	if on != onTest && on != onValidation || len(protocols) == 0 {
 		return nil, nil

@@ -169,7 +169,8 @@ type subject struct {
 	tuner func(*Setup, evaluations.Tuning) *evaluations.Tuner // nil: there is no encoder that could be trained
 	// the tokens of so many last blocks; nil: it is no encoder
 	blocks func(n int) (runner, *evaluations.Blocks, error)
-	show   runner // what makes features of any view; nil: there is none, samples are features
+	show   runner                    // what makes features of any view; nil: there is none, samples are features
+	attack func() (*attacker, error) // the encoder with a gradient; nil: there is none
 	// the online probe over the encoder; nil: there is none
 	online func() (runner, error)
 	train  features
@@ -204,6 +205,10 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 			if on != onTest {
 				set = onTraining
 			}
+		case p.Needs().Attack && u.attack == nil:
+			continue
+		case p.Needs().Attack:
+			f, err = u.attacked(ctx, on, p.Needs())
 		case p.Needs().Copies:
 			f, set, err = u.copied(ctx, on, p.Needs())
 		case p.Needs().Transfer:
@@ -221,6 +226,9 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 			continue
 		case p.Needs().Online:
 			f, err = u.probed(ctx, on)
+		case p.Needs().Against != "":
+			f, err = u.compared(ctx, p.Needs())
+			set = onTraining
 		case labelFree(p):
 			f, err = u.unlabelled(ctx, p.Needs())
 			set = onTraining
@@ -297,7 +305,8 @@ func (u *subject) labelled(ctx context.Context, on string) (f evaluations.Featur
 
 // labels are Features without any, of the run's classes.
 func (u *subject) labels() evaluations.Features {
-	return evaluations.Features{Classes: len(u.classes()), Seed: uint64(u.Recipe.Seed), Alive: u.alive}
+	return evaluations.Features{Classes: len(u.classes()), Names: u.classes(), Seed: uint64(u.Recipe.Seed),
+		Alive: u.alive}
 }
 
 // unlabelled are features of the images that the method sees, or of so many of them as a protocol asks for, chosen by
@@ -357,6 +366,7 @@ func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
 	}
 	u := s.subjectOf(name, run)
 	u.maps = func() (*mapper, error) { return s.mapsOver(st) }
+	u.attack = func() (*attacker, error) { return s.attackOver(st) }
 	u.blocks = func(n int) (runner, *evaluations.Blocks, error) { return s.blocksOver(st, n) }
 	if name == "trained" {
 		u.online = func() (runner, error) { return s.onlineOver(st) }

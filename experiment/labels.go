@@ -6,6 +6,7 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/datasets/sampling"
+	"selfsup/evaluations"
 	"selfsup/methods"
 )
 
@@ -121,16 +122,34 @@ func (s *Setup) chosen() string {
 	return ""
 }
 
-// hide takes the labels of a batch, whose images are rows of Seen, from the images that the recipe says have none.
+// hide takes the labels of a batch, whose images are rows of Seen, from the images that the recipe says have none, and
+// makes a share of the others wrong where it asks for that.
 func (s *Setup) hide(labels, rows []int32) {
-	if s.hidden == nil || len(labels) == 0 {
+	if s.hidden == nil && s.wrong == nil || len(labels) == 0 {
 		return
 	}
 	for k, i := range rows {
-		if s.hidden[i] {
+		if s.wrong != nil {
+			labels[k] = s.wrong[i]
+		}
+		if s.hidden != nil && s.hidden[i] {
 			labels[k] = -1
 		}
 	}
+}
+
+// spoilLabels draws the labels that train.label_noise makes wrong. The training alone sees them: evaluations learn from
+// the right ones.
+func (s *Setup) spoilLabels() {
+	share := s.Recipe.Train.LabelNoise
+	if share == 0 {
+		return
+	}
+	labels := make([]int32, s.Seen.Len())
+	for i := range labels {
+		labels[i] = int32(s.Seen.Label(i))
+	}
+	s.wrong = evaluations.WrongLabels(labels, len(s.Data.Train.Classes()), share, uint64(s.Recipe.Seed))
 }
 
 // checkLabels refuses a recipe that learns or evaluates with labels which its data do not have.
@@ -142,6 +161,10 @@ func (s *Setup) checkLabels() error {
 				r.Method.Name, s.Noun(), r.Dataset.Name, lack,
 				s.hint("; choose another method, or other training "+s.Noun()))
 		}
+	}
+	if lack := lacksClasses(s.Data.Train, s.Data.Train.Classes(), s.Noun()); r.Train.LabelNoise > 0 && lack != "" {
+		return fmt.Errorf("train.label_noise = %v makes labels of the training %s wrong, and this dataset.%s has %s; "+
+			"want 0", r.Train.LabelNoise, s.Noun(), r.Dataset.Name, lack)
 	}
 	lack := s.lacks()
 	for _, c := range r.Evaluate.On {

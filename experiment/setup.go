@@ -86,6 +86,7 @@ type Setup struct {
 	outside map[datasets.Source]other
 	main    *labelledSet  // of [evaluate_on], in place of the labels that the run's data lack; nil: their own
 	others  []labelledSet // of [evaluate_on], beside the run's own
+	wrong   []int32       // labels of Seen as train.label_noise makes them; nil: they are right
 	hidden  []bool        // training images of Seen whose labels the training does not see; nil: none
 
 	alive func() error // called again and again while images are evaluated; nil: nobody asks
@@ -302,6 +303,7 @@ func (s *Setup) openData() (err error) {
 	if err := s.sample(); err != nil {
 		return &RecipeError{r.File, err}
 	}
+	s.spoilLabels()
 	kind, err := s.kindOf()
 	if err != nil {
 		return err

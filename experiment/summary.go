@@ -20,6 +20,7 @@ type Summary struct {
 	Steps int    `json:"steps"`
 	*Course
 	Evaluations []Evaluation      `json:"evaluations"`
+	Merged      []string          `json:"merged,omitempty"`   // folders of run1, run2 ... whose features are merged
 	Warnings    []Warning         `json:"warnings,omitempty"` // of collapses, each about another number
 	TestImages  int               `json:"test_images,omitempty"`
 	Samples     string            `json:"samples,omitempty"`    // what they are called; empty: images
@@ -138,6 +139,9 @@ func (s *Summary) evaluations(b *strings.Builder) {
 		t.Rows = append(t.Rows, rows[name])
 	}
 	b.WriteString(t.String())
+	for i, dir := range s.Merged {
+		fmt.Fprintf(b, "run%d: %s\n", i+1, dir)
+	}
 	for i, note := range notes {
 		fmt.Fprintf(b, "[%d] %s\n", i+1, note)
 	}

@@ -108,7 +108,12 @@ func Builtin() Catalog {
 			"retrieval":   func() Evaluation { return evaluations.DefaultRetrieval() },
 
 			"ridge":          func() Evaluation { return evaluations.DefaultRidge() },
+			"cka":            func() Evaluation { return evaluations.DefaultCKA() },
 			"copy_detection": func() Evaluation { return evaluations.DefaultCopyDetection() },
+
+			"pgd":         func() Evaluation { return evaluations.DefaultPGD() },
+			"label_noise": func() Evaluation { return evaluations.DefaultLabelNoise() },
+			"groups":      func() Evaluation { return evaluations.DefaultGroups() },
 
 			"online": func() Evaluation { return evaluations.DefaultOnline() },
 

@@ -90,6 +90,9 @@ type Train struct {
 	Clip      float64 `toml:"clip"`       // largest norm of all gradients together; 0: any
 	// weight of KoLeo, which spreads the features of a step evenly over the sphere, beside the method's own terms
 	KoLeo float64 `toml:"koleo"`
+	// share of the labels that are wrong, each that of another class, drawn by the seed: of what the training learns
+	// from, not of evaluations
+	LabelNoise float64 `toml:"label_noise"`
 	// even parts in which a batch goes through the step, for less memory; each is a batch of its own for norms and
 	// negatives
 	Accumulate int `toml:"accumulate"`
@@ -153,6 +156,8 @@ func (r *Recipe) Validate() error {
 		r.Train.Length)
 	check(r.Train.ProbeRate > 0, "train.probe_rate", "%v: want a number above 0", r.Train.ProbeRate)
 	check(r.Train.KoLeo >= 0, "train.koleo", "%v: want a weight of 0 or more, such as 0.1", r.Train.KoLeo)
+	check(r.Train.LabelNoise >= 0 && r.Train.LabelNoise <= 1, "train.label_noise", "%v: want a share from 0 to 1",
+		r.Train.LabelNoise)
 	check(r.Train.Clip >= 0, "train.clip", "%v: want a norm above 0, or 0 for any", r.Train.Clip)
 	check(r.Train.Accumulate >= 1 && r.Train.Batch%max(r.Train.Accumulate, 1) == 0 &&
 		r.Train.Batch/max(r.Train.Accumulate, 1) >= 2, "train.accumulate",

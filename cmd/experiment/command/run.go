@@ -112,18 +112,22 @@ and its like change what is evaluated. run.json keeps what changed at which step
 // evalVerb evaluates the checkpoint of a run again.
 func evalVerb(a *app) *cobra.Command {
 	var sets, protocols []string
-	var asJSON, best bool
+	var asJSON, best, merge bool
 	var weights string
 	c := &cobra.Command{
-		Use:   "eval RUN [--protocol NAME]... [--set evaluate.knn.k=[5,20]]...",
+		Use:   "eval RUN... [--merge] [--protocol NAME]... [--set evaluate.knn.k=[5,20]]...",
 		Short: "Evaluate the last checkpoint of a run",
 		Long: `  experiment eval runs/quickstart-20260102-150405-1a2b --set evaluate.knn.k=[1,5,20,200]
   experiment eval runs/quickstart-20260102-150405-1a2b --protocol clustering --protocol retrieval
+  experiment eval runs/simclr runs/vicreg --merge --protocol linear
 
 Evaluates the encoder of a run's last checkpoint, or with --best of its best, by the protocols of its recipe, or by
 those of --protocol alone; "experiment list evaluations" names them. --set changes settings of the protocols, and
---weights measures other weights than the recipe's average.weights. The run folder stays as it is.`,
-		Args: cobra.ExactArgs(1),
+--weights measures other weights than the recipe's average.weights. The run folder stays as it is.
+
+With --merge it evaluates several runs on the data of the first: each alone, and their features side by side, those of
+each run scaled to length 1, by protocols with labels.`,
+		Args: cobra.MinimumNArgs(1),
 	}
 	c.Flags().StringArrayVar(&sets, "set", nil, "change one setting below evaluate, as `key=value`; may be repeated")
 	c.Flags().BoolVar(&best, "best", false, "the best checkpoint instead of the last")
@@ -133,7 +137,15 @@ those of --protocol alone; "experiment list evaluations" names them. --set chang
 		"whatever the status")
 	c.Flags().StringArrayVar(&protocols, "protocol", nil, "evaluate by the protocol of this `name` and no other, "+
 		"whether the recipe has it or not; may be repeated")
+	c.Flags().BoolVar(&merge, "merge", false, "evaluate several runs, each alone and their features together")
 	c.RunE = func(_ *cobra.Command, args []string) error {
+		if merge != (len(args) > 1) {
+			return usage{fmt.Errorf("%s: %d runs; want one, or several with --merge", c.CommandPath(), len(args))}
+		}
+		if merge {
+			return a.conclude(asJSON)(experiment.EvaluateMerged(args, best, sets, a.catalog,
+				experiment.Options{Messages: a.err, Protocols: protocols, Weights: weights}))
+		}
 		return a.conclude(asJSON)(experiment.Evaluate(args[0], best, sets, a.catalog,
 			experiment.Options{Messages: a.err, Protocols: protocols, Weights: weights}))
 	}

@@ -1,0 +1,192 @@
+package experiment
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"slices"
+
+	"selfsup/datasets"
+	"selfsup/datasets/views"
+	"selfsup/evaluations"
+	"selfsup/experiment/folder"
+	"selfsup/experiment/report"
+	"selfsup/recipes"
+)
+
+// Encoders of other runs beside or together with a run's own.
+
+// taker gives features of a set.
+type taker func(context.Context, datasets.Labelled) (features, error)
+
+// otherRun is what the evaluated encoder of another run makes of this run's images: as that run shows its own, in its
+// size, its channels and with its statistics.
+func (s *Setup) otherRun(verb, dir string, best bool, c recipes.Catalog, o Options) (taker, error) {
+	if _, images := s.Data.Train.(datasets.Set); !images {
+		return nil, &RecipeError{verb, fmt.Errorf("%s: encoders of other runs are shown images, and the samples are %s",
+			dir, s.Noun())}
+	}
+	t, m, err := OpenTrained(verb, dir, best, c, o)
+	if err != nil {
+		return nil, err
+	}
+	if kind := m.Encoder.Other; kind != nil {
+		return nil, &RecipeError{verb, fmt.Errorf("%s: its encoder takes %s, and the samples are images", dir,
+			kind.Kind)}
+	}
+	t.alive = s.alive
+	run, err := t.encoderOver(t.Store)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, set datasets.Labelled) (features, error) {
+		shown := &inChannels{set.(datasets.Set), t.Views.Channels}
+		return run(ctx, set, views.NewEvalMaker(shown, t.Views), func(int32) uint64 { return uint64(s.Recipe.Seed) })
+	}, nil
+}
+
+// together concatenates features, each row of a run's at length 1, so that no run outweighs the others.
+func together(takes []taker) taker {
+	return func(ctx context.Context, set datasets.Labelled) (features, error) {
+		var all features
+		var parts []features
+		for _, take := range takes {
+			f, err := take(ctx, set)
+			if err != nil {
+				return all, err
+			}
+			parts = append(parts, f)
+			all.dim += f.dim
+		}
+		all.y, all.x = parts[0].y, make([]float32, len(parts[0].y)*all.dim)
+		for i := range all.y {
+			at := i * all.dim
+			for _, f := range parts {
+				row := f.x[i*f.dim : (i+1)*f.dim]
+				var square float64
+				for _, v := range row {
+					square += float64(v) * float64(v)
+				}
+				if square > 0 {
+					for j, v := range row {
+						all.x[at+j] = float32(float64(v) / math.Sqrt(square))
+					}
+				}
+				at += f.dim
+			}
+		}
+		return all, nil
+	}
+}
+
+// EvaluateMerged evaluates the encoders of several runs, each alone ("run1" ...) and all together ("merged": their
+// features side by side, each run's at length 1), by the protocols with labels of the first run's recipe, on its data.
+// It changes nothing in the folders.
+func EvaluateMerged(dirs []string, best bool, sets []string, c recipes.Catalog, o Options) (*Summary, error) {
+	f := &folder.Folder{Path: filepath.Clean(dirs[0])}
+	for _, set := range sets {
+		if !ofEvaluation(set) && !ofData(set) {
+			return nil, &RecipeError{"eval", fmt.Errorf("--set %s: only settings below evaluate change what is "+
+				"measured", set)}
+		}
+	}
+	o.Sets = sets
+	h, err := reopen(f, best, "eval", o, c)
+	if err != nil {
+		return nil, err
+	}
+	if h.store == nil {
+		return nil, noCheckpoint("eval", dirs[0], best)
+	}
+	if h.warning != "" {
+		fmt.Fprintln(o.Messages, "warning:", h.warning)
+	}
+	h.Store = h.store
+	h.alive = func() error {
+		h.evaluating()
+		return nil
+	}
+	defer h.shown.Clear()
+	ps := slices.DeleteFunc(h.protocols(), func(p evaluations.Protocol) bool { return !ofFeatures(p) })
+	if len(ps) == 0 {
+		return nil, &RecipeError{"eval", fmt.Errorf("--merge: %s has no protocol that learns from labelled features; "+
+			"name one, such as --protocol linear", dirs[0])}
+	}
+	st, said, err := averaged(cmp.Or(o.Weights, h.Recipe.Average.Weights), f.Path, h.Store, h.meta.Step)
+	if err != nil {
+		return nil, err
+	}
+	own, err := h.encoderSubject("run1", st)
+	if err != nil {
+		return nil, err
+	}
+	takes := []taker{own.take}
+	for _, dir := range dirs[1:] {
+		take, err := h.otherRun("eval", dir, best, c, o)
+		if err != nil {
+			return nil, err
+		}
+		takes = append(takes, take)
+	}
+	sum := &Summary{Run: f.Path, Steps: h.meta.Step, Weights: said}
+	for i, take := range append(slices.Clone(takes), together(takes)) {
+		name := "merged"
+		if i < len(dirs) {
+			name = fmt.Sprintf("run%d", i+1)
+			sum.Merged = append(sum.Merged, filepath.Clean(dirs[i]))
+		}
+		more, err := (&subject{Setup: h.Setup, name: name, take: take}).measure(context.Background(), onTest, ps)
+		if err != nil {
+			return nil, err
+		}
+		sum.Evaluations = append(sum.Evaluations, more...)
+	}
+	sum.PeakRSSMB = report.PeakRSSMB()
+	h.describeSets(sum)
+	return sum, nil
+}
+
+// ofFeatures reports whether a protocol learns from labelled features of images as they are and from nothing else.
+func ofFeatures(p evaluations.Protocol) bool {
+	n := p.Needs()
+	return n.Labels && !ofPixels(p) && !n.Pairs && !n.Online && !n.Attack && !n.Transfer && n.Outside == nil &&
+		!n.Sources && n.Tuning == nil && n.Blocks == 0 && n.Augment == nil
+}
+
+// compared are features of images that the method sees, as this representation and as another one has them.
+func (u *subject) compared(ctx context.Context, needs evaluations.Needs) (f evaluations.Features, err error) {
+	f, err = u.unlabelled(ctx, needs)
+	if err != nil {
+		return f, err
+	}
+	var take taker
+	switch needs.Against {
+	case "untrained":
+		fresh, err := u.untrained()
+		if err != nil {
+			return f, err
+		}
+		other, err := u.encoderSubject("untrained", fresh)
+		if err != nil {
+			return f, err
+		}
+		take = other.take
+	case "pixels":
+		take = u.raw
+	default:
+		dir := needs.Against
+		if !filepath.IsAbs(dir) {
+			dir = filepath.Join(u.Recipe.Dir(), dir)
+		}
+		if take, err = u.otherRun("evaluate", dir, false, u.Recipe.Catalog, Options{Messages: io.Discard}); err != nil {
+			return f, err
+		}
+	}
+	set := some(u.Seen, needs.Images, uint64(u.Recipe.Seed), "evaluated")
+	other, err := take(ctx, set)
+	f.OtherX, f.OtherDim = other.x, other.dim
+	return f, err
+}
