@@ -22,7 +22,7 @@ import (
 
 // layoutNotes tell readers of exported weights what the axes are.
 var layoutNotes = map[string]string{
-	plainLayout: "NHWC; conv weights [kh,kw,in,out], linear [in,out]; norm/running [2,C]: mean, variance",
+	plainLayout: encoder.Layout,
 	torchLayout: "NCHW; conv weights [out,in,kh,kw], linear [out,in]",
 }
 

@@ -25,7 +25,7 @@ var elements = map[string]struct {
 }
 
 // whole are the types of whole numbers, such as counters of batches, which Import leaves out.
-var whole = []string{"I64", "I32", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL"}
+var whole = []string{"I64", "I16", "I8", "U64", "U32", "U16", "U8", "BOOL"}
 
 // fromHalf is a number of IEEE 754's 16 bits.
 func fromHalf(h uint16) float32 {
@@ -45,14 +45,19 @@ func fromHalf(h uint16) float32 {
 }
 
 // Import reads a safetensors file, such as Export writes, and its metadata. Numbers of 64 and of 16 bits become
-// float32; tensors of whole numbers are left out.
+// float32, int32 stays; tensors of other whole numbers are left out.
 func Import(path string) (tensors map[string]ir.Array, meta map[string]string, err error) {
-	fail := func(format string, args ...any) (map[string]ir.Array, map[string]string, error) {
-		return nil, nil, fmt.Errorf("%s: %s", path, fmt.Sprintf(format, args...))
-	}
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, nil, err
+	}
+	return ImportFrom(path, data)
+}
+
+// ImportFrom is Import of a file's bytes, which messages call by a name.
+func ImportFrom(path string, data []byte) (tensors map[string]ir.Array, meta map[string]string, err error) {
+	fail := func(format string, args ...any) (map[string]ir.Array, map[string]string, error) {
+		return nil, nil, fmt.Errorf("%s: %s", path, fmt.Sprintf(format, args...))
 	}
 	if len(data) < 8 {
 		return fail("%d bytes, want a safetensors file", len(data))
@@ -83,6 +88,10 @@ func Import(path string) (tensors map[string]ir.Array, meta map[string]string, e
 			return fail("%s: %v", name, err)
 		}
 		of, ok := elements[e.DType]
+		ints := e.DType == "I32"
+		if ints {
+			of.size, ok = 4, true
+		}
 		if !ok && slices.Contains(whole, e.DType) {
 			continue
 		}
@@ -100,7 +109,14 @@ func Import(path string) (tensors map[string]ir.Array, meta map[string]string, e
 		if from < 0 || to > len(data) || from > to || to-from != of.size*size {
 			return fail("%s: shape %v at bytes %d to %d of %d", name, e.Shape, from, to, len(data))
 		}
-		a := ir.NewArray(ir.Type{Shape: append(ir.Shape{}, e.Shape...), DType: ir.F32})
+		t := ir.Type{Shape: append(ir.Shape{}, e.Shape...), DType: ir.F32}
+		if ints {
+			t.DType = ir.I32
+		}
+		a := ir.NewArray(t)
+		for i := range a.I32 {
+			a.I32[i] = int32(binary.LittleEndian.Uint32(data[from+4*i:]))
+		}
 		for i := range a.F32 {
 			a.F32[i] = of.at(data[from+of.size*i:])
 		}

@@ -1,9 +1,6 @@
 package inspect
 
 import (
-	"fmt"
-	"image"
-	"image/color"
 	"io"
 	"math"
 	"os"
@@ -14,7 +11,6 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
-	"selfsup/datasets"
 	"selfsup/datasets/filetest"
 	"selfsup/evaluations"
 	"selfsup/experiment"
@@ -36,74 +32,6 @@ func briefRun(t *testing.T, recipe string, sets ...string) *experiment.Summary {
 	return sum
 }
 
-// tones writes recordings of two kinds and a recipe beside them.
-func tones(t *testing.T) (recipe string) {
-	files := map[string][]byte{"waves.toml": []byte(`
-name = "waves"
-[dataset.wav]
-train = "sounds"
-[windows]
-length = 320
-fixed = "end"
-[backbone.wave]
-width = 8
-kernels = [8, 4]
-strides = [4, 4]
-context = 8
-[method.cpc]
-predictions = 3
-[optimizer.adamw]
-[train]
-batch = 16
-length = "4 steps"
-[evaluate.knn]
-`)}
-	for i := range 40 {
-		r := datasets.NewRand(1, "tones", uint64(i))
-		x := make([]float64, 200+r.Intn(300))
-		for at := range x {
-			x[at] = 0.5*math.Sin(float64(at*(1+i%2))/5) + r.Uniform(-0.2, 0.2)
-		}
-		files[fmt.Sprintf("sounds/%d/%d.wav", i%2, i)] = filetest.Samples(8000, 1, x)
-	}
-	return filepath.Join(filetest.Tree(t, files), "waves.toml")
-}
-
-// films writes sequences of frames of two kinds and a recipe beside them.
-func films(t *testing.T) (recipe string) {
-	files := map[string][]byte{"clips.toml": []byte(`
-name = "clips"
-[dataset.clips]
-train = "films"
-length = 5
-[views]
-crop_area = [0.5, 1.0]
-[clips]
-frames = 2
-stride = [2, 3]
-fixed = "end"
-[backbone.per_frame.tower.convnet]
-widths = [8, 16]
-[method.simclr]
-projector = [8]
-[optimizer.adamw]
-[train]
-batch = 8
-length = "4 steps"
-[evaluate.knn]
-`)}
-	for s := range 8 {
-		for f := range 25 {
-			m := image.NewRGBA(image.Rect(0, 0, 16, 16))
-			for i := range 256 {
-				m.Set(i%16, i/16, color.RGBA{uint8(40*s + i), uint8(i * (1 + s%2)), uint8(9 * f), 255})
-			}
-			files[fmt.Sprintf("films/%d/%d/%03d.png", s%2, s, f)] = filetest.Encoded(t, "x.png", m)
-		}
-	}
-	return filepath.Join(filetest.Tree(t, files), "clips.toml")
-}
-
 // Embedding a recipe's own data of every kind gives what the run's evaluation reads: their neighbours are right as
 // often, to the last one. What the encoder needs to know of its training data is in its checkpoint.
 func TestEmbedOtherKinds(t *testing.T) {
@@ -116,8 +44,8 @@ func TestEmbedOtherKinds(t *testing.T) {
 			`rows.numbers="quantile"`}},
 		{"texts", "mlm.toml", []string{"backbone.transformer.dim=8", "backbone.transformer.heads=2",
 			"backbone.transformer.mlp=8", "windows.length=16", `windows.fixed="end"`}},
-		{"waves", tones(t), nil},
-		{"clips", films(t), nil},
+		{"waves", filetest.Tones(t), nil},
+		{"clips", filetest.Films(t), nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			sum := briefRun(t, c.recipe, c.sets...)

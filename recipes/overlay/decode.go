@@ -18,6 +18,7 @@ type decoder struct {
 	errs   Errors
 	broken error // a fault of the schema or of a catalog, not of a recipe
 	parsed int
+	given  []byte // the file's text; nil: it is on disk, or shipped
 }
 
 // place is where an overlay writes something.

@@ -82,6 +82,15 @@ type Leaf struct {
 // The error is an [Errors] that lists all mistakes found, unless the struct or a catalog itself is not as the package
 // documentation asks. After an error the struct holds a mixture and must be dropped.
 func Load(file string, sets []string, opt Options, into any) (*Result, error) {
+	return load(file, nil, sets, opt, into)
+}
+
+// LoadText is Load of a file's text, which messages call by a name.
+func LoadText(name string, text []byte, opt Options, into any) (*Result, error) {
+	return load(name, text, nil, opt, into)
+}
+
+func load(file string, given []byte, sets []string, opt Options, into any) (*Result, error) {
 	recipe := reflect.ValueOf(into)
 	if recipe.Kind() != reflect.Pointer || recipe.IsNil() || recipe.Elem().Kind() != reflect.Struct {
 		return nil, fmt.Errorf("overlay: Load into %T: want a pointer to a struct", into)
@@ -89,7 +98,7 @@ func Load(file string, sets []string, opt Options, into any) (*Result, error) {
 	if err := checkRecipe(recipe.Elem()); err != nil {
 		return nil, err
 	}
-	d := &decoder{opt: opt, recipe: recipe.Elem(), places: map[string]place{}}
+	d := &decoder{opt: opt, recipe: recipe.Elem(), places: map[string]place{}, given: given}
 	docs := d.chain(file)
 	for i, text := range sets {
 		if doc := d.parseSet(text, i); doc != nil {

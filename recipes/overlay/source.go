@@ -95,6 +95,9 @@ func (d *decoder) chain(file string) []*document {
 
 // read finds a file beside the one that names it, on disk first.
 func (d *decoder) read(from *document, asked string) (location, []byte, error) {
+	if from == nil && d.given != nil {
+		return location{asked, true}, d.given, nil
+	}
 	if from == nil || !from.shipped {
 		name := filepath.FromSlash(asked)
 		if from != nil && !filepath.IsAbs(name) {
