@@ -2,6 +2,7 @@ package backbones
 
 import (
 	"selfsup/graph"
+	"selfsup/graph/layer"
 	"selfsup/graph/op"
 )
 
@@ -30,6 +31,9 @@ type TokenEncoder struct {
 	// Among is Encode where some tokens are not there: keys [B,K] is 0 for padding, which no token attends to. nil: as
 	// Project
 	Among func(x, keys *graph.Node) *graph.Node
+	// Masked is Encode of tokens [B,K,D] of which each attends to what a mask says. A class token attends to all that
+	// is there and is attended to; with a bias there may be none, nor registers. nil: as Project
+	Masked func(x *graph.Node, m layer.Mask) *graph.Node
 	// Layers is the tokens after each block, without the final norm; nil: as Project
 	Layers func(x *graph.Node) []*graph.Node
 	// Norm is the final norm of such tokens; nil: as Project

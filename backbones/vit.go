@@ -201,7 +201,7 @@ func (v *ViT) tokens(s *graph.Scope, in Input) (*TokenEncoder, func(x *graph.Nod
 	if r := v.Registers; r > 0 {
 		special = append(special, op.Reshape(tokens.Param("registers", graph.Normal(0.02), r, dim), 1, r, dim))
 	}
-	before, blocks, norm := v.blocks(s, first, e, kept+v.Registers, nil)
+	before, blocks, norm := v.blocks(s, first, e, kept+v.Registers, layer.Mask{})
 	begin := func(x *graph.Node) *graph.Node { // [B,K,D] -> [B,special+K,D]
 		var all []*graph.Node
 		for _, n := range special {
@@ -213,14 +213,17 @@ func (v *ViT) tokens(s *graph.Scope, in Input) (*TokenEncoder, func(x *graph.Nod
 		return before(x)
 	}
 	end := func(x *graph.Node) *graph.Node { return v.withoutRegisters(x, kept) }
-	e.Among = func(x, keys *graph.Node) *graph.Node {
-		if n := kept + v.Registers; n > 0 {
-			keys = op.Concat(1, op.BroadcastTo(s.Constant(1), ir.Shape{op.ShapeOf(x)[0], n}), keys)
+	e.Masked = func(x *graph.Node, m layer.Mask) *graph.Node {
+		if n := kept + v.Registers; n > 0 && m.Bias != nil {
+			op.Fail(s.Path(), "a mask by places leaves no place for a class token or registers")
+		} else if n > 0 && m.Keys != nil {
+			m.Keys = op.Concat(1, op.BroadcastTo(s.Constant(1), ir.Shape{op.ShapeOf(x)[0], n}), m.Keys)
 		}
-		_, there, _ := v.blocks(s, first, e, kept+v.Registers, keys) // over the same parameters
+		_, there, _ := v.blocks(s, first, e, kept+v.Registers, m) // over the same parameters
 		g := layer.Grid{Rows: e.Rows, Columns: e.Columns, Special: kept + v.Registers}
 		return norm(end(through(there, begin(x), g)[v.depth()-1]))
 	}
+	e.Among = func(x, keys *graph.Node) *graph.Node { return e.Masked(x, layer.Mask{Keys: keys}) }
 	e.Layers = func(x *graph.Node) []*graph.Node {
 		g := layer.Grid{Rows: e.Rows, Columns: e.Columns, Special: kept + v.Registers}
 		after := through(blocks, begin(x), g)
@@ -251,13 +254,13 @@ func (v *ViT) depth() int {
 	return depth
 }
 
-// blocks are what is before the blocks, the blocks, of tokens of which keys [B,n] says which are there (nil: all), and
-// the norm behind them.
-func (v *ViT) blocks(s, first *graph.Scope, e *TokenEncoder, special int, keys *graph.Node) (before layer.Func,
+// blocks are what is before the blocks, the blocks, of tokens that attend to what a mask says, and the
+// norm behind them.
+func (v *ViT) blocks(s, first *graph.Scope, e *TokenEncoder, special int, m layer.Mask) (before layer.Func,
 	blocks []func(x *graph.Node, g layer.Grid) *graph.Node, norm layer.Func) {
 	dim, depth, heads := v.shape()
 	block := layer.Block{Dim: dim, Heads: heads, LayerScale: v.LayerScale, Rotary: v.Position == "rotary",
-		Uniform: v.DropRule == "uniform", Mask: layer.Mask{Keys: keys}}
+		Uniform: v.DropRule == "uniform", Mask: m}
 	before = layer.Chain()
 	if v.Form == clipForm {
 		block.Quick, block.Eps = true, clipEps

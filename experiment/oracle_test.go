@@ -206,6 +206,9 @@ var withoutOracle = map[string]string{
 	"tcl.toml":      "the loss is held against plain loops; MLP and AdamW are scarf's",
 
 	// masked images
+	"aim.toml": "what a token attends to is held against plain loops, and the gradient against central " +
+		"differences; the loss is that of MAE's patches",
+	"igpt.toml": "as aim.toml; the colours are patch_prediction's",
 	"dbot.toml": "the decoder is mae's; the loss is smooth L1, which golden numbers hold, and its gradient is held " +
 		"against central differences",
 	"mae_class.toml":  "the setting of mae.toml that MAE's golden step has",
@@ -267,17 +270,18 @@ var goldenLoss = map[string]string{
 	"counting": "origins/counting",
 
 	// masked images
-	"data2vec":  "losses/smooth_l1",
-	"data2vec2": "mim/data2vec2_loss",
-	"dinov2":    "losses/dinov2_cls_sinkhorn",
-	"dvae":      "mim/dvae",
-	"ibot":      "losses/ibot",
-	"ijepa":     "mim/ijepa_micro",
-	"maskfeat":  "mim/maskfeat_loss",
-	"msn":       "losses/msn",
-	"pmsn":      "losses/pmsn",
-	"simmim":    "mim/simmim_micro",
-	"vqvae":     "mim/vqvae_ema",
+	"context_encoder": "mim/context_encoder",
+	"data2vec":        "losses/smooth_l1",
+	"data2vec2":       "mim/data2vec2_loss",
+	"dinov2":          "losses/dinov2_cls_sinkhorn",
+	"dvae":            "mim/dvae",
+	"ibot":            "losses/ibot",
+	"ijepa":           "mim/ijepa_micro",
+	"maskfeat":        "mim/maskfeat_loss",
+	"msn":             "losses/msn",
+	"pmsn":            "losses/pmsn",
+	"simmim":          "mim/simmim_micro",
+	"vqvae":           "mim/vqvae_ema",
 }
 
 // Every shipped recipe has an oracle, its method golden numbers, or it has a reason why it has neither.

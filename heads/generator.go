@@ -77,7 +77,7 @@ func (o Doubling) New(s *graph.Scope) layer.Func {
 
 // Discriminator judges images with the latent numbers that belong to them: a 4x4 convolution at stride 2 for every
 // width, all but the first with batch norm; then two linear layers, the first together with the latent numbers; leaky
-// ReLU after each; and a linear layer to the logit of "real".
+// ReLU after each; and a linear layer to the logit of "real". Without latent numbers it judges images alone.
 type Discriminator struct {
 	Latent                  int
 	Widths                  []int // channels of each convolution, the last one's first, as the generator has them
@@ -105,8 +105,17 @@ func (o Discriminator) New(s *graph.Scope) func(x, z *graph.Node) *graph.Node {
 	}
 	image := layer.Chain(append(layers, func(x *graph.Node) *graph.Node { return op.Reshape(x, -1, h*w*from) },
 		layer.Linear(s.In("image"), h*w*from, o.Hidden, true))...)
-	latent := layer.Linear(s.In("latent"), o.Latent, o.Hidden, false)
+	var latent layer.Func
+	if o.Latent > 0 {
+		latent = layer.Linear(s.In("latent"), o.Latent, o.Hidden, false)
+	}
 	judge := layer.Chain(leak, layer.Linear(s.In("joint"), o.Hidden, o.Hidden, true), leak,
 		layer.Linear(s.In("logit"), o.Hidden, 1, true))
-	return func(x, z *graph.Node) *graph.Node { return judge(op.Add(image(x), latent(z))) }
+	return func(x, z *graph.Node) *graph.Node {
+		h := image(x)
+		if latent != nil {
+			h = op.Add(h, latent(z))
+		}
+		return judge(h)
+	}
 }

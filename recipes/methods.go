@@ -167,6 +167,12 @@ var maskedFamily = family{
 	"eva":   func() methods.Method { return masked.DefaultEVA() },
 	"vqkd":  func() methods.Method { return masked.DefaultVQKD() },
 	"vqvae": func() methods.Method { return masked.DefaultVQVAE() },
+
+	// images that are made, whole or in part
+	"aim":             func() methods.Method { return masked.DefaultAIM() },
+	"context_encoder": func() methods.Method { return masked.DefaultContextEncoder() },
+	"igpt":            func() methods.Method { return masked.DefaultIGPT() },
+	"maskgit":         func() methods.Method { return masked.DefaultMaskGIT() },
 }
 
 var equivariantFamily = family{

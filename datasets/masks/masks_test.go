@@ -30,7 +30,7 @@ var image14 = Grid{1, 14, 14}
 func TestPlaceDecidesTheMask(t *testing.T) {
 	for _, k := range []Kind{&Columns{Ratio: 0.5}, DefaultRandom(), DefaultBlock(), DefaultMultiBlock(),
 		DefaultWindow(), DefaultCoarse(), DefaultInverseBlock(),
-		&Varied{Probability: 1, Ratio: [2]float64{0.1, 0.5}}} {
+		&Varied{Probability: 1, Ratio: [2]float64{0.1, 0.5}}, &Cosine{}} {
 		p := &Plan{k, image14}
 		base := draw(t, p, 1, 2, 3)
 		for _, c := range []struct {

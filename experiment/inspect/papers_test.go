@@ -8,6 +8,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -78,8 +79,12 @@ var smaller = map[string][]string{
 		"method.dinov2.prototypes=16", "method.dinov2.patch_prototypes=16"}, smallViT...),
 	"imagenet/ibot.toml": append([]string{"views.crop=0", twoSmallSizes, "method.ibot.hidden=16",
 		"method.ibot.prototypes=16"}, smallViT...),
-	"imagenet/msn.toml":   append([]string{"views.crop=0", twoSmallSizes, "method.msn.projector=[16,8]"}, smallViT...),
-	"imagenet/pmsn.toml":  append([]string{"views.crop=0", twoSmallSizes, "method.pmsn.projector=[16,8]"}, smallViT...),
+	"imagenet/msn.toml":  append([]string{"views.crop=0", twoSmallSizes, "method.msn.projector=[16,8]"}, smallViT...),
+	"imagenet/pmsn.toml": append([]string{"views.crop=0", twoSmallSizes, "method.pmsn.projector=[16,8]"}, smallViT...),
+	"imagenet/aim.toml":  append([]string{"method.aim.hidden=[16]", meanPool}, smallViT...),
+	"imagenet/context_encoder.toml": {"method.context_encoder.code=16", "method.context_encoder.widths=[8,4]",
+		"method.context_encoder.hidden=8"},
+	"imagenet/igpt.toml":  append(slices.Clone(smallViT), "views.crop=8", "backbone.vit.patch=1", meanPool),
 	"imagenet/dbot.toml":  append(smallDecoder("dbot"), smallViT...),
 	"imagenet/ijepa.toml": append([]string{"method.ijepa={dim=8,depth=1,heads=2,least_context=4}"}, smallViT...),
 
@@ -115,6 +120,8 @@ var smaller = map[string][]string{
 
 // smallViT is a transformer of one block on the views of small.
 var smallViT = []string{"backbone.vit.depth=1", "backbone.vit.dim=24", "backbone.vit.heads=2", "backbone.vit.patch=8"}
+
+const meanPool = `backbone.vit.pool="mean"`
 
 // smallDecoder is a decoder of one block.
 func smallDecoder(method string) []string {
