@@ -107,6 +107,13 @@ func (c *ConvNeXt) Dim() int {
 	return dims[len(dims)-1]
 }
 
+// WithDropPath implements DropPath.
+func (c *ConvNeXt) WithDropPath(p float64) Backbone {
+	other := *c
+	other.DropPath = p
+	return &other
+}
+
 // AnySize implements AnySize.
 func (c *ConvNeXt) AnySize() {}
 
@@ -157,8 +164,8 @@ func (c *ConvNeXt) stages(s *graph.Scope, in Input) (net []func(x *graph.Node, v
 	for _, n := range depth {
 		total += n
 	}
-	drops := layer.StochasticDepth(s, total, c.DropPath, false)
 	first := s.Layer(0) // the blocks follow it
+	drops := layer.StochasticDepth(first, total, c.DropPath, false)
 	from, done := in.Shape[2], 0
 	for i, dim := range dims {
 		at := first.Deeper(done).In(fmt.Sprintf("downsample/%d", i))

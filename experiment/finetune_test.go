@@ -274,7 +274,7 @@ func TestFinetuneKinds(t *testing.T) {
 		"letter":  {`dataset="letter"`, `backbone="mlp"`, "backbone.mlp.widths=[16,8]", `method="supervised"`},
 		"recipe":  {`evaluate.finetune.augment="recipe"`, "evaluate.finetune.clip=1"},
 		"none":    {`evaluate.finetune.augment="none"`, `evaluate.finetune.optimizer="sgd"`},
-		"two few": {"labelled.few_shot.per_class=1", "validation.share=0", "evaluate.finetune.rates=[1e-3]"},
+		"too few": {"labelled.few_shot.per_class=1", "validation.share=0", "evaluate.finetune.rates=[1e-3]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			base := ofTransformer

@@ -400,3 +400,61 @@ func TestOutsidePositions(t *testing.T) {
 		t.Error("the patches' rows are those of the other grid")
 	}
 }
+
+// With a length of 0 steps the weights of a file are evaluated and exported as they are, and the run folder says which
+// file they are from; without weights that [init] names there is nothing to evaluate.
+func TestNothingIsTrained(t *testing.T) {
+	convnet := []string{`backbone="convnet"`, "backbone.convnet.widths=[4,6]"}
+	s, err := begun(t, strings.Replace(ofEmoji, "0 steps", "1 step", 1), convnet...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ts, names := torchFile(t, s)
+	file := fileOf(t, ts)
+	recipe := filepath.Join(t.TempDir(), "small.toml")
+	if err := os.WriteFile(recipe, []byte(ofEmoji), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	r, err := recipes.Load(recipe, append(convnet, fmt.Sprintf("init.weights=%q", file), `init.prefix="net."`,
+		"evaluate.knn=true", "evaluate.finetune.length=2 steps", "evaluate.finetune.rates=[1e-3]"), recipes.Builtin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var said bytes.Buffer
+	sum, err := Run(r, Options{Root: t.TempDir(), Messages: &said})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(said.String(), "begins with "+file+": 10 tensors; left out: net.head.weight, other") {
+		t.Errorf("the run says\n%s", said.String())
+	}
+	status, err := ReadStatus(sum.Run)
+	if err != nil || status.State != "done" || status.Steps != 0 || status.Init == nil {
+		t.Fatalf("status %+v, %v", status, err)
+	}
+	if want, _ := fileSum(file); status.Init.SHA256 != want || status.Init.Tensors != 10 {
+		t.Errorf("run.json has %+v, want the digest %s", status.Init, want)
+	}
+	exported, _, err := checkpoint.Import(filepath.Join(sum.Run, "export", "encoder.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range names {
+		if !slices.Equal(exported[n].F32, s.Store.Get(n).F32) {
+			t.Errorf("%s is exported as other numbers than those of the file", n)
+		}
+	}
+	again, err := Evaluate(sum.Run, false, nil, recipes.Builtin(), Options{Messages: &said})
+	if err != nil || len(again.Evaluations) != len(sum.Evaluations) || len(sum.Evaluations) == 0 {
+		t.Fatalf("evaluated again: %v, %v", again, err)
+	}
+	for i, e := range again.Evaluations {
+		if e.Value != sum.Evaluations[i].Value {
+			t.Errorf("%s: %v, evaluated again %v", e.Label(), sum.Evaluations[i].Value, e.Value)
+		}
+	}
+	if _, err := recipes.Load(recipe, convnet, recipes.Builtin()); err == nil ||
+		!strings.Contains(err.Error(), "0 is for weights that [init] names") {
+		t.Errorf("0 steps without weights: %v", err)
+	}
+}
