@@ -33,6 +33,14 @@ func OpenTrained(verb, dir string, best bool, c recipes.Catalog, o Options) (*Se
 		return fail(&DataError{fmt.Errorf("%s: the checkpoint of step %d does not say what its encoder is", verb,
 			m.Step)})
 	}
+	if status.State == "running" {
+		fmt.Fprintf(o.messages(), "warning: %s is still running, or was killed: its encoder is that of step %d of %d\n",
+			f.Path, m.Step, status.Steps)
+	}
+	if !exists(f.File(ResolvedFile)) {
+		return fail(&DataError{fmt.Errorf("%s: %s lacks %s, which says what its encoder is; want a whole run folder",
+			verb, f.Path, ResolvedFile)})
+	}
 	rec, err := recipes.Load(f.File(ResolvedFile), nil, c)
 	if err != nil {
 		return fail(err)
