@@ -23,6 +23,7 @@ func Builtin() map[string]func() Backbone {
 
 		// convolutional, and pyramids of attention
 		"convnext": func() Backbone { return DefaultConvNeXt() },
+		"swin":     func() Backbone { return DefaultSwin() },
 
 		"ft_transformer": func() Backbone { return DefaultFTTransformer() },
 		"transformer":    func() Backbone { return DefaultTransformer() },

@@ -37,10 +37,11 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 	draw := func(d drawn) (float64, *drawn, bool) { return 0, &d, true }
 	made := strings.HasPrefix(name, "generator/") || strings.HasPrefix(name, "decoder/") &&
 		strings.HasSuffix(at, "conv") || strings.HasPrefix(name, "decoder/linear/")
-	transformer := st.Get("backbone/symbols") != nil || st.Get("backbone/patch/weight") != nil &&
+	ofPatches := st.Get("backbone/patch/weight") != nil || st.Get("backbone/patch_embed/proj/weight") != nil
+	transformer := st.Get("backbone/symbols") != nil || ofPatches &&
 		slices.Contains(ofTransformers, strings.Split(name, "/")[0])
 	norm := strings.HasPrefix(path.Base(at), "norm") || path.Base(at) == "white" // VIbCReg's scale and shift
-	convNeXt := strings.Contains(name, "/stages/") || strings.Contains(name, "/downsample/") ||
+	convNeXt := strings.Contains(name, "/stages/") || strings.Contains(name, "backbone/downsample/") ||
 		st.Get("decoder/blocks/0/dwconv/weight") != nil && strings.HasPrefix(name, "decoder/")
 	patchHead := strings.TrimPrefix(name, "patch_") // iBOT's second head starts as the first
 	dino := strings.HasPrefix(patchHead, "head/") && st.Get("head/last/weight") != nil
@@ -56,6 +57,13 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 		return 1, nil, true
 	case last == "bias" && norm:
 		return 0, nil, true
+	case last == "relative": // BEiT's and Swin's biases
+		return 0, nil, true
+	case strings.HasSuffix(at, "patch_embed/proj") && last == "weight": // nn.Conv2d
+		return draw(uniform(1 / math.Sqrt(float64(shape[0]*shape[1]*shape[2]))))
+	case strings.HasSuffix(at, "patch_embed/proj"):
+		w := st.Get(at + "/weight").Shape
+		return draw(uniform(1 / math.Sqrt(float64(w[0]*w[1]*w[2]))))
 	case path.Base(at) == "grn": // ConvNeXt V2, Alg. 1
 		return 0, nil, true
 	case convNeXt && last == "weight": // the authors' code

@@ -242,7 +242,8 @@ var goldenLoss = map[string]string{
 	"tico": "losses/tico", "vibcreg": "losses/vibcreg", "wmse": "losses/wmse",
 
 	// masked images for convolutions and pyramids
-	"fcmae": "mim/fcmae_micro",
+	"fcmae":  "mim/fcmae_micro",
+	"um_mae": "mim/um_mae_uniform_mask",
 
 	// few labels
 	"mixmatch": "origins/mixmatch",

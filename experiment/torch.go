@@ -166,6 +166,10 @@ func torchSpecial(b backbones.Backbone, name string, shape []int, in backbones.I
 	switch b := b.(type) {
 	case *backbones.ViT:
 		return vitTensors(b, name, shape, in)
+	case *backbones.Swin: // as in the authors' code
+		if block, found := strings.CutSuffix(name, "/attn/relative"); found {
+			return one(strings.ReplaceAll(block, "/", ".")+".attn.relative_position_bias_table", shape, shape)
+		}
 	case *backbones.ConvNeXt:
 		if strings.Contains(name, "/grn/") {
 			return one(strings.ReplaceAll(name, "/", "."), []int{1, 1, 1, shape[0]}, shape)

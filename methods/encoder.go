@@ -18,7 +18,8 @@ type Encoder struct {
 	Tokens func(s *graph.Scope) *backbones.TokenEncoder           // the same encoder in parts; nil: it has no tokens
 	Maps   func(s *graph.Scope) func(x *graph.Node) []*graph.Node // feature maps, coarser and coarser; nil: it has none
 	// the same encoder for images with hidden cells; nil: it has none that can be left out
-	Masked func(s *graph.Scope) *backbones.MaskedEncoder
+	Masked  func(s *graph.Scope) *backbones.MaskedEncoder
+	Pyramid func(s *graph.Scope) *backbones.PyramidEncoder // the same encoder in parts; nil: it is no pyramid
 	// the features of its two networks, side by side in New; nil: it is one network
 	Halves func(s *graph.Scope) func(x *graph.Node) (a, b *graph.Node)
 	// feature maps of each of the two networks; nil: it is one, or has none
@@ -46,6 +47,9 @@ func EncoderOf(b backbones.Backbone, f feed.Field) Encoder {
 	}
 	if m, ok := b.(backbones.Masked); ok {
 		enc.Masked = func(s *graph.Scope) *backbones.MaskedEncoder { return m.NewMasked(s.In(Backbone), in) }
+	}
+	if p, ok := b.(backbones.Pyramid); ok {
+		enc.Pyramid = func(s *graph.Scope) *backbones.PyramidEncoder { return p.NewPyramid(s.In(Backbone), in) }
 	}
 	if h, ok := b.(backbones.Halves); ok {
 		enc.Halves = func(s *graph.Scope) func(x *graph.Node) (a, b *graph.Node) {

@@ -152,8 +152,10 @@ var maskedFamily = family{
 	"maskfeat":         func() methods.Method { return masked.DefaultMaskFeat() },
 	"patch_prediction": func() methods.Method { return masked.DefaultPatchPrediction() },
 	"simmim":           func() methods.Method { return masked.DefaultSimMIM() },
+
 	// of convolutions and pyramids
-	"fcmae": func() methods.Method { return masked.DefaultFCMAE() },
+	"fcmae":  func() methods.Method { return masked.DefaultFCMAE() },
+	"um_mae": func() methods.Method { return masked.DefaultUMMAE() },
 
 	// latent targets
 	"data2vec":  func() methods.Method { return masked.DefaultData2Vec() },

@@ -26,6 +26,8 @@ type Relative struct {
 	Rows, Columns int
 	Special       bool
 	Table         *graph.Node // shared by all blocks; nil: each has one of its own
+	// a smaller grid has the table's smaller distances, not all of them interpolated
+	Parts bool
 }
 
 // NewTable declares the numbers [distances,heads], which start at 0.
@@ -43,13 +45,16 @@ func (r Relative) special() int {
 }
 
 // Bias is what a table adds to the scores [heads,T,T] of tokens on a grid. On another grid than the table's its
-// distances are interpolated, bicubically, as those of Swin's code are.
+// distances are interpolated, bicubically, as those of Swin's code are, unless it is a part.
 func (r Relative) Bias(s *graph.Scope, table *graph.Node, g Grid) *graph.Node {
 	heads, n, from := op.ShapeOf(table)[1], r.distances(), table
 	if g.Special > 0 && !r.Special {
 		op.Fail(s.Path(), "relative positions: %d tokens have no place, and the table has no rows for them", g.Special)
 	}
-	if g.Rows != r.Rows || g.Columns != r.Columns {
+	of := [2]int{r.Rows, r.Columns} // whose distances the rows are
+	part := r.Parts && g.Rows <= r.Rows && g.Columns <= r.Columns
+	if !part && (g.Rows != r.Rows || g.Columns != r.Columns) {
+		of = [2]int{g.Rows, g.Columns}
 		o := Interpolation{Mode: "bicubic", Height: 2*g.Rows - 1, Width: 2*g.Columns - 1}
 		image := op.Reshape(op.Slice(table, 0, 0, n), 1, 2*r.Rows-1, 2*r.Columns-1, heads)
 		from = op.Reshape(Interpolate2D(s, image, o), o.Height*o.Width, heads)
@@ -58,14 +63,15 @@ func (r Relative) Bias(s *graph.Scope, table *graph.Node, g Grid) *graph.Node {
 		}
 	}
 	t := g.Tokens()
-	ids := s.Ints(fmt.Sprintf("const/relative/%d+%dx%d", g.Special, g.Rows, g.Columns), relativeIDs(g))
+	name := fmt.Sprintf("const/relative/%d+%dx%d/%dx%d", g.Special, g.Rows, g.Columns, of[0], of[1])
+	ids := s.Ints(name, relativeIDs(g, of[0], of[1]))
 	return op.Transpose(op.Reshape(op.Gather(from, ids), t, t, heads), 2, 0, 1)
 }
 
-// relativeIDs is the row of the table for every query and key of a grid, [T,T].
-func relativeIDs(g Grid) []int32 {
-	t, wide := g.Tokens(), 2*g.Columns-1
-	distances := (2*g.Rows - 1) * wide
+// relativeIDs is the row of the table of rows and columns for every query and key of a grid, [T,T].
+func relativeIDs(g Grid, rows, columns int) []int32 {
+	t, wide := g.Tokens(), 2*columns-1
+	distances := (2*rows - 1) * wide
 	ids := make([]int32, t*t)
 	for i := range t {
 		for j := range t {
@@ -78,7 +84,7 @@ func relativeIDs(g Grid) []int32 {
 				id = distances + 1
 			case q >= 0:
 				dy, dx := q/g.Columns-k/g.Columns, q%g.Columns-k%g.Columns
-				id = (dy+g.Rows-1)*wide + dx + g.Columns - 1
+				id = (dy+rows-1)*wide + dx + columns - 1
 			}
 			ids[i*t+j] = int32(id)
 		}
