@@ -16,11 +16,11 @@ import (
 // Liu et al. 2021, arXiv:2103.14030, figure 3; the default is Swin-T. Maps must be of whole windows, or no larger than
 // one: there is no padding.
 type Swin struct {
-	Channels int     `toml:"dim"`   // of a token in the first stage; twice as many in each next
-	Depth    []int   `toml:"depth"` // blocks of each stage
-	Heads    []int   `toml:"heads"` // of attention in each stage
-	Patch    int     `toml:"patch"` // side, pixels
-	Window   int     `toml:"window"`
+	Channels int     `toml:"dim"`       // of a token in the first stage; twice as many in each next
+	Depth    []int   `toml:"depth"`     // blocks of each stage
+	Heads    []int   `toml:"heads"`     // of attention in each stage
+	Patch    int     `toml:"patch"`     // side, pixels
+	Window   int     `toml:"window"`    // side of the windows of attention, tokens
 	DropPath float64 `toml:"drop_path"` // stochastic depth of the last block, a probability; 0 in the first
 }
 
