@@ -27,7 +27,7 @@ func (o WindowBlock) New(s *graph.Scope, drop Func) Func {
 	norm1, at := LayerNormEps(s.In("norm1"), o.Dim, windowEps), s.In("attn")
 	qkv, proj := Dense(at.In("qkv"), o.Dim, 3*o.Dim), Dense(at.In("proj"), o.Dim, o.Dim)
 	relative := Relative{Rows: o.Window, Columns: o.Window, Parts: true}
-	table := relative.NewTable(at, o.Heads)
+	table := relative.NewTable(at.Plain(), o.Heads) // without decay, as in the authors' code
 	norm2, mlp := LayerNormEps(s.In("norm2"), o.Dim, windowEps), MLP(s.In("mlp"), o.Dim, 4*o.Dim)
 	if drop == nil {
 		drop = Chain()
