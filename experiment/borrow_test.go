@@ -3,6 +3,7 @@ package experiment_test
 import (
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -50,6 +51,14 @@ func TestBorrowed(t *testing.T) {
 		"method.dvae.vocabulary=16")
 	beit := must("beit", "masked/beit.toml", append(slices.Clone(fewPatches), set("method.beit.tokenizer", dvae))...)
 	same(t, dvae, beit, map[string]string{"tokenizer/backbone/": "backbone/", "tokenizer/tokens/": "tokens/"})
+
+	git := must("maskgit", "masked/maskgit.toml", append(slices.Clone(fewPatches), set("method.maskgit.tokenizer",
+		dvae),
+		"method.maskgit.iterations=3")...)
+	same(t, dvae, git, map[string]string{"tokenizer/decoder/": "decoder/", "tokenizer/codebook": "codebook"})
+	if _, err := os.Stat(filepath.Join(git, "made.png")); err != nil {
+		t.Errorf("maskgit leaves no sheet of what it makes: %v", err)
+	}
 
 	ibot := must("ibot", "ibot.toml", "backbone.vit.dim=16", "backbone.vit.depth=1", "method.ibot.hidden=8",
 		"method.ibot.bottleneck=4", "method.ibot.prototypes=8")
