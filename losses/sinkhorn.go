@@ -12,22 +12,22 @@ import (
 // Caron et al. 2020, arXiv:2006.09882, section 3.1, eq. 3 to 5; Cuturi 2013, arXiv:1306.0895. As in the authors' code
 // the columns come first.
 func Sinkhorn(scores *graph.Node, epsilon float64, iterations int) *graph.Node {
-	return balanced(op.Exp(op.Scale(belowLargest(scores), 1/epsilon)), iterations)
+	return balanced(op.Exp(op.Scale(belowLargest(scores), 1/epsilon)), 0, iterations)
 }
 
 // SinkhornOf is Sinkhorn with an epsilon that may change, 0-d, over the rows that count: counted [B] of 1 and 0, nil:
 // all. The other rows are 0.
 func SinkhornOf(scores, counted, epsilon *graph.Node, iterations int) *graph.Node {
 	q := op.Exp(op.Div(belowLargest(scores), epsilon))
-	if counted != nil {
-		q = op.Mul(q, op.Reshape(op.StopGradient(counted), -1, 1))
+	if counted == nil {
+		return balanced(q, 0, iterations)
 	}
-	return balanced(q, iterations)
+	return balanced(op.Mul(q, op.Reshape(op.StopGradient(counted), -1, 1)), least, iterations)
 }
 
 // Balanced is distributions p [B,K] with columns and rows scaled in turn to even sums, rows to 1. It has no gradient.
 func Balanced(p *graph.Node, iterations int) *graph.Node {
-	return balanced(op.StopGradient(p), iterations)
+	return balanced(op.StopGradient(p), 0, iterations)
 }
 
 // belowLargest is scores [B,K] less the largest of all. It has no gradient.
@@ -38,11 +38,18 @@ func belowLargest(scores *graph.Node) *graph.Node {
 	return op.Sub(scores, op.Gather(all, op.Argmax(op.Reshape(scores, 1, n*k))))
 }
 
-// balanced is q [B,K] with columns and rows scaled in turn to even sums, rows to 1; what is 0 stays 0.
-func balanced(q *graph.Node, iterations int) *graph.Node {
+// balanced is q [B,K] with columns and rows scaled in turn to even sums, rows to 1. more is added to sums.
+func balanced(q *graph.Node, more float64, iterations int) *graph.Node {
+	sum := func(axis int) *graph.Node {
+		all := op.SumAxes(q, true, axis)
+		if more == 0 {
+			return all
+		}
+		return op.Shift(all, more)
+	}
 	for range iterations {
-		q = op.Div(q, op.Shift(op.SumAxes(q, true, 0), least)) // [1,K]
-		q = op.Div(q, op.Shift(op.SumAxes(q, true, 1), least)) // [B,1]
+		q = op.Div(q, sum(0)) // [1,K]
+		q = op.Div(q, sum(1)) // [B,1]
 	}
 	return op.StopGradient(q)
 }
