@@ -234,7 +234,7 @@ func studentOf(name string) string {
 	if of, ok := strings.CutPrefix(name, "key/"); ok { // MoCo's keys
 		return of
 	}
-	return strings.TrimPrefix(name, "teacher/")
+	return strings.TrimPrefix(strings.TrimPrefix(name, "teacher/"), "average/")
 }
 
 func expectAll(t *testing.T, what string, v []float32, want float32) {

@@ -241,7 +241,8 @@ func checkLog(t *testing.T, dir string) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	if end := lines[len(lines)-1]; !strings.HasPrefix(end, `{"step":23,"knn k=20 top1":`) {
+	if end := lines[len(lines)-1]; !strings.HasPrefix(end, `{"step":23,`) ||
+		!strings.Contains(end, `,"knn k=20 top1":`) {
 		t.Errorf("the last line of the metrics is %s, want the evaluation after step 23", end)
 	}
 	lines = lines[:len(lines)-1]
