@@ -54,7 +54,7 @@ func (p *portrait) queries(ctx context.Context) error {
 // chosen are so many test samples, one of every class in turn.
 func (p *portrait) chosen(n int) (rows []int) {
 	taken := make([]bool, p.test.Len())
-	for len(rows) < min(n, len(taken)) {
+	for n = min(n, len(taken)); len(rows) < n; {
 		seen := map[int]bool{}
 		for i := range taken {
 			l := p.test.Label(i)

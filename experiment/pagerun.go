@@ -59,7 +59,25 @@ func PageRun(p Past, points int) (page.Run, error) {
 	return r, err
 }
 
-// Written is the settings of a run that somebody wrote, in place of a default.
+// FolderSheets are the pictures that a run's method drew into its folder with its last checkpoint, see
+// methods.Objective.Pictures.
+func FolderSheets(dir string) (list []page.Sheet, err error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.png"))
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, page.Sheet{Title: strings.TrimSuffix(filepath.Base(f), ".png"),
+			Data: page.DataURI("png", b), Text: "Drawn by the method with the last checkpoint."})
+	}
+	return list, nil
+}
+
+// Written is the settings of a run that somebody wrote, in place of a default; nil: none.
 func Written(settings []overlay.Written) *page.Differences {
 	d := &page.Differences{}
 	for _, s := range settings {
@@ -68,6 +86,9 @@ func Written(settings []overlay.Written) *page.Differences {
 		}
 		d.Keys = append(d.Keys, s.Key)
 		d.Values, d.Origin = append(d.Values, []string{s.Value}), append(d.Origin, []string{s.Origin})
+	}
+	if len(d.Keys) == 0 {
+		return nil
 	}
 	return d
 }
@@ -82,6 +103,13 @@ func writeReport(f *folder.Folder) error {
 	r, err := PageRun(p, pagePoints)
 	if err != nil {
 		return err
+	}
+	sheets, err := FolderSheets(f.Path)
+	if err != nil {
+		return err
+	}
+	if len(sheets) > 0 {
+		r.Pictures = &page.Pictures{Sheets: sheets}
 	}
 	own := &page.Page{Title: r.Name, Runs: []page.Run{r}, Differences: Written(p.Settings)}
 	var b bytes.Buffer

@@ -45,7 +45,8 @@ func Portrait(dir string, po PortraitOptions, c recipes.Catalog, o Options) (*pa
 		what string
 		draw func(context.Context) error
 	}{{"features of every layer", p.embed}, {"spectra", p.spectra}, {"classifiers", p.classify},
-		{"neighbours", p.queries}, {"maps", p.drawMaps}, {"thumbnails", p.thumbs}} {
+		{"neighbours", p.queries}, {"maps", p.drawMaps}, {"thumbnails", p.thumbs}, {"attention", p.attention},
+		{"reconstructions", p.reconstructions}} {
 		p.doing = part.what
 		p.evaluating()
 		if err := part.draw(ctx); err != nil {
@@ -56,6 +57,15 @@ func Portrait(dir string, po PortraitOptions, c recipes.Catalog, o Options) (*pa
 		return nil, fmt.Errorf("report: %s: the weights changed while they were pictured", dir)
 	}
 	return p.out, nil
+}
+
+// PicturedStep is the step of a run's newest or best checkpoint.
+func PicturedStep(dir string, best bool, s Status) int {
+	if !best {
+		return s.Step
+	}
+	_, step, _ := checkpoint.BestScore(filepath.Join(dir, checkpointDir))
+	return step
 }
 
 // portrait is a Portrait under way.
@@ -192,7 +202,7 @@ func (p *portrait) spectra(ctx context.Context) error {
 		}
 		s := page.Spectrum{Name: name, Dashed: dashed}
 		for _, v := range values {
-			s.Values = append(s.Values, max(v/values[0], 1e-12)) // what is less is rounding, and a logarithm wants more
+			s.Values = append(s.Values, max(v/values[0], 1e-10)) // what is less is rounding
 		}
 		p.out.Spectra = append(p.out.Spectra, s)
 	}

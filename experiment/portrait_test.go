@@ -96,3 +96,45 @@ func TestPortrait(t *testing.T) {
 		}
 	}
 }
+
+// Of a masked autoencoder on a transformer there are its reconstructions, where it looks, and every block.
+func TestPortraitOfTransformer(t *testing.T) {
+	rec := load(t, `base = "mae.toml"
+name = "tiny"
+backbone.vit.dim = 16
+backbone.vit.depth = 2
+backbone.vit.heads = 2
+backbone.vit.pool = "class"
+method.mae.decoder_dim = 16
+subset.few_shot.per_class = 20
+[train]
+batch = 32
+length = "2 steps"
+[evaluate]
+knn = false
+linear = false
+`)
+	sum, err := train(t, rec, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := experiment.Portrait(sum.Run, experiment.PortraitOptions{Points: 40}, recipes.Builtin(),
+		experiment.Options{Messages: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names, titles []string
+	for _, d := range p.Depths {
+		names = append(names, d.Name)
+	}
+	for _, s := range p.Sheets {
+		titles = append(titles, s.Title)
+	}
+	if want := []string{"patch", "position", "class", "blocks/0", "blocks/1", "norm"}; !slices.Equal(names, want) {
+		t.Errorf("layers %v, want %v", names, want)
+	}
+	if want := []string{"Attention", "Reconstructions"}; !slices.Equal(titles, want) || p.Maps != nil ||
+		p.Thumbs != nil {
+		t.Errorf("sheets %v, %d maps; want %v and none", titles, len(p.Maps), want)
+	}
+}

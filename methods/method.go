@@ -42,6 +42,14 @@ type Turning interface {
 	TurnsImages()
 }
 
+// Shown is a Method whose trained parts can be looked at: Show builds, over the parameters of Build, what they make of
+// a batch of images without augmentation. Pictures are drawn beside each other in their order. Nothing is trained by
+// them.
+type Shown interface {
+	Method
+	Show(s *graph.Scope, enc Encoder, b *Batch) []Picture
+}
+
 // UsesLabels reports whether a method learns from labels.
 func UsesLabels(m Method) bool {
 	_, taught := m.(Taught)

@@ -35,10 +35,16 @@ func Page(dirs []string, where *Where, now time.Time) (*page.Page, []experiment.
 	nameRuns(p.Runs, all)
 	if len(all) == 1 {
 		p.Title, p.Differences = p.Runs[0].Name, experiment.Written(all[0].Settings)
-		return p, all, nil
+		sheets, err := experiment.FolderSheets(all[0].Run)
+		if len(sheets) > 0 {
+			p.Runs[0].Pictures = &page.Pictures{Sheets: sheets}
+		}
+		return p, all, err
 	}
 	p.Title = fmt.Sprintf("%d runs", len(all))
-	p.Differences = settingsOf(all)
+	if d := settingsOf(all); len(d.Keys) > 0 {
+		p.Differences = d
+	}
 	p.Comparisons, p.Remarks = comparisons(all)
 	return p, all, nil
 }

@@ -137,7 +137,7 @@ has begun ends it at once with its status.`,
 		return nil
 	}
 	a.add(root, runVerb, resumeVerb, evalVerb, runsVerb, exportVerb, embedVerb, neighboursVerb,
-		diffVerb, compareVerb, ablateVerb, tableVerb, reportVerb, selectVerb, claimsVerb, showVerb,
+		diffVerb, compareVerb, ablateVerb, tableVerb, reportVerb, uiVerb, selectVerb, claimsVerb, showVerb,
 		viewsVerb, benchVerb, dataVerb, listVerb)
 	return root
 }

@@ -14,12 +14,14 @@ import (
 	"selfsup/experiment"
 	"selfsup/experiment/compare"
 	"selfsup/experiment/folder"
+	"selfsup/experiment/inspect"
+	"selfsup/experiment/report/figures"
 	"selfsup/experiment/report/page"
 )
 
 // reportVerb writes runs as one page.
 func reportVerb(a *app) *cobra.Command {
-	var to, condition, kinds string
+	var to, condition, kinds, drawn string
 	var pictures, best bool
 	var points, thumbs int
 	var sets []string
@@ -36,11 +38,15 @@ file is report.html in its folder, where every run writes it at its end.
 
 --pictures adds what the encoder makes of samples, of its last checkpoint or, with --best, of its best: the spectra
 of features before and behind the projector, accuracy by every layer, who is taken for whom, maps of test samples in
-the plane, and test samples with their nearest training samples. This takes the data, and a minute for 2,000 points;
-of several runs it is done for each. No encoder is trained.`,
+the plane, test samples with their nearest training samples, the views of the first step, attention of transformers
+and reconstructions. This takes the data, and a minute for 2,000 points; of several runs it is done for each, and kept
+in the run's folder as pictures.json. No encoder is trained.
+
+--figures writes every figure as files for papers, PNG and SVG; pictures of pixels are PNG alone.`,
 		Args: cobra.MinimumNArgs(1),
 	}
 	c.Flags().StringVarP(&to, "output", "o", "", "`file` to write (default report.html, of one run in its folder)")
+	c.Flags().StringVar(&drawn, "figures", "", "write every figure as PNG and SVG into this `folder` too")
 	c.Flags().StringVar(&condition, "where", "", "the runs that fulfil this `condition`, as of \"experiment runs\"")
 	c.Flags().BoolVar(&pictures, "pictures", false, "compute pictures of the encoders too")
 	c.Flags().BoolVar(&best, "best", false, "with --pictures: the best checkpoint instead of the last")
@@ -74,11 +80,14 @@ of several runs it is done for each. No encoder is trained.`,
 		}
 		if pictures {
 			for i, r := range runs {
-				p.Runs[i].Pictures, err = experiment.Portrait(r.Run, po, a.catalog, experiment.Options{Messages: a.err,
-					Sets: sets})
+				own, err := inspect.Portray(r.Run, po, a.catalog, experiment.Options{Messages: a.err, Sets: sets})
 				if err != nil {
 					return err
 				}
+				if of := p.Runs[i].Pictures; of != nil {
+					own.Sheets = append(own.Sheets, of.Sheets...)
+				}
+				p.Runs[i].Pictures = own
 			}
 		}
 		if to == "" {
@@ -90,7 +99,14 @@ of several runs it is done for each. No encoder is trained.`,
 			return fmt.Errorf("%s: %w", to, err)
 		}
 		fmt.Fprintln(a.out, to)
-		return nil
+		if drawn == "" {
+			return nil
+		}
+		files, err := figures.Write(p, drawn)
+		if err == nil {
+			fmt.Fprintf(a.err, "%d files in %s\n", len(files), drawn)
+		}
+		return err
 	}
 	return c
 }

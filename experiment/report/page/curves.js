@@ -48,13 +48,14 @@ function decade(v) {
 }
 
 function mergedAxis(lists) {
-  if (lists.length === 1) return lists[0];
+  const same = l => l.length === lists[0].length && l.every((v, i) => v === lists[0][i]);
+  if (lists.every(same)) return lists[0];
   return Float64Array.from(new Set(lists.flatMap(l => Array.from(l)))).sort();
 }
 
 // alignTo puts the values of a line at their places on the common axis.
 function alignTo(xs, x, y) {
-  if (xs === x) return y;
+  if (xs === x || xs.length === x.length) return y; // the common axis has all places of the line
   const out = new Array(xs.length).fill(null);
   let at = 0;
   for (let i = 0; i < x.length; i++) {
@@ -89,6 +90,25 @@ function curveNames(page) {
   }
   const rank = n => n.name === 'loss' ? 0 : n.kind === 'evaluation' ? 2 : /^(rate|data_wait)$/.test(n.name) ? 3 : 1;
   return names.sort((a, b) => rank(a) - rank(b));
+}
+
+// Charts beyond the first few are drawn one after another, so that a page of many is there at once.
+const atOnce = 6;
+const later = [];
+let drawing = 0;
+function drawLater(f) {
+  later.push(f);
+  if (later.length === 1) drawing = setTimeout(drawNext, 0);
+}
+function drawNext() {
+  if (later.length === 0) return;
+  later[0]();
+  later.shift();
+  if (later.length > 0) drawing = setTimeout(drawNext, 0);
+}
+function drawNone() {
+  clearTimeout(drawing);
+  later.length = 0;
 }
 
 // linesOf are the lines of one curve, a run each; x is step, epoch or seconds.
@@ -129,6 +149,7 @@ function curveSection(page) {
     page = now;
     drawn.forEach(u => { u.destroy(); charts.splice(charts.indexOf(u), 1); });
     drawn = [];
+    drawNone();
     if (page.runs.length > 1) legend.replaceChildren(...page.runs.map((r, i) => el('label', {style: {'--run': colour(i)}},
       el('input', {type: 'checkbox', checked: !look.hidden.has(r.name), onchange: e => {
         look.hidden[e.target.checked ? 'delete' : 'add'](r.name);
@@ -139,7 +160,9 @@ function curveSection(page) {
       if (lines.length === 0) return;
       const f = el('figure', {}, el('h3', {}, title));
       to.append(f);
-      drawn.push(chart(f, {lines, ...o}));
+      const now = () => drawn.push(chart(f, {lines, ...o}));
+      if (drawn.length < atOnce) now();
+      else drawLater(now);
     };
     for (const {kind, name} of curveNames(page)) {
       let lines = linesOf(page, kind, name, look.axis);

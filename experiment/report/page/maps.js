@@ -94,7 +94,7 @@ function neighbours(page) {
 // sheets are pictures that the run or the report drew.
 function sheets(page) {
   for (const {r} of pictured(page, 'sheets')) {
-    section('Pictures' + (page.runs.length > 1 ? ', ' + r.name : ''), r.sheets.map(s => el('figure', {}, el('h3', {}, s.title),
-      el('div', {class: 'wide'}, el('img', {class: 'sheet', src: s.data, alt: s.title})), s.text && el('figcaption', {}, s.text))));
+    section('Pictures' + (page.runs.length > 1 ? ', ' + r.name : ''), el('div', {class: 'sheets'}, r.sheets.map(s => el('figure', {}, el('h3', {}, s.title),
+      el('div', {class: 'wide'}, el('img', {class: 'sheet', src: s.data, alt: s.title})), s.text && el('figcaption', {}, s.text)))));
   }
 }

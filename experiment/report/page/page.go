@@ -19,7 +19,7 @@ import (
 type Page struct {
 	Title       string       `json:"title"`
 	Runs        []Run        `json:"runs"`
-	Differences *Differences `json:"differences,omitempty"` // nil: nobody compared the settings
+	Differences *Differences `json:"differences,omitempty"` // nil: there are none, or nobody compared
 	Comparisons []Comparison `json:"comparisons,omitempty"` // of several runs that are done
 	Remarks     []string     `json:"remarks,omitempty"`     // what was left out, and why
 	Live        string       `json:"live,omitempty"`        // where the page asks for news; empty: it is a file

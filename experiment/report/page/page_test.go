@@ -47,7 +47,7 @@ func TestPageIsAlone(t *testing.T) {
 	}
 	loads := regexp.MustCompile(`(?i)(src|href)\s*=\s*["'][^"'#][^"']*|@import|url\([^)]*|import\(|\bfetch\([^)]*`)
 	for _, m := range loads.FindAllString(text, -1) {
-		if !strings.HasPrefix(m, "fetch(page.live") && !strings.Contains(m, "data:") && !strings.Contains(m, "${") {
+		if !strings.HasPrefix(m, "fetch(current.live") && !strings.Contains(m, "data:") && !strings.Contains(m, "${") {
 			t.Errorf("the page loads %q", m)
 		}
 	}

@@ -10,7 +10,7 @@ function named(page, i) {
 function header(page) {
   const many = page.runs.length > 12;
   return el('div', {class: 'runs' + (many ? ' many' : page.runs.length === 1 ? ' one' : '')}, page.runs.map((r, i) => el('div', {class: 'run', style: {'--run': colour(i)}},
-    el('b', {}, r.name), ' ', el('span', {class: r.state === 'done' || r.state === 'running' ? 'soft' : 'bad'},
+    page.live && page.runs.length > 1 ? el('a', {href: '?run=' + encodeURIComponent(r.name)}, el('b', {}, r.name)) : el('b', {}, r.name), ' ', el('span', {class: r.state === 'done' || r.state === 'running' ? 'soft' : 'bad'},
       `${r.state}, step ${r.step} of ${r.steps}`),
     el('div', {class: 'small'}, r.about),
     !many && el('ul', {}, (r.facts || []).map(f => el('li', {}, f)), (r.warnings || []).map(w => el('li', {class: 'bad'}, w))),
