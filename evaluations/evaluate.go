@@ -97,6 +97,7 @@ type Needs struct {
 	Turns      int  // quarter turns of each training image, in Grouped, from 0 on; 0: none
 	Pairs      bool // images and captions, in the space that a method with two towers has for both
 	Images     int  // training images that it looks at; 0: all
+	Colours    bool // the mean colours of training and test images, so many as Images says; no labels
 	Sources    bool // what samples of both sets were mixed of; no labels
 	Pixels     int  // pixels of each training mask, and the maps of a test set with masks; 0: it reads no masks
 	Corrupted  bool // the test images after corruptions

@@ -24,7 +24,7 @@ func (s *Setup) checkBeside() error {
 	for _, c := range r.Evaluate.On {
 		needs := c.Value.Needs()
 		_, images := s.Kind.(*views.Pipeline)
-		if (needs.Corrupted || needs.Copies || needs.Attack || needs.Outside != nil) && !images {
+		if (needs.Corrupted || needs.Copies || needs.Attack || needs.Colours || needs.Outside != nil) && !images {
 			return &RecipeError{r.File, fmt.Errorf("[evaluate.%s] shows the encoder other images, and the samples of "+
 				"dataset.%s are %s; switch it off with [evaluate] %[1]s = false", c.Name, r.Dataset.Name, s.Noun())}
 		}

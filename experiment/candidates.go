@@ -127,6 +127,7 @@ func (s *selecting) take(name string) error {
 		}
 	}
 	switch {
+	case slices.Contains([]string{"cka", "colour", "copy_detection"}, first.Protocol): // say nothing of good or bad
 	case first.Set == onTraining:
 		s.criteria = append(s.criteria, criterion{name, first.Lower, first.Ideal, values})
 	case first.Accuracy && first.Set == onTest:

@@ -205,6 +205,8 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 			if on != onTest {
 				set = onTraining
 			}
+		case p.Needs().Colours:
+			f, set, err = u.coloured(ctx, on, p.Needs())
 		case p.Needs().Attack && u.attack == nil:
 			continue
 		case p.Needs().Attack:

@@ -169,6 +169,7 @@ func (s *Setup) tuning(t evaluations.Tuning, rate float64, learned datasets.Labe
 		r.Backbone.Value = b.WithDropPath(t.DropPath)
 	}
 	r.Projector, r.Average, r.Baselines = recipes.Projector{}, recipes.DefaultAverage(), recipes.Baselines{}
+	r.Evaluate = overlay.Choices[recipes.Evaluation]{} // which are of the run
 	r.Sampler = overlay.Choice[sampling.Settings]{}
 	r.Optimizer = overlay.Choice[optim.Optimizer]{Name: t.Optimizer, Value: t.Rule(rate)}
 	r.Train = recipes.Train{Batch: min(t.Batch, learned.Len()), Length: t.Length, Clip: t.Clip, Accumulate: 1,

@@ -45,6 +45,16 @@ type Expect struct {
 	Margin  float64 `toml:"margin"`  // by which it must be larger; or, with alike, by which the arms may differ
 	Alike   bool    `toml:"alike"`   // the two arms differ by less than margin
 
+	// The measure of the worse side where it is another one, such as "linear top1" beside "online top1".
+	Than string `toml:"than"`
+	// Both sides are measured where they are equally good by this one, such as "pgd clean": during the training, on
+	// the validation split, between two evaluations in a straight line. See AtEqual.
+	At string `toml:"at"`
+	// In place of arms: of each seed the arms that these criteria choose, such as "rankme rankme", see
+	// [evaluate.rankme] and its like. No label has part in the choice.
+	BetterBy string `toml:"better_by"`
+	WorseBy  string `toml:"worse_by"`
+
 	// The representation of each arm that is measured, such as projector2 (see baselines.projector) or untrained;
 	// empty: the trained encoder's features. Better and worse may be one arm if these differ.
 	BetterOf string `toml:"better_of"`
@@ -57,6 +67,31 @@ func side(arm, of string) string {
 		return arm
 	}
 	return arm + "'s " + of
+}
+
+// better and worse name the two sides, and measure what is compared.
+func (e Expect) better() string {
+	if e.BetterBy != "" {
+		return "chosen by " + e.BetterBy
+	}
+	return side(e.Better, e.BetterOf)
+}
+
+func (e Expect) worse() string {
+	if e.WorseBy != "" {
+		return "chosen by " + e.WorseBy
+	}
+	return side(e.Worse, e.WorseOf)
+}
+
+func (e Expect) measure() string {
+	switch {
+	case e.Than != "":
+		return e.Measure + " against " + e.Than
+	case e.At != "":
+		return e.Measure + " at equal " + e.At
+	}
+	return e.Measure
 }
 
 // trained is the representation that is measured unless an expectation names another.
@@ -85,11 +120,26 @@ func (c *Claim) Validate() error {
 	}
 	for _, e := range c.Expect {
 		switch {
+		case e.BetterBy != "" || e.WorseBy != "":
+			if !measureForm.MatchString(e.BetterBy) || !measureForm.MatchString(e.WorseBy) || e.BetterBy == e.WorseBy ||
+				e.Better != "" || e.Worse != "" || e.At != "" || e.Than != "" {
+				return setting.Bad("expect", "better_by = %q, worse_by = %q: want two criteria, such as "+
+					"\"rankme rankme\", and neither arms nor at nor than beside them", e.BetterBy, e.WorseBy)
+			}
+			if !measureForm.MatchString(e.Measure) || e.Margin < 0 || e.Alike && e.Margin == 0 {
+				return setting.Bad("expect", "measure = %q, margin = %v: want a protocol and its metric, and a margin "+
+					"of 0 or more, above 0 with alike", e.Measure, e.Margin)
+			}
+		case e.At != "" && (!measureForm.MatchString(e.At) || e.Than != "" || e.BetterOf+e.WorseOf != ""):
+			return setting.Bad("expect", "at = %q: want a protocol and its metric, and neither than nor "+
+				"representations beside it", e.At)
+		case e.Than != "" && !measureForm.MatchString(e.Than):
+			return setting.Bad("expect", "than = %q: want a protocol and its metric", e.Than)
 		case !measureForm.MatchString(e.Measure):
 			return setting.Bad("expect", "measure = %q: want a protocol and its metric, such as \"knn top1\"",
 				e.Measure)
 		case !slices.Contains(c.Arms, e.Better) || !slices.Contains(c.Arms, e.Worse) ||
-			side(e.Better, e.BetterOf) == side(e.Worse, e.WorseOf):
+			side(e.Better, e.BetterOf) == side(e.Worse, e.WorseOf) && e.Than == "":
 			return setting.Bad("expect", "better = %q, worse = %q: want two of arms = %q, or one with better_of or "+
 				"worse_of", e.Better, e.Worse, c.Arms)
 		case e.Margin < 0:

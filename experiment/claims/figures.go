@@ -41,7 +41,8 @@ func Figures(w io.Writer, all []*Outcome) error {
 				return fmt.Errorf("claims: %s: %w", o.Name, err)
 			}
 			f := figure{Section: o.Section, Name: o.Name, Text: o.Claim.Claim, Verdict: j.Verdict, Picture: svg,
-				Relation: fmt.Sprintf("%s, difference %+.3f (%+.3f to %+.3f)", j.Measure, j.Difference, j.Low, j.High)}
+				Relation: fmt.Sprintf("%s, difference %+.3f (%+.3f to %+.3f)", j.measure(), j.Difference, j.Low,
+					j.High)}
 			switch j.Verdict {
 			case Holds:
 				f.Class = "holds"
@@ -58,7 +59,7 @@ func Figures(w io.Writer, all []*Outcome) error {
 func (j *Judged) picture() (template.HTML, error) {
 	p := plot.New()
 	p.Y.Label.Text = j.Measure
-	p.NominalX(side(j.Worse, j.WorseOf), side(j.Better, j.BetterOf))
+	p.NominalX(j.worse(), j.better())
 	p.X.Min, p.X.Max = -0.4, 1.4
 	for i := range j.A {
 		line, points, err := plotter.NewLinePoints(plotter.XYs{{X: 0, Y: j.B[i]}, {X: 1, Y: j.A[i]}})

@@ -31,9 +31,8 @@ func Markdown(all []*Outcome) string {
 				relation = "="
 			}
 			fmt.Fprintf(&b, "| %s | %s | %s | %s %.3f %s %s %.3f%s | %+.3f | %+.3f to %+.3f | %d of %d | %s |\n",
-				o.Section, claim, j.Measure, side(j.Better, j.BetterOf), stat.Mean(j.A, nil), relation,
-				side(j.Worse, j.WorseOf), stat.Mean(j.B, nil), j.margin(), j.Difference, j.Low, j.High,
-				len(j.A), o.Seeds, j.Verdict)
+				o.Section, claim, j.measure(), j.better(), stat.Mean(j.A, nil), relation, j.worse(),
+				stat.Mean(j.B, nil), j.margin(), j.Difference, j.Low, j.High, len(j.A), o.Seeds, j.Verdict)
 		}
 	}
 	return b.String()

@@ -75,13 +75,9 @@ func (c *Claim) judge(runs map[string][]*experiment.Summary) (*Outcome, error) {
 		return out, nil
 	}
 	for _, e := range c.Expect {
-		a, err := measures(e.Measure, e.BetterOf, runs[e.Better])
+		a, b, err := c.sides(e, runs)
 		if err != nil {
-			return nil, fmt.Errorf("claims: %s: %s: %w", c.Name, e.Better, err)
-		}
-		b, err := measures(e.Measure, e.WorseOf, runs[e.Worse])
-		if err != nil {
-			return nil, fmt.Errorf("claims: %s: %s: %w", c.Name, e.Worse, err)
+			return nil, err
 		}
 		j, err := Judge(e, a, b)
 		if err != nil {
@@ -91,6 +87,30 @@ func (c *Claim) judge(runs map[string][]*experiment.Summary) (*Outcome, error) {
 	}
 	out.Verdict = Together(out.Judged)
 	return out, nil
+}
+
+// sides are the measures of both sides of an expectation, by seed.
+func (c *Claim) sides(e Expect, runs map[string][]*experiment.Summary) (a, b []float64, err error) {
+	switch {
+	case e.BetterBy != "":
+		if a, err = c.chosen(e.Measure, e.BetterBy, runs); err == nil {
+			b, err = c.chosen(e.Measure, e.WorseBy, runs)
+		}
+	case e.At != "":
+		a, b, err = equals(e, runs[e.Better], runs[e.Worse])
+	default:
+		if a, err = measures(e.Measure, e.BetterOf, runs[e.Better]); err != nil {
+			return nil, nil, fmt.Errorf("claims: %s: %s: %w", c.Name, e.Better, err)
+		}
+		b, err = measures(cmp.Or(e.Than, e.Measure), e.WorseOf, runs[e.Worse])
+		if err != nil {
+			return nil, nil, fmt.Errorf("claims: %s: %s: %w", c.Name, e.Worse, err)
+		}
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("claims: %s: %w", c.Name, err)
+	}
+	return a, b, nil
 }
 
 // measures are the values of a representation, by run.
