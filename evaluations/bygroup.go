@@ -93,13 +93,19 @@ func (p *Groups) groups(f Features) (of [][]int, names []string, err error) {
 		for _, name := range strings.Split(list, ",") {
 			c := slices.Index(classes, strings.TrimSpace(name))
 			if c < 0 {
-				return nil, nil, fmt.Errorf("evaluate: groups: of: %q is no class; want some of %s", name,
+				return nil, nil, setting.Bad("of", "%q is no class; want some of %s", strings.TrimSpace(name),
 					strings.Join(classes, ", "))
 			}
 			of[c] = append(of[c], g)
 		}
 	}
 	return of, p.Of, nil
+}
+
+// CheckClasses implements Classed.
+func (p *Groups) CheckClasses(names []string) error {
+	_, _, err := p.groups(Features{Names: names, Classes: len(names)})
+	return err
 }
 
 // Validate checks the settings.

@@ -142,6 +142,13 @@ type Relative interface {
 	Relate(own, other []Result) []Result
 }
 
+// Classed is a protocol whose settings name classes.
+type Classed interface {
+	Protocol
+	// CheckClasses refuses settings that name others than these.
+	CheckClasses(names []string) error
+}
+
 // Protocol is a way to measure features: its settings, and when a run uses it.
 type Protocol interface {
 	// Evaluate measures f. It returns an error of ctx once that is cancelled.

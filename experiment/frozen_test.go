@@ -16,7 +16,7 @@ func TestProtocolsLeaveTheStore(t *testing.T) {
 		"corruptions": {`kinds=["contrast"]`, "l2=[0.1]"}, "ood": {`outside="emoji_32"`, "images=20"},
 		"transfer": {`to="emoji_32"`, "l2=[0.1]"}, "lidar": {"images=20", "views=3"},
 		"clid": {"images=40", "clusters=4"},
-		"pgd": {"images=20", "linf=[2]", "l2_radius=[0.5]", "steps=2", "l2=[0.1]"}, "alpha_req": {"first=1", "last=6"},
+		"pgd":  {"images=20", "linf=[2]", "l2_radius=[0.5]", "steps=2", "l2=[0.1]"}, "alpha_req": {"first=1", "last=6"},
 		"copy_detection": {`kinds=["mirror"]`, "images=20"}, "linear_sgd": {"epochs=1", "rates=[0.1]", "augment=true"},
 		"mlp": {"epochs=1", "hidden=[8]"}, "finetune": {`length="2 steps"`, "rates=[0.001]"},
 	}

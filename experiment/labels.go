@@ -173,6 +173,11 @@ func (s *Setup) checkLabels() error {
 				"this dataset.%s has %s; switch it off with [evaluate] %s = false%s%s%s",
 				c.Name, s.Noun(), r.Dataset.Name, lack, c.Name, s.hint(""), s.labelFreeNames(), s.elsewhere())
 		}
+		if p, ok := c.Value.(evaluations.Classed); ok {
+			if err := p.CheckClasses(s.classes()); err != nil {
+				return r.Result.Place("evaluate."+c.Name, err)
+			}
+		}
 	}
 	return nil
 }
