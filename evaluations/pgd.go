@@ -29,7 +29,7 @@ type PGD struct {
 	Schedule
 	Linf     []float64 `toml:"linf"`      // radii, in 255ths
 	L2       []float64 `toml:"l2_radius"` // radii, of pixels in [0,1]
-	Steps    int       `toml:"steps"`
+	Steps    int       `toml:"steps"`     // along the gradient
 	StepSize float64   `toml:"step_size"` // times radius / steps
 	Images   int       `toml:"images"`    // of the test set, at most, drawn by the seed
 
