@@ -13,11 +13,13 @@ import (
 
 // CKA is how alike two representations of the same training images are, see LinearCKA: the one that is evaluated, and
 // the one that against names. 1 is the same up to a turn, a scale and a shift of the features. With [baselines]
-// projector it compares layers of the projector too. It needs no labels.
+// projector it compares layers of the projector too, and with blocks the last blocks of a transformer, each with the
+// same one of the other transformer (block_1 is the last), by the means of their patches. It needs no labels.
 type CKA struct {
 	Schedule
 	Other  string `toml:"against"` // untrained | pixels | the folder of another run, whose encoder takes images
 	Images int    `toml:"images"`  // training images that it looks at, at most
+	Blocks int    `toml:"blocks"`  // last blocks of a transformer that are compared; 0: the features alone
 }
 
 // DefaultCKA compares with the untrained encoder.
@@ -29,13 +31,16 @@ func (p *CKA) Validate() error {
 	if p.Other == "" {
 		bad = append(bad, setting.Bad("against", "want \"untrained\", \"pixels\" or the folder of a run"))
 	}
-	return errors.Join(append(bad, setting.Least("images", p.Images, 2))...)
+	if p.Blocks > 0 && p.Other == "pixels" {
+		bad = append(bad, setting.Bad("blocks", "%d: pixels have none; want 0", p.Blocks))
+	}
+	return errors.Join(append(bad, setting.Least("images", p.Images, 2), setting.Least("blocks", p.Blocks, 0))...)
 }
 
 // Needs implements Protocol.
-func (p *CKA) Needs() Needs { return Needs{Against: p.Other, Images: p.Images} }
+func (p *CKA) Needs() Needs { return Needs{Against: p.Other, Images: p.Images, Blocks: p.Blocks} }
 
-// Evaluate returns the alignment.
+// Evaluate returns the alignment of the features, and of the blocks.
 func (p *CKA) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	if err := f.checkFeatures("cka", f.TrainX); err != nil {
 		return nil, err
@@ -48,7 +53,15 @@ func (p *CKA) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 		return nil, fmt.Errorf("evaluate: %w", err)
 	}
 	settings := map[string]any{"against": p.Other, "images": len(f.TrainX) / f.Dim}
-	return []Result{{Protocol: "cka", Metric: "cka", Value: v, Settings: settings}}, nil
+	out := []Result{{Protocol: "cka", Metric: "cka", Value: v, Settings: settings}}
+	for k := range f.OwnBlocks {
+		v, err := LinearCKA(f.OwnBlocks[k].X, f.OwnBlocks[k].Dim, f.OtherBlocks[k].X, f.OtherBlocks[k].Dim)
+		if err != nil {
+			return nil, fmt.Errorf("evaluate: block %d: %w", k+1, err)
+		}
+		out = append(out, Result{Protocol: "cka", Metric: fmt.Sprintf("block_%d", k+1), Value: v, Settings: settings})
+	}
+	return out, nil
 }
 
 // LinearCKA is the centred kernel alignment of two representations of the same rows, a [N,F] and b [N,G], with linear

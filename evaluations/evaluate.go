@@ -52,6 +52,8 @@ type Features struct {
 
 	OtherX   []float32 // [N,OtherDim] of the training images, as another representation has them, where needed
 	OtherDim int
+	// the same of each of a transformer's last blocks, the last first, by the means of patches
+	OwnBlocks, OtherBlocks []BlockRows
 
 	Attack *Attack // images that can be moved against a classifier, where a protocol needs them
 
@@ -127,6 +129,28 @@ type Blocks struct {
 	Count    int // N
 	Dim      int // D
 	HasClass bool
+}
+
+// BlockRows are features of a block of a transformer, [N,Dim].
+type BlockRows struct {
+	X   []float32
+	Dim int
+}
+
+// Means are the means of patches of each block, the last first, of features x that are laid out so.
+func (b *Blocks) Means(x []float32) (all []BlockRows) {
+	first, width := 0, b.Count*b.Dim
+	if b.HasClass {
+		first, width = width, 2*width
+	}
+	for k := range b.Count {
+		rows := BlockRows{Dim: b.Dim}
+		for at := first + k*b.Dim; at < len(x); at += width {
+			rows.X = append(rows.X, x[at:at+b.Dim]...)
+		}
+		all = append(all, rows)
+	}
+	return all
 }
 
 // Augment is how training images are shown to a probe: by a crop of a share from Area to 1 of the image, mirrored with

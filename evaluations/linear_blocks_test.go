@@ -108,3 +108,17 @@ func TestLinearSGDLearnsFromAugmented(t *testing.T) {
 		t.Errorf("epochs %v, top1 %v; want 0 to 2 twice, and nearly 1", epochs, rs[0].Value)
 	}
 }
+
+// The means stand behind the class tokens, the last block's first.
+func TestBlockMeans(t *testing.T) {
+	x := []float32{1, 2, 3, 4, 5, 6, 7, 8, -1, -2, -3, -4, -5, -6, -7, -8} // two rows of two blocks of two
+	got := (&Blocks{Count: 2, Dim: 2, HasClass: true}).Means(x)
+	if len(got) != 2 || !slices.Equal(got[0].X, []float32{5, 6, -5, -6}) || !slices.Equal(got[1].X,
+		[]float32{7, 8, -7, -8}) {
+		t.Errorf("with class tokens %+v", got)
+	}
+	got = (&Blocks{Count: 2, Dim: 4}).Means(x)
+	if len(got) != 2 || !slices.Equal(got[1].X, []float32{5, 6, 7, 8, -5, -6, -7, -8}) {
+		t.Errorf("without class tokens %+v", got)
+	}
+}

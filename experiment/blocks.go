@@ -29,35 +29,49 @@ func (s *Setup) checkBlocks() error {
 			continue
 		}
 		key := "evaluate." + c.Name + ".blocks"
-		t, ok := r.Backbone.Value.(backbones.Tokens)
-		if !ok {
-			return r.Result.Bad(key, "are those of a transformer, and backbone.%s has none; want []", r.Backbone.Name)
-		}
-		var e *backbones.TokenEncoder
-		depth := 0
-		_, err := graph.Build(graph.Options{}, func(g *graph.Scope) {
-			e = t.NewTokens(g, methods.InputOf(s.Input))
-			if e.Layers == nil || e.Norm == nil {
-				return
-			}
-			after := e.Layers(e.Embed(encoder.InputOf(g, s.Input, 1)))
-			depth = len(after)
-			g.Output(FeaturesOutput, e.Norm(after[depth-1]))
-		})
+		depth, err := s.depth()
 		switch {
-		case depth == 0 && e != nil && e.Layers == nil:
-			return r.Result.Bad(key, "are those of a transformer that gives them, and backbone.%s does not; want []",
-				r.Backbone.Name)
 		case err != nil:
 			return err
+		case depth == 0:
+			return r.Result.Bad(key, "are those of a transformer, and backbone.%s has none; want none",
+				r.Backbone.Name)
 		case needs.Blocks > depth:
 			return r.Result.Bad(key, "%d of them, and backbone.%s has %d", needs.Blocks, r.Backbone.Name, depth)
-		case needs.Class && !e.HasClass:
+		case needs.Class && !s.hasClass():
 			return r.Result.Bad("evaluate."+c.Name+".pool", "asks for the class token, and backbone.%s has none: "+
 				"want [\"mean\"]", r.Backbone.Name)
 		}
 	}
 	return nil
+}
+
+// depth is the number of blocks whose tokens the backbone gives; 0: it is no transformer that does.
+func (s *Setup) depth() (n int, err error) {
+	t, ok := s.Recipe.Backbone.Value.(backbones.Tokens)
+	if !ok {
+		return 0, nil
+	}
+	given := true
+	_, err = graph.Build(graph.Options{}, func(g *graph.Scope) {
+		e := t.NewTokens(g, methods.InputOf(s.Input))
+		if given = e.Layers != nil && e.Norm != nil; given {
+			after := e.Layers(e.Embed(encoder.InputOf(g, s.Input, 1)))
+			n = len(after)
+			g.Output(FeaturesOutput, e.Norm(after[n-1]))
+		}
+	})
+	if !given {
+		return 0, nil
+	}
+	return n, err
+}
+
+// hasClass reports whether the backbone has a class token.
+func (s *Setup) hasClass() (has bool) {
+	t := s.Recipe.Backbone.Value.(backbones.Tokens)
+	graph.Build(graph.Options{}, func(g *graph.Scope) { has = t.NewTokens(g, methods.InputOf(s.Input)).HasClass })
+	return has
 }
 
 // blocksOver compiles the frozen transformer of a Store with the tokens of its last n blocks as features, laid out as

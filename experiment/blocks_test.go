@@ -175,3 +175,26 @@ func TestLinearSGDOfBlocks(t *testing.T) {
 		}
 	}
 }
+
+// Blocks of an encoder are like themselves, and those of another seed like something else; a network without blocks has
+// none to compare.
+func TestCKAOfBlocks(t *testing.T) {
+	s := tokensSetup(t, "class", "evaluate.cka=true", "evaluate.cka.blocks=3", "evaluate.cka.images=100")
+	other := tokensSetup(t, "class", "seed=5")
+	all, err := s.evaluateAll(context.Background(), other.Store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, e := range all {
+		got[e.Representation+" "+e.Metric] = e.Value
+	}
+	for _, block := range []string{"cka", "block_1", "block_2", "block_3"} {
+		if v := got["untrained "+block]; math.Abs(v-1) > 1e-6 {
+			t.Errorf("%s of the untrained encoder with itself is %v, want 1", block, v)
+		}
+		if v := got["trained "+block]; v > 0.999 || v < 0.05 {
+			t.Errorf("%s of an encoder of another seed is %v", block, v)
+		}
+	}
+}

@@ -234,7 +234,7 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 		case labelFree(p):
 			f, err = u.unlabelled(ctx, p.Needs())
 			set = onTraining
-		case p.Needs().Blocks > 0 && u.blocks != nil:
+		case p.Needs().Blocks > 0 && u.blocks != nil && p.Needs().Labels:
 			f, err = u.ofBlocks(ctx, on, p.Needs())
 		case p.Needs().Augment != nil:
 			if f, err = u.labelled(ctx, on); err == nil && u.show != nil {

@@ -25,6 +25,24 @@ type taker func(context.Context, datasets.Labelled) (features, error)
 // otherRun is what the evaluated encoder of another run makes of this run's images: as that run shows its own, in its
 // size, its channels and with its statistics.
 func (s *Setup) otherRun(verb, dir string, best bool, c recipes.Catalog, o Options) (taker, error) {
+	t, err := s.openOtherRun(verb, dir, best, c, o)
+	if err != nil {
+		return nil, err
+	}
+	run, err := t.encoderOver(t.Store)
+	return t.showing(run, uint64(s.Recipe.Seed)), err
+}
+
+// showing gives what a compiled network makes of another run's images.
+func (s *Setup) showing(run runner, seed uint64) taker {
+	return func(ctx context.Context, set datasets.Labelled) (features, error) {
+		shown := &inChannels{set.(datasets.Set), s.Views.Channels}
+		return run(ctx, set, views.NewEvalMaker(shown, s.Views), func(int32) uint64 { return seed })
+	}
+}
+
+// openOtherRun opens the encoder of another run for images.
+func (s *Setup) openOtherRun(verb, dir string, best bool, c recipes.Catalog, o Options) (*Setup, error) {
 	if _, images := s.Data.Train.(datasets.Set); !images {
 		return nil, &RecipeError{verb, fmt.Errorf("%s: encoders of other runs are shown images, and the samples are %s",
 			dir, s.Noun())}
@@ -38,14 +56,7 @@ func (s *Setup) otherRun(verb, dir string, best bool, c recipes.Catalog, o Optio
 			kind.Kind)}
 	}
 	t.alive = s.alive
-	run, err := t.encoderOver(t.Store)
-	if err != nil {
-		return nil, err
-	}
-	return func(ctx context.Context, set datasets.Labelled) (features, error) {
-		shown := &inChannels{set.(datasets.Set), t.Views.Channels}
-		return run(ctx, set, views.NewEvalMaker(shown, t.Views), func(int32) uint64 { return uint64(s.Recipe.Seed) })
-	}, nil
+	return t, nil
 }
 
 // together concatenates features, each row of a run's at length 1, so that no run outweighs the others.
@@ -162,31 +173,74 @@ func (u *subject) compared(ctx context.Context, needs evaluations.Needs) (f eval
 	if err != nil {
 		return f, err
 	}
-	var take taker
+	set := some(u.Seen, needs.Images, uint64(u.Recipe.Seed), "evaluated")
+	take, blocks, err := u.against(needs)
+	if err != nil {
+		return f, err
+	}
+	other, err := take(ctx, set)
+	if err != nil {
+		return f, err
+	}
+	f.OtherX, f.OtherDim = other.x, other.dim
+	if needs.Blocks == 0 || u.blocks == nil {
+		return f, nil
+	}
+	own, layout, err := u.blocks(needs.Blocks)
+	if err != nil {
+		return f, err
+	}
+	mine, err := u.subjectOf(u.name, own).take(ctx, set)
+	if err != nil {
+		return f, err
+	}
+	theirs, theirLayout, err := blocks(needs.Blocks)
+	if err != nil {
+		return f, err
+	}
+	beside, err := theirs(ctx, set)
+	if err == nil {
+		f.OwnBlocks, f.OtherBlocks = layout.Means(mine.x), theirLayout.Means(beside.x)
+	}
+	return f, err
+}
+
+// against is the representation that another one is compared with: its features, and those of its last blocks.
+func (u *subject) against(needs evaluations.Needs) (take taker, blocks func(n int) (taker, *evaluations.Blocks, error),
+	err error) {
 	switch needs.Against {
 	case "untrained":
 		fresh, err := u.untrained()
 		if err != nil {
-			return f, err
+			return nil, nil, err
 		}
 		other, err := u.encoderSubject("untrained", fresh)
 		if err != nil {
-			return f, err
+			return nil, nil, err
 		}
-		take = other.take
+		return other.take, func(n int) (taker, *evaluations.Blocks, error) {
+			run, layout, err := other.blocks(n)
+			return other.subjectOf(other.name, run).take, layout, err
+		}, nil
 	case "pixels":
-		take = u.raw
-	default:
-		dir := needs.Against
-		if !filepath.IsAbs(dir) {
-			dir = filepath.Join(u.Recipe.Dir(), dir)
-		}
-		if take, err = u.otherRun("evaluate", dir, false, u.Recipe.Catalog, Options{Messages: io.Discard}); err != nil {
-			return f, err
-		}
+		return u.raw, nil, nil
 	}
-	set := some(u.Seen, needs.Images, uint64(u.Recipe.Seed), "evaluated")
-	other, err := take(ctx, set)
-	f.OtherX, f.OtherDim = other.x, other.dim
-	return f, err
+	dir := needs.Against
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(u.Recipe.Dir(), dir)
+	}
+	t, err := u.openOtherRun("evaluate", dir, false, u.Recipe.Catalog, Options{Messages: io.Discard})
+	if err != nil {
+		return nil, nil, err
+	}
+	run, err := t.encoderOver(t.Store)
+	seed := uint64(u.Recipe.Seed)
+	return t.showing(run, seed), func(n int) (taker, *evaluations.Blocks, error) {
+		if depth, err := t.depth(); err != nil || n > depth {
+			return nil, nil, &RecipeError{dir, fmt.Errorf("[backbone.%s] has %d blocks, and %d are compared",
+				t.Recipe.Backbone.Name, depth, n)}
+		}
+		run, layout, err := t.blocksOver(t.Store, n)
+		return t.showing(run, seed), layout, err
+	}, err
 }
