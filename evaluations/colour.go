@@ -10,8 +10,8 @@ import (
 	"selfsup/setting"
 )
 
-// Colour is how much of the colour of an image its features hold: the share of the variance of the images' mean colour,
-// a number for every channel, that a linear map of the features explains,
+// Colour is how much of the colour of an image its features hold. It is the share of the variance of the images' mean
+// colour, a number for every channel, that a linear map of the features explains:
 //
 //	r2 = mean over channels of 1 - sum (c - a h - b)^2 / sum (c - mean c)^2
 //
