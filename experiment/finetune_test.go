@@ -315,3 +315,37 @@ func TestFinetuneRefusals(t *testing.T) {
 		}
 	}
 }
+
+// Of a method whose evaluated encoder is a teacher, the copy begins as the teacher, not as its student, with the
+// positions that the two share.
+func TestFinetuneOfATeacher(t *testing.T) {
+	s := preparedRecipe(t, ofTransformer, `method="dino"`, "method.dino.hold_last=1 step",
+		"method.dino.teacher_warmup=1 step")
+	entries := 0
+	for _, name := range s.Store.Names() {
+		if e := s.Store.Get(name); strings.HasPrefix(name, "teacher/backbone/") {
+			for i := range e.F32 {
+				e.F32[i] += 0.5
+			}
+			entries++
+		}
+	}
+	u, err := s.tuning(short(1), 1e-3, s.Labelled)
+	if err == nil {
+		err = u.copyEncoder(s, s.Store)
+	}
+	if err != nil || entries == 0 {
+		t.Fatalf("%d entries of a teacher, %v", entries, err)
+	}
+	for _, name := range u.Store.Names() {
+		if rest, ok := strings.CutPrefix(name, "backbone/"); ok {
+			of := s.Store.Get("teacher/backbone/" + rest)
+			if of == nil { // what is not trained is the student's own
+				of = s.Store.Get(name)
+			}
+			if !slices.Equal(u.Store.Get(name).F32, of.F32) {
+				t.Errorf("%s does not begin as the teacher has it", name)
+			}
+		}
+	}
+}
