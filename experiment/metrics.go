@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"selfsup/evaluations"
@@ -149,7 +150,10 @@ func (r *run) recordEvaluations(done int, all []Evaluation) error {
 	if len(line) == own {
 		return nil
 	}
-	return r.metrics(line)
+	if err := r.log.Write(line); err != nil {
+		return err
+	}
+	return r.events.Write(slices.Delete(line, 1, own)) // which have epoch and seconds once a step
 }
 
 // meanLoss is the mean of the loss since the last line of metrics; where one was just written, the mean that it holds.
