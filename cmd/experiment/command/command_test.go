@@ -54,7 +54,7 @@ func TestWords(t *testing.T) {
 		{"run quickstart.toml --set precision=fp16", 2, "", "want \"fp32\" or \"bf16\""},
 		{"run quickstart.toml --set train.batch=5000", 2, "", "3000 images"},
 		{"run quickstart.toml --set views.crop=4", 2, "", "smaller than the network's stride"},
-		{"run quickstart.toml --set backbone.resnet.depth=19", 2, "", "18, 34 or 50"},
+		{"run quickstart.toml --set backbone.resnet.depth=19", 2, "", "18, 34, 50, 101 or 152"},
 		{"run quickstart.toml --set views.flip=2", 2, "", "probability"},
 		{"run quickstart.toml --dry-run --set dataset.folder.train=nowhere", 3, "", "nowhere"},
 		{"run quickstart.toml --dry-run --set dataset.idx.train_images=nowhere --set dataset.idx.train_labels=x", 3, "",
