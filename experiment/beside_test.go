@@ -124,8 +124,8 @@ func TestProtocolsThatAreAskedFor(t *testing.T) {
 		return labels, err
 	}
 	got, err := evaluate("knn", "clustering")
-	want := []string{"clustering nmi", "clustering ari", "clustering purity", "clustering matched", "knn k=7 top1",
-		"knn k=7 top5"}
+	want := []string{"clustering nmi", "clustering ari", "clustering purity", "clustering matched",
+		"clustering silhouette", "clustering class_silhouette", "knn k=7 top1", "knn k=7 top5"}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v (%v), want %v", got, err, want)
 	}
