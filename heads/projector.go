@@ -14,7 +14,8 @@ import (
 // Projector is how a recipe changes the projector that its method asks for, to see what a projector is good for
 // (Cookbook, arXiv:2304.12210, sections 2.6 and 3.2). The zero value, and nil, change nothing.
 type Projector struct {
-	// behind each hidden layer, in place of the method's own: batch | layer | decorrelated (IterNorm) | none
+	// behind each layer where the method has one, or each hidden layer where it has none: batch | layer | decorrelated
+	// (IterNorm) | none
 	Norm string `toml:"norm"`
 	// of each linear layer: full | diagonal (a factor for each dimension, and no bias) | low_rank (a product of two)
 	Form string `toml:"form"`
@@ -29,9 +30,19 @@ type Projector struct {
 // request is a projector that a method has asked for.
 type request struct {
 	path, norm string // the scope, and the norm of the hidden layers
+	end        ending
 	in         int
 	widths     []int
 }
+
+// ending is what is behind the last layer of a projector.
+type ending int
+
+const (
+	bare   ending = iota // nothing
+	plain                // a norm without scale and shift, where it is a batch norm
+	scaled               // a norm
+)
 
 // Kinds of norms and of linear layers.
 const (
@@ -88,39 +99,56 @@ func (o *Projector) Asked() (path string, widths []int) {
 
 // First is the first n layers of the projector that a method has asked for, with their norms and ReLUs, in its scope s.
 func (o *Projector) First(s *graph.Scope, n int) layer.Func {
-	return layer.Chain(o.layers(s, o.asked.norm, o.asked.in, o.asked.widths)[:n]...)
+	return layer.Chain(o.layers(s, o.asked.norm, o.asked.end, o.asked.in, o.asked.widths)[:n]...)
 }
 
 // MLP is the function MLP, changed.
 func (o *Projector) MLP(s *graph.Scope, in int, widths ...int) layer.Func {
-	if o.ask(s, batchNorm, in, widths); !o.Changes() {
+	if o.ask(s, batchNorm, bare, in, widths); !o.Changes() {
 		return MLP(s, in, widths...)
 	}
-	return layer.Chain(o.layers(s, cmp.Or(o.Norm, batchNorm), in, widths)...)
+	return layer.Chain(o.layers(s, cmp.Or(o.Norm, batchNorm), bare, in, widths)...)
+}
+
+// Normed is the function Normed, changed.
+func (o *Projector) Normed(s *graph.Scope, in int, affine bool, widths ...int) layer.Func {
+	end := plain
+	if affine {
+		end = scaled
+	}
+	if o.ask(s, batchNorm, end, in, widths); !o.Changes() {
+		return Normed(s, in, affine, widths...)
+	}
+	return layer.Chain(o.layers(s, cmp.Or(o.Norm, batchNorm), end, in, widths)...)
 }
 
 // Plain is the function Plain, changed.
 func (o *Projector) Plain(s *graph.Scope, in int, widths ...int) layer.Func {
-	if o.ask(s, noNorm, in, widths); !o.Changes() {
+	if o.ask(s, noNorm, bare, in, widths); !o.Changes() {
 		return Plain(s, in, widths...)
 	}
-	return layer.Chain(o.layers(s, cmp.Or(o.Norm, noNorm), in, widths)...)
+	return layer.Chain(o.layers(s, cmp.Or(o.Norm, noNorm), bare, in, widths)...)
 }
 
 // ask remembers the first projector that a method asks for, whose own norm is given.
-func (o *Projector) ask(s *graph.Scope, norm string, in int, widths []int) {
+func (o *Projector) ask(s *graph.Scope, norm string, end ending, in int, widths []int) {
 	if o != nil && len(widths) > 0 && o.asked == nil {
-		o.asked = &request{s.Path(), cmp.Or(o.Norm, norm), in, widths}
+		o.asked = &request{s.Path(), cmp.Or(o.Norm, norm), end, in, widths}
 	}
 }
 
-// layers are the layers of a projector, each but the last with a norm and a ReLU.
-func (o *Projector) layers(s *graph.Scope, norm string, in int, widths []int) (list []layer.Func) {
+// layers are the layers of a projector, each but the last with a norm and a ReLU, the last with what ends it.
+func (o *Projector) layers(s *graph.Scope, norm string, end ending, in int, widths []int) (list []layer.Func) {
 	for i, w := range widths {
 		at, last := s.In(fmt.Sprint(i)), i == len(widths)-1
-		linear := o.linear(at, in, w, last || norm == noNorm)
-		if last {
+		linear := o.linear(at, in, w, last && end == bare || norm == noNorm)
+		switch {
+		case last && end == bare:
 			return append(list, linear)
+		case last && end == plain && norm == batchNorm:
+			return append(list, layer.Chain(linear, layer.BatchNormPlain(at.In("norm"), w)))
+		case last:
+			return append(list, layer.Chain(linear, normOf(at.In("norm"), norm, w)))
 		}
 		list = append(list, layer.Chain(linear, normOf(at.In("norm"), norm, w), layer.Relu))
 		in = w

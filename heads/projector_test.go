@@ -6,6 +6,7 @@ import (
 
 	"selfsup/graph"
 	"selfsup/graph/device"
+	"selfsup/graph/layer"
 	"selfsup/graph/op"
 	"selfsup/graph/optest"
 	"selfsup/heads"
@@ -13,14 +14,19 @@ import (
 
 // declared lists what a head from 6 dimensions declares, states in brackets; or says why it does not build.
 func declared(o *heads.Projector, plain bool, widths ...int) string {
+	build := o.MLP
+	if plain {
+		build = o.Plain
+	}
+	return parametersOf(func(s *graph.Scope) layer.Func { return build(s, 6, widths...) }, heads.Width(6, widths))
+}
+
+// parametersOf lists what a head from 6 to n dimensions declares, as declared does.
+func parametersOf(build func(s *graph.Scope) layer.Func, n int) string {
 	var list []string
 	_, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
-		build := o.MLP
-		if plain {
-			build = o.Plain
-		}
-		y := build(s, 6, widths...)(s.Input("x", 8, 6))
-		if n := heads.Width(6, widths); !op.ShapeOf(y).Equal([]int{8, n}) {
+		y := build(s)(s.Input("x", 8, 6))
+		if !op.ShapeOf(y).Equal([]int{8, n}) {
 			op.Fail("", "the head gives %v, want [8,%d]", op.ShapeOf(y), n)
 		}
 		for _, p := range s.Params() {
@@ -31,6 +37,27 @@ func declared(o *heads.Projector, plain bool, widths ...int) string {
 		return err.Error()
 	}
 	return strings.Join(list, " ")
+}
+
+// A projector that ends in a norm has it in the form of the settings too, and none where they say so.
+func TestNormedProjector(t *testing.T) {
+	const hidden = "0/weight[6,4] 0/norm/weight[4] 0/norm/bias[4] 1/weight[4,3]"
+	for _, c := range []struct {
+		o      *heads.Projector
+		affine bool
+		want   string
+	}{
+		{nil, false, hidden}, {&heads.Projector{Norm: "batch"}, false, hidden},
+		{nil, true, hidden + " 1/norm/weight[3] 1/norm/bias[3]"},
+		{&heads.Projector{Norm: "layer"}, false, hidden + " 1/norm/weight[3] 1/norm/bias[3]"},
+		{&heads.Projector{Norm: "none"}, false, "0/weight[6,4] 0/bias[4] 1/weight[4,3] 1/bias[3]"},
+		{&heads.Projector{Frozen: true}, false, "0/norm/weight[4] 0/norm/bias[4]"},
+	} {
+		got := parametersOf(func(s *graph.Scope) layer.Func { return c.o.Normed(s, 6, c.affine, 4, 3) }, 3)
+		if got != c.want {
+			t.Errorf("%+v has %s, want %s", c.o, got, c.want)
+		}
+	}
 }
 
 // A projector has the parameters that the recipe's settings say; nothing said, and nil, are the heads as they are.

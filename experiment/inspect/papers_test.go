@@ -84,8 +84,13 @@ var smaller = map[string][]string{
 	"imagenet/aim.toml":  append([]string{"method.aim.hidden=[16]", meanPool}, smallViT...),
 	"imagenet/context_encoder.toml": {"method.context_encoder.code=16", "method.context_encoder.widths=[8,4]",
 		"method.context_encoder.hidden=8"},
-	"imagenet/igpt.toml":  append(slices.Clone(smallViT), "views.crop=8", "backbone.vit.patch=1", meanPool),
-	"imagenet/dbot.toml":  append(smallDecoder("dbot"), smallViT...),
+	"imagenet/igpt.toml": append(slices.Clone(smallViT), "views.crop=8", "backbone.vit.patch=1", meanPool),
+	"imagenet/dbot.toml": append(smallDecoder("dbot"), smallViT...),
+	"imagenet/fcmae.toml": {"views.crop=64", "backbone.convnext.dims=[8,8,16,16]", "backbone.convnext.depth=[1,1,1,1]",
+		"method.fcmae.decoder_dim=16"},
+	"imagenet/um_mae.toml": {"views.crop=128", "backbone.swin.dim=8", "backbone.swin.depth=[1,1,1,1]",
+		"backbone.swin.heads=[1,1,2,2]", "backbone.swin.window=4", "method.um_mae.decoder_dim=16",
+		"method.um_mae.decoder_depth=1", "method.um_mae.decoder_heads=2"},
 	"imagenet/ijepa.toml": append([]string{"method.ijepa={dim=8,depth=1,heads=2,least_context=4}"}, smallViT...),
 
 	// contrastive methods of one batch

@@ -45,7 +45,7 @@ func (m *MoCoV3) Validate() error {
 func (m *MoCoV3) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	d := m.Projector[len(m.Projector)-1]
 	network := func(s *graph.Scope) (encode, project func(*graph.Node) *graph.Node) {
-		return enc.New(s), heads.Normed(s.In("projector"), enc.Dim, false, m.Projector...)
+		return enc.New(s), enc.Projector.Normed(s.In("projector"), enc.Dim, false, m.Projector...)
 	}
 	predict := m.predictor(s.In("predictor"), d)
 	crops := b.Crops()

@@ -42,7 +42,7 @@ func (m *NNCLR) Validate() error {
 // Build implements methods.Method.
 func (m *NNCLR) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	d := m.Projector[len(m.Projector)-1]
-	encode, project := enc.New(s), heads.Normed(s.In("projector"), enc.Dim, true, m.Projector...)
+	encode, project := enc.New(s), enc.Projector.Normed(s.In("projector"), enc.Dim, true, m.Projector...)
 	predict := heads.MLP(s.In("predictor"), d, append(slices.Clone(m.Predictor), d)...)
 	crops := b.Crops()
 	var h, p, z []*graph.Node
