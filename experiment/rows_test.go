@@ -130,7 +130,7 @@ func TestRows(t *testing.T) {
 	}
 	_, err = inspect.Embed(sum.Run, sum.Run, nil, inspect.EmbedOptions{To: filepath.Join(t.TempDir(), "f.npy")},
 		recipes.Builtin(), experiment.Options{})
-	if err == nil || !strings.Contains(err.Error(), "the run's encoder takes rows; want a recipe, or a file with a [dataset.X]") {
+	if err == nil || !strings.Contains(err.Error(), "encoder takes rows; want a recipe, or a file with a [dataset.X]") {
 		t.Errorf("embed: %v, want a refusal that says what the encoder takes", err)
 	}
 	table, err := experiment.ReadResults([]string{sum.Run}, "")
