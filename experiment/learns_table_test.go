@@ -123,6 +123,7 @@ var learnsTable = []learnsRow{
 	{recipe: "maskfeat.toml", metric: "knn top1", margin: 0.08},         // 0.170, seed 1
 	{recipe: "patch_prediction.toml", metric: "knn top1", margin: 0.05}, // 0.105, seed 1
 	{recipe: "aim.toml", metric: "knn top1", margin: 0.045},             // 0.093, seed 1
+	{recipe: "dbot.toml", metric: "knn top1", margin: 0.045},            // 0.097, seed 1
 	{recipe: "igpt.toml", metric: "knn top1", margin: 0.03},             // 0.063, seed 1
 	{recipe: "context_encoder.toml", metric: "knn top1", margin: 0.02},  // 0.043, seed 1
 	{recipe: "data2vec.toml", metric: "knn top1", margin: 0.015},        // 0.032, seed 1
