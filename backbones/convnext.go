@@ -14,9 +14,9 @@ import (
 // of blocks (7x7 by channel, layer norm, and an MLP at every place), each stage at half the size of the one before. The
 // features are the layer norm of the last stage's mean.
 //
-// A step of FCMAE through V2 atto (bench/convnext-fcmae.toml, float32) takes 0.82 to 0.85 s of one core where dense
-// masking in PyTorch 1.13 takes 1.47 s, pairs of CPU times on a busy machine: three fifths of what works place by place
-// is left out.
+// A step of FCMAE through V2 atto (bench/convnext-fcmae.toml, float32) took 0.82 to 0.85 s of one core where dense
+// masking in PyTorch 1.13 took 1.47 s: two pairs of CPU times on a busy machine. Ours leaves out the three fifths of
+// the cells that are hidden in what works place by place, so that this says nothing of the operations themselves.
 type ConvNeXt struct {
 	Version int `toml:"version"` // 1 | 2: with global response normalisation
 	// atto | femto | pico | nano | tiny: 40, 48, 64, 80 or 96 channels in the first of four stages, twice as many in

@@ -267,7 +267,7 @@ func TestProjectorIsEvaluated(t *testing.T) {
 		{"baselines.projector=[3]", "", "3: the projector of [method.simclr] has 2 layers"},
 		{"baselines.projector=[0]", "", "each once, the first is 1"},
 		{"baselines.projector=[1,1]", "", "each once, the first is 1"},
-		{"baselines.projector=[1]", `method="mocov3"`, "[method.mocov3] has no projector"},
+		{"baselines.projector=[1]", `method="autoencoder"`, "[method.autoencoder] has no projector"},
 		{"baselines.projector=[1]", `projector.norm="decorrelated"`, "of the batch, in evaluation too"},
 	} {
 		sets := []string{c.set}

@@ -24,7 +24,7 @@ import (
 // are quarter turns and tone: brightness and contrast of each channel, drawn here on the views, which have crops and
 // flips in common and should have no jitter (views.jitter = 0). The paper has colour jitter, rotation and texture.
 type LooC struct {
-	MoCo
+	Queued
 	Brightness float64 `toml:"brightness"` // of the tone: added, uniform in -/+ this many deviations
 	Contrast   float64 `toml:"contrast"`   // of the tone: a factor uniform in 1 -/+ this
 }
@@ -32,14 +32,14 @@ type LooC struct {
 const looseAugmentations = 2 // quarter turns, tone
 
 // DefaultLooC has MoCo v2's settings for ImageNet, and tones like its jitter.
-func DefaultLooC() *LooC { return &LooC{MoCo: *DefaultMoCo(), Brightness: 0.4, Contrast: 0.4} }
+func DefaultLooC() *LooC { return &LooC{Queued: usualQueue(), Brightness: 0.4, Contrast: 0.4} }
 
 // Validate implements methods.Method.
 func (m *LooC) Validate() error {
 	if !(m.Brightness >= 0) {
 		return setting.Bad("brightness", "%v: want a number from 0 on", m.Brightness)
 	}
-	return errors.Join(setting.Within("contrast", m.Contrast, 0, 1), m.MoCo.Validate())
+	return errors.Join(setting.Within("contrast", m.Contrast, 0, 1), m.Queued.Validate())
 }
 
 // TurnsImages implements methods.Turning.

@@ -143,7 +143,7 @@ func TestSSCDIsSimCLR(t *testing.T) {
 // hardest, and mixtures with the query are nearer to it than a key.
 func TestMoCHiFormula(t *testing.T) {
 	const b, k, d, tau = 3, 12, 4, 0.3
-	m := &MoCHi{MoCo: MoCo{Temperature: tau}, Hardest: 5, Pairs: 4, WithQuery: 2}
+	m := &MoCHi{Queued: Queued{Temperature: tau}, Hardest: 5, Pairs: 4, WithQuery: 2}
 	v := computed(t, func(s *graph.Scope) {
 		q, key, queue := unit(s.Input("q", b, d)), unit(s.Input("k", b, d)), unit(s.Input("queue", k, d))
 		s.Output("loss", m.loss(s, q, key, queue))
@@ -152,9 +152,9 @@ func TestMoCHiFormula(t *testing.T) {
 		s.Output("with query", again[1])
 		s.Output("unit q", q)
 		s.Output("moco", losses.InfoNCE(s, q, key, queue, tau))
-		none := &MoCHi{MoCo: m.MoCo, Hardest: 5}
+		none := &MoCHi{Queued: m.Queued, Hardest: 5}
 		s.Output("none", none.loss(s.In("none"), q, key, queue))
-		only := &MoCHi{MoCo: m.MoCo, Hardest: 1, Pairs: 1}
+		only := &MoCHi{Queued: m.Queued, Hardest: 1, Pairs: 1}
 		s.Output("hardest twice", only.loss(s.In("only"), q, key, queue))
 		s.Output("logits", losses.Logits(q, key, queue, tau))
 	})
@@ -286,7 +286,7 @@ func TestUniVCLLimits(t *testing.T) {
 // column.
 func TestLooCFormula(t *testing.T) {
 	const b, k, d, tau = 3, 5, 4, 0.3
-	m := &LooC{MoCo: MoCo{Temperature: tau}}
+	m := &LooC{Queued: Queued{Temperature: tau}}
 	v := computed(t, func(s *graph.Scope) {
 		q, queue := unit(s.Input("q", b, d)), unit(s.Input("queue", k, d))
 		keys := []*graph.Node{unit(s.Input("k0", b, d)), unit(s.Input("k1", b, d)), unit(s.Input("k2", b, d))}

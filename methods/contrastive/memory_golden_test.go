@@ -50,7 +50,7 @@ var memoryCases = map[string]func(c *ongraph.Case){
 			golden.Same)
 	},
 	"pcl": func(c *ongraph.Case) {
-		m := &PCL{MoCo: MoCo{Temperature: golden.Param[float64](c.T, c.F, "temperature")}}
+		m := &PCL{Queued: Queued{Temperature: golden.Param[float64](c.T, c.F, "temperature")}}
 		q, queue := c.In("q", golden.Same), op.StopGradient(c.In("queue", golden.Linear))
 		instance := losses.InfoNCE(c.Scope, q, op.StopGradient(c.In("k", golden.Same)), queue, m.Temperature)
 		of := op.Gather(c.Ints("im2cluster0"), c.Ints("index"))

@@ -27,17 +27,17 @@ func memoryMethods() map[string]methods.Method {
 			Constraint: unconstrained},
 		"msf, past": &MSF{Projector: []int{6, 4}, Predictor: []int{5}, Queue: 9, Neighbours: 2, Momentum: 0.9,
 			Constraint: byPast, Pool: 4},
-		"mochi": &MoCHi{MoCo: MoCo{Projector: []int{6, 4}, Queue: 9, Temperature: 0.3, Momentum: 0.9}, Hardest: 5,
+		"mochi": &MoCHi{Queued: Queued{Projector: []int{6, 4}, Queue: 9, Temperature: 0.3, Momentum: 0.9}, Hardest: 5,
 			Pairs: 3},
 		"amdim":     &AMDIM{Hidden: 6, Width: 4, Clip: 5, Penalty: 0.1},
 		"cpc_image": &CPCImage{Patch: 4, Step: 2, Predictions: 2, Context: 4, Layers: 2, Width: 3, Directions: 4},
-		"looc": &LooC{MoCo: MoCo{Projector: []int{6, 4}, Queue: 9, Temperature: 0.3, Momentum: 0.9}, Brightness: 0.4,
-			Contrast: 0.4},
+		"looc": &LooC{Queued: Queued{Projector: []int{6, 4}, Queue: 9, Temperature: 0.3, Momentum: 0.9},
+			Brightness: 0.4, Contrast: 0.4},
 		"univcl": &UniVCL{Projector: []int{6, 4}, Predictor: []int{5}, Queue: 9, Temperature: 0.3, Momentum: 0.9,
 			Neighbours: 3, EdgeMask: 0.3, NodeMask: 0.3, Positives: 2},
 		"exemplar": &Exemplar{Copies: 2},
 		"sscd":     &SSCD{Projector: []int{6, 4}, Temperature: 0.3, Entropy: 2, Mix: 0.5},
-		"pcl": &PCL{MoCo: MoCo{Projector: []int{6, 4}, Queue: 9, Temperature: 0.3, Momentum: 0.9}, K: []int{3, 5},
+		"pcl": &PCL{Queued: Queued{Projector: []int{6, 4}, Queue: 9, Temperature: 0.3, Momentum: 0.9}, K: []int{3, 5},
 			Iterations: 2},
 		"npid":          &NPID{Projector: []int{4}, Noise: 6, Temperature: 0.3, Momentum: 0.5, Proximal: 2},
 		"npid, softmax": &NPID{Projector: []int{6, 4}, Temperature: 0.3, Momentum: 0.5},
@@ -115,8 +115,8 @@ func TestMemorySettings(t *testing.T) {
 		"pool: 1: want from neighbours = 2": &MSF{Projector: []int{4}, Queue: 4, Neighbours: 2, Constraint: byPast,
 			Pool: 1},
 		`constraint: ""`:                   &MSF{Projector: []int{4}, Queue: 4, Neighbours: 2},
-		"hardest: 9: want from 1 to queue": &MoCHi{MoCo: MoCo{Queue: 4}, Hardest: 9},
-		"pairs: 5: want from 0 to hardest": &MoCHi{MoCo: MoCo{Queue: 4}, Hardest: 3, Pairs: 5},
+		"hardest: 9: want from 1 to queue": &MoCHi{Queued: Queued{Queue: 4}, Hardest: 9},
+		"pairs: 5: want from 0 to hardest": &MoCHi{Queued: Queued{Queue: 4}, Hardest: 3, Pairs: 5},
 		"k: [1]":                           &PCL{K: []int{1}},
 		"proximal: -1":                     &NPID{Projector: []int{4}, Temperature: 1, Proximal: -1},
 		"noise: -1":                        &CMC{Projector: []int{4}, Temperature: 1, Noise: -1},
@@ -128,7 +128,7 @@ func TestMemorySettings(t *testing.T) {
 			Temperature: 1},
 		"directions: 2": &CPCImage{Patch: 1, Step: 1, Directions: 2},
 		"margin: 0":     &TCN{Width: 1, Near: 1},
-		"contrast: 3":   &LooC{MoCo: *DefaultMoCo(), Contrast: 3},
+		"contrast: 3":   &LooC{Queued: usualQueue(), Contrast: 3},
 	} {
 		wantError(t, m.Validate(), want)
 	}
@@ -144,7 +144,7 @@ func TestMemorySettings(t *testing.T) {
 // What does not fit the data is refused with what would.
 func TestMemoryBuildsRefuse(t *testing.T) {
 	for want, m := range map[string]methods.Method{
-		"11 clusters of 10 training samples": &PCL{MoCo: MoCo{Projector: []int{4}, Queue: 9, Temperature: 1},
+		"11 clusters of 10 training samples": &PCL{Queued: Queued{Projector: []int{4}, Queue: 9, Temperature: 1},
 			K: []int{11}},
 		"noise = 11 rows of the bank of 10 training samples": &NPID{Projector: []int{4}, Noise: 11, Temperature: 1},
 		"queue = 3 holds less than the 4 keys":               &NNCLR{Projector: []int{4}, Queue: 3, Temperature: 1},

@@ -19,7 +19,7 @@ import (
 // which see. n are the Hardest keys with the largest cosines to the query; no gradient reaches a mixture. Which of them
 // are mixed is drawn anew for every step, in one draw without repetition for all queries of the batch.
 type MoCHi struct {
-	MoCo
+	Queued
 	Hardest int `toml:"hardest"` // N: keys of the queue to mix
 	Pairs   int `toml:"pairs"`   // s: mixtures of two keys, for each query
 	// s': mixtures of a key with the query, for each query
@@ -31,7 +31,7 @@ type MoCHi struct {
 // DefaultMoCHi has the settings that the paper calls MoCHi (1024, 512, 256), for ImageNet; its 15 epochs of warm-up are
 // 7.5 % of the 200.
 func DefaultMoCHi() *MoCHi {
-	return &MoCHi{MoCo: *DefaultMoCo(), Hardest: 1024, Pairs: 512, WithQuery: 256, Warmup: setting.Percent(7.5)}
+	return &MoCHi{Queued: usualQueue(), Hardest: 1024, Pairs: 512, WithQuery: 256, Warmup: setting.Percent(7.5)}
 }
 
 // Validate implements methods.Method.
@@ -45,7 +45,7 @@ func (m *MoCHi) Validate() error {
 		}
 		return nil
 	}
-	return errors.Join(within("pairs", m.Pairs), within("with_query", m.WithQuery), m.MoCo.Validate())
+	return errors.Join(within("pairs", m.Pairs), within("with_query", m.WithQuery), m.Queued.Validate())
 }
 
 // Build implements methods.Method.

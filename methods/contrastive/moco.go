@@ -16,20 +16,32 @@ import (
 // section 3.2 of version 1, arXiv:1911.05722. The authors shuffle images between GPUs before the keys' batch norm, so
 // that no GPU sees a query and its key with the same statistics. Here both encoders take the batch of their view whole,
 // as the authors' code does on one GPU. A queue need not be a multiple of the batch: keys go on at its beginning.
+//
+// With Symmetric each view recognises the other: the loss is the mean of both, and the queue takes the keys of both, as
+// in the authors' notebook for CIFAR-10, which has their sum.
 type MoCo struct {
+	Queued
+	Symmetric bool `toml:"symmetric"` // both views are queries and keys
+}
+
+// DefaultMoCo has the paper's settings for ImageNet.
+func DefaultMoCo() *MoCo { return &MoCo{Queued: usualQueue()} }
+
+// Queued is what methods with MoCo's queue and keys share.
+type Queued struct {
 	Projector   []int   `toml:"projector"`   // widths, without norms; the last is D; [] is none
 	Queue       int     `toml:"queue"`       // keys of past steps
 	Temperature float64 `toml:"temperature"` // of the cosine similarities
 	Momentum    float64 `toml:"momentum"`    // of the keys' encoder
 }
 
-// DefaultMoCo has the paper's settings for ImageNet.
-func DefaultMoCo() *MoCo {
-	return &MoCo{Projector: []int{2048, 128}, Queue: 65536, Temperature: 0.2, Momentum: 0.999}
+// usualQueue has MoCo v2's settings for ImageNet.
+func usualQueue() Queued {
+	return Queued{Projector: []int{2048, 128}, Queue: 65536, Temperature: 0.2, Momentum: 0.999}
 }
 
-// Validate implements methods.Method.
-func (m *MoCo) Validate() error {
+// Validate checks the settings.
+func (m *Queued) Validate() error {
 	switch {
 	case m.Queue < 1:
 		return setting.Bad("queue", "%d: want at least 1 key", m.Queue)
@@ -43,28 +55,56 @@ func (m *MoCo) Validate() error {
 
 // Build implements methods.Method.
 func (m *MoCo) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	h, q, k, queue := m.keys(s, enc, b)
-	loss := losses.InfoNCE(s, q, k, queue, m.Temperature) // by the queue as it was
-	losses.Enqueue(s, queue, s.AllRows(op.Normalize(k, losses.Eps)))
+	x := b.Views(2)
+	query, key := m.networks(s, enc)
+	queue := m.queue(s, enc)
+	var h, q, terms, keys []*graph.Node
+	for v := range x {
+		if v == 1 && !m.Symmetric {
+			break
+		}
+		features, guess := query(x[v])
+		k := key(x[1-v])
+		h, q = append(h, features), append(q, guess)
+		terms = append(terms, losses.InfoNCE(s, guess, k, queue, m.Temperature)) // by the queue as it was
+		keys = append(keys, op.Normalize(k, losses.Eps))
+	}
+	losses.Enqueue(s, queue, s.AllRows(op.Concat(0, keys...)))
 	return methods.Objective{
-		Features: h,
-		Terms:    []methods.Term{{Name: "infonce", Weight: 1, Value: loss}},
-		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(q)}},
+		Features: h[0],
+		Terms:    []methods.Term{{Name: "infonce", Weight: 1, Value: losses.Mean(terms)}},
+		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(q[0])}},
 		Alarms: []methods.Alarm{methods.Guessing("infonce", m.Queue+1, "let the keys' encoder follow more slowly, "+
 			"with a momentum nearer to 1, or lower the temperature (sections 2.2 and 3.4.1)")},
 	}
 }
 
-// keys are the features of the first view [B,F], its queries [B,D], the keys of the second [B,D], without gradient, and
-// the queue [K,D].
-func (m *MoCo) keys(s *graph.Scope, enc methods.Encoder, b *methods.Batch) (h, q, k, queue *graph.Node) {
-	x := b.Views(2)
+// networks are the encoder of queries, view -> features [B,F] and query [B,D], and of keys, view -> key [B,D] without
+// gradient.
+func (m *Queued) networks(s *graph.Scope, enc methods.Encoder) (query func(x *graph.Node) (h, q *graph.Node),
+	key func(x *graph.Node) *graph.Node) {
 	network := func(s *graph.Scope) (encode, project func(*graph.Node) *graph.Node) {
 		return enc.New(s), enc.Projector.Plain(s.In("projector"), enc.Dim, m.Projector...)
 	}
 	encode, project := network(s)
 	encodeK, projectK := network(s.Twin("key", s.Constant(m.Momentum)))
-	h = encode(x[0])
-	q, k = project(h), op.StopGradient(projectK(encodeK(x[1])))
-	return h, q, k, s.State("queue", graph.UnitNormal(), m.Queue, heads.Width(enc.Dim, m.Projector))
+	query = func(x *graph.Node) (h, q *graph.Node) {
+		h = encode(x)
+		return h, project(h)
+	}
+	return query, func(x *graph.Node) *graph.Node { return op.StopGradient(projectK(encodeK(x))) }
+}
+
+// queue is the keys of past steps [K,D].
+func (m *Queued) queue(s *graph.Scope, enc methods.Encoder) *graph.Node {
+	return s.State("queue", graph.UnitNormal(), m.Queue, heads.Width(enc.Dim, m.Projector))
+}
+
+// keys are the features of the first view [B,F], its queries [B,D], the keys of the second [B,D], without gradient, and
+// the queue [K,D].
+func (m *Queued) keys(s *graph.Scope, enc methods.Encoder, b *methods.Batch) (h, q, k, queue *graph.Node) {
+	x := b.Views(2)
+	query, key := m.networks(s, enc)
+	h, q = query(x[0])
+	return h, q, key(x[1]), m.queue(s, enc)
 }

@@ -33,17 +33,26 @@ func TestGoldenMoCo(t *testing.T) {
 
 // The loss through a small encoder against central differences, for the queries' parameters alone.
 func TestMoCoGradients(t *testing.T) {
-	optest.CheckGradients(t, func(s *graph.Scope) *graph.Node {
-		b := methods.NewBatch(s, 4, methodtest.Images(6, 5, 2))
-		m := &MoCo{Projector: []int{6, 4}, Queue: 9, Temperature: 0.3, Momentum: 0.9}
-		o := m.Build(s, methods.EncoderOf(&backbones.ConvNet{Widths: []int{4, 5}}, b.Of("view0")), b)
-		for _, p := range s.Params() {
-			if name := s.Name(p); strings.HasPrefix(name, "key/") || name == "queue" {
-				t.Errorf("%s is trained; the keys' encoder follows", name)
+	for _, symmetric := range []bool{false, true} {
+		optest.CheckGradients(t, func(s *graph.Scope) *graph.Node {
+			b := methods.NewBatch(s, 4, methodtest.Images(6, 5, 2))
+			m := &MoCo{Queued: Queued{Projector: []int{6, 4}, Queue: 9, Temperature: 0.3, Momentum: 0.9},
+				Symmetric: symmetric}
+			o := m.Build(s, methods.EncoderOf(&backbones.ConvNet{Widths: []int{4, 5}}, b.Of("view0")), b)
+			for _, p := range s.Params() {
+				if name := s.Name(p); strings.HasPrefix(name, "key/") || name == "queue" {
+					t.Errorf("%s is trained; the keys' encoder follows", name)
+				}
 			}
-		}
-		return o.Loss()
-	}, nil, 8, 2e-5)
+			return o.Loss()
+		}, nil, 8, 2e-5)
+	}
+}
+
+// With both views as queries the loss does not know which is the first.
+func TestMoCoSymmetric(t *testing.T) {
+	m := &MoCo{Queued: Queued{Projector: []int{6, 4}, Queue: 12, Temperature: 0.3, Momentum: 0.9}, Symmetric: true}
+	methodtest.Swapped(t, m, methodtest.Images(8, 8, 1))
 }
 
 // A queue of 5 takes the 2 keys of each step, or part of a step, in place of the oldest, across its end.
@@ -88,12 +97,17 @@ func TestMoCoQueue(t *testing.T) {
 
 // A queue that is smaller than the keys of a step is refused.
 func TestMoCoRefusesShortQueue(t *testing.T) {
-	_, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
-		b := methods.NewBatch(s, 4, methodtest.Images(6, 5, 2))
-		m := &MoCo{Projector: []int{4}, Queue: 3, Temperature: 0.3}
-		m.Build(s, methods.EncoderOf(&backbones.ConvNet{Widths: []int{4}}, b.Of("view0")), b)
-	})
-	if want := "queue = 3 holds less than the 4 keys of a step"; err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("got %v, want %s", err, want)
+	queued := func(n int) Queued { return Queued{Projector: []int{4}, Queue: n, Temperature: 1} }
+	for want, m := range map[string]*MoCo{
+		"queue = 3 holds less than the 4 keys of a step": {Queued: queued(3)},
+		"queue = 7 holds less than the 8 keys of a step": {Queued: queued(7), Symmetric: true},
+	} {
+		_, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
+			b := methods.NewBatch(s, 4, methodtest.Images(6, 5, 2))
+			m.Build(s, methods.EncoderOf(&backbones.ConvNet{Widths: []int{4}}, b.Of("view0")), b)
+		})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 }

@@ -29,7 +29,7 @@ import (
 // had when it was last seen, and k-means is spherical. Samples that were never seen have no cluster and no prototype
 // term.
 type PCL struct {
-	MoCo
+	Queued
 	K          []int `toml:"k"`          // clusters, of each clustering
 	Iterations int   `toml:"iterations"` // of k-means, each epoch
 	// before there are prototypes; the memory needs an epoch at least
@@ -38,7 +38,7 @@ type PCL struct {
 
 // DefaultPCL has the paper's settings for ImageNet: its 20 epochs of warm-up are a tenth of the 200.
 func DefaultPCL() *PCL {
-	m := &PCL{MoCo: *DefaultMoCo(), K: []int{25000, 50000, 100000}, Iterations: 20, Warmup: setting.Percent(10)}
+	m := &PCL{Queued: usualQueue(), K: []int{25000, 50000, 100000}, Iterations: 20, Warmup: setting.Percent(10)}
 	m.Queue = 16384
 	return m
 }
@@ -48,7 +48,7 @@ func (m *PCL) Validate() error {
 	if len(m.K) == 0 || slices.Min(m.K) < 2 {
 		return setting.Bad("k", "%v: want at least one clustering, and at least 2 clusters in each", m.K)
 	}
-	return errors.Join(setting.Least("iterations", m.Iterations, 1), m.MoCo.Validate())
+	return errors.Join(setting.Least("iterations", m.Iterations, 1), m.Queued.Validate())
 }
 
 // Build implements methods.Method.

@@ -24,7 +24,7 @@ func (h pclHost) Rand() *rand.Rand                         { return graph.Rand(1
 // The job gives the samples that were seen clusters, centres and concentrations; in the first epoch, and where it is
 // ended, it changes nothing.
 func TestPCLJob(t *testing.T) {
-	m := &PCL{MoCo: MoCo{Temperature: 0.2}, K: []int{2, 3}, Iterations: 5}
+	m := &PCL{Queued: Queued{Temperature: 0.2}, K: []int{2, 3}, Iterations: 5}
 	entries := map[string]ir.Array{}
 	put := func(name string, dtype ir.DType, fill float64, shape ...int) ir.Array {
 		a := ir.NewArray(ir.Type{Shape: shape, DType: dtype})
