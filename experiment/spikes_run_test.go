@@ -34,15 +34,16 @@ func (m *jumping) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) m
 }
 
 // A spike of the first layer's gradient is told once, with its step, and is a number of the metrics; the same where the
-// run is stopped before it. A steady run has none.
+// run is stopped before it. A steady run has none, nor one of a network that is no transformer.
 func TestGradientSpike(t *testing.T) {
 	c := recipes.Builtin()
 	c.Methods["jumping"] = func() methods.Method { return &jumping{*contrastive.DefaultSimCLR()} }
-	run := func(method string, stop chan experiment.Request) *experiment.Summary {
+	vit := []string{"backbone.vit.dim=24", "backbone.vit.depth=1", "backbone.vit.heads=2", "backbone.vit.patch=7"}
+	run := func(method string, stop chan experiment.Request, backbone ...string) *experiment.Summary {
 		t.Helper()
 		// LARS: the length of a gradient does not move the weights
-		r, err := recipes.Load(writeRecipe(t, small), []string{"method=\"" + method + "\"", `train.length="40 steps"`,
-			`train.log="10 steps"`, "evaluate.knn=false", "evaluate.linear=false"}, c)
+		r, err := recipes.Load(writeRecipe(t, small), append(backbone, "method=\""+method+"\"", `train.length="40 steps"`,
+			`train.log="10 steps"`, "evaluate.knn=false", "evaluate.linear=false"), c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -64,17 +65,20 @@ func TestGradientSpike(t *testing.T) {
 		}
 		return steps, text
 	}
-	if steps, text := warnings(run("simclr", nil)); len(steps) != 0 {
+	if steps, text := warnings(run("simclr", nil, vit...)); len(steps) != 0 {
 		t.Errorf("a steady run warns: %s", text)
+	}
+	if steps, text := warnings(run("jumping", nil)); len(steps) != 0 {
+		t.Errorf("a convolutional network warns: %s", text)
 	}
 	var largest [2][]float64
 	for i, stop := range []chan experiment.Request{nil, make(chan experiment.Request, 1)} {
 		if stop != nil {
 			stop <- experiment.Interrupt // after the first step
 		}
-		sum := run("jumping", stop)
+		sum := run("jumping", stop, vit...)
 		steps, text := warnings(sum)
-		if len(steps) != 1 || steps[0] != 31 || !strings.Contains(text, "backbone/0/conv/weight") ||
+		if len(steps) != 1 || steps[0] != 31 || !strings.Contains(text, "backbone/patch/weight") ||
 			!strings.Contains(text, "of the 30 steps before") {
 			t.Errorf("warnings after steps %v, the last %q; want one after step 31, by 30 steps", steps, text)
 		}
