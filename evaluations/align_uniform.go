@@ -54,7 +54,7 @@ func (p *AlignUniform) Evaluate(ctx context.Context, f Features) ([]Result, erro
 	if len(f.ViewA) != len(f.ViewB) {
 		return nil, errors.New("evaluate: align_uniform: the two views are not of as many images")
 	}
-	x, y := unitRows(f.ViewA, f.Dim), unitRows(f.ViewB, f.Dim)
+	x, y := UnitRows[float32](f.ViewA, f.Dim), UnitRows[float32](f.ViewB, f.Dim)
 	n := len(x) / f.Dim
 	var align float64
 	for i := range n {

@@ -64,7 +64,7 @@ func (p *CLID) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	if err := f.checkFeatures("clid", f.TrainX); err != nil {
 		return nil, err
 	}
-	x := unitRows(f.TrainX, f.Dim)
+	x := UnitRows[float32](f.TrainX, f.Dim)
 	n := len(x) / f.Dim
 	if n < 2*p.Clusters {
 		return nil, fmt.Errorf("evaluate: clid: clusters = %d of %d images; want at most half as many clusters as "+

@@ -105,7 +105,7 @@ const clusterRounds = 10
 
 // find is the cluster of every test image, and whether k-means had settled there.
 func (p *Clustering) find(ctx context.Context, f Features, k int) (of []int32, settled bool, err error) {
-	x := unitRows(f.TestX, f.Dim)
+	x := UnitRows[float32](f.TestX, f.Dim)
 	best := math.Inf(-1)
 	for start := range p.Starts {
 		r := rand.New(rand.NewPCG(f.Seed, uint64(start)))

@@ -70,7 +70,7 @@ func (p *CopyDetection) Evaluate(ctx context.Context, f Features) ([]Result, err
 		return nil, errors.New("evaluate: copy_detection: no copies")
 	}
 	n := len(f.TestX) / f.Dim
-	originals := unitRows(f.TestX, f.Dim)
+	originals := UnitRows[float32](f.TestX, f.Dim)
 	settings := map[string]any{"images": n, "kinds": p.Kinds}
 	result := func(metric string, value float64) Result {
 		return Result{Protocol: "copy_detection", Metric: metric, Value: value, Settings: settings}
@@ -91,7 +91,7 @@ func (p *CopyDetection) Evaluate(ctx context.Context, f Features) ([]Result, err
 		}
 		all := make([]pair, n*n)
 		own := make([]float64, n)
-		err = f.products(ctx, unitRows(x, f.Dim), originals, n, func(i, _ int, cos []float32) {
+		err = f.products(ctx, UnitRows[float32](x, f.Dim), originals, n, func(i, _ int, cos []float32) {
 			rank := 1
 			for j, c := range cos {
 				all[i*n+j] = pair{c, i == j}

@@ -678,7 +678,7 @@ func TestProjection(t *testing.T) {
 	if !slices.Equal(y, again) {
 		t.Error("the same projection on one thread gives other numbers")
 	}
-	ux, uy := unitRows(x, dim), unitRows(y, p.To)
+	ux, uy := UnitRows[float32](x, dim), UnitRows[float32](y, p.To)
 	for i := 1; i < 40; i++ {
 		var a, b float64
 		for j := range dim {

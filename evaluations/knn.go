@@ -137,7 +137,7 @@ func nearest(ctx context.Context, f Features, k int) ([][]neighbour, error) {
 	for i := range near {
 		near[i] = make([]neighbour, 0, k)
 	}
-	train, test := unitRows(f.TrainX, f.Dim), unitRows(f.TestX, f.Dim)
+	train, test := UnitRows[float32](f.TrainX, f.Dim), UnitRows[float32](f.TestX, f.Dim)
 	err := f.products(ctx, test, train, knnColumns, func(i, j0 int, sims []float32) {
 		for j, s := range sims {
 			near[i] = keep(near[i], neighbour{s, int32(j0 + j)}, k)
@@ -219,9 +219,9 @@ func keep(h []neighbour, n neighbour, k int) []neighbour {
 	}
 }
 
-// unitRows is a copy of x [N,dim] with rows of length 1; a row of zeros stays so.
-func unitRows(x []float32, dim int) []float32 {
-	out := make([]float32, len(x))
+// UnitRows is a copy of x [N,dim] with rows of length 1; a row of zeros stays so.
+func UnitRows[T float32 | float64](x []float32, dim int) []T {
+	out := make([]T, len(x))
 	for i := 0; i < len(x); i += dim {
 		var ss float64
 		for _, v := range x[i : i+dim] {
@@ -232,7 +232,7 @@ func unitRows(x []float32, dim int) []float32 {
 		}
 		scale := 1 / math.Sqrt(ss)
 		for j, v := range x[i : i+dim] {
-			out[i+j] = float32(float64(v) * scale)
+			out[i+j] = T(float64(v) * scale)
 		}
 	}
 	return out

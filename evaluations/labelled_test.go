@@ -83,7 +83,7 @@ func TestRetrievalAgainstLoops(t *testing.T) {
 	f.TestY[3] = 5
 	p := &Retrieval{K: []int{1, 3, 1000}}
 	rs := results(t, p, f)
-	train, test := unitRows(f.TrainX, 6), unitRows(f.TestX, 6)
+	train, test := UnitRows[float32](f.TrainX, 6), UnitRows[float32](f.TestX, 6)
 	var mean, queries, right3 float64
 	for i, y := range f.TestY {
 		cos := make([]float64, len(f.TrainY))

@@ -99,7 +99,8 @@ type retrieved struct {
 func (f Features) retrieve(ctx context.Context) ([]retrieved, error) {
 	out, n := make([]retrieved, len(f.TestY)), len(f.TrainY)
 	memory := sync.Pool{New: func() any { return &[2][]uint64{make([]uint64, n), make([]uint64, n)} }}
-	err := f.products(ctx, unitRows(f.TestX, f.Dim), unitRows(f.TrainX, f.Dim), n, func(i, _ int, cos []float32) {
+	queries, among := UnitRows[float32](f.TestX, f.Dim), UnitRows[float32](f.TrainX, f.Dim)
+	err := f.products(ctx, queries, among, n, func(i, _ int, cos []float32) {
 		m := memory.Get().(*[2][]uint64)
 		for j, c := range cos {
 			m[0][j] = uint64(^rising(c))<<32 | uint64(j)

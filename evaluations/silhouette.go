@@ -7,7 +7,7 @@ import "math"
 // in scikit-learn; so do all where there is one group. The mean distance from a group is 1 less the product with the
 // mean of its unit rows, so that the work is N groups dim, not N^2 dim.
 func silhouette(x []float32, dim int, of []int32, groups int) float64 {
-	rows := unitRows64(x, dim)
+	rows := UnitRows[float64](x, dim)
 	sums, counts := make([]float64, groups*dim), make([]float64, groups)
 	for i, g := range of {
 		counts[g]++
@@ -36,23 +36,4 @@ func silhouette(x []float32, dim int, of []int32, groups int) float64 {
 		total += (other - own) / max(own, other) / float64(len(of))
 	}
 	return total
-}
-
-// unitRows64 is unitRows in float64.
-func unitRows64(x []float32, dim int) []float64 {
-	out := make([]float64, len(x))
-	for i := 0; i < len(x); i += dim {
-		var square float64
-		for _, v := range x[i : i+dim] {
-			square += float64(v) * float64(v)
-		}
-		if square == 0 {
-			continue
-		}
-		scale := 1 / math.Sqrt(square)
-		for j, v := range x[i : i+dim] {
-			out[i+j] = float64(v) * scale
-		}
-	}
-	return out
 }

@@ -38,7 +38,7 @@ func (p *Spread) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	if err := f.goOn(ctx); err != nil {
 		return nil, err
 	}
-	x := unitRows(f.TrainX, f.Dim)
+	x := UnitRows[float32](f.TrainX, f.Dim)
 	n := float64(len(x) / f.Dim)
 	var total float64
 	for j := range f.Dim {

@@ -67,8 +67,8 @@ func (p *ZeroShot) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	images := unitRows(f.Pairs.Images, f.Pairs.Dim)
-	captions = unitRows(captions, f.Pairs.Dim)
+	images := UnitRows[float32](f.Pairs.Images, f.Pairs.Dim)
+	captions = UnitRows[float32](captions, f.Pairs.Dim)
 	settings := map[string]any{"classes": p.Classes}
 	if p.Classes == "names" {
 		settings["template"] = p.Template
@@ -115,14 +115,14 @@ func (p *ZeroShot) classTexts(ctx context.Context, pairs *Pairs) ([]float32, err
 		return nil, err
 	}
 	d := pairs.Dim
-	x = unitRows(x, d)
+	x = UnitRows[float32](x, d)
 	sum := make([]float32, len(pairs.Classes)*d)
 	for i, c := range of {
 		for k := range d {
 			sum[c*d+k] += x[i*d+k]
 		}
 	}
-	return unitRows(sum, d), nil
+	return UnitRows[float32](sum, d), nil
 }
 
 // ranks says of every row of x how many rows of y are nearer than the one that belongs to it; ties count by their

@@ -1,18 +1,15 @@
 package experiment
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"path/filepath"
 	"slices"
 
 	"selfsup/datasets"
 	"selfsup/datasets/views"
 	"selfsup/evaluations"
-	"selfsup/experiment/folder"
 	"selfsup/experiment/report"
 	"selfsup/recipes"
 )
@@ -69,6 +66,7 @@ func together(takes []taker) taker {
 			if err != nil {
 				return all, err
 			}
+			f.x = evaluations.UnitRows[float32](f.x, f.dim)
 			parts = append(parts, f)
 			all.dim += f.dim
 		}
@@ -76,16 +74,7 @@ func together(takes []taker) taker {
 		for i := range all.y {
 			at := i * all.dim
 			for _, f := range parts {
-				row := f.x[i*f.dim : (i+1)*f.dim]
-				var square float64
-				for _, v := range row {
-					square += float64(v) * float64(v)
-				}
-				if square > 0 {
-					for j, v := range row {
-						all.x[at+j] = float32(float64(v) / math.Sqrt(square))
-					}
-				}
+				copy(all.x[at:], f.x[i*f.dim:(i+1)*f.dim])
 				at += f.dim
 			}
 		}
@@ -97,38 +86,15 @@ func together(takes []taker) taker {
 // features side by side, each run's at length 1), by the protocols with labels of the first run's recipe, on its data.
 // It changes nothing in the folders.
 func EvaluateMerged(dirs []string, best bool, sets []string, c recipes.Catalog, o Options) (*Summary, error) {
-	f := &folder.Folder{Path: filepath.Clean(dirs[0])}
-	for _, set := range sets {
-		if !ofEvaluation(set) && !ofData(set) {
-			return nil, &RecipeError{"eval", fmt.Errorf("--set %s: only settings below evaluate change what is "+
-				"measured", set)}
-		}
-	}
-	o.Sets = sets
-	h, err := reopen(f, best, "eval", o, c)
+	h, st, sum, err := openEvaluated(dirs[0], best, sets, c, o)
 	if err != nil {
 		return nil, err
-	}
-	if h.store == nil {
-		return nil, noCheckpoint("eval", dirs[0], best)
-	}
-	if h.warning != "" {
-		fmt.Fprintln(o.Messages, "warning:", h.warning)
-	}
-	h.Store = h.store
-	h.alive = func() error {
-		h.evaluating()
-		return nil
 	}
 	defer h.shown.Clear()
 	ps := slices.DeleteFunc(h.protocols(), func(p evaluations.Protocol) bool { return !ofFeatures(p) })
 	if len(ps) == 0 {
 		return nil, &RecipeError{"eval", fmt.Errorf("--merge: %s has no protocol that learns from labelled features; "+
 			"name one, such as --protocol linear", dirs[0])}
-	}
-	st, said, err := averaged(cmp.Or(o.Weights, h.Recipe.Average.Weights), f.Path, h.Store, h.meta.Step)
-	if err != nil {
-		return nil, err
 	}
 	own, err := h.encoderSubject("run1", st)
 	if err != nil {
@@ -142,7 +108,6 @@ func EvaluateMerged(dirs []string, best bool, sets []string, c recipes.Catalog, 
 		}
 		takes = append(takes, take)
 	}
-	sum := &Summary{Run: f.Path, Steps: h.meta.Step, Weights: said}
 	for i, take := range append(slices.Clone(takes), together(takes)) {
 		name := "merged"
 		if i < len(dirs) {

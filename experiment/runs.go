@@ -207,20 +207,40 @@ func Resume(dir string, c recipes.Catalog, o Options) (*Summary, error) {
 // Evaluate runs the protocols of a run's recipe, with sets applied, on its newest or its best checkpoint. It changes
 // nothing in the folder, which may be in use: checkpoints are replaced as a whole.
 func Evaluate(dir string, best bool, sets []string, c recipes.Catalog, o Options) (*Summary, error) {
-	f := &folder.Folder{Path: filepath.Clean(dir)}
-	for _, set := range sets {
-		if !ofEvaluation(set) && !ofData(set) {
-			return nil, &RecipeError{"eval", fmt.Errorf("--set %s: only settings below evaluate change what is "+
-				"measured, such as evaluate.knn.k=[1,20]; the encoder was trained with the others", set)}
-		}
-	}
-	o.Sets = sets
-	h, err := reopen(f, best, "eval", o, c)
+	h, st, sum, err := openEvaluated(dir, best, sets, c, o)
 	if err != nil {
 		return nil, err
 	}
+	defer h.shown.Clear()
+	if sum.Evaluations, err = h.evaluateAll(context.Background(), st); err != nil {
+		return nil, err
+	}
+	sum.PeakRSSMB = report.PeakRSSMB()
+	h.describeSets(sum)
+	if best {
+		sum.ChosenBy = h.meta.Score
+	}
+	return sum, nil
+}
+
+// openEvaluated is a run with the weights to evaluate of its newest or its best checkpoint, and the beginning of a
+// summary that says which they are.
+func openEvaluated(dir string, best bool, sets []string, c recipes.Catalog, o Options) (h held, st *graph.Store,
+	sum *Summary, err error) {
+	f := &folder.Folder{Path: filepath.Clean(dir)}
+	for _, set := range sets {
+		if !ofEvaluation(set) && !ofData(set) {
+			return h, nil, nil, &RecipeError{"eval", fmt.Errorf("--set %s: only settings below evaluate change what "+
+				"is measured, such as evaluate.knn.k=[1,20]; the encoder was trained with the others", set)}
+		}
+	}
+	o.Sets = sets
+	h, err = reopen(f, best, "eval", o, c)
+	if err != nil {
+		return h, nil, nil, err
+	}
 	if h.store == nil {
-		return nil, noCheckpoint("eval", dir, best)
+		return h, nil, nil, noCheckpoint("eval", dir, best)
 	}
 	if d := h.unlike(f); d != "" {
 		h.warn("this is " + d + ": numbers may differ from the run's in the last bits")
@@ -233,26 +253,16 @@ func Evaluate(dir string, best bool, sets []string, c recipes.Catalog, o Options
 		h.evaluating()
 		return nil
 	}
-	defer h.shown.Clear()
 	weights := cmp.Or(o.Weights, h.Recipe.Average.Weights)
 	if n, _ := recipes.Checkpoints(weights); best && n > 0 {
-		return nil, &RecipeError{"eval", fmt.Errorf("weights = %q is of the newest checkpoints, and the best is one "+
-			"state; want --weights last with --best", weights)}
+		return h, nil, nil, &RecipeError{"eval", fmt.Errorf("weights = %q is of the newest checkpoints, and the best "+
+			"is one state; want --weights last with --best", weights)}
 	}
 	st, said, err := averaged(weights, f.Path, h.Store, h.meta.Step)
 	if err != nil {
-		return nil, err
+		return h, nil, nil, err
 	}
-	all, err := h.evaluateAll(context.Background(), st)
-	if err != nil {
-		return nil, err
-	}
-	sum := &Summary{Run: f.Path, Steps: h.meta.Step, Evaluations: all, Weights: said, PeakRSSMB: report.PeakRSSMB()}
-	h.describeSets(sum)
-	if best {
-		sum.ChosenBy = h.meta.Score
-	}
-	return sum, nil
+	return h, st, &Summary{Run: f.Path, Steps: h.meta.Step, Weights: said}, nil
 }
 
 func noCheckpoint(verb, dir string, best bool) error {

@@ -78,8 +78,8 @@ func gradientsOf(k *checkpoint.Gradients) (g gradients) {
 	return g
 }
 
-// watchFirst looks at the first layer's gradient of a step that was finite, and warns of a spike in a network of tokens.
-// That of a convolution before a batch norm varies as much in trainings that are steady.
+// watchFirst looks at the first layer's gradient of a step that was finite, and warns of a spike in a network of
+// tokens. That of a convolution before a batch norm varies as much in trainings that are steady.
 func (r *run) watchFirst(step, turn int) error {
 	params := r.now.turns[turn].params
 	at := firstLayer(params, func(name string) int { return len(r.Store.Get(name).Shape) })
@@ -92,7 +92,7 @@ func (r *run) watchFirst(step, turn int) error {
 		return nil
 	}
 	return r.warnOnce(Warning{gradientField, step + 1, fmt.Sprintf("gradient spike: that of the first layer (%s) is "+
-		"%.3g long, %.0f times the median of the %d steps before; an unsteady training shows it first there: freeze the "+
-		"patch projection (frozen_patch = true), clip gradients (train.clip), warm up for longer or lower the rate "+
-		"(section 3.5.4)", params[at], length, times, len(r.gradients.recent)-1)})
+		"%.3g long, %.0f times the median of the %d steps before; an unsteady training shows it first there: freeze "+
+		"the patch projection (frozen_patch = true), clip gradients (train.clip), warm up for longer or lower the "+
+		"rate (section 3.5.4)", params[at], length, times, len(r.gradients.recent)-1)})
 }

@@ -42,8 +42,9 @@ func TestGradientSpike(t *testing.T) {
 	run := func(method string, stop chan experiment.Request, backbone ...string) *experiment.Summary {
 		t.Helper()
 		// LARS: the length of a gradient does not move the weights
-		r, err := recipes.Load(writeRecipe(t, small), append(backbone, "method=\""+method+"\"", `train.length="40 steps"`,
-			`train.log="10 steps"`, "evaluate.knn=false", "evaluate.linear=false"), c)
+		sets := append(backbone, "method=\""+method+"\"", `train.length="40 steps"`, `train.log="10 steps"`,
+			"evaluate.knn=false", "evaluate.linear=false")
+		r, err := recipes.Load(writeRecipe(t, small), sets, c)
 		if err != nil {
 			t.Fatal(err)
 		}
