@@ -62,6 +62,8 @@ var counterparts = map[string]func(t *testing.T, f *golden.Fixture){
 	}),
 	"schedule_dino_teacher_momentum": schedule(dinoRamp), "schedule_dino_weight_decay": schedule(dinoRamp),
 	"schedule_dino_lr": schedule(dinoWarm), "schedule_dino_teacher_temperature": schedule(dinoTemperature),
+	"schedule_linear_warmup_cosine_per_epoch": schedule(soloEpochs),
+	"schedule_lightly_cosine_warmup":          schedule(lightlyWarm), "schedule_ijepa": ijepa,
 }
 
 func dinoRamp(t *testing.T, f *golden.Fixture) (graph.Schedule, int) {
@@ -80,12 +82,63 @@ func dinoWarm(t *testing.T, f *golden.Fixture) (graph.Schedule, int) {
 		return steps
 	})
 	fall := graph.CosineRamp(peak, golden.Param[float64](t, f, "final_value"))
+	return after(steps, rise, fall), golden.Param[int](t, f, "epochs") * perEpoch
+}
+
+// after is one schedule for so many steps, and then another from its beginning, over what is left.
+func after(steps int, first, then graph.Schedule) graph.Schedule {
 	return func(at graph.Time) float64 {
 		if at.Step < steps {
-			return rise(at)
+			return first(at)
 		}
-		return fall(graph.Time{Step: at.Step - steps, Steps: at.Steps - steps})
-	}, golden.Param[int](t, f, "epochs") * perEpoch
+		return then(graph.Time{Step: at.Step - steps, Steps: at.Steps - steps})
+	}
+}
+
+// soloEpochs is the learning rate of solo-learn's recipes, which changes by the epoch: the warm-up takes both ends.
+func soloEpochs(t *testing.T, f *golden.Fixture) (graph.Schedule, int) {
+	warmup, peak := golden.Param[int](t, f, "warmup_epochs"), golden.Param[float64](t, f, "base_lr")
+	rise := graph.LinearRamp(golden.Param[float64](t, f, "warmup_start_lr"), peak, func(graph.Time) int {
+		return warmup
+	})
+	fall := graph.CosineRamp(peak, golden.Param[float64](t, f, "eta_min"))
+	return after(warmup, rise, fall), golden.Param[int](t, f, "max_epochs")
+}
+
+// lightlyWarm is lightly's learning rate: no step has none, and the last has the last value.
+func lightlyWarm(t *testing.T, f *golden.Fixture) (graph.Schedule, int) {
+	warmup, rate := golden.Param[int](t, f, "warmup_epochs"), golden.Param[float64](t, f, "base_lr")
+	peak := rate * golden.Param[float64](t, f, "start_value")
+	rise := graph.LinearRamp(peak/float64(warmup), peak, func(graph.Time) int { return warmup })
+	fall := graph.CosineRamp(peak, rate*golden.Param[float64](t, f, "end_value"))
+	return after(warmup, rise, fall), golden.Param[int](t, f, "max_epochs") - 1
+}
+
+// ijepa is I-JEPA's learning rate, weight decay and momentum of the teacher; the first two count the step before they
+// are asked.
+func ijepa(t *testing.T, f *golden.Fixture) {
+	number := func(key string) float64 { return golden.Param[float64](t, f, key) }
+	warmup, total := golden.Param[int](t, f, "warmup_steps"), golden.Param[int](t, f, "T_max")
+	all := int(number("ipe") * number("num_epochs") * number("ipe_scale"))
+	rise := graph.LinearRamp(number("start_lr"), number("ref_lr"), func(graph.Time) int { return warmup + 1 })
+	for key, s := range map[string]graph.Schedule{
+		"lr_per_step": after(warmup, rise, graph.CosineRamp(number("ref_lr"), number("final_lr"))),
+		"wd_per_step": graph.CosineRamp(number("ref_wd"), number("final_wd")),
+		"ema_per_step": graph.LinearRamp(number("ema_start"), number("ema_end"), func(graph.Time) int {
+			return all + 1
+		}),
+	} {
+		first := 1
+		if key == "ema_per_step" {
+			first = 0
+		}
+		want := f.Outputs[key]
+		got := make([]float64, len(want.Data))
+		for i := range got {
+			got[i] = s(graph.Time{Step: i + first, Steps: total})
+		}
+		golden.Compare(t, key, got, want, f.Tolerance(false, 0))
+	}
 }
 
 // dinoTemperature is the teacher's temperature, by epoch.
