@@ -148,8 +148,10 @@ func (s *Summary) evaluations(b *strings.Builder) {
 	if s.TestImages > 0 {
 		text := ""
 		if slices.ContainsFunc(s.Evaluations, func(e Evaluation) bool { return e.Interval != nil }) {
-			text = "; in brackets the 95 % interval (Wilson) that so many leave open, of " +
-				"numbers that are no accuracies by bootstrap"
+			text = "; in brackets the 95 % interval (Wilson) that so many leave open"
+		}
+		if slices.ContainsFunc(s.Evaluations, func(e Evaluation) bool { return e.Interval != nil && !e.Accuracy }) {
+			text += ", of numbers that are no accuracies by bootstrap"
 		}
 		fmt.Fprintf(b, "test: %d %s, looked at once%s\n", s.TestImages, s.noun(), text)
 	}
