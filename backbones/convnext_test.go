@@ -10,7 +10,6 @@ import (
 	"selfsup/graph"
 	"selfsup/graph/ir"
 	"selfsup/graph/op"
-	"selfsup/graph/optest"
 	"selfsup/graph/ref"
 	"selfsup/internal/golden"
 	"selfsup/internal/golden/ongraph"
@@ -93,16 +92,7 @@ func TestConvNeXtGradients(t *testing.T) {
 	img := backbones.Pixels(8, 12, 2)
 	for name, c := range convNeXts {
 		t.Run(name, func(t *testing.T) {
-			if err := c.Check(img); err != nil {
-				t.Fatal(err)
-			}
-			optest.CheckGradients(t, func(s *graph.Scope) *graph.Node {
-				y := c.New(s.In("backbone"), img)(s.Input("x", append([]int{3}, img.Shape...)...))
-				if got, want := op.ShapeOf(y), (ir.Shape{3, c.Dim()}); !got.Equal(want) {
-					t.Fatalf("features have shape %v, want %v", got, want)
-				}
-				return op.SumAll(op.Mul(y, s.Input("dy", op.ShapeOf(y)...)))
-			}, larger, 4, 1e-6)
+			checkGradients(t, c, img, larger, 4)
 		})
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"selfsup/graph"
 	"selfsup/graph/ir"
 	"selfsup/graph/op"
-	"selfsup/graph/optest"
 )
 
 // smallSwin is one of two stages that a test changes.
@@ -25,16 +24,7 @@ func TestSwinGradients(t *testing.T) {
 		"depth": smallSwin(func(w *backbones.Swin) { w.DropPath = 0.4 }),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := w.Check(img); err != nil {
-				t.Fatal(err)
-			}
-			optest.CheckGradients(t, func(s *graph.Scope) *graph.Node {
-				y := w.New(s.In("backbone"), img)(s.Input("x", append([]int{3}, img.Shape...)...))
-				if got, want := op.ShapeOf(y), (ir.Shape{3, w.Dim()}); !got.Equal(want) {
-					t.Fatalf("features have shape %v, want %v", got, want)
-				}
-				return op.SumAll(op.Mul(y, s.Input("dy", op.ShapeOf(y)...)))
-			}, nil, 3, 1e-6)
+			checkGradients(t, w, img, nil, 3)
 		})
 	}
 }

@@ -135,20 +135,27 @@ func TestViTDecay(t *testing.T) {
 	}
 }
 
+// checkGradients checks the gradients of a backbone's features of three images, at up to samples elements of each
+// parameter; adjust may change the weights before, nil: they stay as drawn.
+func checkGradients(t *testing.T, b backbones.Backbone, img backbones.Input, adjust func(*graph.Store), samples int) {
+	t.Helper()
+	if err := b.Check(img); err != nil {
+		t.Fatal(err)
+	}
+	optest.CheckGradients(t, func(s *graph.Scope) *graph.Node {
+		y := b.New(s.In("backbone"), img)(s.Input("x", append([]int{3}, img.Shape...)...))
+		if got, want := op.ShapeOf(y), (ir.Shape{3, b.Dim()}); !got.Equal(want) {
+			t.Fatalf("features have shape %v, want %v", got, want)
+		}
+		return op.SumAll(op.Mul(y, s.Input("dy", op.ShapeOf(y)...)))
+	}, adjust, samples, 1e-6)
+}
+
 func TestViTGradients(t *testing.T) {
 	img := backbones.Pixels(4, 6, 2)
 	for name, v := range viTs {
 		t.Run(name, func(t *testing.T) {
-			if err := v.Check(img); err != nil {
-				t.Fatal(err)
-			}
-			optest.CheckGradients(t, func(s *graph.Scope) *graph.Node {
-				y := v.New(s.In("backbone"), img)(s.Input("x", append([]int{3}, img.Shape...)...))
-				if got, want := op.ShapeOf(y), (ir.Shape{3, v.Dim()}); !got.Equal(want) {
-					t.Fatalf("features have shape %v, want %v", got, want)
-				}
-				return op.SumAll(op.Mul(y, s.Input("dy", op.ShapeOf(y)...)))
-			}, nil, 4, 1e-6)
+			checkGradients(t, v, img, nil, 4)
 		})
 	}
 }

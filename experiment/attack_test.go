@@ -4,8 +4,6 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"selfsup/datasets/feed"
@@ -13,14 +11,12 @@ import (
 	"selfsup/graph"
 	"selfsup/graph/ir"
 	"selfsup/graph/ref"
-	"selfsup/recipes"
 )
 
 // attackSetup is a small convnet on the data in the binary.
 func attackSetup(t *testing.T, sets ...string) *Setup {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "attacked.toml")
-	text := `base = "quickstart.toml"
+	return preparedRecipe(t, `base = "quickstart.toml"
 name = "attacked"
 subset.few_shot.per_class = 16
 labelled.few_shot.per_class = 16
@@ -34,19 +30,7 @@ length = "4 steps"
 [evaluate]
 linear = false
 knn = false
-`
-	if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	r, err := recipes.Load(file, sets, recipes.Builtin())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := Prepare(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+`, sets...)
 }
 
 // The gradient with respect to the pixels is that of differences, in float64, through the whole encoder.

@@ -3,8 +3,6 @@ package experiment
 import (
 	"context"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -32,19 +30,7 @@ length = "2 steps"
 linear = false
 knn = false
 `
-	file := filepath.Join(t.TempDir(), "tokens.toml")
-	if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	r, err := recipes.Load(file, sets, recipes.Builtin())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := Prepare(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return preparedRecipe(t, text, sets...)
 }
 
 // The last block's class token, or the mean of its patches where there is no class token, is what the encoder gives;

@@ -221,10 +221,11 @@ func (s *Setup) plan(limit int64) error {
 		if err != nil {
 			return settingError(err)
 		}
-		s.turns = append(s.turns, turn{planned: p, params: made.params})
 		for _, l := range g.States() {
 			leaves[l.Name] = l
 		}
+		first := firstLayer(made.params, func(name string) int { return len(leaves[name].Shape) })
+		s.turns = append(s.turns, turn{planned: p, params: made.params, first: first})
 	}
 	s.Leaves = slices.SortedFunc(maps.Values(leaves), func(a, b graph.Leaf) int {
 		return strings.Compare(a.Name, b.Name)

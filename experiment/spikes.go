@@ -38,20 +38,25 @@ type gradients struct {
 	largest float64   // since the last line of metrics
 }
 
-// seen adds the length of a step, and tells how many times the usual one it is if it is a spike, else 0.
-func (g *gradients) seen(length float64) (times float64) {
-	if len(g.recent) >= spikeLeast {
-		sorted := slices.Sorted(slices.Values(g.recent))
-		if usual := sorted[len(sorted)/2]; usual > 0 && length > spikeTimes*usual {
-			times = length / usual
-		}
+// times tells how many times the usual length a step's is if it is a spike, else 0.
+func (g *gradients) times(length float64) float64 {
+	if len(g.recent) < spikeLeast {
+		return 0
 	}
+	sorted := slices.Sorted(slices.Values(g.recent))
+	if usual := sorted[len(sorted)/2]; usual > 0 && length > spikeTimes*usual {
+		return length / usual
+	}
+	return 0
+}
+
+// add adds the length of a step.
+func (g *gradients) add(length float64) {
 	if len(g.recent) == spikeWindow {
 		g.recent = append(g.recent[:0], g.recent[1:]...)
 	}
 	g.recent = append(g.recent, length)
 	g.largest = max(g.largest, length)
-	return times
 }
 
 // kept is what a checkpoint keeps of the gradients.
@@ -81,18 +86,21 @@ func gradientsOf(k *checkpoint.Gradients) (g gradients) {
 // watchFirst looks at the first layer's gradient of a step that was finite, and warns of a spike in a network of
 // tokens. That of a convolution before a batch norm varies as much in trainings that are steady.
 func (r *run) watchFirst(step, turn int) error {
-	params := r.now.turns[turn].params
-	at := firstLayer(params, func(name string) int { return len(r.Store.Get(name).Shape) })
-	if turn != 0 || at < 0 {
+	now := r.now.turns[turn]
+	if turn != 0 || now.first < 0 {
 		return nil
 	}
-	length := r.norms[turn].At(at)
-	times := r.gradients.seen(length)
-	if _, tokens := r.Recipe.Backbone.Value.(backbones.Tokens); times == 0 || !tokens {
+	length, before := r.norms[turn].At(now.first), len(r.gradients.recent)
+	times := 0.0
+	if _, tokens := r.Recipe.Backbone.Value.(backbones.Tokens); tokens {
+		times = r.gradients.times(length)
+	}
+	r.gradients.add(length)
+	if times == 0 {
 		return nil
 	}
 	return r.warnOnce(Warning{gradientField, step + 1, fmt.Sprintf("gradient spike: that of the first layer (%s) is "+
 		"%.3g long, %.0f times the median of the %d steps before; an unsteady training shows it first there: freeze "+
 		"the patch projection (frozen_patch = true), clip gradients (train.clip), warm up for longer or lower the "+
-		"rate (section 3.5.4)", params[at], length, times, len(r.gradients.recent)-1)})
+		"rate (section 3.5.4)", now.params[now.first], length, times, before)})
 }

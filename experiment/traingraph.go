@@ -30,6 +30,7 @@ type turn struct {
 	*graph.Program
 	planned *graph.Planned // before it is compiled
 	params  []string       // trained in it, in the order of the output "gradient_norms"
+	first   int            // place in params of the encoder's first matrix of weights; -1: there is none
 }
 
 // sync brings the state of all turns to the Store, before anything but they reads it.

@@ -3,7 +3,6 @@ package inspect
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +10,7 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/datasets/images"
+	"selfsup/evaluations"
 	"selfsup/experiment"
 	"selfsup/experiment/report"
 	"selfsup/experiment/sheet"
@@ -78,7 +78,7 @@ func Neighbours(dir string, n NeighbourOptions, c recipes.Catalog, o experiment.
 		if err != nil {
 			return nil, err
 		}
-		queries = append(queries, unit(x)...)
+		queries = append(queries, evaluations.UnitRows[float32](x, emb.dim)...)
 		out.Queries = append(out.Queries, q)
 	}
 	parts, skipped, err := dataOfNeighbours(s, n, c)
@@ -98,8 +98,9 @@ func Neighbours(dir string, n NeighbourOptions, c recipes.Catalog, o experiment.
 		if from == 0 {
 			at = slices.IndexFunc(parts, func(p embedPart) bool { return p.name == part.name })
 		}
+		x = evaluations.UnitRows[float32](x, emb.dim)
 		for i := range len(x) / emb.dim {
-			row := unit(x[i*emb.dim : (i+1)*emb.dim])
+			row := x[i*emb.dim : (i+1)*emb.dim]
 			for q := range out.Queries {
 				out.Queries[q].offer(Neighbour{Row: from + i, Similarity: dot(queries[q*emb.dim:], row),
 					part: &parts[at]}, n.K)
@@ -165,19 +166,6 @@ func embedFile(e *embedder, file string, convert bool, m *datasets.Image) ([]flo
 	set := &datasets.Memory{Images: []datasets.Image{*m}, Names: []string{file}}
 	x, err := e.run([]int32{0}, embedPart{set: set, maker: e.Views.Evaluation(set)})
 	return slices.Clone(x), err
-}
-
-// unit is a vector of length 1 in the same direction; of zeros it is zeros.
-func unit(x []float32) []float32 {
-	length := math.Sqrt(dot(x, x))
-	if length == 0 {
-		length = 1
-	}
-	u := make([]float32, len(x))
-	for i, v := range x {
-		u[i] = float32(float64(v) / length)
-	}
-	return u
 }
 
 func dot(a, b []float32) (sum float64) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 
+	"selfsup/backbones"
 	"selfsup/datasets/masks"
 	"selfsup/graph"
 	"selfsup/graph/layer"
@@ -60,14 +61,7 @@ func (m *Data2Vec) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) 
 	y := e.Encode(e.Hiding(x, hidden, methods.MaskToken(s, e.Dim)))
 	told := layer.Dense(s.In("tell"), e.Dim, e.Dim)(e.Last(y, n))
 	tokens := t.Embed(x)
-	layers := t.Layers(tokens)
-	if m.Layers > len(layers) {
-		op.Fail(s.Path(), "layers = %d of an encoder with %d blocks; want at most that", m.Layers, len(layers))
-	}
-	for i := range layers {
-		layers[i] = t.Last(layers[i], n)
-	}
-	target := Averaged(layers[len(layers)-m.Layers:], 2, 2)
+	target := Averaged(lastLayers(s, t, tokens, m.Layers), 2, 2)
 	features := t.Pool(t.Encode(tokens))
 	return methods.Objective{
 		Features: features,
@@ -82,6 +76,18 @@ func (m *Data2Vec) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) 
 // ramp rises evenly over a span.
 func ramp(m [2]float64, over setting.Length) graph.Schedule {
 	return graph.LinearRamp(m[0], m[1], func(t graph.Time) int { return over.Steps(t.PerEpoch, t.Steps) })
+}
+
+// lastLayers are the patches [B,T,D] behind each of a teacher's last so many blocks, of embedded patches [B,T,D].
+func lastLayers(s *graph.Scope, t *backbones.TokenEncoder, tokens *graph.Node, blocks int) []*graph.Node {
+	layers := t.Layers(tokens)
+	if blocks > len(layers) {
+		op.Fail(s.Path(), "layers = %d of an encoder with %d blocks; want at most that", blocks, len(layers))
+	}
+	for i := range layers {
+		layers[i] = t.Last(layers[i], t.Rows*t.Columns)
+	}
+	return layers[len(layers)-blocks:]
 }
 
 // Averaged is the mean of layers [B,T,D], each scaled to mean 0 and variance 1 along an axis, 1: the tokens, or 2: the

@@ -97,14 +97,7 @@ func (m *Data2Vec2) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch)
 	told := m.Decoder(s.In("decoder"), e)(full)
 
 	own := t.Embed(x)
-	layers := t.Layers(own)
-	if m.Layers > len(layers) {
-		op.Fail(s.Path(), "layers = %d of an encoder with %d blocks; want at most that", m.Layers, len(layers))
-	}
-	for i := range layers {
-		layers[i] = t.Last(layers[i], n)
-	}
-	target := Averaged(layers[len(layers)-m.Layers:], 1, 2)
+	target := Averaged(lastLayers(s, t, own, m.Layers), 1, 2)
 	targets := op.Concat(0, slices.Repeat([]*graph.Node{target}, m.Copies)...)
 	terms := []methods.Term{{Name: "latent", Weight: 1, Value: latentLoss(told, targets, hidden, 0)}}
 	if e.HasClass && m.Class > 0 {

@@ -34,15 +34,21 @@ func DefaultMAE() *MAE {
 
 // Validate implements methods.Method.
 func (m *MAE) Validate() error {
-	switch {
-	case !(m.Mask > 0 && m.Mask < 1):
+	if !(m.Mask > 0 && m.Mask < 1) {
 		return setting.Bad("mask", "%v: want a fraction between 0 and 1", m.Mask)
-	case m.DecoderDim < 4 || m.DecoderDim%4 != 0:
-		return setting.Bad("decoder_dim", "%d: want a multiple of 4, for positions by sines and cosines", m.DecoderDim)
-	case m.DecoderDepth < 1:
-		return setting.Bad("decoder_depth", "%d: want at least 1 block", m.DecoderDepth)
-	case m.DecoderHeads < 1 || m.DecoderDim%m.DecoderHeads != 0:
-		return setting.Bad("decoder_heads", "%d: want a divisor of decoder_dim = %d", m.DecoderHeads, m.DecoderDim)
+	}
+	return checkDecoder(m.DecoderDim, m.DecoderDepth, m.DecoderHeads)
+}
+
+// checkDecoder says what is wrong with the settings of a decoder of blocks with fixed positions.
+func checkDecoder(dim, depth, heads int) error {
+	switch {
+	case dim < 4 || dim%4 != 0:
+		return setting.Bad("decoder_dim", "%d: want a multiple of 4, for positions by sines and cosines", dim)
+	case depth < 1:
+		return setting.Bad("decoder_depth", "%d: want at least 1 block", depth)
+	case heads < 1 || dim%heads != 0:
+		return setting.Bad("decoder_heads", "%d: want a divisor of decoder_dim = %d", heads, dim)
 	}
 	return nil
 }

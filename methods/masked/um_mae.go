@@ -48,14 +48,8 @@ func (m *UMMAE) Validate() error {
 		return setting.Bad("masks", "%q: want \"uniform\" or \"random\"", m.Masks)
 	case !(m.Secondary >= 0 && m.Secondary < 1):
 		return setting.Bad("secondary", "%v: want a fraction from 0 up to, not with, 1", m.Secondary)
-	case m.DecoderDim < 4 || m.DecoderDim%4 != 0:
-		return setting.Bad("decoder_dim", "%d: want a multiple of 4, for positions by sines and cosines", m.DecoderDim)
-	case m.DecoderDepth < 1:
-		return setting.Bad("decoder_depth", "%d: want at least 1 block", m.DecoderDepth)
-	case m.DecoderHeads < 1 || m.DecoderDim%m.DecoderHeads != 0:
-		return setting.Bad("decoder_heads", "%d: want a divisor of decoder_dim = %d", m.DecoderHeads, m.DecoderDim)
 	}
-	return nil
+	return checkDecoder(m.DecoderDim, m.DecoderDepth, m.DecoderHeads)
 }
 
 // Build implements methods.Method. The features are those of what the encoder saw.

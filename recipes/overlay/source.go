@@ -156,7 +156,7 @@ func (d *decoder) noSuchFile(asked string) string {
 	if len(shipped) == 0 {
 		return fmt.Sprintf("%s: no such file", asked)
 	}
-	if close := nearest(path.Base(filepath.ToSlash(asked)), shipped); len(close) > 0 {
+	if close := Nearest(path.Base(filepath.ToSlash(asked)), shipped); len(close) > 0 {
 		return fmt.Sprintf("%s: no such file here or among the shipped recipes, %s", asked, didYouMean(close))
 	}
 	if len(shipped) > 8 {

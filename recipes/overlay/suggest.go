@@ -6,10 +6,7 @@ import (
 )
 
 // Nearest gives up to three of names that word may be a slip of, the likeliest first.
-func Nearest(word string, names []string) []string { return nearest(word, names) }
-
-// nearest gives up to three of names that word may be a slip of, the likeliest first.
-func nearest(word string, names []string) []string {
+func Nearest(word string, names []string) []string {
 	type guess struct {
 		name string
 		cost int

@@ -21,7 +21,7 @@ func (d *decoder) unknown(t trail, table, key string, x any, list []field) {
 		what = "unknown table"
 	}
 	homes := d.homes(table, key)
-	switch close := nearest(key, names); {
+	switch close := Nearest(key, names); {
 	case len(close) > 0:
 		what += ", " + didYouMean(close)
 	case len(homes) > 0:
@@ -99,7 +99,7 @@ func (d *decoder) knows(sp span, name, word string, cat Catalog) bool {
 		return true
 	}
 	text := "not one of the " + cat.plural
-	close := nearest(word, cat.names)
+	close := Nearest(word, cat.names)
 	switch {
 	case len(close) > 0:
 		text += ", " + didYouMean(close)

@@ -134,7 +134,7 @@ func cutOrigin(line string) (value, origin string) {
 
 // Suggest is "did you mean a or b?" of the names that a word may be a slip of; empty: it is like none of them.
 func Suggest(word string, names []string) string {
-	if near := nearest(word, names); len(near) > 0 {
+	if near := Nearest(word, names); len(near) > 0 {
 		return didYouMean(near)
 	}
 	return ""

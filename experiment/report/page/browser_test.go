@@ -17,7 +17,9 @@ import (
 const watching = `<script>
 window.faults = [];
 addEventListener('error', e => faults.push(e.message));
-document.addEventListener('securitypolicyviolation', e => faults.push('policy: ' + e.violatedDirective + ' ' + e.blockedURI));
+document.addEventListener('securitypolicyviolation', e => {
+  faults.push('policy: ' + e.violatedDirective + ' ' + e.blockedURI);
+});
 </script>`
 
 // probing uses the page as a reader does, and leaves what came of it.
@@ -25,8 +27,9 @@ const probing = `<script>
 const opened = performance.now();
 const probe = () => {
   if (later.length > 0) return setTimeout(probe, 50);
-  const found = {opened, done: performance.now(), charts: charts.length, tables: document.querySelectorAll('table').length,
-    sections: [...document.querySelectorAll('h2')].map(h => h.textContent), cards: document.querySelectorAll('.run').length};
+  const found = {opened, done: performance.now(), charts: charts.length,
+    tables: document.querySelectorAll('table').length, cards: document.querySelectorAll('.run').length,
+    sections: [...document.querySelectorAll('h2')].map(h => h.textContent)};
   const pick = document.querySelector('select');
   for (const s of document.querySelectorAll('select')) if ([...s.options].some(o => o.value === 'seconds')) {
     s.value = 'seconds';
@@ -40,7 +43,8 @@ const probe = () => {
   const canvas = document.querySelector('.map canvas');
   if (canvas) {
     const at = canvas.getBoundingClientRect();
-    canvas.dispatchEvent(new PointerEvent('pointermove', {clientX: at.left + at.width / 2, clientY: at.top + at.height / 2}));
+    const middle = {clientX: at.left + at.width / 2, clientY: at.top + at.height / 2};
+    canvas.dispatchEvent(new PointerEvent('pointermove', middle));
     const hover = document.querySelector('.hover');
     found.hover = hover.hidden ? '' : hover.textContent.trim();
     found.thumb = !!hover.querySelector('.tile');
