@@ -16,7 +16,7 @@ import (
 var layers = [][]string{
 	{"selfsup", "internal", "setting", "recipes/overlay", "datasets/disk", "datasets/raster", "datasets/resample"},
 	{"datasets", "graph/cpu/kern", "graph/ir"},
-	{"graph/plan", "graph/op", "graph/ref", "graph/cpu"},
+	{"graph/plan", "graph/op", "graph/ref", "graph/cpu", "graph/cuda"},
 	{"graph", "graph/device"},
 	{"graph/layer", "graph/optim", "graph/optest", "internal/golden/ongraph", "internal/kmeans"},
 	{"backbones", "heads", "losses"},
@@ -27,7 +27,7 @@ var layers = [][]string{
 	{"recipes"},
 	{"experiment"},
 	{"experiment/claims", "experiment/compare", "experiment/live"},
-	{"cmd"},
+	{"cmd", "tools"},
 }
 
 // never lists imports that no layer allows.
@@ -44,7 +44,7 @@ var never = map[string][]string{
 var only = map[string][]string{
 	"graph/cpu":  {"graph/cpu", "graph/device", "internal/golden", "examples"},
 	"graph/ref":  {"graph/optest", "internal/golden"},
-	"graph/cuda": {"graph/cuda", "graph/device"},
+	"graph/cuda": {"graph/cuda", "graph/device", "tools"},
 }
 
 const module = "selfsup/"

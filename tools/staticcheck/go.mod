@@ -1,4 +1,4 @@
-module selfsup/tools
+module selfsup/tools/staticcheck
 
 go 1.26.0
 

@@ -1,0 +1,47 @@
+package cuda
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+
+	"selfsup/graph/ir"
+	"selfsup/graph/op"
+	"selfsup/graph/plan"
+)
+
+// lowerings are the operations of package op (and plan's copy) by name. Each family's file adds its own.
+var lowerings = map[string]lowering{}
+
+// add enters a family.
+func add(family map[string]lowering) struct{} {
+	for name, l := range family {
+		if _, twice := lowerings[name]; twice {
+			panic("two lowerings of " + name)
+		}
+		lowerings[name] = l
+	}
+	return struct{}{}
+}
+
+// Names lists the operations that have kernels.
+func Names() []string { return slices.Sorted(maps.Keys(lowerings)) }
+
+// ours reports whether a spec is of the packages whose operations the kernels are for.
+func ours(s ir.Spec) bool {
+	from := reflect.TypeOf(s).PkgPath()
+	return from == reflect.TypeFor[op.Unary]().PkgPath() || from == reflect.TypeFor[plan.Copy]().PkgPath()
+}
+
+// complaint says what an operation could not do with a value that its kernel reported.
+func complaint(s ir.Spec, value int) string {
+	switch s.(type) {
+	case op.InverseCholeskyOp:
+		return fmt.Sprintf("a matrix is not positive definite in row %d. A covariance needs more samples than "+
+			"dimensions", value)
+	case op.AssignOp:
+		return fmt.Sprintf("the cost of row %d is not finite in some column", value)
+	}
+	return fmt.Sprintf("row number %d is outside the table", value)
+}
