@@ -12,6 +12,7 @@ import (
 	"selfsup/datasets/images"
 	"selfsup/datasets/images/pack"
 	"selfsup/datasets/sampling"
+	"selfsup/datasets/scenes"
 	"selfsup/datasets/sounds"
 	"selfsup/datasets/tables"
 	"selfsup/datasets/texts"
@@ -61,6 +62,7 @@ func Builtin() Catalog {
 			"letter":           func() datasets.Source { return tables.NewLetter() },
 			"satellite":        func() datasets.Source { return tables.NewSatellite() },
 			"modulated":        func() datasets.Source { return tables.NewModulated() },
+			"scenes":           func() datasets.Source { return scenes.New() },
 			"idx":              func() datasets.Source { return images.NewIDX() },
 			"folder":           func() datasets.Source { return images.NewFolder() },
 			"shards":           func() datasets.Source { return images.NewShards() },

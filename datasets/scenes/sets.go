@@ -1,0 +1,146 @@
+package scenes
+
+import (
+	"fmt"
+	"sync"
+
+	"selfsup/datasets"
+)
+
+// Len implements datasets.Labelled.
+func (s *Set) Len() int { return s.n }
+
+// Label is the class of the nearest object.
+func (s *Set) Label(i int) int { return s.Scene(i).Objects[0].Class }
+
+// Classes names the classes of objects.
+func (s *Set) Classes() []string { return s.classes }
+
+// Name implements datasets.Labelled.
+func (s *Set) Name(i int) string { return fmt.Sprintf("scenes %s[%d]", s.part, i) }
+
+// check refuses a scene that there is not.
+func (s *Set) check(i int) error {
+	if i < 0 || i >= s.n {
+		return fmt.Errorf("datasets: scenes: no scene %d, the %s part has %d", i, s.part, s.n)
+	}
+	return nil
+}
+
+// imageSet is the first frames of scenes.
+type imageSet struct{ *Set }
+
+// Shape implements datasets.Shaped.
+func (s *imageSet) Shape(int) (h, w, c int) { return s.Size, s.Size, 3 }
+
+// Image implements datasets.Set.
+func (s *imageSet) Image(i int, dst *datasets.Image) error {
+	if err := s.check(i); err != nil {
+		return err
+	}
+	s.draw(s.Scene(i), 0, dst, nil)
+	return nil
+}
+
+// Captions implements datasets.CaptionSet.
+func (s *imageSet) Captions(i int) []string { return s.Words(s.Scene(i)) }
+
+// PixelClasses implements datasets.MaskSet.
+func (s *imageSet) PixelClasses() []string { return append([]string{"ground"}, s.classes...) }
+
+// canvas is what instances are drawn on, to be used again.
+type canvas struct {
+	image     datasets.Image
+	instances []uint8
+}
+
+var canvases = sync.Pool{New: func() any { return &canvas{} }}
+
+// instances calls use with the scene and what each pixel of its first frame shows.
+func (s *imageSet) instances(i int, use func(w *Scene, instances []uint8)) error {
+	if err := s.check(i); err != nil {
+		return err
+	}
+	c := canvases.Get().(*canvas)
+	defer canvases.Put(c)
+	if n := s.Size * s.Size; len(c.instances) != n {
+		c.instances = make([]uint8, n)
+	}
+	w := s.Scene(i)
+	s.draw(w, 0, &c.image, c.instances)
+	use(w, c.instances)
+	return nil
+}
+
+// Mask implements datasets.MaskSet.
+func (s *imageSet) Mask(i int, dst *datasets.Image) error {
+	return s.instances(i, func(w *Scene, instances []uint8) {
+		dst.Reshape(s.Size, s.Size, 1)
+		for at, k := range instances {
+			dst.Pix[at] = 0
+			if k > 0 {
+				dst.Pix[at] = byte(1 + w.Objects[k-1].Class)
+			}
+		}
+	})
+}
+
+// BoxClasses implements datasets.BoxSet.
+func (s *imageSet) BoxClasses() []string { return s.classes }
+
+// MostBoxes implements datasets.BoxSet.
+func (s *imageSet) MostBoxes() int { return s.Objects[1] }
+
+// Boxes implements datasets.BoxSet.
+func (s *imageSet) Boxes(i int, dst []datasets.ClassBox) ([]datasets.ClassBox, error) {
+	err := s.instances(i, func(w *Scene, instances []uint8) { dst = s.Set.Boxes(w, instances, dst) })
+	return dst, err
+}
+
+// clipSet is scenes as clips.
+type clipSet struct{ *Set }
+
+// Shape is that of every frame.
+func (s *clipSet) Shape(int) (h, w, c int) { return s.Size, s.Size, 3 }
+
+// Frames implements datasets.ClipSet.
+func (s *clipSet) Frames() int { return s.Scenes.Frames }
+
+// Clip implements datasets.ClipSet.
+func (s *clipSet) Clip(i int, dst []datasets.Image) error {
+	if err := s.check(i); err != nil {
+		return err
+	}
+	if len(dst) != s.Scenes.Frames {
+		return fmt.Errorf("datasets: scenes: a clip of %d frames into %d images", s.Scenes.Frames, len(dst))
+	}
+	w := s.Scene(i)
+	for k := range dst {
+		s.draw(w, float64(k)/s.Scenes.Rate, &dst[k], nil)
+	}
+	return nil
+}
+
+// soundSet is the sounds of scenes.
+type soundSet struct{ *Set }
+
+// Rate implements datasets.WaveSet.
+func (s *soundSet) Rate() int { return SoundRate }
+
+// Channels implements datasets.WaveSet.
+func (s *soundSet) Channels() int { return 1 }
+
+// Samples implements datasets.WaveSet.
+func (s *soundSet) Samples(int) int { return int(s.Duration() * SoundRate) }
+
+// Window implements datasets.WaveSet.
+func (s *soundSet) Window(i int, at float64, dst []float32) error {
+	if err := s.check(i); err != nil {
+		return err
+	}
+	n := s.Samples(i)
+	k := min(n, len(dst))
+	s.Sound(s.Scene(i), datasets.WindowStart(n, len(dst), at), dst[:k])
+	clear(dst[k:])
+	return nil
+}
