@@ -42,6 +42,9 @@ func (g *Graph) plan(p *ir.Program, b ir.Backend, limit int64) (*ir.Program, Mem
 	if n, ok := b.(ir.Narrower); ok {
 		options.Narrows = n.Narrows
 	}
+	if l, ok := b.(ir.Later); ok {
+		options.Late = l.UpdatesLast()
+	}
 	if err := plan.Plan(p, options); err != nil {
 		return nil, Memory{}, err
 	}

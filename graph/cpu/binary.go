@@ -51,10 +51,10 @@ func (f arithmetic) relu() arithmetic {
 
 // bindPairs makes y of the operands of c, given as a and b, row by row. Either may repeat along some axes.
 func bindPairs(c *call, f arithmetic, y, a, b []float32) func() {
-	axes := merge(c.out.Shape, op.BroadcastStrides(c.in[0].Shape, c.out.Shape), op.BroadcastStrides(c.in[1].Shape,
-		c.out.Shape))
+	axes := op.MergeAxes(c.out.Shape, op.BroadcastStrides(c.in[0].Shape, c.out.Shape),
+		op.BroadcastStrides(c.in[1].Shape, c.out.Shape))
 	last := axes[len(axes)-1]
-	n, sa, sb := last.n, last.step[0], last.step[1]
+	n, sa, sb := last.N, last.Step[0], last.Step[1]
 
 	// part is elements from..to of the row of y that begins at i, with those of the operands at ia and ib.
 	part := func(i, ia, ib, from, to int) {

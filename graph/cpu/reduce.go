@@ -7,7 +7,7 @@ import (
 
 // sumPlan is how a sum over axes runs: which case its merged axes are.
 type sumPlan struct {
-	axes    []axis // merged; operand 0 is the result (step 0 where it is summed), operand 1 the source
+	axes    []op.Axis // merged; operand 0 is the result (step 0 where it is summed), operand 1 the source
 	kind    sumKind
 	squares bool
 }
@@ -24,12 +24,12 @@ const (
 
 func planSum(c *call) sumPlan {
 	from := c.in[0].Shape
-	p := sumPlan{axes: merge(from, op.BroadcastStrides(c.out.Shape, from), strides(from)),
+	p := sumPlan{axes: op.MergeAxes(from, op.BroadcastStrides(c.out.Shape, from), op.Strides(from)),
 		squares: c.spec.(op.SumToOp).Squares}
 	var summed [3]bool
 	for i, a := range p.axes {
 		if i < 3 {
-			summed[i] = a.step[0] == 0
+			summed[i] = a.Step[0] == 0
 		}
 	}
 	switch n := len(p.axes); {
@@ -80,12 +80,12 @@ func scratchSumTo(c *call) int {
 	p := planSum(c)
 	switch p.kind {
 	case sumAll:
-		return 2 * tasks(p.axes[0].n, block)
+		return 2 * tasks(p.axes[0].N, block)
 	case sumColumns:
-		o := columnsOf(p.axes[0].n, p.axes[1].n, p.k())
+		o := columnsOf(p.axes[0].N, p.axes[1].N, p.k())
 		return o.scratch() + p.zeros(o.c) + scratchHalfRows(c.in[0], o.c)
 	case sumMiddle:
-		return 2*p.k()*c.out.Shape.Size() + p.zeros(p.axes[2].n)
+		return 2*p.k()*c.out.Shape.Size() + p.zeros(p.axes[2].N)
 	}
 	return 0
 }
@@ -107,14 +107,14 @@ func bindSumTo(c *call) func() {
 		sum := total(len(x), block, c.scratch, func(from, to int) float64 { return p.sum(x[from:to]) })
 		return func() { y[0] = float32(sum() * scale) }
 	case sumRows:
-		n := p.axes[1].n
+		n := p.axes[1].N
 		return sweep(len(y), rowsOf(n), func(from, to int) {
 			for i := from; i < to; i++ {
 				y[i] = float32(p.sum(x[i*n:(i+1)*n]) * scale)
 			}
 		})
 	case sumColumns:
-		o := columnsOf(p.axes[0].n, p.axes[1].n, p.k())
+		o := columnsOf(p.axes[0].N, p.axes[1].N, p.k())
 		n := o.c
 		zeros := c.scratch[o.scratch():][:p.zeros(n)]
 		o.part = func(_ int, s []float64, row0, row1, col0, col1 int) { p.add(s, x, zeros, n, row0, row1, col0, col1) }
@@ -137,11 +137,11 @@ func bindSumTo(c *call) func() {
 			run()
 		}
 	case sumMiddle:
-		rows, n := p.axes[1].n, p.axes[2].n
+		rows, n := p.axes[1].N, p.axes[2].N
 		sums := doubles(c.scratch, p.k()*len(y))
 		zeros := c.scratch[2*len(sums):][:p.zeros(n)]
 		each := p.k() * n
-		run := sweep(p.axes[0].n, rowsOf(rows*n), func(from, to int) {
+		run := sweep(p.axes[0].N, rowsOf(rows*n), func(from, to int) {
 			for i := from; i < to; i++ {
 				s := sums[i*each : (i+1)*each]
 				clear(s)
@@ -161,12 +161,12 @@ func bindSumTo(c *call) func() {
 
 // bindSumAny sums any axes, one element of the result after the other.
 func bindSumAny(x, y []float32, scale float64, plan sumPlan) func() {
-	var kept, gone []axis
+	var kept, gone []op.Axis
 	for _, a := range plan.axes {
-		if a.step[0] == 0 {
-			gone = append(gone, axis{a.n, a.step[1:]})
+		if a.Step[0] == 0 {
+			gone = append(gone, op.Axis{N: a.N, Step: a.Step[1:]})
 		} else {
-			kept = append(kept, axis{a.n, a.step[1:]})
+			kept = append(kept, op.Axis{N: a.N, Step: a.Step[1:]})
 		}
 	}
 	out, in := newWalk(kept), newWalk(gone)
@@ -191,11 +191,11 @@ func bindSumAny(x, y []float32, scale float64, plan sumPlan) func() {
 
 func bindBroadcast(c *call) func() {
 	x, y := c.bits(0), c.outBits()
-	axes := merge(c.out.Shape, op.BroadcastStrides(c.in[0].Shape, c.out.Shape))
+	axes := op.MergeAxes(c.out.Shape, op.BroadcastStrides(c.in[0].Shape, c.out.Shape))
 	last := axes[len(axes)-1]
-	n := last.n
+	n := last.N
 	fill := func(y []float32, at int) {
-		if last.step[0] == 1 {
+		if last.Step[0] == 1 {
 			copy(y, x[at:])
 			return
 		}
@@ -206,7 +206,7 @@ func bindBroadcast(c *call) func() {
 		repeat(y, len(head))
 	}
 	if len(axes) == 1 {
-		return sweep(n, block, func(from, to int) { fill(y[from:to], from*last.step[0]) })
+		return sweep(n, block, func(from, to int) { fill(y[from:to], from*last.Step[0]) })
 	}
 	w := newWalk(axes[:len(axes)-1])
 	return sweep(w.size, rowsOf(n), func(from, to int) {

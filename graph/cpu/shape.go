@@ -83,11 +83,11 @@ func bindConcat(c *call) func() {
 
 func bindTranspose(c *call) func() {
 	x, y := c.bits(0), c.outBits()
-	axes := merge(c.out.Shape, strides(c.out.Shape), c.spec.(op.TransposeOp).Steps(c.in[0].Shape))
+	axes := op.MergeAxes(c.out.Shape, op.Strides(c.out.Shape), c.spec.(op.TransposeOp).Steps(c.in[0].Shape))
 	last := axes[len(axes)-1]
-	if last.step[1] == 1 {
+	if last.Step[1] == 1 {
 		w := newWalk(axes[:len(axes)-1])
-		n := last.n
+		n := last.N
 		return sweep(w.size, rowsOf(n), func(from, to int) {
 			p := w.seek(from)
 			for i := from; i < to; i++ {
@@ -98,24 +98,24 @@ func bindTranspose(c *call) func() {
 	}
 	// The axis along which the operand is dense is another one: matrices [m, n] are transposed, once for every index of
 	// the others.
-	var outer []axis
-	var dense axis
+	var outer []op.Axis
+	var dense op.Axis
 	for _, a := range axes[:len(axes)-1] {
-		if a.step[1] == 1 {
+		if a.Step[1] == 1 {
 			dense = a
 		} else {
 			outer = append(outer, a)
 		}
 	}
 	const tile = 32
-	strips := tasks(dense.n, tile)
+	strips := tasks(dense.N, tile)
 	w := newWalk(outer)
-	return sweep(w.size*strips, max(1, rowsOf(last.n*tile)), func(from, to int) {
+	return sweep(w.size*strips, max(1, rowsOf(last.N*tile)), func(from, to int) {
 		for i := from; i < to; i++ {
 			p := w.seek(i / strips)
 			j := i % strips * tile
-			kern.Transpose(y[p.at[0]+j*dense.step[0]:], dense.step[0], x[p.at[1]+j:], last.step[1], last.n,
-				min(tile, dense.n-j))
+			kern.Transpose(y[p.at[0]+j*dense.Step[0]:], dense.Step[0], x[p.at[1]+j:], last.Step[1], last.N,
+				min(tile, dense.N-j))
 		}
 	})
 }

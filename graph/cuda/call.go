@@ -16,6 +16,7 @@ type call struct {
 	y       Ptr   // result
 	scratch Ptr   // working memory of the size asked for, which other instructions use too
 	at      int   // the instruction's place in the program, for reports of errors
+	buf     int   // the buffer of the result
 	fp      precision
 	b       *binder
 }
@@ -34,16 +35,29 @@ type lowering struct {
 	bind    func(c *call)
 }
 
-// binder collects the launches of a program, and the constants that they read.
+// binder collects the launches of a program, and the constants that they read. A program is bound twice: the first time
+// finds the tables and the generated kernels that it wants, the second time, with these in place, makes the launches.
 type binder struct {
-	kernel func(name string) (Kernel, error)
-	consts Ptr // of the tables, once it is known
-	tables []int32
-	filled bool // tables have their place, a second pass makes the launches
-	errors Ptr
-	steps  []Launch
-	err    error
+	kernel   func(name string) (Kernel, error)
+	needed   func(buf, after int) bool // whether anybody reads a result behind an instruction
+	inputs   span                      // memory that nothing in a step writes
+	separate bool                      // every instruction is launched by itself
+	errors   Ptr
+
+	consts  Ptr // of the tables
+	tables  []int32
+	filled  bool              // this is the second time
+	texts   map[string]string // generated kernels by name
+	shared  map[string]Ptr    // see prepared
+	chain   *chain            // that is being made
+	chains  []*chain          // that wait for others like them
+	calls   []lowered         // by instruction
+	current int               // the instruction that launches belong to
+	err     error
 }
+
+// input reports whether an address lies in the program's inputs.
+func (b *binder) input(p Ptr) bool { return b.inputs.from <= p && p < b.inputs.to }
 
 // threads is how many threads a block of a simple kernel has.
 const threads = 256
@@ -104,13 +118,14 @@ func (b *binder) launch(name string, grid, block [3]int, shared int, args ...any
 			b.err = fmt.Errorf("kernel %s: %w", name, err)
 		}
 	}
-	b.steps = append(b.steps, l)
+	b.calls[b.current].launches = append(b.calls[b.current].launches, l)
 }
 
 // table is the address of constants that kernels of the program read, 16-byte aligned: strides, lists of pointers.
 // Programs are lowered twice: the first time finds how much there is.
-func (c *call) table(words ...int32) Ptr {
-	b := c.b
+func (c *call) table(words ...int32) Ptr { return c.b.table(words...) }
+
+func (b *binder) table(words ...int32) Ptr {
 	for len(b.tables)%4 != 0 {
 		b.tables = append(b.tables, 0)
 	}

@@ -320,6 +320,10 @@ type Backend interface {
 	Compile(p *Program, state func(buf int) Array) (Executable, error)
 }
 
+// Later is a Backend that would rather do all that replaces state at the end of a step, in few launches, than have the
+// gradients' memory free early.
+type Later interface{ UpdatesLast() bool }
+
 // Narrower is a Backend whose kernels take some values in bfloat16. Narrows reports whether the kernel of an operation
 // on operands of types in takes one of them so, or writes its result so, operand Result.
 type Narrower interface {

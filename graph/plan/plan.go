@@ -25,6 +25,9 @@ type Options struct {
 	// Supports says whether there is a kernel for an operation on operands of types in. What fuse and absorb make of
 	// several operations is left apart where there is none. nil: there is one for everything.
 	Supports func(s ir.Spec, in []ir.Type) bool
+	// Late says that what replaces state should run at the end, side by side. Where there is a Limit it runs as early
+	// as it can all the same.
+	Late bool
 }
 
 // takes reports whether there is a kernel for an instruction of p.
@@ -43,7 +46,7 @@ func Plan(p *ir.Program, o Options) error {
 		{"protect", protect},
 		{"narrow", func(p *ir.Program) error { return narrow(p, o.Narrows) }},
 		{"pairs", pairs},
-		{"schedule", schedule},
+		{"schedule", func(p *ir.Program) error { return schedule(p, o.Late && o.Limit == 0) }},
 		{"recompute", func(p *ir.Program) error { return recompute(p, o.Limit) }},
 		{"alias", alias},
 		{"arena", arena},

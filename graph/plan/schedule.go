@@ -10,8 +10,9 @@ import (
 // those that replace state and lead to nothing else (an optimiser's step runs as soon as its gradient exists and
 // nobody still has to read the old parameter), and those whose result is a single number. Everything else stays in
 // order of creation. Where several can run, those that replace state come last, side by side, so that a backend can
-// do them in one walk over memory.
-func schedule(p *ir.Program) error {
+// do them in one walk over memory. With late set, those that replace state all run at the end instead, which costs the
+// memory of all gradients and lets a backend do the steps of all parameters in few launches.
+func schedule(p *ir.Program, late bool) error {
 	producer := make([]int, len(p.Bufs))
 	for i := range producer {
 		producer[i] = -1
@@ -46,6 +47,10 @@ func schedule(p *ir.Program) error {
 		key[i] = i
 		moved[i] = tail[i] || p.Bufs[in.Out].Shape.Size() == 1
 		if !moved[i] {
+			continue
+		}
+		if late && tail[i] {
+			key[i] = len(p.Instrs)
 			continue
 		}
 		k := -1

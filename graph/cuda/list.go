@@ -1,0 +1,131 @@
+package cuda
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"selfsup/graph/ir"
+)
+
+// A list is a launch of many chains that are alike: every block reads its addresses and its number of elements from a
+// row of a table.
+
+// perBlock is how many elements of a list a block makes.
+const perBlock = 16 * threads
+
+// listed is the text of the kernel of lists of a chain, named "chain"; ok is false if it takes more than addresses
+// that all go along, and single numbers.
+func (ch *chain) listed(b *binder) (text string, ok bool) {
+	kept := ch.kept(b)
+	for _, r := range ch.reads {
+		if !r.dense(ch.space) && !r.constant(ch.space) {
+			return "", false
+		}
+	}
+	for _, w := range kept {
+		if !w.dense(ch.space) {
+			return "", false
+		}
+	}
+	for _, s := range ch.steps {
+		if strings.HasPrefix(s.key, "random{") || strings.HasPrefix(s.key, "running_stats{") {
+			return "", false // they look at their place in the whole
+		}
+	}
+	return ch.listText("chain", kept), true
+}
+
+func (ch *chain) listText(name string, kept []written) string {
+	flat := *ch
+	flat.space, flat.reads = ir.Shape{perBlock}, slices.Clone(ch.reads)
+	for k, r := range flat.reads {
+		if r.constant(ch.space) {
+			flat.reads[k].access = scalar(flat.space, r.start)
+		} else {
+			flat.reads[k].access = same(flat.space)
+		}
+	}
+	kept = slices.Clone(kept)
+	for k := range kept {
+		kept[k].access = same(flat.space)
+	}
+	e := &emitter{}
+	pointers := len(flat.reads) + len(kept)
+	row, block := e.long(), e.word()
+	e.line("ld.param.u64 %s, [rows];", row)
+	e.line("cvta.to.global.u64 %s, %s;", row, row)
+	e.line("mov.u32 %s, %%ctaid.x;", block)
+	e.line("mad.wide.u32 %s, %s, %d, %s;", row, block, 8*(pointers+1), row)
+	base := make([]string, pointers)
+	for k := range base {
+		base[k] = e.long()
+		e.line("ld.global.u64 %s, [%s+%d];", base[k], row, 8*k)
+	}
+	n, i, p := e.word(), e.word(), e.pred()
+	e.line("ld.global.u32 %s, [%s+%d];", n, row, 8*pointers)
+	e.line("mov.u32 %s, %%tid.x;", i)
+	e.body.WriteString("$NEXT:\n")
+	e.line("setp.ge.u32 %s, %s, %s;", p, i, n)
+	e.line("@%s bra $DONE;", p)
+	flat.elements(e, i, base, kept, 1)
+	e.line("add.u32 %s, %s, %d;", i, i, threads)
+	e.line("bra.uni $NEXT;")
+	e.body.WriteString("$DONE:\n")
+	e.line("ret;")
+	return e.entry(name, []string{".param .u64 rows"})
+}
+
+// launchList launches chains that are alike.
+func (b *binder) launchList(like string, chains []*chain) {
+	_, name := generated(func(string) string { return like })
+	b.generate(name, strings.Replace(like, ".entry chain(", ".entry "+name+"(", 1))
+	var rows []int32
+	address := func(p Ptr) { rows = append(rows, int32(uint32(p)), int32(uint32(p>>32))) }
+	blocks := 0
+	for _, ch := range chains {
+		for from := 0; from < ch.n; from += perBlock {
+			blocks++
+			move := func(at Ptr, a access) {
+				if !a.constant(ch.space) {
+					at += Ptr(4 * from)
+				}
+				address(at)
+			}
+			for _, r := range ch.reads {
+				move(r.at, r.access)
+			}
+			for _, w := range ch.kept(b) {
+				move(w.at, w.access)
+			}
+			rows = append(rows, int32(min(perBlock, ch.n-from)), 0)
+		}
+	}
+	at := b.table(rows...)
+	b.launch(name, [3]int{blocks, 1, 1}, [3]int{threads, 1, 1}, 0, at)
+}
+
+// prepared is memory of n numbers that make has the device fill with what it makes of settings. Where these are inputs
+// of the program, which stay the same within a step, all that ask for the same share it.
+func (b *binder) prepared(key string, settings []Ptr, n int, make func(to Ptr)) Ptr {
+	shared := true
+	for _, s := range settings {
+		key += fmt.Sprint(" ", s)
+		shared = shared && b.input(s)
+	}
+	if at, ok := b.shared[key]; ok && shared {
+		return at
+	}
+	if !shared {
+		b.flush() // what makes them may be waiting
+	}
+	at := b.table(slices.Repeat([]int32{0}, n)...)
+	make(at)
+	if shared {
+		if b.shared == nil {
+			b.shared = map[string]Ptr{}
+		}
+		b.shared[key] = at
+	}
+	return at
+}
