@@ -2,7 +2,6 @@ package cpu_test
 
 import (
 	"errors"
-	"math"
 	"os"
 	"os/exec"
 	"slices"
@@ -37,15 +36,13 @@ func TestCases(t *testing.T) {
 				}
 				if first == nil {
 					first = got
-					near(t, "value", got.Value, want.Value, c.Tolerance())
-					for k := range got.Gradients {
-						near(t, "gradient of input "+string(rune('0'+k)), got.Gradients[k], want.Gradients[k],
-							c.Tolerance())
+					near := func(got, want ir.Array) error { return optest.Near(got, want, c.Tolerance()) }
+					if err := got.Compare(want, near); err != nil {
+						t.Fatal(err)
 					}
 				}
-				equal(t, threads, "value", got.Value, first.Value)
-				for k := range got.Gradients {
-					equal(t, threads, "gradient of input "+string(rune('0'+k)), got.Gradients[k], first.Gradients[k])
+				if err := got.Compare(first, optest.Same); err != nil {
+					t.Fatalf("%d threads, where one gives other bits: %v", threads, err)
 				}
 			}
 			setThreads(t, 2)
@@ -53,7 +50,9 @@ func TestCases(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			equal(t, 2, "value without poison", got.Value, first.Value)
+			if err := optest.Same(got.Value, first.Value); err != nil {
+				t.Fatalf("value without poison: %v", err)
+			}
 			if n := cpu.Allocations(3, func() {
 				if err := got.Program.Run(); err != nil {
 					t.Fatal(err)
@@ -69,47 +68,6 @@ func setThreads(t testing.TB, n int) {
 	old := kern.Threads()
 	kern.SetThreads(n)
 	t.Cleanup(func() { kern.SetThreads(old) })
-}
-
-// near compares with a tolerance relative to the largest value. Where all values are below 1e-3, they are what is left
-// of numbers of size 1 that cancel (the gradient of a batch norm of two rows), and the tolerance is that of size 0.1.
-func near(t *testing.T, what string, got, want ir.Array, tol float64) {
-	t.Helper()
-	if !got.Shape.Equal(want.Shape) || got.DType != want.DType {
-		t.Fatalf("%s: %v, want %v", what, got.Type, want.Type)
-	}
-	if len(want.F32)+len(want.I32) == 0 {
-		return
-	}
-	largest := 0.0
-	for i := range want.Shape.Size() {
-		if v := math.Abs(want.At(i)); !math.IsInf(v, 0) {
-			largest = max(largest, v)
-		}
-	}
-	if largest < 1e-3 {
-		largest = 0.1
-	}
-	for i := range want.Shape.Size() {
-		if g, w := got.At(i), want.At(i); g != w && !(math.Abs(g-w) <= tol*largest) {
-			t.Fatalf("%s: element %d of %v is %v, want %v (largest %v)", what, i, got.Shape, g, w, largest)
-		}
-	}
-}
-
-func equal(t *testing.T, threads int, what string, got, want ir.Array) {
-	t.Helper()
-	for i := range want.F32 {
-		if math.Float32bits(got.F32[i]) != math.Float32bits(want.F32[i]) {
-			t.Fatalf("%d threads: %s: element %d is %v, want the bits of %v as on one", threads, what, i, got.F32[i],
-				want.F32[i])
-		}
-	}
-	for i := range want.I32 {
-		if got.I32[i] != want.I32[i] {
-			t.Fatalf("%d threads: %s: element %d is %v, want %v as on one", threads, what, i, got.I32[i], want.I32[i])
-		}
-	}
 }
 
 // A value that an operation cannot use is an error of Run on either backend, not a panic, and a good one after it is

@@ -1,29 +1,51 @@
-// Command cuda makes what the CUDA backend is built from.
+// Command cuda builds the CUDA backend and what it is made of. Neither a CUDA toolkit nor a driver is needed.
 //
-//	go run ./tools/cuda ptx     compile graph/cuda/kernels/*.cu to PTX, with clang-16
+//	go run ./tools/cuda build [-o FILE] [PACKAGE]   build cmd/experiment, or another command, with the backend in it
+//	go run ./tools/cuda test ARGS...                run go test -tags gpu with the same flags
+//	go run ./tools/cuda env                         print the variables that go build -tags gpu wants
+//	go run ./tools/cuda ptx                         compile graph/cuda/kernels/*.cu to PTX, with clang-16
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
+	"strings"
 
+	"selfsup/tools/cuda/internal/binding"
 	"selfsup/tools/cuda/internal/ptx"
 )
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
+	err := run(os.Args[1:])
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		os.Exit(exit.ExitCode())
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "cuda:", err)
 		os.Exit(1)
 	}
 }
 
-const usage = "want one verb: ptx"
+const usage = "want one of the verbs build, test, env, ptx"
 
 func run(args []string) error {
 	if len(args) < 1 {
-		return fmt.Errorf(usage)
+		return errors.New(usage)
 	}
-	switch args[0] {
+	root, err := ptx.Root()
+	if err != nil {
+		return err
+	}
+	switch verb, rest := args[0], args[1:]; verb {
+	case "build":
+		return build(root, rest)
+	case "test":
+		return test(root, rest)
+	case "env":
+		return env(root)
 	case "ptx":
 		folder, err := ptx.Folder()
 		if err != nil {
@@ -32,4 +54,46 @@ func run(args []string) error {
 		return ptx.Write(folder)
 	}
 	return fmt.Errorf("%q: %s", args[0], usage)
+}
+
+// build makes a command; go build takes what follows.
+func build(root string, args []string) error {
+	flags, err := binding.Flags(root)
+	if err != nil {
+		return err
+	}
+	if len(args) == 0 || strings.HasPrefix(args[len(args)-1], "-") || len(args) > 1 && args[len(args)-2] == "-o" {
+		args = append(args, "selfsup/cmd/experiment")
+	}
+	return command(flags, append([]string{"build", "-tags", "gpu"}, args...)...)
+}
+
+// test runs go test.
+func test(root string, args []string) error {
+	flags, err := binding.Flags(root)
+	if err != nil {
+		return err
+	}
+	return command(flags, append([]string{"test", "-tags", "gpu"}, args...)...)
+}
+
+// env prints the flags as a shell reads them.
+func env(root string) error {
+	flags, err := binding.Flags(root)
+	if err != nil {
+		return err
+	}
+	for _, f := range flags {
+		name, value, _ := strings.Cut(f, "=")
+		fmt.Printf("export %s='%s'\n", name, strings.TrimSpace(value))
+	}
+	return nil
+}
+
+// command runs the go command.
+func command(flags []string, args ...string) error {
+	c := exec.Command("go", args...)
+	c.Env = append(os.Environ(), flags...)
+	c.Stdin, c.Stdout, c.Stderr = os.Stdin, os.Stdout, os.Stderr
+	return c.Run()
 }
