@@ -23,8 +23,9 @@ type call struct {
 
 // precision says how products of float32 are taken.
 type precision struct {
-	tf32 bool // operands rounded to 10 bits of mantissa, on tensor cores
-	sm80 bool // the device has tensor cores for bfloat16 and tf32, and asynchronous copies
+	tf32       bool // operands rounded to 10 bits of mantissa, on tensor cores
+	sm80       bool // the device has tensor cores for bfloat16 and tf32, and asynchronous copies
+	processors int  // multiprocessors of the device, by which work is cut
 }
 
 // lowering makes the launches of one kind of instruction. scratch is the bytes of working memory it asks for, by spec

@@ -1,0 +1,107 @@
+// What products do with their results before they store them: add a row or a matrix, clamp, multiply by a function's
+// derivative, round.
+#pragma once
+#include "prelude.h"
+
+// The bits of a product's flags. The slope's number, 0 for none, stands above them.
+enum {
+  BIAS = 1,          // other [n] is added to every row
+  RELU = 2,          // then max(y, 0)
+  PLUS = 4,          // then other, of the result's shape, is added
+  ROUNDED = 8,       // then the result is rounded to bfloat16
+  ROUND_INPUTS = 16, // operands are rounded to bfloat16 when they are read
+  VECTOR_A = 32,     // rows of a begin at multiples of 16 bytes
+  VECTOR_B = 64,     // rows of b do
+  VECTOR_Y = 128,    // rows of the result, and of other, do
+  SYMMETRIC = 256,   // tiles above the diagonal are stored twice, those below are left out
+  SLOPE_BIT = 12,
+};
+
+// The functions whose derivative a product multiplies its result by.
+enum { SLOPE_NONE, SLOPE_GELU, SLOPE_GELU_TANH, SLOPE_SILU, SLOPE_SOFTPLUS, SLOPE_SQUARE, SLOPE_ABS };
+
+static __device__ __forceinline__ float logistic(float x) { return 1.0f / (1.0f + exp_(-x)); }
+
+// slope is the derivative of a function at x.
+static __device__ __forceinline__ float slope(int function, float x) {
+  if (function == SLOPE_GELU) {
+    // The normal distribution function by Abramowitz and Stegun, formula 7.1.26, within 1e-7.
+    float e = exp_(-0.5f * x * x), t = 1.0f / fma_(0.2316418882f, abs_(x), 1.0f);
+    float p = fma_(t, 1.061405429f, -1.453152027f);
+    p = fma_(t, p, 1.421413741f);
+    p = fma_(t, p, -0.284496736f);
+    p = 0.5f * t * fma_(t, p, 0.254829592f) * e;
+    return fma_(0.3989422804f * x, e, x < 0 ? p : 1.0f - p);
+  }
+  if (function == SLOPE_GELU_TANH) {
+    const float c = 0.7978845608f, d = 0.044715f;
+    float u = c * fma_(d * x * x, x, x), s = logistic(2.0f * u), t = fma_(2.0f, s, -1.0f);
+    return fma_(0.5f * x * (1.0f - t * t) * c, fma_(3.0f * d * x, x, 1.0f), s);
+  }
+  if (function == SLOPE_SILU) {
+    float s = logistic(x);
+    return s * fma_(x, 1.0f - s, 1.0f);
+  }
+  if (function == SLOPE_SOFTPLUS) return logistic(x);
+  if (function == SLOPE_SQUARE) return 2.0f * x;
+  return x > 0 ? 1.0f : x < 0 ? -1.0f : 0.0f;
+}
+
+// finished is element v of a product behind everything, where o is the element of other that belongs to it.
+static __device__ __forceinline__ float finished(float v, float o, int flags) {
+  if (flags & BIAS) v += o;
+  if (flags & RELU) v = v < 0 ? 0.0f : v; // NaN stays NaN
+  if (flags >> SLOPE_BIT) v *= slope(flags >> SLOPE_BIT, o);
+  if (flags & PLUS) v += o;
+  if (flags & ROUNDED) v = bf16_of(v);
+  return v;
+}
+
+// Finish stores tiles of a product. y and other point to the tile's first element, other to its first column where it
+// is a row.
+struct Finish {
+  float *y;
+  const float *other;
+  int ld, rows, cols; // of a row of y, and what is left of the matrix from the tile's corner on
+  int flags;
+
+  // store stores count rows of n columns from row on, which s holds n+4 floats apart. All threads of a block call it.
+  template <int THREADS, int N> __device__ __forceinline__ void store(const float *s, int row, int count) const {
+    const bool more = flags & (BIAS | PLUS) || flags >> SLOPE_BIT, vector = flags & VECTOR_Y;
+#pragma unroll 1
+    for (int q = TX; q < count * (N / 4); q += THREADS) {
+      int i = q / (N / 4), c = q % (N / 4) * 4, r = row + i, left = cols - c;
+      if (r >= rows || left <= 0) continue;
+      float4 v = *(const float4 *)(s + i * (N + 4) + c);
+      long64 at = (long64)r * ld + c;
+      const float *from = flags & BIAS ? other + c : other + at;
+      float4 o = {0, 0, 0, 0};
+      if (vector && left >= 4) {
+        if (more) o = *(const float4 *)from;
+        v.x = finished(v.x, o.x, flags);
+        v.y = finished(v.y, o.y, flags);
+        v.z = finished(v.z, o.z, flags);
+        v.w = finished(v.w, o.w, flags);
+        *(float4 *)(y + at) = v;
+        continue;
+      }
+#pragma unroll 1
+      for (int j = 0; j < imin(left, 4); j++) {
+        y[at + j] = finished(v.x, more ? from[j] : 0.0f, flags);
+        v.x = v.y;
+        v.y = v.z;
+        v.z = v.w;
+      }
+    }
+  }
+
+  // mirror stores the same rows as columns, of a matrix whose tile's first element y points to.
+  template <int THREADS, int N>
+  __device__ __forceinline__ void mirror(float *to, const float *s, int row, int count) const {
+#pragma unroll 1
+    for (int q = TX; q < count * N; q += THREADS) {
+      int i = q % count, c = q / count;
+      if (row + i < rows && c < cols) to[(long64)c * ld + row + i] = s[i * (N + 4) + c];
+    }
+  }
+};

@@ -1,0 +1,172 @@
+// Products of tiles in float32. A block makes a tile [BM,BN] of a product: it walks along k in steps of DEPTH, brings
+// slices of both operands to shared memory, the next one while it multiplies this one, and every thread adds up 8x8
+// elements. An operand is a loader: an object that reads slices [T,DEPTH] of a matrix, or of what a convolution makes of
+// images, into registers, four elements at a time along its contiguous axis, and then stores them as [DEPTH][T+4].
+#pragma once
+#include "finish.h"
+
+enum { DEPTH = 8 };
+
+// THREADS_OF is the threads of a block: a warp makes [32,64].
+#define THREADS_OF(BM, BN) ((BM) * (BN) / 64)
+// SHARED_OF is the floats of shared memory of a block: two slices of both operands, or 32 rows of the result.
+constexpr int shared_of(int bm, int bn) {
+  int slices = 2 * DEPTH * (bm + 4 + bn + 4), rows = 32 * (bn + 4);
+  return slices > rows ? slices : rows;
+}
+
+// fetch reads up to four neighbours, those from left on as zeros.
+static __device__ __forceinline__ float4 fetch(const float *p, int left, bool vector) {
+  float4 v = {0, 0, 0, 0};
+  if (vector && left >= 4) return *(const float4 *)p;
+  if (left > 0) v.x = p[0];
+  if (left > 1) v.y = p[1];
+  if (left > 2) v.z = p[2];
+  if (left > 3) v.w = p[3];
+  return v;
+}
+
+static __device__ __forceinline__ float4 bf16_of(float4 v) {
+  return {bf16_of(v.x), bf16_of(v.y), bf16_of(v.z), bf16_of(v.w)};
+}
+
+// Slots are the vectors of a slice [T,K] that one of THREADS threads moves: neighbours along k if ALONG_K, else along
+// the other axis, i.
+template <bool ALONG_K, int T, int K, int THREADS> struct Slots {
+  enum { COUNT = T * K / 4 / THREADS };
+  static_assert(COUNT * 4 * THREADS == T * K, "a slice is shared out evenly");
+  float4 r[COUNT];
+  static __device__ __forceinline__ int i_of(int v) {
+    int q = TX + v * THREADS;
+    return ALONG_K ? q / (K / 4) : q % (T / 4) * 4;
+  }
+  static __device__ __forceinline__ int k_of(int v) {
+    int q = TX + v * THREADS;
+    return ALONG_K ? q % (K / 4) * 4 : q / (T / 4);
+  }
+  // put stores the slice as [K][T+4].
+  __device__ __forceinline__ void put(float *s, bool round) {
+#pragma unroll
+    for (int v = 0; v < COUNT; v++) {
+      float4 x = round ? bf16_of(r[v]) : r[v];
+      float *to = s + k_of(v) * (T + 4) + i_of(v);
+      if (ALONG_K) {
+        to[0] = x.x;
+        to[T + 4] = x.y;
+        to[2 * (T + 4)] = x.z;
+        to[3 * (T + 4)] = x.w;
+      } else {
+        *(float4 *)to = x;
+      }
+    }
+  }
+};
+
+// Matrix loads slices of a matrix: element (i,k) is p[i*ld+k] if ALONG_K, else p[k*ld+i]. i is below extent, k below
+// end; beyond are zeros.
+template <bool ALONG_K, int T, int K, int THREADS> struct Matrix : Slots<ALONG_K, T, K, THREADS> {
+  typedef Slots<ALONG_K, T, K, THREADS> Base;
+  const float *p;
+  int ld, extent, k, end;
+  bool vector;
+
+  __device__ __forceinline__ Matrix(const float *p, int ld, int extent, int k, int end, bool vector)
+      : p(p), ld(ld), extent(extent), k(k), end(end), vector(vector) {}
+
+  // next loads a slice and moves on.
+  __device__ __forceinline__ void next() {
+    bool inside = vector && extent >= T && k + K <= end;
+#pragma unroll
+    for (int v = 0; v < Base::COUNT; v++) {
+      int i = Base::i_of(v), kk = k + Base::k_of(v);
+      const float *from = p + (ALONG_K ? (long64)i * ld + kk : (long64)kk * ld + i);
+      if (inside) {
+        this->r[v] = *(const float4 *)from;
+      } else {
+        int left = ALONG_K ? (i < extent ? end - kk : 0) : (kk < end ? extent - i : 0);
+        this->r[v] = fetch(from, left, vector);
+      }
+    }
+    k += K;
+  }
+};
+
+// Corner says which tile of which product of a batch a block makes. Neighbouring blocks take tiles of eight rows of
+// tiles, so that they read the same slices at about the same time.
+struct Corner {
+  int batch, row, col; // first row and column
+  __device__ __forceinline__ Corner(int block, int tiles_m, int tiles_n, int bm, int bn) {
+    int per = tiles_m * tiles_n, t = block % per, wide = 8 * tiles_n;
+    batch = block / per;
+    int first = t / wide * 8, high = imin(8, tiles_m - first);
+    row = (first + t % wide % high) * bm;
+    col = t % wide / high * bn;
+  }
+};
+
+// product makes a tile of slices from k to end and stores it. mirrored is where the tile's transpose goes, if anywhere.
+template <int BM, int BN, class A, class B>
+static __device__ __forceinline__ void product(A &a, B &b, int k, int end, const Finish &finish, float *mirrored) {
+  constexpr int THREADS = THREADS_OF(BM, BN), LA = BM + 4, LB = BN + 4;
+  __shared__ __attribute__((aligned(16))) float shared[shared_of(BM, BN)];
+  float *as = shared, *bs = shared + 2 * DEPTH * LA;
+  const bool round = finish.flags & ROUND_INPUTS;
+  // A warp makes 32 rows and 64 columns; a lane rows 4 lm + {0..3} and 16 more, columns 4 ln + {0..3} and 32 more.
+  const int wm = WARP / (BN / 64) * 32, wn = WARP % (BN / 64) * 64, lm = LANE / 8 * 4, ln = LANE % 8 * 4;
+  float sum[8][8];
+#pragma unroll
+  for (int i = 0; i < 8; i++)
+#pragma unroll
+    for (int j = 0; j < 8; j++) sum[i][j] = 0;
+
+  a.next();
+  b.next();
+  a.put(as, round);
+  b.put(bs, round);
+  barrier();
+  int now = 0;
+#pragma unroll 1
+  for (; k < end; k += DEPTH) {
+    const bool more = k + DEPTH < end;
+    if (more) {
+      a.next();
+      b.next();
+    }
+    const float *pa = as + now * DEPTH * LA + wm + lm, *pb = bs + now * DEPTH * LB + wn + ln;
+#pragma unroll
+    for (int d = 0; d < DEPTH; d++) {
+      float4 a0 = *(const float4 *)(pa + d * LA), a1 = *(const float4 *)(pa + d * LA + 16);
+      float4 b0 = *(const float4 *)(pb + d * LB), b1 = *(const float4 *)(pb + d * LB + 32);
+      float x[8] = {a0.x, a0.y, a0.z, a0.w, a1.x, a1.y, a1.z, a1.w};
+      float y[8] = {b0.x, b0.y, b0.z, b0.w, b1.x, b1.y, b1.z, b1.w};
+#pragma unroll
+      for (int i = 0; i < 8; i++)
+#pragma unroll
+        for (int j = 0; j < 8; j++) sum[i][j] = fma_(x[i], y[j], sum[i][j]);
+    }
+    if (more) {
+      now ^= 1;
+      a.put(as + now * DEPTH * LA, round);
+      b.put(bs + now * DEPTH * LB, round);
+      barrier();
+    }
+  }
+
+  // The result goes through shared memory, 32 rows at a time, and out in whole rows.
+#pragma unroll 1
+  for (int row = 0; row < BM; row += 32) {
+    if (row >= finish.rows) return;
+    barrier();
+    if (wm == row) {
+#pragma unroll
+      for (int i = 0; i < 8; i++) {
+        float *to = shared + (lm + i % 4 + i / 4 * 16) * LB + wn + ln;
+        *(float4 *)to = {sum[i][0], sum[i][1], sum[i][2], sum[i][3]};
+        *(float4 *)(to + 32) = {sum[i][4], sum[i][5], sum[i][6], sum[i][7]};
+      }
+    }
+    barrier();
+    finish.template store<THREADS, BN>(shared, row, 32);
+    if (mirrored) finish.template mirror<THREADS, BN>(mirrored, shared, row, 32);
+  }
+}
