@@ -14,6 +14,8 @@ enum {
   VECTOR_B = 64,     // rows of b do
   VECTOR_Y = 128,    // rows of the result, and of other, do
   SYMMETRIC = 256,   // tiles above the diagonal are stored twice, those below are left out
+  NORMED = 512,      // images go through a norm when they are read
+  NORMED_RELU = 1024, // and then max(x, 0)
   SLOPE_BIT = 12,
 };
 
@@ -57,51 +59,69 @@ static __device__ __forceinline__ float finished(float v, float o, int flags) {
   return v;
 }
 
-// Finish stores tiles of a product. y and other point to the tile's first element, other to its first column where it
-// is a row.
-struct Finish {
+// Matrix rows of a result lie ld elements apart.
+struct RowsApart {
+  int ld;
+  __device__ __forceinline__ long64 at(int row) const { return (long64)row * ld; }
+};
+
+// Pixels are rows of a result that are pixels (image, h, w) of [.,high,wide] which lie so many elements apart.
+struct Pixels {
+  int high, wide;
+  long64 image;
+  int down, right;
+  __device__ __forceinline__ long64 at(int row) const {
+    int h = row / wide, b = h / high;
+    return b * image + (long64)(h - b * high) * down + (row - h * wide) * right;
+  }
+};
+
+// Finish stores a tile of a product, whose corner is at row and col. FULL: with all that is in flags; else ROUNDED alone.
+template <class Rows, bool FULL> struct Finish {
   float *y;
   const float *other;
-  int ld, rows, cols; // of a row of y, and what is left of the matrix from the tile's corner on
-  int flags;
+  Rows to;
+  int row, col, m, n, flags; // the result is [m,n]
 
-  // store stores count rows of n columns from row on, which s holds n+4 floats apart. All threads of a block call it.
-  template <int THREADS, int N> __device__ __forceinline__ void store(const float *s, int row, int count) const {
-    const bool more = flags & (BIAS | PLUS) || flags >> SLOPE_BIT, vector = flags & VECTOR_Y;
+  static __device__ __forceinline__ float last(float v, float o, int flags) {
+    if (FULL) return finished(v, o, flags);
+    return flags & ROUNDED ? bf16_of(v) : v;
+  }
+
+  // store stores 32 rows of N columns from row + down on, which s holds N+4 floats apart. All threads of a block call it.
+  template <int THREADS, int N> __device__ __forceinline__ void store(const float *s, int down) const {
+    const bool more = FULL && (flags & (BIAS | PLUS) || flags >> SLOPE_BIT), vector = flags & VECTOR_Y;
 #pragma unroll 1
-    for (int q = TX; q < count * (N / 4); q += THREADS) {
-      int i = q / (N / 4), c = q % (N / 4) * 4, r = row + i, left = cols - c;
-      if (r >= rows || left <= 0) continue;
-      float4 v = *(const float4 *)(s + i * (N + 4) + c);
-      long64 at = (long64)r * ld + c;
-      const float *from = flags & BIAS ? other + c : other + at;
+    for (int q = TX; q < 32 * (N / 4); q += THREADS) {
+      int i = q / (N / 4), j = q % (N / 4) * 4, r = row + down + i, c = col + j;
+      if (r >= m || c >= n) continue;
+      float4 v = *(const float4 *)(s + i * (N + 4) + j);
+      long64 at = to.at(r) + c;
+      const float *from = other + (flags & BIAS ? c : at);
       float4 o = {0, 0, 0, 0};
-      if (vector && left >= 4) {
+      if (vector && c + 4 <= n) {
         if (more) o = *(const float4 *)from;
-        v.x = finished(v.x, o.x, flags);
-        v.y = finished(v.y, o.y, flags);
-        v.z = finished(v.z, o.z, flags);
-        v.w = finished(v.w, o.w, flags);
+        v.x = last(v.x, o.x, flags);
+        v.y = last(v.y, o.y, flags);
+        v.z = last(v.z, o.z, flags);
+        v.w = last(v.w, o.w, flags);
         *(float4 *)(y + at) = v;
         continue;
       }
 #pragma unroll 1
-      for (int j = 0; j < imin(left, 4); j++) {
-        y[at + j] = finished(v.x, more ? from[j] : 0.0f, flags);
+      for (int e = 0; e < imin(n - c, 4); e++) {
+        y[at + e] = last(v.x, more ? from[e] : 0.0f, flags);
         v.x = v.y;
         v.y = v.z;
         v.z = v.w;
       }
     }
-  }
-
-  // mirror stores the same rows as columns, of a matrix whose tile's first element y points to.
-  template <int THREADS, int N>
-  __device__ __forceinline__ void mirror(float *to, const float *s, int row, int count) const {
+    if (FULL && flags & SYMMETRIC && row < col) {
 #pragma unroll 1
-    for (int q = TX; q < count * N; q += THREADS) {
-      int i = q % count, c = q / count;
-      if (row + i < rows && c < cols) to[(long64)c * ld + row + i] = s[i * (N + 4) + c];
+      for (int q = TX; q < 32 * N; q += THREADS) {
+        int i = q % 32, r = row + down + i, c = col + q / 32;
+        if (r < m && c < n) y[to.at(c) + r] = s[i * (N + 4) + q / 32];
+      }
     }
   }
 };

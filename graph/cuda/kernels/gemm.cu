@@ -18,12 +18,9 @@ template <bool TA, bool TB, int BM, int BN> static __device__ __forceinline__ vo
   int from = BZ * chunk, end = imin(k, from + chunk);
   Matrix<!TA, BM, DEPTH, THREADS> as(a, lda, m - c.row, from, end, flags & VECTOR_A);
   Matrix<TB, BN, DEPTH, THREADS> bs(b, ldb, n - c.col, from, end, flags & VECTOR_B);
-  float *to = y + BZ * step_z + c.batch * step_y;
-  long64 at = (long64)c.row * ldy + c.col;
-  const float *o = flags & BIAS ? other + c.col : other + c.batch * step_y + at;
-  Finish finish = {to + at, o, ldy, m - c.row, n - c.col, flags};
-  float *mirrored = flags & SYMMETRIC && c.row < c.col ? to + (long64)c.col * ldy + c.row : 0;
-  product<BM, BN>(as, bs, from, end, finish, mirrored);
+  Finish<RowsApart, true> finish = {y + BZ * step_z + c.batch * step_y, other + (flags & BIAS ? 0 : c.batch * step_y),
+                                    {ldy}, c.row, c.col, m, n, flags};
+  product<BM, BN>(as, bs, from, end, finish);
 }
 
 #define GEMM(TA, TB, BM, BN, BLOCKS, NAME)                                                                             \

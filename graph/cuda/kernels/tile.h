@@ -33,7 +33,7 @@ static __device__ __forceinline__ float4 bf16_of(float4 v) {
 // Slots are the vectors of a slice [T,K] that one of THREADS threads moves: neighbours along k if ALONG_K, else along
 // the other axis, i.
 template <bool ALONG_K, int T, int K, int THREADS> struct Slots {
-  enum { COUNT = T * K / 4 / THREADS };
+  enum { COUNT = T * K / 4 / THREADS, TILE = T, ALONG = ALONG_K };
   static_assert(COUNT * 4 * THREADS == T * K, "a slice is shared out evenly");
   float4 r[COUNT];
   static __device__ __forceinline__ int i_of(int v) {
@@ -44,23 +44,28 @@ template <bool ALONG_K, int T, int K, int THREADS> struct Slots {
     int q = TX + v * THREADS;
     return ALONG_K ? q % (K / 4) * 4 : q / (T / 4);
   }
-  // put stores the slice as [K][T+4].
-  __device__ __forceinline__ void put(float *s, bool round) {
+  // value is a vector as it is multiplied. Loaders that change what they read have their own.
+  __device__ __forceinline__ float4 value(int v) const { return r[v]; }
+};
+
+// put stores the slice that a loader has as [K][T+4].
+template <class L> static __device__ __forceinline__ void put(const L &l, float *s, bool round) {
+  constexpr int ld = L::TILE + 4;
 #pragma unroll
-    for (int v = 0; v < COUNT; v++) {
-      float4 x = round ? bf16_of(r[v]) : r[v];
-      float *to = s + k_of(v) * (T + 4) + i_of(v);
-      if (ALONG_K) {
-        to[0] = x.x;
-        to[T + 4] = x.y;
-        to[2 * (T + 4)] = x.z;
-        to[3 * (T + 4)] = x.w;
-      } else {
-        *(float4 *)to = x;
-      }
+  for (int v = 0; v < L::COUNT; v++) {
+    float4 x = l.value(v);
+    if (round) x = bf16_of(x);
+    float *to = s + l.k_of(v) * ld + l.i_of(v);
+    if (L::ALONG) {
+      to[0] = x.x;
+      to[ld] = x.y;
+      to[2 * ld] = x.z;
+      to[3 * ld] = x.w;
+    } else {
+      *(float4 *)to = x;
     }
   }
-};
+}
 
 // Matrix loads slices of a matrix: element (i,k) is p[i*ld+k] if ALONG_K, else p[k*ld+i]. i is below extent, k below
 // end; beyond are zeros.
@@ -104,9 +109,9 @@ struct Corner {
   }
 };
 
-// product makes a tile of slices from k to end and stores it. mirrored is where the tile's transpose goes, if anywhere.
-template <int BM, int BN, class A, class B>
-static __device__ __forceinline__ void product(A &a, B &b, int k, int end, const Finish &finish, float *mirrored) {
+// product makes a tile of slices from k to end and stores it.
+template <int BM, int BN, class A, class B, class F>
+static __device__ __forceinline__ void product(A &a, B &b, int k, int end, const F &finish) {
   constexpr int THREADS = THREADS_OF(BM, BN), LA = BM + 4, LB = BN + 4;
   __shared__ __attribute__((aligned(16))) float shared[shared_of(BM, BN)];
   float *as = shared, *bs = shared + 2 * DEPTH * LA;
@@ -119,44 +124,41 @@ static __device__ __forceinline__ void product(A &a, B &b, int k, int end, const
 #pragma unroll
     for (int j = 0; j < 8; j++) sum[i][j] = 0;
 
-  a.next();
-  b.next();
-  a.put(as, round);
-  b.put(bs, round);
-  barrier();
-  int now = 0;
+  // The first turn only loads.
+  int now = 1;
 #pragma unroll 1
-  for (; k < end; k += DEPTH) {
-    const bool more = k + DEPTH < end;
+  for (int at = k - DEPTH; at < end; at += DEPTH) {
+    const bool more = at + DEPTH < end;
     if (more) {
       a.next();
       b.next();
     }
-    const float *pa = as + now * DEPTH * LA + wm + lm, *pb = bs + now * DEPTH * LB + wn + ln;
+    if (at >= k) {
+      const float *pa = as + now * DEPTH * LA + wm + lm, *pb = bs + now * DEPTH * LB + wn + ln;
 #pragma unroll
-    for (int d = 0; d < DEPTH; d++) {
-      float4 a0 = *(const float4 *)(pa + d * LA), a1 = *(const float4 *)(pa + d * LA + 16);
-      float4 b0 = *(const float4 *)(pb + d * LB), b1 = *(const float4 *)(pb + d * LB + 32);
-      float x[8] = {a0.x, a0.y, a0.z, a0.w, a1.x, a1.y, a1.z, a1.w};
-      float y[8] = {b0.x, b0.y, b0.z, b0.w, b1.x, b1.y, b1.z, b1.w};
+      for (int d = 0; d < DEPTH; d++) {
+        float4 a0 = *(const float4 *)(pa + d * LA), a1 = *(const float4 *)(pa + d * LA + 16);
+        float4 b0 = *(const float4 *)(pb + d * LB), b1 = *(const float4 *)(pb + d * LB + 32);
+        float x[8] = {a0.x, a0.y, a0.z, a0.w, a1.x, a1.y, a1.z, a1.w};
+        float y[8] = {b0.x, b0.y, b0.z, b0.w, b1.x, b1.y, b1.z, b1.w};
 #pragma unroll
-      for (int i = 0; i < 8; i++)
+        for (int i = 0; i < 8; i++)
 #pragma unroll
-        for (int j = 0; j < 8; j++) sum[i][j] = fma_(x[i], y[j], sum[i][j]);
+          for (int j = 0; j < 8; j++) sum[i][j] = fma_(x[i], y[j], sum[i][j]);
+      }
     }
     if (more) {
       now ^= 1;
-      a.put(as + now * DEPTH * LA, round);
-      b.put(bs + now * DEPTH * LB, round);
-      barrier();
+      put(a, as + now * DEPTH * LA, round);
+      put(b, bs + now * DEPTH * LB, round);
     }
+    barrier();
   }
 
   // The result goes through shared memory, 32 rows at a time, and out in whole rows.
 #pragma unroll 1
   for (int row = 0; row < BM; row += 32) {
-    if (row >= finish.rows) return;
-    barrier();
+    if (finish.row + row >= finish.m) return;
     if (wm == row) {
 #pragma unroll
       for (int i = 0; i < 8; i++) {
@@ -166,7 +168,7 @@ static __device__ __forceinline__ void product(A &a, B &b, int k, int end, const
       }
     }
     barrier();
-    finish.template store<THREADS, BN>(shared, row, 32);
-    if (mirrored) finish.template mirror<THREADS, BN>(mirrored, shared, row, 32);
+    finish.template store<THREADS, BN>(shared, row);
+    barrier();
   }
 }
