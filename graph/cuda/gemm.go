@@ -136,8 +136,8 @@ func (p *product) bind(c *call, kernel string, t tiling, y, other Ptr, operands 
 	c.launch(name, [3]int{p.batch * tm * tn, 1, t.parts}, t.bm*t.bn/64, 0, launch(to)...)
 	if t.parts > 1 {
 		size := p.batch * p.m * p.n
-		c.launch("product_sum", [3]int{ceil(size, threads), 1, 1}, threads, 0, y, c.scratch, other, uint64(p.stepY), p.m,
-			p.n, p.ldy, t.parts, p.flags&^symmetric, uint64(size))
+		c.launch("product_sum", [3]int{ceil(size, threads), 1, 1}, threads, 0, y, c.scratch, other, uint64(p.stepY),
+			p.m, p.n, p.ldy, t.parts, p.flags&^symmetric, uint64(size))
 	}
 }
 
@@ -158,8 +158,8 @@ func (p *product) multiply(c *call, y, a, b, other Ptr) {
 		operands |= roundInputs
 	}
 	p.bind(c, kernel, t, y, other, operands, func(to target) []any {
-		return []any{to.y, a, b, to.other, uint64(p.stepA), uint64(p.stepB), uint64(to.stepY), uint64(to.stepZ), p.m, p.n,
-			p.k, p.lda, p.ldb, to.ldy, to.tilesM, to.tilesN, to.chunk, to.flags}
+		return []any{to.y, a, b, to.other, uint64(p.stepA), uint64(p.stepB), uint64(to.stepY), uint64(to.stepZ), p.m,
+			p.n, p.k, p.lda, p.ldb, to.ldy, to.tilesM, to.tilesN, to.chunk, to.flags}
 	})
 }
 
