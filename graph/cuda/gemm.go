@@ -48,7 +48,7 @@ func ceil(a, b int) int { return (a + b - 1) / b }
 // ratios matter.
 const (
 	multiplies  = 128.0 // in float32
-	moved       = 2500.0
+	carries     = 2500.0
 	relaunch    = 4000.0
 	partsMemory = 128 << 20 // bytes that the parts of a product may take
 	leastChunk  = 128
@@ -81,7 +81,7 @@ func (p *product) tile(processors int, rate float64, depth int) tiling {
 			busy := min(1, warps/warpsWanted)
 			cost := float64(each*t.bm*t.bn) * float64(chunk+4*depth) / (rate * t.eff * busy)
 			if parts > 1 {
-				cost += relaunch + 8*float64(ceil(p.k, chunk)*p.batch*p.m*p.n)/moved
+				cost += relaunch + 8*float64(ceil(p.k, chunk)*p.batch*p.m*p.n)/carries
 			}
 			if best.bm == 0 || cost < least {
 				best, least = tiling{t.bm, t.bn, ceil(p.k, chunk), chunk}, cost
