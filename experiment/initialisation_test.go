@@ -100,6 +100,8 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 	case at == "hypernetwork" && last == "weight":
 		// its nn.Linear reads what was done to a view, and one of its maps is the bias
 		return draw(uniform(1 / math.Sqrt(float64(shape[1]/shape[0]-1))))
+	case at == "group": // a Lie group's generators: near no motion
+		return draw(uniform(1 / float64(shape[0])))
 	case name == "predictor/weight" && st.Get("second_moments") != nil: // DirectPred: made of the moments
 		return 0, nil, true
 	case name == "prototypes/weight": // SwAV: [out,in], nn.Linear without bias

@@ -157,6 +157,10 @@ var withoutOracle = map[string]string{
 		"method beside it by its own oracle",
 	"emoji-sie.toml": "the loss and the prediction are held against the authors' code by golden numbers, " +
 		"the rest by vicreg's oracle",
+	"emoji-equimod.toml": "NT-Xent and the method beside it are simclr's, which has an oracle; the rest by gradients " +
+		"in float64",
+	"emoji-lie_group.toml": "both contrasts are simclr's, which has an oracle; the exponential is held against " +
+		"rotations and the laws of a group",
 	"mlm.toml": "masks, loss, head and a transformer of its form are held against BERT's code by " +
 		"golden numbers, the optimiser by the oracles that have AdamW",
 	"moco.toml": "the loss and the queue are held against the authors' code by golden numbers, " +
@@ -244,6 +248,10 @@ var goldenLoss = map[string]string{
 	// masked images for convolutions and pyramids
 	"fcmae":  "mim/fcmae_micro",
 	"um_mae": "mim/um_mae_uniform_mask",
+
+	// features that follow
+	"essl": "equivariant/essl_rotation",
+	"sen":  "equivariant/sen_world_model",
 
 	// few labels
 	"mixmatch": "origins/mixmatch",

@@ -30,6 +30,7 @@ type Batch struct {
 	nodes map[string]*graph.Node
 	masks map[string]masks.Plan
 	hides map[string]string // why a field is not to be asked for, by its name
+	aside bool              // the last view is a wrapping method's
 	lacks bool
 }
 
@@ -81,9 +82,9 @@ func (b *Batch) Views(n int) []*graph.Node {
 // Crops is all views, at least two, by table of views.crops; where there is none, two views of one size. The first
 // table's views are the large ones (SwAV, arXiv:2006.09882, section 3.2; DINO, arXiv:2104.14294, section 3.1).
 func (b *Batch) Crops() [][]*graph.Node {
-	groups := []int{2}
-	if g, ok := b.data.Maker.(feed.Grouped); ok && len(g.Groups()) > 0 {
-		groups = g.Groups()
+	groups := b.groups()
+	if b.aside {
+		groups = groups[:len(groups)-1]
 	}
 	if len(groups) == 1 && groups[0] == 1 {
 		op.Fail("", "views.crops makes 1 view of a sample: this method compares views, want at least 2")
@@ -99,6 +100,36 @@ func (b *Batch) Crops() [][]*graph.Node {
 		all = append(all, views)
 	}
 	return all
+}
+
+// groups is how many views each table of views.crops makes; where there is none, two, and one that was put Aside.
+func (b *Batch) groups() []int {
+	if g, ok := b.data.Maker.(feed.Grouped); ok && len(g.Groups()) > 0 {
+		return g.Groups()
+	}
+	if b.aside {
+		return []int{2, 1}
+	}
+	return []int{2}
+}
+
+// Aside takes a view for a method that wraps another one: the last table of views.crops, which makes this view alone,
+// or view 2 where there is no table. From then on nobody else sees it, neither among Crops nor by its number. Its
+// parameters are Params of the number.
+func (b *Batch) Aside() (number int, x *graph.Node) {
+	b.aside = true
+	groups := b.groups()
+	if last := len(groups) - 1; last < 1 || groups[last] != 1 {
+		op.Fail("", "views.crops makes %v views by table, and this method takes a view of its own: want a last table "+
+			"with count = 1 behind the others", groups)
+	}
+	for _, n := range groups {
+		number += n
+	}
+	number--
+	x = b.View(number)
+	b.Hide("a method that wraps this one has the view for itself", feed.View(number))
+	return number, x
 }
 
 // Params holds the numbers drawn for a view, [B,P]; of an image see views.ParamNames.

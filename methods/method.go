@@ -50,6 +50,26 @@ type Shown interface {
 	Show(s *graph.Scope, enc Encoder, b *Batch) []Picture
 }
 
+// Following is a Method that predicts where what is done to an image takes its embedding. Follow builds, over the
+// parameters of Build, for each sample of a batch the embedding of a view as it is predicted from another one and from
+// what was drawn, and as it is: [B,E] each. Nothing is trained by it.
+type Following interface {
+	Method
+	Follow(s *graph.Scope, enc Encoder, b *Batch) (predicted, followed *graph.Node)
+}
+
+// Part is some of the features of a method that splits them: numbers From to To-1.
+type Part struct {
+	Name     string
+	From, To int
+}
+
+// Split is a Method whose features have parts that mean different things.
+type Split interface {
+	Method
+	Parts(dim int) []Part
+}
+
 // UsesLabels reports whether a method learns from labels.
 func UsesLabels(m Method) bool {
 	_, taught := m.(Taught)

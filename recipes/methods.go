@@ -180,6 +180,11 @@ var maskedFamily = family{
 var equivariantFamily = family{
 	"augself": func() methods.Method { return equivariant.DefaultAugSelf() },
 	"sie":     func() methods.Method { return equivariant.DefaultSIE() },
+
+	"equimod":   func() methods.Method { return equivariant.DefaultEquiMod() },
+	"essl":      func() methods.Method { return equivariant.DefaultESSL() },
+	"lie_group": func() methods.Method { return equivariant.DefaultLieGroup() },
+	"sen":       func() methods.Method { return equivariant.DefaultSEN() },
 }
 
 var denseFamily = family{

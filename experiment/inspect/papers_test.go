@@ -93,6 +93,13 @@ var smaller = map[string][]string{
 		"method.um_mae.decoder_depth=1", "method.um_mae.decoder_heads=2"},
 	"imagenet/ijepa.toml": append([]string{"method.ijepa={dim=8,depth=1,heads=2,least_context=4}"}, smallViT...),
 
+	// a view of its own
+	"cifar10/equimod.toml":  {"views.crop=0", ownView, "method.equimod.projector=[16,8]"},
+	"cifar10/essl.toml":     {"views.crop=0", "method.essl.predictor=[16]"},
+	"imagenet/augself.toml": {"method.augself.predictor=[16]", "method.augself.base.moco.queue=256"},
+	"imagenet/equimod.toml": {"views.crop=0", ownView, "method.equimod.projector=[16,8]"},
+	"imagenet/essl.toml":    {"views.crop=0", ownView, "method.essl.predictor=[16]"},
+
 	// contrastive methods of one batch
 	"cifar10/mugs_instance.toml":    {"views.crop=0", "method.mugs_instance.queue=256"},
 	"cifar10/simclr_multiview.toml": {"views.crop=0"},
@@ -125,6 +132,9 @@ var smaller = map[string][]string{
 
 // smallViT is a transformer of one block on the views of small.
 var smallViT = []string{"backbone.vit.depth=1", "backbone.vit.dim=24", "backbone.vit.heads=2", "backbone.vit.patch=8"}
+
+// ownView is two views of a size and one of its own.
+const ownView = "views.crops=[{count=2,size=32,area=[0.3,1.0]},{count=1,size=32,area=[1.0,1.0]}]"
 
 const meanPool = `backbone.vit.pool="mean"`
 

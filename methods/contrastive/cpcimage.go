@@ -85,7 +85,7 @@ func (m *CPCImage) turned(s *graph.Scope, z *graph.Node) []*graph.Node {
 		return []*graph.Node{z}
 	}
 	across := op.Transpose(z, 0, 2, 1, 3)
-	return []*graph.Node{z, upsideDown(s, z), across, upsideDown(s, across)}
+	return []*graph.Node{z, methods.UpsideDown(s, z), across, methods.UpsideDown(s, across)}
 }
 
 // down is the mean loss of predicting rows of z [B,G,G,D] from those above, and how many of the next row are right.

@@ -5,6 +5,7 @@ import (
 
 	"selfsup/graph"
 	"selfsup/graph/op"
+	"selfsup/methods"
 )
 
 // looseDraw is what was drawn for a batch of views.
@@ -23,25 +24,11 @@ func (m *LooC) draw(r *graph.Random, b, c int) looseDraw {
 func (d looseDraw) apply(s *graph.Scope, x *graph.Node) *graph.Node {
 	at := op.ShapeOf(x)
 	var sum []*graph.Node
-	turned := x
-	for turn := range 4 {
+	for turn, turned := range methods.QuarterTurns(s, x) {
 		which := s.Equal(d.turns, s.Ints(fmt.Sprintf("const/turn%d", turn), []int32{int32(turn)})) // [B]
 		sum = append(sum, op.Mul(turned, op.Reshape(which, at[0], 1, 1, 1)))
-		turned = upsideDown(s, op.Transpose(turned, 0, 2, 1, 3))
 	}
 	x = op.Sum(sum...)
 	mean := op.Mean(x, true, 1, 2)
 	return op.Add(op.Add(op.Mul(op.Sub(x, mean), d.factor), mean), d.shift)
-}
-
-// upsideDown is x [B,H,W,C] with its rows in the other order.
-func upsideDown(s *graph.Scope, x *graph.Node) *graph.Node {
-	at := op.ShapeOf(x)
-	order := make([]int32, at[1])
-	for i := range order {
-		order[i] = int32(len(order) - 1 - i)
-	}
-	rows := op.Reshape(op.Transpose(x, 1, 0, 2, 3), at[1], at[0]*at[2]*at[3]) // [H,B*W*C]
-	rows = op.Gather(rows, s.Ints(fmt.Sprintf("const/reverse%d", at[1]), order))
-	return op.Transpose(op.Reshape(rows, at[1], at[0], at[2], at[3]), 1, 0, 2, 3)
 }

@@ -3,21 +3,15 @@
 package equivariant
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
-	"selfsup/datasets/feed"
 	"selfsup/graph"
 	"selfsup/graph/op"
+	"selfsup/methods"
+	"selfsup/setting"
 )
-
-// pair is what was drawn for two views of the same samples, as columns by name.
-type pair struct {
-	s             *graph.Scope
-	of            feed.Field
-	ranges        []float64
-	first, second *graph.Node // [B,P]
-}
 
 // difference is one kind of what can differ between two views.
 type difference struct {
@@ -69,57 +63,29 @@ func differenceNames() (names []string) {
 	return names
 }
 
-// drawn says whether the views differ in it at all.
-func (d difference) drawn(p pair) bool {
-	return slices.ContainsFunc(d.columns, func(name string) bool { return p.rangeOf(name) > 0 })
-}
-
-// check stops a build whose views never differ in what a setting asks for.
-func (d difference) check(p pair, key string) {
-	if !d.drawn(p) {
-		op.Fail("", "%s asks for the %s of views, and the recipe's [views] never draw any: give them some of "+
-			"%s, or leave it out", key, d.name, strings.Join(d.columns, ", "))
+// checkNames says what is wrong with names of differences that a recipe gives under a key, of which there may be none.
+func checkNames(key string, names []string) error {
+	var bad []error
+	for i, name := range names {
+		if !slices.Contains(differenceNames(), name) {
+			bad = append(bad, setting.Bad(key, "%q: want some of %s", name, strings.Join(differenceNames(), ", ")))
+		} else if slices.Contains(names[:i], name) {
+			bad = append(bad, setting.Bad(key, "%q is there twice", name))
+		}
 	}
+	return errors.Join(bad...)
 }
 
-// swapped is the pair seen from the other view.
-func (p pair) swapped() pair {
-	p.first, p.second = p.second, p.first
-	return p
-}
-
-func (p pair) at(name string) int {
-	at := slices.Index(p.of.Columns, name)
-	if at < 0 {
-		op.Fail("", "the parameters of the views have no column %s; they have %s", name,
-			strings.Join(p.of.Columns, ", "))
+// between is the differences of these names that lead from the first view to the second, [B,K]. Views that never differ
+// in one of them stop the build.
+func between(s *graph.Scope, b *methods.Batch, names []string) *graph.Node {
+	p := pairOf(s, b).swapped()
+	var done []*graph.Node
+	for _, d := range differences {
+		if slices.Contains(names, d.name) {
+			d.check(p, "of")
+			done = append(done, d.between(p))
+		}
 	}
-	return at
-}
-
-func (p pair) rangeOf(name string) float64 { return p.ranges[p.at(name)] }
-
-// column is [B,1].
-func (p pair) column(of *graph.Node, name string) *graph.Node {
-	at := p.at(name)
-	return op.Slice(of, 1, at, at+1)
-}
-
-// sub is the first view's less the second's, [B,1].
-func (p pair) sub(name string) *graph.Node {
-	return op.Sub(p.column(p.first, name), p.column(p.second, name))
-}
-
-// box is the centre and the size of a view's crop in fractions of the image, [B,4]: y, x, height, width. Of a mirrored
-// view the centre is mirrored too, so that it says where the crop lies in the image as the view shows it.
-//
-// The authors' code mirrors the second view's by whether the first was flipped; we mirror each by its own.
-func (p pair) box(of *graph.Node) *graph.Node {
-	h, w := p.column(of, "crop_height"), p.column(of, "crop_width")
-	centre := func(edge, size *graph.Node, flip string) *graph.Node {
-		c := op.Add(edge, op.Scale(size, 0.5))
-		return op.Add(c, op.Mul(p.column(of, flip), op.Affine(c, -2, 1))) // c, or 1 - c
-	}
-	return op.Concat(1, centre(p.column(of, "crop_top"), h, "vertical_flip"), centre(p.column(of, "crop_left"), w,
-		"flip"), h, w)
+	return op.Concat(1, done...)
 }

@@ -30,7 +30,21 @@ func data(still ...string) methods.Data {
 		params.Columns, params.Range = append(params.Columns, name), append(params.Range, r)
 	}
 	params.Shape = []int{len(params.Columns)}
-	return methodtest.Data(feed.Field{Name: "view", Shape: []int{6, 5, 2}}, params)
+	return methodtest.Data(feed.Field{Name: "view", Shape: []int{6, 6, 2}}, params)
+}
+
+func esslOn(name string, base methods.Method) *ESSL {
+	return &ESSL{Base: overlay.Choice[methods.Method]{Name: name, Value: base}, Predictor: []int{5}, Rotation: 0.4}
+}
+
+func equimod() *EquiMod {
+	return &EquiMod{Base: overlay.Choice[methods.Method]{Name: "simclr", Value: simclr()}, Projector: []int{5, 4},
+		Parameters: 3, Temperature: 0.5, Equivariance: 1}
+}
+
+func lieGroup(of ...string) *LieGroup {
+	return &LieGroup{Projector: []int{4}, Temperature: 0.5, Generators: 2, Inference: []int{5}, Of: of, SSL: 1, Lie: 1,
+		Euclidean: 1}
 }
 
 func on(name string, base methods.Method, set func(*AugSelf)) *AugSelf {
@@ -57,6 +71,14 @@ func TestGradients(t *testing.T) {
 			Momentum: 0.9}, nil),
 		"sie": &SIE{Of: []string{"crop", "flip", "turn"}, Share: 0.4,
 			Projector: []int{5, 4}, Invariance: 10, Equivariance: 4.5, Variance: 10, Covariance: 1},
+		"essl on simclr": esslOn("simclr", simclr()),
+		"essl on byol": esslOn("byol", &distillation.BYOL{Projector: []int{6, 4},
+			Predictor: []int{5}, Momentum: 0.9}),
+		"equimod":                        equimod(),
+		"sen":                            &SEN{Fields: 3, Transition: []int{4}, Sigma: 0.5, Hinge: 40},
+		"sen of turns":                   &SEN{Fields: 3, Sigma: 0.5, Hinge: 40},
+		"lie_group":                      lieGroup(),
+		"lie_group of known differences": lieGroup("crop", "color"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := m.Validate(); err != nil {
@@ -115,7 +137,8 @@ func TestNothingToPredict(t *testing.T) {
 		"blur asks for the blur of views": {on("simclr", simclr(), all), []string{"blur"}},
 		"of asks for the flip of views": {&SIE{Of: []string{"crop", "flip"}, Share: 0.5, Projector: []int{4}},
 			[]string{"flip"}},
-		"leaves one part without any": {&SIE{Of: []string{"crop"}, Share: 0.01, Projector: []int{4}}, nil},
+		"of asks for the turn of views": {&SEN{Fields: 2, Sigma: 1, Hinge: 1}, []string{"quarter_turns"}},
+		"leaves one part without any":   {&SIE{Of: []string{"crop"}, Share: 0.01, Projector: []int{4}}, nil},
 	} {
 		_, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
 			b := methods.NewBatch(s, 4, data(c.still...))
@@ -140,14 +163,24 @@ func TestValidate(t *testing.T) {
 		"base: supervised: want a method that learns from pairs": on("supervised", methods.DefaultSupervised(), nil),
 		`of: "colour": want some of crop, color, flip`:           sie(func(m *SIE) { m.Of = []string{"colour"} }),
 		`of: "crop" is there twice`:                              sie(func(m *SIE) { m.Of = []string{"crop", "crop"} }),
-		"share: 1: want a part of the features":                  sie(func(m *SIE) { m.Share = 1 }),
-		"covariance: -1: want a weight":                          sie(func(m *SIE) { m.Covariance = -1 }),
+		"rotation: 0: want a number above 0":                     &ESSL{Base: onSimCLR()},
+		"base: essl: want a method that learns":                  esslOn("essl", DefaultESSL()),
+		"parameters: 0: want": &EquiMod{Base: onSimCLR(), Projector: []int{4}, Temperature: 1,
+			Equivariance: 1},
+		"sigma: 0: want a number above 0": &SEN{Fields: 1, Hinge: 1},
+		"the generators would not be trained": &LieGroup{Projector: []int{4}, Temperature: 1, Generators: 1,
+			SSL: 1},
+		"features that are all alike would be best": &LieGroup{Projector: []int{4}, Temperature: 1, Generators: 1,
+			Euclidean: 1},
+		"share: 1: want a part of the features": sie(func(m *SIE) { m.Share = 1 }),
+		"covariance: -1: want a weight":         sie(func(m *SIE) { m.Covariance = -1 }),
 	} {
 		if err := m.Validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
-	for _, m := range []methods.Method{DefaultAugSelf(), DefaultSIE()} {
+	for _, m := range []methods.Method{DefaultAugSelf(), DefaultSIE(), DefaultESSL(), DefaultEquiMod(), DefaultSEN(),
+		DefaultLieGroup()} {
 		if err := m.Validate(); err != nil {
 			t.Error(err)
 		}

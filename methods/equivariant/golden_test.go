@@ -8,6 +8,7 @@ import (
 	"selfsup/graph/op"
 	"selfsup/internal/golden"
 	"selfsup/internal/golden/ongraph"
+	"selfsup/losses"
 	"selfsup/methods"
 )
 
@@ -131,13 +132,48 @@ func sie(c *ongraph.Case) {
 	c.Out("loss", methods.Objective{Terms: terms}.Loss(), golden.Same)
 }
 
+// essl is both terms: the contrast of the views with InfoNCE, as in the authors' CIFAR-10 code, and the turns.
+func essl(c *ongraph.Case) {
+	tau := golden.Param[float64](c.T, c.F, "temperature")
+	z1, z2 := c.In("z1", golden.Same), c.In("z2", golden.Same)
+	contrast := op.Scale(op.Add(losses.InfoNCE(c.Scope, z1, z2, nil, tau), losses.InfoNCE(c.Scope, z2, z1, nil, tau)),
+		0.5)
+	turned, labels := turnedCopies(c.Scope, c.In("images", golden.Image))
+	m := &ESSL{Rotation: golden.Param[float64](c.T, c.F, "lmbd")}
+	term := m.term(c.In("rotation_logits", golden.Same), labels)
+	c.Out("simclr", contrast, golden.Same)
+	c.Out("rotation", term.Value, golden.Same)
+	c.Out("rotated_images", turned, golden.Image)
+	c.Out("rotation_labels", c.Float(labels), golden.Same)
+	c.Out("loss", op.Add(contrast, methods.Objective{Terms: []methods.Term{term}}.Loss()), golden.Same)
+}
+
+// worldModel is the loss with a linear transition of state and action, and the drawn permutation as the others.
+func worldModel(c *ongraph.Case) {
+	m := &SEN{Sigma: golden.Param[float64](c.T, c.F, "sigma"), Hinge: golden.Param[float64](c.T, c.F, "hinge")}
+	state, next := c.In("state", golden.Same), c.In("next_state", golden.Same)
+	at := op.ShapeOf(state)
+	if at[1] != 1 {
+		c.T.Skip("energies of several objects of an image; ours is one object")
+	}
+	flat := op.Reshape(state, at[0], at[2])
+	move := op.MatMul(op.Concat(1, flat, c.In("action", golden.Same)), c.In("w", golden.Linear), false, false)
+	other := op.Reshape(op.Gather(flat, c.Ints("permutation")), at...)
+	terms := m.terms(op.Reshape(op.Add(flat, move), at...), next, state, other)
+	c.Out("negative_energy", m.energy(state, other), golden.Same)
+	c.Out("positive", terms[0].Value, golden.Same)
+	c.Out("negative", terms[1].Value, golden.Same)
+	c.Out("loss", methods.Objective{Terms: terms}.Loss(), golden.Same)
+}
+
 // TestGolden compares losses, their gradients and what is predicted with the reference implementations'.
 func TestGolden(t *testing.T) {
 	on := func(build func(*ongraph.Case)) func(*testing.T, *golden.Fixture) {
 		return func(t *testing.T, f *golden.Fixture) { ongraph.Check(t, f, true, build) }
 	}
 	cases := map[string]func(*testing.T, *golden.Fixture){
-		"augself": on(augself), "augself_targets": targets, "sie_hypernetwork": on(sie)}
+		"augself": on(augself), "augself_targets": targets, "sie_hypernetwork": on(sie),
+		"essl_rotation": on(essl), "sen_world_model": on(worldModel)}
 	golden.Each(t, "equivariant", cases, func(t *testing.T, f *golden.Fixture,
 		check func(*testing.T, *golden.Fixture)) {
 		check(t, f)

@@ -3,7 +3,6 @@ package equivariant
 import (
 	"errors"
 	"math"
-	"slices"
 	"strings"
 
 	"selfsup/graph"
@@ -41,16 +40,9 @@ func DefaultSIE() *SIE {
 
 // Validate implements methods.Method.
 func (m *SIE) Validate() error {
-	var bad []error
+	bad := []error{checkNames("of", m.Of)}
 	if len(m.Of) == 0 {
 		bad = append(bad, setting.Bad("of", "[]: want some of %s", strings.Join(differenceNames(), ", ")))
-	}
-	for i, name := range m.Of {
-		if !slices.Contains(differenceNames(), name) {
-			bad = append(bad, setting.Bad("of", "%q: want some of %s", name, strings.Join(differenceNames(), ", ")))
-		} else if slices.Contains(m.Of[:i], name) {
-			bad = append(bad, setting.Bad("of", "%q is there twice", name))
-		}
 	}
 	if !(m.Share > 0 && m.Share < 1) {
 		bad = append(bad, setting.Bad("share", "%v: want a part of the features, above 0 and below 1", m.Share))
@@ -60,21 +52,43 @@ func (m *SIE) Validate() error {
 		value float64
 	}{{"invariance", m.Invariance}, {"equivariance", m.Equivariance}, {"variance", m.Variance},
 		{"covariance", m.Covariance}} {
-		if !(w.value >= 0) || math.IsInf(w.value, 0) {
-			bad = append(bad, setting.Bad(w.key, "%v: want a weight of 0 or more", w.value))
-		}
+		bad = append(bad, checkWeight(w.key, w.value))
 	}
-	if len(bad) == 0 && m.Invariance+m.Equivariance+m.Variance+m.Covariance == 0 {
+	if errors.Join(bad...) == nil && m.Invariance+m.Equivariance+m.Variance+m.Covariance == 0 {
 		bad = append(bad, errors.New("invariance, equivariance, variance and covariance are all 0: nothing "+
 			"would be trained"))
 	}
 	return errors.Join(append(bad, heads.CheckWidths("projector", m.Projector))...)
 }
 
+// Parts implements methods.Split.
+func (m *SIE) Parts(dim int) []methods.Part {
+	stay := dim - int(math.Round(m.Share*float64(dim)))
+	return []methods.Part{{Name: "invariant", To: stay}, {Name: "equivariant", From: stay, To: dim}}
+}
+
 // Build implements methods.Method.
 func (m *SIE) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	follow := int(math.Round(m.Share * float64(enc.Dim)))
-	stay := enc.Dim - follow
+	h, z, predict := m.embed(s, enc, b)
+	return methods.Objective{
+		Features: h[0],
+		Terms:    m.terms(s, z[0], z[1], m.Projector[len(m.Projector)-1], predict),
+		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(z[0])}},
+	}
+}
+
+// Follow implements methods.Following.
+func (m *SIE) Follow(s *graph.Scope, enc methods.Encoder, b *methods.Batch) (predicted, followed *graph.Node) {
+	_, z, predict := m.embed(s, enc, b)
+	d := m.Projector[len(m.Projector)-1]
+	return predict(op.Slice(z[0], 1, d, 2*d)), op.Slice(z[1], 1, d, 2*d)
+}
+
+// embed is the features [B,F] and embeddings [B,2D] of two views, and what predicts the second part of the second
+// view's embeddings from that of the first.
+func (m *SIE) embed(s *graph.Scope, enc methods.Encoder, b *methods.Batch) (h, z [2]*graph.Node,
+	predict func(x *graph.Node) *graph.Node) {
+	stay, follow := m.Parts(enc.Dim)[0].To, enc.Dim-m.Parts(enc.Dim)[0].To
 	if follow < 1 || stay < 1 {
 		op.Fail("", "share = %v of %d features leaves one part without any", m.Share, enc.Dim)
 	}
@@ -82,31 +96,16 @@ func (m *SIE) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) metho
 	encode := enc.New(s)
 	invariant := heads.MLP(s.In("invariant"), stay, m.Projector...)
 	equivariant := heads.MLP(s.In("equivariant"), follow, m.Projector...)
-	var h, z [2]*graph.Node
 	for v, x := range b.Views(2) {
-		// [B,F]
 		h[v] = encode(x)
-		// [B,2D]
 		z[v] = op.Concat(1, invariant(op.Slice(h[v], 1, 0, stay)), equivariant(op.Slice(h[v], 1, stay, enc.Dim)))
 	}
-	p := pairOf(s, b).swapped() // from the first view to the second
-	var done []*graph.Node
-	for _, of := range differences {
-		if slices.Contains(m.Of, of.name) {
-			of.check(p, "of")
-			done = append(done, of.between(p))
-		}
-	}
-	t := op.Concat(1, done...) // [B,K]
+	t := between(s, b, m.Of) // [B,K]
 	k := op.ShapeOf(t)[1]
 	at := s.In("hypernetwork")
 	w := at.Param("weight", graph.LinearUniform(k), d, (k+1)*d)
 	c := at.Param("bias", graph.LinearUniform(k), k+1, d)
-	return methods.Objective{
-		Features: h[0],
-		Terms:    m.terms(s, z[0], z[1], d, func(x *graph.Node) *graph.Node { return follows(s, x, t, w, c) }),
-		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(z[0])}},
-	}
+	return h, z, func(x *graph.Node) *graph.Node { return follows(s, x, t, w, c) }
 }
 
 // terms compare embeddings x, y [B,D+E], of which the first D stay and predict says of the others where they go.
@@ -129,9 +128,14 @@ func (m *SIE) terms(s *graph.Scope, x, y *graph.Node, d int, predict func(x *gra
 // and an offset likewise. w [E,(K+1)E] has the maps one after the other, W0 last, and c [K+1,E] the offsets. The result
 // is [B,E].
 func follows(s *graph.Scope, x, t, w, c *graph.Node) *graph.Node {
+	t1 := op.Concat(1, t, op.BroadcastTo(s.Constant(1), []int{op.ShapeOf(t)[0], 1})) // [B,K+1]
+	return op.Add(mixed(x, t1, w), op.MatMul(t1, c, false, false))
+}
+
+// mixed is x [B,E] through the map t1 W1 + ... + tK WK of its own row of t [B,K], [B,E]; w [E,KE] has the maps one
+// after the other. The maps of the rows are never written out.
+func mixed(x, t, w *graph.Node) *graph.Node {
 	n, k, e := op.ShapeOf(t)[0], op.ShapeOf(t)[1], op.ShapeOf(x)[1]
-	t1 := op.Concat(1, t, op.BroadcastTo(s.Constant(1), []int{n, 1}))      // [B,K+1]
-	each := op.Reshape(op.MatMul(x, w, false, false), n, k+1, e)           // of every map
-	mixed := op.SumAxes(op.Mul(each, op.Reshape(t1, n, k+1, 1)), false, 1) // [B,E]
-	return op.Add(mixed, op.MatMul(t1, c, false, false))
+	each := op.Reshape(op.MatMul(x, w, false, false), n, k, e) // of every map
+	return op.SumAxes(op.Mul(each, op.Reshape(t, n, k, 1)), false, 1)
 }
