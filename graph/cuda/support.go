@@ -40,6 +40,12 @@ func complaint(s ir.Spec, value int) string {
 	case op.InverseCholeskyOp:
 		return fmt.Sprintf("a matrix is not positive definite in row %d. A covariance needs more samples than "+
 			"dimensions", value)
+	case op.CrossEntropyOp, op.CrossEntropyGrad, op.AccuracyOp:
+		return fmt.Sprintf("a label is %d, want one below the number of classes", value)
+	case op.PutAtOp:
+		return fmt.Sprintf("rows are to be put at about %d, want a whole number from 0 on", value)
+	case op.PolarOp:
+		return fmt.Sprintf("a matrix has a value that is not finite in row %d", value)
 	case op.AssignOp:
 		return fmt.Sprintf("the cost of row %d is not finite in some column", value)
 	}

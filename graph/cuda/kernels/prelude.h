@@ -179,6 +179,24 @@ static __device__ __forceinline__ float log_(float x) {
   return y;
 }
 
+// sigmoid is 1/(1 + e^-x).
+static __device__ __forceinline__ float sigmoid(float x) {
+  float e = exp_(-abs_(x)), y = 1.0f / (1.0f + e);
+  return x < 0 ? e * y : y;
+}
+
+// tanh_ is the hyperbolic tangent: its series below 0.35, where 1 - 2/(e^2x + 1) would cancel.
+static __device__ __forceinline__ float tanh_(float x) {
+  float z = x * x;
+  float p = fma_(z, -8.86323552990220e-3f, 2.18694885361552e-2f);
+  p = fma_(z, p, -5.39682539682540e-2f);
+  p = fma_(z, p, 1.33333333333333e-1f);
+  p = fma_(z, p, -3.33333333333333e-1f);
+  float small = fma_(x * z, p, x);
+  float y = 1.0f - 2.0f / (exp_(2.0f * abs_(x)) + 1.0f);
+  return abs_(x) < 0.35f ? small : (x < 0 ? -y : y);
+}
+
 // bf16_of is x rounded to the nearest bfloat16, ties to even, as a float.
 static __device__ __forceinline__ float bf16_of(float x) {
   uint b = bits_of(x);
