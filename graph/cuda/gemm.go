@@ -36,6 +36,7 @@ type product struct {
 	stepA, stepB, stepY int // from one product of the batch to the next
 	flags               int // what finishes the result
 	bf16                bool
+	whole               bool // not to be split along k
 }
 
 // tiling is how a product is cut: tiles of bm x bn, each a block of threads, of parts along k, chunk long.
@@ -72,7 +73,7 @@ func (p *product) tile(processors int, rate float64, depth int) tiling {
 		tiles := p.batch * ceil(p.m, t.bm) * ceil(p.n, t.bn)
 		for parts := 1; parts <= 256; parts *= 2 {
 			chunk := ceil(ceil(p.k, parts), depth) * depth
-			if parts > 1 && (chunk < leastChunk || 4*parts*p.batch*p.m*p.n > partsMemory) {
+			if parts > 1 && (p.whole || chunk < leastChunk || 4*parts*p.batch*p.m*p.n > partsMemory) {
 				break
 			}
 			blocks := tiles * ceil(p.k, chunk)
@@ -122,22 +123,21 @@ func (p *product) resultFlags(y, other Ptr) int {
 }
 
 // bind adds the launches of a product that is cut in tiles: of the kernel by name, the tiling and then, if it is split,
-// of the sum of its parts. operands are the kernel's parameters for its operands.
-func (p *product) bind(c *call, kernel string, t tiling, y, other Ptr, operands int, launch func(target) []any) {
+// of the sum of its parts. operands are the flags about operands, args the kernel's parameters for a target.
+func (p *product) bind(c *call, kernel string, t tiling, parts, y, other Ptr, operands int, args func(target) []any) {
 	name := fmt.Sprintf("%s_%dx%d", kernel, t.bm, t.bn)
-	tm, tn := ceil(p.m, t.bm), ceil(p.n, t.bn)
-	to := target{y: y, other: other, stepY: p.stepY, ldy: p.ldy, tilesM: tm, tilesN: tn, chunk: t.chunk,
-		flags: operands | p.resultFlags(y, other)}
+	size := p.batch * p.m * p.n
+	to := target{y: y, other: other, stepY: p.stepY, ldy: p.ldy, tilesM: ceil(p.m, t.bm), tilesN: ceil(p.n, t.bn),
+		chunk: t.chunk, flags: operands | p.resultFlags(y, other)}
 	if t.parts > 1 {
-		parts := product{ldy: p.n, stepY: p.m * p.n, flags: p.flags & symmetric}
-		to.y, to.other, to.stepY, to.ldy, to.stepZ = c.scratch, 0, p.m*p.n, p.n, p.batch*p.m*p.n
-		to.flags = operands | parts.resultFlags(c.scratch, 0)
+		packed := product{ldy: p.n, stepY: p.m * p.n, flags: p.flags & symmetric}
+		to.y, to.other, to.stepY, to.ldy, to.stepZ = parts, 0, packed.stepY, packed.ldy, size
+		to.flags = operands | packed.resultFlags(parts, 0)
 	}
-	c.launch(name, [3]int{p.batch * tm * tn, 1, t.parts}, t.bm*t.bn/64, 0, launch(to)...)
+	c.launch(name, [3]int{p.batch * to.tilesM * to.tilesN, 1, t.parts}, t.bm*t.bn/64, 0, args(to)...)
 	if t.parts > 1 {
-		size := p.batch * p.m * p.n
-		c.launch("product_sum", [3]int{ceil(size, threads), 1, 1}, threads, 0, y, c.scratch, other, uint64(p.stepY),
-			p.m, p.n, p.ldy, t.parts, p.flags&^symmetric, uint64(size))
+		c.launch("product_sum", [3]int{ceil(size, threads), 1, 1}, threads, 0, y, parts, other, uint64(p.stepY), p.m,
+			p.n, p.ldy, t.parts, p.flags&^symmetric, uint64(size))
 	}
 }
 
@@ -157,7 +157,7 @@ func (p *product) multiply(c *call, y, a, b, other Ptr) {
 	if p.bf16 {
 		operands |= roundInputs
 	}
-	p.bind(c, kernel, t, y, other, operands, func(to target) []any {
+	p.bind(c, kernel, t, c.scratch, y, other, operands, func(to target) []any {
 		return []any{to.y, a, b, to.other, uint64(p.stepA), uint64(p.stepB), uint64(to.stepY), uint64(to.stepZ), p.m,
 			p.n, p.k, p.lda, p.ldb, to.ldy, to.tilesM, to.tilesN, to.chunk, to.flags}
 	})
