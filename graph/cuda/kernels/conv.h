@@ -1,5 +1,5 @@
-// Convolutions as products of tiles in three directions. MULTIPLY is the engine: it has loaders' depth K, the threads of
-// a block of a tile, and run, which is product of tile.h or what is like it. The tiles' kernels are in conv*.cu.
+// Convolutions as products of tiles in three directions. MULTIPLY is the engine: it has loaders' depth K, the threads
+// of a block of a tile, and run, which is product of tile.h or what is like it. The tiles' kernels are in conv*.cu.
 #pragma once
 #include "images.h"
 
@@ -10,9 +10,9 @@
   H, W, C, taps_h, taps_w, inner, high, wide, stride_h, stride_w, start_h, start_w, step_h, step_w
 
 // conv_forward: y [m,n] of every group is windows of x [B,H,W,C], a row a pixel of [B,high,wide], times weights w
-// [taps_h*taps_w*inner, outputs]. inner channels of x and n of outputs outputs belong to a group. scale [2,C] is scale and
-// shift of the images' norm. Block x makes a tile of a group, block z the part from k = z*chunk on, whose result is step_z
-// further on; rows of y are ldy elements apart, groups step_y.
+// [taps_h*taps_w*inner, outputs]. inner channels of x and n of outputs outputs belong to a group. scale [2,C] is scale
+// and shift of the images' norm. Block x makes a tile of a group, block z the part from k = z*chunk on, whose result
+// is step_z further on; rows of y are ldy elements apart, groups step_y.
 #define CONV_FORWARD                                                                                                   \
   float *__restrict y, const float *__restrict x, const float *__restrict w, const float *__restrict scale,            \
       long64 step_y, long64 step_z, int m, int n, int outputs, int ldy, GEOMETRY, int tiles_m, int tiles_n, int chunk, \
@@ -56,10 +56,10 @@ template <class MULTIPLY, bool NORM, int BM, int BN> static __device__ __forcein
 
 // conv_dx: y [images,H,W,C], n channels of it of every group, from dy [images,OH,OW,outputs] and w [KH,KW,n,outputs].
 // The pixels whose row and column leave the same rests by the stride are a phase: they see the same taps. phases holds
-// nine numbers each: the first row and column, how many rows and columns there are, how many taps down and right, where
-// the window starts on dy, and the offset of the first tap in w; taps follow each other tap_h and tap_w elements apart in
-// w and back_h and back_w pixels back on dy. inner outputs belong to a group. Block x makes a tile of a group of a phase;
-// parts of k, with one phase alone, as of conv_forward; the rows of such a part are packed.
+// nine numbers each: the first row and column, how many rows and columns there are, how many taps down and right,
+// where the window starts on dy, and the offset of the first tap in w; taps follow each other tap_h and tap_w elements
+// apart in w and back_h and back_w pixels back on dy. inner outputs belong to a group. Block x makes a tile of a group
+// of a phase; parts of k, with one phase alone, as of conv_forward; the rows of such a part are packed.
 #define CONV_DX                                                                                                        \
   float *__restrict y, const float *__restrict dy, const float *__restrict w, const int *__restrict phases,            \
       long64 step_z, int images, int groups, int n, int H, int W, int C, int OH, int OW, int outputs, int inner,       \

@@ -61,13 +61,13 @@ static __device__ __forceinline__ void rows(float *__restrict y, const float *__
   }
 }
 
-// Gradient with respect to w [KH,KW,C] of x [B,H,W,C] and dy [B,OH,OW,C], in parts: a block adds up the taps of row kh =
-// block y, for 128 channels, over every parts-th row of pixels from block z on; warps take rows in turn. The result is
-// [parts,KH,KW,C].
+// Gradient with respect to w [KH,KW,C] of x [B,H,W,C] and dy [B,OH,OW,C], in parts: a block adds up the taps of row kh
+// = block y, for 128 channels, over every parts-th row of pixels from block z on; warps take rows in turn. The result
+// is [parts,KH,KW,C].
 template <int KW>
 static __device__ __forceinline__ void taps(float *__restrict y, const float *__restrict x, const float *__restrict dy,
-                                            int H, int W, int C, int OH, int OW, int KH, int pad_h, int pad_w, int lines,
-                                            int flags) {
+                                            int H, int W, int C, int OH, int OW, int KH, int pad_h, int pad_w,
+                                            int lines, int flags) {
   __shared__ __attribute__((aligned(16))) float room[8 * KW * 128];
   int c = BX * 128 + LANE * 4, kh = BY;
   float4 sum[KW];
@@ -187,7 +187,8 @@ KERNEL BOUNDS(256, 2)
   if (o < outputs) {
     for (int p = BZ * 8 + WARP; p < pixels; p += GZ * 8) {
       int row = p / OW, b = row / OH;
-      int h = (row - b * OH) * stride_h + kh * dilation_h - pad_h, at = (p - row * OW) * stride_w + kw * dilation_w - pad_w;
+      int h = (row - b * OH) * stride_h + kh * dilation_h - pad_h;
+      int at = (p - row * OW) * stride_w + kw * dilation_w - pad_w;
       if (h < 0 || h >= H || at < 0 || at >= W) continue;
       sum = fma_(load1(x + (((long64)b * H + h) * W + at) * C + o / each, flags),
                  load1(dy + (long64)p * outputs + o, flags), sum);

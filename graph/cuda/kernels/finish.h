@@ -76,7 +76,8 @@ struct Pixels {
   }
 };
 
-// Finish stores a tile of a product, whose corner is at row and col. FULL: with all that is in flags; else ROUNDED alone.
+// Finish stores a tile of a product, whose corner is at row and col. FULL: with all that is in flags; else ROUNDED
+// alone.
 template <class Rows, bool FULL> struct Finish {
   float *y;
   const float *other;
@@ -88,7 +89,8 @@ template <class Rows, bool FULL> struct Finish {
     return flags & ROUNDED ? bf16_of(v) : v;
   }
 
-  // store stores 32 rows of N columns from row + down on, which s holds N+4 floats apart. All threads of a block call it.
+  // store stores 32 rows of N columns from row + down on, which s holds N+4 floats apart. All threads of a block call
+  // it.
   template <int THREADS, int N> __device__ __forceinline__ void store(const float *s, int down) const {
     const bool more = FULL && (flags & (BIAS | PLUS) || flags >> SLOPE_BIT), vector = flags & VECTOR_Y;
 #pragma unroll 1

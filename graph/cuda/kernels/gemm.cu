@@ -2,9 +2,9 @@
 #include "tile.h"
 
 // y [m,n] = a b for every product of a batch, whose operands and results are step_a, step_b and step_y elements apart.
-// a is [m,k] with rows of lda elements, or [k,m] if it is transposed (TA); b [k,n], or [n,k] if it is (TB). Block x makes
-// a tile of a product, block z the part from k = z*chunk on, whose result is step_z further on in y. chunk is a multiple
-// of DEPTH. See finish.h for flags and other.
+// a is [m,k] with rows of lda elements, or [k,m] if it is transposed (TA); b [k,n], or [n,k] if it is (TB). Block x
+// makes a tile of a product, block z the part from k = z*chunk on, whose result is step_z further on in y. chunk is a
+// multiple of DEPTH. See finish.h for flags and other.
 #define PRODUCT                                                                                                        \
   float *__restrict y, const float *__restrict a, const float *__restrict b, const float *__restrict other,            \
       long64 step_a, long64 step_b, long64 step_y, long64 step_z, int m, int n, int k, int lda, int ldb, int ldy,      \
@@ -37,8 +37,8 @@ GEMMS(false, true, nt)
 GEMMS(true, false, tn)
 GEMMS(true, true, tt)
 
-// product_sum adds the parts of split products, [parts][batch,m,n], in order, and stores them as the products would have
-// been: rows ldy, products step_y elements apart. One thread an element.
+// product_sum adds the parts of split products, [parts][batch,m,n], in order, and stores them as the products would
+// have been: rows ldy, products step_y elements apart. One thread an element.
 KERNEL BOUNDS(256, 4)
     product_sum(float *__restrict y, const float *__restrict x, const float *__restrict other, long64 step_y, int m,
                 int n, int ldy, int parts, int flags, long64 size) {

@@ -1,6 +1,7 @@
 // What convolutions multiply, as loaders of slices (see tile.h): the matrix of all windows of images, a row a pixel of
-// the result and a column a tap and channel; that matrix along its other axis; and weights as the gradient with respect
-// to images reads them. None is ever stored. Images are [B,H,W,C], channels last; a group has some neighbouring channels.
+// the result and a column a tap and channel; that matrix along its other axis; and weights as the gradient with
+// respect to images reads them. None is ever stored. Images are [B,H,W,C], channels last; a group has some
+// neighbouring channels.
 #pragma once
 #include "tile.h"
 
@@ -233,8 +234,8 @@ template <bool NORM, int T, int K, int THREADS> struct Taps : Slots<false, T, K,
   }
 };
 
-// Weights loads slices of weights w [KH,KW,I,O] along k = (h,w,o), of a group's outputs o, where i is the input channel.
-// Tap (h,w) is the weights' tap (first_h + h*by_h, first_w + w*by_w). w points to the group's first output.
+// Weights loads slices of weights w [KH,KW,I,O] along k = (h,w,o), of a group's outputs o, where i is the input
+// channel. Tap (h,w) is the weights' tap (first_h + h*by_h, first_w + w*by_w). w points to the group's first output.
 template <int T, int K, int THREADS> struct Weights : Slots<true, T, K, THREADS> {
   typedef Slots<true, T, K, THREADS> Base;
   static_assert(THREADS % (K / 4) == 0, "a thread's vectors lie at the same k");

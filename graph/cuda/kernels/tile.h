@@ -1,7 +1,7 @@
 // Products of tiles in float32. A block makes a tile [BM,BN] of a product: it walks along k in steps of DEPTH, brings
 // slices of both operands to shared memory, the next one while it multiplies this one, and every thread adds up 8x8
-// elements. An operand is a loader: an object that reads slices [T,DEPTH] of a matrix, or of what a convolution makes of
-// images, into registers, four elements at a time along its contiguous axis, and then stores them as [DEPTH][T+4].
+// elements. An operand is a loader: an object that reads slices [T,DEPTH] of a matrix, or of what a convolution makes
+// of images, into registers, four elements at a time along its contiguous axis, and then stores them as [DEPTH][T+4].
 #pragma once
 #include "finish.h"
 
