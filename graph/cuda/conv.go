@@ -223,8 +223,8 @@ func bindConvWeights(c *call) {
 // there are. They see every step-th tap from tap on, taps of them; the window starts at pixel start of the result.
 type phase struct{ first, count, tap, taps, start int }
 
-// phases are those of an axis of images of size n under a kernel of k taps. Neighbouring taps of a phase are step apart,
-// and back pixels of the result.
+// phases are those of an axis of images of size n under a kernel of k taps. Neighbouring taps of a phase are step
+// apart, and back pixels of the result.
 func phases(n, k, stride, pad, dilation int) (all []phase, step, back int) {
 	step = stride / gcd(stride, dilation)
 	back = step * dilation / stride
@@ -315,8 +315,8 @@ func bindConvData(c *call) {
 	}
 	table := c.ints(numbers...)
 	g.bind(c, kernel, t, c.scratch, c.y, 0, flags, func(to target) []any {
-		return []any{to.y, dy, w, table, uint64(to.stepZ), v.b, v.Groups, v.cg, v.h, v.w, v.ci, v.oh, v.ow, v.co, v.kg,
-			g.stepDown * v.kw * tap, g.stepRight * tap, g.backDown, g.backR, v.Stride[0], v.Stride[1], to.tilesM,
+		return []any{to.y, dy, w, table, uint64(to.stepZ), v.b, v.Groups, v.cg, v.h, v.w, v.ci, v.oh, v.ow, v.co,
+			v.kg, g.stepDown * v.kw * tap, g.stepRight * tap, g.backDown, g.backR, v.Stride[0], v.Stride[1], to.tilesM,
 			to.tilesN, to.chunk, t.parts > 1, to.flags}
 	})
 }
