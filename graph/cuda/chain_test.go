@@ -68,7 +68,7 @@ func TestChains(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRecorder(t)
 			compiled(t, r, c.build)
-			text := r.modules["generated.ptx"]
+			text := r.Modules["generated.ptx"]
 			if len(r.launches) != c.n {
 				t.Errorf("the launches are %s, want %d", names(r.launches), c.n)
 			}
@@ -103,7 +103,7 @@ func TestListsOfParameters(t *testing.T) {
 	if len(r.launches) > 4 {
 		t.Errorf("%d launches: %s", len(r.launches), names(r.launches))
 	}
-	declared(t, r.modules["generated.ptx"])
+	declared(t, r.Modules["generated.ptx"])
 }
 
 // declared wants every register of generated PTX in a declaration of its kernel.

@@ -3,6 +3,7 @@
 //	go run ./tools/cuda build [-o FILE] [PACKAGE]   build cmd/experiment, or another command, with the backend in it
 //	go run ./tools/cuda test ARGS...                run go test -tags gpu with the same flags
 //	go run ./tools/cuda env                         print the variables that go build -tags gpu wants
+//	go run ./tools/cuda kernels                     list threads, shared memory and registers of every kernel
 //	go run ./tools/cuda ptx                         compile graph/cuda/kernels/*.cu to PTX, with clang-16
 package main
 
@@ -14,6 +15,7 @@ import (
 	"strings"
 
 	"selfsup/tools/cuda/internal/binding"
+	"selfsup/tools/cuda/internal/occupancy"
 	"selfsup/tools/cuda/internal/ptx"
 )
 
@@ -29,7 +31,7 @@ func main() {
 	}
 }
 
-const usage = "want one of the verbs build, test, env, ptx"
+const usage = "want one of the verbs build, test, env, kernels, ptx"
 
 func run(args []string) error {
 	if len(args) < 1 {
@@ -46,6 +48,8 @@ func run(args []string) error {
 		return test(root, rest)
 	case "env":
 		return env(root)
+	case "kernels":
+		return occupancy.Write(os.Stdout, occupancy.Ampere)
 	case "ptx":
 		folder, err := ptx.Folder()
 		if err != nil {
