@@ -26,6 +26,7 @@ type precision struct {
 	tf32       bool // operands rounded to 10 bits of mantissa, on tensor cores
 	sm80       bool // the device has tensor cores for bfloat16 and tf32, and asynchronous copies
 	processors int  // multiprocessors of the device, by which work is cut
+	shared     int  // bytes of shared memory that a block may have
 }
 
 // lowering makes the launches of one kind of instruction. scratch is the bytes of working memory it asks for, by spec

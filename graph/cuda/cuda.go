@@ -85,7 +85,7 @@ func (b Backend) kernel(name string) (Kernel, error) {
 func (b Backend) call(p *ir.Program, in ir.Instr) *call {
 	a := b.Driver.About()
 	return &call{spec: in.Spec, in: p.Types(in), out: p.Bufs[in.Out].Type,
-		fp: precision{tf32: b.TF32, sm80: a.Major >= 8, processors: a.Processors}}
+		fp: precision{b.TF32, a.Major >= 8, a.Processors, a.SharedPerBlock}}
 }
 
 // Scratch is the bytes of working memory that the kernels of a program share.

@@ -1,0 +1,115 @@
+package cuda
+
+import (
+	"fmt"
+	"math"
+
+	"selfsup/graph/ir"
+	"selfsup/graph/op"
+)
+
+var _ = add(map[string]lowering{
+	"attention":      {takesAttention, nil, bindAttention},
+	"attention_grad": {takesAttention, scratchAttentionGrad, bindAttentionGrad},
+})
+
+// widestHead is the most elements that a head of attention may have.
+const widestHead = 128
+
+// The bits of the flags of attention's kernels: see kernels/heads.h.
+const (
+	roundHeads = 1 << iota
+	vectorHeads
+)
+
+// heads are the sizes of attention over packed queries, keys and values.
+type heads struct {
+	b, t, n, d int
+	padded     int // d as the kernels have it
+	o          op.AttentionOp
+}
+
+func headsOf(qkv ir.Shape, o op.AttentionOp) heads {
+	h := heads{b: qkv[0], t: qkv[1], n: qkv[3], d: qkv[4], padded: 32, o: o}
+	for h.padded < h.d {
+		h.padded *= 2
+	}
+	return h
+}
+
+func takesAttention(s ir.Spec, in []ir.Type) bool { return in[len(in)-1].Shape[4] <= widestHead }
+
+// flags are those of kernels that read and write rows at such addresses.
+func (h heads) flags(at ...Ptr) int {
+	flags := vectorHeads
+	for _, p := range at {
+		if !matches(p, h.d, 0) {
+			flags = 0
+		}
+	}
+	if h.o.BF16 {
+		flags |= roundHeads
+	}
+	return flags
+}
+
+// factor makes products of queries and keys exponents of 2.
+func (h heads) factor() float64 { return h.o.Scale * math.Log2E }
+
+// grid is a block for every so many rows of every head.
+func (h heads) grid(rows int) [3]int { return [3]int{h.b * h.n * ceil(h.t, rows), 1, 1} }
+
+// The floats of shared memory of a kernel whose blocks have so many rows and walk along so many columns at a time: of
+// rows that are held, of columns, and of columns as rows.
+func (h heads) held(rows int) int { return h.padded * (rows + 4) }
+func (h heads) walked(rows, cols int) int {
+	return max(h.padded*(cols+4), cols*(rows+4))
+}
+func (h heads) lines(cols int) int { return cols * (h.padded + 4) }
+
+func (h heads) forwardTile() (rows, cols, shared int) {
+	rows, cols = 64, 64
+	if h.padded > 64 {
+		cols = 32
+	}
+	return rows, cols, 4 * (h.held(rows) + h.walked(rows, cols) + h.lines(cols))
+}
+
+// backwardTile is the tile of the gradient's kernels; small is for devices with little shared memory.
+func (h heads) backwardTile(limit int) (rows, cols, shared int) {
+	rows, cols = 64, 32
+	size := func() int { return 4 * (2*h.held(rows) + 2*h.walked(rows, cols) + 2*h.lines(cols)) }
+	if h.padded > 64 || h.padded == 64 && limit > 0 && size() > limit {
+		rows = 32
+	}
+	return rows, cols, size()
+}
+
+func bindAttention(c *call) {
+	h := headsOf(c.in[0].Shape, c.spec.(op.AttentionOp))
+	rows, _, shared := h.forwardTile()
+	c.launch(fmt.Sprintf("attention_%d", h.padded), h.grid(rows), 128, shared, c.y, c.x[0], h.t, h.n, h.d, h.factor(),
+		h.flags(c.y, c.x[0]))
+}
+
+func gradHeads(c *call) heads {
+	return headsOf(c.in[1].Shape, op.AttentionOp(c.spec.(op.AttentionGrad)))
+}
+
+func (h heads) rowsBytes() int { return aligned(4 * h.b * h.n * h.t) }
+
+func scratchAttentionGrad(c *call) int { return 2 * gradHeads(c).rowsBytes() }
+
+func bindAttentionGrad(c *call) {
+	h := gradHeads(c)
+	dy, qkv, logs, sums := c.x[0], c.x[1], c.scratch, c.scratch+Ptr(h.rowsBytes())
+	flags := h.flags(dy, qkv, c.y)
+	rows, _, shared := h.forwardTile()
+	c.launch(fmt.Sprintf("attention_stats_%d", h.padded), h.grid(rows), 128, shared, logs, sums, qkv, dy, h.t, h.n, h.d,
+		h.factor(), flags)
+	rows, _, shared = h.backwardTile(c.fp.shared)
+	for _, kernel := range []string{"attention_dq", "attention_dkv"} {
+		c.launch(fmt.Sprintf("%s_%d_%d", kernel, h.padded, rows), h.grid(rows), 128, shared, c.y, qkv, dy, logs, sums,
+			h.t, h.n, h.d, h.factor(), h.o.Scale, flags)
+	}
+}

@@ -1,0 +1,331 @@
+// Attention in float32, forward and backward, without the matrix of weights [T,T]: a block takes some rows of one head
+// and walks along all others, so that every result is added up in one order. Softmaxes are taken to the base of 2:
+// factor is the scale times log2(e). Blocks have 128 threads, 16 groups of rows by 8 of columns.
+#include "heads.h"
+
+extern __shared__ __attribute__((aligned(16))) float dynamic_[];
+
+// bring reads rows [first,first+N) of a head, p its row 0 and rows step apart, and hands every vector of them, zeros
+// where there is nothing, to put(row, d, v), a few at a time. place says which row and d number q is.
+template <int DP, int N, class Place, class Put>
+static __device__ __forceinline__ void bring(const float *p, int step, int first, int T, int D, int flags, Place place,
+                                             Put put) {
+  constexpr int COUNT = N * DP / 4 / 128, BATCH = COUNT < 4 ? COUNT : 4;
+  p += (long64)first * step;
+#pragma unroll 1
+  for (int n = 0; n < COUNT; n += BATCH) {
+    float4 v[BATCH];
+    int row[BATCH], d[BATCH];
+#pragma unroll
+    for (int u = 0; u < BATCH; u++) {
+      place(TX + (n + u) * 128, row[u], d[u]);
+      bool there = first + row[u] < T && d[u] < D;
+      v[u] = {0, 0, 0, 0};
+      if (flags & VECTOR_HEADS) {
+        if (there) v[u] = *(const float4 *)(p + (long64)row[u] * step + d[u]);
+      } else if (there) {
+        v[u] = few(p + (long64)row[u] * step + d[u], D - d[u]);
+      }
+    }
+    if (flags & ROUND_HEADS) {
+#pragma unroll
+      for (int u = 0; u < BATCH; u++) v[u] = {bf16_of(v[u].x), bf16_of(v[u].y), bf16_of(v[u].z), bf16_of(v[u].w)};
+    }
+#pragma unroll
+    for (int u = 0; u < BATCH; u++) put(row[u], d[u], v[u]);
+  }
+}
+
+// columns stores rows as [DP][N+4]: transposed.
+template <int DP, int N>
+static __device__ __forceinline__ void columns(float *s, const float *p, int step, int first, int T, int D, int flags) {
+  bring<DP, N>(
+      p, step, first, T, D, flags,
+      [](int q, int &row, int &d) {
+        row = q / 32 % (N / 16) * 16 + q / 2 % 16;
+        d = (q / 32 / (N / 16) * 2 + q % 2) * 4;
+      },
+      [s](int row, int d, float4 v) {
+        float *to = s + d * (N + 4) + row;
+        to[0] = v.x;
+        to[N + 4] = v.y;
+        to[2 * (N + 4)] = v.z;
+        to[3 * (N + 4)] = v.w;
+      });
+}
+
+// lines stores rows as [N][DP+4].
+template <int DP, int N>
+static __device__ __forceinline__ void lines(float *s, const float *p, int step, int first, int T, int D, int flags) {
+  bring<DP, N>(
+      p, step, first, T, D, flags,
+      [](int q, int &row, int &d) {
+        row = q / (DP / 4);
+        d = q % (DP / 4) * 4;
+      },
+      [s](int row, int d, float4 v) { *(float4 *)(s + row * (DP + 4) + d) = v; });
+}
+
+// some reads N neighbours.
+template <int N> static __device__ __forceinline__ void some(float *to, const float *s) {
+  if (N == 2) {
+    float2 v = *(const float2 *)s;
+    to[0] = v.x;
+    to[1] = v.y;
+  } else {
+    float4 v = *(const float4 *)s;
+    to[0] = v.x;
+    to[1] = v.y;
+    to[2] = v.z;
+    to[3] = v.w;
+  }
+}
+
+// Part is what a thread has of products of ROWS by COLS: R rows from ROWS/16*ty on, and columns 4*tx + {0..3} of every
+// 32.
+template <int ROWS, int COLS> struct Part {
+  enum { R = ROWS / 16, C = COLS / 8 };
+  float v[R][C];
+  __device__ __forceinline__ void zero() {
+#pragma unroll
+    for (int i = 0; i < R; i++)
+#pragma unroll
+      for (int j = 0; j < C; j++) v[i][j] = 0;
+  }
+  // add adds the product of a [K][ROWS+4], transposed, and b [K][COLS+4].
+  template <int K> __device__ __forceinline__ void add(const float *a, const float *b) {
+    a += TX / 8 * R;
+    b += TX % 8 * 4;
+#pragma unroll 8
+    for (int k = 0; k < K; k++) {
+      float x[R], y[C];
+      some<R>(x, a + k * (ROWS + 4));
+#pragma unroll
+      for (int j = 0; j < C; j += 4) some<4>(y + j, b + k * (COLS + 4) + j * 8);
+#pragma unroll
+      for (int i = 0; i < R; i++)
+#pragma unroll
+        for (int j = 0; j < C; j++) v[i][j] = fma_(x[i], y[j], v[i][j]);
+    }
+  }
+  static __device__ __forceinline__ int row(int i) { return TX / 8 * R + i; }
+  static __device__ __forceinline__ int col(int j) { return j / 4 * 32 + TX % 8 * 4 + j % 4; }
+  // turn stores it as [COLS][ROWS+4].
+  __device__ __forceinline__ void turn(float *s, bool round) const {
+#pragma unroll
+    for (int j = 0; j < C; j++)
+#pragma unroll
+      for (int i = 0; i < R; i++) s[col(j) * (ROWS + 4) + row(i)] = round ? bf16_of(v[i][j]) : v[i][j];
+  }
+  // put stores it as rows of a head.
+  __device__ __forceinline__ void put(float *p, int step, int first, int T, int D, int flags) const {
+#pragma unroll
+    for (int i = 0; i < R; i++)
+      if (first + row(i) < T)
+#pragma unroll
+        for (int j = 0; j < C; j += 4)
+          put_head(p + (long64)(first + row(i)) * step, col(j), D, flags & VECTOR_HEADS,
+                   {v[i][j], v[i][j + 1], v[i][j + 2], v[i][j + 3]});
+  }
+};
+
+// across8 reduces over the 8 threads that share rows.
+static __device__ __forceinline__ float sum8(float v) {
+  for (int m = 4; m > 0; m >>= 1) v += across(v, m);
+  return v;
+}
+static __device__ __forceinline__ float max8(float v) {
+  for (int m = 4; m > 0; m >>= 1) v = max_(v, across(v, m));
+  return v;
+}
+
+// forward: y [B,T,heads*D] of qkv; with STATS instead, for the gradient, the logarithm (base 2) of the sum of every
+// row's exponentials, and the sum of the row of dy times y: both [B,heads,T]. D is at most DP. Block x takes ROWS
+// queries.
+template <int DP, int ROWS, int COLS, bool STATS>
+static __device__ __forceinline__ void forward(float *__restrict y, float *__restrict sums, const float *__restrict qkv,
+                                               const float *__restrict dy, int T, int heads, int D, float factor,
+                                               int flags) {
+  typedef Part<ROWS, COLS> Weights;
+  typedef Part<ROWS, DP> Rows;
+  constexpr int WIDE = DP * (COLS + 4) > COLS * (ROWS + 4) ? DP * (COLS + 4) : COLS * (ROWS + 4);
+  float *qs = dynamic_, *ks = qs + DP * (ROWS + 4), *vs = ks + WIDE;
+  int tiles = (T + ROWS - 1) / ROWS, number = BX / tiles, first = (BX - number * tiles) * ROWS;
+  Head h(number, T, heads, D);
+  const float *q = qkv + h.q;
+  columns<DP, ROWS>(qs, q, h.step, first, T, D, flags);
+  Rows out;
+  out.zero();
+  float most[Weights::R], sum[Weights::R];
+#pragma unroll
+  for (int i = 0; i < Weights::R; i++) {
+    most[i] = -INFINITY_;
+    sum[i] = 0;
+  }
+#pragma unroll 1
+  for (int at = 0; at < T; at += COLS) {
+    barrier();
+    columns<DP, COLS>(ks, q + h.stride, h.step, at, T, D, flags);
+    lines<DP, COLS>(vs, q + 2 * h.stride, h.step, at, T, D, flags);
+    barrier();
+    Weights w;
+    w.zero();
+    w.template add<DP>(qs, ks);
+#pragma unroll
+    for (int i = 0; i < Weights::R; i++) {
+      float m = most[i];
+#pragma unroll
+      for (int j = 0; j < Weights::C; j++) {
+        w.v[i][j] = at + Weights::col(j) < T ? w.v[i][j] * factor : -INFINITY_;
+        m = max_(m, w.v[i][j]);
+      }
+      m = max8(m);
+      float less = ex2_approx(most[i] - m), s = 0;
+      most[i] = m;
+#pragma unroll
+      for (int j = 0; j < Weights::C; j++) {
+        w.v[i][j] = ex2_approx(w.v[i][j] - m);
+        s += w.v[i][j];
+      }
+      sum[i] = fma_(sum[i], less, s);
+#pragma unroll
+      for (int j = 0; j < Rows::C; j++) out.v[i][j] *= less;
+    }
+    barrier();
+    w.turn(ks, !STATS && flags & ROUND_HEADS);
+    barrier();
+    out.template add<COLS>(ks, vs);
+  }
+#pragma unroll
+  for (int i = 0; i < Weights::R; i++) {
+    sum[i] = sum8(sum[i]);
+    float part = 1.0f / sum[i];
+#pragma unroll
+    for (int j = 0; j < Rows::C; j++) out.v[i][j] *= part;
+  }
+  if (!STATS) {
+    out.put(y + h.y, h.stride, first, T, D, flags);
+    return;
+  }
+#pragma unroll
+  for (int i = 0; i < Weights::R; i++) {
+    int row = first + Weights::row(i);
+    float d = 0;
+#pragma unroll
+    for (int j = 0; j < Rows::C; j += 4) {
+      float4 g = head_vector(dy + h.y + (long64)row * h.stride, row < T, Rows::col(j), D, flags);
+      d = fma_(g.x, out.v[i][j], d);
+      d = fma_(g.y, out.v[i][j + 1], d);
+      d = fma_(g.z, out.v[i][j + 2], d);
+      d = fma_(g.w, out.v[i][j + 3], d);
+    }
+    d = sum8(d);
+    if (TX % 8 == 0 && row < T) {
+      y[(long64)number * T + row] = most[i] + log2_(sum[i]);
+      sums[(long64)number * T + row] = d;
+    }
+  }
+}
+
+// backward: gradients from dy, qkv and what forward found out, logs and sums. With KEYS rows are keys, which walk along
+// queries, and dk and dv are made; else rows are queries and dq is made. Block x takes ROWS rows.
+template <int DP, int ROWS, int COLS, bool KEYS>
+static __device__ __forceinline__ void backward(float *__restrict dqkv, const float *__restrict qkv,
+                                                const float *__restrict dy, const float *__restrict logs,
+                                                const float *__restrict sums, int T, int heads, int D, float factor,
+                                                float scale, int flags) {
+  typedef Part<ROWS, COLS> Weights;
+  typedef Part<ROWS, DP> Rows;
+  constexpr int WIDE = DP * (COLS + 4) > COLS * (ROWS + 4) ? DP * (COLS + 4) : COLS * (ROWS + 4);
+  // xs and zs are the rows' own, us and ws those that are walked along: us as ns beside, and ws as ms, rows as they
+  // are.
+  float *xs = dynamic_, *zs = xs + DP * (ROWS + 4), *us = zs + DP * (ROWS + 4), *ws = us + WIDE, *ns = ws + WIDE,
+        *ms = ns + COLS * (DP + 4);
+  int tiles = (T + ROWS - 1) / ROWS, number = BX / tiles, first = (BX - number * tiles) * ROWS;
+  Head h(number, T, heads, D);
+  const float *q = qkv + h.q, *k = q + h.stride, *v = k + h.stride, *g = dy + h.y;
+  const float *log = logs + (long64)number * T, *sum = sums + (long64)number * T;
+  if (KEYS) {
+    columns<DP, ROWS>(xs, k, h.step, first, T, D, flags);
+    columns<DP, ROWS>(zs, v, h.step, first, T, D, flags);
+  } else {
+    columns<DP, ROWS>(xs, q, h.step, first, T, D, flags);
+    columns<DP, ROWS>(zs, g, h.stride, first, T, D, flags);
+  }
+  Rows one, two;
+  one.zero();
+  two.zero();
+#pragma unroll 1
+  for (int at = 0; at < T; at += COLS) {
+    barrier();
+    if (KEYS) {
+      columns<DP, COLS>(us, q, h.step, at, T, D, flags);
+      columns<DP, COLS>(ws, g, h.stride, at, T, D, flags);
+      lines<DP, COLS>(ns, q, h.step, at, T, D, flags);
+      lines<DP, COLS>(ms, g, h.stride, at, T, D, flags);
+    } else {
+      columns<DP, COLS>(us, k, h.step, at, T, D, flags);
+      columns<DP, COLS>(ws, v, h.step, at, T, D, flags);
+      lines<DP, COLS>(ns, k, h.step, at, T, D, flags);
+    }
+    barrier();
+    Weights w, dw;
+    w.zero();
+    dw.zero();
+    w.template add<DP>(xs, us);
+    dw.template add<DP>(zs, ws);
+#pragma unroll
+    for (int i = 0; i < Weights::R; i++) {
+#pragma unroll
+      for (int j = 0; j < Weights::C; j++) {
+        int row = first + Weights::row(i), col = at + Weights::col(j), query = KEYS ? col : row;
+        bool on = row < T && col < T;
+        float l = on ? log[query] : 0.0f, s = on ? sum[query] : 0.0f;
+        float p = on ? ex2_approx(fma_(w.v[i][j], factor, -l)) : 0.0f;
+        w.v[i][j] = p;
+        dw.v[i][j] = scale * p * (dw.v[i][j] - s);
+      }
+    }
+    barrier();
+    dw.turn(us, flags & ROUND_HEADS);
+    if (KEYS) w.turn(ws, flags & ROUND_HEADS);
+    barrier();
+    one.template add<COLS>(us, ns);
+    if (KEYS) two.template add<COLS>(ws, ms);
+  }
+  float *to = dqkv + h.q + (KEYS ? h.stride : 0);
+  one.put(to, h.step, first, T, D, flags);
+  if (KEYS) two.put(to + h.stride, h.step, first, T, D, flags);
+}
+
+#define ATTENTION(DP, ROWS, COLS, BLOCKS)                                                                              \
+  KERNEL BOUNDS(128, BLOCKS)                                                                                           \
+      attention_##DP(float *__restrict y, const float *__restrict qkv, int T, int heads, int D, float factor,          \
+                     int flags) {                                                                                      \
+    forward<DP, ROWS, COLS, false>(y, 0, qkv, 0, T, heads, D, factor, flags);                                          \
+  }                                                                                                                    \
+  KERNEL BOUNDS(128, BLOCKS)                                                                                           \
+      attention_stats_##DP(float *__restrict logs, float *__restrict sums, const float *__restrict qkv,                \
+                           const float *__restrict dy, int T, int heads, int D, float factor, int flags) {             \
+    forward<DP, ROWS, COLS, true>(logs, sums, qkv, dy, T, heads, D, factor, flags);                                    \
+  }
+#define ATTENTION_GRAD(DP, ROWS, COLS, BLOCKS)                                                                         \
+  KERNEL BOUNDS(128, BLOCKS)                                                                                           \
+      attention_dq_##DP##_##ROWS(float *__restrict dqkv, const float *__restrict qkv, const float *__restrict dy,      \
+                                 const float *__restrict logs, const float *__restrict sums, int T, int heads, int D,  \
+                                 float factor, float scale, int flags) {                                               \
+    backward<DP, ROWS, COLS, false>(dqkv, qkv, dy, logs, sums, T, heads, D, factor, scale, flags);                     \
+  }                                                                                                                    \
+  KERNEL BOUNDS(128, BLOCKS)                                                                                           \
+      attention_dkv_##DP##_##ROWS(float *__restrict dqkv, const float *__restrict qkv, const float *__restrict dy,     \
+                                  const float *__restrict logs, const float *__restrict sums, int T, int heads, int D, \
+                                  float factor, float scale, int flags) {                                              \
+    backward<DP, ROWS, COLS, true>(dqkv, qkv, dy, logs, sums, T, heads, D, factor, scale, flags);                      \
+  }
+ATTENTION(32, 64, 64, 4)
+ATTENTION(64, 64, 64, 4)
+ATTENTION(128, 64, 32, 3)
+ATTENTION_GRAD(32, 64, 32, 4)
+ATTENTION_GRAD(64, 64, 32, 3)
+ATTENTION_GRAD(64, 32, 32, 4)
+ATTENTION_GRAD(128, 32, 32, 2)
