@@ -100,8 +100,8 @@ func forSums(matrices, rows, c, v int) columns {
 // forPasses cuts a matrix for a pass over all values.
 func forPasses(rows, c, v int) columns {
 	m := strips(1, rows, c, v)
-	each := 8
-	for each > 1 && m.across*ceil(rows, m.turns*each) < columnBlocks {
+	each := 16
+	for each > 1 && m.across*ceil(rows, m.turns*each) < 2*columnBlocks {
 		each /= 2
 	}
 	m.height = max(m.turns*each, ceil(rows, 1<<15))

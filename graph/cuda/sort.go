@@ -20,9 +20,21 @@ type sorting struct {
 // mostSorted is how many elements a block sorts: their keys fill 32 KiB of shared memory.
 const mostSorted = 4096
 
+// Of rows longer than fewFrom the few smallest, up to mostFew, are found one after the other.
+const (
+	fewFrom = 512
+	mostFew = 32
+)
+
+// few reports whether the keys that are wanted are found one after the other.
+func (s sorting) few() bool { return s.n > fewFrom && s.keep <= mostFew }
+
 // piece is the size of the pieces that are sorted, and how many a row has.
 func (s sorting) piece() (size, count int) {
 	size = 1
+	if s.few() {
+		size = mostSorted
+	}
 	for size < mostSorted && size < s.n {
 		size *= 2
 	}
@@ -60,8 +72,12 @@ func (s sorting) bind(c *call, y, x Ptr, integers, largest bool) (keys Ptr) {
 		runs = 0
 	}
 	all := teams * size
-	c.launch("sort_pieces", [3]int{ceil(s.rows*count, teams), 1, 1}, min(1024, all/2), 8*all, runs, y, x, integers,
-		largest, s.rows, s.n, s.keep, size, teams)
+	if s.few() {
+		c.launch("few_keys", [3]int{s.rows * count, 1, 1}, threads, 8*8, runs, y, x, integers, largest, s.n, s.keep)
+	} else {
+		c.launch("sort_pieces", [3]int{ceil(s.rows*count, teams), 1, 1}, min(1024, all/2), 8*all, runs, y, x, integers,
+			largest, s.rows, s.n, s.keep, size, teams)
+	}
 	for ; count > 1; size *= 2 {
 		runs = to
 		if count == 2 && !s.keys {
@@ -91,12 +107,16 @@ func ids(c *call) sorting {
 	return sorting{rows: 1, n: n, keep: n, keys: true}
 }
 
-func scratchScatterAdd(c *call) int { return ids(c).scratch() }
+func scratchScatterAdd(c *call) int { return ids(c).scratch() + 4*(c.spec.(op.ScatterAdd).Rows+1) }
 
 func bindScatterAdd(c *call) {
 	s, rows := ids(c), c.spec.(op.ScatterAdd).Rows
 	width := c.size() / rows
-	keys := s.bind(c, 0, c.x[1], true, false)
+	keys, starts := s.bind(c, 0, c.x[1], true, false), c.scratch+Ptr(s.scratch())
+	c.flat("scatter_starts", rows+1, starts, keys, s.n, c.b.errors, c.at)
 	v, end := vector(width, c.y, c.x[0])
-	c.flat("scatter_add"+end, c.size()/v, c.y, c.x[0], keys, s.n, rows, width, c.b.errors, c.at)
+	across := ceil(width, v)
+	units := min(across, 64)
+	c.launch("scatter_add"+end, [3]int{rows, ceil(across, units), 1}, units*(threads/units), 4*v*threads, c.y, c.x[0],
+		keys, starts, width, units)
 }

@@ -150,9 +150,13 @@ func scratchTrustRatio(c *call) int {
 func bindTrustRatio(c *call) {
 	o, r := c.spec.(op.TrustRatio), whole(c)
 	height, high := r.pieces()
-	c.launch("trust_parts", [3]int{high, 1, 1}, threads, 8*32, c.scratch, c.x[0], c.x[1], c.x[2], r.rows, height)
-	c.launch("trust_ratio", [3]int{1, 1, 1}, threads, 8*32, c.y, c.scratch, c.x[2], c.x[3], double(o.Eta),
-		double(o.Eps), o.Variant == "official", o.Clip, high)
+	how := []any{c.x[2], c.x[3], double(o.Eta), double(o.Eps), o.Variant == "official", o.Clip}
+	c.launch("trust_ratio", [3]int{high, 1, 1}, threads, 8*32, append(append([]any{c.y, c.scratch, c.x[0], c.x[1]},
+		how...), r.rows, height)...)
+	if high > 1 {
+		c.launch("trust_ratio_finish", [3]int{1, 1, 1}, threads, 8*32, append(append([]any{c.y, c.scratch}, how...),
+			high)...)
+	}
 }
 
 func bindArgmax(c *call) {

@@ -9,10 +9,20 @@ static __device__ __forceinline__ uint rising(uint b) {
   return b >> 31 ? ~b : b | 0x80000000u;
 }
 
-// sort_pieces sorts pieces of `piece` (a power of two) elements of x [rows,n], which are floats, or int32 with
-// `integers`; the smallest come first or, with `largest`, the largest, NaN before all numbers. A block has `teams`
-// pieces at a time. The keys go to runs [rows,pieces,min(keep,piece)] or, where a row has one piece and runs is null,
-// the places to y [rows,keep]. Shared: teams*piece doubles.
+// key_of is the key of element `at` of a row: x is a float, or int32 with `integers`; the smallest come first or, with
+// `largest`, the largest, NaN before all numbers.
+static __device__ __forceinline__ ulong64 key_of(uint x, int at, int integers, int largest) {
+  uint order = integers ? x ^ 0x80000000u : rising(x);
+  if (largest) {
+    bool nan = !integers && (x & 0x7fffffffu) > 0x7f800000u;
+    order = nan ? 0 : ~order;
+  }
+  return (ulong64)order << 32 | (uint)at;
+}
+
+// sort_pieces sorts the keys of pieces of `piece` (a power of two) elements of x [rows,n]. A block has `teams` pieces.
+// The keys go to runs [rows,pieces,min(keep,piece)] or, where a row has one piece and runs is null, the places to
+// y [rows,keep]. Shared: teams*piece doubles.
 KERNEL BOUNDS(1024, 1)
     sort_pieces(ulong64 *runs, int *y, const uint *x, int integers, int largest, int rows, int n, int keep, int piece,
                 int teams) {
@@ -20,16 +30,7 @@ KERNEL BOUNDS(1024, 1)
   int pieces = (n + piece - 1) / piece, size = piece * teams;
   for (int i = TX; i < size; i += NX) {
     int team = BX * teams + i / piece, row = team / pieces, at = team % pieces * piece + i % piece;
-    ulong64 key = ~0ull;
-    if (row < rows && at < n) {
-      uint b = x[(long64)row * n + at], order = integers ? b ^ 0x80000000u : rising(b);
-      if (largest) {
-        bool nan = !integers && (b & 0x7fffffffu) > 0x7f800000u;
-        order = nan ? 0 : ~order;
-      }
-      key = (ulong64)order << 32 | (uint)at;
-    }
-    keys[i] = key;
+    keys[i] = row < rows && at < n ? key_of(x[(long64)row * n + at], at, integers, largest) : ~0ull;
   }
   barrier();
   for (int run = 2; run <= piece; run <<= 1)
@@ -56,6 +57,44 @@ KERNEL BOUNDS(1024, 1)
       runs[(long64)team * kept + at] = keys[i];
     } else {
       y[(long64)row * keep + at] = (int)(uint)keys[i];
+    }
+  }
+}
+
+// few_keys finds the `keep` smallest keys of pieces of 4096 elements, as sort_pieces makes them, for a small number: a
+// block has a piece, 16 keys a thread, and takes the smallest of all again and again. To runs [rows,pieces,keep] or,
+// where a row has one piece, its places to y [rows,keep]. Shared: 8 doubles.
+KERNEL BOUNDS(256, 4)
+    few_keys(ulong64 *runs, int *y, const uint *x, int integers, int largest, int n, int keep) {
+  const int many = 16, piece = 256 * many;
+  int pieces = (n + piece - 1) / piece, row = BX / pieces, from = BX % pieces * piece;
+  ulong64 keys[many], *room = (ulong64 *)dynamic;
+#pragma unroll
+  for (int u = 0; u < many; u++) {
+    int at = from + u * 256 + TX;
+    keys[u] = at < n ? key_of(x[(long64)row * n + at], at, integers, largest) : ~0ull;
+  }
+  for (int k = 0; k < imin(keep, n - from); k++) {
+    ulong64 mine = keys[0];
+#pragma unroll
+    for (int u = 1; u < many; u++) mine = keys[u] < mine ? keys[u] : mine;
+    ulong64 least = mine;
+    for (int m = 16; m > 0; m >>= 1) {
+      ulong64 other = (ulong64)across((long64)least, m);
+      least = other < least ? other : least;
+    }
+    barrier();
+    if (LANE == 0) room[WARP] = least;
+    barrier();
+    least = room[0];
+    for (int w = 1; w < 8; w++) least = room[w] < least ? room[w] : least;
+    if (least != mine) continue;
+#pragma unroll
+    for (int u = 0; u < many; u++) keys[u] = keys[u] == least ? ~0ull : keys[u];
+    if (runs) {
+      runs[(long64)BX * keep + k] = least;
+    } else {
+      y[(long64)row * keep + k] = (int)(uint)least;
     }
   }
 }
@@ -93,55 +132,72 @@ KERNEL BOUNDS(256, 4)
   }
 }
 
-// scatter_add adds row i of x [n,width] to row ids[i] of y [rows,width], in order of i, from the sorted keys [n] of
-// ids: V neighbouring columns a thread. A number that is no row is reported.
-template <int V>
-static __device__ __forceinline__ void scatter_add(float *y, const float *x, const ulong64 *keys, int n, int rows,
-                                                   int width, ulong64 *error, int operation, int size) {
-  int t = BX * 256 + TX;
-  if (t == 0 && n > 0) {
+// scatter_starts finds where the numbers from every row on begin among the sorted keys [n] of row numbers, one thread a
+// row: starts [rows+1]. A number that is no row is reported.
+KERNEL BOUNDS(256, 4)
+    scatter_starts(int *starts, const ulong64 *keys, int n, ulong64 *error, int operation, int rows) {
+  int row = BX * 256 + TX;
+  if (row == 0 && n > 0) {
     int least = (int)((uint)(keys[0] >> 32) ^ 0x80000000u), most = (int)((uint)(keys[n - 1] >> 32) ^ 0x80000000u);
     if (least < 0) report(error, operation, least);
-    if (most >= rows) report(error, operation, most);
+    if (most >= rows - 1) report(error, operation, most);
   }
-  if (t >= size) return;
-  int across = width / V, row = t / across, col = t % across * V;
-  auto first = [&](ulong64 key) { // of the keys from key on
-    int low = 0, high = n;
-    while (low < high) {
-      int mid = (low + high) / 2;
-      if (keys[mid] < key) {
-        low = mid + 1;
-      } else {
-        high = mid;
-      }
+  if (row >= rows) return;
+  ulong64 from = (ulong64)((uint)row ^ 0x80000000u) << 32;
+  int low = 0, high = n;
+  while (low < high) {
+    int mid = (low + high) / 2;
+    if (keys[mid] < from) {
+      low = mid + 1;
+    } else {
+      high = mid;
     }
-    return low;
-  };
-  ulong64 order = (uint)row ^ 0x80000000u;
-  int from = first(order << 32), to = first((order + 1) << 32);
-  float s[V] = {};
-  for (; from + 4 <= to; from += 4) {
-    float q[4][V];
+  }
+  starts[row] = low;
+}
+
+// scatter_add adds row i of x [n,width] to row ids[i] of y [GX,width], from the sorted keys of ids and where those of a
+// row begin. A block has a row of y and, by BY, a strip of `units` groups of V columns; NX/units threads add every so
+// many-th row of x each, and then their sums are added. Shared: V floats a thread.
+template <int V>
+static __device__ __forceinline__ void scatter_add(float *y, const float *x, const ulong64 *keys, const int *starts,
+                                                   int width, int units) {
+  int row = BX, turn = TX / units, turns = NX / units, col = (BY * units + TX % units) * V;
+  int from = starts[row], to = starts[row + 1];
+  float s[V] = {}, *room = (float *)dynamic;
+  bool live = col < width;
+  if (live) {
+    const int many = 4;
+    int i = from + turn;
+    for (; i + (many - 1) * turns < to; i += many * turns) {
+      float q[many][V];
 #pragma unroll
-    for (int u = 0; u < 4; u++) values<V>(q[u], x + (long64)(uint)keys[from + u] * width + col);
-    for (int u = 0; u < 4; u++)
-      for (int v = 0; v < V; v++) s[v] += q[u][v];
+      for (int u = 0; u < many; u++) values<V>(q[u], x + (long64)(uint)keys[i + u * turns] * width + col);
+      for (int u = 0; u < many; u++)
+        for (int v = 0; v < V; v++) s[v] += q[u][v];
+    }
+    for (; i < to; i += turns) {
+      float q[V];
+      values<V>(q, x + (long64)(uint)keys[i] * width + col);
+      for (int v = 0; v < V; v++) s[v] += q[v];
+    }
   }
-  for (; from < to; from++) {
-    float q[V];
-    values<V>(q, x + (long64)(uint)keys[from] * width + col);
-    for (int v = 0; v < V; v++) s[v] += q[v];
+  for (int n = imin(turns, to - from); n > 1;) { // the same for all threads
+    for (int v = 0; v < V; v++) room[v * NX + TX] = s[v];
+    barrier();
+    int h = (n + 1) / 2;
+    if (turn < n - h)
+      for (int v = 0; v < V; v++) s[v] += room[v * NX + TX + h * units];
+    barrier();
+    n = h;
   }
-  store<V>(y + (long64)row * width + col, s);
+  if (live && turn == 0) store<V>(y + (long64)row * width + col, s);
 }
 KERNEL BOUNDS(256, 4)
-    scatter_add_1(float *y, const float *x, const ulong64 *keys, int n, int rows, int width, ulong64 *error,
-                  int operation, int size) {
-  scatter_add<1>(y, x, keys, n, rows, width, error, operation, size);
+    scatter_add_1(float *y, const float *x, const ulong64 *keys, const int *starts, int width, int units) {
+  scatter_add<1>(y, x, keys, starts, width, units);
 }
 KERNEL BOUNDS(256, 4)
-    scatter_add_4(float *y, const float *x, const ulong64 *keys, int n, int rows, int width, ulong64 *error,
-                  int operation, int size) {
-  scatter_add<4>(y, x, keys, n, rows, width, error, operation, size);
+    scatter_add_4(float *y, const float *x, const ulong64 *keys, const int *starts, int width, int units) {
+  scatter_add<4>(y, x, keys, starts, width, units);
 }

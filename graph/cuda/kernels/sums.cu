@@ -117,50 +117,61 @@ KERNEL BOUNDS(256, 4) sum_parts_finish(float *y, const double *parts, float scal
   if (TX == 0) y[BX] = (float)(s * scale);
 }
 
-// trust_parts adds up the squares of p, g and g + wd*p [n], in parts of `height` values a block: parts [GX][3].
-KERNEL BOUNDS(256, 4) trust_parts(double *parts, const float *p, const float *g, const float *wd, int n, int height) {
+// Trust is what LARS's ratio is made of: the sums of squares of p, g and g + wd*p.
+struct Trust {
+  double p, g, u;
+};
+
+// ratio is LARS's trust ratio.
+static __device__ __forceinline__ float ratio(Trust s, float wd, float lr, double eta, double eps, int official,
+                                              int clip) {
+  double r = 1, p = sqrt_(s.p), g = sqrt_(s.g), u = sqrt_(s.u);
+  if (official && p > 0 && u > 0) r = eta * p / u;
+  if (!official && p > 0 && g > 0) r = eta * p / (g + wd * p + eps);
+  if (clip) {
+    r = r / lr;
+    if (r > 1) r = 1;
+  }
+  return (float)r;
+}
+
+// trust_ratio adds up the squares of p, g and g + wd*p [n], in parts of `height` values a block: parts [GX][3], or y
+// itself where there is one block.
+KERNEL BOUNDS(256, 4)
+    trust_ratio(float *y, double *parts, const float *p, const float *g, const float *wd, const float *lr, double eta,
+                double eps, int official, int clip, int n, int height) {
   int from = BX * height, to = imin(n - from, height) + from;
   Team<true, 1> t(1, 32);
   float decay = *wd;
-  double s[3] = {0, 0, 0};
+  Trust s = {0, 0, 0};
   for (int i = from + TX; i < to; i += 4 * NX) {
-    float part[3] = {0, 0, 0};
+    float pp = 0, gg = 0, uu = 0;
 #pragma unroll
     for (int u = 0; u < 4; u++) {
       int j = i + u * NX;
       float a = j < to ? p[j] : 0, b = j < to ? g[j] : 0, c = fma_(decay, a, b);
-      part[0] = fma_(a, a, part[0]);
-      part[1] = fma_(b, b, part[1]);
-      part[2] = fma_(c, c, part[2]);
+      pp = fma_(a, a, pp), gg = fma_(b, b, gg), uu = fma_(c, c, uu);
     }
-    for (int j = 0; j < 3; j++) s[j] += part[j];
+    s.p += pp, s.g += gg, s.u += uu;
   }
-#pragma unroll
-  for (int j = 0; j < 3; j++) {
-    double all = t.sum(s[j]);
-    if (TX == 0) parts[3 * BX + j] = all;
+  s = {t.sum(s.p), t.sum(s.g), t.sum(s.u)};
+  if (TX > 0) return;
+  if (GX == 1) {
+    *y = ratio(s, decay, *lr, eta, eps, official, clip);
+  } else {
+    parts[3 * BX] = s.p, parts[3 * BX + 1] = s.g, parts[3 * BX + 2] = s.u;
   }
 }
 
-// trust_ratio is LARS's ratio from the parts [high][3], one block.
+// trust_ratio_finish makes the ratio from the parts [high][3], one block.
 KERNEL BOUNDS(256, 4)
-    trust_ratio(float *y, const double *parts, const float *wd, const float *lr, double eta, double eps, int official,
-                int clip, int high) {
+    trust_ratio_finish(float *y, const double *parts, const float *wd, const float *lr, double eta, double eps,
+                       int official, int clip, int high) {
   Team<true, 1> t(1, 32);
-  double s[3] = {0, 0, 0};
-  for (int i = TX; i < high; i += NX)
-    for (int j = 0; j < 3; j++) s[j] += parts[3 * i + j];
-#pragma unroll
-  for (int j = 0; j < 3; j++) s[j] = sqrt_(t.sum(s[j]));
-  if (TX > 0) return;
-  double r = 1, p = s[0], g = s[1], u = s[2];
-  if (official && p > 0 && u > 0) r = eta * p / u;
-  if (!official && p > 0 && g > 0) r = eta * p / (g + *wd * p + eps);
-  if (clip) {
-    r = r / *lr;
-    if (r > 1) r = 1;
-  }
-  *y = (float)r;
+  Trust s = {0, 0, 0};
+  for (int i = TX; i < high; i += NX) s.p += parts[3 * i], s.g += parts[3 * i + 1], s.u += parts[3 * i + 2];
+  s = {t.sum(s.p), t.sum(s.g), t.sum(s.u)};
+  if (TX == 0) *y = ratio(s, *wd, *lr, eta, eps, official, clip);
 }
 
 // argmax_of is the place of the first largest value of a row: nothing is larger than a first value that is NaN, and NaN
