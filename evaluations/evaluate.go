@@ -31,6 +31,9 @@ type Features struct {
 	Pairs *Pairs // images and texts in one space, where a protocol needs them
 
 	ViewA, ViewB []float32 // [V,F] two random views of each of V training images, where a protocol needs them
+	Drawn        *Drawn    // for these views, where a protocol needs it
+	// embeddings that the method predicts, where a protocol needs them
+	Predicted *Predicted
 
 	// [V,Group,F] what a protocol needs several of for each of V training images, those of an image together: random
 	// views, or the image turned by 0 to 3 quarters
@@ -95,14 +98,17 @@ type Needs struct {
 	Labels     bool // of the training images, and a labelled test set
 	Validation bool // a split of the training images, to choose a hyperparameter on
 	Views      bool // two random views of training images
-	Draws      int  // random views of each training image, in Grouped; 0: none
-	Turns      int  // quarter turns of each training image, in Grouped, from 0 on; 0: none
-	Pairs      bool // images and captions, in the space that a method with two towers has for both
-	Images     int  // training images that it looks at; 0: all
-	Colours    bool // the mean colours of training and test images, so many as Images says; no labels
-	Sources    bool // what samples of both sets were mixed of; no labels
-	Pixels     int  // pixels of each training mask, and the maps of a test set with masks; 0: it reads no masks
-	Corrupted  bool // the test images after corruptions
+	Drawn      bool // what was drawn for these views
+	// views of each training image whose embeddings the method predicts; 0: none
+	Predicted int
+	Draws     int  // random views of each training image, in Grouped; 0: none
+	Turns     int  // quarter turns of each training image, in Grouped, from 0 on; 0: none
+	Pairs     bool // images and captions, in the space that a method with two towers has for both
+	Images    int  // training images that it looks at; 0: all
+	Colours   bool // the mean colours of training and test images, so many as Images says; no labels
+	Sources   bool // what samples of both sets were mixed of; no labels
+	Pixels    int  // pixels of each training mask, and the maps of a test set with masks; 0: it reads no masks
+	Corrupted bool // the test images after corruptions
 	// so many training images as Images says, as another representation has them too: "untrained", "pixels", or that of
 	// the run in a folder; no labels
 	Against string

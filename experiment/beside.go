@@ -48,6 +48,9 @@ func (s *Setup) representations() (names []string) {
 	for _, n := range s.Recipe.Baselines.Projector {
 		names = append(names, fmt.Sprintf("projector%d", n))
 	}
+	for _, part := range s.parts() {
+		names = append(names, part.Name)
+	}
 	if s.Recipe.Baselines.Untrained {
 		names = append(names, "untrained")
 	}

@@ -10,6 +10,7 @@ import (
 	"selfsup/experiment/checkpoint"
 	"selfsup/graph"
 	"selfsup/graph/layer"
+	"selfsup/graph/op"
 	"selfsup/methods"
 )
 
@@ -70,6 +71,14 @@ func (s *Setup) projectedGraph(n int) (*graph.Graph, error) {
 		h := s.encoder().New(s.aboveEncoder(g))(encoder.InputOf(g, s.Input, EmbedBatch))
 		path, _ := s.projector.Asked()
 		g.Output(FeaturesOutput, s.projector.First(encoder.ScopeAt(g, path), n)(h))
+	})
+}
+
+// partGraph is the frozen encoder with some of its features.
+func (s *Setup) partGraph(part methods.Part) (*graph.Graph, error) {
+	return graph.Build(graph.Options{}, func(g *graph.Scope) {
+		h := s.encoder().New(s.aboveEncoder(g))(encoder.InputOf(g, s.Input, EmbedBatch))
+		g.Output(FeaturesOutput, op.Slice(h, 1, part.From, part.To))
 	})
 }
 
@@ -135,7 +144,14 @@ func (s *Setup) untrained() (*graph.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, g := range append([]*graph.Graph{g}, towers...) {
+	follow, _, err := s.followGraph()
+	if err != nil {
+		follow = nil // which checkFollowing has refused where it is asked for
+	}
+	for _, g := range append([]*graph.Graph{g, follow}, towers...) {
+		if g == nil {
+			continue
+		}
 		reads, err := g.Reads()
 		if err != nil {
 			return nil, err

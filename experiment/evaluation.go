@@ -173,7 +173,9 @@ type subject struct {
 	attack func() (*attacker, error) // the encoder with a gradient; nil: there is none
 	// the online probe over the encoder; nil: there is none
 	online func() (runner, error)
-	train  features
+	// the embeddings of so many views that the method predicts; nil: nothing is predicted
+	predict func(ctx context.Context, set datasets.Labelled, views int) (*evaluations.Predicted, error)
+	train   features
 }
 
 // untrainedName is the representation of the encoder as its seed made it.
@@ -207,8 +209,11 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 			}
 		case p.Needs().Colours:
 			f, set, err = u.coloured(ctx, on, p.Needs())
-		case p.Needs().Attack && u.attack == nil:
+		case p.Needs().Attack && u.attack == nil || p.Needs().Predicted > 0 && u.predict == nil:
 			continue
+		case p.Needs().Predicted > 0:
+			f, err = u.predicted(ctx, p.Needs())
+			set = onTraining
 		case p.Needs().Attack:
 			f, err = u.attacked(ctx, on, p.Needs())
 		case p.Needs().Copies:
@@ -332,6 +337,9 @@ func (u *subject) unlabelled(ctx context.Context, needs evaluations.Needs) (f ev
 		}
 		b, err := u.views(ctx, set, 1)
 		f.ViewA, f.ViewB, f.Dim = a.x, b.x, a.dim
+		if err == nil && needs.Drawn {
+			f.Drawn, err = u.drawn(set)
+		}
 		return f, err
 	}
 	t, err := u.take(ctx, set)
@@ -379,6 +387,9 @@ func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
 		}
 		return s.tuner(st, t)
 	}
+	u.predict = func(ctx context.Context, set datasets.Labelled, views int) (*evaluations.Predicted, error) {
+		return s.predictions(ctx, st, set, views)
+	}
 	u.pairs = func(ctx context.Context, on string) (*evaluations.Pairs, error) { return s.pairs(ctx, st, on) }
 	return u, nil
 }
@@ -392,10 +403,7 @@ func (s *Setup) subjectOf(name string, run runner) *subject {
 		},
 		views: func(ctx context.Context, set datasets.Labelled, number int) (features, error) {
 			// a training step has drawn none of these
-			return run(ctx, set, s.Kind.Training(set), func(first int32) uint64 {
-				r := datasets.NewRand(uint64(s.Recipe.Seed), "evaluated views", uint64(number), uint64(first))
-				return r.Uint64()
-			})
+			return run(ctx, set, s.Kind.Training(set), func(first int32) uint64 { return s.viewSeed(number, first) })
 		},
 	}
 }
@@ -469,6 +477,11 @@ func (s *Setup) evaluateAll(ctx context.Context, trained *graph.Store) ([]Evalua
 		}
 		all = append(all, more...)
 	}
+	parts, err := s.evaluateParts(ctx, trained, ps)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, parts...)
 	if s.Recipe.Baselines.Untrained {
 		fresh, err := s.untrained()
 		if err != nil {
@@ -502,7 +515,12 @@ func (s *Setup) evaluateProjected(ctx context.Context, st *graph.Store, n int,
 		return nil, err
 	}
 	u := s.subjectOf(fmt.Sprintf("projector%d", n), run)
-	return u.measure(ctx, onTest, slices.DeleteFunc(slices.Clone(ps), ofPixels))
+	return u.measure(ctx, onTest, withoutPixels(ps))
+}
+
+// withoutPixels are the protocols that need features alone.
+func withoutPixels(ps []evaluations.Protocol) []evaluations.Protocol {
+	return slices.DeleteFunc(slices.Clone(ps), ofPixels)
 }
 
 // evaluateEnd is the evaluation of the finished training, on the validation split and on the test set. A request ends

@@ -196,7 +196,7 @@ func (s *Setup) build() (*built, error) {
 	s.trained, s.objective, s.Wants, s.Masks = g, made.objective, made.batch.Wants(), made.batch.Masks()
 	s.encodedAt.scope = made.objective.Encoder
 	s.encodedAt.student, _ = g.StudentOf(s.encoderScope())
-	if err := cmp.Or(s.checkProjected(), s.checkAverage(), s.checkOnline()); err != nil {
+	if err := cmp.Or(s.checkProjected(), s.checkAverage(), s.checkOnline(), s.checkFollowing()); err != nil {
 		return nil, err
 	}
 	_, err = s.Kind.Training(s.Seen).Worker(s.made()) // do the data give as many views?

@@ -143,6 +143,10 @@ func Builtin() Catalog {
 			"align_uniform": func() Evaluation { return evaluations.DefaultAlignUniform() },
 			"cca":           func() Evaluation { return evaluations.DefaultCCA() },
 
+			// Of what was done to images.
+			"augmentation": func() Evaluation { return evaluations.DefaultAugmentation() },
+			"following":    func() Evaluation { return evaluations.DefaultFollowing() },
+
 			"independence": func() Evaluation { return evaluations.DefaultIndependence() },
 		},
 	}

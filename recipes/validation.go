@@ -33,6 +33,8 @@ type Baselines struct {
 	// layers of the method's projector, counted from 1, each with its norm and ReLU: what the loss sees of the features
 	// (Bordes et al. 2023, Guillotine regularization, arXiv:2206.13378)
 	Projector []int `toml:"projector"`
+	// the parts of a method that splits its features, each by itself: of sie invariant and equivariant
+	Parts bool `toml:"parts"`
 }
 
 // Validate checks the settings.
