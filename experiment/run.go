@@ -54,16 +54,12 @@ func (r *run) trainStage(ctx context.Context, s Stage, from int) error {
 	if err := r.goOnWithJobs(ctx, from); err != nil {
 		return err
 	}
+	in := &supply{run: r, loader: loader, fill: fill, until: s.Until}
 	for step := from; step < s.Until; step++ {
 		r.clock.start()
-		batch, err := r.next(ctx, loader)
-		if err != nil {
-			return r.interrupted(step, err)
-		}
-		if err := r.step(step, batch, fill); err != nil {
+		if err := r.step(ctx, step, in); err != nil {
 			return r.explain(ctx, err)
 		}
-		batch.Release()
 		done := step + 1
 		r.clock.stop(waited + loader.WaitSeconds())
 		if err := r.record(done); err != nil {
@@ -98,9 +94,10 @@ func (r *run) trainStage(ctx context.Context, s Stage, from int) error {
 	return s.sync() // for the next stage, the export and the evaluation
 }
 
-// next is the loader's next batch. A request that comes before the first one is there ends the run at once.
-func (r *run) next(ctx context.Context, loader *feed.Loader) (*feed.Batch, error) {
-	if r.clock.steps > 0 {
+// next is the loader's next batch, that of a step. A request that comes before the first one is there ends the run at
+// once.
+func (r *run) next(ctx context.Context, step int, loader *feed.Loader) (*feed.Batch, error) {
+	if step > r.first {
 		return loader.Next(ctx)
 	}
 	early, begun := r.firstStep(ctx)
@@ -115,15 +112,24 @@ func (r *run) next(ctx context.Context, loader *feed.Loader) (*feed.Batch, error
 func due(done, every int) bool { return every > 0 && done%every == 0 }
 
 // step runs the turns of a training step, each on every part of the batch, and adds up what is watched.
-func (r *run) step(step int, b *feed.Batch, fill func(b *feed.Batch, turn, part int)) error {
+func (r *run) step(ctx context.Context, step int, in *supply) error {
 	parts := r.Recipe.Train.Accumulate
 	for n, t := range r.now.turns {
 		for part := range parts {
-			fill(b, n, part)
+			here := place{step, n, part}
+			if err := in.feed(ctx, here); err != nil {
+				return r.interrupted(step, err)
+			}
 			at := r.now.Time(step)
 			at.Part, at.Parts = part, parts
 			t.Schedule(at)
-			if err := t.Run(); err != nil {
+			if err := t.Start(); err != nil {
+				return fmt.Errorf("train: step %d: %w", step, err)
+			}
+			if t.Ahead() { // a device computes: time to make its next inputs
+				in.ahead(ctx, in.after(here))
+			}
+			if err := t.Wait(); err != nil {
 				return fmt.Errorf("train: step %d: %w", step, err)
 			}
 			r.observe(n)

@@ -282,6 +282,45 @@ func (p *Program) Scheduled(name string) (float64, bool) {
 // Run runs one step.
 func (p *Program) Run() error { return p.exe.Run() }
 
+// Ahead reports whether the inputs of the next step may be filled while a step runs: Start then returns before the
+// step's end, and Feed may follow at once. It is false for a program that gives an input back as an output.
+func (p *Program) Ahead() bool {
+	if _, ok := p.exe.(ir.Starter); !ok {
+		return false
+	}
+	for _, o := range p.IR.Outputs {
+		if p.IR.Bufs[p.IR.Bufs[o.Buf].Root].Class == ir.Input {
+			return false
+		}
+	}
+	return true
+}
+
+// Feed takes all inputs for the next step but single numbers, which Start takes. They must not change until then.
+func (p *Program) Feed() error {
+	if e, ok := p.exe.(ir.Starter); ok {
+		return e.Feed()
+	}
+	return nil
+}
+
+// Start begins a step and returns when its inputs are taken, and Wait returns when its outputs are there. Without Ahead
+// Start is the whole step.
+func (p *Program) Start() error {
+	if e, ok := p.exe.(ir.Starter); ok {
+		return e.Start()
+	}
+	return p.exe.Run()
+}
+
+// Wait waits for the step that Start began.
+func (p *Program) Wait() error {
+	if e, ok := p.exe.(ir.Starter); ok {
+		return e.Wait()
+	}
+	return nil
+}
+
 // FLOPs is the number of floating-point operations of a step (a multiply-add is two), of the operations that say.
 func (p *Program) FLOPs() int64 {
 	var n int64

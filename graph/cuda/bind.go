@@ -25,6 +25,7 @@ func (e *executable) lower(separate bool) ([]lowered, error) {
 		if generated, err = d.Load("generated.ptx", b.module()); err != nil {
 			return nil, err
 		}
+		e.taken.modules = append(e.taken.modules, generated)
 	}
 	b.kernel = func(name string) (Kernel, error) {
 		if _, ok := b.texts[name]; ok {

@@ -8,7 +8,9 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
+	"runtime"
 	"unsafe"
 
 	"selfsup/graph/cuda/kernels"
@@ -27,18 +29,13 @@ type Backend struct {
 	// Apart gives every buffer memory of its own, so that an access outside it is outside all. For tests.
 	Apart bool
 
-	loaded *loaded
+	shared *shared
 }
 
-// loaded are the modules that a device has compiled, which all programs share.
-type loaded struct {
-	modules map[string]Module
-	kernels map[string]Kernel
-}
-
-// New is a backend for a device.
+// New is a backend for a device. Programs of all its copies share what they can.
 func New(d Driver) Backend {
-	return Backend{Driver: d, loaded: &loaded{map[string]Module{}, map[string]Kernel{}}}
+	return Backend{Driver: d, shared: &shared{modules: map[string]Module{}, kernels: map[string]Kernel{},
+		state: map[*byte]*entry{}}}
 }
 
 // Name implements ir.Backend.
@@ -58,26 +55,26 @@ func (Backend) Supports(s ir.Spec, in []ir.Type) bool {
 
 // kernel finds a kernel, and has its module compiled when it is needed for the first time.
 func (b Backend) kernel(name string) (Kernel, error) {
-	if k, ok := b.loaded.kernels[name]; ok {
+	if k, ok := b.shared.kernels[name]; ok {
 		return k, nil
 	}
 	text, ok := kernels.Of(name)
 	if !ok {
 		return nil, fmt.Errorf("there is no kernel %s", name)
 	}
-	m, ok := b.loaded.modules[text.Name]
+	m, ok := b.shared.modules[text.Name]
 	if !ok {
 		var err error
 		if m, err = b.Driver.Load(text.Name+".ptx", text.PTX); err != nil {
 			return nil, err
 		}
-		b.loaded.modules[text.Name] = m
+		b.shared.modules[text.Name] = m
 	}
 	k, err := m.Kernel(name)
 	if err != nil {
 		return nil, err
 	}
-	b.loaded.kernels[name] = k
+	b.shared.kernels[name] = k
 	return k, nil
 }
 
@@ -152,7 +149,11 @@ func arrayIn(mem []byte, t ir.Type) ir.Array {
 
 // Compile implements ir.Backend. It refuses float64, and a program that is larger than the device's memory.
 func (b Backend) Compile(p *ir.Program, state func(buf int) ir.Array) (ir.Executable, error) {
-	e := &executable{b: b, p: p, at: make([]Ptr, len(p.Bufs)), host: map[int]ir.Array{}, state: map[int]ir.Array{}}
+	if err := b.tidy(); err != nil {
+		return nil, err
+	}
+	e := &executable{b: b, p: p, at: make([]Ptr, len(p.Bufs)), host: map[int]ir.Array{}, state: map[int]ir.Array{},
+		entries: map[int]*entry{}, taken: &taken{}}
 	for i, buf := range p.Bufs {
 		if buf.DType == ir.F64 {
 			return nil, fmt.Errorf("%s is float64; the cuda backend computes in float32 (use the reference backend)",
@@ -162,20 +163,26 @@ func (b Backend) Compile(p *ir.Program, state func(buf int) ir.Array) (ir.Execut
 			e.state[i] = state(i)
 		}
 	}
-	if err := e.place(); err != nil {
-		e.free()
-		return nil, err
+	if err := e.build(); err != nil {
+		return nil, errors.Join(err, b.giveBack(e.taken))
 	}
-	var err error
-	if e.calls, err = e.lower(b.Poison && !b.Apart); err != nil {
-		e.free()
-		return nil, err
-	}
-	if !b.Poison {
-		if e.graph, err = b.Driver.Capture(e.queue); err != nil {
-			e.free()
-			return nil, fmt.Errorf("the step as one graph: %w", err)
-		}
-	}
+	runtime.AddCleanup(e, b.shared.leave, e.taken)
 	return e, nil
+}
+
+// build takes the program's memory and makes its launches.
+func (e *executable) build() (err error) {
+	if err := e.place(); err != nil {
+		return err
+	}
+	if e.calls, err = e.lower(e.b.Poison && !e.b.Apart); err != nil {
+		return err
+	}
+	if e.b.Poison {
+		return nil
+	}
+	if e.taken.graph, err = e.b.Driver.Capture(e.queue); err != nil {
+		return fmt.Errorf("the step as one graph: %w", err)
+	}
+	return nil
 }

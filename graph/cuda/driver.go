@@ -26,7 +26,8 @@ type Driver interface {
 
 	Alloc(bytes int) (Ptr, error)
 	Free(p Ptr) error
-	// Host is page-locked memory of the host, which copies run from and to while the host does other work.
+	// Host is page-locked memory of the host, which copies run from and to while the host does other work. It is
+	// zeroed. Who still holds a part of it after FreeHost may read and write that, as it is memory of Go's.
 	Host(bytes int) ([]byte, error)
 	FreeHost(b []byte) error
 
@@ -58,6 +59,7 @@ type Driver interface {
 // Module is loaded PTX.
 type Module interface {
 	Kernel(name string) (Kernel, error)
+	Unload() error
 }
 
 // Kernel is a function of a module.
@@ -81,6 +83,7 @@ type Event interface {
 	Synchronize() error
 	// Since is the time on the device between another event and this one.
 	Since(from Event) (time.Duration, error)
+	Destroy() error
 }
 
 // Graph is a captured sequence of work.

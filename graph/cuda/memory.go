@@ -8,18 +8,20 @@ import (
 
 // executable is a program with its memory on a device.
 type executable struct {
-	b      Backend
-	p      *ir.Program
-	at     []Ptr            // by buffer
-	host   map[int]ir.Array // inputs and outputs, in page-locked memory
-	state  map[int]ir.Array // the Store's, by root
-	blocks []Ptr            // what was allocated
-	pinned [][]byte
+	b     Backend
+	p     *ir.Program
+	at    []Ptr            // by buffer
+	host  map[int]ir.Array // inputs and outputs, in page-locked memory
+	state map[int]ir.Array // the Store's, by root
+	taken *taken
 
-	inputs         []int  // roots
-	fed            []byte // the host's memory of all inputs together
+	entries  map[int]*entry // the state on the device, by root
+	attached bool           // the device has had all of the state since the last Sync
+	seen     int            // shared.syncs when it was attached
+
+	fed            []byte // the host's memory of all inputs together, single numbers first
+	singles        int    // bytes of these
 	arrived, input Ptr    // where copies of the next step's inputs arrive, and where kernels read them
-	stateAt        Ptr
 	scratch        Ptr
 	scratchBytes   int
 	outputs        []output
@@ -30,11 +32,11 @@ type executable struct {
 	errors Ptr       // 64 bits, see report in prelude.h
 	note   []byte    // its copy on the host
 
-	copied, taken, done Event
-	graph               Graph
-	resident            bool // the state is on the device
-	running             bool // a step was queued and nobody waited for it
-	times               []time.Duration
+	copied, placed Event
+	sent           bool // the inputs of the next step are on their way
+	running        bool // a step was queued and nobody waited for it
+	times          []time.Duration
+	marks          []Event // between the instructions of a timed step
 }
 
 // lowered is an instruction as launches.
@@ -53,24 +55,47 @@ type output struct {
 func (e *executable) alloc(bytes int) (Ptr, error) {
 	p, err := e.b.Driver.Alloc(max(aligned(bytes), align))
 	if err == nil {
-		e.blocks = append(e.blocks, p)
+		e.taken.blocks = append(e.taken.blocks, p)
 	}
 	return p, err
+}
+
+// event makes an event.
+func (e *executable) event() (Event, error) {
+	ev, err := e.b.Driver.Event()
+	if err == nil {
+		e.taken.events = append(e.taken.events, ev)
+	}
+	return ev, err
 }
 
 // room takes page-locked memory of the host.
 func (e *executable) room(bytes int) ([]byte, error) {
 	m, err := e.b.Driver.Host(max(bytes, align))
 	if err == nil {
-		e.pinned = append(e.pinned, m)
+		e.taken.pinned = append(e.taken.pinned, m)
 	}
 	return m, err
+}
+
+// need refuses a program that takes more bytes than the device has free.
+func (b Backend) need(want int64) error {
+	free, _, err := b.Driver.Memory()
+	if err == nil && want > free {
+		if err = b.collect(); err == nil {
+			free, _, err = b.Driver.Memory()
+		}
+	}
+	if err == nil && want > free {
+		return &MemoryError{Want: want, Free: free, Device: b.Driver.About().Name}
+	}
+	return err
 }
 
 // place gives every buffer its memory.
 func (e *executable) place() error {
 	p, d := e.p, e.b.Driver
-	var ins, states, consts, outs int
+	var ins, states, consts, outs int // states: those that are not on the device yet
 	for i, buf := range p.Bufs {
 		if buf.Root != i {
 			continue
@@ -78,8 +103,13 @@ func (e *executable) place() error {
 		switch n := aligned(bytesOf(buf.Type)); buf.Class {
 		case ir.Input:
 			ins += n
+			if buf.Shape.Size() == 1 {
+				e.singles += n
+			}
 		case ir.State:
-			states += n
+			if m := raw(e.state[i]); len(m) > 0 && e.b.shared.state[&m[0]] == nil {
+				states += n
+			}
 		case ir.Const:
 			consts += n
 		}
@@ -89,10 +119,8 @@ func (e *executable) place() error {
 	}
 	e.scratchBytes = e.b.Scratch(p)
 	want := int64(p.Arena + 2*ins + states + consts + e.scratchBytes)
-	if free, _, err := d.Memory(); err != nil {
+	if err := e.b.need(want); err != nil {
 		return err
-	} else if want > free {
-		return &MemoryError{Want: want, Free: free, Device: d.About().Name}
 	}
 
 	var arena, constsAt Ptr
@@ -100,8 +128,8 @@ func (e *executable) place() error {
 	for _, block := range []struct {
 		at    *Ptr
 		bytes int
-	}{{&arena, p.Arena}, {&e.arrived, ins}, {&e.input, ins}, {&e.stateAt, states}, {&constsAt, consts},
-		{&e.scratch, e.scratchBytes}, {&e.errors, 8}} {
+	}{{&arena, p.Arena}, {&e.arrived, ins}, {&e.input, ins}, {&constsAt, consts}, {&e.scratch, e.scratchBytes},
+		{&e.errors, 8}} {
 		if *block.at, err = e.alloc(block.bytes); err != nil {
 			return err
 		}
@@ -110,6 +138,7 @@ func (e *executable) place() error {
 	if e.fed, err = e.room(ins); err != nil {
 		return err
 	}
+	e.fed = e.fed[:ins]
 	if e.note, err = e.room(8); err != nil {
 		return err
 	}
@@ -117,7 +146,10 @@ func (e *executable) place() error {
 	if err != nil {
 		return err
 	}
-	fed, stateAt := 0, e.stateAt
+	if err := e.placeState(); err != nil {
+		return err
+	}
+	single, fed := 0, e.singles
 	for i, buf := range p.Bufs {
 		if buf.Root != i {
 			continue
@@ -130,16 +162,16 @@ func (e *executable) place() error {
 				if e.at[i], err = d.Alloc(max(n, 4)); err != nil {
 					return err
 				}
-				e.blocks = append(e.blocks, e.at[i])
+				e.taken.blocks = append(e.taken.blocks, e.at[i])
 			}
 		case ir.Input:
-			e.at[i] = e.input + Ptr(fed)
-			e.host[i] = arrayIn(e.fed[fed:], buf.Type)
-			e.inputs = append(e.inputs, i)
-			fed += aligned(n)
-		case ir.State:
-			e.at[i] = stateAt
-			stateAt += Ptr(aligned(n))
+			next := &fed
+			if buf.Shape.Size() == 1 {
+				next = &single
+			}
+			e.at[i] = e.input + Ptr(*next)
+			e.host[i] = arrayIn(e.fed[*next:], buf.Type)
+			*next += aligned(n)
 		case ir.Const:
 			e.at[i] = constsAt
 			if n > 0 {
@@ -166,8 +198,8 @@ func (e *executable) place() error {
 			results = results[aligned(n):]
 		}
 	}
-	for _, ev := range []*Event{&e.copied, &e.taken, &e.done} {
-		if *ev, err = d.Event(); err != nil {
+	for _, ev := range []*Event{&e.copied, &e.placed} {
+		if *ev, err = e.event(); err != nil {
 			return err
 		}
 	}

@@ -106,6 +106,9 @@ func (p *Paper) Load(name, ptx string) (Module, error) {
 
 type paperModule struct{ name, ptx string }
 
+// Unload implements Module.
+func (paperModule) Unload() error { return nil }
+
 // Kernel finds an entry of the text.
 func (m paperModule) Kernel(name string) (Kernel, error) {
 	head := regexp.MustCompile(`(?s)\.visible \.entry ` + name + `\((.*?)\)\s*\n(.*?)\{`).FindStringSubmatch(m.ptx)
@@ -128,6 +131,7 @@ func (k paperKernel) Resources() (Resources, error) { return Resources{Threads: 
 type paperEvent struct{}
 
 func (paperEvent) Synchronize() error                 { return nil }
+func (paperEvent) Destroy() error                     { return nil }
 func (paperEvent) Since(Event) (time.Duration, error) { return time.Millisecond, nil }
 
 type paperGraph struct{}

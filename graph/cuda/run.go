@@ -10,13 +10,7 @@ import (
 
 // queue queues a step on Work.
 func (e *executable) queue() error {
-	d := e.b.Driver
-	if n := len(e.fed); len(e.inputs) > 0 {
-		if err := d.Copy(Work, e.input, e.arrived, n); err != nil {
-			return err
-		}
-	}
-	if err := d.Fill(Work, e.errors, 0, 2); err != nil {
+	if err := e.b.Driver.Fill(Work, e.errors, 0, 2); err != nil {
 		return err
 	}
 	for i := range e.calls {
@@ -86,55 +80,76 @@ func (e *executable) Run() error {
 	return e.Wait()
 }
 
-// Start queues a step and returns as soon as the inputs may be filled for the next one.
-func (e *executable) Start() error {
+// Feed implements ir.Starter: the inputs are on their way while the step before may still run.
+func (e *executable) Feed() error {
 	d := e.b.Driver
-	if !e.resident {
-		if err := e.upload(); err != nil {
-			return err
-		}
-	}
-	if len(e.inputs) > 0 {
-		if e.running {
-			if err := d.Wait(Copies, e.taken); err != nil {
-				return err
-			}
-		}
-		if err := d.Upload(Copies, e.arrived, e.fed); err != nil {
-			return err
-		}
-		if err := d.Record(Copies, e.copied); err != nil {
-			return err
-		}
-		if err := d.Wait(Work, e.copied); err != nil {
-			return err
-		}
-	}
-	switch {
-	case e.times != nil:
-		if err := e.timed(); err != nil {
-			return err
-		}
-	case e.graph != nil:
-		if err := e.graph.Launch(); err != nil {
-			return err
-		}
-	default:
-		if err := e.queue(); err != nil {
-			return err
-		}
-	}
-	if err := d.Record(Work, e.taken); err != nil {
-		return err
-	}
-	e.running = true
-	if len(e.inputs) == 0 {
+	if e.sent {
 		return nil
 	}
-	return e.copied.Synchronize()
+	if n := e.singles; n < len(e.fed) {
+		if err := d.Upload(Copies, e.arrived+Ptr(n), e.fed[n:]); err != nil {
+			return err
+		}
+	}
+	e.sent = true
+	return d.Record(Copies, e.copied)
 }
 
-// Wait returns when the step that was started has run and its outputs are there.
+// take queues what puts the inputs where kernels read them: what Feed sent, and the single numbers.
+func (e *executable) take() error {
+	d := e.b.Driver
+	if len(e.fed) == 0 {
+		return nil
+	}
+	if err := e.Feed(); err != nil {
+		return err
+	}
+	e.sent = false
+	n := e.singles
+	if err := d.Upload(Work, e.input, e.fed[:n]); err != nil {
+		return err
+	}
+	if err := d.Wait(Work, e.copied); err != nil {
+		return err
+	}
+	if n < len(e.fed) {
+		if err := d.Copy(Work, e.input+Ptr(n), e.arrived+Ptr(n), len(e.fed)-n); err != nil {
+			return err
+		}
+	}
+	return d.Record(Work, e.placed)
+}
+
+// Start implements ir.Starter.
+func (e *executable) Start() error {
+	if err := e.Wait(); err != nil {
+		return err
+	}
+	if err := e.attach(); err != nil {
+		return err
+	}
+	if err := e.take(); err != nil {
+		return err
+	}
+	step := e.queue
+	switch {
+	case e.times != nil:
+		step = e.timed
+	case e.taken.graph != nil:
+		step = e.taken.graph.Launch
+	}
+	if err := step(); err != nil {
+		return err
+	}
+	e.wrote()
+	e.running = true
+	if len(e.fed) == 0 {
+		return nil
+	}
+	return e.placed.Synchronize()
+}
+
+// Wait implements ir.Starter.
 func (e *executable) Wait() error {
 	if !e.running {
 		return nil
@@ -151,35 +166,6 @@ func (e *executable) Wait() error {
 	return fmt.Errorf("cuda: operation %d, %s: %s", at, e.name(at), complaint(e.p.Instrs[at].Spec, value))
 }
 
-// upload brings the state to the device.
-func (e *executable) upload() error {
-	for i, a := range e.state {
-		if m := raw(a); m != nil {
-			if err := e.b.Driver.Upload(Work, e.at[i], m); err != nil {
-				return err
-			}
-		}
-	}
-	e.resident = true
-	return e.b.Driver.Synchronize(Work)
-}
-
-// Sync implements ir.Executable.
-func (e *executable) Sync() error {
-	if !e.resident {
-		return nil
-	}
-	for i, a := range e.state {
-		if m := raw(a); m != nil {
-			if err := e.b.Driver.Download(Work, m, e.at[i]); err != nil {
-				return err
-			}
-		}
-	}
-	e.resident = false
-	return e.b.Driver.Synchronize(Work)
-}
-
 // Profile implements ir.Profiler: from here on steps run one instruction after the other, each between two events.
 func (e *executable) Profile() []time.Duration {
 	if e.times == nil {
@@ -190,26 +176,23 @@ func (e *executable) Profile() []time.Duration {
 
 func (e *executable) timed() error {
 	d := e.b.Driver
-	if len(e.inputs) > 0 {
-		if err := d.Copy(Work, e.input, e.arrived, len(e.fed)); err != nil {
-			return err
-		}
-	}
 	if err := d.Fill(Work, e.errors, 0, 2); err != nil {
 		return err
 	}
-	marks := make([]Event, len(e.calls)+1)
-	for i := range marks {
-		var err error
-		if marks[i], err = d.Event(); err != nil {
+	for len(e.marks) <= len(e.calls) {
+		mark, err := e.event()
+		if err != nil {
 			return err
 		}
+		e.marks = append(e.marks, mark)
+	}
+	for i := range e.marks {
 		if i > 0 {
 			if err := e.run(e.calls, i-1); err != nil {
 				return err
 			}
 		}
-		if err := d.Record(Work, marks[i]); err != nil {
+		if err := d.Record(Work, e.marks[i]); err != nil {
 			return err
 		}
 	}
@@ -220,7 +203,7 @@ func (e *executable) timed() error {
 		return err
 	}
 	for i := range e.calls {
-		t, err := marks[i+1].Since(marks[i])
+		t, err := e.marks[i+1].Since(e.marks[i])
 		if err != nil {
 			return err
 		}
@@ -238,16 +221,16 @@ func (e *executable) Trace(each func(instr int, result ir.Array)) error {
 			return err
 		}
 	}
-	if !e.resident {
-		if err := e.upload(); err != nil {
-			return err
-		}
+	if err := e.Wait(); err != nil {
+		return err
 	}
-	if len(e.inputs) > 0 {
-		if err := d.Upload(Work, e.input, e.fed); err != nil {
-			return err
-		}
+	if err := e.attach(); err != nil {
+		return err
 	}
+	if err := e.take(); err != nil {
+		return err
+	}
+	e.wrote()
 	if err := d.Fill(Work, e.errors, 0, 2); err != nil {
 		return err
 	}
@@ -287,15 +270,4 @@ func (e *executable) name(at int) string {
 	}
 	in := e.p.Instrs[at]
 	return fmt.Sprintf("%s%v in %q", in.Spec.Name(), e.p.Types(in), in.Scope)
-}
-
-// free gives back all memory.
-func (e *executable) free() {
-	for _, p := range e.blocks {
-		e.b.Driver.Free(p)
-	}
-	for _, m := range e.pinned {
-		e.b.Driver.FreeHost(m)
-	}
-	e.blocks, e.pinned = nil, nil
 }

@@ -306,8 +306,21 @@ type Executable interface {
 	// compiled with.
 	Run() error
 	// Sync brings state that lives on a device back to the arrays that the program was compiled with. The host may read
-	// and change them until the next Run. It does nothing where those arrays are the state.
+	// and change them until the next Run. It does nothing where those arrays are the state. Programs that one backend
+	// compiled with the same arrays share the state: what a Run of one leaves, the next Run of another finds.
 	Sync() error
+}
+
+// Starter is an Executable that runs its steps while the host does other work. Run is Start and Wait.
+type Starter interface {
+	// Feed takes the inputs of the next step, but single numbers, also while a step runs. They may be filled again once
+	// that next step was started.
+	Feed() error
+	// Start begins a step, with Feed where that was not called, and returns when all inputs may be filled again. A step
+	// that was started before is waited for.
+	Start() error
+	// Wait returns when the step that was started has run and its outputs are there, with that step's error.
+	Wait() error
 }
 
 // Backend compiles planned programs for one device.

@@ -1,7 +1,8 @@
 // Command cuda builds the CUDA backend and what it is made of. Neither a CUDA toolkit nor a driver is needed.
 //
 //	go run ./tools/cuda build [-o FILE] [PACKAGE]   build cmd/experiment, or another command, with the backend in it
-//	go run ./tools/cuda test ARGS...                run go test -tags gpu with the same flags
+//	go run ./tools/cuda test [-emulated] ARGS...    run go test -tags gpu with the same flags; -emulated: on an
+//	                                                emulated driver, of package internal/cudaemu
 //	go run ./tools/cuda env                         print the variables that go build -tags gpu wants
 //	go run ./tools/cuda kernels                     list threads, shared memory and registers of every kernel
 //	go run ./tools/cuda ptx                         compile graph/cuda/kernels/*.cu to PTX, with clang-16
@@ -14,6 +15,7 @@ import (
 	"os/exec"
 	"strings"
 
+	"selfsup/internal/cudaemu"
 	"selfsup/tools/cuda/internal/binding"
 	"selfsup/tools/cuda/internal/occupancy"
 	"selfsup/tools/cuda/internal/ptx"
@@ -72,11 +74,23 @@ func build(root string, args []string) error {
 	return command(flags, append([]string{"build", "-tags", "gpu"}, args...)...)
 }
 
-// test runs go test.
+// test runs go test. A first argument -emulated puts the emulated driver where the tests find it first; tests that need
+// a device then fail without one.
 func test(root string, args []string) error {
 	flags, err := binding.Flags(root)
 	if err != nil {
 		return err
+	}
+	if len(args) > 0 && args[0] == "-emulated" {
+		dir, err := cudaemu.Build("")
+		if err != nil {
+			return err
+		}
+		path := dir
+		if old := os.Getenv("LD_LIBRARY_PATH"); old != "" {
+			path += string(os.PathListSeparator) + old
+		}
+		flags, args = append(flags, "LD_LIBRARY_PATH="+path, "SELFSUP_CUDA=emulated"), args[1:]
 	}
 	return command(flags, append([]string{"test", "-tags", "gpu"}, args...)...)
 }

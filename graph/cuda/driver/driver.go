@@ -88,9 +88,10 @@ type device struct {
 	dev     cu.Device
 	context cu.CUContext
 	streams [2]cu.Stream
-	modules []cu.Module
-	events  []*cu.Event
-	pinned  map[*byte]bool
+	modules map[cu.Module]bool
+	events  map[*cu.Event]bool
+	blocks  map[cuda.Ptr]bool
+	pinned  map[*byte]*runtime.Pinner
 }
 
 // Open takes a GPU by its number. Closing it gives back all that was taken of it.
@@ -111,7 +112,8 @@ func Open(index int) (cuda.Driver, error) {
 		return nil, fmt.Errorf("%s has compute capability %s and the kernels need %d.0 (Volta or newer): use another "+
 			"GPU, %s", a.Name, a.Capability(), capability, orProcessor)
 	}
-	d := &device{about: a, pinned: map[*byte]bool{}}
+	d := &device{about: a, modules: map[cu.Module]bool{}, events: map[*cu.Event]bool{}, blocks: map[cuda.Ptr]bool{},
+		pinned: map[*byte]*runtime.Pinner{}}
 	if d.dev, err = cu.GetDevice(index); err != nil {
 		return nil, failed(a.Name, err)
 	}
@@ -176,38 +178,51 @@ func (d *device) Alloc(bytes int) (cuda.Ptr, error) {
 		e.Free, _, _ = cu.MemInfo()
 		return 0, e
 	}
+	if err == nil {
+		d.blocks[cuda.Ptr(p)] = true
+	}
 	return cuda.Ptr(p), failed("memory", err)
 }
 
 // Free implements cuda.Driver.
 func (d *device) Free(p cuda.Ptr) error {
+	delete(d.blocks, p)
 	return d.do("memory given back", func() error { return cu.MemFree(cu.DevicePtr(p)) })
 }
 
-// Host implements cuda.Driver.
+// page is what memory is locked by, in bytes.
+const page = 4096
+
+// Host implements cuda.Driver: memory of Go's that the driver locks.
 func (d *device) Host(bytes int) ([]byte, error) {
-	var p unsafe.Pointer
-	err := d.do("page-locked memory", func() error { return of(C.driver_host(&p, C.size_t(bytes))) })
+	whole := (bytes + page - 1) / page * page
+	m := make([]byte, whole+page-1)
+	skip := int(-uintptr(unsafe.Pointer(&m[0])) % page)
+	m = m[skip : skip+whole : skip+whole]
+	pin := new(runtime.Pinner)
+	pin.Pin(&m[0])
+	err := d.do("page-locked memory", func() error { return of(C.driver_lock(unsafe.Pointer(&m[0]), C.size_t(whole))) })
 	if err != nil {
+		pin.Unpin()
 		if errors.Is(err, result(errOutOfMemory)) {
 			return nil, fmt.Errorf("the machine has no %d MiB of memory to lock for copies to %s: close other "+
 				"programs, or use a smaller batch", (bytes+1<<20-1)>>20, d.about.Name)
 		}
 		return nil, err
 	}
-	m := unsafe.Slice((*byte)(p), bytes)
-	clear(m)
-	d.pinned[&m[0]] = true
-	return m, nil
+	d.pinned[&m[0]] = pin
+	return m[:bytes], nil
 }
 
 // FreeHost implements cuda.Driver.
 func (d *device) FreeHost(b []byte) error {
-	if !d.pinned[&b[0]] {
+	pin := d.pinned[&b[0]]
+	if pin == nil {
 		return errors.New("page-locked memory given back: it was not taken here")
 	}
 	delete(d.pinned, &b[0])
-	return d.do("page-locked memory given back", func() error { return cu.MemFreeHost(unsafe.Pointer(&b[0])) })
+	defer pin.Unpin()
+	return d.do("page-locked memory given back", func() error { return of(C.driver_unlock(unsafe.Pointer(&b[0]))) })
 }
 
 // stream is a stream of the driver's.
@@ -264,21 +279,28 @@ func (d *device) Close() error {
 			err = e
 		}
 	}
-	for _, e := range d.events {
+	for e := range d.events {
 		note(cu.DestroyEvent(e))
 	}
-	for _, m := range d.modules {
+	for m := range d.modules {
 		note(m.Unload())
 	}
-	for p := range d.pinned {
-		note(cu.MemFreeHost(unsafe.Pointer(p)))
+	for p := range d.blocks {
+		note(cu.MemFree(cu.DevicePtr(p)))
+	}
+	for p, pin := range d.pinned {
+		note(of(C.driver_unlock(unsafe.Pointer(p))))
+		pin.Unpin()
 	}
 	for i, s := range d.streams {
 		if s != cu.NoStream {
 			note(d.streams[i].Destroy())
 		}
 	}
-	d.events, d.modules, d.pinned = nil, nil, map[*byte]bool{}
+	clear(d.events)
+	clear(d.modules)
+	clear(d.blocks)
+	clear(d.pinned)
 	note(d.dev.ReleasePrimaryCtx())
 	return failed("closing "+d.about.Name, err)
 }
@@ -297,7 +319,7 @@ func (d *device) Event() (cuda.Event, error) {
 		return err
 	})
 	if err == nil {
-		d.events = append(d.events, e)
+		d.events[e] = true
 	}
 	return event{d, e}, err
 }
@@ -325,4 +347,10 @@ func (e event) Since(from cuda.Event) (time.Duration, error) {
 		return err
 	})
 	return time.Duration(ms * float64(time.Millisecond)), err
+}
+
+// Destroy implements cuda.Event.
+func (e event) Destroy() error {
+	delete(e.d.events, e.e)
+	return e.d.do("an event given back", func() error { return cu.DestroyEvent(e.e) })
 }

@@ -40,8 +40,14 @@ func (d *device) Load(name, ptx string) (cuda.Module, error) {
 	}
 	// A module of package cu is the driver's handle, which it has no constructor for.
 	m := module{d, name, *(*cu.Module)(unsafe.Pointer(&loaded))}
-	d.modules = append(d.modules, m.m)
+	d.modules[m.m] = true
 	return m, nil
+}
+
+// Unload implements cuda.Module.
+func (m module) Unload() error {
+	delete(m.d.modules, m.m)
+	return m.d.do(m.name+" given back", func() error { return m.m.Unload() })
 }
 
 type kernel struct {

@@ -30,7 +30,9 @@ CUresult driver_capture_end(CUstream stream, CUgraphExec *graph, size_t *nodes) 
 
 CUresult driver_graph_launch(CUgraphExec graph, CUstream stream) { return cuGraphLaunch(graph, stream); }
 
-CUresult driver_host(void **memory, size_t bytes) { return cuMemAllocHost(memory, bytes); }
+CUresult driver_lock(void *memory, size_t bytes) { return cuMemHostRegister(memory, bytes, 0); }
+
+CUresult driver_unlock(void *memory) { return cuMemHostUnregister(memory); }
 
 CUresult driver_allow(CUfunction kernel, int bytes) {
   return cuFuncSetAttribute(kernel, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, bytes);

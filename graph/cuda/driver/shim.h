@@ -14,8 +14,10 @@ CUresult driver_capture_begin(CUstream stream);
 CUresult driver_capture_end(CUstream stream, CUgraphExec *graph, size_t *nodes);
 CUresult driver_graph_launch(CUgraphExec graph, CUstream stream);
 
-// driver_host is page-locked memory.
-CUresult driver_host(void **memory, size_t bytes);
+// driver_lock keeps pages of memory where they are, so that copies run from and to them beside the host's work, until
+// driver_unlock.
+CUresult driver_lock(void *memory, size_t bytes);
+CUresult driver_unlock(void *memory);
 
 // driver_allow lets a kernel have dynamic shared memory beyond 48 KiB.
 CUresult driver_allow(CUfunction kernel, int bytes);

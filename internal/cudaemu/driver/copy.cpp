@@ -166,6 +166,27 @@ API int cuMemFreeHost(void *p) {
 	return Success;
 }
 
+// Memory of the program's own, which is where it is in any case.
+API int cuMemHostRegister_v2(void *p, size_t bytes, unsigned) {
+	Call c;
+	if (c.code)
+		return c.code;
+	if (int e = unsafe("cuMemHostRegister"))
+		return e;
+	if (!p || !bytes)
+		return InvalidValue;
+	if (!c.d.registered.insert(p).second)
+		return 712; // registered already
+	return Success;
+}
+
+API int cuMemHostUnregister(void *p) {
+	Call c;
+	if (c.code)
+		return c.code;
+	return c.d.registered.erase(p) ? Success : 713; // not registered
+}
+
 API int cuMemcpyHtoD_v2(unsigned long long to, const void *from, size_t n) { return n ? now("cuMemcpyHtoD", toDevice("cuMemcpyHtoD", to, from, n)) : 0; }
 API int cuMemcpyDtoH_v2(void *to, unsigned long long from, size_t n) { return n ? now("cuMemcpyDtoH", toHost("cuMemcpyDtoH", to, from, n)) : 0; }
 API int cuMemcpyDtoD_v2(unsigned long long to, unsigned long long from, size_t n) {

@@ -91,6 +91,7 @@ struct Driver {
 	std::set<Event *> events;
 	std::set<Graph *> graphs, instantiated;
 	std::map<void *, size_t> pinned;
+	std::set<void *> registered;
 	std::string report;
 };
 Driver &driver();
