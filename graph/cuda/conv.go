@@ -135,9 +135,10 @@ func scratchConv(c *call) int {
 	return v.normBytes(o.Norm) + p.scratch(t)
 }
 
-// convKernel is the name of a convolution's kernel without its tile's size, and the tiling.
-func (p *product) convKernel(c *call, name string) (string, tiling) {
-	return name, p.tile(c.fp.processors, multiplies, 8)
+// convKernel is the name of a convolution's kernel for a direction, without its tile's size, and the tiling.
+func (p *product) convKernel(c *call, direction string) (string, tiling) {
+	suffix, _, _ := p.engine(c.fp)
+	return "conv" + suffix + "_" + direction, p.tile(c.fp)
 }
 
 func bindConv(c *call) {
@@ -151,7 +152,7 @@ func bindConv(c *call) {
 		p.matrices().multiply(c, c.y, x, w, 0)
 		return
 	}
-	name := "conv_forward"
+	name := "forward"
 	if o.Norm.On {
 		name += "_norm"
 	}
@@ -203,7 +204,7 @@ func bindConvWeights(c *call) {
 		p.matrices().multiply(c, c.y, x, dy, 0)
 		return
 	}
-	name := "conv_dw"
+	name := "dw"
 	if o.Norm.On {
 		name += "_norm"
 	}
@@ -300,7 +301,7 @@ func bindConvData(c *call) {
 		g.matrices().multiply(c, c.y, dy, w, 0)
 		return
 	}
-	kernel, t := g.convKernel(c, "conv_dx")
+	kernel, t := g.convKernel(c, "dx")
 	flags := v.rounding() | imageFlags(dy, v.co, v.kg)
 	if matches(w, v.co, v.kg) {
 		flags |= vectorB

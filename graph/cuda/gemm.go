@@ -48,20 +48,23 @@ func ceil(a, b int) int { return (a + b - 1) / b }
 // results all of them together move in one, and what another launch takes. Figures of an H200, rounded; only their
 // ratios matter.
 const (
-	multiplies  = 128.0 // in float32
-	carries     = 2500.0
-	relaunch    = 4000.0
-	partsMemory = 128 << 20 // bytes that the parts of a product may take
-	leastChunk  = 128
-	warpsWanted = 12 // on a multiprocessor, to hide latencies
+	multiplies     = 128.0 // in float32
+	multipliesBF16 = 400.0 // on tensor cores, as fast as operands arrive
+	multipliesTF32 = 250.0
+	carries        = 2500.0
+	relaunch       = 4000.0
+	partsMemory    = 128 << 20 // bytes that the parts of a product may take
+	leastChunk     = 128
+	warpsWanted    = 12 // on a multiprocessor, to hide latencies
 )
 
-// tile chooses the tiling of a product for a device. rate is what a multiprocessor multiplies in a cycle, and depth how
-// much of k is taken at a time.
-func (p *product) tile(processors int, rate float64, depth int) tiling {
+// tile chooses the tiling of a product for a device.
+func (p *product) tile(fp precision) tiling {
+	processors := fp.processors
 	if processors <= 0 {
 		processors = 100
 	}
+	_, rate, depth := p.engine(fp)
 	best, least := tiling{}, 0.0
 	for _, t := range []struct {
 		bm, bn int
@@ -163,6 +166,18 @@ func (p *product) multiply(c *call, y, a, b, other Ptr) {
 	})
 }
 
+// engine is what multiplies: the suffix of kernels' names, what a multiprocessor multiplies in a cycle, and how much of
+// k is taken at a time.
+func (p *product) engine(fp precision) (suffix string, rate float64, depth int) {
+	switch {
+	case p.bf16 && fp.sm80:
+		return "_bf16", multipliesBF16, 16
+	case fp.tf32 && fp.sm80 && !p.bf16:
+		return "_tf32", multipliesTF32, 16
+	}
+	return "", multiplies, 8
+}
+
 // kernel is the kernel of a product of matrices, without its tile's size, and the tiling.
 func (p *product) kernel(c *call) (string, tiling) {
 	side := func(t bool) string {
@@ -171,7 +186,8 @@ func (p *product) kernel(c *call) (string, tiling) {
 		}
 		return "n"
 	}
-	return "gemm_" + side(p.transA) + side(p.transB), p.tile(c.fp.processors, multiplies, 8)
+	suffix, _, _ := p.engine(c.fp)
+	return "gemm" + suffix + "_" + side(p.transA) + side(p.transB), p.tile(c.fp)
 }
 
 func matMulProduct(o op.MatMulOp, in []ir.Type) *product {

@@ -1,17 +1,9 @@
 // Convolutions in float32, in three directions: see conv.h. The scale and shift of the norm of a convolution's images.
 #include "conv.h"
 
-struct Float32 {
-  enum { K = DEPTH };
-  template <int BM, int BN, class A, class B, class F>
-  static __device__ __forceinline__ void run(A &a, B &b, int from, int end, const F &finish) {
-    product<BM, BN>(a, b, from, end, finish);
-  }
-};
-
-CONVS(Float32, 128, 128, 2, _128x128)
-CONVS(Float32, 128, 64, 4, _128x64)
-CONVS(Float32, 64, 64, 8, _64x64)
+CONVS(Float32, 128, 128, 2, conv, _128x128)
+CONVS(Float32, 128, 64, 4, conv, _128x64)
+CONVS(Float32, 64, 64, 8, conv, _64x64)
 
 // norm_scale makes scale and shift [2,C] from a batch norm's stats [2,C] (mean, variance) and gamma and beta [C], which
 // may be absent. One thread a channel.

@@ -1,5 +1,4 @@
-// Convolutions as products of tiles in three directions. MULTIPLY is the engine: it has loaders' depth K, the threads
-// of a block of a tile, and run, which is product of tile.h or what is like it. The tiles' kernels are in conv*.cu.
+// Convolutions as products of tiles in three directions. The kernels of every engine and tile are in conv*.cu.
 #pragma once
 #include "images.h"
 
@@ -20,9 +19,9 @@
 #define CONV_FORWARD_OF                                                                                                \
   y, x, w, scale, step_y, step_z, m, n, outputs, ldy, GEOMETRY_OF, tiles_m, tiles_n, chunk, flags
 
-template <class MULTIPLY, bool NORM, int BM, int BN>
+template <class ENGINE, bool NORM, int BM, int BN>
 static __device__ __forceinline__ void conv_forward(CONV_FORWARD) {
-  constexpr int THREADS = THREADS_OF(BM, BN), K = MULTIPLY::K;
+  constexpr int THREADS = THREADS_OF(BM, BN), K = ENGINE::K;
   Corner c(BX, tiles_m, tiles_n, BM, BN);
   int from = BZ * chunk, end = imin(taps_h * taps_w * inner, from + chunk);
   Geometry g = {GEOMETRY_OF};
@@ -30,7 +29,7 @@ static __device__ __forceinline__ void conv_forward(CONV_FORWARD) {
   Windows<NORM, BM, K, THREADS> a(x + c.batch * inner, g, norm, c.row, m, from, flags & VECTOR_A);
   Matrix<false, BN, K, THREADS> b(w + c.batch * n + c.col, outputs, n - c.col, from, end, flags & VECTOR_B);
   Finish<RowsApart, false> finish = {y + BZ * step_z + c.batch * step_y, 0, {ldy}, c.row, c.col, m, n, flags};
-  MULTIPLY::template run<BM, BN>(a, b, from, end, finish);
+  product<ENGINE, BM, BN>(a, b, from, end, finish);
 }
 
 // conv_dw: y [m,n] of every group, m = taps_h*taps_w*inner, is the windows of x, transposed, times dy [pixels,outputs],
@@ -42,8 +41,8 @@ static __device__ __forceinline__ void conv_forward(CONV_FORWARD) {
 #define CONV_DW_OF                                                                                                     \
   y, x, dy, scale, step_y, step_z, n, pixels, outputs, ldy, GEOMETRY_OF, tiles_m, tiles_n, chunk, flags
 
-template <class MULTIPLY, bool NORM, int BM, int BN> static __device__ __forceinline__ void conv_dw(CONV_DW) {
-  constexpr int THREADS = THREADS_OF(BM, BN), K = MULTIPLY::K;
+template <class ENGINE, bool NORM, int BM, int BN> static __device__ __forceinline__ void conv_dw(CONV_DW) {
+  constexpr int THREADS = THREADS_OF(BM, BN), K = ENGINE::K;
   Corner c(BX, tiles_m, tiles_n, BM, BN);
   int from = BZ * chunk, end = imin(pixels, from + chunk), m = taps_h * taps_w * inner;
   Geometry g = {GEOMETRY_OF};
@@ -51,7 +50,7 @@ template <class MULTIPLY, bool NORM, int BM, int BN> static __device__ __forcein
   Taps<NORM, BM, K, THREADS> a(x + c.batch * inner, g, norm, c.row, from, end, flags & VECTOR_A);
   Matrix<false, BN, K, THREADS> b(dy + c.batch * n + c.col, outputs, n - c.col, from, end, flags & VECTOR_B);
   Finish<RowsApart, false> finish = {y + BZ * step_z + c.batch * step_y, 0, {ldy}, c.row, c.col, m, n, flags};
-  MULTIPLY::template run<BM, BN>(a, b, from, end, finish);
+  product<ENGINE, BM, BN>(a, b, from, end, finish);
 }
 
 // conv_dx: y [images,H,W,C], n channels of it of every group, from dy [images,OH,OW,outputs] and w [KH,KW,n,outputs].
@@ -69,8 +68,8 @@ template <class MULTIPLY, bool NORM, int BM, int BN> static __device__ __forcein
   y, dy, w, phases, step_z, images, groups, n, H, W, C, OH, OW, outputs, inner, tap_h, tap_w, back_h, back_w,          \
       stride_h, stride_w, tiles_m, tiles_n, chunk, packed, flags
 
-template <class MULTIPLY, int BM, int BN> static __device__ __forceinline__ void conv_dx(CONV_DX) {
-  constexpr int THREADS = THREADS_OF(BM, BN), K = MULTIPLY::K;
+template <class ENGINE, int BM, int BN> static __device__ __forceinline__ void conv_dx(CONV_DX) {
+  constexpr int THREADS = THREADS_OF(BM, BN), K = ENGINE::K;
   Corner c(BX, tiles_m, tiles_n, BM, BN);
   int phase = c.batch / groups, group = c.batch - phase * groups;
   const int *p = phases + 9 * phase;
@@ -89,21 +88,19 @@ template <class MULTIPLY, int BM, int BN> static __device__ __forceinline__ void
     at = y + BZ * step_z + group * (long64)m * n;
   }
   Finish<Pixels, false> finish = {at, 0, to, c.row, c.col, m, n, flags};
-  MULTIPLY::template run<BM, BN>(a, b, from, end, finish);
+  product<ENGINE, BM, BN>(a, b, from, end, finish);
 }
 
 // CONVS makes the kernels of a tile's size.
-#define CONVS(MULTIPLY, BM, BN, BLOCKS, SUFFIX)                                                                        \
-  KERNEL BOUNDS(THREADS_OF(BM, BN), BLOCKS) conv_forward##SUFFIX(CONV_FORWARD) {                                       \
-    conv_forward<MULTIPLY, false, BM, BN>(CONV_FORWARD_OF);                                                            \
+#define CONVS(ENGINE, BM, BN, BLOCKS, NAME, SIZE)                                                                      \
+  KERNEL BOUNDS(THREADS_OF(BM, BN), BLOCKS) NAME##_forward##SIZE(CONV_FORWARD) {                                       \
+    conv_forward<ENGINE, false, BM, BN>(CONV_FORWARD_OF);                                                              \
   }                                                                                                                    \
-  KERNEL BOUNDS(THREADS_OF(BM, BN), BLOCKS) conv_forward_norm##SUFFIX(CONV_FORWARD) {                                  \
-    conv_forward<MULTIPLY, true, BM, BN>(CONV_FORWARD_OF);                                                             \
+  KERNEL BOUNDS(THREADS_OF(BM, BN), BLOCKS) NAME##_forward_norm##SIZE(CONV_FORWARD) {                                  \
+    conv_forward<ENGINE, true, BM, BN>(CONV_FORWARD_OF);                                                               \
   }                                                                                                                    \
-  KERNEL BOUNDS(THREADS_OF(BM, BN), BLOCKS) conv_dw##SUFFIX(CONV_DW) {                                                 \
-    conv_dw<MULTIPLY, false, BM, BN>(CONV_DW_OF);                                                                      \
+  KERNEL BOUNDS(THREADS_OF(BM, BN), BLOCKS) NAME##_dw##SIZE(CONV_DW) { conv_dw<ENGINE, false, BM, BN>(CONV_DW_OF); }   \
+  KERNEL BOUNDS(THREADS_OF(BM, BN), BLOCKS) NAME##_dw_norm##SIZE(CONV_DW) {                                            \
+    conv_dw<ENGINE, true, BM, BN>(CONV_DW_OF);                                                                         \
   }                                                                                                                    \
-  KERNEL BOUNDS(THREADS_OF(BM, BN), BLOCKS) conv_dw_norm##SUFFIX(CONV_DW) {                                            \
-    conv_dw<MULTIPLY, true, BM, BN>(CONV_DW_OF);                                                                       \
-  }                                                                                                                    \
-  KERNEL BOUNDS(THREADS_OF(BM, BN), BLOCKS) conv_dx##SUFFIX(CONV_DX) { conv_dx<MULTIPLY, BM, BN>(CONV_DX_OF); }
+  KERNEL BOUNDS(THREADS_OF(BM, BN), BLOCKS) NAME##_dx##SIZE(CONV_DX) { conv_dx<ENGINE, BM, BN>(CONV_DX_OF); }

@@ -22,8 +22,6 @@ enum {
 // The functions whose derivative a product multiplies its result by.
 enum { SLOPE_NONE, SLOPE_GELU, SLOPE_GELU_TANH, SLOPE_SILU, SLOPE_SOFTPLUS, SLOPE_SQUARE, SLOPE_ABS };
 
-static __device__ __forceinline__ float logistic(float x) { return 1.0f / (1.0f + exp_(-x)); }
-
 // slope is the derivative of a function at x.
 static __device__ __forceinline__ float slope(int function, float x) {
   if (function == SLOPE_GELU) {
@@ -37,14 +35,14 @@ static __device__ __forceinline__ float slope(int function, float x) {
   }
   if (function == SLOPE_GELU_TANH) {
     const float c = 0.7978845608f, d = 0.044715f;
-    float u = c * fma_(d * x * x, x, x), s = logistic(2.0f * u), t = fma_(2.0f, s, -1.0f);
+    float u = c * fma_(d * x * x, x, x), s = sigmoid(2.0f * u), t = fma_(2.0f, s, -1.0f);
     return fma_(0.5f * x * (1.0f - t * t) * c, fma_(3.0f * d * x, x, 1.0f), s);
   }
   if (function == SLOPE_SILU) {
-    float s = logistic(x);
+    float s = sigmoid(x);
     return s * fma_(x, 1.0f - s, 1.0f);
   }
-  if (function == SLOPE_SOFTPLUS) return logistic(x);
+  if (function == SLOPE_SOFTPLUS) return sigmoid(x);
   if (function == SLOPE_SQUARE) return 2.0f * x;
   return x > 0 ? 1.0f : x < 0 ? -1.0f : 0.0f;
 }

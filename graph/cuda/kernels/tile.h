@@ -1,19 +1,15 @@
-// Products of tiles in float32. A block makes a tile [BM,BN] of a product: it walks along k in steps of DEPTH, brings
-// slices of both operands to shared memory, the next one while it multiplies this one, and every thread adds up 8x8
-// elements. An operand is a loader: an object that reads slices [T,DEPTH] of a matrix, or of what a convolution makes
-// of images, into registers, four elements at a time along its contiguous axis, and then stores them as [DEPTH][T+4].
+// Products of tiles. A block makes a tile [BM,BN] of a product: it walks along k in steps of K, brings slices of both
+// operands to shared memory, the next one while it multiplies this one, and every warp adds up [32,64]. An operand is a
+// loader: an object that reads slices [T,K] of a matrix, or of what a convolution makes of images, into registers, four
+// elements at a time along its contiguous axis. How slices lie in shared memory and are multiplied is an engine's
+// business: Float32 is below, those of tensor cores are in tensor.h.
 #pragma once
 #include "finish.h"
 
-enum { DEPTH = 8 };
-
 // THREADS_OF is the threads of a block: a warp makes [32,64].
 #define THREADS_OF(BM, BN) ((BM) * (BN) / 64)
-// SHARED_OF is the floats of shared memory of a block: two slices of both operands, or 32 rows of the result.
-constexpr int shared_of(int bm, int bn) {
-  int slices = 2 * DEPTH * (bm + 4 + bn + 4), rows = 32 * (bn + 4);
-  return slices > rows ? slices : rows;
-}
+
+static constexpr int most_of(int a, int b) { return a > b ? a : b; }
 
 // fetch reads up to four neighbours, those from left on as zeros.
 static __device__ __forceinline__ float4 fetch(const float *p, int left, bool vector) {
@@ -47,25 +43,6 @@ template <bool ALONG_K, int T, int K, int THREADS> struct Slots {
   // value is a vector as it is multiplied. Loaders that change what they read have their own.
   __device__ __forceinline__ float4 value(int v) const { return r[v]; }
 };
-
-// put stores the slice that a loader has as [K][T+4].
-template <class L> static __device__ __forceinline__ void put(const L &l, float *s, bool round) {
-  constexpr int ld = L::TILE + 4;
-#pragma unroll
-  for (int v = 0; v < L::COUNT; v++) {
-    float4 x = l.value(v);
-    if (round) x = bf16_of(x);
-    float *to = s + l.k_of(v) * ld + l.i_of(v);
-    if (L::ALONG) {
-      to[0] = x.x;
-      to[ld] = x.y;
-      to[2 * ld] = x.z;
-      to[3 * ld] = x.w;
-    } else {
-      *(float4 *)to = x;
-    }
-  }
-}
 
 // Matrix loads slices of a matrix: element (i,k) is p[i*ld+k] if ALONG_K, else p[k*ld+i]. i is below extent, k below
 // end; beyond are zeros.
@@ -109,36 +86,42 @@ struct Corner {
   }
 };
 
-// product makes a tile of slices from k to end and stores it.
-template <int BM, int BN, class A, class B, class F>
-static __device__ __forceinline__ void product(A &a, B &b, int k, int end, const F &finish) {
-  constexpr int THREADS = THREADS_OF(BM, BN), LA = BM + 4, LB = BN + 4;
-  __shared__ __attribute__((aligned(16))) float shared[shared_of(BM, BN)];
-  float *as = shared, *bs = shared + 2 * DEPTH * LA;
-  const bool round = finish.flags & ROUND_INPUTS;
-  // A warp makes 32 rows and 64 columns; a lane rows 4 lm + {0..3} and 16 more, columns 4 ln + {0..3} and 32 more.
-  const int wm = WARP / (BN / 64) * 32, wn = WARP % (BN / 64) * 64, lm = LANE / 8 * 4, ln = LANE % 8 * 4;
-  float sum[8][8];
+// Float32 multiplies and adds in float32: a thread adds up 8x8 elements. Slices are stored as [K][T+4].
+struct Float32 {
+  enum { K = 8 };
+  template <class A, class B> struct Work {
+    // A lane makes rows 4 lm + {0..3} and 16 more, columns 4 ln + {0..3} and 32 more of its warp's.
+    enum { LA = A::TILE + 4, LB = B::TILE + 4, A_BYTES = 4 * K * LA, B_BYTES = 4 * K * LB };
+    float sum[8][8];
+    __device__ __forceinline__ void zero() {
 #pragma unroll
-  for (int i = 0; i < 8; i++)
+      for (int i = 0; i < 8; i++)
 #pragma unroll
-    for (int j = 0; j < 8; j++) sum[i][j] = 0;
-
-  // The first turn only loads.
-  int now = 1;
-#pragma unroll 1
-  for (int at = k - DEPTH; at < end; at += DEPTH) {
-    const bool more = at + DEPTH < end;
-    if (more) {
-      a.next();
-      b.next();
+        for (int j = 0; j < 8; j++) sum[i][j] = 0;
     }
-    if (at >= k) {
-      const float *pa = as + now * DEPTH * LA + wm + lm, *pb = bs + now * DEPTH * LB + wn + ln;
+    template <class L> static __device__ __forceinline__ void put(const L &l, char *slice, bool round) {
+      constexpr int ld = L::TILE + 4;
 #pragma unroll
-      for (int d = 0; d < DEPTH; d++) {
-        float4 a0 = *(const float4 *)(pa + d * LA), a1 = *(const float4 *)(pa + d * LA + 16);
-        float4 b0 = *(const float4 *)(pb + d * LB), b1 = *(const float4 *)(pb + d * LB + 32);
+      for (int v = 0; v < L::COUNT; v++) {
+        float4 x = l.value(v);
+        if (round) x = bf16_of(x);
+        float *to = (float *)slice + l.k_of(v) * ld + l.i_of(v);
+        if (L::ALONG) {
+          to[0] = x.x;
+          to[ld] = x.y;
+          to[2 * ld] = x.z;
+          to[3 * ld] = x.w;
+        } else {
+          *(float4 *)to = x;
+        }
+      }
+    }
+    __device__ __forceinline__ void multiply(const char *as, const char *bs, int row, int col) {
+      const float *a = (const float *)as + row + LANE / 8 * 4, *b = (const float *)bs + col + LANE % 8 * 4;
+#pragma unroll
+      for (int k = 0; k < K; k++) {
+        float4 a0 = *(const float4 *)(a + k * LA), a1 = *(const float4 *)(a + k * LA + 16);
+        float4 b0 = *(const float4 *)(b + k * LB), b1 = *(const float4 *)(b + k * LB + 32);
         float x[8] = {a0.x, a0.y, a0.z, a0.w, a1.x, a1.y, a1.z, a1.w};
         float y[8] = {b0.x, b0.y, b0.z, b0.w, b1.x, b1.y, b1.z, b1.w};
 #pragma unroll
@@ -147,28 +130,53 @@ static __device__ __forceinline__ void product(A &a, B &b, int k, int end, const
           for (int j = 0; j < 8; j++) sum[i][j] = fma_(x[i], y[j], sum[i][j]);
       }
     }
-    if (more) {
-      now ^= 1;
-      put(a, as + now * DEPTH * LA, round);
-      put(b, bs + now * DEPTH * LB, round);
-    }
-    barrier();
-  }
-
-  // The result goes through shared memory, 32 rows at a time, and out in whole rows.
-#pragma unroll 1
-  for (int row = 0; row < BM; row += 32) {
-    if (finish.row + row >= finish.m) return;
-    if (wm == row) {
+    // spread stores the warp's 32 rows and 64 columns from column col of s on, whose rows are ld apart.
+    __device__ __forceinline__ void spread(float *s, int ld, int col) const {
 #pragma unroll
       for (int i = 0; i < 8; i++) {
-        float *to = shared + (lm + i % 4 + i / 4 * 16) * LB + wn + ln;
+        float *to = s + (LANE / 8 * 4 + i % 4 + i / 4 * 16) * ld + col + LANE % 8 * 4;
         *(float4 *)to = {sum[i][0], sum[i][1], sum[i][2], sum[i][3]};
         *(float4 *)(to + 32) = {sum[i][4], sum[i][5], sum[i][6], sum[i][7]};
       }
     }
+  };
+};
+
+// product makes a tile of slices from k to end and stores it.
+template <class ENGINE, int BM, int BN, class A, class B, class F>
+static __device__ __forceinline__ void product(A &a, B &b, int k, int end, const F &finish) {
+  typedef typename ENGINE::template Work<A, B> Work;
+  constexpr int K = ENGINE::K, ROWS_BYTES = 32 * (BN + 4) * 4, SLICES = 2 * (Work::A_BYTES + Work::B_BYTES);
+  __shared__ __attribute__((aligned(16))) char shared[most_of(SLICES, ROWS_BYTES)];
+  char *as = shared, *bs = shared + 2 * Work::A_BYTES;
+  const bool round = finish.flags & ROUND_INPUTS;
+  const int row = WARP / (BN / 64) * 32, col = WARP % (BN / 64) * 64;
+  Work work;
+  work.zero();
+  // The first turn only loads.
+  int now = 1;
+#pragma unroll 1
+  for (int at = k - K; at < end; at += K) {
+    const bool more = at + K < end;
+    if (more) {
+      a.next();
+      b.next();
+    }
+    if (at >= k) work.multiply(as + now * Work::A_BYTES, bs + now * Work::B_BYTES, row, col);
+    if (more) {
+      now ^= 1;
+      Work::put(a, as + now * Work::A_BYTES, round);
+      Work::put(b, bs + now * Work::B_BYTES, round);
+    }
     barrier();
-    finish.template store<THREADS, BN>(shared, row);
+  }
+  // The result goes through shared memory, 32 rows at a time, and out in whole rows.
+#pragma unroll 1
+  for (int down = 0; down < BM; down += 32) {
+    if (finish.row + down >= finish.m) return;
+    if (row == down) work.spread((float *)shared, BN + 4, col);
+    barrier();
+    finish.template store<THREADS_OF(BM, BN), BN>((const float *)shared, down);
     barrier();
   }
 }
