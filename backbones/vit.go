@@ -162,6 +162,12 @@ func (v *ViT) New(s *graph.Scope, in Input) layer.Func {
 func (v *ViT) NewTokens(s *graph.Scope, in Input) *TokenEncoder {
 	e, encode := v.tokens(s, in)
 	e.Encode = func(x *graph.Node) *graph.Node { return encode(x, layer.Grid{Rows: e.Rows, Columns: e.Columns}) }
+	e.Grid = func(x *graph.Node) (features, places *graph.Node) {
+		size := op.ShapeOf(x)
+		h, w := size[1]/v.Patch, size[2]/v.Patch
+		y := encode(e.Embed(x), layer.Grid{Rows: h, Columns: w})
+		return e.Pool(y), op.Reshape(e.Last(y, h*w), size[0], h, w, e.Dim)
+	}
 	return e
 }
 

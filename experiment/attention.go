@@ -16,7 +16,6 @@ import (
 	"selfsup/experiment/sheet"
 	"selfsup/graph"
 	"selfsup/graph/layer"
-	"selfsup/graph/op"
 	"selfsup/methods"
 )
 
@@ -41,18 +40,12 @@ func (p *portrait) attention(ctx context.Context) error {
 		e := enc.Tokens(p.aboveEncoder(g))
 		y := e.Encode(e.Embed(x))
 		grid = [2]int{e.Rows, e.Columns}
-		w := lastAttention(g, y)
-		if found = w != nil && e.Patch > 0 && e.Frames == 0 && op.ShapeOf(w)[3] >= e.Rows*e.Columns; !found {
+		w := layer.Gaze(g, y, e.Rows*e.Columns, e.HasClass)
+		if found = w != nil && e.Patch > 0 && e.Frames == 0; !found {
 			g.Output("none", y)
 			return
 		}
-		if e.HasClass {
-			w = op.Slice(w, 2, 0, 1)
-		} else {
-			w = op.Mean(w, true, 2)
-		}
-		keys := op.ShapeOf(w)[3] // patches come behind the class token and registers
-		g.Output("weights", op.Slice(w, 3, keys-e.Rows*e.Columns, keys))
+		g.Output("weights", w)
 	})
 	if err != nil || !found {
 		return err
@@ -62,8 +55,7 @@ func (p *portrait) attention(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	shape := out.shape // [N,heads,1,T]
-	heads, patches := shape[1], shape[3]
+	heads, patches := out.shape[1], out.shape[2] // [N,heads,T]
 	sh := &sheet.Sheet{Title: "attention of the last block", Columns: []string{"image", "all heads"}}
 	for h := range min(heads, mostHeads) {
 		sh.Columns = append(sh.Columns, fmt.Sprintf("head %d", h+1))
@@ -84,31 +76,6 @@ func (p *portrait) attention(ctx context.Context) error {
 	}
 	return p.addSheet(sh, "Attention", "Where the last block looks: by the class token, or by the mean over all "+
 		"patches where there is none; the smallest weight is black, the largest white.")
-}
-
-// lastAttention makes the weights [B,heads,T,T] of the last attention that y is made by; nil: there is none.
-func lastAttention(g *graph.Scope, y *graph.Node) *graph.Node {
-	var last *graph.Node
-	seen := map[*graph.Node]bool{}
-	for next := []*graph.Node{y}; len(next) > 0; {
-		n := next[len(next)-1]
-		next = next[:len(next)-1]
-		if seen[n] || op.Of(n) == nil {
-			continue
-		}
-		seen[n] = true
-		next = append(next, op.Operands(n)...)
-		if _, is := op.Of(n).Spec.(op.AttentionOp); is && (last == nil || n.ID() > last.ID()) {
-			last = n
-		}
-	}
-	if last == nil {
-		return nil
-	}
-	qkv := op.Operands(last)[0] // [B,T,3,heads,D]
-	s := op.ShapeOf(qkv)
-	part := func(i int) *graph.Node { return op.Reshape(op.Slice(qkv, 2, i, i+1), s[0], s[1], s[3], s[4]) }
-	return layer.AttendWeights(g, part(0), part(1), layer.Mask{})
 }
 
 // heat is weights of a grid as an image as large as the input, from the smallest, black, to the largest, white.

@@ -112,3 +112,47 @@ func CrossAttention(s *graph.Scope, dim, from, heads int) func(x, y *graph.Node,
 		return proj(Attend(s, split(q(x)), split(k(y)), split(v(y)), m))
 	}
 }
+
+// LastAttention makes the weights [B,heads,T,T] of the last self-attention that y is made by, where its block makes them
+// without a mask; nil: there is none.
+func LastAttention(s *graph.Scope, y *graph.Node) *graph.Node {
+	var last *graph.Node
+	seen := map[*graph.Node]bool{}
+	for next := []*graph.Node{y}; len(next) > 0; {
+		n := next[len(next)-1]
+		next = next[:len(next)-1]
+		if seen[n] || op.Of(n) == nil {
+			continue
+		}
+		seen[n] = true
+		next = append(next, op.Operands(n)...)
+		if _, is := op.Of(n).Spec.(op.AttentionOp); is && (last == nil || n.ID() > last.ID()) {
+			last = n
+		}
+	}
+	if last == nil {
+		return nil
+	}
+	qkv := op.Operands(last)[0] // [B,T,3,heads,D]
+	size := op.ShapeOf(qkv)
+	part := func(i int) *graph.Node {
+		return op.Reshape(op.Slice(qkv, 2, i, i+1), size[0], size[1], size[3], size[4])
+	}
+	return AttendWeights(s, part(0), part(1), Mask{})
+}
+
+// Gaze is how much every patch is looked at by the last self-attention that encoded tokens y are made by,
+// [B,heads,patches], of the last so many tokens: by the class token, the first, or where there is none by all patches
+// alike. nil: as LastAttention, or there are fewer tokens.
+func Gaze(s *graph.Scope, y *graph.Node, patches int, class bool) *graph.Node {
+	w := LastAttention(s, y)
+	if w == nil || op.ShapeOf(w)[3] < patches {
+		return nil
+	}
+	size := op.ShapeOf(w)
+	w = op.Slice(w, 3, size[3]-patches, size[3]) // patches come behind the class token and registers
+	if class {
+		return op.Reshape(op.Slice(w, 2, 0, 1), size[0], size[1], patches)
+	}
+	return op.Mean(w, false, 2)
+}

@@ -74,10 +74,7 @@ func (m *DINO) Validate() error {
 
 // Build implements methods.Method.
 func (m *DINO) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	head := heads.DINO{
-		Layers: m.Layers, Hidden: m.Hidden, Bottleneck: m.Bottleneck, K: m.Prototypes, Norm: m.BatchNorm,
-		Gain: m.LearnLengths,
-	}
+	head := m.Head()
 	network := func(s *graph.Scope) func(views []*graph.Node) (h, y *graph.Node) {
 		encode, project := enc.New(s), head.New(s.In("head"), enc.Dim)
 		return func(views []*graph.Node) (h, y *graph.Node) {
@@ -96,7 +93,7 @@ func (m *DINO) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 	}
 
 	centre := s.State("centre", graph.Fill(0), m.Prototypes)
-	target := losses.Sharpen(said, centre, s.Scheduled("teacher_temperature", m.teacherTemperature()))
+	target := losses.Sharpen(said, centre, s.Scheduled("teacher_temperature", m.WarmedTemperature()))
 	s.Update(centre, losses.NextCentre(s, centre, said, m.CentreMomentum))
 
 	loss, entropy := m.loss(logits, target, b.Size()), losses.Entropy(target)
@@ -106,7 +103,7 @@ func (m *DINO) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 		// Collapse shows here (section 5.3): a target entropy of 0 or of ln K with a divergence of 0.
 		Metrics: []methods.Metric{{Name: "target_entropy", Value: entropy},
 			{Name: "divergence", Value: op.Sub(loss, entropy)}},
-		Alarms:  []methods.Alarm{alikeAnswers(m.Prototypes)},
+		Alarms:  []methods.Alarm{AlikeAnswers(m.Prototypes)},
 		Encoder: "teacher/" + methods.Backbone,
 		Tune:    []methods.Tune{{Scope: "head/last", Hold: methods.During(m.HoldLast)}},
 	}
@@ -120,8 +117,8 @@ func (m *DINO) loss(logits []*graph.Node, target *graph.Node, b int) *graph.Node
 	return losses.CrossEntropyOfPairs(targets, answers)
 }
 
-// alikeAnswers tells of student and teacher that give every sample the same answer, of so many prototypes.
-func alikeAnswers(prototypes int) methods.Alarm {
+// AlikeAnswers tells of student and teacher that give every sample the same answer, of so many prototypes.
+func AlikeAnswers(prototypes int) methods.Alarm {
 	return methods.Alarm{Of: "divergence", Within: [2]float64{math.Inf(-1), alikeDivergence},
 		Means: fmt.Sprintf("student and teacher give every sample the same answer, of all %d prototypes where "+
 			"target_entropy is near %.2f, of one where it is near 0", prototypes, math.Log(float64(prototypes))),
@@ -132,8 +129,14 @@ func alikeAnswers(prototypes int) methods.Alarm {
 // alikeDivergence is a divergence, in nats, below which the answers for two views do not differ.
 const alikeDivergence = 0.01
 
-// teacherTemperature rises linearly over the warm-up.
-func (m *DINO) teacherTemperature() graph.Schedule {
+// Head is the head of student and teacher.
+func (m *DINO) Head() heads.DINO {
+	return heads.DINO{Layers: m.Layers, Hidden: m.Hidden, Bottleneck: m.Bottleneck, K: m.Prototypes, Norm: m.BatchNorm,
+		Gain: m.LearnLengths}
+}
+
+// WarmedTemperature is the teacher's temperature, which rises linearly over the warm-up.
+func (m *DINO) WarmedTemperature() graph.Schedule {
 	return graph.LinearRamp(m.TeacherTemperature[0], m.TeacherTemperature[1], func(t graph.Time) int {
 		return m.TeacherWarmup.Steps(t.PerEpoch, t.Steps)
 	})

@@ -32,7 +32,7 @@ func TestGoldenDINO(t *testing.T) {
 			CentreMomentum:     param("center_momentum"),
 		}
 		epoch := golden.Param[int](t, c.F, "epoch")
-		temperature := m.teacherTemperature()(graph.Time{Step: epoch, Steps: golden.Param[int](t, c.F, "nepochs"),
+		temperature := m.WarmedTemperature()(graph.Time{Step: epoch, Steps: golden.Param[int](t, c.F, "nepochs"),
 			PerEpoch: 1})
 		if want := param("teacher_temp_at_epoch"); math.Abs(temperature-want) > 1e-12 {
 			t.Fatalf("the teacher's temperature in epoch %d is %v, want %v", epoch, temperature, want)
@@ -84,20 +84,8 @@ func TestDINOGradients(t *testing.T) {
 			optest.CheckGradients(t, func(s *graph.Scope) *graph.Node {
 				b := methods.NewBatch(s, 3, c.data)
 				return c.m.Build(s, methods.EncoderOf(c.net, b.Of("view0")), b).Loss()
-			}, widen, 6, 2e-5)
+			}, methodtest.WidenHeads, 6, 2e-5)
 		})
-	}
-}
-
-// widen makes the head's small first weights large: its rows of unit length bend too much for differences where
-// they are short.
-func widen(st *graph.Store) {
-	for _, name := range st.Names() {
-		if a := st.Get(name).Array; strings.Contains(name, "head/mlp/") {
-			for i := range a.Shape.Size() {
-				a.Set(i, 30*a.At(i)+0.1)
-			}
-		}
 	}
 }
 

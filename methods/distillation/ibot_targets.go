@@ -55,7 +55,7 @@ func (m *IBOT) objective(s *graph.Scope, enc methods.Encoder, b *methods.Batch, 
 		Features: op.Slice(class, 0, 0, b.Size()), Terms: terms,
 		Metrics: []methods.Metric{{Name: "spread", Value: losses.Spread(said.features)},
 			{Name: "target_entropy", Value: entropy}, {Name: "divergence", Value: op.Sub(loss, entropy)}},
-		Alarms: []methods.Alarm{alikeAnswers(m.Prototypes)},
+		Alarms: []methods.Alarm{AlikeAnswers(m.Prototypes)},
 		Tune:   m.held(),
 	}
 }
@@ -84,7 +84,7 @@ func (m *IBOT) held() []methods.Tune {
 // target is what the teacher says [N,K] as distributions. Of rows that do not count, where counted [N] is 0, nothing
 // is made use of.
 func (m *IBOT) target(s *graph.Scope, name string, said, counted *graph.Node, temperature [2]float64) *graph.Node {
-	warmed := (&DINO{TeacherTemperature: temperature, TeacherWarmup: m.TeacherWarmup}).teacherTemperature()
+	warmed := (&DINO{TeacherTemperature: temperature, TeacherWarmup: m.TeacherWarmup}).WarmedTemperature()
 	now := s.Scheduled(name+"teacher_temperature", warmed)
 	if m.Centring == "sinkhorn" {
 		return losses.SinkhornOf(said, counted, now, sinkhornSteps)

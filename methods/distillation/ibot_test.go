@@ -15,6 +15,7 @@ import (
 	"selfsup/internal/golden/ongraph"
 	"selfsup/losses"
 	"selfsup/methods"
+	"selfsup/methods/methodtest"
 	"selfsup/setting"
 )
 
@@ -151,7 +152,7 @@ func TestMaskedDistillationGradients(t *testing.T) {
 			optest.CheckGradients(t, func(s *graph.Scope) *graph.Node {
 				b := methods.NewBatch(s, 3, twoSizes)
 				return m.Build(s, methods.EncoderOf(maskedViT, b.Of("view0")), b).Loss()
-			}, widen, 6, 5e-5, scopes...)
+			}, methodtest.WidenHeads, 6, 5e-5, scopes...)
 		})
 	}
 }

@@ -3,8 +3,10 @@ package methodtest
 
 import (
 	"errors"
+	"strings"
 
 	"selfsup/datasets/feed"
+	"selfsup/graph"
 	"selfsup/methods"
 )
 
@@ -66,3 +68,33 @@ func TwoSizes(large, small []int, count int) methods.Data {
 
 // Groups implements feed.Grouped.
 func (c Crops) Groups() []int { return c.Counts }
+
+// Windows has images whose views say where they are from: views and params of two large views, and so many small ones,
+// by the columns' names.
+func Windows(large, small []int, count int, columns []string) methods.Data {
+	d := TwoSizes(large, small, count)
+	c := d.Maker.(Crops)
+	fields := c.Maker.(Fields)
+	for v := range 2 + count {
+		fields = append(fields, feed.Field{Name: feed.Params(v), Shape: []int{len(columns)}, Columns: columns,
+			Range: make([]float64, len(columns))})
+	}
+	c.Maker = fields
+	if count == 0 {
+		c.Counts = []int{2}
+	}
+	d.Maker = c
+	return d
+}
+
+// WidenHeads makes a DINO head's small first weights large: its rows of unit length bend too much for differences where
+// they are short.
+func WidenHeads(st *graph.Store) {
+	for _, name := range st.Names() {
+		if a := st.Get(name).Array; strings.Contains(name, "head/mlp/") {
+			for i := range a.Shape.Size() {
+				a.Set(i, 30*a.At(i)+0.1)
+			}
+		}
+	}
+}
