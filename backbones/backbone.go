@@ -96,6 +96,13 @@ type Maps interface {
 	NewMaps(s *graph.Scope, in Input) func(x *graph.Node) []*graph.Node
 }
 
+// Places is a Backbone that gives its features [B,Dim] and what they are made of where it lies [B,h,w,C], over the same
+// parameters as New. Of Maps without it the features are the mean of the last map.
+type Places interface {
+	Backbone
+	NewPlaces(s *graph.Scope, in Input) func(x *graph.Node) (features, places *graph.Node)
+}
+
 // DropPath is a Backbone whose residual branches can be left out at random in training (stochastic depth, Huang et al.
 // 2016, arXiv:1603.09382), over the same parameters.
 type DropPath interface {

@@ -142,6 +142,17 @@ func (c *ConvNeXt) NewMaps(s *graph.Scope, in Input) func(x *graph.Node) []*grap
 	return mapsOf(dense)
 }
 
+// NewPlaces implements Places.
+func (c *ConvNeXt) NewPlaces(s *graph.Scope, in Input) func(x *graph.Node) (features, places *graph.Node) {
+	net, norm := c.stages(s, in), c.norm(s)
+	return func(x *graph.Node) (features, places *graph.Node) {
+		for _, f := range net {
+			x = f(x, nil)
+		}
+		return norm(op.GlobalAvgPool(x)), x
+	}
+}
+
 // NewMasked implements Masked. The norm of the features is not trained: no loss on cells reaches it.
 func (c *ConvNeXt) NewMasked(s *graph.Scope, in Input) *MaskedEncoder {
 	net, norm := c.stages(s, in), c.norm(s.Locked())

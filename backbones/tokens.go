@@ -38,9 +38,6 @@ type TokenEncoder struct {
 	Layers func(x *graph.Node) []*graph.Node
 	// Norm is the final norm of such tokens; nil: as Project
 	Norm    func(x *graph.Node) *graph.Node
-	// Grid is the features of images of any size [B,D] and their encoded patches where they lie [B,h,w,D]; nil: as
-	// Project
-	Grid    func(x *graph.Node) (features, places *graph.Node)
 	Symbols *SymbolEncoder // the parts of an encoder of symbols; nil: it is none
 }
 

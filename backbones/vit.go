@@ -162,13 +162,18 @@ func (v *ViT) New(s *graph.Scope, in Input) layer.Func {
 func (v *ViT) NewTokens(s *graph.Scope, in Input) *TokenEncoder {
 	e, encode := v.tokens(s, in)
 	e.Encode = func(x *graph.Node) *graph.Node { return encode(x, layer.Grid{Rows: e.Rows, Columns: e.Columns}) }
-	e.Grid = func(x *graph.Node) (features, places *graph.Node) {
+	return e
+}
+
+// NewPlaces implements Places, for images of any size.
+func (v *ViT) NewPlaces(s *graph.Scope, in Input) func(x *graph.Node) (features, places *graph.Node) {
+	e, encode := v.tokens(s, in)
+	return func(x *graph.Node) (features, places *graph.Node) {
 		size := op.ShapeOf(x)
 		h, w := size[1]/v.Patch, size[2]/v.Patch
 		y := encode(e.Embed(x), layer.Grid{Rows: h, Columns: w})
 		return e.Pool(y), op.Reshape(e.Last(y, h*w), size[0], h, w, e.Dim)
 	}
-	return e
 }
 
 // tokens is the parts of the encoder, with an Encode for patches on any grid.

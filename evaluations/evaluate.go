@@ -41,6 +41,10 @@ type Features struct {
 	Group   int
 
 	Maps *Maps // of the test set, for protocols of pixels, whose training rows are pixels; nil: rows are samples
+	Gaze *Gaze // where a transformer looks in images with masks, where a protocol needs it
+	// the class of every pixel of the test masks, as a decoder says that was trained on the training masks; where a
+	// protocol needs it. Maps then has the masks alone
+	Decoded func(ctx context.Context, d *Decoding) ([]byte, error)
 
 	// [N,S] and [M,S], what the samples were mixed of, where a protocol needs them
 	TrainSources, TestSources []float64
@@ -107,7 +111,10 @@ type Needs struct {
 	Images    int  // training images that it looks at; 0: all
 	Colours   bool // the mean colours of training and test images, so many as Images says; no labels
 	Sources   bool // what samples of both sets were mixed of; no labels
-	Pixels    int  // pixels of each training mask, and the maps of a test set with masks; 0: it reads no masks
+	Pixels    int  // pixels of each training mask, and the maps of a test set with masks; 0: none
+	Places    int  // places of the map of each image with a mask, with the class of most of their pixels; 0: none
+	Gaze      bool // where the last block of a transformer looks in images with masks
+	Decoded   bool // masks, and the encoder itself with a decoder that learns them
 	Corrupted bool // the test images after corruptions
 	// so many training images as Images says, as another representation has them too: "untrained", "pixels", or that of
 	// the run in a folder; no labels
@@ -127,6 +134,9 @@ type Needs struct {
 	Class   bool     // of these blocks, the class token is needed
 	Augment *Augment // training features of other random crops for every epoch; nil: none
 }
+
+// OfMasks reports whether images with masks are needed, in place of labels.
+func (n Needs) OfMasks() bool { return n.Pixels > 0 || n.Places > 0 || n.Gaze || n.Decoded }
 
 // Blocks says how features are laid out that are tokens of the last blocks of a transformer, each after the final norm:
 // the class tokens of the last N, the last one's at the end, where there are any; then the means of their patches, the

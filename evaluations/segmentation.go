@@ -58,7 +58,7 @@ func (p *Segmentation) When() setting.Length { return setting.Length{} }
 
 // Maps are the feature maps of a test set and the masks that belong to them.
 type Maps struct {
-	X          []float32 // [M,H,W,F]
+	X          []float32 // [M,H,W,F]; nil where the masks alone are needed
 	H, W       int       // of a map
 	Masks      []byte    // [M,MaskH,MaskW], the classes of pixels
 	MaskH      int
@@ -92,11 +92,6 @@ func (p *Segmentation) Evaluate(ctx context.Context, f Features) ([]Result, erro
 			total[i] += n
 		}
 	}
-	return p.results(total, m.ClassNames, best)
-}
-
-// results turns counts into numbers.
-func (p *Segmentation) results(c confusion, names []string, best fitted) ([]Result, error) {
 	settings := map[string]any{"pixels": p.Pixels, "l2": p.L2, "iterations": best.iterations,
 		"converged": best.converged, "tolerance": p.Tolerance}
 	var notes []string
@@ -104,12 +99,18 @@ func (p *Segmentation) results(c confusion, names []string, best fitted) ([]Resu
 		notes = append(notes, fmt.Sprintf("the fit has not converged: after %d iterations its gradient is %.2g, "+
 			"want %.2g", best.iterations, best.slope, p.Tolerance))
 	}
+	return total.results("segmentation", m.ClassNames, settings, notes)
+}
+
+// results turns counts into numbers.
+func (c confusion) results(protocol string, names []string, settings map[string]any, notes []string) ([]Result,
+	error) {
 	one := func(metric string, v float64) Result {
-		return Result{Protocol: "segmentation", Metric: metric, Value: v, Settings: settings, Notes: notes}
+		return Result{Protocol: protocol, Metric: metric, Value: v, Settings: settings, Notes: notes}
 	}
 	iou, mean, right := c.scores()
 	if math.IsNaN(mean) {
-		return nil, errors.New("evaluate: segmentation: no pixel of the test masks belongs to a class")
+		return nil, fmt.Errorf("evaluate: %s: no pixel of the test masks belongs to a class", protocol)
 	}
 	out := []Result{one("mean_iou", mean)}
 	for k, v := range iou {

@@ -166,7 +166,10 @@ type subject struct {
 	// images and texts in one space; nil: there are none
 	pairs func(ctx context.Context, on string) (*evaluations.Pairs, error)
 	maps  func() (*mapper, error)
-	tuner func(*Setup, evaluations.Tuning) *evaluations.Tuner // nil: there is no encoder that could be trained
+	looks func() (*mapper, error) // where a transformer looks; nil: it is no encoder
+	// a decoder of masks that is trained on it; nil: it is no encoder
+	decoder func(ctx context.Context, d *evaluations.Decoding) ([]byte, error)
+	tuner   func(*Setup, evaluations.Tuning) *evaluations.Tuner // nil: there is no encoder that could be trained
 	// the tokens of so many last blocks; nil: it is no encoder
 	blocks func(n int) (runner, *evaluations.Blocks, error)
 	show   runner                    // what makes features of any view; nil: there is none, samples are features
@@ -200,8 +203,10 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 		u.doing = "evaluating " + u.name
 		f, set := labelled, on
 		switch {
+		case p.Needs().Gaze && u.looks == nil || p.Needs().Decoded && u.decoder == nil:
+			continue
 		case ofPixels(p):
-			f, err = u.pixels(ctx, p.Needs())
+			f, err = u.ofMasks(ctx, p.Needs())
 		case p.Needs().Sources:
 			f, err = u.mixed(ctx, on)
 			if on != onTest {
@@ -376,6 +381,8 @@ func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
 	}
 	u := s.subjectOf(name, run)
 	u.maps = func() (*mapper, error) { return s.mapsOver(st) }
+	u.looks = func() (*mapper, error) { return s.gazeOver(st) }
+	u.decoder = func(ctx context.Context, d *evaluations.Decoding) ([]byte, error) { return u.decode(ctx, st, d) }
 	u.attack = func() (*attacker, error) { return s.attackOver(st) }
 	u.blocks = func(n int) (runner, *evaluations.Blocks, error) { return s.blocksOver(st, n) }
 	if name == "trained" {

@@ -85,7 +85,7 @@ func (s *Setup) during(p evaluations.Protocol) int { return p.When().Steps(s.Per
 func labelFree(p evaluations.Protocol) bool { return !p.Needs().Labels && !ofPixels(p) }
 
 // ofPixels reports whether a protocol needs masks.
-func ofPixels(p evaluations.Protocol) bool { return p != nil && p.Needs().Pixels > 0 }
+func ofPixels(p evaluations.Protocol) bool { return p != nil && p.Needs().OfMasks() }
 
 // labelFreeNames says which of the recipe's protocols need no labels, or which ones there are.
 func (s *Setup) labelFreeNames() string {

@@ -5,6 +5,7 @@ import (
 	"selfsup/datasets/feed"
 	"selfsup/graph"
 	"selfsup/graph/layer"
+	"selfsup/graph/op"
 	"selfsup/heads"
 )
 
@@ -17,6 +18,9 @@ type Encoder struct {
 	New    func(s *graph.Scope) layer.Func                        // a view -> features [B,Dim]
 	Tokens func(s *graph.Scope) *backbones.TokenEncoder           // the same encoder in parts; nil: it has no tokens
 	Maps   func(s *graph.Scope) func(x *graph.Node) []*graph.Node // feature maps, coarser and coarser; nil: it has none
+	// the features and what they are made of where it lies, [B,h,w,C]: the last feature map of a convolutional network,
+	// the encoded patches of a transformer; nil: it has none
+	Places func(s *graph.Scope) func(x *graph.Node) (features, places *graph.Node)
 	// the same encoder for images with hidden cells; nil: it has none that can be left out
 	Masked  func(s *graph.Scope) *backbones.MaskedEncoder
 	Pyramid func(s *graph.Scope) *backbones.PyramidEncoder // the same encoder in parts; nil: it is no pyramid
@@ -44,6 +48,18 @@ func EncoderOf(b backbones.Backbone, f feed.Field) Encoder {
 	}
 	if m, ok := b.(backbones.Maps); ok {
 		enc.Maps = func(s *graph.Scope) func(x *graph.Node) []*graph.Node { return m.NewMaps(s.In(Backbone), in) }
+		enc.Places = func(s *graph.Scope) func(x *graph.Node) (features, places *graph.Node) {
+			maps := enc.Maps(s)
+			return func(x *graph.Node) (features, places *graph.Node) {
+				all := maps(x)
+				return op.GlobalAvgPool(all[len(all)-1]), all[len(all)-1]
+			}
+		}
+	}
+	if p, ok := b.(backbones.Places); ok {
+		enc.Places = func(s *graph.Scope) func(x *graph.Node) (features, places *graph.Node) {
+			return p.NewPlaces(s.In(Backbone), in)
+		}
 	}
 	if m, ok := b.(backbones.Masked); ok {
 		enc.Masked = func(s *graph.Scope) *backbones.MaskedEncoder { return m.NewMasked(s.In(Backbone), in) }
@@ -72,6 +88,14 @@ func EncoderOf(b backbones.Backbone, f feed.Field) Encoder {
 		enc.Steps = func(s *graph.Scope) *backbones.StepEncoder { return st.NewSteps(s.In(Backbone), in) }
 	}
 	return enc
+}
+
+// NeedPlaces is the encoder's Places for methods that compare places; other backbones stop the build.
+func (b *Batch) NeedPlaces(s *graph.Scope, enc Encoder) func(x *graph.Node) (features, places *graph.Node) {
+	if enc.Places == nil {
+		b.Unfit("the backbone has no feature maps, whose places are compared; want a convnet, a resnet or a vit")
+	}
+	return enc.Places(s)
 }
 
 // InputOf is a field as a backbone sees it.

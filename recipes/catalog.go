@@ -127,7 +127,11 @@ func Builtin() Catalog {
 			"zero_shot": func() Evaluation { return evaluations.DefaultZeroShot() },
 
 			// Of pixels, with masks.
-			"segmentation": func() Evaluation { return evaluations.DefaultSegmentation() },
+			"segmentation":           func() Evaluation { return evaluations.DefaultSegmentation() },
+			"segmentation_decoder":   func() Evaluation { return evaluations.DefaultSegmentationDecoder() },
+			"segmentation_finetune":  func() Evaluation { return evaluations.DefaultSegmentationFinetune() },
+			"attention_segmentation": func() Evaluation { return evaluations.DefaultAttentionSegmentation() },
+			"patch_retrieval":        func() Evaluation { return evaluations.DefaultPatchRetrieval() },
 
 			// Of samples whose sources are known.
 			"recovery": func() Evaluation { return evaluations.DefaultRecovery() },

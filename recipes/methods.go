@@ -188,7 +188,11 @@ var equivariantFamily = family{
 }
 
 var denseFamily = family{
-	"densecl": func() methods.Method { return dense.DefaultDenseCL() },
+	"densecl":   func() methods.Method { return dense.DefaultDenseCL() },
+	"insloc":    func() methods.Method { return dense.DefaultInsLoc() },
+	"leopart":   func() methods.Method { return dense.DefaultLeopart() },
+	"selfpatch": func() methods.Method { return dense.DefaultSelfPatch() },
+	"vicregl":   func() methods.Method { return dense.DefaultVICRegL() },
 }
 
 var crossmodalFamily = family{

@@ -128,6 +128,7 @@ func (m *SelfPatch) network(s *graph.Scope, enc methods.Encoder, b *methods.Batc
 	if e.Dim%m.Heads != 0 {
 		op.Fail(s.Path(), "heads = %d: the tokens' %d channels are no multiple of it", m.Heads, e.Dim)
 	}
+	encode := enc.Places(s)
 	sum := summary(s.In("summary"), e.Dim, m.Heads)
 	norm := layer.LayerNorm(s.In("summary/norm"), e.Dim)
 	head := m.Head()
@@ -135,7 +136,7 @@ func (m *SelfPatch) network(s *graph.Scope, enc methods.Encoder, b *methods.Batc
 	head.K = m.PatchPrototypes
 	patch := head.New(s.In("patch_head"), e.Dim)
 	return func(x *graph.Node, neighbours bool) (*graph.Node, named) {
-		h, places := e.Grid(x)
+		h, places := encode(x)
 		size := op.ShapeOf(places)
 		n, rows, columns := size[0], size[1], size[2]
 		tokens := op.Reshape(places, n, rows*columns, e.Dim)
