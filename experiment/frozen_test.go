@@ -11,7 +11,8 @@ import (
 
 // No protocol of the catalog moves a number of the Store that it measures, and one that did would be found out.
 func TestProtocolsLeaveTheStore(t *testing.T) {
-	elsewhere := []string{"zero_shot", "segmentation", "recovery"} // of captions, masks and sources
+	elsewhere := []string{"zero_shot", "recovery", // of captions and sources
+		"segmentation", "segmentation_decoder", "segmentation_finetune", "attention_segmentation", "patch_retrieval"}
 	own := map[string][]string{
 		"corruptions": {`kinds=["contrast"]`, "l2=[0.1]"}, "ood": {`outside="emoji_32"`, "images=20"},
 		"transfer": {`to="emoji_32"`, "l2=[0.1]"}, "lidar": {"images=20", "views=3"},

@@ -12,6 +12,7 @@ import (
 	"selfsup/graph"
 	"selfsup/graph/layer"
 	"selfsup/graph/op"
+	"selfsup/methods"
 )
 
 // Feature maps and masks for protocols of pixels.
@@ -49,11 +50,26 @@ func (s *Setup) checkMasks() error {
 			return fmt.Errorf("[evaluate.%s] needs images of one size, and those of this dataset.%s differ: set resize",
 				c.Name, r.Dataset.Name)
 		}
-		switch {
-		case s.encoder().Places == nil:
+		if s.encoder().Places == nil {
 			return fmt.Errorf("[evaluate.%s] needs feature maps, and backbone.%s has none: take a convnet, a resnet or "+
 				"a vit", c.Name, r.Backbone.Name)
-		case !c.Value.Needs().Gaze:
+		}
+	}
+	return nil
+}
+
+// checkPlaces refuses protocols of pixels whose images the backbone does not take as a whole, or whose attention cannot
+// be had.
+func (s *Setup) checkPlaces() error {
+	r := s.Recipe
+	for _, c := range r.Evaluate.On {
+		if !c.Value.Needs().OfMasks() {
+			continue
+		}
+		if err := r.Backbone.Value.Check(methods.InputOf(s.wholeInput())); err != nil {
+			return fmt.Errorf("[evaluate.%s] shows whole images, of %dx%d: %w", c.Name, s.Data.Height, s.Data.Width, err)
+		}
+		if !c.Value.Needs().Gaze {
 			continue
 		}
 		looks := false

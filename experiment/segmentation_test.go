@@ -119,13 +119,107 @@ func TestSegmentationIsRefused(t *testing.T) {
 		"[evaluate.segmentation] needs images with masks, such as of dataset.masks, and this " +
 			"dataset.fashion_mnist_4k has none": {`dataset="fashion_mnist_4k"`},
 		"[evaluate.segmentation] needs feature maps, and backbone.mlp has none": {`backbone="mlp"`, `method="simclr"`},
+		"[evaluate.attention_segmentation] needs attention, and backbone.convnet has none": {
+			"evaluate.attention_segmentation=true"},
+		"[evaluate.segmentation] shows whole images, of 32x32": {`backbone="vit"`, "backbone.vit.patch=12",
+			"views.crop=24"},
+		"backbone_rate=0.1: 0.1: the encoder stays as it is": {"evaluate.segmentation_decoder.backbone_rate=0.1"},
 	} {
 		r, err := recipes.Load(writeRecipe(t, text), append(sets, "train.batch=2"), recipes.Builtin())
-		if err != nil {
-			t.Fatal(err)
+		if err == nil {
+			_, err = experiment.Prepare(r)
 		}
-		if _, err := experiment.Prepare(r); err == nil || !strings.Contains(err.Error(), want) {
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
+	}
+}
+
+const decoded = `
+name = "decoded"
+[dataset.masks]
+root = "ROOT"
+ignore = [128]
+classes = ["ground", "disc"]
+[views]
+crop = 16
+[backbone.vit]
+dim = 16
+depth = 2
+heads = 2
+patch = 4
+[method.vicregl]
+projector = [16, 16]
+places = [16, 8]
+matches = [4, 2]
+[optimizer.adamw]
+[train]
+batch = 8
+length = "4 steps"
+[evaluate.segmentation]
+pixels = 64
+[evaluate.segmentation_decoder]
+length = "40 steps"
+width = 16
+[evaluate.segmentation_finetune]
+length = "40 steps"
+width = 16
+[evaluate.attention_segmentation]
+[evaluate.patch_retrieval]
+k = 3
+`
+
+// A transformer's patches are measured as maps are, by a decoder over the encoder as it is and trained, by where it
+// looks and by the nearest places, of images that are not the size of its training. Nothing of it changes the run.
+func TestMasksOfTransformers(t *testing.T) {
+	for name, sets := range map[string][]string{
+		"vit": nil,
+		"convnext": {`backbone="convnext"`, "backbone.convnext.dims=[8,16]", "backbone.convnext.depth=[1,1]",
+			"backbone.convnext.patch=2", "evaluate.attention_segmentation=false"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Replace(decoded, "ROOT", writeMasks(t, 16), 1)
+			r, err := recipes.Load(writeRecipe(t, text), sets, recipes.Builtin())
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum, err := experiment.Run(r, experiment.Options{Root: t.TempDir(), Messages: io.Discard})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]float64{}
+			for _, e := range sum.Evaluations {
+				got[e.Representation+" "+e.Label()] = e.Value
+			}
+			want := []string{"segmentation mean_iou", "segmentation_decoder mean_iou",
+				"segmentation_finetune mean_iou", "segmentation_finetune iou disc", "patch_retrieval k=3 precision",
+				"patch_retrieval k=3 top1"}
+			if name == "vit" {
+				want = append(want, "attention_segmentation jaccard", "attention_segmentation jaccard mean",
+					"attention_segmentation jaccard best head")
+			}
+			for _, of := range []string{"trained", "untrained"} {
+				for _, metric := range want {
+					if v, ok := got[of+" "+metric]; !ok || v < 0 || v > 1 {
+						t.Errorf("%s %s is %v (%v); all: %v", of, metric, v, ok, got)
+					}
+				}
+				best, one := got[of+" attention_segmentation jaccard best head"], got[of+" attention_segmentation jaccard"]
+				if best < one {
+					t.Errorf("%s: the best head of each image has %v, one head for all %v", of, best, one)
+				}
+			}
+			if v := got["trained segmentation_finetune mean_iou"]; v < 0.5 {
+				t.Errorf("fine-tuned masks have %v, want the discs found", v)
+			}
+			if _, ok := got["pixels patch_retrieval k=3 precision"]; !ok {
+				t.Errorf("no patch retrieval of pixels: %v", got)
+			}
+			for label := range got {
+				if strings.HasPrefix(label, "pixels segmentation_") || strings.HasPrefix(label, "pixels attention") {
+					t.Errorf("%s: pixels have no encoder", label)
+				}
+			}
+		})
 	}
 }
