@@ -16,8 +16,9 @@ import (
 // objects and attention, averaged over the test images in which there are objects; pixels of no class count nowhere.
 //
 // Caron et al. 2021, arXiv:2104.14294, section 5.2 and figure 4, which has the head that is best. "jaccard" is of the
-// head that is best on training masks, "jaccard best head" takes the best of each image, by its mask, and "jaccard mean"
-// is of the mean of all heads. A weight is that of every pixel of its patch. Of other backbones there is no attention.
+// head that is best on training masks, "jaccard best head" takes the best of each image, by its mask, and "jaccard
+// mean" is of the mean of all heads. A weight is that of every pixel of its patch. Of other backbones there is no
+// attention.
 type AttentionSegmentation struct {
 	Mass       float64  `toml:"mass"`       // share of the attention that is kept
 	Background []string `toml:"background"` // classes of pixels that are no objects; empty: the first
@@ -65,8 +66,8 @@ func (p *AttentionSegmentation) Evaluate(ctx context.Context, f Features) ([]Res
 	for _, name := range p.Background {
 		i := slices.Index(g.ClassNames, name)
 		if i < 0 {
-			return nil, fmt.Errorf("evaluate: attention_segmentation: background = %q is no class of pixels; want one of %q",
-				name, g.ClassNames)
+			return nil, fmt.Errorf("evaluate: attention_segmentation: background = %q is no class of pixels; want one "+
+				"of %q", name, g.ClassNames)
 		}
 		ground[byte(i)] = true
 	}

@@ -10,8 +10,8 @@ import (
 
 // PatchRetrieval looks for the training places that are nearest, by the cosine of their frozen features, to places of
 // test images: "precision" is the share of the K nearest that have the place's class, "top1" the share of places whose
-// class most of the K have, both averaged over the classes, so that the background does not count for more. The class of
-// a place is that of most pixels there; places without a majority, and of no class, are left out.
+// class most of the K have, both averaged over the classes, so that the background does not count for more. The class
+// of a place is that of most pixels there; places without a majority, and of no class, are left out.
 //
 // Balazevic et al. 2023, arXiv:2306.01667, retrieve so for dense tasks, with a softmax over the neighbours' labels.
 type PatchRetrieval struct {
@@ -61,6 +61,8 @@ func (p *PatchRetrieval) Evaluate(ctx context.Context, f Features) ([]Result, er
 		}
 	}
 	settings := map[string]any{"places": p.Places, "training_places": len(f.TrainY), "test_places": len(f.TestY)}
-	return []Result{{Protocol: "patch_retrieval", Metric: "precision", Value: precision / there, K: k, Settings: settings},
-		{Protocol: "patch_retrieval", Metric: "top1", Value: top / there, K: k, Settings: settings}}, nil
+	one := func(metric string, v float64) Result {
+		return Result{Protocol: "patch_retrieval", Metric: metric, Value: v, K: k, Settings: settings}
+	}
+	return []Result{one("precision", precision/there), one("top1", top/there)}, nil
 }

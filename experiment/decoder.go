@@ -106,7 +106,8 @@ func (d *decoding) scores(g *graph.Scope, x *graph.Node) *graph.Node {
 	width := d.Decoding.Width
 	block := func(name string, in int) layer.Func {
 		at := s.In(name)
-		return layer.Chain(layer.Conv(at.In("conv"), in, width, 3, 1), layer.BatchNorm(at.In("norm"), width), layer.Relu)
+		return layer.Chain(layer.Conv(at.In("conv"), in, width, 3, 1), layer.BatchNorm(at.In("norm"), width),
+			layer.Relu)
 	}
 	y := block("0", size[3])(places)
 	y = layer.Interpolate2D(s, y, layer.Interpolation{Mode: "bilinear", Height: 2 * size[1], Width: 2 * size[2]})

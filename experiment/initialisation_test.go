@@ -28,7 +28,7 @@ func uniform(bound float64) drawn {
 }
 
 // ofTransformers are scopes whose layers start as a vision transformer's.
-var ofTransformers = []string{"backbone", "decoder", "paint", "tell", "predictor", "class", "target"}
+var ofTransformers = []string{"backbone", "decoder", "paint", "tell", "predictor", "class", "target", "summary"}
 
 // startOf is what the papers and PyTorch start a parameter with: a constant, or a distribution. ok is false where
 // nothing is known.

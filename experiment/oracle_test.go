@@ -275,6 +275,12 @@ var goldenLoss = map[string]string{
 	// autoencoders and their halves
 	"colorization": "origins/colorization_rebalanced",
 	"split_brain":  "origins/split_brain",
+	// places of images
+	"densecl":   "losses/densecl",
+	"insloc":    "dense/roi_align",
+	"leopart":   "dense/leopart_spatial_loss",
+	"selfpatch": "dense/selfpatch_loss",
+	"vicregl":   "losses/vicregl_official",
 	// puzzles of tiles
 	"counting": "origins/counting",
 

@@ -51,8 +51,8 @@ func (s *Setup) checkMasks() error {
 				c.Name, r.Dataset.Name)
 		}
 		if s.encoder().Places == nil {
-			return fmt.Errorf("[evaluate.%s] needs feature maps, and backbone.%s has none: take a convnet, a resnet or "+
-				"a vit", c.Name, r.Backbone.Name)
+			return fmt.Errorf("[evaluate.%s] needs feature maps, and backbone.%s has none: take a convnet, a "+
+				"resnet or a vit", c.Name, r.Backbone.Name)
 		}
 	}
 	return nil
@@ -67,7 +67,8 @@ func (s *Setup) checkPlaces() error {
 			continue
 		}
 		if err := r.Backbone.Value.Check(methods.InputOf(s.wholeInput())); err != nil {
-			return fmt.Errorf("[evaluate.%s] shows whole images, of %dx%d: %w", c.Name, s.Data.Height, s.Data.Width, err)
+			return fmt.Errorf("[evaluate.%s] shows whole images, of %dx%d: %w", c.Name, s.Data.Height,
+				s.Data.Width, err)
 		}
 		if !c.Value.Needs().Gaze {
 			continue

@@ -204,8 +204,8 @@ func TestMasksOfTransformers(t *testing.T) {
 						t.Errorf("%s %s is %v (%v); all: %v", of, metric, v, ok, got)
 					}
 				}
-				best, one := got[of+" attention_segmentation jaccard best head"], got[of+" attention_segmentation jaccard"]
-				if best < one {
+				const jaccard = " attention_segmentation jaccard"
+				if best, one := got[of+jaccard+" best head"], got[of+jaccard]; best < one {
 					t.Errorf("%s: the best head of each image has %v, one head for all %v", of, best, one)
 				}
 			}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"selfsup/datasets/views"
 	"selfsup/graph"
 	"selfsup/graph/optest"
 	"selfsup/recipes"
@@ -84,8 +85,14 @@ var smaller = map[string][]string{
 	"imagenet/aim.toml":  append([]string{"method.aim.hidden=[16]", meanPool}, smallViT...),
 	"imagenet/context_encoder.toml": {"method.context_encoder.code=16", "method.context_encoder.widths=[8,4]",
 		"method.context_encoder.hidden=8"},
-	"imagenet/igpt.toml": append(slices.Clone(smallViT), "views.crop=8", "backbone.vit.patch=1", meanPool),
-	"imagenet/dbot.toml": append(smallDecoder("dbot"), smallViT...),
+	"imagenet/leopart.toml": append([]string{"views.crop=0", twoSmallSizes, "method.leopart.hidden=16",
+		"method.leopart.clusters=16"}, smallViT...),
+	"imagenet/selfpatch.toml": append([]string{"views.crop=0", twoSmallSizes, "method.selfpatch.hidden=16",
+		"method.selfpatch.prototypes=16", "method.selfpatch.patch_prototypes=16", "method.selfpatch.heads=2", meanPool},
+		smallViT...),
+	"imagenet/vicregl.toml": {"views.crop=64", "method.vicregl.projector=[64,32]", "method.vicregl.matches=[3,2]"},
+	"imagenet/igpt.toml":    append(slices.Clone(smallViT), "views.crop=8", "backbone.vit.patch=1", meanPool),
+	"imagenet/dbot.toml":    append(smallDecoder("dbot"), smallViT...),
 	"imagenet/fcmae.toml": {"views.crop=64", "backbone.convnext.dims=[8,8,16,16]", "backbone.convnext.depth=[1,1,1,1]",
 		"method.fcmae.decoder_dim=16"},
 	"imagenet/um_mae.toml": {"views.crop=128", "backbone.swin.dim=8", "backbone.swin.depth=[1,1,1,1]",
@@ -152,11 +159,18 @@ var fourLabelled = []string{"sampler.two_streams.labelled=4", "labelled.few_shot
 const twoSmallSizes = "views.crops=[{count=2,size=64,area=[0.3,1.0]},{count=1,size=32,area=[0.1,0.3]}]"
 
 // fillViews puts numbers into the views of a step that is run without data: the same for all would not be whitened. A
-// third of each mask is 1.
+// third of each mask is 1, and views are of whole images.
 func fillViews(p *graph.Program) {
 	for name, a := range p.Inputs() {
 		if strings.HasPrefix(name, "view") && a.F32 != nil {
 			optest.Fill(a, name)
+		}
+		if strings.HasPrefix(name, "params") {
+			for i := range a.F32 { // whole images
+				if column := views.ParamNames()[i%a.Shape[1]]; column == "crop_height" || column == "crop_width" {
+					a.F32[i] = 1
+				}
+			}
 		}
 		if strings.HasPrefix(name, "mask") {
 			for i := 0; i < len(a.F32); i += 3 {

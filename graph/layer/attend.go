@@ -113,8 +113,8 @@ func CrossAttention(s *graph.Scope, dim, from, heads int) func(x, y *graph.Node,
 	}
 }
 
-// LastAttention makes the weights [B,heads,T,T] of the last self-attention that y is made by, where its block makes them
-// without a mask; nil: there is none.
+// LastAttention makes the weights [B,heads,T,T] of the last self-attention that y is made by, where its block makes
+// them without a mask; nil: there is none.
 func LastAttention(s *graph.Scope, y *graph.Node) *graph.Node {
 	var last *graph.Node
 	seen := map[*graph.Node]bool{}

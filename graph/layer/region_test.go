@@ -76,7 +76,8 @@ func roiAlign(x []float64, h, w int, box [4]float64, size, samples int) []float6
 // and without area, against plain loops.
 func TestRoIAlign(t *testing.T) {
 	const h, w, size = 7, 5, 2
-	boxes := [][4]float64{{0, 0, 5, 7}, {0.2, 1.1, 1.4, 6.9}, {-2, -1, 2, 3}, {3, 3, 3, 3}, {1, 2, 4, 4}, {4.2, 5, 6.5, 9}}
+	boxes := [][4]float64{{0, 0, 5, 7}, {0.2, 1.1, 1.4, 6.9}, {-2, -1, 2, 3}, {3, 3, 3, 3}, {1, 2, 4, 4},
+		{4.2, 5, 6.5, 9}}
 	x, edges := make([]float64, len(boxes)*h*w), []float64{}
 	for i := range x {
 		x[i] = math.Sin(float64(i * i))
@@ -86,8 +87,8 @@ func TestRoIAlign(t *testing.T) {
 	}
 	for _, samples := range []int{0, 3} {
 		g, err := graph.Build(graph.Options{}, func(s *graph.Scope) {
-			s.Output("y", layer.RoIAlign(s, s.Floats("x", x, len(boxes), h, w, 1), s.Floats("boxes", edges, len(boxes), 4),
-				layer.Region{Size: size, Samples: samples}))
+			maps, at := s.Floats("x", x, len(boxes), h, w, 1), s.Floats("boxes", edges, len(boxes), 4)
+			s.Output("y", layer.RoIAlign(s, maps, at, layer.Region{Size: size, Samples: samples}))
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -40,8 +40,8 @@ func TestPasted(t *testing.T) {
 	}
 }
 
-// Boxes are whole pixels inside the canvas, with sides and ratios as asked for; moved ones overlap with them enough, and
-// are not all the same.
+// Boxes are whole pixels inside the canvas, with sides and ratios as asked for; moved ones overlap with them enough,
+// and are not all the same.
 func TestBoxes(t *testing.T) {
 	const n, h, w = 200, 32, 48
 	m := smallInsLoc()

@@ -2,7 +2,6 @@ package dense
 
 import (
 	"errors"
-	"slices"
 
 	"selfsup/graph"
 	"selfsup/graph/layer"
@@ -13,8 +12,8 @@ import (
 	"selfsup/setting"
 )
 
-// Leopart clusters the places of views: those of a student name the clusters that a slowly following teacher's places of
-// another view were assigned to, where both views show the same part of the image. It sharpens an encoder that is
+// Leopart clusters the places of views: those of a student name the clusters that a slowly following teacher's places
+// of another view were assigned to, where both views show the same part of the image. It sharpens an encoder that is
 // trained already, see [init].
 //
 //	loss = mean over large views i and others v of the mean over bins and images of
@@ -23,8 +22,8 @@ import (
 // Ziegler, Asano, CVPR 2022, arXiv:2204.13101, eq. 1 to 4. Assignments share the clusters evenly over all places of a
 // batch; align is RoIAlign of the part that both views show. Images whose views show nothing in common do not count;
 // in the authors' code crops are drawn until they do. With foreground, bins count that lie wholly on the patches to
-// which the teacher's last attention gives that share of its mass, averaged over the heads; the code blurs the attention
-// before and drops components of one or two patches. There is no queue of past places.
+// which the teacher's last attention gives that share of its mass, averaged over the heads; the code blurs the
+// attention before and drops components of one or two patches. There is no queue of past places.
 type Leopart struct {
 	Layers      int     `toml:"layers"`      // of the projector
 	Hidden      int     `toml:"hidden"`      // width between them
@@ -50,8 +49,8 @@ func DefaultLeopart() *Leopart {
 func (m *Leopart) Validate() error {
 	var share error
 	if !(m.Foreground >= 0 && m.Foreground < 1) {
-		share = setting.Bad("foreground", "%v: want a share of the attention from 0, for all places, up to, not with, 1",
-			m.Foreground)
+		share = setting.Bad("foreground", "%v: want a share of the attention from 0, for all places, up to, not with, "+
+			"1", m.Foreground)
 	}
 	return errors.Join(setting.Least("layers", m.Layers, 1), setting.Least("hidden", m.Hidden, 1),
 		setting.Least("bottleneck", m.Bottleneck, 1), setting.Least("clusters", m.Clusters, 2),
@@ -113,10 +112,6 @@ func (m *Leopart) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) m
 	}
 }
 
-// overlap is what two views both show: where it is in the first and in the second, in fractions of the view [B,4], and
-// 1 where there is anything [B,1]; nil: everywhere.
-type overlap struct{ first, second, there *graph.Node }
-
 // loss is the mean cross-entropy of teacher's scores of large views [B,h,w,K] and student's of all [B,h,w,K], the large
 // ones first, and the assignments [B*h*w,K] of each large view. seen [B,h,w,1] is 1 where places of a large view count,
 // nil: they all do.
@@ -152,42 +147,4 @@ func (m *Leopart) loss(s *graph.Scope, said, given, seen []*graph.Node, of func(
 		all = append(all, losses.Mean(terms))
 	}
 	return losses.Mean(all), codes
-}
-
-// wholly is how much of a bin has to lie on the foreground, less than 1 by what sums of weights are off.
-const wholly = 0.999
-
-// align is the part of maps x [B,h,w,K] in boxes [B,4], in fractions of the map, on a grid of bins: [B*bins,K].
-func (m *Leopart) align(s *graph.Scope, x, box *graph.Node) *graph.Node {
-	size := op.ShapeOf(x)
-	h, w := float64(size[1]), float64(size[2])
-	cells := op.Mul(s.AllRows(box), s.Floats("const/cells"+size.String(), []float64{w, h, w, h}, 1, 4))
-	return op.Reshape(layer.RoIAlign(s, x, cells, layer.Region{Size: m.Align}), -1, size[3])
-}
-
-// foreground is 1 for the places [N,h,w,C] that the last attention behind them looks at most, as many as have the
-// share of its mass: [N,h,w,1].
-func (m *Leopart) foreground(s *graph.Scope, enc methods.Encoder, places *graph.Node) *graph.Node {
-	size := slices.Clone(op.ShapeOf(places))
-	n, t := size[0], size[1]*size[2]
-	gaze := gazeOf(s, enc, places)
-	if gaze == nil {
-		op.Fail(s.Path(), "foreground = %v: the backbone has no attention that says where it is; want foreground = 0, or "+
-			"a vit without relative positions", m.Foreground)
-	}
-	w := op.StopGradient(op.Mean(gaze, false, 1)) // [N,T]
-	w = op.Div(w, op.SumAxes(w, true, 1))
-	larger := op.Less(op.Reshape(w, n, t, 1), op.Reshape(w, n, 1, t)) // [N,T,T]: the column's is larger
-	before := op.SumAxes(op.Mul(larger, op.Reshape(w, n, 1, t)), false, 2)
-	size[3] = 1
-	return op.Reshape(op.Less(before, s.Constant(m.Foreground)), size...)
-}
-
-// gazeOf is layer.Gaze at places [N,h,w,C]; nil: there is no attention behind them that can be had.
-func gazeOf(s *graph.Scope, enc methods.Encoder, places *graph.Node) *graph.Node {
-	if enc.Tokens == nil {
-		return nil
-	}
-	size := op.ShapeOf(places)
-	return layer.Gaze(s, places, size[1]*size[2], enc.Tokens(s).HasClass)
 }

@@ -42,6 +42,7 @@ func resizing(s *graph.Scope, low, high *graph.Node, from, to int) (weights, ins
 	at := op.Reshape(op.Mul(op.Sub(pixel, low), scale), n, to, 1)
 	wide := op.Reshape(layer.AtLeast(scale, 1), n, 1, 1)
 	near := op.Relu(op.Affine(op.Div(op.Abs(op.Sub(at, centres(from, 1, 1, from))), wide), -1, 1)) // [B,to,from]
-	sum := op.Add(op.SumAxes(near, true, 2), op.Affine(op.Reshape(inside, n, to, 1), -1, 1))       // above 0 outside too
+	outside := op.Affine(op.Reshape(inside, n, to, 1), -1, 1)
+	sum := op.Add(op.SumAxes(near, true, 2), outside) // above 0 everywhere
 	return op.Div(op.Mul(near, op.Reshape(inside, n, to, 1)), sum), inside
 }

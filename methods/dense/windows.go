@@ -77,6 +77,10 @@ func (o window) shared(other window) (box, there *graph.Node) {
 	return op.Concat(1, left, top, right, bottom), there
 }
 
+// overlap is what two views both show: where it is in the first and in the second, in fractions of the view [B,4], and
+// 1 where there is anything [B,1]; nil: everywhere.
+type overlap struct{ first, second, there *graph.Node }
+
 // reaches is 1 where two spans have more than a point in common.
 func reaches(start, size, start2, size2 *graph.Node) *graph.Node {
 	return op.Mul(op.Less(start, op.Add(start2, size2)), op.Less(start2, op.Add(start, size)))

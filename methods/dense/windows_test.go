@@ -116,7 +116,8 @@ func TestWindows(t *testing.T) {
 	}
 }
 
-// A view of one window and itself match place by place; of all pairs the nearest ones are chosen, each with its nearest.
+// A view of one window and itself match place by place; of all pairs the nearest ones are chosen, each with its
+// nearest.
 func TestMatches(t *testing.T) {
 	const n, side = 3, 3
 	p, _ := drawn()
