@@ -46,9 +46,10 @@ func (m *DenseCL) Validate() error {
 
 // Build implements methods.Method.
 func (m *DenseCL) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
+	encode := m.network(s, enc, b)
 	x, d := b.Views(2), m.Projector[len(m.Projector)-1]
-	query, features := m.network(s, enc, b, x[0])
-	key, _ := m.network(s.Twin("key", s.Constant(m.Momentum)), enc, b, x[1])
+	query, features := encode(x[0])
+	key, _ := m.network(s.Twin("key", s.Constant(m.Momentum)), enc, b)(x[1])
 	k, places := op.StopGradient(key.whole), op.StopGradient(key.places)
 	queue := s.State("queue", graph.UnitNormal(), m.Queue, d)              // [K,D]
 	queue2 := s.In("dense").State("queue", graph.UnitNormal(), m.Queue, d) // [K,D]
@@ -66,15 +67,20 @@ func (m *DenseCL) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) m
 // every place [B,T,D].
 type sample struct{ maps, whole, places *graph.Node }
 
-// network is the encoder with both projectors, of which the dense one treats all places alike, and the features.
-func (m *DenseCL) network(s *graph.Scope, enc methods.Encoder, b *methods.Batch, x *graph.Node) (sample, *graph.Node) {
-	h, last := b.NeedPlaces(s, enc)(x) // [B,h,w,C]
-	at := op.ShapeOf(last)
-	n, t, c := at[0], at[1]*at[2], at[3]
-	project := enc.Projector.Plain(s.In("projector"), c, m.Projector...)
-	dense := enc.Projector.Plain(s.In("dense").In("projector"), c, m.Projector...)
-	places := op.Reshape(dense(op.Reshape(last, n*t, c)), n, t, -1)
-	return sample{op.Reshape(last, n, t, c), project(op.GlobalAvgPool(last)), places}, h
+// network is the encoder with both projectors, of which the dense one treats all places alike: a view -> what it makes
+// of it, and the features.
+func (m *DenseCL) network(s *graph.Scope, enc methods.Encoder, b *methods.Batch) func(x *graph.Node) (sample,
+	*graph.Node) {
+	encode := b.NeedPlaces(s, enc)
+	return func(x *graph.Node) (sample, *graph.Node) {
+		h, last := encode(x) // [B,h,w,C]
+		at := op.ShapeOf(last)
+		n, t, c := at[0], at[1]*at[2], at[3]
+		project := enc.Projector.Plain(s.In("projector"), c, m.Projector...)
+		dense := enc.Projector.Plain(s.In("dense").In("projector"), c, m.Projector...)
+		places := op.Reshape(dense(op.Reshape(last, n*t, c)), n, t, -1)
+		return sample{op.Reshape(last, n, t, c), project(op.GlobalAvgPool(last)), places}, h
+	}
 }
 
 // terms are the loss of whole views and the loss of places, each by the queue as it was.
