@@ -88,6 +88,7 @@ func Builtin() Catalog {
 			"long_tail": func() sampling.Subset { return sampling.DefaultLongTail() },
 			"few_shot":  func() sampling.Subset { return sampling.DefaultFewShot() },
 
+			"listed":   func() sampling.Subset { return sampling.DefaultListed() },
 			"hold_out": func() sampling.Subset { return sampling.DefaultHoldOut() },
 		},
 		Optimizers: map[string]func() optim.Optimizer{

@@ -120,3 +120,30 @@ func TestSubsetErrors(t *testing.T) {
 		}
 	}
 }
+
+// A list keeps what it names, in order, of the set that it was made for.
+func TestListed(t *testing.T) {
+	set := &datasets.Memory{Labels: []int{0, 1, 0, 1}, Class: []string{"a", "b"}, Images: make([]datasets.Image, 4)}
+	l := &Listed{Places: []int{0, 3}, Of: 4}
+	if rows, err := l.Rows(set); err != nil || !slices.Equal(rows, []int32{0, 3}) || l.Validate() != nil {
+		t.Errorf("got %v, %v, %v", rows, err, l.Validate())
+	}
+	for want, l := range map[string]*Listed{
+		"made for a set of 5 samples, and this one has 4": {Places: []int{0}, Of: 5},
+		"names sample 4 of a set of 4":                    {Places: []int{1, 4}},
+	} {
+		if _, err := l.Rows(set); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+	for want, l := range map[string]*Listed{
+		"nothing is left to train on":               {},
+		"entry 1 is 2: want places from 0 on":       {Places: []int{2, 2}},
+		"entry 0 is -1":                             {Places: []int{-1}},
+		"of: 3: the list names sample 3; want more": {Places: []int{3}, Of: 3},
+	} {
+		if err := l.Validate(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+	}
+}
