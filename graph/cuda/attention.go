@@ -85,11 +85,33 @@ func (h heads) backwardTile(limit int) (rows, cols, shared int) {
 	return rows, cols, size()
 }
 
+// engine is the suffix of the kernels of tensor cores, "" for those in float32. They take 64 rows, without shared memory
+// of a size that is asked for.
+func (h heads) engine(fp precision) string {
+	switch {
+	case h.o.BF16 && fp.sm80:
+		return "_bf16"
+	case fp.tf32 && fp.sm80 && !h.o.BF16 && h.padded <= 64:
+		return "_tf32"
+	}
+	return ""
+}
+
+const tensorRows = 64
+
+// forward adds the launch of a kernel that walks along keys.
+func (h heads) forward(c *call, kernel string, args ...any) {
+	rows, _, shared := h.forwardTile()
+	engine := h.engine(c.fp)
+	if engine != "" {
+		rows, shared = tensorRows, 0
+	}
+	c.launch(fmt.Sprintf("%s%s_%d", kernel, engine, h.padded), h.grid(rows), 128, shared, args...)
+}
+
 func bindAttention(c *call) {
 	h := headsOf(c.in[0].Shape, c.spec.(op.AttentionOp))
-	rows, _, shared := h.forwardTile()
-	c.launch(fmt.Sprintf("attention_%d", h.padded), h.grid(rows), 128, shared, c.y, c.x[0], h.t, h.n, h.d, h.factor(),
-		h.flags(c.y, c.x[0]))
+	h.forward(c, "attention", c.y, c.x[0], h.t, h.n, h.d, h.factor(), h.flags(c.y, c.x[0]))
 }
 
 func gradHeads(c *call) heads {
@@ -104,12 +126,13 @@ func bindAttentionGrad(c *call) {
 	h := gradHeads(c)
 	dy, qkv, logs, sums := c.x[0], c.x[1], c.scratch, c.scratch+Ptr(h.rowsBytes())
 	flags := h.flags(dy, qkv, c.y)
-	rows, _, shared := h.forwardTile()
-	c.launch(fmt.Sprintf("attention_stats_%d", h.padded), h.grid(rows), 128, shared, logs, sums, qkv, dy, h.t, h.n, h.d,
-		h.factor(), flags)
-	rows, _, shared = h.backwardTile(c.fp.shared)
+	h.forward(c, "attention_stats", logs, sums, qkv, dy, h.t, h.n, h.d, h.factor(), flags)
 	for _, kernel := range []string{"attention_dq", "attention_dkv"} {
-		c.launch(fmt.Sprintf("%s_%d_%d", kernel, h.padded, rows), h.grid(rows), 128, shared, c.y, qkv, dy, logs, sums,
-			h.t, h.n, h.d, h.factor(), h.o.Scale, flags)
+		rows, _, shared := h.backwardTile(c.fp.shared)
+		name := fmt.Sprintf("%s_%d_%d", kernel, h.padded, rows)
+		if engine := h.engine(c.fp); engine != "" {
+			rows, shared, name = tensorRows, 0, fmt.Sprintf("%s%s_%d", kernel, engine, h.padded)
+		}
+		c.launch(name, h.grid(rows), 128, shared, c.y, qkv, dy, logs, sums, h.t, h.n, h.d, h.factor(), h.o.Scale, flags)
 	}
 }

@@ -50,3 +50,34 @@ static __device__ __forceinline__ void put_head(float *p, int d, int D, int flag
 }
 
 static __device__ __forceinline__ float log2_(float x) { return log_(x) * 1.4426950408889634f; }
+
+// bring reads rows [first,first+N) of a head, p its row 0 and rows step apart, and hands every vector of them, zeros
+// where there is nothing, to put(row, d, v), a few at a time. place says which row and d number q is.
+template <int DP, int N, class Place, class Put>
+static __device__ __forceinline__ void bring(const float *p, int step, int first, int T, int D, int flags, Place place,
+                                             Put put) {
+  constexpr int COUNT = N * DP / 4 / 128, BATCH = COUNT < 4 ? COUNT : 4;
+  p += (long64)first * step;
+#pragma unroll 1
+  for (int n = 0; n < COUNT; n += BATCH) {
+    float4 v[BATCH];
+    int row[BATCH], d[BATCH];
+#pragma unroll
+    for (int u = 0; u < BATCH; u++) {
+      place(TX + (n + u) * 128, row[u], d[u]);
+      bool there = first + row[u] < T && d[u] < D;
+      v[u] = {0, 0, 0, 0};
+      if (flags & VECTOR_HEADS) {
+        if (there) v[u] = *(const float4 *)(p + (long64)row[u] * step + d[u]);
+      } else if (there) {
+        v[u] = few(p + (long64)row[u] * step + d[u], D - d[u]);
+      }
+    }
+    if (flags & ROUND_HEADS) {
+#pragma unroll
+      for (int u = 0; u < BATCH; u++) v[u] = {bf16_of(v[u].x), bf16_of(v[u].y), bf16_of(v[u].z), bf16_of(v[u].w)};
+    }
+#pragma unroll
+    for (int u = 0; u < BATCH; u++) put(row[u], d[u], v[u]);
+  }
+}
