@@ -85,8 +85,8 @@ func (h heads) backwardTile(limit int) (rows, cols, shared int) {
 	return rows, cols, size()
 }
 
-// engine is the suffix of the kernels of tensor cores, "" for those in float32. They take 64 rows, without shared memory
-// of a size that is asked for.
+// engine is the suffix of the kernels of tensor cores, "" for those in float32. They take 64 rows, without shared
+// memory of a size that is asked for.
 func (h heads) engine(fp precision) string {
 	switch {
 	case h.o.BF16 && fp.sm80:
