@@ -4,9 +4,10 @@
 #   bench/gpu.sh pack FOLDER          here: builds what the other machine runs, from the repository, into FOLDER
 #   bench/gpu.sh run FOLDER [RESULT]  there, in a copy of the repository: everything, in at most 8 minutes
 #
-# RESULT (default FOLDER/result) gets a file a part as it ends, so that a cut loses one part: kernels.txt (the driver takes every
-# PTX; registers), cases.txt (every operation against the reference), steps.jsonl (training steps, ours and PyTorch's),
-# table.md. PyTorch is optional: PYTHON names an interpreter that has it. PARTS picks parts: "kernels cases ours torch".
+# RESULT (default FOLDER/result) gets a file a part as it ends, so that a cut loses one part: kernels.txt (the driver
+# takes every PTX; registers), cases.txt (every operation against the reference), rows.txt (times of operations over rows),
+# steps.jsonl (training steps, ours and PyTorch's), table.md. PyTorch is optional: PYTHON names an interpreter that has
+# it. PARTS picks parts: "kernels cases rows ours torch".
 set -uo pipefail
 cd "$(dirname "$0")/.."
 verb=${1:-}
@@ -24,7 +25,7 @@ pack() {
 part() {
 	local name=$1 seconds=$2 file=$3
 	shift 3
-	[[ " ${PARTS:-kernels cases ours torch} " == *" ${name%% *} "* ]] || return 0
+	[[ " ${PARTS:-kernels cases rows ours torch} " == *" ${name%% *} "* ]] || return 0
 	local begin=$SECONDS
 	timeout "$seconds" "$@" >> "$result/$file" 2>> "$result/log.txt"
 	local rc=$?
@@ -58,6 +59,7 @@ run() {
 	nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader | tee "$result/device.txt"
 	part kernels 60 kernels.txt "$folder/driver.test" -test.run TestEveryKernelLoads -test.v
 	part cases 150 cases.txt "$folder/driver.test" -test.run TestCases -test.v
+	part rows 60 rows.txt "$folder/driver.test" -test.run - -test.bench Rows -test.benchtime 10x
 	local r recipe batch p
 	for r in $rows; do
 		IFS=: read -r r recipe batch <<< "$r"

@@ -31,7 +31,7 @@ func bindStats(c *call) {
 	m := forSums(1, rows, k, v)
 	m.launch(c, "batch_stats"+end, 12*v, c.y, c.scratch, c.x[0])
 	if m.high > 1 {
-		m.finish(c, "batch_stats_finish", 1, c.y, c.scratch, rows, k, m.height, m.high)
+		m.finish(c, "batch_stats_finish", 2, c.y, c.scratch, rows, k, m.height, m.high)
 	}
 }
 

@@ -68,7 +68,7 @@ type columns struct {
 // least: enough for a large GPU and few enough to be added quickly.
 const (
 	columnBlocks = 512
-	columnWork   = 1 << 14
+	columnWork   = 1 << 13
 )
 
 // strips cuts the columns.
@@ -135,5 +135,5 @@ func (m columns) sum(c *call, name string, n int, at Ptr, args ...any) (cut bool
 
 // finish adds the launch that adds up the parts.
 func (m columns) finish(c *call, name string, n int, args ...any) {
-	c.launch(name, [3]int{ceil(m.c, 32) * m.matrices, 1, 1}, 1024, 8*1024*n, args...)
+	c.launch(name, [3]int{ceil(m.c, 8) * m.matrices, 1, 1}, 1024, 8*1024*n, args...)
 }

@@ -53,7 +53,7 @@ func reductions(c *call) (rs []reduction) {
 const (
 	fewSummed   = 32
 	manyResults = 1 << 15
-	longSummed  = 1 << 14 // values of a part
+	longSummed  = 1 << 12 // values of a part
 	mostParts   = 1024
 )
 

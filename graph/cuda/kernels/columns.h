@@ -65,22 +65,33 @@ static __device__ __forceinline__ void column_sums(const Columns &m, Part part, 
   }
 }
 
-// finish_columns adds the parts [matrices][high][S][c]: 32 columns a block of 1024 threads, which are 32 of a time.
-template <int S, class Done>
-static __device__ __forceinline__ void finish_columns(const double *parts, int high, int c, Done done) {
-  int strips = (c + 31) / 32, matrix = BX / strips, col = BX % strips * 32 + LANE;
+// finish_columns adds the parts [matrices][high][S][c]: 8 columns a block of 1024 threads, which are 128 of a time.
+// part(at, sums) adds a part's S sums of a column, which begin at parts[at], c apart.
+template <int S, class Part, class Done>
+static __device__ __forceinline__ void finish_columns(int high, int c, Part part, Done done) {
+  int strips = (c + 7) / 8, matrix = BX / strips, col = BX % strips * 8 + (TX & 7), turn = TX >> 3;
   double total[S];
   for (int s = 0; s < S; s++) total[s] = 0;
   if (col < c)
-    for (int p = WARP; p < high; p += 32)
-      for (int s = 0; s < S; s++) total[s] += parts[(((long64)matrix * high + p) * S + s) * c + col];
-  for (int s = 0; s < S; s++) dynamic[(s * 32 + WARP) * 32 + LANE] = total[s];
-  for (int h = 16; h > 0; h >>= 1) {
+    for (int p = turn; p < high; p += 128) part(p, ((long64)matrix * high + p) * S * c + col, total);
+  for (int s = 0; s < S; s++) dynamic[s * 1024 + TX] = total[s];
+  for (int h = 64; h > 0; h >>= 1) {
     barrier();
-    if (WARP < h)
-      for (int s = 0; s < S; s++) dynamic[(s * 32 + WARP) * 32 + LANE] += dynamic[(s * 32 + WARP + h) * 32 + LANE];
+    if (turn < h)
+      for (int s = 0; s < S; s++) dynamic[s * 1024 + TX] += dynamic[s * 1024 + TX + h * 8];
   }
-  if (WARP > 0 || col >= c) return;
-  for (int s = 0; s < S; s++) total[s] = dynamic[s * 1024 + LANE];
+  if (turn > 0 || col >= c) return;
+  for (int s = 0; s < S; s++) total[s] = dynamic[s * 1024 + TX];
   done(matrix, col, total);
+}
+
+// finish_sums is finish_columns of sums.
+template <int S, class Done>
+static __device__ __forceinline__ void finish_sums(const double *parts, int high, int c, Done done) {
+  finish_columns<S>(
+      high, c,
+      [&](int, long64 at, double (&total)[S]) {
+        for (int s = 0; s < S; s++) total[s] += parts[at + (long64)s * c];
+      },
+      done);
 }

@@ -80,32 +80,22 @@ KERNEL BOUNDS(256, 4)
 }
 
 // batch_stats_finish joins the moments parts [high][2][c] of `height` rows each, fewer in the last part, of all `rows`:
-// y [2,c]. 32 columns a block of 1024 threads; shared: 1024 doubles.
+// y [2,c]. Means are taken as differences from the first part's. Shared: 2048 doubles.
 KERNEL BOUNDS(1024, 1)
     batch_stats_finish(float *y, const float *parts, int rows, int c, int height, int high) {
-  int col = BX * 32 + LANE;
-  bool live = col < c;
-  double room[2];
-  for (int pass = 0; pass < 2; pass++) {
-    double s = 0;
-    if (live)
-      for (int p = WARP; p < high; p += 32) {
-        double n = imin(height, rows - p * height), mean = parts[(long64)p * 2 * c + col];
-        s += pass == 0 ? n * mean : parts[((long64)p * 2 + 1) * c + col] + n * (mean - room[0]) * (mean - room[0]);
-      }
-    barrier();
-    dynamic[WARP * 32 + LANE] = s;
-    for (int h = 16; h > 0; h >>= 1) {
-      barrier();
-      if (WARP < h) dynamic[WARP * 32 + LANE] += dynamic[(WARP + h) * 32 + LANE];
-    }
-    barrier();
-    room[pass] = dynamic[LANE] / rows;
-  }
-  if (WARP == 0 && live) {
-    y[col] = (float)room[0];
-    y[c + col] = (float)room[1];
-  }
+  finish_columns<2>(
+      high, c,
+      [&](int p, long64 at, double (&total)[2]) {
+        double n = imin(height, rows - p * height);
+        double d = (double)parts[at] - (double)parts[at - (long64)p * 2 * c];
+        total[0] += n * d;
+        total[1] += parts[at + c] + n * d * d;
+      },
+      [&](int, int col, const double (&s)[2]) {
+        double d = s[0] / rows, var = s[1] / rows - d * d;
+        y[col] = (float)(parts[col] + d);
+        y[c + col] = var < 0 ? 0 : (float)var;
+      });
 }
 
 // Channel is what a batch norm does to a channel: (x - mean)*scale + shift, with scale = gamma/sqrt(var + eps).
@@ -220,7 +210,7 @@ KERNEL BOUNDS(256, 3)
 
 // two_sums_finish adds up the parts of a pair of sums, y [2,c]. Shared: 2048 doubles.
 KERNEL BOUNDS(1024, 1) two_sums_finish(float *y, const double *parts, int high, int c) {
-  finish_columns<2>(parts, high, c, [&](int, int col, const double (&s)[2]) {
+  finish_sums<2>(parts, high, c, [&](int, int col, const double (&s)[2]) {
     y[col] = (float)s[0];
     y[c + col] = (float)s[1];
   });

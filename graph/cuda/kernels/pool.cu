@@ -70,7 +70,8 @@ static __device__ __forceinline__ void pool(float *y, int *picked, const float *
     }
   long64 to = (long64)at * p.c + col;
   if (picked) {
-    for (int v = 0; v < V; v++) picked[to + v] = best[v];
+    for (int v = 0; v < V; v++) s[v] = of_bits((uint)best[v]);
+    store<V>((float *)picked + to, s);
     return;
   }
   float share = most ? 1.0f : 1.0f / (float)(r.count * c.count);
@@ -104,8 +105,10 @@ static __device__ __forceinline__ void pool_dx(float *dx, const float *dy, const
       float d[V];
       values<V>(d, dy + from);
       if (picked) {
+        float at[V]; // whole numbers, in the words of floats
+        values<V>(at, (const float *)picked + from);
         for (int v = 0; v < V; v++)
-          if (picked[from + v] == a * p.w + b) s[v] += d[v];
+          if ((int)bits_of(at[v]) == a * p.w + b) s[v] += d[v];
         continue;
       }
       int high = window(p, i, p.h, p.kh, p.sh, p.ph).count, wide = window(p, j, p.w, p.kw, p.sw, p.pw).count;

@@ -9,7 +9,7 @@ static __device__ __forceinline__ void products(float (&s)[R][G], const float *h
                                                 int n, int j) {
   for (int r = 0; r < R; r++)
     for (int g = 0; g < G; g++) s[r][g] = b[g * n + j];
-#pragma unroll 8
+#pragma unroll(R == 8 ? 4 : 8)
   for (int k = 0; k < n; k++) {
     float v[G];
 #pragma unroll

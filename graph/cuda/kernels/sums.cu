@@ -25,9 +25,9 @@ KERNEL BOUNDS(256, 4)
   sum_columns<4>(y, x, scale, squares, {rows, c, per, across, height, parts});
 }
 
-// sum_columns_finish adds the parts [matrices][high][c], 32 columns a block of 1024 threads. Shared: 1024 doubles.
+// sum_columns_finish adds the parts [matrices][high][c], see columns.h. Shared: 1024 doubles.
 KERNEL BOUNDS(1024, 1) sum_columns_finish(float *y, const double *parts, float scale, int high, int c) {
-  finish_columns<1>(parts, high, c, [&](int matrix, int col, const double (&s)[1]) {
+  finish_sums<1>(parts, high, c, [&](int matrix, int col, const double (&s)[1]) {
     y[(long64)matrix * c + col] = (float)(s[0] * scale);
   });
 }
