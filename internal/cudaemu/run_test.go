@@ -13,6 +13,8 @@ import (
 	"testing"
 )
 
+var runner string // folder of the program, once it is built
+
 // built is the driver and the program that runs testdata's lines of calls, made once.
 var built = sync.OnceValues(func() (dirs [2]string, err error) {
 	if dirs[0], err = Build(""); err != nil {
@@ -21,6 +23,7 @@ var built = sync.OnceValues(func() (dirs [2]string, err error) {
 	if dirs[1], err = os.MkdirTemp("", "cudaemu"); err != nil {
 		return dirs, err
 	}
+	runner = dirs[1]
 	c := exec.Command("g++", "-std=c++17", "-O1", "-o", filepath.Join(dirs[1], "run"), "testdata/run.cpp", "-ldl")
 	out, err := c.CombinedOutput()
 	if err != nil {
@@ -31,9 +34,7 @@ var built = sync.OnceValues(func() (dirs [2]string, err error) {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if dirs, _ := built(); dirs[1] != "" {
-		os.RemoveAll(dirs[1])
-	}
+	os.RemoveAll(runner)
 	os.Exit(code)
 }
 

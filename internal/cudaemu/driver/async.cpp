@@ -23,7 +23,7 @@ namespace {
 
 void copy(Warp &w, const Ins &i, uint32_t lanes) {
 	char *to[Lanes], *from[Lanes];
-	access(w, i, lanes, i.bytes, Access::write, to);
+	access(w, i, lanes, i.bytes, Access::async, to);
 	Ins read = i;
 	read.space = Space::global;
 	read.r[AddressAt] = i.r[0];
@@ -56,10 +56,13 @@ void wait(Warp &w, const Ins &i, uint32_t lanes) {
 	size_t kept = 0;
 	for (auto &c : open) {
 		bool arrives = (lanes >> c.lane & 1) && (i.count || (uint64_t)c.group + (uint64_t)i.value < w.async->groups[c.lane]);
-		if (arrives)
-			memcpy(c.to, c.data, c.bytes);
-		else
+		if (!arrives) {
 			open[kept++] = c;
+			continue;
+		}
+		memcpy(c.to, c.data, c.bytes);
+		if (w.block->shadow)
+			w.block->shadow->arrive(*w.block, (uint32_t)w.number * Lanes + c.lane, (uint64_t)(c.to - w.block->shared.data()), c.bytes);
 	}
 	open.resize(kept);
 }

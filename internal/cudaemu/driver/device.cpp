@@ -59,6 +59,7 @@ API int cuInit(unsigned flags) {
 	for (long n = 0; n < devices; n++) {
 		auto device = std::make_unique<Device>();
 		device->arena = std::make_unique<Arena>(DeviceBase + (uint64_t)n * DeviceSpan, bytes);
+		device->shadow = std::make_unique<GlobalShadow>(device->arena->base, bytes);
 		device->primary.device = (int)n;
 		d.devices.push_back(std::move(device));
 	}

@@ -30,6 +30,7 @@ struct Context {
 
 struct Device {
 	std::unique_ptr<Arena> arena;
+	std::unique_ptr<GlobalShadow> shadow;
 	Context primary{0, true, 0};
 	int retained = 0, contexts = 0;
 };

@@ -49,7 +49,8 @@ API int cuLaunchKernel(LoadedFunction *f, unsigned gx, unsigned gy, unsigned gz,
 		return InvalidHandle;
 	Launch l{f->program.get(), {gx, gy, gz}, {bx, by, bz}, shared, {}, &c.arena()};
 	l.checkInit = on("CUDAEMU_INIT", false);
-	l.checkRaces = on("CUDAEMU_RACES", true);
+	if (on("CUDAEMU_RACES", true))
+		l.shadow = c.device().shadow.get();
 	std::string wrong = limits(l, *f);
 	if (!wrong.empty())
 		return say(InvalidValue, "cudaemu: kernel " + f->program->name + ": " + wrong);
@@ -78,7 +79,7 @@ API int cuLaunchKernel(LoadedFunction *f, unsigned gx, unsigned gy, unsigned gz,
 		return say(InvalidValue, "cudaemu: kernel " + f->program->name + " is launched without arguments");
 	}
 	Context *context = c.context;
-	return submit(stream, {"kernel", [l, context] { // as on a GPU the launch succeeds, and what comes after it fails
+	return submit(stream, {"kernel", [l, context]() mutable { // as on a GPU the launch succeeds, and what comes after it fails
 		                       std::string report;
 		                       if (int code = launch(l, report)) {
 			                       context->sticky = code;

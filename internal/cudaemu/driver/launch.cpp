@@ -37,8 +37,10 @@ static unsigned workers() {
 	return n < 1 ? 1 : n > 64 ? 64 : (unsigned)n;
 }
 
-int launch(const Launch &l, std::string &text) {
+int launch(Launch &l, std::string &text) {
 	uint64_t blocks = l.blocks();
+	if (l.shadow)
+		l.shadow->begin(blocks, l.program->granule);
 	std::atomic<uint64_t> next{0}, first{blocks}; // first: the smallest block with a fault
 	std::mutex mutex;
 	int code = 0;

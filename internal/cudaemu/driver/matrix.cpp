@@ -146,6 +146,7 @@ bool decodeMatrix(Decoder &d) {
 		return false;
 	}
 	d.i.flow = Flow::converge;
+	d.i.orders = s.op[0] == "mma"; // ldmatrix waits for the lanes, and orders nothing
 	d.i.count = WholeWarp;
 	d.i.r[MembersAt] = d.constant(~0u, 4);
 	d.emit();

@@ -87,6 +87,16 @@ void access(Warp &w, const Ins &i, uint32_t lanes, uint32_t bytes, Access kind, 
 			host[l] = window(w, i.space, a, bytes, kind, l);
 		}
 	}
+	if (w.block->shadow)
+		EACH_OF(lanes) {
+			uint64_t a = base[l] + (uint64_t)i.value;
+			if (i.space == Space::shared)
+				w.block->shadow->touch(*w.block, w, i, l, a, bytes, kind);
+			else if (i.space == Space::generic && a - SharedBase < WindowBytes)
+				w.block->shadow->touch(*w.block, w, i, l, a - SharedBase, bytes, kind);
+			else if (i.space == Space::global || (i.space == Space::generic && a >= DeviceBase))
+				w.block->launch.shadow->touch(*w.block, w, l, a, bytes, kind);
+		}
 	if (w.block->launch.checkInit && (i.space == Space::global || i.space == Space::generic)) {
 		Arena &arena = *w.block->launch.arena;
 		EACH_OF(lanes) {

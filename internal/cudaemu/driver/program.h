@@ -27,6 +27,7 @@ struct Ins {
 	Handler run = nullptr; // of Flow::none and Flow::converge
 	Flow flow = Flow::none;
 	bool guardNegated = false;
+	bool orders = false;     // of Flow::converge: what the lanes did before comes before what they do next
 	uint8_t count = 0;       // operands of a vector
 	uint8_t bytes = 0;       // of one element in memory
 	Space space = Space::generic;

@@ -20,6 +20,8 @@ Block::Block(const Launch &launch) : launch(launch) {
 	shared.resize(sharedBytes + 16);
 	local.resize((size_t)p.localBytes * Lanes * warps.size() + 16);
 	lastHit.resize(p.accesses);
+	if (launch.shadow)
+		shadow = std::make_unique<SharedShadow>(sharedBytes, p.granule);
 	for (size_t n = 0; n < warps.size(); n++) {
 		Warp &w = warps[n];
 		w.block = this;
@@ -48,6 +50,8 @@ void Block::begin() {
 		word[k] = 0xffc00000u + (uint32_t)(k & 0xffff) + 1;
 	std::fill(local.begin(), local.end(), (char)0xff);
 	barriers.fill(Barrier());
+	clocks.begin(warps);
+	begun = clocks.now;
 	for (auto &w : warps) {
 		std::fill(w.registers.begin(), w.registers.end(), (char)0xff);
 		std::fill(w.predicate.begin(), w.predicate.end(), 0);
@@ -207,6 +211,8 @@ uint32_t Block::step(Warp &w, uint32_t lanes, uint32_t pc, uint32_t limit) {
 				In<uint32_t> named(w, i.r[MembersAt]);
 				uint32_t same = collect([&](int l) { return named[l] == all; });
 				if ((same & lanes) == lanes) {
+					if (i.orders)
+						clocks.lanes(w, lanes);
 					i.run(w, i, lanes);
 					pc++;
 					break;
@@ -239,6 +245,7 @@ void Block::barrier(Warp &w, const Ins &i, uint32_t lanes, uint32_t pc) {
 		b.expected = expected[l];
 		if (i.flow == Flow::arrive) {
 			b.arrived++;
+			b.arrivedWarps |= 1u << w.number;
 			continue;
 		}
 		EACH_OF(w.parked & ~lanes) if (w.barrierOf[l] != Converging && w.pc[l] != pc + 1)
@@ -251,12 +258,11 @@ void Block::barrier(Warp &w, const Ins &i, uint32_t lanes, uint32_t pc) {
 }
 
 // converge runs i for each set of lanes that it names, when all of them have come, and parks the others.
-bool Block::converge(Warp &w, const Ins &i, uint32_t lanes, uint32_t pc) {
+void Block::converge(Warp &w, const Ins &i, uint32_t lanes, uint32_t pc) {
 	uint32_t here = lanes;
 	EACH_OF(w.parked & w.alive) if (w.barrierOf[l] == Converging && w.pc[l] == pc)
 		here |= 1u << l;
 	In<uint32_t> members(w, i.r[MembersAt]);
-	bool ran = false;
 	EACH_OF(lanes) w.pc[l] = pc, w.barrierOf[l] = Converging;
 	w.parked |= lanes;
 	for (uint32_t left = lanes; left;) {
@@ -273,12 +279,12 @@ bool Block::converge(Warp &w, const Ins &i, uint32_t lanes, uint32_t pc) {
 			continue;
 		EACH_OF(named) if ((members[l] & w.exists) != named)
 			throw Fault{LaunchFailed, "names other lanes than " + threadName(launch, (uint32_t)w.number * Lanes + (uint32_t)first) + " of its warp", (int)l};
+		if (i.orders)
+			clocks.lanes(w, named);
 		i.run(w, i, named);
-		ran = true;
 		w.parked &= ~named;
 		EACH_OF(named) w.pc[l] = pc + 1;
 	}
-	return ran;
 }
 
 // release lets go those whose barrier is complete.
@@ -291,12 +297,21 @@ bool Block::release() {
 			continue;
 		if (b.waiting + b.arrived < need)
 			continue;
+		uint32_t waiting = 0;
 		for (auto &w : warps) {
 			uint32_t lanes = 0;
 			EACH_OF(w.parked) if (w.barrierOf[l] == n)
 				lanes |= 1u << l;
 			w.parked &= ~lanes;
+			if (lanes) {
+				waiting |= 1u << w.number;
+				clocks.lanes(w, lanes);
+			}
 		}
+		if (b.waiting == launch.threads())
+			clocks.wholeBlock();
+		else
+			clocks.someWarps(waiting, b.arrivedWarps);
 		b = Barrier();
 		any = true;
 	}

@@ -2,6 +2,7 @@
 #pragma once
 #include "arena.h"
 #include "lanes.h"
+#include "shadow.h"
 #include <array>
 
 namespace emu {
@@ -12,8 +13,8 @@ struct Launch {
 	uint32_t dynamicShared = 0;
 	std::vector<uint8_t> params;
 	Arena *arena = nullptr;
+	GlobalShadow *shadow = nullptr; // nullptr where races are not looked for
 	bool checkInit = false; // CUDAEMU_INIT
-	bool checkRaces = true; // CUDAEMU_RACES
 	uint32_t threads() const { return block[0] * block[1] * block[2]; }
 	uint64_t blocks() const { return (uint64_t)grid[0] * grid[1] * grid[2]; }
 };
@@ -22,6 +23,7 @@ constexpr uint32_t Barriers = 16, Converging = 100; // Warp.barrierOf
 
 struct Barrier {
 	uint32_t waiting = 0, arrived = 0, expected = 0; // lanes; expected 0: the whole block
+	uint32_t arrivedWarps = 0;
 };
 
 // A Block belongs to a worker, which runs one block after another in it.
@@ -42,13 +44,16 @@ struct Block {
 	std::array<Barrier, Barriers> barriers;
 	Warp *faulty = nullptr;
 	uint64_t executed = 0; // lane instructions
+	Clocks clocks;
+	uint32_t begun = 0; // the block's first time
+	std::unique_ptr<SharedShadow> shadow;
 
   private:
 	void begin();
 	void run(Warp &w);
 	uint32_t step(Warp &w, uint32_t lanes, uint32_t pc, uint32_t limit);
 	void barrier(Warp &w, const Ins &i, uint32_t lanes, uint32_t pc);
-	bool converge(Warp &w, const Ins &i, uint32_t lanes, uint32_t pc);
+	void converge(Warp &w, const Ins &i, uint32_t lanes, uint32_t pc);
 	void leave(Warp &w, uint32_t lanes, uint32_t pc);
 	bool release();
 	[[noreturn]] void stuck();
@@ -57,7 +62,6 @@ struct Block {
 std::string threadName(const Launch &l, uint32_t thread); // "(3,0,0)"
 
 // access finds the host's places of what the lanes read or write: bytes at the address in i.r[AddressAt] plus i.value.
-enum class Access : uint8_t { read, write, atomic };
 void access(Warp &w, const Ins &i, uint32_t lanes, uint32_t bytes, Access kind, char **host);
 
 // The codes of CUresult that a kernel can end with.

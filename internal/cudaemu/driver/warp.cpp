@@ -72,6 +72,7 @@ bool decodeWarp(Decoder &d) {
 	const std::string &op = s.op[0];
 	Type u32 = Type::u32;
 	d.i.flow = Flow::converge;
+	d.i.orders = true;
 	auto member = [&](const Operand &o) { d.i.r[MembersAt] = d.source(o, u32); };
 	if (op == "shfl" && s.has("sync")) {
 		d.known({"sync", "idx", "up", "down", "bfly"});
@@ -112,10 +113,12 @@ bool decodeWarp(Decoder &d) {
 		d.known({});
 		d.args(1);
 		d.i.flow = Flow::none;
+		d.i.orders = false;
 		d.i.run = active;
 		d.i.r[0] = d.result(s.args[0], u32);
 	} else {
 		d.i.flow = Flow::none;
+		d.i.orders = false;
 		return false;
 	}
 	d.emit();

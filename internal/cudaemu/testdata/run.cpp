@@ -7,7 +7,8 @@
 //   set NAME WORD COUNT                         cuMemsetD32 of the legacy stream
 //   stream NAME [FLAGS] | event NAME            flags 1: non-blocking
 //   shared KERNEL BYTES                         cuFuncSetAttribute: most dynamic shared memory
-//   launch KERNEL GX GY GZ BX BY BZ SHARED STREAM ARGUMENT...    STREAM - is the legacy one; i:3 f:0.5 p:NAME p:NAME+4
+//   launch KERNEL GX GY GZ BX BY BZ SHARED STREAM ARGUMENT...    STREAM - is the legacy one; i:3 f:0.5 p:NAME p:NAME+4 w:1,2 (words of
+//                                               8 bytes, a structure)
 //   begin STREAM | end STREAM GRAPH | graph GRAPH STREAM         capture, with its nodes behind the result, and replay
 //   record EVENT STREAM | wait STREAM EVENT
 //   writeasync NAME FILE STREAM
@@ -63,7 +64,7 @@ static int launch(std::istringstream &in) {
 	for (auto &v : n)
 		in >> v;
 	in >> on;
-	std::vector<uint64_t> values;
+	std::vector<std::vector<uint64_t>> values;
 	while (in >> argument) {
 		std::string v = argument.substr(2);
 		uint64_t bits = 0;
@@ -72,15 +73,21 @@ static int launch(std::istringstream &in) {
 			memcpy(&bits, &f, 4);
 		} else if (argument[0] == 'i') {
 			bits = (uint64_t)strtoll(v.c_str(), nullptr, 0);
-		} else {
+		} else if (argument[0] == 'p') {
 			size_t plus = v.find('+');
 			bits = memory[v.substr(0, plus)] + (plus == std::string::npos ? 0 : strtoull(v.c_str() + plus, nullptr, 10));
 		}
-		values.push_back(bits);
+		values.push_back({bits});
+		if (argument[0] == 'w') {
+			values.back().clear();
+			std::istringstream words(v);
+			for (std::string word; std::getline(words, word, ',');)
+				values.back().push_back(strtoull(word.c_str(), nullptr, 0));
+		}
 	}
 	std::vector<void *> places;
 	for (auto &v : values)
-		places.push_back(&v);
+		places.push_back(v.data());
 	int code;
 	void *f = kernel(name, code);
 	return code ? code : call("cuLaunchKernel", f, n[0], n[1], n[2], n[3], n[4], n[5], n[6], stream(on), places.data(), (void **)nullptr);
