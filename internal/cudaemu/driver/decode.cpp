@@ -60,16 +60,20 @@ uint32_t Decoder::special(const std::string &name) {
 	auto it = specials.find(name);
 	if (it != specials.end())
 		return it->second;
-	static const char *known[] = {"%laneid", "%warpid", "%nwarpid", "%lanemask_eq", "%lanemask_lt", "%lanemask_le", "%lanemask_gt",
-	    "%lanemask_ge"};
-	bool ok = std::any_of(std::begin(known), std::end(known), [&](const char *k) { return name == k; });
-	for (const char *vector : {"%tid.", "%ntid.", "%ctaid.", "%nctaid."})
-		for (const char *axis : {"x", "y", "z"})
-			ok |= name == std::string(vector) + axis;
-	if (!ok)
+	static const char *vectors[] = {"%tid.", "%ntid.", "%ctaid.", "%nctaid."}; // in the order of Special::Kind
+	static const char *single[] = {"%laneid", "%warpid", "%nwarpid", "%lanemask_eq", "%lanemask_lt", "%lanemask_le", "%lanemask_gt", "%lanemask_ge"};
+	int kind = -1, axis = 0;
+	for (int k = 0; k < 4; k++)
+		for (int x = 0; x < 3; x++)
+			if (name == vectors[k] + std::string(1, "xyz"[x]))
+				kind = k, axis = x;
+	for (int k = 0; k < 8; k++)
+		if (name == single[k])
+			kind = Special::laneid + k;
+	if (kind < 0)
 		fail(name + " is no register of " + code->fn->name);
 	uint32_t place = temporary(4);
-	out.specials.emplace_back(name, place);
+	out.specials.push_back({(Special::Kind)kind, axis, place});
 	return specials[name] = place;
 }
 

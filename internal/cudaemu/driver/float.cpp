@@ -10,7 +10,7 @@ inline float canonical(float v) { return v != v ? bitsAs<float>(QuietNaN32) : v;
 inline double canonical(double v) { return v != v ? bitsAs<double>(QuietNaN64) : v; }
 inline float flushed(float v) { return fabsf(v) < 0x1p-126f ? copysignf(0, v) : v; }
 inline double flushed(double v) { return v; }
-template <class T> T saturated(T v) { return v != v ? T(0) : v < 0 ? T(0) : v > 1 ? T(1) : v; }
+template <class T> T saturated(T v) { return v > 0 ? v < 1 ? v : T(1) : T(0); } // a NaN gives 0
 
 struct Add { template <class T> static T of(T a, T b) { return a + b; } };
 struct Sub { template <class T> static T of(T a, T b) { return a - b; } };

@@ -55,61 +55,87 @@ static char *window(Warp &w, Space s, uint64_t a, uint32_t bytes, Access kind, i
 	return w.local + (uint64_t)l * have + a;
 }
 
-void access(Warp &w, const Ins &i, uint32_t lanes, uint32_t bytes, Access kind, char **host) {
-	In<uint64_t> base(w, i.r[AddressAt]);
+// inRange says whether every lane's address is aligned and lies in a stretch of size bytes with room for the access.
+static bool inRange(const uint64_t *at, uint32_t lanes, uint64_t begin, uint64_t size, uint32_t bytes) {
+	if (size < bytes)
+		return false;
+	uint64_t low = 0, most = size - bytes;
+	uint8_t out[Lanes];
+	EACH {
+		low |= lanes >> l & 1 ? at[l] : 0;
+		out[l] = at[l] - begin > most;
+	}
+	return !(low & (bytes - 1)) && !(collect([&](int l) { return out[l]; }) & lanes);
+}
+
+// one finds the host's place of one lane's access, or throws what is wrong with it.
+static char *one(Warp &w, const Ins &i, uint64_t a, uint32_t bytes, Access kind, int l) {
+	if (a & (bytes - 1))
+		throw Fault{MisalignedAddress, std::string(kind == Access::read ? "reads " : "writes ") + std::to_string(bytes) + " bytes of " +
+		            spaceName(i.space) + " memory at " + hex(a) + ", which is no multiple of " + std::to_string(bytes), l};
+	switch (i.space) {
+	case Space::global:
+		return global(w, i, a, bytes, kind, l);
+	case Space::generic:
+		if (a - SharedBase < WindowBytes)
+			return window(w, Space::shared, a - SharedBase, bytes, kind, l);
+		if (a - LocalBase < WindowBytes)
+			return window(w, Space::local, a - LocalBase, bytes, kind, l);
+		return global(w, i, a, bytes, kind, l);
+	case Space::param: {
+		auto &params = w.block->launch.params;
+		if (a & ParamBit)
+			return window(w, Space::local, a & ~ParamBit, bytes, kind, l);
+		if (kind != Access::read || a + bytes > params.size())
+			outside(kind, bytes, Space::param, a, "the kernel has " + std::to_string(params.size()) + " bytes of arguments", l);
+		return (char *)params.data() + a;
+	}
+	default:
+		return window(w, i.space, a, bytes, kind, l);
+	}
+}
+
+static void checkWritten(Warp &w, const uint64_t *at, uint32_t lanes, uint32_t bytes, Access kind) {
+	Arena &arena = *w.block->launch.arena;
 	EACH_OF(lanes) {
-		uint64_t a = base[l] + (uint64_t)i.value;
-		if (a & (bytes - 1))
-			throw Fault{MisalignedAddress, std::string(kind == Access::read ? "reads " : "writes ") + std::to_string(bytes) + " bytes of " +
-			            spaceName(i.space) + " memory at " + hex(a) + ", which is no multiple of " + std::to_string(bytes), (int)l};
-		switch (i.space) {
-		case Space::global:
-			host[l] = global(w, i, a, bytes, kind, l);
-			break;
-		case Space::generic:
-			if (a - SharedBase < WindowBytes)
-				host[l] = window(w, Space::shared, a - SharedBase, bytes, kind, l);
-			else if (a - LocalBase < WindowBytes)
-				host[l] = window(w, Space::local, a - LocalBase, bytes, kind, l);
-			else
-				host[l] = global(w, i, a, bytes, kind, l);
-			break;
-		case Space::param:
-			if (a & ParamBit) {
-				host[l] = window(w, Space::local, a & ~ParamBit, bytes, kind, l);
-				break;
-			}
-			if (kind != Access::read || a + bytes > w.block->launch.params.size())
-				outside(kind, bytes, Space::param, a, "the kernel has " + std::to_string(w.block->launch.params.size()) + " bytes of arguments", l);
-			host[l] = (char *)w.block->launch.params.data() + a;
-			break;
-		default:
-			host[l] = window(w, i.space, a, bytes, kind, l);
-		}
+		if (kind != Access::write && !arena.wasWritten(at[l], bytes))
+			throw Fault{LaunchFailed, "reads " + std::to_string(bytes) + " bytes of global memory at " + hex(at[l]) +
+			            " that nobody has written: " + arena.near(at[l]), (int)l};
+		if (kind != Access::read)
+			arena.setWritten(at[l], bytes);
 	}
-	if (w.block->shadow)
+}
+
+void access(Warp &w, const Ins &i, uint32_t lanes, uint32_t bytes, Access kind, char **host) {
+	Block &b = *w.block;
+	In<uint64_t> base(w, i.r[AddressAt]);
+	uint64_t at[Lanes];
+	EACH at[l] = base[l] + (uint64_t)i.value;
+	uint32_t toShared = 0, toGlobal = 0; // lanes by the space that they reach
+	if (i.space == Space::shared && inRange(at, lanes, 0, b.sharedBytes, bytes)) {
+		EACH host[l] = b.shared.data() + at[l];
+		toShared = lanes;
+	} else if (const Allocation *hit = b.lastHit[i.serial]; i.space == Space::global && hit && !hit->constant &&
+	           inRange(at, lanes, hit->begin, hit->bytes, bytes)) {
+		EACH host[l] = b.launch.arena->host(at[l]);
+		toGlobal = lanes;
+	} else {
 		EACH_OF(lanes) {
-			uint64_t a = base[l] + (uint64_t)i.value;
-			if (i.space == Space::shared)
-				w.block->shadow->touch(*w.block, w, i, l, a, bytes, kind);
-			else if (i.space == Space::generic && a - SharedBase < WindowBytes)
-				w.block->shadow->touch(*w.block, w, i, l, a - SharedBase, bytes, kind);
-			else if (i.space == Space::global || (i.space == Space::generic && a >= DeviceBase))
-				w.block->launch.shadow->touch(*w.block, w, l, a, bytes, kind);
+			host[l] = one(w, i, at[l], bytes, kind, (int)l);
+			if (i.space == Space::shared || (i.space == Space::generic && at[l] - SharedBase < WindowBytes))
+				toShared |= 1u << l;
+			else if (i.space == Space::global || (i.space == Space::generic && at[l] >= DeviceBase))
+				toGlobal |= 1u << l;
 		}
-	if (w.block->launch.checkInit && (i.space == Space::global || i.space == Space::generic)) {
-		Arena &arena = *w.block->launch.arena;
-		EACH_OF(lanes) {
-			uint64_t a = base[l] + (uint64_t)i.value;
-			if (a < DeviceBase)
-				continue;
-			if (kind != Access::write && !arena.wasWritten(a, bytes))
-				throw Fault{LaunchFailed, "reads " + std::to_string(bytes) + " bytes of global memory at " + hex(a) +
-				            " that nobody has written: " + arena.near(a), (int)l};
-			if (kind != Access::read)
-				arena.setWritten(a, bytes);
-		}
+		if (i.space == Space::generic)
+			EACH if (toShared >> l & 1) at[l] -= SharedBase;
 	}
+	if (b.shadow && toShared)
+		b.shadow->touch(b, w, i, toShared, at, bytes, kind);
+	if (b.shadow && toGlobal)
+		b.launch.shadow->touch(b, w, toGlobal, at, bytes, kind);
+	if (b.launch.checkInit && toGlobal)
+		checkWritten(w, at, toGlobal, bytes, kind);
 }
 
 namespace {
@@ -121,6 +147,14 @@ template <class T, int n> void load(Warp &w, const Ins &i, uint32_t lanes) {
 	S *d[n];
 	for (int k = 0; k < n; k++)
 		d[k] = w.at<S>(i.r[k]);
+	if (lanes == ~0u) {
+		EACH for (int k = 0; k < n; k++) {
+			T v;
+			memcpy(&v, host[l] + k * sizeof(T), sizeof(T));
+			d[k][l] = Slot<T>::put(v);
+		}
+		return;
+	}
 	EACH_OF(lanes) for (int k = 0; k < n; k++) {
 		T v;
 		memcpy(&v, host[l] + k * sizeof(T), sizeof(T));

@@ -48,6 +48,13 @@ struct CallSite {
 	std::vector<Copy> before, after;
 };
 
+// A special register is filled when a block begins.
+struct Special {
+	enum Kind : uint8_t { tid, ntid, ctaid, nctaid, laneid, warpid, nwarpid, lanemask_eq, lanemask_lt, lanemask_le, lanemask_gt, lanemask_ge } kind;
+	int axis; // of the first four
+	uint32_t place;
+};
+
 struct Program {
 	std::string name;
 	std::vector<Ins> code;              // callees first, the kernel last
@@ -55,7 +62,7 @@ struct Program {
 	uint32_t registerBytes = 0;         // of one warp
 	uint32_t predicates = 2;
 	std::vector<uint64_t> constants;    // ConstantBit places, in bytes from its beginning
-	std::vector<std::pair<std::string, uint32_t>> specials; // "%tid.x" -> place, filled when a block begins
+	std::vector<Special> specials;
 	std::vector<CallSite> calls;            // Ins.value of call
 	std::vector<std::unique_ptr<std::vector<uint32_t>>> tables;
 	uint32_t staticShared = 0, localBytes = 0, paramBytes = 0, accesses = 0;

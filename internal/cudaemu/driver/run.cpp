@@ -59,27 +59,31 @@ void Block::begin() {
 		w.alive = w.exists, w.parked = 0;
 		EACH w.pc[l] = p.start, w.returns[l].clear();
 		resetAsyncState(*w.async);
-		for (auto &[name, place] : p.specials) {
-			uint32_t *r = w.at<uint32_t>(place);
-			int axis = name.back() - 'x';
-			EACH {
-				uint32_t t = (uint32_t)w.number * Lanes + (uint32_t)l;
-				uint32_t tid[3] = {t % launch.block[0], t / launch.block[0] % launch.block[1], t / launch.block[0] / launch.block[1]};
-				uint32_t bit = 1u << l;
-				r[l] = name == "%laneid"        ? (uint32_t)l
-				       : name == "%warpid"      ? (uint32_t)w.number
-				       : name == "%nwarpid"     ? (uint32_t)warps.size()
-				       : name == "%lanemask_eq" ? bit
-				       : name == "%lanemask_lt" ? bit - 1
-				       : name == "%lanemask_le" ? bit | (bit - 1)
-				       : name == "%lanemask_gt" ? ~(bit | (bit - 1))
-				       : name == "%lanemask_ge" ? ~(bit - 1)
-				       : name[1] == 't'         ? tid[axis]
-				       : name[1] == 'c'         ? index[axis]
-				       : name[2] == 't'         ? launch.block[axis]
-				                                : launch.grid[axis];
-			}
-		}
+		for (auto &s : p.specials)
+			fill(w, s);
+	}
+}
+
+void Block::fill(Warp &w, const Special &s) {
+	uint32_t *r = w.at<uint32_t>(s.place);
+	auto each = [&](auto value) { EACH r[l] = value((uint32_t)l); };
+	auto thread = [&](uint32_t l) { return (uint32_t)w.number * Lanes + l; };
+	const uint32_t *size = launch.block;
+	switch (s.kind) {
+	case Special::tid: return each([&](uint32_t l) {
+		return s.axis == 0 ? thread(l) % size[0] : s.axis == 1 ? thread(l) / size[0] % size[1] : thread(l) / size[0] / size[1];
+	});
+	case Special::ntid: return each([&](uint32_t) { return size[s.axis]; });
+	case Special::ctaid: return each([&](uint32_t) { return index[s.axis]; });
+	case Special::nctaid: return each([&](uint32_t) { return launch.grid[s.axis]; });
+	case Special::laneid: return each([](uint32_t l) { return l; });
+	case Special::warpid: return each([&](uint32_t) { return (uint32_t)w.number; });
+	case Special::nwarpid: return each([&](uint32_t) { return (uint32_t)warps.size(); });
+	case Special::lanemask_eq: return each([](uint32_t l) { return 1u << l; });
+	case Special::lanemask_lt: return each([](uint32_t l) { return (1u << l) - 1; });
+	case Special::lanemask_le: return each([](uint32_t l) { return (2u << l) - 1; });
+	case Special::lanemask_gt: return each([](uint32_t l) { return ~((2u << l) - 1); });
+	case Special::lanemask_ge: return each([](uint32_t l) { return ~((1u << l) - 1); });
 	}
 }
 

@@ -50,6 +50,7 @@ struct Block {
 
   private:
 	void begin();
+	void fill(Warp &w, const Special &s);
 	void run(Warp &w);
 	uint32_t step(Warp &w, uint32_t lanes, uint32_t pc, uint32_t limit);
 	void barrier(Warp &w, const Ins &i, uint32_t lanes, uint32_t pc);

@@ -101,33 +101,64 @@ static std::string name(const Launch &l, uint32_t who) {
 	            " what " + other + (otherReads ? " has read" : " has written") + ", and nothing orders the two", (int)lane};
 }
 
-SharedShadow::SharedShadow(uint32_t bytes, uint32_t granule) : granule(granule), cells(bytes / granule + 16, Cell{0, 0, Nobody, Nobody, 0}) {}
+// readBy is who has read a place, when thread me of warp w reads it too. Without points that only some lanes or warps share, the floors say all.
+static uint32_t readBy(const Block &b, const Warp &w, uint32_t who, uint32_t time, uint32_t me) {
+	if (time < b.clocks.floor || who == me || who == Nobody)
+		return me;
+	if (!b.clocks.ofWarps.empty() || w.clocks)
+		return ordered(b, time, who, me) ? me : joined(who, me);
+	uint32_t warp = (uint32_t)w.number;
+	if (who == Several + warp || (who < Several && who / Lanes == warp))
+		return time < w.floor ? me : Several + warp;
+	return EveryWarp;
+}
 
-void SharedShadow::touch(Block &b, Warp &w, const Ins &i, uint32_t lane, uint64_t at, uint32_t bytes, Access kind) {
-	uint32_t me = (uint32_t)w.number * Lanes + lane;
-	uint32_t now = b.clocks.now;
-	bool atomic = kind == Access::atomic;
-	for (Cell *c = &cells[at / granule], *end = &cells[(at + bytes - 1) / granule]; c <= end; c++) {
-		if (c->writeTime >= b.clocks.floor || (c->writer & UnderWay)) {
-			uint32_t writer = c->writer & WhoMask;
-			if (c->writer & UnderWay && c->writeTime >= b.begun)
-				race("shared", kind, at, false, name(b.launch, writer) + " copies with cp.async (ptx line " + std::to_string(c->line) + "), which has not waited for it,", lane);
-			if (writer != me && !(atomic && c->writer & ByAtomic) && !ordered(b, c->writeTime, writer, me))
-				race("shared", kind, at, false, name(b.launch, writer) + " (ptx line " + std::to_string(c->line) + ")", lane);
-		}
-		if (kind == Access::read) {
-			c->reader = (uint16_t)(c->readTime < b.clocks.floor || c->reader == me || ordered(b, c->readTime, c->reader, me) ? me : joined(c->reader, me));
-			c->readTime = now;
+SharedShadow::SharedShadow(uint32_t bytes, uint32_t granule)
+    : shift(__builtin_ctz(granule)), cells(bytes / granule + 16, Cell{0, 0, Nobody, Nobody, 0}) {}
+
+void SharedShadow::touch(Block &b, Warp &w, const Ins &i, uint32_t lanes, const uint64_t *at, uint32_t bytes, Access kind) {
+	uint32_t now = b.clocks.now, floor = b.clocks.floor;
+	uint64_t before = ~0ull;
+	int same = 0; // lanes before this one with the same address: after two, another reader changes nothing
+	EACH_OF(lanes) {
+		same = at[l] == before ? same + 1 : 0;
+		before = at[l];
+		if (same > 1 && kind == Access::read)
 			continue;
+		uint32_t me = (uint32_t)w.number * Lanes + l;
+		for (Cell *c = &cells[at[l] >> shift], *end = &cells[(at[l] + bytes - 1) >> shift]; c <= end; c++) {
+			if (c->writeTime >= floor || c->writer & UnderWay)
+				afterWrite(b, w, l, *c, at[l], kind);
+			if (kind != Access::read) {
+				write(b, w, i, l, *c, at[l], kind);
+				continue;
+			}
+			c->reader = (uint16_t)readBy(b, w, c->reader, c->readTime, me);
+			c->readTime = now;
 		}
-		if (c->readTime >= b.clocks.floor && c->reader != me && !ordered(b, c->readTime, c->reader, me))
-			race("shared", kind, at, true, name(b.launch, c->reader), lane);
-		*c = {now, 0, (uint16_t)(me | (atomic ? ByAtomic : 0) | (kind == Access::async ? UnderWay : 0)), Nobody, i.line};
 	}
 }
 
+// afterWrite looks whether an access of a place races with its last write.
+void SharedShadow::afterWrite(Block &b, Warp &w, uint32_t lane, const Cell &c, uint64_t at, Access kind) {
+	uint32_t me = (uint32_t)w.number * Lanes + lane, writer = c.writer & WhoMask;
+	std::string line = " (ptx line " + std::to_string(c.line) + ")";
+	if (c.writer & UnderWay && c.writeTime >= b.begun)
+		race("shared", kind, at, false, name(b.launch, writer) + " copies with cp.async" + line + ", which has not waited for it,", lane);
+	if (writer != me && !(kind == Access::atomic && c.writer & ByAtomic) && !ordered(b, c.writeTime, writer, me))
+		race("shared", kind, at, false, name(b.launch, writer) + line, lane);
+}
+
+void SharedShadow::write(Block &b, Warp &w, const Ins &i, uint32_t lane, Cell &c, uint64_t at, Access kind) {
+	uint32_t me = (uint32_t)w.number * Lanes + lane;
+	if (c.readTime >= b.clocks.floor && c.reader != me && !ordered(b, c.readTime, c.reader, me))
+		race("shared", kind, at, true, name(b.launch, c.reader), lane);
+	uint32_t how = kind == Access::atomic ? ByAtomic : kind == Access::async ? UnderWay : 0;
+	c = {b.clocks.now, 0, (uint16_t)(me | how), Nobody, i.line};
+}
+
 void SharedShadow::arrive(Block &b, uint32_t thread, uint64_t at, uint32_t bytes) {
-	for (Cell *c = &cells[at / granule], *end = &cells[(at + bytes - 1) / granule]; c <= end; c++)
+	for (Cell *c = &cells[at >> shift], *end = &cells[(at + bytes - 1) >> shift]; c <= end; c++)
 		c->writeTime = b.clocks.now, c->writer = (uint16_t)thread;
 }
 
@@ -149,8 +180,8 @@ GlobalShadow::GlobalShadow(uint64_t base, uint64_t bytes) : base(base), bytes(by
 
 GlobalShadow::~GlobalShadow() { munmap(cells, bytes * sizeof(Cell)); }
 
-void GlobalShadow::begin(uint64_t blocks, uint32_t size) {
-	granule = size;
+void GlobalShadow::begin(uint64_t blocks, uint32_t granule) {
+	shift = __builtin_ctz(granule);
 	if (next + blocks >= 1ull << 28) { // the numbers of blocks begin again
 		madvise(cells, bytes * sizeof(Cell), MADV_DONTNEED);
 		next = 1;
@@ -159,31 +190,42 @@ void GlobalShadow::begin(uint64_t blocks, uint32_t size) {
 	next += blocks;
 }
 
-void GlobalShadow::touch(Block &b, Warp &w, uint32_t lane, uint64_t address, uint32_t n, Access kind) {
-	auto &lock = locks[(address >> 12) % 1024];
-	while (lock.test_and_set(std::memory_order_acquire))
-		;
+void GlobalShadow::touch(Block &b, Warp &w, uint32_t lanes, const uint64_t *at, uint32_t n, Access kind) {
+	if (b.clocks.now - b.begun >= 1u << 24) // too many points of this block to tell apart
+		return;
+	std::atomic_flag *held = nullptr;
 	struct Unlock {
-		std::atomic_flag &f;
-		~Unlock() { f.clear(std::memory_order_release); }
-	} unlock{lock};
-	for (Cell *c = &cells[(address - base) / granule], *end = &cells[(address - base + n - 1) / granule]; c <= end; c++)
-		check(b, w, lane, *c, address, n, kind);
+		std::atomic_flag *&f;
+		~Unlock() {
+			if (f)
+				f->clear(std::memory_order_release);
+		}
+	} unlock{held};
+	EACH_OF(lanes) {
+		std::atomic_flag *lock = &locks[(at[l] >> 12) % 1024];
+		if (lock != held) {
+			if (held)
+				held->clear(std::memory_order_release);
+			while (lock->test_and_set(std::memory_order_acquire))
+				;
+			held = lock;
+		}
+		uint64_t place = at[l] - base;
+		for (Cell *c = &cells[place >> shift], *end = &cells[(place + n - 1) >> shift]; c <= end; c++)
+			check(b, w, l, *c, at[l], kind);
+	}
 }
 
-void GlobalShadow::check(Block &b, Warp &w, uint32_t lane, Cell &c, uint64_t address, uint32_t, Access kind) {
-	uint32_t me = (uint32_t)w.number * Lanes + lane;
-	uint32_t now = b.clocks.now - b.begun;
-	if (now >= 1u << 24) // too many points of this block to tell apart
-		return;
+void GlobalShadow::check(Block &b, Warp &w, uint32_t lane, Cell &c, uint64_t address, Access kind) {
+	uint32_t me = (uint32_t)w.number * Lanes + lane, now = b.clocks.now - b.begun;
 	uint64_t mine = first + b.number, at = blockOf(c.write), read = blockOf(c.read);
-	bool atomic = kind == Access::atomic;
 	auto other = [&](uint64_t block, uint32_t who) {
 		uint64_t n = block - first;
 		const uint32_t *g = b.launch.grid;
-		return name(b.launch, who) + " of block (" + std::to_string(n % g[0]) + "," + std::to_string(n / g[0] % g[1]) + "," + std::to_string(n / g[0] / g[1]) + ")";
+		return name(b.launch, who) + " of block (" + std::to_string(n % g[0]) + "," + std::to_string(n / g[0] % g[1]) + "," +
+		       std::to_string(n / g[0] / g[1]) + ")";
 	};
-	if (at >= first && !(atomic && c.write & ByAtomic)) {
+	if (at >= first && !(kind == Access::atomic && c.write & ByAtomic)) {
 		if (at != mine)
 			race("global", kind, address, false, other(at, whoOf(c.write)), lane);
 		if (!ordered(b, timeOf(c.write) + b.begun, whoOf(c.write), me))
@@ -196,7 +238,7 @@ void GlobalShadow::check(Block &b, Warp &w, uint32_t lane, Cell &c, uint64_t add
 		else if (who == ManyBlocks || read != mine)
 			c.read = stamp(read, 0, ManyBlocks);
 		else
-			c.read = stamp(mine, now, ordered(b, timeOf(c.read) + b.begun, who, me) ? me : joined(who, me));
+			c.read = stamp(mine, now, readBy(b, w, who, timeOf(c.read) + b.begun, me));
 		return;
 	}
 	if (read >= first) {
@@ -207,7 +249,7 @@ void GlobalShadow::check(Block &b, Warp &w, uint32_t lane, Cell &c, uint64_t add
 		if (!ordered(b, timeOf(c.read) + b.begun, who, me))
 			race("global", kind, address, true, name(b.launch, who), lane);
 	}
-	c.write = stamp(mine, now, me | (atomic ? ByAtomic : 0));
+	c.write = stamp(mine, now, me | (kind == Access::atomic ? (uint32_t)ByAtomic : 0));
 	c.read = 0;
 }
 

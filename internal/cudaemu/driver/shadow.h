@@ -42,7 +42,7 @@ class SharedShadow {
   public:
 	SharedShadow(uint32_t bytes, uint32_t granule);
 	// touch throws a Fault where the access races.
-	void touch(Block &b, Warp &w, const Ins &i, uint32_t lane, uint64_t at, uint32_t bytes, Access kind);
+	void touch(Block &b, Warp &w, const Ins &i, uint32_t lanes, const uint64_t *at, uint32_t bytes, Access kind);
 	void arrive(Block &b, uint32_t thread, uint64_t at, uint32_t bytes); // what cp.async has brought
 
   private:
@@ -51,7 +51,9 @@ class SharedShadow {
 		uint16_t writer, reader; // see the constants in shadow.cpp
 		int line;                // of the write
 	};
-	uint32_t granule;
+	void write(Block &b, Warp &w, const Ins &i, uint32_t lane, Cell &c, uint64_t at, Access kind);
+	void afterWrite(Block &b, Warp &w, uint32_t lane, const Cell &c, uint64_t at, Access kind);
+	int shift; // of a place to its cell
 	std::vector<Cell> cells;
 };
 
@@ -61,15 +63,15 @@ class GlobalShadow {
 	GlobalShadow(uint64_t base, uint64_t bytes);
 	~GlobalShadow();
 	void begin(uint64_t blocks, uint32_t granule); // a launch
-	void touch(Block &b, Warp &w, uint32_t lane, uint64_t address, uint32_t bytes, Access kind);
+	void touch(Block &b, Warp &w, uint32_t lanes, const uint64_t *at, uint32_t bytes, Access kind);
 
   private:
 	struct Cell {
 		uint64_t write, read; // stamps: see shadow.cpp
 	};
-	void check(Block &b, Warp &w, uint32_t lane, Cell &c, uint64_t address, uint32_t bytes, Access kind);
+	void check(Block &b, Warp &w, uint32_t lane, Cell &c, uint64_t address, Access kind);
 	uint64_t base, bytes, first = 0, next = 1;
-	uint32_t granule = 4;
+	int shift = 2;
 	Cell *cells;
 	std::atomic_flag locks[1024];
 };
