@@ -1,8 +1,15 @@
 // Package cudaemu builds a stand-in for NVIDIA's driver library that runs kernels on the CPU, so that the CUDA backend
 // and its kernels are tested on machines without a GPU. A program that finds it first on LD_LIBRARY_PATH loads PTX
 // through the driver API as it would on a GPU. The instructions of the PTX are interpreted, and checked: bounds of
-// every access, alignment, barriers, illegal calls while a stream is captured. What is wrong ends the launch as on a
-// GPU, with a report on stderr and in cudaemu_last_report(): kernel, block, thread, line of the PTX, address.
+// every access, alignment, barriers, races between accesses of shared and global memory that nothing orders, copies
+// that are read before they were waited for, illegal calls while a stream is captured. What is wrong ends the launch as
+// on a GPU, with a report on stderr and in cudaemu_last_report(): kernel, block, thread, line of the PTX, address.
+// Memory that nobody has written is NaN.
+//
+// It differs from a GPU in this: the .approx instructions are computed in float64 and rounded, and so are the sums of
+// one mma; streams do at once what they are given; all work in the legacy stream is refused while a stream is captured,
+// where a driver lets it pass beside a non-blocking one; atomics on floats are refused, since their sums have no order;
+// atomics and fences order nothing between blocks; registers and time are not modelled.
 //
 // Settings of the environment:
 //
@@ -11,6 +18,7 @@
 //	CUDAEMU_DEVICES=1     how many devices there are
 //	CUDAEMU_DRIVER=12040  version of the driver: 12.4
 //	CUDAEMU_THREADS=2     threads of the CPU that blocks run on; results do not depend on it
+//	CUDAEMU_RACES=0       do not look for races: three times faster
 //	CUDAEMU_INIT=1        reading global memory that nobody has written is a fault
 package cudaemu
 

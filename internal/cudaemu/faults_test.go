@@ -97,7 +97,8 @@ func TestBarriersOrder(t *testing.T) {
 // kernel is a module with one kernel of a body.
 func kernel(body string) string {
 	return ".version 7.0\n.target sm_80\n.address_size 64\n.visible .entry k(.param .u64 p)\n{\n" +
-		".reg .b32 %r<9>;\n.reg .f32 %f<9>;\n.reg .b64 %rd<9>;\n.reg .pred %p<9>;\nld.param.u64 %rd1, [p];\n" + body + "\nret;\n}\n"
+		".reg .b32 %r<9>;\n.reg .f32 %f<9>;\n.reg .b64 %rd<9>;\n.reg .pred %p<9>;\n" +
+		"ld.param.u64 %rd1, [p];\n" + body + "\nret;\n}\n"
 }
 
 func TestModulesAreRefused(t *testing.T) {
@@ -109,7 +110,8 @@ func TestModulesAreRefused(t *testing.T) {
 		{"float atomic", kernel("atom.global.add.f32 %f1, [%rd1], %f2;"), invalidPTX,
 			"ptx line 11: atom.global.add.f32: atomics on floats are refused"},
 		{"float reduction", kernel("red.global.add.f32 [%rd1], %f2;"), invalidPTX, "atomics on floats are refused"},
-		{"unknown instruction", kernel("tex.1d.v4.f32.s32 {%f1, %f2, %f3, %f4}, [%rd1, {%r1}];"), invalidPTX, "ptx line 11: "},
+		{"unknown instruction", kernel("tex.1d.v4.f32.s32 {%f1, %f2, %f3, %f4}, [%rd1, {%r1}];"),
+			invalidPTX, "ptx line 11: "},
 		{"unknown modifier", kernel("add.rz.f32 %f1, %f2, %f3;"), invalidPTX, "add.rz.f32: .rz is not known here"},
 		{"shape of a product", kernel("mma.sync.aligned.m8n8k4.row.col.f32.f16.f16.f32 {%f1}, {%r1}, {%r2}, {%f1};"),
 			invalidPTX, "this shape is not supported"},
@@ -117,7 +119,8 @@ func TestModulesAreRefused(t *testing.T) {
 		{"narrow address", kernel("ld.global.f32 %f1, [%r1];"), invalidPTX, "the address must have 64 bits"},
 		{"recursion", ".version 7.0\n.target sm_80\n.address_size 64\n.func f()\n{\ncall.uni f, ();\nret;\n}\n" +
 			".visible .entry k()\n{\ncall.uni f, ();\nret;\n}\n", invalidPTX, "recursion is not supported"},
-		{"newer device", strings.Replace(kernel(""), "sm_80", "sm_90", 1), 209, "sm_90 is higher than the device's sm_80"},
+		{"newer device", strings.Replace(kernel(""), "sm_80", "sm_90", 1), 209,
+			"sm_90 is higher than the device's sm_80"},
 		{"newer toolkit", strings.Replace(kernel(""), "7.0", "8.7", 1), 222, "is newer than this driver (CUDA 12.4)"},
 		{"no end", kernel("")[:120], invalidPTX, "ptx line "},
 	} {

@@ -124,10 +124,15 @@ func instructions() []instruction {
 		{text: "mul.lo.s32 %r0, %r4, %r5;", want: func(a, b, c uint64) uint64 { return u32(a * b) }},
 		{text: "mul.hi.s32 %r0, %r4, %r5;", want: func(a, b, c uint64) uint64 { return low(s32(a) * s32(b) >> 32) }},
 		{text: "mul.hi.u32 %r0, %r4, %r5;", want: func(a, b, c uint64) uint64 { return u32(u32(a) * u32(b) >> 32) }},
-		{text: "mul.hi.u64 %rd0, %rd4, %rd5;", want: func(a, b, c uint64) uint64 { h, _ := bits.Mul64(a, b); return h }},
+		{text: "mul.hi.u64 %rd0, %rd4, %rd5;", want: func(a, b, c uint64) uint64 {
+			h, _ := bits.Mul64(a, b)
+			return h
+		}},
 		{text: "mul.wide.s32 %rd0, %r4, %r5;", want: func(a, b, c uint64) uint64 { return uint64(s32(a) * s32(b)) }},
 		{text: "mad.wide.u32 %rd0, %r4, %r5, %rd6;", want: func(a, b, c uint64) uint64 { return u32(a)*u32(b) + c }},
-		{text: "mul.wide.s16 %r0, %rs4, %rs5;", want: func(a, b, c uint64) uint64 { return low(int64(int16(a)) * int64(int16(b))) }},
+		{text: "mul.wide.s16 %r0, %rs4, %rs5;", want: func(a, b, c uint64) uint64 {
+			return low(int64(int16(a)) * int64(int16(b)))
+		}},
 		{text: "mad.lo.s32 %r0, %r4, %r5, %r6;", want: func(a, b, c uint64) uint64 { return u32(a*b + c) }},
 		{text: "div.s32 %r0, %r4, %r5;", want: func(a, b, c uint64) uint64 {
 			if u32(b) == 0 {
@@ -157,9 +162,13 @@ func instructions() []instruction {
 			return u32((u32(b)<<32 | u32(a)) >> min(u32(c), 32))
 		}},
 		{text: "popc.b64 %r0, %rd4;", want: func(a, b, c uint64) uint64 { return uint64(bits.OnesCount64(a)) }},
-		{text: "clz.b32 %r0, %r4;", want: func(a, b, c uint64) uint64 { return uint64(bits.LeadingZeros32(uint32(a))) }},
+		{text: "clz.b32 %r0, %r4;", want: func(a, b, c uint64) uint64 {
+			return uint64(bits.LeadingZeros32(uint32(a)))
+		}},
 		{text: "brev.b32 %r0, %r4;", want: func(a, b, c uint64) uint64 { return uint64(bits.Reverse32(uint32(a))) }},
-		{text: "bfind.u32 %r0, %r4;", want: func(a, b, c uint64) uint64 { return low(int64(bits.Len32(uint32(a))) - 1) }},
+		{text: "bfind.u32 %r0, %r4;", want: func(a, b, c uint64) uint64 {
+			return low(int64(bits.Len32(uint32(a))) - 1)
+		}},
 		{text: "bfe.u32 %r0, %r4, %r5, %r6;", want: func(a, b, c uint64) uint64 {
 			return u32(a) >> (b & 255) & (1<<(c&255) - 1)
 		}},
@@ -200,7 +209,9 @@ func instructions() []instruction {
 		{text: "lop3.b32 %r0, %r4, %r5, %r6, 0x6a;", want: func(a, b, c uint64) uint64 { return u32(a&b ^ c) }},
 		{text: "add.f32 %f0, %f4, %f5;", want: func(a, b, c uint64) uint64 { return bits32(f32(a) + f32(b)) }},
 		{text: "mul.f64 %fd0, %fd4, %fd5;", want: func(a, b, c uint64) uint64 { return bits64(f64(a) * f64(b)) }},
-		{text: "fma.rn.f64 %fd0, %fd4, %fd5, %fd6;", want: func(a, b, c uint64) uint64 { return bits64(math.FMA(f64(a), f64(b), f64(c))) }},
+		{text: "fma.rn.f64 %fd0, %fd4, %fd5, %fd6;", want: func(a, b, c uint64) uint64 {
+			return bits64(math.FMA(f64(a), f64(b), f64(c)))
+		}},
 		{text: "fma.rn.f32 %f0, %f4, %f5, %f6;", want: func(a, b, c uint64) uint64 {
 			x, y, z := float64(f32(a)), float64(f32(b)), float64(f32(c))
 			if s := x*y + z; s != s || math.IsInf(s, 0) || x*y == 0 || z == 0 {
@@ -211,7 +222,9 @@ func instructions() []instruction {
 			return bits32(r)
 		}},
 		{text: "div.rn.f32 %f0, %f4, %f5;", want: func(a, b, c uint64) uint64 { return bits32(f32(a) / f32(b)) }},
-		{text: "sqrt.rn.f32 %f0, %f4;", want: func(a, b, c uint64) uint64 { return bits32(float32(math.Sqrt(float64(f32(a))))) }},
+		{text: "sqrt.rn.f32 %f0, %f4;", want: func(a, b, c uint64) uint64 {
+			return bits32(float32(math.Sqrt(float64(f32(a)))))
+		}},
 		{text: "rcp.rn.f64 %fd0, %fd4;", want: func(a, b, c uint64) uint64 { return bits64(1 / f64(a)) }},
 		{text: "min.f32 %f0, %f4, %f5;", want: func(a, b, c uint64) uint64 { return bits32(least(f32(a), f32(b))) }},
 		{text: "neg.f32 %f0, %f4;", want: func(a, b, c uint64) uint64 { return u32(a) ^ 1<<31 }},
@@ -230,12 +243,18 @@ func instructions() []instruction {
 			}
 			return bits32(v + 0)
 		}},
-		{text: "ex2.approx.f32 %f0, %f4;", near: 1, want: func(a, b, c uint64) uint64 { return bits32(float32(math.Exp2(float64(f32(a))))) }},
-		{text: "lg2.approx.f32 %f0, %f4;", near: 1, want: func(a, b, c uint64) uint64 { return bits32(float32(math.Log2(float64(f32(a))))) }},
+		{text: "ex2.approx.f32 %f0, %f4;", near: 1, want: func(a, b, c uint64) uint64 {
+			return bits32(float32(math.Exp2(float64(f32(a)))))
+		}},
+		{text: "lg2.approx.f32 %f0, %f4;", near: 1, want: func(a, b, c uint64) uint64 {
+			return bits32(float32(math.Log2(float64(f32(a)))))
+		}},
 		{text: "rsqrt.approx.f32 %f0, %f4;", near: 1, want: func(a, b, c uint64) uint64 {
 			return bits32(float32(1 / math.Sqrt(float64(f32(a)))))
 		}},
-		{text: "tanh.approx.f32 %f0, %f4;", near: 1, want: func(a, b, c uint64) uint64 { return bits32(float32(math.Tanh(float64(f32(a))))) }},
+		{text: "tanh.approx.f32 %f0, %f4;", near: 1, want: func(a, b, c uint64) uint64 {
+			return bits32(float32(math.Tanh(float64(f32(a)))))
+		}},
 		{text: "setp.lt.s32 %p1, %r4, %r5;\nselp.b32 %r0, %r5, %r6, %p1;", want: func(a, b, c uint64) uint64 {
 			if s32(a) < s32(b) {
 				return u32(b)
@@ -245,9 +264,12 @@ func instructions() []instruction {
 		{text: "setp.leu.f32 %p1, %f4, %f5;\nselp.u32 %r0, 1, 2, %p1;", want: func(a, b, c uint64) uint64 {
 			return 2 - yes(!(f32(a) > f32(b)), 1)
 		}},
-		{text: "setp.hi.u32 %p2, %r5, %r6;\nsetp.eq.and.u64 %p1|%p3, %rd4, %rd4, !%p2;\nselp.u32 %r1, 1, 0, %p3;\nselp.u32 %r2, 2, 0, %p1;\nadd.u32 %r0, %r1, %r2;",
+		{text: "setp.hi.u32 %p2, %r5, %r6;\nsetp.eq.and.u64 %p1|%p3, %rd4, %rd4, !%p2;\n" +
+			"selp.u32 %r1, 1, 0, %p3;\nselp.u32 %r2, 2, 0, %p1;\nadd.u32 %r0, %r1, %r2;",
 			want: func(a, b, c uint64) uint64 { return yes(u32(b) <= u32(c), 2) }},
-		{text: "set.gt.u32.s64 %r0, %rd4, %rd5;", want: func(a, b, c uint64) uint64 { return yes(int64(a) > int64(b), 0xffffffff) }},
+		{text: "set.gt.u32.s64 %r0, %rd4, %rd5;", want: func(a, b, c uint64) uint64 {
+			return yes(int64(a) > int64(b), 0xffffffff)
+		}},
 		{text: "slct.b32.s32 %r0, %r4, %r5, %r6;", want: func(a, b, c uint64) uint64 {
 			if s32(c) >= 0 {
 				return u32(a)
@@ -255,10 +277,14 @@ func instructions() []instruction {
 			return u32(b)
 		}},
 		{text: "mov.b64 %rd0, {%r5, %r4};", want: func(a, b, c uint64) uint64 { return u32(b) | a<<32 }},
-		{text: "mov.b64 {%r1, %r2}, %rd4;\nadd.u32 %r0, %r1, %r2;", want: func(a, b, c uint64) uint64 { return u32(a + a>>32) }},
+		{text: "mov.b64 {%r1, %r2}, %rd4;\nadd.u32 %r0, %r1, %r2;", want: func(a, b, c uint64) uint64 {
+			return u32(a + a>>32)
+		}},
 		{text: "cvt.s64.s8 %rd0, %rd4;", want: func(a, b, c uint64) uint64 { return uint64(int64(int8(a))) }},
 		{text: "cvt.u32.u16 %r0, %rs4;", want: func(a, b, c uint64) uint64 { return a & 0xffff }},
-		{text: "cvt.sat.u8.s32 %r0, %r4;", want: func(a, b, c uint64) uint64 { return uint64(max(0, min(255, s32(a)))) }},
+		{text: "cvt.sat.u8.s32 %r0, %r4;", want: func(a, b, c uint64) uint64 {
+			return uint64(max(0, min(255, s32(a))))
+		}},
 		{text: "cvt.rzi.s32.f32 %r0, %f4;", want: func(a, b, c uint64) uint64 {
 			return low(clamped(math.Trunc(float64(f32(a))), math.MinInt32, math.MaxInt32))
 		}},
@@ -271,7 +297,9 @@ func instructions() []instruction {
 		{text: "cvt.rpi.u32.f32 %r0, %f4;", want: func(a, b, c uint64) uint64 {
 			return low(clamped(math.Ceil(float64(f32(a))), 0, math.MaxUint32))
 		}},
-		{text: "cvt.rmi.f32.f32 %f0, %f4;", want: func(a, b, c uint64) uint64 { return bits32(float32(math.Floor(float64(f32(a))))) }},
+		{text: "cvt.rmi.f32.f32 %f0, %f4;", want: func(a, b, c uint64) uint64 {
+			return bits32(float32(math.Floor(float64(f32(a)))))
+		}},
 		{text: "cvt.rn.f32.u32 %f0, %r4;", want: func(a, b, c uint64) uint64 { return bits32(float32(uint32(a))) }},
 		{text: "cvt.rn.f32.s64 %f0, %rd4;", want: fromInt(big.ToNearestEven)},
 		{text: "cvt.rz.f32.s64 %f0, %rd4;", want: fromInt(big.ToZero)},
@@ -281,8 +309,12 @@ func instructions() []instruction {
 		{text: ordinary + "cvt.rm.f32.f64 %f0, %fd1;", want: fromDouble(big.ToNegativeInf)},
 		{text: ordinary + "cvt.rp.f32.f64 %f0, %fd1;", want: fromDouble(big.ToPositiveInf)},
 		{text: "cvt.f64.f32 %fd0, %f4;", want: func(a, b, c uint64) uint64 { return bits64(float64(f32(a))) }},
-		{text: "cvt.rn.f16.f32 %rs0, %f4;\ncvt.u32.u16 %r0, %rs0;", want: func(a, b, c uint64) uint64 { return toF16(f32(a)) }},
-		{text: "cvt.rn.bf16x2.f32 %r0, %f4, %f5;", want: func(a, b, c uint64) uint64 { return toBF16(f32(a))<<16 | toBF16(f32(b)) }},
+		{text: "cvt.rn.f16.f32 %rs0, %f4;\ncvt.u32.u16 %r0, %rs0;", want: func(a, b, c uint64) uint64 {
+			return toF16(f32(a))
+		}},
+		{text: "cvt.rn.bf16x2.f32 %r0, %f4, %f5;", want: func(a, b, c uint64) uint64 {
+			return toBF16(f32(a))<<16 | toBF16(f32(b))
+		}},
 		{text: "cvt.rna.tf32.f32 %r0, %f4;", want: func(a, b, c uint64) uint64 {
 			if v := f32(a); v != v {
 				return 0x7fffffff
@@ -295,7 +327,8 @@ func instructions() []instruction {
 }
 
 // ordinary puts a into %fd1 if it is no very large or small number, else 1.5.
-const ordinary = "abs.f64 %fd2, %fd4;\nsetp.ltu.f64 %p1, %fd2, 0d39b4484bfeebc2a0;\nsetp.gtu.f64 %p2, %fd2, 0d47d2ced32a16a1b1;\n" +
+const ordinary = "abs.f64 %fd2, %fd4;\nsetp.ltu.f64 %p1, %fd2, 0d39b4484bfeebc2a0;\n" +
+	"setp.gtu.f64 %p2, %fd2, 0d47d2ced32a16a1b1;\n" +
 	"setp.neu.f64 %p3, %fd2, 0d0000000000000000;\nand.pred %p1, %p1, %p3;\nor.pred %p1, %p1, %p2;\n" +
 	"selp.f64 %fd1, 0d3ff8000000000000, %fd4, %p1;\n"
 
@@ -327,13 +360,16 @@ func TestInstructions(t *testing.T) {
 	s := begin(t)
 	for k, in := range table {
 		fmt.Fprintf(&text, ".visible .entry k%d(.param .u64 x, .param .u64 y)\n{\n", k)
-		text.WriteString(".reg .pred %p<4>;\n.reg .b16 %rs<8>;\n.reg .b32 %r<16>;\n.reg .f32 %f<8>;\n.reg .f64 %fd<8>;\n.reg .b64 %rd<16>;\n" +
+		text.WriteString(".reg .pred %p<4>;\n.reg .b16 %rs<8>;\n.reg .b32 %r<16>;\n" +
+			".reg .f32 %f<8>;\n.reg .f64 %fd<8>;\n.reg .b64 %rd<16>;\n" +
 			"ld.param.u64 %rd8, [x];\nld.param.u64 %rd9, [y];\nmov.u32 %r8, %tid.x;\nmov.u32 %r9, %ctaid.x;\n" +
 			"mov.u32 %r10, %ntid.x;\nmad.lo.s32 %r8, %r9, %r10, %r8;\n" +
 			fmt.Sprintf("setp.ge.s32 %%p0, %%r8, %d;\n@%%p0 bra DONE;\n", n) +
-			"mul.wide.s32 %rd10, %r8, 24;\nadd.s64 %rd10, %rd8, %rd10;\nmul.wide.s32 %rd11, %r8, 8;\nadd.s64 %rd11, %rd9, %rd11;\n")
+			"mul.wide.s32 %rd10, %r8, 24;\nadd.s64 %rd10, %rd8, %rd10;\n" +
+			"mul.wide.s32 %rd11, %r8, 8;\nadd.s64 %rd11, %rd9, %rd11;\n")
 		for o := 4; o < 7; o++ {
-			fmt.Fprintf(&text, "ld.global.u64 %%rd%d, [%%rd10+%d];\ncvt.u32.u64 %%r%[1]d, %%rd%[1]d;\nmov.b32 %%f%[1]d, %%r%[1]d;\n"+
+			fmt.Fprintf(&text, "ld.global.u64 %%rd%d, [%%rd10+%d];\ncvt.u32.u64 %%r%[1]d, %%rd%[1]d;\n"+
+				"mov.b32 %%f%[1]d, %%r%[1]d;\n"+
 				"mov.b64 %%fd%[1]d, %%rd%[1]d;\ncvt.u16.u64 %%rs%[1]d, %%rd%[1]d;\n", o, 8*(o-4))
 		}
 		text.WriteString(in.text + "\n")

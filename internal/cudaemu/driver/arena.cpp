@@ -101,9 +101,9 @@ std::string Arena::near(uint64_t address) const {
 		if (list == &live && past < a.bytes)
 			return "byte " + std::to_string(past) + " of " + say(a);
 		if (list == &live && past < a.bytes + 4096 && !(freed.count(address) || [&] {
-			    auto f = freed.upper_bound(address);
-			    return f != freed.begin() && address - std::prev(f)->first < std::prev(f)->second.bytes;
-		    }()))
+				auto f = freed.upper_bound(address);
+				return f != freed.begin() && address - std::prev(f)->first < std::prev(f)->second.bytes;
+			}()))
 			return std::to_string(past - a.bytes) + " bytes behind the end of " + say(a);
 	}
 	auto next = live.upper_bound(address);

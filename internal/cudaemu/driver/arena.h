@@ -53,9 +53,9 @@ class Arena {
 	char *memory;
 	const Allocation **owner;
 	uint8_t *written;
-	std::map<uint64_t, Allocation> live;    // by address
-	std::map<uint64_t, uint64_t> room;      // free stretches: address -> bytes
-	std::map<uint64_t, Allocation> freed;   // the last ones, for reports
+	std::map<uint64_t, Allocation> live;  // by address
+	std::map<uint64_t, uint64_t> room;    // free stretches: address -> bytes
+	std::map<uint64_t, Allocation> freed; // the last ones, for reports
 };
 
 } // namespace emu

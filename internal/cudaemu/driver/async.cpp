@@ -31,14 +31,15 @@ void copy(Warp &w, const Ins &i, uint32_t lanes) {
 	read.serial = i.serial + 1;
 	In<uint32_t> count(w, i.r[2]);
 	uint32_t some = 0;
-	EACH_OF(lanes) {
+	EACH_OF (lanes) {
 		if (count[l] > i.bytes)
-			throw Fault{LaunchFailed, "copies " + std::to_string(count[l]) + " bytes in an access of " + std::to_string(i.bytes), (int)l};
+			throw Fault{LaunchFailed,
+				"copies " + std::to_string(count[l]) + " bytes in an access of " + std::to_string(i.bytes), (int)l};
 		if (count[l])
 			some |= 1u << l;
 	}
 	access(w, read, some, i.bytes, Access::read, from);
-	EACH_OF(lanes) {
+	EACH_OF (lanes) {
 		AsyncCopy c = {l, w.async->groups[l], i.bytes, to[l], {}};
 		if (count[l])
 			memcpy(c.data, from[l], count[l]);
@@ -47,7 +48,8 @@ void copy(Warp &w, const Ins &i, uint32_t lanes) {
 }
 
 void commit(Warp &w, const Ins &, uint32_t lanes) {
-	EACH_OF(lanes) w.async->groups[l]++;
+	EACH_OF (lanes)
+		w.async->groups[l]++;
 }
 
 // wait lets the copies of all but the last i.value groups arrive; with i.count all.
@@ -55,14 +57,16 @@ void wait(Warp &w, const Ins &i, uint32_t lanes) {
 	auto &open = w.async->open;
 	size_t kept = 0;
 	for (auto &c : open) {
-		bool arrives = (lanes >> c.lane & 1) && (i.count || (uint64_t)c.group + (uint64_t)i.value < w.async->groups[c.lane]);
+		bool arrives =
+			(lanes >> c.lane & 1) && (i.count || (uint64_t)c.group + (uint64_t)i.value < w.async->groups[c.lane]);
 		if (!arrives) {
 			open[kept++] = c;
 			continue;
 		}
 		memcpy(c.to, c.data, c.bytes);
 		if (w.block->shadow)
-			w.block->shadow->arrive(*w.block, (uint32_t)w.number * Lanes + c.lane, (uint64_t)(c.to - w.block->shared.data()), c.bytes);
+			w.block->shadow->arrive(
+				*w.block, (uint32_t)w.number * Lanes + c.lane, (uint64_t)(c.to - w.block->shared.data()), c.bytes);
 	}
 	open.resize(kept);
 }

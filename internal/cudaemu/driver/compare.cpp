@@ -5,17 +5,35 @@
 namespace emu {
 namespace {
 
-struct Eq { template <class T> static bool of(T a, T b) { return a == b; } };
-struct Ne { template <class T> static bool of(T a, T b) { return a < b || a > b; } };
-struct Lt { template <class T> static bool of(T a, T b) { return a < b; } };
-struct Le { template <class T> static bool of(T a, T b) { return a <= b; } };
-struct Gt { template <class T> static bool of(T a, T b) { return a > b; } };
-struct Ge { template <class T> static bool of(T a, T b) { return a >= b; } };
-template <class F> struct Unless { template <class T> static bool of(T a, T b) { return !F::of(a, b); } }; // true for NaN too
-struct Num { template <class T> static bool of(T a, T b) { return a == a && b == b; } };
+struct Eq {
+	template <class T> static bool of(T a, T b) { return a == b; }
+};
+struct Ne {
+	template <class T> static bool of(T a, T b) { return a < b || a > b; }
+};
+struct Lt {
+	template <class T> static bool of(T a, T b) { return a < b; }
+};
+struct Le {
+	template <class T> static bool of(T a, T b) { return a <= b; }
+};
+struct Gt {
+	template <class T> static bool of(T a, T b) { return a > b; }
+};
+struct Ge {
+	template <class T> static bool of(T a, T b) { return a >= b; }
+};
+template <class F> struct Unless {
+	template <class T> static bool of(T a, T b) { return !F::of(a, b); }
+}; // true for NaN too
+struct Num {
+	template <class T> static bool of(T a, T b) { return a == a && b == b; }
+};
 
 enum Combine { none, with_and, with_or, with_xor };
-uint32_t combine(int64_t how, uint32_t a, uint32_t b) { return how == with_and ? a & b : how == with_or ? a | b : how == with_xor ? a ^ b : a; }
+uint32_t combine(int64_t how, uint32_t a, uint32_t b) {
+	return how == with_and ? a & b : how == with_or ? a | b : how == with_xor ? a ^ b : a;
+}
 
 template <class T, class F> void setp(Warp &w, const Ins &i, uint32_t lanes) {
 	In<T> a(w, i.r[1]), b(w, i.r[2]);
@@ -44,24 +62,39 @@ template <class T, class C> void slct(Warp &w, const Ins &i, uint32_t lanes) {
 	store<T>(w, i.r[0], lanes, [&](int l) { return c[l] >= 0 ? a[l] : b[l]; });
 }
 
-#define COMPARISON(NAME, RUN)                                                                                                              \
-	template <class T, bool real> Handler NAME(const std::string &c) {                                                                     \
-		if (c == "eq") return RUN<T, Eq>;                                                                                                  \
-		if (c == "ne") return RUN<T, Ne>;                                                                                                  \
-		if (c == "lt" || (!real && c == "lo")) return RUN<T, Lt>;                                                                          \
-		if (c == "le" || (!real && c == "ls")) return RUN<T, Le>;                                                                          \
-		if (c == "gt" || (!real && c == "hi")) return RUN<T, Gt>;                                                                          \
-		if (c == "ge" || (!real && c == "hs")) return RUN<T, Ge>;                                                                          \
-		if (!real) return nullptr;                                                                                                         \
-		if (c == "equ") return RUN<T, Unless<Ne>>;                                                                                         \
-		if (c == "neu") return RUN<T, Unless<Eq>>;                                                                                         \
-		if (c == "ltu") return RUN<T, Unless<Ge>>;                                                                                         \
-		if (c == "leu") return RUN<T, Unless<Gt>>;                                                                                         \
-		if (c == "gtu") return RUN<T, Unless<Le>>;                                                                                         \
-		if (c == "geu") return RUN<T, Unless<Lt>>;                                                                                         \
-		if (c == "num") return RUN<T, Num>;                                                                                                \
-		if (c == "nan") return RUN<T, Unless<Num>>;                                                                                        \
-		return nullptr;                                                                                                                    \
+#define COMPARISON(NAME, RUN)                                                                                          \
+	template <class T, bool real> Handler NAME(const std::string &c) {                                                 \
+		if (c == "eq")                                                                                                 \
+			return RUN<T, Eq>;                                                                                         \
+		if (c == "ne")                                                                                                 \
+			return RUN<T, Ne>;                                                                                         \
+		if (c == "lt" || (!real && c == "lo"))                                                                         \
+			return RUN<T, Lt>;                                                                                         \
+		if (c == "le" || (!real && c == "ls"))                                                                         \
+			return RUN<T, Le>;                                                                                         \
+		if (c == "gt" || (!real && c == "hi"))                                                                         \
+			return RUN<T, Gt>;                                                                                         \
+		if (c == "ge" || (!real && c == "hs"))                                                                         \
+			return RUN<T, Ge>;                                                                                         \
+		if (!real)                                                                                                     \
+			return nullptr;                                                                                            \
+		if (c == "equ")                                                                                                \
+			return RUN<T, Unless<Ne>>;                                                                                 \
+		if (c == "neu")                                                                                                \
+			return RUN<T, Unless<Eq>>;                                                                                 \
+		if (c == "ltu")                                                                                                \
+			return RUN<T, Unless<Ge>>;                                                                                 \
+		if (c == "leu")                                                                                                \
+			return RUN<T, Unless<Gt>>;                                                                                 \
+		if (c == "gtu")                                                                                                \
+			return RUN<T, Unless<Le>>;                                                                                 \
+		if (c == "geu")                                                                                                \
+			return RUN<T, Unless<Lt>>;                                                                                 \
+		if (c == "num")                                                                                                \
+			return RUN<T, Num>;                                                                                        \
+		if (c == "nan")                                                                                                \
+			return RUN<T, Unless<Num>>;                                                                                \
+		return nullptr;                                                                                                \
 	}
 COMPARISON(setpBy, setp)
 COMPARISON(setBy, set)
@@ -70,11 +103,14 @@ COMPARISON(setBy, set)
 Handler comparing(bool predicate, Type t, const std::string &c) {
 #define OF(T, real) predicate ? setpBy<T, real>(c) : setBy<T, real>(c)
 	switch (t) {
-	case Type::b16: case Type::u16: return OF(uint16_t, false);
+	case Type::b16:
+	case Type::u16: return OF(uint16_t, false);
 	case Type::s16: return OF(int16_t, false);
-	case Type::b32: case Type::u32: return OF(uint32_t, false);
+	case Type::b32:
+	case Type::u32: return OF(uint32_t, false);
 	case Type::s32: return OF(int32_t, false);
-	case Type::b64: case Type::u64: return OF(uint64_t, false);
+	case Type::b64:
+	case Type::u64: return OF(uint64_t, false);
 	case Type::s64: return OF(int64_t, false);
 	case Type::f32: return OF(float, true);
 	case Type::f64: return OF(double, true);
@@ -126,7 +162,8 @@ void compare(Decoder &d, bool predicate) {
 
 struct PredicateOp {
 	static void run(Warp &w, const Ins &i, uint32_t lanes) {
-		setPredicate(w, i.r[0], lanes, combine(i.value, w.predicate[i.r[1]], w.predicate[i.r[2]]) ^ (i.count ? ~0u : 0));
+		setPredicate(
+			w, i.r[0], lanes, combine(i.value, w.predicate[i.r[1]], w.predicate[i.r[2]]) ^ (i.count ? ~0u : 0));
 	}
 };
 

@@ -27,11 +27,13 @@ template <class D, class S, bool sat> void wholes(Warp &w, const Ins &i, uint32_
 	});
 }
 
-// Real to whole: rounded, then the nearest that fits. A NaN gives 0, or where source or result has 64 bits the highest bit alone.
+// Real to whole: rounded, then the nearest that fits. A NaN gives 0, or where source or result has 64 bits the highest
+// bit alone.
 template <class D, class S, Round r, bool ftz> void toWhole(Warp &w, const Ins &i, uint32_t lanes) {
 	In<S> a(w, i.r[1]);
 	constexpr D least = std::numeric_limits<D>::min(), most = std::numeric_limits<D>::max();
-	constexpr S above = (S)((unsigned __int128)1 << (8 * sizeof(D) - std::is_signed<D>::value)); // the first that does not fit
+	constexpr S above =
+		(S)((unsigned __int128)1 << (8 * sizeof(D) - std::is_signed<D>::value)); // the first that does not fit
 	store<D>(w, i.r[0], lanes, [&](int l) {
 		S v = a[l];
 		if (ftz && std::fabs(v) < 0x1p-126)
@@ -55,7 +57,8 @@ template <class D, Round r> D directed(long double x) {
 
 template <class D, class S, Round r> void toReal(Warp &w, const Ins &i, uint32_t lanes) {
 	In<S> a(w, i.r[1]);
-	store<D>(w, i.r[0], lanes, [&](int l) { return r == Round::nearest ? (D)a[l] : directed<D, r>((long double)a[l]); });
+	store<D>(
+		w, i.r[0], lanes, [&](int l) { return r == Round::nearest ? (D)a[l] : directed<D, r>((long double)a[l]); });
 }
 
 // Real to real of the same size: rounded to a whole number, or as it is.
@@ -92,7 +95,8 @@ template <uint16_t (*narrow)(float, Round), Round r> void toHalf(Warp &w, const 
 	bool relu = i.value & 4;
 	store<uint16_t>(w, i.r[0], lanes, [&](int l) { return narrow(relu && a[l] < 0 ? 0 : a[l], r); });
 }
-template <uint16_t (*narrow)(float, Round), Round r> void toHalves(Warp &w, const Ins &i, uint32_t lanes) { // the first is the upper half
+template <uint16_t (*narrow)(float, Round), Round r>
+void toHalves(Warp &w, const Ins &i, uint32_t lanes) { // the first is the upper half
 	In<float> a(w, i.r[1]), b(w, i.r[2]);
 	bool relu = i.value & 4;
 	store<uint32_t>(w, i.r[0], lanes, [&](int l) {
@@ -112,28 +116,33 @@ void toTF32(Warp &w, const Ins &i, uint32_t lanes) {
 	});
 }
 
-#define TYPES(CASE)                                                                                                                        \
-	CASE(u8, uint8_t) CASE(s8, int8_t) CASE(u16, uint16_t) CASE(s16, int16_t) CASE(u32, uint32_t) CASE(s32, int32_t)                       \
-	CASE(u64, uint64_t) CASE(s64, int64_t)
+#define TYPES(CASE)                                                                                                    \
+	CASE(u8, uint8_t)                                                                                                  \
+	CASE(s8, int8_t) CASE(u16, uint16_t) CASE(s16, int16_t) CASE(u32, uint32_t) CASE(s32, int32_t) CASE(u64, uint64_t) \
+		CASE(s64, int64_t)
 
 template <class D> Handler wholesBy(Type from, bool sat) {
-#define CASE(t, S) case Type::t: return sat ? wholes<D, S, true> : wholes<D, S, false>;
-	switch (from) { TYPES(CASE) default: return nullptr; }
+#define CASE(t, S)                                                                                                     \
+	case Type::t: return sat ? wholes<D, S, true> : wholes<D, S, false>;
+	switch (from) { TYPES(CASE) default : return nullptr; }
 #undef CASE
 }
 Handler wholeToWhole(Type to, Type from, bool sat) {
-#define CASE(t, D) case Type::t: return wholesBy<D>(from, sat);
-	switch (to) { TYPES(CASE) default: return nullptr; }
+#define CASE(t, D)                                                                                                     \
+	case Type::t: return wholesBy<D>(from, sat);
+	switch (to) { TYPES(CASE) default : return nullptr; }
 #undef CASE
 }
 template <class S, Round r, bool ftz> Handler realToWhole(Type to) {
-#define CASE(t, D) case Type::t: return toWhole<D, S, r, ftz>;
-	switch (to) { TYPES(CASE) default: return nullptr; }
+#define CASE(t, D)                                                                                                     \
+	case Type::t: return toWhole<D, S, r, ftz>;
+	switch (to) { TYPES(CASE) default : return nullptr; }
 #undef CASE
 }
 template <class D, Round r> Handler wholeToReal(Type from) {
-#define CASE(t, S) case Type::t: return toReal<D, S, r>;
-	switch (from) { TYPES(CASE) default: return nullptr; }
+#define CASE(t, S)                                                                                                     \
+	case Type::t: return toReal<D, S, r>;
+	switch (from) { TYPES(CASE) default : return nullptr; }
 #undef CASE
 }
 #undef TYPES
@@ -193,7 +202,8 @@ bool decodeConvert(Decoder &d) {
 	} else {
 		bool whole = s.has("rni") || s.has("rzi") || s.has("rmi") || s.has("rpi");
 		bool given = whole || s.has("rn") || s.has("rz") || s.has("rm") || s.has("rp");
-		bool needs = (isFloat(from) && !isFloat(to)) || (!isFloat(from) && isFloat(to)) || (isFloat(from) && isFloat(to) && bytesOf(to) < bytesOf(from)) || half;
+		bool needs = (isFloat(from) && !isFloat(to)) || (!isFloat(from) && isFloat(to)) ||
+			(isFloat(from) && isFloat(to) && bytesOf(to) < bytesOf(from)) || half;
 		if (needs && !given)
 			d.fail("a rounding is missing");
 		if (isFloat(from) && !isFloat(to) && !whole)
@@ -209,7 +219,11 @@ bool decodeConvert(Decoder &d) {
 	}
 	if (!d.i.run)
 		d.fail("this conversion is not known for .target of this module");
-	auto bits = [](Type t) { return isFloat(t) && bytesOf(t) == 2 ? Type::b16 : t == Type::f16x2 || t == Type::bf16x2 || t == Type::tf32 ? Type::b32 : t; };
+	auto bits = [](Type t) {
+		return isFloat(t) && bytesOf(t) == 2                           ? Type::b16
+			: t == Type::f16x2 || t == Type::bf16x2 || t == Type::tf32 ? Type::b32
+																	   : t;
+	};
 	for (size_t k = 1; k < s.args.size(); k++)
 		d.i.r[k] = d.source(s.args[k], bits(from));
 	d.i.r[0] = d.result(s.args[0], bits(to));

@@ -25,51 +25,53 @@ int inside(const char *call, uint64_t address, size_t bytes) {
 	Arena *a = arenaOf(address);
 	if (a && a->holds(address, bytes))
 		return Success;
-	return say(InvalidValue, a ? range(call, address, bytes, *a) : std::string("cudaemu: ") + call + ": the address is not of device memory");
+	return say(InvalidValue,
+		a ? range(call, address, bytes, *a)
+		  : std::string("cudaemu: ") + call + ": the address is not of device memory");
 }
 
 Node toDevice(const char *call, uint64_t to, const void *from, size_t n) {
 	return {"copy", [=] {
-		        if (int e = inside(call, to, n))
-			        return e;
-		        memcpy(arenaOf(to)->host(to), from, n);
-		        arenaOf(to)->setWritten(to, n);
-		        return (int)Success;
-	        }};
+				if (int e = inside(call, to, n))
+					return e;
+				memcpy(arenaOf(to)->host(to), from, n);
+				arenaOf(to)->setWritten(to, n);
+				return (int)Success;
+			}};
 }
 Node toHost(const char *call, void *to, uint64_t from, size_t n) {
 	return {"copy", [=] {
-		        if (int e = inside(call, from, n))
-			        return e;
-		        memcpy(to, arenaOf(from)->host(from), n);
-		        return (int)Success;
-	        }};
+				if (int e = inside(call, from, n))
+					return e;
+				memcpy(to, arenaOf(from)->host(from), n);
+				return (int)Success;
+			}};
 }
 Node onDevice(const char *call, uint64_t to, uint64_t from, size_t n) {
 	return {"copy", [=] {
-		        if (int e = inside(call, to, n))
-			        return e;
-		        if (int e = inside(call, from, n))
-			        return e;
-		        memmove(arenaOf(to)->host(to), arenaOf(from)->host(from), n);
-		        for (size_t k = 0; k < n; k += 4)
-			        if (arenaOf(from)->wasWritten(from + k, n - k < 4 ? n - k : 4))
-				        arenaOf(to)->setWritten(to + k, n - k < 4 ? n - k : 4);
-		        return (int)Success;
-	        }};
+				if (int e = inside(call, to, n))
+					return e;
+				if (int e = inside(call, from, n))
+					return e;
+				memmove(arenaOf(to)->host(to), arenaOf(from)->host(from), n);
+				for (size_t k = 0; k < n; k += 4)
+					if (arenaOf(from)->wasWritten(from + k, n - k < 4 ? n - k : 4))
+						arenaOf(to)->setWritten(to + k, n - k < 4 ? n - k : 4);
+				return (int)Success;
+			}};
 }
 template <class T> Node fill(const char *call, uint64_t to, T value, size_t n) {
 	return {"fill", [=] {
-		        if (to % sizeof(T))
-			        return say(InvalidValue, std::string("cudaemu: ") + call + ": the address is not aligned");
-		        if (int e = inside(call, to, n * sizeof(T)))
-			        return e;
-		        T *p = (T *)arenaOf(to)->host(to);
-		        for (size_t k = 0; k < n; k++)
-			        p[k] = value;
-		        arenaOf(to)->setWritten(to, n * sizeof(T));
-		        return (int)Success;
-	        }};
+				if (to % sizeof(T))
+					return say(InvalidValue, std::string("cudaemu: ") + call + ": the address is not aligned");
+				if (int e = inside(call, to, n * sizeof(T)))
+					return e;
+				T *p = (T *)arenaOf(to)->host(to);
+				for (size_t k = 0; k < n; k++)
+					p[k] = value;
+				arenaOf(to)->setWritten(to, n * sizeof(T));
+				return (int)Success;
+			}};
 }
 
 int now(const char *call, const Node &node) {
@@ -111,7 +113,8 @@ API int cuMemFree_v2(unsigned long long address) {
 	if (!address)
 		return Success;
 	if (!a || !a->free(address))
-		return say(InvalidValue, a ? range("cuMemFree", address, 0, *a) : "cudaemu: cuMemFree: the address is not of device memory");
+		return say(InvalidValue,
+			a ? range("cuMemFree", address, 0, *a) : "cudaemu: cuMemFree: the address is not of device memory");
 	return Success;
 }
 
@@ -187,8 +190,12 @@ API int cuMemHostUnregister(void *p) {
 	return c.d.registered.erase(p) ? Success : 713; // not registered
 }
 
-API int cuMemcpyHtoD_v2(unsigned long long to, const void *from, size_t n) { return n ? now("cuMemcpyHtoD", toDevice("cuMemcpyHtoD", to, from, n)) : 0; }
-API int cuMemcpyDtoH_v2(void *to, unsigned long long from, size_t n) { return n ? now("cuMemcpyDtoH", toHost("cuMemcpyDtoH", to, from, n)) : 0; }
+API int cuMemcpyHtoD_v2(unsigned long long to, const void *from, size_t n) {
+	return n ? now("cuMemcpyHtoD", toDevice("cuMemcpyHtoD", to, from, n)) : 0;
+}
+API int cuMemcpyDtoH_v2(void *to, unsigned long long from, size_t n) {
+	return n ? now("cuMemcpyDtoH", toHost("cuMemcpyDtoH", to, from, n)) : 0;
+}
 API int cuMemcpyDtoD_v2(unsigned long long to, unsigned long long from, size_t n) {
 	return n ? now("cuMemcpyDtoD", onDevice("cuMemcpyDtoD", to, from, n)) : 0;
 }
@@ -201,9 +208,15 @@ API int cuMemcpyDtoHAsync_v2(void *to, unsigned long long from, size_t n, void *
 API int cuMemcpyDtoDAsync_v2(unsigned long long to, unsigned long long from, size_t n, void *stream) {
 	return later(stream, n, onDevice("cuMemcpyDtoDAsync", to, from, n));
 }
-API int cuMemsetD8_v2(unsigned long long to, unsigned char v, size_t n) { return now("cuMemsetD8", fill<uint8_t>("cuMemsetD8", to, v, n)); }
-API int cuMemsetD16_v2(unsigned long long to, unsigned short v, size_t n) { return now("cuMemsetD16", fill<uint16_t>("cuMemsetD16", to, v, n)); }
-API int cuMemsetD32_v2(unsigned long long to, unsigned v, size_t n) { return now("cuMemsetD32", fill<uint32_t>("cuMemsetD32", to, v, n)); }
+API int cuMemsetD8_v2(unsigned long long to, unsigned char v, size_t n) {
+	return now("cuMemsetD8", fill<uint8_t>("cuMemsetD8", to, v, n));
+}
+API int cuMemsetD16_v2(unsigned long long to, unsigned short v, size_t n) {
+	return now("cuMemsetD16", fill<uint16_t>("cuMemsetD16", to, v, n));
+}
+API int cuMemsetD32_v2(unsigned long long to, unsigned v, size_t n) {
+	return now("cuMemsetD32", fill<uint32_t>("cuMemsetD32", to, v, n));
+}
 API int cuMemsetD8Async(unsigned long long to, unsigned char v, size_t n, void *stream) {
 	return later(stream, n, fill<uint8_t>("cuMemsetD8Async", to, v, n));
 }

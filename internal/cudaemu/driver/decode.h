@@ -13,7 +13,8 @@ class Decoder {
 	Type type(size_t fromEnd = 0) const; // of the op's words, counted from the last one that names a type
 	void args(size_t n) const { args(n, n); }
 	void args(size_t least, size_t most) const;
-	void known(std::initializer_list<const char *> modifiers) const; // refuses every other word of the op that is no type
+	void known(
+		std::initializer_list<const char *> modifiers) const; // refuses every other word of the op that is no type
 
 	// source is the place of operand o, read as type t; result is the place that the instruction writes.
 	uint32_t source(const Operand &o, Type t);
@@ -24,7 +25,7 @@ class Decoder {
 	uint64_t constantAddress(const Operand &o) const { return (o.name.empty() ? 0 : symbol(o.name)) + o.bits; }
 	uint32_t constant(uint64_t bits, int bytes);
 	uint32_t temporary(int bytes);
-	void emit();                  // i, then what widens its results; starts a new one
+	void emit(); // i, then what widens its results; starts a new one
 	bool isRegister(const Operand &o) const { return o.kind == Operand::reg; }
 	Type registerType(const Operand &o) const;
 	void access(int elementBytes); // i touches memory that threads share: its serial and the granule
@@ -32,7 +33,8 @@ class Decoder {
 	bool targetIsBelow(int sm) const { return module.target < sm; }
 
 	Program &out;
-	Decoder(Program &out, const Module &m, const std::map<std::string, uint64_t> &globals) : out(out), module(m), globals(globals) {}
+	Decoder(Program &out, const Module &m, const std::map<std::string, uint64_t> &globals)
+		: out(out), module(m), globals(globals) {}
 	void run(const Function &kernel);
 
   private:
@@ -56,7 +58,7 @@ class Decoder {
 	std::vector<Ins> after; // what follows the instruction that is being decoded
 	std::map<std::string, uint32_t> externalShared;
 
-	void push(Ins ins);                                            // with the statement's guard
+	void push(Ins ins);                                       // with the statement's guard
 	uint32_t before(Handler run, uint32_t to, uint32_t from); // what an operand of i needs; returns to
 	void function(const Function &fn);
 	void declare(const Function &fn);

@@ -81,7 +81,9 @@ API int cuDeviceGetCount(int *count) {
 	return c.code;
 }
 
-static int valid(const Call &c, int device) { return c.code ? c.code : device < 0 || (size_t)device >= c.d.devices.size() ? (int)InvalidDevice : 0; }
+static int valid(const Call &c, int device) {
+	return c.code ? c.code : device < 0 || (size_t)device >= c.d.devices.size() ? (int)InvalidDevice : 0;
+}
 
 API int cuDeviceGet(int *device, int ordinal) {
 	Call c(false);
@@ -131,13 +133,55 @@ API int cuDeviceGetAttribute(int *value, int attribute, int device) {
 		return e;
 	bool ampere = c.d.capability >= 80;
 	const std::map<int, int> known = {
-	    {1, 1024}, {2, 1024}, {3, 1024}, {4, 64}, {5, 0x7fffffff}, {6, 65535}, {7, 65535},   // threads of a block, sizes of block and grid
-	    {8, 48 << 10}, {9, 64 << 10}, {10, Lanes}, {11, 0x7fffffff}, {12, 65536},            // shared, constant, warp, pitch, registers
-	    {13, 1000000}, {14, 512}, {15, 1}, {16, 4}, {17, 0}, {18, 0}, {19, 0}, {20, 0},      // clock in kHz, ..., multiprocessors
-	    {31, 1}, {32, 0}, {33, 0}, {34, device}, {35, 0}, {36, 1000000}, {37, 128}, {38, 4 << 20}, // ..., bus width, L2
-	    {39, 2048}, {40, 1}, {41, 1}, {50, 0}, {75, c.d.capability / 10}, {76, c.d.capability % 10}, {78, 1}, {79, 1}, {80, 1},
-	    {81, (ampere ? 164 : 96) << 10}, {82, 65536}, {83, 0}, {84, 0}, {90, 0}, {95, 0}, {97, (ampere ? 163 : 96) << 10}, // most shared memory, if asked for
-	    {102, 0}, {106, 32}, {108, 0}, {111, ampere ? 1024 : 0}, {115, 0},
+		{1, 1024},
+		{2, 1024},
+		{3, 1024},
+		{4, 64},
+		{5, 0x7fffffff},
+		{6, 65535},
+		{7, 65535}, // threads of a block, sizes of block and grid
+		{8, 48 << 10},
+		{9, 64 << 10},
+		{10, Lanes},
+		{11, 0x7fffffff},
+		{12, 65536}, // shared, constant, warp, pitch, registers
+		{13, 1000000},
+		{14, 512},
+		{15, 1},
+		{16, 4},
+		{17, 0},
+		{18, 0},
+		{19, 0},
+		{20, 0}, // clock in kHz, ..., multiprocessors
+		{31, 1},
+		{32, 0},
+		{33, 0},
+		{34, device},
+		{35, 0},
+		{36, 1000000},
+		{37, 128},
+		{38, 4 << 20}, // ..., bus width, L2
+		{39, 2048},
+		{40, 1},
+		{41, 1},
+		{50, 0},
+		{75, c.d.capability / 10},
+		{76, c.d.capability % 10},
+		{78, 1},
+		{79, 1},
+		{80, 1},
+		{81, (ampere ? 164 : 96) << 10},
+		{82, 65536},
+		{83, 0},
+		{84, 0},
+		{90, 0},
+		{95, 0},
+		{97, (ampere ? 163 : 96) << 10}, // most shared memory, if asked for
+		{102, 0},
+		{106, 32},
+		{108, 0},
+		{111, ampere ? 1024 : 0},
+		{115, 0},
 	};
 	auto it = known.find(attribute);
 	if (it == known.end())

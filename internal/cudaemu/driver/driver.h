@@ -1,5 +1,5 @@
-// The objects behind the handles of the driver API. Own declarations of the parts of its ABI that are used; names and numbers are those of the
-// CUDA Driver API reference.
+// The objects behind the handles of the driver API. Own declarations of the parts of its ABI that are used; names and
+// numbers are those of the CUDA Driver API reference.
 #pragma once
 #include "launch.h"
 #include <cstddef>
@@ -15,10 +15,33 @@
 namespace emu {
 
 enum Result {
-	Success = 0, InvalidValue = 1, OutOfMemory = 2, NotInitialized = 3, NoDevice = 100, InvalidDevice = 101, InvalidImage = 200, InvalidContext = 201,
-	NoBinaryForGPU = 209, InvalidPTX = 218, UnsupportedPTXVersion = 222, FileNotFound = 301, InvalidHandle = 400, IllegalState = 401, NotFound = 500,
-	NotReady = 600, OutOfResources = 701, NotSupported = 801, CaptureUnsupported = 900, CaptureInvalidated = 901, CaptureMerge = 902,
-	CaptureUnmatched = 903, CaptureUnjoined = 904, CaptureIsolation = 905, CaptureImplicit = 906, CapturedEvent = 907, CaptureWrongThread = 908,
+	Success = 0,
+	InvalidValue = 1,
+	OutOfMemory = 2,
+	NotInitialized = 3,
+	NoDevice = 100,
+	InvalidDevice = 101,
+	InvalidImage = 200,
+	InvalidContext = 201,
+	NoBinaryForGPU = 209,
+	InvalidPTX = 218,
+	UnsupportedPTXVersion = 222,
+	FileNotFound = 301,
+	InvalidHandle = 400,
+	IllegalState = 401,
+	NotFound = 500,
+	NotReady = 600,
+	OutOfResources = 701,
+	NotSupported = 801,
+	CaptureUnsupported = 900,
+	CaptureInvalidated = 901,
+	CaptureMerge = 902,
+	CaptureUnmatched = 903,
+	CaptureUnjoined = 904,
+	CaptureIsolation = 905,
+	CaptureImplicit = 906,
+	CapturedEvent = 907,
+	CaptureWrongThread = 908,
 	Unknown = 999
 };
 
@@ -101,7 +124,7 @@ Driver &driver();
 struct Call {
 	std::lock_guard<std::recursive_mutex> lock;
 	Driver &d;
-	int code = 0;          // not 0: return it
+	int code = 0; // not 0: return it
 	Context *context = nullptr;
 	explicit Call(bool needsContext = true);
 	Device &device() const { return *d.devices[(size_t)context->device]; }

@@ -10,7 +10,9 @@ static bool on(const char *name, bool otherwise) {
 	return v && *v ? strcmp(v, "0") != 0 : otherwise;
 }
 
-static std::string sizes(const uint32_t *n) { return "(" + std::to_string(n[0]) + "," + std::to_string(n[1]) + "," + std::to_string(n[2]) + ")"; }
+static std::string sizes(const uint32_t *n) {
+	return "(" + std::to_string(n[0]) + "," + std::to_string(n[1]) + "," + std::to_string(n[2]) + ")";
+}
 
 // limits says what is wrong with the sizes of a launch.
 static std::string limits(const Launch &l, const LoadedFunction &f) {
@@ -31,8 +33,8 @@ static std::string limits(const Launch &l, const LoadedFunction &f) {
 	if (bound && threads > bound)
 		return "a block of " + std::to_string(threads) + " threads; .maxntid says " + std::to_string(bound);
 	if (l.dynamicShared > f.maxDynamicShared)
-		return std::to_string(l.dynamicShared) + " bytes of dynamic shared memory; " + std::to_string(f.maxDynamicShared) +
-		       " are allowed: cuFuncSetAttribute allows more than 48 KB";
+		return std::to_string(l.dynamicShared) + " bytes of dynamic shared memory; " +
+			std::to_string(f.maxDynamicShared) + " are allowed: cuFuncSetAttribute allows more than 48 KB";
 	return "";
 }
 
@@ -40,8 +42,8 @@ static std::string limits(const Launch &l, const LoadedFunction &f) {
 
 using namespace emu;
 
-API int cuLaunchKernel(LoadedFunction *f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared, void *stream,
-                       void **arguments, void **extra) {
+API int cuLaunchKernel(LoadedFunction *f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
+	unsigned shared, void *stream, void **arguments, void **extra) {
 	Call c;
 	if (c.code)
 		return c.code;
@@ -59,7 +61,8 @@ API int cuLaunchKernel(LoadedFunction *f, unsigned gx, unsigned gy, unsigned gz,
 		for (size_t k = 0; k < f->program->params.size(); k++) {
 			auto [at, bytes] = f->program->params[k];
 			if (!arguments[k])
-				return say(InvalidValue, "cudaemu: kernel " + f->program->name + ": argument " + std::to_string(k) + " is a null pointer");
+				return say(InvalidValue,
+					"cudaemu: kernel " + f->program->name + ": argument " + std::to_string(k) + " is a null pointer");
 			memcpy(l.params.data() + at, arguments[k], bytes);
 		}
 	} else if (extra) { // pairs (1, buffer), (2, its size) up to 0
@@ -73,58 +76,61 @@ API int cuLaunchKernel(LoadedFunction *f, unsigned gx, unsigned gy, unsigned gz,
 			else
 				return InvalidValue;
 		if (!buffer || size < l.params.size())
-			return say(InvalidValue, "cudaemu: kernel " + f->program->name + ": " + std::to_string(size) + " bytes of arguments, it has " + std::to_string(l.params.size()));
+			return say(InvalidValue,
+				"cudaemu: kernel " + f->program->name + ": " + std::to_string(size) + " bytes of arguments, it has " +
+					std::to_string(l.params.size()));
 		memcpy(l.params.data(), buffer, l.params.size());
 	} else if (!l.params.empty()) {
 		return say(InvalidValue, "cudaemu: kernel " + f->program->name + " is launched without arguments");
 	}
 	Context *context = c.context;
-	return submit(stream, {"kernel", [l, context]() mutable { // as on a GPU the launch succeeds, and what comes after it fails
-		                       std::string report;
-		                       if (int code = launch(l, report)) {
-			                       context->sticky = code;
-			                       say(code, report);
-		                       }
-		                       return (int)Success;
-	                       }});
+	return submit(
+		stream, {"kernel", [l, context]() mutable { // as on a GPU the launch succeeds, and what comes after it fails
+					 std::string report;
+					 if (int code = launch(l, report)) {
+						 context->sticky = code;
+						 say(code, report);
+					 }
+					 return (int)Success;
+				 }});
 }
 
 static const struct {
 	int code;
 	const char *name, *text;
 } results[] = {
-    {Success, "CUDA_SUCCESS", "no error"},
-    {InvalidValue, "CUDA_ERROR_INVALID_VALUE", "invalid argument"},
-    {OutOfMemory, "CUDA_ERROR_OUT_OF_MEMORY", "out of memory"},
-    {NotInitialized, "CUDA_ERROR_NOT_INITIALIZED", "cuInit was not called"},
-    {NoDevice, "CUDA_ERROR_NO_DEVICE", "there is no device"},
-    {InvalidDevice, "CUDA_ERROR_INVALID_DEVICE", "there is no such device"},
-    {InvalidImage, "CUDA_ERROR_INVALID_IMAGE", "the module is not valid"},
-    {InvalidContext, "CUDA_ERROR_INVALID_CONTEXT", "there is no valid context"},
-    {NoBinaryForGPU, "CUDA_ERROR_NO_BINARY_FOR_GPU", "the module is not for this device"},
-    {InvalidPTX, "CUDA_ERROR_INVALID_PTX", "the PTX could not be compiled"},
-    {UnsupportedPTXVersion, "CUDA_ERROR_UNSUPPORTED_PTX_VERSION", "the PTX is newer than the driver"},
-    {FileNotFound, "CUDA_ERROR_FILE_NOT_FOUND", "file not found"},
-    {InvalidHandle, "CUDA_ERROR_INVALID_HANDLE", "invalid handle"},
-    {IllegalState, "CUDA_ERROR_ILLEGAL_STATE", "the object is in the wrong state"},
-    {NotFound, "CUDA_ERROR_NOT_FOUND", "the symbol was not found"},
-    {NotReady, "CUDA_ERROR_NOT_READY", "not ready"},
-    {IllegalAddress, "CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered"},
-    {OutOfResources, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES", "too many resources are asked for"},
-    {IllegalInstruction, "CUDA_ERROR_ILLEGAL_INSTRUCTION", "an illegal instruction was encountered"},
-    {MisalignedAddress, "CUDA_ERROR_MISALIGNED_ADDRESS", "misaligned address"},
-    {LaunchFailed, "CUDA_ERROR_LAUNCH_FAILED", "the launch failed"},
-    {NotSupported, "CUDA_ERROR_NOT_SUPPORTED", "not supported"},
-    {CaptureUnsupported, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED", "not permitted while a stream is captured"},
-    {CaptureInvalidated, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED", "an earlier error has spoilt the capture"},
-    {CaptureMerge, "CUDA_ERROR_STREAM_CAPTURE_MERGE", "two captures would become one"},
-    {CaptureUnmatched, "CUDA_ERROR_STREAM_CAPTURE_UNMATCHED", "the capture was begun in another stream"},
-    {CaptureUnjoined, "CUDA_ERROR_STREAM_CAPTURE_UNJOINED", "work of the capture was not joined to its first stream"},
-    {CaptureIsolation, "CUDA_ERROR_STREAM_CAPTURE_ISOLATION", "the capture would depend on work outside of it"},
-    {CaptureImplicit, "CUDA_ERROR_STREAM_CAPTURE_IMPLICIT", "the legacy stream would depend on the capture"},
-    {CapturedEvent, "CUDA_ERROR_CAPTURED_EVENT", "the event was recorded in a capture"},
-    {CaptureWrongThread, "CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD", "the capture was begun by another thread"},
-    {Unknown, "CUDA_ERROR_UNKNOWN", "unknown error"},
+	{Success, "CUDA_SUCCESS", "no error"},
+	{InvalidValue, "CUDA_ERROR_INVALID_VALUE", "invalid argument"},
+	{OutOfMemory, "CUDA_ERROR_OUT_OF_MEMORY", "out of memory"},
+	{NotInitialized, "CUDA_ERROR_NOT_INITIALIZED", "cuInit was not called"},
+	{NoDevice, "CUDA_ERROR_NO_DEVICE", "there is no device"},
+	{InvalidDevice, "CUDA_ERROR_INVALID_DEVICE", "there is no such device"},
+	{InvalidImage, "CUDA_ERROR_INVALID_IMAGE", "the module is not valid"},
+	{InvalidContext, "CUDA_ERROR_INVALID_CONTEXT", "there is no valid context"},
+	{NoBinaryForGPU, "CUDA_ERROR_NO_BINARY_FOR_GPU", "the module is not for this device"},
+	{InvalidPTX, "CUDA_ERROR_INVALID_PTX", "the PTX could not be compiled"},
+	{UnsupportedPTXVersion, "CUDA_ERROR_UNSUPPORTED_PTX_VERSION", "the PTX is newer than the driver"},
+	{FileNotFound, "CUDA_ERROR_FILE_NOT_FOUND", "file not found"},
+	{InvalidHandle, "CUDA_ERROR_INVALID_HANDLE", "invalid handle"},
+	{IllegalState, "CUDA_ERROR_ILLEGAL_STATE", "the object is in the wrong state"},
+	{NotFound, "CUDA_ERROR_NOT_FOUND", "the symbol was not found"},
+	{NotReady, "CUDA_ERROR_NOT_READY", "not ready"},
+	{IllegalAddress, "CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered"},
+	{OutOfResources, "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES", "too many resources are asked for"},
+	{IllegalInstruction, "CUDA_ERROR_ILLEGAL_INSTRUCTION", "an illegal instruction was encountered"},
+	{MisalignedAddress, "CUDA_ERROR_MISALIGNED_ADDRESS", "misaligned address"},
+	{LaunchFailed, "CUDA_ERROR_LAUNCH_FAILED", "the launch failed"},
+	{NotSupported, "CUDA_ERROR_NOT_SUPPORTED", "not supported"},
+	{CaptureUnsupported, "CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED", "not permitted while a stream is captured"},
+	{CaptureInvalidated, "CUDA_ERROR_STREAM_CAPTURE_INVALIDATED", "an earlier error has spoilt the capture"},
+	{CaptureMerge, "CUDA_ERROR_STREAM_CAPTURE_MERGE", "two captures would become one"},
+	{CaptureUnmatched, "CUDA_ERROR_STREAM_CAPTURE_UNMATCHED", "the capture was begun in another stream"},
+	{CaptureUnjoined, "CUDA_ERROR_STREAM_CAPTURE_UNJOINED", "work of the capture was not joined to its first stream"},
+	{CaptureIsolation, "CUDA_ERROR_STREAM_CAPTURE_ISOLATION", "the capture would depend on work outside of it"},
+	{CaptureImplicit, "CUDA_ERROR_STREAM_CAPTURE_IMPLICIT", "the legacy stream would depend on the capture"},
+	{CapturedEvent, "CUDA_ERROR_CAPTURED_EVENT", "the event was recorded in a capture"},
+	{CaptureWrongThread, "CUDA_ERROR_STREAM_CAPTURE_WRONG_THREAD", "the capture was begun by another thread"},
+	{Unknown, "CUDA_ERROR_UNKNOWN", "unknown error"},
 };
 
 API int cuGetErrorName(int code, const char **text) {

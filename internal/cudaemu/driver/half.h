@@ -32,7 +32,10 @@ enum class Round : uint8_t { nearest, zero, down, up };
 inline uint64_t cut(uint64_t magnitude, int drop, bool negative, Round r) {
 	uint64_t kept = drop > 63 ? 0 : magnitude >> drop, rest = drop > 63 ? magnitude : magnitude & ((1ull << drop) - 1);
 	uint64_t half = drop > 63 ? ~0ull : drop ? 1ull << (drop - 1) : 1;
-	bool more = rest && (r == Round::nearest ? rest > half || (rest == half && drop && (kept & 1)) : r == Round::up ? !negative : r == Round::down && negative);
+	bool more = rest &&
+		(r == Round::nearest     ? rest > half || (rest == half && drop && (kept & 1))
+				: r == Round::up ? !negative
+								 : r == Round::down && negative);
 	return kept + more;
 }
 

@@ -1,135 +1,129 @@
 // Whole numbers and bits: PTX ISA 9.7.1 and 9.7.8 (logic and shifts).
+#include "bits.h"
 #include "decode.h"
 #include <type_traits>
 
 namespace emu {
 namespace {
 
-template <class T> using Unsigned = std::make_unsigned_t<T>;
 template <class T> struct Wider;
-template <> struct Wider<uint16_t> { using type = uint32_t; };
-template <> struct Wider<int16_t> { using type = int32_t; };
-template <> struct Wider<uint32_t> { using type = uint64_t; };
-template <> struct Wider<int32_t> { using type = int64_t; };
-template <> struct Wider<uint64_t> { using type = unsigned __int128; };
-template <> struct Wider<int64_t> { using type = __int128; };
+template <> struct Wider<uint16_t> {
+	using type = uint32_t;
+};
+template <> struct Wider<int16_t> {
+	using type = int32_t;
+};
+template <> struct Wider<uint32_t> {
+	using type = uint64_t;
+};
+template <> struct Wider<int32_t> {
+	using type = int64_t;
+};
+template <> struct Wider<uint64_t> {
+	using type = unsigned __int128;
+};
+template <> struct Wider<int64_t> {
+	using type = __int128;
+};
 template <class T> using Wide = typename Wider<T>::type;
-template <class T> constexpr int Bits = 8 * sizeof(T);
 
 // uint16_t would be promoted to int, whose products overflow.
-template <class T> T product(T a, T b) { return T(Wide<Unsigned<T>>(Unsigned<T>(a)) * Wide<Unsigned<T>>(Unsigned<T>(b))); }
+template <class T> T product(T a, T b) {
+	return T(Wide<Unsigned<T>>(Unsigned<T>(a)) * Wide<Unsigned<T>>(Unsigned<T>(b)));
+}
 template <> uint32_t product(uint32_t a, uint32_t b) { return a * b; }
 template <> int32_t product(int32_t a, int32_t b) { return int32_t(uint32_t(a) * uint32_t(b)); }
 template <> uint64_t product(uint64_t a, uint64_t b) { return a * b; }
 template <> int64_t product(int64_t a, int64_t b) { return int64_t(uint64_t(a) * uint64_t(b)); }
 
-struct Add { template <class T> static T of(T a, T b) { return T(Unsigned<T>(a) + Unsigned<T>(b)); } };
-struct Sub { template <class T> static T of(T a, T b) { return T(Unsigned<T>(a) - Unsigned<T>(b)); } };
-struct MulLo { template <class T> static T of(T a, T b) { return product(a, b); } };
-struct MulHi { template <class T> static T of(T a, T b) { return T((Wide<T>(a) * Wide<T>(b)) >> Bits<T>); } };
-struct MulWide { template <class T> static Wide<T> of(T a, T b) { return Wide<T>(a) * Wide<T>(b); } };
-struct MadLo { template <class T> static T of(T a, T b, T c) { return Add::of(product(a, b), c); } };
-struct MadHi { template <class T> static T of(T a, T b, T c) { return Add::of(MulHi::of(a, b), c); } };
-struct MadWide { template <class T> static Wide<T> of(T a, T b, Wide<T> c) { return Add::of(Wide<T>(a) * Wide<T>(b), c); } };
-struct Mul24 { template <class T> static T of(T a, T b) { return product(T(T(Unsigned<T>(a) << 8) >> 8), T(T(Unsigned<T>(b) << 8) >> 8)); } };
-struct Mad24 { template <class T> static T of(T a, T b, T c) { return Add::of(Mul24::of(a, b), c); } };
+struct Add {
+	template <class T> static T of(T a, T b) { return T(Unsigned<T>(a) + Unsigned<T>(b)); }
+};
+struct Sub {
+	template <class T> static T of(T a, T b) { return T(Unsigned<T>(a) - Unsigned<T>(b)); }
+};
+struct MulLo {
+	template <class T> static T of(T a, T b) { return product(a, b); }
+};
+struct MulHi {
+	template <class T> static T of(T a, T b) { return T((Wide<T>(a) * Wide<T>(b)) >> Bits<T>); }
+};
+struct MulWide {
+	template <class T> static Wide<T> of(T a, T b) { return Wide<T>(a) * Wide<T>(b); }
+};
+struct MadLo {
+	template <class T> static T of(T a, T b, T c) { return Add::of(product(a, b), c); }
+};
+struct MadHi {
+	template <class T> static T of(T a, T b, T c) { return Add::of(MulHi::of(a, b), c); }
+};
+struct MadWide {
+	template <class T> static Wide<T> of(T a, T b, Wide<T> c) { return Add::of(Wide<T>(a) * Wide<T>(b), c); }
+};
+struct Mul24 {
+	template <class T> static T of(T a, T b) {
+		return product(T(T(Unsigned<T>(a) << 8) >> 8), T(T(Unsigned<T>(b) << 8) >> 8));
+	}
+};
+struct Mad24 {
+	template <class T> static T of(T a, T b, T c) { return Add::of(Mul24::of(a, b), c); }
+};
 // A division by zero gives all ones, as the hardware does; PTX leaves it open.
-template <class T> bool overflows(T a, T b) { return std::is_signed<T>::value && b == T(-1) && a == T(Unsigned<T>(1) << (Bits<T> - 1)); }
-struct Div { template <class T> static T of(T a, T b) { return b == 0 ? T(-1) : overflows(a, b) ? a : T(a / b); } };
-struct Rem { template <class T> static T of(T a, T b) { return b == 0 ? a : overflows(a, b) ? T(0) : T(a % b); } };
-struct Min { template <class T> static T of(T a, T b) { return a < b ? a : b; } };
-struct Max { template <class T> static T of(T a, T b) { return a > b ? a : b; } };
-struct Sad { template <class T> static T of(T a, T b, T c) { return Add::of(c, a > b ? Sub::of(a, b) : Sub::of(b, a)); } };
-struct Abs { template <class T> static T of(T a) { return a < 0 ? T(0 - Unsigned<T>(a)) : a; } };
-struct Neg { template <class T> static T of(T a) { return T(0 - Unsigned<T>(a)); } };
-struct And { template <class T> static T of(T a, T b) { return a & b; } };
-struct Or { template <class T> static T of(T a, T b) { return a | b; } };
-struct Xor { template <class T> static T of(T a, T b) { return a ^ b; } };
-struct Not { template <class T> static T of(T a) { return T(~a); } };
-struct CNot { template <class T> static T of(T a) { return a == 0; } };
-struct Shl { template <class T> static T of(T a, uint32_t n) { return n >= Bits<T> ? 0 : T(Unsigned<T>(a) << n); } };
-struct Shr { template <class T> static T of(T a, uint32_t n) { return n < Bits<T> ? T(a >> n) : a < 0 ? T(-1) : T(0); } };
-struct Popc { template <class T> static uint32_t of(T a) { return (uint32_t)__builtin_popcountll(a); } };
-struct Clz { template <class T> static uint32_t of(T a) { return a ? (uint32_t)(__builtin_clzll(a) - (64 - Bits<T>)) : Bits<T>; } };
-struct Bfind {
-	template <class T> static uint32_t of(T a) {
-		Unsigned<T> u = a < 0 ? Unsigned<T>(~a) : Unsigned<T>(a);
-		return u ? (uint32_t)(63 - __builtin_clzll(u)) : ~0u;
-	}
-};
-struct Brev {
-	template <class T> static T of(T a) {
-		T r = 0;
-		for (int k = 0; k < Bits<T>; k++)
-			r |= T(a >> k & 1) << (Bits<T> - 1 - k);
-		return r;
-	}
-};
-struct Bfe {
-	template <class T> static T of(T a, uint32_t b, uint32_t c) {
-		uint32_t at = b & 255, n = c & 255, top = at + n - 1;
-		if (n == 0)
-			return 0;
-		T sign = std::is_signed<T>::value ? T(Unsigned<T>(a) >> (top < Bits<T> ? top : Bits<T> - 1) & 1) : 0;
-		Unsigned<T> field = at < Bits<T> ? Unsigned<T>(a) >> at : 0;
-		uint32_t have = n < Bits<T> ? n : Bits<T>;
-		Unsigned<T> mask = have == Bits<T> ? ~Unsigned<T>(0) : (Unsigned<T>(1) << have) - 1;
-		if (at + have > Bits<T> && sign) // bits beyond the number are its sign
-			field |= at < Bits<T> ? ~(~Unsigned<T>(0) >> at) : ~Unsigned<T>(0);
-		return T((field & mask) | (sign ? ~mask : 0));
-	}
-};
-struct Prmt {
-	static uint32_t of(uint32_t a, uint32_t b, uint32_t c) {
-		uint64_t bytes = a | (uint64_t)b << 32;
-		uint32_t r = 0;
-		for (int k = 0; k < 4; k++) {
-			uint32_t choice = c >> (4 * k), byte = uint32_t(bytes >> (8 * (choice & 7))) & 255;
-			if (choice & 8)
-				byte = byte & 128 ? 255 : 0;
-			r |= byte << (8 * k);
-		}
-		return r;
-	}
-};
-struct ShfLeft { static uint32_t of(uint32_t a, uint32_t b, uint32_t n) { return uint32_t(((uint64_t)b << 32 | a) << n >> 32); } };
-struct ShfRight { static uint32_t of(uint32_t a, uint32_t b, uint32_t n) { return uint32_t(((uint64_t)b << 32 | a) >> n); } };
-template <class F> struct Wrap { static uint32_t of(uint32_t a, uint32_t b, uint32_t n) { return F::of(a, b, n & 31); } };
-template <class F> struct Clamp { static uint32_t of(uint32_t a, uint32_t b, uint32_t n) { return F::of(a, b, n < 32 ? n : 32); } };
-
-template <class T> void bfi(Warp &w, const Ins &i, uint32_t lanes) {
-	In<T> a(w, i.r[1]), b(w, i.r[2]);
-	In<uint32_t> at(w, i.r[3]), n(w, i.r[4]);
-	store<T>(w, i.r[0], lanes, [&](int l) {
-		uint32_t p = at[l] & 255, len = n[l] & 255;
-		if (p >= Bits<T> || len == 0)
-			return b[l];
-		T mask = T((len >= Bits<T> ? ~T(0) : (T(1) << len) - 1) << p);
-		return T((b[l] & ~mask) | (T(a[l] << p) & mask));
-	});
+template <class T> bool overflows(T a, T b) {
+	return std::is_signed<T>::value && b == T(-1) && a == T(Unsigned<T>(1) << (Bits<T> - 1));
 }
-
-void lop3(Warp &w, const Ins &i, uint32_t lanes) {
-	In<uint32_t> a(w, i.r[1]), b(w, i.r[2]), c(w, i.r[3]);
-	store<uint32_t>(w, i.r[0], lanes, [&](int l) {
-		uint32_t r = 0;
-		for (int k = 0; k < 8; k++)
-			if (i.value >> k & 1)
-				r |= (k & 4 ? a[l] : ~a[l]) & (k & 2 ? b[l] : ~b[l]) & (k & 1 ? c[l] : ~c[l]);
-		return r;
-	});
-}
-
+struct Div {
+	template <class T> static T of(T a, T b) { return b == 0 ? T(-1) : overflows(a, b) ? a : T(a / b); }
+};
+struct Rem {
+	template <class T> static T of(T a, T b) { return b == 0 ? a : overflows(a, b) ? T(0) : T(a % b); }
+};
+struct Min {
+	template <class T> static T of(T a, T b) { return a < b ? a : b; }
+};
+struct Max {
+	template <class T> static T of(T a, T b) { return a > b ? a : b; }
+};
+struct Sad {
+	template <class T> static T of(T a, T b, T c) { return Add::of(c, a > b ? Sub::of(a, b) : Sub::of(b, a)); }
+};
+struct Abs {
+	template <class T> static T of(T a) { return a < 0 ? T(0 - Unsigned<T>(a)) : a; }
+};
+struct Neg {
+	template <class T> static T of(T a) { return T(0 - Unsigned<T>(a)); }
+};
 // Handlers of F for the integer types. Bits are unsigned.
-#define BY_TYPE(FORM)                                                                                                       \
-	switch (t) {                                                                                                                           \
-	case Type::u16: case Type::b16: { using T = uint16_t; return FORM; }                                                                   \
-	case Type::s16: { using T = int16_t; return FORM; }                                                                                    \
-	case Type::u32: case Type::b32: { using T = uint32_t; return FORM; }                                                                   \
-	case Type::s32: { using T = int32_t; return FORM; }                                                                                    \
-	case Type::u64: case Type::b64: { using T = uint64_t; return FORM; }                                                                   \
-	case Type::s64: { using T = int64_t; return FORM; }                                                                                    \
-	default: return nullptr;                                                                                                               \
+#define BY_TYPE(FORM)                                                                                                  \
+	switch (t) {                                                                                                       \
+	case Type::u16:                                                                                                    \
+	case Type::b16: {                                                                                                  \
+		using T = uint16_t;                                                                                            \
+		return FORM;                                                                                                   \
+	}                                                                                                                  \
+	case Type::s16: {                                                                                                  \
+		using T = int16_t;                                                                                             \
+		return FORM;                                                                                                   \
+	}                                                                                                                  \
+	case Type::u32:                                                                                                    \
+	case Type::b32: {                                                                                                  \
+		using T = uint32_t;                                                                                            \
+		return FORM;                                                                                                   \
+	}                                                                                                                  \
+	case Type::s32: {                                                                                                  \
+		using T = int32_t;                                                                                             \
+		return FORM;                                                                                                   \
+	}                                                                                                                  \
+	case Type::u64:                                                                                                    \
+	case Type::b64: {                                                                                                  \
+		using T = uint64_t;                                                                                            \
+		return FORM;                                                                                                   \
+	}                                                                                                                  \
+	case Type::s64: {                                                                                                  \
+		using T = int64_t;                                                                                             \
+		return FORM;                                                                                                   \
+	}                                                                                                                  \
+	default: return nullptr;                                                                                           \
 	}
 template <class F> Handler one(Type t) { BY_TYPE((unary<T, T, F>)) }
 template <class F> Handler two(Type t) { BY_TYPE((binary<T, T, T, F>)) }
@@ -140,14 +134,20 @@ template <class F> Handler count(Type t) { BY_TYPE((unary<uint32_t, T, F>)) }
 #undef BY_TYPE
 template <class F> Handler wide(Type t, bool add) {
 	switch (t) {
-	case Type::u16: return add ? ternary<uint32_t, uint16_t, uint16_t, uint32_t, MadWide> : binary<uint32_t, uint16_t, uint16_t, F>;
-	case Type::s16: return add ? ternary<int32_t, int16_t, int16_t, int32_t, MadWide> : binary<int32_t, int16_t, int16_t, F>;
-	case Type::u32: return add ? ternary<uint64_t, uint32_t, uint32_t, uint64_t, MadWide> : binary<uint64_t, uint32_t, uint32_t, F>;
-	case Type::s32: return add ? ternary<int64_t, int32_t, int32_t, int64_t, MadWide> : binary<int64_t, int32_t, int32_t, F>;
+	case Type::u16:
+		return add ? ternary<uint32_t, uint16_t, uint16_t, uint32_t, MadWide> : binary<uint32_t, uint16_t, uint16_t, F>;
+	case Type::s16:
+		return add ? ternary<int32_t, int16_t, int16_t, int32_t, MadWide> : binary<int32_t, int16_t, int16_t, F>;
+	case Type::u32:
+		return add ? ternary<uint64_t, uint32_t, uint32_t, uint64_t, MadWide> : binary<uint64_t, uint32_t, uint32_t, F>;
+	case Type::s32:
+		return add ? ternary<int64_t, int32_t, int32_t, int64_t, MadWide> : binary<int64_t, int32_t, int32_t, F>;
 	default: return nullptr;
 	}
 }
-Type twice(Type t) { return t == Type::u16 ? Type::u32 : t == Type::s16 ? Type::s32 : t == Type::u32 ? Type::u64 : Type::s64; }
+Type twice(Type t) {
+	return t == Type::u16 ? Type::u32 : t == Type::s16 ? Type::s32 : t == Type::u32 ? Type::u64 : Type::s64;
+}
 
 void finish(Decoder &d, Handler h, Type result, std::initializer_list<Type> operands) {
 	if (!h)
@@ -208,9 +208,21 @@ bool decodeInteger(Decoder &d) {
 		Handler (*by)(Type);
 		int operands;
 	} plain[] = {
-	    {"add", two<Add>, 2}, {"sub", two<Sub>, 2}, {"div", two<Div>, 2}, {"rem", two<Rem>, 2}, {"min", two<Min>, 2}, {"max", two<Max>, 2},
-	    {"and", two<And>, 2}, {"or", two<Or>, 2},   {"xor", two<Xor>, 2}, {"not", one<Not>, 1}, {"cnot", one<CNot>, 1}, {"abs", one<Abs>, 1},
-	    {"neg", one<Neg>, 1}, {"brev", one<Brev>, 1}, {"sad", three<Sad>, 3},
+		{"add", two<Add>, 2},
+		{"sub", two<Sub>, 2},
+		{"div", two<Div>, 2},
+		{"rem", two<Rem>, 2},
+		{"min", two<Min>, 2},
+		{"max", two<Max>, 2},
+		{"and", two<And>, 2},
+		{"or", two<Or>, 2},
+		{"xor", two<Xor>, 2},
+		{"not", one<Not>, 1},
+		{"cnot", one<CNot>, 1},
+		{"abs", one<Abs>, 1},
+		{"neg", one<Neg>, 1},
+		{"brev", one<Brev>, 1},
+		{"sad", three<Sad>, 3},
 	};
 	for (auto &p : plain)
 		if (op == p.op) {
@@ -241,8 +253,10 @@ bool decodeInteger(Decoder &d) {
 	} else if (op == "shf" && t == Type::b32) {
 		d.known({"l", "r", "wrap", "clamp"});
 		bool left = d.s->has("l"), wrap = d.s->has("wrap");
-		Handler h = left ? (wrap ? ternary<uint32_t, uint32_t, uint32_t, uint32_t, Wrap<ShfLeft>> : ternary<uint32_t, uint32_t, uint32_t, uint32_t, Clamp<ShfLeft>>)
-		                 : (wrap ? ternary<uint32_t, uint32_t, uint32_t, uint32_t, Wrap<ShfRight>> : ternary<uint32_t, uint32_t, uint32_t, uint32_t, Clamp<ShfRight>>);
+		Handler h = left ? (wrap ? ternary<uint32_t, uint32_t, uint32_t, uint32_t, Wrap<ShfLeft>>
+								 : ternary<uint32_t, uint32_t, uint32_t, uint32_t, Clamp<ShfLeft>>)
+						 : (wrap ? ternary<uint32_t, uint32_t, uint32_t, uint32_t, Wrap<ShfRight>>
+								 : ternary<uint32_t, uint32_t, uint32_t, uint32_t, Clamp<ShfRight>>);
 		finish(d, h, u32, {u32, u32, u32});
 	} else if (op == "lop3" && t == Type::b32) {
 		d.known({});

@@ -5,7 +5,7 @@
 
 namespace emu {
 
-struct Block; // run.h
+struct Block;      // run.h
 struct AsyncState; // copies of cp.async that are under way: async.cpp
 
 // A Fault ends a launch. Its text says what was wrong; who and where are added by the scheduler, from lane and warp.
@@ -16,20 +16,20 @@ struct Fault {
 };
 
 struct Warp {
-	char *base[2];           // registers, constants
+	char *base[2]; // registers, constants
 	std::vector<uint32_t> predicate;
 	std::vector<char> registers;
-	char *local = nullptr;   // of lane 0
+	char *local = nullptr; // of lane 0
 	Block *block = nullptr;
-	int number = 0;          // in the block
-	uint32_t exists = 0;     // lanes that the block has
+	int number = 0;      // in the block
+	uint32_t exists = 0; // lanes that the block has
 	// Scheduling: see run.cpp.
 	uint32_t alive = 0, parked = 0;
 	uint32_t pc[Lanes];
 	uint32_t barrierOf[Lanes]; // of a parked lane: number of the barrier, or Converging
 	uint32_t exitLine[Lanes];
 	std::vector<std::pair<uint32_t, uint32_t>> returns[Lanes]; // (return place, call)
-	uint32_t here = 0;       // place of the instruction that runs
+	uint32_t here = 0;                                         // place of the instruction that runs
 	// Clocks: see shadow.h.
 	uint32_t floor = 0;
 	std::unique_ptr<uint32_t[]> clocks;
@@ -40,7 +40,8 @@ struct Warp {
 };
 
 #define EACH for (int l = 0; l < Lanes; l++)
-#define EACH_OF(lanes) for (uint32_t rest_ = (lanes), l = 0; rest_ && (l = (uint32_t)__builtin_ctz(rest_), true); rest_ &= rest_ - 1)
+#define EACH_OF(lanes)                                                                                                 \
+	for (uint32_t rest_ = (lanes), l = 0; rest_ && (l = (uint32_t)__builtin_ctz(rest_), true); rest_ &= rest_ - 1)
 
 // Slot is what a register's lane is for a value of type T: 4 bytes up to 32 bits, else 8.
 template <class T, bool wide = (sizeof(T) > 4), bool small = (sizeof(T) < 4)> struct Slot {

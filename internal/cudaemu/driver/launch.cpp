@@ -11,12 +11,12 @@ uint64_t laneInstructions() { return total; }
 
 std::string threadName(const Launch &l, uint32_t t) {
 	return "(" + std::to_string(t % l.block[0]) + "," + std::to_string(t / l.block[0] % l.block[1]) + "," +
-	       std::to_string(t / l.block[0] / l.block[1]) + ")";
+		std::to_string(t / l.block[0] / l.block[1]) + ")";
 }
 
 static std::string report(const Launch &l, const Block &b, const Fault &f) {
-	std::string s = "cudaemu: kernel " + l.program->name + ", block (" + std::to_string(b.index[0]) + "," + std::to_string(b.index[1]) + "," +
-	                std::to_string(b.index[2]) + ")";
+	std::string s = "cudaemu: kernel " + l.program->name + ", block (" + std::to_string(b.index[0]) + "," +
+		std::to_string(b.index[1]) + "," + std::to_string(b.index[2]) + ")";
 	if (b.faulty) {
 		if (f.lane >= 0)
 			s += ", thread " + threadName(l, (uint32_t)b.faulty->number * Lanes + (uint32_t)f.lane);

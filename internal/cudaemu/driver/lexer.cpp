@@ -7,19 +7,34 @@
 namespace emu {
 
 PTXError::PTXError(int line, const std::string &what)
-    : std::runtime_error("ptx line " + std::to_string(line) + ": " + what) {}
+	: std::runtime_error("ptx line " + std::to_string(line) + ": " + what) {}
 
 static const struct {
 	const char *word;
 	Type type;
 	int bytes;
 } types[] = {
-    {"b8", Type::b8, 1},     {"b16", Type::b16, 2},       {"b32", Type::b32, 4},   {"b64", Type::b64, 8},
-    {"b128", Type::b128, 16}, {"u8", Type::u8, 1},        {"u16", Type::u16, 2},   {"u32", Type::u32, 4},
-    {"u64", Type::u64, 8},   {"s8", Type::s8, 1},         {"s16", Type::s16, 2},   {"s32", Type::s32, 4},
-    {"s64", Type::s64, 8},   {"f16", Type::f16, 2},       {"f16x2", Type::f16x2, 4}, {"bf16", Type::bf16, 2},
-    {"bf16x2", Type::bf16x2, 4}, {"tf32", Type::tf32, 4}, {"f32", Type::f32, 4},   {"f64", Type::f64, 8},
-    {"pred", Type::pred, 1},
+	{"b8", Type::b8, 1},
+	{"b16", Type::b16, 2},
+	{"b32", Type::b32, 4},
+	{"b64", Type::b64, 8},
+	{"b128", Type::b128, 16},
+	{"u8", Type::u8, 1},
+	{"u16", Type::u16, 2},
+	{"u32", Type::u32, 4},
+	{"u64", Type::u64, 8},
+	{"s8", Type::s8, 1},
+	{"s16", Type::s16, 2},
+	{"s32", Type::s32, 4},
+	{"s64", Type::s64, 8},
+	{"f16", Type::f16, 2},
+	{"f16x2", Type::f16x2, 4},
+	{"bf16", Type::bf16, 2},
+	{"bf16x2", Type::bf16x2, 4},
+	{"tf32", Type::tf32, 4},
+	{"f32", Type::f32, 4},
+	{"f64", Type::f64, 8},
+	{"pred", Type::pred, 1},
 };
 
 Type typeOf(const std::string &word) {
@@ -51,7 +66,8 @@ static const char *number(const char *p, Token &t) {
 		std::string hex(p + 2, strnlen(p + 2, digits));
 		t.bits = strtoull(hex.c_str(), &end, 16);
 		if (hex.size() != digits || *end)
-			throw PTXError(t.line, "a number 0" + std::string(1, kind) + " has " + std::to_string(digits) + " hexadecimal digits");
+			throw PTXError(
+				t.line, "a number 0" + std::string(1, kind) + " has " + std::to_string(digits) + " hexadecimal digits");
 		t.kind = kind == 'f' ? Token::real32 : Token::real64;
 		t.text = std::string(p, digits + 2);
 		return p + 2 + digits;

@@ -1,7 +1,9 @@
-// Products of small matrices by a warp, and ldmatrix: PTX ISA 9.7.13. Which element each lane holds is the hardware's layout.
+// Products of small matrices by a warp, and ldmatrix: PTX ISA 9.7.13. Which element each lane holds is the hardware's
+// layout.
 //
-// Products are exact, sums of one instruction are made in float64 and rounded once to float32. Tensor cores cut sums to fewer bits, so a GPU's
-// results differ in the last ones. tf32 operands lose their lower 13 bits, as the hardware reads them.
+// Products are exact, sums of one instruction are made in float64 and rounded once to float32. Tensor cores cut sums to
+// fewer bits, so a GPU's results differ in the last ones. tf32 operands lose their lower 13 bits, as the hardware reads
+// them.
 #include "decode.h"
 #include "half.h"
 #include "run.h"
@@ -11,10 +13,11 @@ namespace {
 
 float tf32(uint32_t bits) { return bitsAs<float>(bits & ~0x1fffu); }
 
-// mma is D = A B + C with A [16,K], B [K,8]. group = lane / 4, t = lane % 4. 16-bit operands stand two in a register, the lower one first:
-//   A, 16 bits: register r has row group + 8 (r % 2), columns 2t, 2t+1, + 8 (r / 2);  B: register r has rows 2t, 2t+1, + 8 r, column group
-//   A, tf32:    register r has row group + 8 (r % 2), column t + 4 (r / 2);            B: register r has row t + 4 r, column group
-//   C and D:    register r has row group + 8 (r / 2), column 2t + r % 2
+// mma is D = A B + C with A [16,K], B [K,8]. group = lane / 4, t = lane % 4. 16-bit operands stand two in a register,
+// the lower one first:
+//   A, 16 bits: register r has row group + 8 (r % 2), columns 2t, 2t+1, + 8 (r / 2);  B: register r has rows 2t, 2t+1,
+//   + 8 r, column group A, tf32:    register r has row group + 8 (r % 2), column t + 4 (r / 2);            B: register
+//   r has row t + 4 r, column group C and D:    register r has row group + 8 (r / 2), column 2t + r % 2
 // Registers: D at 0, A at 4, B at 8, C at 10.
 template <float (*half)(uint16_t), int K> void mma(Warp &w, const Ins &i, uint32_t lanes) {
 	constexpr bool wide = half == nullptr;
@@ -59,8 +62,8 @@ template <float (*half)(uint16_t), int K> void mma(Warp &w, const Ins &i, uint32
 		store<float>(w, i.r[r], lanes, [&](int l) { return d[r][l]; });
 }
 
-// ldmatrix: lanes 8m to 8m+7 give the addresses of the rows of matrix m, 8 elements of 16 bits each. Lane l gets of each matrix the elements
-// 2 (l % 4) and the next of row l / 4, or with .trans those of column l / 4.
+// ldmatrix: lanes 8m to 8m+7 give the addresses of the rows of matrix m, 8 elements of 16 bits each. Lane l gets of
+// each matrix the elements 2 (l % 4) and the next of row l / 4, or with .trans those of column l / 4.
 template <int matrices, bool transposed> void ldmatrix(Warp &w, const Ins &i, uint32_t lanes) {
 	char *row[Lanes];
 	uint32_t asked = matrices == 4 ? ~0u : (1u << (8 * matrices)) - 1;
@@ -86,12 +89,12 @@ void decodeMMA(Decoder &d) {
 		Type type;
 		int target;
 	} shapes[] = {
-	    {"mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32", mma<fromBF16, 16>, 4, 2, Type::b32, 80},
-	    {"mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32", mma<fromBF16, 8>, 2, 1, Type::b32, 80},
-	    {"mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32", mma<fromF16, 16>, 4, 2, Type::b32, 80},
-	    {"mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32", mma<fromF16, 8>, 2, 1, Type::b32, 75},
-	    {"mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32", mma<nullptr, 8>, 4, 2, Type::b32, 80},
-	    {"mma.sync.aligned.m16n8k4.row.col.f32.tf32.tf32.f32", mma<nullptr, 4>, 2, 1, Type::b32, 80},
+		{"mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32", mma<fromBF16, 16>, 4, 2, Type::b32, 80},
+		{"mma.sync.aligned.m16n8k8.row.col.f32.bf16.bf16.f32", mma<fromBF16, 8>, 2, 1, Type::b32, 80},
+		{"mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32", mma<fromF16, 16>, 4, 2, Type::b32, 80},
+		{"mma.sync.aligned.m16n8k8.row.col.f32.f16.f16.f32", mma<fromF16, 8>, 2, 1, Type::b32, 75},
+		{"mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32", mma<nullptr, 8>, 4, 2, Type::b32, 80},
+		{"mma.sync.aligned.m16n8k4.row.col.f32.tf32.tf32.f32", mma<nullptr, 4>, 2, 1, Type::b32, 80},
 	};
 	for (auto &shape : shapes)
 		if (s.full() == shape.name) {
@@ -104,7 +107,8 @@ void decodeMMA(Decoder &d) {
 				auto &list = s.args[k].elements;
 				bool single = s.args[k].kind == Operand::reg && sizes[k] == 1;
 				if (!single && list.size() != sizes[k])
-					d.fail("operand " + std::to_string(k) + " has " + std::to_string(list.size()) + " registers, " + std::to_string(sizes[k]) + " are right");
+					d.fail("operand " + std::to_string(k) + " has " + std::to_string(list.size()) + " registers, " +
+						std::to_string(sizes[k]) + " are right");
 				for (size_t r = 0; r < sizes[k]; r++) {
 					auto &o = single ? s.args[k] : list[r];
 					d.i.r[at[k] + r] = k == 0 ? d.result(o, Type::f32) : d.source(o, k == 3 ? Type::f32 : Type::b32);
@@ -134,7 +138,9 @@ bool decodeMatrix(Decoder &d) {
 		size_t n = s.has("x1") ? 1 : s.has("x2") ? 2 : s.has("x4") ? 4 : 0;
 		if (d.type() != Type::b16 || n == 0 || !s.has("m8n8"))
 			d.fail(".m8n8, .x1, .x2 or .x4, and .b16 are expected");
-		d.i.run = n == 1 ? (t ? ldmatrix<1, true> : ldmatrix<1, false>) : n == 2 ? (t ? ldmatrix<2, true> : ldmatrix<2, false>) : (t ? ldmatrix<4, true> : ldmatrix<4, false>);
+		d.i.run = n == 1 ? (t ? ldmatrix<1, true> : ldmatrix<1, false>)
+			: n == 2     ? (t ? ldmatrix<2, true> : ldmatrix<2, false>)
+						 : (t ? ldmatrix<4, true> : ldmatrix<4, false>);
 		d.address(s.args[1], s.has("shared") || s.has("shared::cta") ? Space::shared : Space::generic, AddressAt);
 		bool single = s.args[0].kind == Operand::reg && n == 1;
 		if (!single && s.args[0].elements.size() != n)

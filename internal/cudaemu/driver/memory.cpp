@@ -21,9 +21,14 @@ static std::string hex(uint64_t v) {
 	return text;
 }
 
-[[noreturn]] static void outside(Access kind, uint32_t bytes, Space s, uint64_t address, const std::string &where, int lane) {
-	throw Fault{IllegalAddress, (kind == Access::read ? "reads " : kind == Access::write ? "writes " : "changes ") + std::to_string(bytes) +
-	            " bytes of " + spaceName(s) + " memory at " + hex(address) + ": " + where, lane};
+[[noreturn]] static void outside(
+	Access kind, uint32_t bytes, Space s, uint64_t address, const std::string &where, int lane) {
+	throw Fault{IllegalAddress,
+		(kind == Access::read           ? "reads "
+				: kind == Access::write ? "writes "
+										: "changes ") +
+			std::to_string(bytes) + " bytes of " + spaceName(s) + " memory at " + hex(address) + ": " + where,
+		lane};
 }
 
 static char *global(Warp &w, const Ins &i, uint64_t a, uint32_t bytes, Access kind, int l) {
@@ -45,8 +50,10 @@ static char *window(Warp &w, Space s, uint64_t a, uint32_t bytes, Access kind, i
 	const Block &b = *w.block;
 	if (s == Space::shared) {
 		if (a >= b.sharedBytes || bytes > b.sharedBytes - a)
-			outside(kind, bytes, s, a, "this launch has " + std::to_string(b.sharedBytes) + " bytes, " +
-			        std::to_string(b.launch.dynamicShared) + " of them dynamic", l);
+			outside(kind, bytes, s, a,
+				"this launch has " + std::to_string(b.sharedBytes) + " bytes, " +
+					std::to_string(b.launch.dynamicShared) + " of them dynamic",
+				l);
 		return const_cast<char *>(b.shared.data()) + a;
 	}
 	uint64_t have = b.launch.program->localBytes;
@@ -71,11 +78,12 @@ static bool inRange(const uint64_t *at, uint32_t lanes, uint64_t begin, uint64_t
 // one finds the host's place of one lane's access, or throws what is wrong with it.
 static char *one(Warp &w, const Ins &i, uint64_t a, uint32_t bytes, Access kind, int l) {
 	if (a & (bytes - 1))
-		throw Fault{MisalignedAddress, std::string(kind == Access::read ? "reads " : "writes ") + std::to_string(bytes) + " bytes of " +
-		            spaceName(i.space) + " memory at " + hex(a) + ", which is no multiple of " + std::to_string(bytes), l};
+		throw Fault{MisalignedAddress,
+			std::string(kind == Access::read ? "reads " : "writes ") + std::to_string(bytes) + " bytes of " +
+				spaceName(i.space) + " memory at " + hex(a) + ", which is no multiple of " + std::to_string(bytes),
+			l};
 	switch (i.space) {
-	case Space::global:
-		return global(w, i, a, bytes, kind, l);
+	case Space::global: return global(w, i, a, bytes, kind, l);
 	case Space::generic:
 		if (a - SharedBase < WindowBytes)
 			return window(w, Space::shared, a - SharedBase, bytes, kind, l);
@@ -87,20 +95,22 @@ static char *one(Warp &w, const Ins &i, uint64_t a, uint32_t bytes, Access kind,
 		if (a & ParamBit)
 			return window(w, Space::local, a & ~ParamBit, bytes, kind, l);
 		if (kind != Access::read || a + bytes > params.size())
-			outside(kind, bytes, Space::param, a, "the kernel has " + std::to_string(params.size()) + " bytes of arguments", l);
+			outside(kind, bytes, Space::param, a,
+				"the kernel has " + std::to_string(params.size()) + " bytes of arguments", l);
 		return (char *)params.data() + a;
 	}
-	default:
-		return window(w, i.space, a, bytes, kind, l);
+	default: return window(w, i.space, a, bytes, kind, l);
 	}
 }
 
 static void checkWritten(Warp &w, const uint64_t *at, uint32_t lanes, uint32_t bytes, Access kind) {
 	Arena &arena = *w.block->launch.arena;
-	EACH_OF(lanes) {
+	EACH_OF (lanes) {
 		if (kind != Access::write && !arena.wasWritten(at[l], bytes))
-			throw Fault{LaunchFailed, "reads " + std::to_string(bytes) + " bytes of global memory at " + hex(at[l]) +
-			            " that nobody has written: " + arena.near(at[l]), (int)l};
+			throw Fault{LaunchFailed,
+				"reads " + std::to_string(bytes) + " bytes of global memory at " + hex(at[l]) +
+					" that nobody has written: " + arena.near(at[l]),
+				(int)l};
 		if (kind != Access::read)
 			arena.setWritten(at[l], bytes);
 	}
@@ -115,12 +125,12 @@ void access(Warp &w, const Ins &i, uint32_t lanes, uint32_t bytes, Access kind, 
 	if (i.space == Space::shared && inRange(at, lanes, 0, b.sharedBytes, bytes)) {
 		EACH host[l] = b.shared.data() + at[l];
 		toShared = lanes;
-	} else if (const Allocation *hit = b.lastHit[i.serial]; i.space == Space::global && hit && !hit->constant &&
-	           inRange(at, lanes, hit->begin, hit->bytes, bytes)) {
+	} else if (const Allocation *hit = b.lastHit[i.serial];
+			   i.space == Space::global && hit && !hit->constant && inRange(at, lanes, hit->begin, hit->bytes, bytes)) {
 		EACH host[l] = b.launch.arena->host(at[l]);
 		toGlobal = lanes;
 	} else {
-		EACH_OF(lanes) {
+		EACH_OF (lanes) {
 			host[l] = one(w, i, at[l], bytes, kind, (int)l);
 			if (i.space == Space::shared || (i.space == Space::generic && at[l] - SharedBase < WindowBytes))
 				toShared |= 1u << l;
@@ -155,20 +165,22 @@ template <class T, int n> void load(Warp &w, const Ins &i, uint32_t lanes) {
 		}
 		return;
 	}
-	EACH_OF(lanes) for (int k = 0; k < n; k++) {
-		T v;
-		memcpy(&v, host[l] + k * sizeof(T), sizeof(T));
-		d[k][l] = Slot<T>::put(v);
-	}
+	EACH_OF (lanes)
+		for (int k = 0; k < n; k++) {
+			T v;
+			memcpy(&v, host[l] + k * sizeof(T), sizeof(T));
+			d[k][l] = Slot<T>::put(v);
+		}
 }
 
 template <class T, int n> void storeTo(Warp &w, const Ins &i, uint32_t lanes) {
 	char *host[Lanes];
 	access(w, i, lanes, sizeof(T) * n, Access::write, host);
-	EACH_OF(lanes) for (int k = 0; k < n; k++) {
-		T v = In<T>(w, i.r[k])[l];
-		memcpy(host[l] + k * sizeof(T), &v, sizeof(T));
-	}
+	EACH_OF (lanes)
+		for (int k = 0; k < n; k++) {
+			T v = In<T>(w, i.r[k])[l];
+			memcpy(host[l] + k * sizeof(T), &v, sizeof(T));
+		}
 }
 
 // A kernel's argument is the same for all threads.
@@ -180,13 +192,24 @@ template <class T> void argument(Warp &w, const Ins &i, uint32_t lanes) {
 
 template <int n> Handler loading(Type t) {
 	switch (t) {
-	case Type::b8: case Type::u8: return load<uint8_t, n>;
+	case Type::b8:
+	case Type::u8: return load<uint8_t, n>;
 	case Type::s8: return load<int8_t, n>;
-	case Type::b16: case Type::u16: case Type::f16: case Type::bf16: return load<uint16_t, n>;
+	case Type::b16:
+	case Type::u16:
+	case Type::f16:
+	case Type::bf16: return load<uint16_t, n>;
 	case Type::s16: return load<int16_t, n>;
-	case Type::b32: case Type::u32: case Type::f32: case Type::f16x2: case Type::bf16x2: return load<uint32_t, n>;
+	case Type::b32:
+	case Type::u32:
+	case Type::f32:
+	case Type::f16x2:
+	case Type::bf16x2: return load<uint32_t, n>;
 	case Type::s32: return load<int32_t, n>;
-	case Type::b64: case Type::u64: case Type::s64: case Type::f64: return load<uint64_t, n>;
+	case Type::b64:
+	case Type::u64:
+	case Type::s64:
+	case Type::f64: return load<uint64_t, n>;
 	default: return nullptr;
 	}
 }
@@ -201,20 +224,29 @@ template <int n> Handler storing(Type t) {
 }
 Handler argumentOf(Type t) {
 	switch (t) {
-	case Type::b8: case Type::u8: return argument<uint8_t>;
+	case Type::b8:
+	case Type::u8: return argument<uint8_t>;
 	case Type::s8: return argument<int8_t>;
-	case Type::b16: case Type::u16: case Type::f16: case Type::bf16: return argument<uint16_t>;
+	case Type::b16:
+	case Type::u16:
+	case Type::f16:
+	case Type::bf16: return argument<uint16_t>;
 	case Type::s16: return argument<int16_t>;
-	case Type::b32: case Type::u32: case Type::f32: return argument<uint32_t>;
+	case Type::b32:
+	case Type::u32:
+	case Type::f32: return argument<uint32_t>;
 	case Type::s32: return argument<int32_t>;
-	case Type::b64: case Type::u64: case Type::s64: case Type::f64: return argument<uint64_t>;
+	case Type::b64:
+	case Type::u64:
+	case Type::s64:
+	case Type::f64: return argument<uint64_t>;
 	default: return nullptr;
 	}
 }
 
 Space spaceOf(const Statement &s) {
-	static const std::map<std::string, Space> names = {{"global", Space::global}, {"shared", Space::shared}, {"shared::cta", Space::shared},
-	    {"local", Space::local}, {"param", Space::param}, {"const", Space::constant}};
+	static const std::map<std::string, Space> names = {{"global", Space::global}, {"shared", Space::shared},
+		{"shared::cta", Space::shared}, {"local", Space::local}, {"param", Space::param}, {"const", Space::constant}};
 	for (auto &word : s.op) {
 		auto it = names.find(word);
 		if (it != names.end())
@@ -234,9 +266,10 @@ bool decodeMemory(Decoder &d) {
 	}
 	if (!ld && !st)
 		return false;
-	d.known({"global", "shared", "shared::cta", "local", "param", "const", "v2", "v4", "ca", "cg", "cs", "lu", "cv", "wb", "wt", "nc", "volatile", "weak",
-	    "relaxed", "acquire", "release", "gpu", "sys", "cta", "L1::evict_normal", "L1::evict_unchanged", "L1::evict_first", "L1::evict_last",
-	    "L1::no_allocate", "L2::64B", "L2::128B", "L2::256B"});
+	d.known({"global", "shared", "shared::cta", "local", "param", "const", "v2", "v4", "ca", "cg", "cs", "lu", "cv",
+		"wb", "wt", "nc", "volatile", "weak", "relaxed", "acquire", "release", "gpu", "sys", "cta", "L1::evict_normal",
+		"L1::evict_unchanged", "L1::evict_first", "L1::evict_last", "L1::no_allocate", "L2::64B", "L2::128B",
+		"L2::256B"});
 	d.args(2);
 	Type t = d.type();
 	int n = s.has("v2") ? 2 : s.has("v4") ? 4 : 1;

@@ -8,8 +8,10 @@ namespace emu {
 
 // The PTX versions that a driver of a CUDA release takes, from the PTX ISA's table of releases.
 static int newestPTX(int driver) {
-	static const int table[][2] = {{9000, 60}, {9010, 61}, {9020, 62}, {10000, 63}, {10010, 64}, {10020, 65}, {11000, 70}, {11010, 71}, {11020, 72}, {11030, 73},
-	    {11040, 74}, {11050, 75}, {11060, 76}, {11070, 77}, {11080, 78}, {12000, 80}, {12010, 81}, {12020, 82}, {12030, 83}, {12040, 84}, {12050, 85}, {12070, 86}, {12080, 87}, {12090, 88}, {13000, 90}};
+	static const int table[][2] = {{9000, 60}, {9010, 61}, {9020, 62}, {10000, 63}, {10010, 64}, {10020, 65},
+		{11000, 70}, {11010, 71}, {11020, 72}, {11030, 73}, {11040, 74}, {11050, 75}, {11060, 76}, {11070, 77},
+		{11080, 78}, {12000, 80}, {12010, 81}, {12020, 82}, {12030, 83}, {12040, 84}, {12050, 85}, {12070, 86},
+		{12080, 87}, {12090, 88}, {13000, 90}};
 	int newest = 0;
 	for (auto &row : table)
 		if (driver >= row[0])
@@ -34,7 +36,11 @@ static int load(Call &c, LoadedModule **out, const char *image, Logs log) {
 	};
 	if (!image || !out)
 		return InvalidValue;
-	if (!memcmp(image, "\x7f" "ELF", 4) || !memcmp(image, "\x50\xed\x55\xba", 4))
+	if (!memcmp(image,
+			"\x7f"
+			"ELF",
+			4) ||
+		!memcmp(image, "\x50\xed\x55\xba", 4))
 		return fail(NoBinaryForGPU, "only PTX text can be loaded");
 	auto m = std::make_unique<LoadedModule>();
 	m->context = c.context;
@@ -46,10 +52,14 @@ static int load(Call &c, LoadedModule **out, const char *image, Logs log) {
 	try {
 		m->ptx = parse(image);
 		if (m->ptx.version > newestPTX(c.d.version))
-			return fail(UnsupportedPTXVersion, ".version " + std::to_string(m->ptx.version / 10) + "." + std::to_string(m->ptx.version % 10) +
-			            " is newer than this driver (CUDA " + std::to_string(c.d.version / 1000) + "." + std::to_string(c.d.version / 10 % 100) + ") knows");
+			return fail(UnsupportedPTXVersion,
+				".version " + std::to_string(m->ptx.version / 10) + "." + std::to_string(m->ptx.version % 10) +
+					" is newer than this driver (CUDA " + std::to_string(c.d.version / 1000) + "." +
+					std::to_string(c.d.version / 10 % 100) + ") knows");
 		if (m->ptx.target > c.d.capability)
-			return fail(NoBinaryForGPU, ".target sm_" + std::to_string(m->ptx.target) + " is higher than the device's sm_" + std::to_string(c.d.capability));
+			return fail(NoBinaryForGPU,
+				".target sm_" + std::to_string(m->ptx.target) + " is higher than the device's sm_" +
+					std::to_string(c.d.capability));
 		for (auto &v : m->ptx.variables) {
 			if (v.space != Space::global && v.space != Space::constant)
 				continue;
@@ -71,9 +81,13 @@ static int load(Call &c, LoadedModule **out, const char *image, Logs log) {
 			loaded->module = m.get();
 			loaded->program = decode(m->ptx, f, m->globals);
 			if (loaded->program->staticShared > 48 << 10)
-				throw PTXError(f.line, f.name + " has " + std::to_string(loaded->program->staticShared) + " bytes of static shared memory; 49152 is the most");
+				throw PTXError(f.line,
+					f.name + " has " + std::to_string(loaded->program->staticShared) +
+						" bytes of static shared memory; 49152 is the most");
 			if (loaded->program->paramBytes > 4096)
-				throw PTXError(f.line, f.name + " has " + std::to_string(loaded->program->paramBytes) + " bytes of parameters; 4096 is the most");
+				throw PTXError(f.line,
+					f.name + " has " + std::to_string(loaded->program->paramBytes) +
+						" bytes of parameters; 4096 is the most");
 			loaded->maxDynamicShared = (48 << 10) - loaded->program->staticShared;
 			m->functions[f.name] = std::move(loaded);
 		}
@@ -109,7 +123,9 @@ API int cuModuleLoadDataEx(LoadedModule **module, const void *image, unsigned co
 	return load(c, module, (const char *)image, error);
 }
 
-API int cuModuleLoadData(LoadedModule **module, const void *image) { return cuModuleLoadDataEx(module, image, 0, nullptr, nullptr); }
+API int cuModuleLoadData(LoadedModule **module, const void *image) {
+	return cuModuleLoadDataEx(module, image, 0, nullptr, nullptr);
+}
 
 API int cuModuleLoad(LoadedModule **module, const char *path) {
 	FILE *f = fopen(path, "rb");
@@ -165,8 +181,8 @@ API int cuModuleGetGlobal_v2(unsigned long long *address, size_t *bytes, LoadedM
 	return Success;
 }
 
-// Attributes: 0 most threads of a block, 1 static shared, 3 local, 4 registers, 5 PTX version, 6 binary version, 8 most dynamic shared,
-// 9 carveout. Registers are not modelled: .maxnreg, or 0.
+// Attributes: 0 most threads of a block, 1 static shared, 3 local, 4 registers, 5 PTX version, 6 binary version, 8 most
+// dynamic shared, 9 carveout. Registers are not modelled: .maxnreg, or 0.
 API int cuFuncGetAttribute(int *value, int attribute, LoadedFunction *f) {
 	Call c;
 	if (c.code)
@@ -199,8 +215,10 @@ API int cuFuncSetAttribute(LoadedFunction *f, int attribute, int value) {
 	if (attribute != 8 || value < 0)
 		return InvalidValue;
 	if (value + (int)f->program->staticShared > most)
-		return say(InvalidValue, "cudaemu: kernel " + f->program->name + " cannot have " + std::to_string(value) + " bytes of dynamic and " +
-		           std::to_string(f->program->staticShared) + " of static shared memory: " + std::to_string(most) + " is the most");
+		return say(InvalidValue,
+			"cudaemu: kernel " + f->program->name + " cannot have " + std::to_string(value) + " bytes of dynamic and " +
+				std::to_string(f->program->staticShared) + " of static shared memory: " + std::to_string(most) +
+				" is the most");
 	f->maxDynamicShared = (uint32_t)value;
 	return Success;
 }

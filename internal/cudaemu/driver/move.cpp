@@ -4,9 +4,12 @@
 namespace emu {
 namespace {
 
-struct Same { template <class T> static T of(T v) { return v; } };
+struct Same {
+	template <class T> static T of(T v) { return v; }
+};
 
-// pack makes a word of i.count parts, the first the lowest; unpack takes it apart. i.bytes is the size of a part, i.value that of the word.
+// pack makes a word of i.count parts, the first the lowest; unpack takes it apart. i.bytes is the size of a part,
+// i.value that of the word.
 template <class Word, class Part> void pack(Warp &w, const Ins &i, uint32_t lanes) {
 	store<Word>(w, i.r[0], lanes, [&](int l) {
 		Word v = 0;
@@ -49,7 +52,8 @@ bool spaceOf(const Statement &s, Space &space, uint64_t &base) {
 		const char *word;
 		Space space;
 		uint64_t base;
-	} known[] = {{"global", Space::global, 0}, {"const", Space::constant, 0}, {"shared", Space::shared, SharedBase}, {"local", Space::local, LocalBase}};
+	} known[] = {{"global", Space::global, 0}, {"const", Space::constant, 0}, {"shared", Space::shared, SharedBase},
+		{"local", Space::local, LocalBase}};
 	for (auto &k : known)
 		if (s.has(k.word)) {
 			space = k.space, base = k.base;

@@ -19,7 +19,8 @@ constexpr uint32_t AllLanes = 0, NoLanes = 1;
 
 enum class Flow : uint8_t { none, bra, brx, call, ret, exit, trap, barrier, arrive, converge };
 
-// Places in Ins.r: the address of an access, and the lanes that Flow::converge names. Ins.count of Flow::converge may be WholeWarp: all lanes.
+// Places in Ins.r: the address of an access, and the lanes that Flow::converge names. Ins.count of Flow::converge may
+// be WholeWarp: all lanes.
 constexpr int AddressAt = 4, MembersAt = 14;
 constexpr uint8_t WholeWarp = 255;
 
@@ -27,16 +28,16 @@ struct Ins {
 	Handler run = nullptr; // of Flow::none and Flow::converge
 	Flow flow = Flow::none;
 	bool guardNegated = false;
-	bool orders = false;     // of Flow::converge: what the lanes did before comes before what they do next
-	uint8_t count = 0;       // operands of a vector
-	uint8_t bytes = 0;       // of one element in memory
+	bool orders = false; // of Flow::converge: what the lanes did before comes before what they do next
+	uint8_t count = 0;   // operands of a vector
+	uint8_t bytes = 0;   // of one element in memory
 	Space space = Space::generic;
 	uint32_t guard = AllLanes;
-	int64_t value = 0;       // offset of an address, kind of a comparison, mask of a lookup: what the handler says
-	uint32_t r[15] = {};     // operands, results first
-	uint32_t target = 0;     // of bra and call: place in the code
+	int64_t value = 0;   // offset of an address, kind of a comparison, mask of a lookup: what the handler says
+	uint32_t r[15] = {}; // operands, results first
+	uint32_t target = 0; // of bra and call: place in the code
 	int line = 0;
-	uint32_t serial = 0;     // of an access to memory: its place among them
+	uint32_t serial = 0;                            // of an access to memory: its place among them
 	const std::vector<uint32_t> *targets = nullptr; // of brx
 };
 
@@ -50,24 +51,37 @@ struct CallSite {
 
 // A special register is filled when a block begins.
 struct Special {
-	enum Kind : uint8_t { tid, ntid, ctaid, nctaid, laneid, warpid, nwarpid, lanemask_eq, lanemask_lt, lanemask_le, lanemask_gt, lanemask_ge } kind;
+	enum Kind : uint8_t {
+		tid,
+		ntid,
+		ctaid,
+		nctaid,
+		laneid,
+		warpid,
+		nwarpid,
+		lanemask_eq,
+		lanemask_lt,
+		lanemask_le,
+		lanemask_gt,
+		lanemask_ge
+	} kind;
 	int axis; // of the first four
 	uint32_t place;
 };
 
 struct Program {
 	std::string name;
-	std::vector<Ins> code;              // callees first, the kernel last
-	uint32_t start = 0;                 // of the kernel
-	uint32_t registerBytes = 0;         // of one warp
+	std::vector<Ins> code;      // callees first, the kernel last
+	uint32_t start = 0;         // of the kernel
+	uint32_t registerBytes = 0; // of one warp
 	uint32_t predicates = 2;
-	std::vector<uint64_t> constants;    // ConstantBit places, in bytes from its beginning
+	std::vector<uint64_t> constants; // ConstantBit places, in bytes from its beginning
 	std::vector<Special> specials;
-	std::vector<CallSite> calls;            // Ins.value of call
+	std::vector<CallSite> calls; // Ins.value of call
 	std::vector<std::unique_ptr<std::vector<uint32_t>>> tables;
 	uint32_t staticShared = 0, localBytes = 0, paramBytes = 0, accesses = 0;
-	std::vector<std::pair<uint32_t, uint32_t>> params; // offset and bytes of the kernel's arguments
-	uint32_t granule = 4;               // bytes of the smallest access of memory that threads share
+	std::vector<std::pair<uint32_t, uint32_t>> params;    // offset and bytes of the kernel's arguments
+	uint32_t granule = 4;                                 // bytes of the smallest access of memory that threads share
 	std::vector<std::pair<uint32_t, std::string>> begins; // functions by their first instruction
 	uint32_t maxThreads[3] = {0, 0, 0}, exactThreads[3] = {0, 0, 0}, maxRegisters = 0, minBlocks = 0;
 	int line = 0;
@@ -79,6 +93,7 @@ constexpr uint64_t DeviceBase = 0x20000000000ull, DeviceSpan = 1ull << 40;
 constexpr uint64_t ParamBit = 1ull << 40; // in the param space: the param variable of a function, in local memory
 
 // decode makes the program of one kernel. globals has the addresses of the module's variables.
-std::unique_ptr<Program> decode(const Module &m, const Function &kernel, const std::map<std::string, uint64_t> &globals);
+std::unique_ptr<Program> decode(
+	const Module &m, const Function &kernel, const std::map<std::string, uint64_t> &globals);
 
 } // namespace emu

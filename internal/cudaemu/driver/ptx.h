@@ -1,5 +1,6 @@
-// PTX text and what is read from it: tokens, then statements of functions and variables of a module. Nothing here knows what an instruction does.
-// NVIDIA, "Parallel Thread Execution ISA", chapters 4 (syntax), 5 (state spaces, types, variables), 7 (functions) and 11 (directives).
+// PTX text and what is read from it: tokens, then statements of functions and variables of a module. Nothing here knows
+// what an instruction does. NVIDIA, "Parallel Thread Execution ISA", chapters 4 (syntax), 5 (state spaces, types,
+// variables), 7 (functions) and 11 (directives).
 #pragma once
 #include <cstdint>
 #include <map>
@@ -15,7 +16,28 @@ struct PTXError : std::runtime_error {
 };
 
 enum class Type : uint8_t {
-	none, b8, b16, b32, b64, b128, u8, u16, u32, u64, s8, s16, s32, s64, f16, f16x2, bf16, bf16x2, tf32, f32, f64, pred
+	none,
+	b8,
+	b16,
+	b32,
+	b64,
+	b128,
+	u8,
+	u16,
+	u32,
+	u64,
+	s8,
+	s16,
+	s32,
+	s64,
+	f16,
+	f16x2,
+	bf16,
+	bf16x2,
+	tf32,
+	f32,
+	f64,
+	pred
 };
 Type typeOf(const std::string &word); // "u32" -> u32; none where the word is no type
 int bytesOf(Type t);                  // of one element in memory
@@ -70,8 +92,8 @@ struct Function {
 	std::vector<Variable> variables;       // shared, local and param ones declared inside, with unique names
 	std::map<std::string, Type> registers;
 	std::vector<Statement> code;
-	std::map<std::string, size_t> labels;                      // -> place in code
-	std::map<std::string, std::vector<std::string>> branches;  // .branchtargets
+	std::map<std::string, size_t> labels;                     // -> place in code
+	std::map<std::string, std::vector<std::string>> branches; // .branchtargets
 	uint32_t maxThreads[3] = {0, 0, 0}, exactThreads[3] = {0, 0, 0}, minBlocks = 0, maxRegisters = 0;
 };
 

@@ -1,6 +1,7 @@
-// How a block runs. The lanes of a warp that stand at the smallest place in the code go on together; those that take another way wait until they
-// are the smallest, so that ways meet again by themselves. Callees come before callers in the code, so a call returns before its warp goes on.
-// Lanes that wait for others, at a barrier or for the lanes that an instruction names, are parked.
+// How a block runs. The lanes of a warp that stand at the smallest place in the code go on together; those that take
+// another way wait until they are the smallest, so that ways meet again by themselves. Callees come before callers in
+// the code, so a call returns before its warp goes on. Lanes that wait for others, at a barrier or for the lanes that
+// an instruction names, are parked.
 #include "run.h"
 #include <algorithm>
 
@@ -70,9 +71,12 @@ void Block::fill(Warp &w, const Special &s) {
 	auto thread = [&](uint32_t l) { return (uint32_t)w.number * Lanes + l; };
 	const uint32_t *size = launch.block;
 	switch (s.kind) {
-	case Special::tid: return each([&](uint32_t l) {
-		return s.axis == 0 ? thread(l) % size[0] : s.axis == 1 ? thread(l) / size[0] % size[1] : thread(l) / size[0] / size[1];
-	});
+	case Special::tid:
+		return each([&](uint32_t l) {
+			return s.axis == 0 ? thread(l) % size[0]
+				: s.axis == 1  ? thread(l) / size[0] % size[1]
+							   : thread(l) / size[0] / size[1];
+		});
 	case Special::ntid: return each([&](uint32_t) { return size[s.axis]; });
 	case Special::ctaid: return each([&](uint32_t) { return index[s.axis]; });
 	case Special::nctaid: return each([&](uint32_t) { return launch.grid[s.axis]; });
@@ -115,7 +119,7 @@ void Block::run(uint64_t n) {
 void Block::run(Warp &w) {
 	while (uint32_t ready = w.alive & ~w.parked) {
 		uint32_t pc = ~0u, limit = ~0u, lanes = 0;
-		EACH_OF(ready) {
+		EACH_OF (ready) {
 			if (w.pc[l] < pc)
 				limit = pc, pc = w.pc[l], lanes = 0;
 			else if (w.pc[l] > pc)
@@ -125,17 +129,19 @@ void Block::run(Warp &w) {
 		}
 		uint32_t to = step(w, lanes, pc, limit);
 		if (to != ~0u)
-			EACH_OF(lanes) w.pc[l] = to;
+			EACH_OF (lanes)
+				w.pc[l] = to;
 	}
 }
 
-// step runs lanes that stand together at pc until they part, park, leave, or come to limit, where others wait. It returns where they all are
-// now, or ~0 where it has set their places itself.
+// step runs lanes that stand together at pc until they part, park, leave, or come to limit, where others wait. It
+// returns where they all are now, or ~0 where it has set their places itself.
 uint32_t Block::step(Warp &w, uint32_t lanes, uint32_t pc, uint32_t limit) {
 	const Ins *code = launch.program->code.data();
 	uint32_t count = (uint32_t)__builtin_popcount(lanes);
 	auto part = [&](uint32_t m, uint32_t there) { // those in m go there, the others to the next instruction
-		EACH_OF(lanes) w.pc[l] = m >> l & 1 ? there : pc + 1;
+		EACH_OF (lanes)
+			w.pc[l] = m >> l & 1 ? there : pc + 1;
 		return ~0u;
 	};
 	for (;;) {
@@ -163,19 +169,21 @@ uint32_t Block::step(Warp &w, uint32_t lanes, uint32_t pc, uint32_t limit) {
 			break;
 		case Flow::brx: {
 			In<uint32_t> index(w, i.r[0]);
-			EACH_OF(lanes) {
+			EACH_OF (lanes) {
 				if (!(m >> l & 1)) {
 					w.pc[l] = pc + 1;
 					continue;
 				}
 				if (index[l] >= i.targets->size())
-					throw Fault{LaunchFailed, "branches to entry " + std::to_string(index[l]) + " of " + std::to_string(i.targets->size()), (int)l};
+					throw Fault{LaunchFailed,
+						"branches to entry " + std::to_string(index[l]) + " of " + std::to_string(i.targets->size()),
+						(int)l};
 				w.pc[l] = (*i.targets)[index[l]];
 			}
 			return ~0u;
 		}
 		case Flow::call:
-			EACH_OF(m) {
+			EACH_OF (m) {
 				char *local = w.local + (size_t)l * launch.program->localBytes;
 				for (auto &c : launch.program->calls[(size_t)i.value].before)
 					memcpy(local + c.to, local + c.from, c.bytes);
@@ -190,8 +198,9 @@ uint32_t Block::step(Warp &w, uint32_t lanes, uint32_t pc, uint32_t limit) {
 				leave(w, m, pc);
 				return part(0, 0);
 			}
-			EACH_OF(lanes) w.pc[l] = pc + 1;
-			EACH_OF(m) {
+			EACH_OF (lanes)
+				w.pc[l] = pc + 1;
+			EACH_OF (m) {
 				auto [place, call] = w.returns[l].back();
 				w.returns[l].pop_back();
 				char *local = w.local + (size_t)l * launch.program->localBytes;
@@ -200,15 +209,10 @@ uint32_t Block::step(Warp &w, uint32_t lanes, uint32_t pc, uint32_t limit) {
 				w.pc[l] = place;
 			}
 			return ~0u;
-		case Flow::exit:
-			leave(w, m, pc);
-			return part(0, 0);
-		case Flow::trap:
-			throw Fault{IllegalInstruction, "reaches a trap", __builtin_ctz(m)};
+		case Flow::exit: leave(w, m, pc); return part(0, 0);
+		case Flow::trap: throw Fault{IllegalInstruction, "reaches a trap", __builtin_ctz(m)};
 		case Flow::arrive:
-		case Flow::barrier:
-			barrier(w, i, m, pc);
-			return part(0, 0);
+		case Flow::barrier: barrier(w, i, m, pc); return part(0, 0);
 		case Flow::converge:
 			if (m == lanes && In<uint32_t>(w, i.r[MembersAt])[__builtin_ctz(m)] == lanes) {
 				uint32_t all = lanes;
@@ -222,135 +226,19 @@ uint32_t Block::step(Warp &w, uint32_t lanes, uint32_t pc, uint32_t limit) {
 					break;
 				}
 			}
-			EACH_OF(lanes & ~m) w.pc[l] = pc + 1;
+			EACH_OF (lanes & ~m)
+				w.pc[l] = pc + 1;
 			converge(w, i, m, pc);
 			return ~0u;
-		default:
-			break;
+		default: break;
 		}
 	}
 }
 
 void Block::leave(Warp &w, uint32_t lanes, uint32_t pc) {
 	w.alive &= ~lanes;
-	EACH_OF(lanes) w.exitLine[l] = (uint32_t)launch.program->code[pc].line;
-}
-
-void Block::barrier(Warp &w, const Ins &i, uint32_t lanes, uint32_t pc) {
-	In<uint32_t> number(w, i.r[0]), expected(w, i.r[1]);
-	EACH_OF(lanes) {
-		if (number[l] >= Barriers)
-			throw Fault{LaunchFailed, "waits at barrier " + std::to_string(number[l]) + ", there are 16", (int)l};
-		if (expected[l] % Lanes)
-			throw Fault{LaunchFailed, "waits at a barrier for " + std::to_string(expected[l]) + " threads, which are no whole warps", (int)l};
-		Barrier &b = barriers[number[l]];
-		if ((b.waiting || b.arrived) && b.expected != expected[l])
-			throw Fault{LaunchFailed, "waits at barrier " + std::to_string(number[l]) + " for another number of threads than others there", (int)l};
-		b.expected = expected[l];
-		if (i.flow == Flow::arrive) {
-			b.arrived++;
-			b.arrivedWarps |= 1u << w.number;
-			continue;
-		}
-		EACH_OF(w.parked & ~lanes) if (w.barrierOf[l] != Converging && w.pc[l] != pc + 1)
-			throw Fault{LaunchFailed, "waits at a barrier while " + threadName(launch, (uint32_t)w.number * Lanes + l) + " of its warp waits at the one of ptx line " +
-			            std::to_string(launch.program->code[w.pc[l] - 1].line), __builtin_ctz(lanes)};
-		b.waiting++;
-		w.parked |= 1u << l;
-		w.barrierOf[l] = number[l];
-	}
-}
-
-// converge runs i for each set of lanes that it names, when all of them have come, and parks the others.
-void Block::converge(Warp &w, const Ins &i, uint32_t lanes, uint32_t pc) {
-	uint32_t here = lanes;
-	EACH_OF(w.parked & w.alive) if (w.barrierOf[l] == Converging && w.pc[l] == pc)
-		here |= 1u << l;
-	In<uint32_t> members(w, i.r[MembersAt]);
-	EACH_OF(lanes) w.pc[l] = pc, w.barrierOf[l] = Converging;
-	w.parked |= lanes;
-	for (uint32_t left = lanes; left;) {
-		int first = __builtin_ctz(left);
-		uint32_t named = members[first];
-		if (i.count == WholeWarp && w.exists != ~0u)
-			throw Fault{LaunchFailed, "an instruction of the whole warp in a warp of " + std::to_string(__builtin_popcount(w.exists)) + " threads", first};
-		named &= w.exists;
-		if (!(named >> first & 1))
-			throw Fault{LaunchFailed, "the lanes that are named do not include this one", first};
-		left &= ~named;
-		left &= ~(1u << first);
-		if (named & ~here)
-			continue;
-		EACH_OF(named) if ((members[l] & w.exists) != named)
-			throw Fault{LaunchFailed, "names other lanes than " + threadName(launch, (uint32_t)w.number * Lanes + (uint32_t)first) + " of its warp", (int)l};
-		if (i.orders)
-			clocks.lanes(w, named);
-		i.run(w, i, named);
-		w.parked &= ~named;
-		EACH_OF(named) w.pc[l] = pc + 1;
-	}
-}
-
-// release lets go those whose barrier is complete.
-bool Block::release() {
-	bool any = false;
-	for (uint32_t n = 0; n < Barriers; n++) {
-		Barrier &b = barriers[n];
-		uint32_t need = b.expected ? b.expected : launch.threads();
-		if (!b.waiting && !b.arrived)
-			continue;
-		if (b.waiting + b.arrived < need)
-			continue;
-		uint32_t waiting = 0;
-		for (auto &w : warps) {
-			uint32_t lanes = 0;
-			EACH_OF(w.parked) if (w.barrierOf[l] == n)
-				lanes |= 1u << l;
-			w.parked &= ~lanes;
-			if (lanes) {
-				waiting |= 1u << w.number;
-				clocks.lanes(w, lanes);
-			}
-		}
-		if (b.waiting == launch.threads())
-			clocks.wholeBlock();
-		else
-			clocks.someWarps(waiting, b.arrivedWarps);
-		b = Barrier();
-		any = true;
-	}
-	return any;
-}
-
-// stuck says why nobody goes on.
-void Block::stuck() {
-	const Program &p = *launch.program;
-	auto line = [&](uint32_t pc) { return std::to_string(p.code[pc].line); };
-	for (int converging = 1; converging >= 0; converging--)
-		for (auto &w : warps)
-			EACH_OF(w.parked & w.alive) {
-				bool is = w.barrierOf[l] == Converging;
-				if (is != (converging == 1))
-					continue;
-				faulty = &w;
-				w.here = is ? w.pc[l] : w.pc[l] - 1;
-				std::string what = is ? "waits for the lanes of its warp that it names" : "waits at barrier " + std::to_string(w.barrierOf[l]);
-				for (auto &other : warps) {
-					uint32_t missing = other.exists;
-					if (is)
-						missing = &other == &w ? In<uint32_t>(w, p.code[w.here].r[MembersAt])[(int)l] & w.exists : 0;
-					EACH_OF(missing) {
-						bool out = !(other.alive >> l & 1), parked = other.parked >> l & 1;
-						if (!out && parked && (is ? other.barrierOf[l] == Converging && other.pc[l] == w.here : other.barrierOf[l] == w.barrierOf[__builtin_ctz(w.parked)]))
-							continue;
-						std::string who = ", but thread " + threadName(launch, (uint32_t)other.number * Lanes + l);
-						throw Fault{LaunchFailed, what + who + (out ? " left at ptx line " + std::to_string(other.exitLine[l])
-						            : " waits at ptx line " + line(other.barrierOf[l] == Converging ? other.pc[l] : other.pc[l] - 1)), (int)__builtin_ctz(w.parked & w.alive)};
-					}
-				}
-				throw Fault{LaunchFailed, what + ", and too few come", (int)l};
-			}
-	throw Fault{LaunchFailed, "no thread goes on", -1};
+	EACH_OF (lanes)
+		w.exitLine[l] = (uint32_t)launch.program->code[pc].line;
 }
 
 } // namespace emu

@@ -14,7 +14,7 @@ struct Launch {
 	std::vector<uint8_t> params;
 	Arena *arena = nullptr;
 	GlobalShadow *shadow = nullptr; // nullptr where races are not looked for
-	bool checkInit = false; // CUDAEMU_INIT
+	bool checkInit = false;         // CUDAEMU_INIT
 	uint32_t threads() const { return block[0] * block[1] * block[2]; }
 	uint64_t blocks() const { return (uint64_t)grid[0] * grid[1] * grid[2]; }
 };

@@ -42,10 +42,13 @@ void Clocks::lanes(Warp &w, uint32_t met) {
 	if (!w.clocks)
 		w.clocks.reset(new uint32_t[Lanes * Lanes]());
 	uint32_t merged[Lanes] = {};
-	EACH_OF(met) for (int k = 0; k < Lanes; k++)
-		merged[k] = std::max(merged[k], w.clocks[l * Lanes + (uint32_t)k]);
-	EACH_OF(met) merged[l] = now;
-	EACH_OF(met) memcpy(&w.clocks[l * Lanes], merged, sizeof merged);
+	EACH_OF (met)
+		for (int k = 0; k < Lanes; k++)
+			merged[k] = std::max(merged[k], w.clocks[l * Lanes + (uint32_t)k]);
+	EACH_OF (met)
+		merged[l] = now;
+	EACH_OF (met)
+		memcpy(&w.clocks[l * Lanes], merged, sizeof merged);
 }
 
 bool Clocks::isBeforeWarp(const std::vector<Warp> &all, uint32_t t, uint32_t warp, uint32_t b) const {
@@ -68,8 +71,10 @@ bool Clocks::isBeforeBlock(const std::vector<Warp> &all, uint32_t t, uint32_t b)
 	return true;
 }
 
-// Who: a thread, or several of a warp, or several of the block. A writer may be an atomic, or a copy that is still under way.
-constexpr uint32_t Nobody = 0x7ff, Several = 0x400, EveryWarp = 0x7fe, WhoMask = 0x7ff, ByAtomic = 0x800, UnderWay = 0x1000;
+// Who: a thread, or several of a warp, or several of the block. A writer may be an atomic, or a copy that is still
+// under way.
+constexpr uint32_t Nobody = 0x7ff, Several = 0x400, EveryWarp = 0x7fe, WhoMask = 0x7ff, ByAtomic = 0x800,
+				   UnderWay = 0x1000;
 static_assert(Several + 32 < EveryWarp, "warps are numbered behind the threads");
 
 static bool ordered(const Block &b, uint32_t t, uint32_t who, uint32_t thread) {
@@ -94,14 +99,21 @@ static std::string name(const Launch &l, uint32_t who) {
 	return who == EveryWarp ? "threads of several warps" : "several threads of warp " + std::to_string(who - Several);
 }
 
-[[noreturn]] static void race(const char *space, Access kind, uint64_t at, bool otherReads, const std::string &other, uint32_t lane) {
+[[noreturn]] static void race(
+	const char *space, Access kind, uint64_t at, bool otherReads, const std::string &other, uint32_t lane) {
 	char place[32];
 	snprintf(place, sizeof place, "0x%llx", (unsigned long long)at);
-	throw Fault{LaunchFailed, std::string("races for ") + space + " memory at " + place + ": it " + (kind == Access::read ? "reads" : kind == Access::atomic ? "changes" : "writes") +
-	            " what " + other + (otherReads ? " has read" : " has written") + ", and nothing orders the two", (int)lane};
+	throw Fault{LaunchFailed,
+		std::string("races for ") + space + " memory at " + place + ": it " +
+			(kind == Access::read            ? "reads"
+					: kind == Access::atomic ? "changes"
+											 : "writes") +
+			" what " + other + (otherReads ? " has read" : " has written") + ", and nothing orders the two",
+		(int)lane};
 }
 
-// readBy is who has read a place, when thread me of warp w reads it too. Without points that only some lanes or warps share, the floors say all.
+// readBy is who has read a place, when thread me of warp w reads it too. Without points that only some lanes or warps
+// share, the floors say all.
 static uint32_t readBy(const Block &b, const Warp &w, uint32_t who, uint32_t time, uint32_t me) {
 	if (time < b.clocks.floor || who == me || who == Nobody)
 		return me;
@@ -114,13 +126,14 @@ static uint32_t readBy(const Block &b, const Warp &w, uint32_t who, uint32_t tim
 }
 
 SharedShadow::SharedShadow(uint32_t bytes, uint32_t granule)
-    : shift(__builtin_ctz(granule)), cells(bytes / granule + 16, Cell{0, 0, Nobody, Nobody, 0}) {}
+	: shift(__builtin_ctz(granule)), cells(bytes / granule + 16, Cell{0, 0, Nobody, Nobody, 0}) {}
 
-void SharedShadow::touch(Block &b, Warp &w, const Ins &i, uint32_t lanes, const uint64_t *at, uint32_t bytes, Access kind) {
+void SharedShadow::touch(
+	Block &b, Warp &w, const Ins &i, uint32_t lanes, const uint64_t *at, uint32_t bytes, Access kind) {
 	uint32_t now = b.clocks.now, floor = b.clocks.floor;
 	uint64_t before = ~0ull;
 	int same = 0; // lanes before this one with the same address: after two, another reader changes nothing
-	EACH_OF(lanes) {
+	EACH_OF (lanes) {
 		same = at[l] == before ? same + 1 : 0;
 		before = at[l];
 		if (same > 1 && kind == Access::read)
@@ -144,7 +157,8 @@ void SharedShadow::afterWrite(Block &b, Warp &w, uint32_t lane, const Cell &c, u
 	uint32_t me = (uint32_t)w.number * Lanes + lane, writer = c.writer & WhoMask;
 	std::string line = " (ptx line " + std::to_string(c.line) + ")";
 	if (c.writer & UnderWay && c.writeTime >= b.begun)
-		race("shared", kind, at, false, name(b.launch, writer) + " copies with cp.async" + line + ", which has not waited for it,", lane);
+		race("shared", kind, at, false,
+			name(b.launch, writer) + " copies with cp.async" + line + ", which has not waited for it,", lane);
 	if (writer != me && !(kind == Access::atomic && c.writer & ByAtomic) && !ordered(b, c.writeTime, writer, me))
 		race("shared", kind, at, false, name(b.launch, writer) + line, lane);
 }
@@ -170,7 +184,8 @@ static uint32_t whoOf(uint64_t s) { return uint32_t(s) & WhoMask; }
 constexpr uint32_t ManyBlocks = 0x7fd; // as who, of a read
 
 GlobalShadow::GlobalShadow(uint64_t base, uint64_t bytes) : base(base), bytes(bytes) {
-	void *p = mmap(nullptr, bytes * sizeof(Cell), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0); // a cell for each byte at most
+	void *p = mmap(nullptr, bytes * sizeof(Cell), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		-1, 0); // a cell for each byte at most
 	if (p == MAP_FAILED)
 		throw std::bad_alloc();
 	cells = (Cell *)p;
@@ -201,7 +216,7 @@ void GlobalShadow::touch(Block &b, Warp &w, uint32_t lanes, const uint64_t *at, 
 				f->clear(std::memory_order_release);
 		}
 	} unlock{held};
-	EACH_OF(lanes) {
+	EACH_OF (lanes) {
 		std::atomic_flag *lock = &locks[(at[l] >> 12) % 1024];
 		if (lock != held) {
 			if (held)
@@ -222,8 +237,8 @@ void GlobalShadow::check(Block &b, Warp &w, uint32_t lane, Cell &c, uint64_t add
 	auto other = [&](uint64_t block, uint32_t who) {
 		uint64_t n = block - first;
 		const uint32_t *g = b.launch.grid;
-		return name(b.launch, who) + " of block (" + std::to_string(n % g[0]) + "," + std::to_string(n / g[0] % g[1]) + "," +
-		       std::to_string(n / g[0] / g[1]) + ")";
+		return name(b.launch, who) + " of block (" + std::to_string(n % g[0]) + "," + std::to_string(n / g[0] % g[1]) +
+			"," + std::to_string(n / g[0] / g[1]) + ")";
 	};
 	if (at >= first && !(kind == Access::atomic && c.write & ByAtomic)) {
 		if (at != mine)

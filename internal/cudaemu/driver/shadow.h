@@ -1,12 +1,13 @@
 // Races: two accesses of one place by different threads, one of them a write, with nothing between that orders them.
 //
-// Time is counted in the points where threads of a block wait for each other. An access at time t by thread a comes before what thread b does now
-// if t is below the floor that b has of a: that of the block (barriers of all threads), of the warp (bar.warp, shfl, vote and mma of all its
-// lanes), or, after points that only some lanes or warps share, the entry of a vector clock. Each place remembers its last write and its reads
-// since; several readers are kept as their warp or as the block. Flanagan, Freund, "FastTrack", PLDI 2009, with readers kept more coarsely.
+// Time is counted in the points where threads of a block wait for each other. An access at time t by thread a comes
+// before what thread b does now if t is below the floor that b has of a: that of the block (barriers of all threads),
+// of the warp (bar.warp, shfl, vote and mma of all its lanes), or, after points that only some lanes or warps share,
+// the entry of a vector clock. Each place remembers its last write and its reads since; several readers are kept as
+// their warp or as the block. Flanagan, Freund, "FastTrack", PLDI 2009, with readers kept more coarsely.
 //
-// Writes of equal values are races, as are accesses by lanes of one warp that no .sync instruction separates: threads have run independently
-// since Volta. Atomics do not race with each other, and order nothing.
+// Writes of equal values are races, as are accesses by lanes of one warp that no .sync instruction separates: threads
+// have run independently since Volta. Atomics do not race with each other, and order nothing.
 #pragma once
 #include "lanes.h"
 #include <atomic>
@@ -57,7 +58,8 @@ class SharedShadow {
 	std::vector<Cell> cells;
 };
 
-// GlobalShadow is of a device's memory, for one launch after another. Cells are guarded by locks, since blocks run on several threads.
+// GlobalShadow is of a device's memory, for one launch after another. Cells are guarded by locks, since blocks run on
+// several threads.
 class GlobalShadow {
   public:
 	GlobalShadow(uint64_t base, uint64_t bytes);

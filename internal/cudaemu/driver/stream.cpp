@@ -1,8 +1,10 @@
-// Streams, events, capture and graphs. A stream does what it is given at once; while it is captured, that becomes the nodes of a graph.
+// Streams, events, capture and graphs. A stream does what it is given at once; while it is captured, that becomes the
+// nodes of a graph.
 //
-// While a stream is captured in the global mode, or in the thread's mode by the calling thread, the driver refuses calls that may wait or
-// allocate, and the capture is spoilt: allocation and release, synchronous copies and fills, synchronisation, loading of modules. It refuses work
-// in the legacy stream where a captured stream would wait for it; this driver refuses all work there.
+// While a stream is captured in the global mode, or in the thread's mode by the calling thread, the driver refuses
+// calls that may wait or allocate, and the capture is spoilt: allocation and release, synchronous copies and fills,
+// synchronisation, loading of modules. It refuses work in the legacy stream where a captured stream would wait for it;
+// this driver refuses all work there.
 #include "driver.h"
 #include <chrono>
 
@@ -13,7 +15,7 @@ static bool live(const std::shared_ptr<Capture> &c) { return c != nullptr; }
 int unsafe(const char *call) {
 	for (Stream *s : driver().streams)
 		if (live(s->capture) && s->capture->origin == s &&
-		    (s->capture->mode == 0 || (s->capture->mode == 1 && s->capture->thread == std::this_thread::get_id()))) {
+			(s->capture->mode == 0 || (s->capture->mode == 1 && s->capture->thread == std::this_thread::get_id()))) {
 			s->capture->invalid = true;
 			return say(CaptureUnsupported, std::string("cudaemu: ") + call + " while a stream is captured");
 		}
@@ -22,7 +24,8 @@ int unsafe(const char *call) {
 
 int streamOf(void *handle, Stream *&s) {
 	s = (Stream *)handle;
-	if (handle == nullptr || handle == (void *)1 || handle == (void *)2) { // legacy, and the thread's own, which is the same here
+	if (handle == nullptr || handle == (void *)1 ||
+		handle == (void *)2) { // legacy, and the thread's own, which is the same here
 		s = nullptr;
 		return Success;
 	}
@@ -38,7 +41,8 @@ int submit(void *handle, Node node) {
 		for (Stream *other : d.streams)
 			if (live(other->capture) && other->capture->mode != 2) {
 				other->capture->invalid = true;
-				return say(CaptureImplicit, std::string("cudaemu: a ") + node.kind + " in the legacy stream while a stream is captured");
+				return say(CaptureImplicit,
+					std::string("cudaemu: a ") + node.kind + " in the legacy stream while a stream is captured");
 			}
 	} else if (live(s->capture)) {
 		if (s->capture->invalid)
@@ -51,7 +55,9 @@ int submit(void *handle, Node node) {
 	return node.run();
 }
 
-static double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+static double seconds() {
+	return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 // waits is for calls that wait for a stream or event: a captured one never becomes ready.
 static int waits(Stream *s, const char *call) {
@@ -130,7 +136,8 @@ API int cuStreamWaitEvent(void *handle, Event *event, unsigned) {
 	if (!theirs) {
 		if (s && live(s->capture)) { // what comes from outside cannot be in the graph
 			s->capture->invalid = true;
-			return say(CaptureIsolation, "cudaemu: a captured stream waits for an event that was recorded outside of its capture");
+			return say(CaptureIsolation,
+				"cudaemu: a captured stream waits for an event that was recorded outside of its capture");
 		}
 		return Success;
 	}
@@ -181,10 +188,10 @@ API int cuEventRecord(Event *event, void *handle) {
 	if (event->capture)
 		return event->capture->invalid ? CaptureInvalidated : Success;
 	return submit(handle, {"record", [event] {
-		                       event->recorded = true;
-		                       event->seconds = seconds();
-		                       return (int)Success;
-	                       }});
+							   event->recorded = true;
+							   event->seconds = seconds();
+							   return (int)Success;
+						   }});
 }
 
 static int eventReady(Event *event, const char *call) {
@@ -206,7 +213,8 @@ API int cuEventElapsedTime(float *milliseconds, Event *from, Event *to) {
 	Call c;
 	if (c.code)
 		return c.code;
-	if (!c.d.events.count(from) || !c.d.events.count(to) || !from->recorded || !to->recorded || from->flags & 2 || to->flags & 2)
+	if (!c.d.events.count(from) || !c.d.events.count(to) || !from->recorded || !to->recorded || from->flags & 2 ||
+		to->flags & 2)
 		return InvalidHandle;
 	*milliseconds = float(1000 * (to->seconds - from->seconds));
 	return Success;
@@ -272,7 +280,8 @@ API int cuStreamEndCapture(void *handle, Graph **graph) {
 	if (capture->invalid)
 		return CaptureInvalidated;
 	if (unjoined)
-		return say(CaptureUnjoined, "cudaemu: the captured stream does not wait for the work of a stream that joined it");
+		return say(
+			CaptureUnjoined, "cudaemu: the captured stream does not wait for the work of a stream that joined it");
 	*graph = new Graph{std::move(capture->nodes)};
 	c.d.graphs.insert(*graph);
 	return Success;

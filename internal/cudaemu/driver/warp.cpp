@@ -42,7 +42,7 @@ template <class T> void redux(Warp &w, const Ins &i, uint32_t lanes) {
 	In<T> a(w, i.r[1]);
 	bool first = true;
 	T sum = 0;
-	EACH_OF(lanes) {
+	EACH_OF (lanes) {
 		T v = a[l];
 		if (first)
 			sum = v;
@@ -100,7 +100,12 @@ bool decodeWarp(Decoder &d) {
 			d.fail("needs sm_80");
 		Type t = d.type();
 		d.i.run = t == Type::s32 ? redux<int32_t> : redux<uint32_t>;
-		d.i.value = s.has("add") ? 'a' : s.has("min") ? 'm' : s.has("max") ? 'M' : s.has("and") ? '&' : s.has("or") ? '|' : '^';
+		d.i.value = s.has("add") ? 'a'
+			: s.has("min")       ? 'm'
+			: s.has("max")       ? 'M'
+			: s.has("and")       ? '&'
+			: s.has("or")        ? '|'
+								 : '^';
 		d.i.r[1] = d.source(s.args[1], u32);
 		member(s.args[2]);
 		d.i.r[0] = d.result(s.args[0], u32);

@@ -50,7 +50,9 @@ __global__ void same_place(float *x) {
 		x[0] = 1;
 }
 // A block reads what its neighbour writes.
-__global__ void neighbour(float *x) { x[block_x * threads_x + thread_x] = x[(block_x * threads_x + thread_x + 32) % 64] + 1; }
+__global__ void neighbour(float *x) {
+	x[block_x * threads_x + thread_x] = x[(block_x * threads_x + thread_x + 32) % 64] + 1;
+}
 
 __global__ void misaligned(const float *x, float *y) { *(float4 *)y = *(const float4 *)(x + 1); }
 

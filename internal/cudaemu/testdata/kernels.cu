@@ -85,7 +85,8 @@ __device__ __attribute__((noinline)) Pair moved(Pair p, int k) {
 	return p;
 }
 
-// calls passes numbers, structures and pointers to local memory through two levels of functions, half of the lanes in another order.
+// calls passes numbers, structures and pointers to local memory through two levels of functions, half of the lanes in
+// another order.
 __global__ void calls(const float *x, double *y, Pair p) {
 	int kind = 0;
 	float r = thread_x % 2 ? ratio(x[thread_x], 3, &kind) : 0;
@@ -106,14 +107,15 @@ __global__ void reversed(float *x, int n) {
 		x[block_x * n + i] = stretch[n - 1 - i];
 }
 
-// pipeline adds columns of x [n, 4 threads]: tiles of one row come through two buffers of shared memory by cp.async, each read by the thread's
-// neighbour. Rows beyond n come as zeros.
+// pipeline adds columns of x [n, 4 threads]: tiles of one row come through two buffers of shared memory by cp.async,
+// each read by the thread's neighbour. Rows beyond n come as zeros.
 __global__ void pipeline(const float *x, float *sums, int n) {
 	__shared__ float4 buffer[2][64];
 	float4 sum = 0;
 	int other = (thread_x + 1) % threads_x;
 	auto fetch = [&](int row) {
-		copy16(shared_address(&buffer[row % 2][thread_x]), x + ((row < n ? row : 0) * threads_x + thread_x) * 4, row < n ? 16 : 0);
+		copy16(shared_address(&buffer[row % 2][thread_x]), x + ((row < n ? row : 0) * threads_x + thread_x) * 4,
+			row < n ? 16 : 0);
 		asm volatile("cp.async.commit_group;" ::: "memory");
 	};
 	fetch(0);

@@ -9,11 +9,12 @@ extern "C" {
 __global__ void bf16_k16(const unsigned *A, const unsigned *B, float *C) {
 	int group = thread_x / 4, t = thread_x % 4;
 	float c[4] = {};
-	unsigned a0 = A[group * 8 + t], a1 = A[(group + 8) * 8 + t], a2 = A[group * 8 + t + 4], a3 = A[(group + 8) * 8 + t + 4];
+	unsigned a0 = A[group * 8 + t], a1 = A[(group + 8) * 8 + t], a2 = A[group * 8 + t + 4],
+			 a3 = A[(group + 8) * 8 + t + 4];
 	unsigned b0 = B[group * 8 + t], b1 = B[group * 8 + t + 4];
 	asm volatile(MMA("m16n8k16", "bf16.bf16") "{%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-	             : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-	             : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+				 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+				 : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
 	for (int r = 0; r < 4; r++)
 		C[(group + r / 2 * 8) * 8 + 2 * t + r % 2] = c[r];
 }
@@ -22,11 +23,12 @@ __global__ void bf16_k16(const unsigned *A, const unsigned *B, float *C) {
 __global__ void bf16_wrong(const unsigned *A, const unsigned *B, float *C) {
 	int group = thread_x / 4, t = thread_x % 4;
 	float c[4] = {};
-	unsigned a0 = A[group * 8 + t], a2 = A[(group + 8) * 8 + t], a1 = A[group * 8 + t + 4], a3 = A[(group + 8) * 8 + t + 4];
+	unsigned a0 = A[group * 8 + t], a2 = A[(group + 8) * 8 + t], a1 = A[group * 8 + t + 4],
+			 a3 = A[(group + 8) * 8 + t + 4];
 	unsigned b0 = B[group * 8 + t], b1 = B[group * 8 + t + 4];
 	asm volatile(MMA("m16n8k16", "bf16.bf16") "{%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-	             : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-	             : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+				 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+				 : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
 	for (int r = 0; r < 4; r++)
 		C[(group + r / 2 * 8) * 8 + 2 * t + r % 2] = c[r];
 }
@@ -41,13 +43,15 @@ __global__ void bf16_ldmatrix(const unsigned *A, const unsigned *B, float *C) {
 	__syncthreads();
 	unsigned a0, a1, a2, a3, b0, b1;
 	unsigned from = shared_address(&a[thread_x % 16 * 8 + thread_x / 16 * 4]);
-	asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];" : "=r"(a0), "=r"(a1), "=r"(a2), "=r"(a3) : "r"(from));
+	asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0,%1,%2,%3}, [%4];"
+				 : "=r"(a0), "=r"(a1), "=r"(a2), "=r"(a3)
+				 : "r"(from));
 	from = shared_address(&b[thread_x % 16 * 4]);
 	asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0,%1}, [%2];" : "=r"(b0), "=r"(b1) : "r"(from));
 	float c[4] = {};
 	asm volatile(MMA("m16n8k16", "bf16.bf16") "{%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-	             : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-	             : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+				 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+				 : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
 	int group = thread_x / 4, t = thread_x % 4;
 	for (int r = 0; r < 4; r++)
 		C[(group + r / 2 * 8) * 8 + 2 * t + r % 2] = c[r];
@@ -58,8 +62,8 @@ __global__ void bf16_k8(const unsigned *A, const unsigned *B, float *C) {
 	float c[4] = {};
 	unsigned a0 = A[group * 4 + t], a1 = A[(group + 8) * 4 + t], b0 = B[group * 4 + t];
 	asm volatile(MMA("m16n8k8", "bf16.bf16") "{%4,%5}, {%6}, {%0,%1,%2,%3};"
-	             : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-	             : "r"(a0), "r"(a1), "r"(b0));
+				 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+				 : "r"(a0), "r"(a1), "r"(b0));
 	for (int r = 0; r < 4; r++)
 		C[(group + r / 2 * 8) * 8 + 2 * t + r % 2] = c[r];
 }
@@ -67,11 +71,12 @@ __global__ void bf16_k8(const unsigned *A, const unsigned *B, float *C) {
 __global__ void tf32_k8(const unsigned *A, const unsigned *B, float *C) {
 	int group = thread_x / 4, t = thread_x % 4;
 	float c[4] = {};
-	unsigned a0 = A[group * 8 + t], a1 = A[(group + 8) * 8 + t], a2 = A[group * 8 + t + 4], a3 = A[(group + 8) * 8 + t + 4];
+	unsigned a0 = A[group * 8 + t], a1 = A[(group + 8) * 8 + t], a2 = A[group * 8 + t + 4],
+			 a3 = A[(group + 8) * 8 + t + 4];
 	unsigned b0 = B[group * 8 + t], b1 = B[group * 8 + t + 4];
 	asm volatile(MMA("m16n8k8", "tf32.tf32") "{%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
-	             : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-	             : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
+				 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
+				 : "r"(a0), "r"(a1), "r"(a2), "r"(a3), "r"(b0), "r"(b1));
 	for (int r = 0; r < 4; r++)
 		C[(group + r / 2 * 8) * 8 + 2 * t + r % 2] = c[r];
 }

@@ -1,5 +1,5 @@
-// Runs lines of driver calls, so that tests need no cgo: one command a line on stdin, its CUresult on stdout, a line each. It knows the driver by
-// dlopen alone, and runs on a GPU's driver too.
+// Runs lines of driver calls, so that tests need no cgo: one command a line on stdin, its CUresult on stdout, a line
+// each. It knows the driver by dlopen alone, and runs on a GPU's driver too.
 //
 //   module FILE                                 load PTX; prints the log behind the result
 //   alloc NAME BYTES | free NAME                device memory
@@ -7,8 +7,9 @@
 //   set NAME WORD COUNT                         cuMemsetD32 of the legacy stream
 //   stream NAME [FLAGS] | event NAME            flags 1: non-blocking
 //   shared KERNEL BYTES                         cuFuncSetAttribute: most dynamic shared memory
-//   launch KERNEL GX GY GZ BX BY BZ SHARED STREAM ARGUMENT...    STREAM - is the legacy one; i:3 f:0.5 p:NAME p:NAME+4 w:1,2 (words of
-//                                               8 bytes, a structure)
+//   launch KERNEL GX GY GZ BX BY BZ SHARED STREAM ARGUMENT...
+//                                               STREAM - is the legacy one; i:3 f:0.5 p:NAME p:NAME+4, w:1,2 words of 8
+//                                               bytes of a structure
 //   begin STREAM | end STREAM GRAPH | graph GRAPH STREAM         capture, with its nodes behind the result, and replay
 //   record EVENT STREAM | wait STREAM EVENT
 //   writeasync NAME FILE STREAM
@@ -75,7 +76,8 @@ static int launch(std::istringstream &in) {
 			bits = (uint64_t)strtoll(v.c_str(), nullptr, 0);
 		} else if (argument[0] == 'p') {
 			size_t plus = v.find('+');
-			bits = memory[v.substr(0, plus)] + (plus == std::string::npos ? 0 : strtoull(v.c_str() + plus, nullptr, 10));
+			bits =
+				memory[v.substr(0, plus)] + (plus == std::string::npos ? 0 : strtoull(v.c_str() + plus, nullptr, 10));
 		}
 		values.push_back({bits});
 		if (argument[0] == 'w') {
@@ -90,7 +92,9 @@ static int launch(std::istringstream &in) {
 		places.push_back(v.data());
 	int code;
 	void *f = kernel(name, code);
-	return code ? code : call("cuLaunchKernel", f, n[0], n[1], n[2], n[3], n[4], n[5], n[6], stream(on), places.data(), (void **)nullptr);
+	return code ? code
+				: call("cuLaunchKernel", f, n[0], n[1], n[2], n[3], n[4], n[5], n[6], stream(on), places.data(),
+					  (void **)nullptr);
 }
 
 static std::string command(const std::string &line) {
