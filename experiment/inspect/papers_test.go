@@ -68,6 +68,11 @@ var smaller = map[string][]string{
 	"imagenet/dcca.toml":         {"method.dcca.projector=[16,4]"},
 	"imagenet/dccae.toml":        {"method.dccae.projector=[16,4]"},
 
+	// tokenizers
+	"imagenet/dvae.toml": {"backbone.convnet.widths=[4,8]", "method.dvae.widths=[8,4]", "method.dvae.vocabulary=16"},
+	"imagenet/vqvae.toml": {"backbone.convnet.widths=[4,8]", "method.vqvae.widths=[8,4]",
+		"method.vqvae.vocabulary=16"},
+
 	// masked images
 	"imagenet/mae.toml":              append(smallDecoder("mae"), smallViT...),
 	"imagenet/maskfeat.toml":         smallViT,
