@@ -15,18 +15,19 @@ import (
 	"selfsup/setting"
 )
 
-// What may change when a run goes on: how long it is, what is evaluated, and where its data are. Everything else would
-// make it another run.
+// What may change when a run goes on: how long it is, what is evaluated, where its data are, and the device that it
+// runs on. Everything else would make it another run.
 
 // mayChange refuses a setting of the command line that a run cannot take up when it goes on.
 func mayChange(set string) error {
 	switch {
-	case keyOf(set) == "train.length", ofEvaluation(set), ofData(set): // reload looks closer at the data
+	case keyOf(set) == "train.length", keyOf(set) == "device", keyOf(set) == "tf32", ofEvaluation(set),
+		ofData(set): // reload looks closer at the data
 		return nil
 	}
 	return &RecipeError{"resume", fmt.Errorf("--set %s: a run goes on with the training that it began; "+
-		"train.length and settings below evaluate may change, and where the data are; another value of %s is "+
-		"another run", set, keyOf(set))}
+		"train.length, device, tf32 and settings below evaluate may change, and where the data are; another value "+
+		"of %s is another run", set, keyOf(set))}
 }
 
 // ofEvaluation reports whether a setting of the command line changes what is evaluated.

@@ -173,7 +173,11 @@ func machineOf(dir string) string {
 		return ""
 	}
 	p := all[len(all)-1]
-	return fmt.Sprintf("%s, kernels %s, threads %d, %s", p.CPU, p.Kernels, p.Threads, p.Go)
+	on := p.CPU
+	if p.Device != "" {
+		on = p.Device + " and " + on
+	}
+	return fmt.Sprintf("%s, kernels %s, threads %d, %s", on, p.Kernels, p.Threads, p.Go)
 }
 
 // curveLine is a line of metrics: its numbers in the order in which they are written.

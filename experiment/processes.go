@@ -72,7 +72,8 @@ func readProcesses(at string) (all []process, err error) {
 func (p *process) differs(was *process) string {
 	var said []string
 	for _, c := range []struct{ what, now, then string }{
-		{"instruction set", p.Kernels, was.Kernels}, {"architecture", p.Arch, was.Arch},
+		{"instruction set", p.Kernels, was.Kernels}, {"architecture", p.Arch, was.Arch}, {"GPU", p.Device, was.Device},
+		{"driver", p.Driver, was.Driver},
 		{"revision", p.Revision, was.Revision}, {"build of the program", p.Binary, was.Binary},
 	} {
 		if c.now != c.then && c.now != "" && c.then != "" {

@@ -8,6 +8,7 @@ import (
 	"selfsup/datasets/feed"
 	"selfsup/evaluations"
 	"selfsup/graph"
+	"selfsup/graph/device"
 	"selfsup/internal/room"
 	"selfsup/recipes"
 	"selfsup/setting"
@@ -45,14 +46,18 @@ func (n need) total() int64 {
 // loaderBatches is how many batches a loader holds: two ahead, one in the making, one in the step.
 const loaderBatches = 4
 
-// needs is what the planned run will take.
+// needs is what the planned run will take of the host's memory. Of programs on a device with memory of its own that is
+// their inputs and their part of the Store.
 func (s *Setup) needs() (n need, err error) {
+	_, away := s.Device.(device.Roomy)
 	for _, st := range s.Stages {
 		for _, t := range st.turns {
 			m := t.planned.Memory()
-			n.step.Temporaries += m.Temporaries
-			n.step.Scratch += m.Scratch
 			n.step.Inputs += m.Inputs
+			if !away {
+				n.step.Temporaries += m.Temporaries
+				n.step.Scratch += m.Scratch
+			}
 		}
 		maker, numbers := st.Kind.Training(st.Seen), 0
 		for _, name := range st.Wants {
@@ -78,6 +83,9 @@ func (s *Setup) needs() (n need, err error) {
 		return n, err
 	}
 	m := p.Memory()
+	if away {
+		m.Temporaries, m.Scratch = 0, 0
+	}
 	features := s.featuresBytes(s.Recipe.Backbone.Value.Dim())
 	if f, err := s.Kind.Evaluation(s.Seen).Field(feed.Raw); err == nil && s.Recipe.Baselines.Pixels {
 		features = max(features, s.featuresBytes(f.Size()))

@@ -129,7 +129,7 @@ func (s *Setup) Build() error {
 
 // newSetup is a Setup with its device and nothing else.
 func newSetup(r *recipes.Loaded) (*Setup, error) {
-	d, err := device.Open(r.Device, device.Options{Reference: r.AllowReference})
+	d, err := device.Open(r.Device, device.Options{Reference: r.AllowReference, TF32: r.TF32})
 	if err != nil {
 		return nil, &RecipeError{r.File, err}
 	}

@@ -34,7 +34,11 @@ type Recipe struct {
 	// fp32 | bf16: layers round the operands of their products, in training; sums, weights, losses and evaluation are
 	// float32
 	Precision string `toml:"precision"`
-	Device    string `toml:"device"` // cpu
+	Device    string `toml:"device"` // cpu | cuda | cuda:1, a GPU by its number
+
+	// TF32 rounds the operands of float32 products to 10 bits of mantissa, which the tensor cores of a GPU multiply
+	// several times as fast; sums stay float32.
+	TF32 bool `toml:"tf32"`
 
 	// AllowReference lets operations that have no kernel on the device run by their reference: slowly, and named in the
 	// log with their share of the step's time. Without it they are refused. Operations from outside this module may
@@ -149,6 +153,12 @@ func (r *Recipe) Validate() error {
 	check(r.Precision == "fp32" || r.Precision == "bf16", "precision", "%q: want \"fp32\" or \"bf16\"", r.Precision)
 	if err := device.Check(r.Device); err != nil {
 		check(false, "device", "%v", err)
+	} else {
+		gpu := device.IsGPU(r.Device)
+		check(!r.TF32 || gpu, "tf32", "true: device = %q has no products of this kind; want false, or "+
+			"device = \"cuda\"", r.Device)
+		check(!r.AllowReference || !gpu, "allow_reference", "true: operations without a kernel cannot run by their "+
+			"reference on device = %q; want false, or device = \"cpu\"", r.Device)
 	}
 	check(r.Train.Batch >= 2, "train.batch", "%d: want at least 2 images", r.Train.Batch)
 	check(!r.Train.Length.Relative() && !(r.Train.Length.IsZero() && r.Init.None()), "train.length",

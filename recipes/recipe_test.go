@@ -39,7 +39,8 @@ func TestShippedRecipesResolve(t *testing.T) {
 func TestValidation(t *testing.T) {
 	for _, c := range []struct{ set, want string }{
 		{`device="cuda"`, "no CUDA backend"},
-		{`device="tpu"`, `want "cpu"`},
+		{`device="tpu"`, `want "cpu", or "cuda" for a GPU`},
+		{`tf32=true`, `true: device = "cpu" has no products of this kind; want false, or device = "cuda"`},
 		{`precision="fp16"`, `"fp32"`},
 		{"train.batch=1", "at least 2"},
 		{`train.length="0 epochs"`, "want a length"},

@@ -20,7 +20,10 @@ type Environment struct {
 	Go        string            `json:"go"`
 	OS        string            `json:"os"`
 	Arch      string            `json:"arch"`
-	CPU       string            `json:"cpu,omitempty"` // the device's chip
+	Device    string            `json:"device,omitempty"`        // a GPU
+	Memory    int64             `json:"device_memory,omitempty"` // of a GPU, in bytes
+	Driver    string            `json:"driver,omitempty"`        // of a GPU: the CUDA version that it speaks
+	CPU       string            `json:"cpu,omitempty"`
 	Cores     int               `json:"cores"`
 	Threads   int               `json:"threads"`
 	Kernels   string            `json:"kernels"` // instruction set in use
@@ -35,6 +38,9 @@ func ReadEnvironment(d device.About) Environment {
 	e := Environment{
 		Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH, Cores: runtime.NumCPU(),
 		CPU: d.Chip, Threads: d.Threads, Kernels: d.Kernels,
+	}
+	if device.IsGPU(d.Name) {
+		e.Device, e.Memory, e.Driver, e.CPU = d.Chip, d.Memory, d.Driver, device.Host().About().Chip
 	}
 	e.Binary = programDigest()
 	if info, ok := debug.ReadBuildInfo(); ok {

@@ -19,7 +19,7 @@ func (processor) SetThreads(n int) { kern.SetThreads(n) }
 
 // About implements Device.
 func (processor) About() About {
-	return About{Kernels: kern.Level(), Threads: kern.Threads(), Chip: processorName()}
+	return About{Name: "cpu", Kernels: kern.Level(), Threads: kern.Threads(), Chip: processorName()}
 }
 
 // Peak implements Device.

@@ -14,7 +14,7 @@ import (
 // listVerb prints what a recipe can name.
 func listVerb(a *app) *cobra.Command {
 	var asJSON bool
-	kinds := a.catalog.Kinds()
+	kinds := append(a.catalog.Kinds(), devices)
 	c := &cobra.Command{
 		Use:   "list " + strings.Join(kinds, "|") + " [NAME]",
 		Short: "What a recipe can name, and its settings",
@@ -24,11 +24,15 @@ func listVerb(a *app) *cobra.Command {
 
 Prints the names that a recipe's tables can have, such as [method.simclr], with a sentence about each, and the recipes
 inside the binary. Methods come by the section of the Cookbook (arXiv:2304.12210) that treats them, with their papers.
+Devices are what this machine has: name, memory, compute capability and driver.
 With a name it prints what that choice is, its settings, their types and defaults, or the recipe itself.`,
 		Args: cobra.RangeArgs(1, 2),
 		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 			if len(args) == 0 {
 				return kinds, cobra.ShellCompDirectiveNoFileComp
+			}
+			if args[0] == devices {
+				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
 			all, _ := a.catalog.Describe(args[0])
 			return entryNames(all), cobra.ShellCompDirectiveNoFileComp
@@ -39,6 +43,12 @@ With a name it prints what that choice is, its settings, their types and default
 		kind, known := args[0], strings.Join(kinds, ", ")
 		if !strings.Contains(", "+known+",", ", "+kind+",") {
 			return usage{fmt.Errorf("experiment list: %s: want one of %s", kind, known)}
+		}
+		if kind == devices {
+			if len(args) > 1 {
+				return usage{fmt.Errorf("experiment list devices: %s: want no name", args[1])}
+			}
+			return a.listDevices(asJSON)
 		}
 		all, err := a.catalog.Describe(kind)
 		if err != nil {

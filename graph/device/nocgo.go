@@ -1,0 +1,5 @@
+//go:build gpu && !cgo
+
+package device
+
+const without = "as it was built with CGO_ENABLED=0"
