@@ -22,6 +22,10 @@ type Kind struct {
 // New checks the settings against the clips, on whose frames it measures mean and deviation. It wants n views.
 func New(c Settings, s views.Settings, d *datasets.Data, n int) (*Kind, error) {
 	train := d.Train.(datasets.ClipSet)
+	if s.Copies() {
+		return nil, fmt.Errorf("views: copy_paste = %v puts objects of images before other images, and the samples "+
+			"are clips; want copy_paste = 0", s.CopyPaste)
+	}
 	shown, err := c.Fit(train.Frames())
 	if err != nil {
 		return nil, err

@@ -180,3 +180,13 @@ func TestFramesOfAView(t *testing.T) {
 		t.Errorf("5 frames by 3 of 9: %v", err)
 	}
 }
+
+// Views that are put together from two images are refused: a clip is one film.
+func TestCopyPasteIsRefused(t *testing.T) {
+	v := views.Defaults()
+	v.CopyPaste = views.PerView{0.5}
+	_, err := frames.New(frames.Defaults(), v, &datasets.Data{Train: long{still{4}}}, 2)
+	if err == nil || !strings.Contains(err.Error(), "want copy_paste = 0") {
+		t.Errorf("got %v, want a refusal of copy_paste", err)
+	}
+}

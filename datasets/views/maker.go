@@ -161,6 +161,8 @@ type worker struct {
 	spare   []float32
 	scratch Scratch
 
+	behind, composed datasets.Image // of copy-paste
+
 	key feed.Key
 	// the part of an image that its views are made of; what is drawn for that is drawn again for them
 	choose func(h, w int) resample.Box
@@ -173,7 +175,11 @@ func (w *worker) Make(to []feed.Slot, i int, key feed.Key) error {
 	}
 	w.key = key
 	s := &w.scratch
-	if err := datasets.Part(w.set, i, &s.image, w.choose); err != nil {
+	part := w.choose
+	if w.pipe.settings.Copies() {
+		part = nil // what is salient is told by the borders of the image
+	}
+	if err := partOf(w.set, i, &s.image, part); err != nil {
 		return err
 	}
 	for v, want := range w.views {
@@ -187,11 +193,23 @@ func (w *worker) Make(to []feed.Slot, i int, key feed.Key) error {
 		if want.params >= 0 {
 			params = to[want.params].F32
 		}
-		if err := w.pipe.ViewParams(dst, params, &s.image, key.Seed, key.Step, key.Row, v, s); err != nil {
+		img, err := w.copied(&s.image, v)
+		if err != nil {
+			return err
+		}
+		if err := w.pipe.ViewParams(dst, params, img, key.Seed, key.Step, key.Row, v, s); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// partOf is a part of image i, or all of it where nothing chooses one.
+func partOf(set datasets.Set, i int, dst *datasets.Image, choose func(h, w int) resample.Box) error {
+	if choose == nil {
+		return set.Image(i, dst)
+	}
+	return datasets.Part(set, i, dst, choose)
 }
 
 // EvalMaker makes what evaluation sees of a set of images: view0 [H,W,C], see EvalBatch, and raw [H*W*C], the same

@@ -22,6 +22,8 @@ type Settings struct {
 	// views of several sizes, instead of crop and crop_area; the first table's size is evaluated
 	Crops []Crops `toml:"crops"`
 
+	Copying
+
 	Flip PerView `toml:"flip"` // probability of a left-right flip
 	Turns
 	RandAugment
@@ -60,7 +62,7 @@ type Settings struct {
 func Defaults() Settings {
 	return Settings{
 		CropArea: [2]float64{0.08, 1}, CropRatio: [2]float64{0.75, 1.3333}, Interpolation: "bilinear",
-		Flip:   PerView{0.5},
+		Copying: Copying{CopyPaste: PerView{0}}, Flip: PerView{0.5},
 		Jitter: PerView{0.8}, Brightness: PerView{0.4}, Contrast: PerView{0.4}, Saturation: PerView{0.4},
 		Hue:       PerView{0.1},
 		Grayscale: PerView{0.2},
@@ -147,6 +149,7 @@ type perViewSetting struct {
 func (s *Settings) perView() []perViewSetting {
 	const probability = "a probability"
 	return []perViewSetting{
+		{"copy_paste", s.CopyPaste, 1, probability},
 		{"flip", s.Flip, 1, probability},
 		{"jitter", s.Jitter, 1, probability},
 		{"grayscale", s.Grayscale, 1, probability},
