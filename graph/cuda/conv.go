@@ -100,19 +100,20 @@ func (v *conv) rounding() int {
 	return 0
 }
 
+// What a convolution is made of as matrices in memory: images, weights, and its result or the gradient with respect to
+// it. Kernels read them in vectors of eight if groups do not cut any.
+func (v *conv) images() matrix        { return matrix{v.b * v.h * v.w, v.ci} }
+func (v *conv) weightsMatrix() matrix { return matrix{v.kh * v.kw * v.cg, v.co} }
+func (v *conv) results() matrix       { return matrix{v.b * v.oh * v.ow, v.co} }
+func (v *conv) eights() bool          { return v.cg%8 == 0 && v.kg%8 == 0 }
+
 // forward is the product of a convolution.
 func (v *conv) forward(rounded bool) *product {
 	p := &product{batch: v.Groups, m: v.b * v.oh * v.ow, n: v.kg, k: v.kh * v.kw * v.cg, ldy: v.co, stepY: v.kg,
-		lda: v.ci, ldb: v.co, bf16: v.BF16}
+		bf16: v.BF16, inA: v.images(), inB: v.weightsMatrix(), eights: v.eights()}
 	if rounded {
 		p.flags = finishRounded
 	}
-	return p
-}
-
-// matrices are the operands of a pointwise convolution's product.
-func (p *product) matrices() *product {
-	p.stepA, p.stepB, p.stepY = p.m*p.k, p.k*p.n, p.m*p.n
 	return p
 }
 
@@ -128,17 +129,9 @@ func scratchConv(c *call) int {
 	case v.depthwise():
 		return 0
 	case v.pointwise() && !o.Norm.On:
-		_, t := p.kernel(c)
-		return p.scratch(t)
+		return p.scratch(p.matrices().tile(c.fp))
 	}
-	_, t := p.convKernel(c, "")
-	return v.normBytes(o.Norm) + p.scratch(t)
-}
-
-// convKernel is the name of a convolution's kernel for a direction, without its tile's size, and the tiling.
-func (p *product) convKernel(c *call, direction string) (string, tiling) {
-	suffix, _, _ := p.engine(c.fp)
-	return "conv" + suffix + "_" + direction, p.tile(c.fp)
+	return v.normBytes(o.Norm) + p.scratch(p.tile(c.fp))
 }
 
 func bindConv(c *call) {
@@ -152,17 +145,18 @@ func bindConv(c *call) {
 		p.matrices().multiply(c, c.y, x, w, 0)
 		return
 	}
-	name := "forward"
-	if o.Norm.On {
-		name += "_norm"
-	}
-	kernel, t := p.convKernel(c, name)
+	t := p.tile(c.fp)
 	scale, flags := v.norm(c, o.Norm)
+	room, x, w := p.operands(c, t, c.scratch+Ptr(v.normBytes(o.Norm)), x, w, scale, flags)
+	kernel := "conv" + t.suffix + "_forward"
+	if o.Norm.On && !t.halves {
+		kernel += "_norm"
+	}
 	flags |= v.rounding() | imageFlags(x, v.ci, v.cg)
 	if matches(w, v.co, v.kg) {
 		flags |= vectorB
 	}
-	p.bind(c, kernel, t, c.scratch+Ptr(v.normBytes(o.Norm)), c.y, 0, flags, func(to target) []any {
+	p.bind(c, kernel, t, room, c.y, 0, flags, func(to target) []any {
 		args := []any{to.y, x, w, scale, uint64(to.stepY), uint64(to.stepZ), p.m, p.n, v.co, to.ldy}
 		return append(append(args, v.geometry()...), to.tilesM, to.tilesN, to.chunk, to.flags)
 	})
@@ -171,7 +165,7 @@ func bindConv(c *call) {
 // weights is the product of the gradient with respect to a convolution's weights.
 func (v *conv) weights() *product {
 	return &product{batch: v.Groups, m: v.kh * v.kw * v.cg, n: v.kg, k: v.b * v.oh * v.ow, ldy: v.co, stepY: v.kg,
-		transA: true, lda: v.ci, ldb: v.co, bf16: v.BF16}
+		transA: true, bf16: v.BF16, inA: v.images(), inB: v.results(), eights: v.eights()}
 }
 
 func convWeightsOf(c *call) (*conv, *product, op.ConvBackwardWeights) {
@@ -186,11 +180,9 @@ func scratchConvWeights(c *call) int {
 	case v.depthwise():
 		return v.depthwiseScratch(c)
 	case v.pointwise() && !o.Norm.On:
-		_, t := p.kernel(c)
-		return p.scratch(t)
+		return p.scratch(p.matrices().tile(c.fp))
 	}
-	_, t := p.convKernel(c, "")
-	return v.normBytes(o.Norm) + p.scratch(t)
+	return v.normBytes(o.Norm) + p.scratch(p.tile(c.fp))
 }
 
 func bindConvWeights(c *call) {
@@ -204,17 +196,18 @@ func bindConvWeights(c *call) {
 		p.matrices().multiply(c, c.y, x, dy, 0)
 		return
 	}
-	name := "dw"
-	if o.Norm.On {
-		name += "_norm"
-	}
-	kernel, t := p.convKernel(c, name)
+	t := p.tile(c.fp)
 	scale, flags := v.norm(c, o.Norm)
+	room, x, dy := p.operands(c, t, c.scratch+Ptr(v.normBytes(o.Norm)), x, dy, scale, flags)
+	kernel := "conv" + t.suffix + "_dw"
+	if o.Norm.On && !t.halves {
+		kernel += "_norm"
+	}
 	flags |= v.rounding() | imageFlags(x, v.ci, v.cg)
 	if matches(dy, v.co, v.kg) {
 		flags |= vectorB
 	}
-	p.bind(c, kernel, t, c.scratch+Ptr(v.normBytes(o.Norm)), c.y, 0, flags, func(to target) []any {
+	p.bind(c, kernel, t, room, c.y, 0, flags, func(to target) []any {
 		args := []any{to.y, x, dy, scale, uint64(to.stepY), uint64(to.stepZ), p.n, p.k, v.co, to.ldy}
 		return append(append(args, v.geometry()...), to.tilesM, to.tilesN, to.chunk, to.flags)
 	})
@@ -269,7 +262,8 @@ func (v *conv) backward() *backward {
 	}
 	n := len(g.down) * len(g.right)
 	g.product = &product{batch: n * v.Groups, m: v.b * high * wide, n: v.cg, k: max(taps, 1) * v.kg, transB: true,
-		lda: v.co, ldb: v.co, ldy: v.ci, stepY: v.cg, bf16: v.BF16, whole: n > 1}
+		ldy: v.ci, stepY: v.cg, bf16: v.BF16, whole: n > 1, inA: v.results(), inB: v.weightsMatrix(),
+		eights: v.eights()}
 	return g
 }
 
@@ -283,11 +277,9 @@ func scratchConvData(c *call) int {
 	case g.depthwise():
 		return 0
 	case g.pointwise():
-		_, t := g.kernel(c)
-		return g.scratch(t)
+		return g.scratch(g.matrices().tile(c.fp))
 	}
-	_, t := g.convKernel(c, "")
-	return g.scratch(t)
+	return g.scratch(g.tile(c.fp))
 }
 
 func bindConvData(c *call) {
@@ -301,7 +293,8 @@ func bindConvData(c *call) {
 		g.matrices().multiply(c, c.y, dy, w, 0)
 		return
 	}
-	kernel, t := g.convKernel(c, "dx")
+	t := g.tile(c.fp)
+	room, dy, w := g.operands(c, t, c.scratch, dy, w, 0, 0)
 	flags := v.rounding() | imageFlags(dy, v.co, v.kg)
 	if matches(w, v.co, v.kg) {
 		flags |= vectorB
@@ -315,7 +308,7 @@ func bindConvData(c *call) {
 		}
 	}
 	table := c.ints(numbers...)
-	g.bind(c, kernel, t, c.scratch, c.y, 0, flags, func(to target) []any {
+	g.bind(c, "conv"+t.suffix+"_dx", t, room, c.y, 0, flags, func(to target) []any {
 		return []any{to.y, dy, w, table, uint64(to.stepZ), v.b, v.Groups, v.cg, v.h, v.w, v.ci, v.oh, v.ow, v.co,
 			v.kg, g.stepDown * v.kw * tap, g.stepRight * tap, g.backDown, g.backR, v.Stride[0], v.Stride[1], to.tilesM,
 			to.tilesN, to.chunk, t.parts > 1, to.flags}

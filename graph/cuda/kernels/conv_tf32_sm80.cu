@@ -5,3 +5,6 @@
 CONVS(TFloat32, 128, 128, 2, conv_tf32, _128x128)
 CONVS(TFloat32, 128, 64, 3, conv_tf32, _128x64)
 CONVS(TFloat32, 64, 64, 6, conv_tf32, _64x64)
+CONVS_NORM(TFloat32, 128, 128, 2, conv_tf32, _128x128)
+CONVS_NORM(TFloat32, 128, 64, 3, conv_tf32, _128x64)
+CONVS_NORM(TFloat32, 64, 64, 6, conv_tf32, _64x64)

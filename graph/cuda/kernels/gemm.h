@@ -6,19 +6,19 @@
 // a is [m,k] with rows of lda elements, or [k,m] if it is transposed (TA); b [k,n], or [n,k] if it is (TB). Block x
 // makes a tile of a product, block z the part from k = z*chunk on, whose result is step_z further on in y. chunk is a
 // multiple of the engine's K. See finish.h for flags and other.
-#define PRODUCT                                                                                                        \
-  float *__restrict y, const float *__restrict a, const float *__restrict b, const float *__restrict other,            \
+#define PRODUCT(E)                                                                                                      \
+  float *__restrict y, const E *__restrict a, const E *__restrict b, const float *__restrict other,            \
       long64 step_a, long64 step_b, long64 step_y, long64 step_z, int m, int n, int k, int lda, int ldb, int ldy,      \
       int tiles_m, int tiles_n, int chunk, int flags
-template <class ENGINE, bool TA, bool TB, int BM, int BN> static __device__ __forceinline__ void gemm(PRODUCT) {
-  constexpr int THREADS = THREADS_OF(BM, BN), K = ENGINE::K;
+template <class ENGINE, bool TA, bool TB, int BM, int BN> static __device__ __forceinline__ void gemm(PRODUCT(typename ENGINE::Element)) {
+  constexpr int THREADS = THREADS_OF(BM, BN);
   Corner c(BX, tiles_m, tiles_n, BM, BN);
   if (flags & SYMMETRIC && c.row > c.col) return;
   a += c.batch * step_a + (TA ? (long64)c.row : (long64)c.row * lda);
   b += c.batch * step_b + (TB ? (long64)c.col * ldb : (long64)c.col);
   int from = BZ * chunk, end = imin(k, from + chunk);
-  Matrix<!TA, BM, K, THREADS> as(a, lda, m - c.row, from, end, flags & VECTOR_A);
-  Matrix<TB, BN, K, THREADS> bs(b, ldb, n - c.col, from, end, flags & VECTOR_B);
+  typename MatrixFor<ENGINE, !TA, BM, THREADS>::Type as(a, lda, m - c.row, from, end, flags & VECTOR_A);
+  typename MatrixFor<ENGINE, TB, BN, THREADS>::Type bs(b, ldb, n - c.col, from, end, flags & VECTOR_B);
   Finish<RowsApart, true> finish = {y + BZ * step_z + c.batch * step_y, other + (flags & BIAS ? 0 : c.batch * step_y),
                                     {ldy}, c.row, c.col, m, n, flags};
   product<ENGINE, BM, BN>(as, bs, from, end, finish);
@@ -26,7 +26,7 @@ template <class ENGINE, bool TA, bool TB, int BM, int BN> static __device__ __fo
 
 // GEMMS makes the kernels of a tile's size: not, second, first and both operands transposed.
 #define GEMM(ENGINE, TA, TB, BM, BN, BLOCKS, NAME)                                                                     \
-  KERNEL BOUNDS(THREADS_OF(BM, BN), BLOCKS) NAME(PRODUCT) {                                                            \
+  KERNEL BOUNDS(THREADS_OF(BM, BN), BLOCKS) NAME(PRODUCT(ENGINE::Element)) {                                                            \
     gemm<ENGINE, TA, TB, BM, BN>(y, a, b, other, step_a, step_b, step_y, step_z, m, n, k, lda, ldb, ldy, tiles_m,      \
                                  tiles_n, chunk, flags);                                                               \
   }

@@ -274,3 +274,14 @@ template <int T, int K, int THREADS> struct Weights : Slots<true, T, K, THREADS>
     walk.next();
   }
 };
+
+// WindowsFor, TapsFor and WeightsFor are an engine's loaders.
+template <class ENGINE, bool NORM, int T, int THREADS> struct WindowsFor {
+  typedef Windows<NORM, T, ENGINE::K, THREADS> Type;
+};
+template <class ENGINE, bool NORM, int T, int THREADS> struct TapsFor {
+  typedef Taps<NORM, T, ENGINE::K, THREADS> Type;
+};
+template <class ENGINE, int T, int THREADS> struct WeightsFor {
+  typedef Weights<T, ENGINE::K, THREADS> Type;
+};

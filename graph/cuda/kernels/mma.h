@@ -1,4 +1,4 @@
-// The instructions of tensor cores, sm_80.
+// The instructions of tensor cores and of asynchronous copies, sm_80.
 #pragma once
 #include "prelude.h"
 
@@ -49,4 +49,14 @@ static __device__ __forceinline__ void mma_tf32(float d[4], const uint a[4], uin
   asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"
                : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
                : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
+}
+
+// copy16 starts to copy 16 bytes to shared memory, or zeros.
+static __device__ __forceinline__ void copy16(uint to, const ushort *from, bool there) {
+  int bytes = there ? 16 : 0;
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
+}
+static __device__ __forceinline__ void copies_end() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+template <int N> static __device__ __forceinline__ void copies_wait() {
+  asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory");
 }

@@ -29,12 +29,39 @@ struct Sums {
   }
 };
 
+// Halves16 multiplies slices of DEPTH in bfloat16.
+template <class A, class B, int DEPTH> struct Halves16 : Sums {
+  // Elements from row to row of a slice.
+  enum { LA = A::ALONG ? DEPTH + 8 : A::TILE + 8, LB = B::ALONG ? DEPTH + 8 : B::TILE + 8 };
+  enum { A_BYTES = 2 * LA * (A::ALONG ? A::TILE : DEPTH), B_BYTES = 2 * LB * (B::ALONG ? B::TILE : DEPTH) };
+  __device__ __forceinline__ void multiply(const char *as, const char *bs, int row, int col) {
+    // Lanes 0 to 7 point to the rows of a matrix of 8x8, the next eight to those of the next one.
+    const int i = LANE % 8, low = LANE / 8 % 2 * 8, high = LANE / 16 * 8;
+    uint a = shared_address(as) + 2 * (A::ALONG ? (row + i + low) * LA + high : (i + high) * LA + row + low);
+    uint b = shared_address(bs) + 2 * (B::ALONG ? (col + i + high) * LB + low : (i + low) * LB + col + high);
+#pragma unroll
+    for (int k = 0; k < DEPTH; k += 16) {
+      uint x[2][4];
+#pragma unroll
+      for (int f = 0; f < 2; f++) matrices<!A::ALONG>(x[f], a + 2 * (A::ALONG ? f * 16 * LA + k : f * 16 + k * LA));
+#pragma unroll
+      for (int f = 0; f < 4; f++) {
+        uint y[4];
+        matrices<!B::ALONG>(y, b + 2 * (B::ALONG ? f * 16 * LB + k : f * 16 + k * LB));
+#pragma unroll
+        for (int g = 0; g < 2; g++) {
+          mma_bf16(sum[g][2 * f], x[g], y[0], y[1]);
+          mma_bf16(sum[g][2 * f + 1], x[g], y[2], y[3]);
+        }
+      }
+    }
+  }
+};
+
 struct BFloat16 {
-  enum { K = 16 };
-  template <class A, class B> struct Work : Sums {
-    // Elements from row to row of a slice.
-    enum { LA = A::ALONG ? K + 8 : A::TILE + 8, LB = B::ALONG ? K + 8 : B::TILE + 8 };
-    enum { A_BYTES = 2 * LA * (A::ALONG ? A::TILE : K), B_BYTES = 2 * LB * (B::ALONG ? B::TILE : K) };
+  enum { K = 16, PIPED = 0 };
+  typedef float Element;
+  template <class A, class B> struct Work : Halves16<A, B, K> {
     template <class L> static __device__ __forceinline__ void put(const L &l, char *slice, bool) {
       constexpr int ld = L::ALONG ? K + 8 : L::TILE + 8;
 #pragma unroll
@@ -44,30 +71,12 @@ struct BFloat16 {
         *(uint2 *)(slice + 2 * at) = {bf16_pair(x.x, x.y), bf16_pair(x.z, x.w)};
       }
     }
-    __device__ __forceinline__ void multiply(const char *as, const char *bs, int row, int col) {
-      // Lanes 0 to 7 point to the rows of a matrix of 8x8, the next eight to those of the next one.
-      const int i = LANE % 8, low = LANE / 8 % 2 * 8, high = LANE / 16 * 8;
-      uint a = shared_address(as) + 2 * (A::ALONG ? (row + i + low) * LA + high : (i + high) * LA + row + low);
-      uint b = shared_address(bs) + 2 * (B::ALONG ? (col + i + high) * LB + low : (i + low) * LB + col + high);
-      uint x[2][4];
-#pragma unroll
-      for (int f = 0; f < 2; f++) matrices<!A::ALONG>(x[f], a + 2 * f * 16 * (A::ALONG ? LA : 1));
-#pragma unroll
-      for (int f = 0; f < 4; f++) {
-        uint y[4];
-        matrices<!B::ALONG>(y, b + 2 * f * 16 * (B::ALONG ? LB : 1));
-#pragma unroll
-        for (int g = 0; g < 2; g++) {
-          mma_bf16(sum[g][2 * f], x[g], y[0], y[1]);
-          mma_bf16(sum[g][2 * f + 1], x[g], y[2], y[3]);
-        }
-      }
-    }
   };
 };
 
 struct TFloat32 {
-  enum { K = 16 };
+  enum { K = 16, PIPED = 0 };
+  typedef float Element;
   template <class A, class B> struct Work : Sums {
     enum { LA = A::ALONG ? K + 4 : A::TILE + 8, LB = B::ALONG ? K + 4 : B::TILE + 8 };
     enum { A_BYTES = 4 * LA * (A::ALONG ? A::TILE : K), B_BYTES = 4 * LB * (B::ALONG ? B::TILE : K) };

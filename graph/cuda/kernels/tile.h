@@ -88,7 +88,8 @@ struct Corner {
 
 // Float32 multiplies and adds in float32: a thread adds up 8x8 elements. Slices are stored as [K][T+4].
 struct Float32 {
-  enum { K = 8 };
+  enum { K = 8, PIPED = 0 };
+  typedef float Element; // of operands in memory
   template <class A, class B> struct Work {
     // A lane makes rows 4 lm + {0..3} and 16 more, columns 4 ln + {0..3} and 32 more of its warp's.
     enum { LA = A::TILE + 4, LB = B::TILE + 4, A_BYTES = 4 * K * LA, B_BYTES = 4 * K * LB };
@@ -142,41 +143,55 @@ struct Float32 {
   };
 };
 
-// product makes a tile of slices from k to end and stores it.
-template <class ENGINE, int BM, int BN, class A, class B, class F>
-static __device__ __forceinline__ void product(A &a, B &b, int k, int end, const F &finish) {
-  typedef typename ENGINE::template Work<A, B> Work;
-  constexpr int K = ENGINE::K, ROWS_BYTES = 32 * (BN + 4) * 4, SLICES = 2 * (Work::A_BYTES + Work::B_BYTES);
-  __shared__ __attribute__((aligned(16))) char shared[most_of(SLICES, ROWS_BYTES)];
-  char *as = shared, *bs = shared + 2 * Work::A_BYTES;
-  const bool round = finish.flags & ROUND_INPUTS;
-  const int row = WARP / (BN / 64) * 32, col = WARP % (BN / 64) * 64;
-  Work work;
-  work.zero();
-  // The first turn only loads.
-  int now = 1;
-#pragma unroll 1
-  for (int at = k - K; at < end; at += K) {
-    const bool more = at + K < end;
-    if (more) {
-      a.next();
-      b.next();
-    }
-    if (at >= k) work.multiply(as + now * Work::A_BYTES, bs + now * Work::B_BYTES, row, col);
-    if (more) {
-      now ^= 1;
-      Work::put(a, as + now * Work::A_BYTES, round);
-      Work::put(b, bs + now * Work::B_BYTES, round);
-    }
-    barrier();
-  }
-  // The result goes through shared memory, 32 rows at a time, and out in whole rows.
+// spread_tile stores a block's sums: through shared memory, 32 rows at a time, and out in whole rows.
+template <int BM, int BN, class W, class F>
+static __device__ __forceinline__ void spread_tile(const W &work, float *shared, int row, int col, const F &finish) {
 #pragma unroll 1
   for (int down = 0; down < BM; down += 32) {
     if (finish.row + down >= finish.m) return;
-    if (row == down) work.spread((float *)shared, BN + 4, col);
+    if (row == down) work.spread(shared, BN + 4, col);
     barrier();
-    finish.template store<THREADS_OF(BM, BN), BN>((const float *)shared, down);
+    finish.template store<THREADS_OF(BM, BN), BN>(shared, down);
     barrier();
   }
 }
+
+// product makes a tile of slices from k to end and stores it.
+template <class ENGINE, int BM, int BN, class A, class B, class F>
+static __device__ __forceinline__ void product(A &a, B &b, int k, int end, const F &finish) {
+  if constexpr (ENGINE::PIPED) {
+    ENGINE::template product<BM, BN>(a, b, k, end, finish);
+  } else {
+    typedef typename ENGINE::template Work<A, B> Work;
+    constexpr int K = ENGINE::K, ROWS_BYTES = 32 * (BN + 4) * 4, SLICES = 2 * (Work::A_BYTES + Work::B_BYTES);
+    __shared__ __attribute__((aligned(16))) char shared[most_of(SLICES, ROWS_BYTES)];
+    char *as = shared, *bs = shared + 2 * Work::A_BYTES;
+    const bool round = finish.flags & ROUND_INPUTS;
+    const int row = WARP / (BN / 64) * 32, col = WARP % (BN / 64) * 64;
+    Work work;
+    work.zero();
+    // The first turn only loads.
+    int now = 1;
+#pragma unroll 1
+    for (int at = k - K; at < end; at += K) {
+      const bool more = at + K < end;
+      if (more) {
+        a.next();
+        b.next();
+      }
+      if (at >= k) work.multiply(as + now * Work::A_BYTES, bs + now * Work::B_BYTES, row, col);
+      if (more) {
+        now ^= 1;
+        Work::put(a, as + now * Work::A_BYTES, round);
+        Work::put(b, bs + now * Work::B_BYTES, round);
+      }
+      barrier();
+    }
+    spread_tile<BM, BN>(work, (float *)shared, row, col, finish);
+  }
+}
+
+// MatrixFor is an engine's loader of matrices.
+template <class ENGINE, bool ALONG_K, int T, int THREADS> struct MatrixFor {
+  typedef Matrix<ALONG_K, T, ENGINE::K, THREADS> Type;
+};
