@@ -46,7 +46,11 @@ func TestCases(t *testing.T) {
 // poisoned before every kernel and with every buffer apart. A second run, as one graph and in the memory plan, gives
 // the same bits. It returns the operations without a kernel; their cases are skipped.
 func agree(t *testing.T, cases []optest.Case) (missing map[string]bool) {
-	plain := open(t)
+	return agreeOn(t, open(t), cases)
+}
+
+// agreeOn is agree for a backend with settings of its own.
+func agreeOn(t *testing.T, plain cuda.Backend, cases []optest.Case) (missing map[string]bool) {
 	checked := plain
 	checked.Poison, checked.Apart = true, true
 	missing = map[string]bool{}
