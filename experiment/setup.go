@@ -109,6 +109,15 @@ func Prepare(r *recipes.Loaded) (*Setup, error) {
 	return s, nil
 }
 
+// PrepareOn is Prepare on a device of the caller's, whatever the recipe names.
+func PrepareOn(r *recipes.Loaded, d device.Device) (*Setup, error) {
+	s := &Setup{Recipe: r, Device: d}
+	if err := s.prepare(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
 // Open opens the data of a recipe and builds nothing.
 func Open(r *recipes.Loaded) (*Setup, error) {
 	s, err := newSetup(r)

@@ -10,7 +10,7 @@ import (
 // lower makes the launches of all instructions; separate keeps each to launches of its own.
 func (e *executable) lower(separate bool) ([]lowered, error) {
 	d := e.b.Driver
-	b := &binder{needed: e.readers(), inputs: span{e.input, e.input + Ptr(len(e.fed))}, errors: e.errors,
+	b := &binder{needed: e.readers(), errors: e.errors,
 		separate: separate}
 	if _, err := e.bind(b); err != nil {
 		return nil, err
@@ -86,12 +86,12 @@ func (e *executable) bind(b *binder) ([]lowered, error) {
 	b.calls = make([]lowered, len(p.Instrs))
 	for i, in := range p.Instrs {
 		c := e.b.call(p, in)
-		c.b, c.at, c.buf, c.y, c.scratch = b, i, in.Out, e.at[in.Out], e.scratch
+		c.b, c.at, c.buf, c.from, c.y, c.scratch = b, i, in.Out, in.In, e.at[in.Out], e.scratch
 		for _, x := range in.In {
 			c.x = append(c.x, e.at[x])
 		}
 		b.current = i
-		if !isLoop(in.Spec) {
+		if !isLoop(in.Spec) && b.waitsFor(c) {
 			b.flush()
 		}
 		lowerings[in.Spec.Name()].bind(c)

@@ -17,6 +17,7 @@ type call struct {
 	scratch Ptr   // working memory of the size asked for, which other instructions use too
 	at      int   // the instruction's place in the program, for reports of errors
 	buf     int   // the buffer of the result
+	from    []int // buffers of the operands
 	fp      precision
 	b       *binder
 }
@@ -42,7 +43,6 @@ type lowering struct {
 type binder struct {
 	kernel   func(name string) (Kernel, error)
 	needed   func(buf, after int) bool // whether anybody reads a result behind an instruction
-	inputs   span                      // memory that nothing in a step writes
 	separate bool                      // every instruction is launched by itself
 	errors   Ptr
 
@@ -57,9 +57,6 @@ type binder struct {
 	current int               // the instruction that launches belong to
 	err     error
 }
-
-// input reports whether an address lies in the program's inputs.
-func (b *binder) input(p Ptr) bool { return b.inputs.from <= p && p < b.inputs.to }
 
 // threads is how many threads a block of a simple kernel has.
 const threads = 256

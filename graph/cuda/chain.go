@@ -236,31 +236,76 @@ func (b *binder) close() {
 	}
 }
 
-// flush launches all chains that wait.
+// mostWaiting is how many chains wait at most: looking through them takes time.
+const mostWaiting = 256
+
+// waitsFor reports whether an instruction that is no loop must come behind the chains that wait: because it touches
+// what one writes, or writes what one reads.
+func (b *binder) waitsFor(c *call) bool {
+	if b.separate || len(b.chains) >= mostWaiting {
+		return true
+	}
+	result := span{c.y, c.y + Ptr(bytesOf(c.out))}
+	for _, ch := range append(b.chains[:len(b.chains):len(b.chains)], b.chain) {
+		if ch == nil {
+			continue
+		}
+		for _, r := range ch.reads {
+			if result.meets(reach(r.at, r.access, ch.space)) {
+				return true
+			}
+		}
+		for _, w := range ch.writes {
+			area := reach(w.at, w.access, ch.space)
+			if result.meets(area) {
+				return true
+			}
+			for k, x := range c.x {
+				if area.meets(span{x, x + Ptr(bytesOf(c.in[k]))}) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// flush launches all chains that wait. Those that are alike are one launch, where the last of them stands, unless one
+// that stands between them touches what an earlier one does.
 func (b *binder) flush() {
 	b.close()
 	chains, current := b.chains, b.current
 	b.chains = nil
 	defer func() { b.current = current }()
-	for len(chains) > 0 {
-		n := 1
-		if text, ok := chains[0].listed(b); ok && !b.separate {
-			for n < len(chains) {
-				next, ok := chains[n].listed(b)
-				if !ok || next != text || slices.ContainsFunc(chains[:n], chains[n].disturbs) {
-					break
-				}
-				n++
+	texts := make([]string, len(chains))
+	for i, ch := range chains {
+		texts[i], _ = ch.listed(b)
+	}
+	done := make([]bool, len(chains))
+	for i, ch := range chains {
+		if done[i] {
+			continue
+		}
+		alike := []*chain{ch}
+		for k := i + 1; k < len(chains) && texts[i] != "" && !b.separate; k++ {
+			next := chains[k]
+			if done[k] {
+				continue
 			}
-			if b.current = chains[n-1].last; n > 1 {
-				b.launchList(text, chains[:n])
+			if texts[k] == texts[i] && !slices.ContainsFunc(alike, next.disturbs) {
+				alike, done[k] = append(alike, next), true
+				continue
+			}
+			if slices.ContainsFunc(alike, next.disturbs) {
+				break
 			}
 		}
-		if n == 1 {
-			b.current = chains[0].last
-			b.launchChain(chains[0])
+		b.current = alike[len(alike)-1].last
+		if len(alike) > 1 {
+			b.launchList(texts[i], alike)
+		} else {
+			b.launchChain(ch)
 		}
-		chains = chains[n:]
 	}
 }
 

@@ -221,7 +221,7 @@ func adam(c *call) elementwise {
 		w.loads = append(w.loads, load{settings, scalar(space, k)})
 	}
 	w.before = func(c *call) Ptr {
-		return c.b.prepared(fmt.Sprint(o.Beta1, o.Beta2), c.x[3:6], w.room, func(to Ptr) {
+		return c.prepared(fmt.Sprint(o.Beta1, o.Beta2), []int{3, 4, 5}, w.room, func(to Ptr) {
 			c.launch("adam_settings", [3]int{1, 1, 1}, 32, 0, to, c.x[3], c.x[4], c.x[5], double(o.Beta1),
 				double(o.Beta2))
 		})

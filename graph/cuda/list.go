@@ -105,27 +105,28 @@ func (b *binder) launchList(like string, chains []*chain) {
 	b.launch(name, [3]int{blocks, 1, 1}, [3]int{threads, 1, 1}, 0, at)
 }
 
-// prepared is memory of n numbers that make has the device fill with what it makes of settings. Where these are inputs
-// of the program, which stay the same within a step, all that ask for the same share it.
-func (b *binder) prepared(key string, settings []Ptr, n int, make func(to Ptr)) Ptr {
-	shared := true
-	for _, s := range settings {
-		key += fmt.Sprint(" ", s)
-		shared = shared && b.input(s)
+// prepared is memory of n numbers that make has the device fill with what it makes of some operands of an instruction.
+// All instructions that make the same of the same values share it.
+func (c *call) prepared(key string, operands []int, n int, make func(to Ptr)) Ptr {
+	b := c.b
+	for _, k := range operands {
+		key += fmt.Sprint(" ", c.from[k])
 	}
-	if at, ok := b.shared[key]; ok && shared {
+	if at, ok := b.shared[key]; ok {
 		return at
 	}
-	if !shared {
-		b.flush() // what makes them may be waiting
+	settings := &call{b: b, out: ir.Type{Shape: ir.Shape{0}}}
+	for _, k := range operands {
+		settings.x, settings.in = append(settings.x, c.x[k]), append(settings.in, c.in[k])
+	}
+	if b.waitsFor(settings) {
+		b.flush() // what makes them is waiting
 	}
 	at := b.table(slices.Repeat([]int32{0}, n)...)
 	make(at)
-	if shared {
-		if b.shared == nil {
-			b.shared = map[string]Ptr{}
-		}
-		b.shared[key] = at
+	if b.shared == nil {
+		b.shared = map[string]Ptr{}
 	}
+	b.shared[key] = at
 	return at
 }

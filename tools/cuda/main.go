@@ -5,6 +5,7 @@
 //	                                                emulated driver, of package internal/cudaemu
 //	go run ./tools/cuda env                         print the variables that go build -tags gpu wants
 //	go run ./tools/cuda kernels                     list threads, shared memory and registers of every kernel
+//	go run ./tools/cuda roofline RECIPE [KEY=VALUE...]   estimate a training step from its operations and bytes
 //	go run ./tools/cuda ptx                         compile graph/cuda/kernels/*.cu to PTX, with clang-16
 package main
 
@@ -16,9 +17,11 @@ import (
 	"strings"
 
 	"selfsup/internal/cudaemu"
+	"selfsup/recipes"
 	"selfsup/tools/cuda/internal/binding"
 	"selfsup/tools/cuda/internal/occupancy"
 	"selfsup/tools/cuda/internal/ptx"
+	"selfsup/tools/cuda/internal/roofline"
 )
 
 func main() {
@@ -33,7 +36,7 @@ func main() {
 	}
 }
 
-const usage = "want one of the verbs build, test, env, kernels, ptx"
+const usage = "want one of the verbs build, test, env, kernels, roofline, ptx"
 
 func run(args []string) error {
 	if len(args) < 1 {
@@ -52,6 +55,8 @@ func run(args []string) error {
 		return env(root)
 	case "kernels":
 		return occupancy.Write(os.Stdout, occupancy.Ampere)
+	case "roofline":
+		return estimate(rest)
 	case "ptx":
 		folder, err := ptx.Folder()
 		if err != nil {
@@ -60,6 +65,30 @@ func run(args []string) error {
 		return ptx.Write(folder)
 	}
 	return fmt.Errorf("%q: %s", args[0], usage)
+}
+
+// estimate prints the estimate of a recipe's step. tf32=true is a setting of the estimate beside the recipe's.
+func estimate(args []string) error {
+	if len(args) == 0 {
+		return errors.New("roofline: want a recipe")
+	}
+	sets, tf32 := []string{}, false
+	for _, a := range args[1:] {
+		if a == "tf32=true" {
+			tf32 = true
+		} else {
+			sets = append(sets, a)
+		}
+	}
+	r, err := recipes.Load(args[0], sets, recipes.Builtin())
+	if err != nil {
+		return err
+	}
+	e, err := roofline.Of(r, tf32)
+	if err != nil {
+		return err
+	}
+	return e.Write(os.Stdout)
 }
 
 // build makes a command; go build takes what follows.
