@@ -34,8 +34,8 @@ template <int V> static __device__ __forceinline__ void store(float *p, const fl
 }
 
 // Team is the threads that have a row of k values together: a whole block if WIDE, else `lanes` lanes of a warp, a
-// power of two. All threads of a block stay to the end: those of a team without a row look at the last one and write
-// nothing. A thread has the values at, at+step ... of its row, V neighbours each.
+// power of two. All threads of a block stay to the end: those of a team without a row have no values, and write nothing.
+// A thread has the values at, at+step ... of its row, V neighbours each.
 template <bool WIDE, int V> struct Team {
   int row, at, step, lanes;
   bool live;
@@ -47,7 +47,7 @@ template <bool WIDE, int V> struct Team {
       int r = BX * (NX / lanes) + TX / lanes;
       live = r < rows;
       row = live ? r : rows - 1;
-      at = (TX & (lanes - 1)) * V, step = lanes * V;
+      at = live ? (TX & (lanes - 1)) * V : 1 << 30, step = lanes * V;
     }
   }
   // sum and most combine a value of every thread of the team, in an order that does not change. Every thread gets it.
