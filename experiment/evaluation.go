@@ -9,6 +9,7 @@ import (
 	"selfsup/datasets"
 	"selfsup/datasets/feed"
 	"selfsup/datasets/sampling"
+	"selfsup/datasets/views"
 	"selfsup/evaluations"
 	"selfsup/experiment/checkpoint"
 	"selfsup/graph"
@@ -410,7 +411,9 @@ func (s *Setup) subjectOf(name string, run runner) *subject {
 		},
 		views: func(ctx context.Context, set datasets.Labelled, number int) (features, error) {
 			// a training step has drawn none of these
-			return run(ctx, set, s.Kind.Training(set), func(first int32) uint64 { return s.viewSeed(number, first) })
+			return run(ctx, set, views.Some(s.Kind.Training(set)), func(first int32) uint64 {
+				return s.viewSeed(number, first)
+			})
 		},
 	}
 }

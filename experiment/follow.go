@@ -6,6 +6,7 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/datasets/feed"
+	"selfsup/datasets/views"
 	"selfsup/evaluations"
 	"selfsup/graph"
 	"selfsup/graph/op"
@@ -80,7 +81,7 @@ func (s *Setup) viewSeed(number int, first int32) uint64 {
 
 // drawn is what was drawn for two of a set's views, those of subject.views.
 func (s *Setup) drawn(set datasets.Labelled) (*evaluations.Drawn, error) {
-	maker := s.Kind.Training(set)
+	maker := views.Some(s.Kind.Training(set))
 	of, err := maker.Field(feed.Params(0))
 	if err != nil {
 		return nil, err
@@ -102,7 +103,7 @@ func (s *Setup) drawn(set datasets.Labelled) (*evaluations.Drawn, error) {
 // predictions are the embeddings of so many views of each image of a set, as a Store's method predicts them and as they
 // are.
 func (s *Setup) predictions(ctx context.Context, st *graph.Store, set datasets.Labelled,
-	views int) (*evaluations.Predicted, error) {
+	draws int) (*evaluations.Predicted, error) {
 	g, b, err := s.followGraph()
 	if err != nil {
 		return nil, err
@@ -119,10 +120,10 @@ func (s *Setup) predictions(ctx context.Context, st *graph.Store, set datasets.L
 	if err != nil {
 		return nil, err
 	}
-	maker, dim := s.Kind.Training(set), guess.Shape[1]
-	out := &evaluations.Predicted{Group: views, Dim: dim, Guess: make([]float32, set.Len()*views*dim),
-		True: make([]float32, set.Len()*views*dim)}
-	for number := range views {
+	maker, dim := views.Some(s.Kind.Training(set)), guess.Shape[1]
+	out := &evaluations.Predicted{Group: draws, Dim: dim, Guess: make([]float32, set.Len()*draws*dim),
+		True: make([]float32, set.Len()*draws*dim)}
+	for number := range draws {
 		for from := 0; from < set.Len(); from += EmbedBatch {
 			if err := ctx.Err(); err != nil {
 				return nil, err
@@ -148,7 +149,7 @@ func (s *Setup) predictions(ctx context.Context, st *graph.Store, set datasets.L
 				return nil, err
 			}
 			for i := range rows {
-				to := ((from+i)*views + number) * dim
+				to := ((from+i)*draws + number) * dim
 				copy(out.Guess[to:], guess.F32[i*dim:(i+1)*dim])
 				copy(out.True[to:], followed.F32[i*dim:(i+1)*dim])
 			}

@@ -34,6 +34,27 @@ func TestFollowing(t *testing.T) {
 	}
 }
 
+// Views of which some have other settings, and one is a method's own, are evaluated by the first view's.
+func TestViewsOfSeveralSettingsAreEvaluated(t *testing.T) {
+	sum, err := train(t, load(t, small, `method="equimod"`, "method.equimod.projector=[32,16]",
+		"views.flip=[0.5,0.5,0.0]",
+		"views.crops=[{count=2,size=28,area=[0.3,1.0]},{count=1,size=28,area=[1.0,1.0]}]",
+		"evaluate.augmentation.images=400", "evaluate.following.images=64", "evaluate.align_uniform.images=64"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, e := range sum.Evaluations {
+		seen[e.Protocol+" "+e.Metric] = true
+	}
+	for _, want := range []string{"augmentation crop", "augmentation flip", "following mrr",
+		"align_uniform alignment"} {
+		if !seen[want] {
+			t.Errorf("the run has no %s, it has %v", want, seen)
+		}
+	}
+}
+
 func TestFollowingIsRefused(t *testing.T) {
 	for want, sets := range map[string][]string{
 		"and [method.simclr] predicts none; want sie": {"evaluate.following.views=8"},

@@ -58,10 +58,19 @@ func (p *Pipeline) Evaluation(set datasets.Labelled) feed.Maker {
 type Maker struct {
 	set  datasets.Set
 	pipe *Pipeline
+	some bool // of the views that the settings are for
 }
 
 // NewMaker makes training views of a set.
-func NewMaker(set datasets.Set, p *Pipeline) *Maker { return &Maker{set, p} }
+func NewMaker(set datasets.Set, p *Pipeline) *Maker { return &Maker{set: set, pipe: p} }
+
+// Some makes the views of a maker that is asked for some of them alone, where their settings have values for all.
+func Some(m feed.Maker) feed.Maker {
+	if of, ok := m.(*Maker); ok {
+		return &Maker{set: of.set, pipe: of.pipe, some: true}
+	}
+	return m
+}
 
 // Fields implements feed.Maker.
 func (m *Maker) Fields() []string { return []string{"view0, view1 ...", "params0, params1 ..."} }
@@ -134,6 +143,9 @@ func (m *Maker) Worker(names []string) (feed.Worker, error) {
 	}
 	if n == 0 {
 		return w, nil
+	}
+	if m.some {
+		n = max(n, m.pipe.settings.counted())
 	}
 	var err error
 	if w.pipe, err = m.pipe.For(n); err != nil {

@@ -70,6 +70,18 @@ func (s *Settings) lists(views int) error {
 	return nil
 }
 
+// counted is how many views the settings are for; 1 where they do not say.
+func (s *Settings) counted() int {
+	n := 0
+	for _, c := range s.Crops {
+		n += c.Count
+	}
+	for _, p := range s.perView() {
+		n = max(n, len(p.value))
+	}
+	return max(n, 1)
+}
+
 // Size is the number of floats of the first view, and of what is evaluated.
 func (p *Pipeline) Size() int { return p.Height * p.Width * p.Channels }
 
