@@ -75,12 +75,16 @@ func (h heads) forwardTile() (rows, cols, shared int) {
 	return rows, cols, 4 * (h.held(rows) + h.walked(rows, cols) + h.lines(cols))
 }
 
-// backwardTile is the tile of the gradient's kernels; small is for devices with little shared memory.
+// backwardTile is the tile of the gradient's kernels: smaller where heads are wide, or a block may have little shared
+// memory.
 func (h heads) backwardTile(limit int) (rows, cols, shared int) {
 	rows, cols = 64, 32
-	size := func() int { return 4 * (2*h.held(rows) + 2*h.walked(rows, cols) + 2*h.lines(cols)) }
-	if h.padded > 64 || h.padded == 64 && limit > 0 && size() > limit {
+	if h.padded > 64 {
 		rows = 32
+	}
+	size := func() int { return 4 * (2*h.held(rows) + 2*h.walked(rows, cols) + 2*h.lines(cols)) }
+	if h.padded > 32 && limit > 0 && size() > limit {
+		rows /= 2
 	}
 	return rows, cols, size()
 }

@@ -2,11 +2,11 @@
 #include "conv.h"
 
 CONVS(Float32, 128, 128, 2, conv, _128x128)
-CONVS(Float32, 128, 64, 4, conv, _128x64)
-CONVS(Float32, 64, 64, 8, conv, _64x64)
+CONVS(Float32, 128, 64, 3, conv, _128x64)
+CONVS(Float32, 64, 64, 6, conv, _64x64)
 CONVS_NORM(Float32, 128, 128, 2, conv, _128x128)
-CONVS_NORM(Float32, 128, 64, 4, conv, _128x64)
-CONVS_NORM(Float32, 64, 64, 8, conv, _64x64)
+CONVS_NORM(Float32, 128, 64, 3, conv, _128x64)
+CONVS_NORM(Float32, 64, 64, 6, conv, _64x64)
 
 // norm_scale makes scale and shift [2,C] from a batch norm's stats [2,C] (mean, variance) and gamma and beta [C], which
 // may be absent. One thread a channel.

@@ -47,13 +47,33 @@ static __device__ __forceinline__ float slope(int function, float x) {
   return x > 0 ? 1.0f : x < 0 ? -1.0f : 0.0f;
 }
 
-// finished is element v of a product behind everything, where o is the element of other that belongs to it.
+// finished is element v of a product behind everything but a slope, where o is the element of other that belongs to it.
 static __device__ __forceinline__ float finished(float v, float o, int flags) {
   if (flags & BIAS) v += o;
   if (flags & RELU) v = v < 0 ? 0.0f : v; // NaN stays NaN
-  if (flags >> SLOPE_BIT) v *= slope(flags >> SLOPE_BIT, o);
   if (flags & PLUS) v += o;
   if (flags & ROUNDED) v = bf16_of(v);
+  return v;
+}
+
+// sloped multiplies four elements by the derivative at the elements of o. It is a loop to keep kernels short.
+static __device__ __forceinline__ float4 sloped(float4 v, float4 o, int function) {
+#pragma unroll 1
+  for (int e = 0; e < 4; e++) {
+    v = {v.y, v.z, v.w, v.x * slope(function, o.x)};
+    o = {o.y, o.z, o.w, o.x};
+  }
+  return v;
+}
+
+// fetch reads up to four neighbours, those from left on as zeros.
+static __device__ __forceinline__ float4 fetch(const float *p, int left, bool vector) {
+  float4 v = {0, 0, 0, 0};
+  if (vector && left >= 4) return *(const float4 *)p;
+  if (left > 0) v.x = p[0];
+  if (left > 1) v.y = p[1];
+  if (left > 2) v.z = p[2];
+  if (left > 3) v.w = p[3];
   return v;
 }
 
@@ -99,21 +119,20 @@ template <class Rows, bool FULL> struct Finish {
       long64 at = to.at(r) + c;
       const float *from = other + (flags & BIAS ? c : at);
       float4 o = {0, 0, 0, 0};
-      if (vector && c + 4 <= n) {
-        if (more) o = *(const float4 *)from;
-        v.x = last(v.x, o.x, flags);
-        v.y = last(v.y, o.y, flags);
-        v.z = last(v.z, o.z, flags);
-        v.w = last(v.w, o.w, flags);
+      const bool whole = vector && c + 4 <= n;
+      if (more) o = fetch(from, n - c, vector);
+      if (FULL && flags >> SLOPE_BIT) v = sloped(v, o, flags >> SLOPE_BIT);
+      v.x = last(v.x, o.x, flags);
+      v.y = last(v.y, o.y, flags);
+      v.z = last(v.z, o.z, flags);
+      v.w = last(v.w, o.w, flags);
+      if (whole) {
         *(float4 *)(y + at) = v;
-        continue;
-      }
-#pragma unroll 1
-      for (int e = 0; e < imin(n - c, 4); e++) {
-        y[at + e] = last(v.x, more ? from[e] : 0.0f, flags);
-        v.x = v.y;
-        v.y = v.z;
-        v.z = v.w;
+      } else {
+        y[at] = v.x;
+        if (c + 1 < n) y[at + 1] = v.y;
+        if (c + 2 < n) y[at + 2] = v.z;
+        if (c + 3 < n) y[at + 3] = v.w;
       }
     }
     if (FULL && flags & SYMMETRIC && row < col) {

@@ -2,8 +2,8 @@
 #include "gemm.h"
 
 GEMMS(Float32, 128, 128, 2, gemm, _128x128)
-GEMMS(Float32, 128, 64, 4, gemm, _128x64)
-GEMMS(Float32, 64, 64, 8, gemm, _64x64)
+GEMMS(Float32, 128, 64, 3, gemm, _128x64)
+GEMMS(Float32, 64, 64, 6, gemm, _64x64)
 
 // product_sum adds the parts of split products, [parts][batch,m,n], in order, and stores them as the products would
 // have been: rows ldy, products step_y elements apart. One thread an element.
@@ -20,5 +20,6 @@ KERNEL BOUNDS(256, 4)
   float o = 0;
   if (flags & BIAS) o = other[col];
   else if (flags & PLUS || flags >> SLOPE_BIT) o = other[at];
+  if (flags >> SLOPE_BIT) s *= slope(flags >> SLOPE_BIT, o);
   y[at] = finished(s, o, flags);
 }

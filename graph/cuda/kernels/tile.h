@@ -11,17 +11,6 @@
 
 static constexpr int most_of(int a, int b) { return a > b ? a : b; }
 
-// fetch reads up to four neighbours, those from left on as zeros.
-static __device__ __forceinline__ float4 fetch(const float *p, int left, bool vector) {
-  float4 v = {0, 0, 0, 0};
-  if (vector && left >= 4) return *(const float4 *)p;
-  if (left > 0) v.x = p[0];
-  if (left > 1) v.y = p[1];
-  if (left > 2) v.z = p[2];
-  if (left > 3) v.w = p[3];
-  return v;
-}
-
 static __device__ __forceinline__ float4 bf16_of(float4 v) {
   return {bf16_of(v.x), bf16_of(v.y), bf16_of(v.z), bf16_of(v.w)};
 }
