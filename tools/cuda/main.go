@@ -3,6 +3,8 @@
 //	go run ./tools/cuda build [-o FILE] [PACKAGE]   build cmd/experiment, or another command, with the backend in it
 //	go run ./tools/cuda test [-emulated] ARGS...    run go test -tags gpu with the same flags; -emulated: on an
 //	                                                emulated driver, of package internal/cudaemu
+//	go run ./tools/cuda check [-emulated] [-only REGEXP] [-o FILE]   compare everything with the processor; goes on
+//	                                                where it was interrupted, and writes a table
 //	go run ./tools/cuda env                         print the variables that go build -tags gpu wants
 //	go run ./tools/cuda kernels                     list threads, shared memory and registers of every kernel
 //	go run ./tools/cuda roofline RECIPE [KEY=VALUE...]   estimate a training step from its operations and bytes
@@ -10,15 +12,21 @@
 package main
 
 import (
+	"crypto/sha256"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
+	"time"
 
 	"selfsup/internal/cudaemu"
 	"selfsup/recipes"
 	"selfsup/tools/cuda/internal/binding"
+	"selfsup/tools/cuda/internal/check"
 	"selfsup/tools/cuda/internal/occupancy"
 	"selfsup/tools/cuda/internal/ptx"
 	"selfsup/tools/cuda/internal/roofline"
@@ -36,7 +44,7 @@ func main() {
 	}
 }
 
-const usage = "want one of the verbs build, test, env, kernels, roofline, ptx"
+const usage = "want one of the verbs build, test, check, env, kernels, roofline, ptx"
 
 func run(args []string) error {
 	if len(args) < 1 {
@@ -51,6 +59,8 @@ func run(args []string) error {
 		return build(root, rest)
 	case "test":
 		return test(root, rest)
+	case "check":
+		return everything(root, rest)
 	case "env":
 		return env(root)
 	case "kernels":
@@ -111,17 +121,94 @@ func test(root string, args []string) error {
 		return err
 	}
 	if len(args) > 0 && args[0] == "-emulated" {
-		dir, err := cudaemu.Build("")
+		emulated, err := emulation()
 		if err != nil {
 			return err
 		}
-		path := dir
-		if old := os.Getenv("LD_LIBRARY_PATH"); old != "" {
-			path += string(os.PathListSeparator) + old
-		}
-		flags, args = append(flags, "LD_LIBRARY_PATH="+path, "SELFSUP_CUDA=emulated"), args[1:]
+		flags, args = append(flags, emulated...), args[1:]
 	}
 	return command(flags, append([]string{"test", "-tags", "gpu"}, args...)...)
+}
+
+// emulation builds the emulated driver and returns the variables with which programs find it.
+func emulation() ([]string, error) {
+	dir, err := cudaemu.Build("")
+	if err != nil {
+		return nil, err
+	}
+	path := dir
+	if old := os.Getenv("LD_LIBRARY_PATH"); old != "" {
+		path += string(os.PathListSeparator) + old
+	}
+	return []string{"LD_LIBRARY_PATH=" + path, "SELFSUP_CUDA=emulated"}, nil
+}
+
+// everything compares all that the backend runs with the processor.
+func everything(root string, args []string) error {
+	f := flag.NewFlagSet("check", flag.ContinueOnError)
+	emulated := f.Bool("emulated", false, "on the emulated driver")
+	only := f.String("only", ".", "which of operations, golden and recipe NAME to run, a regular expression")
+	to := f.String("o", "", "file of the table; empty: standard output")
+	limit := f.Duration("limit", 10*time.Minute, "of one recipe on one device")
+	if err := f.Parse(args); err != nil {
+		return err
+	}
+	pattern, err := regexp.Compile(*only)
+	if err != nil {
+		return fmt.Errorf("-only: %w", err)
+	}
+	flags, err := binding.Flags(root)
+	if err != nil {
+		return err
+	}
+	o := check.Options{Recipes: recipes.Names(), Only: pattern.MatchString, Limit: *limit, Log: os.Stderr}
+	device := "a GPU"
+	if *emulated {
+		device = "the emulated driver"
+		if o.Env, err = emulation(); err != nil {
+			return err
+		}
+	}
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return err
+	}
+	work := filepath.Join(cache, "selfsup", "cudacheck")
+	if err := os.MkdirAll(work, 0o755); err != nil {
+		return err
+	}
+	o.Binary = filepath.Join(work, "experiment")
+	err = command(flags, "build", "-trimpath", "-tags", "gpu", "-o", o.Binary, "selfsup/cmd/experiment")
+	if err != nil {
+		return err
+	}
+	text, err := os.ReadFile(o.Binary)
+	if err != nil {
+		return err
+	}
+	o.State = filepath.Join(work, fmt.Sprintf("%x", sha256.Sum256(text))[:16])
+	o.Go = func() *exec.Cmd {
+		cmd := exec.Command("go", "test", "-tags", "gpu", "-count=1", "-timeout", "3h")
+		cmd.Dir = root
+		return cmd
+	}
+	o.Env = append(o.Env, flags...)
+	all, err := check.Run(o)
+	if err != nil {
+		return err
+	}
+	if *to == "" {
+		return check.Write(os.Stdout, device, all)
+	}
+	file, err := os.Create(*to)
+	if err != nil {
+		return err
+	}
+	if err := check.Write(file, device, all); err != nil {
+		file.Close()
+		return err
+	}
+	return file.Close()
 }
 
 // env prints the flags as a shell reads them.

@@ -1,15 +1,18 @@
 // Package ongraph checks golden fixtures on graphs: the fixture's tensors become nodes, a function writes the
 // counterpart, and its outputs and gradients are held against the file's, in float64 on the reference backend and in
-// float32 on the processor.
+// float32 on the processor, and on the device that SELFSUP_GOLDEN_DEVICE names if it is set.
 package ongraph
 
 import (
 	"math/rand/v2"
+	"os"
 	"slices"
+	"sync"
 	"testing"
 
 	"selfsup/graph"
 	"selfsup/graph/cpu"
+	"selfsup/graph/device"
 	"selfsup/graph/ir"
 	"selfsup/graph/op"
 	"selfsup/graph/ref"
@@ -110,17 +113,39 @@ func (c *Case) GradientOf(name string, loss *graph.Node) {
 	c.by[name] = loss
 }
 
+// judged is a backend whose numbers are compared with a file's.
+type judged struct {
+	name    string
+	dtype   ir.DType
+	backend ir.Backend
+}
+
+// opened is the device that SELFSUP_GOLDEN_DEVICE names, such as cuda, on which the counterparts run too.
+var opened = func() func(name string) (device.Device, error) {
+	var once sync.Once
+	var d device.Device
+	var err error
+	return func(name string) (device.Device, error) {
+		once.Do(func() { d, err = device.Open(name, device.Options{}) })
+		return d, err
+	}
+}()
+
 // Check builds the counterpart in both element types and compares every output it declared, the gradient of every input
 // that the file has one for, and that inputs behind a stopped gradient get none. training is the mode of layers. build
 // may Skip c.T.
 func Check(t *testing.T, f *golden.Fixture, training bool, build func(c *Case)) {
 	t.Helper()
 	skipped := false
-	for _, b := range []struct {
-		name    string
-		dtype   ir.DType
-		backend ir.Backend
-	}{{"float64", ir.F64, ref.Backend{}}, {"float32", ir.F32, cpu.Backend{Poison: true}}} {
+	backends := []judged{{"float64", ir.F64, ref.Backend{}}, {"float32", ir.F32, cpu.Backend{Poison: true}}}
+	if name := os.Getenv("SELFSUP_GOLDEN_DEVICE"); name != "" {
+		d, err := opened(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		backends = append(backends, judged{name, ir.F32, d})
+	}
+	for _, b := range backends {
 		t.Run(b.name, func(t *testing.T) {
 			defer func() { skipped = skipped || t.Skipped() }()
 			c := &Case{T: t, F: f}
