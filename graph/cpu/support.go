@@ -1,7 +1,9 @@
 package cpu
 
 import (
+	"maps"
 	"reflect"
+	"slices"
 
 	"selfsup/graph/ir"
 	"selfsup/graph/op"
@@ -32,6 +34,9 @@ func (Backend) Supports(s ir.Spec, in []ir.Type) bool {
 // normsImages reports whether a convolution's kernels apply the norm of its images. With several groups they read the
 // images in place.
 func normsImages(o op.Conv, norm op.ImageNorm) bool { return !norm.On || o.Groups <= 1 }
+
+// Names lists the operations that have kernels.
+func Names() []string { return slices.Sorted(maps.Keys(kernels)) }
 
 // Refers implements ir.Referrer.
 func (b Backend) Refers(s ir.Spec, in []ir.Type) bool { return b.Reference && !b.Supports(s, in) }

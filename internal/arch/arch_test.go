@@ -42,7 +42,7 @@ var never = map[string][]string{
 // only lists packages that few may know, each with those who may import it and what is below it: which backends there
 // are is known to graph/device alone.
 var only = map[string][]string{
-	"graph/cpu":  {"graph/cpu", "graph/device", "internal/golden", "examples"},
+	"graph/cpu":  {"graph/cpu", "graph/device", "internal/golden", "examples", "tools"},
 	"graph/ref":  {"graph/optest", "internal/golden"},
 	"graph/cuda": {"graph/cuda", "graph/device", "tools"},
 }

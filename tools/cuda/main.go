@@ -6,6 +6,7 @@
 //	go run ./tools/cuda check [-emulated] [-only REGEXP] [-o FILE]   compare everything with the processor; goes on
 //	                                                where it was interrupted, and writes a table
 //	go run ./tools/cuda env                         print the variables that go build -tags gpu wants
+//	go run ./tools/cuda operations                  list the operations that the processor and a GPU have kernels for
 //	go run ./tools/cuda kernels                     list threads, shared memory and registers of every kernel
 //	go run ./tools/cuda roofline RECIPE [KEY=VALUE...]   estimate a training step from its operations and bytes
 //	go run ./tools/cuda ptx                         compile graph/cuda/kernels/*.cu to PTX, with clang-16
@@ -21,6 +22,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"text/tabwriter"
 	"time"
 
 	"selfsup/internal/cudaemu"
@@ -28,6 +30,7 @@ import (
 	"selfsup/tools/cuda/internal/binding"
 	"selfsup/tools/cuda/internal/check"
 	"selfsup/tools/cuda/internal/occupancy"
+	"selfsup/tools/cuda/internal/operations"
 	"selfsup/tools/cuda/internal/ptx"
 	"selfsup/tools/cuda/internal/roofline"
 )
@@ -44,7 +47,7 @@ func main() {
 	}
 }
 
-const usage = "want one of the verbs build, test, check, env, kernels, roofline, ptx"
+const usage = "want one of the verbs build, test, check, env, operations, kernels, roofline, ptx"
 
 func run(args []string) error {
 	if len(args) < 1 {
@@ -63,6 +66,8 @@ func run(args []string) error {
 		return everything(root, rest)
 	case "env":
 		return env(root)
+	case "operations":
+		return supported()
 	case "kernels":
 		return occupancy.Write(os.Stdout, occupancy.Ampere)
 	case "roofline":
@@ -75,6 +80,17 @@ func run(args []string) error {
 		return ptx.Write(folder)
 	}
 	return fmt.Errorf("%q: %s", args[0], usage)
+}
+
+// supported prints the operations and the backends that have a kernel for each.
+func supported() error {
+	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "operation\tprocessor\tGPU")
+	has := map[bool]string{true: "yes", false: "no"}
+	for _, o := range operations.All() {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", o.Name, has[o.CPU], has[o.CUDA])
+	}
+	return w.Flush()
 }
 
 // estimate prints the estimate of a recipe's step. tf32=true is a setting of the estimate beside the recipe's.
