@@ -94,6 +94,9 @@ func (e *executable) bind(b *binder) ([]lowered, error) {
 		if !isLoop(in.Spec) && b.waitsFor(c) {
 			b.flush()
 		}
+		if !isLoop(in.Spec) && b.squareWaits(c) {
+			b.sumSquares()
+		}
 		lowerings[in.Spec.Name()].bind(c)
 		if b.err != nil {
 			return nil, fmt.Errorf("%s: %w", e.name(i), b.err)

@@ -53,6 +53,7 @@ type binder struct {
 	shared  map[string]Ptr    // see prepared
 	chain   *chain            // that is being made
 	chains  []*chain          // that wait for others like them
+	squares []square          // that wait for others
 	calls   []lowered         // by instruction
 	current int               // the instruction that launches belong to
 	err     error

@@ -273,6 +273,7 @@ func (b *binder) waitsFor(c *call) bool {
 // flush launches all chains that wait. Those that are alike are one launch, where the last of them stands, unless one
 // that stands between them touches what an earlier one does.
 func (b *binder) flush() {
+	b.sumSquares()
 	b.close()
 	chains, current := b.chains, b.current
 	b.chains = nil

@@ -140,8 +140,6 @@ func whole(c *call) reduction { return reduction{1, c.in[0].Shape.Size(), 1} }
 
 func scratchSumSquares(c *call) int { return whole(c).room() }
 
-func bindSumSquares(c *call) { whole(c).bind(c, c.y, c.x[0], 1, true, c.scratch) }
-
 func scratchTrustRatio(c *call) int {
 	_, high := whole(c).pieces()
 	return 8 * 3 * high

@@ -93,8 +93,23 @@ func columnCases() (cs []optest.Case) {
 			}))
 		}
 	}
+	many := func(in nodes) *op.Node { // which wait for each other, while others go on
+		var norms []*op.Node
+		for i, x := range in {
+			e := op.Exp(x)
+			norms = append(norms, op.Reshape(op.Sqrt(op.SumSquares(e)), 1))
+			if i == 1 {
+				part := op.SumSquares(op.Slice(op.Tanh(op.Transpose(e, 1, 0)), 0, 1, 4)) // not at 16 bytes
+				norms = append(norms, op.Reshape(op.Softmax(op.Reshape(part, 1)), 1),
+					op.Reshape(op.SumSquares(op.MatMul(e, e, false, true)), 1))
+			}
+		}
+		return op.Concat(0, norms...)
+	}
 	trust := op.TrustRatio{Eta: 0.02, Variant: "official"}
 	return append(cs, one("sum_squares", values(40001), op.SumSquares),
+		optest.Case{Name: "sum_squares/many", Build: many,
+			In: []optest.Input{values(40001), values(5, 7), values(8192), values(), values(3, 3, 7, 100)}},
 		optest.Case{Name: "trust_ratio", In: []optest.Input{values(40001), values(40001), values(), values()},
 			Build: func(in nodes) *op.Node { return op.Trust(in[0], in[1], in[2], in[3], trust) }})
 }

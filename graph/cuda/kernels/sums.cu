@@ -235,3 +235,33 @@ KERNEL BOUNDS(256, 4) of_labelled(float *y, const float *x, const int *hits, con
     *y = labelled > 0 ? (float)(*x * (n / labelled)) : 0;
   }
 }
+
+// square_list sums the squares of parts of many values: a block reads its address, as two words, and its number of
+// elements from list [GX,4], and writes to parts [GX].
+KERNEL BOUNDS(256, 4) square_list(double *parts, const uint4 *list) {
+  uint4 row = list[BX];
+  const float *x = (const float *)((ulong64)row.y << 32 | row.x);
+  int n = (int)row.z, fours = row.x % 16 == 0 ? n / 4 : 0;
+  Team<true, 1> t(1, 32);
+  double s = run_sum<4>(TX, NX, fours, [&](int i) {
+    float q[4], part = 0;
+    values<4>(q, x + 4 * i);
+    for (int v = 0; v < 4; v++) part = fma_(q[v], q[v], part);
+    return part;
+  });
+  s += run_sum<1>(4 * fours + TX, NX, n, [&](int i) { return x[i] * x[i]; });
+  s = t.sum(s);
+  if (TX == 0) parts[BX] = s;
+}
+
+// square_list_finish adds the parts: a block reads the address of its sum, the first part and how many there are from
+// list [GX,4].
+KERNEL BOUNDS(256, 4) square_list_finish(const double *parts, const uint4 *list) {
+  uint4 row = list[BX];
+  float *y = (float *)((ulong64)row.y << 32 | row.x);
+  Team<true, 1> t(1, 32);
+  double s = 0;
+  for (int i = TX; i < (int)row.w; i += NX) s += parts[row.z + i];
+  s = t.sum(s);
+  if (TX == 0) *y = (float)s;
+}

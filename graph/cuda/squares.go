@@ -1,0 +1,66 @@
+package cuda
+
+import "slices"
+
+// Sums of squares, of the gradients of all parameters, wait for each other: two launches make all that wait.
+
+// square is a sum of squares that waits.
+type square struct {
+	x, y span
+	n    int
+	at   int // its instruction
+}
+
+// squareWork is how many values a block of a list of sums of squares has.
+const squareWork = 1 << 13
+
+// squareWaits reports whether an instruction that is no loop must come behind the sums of squares that wait.
+func (b *binder) squareWaits(c *call) bool {
+	result := span{c.y, c.y + Ptr(bytesOf(c.out))}
+	return slices.ContainsFunc(b.squares, func(s square) bool {
+		if result.meets(s.x) || result.meets(s.y) {
+			return true
+		}
+		for k, x := range c.x {
+			if s.y.meets(span{x, x + Ptr(bytesOf(c.in[k]))}) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+func bindSumSquares(c *call) {
+	b := c.b
+	if b.separate {
+		whole(c).bind(c, c.y, c.x[0], 1, true, c.scratch)
+		return
+	}
+	n := c.in[0].Shape.Size()
+	b.squares = append(b.squares, square{span{c.x[0], c.x[0] + Ptr(4*n)}, span{c.y, c.y + 4}, n, c.at})
+}
+
+// sumSquares launches the sums of squares that wait. Chains that wait came after them, or touch nothing of theirs.
+func (b *binder) sumSquares() {
+	if len(b.squares) == 0 {
+		return
+	}
+	squares, current := b.squares, b.current
+	b.squares = nil
+	defer func() { b.current = current }()
+	b.current = squares[len(squares)-1].at
+	var parts, sums []int32
+	blocks := 0
+	for _, s := range squares {
+		first := blocks
+		for from := 0; from < s.n; from += squareWork {
+			at := s.x.from + Ptr(4*from)
+			parts = append(parts, int32(uint32(at)), int32(uint32(at>>32)), int32(min(squareWork, s.n-from)), 0)
+			blocks++
+		}
+		sums = append(sums, int32(uint32(s.y.from)), int32(uint32(s.y.from>>32)), int32(first), int32(blocks-first))
+	}
+	room := b.table(make([]int32, 2*blocks)...)
+	b.launch("square_list", [3]int{blocks, 1, 1}, [3]int{threads, 1, 1}, 8*32, room, b.table(parts...))
+	b.launch("square_list_finish", [3]int{len(squares), 1, 1}, [3]int{threads, 1, 1}, 8*32, room, b.table(sums...))
+}
