@@ -276,6 +276,7 @@ var goldenLoss = map[string]string{
 	"colorization": "origins/colorization_rebalanced",
 	"split_brain":  "origins/split_brain",
 	// places of images
+	"capi":      "losses/capi",
 	"densecl":   "losses/densecl",
 	"insloc":    "dense/roi_align",
 	"leopart":   "dense/leopart_spatial_loss",

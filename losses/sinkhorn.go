@@ -25,6 +25,21 @@ func SinkhornOf(scores, counted, epsilon *graph.Node, iterations int) *graph.Nod
 	return balanced(op.Mul(q, op.Reshape(op.StopGradient(counted), -1, 1)), least, iterations)
 }
 
+// SinkhornByPlace is Sinkhorn of scores [B,T,K] for each of the T places by itself, whose samples share the prototypes
+// evenly: no prototype stands for a place. Rows of the result sum to 1. It has no gradient. scores are of all ranks.
+//
+// Darcet et al. 2025, arXiv:2502.08769, section 3.1.
+func SinkhornByPlace(scores *graph.Node, epsilon float64, iterations int) *graph.Node {
+	size := op.ShapeOf(scores)
+	rows := belowLargest(op.Reshape(scores, -1, size[2]))
+	q := op.Reshape(op.Exp(op.Scale(rows, 1/epsilon)), size...)
+	for range iterations {
+		q = op.Div(q, op.SumAxes(q, true, 0)) // [1,T,K]
+		q = op.Div(q, op.SumAxes(q, true, 2)) // [B,T,1]
+	}
+	return op.StopGradient(q)
+}
+
 // Balanced is distributions p [B,K] with columns and rows scaled in turn to even sums, rows to 1. It has no gradient.
 func Balanced(p *graph.Node, iterations int) *graph.Node {
 	return balanced(op.StopGradient(p), 0, iterations)

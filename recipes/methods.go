@@ -188,6 +188,7 @@ var equivariantFamily = family{
 }
 
 var denseFamily = family{
+	"capi":      func() methods.Method { return dense.DefaultCAPI() },
 	"densecl":   func() methods.Method { return dense.DefaultDenseCL() },
 	"insloc":    func() methods.Method { return dense.DefaultInsLoc() },
 	"leopart":   func() methods.Method { return dense.DefaultLeopart() },

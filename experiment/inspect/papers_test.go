@@ -90,6 +90,7 @@ var smaller = map[string][]string{
 	"imagenet/aim.toml":  append([]string{"method.aim.hidden=[16]", meanPool}, smallViT...),
 	"imagenet/context_encoder.toml": {"method.context_encoder.code=16", "method.context_encoder.widths=[8,4]",
 		"method.context_encoder.hidden=8"},
+	"imagenet/capi.toml": append([]string{"method.capi={clusters=16,depth=1,heads=2,side=1}"}, smallViT...),
 	"imagenet/leopart.toml": append([]string{"views.crop=0", twoSmallSizes, "method.leopart.hidden=16",
 		"method.leopart.clusters=16"}, smallViT...),
 	"imagenet/selfpatch.toml": append([]string{"views.crop=0", twoSmallSizes, "method.selfpatch.hidden=16",

@@ -39,6 +39,13 @@ func smallInsLoc() *InsLoc {
 	return m
 }
 
+func smallCAPI() *CAPI {
+	m := DefaultCAPI()
+	m.Clusters, m.Mask, m.Side, m.Depth, m.Heads = 5, 0.5, 2, 2, 2
+	m.Temperature, m.TeacherTemperature = 0.5, 1 // of differences that bend less
+	return m
+}
+
 func vit(pool string) *backbones.ViT {
 	return &backbones.ViT{Size: "tiny", Channels: 8, Depth: 1, Heads: 2, Patch: 3, Pool: pool, Position: "learned",
 		Relative: "none", DropRule: "linear", Form: "vit"}
@@ -73,13 +80,18 @@ func TestGradientsOfPlaces(t *testing.T) {
 		"vicregl, convnet":             {smallVICRegL(), convnet, windowed(1)},
 		"vicregl, vit, by distance":    {byDistances, vit("class"), windowed(0)},
 		"selfpatch":                    {smallSelfPatch(), vit("mean"), windowed(1)},
+		"capi":                         {smallCAPI(), vit("class"), methodtest.Images(12, 12, 2)},
 		"leopart, foreground":          {smallLeopart(), vit("class"), windowed(1)},
 		"leopart, everywhere, convnet": {everywhere, convnet, windowed(1)},
 		"insloc":                       {smallInsLoc(), convnet, methodtest.Images(12, 12, 2)},
 		"insloc, vit":                  {smallInsLoc(), vit("mean"), methodtest.Images(12, 12, 2)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			optest.CheckGradients(t, build(c.m, c.net, c.d), methodtest.WidenHeads, 4, 5e-5)
+			var scopes []string
+			if name == "capi" { // the assignments, which differences of the clusters see, have no gradient
+				scopes = []string{"backbone", "predictor"}
+			}
+			optest.CheckGradients(t, build(c.m, c.net, c.d), methodtest.WidenHeads, 4, 5e-5, scopes...)
 		})
 	}
 }
@@ -102,6 +114,12 @@ func TestPlacesRefused(t *testing.T) {
 	leopart := func(f func(*Leopart)) error { m := smallLeopart(); f(m); return m.Validate() }
 	insloc := func(f func(*InsLoc)) error { m := smallInsLoc(); f(m); return m.Validate() }
 	selfpatch := func(f func(*SelfPatch)) error { m := smallSelfPatch(); f(m); return m.Validate() }
+	capi := func(f func(*CAPI)) error { m := smallCAPI(); f(m); return m.Validate() }
+	capi3 := func() error {
+		m := smallCAPI()
+		m.Heads = 3
+		return built(m, vit("class"), methodtest.Images(12, 12, 2))
+	}
 	many, uneven := smallVICRegL(), smallSelfPatch()
 	many.Matches = [2]int{20, 4}
 	uneven.Heads = 3
@@ -126,16 +144,21 @@ func TestPlacesRefused(t *testing.T) {
 			methodtest.TwoSizes([]int{12, 12, 2}, []int{6, 6, 2}, 1)),
 		"neighbours: 9: want 1 to the 8": selfpatch(func(m *SelfPatch) { m.Neighbours = 9 }),
 
-		"sides: [0.5 1.2]: want": insloc(func(m *InsLoc) { m.Sides[1] = 1.2 }),
-		"ratio: 0.5: want":       insloc(func(m *InsLoc) { m.Ratio = 0.5 }),
-		"overlap: 0: want":       insloc(func(m *InsLoc) { m.Overlap = 0 }),
-		"queue: 0: want":         insloc(func(m *InsLoc) { m.Queue = 0 }),
+		"such as [backbone.vit]":    built(smallCAPI(), convnet, methodtest.Images(12, 12, 2)),
+		"mask: 1: want a fraction":  capi(func(m *CAPI) { m.Mask = 1 }),
+		"depth: 0: want at least 1": capi(func(m *CAPI) { m.Depth = 0 }),
+		"want a divisor of it":      capi3(),
+		"sides: [0.5 1.2]: want":    insloc(func(m *InsLoc) { m.Sides[1] = 1.2 }),
+		"ratio: 0.5: want":          insloc(func(m *InsLoc) { m.Ratio = 0.5 }),
+		"overlap: 0: want":          insloc(func(m *InsLoc) { m.Overlap = 0 }),
+		"queue: 0: want":            insloc(func(m *InsLoc) { m.Queue = 0 }),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 	}
-	for _, m := range []methods.Method{DefaultVICRegL(), DefaultSelfPatch(), DefaultLeopart(), DefaultInsLoc()} {
+	for _, m := range []methods.Method{DefaultVICRegL(), DefaultSelfPatch(), DefaultLeopart(), DefaultInsLoc(),
+		DefaultCAPI()} {
 		if err := m.Validate(); err != nil {
 			t.Errorf("%T: %v", m, err)
 		}
