@@ -104,6 +104,8 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 		return draw(uniform(1 / float64(shape[0])))
 	case name == "predictor/weight" && st.Get("second_moments") != nil: // DirectPred: made of the moments
 		return 0, nil, true
+	case name == "clusters/weight": // CAPI's code, of unit rows
+		return draw(normal(1))
 	case name == "prototypes/weight": // SwAV: [out,in], nn.Linear without bias
 		return draw(uniform(1 / math.Sqrt(float64(shape[1]))))
 	case last == "bias" && strings.Contains(name, "/context/") && path.Base(at) != "in":
