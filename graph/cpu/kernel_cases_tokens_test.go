@@ -20,6 +20,7 @@ func tokenKernelCases(add func(spec ir.Spec, in ...string), loose func(tol float
 	add(op.ArgsortOp{}, "n 7")
 	add(op.AssignOp{}, "n 67,67")
 	add(op.AssignOp{}, "n 1,1")
+	add(op.AssignOp{}, "n 3,5,13,13")
 	add(op.TopKOp{K: 5}, "n 301,67")
 	add(op.TopKOp{K: 67}, "z 301,67")
 	add(op.TopKOp{K: 100}, "l 40,1001")

@@ -106,6 +106,8 @@ func TestValues(t *testing.T) {
 			[]float64{math.Sqrt(0.5), 0, math.Sqrt(0.5), 0}},
 		{"columns of their own at the least cost", op.AssignOp{},
 			[]ir.Tensor{fixed([]int{3, 3}, 1, 2, 9, 0, 5, 9, 0, 1, 4)}, nil, []float64{1, 0, 2}},
+		{"columns of their own in each of two matrices", op.AssignOp{},
+			[]ir.Tensor{fixed([]int{2, 2, 2}, 1, 2, 0, 5, 1, 2, 3, 3)}, nil, []float64{1, 0, 0, 1}},
 		{"argsort is stable", op.ArgsortOp{}, []ir.Tensor{fixed([]int{2, 3}, 2, 1, 2, 5, 4, 3)}, nil,
 			[]float64{1, 0, 2, 2, 1, 0}},
 		{"the first of equal largest comes first, NaN before all", op.TopKOp{K: 2},
