@@ -17,7 +17,8 @@ type Targets struct {
 
 // Predictions are what a detector says of each image by its Q queries.
 type Predictions struct {
-	Logits   *graph.Node // [B,Q,K] of the classes; without Focal the last is "no object"
+	// [B,Q,K] of the classes; without Focal the last is "no object". Of one class alone all targets are
+	Logits   *graph.Node
 	Boxes    *graph.Node // [B,Q,4]
 	Features *graph.Node // [B,Q,F]; nil: it says none
 }
@@ -57,7 +58,7 @@ func (l SetPrediction) Cost(s *graph.Scope, p Predictions, t Targets) *graph.Nod
 	} else {
 		class = op.Neg(op.Softmax(p.Logits))
 	}
-	labels := op.Reshape(OneHot(s, op.Reshape(t.Labels, b*n), k), b, n, k)
+	labels := l.classes(s, t, k)
 	found, wanted := op.Reshape(p.Boxes, b, q, 1, 4), op.Reshape(t.Boxes, b, 1, n, 4)
 	cost := op.Sum(op.Scale(op.MatMul(class, labels, false, true), l.CostClass),
 		op.Scale(BoxDistance(found, wanted), l.CostBox), op.Scale(GIoU(found, wanted), -l.CostGIoU))
@@ -68,6 +69,15 @@ func (l SetPrediction) Cost(s *graph.Scope, p Predictions, t Targets) *graph.Nod
 func (l SetPrediction) there(s *graph.Scope, t Targets) *graph.Node {
 	shape := op.ShapeOf(t.Labels)
 	return op.Greater(s.Float(t.Labels), s.Floats("const/none", fill(shape.Size(), -0.5), shape...))
+}
+
+// classes are the targets' classes as 1 in one of K places, [B,T,K]. Where there is one class all targets are of it.
+func (l SetPrediction) classes(s *graph.Scope, t Targets, k int) *graph.Node {
+	shape := op.ShapeOf(t.Labels)
+	if k == 1 {
+		return op.Reshape(l.there(s, t), shape[0], shape[1], 1)
+	}
+	return op.Reshape(OneHot(s, op.Reshape(t.Labels, shape.Size()), k), shape[0], shape[1], k)
 }
 
 func fill(n int, v float64) []float64 {
@@ -118,7 +128,7 @@ func (l SetPrediction) Loss(s *graph.Scope, p Predictions, t Targets) SetLoss {
 	boxes := op.GatherTokens(p.Boxes, query) // [B,T,4]
 	at := op.Reshape(OneHot(s, op.Reshape(query, b*n), q), b, n, q)
 	at = op.Mul(at, op.Reshape(there, b, n, 1))
-	labels := op.Reshape(OneHot(s, op.Reshape(t.Labels, b*n), k), b, n, k)
+	labels := l.classes(s, t, k)
 	class := op.StopGradient(op.MatMul(at, labels, true, false)) // [B,Q,K]
 	loss := SetLoss{Box: perBox(BoxDistance(boxes, t.Boxes)),
 		GIoU: perBox(op.Affine(GIoU(boxes, t.Boxes), -1, 1)), There: there, Count: count}

@@ -64,9 +64,10 @@ func TestTargetsThatAreNone(t *testing.T) {
 					-2, 0.4, 0.6}, 2, 3, 3)
 				at := s.Floats("boxes", []float64{0.2, 0.3, 0.2, 0.2, 0.5, 0.5, 0.3, 0.4, 0.7, 0.6, 0.1, 0.3, 0.4, 0.4,
 					0.3, 0.3, 0.1, 0.2, 0.2, 0.1, 0.8, 0.8, 0.2, 0.2}, 2, 3, 4)
-				got := l.Loss(s, losses.Predictions{Logits: logits, Boxes: at}, losses.Targets{Boxes: s.Floats("wanted", boxes, 2, n, 4),
-					Labels: op.Reshape(s.Ints("labels", labels), 2, n)})
-				s.Output("all", op.Concat(0, op.Reshape(got.Class, 1), op.Reshape(got.Box, 1), op.Reshape(got.GIoU, 1)))
+				got := l.Loss(s, losses.Predictions{Logits: logits, Boxes: at}, losses.Targets{
+					Boxes: s.Floats("wanted", boxes, 2, n, 4), Labels: op.Reshape(s.Ints("labels", labels), 2, n)})
+				s.Output("all", op.Concat(0, op.Reshape(got.Class, 1), op.Reshape(got.Box, 1),
+					op.Reshape(got.GIoU, 1)))
 			}, nil)
 			return out("all")
 		}
@@ -78,7 +79,8 @@ func TestTargetsThatAreNone(t *testing.T) {
 		empty := value(append(append([]float64{}, none...), none...), []int32{-1, -1})
 		for i := range short {
 			if short[i] != long[i] || math.IsNaN(short[i]) {
-				t.Errorf("focal %v: term %d is %v with one column of targets and %v with two", focal, i, short[i], long[i])
+				t.Errorf("focal %v: term %d is %v with one column of targets and %v with two", focal, i, short[i],
+					long[i])
 			}
 			if v := empty[i]; v-v != 0 || i > 0 && v != 0 {
 				t.Errorf("focal %v: term %d without any box is %v, want 0 of boxes and a number of classes", focal, i, v)

@@ -194,6 +194,12 @@ var denseFamily = family{
 	"leopart":   func() methods.Method { return dense.DefaultLeopart() },
 	"selfpatch": func() methods.Method { return dense.DefaultSelfPatch() },
 	"vicregl":   func() methods.Method { return dense.DefaultVICRegL() },
+	"densecl": func() methods.Method { return dense.DefaultDenseCL() },
+
+	// detectors
+	"detr":   func() methods.Method { return dense.DefaultDETR() },
+	"detreg": func() methods.Method { return dense.DefaultDETReg() },
+	"updetr": func() methods.Method { return dense.DefaultUPDETR() },
 }
 
 var crossmodalFamily = family{

@@ -53,27 +53,35 @@ func (p *Pipeline) Evaluation(set datasets.Labelled) feed.Maker {
 	return NewEvalMaker(set.(datasets.Set), p)
 }
 
-// Maker makes the views of a set of images: fields view0, view1 ... [H,W,C], and params0, params1 ... [len(ParamNames)]
-// with what was drawn for each.
+// Maker makes the views of a set of images: fields view0, view1 ... [H,W,C], params0, params1 ... [len(ParamNames)]
+// with what was drawn for each, proposals of objects in view 0, and the boxes of a set that has them.
 type Maker struct {
-	set  datasets.Set
-	pipe *Pipeline
-	some bool // of the views that the settings are for
+	set   datasets.Set
+	pipe  *Pipeline
+	boxes *boxer // nil: the set has none
+	some  bool   // of the views that the settings are for
 }
 
 // NewMaker makes training views of a set.
-func NewMaker(set datasets.Set, p *Pipeline) *Maker { return &Maker{set: set, pipe: p} }
+func NewMaker(set datasets.Set, p *Pipeline) *Maker {
+	return &Maker{set: set, pipe: p, boxes: newBoxer(set, p.settings.turning())}
+}
 
 // Some makes the views of a maker that is asked for some of them alone, where their settings have values for all.
 func Some(m feed.Maker) feed.Maker {
 	if of, ok := m.(*Maker); ok {
-		return &Maker{set: of.set, pipe: of.pipe, some: true}
+		some := *of
+		some.some = true
+		return &some
 	}
 	return m
 }
 
 // Fields implements feed.Maker.
-func (m *Maker) Fields() []string { return []string{"view0, view1 ...", "params0, params1 ..."} }
+func (m *Maker) Fields() []string {
+	return m.boxes.fields([]string{"view0, view1 ...", "params0, params1 ...", Proposals + "1, " + Proposals + "2 ...",
+		ProposalClasses + "1 ..."})
+}
 
 // Groups implements feed.Grouped: the views of each [[views.crops]] table. Without one it is empty: all views are
 // alike.
@@ -95,6 +103,12 @@ func (m *Maker) Field(name string) (feed.Field, error) {
 	if v, ok := feed.Numbered(name, "params"); ok {
 		_, _, err := m.pipe.size(v)
 		return feed.Field{Name: name, Shape: []int{paramCount}, Columns: ParamNames(), Range: m.pipe.ranges(v)}, err
+	}
+	if f, ok, err := m.boxes.field(name); ok {
+		return f, err
+	}
+	if f, ok, err := proposalField(name); ok {
+		return f, err
 	}
 	return feed.Field{}, &feed.UnknownField{Name: name, Kind: "images", Has: m.Fields()}
 }
@@ -120,15 +134,25 @@ func (p *Pipeline) size(v int) (h, w int, err error) {
 
 // Worker implements feed.Maker. It makes as many views as the largest number asks for.
 func (m *Maker) Worker(names []string) (feed.Worker, error) {
-	w := &worker{set: m.set}
+	w := &worker{set: m.set, boxer: m.boxes, boxes: -1, classes: -1}
 	n := 0
 	for k, name := range names {
 		v, view := feed.Numbered(name, "view")
 		if !view {
 			var params bool
 			if v, params = feed.Numbered(name, "params"); !params {
-				_, err := m.Field(name)
-				return nil, err
+				if _, err := m.Field(name); err != nil {
+					return nil, err
+				}
+				switch {
+				case name == Boxes:
+					w.boxes = k
+				case name == BoxClasses:
+					w.classes = k
+				default:
+					w.proposals.want(name, k)
+				}
+				v, n = 0, max(n, 1)
 			}
 		}
 		for len(w.views) <= v {
@@ -136,7 +160,7 @@ func (m *Maker) Worker(names []string) (feed.Worker, error) {
 		}
 		if view {
 			w.views[v].view = k
-		} else {
+		} else if _, params := feed.Numbered(name, "params"); params {
 			w.views[v].params = k
 		}
 		n = max(n, v+1)
@@ -152,10 +176,11 @@ func (m *Maker) Worker(names []string) (feed.Worker, error) {
 		return nil, err
 	}
 	for v, want := range w.views {
-		if want.view < 0 && want.params >= 0 { // what was drawn is known where the view is made
+		if want.view < 0 { // what was drawn is known where the view is made
 			w.spare = make([]float32, max(len(w.spare), w.pipe.ViewSize(v)))
 		}
 	}
+	w.drawn = make([]float32, paramCount)
 	w.choose = func(h, width int) resample.Box {
 		return w.pipe.reads(w.key.Seed, w.key.Step, w.key.Row, h, width)
 	}
@@ -171,9 +196,15 @@ type worker struct {
 	pipe    *Pipeline // nil: no view is wanted
 	views   []wanted
 	spare   []float32
+	drawn   []float32 // for view 0
 	scratch Scratch
 
 	behind, composed datasets.Image // of copy-paste
+
+	boxer          *boxer
+	boxes, classes int // places among the fields; -1: nobody wants them
+	found          []datasets.ClassBox
+	proposals      proposing
 
 	key feed.Key
 	// the part of an image that its views are made of; what is drawn for that is drawn again for them
@@ -195,12 +226,16 @@ func (w *worker) Make(to []feed.Slot, i int, key feed.Key) error {
 		return err
 	}
 	for v, want := range w.views {
-		if want.view < 0 && want.params < 0 {
+		inside := v == 0 && (w.boxes >= 0 || w.classes >= 0 || w.proposals.wanted())
+		if want.view < 0 && want.params < 0 && !inside {
 			continue
 		}
 		dst, params := w.spare, []float32(nil)
 		if want.view >= 0 {
 			dst = to[want.view].F32
+		}
+		if inside {
+			params = w.drawn
 		}
 		if want.params >= 0 {
 			params = to[want.params].F32
@@ -212,6 +247,35 @@ func (w *worker) Make(to []feed.Slot, i int, key feed.Key) error {
 		if err := w.pipe.ViewParams(dst, params, img, key.Seed, key.Step, key.Row, v, s); err != nil {
 			return err
 		}
+		if inside {
+			if err := w.inside(to, i, key, dst, params); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// inside makes the fields of what is in view 0.
+func (w *worker) inside(to []feed.Slot, i int, key feed.Key, view, params []float32) (err error) {
+	if w.boxes >= 0 || w.classes >= 0 {
+		var slots boxSlots
+		if w.boxes >= 0 {
+			slots.boxes = to[w.boxes].F32
+		}
+		if w.classes >= 0 {
+			slots.classes = to[w.classes].I32
+		}
+		if w.found, err = w.boxer.write(slots, i, params, w.found); err != nil {
+			return err
+		}
+	}
+	if w.proposals.wanted() {
+		h, width, err := w.pipe.size(0)
+		if err != nil {
+			return err
+		}
+		w.proposals.make(to, view, h, width, w.pipe.Channels, key)
 	}
 	return nil
 }
