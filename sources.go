@@ -7,5 +7,5 @@ import "embed"
 // Sources are the Go files of the packages that a catalog's entries come from, by their paths in this module.
 //
 //go:embed methods/*.go methods/*/*.go backbones/*.go datasets/*.go datasets/*/*.go datasets/*/*/*.go
-//go:embed evaluations/*.go graph/optim/*.go recipes/*.go recipes/*/*.go
+//go:embed evaluations/*.go graph/optim/*.go heads/*.go recipes/*.go recipes/*/*.go
 var Sources embed.FS

@@ -68,6 +68,12 @@ type Features struct {
 
 	Tuner *Tuner // of the encoder itself, where a protocol needs it
 
+	// trains a detector over a copy of the encoder and tells what it finds in the test images, where a protocol needs it
+	Detect func(ctx context.Context) (*Detected, error)
+	// what the image tower makes of boxes of the test images, cut out as squares widened by a factor: [boxes,Dim of
+	// Pairs], image after image
+	Regions func(ctx context.Context, boxes [][]datasets.Box, widen float64) ([]float32, error)
+
 	// of features that are tokens of a transformer's last blocks, where a protocol needs them; nil: they are features
 	Blocks *Blocks
 	// the training features of other random crops for every epoch, [N,F] as TrainX, where a protocol needs them
@@ -129,6 +135,8 @@ type Needs struct {
 	Online bool
 	// the encoder itself, to train copies of it so; it reads no features
 	Tuning *Tuning
+	// boxes of training and test images, to train a detector so over a copy of the encoder; it reads no features
+	Boxes *BoxTuning
 	// so many last blocks of a transformer, whose tokens are features, see Blocks; 0: the features that it has
 	Blocks  int
 	Class   bool     // of these blocks, the class token is needed

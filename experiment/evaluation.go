@@ -171,6 +171,10 @@ type subject struct {
 	// a decoder of masks that is trained on it; nil: it is no encoder
 	decoder func(ctx context.Context, d *evaluations.Decoding) ([]byte, error)
 	tuner   func(*Setup, evaluations.Tuning) *evaluations.Tuner // nil: there is no encoder that could be trained
+	// what trains a detector over the encoder; nil: as tuner
+	detect func(*Setup, evaluations.BoxTuning) func(context.Context) (*evaluations.Detected, error)
+	// what its image tower makes of boxes of the test images; nil: as pairs
+	regions func(ctx context.Context, boxes [][]datasets.Box, widen float64) ([]float32, error)
 	// the tokens of so many last blocks; nil: it is no encoder
 	blocks func(n int) (runner, *evaluations.Blocks, error)
 	show   runner                    // what makes features of any view; nil: there is none, samples are features
@@ -206,6 +210,12 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 		switch {
 		case p.Needs().Gaze && u.looks == nil || p.Needs().Decoded && u.decoder == nil:
 			continue
+		case p.Needs().Boxes != nil:
+			if u.detect == nil {
+				continue
+			}
+			f = u.labels()
+			f.Detect, f.Regions = u.detect(u.Setup, *p.Needs().Boxes), u.regions
 		case ofPixels(p):
 			f, err = u.ofMasks(ctx, p.Needs())
 		case p.Needs().Sources:
@@ -398,7 +408,13 @@ func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
 	u.predict = func(ctx context.Context, set datasets.Labelled, views int) (*evaluations.Predicted, error) {
 		return s.predictions(ctx, st, set, views)
 	}
+	u.detect = func(s *Setup, t evaluations.BoxTuning) func(context.Context) (*evaluations.Detected, error) {
+		return func(ctx context.Context) (*evaluations.Detected, error) { return s.detect(ctx, st, t) }
+	}
 	u.pairs = func(ctx context.Context, on string) (*evaluations.Pairs, error) { return s.pairs(ctx, st, on) }
+	u.regions = func(ctx context.Context, boxes [][]datasets.Box, widen float64) ([]float32, error) {
+		return s.regions(ctx, st, boxes, widen)
+	}
 	return u, nil
 }
 

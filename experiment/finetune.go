@@ -147,15 +147,10 @@ func (s *Setup) tune(ctx context.Context, st *graph.Store, t evaluations.Tuning,
 
 // tuning is the experiment that fine-tunes on samples, compiled, with fresh weights.
 func (s *Setup) tuning(t evaluations.Tuning, rate float64, learned datasets.Labelled) (*Setup, error) {
-	if learned.Len() < 2 {
-		return nil, fmt.Errorf("%d labelled training %s; want at least 2", learned.Len(), s.Noun())
-	}
 	kind, err := s.tuningKind(t)
 	if err != nil {
 		return nil, err
 	}
-	loaded, r := *s.Recipe, *s.Recipe.Recipe
-	loaded.Recipe = &r
 	layers, err := s.encoderLayers()
 	if err != nil {
 		return nil, err
@@ -164,7 +159,19 @@ func (s *Setup) tuning(t evaluations.Tuning, rate float64, learned datasets.Labe
 	if t.Blocks > 0 {
 		m.locked = layers - t.Blocks
 	}
-	r.Method = overlay.Choice[methods.Method]{Name: "supervised", Value: m}
+	return s.further(t, rate, learned, kind, overlay.Choice[methods.Method]{Name: "supervised", Value: m})
+}
+
+// further is an experiment that trains an encoder like this one's by another method on samples of a kind, compiled, with
+// fresh weights.
+func (s *Setup) further(t evaluations.Tuning, rate float64, learned datasets.Labelled, kind feed.Kind,
+	method overlay.Choice[methods.Method]) (*Setup, error) {
+	if learned.Len() < 2 {
+		return nil, fmt.Errorf("%d labelled training %s; want at least 2", learned.Len(), s.Noun())
+	}
+	loaded, r := *s.Recipe, *s.Recipe.Recipe
+	loaded.Recipe = &r
+	r.Method = method
 	if b, ok := r.Backbone.Value.(backbones.DropPath); ok {
 		r.Backbone.Value = b.WithDropPath(t.DropPath)
 	}

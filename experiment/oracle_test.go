@@ -245,6 +245,10 @@ var goldenLoss = map[string]string{
 	"lejepa": "losses/lejepa", "mmcr": "losses/mmcr", "simsiam": "losses/simsiam", "swav": "losses/swav",
 	"tico": "losses/tico", "vibcreg": "losses/vibcreg", "wmse": "losses/wmse",
 
+	// detectors
+	"detreg": "dense/detreg",
+	"updetr": "dense/updetr",
+
 	// masked images for convolutions and pyramids
 	"fcmae":  "mim/fcmae_micro",
 	"um_mae": "mim/um_mae_uniform_mask",

@@ -330,7 +330,7 @@ func (s *Setup) openData() (err error) {
 	if err := s.checkSplit(); err != nil {
 		return &RecipeError{r.File, err}
 	}
-	if err := cmp.Or(s.checkBeside(), s.checkTuning()); err != nil {
+	if err := cmp.Or(s.checkBeside(), s.checkTuning(), s.checkDetection()); err != nil {
 		return err
 	}
 	return r.CheckLengths(s.PerEpoch)

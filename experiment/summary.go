@@ -256,7 +256,7 @@ func (s *Setup) describeSets(sum *Summary) {
 		}
 		sum.TestImages, sum.Validation = max(sum.TestImages, s.Tested.Len()), s.splitNote()
 		if ofPixels(e.by) {
-			sum.TestImages = s.Data.Test.Len() // whose masks are what is tested on
+			sum.TestImages = s.Data.Test.Len() // whose masks or boxes are what is tested on
 		}
 		if e.Accuracy {
 			low, high := evaluations.Wilson(e.Value, cmp.Or(e.Images, sum.TestImages))

@@ -84,8 +84,10 @@ func (s *Setup) during(p evaluations.Protocol) int { return p.When().Steps(s.Per
 // labelFree reports whether a protocol needs no labels, of samples or of pixels, so that it runs on any data.
 func labelFree(p evaluations.Protocol) bool { return !p.Needs().Labels && !ofPixels(p) }
 
-// ofPixels reports whether a protocol needs masks.
-func ofPixels(p evaluations.Protocol) bool { return p != nil && p.Needs().OfMasks() }
+// ofPixels reports whether a protocol needs masks or boxes.
+func ofPixels(p evaluations.Protocol) bool {
+	return p != nil && (p.Needs().OfMasks() || p.Needs().Boxes != nil)
+}
 
 // labelFreeNames says which of the recipe's protocols need no labels, or which ones there are.
 func (s *Setup) labelFreeNames() string {

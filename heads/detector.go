@@ -34,6 +34,9 @@ func DefaultDetector() Detector {
 	return Detector{Dim: 64, Heads: 4, Hidden: 128, Encoder: 1, Decoder: 2, Queries: 16}
 }
 
+// Network is the settings themselves, of a method that embeds them.
+func (d *Detector) Network() *Detector { return d }
+
 // Check says what is wrong with the settings.
 func (d *Detector) Check() error {
 	bad := []error{setting.Least("heads", d.Heads, 1), setting.Least("hidden", d.Hidden, 1), setting.Least("encoder",

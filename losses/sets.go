@@ -170,14 +170,14 @@ func SigmoidFocal(x, target *graph.Node) *graph.Node {
 var FocalBias = -math.Log((1 - 0.01) / 0.01)
 
 // UnitDistance is the mean over the boxes of the squared distance of found and wanted features, both of length 1 (Dai
-// et al. 2021, UP-DETR, arXiv:2011.09094, eq. 3).
+// et al. 2021, UP-DETR, arXiv:2011.09094, section 3).
 func (l SetLoss) UnitDistance() *graph.Node {
 	d := op.SumAxes(op.Square(op.Sub(op.Normalize(l.Found, Eps), op.Normalize(l.Wanted, Eps))), false, 2)
 	return op.Div(op.SumAll(op.Mul(d, l.There)), l.Count)
 }
 
 // MeanDistance is the mean over the boxes and the features' entries of the absolute difference (Bar et al. 2022,
-// DETReg, arXiv:2106.04550, eq. 2).
+// DETReg, arXiv:2106.04550, section 3).
 func (l SetLoss) MeanDistance() *graph.Node {
 	d := op.Mean(op.Abs(op.Sub(l.Found, l.Wanted)), false, 2)
 	return op.Div(op.SumAll(op.Mul(d, l.There)), l.Count)

@@ -127,7 +127,10 @@ func Builtin() Catalog {
 			// Of images and captions.
 			"zero_shot": func() Evaluation { return evaluations.DefaultZeroShot() },
 
-			// Of pixels, with masks.
+			"open_vocabulary": func() Evaluation { return evaluations.DefaultOpenVocabulary() },
+
+			// Of pixels, with masks; of boxes.
+			"detection":              func() Evaluation { return evaluations.DefaultDetection() },
 			"segmentation":           func() Evaluation { return evaluations.DefaultSegmentation() },
 			"segmentation_decoder":   func() Evaluation { return evaluations.DefaultSegmentationDecoder() },
 			"segmentation_finetune":  func() Evaluation { return evaluations.DefaultSegmentationFinetune() },

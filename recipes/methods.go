@@ -194,7 +194,6 @@ var denseFamily = family{
 	"leopart":   func() methods.Method { return dense.DefaultLeopart() },
 	"selfpatch": func() methods.Method { return dense.DefaultSelfPatch() },
 	"vicregl":   func() methods.Method { return dense.DefaultVICRegL() },
-	"densecl": func() methods.Method { return dense.DefaultDenseCL() },
 
 	// detectors
 	"detr":   func() methods.Method { return dense.DefaultDETR() },

@@ -72,6 +72,9 @@ var smaller = map[string][]string{
 	"imagenet/dvae.toml": {"backbone.convnet.widths=[4,8]", "method.dvae.widths=[8,4]", "method.dvae.vocabulary=16"},
 	"imagenet/vqvae.toml": {"backbone.convnet.widths=[4,8]", "method.vqvae.widths=[8,4]",
 		"method.vqvae.vocabulary=16"},
+	// detectors
+	"imagenet/detreg.toml": {"method.detreg={dim=16,heads=2,hidden=16,encoder=1,decoder=2,queries=12,proposals=4,size=16}"},
+	"imagenet/updetr.toml": {"method.updetr={dim=16,heads=2,hidden=16,encoder=1,decoder=2,queries=20,size=16}"},
 
 	// masked images
 	"imagenet/mae.toml":              append(smallDecoder("mae"), smallViT...),

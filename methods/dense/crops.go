@@ -9,8 +9,8 @@ import (
 )
 
 // cropped is boxes [B,P,4] of images x [B,H,W,C], each resized to a square of size pixels: [B*P,size,size,C]. A new
-// pixel is the mean of the pixels about it, weighed by a triangle as wide as new pixels are apart, or as pixels are where
-// the box is smaller, as in PIL's bilinear filter. Boxes have their centre inside the image.
+// pixel is the mean of the pixels about it, weighed by a triangle as wide as new pixels are apart, or as pixels are
+// where the box is smaller, as in PIL's bilinear filter. Boxes have their centre inside the image.
 func cropped(s *graph.Scope, x, boxes *graph.Node, size int) *graph.Node {
 	shape := op.ShapeOf(x)
 	b, h, w, c := shape[0], shape[1], shape[2], shape[3]

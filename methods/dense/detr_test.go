@@ -19,9 +19,15 @@ import (
 
 // boxData are images with boxes and proposals.
 func boxData(h, w int) methods.Data {
-	return methodtest.Data(feed.Field{Name: "view", Shape: []int{h, w, 2}}, feed.Field{Name: "boxes", Shape: []int{3, 4}},
-		feed.Field{Name: "box_classes", Shape: []int{3}, Int: true, Of: []int{2}}, feed.Field{Name: "proposals",
-			Shape: []int{3, 4}}, feed.Field{Name: "proposal_classes", Shape: []int{3}, Int: true, Of: []int{1}})
+	field := func(name string, of int, shape ...int) feed.Field {
+		f := feed.Field{Name: name, Shape: shape}
+		if of > 0 {
+			f.Int, f.Of = true, []int{of}
+		}
+		return f
+	}
+	return methodtest.Data(field("view", 0, h, w, 2), field("boxes", 0, 3, 4), field("box_classes", 2, 3),
+		field("proposals", 0, 3, 4), field("proposal_classes", 1, 3))
 }
 
 func small() heads.Detector {
@@ -53,15 +59,18 @@ func TestDetectorGradients(t *testing.T) {
 				// the last layer of boxes begins at 0, and all else would have no gradient through it
 				e := st.Get("detector/box/2/weight")
 				for i := range e.Shape.Size() {
-					e.Set(i, 0.3*math.Sin(float64(i)))
+					e.Set(i, 0.2*math.Cos(float64(2*i)))
+				}
+				for _, name := range []string{"0", "1"} { // away from the kinks of ReLUs
+					st.Get("detector/box/" + name + "/bias").Fill(0.05)
 				}
 			}, 6, 2e-5)
 		})
 	}
 }
 
-// run builds values over a fresh Store on the processor and returns the outputs.
-func run(t *testing.T, give map[string][]float64, build func(s *graph.Scope)) func(name string) []float64 {
+// compute builds values over a fresh Store on the processor and returns the outputs.
+func compute(t *testing.T, give map[string][]float64, build func(s *graph.Scope)) func(name string) []float64 {
 	t.Helper()
 	g, err := graph.Build(graph.Options{Training: true}, build)
 	if err != nil {
@@ -105,7 +114,7 @@ func TestCropped(t *testing.T) {
 	for i := range h * w {
 		ramp[2*i], ramp[2*i+1] = float64(i%w)+0.5, float64(i/w)+0.5 // x and y of the pixel
 	}
-	out := run(t, nil, func(s *graph.Scope) {
+	out := compute(t, nil, func(s *graph.Scope) {
 		x := s.Floats("x", ramp, 1, h, w, 2)
 		at := func(name string, box ...float64) *graph.Node { return s.Floats(name, box, 1, len(box)/4, 4) }
 		s.Output("rows", cropped(s, s.Floats("square", ramp[:h*h*2], 1, h, h, 2), at("whole", 0.5, 0.5, 1, 1), h))
@@ -132,7 +141,7 @@ func TestCropped(t *testing.T) {
 // reference point.
 func TestDetectorBegins(t *testing.T) {
 	d := small()
-	out := run(t, nil, func(s *graph.Scope) {
+	out := compute(t, nil, func(s *graph.Scope) {
 		n := d.New(s.In("detector"), 5)
 		found := n.Decode(n.Read(s.Input("map", 2, 3, 4, 5)), nil, nil)
 		if len(found.Layers) != d.Decoder || len(found.Boxes) != d.Decoder {
@@ -156,7 +165,7 @@ func TestDetectorBegins(t *testing.T) {
 func TestUPDETRDraws(t *testing.T) {
 	m := detectors()["updetr"].(*UPDETR)
 	m.Queries = 12
-	out := run(t, nil, func(s *graph.Scope) {
+	out := compute(t, nil, func(s *graph.Scope) {
 		r := s.Random("patches")
 		s.Output("boxes", m.boxes(r, 40))
 		s.Output("members", m.members(s, r))
@@ -205,7 +214,7 @@ func TestGroupsAreApart(t *testing.T) {
 		return more
 	}
 	decode := func(more []float64, masked bool) []float64 {
-		return run(t, nil, func(s *graph.Scope) {
+		return compute(t, nil, func(s *graph.Scope) {
 			n := d.New(s.In("detector"), 5)
 			var b *graph.Node
 			if masked {

@@ -17,13 +17,13 @@ import (
 // DETReg learns a detector without labels: it says where regions are that look like objects, and what a trained encoder
 // makes of each.
 //
-// Bar et al., CVPR 2022, arXiv:2106.04550, section 3. The regions are the first boxes of a selective search, see package
-// proposals. Every query says whether it has found one (its class: the sigmoid focal loss of one class), where, and
-// the features that the encoder has of the region, cut out and resized (the object embedding, eq. 2: mean absolute
+// Bar et al., CVPR 2022, arXiv:2106.04550, section 3. The regions are the first boxes of a selective search, see
+// package proposals. Every query says whether it has found one (its class: the sigmoid focal loss of one class), where,
+// and the features that the encoder has of the region, cut out and resized (the object embedding: mean absolute
 // difference). The encoder is frozen, as theirs is: begin with a trained one, [init] from = "runs/one".
 //
-// We differ: with heads.Detector in place of Deformable DETR. The authors' search looks at several colour spaces; their
-// targets are SwAV's features behind its projector, ours the features that the encoder is evaluated by.
+// We differ: with heads.Detector in place of Deformable DETR; the authors' search is OpenCV's; and regions are not
+// changed in colour for their features.
 type DETReg struct {
 	heads.Detector
 	SetWeights

@@ -16,14 +16,14 @@ import (
 // look like, says where they are.
 //
 // Dai, Cai, Lin, Chen, CVPR 2021, arXiv:2011.09094, section 3. The encoder's features of a patch are added to the
-// queries of its group, Q/patches of them, which attend to no other group; some patches' features are left out
-// (section 3.2). Every query says whether it has found its patch, where, and what the patch's features are. The encoder
-// is frozen, as theirs is: begin with a trained one, [init] from = "runs/one". As in the authors' code groups are
-// shuffled in every step, so that no query belongs to a place among the patches, and a patch is a crop of 0.1 to 0.5 of
-// each side.
+// queries of its group, Q/patches of them, which attend to no other group; of some queries they are left out. Every
+// query says whether it has found its patch, where, and what the patch's features are. The encoder is frozen, as theirs
+// is: begin with a trained one, [init] from = "runs/one". As with query_shuffle in the authors' code groups are drawn
+// anew in every step, so that no query belongs to a place among the patches.
 //
-// We differ: with heads.Detector in place of DETR, whose loss has "no object" as a class. Patches are resized by the
-// network and not jittered in colour, and targets' features get no gradient, which a frozen encoder would not use.
+// We differ: with heads.Detector in place of DETR; patches are resized by the network and not changed in colour; and
+// their features as targets get no gradient, which a frozen encoder would not use. The authors' patches have sides from
+// 8 pixels to 8 less than the image's.
 type UPDETR struct {
 	heads.Detector
 	SetWeights
@@ -31,7 +31,7 @@ type UPDETR struct {
 	Patches  int        `toml:"patches"`   // of an image; a divisor of queries
 	Size     int        `toml:"size"`      // side that a patch is resized to, in pixels
 	Sides    [2]float64 `toml:"sides"`     // smallest and largest width and height of a patch, in shares of the image
-	Hide     float64    `toml:"hide"`      // probability that a patch's features are left out
+	Hide     float64    `toml:"hide"`      // probability that a query is not shown its patch
 	NoObject float64    `toml:"no_object"` // weight of queries that find nothing
 	// the encoder is read, not trained
 	Lock bool `toml:"lock"`
@@ -40,7 +40,7 @@ type UPDETR struct {
 // DefaultUPDETR has the paper's weights.
 func DefaultUPDETR() *UPDETR {
 	return &UPDETR{Detector: heads.DefaultDetector(), SetWeights: SetWeights{Class: 1, Box: 5, GIoU: 2}, Feature: 1,
-		Patches: 4, Size: 32, Sides: [2]float64{0.1, 0.5}, Hide: 0.1, NoObject: 0.1, Lock: true}
+		Patches: 4, Size: 32, Sides: [2]float64{0.1, 0.9}, Hide: 0.1, NoObject: 0.1, Lock: true}
 }
 
 // Validate implements methods.Method.
@@ -63,14 +63,11 @@ func (m *UPDETR) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) me
 	r := s.Random("patches")
 	boxes := m.boxes(r, b.Size())
 	patch := boxFeatures(s, enc, b.View(0), boxes, m.Size) // [B,P,F]
-	shown := op.Mul(patch, r.Keep(1-m.Hide, b.Size(), m.Patches, 1))
-	if m.Hide > 0 {
-		shown = op.Scale(shown, 1-m.Hide) // Keep scales what stays
-	}
 	toQuery := layer.Dense(n.scope.In("patch"), enc.Dim, m.Dim)
 	member := m.members(s, r) // [Q,P]
 	all := op.BroadcastTo(op.Reshape(member, 1, m.Queries, m.Patches), []int{b.Size(), m.Queries, m.Patches})
-	more := op.MatMul(all, toQuery(shown), false, false) // [B,Q,D]
+	more := op.MatMul(all, toQuery(patch), false, false) // [B,Q,D]
+	more = op.Mul(more, r.Bernoulli(1-m.Hide, b.Size(), m.Queries, 1))
 	// 0 where two queries belong to one patch, and far below 0 elsewhere
 	bias := op.Affine(op.MatMul(member, member, false, true), 1e9, -1e9)
 	found := n.detector.Decode(n.memory, more, bias)
@@ -95,8 +92,8 @@ func (m *UPDETR) boxes(r *graph.Random, n int) *graph.Node {
 	return op.Concat(2, centre, size)
 }
 
-// members says which patch every query belongs to, 1 in one of P places: [Q,P]. Patches have the same number of queries,
-// drawn anew in every step.
+// members says which patch every query belongs to, 1 in one of P places: [Q,P]. Patches have the same number of
+// queries, drawn anew in every step.
 func (m *UPDETR) members(s *graph.Scope, r *graph.Random) *graph.Node {
 	of := make([]int32, m.Queries)
 	for q := range of {
