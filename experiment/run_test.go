@@ -125,7 +125,7 @@ var resumable = map[string][]string{
 		"backbone.vit.dim=8", "backbone.vit.depth=2", "backbone.vit.heads=2", "backbone.vit.patch=7"},
 	"vicregl": {`method="vicregl"`, "method.vicregl.projector=[32,16]", "method.vicregl.places=[16,8]",
 		"method.vicregl.matches=[6,3]"},
-	"updetr": {`method="updetr"`, "method.updetr.size=16", "method.updetr.lock=false", `optimizer="adamw"`},
+	"updetr": {`method="updetr"`, "method.updetr.size=16", `optimizer="adamw"`},
 	"detreg": {`method="detreg"`, "method.detreg.size=16", `optimizer="adamw"`},
 	"dino": {`method="dino"`, "method.dino.hidden=16", "method.dino.bottleneck=8", "method.dino.prototypes=24",
 		`method.dino.hold_last="10 steps"`, "method.dino.momentum=0.8", `optimizer="adamw"`,

@@ -41,8 +41,8 @@ func detectors() map[string]methods.Method {
 		"detr":          &DETR{Detector: small(), SetWeights: weights},
 		"detr agnostic": &DETR{Detector: small(), SetWeights: weights, Agnostic: true},
 		"updetr": &UPDETR{Detector: small(), SetWeights: weights, Feature: 1, Patches: 3, Size: 6,
-			Sides: [2]float64{0.2, 0.6}, Hide: 0.2, NoObject: 0.1, Lock: true},
-		"detreg": &DETReg{Detector: small(), SetWeights: weights, Embedding: 1, Proposals: 3, Size: 6, Lock: true},
+			Sides: [2]float64{0.2, 0.6}, Hide: 0.2, NoObject: 0.1},
+		"detreg": &DETReg{Detector: small(), SetWeights: weights, Embedding: 1, Proposals: 3, Size: 6},
 	}
 }
 

@@ -30,14 +30,12 @@ type DETReg struct {
 	Embedding float64 `toml:"embedding"` // weight of the regions' features
 	Proposals int     `toml:"proposals"` // of an image, at most; no more than queries
 	Size      int     `toml:"size"`      // side that a region is resized to, in pixels
-	// the encoder is read, not trained
-	Lock bool `toml:"lock"`
 }
 
 // DefaultDETReg has the paper's weights; it has 30 proposals.
 func DefaultDETReg() *DETReg {
 	return &DETReg{Detector: heads.DefaultDetector(), SetWeights: SetWeights{Class: 2, Box: 5, GIoU: 2}, Embedding: 1,
-		Proposals: 8, Size: 32, Lock: true}
+		Proposals: 8, Size: 32}
 }
 
 // Validate implements methods.Method.
@@ -52,7 +50,7 @@ func (m *DETReg) Validate() error {
 
 // Build implements methods.Method.
 func (m *DETReg) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	n := newNetwork(s, enc, b, &m.Detector, m.Lock)
+	n := newNetwork(s, enc, b, &m.Detector, true)
 	to := losses.Targets{Boxes: b.Field(fmt.Sprintf("%s%d", views.Proposals, m.Proposals)), Labels: b.Field(
 		fmt.Sprintf("%s%d", views.ProposalClasses, m.Proposals))}
 	to.Features = boxFeatures(s, enc, b.View(0), to.Boxes, m.Size)

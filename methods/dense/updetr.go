@@ -33,14 +33,12 @@ type UPDETR struct {
 	Sides    [2]float64 `toml:"sides"`     // smallest and largest width and height of a patch, in shares of the image
 	Hide     float64    `toml:"hide"`      // probability that a query is not shown its patch
 	NoObject float64    `toml:"no_object"` // weight of queries that find nothing
-	// the encoder is read, not trained
-	Lock bool `toml:"lock"`
 }
 
 // DefaultUPDETR has the paper's weights.
 func DefaultUPDETR() *UPDETR {
 	return &UPDETR{Detector: heads.DefaultDetector(), SetWeights: SetWeights{Class: 1, Box: 5, GIoU: 2}, Feature: 1,
-		Patches: 4, Size: 32, Sides: [2]float64{0.1, 0.9}, Hide: 0.1, NoObject: 0.1, Lock: true}
+		Patches: 4, Size: 32, Sides: [2]float64{0.1, 0.9}, Hide: 0.1, NoObject: 0.1}
 }
 
 // Validate implements methods.Method.
@@ -59,7 +57,7 @@ func (m *UPDETR) Validate() error {
 
 // Build implements methods.Method.
 func (m *UPDETR) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	n := newNetwork(s, enc, b, &m.Detector, m.Lock)
+	n := newNetwork(s, enc, b, &m.Detector, true)
 	r := s.Random("patches")
 	boxes := m.boxes(r, b.Size())
 	patch := boxFeatures(s, enc, b.View(0), boxes, m.Size) // [B,P,F]
