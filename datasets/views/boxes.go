@@ -50,8 +50,8 @@ func (b *boxer) field(name string) (f feed.Field, ok bool, err error) {
 		return f, false, nil
 	}
 	if b.turned != "" {
-		return f, true, fmt.Errorf("views: boxes of views that %s turns or shears are none any more; want it switched "+
-			"off", b.turned)
+		return f, true, fmt.Errorf("views: boxes of views that %s turns, shears or replaces are none any more; want it "+
+			"switched off", b.turned)
 	}
 	if name == BoxClasses {
 		return feed.Field{Name: name, Shape: []int{b.most}, Int: true, Of: []int{len(b.set.BoxClasses())}}, true, nil
@@ -125,7 +125,7 @@ func shownBy(params []float32, box datasets.Box) (datasets.Box, bool) {
 	return shown, shown.Area() >= leastShown*whole.Area()
 }
 
-// turning names the setting that turns or shears views, so that boxes are none; "" where there is none.
+// turning names the setting that turns, shears or replaces views, so that boxes are none; "" where there is none.
 func (s *Settings) turning() string {
 	switch {
 	case s.Rotate.any():
@@ -134,6 +134,8 @@ func (s *Settings) turning() string {
 		return "views.quarter_turn"
 	case s.RandAugment.RandAugment.any():
 		return "views.rand_augment"
+	case s.Copies():
+		return "views.copy_paste"
 	}
 	return ""
 }
