@@ -139,7 +139,7 @@ func TestDetectionIsRefused(t *testing.T) {
 		"needs boxes to test on":                                         {"dataset.scenes.held=0"},
 		`"dragon" is no class of dataset.scenes; want some of ["bird"`:   open,
 		"5: want at least batch = 10":                                    {"evaluate.detection.images=5"},
-		"boxes of views that views.rotate turns, shears or replaces are":  {`method="detr"`, "views.rotate=0.5"},
+		"boxes of views that views.rotate turns, shears or replaces are": {`method="detr"`, "views.rotate=0.5"},
 		"the method asks the data for box_classes: images have no field": {`method="detr"`, `dataset="emoji_32"`, "evaluate.detection=false"},
 	} {
 		r, err := recipes.Load(writeRecipe(t, strings.Replace(detected, "METHOD", "detreg", 1)), sets, recipes.Builtin())

@@ -83,7 +83,8 @@ func TestTargetsThatAreNone(t *testing.T) {
 					long[i])
 			}
 			if v := empty[i]; v-v != 0 || i > 0 && v != 0 {
-				t.Errorf("focal %v: term %d without any box is %v, want 0 of boxes and a number of classes", focal, i, v)
+				t.Errorf("focal %v: term %d without any box is %v, want 0 of boxes and a number of classes", focal, i,
+					v)
 			}
 		}
 	}
