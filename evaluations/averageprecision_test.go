@@ -38,7 +38,8 @@ func TestAveragePrecision(t *testing.T) {
 		"in the other image": {[][]Found{{}, {is(a, 1)}}, [][]datasets.ClassBox{{a}, {}}, 0.5, 0},
 		"scores across images": {[][]Found{{is(away, 0.9)}, {is(a, 0.95)}}, [][]datasets.ClassBox{{a}, {a}}, 0.5,
 			51. / 101},
-		"precision rises again": {[][]Found{{is(away, 0.9), is(a, 0.8), is(b, 0.7)}}, [][]datasets.ClassBox{{a, b}}, 0.5,
+		"precision rises again": {[][]Found{{is(away, 0.9), is(a, 0.8), is(b, 0.7)}}, [][]datasets.ClassBox{{a, b}},
+			0.5,
 			2. / 3},
 		"the better box chooses": {[][]Found{{is(part(0.6), 0.9), is(a, 0.8)}}, [][]datasets.ClassBox{{a}}, 0.5, 1},
 	} {

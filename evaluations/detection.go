@@ -20,9 +20,9 @@ import (
 // from scratch. Images are shown whole, at their own size, in training flipped or not. The loss is that of
 // [method.detr]. It runs at the end alone, and leaves the run's encoder as it is.
 //
-// Lin et al. 2014, Microsoft COCO, arXiv:1405.0312, and its detection evaluation; the setting is that of Dai et al. 2021,
-// UP-DETR, arXiv:2011.09094, section 4.2 and Bar et al. 2022, DETReg, arXiv:2106.04550, section 4.2, whose fine-tuning
-// is tens of epochs of 100 % or 1 % of the labels.
+// Lin et al. 2014, Microsoft COCO, arXiv:1405.0312, and its detection evaluation; the setting is that of Dai et al.
+// 2021, UP-DETR, arXiv:2011.09094, section 4.2 and Bar et al. 2022, DETReg, arXiv:2106.04550, section 4.2, whose
+// fine-tuning is tens of epochs of 100 % or 1 % of the labels.
 type Detection struct {
 	heads.Detector
 	BoxTuning

@@ -68,7 +68,8 @@ type Features struct {
 
 	Tuner *Tuner // of the encoder itself, where a protocol needs it
 
-	// trains a detector over a copy of the encoder and tells what it finds in the test images, where a protocol needs it
+	// trains a detector over a copy of the encoder and tells what it finds in the test images, where a protocol needs
+	// it
 	Detect func(ctx context.Context) (*Detected, error)
 	// what the image tower makes of boxes of the test images, cut out as squares widened by a factor: [boxes,Dim of
 	// Pairs], image after image

@@ -20,8 +20,8 @@ import (
 // texts of all classes. A box's score for a class is that it holds an object times the softmax of its similarities.
 // Average precision (ap, ap50) is over the withheld classes; base_ap50 over the others.
 //
-// chance_ap50 is ap50 with every text standing for another class, the mean over all ways to shift the list of texts: what
-// the boxes alone are worth.
+// chance_ap50 is ap50 with every text standing for another class, the mean over all ways to shift the list of texts:
+// what the boxes alone are worth.
 //
 // Gu et al. 2022, ViLD, arXiv:2104.13921, section 3.2 (its baseline with cropped regions); boxes are widened, as its
 // crops of 1.5 times the size. Captions of images may name withheld classes, as in that setting: no box ever does.
@@ -38,8 +38,9 @@ type OpenVocabulary struct {
 // DefaultOpenVocabulary withholds nothing yet, which is no setting that works.
 func DefaultOpenVocabulary() *OpenVocabulary {
 	d := DefaultDetection()
-	return &OpenVocabulary{Detector: d.Detector, BoxTuning: d.BoxTuning, Template: "a {}", Temperature: 0.07, Regions: 8,
-		Widen: 1.2}
+	return &OpenVocabulary{Detector: d.Detector, BoxTuning: d.BoxTuning, Template: "a {}", Temperature: 0.07,
+		Regions: 8,
+		Widen:   1.2}
 }
 
 // Validate checks the settings.
@@ -47,7 +48,8 @@ func (p *OpenVocabulary) Validate() error {
 	bad := []error{p.Detector.Check(), p.BoxTuning.check(), setting.Positive("temperature", p.Temperature),
 		setting.Least("regions", p.Regions, 1), setting.Within("widen", p.Widen, 1, 4)}
 	if len(p.Withheld) == 0 {
-		bad = append(bad, setting.Bad("withheld", "[]: want the names of classes whose boxes the detector is not shown"))
+		bad = append(bad, setting.Bad("withheld",
+			"[]: want the names of classes whose boxes the detector is not shown"))
 	}
 	if !strings.Contains(p.Template, "{}") {
 		bad = append(bad, setting.Bad("template", "%q: want a text with {} where the name stands, such as \"a {}\"",
@@ -131,8 +133,8 @@ func (p *OpenVocabulary) Evaluate(ctx context.Context, f Features) ([]Result, er
 		Settings: settings}), nil
 }
 
-// named are the boxes found with a class for each text, of regions and words of unit length. shift has class c stand for
-// the text of class c+shift.
+// named are the boxes found with a class for each text, of regions and words of unit length. shift has class c stand
+// for the text of class c+shift.
 func (p *OpenVocabulary) named(d *Detected, regions, words []float32, dim int) func(shift int) *Detected {
 	classes := len(d.Classes)
 	var shares [][]float64 // [regions][C]

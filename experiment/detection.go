@@ -62,21 +62,25 @@ func (s *Setup) checkDetection() error {
 			return &RecipeError{r.File, fmt.Errorf("[%s] needs boxes to test on, and this dataset.%s has no test set",
 				table, r.Dataset.Name)}
 		case s.Data.Height < 1 || s.Data.Height != s.Data.Width:
-			return &RecipeError{r.File, fmt.Errorf("[%s] needs square images of one size, and those of this dataset.%s "+
-				"are none", table, r.Dataset.Name)}
+			return &RecipeError{r.File,
+				fmt.Errorf("[%s] needs square images of one size, and those of this dataset.%s "+
+					"are none", table, r.Dataset.Name)}
 		case enc.Maps == nil && enc.Tokens == nil:
-			return &RecipeError{r.File, fmt.Errorf("[%s] needs feature maps or tokens, and backbone.%s has none: take a "+
-				"convnet, a resnet or a vit", table, r.Backbone.Name)}
+			return &RecipeError{r.File,
+				fmt.Errorf("[%s] needs feature maps or tokens, and backbone.%s has none: take a "+
+					"convnet, a resnet or a vit", table, r.Backbone.Name)}
 		case enc.Maps == nil && s.Input.Shape[0] != s.Data.Height:
 			return r.Result.Bad("views.crop", "%d: [%s] shows images whole, %d pixels wide, and the positions of "+
 				"backbone.%s are for this size alone; want %d", s.Input.Shape[0], table, s.Data.Height, r.Backbone.Name,
 				s.Data.Height)
 		case train.MostBoxes() > t.Net.Queries:
-			return r.Result.Bad(table+".queries", "%d: an image of dataset.%s has up to %d boxes; want at least as many",
+			return r.Result.Bad(table+".queries",
+				"%d: an image of dataset.%s has up to %d boxes; want at least as many",
 				t.Net.Queries, r.Dataset.Name, train.MostBoxes())
 		case own != nil && !t.Fresh && *own != *t.Net:
-			return r.Result.Bad(table+".queries", "the run's detector has %+v and [%s] has %+v; want the same settings, "+
-				"or fresh = true for a new one", *own, table, *t.Net)
+			return r.Result.Bad(table+".queries",
+				"the run's detector has %+v and [%s] has %+v; want the same settings, "+
+					"or fresh = true for a new one", *own, table, *t.Net)
 		}
 		for _, name := range t.Withheld {
 			if !slices.Contains(train.BoxClasses(), name) {
@@ -98,13 +102,15 @@ type withoutClasses struct {
 func (w withoutClasses) Boxes(i int, dst []datasets.ClassBox) ([]datasets.ClassBox, error) {
 	all, err := w.BoxSet.Boxes(i, dst)
 	names := w.BoxClasses()
-	return slices.DeleteFunc(all, func(b datasets.ClassBox) bool { return slices.Contains(w.gone, names[b.Class]) }), err
+	return slices.DeleteFunc(all, func(b datasets.ClassBox) bool { return slices.Contains(w.gone, names[b.Class]) }),
+		err
 }
 
 // wholeViews show images whole, at their own size, mirrored with a probability.
 func (s *Setup) wholeViews(set datasets.Labelled, flip float64) (*views.Pipeline, error) {
 	v := views.Defaults()
-	v.CropArea, v.Flip, v.Jitter, v.Grayscale = [2]float64{1, 1}, views.PerView{flip}, views.PerView{0}, views.PerView{0}
+	v.CropArea, v.Flip, v.Jitter, v.Grayscale = [2]float64{1, 1}, views.PerView{flip}, views.PerView{0},
+		views.PerView{0}
 	v.CropRatio = [2]float64{1, 1}
 	v.Mean, v.Std = float64s(s.Views.Mean), float64s(s.Views.Std)
 	return views.New(v, &datasets.Data{Train: set, Channels: s.Data.Channels, Height: s.Data.Height,
@@ -252,7 +258,8 @@ func foundBy(scores, boxes []float32, k int) (found []evaluations.Found) {
 		if box.Check() != nil || math.IsNaN(float64(score)) {
 			continue
 		}
-		found = append(found, evaluations.Found{ClassBox: datasets.ClassBox{Box: box, Class: i % k}, Score: float64(score)})
+		found = append(found, evaluations.Found{ClassBox: datasets.ClassBox{Box: box, Class: i % k},
+			Score: float64(score)})
 	}
 	return found
 }

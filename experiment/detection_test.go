@@ -98,9 +98,11 @@ func TestDetectionAgain(t *testing.T) {
 
 // A CLIP names what a detector without classes finds, also where it was never shown a box of the class.
 func TestOpenVocabulary(t *testing.T) {
-	text := strings.Replace(detected, "[method.METHOD]", "[method.clip]\ndim = 8\n[method.clip.text.symbols]\ndim = 8\n"+
-		"hidden = []", 1)
-	text = strings.Replace(text, "[evaluate.detection]", "[evaluate.open_vocabulary]\nwithheld = [\"bird\", \"shoe\"]", 1)
+	text := strings.Replace(detected, "[method.METHOD]",
+		"[method.clip]\ndim = 8\n[method.clip.text.symbols]\ndim = 8\n"+
+			"hidden = []", 1)
+	text = strings.Replace(text, "[evaluate.detection]",
+		"[evaluate.open_vocabulary]\nwithheld = [\"bird\", \"shoe\"]", 1)
 	r, err := recipes.Load(writeRecipe(t, text), []string{"dataset.scenes.held=60"}, recipes.Builtin())
 	if err != nil {
 		t.Fatal(err)
@@ -140,9 +142,11 @@ func TestDetectionIsRefused(t *testing.T) {
 		`"dragon" is no class of dataset.scenes; want some of ["bird"`:   open,
 		"5: want at least batch = 10":                                    {"evaluate.detection.images=5"},
 		"boxes of views that views.rotate turns, shears or replaces are": {`method="detr"`, "views.rotate=0.5"},
-		"the method asks the data for box_classes: images have no field": {`method="detr"`, `dataset="emoji_32"`, "evaluate.detection=false"},
+		"the method asks the data for box_classes: images have no field": {`method="detr"`, `dataset="emoji_32"`,
+			"evaluate.detection=false"},
 	} {
-		r, err := recipes.Load(writeRecipe(t, strings.Replace(detected, "METHOD", "detreg", 1)), sets, recipes.Builtin())
+		r, err := recipes.Load(writeRecipe(t, strings.Replace(detected, "METHOD", "detreg", 1)), sets,
+			recipes.Builtin())
 		if err == nil {
 			_, err = experiment.Prepare(r)
 		}

@@ -162,8 +162,8 @@ func (s *Setup) tuning(t evaluations.Tuning, rate float64, learned datasets.Labe
 	return s.further(t, rate, learned, kind, overlay.Choice[methods.Method]{Name: "supervised", Value: m})
 }
 
-// further is an experiment that trains an encoder like this one's by another method on samples of a kind, compiled, with
-// fresh weights.
+// further is an experiment that trains an encoder like this one's by another method on samples of a kind, compiled,
+// with fresh weights.
 func (s *Setup) further(t evaluations.Tuning, rate float64, learned datasets.Labelled, kind feed.Kind,
 	method overlay.Choice[methods.Method]) (*Setup, error) {
 	if learned.Len() < 2 {

@@ -11,7 +11,8 @@ import (
 
 // regions is what the frozen image tower of a Store makes of boxes of the test images, image after image. What it is
 // shown of a box is a square around it, widened by a factor and moved into the image, as the evaluation shows an image.
-func (s *Setup) regions(ctx context.Context, st *graph.Store, boxes [][]datasets.Box, widen float64) ([]float32, error) {
+func (s *Setup) regions(ctx context.Context, st *graph.Store, boxes [][]datasets.Box, widen float64) ([]float32,
+	error) {
 	_, set := s.Data.Images()
 	image, _, err := s.tower(st, false)
 	if err != nil {

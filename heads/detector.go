@@ -15,11 +15,11 @@ import (
 
 // Detector is a small DETR: a transformer reads a feature map, and a fixed number of queries each say what is where.
 //
-// Carion et al. 2020, arXiv:2005.12872, with three of its successors' changes, which learn in a fraction of the steps: a
-// query has a reference point, whose encoding is its position, and its box's centre is an offset from there (Deformable
-// DETR, Zhu et al. 2021, arXiv:2010.04159, app. A.3; Anchor DETR, Wang et al. 2022, arXiv:2109.07107, section 3.3); and
-// positions are sines of a temperature of 20 (DAB-DETR, Liu et al. 2022, arXiv:2201.12329, section 4.4). Attention is
-// over the whole map, of one scale. Norms come before layers, as in DETR's variant normalize_before.
+// Carion et al. 2020, arXiv:2005.12872, with three of its successors' changes, which learn in a fraction of the steps:
+// a query has a reference point, whose encoding is its position, and its box's centre is an offset from there
+// (Deformable DETR, Zhu et al. 2021, arXiv:2010.04159, app. A.3; Anchor DETR, Wang et al. 2022, arXiv:2109.07107,
+// section 3.3); and positions are sines of a temperature of 20 (DAB-DETR, Liu et al. 2022, arXiv:2201.12329, section
+// 4.4). Attention is over the whole map, of one scale. Norms come before layers, as in DETR's variant normalize_before.
 type Detector struct {
 	Dim     int `toml:"dim"`     // D, of a token; a multiple of 4
 	Heads   int `toml:"heads"`   // of attention

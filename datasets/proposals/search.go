@@ -21,9 +21,9 @@ import (
 // section 4. Boxes are left out that are nearly the same as one before (an intersection over union above 0.8), that are
 // narrower than an eighth of the image, and that cover more than 0.9 of it.
 //
-// We differ in this: there is one segmentation in one colour space and not several, and no similarity of texture. Of the
-// objects of scenes, 16 boxes cover 0.55 by half or more (16 boxes of chance 0.24); a picture of 64x64 takes about three
-// milliseconds.
+// We differ in this: there is one segmentation in one colour space and not several, and no similarity of texture. Of
+// the objects of scenes, 16 boxes cover 0.55 by half or more (16 boxes of chance 0.24); a picture of 64x64 takes about
+// three milliseconds.
 type Search struct {
 	parent, size []int
 	largest      []float64 // edge inside a component
@@ -227,7 +227,8 @@ func choose(order []region, h, w, n int, r *datasets.Rand) (boxes []datasets.Box
 	}
 	var all []candidate
 	for i, g := range order {
-		b := datasets.Box{X0: float64(g.x0) / float64(w), Y0: float64(g.y0) / float64(h), X1: float64(g.x1) / float64(w),
+		b := datasets.Box{X0: float64(g.x0) / float64(w), Y0: float64(g.y0) / float64(h),
+			X1: float64(g.x1) / float64(w),
 			Y1: float64(g.y1) / float64(h)}
 		all = append(all, candidate{b, r.Float64() * float64(i+1)})
 	}

@@ -98,7 +98,8 @@ func TestSquare(t *testing.T) {
 	}
 	r := datasets.NewRand(0, "square")
 	found := new(proposals.Search).Of(x, size, size, 1, 4, &r)
-	if want := (datasets.Box{X0: 4. / size, Y0: 8. / size, X1: 12. / size, Y1: 20. / size}); !slices.Contains(found, want) {
+	if want := (datasets.Box{X0: 4. / size, Y0: 8. / size, X1: 12. / size, Y1: 20. / size}); !slices.Contains(found,
+		want) {
 		t.Errorf("found %v, want %v among them", found, want)
 	}
 }

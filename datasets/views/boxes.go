@@ -50,8 +50,9 @@ func (b *boxer) field(name string) (f feed.Field, ok bool, err error) {
 		return f, false, nil
 	}
 	if b.turned != "" {
-		return f, true, fmt.Errorf("views: boxes of views that %s turns, shears or replaces are none any more; want it "+
-			"switched off", b.turned)
+		return f, true,
+			fmt.Errorf("views: boxes of views that %s turns, shears or replaces are none any more; want it "+
+				"switched off", b.turned)
 	}
 	if name == BoxClasses {
 		return feed.Field{Name: name, Shape: []int{b.most}, Int: true, Of: []int{len(b.set.BoxClasses())}}, true, nil
