@@ -8,6 +8,7 @@ import (
 	"selfsup/datasets/captioned"
 	"selfsup/datasets/feed"
 	"selfsup/datasets/frames"
+	"selfsup/datasets/proposals"
 	"selfsup/datasets/rows"
 	"selfsup/datasets/views"
 	"selfsup/datasets/windows"
@@ -26,6 +27,7 @@ func (s *Setup) kindOf() (feed.Kind, error) {
 		if err != nil {
 			return nil, viewsError(r, err)
 		}
+		pipe.Finder = func() views.Finder { return &proposals.Search{} }
 		s.Views = pipe
 		if _, texts := train.(datasets.CaptionSet); !texts {
 			return pipe, nil

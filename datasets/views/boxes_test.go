@@ -7,6 +7,7 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/datasets/feed"
+	"selfsup/datasets/proposals"
 	"selfsup/datasets/sampling"
 	"selfsup/datasets/scenes"
 	"selfsup/datasets/views"
@@ -160,6 +161,7 @@ func TestBoxesRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	p.Finder = func() views.Finder { return &proposals.Search{} }
 	maker := views.NewMaker(plain, p)
 	if _, err := maker.Field(views.Boxes); err == nil || !strings.Contains(err.Error(), `no field "boxes"`) {
 		t.Errorf("got %v, want no field", err)

@@ -107,7 +107,7 @@ func (m *Maker) Field(name string) (feed.Field, error) {
 	if f, ok, err := m.boxes.field(name); ok {
 		return f, err
 	}
-	if f, ok, err := proposalField(name); ok {
+	if f, ok, err := proposalField(name); ok && m.pipe.Finder != nil {
 		return f, err
 	}
 	return feed.Field{}, &feed.UnknownField{Name: name, Kind: "images", Has: m.Fields()}
@@ -151,6 +151,7 @@ func (m *Maker) Worker(names []string) (feed.Worker, error) {
 					w.classes = k
 				default:
 					w.proposals.want(name, k)
+					w.proposals.search = m.pipe.Finder()
 				}
 				v, n = 0, max(n, 1)
 			}

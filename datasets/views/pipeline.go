@@ -18,6 +18,8 @@ type Pipeline struct {
 	Height, Width, Channels int // of the first view, and of what is evaluated
 	Views                   int
 	Mean, Std               []float32 // per channel, in units of full scale
+	// Finder makes what finds proposals of objects in an image, one for each worker; nil: the views have none.
+	Finder func() Finder
 
 	settings  Settings
 	filter    resample.Filter

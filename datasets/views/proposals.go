@@ -5,7 +5,6 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/datasets/feed"
-	"selfsup/datasets/proposals"
 )
 
 // Fields of boxes that may hold objects, found in view 0 without labels, see package proposals. A number after the name
@@ -14,6 +13,12 @@ const (
 	Proposals       = "proposals"        // [P,4] as Boxes has them
 	ProposalClasses = "proposal_classes" // [P] int32: 0, and -1 where there is none
 )
+
+// Finder finds boxes in images [h,w,c]: n of them at most, best first. It keeps working memory, so one goroutine uses
+// it.
+type Finder interface {
+	Of(image []float32, h, w, c, n int, r *datasets.Rand) []datasets.Box
+}
 
 // mostProposals bounds the number.
 const mostProposals = 256
@@ -39,7 +44,7 @@ func proposalField(name string) (f feed.Field, ok bool, err error) {
 type proposing struct {
 	at     []int // of the fields
 	most   int
-	search proposals.Search
+	search Finder
 }
 
 func (p *proposing) wanted() bool { return len(p.at) > 0 }

@@ -73,7 +73,8 @@ var smaller = map[string][]string{
 	"imagenet/vqvae.toml": {"backbone.convnet.widths=[4,8]", "method.vqvae.widths=[8,4]",
 		"method.vqvae.vocabulary=16"},
 	// detectors
-	"imagenet/detreg.toml": {"method.detreg={dim=16,heads=2,hidden=16,encoder=1,decoder=2,queries=12,proposals=4,size=16}"},
+	"imagenet/detreg.toml": {"method.detreg={dim=16,heads=2,hidden=16,encoder=1,decoder=2,queries=12,proposals=4," +
+		"size=16}"},
 	"imagenet/updetr.toml": {"method.updetr={dim=16,heads=2,hidden=16,encoder=1,decoder=2,queries=20,size=16}"},
 
 	// masked images
