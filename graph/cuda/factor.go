@@ -42,17 +42,21 @@ const assignHead = 8 * 64
 func assignShares(n int) bool { return assignHead+assignRoom(n) <= 48<<10 }
 
 func scratchAssign(c *call) int {
-	if n := c.out.Shape[0]; !assignShares(n) {
+	if n := c.out.Shape.Last(); !assignShares(n) {
 		return assignRoom(n)
 	}
 	return 0
 }
 
+// bindAssign launches a block for every matrix.
 func bindAssign(c *call) {
-	n := c.out.Shape[0]
+	n := c.out.Shape.Last()
 	room, shared := c.scratch, assignHead
 	if assignShares(n) {
 		room, shared = 0, assignHead+assignRoom(n)
 	}
-	c.launch("assign", [3]int{1, 1, 1}, min(threads, 32*ceil(n, 32)), shared, c.y, c.x[0], room, n, c.b.errors, c.at)
+	for k := range c.out.Shape[:len(c.out.Shape)-1].Size() {
+		y, x := c.y+Ptr(4*n*k), c.x[0]+Ptr(4*n*n*k)
+		c.launch("assign", [3]int{1, 1, 1}, min(threads, 32*ceil(n, 32)), shared, y, x, room, n, c.b.errors, c.at)
+	}
 }
