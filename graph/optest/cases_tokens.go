@@ -44,6 +44,7 @@ func tokenCases() []Case {
 		{Name: "assign", In: []Input{normal(7, 7)}, Build: one(op.Assign)},
 		{Name: "assign/one", In: []Input{normal(1, 1)}, Build: one(op.Assign)},
 		{Name: "assign/large", In: []Input{normal(61, 61)}, Build: one(op.Assign)},
+		{Name: "assign/several", In: []Input{normal(3, 2, 5, 5)}, Build: one(op.Assign)},
 		{Name: "top_k", In: []Input{normal(5, 7)}, Build: topK(3)},
 		{Name: "top_k/ties", In: []Input{levels(3, 4, 3, 9)}, Build: topK(4)},
 		{Name: "top_k/zeros", In: []Input{always(0, 2, 5)}, Build: topK(2)},
