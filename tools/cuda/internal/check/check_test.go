@@ -17,6 +17,10 @@ func fake(t *testing.T, onDevice string) Options {
 	script := `#!/bin/sh
 echo "$@" >> ` + dir + `/calls
 for a; do case $last in --runs) runs=$a;; esac; last=$a; done
+case "$*" in
+*'hold="1 steps"'*) ;;
+*long*) echo 'long.toml:3: [method.m] hold: "1 epoch" is 375 steps, the whole training has 2'; echo '   ^'; exit 1;;
+esac
 case "$*" in *refuses*train.batch*) echo "too small a batch"; exit 1;; esac
 mkdir -p $runs/run
 case "$*" in
@@ -34,13 +38,13 @@ esac
 
 func TestRun(t *testing.T) {
 	o := fake(t, `{"loss": 2.001, "seconds": 7}`)
-	o.Recipes = []string{"one", "refuses"}
+	o.Recipes = []string{"one", "refuses", "long"}
 	all, err := Run(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(all) != 4 {
-		t.Fatalf("%d parts, want operations, golden and two recipes", len(all))
+	if len(all) != 5 {
+		t.Fatalf("%d parts, want operations, golden and three recipes", len(all))
 	}
 	for _, r := range all {
 		if r.Outcome != agrees {
@@ -55,14 +59,14 @@ func TestRun(t *testing.T) {
 		return strings.Count(string(text), "\n")
 	}
 	before := calls()
-	if again, err := Run(o); err != nil || len(again) != 4 {
+	if again, err := Run(o); err != nil || len(again) != 5 {
 		t.Fatalf("again: %d parts, %v", len(again), err)
 	}
 	if calls() != before {
 		t.Error("what was done is done again")
 	}
 	var table strings.Builder
-	if err := Write(&table, "a device", all); err != nil || !strings.Contains(table.String(), "4 of 4 parts agree") {
+	if err := Write(&table, "a device", all); err != nil || !strings.Contains(table.String(), "5 of 5 parts agree") {
 		t.Errorf("%v:\n%s", err, table.String())
 	}
 }
