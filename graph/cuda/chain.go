@@ -142,8 +142,16 @@ func (ch *chain) take(c *call, w elementwise, at []Ptr) bool {
 		return false
 	}
 	space := ch.space
+	reads, writes := ch.reads, ch.writes
 	if ch.flat && !flat {
 		space = w.space
+		reads, writes = slices.Clone(reads), slices.Clone(writes)
+		for i := range reads {
+			reads[i].access = within(reads[i].access, ch.space, space)
+		}
+		for i := range writes {
+			writes[i].access = within(writes[i].access, ch.space, space)
+		}
 	}
 	// Where the operands come from.
 	var fresh []read
@@ -153,24 +161,24 @@ func (ch *chain) take(c *call, w elementwise, at []Ptr) bool {
 		if flat && !space.Equal(w.space) {
 			a = within(a, w.space, space)
 		}
-		if s, ok := ch.made(at[i], a, space); ok {
+		if s, ok := made(writes, at[i], a, space); ok {
 			x[i] = source{-1, s}
 			continue
 		}
 		area := reach(at[i], a, space)
-		for _, wr := range ch.writes {
+		for _, wr := range writes {
 			if area.meets(reach(wr.at, wr.access, space)) {
 				return false // another thread may have written what this one wants to read
 			}
 		}
 		first, last := a.extent(space)
 		r := read{at: at[i], access: a, size: last - first + 1}
-		k := slices.IndexFunc(ch.reads, r.equals)
+		k := slices.IndexFunc(reads, r.equals)
 		if k < 0 {
 			if k = slices.IndexFunc(fresh, r.equals); k < 0 {
 				fresh, k = append(fresh, r), len(fresh)
 			}
-			k += len(ch.reads)
+			k += len(reads)
 		}
 		x[i] = source{load: k}
 	}
@@ -180,13 +188,13 @@ func (ch *chain) take(c *call, w elementwise, at []Ptr) bool {
 		store = within(store, w.space, space)
 	}
 	area := reach(c.y, store, space)
-	for _, r := range slices.Concat(ch.reads, fresh) {
+	for _, r := range slices.Concat(reads, fresh) {
 		if area.meets(reach(r.at, r.access, space)) && !(r.at == c.y && r.dense(space) && store.dense(space)) {
 			return false // another thread may still have to read there
 		}
 	}
 	replaced := -1
-	for i, wr := range ch.writes {
+	for i, wr := range writes {
 		if !area.meets(reach(wr.at, wr.access, space)) {
 			continue
 		}
@@ -196,12 +204,12 @@ func (ch *chain) take(c *call, w elementwise, at []Ptr) bool {
 		replaced = i
 	}
 	ch.space, ch.flat, ch.last = space, ch.flat && flat, c.at
-	ch.reads = append(ch.reads, fresh...)
+	ch.reads = append(reads, fresh...)
 	ch.steps = append(ch.steps, step{op.Key(c.spec), x, w.body})
 	if replaced >= 0 {
-		ch.writes = slices.Delete(ch.writes, replaced, replaced+1)
+		writes = slices.Delete(writes, replaced, replaced+1)
 	}
-	ch.writes = append(ch.writes, written{c.y, store, len(ch.steps) - 1, c.buf})
+	ch.writes = append(writes, written{c.y, store, len(ch.steps) - 1, c.buf})
 	return true
 }
 
@@ -218,9 +226,9 @@ func (r read) equals(s read) bool {
 		r.axis == s.axis && r.lo == s.lo && r.hi == s.hi
 }
 
-// made is the step of the chain whose result an access reads, element by element.
-func (ch *chain) made(at Ptr, a access, space ir.Shape) (int, bool) {
-	for _, w := range ch.writes {
+// made is the step of a chain whose result an access reads, element by element, by what the chain writes.
+func made(writes []written, at Ptr, a access, space ir.Shape) (int, bool) {
+	for _, w := range writes {
 		if w.at == at && a.dense(space) && w.dense(space) {
 			return w.step, true
 		}

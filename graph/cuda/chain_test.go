@@ -56,6 +56,10 @@ func TestChains(t *testing.T) {
 			s.Output("y", y)
 			s.Output("z", op.Neg(y))
 		}, 1, 1, 2},
+		{"element by element, then along axes of another rank", func(s *graph.Scope) {
+			y := op.Exp(s.Input("x", 4, 6))
+			s.Output("z", op.Mul(op.Reshape(y, 4, 1, 6), s.Input("b", 4, 1, 1)))
+		}, 1, 2, 1},
 		{"what others broadcast is read from memory", func(s *graph.Scope) {
 			x := s.Input("x", 3)
 			s.Output("y", op.Mul(op.Exp(x), s.Input("z", 7, 3)))

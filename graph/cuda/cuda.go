@@ -8,7 +8,6 @@
 package cuda
 
 import (
-	"errors"
 	"fmt"
 	"runtime"
 	"unsafe"
@@ -164,7 +163,8 @@ func (b Backend) Compile(p *ir.Program, state func(buf int) ir.Array) (ir.Execut
 		}
 	}
 	if err := e.build(); err != nil {
-		return nil, errors.Join(err, b.giveBack(e.taken))
+		b.giveBack(e.taken) // its own error would not say more
+		return nil, err
 	}
 	runtime.AddCleanup(e, b.shared.leave, e.taken)
 	return e, nil

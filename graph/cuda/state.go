@@ -1,7 +1,7 @@
 package cuda
 
 import (
-	"errors"
+	"cmp"
 	"runtime"
 	"sync"
 
@@ -66,7 +66,7 @@ func (b Backend) tidy() error {
 	}
 	err := b.Driver.Synchronize(Work)
 	for _, t := range left {
-		err = errors.Join(err, b.giveBack(t))
+		err = cmp.Or(err, b.giveBack(t))
 	}
 	return err
 }
@@ -80,8 +80,8 @@ func (b Backend) collect() error {
 
 func (b Backend) giveBack(t *taken) error {
 	d := b.Driver
-	var errs []error
-	note := func(err error) { errs = append(errs, err) }
+	var first error // of a device that failed all calls have the same
+	note := func(err error) { first = cmp.Or(first, err) }
 	if t.graph != nil {
 		note(t.graph.Destroy())
 	}
@@ -101,7 +101,7 @@ func (b Backend) giveBack(t *taken) error {
 		note(b.release(k))
 	}
 	*t = taken{}
-	return errors.Join(errs...)
+	return first
 }
 
 // release ends a program's use of an entry. The last entry of a block frees it.
