@@ -83,7 +83,7 @@ func (e *executable) readers() func(buf, after int) bool {
 // bind lowers every instruction.
 func (e *executable) bind(b *binder) ([]lowered, error) {
 	p := e.p
-	b.calls = make([]lowered, len(p.Instrs))
+	b.calls, b.squaredAt = make([]lowered, len(p.Instrs)), 0
 	for i, in := range p.Instrs {
 		c := e.b.call(p, in)
 		c.b, c.at, c.buf, c.from, c.y, c.scratch = b, i, in.Out, in.In, e.at[in.Out], e.scratch

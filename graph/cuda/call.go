@@ -56,7 +56,9 @@ type binder struct {
 	squares []square          // that wait for others
 	calls   []lowered         // by instruction
 	current int               // the instruction that launches belong to
-	err     error
+
+	squaredAt int // the instruction that the sums of squares belong to which were launched last
+	err       error
 }
 
 // threads is how many threads a block of a simple kernel has.

@@ -59,6 +59,7 @@ type chain struct {
 	steps  []step
 	writes []written // in order of the steps, one an address
 	last   int       // the instruction of the last step
+	served int       // the last instruction whose operands all come from the chain's registers, if they are its results
 }
 
 // dense reports whether an access goes through memory element by element in the space's order.
@@ -203,7 +204,10 @@ func (ch *chain) take(c *call, w elementwise, at []Ptr) bool {
 		}
 		replaced = i
 	}
-	ch.space, ch.flat, ch.last = space, ch.flat && flat, c.at
+	ch.space, ch.flat, ch.last, ch.served = space, ch.flat && flat, c.at, c.at
+	if _, several := c.spec.(op.ConcatOp); several {
+		ch.served-- // its other loops are chains of their own
+	}
 	ch.reads = append(reads, fresh...)
 	ch.steps = append(ch.steps, step{op.Key(c.spec), x, w.body})
 	if replaced >= 0 {
@@ -278,8 +282,8 @@ func (b *binder) waitsFor(c *call) bool {
 	return false
 }
 
-// flush launches all chains that wait. Those that are alike are one launch, where the last of them stands, unless one
-// that stands between them touches what an earlier one does.
+// flush launches all that waits: sums of squares, and behind them chains. Chains that are alike are one launch, where
+// the last of them stands, unless one that stands between them touches what an earlier one does.
 func (b *binder) flush() {
 	b.sumSquares()
 	b.close()
@@ -309,7 +313,7 @@ func (b *binder) flush() {
 				break
 			}
 		}
-		b.current = alike[len(alike)-1].last
+		b.current = max(alike[len(alike)-1].last, b.squaredAt)
 		if len(alike) > 1 {
 			b.launchList(texts[i], alike)
 		} else {
@@ -322,7 +326,7 @@ func (b *binder) flush() {
 func (ch *chain) kept(b *binder) []written {
 	var kept []written
 	for _, w := range ch.writes {
-		if b.separate || b.needed(w.buf, ch.last) {
+		if b.separate || b.needed(w.buf, ch.served) {
 			kept = append(kept, w)
 		}
 	}

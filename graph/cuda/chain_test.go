@@ -64,6 +64,10 @@ func TestChains(t *testing.T) {
 			x := s.Input("x", 3)
 			s.Output("y", op.Mul(op.Exp(x), s.Input("z", 7, 3)))
 		}, 2, 3, 2},
+		{"what is joined is stored where only one of the loops reads it from registers", func(s *graph.Scope) {
+			x := s.Input("x", 8, 1)
+			s.Output("y", op.Concat(1, op.Exp(x), op.Tanh(x), op.Sigmoid(x)))
+		}, 3, 3, 6},
 		{"reshaped between", func(s *graph.Scope) {
 			x := s.Input("x", 3, 5)
 			s.Output("y", op.Exp(op.Reshape(op.Tanh(x), 15)))

@@ -40,7 +40,8 @@ func bindSumSquares(c *call) {
 	b.squares = append(b.squares, square{span{c.x[0], c.x[0] + Ptr(4*n)}, span{c.y, c.y + 4}, n, c.at})
 }
 
-// sumSquares launches the sums of squares that wait. Chains that wait came after them, or touch nothing of theirs.
+// sumSquares launches the sums of squares that wait, where the last of them stands. Chains that wait may read them, or
+// write what they read: they are launched no earlier, see flush.
 func (b *binder) sumSquares() {
 	if len(b.squares) == 0 {
 		return
@@ -49,6 +50,7 @@ func (b *binder) sumSquares() {
 	b.squares = nil
 	defer func() { b.current = current }()
 	b.current = squares[len(squares)-1].at
+	b.squaredAt = b.current
 	var parts, sums []int32
 	blocks := 0
 	for _, s := range squares {
