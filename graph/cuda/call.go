@@ -145,14 +145,5 @@ func (c *call) ints(numbers ...int) Ptr {
 	return c.table(words...)
 }
 
-// pointers is a table of addresses, 64 bits each.
-func (c *call) pointers(ps ...Ptr) Ptr {
-	var words []int32
-	for _, p := range ps {
-		words = append(words, int32(uint32(p)), int32(uint32(p>>32)))
-	}
-	return c.table(words...)
-}
-
 // size is the number of elements of the result.
 func (c *call) size() int { return c.out.Shape.Size() }
