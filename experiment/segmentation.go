@@ -74,7 +74,7 @@ func (s *Setup) checkPlaces() error {
 			continue
 		}
 		looks := false
-		_, err := graph.Build(graph.Options{}, func(g *graph.Scope) { looks = s.gaze(s.aboveEncoder(g), 1) != nil })
+		_, err := graph.Build(graph.Options{}, func(g *graph.Scope) { looks = s.gaze(g, 1) != nil })
 		if err == nil && !looks {
 			err = fmt.Errorf("[evaluate.%s] needs attention, and backbone.%s has none that can be had: take a vit "+
 				"without relative positions", c.Name, r.Backbone.Name)
@@ -99,9 +99,10 @@ func (s *Setup) gaze(g *graph.Scope, n int) *graph.Node {
 	if enc.Tokens == nil || enc.Maps != nil {
 		return nil
 	}
-	_, places := enc.Places(g)(encoder.InputOf(g, s.wholeInput(), n))
+	above := s.aboveEncoder(g)
+	_, places := enc.Places(above)(encoder.InputOf(g, s.wholeInput(), n))
 	size := op.ShapeOf(places)
-	w := layer.Gaze(g, places, size[1]*size[2], enc.Tokens(g).HasClass) // [n,heads,T]
+	w := layer.Gaze(above, places, size[1]*size[2], enc.Tokens(above).HasClass) // [n,heads,T]
 	if w == nil {
 		return nil
 	}
@@ -111,7 +112,7 @@ func (s *Setup) gaze(g *graph.Scope, n int) *graph.Node {
 // gazeOver compiles gaze over a Store.
 func (s *Setup) gazeOver(st *graph.Store) (*mapper, error) {
 	g, err := graph.Build(graph.Options{}, func(g *graph.Scope) {
-		g.Output("map", s.gaze(s.aboveEncoder(g), mapBatch))
+		g.Output("map", s.gaze(g, mapBatch))
 	})
 	if err != nil {
 		return nil, err

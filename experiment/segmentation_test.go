@@ -174,6 +174,8 @@ k = 3
 func TestMasksOfTransformers(t *testing.T) {
 	for name, sets := range map[string][]string{
 		"vit": nil,
+		"a teacher's vit": {`method="capi"`, "method.capi.clusters=4", "method.capi.depth=1", "method.capi.heads=2",
+			"method.capi.side=1"},
 		"convnext": {`backbone="convnext"`, "backbone.convnext.dims=[8,16]", "backbone.convnext.depth=[1,1]",
 			"backbone.convnext.patch=2", "evaluate.attention_segmentation=false"},
 	} {
@@ -194,7 +196,7 @@ func TestMasksOfTransformers(t *testing.T) {
 			want := []string{"segmentation mean_iou", "segmentation_decoder mean_iou",
 				"segmentation_finetune mean_iou", "segmentation_finetune iou disc", "patch_retrieval k=3 precision",
 				"patch_retrieval k=3 top1"}
-			if name == "vit" {
+			if name != "convnext" {
 				want = append(want, "attention_segmentation jaccard", "attention_segmentation jaccard mean",
 					"attention_segmentation jaccard best head")
 			}

@@ -195,7 +195,7 @@ func TestExtend(t *testing.T) {
 	}
 	for _, c := range []struct{ set, want string }{
 		{"seed=2", "another value of seed is another run"},
-		{"optimizer.sgd.rate=1", "train.length and settings below evaluate may change"},
+		{"optimizer.sgd.rate=1", "train.length, device, tf32 and settings below evaluate may change"},
 		{"train.batch=6", "another value of train.batch is another run"},
 		{"train.length=7 steps", `"7 steps" is 7 steps, and the run has done 8: want at least that`},
 		{"train.lenght=9 steps", "another value of train.lenght is another run"},
