@@ -302,15 +302,11 @@ func (b *binder) flush() {
 		alike := []*chain{ch}
 		for k := i + 1; k < len(chains) && texts[i] != "" && !b.separate; k++ {
 			next := chains[k]
-			if done[k] {
-				continue
-			}
-			if texts[k] == texts[i] && !slices.ContainsFunc(alike, next.disturbs) {
-				alike, done[k] = append(alike, next), true
-				continue
-			}
 			if slices.ContainsFunc(alike, next.disturbs) {
-				break
+				break // also of one that has its launch: it stays behind these
+			}
+			if !done[k] && texts[k] == texts[i] {
+				alike, done[k] = append(alike, next), true
 			}
 		}
 		b.current = max(alike[len(alike)-1].last, b.squaredAt)

@@ -150,3 +150,21 @@ func TestUpdatesLast(t *testing.T) {
 		}
 	}
 }
+
+// Chains that are alike are not put together past one that reads what they make, even where that one was put to others
+// like itself.
+func TestListsKeepTheOrder(t *testing.T) {
+	r := newRecorder(t)
+	compiled(t, r, func(s *graph.Scope) {
+		scaled := func(name string, n int, by *op.Node) { s.Output(name, op.Exp(op.Mul(s.Input("x"+name, n), by))) }
+		scaled("first", 5, s.Input("by", 1))
+		made := op.Neg(s.Input("v", 3))
+		s.Output("made", made)
+		scaled("second", 7, op.Slice(made, 0, 0, 1))
+		s.Output("alike", op.Neg(s.Input("w", 3)))
+	})
+	const made, list = 0, 1 // in order: what makes, both that scale in one list, and what is like the first
+	if len(r.launches) != 3 || len(r.launches[made].Args) == 1 || len(r.launches[list].Args) != 1 {
+		t.Errorf("the launches are %s with %v", names(r.launches), r.launches)
+	}
+}
