@@ -2,7 +2,6 @@ package cpu
 
 import (
 	"maps"
-	"reflect"
 	"slices"
 
 	"selfsup/graph/ir"
@@ -41,11 +40,10 @@ func Names() []string { return slices.Sorted(maps.Keys(kernels)) }
 // Refers implements ir.Referrer.
 func (b Backend) Refers(s ir.Spec, in []ir.Type) bool { return b.Reference && !b.Supports(s, in) }
 
-// ours reports whether a spec is of the packages whose operations the kernels are for. One of another package may have
-// the same name.
+// ours reports whether a spec is of the packages whose operations the kernels are for.
 func ours(s ir.Spec) bool {
-	from := reflect.TypeOf(s).PkgPath()
-	return from == reflect.TypeFor[op.Unary]().PkgPath() || from == reflect.TypeFor[plan.Copy]().PkgPath()
+	_, copied := s.(plan.Copy)
+	return copied || op.Defines(s)
 }
 
 // kernelOf is the kernel of an operation: its own, one of package kern's, or else its reference.

@@ -3,7 +3,6 @@ package cuda
 import (
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 
 	"selfsup/graph/ir"
@@ -30,8 +29,8 @@ func Names() []string { return slices.Sorted(maps.Keys(lowerings)) }
 
 // ours reports whether a spec is of the packages whose operations the kernels are for.
 func ours(s ir.Spec) bool {
-	from := reflect.TypeOf(s).PkgPath()
-	return from == reflect.TypeFor[op.Unary]().PkgPath() || from == reflect.TypeFor[plan.Copy]().PkgPath()
+	_, copied := s.(plan.Copy)
+	return copied || op.Defines(s)
 }
 
 // complaint says what an operation could not do with a value that its kernel reported.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash"
 	"hash/fnv"
+	"reflect"
 	"strings"
 
 	"github.com/chewxy/hm"
@@ -216,6 +217,11 @@ func scopeOf(in []*Node) string {
 
 // ScopeOf is the scope a node belongs to, as far as its operands tell.
 func ScopeOf(n *Node) string { return scopeOf(Operands(n)) }
+
+// Defines reports whether an operation is of this package: one of another package may have the same name.
+func Defines(s ir.Spec) bool {
+	return reflect.TypeOf(s).PkgPath() == reflect.TypeFor[Unary]().PkgPath()
+}
 
 // Key spells an operation with all its attributes.
 func Key(s ir.Spec) string { return fmt.Sprintf("%s%+v", s.Name(), s) }

@@ -1,7 +1,11 @@
 package command
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
+
+	"selfsup/datasets"
 )
 
 // dataVerb groups what is about data sets.
@@ -18,4 +22,11 @@ func dataVerb(a *app) *cobra.Command {
 	}
 	a.add(c, dataPackVerb, dataVerifyVerb, dataInfoVerb, dataBenchVerb, dataCurateVerb)
 	return c
+}
+
+// leftOut says which samples a command went on without, a line each.
+func (a *app) leftOut(skipped []datasets.Skip) {
+	for _, s := range skipped {
+		fmt.Fprintf(a.err, "left out: %s: %v\n", s.Name, s.Err)
+	}
 }

@@ -69,9 +69,7 @@ The same pool, set, run and --seed give the same images.`,
 		if err != nil {
 			return err
 		}
-		for _, s := range got.Skipped {
-			fmt.Fprintf(a.err, "left out: %s: %v\n", s.Name, s.Err)
-		}
+		a.leftOut(got.Skipped)
 		if asJSON {
 			return json.NewEncoder(a.out).Encode(got)
 		}

@@ -60,9 +60,7 @@ images give the same bytes.`,
 		}
 		fmt.Fprintf(a.out, "%s: %d training and %d test images, %d of them as image files, %.1f MB\n", out, r.Train,
 			r.Test, r.Files, float64(r.Bytes)/1e6)
-		for _, s := range d.Skipped {
-			fmt.Fprintf(a.err, "left out: %s: %v\n", s.Name, s.Err)
-		}
+		a.leftOut(d.Skipped)
 		return nil
 	}
 	return c

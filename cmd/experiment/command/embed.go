@@ -57,9 +57,7 @@ image of a folder is labelled with the folder that it is in.`,
 		if err != nil {
 			return err
 		}
-		for _, s := range got.Skipped {
-			fmt.Fprintf(a.err, "left out: %s: %v\n", s.Name, s.Err)
-		}
+		a.leftOut(got.Skipped)
 		names := "their names: " + got.Names
 		if got.Names == "" {
 			names = "with their names"

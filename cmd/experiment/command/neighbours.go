@@ -55,9 +55,7 @@ its neighbours. A query of other channels than the encoder takes is refused, or 
 		if err != nil {
 			return err
 		}
-		for _, s := range got.Skipped {
-			fmt.Fprintf(a.err, "left out: %s: %v\n", s.Name, s.Err)
-		}
+		a.leftOut(got.Skipped)
 		if asJSON {
 			return json.NewEncoder(a.out).Encode(got)
 		}
