@@ -10,8 +10,7 @@ import (
 // lower makes the launches of all instructions; separate keeps each to launches of its own.
 func (e *executable) lower(separate bool) ([]lowered, error) {
 	d := e.b.Driver
-	b := &binder{needed: e.readers(), errors: e.errors,
-		separate: separate}
+	b := &binder{needed: e.readers(), errors: e.errors, separate: separate}
 	if _, err := e.bind(b); err != nil {
 		return nil, err
 	}
@@ -91,11 +90,8 @@ func (e *executable) bind(b *binder) ([]lowered, error) {
 			c.x = append(c.x, e.at[x])
 		}
 		b.current = i
-		if !isLoop(in.Spec) && b.waitsFor(c) {
-			b.flush()
-		}
-		if !isLoop(in.Spec) && b.squareWaits(c) {
-			b.sumSquares()
+		if !isLoop(in.Spec) {
+			b.comeBehind(c)
 		}
 		lowerings[in.Spec.Name()].bind(c)
 		if b.err != nil {

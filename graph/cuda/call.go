@@ -136,6 +136,9 @@ func (b *binder) table(words ...int32) Ptr {
 	return at
 }
 
+// words are an address as a table has it.
+func (p Ptr) words() []int32 { return []int32{int32(uint32(p)), int32(uint32(p >> 32))} }
+
 // ints is a table of numbers.
 func (c *call) ints(numbers ...int) Ptr {
 	words := make([]int32, len(numbers))

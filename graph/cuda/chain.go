@@ -32,7 +32,6 @@ type source struct {
 type read struct {
 	at Ptr
 	access
-	size int // of what it reads, in elements from at
 }
 
 // written is a result of a chain.
@@ -45,9 +44,9 @@ type written struct {
 
 // step is an instruction of a chain.
 type step struct {
-	key  string // the instruction with all its attributes
-	x    []source
-	body func(e *emitter, x []string) string
+	x      []source
+	body   func(e *emitter, x []string) string
+	placed bool // the body asks for the element's place
 }
 
 // chain is a loop over a space.
@@ -172,8 +171,7 @@ func (ch *chain) take(c *call, w elementwise, at []Ptr) bool {
 				return false // another thread may have written what this one wants to read
 			}
 		}
-		first, last := a.extent(space)
-		r := read{at: at[i], access: a, size: last - first + 1}
+		r := read{at[i], a}
 		k := slices.IndexFunc(reads, r.equals)
 		if k < 0 {
 			if k = slices.IndexFunc(fresh, r.equals); k < 0 {
@@ -205,11 +203,11 @@ func (ch *chain) take(c *call, w elementwise, at []Ptr) bool {
 		replaced = i
 	}
 	ch.space, ch.flat, ch.last, ch.served = space, ch.flat && flat, c.at, c.at
-	if _, several := c.spec.(op.ConcatOp); several {
-		ch.served-- // its other loops are chains of their own
+	if w.several {
+		ch.served--
 	}
 	ch.reads = append(reads, fresh...)
-	ch.steps = append(ch.steps, step{op.Key(c.spec), x, w.body})
+	ch.steps = append(ch.steps, step{x, w.body, w.placed})
 	if replaced >= 0 {
 		writes = slices.Delete(writes, replaced, replaced+1)
 	}
@@ -245,6 +243,16 @@ func (b *binder) close() {
 	if b.chain != nil {
 		b.chains = append(b.chains, b.chain)
 		b.chain = nil
+	}
+}
+
+// comeBehind launches what waits if an instruction that is no loop must come behind it.
+func (b *binder) comeBehind(c *call) {
+	if b.waitsFor(c) {
+		b.flush()
+	}
+	if b.squareWaits(c) {
+		b.sumSquares()
 	}
 }
 
@@ -290,9 +298,11 @@ func (b *binder) flush() {
 	chains, current := b.chains, b.current
 	b.chains = nil
 	defer func() { b.current = current }()
-	texts := make([]string, len(chains))
+	texts := make([]string, len(chains)) // empty: launched by itself
 	for i, ch := range chains {
-		texts[i], _ = ch.listed(b)
+		if len(chains) > 1 && !b.separate {
+			texts[i] = ch.listed(b)
+		}
 	}
 	done := make([]bool, len(chains))
 	for i, ch := range chains {
@@ -300,7 +310,7 @@ func (b *binder) flush() {
 			continue
 		}
 		alike := []*chain{ch}
-		for k := i + 1; k < len(chains) && texts[i] != "" && !b.separate; k++ {
+		for k := i + 1; k < len(chains) && texts[i] != ""; k++ {
 			next := chains[k]
 			if slices.ContainsFunc(alike, next.disturbs) {
 				break // also of one that has its launch: it stays behind these

@@ -125,39 +125,50 @@ func convForwardOf(c *call) (*conv, *product, op.ConvForward) {
 
 func scratchConv(c *call) int {
 	v, p, o := convForwardOf(c)
-	switch {
-	case v.depthwise():
+	if v.depthwise() {
 		return 0
-	case v.pointwise() && !o.Norm.On:
-		return p.scratch(p.matrices().tile(c.fp))
 	}
-	return v.normBytes(o.Norm) + p.scratch(p.tile(c.fp))
+	return v.overImagesScratch(c, p, o.Norm)
 }
 
 func bindConv(c *call) {
 	v, p, o := convForwardOf(c)
-	x, w := c.x[0], c.x[1]
-	switch {
-	case v.depthwise():
+	if v.depthwise() {
 		v.bindDepthwise(c, o.Rounded)
 		return
-	case v.pointwise() && !o.Norm.On:
-		p.matrices().multiply(c, c.y, x, w, 0)
+	}
+	v.overImages(c, p, o.Norm, "_forward", p.m, p.n)
+}
+
+// overImagesScratch is the working memory of overImages.
+func (v *conv) overImagesScratch(c *call, p *product, norm op.ImageNorm) int {
+	if v.pointwise() && !norm.On {
+		return p.scratch(p.matrices().tile(c.fp))
+	}
+	return v.normBytes(norm) + p.scratch(p.tile(c.fp))
+}
+
+// overImages launches a product whose first operand is the images, normed if norm is on: a plain one where a kernel
+// sees one pixel, else the kernel of a direction, which takes two sizes of the product.
+func (v *conv) overImages(c *call, p *product, norm op.ImageNorm, direction string, rows, columns int) {
+	x, other := c.x[0], c.x[1]
+	if v.pointwise() && !norm.On {
+		p.matrices().multiply(c, c.y, x, other, 0)
 		return
 	}
 	t := p.tile(c.fp)
-	scale, flags := v.norm(c, o.Norm)
-	room, x, w := p.operands(c, t, c.scratch+Ptr(v.normBytes(o.Norm)), x, w, scale, flags)
-	kernel := "conv" + t.suffix + "_forward"
-	if o.Norm.On && !t.halves {
+	scale, flags := v.norm(c, norm)
+	room, x, other := p.operands(c, t, c.scratch+Ptr(v.normBytes(norm)), x, other, scale, flags)
+	kernel := "conv" + t.suffix + direction
+	if norm.On && !t.halves {
 		kernel += "_norm"
 	}
 	flags |= v.rounding() | imageFlags(x, v.ci, v.cg)
-	if matches(w, v.co, v.kg) {
+	if matches(other, v.co, v.kg) {
 		flags |= vectorB
 	}
 	p.bind(c, kernel, t, room, c.y, 0, flags, func(to target) []any {
-		args := []any{to.y, x, w, scale, uint64(to.stepY), uint64(to.stepZ), p.m, p.n, v.co, to.ldy}
+		args := []any{to.y, x, other, scale, uint64(to.stepY), uint64(to.stepZ), rows, columns, v.co, to.ldy}
 		return append(append(args, v.geometry()...), to.tilesM, to.tilesN, to.chunk, to.flags)
 	})
 }
@@ -176,41 +187,19 @@ func convWeightsOf(c *call) (*conv, *product, op.ConvBackwardWeights) {
 
 func scratchConvWeights(c *call) int {
 	v, p, o := convWeightsOf(c)
-	switch {
-	case v.depthwise():
+	if v.depthwise() {
 		return v.depthwiseScratch(c)
-	case v.pointwise() && !o.Norm.On:
-		return p.scratch(p.matrices().tile(c.fp))
 	}
-	return v.normBytes(o.Norm) + p.scratch(p.tile(c.fp))
+	return v.overImagesScratch(c, p, o.Norm)
 }
 
 func bindConvWeights(c *call) {
 	v, p, o := convWeightsOf(c)
-	x, dy := c.x[0], c.x[1]
-	switch {
-	case v.depthwise():
+	if v.depthwise() {
 		v.bindDepthwiseWeights(c)
 		return
-	case v.pointwise() && !o.Norm.On:
-		p.matrices().multiply(c, c.y, x, dy, 0)
-		return
 	}
-	t := p.tile(c.fp)
-	scale, flags := v.norm(c, o.Norm)
-	room, x, dy := p.operands(c, t, c.scratch+Ptr(v.normBytes(o.Norm)), x, dy, scale, flags)
-	kernel := "conv" + t.suffix + "_dw"
-	if o.Norm.On && !t.halves {
-		kernel += "_norm"
-	}
-	flags |= v.rounding() | imageFlags(x, v.ci, v.cg)
-	if matches(dy, v.co, v.kg) {
-		flags |= vectorB
-	}
-	p.bind(c, kernel, t, room, c.y, 0, flags, func(to target) []any {
-		args := []any{to.y, x, dy, scale, uint64(to.stepY), uint64(to.stepZ), p.n, p.k, v.co, to.ldy}
-		return append(append(args, v.geometry()...), to.tilesM, to.tilesN, to.chunk, to.flags)
-	})
+	v.overImages(c, p, o.Norm, "_dw", p.n, p.k)
 }
 
 // phase is the pixels of the images, along one axis, that leave the same rest by the stride: the first one and how many

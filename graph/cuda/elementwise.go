@@ -29,7 +29,10 @@ type elementwise struct {
 	store  access
 	body   func(e *emitter, x []string) string
 	before func(c *call) Ptr // makes settings that the last loads read, on the device
-	room   int               // of these, in numbers
+	// placed says that the body reads the emitter's index, the element's place in the result.
+	placed bool
+	// several says that the instruction has other loops beside this one, which read what this one's chain may hold.
+	several bool
 }
 
 // same is an access of a value of the space's own shape.
@@ -213,7 +216,7 @@ func nesterov(c *call) elementwise {
 // adam reads its settings as adam_settings of math.cu prepares them, once for all parameters that share them.
 func adam(c *call) elementwise {
 	o, space := c.spec.(op.Adam), c.out.Shape
-	w := elementwise{space: space, store: same(space), room: 3}
+	w := elementwise{space: space, store: same(space)}
 	for k := range 3 {
 		w.loads = append(w.loads, load{k, same(space)})
 	}
@@ -221,7 +224,7 @@ func adam(c *call) elementwise {
 		w.loads = append(w.loads, load{settings, scalar(space, k)})
 	}
 	w.before = func(c *call) Ptr {
-		return c.prepared(fmt.Sprint(o.Beta1, o.Beta2), []int{3, 4, 5}, w.room, func(to Ptr) {
+		return c.prepared(fmt.Sprint(o.Beta1, o.Beta2), []int{3, 4, 5}, 3, func(to Ptr) {
 			c.launch("adam_settings", [3]int{1, 1, 1}, 32, 0, to, c.x[3], c.x[4], c.x[5], double(o.Beta1),
 				double(o.Beta2))
 		})
@@ -238,7 +241,7 @@ func adam(c *call) elementwise {
 func running(c *call) elementwise {
 	o := c.spec.(op.Running)
 	channels := uint64(c.out.Shape.Last())
-	return over(c, func(e *emitter, x []string) string {
+	w := over(c, func(e *emitter, x []string) string {
 		p := e.pred()
 		e.line("setp.ge.u64 %s, %s, %d;", p, e.index, channels)
 		unbiased := e.op("mul.rn.f32", x[1], immediate(o.Unbias()))
@@ -246,11 +249,13 @@ func running(c *call) elementwise {
 		e.line("selp.f32 %s, %s, %s, %s;", s, unbiased, x[1], p)
 		return e.op("fma.rn.f32", immediate(1-o.Momentum), x[0], e.op("mul.rn.f32", immediate(o.Momentum), s))
 	})
+	w.placed = true
+	return w
 }
 
 func random(c *call) elementwise {
 	o, space := c.spec.(op.RandomOp), c.out.Shape
-	w := elementwise{space: space, store: same(space)}
+	w := elementwise{space: space, store: same(space), placed: true}
 	w.loads = []load{{0, scalar(space, 0)}, {0, scalar(space, 1)}, {1, scalar(space, 0)}}
 	w.body = func(e *emitter, x []string) string {
 		args := append(x[:3:3], fmt.Sprint(o.Draw), e.index)
@@ -302,6 +307,8 @@ func concat(c *call) (all []elementwise) {
 			loads: []load{{k, same(t.Shape)}},
 			store: access{steps: st, start: at * st[axis]},
 			body:  func(_ *emitter, x []string) string { return x[0] },
+
+			several: len(c.in) > 1,
 		})
 		at += t.Shape[axis]
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 	"regexp"
 	"strings"
+	"sync"
 
 	"selfsup/graph/cuda/kernels"
 )
@@ -69,7 +70,8 @@ type function struct {
 	lines  []string
 }
 
-var functions = readFunctions()
+// functions are those of math.cu by name.
+var functions = sync.OnceValue(readFunctions)
 
 var (
 	functionHead = regexp.MustCompile(`(?s)\.visible \.func\s+\(\.param \.b32 func_retval0\) (\w+)\(` +
@@ -110,7 +112,7 @@ func readFunctions() map[string]function {
 // call is the value of a function of math.cu, whose body is written here with registers and labels of its own. args are
 // registers or immediates.
 func (e *emitter) call(name string, args ...string) string {
-	f, ok := functions[name]
+	f, ok := functions()[name]
 	if !ok || len(args) != len(f.params) {
 		panic(fmt.Sprintf("math.cu has no %s of %d arguments", name, len(args)))
 	}
@@ -164,10 +166,13 @@ func renamed(l, own string) string {
 	return strings.Replace(l, "\x00", arg, 1)
 }
 
+// unnamed stands for the kernel's name until its text is known.
+const unnamed = "chain"
+
 // entry is the whole kernel, with its registers declared.
-func (e *emitter) entry(name string, params []string) string {
+func (e *emitter) entry(params []string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, ".visible .entry %s(\n\t%s\n)\n.maxntid %d, 1, 1\n{\n", name, strings.Join(params, ",\n\t"),
+	fmt.Fprintf(&b, ".visible .entry %s(\n\t%s\n)\n.maxntid %d, 1, 1\n{\n", unnamed, strings.Join(params, ",\n\t"),
 		threads)
 	for _, r := range []struct {
 		typ, name string

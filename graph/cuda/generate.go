@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -73,8 +74,7 @@ func (b *binder) launchChain(ch *chain) {
 	if ch.wide(kept) {
 		width = 4
 	}
-	text, name := generated(func(name string) string { return ch.text(name, kept, width) })
-	b.generate(name, text)
+	name := b.generate(ch.text(kept, width))
 	args := make([]any, 0, len(ch.reads)+len(kept)+1)
 	for _, r := range ch.reads {
 		args = append(args, r.at)
@@ -86,31 +86,22 @@ func (b *binder) launchChain(ch *chain) {
 	b.launch(name, [3]int{(ch.n/width + threads - 1) / threads, 1, 1}, [3]int{threads, 1, 1}, 0, args...)
 }
 
-// generated names a kernel by its text.
-func generated(write func(name string) string) (text, name string) {
-	sum := sha256.Sum256([]byte(write("chain")))
+// generate adds a kernel to those that are compiled for the program, and names it by its text.
+func (b *binder) generate(text string) (name string) {
+	sum := sha256.Sum256([]byte(text))
 	name = "chain_" + hex.EncodeToString(sum[:8])
-	return write(name), name
-}
-
-// generate adds a kernel to those that are compiled for the program.
-func (b *binder) generate(name, text string) {
 	if b.texts == nil {
 		b.texts = map[string]string{}
 	}
-	b.texts[name] = text
+	b.texts[name] = strings.Replace(text, unnamed, name, 1)
+	return name
 }
 
 // module is the text of all generated kernels.
 func (b *binder) module() string {
-	names := make([]string, 0, len(b.texts))
-	for n := range b.texts {
-		names = append(names, n)
-	}
-	slices.Sort(names)
 	var s strings.Builder
 	s.WriteString(".version 6.0\n.target sm_70\n.address_size 64\n\n")
-	for _, n := range names {
+	for _, n := range slices.Sorted(maps.Keys(b.texts)) {
 		s.WriteString(b.texts[n])
 		s.WriteString("\n")
 	}
@@ -119,7 +110,7 @@ func (b *binder) module() string {
 
 // text is the kernel of a chain in which a thread makes width elements. Its parameters are the addresses of the reads
 // and of what is kept, and the number of threads that have work.
-func (ch *chain) text(name string, kept []written, width int) string {
+func (ch *chain) text(kept []written, width int) string {
 	e := &emitter{}
 	params, base := pointers(e, len(ch.reads)+len(kept))
 	params = append(params, ".param .u32 count")
@@ -136,7 +127,7 @@ func (ch *chain) text(name string, kept []written, width int) string {
 	ch.elements(e, i, base, kept, width)
 	e.body.WriteString("$DONE:\n")
 	e.line("ret;")
-	return e.entry(name, params)
+	return e.entry(params)
 }
 
 // pointers declares n parameters of addresses and loads them.

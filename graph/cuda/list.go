@@ -3,7 +3,6 @@ package cuda
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"selfsup/graph/ir"
 )
@@ -14,29 +13,27 @@ import (
 // perBlock is how many elements of a list a block makes.
 const perBlock = 16 * threads
 
-// listed is the text of the kernel of lists of a chain, named "chain"; ok is false if it takes more than addresses
-// that all go along, and single numbers.
-func (ch *chain) listed(b *binder) (text string, ok bool) {
+// listed is the text of the kernel of lists of a chain, empty if it takes more than addresses that all go along, and
+// single numbers.
+func (ch *chain) listed(b *binder) string {
 	kept := ch.kept(b)
 	for _, r := range ch.reads {
 		if !r.dense(ch.space) && !r.constant(ch.space) {
-			return "", false
+			return ""
 		}
 	}
 	for _, w := range kept {
 		if !w.dense(ch.space) {
-			return "", false
+			return ""
 		}
 	}
-	for _, s := range ch.steps {
-		if strings.HasPrefix(s.key, "random{") || strings.HasPrefix(s.key, "running_stats{") {
-			return "", false // they look at their place in the whole
-		}
+	if slices.ContainsFunc(ch.steps, func(s step) bool { return s.placed }) {
+		return "" // a list does not know the place in the whole
 	}
-	return ch.listText("chain", kept), true
+	return ch.listText(kept)
 }
 
-func (ch *chain) listText(name string, kept []written) string {
+func (ch *chain) listText(kept []written) string {
 	flat := *ch
 	flat.space, flat.reads = ir.Shape{perBlock}, slices.Clone(ch.reads)
 	for k, r := range flat.reads {
@@ -73,15 +70,13 @@ func (ch *chain) listText(name string, kept []written) string {
 	e.line("bra.uni $NEXT;")
 	e.body.WriteString("$DONE:\n")
 	e.line("ret;")
-	return e.entry(name, []string{".param .u64 rows"})
+	return e.entry([]string{".param .u64 rows"})
 }
 
 // launchList launches chains that are alike.
 func (b *binder) launchList(like string, chains []*chain) {
-	_, name := generated(func(string) string { return like })
-	b.generate(name, strings.Replace(like, ".entry chain(", ".entry "+name+"(", 1))
+	name := b.generate(like)
 	var rows []int32
-	address := func(p Ptr) { rows = append(rows, int32(uint32(p)), int32(uint32(p>>32))) }
 	blocks := 0
 	for _, ch := range chains {
 		for from := 0; from < ch.n; from += perBlock {
@@ -90,7 +85,7 @@ func (b *binder) launchList(like string, chains []*chain) {
 				if !a.constant(ch.space) {
 					at += Ptr(4 * from)
 				}
-				address(at)
+				rows = append(rows, at.words()...)
 			}
 			for _, r := range ch.reads {
 				move(r.at, r.access)
@@ -119,9 +114,7 @@ func (c *call) prepared(key string, operands []int, n int, make func(to Ptr)) Pt
 	for _, k := range operands {
 		settings.x, settings.in = append(settings.x, c.x[k]), append(settings.in, c.in[k])
 	}
-	if b.waitsFor(settings) {
-		b.flush() // what makes them is waiting
-	}
+	b.comeBehind(settings)
 	at := b.table(slices.Repeat([]int32{0}, n)...)
 	make(at)
 	if b.shared == nil {

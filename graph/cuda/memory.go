@@ -25,7 +25,6 @@ type executable struct {
 	scratch        Ptr
 	scratchBytes   int
 	outputs        []output
-	arenaAt        Ptr
 
 	calls  []lowered // by instruction, then the copies of updates
 	apart  []lowered // the same, every instruction by itself; made when it is asked for
@@ -134,7 +133,6 @@ func (e *executable) place() error {
 			return err
 		}
 	}
-	e.arenaAt = arena
 	if e.fed, err = e.room(ins); err != nil {
 		return err
 	}

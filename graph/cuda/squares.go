@@ -56,11 +56,11 @@ func (b *binder) sumSquares() {
 	for _, s := range squares {
 		first := blocks
 		for from := 0; from < s.n; from += squareWork {
-			at := s.x.from + Ptr(4*from)
-			parts = append(parts, int32(uint32(at)), int32(uint32(at>>32)), int32(min(squareWork, s.n-from)), 0)
+			parts = append(parts, (s.x.from + Ptr(4*from)).words()...)
+			parts = append(parts, int32(min(squareWork, s.n-from)), 0)
 			blocks++
 		}
-		sums = append(sums, int32(uint32(s.y.from)), int32(uint32(s.y.from>>32)), int32(first), int32(blocks-first))
+		sums = append(append(sums, s.y.from.words()...), int32(first), int32(blocks-first))
 	}
 	room := b.table(make([]int32, 2*blocks)...)
 	b.launch("square_list", [3]int{blocks, 1, 1}, [3]int{threads, 1, 1}, 8*32, room, b.table(parts...))

@@ -13,6 +13,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"flag"
@@ -73,11 +74,7 @@ func run(args []string) error {
 	case "roofline":
 		return estimate(rest)
 	case "ptx":
-		folder, err := ptx.Folder()
-		if err != nil {
-			return err
-		}
-		return ptx.Write(folder)
+		return ptx.Write(ptx.Folder(root))
 	}
 	return fmt.Errorf("%q: %s", args[0], usage)
 }
@@ -216,15 +213,11 @@ func everything(root string, args []string) error {
 	if *to == "" {
 		return check.Write(os.Stdout, device, all)
 	}
-	file, err := os.Create(*to)
-	if err != nil {
+	var table bytes.Buffer
+	if err := check.Write(&table, device, all); err != nil {
 		return err
 	}
-	if err := check.Write(file, device, all); err != nil {
-		file.Close()
-		return err
-	}
-	return file.Close()
+	return os.WriteFile(*to, table.Bytes(), 0o644)
 }
 
 // env prints the flags as a shell reads them.

@@ -14,7 +14,7 @@ import (
 func TestEveryKernelLoads(t *testing.T) {
 	d := open(t).Driver
 	about := d.About()
-	for _, m := range kernels.Modules {
+	for _, m := range kernels.Modules() {
 		if about.Major < 8 && strings.HasSuffix(m.Name, "_sm80") {
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 //go:generate go run selfsup/tools/cuda ptx
@@ -24,8 +25,8 @@ type Module struct {
 
 var entry = regexp.MustCompile(`(?m)^\s*\.visible \.entry (\w+)\(`)
 
-// Modules are all files, in order of their names.
-var Modules = read()
+// Modules are all files, in order of their names. They are read when they are asked for the first time: ten megabytes.
+var Modules = sync.OnceValue(read)
 
 func read() (all []Module) {
 	entries, err := files.ReadDir(".")
@@ -48,7 +49,7 @@ func read() (all []Module) {
 
 // Of is the module that has a kernel.
 func Of(kernel string) (Module, bool) {
-	for _, m := range Modules {
+	for _, m := range Modules() {
 		if slices.Contains(m.Kernels, kernel) {
 			return m, true
 		}

@@ -73,7 +73,7 @@ var (
 
 // Kernels are those of all committed modules.
 func Kernels() (all []Kernel) {
-	for _, m := range kernels.Modules {
+	for _, m := range kernels.Modules() {
 		areas := shared.FindAllStringSubmatch(m.PTX, -1)
 		for _, e := range head.FindAllStringSubmatch(m.PTX, -1) {
 			k := Kernel{Module: m.Name, Name: e[1]}

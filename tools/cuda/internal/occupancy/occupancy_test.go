@@ -13,7 +13,7 @@ func TestKernelsKeepLimits(t *testing.T) {
 		t.Error(err)
 	}
 	n := 0
-	for _, m := range kernels.Modules {
+	for _, m := range kernels.Modules() {
 		n += len(m.Kernels)
 	}
 	if got := len(Kernels()); got != n || n == 0 {

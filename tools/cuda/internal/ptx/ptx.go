@@ -17,11 +17,8 @@ const Compiler = "clang-16"
 // ErrNoCompiler is a machine without the compiler.
 var ErrNoCompiler = errors.New(Compiler + " is not installed (Debian's package of this name has it)")
 
-// Folder is where the kernels are in the module that the working folder belongs to.
-func Folder() (string, error) {
-	root, err := Root()
-	return filepath.Join(root, "graph", "cuda", "kernels"), err
-}
+// Folder is where the kernels are in a module's folder.
+func Folder(root string) string { return filepath.Join(root, "graph", "cuda", "kernels") }
 
 // Root is the folder of the module that the working folder belongs to.
 func Root() (string, error) {

@@ -16,10 +16,11 @@ func TestCommittedPTX(t *testing.T) {
 	if _, err := exec.LookPath(Compiler); err != nil {
 		t.Skip(ErrNoCompiler)
 	}
-	folder, err := Folder()
+	root, err := Root()
 	if err != nil {
 		t.Fatal(err)
 	}
+	folder := Folder(root)
 	sources, _ := filepath.Glob(filepath.Join(folder, "*.cu"))
 	made, _ := filepath.Glob(filepath.Join(folder, "*.ptx"))
 	if len(sources) == 0 || len(made) != len(sources) {
