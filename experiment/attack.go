@@ -121,13 +121,8 @@ func (a *attacker) run(ctx context.Context, set datasets.Set, w, b []float32, ho
 			a.begin(moved[k*size:(k+1)*size], still[k*size:(k+1)*size], how, uint64(from+k))
 		}
 		for step := 0; ; step++ {
-			if err := ctx.Err(); err != nil {
+			if err := a.goOn(ctx); err != nil {
 				return nil, err
-			}
-			if a.alive != nil {
-				if err := a.alive(); err != nil {
-					return nil, err
-				}
 			}
 			a.show(moved)
 			if err := a.program.Run(); err != nil {

@@ -169,13 +169,8 @@ func (d *decoding) train(ctx context.Context, u *subject, p *graph.Program, set 
 	what := d.doing
 	for step := range steps {
 		d.telling(what, step, steps)
-		if err := ctx.Err(); err != nil {
+		if err := d.goOn(ctx); err != nil {
 			return err
-		}
-		if d.alive != nil {
-			if err := d.alive(); err != nil {
-				return err
-			}
 		}
 		if step%perEpoch == 0 {
 			for i := range order {

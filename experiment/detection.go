@@ -169,10 +169,7 @@ func (s *Setup) trainDetector(ctx context.Context, st *graph.Store, t evaluation
 	what := s.doing
 	return u, d, u.trainTuned(ctx, t.Rate, func(step int) error {
 		s.telling(what, step, u.Steps)
-		if s.alive != nil {
-			return s.alive()
-		}
-		return nil
+		return s.beat()
 	})
 }
 
@@ -212,19 +209,10 @@ func (s *Setup) findIn(ctx context.Context, u *Setup, g *graph.Graph, set datase
 	part := sampling.Part(set, rows)
 	maker := u.Kind.Evaluation(part)
 	q, k := scores.Shape[1], scores.Shape[2]
-	for from := 0; from < part.Len(); from += mapBatch {
-		if err := ctx.Err(); err != nil {
+	for batch := range slices.Chunk(upTo(part.Len()), mapBatch) {
+		s.telling(s.doing, int(batch[0]), part.Len())
+		if err := s.goOn(ctx); err != nil {
 			return err
-		}
-		s.telling(s.doing, from, part.Len())
-		if s.alive != nil {
-			if err := s.alive(); err != nil {
-				return err
-			}
-		}
-		batch := make([]int32, min(mapBatch, part.Len()-from))
-		for i := range batch {
-			batch[i] = int32(from + i)
 		}
 		clear(in.F32)
 		if err := feed.Fill(maker, u.Input.Name, feed.Slot{F32: in.F32}, batch, 0); err != nil {

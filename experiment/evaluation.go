@@ -134,10 +134,8 @@ func (s *Setup) rowsBy(ctx context.Context, set datasets.Labelled, dim int, redu
 			rows[i] = int32(from + i)
 		}
 		s.telling(s.doing, from, n)
-		if s.alive != nil {
-			if err := s.alive(); err != nil {
-				return f, err
-			}
+		if err := s.beat(); err != nil {
+			return f, err
 		}
 		to := f.x[from*f.dim : (from+len(rows))*f.dim]
 		if reduced == nil {

@@ -123,10 +123,7 @@ func (s *Setup) tune(ctx context.Context, st *graph.Store, t evaluations.Tuning,
 	what := fmt.Sprintf("%s at the rate %v", s.doing, rate)
 	if err := u.trainTuned(ctx, rate, func(step int) error {
 		s.telling(what, step, u.Steps)
-		if s.alive != nil {
-			return s.alive()
-		}
-		return nil
+		return s.beat()
 	}); err != nil {
 		return f, err
 	}

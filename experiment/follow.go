@@ -3,6 +3,7 @@ package experiment
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"selfsup/datasets"
 	"selfsup/datasets/feed"
@@ -87,11 +88,11 @@ func (s *Setup) drawn(set datasets.Labelled) (*evaluations.Drawn, error) {
 		return nil, err
 	}
 	d := &evaluations.Drawn{Columns: of.Columns, Range: of.Range}
+	all := upTo(set.Len())
 	for number, to := range []*[]float32{&d.A, &d.B} {
 		*to = make([]float32, set.Len()*of.Size())
-		for from := 0; from < set.Len(); from += EmbedBatch {
-			rows := upTo(set.Len())[from:min(from+EmbedBatch, set.Len())]
-			slot := feed.Slot{F32: (*to)[from*of.Size() : (from+len(rows))*of.Size()]}
+		for rows := range slices.Chunk(all, EmbedBatch) {
+			slot := feed.Slot{F32: (*to)[int(rows[0])*of.Size():][:len(rows)*of.Size()]}
 			if err := feed.Fill(maker, of.Name, slot, rows, s.viewSeed(number, rows[0])); err != nil {
 				return nil, &DataError{err}
 			}
@@ -123,17 +124,12 @@ func (s *Setup) predictions(ctx context.Context, st *graph.Store, set datasets.L
 	maker, dim := views.Some(s.Kind.Training(set)), guess.Shape[1]
 	out := &evaluations.Predicted{Group: draws, Dim: dim, Guess: make([]float32, set.Len()*draws*dim),
 		True: make([]float32, set.Len()*draws*dim)}
+	all := upTo(set.Len())
 	for number := range draws {
-		for from := 0; from < set.Len(); from += EmbedBatch {
-			if err := ctx.Err(); err != nil {
+		for rows := range slices.Chunk(all, EmbedBatch) {
+			if err := s.goOn(ctx); err != nil {
 				return nil, err
 			}
-			if s.alive != nil {
-				if err := s.alive(); err != nil {
-					return nil, err
-				}
-			}
-			rows := upTo(set.Len())[from:min(from+EmbedBatch, set.Len())]
 			for _, name := range b.Wants() {
 				in, err := p.Input(name)
 				if err != nil {
@@ -149,7 +145,7 @@ func (s *Setup) predictions(ctx context.Context, st *graph.Store, set datasets.L
 				return nil, err
 			}
 			for i := range rows {
-				to := ((from+i)*draws + number) * dim
+				to := ((int(rows[0])+i)*draws + number) * dim
 				copy(out.Guess[to:], guess.F32[i*dim:(i+1)*dim])
 				copy(out.True[to:], followed.F32[i*dim:(i+1)*dim])
 			}

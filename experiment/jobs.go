@@ -182,10 +182,8 @@ func (r *run) attend(done int, cancel context.CancelCauseFunc, finished <-chan s
 			r.asked = q
 			cancel(r.stopped(done))
 		case <-tick.C:
-			if r.alive != nil {
-				if err := r.alive(); err != nil {
-					cancel(err)
-				}
+			if err := r.beat(); err != nil {
+				cancel(err)
 			}
 		case <-finished:
 			return

@@ -187,14 +187,9 @@ func (u *subject) each(ctx context.Context, m *mapper, set datasets.MaskSet, tak
 	images, size := make([]float32, mapBatch*pipe.Size()), m.h*m.w*m.dim
 	var mask datasets.Image
 	for from := 0; from < set.Len(); from += mapBatch {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
 		u.telling(u.doing, from, set.Len())
-		if u.alive != nil {
-			if err := u.alive(); err != nil {
-				return err
-			}
+		if err := u.goOn(ctx); err != nil {
+			return err
 		}
 		rows := make([]int32, min(mapBatch, set.Len()-from))
 		for i := range rows {

@@ -97,13 +97,8 @@ func (s *Setup) tower(st *graph.Store, text bool) (run func(ctx context.Context,
 	return func(ctx context.Context, n int, fill func(in ir.Array, from, to int) error) ([]float32, error) {
 		x := make([]float32, 0, n*dim)
 		for from := 0; from < n; from += EmbedBatch {
-			if err := ctx.Err(); err != nil {
+			if err := s.goOn(ctx); err != nil {
 				return nil, err
-			}
-			if s.alive != nil {
-				if err := s.alive(); err != nil {
-					return nil, err
-				}
 			}
 			to := min(from+EmbedBatch, n)
 			clear(in.F32)

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"context"
 	"time"
 
 	"selfsup/datasets"
@@ -62,4 +63,20 @@ type counted struct {
 func (c counted) Image(i int, dst *datasets.Image) error {
 	c.tell(i+1, c.Len())
 	return c.Set.Image(i, dst)
+}
+
+// beat tells whoever asked that an evaluation goes on.
+func (s *Setup) beat() error {
+	if s.alive == nil {
+		return nil
+	}
+	return s.alive()
+}
+
+// goOn is beat, unless the context has ended.
+func (s *Setup) goOn(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.beat()
 }

@@ -150,8 +150,10 @@ func (m *Maker) Worker(names []string) (feed.Worker, error) {
 				case name == BoxClasses:
 					w.classes = k
 				default:
+					if !w.proposals.wanted() {
+						w.proposals.search = m.pipe.Finder()
+					}
 					w.proposals.want(name, k)
-					w.proposals.search = m.pipe.Finder()
 				}
 				v, n = 0, max(n, 1)
 			}

@@ -72,7 +72,8 @@ func (s *Selection) choose(ctx context.Context, x, queries, apart []float32, dim
 		return nil, nil, fmt.Errorf("data curate: %d images of the pool and %d queries; want both", len(x)/dim,
 			len(queries)/dim)
 	}
-	x, queries, apart = centred(x, x, dim), centred(queries, x, dim), centred(apart, x, dim)
+	mean := meanRow(x, dim)
+	x, queries, apart = centred(x, mean), centred(queries, mean), centred(apart, mean)
 	if open, err = s.apart(ctx, x, apart, dim, out); err != nil {
 		return nil, nil, err
 	}
@@ -120,15 +121,20 @@ func (s *Selection) choose(ctx context.Context, x, queries, apart []float32, dim
 	return found, open, nil
 }
 
-// centred is rows y without the mean of rows x.
-func centred(y, x []float32, dim int) []float32 {
+// meanRow is the mean of rows x.
+func meanRow(x []float32, dim int) []float64 {
 	mean := make([]float64, dim)
 	for i, v := range x {
 		mean[i%dim] += float64(v) / float64(len(x)/dim)
 	}
-	out := make([]float32, len(y))
-	for i, v := range y {
-		out[i] = float32(float64(v) - mean[i%dim])
+	return mean
+}
+
+// centred is rows x without a mean.
+func centred(x []float32, mean []float64) []float32 {
+	out := make([]float32, len(x))
+	for i, v := range x {
+		out[i] = float32(float64(v) - mean[i%len(mean)])
 	}
 	return out
 }
