@@ -1,6 +1,8 @@
 package backbones
 
 import (
+	"slices"
+
 	"selfsup/graph"
 	"selfsup/graph/ir"
 	"selfsup/graph/layer"
@@ -42,6 +44,12 @@ type ViT struct {
 	// vit | clip: QuickGELU, norms of 1e-5, one of them before the blocks too, and patches without biases, as in the
 	// code of Radford et al. 2021, arXiv:2103.00020
 	Form string `toml:"form"`
+	// full | window: patches attend to those of their square window of attention_size tokens of side, which lies half a
+	// window further in every second block (Swin, arXiv:2103.14030), and to class token and registers, which attend to
+	// all (arXiv:2103.15358) | linformer: to class token, registers and attention_size mixtures of the patches
+	// (arXiv:2006.04768) | performer: by attention_size random features (arXiv:2009.14794)
+	Attention     string `toml:"attention"`
+	AttentionSize int    `toml:"attention_size"` // tokens or features; 0: of full
 }
 
 const (
@@ -55,7 +63,7 @@ var vitSizes = map[string][3]int{"tiny": {192, 12, 3}, "small": {384, 12, 6}, "b
 // DefaultViT is ViT-Ti/16 with class token and learned positions.
 func DefaultViT() *ViT {
 	return &ViT{Size: "tiny", Patch: 16, Pool: "class", Position: "learned", Relative: "none", DropRule: "linear",
-		Form: "vit"}
+		Form: "vit", Attention: "full"}
 }
 
 // shape is dim, depth and heads.
@@ -128,6 +136,40 @@ func (v *ViT) Check(in Input) error {
 	}
 	if v.Patch < 1 || height%v.Patch != 0 || width%v.Patch != 0 {
 		return setting.Bad("patch", "%d: patches of this side do not tile images of %v", v.Patch, in)
+	}
+	return v.checkAttention(height/v.Patch, width/v.Patch)
+}
+
+// checkAttention refuses an attention that cannot be of rows x columns patches.
+func (v *ViT) checkAttention(rows, columns int) error {
+	if v.Attention == "window" && v.AttentionSize > 0 {
+		near := layer.NearestWindow(v.AttentionSize, rows, columns)
+		if v.AttentionSize < max(rows, columns) && near != v.AttentionSize {
+			return setting.Bad("attention_size", "%d: windows of this side do not tile %dx%d patches; the nearest that do "+
+				"are of %d", v.AttentionSize, rows, columns, near)
+		}
+	}
+	if v.Attention != "full" && v.Relative != "none" {
+		return setting.Bad("relative", "%q: attention = %q has no biases by distance; want \"none\"", v.Relative,
+			v.Attention)
+	}
+	return checkThrifty(v.Attention, v.AttentionSize, rows*columns, "window", "linformer", "performer")
+}
+
+// checkThrifty refuses an attention of so many patches that is none of the kinds, and sizes that it cannot have.
+func checkThrifty(kind string, size, patches int, kinds ...string) error {
+	switch {
+	case kind == "full" && size != 0:
+		return setting.Bad("attention_size", "%d: attention = \"full\" has no size; want 0", size)
+	case kind == "full":
+		return nil
+	case !slices.Contains(kinds, kind):
+		return setting.Bad("attention", "%q: want \"full\", or one of %q", kind, kinds)
+	case size < 1:
+		return setting.Bad("attention_size", "%d: attention = %q wants at least 1", size, kind)
+	case kind == "linformer" && size > patches:
+		return setting.Bad("attention_size", "%d: linformer mixes the %d patches to fewer; want at most %d", size, patches,
+			patches)
 	}
 	return nil
 }
@@ -273,6 +315,10 @@ func (v *ViT) blocks(s, first *graph.Scope, e *TokenEncoder, special int, m laye
 	block := layer.Block{Dim: dim, Heads: heads, LayerScale: v.LayerScale, Rotary: v.Position == "rotary",
 		Uniform: v.DropRule == "uniform", Mask: m}
 	before = layer.Chain()
+	if v.Attention != "full" && v.Attention != "" {
+		block.Thrifty = &layer.Thrifty{Kind: v.Attention, Size: v.AttentionSize}
+		block.Length = e.Rows * e.Columns
+	}
 	if v.Form == clipForm {
 		block.Quick, block.Eps = true, clipEps
 		before = layer.LayerNormEps(first.In("before/norm"), dim, clipEps)

@@ -26,11 +26,15 @@ type ViT3D struct {
 	Tube     int `toml:"tube"`  // frames of a token
 	// learned | sincos (fixed, of a token's number)
 	Position string `toml:"position"`
+	// full | linformer: to attention_size mixtures of the tokens | performer: by attention_size random features; see ViT
+	Attention     string `toml:"attention"`
+	AttentionSize int    `toml:"attention_size"` // tokens or features; 0: of full
 }
 
 // DefaultViT3D is VideoMAE's ViT-S.
 func DefaultViT3D() *ViT3D {
-	return &ViT3D{Channels: 384, Depth: 12, Heads: 6, Patch: 16, Tube: 2, Position: "sincos"}
+	return &ViT3D{Channels: 384, Depth: 12, Heads: 6, Patch: 16, Tube: 2, Position: "sincos",
+		Attention: "full"}
 }
 
 // Check implements Backbone.
@@ -56,7 +60,8 @@ func (v *ViT3D) Check(in Input) error {
 	case v.Tube < 1 || in.Shape[0]%v.Tube != 0:
 		return setting.Bad("tube", "%d: tubes of so many frames do not fill clips of %d", v.Tube, in.Shape[0])
 	}
-	return nil
+	tokens := in.Shape[0] / v.Tube * (in.Shape[1] / v.Patch) * (in.Shape[2] / v.Patch)
+	return checkThrifty(v.Attention, v.AttentionSize, tokens, "linformer", "performer")
 }
 
 // Dim implements Backbone.
@@ -83,8 +88,11 @@ func (v *ViT3D) NewTokens(s *graph.Scope, in Input) *TokenEncoder {
 		position = first.Frozen("position", SinCos1D(v.Channels, t), t, v.Channels)
 	}
 	e.Embed = func(x *graph.Node) *graph.Node { return op.Add(project(Tubes(x, v.Tube, v.Patch)), position) }
-	blocks := layer.Blocks(first.In("blocks"), layer.Block{Dim: v.Channels, Heads: v.Heads, Hidden: v.Hidden},
-		v.Depth, 0)
+	block := layer.Block{Dim: v.Channels, Heads: v.Heads, Hidden: v.Hidden}
+	if v.Attention != "full" && v.Attention != "" {
+		block.Thrifty, block.Length = &layer.Thrifty{Kind: v.Attention, Size: v.AttentionSize}, t
+	}
+	blocks := layer.Blocks(first.In("blocks"), block, v.Depth, 0)
 	e.Encode = layer.Chain(blocks, layer.LayerNorm(s.In("norm"), v.Channels))
 	return e
 }

@@ -82,7 +82,7 @@ func oneStep(t *testing.T, f *golden.Fixture, model ongraph.Model, build func(s 
 // small is a ViT of two blocks that a test changes.
 func small(change func(v *backbones.ViT)) *backbones.ViT {
 	v := &backbones.ViT{Size: "tiny", Channels: 8, Depth: 2, Heads: 2, Patch: 2, Pool: "class", Position: "learned",
-		Relative: "none", DropRule: "linear", Form: "vit"}
+		Relative: "none", DropRule: "linear", Form: "vit", Attention: "full"}
 	change(v)
 	return v
 }
@@ -102,6 +102,9 @@ var viTs = map[string]*backbones.ViT{
 	"shared relative":  small(func(v *backbones.ViT) { v.Position, v.Relative, v.Pool = "none", "shared", "mean" }),
 	"even depth":       small(func(v *backbones.ViT) { v.DropPath, v.DropRule = 0.4, "uniform" }),
 	"clip":             small(func(v *backbones.ViT) { v.Form = "clip" }),
+	"windows":          small(func(v *backbones.ViT) { v.Attention, v.AttentionSize, v.Registers = "window", 1, 1 }),
+	"linformer":        small(func(v *backbones.ViT) { v.Attention, v.AttentionSize, v.Registers = "linformer", 2, 1 }),
+	"performer":        small(func(v *backbones.ViT) { v.Attention, v.AttentionSize = "performer", 5 }),
 }
 
 // Weights, the class token and learned positions decay, biases and norms do not; with PlainTokens the tokens do not

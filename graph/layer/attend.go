@@ -14,7 +14,7 @@ type Mask struct {
 	// alike.
 	Keys *graph.Node
 	// Bias is added to the scaled scores [B,heads,T,S], to which it broadcasts: [T,S], or [heads,T,S] of learned
-	// relative positions.
+	// relative positions. One of [G,heads,T,S] or [G,1,T,S] is for batches of G in turn, such as the windows of a map.
 	Bias   *graph.Node
 	Causal bool // query t attends to keys 0 to t; there are as many queries as keys
 }
@@ -36,7 +36,7 @@ func AttendWeights(s *graph.Scope, q, k *graph.Node, m Mask) *graph.Node {
 		op.Transpose(k, 0, 2, 1, 3))
 	scores := op.Scale(product, 1/math.Sqrt(float64(d))) // [B,heads,T,S]
 	if m.Bias != nil {
-		scores = op.Add(scores, m.Bias)
+		scores = inTurn(s, scores, m.Bias)
 	}
 	if m.Keys != nil {
 		if got := op.ShapeOf(m.Keys); len(got) != 2 || got[0] != b || got[1] != n {
@@ -51,6 +51,19 @@ func AttendWeights(s *graph.Scope, q, k *graph.Node, m Mask) *graph.Node {
 		scores = op.Add(scores, s.Floats(fmt.Sprintf("causal/%d", t), later(t), t, t))
 	}
 	return op.Softmax(scores)
+}
+
+// inTurn adds a mask's bias to scores [B,heads,T,S].
+func inTurn(s *graph.Scope, scores, bias *graph.Node) *graph.Node {
+	all, each := op.ShapeOf(scores), op.ShapeOf(bias)
+	if len(each) < 4 || each[0] == 1 || each[0] == all[0] {
+		return op.Add(scores, bias)
+	}
+	if all[0]%each[0] != 0 {
+		op.Fail(s.Path(), "attention: biases of %d in turn, and there are %d, no multiple of it", each[0], all[0])
+	}
+	apart := op.Reshape(scores, append([]int{all[0] / each[0], each[0]}, all[1:]...)...)
+	return op.Reshape(op.Add(apart, bias), all...)
 }
 
 // later is [t,t], far where a key comes after its query, else 0.
@@ -114,7 +127,7 @@ func CrossAttention(s *graph.Scope, dim, from, heads int) func(x, y *graph.Node,
 }
 
 // LastAttention makes the weights [B,heads,T,T] of the last self-attention that y is made by, where its block makes
-// them without a mask; nil: there is none.
+// them without a mask; nil: there is none, or each is among tokens of a window.
 func LastAttention(s *graph.Scope, y *graph.Node) *graph.Node {
 	var last *graph.Node
 	seen := map[*graph.Node]bool{}
@@ -135,6 +148,9 @@ func LastAttention(s *graph.Scope, y *graph.Node) *graph.Node {
 	}
 	qkv := op.Operands(last)[0] // [B,T,3,heads,D]
 	size := op.ShapeOf(qkv)
+	if size[0] != op.ShapeOf(y)[0] { // of windows
+		return nil
+	}
 	part := func(i int) *graph.Node {
 		return op.Reshape(op.Slice(qkv, 2, i, i+1), size[0], size[1], size[3], size[4])
 	}

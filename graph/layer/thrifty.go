@@ -20,31 +20,40 @@ import (
 //	 2,048   700 ms      106 ms            57 ms             82 ms
 type Thrifty struct {
 	// window: each query attends to the keys at most Size tokens away (Beltagy et al. 2020, Longformer,
-	// arXiv:2004.05150, section 3.1, without its global tokens)
+	// arXiv:2004.05150, section 3.1, without its global tokens); on a Grid patches attend to those of their square
+	// window of Size tokens of side, see gridWindows
 	//
 	// linformer: keys and values are mixed to Size of them by learned matrices, the same for all heads (Wang et al.
-	// 2020, arXiv:2006.04768, eq. 7)
+	// 2020, arXiv:2006.04768, eq. 7). Tokens without a place on a Grid are not mixed: they are keys beside the mixed
+	// ones
 	//
 	// performer: the softmax is estimated without bias by Size random features, positive and orthogonal (Choromanski et
 	// al. 2021, arXiv:2009.14794, eq. 5 and section 2.4). The features stay as they are drawn; the authors may redraw
 	// them
-	Kind string
-	Size int // tokens, or features
+	Kind  string
+	Size  int  // tokens, or features
+	Shift bool // windows on a Grid lie half a window further down and right
 }
 
-// New declares what it needs in s, and gives the attention of qkv [B,length,3,heads,dim] -> [B,length,heads*dim]. keys
-// [B,length] is 1 where a key is there and 0 for padding; nil: all are there.
-func (o Thrifty) New(s *graph.Scope, length, dim int) func(qkv, keys *graph.Node) *graph.Node {
+// New declares what it needs in s, and gives the attention of qkv [B,T,3,heads,dim] -> [B,T,heads*dim]: of sequences
+// of length tokens, with the zero Grid, or of tokens on a grid that holds length patches. keys [B,T] is 1 where a key
+// is there and 0 for padding; nil: all are there.
+func (o Thrifty) New(s *graph.Scope, length, dim int) func(qkv, keys *graph.Node, g Grid) *graph.Node {
 	switch o.Kind {
 	case "window":
-		return func(qkv, keys *graph.Node) *graph.Node { return slidingWindow(s, qkv, keys, o.Size) }
+		return func(qkv, keys *graph.Node, g Grid) *graph.Node {
+			if g == (Grid{}) {
+				return slidingWindow(s, qkv, keys, o.Size)
+			}
+			return o.gridWindows(s, qkv, keys, g)
+		}
 	case "linformer":
 		mix := graph.Normal(1 / math.Sqrt(float64(o.Size)))
 		k, v := s.Param("mix_keys", mix, length, o.Size), s.Param("mix_values", mix, length, o.Size)
-		return func(qkv, keys *graph.Node) *graph.Node { return linformer(s, qkv, keys, k, v) }
+		return func(qkv, keys *graph.Node, g Grid) *graph.Node { return linformer(s, qkv, keys, k, v, g.Special) }
 	case "performer":
 		w := s.Frozen("features", orthogonalFeatures, o.Size, dim)
-		return func(qkv, keys *graph.Node) *graph.Node { return performer(s, qkv, keys, w) }
+		return func(qkv, keys *graph.Node, _ Grid) *graph.Node { return performer(s, qkv, keys, w) }
 	}
 	op.Fail(s.Path(), "attention %q: want \"window\", \"linformer\" or \"performer\"", o.Kind)
 	return nil
@@ -98,22 +107,33 @@ func slidingWindow(s *graph.Scope, qkv, keys *graph.Node, w int) *graph.Node {
 	return op.Slice(y, 1, 0, t)
 }
 
-// linformer attends to keys and values mixed by e and f [T,size].
-func linformer(s *graph.Scope, qkv, keys, e, f *graph.Node) *graph.Node {
-	shape := op.ShapeOf(qkv)
-	b, t, heads, d := shape[0], shape[1], shape[3], shape[4]
-	if length := op.ShapeOf(e)[0]; t != length {
-		op.Fail(s.Path(), "linformer: %d tokens, and its matrices mix %d", t, length)
+// linformer attends to the first tokens, special, and to the keys and values of the others mixed by e and f [T,size].
+func linformer(s *graph.Scope, qkv, keys, e, f *graph.Node, special int) *graph.Node {
+	shape, size := op.ShapeOf(qkv), op.ShapeOf(e)
+	b, t, heads, d := shape[0], shape[1]-special, shape[3], shape[4]
+	if t != size[0] {
+		op.Fail(s.Path(), "attention = \"linformer\" mixes %d tokens, and there are %d: it takes no other size, and no "+
+			"part of them; want \"performer\" or \"full\"", size[0], t)
 	}
-	mixed := func(x, by *graph.Node) *graph.Node { // [B,T,heads,D] -> [B,size,heads,D]
+	var m Mask
+	if keys != nil && special > 0 {
+		there := op.BroadcastTo(s.Constant(1), ir.Shape{b, size[1]})
+		m.Keys, keys = op.Concat(1, op.Slice(keys, 1, 0, special), there), op.Slice(keys, 1, special, special+t)
+	}
+	mixed := func(x, by *graph.Node) *graph.Node { // [B,special+T,heads,D] -> [B,special+size,heads,D]
+		from := op.Slice(x, 1, special, special+t)
 		if keys != nil {
-			x = op.Mul(x, op.Reshape(keys, b, t, 1, 1))
+			from = op.Mul(from, op.Reshape(keys, b, t, 1, 1))
 		}
-		rows := op.Reshape(op.Transpose(x, 0, 2, 3, 1), b*heads*d, t)
-		return op.Transpose(op.Reshape(Product(s, rows, by), b, heads, d, -1), 0, 3, 1, 2)
+		rows := op.Reshape(op.Transpose(from, 0, 2, 3, 1), b*heads*d, t)
+		y := op.Transpose(op.Reshape(Product(s, rows, by), b, heads, d, -1), 0, 3, 1, 2)
+		if special == 0 {
+			return y
+		}
+		return op.Concat(1, op.Slice(x, 1, 0, special), y)
 	}
 	q, k, v := unpack(qkv)
-	return Attend(s, q, mixed(k, e), mixed(v, f), Mask{})
+	return Attend(s, q, mixed(k, e), mixed(v, f), m)
 }
 
 // performer multiplies features of the keys with the values first, then those of the queries with the product. What is

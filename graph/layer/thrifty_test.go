@@ -46,7 +46,7 @@ func TestWindowAttention(t *testing.T) {
 			}
 			got := run(t, ir.F64, in, func(s *scope) *op.Node {
 				f := layer.Thrifty{Kind: "window", Size: c.w}.New(s, c.t, d)
-				return f(s.Input("x", b, c.t, 3, heads, d), keys(s))
+				return f(s.Input("x", b, c.t, 3, heads, d), keys(s), layer.Grid{})
 			})
 			want := run(t, ir.F64, in, func(s *scope) *op.Node {
 				x := s.Input("x", b, c.t, 3, heads, d)
@@ -79,7 +79,8 @@ func TestLinformer(t *testing.T) {
 	got := run(t, ir.F64, in, func(s *scope) *op.Node {
 		s.Param("mix_keys", identity(n), n, n)
 		s.Param("mix_values", identity(n), n, n)
-		return layer.Thrifty{Kind: "linformer", Size: n}.New(s, n, d)(s.Input("x", b, n, 3, heads, d), nil)
+		return layer.Thrifty{Kind: "linformer", Size: n}.New(s, n, d)(s.Input("x", b, n, 3, heads, d), nil,
+			layer.Grid{})
 	})
 	closeTo(t, "linformer", got, run(t, ir.F64, in, func(s *scope) *op.Node {
 		return op.Attention(s.Input("x", b, n, 3, heads, d), 1/math.Sqrt(d))
@@ -93,7 +94,7 @@ func TestPerformer(t *testing.T) {
 	attend := func(m int, x []float64) []float64 {
 		return run(t, ir.F64, map[string][]float64{"x": x}, func(s *scope) *op.Node {
 			f := layer.Thrifty{Kind: "performer", Size: m}.New(s, n, d)
-			return f(s.Input("x", b, n, 3, heads, d), s.Floats("keys", padded(n), b, n))
+			return f(s.Input("x", b, n, 3, heads, d), s.Floats("keys", padded(n), b, n), layer.Grid{})
 		})
 	}
 	want := run(t, ir.F64, in, func(s *scope) *op.Node {

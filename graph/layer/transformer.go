@@ -89,7 +89,8 @@ type Block struct {
 	Rotary   bool      // queries and keys turned by their places on a Grid, see Rotate
 	Uniform  bool      // stochastic depth with one probability for all blocks
 
-	// attention of Length tokens that does without all their pairs; nil: all pairs. Of a mask it reads Keys alone
+	// attention of Length tokens, or patches of a Grid, that does without all their pairs; nil: all pairs. Of a mask it
+	// reads Keys alone. Its windows on a Grid are shifted in every second block
 	Thrifty *Thrifty
 	Length  int
 }
@@ -147,11 +148,14 @@ func (o Block) attention(s *graph.Scope) func(x *graph.Node, g Grid) *graph.Node
 		return func(x *graph.Node, _ Grid) *graph.Node { return f(x) }
 	}
 	qkv, proj := Dense(s.In("qkv"), o.Dim, 3*o.Dim), Dense(s.In("proj"), o.Dim, o.Dim)
+	attend := func(qkv *graph.Node, m Mask, _ Grid) *graph.Node { return attendPacked(s, qkv, m) }
 	if o.Thrifty != nil {
-		attend := o.Thrifty.New(s, o.Length, o.Dim/o.Heads)
-		return func(x *graph.Node, _ Grid) *graph.Node {
-			b, t := op.ShapeOf(x)[0], op.ShapeOf(x)[1]
-			return proj(attend(op.Reshape(qkv(x), b, t, 3, o.Heads, o.Dim/o.Heads), o.Mask.Keys))
+		thrifty := o.Thrifty.New(s, o.Length, o.Dim/o.Heads)
+		attend = func(qkv *graph.Node, m Mask, g Grid) *graph.Node {
+			if m.Bias != nil || m.Causal {
+				op.Fail(s.Path(), "attention = %q takes no mask by places; want attention = \"full\"", o.Thrifty.Kind)
+			}
+			return thrifty(qkv, m.Keys, g)
 		}
 	}
 	var table *graph.Node
@@ -162,7 +166,7 @@ func (o Block) attention(s *graph.Scope) func(x *graph.Node, g Grid) *graph.Node
 	}
 	return func(x *graph.Node, g Grid) *graph.Node {
 		b, t := op.ShapeOf(x)[0], op.ShapeOf(x)[1]
-		if t != g.Tokens() {
+		if o.placed() && t != g.Tokens() {
 			op.Fail(s.Path(), "attention by places: %d tokens on a grid of %d; a method that leaves tokens out wants "+
 				"positions that are added to them", t, g.Tokens())
 		}
@@ -174,7 +178,7 @@ func (o Block) attention(s *graph.Scope) func(x *graph.Node, g Grid) *graph.Node
 		if table != nil {
 			m.Bias = o.Relative.Bias(s, table, g)
 		}
-		return proj(attendPacked(s, all, m)) // [B,T,Dim]
+		return proj(attend(all, m, g)) // [B,T,Dim]
 	}
 }
 
@@ -208,6 +212,11 @@ func Stack(s *graph.Scope, o Block, depth int, dropPath float64) []func(x *graph
 	drops := StochasticDepth(s, depth, dropPath, o.Uniform)
 	blocks := make([]func(x *graph.Node, g Grid) *graph.Node, depth)
 	for i := range blocks {
+		if o.Thrifty != nil {
+			thrifty := *o.Thrifty
+			thrifty.Shift = i%2 == 1
+			o.Thrifty = &thrifty
+		}
 		blocks[i] = o.onGrid(s.Deeper(i+1).In(fmt.Sprint(i)), drops[i])
 	}
 	return blocks

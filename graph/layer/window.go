@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"selfsup/graph"
-	"selfsup/graph/ir"
 	"selfsup/graph/op"
 )
 
@@ -35,32 +34,69 @@ func (o WindowBlock) New(s *graph.Scope, drop Func) Func {
 	attend := func(x *graph.Node) *graph.Node {
 		size := op.ShapeOf(x)
 		b, h, w := size[0], size[1], size[2]
-		rows, columns, shift := min(o.Window, h), min(o.Window, w), o.Window/2
-		if h%rows != 0 || w%columns != 0 {
-			op.Fail(s.Path(), "windows of %d tokens do not tile a map of %dx%d", o.Window, h, w)
-		}
-		if !o.Shift || h <= o.Window || w <= o.Window {
-			shift = 0
-		}
-		x = roll(x, shift)
-		n := h / rows * (w / columns)
-		windows := op.Transpose(op.Reshape(x, b, h/rows, rows, w/columns, columns, o.Dim), 0, 1, 3, 2, 4, 5)
-		all := op.Reshape(qkv(op.Reshape(windows, b*n, rows*columns, o.Dim)), b*n, rows*columns, 3, o.Heads,
-			o.Dim/o.Heads)
-		bias := relative.Bias(at, table, Grid{Rows: rows, Columns: columns}) // [heads,T,T]
-		if t := rows * columns; shift > 0 {
+		g := windowsOf(s, h, w, o.Window, o.Shift)
+		n, t := g.windows(), g.tokens()
+		all := op.Reshape(qkv(g.cut(x)), b*n, t, 3, o.Heads, o.Dim/o.Heads)
+		bias := relative.Bias(at, table, Grid{Rows: g.rows, Columns: g.columns}) // [heads,T,T]
+		if g.shift > 0 {
 			name := fmt.Sprintf("const/shifted/%dx%d/%d", h, w, o.Window)
-			apart := s.Floats(name, shifted(h, w, o.Window), n, 1, t, t)
-			bias = op.Reshape(op.BroadcastTo(op.Add(apart, bias), ir.Shape{b, n, o.Heads, t, t}), b*n, o.Heads, t, t)
+			bias = op.Add(s.Floats(name, shifted(h, w, o.Window, 0), n, 1, t, t), bias)
 		}
-		y := proj(attendPacked(s, all, Mask{Bias: bias}))
-		y = op.Transpose(op.Reshape(y, b, h/rows, w/columns, rows, columns, o.Dim), 0, 1, 3, 2, 4, 5)
-		return roll(op.Reshape(y, b, h, w, o.Dim), -shift)
+		return g.join(proj(attendPacked(s, all, Mask{Bias: bias})))
 	}
 	return func(x *graph.Node) *graph.Node {
 		x = op.Add(x, drop(attend(norm1(x))))
 		return op.Add(x, drop(mlp(norm2(x))))
 	}
+}
+
+// windows are how a map of h x w tokens is cut into windows of rows x columns.
+type windows struct{ h, w, rows, columns, shift int }
+
+// windowsOf are square windows of size tokens of side, or the whole map on a side no longer. Windows are shifted only
+// where a map has several on both sides.
+func windowsOf(s *graph.Scope, h, w, size int, shift bool) windows {
+	g := windows{h: h, w: w, rows: min(size, h), columns: min(size, w)}
+	if h%g.rows != 0 || w%g.columns != 0 {
+		op.Fail(s.Path(), "windows of %d tokens do not tile a map of %dx%d; the nearest that do are of %d", size, h, w,
+			NearestWindow(size, h, w))
+	}
+	if shift && h > size && w > size {
+		g.shift = size / 2
+	}
+	return g
+}
+
+// NearestWindow is the side of windows that tile a map of h x w tokens, as near to size as there is.
+func NearestWindow(size, h, w int) int {
+	best := max(h, w)
+	for n := max(h, w); n > 0; n-- {
+		if off := abs(n - size); off < abs(best-size) && (h <= n || h%n == 0) && (w <= n || w%n == 0) {
+			best = n
+		}
+	}
+	return best
+}
+
+func abs(n int) int { return max(n, -n) }
+
+func (g windows) windows() int { return g.h / g.rows * (g.w / g.columns) } // n, of a map
+func (g windows) tokens() int  { return g.rows * g.columns }               // T, of a window
+
+// cut is the windows of maps x [B,H,W,C]: [B*n,T,C].
+func (g windows) cut(x *graph.Node) *graph.Node {
+	size := op.ShapeOf(x)
+	b, c := size[0], size[3]
+	x = op.Reshape(roll(x, g.shift), b, g.h/g.rows, g.rows, g.w/g.columns, g.columns, c)
+	return op.Reshape(op.Transpose(x, 0, 1, 3, 2, 4, 5), b*g.windows(), g.tokens(), c)
+}
+
+// join is the maps [B,H,W,C] of windows y [B*n,T,C].
+func (g windows) join(y *graph.Node) *graph.Node {
+	size := op.ShapeOf(y)
+	b, c := size[0]/g.windows(), size[2]
+	y = op.Transpose(op.Reshape(y, b, g.h/g.rows, g.w/g.columns, g.rows, g.columns, c), 0, 1, 3, 2, 4, 5)
+	return roll(op.Reshape(y, b, g.h, g.w, c), -g.shift)
 }
 
 // roll moves maps x [B,H,W,C] up and left by so many tokens, and what leaves them comes in again at the other side.
@@ -77,8 +113,8 @@ func roll(x *graph.Node, by int) *graph.Node {
 }
 
 // shifted keeps apart what a shift has brought into one window from two sides of a map: [windows,T,T], far for queries
-// and keys that were no neighbours.
-func shifted(h, w, window int) (v []float64) {
+// and keys that were no neighbours. The first tokens of a window, special, are apart from none.
+func shifted(h, w, window, special int) (v []float64) {
 	side := func(at, n int) int { // which of three parts of an axis a token is from
 		switch {
 		case at < n-window:
@@ -90,11 +126,10 @@ func shifted(h, w, window int) (v []float64) {
 	}
 	for top := 0; top < h; top += window {
 		for left := 0; left < w; left += window {
-			for i := range window * window {
-				for j := range window * window {
-					a := [2]int{side(top+i/window, h), side(left+i%window, w)}
-					b := [2]int{side(top+j/window, h), side(left+j%window, w)}
-					if a == b {
+			part := func(i int) [2]int { return [2]int{side(top+i/window, h), side(left+i%window, w)} }
+			for i := -special; i < window*window; i++ {
+				for j := -special; j < window*window; j++ {
+					if i < 0 || j < 0 || part(i) == part(j) {
 						v = append(v, 0)
 					} else {
 						v = append(v, far)
