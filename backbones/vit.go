@@ -145,8 +145,8 @@ func (v *ViT) checkAttention(rows, columns int) error {
 	if v.Attention == "window" && v.AttentionSize > 0 {
 		near := layer.NearestWindow(v.AttentionSize, rows, columns)
 		if v.AttentionSize < max(rows, columns) && near != v.AttentionSize {
-			return setting.Bad("attention_size", "%d: windows of this side do not tile %dx%d patches; the nearest that do "+
-				"are of %d", v.AttentionSize, rows, columns, near)
+			return setting.Bad("attention_size", "%d: windows of this side do not tile %dx%d patches; the nearest "+
+				"that do are of %d", v.AttentionSize, rows, columns, near)
 		}
 	}
 	if v.Attention != "full" && v.Relative != "none" {
@@ -168,8 +168,8 @@ func checkThrifty(kind string, size, patches int, kinds ...string) error {
 	case size < 1:
 		return setting.Bad("attention_size", "%d: attention = %q wants at least 1", size, kind)
 	case kind == "linformer" && size > patches:
-		return setting.Bad("attention_size", "%d: linformer mixes the %d patches to fewer; want at most %d", size, patches,
-			patches)
+		return setting.Bad("attention_size", "%d: linformer mixes the %d patches to fewer; want at most %d", size,
+			patches, patches)
 	}
 	return nil
 }

@@ -26,7 +26,8 @@ type ViT3D struct {
 	Tube     int `toml:"tube"`  // frames of a token
 	// learned | sincos (fixed, of a token's number)
 	Position string `toml:"position"`
-	// full | linformer: to attention_size mixtures of the tokens | performer: by attention_size random features; see ViT
+	// full | linformer: to attention_size mixtures of the tokens | performer: by attention_size random features, see
+	// ViT
 	Attention     string `toml:"attention"`
 	AttentionSize int    `toml:"attention_size"` // tokens or features; 0: of full
 }

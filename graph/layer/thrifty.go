@@ -112,8 +112,8 @@ func linformer(s *graph.Scope, qkv, keys, e, f *graph.Node, special int) *graph.
 	shape, size := op.ShapeOf(qkv), op.ShapeOf(e)
 	b, t, heads, d := shape[0], shape[1]-special, shape[3], shape[4]
 	if t != size[0] {
-		op.Fail(s.Path(), "attention = \"linformer\" mixes %d tokens, and there are %d: it takes no other size, and no "+
-			"part of them; want \"performer\" or \"full\"", size[0], t)
+		op.Fail(s.Path(), "attention = \"linformer\" mixes %d tokens, and there are %d: it takes no other size, and "+
+			"no part of them; want \"performer\" or \"full\"", size[0], t)
 	}
 	var m Mask
 	if keys != nil && special > 0 {
