@@ -37,10 +37,10 @@ type MaskSet interface {
 // Ignored is the class of a mask's pixels that belong to none.
 const Ignored = 255
 
-// CaptionSet is a set of images that are described in words.
+// CaptionSet is a set of images or recordings that are described in words.
 type CaptionSet interface {
-	Set
-	// Captions is one text or more that describe image i.
+	Labelled
+	// Captions is one text or more that describe sample i.
 	Captions(i int) []string
 }
 

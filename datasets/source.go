@@ -9,6 +9,7 @@ package datasets
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 )
 
 // Source opens data of any kind; a recipe's dataset table decodes into one.
@@ -31,6 +32,12 @@ type Kinded interface {
 
 // WithCaptions are the samples of a source whose images have captions. Whatever is about images is about them too.
 const WithCaptions = "images with captions"
+
+// WavesWithCaptions are the samples of a source whose recordings have captions.
+const WavesWithCaptions = "waves with captions"
+
+// PlainKind is a kind of samples without their captions: what is about them is about those with captions too.
+func PlainKind(samples string) string { return strings.TrimSuffix(samples, " with captions") }
 
 // SamplesOf names the kind of a source's samples: images, unless it says something else.
 func SamplesOf(s Source) string {

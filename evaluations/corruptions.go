@@ -21,7 +21,7 @@ import (
 // of [evaluate.linear]. The test images go through the encoder five times for every kind.
 type Corruptions struct {
 	Schedule
-	Kinds []string  `toml:"kinds"`   // of corruptions
+	Kinds []string  `toml:"kinds"`   // of corruptions; "sketch", drawings of edges, is none of the paper's
 	Other string    `toml:"against"` // untrained | pixels | projector1 ...: what mCE is relative to
 	L2    []float64 `toml:"l2"`      // strengths of the probe's penalty; of several the best on the validation split
 	// of one fit, at most
@@ -46,11 +46,11 @@ func (p *Corruptions) linear() *Linear {
 func (p *Corruptions) Validate() error {
 	bad := []error{p.linear().Validate()}
 	if len(p.Kinds) == 0 {
-		bad = append(bad, setting.Bad("kinds", "none: want some of %v", corruptions.Names()))
+		bad = append(bad, setting.Bad("kinds", "none: want some of %v", corruptions.Kinds()))
 	}
 	for i, k := range p.Kinds {
-		if !slices.Contains(corruptions.Names(), k) || slices.Contains(p.Kinds[:i], k) {
-			bad = append(bad, setting.Bad("kinds", "%q: want some of %v, each once", k, corruptions.Names()))
+		if !slices.Contains(corruptions.Kinds(), k) || slices.Contains(p.Kinds[:i], k) {
+			bad = append(bad, setting.Bad("kinds", "%q: want some of %v, each once", k, corruptions.Kinds()))
 		}
 	}
 	if p.Other == "" || p.Other == "trained" {

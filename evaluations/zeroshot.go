@@ -1,10 +1,12 @@
 package evaluations
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"selfsup/setting"
@@ -13,6 +15,7 @@ import (
 // Pairs is test images and captions as two towers see them, in one space of Dim dimensions. Nothing in it is of unit
 // length.
 type Pairs struct {
+	What     string                                                       // what has a caption: image | wave
 	Images   []float32                                                    // [M,Dim] of the test images
 	Captions []string                                                     // [M] of each the first
 	Texts    func(ctx context.Context, texts []string) ([]float32, error) // [len(texts),Dim]
@@ -23,20 +26,22 @@ type Pairs struct {
 }
 
 // ZeroShot compares images with texts by the cosine of what two towers make of them: each test image with a text of
-// every class, of which the nearest is its guess (top1, top5), and with the captions of all test images, of which the
-// nearest should be its own (caption R@1), as should be the nearest image of a caption (image R@1). No label is learned
-// from.
+// every class, of which the nearest is its guess (top1, top5), and with the captions of all test images: its own should
+// be among the nearest 1, 5 and 10 (caption R@1 ...), as a caption's image should be among the images (image R@1 ...).
+// No label is learned from. Recordings are compared as images are.
 //
-// Radford et al. 2021, arXiv:2103.00020, section 3.1; the mean over several texts of a class is section 3.1.4.
+// Radford et al. 2021, arXiv:2103.00020, section 3.1; several texts of a class are an ensemble, the mean of their unit
+// embeddings, as in section 3.1.4.
 type ZeroShot struct {
 	Schedule
 	// names: the text of a class is its label's name | captions: the mean over the captions of its training images
-	Classes  string `toml:"classes"`
-	Template string `toml:"template"` // of a text of a name, which stands for {}
+	Classes string `toml:"classes"`
+	// texts of a name, which stands for {}; of several the class has the mean
+	Templates []string `toml:"templates"`
 }
 
 // DefaultZeroShot takes labels by their names, as they are.
-func DefaultZeroShot() *ZeroShot { return &ZeroShot{Classes: "names", Template: "{}"} }
+func DefaultZeroShot() *ZeroShot { return &ZeroShot{Classes: "names", Templates: []string{"{}"}} }
 
 // Validate checks the settings.
 func (p *ZeroShot) Validate() error {
@@ -44,9 +49,14 @@ func (p *ZeroShot) Validate() error {
 	if p.Classes != "names" && p.Classes != "captions" {
 		bad = append(bad, setting.Bad("classes", "%q: want \"names\" or \"captions\"", p.Classes))
 	}
-	if !strings.Contains(p.Template, "{}") {
-		bad = append(bad, setting.Bad("template", "%q: want a text with {} where the name stands, such as \"a "+
-			"picture of {}\"", p.Template))
+	if len(p.Templates) == 0 {
+		bad = append(bad, setting.Bad("templates", "[]: want texts with {} where the name stands, such as \"{}\""))
+	}
+	for i, t := range p.Templates {
+		if !strings.Contains(t, "{}") || slices.Contains(p.Templates[:i], t) {
+			bad = append(bad, setting.Bad("templates", "%q: want texts with {} where the name stands, such as \"a "+
+				"picture of {}\", each once", t))
+		}
 	}
 	return errors.Join(bad...)
 }
@@ -71,7 +81,7 @@ func (p *ZeroShot) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	captions = UnitRows[float32](captions, f.Pairs.Dim)
 	settings := map[string]any{"classes": p.Classes}
 	if p.Classes == "names" {
-		settings["template"] = p.Template
+		settings["templates"] = p.Templates
 	}
 	ranks, err := f.ranks(ctx, images, classes, func(i int) int32 { return f.TestY[i] })
 	if err != nil {
@@ -80,15 +90,19 @@ func (p *ZeroShot) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	out := accuracies("zero_shot", 0, len(f.Pairs.Classes), 5, ranks, f.TestY, settings)
 	own := func(i int) int32 { return int32(i) }
 	for _, way := range []struct {
-		metric   string
+		what     string
 		from, to []float32
-	}{{"caption R@1", images, captions}, {"image R@1", captions, images}} {
+	}{{"caption", images, captions}, {cmp.Or(f.Pairs.What, "image"), captions, images}} {
 		ranks, err := f.ranks(ctx, way.from, way.to, own)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, Result{Protocol: "zero_shot", Metric: way.metric, Value: topK(ranks, 1), Accuracy: true,
-			Hits: hits(ranks, 1)})
+		for _, k := range []int{1, 5, 10} {
+			if k == 1 || k < len(f.Pairs.Captions) {
+				out = append(out, Result{Protocol: "zero_shot", Metric: fmt.Sprintf("%s R@%d", way.what, k),
+					Value: topK(ranks, k), Accuracy: true, Hits: hits(ranks, k)})
+			}
+		}
 	}
 	return out, nil
 }
@@ -99,7 +113,9 @@ func (p *ZeroShot) classTexts(ctx context.Context, pairs *Pairs) ([]float32, err
 	var of []int
 	for c, name := range pairs.Classes {
 		if p.Classes == "names" {
-			texts, of = append(texts, strings.ReplaceAll(p.Template, "{}", name)), append(of, c)
+			for _, t := range p.Templates {
+				texts, of = append(texts, strings.ReplaceAll(t, "{}", name)), append(of, c)
+			}
 			continue
 		}
 		if len(pairs.Known[c]) == 0 {

@@ -29,14 +29,7 @@ func (s *Setup) kindOf() (feed.Kind, error) {
 		}
 		pipe.Finder = func() views.Finder { return &proposals.Search{} }
 		s.Views = pipe
-		if _, texts := train.(datasets.CaptionSet); !texts {
-			return pipe, nil
-		}
-		k, err := captioned.New(r.Captions, pipe, s.Data)
-		if err != nil {
-			return nil, tableError(r, "captions", err)
-		}
-		return k, nil
+		return s.withCaptions(pipe)
 	case datasets.ClipSet:
 		if len(r.Train.Resolution) > 0 {
 			return nil, r.Result.Bad("train.resolution", "is about the size of views of images, and the samples "+
@@ -77,10 +70,22 @@ func (s *Setup) kindOf() (feed.Kind, error) {
 		if err != nil {
 			return nil, tableError(r, "windows", err)
 		}
-		return w, nil
+		return s.withCaptions(w)
 	}
 	return nil, &RecipeError{r.File, fmt.Errorf("dataset.%s: no method trains on samples of its kind yet (%T)",
 		r.Dataset.Name, s.Data.Train)}
+}
+
+// withCaptions adds captions to samples that have some.
+func (s *Setup) withCaptions(k feed.Kind) (feed.Kind, error) {
+	if _, texts := s.Data.Train.(datasets.CaptionSet); !texts {
+		return k, nil
+	}
+	c, err := captioned.New(s.Recipe.Captions, k, s.Data)
+	if err != nil {
+		return nil, tableError(s.Recipe, "captions", err)
+	}
+	return c, nil
 }
 
 // checkOneSize refuses what resizes views, of data that are no images.

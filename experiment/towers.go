@@ -4,9 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
-	"selfsup/datasets"
 	"selfsup/datasets/captioned"
+	"selfsup/datasets/feed"
 	"selfsup/datasets/sampling"
 	"selfsup/encoder"
 	"selfsup/evaluations"
@@ -15,7 +16,7 @@ import (
 	"selfsup/methods"
 )
 
-// Images and captions in one space, for protocols that compare them.
+// Samples and captions in one space, for protocols that compare them.
 
 // checkPairs refuses protocols that need two towers where there are none.
 func (s *Setup) checkPairs() error {
@@ -29,9 +30,9 @@ func (s *Setup) checkPairs() error {
 				c.Name, s.Recipe.Method.Name)
 		}
 		if _, ok := s.Kind.(*captioned.Kind); !ok {
-			return fmt.Errorf("[evaluate.%s] compares images with texts, and the images of dataset.%s have "+
+			return fmt.Errorf("[evaluate.%s] compares samples with texts, and the %s of dataset.%s have "+
 				"none; want dataset.captions, or %[1]s = false",
-				c.Name, s.Recipe.Dataset.Name)
+				c.Name, s.Noun(), s.Recipe.Dataset.Name)
 		}
 	}
 	return nil
@@ -128,13 +129,14 @@ func (s *Setup) pairs(ctx context.Context, st *graph.Store, on string) (*evaluat
 		}
 		set, known = sampling.Part(s.Labelled, s.held), sampling.Part(s.Labelled, rest)
 	}
-	p := &evaluations.Pairs{Classes: s.Data.Train.Classes(), Known: make([][]string, len(s.Data.Train.Classes()))}
+	p := &evaluations.Pairs{Classes: s.Data.Train.Classes(), What: strings.TrimSuffix(s.Noun(), "s"),
+		Known: make([][]string, len(s.Data.Train.Classes()))}
 	for i := range known.Len() {
 		c := known.Label(i)
-		p.Known[c] = append(p.Known[c], captioned.Of(known, i)...)
+		p.Known[c] = append(p.Known[c], k.Captions(known, i)...)
 	}
 	for i := range set.Len() {
-		p.Captions = append(p.Captions, captioned.Of(set, i)[0])
+		p.Captions = append(p.Captions, k.Captions(set, i)[0])
 	}
 	image, dim, err := s.tower(st, false)
 	if err != nil {
@@ -146,7 +148,8 @@ func (s *Setup) pairs(ctx context.Context, st *graph.Store, on string) (*evaluat
 		for i := range rows {
 			rows[i] = int32(from + i)
 		}
-		if err := s.Views.EvalBatch(in.F32[:len(rows)*s.Views.Size()], set.(datasets.Set), rows); err != nil {
+		if err := feed.Fill(s.Kind.Evaluation(set), feed.View(0), feed.Slot{F32: in.F32}, rows,
+			uint64(s.Recipe.Seed)); err != nil {
 			return &DataError{err}
 		}
 		return nil

@@ -1,8 +1,6 @@
 package experiment
 
 import (
-	"strings"
-
 	"selfsup/datasets"
 )
 
@@ -10,7 +8,7 @@ import (
 
 // Noun names the samples of the recipe's data: images, rows.
 func (s *Setup) Noun() string {
-	return strings.TrimSuffix(datasets.SamplesOf(s.Recipe.Dataset.Value), " with captions")
+	return datasets.PlainKind(datasets.SamplesOf(s.Recipe.Dataset.Value))
 }
 
 // rawName names the samples themselves as a representation: pixels, or raw for standardised columns, counts of symbols

@@ -8,12 +8,14 @@ import (
 )
 
 // Matching is the mean cross-entropy, in nats, of picking the partner of each row among all columns, and of each column
-// among all rows. logits [N,N] has partners on the diagonal.
+// among all rows. logits [N,N] has partners on the diagonal; smoothing is the share of a target that is spread over
+// all.
 //
 // Radford et al. 2021, arXiv:2103.00020, figure 3.
-func Matching(s *graph.Scope, logits *graph.Node) *graph.Node {
+func Matching(s *graph.Scope, logits *graph.Node, smoothing float64) *graph.Node {
 	own := Own(s, logits)
-	rows, columns := op.CrossEntropy(logits, own, 0), op.CrossEntropy(op.Transpose(logits, 1, 0), own, 0)
+	rows := op.CrossEntropy(logits, own, smoothing)
+	columns := op.CrossEntropy(op.Transpose(logits, 1, 0), own, smoothing)
 	return op.Scale(op.Add(op.MeanAll(rows), op.MeanAll(columns)), 0.5)
 }
 

@@ -202,7 +202,11 @@ var denseFamily = family{
 }
 
 var crossmodalFamily = family{
-	"clip": func() methods.Method { return crossmodal.DefaultCLIP() },
+	"align":           func() methods.Method { return crossmodal.DefaultALIGN() },
+	"clip":            func() methods.Method { return crossmodal.DefaultCLIP() },
+	"language_guided": func() methods.Method { return crossmodal.DefaultLanguageGuided() },
+	"siglip":          func() methods.Method { return crossmodal.DefaultSigLIP() },
+	"slip":            func() methods.Method { return crossmodal.DefaultSLIP() },
 }
 
 var tabularFamily = family{

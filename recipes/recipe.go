@@ -228,11 +228,10 @@ func (r *Recipe) settle(res *overlay.Result) error {
 		{"views", &r.Views, []string{"images", "clips"}},
 		{"clips", &r.Clips, []string{"clips"}},
 		{"rows", &r.Rows, []string{"rows"}},
-		{"captions", &r.Captions, []string{datasets.WithCaptions}},
+		{"captions", &r.Captions, []string{datasets.WithCaptions, datasets.WavesWithCaptions}},
 		{"windows", &r.Windows, []string{"texts", "waves"}},
 	} {
-		concerned := slices.Contains(t.of, samples) || samples == datasets.WithCaptions &&
-			slices.Contains(t.of, "images")
+		concerned := slices.Contains(t.of, samples) || slices.Contains(t.of, datasets.PlainKind(samples))
 		if !concerned && res.Wrote(t.name) {
 			return res.Bad(t.name, "is about %s, and the samples of dataset.%s are %s", strings.Join(t.of, " and "),
 				r.Dataset.Name, samples)

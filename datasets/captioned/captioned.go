@@ -1,5 +1,6 @@
-// Package captioned turns images with texts into the fields of a batch: those of package views, and caption [T] int32,
-// the symbols of one text of the image, drawn anew in every step where it has several.
+// Package captioned turns images or recordings with texts into the fields of a batch: those of their kind, caption [T]
+// int32, the symbols of one text of the sample, drawn anew in every step where it has several, and partner, a view of
+// the sample whose texts are nearest.
 package captioned
 
 import (
@@ -10,7 +11,6 @@ import (
 	"selfsup/datasets"
 	"selfsup/datasets/feed"
 	"selfsup/datasets/sampling"
-	"selfsup/datasets/views"
 	"selfsup/recipes/overlay"
 	"selfsup/setting"
 )
@@ -23,6 +23,9 @@ type Settings struct {
 	// symbols of a caption, with datasets.Padding after a shorter one; 0: those of the longest
 	Length int  `toml:"length"`
 	Cut    bool `toml:"cut"` // longer captions lose their end; else they are an error
+	// share of the training samples that have the captions of another one, as noisy data do; the same samples whatever
+	// the seed
+	Wrong float64 `toml:"wrong"`
 }
 
 // Defaults reads words, as many as the longest caption has.
@@ -38,26 +41,28 @@ func (s *Settings) Validate() error {
 		bad = append(bad, setting.Bad("length", "%d: want at least 1 symbol, or 0 for those of the longest caption",
 			s.Length))
 	}
-	return errors.Join(bad...)
+	return errors.Join(append(bad, setting.Within("wrong", s.Wrong, 0, 1))...)
 }
 
 // Caption is the name of the field.
 const Caption = "caption"
 
-// Kind is images with texts as methods see them.
+// Kind is images or recordings with texts as methods see them.
 type Kind struct {
-	*views.Pipeline
+	feed.Kind
 	length int
 	vocabulary
+	wrong
 }
 
-// New numbers the symbols of the training captions. Every image of both sets must have a caption.
-func New(s Settings, p *views.Pipeline, d *datasets.Data) (*Kind, error) {
+// New numbers the symbols of the training captions. Every sample of both sets must have a caption.
+func New(s Settings, samples feed.Kind, d *datasets.Data) (*Kind, error) {
 	train, ok := d.Train.(datasets.CaptionSet)
 	if !ok {
 		return nil, fmt.Errorf("captions: the data have none (%T)", d.Train)
 	}
-	k := &Kind{Pipeline: p, length: s.Length, vocabulary: newVocabulary(s.Symbols, train)}
+	k := &Kind{Kind: samples, length: s.Length, vocabulary: newVocabulary(s.Symbols, train),
+		wrong: newWrong(train, s.Wrong)}
 	sets := []datasets.CaptionSet{train}
 	if test, ok := d.Test.(datasets.CaptionSet); ok {
 		sets = append(sets, test)
@@ -67,8 +72,7 @@ func New(s Settings, p *views.Pipeline, d *datasets.Data) (*Kind, error) {
 		for i := range set.Len() {
 			texts := set.Captions(i)
 			if len(texts) == 0 {
-				return nil, fmt.Errorf("captions: image %s has no caption; want at least one for every image",
-					set.Name(i))
+				return nil, fmt.Errorf("captions: %s has no caption; want at least one for every sample", set.Name(i))
 			}
 			for _, text := range texts {
 				n := len(k.split(text))
@@ -105,50 +109,74 @@ func (k *Kind) Encode(text string, dst []int32) {
 	}
 }
 
-// Of is the captions of sample i of a set, which may be part of a set of images with captions.
-func Of(set datasets.Labelled, i int) []string {
+// Captions are the captions that sample i of a set has: in a training set where some are wrong, those it is trained
+// with.
+func (k *Kind) Captions(set datasets.Labelled, i int) []string { return k.of(set)(i) }
+
+// of gives the captions of each sample of a set, which may be part of a set of images with captions.
+func (k *Kind) of(set datasets.Labelled) func(i int) []string {
 	whole, place := sampling.Whole(set)
-	if place != nil {
-		i = int(place[i])
+	texts := whole.(datasets.CaptionSet)
+	return func(i int) []string {
+		if place != nil {
+			i = int(place[i])
+		}
+		return texts.Captions(k.wrong.owner(whole, i))
 	}
-	return whole.(datasets.CaptionSet).Captions(i)
 }
 
 // Training implements feed.Kind.
 func (k *Kind) Training(set datasets.Labelled) feed.Maker {
-	inner := views.NewMaker(set.(datasets.Set), k.Pipeline)
-	return &trainMaker{maker{inner, k, set, true}, inner}
+	inner := k.Kind.Training(set)
+	return &trainMaker{maker{inner, k, k.of(set), &partners{n: set.Len()}, true}, inner}
 }
 
-// Evaluation implements feed.Kind: the caption is the first of an image.
+// Evaluation implements feed.Kind: the caption is the first of a sample.
 func (k *Kind) Evaluation(set datasets.Labelled) feed.Maker {
-	return &maker{views.NewEvalMaker(set.(datasets.Set), k.Pipeline), k, set, false}
+	return &maker{k.Kind.Evaluation(set), k, k.of(set), nil, false}
 }
 
 // trainMaker has its views in groups.
 type trainMaker struct {
 	maker
-	views *views.Maker
+	views feed.Maker
 }
 
 // Groups implements feed.Grouped.
-func (m *trainMaker) Groups() []int { return m.views.Groups() }
+func (m *trainMaker) Groups() []int {
+	if g, ok := m.views.(feed.Grouped); ok {
+		return g.Groups()
+	}
+	return nil
+}
 
-// maker adds captions to a maker of images.
+// maker adds captions, and partners in training, to a maker of samples.
 type maker struct {
 	feed.Maker
-	kind  *Kind
-	set   datasets.Labelled
-	drawn bool
+	kind     *Kind
+	texts    func(i int) []string // of each sample
+	partners *partners            // nil: there are none
+	drawn    bool
 }
 
 // Fields implements feed.Maker.
-func (m *maker) Fields() []string { return append(slices.Clone(m.Maker.Fields()), Caption) }
+func (m *maker) Fields() []string {
+	names := append(slices.Clone(m.Maker.Fields()), Caption)
+	if m.partners != nil {
+		names = append(names, Partner)
+	}
+	return names
+}
 
 // Field implements feed.Maker.
 func (m *maker) Field(name string) (feed.Field, error) {
 	if name == Caption {
 		return m.kind.Field(), nil
+	}
+	if name == Partner && m.partners != nil {
+		f, err := m.Maker.Field(partnerView)
+		f.Name = Partner
+		return f, err
 	}
 	f, err := m.Maker.Field(name)
 	var unknown *feed.UnknownField
@@ -160,35 +188,49 @@ func (m *maker) Field(name string) (feed.Field, error) {
 
 // Worker implements feed.Maker.
 func (m *maker) Worker(names []string) (feed.Worker, error) {
-	w := &worker{maker: m, caption: feed.Index(names, Caption)}
-	rest := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == Caption })
+	w := &worker{maker: m, caption: feed.Index(names, Caption), partner: feed.Index(names, Partner)}
+	rest := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == Caption || name == Partner })
 	var err error
-	w.images, err = m.Maker.Worker(rest)
+	if w.samples, err = m.Maker.Worker(rest); err != nil {
+		return nil, err
+	}
 	w.to = make([]feed.Slot, 0, len(rest))
+	if w.partner >= 0 {
+		w.others, err = m.Maker.Worker([]string{partnerView})
+	}
 	return w, err
 }
 
 type worker struct {
 	*maker
-	images  feed.Worker
-	caption int // place among the fields; -1: it is not wanted
-	to      []feed.Slot
+	samples          feed.Worker
+	others           feed.Worker // of partners
+	caption, partner int         // places among the fields; -1: it is not wanted
+	to               []feed.Slot // of samples
 }
 
 // Make implements feed.Worker.
 func (w *worker) Make(to []feed.Slot, i int, key feed.Key) error {
-	if w.caption < 0 {
-		return w.images.Make(to, i, key)
+	w.to = w.to[:0]
+	for k, slot := range to {
+		switch k {
+		case w.caption:
+			texts, which := w.texts(i), 0
+			if w.drawn && len(texts) > 1 {
+				r := datasets.NewRand(key.Seed, "captions/which", uint64(key.Step), uint64(key.Row))
+				which = r.Intn(len(texts))
+			}
+			w.kind.Encode(texts[which], slot.I32)
+		case w.partner:
+			if err := w.others.Make(to[k:k+1], int(w.partners.get(w.kind, w.texts)[i]), key); err != nil {
+				return err
+			}
+		default:
+			w.to = append(w.to, slot)
+		}
 	}
-	texts, which := Of(w.set, i), 0
-	if w.drawn && len(texts) > 1 {
-		r := datasets.NewRand(key.Seed, "captions/which", uint64(key.Step), uint64(key.Row))
-		which = r.Intn(len(texts))
-	}
-	w.kind.Encode(texts[which], to[w.caption].I32)
-	w.to = append(append(w.to[:0], to[:w.caption]...), to[w.caption+1:]...)
 	if len(w.to) == 0 {
 		return nil
 	}
-	return w.images.Make(w.to, i, key)
+	return w.samples.Make(w.to, i, key)
 }

@@ -151,3 +151,96 @@ func TestRefusals(t *testing.T) {
 		t.Errorf("got %v, want both faults", err)
 	}
 }
+
+// The partner is the image that shares the rarest words; of equals the first, and alone an image is its own.
+func TestPartners(t *testing.T) {
+	train := set([]string{"a red cat"}, []string{"a red dog"}, []string{"a blue cat", "a cat"}, []string{"blue sea"},
+		[]string{"xyz"})
+	s := captioned.Defaults()
+	k, err := kind(s, train, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// N = 5: a (3 images) ln(6/4)+1 = 1.405, red, cat and blue (2) ln(6/3)+1 = 1.693, dog, sea, xyz (1) ln(6/2)+1 =
+	// 2.099. Squares: a 1.975, red, cat, blue 2.867, dog, sea 4.404. Image 0: with 1 (a, red) 4.842/sqrt(9.246), with
+	// 2 (a, cat) 4.842/sqrt(7.709): 2. Image 1: with 0 4.842/sqrt(7.709), with 2 (a) less: 0. Image 2: with 0
+	// 4.842/sqrt(7.709) = 1.744, with 3 (blue) 2.867/sqrt(7.271) = 1.063: 0. Image 3: 2 alone.
+	want := []int{2, 0, 0, 2, 4}
+	m := k.Training(train)
+	w, err := m.Worker([]string{captioned.Partner, captioned.Caption})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := m.Field(captioned.Partner)
+	if err != nil || !slices.Equal(f.Shape, []int{4, 4, 1}) {
+		t.Fatal(f, err)
+	}
+	own, err := m.Worker([]string{feed.View(1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, view := feed.NewSlot(f, 1), feed.NewSlot(f, 1)
+	caption := feed.NewSlot(k.Field(), 1)
+	for i, j := range want {
+		key := feed.Key{Seed: 1, Step: 3, Row: i}
+		if err := w.Make([]feed.Slot{got, caption}, i, key); err != nil {
+			t.Fatal(err)
+		}
+		if err := own.Make([]feed.Slot{view}, j, key); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(got.F32, view.F32) {
+			t.Errorf("the partner of image %d is not view 1 of image %d", i, j)
+		}
+	}
+	if _, err := k.Evaluation(train).Field(captioned.Partner); err == nil {
+		t.Error("there are partners in evaluation, where nothing is drawn")
+	}
+}
+
+// A share of the training images has the captions of others, the same ones in a part of the set; a test set has its
+// own.
+func TestWrongCaptions(t *testing.T) {
+	texts := func() (all [][]string) {
+		for i := range 20 {
+			all = append(all, []string{string(rune('a' + i))})
+		}
+		return all
+	}
+	train, test := set(texts()...), set(texts()...)
+	s := captioned.Defaults()
+	s.Wrong = 0.4
+	k, err := kind(s, train, test)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong, seen := 0, map[string]bool{}
+	part := sampling.Part(train, []int32{7, 3, 19})
+	for i := range 20 {
+		got := k.Captions(train, i)[0]
+		if seen[got] {
+			t.Errorf("two images have the caption %q", got)
+		}
+		seen[got] = true
+		if is := got != texts()[i][0]; is != k.IsWrong(train, i) {
+			t.Errorf("image %d has %q, and IsWrong says %v", i, got, !is)
+		} else if is {
+			wrong++
+		}
+		if k.Captions(test, i)[0] != texts()[i][0] || k.IsWrong(test, i) {
+			t.Errorf("test image %d has another one's caption", i)
+		}
+		symbols := caption(t, k.Training(train), i, feed.Key{})
+		if int(symbols[0]) != datasets.Unknown+1+int(got[0]-'a') {
+			t.Errorf("image %d is fed %v, want %q", i, symbols, got)
+		}
+	}
+	if wrong != 8 {
+		t.Errorf("%d of 20 captions are wrong, want 0.4 of them", wrong)
+	}
+	for at, i := range []int{7, 3, 19} {
+		if k.Captions(part, at)[0] != k.Captions(train, i)[0] {
+			t.Errorf("image %d has another caption in a part of the set", i)
+		}
+	}
+}

@@ -93,16 +93,28 @@ var all = map[string]corruption{
 	"elastic": {[...][]float64{{0, 0, 0.08}, {0.05, 0.2, 0.07}, {0.08, 0.06, 0.06}, {0.1, 0.04, 0.05},
 		{0.1, 0.03, 0.03}}, [...][]float64{{2.18, 0.76, 0.109}, {2.18, 0.087, 0.218}, {0.0545, 0.0109, 0.0218},
 		{0.0763, 0.0109, 0.0218}, {0.131, 0.0109, 0.0218}}, elastic},
+
+	// not of the benchmark: how wide its lines are, as the deviation of what is smoothed before
+	Sketch: one(strengths{0.3, 0.5, 0.7, 1, 1.4}, strengths{0.6, 1, 1.4, 2, 2.8}, sketch),
 }
 
-// Names lists the corruptions.
-func Names() []string { return slices.Sorted(maps.Keys(all)) }
+// Names lists the corruptions of the benchmark.
+func Names() []string { return slices.Sorted(maps.Keys(benchmark())) }
+
+// Kinds lists all there are.
+func Kinds() []string { return slices.Sorted(maps.Keys(all)) }
+
+func benchmark() map[string]corruption {
+	m := maps.Clone(all)
+	delete(m, Sketch)
+	return m
+}
 
 // Of is a set whose images are spoilt.
 func Of(set datasets.Set, name string, severity int, seed uint64) (datasets.Set, error) {
 	c, ok := all[name]
 	if !ok {
-		return nil, fmt.Errorf("corruptions: %q: want one of %v", name, Names())
+		return nil, fmt.Errorf("corruptions: %q: want one of %v", name, Kinds())
 	}
 	if severity < 1 || severity > Severities {
 		return nil, fmt.Errorf("corruptions: %s: severity %d: want 1 to %d", name, severity, Severities)

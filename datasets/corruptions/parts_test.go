@@ -208,3 +208,30 @@ func (steps) Image(i int, dst *datasets.Image) error {
 	}
 	return nil
 }
+
+// A step of brightness is a dark line on white, and nothing is where the image is even, whatever its colour.
+func TestSketch(t *testing.T) {
+	p := flat(12, 12, 3, 0.2)
+	for y := range 12 {
+		for x := 6; x < 12; x++ {
+			p.Pix[(y*12+x)*3+1] = 0.9
+		}
+	}
+	sketch(p, 0.3, nil)
+	for y := range 12 {
+		for x, want := range []float64{1, 1, 1, 1, 1, 0, 0, 1, 1, 1, 1, 1} {
+			for c := range 3 {
+				if got := float64(p.Pix[(y*12+x)*3+c]); math.Abs(got-want) > 0.01 {
+					t.Fatalf("(%d,%d): %v, want %v", y, x, got, want)
+				}
+			}
+		}
+	}
+	p = flat(5, 5, 1, 0.7)
+	sketch(p, 1, nil)
+	for _, v := range p.Pix {
+		if v != 1 {
+			t.Fatalf("an even image becomes %v, want white", p.Pix)
+		}
+	}
+}

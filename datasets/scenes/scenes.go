@@ -88,7 +88,7 @@ func (s *Scenes) Samples() string {
 	case "clips":
 		return "clips"
 	case "sounds":
-		return "waves"
+		return datasets.WavesWithCaptions
 	}
 	return datasets.WithCaptions
 }

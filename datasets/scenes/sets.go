@@ -2,6 +2,7 @@ package scenes
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 
 	"selfsup/datasets"
@@ -129,6 +130,16 @@ func (s *soundSet) Rate() int { return SoundRate }
 
 // Channels implements datasets.WaveSet.
 func (s *soundSet) Channels() int { return 1 }
+
+// Captions implements datasets.CaptionSet: the classes of what is to be heard, nearest first. Drawings sound like their
+// class.
+func (s *soundSet) Captions(i int) []string {
+	var classes []string
+	for _, o := range s.Scene(i).Objects {
+		classes = append(classes, article(s.classes[o.Class])+s.classes[o.Class])
+	}
+	return []string{strings.Join(classes, " and ")}
+}
 
 // Samples implements datasets.WaveSet.
 func (s *soundSet) Samples(int) int { return int(s.Duration() * SoundRate) }

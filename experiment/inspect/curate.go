@@ -209,18 +209,8 @@ func (o *CurateOptions) write(ctx context.Context, pool string, part embedPart, 
 // writeRows writes rows of a pool as a pack, or as a list that a recipe of the same data set takes as its base.
 func writeRows(ctx context.Context, to, pool string, part embedPart, rows []int32) error {
 	if filepath.Ext(to) == ".toml" {
-		return folder.Replace(to, func(w io.Writer) error {
-			fmt.Fprintf(w, "# %d of the %d training images of %s, chosen by experiment data curate.\n[subset.listed]\n"+
-				"of = %d\nrows = [", len(rows), part.set.Len(), filepath.Base(pool), part.set.Len())
-			for i, row := range rows {
-				if i%20 == 0 {
-					fmt.Fprint(w, "\n  ")
-				}
-				fmt.Fprintf(w, " %d,", row)
-			}
-			_, err := fmt.Fprint(w, "\n]\n")
-			return err
-		})
+		return writeList(to, "the training images of "+filepath.Base(pool)+", chosen by experiment data curate",
+			part.set.Len(), rows)
 	}
 	set, ok := sampling.Part(part.set, rows).(datasets.Set)
 	if !ok {
@@ -239,6 +229,21 @@ func writeRows(ctx context.Context, to, pool string, part embedPart, rows []int3
 	}
 	_, err := d.WritePack(ctx, to, pack.Options{})
 	return err
+}
+
+// writeList writes rows of a set of so many samples, which what describes, as a list for [subset.listed].
+func writeList(to, what string, of int, rows []int32) error {
+	return folder.Replace(to, func(w io.Writer) error {
+		fmt.Fprintf(w, "# %d of %d: %s.\n[subset.listed]\nof = %d\nrows = [", len(rows), of, what, of)
+		for i, row := range rows {
+			if i%20 == 0 {
+				fmt.Fprint(w, "\n  ")
+			}
+			fmt.Fprintf(w, " %d,", row)
+		}
+		_, err := fmt.Fprint(w, "\n]\n")
+		return err
+	})
 }
 
 // Report says in a few lines what was kept in a file.

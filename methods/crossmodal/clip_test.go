@@ -13,6 +13,7 @@ import (
 	"selfsup/internal/golden/ongraph"
 	"selfsup/losses"
 	"selfsup/methods"
+	"selfsup/methods/contrastive"
 	"selfsup/methods/crossmodal"
 	"selfsup/methods/methodtest"
 	"selfsup/recipes/overlay"
@@ -22,7 +23,7 @@ import (
 func TestGoldenCLIP(t *testing.T) {
 	ongraph.Check(t, golden.Load(t, "losses/clip"), true, func(c *ongraph.Case) {
 		logits := op.MatMul(c.In("image", golden.Same), c.In("text", golden.Same), false, true)
-		c.Out("loss", losses.Matching(c.Scope, op.Mul(logits, c.In("logit_scale", golden.Same))), golden.Same)
+		c.Out("loss", losses.Matching(c.Scope, op.Mul(logits, c.In("logit_scale", golden.Same)), 0), golden.Same)
 	})
 }
 
@@ -33,7 +34,7 @@ func TestGoldenLearnedTemperature(t *testing.T) {
 		logits := crossmodal.Logits(c.Scope, c.In("image", golden.Same), c.In("text", golden.Same), scale)
 		c.Out("logits_per_image", logits, golden.Same)
 		c.Out("scale", op.Exp(scale), golden.Same)
-		c.Out("loss", losses.Matching(c.Scope, logits), golden.Same)
+		c.Out("loss", losses.Matching(c.Scope, logits, 0), golden.Same)
 	})
 }
 
@@ -60,14 +61,14 @@ func TestGoldenLiT(t *testing.T) {
 		v := op.MatMul(c.In("text_hidden", golden.Same), c.In("text_proj", golden.Same), false, true)
 		logits := crossmodal.Logits(c.Scope, u, v, c.In("logit_scale", golden.Same))
 		c.Out("logits", logits, golden.Same)
-		c.Out("loss", losses.Matching(c.Scope, logits), golden.Same)
+		c.Out("loss", losses.Matching(c.Scope, logits, 0), golden.Same)
 	})
 }
 
 func clip(lock bool, dim int) *crossmodal.CLIP {
 	text := &backbones.Symbols{Width: 5, Hidden: []int{6}}
-	return &crossmodal.CLIP{Text: overlay.Choice[backbones.Backbone]{Name: "symbols", Value: text}, Dim: dim,
-		Lock: lock}
+	return &crossmodal.CLIP{Pairing: crossmodal.Pairing{Dim: dim, Lock: lock,
+		Text: overlay.Choice[backbones.Backbone]{Name: "symbols", Value: text}}}
 }
 
 // build is a method on small images with captions of 5 symbols.
@@ -75,18 +76,79 @@ func build(s *graph.Scope, m methods.Method, rows int) methods.Objective {
 	data := methodtest.Data(
 		feed.Field{Name: "view", Shape: []int{6, 5, 2}},
 		feed.Field{Name: "caption", Shape: []int{3}, Int: true, Of: []int{5}},
+		feed.Field{Name: "partner", Shape: []int{6, 5, 2}},
 	)
 	b := methods.NewBatch(s, rows, data)
 	return m.Build(s, methods.EncoderOf(&backbones.ConvNet{Widths: []int{4, 5}}, b.Of("view0")), b)
 }
 
+// towers is a recipe's text tower and head.
+func towers(dim int) crossmodal.Pairing { return clip(false, dim).Pairing }
+
 func TestGradients(t *testing.T) {
-	for name, m := range map[string]methods.Method{"clip": clip(false, 4), "clip, features as they are": clip(false, 0),
-		"lit": clip(true, 0)} {
+	simclr := overlay.Choice[methods.Method]{Name: "simclr", Value: &contrastive.SimCLR{Projector: []int{5, 4},
+		Temperature: 0.5}}
+	for name, m := range map[string]methods.Method{
+		"clip": clip(false, 4), "clip, features as they are": clip(false, 0), "lit": clip(true, 0),
+		"align":           &crossmodal.ALIGN{Pairing: towers(0), Smoothing: 0.1},
+		"siglip":          &crossmodal.SigLIP{Pairing: towers(4), Scale: 3, Bias: -1},
+		"slip":            &crossmodal.SLIP{Pairing: towers(4), Base: simclr, Weight: 0.7},
+		"language_guided": &crossmodal.LanguageGuided{Projector: []int{5, 4}, Temperature: 0.5},
+	} {
 		t.Run(name, func(t *testing.T) {
 			optest.CheckGradients(t, func(s *graph.Scope) *graph.Node { return build(s, m, 4).Loss() }, nil, 8, 2e-5)
 		})
 	}
+}
+
+// SLIP's loss of given embeddings is the authors'.
+func TestGoldenSLIP(t *testing.T) {
+	f := golden.Load(t, "multimodal/slip")
+	ongraph.Check(t, f, true, func(c *ongraph.Case) {
+		cosines := crossmodal.Cosines(c.Scope, c.In("image_embed", golden.Same), c.In("text_embed", golden.Same))
+		clip := losses.Matching(c.Scope, op.Scale(cosines, golden.Param[float64](t, f, "logit_scale")), 0)
+		ssl := losses.NTXent(c.Scope, op.Concat(0, c.In("aug1_embed", golden.Same), c.In("aug2_embed", golden.Same)),
+			golden.Param[float64](t, f, "ssl_temperature"))
+		c.Out("clip", clip, golden.Same)
+		c.Out("ssl", ssl, golden.Same)
+		c.Out("loss", op.Add(clip, op.Scale(ssl, golden.Param[float64](t, f, "ssl_scale"))), golden.Same)
+	})
+}
+
+// SLIP's terms are those of its parts, the base's as heavy as weight says; the image of the captions is a view of its
+// own.
+func TestSLIPAddsUp(t *testing.T) {
+	simclr := &contrastive.SimCLR{Projector: []int{5, 4}, Temperature: 0.5}
+	m := &crossmodal.SLIP{Pairing: towers(4), Weight: 0.25,
+		Base: overlay.Choice[methods.Method]{Name: "simclr", Value: simclr}}
+	_, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
+		o := build(s, m, 4)
+		if len(o.Terms) != 2 || o.Terms[0].Name != "clip" || o.Terms[0].Weight != 1 || o.Terms[1].Name != "ntxent" ||
+			o.Terms[1].Weight != 0.25 || o.Encoder != "" {
+			t.Errorf("terms %+v, want clip and a quarter of ntxent", o.Terms)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, change := range map[string]func(m *crossmodal.SLIP){
+		"lock": func(m *crossmodal.SLIP) { m.Lock = true },
+		"base": func(m *crossmodal.SLIP) { m.Base.Name, m.Base.Value = "clip", clip(false, 4) },
+	} {
+		bad := *m
+		if change(&bad); bad.Validate() == nil || !strings.Contains(bad.Validate().Error(), want) {
+			t.Errorf("got %v, want %s refused", bad.Validate(), want)
+		}
+	}
+}
+
+// SigLIP's loss of given embeddings, scale and bias is open_clip's.
+func TestGoldenSigLIP(t *testing.T) {
+	ongraph.Check(t, golden.Load(t, "losses/siglip"), true, func(c *ongraph.Case) {
+		logits := op.MatMul(c.In("image", golden.Same), c.In("text", golden.Same), false, true)
+		logits = op.Add(op.Mul(logits, c.In("logit_scale", golden.Same)), c.In("logit_bias", golden.Same))
+		c.Out("loss", crossmodal.Pairs(c.Scope, logits), golden.Same)
+	})
 }
 
 // A locked image tower has no trained parameter, whatever is in it, and no head where dim is 0.

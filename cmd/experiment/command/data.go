@@ -11,8 +11,8 @@ import (
 // dataVerb groups what is about data sets.
 func dataVerb(a *app) *cobra.Command {
 	c := &cobra.Command{
-		Use:   "data pack|verify|info|bench|curate",
-		Short: "Pack, verify, describe, time and curate data sets",
+		Use:   "data pack|verify|info|bench|curate|filter",
+		Short: "Pack, verify, describe, time, curate and filter data sets",
 		Long: `  experiment data pack photos/ --size 256 --quality 90 -o photos.pack
   experiment data info photos.pack
   experiment data verify photos.pack
@@ -20,7 +20,7 @@ func dataVerb(a *app) *cobra.Command {
 		Args: knownVerb,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	a.add(c, dataPackVerb, dataVerifyVerb, dataInfoVerb, dataBenchVerb, dataCurateVerb)
+	a.add(c, dataPackVerb, dataVerifyVerb, dataInfoVerb, dataBenchVerb, dataCurateVerb, dataFilterVerb)
 	return c
 }
 
