@@ -179,7 +179,7 @@ func HistoryTable(runs []Past, width int) string {
 	t := report.Table{Header: []string{"run", "state", "steps", "result"}}
 	for _, p := range runs {
 		t.Rows = append(t.Rows, []string{filepath.Base(filepath.Clean(p.Run)), p.State, fmt.Sprintf("%d/%d", p.Step,
-			p.Steps), p.result()})
+			p.Steps), p.Result()})
 	}
 	lines := strings.Split(strings.TrimRight(t.String(), "\n"), "\n")
 	var b strings.Builder
@@ -200,8 +200,8 @@ func HistoryTable(runs []Past, width int) string {
 	return b.String()
 }
 
-// result is the first value of the trained encoder.
-func (p Past) result() string {
+// Result is the first value of the trained encoder.
+func (p Past) Result() string {
 	for _, e := range p.Evaluations {
 		if e.Representation == "trained" {
 			return fmt.Sprintf("%s %.4f", e.Label(), e.Value)

@@ -161,7 +161,9 @@ func Builtin() Catalog {
 }
 
 func (c Catalog) options() overlay.Options {
-	return overlay.Options{FS: Shipped, See: called.Line("list"), Catalogs: map[string]overlay.Catalog{
+	sweep := "makes many recipes of this one; want: " + called.Line("sweep", "expand", "RECIPE", "DIR")
+	apart := map[string]string{sweepTable: sweep}
+	return overlay.Options{FS: Shipped, See: called.Line("list"), Apart: apart, Catalogs: map[string]overlay.Catalog{
 		"method":    overlay.Of("methods", c.Methods),
 		"backbone":  overlay.Of("backbones", c.Backbones),
 		"dataset":   overlay.Of("datasets", c.Datasets),

@@ -195,6 +195,11 @@ func Load(file string, sets []string, c Catalog) (*Loaded, error) {
 	if err != nil {
 		return nil, err
 	}
+	return finish(r, res, file, sets, c)
+}
+
+// finish checks what a resolved recipe says, and writes it out.
+func finish(r *Recipe, res *overlay.Result, file string, sets []string, c Catalog) (*Loaded, error) {
 	if err := r.settle(res); err != nil {
 		return nil, err
 	}

@@ -15,7 +15,8 @@ func lock(path string) (*os.File, error) {
 	if errors.Is(err, fs.ErrExist) {
 		if old, err := os.Open(path); err == nil {
 			defer old.Close()
-			return nil, fmt.Errorf("in use by %s; if that process is gone, delete %s", owner(old), path)
+			who := owner(old)
+			return nil, &InUseError{who, fmt.Sprintf("in use by %s; if that process is gone, delete %s", who, path)}
 		}
 	}
 	if err != nil {
@@ -34,3 +35,13 @@ const holds = false
 func hold(string) (*os.File, error) { return nil, errors.ErrUnsupported }
 
 func syncDir(string) error { return nil }
+
+// Holder says which process has a lock that [lock] takes; empty: none has it.
+func Holder(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	return owner(f)
+}

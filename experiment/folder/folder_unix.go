@@ -18,7 +18,8 @@ func lock(path string) (*os.File, error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		defer f.Close()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("in use by %s; its lock ends with that process", owner(f))
+			who := owner(f)
+			return nil, &InUseError{who, "in use by " + who + "; its lock ends with that process"}
 		}
 		return nil, err
 	}
@@ -67,4 +68,17 @@ func syncDir(path string) error {
 	}
 	defer d.Close()
 	return d.Sync()
+}
+
+// Holder says which process has a lock that [lock] takes; empty: none has it.
+func Holder(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
+		return owner(f)
+	}
+	return ""
 }

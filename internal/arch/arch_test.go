@@ -26,7 +26,7 @@ var layers = [][]string{
 	{"encoder"},
 	{"recipes"},
 	{"experiment"},
-	{"experiment/claims", "experiment/compare", "experiment/live"},
+	{"experiment/claims", "experiment/compare", "experiment/live", "experiment/sweep"},
 	{"cmd", "tools"},
 }
 

@@ -24,6 +24,9 @@ func (d *decoder) cure(t trail, x any, v reflect.Value) string {
 // raw is the text of a value in its file or --set; empty where it is not known. What --set took for a string is as it
 // was typed.
 func (d *decoder) raw(t trail) string {
+	if d.doc.made[t] {
+		return ""
+	}
 	if d.doc.bare != "" {
 		return d.doc.bare
 	}

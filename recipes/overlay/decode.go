@@ -19,6 +19,7 @@ type decoder struct {
 	broken error // a fault of the schema or of a catalog, not of a recipe
 	parsed int
 	given  []byte // the file's text; nil: it is on disk, or shipped
+	passes bool   // over tables of Options.Apart
 }
 
 // place is where an overlay writes something.
@@ -54,7 +55,7 @@ func (d *decoder) report(doc *document, sp span, table, key, text string) {
 func (d *decoder) table(t trail, name string, tree map[string]any, v reflect.Value) {
 	list := mustFields(v.Type())
 	for _, key := range d.keys(t, tree) {
-		if t == root && key == "base" {
+		if t == root && (key == "base" || d.apart(key)) && !d.doc.variant {
 			continue
 		}
 		i := slices.IndexFunc(list, func(f field) bool { return f.key == key })

@@ -50,6 +50,9 @@ type Options struct {
 	// See is the command that lists a catalog, to which the catalog's plural is added: "experiment list" gives
 	// "see experiment list methods". Empty: messages list all names instead.
 	See string
+	// Apart holds the tables at the top of a recipe's own file that are no settings, each with what is said where the
+	// recipe is loaded all the same, see [LoadVariant].
+	Apart map[string]string
 }
 
 // Result is how a recipe was resolved.
@@ -82,15 +85,15 @@ type Leaf struct {
 // The error is an [Errors] that lists all mistakes found, unless the struct or a catalog itself is not as the package
 // documentation asks. After an error the struct holds a mixture and must be dropped.
 func Load(file string, sets []string, opt Options, into any) (*Result, error) {
-	return load(file, nil, sets, opt, into)
+	return load(file, nil, nil, sets, opt, into)
 }
 
 // LoadText is Load of a file's text, which messages call by a name.
 func LoadText(name string, text []byte, opt Options, into any) (*Result, error) {
-	return load(name, text, nil, opt, into)
+	return load(name, text, nil, nil, opt, into)
 }
 
-func load(file string, given []byte, sets []string, opt Options, into any) (*Result, error) {
+func load(file string, text []byte, given []Given, sets []string, opt Options, into any) (*Result, error) {
 	recipe := reflect.ValueOf(into)
 	if recipe.Kind() != reflect.Pointer || recipe.IsNil() || recipe.Elem().Kind() != reflect.Struct {
 		return nil, fmt.Errorf("overlay: Load into %T: want a pointer to a struct", into)
@@ -98,8 +101,12 @@ func load(file string, given []byte, sets []string, opt Options, into any) (*Res
 	if err := checkRecipe(recipe.Elem()); err != nil {
 		return nil, err
 	}
-	d := &decoder{opt: opt, recipe: recipe.Elem(), places: map[string]place{}, given: given}
+	d := &decoder{opt: opt, recipe: recipe.Elem(), places: map[string]place{}, given: text,
+		passes: given != nil}
 	docs := d.chain(file)
+	if doc := d.variant(given); doc != nil {
+		docs = append(docs, doc)
+	}
 	for i, text := range sets {
 		if doc := d.parseSet(text, i); doc != nil {
 			docs = append(docs, doc)
@@ -126,7 +133,7 @@ func load(file string, given []byte, sets []string, opt Options, into any) (*Res
 	}
 	res := &Result{d: d}
 	for _, doc := range docs {
-		if doc.kind != fromSet {
+		if doc.kind != fromSet && !doc.variant {
 			res.Files = append(res.Files, Source{doc.name, doc.data, doc.shipped})
 		}
 	}

@@ -37,6 +37,8 @@ type document struct {
 	setKey  string         // of --set: the dotted key as given
 	bare    string         // of --set: the value as typed, where it is no TOML and was taken for a string
 	trial   bool           // a value that is only tried
+	variant bool           // values that [LoadVariant] was given
+	made    map[trail]bool // of a variant: values that are not written where they are said to be
 	tree    map[string]any // as the TOML parser gives it
 	at      map[trail]span
 }

@@ -137,8 +137,8 @@ has begun ends it at once with its status.`,
 		return nil
 	}
 	a.add(root, runVerb, resumeVerb, evalVerb, runsVerb, exportVerb, embedVerb, neighboursVerb,
-		diffVerb, compareVerb, ablateVerb, tableVerb, reportVerb, uiVerb, selectVerb, claimsVerb, showVerb,
-		viewsVerb, benchVerb, dataVerb, listVerb)
+		diffVerb, compareVerb, ablateVerb, tableVerb, reportVerb, uiVerb, selectVerb, claimsVerb, sweepVerb,
+		showVerb, viewsVerb, benchVerb, dataVerb, listVerb)
 	return root
 }
 

@@ -15,7 +15,7 @@ import (
 // runVerb trains and evaluates a recipe.
 func runVerb(a *app) *cobra.Command {
 	var sets []string
-	var root, dir, name string
+	var root, dir, name, paths string
 	var asJSON, dry, again bool
 	c := &cobra.Command{
 		Use:   "run RECIPE [--set key=value]...",
@@ -40,6 +40,7 @@ For a scheduler one command starts the run, goes on with it, or says that it is 
 	c.Flags().StringVar(&name, "name", "", "name of the run's folder below --runs (default the recipe's name "+
 		"with date and time)")
 	c.Flags().StringVar(&dir, "run-dir", "", "the run's `folder` itself, in place of --runs and --name")
+	c.Flags().StringVar(&paths, "paths", "", "`folder` that relative paths in the recipe start from (default the recipe's)")
 	c.Flags().BoolVar(&again, "resume", false, "with --run-dir or --name: go on with the run that the folder "+
 		"holds, if it holds one")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object as the last line of standard output, "+
@@ -63,6 +64,7 @@ For a scheduler one command starts the run, goes on with it, or says that it is 
 		if err != nil {
 			return err
 		}
+		r.BaseDir = paths
 		if dry {
 			return a.describe(r, false)
 		}

@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# Tries "experiment sweep" with a Slurm of this machine alone: an array of 12 points, two at a time, of which some are
+# killed and some are asked to save and are queued again; it ends with 12 results, and no point that was done was
+# trained again. For nightly runs, not for CI: a task that is queued again waits for two minutes.
+#
+#   apt-get install -y --no-install-recommends slurm-wlm munge
+#   sudo tools/slurm/sweep.sh
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+for need in slurmctld slurmd sbatch munged jq; do
+	command -v "$need" > /dev/null || { echo "$need is not here: apt-get install slurm-wlm munge jq"; exit 1; }
+done
+[ "$(id -u)" = 0 ] || { echo "slurmd wants to be started by root"; exit 1; }
+
+work=$(mktemp -d)
+daemons=()
+finish() {
+	for pid in "${daemons[@]}"; do kill "$pid" 2> /dev/null || true; done
+	rm -rf "$work"
+}
+trap finish EXIT
+host=$(hostname -s)
+cores=$(nproc)
+
+# Munge and Slurm, with all files in $work.
+mkdir -p "$work"/{munge,state,spool}
+dd if=/dev/urandom of="$work/munge/key" bs=1024 count=1 2> /dev/null
+chmod 755 "$work" && chmod 700 "$work/munge" && chmod 600 "$work/munge/key"
+mkdir "$work/socket" && chmod 755 "$work/socket"
+munged --foreground --force --key-file="$work/munge/key" --socket="$work/socket/munge" --pid-file="$work/munge/pid" \
+	--log-file="$work/munge/log" --seed-file="$work/munge/seed" &
+daemons+=($!)
+cat > "$work/slurm.conf" << EOF
+ClusterName=one
+SlurmctldHost=$host(127.0.0.1)
+AuthType=auth/munge
+AuthInfo=socket=$work/socket/munge
+CryptoType=crypto/munge
+SlurmUser=root
+SlurmdUser=root
+StateSaveLocation=$work/state
+SlurmdSpoolDir=$work/spool
+SlurmctldPidFile=$work/slurmctld.pid
+SlurmdPidFile=$work/slurmd.pid
+SlurmctldPort=16817
+SlurmdPort=16818
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core
+MpiDefault=none
+ReturnToService=2
+SchedulerParameters=sched_interval=5
+CommunicationParameters=NoCtldInAddrAny
+NodeName=$host NodeAddr=127.0.0.1 CPUs=$cores State=UNKNOWN
+PartitionName=all Nodes=$host Default=YES MaxTime=INFINITE OverSubscribe=YES State=UP
+EOF
+export SLURM_CONF=$work/slurm.conf
+sleep 1
+slurmctld -D -f "$SLURM_CONF" > "$work/slurmctld.log" 2>&1 &
+daemons+=($!)
+slurmd -D -f "$SLURM_CONF" > "$work/slurmd.log" 2>&1 &
+daemons+=($!)
+for _ in $(seq 30); do sinfo -h -o %t 2> /dev/null | grep -q idle && break; sleep 1; done
+sinfo -h -o %t | grep -q idle || { echo "Slurm does not start:"; tail "$work"/slurm*.log; exit 1; }
+
+# A sweep of 12 points of some seconds.
+go build -o "$work/experiment" ./cmd/experiment
+cat > "$work/tiny.toml" << 'EOF'
+base = "quickstart.toml"
+name = "tiny"
+[backbone.convnet]
+widths = [4, 8]
+[method.simclr]
+projector = [8, 8]
+[train]
+batch = 16
+length = "4000 steps"
+checkpoint = "20 steps"
+log = "1 step"
+[evaluate]
+linear = false
+[baselines]
+untrained = false
+pixels = false
+[sweep]
+seeds = 2
+[sweep.grid]
+method.simclr.temperature = [0.1, 0.2, 0.5]
+views.flip = [0.0, 0.5]
+EOF
+sweep=$work/sweep
+"$work/experiment" sweep expand "$work/tiny.toml" "$sweep" > /dev/null
+done_points() { "$work/experiment" sweep status "$sweep" --json | jq -r '.[] | select(.run.state == "done") | .point'; }
+marks() { for p in "$@"; do stat -c '%n %s %Y' "$sweep/runs/$(printf %04d "$p")"/{run.json,metrics.jsonl}; done; }
+
+"$work/experiment" sweep submit --slurm "$sweep" --jobs 2 --time 30:00 > "$work/submit.sh"
+job=$(sh "$work/submit.sh" | tee /dev/stderr | cut -d: -f1)
+killed=0 saved=0 requeued=0
+before=() marked=""
+for round in $(seq 600); do
+	sleep 2
+	running=$(squeue -h -j "$job" -t RUNNING -o %i 2> /dev/null || true)
+	first=$(echo "$running" | head -1)
+	if [ -n "$first" ] && [ $((round % 3)) = 0 ]; then
+		if [ "$killed" -lt 3 ]; then # a crash: the task fails, and is submitted again at the end
+			scancel --signal=KILL "$first" && killed=$((killed + 1))
+		elif [ "$saved" -lt 2 ]; then # what Slurm sends two minutes before the end
+			scancel --signal=USR1 "$first" && saved=$((saved + 1))
+		fi
+	fi
+	if [ -n "$marked" ] && [ "$(marks "${before[@]}")" != "$marked" ]; then
+		echo "a point that was done was trained again"; exit 1
+	fi
+	mapfile -t before < <(done_points)
+	[ "${#before[@]}" = 0 ] || marked=$(marks "${before[@]}")
+	if [ -z "$(squeue -h 2> /dev/null)" ]; then
+		[ "${#before[@]}" = 12 ] && break
+		echo "${#before[@]} of 12 points are done; the same script again"
+		job=$(sh "$work/submit.sh" | cut -d: -f1)
+	fi
+done
+requeued=$(grep -l 'stopped by SIGUSR1' "$sweep"/slurm/*.txt | wc -l)
+"$work/experiment" sweep status "$sweep"
+for run in "$sweep"/runs/*; do # each step once, in order
+	jq -r 'select(.loss != null) | .step' "$run/metrics.jsonl" | awk '$1 != NR {exit 1} END {exit NR != 4000}' \
+		|| { echo "$run: steps are missing or twice"; exit 1; }
+done
+[ "${#before[@]}" = 12 ] || { echo "${#before[@]} of 12 points are done"; exit 1; }
+echo "12 of 12 points are done; $killed tasks were killed, $saved asked to save ($requeued said that they did and were queued again)"
