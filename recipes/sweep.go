@@ -88,8 +88,9 @@ func LoadSweep(file string, sets []string, c Catalog) (*Sweep, error) {
 			return nil, err
 		}
 		if other, same := known[p.Resolved]; same {
-			return nil, fmt.Errorf("%w\nin point %d of %d", table.BadKey("the points %d and %d are the same experiment "+
-				"(%s): a value is tried twice, or --set takes away what varies", other, i, p), i, len(all))
+			return nil, fmt.Errorf("%w\nin point %d of %d",
+				table.BadKey("the points %d and %d are the same experiment "+
+					"(%s): a value is tried twice, or --set takes away what varies", other, i, p), i, len(all))
 		}
 		known[p.Resolved] = i
 		s.Points = append(s.Points, p)

@@ -16,8 +16,8 @@ import (
 )
 
 // Pool trains the points of a sweep in processes of their own, some at a time. Several pools, and tasks of arrays, may
-// work on one sweep: a point is claimed first, and the claim is the process's that trains it, so that it outlives a pool
-// that is killed and ends with the last that works on it.
+// work on one sweep: a point is claimed first, and the claim is the process's that trains it, so that it outlives a
+// pool that is killed and ends with the last that works on it.
 type Pool struct {
 	*Sweep
 	Jobs     int

@@ -148,8 +148,9 @@ func podSpec(restart ...string) *rules {
 	return &rules{must: []string{"spec"}, keys: map[string]any{"spec": spec}}
 }
 
-// jobRules are of io.k8s.api.batch.v1.Job with completionMode Indexed: completions are needed then, backoffLimitPerIndex
-// is allowed, and a podFailurePolicy wants restartPolicy Never. A pod's host name is the job's name and the index.
+// jobRules are of io.k8s.api.batch.v1.Job with completionMode Indexed: completions are needed then,
+// backoffLimitPerIndex is allowed, and a podFailurePolicy wants restartPolicy Never. A pod's host name is the job's
+// name and the index.
 func jobRules(points int) *rules {
 	policy := []*rules{{must: []string{"action"}, keys: map[string]any{
 		"action": oneOf("FailJob", "FailIndex", "Ignore", "Count"),
@@ -171,8 +172,8 @@ func jobRules(points int) *rules {
 	}}
 }
 
-// mpiRules are of kubeflow.org/v2beta1 MPIJob, as its operator's validation has them: one launcher, at least one worker,
-// each with containers, and a name with which NAME-worker-N is a host's.
+// mpiRules are of kubeflow.org/v2beta1 MPIJob, as its operator's validation has them: one launcher, at least one
+// worker, each with containers, and a name with which NAME-worker-N is a host's.
 func mpiRules(ranks int) *rules {
 	replica := func(n int) *rules {
 		return &rules{must: []string{"replicas", "restartPolicy", "template"}, keys: map[string]any{
@@ -231,8 +232,9 @@ func TestManifests(t *testing.T) {
 		}
 	}
 	job := manifest(t, jobOf(12))["spec"].(map[string]any)
-	if got := fmt.Sprint(job["parallelism"], job["template"].(map[string]any)["spec"].(map[string]any)["containers"].([]any)[0].(map[string]any)["command"]); got !=
-		"4 [experiment sweep run /data/sweep]" {
+	pod := job["template"].(map[string]any)["spec"].(map[string]any)
+	command := pod["containers"].([]any)[0].(map[string]any)["command"]
+	if got := fmt.Sprint(job["parallelism"], command); got != "4 [experiment sweep run /data/sweep]" {
 		t.Errorf("parallelism and command are %s", got)
 	}
 	bad := manifest(t, jobOf(3)) // the rules can be broken
@@ -253,7 +255,8 @@ func TestMPICommand(t *testing.T) {
 		at = at[k].(map[string]any)
 	}
 	got := fmt.Sprint(at["containers"].([]any)[0].(map[string]any)["command"])
-	if want := "[mpirun -n 4 experiment run /data/sweep/0001.toml --paths /home/me --run-dir /data/sweep/runs/0001 --resume]"; got != want {
+	if want := "[mpirun -n 4 experiment run /data/sweep/0001.toml --paths /home/me --run-dir /data/sweep/runs/0001 " +
+		"--resume]"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
@@ -310,7 +313,8 @@ func TestSlurmArrays(t *testing.T) {
 				run = "srun --mpi=pmix experiment run /data/sweep/$name.toml --paths /home/me --run-dir " +
 					"/data/sweep/runs/$name --resume"
 			}
-			for _, want := range append(c.want, run, fmt.Sprintf("#SBATCH --ntasks=%d\n", ranks), "#SBATCH --time=2:00:00\n",
+			for _, want := range append(c.want, run, fmt.Sprintf("#SBATCH --ntasks=%d\n", ranks),
+				"#SBATCH --time=2:00:00\n",
 				"#SBATCH --signal=USR1@120\n", "#SBATCH --requeue\n", "#SBATCH --job-name=temperature-wide\n") {
 				if !strings.Contains(text, want) {
 					t.Errorf("%d points: want %q in\n%s", c.points, want, text)

@@ -202,7 +202,8 @@ func Open(dir string) (*Sweep, error) {
 		if len(words) != len(keys) || words[0] != strconv.Itoa(i) || len(words) < 4 {
 			return bad(fmt.Errorf("%s:%d: %q is not point %d with %d columns", pointsFile, i+2, line, i, len(keys)))
 		}
-		p := Point{Index: i, Recipe: filepath.Join(dir, words[1]), Run: filepath.Join(dir, filepath.FromSlash(words[2]))}
+		p := Point{Index: i, Recipe: filepath.Join(dir, words[1]), Run: filepath.Join(dir,
+			filepath.FromSlash(words[2]))}
 		for k, value := range words[3:] {
 			if value != "-" {
 				p.Varies = append(p.Varies, recipes.Varied{Key: keys[3+k], Value: value})

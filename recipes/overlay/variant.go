@@ -129,7 +129,8 @@ func (d *decoder) give(doc *document, tree map[string]any, t trail, key []string
 		}
 		inner, isTable := tree[key[0]].(map[string]any)
 		if _, taken := tree[key[0]]; taken && !isTable {
-			d.errs = append(d.errs, v.Bad("%s is given twice: another part of the table sets it too", key[0]).(Errors)...)
+			d.errs = append(d.errs, v.Bad("%s is given twice: another part of the table sets it too",
+				key[0]).(Errors)...)
 			return
 		}
 		if inner == nil {

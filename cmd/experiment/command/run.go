@@ -40,7 +40,8 @@ For a scheduler one command starts the run, goes on with it, or says that it is 
 	c.Flags().StringVar(&name, "name", "", "name of the run's folder below --runs (default the recipe's name "+
 		"with date and time)")
 	c.Flags().StringVar(&dir, "run-dir", "", "the run's `folder` itself, in place of --runs and --name")
-	c.Flags().StringVar(&paths, "paths", "", "`folder` that relative paths in the recipe start from (default the recipe's)")
+	c.Flags().StringVar(&paths, "paths", "", "`folder` that relative paths in the recipe start from (default the "+
+		"recipe's)")
 	c.Flags().BoolVar(&again, "resume", false, "with --run-dir or --name: go on with the run that the folder "+
 		"holds, if it holds one")
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object as the last line of standard output, "+

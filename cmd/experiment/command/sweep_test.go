@@ -115,7 +115,8 @@ func TestSweepSurvivesKills(t *testing.T) {
 		steps(t, p.Run.Run, 30)
 	}
 	// Nothing is left to do, for one pool or two, or for a task of an array.
-	if status, _, errs := call("sweep", "run", dir, "--jobs", "2"); status != 0 || !strings.Contains(errs, "0 of them now") {
+	if status, _, errs := call("sweep", "run", dir, "--jobs", "2"); status != 0 || !strings.Contains(errs,
+		"0 of them now") {
 		t.Errorf("status %d: %s", status, errs)
 	}
 	t.Setenv("SLURM_ARRAY_TASK_ID", "7")
@@ -244,7 +245,8 @@ func TestSweepFailures(t *testing.T) {
 		}
 		p := command("sweep", "run", dir, "--jobs", "2")
 		p.start(t)
-		p.ended(t, 1, "points failed", "point 2 failed (optimizer.lars.rate=0.1 init.from=\"nowhere\"", "no run folder", "sweep run "+dir)
+		p.ended(t, 1, "points failed", "point 2 failed (optimizer.lars.rate=0.1 init.from=\"nowhere\"",
+			"no run folder", "sweep run "+dir)
 		if strings.Contains(p.said(), "point 0 begins") {
 			t.Errorf("point 0 was done: %s", p.said())
 		}
@@ -269,7 +271,8 @@ func TestSweepWords(t *testing.T) {
 		{[]string{"sweep", "expand", file, dir}, 0, "12 points in"},
 		{[]string{"sweep", "expand", file, dir, "--set", "train.batch=32"}, 2, "holds another 0"},
 		{[]string{"sweep", "expand", file, dir, "--set", "seed=3"}, 2, "are the same experiment"},
-		{[]string{"sweep", "expand", file, filepath.Dir(dir)}, 2, "holds sweep, which is no part of a sweep of 12 points"},
+		{[]string{"sweep", "expand", file, filepath.Dir(dir)}, 2,
+			"holds sweep, which is no part of a sweep of 12 points"},
 		{[]string{"sweep", "expand", "quickstart.toml", dir + "2"}, 2, "there is no [sweep]"},
 		{[]string{"run", file}, 2, "makes many recipes of this one; want: experiment sweep expand RECIPE DIR"},
 		{[]string{"sweep", "run", file}, 3, "is no sweep's folder"},
@@ -286,7 +289,8 @@ func TestSweepWords(t *testing.T) {
 		}
 	}
 	t.Setenv("PBS_ARRAY_INDEX", "0")
-	if status, _, errs := call("sweep", "run", dir); status != 2 || !strings.Contains(errs, "PBS_ARRAY_INDEX=0: want 1 to 12") {
+	if status, _, errs := call("sweep", "run", dir); status != 2 || !strings.Contains(errs,
+		"PBS_ARRAY_INDEX=0: want 1 to 12") {
 		t.Errorf("status %d: %s", status, errs)
 	}
 }
