@@ -7,6 +7,32 @@ import (
 	"selfsup/graph/op"
 )
 
+// Varies reports whether something has a gradient by way of n: a leaf below it that is no constant, through operations
+// that have gradients.
+func (s *Scope) Varies(n *Node) bool {
+	seen := map[*Node]bool{}
+	var visit func(n *Node) bool
+	visit = func(n *Node) bool {
+		if seen[n] {
+			return false
+		}
+		seen[n] = true
+		o := op.Of(n)
+		if o == nil {
+			d := s.g.declOf(n)
+			return d != nil && d.class != isConst && d.typ.DType != ir.I32
+		}
+		in := op.Operands(n)
+		for i, active := range o.DiffWRT(len(in)) {
+			if active && visit(in[i]) {
+				return true
+			}
+		}
+		return false
+	}
+	return visit(n)
+}
+
 // Gradients returns d loss / d wrt[i] for a 0-d loss, by symbolic reverse mode over the operations' own gradients. An
 // entry is nil where the loss does not depend on wrt[i]. It may be called any number of times on one graph, for several
 // losses; only what lies between loss and wrt is differentiated.

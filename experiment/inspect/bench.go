@@ -28,6 +28,7 @@ type Bench struct {
 	Kernels         string  `json:"kernels"` // instruction set
 	MedianMS        float64 `json:"ms_median"`
 	MinMS           float64 `json:"ms_min"`
+	CPUMedianMS     float64 `json:"cpu_ms_median"`     // processor time of a step, all threads together
 	ImagesPerSecond float64 `json:"images_per_second"` // source images; an image with two views counts once
 	GFLOPS          float64 `json:"gflops"`            // of the operations that count theirs, over the median
 	Loss            float64 `json:"loss"`
@@ -74,17 +75,18 @@ func Benchmark(s *experiment.Setup, steps int, byShape bool) (*Bench, error) {
 		}
 	}
 	s.Train.Schedule(s.Time(s.Steps / 2))
-	times := make([]float64, steps)
+	times, cpu := make([]float64, steps), make([]float64, steps)
 	for i := -1; i < steps; i++ {
-		begin := time.Now()
+		begin, before := time.Now(), report.CPUSeconds()
 		if err := s.Train.Run(); err != nil {
 			return nil, err
 		}
 		if i >= 0 {
-			times[i] = time.Since(begin).Seconds()
+			times[i], cpu[i] = time.Since(begin).Seconds(), report.CPUSeconds()-before
 		}
 	}
 	slices.Sort(times)
+	slices.Sort(cpu)
 	median := times[len(times)/2]
 	loss, err := s.Train.Output(experiment.LossOutput)
 	if err != nil {
@@ -95,8 +97,9 @@ func Benchmark(s *experiment.Setup, steps int, byShape bool) (*Bench, error) {
 		Method: s.Recipe.Method.Name, Backbone: s.Recipe.Backbone.Name, Batch: s.Recipe.Train.Batch, Size: s.Width(),
 		Views:     s.ViewSizes(),
 		Precision: s.Recipe.Precision, Threads: about.Threads, Kernels: about.Kernels,
-		MedianMS: 1e3 * median, MinMS: 1e3 * times[0], ImagesPerSecond: float64(s.Recipe.Train.Batch) / median,
-		GFLOPS: float64(s.Train.FLOPs()) / median / 1e9, Loss: loss.At(0),
+		MedianMS: 1e3 * median, MinMS: 1e3 * times[0], CPUMedianMS: 1e3 * cpu[len(cpu)/2],
+		ImagesPerSecond: float64(s.Recipe.Train.Batch) / median,
+		GFLOPS:          float64(s.Train.FLOPs()) / median / 1e9, Loss: loss.At(0),
 		PeakRSSMB: report.PeakRSSMB(), ArenaMB: float64(s.Train.IR.Arena) / (1 << 20),
 		MemoryMB: float64(s.Train.Memory().Total()) / (1 << 20), Again: s.Train.IR.Again, noun: s.Noun(),
 	}

@@ -37,7 +37,7 @@ func (Backend) Narrows(s ir.Spec, in []ir.Type, operand int) bool {
 	case op.AttentionOp:
 		return o.BF16 && operand <= 0
 	case op.AttentionGrad:
-		return o.BF16 && operand >= 0
+		return o.BF16 && (operand == 0 || operand == 1)
 	case op.Unary:
 		return operand <= 0
 	case op.UnaryGrad:

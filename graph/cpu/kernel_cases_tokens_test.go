@@ -39,5 +39,33 @@ func tokenKernelCases(add func(spec ir.Spec, in ...string), loose func(tol float
 		// a weight on the other side of a rounding step moves by 1/256
 		loose(4e-3, op.AttentionOp{Scale: 0.3, BF16: true}, "n "+s)
 		loose(4e-3, op.AttentionGrad{Scale: 0.3, BF16: true}, "n "+y, "n "+s)
+		maskedKernelCases(loose, q, "n "+y, "n "+s)
+	}
+}
+
+// maskedKernelCases are those of attention of queries, keys and values x [B,T,3,heads,D] and dy with biases and of
+// causal attention.
+func maskedKernelCases(loose func(tol float64, spec ir.Spec, in ...string), s ir.Shape, dy, x string) {
+	images, tokens, heads := s[0], s[1], s[3]
+	of := func(shape ...int) string { return "n " + join(shape) }
+	keys, all := of(images, 1, 1, tokens), of(1, heads, tokens, tokens)
+	for _, bf16 := range []bool{false, true} {
+		tol := 1e-5
+		if bf16 {
+			tol = 4e-3
+		}
+		for _, c := range []struct {
+			causal, learned bool
+			biases          []string
+		}{
+			{true, false, nil}, {false, false, []string{keys}}, {true, false, []string{keys}},
+			{false, true, []string{all}}, {true, true, []string{keys, all}},
+			{false, true, []string{all, of(images, heads, tokens, tokens)}},
+			{false, false, []string{of(1, 1, tokens, tokens), of(images, heads, 1, tokens)}},
+		} {
+			o := op.AttentionOp{Scale: 0.3, BF16: bf16, Causal: c.causal, Learned: c.learned}
+			loose(tol, o, append([]string{x}, c.biases...)...)
+			loose(tol, op.AttentionGrad(o), append([]string{dy, x}, c.biases...)...)
+		}
 	}
 }

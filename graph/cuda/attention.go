@@ -20,6 +20,7 @@ const widestHead = 128
 const (
 	roundHeads = 1 << iota
 	vectorHeads
+	causalHeads
 )
 
 // heads are the sizes of attention over packed queries, keys and values.
@@ -27,6 +28,7 @@ type heads struct {
 	b, t, n, d int
 	padded     int // d as the kernels have it
 	o          op.AttentionOp
+	biases     []any // parameters of kernels that have biases: of the one that may be learned, and of another
 }
 
 func headsOf(qkv ir.Shape, o op.AttentionOp) heads {
@@ -37,7 +39,28 @@ func headsOf(qkv ir.Shape, o op.AttentionOp) heads {
 	return h
 }
 
-func takesAttention(s ir.Spec, in []ir.Type) bool { return in[len(in)-1].Shape[4] <= widestHead }
+func takesAttention(s ir.Spec, in []ir.Type) bool {
+	qkv := in[0].Shape
+	if _, gradient := s.(op.AttentionGrad); gradient {
+		qkv = in[1].Shape
+	}
+	return qkv[4] <= widestHead
+}
+
+// withBiases is with the operands from number first on as biases, the last of which may be learned.
+func (h heads) withBiases(c *call, first int) heads {
+	for i := len(c.in) - 1; i >= first; i-- {
+		s := c.in[i].Shape
+		h.biases = append(h.biases, c.x[i], s[0], s[1], s[2])
+	}
+	if len(h.biases) == 0 && !h.o.Causal {
+		return h
+	}
+	for len(h.biases) < 8 {
+		h.biases = append(h.biases, Ptr(0), 1, 1, 1)
+	}
+	return h
+}
 
 // flags are those of kernels that read and write rows at such addresses.
 func (h heads) flags(at ...Ptr) int {
@@ -49,6 +72,9 @@ func (h heads) flags(at ...Ptr) int {
 	}
 	if h.o.BF16 {
 		flags |= roundHeads
+	}
+	if h.o.Causal {
+		flags |= causalHeads
 	}
 	return flags
 }
@@ -89,10 +115,12 @@ func (h heads) backwardTile(limit int) (rows, cols, shared int) {
 	return rows, cols, size()
 }
 
-// engine is the suffix of the kernels of tensor cores, "" for those in float32. They take 64 rows, without shared
-// memory of a size that is asked for.
+// engine is the suffix of the kernels of tensor cores, "" for those in float32, and of those with biases, in float32
+// too. Those of tensor cores take 64 rows, without shared memory of a size that is asked for.
 func (h heads) engine(fp precision) string {
 	switch {
+	case h.biases != nil:
+		return "_biased"
 	case h.o.BF16 && fp.sm80:
 		return "_bf16"
 	case fp.tf32 && fp.sm80 && !h.o.BF16 && h.padded <= 64:
@@ -107,14 +135,14 @@ const tensorRows = 64
 func (h heads) forward(c *call, kernel string, args ...any) {
 	rows, _, shared := h.forwardTile()
 	engine := h.engine(c.fp)
-	if engine != "" {
+	if engine != "" && h.biases == nil {
 		rows, shared = tensorRows, 0
 	}
-	c.launch(fmt.Sprintf("%s%s_%d", kernel, engine, h.padded), h.grid(rows), 128, shared, args...)
+	c.launch(fmt.Sprintf("%s%s_%d", kernel, engine, h.padded), h.grid(rows), 128, shared, append(args, h.biases...)...)
 }
 
 func bindAttention(c *call) {
-	h := headsOf(c.in[0].Shape, c.spec.(op.AttentionOp))
+	h := headsOf(c.in[0].Shape, c.spec.(op.AttentionOp)).withBiases(c, 1)
 	h.forward(c, "attention", c.y, c.x[0], h.t, h.n, h.d, h.factor(), h.flags(c.y, c.x[0]))
 }
 
@@ -127,16 +155,29 @@ func (h heads) rowsBytes() int { return aligned(4 * h.b * h.n * h.t) }
 func scratchAttentionGrad(c *call) int { return 2 * gradHeads(c).rowsBytes() }
 
 func bindAttentionGrad(c *call) {
-	h := gradHeads(c)
+	h := gradHeads(c).withBiases(c, 2)
 	dy, qkv, logs, sums := c.x[0], c.x[1], c.scratch, c.scratch+Ptr(h.rowsBytes())
 	flags := h.flags(dy, qkv, c.y)
 	h.forward(c, "attention_stats", logs, sums, qkv, dy, h.t, h.n, h.d, h.factor(), flags)
 	for _, kernel := range []string{"attention_dq", "attention_dkv"} {
 		rows, _, shared := h.backwardTile(c.fp.shared)
 		name := fmt.Sprintf("%s_%d_%d", kernel, h.padded, rows)
-		if engine := h.engine(c.fp); engine != "" {
+		switch engine := h.engine(c.fp); {
+		case h.biases != nil:
+			name = fmt.Sprintf("%s%s_%d_%d", kernel, engine, h.padded, rows)
+		case engine != "":
 			rows, shared, name = tensorRows, 0, fmt.Sprintf("%s%s_%d", kernel, engine, h.padded)
 		}
-		c.launch(name, h.grid(rows), 128, shared, c.y, qkv, dy, logs, sums, h.t, h.n, h.d, h.factor(), h.o.Scale, flags)
+		args := []any{c.y, qkv, dy, logs, sums, h.t, h.n, h.d, h.factor(), h.o.Scale, flags}
+		c.launch(name, h.grid(rows), 128, shared, append(args, h.biases...)...)
 	}
+	if !h.o.Learned {
+		return
+	}
+	rows, cols, shared := h.backwardTile(c.fp.shared)
+	groups := c.in[len(c.in)-1].Shape[0]
+	args := []any{c.y + Ptr(4*c.in[1].Shape.Size()), qkv, dy, logs, sums, h.t, h.n, h.d, h.factor(), h.o.Scale, flags,
+		h.b / groups}
+	c.launch(fmt.Sprintf("attention_dbias_%d_%d", h.padded, rows),
+		[3]int{groups * h.n * ceil(h.t, rows) * ceil(h.t, cols), 1, 1}, 128, shared, append(args, h.biases...)...)
 }

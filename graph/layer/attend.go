@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"selfsup/graph"
+	"selfsup/graph/ir"
 	"selfsup/graph/op"
 )
 
@@ -39,10 +40,7 @@ func AttendWeights(s *graph.Scope, q, k *graph.Node, m Mask) *graph.Node {
 		scores = inTurn(s, scores, m.Bias)
 	}
 	if m.Keys != nil {
-		if got := op.ShapeOf(m.Keys); len(got) != 2 || got[0] != b || got[1] != n {
-			op.Fail(s.Path(), "attention: the mask of the keys is %v, want [%d,%d]", got, b, n)
-		}
-		scores = op.Add(scores, op.Reshape(op.Affine(op.StopGradient(m.Keys), -far, far), b, 1, 1, n))
+		scores = op.Add(scores, keyBias(s, m.Keys, b, n))
 	}
 	if m.Causal {
 		if t != n {
@@ -51,6 +49,14 @@ func AttendWeights(s *graph.Scope, q, k *graph.Node, m Mask) *graph.Node {
 		scores = op.Add(scores, s.Floats(fmt.Sprintf("causal/%d", t), later(t), t, t))
 	}
 	return op.Softmax(scores)
+}
+
+// keyBias is what a mask of keys [B,S] adds to scores, [B,1,1,S].
+func keyBias(s *graph.Scope, keys *graph.Node, b, n int) *graph.Node {
+	if got := op.ShapeOf(keys); len(got) != 2 || got[0] != b || got[1] != n {
+		op.Fail(s.Path(), "attention: the mask of the keys is %v, want [%d,%d]", got, b, n)
+	}
+	return op.Reshape(op.Affine(op.StopGradient(keys), -far, far), b, 1, 1, n)
 }
 
 // inTurn adds a mask's bias to scores [B,heads,T,S].
@@ -78,7 +84,7 @@ func later(t int) []float64 {
 }
 
 // Attend is what queries q [B,T,heads,D] read of values v [B,S,heads,D] at keys k [B,S,heads,D] -> [B,T,heads*D]. It
-// makes all weights; of self-attention without a mask op.Attention does not.
+// makes all weights; of packed self-attention op.Attention does not.
 func Attend(s *graph.Scope, q, k, v *graph.Node, m Mask) *graph.Node {
 	if got, want := op.ShapeOf(v), op.ShapeOf(k); !got.Equal(want) {
 		op.Fail(s.Path(), "attention: values %v, want them as the keys %v", got, want)
@@ -101,15 +107,27 @@ func MaskedAttention(s *graph.Scope, dim, heads int, m Mask) Func {
 	}
 }
 
-// attendPacked is self-attention of qkv [B,T,3,heads,D] -> [B,T,heads*D]; one operation where there is no mask.
+// attendPacked is self-attention of qkv [B,T,3,heads,D] -> [B,T,heads*D], one operation.
 func attendPacked(s *graph.Scope, qkv *graph.Node, m Mask) *graph.Node {
 	shape := op.ShapeOf(qkv)
-	b, t, heads, d := shape[0], shape[1], shape[3], shape[4]
-	if m.none() {
-		return op.Apply(op.AttentionOp{Scale: 1 / math.Sqrt(float64(d)), BF16: s.BF16()}, qkv)
+	b, t, heads := shape[0], shape[1], shape[3]
+	o := op.AttentionOp{Scale: 1 / math.Sqrt(float64(shape[4])), BF16: s.BF16(), Causal: m.Causal}
+	in := []*graph.Node{qkv}
+	if m.Keys != nil {
+		in = append(in, keyBias(s, m.Keys, b, t))
 	}
-	part := func(i int) *graph.Node { return op.Reshape(op.Slice(qkv, 2, i, i+1), b, t, heads, d) }
-	return Attend(s, part(0), part(1), part(2), m)
+	if m.Bias != nil {
+		each := op.ShapeOf(m.Bias)
+		for len(each) < 4 {
+			each = append(ir.Shape{1}, each...)
+		}
+		bias := op.Reshape(m.Bias, each...)
+		if o.Learned = s.Varies(bias); o.Learned { // one of every head, query and key
+			bias = op.BroadcastTo(bias, ir.Shape{each[0], heads, t, t})
+		}
+		in = append(in, bias)
+	}
+	return op.Apply(o, in...)
 }
 
 // CrossAttention is multi-head attention of tokens x [B,T,dim] to others, y [B,S,from] -> [B,T,dim]: queries from x,
@@ -126,8 +144,8 @@ func CrossAttention(s *graph.Scope, dim, from, heads int) func(x, y *graph.Node,
 	}
 }
 
-// LastAttention makes the weights [B,heads,T,T] of the last self-attention that y is made by, where its block makes
-// them without a mask; nil: there is none, or each is among tokens of a window.
+// LastAttention makes the weights [B,heads,T,T] of the last self-attention that y is made by; nil: there is none, or
+// each is among tokens of a window.
 func LastAttention(s *graph.Scope, y *graph.Node) *graph.Node {
 	var last *graph.Node
 	seen := map[*graph.Node]bool{}
@@ -146,7 +164,15 @@ func LastAttention(s *graph.Scope, y *graph.Node) *graph.Node {
 	if last == nil {
 		return nil
 	}
-	qkv := op.Operands(last)[0] // [B,T,3,heads,D]
+	in := op.Operands(last)
+	qkv := in[0] // [B,T,3,heads,D]
+	m := Mask{Causal: op.Of(last).Spec.(op.AttentionOp).Causal}
+	for i, bias := range in[1:] {
+		if i > 0 {
+			bias = op.Add(m.Bias, bias)
+		}
+		m.Bias = bias
+	}
 	size := op.ShapeOf(qkv)
 	if size[0] != op.ShapeOf(y)[0] { // of windows
 		return nil
@@ -154,7 +180,7 @@ func LastAttention(s *graph.Scope, y *graph.Node) *graph.Node {
 	part := func(i int) *graph.Node {
 		return op.Reshape(op.Slice(qkv, 2, i, i+1), size[0], size[1], size[3], size[4])
 	}
-	return AttendWeights(s, part(0), part(1), Mask{})
+	return AttendWeights(s, part(0), part(1), m)
 }
 
 // Gaze is how much every patch is looked at by the last self-attention that encoded tokens y are made by,

@@ -80,7 +80,7 @@ type Block struct {
 	Dim, Heads int
 	Hidden     int     // width within the MLP; 0: four times Dim
 	LayerScale float64 // start of the factors of every channel of a branch; 0: there are none
-	Mask       Mask    // of the attention; without one the attention is one operation
+	Mask       Mask    // of the attention
 	Post       bool    // norms after the branches instead of before them, as in Vaswani et al. 2017 and BERT
 	Eps        float64 // of the norms; 0: 1e-6
 	Quick      bool    // QuickGelu in the MLP, in place of GELU

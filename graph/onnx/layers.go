@@ -64,7 +64,7 @@ func (e *exporter) batchNorm(o op.BatchNormOp, in ir.Instr) error {
 	})
 }
 
-// attention emits softmax(scale q k') v of packed queries, keys and values [B,T,3,heads,D].
+// attention emits softmax(scale q k' + biases) v of packed queries, keys and values [B,T,3,heads,D].
 func (e *exporter) attention(o op.AttentionOp, in ir.Instr) error {
 	if o.BF16 {
 		return errNone
@@ -73,12 +73,37 @@ func (e *exporter) attention(o op.AttentionOp, in ir.Instr) error {
 	qkv := []string{e.fresh(), e.fresh(), e.fresh()}
 	e.emit("Split", []string{packed}, qkv, attribute{"axis", 0}) // [1,B,heads,T,D] each
 	keys := e.node("Transpose", []string{qkv[1]}, attribute{"perm", swapped(5)})
-	scores := e.affine(e.node("MatMul", []string{qkv[0], keys}), o.Scale, 0)
+	scores := e.affine(e.node("MatMul", []string{qkv[0], keys}), o.Scale, 0) // [1,B,heads,T,T]
+	s := e.shape(in.In[0])
+	t, heads := s[1], s[3]
+	for _, bias := range in.In[1:] {
+		if g := e.shape(bias)[0]; g != 1 && g != s[0] { // of batches of g in turn
+			scores = e.node("Reshape", []string{scores, e.ints(-1, g, heads, t, t)})
+			scores = e.node("Add", []string{scores, e.rows(bias)})
+			scores = e.node("Reshape", []string{scores, e.ints(1, -1, heads, t, t)})
+			continue
+		}
+		scores = e.node("Add", []string{scores, e.rows(bias)})
+	}
+	if o.Causal {
+		scores = e.node("Add", []string{scores, e.floats(fmt.Sprintf("causal/%d", t), later(t), ir.Shape{t, t})})
+	}
 	y := e.node("MatMul", []string{e.node("Softmax", []string{scores}, attribute{"axis", -1}), qkv[2]})
 	y = e.node("Transpose", []string{y}, attribute{"perm", []int{1, 3, 0, 2, 4}}) // [B,T,1,heads,D]
 	y, err := e.reshaped(y, in.Out)
 	e.values[in.Out].rows = y
 	return err
+}
+
+// later is [t,t], far below all scores where a key comes after its query, else 0.
+func later(t int) []float32 {
+	v := make([]float32, t*t)
+	for i := range v {
+		if i%t > i/t {
+			v[i] = -1e9
+		}
+	}
+	return v
 }
 
 // conv emits a convolution, channels first.

@@ -70,6 +70,8 @@ func networks() []network {
 	ft.Channels, ft.Depth, ft.Heads = 16, 2, 4
 	text := backbones.DefaultTransformer()
 	text.Channels, text.Depth, text.Heads, text.Hidden = 16, 2, 4, 32
+	causal := backbones.DefaultTransformer()
+	causal.Channels, causal.Depth, causal.Heads, causal.Form = 16, 2, 4, "clip"
 	list := []network{
 		of("resnet18", resnet, images), of("convnet", wide, images), of("mlp", backbones.DefaultMLP(), images),
 		of("dbn", backbones.DefaultDBN(), backbones.Pixels(14, 14, 1)),
@@ -77,9 +79,13 @@ func networks() []network {
 		of("vit class", vit(func(*backbones.ViT) {}), images),
 		of("vit mean", vit(func(v *backbones.ViT) { v.Pool, v.Position = "mean", "sincos" }), images),
 		of("vit clip", vit(func(v *backbones.ViT) { v.Form = "clip" }), images),
+		of("vit relative", vit(func(v *backbones.ViT) { v.Relative, v.Position = "block", "none" }), images),
+		of("vit windows", vit(func(v *backbones.ViT) {
+			v.Patch, v.Attention, v.AttentionSize = 4, "window", 2
+		}), images),
 		of("vit scaled", vit(func(v *backbones.ViT) { v.LayerScale = 0.3 }), images), of("vit3d", v3, clips),
 		of("wave gru", wave, waves), of("symbols", backbones.DefaultSymbols(), words),
-		of("transformer", text, words), of("ft_transformer", ft, columns),
+		of("transformer", text, words), of("transformer clip", causal, words), of("ft_transformer", ft, columns),
 	}
 	next := backbones.DefaultConvNeXt()
 	next.Dims, next.Depth, next.Patch = []int{8, 16, 24, 32}, []int{1, 1, 1, 1}, 2

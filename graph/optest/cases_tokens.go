@@ -17,6 +17,10 @@ func tokenCases() []Case {
 	attention := func(scale float64) func(in nodes) *op.Node {
 		return one(func(x *op.Node) *op.Node { return op.Attention(x, scale) })
 	}
+	masked := func(o op.AttentionOp) func(in nodes) *op.Node { // the first operand is packed, the others are biases
+		o.Scale = 0.4
+		return func(in nodes) *op.Node { return op.Apply(o, in...) }
+	}
 	topK := func(k int) func(in nodes) *op.Node { return one(func(x *op.Node) *op.Node { return op.TopK(x, k) }) }
 	key := []Input{seeds(2), always(1234)}
 	none := []int{0, 1}
@@ -57,6 +61,21 @@ func tokenCases() []Case {
 		{Name: "attention/one image", In: []Input{normal(1, 33, 3, 1, 17)}, Build: attention(0.25)},
 		{Name: "attention/peaked", In: []Input{normal(2, 9, 3, 2, 8)}, Tol: 3e-5, Build: attention(10)},
 		{Name: "attention/large", In: []Input{normal(4, 37, 3, 3, 32)}, Build: attention(0.18)},
+		{Name: "attention/causal", In: []Input{normal(2, 9, 3, 2, 4)}, Build: masked(op.AttentionOp{Causal: true})},
+		{Name: "attention/causal, large", In: []Input{normal(2, 70, 3, 2, 20)},
+			Build: masked(op.AttentionOp{Causal: true})},
+		{Name: "attention/keys", In: []Input{normal(3, 5, 3, 2, 4), normal(3, 1, 1, 5)}, Inactive: []int{1},
+			Build: masked(op.AttentionOp{})},
+		{Name: "attention/bias", In: []Input{normal(3, 5, 3, 2, 4), normal(1, 2, 5, 5)},
+			Build: masked(op.AttentionOp{Learned: true})},
+		{Name: "attention/bias of a constant", In: []Input{normal(3, 5, 3, 2, 4), normal(1, 1, 5, 5)},
+			Inactive: []int{1}, Build: masked(op.AttentionOp{})},
+		{Name: "attention/windows", In: []Input{normal(6, 5, 3, 2, 4), normal(3, 2, 5, 5)},
+			Build: masked(op.AttentionOp{Learned: true})},
+		{Name: "attention/keys and bias, causal", In: []Input{normal(4, 7, 3, 3, 8), normal(4, 1, 1, 7),
+			normal(1, 3, 7, 7)}, Inactive: []int{1}, Build: masked(op.AttentionOp{Causal: true, Learned: true})},
+		{Name: "attention/bias, large", In: []Input{normal(6, 35, 3, 2, 17), normal(3, 2, 35, 35)},
+			Build: masked(op.AttentionOp{Learned: true})},
 		{Name: "gather_tokens", In: []Input{normal(3, 5, 4), ints(0, 5, 3, 2)}, Build: two(op.GatherTokens)},
 		{Name: "gather_tokens/repeated", In: []Input{normal(2, 3, 4), ints(0, 3, 2, 9)}, Build: two(op.GatherTokens)},
 		{Name: "gather_tokens/one", In: []Input{normal(1, 1, 1), ints(0, 1, 1, 1)}, Build: two(op.GatherTokens)},

@@ -122,6 +122,10 @@ func TestValues(t *testing.T) {
 			[]ir.Tensor{fixed([]int{1, 2, 3, 1, 1}, 1, 7, 10, 2, 7, 20)}, nil, []float64{15, 15}},
 		{"attention by e^(q k)", op.AttentionOp{Scale: 0.5}, []ir.Tensor{fixed([]int{1, 2, 3, 1, 1}, 2*ln2, 1, 10, 0, 2,
 			40)}, nil, []float64{30, 25}},
+		{"causal attention of the first token is its value", op.AttentionOp{Scale: 0.5, Causal: true},
+			[]ir.Tensor{fixed([]int{1, 2, 3, 1, 1}, 2*ln2, 1, 10, 0, 2, 40)}, nil, []float64{10, 25}},
+		{"attention with a bias", op.AttentionOp{Scale: 1}, []ir.Tensor{fixed([]int{1, 2, 3, 1, 1}, 1, 7, 10, 2, 7, 22),
+			fixed([]int{1, 1, 2, 2}, 0, 0, ln2, 0)}, nil, []float64{16, 14}},
 		{"matmul", op.MatMulOp{TransB: true}, []ir.Tensor{seq(1, 2), seq(3, 2)}, nil, []float64{1, 3, 5}},
 		{"matmul, bias, relu", op.MatMulOp{Bias: true, Relu: true}, []ir.Tensor{seq(1, 2), seq(2, 2),
 			fixed([]int{2}, -5, 5)}, nil, []float64{0, 8}},
@@ -306,6 +310,9 @@ func TestShapeErrors(t *testing.T) {
 			[]string{"want tokens [B,T,D] and int32 ids [B,K]"}},
 		{"attention", func(s *graph.Scope) { op.Attention(s.Input("x", 3, 4, 2, 5, 6), 1) },
 			[]string{"want queries, keys and values [B,T,3,heads,D]"}},
+		{"attention's bias", func(s *graph.Scope) {
+			op.Attention(s.Input("x", 4, 5, 3, 2, 6), 1, s.Input("b", 3, 2, 5, 5))
+		}, []string{"bias [3,2,5,5], want [G,2,5,5], G a divisor of 4"}},
 		{"key", func(s *graph.Scope) { op.RandomUniform(s.Input("x", 3), s.Input("y"), 0, 5) },
 			[]string{"want a key [2] and a step []"}},
 		{"keep", func(s *graph.Scope) { op.RandomKeep(s.Input("x", 2), s.Input("y"), 0, 1.5, 5) },

@@ -11,7 +11,7 @@ func (h Head) ForwardBF16(y Values, x Operands, scratch []float32, next Operands
 	b.scoresOf(b.p, b.q, b.k)
 	for i := 0; i < h.T; i += headRows {
 		rows := min(headRows, h.T-i)
-		b.softmax(i, rows)
+		b.softmax(i, rows, &x)
 		h.prefetch(i, rows, h.StepY, y)
 		h.prefetch(i, rows, h.Step, next.Q, next.K, next.V)
 	}
@@ -34,7 +34,7 @@ func (h Head) BackwardBF16(dq, dk, dv []float32, x Operands, scratch []float32, 
 	b.scoresOf(b.ds, b.dy, b.v)
 	for i := 0; i < h.T; i += headRows {
 		rows := min(headRows, h.T-i)
-		b.softmax(i, rows)
+		b.softmax(i, rows, &x)
 		h.prefetch(i, rows, h.Step, Values{F32: dq}, Values{F32: dk}, Values{F32: dv})
 	}
 	b.turnWeights()
@@ -42,7 +42,7 @@ func (h Head) BackwardBF16(dq, dk, dv []float32, x Operands, scratch []float32, 
 	b.give(Values{F32: dv}, h.Step)
 	for i := 0; i < h.T; i += headRows {
 		rows := min(headRows, h.T-i)
-		b.softmaxGrad(i, rows)
+		b.softmaxGrad(i, rows, &x)
 		h.prefetch(i, rows, h.StepY, next.Dy)
 		h.prefetch(i, rows, h.Step, next.Q, next.K, next.V)
 	}

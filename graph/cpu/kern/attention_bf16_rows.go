@@ -2,22 +2,34 @@ package kern
 
 import "math"
 
+// unseen is the score of keys behind a causal query: its weight is 0.
+const unseen = -1e30
+
 // softmax turns rows of the scores from row i on into weights, in float32 and rounded.
-func (b *headBF16) softmax(i, rows int) {
-	p, w := b.p[i*b.tp:][:rows*b.tp], b.weights[i*b.ldw:][:rows*b.ldw]
+func (b *headBF16) softmax(i, rows int, x *Operands) {
+	p, w, scale := b.p[i*b.tp:][:rows*b.tp], b.weights[i*b.ldw:][:rows*b.ldw], b.Scale
+	if x.biased(p, b.tp, i, rows, b.T, scale) {
+		scale = 1
+	}
+	for r := 0; b.Causal && r < rows; r++ {
+		behind := p[r*b.tp+i+r+1 : r*b.tp+b.T]
+		for j := range behind {
+			behind[j] = unseen
+		}
+	}
 	if active == avx512 {
 		softmaxRowsAt(&w[0], uintptr(b.ldw*bf16Size), &p[0], bytes(b.tp), uintptr(rows), uintptr(b.T),
-			float32(float64(b.Scale)*math.Log2E))
+			float32(float64(scale)*math.Log2E))
 		return
 	}
-	SoftmaxRows(p, p, b.tp, rows, b.T, b.Scale)
+	SoftmaxRows(p, p, b.tp, rows, b.T, scale)
 	b.round(w, p, rows)
 }
 
-// softmaxGrad makes the gradient by the weights, ds, that by the scores, rounded.
-func (b *headBF16) softmaxGrad(i, rows int) {
+// softmaxGrad makes the gradient by the weights, ds, that by the scores, rounded; what is for a bias is not.
+func (b *headBF16) softmaxGrad(i, rows int, x *Operands) {
 	p, d, w := b.p[i*b.tp:][:rows*b.tp], b.ds[i*b.tp:][:rows*b.tp], b.weights[i*b.ldw:][:rows*b.ldw]
-	if active == avx512 {
+	if active == avx512 && x.DBias.F32 == nil {
 		softmaxGradRowsAt(&w[0], uintptr(b.ldw*bf16Size), &p[0], &d[0], bytes(b.tp), uintptr(rows), uintptr(b.T),
 			b.Scale)
 		return
@@ -26,6 +38,7 @@ func (b *headBF16) softmaxGrad(i, rows int) {
 		p, d := p[r*b.tp:][:b.T], d[r*b.tp:][:b.T]
 		SoftmaxGrad(d, p, d, b.Scale, float32(Dot(p, d)))
 	}
+	x.DBias.add(b.ds, b.tp, i, rows, b.T)
 	b.round(w, d, rows)
 }
 

@@ -31,11 +31,11 @@ func TestHeadRows(t *testing.T) {
 					copy(b.ds[i*b.tp:], grads[i*n:(i+1)*n])
 				}
 				for i := 0; i < n; i += 5 {
-					b.softmax(i, min(5, n-i))
+					b.softmax(i, min(5, n-i), &Operands{})
 				}
 				rounded := append([]uint16(nil), b.weights...)
 				for i := 0; i < n; i += 5 {
-					b.softmaxGrad(i, min(5, n-i))
+					b.softmaxGrad(i, min(5, n-i), &Operands{})
 				}
 				for i := range n {
 					row, d := scores[i*n:(i+1)*n], grads[i*n:(i+1)*n]

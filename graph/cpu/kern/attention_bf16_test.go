@@ -38,7 +38,8 @@ func TestHeadBF16Narrow(t *testing.T) {
 				x, dy := make([]uint16, len(h.x.v)), make([]uint16, len(h.dy.v))
 				Round(x, h.x.v)
 				Round(dy, h.dy.v)
-				half := Operands{Values{BF16: x}, Values{BF16: x[h.D:]}, Values{BF16: x[2*h.D:]}, Values{BF16: dy}}
+				half := Operands{Q: Values{BF16: x}, K: Values{BF16: x[h.D:]}, V: Values{BF16: x[2*h.D:]},
+					Dy: Values{BF16: dy}}
 				s := newGuarded("scratch", h.ScratchBF16()).poison()
 				h.ForwardBF16(Values{F32: h.y.v}, h.operands(), s.v, Operands{})
 				s.poison()

@@ -35,7 +35,7 @@ func (h *headData) parts(g *guarded) (q, k, v []float32) { return g.v, g.v[h.D:]
 
 func (h *headData) operands() Operands {
 	q, k, v := h.parts(h.x)
-	return Operands{Values{F32: q}, Values{F32: k}, Values{F32: v}, Values{F32: h.dy.v}}
+	return Operands{Q: Values{F32: q}, K: Values{F32: k}, V: Values{F32: v}, Dy: Values{F32: h.dy.v}}
 }
 
 func (h *headData) check(t *testing.T) {

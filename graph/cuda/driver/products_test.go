@@ -90,6 +90,31 @@ func headCases(bf16 bool) (cs []optest.Case) {
 		}
 		cs = append(cs, c)
 	}
+	for _, m := range []struct {
+		o      op.AttentionOp
+		x      ir.Shape
+		biases []ir.Shape
+	}{
+		{op.AttentionOp{Causal: true}, ir.Shape{1, 130, 3, 2, 64}, nil},
+		{op.AttentionOp{Learned: true}, ir.Shape{4, 67, 3, 2, 32}, []ir.Shape{{2, 2, 67, 67}}},
+		{op.AttentionOp{}, ir.Shape{2, 66, 3, 2, 100}, []ir.Shape{{2, 1, 1, 66}, {1, 2, 66, 66}}},
+		{op.AttentionOp{Causal: true, Learned: true}, ir.Shape{3, 35, 3, 1, 128}, []ir.Shape{{3, 1, 1, 35},
+			{1, 1, 35, 35}}},
+	} {
+		m.o.Scale, m.o.BF16 = 0.2, bf16
+		c := optest.Case{Name: "attention with biases", In: []optest.Input{values(m.x...)},
+			Build: func(in nodes) *op.Node { return op.Apply(m.o, in...) }}
+		for i, s := range m.biases {
+			c.In = append(c.In, values(s...))
+			if !m.o.Learned || i < len(m.biases)-1 {
+				c.Inactive = append(c.Inactive, i+1)
+			}
+		}
+		if bf16 {
+			c.Name, c.Tol = c.Name+"/bf16", 5e-3
+		}
+		cs = append(cs, c)
+	}
 	return cs
 }
 

@@ -111,19 +111,55 @@ static __device__ __forceinline__ float max8(float v) {
   return v;
 }
 
+// Bias is [images,heads or 1,T or 1,T] that is added to the scaled scores; image b has bias b mod images. 0: there is
+// none.
+struct Bias {
+  const float *p;
+  int images, heads, rows;
+};
+
+// Biases are those of a head of an image, and whether it is causal.
+struct Biases {
+  const float *a, *b;
+  int stepA, stepB;
+  bool causal;
+  static __device__ __forceinline__ const float *of(const Bias &x, int image, int head, int T) {
+    if (!x.p) return 0;
+    long64 at = (long64)(image % x.images) * x.heads + (x.heads > 1 ? head : 0);
+    return x.p + at * x.rows * T;
+  }
+  __device__ __forceinline__ Biases(const Bias &x, const Bias &y, int number, int heads, int T, int flags) {
+    int image = number / heads, head = number - image * heads;
+    a = of(x, image, head, T);
+    b = of(y, image, head, T);
+    stepA = x.rows > 1 ? T : 0;
+    stepB = y.rows > 1 ? T : 0;
+    causal = flags & CAUSAL_HEADS;
+  }
+  // at is what is added to an exponent of 2, of a query and a key that exist.
+  __device__ __forceinline__ float at(int query, int key) const {
+    float v = 0;
+    if (a) v = a[(long64)query * stepA + key];
+    if (b) v += b[(long64)query * stepB + key];
+    return v * 1.4426950408889634f;
+  }
+  __device__ __forceinline__ bool sees(int query, int key) const { return !causal || key <= query; }
+};
+
 // forward: y [B,T,heads*D] of qkv; with STATS instead, for the gradient, the logarithm (base 2) of the sum of every
 // row's exponentials, and the sum of the row of dy times y: both [B,heads,T]. D is at most DP. Block x takes ROWS
-// queries.
-template <int DP, int ROWS, int COLS, bool STATS>
+// queries. BIASED kernels have biases, or are causal.
+template <int DP, int ROWS, int COLS, bool STATS, bool BIASED = false>
 static __device__ __forceinline__ void forward(float *__restrict y, float *__restrict sums, const float *__restrict qkv,
                                                const float *__restrict dy, int T, int heads, int D, float factor,
-                                               int flags) {
+                                               int flags, Bias bias = Bias(), Bias other = Bias()) {
   typedef Part<ROWS, COLS> Weights;
   typedef Part<ROWS, DP> Rows;
   constexpr int WIDE = DP * (COLS + 4) > COLS * (ROWS + 4) ? DP * (COLS + 4) : COLS * (ROWS + 4);
   float *qs = dynamic_, *ks = qs + DP * (ROWS + 4), *vs = ks + WIDE;
   int tiles = (T + ROWS - 1) / ROWS, number = BX / tiles, first = (BX - number * tiles) * ROWS;
   Head h(number, T, heads, D);
+  Biases biases(bias, other, number, heads, T, flags);
   const float *q = qkv + h.q;
   columns<DP, ROWS>(qs, q, h.step, first, T, D, flags);
   Rows out;
@@ -148,7 +184,9 @@ static __device__ __forceinline__ void forward(float *__restrict y, float *__res
       float m = most[i];
 #pragma unroll
       for (int j = 0; j < Weights::C; j++) {
-        w.v[i][j] = at + Weights::col(j) < T ? w.v[i][j] * factor : -INFINITY_;
+        int row = first + Weights::row(i), col = at + Weights::col(j);
+        w.v[i][j] = col < T && (!BIASED || biases.sees(row, col)) ? w.v[i][j] * factor : -INFINITY_;
+        if (BIASED && col < T && row < T) w.v[i][j] += biases.at(row, col);
         m = max_(m, w.v[i][j]);
       }
       m = max8(m);
@@ -201,11 +239,11 @@ static __device__ __forceinline__ void forward(float *__restrict y, float *__res
 
 // backward: gradients from dy, qkv and what forward found out, logs and sums. With KEYS rows are keys, which walk along
 // queries, and dk and dv are made; else rows are queries and dq is made. Block x takes ROWS rows.
-template <int DP, int ROWS, int COLS, bool KEYS>
+template <int DP, int ROWS, int COLS, bool KEYS, bool BIASED = false>
 static __device__ __forceinline__ void backward(float *__restrict dqkv, const float *__restrict qkv,
                                                 const float *__restrict dy, const float *__restrict logs,
                                                 const float *__restrict sums, int T, int heads, int D, float factor,
-                                                float scale, int flags) {
+                                                float scale, int flags, Bias bias = Bias(), Bias other = Bias()) {
   typedef Part<ROWS, COLS> Weights;
   typedef Part<ROWS, DP> Rows;
   constexpr int WIDE = DP * (COLS + 4) > COLS * (ROWS + 4) ? DP * (COLS + 4) : COLS * (ROWS + 4);
@@ -217,6 +255,7 @@ static __device__ __forceinline__ void backward(float *__restrict dqkv, const fl
   Head h(number, T, heads, D);
   const float *q = qkv + h.q, *k = q + h.stride, *v = k + h.stride, *g = dy + h.y;
   const float *log = logs + (long64)number * T, *sum = sums + (long64)number * T;
+  Biases biases(bias, other, number, heads, T, flags);
   if (KEYS) {
     columns<DP, ROWS>(xs, k, h.step, first, T, D, flags);
     columns<DP, ROWS>(zs, v, h.step, first, T, D, flags);
@@ -251,8 +290,9 @@ static __device__ __forceinline__ void backward(float *__restrict dqkv, const fl
 #pragma unroll
       for (int j = 0; j < Weights::C; j++) {
         int row = first + Weights::row(i), col = at + Weights::col(j), query = KEYS ? col : row;
-        bool on = row < T && col < T;
+        bool on = row < T && col < T && (!BIASED || biases.sees(query, KEYS ? row : col));
         float l = on ? log[query] : 0.0f, s = on ? sum[query] : 0.0f;
+        if (BIASED && on) l -= biases.at(query, KEYS ? row : col);
         float p = on ? ex2_approx(fma_(w.v[i][j], factor, -l)) : 0.0f;
         w.v[i][j] = p;
         dw.v[i][j] = scale * p * (dw.v[i][j] - s);
@@ -268,6 +308,60 @@ static __device__ __forceinline__ void backward(float *__restrict dqkv, const fl
   float *to = dqkv + h.q + (KEYS ? h.stride : 0);
   one.put(to, h.step, first, T, D, flags);
   if (KEYS) two.put(to + h.stride, h.step, first, T, D, flags);
+}
+
+// learned: scale times the gradient by a bias [images,heads,T,T] of its own for every head, to which other may be added.
+// Block x takes ROWS queries and COLS keys of a head, and walks along the images that share the bias.
+template <int DP, int ROWS, int COLS>
+static __device__ __forceinline__ void learned(float *__restrict dbias, const float *__restrict qkv,
+                                               const float *__restrict dy, const float *__restrict logs,
+                                               const float *__restrict sums, int T, int heads, int D, float factor,
+                                               float scale, int flags, int count, Bias bias, Bias other) {
+  typedef Part<ROWS, COLS> Weights;
+  float *xs = dynamic_, *zs = xs + DP * (ROWS + 4), *us = zs + DP * (ROWS + 4), *ws = us + DP * (COLS + 4);
+  int across = (T + COLS - 1) / COLS, tiles = (T + ROWS - 1) / ROWS * across, group = BX / tiles,
+      tile = BX - group * tiles, first = tile / across * ROWS, at = tile % across * COLS;
+  float all[Weights::R][Weights::C];
+#pragma unroll
+  for (int i = 0; i < Weights::R; i++)
+#pragma unroll
+    for (int j = 0; j < Weights::C; j++) all[i][j] = 0;
+#pragma unroll 1
+  for (int turn = 0; turn < count; turn++) {
+    int number = turn * bias.images * heads + group;
+    Head h(number, T, heads, D);
+    Biases biases(bias, other, number, heads, T, flags);
+    const float *q = qkv + h.q, *log = logs + (long64)number * T, *sum = sums + (long64)number * T;
+    barrier();
+    columns<DP, ROWS>(xs, q, h.step, first, T, D, flags);
+    columns<DP, ROWS>(zs, dy + h.y, h.stride, first, T, D, flags);
+    columns<DP, COLS>(us, q + h.stride, h.step, at, T, D, flags);
+    columns<DP, COLS>(ws, q + 2 * h.stride, h.step, at, T, D, flags);
+    barrier();
+    Weights w, dw;
+    w.zero();
+    dw.zero();
+    w.template add<DP>(xs, us);
+    dw.template add<DP>(zs, ws);
+#pragma unroll
+    for (int i = 0; i < Weights::R; i++)
+#pragma unroll
+      for (int j = 0; j < Weights::C; j++) {
+        int row = first + Weights::row(i), col = at + Weights::col(j);
+        if (row < T && col < T && biases.sees(row, col)) {
+          float p = ex2_approx(fma_(w.v[i][j], factor, biases.at(row, col) - log[row]));
+          all[i][j] += scale * p * (dw.v[i][j] - sum[row]);
+        }
+      }
+  }
+  float *to = dbias + (long64)group * T * T;
+#pragma unroll
+  for (int i = 0; i < Weights::R; i++)
+#pragma unroll
+    for (int j = 0; j < Weights::C; j++) {
+      int row = first + Weights::row(i), col = at + Weights::col(j);
+      if (row < T && col < T) to[(long64)row * T + col] = all[i][j];
+    }
 }
 
 #define ATTENTION(DP, ROWS, COLS, BLOCKS)                                                                              \
@@ -293,4 +387,43 @@ static __device__ __forceinline__ void backward(float *__restrict dqkv, const fl
                                   const float *__restrict logs, const float *__restrict sums, int T, int heads, int D, \
                                   float factor, float scale, int flags) {                                              \
     backward<DP, ROWS, COLS, true>(dqkv, qkv, dy, logs, sums, T, heads, D, factor, scale, flags);                      \
+  }
+
+// The parameters of biases: the one that may be learned, and another.
+#define BIASES                                                                                                         \
+  const float *__restrict p0, int images0, int heads0, int rows0, const float *__restrict p1, int images1, int heads1, \
+      int rows1
+#define BIASES_OF {p0, images0, heads0, rows0}, {p1, images1, heads1, rows1}
+#define ATTENTION_BIASED(DP, ROWS, COLS, BLOCKS)                                                                       \
+  KERNEL BOUNDS(128, BLOCKS)                                                                                           \
+      attention_biased_##DP(float *__restrict y, const float *__restrict qkv, int T, int heads, int D, float factor,   \
+                            int flags, BIASES) {                                                                       \
+    forward<DP, ROWS, COLS, false, true>(y, 0, qkv, 0, T, heads, D, factor, flags, BIASES_OF);                         \
+  }                                                                                                                    \
+  KERNEL BOUNDS(128, BLOCKS)                                                                                           \
+      attention_stats_biased_##DP(float *__restrict logs, float *__restrict sums, const float *__restrict qkv,         \
+                                  const float *__restrict dy, int T, int heads, int D, float factor, int flags,        \
+                                  BIASES) {                                                                            \
+    forward<DP, ROWS, COLS, true, true>(logs, sums, qkv, dy, T, heads, D, factor, flags, BIASES_OF);                   \
+  }
+#define ATTENTION_GRAD_BIASED(DP, ROWS, COLS, BLOCKS)                                                                  \
+  KERNEL BOUNDS(128, BLOCKS)                                                                                           \
+      attention_dq_biased_##DP##_##ROWS(float *__restrict dqkv, const float *__restrict qkv,                           \
+                                        const float *__restrict dy, const float *__restrict logs,                      \
+                                        const float *__restrict sums, int T, int heads, int D, float factor,           \
+                                        float scale, int flags, BIASES) {                                              \
+    backward<DP, ROWS, COLS, false, true>(dqkv, qkv, dy, logs, sums, T, heads, D, factor, scale, flags, BIASES_OF);    \
+  }                                                                                                                    \
+  KERNEL BOUNDS(128, BLOCKS)                                                                                           \
+      attention_dkv_biased_##DP##_##ROWS(float *__restrict dqkv, const float *__restrict qkv,                          \
+                                         const float *__restrict dy, const float *__restrict logs,                     \
+                                         const float *__restrict sums, int T, int heads, int D, float factor,          \
+                                         float scale, int flags, BIASES) {                                             \
+    backward<DP, ROWS, COLS, true, true>(dqkv, qkv, dy, logs, sums, T, heads, D, factor, scale, flags, BIASES_OF);     \
+  }                                                                                                                    \
+  KERNEL BOUNDS(128, BLOCKS)                                                                                           \
+      attention_dbias_##DP##_##ROWS(float *__restrict dbias, const float *__restrict qkv, const float *__restrict dy,  \
+                                    const float *__restrict logs, const float *__restrict sums, int T, int heads,      \
+                                    int D, float factor, float scale, int flags, int count, BIASES) {                  \
+    learned<DP, ROWS, COLS>(dbias, qkv, dy, logs, sums, T, heads, D, factor, scale, flags, count, BIASES_OF);          \
   }

@@ -3,7 +3,8 @@
 #pragma once
 #include "prelude.h"
 
-enum { ROUND_HEADS = 1, VECTOR_HEADS = 2 }; // flags: operands of products are rounded to bfloat16; rows are aligned
+// flags: operands of products are rounded to bfloat16; rows are aligned; query t attends to keys 0 to t
+enum { ROUND_HEADS = 1, VECTOR_HEADS = 2, CAUSAL_HEADS = 4 };
 
 // Head is where a head of an image lies: row t of queries is at t*step from q, keys and values follow stride further on
 // each; row t of the result is at t*stride from y.
