@@ -20,6 +20,8 @@ func Builtin() map[string]func() Backbone {
 		"dbn":         func() Backbone { return DefaultDBN() },
 		"vit":         func() Backbone { return DefaultViT() },
 		"wave":        func() Backbone { return DefaultWave() },
+		"audio_ntt":   func() Backbone { return DefaultAudioNTT() },
+		"wav2vec2":    func() Backbone { return DefaultWav2Vec2() },
 
 		// convolutional, and pyramids of attention
 		"convnext": func() Backbone { return DefaultConvNeXt() },

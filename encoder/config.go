@@ -185,10 +185,10 @@ func (c *Config) Kind() (feed.Kind, error) {
 		}
 		return windows.TextsOf(c.windows(o.Shape[0]), v), nil
 	case wavesKind:
-		if o.Rate < 1 || c.Windows == nil || len(o.Shape) != 2 {
+		if o.Rate < 1 || c.Windows == nil || len(o.Shape) != 2 && (len(o.Shape) != 3 || o.Mel == nil) {
 			return fail(errOlder)
 		}
-		return windows.WavesOf(c.windows(o.Shape[0]), o.Rate, o.Shape[1]), nil
+		return c.waves()
 	case clipsKind:
 		if c.Clips == nil || !c.Pixels() || len(o.Shape) != 4 {
 			return fail(errOlder)
@@ -202,6 +202,35 @@ func (c *Config) Kind() (feed.Kind, error) {
 	return nil, fmt.Errorf("encoder: takes %q; want %s", c.Takes(), strings.Join([]string{imagesKind, rowsKind,
 		textsKind, wavesKind, clipsKind}, ", "))
 }
+
+// waves is windows of recordings, as waves or as spectrograms.
+func (c *Config) waves() (feed.Kind, error) {
+	o := c.Samples
+	s := c.windows(c.windowLength())
+	if o.Mel == nil {
+		return windows.WavesOf(s, o.Rate, o.Shape[1]), nil
+	}
+	if err := o.Mel.Check(o.Rate); err != nil {
+		return nil, fmt.Errorf("encoder of %s: %w", c.Takes(), err)
+	}
+	s.Spectrogram.Front = *o.Mel
+	if n := o.Mel.New(o.Rate).Frames(s.Length); n != o.Shape[0] || o.Mel.Bands != o.Shape[1] {
+		return nil, fmt.Errorf("encoder of %s: windows of %d samples have %d frames of %d bands, the encoder takes %v",
+			c.Takes(), s.Length, n, o.Mel.Bands, o.Shape)
+	}
+	return windows.WavesOf(s, o.Rate, o.Shape[2]), nil
+}
+
+// windowLength is how many samples or symbols a window has.
+func (c *Config) windowLength() int {
+	if c.Samples.Mel != nil {
+		return c.Samples.Length
+	}
+	return c.Samples.Shape[0]
+}
+
+// soundChannels is how many channels the encoder's recordings have.
+func (c *Config) soundChannels() int { return c.Samples.Shape[len(c.Samples.Shape)-1] }
 
 func (c *Config) windows(length int) windows.Settings {
 	s := windows.Defaults()
@@ -253,9 +282,9 @@ func (c *Config) Fits(set datasets.Labelled) (datasets.Labelled, error) {
 
 func (c *Config) fitsWaves(s datasets.WaveSet) error {
 	o := c.Samples
-	if s.Rate() != o.Rate || s.Channels() != o.Shape[1] {
+	if s.Rate() != o.Rate || s.Channels() != c.soundChannels() {
 		return fmt.Errorf("the recordings have %d samples a second and %d channels, the encoder takes %d and %d",
-			s.Rate(), s.Channels(), o.Rate, o.Shape[1])
+			s.Rate(), s.Channels(), o.Rate, c.soundChannels())
 	}
 	return c.longEnough(s, s.Samples, "samples")
 }
@@ -266,9 +295,9 @@ func (c *Config) longEnough(set datasets.Labelled, length func(i int) int, unit 
 		return nil
 	}
 	for i := range set.Len() {
-		if n := length(i); n < c.Samples.Shape[0] {
+		if n := length(i); n < c.windowLength() {
 			return fmt.Errorf("%s has %d %s; the encoder takes %d, and was trained with windows.short = \"refuse\"",
-				set.Name(i), n, unit, c.Samples.Shape[0])
+				set.Name(i), n, unit, c.windowLength())
 		}
 	}
 	return nil

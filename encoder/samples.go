@@ -83,7 +83,7 @@ func (e *Encoder) EmbedWaves(waves ...[]float32) ([][]float32, error) {
 	if err := e.takes(wavesKind, "EmbedWaves"); err != nil {
 		return nil, err
 	}
-	c := e.config.Samples.Shape[1]
+	c := e.config.soundChannels()
 	for i, w := range waves {
 		if len(w) == 0 || len(w)%c != 0 {
 			return nil, fmt.Errorf("encoder: recording %d has %d numbers; want some for each of %d channels", i, len(w),

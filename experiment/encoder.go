@@ -6,6 +6,7 @@ import (
 
 	"selfsup/backbones"
 	"selfsup/datasets"
+	"selfsup/datasets/windows"
 	"selfsup/encoder"
 	"selfsup/experiment/checkpoint"
 	"selfsup/graph"
@@ -186,6 +187,9 @@ func (s *Setup) describeEncoder() (*checkpoint.Encoder, error) {
 			e.Other.Columns = columnsOf(set)
 		case datasets.WaveSet:
 			e.Other.Rate = set.Rate()
+			if w, ok := s.Kind.(*windows.Waves); ok && w.Front() != nil {
+				e.Other.Mel, e.Other.Length = w.Front(), w.Length()
+			}
 		case datasets.TextSet:
 			e.Other.Unit, e.Other.Symbols = set.Vocabulary().Unit(), set.Vocabulary().Symbols()
 		}

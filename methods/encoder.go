@@ -32,7 +32,9 @@ type Encoder struct {
 	// its layers of logistic units, from the first on; nil: it is none of such
 	Stack func(s *graph.Scope) []*backbones.Units
 	Steps func(s *graph.Scope) *backbones.StepEncoder // the same encoder of waves in parts; nil: it is none
-	Dim   int
+	// the same encoder of waves, with tokens of steps; nil: it is none
+	Speech func(s *graph.Scope) *backbones.SpeechEncoder
+	Dim    int
 	// Colourless says that all colours of one luminance are the same to it.
 	Colourless bool
 	// makes the projector behind the features as the recipe's [projector] has it; nil: as the method has it
@@ -86,6 +88,9 @@ func EncoderOf(b backbones.Backbone, f feed.Field) Encoder {
 	}
 	if st, ok := b.(backbones.Steps); ok {
 		enc.Steps = func(s *graph.Scope) *backbones.StepEncoder { return st.NewSteps(s.In(Backbone), in) }
+	}
+	if sp, ok := b.(backbones.Speech); ok {
+		enc.Speech = func(s *graph.Scope) *backbones.SpeechEncoder { return sp.NewSpeech(s.In(Backbone), in) }
 	}
 	return enc
 }

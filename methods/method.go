@@ -184,6 +184,9 @@ type Host interface {
 	Entry(name string) ir.Array
 	// Embed is the features [N,Dim] of the training set by the encoder as it stands, without augmentation.
 	Embed(ctx context.Context) ([]float32, error)
+	// Compute runs a network over n of the training samples, evenly chosen, or all where there are fewer: its output
+	// [N,...]. build makes it, over the parameters of the Store, of a batch of samples as evaluation sees them.
+	Compute(ctx context.Context, n int, build func(s *graph.Scope, b *Batch) *graph.Node) ([]float32, error)
 	// Rand depends on the recipe's seed, the job and the step alone.
 	Rand() *rand.Rand
 }

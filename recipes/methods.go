@@ -219,6 +219,16 @@ var textFamily = family{
 
 var audioFamily = family{
 	"cpc": func() methods.Method { return audio.DefaultCPC() },
+
+	// steps of waves that are hidden
+	"data2vec_audio": func() methods.Method { return audio.DefaultData2Vec() },
+	"hubert":         func() methods.Method { return audio.DefaultHuBERT() },
+	"wav2vec2":       func() methods.Method { return audio.DefaultWav2Vec2() },
+
+	// of spectrograms
+	"audio_mae": func() methods.Method { return audio.DefaultMAE() },
+	"byol_a":    func() methods.Method { return audio.DefaultBYOLA() },
+	"cola":      func() methods.Method { return audio.DefaultCOLA() },
 }
 
 var videoFamily = family{

@@ -243,6 +243,12 @@ func (r *Recipe) settle(res *overlay.Result) error {
 		}
 		t.table.Hide(!concerned)
 	}
+	waves := r.Windows.Spectrogram.Bands > 0 && samples == "waves"
+	if r.Windows.Spectrogram.Hide(!waves); !waves && res.Wrote("windows.spectrogram") {
+		return res.Bad("windows.spectrogram",
+			"is of recordings, with bands above 0, such as 40; the samples of dataset.%s "+
+				"are %s, and bands is %d", r.Dataset.Name, samples, r.Windows.Spectrogram.Bands)
+	}
 	if r.Init.Hide(r.Init.None()); r.Init.None() && res.Wrote("init") {
 		return res.Bad("init", "names no weights; want from = \"runs/one\", a run folder, or weights = "+
 			"\"x.safetensors\", a file that was made elsewhere")

@@ -23,6 +23,8 @@ type Settings struct {
 	Place  string `toml:"place"` // of a training window: random, or fixed as in evaluation
 	Fixed  string `toml:"fixed"` // place of the windows of evaluation: start | middle | end
 	Short  string `toml:"short"` // samples shorter than a window: pad them at their end | refuse them
+	// recordings as images of their log-mels, where it has bands
+	Spectrogram Spectrogram `toml:"spectrogram"`
 }
 
 // Values of settings.
@@ -33,7 +35,9 @@ const (
 )
 
 // Defaults takes random windows, evaluates the middle of each sample, and pads.
-func Defaults() Settings { return Settings{Place: atRandom, Fixed: "middle", Short: pad} }
+func Defaults() Settings {
+	return Settings{Place: atRandom, Fixed: "middle", Short: pad, Spectrogram: defaultSpectrogram()}
+}
 
 // places are the shares at which fixed windows are, see datasets.TextSet.
 var places = map[string]float64{"start": 0, "middle": 0.5, "end": 1}
@@ -56,7 +60,7 @@ func (s *Settings) Validate() error {
 	if s.Short != pad && s.Short != refuse {
 		return setting.Bad("short", "%q: want \"pad\" or \"refuse\"", s.Short)
 	}
-	return nil
+	return s.Spectrogram.validate()
 }
 
 // length is that of the settings, or the kind's.
@@ -77,18 +81,25 @@ func (s *Settings) at(drawn bool, key feed.Key, view int) float64 {
 	return r.Float64()
 }
 
-// refuse names the first sample of a set that is shorter than a window, where the settings say so.
+// refuse counts the samples of a set that are shorter than a window and names the first, where the settings say so.
 func (s *Settings) refuse(set datasets.Labelled, length func(i int) int, window int, unit string) error {
 	if s.Short != refuse {
 		return nil
 	}
+	first, n := -1, 0
 	for i := range set.Len() {
-		if n := length(i); n < window {
-			return setting.Bad("short", "%q: %s has %d %s and a window %d; want \"pad\", or a smaller length", s.Short,
-				set.Name(i), n, unit, window)
+		if length(i) < window {
+			if n++; first < 0 {
+				first = i
+			}
 		}
 	}
-	return nil
+	if n == 0 {
+		return nil
+	}
+	return setting.Bad("short",
+		"%q: %s has %d %s and a window %d, and %d of %d are shorter than that; want \"pad\", or "+
+			"a smaller length", s.Short, set.Name(first), length(first), unit, window, n, set.Len())
 }
 
 // views names the views of a training sample, and why says why it has no other.

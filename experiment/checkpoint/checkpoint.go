@@ -21,6 +21,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"selfsup/datasets/mel"
 	"selfsup/experiment/folder"
 	"selfsup/graph"
 	"selfsup/graph/ir"
@@ -65,8 +66,11 @@ type Samples struct {
 	Of      []int    `json:"of,omitempty"`      // values that an element can have; of rows by column, 0 for a number
 	Columns []Column `json:"columns,omitempty"` // of rows
 	Rate    int      `json:"rate,omitempty"`    // of waves: samples a second
-	Unit    string   `json:"unit,omitempty"`    // of texts: what a symbol stands for
-	Symbols []string `json:"symbols,omitempty"` // of texts, from datasets.FirstSymbol on
+	// of waves that are seen as spectrograms: samples of a window, and what makes log-mels of them
+	Length  int        `json:"length,omitempty"`
+	Mel     *mel.Front `json:"mel,omitempty"`
+	Unit    string     `json:"unit,omitempty"`    // of texts: what a symbol stands for
+	Symbols []string   `json:"symbols,omitempty"` // of texts, from datasets.FirstSymbol on
 }
 
 // Column is a column of a table as the run's training rows have it.

@@ -31,7 +31,11 @@ func Weight(p int, of Parameter, i int) float64 {
 	case 2:
 		u *= math.Sqrt(3 / float64(d[1]))
 	case 3:
-		u *= 0.2
+		if of.Init == "formula_conv1d" {
+			u *= math.Sqrt(6 / float64(size(d[1:])))
+		} else {
+			u *= 0.2
+		}
 	default:
 		u *= math.Sqrt(6 / float64(size(d[1:])))
 	}

@@ -8,6 +8,7 @@ import (
 
 	"selfsup/graph"
 	"selfsup/graph/ir"
+	"selfsup/methods"
 )
 
 // pclHost is a Host of arrays.
@@ -19,7 +20,10 @@ type pclHost struct {
 func (h pclHost) Time() graph.Time                         { return graph.Time{Step: h.step, Steps: 9, PerEpoch: 3} }
 func (h pclHost) Entry(name string) ir.Array               { return h.entries[name] }
 func (h pclHost) Embed(context.Context) ([]float32, error) { panic("the job needs no features") }
-func (h pclHost) Rand() *rand.Rand                         { return graph.Rand(1, "job") }
+func (h pclHost) Compute(context.Context, int, func(*graph.Scope, *methods.Batch) *graph.Node) ([]float32, error) {
+	panic("the job needs no network")
+}
+func (h pclHost) Rand() *rand.Rand { return graph.Rand(1, "job") }
 
 // The job gives the samples that were seen clusters, centres and concentrations; in the first epoch, and where it is
 // ended, it changes nothing.

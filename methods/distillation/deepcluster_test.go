@@ -123,7 +123,10 @@ type memoryHost struct {
 func (h memoryHost) Time() graph.Time                         { return graph.Time{Step: h.step, Steps: 9, PerEpoch: 3} }
 func (h memoryHost) Entry(name string) ir.Array               { return h.entries[name] }
 func (h memoryHost) Embed(context.Context) ([]float32, error) { panic("the job needs no features") }
-func (h memoryHost) Rand() *rand.Rand                         { return graph.Rand(1, "job") }
+func (h memoryHost) Compute(context.Context, int, func(*graph.Scope, *methods.Batch) *graph.Node) ([]float32, error) {
+	panic("the job needs no network")
+}
+func (h memoryHost) Rand() *rand.Rand { return graph.Rand(1, "job") }
 
 // The job gives the samples of a memory clusters, those that were never seen none; it leaves everything as it was
 // before the first step, where there are more clusters than samples, and where it is ended.

@@ -41,6 +41,11 @@ func (m Model) place(i int, of golden.Parameter) int {
 	switch len(shape) {
 	case 2:
 		return i%shape[1]*shape[0] + i/shape[1]
+	case 3:
+		if of.Init == "formula_conv1d" { // [out,in,k] there and [k,in,out] here
+			k, in := shape[2], shape[1]
+			return (i%k*in+i/k%in)*shape[0] + i/k/in
+		}
 	case 5:
 		kw, kh, kt, in := shape[4], shape[3], shape[2], shape[1]
 		w, h, t, c, o := i%kw, i/kw%kh, i/kw/kh%kt, i/kw/kh/kt%in, i/kw/kh/kt/in
