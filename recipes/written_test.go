@@ -30,6 +30,10 @@ func TestWrittenIsWhatWasLoaded(t *testing.T) {
 			if inTable && l.Origin.IsDefault() && !strings.Contains(text.String(), "\n["+table) {
 				continue // of another kind of data
 			}
+			if strings.HasPrefix(l.Key, "windows.spectrogram.") &&
+				!strings.Contains(text.String(), "\n[windows.spectrogram") {
+				continue // of recordings that stay waves
+			}
 			want = append(want, overlay.Written{Key: l.Key, Value: l.Value, Origin: l.Origin.String()})
 		}
 		order := func(a, b overlay.Written) int { return strings.Compare(a.Key, b.Key) }

@@ -22,7 +22,7 @@ type Quantiser struct {
 	Codes   int `toml:"codes"`   // numbers of a quantised step, over all books
 	// of the Gumbel softmax at the first step, and at least; each step multiplies it by the decay
 	Temperature [2]float64 `toml:"temperature"`
-	Decay       float64    `toml:"decay"`
+	Decay       float64    `toml:"decay"` // factor of the temperature in every step
 }
 
 func (q *Quantiser) check() error {
