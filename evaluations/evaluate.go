@@ -34,6 +34,8 @@ type Features struct {
 	Drawn        *Drawn    // for these views, where a protocol needs it
 	// embeddings that the method predicts, where a protocol needs them
 	Predicted *Predicted
+	// captions and what the method draws of them, where a protocol has another run judge them
+	Judged *Judged
 
 	// [V,Group,F] what a protocol needs several of for each of V training images, those of an image together: random
 	// views, or the image turned by 0 to 3 quarters
@@ -115,6 +117,10 @@ type Needs struct {
 	Draws     int  // random views of each training image, in Grouped; 0: none
 	Turns     int  // quarter turns of each training image, in Grouped, from 0 on; 0: none
 	Pairs     bool // images and captions, in the space that a method with two towers has for both
+	// the folder of a run with two towers, which judges images that the method draws of so many held-out captions as
+	// Captions says; "": nobody does
+	Judge     string
+	Captions  int
 	Images    int  // training images that it looks at; 0: all
 	Colours   bool // the mean colours of training and test images, so many as Images says; no labels
 	Sources   bool // what samples of both sets were mixed of; no labels

@@ -83,29 +83,54 @@ func openLender(r *recipes.Loaded, l methods.Loan) (*lender, methods.Lent, error
 		return nil, none, err
 	}
 	e := meta.Encoder
-	return &lender{l, st, meta}, methods.Lent{Method: of.Method.Value, Backbone: of.Backbone.Value,
-		Input: backbones.Pixels(e.Height, e.Width, e.Channels)}, nil
+	lent := methods.Lent{Method: of.Method.Value, Backbone: of.Backbone.Value,
+		Input: backbones.Pixels(e.Height, e.Width, e.Channels)}
+	if c := e.Caption; c != nil {
+		lent.Caption = backbones.Input{Shape: c.Shape, Int: c.Int, Of: c.Of}
+	}
+	return &lender{l, st, meta}, lent, nil
+}
+
+// checkLenders refuses a run whose captions the method reads and that are of other words.
+func (s *Setup) checkLenders() error {
+	for _, l := range s.lenders {
+		if !l.Words {
+			continue
+		}
+		if err := s.sameWords(l.From, l.meta.Encoder); err != nil {
+			return fmt.Errorf("method.%s.%s: %w", s.Recipe.Method.Name, l.Key, err)
+		}
+	}
+	return nil
 }
 
 // takeLoans copies what the lenders trained to where the method has it. All of it must be there.
 func (s *Setup) takeLoans() error {
-	for _, l := range s.lenders {
-		for _, leaf := range s.Leaves {
-			rest, ok := strings.CutPrefix(leaf.Name, l.Scope+"/")
-			if !ok {
-				continue
-			}
-			e := l.entry(rest)
-			switch {
-			case e == nil:
-				return &DataError{fmt.Errorf("%s = %q has no %s, which this recipe reads; want a run of the same kind",
-					l.Key, l.From, rest)}
-			case !e.Shape.Equal(leaf.Shape) || e.DType != leaf.DType:
-				return &DataError{fmt.Errorf("%s = %q: %s is %v there, and this recipe reads %v", l.Key, l.From, rest,
-					e.Type, leaf.Type)}
-			}
-			s.Store.Get(leaf.Name).Copy(e.Array)
+	for _, leaf := range s.Leaves {
+		if err := s.takeLoan(s.Store, leaf); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// takeLoan copies what a lender trained to an entry of a Store, if it is a lender's.
+func (s *Setup) takeLoan(st *graph.Store, leaf graph.Leaf) error {
+	for _, l := range s.lenders {
+		rest, ok := strings.CutPrefix(leaf.Name, l.Scope+"/")
+		if !ok {
+			continue
+		}
+		e := l.entry(rest)
+		switch {
+		case e == nil:
+			return &DataError{fmt.Errorf("%s = %q has no %s, which this recipe reads; want a run of the same kind",
+				l.Key, l.From, rest)}
+		case !e.Shape.Equal(leaf.Shape) || e.DType != leaf.DType:
+			return &DataError{fmt.Errorf("%s = %q: %s is %v there, and this recipe reads %v", l.Key, l.From, rest,
+				e.Type, leaf.Type)}
+		}
+		st.Get(leaf.Name).Copy(e.Array)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"selfsup/backbones"
 	"selfsup/datasets"
+	"selfsup/datasets/captioned"
 	"selfsup/datasets/windows"
 	"selfsup/encoder"
 	"selfsup/experiment/checkpoint"
@@ -149,7 +150,11 @@ func (s *Setup) untrained() (*graph.Store, error) {
 	if err != nil {
 		follow = nil // which checkFollowing has refused where it is asked for
 	}
-	for _, g := range append([]*graph.Graph{g, follow}, towers...) {
+	drawing, err := s.drawGraph()
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range append([]*graph.Graph{g, follow, drawing}, towers...) {
 		if g == nil {
 			continue
 		}
@@ -159,6 +164,9 @@ func (s *Setup) untrained() (*graph.Store, error) {
 		}
 		for _, l := range reads {
 			if err := s.trained.Fill(st, l.Name); err != nil {
+				return nil, err
+			}
+			if err := s.takeLoan(st, l); err != nil {
 				return nil, err
 			}
 		}
@@ -193,6 +201,11 @@ func (s *Setup) describeEncoder() (*checkpoint.Encoder, error) {
 		case datasets.TextSet:
 			e.Other.Unit, e.Other.Symbols = set.Vocabulary().Unit(), set.Vocabulary().Symbols()
 		}
+	}
+	if k, ok := s.Kind.(*captioned.Kind); ok {
+		f := k.Field()
+		e.Caption = &checkpoint.Samples{Kind: "texts", Shape: f.Shape, Int: f.Int, Of: f.Of, Unit: k.Unit(),
+			Symbols: k.Symbols()}
 	}
 	for _, l := range reads {
 		e.Entries = append(e.Entries, l.Name)

@@ -181,7 +181,9 @@ type subject struct {
 	online func() (runner, error)
 	// the embeddings of so many views that the method predicts; nil: nothing is predicted
 	predict func(ctx context.Context, set datasets.Labelled, views int) (*evaluations.Predicted, error)
-	train   features
+	// pictures that the method draws of captions; nil: there is none, or no method
+	draw  func(ctx context.Context, texts []string) (*datasets.Memory, error)
+	train features
 }
 
 // untrainedName is the representation of the encoder as its seed made it.
@@ -225,6 +227,10 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 			f, set, err = u.coloured(ctx, on, p.Needs())
 		case p.Needs().Attack && u.attack == nil || p.Needs().Predicted > 0 && u.predict == nil:
 			continue
+		case p.Needs().Judge != "" && u.draw == nil:
+			continue
+		case p.Needs().Judge != "":
+			f, err = u.judged(ctx, p.Needs())
 		case p.Needs().Predicted > 0:
 			f, err = u.predicted(ctx, p.Needs())
 			set = onTraining
@@ -410,6 +416,7 @@ func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
 		return func(ctx context.Context) (*evaluations.Detected, error) { return s.detect(ctx, st, t) }
 	}
 	u.pairs = func(ctx context.Context, on string) (*evaluations.Pairs, error) { return s.pairs(ctx, st, on) }
+	u.draw = func(ctx context.Context, texts []string) (*datasets.Memory, error) { return s.draw(ctx, st, texts) }
 	u.regions = func(ctx context.Context, boxes [][]datasets.Box, widen float64) ([]float32, error) {
 		return s.regions(ctx, st, boxes, widen)
 	}

@@ -12,7 +12,7 @@ import (
 // No protocol of the catalog moves a number of the Store that it measures, and one that did would be found out.
 func TestProtocolsLeaveTheStore(t *testing.T) {
 	elsewhere := []string{"zero_shot", "recovery", // of captions and sources
-		"detection", "open_vocabulary", "following", // of boxes, of predicted views
+		"detection", "open_vocabulary", "following", "drawing", // of boxes, of predicted views, of captions
 		"segmentation", "segmentation_decoder", "segmentation_finetune", "attention_segmentation", "patch_retrieval"}
 	own := map[string][]string{
 		"corruptions": {`kinds=["contrast"]`, "l2=[0.1]"}, "ood": {`outside="emoji_32"`, "images=20"},

@@ -15,6 +15,7 @@ import (
 	"selfsup/experiment/checkpoint"
 	"selfsup/experiment/folder"
 	"selfsup/experiment/report"
+	"selfsup/experiment/sheet"
 	"selfsup/graph"
 	"selfsup/graph/device"
 	"selfsup/graph/ir"
@@ -394,6 +395,7 @@ func (s *Setup) start(f *folder.Folder, o Options, at beginning) (_ *Summary, er
 	r := &run{Setup: s, Options: o, Folder: f, progress: s.shown, first: from, saved: from, left: at.left,
 		before: at.before, lineage: at.lineage, alarms: at.alarms, gradients: at.gradients}
 	s.look = r.look
+	s.leave = func(name string, sh *sheet.Sheet) error { return sh.Write(f.File(name)) }
 	r.reopenWindow(at.window)
 	if from == 0 {
 		r.saved = -1

@@ -19,6 +19,7 @@ import (
 	"selfsup/encoder"
 	"selfsup/experiment/checkpoint"
 	"selfsup/experiment/report"
+	"selfsup/experiment/sheet"
 	"selfsup/graph"
 	"selfsup/graph/device"
 	"selfsup/graph/op"
@@ -95,6 +96,8 @@ type Setup struct {
 	tell  func(what string, done, total int) // see watch; nil: nobody asks
 	doing string                             // which evaluation goes on; empty: none
 	look  func(x []float32, dim int) error   // at features of the trained encoder that an evaluation takes; nil: nobody
+
+	leave func(name string, sh *sheet.Sheet) error // in the run folder; nil: there is none to write to
 }
 
 // Prepare opens the data and compiles the training step of a recipe. It changes nothing on disk.
@@ -330,7 +333,8 @@ func (s *Setup) openData() (err error) {
 	if err := s.checkSplit(); err != nil {
 		return &RecipeError{r.File, err}
 	}
-	if err := cmp.Or(s.checkBeside(), s.checkTuning(), s.checkDetection()); err != nil {
+	if err := cmp.Or(s.checkBeside(), s.checkTuning(), s.checkDetection(), s.checkLenders(),
+		s.checkDrawing()); err != nil {
 		return err
 	}
 	return r.CheckLengths(s.PerEpoch)

@@ -33,6 +33,10 @@ func (s *Scope) Random(name string) *Random {
 	}
 }
 
+// RandomOf is a source of random numbers whose key, [2] whole numbers below 2^24, and step, 0-d, are the caller's: for
+// graphs that draw beside a training, whose Store holds no key for them.
+func RandomOf(key, step *Node) *Random { return &Random{key: key, step: step} }
+
 // IsKey reports whether an entry of the Store is the key of a Random, which is no part of what was learned.
 func IsKey(name string) bool { return strings.HasSuffix(name, "/key") }
 

@@ -19,6 +19,7 @@ type Loan struct {
 	// where Build declares its networks: the encoder that the run is evaluated by in Scope/backbone, all else below
 	// Scope as it is in the run
 	Scope string
+	Words bool // its tower of texts reads captions, which must be of the run's own words
 }
 
 // Lent is what a run trained.
@@ -26,4 +27,6 @@ type Lent struct {
 	Method   Method // with the run's settings
 	Backbone backbones.Backbone
 	Input    backbones.Input // that the backbone takes
+	// that a tower of texts takes, of a run on images with captions; without a Shape: it has none
+	Caption backbones.Input
 }

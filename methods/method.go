@@ -50,6 +50,14 @@ type Shown interface {
 	Show(s *graph.Scope, enc Encoder, b *Batch) []Picture
 }
 
+// Drawing is a Method that draws images of captions.
+type Drawing interface {
+	Method
+	// Draw builds, over the parameters of Build, images [B,H,W,C] of the batch's captions in the units of the views.
+	// What it draws at random is from the source.
+	Draw(s *graph.Scope, enc Encoder, b *Batch, random *graph.Random) *graph.Node
+}
+
 // Following is a Method that predicts where what is done to an image takes its embedding. Follow builds, over the
 // parameters of Build, for each sample of a batch the embedding of a view as it is predicted from another one and from
 // what was drawn, and as it is: [B,E] each. Nothing is trained by it.

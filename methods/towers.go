@@ -1,6 +1,7 @@
 package methods
 
 import (
+	"selfsup/backbones"
 	"selfsup/datasets/feed"
 	"selfsup/graph"
 	"selfsup/graph/layer"
@@ -11,6 +12,13 @@ type Towers interface {
 	Method
 	// Towers declares both, in the scopes that Build has them in. caption is the field of the symbols.
 	Towers(s *graph.Scope, enc Encoder, caption feed.Field) TwoTowers
+}
+
+// Reading is a Method with a tower of texts, which others can read symbol by symbol.
+type Reading interface {
+	Method
+	// TextTower is the tower, and the scope above its parameters: Scope/backbone.
+	TextTower() (tower backbones.Backbone, scope string)
 }
 
 // TwoTowers are encoders into one space of D dimensions.

@@ -128,6 +128,7 @@ func Builtin() Catalog {
 			"zero_shot": func() Evaluation { return evaluations.DefaultZeroShot() },
 
 			"open_vocabulary": func() Evaluation { return evaluations.DefaultOpenVocabulary() },
+			"drawing":         func() Evaluation { return evaluations.DefaultDrawing() },
 
 			// Of pixels, with masks; of boxes.
 			"detection":              func() Evaluation { return evaluations.DefaultDetection() },

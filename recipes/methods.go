@@ -175,6 +175,7 @@ var maskedFamily = family{
 	"context_encoder": func() methods.Method { return masked.DefaultContextEncoder() },
 	"igpt":            func() methods.Method { return masked.DefaultIGPT() },
 	"maskgit":         func() methods.Method { return masked.DefaultMaskGIT() },
+	"muse":            func() methods.Method { return masked.DefaultMuse() },
 }
 
 var equivariantFamily = family{

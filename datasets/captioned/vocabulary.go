@@ -38,6 +38,17 @@ func newVocabulary(symbols string, set datasets.CaptionSet) vocabulary {
 // Len is the number of symbols.
 func (v *vocabulary) Len() int { return datasets.Unknown + 1 + len(v.symbols) }
 
+// Symbols lists the symbols by their numbers, from the first after datasets.Unknown on.
+func (v *vocabulary) Symbols() []string { return slices.Clone(v.symbols) }
+
+// Unit is what a symbol stands for: words or characters.
+func (v *vocabulary) Unit() string {
+	if v.characters {
+		return "characters"
+	}
+	return "words"
+}
+
 // split cuts a text into its symbols, without regard to case.
 func (v *vocabulary) split(text string) []string {
 	text = strings.ToLower(text)

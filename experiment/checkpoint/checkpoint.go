@@ -56,6 +56,8 @@ type Encoder struct {
 	Student  string    `json:"student,omitempty"` // whose teacher it is; empty: it is none
 
 	Other *Samples `json:"samples,omitempty"` // what it takes instead of images; nil: images
+
+	Caption *Samples `json:"caption,omitempty"` // of images with captions: a caption; nil: they have none
 }
 
 // Samples describes the input of an encoder of data that are no images.

@@ -40,7 +40,7 @@ func (m *Pairing) towers(method string, s *graph.Scope, enc methods.Encoder, cap
 		op.Fail("", "[method.%s.text.%s] %v", method, m.Text.Name, err)
 	}
 	text := methods.EncoderOf(m.Text.Value, caption)
-	encode := text.New(s.In("text"))
+	encode := text.New(s.In(textScope))
 	t := methods.TwoTowers{Encode: enc.New(images)}
 	dim := m.Dim
 	if t.Image = func(h *graph.Node) *graph.Node { return h }; dim > 0 {
@@ -73,3 +73,9 @@ const largestLogScale = 4.605170185988092
 func bounded() []methods.Tune {
 	return []methods.Tune{{Scope: "log_scale", Within: [2]float64{0, largestLogScale}}}
 }
+
+// textScope is where the tower of texts is.
+const textScope = "text"
+
+// TextTower implements methods.Reading.
+func (p *Pairing) TextTower() (tower backbones.Backbone, scope string) { return p.Text.Value, textScope }

@@ -40,23 +40,34 @@ func (m *MaskGIT) make(s *graph.Scope, b *methods.Batch, image ir.Shape, rows, c
 	if !ok {
 		b.Unfit("the tokenizer's tokens cannot be painted: want a run of [method.dvae] or [method.vqvae], or shown = 0")
 	}
-	at, n, t, k := s.In(tokenizerScope).Locked(), m.Shown, rows*columns, painter.Size()
+	at := s.In(tokenizerScope).Locked()
+	paint := func(known *graph.Node) *graph.Node {
+		return op.StopGradient(painter.Paint(at, known, rows, columns, image))
+	}
+	d := decoding{of: m.Iterations, choice: m.Choice, start: rows * columns}
 	random := s.Random("made")
+	return paint(d.all(s, random, m.Shown, painter.Size(), func(_ int, known, unknown *graph.Node) *graph.Node {
+		return logits(paint(known), unknown)
+	}))
+}
+
+// all is tokens [N,T] from nothing: at first all are unknown, and of each step's, drawn by logits [N,T,K], some more
+// are known. T is d.start.
+func (d decoding) all(s *graph.Scope, random *graph.Random, n, k int, logits func(step int, known,
+	unknown *graph.Node) *graph.Node) *graph.Node {
+	t := d.start
 	gumbel := func(shape ...int) *graph.Node {
 		u := op.Affine(random.Uniform(shape...), 1-2e-6, 1e-6)
 		return op.Neg(op.Log(op.Neg(op.Log(u))))
 	}
 	unknown := op.BroadcastTo(s.Constant(1), ir.Shape{n, t})
 	known := op.Argmax(op.BroadcastTo(s.Constant(0), ir.Shape{n, t, k})) // any, where none is known
-	x := op.BroadcastTo(s.Constant(0), append(ir.Shape{n}, image...))
-	left := t
-	for i := range m.Iterations {
-		d := decoding{step: i, of: m.Iterations, choice: m.Choice, start: t, unknown: left}
-		sampled, again, _ := d.next(known, unknown, logits(x, unknown), gumbel(n, t, k), gumbel(n, t))
-		known, unknown, left = sampled, again, d.hidden()
-		x = op.StopGradient(painter.Paint(at, known, rows, columns, image))
+	d.unknown = t
+	for d.step = range d.of {
+		known, unknown, _ = d.next(known, unknown, logits(d.step, known, unknown), gumbel(n, t, k), gumbel(n, t))
+		d.unknown = d.hidden()
 	}
-	return x
+	return known
 }
 
 // decoding is a step of parallel decoding, counted from 0: how many tokens were unknown before the first and are now.
