@@ -26,6 +26,8 @@ import (
 type Detection struct {
 	heads.Detector
 	BoxTuning
+	// all objects are of one class: boxes alone are learned and measured, in fewer images and steps than classes are
+	OneClass bool `toml:"one_class"`
 }
 
 // BoxTuning is how a detector is trained.
@@ -80,7 +82,7 @@ func (t *BoxTuning) Tuning() Tuning {
 // Needs implements Protocol.
 func (p *Detection) Needs() Needs {
 	t := p.BoxTuning
-	t.Net = &p.Detector
+	t.Net, t.Agnostic = &p.Detector, p.OneClass
 	return Needs{Boxes: &t}
 }
 
@@ -135,8 +137,24 @@ func (p *Detection) Evaluate(ctx context.Context, f Features) ([]Result, error) 
 		return nil, fmt.Errorf("evaluate: detection: %w", err)
 	}
 	settings := p.BoxTuning.settings(d)
-	settings["detector"] = p.Detector
+	settings["detector"], settings["one_class"] = p.Detector, p.OneClass
+	if p.OneClass {
+		d = d.oneClass()
+	}
 	return d.results("detection", settings, nil)
+}
+
+// oneClass is the same boxes without their classes.
+func (d *Detected) oneClass() *Detected {
+	one := *d
+	one.Classes, one.Truth = []string{"object"}, make([][]datasets.ClassBox, len(d.Truth))
+	for i, boxes := range d.Truth {
+		for _, b := range boxes {
+			b.Class = 0
+			one.Truth[i] = append(one.Truth[i], b)
+		}
+	}
+	return &one
 }
 
 // settings are what a result says of its training.

@@ -77,6 +77,22 @@ func TestDetection(t *testing.T) {
 	}
 }
 
+// Without classes boxes alone are told, and measured.
+func TestDetectionOfOneClass(t *testing.T) {
+	got, _ := runDetected(t, "detreg", "evaluate.detection.one_class=true")
+	for _, of := range []string{"trained", "untrained"} {
+		if v, ok := got[of+" detection ap object"]; !ok || v < 0 || v > 1 || got[of+" detection ap"] != v {
+			t.Errorf("%s: ap of objects is %v (%v) and ap %v, want them alike; all: %v", of, v, ok,
+				got[of+" detection ap"], got)
+		}
+	}
+	for key := range got {
+		if strings.Contains(key, "ap bird") {
+			t.Errorf("%s: a class is told apart", key)
+		}
+	}
+}
+
 // The same evaluation gives the same numbers, and another detector where the run's is not to be used.
 func TestDetectionAgain(t *testing.T) {
 	a, _ := runDetected(t, "detreg", "baselines.untrained=false")

@@ -90,14 +90,14 @@ func (s *Setup) checkDrawing() error {
 
 // heldCaptions are the first captions of test images, each once, that no training image has, and the images' places.
 func (s *Setup) heldCaptions(most int) (rows []int32, texts []string) {
-	seen := map[string]bool{}
+	k, seen := s.Kind.(*captioned.Kind), map[string]bool{}
 	for i := range s.Data.Train.Len() {
-		for _, t := range captioned.Of(s.Data.Train, i) {
+		for _, t := range k.Captions(s.Data.Train, i) {
 			seen[strings.ToLower(t)] = true
 		}
 	}
 	for i := 0; i < s.Data.Test.Len() && len(texts) < most; i++ {
-		text := captioned.Of(s.Data.Test, i)[0]
+		text := k.Captions(s.Data.Test, i)[0]
 		if lower := strings.ToLower(text); !seen[lower] {
 			seen[lower] = true
 			rows, texts = append(rows, int32(i)), append(texts, text)

@@ -78,4 +78,4 @@ func bounded() []methods.Tune {
 const textScope = "text"
 
 // TextTower implements methods.Reading.
-func (p *Pairing) TextTower() (tower backbones.Backbone, scope string) { return p.Text.Value, textScope }
+func (m *Pairing) TextTower() (tower backbones.Backbone, scope string) { return m.Text.Value, textScope }
