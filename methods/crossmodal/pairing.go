@@ -78,4 +78,6 @@ func bounded() []methods.Tune {
 const textScope = "text"
 
 // TextTower implements methods.Reading.
-func (m *Pairing) TextTower() (tower backbones.Backbone, scope string) { return m.Text.Value, textScope }
+func (m *Pairing) TextTower() (tower backbones.Backbone, scope string) {
+	return m.Text.Value, textScope
+}
