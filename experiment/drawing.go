@@ -243,8 +243,26 @@ func (u *subject) judged(ctx context.Context, needs evaluations.Needs) (f evalua
 	return f, u.leave("drawn.png", sh)
 }
 
-// drawnRows are the rows of a sheet of drawn images at most.
-const drawnRows = 24
+// drawnRows are the rows of a sheet of drawn images at most, labelWidth the letters of a line of their captions, where
+// words are no longer.
+const drawnRows, labelWidth = 24, 24
+
+// wrapped is a text in lines of words.
+func wrapped(text string, width int) string {
+	lines := []string{""}
+	for _, word := range strings.Fields(text) {
+		last := &lines[len(lines)-1]
+		switch {
+		case *last == "":
+			*last = word
+		case len(*last)+1+len(word) <= width:
+			*last += " " + word
+		default:
+			lines = append(lines, word)
+		}
+	}
+	return strings.Join(lines, "\n")
+}
 
 // drawnSheet is drawn images with their captions, and the test images that the captions are of.
 func drawnSheet(title string, texts []string, drawn *datasets.Memory, set datasets.Set, rows []int32) (*sheet.Sheet,
@@ -255,7 +273,7 @@ func drawnSheet(title string, texts []string, drawn *datasets.Memory, set datase
 		if err := set.Image(int(rows[i]), &own); err != nil {
 			return nil, &DataError{err}
 		}
-		row := sheet.Row{Label: text}
+		row := sheet.Row{Label: wrapped(text, labelWidth)}
 		for _, m := range []datasets.Image{drawn.Images[i], own} {
 			cell := sheet.Cell{H: m.H, W: m.W, C: m.C, Pix: make([]float32, len(m.Pix))}
 			for j, v := range m.Pix {
