@@ -17,6 +17,9 @@ type Input struct {
 	// Of is how many values an element can have: of symbols one number; of a table's row a number for each column, 0
 	// for measurements.
 	Of []int
+	// Gaps are columns of a table's row that may be missing, whose indicators are the row's last elements, see
+	// feed.Field
+	Gaps []int
 	// Low and High bound the elements of each channel: in images black and white, normalised. nil: nobody knows them.
 	Low, High []float32
 }
@@ -96,8 +99,8 @@ type Maps interface {
 	NewMaps(s *graph.Scope, in Input) func(x *graph.Node) []*graph.Node
 }
 
-// Places is a Backbone that gives its features [B,Dim] and what they are made of where it lies [B,h,w,C], over the same
-// parameters as New. Of Maps without it the features are the mean of the last map.
+// Places is a Backbone that gives its features [B,Dim] and what they are made of where it lies [B,h,w,C], over the
+// same parameters as New. Of Maps without it the features are the mean of the last map.
 type Places interface {
 	Backbone
 	NewPlaces(s *graph.Scope, in Input) func(x *graph.Node) (features, places *graph.Node)

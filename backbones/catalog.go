@@ -28,6 +28,8 @@ func Builtin() map[string]func() Backbone {
 		"swin":     func() Backbone { return DefaultSwin() },
 
 		"ft_transformer": func() Backbone { return DefaultFTTransformer() },
+		"saint":          func() Backbone { return DefaultSAINT() },
+		"subsets":        func() Backbone { return DefaultSubsets() },
 		"transformer":    func() Backbone { return DefaultTransformer() },
 	}
 }
@@ -46,5 +48,5 @@ func ScopeAbove(path string) (above string, ok bool) {
 
 // InputOf describes the samples of a field.
 func InputOf(f feed.Field) Input {
-	return Input{Shape: f.Shape, Int: f.Int, Of: f.Of, Low: f.Low, High: f.High}
+	return Input{Shape: f.Shape, Int: f.Int, Of: f.Of, Gaps: f.Gaps, Low: f.Low, High: f.High}
 }

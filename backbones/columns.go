@@ -2,6 +2,7 @@ package backbones
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"selfsup/graph"
@@ -22,12 +23,13 @@ func (in Input) row(backbone string) (of []int, err error) {
 // isRow reports whether samples are rows of a table.
 func (in Input) isRow() bool { return len(in.Shape) == 1 && !in.Int }
 
-// columns is how many categories each column of a row has, 0 for numbers.
+// columns is how many categories each column of a row has, 0 for numbers, without the indicators of what is missing.
 func (in Input) columns() []int {
+	n := in.Shape[0] - len(in.Gaps)
 	if len(in.Of) == 0 {
-		return make([]int, in.Shape[0])
+		return make([]int, n)
 	}
-	return in.Of
+	return in.Of[:n]
 }
 
 // mixed reports whether some columns are of categories.
@@ -68,7 +70,16 @@ func (in Input) columnKinds() string {
 			parts = append(parts, fmt.Sprintf("%d %sof %s", p.n, columns, p.what))
 		}
 	}
-	return strings.Join(parts, " and ")
+	kinds := strings.Join(parts, " and ")
+	if len(in.Gaps) > 0 {
+		kinds += fmt.Sprintf(", %d of the numbers with missing values", len(in.Gaps))
+	}
+	return kinds
+}
+
+// WithGaps is rows as Rows has them, in which these columns of numbers may be missing.
+func WithGaps(gaps []int, of ...int) Input {
+	return Input{Shape: []int{len(of) + len(gaps)}, Of: append(slices.Clone(of), make([]int, len(gaps))...), Gaps: gaps}
 }
 
 // oneHotWidth is the width of a row whose categories are indicators.

@@ -58,66 +58,31 @@ func (f *FTTransformer) hidden() int { return int(f.Feed * float64(f.Channels)) 
 
 // New implements Backbone.
 func (f *FTTransformer) New(s *graph.Scope, in Input) layer.Func {
+	e := f.NewColumns(s, in)
+	return func(x *graph.Node) *graph.Node { return e.Pool(e.Encode(e.Embed(x))) }
+}
+
+// NewColumns implements Columns.
+func (f *FTTransformer) NewColumns(s *graph.Scope, in Input) *ColumnEncoder {
 	dim := f.Channels
 	first := s.Layer(0)
-	tokens := f.tokenizer(first.In("tokens"), in.columns())
-	class := first.In("tokens").Plain().Param("class", graph.LinearUniform(dim), dim)
+	// All start uniform in +-1/sqrt(D), as in the authors' code, and neither they nor the class token decay, as there.
+	at, init := first.In("tokens").Plain(), graph.LinearUniform(dim)
+	bias := at.Param("bias", init, len(in.columns()), dim)
+	values := columnValues(at, in, dim, init, scaledNumbers(at, dim, init))
+	class := at.Param("class", init, dim)
 	blocks := make([]layer.Func, f.Depth)
 	for i := range blocks {
 		blocks[i] = f.block(first.In("blocks").Deeper(i+1).In(fmt.Sprint(i)), i > 0)
 	}
-	norm := layer.LayerNorm(s.In("norm"), dim)
-	return func(x *graph.Node) *graph.Node {
-		b := op.ShapeOf(x)[0]
-		y := op.Concat(1, op.BroadcastTo(op.Reshape(class, 1, 1, dim), ir.Shape{b, 1, dim}), tokens(x)) // [B,1+K,D]
-		y = layer.Chain(blocks...)(y)
-		return norm(op.Reshape(op.Slice(y, 1, 0, 1), b, dim))
-	}
-}
-
-// tokenizer is rows [B,K] -> tokens [B,K,D]: numbers scale a vector of their column, categories choose one. Every
-// column adds its bias. All start uniform in +-1/sqrt(D), as in the authors' code, and neither they nor the class token
-// decay, as there.
-func (f *FTTransformer) tokenizer(s *graph.Scope, of []int) layer.Func {
-	s = s.Plain()
-	dim, k := f.Channels, len(of)
-	init := graph.LinearUniform(dim)
-	bias := s.Param("bias", init, k, dim)
-	var numbers []int // columns
-	for c, n := range of {
-		if n == 0 {
-			numbers = append(numbers, c)
-		}
-	}
-	var weight *graph.Node
-	if len(numbers) > 0 {
-		weight = s.Param("weight", init, len(numbers), dim)
-	}
-	tables := map[int]*graph.Node{}
-	for c, n := range of {
-		if n > 0 {
-			tables[c] = s.Param(fmt.Sprintf("table%d", c), init, n, dim)
-		}
-	}
-	return func(x *graph.Node) *graph.Node {
-		b := op.ShapeOf(x)[0]
-		var parts []*graph.Node
-		for c, at := 0, 0; c < k; { // at: the first weight of the run of numbers
-			if of[c] > 0 {
-				chosen := layer.Product(s, indicators(s, x, c, of[c]), tables[c])
-				parts = append(parts, op.Reshape(chosen, b, 1, dim))
-				c++
-				continue
-			}
-			from := c
-			for c < k && of[c] == 0 {
-				c++
-			}
-			scaled := op.Reshape(op.Slice(x, 1, from, c), b, c-from, 1)
-			parts = append(parts, op.Mul(scaled, op.Slice(weight, 0, at, at+c-from)))
-			at += c - from
-		}
-		return op.Add(op.Concat(1, parts...), bias)
+	return &ColumnEncoder{
+		Dim: dim, Columns: len(in.columns()), Values: values, Place: bias,
+		Encode: func(y *graph.Node) *graph.Node {
+			b := op.ShapeOf(y)[0]
+			class := op.BroadcastTo(op.Reshape(class, 1, 1, dim), ir.Shape{b, 1, dim})
+			return layer.Chain(blocks...)(op.Concat(1, class, y)) // [B,1+T,D]
+		},
+		Norm: layer.LayerNorm(s.In("norm"), dim),
 	}
 }
 

@@ -6,8 +6,10 @@ type Column struct {
 	Categories []string // of the training rows, sorted; nil: the column is numeric
 	Percent    bool     // the numbers have a percent sign: 5% is 5
 	Missing    int      // training rows that have no value
-	Unseen     int      // test rows whose category no training row has; they count as missing
-	Mean, Std  float64  // of the numbers of the training rows; Std is 0 where they are all alike
+	// test rows whose category no training row has, which counts as missing, or that miss a number that no training
+	// row misses, which then has the mean
+	Unseen    int
+	Mean, Std float64 // of the numbers of the training rows; Std is 0 where they are all alike
 }
 
 // Standardise turns a number of the column into deviations from the mean; a column that does not vary gives 0, a

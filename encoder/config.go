@@ -90,8 +90,12 @@ func (c *Config) Columns() (list []datasets.Column) {
 	if c.Samples == nil {
 		return nil
 	}
-	for _, x := range c.Samples.Columns {
-		list = append(list, datasets.Column{Name: x.Name, Categories: x.Categories, Mean: x.Mean, Std: x.Std})
+	for i, x := range c.Samples.Columns {
+		column := datasets.Column{Name: x.Name, Categories: x.Categories, Mean: x.Mean, Std: x.Std}
+		if slices.Contains(c.Samples.Gaps, i) {
+			column.Missing = 1 // or more: nobody counted them here
+		}
+		list = append(list, column)
 	}
 	return list
 }
@@ -100,7 +104,7 @@ func (c *Config) Columns() (list []datasets.Column) {
 func (c *Config) Field() (feed.Field, error) {
 	f := feed.Field{Name: feed.View(0)}
 	if o := c.Samples; o != nil {
-		f.Shape, f.Int, f.Of = o.Shape, o.Int, o.Of
+		f.Shape, f.Int, f.Of, f.Gaps = o.Shape, o.Int, o.Of, o.Gaps
 	} else {
 		f.Shape = []int{c.Height, c.Width, c.Channels}
 	}

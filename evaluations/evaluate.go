@@ -129,8 +129,8 @@ type Needs struct {
 	Gaze      bool // where the last block of a transformer looks in images with masks
 	Decoded   bool // masks, and the encoder itself with a decoder that learns them
 	Corrupted bool // the test images after corruptions
-	// so many training images as Images says, as another representation has them too: "untrained", "pixels", or that of
-	// the run in a folder; no labels
+	// so many training images as Images says, as another representation has them too: "untrained", "pixels", or that
+	// of the run in a folder; no labels
 	Against string
 	Attack  bool // so many of the test images as Images says, moved against a classifier; labels
 	Copies  bool // so many test images as Images says, and copies of them; no labels
@@ -147,15 +147,17 @@ type Needs struct {
 	// so many last blocks of a transformer, whose tokens are features, see Blocks; 0: the features that it has
 	Blocks  int
 	Class   bool     // of these blocks, the class token is needed
+	Samples bool     // the samples' own values, raw or pixels, and no encoder's features
 	Augment *Augment // training features of other random crops for every epoch; nil: none
 }
 
 // OfMasks reports whether images with masks are needed, in place of labels.
 func (n Needs) OfMasks() bool { return n.Pixels > 0 || n.Places > 0 || n.Gaze || n.Decoded }
 
-// Blocks says how features are laid out that are tokens of the last blocks of a transformer, each after the final norm:
-// the class tokens of the last N, the last one's at the end, where there are any; then the means of their patches, the
-// last one's at the beginning. So everything that goes together lies together. [N*D class tokens, N*D means].
+// Blocks says how features are laid out that are tokens of the last blocks of a transformer, each after the final
+// norm: the class tokens of the last N, the last one's at the end, where there are any; then the means of their
+// patches, the last one's at the beginning. So everything that goes together lies together. [N*D class tokens, N*D
+// means].
 type Blocks struct {
 	Count    int // N
 	Dim      int // D

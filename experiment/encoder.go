@@ -120,8 +120,8 @@ func (s *Setup) frozenGraph(batch int) (*graph.Graph, error) { return s.frozenEn
 // aboveEncoder is the scope that the evaluated encoder is declared in.
 func (s *Setup) aboveEncoder(g *graph.Scope) *graph.Scope { return s.frozenEncoder().Above(g) }
 
-// checkEncoder refuses a method whose encoder is not where it says: what would be evaluated and exported is not what is
-// trained.
+// checkEncoder refuses a method whose encoder is not where it says: what would be evaluated and exported is not what
+// is trained.
 func (s *Setup) checkEncoder() error {
 	g, err := s.EmbedGraph()
 	if err != nil {
@@ -189,7 +189,8 @@ func (s *Setup) describeEncoder() (*checkpoint.Encoder, error) {
 		e.Height, e.Width, e.Channels, e.Mean, e.Std = v.Height, v.Width, v.Channels, v.Mean, v.Std
 	}
 	if noun := s.Noun(); noun != "images" {
-		e.Other = &checkpoint.Samples{Kind: noun, Shape: s.Input.Shape, Int: s.Input.Int, Of: s.Input.Of}
+		e.Other = &checkpoint.Samples{Kind: noun, Shape: s.Input.Shape, Int: s.Input.Int, Of: s.Input.Of,
+			Gaps: s.Input.Gaps}
 		switch set := s.Data.Train.(type) {
 		case datasets.RowSet:
 			e.Other.Columns = columnsOf(set)

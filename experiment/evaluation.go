@@ -208,7 +208,8 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 		u.doing = "evaluating " + u.name
 		f, set := labelled, on
 		switch {
-		case p.Needs().Gaze && u.looks == nil || p.Needs().Decoded && u.decoder == nil:
+		case p.Needs().Gaze && u.looks == nil || p.Needs().Decoded && u.decoder == nil,
+			p.Needs().Samples && u.name != u.rawName():
 			continue
 		case p.Needs().Boxes != nil:
 			if u.detect == nil {

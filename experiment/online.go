@@ -12,9 +12,14 @@ import (
 
 // The online probe as an evaluation.
 
-// checkOnline refuses an evaluation by the online probe where the training has none.
+// checkOnline refuses an evaluation by the online probe where the training has none, and one of the samples themselves
+// where these are not evaluated.
 func (s *Setup) checkOnline() error {
 	for _, c := range s.Recipe.Evaluate.On {
+		if c.Value.Needs().Samples && !s.Recipe.Baselines.Pixels {
+			return s.Recipe.Result.Bad("baselines.pixels", "false: [evaluate.%s] is of the %s themselves; want true, "+
+				"or [evaluate] %[1]s = false", c.Name, s.Noun())
+		}
 		if !c.Value.Needs().Online {
 			continue
 		}

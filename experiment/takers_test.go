@@ -41,7 +41,7 @@ func TestMethodsThatTakeTheData(t *testing.T) {
 	}
 	// So do methods that look at the samples or at the backbone before they ask.
 	for method, want := range map[string]string{
-		"mlm":   "[method.mlm]: the data have view0 [4]: this method guesses symbols",
+		"mlm":   "[method.mlm]: the data have view0 [5]: this method guesses symbols",
 		"cpc":   "[method.cpc]: the data have view0",
 		"bigan": "generates images", "videomae": "no tubes to hide", "mae": "no patch tokens to hide",
 		"densecl": "no feature maps", "rbm": "a backbone of them",
@@ -49,7 +49,7 @@ func TestMethodsThatTakeTheData(t *testing.T) {
 		_, err := experiment.Prepare(loadRows(t, ofRows, fmt.Sprintf("method=%q", method)))
 		if err == nil || !strings.Contains(err.Error(), want) ||
 			!strings.Contains(err.Error(), "; methods that take the rows of dataset.table with backbone.mlp: ") ||
-			!strings.Contains(err.Error(), " scarf, supervised") {
+			!strings.Contains(err.Error(), " scarf, supervised,") {
 			t.Errorf("%s: got %v, want %q and the methods that take rows", method, err, want)
 		}
 	}

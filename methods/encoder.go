@@ -18,12 +18,16 @@ type Encoder struct {
 	New    func(s *graph.Scope) layer.Func                        // a view -> features [B,Dim]
 	Tokens func(s *graph.Scope) *backbones.TokenEncoder           // the same encoder in parts; nil: it has no tokens
 	Maps   func(s *graph.Scope) func(x *graph.Node) []*graph.Node // feature maps, coarser and coarser; nil: it has none
-	// the features and what they are made of where it lies, [B,h,w,C]: the last feature map of a convolutional network,
-	// the encoded patches of a transformer; nil: it has none
+	// the features and what they are made of where it lies, [B,h,w,C]: the last feature map of a convolutional
+	// network, the encoded patches of a transformer; nil: it has none
 	Places func(s *graph.Scope) func(x *graph.Node) (features, places *graph.Node)
 	// the same encoder for images with hidden cells; nil: it has none that can be left out
 	Masked  func(s *graph.Scope) *backbones.MaskedEncoder
 	Pyramid func(s *graph.Scope) *backbones.PyramidEncoder // the same encoder in parts; nil: it is no pyramid
+	// the same encoder in parts; nil: it has no tokens of columns
+	Columns func(s *graph.Scope) *backbones.ColumnEncoder
+	// the same encoder in parts; nil: it reads rows as a whole
+	Subsets func(s *graph.Scope) *backbones.SubsetEncoder
 	// the features of its two networks, side by side in New; nil: it is one network
 	Halves func(s *graph.Scope) func(x *graph.Node) (a, b *graph.Node)
 	// feature maps of each of the two networks; nil: it is one, or has none
@@ -68,6 +72,12 @@ func EncoderOf(b backbones.Backbone, f feed.Field) Encoder {
 	}
 	if p, ok := b.(backbones.Pyramid); ok {
 		enc.Pyramid = func(s *graph.Scope) *backbones.PyramidEncoder { return p.NewPyramid(s.In(Backbone), in) }
+	}
+	if c, ok := b.(backbones.Columns); ok {
+		enc.Columns = func(s *graph.Scope) *backbones.ColumnEncoder { return c.NewColumns(s.In(Backbone), in) }
+	}
+	if c, ok := b.(backbones.Subset); ok {
+		enc.Subsets = func(s *graph.Scope) *backbones.SubsetEncoder { return c.NewSubsets(s.In(Backbone), in) }
 	}
 	if h, ok := b.(backbones.Halves); ok {
 		enc.Halves = func(s *graph.Scope) func(x *graph.Node) (a, b *graph.Node) {

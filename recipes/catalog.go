@@ -111,6 +111,7 @@ func Builtin() Catalog {
 			"retrieval":   func() Evaluation { return evaluations.DefaultRetrieval() },
 
 			"ridge":          func() Evaluation { return evaluations.DefaultRidge() },
+			"boosting":       func() Evaluation { return evaluations.DefaultBoosting() },
 			"colour":         func() Evaluation { return evaluations.DefaultColour() },
 			"cka":            func() Evaluation { return evaluations.DefaultCKA() },
 			"copy_detection": func() Evaluation { return evaluations.DefaultCopyDetection() },

@@ -211,7 +211,16 @@ var crossmodalFamily = family{
 }
 
 var tabularFamily = family{
-	"scarf": func() methods.Method { return tabular.DefaultSCARF() },
+	"contrast_restore": func() methods.Method { return tabular.DefaultContrastRestore() },
+	"met":              func() methods.Method { return tabular.DefaultMET() },
+	"saint":            func() methods.Method { return tabular.DefaultSAINT() },
+	"scarf":            func() methods.Method { return tabular.DefaultSCARF() },
+	"subtab":           func() methods.Method { return tabular.DefaultSubTab() },
+	"swap_noise":       func() methods.Method { return tabular.DefaultSwapNoise() },
+	"tabbie":           func() methods.Method { return tabular.DefaultTABBIE() },
+	"target_aware":     func() methods.Method { return tabular.DefaultTargetAware() },
+	"vime":             func() methods.Method { return tabular.DefaultVIME() },
+	"vime_semi":        func() methods.Method { return tabular.DefaultVIMESemi() },
 }
 
 var textFamily = family{

@@ -23,6 +23,9 @@ type Field struct {
 	// Of is how many values an element can have: of symbols and labels one number; of a table's row a number for each
 	// column, 0 for a column of measurements. Empty: measurements. Integers below 0 stand for none.
 	Of []int
+	// Gaps are columns of measurements of a table's row that may be missing: the row's last elements, one for each in
+	// their order, are 1 where that column's value is missing, which is then 0, and else 0.
+	Gaps []int
 	// Columns names the columns of a row whose numbers mean different things, such as what was drawn for a view. Range
 	// says of each how far apart two of its values can be; 0: it is always the same.
 	Columns []string
@@ -59,9 +62,27 @@ const (
 // pixels, standardised columns, counts of symbols.
 const Raw = "raw"
 
-// Marginal is the field of a table's row that has every column from a training row of its own: the empirical marginal
-// distribution.
-const Marginal = "marginal"
+// marginal is the name of the field of a table's row that has every column from a training row of its own: the
+// empirical marginal distribution.
+const marginal = "marginal"
+
+// Marginal is the name of the field that holds draw n of the empirical marginal distribution of a table's row, counted
+// from 0: every column from a training row of its own.
+func Marginal(n int) string {
+	if n == 0 {
+		return marginal
+	}
+	return marginal + strconv.Itoa(n)
+}
+
+// MarginalNumber is n of the name that Marginal gives.
+func MarginalNumber(name string) (n int, ok bool) {
+	if name == marginal {
+		return 0, true
+	}
+	n, ok = Numbered(name, marginal)
+	return n, ok && n > 0
+}
 
 // View is the name of the field that holds a view of the sample, counted from 0.
 func View(v int) string { return "view" + strconv.Itoa(v) }

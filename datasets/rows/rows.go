@@ -1,10 +1,11 @@
 // Package rows turns rows of a table into the fields of a batch.
 //
-// view0 [K] is the row itself: nothing is random in it, so that there is no second view; what is done to a row is the
-// method's business. Numbers are scaled; a category is its place in the column's list, and one more for what is missing
-// or was not seen in training. marginal [K] has every column from a row of its own, drawn from the training rows: the
-// empirical marginal distribution that SCARF and VIME corrupt with. target [] is the number to predict, NaN where there
-// is none.
+// view0 [K+M] is the row itself: nothing is random in it, so that there is no second view; what is done to a row is
+// the method's business. Numbers are scaled; a category is its place in the column's list, and one more for what is
+// missing or was not seen in training. A number that is missing is 0, and one of the M elements behind the K columns
+// says so: there is one for every column of numbers that some training row misses. marginal [K+M], and marginal1 and
+// so on as draws of their own, has every column from a row of its own, drawn from the training rows: the empirical
+// marginal distribution that SCARF and VIME corrupt with. target [] is the number to predict, NaN where there is none.
 package rows
 
 import (
@@ -22,7 +23,7 @@ import (
 // Settings is the [rows] table of a recipe.
 type Settings struct {
 	overlay.Optional
-	// standard: mean 0 and deviation 1 | quantile: the normal score of the rank | none; missing ones are 0 after that
+	// standard: mean 0 and deviation 1 | quantile: the normal score of the rank | none
 	Numbers string `toml:"numbers"`
 }
 
@@ -46,7 +47,8 @@ type Table struct {
 	settings Settings
 	columns  []datasets.Column
 	ranks    [][]float64 // of a number's column, the training values in order; only for quantiles
-	of       []int       // categories of a column and one for none; 0: a number
+	of       []int       // categories of a column and one for none; 0: a number, or an indicator of one that is missing
+	gaps     []int       // columns of numbers that training rows miss; their indicators are behind the columns
 	train    datasets.RowSet
 }
 
@@ -94,6 +96,11 @@ func columnsOnly(s Settings, columns []datasets.Column) *Table {
 		}
 		t.of = append(t.of, n)
 	}
+	for k, c := range t.columns {
+		if c.Categories == nil && c.Missing > 0 {
+			t.gaps, t.of = append(t.gaps, k), append(t.of, 0)
+		}
+	}
 	return t
 }
 
@@ -108,6 +115,24 @@ func (t *Table) Training(set datasets.Labelled) feed.Maker { return newMaker(t, 
 
 // Evaluation implements feed.Kind: view0 as in training; raw has the numbers and an indicator for every category.
 func (t *Table) Evaluation(set datasets.Labelled) feed.Maker { return newMaker(t, set) }
+
+// write puts a row as an encoder sees it.
+func (t *Table) write(dst []float32, row []float64) {
+	for c, v := range row {
+		dst[c] = t.scale(c, v)
+	}
+	for i, c := range t.gaps {
+		dst[len(row)+i] = indicator(row[c])
+	}
+}
+
+// indicator is 1 for what is missing.
+func indicator(v float64) float32 {
+	if math.IsNaN(v) {
+		return 1
+	}
+	return 0
+}
 
 // scale turns a value of a column into what an encoder sees.
 func (t *Table) scale(k int, v float64) float32 {
@@ -166,13 +191,14 @@ func newMaker(t *Table, set datasets.Labelled) *maker {
 const target = "target"
 
 // Fields implements feed.Maker.
-func (m *maker) Fields() []string { return []string{feed.View(0), feed.Marginal, target, feed.Raw} }
+func (m *maker) Fields() []string { return []string{feed.View(0), feed.Marginal(0), target, feed.Raw} }
 
 // Field implements feed.Maker.
 func (m *maker) Field(name string) (feed.Field, error) {
+	_, drawn := feed.MarginalNumber(name)
 	switch {
-	case name == feed.View(0) || name == feed.Marginal && m.train != nil:
-		return feed.Field{Name: name, Shape: []int{len(m.columns)}, Of: m.of}, nil
+	case name == feed.View(0) || drawn && m.train != nil:
+		return feed.Field{Name: name, Shape: []int{len(m.of)}, Of: m.of, Gaps: m.gaps}, nil
 	case name == target:
 		return feed.Field{Name: name}, nil
 	case name == feed.Raw:
@@ -182,7 +208,7 @@ func (m *maker) Field(name string) (feed.Field, error) {
 	if _, view := feed.Numbered(name, "view"); view {
 		why =
 			"nothing in a row is random, so that it has one view; methods for rows, such as scarf, make a second of " +
-				feed.Marginal
+				feed.Marginal(0)
 	}
 	return feed.Field{}, &feed.UnknownField{Name: name, Kind: "rows of a table", Has: m.Fields(), Why: why}
 }
@@ -194,14 +220,15 @@ func (m *maker) Worker(names []string) (feed.Worker, error) {
 			return nil, err
 		}
 	}
-	return &worker{maker: m, names: names, row: make([]float64, len(m.columns)),
-		other: make([]float64, len(m.columns))}, nil
+	n := len(m.columns)
+	return &worker{maker: m, names: names, row: make([]float64, n), other: make([]float64, n),
+		mixed: make([]float64, n)}, nil
 }
 
 type worker struct {
 	*maker
-	names      []string
-	row, other []float64
+	names             []string
+	row, other, mixed []float64
 }
 
 // Make implements feed.Worker.
@@ -213,37 +240,42 @@ func (w *worker) Make(to []feed.Slot, i int, key feed.Key) error {
 		return err
 	}
 	for k, name := range w.names {
-		switch name {
-		case feed.Marginal:
-			if err := w.draw(to[k].F32, key); err != nil {
+		n, drawn := feed.MarginalNumber(name)
+		switch {
+		case drawn:
+			if err := w.draw(to[k].F32, n, key); err != nil {
 				return err
 			}
-		case target:
+		case name == target:
 			to[k].F32[0] = float32(w.set.Target(i))
-		case feed.Raw:
+		case name == feed.Raw:
 			w.raw(to[k].F32)
 		default:
-			for c, v := range w.row {
-				to[k].F32[c] = w.scale(c, v)
-			}
+			w.write(to[k].F32, w.row)
 		}
 	}
 	return nil
 }
 
-// draw takes each column from a training row of its own.
-func (w *worker) draw(dst []float32, key feed.Key) error {
-	r := datasets.NewRand(key.Seed, "rows/marginal", uint64(key.Step), uint64(key.Row))
-	for c := range dst {
+// draw takes each column from a training row of its own; n tells draws of one row apart.
+func (w *worker) draw(dst []float32, n int, key feed.Key) error {
+	name := "rows/marginal"
+	if n > 0 {
+		name = fmt.Sprint(name, n)
+	}
+	r := datasets.NewRand(key.Seed, name, uint64(key.Step), uint64(key.Row))
+	for c := range w.mixed {
 		if err := w.train.Row(r.Intn(w.train.Len()), w.other); err != nil {
 			return err
 		}
-		dst[c] = w.scale(c, w.other[c])
+		w.mixed[c] = w.other[c]
 	}
+	w.write(dst, w.mixed)
 	return nil
 }
 
-// raw writes numbers as they are scaled, and a 1 at the place of a category among those of its column.
+// raw writes numbers as they are scaled, a 1 at the place of a category among those of its column, and behind them the
+// indicators of numbers that are missing.
 func (w *worker) raw(dst []float32) {
 	at := 0
 	for c, v := range w.row {
@@ -256,5 +288,9 @@ func (w *worker) raw(dst []float32) {
 		clear(dst[at : at+w.of[c]])
 		dst[at+int(x)] = 1
 		at += w.of[c]
+	}
+	for _, c := range w.gaps {
+		dst[at] = indicator(w.row[c])
+		at++
 	}
 }

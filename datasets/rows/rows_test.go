@@ -30,8 +30,8 @@ func table(t *testing.T) *datasets.Data {
 	return d
 }
 
-// Numbers are scaled by the training rows, categories are places, what is missing has its own place; a part of the rows
-// is the same rows.
+// Numbers are scaled by the training rows, categories are places, what is missing has its own place; a part of the
+// rows is the same rows.
 func TestRows(t *testing.T) {
 	d := table(t)
 	train := d.Train.(datasets.RowSet)
@@ -42,19 +42,20 @@ func TestRows(t *testing.T) {
 		row     int
 		want    []float32
 	}{
-		{"standard", 0, []float32{(1 - 2.5) / std, 1}},
-		{"standard", 2, []float32{(3 - 2.5) / std, 2}},
-		{"standard", 4, []float32{0, 0}},
-		{"quantile", 1, []float32{third, 0}},
-		{"none", 3, []float32{4, 1}},
+		{"standard", 0, []float32{(1 - 2.5) / std, 1, 0}},
+		{"standard", 2, []float32{(3 - 2.5) / std, 2, 0}},
+		{"standard", 4, []float32{0, 0, 1}}, // the number is missing, and the last element says so
+		{"quantile", 1, []float32{third, 0, 0}},
+		{"none", 3, []float32{4, 1, 0}},
 	} {
 		tab, err := New(Settings{Numbers: c.numbers}, train)
 		if err != nil {
 			t.Fatal(err)
 		}
 		m := tab.Training(d.Train)
-		if f, _ := m.Field("view0"); !slices.Equal(f.Shape, []int{2}) || !slices.Equal(f.Of, []int{0, 3}) {
-			t.Errorf("view0 is %+v, want two columns of a number and of 3 categories", f)
+		if f, _ := m.Field("view0"); !slices.Equal(f.Shape, []int{3}) || !slices.Equal(f.Of, []int{0, 3, 0}) ||
+			!slices.Equal(f.Gaps, []int{0}) {
+			t.Errorf("view0 is %+v, want two columns of a number, which may be missing, and of 3 categories", f)
 		}
 		near := func(a, b float32) bool { return math.Abs(float64(a-b)) < 1e-6 }
 		if got := feedtest.One(t, m, "view0", c.row, feed.Key{}).F32; !slices.EqualFunc(got, c.want, near) {
@@ -69,9 +70,12 @@ func TestRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := feedtest.One(t, tab.Evaluation(d.Train), feed.Raw, 2, feed.Key{}).F32; !slices.Equal(got[1:],
-		[]float32{0, 0, 1}) {
-		t.Errorf("raw ends in %v, want an indicator of the third place", got[1:])
+	for row, want := range map[int][]float32{2: {0, 0, 1, 0}, 4: {1, 0, 0, 1}} {
+		if got := feedtest.One(t, tab.Evaluation(d.Train), feed.Raw, row, feed.Key{}).F32; !slices.Equal(got[1:],
+			want) {
+			t.Errorf("raw of row %d ends in %v, want %v: indicators of the category and of a missing number", row,
+				got[1:], want)
+		}
 	}
 }
 
@@ -82,18 +86,31 @@ func TestMarginal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := tab.Training(d.Train)
-	seen := map[[2]float32]bool{}
+	m, different := tab.Training(d.Train), 0
+	compare := func(a, b []float32) int {
+		if slices.Equal(a, b) {
+			return 0
+		}
+		return 1
+	}
+	seen := map[[3]float32]bool{}
 	for step := range 200 {
 		key := feed.Key{Seed: 3, Step: step, Row: 1}
 		got := feedtest.One(t, m, "marginal", 0, key).F32
 		if again := feedtest.One(t, m, "marginal", 4, key).F32; !slices.Equal(got, again) {
 			t.Fatalf("step %d: %v, and for another sample %v", step, got, again)
 		}
-		seen[[2]float32(got)] = true
+		seen[[3]float32(got)] = true
+		different += compare(got, feedtest.One(t, m, "marginal1", 0, key).F32)
 	}
-	if !seen[[2]float32{1, 2}] || !seen[[2]float32{4, 0}] || !seen[[2]float32{0, 1}] {
+	if !seen[[3]float32{1, 2, 0}] || !seen[[3]float32{4, 0, 0}] || !seen[[3]float32{0, 1, 1}] {
 		t.Errorf("combinations that no row has are missing among %v", seen)
+	}
+	if seen[[3]float32{1, 2, 1}] || seen[[3]float32{0, 1, 0}] {
+		t.Errorf("a number and what says that it is missing are of two rows in %v", seen)
+	}
+	if different < 100 {
+		t.Errorf("marginal1 differs from marginal in %d of 200 steps, want draws of its own", different)
 	}
 	_, err = m.Worker([]string{"view1"})
 	if err == nil || !strings.Contains(err.Error(),

@@ -23,7 +23,10 @@ func (s *Table) finish(train, test *rows) error {
 	}
 	for k := range train.columns {
 		if train.words[k] == nil {
-			measure(&train.columns[k], train.cells[k])
+			c := &train.columns[k]
+			if measure(c, train.cells[k]); c.Missing == 0 && test != nil {
+				c.Unseen = missing(test.cells[k])
+			}
 			continue
 		}
 		train.columns[k].Categories = train.words[k].used(train.cells[k])
@@ -140,7 +143,10 @@ func (r *rows) Facts() []datasets.Fact {
 		if c.Missing > 0 {
 			text += fmt.Sprintf(", %d missing", c.Missing)
 		}
-		if c.Unseen > 0 {
+		switch {
+		case c.Unseen > 0 && c.Categories == nil:
+			text += fmt.Sprintf(", %d of the test missing and none of the training: they are the mean", c.Unseen)
+		case c.Unseen > 0:
 			text += fmt.Sprintf(", %d of the test unseen", c.Unseen)
 		}
 		fs = append(fs, datasets.Fact{Key: "column " + c.Name, Value: text})

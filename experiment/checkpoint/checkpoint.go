@@ -43,8 +43,8 @@ type Meta struct {
 	Gradients *Gradients `json:"gradients,omitempty"`
 }
 
-// Encoder is the frozen encoder: the images that it takes (pixels of 0 to 1, less the mean, over the standard deviation
-// of their channel) and its entries in the Store.
+// Encoder is the frozen encoder: the images that it takes (pixels of 0 to 1, less the mean, over the standard
+// deviation of their channel) and its entries in the Store.
 type Encoder struct {
 	Height   int       `json:"height"`
 	Width    int       `json:"width"`
@@ -66,6 +66,7 @@ type Samples struct {
 	Shape   []int    `json:"shape"`             // of one
 	Int     bool     `json:"int,omitempty"`     // symbols
 	Of      []int    `json:"of,omitempty"`      // values that an element can have; of rows by column, 0 for a number
+	Gaps    []int    `json:"gaps,omitempty"`    // columns of numbers that may be missing, see feed.Field
 	Columns []Column `json:"columns,omitempty"` // of rows
 	Rate    int      `json:"rate,omitempty"`    // of waves: samples a second
 	// of waves that are seen as spectrograms: samples of a window, and what makes log-mels of them

@@ -13,6 +13,7 @@ var withSixteen = map[string][]string{
 	// few labels
 	"mean_teacher.toml": {"sampler.two_streams.labelled=4"}, "mixmatch.toml": {"sampler.two_streams.labelled=4"},
 	"pseudo_label.toml": {"sampler.two_streams.labelled=4"}, "vat.toml": {"sampler.two_streams.labelled=4"},
+	"vime_semi.toml": {"sampler.two_streams.labelled=4"},
 
 	// two encoders
 	"dcca.toml":  {"method.dcca.projector=[32,4]"},

@@ -3,7 +3,6 @@ package tabular
 
 import (
 	"selfsup/datasets/feed"
-	"selfsup/datasets/masks"
 	"selfsup/graph"
 	"selfsup/graph/op"
 	"selfsup/heads"
@@ -12,13 +11,14 @@ import (
 	"selfsup/setting"
 )
 
-// SCARF makes a row recognise itself, among the batch, after a part of its columns has been drawn anew from other rows.
+// SCARF makes a row recognise itself, among the batch, after a part of its columns has been drawn anew from other
+// rows.
 //
 // Bahri, Jiang, Tay, Metzler, ICLR 2022, arXiv:2106.15147, Alg. 1: every row has floor(Corrupt M) of its M columns
-// replaced, each by the column's value in a training row of its own (the empirical marginal distribution), and the loss
-// is InfoNCE of the rows over their corrupted copies. There is no code of the authors'; pytorch-scarf corrupts 1 -
-// Corrupt of the columns, from uniform ranges, with a loss of both directions. Here both copies go through the encoder
-// as one batch, and the loss leaves out the constant -log B of the paper's.
+// replaced, each by the column's value in a training row of its own (the empirical marginal distribution), and the
+// loss is InfoNCE of the rows over their corrupted copies. There is no code of the authors'; pytorch-scarf corrupts 1
+// - Corrupt of the columns, from uniform ranges, with a loss of both directions. Here both copies go through the
+// encoder as one batch, and the loss leaves out the constant -log B of the paper's.
 type SCARF struct {
 	Corrupt     float64 `toml:"corrupt"`     // share of a row's columns
 	Projector   []int   `toml:"projector"`   // widths; the last is D
@@ -41,14 +41,9 @@ func (m *SCARF) Validate() error {
 
 // Build implements methods.Method.
 func (m *SCARF) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	columns := b.Of(feed.Marginal).Size()
-	if int(m.Corrupt*float64(columns)+1e-9) < 1 {
-		op.Fail("", "corrupt = %v of %d columns is none; want a share that is one column or more", m.Corrupt, columns)
-	}
-	chosen := op.Reshape(b.Mask(&masks.Columns{Ratio: m.Corrupt}, masks.Grid{Frames: 1, Rows: 1, Columns: columns}),
-		b.Size(), columns)
+	t := tableOf(b)
 	x := b.View(0)
-	corrupted := Replace(x, b.Field(feed.Marginal), chosen)
+	corrupted := Replace(x, b.Field(feed.Marginal(0)), t.spread(t.choose(b, "corrupt", m.Corrupt)))
 	encode := enc.New(s)
 	h := encode(op.Concat(0, x, corrupted)) // [2B,F]
 	z := enc.Projector.MLP(s.In("projector"), enc.Dim, m.Projector...)(h)
@@ -59,9 +54,4 @@ func (m *SCARF) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) met
 			m.Temperature)}},
 		Metrics: []methods.Metric{{Name: "spread", Value: losses.Spread(z)}},
 	}
-}
-
-// Replace is x where chosen is 0 and other where it is 1, all [B,M]: exactly, so that categories stay whole numbers.
-func Replace(x, other, chosen *graph.Node) *graph.Node {
-	return op.Add(op.Mul(x, op.Affine(chosen, -1, 1)), op.Mul(other, chosen))
 }

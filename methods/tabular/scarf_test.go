@@ -5,11 +5,9 @@ import (
 	"testing"
 
 	"selfsup/backbones"
-	"selfsup/datasets/feed"
 	"selfsup/graph"
 	"selfsup/graph/layer"
 	"selfsup/graph/op"
-	"selfsup/graph/optest"
 	"selfsup/internal/golden"
 	"selfsup/internal/golden/ongraph"
 	"selfsup/losses"
@@ -81,30 +79,6 @@ func norm(c *ongraph.Case, name string) layer.Func {
 	}
 }
 
-// someRows has rows of three numbers and a column of four categories.
-func someRows() methods.Data {
-	of := []int{0, 4, 0, 0}
-	return methodtest.Data(feed.Field{Name: "view", Shape: []int{4}, Of: of}, feed.Field{Name: feed.Marginal,
-		Shape: []int{4}, Of: of})
-}
-
-func TestSCARFGradients(t *testing.T) {
-	m := &tabular.SCARF{Corrupt: 0.5, Projector: []int{6, 4}, Temperature: 0.5}
-	for name, net := range map[string]backbones.Backbone{
-		"mlp":            &backbones.MLP{Widths: []int{6, 5}},
-		"ft_transformer": &backbones.FTTransformer{Channels: 4, Depth: 2, Heads: 2, Feed: 2},
-	} {
-		t.Run(name, func(t *testing.T) {
-			optest.CheckGradients(t, func(s *graph.Scope) *graph.Node {
-				data := methodtest.Data(feed.Field{Name: "view", Shape: []int{4}}, feed.Field{Name: feed.Marginal,
-					Shape: []int{4}})
-				b := methods.NewBatch(s, 4, data)
-				return m.Build(s, methods.EncoderOf(net, b.Of("view0")), b).Loss()
-			}, nil, 8, 2e-5)
-		})
-	}
-}
-
 func TestSCARFErrors(t *testing.T) {
 	build := func(m *tabular.SCARF, d methods.Data) error {
 		_, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
@@ -113,7 +87,7 @@ func TestSCARFErrors(t *testing.T) {
 		})
 		return err
 	}
-	if err := build(tabular.DefaultSCARF(), someRows()); err != nil {
+	if err := build(tabular.DefaultSCARF(), mixedRows()); err != nil {
 		t.Error(err)
 	}
 	for _, c := range []struct {
@@ -123,7 +97,7 @@ func TestSCARFErrors(t *testing.T) {
 	}{
 		{"images", build(tabular.DefaultSCARF(), methodtest.Images(4, 4, 1)),
 			`asks the data for marginal: test data have no field "marginal"`},
-		{"nothing", build(&tabular.SCARF{Corrupt: 0.2, Projector: []int{4}, Temperature: 1}, someRows()),
+		{"nothing", build(&tabular.SCARF{Corrupt: 0.2, Projector: []int{4}, Temperature: 1}, mixedRows()),
 			"corrupt = 0.2 of 4 columns is none"},
 		{"corrupt", (&tabular.SCARF{Corrupt: 1.5, Projector: []int{4}, Temperature: 1}).Validate(),
 			"1.5: want a share of the columns"},
