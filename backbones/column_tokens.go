@@ -6,6 +6,7 @@ import (
 	"selfsup/graph"
 	"selfsup/graph/layer"
 	"selfsup/graph/op"
+	"selfsup/setting"
 )
 
 // Columns is a Backbone of a table's rows that works on a token for each column, whose parts methods can use one by
@@ -23,6 +24,7 @@ type ColumnEncoder struct {
 	Place   *graph.Node                     // [K,D] of each column, added to its value; nil: there is none
 	// any tokens [B,T,D] -> [B,1+T,D] behind a class token, without the final norm
 	Encode func(y *graph.Node) *graph.Node
+	Mean   bool                            // the features are the mean of the columns\' tokens, not the class token
 	Norm   func(y *graph.Node) *graph.Node // the final norm of such tokens [...,D]; it may do nothing
 }
 
@@ -44,9 +46,21 @@ func (e *ColumnEncoder) Hiding(x, hidden, token *graph.Node) *graph.Node {
 	return e.Placed(op.Add(op.Mul(e.Values(x), op.Affine(h, -1, 1)), op.Mul(token, h)))
 }
 
-// Pool is the features of encoded tokens, [B,1+T,D] -> [B,D]: the class token after the final norm.
+// Pool is the features of encoded tokens, [B,1+T,D] -> [B,D]: the class token after the final norm, or the mean of the
+// others.
 func (e *ColumnEncoder) Pool(y *graph.Node) *graph.Node {
+	if e.Mean {
+		return op.Mean(e.Rest(y), false, 1)
+	}
 	return e.Norm(op.Reshape(op.Slice(y, 1, 0, 1), -1, e.Dim))
+}
+
+// checkColumnPool says what is wrong with a setting of what the features are.
+func checkColumnPool(pool string) error {
+	if pool != "class" && pool != "mean" {
+		return setting.Bad("pool", "%q: want \"class\" or \"mean\"", pool)
+	}
+	return nil
 }
 
 // Rest is the encoded tokens behind the class token, after the final norm: [B,1+T,D] -> [B,T,D].
@@ -54,7 +68,8 @@ func (e *ColumnEncoder) Rest(y *graph.Node) *graph.Node {
 	return e.Norm(op.Slice(y, 1, 1, op.ShapeOf(y)[1]))
 }
 
-// numberTokens declares what embeds so many columns of numbers, and embeds a run of them [B,n] from the first: [B,n,D].
+// numberTokens declares what embeds so many columns of numbers, and embeds a run of them [B,n] from the first:
+// [B,n,D].
 type numberTokens func(columns int) func(x *graph.Node, from int) *graph.Node
 
 // scaledNumbers embeds a number as a vector of its column times it.

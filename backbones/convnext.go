@@ -10,9 +10,9 @@ import (
 )
 
 // ConvNeXt is the convolutional network of Liu et al. 2022, arXiv:2201.03545, figure 4, and with global response
-// normalisation in place of LayerScale ConvNeXt V2 of Woo et al. 2023, arXiv:2301.00808, figure 5: patches, then stages
-// of blocks (7x7 by channel, layer norm, and an MLP at every place), each stage at half the size of the one before. The
-// features are the layer norm of the last stage's mean.
+// normalisation in place of LayerScale ConvNeXt V2 of Woo et al. 2023, arXiv:2301.00808, figure 5: patches, then
+// stages of blocks (7x7 by channel, layer norm, and an MLP at every place), each stage at half the size of the one
+// before. The features are the layer norm of the last stage's mean.
 //
 // A step of FCMAE through V2 atto (bench/convnext-fcmae.toml, float32) took 0.82 to 0.85 s of one core where dense
 // masking in PyTorch 1.13 took 1.47 s: two pairs of CPU times on a busy machine. Ours leaves out the three fifths of

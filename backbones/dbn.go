@@ -50,7 +50,8 @@ func (d *DBN) NewStack(s *graph.Scope, in Input) (stack []*Units) {
 	return stack
 }
 
-// Stack is a Backbone of layers of logistic units, which methods can train one by one, over the same parameters as New.
+// Stack is a Backbone of layers of logistic units, which methods can train one by one, over the same parameters as
+// New.
 type Stack interface {
 	Backbone
 	NewStack(s *graph.Scope, in Input) []*Units

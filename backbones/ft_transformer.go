@@ -22,11 +22,13 @@ type FTTransformer struct {
 	Depth    int     `toml:"depth"`    // blocks
 	Heads    int     `toml:"heads"`    // of attention
 	Feed     float64 `toml:"mlp_size"` // hidden width of a block's ReGLU, of the token's
+	// what the features are: class, the class token | mean, of the columns' tokens, for methods that train these alone
+	Pool string `toml:"pool"`
 }
 
 // DefaultFTTransformer has the paper's default settings (table 13).
 func DefaultFTTransformer() *FTTransformer {
-	return &FTTransformer{Channels: 192, Depth: 3, Heads: 8, Feed: 4. / 3}
+	return &FTTransformer{Channels: 192, Depth: 3, Heads: 8, Feed: 4. / 3, Pool: "class"}
 }
 
 // Check implements Backbone.
@@ -44,6 +46,9 @@ func (f *FTTransformer) Check(in Input) error {
 	}
 	if f.Channels%f.Heads != 0 {
 		return setting.Bad("heads", "%d: want a divisor of dim = %d", f.Heads, f.Channels)
+	}
+	if err := checkColumnPool(f.Pool); err != nil {
+		return err
 	}
 	if !(f.Feed > 0) || f.hidden() < 1 {
 		return setting.Bad("mlp_size", "%v: want a factor of dim = %d that leaves at least 1", f.Feed, f.Channels)
@@ -82,7 +87,7 @@ func (f *FTTransformer) NewColumns(s *graph.Scope, in Input) *ColumnEncoder {
 			class := op.BroadcastTo(op.Reshape(class, 1, 1, dim), ir.Shape{b, 1, dim})
 			return layer.Chain(blocks...)(op.Concat(1, class, y)) // [B,1+T,D]
 		},
-		Norm: layer.LayerNorm(s.In("norm"), dim),
+		Norm: layer.LayerNorm(s.In("norm"), dim), Mean: f.Pool == "mean",
 	}
 }
 

@@ -120,8 +120,8 @@ func network(t *testing.T, f *golden.Fixture) *backbones.ResNet {
 }
 
 // resNet holds the processor's float32 to the README's tolerances. One rounding more or less can switch a ReLU whose
-// input is next to 0, and then single gradients differ by per cents, in any float32 implementation. Where gradients are
-// off, the float64 truth must hold all of them, and the float32 ones must have about the right lengths. Winograd's
+// input is next to 0, and then single gradients differ by per cents, in any float32 implementation. Where gradients
+// are off, the float64 truth must hold all of them, and the float32 ones must have about the right lengths. Winograd's
 // algorithm switches more, so it is held to that only.
 func resNet(t *testing.T, f *golden.Fixture) {
 	switched := tolerance{output: tolerances(f.Name, ir.F32).output, length: 5e-2, first: math.MaxFloat64}

@@ -46,8 +46,8 @@ func (how Inflation) Tubes(patch ir.Array, t int) ir.Array {
 }
 
 // Inflate implements Inflater: the weights of a ViT, whose patches become tubes and whose positions are those of every
-// tube at their place, until they are trained (Arnab et al. 2021, arXiv:2103.15691, section 3.4). A class token and its
-// position have no counterpart and are left out.
+// tube at their place, until they are trained (Arnab et al. 2021, arXiv:2103.15691, section 3.4). A class token and
+// its position have no counterpart and are left out.
 func (v *ViT3D) Inflate(how Inflation, image map[string]ir.Array, in Input) (map[string]ir.Array, error) {
 	patch, ok := image["patch/weight"]
 	position, placed := image["position"]

@@ -23,14 +23,15 @@ type MaskedEncoder struct {
 	Pool func(x *graph.Node, k int) *graph.Node
 }
 
-// cells are the places of a map that are not hidden, of every image as many: K of H*W. A nil *cells takes and puts all.
+// cells are the places of a map that are not hidden, of every image as many: K of H*W. A nil *cells takes and puts
+// all.
 type cells struct {
 	ids, places *graph.Node // [B,K] and [B,H*W] int32: where the cells are, and where each place is among them
 	rest        int         // H*W-K
 }
 
-// visibleCells are the places of a map that is finer by a factor than the cells hidden [B,rows*columns], of which every
-// image shows k.
+// visibleCells are the places of a map that is finer by a factor than the cells hidden [B,rows*columns], of which
+// every image shows k.
 func visibleCells(hidden *graph.Node, rows, columns, factor, k int) *cells {
 	b := op.ShapeOf(hidden)[0]
 	fine := op.BroadcastTo(op.Reshape(hidden, b, rows, 1, columns, 1), ir.Shape{b, rows, factor, columns, factor})

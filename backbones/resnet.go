@@ -10,9 +10,9 @@ import (
 	"selfsup/setting"
 )
 
-// ResNet is the residual network of He et al. 2016, arXiv:1512.03385, in torchvision's form: the stride of a bottleneck
-// is in its 3x3 convolution (v1.5), and the last features are averaged over the image. The "3x3" stem (stride 1, no
-// max-pool) is the one that SimCLR's appendix B.9 and everybody since uses on CIFAR-sized images.
+// ResNet is the residual network of He et al. 2016, arXiv:1512.03385, in torchvision's form: the stride of a
+// bottleneck is in its 3x3 convolution (v1.5), and the last features are averaged over the image. The "3x3" stem
+// (stride 1, no max-pool) is the one that SimCLR's appendix B.9 and everybody since uses on CIFAR-sized images.
 type ResNet struct {
 	Depth int     `toml:"depth"` // 18, 34, 50, 101 or 152; from 50 on of bottlenecks
 	Stem  string  `toml:"stem"`  // "7x7": stride 2 and a max-pool, for images of 64 pixels and more; "3x3": neither

@@ -34,13 +34,13 @@ func someRows(s *graph.Scope) *graph.Node {
 
 var rowBackbones = map[string]backbones.Backbone{
 	"mlp":            &backbones.MLP{Widths: []int{7, 5}},
-	"ft_transformer": &backbones.FTTransformer{Channels: 8, Depth: 2, Heads: 2, Feed: 4. / 3},
+	"ft_transformer": &backbones.FTTransformer{Channels: 8, Depth: 2, Heads: 2, Feed: 4. / 3, Pool: "class"},
 	"subsets":        &backbones.Subsets{Count: 2, Overlap: 0.5, Widths: []int{5, 3}},
 	"saint": &backbones.SAINT{Channels: 4, Depth: 2, Heads: 2, HeadSize: 3, RowSize: 5, Style: "colrow",
-		Residual: "paper"},
+		Residual: "paper", Pool: "class"},
 	"saint of means": &backbones.SAINT{Channels: 4, Depth: 1, Heads: 2, HeadSize: 3, RowSize: 5, Style: "mean",
-		Residual: "code"},
-	"ft_transformer of one block": &backbones.FTTransformer{Channels: 6, Depth: 1, Heads: 3, Feed: 2},
+		Residual: "code", Pool: "mean"},
+	"ft_transformer of one block": &backbones.FTTransformer{Channels: 6, Depth: 1, Heads: 3, Feed: 2, Pool: "class"},
 }
 
 // Gradients by every parameter on rows of both kinds of column, on numbers alone, and on categories alone, against
@@ -126,7 +126,7 @@ func TestMLPReadsIndicators(t *testing.T) {
 // An FT-Transformer's tokens are those of the paper's section 3.1, in the order of the columns, after the class token:
 // without attention and feed the features are the class token, and a block's attention mixes in what the columns say.
 func TestFTTransformerTokens(t *testing.T) {
-	net := &backbones.FTTransformer{Channels: 4, Depth: 1, Heads: 1, Feed: 1}
+	net := &backbones.FTTransformer{Channels: 4, Depth: 1, Heads: 1, Feed: 1, Pool: "class"}
 	st := graph.NewStore(2)
 	p := compile(t, cpu.Backend{}, st, graph.Options{}, func(s *graph.Scope) {
 		s.Output("y", net.New(s, mixedRow)(someRows(s)))

@@ -32,11 +32,13 @@ type SAINT struct {
 	// paper: x + norm(f(x)) (eq. 1 and 2) | code: norm(x) + f(norm(x)), as in the authors' code, whose skip path has
 	// the normalised tokens
 	Residual string `toml:"residual"`
+	Pool     string `toml:"pool"` // as of ft_transformer
 }
 
 // DefaultSAINT has the settings of the authors' code for tables of few columns, but for its 6 blocks.
 func DefaultSAINT() *SAINT {
-	return &SAINT{Channels: 32, Depth: 1, Heads: 8, HeadSize: 16, RowSize: 64, Style: "colrow", Residual: "paper"}
+	return &SAINT{Channels: 32, Depth: 1, Heads: 8, HeadSize: 16, RowSize: 64, Style: "colrow", Residual: "paper",
+		Pool: "class"}
 }
 
 // Check implements Backbone.
@@ -58,7 +60,7 @@ func (m *SAINT) Check(in Input) error {
 	if m.Residual != "paper" && m.Residual != "code" {
 		return setting.Bad("residual", "%q: want \"paper\" or \"code\"", m.Residual)
 	}
-	return nil
+	return checkColumnPool(m.Pool)
 }
 
 // Dim implements Backbone.
@@ -90,7 +92,7 @@ func (m *SAINT) NewColumns(s *graph.Scope, in Input) *ColumnEncoder {
 			class := op.BroadcastTo(op.Reshape(class, 1, 1, dim), ir.Shape{b, 1, dim})
 			return blocks(op.Concat(1, class, y)) // [B,1+K,D]
 		},
-		Norm: layer.Chain(),
+		Norm: layer.Chain(), Mean: m.Pool == "mean",
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 // Transformer encodes sequences of symbols in both directions: an embedding of each symbol and a learned one of its
 // place, blocks of attention among all symbols that are not padding, and the mean of their outputs as the features.
 //
-// Devlin et al. 2019, BERT, arXiv:1810.04805, section 3, without its segments; norm = "post" is its form, and "pre" the
-// one that trains without a long warm-up (Xiong et al. 2020, arXiv:2002.04745). BERT's dropout is left out.
+// Devlin et al. 2019, BERT, arXiv:1810.04805, section 3, without its segments; norm = "post" is its form, and "pre"
+// the one that trains without a long warm-up (Xiong et al. 2020, arXiv:2002.04745). BERT's dropout is left out.
 type Transformer struct {
 	Channels int `toml:"dim"`   // of a token, the F of the features
 	Depth    int `toml:"depth"` // blocks
@@ -23,9 +23,9 @@ type Transformer struct {
 	Eps  float64 `toml:"eps"` // of the norms, added to a variance
 	// standard deviation of the embeddings as they begin; a small one, such as BERT's, wants a long training
 	Deviation float64 `toml:"deviation"`
-	// bert | clip: QuickGELU, each symbol attends to itself and those before it, and the features are the output at the
-	// last symbol, as in the code of Radford et al. 2021, arXiv:2103.00020 (norm = "pre", eps = 1e-5 are its norms).
-	// CLIP's last symbol is an end-of-text symbol; here it is the text's own
+	// bert | clip: QuickGELU, each symbol attends to itself and those before it, and the features are the output at
+	// the last symbol, as in the code of Radford et al. 2021, arXiv:2103.00020 (norm = "pre", eps = 1e-5 are its
+	// norms). CLIP's last symbol is an end-of-text symbol; here it is the text's own
 	Form string `toml:"form"`
 	// full | window: keys at most attention_size symbols away (arXiv:2004.05150) | linformer: keys and values mixed to
 	// attention_size (arXiv:2006.04768) | performer: by attention_size random features (arXiv:2009.14794)

@@ -98,8 +98,8 @@ func (v *ViT3D) NewTokens(s *graph.Scope, in Input) *TokenEncoder {
 	return e
 }
 
-// Tubes cuts clips [B,F,H,W,C] into tubes of t frames and p x p pixels: [B,T,t*p*p*C], by frames, then rows; the pixels
-// of a tube by frames and rows with their channels together.
+// Tubes cuts clips [B,F,H,W,C] into tubes of t frames and p x p pixels: [B,T,t*p*p*C], by frames, then rows; the
+// pixels of a tube by frames and rows with their channels together.
 func Tubes(x *graph.Node, t, p int) *graph.Node {
 	s := op.ShapeOf(x)
 	b, f, h, w, c := s[0], s[1]/t, s[2]/p, s[3]/p, s[4]

@@ -106,11 +106,13 @@ func overColumns(columns, rows int, do func(c int)) {
 	}
 	var all sync.WaitGroup
 	for k := range threads {
-		all.Go(func() {
+		all.Add(1)
+		go func() {
+			defer all.Done()
 			for c := k; c < columns; c += threads {
 				do(c)
 			}
-		})
+		}()
 	}
 	all.Wait()
 }

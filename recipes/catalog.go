@@ -74,6 +74,7 @@ func Builtin() Catalog {
 			"captions":         func() datasets.Source { return images.NewCaptions() },
 			"clips":            func() datasets.Source { return clips.NewClips() },
 			"table":            func() datasets.Source { return tables.NewTable() },
+			"packed_rows":      func() datasets.Source { return tables.NewPackedRows() },
 			"wav":              func() datasets.Source { return sounds.NewWAV() },
 			"text":             func() datasets.Source { return texts.NewText() },
 		},

@@ -18,6 +18,7 @@ func TestSourcesResolve(t *testing.T) {
 		"clips": {`train = "clips"`, `name = '^(?P<sequence>.)_(?P<frame>\d+)'`, "length = 16",
 			`split_by = "sequence"`, "channels = 3"},
 		"table": {`train = "t.csv"`, `target = "y"`, `missing = ["-"]`, "regression = true", "split_seed = 5"},
+		"packed_rows": {`path = "t.rows"`},
 		"wav": {`train = "sounds"`, `name = '^(?P<digit>\d)_'`, `label = "digit"`, "rate = 8000",
 			`memory = "none"`},
 		"text": {`train = "t.txt"`, `unit = "windows"`, "window = 64", `split = "part"`, `memory = "100KB"`},

@@ -15,7 +15,7 @@ import (
 type CSV struct {
 	path  string
 	comma rune
-	text  []byte
+	open  func() (io.ReadCloser, error)
 	Names []string // of the header; empty: no name
 	Blank []bool   // of each column: no row holds anything in it
 	Extra bool     // every row ends with a separator more than the header
@@ -26,8 +26,16 @@ type CSV struct {
 
 // ReadCSV reads the header and counts the rows.
 func ReadCSV(path string, comma rune, text []byte) (*CSV, error) {
-	f := &CSV{path: path, comma: comma, text: text}
-	r := f.reader()
+	return newCSV(path, comma, func() (io.ReadCloser, error) { return noCloser{bytes.NewReader(text)}, nil })
+}
+
+func newCSV(path string, comma rune, open func() (io.ReadCloser, error)) (*CSV, error) {
+	f := &CSV{path: path, comma: comma, open: open}
+	r, end, err := f.rows()
+	if err != nil {
+		return nil, err
+	}
+	defer end()
 	names, err := r.Read()
 	if err == io.EOF {
 		return nil, fmt.Errorf("%s: the file is empty, want a line of column names", path)
@@ -46,12 +54,6 @@ func ReadCSV(path string, comma rune, text []byte) (*CSV, error) {
 	}
 	f.Blank = slices.Repeat([]bool{true}, len(f.Names))
 	return f, f.count(r)
-}
-
-func (f *CSV) reader() *csv.Reader {
-	r := csv.NewReader(bytes.NewReader(f.text))
-	r.Comma, r.ReuseRecord = f.comma, true
-	return r
 }
 
 // count reads the rows below the header.
@@ -101,7 +103,11 @@ func (f *CSV) Check() error {
 
 // Each calls do for every row of the header's length; others go to refuse.
 func (f *CSV) Each(refuse func(at string, err error), do func(c *csv.Reader, row []string)) error {
-	r := f.reader()
+	r, end, err := f.rows()
+	if err != nil {
+		return err
+	}
+	defer end()
 	if _, err := r.Read(); err != nil {
 		return csvError(f.path, err)
 	}
@@ -124,7 +130,11 @@ func (f *CSV) Each(refuse func(at string, err error), do func(c *csv.Reader, row
 
 // Place is file:line:column of a column's name.
 func (f *CSV) Place(column int) string {
-	r := f.reader()
+	r, end, err := f.rows()
+	if err != nil {
+		return f.path
+	}
+	defer end()
 	r.Read()
 	line, at := r.FieldPos(column)
 	return fmt.Sprintf("%s:%d:%d", f.path, line, at)
@@ -133,6 +143,9 @@ func (f *CSV) Place(column int) string {
 // csvError says where a csv.Reader stopped.
 func csvError(path string, err error) error {
 	var p *csv.ParseError
+	if placed := (notText{}); errors.As(err, &placed) {
+		return err
+	}
 	if !errors.As(err, &p) {
 		return fmt.Errorf("%s: %w", path, err)
 	}

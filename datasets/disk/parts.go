@@ -13,8 +13,8 @@ type Parts struct {
 	Notes       []string // what else is there, and is not read
 }
 
-// TrainNames and testNames are the folders that the parts of a set are known by, in any case: the test set is the first
-// of the second list that is there.
+// TrainNames and testNames are the folders that the parts of a set are known by, in any case: the test set is the
+// first of the second list that is there.
 var TrainNames, TestNames = []string{"train"}, []string{"val", "valid", "validation", "dev", "test"}
 
 // FindParts looks for the training and the test set in a directory.

@@ -111,8 +111,8 @@ func Separator(path string) rune {
 	return ','
 }
 
-// Entry holds the values of a line of a CSV, TSV or JSONL file under the keys that are asked for; JSON may hold several
-// texts under one.
+// Entry holds the values of a line of a CSV, TSV or JSONL file under the keys that are asked for; JSON may hold
+// several texts under one.
 type Entry struct {
 	At     string // file:line
 	Values [][]string

@@ -60,8 +60,8 @@ func many(n int, pattern string) (values []string) {
 	return values
 }
 
-// What looks like a number and is none is never silently a category: the error names the column, a value, its place and
-// what to set, and what it says to set works.
+// What looks like a number and is none is never silently a category: the error names the column, a value, its place
+// and what to set, and what it says to set works.
 func TestTableNumberWords(t *testing.T) {
 	for _, c := range []struct {
 		name   string

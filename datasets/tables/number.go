@@ -14,8 +14,8 @@ type numberFormat struct {
 	thousands string // between groups of three digits: "" none
 }
 
-// parse reads a decimal number whose square is finite, and whether a percent sign follows it, which does not change its
-// value. A minus sign may be U+2212; a space between groups of digits may be one that does not break.
+// parse reads a decimal number whose square is finite, and whether a percent sign follows it, which does not change
+// its value. A minus sign may be U+2212; a space between groups of digits may be one that does not break.
 func (f numberFormat) parse(s string) (v float64, percent, ok bool) {
 	s = strings.TrimSpace(s)
 	if p, has := strings.CutSuffix(s, "%"); has {

@@ -24,10 +24,20 @@ type tableReader struct {
 	percent []bool          // the same
 	passed  []datasets.Fact // what was passed over
 	skipped []datasets.Skip
+	stream  bool // files are read anew in every pass, and not held
 }
 
 // first reads the training file and decides what each column holds.
 func (r *tableReader) first() (*rows, error) {
+	f, err := r.columnsOf()
+	if err != nil {
+		return nil, err
+	}
+	return r.read(f)
+}
+
+// columnsOf opens the training file and decides what each column holds.
+func (r *tableReader) columnsOf() (*disk.CSV, error) {
 	f, err := r.file()
 	if err != nil {
 		return nil, err
@@ -39,14 +49,20 @@ func (r *tableReader) first() (*rows, error) {
 	if err := f.Check(); err != nil {
 		return nil, err
 	}
-	if err := r.infer(f); err != nil {
+	return f, r.infer(f)
+}
+
+// next reads a file whose columns are as in the training file.
+func (r *tableReader) next() (*rows, error) {
+	f, err := r.same()
+	if err != nil {
 		return nil, err
 	}
 	return r.read(f)
 }
 
-// next reads a file whose columns are as in the training file.
-func (r *tableReader) next() (*rows, error) {
+// same opens a file whose columns are as in the training file.
+func (r *tableReader) same() (*disk.CSV, error) {
 	f, err := r.file()
 	if err != nil {
 		return nil, err
@@ -54,23 +70,23 @@ func (r *tableReader) next() (*rows, error) {
 	if !slices.Equal(f.Names, r.names) {
 		return nil, fmt.Errorf("%s:1: columns %q, want those of the training file: %q", r.path, f.Names, r.names)
 	}
-	if err := f.Check(); err != nil {
-		return nil, err
-	}
-	return r.read(f)
+	return f, f.Check()
 }
 
 func (r *tableReader) file() (*disk.CSV, error) {
+	comma := disk.Separator(r.path)
+	if r.Separator != "" {
+		comma, _ = utf8.DecodeRuneInString(r.Separator)
+	}
 	b := r.embedded
-	if b == nil {
+	switch {
+	case b == nil && r.stream:
+		return disk.StreamCSV(r.path, comma)
+	case b == nil:
 		var err error
 		if b, err = disk.ReadText(r.path, r.Memory); err != nil {
 			return nil, err
 		}
-	}
-	comma := disk.Separator(r.path)
-	if r.Separator != "" {
-		comma, _ = utf8.DecodeRuneInString(r.Separator)
 	}
 	return disk.ReadCSV(r.path, comma, b)
 }
@@ -270,22 +286,16 @@ func (r *tableReader) read(f *disk.CSV) (*rows, error) {
 	refuse := func(at string, err error) { r.skipped = append(r.skipped, datasets.Skip{Name: at, Err: err}) }
 	values := make([]float64, len(r.columns))
 	err := f.Each(refuse, func(c *csv.Reader, row []string) {
-		for k, i := range r.columns {
-			if v, ok := r.value(k, row[i]); ok {
-				values[k] = v
-				continue
-			}
-			refuse(r.at(c, i), fmt.Errorf("column %q: %.40q is no number%s; want one, or one of missing = %q",
-				r.names[i], row[i], r.asNumbers(k), r.Missing))
+		goal, at, err := r.parse(c, row, values)
+		if err != nil {
+			refuse(at, err)
 			return
 		}
 		if r.target >= 0 {
-			t, err := out.goal(r, row[r.target])
-			if err != nil {
-				refuse(r.at(c, r.target), err)
-				return
+			if out.labels != nil {
+				goal = float64(out.labels.number(row[r.target]))
 			}
-			out.target = append(out.target, t)
+			out.target = append(out.target, goal)
 		}
 		for k, i := range r.columns { // words of a refused row are no categories
 			if d := out.words[k]; d != nil && !math.IsNaN(values[k]) {
@@ -297,6 +307,26 @@ func (r *tableReader) read(f *disk.CSV) (*rows, error) {
 		out.line = append(out.line, int32(line))
 	})
 	return out, err
+}
+
+// parse is the values of a row, NaN where one is missing and 0 for words, and the target where that is a number; or
+// what is wrong with the row, and where.
+func (r *tableReader) parse(c *csv.Reader, row []string, values []float64) (goal float64, at string, err error) {
+	for k, i := range r.columns {
+		v, ok := r.value(k, row[i])
+		if !ok {
+			return 0, r.at(c, i), fmt.Errorf("column %q: %.40q is no number%s; want one, or one of missing = %q",
+				r.names[i], row[i], r.asNumbers(k), r.Missing)
+		}
+		values[k] = v
+	}
+	if r.target < 0 {
+		return 0, "", nil
+	}
+	if goal, err = r.goal(row[r.target]); err != nil {
+		at = r.at(c, r.target)
+	}
+	return goal, at, err
 }
 
 // value is the number of a field of feature k, or NaN where it is missing; of a category it is not yet known.
@@ -311,13 +341,13 @@ func (r *tableReader) value(k int, field string) (float64, bool) {
 	return v, ok && percent == r.percent[k]
 }
 
-// goal is the target of a row.
-func (out *rows) goal(r *tableReader, field string) (float64, error) {
+// goal is the target of a row, where that is a number.
+func (r *tableReader) goal(field string) (float64, error) {
 	if slices.Contains(r.Missing, field) {
 		return 0, fmt.Errorf("the target %q is missing (%q)", r.Target, field)
 	}
-	if out.labels != nil {
-		return float64(out.labels.number(field)), nil
+	if !r.Regression {
+		return 0, nil
 	}
 	v, percent, ok := r.format.parse(field)
 	switch {

@@ -22,8 +22,8 @@ import (
 // Majmundar, Goyal, Netrapalli, Jain 2022, MET, arXiv:2206.08564, section 3: every token has its column's own vector,
 // hidden columns are left out of the encoder, and a learned mask token stands for them in the decoder. The adversary
 // searches in the space of rows there, for several steps; here it takes one step along the tokens' values, which
-// categories have as well. The features are the class token, where the paper has the tokens of all columns side by
-// side.
+// categories have as well. The features are the class token or, with pool = "mean" of the backbone, the mean of the
+// columns' tokens; the paper has these side by side.
 type MET struct {
 	Ratio     float64 `toml:"ratio"`         // of the columns that are hidden
 	Depth     int     `toml:"decoder_depth"` // blocks of the decoder

@@ -55,12 +55,12 @@ func batch(s *graph.Scope, n int) *methods.Batch {
 
 var (
 	mlp       = &backbones.MLP{Widths: []int{6, 5}}
-	ft        = &backbones.FTTransformer{Channels: 4, Depth: 2, Heads: 2, Feed: 2}
+	ft        = &backbones.FTTransformer{Channels: 4, Depth: 2, Heads: 2, Feed: 2, Pool: "class"}
 	subsets   = &backbones.Subsets{Count: 2, Overlap: 0.5, Widths: []int{5, 4}}
 	saintCode = &backbones.SAINT{Channels: 4, Depth: 1, Heads: 2, HeadSize: 3, RowSize: 3, Style: "colrow",
-		Residual: "code"}
+		Residual: "code", Pool: "class"}
 	saintMean = &backbones.SAINT{Channels: 4, Depth: 1, Heads: 2, HeadSize: 3, RowSize: 3, Style: "mean",
-		Residual: "paper"}
+		Residual: "paper", Pool: "class"}
 )
 
 // Every method on small encoders.
