@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"selfsup/datasets"
 	"selfsup/datasets/images/pack"
@@ -25,15 +26,25 @@ func OpenTable(path string, sets []string, c recipes.Catalog) (*Table, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() || pack.Is(path) {
 		return nil, nil
 	}
-	r, err := recipes.Load(path, sets, c)
-	if err != nil {
-		return nil, err
+	source, dir := datasets.Source(nil), ""
+	if recipes.NamesSource(path) {
+		s, err := recipes.LoadSource(path, sets, c)
+		if err != nil {
+			return nil, err
+		}
+		source, dir = s.Data.Value, filepath.Dir(s.File)
+	} else {
+		r, err := recipes.Load(path, sets, c)
+		if err != nil {
+			return nil, err
+		}
+		source, dir = r.Dataset.Value, r.Dir()
 	}
-	t, ok := r.Dataset.Value.(*tables.Table)
+	t, ok := source.(*tables.Table)
 	if !ok {
 		return nil, nil
 	}
-	return &Table{t, datasets.Env{BaseDir: r.Dir()}}, nil
+	return &Table{t, datasets.Env{BaseDir: dir}}, nil
 }
 
 // Write packs the table into the file at path, which appears when it is whole, and not at all when ctx ends.
