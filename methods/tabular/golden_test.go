@@ -147,6 +147,6 @@ func saintLosses(c *ongraph.Case) {
 	c.Out("denoise_categorical", inCategories, golden.Same)
 	c.Out("denoise_continuous", inNumbers, golden.Same)
 	weight := func(name string) float64 { return golden.Param[float64](c.T, c.F, name) }
-	c.Out("loss", op.Sum(op.Scale(losses.Matching(c.Scope, logits), weight("lam0")),
+	c.Out("loss", op.Sum(op.Scale(losses.Matching(c.Scope, logits, 0), weight("lam0")),
 		op.Scale(inCategories, weight("lam2")), op.Scale(inNumbers, weight("lam3"))), golden.Same)
 }

@@ -63,7 +63,7 @@ func (m *SAINT) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) met
 	o := methods.Objective{
 		Features: e.Pool(clean),
 		Terms: []methods.Term{
-			{Name: "contrast", Weight: m.Contrast, Value: losses.Matching(s, products(s, a, z, m.Temperature))}},
+			{Name: "contrast", Weight: m.Contrast, Value: losses.Matching(s, products(s, a, z, m.Temperature), 0)}},
 		Metrics: []methods.Metric{{Name: "spread", Value: losses.Spread(a)}},
 	}
 	if categories != nil {
