@@ -17,7 +17,7 @@ func TestSourcesResolve(t *testing.T) {
 		"captions": {`train = "captions.jsonl"`, `caption = "text"`, `memory = "2GiB"`, "resize = 64"},
 		"clips": {`train = "clips"`, `name = '^(?P<sequence>.)_(?P<frame>\d+)'`, "length = 16",
 			`split_by = "sequence"`, "channels = 3"},
-		"table": {`train = "t.csv"`, `target = "y"`, `missing = ["-"]`, "regression = true", "split_seed = 5"},
+		"table":       {`train = "t.csv"`, `target = "y"`, `missing = ["-"]`, "regression = true", "split_seed = 5"},
 		"packed_rows": {`path = "t.rows"`},
 		"wav": {`train = "sounds"`, `name = '^(?P<digit>\d)_'`, `label = "digit"`, "rate = 8000",
 			`memory = "none"`},
