@@ -198,7 +198,7 @@ every = "3 steps"
 		t.Fatal(err)
 	}
 	run := func(wrap func(device.Device) device.Device) (*Summary, *folder.Folder) {
-		s, err := newSetup(rec)
+		s, err := newSetup(rec, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -33,7 +33,7 @@ func begun(t *testing.T, text string, sets ...string) (*Setup, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := newSetup(r)
+	s, err := newSetup(r, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -140,7 +140,7 @@ func openEncoder(f *folder.Folder, best bool, o Options, c recipes.Catalog) (*Se
 	if st == nil {
 		return fail(noCheckpoint("report", f.Path, best))
 	}
-	s, err := newSetup(rec)
+	s, err := newSetup(rec, nil)
 	if err != nil {
 		return fail(err)
 	}

@@ -17,7 +17,7 @@ func planned(t *testing.T, sets ...string) *Setup {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := newSetup(r)
+	s, err := newSetup(r, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

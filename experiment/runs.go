@@ -100,7 +100,7 @@ func Run(rec *recipes.Loaded, o Options) (*Summary, error) {
 // runInto prepares a recipe, opens a folder for it, and runs it there. heartbeat is a file that beats meanwhile; empty:
 // the folder is not there.
 func runInto(rec *recipes.Loaded, o Options, heartbeat string, open func() (*folder.Folder, error)) (*Summary, error) {
-	s, err := newSetup(rec)
+	s, err := newSetup(rec, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -301,7 +301,7 @@ func reopen(f *folder.Folder, best bool, verb string, o Options, c recipes.Catal
 	if h.store, h.meta, h.warning, err = readCheckpoint(f, best); err != nil {
 		return h, err
 	}
-	s, err := newSetup(rec)
+	s, err := newSetup(rec, nil)
 	if err != nil {
 		return h, err
 	}

@@ -21,6 +21,7 @@ import (
 	"selfsup/experiment/report"
 	"selfsup/experiment/sheet"
 	"selfsup/graph"
+	"selfsup/graph/comm"
 	"selfsup/graph/device"
 	"selfsup/graph/op"
 	"selfsup/heads"
@@ -50,6 +51,7 @@ func (e *RecipeError) Unwrap() error { return e.Err }
 type Setup struct {
 	Recipe   *recipes.Loaded
 	Device   device.Device
+	Ranks    *comm.Line // the processes that the training step is dealt out over; nil: this one is alone
 	Data     *datasets.Data
 	Seen     datasets.Labelled // training images of the recipe's subset: what the method sees
 	Labelled datasets.Labelled // training images that evaluations learn from, each with a label
@@ -102,7 +104,7 @@ type Setup struct {
 
 // Prepare opens the data and compiles the training step of a recipe. It changes nothing on disk.
 func Prepare(r *recipes.Loaded) (*Setup, error) {
-	s, err := newSetup(r)
+	s, err := newSetup(r, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -121,9 +123,18 @@ func PrepareOn(r *recipes.Loaded, d device.Device) (*Setup, error) {
 	return s, nil
 }
 
+// PrepareAmong is Prepare for one of several ranks.
+func PrepareAmong(r *recipes.Loaded, ranks *comm.Line) (*Setup, error) {
+	s, err := newSetup(r, ranks)
+	if err != nil {
+		return nil, err
+	}
+	return s, s.prepare()
+}
+
 // Open opens the data of a recipe and builds nothing.
 func Open(r *recipes.Loaded) (*Setup, error) {
-	s, err := newSetup(r)
+	s, err := newSetup(r, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -140,12 +151,16 @@ func (s *Setup) Build() error {
 }
 
 // newSetup is a Setup with its device and nothing else.
-func newSetup(r *recipes.Loaded) (*Setup, error) {
-	d, err := device.Open(r.Device, device.Options{Reference: r.AllowReference, TF32: r.TF32})
+func newSetup(r *recipes.Loaded, ranks *comm.Line) (*Setup, error) {
+	if ranks != nil && ranks.Size() == 1 {
+		ranks = nil
+	}
+	d, err := device.Open(r.Device, device.Options{Reference: r.AllowReference, TF32: r.TF32, Ranks: ranks})
 	if err != nil {
 		return nil, &RecipeError{r.File, err}
 	}
-	return &Setup{Recipe: r, Device: d}, nil
+	s := &Setup{Recipe: r, Device: d, Ranks: ranks}
+	return s, s.checkRanks()
 }
 
 // prepare is Prepare on the Setup's device.
@@ -466,6 +481,7 @@ func (s *Setup) Loader(from int) (*feed.Loader, error) {
 	l, err := feed.NewLoader(s.Seen, s.Kind.Training(s.Seen), feed.Config{
 		Seed: uint64(r.Seed), Batch: r.Train.Batch, Start: from, Workers: r.Train.Workers, Sampler: r.Sampler.Value,
 		Wants: s.Wants, Masks: s.Masks, Hidden: s.hidden,
+		Rank: s.spread().Rank, Ranks: s.spread().Size, Parts: r.Train.Accumulate,
 	})
 	if err != nil {
 		return nil, &DataError{err}

@@ -46,7 +46,7 @@ func OpenTrained(verb, dir string, best bool, c recipes.Catalog, o Options) (*Se
 		return fail(err)
 	}
 	rec.BaseDir = status.BaseDir
-	s, err := newSetup(rec)
+	s, err := newSetup(rec, nil)
 	if err != nil {
 		return fail(err)
 	}

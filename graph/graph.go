@@ -16,6 +16,7 @@ import (
 
 	"selfsup/graph/ir"
 	"selfsup/graph/op"
+	"selfsup/graph/spread"
 	"selfsup/internal/callsite"
 )
 
@@ -28,6 +29,7 @@ type Graph struct {
 	dtype     ir.DType
 	training  bool
 	bf16      bool
+	ranks     spread.Ranks
 	decls     map[string]*decl // inputs, state and constants by name
 	order     []*decl
 	updates   []update
@@ -59,6 +61,7 @@ type decl struct {
 	node     *Node
 	init     Init
 	seedName string   // the name whose randomness fills it: a teacher starts as its student
+	batched  bool     // an input with a row for every sample of the batch
 	locked   bool     // a parameter that is read and never trained
 	plain    bool     // a parameter without decay and trust ratio
 	layer    int      // depth of a parameter plus 1; 0: it has none
@@ -87,12 +90,16 @@ type Options struct {
 	DType    ir.DType // F32, or F64 for gradient checks on the reference backend
 	// layers round the operands of their products to bfloat16; sums, state and losses stay as they are
 	BF16 bool
+	// Ranks deals the compiled program out over processes, by the inputs of BatchInput. The graph is that of the whole
+	// batch all the same.
+	Ranks spread.Ranks
 }
 
 // Build runs f on the root scope of a new graph. A mistake in f (a wrong shape, a name used twice) comes back as an
 // error that names scope, operation, shapes and the line; any other panic of f as one that names the line.
 func Build(o Options, f func(s *Scope)) (g *Graph, err error) {
-	g = &Graph{g: G.NewGraph(), dtype: o.DType, training: o.Training, bf16: o.BF16, decls: map[string]*decl{}}
+	g = &Graph{g: G.NewGraph(), dtype: o.DType, training: o.Training, bf16: o.BF16, ranks: o.Ranks,
+		decls: map[string]*decl{}}
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
@@ -256,6 +263,16 @@ func (s *Scope) IntInput(name string, shape ...int) *Node {
 	return s.declare(&decl{name: s.path + name, class: isInput, typ: ir.Type{Shape: shape, DType: ir.I32}}).node
 }
 
+// BatchInput declares an input with a row for every sample of the batch. Where the program is dealt out over ranks, a
+// rank's input has the rows of its samples: as many as Size of them, from Rank times as many on.
+func (s *Scope) BatchInput(name string, d ir.DType, shape ...int) *Node {
+	if d != ir.I32 {
+		d = s.g.dtype
+	}
+	return s.declare(&decl{name: s.path + name, class: isInput, batched: true,
+		typ: ir.Type{Shape: shape, DType: d}}).node
+}
+
 // Param declares a trained value. Declared again under the same path it is the same value: that is how layers share
 // weights. In a teacher's scope it follows the student's.
 func (s *Scope) Param(name string, init Init, shape ...int) *Node {
@@ -295,8 +312,9 @@ func (s *Scope) IntState(name string, init Init, shape ...int) *Node {
 		typ: ir.Type{Shape: shape, DType: ir.I32}, init: init}).node
 }
 
-// AllRows is the rows of x [B,...] of all ranks, in their order, with gradients for those of this rank. On one rank it
-// is x. Whatever compares samples with each other or sums over a batch goes through it.
+// AllRows marks a value [B,...] of which an equation needs the rows of all samples, such as negatives or the statistics
+// of a batch. It is x: a graph is that of the whole batch on any number of ranks, and package spread finds out what a
+// rank has to get from the others. The mark tells the reader where samples meet.
 func (s *Scope) AllRows(x *Node) *Node { return x }
 
 // Moment declares state of the optimiser.

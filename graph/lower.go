@@ -7,6 +7,7 @@ import (
 
 	"selfsup/graph/ir"
 	"selfsup/graph/op"
+	"selfsup/graph/spread"
 )
 
 // lower turns everything that outputs and updates need into a program, in order of creation: forward passes as written,
@@ -79,6 +80,16 @@ func (g *Graph) lower() (*ir.Program, []*decl, error) {
 	}
 	for _, o := range g.outputs {
 		p.Outputs = append(p.Outputs, ir.Output{Name: o.name, Buf: index[o.node]})
+	}
+	if g.ranks.Size > 1 {
+		p, err := spread.Program(p, g.ranks, func(buf int) bool {
+			d := g.decls[p.Bufs[buf].Name]
+			return d != nil && d.class == isInput && d.batched
+		})
+		if err != nil {
+			return nil, nil, fmt.Errorf("graph: on %d ranks: %w", g.ranks.Size, err)
+		}
+		return p, state, nil
 	}
 	return p, state, nil
 }

@@ -8,6 +8,7 @@ import (
 	"selfsup/datasets/feed"
 	"selfsup/datasets/masks"
 	"selfsup/graph"
+	"selfsup/graph/ir"
 	"selfsup/graph/op"
 )
 
@@ -39,7 +40,7 @@ func NewBatch(s *graph.Scope, size int, d Data) *Batch {
 	return &Batch{scope: s, data: d, size: size, nodes: map[string]*graph.Node{}, masks: map[string]masks.Plan{}}
 }
 
-// Size is B: the samples of a step on this rank.
+// Size is B: the samples that go through the graph at once, on all ranks together.
 func (b *Batch) Size() int { return b.size }
 
 // SetSize is the number of samples of the training set, for memories with an entry for each.
@@ -170,12 +171,11 @@ func (b *Batch) Field(name string) *graph.Node {
 	}
 	f := b.Of(name)
 	shape := append([]int{b.size}, f.Shape...)
-	var n *graph.Node
+	kind := ir.F32 // or what the graph computes in
 	if f.Int {
-		n = b.scope.IntInput(name, shape...)
-	} else {
-		n = b.scope.Input(name, shape...)
+		kind = ir.I32
 	}
+	n := b.scope.BatchInput(name, kind, shape...)
 	b.wants, b.nodes[name] = append(b.wants, name), n
 	return n
 }

@@ -1,6 +1,7 @@
 package feed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,11 @@ type Config struct {
 	Sampler sampling.Settings // which samples a step holds; nil: sampling.Shuffle
 	Hidden  []bool            // samples whose labels the sampler does not see; nil: none
 
+	// Ranks is how many processes share every batch, of which this is Rank; 0 and 1: none. Each makes its own rows of the
+	// batch, the same bits as one process alone would, and nothing else. A batch that goes through a program in Parts
+	// has a rank's rows of every part, one part behind the other.
+	Rank, Ranks, Parts int
+
 	Wants []string              // fields of a batch: the Maker's, Labels, Rows, and the names of Masks
 	Masks map[string]masks.Plan // a mask for every sample, [planes,tokens] of 0 and 1
 }
@@ -36,8 +42,10 @@ type Config struct {
 // Batch is the input of one step. Release gives its memory back to the loader.
 type Batch struct {
 	Step   int
-	Fields []Slot  // [B,...] in the order of Config.Wants
+	Fields []Slot  // [B,...] in the order of Config.Wants, B the rows of this rank
 	Rows   []int32 // [B], places in the set
+
+	whole []int32 // Rows of all ranks; Rows itself on one
 
 	left   atomic.Int64  // jobs not finished
 	done   chan struct{} // receives one value when left reaches 0
@@ -72,6 +80,7 @@ type Loader struct {
 
 	current *Batch // taken from ready by a Next that was cancelled
 	steps   int    // an epoch
+	mine    []int  // places of this rank's rows in the batch; nil: it has all
 	waited  time.Duration
 }
 
@@ -106,7 +115,7 @@ func NewLoader(set datasets.Labelled, maker Maker, cfg Config) (*Loader, error) 
 		ready: make(chan *Batch, cfg.Prefetch), free: make(chan *Batch, cfg.Prefetch+2),
 		jobs: make(chan job), stop: make(chan struct{}),
 	}
-	if err := l.describe(); err != nil {
+	if err := cmp.Or(l.describe(), l.share()); err != nil {
 		return nil, err
 	}
 	workers := make([]*worker, cfg.Workers)
@@ -123,6 +132,43 @@ func NewLoader(set datasets.Labelled, maker Maker, cfg Config) (*Loader, error) 
 		go w.run()
 	}
 	return l, nil
+}
+
+// share finds out which rows of a batch are this rank's.
+func (l *Loader) share() error {
+	c := l.cfg
+	ranks, parts := max(c.Ranks, 1), max(c.Parts, 1)
+	if c.Batch%(ranks*parts) != 0 || c.Rank < 0 || c.Rank >= ranks {
+		return fmt.Errorf("feed: loader: rank %d of %d has its rows of each of %d parts of a batch of %d: want a rank below "+
+			"the ranks, and a batch that divides by both", c.Rank, ranks, parts, c.Batch)
+	}
+	if ranks == 1 {
+		return nil
+	}
+	part := c.Batch / parts
+	own := part / ranks
+	for p := range parts {
+		for i := range own {
+			l.mine = append(l.mine, p*part+c.Rank*own+i)
+		}
+	}
+	return nil
+}
+
+// size is the rows of a batch that this rank makes.
+func (l *Loader) size() int {
+	if l.mine == nil {
+		return l.cfg.Batch
+	}
+	return len(l.mine)
+}
+
+// place is where a row of this rank is in the batch.
+func (l *Loader) place(row int) int {
+	if l.mine == nil {
+		return row
+	}
+	return l.mine[row]
 }
 
 // describe finds out what the wanted fields are and who makes them.
@@ -168,16 +214,19 @@ func (l *Loader) plan(s sampling.Sampler) {
 		b := l.batch()
 		b.Step = step
 		b.failed = FirstError{}
-		s.Batch(step, b.Rows)
-		b.left.Store(int64((l.cfg.Batch + jobRows - 1) / jobRows))
+		s.Batch(step, b.whole)
+		for row := range l.mine {
+			b.Rows[row] = b.whole[l.mine[row]]
+		}
+		b.left.Store(int64((l.size() + jobRows - 1) / jobRows))
 		select {
 		case l.ready <- b:
 		case <-l.stop:
 			return
 		}
-		for from := 0; from < l.cfg.Batch; from += jobRows {
+		for from := 0; from < l.size(); from += jobRows {
 			select {
-			case l.jobs <- job{b, from, min(from+jobRows, l.cfg.Batch)}:
+			case l.jobs <- job{b, from, min(from+jobRows, l.size())}:
 			case <-l.stop:
 				return
 			}
@@ -192,9 +241,12 @@ func (l *Loader) batch() *Batch {
 		return b
 	default:
 	}
-	b := &Batch{Rows: make([]int32, l.cfg.Batch), done: make(chan struct{}, 1), loader: l}
+	b := &Batch{Rows: make([]int32, l.size()), done: make(chan struct{}, 1), loader: l}
+	if b.whole = b.Rows; l.mine != nil {
+		b.whole = make([]int32, l.cfg.Batch)
+	}
 	for _, f := range l.fields {
-		b.Fields = append(b.Fields, NewSlot(f, l.cfg.Batch))
+		b.Fields = append(b.Fields, NewSlot(f, l.size()))
 	}
 	return b
 }
@@ -238,7 +290,7 @@ func (w *worker) row(b *Batch, row int) (err error) {
 	for k, name := range l.cfg.Wants {
 		switch plan, mask := l.cfg.Masks[name]; {
 		case mask:
-			w.mask(b.Fields[k].row(row, l.fields[k].Size()).F32, plan, b.Step, row)
+			w.mask(b.Fields[k].row(row, l.fields[k].Size()).F32, plan, b.Step, l.place(row))
 		case name == Labels:
 			b.Fields[k].I32[row] = int32(l.set.Label(i))
 		case name == Rows:
@@ -248,7 +300,7 @@ func (w *worker) row(b *Batch, row int) (err error) {
 	for n, k := range l.made {
 		w.to[n] = b.Fields[k].row(row, l.fields[k].Size())
 	}
-	return w.make.Make(w.to, i, Key{l.cfg.Seed, b.Step, row})
+	return w.make.Make(w.to, i, Key{l.cfg.Seed, b.Step, l.place(row)})
 }
 
 // mask draws one mask.

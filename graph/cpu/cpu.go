@@ -9,6 +9,7 @@ import (
 	"time"
 	"unsafe"
 
+	"selfsup/graph/comm"
 	"selfsup/graph/cpu/kern"
 	"selfsup/graph/ir"
 	"selfsup/graph/plan"
@@ -26,6 +27,8 @@ type Backend struct {
 	// Reference lets operations that have no kernel run by their Ref, in float64 and on one core: slow. Without it they
 	// are refused.
 	Reference bool
+	// Ranks are the other processes that programs which are dealt out run with; nil: there are none.
+	Ranks *comm.Line
 }
 
 // kernel makes the function that runs one instruction. scratch is the number of floats of working memory it asks for,
@@ -48,6 +51,8 @@ type call struct {
 	yh      []uint16
 	scratch []float32
 	direct  bool // convolutions without Winograd's algorithm
+	ranks   *comm.Line
+	tickets map[*float32]comm.Ticket // of sums under way, by where they are
 }
 
 // operand adds the next operand's memory.
@@ -137,8 +142,10 @@ func (b Backend) Compile(p *ir.Program, state func(buf int) ir.Array) (_ ir.Exec
 	}
 
 	calls := make([]*call, 0, len(p.Instrs)+len(p.Updates))
+	tickets := map[*float32]comm.Ticket{}
 	for _, in := range p.Instrs {
 		c := b.call(p, in)
+		c.ranks, c.tickets = b.Ranks, tickets
 		c.result(e.host[in.Out])
 		for _, x := range in.In {
 			c.operand(e.host[x])

@@ -7,6 +7,7 @@ import (
 	"selfsup/graph/ir"
 	"selfsup/graph/op"
 	"selfsup/graph/plan"
+	"selfsup/graph/spread"
 )
 
 // Supports implements ir.Backend. Views need no kernel, operations from outside bring theirs.
@@ -15,6 +16,9 @@ func (Backend) Supports(s ir.Spec, in []ir.Type) bool {
 		return true
 	}
 	if _, own := s.(Kernel); own {
+		return true
+	}
+	if _, ok := ofRanks[s.Name()]; ok && spread.Defines(s) {
 		return true
 	}
 	if _, ok := kernels[s.Name()]; !ok || !ours(s) {
@@ -53,6 +57,9 @@ func kernelOf(s ir.Spec) kernel {
 	}
 	if k, ok := kernels[s.Name()]; ok && ours(s) {
 		return k
+	}
+	if bind, ok := ofRanks[s.Name()]; ok && spread.Defines(s) {
+		return kernel{nil, bind}
 	}
 	return kernel{scratchReference, bindReference}
 }

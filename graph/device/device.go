@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"selfsup/graph/comm"
 	"selfsup/graph/ir"
 )
 
@@ -40,7 +41,9 @@ type About struct {
 // Options are what a recipe lets a device do.
 type Options struct {
 	Reference bool // run operations that have no kernel by their reference, slowly; without it they are refused
-	TF32      bool // round the operands of float32 products to 10 bits of mantissa on a GPU, which is faster
+	// Ranks are the other processes that a training step is dealt out over; nil: there are none
+	Ranks *comm.Line
+	TF32  bool // round the operands of float32 products to 10 bits of mantissa on a GPU, which is faster
 }
 
 // Check says what is wrong with the name of a device.
@@ -63,6 +66,10 @@ func Open(name string, o Options) (Device, error) {
 		return nil, fmt.Errorf("device: %w", err)
 	}
 	if IsGPU(name) {
+		if o.Ranks != nil {
+			return nil, fmt.Errorf("device: %q on %d ranks: gradients are summed over ranks on the processor alone; want "+
+				"\"cpu\", or one process", name, o.Ranks.Size())
+		}
 		d, err := openCUDA(name, o)
 		if err != nil {
 			return nil, fmt.Errorf("device: %w", err)

@@ -12,7 +12,9 @@ import (
 // processor is the device "cpu".
 type processor struct{ cpu.Backend }
 
-func newProcessor(o Options) Device { return processor{cpu.Backend{Reference: o.Reference}} }
+func newProcessor(o Options) Device {
+	return processor{cpu.Backend{Reference: o.Reference, Ranks: o.Ranks}}
+}
 
 // SetThreads implements Device, for all processors that were opened.
 func (processor) SetThreads(n int) { kern.SetThreads(n) }

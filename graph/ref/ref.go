@@ -6,11 +6,15 @@ package ref
 import (
 	"fmt"
 
+	"selfsup/graph/comm"
 	"selfsup/graph/ir"
+	"selfsup/graph/spread"
 )
 
 // Backend is the reference backend.
-type Backend struct{}
+type Backend struct {
+	Ranks comm.Comm // that programs which are dealt out over ranks run with; nil: there are none
+}
 
 // Name implements ir.Backend.
 func (Backend) Name() string { return "ref" }
@@ -19,6 +23,7 @@ func (Backend) Name() string { return "ref" }
 func (Backend) Supports(ir.Spec, []ir.Type) bool { return true }
 
 type executable struct {
+	ranks comm.Comm
 	p     *ir.Program
 	vals  []ir.Tensor // by buffer
 	host  []ir.Array  // of inputs and outputs, by buffer
@@ -26,8 +31,8 @@ type executable struct {
 }
 
 // Compile implements ir.Backend.
-func (Backend) Compile(p *ir.Program, state func(buf int) ir.Array) (ir.Executable, error) {
-	e := &executable{p: p, vals: make([]ir.Tensor, len(p.Bufs)), host: make([]ir.Array, len(p.Bufs)),
+func (b Backend) Compile(p *ir.Program, state func(buf int) ir.Array) (ir.Executable, error) {
+	e := &executable{ranks: b.Ranks, p: p, vals: make([]ir.Tensor, len(p.Bufs)), host: make([]ir.Array, len(p.Bufs)),
 		state: make([]ir.Array, len(p.Bufs))}
 	for i, b := range p.Bufs {
 		e.vals[i] = ir.Tensor{Shape: b.Shape, Data: make([]float64, b.Shape.Size())}
@@ -92,7 +97,13 @@ func (e *executable) Trace(each func(instr int, result ir.Array)) (err error) {
 		}
 		y := e.vals[in.Out]
 		clear(y.Data)
-		in.Spec.Ref(x, y)
+		if all, ok := in.Spec.(spread.Collective); ok && e.ranks != nil {
+			if err := all.Together(e.ranks, x, y); err != nil {
+				return err
+			}
+		} else {
+			in.Spec.Ref(x, y)
+		}
 		switch e.p.Bufs[in.Out].DType {
 		case ir.F32:
 			for i, v := range y.Data {

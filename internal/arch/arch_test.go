@@ -15,8 +15,8 @@ import (
 // Prefixes match whole path elements; the longest wins.
 var layers = [][]string{
 	{"selfsup", "internal", "setting", "recipes/overlay", "datasets/disk", "datasets/raster", "datasets/resample"},
-	{"datasets", "graph/cpu/kern", "graph/ir"},
-	{"graph/plan", "graph/op", "graph/ref", "graph/cpu", "graph/cuda"},
+	{"datasets", "graph/cpu/kern", "graph/ir", "graph/comm"},
+	{"graph/plan", "graph/op", "graph/spread", "graph/ref", "graph/cpu", "graph/cuda"},
 	{"graph", "graph/device"},
 	{"graph/layer", "graph/optim", "graph/optest", "internal/golden/ongraph", "internal/kmeans"},
 	{"backbones", "heads", "losses"},
