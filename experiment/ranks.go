@@ -27,6 +27,6 @@ func (s *Setup) checkRanks() error {
 	if t.Accumulate > 1 {
 		parts = fmt.Sprintf(" in each of its %d parts, see train.accumulate", t.Accumulate)
 	}
-	return s.Recipe.Result.Bad("train.batch", "%d is the batch of all ranks together and does not divide by %d ranks%s; "+
-		"want a multiple of %d", t.Batch, n, parts, n*t.Accumulate)
+	return s.Recipe.Result.Bad("train.batch", "%d is the batch of all ranks together and does not divide by %d "+
+		"ranks%s; want a multiple of %d", t.Batch, n, parts, n*t.Accumulate)
 }

@@ -69,8 +69,8 @@ func (s *Setup) compileStages() error {
 // be compiled.
 func (s *Setup) sized(i int) (*Setup, error) {
 	crop := s.Recipe.Train.Resolution[i].Crop
-	t := &Setup{Recipe: s.Recipe, Device: s.Device, Ranks: s.Ranks, Data: s.Data, Seen: s.Seen, Labelled: s.Labelled, Tested: s.Tested,
-		held: s.held, hidden: s.hidden, wrong: s.wrong,
+	t := &Setup{Recipe: s.Recipe, Device: s.Device, Ranks: s.Ranks, Data: s.Data, Seen: s.Seen,
+		Labelled: s.Labelled, Tested: s.Tested, held: s.held, hidden: s.hidden, wrong: s.wrong,
 		Store: s.Store, PerEpoch: s.PerEpoch, Steps: s.Steps}
 	set := s.Recipe.Views
 	set.Crop = crop

@@ -59,7 +59,8 @@ func (s *Setup) rowsAtOnce() int { return s.Recipe.Train.Batch / s.Recipe.Train.
 // probe.
 func (s *Setup) trainGraph(turn int) (*graph.Graph, *built, error) {
 	r, made := s.Recipe, &built{}
-	g, err := graph.Build(graph.Options{Training: true, BF16: r.Precision == "bf16", Ranks: s.spread()}, func(g *graph.Scope) {
+	o := graph.Options{Training: true, BF16: r.Precision == "bf16", Ranks: s.spread()}
+	g, err := graph.Build(o, func(g *graph.Scope) {
 		b := methods.NewBatch(g, s.rowsAtOnce(), methods.Data{
 			Maker: s.Kind.Training(s.Seen), Samples: s.Seen.Len(), Classes: len(s.Data.Train.Classes()),
 			Leading: s.leading(),

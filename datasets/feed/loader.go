@@ -30,9 +30,9 @@ type Config struct {
 	Sampler sampling.Settings // which samples a step holds; nil: sampling.Shuffle
 	Hidden  []bool            // samples whose labels the sampler does not see; nil: none
 
-	// Ranks is how many processes share every batch, of which this is Rank; 0 and 1: none. Each makes its own rows of the
-	// batch, the same bits as one process alone would, and nothing else. A batch that goes through a program in Parts
-	// has a rank's rows of every part, one part behind the other.
+	// Ranks is how many processes share every batch, of which this is Rank; 0 and 1: none. Each makes its own rows of
+	// the batch, the same bits as one process alone would, and nothing else. A batch that goes through a program in
+	// Parts has a rank's rows of every part, one part behind the other.
 	Rank, Ranks, Parts int
 
 	Wants []string              // fields of a batch: the Maker's, Labels, Rows, and the names of Masks
@@ -139,8 +139,8 @@ func (l *Loader) share() error {
 	c := l.cfg
 	ranks, parts := max(c.Ranks, 1), max(c.Parts, 1)
 	if c.Batch%(ranks*parts) != 0 || c.Rank < 0 || c.Rank >= ranks {
-		return fmt.Errorf("feed: loader: rank %d of %d has its rows of each of %d parts of a batch of %d: want a rank below "+
-			"the ranks, and a batch that divides by both", c.Rank, ranks, parts, c.Batch)
+		return fmt.Errorf("feed: loader: rank %d of %d has its rows of each of %d parts of a batch of %d: want a "+
+			"rank below the ranks, and a batch that divides by both", c.Rank, ranks, parts, c.Batch)
 	}
 	if ranks == 1 {
 		return nil

@@ -25,8 +25,8 @@ type family struct {
 // families lists the kinds of libraries that are known. Which is tried first depends on the launcher.
 var families = []family{openMPIFamily, mpichFamily, standardFamily}
 
-// familyOf is the kind of a library by its file and the text of its version. A library of a kind that nobody knows is an
-// error with that text: its handles would be wrong.
+// familyOf is the kind of a library by its file and the text of its version. A library of a kind that nobody knows is
+// an error with that text: its handles would be wrong.
 func familyOf(file, version string) (family, error) {
 	if strings.Contains(file, "libmpi_abi") {
 		return standardFamily, nil
@@ -37,8 +37,8 @@ func familyOf(file, version string) (family, error) {
 		}
 	}
 	first, _, _ := strings.Cut(version, "\n")
-	return family{}, fmt.Errorf("comm: %s is a library of MPI with an ABI that is not known here: %q; want Open MPI 4 or 5, "+
-		"one of the MPICH family, or libmpi_abi of MPI 5", file, first)
+	return family{}, fmt.Errorf("comm: %s is a library of MPI with an ABI that is not known here: %q; want Open MPI 4 or "+
+		"5, one of the MPICH family, or libmpi_abi of MPI 5", file, first)
 }
 
 // ordered is the families with that of the launcher first.

@@ -14,7 +14,8 @@ import (
 
 // launchers are the commands that start ranks, with the flags that a small machine needs.
 func launchers(n int) map[string][]string {
-	open := []string{"--allow-run-as-root", "--oversubscribe", "--mca", "mpi_yield_when_idle", "1", "-np", fmt.Sprint(n)}
+	open := []string{"--allow-run-as-root", "--oversubscribe", "--mca", "mpi_yield_when_idle", "1", "-np",
+		fmt.Sprint(n)}
 	return map[string][]string{
 		"shared memory": append([]string{"mpirun.openmpi"}, open...),
 		"tcp": append([]string{"mpirun.openmpi", "--mca", "btl", "tcp,self", "--mca", "btl_tcp_if_include", "lo"},

@@ -8,6 +8,6 @@ import (
 )
 
 func openMPI(j Job) (Comm, error) {
-	return nil, fmt.Errorf("comm: %s says that this is one of several processes, and on %s MPI cannot be opened here: want "+
-		"linux or darwin", j.By, runtime.GOOS)
+	return nil, fmt.Errorf("comm: %s says that this is one of several processes, and on %s MPI cannot be opened here: "+
+		"want linux or darwin", j.By, runtime.GOOS)
 }

@@ -19,8 +19,8 @@ func TestNoticed(t *testing.T) {
 		{name: "srun --mpi=pmix", by: "PMIX_RANK",
 			env: map[string]string{"PMIX_RANK": "1", "SLURM_NTASKS": "4", "SLURM_PROCID": "1", "SLURM_STEP_ID": "0"}},
 		{name: "mpich", by: "PMI_RANK", local: 2, env: map[string]string{"PMI_RANK": "0", "MPI_LOCALNRANKS": "2"}},
-		{name: "srun without MPI", err: "SLURM_NTASKS is 4, and srun started this process without MPI: each task would " +
-			"run the whole recipe; use srun --mpi=pmix",
+		{name: "srun without MPI", err: "SLURM_NTASKS is 4, and srun started this process without MPI: each task " +
+			"would run the whole recipe; use srun --mpi=pmix",
 			env: map[string]string{"SLURM_NTASKS": "4", "SLURM_PROCID": "1", "SLURM_STEP_ID": "0"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

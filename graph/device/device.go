@@ -67,8 +67,8 @@ func Open(name string, o Options) (Device, error) {
 	}
 	if IsGPU(name) {
 		if o.Ranks != nil {
-			return nil, fmt.Errorf("device: %q on %d ranks: gradients are summed over ranks on the processor alone; want "+
-				"\"cpu\", or one process", name, o.Ranks.Size())
+			return nil, fmt.Errorf("device: %q on %d ranks: gradients are summed over ranks on the processor alone; "+
+				"want \"cpu\", or one process", name, o.Ranks.Size())
 		}
 		d, err := openCUDA(name, o)
 		if err != nil {

@@ -86,7 +86,8 @@ func (s *spreader) choose(in ir.Instr) (c choice, ok bool) {
 			return c, false
 		}
 		place := s.place(s.vals[in.In[0]].layout)
-		return choice{spec: Diagonal{o, s.vals[in.In[0]].Shape[0], place}, k: at.k, u: at.u, axes: []int{at.axis}, out: at.axis}, true
+		return choice{spec: Diagonal{o, s.vals[in.In[0]].Shape[0], place}, k: at.k, u: at.u, axes: []int{at.axis},
+			out: at.axis}, true
 	}
 	return c, false
 }
@@ -300,8 +301,8 @@ func (s *spreader) special(in ir.Instr) (done bool, err error) {
 			return false, nil
 		}
 		shape := s.local(out.Shape, at)
-		return true, s.put(in, op.MatMulOp{TransB: true}, ir.Type{Shape: shape, DType: out.DType}, s.flat(out.Shape, at),
-			[]int{s.vals[in.In[0]].buf, s.whole(in.In[0])})
+		return true, s.put(in, op.MatMulOp{TransB: true}, ir.Type{Shape: shape, DType: out.DType},
+			s.flat(out.Shape, at), []int{s.vals[in.In[0]].buf, s.whole(in.In[0])})
 
 	case op.Stats: // of a rank's rows, which are as many on all ranks, and then of all
 		if !ok || at.axis == len(s.vals[in.In[0]].Shape)-1 {

@@ -112,7 +112,8 @@ func (s slice) end(p *ir.Program, old []ir.Instr, buf int) {
 		cut := op.LeadingSlice{SliceOp: op.SliceOp{From: at, To: at + n}}
 		piece := temp(p, cut.Name(), ir.Type{Shape: ir.Shape{n}, DType: sum.DType}, sum.Node)
 		p.Instrs = append(p.Instrs, ir.Instr{Spec: cut, In: []int{all}, Out: piece, Scope: old[i].Scope},
-			ir.Instr{Spec: op.ReshapeOp{To: op.DimsOf(sum.Shape)}, In: []int{piece}, Out: old[i].Out, Scope: old[i].Scope})
+			ir.Instr{Spec: op.ReshapeOp{To: op.DimsOf(sum.Shape)}, In: []int{piece}, Out: old[i].Out,
+				Scope: old[i].Scope})
 		at += Lanes(n)
 	}
 }

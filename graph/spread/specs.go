@@ -264,8 +264,8 @@ func Merge(n int, of func(r int) (mean, variance float64)) (mean, variance float
 	return mean, variance
 }
 
-// Begin copies values side by side, each at a multiple of Lane, and begins to sum them over the ranks. End waits for the
-// sums; nobody but End may read what Begin makes.
+// Begin copies values side by side, each at a multiple of Lane, and begins to sum them over the ranks. End waits for
+// the sums; nobody but End may read what Begin makes.
 type Begin struct{ Elements int }
 
 // End waits for the sums of a Begin.

@@ -1,13 +1,13 @@
 // Package spread deals a lowered program out over ranks: each rank runs the same operations on its own rows of the
 // batch, and operations that need more than a rank's rows get it by collectives.
 //
-// A program is written for the whole batch. Every value of it is, on a rank, one of three: whole (every rank has all of
-// it), rows (a rank has those of its samples), or part (the value is the sum of what the ranks have). An operation whose
-// results for a sample depend on that sample alone keeps rows; a sum over samples of rows is a part; a part becomes whole
-// by an all-reduce, rows become whole by an all-gather, and a part becomes rows by a reduce-scatter. An operation without
-// a rule here is run by every rank on whole values. So whatever a method does with its batch (statistics, negatives,
-// Sinkhorn sums, queues, whitening), the numbers are those of one process, up to the order of sums, and the same on
-// every rank; a rule makes an operation cheaper and nothing else.
+// A program is written for the whole batch. Every value of it is, on a rank, one of three: whole (every rank has all
+// of it), rows (a rank has those of its samples), or part (the value is the sum of what the ranks have). An operation
+// whose results for a sample depend on that sample alone keeps rows; a sum over samples of rows is a part; a part
+// becomes whole by an all-reduce, rows become whole by an all-gather, and a part becomes rows by a reduce-scatter. An
+// operation without a rule here is run by every rank on whole values. So whatever a method does with its batch
+// (statistics, negatives, Sinkhorn sums, queues, whitening), the numbers are those of one process, up to the order of
+// sums, and the same on every rank; a rule makes an operation cheaper and nothing else.
 //
 // That is how GSPMD partitions programs (Xu et al. 2021, arXiv:2105.04663), for one axis, the batch.
 package spread
