@@ -37,8 +37,8 @@ func familyOf(file, version string) (family, error) {
 		}
 	}
 	first, _, _ := strings.Cut(version, "\n")
-	return family{}, fmt.Errorf("comm: %s is a library of MPI with an ABI that is not known here: %q; want Open MPI 4 or "+
-		"5, one of the MPICH family, or libmpi_abi of MPI 5", file, first)
+	return family{}, fmt.Errorf("comm: %s is a library of MPI with an ABI that is not known here: %q; want Open MPI 4 "+
+		"or 5, one of the MPICH family, or libmpi_abi of MPI 5", file, first)
 }
 
 // ordered is the families with that of the launcher first.

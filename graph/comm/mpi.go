@@ -52,8 +52,8 @@ func openMPI(j Job) (Comm, error) {
 		}
 		return start(file, lib)
 	}
-	return nil, fmt.Errorf("comm: %s says that this is one of several processes, but no library of MPI could be opened, of "+
-		"%s: %w; SELFSUP_MPI can name the file", j.By, strings.Join(tried, ", "), first)
+	return nil, fmt.Errorf("comm: %s says that this is one of several processes, but no library of MPI could be opened, "+
+		"of %s: %w; SELFSUP_MPI can name the file", j.By, strings.Join(tried, ", "), first)
 }
 
 // start makes a library that was opened ready.
