@@ -19,6 +19,9 @@ import (
 // done is its summary. This is the one command of a scheduler: however often it is called, the recipe is trained once.
 func RunAt(dir string, again bool, rec *recipes.Loaded, c recipes.Catalog, o Options) (*Summary, error) {
 	status, err := ReadStatus(dir)
+	if err := o.Ranks.agree(nil); err != nil { // all have read it, before anybody writes
+		return nil, err
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return runIn(dir, rec, o)
@@ -48,6 +51,9 @@ func RunAt(dir string, again bool, rec *recipes.Loaded, c recipes.Catalog, o Opt
 
 // runIn trains and evaluates a recipe in a folder that holds no run.
 func runIn(dir string, rec *recipes.Loaded, o Options) (*Summary, error) {
+	if !o.Ranks.Lead() {
+		return runInto(rec, o, "", nil)
+	}
 	if err := onlyBegun(dir); err != nil {
 		return nil, err
 	}

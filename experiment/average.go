@@ -133,6 +133,9 @@ func meanOf(n int, dir string, st *graph.Store, done int) (*graph.Store, string,
 // toEvaluate is the Store of weights that the run evaluates and exports after done steps.
 func (r *run) toEvaluate(done int) (*graph.Store, string, error) {
 	weights := r.Recipe.Average.Weights
+	if err := r.Options.Ranks.agree(nil); err != nil { // rank 0 has written what the others read
+		return nil, "", err
+	}
 	if n, _ := recipes.Checkpoints(weights); n > 0 && !exists(r.Folder.File(checkpointDir)) {
 		return r.Store, "", nil // before the first checkpoint there is one state
 	}

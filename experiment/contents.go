@@ -37,6 +37,7 @@ type Status struct {
 	BaseDir string `json:"basedir"` // that the recipe's relative paths start from
 	Step    int    `json:"step"`    // at the newest checkpoint
 	Steps   int    `json:"steps"`
+	Ranks   int    `json:"ranks,omitempty"`    // processes that share it; none: one
 	LeftOut int    `json:"left_out,omitempty"` // images that did not decode
 	Error   string `json:"error,omitempty"`
 	Totals  totals `json:"totals"`
@@ -99,8 +100,16 @@ func (r *run) removeStale() error {
 		folder.RemoveStaleOf(r.Folder.Path, ResolvedFile, OriginsFile, statusFile, environmentFile, MetricsFile,
 			skippedFile, summaryFile, ReportFile),
 		folder.RemoveStaleOf(filepath.Dir(r.Folder.File(exportFile)), filepath.Base(exportFile)),
-		checkpoint.RemoveStale(r.Folder.File(checkpointDir)),
+		r.removeStaleCheckpoints(),
 	)
+}
+
+// removeStaleCheckpoints leaves alone what another rank may be writing.
+func (r *run) removeStaleCheckpoints() error {
+	if !r.Options.Ranks.Lead() {
+		return nil
+	}
+	return checkpoint.RemoveStale(r.Folder.File(checkpointDir))
 }
 
 // close closes what open opened.
@@ -128,7 +137,7 @@ func (r *run) metrics(line []report.Field) error {
 // status rewrites run.json.
 func (r *run) status(state string, cause error) error {
 	s := Status{State: state, Recipe: r.Recipe.ID(), BaseDir: r.Recipe.Dir(), Step: max(r.saved, 0), Steps: r.Steps,
-		LeftOut: len(r.Data.Skipped), Totals: r.totals(), Init: r.begun, Lineage: r.lineage,
+		Ranks: r.spread().Size, LeftOut: len(r.Data.Skipped), Totals: r.totals(), Init: r.begun, Lineage: r.lineage,
 		Warnings: r.alarms.said}
 	if cause != nil {
 		s.Error = cause.Error()

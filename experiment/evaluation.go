@@ -137,6 +137,9 @@ func (s *Setup) rowsBy(ctx context.Context, set datasets.Labelled, dim int, redu
 		if err := s.beat(); err != nil {
 			return f, err
 		}
+		if s.Ranks != nil && from/EmbedBatch%s.Ranks.Size() != s.Ranks.Rank() {
+			continue // another rank does it
+		}
 		to := f.x[from*f.dim : (from+len(rows))*f.dim]
 		if reduced == nil {
 			if err := fill(to, rows); err != nil {
@@ -148,6 +151,9 @@ func (s *Setup) rowsBy(ctx context.Context, set datasets.Labelled, dim int, redu
 			return f, err
 		}
 		reduced.Apply(to, block[:len(rows)*dim])
+	}
+	if s.Ranks != nil {
+		return f, s.shareBlocks(f.x, EmbedBatch*f.dim)
 	}
 	return f, nil
 }
@@ -563,7 +569,7 @@ func (r *run) evaluateEnd() (chosen, all []Evaluation, err error) {
 	asked := make(chan Request, 1)
 	go func() {
 		select {
-		case q := <-r.Stop:
+		case q := <-r.requests():
 			asked <- q
 			cancel()
 		case <-ctx.Done():
@@ -626,6 +632,9 @@ func (r *run) keepBest(done int, all []Evaluation) error {
 		m := r.meta(done)
 		r.best, r.bestStep = &checkpoint.Score{Evaluation: e.Label(), Value: e.Value}, done
 		m.Score = r.best
+		if !r.Options.Ranks.Lead() {
+			return nil
+		}
 		return checkpoint.SaveBest(r.Folder.File(checkpointDir), r.Store, m)
 	}
 	return nil

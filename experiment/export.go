@@ -60,6 +60,9 @@ func (r *run) export() error {
 	if err != nil {
 		return err
 	}
+	if !r.Options.Ranks.Lead() {
+		return nil
+	}
 	return r.exportEncoder(r.Folder.File(exportFile), st, r.meta(r.Steps), plainLayout)
 }
 

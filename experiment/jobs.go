@@ -172,7 +172,7 @@ func (r *run) runJob(ctx context.Context, j methods.Job, done int) (err error) {
 func (r *run) attend(done int, cancel context.CancelCauseFunc, finished <-chan struct{}) {
 	tick := time.NewTicker(attendEvery)
 	defer tick.Stop()
-	requests := r.Stop
+	requests := r.requests()
 	if r.clock.steps == 0 {
 		requests = r.Leave
 	}

@@ -30,7 +30,7 @@ func (r *run) recordProcess(from int) error {
 	if err != nil {
 		return err
 	}
-	now := process{from, time.Now().UTC().Format(time.RFC3339), report.ReadEnvironment(r.Device.About())}
+	now := process{from, time.Now().UTC().Format(time.RFC3339), r.environment()}
 	if n := len(all); n > 0 {
 		if d := now.differs(&all[n-1]); d != "" {
 			r.progress.Say("warning: this process goes on with %s: the last bits may differ from those of an "+
@@ -40,13 +40,22 @@ func (r *run) recordProcess(from int) error {
 	return folder.WriteJSON(at, append(all, now))
 }
 
+// environment is what this process runs in.
+func (s *Setup) environment() report.Environment {
+	e := report.ReadEnvironment(s.Device.About())
+	if s.Ranks != nil {
+		e.Ranks, e.MPI = s.Ranks.Size(), s.Ranks.About()
+	}
+	return e
+}
+
 // unlike says where this process differs from the last one of a run folder in what can change bits; empty: in nothing.
 func (s *Setup) unlike(f *folder.Folder) string {
 	all, err := readProcesses(f.File(environmentFile))
 	if err != nil || len(all) == 0 {
 		return ""
 	}
-	now := process{Environment: report.ReadEnvironment(s.Device.About())}
+	now := process{Environment: s.environment()}
 	return now.differs(&all[len(all)-1])
 }
 
@@ -79,6 +88,9 @@ func (p *process) differs(was *process) string {
 		if c.now != c.then && c.now != "" && c.then != "" {
 			said = append(said, fmt.Sprintf("another %s (%s, was %s)", c.what, c.now, c.then))
 		}
+	}
+	if p.Ranks != was.Ranks { // the samples are the same, their sums differ in the last bits
+		said = append(said, fmt.Sprintf("another number of ranks (%d, was %d)", max(p.Ranks, 1), max(was.Ranks, 1)))
 	}
 	if !maps.Equal(p.Variables, was.Variables) {
 		said = append(said, fmt.Sprintf("other variables (%v, were %v)", p.Variables, was.Variables))

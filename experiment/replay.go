@@ -27,6 +27,10 @@ func (r *run) explain(ctx context.Context, err error) error {
 	if !errors.As(err, &nan) {
 		return err
 	}
+	if r.Options.Ranks != nil {
+		nan.First = "not looked for on several ranks, one process finds it by resuming from the checkpoint"
+		return err
+	}
 	from := max(r.saved, 0)
 	steps := nan.Step - from + 1
 	if r.clock.steps > 0 {

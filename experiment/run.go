@@ -57,6 +57,9 @@ func (r *run) trainStage(ctx context.Context, s Stage, from int) error {
 	in := &supply{run: r, loader: loader, fill: fill, until: s.Until}
 	for step := from; step < s.Until; step++ {
 		r.clock.start()
+		if err := r.begin(ctx, step, in); err != nil {
+			return err
+		}
 		if err := r.step(ctx, step, in); err != nil {
 			return r.explain(ctx, err)
 		}
@@ -78,6 +81,10 @@ func (r *run) trainStage(ctx context.Context, s Stage, from int) error {
 		}
 		if due(done, r.Recipe.Train.Checkpoint.Steps(r.PerEpoch, r.Steps)) || done == r.Steps {
 			if err := r.save(done); err != nil {
+				return err
+			}
+		} else if due(done, compareEvery) {
+			if err := r.compare(done); err != nil {
 				return err
 			}
 		}
@@ -230,8 +237,15 @@ func (r *run) save(done int) error {
 	if err := r.now.sync(); err != nil {
 		return err
 	}
+	if err := r.compare(done); err != nil {
+		return err
+	}
 	if err := r.drawPictures(done); err != nil {
 		return err
+	}
+	if !r.Options.Ranks.Lead() {
+		r.saved = done
+		return r.status("running", nil)
 	}
 	m := r.meta(done)
 	m.Window, m.Jobs, m.Alarms, m.Gradients = r.window(), r.left, r.alarms.lines, r.gradients.kept()
@@ -286,11 +300,14 @@ func (q Request) String() string {
 
 // stopRequested returns the error to stop with if somebody asked for it.
 func (r *run) stopRequested() error {
+	if r.agreed != 0 {
+		return &Stopped{Reason: r.agreed, Step: r.clock.steps + r.first, Folder: r.Folder.Path}
+	}
 	if r.asked != 0 { // while a job ran
 		return r.stopped(r.clock.steps + r.first)
 	}
 	select {
-	case q := <-r.Stop:
+	case q := <-r.requests():
 		return &Stopped{Reason: q, Step: r.clock.steps + r.first, Folder: r.Folder.Path}
 	default:
 		return nil

@@ -29,6 +29,7 @@ import (
 type Options struct {
 	Root     string         // folder in which Run makes the run's folder
 	Messages io.Writer      // progress and messages
+	Ranks    *Ranks         // processes that share the run; nil: this one is alone
 	Stop     <-chan Request // a request ends the run after the step it is in
 	// a request before the first step ends the run at once, with nothing trained and nothing saved
 	Leave <-chan Request
@@ -77,6 +78,7 @@ type run struct {
 	lineage  []Extension       // what was changed since the run began
 	left     []string          // jobs due after the newest checkpoint's step that were not done
 	asked    Request           // that came while a job ran; 0: none
+	agreed   Request           // that ranks stop for behind the step; 0: they go on
 	alarms   alarms            // of collapses
 
 	gradients gradients // of the first layer
@@ -100,12 +102,12 @@ func Run(rec *recipes.Loaded, o Options) (*Summary, error) {
 // runInto prepares a recipe, opens a folder for it, and runs it there. heartbeat is a file that beats meanwhile; empty:
 // the folder is not there.
 func runInto(rec *recipes.Loaded, o Options, heartbeat string, open func() (*folder.Folder, error)) (*Summary, error) {
-	s, err := newSetup(rec, nil)
-	if err != nil {
+	s, err := newSetup(rec, o.Ranks.line())
+	if err := o.Ranks.agree(err); err != nil {
 		return nil, err
 	}
 	s.watch(o, heartbeat)
-	err = o.leavable("", func() error {
+	err = o.Ranks.agree(o.leavable("", func() error {
 		first, err := s.readInit()
 		if err != nil {
 			return err
@@ -120,15 +122,18 @@ func runInto(rec *recipes.Loaded, o Options, heartbeat string, open func() (*fol
 			return &DataError{err}
 		}
 		return nil
-	})
+	}))
 	if err != nil {
 		return nil, err
 	}
-	f, err := open()
+	if err := s.meet(o); err != nil {
+		return nil, err
+	}
+	f, closeFolder, err := o.Ranks.inFolder(open)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer closeFolder()
 	if err := writeRecipe(f, rec); err != nil {
 		return nil, err
 	}
@@ -144,22 +149,25 @@ func Resume(dir string, c recipes.Catalog, o Options) (*Summary, error) {
 	if _, err := ReadStatus(dir); err != nil {
 		return nil, err
 	}
-	f, err := folder.Open(dir)
+	f, closeFolder, err := o.Ranks.inFolder(func() (*folder.Folder, error) { return folder.Open(dir) })
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer closeFolder()
 	for _, set := range o.Sets {
 		if err := mayChange(set); err != nil {
 			return nil, err
 		}
 	}
 	var h held
-	err = o.leavable(f.Path, func() (err error) {
+	err = o.Ranks.agree(o.leavable(f.Path, func() (err error) {
 		h, err = reopen(f, false, "resume", o, c)
 		return err
-	})
+	}))
 	if err != nil {
+		return nil, err
+	}
+	if err := h.meet(o); err != nil {
 		return nil, err
 	}
 	changed, err := h.changes(f, c)
@@ -301,7 +309,7 @@ func reopen(f *folder.Folder, best bool, verb string, o Options, c recipes.Catal
 	if h.store, h.meta, h.warning, err = readCheckpoint(f, best); err != nil {
 		return h, err
 	}
-	s, err := newSetup(rec, nil)
+	s, err := newSetup(rec, o.Ranks.line())
 	if err != nil {
 		return h, err
 	}
@@ -416,6 +424,9 @@ func (s *Setup) start(f *folder.Folder, o Options, at beginning) (_ *Summary, er
 		}
 		err = errors.Join(err, r.close())
 		err = errors.Join(err, r.status(stateOf(err), err))
+		if !o.Ranks.Lead() {
+			return
+		}
 		if failed := writeReport(f); failed != nil { // the run is what it is
 			fmt.Fprintf(o.messages(), "warning: %s: %v\n", f.File(ReportFile), failed)
 		}
@@ -440,9 +451,13 @@ func (s *Setup) start(f *folder.Folder, o Options, at beginning) (_ *Summary, er
 	if err := r.reportSkipped(); err != nil {
 		return nil, err
 	}
+	if n := o.Ranks; n != nil {
+		r.progress.Say("%d ranks of %d samples each over %s", n.Size(), s.Recipe.Train.Batch/n.Size(), n.About())
+	}
 	if err := r.train(context.Background(), from); err != nil {
 		return nil, err
 	}
+	r.talk()
 	if err := r.export(); err != nil {
 		return nil, err
 	}

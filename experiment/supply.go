@@ -37,11 +37,17 @@ func (s *supply) ahead(ctx context.Context, at place) {
 	}
 }
 
-func (s *supply) bring(ctx context.Context, at place) (err error) {
+// fetch waits for the batch of a step.
+func (s *supply) fetch(ctx context.Context, step int) (err error) {
 	if s.batch == nil {
-		if s.batch, err = s.next(ctx, at.step, s.loader); err != nil {
-			return err
-		}
+		s.batch, err = s.next(ctx, step, s.loader)
+	}
+	return err
+}
+
+func (s *supply) bring(ctx context.Context, at place) error {
+	if err := s.fetch(ctx, at.step); err != nil {
+		return err
 	}
 	s.fill(s.batch, at.turn, at.part)
 	if s.after(at).step > at.step {

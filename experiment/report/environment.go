@@ -26,7 +26,9 @@ type Environment struct {
 	CPU       string            `json:"cpu,omitempty"`
 	Cores     int               `json:"cores"`
 	Threads   int               `json:"threads"`
-	Kernels   string            `json:"kernels"` // instruction set in use
+	Kernels   string            `json:"kernels"`         // instruction set in use
+	Ranks     int               `json:"ranks,omitempty"` // processes that share the run; none: one
+	MPI       string            `json:"mpi,omitempty"`   // that they talk by
 	Revision  string            `json:"revision,omitempty"`
 	Modified  bool              `json:"modified,omitempty"`
 	Binary    string            `json:"binary,omitempty"`    // digest of the program's file

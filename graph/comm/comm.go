@@ -1,5 +1,5 @@
-// Package comm is how the processes of one run talk: collectives over MPI, which is opened at run time where a launcher
-// started several processes, and a Line that puts them in order and reduces gradients beside the computing.
+// Package comm is how the processes of one run talk: the collectives that they do together, which package mpi has over
+// MPI, and a Line that puts them in order and sums gradients beside the computing.
 package comm
 
 import (
@@ -67,6 +67,3 @@ func noticed(env func(string) string) (Job, error) {
 	}
 	return j, nil
 }
-
-// Open joins the other ranks of a job that was Noticed.
-func Open(j Job) (Comm, error) { return openMPI(j) }

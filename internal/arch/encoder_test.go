@@ -13,14 +13,14 @@ var linked = []string{
 	"datasets", "datasets/disk", "datasets/raster", "datasets/resample", "datasets/masks", "datasets/sampling",
 	"datasets/feed", "datasets/views", "datasets/rows", "datasets/windows", "datasets/mel", "datasets/frames",
 	"datasets/images/codec",
-	"graph", "graph/ir", "graph/op", "graph/plan", "graph/layer", "graph/device", "graph/cpu", "graph/cpu/kern",
+	"graph", "graph/comm", "graph/spread", "graph/ir", "graph/op", "graph/plan", "graph/layer", "graph/device", "graph/cpu", "graph/cpu/kern",
 	"experiment/folder", "experiment/checkpoint", "recipes/overlay",
 }
 
 // unlinked are modules for command lines, figures and files of features, which such a program does without.
 var unlinked = []string{
 	"github.com/spf13/", "gonum.org/v1/plot", "github.com/parquet-go/", "github.com/klauspost/", "git.sr.ht/",
-	"codeberg.org/", "net/http", "testing",
+	"codeberg.org/", "github.com/ebitengine/", "net/http", "testing",
 }
 
 // Package encoder, and whatever it imports, has no code that trains: no methods, losses, optimisers or evaluations, no

@@ -62,6 +62,9 @@ func (a *app) conclude(asJSON bool) func(*experiment.Summary, error) error {
 		if err != nil {
 			return err
 		}
+		if !a.ranks.Lead() { // rank 0 says it
+			return nil
+		}
 		if asJSON {
 			err = json.NewEncoder(a.out).Encode(struct {
 				*experiment.Summary

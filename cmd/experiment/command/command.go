@@ -15,6 +15,7 @@ import (
 
 	"selfsup/experiment"
 	"selfsup/experiment/compare"
+	"selfsup/graph/comm"
 	"selfsup/internal/called"
 	"selfsup/internal/callsite"
 	"selfsup/recipes"
@@ -39,6 +40,10 @@ type app struct {
 	catalog recipes.Catalog
 	out     *answer
 	err     io.Writer // everything else
+
+	threaded bool              // --threads says how many
+	ranks    *experiment.Ranks // processes of the job; nil: this one is alone
+	alone    comm.Comm         // of a job of one process
 }
 
 // Main runs the command line and returns the exit status.
@@ -55,11 +60,20 @@ func Main(c recipes.Catalog, args []string, stdout, stderr io.Writer) (code int)
 	root.SetOut(a.out)
 	root.SetErr(stderr)
 	err := root.Execute()
-	if err != nil {
+	if err != nil && a.speaks(err) {
 		fmt.Fprintln(stderr, strings.TrimRight(err.Error(), "\n"))
 	}
 	a.answerError(args, err)
+	a.part(err)
 	return status(err)
+}
+
+// speaks reports whether this process prints an error: of those that all ranks know, one does.
+func (a *app) speaks(err error) bool {
+	var agreed *experiment.Agreed
+	var stop *experiment.Stopped
+	known := errors.As(err, &agreed) || errors.As(err, &stop)
+	return a.ranks.Lead() || !known
 }
 
 // usage is a mistake in what was typed; nothing was started.
@@ -134,6 +148,7 @@ has begun ends it at once with its status.`,
 			return usage{fmt.Errorf("%s: --threads %s: want a number from 1 to 1024", called.Name(), threads)}
 		}
 		experiment.SetThreads(n)
+		a.threaded = true
 		return nil
 	}
 	a.add(root, runVerb, resumeVerb, evalVerb, runsVerb, exportVerb, embedVerb, neighboursVerb,

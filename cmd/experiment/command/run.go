@@ -69,6 +69,9 @@ For a scheduler one command starts the run, goes on with it, or says that it is 
 		if dry {
 			return a.describe(r, false)
 		}
+		if err := a.join(); err != nil {
+			return err
+		}
 		o, stop := a.options(root)
 		defer stop()
 		if dir != "" {
@@ -104,6 +107,9 @@ and its like change what is evaluated. run.json keeps what changed at which step
 	c.Flags().BoolVar(&asJSON, "json", false, "print one JSON object as the last line of standard output, "+
 		"whatever the status")
 	c.RunE = func(_ *cobra.Command, args []string) error {
+		if err := a.join(); err != nil {
+			return err
+		}
 		o, stop := a.options("")
 		defer stop()
 		o.Sets = sets

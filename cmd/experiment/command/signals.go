@@ -2,12 +2,16 @@ package command
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
 	"selfsup/experiment"
+	"selfsup/graph/comm"
+	"selfsup/graph/comm/mpi"
 )
 
 // together is how far apart two signals of one Ctrl-C can be: timeout and process groups pass it on beside the
@@ -28,6 +32,9 @@ func (a *app) options(root string) (o experiment.Options, stop func()) {
 			select {
 			case s := <-signals:
 				q := requestOf(s)
+				if a.ranks != nil && q == experiment.Terminate { // a launcher leaves a second
+					a.ranks.End(q.String())
+				}
 				if !asked.IsZero() && q == experiment.Interrupt && time.Since(asked) > together {
 					fmt.Fprintln(a.err, "\nleft at once; the last checkpoint counts")
 					os.Exit(interrupted)
@@ -46,8 +53,49 @@ func (a *app) options(root string) (o experiment.Options, stop func()) {
 			}
 		}
 	}()
-	return experiment.Options{Root: root, Messages: a.err, Stop: requests, Leave: early}, func() {
+	o = experiment.Options{Root: root, Messages: a.err, Stop: requests, Leave: early}
+	if a.ranks != nil {
+		o.Ranks, o.Leave = a.ranks, nil // they stop behind a step, together
+		if !a.ranks.Lead() {
+			o.Messages = io.Discard
+		}
+	}
+	return o, func() {
 		signal.Stop(signals)
 		close(finished)
+	}
+}
+
+// join meets the other processes of a job, where a launcher started several.
+func (a *app) join() error {
+	job, err := comm.Noticed()
+	if err != nil {
+		return usage{err}
+	}
+	if !job.Launched {
+		return nil
+	}
+	c, err := mpi.Open(job)
+	if err != nil {
+		return err
+	}
+	if c.Size() == 1 {
+		a.alone = c
+		return nil
+	}
+	if n := job.Local; n > 1 && !a.threaded && runtime.NumCPU() >= n {
+		experiment.SetThreads(runtime.NumCPU() / n)
+	}
+	a.ranks, err = experiment.Join(c, a.err)
+	return err
+}
+
+// part ends what join began.
+func (a *app) part(err error) {
+	switch {
+	case a.ranks != nil:
+		a.ranks.Leave(err, status(err))
+	case a.alone != nil:
+		_ = a.alone.Close()
 	}
 }

@@ -1,6 +1,6 @@
 //go:build linux || darwin
 
-package comm
+package mpi
 
 import (
 	"fmt"
@@ -10,6 +10,8 @@ import (
 	"unsafe"
 
 	"github.com/ebitengine/purego"
+
+	"selfsup/graph/comm"
 )
 
 // mpi is a library of MPI that was opened.
@@ -29,8 +31,9 @@ const serialized = 2
 // versionBytes is the size of the text of MPI_Get_library_version in the MPI 5 ABI, the longest; MPICH writes 2 kB.
 const versionBytes = 8192
 
-// openMPI opens the library of MPI that goes with the launcher. SELFSUP_MPI names another file.
-func openMPI(j Job) (Comm, error) {
+// Open joins the other ranks of a job that was noticed, by the library of MPI that goes with the launcher. SELFSUP_MPI
+// names another file.
+func Open(j comm.Job) (comm.Comm, error) {
 	var tried []string
 	for _, f := range ordered(j) {
 		for _, file := range f.files {
@@ -52,12 +55,12 @@ func openMPI(j Job) (Comm, error) {
 		}
 		return start(file, lib)
 	}
-	return nil, fmt.Errorf("comm: %s says that this is one of several processes, but no library of MPI could be opened, "+
-		"of %s: %w; SELFSUP_MPI can name the file", j.By, strings.Join(tried, ", "), first)
+	return nil, fmt.Errorf("mpi: %s says that this is one of several processes, but no library of MPI could be "+
+		"opened, of %s: %w; SELFSUP_MPI can name the file", j.By, strings.Join(tried, ", "), first)
 }
 
 // start makes a library that was opened ready.
-func start(file string, lib uintptr) (Comm, error) {
+func start(file string, lib uintptr) (comm.Comm, error) {
 	m := &mpi{}
 	var version, initThread, rank, size uintptr
 	for _, f := range []struct {
@@ -71,7 +74,7 @@ func start(file string, lib uintptr) (Comm, error) {
 	} {
 		var err error
 		if *f.to, err = purego.Dlsym(lib, f.name); err != nil {
-			return nil, fmt.Errorf("comm: %s is no library of MPI: %w", file, err)
+			return nil, fmt.Errorf("mpi: %s is no library of MPI: %w", file, err)
 		}
 	}
 	text := &struct{ b [versionBytes]byte }{}
@@ -83,13 +86,13 @@ func start(file string, lib uintptr) (Comm, error) {
 		return nil, err
 	}
 	if m.abi, err = of.handles(func(name string) (uintptr, error) { return purego.Dlsym(lib, name) }); err != nil {
-		return nil, fmt.Errorf("comm: %s: %w", file, err)
+		return nil, fmt.Errorf("mpi: %s: %w", file, err)
 	}
 	if err := result("MPI_Init_thread", call(initThread, 0, 0, serialized, at(m.numbers[1:]))); err != nil {
 		return nil, err
 	}
 	if level := m.numbers[1]; level < serialized {
-		return nil, fmt.Errorf("comm: %s grants threads at level %d, want %d, MPI_THREAD_SERIALIZED", m.About(), level,
+		return nil, fmt.Errorf("mpi: %s grants threads at level %d, want %d, MPI_THREAD_SERIALIZED", m.About(), level,
 			serialized)
 	}
 	call(rank, m.world, at(m.numbers[2:]))
@@ -106,7 +109,7 @@ func call(f uintptr, args ...uintptr) int32 {
 
 func result(what string, code int32) error {
 	if code != 0 {
-		return fmt.Errorf("comm: %s failed with code %d", what, code)
+		return fmt.Errorf("mpi: %s failed with code %d", what, code)
 	}
 	return nil
 }
@@ -139,7 +142,7 @@ func (m *mpi) Max(x []float64) error   { return reduce(m, x, m.double, m.most) }
 
 func (m *mpi) Gather(dst, src []byte) error {
 	if len(dst) != len(src)*m.size {
-		return fmt.Errorf("comm: %d bytes of each of %d ranks into %d", len(src), m.size, len(dst))
+		return fmt.Errorf("mpi: %d bytes of each of %d ranks into %d", len(src), m.size, len(dst))
 	}
 	n := uintptr(len(src))
 	code := call(m.allgather, at(src), n, m.bytes, at(dst), n, m.bytes, m.world)
@@ -151,7 +154,7 @@ func (m *mpi) Gather(dst, src []byte) error {
 // scatter is a reduce-scatter of equal parts.
 func scatter[T any](m *mpi, dst, src []T, kind uintptr) error {
 	if len(src) != len(dst)*m.size {
-		return fmt.Errorf("comm: %d sums for %d ranks with %d each", len(src), m.size, len(dst))
+		return fmt.Errorf("mpi: %d sums for %d ranks with %d each", len(src), m.size, len(dst))
 	}
 	code := call(m.scatter, at(src), at(dst), uintptr(len(dst)), kind, m.sum, m.world)
 	runtime.KeepAlive(dst)

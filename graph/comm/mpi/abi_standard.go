@@ -1,4 +1,4 @@
-package comm
+package mpi
 
 // standardFamily is the ABI of the MPI standard, version 5.0, chapter 20: handles are small numbers.
 var standardFamily = family{

@@ -1,4 +1,4 @@
-package comm_test
+package mpi_test
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 
 	"selfsup/graph/comm"
 	"selfsup/graph/comm/commtest"
+	"selfsup/graph/comm/mpi"
 )
 
 // launchers are the commands that start ranks, with the flags that a small machine needs.
@@ -31,7 +32,7 @@ func TestCollectives(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := comm.Open(j)
+		c, err := mpi.Open(j)
 		if err != nil {
 			t.Fatal(err)
 		}

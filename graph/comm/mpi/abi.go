@@ -1,8 +1,12 @@
-package comm
+// Package mpi is comm over a library of MPI that is opened at run time: nothing of it is needed when a program is
+// built, and a program that is started alone opens none.
+package mpi
 
 import (
 	"fmt"
 	"strings"
+
+	"selfsup/graph/comm"
 )
 
 // abi holds the numbers by which a library of MPI calls its communicators, types and operations.
@@ -37,12 +41,12 @@ func familyOf(file, version string) (family, error) {
 		}
 	}
 	first, _, _ := strings.Cut(version, "\n")
-	return family{}, fmt.Errorf("comm: %s is a library of MPI with an ABI that is not known here: %q; want Open MPI 4 "+
+	return family{}, fmt.Errorf("mpi: %s is a library of MPI with an ABI that is not known here: %q; want Open MPI 4 "+
 		"or 5, one of the MPICH family, or libmpi_abi of MPI 5", file, first)
 }
 
 // ordered is the families with that of the launcher first.
-func ordered(j Job) []family {
+func ordered(j comm.Job) []family {
 	if j.By == "PMI_RANK" {
 		return []family{mpichFamily, standardFamily, openMPIFamily}
 	}
