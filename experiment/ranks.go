@@ -320,6 +320,7 @@ func (r *run) begin(ctx context.Context, step int, in *supply) error {
 	if ranks == nil {
 		return nil
 	}
+	r.talked.spent0, r.talked.waited0 = ranks.Seconds()
 	err := in.fetch(ctx, step)
 	asked := 0.0
 	select {
@@ -414,13 +415,24 @@ func (s *Setup) shareBlocks(x []float32, size int) error {
 	return nil
 }
 
+// talked is the time of the steps that this rank spent in collectives, and that its computing waited for them, in
+// seconds; and both counts when the step began.
+type talked struct{ spent, waited, spent0, waited0 float64 }
+
+// listen adds the talk of a step.
+func (r *run) listen() {
+	if r.Options.Ranks != nil {
+		spent, waited := r.Options.Ranks.Seconds()
+		r.talked.spent += spent - r.talked.spent0
+		r.talked.waited += waited - r.talked.waited0
+	}
+}
+
 // talk says how much of the training the ranks talked.
 func (r *run) talk() {
-	if r.Options.Ranks == nil || r.clock.training == 0 {
-		return
+	if all := r.clock.training; r.Options.Ranks != nil && all > 0 {
+		r.progress.Say("communication: sums and rows of other ranks took %.1f s of %.1f s (%.0f%%), and for %.1f s "+
+			"(%.0f%%) the computing waited", r.talked.spent, all, 100*r.talked.spent/all, r.talked.waited,
+			100*r.talked.waited/all)
 	}
-	spent, waited := r.Options.Ranks.Seconds()
-	r.progress.Say("communication: %.1f s of %.1f s of training, for %.1f s of which (%.0f%%) the computing waited; "+
-		"%d ranks over %s", spent, r.clock.training, waited, 100*waited/r.clock.training, r.Options.Ranks.Size(),
-		r.Options.Ranks.About())
 }

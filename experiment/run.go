@@ -65,6 +65,7 @@ func (r *run) trainStage(ctx context.Context, s Stage, from int) error {
 		}
 		done := step + 1
 		r.clock.stop(waited + loader.WaitSeconds())
+		r.listen()
 		if err := r.record(done); err != nil {
 			return err
 		}

@@ -78,8 +78,9 @@ type run struct {
 	lineage  []Extension       // what was changed since the run began
 	left     []string          // jobs due after the newest checkpoint's step that were not done
 	asked    Request           // that came while a job ran; 0: none
-	agreed   Request           // that ranks stop for behind the step; 0: they go on
-	alarms   alarms            // of collapses
+	talked   talked
+	agreed   Request // that ranks stop for behind the step; 0: they go on
+	alarms   alarms  // of collapses
 
 	gradients gradients // of the first layer
 	weights   string    // that were evaluated at the end, in words; empty: the last

@@ -13,7 +13,8 @@ var linked = []string{
 	"datasets", "datasets/disk", "datasets/raster", "datasets/resample", "datasets/masks", "datasets/sampling",
 	"datasets/feed", "datasets/views", "datasets/rows", "datasets/windows", "datasets/mel", "datasets/frames",
 	"datasets/images/codec",
-	"graph", "graph/comm", "graph/spread", "graph/ir", "graph/op", "graph/plan", "graph/layer", "graph/device", "graph/cpu", "graph/cpu/kern",
+	"graph/comm", "graph/spread",
+	"graph", "graph/ir", "graph/op", "graph/plan", "graph/layer", "graph/device", "graph/cpu", "graph/cpu/kern",
 	"experiment/folder", "experiment/checkpoint", "recipes/overlay",
 }
 
