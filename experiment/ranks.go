@@ -30,6 +30,7 @@ type Ranks struct {
 	peers []peer
 	log   io.Writer              // where what becomes of the others is told
 	dir   atomic.Pointer[string] // the run folder
+	own   atomic.Pointer[string] // this rank's copy of it; nil: it has none
 	over  atomic.Bool            // processes may end
 	ended atomic.Bool            // this one has said why it ends
 }
@@ -116,8 +117,9 @@ func (r *Ranks) same(what []string, values []string) error {
 		}
 		for rank, other := range all {
 			if other != all[0] {
-				return &Agreed{-1, fmt.Errorf("rank %d has another %s than rank 0: %s there, %s here; every rank of a job runs "+
-					"the same program and recipe on the same data", rank, what[i], orNone(other), orNone(all[0]))}
+				return &Agreed{-1, fmt.Errorf("rank %d has another %s than rank 0: %s there, %s here; every rank of a "+
+					"job runs the same program and recipe on the same data", rank, what[i], orNone(other),
+					orNone(all[0]))}
 			}
 		}
 	}
@@ -181,6 +183,9 @@ func (r *Ranks) End(signal string) {
 			log.Close()
 		}
 	}
+	if own := r.own.Load(); own != nil {
+		_ = os.RemoveAll(*own)
+	}
 	fmt.Fprintf(r.log, "rank %d: %s\n", r.Rank(), said)
 	os.Exit(status)
 }
@@ -243,6 +248,7 @@ func (r *Ranks) inFolder(open func() (*folder.Folder, error)) (f *folder.Folder,
 	if !r.Lead() {
 		f, err = followed(all[0])
 		if err == nil {
+			r.own.Store(&f.Path)
 			done = func() { os.RemoveAll(f.Path) }
 		}
 	}
@@ -313,8 +319,8 @@ func (s *Setup) meet(o Options) error {
 		[]string{e.Binary + " " + e.Revision, s.Recipe.ID(), e.Kernels, e.Arch, data})
 }
 
-// begin is what comes before a step on several ranks: each has its batch, or none goes on, and they agree on whether the
-// run stops behind it.
+// begin is what comes before a step on several ranks: each has its batch, or none goes on, and they agree on whether
+// the run stops behind it.
 func (r *run) begin(ctx context.Context, step int, in *supply) error {
 	ranks := r.Options.Ranks
 	if ranks == nil {
@@ -383,17 +389,17 @@ func (r *run) compare(done int) error {
 		theirs := all[rank*len(own):][:len(own)]
 		for i, name := range names {
 			if !bytes.Equal(theirs[4*i:4*i+4], all[4*i:4*i+4]) {
-				return &Agreed{-1, fmt.Errorf("train: after step %d %s of rank %d differs from rank 0's: the ranks have "+
-					"not computed the same, which a fault of memory or of the network can do; resume from the newest "+
-					"checkpoint", done, name, rank)}
+				return &Agreed{-1, fmt.Errorf("train: after step %d %s of rank %d differs from rank 0's: the ranks "+
+					"have not computed the same, which a fault of memory or of the network can do; resume from the "+
+					"newest checkpoint", done, name, rank)}
 			}
 		}
 	}
 	return nil
 }
 
-// shareEmbedding has each rank do every so-many-th block of something, and brings the blocks together: x has n elements
-// in blocks of size, of which mine were done here.
+// shareBlocks brings blocks together of which each rank made every so-many-th: x is in blocks of size, and those of
+// this rank are filled.
 func (s *Setup) shareBlocks(x []float32, size int) error {
 	ranks := s.Ranks.Size()
 	blocks := (len(x) + size - 1) / size

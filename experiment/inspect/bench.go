@@ -42,6 +42,10 @@ type Bench struct {
 	Parts      []PartTime `json:"parts"`         // network, loss, teacher, optimizer, probe
 	Ops        []OpTime   `json:"ops"`
 
+	Ranks           int     `json:"ranks,omitempty"`            // processes that share the step
+	CommunicationMS float64 `json:"communication_ms,omitempty"` // a step's time in collectives, mean
+	WaitedMS        float64 `json:"waited_for_ms,omitempty"`    // of it the time that the computing waited
+
 	noun string // of the samples; empty: images
 }
 
@@ -76,7 +80,11 @@ func Benchmark(s *experiment.Setup, steps int, byShape bool) (*Bench, error) {
 	}
 	s.Train.Schedule(s.Time(s.Steps / 2))
 	times, cpu := make([]float64, steps), make([]float64, steps)
+	var spent0, waited0 float64
 	for i := -1; i < steps; i++ {
+		if i == 0 && s.Ranks != nil {
+			spent0, waited0 = s.Ranks.Seconds()
+		}
 		begin, before := time.Now(), report.CPUSeconds()
 		if err := s.Train.Run(); err != nil {
 			return nil, err
@@ -102,6 +110,11 @@ func Benchmark(s *experiment.Setup, steps int, byShape bool) (*Bench, error) {
 		GFLOPS:          float64(s.Train.FLOPs()) / median / 1e9, Loss: loss.At(0),
 		PeakRSSMB: report.PeakRSSMB(), ArenaMB: float64(s.Train.IR.Arena) / (1 << 20),
 		MemoryMB: float64(s.Train.Memory().Total()) / (1 << 20), Again: s.Train.IR.Again, noun: s.Noun(),
+	}
+	if s.Ranks != nil {
+		spent, waited := s.Ranks.Seconds()
+		b.Ranks = s.Ranks.Size()
+		b.CommunicationMS, b.WaitedMS = 1e3*(spent-spent0)/float64(steps), 1e3*(waited-waited0)/float64(steps)
 	}
 	clocked, err := profile(s, steps)
 	if err != nil {
@@ -206,8 +219,13 @@ func (b *Bench) Table() string {
 		}
 	}
 	noun, sizes := cmp.Or(b.noun, "images"), ""
+	if b.Ranks > 0 {
+		sizes = fmt.Sprintf("%d ranks: %.1f ms of a step in sums and rows of others (%.0f%%), for %.1f ms (%.0f%%) "+
+			"the computing waited\n", b.Ranks, b.CommunicationMS, 100*b.CommunicationMS/b.MedianMS, b.WaitedMS,
+			100*b.WaitedMS/b.MedianMS)
+	}
 	if strings.Contains(b.Views, " and ") {
-		sizes = "views of " + b.Views + "\n"
+		sizes += "views of " + b.Views + "\n"
 	}
 	return fmt.Sprintf("%s %s, %d %s of %d %s, %s, %d threads (%s)\n%smedian %.1f ms, least %.1f ms, %.1f %s/s, "+
 		"%.0f GFLOPS, peak memory %.0f MB (%.0f MB of temporaries)\n"+

@@ -35,9 +35,10 @@ type Comm interface {
 
 // Job is what the environment tells of the job that a launcher started this process in.
 type Job struct {
-	Launched bool   // as one rank of several, or of one
+	Launched bool   // as one rank of several
 	By       string // the variable that tells so
-	Local    int    // ranks on this machine; 0: nobody tells
+	Size     int    // ranks; 0: nobody tells before MPI is opened
+	Local    int    // of them on this machine; 0: nobody tells
 }
 
 // Noticed reads the environment: mpirun of Open MPI sets OMPI_COMM_WORLD_SIZE, srun --mpi=pmix sets PMIX_RANK, and
@@ -52,10 +53,18 @@ func noticed(env func(string) string) (Job, error) {
 			break
 		}
 	}
-	for _, name := range []string{"OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "SLURM_TASKS_PER_NODE"} {
-		if n, err := strconv.Atoi(env(name)); err == nil && j.Local == 0 {
-			j.Local = n
+	first := func(names ...string) int {
+		for _, name := range names {
+			if n, err := strconv.Atoi(env(name)); err == nil {
+				return n
+			}
 		}
+		return 0
+	}
+	j.Local = first("OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS", "SLURM_TASKS_PER_NODE")
+	j.Size = first("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS")
+	if j.Launched && j.Size == 1 { // alone: MPI is not wanted, and may be set for a process above this one
+		return Job{}, nil
 	}
 	if j.Launched {
 		return j, nil

@@ -14,6 +14,7 @@ func TestNoticed(t *testing.T) {
 		err   string
 	}{
 		{name: "alone", env: map[string]string{"SLURM_NTASKS": "4"}}, // sbatch's own process
+		{name: "mpirun of one", env: map[string]string{"OMPI_COMM_WORLD_SIZE": "1", "PMIX_RANK": "0"}},
 		{name: "mpirun", by: "OMPI_COMM_WORLD_SIZE", local: 2,
 			env: map[string]string{"OMPI_COMM_WORLD_SIZE": "4", "OMPI_COMM_WORLD_LOCAL_SIZE": "2", "PMIX_RANK": "0"}},
 		{name: "srun --mpi=pmix", by: "PMIX_RANK",

@@ -58,7 +58,14 @@ func (s *spreader) choose(in ir.Instr) (c choice, ok bool) {
 		return s.before(in, 2, false, 0)
 
 	// Samples of the first axis.
-	case op.ConvForward, op.AttentionOp, op.Recurrent, op.PoolForward:
+	case op.AttentionOp:
+		return s.attention(in, 1, 0)
+	case op.AttentionGrad:
+		if o.Learned { // the gradient by the bias comes behind the other in one value
+			return c, false
+		}
+		return s.attention(in, 2, 0, 1)
+	case op.ConvForward, op.Recurrent, op.PoolForward:
 		return s.leading(in, in.Spec, 0)
 	case op.ConvBackwardData:
 		o.X[0] /= s.Size
@@ -70,7 +77,7 @@ func (s *spreader) choose(in ir.Instr) (c choice, ok bool) {
 		c, ok := s.leading(in, o, 0, 1)
 		c.part = true
 		return c, ok
-	case op.CrossEntropyOp, op.CrossEntropyGrad, op.AttentionGrad, op.GatherTokensOp, op.ScatterTokens:
+	case op.CrossEntropyOp, op.CrossEntropyGrad, op.GatherTokensOp, op.ScatterTokens:
 		return s.leading(in, in.Spec, all(in)...)
 	case op.RecurrentGrad:
 		return s.leading(in, o, 0, 1, 4)
@@ -183,6 +190,25 @@ func (s *spreader) leading(in ir.Instr, spec ir.Spec, operands ...int) (choice, 
 		return c, true
 	}
 	return choice{}, false
+}
+
+// attention is leading for operands with biases [G,...] behind them, of which image b has bias b mod G: as many as
+// there are images are dealt out with them, and those that repeat within a sample stay whole.
+func (s *spreader) attention(in ir.Instr, biases int, operands ...int) (choice, bool) {
+	c, ok := s.leading(in, in.Spec, operands...)
+	if !ok {
+		return c, false
+	}
+	images := s.vals[in.In[operands[0]]].Shape[0]
+	for i := biases; i < len(in.In); i++ {
+		switch g := s.vals[in.In[i]].Shape[0]; {
+		case g == images && g > 1:
+			c.axes[i] = 0
+		case c.u%g != 0:
+			return c, false
+		}
+	}
+	return c, true
 }
 
 // inBlocks reports whether places of an axis lie between blocks of all samples, and returns them for a rank's rows.

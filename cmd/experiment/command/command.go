@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -139,7 +140,10 @@ has begun ends it at once with its status.`,
 	var threads string
 	root.PersistentFlags().StringVar(&threads, "threads", os.Getenv("EXPERIMENT_THREADS"),
 		"processor cores to use; also EXPERIMENT_THREADS (default all; results do not depend on it)")
-	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		if err := oneProcess(c); err != nil {
+			return err
+		}
 		if threads == "" {
 			return nil
 		}
@@ -155,6 +159,19 @@ has begun ends it at once with its status.`,
 		diffVerb, compareVerb, ablateVerb, tableVerb, reportVerb, uiVerb, selectVerb, claimsVerb, sweepVerb,
 		showVerb, viewsVerb, benchVerb, dataVerb, listVerb)
 	return root
+}
+
+// oneProcess refuses a command that several processes would all do, each as if it were alone.
+func oneProcess(c *cobra.Command) error {
+	job, err := comm.Noticed()
+	switch {
+	case err != nil:
+		return usage{fmt.Errorf("%s: %w", c.CommandPath(), err)}
+	case job.Launched && !slices.Contains([]string{"run", "resume", "bench"}, c.Name()):
+		return usage{fmt.Errorf("%s: %s says that this is one of several processes, each of which would do the "+
+			"whole; want one process, only run, resume and bench are shared", c.CommandPath(), job.By)}
+	}
+	return nil
 }
 
 // asCalled writes the examples of a help text with the command as it was typed.

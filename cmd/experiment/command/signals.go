@@ -90,6 +90,15 @@ func (a *app) join() error {
 	return err
 }
 
+// line is the line to the other ranks, nil where this process is alone. waiting has every sum waited for.
+func (a *app) line(waiting bool) *comm.Line {
+	if a.ranks == nil {
+		return nil
+	}
+	a.ranks.Alone = waiting
+	return a.ranks.Line
+}
+
 // part ends what join began.
 func (a *app) part(err error) {
 	switch {
