@@ -1,0 +1,4 @@
+package layer
+
+// AttendPacked is attendPacked.
+var AttendPacked = attendPacked
