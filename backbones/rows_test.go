@@ -238,3 +238,29 @@ func saint(t *testing.T, f *golden.Fixture) {
 		return net.Blocks(s, param("nfeats"))(op.Concat(1, x...))
 	})
 }
+
+// SAINT's attention among rows sees the other rows: the features of a row change with them where the style has it, and
+// do not where it has not.
+func TestSAINTComparesRows(t *testing.T) {
+	for style, compares := range map[string]bool{"colrow": true, "row": true, "mean": true, "col": false} {
+		net := &backbones.SAINT{Channels: 4, Depth: 1, Heads: 2, HeadSize: 3, RowSize: 5, Style: style, Residual: "paper",
+			Pool: "class"}
+		of := func(other float64) []float64 {
+			p := compile(t, cpu.Backend{}, graph.NewStore(1), graph.Options{}, func(s *graph.Scope) {
+				s.Output("y", net.New(s, backbones.Rows(0, 0))(s.Floats("rows", []float64{1, 2, other, 3}, 2, 2)))
+			})
+			if err := p.Run(); err != nil {
+				t.Fatal(err)
+			}
+			return ongraph.Read(t, p, "y")[:4]
+		}
+		a, b := of(-1), of(1)
+		changed := false
+		for i := range a {
+			changed = changed || math.Abs(a[i]-b[i]) > 1e-6
+		}
+		if changed != compares {
+			t.Errorf("style %s: the first row's features with another second row: %v and %v", style, a, b)
+		}
+	}
+}

@@ -8,8 +8,10 @@ type Column struct {
 	Missing    int      // training rows that have no value
 	// test rows whose category no training row has, which counts as missing, or that miss a number that no training
 	// row misses, which then has the mean
-	Unseen    int
-	Mean, Std float64 // of the numbers of the training rows; Std is 0 where they are all alike
+	Unseen int
+	// where the first of them is, and what it holds: test.csv:7 "green"
+	FirstUnseen string
+	Mean, Std   float64 // of the numbers of the training rows; Std is 0 where they are all alike
 }
 
 // Standardise turns a number of the column into deviations from the mean; a column that does not vary gives 0, a

@@ -77,7 +77,11 @@ func (s *Setup) overBy(st *graph.Store, g *graph.Graph, reduce bool) (runner, er
 		return s.rowsBy(ctx, set, dim, by, func(dst []float32, rows []int32) error {
 			clear(in.F32)
 			clear(in.I32)
-			if err := feed.Fill(m, s.Input.Name, feed.Slot{F32: in.F32, I32: in.I32}, rows, seed(rows[0])); err != nil {
+			shown := rows
+			if s.Noun() == "rows" {
+				shown = feed.Again(rows, EmbedBatch)
+			}
+			if err := feed.Fill(m, s.Input.Name, feed.Slot{F32: in.F32, I32: in.I32}, shown, seed(rows[0])); err != nil {
 				return &DataError{err}
 			}
 			if err := p.Run(); err != nil {

@@ -92,6 +92,13 @@ var learnsTable = []learnsRow{
 		data: realData{"dataset.wav.train", "audio-fsdd-4spk/fsdd-4spk.tar.gz", "fsdd-4spk"}},
 	{recipe: "sounds/digits-tcl.toml", metric: "knn top1", margin: 0.13, // 0.265 to 0.390, 3 seeds
 		data: realData{"dataset.wav.train", "audio-fsdd-4spk/fsdd-4spk.tar.gz", "fsdd-4spk"}},
+	{recipe: "vime.toml", metric: "knn top1", margin: 0.015},             // 0.030, seed 1
+	{recipe: "swap_noise.toml", metric: "knn top1", margin: 0.025},       // 0.049, seed 1
+	{recipe: "contrast_restore.toml", metric: "knn top1", margin: 0.024}, // 0.048, seed 1
+	{recipe: "target_aware.toml", metric: "knn top1", margin: 0.047},     // 0.094, seed 1
+	{recipe: "subtab.toml", metric: "knn top1", margin: 0.004},           // 0.009, seed 1
+	{recipe: "saint.toml", metric: "knn top1", margin: 0.08},             // 0.162, seed 1
+	{recipe: "met.toml", metric: "linear top1", margin: 0.02},            // 0.045, seed 1
 	{recipe: "scarf-satellite.toml", metric: "knn top1", margin: 0.01}, // 0.020 to 0.033, 3 seeds
 	{recipe: "clips/videomae.toml", metric: "linear top1", margin: 0.04, // 0.071 to 0.106, 3 seeds
 		data: realData{"dataset.clips.train", "video-clips-64/video-clips-64.tar.gz", "video-clips-64"}},

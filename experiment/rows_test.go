@@ -173,6 +173,13 @@ func TestResumeOfRowsIsExact(t *testing.T) {
 		{`method="scarf"`, "method.scarf.corrupt=0.5", "method.scarf.projector=[8,8]"},
 		{`method="scarf"`, "method.scarf.corrupt=0.5", "method.scarf.projector=[8,8]", `backbone="ft_transformer"`,
 			"backbone.ft_transformer.dim=8", "backbone.ft_transformer.heads=2", "backbone.ft_transformer.depth=1"},
+		{`method="vime"`},
+		{`method="subtab"`, `backbone="subsets"`, "backbone.subsets.count=2", "backbone.subsets.widths=[8]",
+			"method.subtab.projector=[8]", "method.subtab.decoder=[]"},
+		{`method="saint"`, `backbone="saint"`, "backbone.saint.dim=4", "backbone.saint.heads=2",
+			"method.saint.projector=[8]", "method.saint.hidden=1"},
+		{`method="met"`, "method.met.ratio=0.5", `backbone="ft_transformer"`, "backbone.ft_transformer.dim=8",
+			"backbone.ft_transformer.heads=2", "backbone.ft_transformer.depth=1"},
 	} {
 		file := rowsRecipe(t, ofRows)
 		loaded := func() *recipes.Loaded {

@@ -404,6 +404,16 @@ func (f *FirstError) Err() error {
 	return f.err
 }
 
+// Again is rows and, from their beginning, the same again up to n: what fills a block for an encoder that compares the
+// rows of a block with each other.
+func Again(rows []int32, n int) []int32 {
+	all := make([]int32, n)
+	for i := range all {
+		all[i] = rows[i%len(rows)]
+	}
+	return all
+}
+
 // Fill makes a field of the given samples, a row each, on every core. Nothing about it is random but what the key's
 // seed draws at step 0.
 func Fill(m Maker, name string, dst Slot, rows []int32, seed uint64) error {

@@ -25,18 +25,29 @@ func (s *Table) finish(train, test *rows) error {
 		if train.words[k] == nil {
 			c := &train.columns[k]
 			if measure(c, train.cells[k]); c.Missing == 0 && test != nil {
-				c.Unseen = missing(test.cells[k])
+				if c.Unseen = missing(test.cells[k]); c.Unseen > 0 {
+					first := slices.IndexFunc(test.cells[k], math.IsNaN)
+					c.FirstUnseen = test.Name(first) + " no number"
+				}
+			}
+			if err := s.checkUnseen(c, test); err != nil {
+				return err
 			}
 			continue
 		}
 		train.columns[k].Categories = train.words[k].used(train.cells[k])
 		for _, p := range parts {
-			unseen := p.words[k].renumber(p.cells[k], train.columns[k].Categories)
-			if p == test {
+			words := slices.Clone(p.cells[k])
+			unseen, first := p.words[k].renumber(p.cells[k], train.columns[k].Categories)
+			if p == test && unseen > 0 {
 				train.columns[k].Unseen = unseen
+				train.columns[k].FirstUnseen = unseenAt(test.Name(first), p.words[k].words[int(words[first])])
 			}
 		}
 		train.columns[k].Missing = missing(train.cells[k])
+		if err := s.checkUnseen(&train.columns[k], test); err != nil {
+			return err
+		}
 	}
 	if test != nil {
 		test.columns = train.columns
@@ -63,6 +74,26 @@ func (s *Table) finish(train, test *rows) error {
 	return nil
 }
 
+// unseenAt is a word and its place.
+func unseenAt(at, word string) string { return fmt.Sprintf("%s %.40q", at, word) }
+
+// checkUnseen refuses a column of which too many test rows hold what no training row has. test may be nil.
+func (s *Table) checkUnseen(c *datasets.Column, test *rows) error {
+	if test == nil {
+		return nil
+	}
+	return s.limitUnseen(c.Name, c.Unseen, test.Len(), c.FirstUnseen)
+}
+
+func (s *Table) limitUnseen(column string, unseen, rows int, first string) error {
+	if float64(unseen) <= s.MaxUnseen*float64(rows) {
+		return nil
+	}
+	return fmt.Errorf("column %q: %d of %d test rows hold what no training row has, the first at %s; max_unseen = %v "+
+		"allows a share of that; is the column of numbers, or the test file of another table?", column, unseen, rows,
+		first, s.MaxUnseen)
+}
+
 // used is the words that cells hold, sorted.
 func (d *dictionary) used(cells []float64) []string {
 	seen := make([]bool, len(d.words))
@@ -81,8 +112,9 @@ func (d *dictionary) used(cells []float64) []string {
 	return words
 }
 
-// renumber turns numbers of words into places in a sorted list; NaN where it lacks the word, and how often that was.
-func (d *dictionary) renumber(cells []float64, list []string) (unseen int) {
+// renumber turns numbers of words into places in a sorted list; NaN where it lacks the word, how often that was, and
+// where first.
+func (d *dictionary) renumber(cells []float64, list []string) (unseen, first int) {
 	to := make([]float64, len(d.words))
 	for i, w := range d.words {
 		to[i] = math.NaN()
@@ -95,10 +127,12 @@ func (d *dictionary) renumber(cells []float64, list []string) (unseen int) {
 			continue
 		}
 		if cells[i] = to[int(v)]; math.IsNaN(cells[i]) {
-			unseen++
+			if unseen++; unseen == 1 {
+				first = i
+			}
 		}
 	}
-	return unseen
+	return unseen, first
 }
 
 func missing(cells []float64) (n int) {
@@ -145,9 +179,10 @@ func (r *rows) Facts() []datasets.Fact {
 		}
 		switch {
 		case c.Unseen > 0 && c.Categories == nil:
-			text += fmt.Sprintf(", %d of the test missing and none of the training: they are the mean", c.Unseen)
+			text += fmt.Sprintf(", %d of the test missing and none of the training: they are the mean; the first at %s",
+				c.Unseen, c.FirstUnseen)
 		case c.Unseen > 0:
-			text += fmt.Sprintf(", %d of the test unseen", c.Unseen)
+			text += fmt.Sprintf(", %d of the test unseen, the first at %s", c.Unseen, c.FirstUnseen)
 		}
 		fs = append(fs, datasets.Fact{Key: "column " + c.Name, Value: text})
 	}

@@ -68,6 +68,7 @@ type packedColumn struct {
 	Percent    bool     `json:"percent,omitempty"`
 	Missing    int      `json:"missing,omitempty"`
 	Unseen     int      `json:"unseen,omitempty"`
+	First      string   `json:"first_unseen,omitempty"`
 	Mean       float64  `json:"mean,omitempty"`
 	Std        float64  `json:"std,omitempty"`
 }
@@ -161,7 +162,7 @@ func openPacked(f *os.File, path string) (*packed, error) {
 	}
 	for _, c := range p.meta.Columns {
 		column := datasets.Column{Name: c.Name, Categories: c.Categories, Percent: c.Percent, Missing: c.Missing,
-			Unseen: c.Unseen, Mean: c.Mean, Std: c.Std}
+			Unseen: c.Unseen, FirstUnseen: c.First, Mean: c.Mean, Std: c.Std}
 		if !c.Numeric && column.Categories == nil {
 			column.Categories = []string{}
 		}

@@ -88,7 +88,7 @@ func TestPackedIsTheTable(t *testing.T) {
 		change      func(*Table)
 	}{
 		"classes":    {packedTrain, packedTest, func(*Table) {}},
-		"regression": {"x,y,c\n1,0.5,p\n2,1.5,q\n", "x,y,c\n,2.5,r\n", func(s *Table) { s.Regression = true }},
+		"regression": {"x,y,c\n1,0.5,p\n2,1.5,q\n", "x,y,c\n,2.5,r\n3,1,p\n", func(s *Table) { s.Regression = true }},
 		"no target":  {packedTrain, packedTest, func(s *Table) { s.Target = "" }},
 		"no test":    {packedTrain, "", func(s *Table) { s.TestFraction = 0 }},
 	} {
@@ -164,10 +164,22 @@ func TestPackedRefuses(t *testing.T) {
 		"a wide row": {bad, "more than max_skipped = 1 rows are refused", 1},
 		"bytes":      {"x,y\n1,a\n2,\xff\n", "train.csv:3:3: bytes ff 0a are not UTF-8", 0},
 		"a quote":    {"x,y\n1,a\n2,\"b\n", "train.csv", 0},
-		"nothing":    {"", "the file is empty", 0},
+		"a number among words": {"x,c,y\n1,p,a\n2,q,b\n", `column "c": 2 of 3 test rows hold what no training ` +
+			`row has, the first at`, 0},
+		"nothing": {"", "the file is empty", 0},
 	} {
-		s := packedTable(t, c.text, "")
+		test := ""
+		if name == "a number among words" {
+			test = "x,c,y\n1,17,a\n2,p,b\n3,18,a\n"
+		}
+		s := packedTable(t, c.text, test)
 		s.MaxSkipped = c.skipped
+		if test != "" {
+			if _, err := s.Open(datasets.Env{}); err == nil || !strings.Contains(err.Error(), c.want) ||
+				!strings.Contains(err.Error(), `test.csv:2 "17"`) {
+				t.Errorf("%s: got %v, want %q and the first's place", name, err, c.want)
+			}
+		}
 		if _, err := s.Pack(datasets.Env{}, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %q", name, err, c.want)
 		}

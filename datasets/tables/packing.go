@@ -61,6 +61,7 @@ type counted struct {
 	train []bool
 	place []float64 // in the sorted list of these; NaN: it is not there
 	tests []int     // test rows, by word
+	first []int     // the line of the first of them
 }
 
 // run is the passes: columns, measures, training rows, test rows, labels.
@@ -182,7 +183,7 @@ func (p *packer) measure() error {
 	if p.Test == "" {
 		parts = []int{bothParts}
 	}
-	gone := make([]int, n) // numbers that test rows miss
+	gone, goneAt := make([]int, n), make([]string, n) // numbers that test rows miss, and where first
 	for _, part := range parts {
 		err := p.each(part, func(r packedRow) error {
 			total := []*int{&p.meta.Train, &p.meta.Test}[r.part]
@@ -195,9 +196,11 @@ func (p *packer) measure() error {
 				case math.IsNaN(v) && r.part == trainRows:
 					c.Missing++
 				case math.IsNaN(v):
-					gone[k]++
+					if gone[k]++; gone[k] == 1 {
+						goneAt[k] = fmt.Sprintf("%s:%d no number", p.path, r.line)
+					}
 				case !c.Numeric:
-					if err := p.words[k].count(r.fields[p.columns[k]], r.part); err != nil {
+					if err := p.words[k].count(r.fields[p.columns[k]], r); err != nil {
 						return fmt.Errorf("%s:%d: column %q: %w", p.path, r.line, c.Name, err)
 					}
 				case r.part == trainRows: // Welford 1962, as measure
@@ -208,7 +211,7 @@ func (p *packer) measure() error {
 				}
 			}
 			if p.labels != nil {
-				return p.labels.count(r.fields[p.target], r.part)
+				return p.labels.count(r.fields[p.target], r)
 			}
 			return nil
 		})
@@ -218,7 +221,7 @@ func (p *packer) measure() error {
 	}
 	for k := range p.meta.Columns {
 		if c := &p.meta.Columns[k]; c.Numeric && c.Missing == 0 {
-			c.Unseen = gone[k]
+			c.Unseen, c.First = gone[k], goneAt[k]
 		}
 	}
 	p.counts = false
@@ -237,9 +240,12 @@ func (p *packer) settle(numbers []int) error {
 		c := &p.meta.Columns[k]
 		if p.words[k] != nil {
 			c.Categories = p.words[k].settle(nil)
-			c.Unseen = p.words[k].unseen()
+			c.Unseen, c.First = p.words[k].unseen(p.meta.Files[1])
 		} else if numbers[k] > 0 {
 			c.Std = math.Sqrt(p.square[k] / float64(numbers[k]))
+		}
+		if err := p.limitUnseen(c.Name, c.Unseen, p.meta.Test, c.First); err != nil {
+			return err
 		}
 	}
 	if p.labels != nil {
@@ -264,19 +270,19 @@ func (p *packer) settle(numbers []int) error {
 	return nil
 }
 
-// count numbers a word, and counts it for a part.
-func (d *counted) count(word string, part int) error {
+// count numbers a word of a row, and counts it for the row's part.
+func (d *counted) count(word string, r packedRow) error {
 	i := d.number(word)
 	if i == len(d.train) {
 		if i == mostCategories {
 			return fmt.Errorf("more than %d categories; add the column to ignore, or to numeric", mostCategories)
 		}
-		d.train, d.tests = append(d.train, false), append(d.tests, 0)
+		d.train, d.tests, d.first = append(d.train, false), append(d.tests, 0), append(d.first, 0)
 	}
-	if part == 0 {
+	if r.part == trainRows {
 		d.train[i] = true
-	} else {
-		d.tests[i]++
+	} else if d.tests[i]++; d.tests[i] == 1 {
+		d.first[i] = r.line
 	}
 	return nil
 }
@@ -311,14 +317,19 @@ func (d *counted) at(word string) (float64, error) {
 	return d.place[i], nil
 }
 
-// unseen is how many test rows have words that no training row has.
-func (d *counted) unseen() (n int) {
+// unseen is how many test rows have words that no training row has, and which is the first.
+func (d *counted) unseen(file string) (n int, first string) {
+	line := 0
 	for i, trained := range d.train {
-		if !trained {
-			n += d.tests[i]
+		if trained {
+			continue
+		}
+		if n += d.tests[i]; line == 0 || d.first[i] < line {
+			line = d.first[i]
+			first = unseenAt(fmt.Sprintf("%s:%d", file, line), d.words[i])
 		}
 	}
-	return n
+	return n, first
 }
 
 // write writes header, meta and records, and returns a temporary file of the labels; nil: there are none.

@@ -43,6 +43,9 @@ type Table struct {
 	Separator   string   `toml:"separator"`   // between fields; empty: a tab in .tsv, else a comma
 	Decimal     string   `toml:"decimal"`     // mark before the decimals of a number: "." or ","
 	Thousands   string   `toml:"thousands"`   // between groups of three digits: "," "." " " or "'"; empty: nothing
+	// share of the test rows that may have no category of the training rows in a column, or miss a number that none of
+	// these misses; more stop the run
+	MaxUnseen float64 `toml:"max_unseen"`
 	datasets.Split
 	disk.Limits
 
@@ -52,8 +55,9 @@ type Table struct {
 // NewTable keeps a fifth of the rows for the test.
 func NewTable() *Table {
 	return &Table{Missing: []string{"", "?", "NA", "N/A", "nan", "NaN"}, Decimal: ".",
-		Split:  datasets.Split{TestFraction: 0.2},
-		Limits: disk.DefaultLimits()}
+		MaxUnseen: 0.5,
+		Split:     datasets.Split{TestFraction: 0.2},
+		Limits:    disk.DefaultLimits()}
 }
 
 // Samples implements Kinded.
@@ -113,6 +117,8 @@ func (s *Table) Validate() error {
 		return fmt.Errorf(`decimal = %q, want "." or ","`, s.Decimal)
 	case s.Thousands != "" && (len(s.Thousands) != 1 || !strings.Contains(",. '", s.Thousands)):
 		return fmt.Errorf(`thousands = %q, want one of "," "." " " "'", or "" for none`, s.Thousands)
+	case !(s.MaxUnseen >= 0 && s.MaxUnseen <= 1):
+		return fmt.Errorf("max_unseen = %v, want a share of the test rows from 0 to 1", s.MaxUnseen)
 	case s.Thousands == s.Decimal:
 		return fmt.Errorf("thousands = %q is the mark of decimals too", s.Thousands)
 	}

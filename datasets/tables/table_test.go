@@ -139,7 +139,7 @@ func TestTableTestFile(t *testing.T) {
 		{"x,c,kind\n", "", "test.csv: no rows below the header"},
 	} {
 		s := NewTable()
-		s.Train, s.Test, s.Target = "train.csv", "test.csv", "kind"
+		s.Train, s.Test, s.Target, s.MaxUnseen = "train.csv", "test.csv", "kind", 1
 		p,
 			err := s.Open(datasets.Env{BaseDir: filetest.Tree(t, map[string][]byte{"train.csv": []byte(train),
 			"test.csv": []byte(c.test)})})
