@@ -99,7 +99,7 @@ var learnsTable = []learnsRow{
 	{recipe: "subtab.toml", metric: "knn top1", margin: 0.004},           // 0.009, seed 1
 	{recipe: "saint.toml", metric: "knn top1", margin: 0.08},             // 0.162, seed 1
 	{recipe: "met.toml", metric: "linear top1", margin: 0.02},            // 0.045, seed 1
-	{recipe: "scarf-satellite.toml", metric: "knn top1", margin: 0.01}, // 0.020 to 0.033, 3 seeds
+	{recipe: "scarf-satellite.toml", metric: "knn top1", margin: 0.01},   // 0.020 to 0.033, 3 seeds
 	{recipe: "clips/videomae.toml", metric: "linear top1", margin: 0.04, // 0.071 to 0.106, 3 seeds
 		data: realData{"dataset.clips.train", "video-clips-64/video-clips-64.tar.gz", "video-clips-64"}},
 	{recipe: "nuclei/densecl.toml", metric: "segmentation mean_iou", margin: 0.015, // 0.028 to 0.051, 3 seeds

@@ -206,8 +206,8 @@ func FieldOf(m Maker, plans map[string]masks.Plan, name string) (Field, error) {
 // StepsPerEpoch is the number of full batches in the set.
 func (l *Loader) StepsPerEpoch() int { return l.steps }
 
-// plan hands out the steps in order: it chooses the rows of a batch and cuts it into jobs. ready bounds how far it runs
-// ahead.
+// plan hands out the steps in order: it chooses the rows of a batch and cuts it into jobs. ready bounds how far it
+// runs ahead.
 func (l *Loader) plan(s sampling.Sampler) {
 	defer l.running.Done()
 	for step := l.cfg.Start; ; step++ {
@@ -350,8 +350,8 @@ func (l *Loader) Next(ctx context.Context) (*Batch, error) {
 	return b, nil
 }
 
-// Release gives the batch's memory back; the batch must not be used after it. A batch that is never released is left to
-// the garbage collector.
+// Release gives the batch's memory back; the batch must not be used after it. A batch that is never released is left
+// to the garbage collector.
 func (b *Batch) Release() {
 	if b.loader == nil {
 		return
