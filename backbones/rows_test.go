@@ -243,8 +243,8 @@ func saint(t *testing.T, f *golden.Fixture) {
 // do not where it has not.
 func TestSAINTComparesRows(t *testing.T) {
 	for style, compares := range map[string]bool{"colrow": true, "row": true, "mean": true, "col": false} {
-		net := &backbones.SAINT{Channels: 4, Depth: 1, Heads: 2, HeadSize: 3, RowSize: 5, Style: style, Residual: "paper",
-			Pool: "class"}
+		net := &backbones.SAINT{Channels: 4, Depth: 1, Heads: 2, HeadSize: 3, RowSize: 5, Style: style,
+			Residual: "paper", Pool: "class"}
 		of := func(other float64) []float64 {
 			p := compile(t, cpu.Backend{}, graph.NewStore(1), graph.Options{}, func(s *graph.Scope) {
 				s.Output("y", net.New(s, backbones.Rows(0, 0))(s.Floats("rows", []float64{1, 2, other, 3}, 2, 2)))

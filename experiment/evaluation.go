@@ -81,7 +81,8 @@ func (s *Setup) overBy(st *graph.Store, g *graph.Graph, reduce bool) (runner, er
 			if s.Noun() == "rows" {
 				shown = feed.Again(rows, EmbedBatch)
 			}
-			if err := feed.Fill(m, s.Input.Name, feed.Slot{F32: in.F32, I32: in.I32}, shown, seed(rows[0])); err != nil {
+			err := feed.Fill(m, s.Input.Name, feed.Slot{F32: in.F32, I32: in.I32}, shown, seed(rows[0]))
+			if err != nil {
 				return &DataError{err}
 			}
 			if err := p.Run(); err != nil {
