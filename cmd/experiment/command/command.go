@@ -155,7 +155,7 @@ has begun ends it at once with its status.`,
 		a.threaded = true
 		return nil
 	}
-	a.add(root, runVerb, resumeVerb, evalVerb, runsVerb, exportVerb, embedVerb, neighboursVerb,
+	a.add(root, runVerb, resumeVerb, evalVerb, runsVerb, exportVerb, embedVerb, neighboursVerb, decodeVerb,
 		diffVerb, compareVerb, ablateVerb, tableVerb, reportVerb, uiVerb, selectVerb, claimsVerb, sweepVerb,
 		showVerb, viewsVerb, benchVerb, dataVerb, listVerb)
 	return root
