@@ -8,7 +8,6 @@ import (
 	"selfsup/graph/ir"
 	"selfsup/graph/layer"
 	"selfsup/graph/op"
-	"selfsup/losses"
 	"selfsup/setting"
 )
 
@@ -117,7 +116,7 @@ func (u *UNet) New(s *graph.Scope, channels, vector int) func(x, step, what *gra
 	}
 	norm, leave := u.norm(s.In("norm"), in), conv("leave", in, channels, 1, graph.Fill(0))
 	return func(x, step, what *graph.Node) *graph.Node {
-		e := op.Add(byStep(stepVector(s, step, first)), byVector(losses.Along(what, 1, 1e-5)))
+		e := op.Add(byStep(stepVector(s, step, first)), byVector(levelled(what)))
 		var kept []*graph.Node
 		y := enter(x)
 		for _, f := range ways {
@@ -149,4 +148,10 @@ func stepVector(s *graph.Scope, step *graph.Node, width int) *graph.Node {
 	}
 	angles := op.Mul(op.Reshape(step, -1, 1), s.Floats("const/frequencies", f, 1, half))
 	return op.Concat(1, op.Cos(angles), op.Sin(angles))
+}
+
+// levelled is rows [N,E] with mean 0 and variance 1.
+func levelled(x *graph.Node) *graph.Node {
+	centred := op.Sub(x, op.Mean(x, true, 1))
+	return op.Mul(centred, op.Rsqrt(op.Shift(op.Mean(op.Square(centred), true, 1), torchEps)))
 }

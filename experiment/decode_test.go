@@ -43,7 +43,8 @@ func TestDecode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(whole) != 2 || whole[0].Representation != "backbone" || !strings.HasPrefix(whole[1].Representation, "proj") ||
+	if len(whole) != 2 || whole[0].Representation != "backbone" ||
+		!strings.HasPrefix(whole[1].Representation, "proj") ||
 		len(whole[0].Variance) != 2 || !(whole[0].MeanVariance() > 0) || !(whole[0].ToNearest > 0) {
 		t.Fatalf("got %+v", whole)
 	}
