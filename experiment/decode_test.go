@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,8 +91,10 @@ func TestDecode(t *testing.T) {
 		"the projector of [method":          func(o *experiment.DecodeOptions) { o.Projector = 9 },
 		"want multiples of groups = 8":      func(o *experiment.DecodeOptions) { o.Widths = []int{9} },
 		`schedule "none", want "linear" or`: func(o *experiment.DecodeOptions) { o.Schedule = "none" },
-		"cannot be halved":                  func(o *experiment.DecodeOptions) { o.Widths = []int{8, 8, 8, 8, 8, 8, 8} },
-		"samples: 1: want at least 2":       func(o *experiment.DecodeOptions) { o.Samples = 1 },
+		"cannot be halved": func(o *experiment.DecodeOptions) {
+			o.Widths = slices.Repeat(o.Widths, 4)
+		},
+		"samples: 1: want at least 2": func(o *experiment.DecodeOptions) { o.Samples = 1 },
 	} {
 		other := o
 		change(&other)
