@@ -44,20 +44,36 @@ func (m *Symbols) AnySize() {}
 
 // New implements Backbone.
 func (m *Symbols) New(s *graph.Scope, in Input) layer.Func {
+	e := m.NewTokens(s, in).Symbols
+	return func(x *graph.Node) *graph.Node { return e.Pool(e.Look(x), e.There(x)) }
+}
+
+// NewTokens implements Tokens: its tokens are the embeddings themselves, and Pool is the mean and the layers behind it.
+func (m *Symbols) NewTokens(s *graph.Scope, in Input) *TokenEncoder {
 	table := s.Layer(0).Param("embedding", graph.Normal(0.02), in.Of[0], m.Width)
-	layers := []layer.Func{func(x *graph.Node) *graph.Node { // [B,T] -> [B,D]
-		size := op.ShapeOf(x)
-		there := op.Less(s.Constant(0), s.Float(x)) // [B,T], 0 where there is padding
-		e := op.Reshape(op.Gather(table, op.Reshape(x, -1)), size[0], size[1], m.Width)
-		sum := op.SumAxes(op.Mul(e, op.Reshape(there, size[0], size[1], 1)), false, 1)
-		count := op.SumAxes(there, true, 1) // [B,1]
-		// A caption without symbols has a mean of 0.
-		return op.Mul(sum, op.Reciprocal(op.Shift(op.Relu(op.Shift(count, -1)), 1)))
-	}}
+	var layers []layer.Func
 	from := m.Width
 	for i, w := range m.Hidden {
 		layers = append(layers, layer.Linear(s.In(fmt.Sprint(i)).In("linear"), from, w, true), layer.Relu)
 		from = w
 	}
-	return layer.Chain(layers...)
+	after := layer.Chain(layers...)
+	same := func(x *graph.Node) *graph.Node { return x }
+	y := &SymbolEncoder{Table: table, Place: same, Bag: len(m.Hidden) == 0}
+	y.There = func(x *graph.Node) *graph.Node { // [B,T] -> [B,T], 0 where there is padding
+		return op.Less(s.Constant(0), s.Float(x))
+	}
+	y.Look = func(x *graph.Node) *graph.Node { // [B,T] -> [B,T,D]
+		size := op.ShapeOf(x)
+		return op.Reshape(op.Gather(table, op.Reshape(x, -1)), size[0], size[1], m.Width)
+	}
+	y.Encode = func(x, _ *graph.Node) *graph.Node { return x }
+	y.Pool = func(x, there *graph.Node) *graph.Node { // [B,T,D] -> [B,D]
+		size := op.ShapeOf(x)
+		sum := op.SumAxes(op.Mul(x, op.Reshape(there, size[0], size[1], 1)), false, 1)
+		count := op.SumAxes(there, true, 1) // [B,1]
+		// A caption without symbols has a mean of 0.
+		return after(op.Mul(sum, op.Reciprocal(op.Shift(op.Relu(op.Shift(count, -1)), 1))))
+	}
+	return &TokenEncoder{Dim: m.Width, Rows: in.Shape[0], Columns: 1, Symbols: y, Embed: y.Look, Encode: same}
 }

@@ -12,7 +12,8 @@ import (
 // place, blocks of attention among all symbols that are not padding, and the mean of their outputs as the features.
 //
 // Devlin et al. 2019, BERT, arXiv:1810.04805, section 3, without its segments; norm = "post" is its form, and "pre"
-// the one that trains without a long warm-up (Xiong et al. 2020, arXiv:2002.04745). BERT's dropout is left out.
+// the one that trains without a long warm-up (Xiong et al. 2020, arXiv:2002.04745). BERT's dropout of attention
+// weights is left out.
 type Transformer struct {
 	Channels int `toml:"dim"`   // of a token, the F of the features
 	Depth    int `toml:"depth"` // blocks
@@ -23,15 +24,21 @@ type Transformer struct {
 	Eps  float64 `toml:"eps"` // of the norms, added to a variance
 	// standard deviation of the embeddings as they begin; a small one, such as BERT's, wants a long training
 	Deviation float64 `toml:"deviation"`
-	// bert | clip: QuickGELU, each symbol attends to itself and those before it, and the features are the output at
-	// the last symbol, as in the code of Radford et al. 2021, arXiv:2103.00020 (norm = "pre", eps = 1e-5 are its
-	// norms). CLIP's last symbol is an end-of-text symbol; here it is the text's own
+	// bert | gpt: each symbol attends to itself and those before it (Radford et al. 2018) | clip: QuickGELU, each
+	// symbol attends to itself and those before it, and the features are the output at the last symbol, as in the code
+	// of Radford et al. 2021, arXiv:2103.00020 (norm = "pre", eps = 1e-5 are its norms). CLIP's last symbol is an
+	// end-of-text symbol; here it is the text's own
 	Form string `toml:"form"`
 	// full | window: keys at most attention_size symbols away (arXiv:2004.05150) | linformer: keys and values mixed to
 	// attention_size (arXiv:2006.04768) | performer: by attention_size random features (arXiv:2009.14794)
 	Attention     string `toml:"attention"`
 	AttentionSize int    `toml:"attention_size"` // symbols or features; not of full
+	// probability, in training, of each channel of a token to be left out, of the embeddings and behind each branch
+	Dropout float64 `toml:"dropout"`
 }
+
+// gptForm is a form of transformers whose symbols attend to those before them.
+const gptForm = "gpt"
 
 // DefaultTransformer is small: BERT's is 768 wide and 12 deep with 12 heads. The deviation is BERT's.
 func DefaultTransformer() *Transformer {
@@ -56,15 +63,17 @@ func (t *Transformer) Check(in Input) error {
 		return setting.Bad("norm", "%q: want \"pre\" or \"post\"", t.Norm)
 	case !(t.Eps > 0):
 		return setting.Bad("eps", "%v: want a number above 0, such as 1e-6", t.Eps)
-	case t.Form != "bert" && t.Form != clipForm:
-		return setting.Bad("form", "%q: want \"bert\" or \"clip\"", t.Form)
+	case t.Form != "bert" && t.Form != gptForm && t.Form != clipForm:
+		return setting.Bad("form", "%q: want \"bert\", \"gpt\" or \"clip\"", t.Form)
+	case !(t.Dropout >= 0 && t.Dropout < 1):
+		return setting.Bad("dropout", "%v: want a probability from 0 to below 1", t.Dropout)
 	case t.Attention != "full" && t.Attention != "window" && t.Attention != "linformer" && t.Attention != "performer":
 		return setting.Bad("attention", "%q: want \"full\", \"window\", \"linformer\" or \"performer\"", t.Attention)
 	case t.Attention != "full" && t.AttentionSize < 1:
 		return setting.Bad("attention_size", "%d: want at least 1", t.AttentionSize)
-	case t.Attention != "full" && t.Form == clipForm:
-		return setting.Bad("attention", "%q: with form = \"clip\" a symbol attends to those before it; want \"full\"",
-			t.Attention)
+	case t.Attention != "full" && t.Form != "bert":
+		return setting.Bad("attention", "%q: with form = %q a symbol attends to those before it; want \"full\"",
+			t.Attention, t.Form)
 	case !(t.Deviation > 0):
 		return setting.Bad("deviation", "%v: want a number above 0, such as 0.02", t.Deviation)
 	}
@@ -90,8 +99,9 @@ func (t *Transformer) NewTokens(s *graph.Scope, in Input) *TokenEncoder {
 	first := s.Layer(0)
 	table := first.Param("symbols", graph.Normal(t.Deviation), in.Of[0], d)
 	position := first.Param("position", graph.Normal(t.Deviation), n, d)
+	drop := layer.Dropout(first.In("dropout"), t.Dropout)
 	block := layer.Block{Dim: d, Heads: t.Heads, Hidden: t.Hidden, Post: t.Norm == "post", Eps: t.Eps,
-		Quick: t.Form == clipForm, Mask: layer.Mask{Causal: t.Form == clipForm}}
+		Quick: t.Form == clipForm, Mask: layer.Mask{Causal: t.Form != "bert"}, Drop: drop}
 	if t.Attention != "full" {
 		block.Thrifty, block.Length = &layer.Thrifty{Kind: t.Attention, Size: t.AttentionSize}, n
 	}
@@ -102,7 +112,7 @@ func (t *Transformer) NewTokens(s *graph.Scope, in Input) *TokenEncoder {
 		return layer.LayerNormEps(s.In("norm"), d, t.Eps)
 	}
 	before, after := norm(first.In("embedding"), block.Post), norm(s, !block.Post)
-	y := &SymbolEncoder{Table: table}
+	y := &SymbolEncoder{Table: table, Causal: t.Form != "bert"}
 	y.There = func(ids *graph.Node) *graph.Node {
 		padding := s.Ints("const/padding", []int32{datasets.Padding})
 		return op.Affine(s.Equal(ids, padding), -1, 1)
@@ -111,14 +121,23 @@ func (t *Transformer) NewTokens(s *graph.Scope, in Input) *TokenEncoder {
 		b := op.ShapeOf(ids)
 		return op.Reshape(op.Gather(table, op.Reshape(ids, -1)), b[0], b[1], d)
 	}
-	y.Place = func(x *graph.Node) *graph.Node { return before(op.Add(x, position)) }
+	y.Place = func(x *graph.Node) *graph.Node {
+		at, own := op.ShapeOf(x)[1], position
+		if at > n {
+			op.Fail(s.Path(), "a sequence of %d symbols, and the transformer has %d positions", at, n)
+		}
+		if at < n {
+			own = op.Slice(position, 0, 0, at)
+		}
+		return drop(before(op.Add(x, own)))
+	}
 	y.Encode = func(x, there *graph.Node) *graph.Node {
 		o := block
 		o.Mask.Keys = there
 		return after(layer.Blocks(first.In("blocks"), o, t.Depth, 0)(x))
 	}
 	y.Pool = func(x, there *graph.Node) *graph.Node {
-		b := op.ShapeOf(x)[0]
+		b, n := op.ShapeOf(x)[0], op.ShapeOf(x)[1]
 		if t.Form == clipForm {
 			return op.SumAxes(op.Mul(x, op.Reshape(last(there), b, n, 1)), false, 1) // [B,D]
 		}
@@ -151,9 +170,11 @@ func last(there *graph.Node) *graph.Node {
 // There(ids)).
 type SymbolEncoder struct {
 	Table  *graph.Node                            // [V,D] embeddings
+	Causal bool                                   // symbols attend to those before them alone
+	Bag    bool                                   // the features are the mean of the embeddings
 	There  func(ids *graph.Node) *graph.Node      // [B,T] int32 -> [B,T] 1 for symbols, 0 for padding
 	Look   func(ids *graph.Node) *graph.Node      // [B,T] int32 -> [B,T,D] rows of the table
-	Place  func(x *graph.Node) *graph.Node        // [B,T,D] -> [B,T,D] with positions
+	Place  func(x *graph.Node) *graph.Node        // [B,T,D] -> [B,T,D] with positions; or the first so many
 	Encode func(x, there *graph.Node) *graph.Node // [B,T,D] of Place, [B,T] of There -> [B,T,D]
 	Pool   func(y, there *graph.Node) *graph.Node // [B,T,D] of Encode -> [B,D]: the mean of what is there, or the last
 }

@@ -54,6 +54,7 @@ type Vocabulary struct {
 	unit    string           // of Symbols
 	symbols []string         // sorted; none for bytes
 	index   map[string]int32 // numbers of the symbols
+	counts  []int            // how often each occurs in the texts that it was made of; nil: nobody knows
 }
 
 // NewVocabulary has the symbols of the texts. A word is letters, marks and digits, with single apostrophes between
@@ -61,6 +62,7 @@ type Vocabulary struct {
 func NewVocabulary(o Symbols, texts []string) *Vocabulary {
 	v := &Vocabulary{unit: o.Vocabulary}
 	if v.unit == Bytes {
+		v.count(texts)
 		return v
 	}
 	occurs := map[string]int{}
@@ -79,8 +81,22 @@ func NewVocabulary(o Symbols, texts []string) *Vocabulary {
 	for i, s := range v.symbols {
 		v.index[s] = int32(i + FirstSymbol)
 	}
+	v.count(texts)
 	return v
 }
+
+// count counts the symbols of texts.
+func (v *Vocabulary) count(texts []string) {
+	v.counts = make([]int, v.Len())
+	for _, t := range texts {
+		for _, s := range Units(t, v.unit) {
+			v.counts[v.number(s)]++
+		}
+	}
+}
+
+// Counts is how often each symbol occurs in the texts that the vocabulary was made of; nil where it was made otherwise.
+func (v *Vocabulary) Counts() []int { return slices.Clone(v.counts) }
 
 // VocabularyOf is the vocabulary with the given symbols, as Symbols lists them, of a unit; of bytes there are none.
 func VocabularyOf(unit string, symbols []string) (*Vocabulary, error) {

@@ -38,7 +38,7 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 	made := strings.HasPrefix(name, "generator/") || strings.HasPrefix(name, "decoder/") &&
 		strings.HasSuffix(at, "conv") || strings.HasPrefix(name, "decoder/linear/")
 	ofPatches := st.Get("backbone/patch/weight") != nil || st.Get("backbone/patch_embed/proj/weight") != nil
-	transformer := st.Get("backbone/symbols") != nil || ofPatches &&
+	transformer := st.Get("backbone/symbols") != nil && !strings.HasPrefix(name, "letters/backbone/") || ofPatches &&
 		slices.Contains(ofTransformers, strings.Split(name, "/")[0])
 	norm := strings.HasPrefix(path.Base(at), "norm") || path.Base(at) == "white" // VIbCReg's scale and shift
 	convNeXt := strings.Contains(name, "/stages/") || strings.Contains(name, "backbone/downsample/") ||
@@ -143,6 +143,10 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 	case at == "memory" || at == "prototypes":
 		// DeepCluster v2: no sample was seen, and the first clusters come after the first epoch
 		return 0, nil, true
+	case name == "context" && st.Get("backbone/embedding") != nil: // word2vec's code
+		return 0, nil, true
+	case slices.Contains([]string{"special", "second", "embedding"}, last): // as symbols
+		return draw(normal(0.02))
 	case last == "symbols" || last == "class" || last == "position" || last == "mask":
 		return draw(normal(0.02))
 	}
@@ -167,7 +171,10 @@ func TestInitialisation(t *testing.T) {
 	for _, recipe := range recipes.Names() {
 		cases[recipe] = []string{recipe}
 	}
-	cases["mlm.toml"] = append(cases["mlm.toml"], "backbone.transformer.deviation=0.02") // BERT's
+	for _, name := range []string{"bart", "bert", "coco_lm", "declutr", "electra", "gpt", "mlm", "simcse", "spelling",
+		"t5", "ul2"} {
+		cases[name+".toml"] = append(cases[name+".toml"], "backbone.transformer.deviation=0.02") // BERT's
+	}
 	// of a batch as small as this test's
 	cases["wmse.toml"] = append(cases["wmse.toml"], "method.wmse.sub_batch=8", "method.wmse.projector=[64,4]")
 	for _, name := range []string{"mean_teacher", "mixmatch", "pseudo_label", "vat"} { // few labels in a small batch

@@ -163,6 +163,18 @@ var withoutOracle = map[string]string{
 		"rotations and the laws of a group",
 	"mlm.toml": "masks, loss, head and a transformer of its form are held against BERT's code by " +
 		"golden numbers, the optimiser by the oracles that have AdamW",
+	"bart.toml": "noises, losses and the encoder are held against the authors' codes by golden numbers, the " +
+		"decoder's gradient against central differences, the optimiser by the oracles that have AdamW",
+	"bert.toml":     "as mlm.toml, with the head of what follows",
+	"coco_lm.toml":  "the corrective term is held against plain loops, the rest is electra's and NT-Xent",
+	"declutr.toml":  "spans and loss are held against the authors' code by golden numbers, the rest is mlm's",
+	"electra.toml":  "samples and losses are held against golden numbers, the rest is mlm's",
+	"gpt.toml":      "loss and transformer are held against nanoGPT by golden numbers, the optimiser as mlm.toml",
+	"simcse.toml":   "the loss is held against the authors' code by golden numbers, the rest is mlm's",
+	"spelling.toml": "the loss is clip's; the towers are held by other oracles",
+	"t5.toml":       "as bart.toml",
+	"ul2.toml":      "as t5.toml",
+	"word2vec.toml": "losses and what is drawn are held against golden numbers, the optimiser as mlm.toml",
 	"moco.toml": "the loss and the queue are held against the authors' code by golden numbers, " +
 		"teacher and optimiser by byol's oracle",
 	"rotation.toml": "one cross-entropy, which supervised has; the turns and their labels are compared " +

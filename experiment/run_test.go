@@ -67,12 +67,18 @@ func writeRecipe(t testing.TB, text string) string {
 // final is the digest of the numbers that a run folder ends with.
 func final(t *testing.T, dir string) string {
 	t.Helper()
+	return finalAt(t, dir, 23)
+}
+
+// finalAt is final of a run that ends at a step.
+func finalAt(t *testing.T, dir string, step int) string {
+	t.Helper()
 	st, m, warning, err := checkpoint.Latest(filepath.Join(dir, "checkpoints"))
 	if err != nil || warning != "" {
 		t.Fatal(err, warning)
 	}
-	if m.Step != 23 {
-		t.Fatalf("%s ends at step %d, want 23", dir, m.Step)
+	if int(m.Step) != step {
+		t.Fatalf("%s ends at step %d, want %d", dir, m.Step, step)
 	}
 	return st.Hash("")
 }

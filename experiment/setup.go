@@ -69,6 +69,7 @@ type Setup struct {
 	Trained  *encoder.Config // of OpenTrained: what the encoder takes; else nil
 	// of a batch, drawn by the loader, by the names of their fields
 	Masks map[string]masks.Plan
+	Edits map[string]feed.Edit // fields of a batch that editors make of the data's
 
 	turns     []turn            // of a training step
 	objective methods.Objective // that the method returned, whose nodes are those of the first turn's graph
@@ -221,12 +222,13 @@ func (s *Setup) build() (*built, error) {
 	}
 	s.last, s.projector = made.last, made.projector
 	s.trained, s.objective, s.Wants, s.Masks = g, made.objective, made.batch.Wants(), made.batch.Masks()
+	s.Edits = made.batch.Edits()
 	s.encodedAt.scope = made.objective.Encoder
 	s.encodedAt.student, _ = g.StudentOf(s.encoderScope())
 	if err := cmp.Or(s.checkProjected(), s.checkAverage(), s.checkOnline(), s.checkFollowing()); err != nil {
 		return nil, err
 	}
-	_, err = s.Kind.Training(s.Seen).Worker(s.made()) // do the data give as many views?
+	_, err = s.Maker().Worker(s.made()) // do the data give as many views?
 	return made, err
 }
 
@@ -475,10 +477,13 @@ func (s *Setup) made() (names []string) {
 	return names
 }
 
+// Maker makes the fields of training samples that the training reads, but the loader's own.
+func (s *Setup) Maker() feed.Maker { return feed.Edited(s.Kind.Training(s.Seen), s.Edits) }
+
 // Loader starts to make the batches of the training from a step on.
 func (s *Setup) Loader(from int) (*feed.Loader, error) {
 	r := s.Recipe
-	l, err := feed.NewLoader(s.Seen, s.Kind.Training(s.Seen), feed.Config{
+	l, err := feed.NewLoader(s.Seen, s.Maker(), feed.Config{
 		Seed: uint64(r.Seed), Batch: r.Train.Batch, Start: from, Workers: r.Train.Workers, Sampler: r.Sampler.Value,
 		Wants: s.Wants, Masks: s.Masks, Hidden: s.hidden,
 		Rank: s.spread().Rank, Ranks: s.spread().Size, Parts: r.Train.Accumulate,

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"selfsup/datasets/feed"
 	"selfsup/graph"
 	"selfsup/methods"
 )
@@ -33,10 +34,10 @@ func (s *Setup) serves(m methods.Method) bool {
 		b := methods.NewBatch(g, s.rowsAtOnce(), methods.Data{Maker: maker, Samples: s.Seen.Len(),
 			Classes: len(s.Data.Train.Classes()), Leading: s.leading()})
 		m.Build(g, s.encoder(), b)
-		made.Wants, made.Masks = b.Wants(), b.Masks()
+		made.Wants, made.Masks, made.Edits = b.Wants(), b.Masks(), b.Edits()
 	})
 	if err == nil {
-		_, err = maker.Worker(made.made())
+		_, err = feed.Edited(maker, made.Edits).Worker(made.made())
 	}
 	return err == nil
 }

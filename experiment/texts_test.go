@@ -1,10 +1,13 @@
 package experiment_test
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -138,5 +141,49 @@ func TestTextsRefused(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "is about texts and waves, and the samples of "+
 		"dataset.fashion_mnist_4k are images") {
 		t.Errorf("windows of images: %v", err)
+	}
+}
+
+// A run of each method of texts that is stopped after a step and resumed ends with the same bits as one that is not.
+func TestTextsResumeExactly(t *testing.T) {
+	few := []string{`train.length="3 steps"`, "train.batch=8", "windows.length=12", "evaluate.knn=false"}
+	for name, sets := range map[string][]string{
+		"bert": nil, "gpt": {`backbone.transformer.form="gpt"`}, "electra": {"method.electra.ratio=0.5"},
+		"coco_lm": {"method.coco_lm.ratio=0.5"}, "t5": {"method.t5.decoder_heads=2"},
+		"bart": {"method.bart.decoder_heads=2"},
+		"ul2":  {"method.ul2.decoder_heads=2"}, "simcse": {"backbone.transformer.dropout=0.1"},
+		"declutr":  {"method.declutr.least=2", "method.declutr.most=4"},
+		"word2vec": {`backbone="symbols"`, "backbone.symbols.hidden=[]"}, "spelling": {"method.spelling.length=24"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sets := slices.Concat([]string{fmt.Sprintf("method=%q", name)}, sets, few)
+			weights := func(stopped bool) string {
+				l, err := loadTexts(t, sets...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				o := experiment.Options{Root: t.TempDir(), Messages: io.Discard}
+				if stopped {
+					stop := make(chan experiment.Request, 1)
+					stop <- experiment.Interrupt
+					o.Stop = stop
+				}
+				sum, err := experiment.Run(l, o)
+				if stopped {
+					var at *experiment.Stopped
+					if !errors.As(err, &at) || at.Step != 1 {
+						t.Fatalf("%v, want a stop after step 1", err)
+					}
+					sum, err = experiment.Resume(at.Folder, recipes.Builtin(), experiment.Options{Messages: io.Discard})
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				return finalAt(t, sum.Run, 3)
+			}
+			if a, b := weights(false), weights(true); a != b {
+				t.Errorf("the run ends with %s, and stopped and resumed with %s", a, b)
+			}
+		})
 	}
 }

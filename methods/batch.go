@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"selfsup/datasets"
 	"selfsup/datasets/feed"
 	"selfsup/datasets/masks"
 	"selfsup/graph"
@@ -30,6 +31,7 @@ type Batch struct {
 	wants []string
 	nodes map[string]*graph.Node
 	masks map[string]masks.Plan
+	edits map[string]feed.Edit
 	hides map[string]string // why a field is not to be asked for, by its name
 	aside bool              // the last view is a wrapping method's
 	lacks bool
@@ -37,7 +39,8 @@ type Batch struct {
 
 // NewBatch is a batch of so many samples, whose inputs are declared in s.
 func NewBatch(s *graph.Scope, size int, d Data) *Batch {
-	return &Batch{scope: s, data: d, size: size, nodes: map[string]*graph.Node{}, masks: map[string]masks.Plan{}}
+	return &Batch{scope: s, data: d, size: size, nodes: map[string]*graph.Node{}, masks: map[string]masks.Plan{},
+		edits: map[string]feed.Edit{}}
 }
 
 // Size is B: the samples that go through the graph at once, on all ranks together.
@@ -59,12 +62,12 @@ func (b *Batch) NeedClasses() int {
 	return b.data.Classes
 }
 
-// Leading is how many samples at the beginning of every batch have a label for certain; 0 where nothing is certain. The
-// sampler two_streams promises some.
+// Leading is how many samples at the beginning of every batch have a label for certain; 0 where nothing is certain.
+// The sampler two_streams promises some.
 func (b *Batch) Leading() int { return b.data.Leading }
 
-// View is view v of the samples: [B,H,W,C] images, [B,F,H,W,C] clips, [B,T,C] waves, [B,K] rows of a table, [B,T] int32
-// symbols.
+// View is view v of the samples: [B,H,W,C] images, [B,F,H,W,C] clips, [B,T,C] waves, [B,K] rows of a table, [B,T]
+// int32 symbols.
 func (b *Batch) View(v int) *graph.Node { return b.Field(feed.View(v)) }
 
 // Views is the first n views. Views of different sizes stop the build, for methods that put them into one batch.
@@ -150,9 +153,41 @@ func (b *Batch) Mask(k masks.Kind, g masks.Grid) *graph.Node {
 	return b.Field(name)
 }
 
+// Edit is what an editor makes of fields of the data, anew for every sample and step, in the order of its Edits. The
+// same editor gives other draws where it is asked again.
+func (b *Batch) Edit(e feed.Editor, of ...string) []*graph.Node {
+	from := make([]feed.Field, len(of))
+	for i, name := range of {
+		from[i] = b.Of(name)
+	}
+	made, err := e.Edits(from)
+	if err != nil {
+		op.Fail("", "%v", err)
+	}
+	group := 0
+	for _, other := range b.edits {
+		group = max(group, other.Group+1)
+	}
+	nodes := make([]*graph.Node, len(made))
+	for i, f := range made {
+		name := fmt.Sprintf("%s%d", f.Name, group)
+		b.edits[name] = feed.Edit{Editor: e, Of: of, Output: i, Group: group}
+		nodes[i] = b.Field(name)
+	}
+	return nodes
+}
+
+// Vocabulary numbers the symbols of texts; nil where the data have none.
+func (b *Batch) Vocabulary() *datasets.Vocabulary {
+	if s, ok := b.data.Maker.(feed.Spelled); ok {
+		return s.Vocabulary()
+	}
+	return nil
+}
+
 // Of describes a field before it is asked for.
 func (b *Batch) Of(name string) feed.Field {
-	f, err := feed.FieldOf(b.data.Maker, b.masks, name)
+	f, err := feed.FieldOf(feed.Edited(b.data.Maker, b.edits), b.masks, name)
 	if err != nil {
 		unknown := (*feed.UnknownField)(nil)
 		b.lacks = errors.As(err, &unknown)
@@ -214,3 +249,6 @@ func (b *Batch) Wants() []string { return b.wants }
 
 // Masks are the masks that were asked for, by the names of their fields.
 func (b *Batch) Masks() map[string]masks.Plan { return b.masks }
+
+// Edits are the fields that editors make, by their names.
+func (b *Batch) Edits() map[string]feed.Edit { return b.edits }

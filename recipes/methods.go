@@ -224,7 +224,18 @@ var tabularFamily = family{
 }
 
 var textFamily = family{
-	"mlm": func() methods.Method { return text.DefaultMLM() },
+	"bart":     func() methods.Method { return text.DefaultBART() },
+	"bert":     func() methods.Method { return text.DefaultBERT() },
+	"coco_lm":  func() methods.Method { return text.DefaultCOCOLM() },
+	"declutr":  func() methods.Method { return text.DefaultDeCLUTR() },
+	"electra":  func() methods.Method { return text.DefaultELECTRA() },
+	"gpt":      func() methods.Method { return text.DefaultGPT() },
+	"mlm":      func() methods.Method { return text.DefaultMLM() },
+	"simcse":   func() methods.Method { return text.DefaultSimCSE() },
+	"spelling": func() methods.Method { return text.DefaultSpelling() },
+	"t5":       func() methods.Method { return text.DefaultT5() },
+	"ul2":      func() methods.Method { return text.DefaultUL2() },
+	"word2vec": func() methods.Method { return text.DefaultWord2Vec() },
 }
 
 var audioFamily = family{

@@ -9,9 +9,9 @@ import (
 )
 
 // Texts is windows of texts over one vocabulary; it implements feed.Kind. view0, view1 ... [T] are symbols, each a
-// window of its own; noise [T] is symbols of the vocabulary at random, padding and unknown left out; length [] counts
-// what is not padding in view0. raw [V], of evaluation, is the share that each symbol has in the window: a bag of
-// symbols.
+// window of its own; other [T] is a window of another text, drawn alike; noise [T] is symbols of the vocabulary at
+// random, padding and unknown left out; length [] counts what is not padding in view0. raw [V], of evaluation, is the
+// share that each symbol has in the window: a bag of symbols.
 type Texts struct {
 	settings   Settings
 	vocabulary *datasets.Vocabulary
@@ -21,8 +21,8 @@ type Texts struct {
 // symbolsAWindow is T where the recipe does not say.
 const symbolsAWindow = 128
 
-// NewTexts takes the vocabulary of the training texts. A test set of another one has other symbols by the same numbers,
-// and is refused.
+// NewTexts takes the vocabulary of the training texts. A test set of another one has other symbols by the same
+// numbers, and is refused.
 func NewTexts(s Settings, train datasets.TextSet, test datasets.Labelled) (*Texts, error) {
 	v := train.Vocabulary()
 	if other, ok := test.(datasets.TextSet); ok && !other.Vocabulary().Equal(v) {
@@ -75,13 +75,16 @@ type textMaker struct {
 	random bool
 }
 
-// noise is symbols at random.
-const noise = "noise"
+// Fields beside the views: symbols at random, and a window of another text.
+const noise, other = "noise", "other"
+
+// Vocabulary implements feed.Spelled.
+func (m *textMaker) Vocabulary() *datasets.Vocabulary { return m.vocabulary }
 
 // Fields implements feed.Maker.
 func (m *textMaker) Fields() []string {
 	if m.random {
-		return []string{m.settings.views(), noise, lengthField}
+		return []string{m.settings.views(), other, noise, lengthField}
 	}
 	return []string{feed.View(0), lengthField, feed.Raw}
 }
@@ -90,7 +93,7 @@ func (m *textMaker) Fields() []string {
 func (m *textMaker) Field(name string) (feed.Field, error) {
 	v, view := feed.Numbered(name, "view")
 	switch {
-	case view && (v == 0 || m.random && m.settings.Place == atRandom), m.random && name == noise:
+	case view && (v == 0 || m.random && m.settings.Place == atRandom), m.random && (name == noise || name == other):
 		return feed.Field{Name: name, Shape: []int{m.symbols}, Int: true, Of: []int{m.vocabulary.Len()}}, nil
 	case name == lengthField:
 		return feed.Field{Name: name, Int: true, Of: []int{m.symbols + 1}}, nil
@@ -113,6 +116,7 @@ type textWorker struct {
 
 // Make implements feed.Worker.
 func (w *textWorker) Make(to []feed.Slot, i int, key feed.Key) error {
+	sample := i
 	if w.place != nil {
 		i = int(w.place[i])
 	}
@@ -120,6 +124,8 @@ func (w *textWorker) Make(to []feed.Slot, i int, key feed.Key) error {
 		switch v, _ := feed.Numbered(name, "view"); name {
 		case noise:
 			w.noise(to[k].I32, key)
+		case other:
+			w.other(to[k].I32, sample, key)
 		case lengthField:
 			to[k].I32[0] = int32(w.set.Window(i, w.settings.at(w.random, key, 0), w.window))
 		case feed.Raw:
@@ -129,6 +135,22 @@ func (w *textWorker) Make(to []feed.Slot, i int, key feed.Key) error {
 		}
 	}
 	return nil
+}
+
+// other is a window of another sample than i, or of the only one.
+func (w *textWorker) other(dst []int32, i int, key feed.Key) {
+	r := datasets.NewRand(key.Seed, "windows/other", uint64(key.Step), uint64(key.Row))
+	n := w.set.Len()
+	if w.place != nil {
+		n = len(w.place)
+	}
+	if n > 1 {
+		i = (i + 1 + r.Intn(n-1)) % n
+	}
+	if w.place != nil {
+		i = int(w.place[i])
+	}
+	w.set.Window(i, r.Float64(), dst)
 }
 
 // noise draws symbols of the vocabulary.

@@ -127,7 +127,7 @@ func Benchmark(s *experiment.Setup, steps int, byShape bool) (*Bench, error) {
 
 // someCategories draws those elements of a field that are categories.
 func someCategories(s *experiment.Setup, name string, to []float32, r *rand.Rand) {
-	f, err := feed.FieldOf(s.Kind.Training(s.Seen), s.Masks, name)
+	f, err := feed.FieldOf(s.Maker(), s.Masks, name)
 	if err != nil || len(f.Of) == 0 {
 		return
 	}
@@ -140,7 +140,7 @@ func someCategories(s *experiment.Setup, name string, to []float32, r *rand.Rand
 
 // someSymbols draws the symbols of a field of sequences, none of them padding.
 func someSymbols(s *experiment.Setup, name string, to []int32, shape ir.Shape) {
-	f, err := feed.FieldOf(s.Kind.Training(s.Seen), s.Masks, name)
+	f, err := feed.FieldOf(s.Maker(), s.Masks, name)
 	if err != nil || !f.Int || len(f.Of) != 1 || len(shape) < 2 {
 		return
 	}

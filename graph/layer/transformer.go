@@ -45,8 +45,8 @@ func LayerNormEps(s *graph.Scope, c int, eps float64) Func {
 }
 
 // Attention is multi-head self-attention of tokens x [B,T,dim] -> [B,T,dim]: every head's output is softmax(q k' /
-// sqrt(dim/heads)) v, q, k and v come from one linear layer (columns: all of q, all of k, all of v, each head by head),
-// and a linear layer joins the heads.
+// sqrt(dim/heads)) v, q, k and v come from one linear layer (columns: all of q, all of k, all of v, each head by
+// head), and a linear layer joins the heads.
 //
 // Vaswani et al. 2017, arXiv:1706.03762, eq. 1 and section 3.2.2; biases and one matrix for q, k and v as in
 // Dosovitskiy et al. 2021, arXiv:2010.11929.
@@ -84,13 +84,14 @@ type Block struct {
 	Post       bool    // norms after the branches instead of before them, as in Vaswani et al. 2017 and BERT
 	Eps        float64 // of the norms; 0: 1e-6
 	Quick      bool    // QuickGelu in the MLP, in place of GELU
+	Drop       Func    // of what a branch gives, such as Dropout; nil: nothing
 
 	Relative *Relative // biases of the attention by distances on a Grid; nil: there are none
 	Rotary   bool      // queries and keys turned by their places on a Grid, see Rotate
 	Uniform  bool      // stochastic depth with one probability for all blocks
 
-	// attention of Length tokens, or patches of a Grid, that does without all their pairs; nil: all pairs. Of a mask it
-	// reads Keys alone. Its windows on a Grid are shifted in every second block
+	// attention of Length tokens, or patches of a Grid, that does without all their pairs; nil: all pairs. Of a mask
+	// it reads Keys alone. Its windows on a Grid are shifted in every second block
 	Thrifty *Thrifty
 	Length  int
 }
@@ -99,9 +100,9 @@ type Block struct {
 func (o Block) placed() bool { return o.Relative != nil || o.Rotary }
 
 // New is one block on tokens [B,T,Dim]: x + attention(norm(x)), then x + mlp(norm(x)) (pre-norm, as in
-// arXiv:2010.11929, eq. 2 and 3), or with Post norm(x + attention(x)), then norm(x + mlp(x)) (arXiv:1706.03762, section
-// 3.1). A branch passes through a LayerScale, learned factors of its channels (Touvron et al. 2021, arXiv:2103.17239,
-// eq. 2), and through drop, which may be nil.
+// arXiv:2010.11929, eq. 2 and 3), or with Post norm(x + attention(x)), then norm(x + mlp(x)) (arXiv:1706.03762,
+// section 3.1). A branch passes through a LayerScale, learned factors of its channels (Touvron et al. 2021,
+// arXiv:2103.17239, eq. 2), and through drop, which may be nil.
 func (o Block) New(s *graph.Scope, drop Func) Func {
 	f := o.onGrid(s, drop)
 	return func(x *graph.Node) *graph.Node { return f(x, Grid{}) }
@@ -119,6 +120,9 @@ func (o Block) onGrid(s *graph.Scope, drop Func) func(x *graph.Node, g Grid) *gr
 			before, after = after, before
 		}
 		var steps []Func
+		if o.Drop != nil {
+			steps = append(steps, o.Drop)
+		}
 		if o.LayerScale != 0 {
 			steps = append(steps, channelScale(s.In(scale), o))
 		}
@@ -180,6 +184,16 @@ func (o Block) attention(s *graph.Scope) func(x *graph.Node, g Grid) *graph.Node
 		}
 		return proj(attend(all, m, g)) // [B,T,Dim]
 	}
+}
+
+// Dropout sets each element to 0 with a probability and scales the others up to the same mean, in training alone and
+// not in a teacher (Srivastava et al. 2014, JMLR 15). Each call draws anew.
+func Dropout(s *graph.Scope, rate float64) Func {
+	if rate == 0 || !s.Training() || s.IsTeacher() {
+		return Chain()
+	}
+	random := s.Random("random")
+	return func(x *graph.Node) *graph.Node { return op.Mul(x, random.Keep(1-rate, op.ShapeOf(x)...)) }
 }
 
 func channelScale(s *graph.Scope, o Block) Func {
@@ -255,9 +269,9 @@ func Patchify(x *graph.Node, p int) *graph.Node {
 	return op.Reshape(rows, b, h*w, p*p*c)
 }
 
-// SinCos2D fills a value [h*w,dim] with fixed positions of a grid of tokens, row by row: the first half of the channels
-// encodes the column and the second the row, each half the sines and then the cosines of the index at frequencies
-// 10000^(-i/(dim/4)).
+// SinCos2D fills a value [h*w,dim] with fixed positions of a grid of tokens, row by row: the first half of the
+// channels encodes the column and the second the row, each half the sines and then the cosines of the index at
+// frequencies 10000^(-i/(dim/4)).
 //
 // The form of He et al. 2022, arXiv:2111.06377, appendix A.1, and its code; dim is a multiple of 4.
 func SinCos2D(dim, h, w int) graph.Init {

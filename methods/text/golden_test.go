@@ -49,7 +49,8 @@ var bertNames = strings.NewReplacer(
 	"attention.output.dense", "attn/proj", "attention.output.LayerNorm", "norm1", "intermediate.dense", "mlp/fc1",
 	"output.dense", "mlp/fc2",
 	"output.LayerNorm", "norm2", "cls.predictions.bias", "head/bias", "cls.predictions.transform.dense", "head/dense",
-	"cls.predictions.transform.LayerNorm", "head/norm", ".", "/")
+	"cls.predictions.transform.LayerNorm", "head/norm", "bert.pooler.dense", "pooler", "cls.seq_relationship",
+	"follows", ".", "/")
 
 // part is where a parameter of BERT is in ours: entry i is at [row, first+column] of rows as wide as width.
 type part struct {
@@ -114,12 +115,23 @@ func TestGoldenBERT(t *testing.T) {
 		loss, _ := text.Guess(logits, target, selected)
 		s.Output("hidden_last", y)
 		s.Output("logits", logits)
-		s.Output("loss", loss)
-		ps := s.Params()
-		for i, g := range s.Gradients(loss, ps) {
-			s.Output("gradient/"+s.Name(ps[i]), g)
-		}
+		differentiated(s, loss)
 	}
+	judge(t, f, build, placeOf)
+}
+
+// differentiated makes a loss and its gradient by every parameter outputs.
+func differentiated(s *graph.Scope, loss *graph.Node) {
+	s.Output("loss", loss)
+	ps := s.Params()
+	for i, g := range s.Gradients(loss, ps) {
+		s.Output("gradient/"+s.Name(ps[i]), g)
+	}
+}
+
+// judge holds a model's outputs, and the gradient of every parameter, against the fixture's in both element types.
+func judge(t *testing.T, f *golden.Fixture, build func(s *graph.Scope), placeOf func(golden.Parameter) part) {
+	t.Helper()
 	for _, b := range []struct {
 		name                  string
 		dtype                 ir.DType

@@ -48,55 +48,84 @@ func (m *MLM) Validate() error {
 
 // Build implements methods.Method. The features are those of the text as the model sees it, with its masks.
 func (m *MLM) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	if f := b.Of("view0"); !f.Int || len(f.Of) != 1 {
-		b.Unfit("the data have %v: this method guesses symbols, choose a dataset of texts such as [dataset.text]", f)
-	}
-	var e *backbones.TokenEncoder
-	if enc.Tokens != nil {
-		e = enc.Tokens(s)
-	}
-	if e == nil || e.Symbols == nil {
-		b.Unfit("this backbone has no tokens of symbols: choose one that has, such as [backbone.transformer]")
-	}
-	ids := b.View(0) // [B,T]
-	n, t := b.Size(), op.ShapeOf(ids)[1]
+	e := needBoth(s, enc, b)
+	ids := b.View(0)              // [B,T]
 	there := e.Symbols.There(ids) // [B,T]
-
-	drawn := b.Mask(&masks.BERT{Ratio: m.Ratio, Mask: m.Mask, Random: m.Random}, masks.Grid{Frames: 1, Rows: t,
-		Columns: 1})
-	plane := func(i int) *graph.Node { return op.Mul(op.Reshape(op.Slice(drawn, 1, i, i+1), n, t), there) }
-	selected, hidden, swapped := plane(0), op.Reshape(plane(1), n, t, 1), op.Reshape(plane(2), n, t, 1)
-
-	seen := e.Symbols.Look(ids) // [B,T,D]
-	mask := op.Reshape(s.Param("mask", graph.Normal(0.02), 1, e.Dim), 1, 1, e.Dim)
-	seen = instead(instead(seen, e.Symbols.Look(b.Field("noise")), swapped), mask, hidden)
-	y := e.Symbols.Encode(e.Symbols.Place(seen), there) // [B,T,D]
-
-	pick := m.pick(op.Reshape(selected, n*t))
-	logits := heads.Tied(s.In("head"), e.Symbols.Table, 0)(pick(op.Reshape(y, n*t, e.Dim)))
-	loss, accuracy := Guess(logits, pick(op.Reshape(ids, n*t)), pick(op.Reshape(selected, n*t)))
+	o := m.hide(b, ids, 1, there)
+	y := e.Symbols.Encode(e.Symbols.Place(o.see(s, e, b, e.Symbols.Look(ids))), there) // [B,T,D]
+	loss, accuracy := o.guess(s, e, y)
 	features := e.Symbols.Pool(y, there)
 	return methods.Objective{
 		Features: features,
 		Terms:    []methods.Term{{Name: "mlm", Weight: 1, Value: loss}},
-		Metrics: []methods.Metric{
-			{Name: "perplexity", Value: op.StopGradient(op.Exp(loss))}, {Name: "accuracy", Value: accuracy},
-			{Name: "spread", Value: losses.Spread(features)},
-		},
+		Metrics:  spelled(loss, accuracy, features),
 	}
+}
+
+// hidden is symbols of which some are to be guessed.
+type hidden struct {
+	ids             *graph.Node // [B,T]
+	selected        *graph.Node // [B,T] 1 where a symbol is to be guessed
+	masked, swapped *graph.Node // [B,T,1] 1 where the mask, or a symbol at random, is in its place
+	pick            layer.Func
+}
+
+// hide draws which of ids [B*K,T], of K texts of each sample, are to be guessed, of those that may be: free [B*K,T].
+func (m *MLM) hide(b *methods.Batch, ids *graph.Node, each int, free *graph.Node) hidden {
+	n, t := op.ShapeOf(ids)[0], op.ShapeOf(ids)[1]
+	drawn := b.Mask(&masks.BERT{Ratio: m.Ratio, Mask: m.Mask, Random: m.Random}, masks.Grid{Frames: each, Rows: t,
+		Columns: 1})
+	plane := func(i int) *graph.Node { return op.Mul(op.Reshape(op.Slice(drawn, 1, i, i+1), n, t), free) }
+	o := hidden{ids: ids, selected: plane(0), masked: op.Reshape(plane(1), n, t, 1),
+		swapped: op.Reshape(plane(2), n, t, 1)}
+	o.pick = m.pick(op.Reshape(o.selected, n*t))
+	return o
+}
+
+// see is embeddings x [B*K,T,D] of the symbols as the encoder sees them. The first symbols of a sample's noise are
+// those of its texts in a row.
+func (o hidden) see(s *graph.Scope, e *backbones.TokenEncoder, b *methods.Batch, x *graph.Node) *graph.Node {
+	mask := op.Reshape(s.Param("mask", graph.Normal(0.02), 1, e.Dim), 1, 1, e.Dim)
+	n, noise := op.ShapeOf(o.ids), b.Field("noise") // [B,W]
+	if own, want := op.ShapeOf(noise)[1], n[0]/b.Size()*n[1]; want > own {
+		op.Fail("", "windows of %d symbols have no noise for %d; want a longer windows.length", own, want)
+	} else if want < own {
+		noise = op.Slice(noise, 1, 0, want)
+	}
+	return instead(instead(x, e.Symbols.Look(op.Reshape(noise, n[0], n[1])), o.swapped), mask, o.masked)
+}
+
+// guess is the loss and accuracy of the symbols, told from what the encoder makes of them, y [B,T,D].
+func (o hidden) guess(s *graph.Scope, e *backbones.TokenEncoder, y *graph.Node) (loss, accuracy *graph.Node) {
+	logits := heads.Tied(s.In("head"), e.Symbols.Table, 0)(o.pick(op.Reshape(y, -1, e.Dim)))
+	return Guess(logits, o.pick(op.Reshape(o.ids, -1)), o.pick(op.Reshape(o.selected, -1)))
+}
+
+// hiding is 1 where one of t symbols of each text is hidden, [B,t].
+func hiding(b *methods.Batch, ratio float64, t int) *graph.Node {
+	drawn := b.Mask(&masks.BERT{Ratio: ratio, Mask: 1}, masks.Grid{Frames: 1, Rows: t, Columns: 1})
+	return op.Reshape(op.Slice(drawn, 1, 0, 1), -1, t)
 }
 
 // spread bounds how many symbols of a batch are selected, in standard deviations above the mean: one batch of 1e9 has
 // more. As many are guessed, since guessing takes most of a step's time; of more, the last would not be.
 const spread = 6
 
+// places is how many of n symbols are picked where each is selected with a probability.
+func places(ratio float64, n int) int {
+	mean := ratio * float64(n)
+	return min(n, int(math.Ceil(mean+spread*math.Sqrt(mean*(1-ratio)))))
+}
+
 // pick returns what takes the selected of all places of a batch, selected [N] 0 or 1, and the first of the others to
 // fill up: x [N] or [N,D] -> [K] or [K,D], K is the same in every step.
 func (m *MLM) pick(selected *graph.Node) layer.Func {
-	n := op.ShapeOf(selected)[0]
-	mean := m.Ratio * float64(n)
-	k := min(n, int(math.Ceil(mean+spread*math.Sqrt(mean*(1-m.Ratio)))))
-	at := op.Slice(op.Argsort(op.Neg(selected)), 0, 0, k)
+	return picker(op.Argsort(op.Neg(selected)), places(m.Ratio, op.ShapeOf(selected)[0]))
+}
+
+// picker takes the first k places of an order [N] int32.
+func picker(order *graph.Node, k int) layer.Func {
+	at := op.Slice(order, 0, 0, k)
 	return func(x *graph.Node) *graph.Node { return op.Gather(x, at) }
 }
 
