@@ -217,7 +217,8 @@ func (s *spreader) take(in ir.Instr, c choice) error {
 		if a := c.axes[i]; a < 0 {
 			bufs[i] = s.whole(b)
 		} else {
-			bufs[i] = s.rowsOf(b, s.flat(s.vals[b].Shape, cut{a, c.k, c.u}))
+			shape := s.vals[b].Shape // of values that are joined, each has as many blocks as it is long
+			bufs[i] = s.rowsOf(b, s.flat(shape, cut{a, shape[a] / (s.n * c.u), c.u}))
 		}
 	}
 	v := &s.vals[in.Out]

@@ -34,7 +34,9 @@ var programs = map[string]func(s *graph.Scope) *graph.Node{
 		for i := range partner {
 			partner[i] = int32((i + batch) % (2 * batch))
 		}
-		return op.MeanAll(op.CrossEntropy(logits, s.Ints("partner", partner), 0.1))
+		both := op.Concat(0, op.Slice(z, 0, 0, batch), z) // [3B,6]
+		return op.Add(op.MeanAll(op.CrossEntropy(logits, s.Ints("partner", partner), 0.1)),
+			op.MeanAll(op.Softplus(op.MatMul(both, both, true, false))))
 	},
 	// tokens: attention, layer norms, dropout, a table, a queue, statistics of columns
 	"tokens": func(s *graph.Scope) *graph.Node {
