@@ -10,7 +10,6 @@ import (
 	"selfsup/datasets"
 	"selfsup/datasets/corruptions"
 	"selfsup/datasets/sampling"
-	"selfsup/datasets/views"
 	"selfsup/evaluations"
 )
 
@@ -23,7 +22,7 @@ func (s *Setup) checkBeside() error {
 	r := s.Recipe
 	for _, c := range r.Evaluate.On {
 		needs := c.Value.Needs()
-		_, images := s.Kind.(*views.Pipeline)
+		images := s.Noun() == "images"
 		if (needs.Corrupted || needs.Copies || needs.Attack || needs.Colours || needs.Outside != nil) && !images {
 			return &RecipeError{r.File, fmt.Errorf("[evaluate.%s] shows the encoder other images, and the samples of "+
 				"dataset.%s are %s; switch it off with [evaluate] %[1]s = false", c.Name, r.Dataset.Name, s.Noun())}

@@ -196,7 +196,7 @@ func (s *Setup) further(t evaluations.Tuning, rate float64, learned datasets.Lab
 
 // tuningKind is how samples are shown to an encoder that is fine-tuned.
 func (s *Setup) tuningKind(t evaluations.Tuning) (feed.Kind, error) {
-	_, images := s.Kind.(*views.Pipeline)
+	images := s.Noun() == "images"
 	switch {
 	case t.Augment == evaluations.AugmentNone:
 		return unaugmented{s.Kind}, nil

@@ -113,11 +113,15 @@ func (k *Kind) Encode(text string, dst []int32) {
 // with.
 func (k *Kind) Captions(set datasets.Labelled, i int) []string { return k.of(set)(i) }
 
-// of gives the captions of each sample of a set, which may be part of a set of images with captions.
+// of gives the captions of each sample of a set, which may be part of a set with captions; none of one without, such as
+// that of corrupted images.
 func (k *Kind) of(set datasets.Labelled) func(i int) []string {
 	whole, place := sampling.Whole(set)
-	texts := whole.(datasets.CaptionSet)
+	texts, told := whole.(datasets.CaptionSet)
 	return func(i int) []string {
+		if !told {
+			return nil
+		}
 		if place != nil {
 			i = int(place[i])
 		}
@@ -219,6 +223,9 @@ func (w *worker) Make(to []feed.Slot, i int, key feed.Key) error {
 			if w.drawn && len(texts) > 1 {
 				r := datasets.NewRand(key.Seed, "captions/which", uint64(key.Step), uint64(key.Row))
 				which = r.Intn(len(texts))
+			}
+			if len(texts) == 0 {
+				return fmt.Errorf("captions: sample %d has none", i)
 			}
 			w.kind.Encode(texts[which], slot.I32)
 		case w.partner:
