@@ -168,7 +168,7 @@ func (m *SAINT) branch(s *graph.Scope, dim, size int) layer.Func {
 // headed is self-attention whose heads have a size of their own: no bias of queries, keys and values.
 func headed(s *graph.Scope, dim, heads, size int) layer.Func {
 	qkv, out := s.In("qkv").Param("weight", graph.LinearUniform(dim), dim, 3*heads*size),
-		layer.DenseOf(s.In("out"), heads*size, dim, graph.LinearUniform(heads*size))
+		linearTokens(s.In("out"), heads*size, dim)
 	return func(x *graph.Node) *graph.Node {
 		b, t := op.ShapeOf(x)[0], op.ShapeOf(x)[1]
 		y := op.Reshape(layer.Product(s, op.Reshape(x, -1, dim), qkv), b, t, 3, heads, size)
@@ -178,10 +178,18 @@ func headed(s *graph.Scope, dim, heads, size int) layer.Func {
 
 // gated is the feed-forward with GEGLU: to 8 times the width, the first half times GELU of the second, and back.
 func gated(s *graph.Scope, dim int) layer.Func {
-	up, down := layer.DenseOf(s.In("fc1"), dim, 8*dim, graph.LinearUniform(dim)),
-		layer.DenseOf(s.In("fc2"), 4*dim, dim, graph.LinearUniform(4*dim))
+	up, down := linearTokens(s.In("fc1"), dim, 8*dim), linearTokens(s.In("fc2"), 4*dim, dim)
 	return func(x *graph.Node) *graph.Node {
 		y := up(x)
 		return down(op.Mul(op.Slice(y, 2, 0, 4*dim), op.Gelu(op.Slice(y, 2, 4*dim, 8*dim))))
+	}
+}
+
+// linearTokens is layer.Linear of tokens [B,T,in] -> [B,T,out].
+func linearTokens(s *graph.Scope, in, out int) layer.Func {
+	f := layer.Linear(s, in, out, true)
+	return func(x *graph.Node) *graph.Node {
+		shape := op.ShapeOf(x)
+		return op.Reshape(f(op.Reshape(x, -1, in)), shape[0], shape[1], out)
 	}
 }

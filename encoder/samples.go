@@ -38,8 +38,9 @@ func (e *Encoder) EmbedRows(rows ...[]float64) ([][]float32, error) {
 }
 
 // Row is a row for EmbedRows of the values by the names of their columns, written as in a CSV file: numbers, and words
-// of categories. A column that is left out, or empty, has none; so has a category that the training rows lack. A name
-// that is no column's is an error.
+// of categories. A column that is left out, or empty, has none; so has a category that the training rows lack. A number
+// that is not there has an indicator where training rows missed it too, and else counts as their mean. A name that is
+// no column's is an error.
 func (e *Encoder) Row(values map[string]string) ([]float64, error) {
 	columns := e.Columns()
 	row := make([]float64, len(columns))

@@ -49,7 +49,16 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 		strings.HasPrefix(name, "visible/"))
 	told := strings.HasPrefix(name, "decoder/") && (st.Get("decoder/tell/weight") != nil || // data2vec 2.0, tokenizers
 		st.Get("codebook") != nil || st.Get("codebook/sums") != nil)
+	ofColumns := st.Get("backbone/tokens/class") != nil // Gorishniy et al. 2021 and SAINT, as in the authors' codes
+	inBlocks := strings.HasPrefix(name, "backbone/blocks/") || strings.HasPrefix(name, "decoder/blocks/")
+	transformer = transformer || ofColumns && inBlocks && st.Get("backbone/blocks/0/attn/qkv/weight") != nil
 	switch shape := st.Get(name).Shape; {
+	case ofColumns && strings.Contains(name, "/number1/"): // nn.Linear of one number
+		return draw(uniform(1))
+	case ofColumns && strings.Contains(name, "/number2/"): // [K,in,D], nn.Linear of each column
+		return draw(uniform(1 / math.Sqrt(float64(st.Get("backbone/tokens/number2/weight").Shape[1]))))
+	case ofColumns && (at == "backbone/tokens" || name == "decoder/mask" || name == "decoder/place"):
+		return draw(uniform(1 / math.Sqrt(float64(shape.Last()))))
 	case told && st.Get(at+"/weight") != nil && len(st.Get(at+"/weight").Shape) == 4: // nn.Conv2d, nn.ConvTranspose2d
 		w := st.Get(at + "/weight").Shape
 		return draw(uniform(1 / math.Sqrt(float64(w[0]*w[1]*w[2]))))
@@ -154,8 +163,8 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 }
 
 // Every parameter of every shipped recipe and backbone starts as the papers say, by its deviation and bounds; running
-// statistics start as mean 0 and variance 1, moments as 0, and a teacher as its student. No two parameters start alike,
-// nor with another seed.
+// statistics start as mean 0 and variance 1, moments as 0, and a teacher as its student. No two parameters start
+// alike, nor with another seed.
 func TestInitialisation(t *testing.T) {
 	cases := map[string][]string{
 		"resnet18": {"quickstart.toml", "backbone.resnet.depth=18", "backbone.resnet.width=0.25",
@@ -177,7 +186,7 @@ func TestInitialisation(t *testing.T) {
 	}
 	// of a batch as small as this test's
 	cases["wmse.toml"] = append(cases["wmse.toml"], "method.wmse.sub_batch=8", "method.wmse.projector=[64,4]")
-	for _, name := range []string{"mean_teacher", "mixmatch", "pseudo_label", "vat"} { // few labels in a small batch
+	for _, name := range []string{"mean_teacher", "mixmatch", "pseudo_label", "vat", "vime_semi"} { // few labels in a small batch
 		cases[name+".toml"] = append(cases[name+".toml"], "sampler.two_streams.labelled=4")
 	}
 	cases["dcca.toml"] = append(cases["dcca.toml"], "method.dcca.projector=[64,4]")
