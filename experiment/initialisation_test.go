@@ -186,7 +186,8 @@ func TestInitialisation(t *testing.T) {
 	}
 	// of a batch as small as this test's
 	cases["wmse.toml"] = append(cases["wmse.toml"], "method.wmse.sub_batch=8", "method.wmse.projector=[64,4]")
-	for _, name := range []string{"mean_teacher", "mixmatch", "pseudo_label", "vat", "vime_semi"} { // few labels in a small batch
+	// few labels in a small batch
+	for _, name := range []string{"mean_teacher", "mixmatch", "pseudo_label", "vat", "vime_semi"} {
 		cases[name+".toml"] = append(cases[name+".toml"], "sampler.two_streams.labelled=4")
 	}
 	cases["dcca.toml"] = append(cases["dcca.toml"], "method.dcca.projector=[64,4]")
