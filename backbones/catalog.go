@@ -15,6 +15,7 @@ func Builtin() map[string]func() Backbone {
 		"luma_chroma": func() Backbone { return DefaultLumaChroma() },
 		"per_frame":   func() Backbone { return DefaultPerFrame() },
 		"mlp":         func() Backbone { return DefaultMLP() },
+		"nature_cnn":  func() Backbone { return DefaultNatureCNN() },
 		"symbols":     func() Backbone { return DefaultSymbols() },
 		"vit3d":       func() Backbone { return DefaultViT3D() },
 		"dbn":         func() Backbone { return DefaultDBN() },

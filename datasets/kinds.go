@@ -105,3 +105,51 @@ func WindowStart(n, size int, at float64) int {
 	}
 	return int(math.Round(min(max(at, 0), 1) * float64(n-size)))
 }
+
+// Step is one step of an episode.
+type Step struct {
+	Action   int
+	Reward   float32
+	Terminal bool // nothing comes after it; an episode that was cut short has no such step
+	Before   int  // steps of its episode that the set holds before it
+	After    int  // and from it on
+}
+
+// StepSet is a set of steps of episodes in an environment. Its images are what is observed before a step's action, its
+// sources where things truly are.
+type StepSet interface {
+	Set
+	MixedSet
+	// Actions names what can be done.
+	Actions() []string
+	Step(i int) Step
+	// Moved is the place of the step k after step i, of those before and after it in its episode; k may be below 0.
+	Moved(i, k int) int
+	// Result is what is observed after the action of step i.
+	Result(i int, dst *Image) error
+	// Words say what is to be done in the episode of step i.
+	Words(i int) string
+	// Fresh is an episode that is not among the steps, to act in.
+	Fresh(episode int) World
+}
+
+// World is where an agent acts.
+type World interface {
+	Observe(dst *Image)
+	// Act takes an action. After the last step of an episode another one has begun, where there are any. An action that
+	// the world does not have is an error that names those it has.
+	Act(action int) (reward float64, over bool, err error)
+}
+
+// Replay is a StepSet of the newest steps of an agent, which acts in it. It has a number of samples from the beginning;
+// before as many steps are there, the first ones stand for the others.
+type Replay interface {
+	StepSet
+	World
+	// Filled is how many steps are there.
+	Filled() int
+	// Memory is all that it keeps: whoever owns a copy of it can go on from there.
+	Memory() []int32
+	// Hold takes an array of the memory's length, and what is in it, for the memory from then on.
+	Hold(memory []int32)
+}

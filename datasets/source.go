@@ -36,8 +36,13 @@ const WithCaptions = "images with captions"
 // WavesWithCaptions are the samples of a source whose recordings have captions.
 const WavesWithCaptions = "waves with captions"
 
-// PlainKind is a kind of samples without their captions: what is about them is about those with captions too.
-func PlainKind(samples string) string { return strings.TrimSuffix(samples, " with captions") }
+// OfSteps are the samples of a source whose images are what an agent sees. Whatever is about images is about them too.
+const OfSteps = "images of steps"
+
+// PlainKind is a kind of samples without what else they have: what is about it is about those with more too.
+func PlainKind(samples string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(samples, " with captions"), " of steps")
+}
 
 // SamplesOf names the kind of a source's samples: images, unless it says something else.
 func SamplesOf(s Source) string {

@@ -52,6 +52,8 @@ type Features struct {
 	TrainSources, TestSources []float64
 	Sources                   int // S
 
+	Returns []float64 // of episodes that the method's agent played, where a protocol needs them
+
 	// features of the test images after a corruption of a severity, computed when they are asked for, where a protocol
 	// needs them
 	Corrupted func(ctx context.Context, corruption string, severity int) ([]float32, error)
@@ -124,6 +126,7 @@ type Needs struct {
 	Images    int  // training images that it looks at; 0: all
 	Colours   bool // the mean colours of training and test images, so many as Images says; no labels
 	Sources   bool // what samples of both sets were mixed of; no labels
+	Episodes  int  // so many fresh ones that the method's agent plays; 0: none; it reads no features
 	Pixels    int  // pixels of each training mask, and the maps of a test set with masks; 0: none
 	Places    int  // places of the map of each image with a mask, with the class of most of their pixels; 0: none
 	Gaze      bool // where the last block of a transformer looks in images with masks

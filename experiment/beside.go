@@ -93,11 +93,11 @@ func (s *Setup) openOutside(name string, p evaluations.Protocol) error {
 // openOther opens a data set of images that a table of the recipe names beside its own.
 func (s *Setup) openOther(table, name string, source datasets.Source) (o other, err error) {
 	r := s.Recipe
-	if own := datasets.SamplesOf(r.Dataset.Value); own != "images" && own != datasets.WithCaptions {
+	if own := datasets.SamplesOf(r.Dataset.Value); datasets.PlainKind(own) != "images" {
 		return o, r.Result.Bad(table, "names images to show the encoder, and the samples of dataset.%s are %s",
 			r.Dataset.Name, own)
 	}
-	if of := datasets.SamplesOf(source); of != "images" && of != datasets.WithCaptions {
+	if of := datasets.SamplesOf(source); datasets.PlainKind(of) != "images" {
 		return o, r.Result.Bad(table, "names data of %s, and those of dataset.%s are images", of, r.Dataset.Name)
 	}
 	d, err := OpenSource(name, source, datasets.Env{BaseDir: r.Dir(), Progress: s.reads("reading " + table)})

@@ -190,6 +190,8 @@ type subject struct {
 	attack func() (*attacker, error) // the encoder with a gradient; nil: there is none
 	// the online probe over the encoder; nil: there is none
 	online func() (runner, error)
+	// the returns of so many episodes; nil: nobody acts
+	plays func(ctx context.Context, episodes int) ([]float64, error)
 	// the embeddings of so many views that the method predicts; nil: nothing is predicted
 	predict func(ctx context.Context, set datasets.Labelled, views int) (*evaluations.Predicted, error)
 	// pictures that the method draws of captions; nil: there is none, or no method
@@ -230,6 +232,11 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 			f.Detect, f.Regions = u.detect(u.Setup, *p.Needs().Boxes), u.regions
 		case ofPixels(p):
 			f, err = u.ofMasks(ctx, p.Needs())
+		case p.Needs().Episodes > 0:
+			if u.plays == nil {
+				continue
+			}
+			f, err = u.played(ctx, p.Needs())
 		case p.Needs().Sources:
 			f, err = u.mixed(ctx, on)
 			if on != onTest {
@@ -429,6 +436,16 @@ func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
 	}
 	u.pairs = func(ctx context.Context, on string) (*evaluations.Pairs, error) { return s.pairs(ctx, st, on) }
 	u.draw = func(ctx context.Context, texts []string) (*datasets.Memory, error) { return s.draw(ctx, st, texts) }
+	u.plays = func(ctx context.Context, episodes int) ([]float64, error) {
+		if name == untrainedName {
+			return s.play(ctx, episodes, nil)
+		}
+		a, err := s.actorOver(st)
+		if err != nil {
+			return nil, err
+		}
+		return s.play(ctx, episodes, a)
+	}
 	u.regions = func(ctx context.Context, boxes [][]datasets.Box, widen float64) ([]float32, error) {
 		return s.regions(ctx, st, boxes, widen)
 	}

@@ -52,6 +52,9 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 	ofColumns := st.Get("backbone/tokens/class") != nil // Gorishniy et al. 2021 and SAINT, as in the authors' codes
 	inBlocks := strings.HasPrefix(name, "backbone/blocks/") || strings.HasPrefix(name, "decoder/blocks/")
 	transformer = transformer || ofColumns && inBlocks && st.Get("backbone/blocks/0/attn/qkv/weight") != nil
+	agent := st.Get("backbone/linear/weight") != nil && strings.Contains(name, "backbone/") &&
+		st.Get(at+"/weight") != nil
+	curious := at == "apt" || at == "novelty"
 	switch shape := st.Get(name).Shape; {
 	case ofColumns && strings.Contains(name, "/number1/"): // nn.Linear of one number
 		return draw(uniform(1))
@@ -59,6 +62,21 @@ func startOf(st *graph.Store, name string) (constant float64, random *drawn, ok 
 		return draw(uniform(1 / math.Sqrt(float64(st.Get("backbone/tokens/number2/weight").Shape[1]))))
 	case ofColumns && (at == "backbone/tokens" || name == "decoder/mask" || name == "decoder/place"):
 		return draw(uniform(1 / math.Sqrt(float64(shape.Last()))))
+	case agent && len(st.Get(at+"/weight").Shape) == 4: // nn.Conv2d
+		w := st.Get(at + "/weight").Shape
+		return draw(uniform(1 / math.Sqrt(float64(w[0]*w[1]*w[2]))))
+	case name == "score/weight" && st.Get("code/weight") == nil: // CURL's code: uniform in [0,1), see begunAtHalf
+		return draw(uniform(0.5))
+	case name == "words/embedding": // nn.Embedding
+		return draw(normal(1))
+	case name == "log_temperature" && st.Get("judge/0/0/weight") != nil: // as in SAC+AE's code
+		return math.Log(0.1), nil, true
+	case name == "acting/record" || name == "task/z" || curious && last == "mean": // nothing was met yet
+		return 0, nil, true
+	case name == "apt/count": // url_benchmark's code
+		return 1e-4, nil, true
+	case curious && (last == "square" || last == "variance"):
+		return 1, nil, true
 	case told && st.Get(at+"/weight") != nil && len(st.Get(at+"/weight").Shape) == 4: // nn.Conv2d, nn.ConvTranspose2d
 		w := st.Get(at + "/weight").Shape
 		return draw(uniform(1 / math.Sqrt(float64(w[0]*w[1]*w[2]))))
@@ -207,6 +225,7 @@ func TestInitialisation(t *testing.T) {
 			for _, l := range s.Leaves {
 				e := s.Store.Get(l.Name)
 				switch {
+				case l.Name == "replay": // what an agent did
 				case constantOfRun(l.Name) || l.Kind == graph.State && strings.HasSuffix(l.Name, "position"):
 					// keys; sines and cosines
 				case studentOf(l.Name) != l.Name && !strings.HasSuffix(l.Name, "/running"):
@@ -234,7 +253,7 @@ func TestInitialisation(t *testing.T) {
 						expectAll(t, l.Name, e.F32, float32(constant))
 						continue
 					}
-					expectDrawn(t, l.Name+fmt.Sprint(e.Shape), e.F32, *random)
+					expectDrawn(t, l.Name+fmt.Sprint(e.Shape), begunAtHalf(s.Store, l.Name, e.F32), *random)
 					var begin [3]float32
 					copy(begin[:], e.F32)
 					if twin := seen[begin]; twin != "" {
@@ -250,12 +269,24 @@ func TestInitialisation(t *testing.T) {
 	}
 }
 
+// begunAtHalf is CURL's weights of scores less their mean, and other parameters as they are.
+func begunAtHalf(st *graph.Store, name string, v []float32) []float32 {
+	if name != "score/weight" || st.Get("code/weight") != nil {
+		return v
+	}
+	less := slices.Clone(v)
+	for i := range less {
+		less[i] -= 0.5
+	}
+	return less
+}
+
 // studentOf is the entry that a teacher's follows, or the entry itself.
 func studentOf(name string) string {
 	if of, ok := strings.CutPrefix(name, "key/"); ok { // MoCo's keys
 		return of
 	}
-	return strings.TrimPrefix(strings.TrimPrefix(name, "teacher/"), "average/")
+	return strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(name, "teacher/"), "average/"), "target/")
 }
 
 func expectAll(t *testing.T, what string, v []float32, want float32) {

@@ -10,6 +10,7 @@ import (
 	"selfsup/datasets/frames"
 	"selfsup/datasets/proposals"
 	"selfsup/datasets/rows"
+	"selfsup/datasets/steps"
 	"selfsup/datasets/views"
 	"selfsup/datasets/windows"
 	"selfsup/recipes"
@@ -29,6 +30,13 @@ func (s *Setup) kindOf() (feed.Kind, error) {
 		}
 		pipe.Finder = func() views.Finder { return &proposals.Search{} }
 		s.Views = pipe
+		if _, acts := train.(datasets.StepSet); acts {
+			k, err := steps.New(pipe, s.Data)
+			if err != nil {
+				return nil, &DataError{err}
+			}
+			return k, nil
+		}
 		return s.withCaptions(pipe)
 	case datasets.ClipSet:
 		if len(r.Train.Resolution) > 0 {

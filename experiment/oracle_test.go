@@ -194,6 +194,13 @@ var withoutOracle = map[string]string{
 	"tabbie.toml":           "vime's loss of the mask, of tokens",
 	"met.toml":              "vime's error of entries; masks and decoder are mae's",
 
+	// control
+	"atc.toml": "its scores and their cross-entropy are CURL's, which golden numbers hold; the rest by gradients in " +
+		"float64",
+	"barlow_balance.toml": "its gradient is held against central differences",
+	"efficient_zero.toml": "SimSiam's loss, which has golden numbers; the rest by gradients in float64",
+	"sac.toml":            "the gradient of each term is held against central differences, the targets are dqn's",
+
 	"deepcluster_v1.toml": "its terms and jobs are held against plain loops of the paper's equations",
 	"mean_teacher.toml": "its terms and schedules are held against plain loops of the paper's equations, the " +
 		"teacher by byol's oracle",
@@ -251,16 +258,21 @@ var withoutOracle = map[string]string{
 // and whose wiring (views, teachers, queues, optimisers) is tested beside the method or by another method's oracle.
 // Recipes of such a method need no oracle of their own.
 var goldenLoss = map[string]string{
-	"univcl":       "losses/moco_infonce_queue",
-	"amdim":        "origins/amdim",
-	"pcl":          "losses/pcl",
-	"mochi":        "losses/moco_infonce_queue",
-	"msf":          "losses/mean_shift",
-	"isd":          "losses/ressl",
-	"ressl":        "losses/ressl",
-	"nnclr":        "losses/nnclr",
-	"mocov3":       "losses/mocov3",
-	"cpc":          "audio/cpc_gru",
+	"univcl": "losses/moco_infonce_queue",
+	"amdim":  "origins/amdim",
+	"pcl":    "losses/pcl",
+	"mochi":  "losses/moco_infonce_queue",
+	"msf":    "losses/mean_shift",
+	"isd":    "losses/ressl",
+	"ressl":  "losses/ressl",
+	"nnclr":  "losses/nnclr",
+	"mocov3": "losses/mocov3",
+	"cpc":    "audio/cpc_gru",
+	"dqn":    "rl/dqn_target", "curl": "rl/curl", "spr": "rl/spr_loss", "sgi": "rl/sgi_spr_inverse",
+	"dbc": "rl/dbc_bisimulation", "contrastive_goal": "rl/contrastive_goal_rl", "vip": "rl/vip",
+	"r3m": "rl/r3m_time_contrastive", "laplacian": "rl/laplacian", "forward_backward": "rl/forward_backward",
+	"icm": "rl/icm", "rnd": "rl/rnd", "apt": "rl/apt_particle_entropy", "proto_rl": "rl/proto_rl",
+	"byol_explore": "rl/byol_explore",
 	"barlow_twins": "losses/barlow_twins", "emp_ssl": "losses/emp_ssl", "frossl": "losses/frossl",
 	"lejepa": "losses/lejepa", "mmcr": "losses/mmcr", "simsiam": "losses/simsiam", "swav": "losses/swav",
 	"tico": "losses/tico", "vibcreg": "losses/vibcreg", "wmse": "losses/wmse",

@@ -62,6 +62,7 @@ type run struct {
 	log      *report.Log
 	events   *report.Events
 	progress *report.Progress
+	actor    *actor // of the agent, once it acts
 	heart    *folder.Heartbeat
 	clock    clock
 	first    int        // step that this process began with

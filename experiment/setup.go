@@ -72,6 +72,7 @@ type Setup struct {
 	Edits map[string]feed.Edit // fields of a batch that editors make of the data's
 
 	turns     []turn            // of a training step
+	memory    []int32           // of an agent, as the data were opened; nil: nobody acts
 	objective methods.Objective // that the method returned, whose nodes are those of the first turn's graph
 	trained   *graph.Graph      // the first turn's
 	last      int64             // number of the last node in it that the method made
@@ -256,6 +257,9 @@ func (s *Setup) plan(limit int64) error {
 		first := firstLayer(made.params, func(name string) int { return len(leaves[name].Shape) })
 		s.turns = append(s.turns, turn{planned: p, params: made.params, first: first})
 	}
+	if l, ok := s.memoryLeaf(); ok {
+		leaves[l.Name] = l
+	}
 	s.Leaves = slices.SortedFunc(maps.Values(leaves), func(a, b graph.Leaf) int {
 		return strings.Compare(a.Name, b.Name)
 	})
@@ -275,6 +279,9 @@ func (s *Setup) compile() (err error) {
 		}
 	}
 	s.Train = s.turns[0].Program
+	if err := s.keepMemory(); err != nil {
+		return err
+	}
 	return s.checkEncoder()
 }
 
@@ -327,7 +334,7 @@ func (s *Setup) openData() (err error) {
 	if err := s.checkLabels(); err != nil {
 		return &RecipeError{r.File, err}
 	}
-	if err := cmp.Or(s.checkMasks(), s.checkSources()); err != nil {
+	if err := cmp.Or(s.checkMasks(), s.checkSources(), s.checkPlays()); err != nil {
 		return &RecipeError{r.File, err}
 	}
 	if err := s.sample(); err != nil {

@@ -17,7 +17,11 @@ func (s *Setup) checkSources() error {
 		if !c.Value.Needs().Sources {
 			continue
 		}
-		_, train := s.Data.Train.(datasets.MixedSet)
+		known := s.Data.Train
+		if s.Data.Labelled != nil {
+			known = s.Data.Labelled
+		}
+		_, train := known.(datasets.MixedSet)
 		_, test := s.Data.Test.(datasets.MixedSet)
 		if !train || !test {
 			return fmt.Errorf("[evaluate.%s] needs to know what training and test samples were mixed of, and "+
@@ -27,15 +31,20 @@ func (s *Setup) checkSources() error {
 	return nil
 }
 
-// mixed are features and sources of the samples that the method sees, and of the test samples. During the training,
+// mixed are features and sources of the samples that the method sees, or of the labelled ones where the data have them
+// beside those, and of the test samples. During the training,
 // where nothing of the test set is read, the former stand for the latter.
 func (u *subject) mixed(ctx context.Context, on string) (f evaluations.Features, err error) {
-	train, err := u.take(ctx, u.Seen)
+	seen := u.Seen
+	if u.Data.Labelled != nil {
+		seen = u.Labelled
+	}
+	train, err := u.take(ctx, seen)
 	if err != nil {
 		return f, err
 	}
 	f = evaluations.Features{TrainX: train.x, Dim: train.dim, Seed: uint64(u.Recipe.Seed), Alive: u.alive}
-	f.TrainSources, f.Sources = sourcesOf(u.Seen)
+	f.TrainSources, f.Sources = sourcesOf(seen)
 	if on != onTest {
 		f.TestX, f.TestSources = f.TrainX, f.TrainSources
 		return f, nil

@@ -32,7 +32,7 @@ func (s *supply) feed(ctx context.Context, at place) error {
 
 // ahead fills the inputs of a place whose turn comes next, while another runs; feed tells of an error.
 func (s *supply) ahead(ctx context.Context, at place) {
-	if at.step < s.until && s.now.turns[at.turn].Ahead() {
+	if s.loader.Ahead() && at.step < s.until && s.now.turns[at.turn].Ahead() {
 		s.err, s.fed = s.bring(ctx, at), &at
 	}
 }

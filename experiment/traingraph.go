@@ -63,7 +63,7 @@ func (s *Setup) trainGraph(turn int) (*graph.Graph, *built, error) {
 	g, err := graph.Build(o, func(g *graph.Scope) {
 		b := methods.NewBatch(g, s.rowsAtOnce(), methods.Data{
 			Maker: s.Kind.Training(s.Seen), Samples: s.Seen.Len(), Classes: len(s.Data.Train.Classes()),
-			Leading: s.leading(),
+			Leading: s.leading(), Acts: s.acts(),
 		})
 		made.batch = b
 		enc := s.encoder()

@@ -16,9 +16,10 @@ import (
 // Data describes the fields of the training samples, which a batch is asked for.
 type Data struct {
 	Maker   feed.Maker
-	Samples int // of the training set
-	Classes int // of their labels; 0 where they have none
-	Leading int // samples at the beginning of every batch that have a label for certain
+	Samples int  // of the training set
+	Classes int  // of their labels; 0 where they have none
+	Leading int  // samples at the beginning of every batch that have a label for certain
+	Acts    bool // samples are what the method's agent does between steps, see Host.World
 }
 
 // Batch is the symbolic batch of a step, B samples. Each call declares an input of the graph, the same call the same
@@ -65,6 +66,9 @@ func (b *Batch) NeedClasses() int {
 // Leading is how many samples at the beginning of every batch have a label for certain; 0 where nothing is certain.
 // The sampler two_streams promises some.
 func (b *Batch) Leading() int { return b.data.Leading }
+
+// Acts reports whether the samples are what the method's agent does between steps, in Host.World.
+func (b *Batch) Acts() bool { return b.data.Acts }
 
 // View is view v of the samples: [B,H,W,C] images, [B,F,H,W,C] clips, [B,T,C] waves, [B,K] rows of a table, [B,T]
 // int32 symbols.

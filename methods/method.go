@@ -197,4 +197,21 @@ type Host interface {
 	Compute(ctx context.Context, n int, build func(s *graph.Scope, b *Batch) *graph.Node) ([]float32, error)
 	// Rand depends on the recipe's seed, the job and the step alone.
 	Rand() *rand.Rand
+	// World is where the method's agent acts, for data that keep what it does; of other data it is an error of the job.
+	World() World
+}
+
+// World is where an agent acts between two steps of the training, whose samples are what it has done.
+type World interface {
+	// Values are what Acts.Values says of what is observed now, [A] numbers.
+	Values() ([]float32, error)
+	// Act takes an action. After the last step of an episode another one has begun.
+	Act(action int) (reward float64, over bool, err error)
+}
+
+// Acts is a Method of an agent, which takes the action of the largest value.
+type Acts interface {
+	Method
+	// Values builds, over the parameters of Build, the values [B,A] of each action at observations x [B,H,W,C].
+	Values(s *graph.Scope, enc Encoder, x *graph.Node, actions int) *graph.Node
 }

@@ -9,6 +9,7 @@ import (
 	"selfsup/backbones"
 	"selfsup/datasets"
 	"selfsup/datasets/clips"
+	"selfsup/datasets/envs"
 	"selfsup/datasets/images"
 	"selfsup/datasets/images/pack"
 	"selfsup/datasets/sampling"
@@ -62,6 +63,7 @@ func Builtin() Catalog {
 			"letter":           func() datasets.Source { return tables.NewLetter() },
 			"satellite":        func() datasets.Source { return tables.NewSatellite() },
 			"modulated":        func() datasets.Source { return tables.NewModulated() },
+			"envs":             func() datasets.Source { return envs.New() },
 			"scenes":           func() datasets.Source { return scenes.New() },
 			"idx":              func() datasets.Source { return images.NewIDX() },
 			"folder":           func() datasets.Source { return images.NewFolder() },
@@ -142,6 +144,11 @@ func Builtin() Catalog {
 
 			// Of samples whose sources are known.
 			"recovery": func() Evaluation { return evaluations.DefaultRecovery() },
+
+			"state": func() Evaluation { return evaluations.DefaultState() },
+
+			// Of episodes that an agent plays.
+			"returns": func() Evaluation { return evaluations.DefaultReturns() },
 
 			// Without labels.
 			"rankme":        func() Evaluation { return evaluations.DefaultRankMe() },

@@ -6,6 +6,7 @@ import (
 	"selfsup/methods"
 	"selfsup/methods/audio"
 	"selfsup/methods/contrastive"
+	"selfsup/methods/control"
 	"selfsup/methods/correlation"
 	"selfsup/methods/crossmodal"
 	"selfsup/methods/dense"
@@ -27,7 +28,7 @@ func builtinMethods() family {
 	for _, f := range []family{
 		originsFamily, contrastiveFamily, distillationFamily, correlationFamily, maskedFamily,
 		equivariantFamily, denseFamily, crossmodalFamily, tabularFamily, textFamily, audioFamily,
-		videoFamily,
+		videoFamily, controlFamily,
 	} {
 		maps.Copy(all, f)
 	}
@@ -254,4 +255,31 @@ var audioFamily = family{
 
 var videoFamily = family{
 	"videomae": func() methods.Method { return video.DefaultVideoMAE() },
+}
+
+var controlFamily = family{
+	// learners that act
+	"dqn": func() methods.Method { return control.DefaultDQN() },
+	"sac": func() methods.Method { return control.DefaultSAC() },
+
+	// beside a learner, or before it
+	"atc":              func() methods.Method { return control.DefaultATC() },
+	"barlow_balance":   func() methods.Method { return control.DefaultBarlowBalance() },
+	"contrastive_goal": func() methods.Method { return control.DefaultContrastiveGoal() },
+	"curl":             func() methods.Method { return control.DefaultCURL() },
+	"dbc":              func() methods.Method { return control.DefaultDBC() },
+	"efficient_zero":   func() methods.Method { return control.DefaultEfficientZero() },
+	"forward_backward": func() methods.Method { return control.DefaultForwardBackward() },
+	"laplacian":        func() methods.Method { return control.DefaultLaplacian() },
+	"r3m":              func() methods.Method { return control.DefaultR3M() },
+	"sgi":              func() methods.Method { return control.DefaultSGI() },
+	"spr":              func() methods.Method { return control.DefaultSPR() },
+	"vip":              func() methods.Method { return control.DefaultVIP() },
+
+	// curious ones
+	"apt":          func() methods.Method { return control.DefaultAPT() },
+	"byol_explore": func() methods.Method { return control.DefaultBYOLExplore() },
+	"icm":          func() methods.Method { return control.DefaultICM() },
+	"proto_rl":     func() methods.Method { return control.DefaultProtoRL() },
+	"rnd":          func() methods.Method { return control.DefaultRND() },
 }

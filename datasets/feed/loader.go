@@ -62,7 +62,8 @@ type Feed interface {
 	Close()
 }
 
-// Loader makes the batches of an endless run over a set ahead of time. Batch n depends on (seed, n) alone.
+// Loader makes the batches of an endless run over a set ahead of time. Batch n depends on (seed, n) alone; of an
+// agent's memory, which grows between steps, also on what is in it when Next is called.
 type Loader struct {
 	set    datasets.Labelled
 	maker  Maker
@@ -70,6 +71,10 @@ type Loader struct {
 	fields []Field // in the order of cfg.Wants
 	made   []int   // places among cfg.Wants that the maker fills
 	names  []string
+
+	// of a set that changes between steps: a batch is made when it is asked for, and not before. nil: ahead of time
+	ask   chan struct{}
+	asked bool // for a batch that was not taken yet
 
 	ready   chan *Batch // in order of steps; being made, or made
 	free    chan *Batch
@@ -114,6 +119,9 @@ func NewLoader(set datasets.Labelled, maker Maker, cfg Config) (*Loader, error) 
 		set: set, maker: maker, cfg: cfg, steps: set.Len() / cfg.Batch,
 		ready: make(chan *Batch, cfg.Prefetch), free: make(chan *Batch, cfg.Prefetch+2),
 		jobs: make(chan job), stop: make(chan struct{}),
+	}
+	if _, changes := set.(datasets.Replay); changes {
+		l.ask = make(chan struct{}, 1)
 	}
 	if err := cmp.Or(l.describe(), l.share()); err != nil {
 		return nil, err
@@ -203,6 +211,9 @@ func FieldOf(m Maker, plans map[string]masks.Plan, name string) (Field, error) {
 	return m.Field(name)
 }
 
+// Ahead reports whether batches can be asked for before their step: not of a set that changes between steps.
+func (l *Loader) Ahead() bool { return l.ask == nil }
+
 // StepsPerEpoch is the number of full batches in the set.
 func (l *Loader) StepsPerEpoch() int { return l.steps }
 
@@ -211,6 +222,13 @@ func (l *Loader) StepsPerEpoch() int { return l.steps }
 func (l *Loader) plan(s sampling.Sampler) {
 	defer l.running.Done()
 	for step := l.cfg.Start; ; step++ {
+		if l.ask != nil {
+			select {
+			case <-l.ask:
+			case <-l.stop:
+				return
+			}
+		}
 		b := l.batch()
 		b.Step = step
 		b.failed = FirstError{}
@@ -326,8 +344,13 @@ func (l *Loader) Next(ctx context.Context) (*Batch, error) {
 	default:
 	}
 	if l.current == nil {
+		if l.ask != nil && !l.asked {
+			l.ask <- struct{}{}
+			l.asked = true
+		}
 		select {
 		case l.current = <-l.ready:
+			l.asked = false
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-l.stop:

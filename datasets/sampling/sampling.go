@@ -37,6 +37,9 @@ func New(s Settings, set datasets.Labelled, batch int, seed uint64) (Sampler, er
 		return nil, fmt.Errorf("sampling: batch = %d is larger than the training set of %d images; want at most %d",
 			batch, n, n)
 	}
+	if memory, ok := set.(datasets.Replay); ok {
+		return newEvenly(s, memory, seed)
+	}
 	if s == nil {
 		s = &Shuffle{}
 	}

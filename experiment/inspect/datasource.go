@@ -44,7 +44,7 @@ func OpenAny(path string, sets []string, c recipes.Catalog) (Readable, error) {
 // of their kind.
 func (o *Opened) readable() Readable {
 	switch o.Train.(type) {
-	case datasets.MaskSet, datasets.CaptionSet:
+	case datasets.MaskSet, datasets.CaptionSet, datasets.StepSet:
 	case datasets.Set:
 		return o
 	}

@@ -1,0 +1,205 @@
+package envs_test
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"selfsup/datasets"
+	"selfsup/datasets/envs"
+)
+
+func open(t testing.TB, e *envs.Envs) *datasets.Data {
+	t.Helper()
+	d, err := e.Open(datasets.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// small is an environment with few episodes.
+func small(env string) *envs.Envs {
+	e := envs.New()
+	e.Env, e.Episodes, e.Held = env, 12, 4
+	return e
+}
+
+// The same seed gives the same pixels, another seed others; steps follow each other, and the expert is better than
+// chance.
+func TestEpisodes(t *testing.T) {
+	for _, env := range []string{"reach", "catch", "maze"} {
+		set := open(t, small(env)).Train.(datasets.StepSet)
+		again, other := open(t, small(env)).Train.(datasets.StepSet), small(env)
+		other.Seed = 7
+		third := open(t, other).Train.(datasets.StepSet)
+		if set.Len() != again.Len() {
+			t.Fatalf("%s: %d steps and then %d", env, set.Len(), again.Len())
+		}
+		var a, b, c datasets.Image
+		differ := false
+		for i := range set.Len() {
+			if err := set.Image(i, &a); err != nil {
+				t.Fatal(err)
+			}
+			if again.Image(i, &b); !slices.Equal(a.Pix, b.Pix) {
+				t.Fatalf("%s: step %d is not the same again", env, i)
+			}
+			if i < third.Len() {
+				third.Image(i, &c)
+				differ = differ || !slices.Equal(a.Pix, c.Pix)
+			}
+			st := set.Step(i)
+			if st.After > 1 {
+				set.Result(i, &a)
+				set.Image(set.Moved(i, 1), &b)
+				if !slices.Equal(a.Pix, b.Pix) {
+					t.Fatalf("%s: what follows step %d is not the next step", env, i)
+				}
+			}
+			if before := set.Step(set.Moved(i, -st.Before)); before.Before != 0 || before.After != st.Before+st.After {
+				t.Fatalf("%s: step %d is %+v, its episode's first %+v", env, i, st, before)
+			}
+			truth := make([]float64, set.Sources())
+			set.Source(i, truth)
+			if slices.Max(truth) > 1 || slices.Min(truth) < 0 {
+				t.Fatalf("%s: the state of step %d is %v", env, i, truth)
+			}
+		}
+		if !differ {
+			t.Errorf("%s: another seed gives the same episodes", env)
+		}
+		good, bad := small(env), small(env)
+		good.Expert, bad.Expert = 1, 0
+		if g, b := mean(t, open(t, good)), mean(t, open(t, bad)); g < b+0.5 {
+			t.Errorf("%s: an expert's mean return is %v, chance %v", env, g, b)
+		}
+	}
+}
+
+// mean is the mean return of episodes.
+func mean(t *testing.T, d *datasets.Data) float64 {
+	set, sum, n := d.Train.(datasets.StepSet), 0.0, 0.0
+	for i := range set.Len() {
+		st := set.Step(i)
+		if sum += float64(st.Reward); st.Before == 0 {
+			n++
+		}
+	}
+	return sum / n
+}
+
+// A background is of the episode, of the step, or drifts, and changes nothing else.
+func TestDistractors(t *testing.T) {
+	for kind, moves := range map[string]bool{"none": false, "fixed": false, "slow": true, "changing": true,
+		"television": true} {
+		e := small("maze")
+		e.Distractor, e.Expert = kind, 1
+		set := open(t, e).Train.(datasets.StepSet)
+		var a, b datasets.Image
+		set.Image(0, &a)
+		set.Result(0, &b)
+		near := 0
+		for i := range a.Pix {
+			if a.Pix[i] != b.Pix[i] {
+				near++
+			}
+		}
+		agent := 2 * 9 * 3 // the agent's two places
+		if moves != (near > agent) {
+			t.Errorf("%s: %d numbers differ from one step to the next", kind, near)
+		}
+	}
+}
+
+// Actions outside the space are refused by name, in training and in evaluation.
+func TestActionsOutsideTheSpace(t *testing.T) {
+	e := small("catch")
+	e.Replay, e.Warmup = 50, 20
+	replay := open(t, e).Train.(datasets.Replay)
+	for _, w := range []datasets.World{replay, replay.Fresh(0)} {
+		for _, action := range []int{-1, 3} {
+			_, _, err := w.Act(action)
+			want := fmt.Sprintf("catch has no action %d; its actions are 0 left, 1 stay, 2 right", action)
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v, want %q", err, want)
+			}
+		}
+		if _, _, err := w.Act(1); err != nil {
+			t.Error(err)
+		}
+	}
+	for key, change := range map[string]func(*envs.Envs){
+		"env: ": func(e *envs.Envs) { e.Env = "pong" }, "distractor: ": func(e *envs.Envs) { e.Distractor = "rain" },
+		"replay: ": func(e *envs.Envs) { e.Replay = 10 }, "far: ": func(e *envs.Envs) { e.Far = true },
+		"expert: ": func(e *envs.Envs) { e.Expert = 2 },
+	} {
+		e := small("catch")
+		e.Warmup = 20
+		change(e)
+		if err := e.Validate(); err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("%s got %v", key, err)
+		}
+	}
+}
+
+// A memory holds the newest steps; whoever has a copy of it goes on with the same ones.
+func TestReplay(t *testing.T) {
+	e := small("reach")
+	e.Replay, e.Warmup = 40, 10
+	r := open(t, e).Train.(datasets.Replay)
+	if r.Len() != 40 || r.Filled() != 10 {
+		t.Fatalf("%d steps of %d, want 10 of 40", r.Filled(), r.Len())
+	}
+	act := func(r datasets.Replay, n int) (sum float64) {
+		for i := range n {
+			reward, _, err := r.Act(i % 5)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum += reward
+		}
+		return sum
+	}
+	act(r, 100)
+	if r.Filled() != 40 {
+		t.Errorf("%d steps, want 40", r.Filled())
+	}
+	total := 0
+	for i := range r.Len() {
+		if st := r.Step(i); st.Before == 0 || st.Before+st.After > 30 {
+			total++
+		}
+	}
+	if total == 0 {
+		t.Error("no episode begins among the newest steps")
+	}
+	other := open(t, e).Train.(datasets.Replay)
+	other.Hold(slices.Clone(r.Memory()))
+	if a, b := act(r, 70), act(other, 70); a != b || !slices.Equal(r.Memory(), other.Memory()) {
+		t.Errorf("rewards %v and %v from the same memory", a, b)
+	}
+}
+
+// Acting and drawing what is observed then; 20,000 frames a second on a core are wanted.
+func BenchmarkFrames(b *testing.B) {
+	for _, env := range []string{"reach", "catch", "maze"} {
+		for _, kind := range []string{"none", "slow", "changing"} {
+			b.Run(env+"/"+kind, func(b *testing.B) {
+				e := small(env)
+				e.Distractor, e.Replay, e.Warmup = kind, 1000, 10
+				r := open(b, e).Train.(datasets.Replay)
+				var m datasets.Image
+				for i := 0; b.Loop(); i++ {
+					r.Observe(&m)
+					if _, _, err := r.Act(i % 3); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(b.N)/math.Max(b.Elapsed().Seconds(), 1e-9), "frames/s")
+			})
+		}
+	}
+}
