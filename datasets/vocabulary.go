@@ -24,26 +24,31 @@ const (
 	Characters = "characters"
 	Words      = "words"
 	Bytes      = "bytes"
+	Pairs      = "pairs" // bytes, and pairs of symbols that are often beside each other as one
 )
 
 // Symbols is the settings of a vocabulary.
 type Symbols struct {
-	// what a symbol stands for: characters, words without regard to case, or bytes
+	// what a symbol stands for: characters, words without regard to case, bytes, or pairs: a byte-pair encoding that
+	// is learned from the training texts
 	Vocabulary string `toml:"vocabulary"`
 	Least      int    `toml:"least"` // times that a character or word must occur in the training texts to be one
+	Size       int    `toml:"size"`  // of pairs: symbols in all, of which 256 are the bytes
 }
 
 // DefaultSymbols is all characters of the training texts.
-func DefaultSymbols() Symbols { return Symbols{Vocabulary: Characters, Least: 1} }
+func DefaultSymbols() Symbols { return Symbols{Vocabulary: Characters, Least: 1, Size: 2048} }
 
 // Validate checks the settings.
 func (s *Symbols) Validate() error {
 	switch {
-	case s.Vocabulary != Characters && s.Vocabulary != Words && s.Vocabulary != Bytes:
-		return setting.Bad("vocabulary", "%q: want \"characters\", \"words\" or \"bytes\"", s.Vocabulary)
+	case s.Vocabulary != Characters && s.Vocabulary != Words && s.Vocabulary != Bytes && s.Vocabulary != Pairs:
+		return setting.Bad("vocabulary", "%q: want \"characters\", \"words\", \"bytes\" or \"pairs\"", s.Vocabulary)
+	case s.Vocabulary == Pairs && s.Size < 256:
+		return setting.Bad("size", "%d: want at least 256, which are the bytes", s.Size)
 	case s.Least < 1:
 		return setting.Bad("least", "%d: want at least 1", s.Least)
-	case s.Vocabulary == Bytes && s.Least > 1:
+	case (s.Vocabulary == Bytes || s.Vocabulary == Pairs) && s.Least > 1:
 		return setting.Bad("least", "%d: want 1, all of the 256 bytes are symbols", s.Least)
 	}
 	return nil
@@ -52,7 +57,8 @@ func (s *Symbols) Validate() error {
 // Vocabulary numbers the symbols of texts: 0 is Padding, 1 Unknown, then characters, words or bytes in order.
 type Vocabulary struct {
 	unit    string           // of Symbols
-	symbols []string         // sorted; none for bytes
+	symbols []string         // sorted; none for bytes and pairs
+	pairs   *pairs           // of pairs
 	index   map[string]int32 // numbers of the symbols
 	counts  []int            // how often each occurs in the texts that it was made of; nil: nobody knows
 }
@@ -61,7 +67,11 @@ type Vocabulary struct {
 // them, in small letters; with words, every other character but space is a symbol too.
 func NewVocabulary(o Symbols, texts []string) *Vocabulary {
 	v := &Vocabulary{unit: o.Vocabulary}
-	if v.unit == Bytes {
+	switch v.unit {
+	case Pairs:
+		v.pairs = learnPairs(texts, o.Size-256)
+		fallthrough
+	case Bytes:
 		v.count(texts)
 		return v
 	}
@@ -89,20 +99,39 @@ func NewVocabulary(o Symbols, texts []string) *Vocabulary {
 func (v *Vocabulary) count(texts []string) {
 	v.counts = make([]int, v.Len())
 	for _, t := range texts {
-		for _, s := range Units(t, v.unit) {
-			v.counts[v.number(s)]++
+		for s := range v.numbers(t) {
+			v.counts[s]++
 		}
 	}
 }
 
-// Counts is how often each symbol occurs in the texts that the vocabulary was made of; nil where it was made otherwise.
+// numbers is the symbols of a text in order.
+func (v *Vocabulary) numbers(text string) iter.Seq[int32] {
+	if v.unit == Pairs {
+		return v.pairs.symbols(text)
+	}
+	return func(yield func(int32) bool) {
+		for _, s := range Units(text, v.unit) {
+			if !yield(v.number(s)) {
+				return
+			}
+		}
+	}
+}
+
+// Counts is how often each symbol occurs in the texts that the vocabulary was made of; nil where it was made
+// otherwise.
 func (v *Vocabulary) Counts() []int { return slices.Clone(v.counts) }
 
 // VocabularyOf is the vocabulary with the given symbols, as Symbols lists them, of a unit; of bytes there are none.
 func VocabularyOf(unit string, symbols []string) (*Vocabulary, error) {
-	o := Symbols{Vocabulary: unit, Least: 1}
+	o := Symbols{Vocabulary: unit, Least: 1, Size: 256}
 	if err := o.Validate(); err != nil {
 		return nil, fmt.Errorf("datasets: a vocabulary of %q: %w", unit, err)
+	}
+	if unit == Pairs {
+		p, err := pairsOf(symbols)
+		return &Vocabulary{unit: unit, pairs: p}, err
 	}
 	if !slices.IsSorted(symbols) || unit == Bytes && len(symbols) > 0 {
 		return nil, fmt.Errorf("datasets: a vocabulary of %d %s out of order; want those of Symbols", len(symbols),
@@ -176,21 +205,31 @@ func (v *Vocabulary) number(symbol string) int32 {
 
 // Len is the number of symbols, with Padding and Unknown.
 func (v *Vocabulary) Len() int {
-	if v.unit == Bytes {
+	switch v.unit {
+	case Bytes:
 		return FirstSymbol + 256
+	case Pairs:
+		return FirstSymbol + len(v.pairs.spell)
 	}
 	return FirstSymbol + len(v.symbols)
 }
 
 // Equal reports whether two vocabularies give every symbol the same number.
 func (v *Vocabulary) Equal(other *Vocabulary) bool {
-	return v == other || v.unit == other.unit && slices.Equal(v.symbols, other.symbols)
+	return v == other || v.unit == other.unit && slices.Equal(v.symbols, other.symbols) &&
+		(v.unit != Pairs || slices.Equal(v.pairs.merges, other.pairs.merges))
 }
 
-// Symbols lists the characters or words from the number FirstSymbol on; of bytes it is empty.
-func (v *Vocabulary) Symbols() []string { return slices.Clone(v.symbols) }
+// Symbols lists the characters or words from the number FirstSymbol on; of bytes it is empty, and of pairs it is the
+// merges in order, each as the numbers of the two symbols that are joined, counted from the bytes on.
+func (v *Vocabulary) Symbols() []string {
+	if v.unit == Pairs {
+		return v.pairs.list()
+	}
+	return slices.Clone(v.symbols)
+}
 
-// Unit names the part of a text that a symbol stands for: "characters", "words" or "bytes".
+// Unit names the part of a text that a symbol stands for: "characters", "words", "bytes" or "pairs".
 func (v *Vocabulary) Unit() string { return v.unit }
 
 // Count is the number of symbols of a text.
@@ -202,25 +241,38 @@ func (v *Vocabulary) Count(text string) int {
 		return utf8.RuneCountInString(text)
 	}
 	n := 0
-	for range Units(text, v.unit) {
+	for range v.numbers(text) {
 		n++
 	}
 	return n
 }
 
-// Encode writes the symbols of a text from its symbol number from on to dst, as many as fit, and returns how many these
-// are.
+// UnknownBytes is how many bytes of a text are of unknown symbols.
+func (v *Vocabulary) UnknownBytes(text string) (n int) {
+	if v.unit == Bytes || v.unit == Pairs {
+		return 0
+	}
+	for _, s := range Units(text, v.unit) {
+		if v.number(s) == Unknown {
+			n += len(s)
+		}
+	}
+	return n
+}
+
+// Encode writes the symbols of a text from its symbol number from on to dst, as many as fit, and returns how many
+// these are.
 func (v *Vocabulary) Encode(text string, from int, dst []int32) int {
 	if v.unit == Bytes {
 		text, from = text[min(from, len(text)):], 0
 	}
 	at, n := 0, 0
-	for _, s := range Units(text, v.unit) {
+	for s := range v.numbers(text) {
 		if n == len(dst) {
 			break
 		}
 		if at >= from {
-			dst[n] = v.number(s)
+			dst[n] = s
 			n++
 		}
 		at++
@@ -244,6 +296,8 @@ func (v *Vocabulary) Decode(symbols []int32) string {
 			b = utf8.AppendRune(b, utf8.RuneError)
 		case v.unit == Bytes:
 			b = append(b, byte(k))
+		case v.unit == Pairs:
+			b = append(b, v.pairs.spell[k]...)
 		default:
 			b = append(b, v.symbols[k]...)
 		}

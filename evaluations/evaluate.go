@@ -53,6 +53,7 @@ type Features struct {
 	Sources                   int // S
 
 	Returns []float64 // of episodes that the method's agent played, where a protocol needs them
+	Told    *Texts    // what the test texts cost as the method tells them, where a protocol needs it
 
 	// features of the test images after a corruption of a severity, computed when they are asked for, where a protocol
 	// needs them
@@ -116,9 +117,11 @@ type Needs struct {
 	Drawn      bool // what was drawn for these views
 	// views of each training image whose embeddings the method predicts; 0: none
 	Predicted int
-	Draws     int  // random views of each training image, in Grouped; 0: none
-	Turns     int  // quarter turns of each training image, in Grouped, from 0 on; 0: none
-	Pairs     bool // images and captions, in the space that a method with two towers has for both
+	Told      *Telling // the test texts, told symbol by symbol; no labels
+	Halves    bool     // the halves of so many test texts as Images says, in place of the test features; no labels
+	Draws     int      // random views of each training image, in Grouped; 0: none
+	Turns     int      // quarter turns of each training image, in Grouped, from 0 on; 0: none
+	Pairs     bool     // images and captions, in the space that a method with two towers has for both
 	// the folder of a run with two towers, which judges images that the method draws of so many held-out captions as
 	// Captions says; "": nobody does
 	Judge     string

@@ -154,7 +154,11 @@ func (s *Setup) untrained() (*graph.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, g := range append([]*graph.Graph{g, follow, drawing}, towers...) {
+	told, err := s.toldGraph()
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range append([]*graph.Graph{g, follow, drawing, told}, towers...) {
 		if g == nil {
 			continue
 		}

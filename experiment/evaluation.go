@@ -195,7 +195,9 @@ type subject struct {
 	// the embeddings of so many views that the method predicts; nil: nothing is predicted
 	predict func(ctx context.Context, set datasets.Labelled, views int) (*evaluations.Predicted, error)
 	// pictures that the method draws of captions; nil: there is none, or no method
-	draw  func(ctx context.Context, texts []string) (*datasets.Memory, error)
+	draw func(ctx context.Context, texts []string) (*datasets.Memory, error)
+	// what the test texts cost as it tells them; nil: it tells none
+	told  func(ctx context.Context, t *evaluations.Telling) (*evaluations.Texts, error)
 	train features
 }
 
@@ -242,6 +244,16 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 			if on != onTest {
 				set = onTraining
 			}
+		case p.Needs().Told != nil:
+			if u.told == nil {
+				continue
+			}
+			f = evaluations.Features{Seed: uint64(u.Recipe.Seed), Alive: u.alive}
+			f.Told, err = u.told(ctx, p.Needs().Told)
+			set = onTest
+		case p.Needs().Halves:
+			f, err = u.halved(ctx, p.Needs())
+			set = onTest
 		case p.Needs().Colours:
 			f, set, err = u.coloured(ctx, on, p.Needs())
 		case p.Needs().Attack && u.attack == nil || p.Needs().Predicted > 0 && u.predict == nil:
@@ -431,6 +443,9 @@ func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
 	u.predict = func(ctx context.Context, set datasets.Labelled, views int) (*evaluations.Predicted, error) {
 		return s.predictions(ctx, st, set, views)
 	}
+	u.told = func(ctx context.Context, t *evaluations.Telling) (*evaluations.Texts, error) {
+		return s.told(ctx, st, t)
+	}
 	u.detect = func(s *Setup, t evaluations.BoxTuning) func(context.Context) (*evaluations.Detected, error) {
 		return func(ctx context.Context) (*evaluations.Detected, error) { return s.detect(ctx, st, t) }
 	}
@@ -552,9 +567,10 @@ func (s *Setup) evaluateAll(ctx context.Context, trained *graph.Store) ([]Evalua
 		}
 	}
 	if s.Recipe.Baselines.Pixels {
-		raw, err := (&subject{Setup: s, name: s.rawName(), take: s.raw, maps: func() (*mapper, error) {
-			return s.rawMaps(), nil
-		}}).measure(ctx, onTest, ps)
+		raw, err := (&subject{Setup: s, name: s.rawName(), take: s.raw, told: s.toldByCounts,
+			maps: func() (*mapper, error) {
+				return s.rawMaps(), nil
+			}}).measure(ctx, onTest, ps)
 		if err != nil {
 			return nil, err
 		}

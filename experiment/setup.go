@@ -226,7 +226,8 @@ func (s *Setup) build() (*built, error) {
 	s.Edits = made.batch.Edits()
 	s.encodedAt.scope = made.objective.Encoder
 	s.encodedAt.student, _ = g.StudentOf(s.encoderScope())
-	if err := cmp.Or(s.checkProjected(), s.checkAverage(), s.checkOnline(), s.checkFollowing()); err != nil {
+	if err := cmp.Or(s.checkProjected(), s.checkAverage(), s.checkOnline(), s.checkFollowing(),
+		s.checkTold()); err != nil {
 		return nil, err
 	}
 	_, err = s.Maker().Worker(s.made()) // do the data give as many views?

@@ -1,6 +1,6 @@
-// Package methods is the language that self-supervised methods are written in: a method asks a Batch for what it needs,
-// builds its equations with an Encoder, and returns an Objective. The methods of the book's chapters are in the folders
-// below, one a file: its settings, the paper's values, and its equations as a graph.
+// Package methods is the language that self-supervised methods are written in: a method asks a Batch for what it
+// needs, builds its equations with an Encoder, and returns an Objective. The methods of the book's chapters are in the
+// folders below, one a file: its settings, the paper's values, and its equations as a graph.
 package methods
 
 import (
@@ -66,6 +66,14 @@ type Following interface {
 	Follow(s *graph.Scope, enc Encoder, b *Batch) (predicted, followed *graph.Node)
 }
 
+// Writing is a Method that says which symbol comes next in a text. Continue builds, over the parameters of Build,
+// logits [B,T,V] for the symbol behind each of view 0 [B,T], made from it and those before it. Nothing is trained by
+// it.
+type Writing interface {
+	Method
+	Continue(s *graph.Scope, enc Encoder, b *Batch) *graph.Node
+}
+
 // Part is some of the features of a method that splits them: numbers From to To-1.
 type Part struct {
 	Name     string
@@ -98,15 +106,15 @@ type Metric struct {
 	Value *graph.Node // 0-d
 }
 
-// Picture is images that a method shows, such as what its generator makes: [N,H,W,C] in the units of the views. A sheet
-// of them is drawn into the run folder with every checkpoint, as NAME.png. With players it is of the first turn.
+// Picture is images that a method shows, such as what its generator makes: [N,H,W,C] in the units of the views. A
+// sheet of them is drawn into the run folder with every checkpoint, as NAME.png. With players it is of the first turn.
 type Picture struct {
 	Name  string
 	Value *graph.Node
 }
 
-// Objective holds the terms that a method minimises and all else that its training needs. A method that fills the first
-// three fields is complete.
+// Objective holds the terms that a method minimises and all else that its training needs. A method that fills the
+// first three fields is complete.
 type Objective struct {
 	// [N,Dim] of the encoder, rows like the labels; the online probe reads them. nil: there is no online probe
 	Features *graph.Node
@@ -176,8 +184,8 @@ func (p Player) Loss() *graph.Node { return weighted(p.Terms) }
 
 // Job is work of the host: before the first step, and then after every span of training. It reads and writes the Store
 // alone and draws from Rand alone, so that a resumed run goes on with the same bits. A request to stop ends ctx: a job
-// that then returns its error must leave the Store as it was before, so it writes when all is computed; the resumed run
-// does it again.
+// that then returns its error must leave the Store as it was before, so it writes when all is computed; the resumed
+// run does it again.
 type Job struct {
 	Name  string
 	Every setting.Length // 0: only before the first step

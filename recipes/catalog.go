@@ -161,6 +161,10 @@ func Builtin() Catalog {
 			"align_uniform": func() Evaluation { return evaluations.DefaultAlignUniform() },
 			"cca":           func() Evaluation { return evaluations.DefaultCCA() },
 
+			// Of texts.
+			"told":   func() Evaluation { return evaluations.DefaultTold() },
+			"halves": func() Evaluation { return evaluations.DefaultHalves() },
+
 			// Of what was done to images.
 			"augmentation": func() Evaluation { return evaluations.DefaultAugmentation() },
 			"following":    func() Evaluation { return evaluations.DefaultFollowing() },

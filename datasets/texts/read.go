@@ -161,8 +161,8 @@ func (r *textReader) windows(text string, add func(line int, t string)) {
 		from, n = to, 0
 	}
 	unit := r.Text.Vocabulary
-	if unit == datasets.Bytes {
-		unit = datasets.Characters // which are not cut in two
+	if unit == datasets.Bytes || unit == datasets.Pairs {
+		unit = datasets.Characters // which are not cut in two; pairs are not known yet
 	}
 	for at, symbol := range datasets.Units(text, unit) {
 		size := 1

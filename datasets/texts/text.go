@@ -30,7 +30,7 @@ type Text struct {
 	Train  string `toml:"train"`  // file, or directory of .txt files
 	Test   string `toml:"test"`   // the same; empty: by the column split, else test_fraction of train
 	Unit   string `toml:"unit"`   // what a text is in a .txt file: lines, paragraphs, documents or windows
-	Window int    `toml:"window"` // symbols in a text with unit = "windows"
+	Window int    `toml:"window"` // symbols in a text with unit = "windows"; of pairs, characters
 	Text   string `toml:"text"`   // column or key of the text in .csv, .tsv and .jsonl
 	Label  string `toml:"label"`  // column or key of the label; empty: unlabelled
 	Part   string `toml:"split"`  // column or key that says train, val, valid or test; empty: none

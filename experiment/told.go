@@ -1,0 +1,305 @@
+package experiment
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sort"
+	"strings"
+
+	"selfsup/datasets"
+	"selfsup/datasets/feed"
+	"selfsup/datasets/sampling"
+	"selfsup/evaluations"
+	"selfsup/graph"
+	"selfsup/methods"
+)
+
+// Texts that a method tells symbol by symbol, and halves of texts, for protocols that ask for either.
+
+// checkTold refuses protocols of texts where there are none, or where nobody tells them.
+func (s *Setup) checkTold() error {
+	for _, c := range s.Recipe.Evaluate.On {
+		needs := c.Value.Needs()
+		bad := func(format string, args ...any) error {
+			return &RecipeError{s.Recipe.File, fmt.Errorf("[evaluate.%s] %s; switch it off with [evaluate] %[1]s = "+
+				"false", c.Name, fmt.Sprintf(format, args...))}
+		}
+		if needs.Told == nil && !needs.Halves {
+			continue
+		}
+		if _, ok := s.Data.Train.(datasets.TextSet); !ok {
+			return bad("is of texts, and the samples of dataset.%s are %s", s.Recipe.Dataset.Name, s.Noun())
+		}
+		if s.Data.Test == nil {
+			return bad("measures on test texts, and dataset.%s has none", s.Recipe.Dataset.Name)
+		}
+		if _, ok := s.Recipe.Method.Value.(methods.Writing); needs.Told != nil && !ok {
+			return bad("is of methods that tell the next symbol of a text, and [method.%s] tells none; want gpt",
+				s.Recipe.Method.Name)
+		}
+	}
+	return nil
+}
+
+// toldRows is how many windows are told at a time.
+const toldRows = 8
+
+// toldOutput is the logits of the symbols that come next.
+const toldOutput = "next"
+
+// toldGraph is what the method tells of windows. Of a method that tells none there is none.
+func (s *Setup) toldGraph() (*graph.Graph, error) {
+	m, ok := s.Recipe.Method.Value.(methods.Writing)
+	if !ok {
+		return nil, nil
+	}
+	return graph.Build(graph.Options{}, func(at *graph.Scope) {
+		b := methods.NewBatch(at, toldRows, methods.Data{Maker: s.Kind.Training(s.Seen), Samples: s.Seen.Len()})
+		at.Output(toldOutput, m.Continue(at, s.encoder(), b))
+	})
+}
+
+// teller tells windows of symbols [toldRows,T]: logits [toldRows,T,V].
+type teller struct {
+	logits []float32
+	in     []int32
+	t, v   int
+	run    func() error
+}
+
+// tellerOver is the method of a Store.
+func (s *Setup) tellerOver(st *graph.Store) (*teller, error) {
+	g, err := s.toldGraph()
+	if err != nil {
+		return nil, err
+	}
+	p, err := g.CompileOver(s.Device, st)
+	if err != nil {
+		return nil, err
+	}
+	in, err := p.Input(feed.View(0))
+	if err != nil {
+		return nil, err
+	}
+	out, err := p.Output(toldOutput)
+	if err != nil {
+		return nil, err
+	}
+	return &teller{in: in.I32, logits: out.F32, t: in.Shape[1], v: out.Shape[2], run: p.Run}, nil
+}
+
+// nats is -log of the probability of a symbol by logits.
+func nats(logits []float32, symbol int32) float64 {
+	largest, sum := float64(logits[0]), 0.0
+	for _, l := range logits {
+		largest = max(largest, float64(l))
+	}
+	for _, l := range logits {
+		sum += math.Exp(float64(l) - largest)
+	}
+	return largest + math.Log(sum) - float64(logits[symbol])
+}
+
+// toldTexts are the test texts that a protocol looks at.
+func (s *Setup) toldTexts(t *evaluations.Telling) (datasets.TextSet, []int) {
+	set := some(s.Data.Test, t.Texts, uint64(s.Recipe.Seed), "told")
+	whole, place := sampling.Whole(set)
+	rows := make([]int, set.Len())
+	for i := range rows {
+		if rows[i] = i; place != nil {
+			rows[i] = int(place[i])
+		}
+	}
+	return whole.(datasets.TextSet), rows
+}
+
+// costs is the bytes of texts, what their first and unknown symbols cost, and their symbols.
+func costs(set datasets.TextSet, rows []int) (all evaluations.Texts, symbols [][]int32) {
+	v := set.Vocabulary()
+	for _, i := range rows {
+		text := set.Text(i)
+		ids := make([]int32, v.Count(text))
+		v.Encode(text, 0, ids)
+		all.Bytes += len(text)
+		if all.Symbols += len(ids); len(ids) > 0 {
+			all.Nats += math.Log(float64(v.Len()))
+		}
+		all.Nats += 8 * math.Ln2 * float64(v.UnknownBytes(text))
+		symbols = append(symbols, ids)
+	}
+	return all, symbols
+}
+
+// told is what the test texts cost by the method of a Store, with continuations of some.
+func (s *Setup) told(ctx context.Context, st *graph.Store, t *evaluations.Telling) (*evaluations.Texts, error) {
+	m, err := s.tellerOver(st)
+	if err != nil {
+		return nil, err
+	}
+	set, rows := s.toldTexts(t)
+	all, symbols := costs(set, rows)
+	row := 0
+	var windows [toldRows][]int32
+	flush := func() error {
+		if row == 0 {
+			return nil
+		}
+		if err := s.goOn(ctx); err != nil {
+			return err
+		}
+		clear(m.in)
+		for k, w := range windows[:row] {
+			copy(m.in[k*m.t:], w)
+		}
+		if err := m.run(); err != nil {
+			return err
+		}
+		for k, w := range windows[:row] {
+			for at := 1; at < len(w); at++ {
+				all.Nats += nats(m.logits[(k*m.t+at-1)*m.v:][:m.v], w[at])
+			}
+		}
+		row = 0
+		return nil
+	}
+	for _, ids := range symbols {
+		for from := 0; from+1 < len(ids); from += m.t - 1 {
+			windows[row] = ids[from:min(from+m.t, len(ids))]
+			if row++; row == toldRows {
+				if err := flush(); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	if err := flush(); err != nil {
+		return nil, err
+	}
+	all.Samples, err = s.continued(ctx, m, set.Vocabulary(), symbols, t)
+	return &all, err
+}
+
+// continued are samples of how texts go on, a line each: the symbols that are given, and those that were told.
+func (s *Setup) continued(ctx context.Context, m *teller, v *datasets.Vocabulary, texts [][]int32,
+	t *evaluations.Telling) (lines []string, err error) {
+	n := min(t.Samples, toldRows, len(texts))
+	clear(m.in)
+	given := min(t.Prompt, m.t)
+	for k := range n {
+		copy(m.in[k*m.t:], texts[k][:min(given, len(texts[k]))])
+	}
+	r := datasets.NewRand(uint64(s.Recipe.Seed), "told/samples")
+	for at := given; at < m.t && n > 0; at++ {
+		if err := s.goOn(ctx); err != nil {
+			return nil, err
+		}
+		if err := m.run(); err != nil {
+			return nil, err
+		}
+		for k := range n {
+			m.in[k*m.t+at] = sampled(m.logits[(k*m.t+at-1)*m.v:][:m.v], t.Heat, r.Float64())
+		}
+	}
+	for k := range n {
+		line := func(ids []int32) string { return strings.Join(strings.Fields(v.Decode(ids)), " ") }
+		lines = append(lines, fmt.Sprintf("sample %d: %s | %s", k+1, line(m.in[k*m.t:][:given]),
+			line(m.in[k*m.t+given:(k+1)*m.t])))
+	}
+	return lines, nil
+}
+
+// sampled is a symbol of the vocabulary by logits at a temperature, padding and unknown left out, where the sum of
+// probabilities passes u.
+func sampled(logits []float32, heat, u float64) int32 {
+	best := datasets.FirstSymbol
+	for i := datasets.FirstSymbol; i < len(logits); i++ {
+		if logits[i] > logits[best] {
+			best = i
+		}
+	}
+	if heat == 0 {
+		return int32(best)
+	}
+	sums, sum := make([]float64, len(logits)), 0.0
+	for i := datasets.FirstSymbol; i < len(logits); i++ {
+		sum += math.Exp(float64(logits[i]-logits[best]) / heat)
+		sums[i] = sum
+	}
+	at := sort.Search(len(sums), func(i int) bool { return sums[i] > u*sum })
+	return int32(min(at, len(logits)-1))
+}
+
+// toldByCounts is what the test texts cost by how often each symbol occurs in the training texts, one more each.
+func (s *Setup) toldByCounts(_ context.Context, t *evaluations.Telling) (*evaluations.Texts, error) {
+	set, rows := s.toldTexts(t)
+	all, symbols := costs(set, rows)
+	whole, _ := sampling.Whole(s.Data.Train)
+	counts := whole.(datasets.TextSet).Vocabulary().Counts()
+	total := 0
+	for _, n := range counts {
+		total += n + 1
+	}
+	for _, ids := range symbols {
+		for _, id := range ids[min(1, len(ids)):] {
+			all.Nats -= math.Log(float64(counts[id]+1) / float64(total))
+		}
+	}
+	return &all, nil
+}
+
+// halvesOf are the halves of so many test texts, at white space where there is some, those of a text together.
+func (s *Setup) halvesOf(most int) *halvesSet {
+	set := some(s.Data.Test, most, uint64(s.Recipe.Seed), "halves")
+	whole, place := sampling.Whole(set)
+	h := &halvesSet{TextSet: whole.(datasets.TextSet)}
+	for i := range set.Len() {
+		if place != nil {
+			i = int(place[i])
+		}
+		text := h.TextSet.Text(i)
+		cut := len(text) / 2
+		if at := strings.IndexAny(text[cut:], " \n\t"); at >= 0 {
+			cut += at
+		} else {
+			for cut > 0 && cut < len(text) && text[cut]&0xc0 == 0x80 { // within a character
+				cut--
+			}
+		}
+		h.texts, h.rows = append(h.texts, text[:cut], text[cut:]), append(h.rows, i)
+	}
+	return h
+}
+
+// halvesSet is halves of texts.
+type halvesSet struct {
+	datasets.TextSet
+	texts []string
+	rows  []int // of the texts in the set
+}
+
+func (h *halvesSet) Len() int        { return len(h.texts) }
+func (h *halvesSet) Label(i int) int { return h.TextSet.Label(h.rows[i/2]) }
+func (h *halvesSet) Name(i int) string {
+	return fmt.Sprintf("half %d of %s", i%2+1, h.TextSet.Name(h.rows[i/2]))
+}
+func (h *halvesSet) Text(i int) string { return h.texts[i] }
+
+// Window implements datasets.TextSet.
+func (h *halvesSet) Window(i int, at float64, dst []int32) int {
+	v, text := h.Vocabulary(), h.texts[i]
+	n := v.Encode(text, datasets.WindowStart(v.Count(text), len(dst), at), dst)
+	clear(dst[n:])
+	return n
+}
+
+// halved are the features of halves of test texts, and the classes of the texts.
+func (u *subject) halved(ctx context.Context, needs evaluations.Needs) (f evaluations.Features, err error) {
+	h := u.halvesOf(needs.Images)
+	x, err := u.take(ctx, h)
+	f = evaluations.Features{TestX: x.x, Dim: x.dim, Seed: uint64(u.Recipe.Seed), Alive: u.alive}
+	for i := 0; i < h.Len() && len(h.Classes()) > 1; i += 2 {
+		f.TestY = append(f.TestY, int32(h.Label(i)))
+	}
+	return f, err
+}
