@@ -16,7 +16,6 @@ type Line struct {
 
 	begin sync.Once
 	work  chan work
-	err   error
 	under sync.WaitGroup // of Start
 
 	spent atomic.Int64 // nanoseconds in collectives

@@ -53,7 +53,7 @@ func (m *MaskGIT) make(s *graph.Scope, b *methods.Batch, image ir.Shape, rows, c
 
 // all is tokens [N,T] from nothing: at first all are unknown, and of each step's, drawn by logits [N,T,K], some more
 // are known. T is d.start.
-func (d decoding) all(s *graph.Scope, random *graph.Random, n, k int, logits func(step int, known,
+func (d *decoding) all(s *graph.Scope, random *graph.Random, n, k int, logits func(step int, known,
 	unknown *graph.Node) *graph.Node) *graph.Node {
 	t := d.start
 	gumbel := func(shape ...int) *graph.Node {

@@ -36,9 +36,7 @@ const versionBytes = 8192
 func Open(j comm.Job) (comm.Comm, error) {
 	var tried []string
 	for _, f := range ordered(j) {
-		for _, file := range f.files {
-			tried = append(tried, file)
-		}
+		tried = append(tried, f.files...)
 	}
 	if own := os.Getenv("SELFSUP_MPI"); own != "" {
 		tried = []string{own}
