@@ -23,7 +23,8 @@ func (h pclHost) Embed(context.Context) ([]float32, error) { panic("the job need
 func (h pclHost) Compute(context.Context, int, func(*graph.Scope, *methods.Batch) *graph.Node) ([]float32, error) {
 	panic("the job needs no network")
 }
-func (h pclHost) Rand() *rand.Rand { return graph.Rand(1, "job") }
+func (h pclHost) World() methods.World { panic("the job needs no world") }
+func (h pclHost) Rand() *rand.Rand     { return graph.Rand(1, "job") }
 
 // The job gives the samples that were seen clusters, centres and concentrations; in the first epoch, and where it is
 // ended, it changes nothing.

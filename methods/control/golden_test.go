@@ -37,7 +37,6 @@ func orders(c *ongraph.Case, name string) (all []node) {
 }
 
 func column(x node) node { return op.Reshape(x, -1, 1) }
-func flat(x node) node   { return op.Reshape(x, -1) }
 
 // linear puts the parameters of a layer of the file where heads.Plain has its layer i.
 func linear(c *ongraph.Case, scope string, i int, weight, bias string) {

@@ -123,6 +123,7 @@ type memoryHost struct {
 func (h memoryHost) Time() graph.Time                         { return graph.Time{Step: h.step, Steps: 9, PerEpoch: 3} }
 func (h memoryHost) Entry(name string) ir.Array               { return h.entries[name] }
 func (h memoryHost) Embed(context.Context) ([]float32, error) { panic("the job needs no features") }
+func (h memoryHost) World() methods.World                     { panic("the job needs no world") }
 func (h memoryHost) Compute(context.Context, int, func(*graph.Scope, *methods.Batch) *graph.Node) ([]float32, error) {
 	panic("the job needs no network")
 }
