@@ -47,7 +47,9 @@ func TestFaultCSVNumbersAsCategories(t *testing.T) {
 	tableWords(t, "thousands", thousands, "", 3, `t.csv:2:1: column "x": "1,000" is no number`,
 		`all 20 values are with thousands = ","`)
 	tableWords(t, "thousands, set", thousands, `thousands = ","`, 0, "column x  number, mean ")
-	tableWords(t, "thousands, categorical", thousands, `categorical = ["x"]`, 0, "column x  16 categories")
+	tableWords(t, "thousands, categorical", thousands, `categorical = ["x"]`, 3, `"4,000"`, "is the column of numbers")
+	tableWords(t, "thousands, categorical after all", thousands, "categorical = [\"x\"]\nmax_unseen = 1.0", 0,
+		"column x  16 categories")
 	tableWords(t, "percent", percent, "", 0, "column x  number in percent, mean ")
 	tableWords(t, "decimal comma", comma, `separator = ";"`, 3, `t.csv:2:3: column "y": "1,5" is no number`,
 		`all 20 values are with decimal = ","`)
