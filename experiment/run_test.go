@@ -94,6 +94,8 @@ var resumable = map[string][]string{
 	"vicreg": {`method="vicreg"`, "method.vicreg.projector=[32,32]"},
 	"byol":   {`method="byol"`, "method.byol.projector=[32,16]", "method.byol.predictor=[32]", `optimizer="adamw"`},
 	"moco":   {`method="moco"`, "method.moco.projector=[32,16]", "method.moco.queue=150", "method.moco.momentum=0.9"},
+	"shuffled": {`method="moco"`, "method.moco.projector=[32,16]", "method.moco.queue=150",
+		"method.moco.momentum=0.9", "method.moco.shuffle=4"},
 	"nnclr": {`method="nnclr"`, "method.nnclr.projector=[32,16]", "method.nnclr.predictor=[16]",
 		"method.nnclr.queue=150"},
 	"msf": {`method="msf"`, "method.msf.projector=[32,16]", "method.msf.predictor=[16]", "method.msf.queue=150",

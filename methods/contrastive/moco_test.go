@@ -1,6 +1,7 @@
 package contrastive
 
 import (
+	"math/bits"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"selfsup/backbones"
 	"selfsup/graph"
 	"selfsup/graph/cpu"
+	"selfsup/graph/ir"
 	"selfsup/graph/op"
 	"selfsup/graph/optest"
 	"selfsup/internal/golden"
@@ -109,5 +111,89 @@ func TestMoCoRefusesShortQueue(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}
+	}
+}
+
+// Keys go through their network in parts of the batch that are drawn anew in every step, and come back in their order;
+// queries in consecutive parts. The network here gives each image the mean over its part.
+func TestMoCoShuffles(t *testing.T) {
+	const parts, n = 3, 4
+	m := &MoCo{Shuffle: parts}
+	g, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
+		b := methods.NewBatch(s, parts*n, methodtest.Images(2, 1, 1))
+		mean := func(x *graph.Node) *graph.Node {
+			return op.BroadcastTo(op.Mean(op.Reshape(x, n, 2), true, 0), ir.Shape{n, 2})
+		}
+		plain := func(x *graph.Node) *graph.Node { return op.Reshape(x, n, 2) }
+		query, key := m.inParts(s, b, func(x *graph.Node) (h, q *graph.Node) { return plain(x), mean(x) }, mean)
+		_, same := m.inParts(s.In("same"), b, nil, plain)
+		x := b.View(0)
+		h, q := query(x)
+		s.Output("h", h)
+		s.Output("q", q)
+		s.Output("k", key(x))
+		s.Output("same", same(x))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := g.Compile(cpu.Backend{}, graph.NewStore(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x, err := p.Input("view0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range x.F32 {
+		x.F32[i] = float32(int(1) << (i / 2)) // sums of images tell which they are
+	}
+	out := func(name string) []float32 {
+		a, err := p.Output(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.Clone(a.F32)
+	}
+	var before []float32
+	for step := range 2 {
+		p.Schedule(graph.Time{Step: step, Steps: 2})
+		if err := p.Run(); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(out("h"), x.F32) || !slices.Equal(out("same"), x.F32) {
+			t.Fatalf("step %d: images come back as %v and %v", step, out("h"), out("same"))
+		}
+		q, k := out("q"), out("k")
+		of := map[int]int{} // part, as a set of images -> how many of them have its mean
+		for i := range parts * n {
+			if want := float32(int(15)<<(i/n*n)) / n; q[2*i] != want {
+				t.Errorf("step %d: query %d has the mean %v, want %v", step, i, q[2*i], want)
+			}
+			set := int(k[2*i] * n)
+			if of[set]++; set&(1<<i) == 0 || bits.OnesCount(uint(set)) != n {
+				t.Errorf("step %d: key %d is the mean of images %b", step, i, set)
+			}
+		}
+		if len(of) != parts {
+			t.Errorf("step %d: keys are of parts %v, want %d", step, of, parts)
+		}
+		if slices.Equal(k, before) || slices.Equal(k, q) {
+			t.Errorf("step %d: keys are in the same parts as before, or as queries", step)
+		}
+		before = k
+	}
+	for want, shuffle := range map[string]int{"want parts of equal size": 5, "of 2 images at least": 12} {
+		_, err := graph.Build(graph.Options{Training: true}, func(s *graph.Scope) {
+			b := methods.NewBatch(s, parts*n, methodtest.Images(2, 1, 1))
+			(&MoCo{Shuffle: shuffle}).inParts(s, b, nil, nil)
+		})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("shuffle = %d: %v", shuffle, err)
+		}
+	}
+	m = DefaultMoCo()
+	if m.Shuffle = 1; m.Validate() == nil {
+		t.Error("shuffle = 1 is not refused")
 	}
 }
