@@ -18,8 +18,8 @@ import (
 // section 3.2 of version 1, arXiv:1911.05722. The authors shuffle images between GPUs before the keys' batch norm, so
 // that no GPU sees a query and its key with the same statistics (section 3.3). shuffle = 8 is that with eight GPUs, on
 // any number of processes: batch norm has the statistics of an eighth of the batch, keys in another order than queries.
-// By default both encoders take the batch of their view whole, as the authors' code does on one GPU. A queue need not be
-// a multiple of the batch: keys go on at its beginning.
+// By default both encoders take the batch of their view whole, as the authors' code does on one GPU. A queue need not
+// be a multiple of the batch: keys go on at its beginning.
 //
 // With Symmetric each view recognises the other: the loss is the mean of both, and the queue takes the keys of both, as
 // in the authors' notebook for CIFAR-10, which has their sum.
@@ -95,39 +95,6 @@ func (m *MoCo) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 		Alarms: []methods.Alarm{methods.Guessing("infonce", m.Queue+1, "let the keys' encoder follow more slowly, "+
 			"with a momentum nearer to 1, or lower the temperature (sections 2.2 and 3.4.1)")},
 	}
-}
-
-// inParts sends a batch through the networks in parts of equal size, one after the other, for keys in random order.
-func (m *MoCo) inParts(s *graph.Scope, b *methods.Batch, query func(x *graph.Node) (h, q *graph.Node),
-	key func(x *graph.Node) *graph.Node) (func(x *graph.Node) (h, q *graph.Node), func(x *graph.Node) *graph.Node) {
-	n := b.Size() / m.Shuffle
-	if b.Size()%m.Shuffle != 0 || n < 2 {
-		op.Fail("", "[method.moco] shuffle = %d parts of a batch of %d: want parts of equal size, of 2 images at least",
-			m.Shuffle, b.Size())
-	}
-	part := func(x *graph.Node, i int) *graph.Node { return op.Slice(x, 0, i*n, (i+1)*n) }
-	random := s.Random("shuffle")
-	return func(x *graph.Node) (h, q *graph.Node) {
-			hs, qs := make([]*graph.Node, m.Shuffle), make([]*graph.Node, m.Shuffle)
-			for i := range hs {
-				hs[i], qs[i] = query(part(x, i))
-			}
-			return op.Concat(0, hs...), op.Concat(0, qs...)
-		}, func(x *graph.Node) *graph.Node {
-			order := op.Argsort(random.Uniform(b.Size())) // [B]
-			shuffled, keys := permuted(x, order), make([]*graph.Node, m.Shuffle)
-			for i := range keys {
-				keys[i] = key(part(shuffled, i))
-			}
-			return permuted(op.Concat(0, keys...), op.Argsort(order))
-		}
-}
-
-// permuted is x [B,...] with the samples in an order [B].
-func permuted(x, order *graph.Node) *graph.Node {
-	shape := op.ShapeOf(x)
-	rows := op.Gather(op.Reshape(x, shape[0], -1), order)
-	return op.Reshape(rows, shape...)
 }
 
 // networks are the encoder of queries, view -> features [B,F] and query [B,D], and of keys, view -> key [B,D] without
