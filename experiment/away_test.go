@@ -156,6 +156,7 @@ second = ["two", "third"]
 turn = 1
 [train]
 accumulate = 2
+parts_apart = true
 `, "jobs": `
 [method.deepcluster_v2]
 projector = [32, 16]

@@ -22,7 +22,7 @@ func (s *Setup) encoder() methods.Encoder {
 	enc := methods.EncoderOf(b, s.Input)
 	projector := s.Recipe.Projector.Projector // which remembers what the method asks it for
 	enc.Projector = &projector
-	enc.New = func(at *graph.Scope) layer.Func { return checkedEncoder(table, b, at.In(methods.Backbone), in) }
+	enc.New = func(at *graph.Scope) layer.Func { return at.Cut(checkedEncoder(table, b, at.In(methods.Backbone), in)) }
 	if t, ok := b.(backbones.Tokens); ok {
 		enc.Tokens = func(at *graph.Scope) *backbones.TokenEncoder {
 			return checkedTokens(table, t, at.In(methods.Backbone), in)

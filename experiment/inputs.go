@@ -28,7 +28,15 @@ func checkInputs(p *graph.Program, fills ...string) error {
 
 // checkTrainInputs is checkInputs of a turn's program, which the loader fills with the fields that the method asked its
 // batch for.
-func (s *Setup) checkTrainInputs(p *graph.Program) error { return checkInputs(p, s.Wants...) }
+func (s *Setup) checkTrainInputs(p *graph.Program) error {
+	fills := s.Wants
+	if s.exchange != nil {
+		for _, c := range s.exchange.cuts {
+			fills = append(fills[:len(fills):len(fills)], c.Name)
+		}
+	}
+	return checkInputs(p, fills...)
+}
 
 func quoted(names []string) string {
 	var list []string

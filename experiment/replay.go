@@ -119,10 +119,11 @@ func (r *run) replayStage(ctx context.Context, s Stage, from, last int) (*graph.
 			return nil, err
 		}
 		for n, t := range s.turns {
-			for part := range r.Recipe.Train.Accumulate {
+			for part := range t.parts {
 				fill(batch, n, part)
+				s.take(n, part)
 				at := s.Time(step)
-				at.Part, at.Parts = part, r.Recipe.Train.Accumulate
+				at.Part, at.Parts = part, t.parts
 				t.Schedule(at)
 				if step < last {
 					err = t.Run()
@@ -134,6 +135,7 @@ func (r *run) replayStage(ctx context.Context, s Stage, from, last int) (*graph.
 				if err != nil {
 					return nil, err
 				}
+				s.give(n, part)
 			}
 		}
 		batch.Release()

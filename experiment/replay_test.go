@@ -34,7 +34,7 @@ func TestDivergenceNamesOperation(t *testing.T) {
 		"checkpoint": {`train.checkpoint="2 steps"`},
 		"beginning":  {`train.checkpoint="100 steps"`},
 		"stages":     {`train.checkpoint="100 steps"`, `train.resolution=[{until="3 steps",crop=20}]`},
-		"parts":      {`train.checkpoint="2 steps"`, "train.accumulate=2"},
+		"parts":      {`train.checkpoint="2 steps"`, "train.accumulate=2", "train.parts_apart=true"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, err := recipes.Load(writeRecipe(t, small),

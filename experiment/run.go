@@ -121,15 +121,14 @@ func due(done, every int) bool { return every > 0 && done%every == 0 }
 
 // step runs the turns of a training step, each on every part of the batch, and adds up what is watched.
 func (r *run) step(ctx context.Context, step int, in *supply) error {
-	parts := r.Recipe.Train.Accumulate
 	for n, t := range r.now.turns {
-		for part := range parts {
+		for part := range t.parts {
 			here := place{step, n, part}
 			if err := in.feed(ctx, here); err != nil {
 				return r.interrupted(step, err)
 			}
 			at := r.now.Time(step)
-			at.Part, at.Parts = part, parts
+			at.Part, at.Parts = part, t.parts
 			t.Schedule(at)
 			if err := t.Start(); err != nil {
 				return fmt.Errorf("train: step %d: %w", step, err)
@@ -140,6 +139,7 @@ func (r *run) step(ctx context.Context, step int, in *supply) error {
 			if err := t.Wait(); err != nil {
 				return fmt.Errorf("train: step %d: %w", step, err)
 			}
+			r.now.give(n, part)
 			r.observe(n)
 		}
 		if err := r.watch(step, n); err != nil {
@@ -207,7 +207,10 @@ func (e *DivergedError) Error() string {
 
 // watch stops a run whose loss or gradients are not finite, before anything of that step can be saved.
 func (r *run) watch(step, turn int) error {
-	loss, params, norms := r.losses[turn].At(0), r.now.turns[turn].params, r.norms[turn]
+	loss, params, norms := 0.0, r.now.turns[turn].params, r.norms[turn]
+	if len(r.losses[turn].F32) > 0 {
+		loss = r.losses[turn].At(0)
+	}
 	worst, norm := -1, 0.0
 	for i := range params {
 		if n := norms.At(i); worst < 0 || n > norm || math.IsNaN(n) && !math.IsNaN(norm) {

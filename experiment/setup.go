@@ -23,6 +23,7 @@ import (
 	"selfsup/graph"
 	"selfsup/graph/comm"
 	"selfsup/graph/device"
+	"selfsup/graph/ir"
 	"selfsup/graph/op"
 	"selfsup/heads"
 	"selfsup/internal/room"
@@ -73,6 +74,10 @@ type Setup struct {
 
 	turns     []turn            // of a training step
 	memory    []int32           // of an agent, as the data were opened; nil: nobody acts
+	exchange  *exchange         // of the programs of a step with train.grad_cache; nil: there is one a turn
+	given     []handing         // with train.grad_cache: from its parts to the loss
+	taken     []handing         // and back
+	dtype     ir.DType          // of the training step; tests of gradients have F64
 	objective methods.Objective // that the method returned, whose nodes are those of the first turn's graph
 	trained   *graph.Graph      // the first turn's
 	last      int64             // number of the last node in it that the method made
@@ -211,9 +216,9 @@ func (s *Setup) placed(err error, more string) error {
 	return s.Recipe.Result.Place("method."+s.Recipe.Method.Name, fmt.Errorf("%s (%s)%s", own.Msg, own.At, more))
 }
 
-// build builds the training step's first turn, which says what a batch has to hold.
+// build builds the training step's first turn, or with train.grad_cache its loss, which says what a batch has to hold.
 func (s *Setup) build() (*built, error) {
-	g, made, err := s.trainGraph(0)
+	g, made, x, err := s.firstGraph()
 	if err != nil {
 		takers := ""
 		if made.batch != nil && made.batch.Lacks() {
@@ -222,12 +227,13 @@ func (s *Setup) build() (*built, error) {
 		return nil, s.placed(err, takers)
 	}
 	s.last, s.projector = made.last, made.projector
+	made.exchange = x
 	s.trained, s.objective, s.Wants, s.Masks = g, made.objective, made.batch.Wants(), made.batch.Masks()
 	s.Edits = made.batch.Edits()
 	s.encodedAt.scope = made.objective.Encoder
 	s.encodedAt.student, _ = g.StudentOf(s.encoderScope())
 	if err := cmp.Or(s.checkProjected(), s.checkAverage(), s.checkOnline(), s.checkFollowing(),
-		s.checkTold()); err != nil {
+		s.checkTold(), s.checkAccumulated()); err != nil {
 		return nil, err
 	}
 	_, err = s.Maker().Worker(s.made()) // do the data give as many views?
@@ -241,12 +247,11 @@ func (s *Setup) plan(limit int64) error {
 	if err != nil {
 		return err
 	}
-	g, leaves := s.trained, map[string]graph.Leaf{}
-	for n := range turnsOf(made.objective) {
-		if n > 0 {
-			if g, made, err = s.trainGraph(n); err != nil {
-				return err
-			}
+	leaves := map[string]graph.Leaf{}
+	for n, pass := range s.passes(made.objective) {
+		g, made, err := s.turnGraph(n, pass, made)
+		if err != nil {
+			return err
 		}
 		p, err := g.Plan(s.Device, limit)
 		if err != nil {
@@ -256,7 +261,11 @@ func (s *Setup) plan(limit int64) error {
 			leaves[l.Name] = l
 		}
 		first := firstLayer(made.params, func(name string) int { return len(leaves[name].Shape) })
-		s.turns = append(s.turns, turn{planned: p, params: made.params, first: first})
+		parts := s.batchParts()
+		if pass == lossPass {
+			parts = 1
+		}
+		s.turns = append(s.turns, turn{planned: p, params: made.params, first: first, parts: parts, pass: pass})
 	}
 	if l, ok := s.memoryLeaf(); ok {
 		leaves[l.Name] = l
@@ -264,6 +273,7 @@ func (s *Setup) plan(limit int64) error {
 	s.Leaves = slices.SortedFunc(maps.Values(leaves), func(a, b graph.Leaf) int {
 		return strings.Compare(a.Name, b.Name)
 	})
+	s.exchange = made.exchange
 	return nil
 }
 
@@ -280,6 +290,13 @@ func (s *Setup) compile() (err error) {
 		}
 	}
 	s.Train = s.turns[0].Program
+	if s.cached() {
+		s.Train = s.turns[2].Program
+		if s.given, s.taken, err = handings(s.turns[0].Program, s.turns[1].Program, s.turns[2].Program,
+			s.exchange); err != nil {
+			return err
+		}
+	}
 	if err := s.keepMemory(); err != nil {
 		return err
 	}
@@ -527,7 +544,7 @@ func (s *Setup) Sampler() (sampling.Sampler, error) {
 // leading is how many samples at the beginning of every batch have a label for certain: a promise of the sampler, which
 // parts of a batch do not keep.
 func (s *Setup) leading() int {
-	if l, ok := s.Recipe.Sampler.Value.(sampling.Leading); ok && s.Recipe.Train.Accumulate == 1 {
+	if l, ok := s.Recipe.Sampler.Value.(sampling.Leading); ok && s.batchParts() == 1 {
 		return l.Leading()
 	}
 	return 0

@@ -87,7 +87,7 @@ func gradientsOf(k *checkpoint.Gradients) (g gradients) {
 // tokens. That of a convolution before a batch norm varies as much in trainings that are steady.
 func (r *run) watchFirst(step, turn int) error {
 	now := r.now.turns[turn]
-	if turn != 0 || now.first < 0 {
+	if turn != 0 && now.pass != backPass || now.first < 0 {
 		return nil
 	}
 	length, before := r.norms[turn].At(now.first), len(r.gradients.recent)

@@ -120,7 +120,7 @@ func (n normalized) Measured() (mean, std []float64) {
 
 // enter makes a stage the one that runs.
 func (r *run) enter(s *Setup) error {
-	r.now, r.losses, r.norms = s, nil, nil
+	r.now, r.losses, r.norms = s, make([]ir.Array, len(s.turns)), make([]ir.Array, len(s.turns))
 	var all []watched
 	for n, t := range s.turns {
 		for _, name := range t.Outputs() {
@@ -130,11 +130,11 @@ func (r *run) enter(s *Setup) error {
 			}
 			switch {
 			case name == normsOutput:
-				r.norms = append(r.norms, value)
+				r.norms[n] = value
 				continue
 			case name == LossOutput:
-				r.losses = append(r.losses, value)
-			case below(name, pictureScope):
+				r.losses[n] = value
+			case below(name, pictureScope), below(name, cutScope):
 				continue
 			}
 			w := watched{name: name, turn: n, value: value}

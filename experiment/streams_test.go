@@ -42,7 +42,7 @@ func TestFewLabels(t *testing.T) {
 	if len(seen) != 100 {
 		t.Errorf("an epoch shows the labels of %d images, want those of 100", len(seen))
 	}
-	if n := prepare(t, "mean_teacher.toml", "train.accumulate=2").leading(); n != 0 {
+	if n := prepare(t, "mean_teacher.toml", "train.accumulate=2", "train.parts_apart=true").leading(); n != 0 {
 		t.Errorf("parts of a batch begin with %d labelled images for certain, want 0", n)
 	}
 	r, err := recipes.Load("mean_teacher.toml", []string{"labelled.few_shot.per_class=0",

@@ -32,7 +32,7 @@ func (s *supply) feed(ctx context.Context, at place) error {
 
 // ahead fills the inputs of a place whose turn comes next, while another runs; feed tells of an error.
 func (s *supply) ahead(ctx context.Context, at place) {
-	if s.loader.Ahead() && at.step < s.until && s.now.turns[at.turn].Ahead() {
+	if s.loader.Ahead() && at.step < s.until && !s.cached() && s.now.turns[at.turn].Ahead() {
 		s.err, s.fed = s.bring(ctx, at), &at
 	}
 }
@@ -50,6 +50,7 @@ func (s *supply) bring(ctx context.Context, at place) error {
 		return err
 	}
 	s.fill(s.batch, at.turn, at.part)
+	s.now.take(at.turn, at.part)
 	if s.after(at).step > at.step {
 		s.batch.Release()
 		s.batch = nil
@@ -59,7 +60,7 @@ func (s *supply) bring(ctx context.Context, at place) error {
 
 // after is the place that comes after another.
 func (s *supply) after(at place) place {
-	if at.part++; at.part == s.Recipe.Train.Accumulate {
+	if at.part++; at.part == s.now.turns[at.turn].parts {
 		at.part = 0
 		at.turn++
 	}

@@ -31,6 +31,8 @@ type turn struct {
 	planned *graph.Planned // before it is compiled
 	params  []string       // trained in it, in the order of the output "gradient_norms"
 	first   int            // place in params of the encoder's first matrix of weights; -1: there is none
+	parts   int            // of the batch, one run of the program each
+	pass    pass           // what it does of the step
 }
 
 // sync brings the state of all turns to the Store, before anything but they reads it.
@@ -50,31 +52,50 @@ type built struct {
 	params    []string
 	last      int64            // number of the last node that the method made
 	projector *heads.Projector // that the method asked for
+	exchange  *exchange        // with train.grad_cache
 }
 
 // rows is the samples that go through the graph at once: the batch, or an even part of it.
 func (s *Setup) rowsAtOnce() int { return s.Recipe.Train.Batch / s.Recipe.Train.Accumulate }
 
+// objectiveIn builds the method in a graph for so many samples.
+func (s *Setup) objectiveIn(g *graph.Scope, rows int, made *built) methods.Objective {
+	r := s.Recipe
+	b := methods.NewBatch(g, rows, methods.Data{
+		Maker: s.Kind.Training(s.Seen), Samples: s.Seen.Len(), Classes: len(s.Data.Train.Classes()),
+		Leading: s.leading(), Acts: s.acts(),
+	})
+	made.batch = b
+	enc := s.encoder()
+	obj := withKoLeo(g, r.Train.KoLeo, r.Method.Value.Build(g, enc, b))
+	if enc.Projector.Changes() && !enc.Projector.Used() {
+		op.Fail("", "[projector] changes the projector that a method has behind its features, and [method.%s] has "+
+			"none that it could change", r.Method.Name)
+	}
+	checkObjective("method."+r.Method.Name, r.Method.Value, obj, b.Size(), enc.Dim)
+	checkPlayers(g, "method."+r.Method.Name, r.Method.Value, obj)
+	made.objective, made.last, made.projector = obj, g.Newest(), enc.Projector
+	return obj
+}
+
+// outputTerms names a player's terms, and its loss if the player has a name.
+func outputTerms(g *graph.Scope, p methods.Player, loss *graph.Node) {
+	if p.Name != "" {
+		g.Output(p.Name, loss)
+	}
+	for _, t := range p.Terms {
+		if t.Name != p.Name {
+			g.Output(t.Name, t.Value)
+		}
+	}
+}
+
 // trainGraph is one turn of a training step: the method's objective, the optimisers, the teachers, and the online
 // probe.
 func (s *Setup) trainGraph(turn int) (*graph.Graph, *built, error) {
-	r, made := s.Recipe, &built{}
-	o := graph.Options{Training: true, BF16: r.Precision == "bf16", Ranks: s.spread()}
-	g, err := graph.Build(o, func(g *graph.Scope) {
-		b := methods.NewBatch(g, s.rowsAtOnce(), methods.Data{
-			Maker: s.Kind.Training(s.Seen), Samples: s.Seen.Len(), Classes: len(s.Data.Train.Classes()),
-			Leading: s.leading(), Acts: s.acts(),
-		})
-		made.batch = b
-		enc := s.encoder()
-		obj := withKoLeo(g, r.Train.KoLeo, r.Method.Value.Build(g, enc, b))
-		if enc.Projector.Changes() && !enc.Projector.Used() {
-			op.Fail("", "[projector] changes the projector that a method has behind its features, and [method.%s] has "+
-				"none that it could change", r.Method.Name)
-		}
-		checkObjective("method."+r.Method.Name, r.Method.Value, obj, b.Size(), enc.Dim)
-		checkPlayers(g, "method."+r.Method.Name, r.Method.Value, obj)
-		made.objective, made.last, made.projector = obj, g.Newest(), enc.Projector
+	made := &built{}
+	g, err := graph.Build(s.options(nil), func(g *graph.Scope) {
+		obj := s.objectiveIn(g, s.rowsAtOnce(), made)
 		players := playersOf(obj)
 		var sum, norms []*graph.Node
 		for _, p := range players {
@@ -83,16 +104,9 @@ func (s *Setup) trainGraph(turn int) (*graph.Graph, *built, error) {
 			}
 			loss := p.Loss()
 			sum = append(sum, loss)
-			if p.Name != "" {
-				g.Output(p.Name, loss)
-			}
-			for _, t := range p.Terms {
-				if t.Name != p.Name {
-					g.Output(t.Name, t.Value)
-				}
-			}
+			outputTerms(g, p, loss)
 			params := paramsOf(g, p)
-			for i, d := range s.apply(g, obj, p, loss, params) {
+			for i, d := range s.apply(g, obj, p, loss, params, nil) {
 				norms = append(norms, op.Reshape(op.Sqrt(op.SumSquares(d)), 1))
 				made.params = append(made.params, g.Name(params[i]))
 			}
@@ -110,7 +124,7 @@ func (s *Setup) trainGraph(turn int) (*graph.Graph, *built, error) {
 		}
 		g.Output(normsOutput, op.Concat(0, norms...))
 		if turn == 0 && s.probed(obj) {
-			s.probe(g.In(probeScope), obj.Features, b.Labels())
+			s.probe(g.In(probeScope), obj.Features, made.batch.Labels())
 		}
 	})
 	return g, made, err
@@ -163,9 +177,10 @@ func below(name, scope string) bool {
 	return scope == "" || name == scope || strings.HasPrefix(name, scope+"/")
 }
 
-// apply declares a player's step and returns the gradients.
-func (s *Setup) apply(g *graph.Scope, o methods.Objective, p methods.Player, loss *graph.Node,
-	params []*graph.Node) []*graph.Node {
+// apply declares a player's step and returns the gradients. collected are the parameters of which another program of
+// the step has a part of the gradient; nil: there is none.
+func (s *Setup) apply(g *graph.Scope, o methods.Objective, p methods.Player, loss *graph.Node, params []*graph.Node,
+	collected map[string]bool) []*graph.Node {
 	r := s.Recipe
 	rule, at := r.Optimizer.Value, g
 	if p.Optimizer != nil {
@@ -179,7 +194,7 @@ func (s *Setup) apply(g *graph.Scope, o methods.Objective, p methods.Player, los
 	}
 	defer nameIdle(p.Terms)
 	gs := optim.Apply(g, rule, loss, params, h, optim.Training{
-		Treat: s.treatment(g, o, rates, h, params), Clip: r.Train.Clip, Parts: r.Train.Accumulate,
+		Treat: s.treatment(g, o, rates, h, params), Clip: r.Train.Clip, Parts: s.batchParts(), Collected: collected,
 	})
 	for _, t := range o.Tune {
 		for _, p := range params {

@@ -36,7 +36,9 @@ type Graph struct {
 	outputs   []output
 	schedules []Scheduled
 	twins     []twin
-	wait      *Node // 1 in runs that leave teachers as they are; nil: none does
+	wait      *Node      // 1 in runs that leave teachers as they are; nil: none does
+	cutting   *Cutting   // nil: the graph is whole
+	noted     *[]Meeting // nil: where samples meet is not asked
 }
 
 type declClass uint8
@@ -93,6 +95,10 @@ type Options struct {
 	// Ranks deals the compiled program out over processes, by the inputs of BatchInput. The graph is that of the whole
 	// batch all the same.
 	Ranks spread.Ranks
+	// the graph is a part of one, or the rest; nil: it is whole
+	Cutting *Cutting
+	// notes where samples meet, see Scope.Meets; the graph is none to be run
+	Meets bool
 }
 
 // Build runs f on the root scope of a new graph. A mistake in f (a wrong shape, a name used twice) comes back as an
@@ -100,6 +106,12 @@ type Options struct {
 func Build(o Options, f func(s *Scope)) (g *Graph, err error) {
 	g = &Graph{g: G.NewGraph(), dtype: o.DType, training: o.Training, bf16: o.BF16, ranks: o.Ranks,
 		decls: map[string]*decl{}}
+	if g.cutting = o.Cutting; g.cutting != nil {
+		g.cutting.within = map[string]bool{}
+	}
+	if o.Meets {
+		g.noted = new([]Meeting)
+	}
 	defer func() {
 		switch r := recover().(type) {
 		case nil:
@@ -315,7 +327,10 @@ func (s *Scope) IntState(name string, init Init, shape ...int) *Node {
 // AllRows marks a value [B,...] of which an equation needs the rows of all samples, such as negatives or the statistics
 // of a batch. It is x: a graph is that of the whole batch on any number of ranks, and package spread finds out what a
 // rank has to get from the others. The mark tells the reader where samples meet.
-func (s *Scope) AllRows(x *Node) *Node { return x }
+func (s *Scope) AllRows(x *Node) *Node { return s.g.meets(s, x, "") }
+
+// BatchStatistics is x, statistics that a norm has taken of a batch.
+func (s *Scope) BatchStatistics(x *Node) *Node { return s.g.meets(s, x, "batch norm") }
 
 // Moment declares state of the optimiser.
 func (s *Scope) Moment(name string, init Init, shape ...int) *Node {

@@ -105,9 +105,9 @@ func (o *Projector) First(s *graph.Scope, n int) layer.Func {
 // MLP is the function MLP, changed.
 func (o *Projector) MLP(s *graph.Scope, in int, widths ...int) layer.Func {
 	if o.ask(s, batchNorm, bare, in, widths); !o.Changes() {
-		return MLP(s, in, widths...)
+		return s.Cut(MLP(s, in, widths...))
 	}
-	return layer.Chain(o.layers(s, cmp.Or(o.Norm, batchNorm), bare, in, widths)...)
+	return s.Cut(layer.Chain(o.layers(s, cmp.Or(o.Norm, batchNorm), bare, in, widths)...))
 }
 
 // Normed is the function Normed, changed.
@@ -117,17 +117,17 @@ func (o *Projector) Normed(s *graph.Scope, in int, affine bool, widths ...int) l
 		end = scaled
 	}
 	if o.ask(s, batchNorm, end, in, widths); !o.Changes() {
-		return Normed(s, in, affine, widths...)
+		return s.Cut(Normed(s, in, affine, widths...))
 	}
-	return layer.Chain(o.layers(s, cmp.Or(o.Norm, batchNorm), end, in, widths)...)
+	return s.Cut(layer.Chain(o.layers(s, cmp.Or(o.Norm, batchNorm), end, in, widths)...))
 }
 
 // Plain is the function Plain, changed.
 func (o *Projector) Plain(s *graph.Scope, in int, widths ...int) layer.Func {
 	if o.ask(s, noNorm, bare, in, widths); !o.Changes() {
-		return Plain(s, in, widths...)
+		return s.Cut(Plain(s, in, widths...))
 	}
-	return layer.Chain(o.layers(s, cmp.Or(o.Norm, noNorm), bare, in, widths)...)
+	return s.Cut(layer.Chain(o.layers(s, cmp.Or(o.Norm, noNorm), bare, in, widths)...))
 }
 
 // ask remembers the first projector that a method asks for, whose own norm is given.

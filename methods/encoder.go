@@ -48,7 +48,9 @@ type Encoder struct {
 // EncoderOf is a backbone for a field of the batch: the recipe's for view 0, or a second tower for another.
 func EncoderOf(b backbones.Backbone, f feed.Field) Encoder {
 	in := InputOf(f)
-	enc := Encoder{Dim: b.Dim(), New: func(s *graph.Scope) layer.Func { return b.New(s.In(Backbone), in) }}
+	enc := Encoder{Dim: b.Dim(), New: func(s *graph.Scope) layer.Func {
+		return s.Cut(b.New(s.In(Backbone), in))
+	}}
 	if t, ok := b.(backbones.Tokens); ok {
 		enc.Tokens = func(s *graph.Scope) *backbones.TokenEncoder { return t.NewTokens(s.In(Backbone), in) }
 	}

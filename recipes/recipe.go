@@ -97,9 +97,14 @@ type Train struct {
 	// share of the labels that are wrong, each that of another class, drawn by the seed: of what the training learns
 	// from, not of evaluations
 	LabelNoise float64 `toml:"label_noise"`
-	// even parts in which a batch goes through the step, for less memory; each is a batch of its own for norms and
-	// negatives
+	// even parts in which a batch goes through the step, for less memory, where the loss is a sum over samples
 	Accumulate int `toml:"accumulate"`
+	// even parts in which a batch goes through the encoder and the projector, whose results the loss sees as one: its
+	// exact gradient in the memory of a part (GradCache), for about a third more time; 1: there are none
+	GradCache int `toml:"grad_cache"`
+	// parts, of either kind, are batches of their own for batch norms, and those of accumulate for negatives and other
+	// comparisons too: not the step of the whole batch; without it what is not the same is refused
+	PartsApart bool `toml:"parts_apart"`
 	// smaller views at first, in turn; then views.crop, at which the encoder is evaluated
 	Resolution []Resolution `toml:"resolution"`
 }
@@ -134,7 +139,7 @@ func Default() *Recipe {
 		Average: DefaultAverage(),
 		Train: Train{
 			Batch: 256, Length: setting.Epochs(100), Checkpoint: setting.Epochs(10), Log: setting.Steps(10),
-			Probe: true, ProbeRate: 1e-3, Accumulate: 1,
+			Probe: true, ProbeRate: 1e-3, Accumulate: 1, GradCache: 1,
 		},
 	}
 }
@@ -173,6 +178,14 @@ func (r *Recipe) Validate() error {
 		r.Train.Batch/max(r.Train.Accumulate, 1) >= 2, "train.accumulate",
 		"%d: want a number of parts that divides train.batch = %d and leaves each at least 2 samples",
 		r.Train.Accumulate, r.Train.Batch)
+	check(r.Train.GradCache >= 1 && r.Train.Batch%max(r.Train.GradCache, 1) == 0 &&
+		r.Train.Batch/max(r.Train.GradCache, 1) >= 2, "train.grad_cache",
+		"%d: want a number of parts that divides train.batch = %d and leaves each at least 2 samples",
+		r.Train.GradCache, r.Train.Batch)
+	check(r.Train.GradCache <= 1 || r.Train.Accumulate == 1, "train.grad_cache", "%d: train.accumulate = %d cuts the "+
+		"batch too; want one of them", r.Train.GradCache, r.Train.Accumulate)
+	check(!r.Train.PartsApart || r.Train.GradCache > 1 || r.Train.Accumulate > 1, "train.parts_apart",
+		"true: the batch goes through the step as one; want accumulate or grad_cache above 1")
 	check(r.Train.Workers >= 0 && r.Train.Workers <= 1024, "train.workers", "%d: want 0 to 1024", r.Train.Workers)
 	return errors.Join(bad...)
 }

@@ -87,7 +87,7 @@ func batchNorm(s *graph.Scope, c int, affine ...*graph.Node) Func {
 		if !s.Training() {
 			return op.BatchNorm(x, running, op.BN{Eps: normEps, Frozen: true}, affine...)
 		}
-		stats := op.BatchStats(x)
+		stats := s.BatchStatistics(op.BatchStats(x))
 		n := op.ShapeOf(x).Size() / c
 		if !s.IsAside() {
 			s.Evolve(running, func(r *graph.Node) *graph.Node { return op.RunningStats(r, stats, normMomentum, n) })

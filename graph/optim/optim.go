@@ -55,27 +55,30 @@ type Training struct {
 	// Parts is how many parts of a batch a step adds up, one run of the program each; 0 and 1: the batch is whole.
 	// Gradients are averaged over the parts, and only the run of the last one changes parameters, moments and teachers.
 	Parts int
+	// The gradients of the parts are added up, to those that Collect has put aside before, rather than averaged: the
+	// loss is that of the batch.
+	Collected map[string]bool // parameters that Collect has gradients of; nil: there is no Collect
 }
 
 // Unreached is what an error of Apply says of a parameter that the loss does not reach.
 const Unreached = "the loss does not depend on this parameter"
 
-// Apply declares the updates of params for a loss, and returns the gradients, before clipping. It is an error if there
-// is no parameter, or one that the loss does not reach. Teachers that follow the parameters are updated by UpdateTwins
-// afterwards.
+// Apply declares the updates of params for a loss, and returns the gradients before clipping: of a part, or with
+// Collected of all parts so far. It is an error if there is no parameter, or one that the loss does not reach. Teachers
+// that follow the parameters are updated by UpdateTwins afterwards.
 func Apply(s *graph.Scope, r Rule, loss *graph.Node, params []*graph.Node, h Hyper, t Training) []*graph.Node {
 	if len(params) == 0 {
 		op.Fail(s.Path(), "there is no parameter to train")
 	}
 	gs := s.Gradients(loss, params)
 	for i, p := range params {
-		if gs[i] == nil {
+		if gs[i] == nil && !t.Collected[s.Name(p)] {
 			op.Fail(s.Name(p), "%s", Unreached)
 		}
 	}
 	zero := s.Constant(0)
 	moments := s.In("optimizer")
-	use, wait := t.gradients(s, moments, params, gs)
+	all, use, wait := t.gradients(s, moments, params, gs)
 	for i, p := range params {
 		var how Treatment
 		if t.Treat != nil {
@@ -108,12 +111,32 @@ func Apply(s *graph.Scope, r Rule, loss *graph.Node, params []*graph.Node, h Hyp
 	if wait != nil {
 		s.HoldTwins(wait)
 	}
-	return gs
+	return all
 }
 
-// gradients are what the rule sees: added up over the parts of a batch, and clipped. wait is 1 while parts are to come,
-// nil where the batch is whole.
-func (t Training) gradients(s, moments *graph.Scope, params, gs []*graph.Node) (use []*graph.Node, wait *graph.Node) {
+// Collect puts the gradients of parameters aside, nil where there is none, for an Apply in another program of the step.
+// It returns the names of those that have one.
+func Collect(s *graph.Scope, params, gs []*graph.Node) map[string]bool {
+	moments, names := s.In("optimizer"), map[string]bool{}
+	for i, p := range params {
+		if gs[i] != nil {
+			names[s.Name(p)] = true
+			s.Update(sumOf(moments, s.Name(p), p), gs[i])
+		}
+	}
+	return names
+}
+
+// sumOf is where the gradients of a parameter are added up within a step.
+func sumOf(moments *graph.Scope, name string, p *graph.Node) *graph.Node {
+	return moments.In(name).Moment("sum", graph.Fill(0), op.ShapeOf(p)...)
+}
+
+// gradients are what the rule sees: added up over the parts of a batch, and clipped. all is what a step is judged by:
+// before clipping, of a part alone where the parts are averaged. wait is 1 while parts are to come, nil where the batch
+// is whole.
+func (t Training) gradients(s, moments *graph.Scope, params, gs []*graph.Node) (all, use []*graph.Node,
+	wait *graph.Node) {
 	use = append(use, gs...)
 	if t.Parts > 1 {
 		wait = s.Scheduled("optimizer/wait", func(t graph.Time) float64 {
@@ -123,10 +146,20 @@ func (t Training) gradients(s, moments *graph.Scope, params, gs []*graph.Node) (
 			return 0
 		})
 		for i, p := range params {
-			sum := moments.In(s.Name(p)).Moment("sum", graph.Fill(0), op.ShapeOf(p)...)
-			use[i] = op.Add(sum, op.Scale(gs[i], 1/float64(t.Parts)))
+			sum := sumOf(moments, s.Name(p), p)
+			switch {
+			case gs[i] == nil:
+				use[i] = sum
+			case t.Collected != nil:
+				use[i] = op.Add(sum, gs[i])
+			default:
+				use[i] = op.Add(sum, op.Scale(gs[i], 1/float64(t.Parts)))
+			}
 			s.Update(sum, op.Mul(use[i], wait)) // the last part leaves zeros
 		}
+	}
+	if all = gs; t.Collected != nil {
+		all = append(all[:0:0], use...)
 	}
 	if t.Clip > 0 {
 		factor := clip(use, t.Clip)
@@ -134,7 +167,7 @@ func (t Training) gradients(s, moments *graph.Scope, params, gs []*graph.Node) (
 			use[i] = op.Mul(use[i], factor)
 		}
 	}
-	return use, wait
+	return all, use, wait
 }
 
 // clip is min(1, most/(norm + 1e-6)) for the norm of all gradients together, 0-d: PyTorch's clip_grad_norm_.

@@ -98,7 +98,7 @@ func (o hidden) see(s *graph.Scope, e *backbones.TokenEncoder, b *methods.Batch,
 // guess is the loss and accuracy of the symbols, told from what the encoder makes of them, y [B,T,D].
 func (o hidden) guess(s *graph.Scope, e *backbones.TokenEncoder, y *graph.Node) (loss, accuracy *graph.Node) {
 	logits := heads.Tied(s.In("head"), e.Symbols.Table, 0)(o.pick(op.Reshape(y, -1, e.Dim)))
-	return Guess(logits, o.pick(op.Reshape(o.ids, -1)), o.pick(op.Reshape(o.selected, -1)))
+	return Guess(logits, o.pick(op.Reshape(o.ids, -1)), s.AllRows(o.pick(op.Reshape(o.selected, -1))))
 }
 
 // hiding is 1 where one of t symbols of each text is hidden, [B,t].

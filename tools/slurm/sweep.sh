@@ -28,7 +28,7 @@ dd if=/dev/urandom of="$work/munge/key" bs=1024 count=1 2> /dev/null
 chmod 755 "$work" && chmod 700 "$work/munge" && chmod 600 "$work/munge/key"
 mkdir "$work/socket" && chmod 755 "$work/socket"
 munged --foreground --force --key-file="$work/munge/key" --socket="$work/socket/munge" --pid-file="$work/munge/pid" \
-	--log-file="$work/munge/log" --seed-file="$work/munge/seed" &
+	--log-file="$work/munge/log" --seed-file="$work/munge/seed" > "$work/munged.log" 2>&1 &
 daemons+=($!)
 cat > "$work/slurm.conf" << EOF
 ClusterName=one
@@ -75,7 +75,7 @@ widths = [4, 8]
 projector = [8, 8]
 [train]
 batch = 16
-length = "4000 steps"
+length = "1500 steps"
 checkpoint = "20 steps"
 log = "1 step"
 [evaluate]
@@ -95,7 +95,8 @@ done_points() { "$work/experiment" sweep status "$sweep" --json | jq -r '.[] | s
 marks() { for p in "$@"; do stat -c '%n %s %Y' "$sweep/runs/$(printf %04d "$p")"/{run.json,metrics.jsonl}; done; }
 
 "$work/experiment" sweep submit --slurm "$sweep" --jobs 2 --time 30:00 > "$work/submit.sh"
-job=$(sh "$work/submit.sh" | tee /dev/stderr | cut -d: -f1)
+job=$(sh "$work/submit.sh" | cut -d: -f1)
+echo "array $job"
 killed=0 saved=0 requeued=0
 before=() marked=""
 for round in $(seq 600); do
@@ -123,7 +124,7 @@ done
 requeued=$(grep -l 'stopped by SIGUSR1' "$sweep"/slurm/*.txt | wc -l)
 "$work/experiment" sweep status "$sweep"
 for run in "$sweep"/runs/*; do # each step once, in order
-	jq -r 'select(.loss != null) | .step' "$run/metrics.jsonl" | awk '$1 != NR {exit 1} END {exit NR != 4000}' \
+	jq -r 'select(.loss != null) | .step' "$run/metrics.jsonl" | awk '$1 != NR {exit 1} END {exit NR != 1500}' \
 		|| { echo "$run: steps are missing or twice"; exit 1; }
 done
 [ "${#before[@]}" = 12 ] || { echo "${#before[@]} of 12 points are done"; exit 1; }
