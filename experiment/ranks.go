@@ -295,7 +295,7 @@ func (s *Setup) checkRanks() error {
 	}
 	n, t := s.Ranks.Size(), s.Recipe.Train
 	if t.GradCache > 1 {
-		return s.Recipe.Result.Bad("train.grad_cache", "%d: parts of a batch are not dealt out over %d ranks yet, which "+
+		return s.Recipe.Result.Bad("train.grad_cache", "%d: parts of a batch are not dealt out over %d ranks, which "+
 			"each have a part of it in memory anyway; want 1", t.GradCache, n)
 	}
 	if t.Batch%(n*t.Accumulate) == 0 {
