@@ -63,7 +63,7 @@ func (m *Data2Vec) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) 
 	return methods.Objective{
 		Features: features,
 		Terms: []methods.Term{{Name: "latent", Weight: 1, Value: losses.MeanOver(Told(told, target, m.Beta),
-			u.hidden)}},
+			s.AllRows(u.hidden))}},
 		Metrics: []methods.Metric{{Name: "spread", Value: losses.Spread(features)},
 			{Name: "target_deviation", Value: deviation(op.Reshape(target, rows, u.Dim), hidden)},
 			{Name: "told_deviation", Value: deviation(op.Reshape(told, rows, u.Dim), hidden)}},

@@ -93,8 +93,8 @@ func (m *HuBERT) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) me
 	right := op.EqualInts(op.Argmax(logits), of, op.TypeOf(logits).DType)
 	return methods.Objective{
 		Features: features,
-		Terms: []methods.Term{{Name: "hidden", Weight: 1, Value: losses.MeanOver(each, hidden)},
-			{Name: "seen", Weight: m.Seen, Value: losses.MeanOver(each, seen)}},
+		Terms: []methods.Term{{Name: "hidden", Weight: 1, Value: losses.MeanOver(each, s.AllRows(hidden))},
+			{Name: "seen", Weight: m.Seen, Value: losses.MeanOver(each, s.AllRows(seen))}},
 		Metrics: []methods.Metric{{Name: "accuracy", Value: losses.MeanOver(right, hidden)},
 			{Name: "spread", Value: losses.Spread(features)}},
 		Jobs: []methods.Job{{Name: "clusters", Run: func(ctx context.Context, h methods.Host) error {

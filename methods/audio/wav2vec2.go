@@ -73,7 +73,7 @@ func (m *Wav2Vec2) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) 
 	features := u.Pool(c)
 	return methods.Objective{
 		Features: features,
-		Terms: []methods.Term{{Name: "contrast", Weight: 1, Value: losses.MeanOver(each, picked)},
+		Terms: []methods.Term{{Name: "contrast", Weight: 1, Value: losses.MeanOver(each, s.AllRows(picked))},
 			{Name: "diversity", Weight: m.Diversity, Value: q.Diversity},
 			{Name: "penalty", Weight: m.Penalty, Value: op.MeanAll(op.Square(slow))}},
 		Metrics: []methods.Metric{{Name: "accuracy", Value: losses.MeanOver(right, picked)},

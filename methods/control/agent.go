@@ -130,9 +130,10 @@ func (m *Agent) beside(s *graph.Scope, enc methods.Encoder, b *methods.Batch, t 
 func scaled(s *graph.Scope, novelty *graph.Node) *graph.Node {
 	novelty = op.StopGradient(novelty)
 	mean, square := s.State("mean", graph.Fill(0)), s.State("square", graph.Fill(1))
+	all := s.AllRows(novelty)
 	const rate = 0.01
-	s.Update(mean, op.Lerp(mean, op.MeanAll(novelty), s.Constant(1-rate)))
-	s.Update(square, op.Lerp(square, op.MeanAll(op.Square(novelty)), s.Constant(1-rate)))
+	s.Update(mean, op.Lerp(mean, op.MeanAll(all), s.Constant(1-rate)))
+	s.Update(square, op.Lerp(square, op.MeanAll(op.Square(all)), s.Constant(1-rate)))
 	variance := op.Relu(op.Sub(square, op.Square(mean)))
 	return op.Mul(novelty, op.Rsqrt(op.Shift(variance, 1e-4)))
 }

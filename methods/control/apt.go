@@ -57,7 +57,7 @@ func (m *APT) entropy(r *running, h *graph.Node) *graph.Node {
 	if m.Neighbours > n {
 		op.Fail("", "neighbours = %d of a batch of %d; want at most that", m.Neighbours, n)
 	}
-	near := nearest(h, h, m.Neighbours) // [B,k]
+	near := nearest(h, r.scope.AllRows(h), m.Neighbours) // [B,k]
 	if !m.Mean {
 		near = op.Slice(near, 1, m.Neighbours-1, m.Neighbours)
 	}

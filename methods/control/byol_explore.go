@@ -58,7 +58,7 @@ func (m *BYOLExplore) Explore(s *graph.Scope, enc methods.Encoder, b *methods.Ba
 	seen := embedded(enc.New(s), x) // [B,T+1,F]
 	target := op.StopGradient(embedded(enc.New(s.Twin("teacher", s.Constant(m.Momentum))), x))
 	guesses := m.predict(s, seen, b, enc.Dim)
-	there := op.Concat(1, m.always(s, n), b.Field(steps.Alive(t))) // [B,T+1]
+	there := op.Concat(1, m.always(s, n), s.AllRows(b.Field(steps.Alive(t)))) // [B,T+1]
 	wrong := m.errors(guesses, target)
 	loss := m.loss(wrong, there)
 	novelty := at(m.uncertainty(wrong), 0)
@@ -126,8 +126,9 @@ func (m *BYOLExplore) uncertainty(wrong [][]*graph.Node) *graph.Node {
 func (m *BYOLExplore) reward(s *graph.Scope, novelty *graph.Node) *graph.Node {
 	const rate = 0.01
 	mean, square := s.State("mean", graph.Fill(0)), s.State("square", graph.Fill(1))
-	s.Update(mean, op.Lerp(mean, op.MeanAll(novelty), s.Constant(1-rate)))
-	s.Update(square, op.Lerp(square, op.MeanAll(op.Square(novelty)), s.Constant(1-rate)))
+	all := s.AllRows(novelty)
+	s.Update(mean, op.Lerp(mean, op.MeanAll(all), s.Constant(1-rate)))
+	s.Update(square, op.Lerp(square, op.MeanAll(op.Square(all)), s.Constant(1-rate)))
 	deviation := op.Sqrt(op.Shift(op.Relu(op.Sub(square, op.Square(mean))), 1e-8))
 	normalised, prioritised := m.rewards(novelty, mean, deviation)
 	if m.Prioritise {

@@ -48,7 +48,7 @@ func (m *EfficientZero) Build(s *graph.Scope, enc methods.Encoder, b *methods.Ba
 	next := dynamics(s.In("model"), enc.Dim, actionsOf(b), m.Hidden)
 	paid := heads.Plain(s.In("reward"), enc.Dim, m.Hidden, 1)
 	h := encode(b.View(0))
-	later, there := b.Field(steps.Ahead(m.Jumps)), b.Field(steps.Alive(m.Jumps))
+	later, there := b.Field(steps.Ahead(m.Jumps)), s.AllRows(b.Field(steps.Alive(m.Jumps)))
 	rewards := b.Field(steps.Rewards(m.Jumps))
 	var like, pay []*graph.Node
 	z := h

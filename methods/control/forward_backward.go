@@ -86,7 +86,7 @@ func (m *ForwardBackward) Build(s *graph.Scope, enc methods.Encoder, b *methods.
 	})
 	task := s.In("task").State("z", graph.Fill(0), m.Embedding) // of the reward
 	paid := op.Mul(op.Reshape(b.Field(steps.Rewards(1)), -1, 1), met)
-	s.Update(task, op.Lerp(task, op.StopGradient(op.Mean(paid, false, 0)), s.Constant(0.99)))
+	s.Update(task, op.Lerp(task, op.StopGradient(op.Mean(s.AllRows(paid), false, 0)), s.Constant(0.99)))
 	return methods.Objective{
 		Features: h,
 		Terms: []methods.Term{{Name: "off_diagonal", Weight: 1, Value: t.off},

@@ -287,7 +287,8 @@ func rndGolden(c *ongraph.Case) {
 	x := op.StopGradient(c.In("obs", golden.Same))
 	hidden, out := golden.Param[int](c.T, c.F, "hidden"), c.F.Inputs["target.5.bias"].Shape[0]
 	net := func(name string) node {
-		return heads.Plain(c.Scope.In(name), op.ShapeOf(x)[1], hidden, hidden, out)(normalised(x, number(c, "clip")))
+		seen := normalised(c.Scope, x, number(c, "clip"))
+		return heads.Plain(c.Scope.In(name), op.ShapeOf(x)[1], hidden, hidden, out)(seen)
 	}
 	wrong := rowMeans(op.Square(op.Sub(net("predictor"), op.StopGradient(net("target")))))
 	c.Out("prediction_error", column(wrong), golden.Same)

@@ -71,7 +71,7 @@ func diagonal(s *graph.Scope, logits *graph.Node) (loss, right *graph.Node) {
 func permutations(s *graph.Scope, rows, n int) (all []*graph.Node) {
 	r := s.Random("order")
 	for range n {
-		all = append(all, op.Reshape(op.Argsort(r.Uniform(1, rows)), rows))
+		all = append(all, s.AllRows(op.Reshape(op.Argsort(r.Uniform(1, rows)), rows)))
 	}
 	return all
 }

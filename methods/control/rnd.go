@@ -53,7 +53,7 @@ func (m *RND) objective(h, wrong *graph.Node) methods.Objective {
 
 // distil is the features [B,F] of the predictor, declared in a scope, and its errors [B].
 func (m *RND) distil(s, own *graph.Scope, enc methods.Encoder, b *methods.Batch) (h, wrong *graph.Node) {
-	x := normalised(b.View(0), m.Clip)
+	x := normalised(s, b.View(0), m.Clip)
 	head := func(s *graph.Scope) layer.Func {
 		return heads.Plain(s.In("distil"), enc.Dim, m.Hidden, m.Hidden, m.Embedding)
 	}
@@ -64,8 +64,8 @@ func (m *RND) distil(s, own *graph.Scope, enc methods.Encoder, b *methods.Batch)
 }
 
 // normalised are observations x [B,...] with mean 0 and variance 1 over the batch in every channel, cut off.
-func normalised(x *graph.Node, clip float64) *graph.Node {
-	y := op.BatchNorm(x, op.BatchStats(x), op.BN{Eps: 1e-5})
+func normalised(s *graph.Scope, x *graph.Node, clip float64) *graph.Node {
+	y := op.BatchNorm(x, s.BatchStatistics(op.BatchStats(x)), op.BN{Eps: 1e-5})
 	return op.StopGradient(layer.AtMost(layer.AtLeast(y, -clip), clip))
 }
 
@@ -73,7 +73,8 @@ func normalised(x *graph.Node, clip float64) *graph.Node {
 func unitDeviation(s *graph.Scope, wrong *graph.Node) *graph.Node {
 	wrong = op.StopGradient(wrong)
 	variance := s.State("variance", graph.Fill(1))
-	spread := op.MeanAll(op.Square(op.Sub(wrong, op.MeanAll(wrong))))
+	all := s.AllRows(wrong)
+	spread := op.MeanAll(op.Square(op.Sub(all, op.MeanAll(all))))
 	s.Update(variance, op.Lerp(variance, spread, s.Constant(0.99)))
 	return overDeviation(wrong, variance)
 }

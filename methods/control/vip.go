@@ -38,7 +38,7 @@ func (m *VIP) Validate() error {
 // Build implements methods.Method.
 func (m *VIP) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	encode, n := enc.New(s), b.Size()
-	e := embedded(encode, b.Field(steps.Way)) // [B,4,F]
+	e := s.AllRows(embedded(encode, b.Field(steps.Way))) // [B,4,F]
 	reward := op.Shift(b.Field(steps.Reached), -1)
 	loss := m.value(e, reward, permutations(s, n, m.Negatives))
 	small, short := sizes(e)

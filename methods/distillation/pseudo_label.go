@@ -53,5 +53,5 @@ func (m *PseudoLabel) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batc
 
 // pseudo is the mean cross-entropy of logits [B,K] with their own largest, over the samples without a label.
 func pseudo(s *graph.Scope, logits, labels *graph.Node) *graph.Node {
-	return losses.MeanOver(op.CrossEntropy(logits, op.Argmax(logits), 0), withoutLabel(s, labels))
+	return losses.MeanOver(op.CrossEntropy(logits, op.Argmax(logits), 0), s.AllRows(withoutLabel(s, labels)))
 }

@@ -67,8 +67,12 @@ func (m *Autoregressive) Build(s *graph.Scope, enc methods.Encoder, b *methods.B
 	order := s.Floats("order", counting(n), 1, n)
 	y := e.Masked(e.Embed(x), layer.Mask{Bias: m.bias(s, prefix, order, n)}) // [B,T,D]
 	before := op.Slice(y, 1, 0, n-1)                                         // tell the patch after it
-	later := op.Less(prefix, op.Slice(order, 1, 1, n))                       // [B or 1,T-1] of those that are told
-	each := m.each(s, b, e.Patch, before, x, e.Dim)                          // [B,T-1]
+	counts := prefix
+	if m.Prefix {
+		counts = s.AllRows(prefix)
+	}
+	later := op.Less(counts, op.Slice(order, 1, 1, n)) // [B or 1,T-1] of those that are told
+	each := m.each(s, b, e.Patch, before, x, e.Dim)    // [B,T-1]
 	counted := op.Add(op.Scale(each, 0), later)
 	features := e.Pool(y)
 	return methods.Objective{

@@ -68,8 +68,9 @@ func (m *MaskGIT) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) m
 	features := e.Pool(y)
 	o := methods.Objective{
 		Features: features,
-		Terms:    []methods.Term{{Name: "tokens", Weight: 1, Value: smoothedLoss(logits, ids, hidden, m.Smoothing)}},
-		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(features)}},
+		Terms: []methods.Term{{Name: "tokens", Weight: 1, Value: smoothedLoss(logits, ids,
+			s.AllRows(hidden), m.Smoothing)}},
+		Metrics: []methods.Metric{{Name: "spread", Value: losses.Spread(features)}},
 	}
 	if m.Shown > 0 {
 		logitsOf := func(x, hidden *graph.Node) *graph.Node {

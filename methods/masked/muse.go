@@ -107,7 +107,8 @@ func (m *Muse) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 	features, logits := m.network(s, e, b)(ids, hidden, told)
 	return methods.Objective{
 		Features: features,
-		Terms:    []methods.Term{{Name: "tokens", Weight: 1, Value: smoothedLoss(logits, ids, hidden, m.Smoothing)}},
-		Metrics:  []methods.Metric{{Name: "spread", Value: losses.Spread(features)}},
+		Terms: []methods.Term{{Name: "tokens", Weight: 1, Value: smoothedLoss(logits, ids,
+			s.AllRows(hidden), m.Smoothing)}},
+		Metrics: []methods.Metric{{Name: "spread", Value: losses.Spread(features)}},
 	}
 }

@@ -77,7 +77,7 @@ func (m *PatchPrediction) loss(s *graph.Scope, b *methods.Batch, patch int, x, y
 	n, t := op.ShapeOf(y)[0], op.ShapeOf(y)[1]
 	if m.Target == "pixels" {
 		pixels := layer.Patchify(x, patch)
-		return losses.PatchMSE(layer.Dense(s.In("tell"), dim, op.ShapeOf(pixels)[2])(y), pixels, selected)
+		return losses.PatchMSE(layer.Dense(s.In("tell"), dim, op.ShapeOf(pixels)[2])(y), pixels, s.AllRows(selected))
 	}
 	parts := 1
 	if m.Target == "parts" {
@@ -98,7 +98,7 @@ func (m *PatchPrediction) loss(s *graph.Scope, b *methods.Batch, patch int, x, y
 	told := layer.Dense(s.In("tell"), dim, parts*parts*classes)(y)
 	entropy := op.CrossEntropy(op.Reshape(told, -1, classes), colour, 0) // [B*T*parts^2]
 	each := op.Mean(op.Reshape(entropy, n, t, parts*parts), false, 2)
-	return losses.MeanOver(each, selected)
+	return losses.MeanOver(each, s.AllRows(selected))
 }
 
 // Colours is the class, int32 [B*T*parts*parts], of the mean colour of each of parts x parts parts of the patches of x

@@ -74,12 +74,16 @@ func (m *Autoencoder) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batc
 	}
 	decode, paint := generator(s.In("decoder"), b, width, m.Widths)
 	noisy, hit := m.noise(s, b, x)
+	weighed := hit
+	if hit != nil {
+		weighed = s.AllRows(hit)
+	}
 	features := enc.New(s)(noisy)            // [B,F]
 	painted := paint(decode(code(features))) // [B,H,W,C]
 	o := methods.Objective{
 		Features: features,
 		Terms: []methods.Term{{Name: "reconstruction", Weight: 1,
-			Value: emphasised(painted, x, hit, m.Intact)}},
+			Value: emphasised(painted, x, weighed, m.Intact)}},
 		Pictures: []methods.Picture{{Name: "painted", Value: painted}},
 	}
 	if hit != nil {

@@ -43,7 +43,7 @@ func (m *SwapNoise) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch)
 	errors := t.errors(s, t.head(s.In("decoder"), enc.Dim, m.Hidden)(h), x)
 	return methods.Objective{
 		Features: h,
-		Terms:    []methods.Term{{Name: "entries", Weight: 1, Value: emphasised(errors, swapped, m.Intact)}},
+		Terms:    []methods.Term{{Name: "entries", Weight: 1, Value: emphasised(errors, s.AllRows(swapped), m.Intact)}},
 	}
 }
 

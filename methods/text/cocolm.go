@@ -54,7 +54,7 @@ func (m *COCOLM) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) me
 	p := m.propose(s.In("proposer"), e, b, ids)
 	y := e.Symbols.Encode(e.Symbols.Place(e.Symbols.Look(p.IDs)), p.There) // [B,T,D]
 	copied := detector(s, y)                                               // [B,T], the logit of copying
-	copying, accuracy := Detected(copied, p.Same, p.There)
+	copying, accuracy := Detected(copied, p.Same, s.AllRows(p.There))
 
 	flat := func(x *graph.Node) *graph.Node { return p.pick(op.Reshape(x, -1)) } // [K] where symbols were hidden
 	logits := heads.Tied(s.In("head"), e.Symbols.Table, 0)(p.pick(op.Reshape(y, -1, e.Dim)))
@@ -64,7 +64,7 @@ func (m *COCOLM) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) me
 		Features: features,
 		Terms: []methods.Term{{Name: "generator", Weight: m.Generator.Weight, Value: p.Loss},
 			{Name: "copied", Weight: m.Copy, Value: copying},
-			{Name: "corrected", Weight: m.Correct, Value: losses.MeanOver(nats, flat(p.Selected))}},
+			{Name: "corrected", Weight: m.Correct, Value: losses.MeanOver(nats, s.AllRows(flat(p.Selected)))}},
 		Metrics: []methods.Metric{{Name: "generator_accuracy", Value: p.Accuracy},
 			{Name: "accuracy", Value: accuracy}, {Name: "spread", Value: losses.Spread(features)}},
 	}

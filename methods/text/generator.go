@@ -66,7 +66,7 @@ func (m *Generator) propose(s *graph.Scope, e *backbones.TokenEncoder, b *method
 		layer.LayerNorm(s.In("norm"), m.Width), layer.Dense(s.In("out"), m.Width, e.Dim))(x)
 	logits := heads.Tied(s.In("head"), e.Symbols.Table, 0)(p.pick(op.Reshape(y, rows*t, e.Dim))) // [K,V]
 	hidden, chosen := p.pick(flat), p.pick(op.Reshape(p.Selected, -1))
-	p.Loss, p.Accuracy = Guess(logits, hidden, chosen)
+	p.Loss, p.Accuracy = Guess(logits, hidden, s.AllRows(chosen))
 
 	noise := s.Random("sample").Uniform(op.ShapeOf(logits)...)
 	sample := Sampled(s, logits, Gumbel(noise), hidden, chosen)

@@ -31,7 +31,7 @@ func (m *GPT) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) metho
 	logits := told(s, y, e.Symbols.Table)                            // [B*T,V]
 	there := e.Symbols.There(ids)                                    // [B,T]
 	n := op.ShapeOf(ids)
-	loss, accuracy := Next(op.Reshape(logits, n[0], n[1], -1), ids, there)
+	loss, accuracy := Next(op.Reshape(logits, n[0], n[1], -1), ids, s.AllRows(there))
 	features := e.Symbols.Pool(y, there)
 	return methods.Objective{Features: features, Terms: []methods.Term{{Name: "next", Weight: 1, Value: loss}},
 		Metrics: spelled(loss, accuracy, features)}

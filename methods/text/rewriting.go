@@ -45,7 +45,7 @@ func (m *Rewriting) build(s *graph.Scope, e *backbones.TokenEncoder, source, tar
 	writer := heads.Writer{Dim: e.Dim, From: e.Dim, Heads: m.Heads, Hidden: m.MLP, Depth: m.Depth, Length: k,
 		Deviation: 0.02}.New(s.In("decoder"))
 	y := writer(look(table, written), memory, keys) // [B,K,D]
-	loss, accuracy := Guess(told(s, y, table), target, e.Symbols.There(target))
+	loss, accuracy := Guess(told(s, y, table), target, s.AllRows(e.Symbols.There(target)))
 	features := e.Symbols.Pool(memory, keys)
 	return methods.Objective{Features: features, Terms: []methods.Term{{Name: "written", Weight: 1, Value: loss}},
 		Metrics: spelled(loss, accuracy, features)}

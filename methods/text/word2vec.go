@@ -80,7 +80,7 @@ func (m *Word2Vec) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) 
 	}
 	negatives := op.Reshape(made[2], -1, m.Negatives)
 	nats := NearWords(hidden, out, target, negatives)
-	there := op.Less(s.Constant(0), s.Float(target))
+	there := s.AllRows(op.Less(s.Constant(0), s.Float(target)))
 	ids := b.View(0)
 	features := e.Symbols.Pool(e.Symbols.Look(ids), e.Symbols.There(ids))
 	return methods.Objective{Features: features,
