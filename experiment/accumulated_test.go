@@ -16,7 +16,8 @@ import (
 	"selfsup/recipes/overlay"
 )
 
-// Of every method in the catalog that has a recipe whose data are here: either the mean of its losses over the parts of a batch is its loss
+// Of every method in the catalog that has a recipe whose data are here: either the mean of its losses over the parts of
+// a batch is its loss
 // of the batch, or train.accumulate is refused with a sentence that says what would be right.
 func TestAccumulateIsExactOrRefused(t *testing.T) {
 	allowed, refused, seen := 0, 0, map[string]bool{}
