@@ -109,20 +109,20 @@ func TestRows(t *testing.T) {
 
 	meta, shapes, _ := tensors(t, filepath.Join(sum.Run, "export", "encoder.safetensors"))
 	for _, want := range []string{
-		`"kind":"rows"`, `"of":[0,4,0,3]`, `"categories":["blue","green","red"]`, `"numbers":"standard"`,
+		`"kind":"rows"`, `"of":[0,4,0,3,0]`, `"gaps":[0]`, `"categories":["blue","green","red"]`, `"numbers":"standard"`,
 		`"name":"weight","mean":`,
 	} {
 		if !strings.Contains(meta["config"], want) {
 			t.Errorf("export: config %s: want %s", meta["config"], want)
 		}
 	}
-	if !strings.Contains(meta["input"], "rows [B 4]") || strings.Contains(meta["config"], "interpolation") {
+	if !strings.Contains(meta["input"], "rows [B 5]") || strings.Contains(meta["config"], "interpolation") {
 		t.Errorf("export: input %q, config %s: want rows, and nothing of images", meta["input"], meta["config"])
 	}
 	if got := fmt.Sprint(shapes["reference/rows"], shapes["reference/features"],
-		shapes["backbone/0/linear/weight"]); got != "[2 4] [2 8] [9 16]" {
-		t.Errorf("export: shapes %s, want 2 rows, their 8 features, and 2 numbers, 4 and 3 indicators as the "+
-			"first layer's input", got)
+		shapes["backbone/0/linear/weight"]); got != "[2 5] [2 8] [10 16]" {
+		t.Errorf("export: shapes %s, want 2 rows, their 8 features, and 2 numbers, 4 and 3 indicators, and one "+
+			"of a missing number, as the first layer's input", got)
 	}
 	if _, err := experiment.Export(sum.Run, experiment.ExportOptions{Layout: "torch"}, recipes.Builtin(),
 		experiment.Options{}); err != nil {
@@ -152,7 +152,8 @@ func TestRowsDescribed(t *testing.T) {
 	if err := inspect.Describe(&out, s); err != nil {
 		t.Fatal(err)
 	}
-	want := "training and 60 test rows of 2 columns of numbers and 2 of categories\n"
+	want := "training and 60 test rows of 2 columns of numbers and 2 of categories, 1 of the numbers with missing " +
+		"values\n"
 	if !strings.Contains(out.String(), want) {
 		t.Errorf("%s\nwant a line that ends in %q", out.String(), want)
 	}
@@ -160,9 +161,9 @@ func TestRowsDescribed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := b.Table(); !strings.HasPrefix(got, "supervised mlp, 64 rows of 4 columns, ") ||
+	if got := b.Table(); !strings.HasPrefix(got, "supervised mlp, 64 rows of 5 columns, ") ||
 		strings.Contains(got, "image") {
-		t.Errorf("%s\nwant rows of 4 columns", got)
+		t.Errorf("%s\nwant rows of 4 columns, and one that says what is missing", got)
 	}
 }
 

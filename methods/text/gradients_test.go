@@ -49,7 +49,7 @@ func smallSpelling() *text.Spelling {
 
 // Every method's gradient is that of its loss.
 func TestGradientsOfAll(t *testing.T) {
-	generator := text.Generator{Ratio: 0.5, Width: 4, Depth: 1, Heads: 1, Weight: 1}
+	generator := text.Generator{Ratio: 0.5, Width: 8, Depth: 1, Heads: 1, Weight: 1}
 	cbow := text.DefaultWord2Vec()
 	cbow.Form = "cbow"
 	scrambled := text.DefaultSimCSE()

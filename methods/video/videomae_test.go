@@ -104,7 +104,8 @@ func TestGoldenModel(t *testing.T) {
 	wide := golden.Param[float64](t, f, "mlp_ratio")
 	x, mask := clips(f.Inputs["x"]), f.Inputs["mask"]
 	v := &backbones.ViT3D{Channels: get("encoder_embed_dim"), Depth: get("encoder_depth"),
-		Heads: get("encoder_num_heads"), Patch: get("patch_size"), Tube: get("tubelet_size"), Position: "sincos"}
+		Heads: get("encoder_num_heads"), Patch: get("patch_size"), Tube: get("tubelet_size"), Position: "sincos",
+		Attention: "full"}
 	v.Hidden = int(wide * float64(v.Channels))
 	m := &video.VideoMAE{Mask: 0.5, DecoderDim: get("decoder_embed_dim"), DecoderDepth: get("decoder_depth"),
 		DecoderHeads: get("decoder_num_heads")}
