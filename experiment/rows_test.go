@@ -109,7 +109,8 @@ func TestRows(t *testing.T) {
 
 	meta, shapes, _ := tensors(t, filepath.Join(sum.Run, "export", "encoder.safetensors"))
 	for _, want := range []string{
-		`"kind":"rows"`, `"of":[0,4,0,3,0]`, `"gaps":[0]`, `"categories":["blue","green","red"]`, `"numbers":"standard"`,
+		`"kind":"rows"`, `"of":[0,4,0,3,0]`, `"gaps":[0]`,
+		`"categories":["blue","green","red"]`, `"numbers":"standard"`,
 		`"name":"weight","mean":`,
 	} {
 		if !strings.Contains(meta["config"], want) {
