@@ -19,8 +19,8 @@ import (
 //
 // Zhang, GX-Chen, Sobal, LeCun and Carion 2022, arXiv:2208.12345: of joint-embedding objectives over a latent forward
 // model, the balanced Barlow loss did best in linear probes of rewards and of experts' actions. Their model is a GRU
-// over an encoder of Atari frames and the loss is theirs as the paper describes it; no code was at hand to compare
-// with. No encoder follows another: both sides have gradients.
+// over an encoder of Atari frames. The weights of the two sums are ours: neither the paper's numbers nor its code were
+// at hand to compare with. No encoder follows another: both sides have gradients.
 type BarlowBalance struct {
 	Jumps     int   `toml:"jumps"`     // steps that are predicted
 	Hidden    int   `toml:"hidden"`    // width of the model
