@@ -224,14 +224,7 @@ func (u *subject) judged(ctx context.Context, needs evaluations.Needs) (f evalua
 	if err != nil {
 		return f, err
 	}
-	k := u.Kind.(*captioned.Kind)
-	f.Judged.Texts, err = read(ctx, len(texts), func(in ir.Array, from, to int) error {
-		n := in.Shape[1]
-		for i, t := range texts[from:to] {
-			k.Encode(t, in.I32[i*n:(i+1)*n])
-		}
-		return nil
-	})
+	f.Judged.Texts, err = read(ctx, len(texts), symbols(u.Kind.(*captioned.Kind), texts))
 	if err != nil || u.leave == nil || u.name != "trained" {
 		return f, err
 	}

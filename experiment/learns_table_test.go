@@ -28,6 +28,9 @@ type learnsRow struct {
 // realData are in an archive of the folder that SELFSUP_DATA names: the recipe's setting key says where path in it is.
 type realData struct{ key, archive, path string }
 
+var emojiCaptions = realData{"dataset.captions.train", "captions-emoji-64/emoji-captions-64.tar.gz",
+	"emoji-captions-64/captions.jsonl"}
+
 var learnsTable = []learnsRow{
 	// masked images for convolutions and pyramids
 	{recipe: "um_mae.toml", metric: "linear top1", margin: 0.015}, // 0.040, seed 1
@@ -115,20 +118,15 @@ var learnsTable = []learnsRow{
 	{recipe: "vicregl.toml", metric: "segmentation mean_iou", margin: 0.03}, // 0.056, seed 1
 	{recipe: "insloc.toml", metric: "segmentation mean_iou", margin: 0.025}, // 0.051, seed 1
 	{recipe: "captions/slip.toml", metric: "linear top1", margin: 0.03, // 0.060 to 0.076, 2 seeds
-		data: realData{"dataset.captions.train", "captions-emoji-64/emoji-captions-64.tar.gz",
-			"emoji-captions-64/captions.jsonl"}},
+		data: emojiCaptions},
 	{recipe: "captions/siglip.toml", metric: "zero_shot top1", margin: 0.2, // 0.411 to 0.445, 2 seeds
-		data: realData{"dataset.captions.train", "captions-emoji-64/emoji-captions-64.tar.gz",
-			"emoji-captions-64/captions.jsonl"}},
+		data: emojiCaptions},
 	{recipe: "captions/align.toml", metric: "zero_shot top1", margin: 0.085, // 0.170 to 0.257, 2 seeds
-		data: realData{"dataset.captions.train", "captions-emoji-64/emoji-captions-64.tar.gz",
-			"emoji-captions-64/captions.jsonl"}},
+		data: emojiCaptions},
 	{recipe: "captions/language_guided.toml", metric: "knn top1", margin: 0.02, // 0.047 to 0.068, 2 seeds
-		data: realData{"dataset.captions.train", "captions-emoji-64/emoji-captions-64.tar.gz",
-			"emoji-captions-64/captions.jsonl"}},
+		data: emojiCaptions},
 	{recipe: "captions/lit.toml", metric: "zero_shot top1", margin: 0.15, // 0.29 to 0.33, 3 seeds
-		data: realData{"dataset.captions.train", "captions-emoji-64/emoji-captions-64.tar.gz",
-			"emoji-captions-64/captions.jsonl"}, begin: "captions/simclr.toml"},
+		data: emojiCaptions, begin: "captions/simclr.toml"},
 
 	// two encoders, and crops of several sizes
 	{recipe: "lejepa.toml", metric: "knn top1", margin: 0.019},  // 0.039 to 0.064, 3 seeds
@@ -138,8 +136,7 @@ var learnsTable = []learnsRow{
 	{recipe: "dcca.toml", metric: "linear top1", margin: 0.011}, // 0.023 to 0.047, 3 seeds
 	{recipe: "dccae.toml", metric: "knn top1", margin: 0.007},   // 0.015 to 0.028, 3 seeds
 	{recipe: "captions/dcca.toml", metric: "knn top1", margin: 0.035, // 0.071, seed 1
-		data: realData{"dataset.captions.train", "captions-emoji-64/emoji-captions-64.tar.gz",
-			"emoji-captions-64/captions.jsonl"}},
+		data: emojiCaptions},
 
 	// puzzles of tiles, and of exemplars, augmentations and time
 	{recipe: "tcl.toml", metric: "recovery correlation", margin: 0.11},    // 0.230 to 0.251, 3 seeds

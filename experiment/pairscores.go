@@ -6,10 +6,8 @@ import (
 	"path/filepath"
 
 	"selfsup/datasets/captioned"
-	"selfsup/datasets/feed"
 	"selfsup/evaluations"
 	"selfsup/experiment/folder"
-	"selfsup/graph/ir"
 	"selfsup/methods"
 	"selfsup/recipes"
 )
@@ -44,17 +42,7 @@ func PairScores(ctx context.Context, dir string, best bool, c recipes.Catalog, o
 	if err != nil {
 		return nil, err
 	}
-	maker := s.Kind.Evaluation(set)
-	x, err := sample(ctx, set.Len(), func(in ir.Array, from, to int) error {
-		rows := make([]int32, to-from)
-		for i := range rows {
-			rows[i] = int32(from + i)
-		}
-		if err := feed.Fill(maker, feed.View(0), feed.Slot{F32: in.F32}, rows, uint64(s.Recipe.Seed)); err != nil {
-			return &DataError{err}
-		}
-		return nil
-	})
+	x, err := sample(ctx, set.Len(), s.samples(set))
 	if err != nil {
 		return nil, err
 	}
@@ -69,13 +57,7 @@ func PairScores(ctx context.Context, dir string, best bool, c recipes.Catalog, o
 	if err != nil {
 		return nil, err
 	}
-	y, err := text(ctx, len(captions), func(in ir.Array, from, to int) error {
-		n := in.Shape[1]
-		for i, t := range captions[from:to] {
-			k.Encode(t, in.I32[i*n:(i+1)*n])
-		}
-		return nil
-	})
+	y, err := text(ctx, len(captions), symbols(k, captions))
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"selfsup/datasets"
 	"selfsup/datasets/captioned"
 	"selfsup/datasets/feed"
 	"selfsup/datasets/sampling"
@@ -143,29 +144,39 @@ func (s *Setup) pairs(ctx context.Context, st *graph.Store, on string) (*evaluat
 		return nil, err
 	}
 	p.Dim = dim
-	p.Images, err = image(ctx, set.Len(), func(in ir.Array, from, to int) error {
-		rows := make([]int32, to-from)
-		for i := range rows {
-			rows[i] = int32(from + i)
-		}
-		if err := feed.Fill(s.Kind.Evaluation(set), feed.View(0), feed.Slot{F32: in.F32}, rows,
-			uint64(s.Recipe.Seed)); err != nil {
-			return &DataError{err}
-		}
-		return nil
-	})
+	p.Images, err = image(ctx, set.Len(), s.samples(set))
 	if err != nil {
 		return nil, err
 	}
 	text, _, err := s.tower(st, true)
 	p.Texts = func(ctx context.Context, texts []string) ([]float32, error) {
-		return text(ctx, len(texts), func(in ir.Array, from, to int) error {
-			n := in.Shape[1]
-			for i, t := range texts[from:to] {
-				k.Encode(t, in.I32[i*n:(i+1)*n])
-			}
-			return nil
-		})
+		return text(ctx, len(texts), symbols(k, texts))
 	}
 	return p, err
+}
+
+// samples writes what an image tower takes of the samples of a set.
+func (s *Setup) samples(set datasets.Labelled) func(in ir.Array, from, to int) error {
+	maker := s.Kind.Evaluation(set)
+	return func(in ir.Array, from, to int) error {
+		rows := make([]int32, to-from)
+		for i := range rows {
+			rows[i] = int32(from + i)
+		}
+		if err := feed.Fill(maker, feed.View(0), feed.Slot{F32: in.F32}, rows, uint64(s.Recipe.Seed)); err != nil {
+			return &DataError{err}
+		}
+		return nil
+	}
+}
+
+// symbols writes what a text tower takes of texts.
+func symbols(k *captioned.Kind, texts []string) func(in ir.Array, from, to int) error {
+	return func(in ir.Array, from, to int) error {
+		n := in.Shape[1]
+		for i, t := range texts[from:to] {
+			k.Encode(t, in.I32[i*n:(i+1)*n])
+		}
+		return nil
+	}
 }

@@ -131,8 +131,7 @@ func (k *Kind) of(set datasets.Labelled) func(i int) []string {
 
 // Training implements feed.Kind.
 func (k *Kind) Training(set datasets.Labelled) feed.Maker {
-	inner := k.Kind.Training(set)
-	return &trainMaker{maker{inner, k, k.of(set), &partners{n: set.Len()}, true}, inner}
+	return &trainMaker{maker{k.Kind.Training(set), k, k.of(set), &partners{n: set.Len()}, true}}
 }
 
 // Evaluation implements feed.Kind: the caption is the first of a sample.
@@ -141,14 +140,11 @@ func (k *Kind) Evaluation(set datasets.Labelled) feed.Maker {
 }
 
 // trainMaker has its views in groups.
-type trainMaker struct {
-	maker
-	views feed.Maker
-}
+type trainMaker struct{ maker }
 
 // Groups implements feed.Grouped.
 func (m *trainMaker) Groups() []int {
-	if g, ok := m.views.(feed.Grouped); ok {
+	if g, ok := m.Maker.(feed.Grouped); ok {
 		return g.Groups()
 	}
 	return nil

@@ -89,18 +89,23 @@ func openFolder(path string, skipped int) (*Opened, error) {
 
 // WritePack packs a data set into the file at path, which appears when it is whole. When ctx ends nothing is left
 // behind; what an earlier one left that was killed is removed.
-func (o *Opened) WritePack(ctx context.Context, path string, opt pack.Options) (rep *pack.Report, err error) {
+func (o *Opened) WritePack(ctx context.Context, path string, opt pack.Options) (*pack.Report, error) {
 	opt.Source, opt.Base = o.Source, o.Base
 	if err := opt.Validate(); err != nil {
 		return nil, &experiment.RecipeError{File: "data pack", Err: err}
 	}
+	return packed(ctx, path, func(w io.Writer) (*pack.Report, error) { return pack.Write(w, o.Data, opt) })
+}
+
+// packed writes the file at path by write, which reports what it wrote.
+func packed[R any](ctx context.Context, path string, write func(w io.Writer) (*R, error)) (rep *R, err error) {
 	if err := folder.RemoveStale(path); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	var file *noting
 	err = folder.Replace(path, func(w io.Writer) error {
 		file = &noting{ctx: ctx, to: w}
-		rep, err = pack.Write(file, o.Data, opt)
+		rep, err = write(file)
 		return err
 	})
 	switch {
@@ -108,7 +113,7 @@ func (o *Opened) WritePack(ctx context.Context, path string, opt pack.Options) (
 		return rep, nil
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("%s is not written: %w", path, ctx.Err())
-	case file != nil && file.err == nil && rep == nil: // the file could be written, so that an image could not be read
+	case file != nil && file.err == nil && rep == nil: // the file could be written, so that the data could not be read
 		return nil, &experiment.DataError{Err: err}
 	}
 	return nil, fmt.Errorf("%s: %w", path, err)

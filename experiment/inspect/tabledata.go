@@ -2,7 +2,6 @@ package inspect
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -10,8 +9,6 @@ import (
 	"selfsup/datasets"
 	"selfsup/datasets/images/pack"
 	"selfsup/datasets/tables"
-	"selfsup/experiment"
-	"selfsup/experiment/folder"
 	"selfsup/recipes"
 )
 
@@ -48,23 +45,6 @@ func OpenTable(path string, sets []string, c recipes.Catalog) (*Table, error) {
 }
 
 // Write packs the table into the file at path, which appears when it is whole, and not at all when ctx ends.
-func (t *Table) Write(ctx context.Context, path string) (rep *tables.PackReport, err error) {
-	if err := folder.RemoveStale(path); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	var file *noting
-	err = folder.Replace(path, func(w io.Writer) error {
-		file = &noting{ctx: ctx, to: w}
-		rep, err = t.settings.Pack(t.env, file)
-		return err
-	})
-	switch {
-	case err == nil:
-		return rep, nil
-	case ctx.Err() != nil:
-		return nil, fmt.Errorf("%s is not written: %w", path, ctx.Err())
-	case file != nil && file.err == nil && rep == nil: // the file could be written, so that the table could not be read
-		return nil, &experiment.DataError{Err: err}
-	}
-	return nil, fmt.Errorf("%s: %w", path, err)
+func (t *Table) Write(ctx context.Context, path string) (*tables.PackReport, error) {
+	return packed(ctx, path, func(w io.Writer) (*tables.PackReport, error) { return t.settings.Pack(t.env, w) })
 }

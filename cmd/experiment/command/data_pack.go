@@ -31,8 +31,8 @@ any image at once, each under a checksum. Without options every image stays as i
 --size and without --quality images that became smaller are held as pixels. The file appears under its name when it is whole; the same
 images give the same bytes.
 
-Of a recipe with dataset.table the rows are written, for [dataset.packed_rows] path = FILE: the text is read row by row and is never in
-memory. Without a test file a row is kept for the test with the probability test_fraction.`,
+Of a recipe with dataset.table the rows are written, for [dataset.packed_rows] path = FILE: the text is read row by row
+and is never in memory. Without a test file a row is kept for the test with the probability test_fraction.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completeRecipes,
 	}
