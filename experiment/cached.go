@@ -21,7 +21,10 @@ import (
 //
 // f is what the method has given to graph.Scope.Cut: the encoder and the projector, in which rows do not meet. What is
 // behind it, such as predictors, queues and learned temperatures, belongs to the loss. In-graph randomness depends on
-// step and part, so that both passes of a part draw the same. On ranks the loss's program is the one that gathers.
+// step and part, so that both passes of a part draw the same.
+//
+// On ranks each part goes through the encoder dealt out over them, as a batch does otherwise. Every rank gets the rows
+// of z of all; the loss is dealt out over the rows of z, and every rank gets all of g.
 //
 // Gao, Zhang, Han, Callan, RepL4NLP 2021, arXiv:2101.06983.
 
@@ -55,7 +58,8 @@ const cutScope = "cut"
 // lossGraph is the program of the loss.
 func (s *Setup) lossGraph() (*graph.Graph, *built, *exchange, error) {
 	r, made := s.Recipe, &built{}
-	x, cutting := &exchange{back: map[string]bool{}}, &graph.Cutting{Rows: r.Train.Batch, Rest: true}
+	x, cutting := &exchange{back: map[string]bool{}}, &graph.Cutting{Rows: r.Train.Batch, Rest: true,
+		Parts: r.Train.GradCache}
 	g, err := graph.Build(s.options(cutting), func(g *graph.Scope) {
 		obj := s.objectiveIn(g, r.Train.Batch, made)
 		if len(obj.Players) > 0 {

@@ -1,17 +1,17 @@
 package experiment
 
 import (
-	"context"
+	"fmt"
 	"io"
-	"math"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
 	"selfsup/experiment/folder"
-	"selfsup/graph"
+	"selfsup/graph/comm"
+	"selfsup/graph/comm/commtest"
 	"selfsup/graph/ir"
-	"selfsup/graph/ref"
 	"selfsup/recipes"
 )
 
@@ -22,133 +22,22 @@ var cacheSets = []string{
 	"backbone.vit.patch=4", "optimizer.sgd.rate=0.1", "optimizer.sgd.weight_decay=0.01", "train.clip=1.0",
 }
 
-// afterTwoSteps trains two steps on a backend, and gives what the Store holds then, the loss of each, and the norms.
-func afterTwoSteps(t *testing.T, file string, sets []string, dtype ir.DType, on ir.Backend) (map[string][]float64,
-	[]float64) {
+// afterTwoSteps trains two steps in one process.
+func afterTwoSteps(t *testing.T, dtype ir.DType, file string, sets ...string) course {
 	t.Helper()
-	r, err := recipes.Load(file, append(append([]string{}, cacheSets...), sets...), recipes.Builtin())
+	c, err := cachedCourse(dtype, nil, file, sets...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := Open(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.dtype, s.Store = dtype, s.newStore()
-	made, err := s.build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.exchange = made.exchange
-	if on == nil {
-		on = s.Device
-	}
-	for n, pass := range s.passes(made.objective) {
-		g, _, err := s.turnGraph(n, pass, made)
-		if err != nil {
-			t.Fatal(err)
-		}
-		p, err := g.Compile(on, s.Store)
-		if err != nil {
-			t.Fatal(err)
-		}
-		parts := s.batchParts()
-		if pass == lossPass {
-			parts = 1
-		}
-		s.turns = append(s.turns, turn{Program: p, parts: parts, pass: pass})
-	}
-	if s.cached() {
-		if s.given, s.taken, err = handings(s.turns[0].Program, s.turns[1].Program, s.turns[2].Program,
-			s.exchange); err != nil {
-			t.Fatal(err)
-		}
-	}
-	loader, err := s.Loader(0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer loader.Close()
-	var seen []float64
-	for step := range 2 {
-		batch, err := loader.Next(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for n, p := range s.turns {
-			for part := range p.parts {
-				for k, name := range s.Wants {
-					to, ok := p.Inputs()[name]
-					if !ok {
-						continue
-					}
-					for i, size := 0, to.Shape.Size(); i < size; i++ {
-						if to.DType == ir.I32 {
-							to.I32[i] = batch.Fields[k].I32[part*size+i]
-						} else {
-							to.Set(i, float64(batch.Fields[k].F32[part*size+i]))
-						}
-					}
-				}
-				s.take(n, part)
-				at := s.Time(step)
-				at.Part, at.Parts = part, p.parts
-				p.Schedule(at)
-				if err := p.Run(); err != nil {
-					t.Fatal(err)
-				}
-				s.give(n, part)
-			}
-			if p.pass == wholePass || p.pass == lossPass {
-				loss, err := p.Output(LossOutput)
-				if err != nil {
-					t.Fatal(err)
-				}
-				seen = append(seen, loss.At(0))
-			}
-			if p.pass == wholePass || p.pass == backPass {
-				norms, err := p.Output(normsOutput)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for i := range norms.Shape.Size() {
-					seen = append(seen, norms.At(i))
-				}
-			}
-		}
-		batch.Release()
-	}
-	if err := s.sync(); err != nil {
-		t.Fatal(err)
-	}
-	held := map[string][]float64{}
-	for _, name := range s.Store.Names() {
-		a := s.Store.Get(name)
-		if strings.HasSuffix(name, "/sum") || graph.IsKey(name) {
-			continue
-		}
-		for i := range a.Shape.Size() {
-			held[name] = append(held[name], a.At(i))
-		}
-	}
-	return held, seen
+	return c
 }
 
-// farthest is the largest difference, in units of the largest number of an entry, or of 1.
-func farthest(a, b []float64) (worst float64) {
-	if len(a) != len(b) {
-		return math.Inf(1)
+func cachedCourse(dtype ir.DType, c comm.Comm, file string, sets ...string) (course, error) {
+	s, err := prepareIn(dtype, c, file, append(slices.Clone(cacheSets), sets...)...)
+	if err != nil {
+		return course{}, err
 	}
-	largest := 1.0
-	for i := range a {
-		largest = max(largest, math.Abs(a[i]))
-	}
-	for i := range a {
-		if d := math.Abs(a[i]-b[i]) / largest; !(d <= worst) {
-			worst = d
-		}
-	}
-	return worst
+	return s.course(2)
 }
 
 // The step of a cached batch is that of the whole batch, to rounding: what is trained, teachers, queues and centres,
@@ -156,59 +45,75 @@ func farthest(a, b []float64) (worst float64) {
 func TestGradCacheIsExact(t *testing.T) {
 	for _, c := range []struct {
 		name, file string
+		ranks      []int
 		sets       []string
 	}{
-		{"simclr", "quickstart.toml", []string{"method.simclr.projector=[10,8]"}},
-		{"one way at a time", "quickstart.toml", []string{"method.simclr.projector=[10,8]",
+		{"simclr", "quickstart.toml", []int{2, 4}, []string{"method.simclr.projector=[10,8]"}},
+		{"one way at a time", "quickstart.toml", nil, []string{"method.simclr.projector=[10,8]",
 			"method.simclr.apart=true"}},
-		{"vicreg", "vicreg.toml", []string{"method.vicreg.projector=[10,8]"}},
-		{"a teacher and a predictor", "byol.toml", []string{"method.byol.projector=[10,8]",
+		{"vicreg", "vicreg.toml", []int{2}, []string{"method.vicreg.projector=[10,8]"}},
+		{"a teacher and a predictor", "byol.toml", []int{2}, []string{"method.byol.projector=[10,8]",
 			"method.byol.predictor=[10]",
 			"method.byol.momentum=0.6"}},
-		{"a queue", "moco.toml", []string{"method.moco.projector=[10,8]", "method.moco.queue=32"}},
-		{"prototypes", "swav.toml", []string{"method.swav.projector=[10,8]", "method.swav.prototypes=6",
+		{"a queue", "moco.toml", []int{4}, []string{"method.moco.projector=[10,8]", "method.moco.queue=32"}},
+		{"prototypes", "swav.toml", []int{2}, []string{"method.swav.projector=[10,8]", "method.swav.prototypes=6",
 			`method.swav.hold="1 step"`}},
-		{"koleo", "quickstart.toml", []string{"method.simclr.projector=[10,8]", "train.koleo=0.1"}},
-		{"averages", "quickstart.toml", []string{"method.simclr.projector=[10,8]", `average.weights="ema"`}},
+		{"labels", "supcon.toml", []int{2}, []string{"method.supcon.projector=[10,8]"}},
+		{"koleo", "quickstart.toml", nil, []string{"method.simclr.projector=[10,8]", "train.koleo=0.1"}},
+		{"averages", "quickstart.toml", nil, []string{"method.simclr.projector=[10,8]", `average.weights="ema"`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			sets := append(c.sets, `projector.norm="layer"`)
 			for _, kind := range []struct {
 				name  string
 				dtype ir.DType
-				on    ir.Backend
 				most  float64
-			}{{"float64", ir.F64, ref.Backend{}, 1e-12}, {"float32", ir.F32, nil, 1e-5}} {
+				ranks []int
+			}{{"float64", ir.F64, 1e-12, c.ranks}, {"float32", ir.F32, 1e-5, c.ranks}} {
 				if kind.dtype == ir.F32 && c.name != "simclr" {
 					continue
 				}
-				want, saw := afterTwoSteps(t, c.file, sets, kind.dtype, kind.on)
-				got, sees := afterTwoSteps(t, c.file, append(sets, "train.grad_cache=4"), kind.dtype, kind.on)
-				if d := farthest(saw, sees); !(d <= kind.most) {
-					t.Errorf("%s: losses and norms are %v apart:\n%v\n%v", kind.name, d, saw, sees)
+				want := afterTwoSteps(t, kind.dtype, c.file, sets...)
+				if len(want.store) < 10 || len(want.values) < 4 {
+					t.Fatalf("%d entries and %v", len(want.store), want.names)
 				}
-				worst, where := 0.0, ""
-				for name := range want {
-					if d := farthest(want[name], got[name]); !(d <= worst) {
-						worst, where = d, name
-					}
+				cached := append(slices.Clone(sets), "train.grad_cache=4")
+				if err := want.like(afterTwoSteps(t, kind.dtype, c.file, cached...), kind.most, kind.most); err != nil {
+					t.Errorf("%s: %v", kind.name, err)
 				}
-				if t.Logf("%s: %.2g apart in %s", kind.name, worst, where); !(worst <= kind.most) || len(want) < 10 {
-					t.Errorf("%s: %s is %v apart, want at most %v", kind.name, where, worst, kind.most)
+				for _, n := range kind.ranks {
+					onGoroutines(t, n, func(to comm.Comm) error {
+						got, err := cachedCourse(kind.dtype, to, c.file, cached...)
+						if err != nil {
+							return err
+						}
+						return want.like(got, kind.most, kind.most)
+					})
 				}
 			}
 		})
 	}
 }
 
-// Parts that are batches of their own give another step: the test above would see it.
+// Parts that are batches of their own give another step: the test above would see it. On ranks they have the same
+// samples, so that their batch norms do.
 func TestPartsApartAreNotTheBatch(t *testing.T) {
 	sets := []string{"method.simclr.projector=[10,8]", `projector.norm="layer"`}
-	_, want := afterTwoSteps(t, "quickstart.toml", sets, ir.F64, ref.Backend{})
-	apartSets := append(sets, "train.accumulate=4", "train.parts_apart=true")
-	if _, got := afterTwoSteps(t, "quickstart.toml", apartSets, ir.F64, ref.Backend{}); farthest(want[:1],
-		got[:1]) < 1e-3 {
-		t.Errorf("the loss is %v of the batch, and %v of its parts", want[0], got[0])
+	whole := afterTwoSteps(t, ir.F64, "quickstart.toml", sets...)
+	apart := append(sets, "train.accumulate=4", "train.parts_apart=true")
+	if whole.like(afterTwoSteps(t, ir.F64, "quickstart.toml", apart...), 1e-3, 1e-3) == nil {
+		t.Error("the losses of the batch are those of its parts")
+	}
+	for _, parts := range []string{"train.accumulate=4", "train.grad_cache=4"} {
+		sets := []string{"method.simclr.projector=[10,8]", parts, "train.parts_apart=true"}
+		want := afterTwoSteps(t, ir.F64, "quickstart.toml", sets...)
+		onGoroutines(t, 2, func(c comm.Comm) error {
+			got, err := cachedCourse(ir.F64, c, "quickstart.toml", sets...)
+			if err != nil {
+				return err
+			}
+			return want.like(got, 1e-12, 1e-12)
+		})
 	}
 }
 
@@ -240,6 +145,37 @@ func TestGradCacheMistakes(t *testing.T) {
 		if _, err = s.build(); c.want == "" && err != nil || c.want != "" && (err == nil ||
 			!strings.Contains(err.Error(), c.want)) {
 			t.Errorf("%s %q: got %v, want %q", c.file, c.sets, err, c.want)
+		}
+	}
+}
+
+// On ranks the loss of a cached batch is shared: none has the products of all rows with all. A batch that does not
+// divide by ranks and parts is refused.
+func TestGradCacheIsShared(t *testing.T) {
+	sets := append(slices.Clone(cacheSets), "method.simclr.projector=[10,8]", `projector.norm="layer"`,
+		"train.grad_cache=4")
+	onGoroutines(t, 2, func(c comm.Comm) error {
+		s, err := prepareIn(ir.F32, c, "quickstart.toml", sets...)
+		if err != nil {
+			return err
+		}
+		shapes := map[string]int{}
+		for _, in := range s.turns[1].IR.Instrs {
+			shapes[s.turns[1].IR.Bufs[in.Out].Shape.String()]++
+		}
+		if shapes["[32,32]"] > 0 || shapes["[16,32]"] == 0 {
+			return fmt.Errorf("the loss of 2x16 views makes %v, want [16,32] and no [32,32]", shapes)
+		}
+		return nil
+	})
+	for rank, err := range commtest.Run(3, func(c comm.Comm) error {
+		_, err := prepareIn(ir.F32, c, "quickstart.toml", sets...)
+		return err
+	}) {
+		if want := "train.batch=16: 16 is the batch of all ranks together and does not divide by 3 ranks in each of " +
+			"its 4 parts, see train.grad_cache; want a multiple of 12"; err == nil ||
+			!strings.Contains(err.Error(), want) {
+			t.Errorf("rank %d: %v, want %q", rank, err, want)
 		}
 	}
 }

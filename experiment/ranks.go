@@ -294,19 +294,19 @@ func (s *Setup) checkRanks() error {
 		return nil
 	}
 	n, t := s.Ranks.Size(), s.Recipe.Train
-	if t.GradCache > 1 {
-		return s.Recipe.Result.Bad("train.grad_cache", "%d: parts of a batch are not dealt out over %d ranks, which "+
-			"each have a part of it in memory anyway; want 1", t.GradCache, n)
-	}
-	if t.Batch%(n*t.Accumulate) == 0 {
+	each := s.batchParts()
+	if t.Batch%(n*each) == 0 {
 		return nil
 	}
 	parts := ""
 	if t.Accumulate > 1 {
-		parts = fmt.Sprintf(" in each of its %d parts, see train.accumulate", t.Accumulate)
+		parts = fmt.Sprintf(" in each of its %d parts, see train.accumulate", each)
+	}
+	if t.GradCache > 1 {
+		parts = fmt.Sprintf(" in each of its %d parts, see train.grad_cache", each)
 	}
 	return s.Recipe.Result.Bad("train.batch", "%d is the batch of all ranks together and does not divide by %d "+
-		"ranks%s; want a multiple of %d", t.Batch, n, parts, n*t.Accumulate)
+		"ranks%s; want a multiple of %d", t.Batch, n, parts, n*each)
 }
 
 // meet checks that the ranks run the same program on the same recipe and data, and on the same kernels.

@@ -13,8 +13,13 @@ import (
 	"strings"
 	"testing"
 
+	"selfsup/datasets/feed"
+	"selfsup/graph"
 	"selfsup/graph/comm"
 	"selfsup/graph/comm/commtest"
+	"selfsup/graph/device"
+	"selfsup/graph/ir"
+	"selfsup/graph/ref"
 	"selfsup/recipes"
 )
 
@@ -39,14 +44,7 @@ func TestRanks(t *testing.T) {
 	for _, name := range append(names, withCaptions(t)) {
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			sets := append([]string{"train.batch=16"}, withSixteen[name]...)
-			load := func() *recipes.Loaded {
-				r, err := recipes.Load(name, sets, recipes.Builtin())
-				if err != nil {
-					t.Fatal(err)
-				}
-				return r
-			}
-			s, err := Prepare(load())
+			s, err := prepareIn(ir.F32, nil, name, sets...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,8 +57,8 @@ func TestRanks(t *testing.T) {
 				ranks = append(ranks, 4)
 			}
 			for _, n := range ranks {
-				for rank, err := range commtest.Run(n, func(c comm.Comm) error {
-					s, err := PrepareAmong(load(), comm.NewLine(c))
+				onGoroutines(t, n, func(c comm.Comm) error {
+					s, err := prepareIn(ir.F32, c, name, sets...)
 					if err != nil {
 						return err
 					}
@@ -68,14 +66,20 @@ func TestRanks(t *testing.T) {
 					if err != nil {
 						return err
 					}
-					return want.like(got)
-				}) {
-					if err != nil && !strings.Contains(err.Error(), commtest.ErrAborted.Error()) {
-						t.Errorf("rank %d of %d: %v", rank, n, err)
-					}
-				}
+					return want.like(got, 1e-5, 1e-3)
+				})
 			}
 		})
+	}
+}
+
+// onGoroutines runs f on ranks, and says what went wrong on which.
+func onGoroutines(t *testing.T, n int, f func(c comm.Comm) error) {
+	t.Helper()
+	for rank, err := range commtest.Run(n, f) {
+		if err != nil && !strings.Contains(err.Error(), commtest.ErrAborted.Error()) {
+			t.Errorf("rank %d of %d: %v", rank, n, err)
+		}
 	}
 }
 
@@ -125,86 +129,157 @@ length = "9 steps"
 
 // course is what a training gave: all outputs after every step, by name, and the Store at the end.
 type course struct {
-	names  []string
-	values []float64
-	store  map[string]float64 // length of every entry
+	names  []string // of the outputs
+	values map[string][]float64
+	store  map[string][]float64
 }
 
+// course trains some steps. What the parts of a batch give one another is not in it.
 func (s *Setup) course(steps int) (c course, err error) {
+	c.values, c.store = map[string][]float64{}, map[string][]float64{}
 	loader, err := s.Loader(0)
 	if err != nil {
 		return c, err
 	}
 	defer loader.Close()
-	fill, err := s.filler()
-	if err != nil {
-		return c, err
-	}
 	for step := range steps {
 		b, err := loader.Next(context.Background())
 		if err != nil {
 			return c, err
 		}
 		for n, turn := range s.turns {
-			for part := range s.Recipe.Train.Accumulate {
-				fill(b, n, part)
+			for part := range turn.parts {
+				s.fillExactly(b, n, part)
+				s.take(n, part)
 				at := s.Time(step)
-				at.Part, at.Parts = part, s.Recipe.Train.Accumulate
+				at.Part, at.Parts = part, turn.parts
 				turn.Schedule(at)
 				if err := turn.Run(); err != nil {
 					return c, err
 				}
+				s.give(n, part)
 			}
 			for _, name := range turn.Outputs() {
 				v, err := turn.Output(name)
 				if err != nil {
 					return c, err
 				}
-				sum := 0.0
-				for i := range v.Shape.Size() {
-					sum += v.At(i) * (1 + float64(i%7))
+				if below(name, cutScope) {
+					continue
 				}
-				c.names = append(c.names, fmt.Sprintf("step %d, turn %d, %s%v", step, n, name, v.Shape))
-				c.values = append(c.values, sum)
+				at := fmt.Sprintf("step %d, %s%v", step, name, v.Shape)
+				if turn.pass == wholePass && n > 0 {
+					at += fmt.Sprintf(" of turn %d", n)
+				}
+				c.names = append(c.names, at)
+				c.values[at] = numbersOf(v)
 			}
 		}
 		b.Release()
 	}
-	c.store = map[string]float64{}
+	if err := s.sync(); err != nil {
+		return c, err
+	}
 	for _, name := range s.Store.Names() {
-		a := s.Store.Get(name).Array
-		sum := 0.0
-		for i := range a.Shape.Size() {
-			sum += a.At(i) * a.At(i)
+		if !strings.HasSuffix(name, "/sum") && !graph.IsKey(name) { // of parts; of random numbers
+			c.store[name] = numbersOf(s.Store.Get(name).Array)
 		}
-		c.store[name] = math.Sqrt(sum)
 	}
 	return c, nil
 }
 
-// like is an error that names the first difference.
-func (c course) like(got course) error {
+// fillExactly fills the inputs of a turn's program, which may be of float64.
+func (s *Setup) fillExactly(b *feed.Batch, turn, part int) {
+	for k, name := range s.Wants {
+		to, ok := s.turns[turn].Inputs()[name]
+		for i, size := 0, to.Shape.Size(); ok && i < size; i++ {
+			if to.DType == ir.I32 {
+				to.I32[i] = b.Fields[k].I32[part*size+i]
+			} else {
+				to.Set(i, float64(b.Fields[k].F32[part*size+i]))
+			}
+		}
+	}
+}
+
+func numbersOf(a ir.Array) []float64 {
+	list := make([]float64, a.Shape.Size())
+	for i := range list {
+		list[i] = a.At(i)
+	}
+	return list
+}
+
+// like is an error that names the first difference: early is for outputs of the first step, late for others and for
+// the Store.
+func (c course) like(got course, early, late float64) error {
 	if len(got.values) != len(c.values) || len(got.store) != len(c.store) {
 		return fmt.Errorf("%d values and %d entries, want %d and %d", len(got.values), len(got.store), len(c.values),
 			len(c.store))
 	}
-	for i, v := range c.values {
-		tol := 1e-5
-		if i >= len(c.values)/3 {
-			tol = 1e-3
+	for _, name := range c.names {
+		tol, a, b := late, got.values[name], c.values[name]
+		if strings.HasPrefix(name, "step 0,") {
+			tol = early
 		}
-		if !within(got.values[i], v, tol) {
-			return fmt.Errorf("%s: %v, on one rank %v", c.names[i], got.values[i], v)
+		if d := farthest(b, a); !(d <= tol) {
+			return fmt.Errorf("%s is %.2g apart: %.8g, want %.8g", name, d, a, b)
 		}
 	}
 	for name, v := range c.store {
-		if !within(got.store[name], v, 1e-3) {
-			return fmt.Errorf("%s has the length %v, on one rank %v", name, got.store[name], v)
+		if d := farthest(v, got.store[name]); !(d <= late) {
+			return fmt.Errorf("%s is %.2g apart", name, d)
 		}
 	}
 	return nil
 }
 
-func within(a, b, tol float64) bool {
-	return math.Abs(a-b) <= tol*(1e-2+max(math.Abs(a), math.Abs(b))) || a != a && b != b
+// farthest is the largest difference in units of the largest number, or of 1e-2 where all are smaller.
+func farthest(a, b []float64) (worst float64) {
+	if len(a) != len(b) {
+		return math.Inf(1)
+	}
+	largest := 1e-2
+	for _, v := range a {
+		largest = max(largest, math.Abs(v))
+	}
+	for i := range a {
+		if d := math.Abs(a[i]-b[i]) / largest; !(d <= worst) && (a[i] == a[i] || b[i] == b[i]) {
+			worst = d
+		}
+	}
+	return worst
+}
+
+// exactly is a device that runs programs by their references in float64.
+type exactly struct {
+	device.Device
+	on ref.Backend
+}
+
+func (e exactly) Name() string                         { return e.on.Name() }
+func (e exactly) Supports(s ir.Spec, t []ir.Type) bool { return e.on.Supports(s, t) }
+func (e exactly) Compile(p *ir.Program, state func(buf int) ir.Array) (ir.Executable, error) {
+	return e.on.Compile(p, state)
+}
+
+// prepareIn prepares a recipe for one of several ranks, or for the only one where c is nil, in float32 on its device or
+// in float64 by the references.
+func prepareIn(dtype ir.DType, c comm.Comm, file string, sets ...string) (*Setup, error) {
+	r, err := recipes.Load(file, sets, recipes.Builtin())
+	if err != nil {
+		return nil, err
+	}
+	var line *comm.Line
+	if c != nil {
+		line = comm.NewLine(c)
+	}
+	s, err := newSetup(r, line)
+	if err != nil {
+		return nil, err
+	}
+	if s.dtype = dtype; dtype == ir.F64 {
+		s.Device = exactly{s.Device, ref.Backend{Ranks: c}}
+	}
+	return s, s.prepare()
 }

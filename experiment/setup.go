@@ -511,7 +511,7 @@ func (s *Setup) Loader(from int) (*feed.Loader, error) {
 	l, err := feed.NewLoader(s.Seen, s.Maker(), feed.Config{
 		Seed: uint64(r.Seed), Batch: r.Train.Batch, Start: from, Workers: r.Train.Workers, Sampler: r.Sampler.Value,
 		Wants: s.Wants, Masks: s.Masks, Hidden: s.hidden,
-		Rank: s.spread().Rank, Ranks: s.spread().Size, Parts: r.Train.Accumulate,
+		Rank: s.spread().Rank, Ranks: s.spread().Size, Parts: s.batchParts(),
 	})
 	if err != nil {
 		return nil, &DataError{err}

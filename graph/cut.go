@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"slices"
 
+	"selfsup/graph/ir"
 	"selfsup/graph/op"
+	"selfsup/graph/spread"
 )
 
 // Cutting is how a graph is built of which a part is run for some samples at a time: the functions that are given to
@@ -14,7 +16,9 @@ import (
 type Cutting struct {
 	Rows int  // samples of the graph
 	Rest bool // it is the rest, whose cuts are inputs
-	Cuts []Cut
+	// of the batch, of each of which a rank has rows; the rest needs to know, see Ranks of Options
+	Parts int
+	Cuts  []Cut
 	// what compares the samples of a part, or takes statistics of them, by the scopes of what does it
 	Meets []string
 
@@ -56,11 +60,17 @@ func (s *Scope) Cut(f func(x *Node) *Node) func(x *Node) *Node {
 		}
 		cut := Cut{Name: fmt.Sprintf("cut/%d", len(c.Cuts)), Node: y, Blocks: blocks}
 		if c.Rest {
-			cut.Node = (&Scope{g: s.g}).Input(cut.Name, op.ShapeOf(y)...)
+			cut.Node = s.g.cutInput(cut, op.ShapeOf(y))
 		}
 		c.Cuts = append(c.Cuts, cut)
 		return cut.Node
 	}
+}
+
+// cutInput is the input of the rest in place of a cut: every rank is given all of it.
+func (g *Graph) cutInput(c Cut, shape ir.Shape) *Node {
+	return (&Scope{g: g}).declare(&decl{name: c.Name, class: isInput, typ: ir.Type{Shape: shape, DType: g.dtype},
+		given: spread.Given{Blocks: c.Blocks, Whole: true}}).node
 }
 
 // blocks is how many rows of x belong to each sample, as whole batches one after another. x is an input of the batch,

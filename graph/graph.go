@@ -62,12 +62,12 @@ type decl struct {
 	typ      ir.Type
 	node     *Node
 	init     Init
-	seedName string   // the name whose randomness fills it: a teacher starts as its student
-	batched  bool     // an input with a row for every sample of the batch
-	locked   bool     // a parameter that is read and never trained
-	plain    bool     // a parameter without decay and trust ratio
-	layer    int      // depth of a parameter plus 1; 0: it has none
-	data     ir.Array // of constants
+	seedName string       // the name whose randomness fills it: a teacher starts as its student
+	given    spread.Given // what a rank has of an input
+	locked   bool         // a parameter that is read and never trained
+	plain    bool         // a parameter without decay and trust ratio
+	layer    int          // depth of a parameter plus 1; 0: it has none
+	data     ir.Array     // of constants
 }
 
 type update struct {
@@ -281,7 +281,11 @@ func (s *Scope) BatchInput(name string, d ir.DType, shape ...int) *Node {
 	if d != ir.I32 {
 		d = s.g.dtype
 	}
-	return s.declare(&decl{name: s.path + name, class: isInput, batched: true,
+	given := spread.Given{Blocks: 1}
+	if c := s.g.cutting; c != nil && c.Rest {
+		given.Parts = c.Parts
+	}
+	return s.declare(&decl{name: s.path + name, class: isInput, given: given,
 		typ: ir.Type{Shape: shape, DType: d}}).node
 }
 

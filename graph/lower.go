@@ -82,9 +82,11 @@ func (g *Graph) lower() (*ir.Program, []*decl, error) {
 		p.Outputs = append(p.Outputs, ir.Output{Name: o.name, Buf: index[o.node]})
 	}
 	if g.ranks.Size > 1 {
-		p, err := spread.Program(p, g.ranks, func(buf int) bool {
-			d := g.decls[p.Bufs[buf].Name]
-			return d != nil && d.class == isInput && d.batched
+		p, err := spread.Program(p, g.ranks, func(buf int) spread.Given {
+			if d := g.decls[p.Bufs[buf].Name]; d != nil && d.class == isInput {
+				return d.given
+			}
+			return spread.Given{}
 		})
 		if err != nil {
 			return nil, nil, fmt.Errorf("graph: on %d ranks: %w", g.ranks.Size, err)

@@ -305,6 +305,39 @@ func (s *spreader) gram(in ir.Instr, o op.GramOp) (choice, bool) {
 	return choice{spec: o, k: at.k, u: at.u, axes: []int{at.axis}, part: true}, true
 }
 
+// symmetric reports whether an operation is (y + y') b, the gradient of products of samples with each other, where a
+// rank has rows of the matrix y.
+func (s *spreader) symmetric(in ir.Instr, o op.MatMulOp) (y int, ok bool) {
+	sum, made := s.from[in.In[0]]
+	if add, is := sum.Spec.(op.Binary); !made || !is || add.Fn != "add" || o.TransA || len(in.In) > 2 ||
+		len(s.vals[in.Out].Shape) != 2 {
+		return 0, false
+	}
+	y = sum.In[0]
+	other, made := s.from[sum.In[1]]
+	_, is := other.Spec.(op.TransposeOp)
+	at, rows := s.cut(y)
+	return y, made && is && other.In[0] == y && rows && at.axis == 0
+}
+
+// symmetricTimes is y b + y' b, from a rank's rows of y: nobody needs y', in which a rank has columns.
+func (s *spreader) symmetricTimes(in ir.Instr, o op.MatMulOp, y int) error {
+	out, node := s.vals[in.Out].Type, s.p.Bufs[in.Out].Node
+	at, _ := s.cut(y)
+	at.axis = 0
+	b := s.vals[in.In[1]].Shape
+	contracted := 0
+	if o.TransB {
+		contracted = 1
+	}
+	t, l := ir.Type{Shape: s.local(out.Shape, at), DType: out.DType}, s.flat(out.Shape, at)
+	own := s.emit(o, t, node, s.vals[y].buf, s.whole(in.In[1]))
+	o.TransA = true
+	others := s.emit(o, out, node, s.vals[y].buf, s.rowsOf(in.In[1], s.flat(b, cut{contracted, at.k, at.u})))
+	sum := s.emit(Scatter{s.place(l), op.DimsOf(t.Shape)}, t, node, others)
+	return s.put(in, op.Binary{Fn: "add"}, t, l, []int{own, sum})
+}
+
 // special deals out operations that need more than a rule.
 func (s *spreader) special(in ir.Instr) (done bool, err error) {
 	out := s.vals[in.Out].Type
@@ -329,6 +362,11 @@ func (s *spreader) special(in ir.Instr) (done bool, err error) {
 		shape := s.local(out.Shape, at)
 		return true, s.put(in, op.MatMulOp{TransB: true}, ir.Type{Shape: shape, DType: out.DType},
 			s.flat(out.Shape, at), []int{s.vals[in.In[0]].buf, s.whole(in.In[0])})
+
+	case op.MatMulOp:
+		if y, ok := s.symmetric(in, o); ok {
+			return true, s.symmetricTimes(in, o, y)
+		}
 
 	case op.Stats: // of a rank's rows, which are as many on all ranks, and then of all
 		if !ok || at.axis == len(s.vals[in.In[0]].Shape)-1 {

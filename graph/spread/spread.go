@@ -57,35 +57,40 @@ type spreader struct {
 	n    int // samples of the whole batch
 	p    *ir.Program
 	vals []value
-	at   ir.Instr // that is being dealt out
+	from map[int]ir.Instr // what makes a value of the program that was given
+	at   ir.Instr         // that is being dealt out
 }
 
-// Program deals out a lowered program, which is not changed. Its buffers keep their numbers; batched says which of the
-// inputs have a row for every sample. Where nothing is, the program stays as it is.
-func Program(from *ir.Program, r Ranks, batched func(buf int) bool) (*ir.Program, error) {
-	s := &spreader{Ranks: r, p: &ir.Program{Bufs: slices.Clone(from.Bufs)}, vals: make([]value, len(from.Bufs))}
+// Given is what a rank is given of an input. The zero value is an input that is no rows of samples.
+type Given struct {
+	// Blocks of the first axis, one behind the other, have a row for every sample each; 0: they are no samples.
+	Blocks int
+	// Parts is how many even parts of the batch a rank has its rows of, one part behind the other; 0 is one.
+	Parts int
+	Whole bool // every rank is given all rows
+}
+
+// Program deals out a lowered program, which is not changed. Its buffers keep their numbers; given says which of the
+// inputs are rows of samples. Where none is, the program stays as it is.
+func Program(from *ir.Program, r Ranks, given func(buf int) Given) (*ir.Program, error) {
+	s := &spreader{Ranks: r, p: &ir.Program{Bufs: slices.Clone(from.Bufs)}, vals: make([]value, len(from.Bufs)),
+		from: map[int]ir.Instr{}}
 	for i, b := range from.Bufs {
 		s.vals[i] = value{Type: b.Type, buf: i, all: i, dealt: map[layout]int{}}
-		if b.Class != ir.Input || !batched(i) {
+		if b.Class != ir.Input {
 			continue
 		}
-		switch n := b.Shape[0]; {
-		case n%r.Size != 0:
-			return nil, fmt.Errorf("a batch of %d samples does not divide by %d ranks", n, r.Size)
-		case s.n != 0 && s.n != n:
-			return nil, fmt.Errorf("input %s has %d samples, others have %d", b.Name, n, s.n)
-		default:
-			s.n = n
+		if g := given(i); g.Blocks > 0 {
+			if err := s.input(i, g); err != nil {
+				return nil, err
+			}
 		}
-		l := s.flat(b.Shape, cut{0, 1, 1})
-		s.vals[i].layout, s.vals[i].all = l, -1
-		s.p.Bufs[i].Shape = s.local(b.Shape, cut{0, 1, 1})
 	}
 	if s.n == 0 || r.Size < 2 {
 		return from, nil
 	}
 	for _, in := range from.Instrs {
-		s.at = in
+		s.at, s.from[in.Out] = in, in
 		if err := s.deal(in); err != nil {
 			return nil, fmt.Errorf("operation %s%v in %q: %w", in.Spec.Name(), from.Types(in), in.Scope, err)
 		}
@@ -100,6 +105,37 @@ func Program(from *ir.Program, r Ranks, batched func(buf int) bool) (*ir.Program
 	prune(s.p)
 	gather(s.p)
 	return s.p, nil
+}
+
+// input is an input that is rows of samples.
+func (s *spreader) input(i int, g Given) error {
+	v, parts := &s.vals[i], max(g.Parts, 1)
+	n := v.Shape[0] / g.Blocks
+	switch {
+	case n%(s.Size*parts) != 0:
+		in := ""
+		if parts > 1 {
+			in = fmt.Sprintf(" in each of %d parts", parts)
+		}
+		return fmt.Errorf("a batch of %d samples does not divide by %d ranks%s", n, s.Size, in)
+	case s.n != 0 && s.n != n:
+		return fmt.Errorf("input %s has %d samples, others have %d", s.p.Bufs[i].Name, n, s.n)
+	}
+	s.n = n
+	at := cut{0, g.Blocks, 1}
+	v.layout = s.flat(v.Shape, at)
+	if !g.Whole {
+		v.all, s.p.Bufs[i].Shape = -1, s.local(v.Shape, at)
+	}
+	if parts > 1 && !g.Whole {
+		each := Place{K: g.Blocks * parts, N: n / parts, U: v.Shape[1:].Size(), Rank: s.Rank, Size: s.Size}
+		v.all = s.emit(Gather{each, op.DimsOf(v.Shape)}, v.Type, s.p.Bufs[i].Node, i)
+	}
+	if v.all >= 0 {
+		t := ir.Type{Shape: s.local(v.Shape, at), DType: v.DType}
+		v.buf = s.emit(Mine{s.place(v.layout), op.DimsOf(t.Shape)}, t, s.p.Bufs[i].Node, v.all)
+	}
+	return nil
 }
 
 // cutOf finds the axis of a shape in which the samples of a layout are; ok is false where they are in none.
@@ -309,7 +345,8 @@ func (s *spreader) linear(in ir.Instr) bool {
 	return false
 }
 
-// prune removes what neither outputs nor updates need.
+// prune removes what neither outputs nor updates need. What it made is left as buffers without elements: nothing places
+// them.
 func prune(p *ir.Program) {
 	need := map[int]bool{}
 	for _, u := range p.Updates {
@@ -325,5 +362,10 @@ func prune(p *ir.Program) {
 			}
 		}
 	}
-	p.Instrs = slices.DeleteFunc(p.Instrs, func(in ir.Instr) bool { return !need[in.Out] })
+	p.Instrs = slices.DeleteFunc(p.Instrs, func(in ir.Instr) bool {
+		if !need[in.Out] {
+			p.Bufs[in.Out].Shape = ir.Shape{0}
+		}
+		return !need[in.Out]
+	})
 }

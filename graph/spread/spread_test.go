@@ -214,6 +214,11 @@ func TestRowsStayApart(t *testing.T) {
 	if count["all_reduce_begin"] != 1 || !(last < begin && begin < end) {
 		t.Errorf("the last gradient is made at %d, sums begin at %d and end at %d: %v", last, begin, end, count)
 	}
+	for _, in := range p.Instrs {
+		if p.Bufs[in.Out].Shape.Equal(ir.Shape{2 * batch, 2 * batch}) {
+			t.Errorf("%s makes the products of all rows with all", in.Spec.Name())
+		}
+	}
 	// statistics of two norms, and what a row is compared with
 	if got := count["all_gather"]; got > 5 {
 		t.Errorf("%d all-gathers, want at most 5: %v", got, count)
