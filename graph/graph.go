@@ -30,7 +30,8 @@ type Graph struct {
 	training  bool
 	bf16      bool
 	ranks     spread.Ranks
-	decls     map[string]*decl // inputs, state and constants by name
+	decls     map[string]*decl   // inputs, state and constants by name
+	sources   map[string]*Random // of random numbers, by their scope
 	order     []*decl
 	updates   []update
 	outputs   []output
@@ -105,7 +106,7 @@ type Options struct {
 // error that names scope, operation, shapes and the line; any other panic of f as one that names the line.
 func Build(o Options, f func(s *Scope)) (g *Graph, err error) {
 	g = &Graph{g: G.NewGraph(), dtype: o.DType, training: o.Training, bf16: o.BF16, ranks: o.Ranks,
-		decls: map[string]*decl{}}
+		decls: map[string]*decl{}, sources: map[string]*Random{}}
 	if g.cutting = o.Cutting; g.cutting != nil {
 		g.cutting.within = map[string]bool{}
 	}

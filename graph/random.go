@@ -24,13 +24,19 @@ type Random struct {
 	draws     int
 }
 
-// Random declares a source of random numbers below s: name/key in the Store, and name/step, which the host feeds.
+// Random declares a source of random numbers below s: name/key in the Store, and name/step, which the host feeds. Who
+// declares it again, a layer that is built twice, draws on from the same source.
 func (s *Scope) Random(name string) *Random {
 	at := s.In(name)
-	return &Random{
-		key:  at.Frozen("key", randomKey, 2),
-		step: at.Scheduled("step", func(t Time) float64 { return float64(t.Draw()) }),
+	r := s.g.sources[at.path]
+	if r == nil {
+		r = &Random{
+			key:  at.Frozen("key", randomKey, 2),
+			step: at.Scheduled("step", func(t Time) float64 { return float64(t.Draw()) }),
+		}
+		s.g.sources[at.path] = r
 	}
+	return r
 }
 
 // RandomOf is a source of random numbers whose key, [2] whole numbers below 2^24, and step, 0-d, are the caller's: for

@@ -15,10 +15,16 @@ import (
 // drawn is what a source of random numbers gives at a step.
 func drawn(t *testing.T, seed uint64, d ir.DType, step int, draw func(r *graph.Random) []node) [][]float64 {
 	t.Helper()
+	return drawnIn(t, seed, d, step, func(s *graph.Scope) []node { return draw(s.Random("mask")) })
+}
+
+// drawnIn is what the sources of a scope give at a step.
+func drawnIn(t *testing.T, seed uint64, d ir.DType, step int, draw func(s *graph.Scope) []node) [][]float64 {
+	t.Helper()
 	names := []string{"a", "b", "c"}
 	n := 0
 	g, err := graph.Build(graph.Options{DType: d}, func(s *graph.Scope) {
-		for i, v := range draw(s.Random("mask")) {
+		for i, v := range draw(s) {
 			s.Output(names[i], v)
 			n++
 		}
@@ -59,6 +65,15 @@ func TestRandom(t *testing.T) {
 		if v := drawn(t, c.seed, ir.F32, c.step, twice); slices.Equal(first[0], v[0]) {
 			t.Errorf("%s: got %v again, want other numbers", c.name, v[0])
 		}
+	}
+}
+
+// A source that is declared twice, by a layer that is built twice, draws other numbers the second time.
+func TestRandomDeclaredTwice(t *testing.T) {
+	draw := func(s *graph.Scope) node { return s.In("layer").Random("mask").Uniform(4) }
+	v := drawnIn(t, 1, ir.F32, 5, func(s *graph.Scope) []node { return []node{draw(s), draw(s)} })
+	if slices.Equal(v[0], v[1]) {
+		t.Errorf("a source that is declared twice draws %v twice", v[0])
 	}
 }
 

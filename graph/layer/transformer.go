@@ -243,13 +243,13 @@ func StochasticDepth(s *graph.Scope, depth int, rate float64, uniform bool) []Fu
 	if rate == 0 || !s.Deeper(depth).Training() || s.IsTeacher() { // lower blocks may be locked
 		return drops
 	}
-	random := s.Random("drop_path")
 	for i := range drops {
 		own := rate
 		if !uniform {
 			own *= float64(i) / float64(max(depth-1, 1))
 		}
 		if own > 0 && s.Deeper(i+1).Training() {
+			random := s.Random("drop_path") // not where all of the rates are 0
 			drops[i] = func(x *graph.Node) *graph.Node {
 				each := slices.Repeat([]int{1}, len(op.ShapeOf(x)))
 				each[0] = op.ShapeOf(x)[0]

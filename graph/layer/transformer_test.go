@@ -94,6 +94,17 @@ func TestDropPath(t *testing.T) {
 	if n := len(g.Schedules()); n != 0 {
 		t.Errorf("the evaluation graph has %d scheduled inputs, want none", n)
 	}
+	// a single block is the first, whose branches all stay: it asks for no random numbers, nor a key that a
+	// checkpoint would lack
+	g, err = graph.Build(graph.Options{Training: true}, func(s *scope) {
+		s.Output("y", layer.Blocks(s.In("blocks"), o, 1, 0.5)(s.Input("x", b, 3, 4)))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(g.Schedules()); n != 0 {
+		t.Errorf("a single block has %d scheduled inputs, want none", n)
+	}
 }
 
 func TestBlockGradients(t *testing.T) {
