@@ -1,6 +1,7 @@
 package backbones_test
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -66,21 +67,36 @@ func TestGoldenInflation(t *testing.T) {
 
 // An image's features are those of the clip that shows it all the time, once a ViT is inflated.
 func TestInflatedViTSeesStillClips(t *testing.T) {
-	for _, pool := range []string{"mean", "class"} {
-		t.Run(pool, func(t *testing.T) {
+	for _, o := range []struct {
+		pool, position string
+		class          bool
+	}{{"mean", "learned", false}, {"class", "learned", false}, {"mean", "separable", false},
+		{"class", "separable", true}, {"class", "learned", true}} {
+		pool := o.pool
+		t.Run(fmt.Sprint(o), func(t *testing.T) {
 			image := small(func(v *backbones.ViT) { v.Pool = pool })
-			clip := &backbones.ViT3D{Channels: 8, Depth: 2, Heads: 2, Patch: 2, Tube: 2, Position: "learned"}
-			const side, frames = 4, 6
+			clip := &backbones.ViT3D{Channels: 8, Depth: 2, Heads: 2, Patch: 2, Tube: 2, Position: o.position,
+				Class: o.class}
+			const side = 4
+			frames := 6
+			if o.class { // which attends to itself once and to every place as often as there are tubes: one here
+				frames = 2
+			}
 			flat, moving := backbones.Pixels(side, side, 1), backbones.Input{Shape: []int{frames, side, side, 1}}
 			tokens := func(b backbones.Tokens, in backbones.Input, st *graph.Store) []float64 {
 				p := compile(t, cpu.Backend{}, st, graph.Options{}, func(s *graph.Scope) {
 					e := b.NewTokens(s.In("backbone"), in)
 					x := s.Input("x", append([]int{1}, in.Shape...)...)
 					y := e.Embed(x)
-					if pool == "mean" { // a class token is one of the others no longer
-						y = e.Encode(y)
+					switch {
+					case o.class:
+						y = e.Pool(e.Encode(y))
+					case pool == "mean":
+						y = op.Mean(e.Encode(y), false, 1)
+					default: // a class token is one of the others no longer
+						y = op.Mean(y, false, 1)
 					}
-					s.Output("y", op.Mean(y, false, 1))
+					s.Output("y", y)
 				})
 				x, err := p.Input("x")
 				if err != nil {
@@ -102,7 +118,7 @@ func TestInflatedViTSeesStillClips(t *testing.T) {
 					entries[rest] = from.Get(name).Array
 				}
 			}
-			if pool == "class" { // which the tokens' embedding does not read
+			if pool == "class" && !o.class { // which the tokens' embedding does not read
 				entries["class"] = ir.NewArray(ir.Type{DType: ir.F32, Shape: ir.Shape{1, 8}})
 			}
 			inflated, err := clip.Inflate(backbones.InflateMean, entries, moving)

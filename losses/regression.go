@@ -33,6 +33,15 @@ func PatchMSE(painted, target, hidden *graph.Node) *graph.Node {
 	return op.Div(op.SumAll(op.Mul(perPatch, hidden)), op.SumAll(hidden))
 }
 
+// UnitPatches is patches [B,T,N] of mean 0 and variance 1 each, as MAE's code scales what is to be painted: the
+// variance unbiased, plus 1e-6 under the root.
+func UnitPatches(p *graph.Node) *graph.Node {
+	centred := op.Sub(p, op.Mean(p, true, -1))
+	n := op.ShapeOf(p).Last()
+	variance := op.Scale(op.SumAxes(op.Square(centred), true, -1), 1/float64(max(n-1, 1)))
+	return op.Mul(centred, op.Rsqrt(op.Shift(variance, 1e-6)))
+}
+
 // PatchL1 is the mean absolute difference of painted and target [B,T,N] over the hidden patches of the batch, hidden
 // [B,T] of 1 and 0. No gradient reaches the target.
 //

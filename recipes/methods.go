@@ -254,6 +254,7 @@ var audioFamily = family{
 }
 
 var videoFamily = family{
+	"mae_st":   func() methods.Method { return video.DefaultMAEST() },
 	"videomae": func() methods.Method { return video.DefaultVideoMAE() },
 }
 

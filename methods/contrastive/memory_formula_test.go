@@ -343,10 +343,11 @@ func TestLooCFormula(t *testing.T) {
 // TCN's triples against plain loops.
 func TestTCNFormula(t *testing.T) {
 	const n, frames, d = 2, 5, 3
-	m := &TCN{Near: 1, Margin: 0.2}
+	m := &TCN{Near: 1, Margin: 0.2, Cameras: 1}
 	v := computed(t, func(s *graph.Scope) {
 		z := unit(s.Input("z", n*frames, d))
-		loss, right := m.triplets(s, op.Reshape(z, n, frames, d))
+		x := op.Reshape(z, n, frames, d)
+		loss, right := m.triplets(s, x, x, m.triples(frames))
 		s.Output("unit", z)
 		s.Output("loss", loss)
 		s.Output("right", right)

@@ -84,7 +84,10 @@ func TestTowerGradients(t *testing.T) {
 	}{
 		"cmc": {&CMC{Projector: []int{4}, Noise: 6, Temperature: 0.3, Momentum: 0.5},
 			&backbones.LumaChroma{Tower: tower}, []int{6, 5, 3}},
-		"tcn": {&TCN{Width: 4, Near: 1, Margin: 0.5}, &backbones.PerFrame{Tower: tower}, []int{4, 6, 5, 2}},
+		"tcn": {&TCN{Width: 4, Near: 1, Margin: 0.5, Cameras: 1}, &backbones.PerFrame{Tower: tower},
+			[]int{4, 6, 5, 2}},
+		"tcn of two": {&TCN{Width: 4, Near: 1, Far: 3, Margin: 0.5, Cameras: 2}, &backbones.PerFrame{Tower: tower},
+			[]int{4, 6, 5, 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			optest.CheckGradients(t, func(s *graph.Scope) *graph.Node {
@@ -127,7 +130,9 @@ func TestMemorySettings(t *testing.T) {
 		"positives: 7: want from 0 to queue": &UniVCL{Projector: []int{4}, Queue: 4, Positives: 7,
 			Temperature: 1},
 		"directions: 2": &CPCImage{Patch: 1, Step: 1, Directions: 2},
-		"margin: 0":     &TCN{Width: 1, Near: 1},
+		"margin: 0":     &TCN{Width: 1, Near: 1, Cameras: 1},
+		"cameras: 3":    &TCN{Width: 1, Near: 1, Margin: 1, Cameras: 3},
+		"far: 1":        &TCN{Width: 1, Near: 1, Far: 1, Margin: 1, Cameras: 1},
 		"contrast: 3":   &LooC{Queued: usualQueue(), Contrast: 3},
 	} {
 		wantError(t, m.Validate(), want)

@@ -37,31 +37,42 @@ func DefaultVideoMAE() *VideoMAE {
 
 // Validate implements methods.Method.
 func (m *VideoMAE) Validate() error {
-	switch {
-	case !(m.Mask > 0 && m.Mask < 1):
+	if !(m.Mask > 0 && m.Mask < 1) {
 		return setting.Bad("mask", "%v: want a fraction between 0 and 1", m.Mask)
-	case m.DecoderDepth < 1:
-		return setting.Bad("decoder_depth", "%d: want at least 1 block", m.DecoderDepth)
-	case m.DecoderHeads < 1:
-		return setting.Bad("decoder_heads", "%d: want at least 1", m.DecoderHeads)
-	case m.DecoderMLP < 0:
-		return setting.Bad("decoder_mlp", "%d: want a width above 0, or 0 for four times decoder_dim", m.DecoderMLP)
-	case m.DecoderDim < 2 || m.DecoderDim%2 != 0 || m.DecoderDim%m.DecoderHeads != 0:
-		return setting.Bad("decoder_dim", "%d: want a multiple of 2, for sines and cosines, and of decoder_heads = %d",
-			m.DecoderDim, m.DecoderHeads)
+	}
+	return checkDecoder(m.DecoderDim, m.DecoderDepth, m.DecoderHeads, m.DecoderMLP, 2)
+}
+
+// checkDecoder says what is wrong with the settings of a decoder, whose width is a multiple of a number.
+func checkDecoder(dim, depth, heads, hidden, multiple int) error {
+	switch {
+	case depth < 1:
+		return setting.Bad("decoder_depth", "%d: want at least 1 block", depth)
+	case heads < 1:
+		return setting.Bad("decoder_heads", "%d: want at least 1", heads)
+	case hidden < 0:
+		return setting.Bad("decoder_mlp", "%d: want a width above 0, or 0 for four times decoder_dim", hidden)
+	case dim < 1 || dim%multiple != 0 || dim%heads != 0:
+		return setting.Bad("decoder_dim", "%d: want a multiple of %d and of decoder_heads = %d", dim, multiple, heads)
 	}
 	return nil
 }
 
-// Build implements methods.Method. The features are those of the visible tubes.
-func (m *VideoMAE) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
+// needTubes is the encoder's tubes, for methods that hide some; other backbones stop the build.
+func needTubes(s *graph.Scope, enc methods.Encoder, b *methods.Batch) *backbones.TokenEncoder {
 	if enc.Tokens == nil {
 		b.Unfit("this backbone has no tubes to hide: choose [backbone.vit3d]")
 	}
-	e, x := enc.Tokens(s), b.View(0)
+	e := enc.Tokens(s)
 	if e.Frames == 0 {
 		b.Unfit("this backbone's tokens are patches of images: choose [backbone.vit3d]")
 	}
+	return e
+}
+
+// Build implements methods.Method. The features are those of the visible tubes.
+func (m *VideoMAE) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
+	e, x := needTubes(s, enc, b), b.View(0)
 	grid := masks.Grid{Frames: e.Frames, Rows: e.Rows, Columns: e.Columns}
 	tubes := &masks.Tube{Ratio: m.Mask}
 	p := m.Paint(s, e, x, op.Reshape(b.Mask(tubes, grid), b.Size(), grid.Tokens()), grid.Frames*tubes.Visible(grid))
@@ -77,7 +88,7 @@ func (m *VideoMAE) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) 
 
 // Painting holds VideoMAE's outputs for clips of which visible tubes are seen.
 type Painting struct {
-	Latent  *graph.Node // visible tubes encoded, [B,K,D]
+	Latent  *graph.Node // visible tubes encoded, [B,K,D], behind the class token if there is one
 	Hidden  *graph.Node // numbers of the others, in order, int32 [B,T-K]
 	Painted *graph.Node // their pixels, [B,T-K,t*P*P*C]
 }
@@ -86,9 +97,9 @@ type Painting struct {
 func (m *VideoMAE) Paint(s *graph.Scope, e *backbones.TokenEncoder, x, mask *graph.Node, visible int) Painting {
 	order := op.Argsort(mask) // what is visible first, each in order
 	seen, hidden := op.Slice(order, 1, 0, visible), op.Slice(order, 1, visible, e.Frames*e.Rows*e.Columns)
-	latent := e.Encode(op.GatherTokens(e.Embed(x), seen)) // [B,K,D]
+	latent := e.Encode(op.GatherTokens(e.Embed(x), seen)) // [B,K,D], or [B,1+K,D] with a class token
 	paint := m.decoder(s.In("decoder"), e, op.ShapeOf(x)[4])
-	return Painting{Latent: latent, Hidden: hidden, Painted: paint(latent, seen, hidden)}
+	return Painting{Latent: latent, Hidden: hidden, Painted: paint(e.Last(latent, visible), seen, hidden)}
 }
 
 // decoder paints the hidden tubes: (latent [B,K,D], places of what is seen [B,K] and hidden [B,N]) -> [B,N,t*P*P*C].

@@ -119,6 +119,23 @@ func TestGoldenModel(t *testing.T) {
 		t.Fatal(err)
 	}
 	model := ongraph.Model{F: f, Ours: maeNames.Replace, Thirds: map[string]int{"q_bias": 0, "v_bias": 2}}
+	goldenModel(t, model, "y", func(s *graph.Scope) map[string]*graph.Node {
+		p := m.Paint(s, v.NewTokens(s.In("backbone"), in), s.State("x", ongraph.Hold(x), x.Shape...),
+			s.State("hidden", ongraph.Hold(mask), mask.Shape...), visible)
+		u := golden.Tensor{Shape: op.ShapeOf(p.Painted), Data: make([]float64, op.ShapeOf(p.Painted).Size())}
+		for i := range u.Data {
+			u.Data[i] = float64(float32(golden.U(2000, uint32(i))))
+		}
+		loss := op.SumAll(op.Mul(p.Painted, s.State("u", ongraph.Hold(u), u.Shape...)))
+		return map[string]*graph.Node{"loss": loss, "latent": p.Latent, "y": p.Painted}
+	})
+}
+
+// goldenModel compares the outputs that build names, of which one has files of its first entries and of the lengths of
+// its rows, and the gradient of every parameter.
+func goldenModel(t *testing.T, model ongraph.Model, painted string,
+	build func(s *graph.Scope) map[string]*graph.Node) {
+	f := model.F
 	for _, b := range []struct {
 		name          string
 		dtype         ir.DType
@@ -126,19 +143,14 @@ func TestGoldenModel(t *testing.T) {
 		output, first float64 // tolerances
 	}{{"float64", ir.F64, ref.Backend{}, 1e-6, 1e-5}, {"float32", ir.F32, cpu.Backend{Poison: true}, 1e-3, 1e-2}} {
 		t.Run(b.name, func(t *testing.T) {
+			var outputs map[string]*graph.Node
 			g, err := graph.Build(graph.Options{DType: b.dtype, Training: true}, func(s *graph.Scope) {
-				p := m.Paint(s, v.NewTokens(s.In("backbone"), in), s.State("x", ongraph.Hold(x), x.Shape...),
-					s.State("hidden", ongraph.Hold(mask), mask.Shape...), visible)
-				u := golden.Tensor{Shape: op.ShapeOf(p.Painted), Data: make([]float64, op.ShapeOf(p.Painted).Size())}
-				for i := range u.Data {
-					u.Data[i] = float64(float32(golden.U(2000, uint32(i))))
-				}
-				loss := op.SumAll(op.Mul(p.Painted, s.State("u", ongraph.Hold(u), u.Shape...)))
-				for name, n := range map[string]*graph.Node{"loss": loss, "latent": p.Latent, "y": p.Painted} {
+				outputs = build(s)
+				for name, n := range outputs {
 					s.Output(name, n)
 				}
 				ps := s.Params()
-				for i, d := range s.Gradients(loss, ps) {
+				for i, d := range s.Gradients(outputs["loss"], ps) {
 					s.Output("gradient/"+s.Name(ps[i]), d)
 				}
 			})
@@ -154,10 +166,13 @@ func TestGoldenModel(t *testing.T) {
 			if err := p.Run(); err != nil {
 				t.Fatal(err)
 			}
-			golden.Compare(t, "loss", ongraph.Read(t, p, "loss"), f.Outputs["loss"], b.output)
-			golden.Compare(t, "latent", ongraph.Read(t, p, "latent"), f.Outputs["latent"], b.output)
-			y, rows := ongraph.Read(t, p, "y"), f.Outputs["y_row_l2"]
-			golden.Compare(t, "y", y[:256], f.Outputs["y_first256"], b.output)
+			for name := range outputs {
+				if name != painted {
+					golden.Compare(t, name, ongraph.Read(t, p, name), f.Outputs[name], b.output)
+				}
+			}
+			y, rows := ongraph.Read(t, p, painted), f.Outputs[painted+"_row_l2"]
+			golden.Compare(t, painted, y[:256], f.Outputs[painted+"_first256"], b.output)
 			var lengths []float64
 			for i, n := 0, len(y)/len(rows.Data); i < len(y); i += n {
 				var ss float64
@@ -166,14 +181,14 @@ func TestGoldenModel(t *testing.T) {
 				}
 				lengths = append(lengths, math.Sqrt(ss))
 			}
-			golden.Compare(t, "lengths of y", lengths, rows, b.output)
+			golden.Compare(t, "lengths of "+painted, lengths, rows, b.output)
 			model.Gradients(t, func(name string) []float64 { return ongraph.Read(t, p, "gradient/"+name) }, b.output,
 				b.first)
 		})
 	}
 }
 
-func build(s *graph.Scope, m *video.VideoMAE, b backbones.Backbone, shape ...int) methods.Objective {
+func build(s *graph.Scope, m methods.Method, b backbones.Backbone, shape ...int) methods.Objective {
 	batch := methods.NewBatch(s, 2, methodtest.Data(feed.Field{Name: "view", Shape: shape}))
 	return m.Build(s, methods.EncoderOf(b, batch.Of("view0")), batch)
 }
@@ -181,12 +196,21 @@ func build(s *graph.Scope, m *video.VideoMAE, b backbones.Backbone, shape ...int
 var small = &backbones.ViT3D{Channels: 8, Depth: 1, Heads: 2, Patch: 2, Tube: 2, Position: "sincos"}
 
 func TestGradients(t *testing.T) {
-	for name, m := range map[string]*video.VideoMAE{
-		"scaled": {Mask: 0.5, DecoderDim: 6, DecoderDepth: 1, DecoderHeads: 1, NormalizePixels: true},
-		"pixels": {Mask: 0.75, DecoderDim: 4, DecoderDepth: 1, DecoderHeads: 2},
+	class := *small
+	class.Class, class.Position = true, "separable"
+	for name, c := range map[string]struct {
+		m methods.Method
+		b backbones.Backbone
+	}{
+		"scaled": {&video.VideoMAE{Mask: 0.5, DecoderDim: 6, DecoderDepth: 1, DecoderHeads: 1, NormalizePixels: true},
+			small},
+		"pixels": {&video.VideoMAE{Mask: 0.75, DecoderDim: 4, DecoderDepth: 1, DecoderHeads: 2}, &class},
+		"agnostic": {&video.MAEST{Mask: 0.5, Frames: 1, DecoderDim: 6, DecoderDepth: 1, DecoderHeads: 1,
+			NormalizePixels: true}, &class},
+		"agnostic pixels": {&video.MAEST{Mask: 0.5, DecoderDim: 4, DecoderDepth: 1, DecoderHeads: 2}, small},
 	} {
 		t.Run(name, func(t *testing.T) {
-			optest.CheckGradients(t, func(s *graph.Scope) *graph.Node { return build(s, m, small, 4, 4, 4, 1).Loss() },
+			optest.CheckGradients(t, func(s *graph.Scope) *graph.Node { return build(s, c.m, c.b, 4, 4, 4, 1).Loss() },
 				nil, 8, 2e-5)
 		})
 	}

@@ -14,17 +14,17 @@ import (
 type Model struct {
 	F    *golden.Fixture
 	Ours func(name string) string // our full name; "" for what is fixed here and there
-	// which third of ours a vector is whose name ends so: biases of queries, keys and values. A third that the fixture
-	// has not is 0
+	// which third of ours a vector or a matrix is whose name ends so: of queries, keys and values. A third that the
+	// fixture has not is 0
 	Thirds map[string]int
 	AsIs   []string // endings of the names of matrices that are [rows,columns] there too, such as embeddings
 }
 
-// first is where a vector of the fixture begins in ours, and how many times as long ours is.
-func (m Model) first(of golden.Parameter) (at, times int) {
+// third is which third of ours a parameter of the fixture is, and how many times as large ours is.
+func (m Model) third(of golden.Parameter) (which, times int) {
 	for ending, third := range m.Thirds {
 		if strings.HasSuffix(of.Name, ending) {
-			return third * of.Shape[0], 3
+			return third, 3
 		}
 	}
 	return 0, 1
@@ -32,6 +32,15 @@ func (m Model) first(of golden.Parameter) (at, times int) {
 
 // place is where entry i of PyTorch's parameter is in ours.
 func (m Model) place(i int, of golden.Parameter) int {
+	if third, times := m.third(of); times > 1 { // the columns of ours are those of all thirds
+		within, out := m.whole(i, of), of.Shape[0]
+		return within/out*times*out + third*out + within%out
+	}
+	return m.whole(i, of)
+}
+
+// whole is place of a parameter that is no third.
+func (m Model) whole(i int, of golden.Parameter) int {
 	for _, ending := range m.AsIs {
 		if strings.HasSuffix(of.Name, ending) {
 			return i
@@ -74,7 +83,7 @@ func (m Model) Fill(t testing.TB, st *graph.Store) {
 		}
 		e := st.Get(name)
 		unfilled, ok := left[name]
-		first, times := m.first(of)
+		_, times := m.third(of)
 		if e == nil || !ok || !unfilled && times == 1 {
 			t.Fatalf("%s: the model has no parameter %s", of.Name, name)
 		}
@@ -89,7 +98,7 @@ func (m Model) Fill(t testing.TB, st *graph.Store) {
 			e.Fill(0)
 		}
 		for i := range n {
-			e.Set(first+m.place(i, of), golden.Weight(p, of, i))
+			e.Set(m.place(i, of), golden.Weight(p, of, i))
 		}
 		left[name] = false
 	}
@@ -110,12 +119,13 @@ func (m Model) Gradients(t testing.TB, gradient func(name string) []float64, len
 		if name == "" {
 			continue
 		}
-		g := gradient(name)
-		if at, times := m.first(of); times > 1 {
-			g = g[at : at+of.Shape[0]]
+		g, n := gradient(name), 1
+		for _, d := range of.Shape {
+			n *= d
 		}
 		var ss float64
-		for _, v := range g {
+		for i := range n {
+			v := g[m.place(i, of)]
 			ss += v * v
 		}
 		golden.Compare(t, "gradient of "+of.Name+": length", []float64{math.Sqrt(ss)},
