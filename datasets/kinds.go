@@ -152,4 +152,6 @@ type Replay interface {
 	Memory() []int32
 	// Hold takes an array of the memory's length, and what is in it, for the memory from then on.
 	Hold(memory []int32)
+	// With is another Replay of the same world that holds a memory.
+	With(memory []int32) Replay
 }

@@ -53,7 +53,10 @@ type Features struct {
 	Sources                   int // S
 
 	Returns []float64 // of episodes that the method's agent played, where a protocol needs them
-	Told    *Texts    // what the test texts cost as the method tells them, where a protocol needs it
+	// how often each true state was visited by the method's agent, and by one that does anything at random, of those
+	// visited at all; where a protocol needs them
+	Visits, RandomVisits []int
+	Told                 *Texts // what the test texts cost as the method tells them, where a protocol needs it
 
 	// features of the test images after a corruption of a severity, computed when they are asked for, where a protocol
 	// needs them
@@ -130,6 +133,7 @@ type Needs struct {
 	Colours   bool // the mean colours of training and test images, so many as Images says; no labels
 	Sources   bool // what samples of both sets were mixed of; no labels
 	Episodes  int  // so many fresh ones that the method's agent plays; 0: none; it reads no features
+	Visits    bool // where the method's agent has been; no features
 	Pixels    int  // pixels of each training mask, and the maps of a test set with masks; 0: none
 	Places    int  // places of the map of each image with a mask, with the class of most of their pixels; 0: none
 	Gaze      bool // where the last block of a transformer looks in images with masks

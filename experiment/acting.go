@@ -193,9 +193,55 @@ func (u *subject) played(ctx context.Context, needs evaluations.Needs) (f evalua
 	return f, err
 }
 
+// visited is how often each state is in the memory of a Store, and in that of an agent that does anything at random.
+func (s *Setup) visited(st *graph.Store) (f evaluations.Features, err error) {
+	set, memory := s.Seen.(datasets.Replay), st.Get(memoryEntry)
+	if memory == nil {
+		return f, fmt.Errorf("the checkpoint has no %s, which an agent's memory is kept in", memoryEntry)
+	}
+	acted := set.With(slices.Clone(memory.I32))
+	begun := s.memory
+	if begun == nil { // nothing was trained here
+		begun = set.Memory()
+	}
+	random, r := set.With(slices.Clone(begun)), datasets.NewRand(uint64(s.Recipe.Seed), "visits")
+	steps := acted.Filled() - random.Filled()
+	if acted.Filled() == acted.Len() {
+		steps = acted.Len() // nothing of the beginning is left
+	}
+	for range steps {
+		if _, _, err := random.Act(r.Intn(s.actions())); err != nil {
+			return f, err
+		}
+	}
+	return evaluations.Features{Seed: uint64(s.Recipe.Seed), Alive: s.alive, Visits: visits(acted),
+		RandomVisits: visits(random)}, nil
+}
+
+// visits counts the steps of a memory that begin in each true state, in the order of the states' first steps.
+func visits(set datasets.Replay) (counts []int) {
+	places := map[string]int{}
+	state := make([]float64, set.Sources())
+	for i := range set.Filled() {
+		set.Source(i, state)
+		key := fmt.Sprint(state)
+		k, known := places[key]
+		if !known {
+			k = len(counts)
+			places[key], counts = k, append(counts, 0)
+		}
+		counts[k]++
+	}
+	return counts
+}
+
 // checkPlays refuses protocols of episodes where nobody acts.
 func (s *Setup) checkPlays() error {
 	for _, c := range s.Recipe.Evaluate.On {
+		if _, replay := s.Data.Train.(datasets.Replay); c.Value.Needs().Visits && !replay {
+			return s.Recipe.Result.Bad("evaluate."+c.Name, "is about what an agent has done, and dataset.%s keeps "+
+				"nothing of that; want dataset.envs with replay above 0", s.Recipe.Dataset.Name)
+		}
 		if c.Value.Needs().Episodes == 0 {
 			continue
 		}

@@ -191,7 +191,8 @@ type subject struct {
 	// the online probe over the encoder; nil: there is none
 	online func() (runner, error)
 	// the returns of so many episodes; nil: nobody acts
-	plays func(ctx context.Context, episodes int) ([]float64, error)
+	plays  func(ctx context.Context, episodes int) ([]float64, error)
+	visits func() (evaluations.Features, error) // where the agent has been; nil: it is not one that has acted
 	// the embeddings of so many views that the method predicts; nil: nothing is predicted
 	predict func(ctx context.Context, set datasets.Labelled, views int) (*evaluations.Predicted, error)
 	// pictures that the method draws of captions; nil: there is none, or no method
@@ -239,6 +240,12 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 				continue
 			}
 			f, err = u.played(ctx, p.Needs())
+		case p.Needs().Visits:
+			if u.visits == nil {
+				continue
+			}
+			f, err = u.visits()
+			set = onTraining
 		case p.Needs().Sources:
 			f, err = u.mixed(ctx, on)
 			if on != onTest {
@@ -433,6 +440,7 @@ func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
 	u.blocks = func(n int) (runner, *evaluations.Blocks, error) { return s.blocksOver(st, n) }
 	if name == "trained" {
 		u.online = func() (runner, error) { return s.onlineOver(st) }
+		u.visits = func() (evaluations.Features, error) { return s.visited(st) }
 	}
 	u.tuner = func(s *Setup, t evaluations.Tuning) *evaluations.Tuner {
 		if name == untrainedName {

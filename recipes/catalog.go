@@ -64,6 +64,7 @@ func Builtin() Catalog {
 			"satellite":        func() datasets.Source { return tables.NewSatellite() },
 			"modulated":        func() datasets.Source { return tables.NewModulated() },
 			"envs":             func() datasets.Source { return envs.New() },
+			"frames":           func() datasets.Source { return envs.NewFrames() },
 			"scenes":           func() datasets.Source { return scenes.New() },
 			"idx":              func() datasets.Source { return images.NewIDX() },
 			"folder":           func() datasets.Source { return images.NewFolder() },
@@ -148,7 +149,8 @@ func Builtin() Catalog {
 			"state": func() Evaluation { return evaluations.DefaultState() },
 
 			// Of episodes that an agent plays.
-			"returns": func() Evaluation { return evaluations.DefaultReturns() },
+			"returns":  func() Evaluation { return evaluations.DefaultReturns() },
+			"coverage": func() Evaluation { return evaluations.DefaultCoverage() },
 
 			// Without labels.
 			"rankme":        func() Evaluation { return evaluations.DefaultRankMe() },

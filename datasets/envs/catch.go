@@ -21,7 +21,7 @@ const (
 	catchPaddle = common + 3
 )
 
-func (catch) actions() []string { return []string{"left", "stay", "right"} }
+func (catch) actions() []string { return []string{"left", stay, "right"} }
 func (catch) size() int         { return 4 }
 func (catch) limit() int        { return Side }
 func (catch) sources() []string { return []string{"ball x", "ball y", "paddle x"} }

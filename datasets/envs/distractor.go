@@ -15,9 +15,13 @@ const (
 	drifting     = "slow"       // two waves of colour that wander through the episode
 	changing     = "changing"   // noise of the step
 	television   = "television" // a corner of it shows noise of the step, as bright as can be
+	// a television with a remote control: its noise is another one after every step in which the agent stays, and else
+	// as it was. An agent that seeks what it cannot predict stays before it for ever (Burda et al. 2019,
+	// arXiv:1808.04355, section 5; Guo et al. 2022, arXiv:2206.08332)
+	remote = "remote"
 )
 
-var distractors = []string{noDistractor, fixedNoise, drifting, changing, television}
+var distractors = []string{noDistractor, fixedNoise, drifting, changing, television, remote}
 
 var ground = colour{24, 28, 36}
 
@@ -36,15 +40,20 @@ func background(kind string, strength float64, s state, c *canvas) {
 	case changing:
 		noise(datasets.NewRand(s.key(), "envs/changing", uint64(s.time())), c.pix, most)
 	case television:
-		r := datasets.NewRand(s.key(), "envs/television", uint64(s.time()))
-		var screen [televisionSide * televisionSide * 3]byte
-		noise(r, screen[:], 256)
-		for y := range televisionSide {
-			copy(c.pix[3*((y+1)*Side-televisionSide):3*(y+1)*Side],
-				screen[3*y*televisionSide:3*(y+1)*televisionSide])
-		}
+		screen(datasets.NewRand(s.key(), "envs/television", uint64(s.time())), c)
+	case remote:
+		screen(datasets.NewRand(s.key(), "envs/remote", uint64(s.stayed())), c)
 	case drifting:
 		waves(s, c, strength)
+	}
+}
+
+// screen fills the television, the upper right corner, with noise.
+func screen(r datasets.Rand, c *canvas) {
+	var shown [televisionSide * televisionSide * 3]byte
+	noise(r, shown[:], 256)
+	for y := range televisionSide {
+		copy(c.pix[3*((y+1)*Side-televisionSide):3*(y+1)*Side], shown[3*y*televisionSide:3*(y+1)*televisionSide])
 	}
 }
 

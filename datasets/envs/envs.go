@@ -32,7 +32,7 @@ type Envs struct {
 	Expert   float64 `toml:"expert"`   // probability of the expert's action, else any
 	Far      bool    `toml:"far"`      // of the maze: from the first room to the last corner
 	// background: none | fixed (noise of the episode) | slow (waves that drift) | changing (noise of the step) |
-	// television (a corner with noise of the step)
+	// television (a corner with noise of the step) | remote (a corner whose noise changes where the agent stays)
 	Distractor string  `toml:"distractor"`
 	Strength   float64 `toml:"strength"` // of the background, a share of full brightness
 	Replay     int     `toml:"replay"`   // steps that an agent's memory holds; 0: nobody acts
@@ -89,7 +89,7 @@ func (e *Envs) Open(datasets.Env) (*datasets.Data, error) {
 // begin starts an episode of a part.
 func (e *Envs) begin(w world, part string, episode int, s state) {
 	r := datasets.NewRand(e.Seed, "envs/"+e.Env+"/"+part, uint64(episode))
-	s[keyAt], s[timeAt] = int32(uint32(r.Uint64())), 0
+	s[keyAt], s[timeAt], s[stayedAt] = int32(uint32(r.Uint64())), 0, 0
 	w.start(s, &r)
 }
 

@@ -94,7 +94,7 @@ func mean(t *testing.T, d *datasets.Data) float64 {
 // A background is of the episode, of the step, or drifts, and changes nothing else.
 func TestDistractors(t *testing.T) {
 	for kind, moves := range map[string]bool{"none": false, "fixed": false, "slow": true, "changing": true,
-		"television": true} {
+		"television": true, "remote": false} {
 		e := small("maze")
 		e.Distractor, e.Expert = kind, 1
 		set := open(t, e).Train.(datasets.StepSet)
@@ -110,6 +110,86 @@ func TestDistractors(t *testing.T) {
 		agent := 2 * 9 * 3 // the agent's two places
 		if moves != (near > agent) {
 			t.Errorf("%s: %d numbers differ from one step to the next", kind, near)
+		}
+	}
+}
+
+// A television with a remote control shows something else where the agent stays, and nowhere else.
+func TestRemoteControl(t *testing.T) {
+	for _, env := range []string{"reach", "catch", "maze"} {
+		e := small(env)
+		e.Distractor, e.Expert = "remote", 0
+		set := open(t, e).Train.(datasets.StepSet)
+		stays := slices.Index(set.Actions(), "stay")
+		screen := func(m *datasets.Image) (pix []byte) {
+			for y := range 10 {
+				pix = append(pix, m.Pix[3*(y*32+22):3*(y*32+32)]...)
+			}
+			return pix
+		}
+		var now, then datasets.Image
+		world := set.Fresh(0)
+		for i, action := range []int{stays, stays + 1, stays, stays + 1, stays + 1} {
+			world.Observe(&now)
+			before := 0
+			if _, _, err := world.Act(action); err != nil {
+				t.Fatal(err)
+			}
+			world.Observe(&then)
+			a, b := screen(&now), screen(&then)
+			for k := range a {
+				if a[k] != b[k] {
+					before++
+				}
+			}
+			if changed := before > 200; changed != (action == stays) { // of 300 numbers; a few are of what moves
+				t.Errorf("%s: step %d, %s: %d numbers of the screen change", env, i, set.Actions()[action], before)
+			}
+		}
+	}
+}
+
+// Frames are the observations of the worlds one after another, labelled by world and expert's action.
+func TestFrames(t *testing.T) {
+	f := envs.NewFrames()
+	f.Envs, f.Episodes, f.Held, f.Seed = []string{"maze", "catch"}, 4, 2, 3
+	d, err := f.Open(datasets.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var a, b datasets.Image
+	for part, set := range map[string]datasets.Labelled{"train": d.Train, "test": d.Test} {
+		i, class := 0, 0
+		for _, env := range f.Envs {
+			e := envs.New()
+			e.Env, e.Episodes, e.Held, e.Seed = env, 4, 2, 3
+			own := open(t, e)
+			steps := own.Train.(datasets.StepSet)
+			if part == "test" {
+				steps = own.Test.(datasets.StepSet)
+			}
+			for j := range steps.Len() {
+				set.(datasets.Set).Image(i, &a)
+				steps.Image(j, &b)
+				if l := class + steps.Label(j); !slices.Equal(a.Pix, b.Pix) || set.Label(i) != l {
+					t.Fatalf("%s frame %d, label %d, is not step %d of %s with %d", part, i, set.Label(i), j, env, l)
+				}
+				i++
+			}
+			class += len(steps.Actions())
+		}
+		if i != set.Len() || class != len(set.Classes()) || set.Classes()[5] != "catch: left" {
+			t.Errorf("%s: %d frames of %q, want %d of %d classes", part, set.Len(), set.Classes(), i, class)
+		}
+	}
+	for want, names := range map[string][]string{
+		`envs: ["pong"]: want each of them once, of ["catch" "maze" "reach"]`:        {"pong"},
+		`envs: ["maze" "maze"]: want each of them once, of ["catch" "maze" "reach"]`: {"maze", "maze"},
+		`envs: []: want some of ["catch" "maze" "reach"]`:                            {},
+	} {
+		f.Envs = names
+		if err := f.Validate(); err == nil || err.Error() != want {
+			t.Errorf("%q: got %v, want %q", names, err, want)
 		}
 	}
 }

@@ -43,6 +43,13 @@ func (r *Replay) Hold(memory []int32) {
 	r.rows = memory[replayHeads+r.state():]
 }
 
+// With implements datasets.Replay.
+func (r *Replay) With(memory []int32) datasets.Replay {
+	other := *r
+	other.Hold(memory)
+	return &other
+}
+
 // Filled implements datasets.Replay.
 func (r *Replay) Filled() int { return min(int(r.memory[writtenAt]), r.Envs.Replay) }
 
@@ -113,8 +120,7 @@ func (g *game) Act(action int) (reward float64, over bool, err error) {
 	if g.over {
 		return 0, true, fmt.Errorf("envs: %s: the episode is over", g.set.Env)
 	}
-	reward, terminal := g.set.world.step(g.now, action)
-	g.now[timeAt]++
+	reward, terminal := advance(g.set.world, g.now, action)
 	g.over = terminal || g.now.time() >= g.set.world.limit()
 	return reward, g.over, nil
 }

@@ -42,8 +42,7 @@ func (s *steps) row(i int) []int32 {
 func (s *steps) act(i, episode int, now state, action int) (over bool) {
 	row, n := s.row(i), s.state()
 	copy(row[before:], now)
-	reward, terminal := s.world.step(now, action)
-	now[timeAt]++
+	reward, terminal := advance(s.world, now, action)
 	copy(row[before+n:], now)
 	row[episodeAt], row[actionAt], row[terminalAt] = int32(episode), int32(action), 0
 	row[rewardAt] = int32(math.Float32bits(float32(reward)))

@@ -11,18 +11,33 @@ import (
 const Side = 32
 
 // A state is the numbers that an environment is at: the episode's key, which seeds what is drawn in it, the steps
-// since it began, and what the world adds.
+// since it began, how many of them did nothing, and what the world adds.
 type state []int32
 
 // Places of a state that every world has.
 const (
 	keyAt = iota
 	timeAt
+	stayedAt
 	common
 )
 
 func (s state) key() uint64 { return uint64(uint32(s[keyAt])) }
 func (s state) time() int   { return int(s[timeAt]) }
+func (s state) stayed() int { return int(s[stayedAt]) }
+
+// stay names the action that does nothing.
+const stay = "stay"
+
+// advance moves a state on by an action, and counts it.
+func advance(w world, s state, action int) (reward float64, terminal bool) {
+	reward, terminal = w.step(s, action)
+	s[timeAt]++
+	if w.actions()[action] == stay {
+		s[stayedAt]++
+	}
+	return reward, terminal
+}
 
 // world is the rules of an environment. Everything is a function of the state and the action, so that states are all
 // that has to be kept.
@@ -79,7 +94,7 @@ func (c *canvas) box(x, y, w, h int, p colour) {
 // compass is the moves of actions 1 to 4, after the one that stays: up, down, left, right.
 var compass = [5][2]int{{0, 0}, {0, -1}, {0, 1}, {-1, 0}, {1, 0}}
 
-var compassNames = []string{"stay", "up", "down", "left", "right"}
+var compassNames = []string{stay, "up", "down", "left", "right"}
 
 func clamp(v, most int) int { return max(0, min(v, most)) }
 
