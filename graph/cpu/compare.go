@@ -87,3 +87,13 @@ func bindFloat(c *call) func() {
 		}
 	})
 }
+
+func bindInt(c *call) func() {
+	x, y := c.x[0], c.yi
+	return sweep(len(y), block, func(from, to int) {
+		y, x := y[from:to], x[from:to]
+		for i := range y {
+			y[i] = op.IntOf(float64(x[i]))
+		}
+	})
+}

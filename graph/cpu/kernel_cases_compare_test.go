@@ -19,6 +19,7 @@ func compareKernelCases(add func(spec ir.Spec, in ...string)) {
 		add(op.Compare{Fn: "equal"}, "s"+in[0], "i"+in[1])
 	}
 	add(op.FloatOp{}, "s 50007")
+	add(op.IntOp{}, "n 50007")
 }
 
 // axesKernelCases are those of values with eight axes.

@@ -31,6 +31,7 @@ var kernels = map[string]kernel{
 	"gather":             {nil, bindGather},
 	"gather_tokens":      {nil, bindGatherTokens},
 	"gram":               {scratchGram, bindGram},
+	"int":                {nil, bindInt},
 	"inverse_cholesky":   {nil, bindInverseCholesky},
 	"layer_norm":         {scratchRows, bindLayerNorm},
 	"layer_norm_dx":      {nil, bindLayerNormGrad},

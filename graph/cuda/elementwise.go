@@ -65,6 +65,7 @@ var elementwises = map[string]func(c *call) elementwise{
 	"descend":          descend,
 	"descend_nesterov": nesterov,
 	"float":            float,
+	"int":              integer,
 	"leaky_relu":       leaky,
 	"leaky_relu_grad":  leakyGrad,
 	"lerp":             lerp,
@@ -136,6 +137,16 @@ func compare(c *call) elementwise {
 
 func float(c *call) elementwise {
 	return over(c, func(e *emitter, x []string) string { return e.op("cvt.rn.f32.s32", e.integer(x[0])) })
+}
+
+// integer rounds down; NaN is 0 and what int32 cannot hold its nearest number.
+func integer(c *call) elementwise {
+	return over(c, func(e *emitter, x []string) string {
+		w, y := e.word(), e.float()
+		e.line("cvt.rmi.s32.f32 %s, %s;", w, x[0])
+		e.line("mov.b32 %s, %s;", y, w)
+		return y
+	})
 }
 
 func addN(c *call) elementwise {

@@ -35,6 +35,8 @@ func (e *exporter) operation(in ir.Instr, other ir.Spec) error {
 		})
 	case op.FloatOp:
 		return e.each(x, out, func(x string) string { return e.cast(x, floatType) })
+	case op.IntOp:
+		return e.each(x, out, func(x string) string { return e.cast(e.node("Floor", []string{x}), int32Type) })
 	case op.StopOp:
 		e.values[out] = e.values[x]
 		return nil

@@ -2,6 +2,7 @@ package op
 
 import (
 	"fmt"
+	"math"
 
 	"selfsup/graph/ir"
 )
@@ -80,3 +81,41 @@ func (o FloatOp) Integers(int) bool { return true }
 
 // Ref implements ir.Spec.
 func (o FloatOp) Ref(in []ir.Tensor, out ir.Tensor) { copy(out.Data, in[0].Data) }
+
+// IntOp makes int32 of floating-point numbers.
+type IntOp struct{}
+
+// Int is the largest whole number that is not above each element of x, int32, without gradient: places of numbers. What
+// int32 cannot hold is its nearest number; NaN is 0.
+func Int(x *Node) *Node { return Apply(IntOp{}, x) }
+
+// Name implements ir.Spec.
+func (o IntOp) Name() string { return "int" }
+
+// Infer implements ir.Spec.
+func (o IntOp) Infer(in []ir.Type) (ir.Type, error) {
+	if in[0].DType != ir.F32 && in[0].DType != ir.F64 {
+		return ir.Type{}, fmt.Errorf("cannot make int32 of %v, want f32 or f64", in[0])
+	}
+	return ir.Type{Shape: in[0].Shape, DType: ir.I32}, nil
+}
+
+// Ref implements ir.Spec.
+func (o IntOp) Ref(in []ir.Tensor, out ir.Tensor) {
+	for i, v := range in[0].Data {
+		out.Data[i] = float64(IntOf(v))
+	}
+}
+
+// IntOf is what Int makes of a number.
+func IntOf(v float64) int32 {
+	switch v = math.Floor(v); {
+	case v != v:
+		return 0
+	case v < math.MinInt32:
+		return math.MinInt32
+	case v > math.MaxInt32:
+		return math.MaxInt32
+	}
+	return int32(v)
+}

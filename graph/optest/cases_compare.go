@@ -36,6 +36,12 @@ func compareCases() (cs []Case) {
 			})},
 		Case{Name: "float", In: []Input{ints(-90, 90, 3, 5), normal()}, Inactive: []int{1},
 			Build: func(in nodes) *op.Node { return op.Float(in[0], op.TypeOf(in[1]).DType) }},
+		Case{Name: "int", In: []Input{normal(3, 5)}, Inactive: []int{0}, Build: func(in nodes) *op.Node {
+			return op.Float(op.Int(op.Scale(in[0], 3)), op.TypeOf(in[0]).DType)
+		}},
+		Case{Name: "int/large", In: []Input{normal(131, 127)}, Inactive: []int{0}, Build: func(in nodes) *op.Node {
+			return op.Float(op.Int(op.Scale(in[0], 7)), op.TypeOf(in[0]).DType)
+		}},
 		Case{Name: "float/large", In: []Input{ints(0, 1<<24, 131, 127), normal()}, Inactive: []int{1},
 			Build: func(in nodes) *op.Node { return op.Float(in[0], op.TypeOf(in[1]).DType) }},
 	)

@@ -13,7 +13,7 @@ func (s *spreader) choose(in ir.Instr) (c choice, ok bool) {
 	out := s.vals[in.Out].Shape
 	switch o := in.Spec.(type) {
 	case op.Binary, op.AddN, op.Compare, op.Unary, op.UnaryGrad, op.AffineOp, op.LeakyReluOp, op.LeakyReluGrad,
-		op.RoundOp, op.FloatOp, op.StopOp, op.LerpOp:
+		op.RoundOp, op.FloatOp, op.IntOp, op.StopOp, op.LerpOp:
 		return s.elementwise(in, in.Spec)
 	case op.BroadcastOp:
 		c, ok := s.elementwise(in, nil)
