@@ -53,6 +53,35 @@ type ClipSet interface {
 	Clip(i int, dst []Image) error
 }
 
+// SoundedSet is a set of clips with a sound each, as long as the clip.
+type SoundedSet interface {
+	ClipSet
+	// Sounds is the sounds of the clips, in their order.
+	Sounds() WaveSet
+}
+
+// CameraSet is a set of clips of which is known how the camera moves.
+type CameraSet interface {
+	ClipSet
+	// Camera is where the camera is at a frame of clip i, less where it is at the first: to the right and down, in
+	// images' sides at depth 1.
+	Camera(i, frame int) [2]float64
+}
+
+// SurveyedSet is a set of clips of which everything is known that a pixel can show.
+type SurveyedSet interface {
+	ClipSet
+	// Survey writes what the pixels of a frame of clip i show, of the frame's size.
+	Survey(i, frame int, dst *Survey) error
+}
+
+// Survey is what is true of the pixels of a frame.
+type Survey struct {
+	Depth  []float32 // [H,W], above 0
+	Motion []float32 // [H,W,2]: where what a pixel shows is in the next frame, less where it is: pixels right and down
+	Moves  []bool    // [H,W]: it moves by itself, beside what the camera does
+}
+
 // RowSet is a set of rows of a table.
 type RowSet interface {
 	Labelled
@@ -72,6 +101,13 @@ type MixedSet interface {
 	Sources() int
 	// Source writes the sources of sample i to dst [Sources].
 	Source(i int, dst []float64)
+}
+
+// NamedSources is a MixedSet whose sources have names.
+type NamedSources interface {
+	MixedSet
+	// SourceNames names the sources, in order.
+	SourceNames() []string
 }
 
 // WaveSet is a set of sound recordings of one sampling rate and number of channels.

@@ -36,12 +36,18 @@ const WithCaptions = "images with captions"
 // WavesWithCaptions are the samples of a source whose recordings have captions.
 const WavesWithCaptions = "waves with captions"
 
+// ClipsWithSound are the samples of a source whose clips have a sound. Whatever is about clips is about them too.
+const ClipsWithSound = "clips with sound"
+
 // OfSteps are the samples of a source whose images are what an agent sees. Whatever is about images is about them too.
 const OfSteps = "images of steps"
 
 // PlainKind is a kind of samples without what else they have: what is about it is about those with more too.
 func PlainKind(samples string) string {
-	return strings.TrimSuffix(strings.TrimSuffix(samples, " with captions"), " of steps")
+	for _, more := range []string{" with captions", " with sound", " of steps"} {
+		samples = strings.TrimSuffix(samples, more)
+	}
+	return samples
 }
 
 // SamplesOf names the kind of a source's samples: images, unless it says something else.

@@ -10,6 +10,7 @@ import (
 	"selfsup/datasets/frames"
 	"selfsup/datasets/proposals"
 	"selfsup/datasets/rows"
+	"selfsup/datasets/sounded"
 	"selfsup/datasets/steps"
 	"selfsup/datasets/views"
 	"selfsup/datasets/windows"
@@ -51,7 +52,7 @@ func (s *Setup) kindOf() (feed.Kind, error) {
 			return nil, viewsError(r, err)
 		}
 		s.Views = k.Pipeline
-		return k, nil
+		return s.withSound(k)
 	case datasets.RowSet:
 		if err := s.checkOneView(); err != nil {
 			return nil, err
@@ -82,6 +83,19 @@ func (s *Setup) kindOf() (feed.Kind, error) {
 	}
 	return nil, &RecipeError{r.File, fmt.Errorf("dataset.%s: no method trains on samples of its kind yet (%T)",
 		r.Dataset.Name, s.Data.Train)}
+}
+
+// withSound adds the sounds of clips that have some.
+func (s *Setup) withSound(k feed.Kind) (feed.Kind, error) {
+	train, sounds := s.Data.Train.(datasets.SoundedSet)
+	if !sounds {
+		return k, nil
+	}
+	w, err := sounded.New(k, s.Recipe.Windows, train, s.Data.Test)
+	if err != nil {
+		return nil, tableError(s.Recipe, "windows", err)
+	}
+	return w, nil
 }
 
 // withCaptions adds captions to samples that have some.

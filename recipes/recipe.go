@@ -247,7 +247,7 @@ func (r *Recipe) settle(res *overlay.Result) error {
 		{"clips", &r.Clips, []string{"clips"}},
 		{"rows", &r.Rows, []string{"rows"}},
 		{"captions", &r.Captions, []string{datasets.WithCaptions, datasets.WavesWithCaptions}},
-		{"windows", &r.Windows, []string{"texts", "waves"}},
+		{"windows", &r.Windows, []string{"texts", "waves", datasets.ClipsWithSound}},
 	} {
 		concerned := slices.Contains(t.of, samples) || slices.Contains(t.of, datasets.PlainKind(samples))
 		if !concerned && res.Wrote(t.name) {
@@ -256,7 +256,7 @@ func (r *Recipe) settle(res *overlay.Result) error {
 		}
 		t.table.Hide(!concerned)
 	}
-	waves := r.Windows.Spectrogram.Bands > 0 && samples == "waves"
+	waves := r.Windows.Spectrogram.Bands > 0 && (samples == "waves" || samples == datasets.ClipsWithSound)
 	if r.Windows.Spectrogram.Hide(!waves); !waves && res.Wrote("windows.spectrogram") {
 		return res.Bad("windows.spectrogram",
 			"is of recordings, with bands above 0, such as 40; the samples of dataset.%s "+

@@ -1,6 +1,6 @@
 // Package frames turns clips into the fields of a batch: view0, view1 ... [F,H,W,C] as package views makes them of
-// images, with one draw for all frames of a view, and params0, params1 ... of that draw. Which frames of a clip a view
-// shows is said by the recipe's [clips].
+// images, with one draw for all frames of a view, and params0, params1 ... of that draw; camera [F,2] where it is
+// known. Which frames of a clip a view shows is said by the recipe's [clips].
 package frames
 
 import (
@@ -110,7 +110,7 @@ func newMaker(k *Kind, set datasets.Labelled, frozen bool) *maker {
 }
 
 // Fields implements feed.Maker.
-func (m *maker) Fields() []string { return m.images.Fields() }
+func (m *maker) Fields() []string { return m.withCamera(m.images.Fields()) }
 
 // Groups implements feed.Grouped.
 func (m *maker) Groups() []int {
@@ -122,6 +122,9 @@ func (m *maker) Groups() []int {
 
 // Field implements feed.Maker.
 func (m *maker) Field(name string) (feed.Field, error) {
+	if f, ok, err := m.cameraField(name); ok {
+		return f, err
+	}
 	f, err := m.images.Field(name)
 	if _, view := feed.Numbered(name, "view"); view && err == nil {
 		f.Shape = append([]int{m.frames}, f.Shape...)
@@ -168,7 +171,7 @@ func (w *worker) Make(to []feed.Slot, i int, key feed.Key) error {
 		return err
 	}
 	for k, name := range w.names {
-		if err := w.field(to[k].F32, name, key); err != nil {
+		if err := w.field(to[k].F32, i, name, key); err != nil {
 			return fmt.Errorf("%s: %w", w.set.Name(i), err)
 		}
 	}
@@ -177,10 +180,13 @@ func (w *worker) Make(to []feed.Slot, i int, key feed.Key) error {
 
 // field makes one field. What is drawn for a frame depends on the key and the view, so that it is the same for all
 // frames.
-func (w *worker) field(dst []float32, name string, key feed.Key) error {
+func (w *worker) field(dst []float32, i int, name string, key feed.Key) error {
 	s := &w.scratch
-	if name == feed.Raw {
+	switch name {
+	case feed.Raw:
 		return w.mean(dst)
+	case Camera:
+		return w.camera(dst, i, key)
 	}
 	v, view := feed.Numbered(name, "view")
 	if !view {

@@ -1,7 +1,7 @@
 // Package scenes draws a data set of its own: small worlds of objects before photographs, of which everything is known
-// that dense, video and two-modality methods learn or are judged by. A scene gives an image or a clip, and with each
-// frame the objects' boxes and masks, the depth and the motion of every pixel, words that describe it, and the sound of
-// the objects' impacts.
+// that dense, video and two-modality methods learn or are judged by. A scene gives an image, or a clip with its sound;
+// and with each frame the objects' boxes and masks, the depth and the motion of every pixel, words that describe it, and
+// the sound of the objects' impacts.
 package scenes
 
 import (
@@ -39,15 +39,18 @@ type Scenes struct {
 	Rotation float64    `toml:"rotation"` // of an object, at most, to either side; in degrees
 	Camera   float64    `toml:"camera"`   // fastest camera, in images' sides a second at depth 1
 	Drift    float64    `toml:"drift"`    // fastest object, in images' sides a second at depth 1
-	Frames   int        `toml:"frames"`   // of a clip, and of the film whose sound is a sample
-	Rate     float64    `toml:"rate"`     // frames a second
-	Seed     uint64     `toml:"seed"`     // of all scenes; apart from the run's seed, so that seeds compare
+	// height of the lowest and of the highest bounces, in images' sides at depth 1; of 0 they are silent
+	Bounce [2]float64 `toml:"bounce"`
+	Frames int        `toml:"frames"` // of a clip, and of the film whose sound is a sample
+	Rate   float64    `toml:"rate"`   // frames a second
+	Seed   uint64     `toml:"seed"`   // of all scenes; apart from the run's seed, so that seeds compare
 }
 
 // New has 4,000 + 1,000 images of 64x64.
 func New() *Scenes {
 	return &Scenes{Count: 4000, Held: 1000, Form: "images", Size: 64, Objects: [2]int{1, 4},
-		Scale: [2]float64{0.25, 0.5}, Rotation: 20, Camera: 0.5, Drift: 0.3, Frames: 8, Rate: 8}
+		Scale: [2]float64{0.25, 0.5}, Rotation: 20, Camera: 0.5, Drift: 0.3, Bounce: [2]float64{0.1, 0.3},
+		Frames: 8, Rate: 8}
 }
 
 // mostObjects bounds the objects of a scene.
@@ -69,6 +72,9 @@ func (s *Scenes) Validate() error {
 		bad = append(bad, setting.Bad("scale", "%v: want the farthest and the nearest object's side, from 0.05 to 1",
 			c))
 	}
+	if b := s.Bounce; !(b[0] >= 0 && b[0] <= b[1] && b[1] <= 100) {
+		bad = append(bad, setting.Bad("bounce", "%v: want the lowest and the highest height, from 0 to 100", b))
+	}
 	if s.Form != "images" && s.Form != "clips" && s.Form != "sounds" {
 		bad = append(bad, setting.Bad("samples", "%q: want \"images\", \"clips\" or \"sounds\"", s.Form))
 	}
@@ -86,7 +92,7 @@ func (s *Scenes) Duration() float64 { return float64(s.Frames) / s.Rate }
 func (s *Scenes) Samples() string {
 	switch s.Form {
 	case "clips":
-		return "clips"
+		return datasets.ClipsWithSound
 	case "sounds":
 		return datasets.WavesWithCaptions
 	}
@@ -114,7 +120,7 @@ func (s *Scenes) Open(datasets.Env) (*datasets.Data, error) {
 func (s *Scenes) as(set *Set) datasets.Labelled {
 	switch s.Form {
 	case "clips":
-		return &clipSet{set}
+		return &clipSet{set, &soundSet{set}}
 	case "sounds":
 		return &soundSet{set}
 	}
@@ -188,7 +194,7 @@ func (s *Set) Scene(i int) *Scene {
 		o.Angle, o.Mirrored = r.Uniform(-1, 1)*s.Rotation*math.Pi/180, r.Chance(0.5)
 		v := within(&r, s.Drift)
 		o.Velocity = [2]float64{v[0] / o.Depth, v[1] / o.Depth}
-		o.Height = r.Uniform(0.1, 0.3) / o.Depth
+		o.Height = r.Uniform(s.Bounce[0], s.Bounce[1]) / o.Depth
 		o.Period, o.Phase = r.Uniform(0.4, 0.9), r.Float64()
 	}
 	return w

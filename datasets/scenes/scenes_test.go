@@ -2,6 +2,7 @@ package scenes
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -344,4 +345,65 @@ func BenchmarkFrame(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(100*b.N)/b.Elapsed().Seconds(), "frames/s")
+}
+
+// What is said of a clip's pixels, camera and sound agrees with itself: the ground moves as the camera says, whatever
+// moves otherwise is an object that moves by itself, and the sound is that of the scene.
+func TestClipsAgree(t *testing.T) {
+	set := &clipSet{part(t, nil), nil}
+	set.sounds = &soundSet{set.Set}
+	var now, next datasets.Survey
+	clip := make([]datasets.Image, set.Frames())
+	moving := 0
+	for i := range 20 {
+		w := set.Scene(i)
+		if err := set.Survey(i, 3, &now); err != nil {
+			t.Fatal(err)
+		}
+		a, b := set.Camera(i, 3), set.Camera(i, 4)
+		for at, z := range now.Depth {
+			for axis := range 2 {
+				fixed := -(b[axis] - a[axis]) / float64(z) * float64(set.Size)
+				got := float64(now.Motion[2*at+axis])
+				if !now.Moves[at] && math.Abs(got-fixed) > 1e-4 {
+					t.Fatalf("scene %d: pixel %d of the ground moves by %v, want %v", i, at, got, fixed)
+				}
+				if now.Moves[at] && math.Abs(got-fixed) > 1e-3 {
+					moving++
+				}
+			}
+			if now.Moves[at] == (float64(z) == w.Depth) {
+				t.Fatalf("scene %d: pixel %d at depth %v moves by itself: %v", i, at, z, now.Moves[at])
+			}
+		}
+		var s [5]float64
+		set.Source(i, s[:])
+		if s[0] != w.Camera[0] || s[1] != w.Camera[1] || s[4] != w.Objects[0].Depth || len(set.SourceNames()) != 5 {
+			t.Fatalf("scene %d: sources %v of %+v", i, s, w)
+		}
+		if err := set.Clip(i, clip); err != nil {
+			t.Fatal(err)
+		}
+		wave := make([]float32, set.Sounds().Samples(i))
+		want := make([]float32, len(wave))
+		if err := set.Sounds().Window(i, 0, wave); err != nil {
+			t.Fatal(err)
+		}
+		set.Sound(w, 0, want)
+		if !slices.Equal(wave, want) || slices.Max(wave) == 0 || len(wave) != SoundRate*set.Frames()/8 {
+			t.Fatalf("scene %d: the clip's sound is not the scene's", i)
+		}
+	}
+	if moving == 0 {
+		t.Error("nothing moves beside the camera")
+	}
+	still := &clipSet{part(t, func(s *Scenes) { s.Drift, s.Bounce = 0, [2]float64{} }), nil}
+	for i := range 5 {
+		if err := errors.Join(still.Survey(i, 2, &now), still.Survey(i, 0, &next)); err != nil {
+			t.Fatal(err)
+		}
+		if slices.Contains(now.Moves, true) {
+			t.Fatalf("scene %d: something moves by itself where nothing drifts or bounces", i)
+		}
+	}
 }

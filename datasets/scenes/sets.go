@@ -99,7 +99,13 @@ func (s *imageSet) Boxes(i int, dst []datasets.ClassBox) ([]datasets.ClassBox, e
 }
 
 // clipSet is scenes as clips.
-type clipSet struct{ *Set }
+type clipSet struct {
+	*Set
+	sounds *soundSet
+}
+
+// Sounds implements datasets.SoundedSet.
+func (s *clipSet) Sounds() datasets.WaveSet { return s.sounds }
 
 // Shape is that of every frame.
 func (s *clipSet) Shape(int) (h, w, c int) { return s.Size, s.Size, 3 }
@@ -120,6 +126,55 @@ func (s *clipSet) Clip(i int, dst []datasets.Image) error {
 		s.draw(w, float64(k)/s.Scenes.Rate, &dst[k], nil)
 	}
 	return nil
+}
+
+// time is that of a frame, in seconds.
+func (s *clipSet) time(frame int) float64 { return float64(frame) / s.Scenes.Rate }
+
+// Camera implements datasets.CameraSet.
+func (s *clipSet) Camera(i, frame int) [2]float64 {
+	v, t := s.Scene(i).Camera, s.time(frame)
+	return [2]float64{v[0] * t, v[1] * t}
+}
+
+// Survey implements datasets.SurveyedSet.
+func (s *clipSet) Survey(i, frame int, dst *datasets.Survey) error {
+	if err := s.check(i); err != nil {
+		return err
+	}
+	w := s.Scene(i)
+	var f Frame
+	s.Draw(w, s.time(frame), 1/s.Scenes.Rate, &f)
+	dst.Depth, dst.Motion = f.Depth, f.Motion
+	if len(dst.Moves) != len(f.Instances) {
+		dst.Moves = make([]bool, len(f.Instances))
+	}
+	var moves [mostObjects + 1]bool
+	for k, o := range w.Objects {
+		moves[k+1] = o.Velocity != [2]float64{} || o.Height > 0
+	}
+	for at, k := range f.Instances {
+		dst.Moves[at] = moves[k]
+	}
+	return nil
+}
+
+// sourceNames are what Source says, of the camera and of the nearest object.
+var sourceNames = []string{"camera right", "camera down", "object right", "object down", "object depth"}
+
+// SourceNames implements datasets.NamedSources.
+func (s *clipSet) SourceNames() []string { return sourceNames }
+
+// Sources implements datasets.MixedSet.
+func (s *clipSet) Sources() int { return len(sourceNames) }
+
+// Source implements datasets.MixedSet: how fast the camera moves at depth 1, and the nearest object on the image from
+// the first to the last frame, in images' sides a second; and the object's depth.
+func (s *clipSet) Source(i int, dst []float64) {
+	w, t := s.Scene(i), max(s.time(s.Scenes.Frames-1), 1e-9)
+	x, y := w.At(0, 0)
+	endX, endY := w.At(0, t)
+	copy(dst, []float64{w.Camera[0], w.Camera[1], (endX - x) / t, (endY - y) / t, w.Objects[0].Depth})
 }
 
 // soundSet is the sounds of scenes.

@@ -126,6 +126,9 @@ func shownBy(params []float32, box datasets.Box) (datasets.Box, bool) {
 	return shown, shown.Area() >= leastShown*whole.Area()
 }
 
+// Turning names the setting that turns, shears or replaces the views; "" where there is none.
+func (p *Pipeline) Turning() string { return p.settings.turning() }
+
 // turning names the setting that turns, shears or replaces views, so that boxes are none; "" where there is none.
 func (s *Settings) turning() string {
 	switch {

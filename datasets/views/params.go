@@ -108,6 +108,19 @@ func Point(params []float32, h, w int, y, x float64) (imageY, imageX float64) {
 	return at(paramCropTop) + y*at(paramCropHeight), at(paramCropLeft) + x*at(paramCropWidth)
 }
 
+// Magnified is by what a view of these parameters multiplies what moves in its image, to the right and down, in shares
+// of width and height: below 0 where it is mirrored. Rotations and shears are not followed.
+func Magnified(params []float32) [2]float64 {
+	m := [2]float64{1 / float64(params[paramCropWidth]), 1 / float64(params[paramCropHeight])}
+	if params[paramFlipped] == 1 {
+		m[0] = -m[0]
+	}
+	if params[paramFlippedVertically] == 1 {
+		m[1] = -m[1]
+	}
+	return m
+}
+
 // ranges says of each column of a view's parameters how far apart two draws can be.
 func (p *Pipeline) ranges(view int) []float64 {
 	s, r := &p.settings, make([]float64, paramCount)
