@@ -30,6 +30,8 @@ type Features struct {
 
 	Pairs *Pairs // images and texts in one space, where a protocol needs them
 
+	Heard *Heard // test clips and their sounds in one space, where a protocol needs them
+
 	ViewA, ViewB []float32 // [V,F] two random views of each of V training images, where a protocol needs them
 	Drawn        *Drawn    // for these views, where a protocol needs it
 	// embeddings that the method predicts, where a protocol needs them
@@ -50,7 +52,8 @@ type Features struct {
 
 	// [N,S] and [M,S], what the samples were mixed of, where a protocol needs them
 	TrainSources, TestSources []float64
-	Sources                   int // S
+	Sources                   int      // S
+	SourceNames               []string // [S]; nil: they have none
 
 	Returns []float64 // of episodes that the method's agent played, where a protocol needs them
 	// how often each true state was visited by the method's agent, and by one that does anything at random, of those
@@ -130,6 +133,7 @@ type Needs struct {
 	Judge     string
 	Captions  int
 	Images    int  // training images that it looks at; 0: all
+	Heard     bool // test clips and their sounds, in the space that a method has for both; no labels
 	Colours   bool // the mean colours of training and test images, so many as Images says; no labels
 	Sources   bool // what samples of both sets were mixed of; no labels
 	Episodes  int  // so many fresh ones that the method's agent plays; 0: none; it reads no features

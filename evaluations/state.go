@@ -10,8 +10,8 @@ import (
 	"selfsup/setting"
 )
 
-// State is how much of the true state of an environment a linear map reads off the features. It is the coefficient of
-// determination of each source over the test samples,
+// State is how much of the true state of an environment, or of how a clip's camera and nearest object move, a linear
+// map reads off the features. It is the coefficient of determination of each source over the test samples,
 //
 //	R2 = 1 - sum (s - a h - c)^2 / sum (s - mean s)^2,
 //
@@ -63,8 +63,11 @@ func (p *State) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	for j := range k {
 		value := determination(f.TestSources, k, j, func(i int) float64 { return found.At(i, j) + means[j] })
 		all[0].Value += value / float64(k)
-		all = append(all, Result{Protocol: "state", Metric: fmt.Sprintf("r2 of source %d", j), Value: value,
-			Settings: settings})
+		name := fmt.Sprintf("source %d", j)
+		if len(f.SourceNames) == k {
+			name = f.SourceNames[j]
+		}
+		all = append(all, Result{Protocol: "state", Metric: "r2 of " + name, Value: value, Settings: settings})
 	}
 	return all, nil
 }

@@ -158,7 +158,11 @@ func (s *Setup) untrained() (*graph.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, g := range append([]*graph.Graph{g, follow, drawing, told}, towers...) {
+	sounds, err := s.soundGraphs()
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range append(append([]*graph.Graph{g, follow, drawing, told}, towers...), sounds...) {
 		if g == nil {
 			continue
 		}

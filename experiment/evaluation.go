@@ -175,6 +175,8 @@ type subject struct {
 	turns func(context.Context, datasets.Labelled, int) (features, error)
 	// images and texts in one space; nil: there are none
 	pairs func(ctx context.Context, on string) (*evaluations.Pairs, error)
+	// test clips and their sounds in one space; nil: there are none
+	heard func(ctx context.Context) (*evaluations.Heard, error)
 	maps  func() (*mapper, error)
 	looks func() (*mapper, error) // where a transformer looks; nil: it is no encoder
 	// a decoder of masks that is trained on it; nil: it is no encoder
@@ -251,6 +253,13 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 			if on != onTest {
 				set = onTraining
 			}
+		case p.Needs().Heard:
+			if u.heard == nil {
+				continue
+			}
+			f = evaluations.Features{Seed: uint64(u.Recipe.Seed), Alive: u.alive}
+			f.Heard, err = u.heard(ctx)
+			set = onTest
 		case p.Needs().Told != nil:
 			if u.told == nil {
 				continue
@@ -458,6 +467,7 @@ func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
 		return func(ctx context.Context) (*evaluations.Detected, error) { return s.detect(ctx, st, t) }
 	}
 	u.pairs = func(ctx context.Context, on string) (*evaluations.Pairs, error) { return s.pairs(ctx, st, on) }
+	u.heard = func(ctx context.Context) (*evaluations.Heard, error) { return s.hear(ctx, st) }
 	u.draw = func(ctx context.Context, texts []string) (*datasets.Memory, error) { return s.draw(ctx, st, texts) }
 	u.plays = func(ctx context.Context, episodes int) ([]float64, error) {
 		if name == untrainedName {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 
 	"selfsup/datasets/captioned"
+	"selfsup/datasets/feed"
 	"selfsup/evaluations"
 	"selfsup/experiment/folder"
 	"selfsup/methods"
@@ -42,7 +43,7 @@ func PairScores(ctx context.Context, dir string, best bool, c recipes.Catalog, o
 	if err != nil {
 		return nil, err
 	}
-	x, err := sample(ctx, set.Len(), s.samples(set))
+	x, err := sample(ctx, set.Len(), s.samples(set, feed.View(0)))
 	if err != nil {
 		return nil, err
 	}

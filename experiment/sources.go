@@ -45,6 +45,11 @@ func (u *subject) mixed(ctx context.Context, on string) (f evaluations.Features,
 	}
 	f = evaluations.Features{TrainX: train.x, Dim: train.dim, Seed: uint64(u.Recipe.Seed), Alive: u.alive}
 	f.TrainSources, f.Sources = sourcesOf(seen)
+	if whole, _ := sampling.Whole(seen); whole != nil {
+		if named, ok := whole.(datasets.NamedSources); ok {
+			f.SourceNames = named.SourceNames()
+		}
+	}
 	if on != onTest {
 		f.TestX, f.TestSources = f.TrainX, f.TrainSources
 		return f, nil

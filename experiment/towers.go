@@ -79,15 +79,20 @@ func (s *Setup) tower(st *graph.Store, text bool) (run func(ctx context.Context,
 	if err != nil {
 		return nil, 0, err
 	}
+	if text {
+		return s.towerOver(st, g, captioned.Caption)
+	}
+	return s.towerOver(st, g, s.Input.Name)
+}
+
+// towerOver compiles the graph of a tower, which reads a field of EmbedBatch samples, over a Store; see tower.
+func (s *Setup) towerOver(st *graph.Store, g *graph.Graph, field string) (run func(ctx context.Context, n int,
+	fill func(in ir.Array, from, to int) error) ([]float32, error), dim int, err error) {
 	p, err := g.CompileOver(s.Device, st)
 	if err != nil {
 		return nil, 0, err
 	}
-	name := s.Input.Name
-	if text {
-		name = captioned.Caption
-	}
-	in, err := p.Input(name)
+	in, err := p.Input(field)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -144,7 +149,7 @@ func (s *Setup) pairs(ctx context.Context, st *graph.Store, on string) (*evaluat
 		return nil, err
 	}
 	p.Dim = dim
-	p.Images, err = image(ctx, set.Len(), s.samples(set))
+	p.Images, err = image(ctx, set.Len(), s.samples(set, feed.View(0)))
 	if err != nil {
 		return nil, err
 	}
@@ -155,15 +160,15 @@ func (s *Setup) pairs(ctx context.Context, st *graph.Store, on string) (*evaluat
 	return p, err
 }
 
-// samples writes what an image tower takes of the samples of a set.
-func (s *Setup) samples(set datasets.Labelled) func(in ir.Array, from, to int) error {
+// samples writes what a tower takes of the samples of a set, a field.
+func (s *Setup) samples(set datasets.Labelled, field string) func(in ir.Array, from, to int) error {
 	maker := s.Kind.Evaluation(set)
 	return func(in ir.Array, from, to int) error {
 		rows := make([]int32, to-from)
 		for i := range rows {
 			rows[i] = int32(from + i)
 		}
-		if err := feed.Fill(maker, feed.View(0), feed.Slot{F32: in.F32}, rows, uint64(s.Recipe.Seed)); err != nil {
+		if err := feed.Fill(maker, field, feed.Slot{F32: in.F32}, rows, uint64(s.Recipe.Seed)); err != nil {
 			return &DataError{err}
 		}
 		return nil

@@ -28,3 +28,9 @@ func Own(s *graph.Scope, logits *graph.Node) *graph.Node {
 	}
 	return s.Ints(fmt.Sprintf("const/own%d", n), place)
 }
+
+// Cosines of all rows u [B,D] of all ranks with all rows v [B,D]: [N,N]. Rows are made unit here.
+func Cosines(s *graph.Scope, u, v *graph.Node) *graph.Node {
+	u, v = s.AllRows(op.Normalize(u, Eps)), s.AllRows(op.Normalize(v, Eps))
+	return op.MatMul(u, v, false, true)
+}

@@ -21,6 +21,14 @@ type Reading interface {
 	TextTower() (tower backbones.Backbone, scope string)
 }
 
+// Sounding is a Method that puts clips and their sounds into one space, in which an evaluation looks for one by the
+// other.
+type Sounding interface {
+	Method
+	// SoundTowers declares both, in the scopes that Build has them in: Text of the towers takes the field of the sound.
+	SoundTowers(s *graph.Scope, enc Encoder, sound feed.Field) TwoTowers
+}
+
 // TwoTowers are encoders into one space of D dimensions.
 type TwoTowers struct {
 	Encode layer.Func                        // a view -> features [B,F]

@@ -135,6 +135,9 @@ func Builtin() Catalog {
 			"open_vocabulary": func() Evaluation { return evaluations.DefaultOpenVocabulary() },
 			"drawing":         func() Evaluation { return evaluations.DefaultDrawing() },
 
+			// Of clips and their sounds.
+			"sound_retrieval": func() Evaluation { return evaluations.DefaultSoundRetrieval() },
+
 			// Of pixels, with masks; of boxes.
 			"detection":              func() Evaluation { return evaluations.DefaultDetection() },
 			"segmentation":           func() Evaluation { return evaluations.DefaultSegmentation() },

@@ -256,6 +256,10 @@ var audioFamily = family{
 var videoFamily = family{
 	"mae_st":   func() methods.Method { return video.DefaultMAEST() },
 	"videomae": func() methods.Method { return video.DefaultVideoMAE() },
+
+	// of clips and their sounds
+	"av_contrast": func() methods.Method { return video.DefaultAVContrast() },
+	"avc":         func() methods.Method { return video.DefaultAVC() },
 }
 
 var controlFamily = family{

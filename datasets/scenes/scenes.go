@@ -1,7 +1,7 @@
 // Package scenes draws a data set of its own: small worlds of objects before photographs, of which everything is known
 // that dense, video and two-modality methods learn or are judged by. A scene gives an image, or a clip with its sound;
-// and with each frame the objects' boxes and masks, the depth and the motion of every pixel, words that describe it, and
-// the sound of the objects' impacts.
+// and with each frame the objects' boxes and masks, the depth and the motion of every pixel, and words that describe
+// it.
 package scenes
 
 import (

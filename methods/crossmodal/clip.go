@@ -57,5 +57,5 @@ func contrast(s *graph.Scope, t methods.TwoTowers, x, ids *graph.Node) methods.O
 // Logits are the scaled similarities of all images u [B,D] with all texts v [B,D], a row an image. Rows are made unit
 // here.
 func Logits(s *graph.Scope, u, v, logScale *graph.Node) *graph.Node {
-	return op.Mul(Cosines(s, u, v), op.Exp(logScale))
+	return op.Mul(losses.Cosines(s, u, v), op.Exp(logScale))
 }

@@ -105,7 +105,7 @@ func TestGradients(t *testing.T) {
 func TestGoldenSLIP(t *testing.T) {
 	f := golden.Load(t, "multimodal/slip")
 	ongraph.Check(t, f, true, func(c *ongraph.Case) {
-		cosines := crossmodal.Cosines(c.Scope, c.In("image_embed", golden.Same), c.In("text_embed", golden.Same))
+		cosines := losses.Cosines(c.Scope, c.In("image_embed", golden.Same), c.In("text_embed", golden.Same))
 		clip := losses.Matching(c.Scope, op.Scale(cosines, golden.Param[float64](t, f, "logit_scale")), 0)
 		ssl := losses.NTXent(c.Scope, op.Concat(0, c.In("aug1_embed", golden.Same), c.In("aug2_embed", golden.Same)),
 			golden.Param[float64](t, f, "ssl_temperature"))

@@ -7,7 +7,6 @@ import (
 	"selfsup/datasets/feed"
 	"selfsup/graph"
 	"selfsup/graph/op"
-	"selfsup/losses"
 	"selfsup/methods"
 	"selfsup/recipes/overlay"
 	"selfsup/setting"
@@ -57,12 +56,6 @@ func (m *Pairing) towers(method string, s *graph.Scope, enc methods.Encoder, cap
 func head(s *graph.Scope, in, out int) func(h *graph.Node) *graph.Node {
 	w := s.Param("weight", graph.Normal(1/math.Sqrt(float64(in))), in, out)
 	return func(h *graph.Node) *graph.Node { return op.MatMul(h, w, false, false) }
-}
-
-// Cosines of all images u [B,D] of all ranks with all texts v [B,D]: [N,N], a row an image. Rows are made unit here.
-func Cosines(s *graph.Scope, u, v *graph.Node) *graph.Node {
-	u, v = s.AllRows(op.Normalize(u, losses.Eps)), s.AllRows(op.Normalize(v, losses.Eps))
-	return op.MatMul(u, v, false, true)
 }
 
 // largestLogScale is ln 100, above which the scale of the similarities makes training unstable (section 2.5 of CLIP's

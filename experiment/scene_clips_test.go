@@ -1,0 +1,120 @@
+package experiment_test
+
+import (
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"selfsup/experiment"
+	"selfsup/recipes"
+)
+
+// sceneClips is a recipe of few small clips of scenes, for a method.
+const sceneClips = `
+name = "scene-clips"
+[dataset.scenes]
+samples = "clips"
+count = 40
+held = 16
+size = 16
+objects = [1, 1]
+frames = 4
+[views]
+crop_area = [0.7, 1.0]
+flip = 0.5
+jitter = 0.0
+grayscale = 0.0
+[windows.spectrogram]
+bands = 16
+hop = 25.0
+[backbone.per_frame.tower.convnet]
+widths = [4, 8]
+[optimizer.adamw]
+rate = 1e-3
+scale = "none"
+[train]
+batch = 8
+length = "6 steps"
+[evaluate]
+linear = false
+knn = false
+`
+
+// sceneMethods are methods that learn from clips of scenes, each with the evaluations that are its own.
+var sceneMethods = map[string]struct {
+	recipe  string
+	measure []string // metrics that are there, trained and untrained
+}{
+	"av_contrast": {`
+[method.av_contrast]
+projector = [8, 8]
+[method.av_contrast.sound.convnet]
+widths = [4]
+[evaluate.sound_retrieval]
+[evaluate.state]
+`, []string{"sound_retrieval sound R@1", "sound_retrieval clip R@10", "state r2 of camera right"}},
+	"avc": {`
+[method.avc]
+width = 8
+[method.avc.sound.convnet]
+widths = [4]
+`, nil},
+}
+
+// Every method of clips of scenes is measured by what the scenes know, trained and untrained, and goes on after an
+// interruption to the same bits.
+func TestSceneClips(t *testing.T) {
+	for name, c := range sceneMethods {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			text := sceneClips + c.recipe
+			whole, err := train(t, load(t, text), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range c.measure {
+				for _, of := range []string{"trained", "untrained"} {
+					found := false
+					for _, e := range whole.Evaluations {
+						found = found || e.Representation == of && e.Protocol+" "+e.Metric == want
+					}
+					if !found {
+						t.Errorf("nothing says %s of the %s encoder", want, of)
+					}
+				}
+			}
+			root, stop := t.TempDir(), make(chan experiment.Request, 1)
+			stop <- experiment.Interrupt
+			if _, err := experiment.Run(load(t, text), experiment.Options{Root: root, Messages: io.Discard,
+				Stop: stop}); err == nil {
+				t.Fatal("was not stopped")
+			}
+			dirs, _ := filepath.Glob(filepath.Join(root, "*"))
+			sum, err := experiment.Resume(dirs[0], recipes.Builtin(), experiment.Options{Messages: io.Discard})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a, b := finalAt(t, sum.Run, 6), finalAt(t, whole.Run, 6); a != b {
+				t.Errorf("resumed run ends with %s, uninterrupted run with %s", a, b)
+			}
+		})
+	}
+}
+
+// What clips, methods and evaluations of scenes lack is said where it is asked for.
+func TestSceneClipsRefusals(t *testing.T) {
+	for _, c := range []struct{ recipe, want string }{
+		{"[method.simclr]\nprojector = [8]\n[evaluate.sound_retrieval]\n", "[method.simclr] has no common space"},
+		{"[method.avc]\n[windows]\nlength = 9000\n", "[windows] length"},
+	} {
+		waves := strings.Replace(sceneClips, "[windows.spectrogram]\nbands = 16\nhop = 25.0\n", "", 1)
+		l, err := recipes.Load(writeRecipe(t, waves+c.recipe), nil, recipes.Builtin())
+		if err == nil {
+			_, err = train(t, l, nil)
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: got %v, want %q", c.recipe, err, c.want)
+		}
+	}
+}
