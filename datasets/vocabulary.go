@@ -99,14 +99,14 @@ func NewVocabulary(o Symbols, texts []string) *Vocabulary {
 func (v *Vocabulary) count(texts []string) {
 	v.counts = make([]int, v.Len())
 	for _, t := range texts {
-		for s := range v.numbers(t) {
+		for s := range v.Numbers(t) {
 			v.counts[s]++
 		}
 	}
 }
 
-// numbers is the symbols of a text in order.
-func (v *Vocabulary) numbers(text string) iter.Seq[int32] {
+// Numbers is the symbols of a text in order.
+func (v *Vocabulary) Numbers(text string) iter.Seq[int32] {
 	if v.unit == Pairs {
 		return v.pairs.symbols(text)
 	}
@@ -241,7 +241,7 @@ func (v *Vocabulary) Count(text string) int {
 		return utf8.RuneCountInString(text)
 	}
 	n := 0
-	for range v.numbers(text) {
+	for range v.Numbers(text) {
 		n++
 	}
 	return n
@@ -267,7 +267,7 @@ func (v *Vocabulary) Encode(text string, from int, dst []int32) int {
 		text, from = text[min(from, len(text)):], 0
 	}
 	at, n := 0, 0
-	for s := range v.numbers(text) {
+	for s := range v.Numbers(text) {
 		if n == len(dst) {
 			break
 		}

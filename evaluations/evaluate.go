@@ -60,6 +60,10 @@ type Features struct {
 	// visited at all; where a protocol needs them
 	Visits, RandomVisits []int
 	Told                 *Texts // what the test texts cost as the method tells them, where a protocol needs it
+	// scores of pairs of texts, whose features are in TestX, where a protocol needs them
+	Graded *Graded
+	// what is asked of words, of all of which TestX has features, where a protocol needs it
+	Words *WordTasks
 
 	// features of the test images after a corruption of a severity, computed when they are asked for, where a protocol
 	// needs them
@@ -125,9 +129,13 @@ type Needs struct {
 	Predicted int
 	Told      *Telling // the test texts, told symbol by symbol; no labels
 	Halves    bool     // the halves of so many test texts as Images says, in place of the test features; no labels
-	Draws     int      // random views of each training image, in Grouped; 0: none
-	Turns     int      // quarter turns of each training image, in Grouped, from 0 on; 0: none
-	Pairs     bool     // images and captions, in the space that a method with two towers has for both
+	// pairs of texts with scores, of a file, in place of the test features; no labels
+	Graded *Listed
+	// questions about words, of files, and the words in place of the test features; no labels
+	Words *WordFiles
+	Draws int  // random views of each training image, in Grouped; 0: none
+	Turns int  // quarter turns of each training image, in Grouped, from 0 on; 0: none
+	Pairs bool // images and captions, in the space that a method with two towers has for both
 	// the folder of a run with two towers, which judges images that the method draws of so many held-out captions as
 	// Captions says; "": nobody does
 	Judge     string

@@ -109,14 +109,17 @@ func (p *Halves) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 
 // Spearman is the rank correlation of two lists, of which equal numbers share the mean of their ranks; 0 where all
 // numbers of one are equal.
-func Spearman(a, b []float64) float64 {
-	x, y := ranked(a), ranked(b)
-	mean := float64(len(a)-1) / 2
-	var xy, xx, yy float64
-	for i := range x {
-		xy += (x[i] - mean) * (y[i] - mean)
-		xx += (x[i] - mean) * (x[i] - mean)
-		yy += (y[i] - mean) * (y[i] - mean)
+func Spearman(a, b []float64) float64 { return Pearson(ranked(a), ranked(b)) }
+
+// Pearson is the linear correlation of two lists; 0 where all numbers of one are equal.
+func Pearson(a, b []float64) float64 {
+	var meanA, meanB, xy, xx, yy float64
+	for i := range a {
+		meanA, meanB = meanA+a[i]/float64(len(a)), meanB+b[i]/float64(len(a))
+	}
+	for i := range a {
+		x, y := a[i]-meanA, b[i]-meanB
+		xy, xx, yy = xy+x*y, xx+x*x, yy+y*y
 	}
 	if xx == 0 || yy == 0 {
 		return 0

@@ -96,13 +96,18 @@ func (s *Setup) overBy(st *graph.Store, g *graph.Graph, reduce bool) (runner, er
 
 // raw takes the samples themselves as features.
 func (s *Setup) raw(ctx context.Context, set datasets.Labelled) (features, error) {
+	return s.ofField(ctx, set, feed.Raw)
+}
+
+// ofField takes a field of the samples as features.
+func (s *Setup) ofField(ctx context.Context, set datasets.Labelled, field string) (features, error) {
 	maker := s.Kind.Evaluation(set)
-	f, err := maker.Field(feed.Raw)
+	f, err := maker.Field(field)
 	if err != nil {
 		return features{}, err
 	}
 	return s.rows(ctx, set, f.Size(), func(dst []float32, rows []int32) error {
-		if err := feed.Fill(maker, feed.Raw, feed.Slot{F32: dst}, rows, uint64(s.Recipe.Seed)); err != nil {
+		if err := feed.Fill(maker, field, feed.Slot{F32: dst}, rows, uint64(s.Recipe.Seed)); err != nil {
 			return &DataError{err}
 		}
 		return nil
@@ -270,6 +275,12 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 		case p.Needs().Halves:
 			f, err = u.halved(ctx, p.Needs())
 			set = onTest
+		case p.Needs().Graded != nil:
+			f, err = u.gradedPairs(ctx, *p.Needs().Graded)
+			set = onOther
+		case p.Needs().Words != nil:
+			f, err = u.ofWords(ctx, *p.Needs().Words)
+			set = onOther
 		case p.Needs().Colours:
 			f, set, err = u.coloured(ctx, on, p.Needs())
 		case p.Needs().Attack && u.attack == nil || p.Needs().Predicted > 0 && u.predict == nil:
@@ -593,6 +604,13 @@ func (s *Setup) evaluateAll(ctx context.Context, trained *graph.Store) ([]Evalua
 			return nil, err
 		}
 		all = append(all, raw...)
+		if w := s.weighted(); w != nil {
+			more, err := w.measure(ctx, onTest, comparing(ps))
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, more...)
+		}
 	}
 	return s.relate(all), nil
 }

@@ -249,15 +249,19 @@ func (s *Setup) toldByCounts(_ context.Context, t *evaluations.Telling) (*evalua
 }
 
 // halvesOf are the halves of so many test texts, at white space where there is some, those of a text together.
-func (s *Setup) halvesOf(most int) *halvesSet {
+func (s *Setup) halvesOf(most int) *written {
 	set := some(s.Data.Test, most, uint64(s.Recipe.Seed), "halves")
 	whole, place := sampling.Whole(set)
-	h := &halvesSet{TextSet: whole.(datasets.TextSet)}
+	texts := whole.(datasets.TextSet)
+	var rows []int
+	h := &written{vocabulary: texts.Vocabulary(), classes: texts.Classes(),
+		labels: func(i int) int { return texts.Label(rows[i/2]) },
+		names:  func(i int) string { return fmt.Sprintf("half %d of %s", i%2+1, texts.Name(rows[i/2])) }}
 	for i := range set.Len() {
 		if place != nil {
 			i = int(place[i])
 		}
-		text := h.TextSet.Text(i)
+		text := texts.Text(i)
 		cut := len(text) / 2
 		if at := strings.IndexAny(text[cut:], " \n\t"); at >= 0 {
 			cut += at
@@ -266,31 +270,9 @@ func (s *Setup) halvesOf(most int) *halvesSet {
 				cut--
 			}
 		}
-		h.texts, h.rows = append(h.texts, text[:cut], text[cut:]), append(h.rows, i)
+		h.texts, rows = append(h.texts, text[:cut], text[cut:]), append(rows, i)
 	}
 	return h
-}
-
-// halvesSet is halves of texts.
-type halvesSet struct {
-	datasets.TextSet
-	texts []string
-	rows  []int // of the texts in the set
-}
-
-func (h *halvesSet) Len() int        { return len(h.texts) }
-func (h *halvesSet) Label(i int) int { return h.TextSet.Label(h.rows[i/2]) }
-func (h *halvesSet) Name(i int) string {
-	return fmt.Sprintf("half %d of %s", i%2+1, h.TextSet.Name(h.rows[i/2]))
-}
-func (h *halvesSet) Text(i int) string { return h.texts[i] }
-
-// Window implements datasets.TextSet.
-func (h *halvesSet) Window(i int, at float64, dst []int32) int {
-	v, text := h.Vocabulary(), h.texts[i]
-	n := v.Encode(text, datasets.WindowStart(v.Count(text), len(dst), at), dst)
-	clear(dst[n:])
-	return n
 }
 
 // halved are the features of halves of test texts, and the classes of the texts.

@@ -170,6 +170,9 @@ func Builtin() Catalog {
 			"told":   func() Evaluation { return evaluations.DefaultTold() },
 			"halves": func() Evaluation { return evaluations.DefaultHalves() },
 
+			"similarity": func() Evaluation { return evaluations.DefaultSimilarity() },
+			"words":      func() Evaluation { return evaluations.DefaultWords() },
+
 			// Of what was done to images.
 			"augmentation": func() Evaluation { return evaluations.DefaultAugmentation() },
 			"following":    func() Evaluation { return evaluations.DefaultFollowing() },

@@ -62,6 +62,10 @@ const (
 // pixels, standardised columns, counts of symbols.
 const Raw = "raw"
 
+// Weighted is the field of makers for evaluation of texts that holds the counts of a window's symbols, each by how few
+// of the training texts have it: tf-idf.
+const Weighted = "tf-idf"
+
 // marginal is the name of the field of a table's row that has every column from a training row of its own: the
 // empirical marginal distribution.
 const marginal = "marginal"

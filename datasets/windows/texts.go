@@ -2,6 +2,8 @@ package windows
 
 import (
 	"fmt"
+	"math"
+	"sync"
 
 	"selfsup/datasets"
 	"selfsup/datasets/feed"
@@ -11,11 +13,14 @@ import (
 // Texts is windows of texts over one vocabulary; it implements feed.Kind. view0, view1 ... [T] are symbols, each a
 // window of its own; other [T] is a window of another text, drawn alike; noise [T] is symbols of the vocabulary at
 // random, padding and unknown left out; length [] counts what is not padding in view0. raw [V], of evaluation, is the
-// share that each symbol has in the window: a bag of symbols.
+// share that each symbol has in the window: a bag of symbols. tf-idf [V], of evaluation where the training texts are
+// there, is its known symbols' counts times log((1+N)/(1+n)) + 1, of N training texts n of which have the symbol.
 type Texts struct {
 	settings   Settings
 	vocabulary *datasets.Vocabulary
-	symbols    int // T
+	symbols    int              // T
+	train      datasets.TextSet // nil: they are not there
+	weights    func() []float32 // of symbols, for tf-idf
 }
 
 // symbolsAWindow is T where the recipe does not say.
@@ -34,6 +39,7 @@ func NewTexts(s Settings, train datasets.TextSet, test datasets.Labelled) (*Text
 		return nil, fmt.Errorf("windows: the training texts have no symbols")
 	}
 	t := TextsOf(s, v)
+	t.train, t.weights = train, sync.OnceValue(func() []float32 { return rarity(train) })
 	window := make([]int32, t.symbols)
 	for _, set := range []datasets.Labelled{train, test} {
 		texts, ok := set.(datasets.TextSet)
@@ -50,7 +56,27 @@ func NewTexts(s Settings, train datasets.TextSet, test datasets.Labelled) (*Text
 
 // TextsOf is windows of texts over a vocabulary, whatever texts they are.
 func TextsOf(s Settings, v *datasets.Vocabulary) *Texts {
-	return &Texts{s, v, s.length(symbolsAWindow)}
+	return &Texts{settings: s, vocabulary: v, symbols: s.length(symbolsAWindow)}
+}
+
+// rarity is log((1+N)/(1+n)) + 1 of each symbol, of N texts n of which have it: as scikit-learn's TfidfVectorizer
+// weighs words. That of padding and of unknown symbols is 0.
+func rarity(set datasets.TextSet) []float32 {
+	v := set.Vocabulary()
+	last, with := make([]int, v.Len()), make([]float64, v.Len()) // last is the text that had the symbol last, from 1
+	for i := range set.Len() {
+		for s := range v.Numbers(set.Text(i)) {
+			if last[s] != i+1 {
+				last[s] = i + 1
+				with[s]++
+			}
+		}
+	}
+	out := make([]float32, v.Len())
+	for s := datasets.FirstSymbol; s < len(out); s++ {
+		out[s] = float32(math.Log((1+float64(set.Len()))/(1+with[s])) + 1)
+	}
+	return out
 }
 
 // Noun implements feed.Kind.
@@ -86,7 +112,11 @@ func (m *textMaker) Fields() []string {
 	if m.random {
 		return []string{m.settings.views(), other, noise, lengthField}
 	}
-	return []string{feed.View(0), lengthField, feed.Raw}
+	names := []string{feed.View(0), lengthField, feed.Raw}
+	if m.train != nil {
+		names = append(names, feed.Weighted)
+	}
+	return names
 }
 
 // Field implements feed.Maker.
@@ -97,7 +127,7 @@ func (m *textMaker) Field(name string) (feed.Field, error) {
 		return feed.Field{Name: name, Shape: []int{m.symbols}, Int: true, Of: []int{m.vocabulary.Len()}}, nil
 	case name == lengthField:
 		return feed.Field{Name: name, Int: true, Of: []int{m.symbols + 1}}, nil
-	case !m.random && name == feed.Raw:
+	case !m.random && (name == feed.Raw || name == feed.Weighted && m.train != nil):
 		return feed.Field{Name: name, Shape: []int{m.vocabulary.Len()}}, nil
 	}
 	return feed.Field{}, &feed.UnknownField{Name: name, Kind: "texts", Has: m.Fields(), Why: m.settings.why(name)}
@@ -130,6 +160,11 @@ func (w *textWorker) Make(to []feed.Slot, i int, key feed.Key) error {
 			to[k].I32[0] = int32(w.set.Window(i, w.settings.at(w.random, key, 0), w.window))
 		case feed.Raw:
 			w.shares(to[k].F32, i, key)
+		case feed.Weighted:
+			w.shares(to[k].F32, i, key)
+			for s, weight := range w.weights() {
+				to[k].F32[s] *= weight
+			}
 		default:
 			w.set.Window(i, w.settings.at(w.random, key, v), to[k].I32)
 		}
