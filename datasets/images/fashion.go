@@ -3,6 +3,7 @@ package images
 import (
 	"embed"
 	"fmt"
+	"sync"
 
 	"selfsup/datasets"
 )
@@ -19,8 +20,25 @@ type FashionMNIST4k struct{}
 func NewFashionMNIST4k() *FashionMNIST4k { return &FashionMNIST4k{} }
 
 func (*FashionMNIST4k) Open(datasets.Env) (*datasets.Data, error) {
-	classes := []string{"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
-		"Ankle boot"}
+	train, err := fashionTrain()
+	if err != nil {
+		return nil, err
+	}
+	test, err := fashionTest()
+	if err != nil {
+		return nil, err
+	}
+	d := &datasets.Data{Train: train, Test: test}
+	return d, d.Check("fashion_mnist_4k")
+}
+
+// The embedded files are decompressed once in a process: stages and evaluations open the data again.
+var (
+	fashionTrain = sync.OnceValues(func() (*datasets.Memory, error) { return fashionSet("train") })
+	fashionTest  = sync.OnceValues(func() (*datasets.Memory, error) { return fashionSet("t10k") })
+)
+
+func fashionSet(part string) (*datasets.Memory, error) {
 	open := func(name string) (*IDXArray, error) {
 		f, err := fashion.Open("embedded/fashion-mnist-4k/" + name)
 		if err != nil {
@@ -29,25 +47,15 @@ func (*FashionMNIST4k) Open(datasets.Env) (*datasets.Data, error) {
 		defer f.Close()
 		return ReadIDX(f, name)
 	}
-	set := func(part string) (*datasets.Memory, error) {
-		x, err := open(part + "-images-idx3-ubyte.gz")
-		if err != nil {
-			return nil, err
-		}
-		y, err := open(part + "-labels-idx1-ubyte.gz")
-		if err != nil {
-			return nil, err
-		}
-		return idxSet("fashion_mnist_4k/"+part, x, "fashion_mnist_4k/"+part+" labels", y, classes)
-	}
-	train, err := set("train")
+	x, err := open(part + "-images-idx3-ubyte.gz")
 	if err != nil {
 		return nil, err
 	}
-	test, err := set("t10k")
+	y, err := open(part + "-labels-idx1-ubyte.gz")
 	if err != nil {
 		return nil, err
 	}
-	d := &datasets.Data{Train: train, Test: test}
-	return d, d.Check("fashion_mnist_4k")
+	classes := []string{"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
+		"Ankle boot"}
+	return idxSet("fashion_mnist_4k/"+part, x, "fashion_mnist_4k/"+part+" labels", y, classes)
 }
