@@ -77,6 +77,8 @@ type Features struct {
 	// the same of each of a transformer's last blocks, the last first, by the means of patches
 	OwnBlocks, OtherBlocks []BlockRows
 
+	Played *Played // clips in several ways, where a protocol needs them
+
 	Attack *Attack // images that can be moved against a classifier, where a protocol needs them
 
 	OutsideX []float32 // [O,F] of samples of another data set, where a protocol needs them
@@ -140,17 +142,18 @@ type Needs struct {
 	// Captions says; "": nobody does
 	Judge     string
 	Captions  int
-	Images    int  // training images that it looks at; 0: all
-	Heard     bool // test clips and their sounds, in the space that a method has for both; no labels
-	Colours   bool // the mean colours of training and test images, so many as Images says; no labels
-	Sources   bool // what samples of both sets were mixed of; no labels
-	Episodes  int  // so many fresh ones that the method's agent plays; 0: none; it reads no features
-	Visits    bool // where the method's agent has been; no features
-	Pixels    int  // pixels of each training mask, and the maps of a test set with masks; 0: none
-	Places    int  // places of the map of each image with a mask, with the class of most of their pixels; 0: none
-	Gaze      bool // where the last block of a transformer looks in images with masks
-	Decoded   bool // masks, and the encoder itself with a decoder that learns them
-	Corrupted bool // the test images after corruptions
+	Images    int    // training images that it looks at; 0: all
+	Heard     bool   // test clips and their sounds, in the space that a method has for both; no labels
+	Plays     *Plays // clips of both sets, so many as Images says, shown in several ways, in place of the features
+	Colours   bool   // the mean colours of training and test images, so many as Images says; no labels
+	Sources   bool   // what samples of both sets were mixed of; no labels
+	Episodes  int    // so many fresh ones that the method's agent plays; 0: none; it reads no features
+	Visits    bool   // where the method's agent has been; no features
+	Pixels    int    // pixels of each training mask, and the maps of a test set with masks; 0: none
+	Places    int    // places of the map of each image with a mask, with the class of most of their pixels; 0: none
+	Gaze      bool   // where the last block of a transformer looks in images with masks
+	Decoded   bool   // masks, and the encoder itself with a decoder that learns them
+	Corrupted bool   // the test images after corruptions
 	// so many training images as Images says, as another representation has them too: "untrained", "pixels", or that
 	// of the run in a folder; no labels
 	Against string

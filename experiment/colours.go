@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"selfsup/datasets"
-	"selfsup/datasets/sampling"
 	"selfsup/evaluations"
 )
 
@@ -13,18 +12,7 @@ import (
 func (u *subject) coloured(ctx context.Context, on string, needs evaluations.Needs) (f evaluations.Features,
 	measured string, err error) {
 	seed := uint64(u.Recipe.Seed)
-	train, test, measured := u.Seen, u.Data.Test, onTest
-	if on != onTest || test == nil {
-		var even, odd []int32
-		for i := range int32(u.Seen.Len()) {
-			if i%2 == 0 {
-				even = append(even, i)
-			} else {
-				odd = append(odd, i)
-			}
-		}
-		train, test, measured = sampling.Part(u.Seen, even), sampling.Part(u.Seen, odd), onTraining
-	}
+	train, test, measured := u.sides(on)
 	train, test = some(train, needs.Images, seed, "coloured"), some(test, needs.Images, seed, "coloured")
 	a, err := u.take(ctx, train)
 	if err != nil {

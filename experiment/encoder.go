@@ -7,6 +7,7 @@ import (
 	"selfsup/backbones"
 	"selfsup/datasets"
 	"selfsup/datasets/captioned"
+	"selfsup/datasets/frames"
 	"selfsup/datasets/windows"
 	"selfsup/encoder"
 	"selfsup/experiment/checkpoint"
@@ -182,6 +183,12 @@ func (s *Setup) untrained() (*graph.Store, error) {
 	return st, nil
 }
 
+// stills reports whether the samples are clips and the encoder is one of images, which sees single frames.
+func (s *Setup) stills() bool {
+	k, clips := s.Kind.(*frames.Kind)
+	return clips && k.Stills()
+}
+
 // describeEncoder says what of the Store is the frozen encoder, and what it takes.
 func (s *Setup) describeEncoder() (*checkpoint.Encoder, error) {
 	g, err := s.EmbedGraph()
@@ -196,7 +203,7 @@ func (s *Setup) describeEncoder() (*checkpoint.Encoder, error) {
 	if v := s.Views; v != nil {
 		e.Height, e.Width, e.Channels, e.Mean, e.Std = v.Height, v.Width, v.Channels, v.Mean, v.Std
 	}
-	if noun := s.Noun(); noun != "images" {
+	if noun := s.Noun(); noun != "images" && !s.stills() {
 		e.Other = &checkpoint.Samples{Kind: noun, Shape: s.Input.Shape, Int: s.Input.Int, Of: s.Input.Of,
 			Gaps: s.Input.Gaps}
 		switch set := s.Data.Train.(type) {

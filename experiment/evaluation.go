@@ -101,7 +101,12 @@ func (s *Setup) raw(ctx context.Context, set datasets.Labelled) (features, error
 
 // ofField takes a field of the samples as features.
 func (s *Setup) ofField(ctx context.Context, set datasets.Labelled, field string) (features, error) {
-	maker := s.Kind.Evaluation(set)
+	return s.fieldBy(ctx, set, s.Kind.Evaluation(set), field)
+}
+
+// fieldBy is ofField of samples as a maker shows them.
+func (s *Setup) fieldBy(ctx context.Context, set datasets.Labelled, maker feed.Maker, field string) (features,
+	error) {
 	f, err := maker.Field(field)
 	if err != nil {
 		return features{}, err
@@ -176,6 +181,8 @@ type subject struct {
 	take func(context.Context, datasets.Labelled) (features, error)
 	// the first view, drawn anew for every number; nil: of the samples themselves there are none
 	views func(context.Context, datasets.Labelled, int) (features, error)
+	// clips shown in other orders; nil: they are none, or it is not the encoder and not the samples
+	clips shownClips
 	// the images turned by quarters; nil where views is
 	turns func(context.Context, datasets.Labelled, int) (features, error)
 	// images and texts in one space; nil: there are none
@@ -281,6 +288,10 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 		case p.Needs().Words != nil:
 			f, err = u.ofWords(ctx, *p.Needs().Words)
 			set = onOther
+		case p.Needs().Plays != nil && u.clips == nil:
+			continue
+		case p.Needs().Plays != nil:
+			f, set, err = u.ofPlayed(ctx, on, p.Needs())
 		case p.Needs().Colours:
 			f, set, err = u.coloured(ctx, on, p.Needs())
 		case p.Needs().Attack && u.attack == nil || p.Needs().Predicted > 0 && u.predict == nil:
@@ -453,6 +464,7 @@ func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
 		return nil, err
 	}
 	u := s.subjectOf(name, run)
+	u.clips = s.clipsOver(st, run)
 	u.maps = func() (*mapper, error) { return s.mapsOver(st) }
 	u.looks = func() (*mapper, error) { return s.gazeOver(st) }
 	u.decoder = func(ctx context.Context, d *evaluations.Decoding) ([]byte, error) { return u.decode(ctx, st, d) }
@@ -596,7 +608,7 @@ func (s *Setup) evaluateAll(ctx context.Context, trained *graph.Store) ([]Evalua
 		}
 	}
 	if s.Recipe.Baselines.Pixels {
-		raw, err := (&subject{Setup: s, name: s.rawName(), take: s.raw, told: s.toldByCounts,
+		raw, err := (&subject{Setup: s, name: s.rawName(), take: s.raw, told: s.toldByCounts, clips: s.rawClips(),
 			maps: func() (*mapper, error) {
 				return s.rawMaps(), nil
 			}}).measure(ctx, onTest, ps)

@@ -166,6 +166,11 @@ func Builtin() Catalog {
 			"align_uniform": func() Evaluation { return evaluations.DefaultAlignUniform() },
 			"cca":           func() Evaluation { return evaluations.DefaultCCA() },
 
+			// Of clips.
+			"order":    func() Evaluation { return evaluations.DefaultOrder() },
+			"speed":    func() Evaluation { return evaluations.DefaultSpeed() },
+			"temporal": func() Evaluation { return evaluations.DefaultTemporal() },
+
 			// Of texts.
 			"told":   func() Evaluation { return evaluations.DefaultTold() },
 			"halves": func() Evaluation { return evaluations.DefaultHalves() },

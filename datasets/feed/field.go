@@ -94,6 +94,9 @@ func View(v int) string { return "view" + strconv.Itoa(v) }
 // Params is the name of the field that holds what was drawn for a view.
 func Params(v int) string { return "params" + strconv.Itoa(v) }
 
+// Pace is the name of the field [] int32 that says at which of the recipe's strides, from 0 on, a view shows its clip.
+func Pace(v int) string { return "pace" + strconv.Itoa(v) }
+
 // Numbered is the number of a field that counts, such as 2 of view2.
 func Numbered(name, prefix string) (v int, ok bool) {
 	digits, found := strings.CutPrefix(name, prefix)

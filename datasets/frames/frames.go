@@ -1,6 +1,7 @@
 // Package frames turns clips into the fields of a batch: view0, view1 ... [F,H,W,C] as package views makes them of
-// images, with one draw for all frames of a view, and params0, params1 ... of that draw; camera [F,2] where it is
-// known. Which frames of a clip a view shows is said by the recipe's [clips].
+// images, with one draw for all frames of a view, params0, params1 ... of that draw, and pace0, pace1 ... which say
+// at which of the strides a view shows the clip; camera [F,2] where it is known. Which frames of a clip a view shows is
+// said by the recipe's [clips].
 package frames
 
 import (
@@ -85,24 +86,46 @@ func (s *stills) Image(i int, dst *datasets.Image) error {
 // Noun implements feed.Kind.
 func (k *Kind) Noun() string { return "clips" }
 
+// Stills reports whether a view is an image: one frame, without an axis of frames.
+func (k *Kind) Stills() bool { return k.settings.View == oneFrame }
+
+// Frames is how many frames a view shows.
+func (k *Kind) Frames() int { return k.frames }
+
+// OneByOne is views of single frames.
+func (k *Kind) OneByOne() *Kind {
+	still := *k
+	still.frames = 1
+	return &still
+}
+
 // Training implements feed.Kind.
 func (k *Kind) Training(set datasets.Labelled) feed.Maker { return newMaker(k, set, false) }
 
 // Evaluation implements feed.Kind: raw is the mean frame.
 func (k *Kind) Evaluation(set datasets.Labelled) feed.Maker { return newMaker(k, set, true) }
 
+// Playing is Evaluation that shows the frames of each clip that order says, as many as a view has. The clip's number is
+// its place in the set.
+func (k *Kind) Playing(set datasets.Labelled, order func(clip int) []int) feed.Maker {
+	m := newMaker(k, set, true)
+	m.order = order
+	return m
+}
+
 // maker makes fields of a set of clips, which may be part of one.
 type maker struct {
 	*Kind
 	images feed.Maker // what describes the fields of a single frame
 	set    datasets.ClipSet
-	place  []int32 // of the samples among the set's clips; nil: each is its own
-	frozen bool    // for evaluation
+	place  []int32              // of the samples among the set's clips; nil: each is its own
+	frozen bool                 // for evaluation
+	order  func(clip int) []int // frames that are shown; nil: those of the settings
 }
 
 func newMaker(k *Kind, set datasets.Labelled, frozen bool) *maker {
 	whole, place := sampling.Whole(set)
-	m := &maker{k, nil, whole.(datasets.ClipSet), place, frozen}
+	m := &maker{Kind: k, set: whole.(datasets.ClipSet), place: place, frozen: frozen}
 	if m.images = feed.Maker(views.NewMaker(nil, k.Pipeline)); frozen {
 		m.images = views.NewEvalMaker(nil, k.Pipeline)
 	}
@@ -110,7 +133,12 @@ func newMaker(k *Kind, set datasets.Labelled, frozen bool) *maker {
 }
 
 // Fields implements feed.Maker.
-func (m *maker) Fields() []string { return m.withCamera(m.images.Fields()) }
+func (m *maker) Fields() []string {
+	if m.frozen {
+		return m.withCamera(m.images.Fields())
+	}
+	return m.withCamera(append(m.images.Fields(), feed.Pace(0)))
+}
 
 // Groups implements feed.Grouped.
 func (m *maker) Groups() []int {
@@ -125,8 +153,15 @@ func (m *maker) Field(name string) (feed.Field, error) {
 	if f, ok, err := m.cameraField(name); ok {
 		return f, err
 	}
+	if _, pace := feed.Numbered(name, "pace"); pace && !m.frozen {
+		if n := m.settings.strides(); n > 1 {
+			return feed.Field{Name: name, Int: true, Of: []int{n}}, nil
+		}
+		return feed.Field{}, fmt.Errorf("clips.stride = %v: all views run at one pace; want several strides, such as "+
+			"[1, 4]", m.settings.Stride)
+	}
 	f, err := m.images.Field(name)
-	if _, view := feed.Numbered(name, "view"); view && err == nil {
+	if _, view := feed.Numbered(name, "view"); view && err == nil && !m.Stills() {
 		f.Shape = append([]int{m.frames}, f.Shape...)
 	}
 	return f, err
@@ -140,7 +175,7 @@ func (m *maker) Worker(names []string) (feed.Worker, error) {
 		if _, err := m.Field(name); err != nil {
 			return nil, err
 		}
-		for _, prefix := range []string{"view", "params"} {
+		for _, prefix := range []string{"view", "params", "pace"} {
 			if v, ok := feed.Numbered(name, prefix); ok {
 				n = max(n, v+1)
 			}
@@ -158,12 +193,16 @@ type worker struct {
 	pipe    *views.Pipeline
 	clip    []datasets.Image // all frames of the sample
 	view    []datasets.Image // those that a view shows
+	listed  []int            // their places in the clip, by the maker's order
 	spare   []float32
 	scratch views.Scratch
 }
 
 // Make implements feed.Worker.
 func (w *worker) Make(to []feed.Slot, i int, key feed.Key) error {
+	if w.order != nil {
+		w.listed = w.order(i)
+	}
 	if w.place != nil {
 		i = int(w.place[i])
 	}
@@ -171,6 +210,10 @@ func (w *worker) Make(to []feed.Slot, i int, key feed.Key) error {
 		return err
 	}
 	for k, name := range w.names {
+		if v, ok := feed.Numbered(name, "pace"); ok {
+			to[k].I32[0] = int32(w.settings.drawn(w.frames, len(w.clip), key, v).stride - w.settings.Stride[0])
+			continue
+		}
 		if err := w.field(to[k].F32, i, name, key); err != nil {
 			return fmt.Errorf("%s: %w", w.set.Name(i), err)
 		}
@@ -213,6 +256,13 @@ func (w *worker) field(dst []float32, i int, name string, key feed.Key) error {
 // shown is the frames that a view shows.
 func (w *worker) shown(key feed.Key, view int) []datasets.Image {
 	c, n := &w.settings, w.frames
+	if w.order != nil {
+		w.view = w.view[:0]
+		for _, f := range w.listed {
+			w.view = append(w.view, w.clip[f])
+		}
+		return w.view
+	}
 	at := c.fixed(n, len(w.clip))
 	if !w.frozen {
 		at = c.drawn(n, len(w.clip), key, view)

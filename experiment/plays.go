@@ -1,0 +1,240 @@
+package experiment
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"selfsup/datasets"
+	"selfsup/datasets/feed"
+	"selfsup/datasets/frames"
+	"selfsup/datasets/sampling"
+	"selfsup/encoder"
+	"selfsup/evaluations"
+	"selfsup/graph"
+	"selfsup/graph/op"
+)
+
+// shownClips is what a representation makes of clips whose frames are shown in an order: features of each as a whole
+// [N,F], or of its times [N,times*F].
+type shownClips func(ctx context.Context, set datasets.Labelled, order func(clip int) []int,
+	times bool) (x features, count int, err error)
+
+// checkShownClips refuses protocols that show clips in several ways where there are none, or where they are too short.
+func (s *Setup) checkShownClips() error {
+	r := s.Recipe
+	for _, c := range r.Evaluate.On {
+		p := c.Value.Needs().Plays
+		if p == nil {
+			continue
+		}
+		bad := func(format string, args ...any) error {
+			return fmt.Errorf("[evaluate.%s] %s; switch it off with [evaluate] %[1]s = false", c.Name,
+				fmt.Sprintf(format, args...))
+		}
+		clips, ok := s.Data.Train.(datasets.ClipSet)
+		if !ok {
+			return bad("shows the frames of clips, and the samples of dataset.%s are %s", r.Dataset.Name, s.Noun())
+		}
+		k := s.Kind.(*frames.Kind)
+		switch n := s.playedFrames(p); {
+		case !k.Stills() && s.encoder().Frames == nil && p.Times:
+			return bad("has a head on features of frames, and [backbone.%s] has none; want heads = [\"whole\"]",
+				r.Backbone.Name)
+		case !k.Stills() && p.Frames > 0:
+			return bad("shows frames = %d, and the encoder sees clips of %d; want frames = 0", p.Frames, k.Frames())
+		case n < 1 || p.Span(n) > clips.Frames():
+			return bad("shows %d frames over %d, and a clip of dataset.%s has %d; want longer clips, or smaller steps "+
+				"in time", max(n, 2), p.Span(max(n, 2)), r.Dataset.Name, clips.Frames())
+		case n < 3 && p.Disorders():
+			return bad("puts %d frames of a clip out of order; want at least 3", n)
+		}
+	}
+	return nil
+}
+
+// playedFrames is how many frames of a clip a protocol shows.
+func (s *Setup) playedFrames(p *evaluations.Plays) int {
+	k := s.Kind.(*frames.Kind)
+	if !k.Stills() {
+		return k.Frames()
+	}
+	if p.Frames > 0 {
+		return p.Frames
+	}
+	clip, n := s.Data.Train.(datasets.ClipSet).Frames(), 1
+	for p.Span(n+1) <= clip {
+		n++
+	}
+	return n
+}
+
+// sides are a training and a test set that need no labels. During the training, and where there is no test set, every
+// second sample stands for the test.
+func (s *Setup) sides(on string) (train, test datasets.Labelled, measured string) {
+	if on == onTest && s.Data.Test != nil {
+		return s.Seen, s.Data.Test, onTest
+	}
+	var even, odd []int32
+	for i := range int32(s.Seen.Len()) {
+		if i%2 == 0 {
+			even = append(even, i)
+		} else {
+			odd = append(odd, i)
+		}
+	}
+	return sampling.Part(s.Seen, even), sampling.Part(s.Seen, odd), onTraining
+}
+
+// ofPlayed are features of clips in the ways that a protocol has them shown.
+func (u *subject) ofPlayed(ctx context.Context, on string, needs evaluations.Needs) (f evaluations.Features,
+	measured string, err error) {
+	train, test, measured := u.sides(on)
+	f, p := u.labels(), needs.Plays
+	seed := uint64(u.Recipe.Seed)
+	train, test = some(train, needs.Images, seed, "played"), some(test, needs.Images, seed, "played")
+	if needs.Labels {
+		train, test, measured = u.Labelled, u.tested(on), on
+		if on != onTest {
+			var rows []int32
+			for i := range int32(train.Len()) {
+				if _, held := slices.BinarySearch(u.held, i); !held {
+					rows = append(rows, i)
+				}
+			}
+			train = sampling.Part(train, rows)
+		}
+		for i := range train.Len() {
+			f.TrainY = append(f.TrainY, int32(train.Label(i)))
+		}
+		for i := range test.Len() {
+			f.TestY = append(f.TestY, int32(test.Label(i)))
+		}
+	}
+	f.Played = &evaluations.Played{Ways: len(p.Ways)}
+	if f.Played.Train, err = u.inWays(ctx, train, p, f.Played); err == nil {
+		f.Played.Test, err = u.inWays(ctx, test, p, f.Played)
+	}
+	return f, measured, err
+}
+
+// inWays are the features of a set's clips in every way, and what they are made of in all.
+func (u *subject) inWays(ctx context.Context, set datasets.Labelled, p *evaluations.Plays,
+	all *evaluations.Played) (c evaluations.PlayedClips, err error) {
+	n, length := u.playedFrames(p), u.Data.Train.(datasets.ClipSet).Frames()
+	take := func(times bool) ([]float32, features, int, error) {
+		var x []float32
+		var one features
+		count := 0
+		for k, way := range p.Ways {
+			order := func(clip int) []int { return way.Shown(n, length, clip) }
+			if one, count, err = u.clips(ctx, set, order, times); err != nil {
+				return nil, one, 0, err
+			}
+			if x == nil {
+				x = make([]float32, len(p.Ways)*len(one.x))
+			}
+			for i := range set.Len() {
+				copy(x[(i*len(p.Ways)+k)*one.dim:], one.x[i*one.dim:(i+1)*one.dim])
+			}
+		}
+		return x, one, count, nil
+	}
+	if p.Whole {
+		var one features
+		if c.Whole, one, _, err = take(false); err != nil {
+			return c, err
+		}
+		all.Dim = one.dim
+	}
+	if p.Times {
+		var one features
+		if c.Times, one, all.Times, err = take(true); err != nil {
+			return c, err
+		}
+		all.TimesDim = one.dim / all.Times
+	}
+	return c, nil
+}
+
+// clipsOver is shownClips of the frozen encoder of a Store, which run runs.
+func (s *Setup) clipsOver(st *graph.Store, run runner) shownClips {
+	k, ok := s.Kind.(*frames.Kind)
+	if !ok {
+		return nil
+	}
+	seed := func(int32) uint64 { return uint64(s.Recipe.Seed) }
+	if k.Stills() {
+		return oneByOne(func(ctx context.Context, set datasets.Labelled, order func(clip int) []int) (features, error) {
+			return run(ctx, set, k.Playing(set, order), seed)
+		})
+	}
+	var byTime runner
+	count := 0
+	return func(ctx context.Context, set datasets.Labelled, order func(clip int) []int, times bool) (x features, n int,
+		err error) {
+		if !times {
+			x, err = run(ctx, set, k.Playing(set, order), seed)
+			return x, 1, err
+		}
+		if byTime == nil {
+			g, err := graph.Build(graph.Options{}, func(g *graph.Scope) {
+				y := s.encoder().Frames(s.aboveEncoder(g))(encoder.InputOf(g, s.Input, EmbedBatch)) // [B,T,F]
+				count = op.ShapeOf(y)[1]
+				g.Output(FeaturesOutput, op.Reshape(y, EmbedBatch, -1))
+			})
+			if err != nil {
+				return x, 0, err
+			}
+			if byTime, err = s.overBy(st, g, false); err != nil {
+				return x, 0, err
+			}
+		}
+		x, err = byTime(ctx, set, k.Playing(set, order), seed)
+		return x, count, err
+	}
+}
+
+// rawClips is shownClips of the frames themselves: the mean frame, and one frame after the other.
+func (s *Setup) rawClips() shownClips {
+	k, ok := s.Kind.(*frames.Kind)
+	if !ok {
+		return nil
+	}
+	still := k.OneByOne()
+	return oneByOne(func(ctx context.Context, set datasets.Labelled, order func(clip int) []int) (features, error) {
+		return s.fieldBy(ctx, set, still.Playing(set, order), feed.Raw)
+	})
+}
+
+// oneByOne is shownClips by features of single frames, whose mean is the features of a clip.
+func oneByOne(take func(ctx context.Context, set datasets.Labelled, order func(clip int) []int) (features,
+	error)) shownClips {
+	return func(ctx context.Context, set datasets.Labelled, order func(clip int) []int, times bool) (x features, n int,
+		err error) {
+		n = len(order(0))
+		for f := range n {
+			one, err := take(ctx, set, func(clip int) []int { return order(clip)[f : f+1] })
+			if err != nil {
+				return x, 0, err
+			}
+			if x.x == nil {
+				x = one
+				x.x, x.dim = make([]float32, n*len(one.x)), n*one.dim
+			}
+			for i := range set.Len() {
+				copy(x.x[(i*n+f)*one.dim:], one.x[i*one.dim:(i+1)*one.dim])
+			}
+		}
+		if times {
+			return x, n, nil
+		}
+		dim := x.dim / n
+		mean := make([]float32, len(x.x)/n)
+		for i := range x.x {
+			mean[i/x.dim*dim+i%dim] += x.x[i] / float32(n)
+		}
+		x.x, x.dim = mean, dim
+		return x, 1, nil
+	}
+}
