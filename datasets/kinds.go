@@ -133,6 +133,21 @@ type TextSet interface {
 	Window(i int, at float64, dst []int32) int
 }
 
+// Kinds of texts that belong to another.
+const (
+	Positive = "positive" // says the same
+	Negative = "negative" // does not, and looks as if it did
+)
+
+// CompanionSet is a set of texts to which others belong.
+type CompanionSet interface {
+	TextSet
+	// Beside lists the kinds of texts that belong to each text: none, Positive, Negative or both.
+	Beside() []string
+	// Companion is the text of a kind that belongs to text i.
+	Companion(i int, kind string) string
+}
+
 // WindowStart is where a window of size begins in n: at the share at, in [0,1], of the n-size+1 places, or 0 where n is
 // shorter.
 func WindowStart(n, size int, at float64) int {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"unicode"
@@ -105,11 +106,15 @@ func (q *pairQueue) Pop() any {
 }
 
 // learnPairs makes so many merges of texts, or fewer where no pair occurs twice.
-func learnPairs(texts []string, merges int) *pairs {
+func learnPairs(texts iter.Seq[string], merges int) *pairs {
 	occurs := map[string]int{}
-	for _, t := range texts {
+	for t := range texts {
 		for w := range pieces(t) {
-			occurs[w]++
+			n, known := occurs[w]
+			if !known {
+				w = strings.Clone(w) // not a part of the text
+			}
+			occurs[w] = n + 1
 		}
 	}
 	var words []string

@@ -11,7 +11,7 @@ import (
 func TestPairsAreThoseOfPlainLoops(t *testing.T) {
 	texts := []string{strings.Repeat("low lower newest widest. ", 5), "the lowest of the low; été, 12 and 122",
 		"aaaa aaa"}
-	got := learnPairs(texts, 60)
+	got := learnPairs(slices.Values(texts), 60)
 	var words [][]int32
 	for _, t := range texts {
 		for w := range pieces(t) {

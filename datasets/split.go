@@ -24,11 +24,17 @@ func (s *Split) Validate() error {
 // Held says which samples of these classes are kept for the test: the fraction of each class, rounded to the nearest
 // count from one on that leaves one.
 func (s *Split) Held(classes []string) []bool {
+	return s.HeldOf(len(classes), func(i int) string { return classes[i] })
+}
+
+// HeldOf is Held of so many samples.
+func (s *Split) HeldOf(samples int, classOf func(i int) string) []bool {
 	byClass := map[string][]int{}
-	for i, class := range classes {
+	for i := range samples {
+		class := classOf(i)
 		byClass[class] = append(byClass[class], i)
 	}
-	held := make([]bool, len(classes))
+	held := make([]bool, samples)
 	for class, rows := range byClass {
 		r := NewRand(s.SplitSeed, "split/"+class)
 		r.Shuffle(rows)

@@ -66,19 +66,34 @@ type Vocabulary struct {
 // NewVocabulary has the symbols of the texts. A word is letters, marks and digits, with single apostrophes between
 // them, in small letters; with words, every other character but space is a symbol too.
 func NewVocabulary(o Symbols, texts []string) *Vocabulary {
+	return VocabularyFrom(o, slices.Values(texts))
+}
+
+// VocabularyFrom is NewVocabulary of texts of which none is kept. Of pairs they are asked for twice.
+func VocabularyFrom(o Symbols, texts iter.Seq[string]) *Vocabulary {
 	v := &Vocabulary{unit: o.Vocabulary}
 	switch v.unit {
 	case Pairs:
 		v.pairs = learnPairs(texts, o.Size-256)
 		fallthrough
 	case Bytes:
-		v.count(texts)
+		v.counts = make([]int, v.Len())
+		for t := range texts {
+			for s := range v.Numbers(t) {
+				v.counts[s]++
+			}
+		}
 		return v
 	}
-	occurs := map[string]int{}
-	for _, t := range texts {
+	occurs, all := map[string]int{}, 0
+	for t := range texts {
 		for _, s := range Units(t, v.unit) {
-			occurs[s]++
+			n, known := occurs[s]
+			if !known {
+				s = strings.Clone(s) // not a part of the text
+			}
+			occurs[s] = n + 1
+			all++
 		}
 	}
 	for s, n := range occurs {
@@ -88,21 +103,14 @@ func NewVocabulary(o Symbols, texts []string) *Vocabulary {
 	}
 	slices.Sort(v.symbols)
 	v.index = make(map[string]int32, len(v.symbols))
+	v.counts = make([]int, v.Len())
+	v.counts[Unknown] = all
 	for i, s := range v.symbols {
 		v.index[s] = int32(i + FirstSymbol)
+		v.counts[i+FirstSymbol] = occurs[s]
+		v.counts[Unknown] -= occurs[s]
 	}
-	v.count(texts)
 	return v
-}
-
-// count counts the symbols of texts.
-func (v *Vocabulary) count(texts []string) {
-	v.counts = make([]int, v.Len())
-	for _, t := range texts {
-		for s := range v.Numbers(t) {
-			v.counts[s]++
-		}
-	}
 }
 
 // Numbers is the symbols of a text in order.
@@ -277,6 +285,14 @@ func (v *Vocabulary) Encode(text string, from int, dst []int32) int {
 		}
 		at++
 	}
+	return n
+}
+
+// Window writes len(dst) symbols of a text to dst: those at the share at of the places where they fit, see WindowStart,
+// or all of a shorter text, with Padding after it. It returns how many are not padding.
+func (v *Vocabulary) Window(text string, at float64, dst []int32) int {
+	n := v.Encode(text, WindowStart(v.Count(text), len(dst), at), dst)
+	clear(dst[n:])
 	return n
 }
 

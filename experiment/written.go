@@ -43,10 +43,7 @@ func (w *written) Label(i int) int {
 
 // Window implements datasets.TextSet.
 func (w *written) Window(i int, at float64, dst []int32) int {
-	v, text := w.vocabulary, w.texts[i]
-	n := v.Encode(text, datasets.WindowStart(v.Count(text), len(dst), at), dst)
-	clear(dst[n:])
-	return n
+	return w.vocabulary.Window(w.texts[i], at, dst)
 }
 
 // tooManyLeft is an error where more lines of a file are left out than a share of them.

@@ -116,3 +116,32 @@ func TestWrittenRefused(t *testing.T) {
 		t.Errorf("words of characters: %v", err)
 	}
 }
+
+// SimCSE learns from triples of a file: a text, one that says the same, and one that does not. Where the data have none
+// it says what would be right.
+func TestTriples(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("text\tsame\tother\tkind\n")
+	for i := range 60 {
+		kinds := [2]string{"king queen rules", "cat dog eats"}
+		fmt.Fprintf(&b, "%s n%d\tn%[2]d %[1]s\t%[3]s n%[2]d\tk%[4]d\n", kinds[i%2], i%20, kinds[1-i%2], i%2)
+	}
+	sets := []string{`backbone="transformer"`, "backbone.transformer.dim=8", "backbone.transformer.depth=1",
+		"backbone.transformer.heads=2", `method="simcse"`, `method.simcse.positives="given"`,
+		`method.simcse.negatives="given"`, `train.length="20 steps"`, "evaluate.knn.k=[3]"}
+	columns := []string{`dataset.text.train="triples.tsv"`, `dataset.text.positive="same"`,
+		`dataset.text.negative="other"`}
+	l, err := loadWords(t, map[string]string{"triples.tsv": b.String()}, append(sets, columns...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := experiment.Run(l, experiment.Options{Root: t.TempDir(), Messages: io.Discard}); err != nil {
+		t.Fatal(err)
+	}
+	if l, err = loadWords(t, map[string]string{}, sets...); err == nil {
+		_, err = experiment.Prepare(l)
+	}
+	if err == nil || !strings.Contains(err.Error(), "the texts have no positives; want a file with a column for them") {
+		t.Errorf("texts without companions: %v", err)
+	}
+}

@@ -13,15 +13,17 @@ import (
 // CSV is a CSV or TSV file as programs write them: columns without a name are known by their place, and every row
 // may end with one separator more than the header.
 type CSV struct {
-	path  string
-	comma rune
-	open  func() (io.ReadCloser, error)
-	Names []string // of the header; empty: no name
-	Blank []bool   // of each column: no row holds anything in it
-	Extra bool     // every row ends with a separator more than the header
-	Rows  int      // below the header
-	whole int      // of them as long as the header, or with the separator more
-	first string   // where the first other row leaves off, and why
+	path      string
+	comma     rune
+	open      func() (io.ReadCloser, error)
+	Names     []string // of the header; empty: no name
+	Blank     []bool   // of each column: no row holds anything in it
+	Extra     bool     // every row ends with a separator more than the header
+	Rows      int      // below the header
+	Begin     int64    // byte behind the header, without a byte order mark
+	BeginLine int      // line there, from 1
+	whole     int      // of them as long as the header, or with the separator more
+	first     string   // where the first other row leaves off, and why
 }
 
 // ReadCSV reads the header and counts the rows.
@@ -43,7 +45,9 @@ func newCSV(path string, comma rune, open func() (io.ReadCloser, error)) (*CSV, 
 	if err != nil {
 		return nil, csvError(path, err)
 	}
-	f.Names = slices.Clone(names)
+	f.Names, f.Begin = slices.Clone(names), r.InputOffset()
+	last, _ := r.FieldPos(len(names) - 1)
+	f.BeginLine = last + strings.Count(names[len(names)-1], "\n") + 1
 	for i, name := range f.Names {
 		if strings.TrimSpace(name) == "" {
 			f.Names[i] = ""
@@ -103,13 +107,25 @@ func (f *CSV) Check() error {
 
 // Each calls do for every row of the header's length; others go to refuse.
 func (f *CSV) Each(refuse func(at string, err error), do func(c *csv.Reader, row []string)) error {
-	r, end, err := f.rows()
-	if err != nil {
-		return err
-	}
-	defer end()
-	if _, err := r.Read(); err != nil {
-		return csvError(f.path, err)
+	return f.EachIn(nil, refuse, do)
+}
+
+// EachIn is Each of a part of the file that begins with a row, whose lines and bytes are counted from its own
+// beginning; nil is the whole file.
+func (f *CSV) EachIn(in io.Reader, refuse func(at string, err error), do func(c *csv.Reader, row []string)) error {
+	r := csv.NewReader(in)
+	if in == nil {
+		whole, end, err := f.rows()
+		if err != nil {
+			return err
+		}
+		defer end()
+		if _, err := whole.Read(); err != nil {
+			return csvError(f.path, err)
+		}
+		r = whole
+	} else {
+		r.Comma, r.ReuseRecord, r.FieldsPerRecord = f.comma, true, len(f.Names)
 	}
 	for n := len(f.Names); ; {
 		row, err := r.Read()

@@ -41,7 +41,7 @@ func openText(path string) (io.ReadCloser, error) {
 		}
 	}
 	b := bufio.NewReaderSize(in, 1<<16)
-	if mark, _ := b.Peek(3); bytes.Equal(mark, []byte("\xef\xbb\xbf")) {
+	if head, _ := b.Peek(len(mark)); bytes.Equal(head, mark) {
 		b.Discard(3)
 	}
 	return &text{in: b, file: f, path: path, line: 1}, nil
@@ -53,6 +53,7 @@ type text struct {
 	file       *os.File
 	path       string
 	line, size int    // of what was read: the line that it ends in, and the bytes of this line
+	read       int64  // bytes of it
 	rest       []byte // the beginning of a rune that is not yet whole
 }
 
@@ -78,8 +79,8 @@ func (t *text) Read(p []byte) (int, error) {
 	}
 	if at := notUTF8(b[:whole]); at >= 0 {
 		t.count(b[:at])
-		return 0, notText{fmt.Errorf("%s:%d:%d: bytes % x are not UTF-8; convert the file", t.path, t.line, t.size+1,
-			b[at:min(at+4, len(b))])}
+		return 0, notText{fmt.Errorf("%s:%d:%d: bytes % x at byte %d are not UTF-8%s; convert the file", t.path, t.line,
+			t.size+1, b[at:min(at+4, len(b))], t.read, others(b, 0))}
 	}
 	t.count(b[:whole])
 	t.rest = bytes.Clone(b[whole:])
@@ -91,6 +92,7 @@ func (t *text) Read(p []byte) (int, error) {
 
 // count moves on over bytes.
 func (t *text) count(b []byte) {
+	t.read += int64(len(b))
 	if n := bytes.Count(b, []byte{'\n'}); n > 0 {
 		t.line, t.size = t.line+n, 0
 		b = b[bytes.LastIndexByte(b, '\n')+1:]

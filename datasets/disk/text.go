@@ -39,6 +39,18 @@ func (s *Limits) Validate() error {
 
 // ReadText is a file in UTF-8, gzip'd or not, without a byte order mark.
 func ReadText(path string, limit setting.Size) ([]byte, error) {
+	b, err := ReadBytes(path, limit)
+	if err == nil {
+		err = CheckUTF8(path, b, 1, 0)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// ReadBytes is ReadText of a file in any encoding.
+func ReadBytes(path string, limit setting.Size) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -67,34 +79,58 @@ func ReadText(path string, limit setting.Size) ([]byte, error) {
 	case int64(len(b)) > int64(limit):
 		return nil, fmt.Errorf("%s: unpacks to more than memory = %v", path, limit)
 	}
-	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))
-	if at := notUTF8(b); at >= 0 {
-		return nil, fmt.Errorf("%s: bytes % x are not UTF-8; convert the file", place(path, b, at),
-			b[at:min(at+4, len(b))])
+	return bytes.TrimPrefix(b, mark), nil
+}
+
+// mark is the byte order mark of UTF-8.
+var mark = []byte("\xef\xbb\xbf")
+
+// CheckUTF8 refuses text that is not UTF-8, with line, column and byte of the file of the first byte that is not, and
+// with how many lines have such bytes. The text begins in a line of the file, from 1, with one of its bytes, from 0,
+// both without a byte order mark; columns count bytes from 1.
+func CheckUTF8[T ~string | ~[]byte](path string, text T, line int, from int64) error {
+	at := notUTF8(text)
+	if at < 0 {
+		return nil
 	}
-	return b, nil
+	b := []byte(text)
+	before := b[:at]
+	bad := 0
+	for l := range bytes.Lines(b[bytes.LastIndexByte(before, '\n')+1:]) {
+		if notUTF8(l) >= 0 {
+			bad++
+		}
+	}
+	return fmt.Errorf("%s:%d:%d: bytes % x at byte %d are not UTF-8%s; convert the file", path,
+		line+bytes.Count(before, []byte{'\n'}), at-bytes.LastIndexByte(before, '\n'), b[at:min(at+4, len(b))],
+		from+int64(at), others(b, bad))
+}
+
+// others says more of text that is not UTF-8, of which some lines are.
+func others(b []byte, bad int) string {
+	switch {
+	case bytes.HasPrefix(b, []byte("\xff\xfe")), bytes.HasPrefix(b, []byte("\xfe\xff")):
+		return ", and the text begins as UTF-16 does"
+	case bad > 1:
+		return fmt.Sprintf(", nor is all of %d lines", bad)
+	}
+	return ""
 }
 
 // notUTF8 is where the first bad byte is, or -1.
-func notUTF8(b []byte) int {
-	for at := 0; at < len(b); {
-		if b[at] < utf8.RuneSelf {
+func notUTF8[T ~string | ~[]byte](text T) int {
+	for at := 0; at < len(text); {
+		if text[at] < utf8.RuneSelf {
 			at++
 			continue
 		}
-		r, n := utf8.DecodeRune(b[at:])
+		r, n := utf8.DecodeRuneInString(string(text[at:min(at+utf8.UTFMax, len(text))]))
 		if r == utf8.RuneError && n == 1 {
 			return at
 		}
 		at += n
 	}
 	return -1
-}
-
-// place is file:line:column of a byte; columns count bytes from 1.
-func place(path string, b []byte, at int) string {
-	line := 1 + bytes.Count(b[:at], []byte{'\n'})
-	return fmt.Sprintf("%s:%d:%d", path, line, at-bytes.LastIndexByte(b[:at], '\n'))
 }
 
 // TextKind is the extension of a text file without .gz, in lower case.
@@ -167,26 +203,31 @@ func jsonEntries(path string, b []byte, keys []string, refuse func(at string, er
 			continue
 		}
 		e := Entry{At: fmt.Sprintf("%s:%d", path, line)}
-		var object map[string]json.RawMessage
-		if err := json.Unmarshal(text, &object); err != nil {
-			refuse(e.At, fmt.Errorf("%w, want a JSON object", err))
-			continue
-		}
-		var err error
-		for _, key := range keys {
-			var texts []string
-			if texts, err = jsonTexts(object, key); err != nil {
-				break
-			}
-			e.Values = append(e.Values, texts)
-		}
+		values, err := JSONValues(text, keys)
 		if err != nil {
 			refuse(e.At, err)
 			continue
 		}
+		e.Values = values
 		all = append(all, e)
 	}
 	return all
+}
+
+// JSONValues are the texts under keys of an object of JSON.
+func JSONValues(text []byte, keys []string) (values [][]string, err error) {
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal(text, &object); err != nil {
+		return nil, fmt.Errorf("%w, want a JSON object", err)
+	}
+	for _, key := range keys {
+		texts, err := jsonTexts(object, key)
+		if err != nil {
+			return nil, err
+		}
+		values = append(values, texts)
+	}
+	return values, nil
 }
 
 // jsonTexts is the text, the integer or the list of texts under a key.
@@ -217,4 +258,32 @@ func JSONText(raw json.RawMessage) (string, error) {
 		return fmt.Sprint(number), nil
 	}
 	return "", fmt.Errorf("%.40s, want a string or an integer", raw)
+}
+
+// Extent is how many bytes of a file are its byte order mark, and how many are behind it. A file that is packed, empty
+// or no regular one is an error.
+func Extent(path string) (before, size int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return 0, 0, err
+	case !info.Mode().IsRegular():
+		return 0, 0, fmt.Errorf("%s: not a regular file (%v)", path, info.Mode().Type())
+	case info.Size() == 0:
+		return 0, 0, fmt.Errorf("%s: the file is empty", path)
+	}
+	head := make([]byte, len(mark))
+	n, _ := io.ReadFull(f, head)
+	if bytes.HasPrefix(head[:n], []byte{0x1f, 0x8b}) {
+		return 0, 0, fmt.Errorf("%s: the file is gzip'd, and too large to be held; unpack it", path)
+	}
+	if bytes.Equal(head[:n], mark) {
+		before = int64(n)
+	}
+	return before, info.Size() - before, nil
 }

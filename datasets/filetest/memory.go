@@ -3,6 +3,7 @@ package filetest
 import (
 	"runtime"
 	"runtime/metrics"
+	"time"
 )
 
 // Heap is the memory in use by Go values.
@@ -30,4 +31,29 @@ func MemoryOf(f func()) uint64 {
 func MemoryToOpen[E, D any](open func(E) (D, error), env E) (d D, took uint64, err error) {
 	took = MemoryOf(func() { d, err = open(env) })
 	return d, took, err
+}
+
+// PeakOf is the most bytes of heap that are in use while f runs, above those before it, looked at every few
+// milliseconds. A small debug.SetGCPercent keeps what is no longer used out of it.
+func PeakOf(f func()) uint64 {
+	before := Heap()
+	done, peak := make(chan struct{}), make(chan uint64)
+	go func() {
+		var m runtime.MemStats
+		most := before
+		for tick := time.NewTicker(5 * time.Millisecond); ; {
+			select {
+			case <-done:
+				tick.Stop()
+				peak <- most
+				return
+			case <-tick.C:
+				runtime.ReadMemStats(&m)
+				most = max(most, m.HeapAlloc)
+			}
+		}
+	}()
+	f()
+	close(done)
+	return <-peak - before
 }

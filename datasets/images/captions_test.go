@@ -49,7 +49,7 @@ func TestCaptions(t *testing.T) {
 			".tsv or .jsonl"},
 		{name: "no such column", file: "l.csv", list: "picture,caption\n", message: `l.csv:1: no column "image"`},
 		{name: "not UTF-8", list: "{\"image\":\"i/a.png\",\"caption\":\"\xff\"}\n",
-			message: "l.jsonl:1:31: bytes ff 22 7d 0a are not UTF-8"},
+			message: "l.jsonl:1:31: bytes ff 22 7d 0a at byte 30 are not UTF-8"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.file == "" {

@@ -162,7 +162,7 @@ func TestPackedRefuses(t *testing.T) {
 		skipped    int
 	}{
 		"a wide row": {bad, "more than max_skipped = 1 rows are refused", 1},
-		"bytes":      {"x,y\n1,a\n2,\xff\n", "train.csv:3:3: bytes ff 0a are not UTF-8", 0},
+		"bytes":      {"x,y\n1,a\n2,\xff\n", "train.csv:3:3: bytes ff 0a at byte 10 are not UTF-8", 0},
 		"a quote":    {"x,y\n1,a\n2,\"b\n", "train.csv", 0},
 		"a number among words": {"x,c,y\n1,p,a\n2,q,b\n", `column "c": 2 of 3 test rows hold what no training ` +
 			`row has, the first at`, 0},

@@ -3,12 +3,15 @@ package texts
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
-	"strings"
 
 	"selfsup/datasets"
 	"selfsup/datasets/disk"
+	"selfsup/setting"
 )
+
+type setSize = setting.Size
 
 // textReader finds the texts.
 type textReader struct {
@@ -21,64 +24,75 @@ func (r *textReader) refuse(at string, err error) {
 	r.skipped = append(r.skipped, datasets.Skip{Name: at, Err: err})
 }
 
-// path reads a file or a directory.
-func (r *textReader) path(path string) (all []passage, err error) {
+// path reads a file or a directory: into memory where it is small enough.
+func (r *textReader) path(path string) (store, error) {
 	info, err := os.Stat(path)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case info.IsDir():
-		return r.dir(path)
 	}
-	switch disk.TextKind(path) {
-	case ".txt":
-		if r.Label != "" || r.Part != "" {
-			return nil, fmt.Errorf("%s: label = %q and split = %q name columns, and a .txt file has none", path,
-				r.Label, r.Part)
+	var files []disk.File
+	if info.IsDir() {
+		if files, err = r.dir(path); err != nil {
+			return nil, err
 		}
-		return r.file(path, "")
-	case ".csv", ".tsv", ".jsonl", ".ndjson":
-		return r.entries(path)
-	}
-	return nil, fmt.Errorf("%s: want a directory, or a file named .txt, .csv, .tsv or .jsonl, or one of these with .gz",
-		path)
-}
-
-// entries reads labelled passages.
-func (r *textReader) entries(path string) (all []passage, err error) {
-	keys := []string{r.Text.Text}
-	for _, k := range []string{r.Label, r.Part} {
-		if k != "" {
-			keys = append(keys, k)
-		}
-	}
-	found, err := disk.ReadEntries(path, r.Memory, keys, r.refuse)
-	for _, e := range found {
-		p := passage{at: e.At, text: strings.Join(e.Values[0], "\n")}
-		rest := e.Values[1:]
-		if r.Label != "" {
-			p.class, rest = rest[0][0], rest[1:]
-		}
-		if r.Part != "" {
-			p.part = rest[0][0]
-		}
-		switch {
-		case strings.TrimSpace(p.text) == "":
-			r.refuse(e.At, fmt.Errorf("%q is empty, want a text", r.Text.Text))
-		case r.Label != "" && p.class == "":
-			r.refuse(e.At, fmt.Errorf("%q is empty, want a label", r.Label))
+	} else {
+		switch disk.TextKind(path) {
+		case ".txt":
+			if r.ofColumns() {
+				return nil, r.noColumns(path, "a .txt file")
+			}
+		case ".csv", ".tsv", ".jsonl", ".ndjson":
 		default:
-			all = append(all, p)
+			return nil, fmt.Errorf("%s: want a directory, or a file named .txt, .csv, .tsv or .jsonl, or one of these "+
+				"with .gz", path)
 		}
+		files = []disk.File{{Name: path}}
 	}
+	large, err := r.large(files)
+	if err != nil {
+		return nil, err
+	}
+	if large {
+		return r.index(files)
+	}
+	all, err := r.hold(files, info.IsDir())
 	return all, err
 }
 
-// dir reads the .txt files of a directory: of each folder in it as a class, or those directly in it without labels.
-func (r *textReader) dir(dir string) (all []passage, err error) {
-	if r.Label != "" || r.Part != "" {
-		return nil, fmt.Errorf("%s: label = %q and split = %q name columns, and a directory has none", dir, r.Label,
-			r.Part)
+// ofColumns reports whether settings name columns beside the text.
+func (r *textReader) ofColumns() bool {
+	return r.Label != "" || r.Part != "" || r.Positive != "" || r.Negative != ""
+}
+
+// noColumns is the error of settings that name columns of what has none.
+func (r *textReader) noColumns(path, what string) error {
+	return fmt.Errorf("%s: label = %q, split = %q, positive = %q and negative = %q name columns, and %s has none", path,
+		r.Label, r.Part, r.Positive, r.Negative, what)
+}
+
+// large reports whether files are too large to be held.
+func (r *textReader) large(files []disk.File) (bool, error) {
+	total, packed := int64(0), ""
+	for _, f := range files {
+		info, err := os.Stat(f.Name)
+		if err != nil {
+			return false, err
+		}
+		if total += info.Size(); len(f.Name) > 3 && f.Name[len(f.Name)-3:] == ".gz" {
+			packed = f.Name
+		}
+	}
+	if total > int64(r.Memory) && packed != "" {
+		return false, fmt.Errorf("%s: texts of more than memory = %v are read on demand, which a .gz file cannot be; "+
+			"unpack it, or allow more memory", packed, r.Memory)
+	}
+	return total > int64(r.Memory), nil
+}
+
+// dir lists the .txt files of a directory: of each folder in it as a class, or those directly in it without labels.
+func (r *textReader) dir(dir string) ([]disk.File, error) {
+	if r.ofColumns() {
+		return nil, r.noColumns(dir, "a directory")
 	}
 	w := disk.Walker{Dir: dir, Depth: 1, Accept: []string{".txt", ".txt.gz"}}
 	if err := w.Walk(); err != nil {
@@ -94,85 +108,56 @@ func (r *textReader) dir(dir string) (all []passage, err error) {
 		return nil, fmt.Errorf("class %s of %s holds no .txt files; remove the folder, or put texts in it", w.Empty,
 			dir)
 	}
-	for _, f := range w.Files {
-		found, err := r.file(f.Name, f.Class)
-		if err != nil {
+	return w.Files, nil
+}
+
+// hold reads files into memory. A file of several that cannot be read is refused by itself.
+func (r *textReader) hold(files []disk.File, several bool) (held, error) {
+	var all held
+	for _, f := range files {
+		before := len(all)
+		refused := len(r.skipped)
+		s := section{path: f.Name, class: f.Class, line: 1}
+		n, err := r.contents(&s)
+		if err == nil {
+			err = (&cutter{r.Text, r.refuse}).each(s, func(f found) bool {
+				all = append(all, f.passage)
+				return true
+			})
+		}
+		if err == nil && len(all) == before && len(r.skipped) == refused && s.table == nil {
+			err = fmt.Errorf("%s: %d bytes of white space, want text", f.Name, n)
+		}
+		switch {
+		case err != nil && several:
 			r.refuse(f.Name, err)
+		case err != nil:
+			return nil, err
 		}
-		all = append(all, found...)
 	}
 	return all, nil
 }
 
-// file cuts a .txt file into texts.
-func (r *textReader) file(path, class string) (all []passage, err error) {
-	b, err := disk.ReadText(path, r.Memory)
-	if err != nil {
-		return nil, err
-	}
-	b = bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n"))
-	text := string(b)
-	add := func(line int, t string) {
-		if strings.TrimSpace(t) != "" {
-			all = append(all, passage{at: fmt.Sprintf("%s:%d", path, line), text: t, class: class})
+// contents opens a file in memory, of how many bytes it says.
+func (r *textReader) contents(s *section) (n int, err error) {
+	var b []byte
+	switch disk.TextKind(s.path) {
+	case ".csv", ".tsv":
+		if b, err = disk.ReadText(s.path, r.Memory); err != nil {
+			return 0, err
 		}
-	}
-	switch r.Unit {
-	case "documents":
-		add(1, text)
-	case "windows":
-		r.windows(text, add)
+		if s.table, err = disk.ReadCSV(s.path, disk.Separator(s.path), b); err == nil {
+			err = s.table.Check()
+		}
+		s.in = nil // the table's own
 	default:
-		r.lines(text, add)
+		b, err = disk.ReadBytes(s.path, r.Memory)
+		s.in = bytes.NewReader(b)
 	}
-	if len(all) == 0 {
-		return nil, fmt.Errorf("%s: %d bytes of white space, want text", path, len(b))
-	}
-	return all, nil
+	return len(b), err
 }
 
-// lines cuts at the end of each line, or where empty lines are.
-func (r *textReader) lines(text string, add func(line int, t string)) {
-	line, from, start := 0, 0, 1 // of the paragraph: its first byte and line
-	at := 0
-	for l := range strings.Lines(text) {
-		line++
-		if r.Unit == "lines" {
-			add(line, strings.TrimSuffix(l, "\n"))
-			continue
-		}
-		if strings.TrimSpace(l) == "" {
-			add(start, strings.TrimSpace(text[from:at]))
-			from, start = at+len(l), line+1
-		}
-		at += len(l)
-	}
-	if r.Unit == "paragraphs" {
-		add(start, strings.TrimSpace(text[from:]))
-	}
-}
-
-// windows cuts after every window symbols; the rest is shorter.
-func (r *textReader) windows(text string, add func(line int, t string)) {
-	line, from, n := 1, 0, 0
-	end := func(to int) {
-		add(line, text[from:to])
-		line += strings.Count(text[from:to], "\n")
-		from, n = to, 0
-	}
-	unit := r.Text.Vocabulary
-	if unit == datasets.Bytes || unit == datasets.Pairs {
-		unit = datasets.Characters // which are not cut in two; pairs are not known yet
-	}
-	for at, symbol := range datasets.Units(text, unit) {
-		size := 1
-		if r.Text.Vocabulary == datasets.Bytes {
-			size = len(symbol)
-		}
-		if n > 0 && n+size > r.Window {
-			end(at)
-		}
-		n += size
-	}
-	end(len(text))
+// opened is a section of a file on the disk from a byte behind its byte order mark to another.
+func (f *corpusFile) opened(in *os.File, from, to int64) io.Reader {
+	return io.NewSectionReader(in, f.mark+from, to-from)
 }

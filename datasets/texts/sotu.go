@@ -80,22 +80,23 @@ func (s *SOTU) open() (*datasets.Data, error) {
 	if err != nil {
 		return nil, err
 	}
-	var all []passage
+	var all held
 	for _, e := range entries {
 		class := e.Values[1][0]
 		if s.Label == "decade" {
 			class = class[:3] + "0s"
 		}
-		all = append(all, passage{at: e.At, text: e.Values[0][0], class: class, part: e.Values[2][0]})
+		test, err := ofTest(e.At, e.Values[2][0])
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, passage{at: e.At, text: e.Values[0][0], class: class, test: test})
 	}
 	t := NewText()
 	t.Symbols = s.Symbols
 	train, test := t.divide(all)
 	if s.Test == "speeches" {
-		train, test, err = divideByPart(all)
-	}
-	if err != nil {
-		return nil, err
+		train, test = divided(all, all.test)
 	}
 	return t.sets(train, test, nil)
 }

@@ -72,9 +72,9 @@ func TestText(t *testing.T) {
 			s.Train = "t.csv"
 		}, message: `t.csv:1: no column "text", the header has ["body"]`},
 		{name: "not UTF-8", files: map[string][]byte{"t.txt": []byte("good\nb\xe4d")},
-			message: "t.txt:2:2: bytes e4 64 are not UTF-8"},
+			message: "t.txt:2:2: bytes e4 64 at byte 6 are not UTF-8; convert the file"},
 		{name: "surrogate", files: map[string][]byte{"t.txt": []byte("\xed\xa0\x80")},
-			message: "t.txt:1:1: bytes ed a0 80 are not UTF-8"},
+			message: "t.txt:1:1: bytes ed a0 80 at byte 0 are not UTF-8"},
 		{name: "white space", files: map[string][]byte{"t.txt": []byte("\n \n")},
 			message: "3 bytes of white space, want text"},
 		{name: "empty", files: map[string][]byte{"t.txt": nil}, message: "t.txt: the file is empty"},

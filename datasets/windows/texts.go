@@ -3,6 +3,7 @@ package windows
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 
 	"selfsup/datasets"
@@ -11,10 +12,11 @@ import (
 )
 
 // Texts is windows of texts over one vocabulary; it implements feed.Kind. view0, view1 ... [T] are symbols, each a
-// window of its own; other [T] is a window of another text, drawn alike; noise [T] is symbols of the vocabulary at
-// random, padding and unknown left out; length [] counts what is not padding in view0. raw [V], of evaluation, is the
-// share that each symbol has in the window: a bag of symbols. tf-idf [V], of evaluation where the training texts are
-// there, is its known symbols' counts times log((1+N)/(1+n)) + 1, of N training texts n of which have the symbol.
+// window of its own; other [T] is a window of another text, drawn alike; positive and negative [T], of texts that have
+// such companions (datasets.CompanionSet), are windows of these; noise [T] is symbols of the vocabulary at random,
+// padding and unknown left out; length [] counts what is not padding in view0. raw [V], of evaluation, is the share
+// that each symbol has in the window: a bag of symbols. tf-idf [V], of evaluation where the training texts are there,
+// is its known symbols' shares times log((1+N)/(1+n)) + 1, of N training texts n of which have the symbol.
 type Texts struct {
 	settings   Settings
 	vocabulary *datasets.Vocabulary
@@ -110,7 +112,7 @@ func (m *textMaker) Vocabulary() *datasets.Vocabulary { return m.vocabulary }
 // Fields implements feed.Maker.
 func (m *textMaker) Fields() []string {
 	if m.random {
-		return []string{m.settings.views(), other, noise, lengthField}
+		return append([]string{m.settings.views(), other, noise, lengthField}, m.beside()...)
 	}
 	names := []string{feed.View(0), lengthField, feed.Raw}
 	if m.train != nil {
@@ -119,18 +121,32 @@ func (m *textMaker) Fields() []string {
 	return names
 }
 
+// beside lists the kinds of texts that belong to each.
+func (m *textMaker) beside() []string {
+	if c, ok := m.set.(datasets.CompanionSet); ok {
+		return c.Beside()
+	}
+	return nil
+}
+
 // Field implements feed.Maker.
 func (m *textMaker) Field(name string) (feed.Field, error) {
 	v, view := feed.Numbered(name, "view")
 	switch {
-	case view && (v == 0 || m.random && m.settings.Place == atRandom), m.random && (name == noise || name == other):
+	case view && (v == 0 || m.random && m.settings.Place == atRandom), m.random && (name == noise || name == other),
+		m.random && slices.Contains(m.beside(), name):
 		return feed.Field{Name: name, Shape: []int{m.symbols}, Int: true, Of: []int{m.vocabulary.Len()}}, nil
 	case name == lengthField:
 		return feed.Field{Name: name, Int: true, Of: []int{m.symbols + 1}}, nil
 	case !m.random && (name == feed.Raw || name == feed.Weighted && m.train != nil):
 		return feed.Field{Name: name, Shape: []int{m.vocabulary.Len()}}, nil
 	}
-	return feed.Field{}, &feed.UnknownField{Name: name, Kind: "texts", Has: m.Fields(), Why: m.settings.why(name)}
+	why := m.settings.why(name)
+	if name == datasets.Positive || name == datasets.Negative {
+		why = fmt.Sprintf("the texts have no %ss; want a file with a column for them, and %[1]s = its name in the "+
+			"table of the data", name)
+	}
+	return feed.Field{}, &feed.UnknownField{Name: name, Kind: "texts", Has: m.Fields(), Why: why}
 }
 
 // Worker implements feed.Maker.
@@ -154,6 +170,10 @@ func (w *textWorker) Make(to []feed.Slot, i int, key feed.Key) error {
 		switch v, _ := feed.Numbered(name, "view"); name {
 		case noise:
 			w.noise(to[k].I32, key)
+		case datasets.Positive, datasets.Negative:
+			r := datasets.NewRand(key.Seed, "windows/"+name, uint64(key.Step), uint64(key.Row))
+			at := w.settings.placed(r.Float64())
+			w.vocabulary.Window(w.set.(datasets.CompanionSet).Companion(i, name), at, to[k].I32)
 		case other:
 			w.other(to[k].I32, sample, key)
 		case lengthField:

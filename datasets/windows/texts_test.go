@@ -136,3 +136,49 @@ func TestTextErrors(t *testing.T) {
 		}
 	}
 }
+
+// Companions of a text are windows of their own, of data that have them, and the weights of symbols are those of the
+// definition.
+func TestCompanionsAndWeights(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "triples.tsv")
+	const all = "text\tsame\tother\nabcd\tab\tdcba\nab\tabc\tcccccc\nba\tba\tdd\n"
+	if err := os.WriteFile(file, []byte(all), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := texts.NewText()
+	s.Train, s.Positive, s.Negative, s.TestFraction = file, "same", "other", 0
+	d, err := s.Open(datasets.Env{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	train := d.Train.(datasets.TextSet)
+	tx, err := NewTexts(Settings{Length: 4, Place: "random", Fixed: "middle", Short: "pad"}, train, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"ab dcba", "abc cccc", "ba dd"} {
+		key := feed.Key{Seed: 1, Step: 2, Row: i}
+		m, v := tx.Training(d.Train), train.Vocabulary()
+		got := v.Decode(feedtest.One(t, m, "positive", i, key).I32) + " " +
+			v.Decode(feedtest.One(t, m, "negative", i, key).I32)
+		if got != want {
+			t.Errorf("text %d: %q, want %q", i, got, want)
+		}
+	}
+	// a and b are in all three texts, c and d in one: log(4/4) + 1, and log(4/2) + 1.
+	got := feedtest.One(t, tx.Evaluation(d.Train), feed.Weighted, 0, feed.Key{}).F32
+	for symbol, want := range []float32{0, 0, 0.25, 0.25, 0.25 * 1.693147, 0.25 * 1.693147} {
+		if diff := got[symbol] - want; diff > 1e-6 || diff < -1e-6 {
+			t.Errorf("symbol %d: tf-idf %v, want %v", symbol, got[symbol], want)
+		}
+	}
+	plain := openTexts(t, "characters", "abc\n", "abc\n")
+	if tx, err = NewTexts(Settings{Length: 4, Place: "random", Fixed: "middle", Short: "pad"},
+		plain.Train.(datasets.TextSet), nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = tx.Training(plain.Train).Field("negative"); err == nil || !strings.Contains(err.Error(),
+		"the texts have no negatives; want a file with a column for them") {
+		t.Errorf("negatives of texts without any: %v", err)
+	}
+}

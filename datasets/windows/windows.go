@@ -81,6 +81,14 @@ func (s *Settings) at(drawn bool, key feed.Key, view int) float64 {
 	return r.Float64()
 }
 
+// placed is where a training window is that is drawn at a share of the places where it fits.
+func (s *Settings) placed(drawn float64) float64 {
+	if s.Place != atRandom {
+		return places[s.Fixed]
+	}
+	return drawn
+}
+
 // refuse counts the samples of a set that are shorter than a window and names the first, where the settings say so.
 func (s *Settings) refuse(set datasets.Labelled, length func(i int) int, window int, unit string) error {
 	if s.Short != refuse {

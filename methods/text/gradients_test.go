@@ -35,7 +35,7 @@ func windows() methods.Data {
 		panic(err)
 	}
 	f := func(name string) feed.Field { return feed.Field{Name: name, Shape: []int{6}, Int: true, Of: []int{7}} }
-	d := methodtest.Data(f("view"), f("noise"), f("other"))
+	d := methodtest.Data(f("view"), f("noise"), f("other"), f("positive"), f("negative"))
 	d.Maker = spelledMaker{d.Maker, v}
 	return d
 }
@@ -54,6 +54,8 @@ func TestGradientsOfAll(t *testing.T) {
 	cbow.Form = "cbow"
 	scrambled := text.DefaultSimCSE()
 	scrambled.Negatives, scrambled.NegativeWeight = "scrambled", 0.5
+	triples := text.DefaultSimCSE()
+	triples.Positives, triples.Negatives = "given", "given"
 	declutr := text.DefaultDeCLUTR()
 	declutr.Least, declutr.Most, declutr.Anchors = 1, 3, 2
 	rewriting := text.Rewriting{Depth: 1, Heads: 2, MLP: 6}
@@ -72,7 +74,7 @@ func TestGradientsOfAll(t *testing.T) {
 		"cocolm": {&text.COCOLM{Generator: generator, Copy: 50, Correct: 1e-12, Contrast: 1, Temperature: 1,
 			Crop: 0.9}, small("pre")}, // in the corrective term a gradient is stopped, see TestCorrected
 		"t5": {t5, small("pre")}, "bart": {bart, small("pre")}, "ul2": {ul2, small("pre")},
-		"simcse": {scrambled, dropped}, "declutr": {declutr, small("pre")},
+		"simcse": {scrambled, dropped}, "triples": {triples, small("pre")}, "declutr": {declutr, small("pre")},
 		"skipgram": {text.DefaultWord2Vec(), &backbones.Symbols{Width: 5}},
 		"cbow":     {cbow, &backbones.Symbols{Width: 5}},
 		"spelling": {smallSpelling(), small("pre")},

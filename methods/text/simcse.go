@@ -3,6 +3,7 @@ package text
 import (
 	"fmt"
 
+	"selfsup/datasets"
 	"selfsup/datasets/edits"
 	"selfsup/graph"
 	"selfsup/graph/layer"
@@ -13,29 +14,40 @@ import (
 )
 
 // SimCSE has a text recognise itself among the others of the batch, when it is encoded twice with other units dropped
-// out. With negatives each text is also told from its own hard negative.
+// out, or recognise the text that the data say is its positive. With negatives each text is also told from its own hard
+// negative.
 //
 // Gao et al. 2021, arXiv:2104.08821, eq. 4 without and eq. 5 with hard negatives, the cross-entropy in one direction
-// as in the authors' code. The paper's hard negatives are sentences that contradict, from labelled pairs; scrambled
-// ones are the words of the text in another order, so that features have to heed it. The transformer's dropout is what
-// makes two views of one text. The head is for the training alone.
+// as in the authors' code. The paper's supervised form has positives and negatives of labelled pairs, sentences that
+// follow and that contradict: given, of data with such columns. Scrambled negatives are the words of the text in
+// another order, so that features have to heed it. The transformer's dropout makes two views of one text. The head is
+// for the training alone.
 type SimCSE struct {
 	Temperature float64 `toml:"temperature"` // of cosines
-	Negatives   string  `toml:"negatives"`   // none | scrambled: the same symbols in another order
+	Positives   string  `toml:"positives"`   // dropout: the text itself | given: the data's
+	// none | scrambled: the same symbols in another order | given: the data's
+	Negatives string `toml:"negatives"`
 	// added to the similarity of a text and its own negative
 	NegativeWeight float64 `toml:"negative_weight"`
 }
 
+// given is positives or negatives of the data.
+const given = "given"
+
 // DefaultSimCSE has the paper's temperature, and no hard negatives.
-func DefaultSimCSE() *SimCSE { return &SimCSE{Temperature: 0.05, Negatives: "none"} }
+func DefaultSimCSE() *SimCSE {
+	return &SimCSE{Temperature: 0.05, Positives: "dropout", Negatives: "none"}
+}
 
 // Validate implements methods.Method.
 func (m *SimCSE) Validate() error {
 	switch {
 	case !(m.Temperature > 0):
 		return setting.Bad("temperature", "%v: want a number above 0, such as 0.05", m.Temperature)
-	case m.Negatives != "none" && m.Negatives != "scrambled":
-		return setting.Bad("negatives", "%q: want \"none\" or \"scrambled\"", m.Negatives)
+	case m.Positives != "dropout" && m.Positives != given:
+		return setting.Bad("positives", "%q: want \"dropout\" or \"given\"", m.Positives)
+	case m.Negatives != "none" && m.Negatives != "scrambled" && m.Negatives != given:
+		return setting.Bad("negatives", "%q: want \"none\", \"scrambled\" or \"given\"", m.Negatives)
 	}
 	return nil
 }
@@ -45,8 +57,14 @@ func (m *SimCSE) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) me
 	e := need(s, enc, b)
 	ids := b.View(0) // [B,T]
 	n, all := b.Size(), []*graph.Node{ids, ids}
-	if m.Negatives == "scrambled" {
+	if m.Positives == given {
+		all[1] = b.Field(datasets.Positive)
+	}
+	switch m.Negatives {
+	case "scrambled":
 		all = append(all, b.Edit(&edits.Scramble{}, "view0")[0])
+	case given:
+		all = append(all, b.Field(datasets.Negative))
 	}
 	joined := op.Concat(0, all...) // [2B,T] or [3B,T], of which each row is dropped out by itself
 	there := e.Symbols.There(joined)
