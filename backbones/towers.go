@@ -14,11 +14,18 @@ type Halves interface {
 	NewHalves(s *graph.Scope, in Input) func(x *graph.Node) (a, b *graph.Node)
 }
 
-// Frames is a Backbone of clips that has features of every frame: [B,T,...] -> [B,T,F], over the same parameters as
-// New.
+// Frames is a Backbone of clips that has features of every frame, of which each has seen that frame alone: [B,T,...] ->
+// [B,T,F], over the same parameters as New.
 type Frames interface {
 	Backbone
 	NewFrames(s *graph.Scope, in Input) layer.Func
+}
+
+// Times is a Backbone of clips that has features of times, which may have seen all of the clip: [B,T,...] -> [B,t,F],
+// over the same parameters as New.
+type Times interface {
+	Backbone
+	NewTimes(s *graph.Scope, in Input) layer.Func
 }
 
 // PerFrame sees every frame of a clip by one network of images. A clip's features are the mean of its frames'.

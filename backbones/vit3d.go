@@ -114,9 +114,8 @@ func (v *ViT3D) NewTokens(s *graph.Scope, in Input) *TokenEncoder {
 	return e
 }
 
-// NewFrames implements Frames: the mean of the tokens of each time, tubes of frames rather than single ones, all of
-// which have seen the whole clip: [B,F,H,W,C] -> [B,F/tube,D].
-func (v *ViT3D) NewFrames(s *graph.Scope, in Input) layer.Func {
+// NewTimes implements Times: the mean of the tokens of each time, [B,F,H,W,C] -> [B,F/tube,D].
+func (v *ViT3D) NewTimes(s *graph.Scope, in Input) layer.Func {
 	e := v.NewTokens(s, in)
 	places := e.Rows * e.Columns
 	return func(x *graph.Node) *graph.Node {

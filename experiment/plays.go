@@ -38,8 +38,8 @@ func (s *Setup) checkShownClips() error {
 		}
 		k := s.Kind.(*frames.Kind)
 		switch n := s.playedFrames(p); {
-		case !k.Stills() && s.encoder().Frames == nil && p.Times:
-			return bad("has a head on features of frames, and [backbone.%s] has none; want heads = [\"whole\"]",
+		case !k.Stills() && s.encoder().Times == nil && p.Times:
+			return bad("has a head on features of times, and [backbone.%s] has none; want heads = [\"whole\"]",
 				r.Backbone.Name)
 		case !k.Stills() && p.Frames > 0:
 			return bad("shows frames = %d, and the encoder sees clips of %d; want frames = 0", p.Frames, k.Frames())
@@ -179,7 +179,7 @@ func (s *Setup) clipsOver(st *graph.Store, run runner) shownClips {
 		}
 		if byTime == nil {
 			g, err := graph.Build(graph.Options{}, func(g *graph.Scope) {
-				y := s.encoder().Frames(s.aboveEncoder(g))(encoder.InputOf(g, s.Input, EmbedBatch)) // [B,T,F]
+				y := s.encoder().Times(s.aboveEncoder(g))(encoder.InputOf(g, s.Input, EmbedBatch)) // [B,T,F]
 				count = op.ShapeOf(y)[1]
 				g.Output(FeaturesOutput, op.Reshape(y, EmbedBatch, -1))
 			})

@@ -32,7 +32,10 @@ type Encoder struct {
 	Halves func(s *graph.Scope) func(x *graph.Node) (a, b *graph.Node)
 	// feature maps of each of the two networks; nil: it is one, or has none
 	HalfMaps func(s *graph.Scope) func(x *graph.Node) (a, b []*graph.Node)
-	Frames   func(s *graph.Scope) layer.Func // features of every frame of a clip [B,T,Dim]; nil: it has none
+	// features of every frame of a clip, which has seen that frame alone, [B,T,Dim]; nil: it has none
+	Frames func(s *graph.Scope) layer.Func
+	// features of times of a clip, of every frame where it has Frames, [B,t,Dim]; nil: it has none
+	Times func(s *graph.Scope) layer.Func
 	// its layers of logistic units, from the first on; nil: it is none of such
 	Stack func(s *graph.Scope) []*backbones.Units
 	Steps func(s *graph.Scope) *backbones.StepEncoder // the same encoder of waves in parts; nil: it is none
@@ -94,6 +97,10 @@ func EncoderOf(b backbones.Backbone, f feed.Field) Encoder {
 	_, enc.Colourless = b.(backbones.Colourless)
 	if f, ok := b.(backbones.Frames); ok {
 		enc.Frames = func(s *graph.Scope) layer.Func { return f.NewFrames(s.In(Backbone), in) }
+		enc.Times = enc.Frames
+	}
+	if t, ok := b.(backbones.Times); ok {
+		enc.Times = func(s *graph.Scope) layer.Func { return t.NewTimes(s.In(Backbone), in) }
 	}
 	if st, ok := b.(backbones.Stack); ok {
 		enc.Stack = func(s *graph.Scope) []*backbones.Units { return st.NewStack(s.In(Backbone), in) }

@@ -254,8 +254,15 @@ var audioFamily = family{
 }
 
 var videoFamily = family{
+	// masked clips
 	"mae_st":   func() methods.Method { return video.DefaultMAEST() },
 	"videomae": func() methods.Method { return video.DefaultVideoMAE() },
+
+	// of order and speed
+	"opn":           func() methods.Method { return video.DefaultOPN() },
+	"pace":          func() methods.Method { return video.DefaultPace() },
+	"shuffle_learn": func() methods.Method { return video.DefaultShuffleLearn() },
+	"speednet":      func() methods.Method { return video.DefaultSpeedNet() },
 
 	// of clips and their sounds
 	"av_contrast": func() methods.Method { return video.DefaultAVContrast() },
