@@ -3,11 +3,13 @@ package command
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -60,7 +62,7 @@ func TestRanksShareARun(t *testing.T) {
 	args := func(dir string) []string {
 		all := []string{"--threads", "1", "run", "quickstart.toml", "--run-dir", filepath.Join(root, dir)}
 		all = append(all, tiny...)
-		for _, set := range []string{`train.length="50 steps"`, `train.log="1 step"`, "train.batch=16"} {
+		for _, set := range []string{`train.length="8 steps"`, `train.log="1 step"`, "train.batch=16"} {
 			all = append(all, "--set", set)
 		}
 		return all
@@ -155,6 +157,76 @@ func TestRankIsKilled(t *testing.T) {
 	}
 	if s, err = experiment.ReadStatus(dir); err != nil || s.State != "interrupted" || s.Ranks != 3 {
 		t.Errorf("run.json says %+v (%v), want interrupted on 3 ranks", s, err)
+	}
+}
+
+// A rank with another binary, recipe, instruction set or data than the others is refused by all at the start, and
+// nothing is left.
+func TestRanksAreAlike(t *testing.T) {
+	if _, err := exec.LookPath("mpirun.openmpi"); err != nil {
+		t.Skip("mpirun.openmpi is not installed: runs on several processes are not tried")
+	}
+	dir := t.TempDir()
+	program, err := os.ReadFile(os.Args[0])
+	other := filepath.Join(dir, "other")
+	if err == nil {
+		err = os.WriteFile(other, append(program, 0), 0o700)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	recipe := map[string]string{}
+	for _, name := range []string{"here", "there"} {
+		at := filepath.Join(dir, name)
+		recipe[name] = filepath.Join(at, "rows.toml")
+		rows := "x,y,class\n"
+		for i := range 40 {
+			rows += fmt.Sprintf("%d,%d,%c\n", i*i%7, i%5+i/30*len(name), 'a'+i%3)
+		}
+		text := `name = "rows"
+[dataset.table]
+train = "rows.csv"
+target = "class"
+[backbone.mlp]
+[method.scarf]
+[optimizer.adamw]
+[train]
+batch = 8
+length = "2 steps"
+`
+		if err := errors.Join(os.Mkdir(at, 0o700), os.WriteFile(recipe[name], []byte(text), 0o600),
+			os.WriteFile(filepath.Join(at, "rows.csv"), []byte(rows), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runs := filepath.Join(dir, "runs")
+	args := append([]string{"--threads", "1", "run", "quickstart.toml", "--runs", runs}, tiny...)
+	rows := func(name string) []string { return []string{os.Args[0], "run", recipe[name], "--runs", runs} }
+	for _, c := range []struct {
+		name, want   string
+		first, other []string
+	}{
+		{"binary", "rank 1 has another build of the program than rank 0: ",
+			append([]string{os.Args[0]}, args...), append([]string{other}, args...)},
+		{"recipe", "rank 1 has another recipe than rank 0: ", append([]string{os.Args[0]}, args...),
+			append(append([]string{os.Args[0]}, args...), "--set", "seed=7")},
+		{"instruction set", "rank 1 has another instruction set than rank 0: generic there, ",
+			append([]string{os.Args[0]}, args...), append([]string{"env", "SELFSUP_CPU=generic", os.Args[0]}, args...)},
+		{"data", "rank 1 has another data (digest) than rank 0: ", rows("here"), rows("there")},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := &process{Cmd: exec.Command("mpirun.openmpi", slices.Concat([]string{"--allow-run-as-root",
+				"--oversubscribe", "--mca", "mpi_yield_when_idle", "1", "-np", "1"}, c.first,
+				[]string{":", "-np", "1"}, c.other)...)}
+			p.Env = append(os.Environ(), "TEST_AS_COMMAND=1")
+			p.Stderr = p
+			if err := p.Run(); err == nil || !strings.Contains(p.said(), c.want) {
+				t.Errorf("%v: %s\nwant %q", err, p.said(), c.want)
+			}
+			if left, _ := os.ReadDir(runs); len(left) > 0 {
+				t.Errorf("%s has %v, want nothing", runs, left)
+			}
+		})
 	}
 }
 
