@@ -46,11 +46,11 @@ var methodsOnRanks = []struct {
 func lossesOnRanks(c comm.Comm, dir string, most int) (map[string][]float64, error) {
 	all := map[string][]float64{}
 	for _, m := range methodsOnRanks {
-		file := m.file
+		file, sets := m.file, append([]string{"train.batch=16", `train.length="50 steps"`}, m.sets...)
 		if m.name == "clip" {
 			file = filepath.Join(dir, file)
 		}
-		s, err := prepareIn(ir.F32, c, file, append([]string{"train.batch=16", `train.length="50 steps"`}, m.sets...)...)
+		s, err := prepareIn(ir.F32, c, file, sets...)
 		if err != nil {
 			return nil, err
 		}
