@@ -41,8 +41,8 @@ var methodsOnRanks = []struct {
 		"train.grad_cache=2"}},
 }
 
-// lossesOnRanks are the losses of at most so many steps of each recipe, on one process where c is nil. In dir is that of
-// CLIP.
+// lossesOnRanks are the losses of at most so many steps of each recipe, on one process where c is nil. In dir is that
+// of CLIP.
 func lossesOnRanks(c comm.Comm, dir string, most int) (map[string][]float64, error) {
 	all := map[string][]float64{}
 	for _, m := range methodsOnRanks {

@@ -144,8 +144,8 @@ func largest(list ...float64) (most float64) {
 }
 
 // The same numbers on 1, 2, 3 and 4 ranks in float64: gradients of one step to 1e-12 of the largest of a parameter,
-// losses of five to 1e-10. Where the true gradient is 0, as that of a bias before a batch norm, there is rounding alone,
-// which is judged by the largest gradient of all.
+// losses of five to 1e-10. Where the true gradient is 0, as that of a bias before a batch norm, there is rounding
+// alone, which is judged by the largest gradient of all.
 func TestRanksGiveTheSame(t *testing.T) {
 	for name, f := range programs {
 		t.Run(name, func(t *testing.T) {
