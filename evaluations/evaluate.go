@@ -30,7 +30,8 @@ type Features struct {
 
 	Pairs *Pairs // images and texts in one space, where a protocol needs them
 
-	Heard *Heard // test clips and their sounds in one space, where a protocol needs them
+	Surveyed *Surveyed // what a method tells of the pixels of test clips, and the truth, where a protocol needs it
+	Heard    *Heard    // test clips and their sounds in one space, where a protocol needs them
 
 	ViewA, ViewB []float32 // [V,F] two random views of each of V training images, where a protocol needs them
 	Drawn        *Drawn    // for these views, where a protocol needs it
@@ -174,6 +175,11 @@ type Needs struct {
 	Class   bool     // of these blocks, the class token is needed
 	Samples bool     // the samples' own values, raw or pixels, and no encoder's features
 	Augment *Augment // training features of other random crops for every epoch; nil: none
+	// what the method tells of every pixel of test clips, "depth" or "moving", and the truth; "": nothing
+	Surveyed string
+	// places of a frame of training and test clips, with what is true of each as its sources; 0: none
+	SurveyedPlaces int
+	Frames         bool // of Sources of clips: the features of every frame side by side, in place of the clip's
 }
 
 // OfMasks reports whether images with masks are needed, in place of labels.

@@ -21,6 +21,8 @@ import (
 type State struct {
 	Schedule
 	Ridge float64 `toml:"ridge"` // added to the variances, which are 1
+	// of clips, the features of every frame side by side, in place of the clip's, which may be their mean
+	Frames bool `toml:"frames"`
 }
 
 // DefaultState has a weak ridge.
@@ -30,7 +32,7 @@ func DefaultState() *State { return &State{Ridge: 1e-3} }
 func (p *State) Validate() error { return setting.Positive("ridge", p.Ridge) }
 
 // Needs implements Protocol.
-func (p *State) Needs() Needs { return Needs{Sources: true} }
+func (p *State) Needs() Needs { return Needs{Sources: true, Frames: p.Frames} }
 
 // Evaluate returns the mean and each source's coefficient.
 func (p *State) Evaluate(ctx context.Context, f Features) ([]Result, error) {
@@ -59,6 +61,9 @@ func (p *State) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	var found mat.Dense
 	found.Mul(test, w)
 	settings := map[string]any{"ridge": p.Ridge, "sources": k}
+	if p.Frames {
+		settings["frames"] = true
+	}
 	all := []Result{{Protocol: "state", Metric: "r2", Settings: settings}}
 	for j := range k {
 		value := determination(f.TestSources, k, j, func(i int) float64 { return found.At(i, j) + means[j] })

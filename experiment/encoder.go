@@ -163,7 +163,11 @@ func (s *Setup) untrained() (*graph.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, g := range append(append([]*graph.Graph{g, follow, drawing, told}, towers...), sounds...) {
+	survey, err := s.surveyGraph()
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range append(append([]*graph.Graph{g, follow, drawing, told, survey}, towers...), sounds...) {
 		if g == nil {
 			continue
 		}

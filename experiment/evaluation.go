@@ -187,6 +187,12 @@ type subject struct {
 	turns func(context.Context, datasets.Labelled, int) (features, error)
 	// images and texts in one space; nil: there are none
 	pairs func(ctx context.Context, on string) (*evaluations.Pairs, error)
+	// what the method tells of every pixel of test clips, and the truth; nil: there is no method
+	survey func(ctx context.Context) (*evaluations.Surveyed, error)
+	// so many places of frames, and what is true of them; nil: it is no encoder
+	known func(ctx context.Context, places int) (evaluations.Features, error)
+	// the features of every frame of a clip side by side; nil: it is no encoder
+	frames func() (runner, error)
 	// test clips and their sounds in one space; nil: there are none
 	heard func(ctx context.Context) (*evaluations.Heard, error)
 	maps  func() (*mapper, error)
@@ -261,10 +267,23 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 			f, err = u.visits()
 			set = onTraining
 		case p.Needs().Sources:
-			f, err = u.mixed(ctx, on)
+			f, err = u.mixed(ctx, on, p.Needs().Frames)
 			if on != onTest {
 				set = onTraining
 			}
+		case p.Needs().Surveyed != "":
+			if u.survey == nil {
+				continue
+			}
+			f = evaluations.Features{Seed: uint64(u.Recipe.Seed), Alive: u.alive}
+			f.Surveyed, err = u.survey(ctx)
+			set = onTest
+		case p.Needs().SurveyedPlaces > 0:
+			if u.known == nil {
+				continue
+			}
+			f, err = u.known(ctx, p.Needs().SurveyedPlaces)
+			set = onTest
 		case p.Needs().Heard:
 			if u.heard == nil {
 				continue
@@ -490,6 +509,11 @@ func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
 		return func(ctx context.Context) (*evaluations.Detected, error) { return s.detect(ctx, st, t) }
 	}
 	u.pairs = func(ctx context.Context, on string) (*evaluations.Pairs, error) { return s.pairs(ctx, st, on) }
+	u.survey = func(ctx context.Context) (*evaluations.Surveyed, error) { return s.surveyed(ctx, st) }
+	u.known = func(ctx context.Context, places int) (evaluations.Features, error) {
+		return u.ofPlaces(ctx, st, places)
+	}
+	u.frames = func() (runner, error) { return s.frameRunner(st) }
 	u.heard = func(ctx context.Context) (*evaluations.Heard, error) { return s.hear(ctx, st) }
 	u.draw = func(ctx context.Context, texts []string) (*datasets.Memory, error) { return s.draw(ctx, st, texts) }
 	u.plays = func(ctx context.Context, episodes int) ([]float64, error) {

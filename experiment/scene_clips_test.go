@@ -60,6 +60,36 @@ width = 8
 [method.avc.sound.convnet]
 widths = [4]
 `, nil},
+	"ambient_sound": {`
+[method.ambient_sound]
+clusters = 4
+[evaluate.motion]
+`, []string{"motion r2", "motion r2 of own speed", "motion r2 of log depth"}},
+	"ego_motion": {`
+[method.ego_motion]
+bins = 5
+width = 8
+[evaluate.state]
+frames = true
+`, []string{"state r2 of camera right"}},
+	"moving_objects": {`
+[method.moving_objects]
+width = 4
+[evaluate.moving]
+`, []string{"moving iou", "moving best iou", "moving constant iou"}},
+	"monodepth": {`
+[method.monodepth]
+width = 4
+scales = 2
+depths = [0.5, 10.0]
+[evaluate.depth]
+`, []string{"depth abs_rel", "depth rmse", "depth delta", "depth constant abs_rel"}},
+	"monodepth, known camera": {`
+[method.monodepth]
+width = 4
+scales = 2
+camera = "known"
+`, nil},
 }
 
 // Every method of clips of scenes is measured by what the scenes know, trained and untrained, and goes on after an
@@ -106,6 +136,9 @@ func TestSceneClips(t *testing.T) {
 func TestSceneClipsRefusals(t *testing.T) {
 	for _, c := range []struct{ recipe, want string }{
 		{"[method.simclr]\nprojector = [8]\n[evaluate.sound_retrieval]\n", "[method.simclr] has no common space"},
+		{"[method.ego_motion]\n[evaluate.depth]\n", "tells depth of every pixel"},
+		{"[method.moving_objects]\n[evaluate.depth]\n", "tells depth of every pixel"},
+		{"[method.moving_objects]\n[clips]\nframes = 1\n", "2 frames or more"},
 		{"[method.avc]\n[windows]\nlength = 9000\n", "[windows] length"},
 	} {
 		waves := strings.Replace(sceneClips, "[windows.spectrogram]\nbands = 16\nhop = 25.0\n", "", 1)

@@ -366,8 +366,8 @@ func (s *Setup) openData() (err error) {
 	if err := s.takeKind(kind); err != nil {
 		return inRecipe(r, err)
 	}
-	if err := cmp.Or(s.checkPairs(), s.checkHeard(), s.checkTurns(), s.checkShownClips(), s.checkBlocks(),
-		s.checkPlaces()); err != nil {
+	if err := cmp.Or(s.checkPairs(), s.checkHeard(), s.checkSurveyed(), s.checkTurns(), s.checkShownClips(),
+		s.checkBlocks(), s.checkPlaces()); err != nil {
 		return &RecipeError{r.File, err}
 	}
 	s.held = split(s.Labelled, r.Validation.Share, uint64(r.Seed))

@@ -34,12 +34,22 @@ func (s *Setup) checkSources() error {
 // mixed are features and sources of the samples that the method sees, or of the labelled ones where the data have them
 // beside those, and of the test samples. During the training,
 // where nothing of the test set is read, the former stand for the latter.
-func (u *subject) mixed(ctx context.Context, on string) (f evaluations.Features, err error) {
+func (u *subject) mixed(ctx context.Context, on string, frames bool) (f evaluations.Features, err error) {
+	take := u.take
+	if frames && u.frames != nil {
+		run, err := u.frames()
+		if err != nil {
+			return f, err
+		}
+		take = func(ctx context.Context, set datasets.Labelled) (features, error) {
+			return run(ctx, set, u.Kind.Evaluation(set), func(int32) uint64 { return uint64(u.Recipe.Seed) })
+		}
+	}
 	seen := u.Seen
 	if u.Data.Labelled != nil {
 		seen = u.Labelled
 	}
-	train, err := u.take(ctx, seen)
+	train, err := take(ctx, seen)
 	if err != nil {
 		return f, err
 	}
@@ -54,7 +64,7 @@ func (u *subject) mixed(ctx context.Context, on string) (f evaluations.Features,
 		f.TestX, f.TestSources = f.TrainX, f.TrainSources
 		return f, nil
 	}
-	test, err := u.take(ctx, u.Data.Test)
+	test, err := take(ctx, u.Data.Test)
 	f.TestX = test.x
 	f.TestSources, _ = sourcesOf(u.Data.Test)
 	return f, err

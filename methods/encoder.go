@@ -36,6 +36,8 @@ type Encoder struct {
 	Frames func(s *graph.Scope) layer.Func
 	// features of times of a clip, of every frame where it has Frames, [B,t,Dim]; nil: it has none
 	Times func(s *graph.Scope) layer.Func
+	// feature maps of images [N,H,W,C] as it sees each frame of a clip; nil: it has none
+	FrameMaps func(s *graph.Scope) func(x *graph.Node) []*graph.Node
 	// its layers of logistic units, from the first on; nil: it is none of such
 	Stack func(s *graph.Scope) []*backbones.Units
 	Steps func(s *graph.Scope) *backbones.StepEncoder // the same encoder of waves in parts; nil: it is none
@@ -102,6 +104,11 @@ func EncoderOf(b backbones.Backbone, f feed.Field) Encoder {
 	if t, ok := b.(backbones.Times); ok {
 		enc.Times = func(s *graph.Scope) layer.Func { return t.NewTimes(s.In(Backbone), in) }
 	}
+	if f, ok := b.(backbones.FrameMaps); ok && f.HasFrameMaps() == nil {
+		enc.FrameMaps = func(s *graph.Scope) func(x *graph.Node) []*graph.Node {
+			return f.NewFrameMaps(s.In(Backbone), in)
+		}
+	}
 	if st, ok := b.(backbones.Stack); ok {
 		enc.Stack = func(s *graph.Scope) []*backbones.Units { return st.NewStack(s.In(Backbone), in) }
 	}
@@ -120,6 +127,16 @@ func (b *Batch) NeedPlaces(s *graph.Scope, enc Encoder) func(x *graph.Node) (fea
 		b.Unfit("the backbone has no feature maps, whose places are compared; want a convnet, a resnet or a vit")
 	}
 	return enc.Places(s)
+}
+
+// NeedFrameMaps is the encoder's FrameMaps for methods that tell something of every pixel of a frame; other backbones
+// stop the build.
+func (b *Batch) NeedFrameMaps(s *graph.Scope, enc Encoder) func(x *graph.Node) []*graph.Node {
+	if enc.FrameMaps == nil {
+		b.Unfit("the backbone has no feature maps of single frames: choose [backbone.per_frame] with a tower such as " +
+			"convnet, and a dataset of clips")
+	}
+	return enc.FrameMaps(s)
 }
 
 // InputOf is a field as a backbone sees it.

@@ -135,6 +135,11 @@ func Builtin() Catalog {
 			"open_vocabulary": func() Evaluation { return evaluations.DefaultOpenVocabulary() },
 			"drawing":         func() Evaluation { return evaluations.DefaultDrawing() },
 
+			// Of every pixel of clips, where the truth is known.
+			"depth":  func() Evaluation { return evaluations.DefaultDepth() },
+			"motion": func() Evaluation { return evaluations.DefaultMotion() },
+			"moving": func() Evaluation { return evaluations.DefaultMoving() },
+
 			// Of clips and their sounds.
 			"sound_retrieval": func() Evaluation { return evaluations.DefaultSoundRetrieval() },
 

@@ -267,6 +267,13 @@ var videoFamily = family{
 	// of clips and their sounds
 	"av_contrast": func() methods.Method { return video.DefaultAVContrast() },
 	"avc":         func() methods.Method { return video.DefaultAVC() },
+
+	"ambient_sound": func() methods.Method { return video.DefaultAmbientSound() },
+
+	// of what moves, and how far away it is
+	"ego_motion":     func() methods.Method { return video.DefaultEgoMotion() },
+	"monodepth":      func() methods.Method { return video.DefaultMonoDepth() },
+	"moving_objects": func() methods.Method { return video.DefaultMovingObjects() },
 }
 
 var controlFamily = family{

@@ -60,3 +60,9 @@ func (w *worker) camera(dst []float32, i int, key feed.Key) error {
 	}
 	return nil
 }
+
+// Shown is which frame of a clip, of so many, frame f of a view of n frames shows in evaluation.
+func (s *Settings) Shown(n, clip, f int) int {
+	c := s.fixed(n, clip)
+	return c.first + f*c.stride
+}

@@ -29,8 +29,10 @@ func tower(widths ...int) overlay.Choice[backbones.Backbone] {
 // on builds a method on a batch of clips whose frames a small convnet sees.
 func on(s *graph.Scope, m methods.Method, d methods.Data, samples int) methods.Objective {
 	b := methods.NewBatch(s, samples, d)
-	return m.Build(s, methods.EncoderOf(&backbones.PerFrame{Tower: tower(3, 4)}, b.Of("view0")), b)
+	return m.Build(s, methods.EncoderOf(perFrame(), b.Of("view0")), b)
 }
+
+func perFrame() backbones.Backbone { return &backbones.PerFrame{Tower: tower(3, 4)} }
 
 func sounding() map[string]methods.Method {
 	heard := video.Hearing{Sound: tower(3)}
