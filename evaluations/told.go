@@ -43,10 +43,13 @@ func (p *Told) Validate() error {
 type Telling struct {
 	Texts, Samples, Prompt int
 	Heat                   float64
+	Hidden                 bool // each symbol hidden in turn, and no next ones
 }
 
 // Needs implements Protocol.
-func (p *Told) Needs() Needs { return Needs{Told: &Telling{p.Texts, p.Samples, p.Prompt, p.Heat}} }
+func (p *Told) Needs() Needs {
+	return Needs{Told: &Telling{p.Texts, p.Samples, p.Prompt, p.Heat, false}}
+}
 
 // Texts is what texts cost.
 type Texts struct {

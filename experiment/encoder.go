@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"selfsup/backbones"
@@ -155,7 +156,7 @@ func (s *Setup) untrained() (*graph.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	told, err := s.toldGraph()
+	told, err := s.toldGraphs()
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +168,7 @@ func (s *Setup) untrained() (*graph.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, g := range append(append([]*graph.Graph{g, follow, drawing, told, survey}, towers...), sounds...) {
+	for _, g := range slices.Concat([]*graph.Graph{g, follow, drawing, survey}, told, towers, sounds) {
 		if g == nil {
 			continue
 		}

@@ -14,7 +14,7 @@ func TestProtocolsLeaveTheStore(t *testing.T) {
 	elsewhere := []string{"zero_shot", "recovery", // of captions and sources
 		"detection", "open_vocabulary", "following", "drawing", // of boxes, of predicted views, of captions
 		"segmentation", "segmentation_decoder", "segmentation_finetune", "attention_segmentation", "patch_retrieval",
-		"state", "returns", "coverage", "told", "halves", "similarity", "words", // of environments, of texts
+		"state", "returns", "coverage", "told", "guessed", "halves", "similarity", "words", // of worlds, of texts
 		"boosting"} // of rows
 	own := map[string][]string{
 		"corruptions": {`kinds=["contrast"]`, "l2=[0.1]"}, "ood": {`outside="emoji_32"`, "images=20"},

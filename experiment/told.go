@@ -12,6 +12,7 @@ import (
 	"selfsup/datasets/sampling"
 	"selfsup/evaluations"
 	"selfsup/graph"
+	"selfsup/graph/op"
 	"selfsup/methods"
 )
 
@@ -34,7 +35,14 @@ func (s *Setup) checkTold() error {
 		if s.Data.Test == nil {
 			return bad("measures on test texts, and dataset.%s has none", s.Recipe.Dataset.Name)
 		}
-		if _, ok := s.Recipe.Method.Value.(methods.Writing); needs.Told != nil && !ok {
+		_, writes := s.Recipe.Method.Value.(methods.Writing)
+		_, guesses := s.Recipe.Method.Value.(methods.Hiding)
+		switch {
+		case needs.Told == nil:
+		case needs.Told.Hidden && !guesses:
+			return bad("is of methods that tell hidden symbols of a text, and [method.%s] tells none; want mlm, bert, "+
+				"declutr, electra or coco_lm", s.Recipe.Method.Name)
+		case !needs.Told.Hidden && !writes:
 			return bad("is of methods that tell the next symbol of a text, and [method.%s] tells none; want gpt",
 				s.Recipe.Method.Name)
 		}
@@ -48,29 +56,48 @@ const toldRows = 8
 // toldOutput is the logits of the symbols that come next.
 const toldOutput = "next"
 
-// toldGraph is what the method tells of windows. Of a method that tells none there is none.
-func (s *Setup) toldGraph() (*graph.Graph, error) {
-	m, ok := s.Recipe.Method.Value.(methods.Writing)
-	if !ok {
-		return nil, nil
-	}
+// hiddenInput is 1 where a symbol is hidden.
+const hiddenInput = "hidden"
+
+// toldGraph is what the method tells of windows: of the symbols that come next, or of hidden ones.
+func (s *Setup) toldGraph(ofHidden bool) (*graph.Graph, error) {
 	return graph.Build(graph.Options{}, func(at *graph.Scope) {
 		b := methods.NewBatch(at, toldRows, methods.Data{Maker: s.Kind.Training(s.Seen), Samples: s.Seen.Len()})
-		at.Output(toldOutput, m.Continue(at, s.encoder(), b))
+		if !ofHidden {
+			at.Output(toldOutput, s.Recipe.Method.Value.(methods.Writing).Continue(at, s.encoder(), b))
+			return
+		}
+		hidden := at.Input(hiddenInput, op.ShapeOf(b.View(0))...)
+		at.Output(toldOutput, s.Recipe.Method.Value.(methods.Hiding).Hidden(at, s.encoder(), b, hidden))
 	})
+}
+
+// toldGraphs are those that the recipe's protocols ask for.
+func (s *Setup) toldGraphs() (all []*graph.Graph, err error) {
+	for _, p := range s.protocols() {
+		if t := p.Needs().Told; t != nil {
+			g, err := s.toldGraph(t.Hidden)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, g)
+		}
+	}
+	return all, nil
 }
 
 // teller tells windows of symbols [toldRows,T]: logits [toldRows,T,V].
 type teller struct {
 	logits []float32
 	in     []int32
+	hidden []float32 // [toldRows,T]; nil: it tells the next symbols
 	t, v   int
 	run    func() error
 }
 
 // tellerOver is the method of a Store.
-func (s *Setup) tellerOver(st *graph.Store) (*teller, error) {
-	g, err := s.toldGraph()
+func (s *Setup) tellerOver(st *graph.Store, ofHidden bool) (*teller, error) {
+	g, err := s.toldGraph(ofHidden)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +113,15 @@ func (s *Setup) tellerOver(st *graph.Store) (*teller, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &teller{in: in.I32, logits: out.F32, t: in.Shape[1], v: out.Shape[2], run: p.Run}, nil
+	m := &teller{in: in.I32, logits: out.F32, t: in.Shape[1], v: out.Shape[2], run: p.Run}
+	if ofHidden {
+		at, err := p.Input(hiddenInput)
+		if err != nil {
+			return nil, err
+		}
+		m.hidden = at.F32
+	}
+	return m, nil
 }
 
 // nats is -log of the probability of a symbol by logits.
@@ -114,15 +149,15 @@ func (s *Setup) toldTexts(t *evaluations.Telling) (datasets.TextSet, []int) {
 	return whole.(datasets.TextSet), rows
 }
 
-// costs is the bytes of texts, what their first and unknown symbols cost, and their symbols.
-func costs(set datasets.TextSet, rows []int) (all evaluations.Texts, symbols [][]int32) {
+// costs is the bytes of texts, what their unknown symbols cost, and with first their first ones, and their symbols.
+func costs(set datasets.TextSet, rows []int, first bool) (all evaluations.Texts, symbols [][]int32) {
 	v := set.Vocabulary()
 	for _, i := range rows {
 		text := set.Text(i)
 		ids := make([]int32, v.Count(text))
 		v.Encode(text, 0, ids)
 		all.Bytes += len(text)
-		if all.Symbols += len(ids); len(ids) > 0 {
+		if all.Symbols += len(ids); len(ids) > 0 && first {
 			all.Nats += math.Log(float64(v.Len()))
 		}
 		all.Nats += 8 * math.Ln2 * float64(v.UnknownBytes(text))
@@ -133,12 +168,15 @@ func costs(set datasets.TextSet, rows []int) (all evaluations.Texts, symbols [][
 
 // told is what the test texts cost by the method of a Store, with continuations of some.
 func (s *Setup) told(ctx context.Context, st *graph.Store, t *evaluations.Telling) (*evaluations.Texts, error) {
-	m, err := s.tellerOver(st)
+	m, err := s.tellerOver(st, t.Hidden)
 	if err != nil {
 		return nil, err
 	}
 	set, rows := s.toldTexts(t)
-	all, symbols := costs(set, rows)
+	all, symbols := costs(set, rows, !t.Hidden)
+	if t.Hidden {
+		return &all, s.guessed(ctx, m, symbols, &all.Nats)
+	}
 	row := 0
 	var windows [toldRows][]int32
 	flush := func() error {
@@ -178,6 +216,45 @@ func (s *Setup) told(ctx context.Context, st *graph.Store, t *evaluations.Tellin
 	}
 	all.Samples, err = s.continued(ctx, m, set.Vocabulary(), symbols, t)
 	return &all, err
+}
+
+// guessed adds what each symbol of texts costs that is hidden by itself.
+func (s *Setup) guessed(ctx context.Context, m *teller, texts [][]int32, nat *float64) error {
+	var hidden [toldRows]int // of each window
+	row := 0
+	flush := func() error {
+		if row == 0 {
+			return nil
+		}
+		if err := s.goOn(ctx); err != nil {
+			return err
+		}
+		if err := m.run(); err != nil {
+			return err
+		}
+		for k, at := range hidden[:row] {
+			*nat += nats(m.logits[(k*m.t+at)*m.v:][:m.v], m.in[k*m.t+at])
+		}
+		row = 0
+		return nil
+	}
+	for _, ids := range texts {
+		for from := 0; from < len(ids); from += m.t {
+			window := ids[from:min(from+m.t, len(ids))]
+			for at := range window {
+				in, mask := m.in[row*m.t:][:m.t], m.hidden[row*m.t:][:m.t]
+				clear(in[copy(in, window):])
+				clear(mask)
+				mask[at], hidden[row] = 1, at
+				if row++; row == toldRows {
+					if err := flush(); err != nil {
+						return err
+					}
+				}
+			}
+		}
+	}
+	return flush()
 }
 
 // continued are samples of how texts go on, a line each: the symbols that are given, and those that were told.
@@ -233,7 +310,7 @@ func sampled(logits []float32, heat, u float64) int32 {
 // toldByCounts is what the test texts cost by how often each symbol occurs in the training texts, one more each.
 func (s *Setup) toldByCounts(_ context.Context, t *evaluations.Telling) (*evaluations.Texts, error) {
 	set, rows := s.toldTexts(t)
-	all, symbols := costs(set, rows)
+	all, symbols := costs(set, rows, !t.Hidden)
 	whole, _ := sampling.Whole(s.Data.Train)
 	counts := whole.(datasets.TextSet).Vocabulary().Counts()
 	total := 0
@@ -241,7 +318,10 @@ func (s *Setup) toldByCounts(_ context.Context, t *evaluations.Telling) (*evalua
 		total += n + 1
 	}
 	for _, ids := range symbols {
-		for _, id := range ids[min(1, len(ids)):] {
+		if !t.Hidden {
+			ids = ids[min(1, len(ids)):]
+		}
+		for _, id := range ids {
 			all.Nats -= math.Log(float64(counts[id]+1) / float64(total))
 		}
 	}

@@ -58,3 +58,45 @@ func TestTextsAreTold(t *testing.T) {
 		}
 	}
 }
+
+// Masked models have bits of pseudo-likelihood beside those of counts; symbols that follow from their neighbours cost a
+// trained model less than that. What cannot tell hidden symbols is refused.
+func TestTextsAreGuessed(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("text,kind\n")
+	for i := range 60 {
+		b.WriteString(strings.Repeat("abc", 4)[i%3:][:9] + ",k\n")
+	}
+	for _, sets := range [][]string{{`method="mlm"`}, {`method="electra"`, "method.electra.ratio=0.4",
+		"method.electra.generator_dim=16", "method.electra.weight=1"}} {
+		sets = append(sets, `dataset.text.vocabulary="characters"`, "windows.length=6", `backbone="transformer"`,
+			"backbone.transformer.dim=16", "backbone.transformer.depth=1", "backbone.transformer.heads=2",
+			"optimizer.adamw.rate=0.02", `train.length="200 steps"`, "evaluate.guessed.texts=6",
+			`dataset.text.train="g.csv"`)
+		l, err := loadWords(t, map[string]string{"g.csv": b.String()}, sets...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum, err := experiment.Run(l, experiment.Options{Root: t.TempDir(), Messages: io.Discard})
+		if err != nil {
+			t.Fatal(err)
+		}
+		bits := map[string]float64{}
+		for _, e := range sum.Evaluations {
+			if e.Metric == "pseudo_bits_per_byte" {
+				bits[e.Representation] = e.Value
+			}
+		}
+		// By counts each of three letters costs log2(3) = 1.58 bits, and a letter has one byte.
+		if !(bits["trained"] < 1.4) || !(bits["untrained"] > 1.8) || !(bits["raw"] > 1.5 && bits["raw"] < 1.8) {
+			t.Errorf("%s: bits a byte %v, want less than 1.4 trained and 1.58 by counts", sets[0], bits)
+		}
+	}
+	l, err := loadTexts(t, `method="simcse"`, "evaluate.guessed=true")
+	if err == nil {
+		_, err = experiment.Prepare(l)
+	}
+	if err == nil || !strings.Contains(err.Error(), "[evaluate.guessed] is of methods that tell hidden symbols") {
+		t.Errorf("%v", err)
+	}
+}

@@ -74,6 +74,14 @@ type Writing interface {
 	Continue(s *graph.Scope, enc Encoder, b *Batch) *graph.Node
 }
 
+// Hiding is a Method that says what a hidden symbol of a text is, from those on both sides of it. Hidden builds, over
+// the parameters of Build, logits [B,T,V] for the symbols of view 0 [B,T], of which those are hidden where hidden [B,T]
+// is 1; the others' say nothing. Nothing is trained by it.
+type Hiding interface {
+	Method
+	Hidden(s *graph.Scope, enc Encoder, b *Batch, hidden *graph.Node) *graph.Node
+}
+
 // Part is some of the features of a method that splits them: numbers From to To-1.
 type Part struct {
 	Name     string

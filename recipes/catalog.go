@@ -177,8 +177,9 @@ func Builtin() Catalog {
 			"temporal": func() Evaluation { return evaluations.DefaultTemporal() },
 
 			// Of texts.
-			"told":   func() Evaluation { return evaluations.DefaultTold() },
-			"halves": func() Evaluation { return evaluations.DefaultHalves() },
+			"told":    func() Evaluation { return evaluations.DefaultTold() },
+			"guessed": func() Evaluation { return evaluations.DefaultGuessed() },
+			"halves":  func() Evaluation { return evaluations.DefaultHalves() },
 
 			"similarity": func() Evaluation { return evaluations.DefaultSimilarity() },
 			"words":      func() Evaluation { return evaluations.DefaultWords() },

@@ -51,7 +51,7 @@ func (m *COCOLM) Validate() error {
 func (m *COCOLM) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	e := needBoth(s, enc, b)
 	ids := b.View(0)
-	p := m.propose(s.In("proposer"), e, b, ids)
+	p := m.propose(s.In(proposer), e, b, ids)
 	y := e.Symbols.Encode(e.Symbols.Place(e.Symbols.Look(p.IDs)), p.There) // [B,T,D]
 	copied := detector(s, y)                                               // [B,T], the logit of copying
 	copying, accuracy := Detected(copied, p.Same, s.AllRows(p.There))

@@ -36,7 +36,7 @@ func (m *ELECTRA) Validate() error {
 // Build implements methods.Method.
 func (m *ELECTRA) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
 	e := needBoth(s, enc, b)
-	p := m.propose(s.In("proposer"), e, b, b.View(0))
+	p := m.propose(s.In(proposer), e, b, b.View(0))
 	y := e.Symbols.Encode(e.Symbols.Place(e.Symbols.Look(p.IDs)), p.There) // [B,T,D]
 	loss, accuracy := Detected(detector(s, y), op.Affine(p.Same, -1, 1), s.AllRows(p.There))
 	features := e.Symbols.Pool(y, p.There)

@@ -59,11 +59,7 @@ func (m *Generator) propose(s *graph.Scope, e *backbones.TokenEncoder, b *method
 	order := op.Argsort(op.Neg(op.Reshape(p.Selected, -1))) // [B*T], those hidden first
 	p.pick = picker(order, places(m.Ratio, rows*t))
 
-	mask := op.Reshape(s.Param("mask", graph.Normal(0.02), 1, e.Dim), 1, 1, e.Dim)
-	x := e.Symbols.Place(instead(e.Symbols.Look(ids), mask, op.Reshape(p.Selected, rows, t, 1)))
-	o := layer.Block{Dim: m.Width, Heads: m.Heads, Mask: layer.Mask{Keys: p.There}}
-	y := layer.Chain(layer.Dense(s.In("in"), e.Dim, m.Width), layer.Blocks(s.In("blocks"), o, m.Depth, 0),
-		layer.LayerNorm(s.In("norm"), m.Width), layer.Dense(s.In("out"), m.Width, e.Dim))(x)
+	y := m.read(s, e, ids, p.Selected, p.There)
 	logits := heads.Tied(s.In("head"), e.Symbols.Table, 0)(p.pick(op.Reshape(y, rows*t, e.Dim))) // [K,V]
 	hidden, chosen := p.pick(flat), p.pick(op.Reshape(p.Selected, -1))
 	p.Loss, p.Accuracy = Guess(logits, hidden, s.AllRows(chosen))
@@ -80,6 +76,19 @@ func (m *Generator) propose(s *graph.Scope, e *backbones.TokenEncoder, b *method
 	p.Same = s.Equal(p.IDs, ids)
 	return p
 }
+
+// read is what the generator makes of ids [B,T] of which some are hidden, [B,T,D].
+func (m *Generator) read(s *graph.Scope, e *backbones.TokenEncoder, ids, hidden, there *graph.Node) *graph.Node {
+	n := op.ShapeOf(ids)
+	mask := op.Reshape(s.Param("mask", graph.Normal(0.02), 1, e.Dim), 1, 1, e.Dim)
+	x := e.Symbols.Place(instead(e.Symbols.Look(ids), mask, op.Reshape(hidden, n[0], n[1], 1)))
+	o := layer.Block{Dim: m.Width, Heads: m.Heads, Mask: layer.Mask{Keys: there}}
+	return layer.Chain(layer.Dense(s.In("in"), e.Dim, m.Width), layer.Blocks(s.In("blocks"), o, m.Depth, 0),
+		layer.LayerNorm(s.In("norm"), m.Width), layer.Dense(s.In("out"), m.Width, e.Dim))(x)
+}
+
+// proposer is the scope of a method's generator.
+const proposer = "proposer"
 
 // Gumbel turns uniform numbers in [0,1) into noise of the Gumbel law.
 func Gumbel(u *graph.Node) *graph.Node {
