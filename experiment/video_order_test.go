@@ -1,0 +1,73 @@
+package experiment_test
+
+import (
+	"io"
+	"math"
+	"path/filepath"
+	"testing"
+
+	"selfsup/experiment"
+	"selfsup/recipes"
+)
+
+// Every method of order, speed and views of one film learns what it is told to on clips of moving bars, and resumes to
+// the same bits.
+func TestVideoMethodsLearnAndResume(t *testing.T) {
+	perFrame := []string{`backbone="per_frame"`, "backbone.per_frame.tower.convnet.widths=[16]"}
+	part := []string{"dataset.clips.length=8", "clips.frames=4", "clips.stride=[1, 2]"}
+	frame := []string{`backbone="convnet"`, "backbone.convnet.widths=[16]", `clips.view="frame"`,
+		"dataset.clips.length=8", "clips.apart=[1, 1]"}
+	names := map[string]struct {
+		sets    []string
+		guessed float64 // the loss of a guess
+		share   float64 // of it that is left at the end, at most
+	}{
+		"shuffle_learn": {append([]string{"dataset.clips.length=5", "method.shuffle_learn.hidden=[16]"}, perFrame...),
+			math.Ln2, 0.92},
+		"opn": {append([]string{"method.opn.pair=16", "method.opn.split_channel=false", "method.opn.hidden=[16]"},
+			perFrame...), math.Log(12), 0.9},
+		"pace":     {append([]string{"method.pace.contrast=0"}, part...), math.Ln2, 0.6},
+		"speednet": {append([]string{"clips.deal=true"}, part...), math.Ln2, 0.6},
+		"mae_st": {[]string{"backbone.vit3d.class=true", `backbone.vit3d.position="separable"`,
+			"method.mae_st.mask=0.5", "method.mae_st.decoder_dim=16", "method.mae_st.decoder_depth=1",
+			"method.mae_st.decoder_heads=2"}, 1, 0.9},
+		"tcn": {append([]string{"dataset.clips.length=8", "clips.frames=5", "clips.apart=[0, 0]",
+			"method.tcn.cameras=2", "method.tcn.width=8"}, perFrame...), 0.2, 0.9},
+		"simclr": {append([]string{"method.simclr.projector=[16]"}, part...), math.Log(63), 0.95},
+		"moco":   {append([]string{"method.moco.projector=[16]", "method.moco.queue=64"}, part...), math.Log(65), 0.99},
+		"byol":   {append([]string{"method.byol.projector=[16]", "method.byol.predictor=[16]"}, part...), 2, 0.5},
+		"swav": {append([]string{"method.swav.projector=[16]", "method.swav.prototypes=8"}, part...), math.Log(8),
+			1.01}, // its prototypes are held for a long time
+		"triplet": {append([]string{"method.triplet.projector=[16]", `method.triplet.mining="all"`}, frame...), 0.2,
+			0.9},
+	}
+	text := moving(t)
+	for name, c := range names {
+		t.Run(name, func(t *testing.T) {
+			sets := append([]string{"method=" + quoted(name), "evaluate.knn=false", `train.length="40 steps"`,
+				`optimizer.adamw.rate=1e-2`}, c.sets...)
+			whole, err := train(t, load(t, text, sets...), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("loss %.4f, of a guess %.4f", whole.Loss, c.guessed)
+			if !(whole.Loss < c.share*c.guessed) {
+				t.Errorf("the loss ends at %v; a guess has %v, want at most %v of it", whole.Loss, c.guessed, c.share)
+			}
+			root, stop := t.TempDir(), make(chan experiment.Request, 1)
+			stop <- experiment.Interrupt
+			if _, err := experiment.Run(load(t, text, sets...), experiment.Options{Root: root, Messages: io.Discard,
+				Stop: stop}); err == nil {
+				t.Fatal("was not stopped")
+			}
+			dirs, _ := filepath.Glob(filepath.Join(root, "*"))
+			sum, err := experiment.Resume(dirs[0], recipes.Builtin(), experiment.Options{Messages: io.Discard})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a, b := finalAt(t, sum.Run, 40), finalAt(t, whole.Run, 40); a != b {
+				t.Errorf("resumed run ends with %s, uninterrupted run with %s", a, b)
+			}
+		})
+	}
+}
