@@ -87,7 +87,8 @@ type PlayedClips struct{ Whole, Times []float32 }
 //	times: the same on the features of its frames side by side
 //	recurrent: a layer of gated recurrent units over the features of its frames, and a linear one on its last state
 //
-// An encoder of single frames has the mean of their features as the features of a clip, in which no order is left.
+// An encoder of single frames has the mean of their features as the features of a clip, in which no order is left. The
+// baseline are the frames' own values, of which a random projection makes 512 numbers where they are more.
 type ClipHeads struct {
 	Heads  []string  `toml:"heads"`  // whole | times | recurrent
 	L2     []float64 `toml:"l2"`     // strengths of the linear heads; of several the best on a fifth of the clips

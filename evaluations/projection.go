@@ -34,6 +34,18 @@ func NewProjection(from int, seed uint64) *Projection {
 	return newProjection(from, ProjectTo, seed)
 }
 
+// FrameValues is how many numbers of a frame heads on clips see where frames are their own features: of more a random
+// projection makes as many, since they see several frames side by side.
+const FrameValues = 512
+
+// NewFrameProjection draws the projection of frames of so many values; nil where they stay as they are.
+func NewFrameProjection(from int, seed uint64) *Projection {
+	if from <= FrameValues {
+		return nil
+	}
+	return newProjection(from, FrameValues, seed)
+}
+
 func newProjection(from, to int, seed uint64) *Projection {
 	p := &Projection{From: from, To: to, at: make([]int32, from*projectionSigns),
 		sign: make([]float32, from*projectionSigns)}

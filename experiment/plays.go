@@ -195,7 +195,8 @@ func (s *Setup) clipsOver(st *graph.Store, run runner) shownClips {
 	}
 }
 
-// rawClips is shownClips of the frames themselves: the mean frame, and one frame after the other.
+// rawClips is shownClips of the frames themselves: the mean frame, and one frame after the other, with at most
+// evaluations.FrameValues numbers of each.
 func (s *Setup) rawClips() shownClips {
 	k, ok := s.Kind.(*frames.Kind)
 	if !ok {
@@ -203,7 +204,13 @@ func (s *Setup) rawClips() shownClips {
 	}
 	still := k.OneByOne()
 	return oneByOne(func(ctx context.Context, set datasets.Labelled, order func(clip int) []int) (features, error) {
-		return s.fieldBy(ctx, set, still.Playing(set, order), feed.Raw)
+		x, err := s.fieldBy(ctx, set, still.Playing(set, order), feed.Raw)
+		if by := evaluations.NewFrameProjection(x.dim, uint64(s.Recipe.Seed)); err == nil && by != nil {
+			reduced := make([]float32, set.Len()*by.To)
+			by.Apply(reduced, x.x)
+			x.x, x.dim = reduced, by.To
+		}
+		return x, err
 	})
 }
 
