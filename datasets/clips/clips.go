@@ -45,14 +45,18 @@ type Clips struct {
 	Step int `toml:"step"`
 	// frames between the parts of a sequence for training and for the test, which neither has, if it is split by time
 	Gap int `toml:"gap"`
+	// parts of sequences, between their ends and gaps, that are shorter than a clip and left out; each is named, more
+	// stop the run
+	MaxShort int `toml:"max_short"`
 	datasets.Split
 	images.Files
 }
 
-// NewClips cuts sequences into clips of 8 successive frames, and keeps the last fifth of each for the test.
+// NewClips cuts sequences into clips of 8 successive frames, keeps the last fifth of each for the test, and leaves out
+// a few that are too short.
 func NewClips() *Clips {
-	return &Clips{ClassDepth: 1, SplitBy: "time", Length: 8, Stride: 1, Split: datasets.Split{TestFraction: 0.2},
-		Files: images.DefaultFiles()}
+	return &Clips{ClassDepth: 1, SplitBy: "time", Length: 8, Stride: 1, MaxShort: 16,
+		Split: datasets.Split{TestFraction: 0.2}, Files: images.DefaultFiles()}
 }
 
 // Validate checks the settings.
@@ -72,6 +76,8 @@ func (s *Clips) Validate() error {
 		return fmt.Errorf(
 			"gap = %d, want 0 to %d, and above 0 only where the test is the end of each sequence of train",
 			s.Gap, most)
+	case s.MaxShort < 0:
+		return fmt.Errorf("max_short = %d, want a count of parts of sequences, at least 0", s.MaxShort)
 	case len(s.Speeds) == 1:
 		return fmt.Errorf("speeds = %v, want two or more to tell apart; stride is the speed of all clips", s.Speeds)
 	}
@@ -142,18 +148,24 @@ func (s *Clips) Open(env datasets.Env) (*datasets.Data, error) {
 	if err != nil {
 		return nil, err
 	}
+	var short []datasets.Skip
 	p := &datasets.Data{Skipped: d.Skipped, Notes: d.Notes, Roots: env.Roots(s.Train, s.Test)}
-	c, err := s.clips(d.Train.(datasets.Set), train)
+	c, err := s.clips(d.Train.(datasets.Set), train, &short)
 	if err != nil {
 		return fail(err)
 	}
 	p.Train = c
 	if d.Test != nil {
-		if c, err = s.clips(d.Test.(datasets.Set), test); err != nil {
+		if c, err = s.clips(d.Test.(datasets.Set), test, &short); err != nil {
 			return fail(fmt.Errorf("test: %w", err))
 		}
 		p.Test = c
 	}
+	if n := len(short); n > s.MaxShort {
+		return fail(fmt.Errorf("%d parts of sequences are shorter than a clip, max_short allows %d: %s", n, s.MaxShort,
+			datasets.ListSkips(short, 3)))
+	}
+	p.Skipped = append(p.Skipped, short...)
 	return p, nil
 }
 

@@ -26,6 +26,7 @@ func TestClips(t *testing.T) {
 		change  func(*Clips)
 		want    string // label:frames of each clip
 		test    string
+		short   string // parts that are left out, and why
 		message string
 	}{
 		{name: "in the order of numbers", files: numbered("a/9.png", "a/10.png", "a/11.png", "b/1.png", "b/2.png"),
@@ -72,6 +73,21 @@ func TestClips(t *testing.T) {
 			message: `frame "99999999999999999999", want a whole number`},
 		{name: "sizes differ", files: map[string][]byte{"a/1.png": pic, "a/2.png": small},
 			message: "a/2.png is 3x3, the frames before it are 6x4"},
+		{name: "short parts", files: numbered("a/1.png", "b/1.png", "b/2.png", "b/4.png"), want: "1:b/1,b/2",
+			short: "a/1.png and 0 more: 1 successive frames; a clip takes 2 (length = 2, stride = 1) " +
+				"b/4.png and 0 more: 1 successive frames; a clip takes 2 (length = 2, stride = 1)"},
+		{name: "a speed that a sequence is too short for", files: numbered("a/1.png", "a/2.png", "a/3.png", "b/1.png",
+			"b/2.png"), change: func(s *Clips) { s.Speeds = []int{1, 2} }, want: "0:a/1,a/2 1:a/1,a/3 0:b/1,b/2",
+			short: "b/1.png and 1 more: 2 successive frames; a clip takes 3 (length = 2, stride = 2)"},
+		{name: "nothing left for the test", files: numbered("a/1.png", "a/2.png", "a/3.png", "b/1.png", "b/2.png",
+			"b/3.png", "b/4.png", "b/5.png", "b/6.png", "b/7.png"),
+			change: func(s *Clips) { s.TestFraction, s.Gap = 0.4, 1 },
+			want:   "0:a/1,a/2 1:b/1,b/2 1:b/3,b/4", test: "1:b/6,b/7",
+			short: "a: 0 successive frames; a clip takes 2 (length = 2, stride = 1)"},
+		{name: "too many short parts", files: numbered("a/1.png", "b/1.png", "c/1.png", "c/2.png"),
+			change:  func(s *Clips) { s.MaxShort = 1 },
+			message: "2 parts of sequences are shorter than a clip, max_short allows 1: "},
+		{name: "fewer than none", change: func(s *Clips) { s.MaxShort = -1 }, message: "max_short = -1"},
 		{name: "too short", files: numbered("a/1.png"), message: "hold no clip; one takes 2 successive frames"},
 		{name: "no folder", files: numbered("1.png", "2.png"), message: "frames (1.png) that are in no folder"},
 		{name: "groups", change: func(s *Clips) { s.Name = "x" }, message: "want the groups (?P<sequence>...)"},
@@ -94,6 +110,19 @@ func TestClips(t *testing.T) {
 			}
 			if got := clipNames(dir, p.Train.(*clipSet)); got != c.want || test != c.test {
 				t.Errorf("got %s, test %s; want %s, test %s", got, test, c.want, c.test)
+			}
+			var short []string
+			for _, skip := range p.Skipped {
+				if strings.Contains(skip.Err.Error(), "successive frames") {
+					rel, err := filepath.Rel(dir, skip.Name)
+					if err != nil {
+						rel = skip.Name
+					}
+					short = append(short, fmt.Sprintf("%s: %v", filepath.ToSlash(rel), skip.Err))
+				}
+			}
+			if c.short != "" && strings.Join(short, " ") != c.short {
+				t.Errorf("left out are %q, want %q", strings.Join(short, " "), c.short)
 			}
 			if bad := datasets.VerifySamples(p.Train); bad != nil {
 				t.Error(bad)

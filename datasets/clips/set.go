@@ -30,14 +30,25 @@ type shapedSet interface {
 	datasets.Shaped
 }
 
-// clips places windows on the frames that are left.
-func (s *Clips) clips(images datasets.Set, sequences []sequence) (*clipSet, error) {
+// clips places windows on the frames that are left, and adds the parts of sequences that are too short for one.
+func (s *Clips) clips(images datasets.Set, sequences []sequence, short *[]datasets.Skip) (*clipSet, error) {
 	c := &clipSet{images: images.(shapedSet), length: s.Length, speeds: s.Speeds}
 	strides := s.Speeds
 	if len(strides) == 0 {
 		strides = []int{s.Stride}
 	}
-	at := 0 // in the images
+	at := 0                               // in the images
+	ended := func(name string, run int) { // a part of a sequence, before at
+		for _, stride := range strides {
+			if n, want := at-run, (s.Length-1)*magnitude(stride)+1; n < want {
+				if n > 0 {
+					name = fmt.Sprintf("%s and %d more", c.images.Name(run), n-1)
+				}
+				*short = append(*short, datasets.Skip{Name: name, Err: fmt.Errorf("%d successive frames; a clip takes "+
+					"%d (length = %d, stride = %d)", n, want, s.Length, stride)})
+			}
+		}
+	}
 	for _, q := range sequences {
 		run, last := 0, 0 // first image of the part without a gap
 		begin := at
@@ -51,6 +62,7 @@ func (s *Clips) clips(images datasets.Set, sequences []sequence) (*clipSet, erro
 				c.sequences++
 			case f.number != last+q.interval:
 				c.cuts++
+				ended(q.name, run)
 				run = at
 			}
 			h, w, _ := c.images.Shape(at)
@@ -66,6 +78,10 @@ func (s *Clips) clips(images datasets.Set, sequences []sequence) (*clipSet, erro
 				}
 			}
 		}
+		if at == begin { // none is left
+			run = at
+		}
+		ended(q.name, run)
 	}
 	for _, stride := range strides {
 		if !slices.ContainsFunc(c.clips, func(o clip) bool { return o.stride == stride }) {
