@@ -37,40 +37,7 @@ func TestAgentResumesExactly(t *testing.T) {
 			"method.dqn.base.byol_explore.horizon=2", "method.dqn.base.byol_explore.hidden=4"}, acting...),
 	} {
 		t.Run(name, func(t *testing.T) {
-			agent := func(stop chan experiment.Request, at string) (*experiment.Summary, error) {
-				r, err := recipes.Load("dqn.toml", sets, recipes.Builtin())
-				if err != nil {
-					t.Fatal(err)
-				}
-				if at != "" {
-					return experiment.Resume(at, recipes.Builtin(), experiment.Options{Messages: io.Discard,
-						Stop: stop})
-				}
-				return experiment.Run(r, experiment.Options{Root: t.TempDir(), Messages: io.Discard, Stop: stop})
-			}
-			whole, err := agent(nil, "")
-			if err != nil {
-				t.Fatal(err)
-			}
-			stop, at := make(chan experiment.Request, 1), ""
-			var stopped *experiment.Stopped
-			for range 3 {
-				stop <- experiment.Interrupt
-				if _, err = agent(stop, at); !errors.As(err, &stopped) {
-					t.Fatalf("interrupted: %v, want a stop", err)
-				}
-				at = stopped.Folder
-			}
-			sum, err := agent(nil, at)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got, want := final(t, sum.Run), final(t, whole.Run); got != want {
-				t.Errorf("resumed run ends with %s, uninterrupted run with %s", got, want)
-			}
-			if a, b := values(whole), values(sum); a != b {
-				t.Errorf("evaluations differ: uninterrupted %s, resumed %s", a, b)
-			}
+			sum := resumes(t, "dqn.toml", sets)
 			if !strings.Contains(values(sum), "return") {
 				t.Errorf("no returns among %s", values(sum))
 			}
@@ -84,6 +51,74 @@ func TestAgentResumesExactly(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Methods that learn from the steps of others resume as exactly: slow encoders, orders of the batch, running means,
+// queues and tasks.
+func TestMethodsOfStepsResumeExactly(t *testing.T) {
+	for method, sets := range map[string][]string{
+		"apt":              {"hidden=4", "neighbours=2"},
+		"byol_explore":     {"window=2", "horizon=2", "hidden=4"},
+		"dbc":              {"hidden=4"},
+		"forward_backward": {"hidden=4", "embedding=4"},
+		"laplacian":        {"embedding=4"},
+		"proto_rl":         {"prototypes=4", "projection=4", "hidden=4", "queue=16"},
+		"r3m":              {"hidden=4", "layers=1", "words=2"},
+		"rnd":              {"hidden=4", "embedding=4"},
+		"sgi":              {"jumps=2", "projection=4", "hidden=4"},
+		"vip":              nil,
+	} {
+		t.Run(method, func(t *testing.T) {
+			all := []string{fmt.Sprintf("method=%q", method), "backbone.nature_cnn.widths=[4,4,4]",
+				"backbone.nature_cnn.features=8", "dataset.envs.episodes=5", "dataset.envs.held=3", "train.batch=4",
+				`train.length="23 steps"`, `train.checkpoint="100 steps"`, `train.log="10 steps"`,
+				"evaluate.linear=false", "baselines.untrained=false"}
+			for _, set := range sets {
+				all = append(all, "method."+method+"."+set)
+			}
+			resumes(t, "curl.toml", all)
+		})
+	}
+}
+
+// resumes trains a recipe of 23 steps, and again with interruptions, holds their ends against each other, and gives the
+// summary of the latter.
+func resumes(t *testing.T, recipe string, sets []string) *experiment.Summary {
+	t.Helper()
+	run := func(stop chan experiment.Request, at string) (*experiment.Summary, error) {
+		r, err := recipes.Load(recipe, sets, recipes.Builtin())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if at != "" {
+			return experiment.Resume(at, recipes.Builtin(), experiment.Options{Messages: io.Discard, Stop: stop})
+		}
+		return experiment.Run(r, experiment.Options{Root: t.TempDir(), Messages: io.Discard, Stop: stop})
+	}
+	whole, err := run(nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop, at := make(chan experiment.Request, 1), ""
+	var stopped *experiment.Stopped
+	for range 3 {
+		stop <- experiment.Interrupt
+		if _, err = run(stop, at); !errors.As(err, &stopped) {
+			t.Fatalf("interrupted: %v, want a stop", err)
+		}
+		at = stopped.Folder
+	}
+	sum, err := run(nil, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := final(t, sum.Run), final(t, whole.Run); got != want {
+		t.Errorf("resumed run ends with %s, uninterrupted run with %s", got, want)
+	}
+	if a, b := values(whole), values(sum); a != b {
+		t.Errorf("evaluations differ: uninterrupted %s, resumed %s", a, b)
+	}
+	return sum
 }
 
 // What cannot act is told so, and what an agent needs.
