@@ -4,9 +4,12 @@ import (
 	"io"
 	"math"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"selfsup/encoder"
 	"selfsup/experiment"
+	"selfsup/experiment/checkpoint"
 	"selfsup/recipes"
 )
 
@@ -33,9 +36,12 @@ func TestVideoMethodsLearnAndResume(t *testing.T) {
 			"method.mae_st.decoder_heads=2"}, 1, 0.9},
 		"tcn": {append([]string{"dataset.clips.length=8", "clips.frames=5", "clips.apart=[0, 0]",
 			"method.tcn.cameras=2", "method.tcn.width=8"}, perFrame...), 0.2, 0.9},
-		"simclr": {append([]string{"method.simclr.projector=[16]"}, part...), math.Log(63), 0.95},
-		"moco":   {append([]string{"method.moco.projector=[16]", "method.moco.queue=64"}, part...), math.Log(65), 0.99},
-		"byol":   {append([]string{"method.byol.projector=[16]", "method.byol.predictor=[16]"}, part...), 2, 0.5},
+		"moco": {append([]string{"method.moco.projector=[16]", "method.moco.queue=64"}, part...), math.Log(65), 0.99},
+		// several clips of one film, as in Feichtenhofer et al. 2021, section 3
+		"simclr of three": {append([]string{"method.simclr.projector=[16]",
+			"views.crops=[{count = 3, size = 8, area = [1.0, 1.0]}]"}, part...), math.Log(95), 0.95},
+		"byol of three": {append([]string{"method.byol.projector=[16]", "method.byol.predictor=[16]",
+			"views.crops=[{count = 3, size = 8, area = [1.0, 1.0]}]"}, part...), 2, 0.5},
 		"swav": {append([]string{"method.swav.projector=[16]", "method.swav.prototypes=8"}, part...), math.Log(8),
 			1.01}, // its prototypes are held for a long time
 		"triplet": {append([]string{"method.triplet.projector=[16]", `method.triplet.mining="all"`}, frame...), 0.2,
@@ -44,7 +50,8 @@ func TestVideoMethodsLearnAndResume(t *testing.T) {
 	text := moving(t)
 	for name, c := range names {
 		t.Run(name, func(t *testing.T) {
-			sets := append([]string{"method=" + quoted(name), "evaluate.knn=false", `train.length="40 steps"`,
+			sets := append([]string{"method=" + quoted(strings.Fields(name)[0]), "evaluate.knn=false",
+				`train.length="40 steps"`,
 				`optimizer.adamw.rate=1e-2`}, c.sets...)
 			whole, err := train(t, load(t, text, sets...), nil)
 			if err != nil {
@@ -69,5 +76,63 @@ func TestVideoMethodsLearnAndResume(t *testing.T) {
 				t.Errorf("resumed run ends with %s, uninterrupted run with %s", a, b)
 			}
 		})
+	}
+}
+
+// A ViT that learned from frames of films, two frames of one being views of one object, is an encoder of images: it is
+// exported as one, and a space-time transformer begins with its weights.
+func TestInflatedFromFrames(t *testing.T) {
+	text := moving(t)
+	images, err := train(t, load(t, text, `backbone="vit"`, "backbone.vit.dim=24", "backbone.vit.depth=2",
+		"backbone.vit.heads=2", "backbone.vit.patch=2", `backbone.vit.pool="class"`, `clips.view="frame"`,
+		"clips.apart=[1, 2]", `method="simclr"`, "method.simclr.projector=[16]", `train.length="5 steps"`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(images.Run, "export", "encoder.safetensors")
+	e, err := encoder.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := e.Config(); c.Takes() != "images" {
+		t.Errorf("the encoder takes %s, want images", c.Takes())
+	}
+	first, _, _, err := checkpoint.Latest(filepath.Join(images.Run, "checkpoints"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, from := range []string{images.Run, file} {
+		sum, err := train(t, load(t, text, `backbone.vit3d.position="separable"`, "backbone.vit3d.class=true",
+			"init.from="+quoted(from), `init.inflate="mean"`, `train.length="1 step"`, "optimizer.adamw.rate=1e-20",
+			`optimizer.adamw.weight_decay=0.0`), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		st, _, _, err := checkpoint.Latest(filepath.Join(sum.Run, "checkpoints"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		same := func(name string, i int, want float32) {
+			t.Helper()
+			if got := st.Get("backbone/" + name).F32[i]; math.Abs(float64(got-want)) > 1e-9 {
+				t.Fatalf("%s: entry %d of %s is %v, want %v", from, i, name, got, want)
+			}
+		}
+		patch := first.Get("backbone/patch/weight").F32
+		for i := range 2 * len(patch) {
+			same("patch/weight", i, patch[i%len(patch)]/2)
+		}
+		position := first.Get("backbone/position").F32
+		for i, v := range position[24:] {
+			same("position/space", i, v)
+		}
+		for i := range 24 {
+			same("class", i, first.Get("backbone/class").F32[i])
+			same("class_position", i, position[i])
+			same("position/time", i, 0)
+		}
+		for i, v := range first.Get("backbone/blocks/1/mlp/fc1/weight").F32 {
+			same("blocks/1/mlp/fc1/weight", i, v)
+		}
 	}
 }
