@@ -139,6 +139,15 @@ const (
 	Negative = "negative" // does not, and looks as if it did
 )
 
+// Tagged is a set whose samples have names of several kinds beside their label, such as who speaks in a recording.
+type Tagged interface {
+	Labelled
+	// Tags lists the kinds.
+	Tags() []string
+	// Tag is the name of a kind that sample i has.
+	Tag(i int, kind string) string
+}
+
 // CompanionSet is a set of texts to which others belong.
 type CompanionSet interface {
 	TextSet

@@ -63,6 +63,8 @@ type Features struct {
 	Told                 *Texts // what the test texts cost as the method tells them, where a protocol needs it
 	// scores of pairs of texts, whose features are in TestX, where a protocol needs them
 	Graded *Graded
+	// names that samples have beside their labels, where a protocol needs them
+	Tags *Tagged
 	// what is asked of words, of all of which TestX has features, where a protocol needs it
 	Words *WordTasks
 
@@ -132,6 +134,8 @@ type Needs struct {
 	Predicted int
 	Told      *Telling // the test texts, told symbol by symbol; no labels
 	Halves    bool     // the halves of so many test texts as Images says, in place of the test features; no labels
+	// names of such kinds that samples have beside their labels
+	Tags []string
 	// pairs of texts with scores, of a file, in place of the test features; no labels
 	Graded *Listed
 	// questions about words, of files, and the words in place of the test features; no labels

@@ -304,6 +304,8 @@ func (u *subject) measure(ctx context.Context, on string, protocols []evaluation
 		case p.Needs().Graded != nil:
 			f, err = u.gradedPairs(ctx, *p.Needs().Graded)
 			set = onOther
+		case p.Needs().Tags != nil:
+			f, err = u.tagged(ctx, on, p.Needs().Tags)
 		case p.Needs().Words != nil:
 			f, err = u.ofWords(ctx, *p.Needs().Words)
 			set = onOther

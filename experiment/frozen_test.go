@@ -14,7 +14,8 @@ func TestProtocolsLeaveTheStore(t *testing.T) {
 	elsewhere := []string{"zero_shot", "recovery", // of captions and sources
 		"detection", "open_vocabulary", "following", "drawing", // of boxes, of predicted views, of captions
 		"segmentation", "segmentation_decoder", "segmentation_finetune", "attention_segmentation", "patch_retrieval",
-		"state", "returns", "coverage", "told", "guessed", "halves", "similarity", "words", // of worlds, of texts
+		"state", "returns", "coverage", "told", "guessed", "halves", "similarity", // of worlds, of texts
+		"words", "tags", // of texts, of recordings
 		"boosting"} // of rows
 	own := map[string][]string{
 		"corruptions": {`kinds=["contrast"]`, "l2=[0.1]"}, "ood": {`outside="emoji_32"`, "images=20"},

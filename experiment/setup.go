@@ -233,7 +233,7 @@ func (s *Setup) build() (*built, error) {
 	s.encodedAt.scope = made.objective.Encoder
 	s.encodedAt.student, _ = g.StudentOf(s.encoderScope())
 	if err := cmp.Or(s.checkProjected(), s.checkAverage(), s.checkOnline(), s.checkFollowing(),
-		s.checkTold(), s.checkWritten(), s.checkAccumulated()); err != nil {
+		s.checkTold(), s.checkWritten(), s.checkTags(), s.checkAccumulated()); err != nil {
 		return nil, err
 	}
 	_, err = s.Maker().Worker(s.made()) // do the data give as many views?

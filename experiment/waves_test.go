@@ -239,3 +239,43 @@ func TestMixedRecordings(t *testing.T) {
 		}
 	}
 }
+
+// Recordings are told by a part of their names, and their labels by those of other names, beside the statistics of
+// their log-mels; a part that the names have not is refused.
+func TestTagsOfWaves(t *testing.T) {
+	recipe := sounds(t)
+	sets := []string{`dataset.wav.name='^(?P<first>[0-4])?.*(?P<last>\d)\.wav$'`, `evaluate.tags.leave_out="last"`,
+		"evaluate.tags.k=3", "evaluate.tags.l2=[0.1]", "evaluate.knn=false", `train.length="2 steps"`}
+	l, err := recipes.Load(recipe, append(sets, `evaluate.tags.tell=["first"]`), recipes.Builtin())
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, err := experiment.Run(l, experiment.Options{Root: t.TempDir(), Messages: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]bool{}
+	for _, e := range sum.Evaluations {
+		found[e.Metric+" of "+e.Representation] = true
+		if e.Metric == "without last linear" && (len(e.Settings) != 11 || e.Settings["samples"] != 60) {
+			t.Errorf("settings %v, want ten digits and 60 samples", e.Settings)
+		}
+		if e.Metric == "without last linear" && e.Representation == "raw" && e.Value < 0.4 {
+			t.Errorf("log-mels tell %v of tones that rise or fall when a digit is left out", e.Value)
+		}
+	}
+	for _, metric := range []string{"first knn", "first linear", "without last knn", "without last linear"} {
+		for _, of := range []string{"trained", "untrained", "raw"} {
+			if !found[metric+" of "+of] {
+				t.Errorf("no %s of %s in %v", metric, of, found)
+			}
+		}
+	}
+	if l, err = recipes.Load(recipe, append(sets, `evaluate.tags.tell=["speaker"]`), recipes.Builtin()); err == nil {
+		_, err = experiment.Prepare(l)
+	}
+	if err == nil || !strings.Contains(err.Error(), `asks for the tag "speaker", and the samples of dataset.wav have `+
+		`first, last`) {
+		t.Errorf("a tag that is not there: %v", err)
+	}
+}

@@ -123,6 +123,7 @@ func Builtin() Catalog {
 			"pgd":         func() Evaluation { return evaluations.DefaultPGD() },
 			"label_noise": func() Evaluation { return evaluations.DefaultLabelNoise() },
 			"groups":      func() Evaluation { return evaluations.DefaultGroups() },
+			"tags":        func() Evaluation { return evaluations.DefaultTags() },
 
 			"online": func() Evaluation { return evaluations.DefaultOnline() },
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -78,6 +80,7 @@ type waveSet struct {
 	waves    []wave
 	classes  []string
 	channels int
+	pattern  *regexp.Regexp // of their names
 }
 
 func (s *waveSet) Len() int          { return len(s.waves) }
@@ -87,6 +90,20 @@ func (s *waveSet) Name(i int) string { return s.waves[i].name }
 func (s *waveSet) Rate() int         { return s.waves[0].Rate }
 func (s *waveSet) Channels() int     { return s.channels }
 func (s *waveSet) Samples(i int) int { return s.waves[i].Samples }
+
+// Tags implements datasets.Tagged: the groups of the names' pattern.
+func (s *waveSet) Tags() []string {
+	return slices.DeleteFunc(slices.Clone(s.pattern.SubexpNames()), func(name string) bool { return name == "" })
+}
+
+// Tag implements datasets.Tagged.
+func (s *waveSet) Tag(i int, kind string) string {
+	m, k := s.pattern.FindStringSubmatch(filepath.Base(s.waves[i].name)), s.pattern.SubexpIndex(kind)
+	if m == nil || k < 0 {
+		return ""
+	}
+	return m[k]
+}
 
 // Window implements WaveSet.
 func (s *waveSet) Window(i int, at float64, dst []float32) error {

@@ -137,10 +137,12 @@ func (s *WAV) open(env datasets.Env) (*datasets.Data, error) {
 	if channels == 0 {
 		channels = kept[0].Channels
 	}
-	p := &datasets.Data{Train: &waveSet{kept[:trained], classes, channels}, Skipped: skipped, Notes: others.Notes(),
+	pattern := regexp.MustCompile(s.FileName) // which Validate has compiled
+	p := &datasets.Data{Train: &waveSet{kept[:trained], classes, channels, pattern}, Skipped: skipped,
+		Notes: others.Notes(),
 		Roots: env.Roots(s.Train, s.Test)}
 	if len(kept) > trained {
-		p.Test = &waveSet{kept[trained:], classes, channels}
+		p.Test = &waveSet{kept[trained:], classes, channels, pattern}
 	}
 	return p, nil
 }
