@@ -17,6 +17,7 @@ func Builtin() map[string]func() Backbone {
 		"mlp":         func() Backbone { return DefaultMLP() },
 		"nature_cnn":  func() Backbone { return DefaultNatureCNN() },
 		"symbols":     func() Backbone { return DefaultSymbols() },
+		"slow":        func() Backbone { return DefaultSlow() },
 		"vit3d":       func() Backbone { return DefaultViT3D() },
 		"dbn":         func() Backbone { return DefaultDBN() },
 		"vit":         func() Backbone { return DefaultViT() },

@@ -147,8 +147,13 @@ func basic(s *graph.Scope, in, out, stride int) layer.Func {
 
 // bottleneck is 1x1, 3x3, 1x1 and a skip, [B,H,W,in] -> [B,H/stride,W/stride,out].
 func bottleneck(s *graph.Scope, in, width, out, stride int) layer.Func {
+	return bottleneckBy(s, layer.Conv(s.In("conv1"), in, width, 1, 1), in, width, out, stride)
+}
+
+// bottleneckBy is bottleneck with another first convolution, [B,H,W,in] -> [B,H,W,width].
+func bottleneckBy(s *graph.Scope, first layer.Func, in, width, out, stride int) layer.Func {
 	body := layer.Chain(
-		layer.Conv(s.In("conv1"), in, width, 1, 1), layer.BatchNorm(s.In("norm1"), width), layer.Relu,
+		first, layer.BatchNorm(s.In("norm1"), width), layer.Relu,
 		layer.Conv(s.In("conv2"), width, width, 3, stride), layer.BatchNorm(s.In("norm2"), width), layer.Relu,
 		layer.Conv(s.In("conv3"), width, out, 1, 1), layer.BatchNorm(s.In("norm3"), out))
 	return residual(s, body, skip(s, in, out, stride))

@@ -84,6 +84,7 @@ func networks() []network {
 			v.Patch, v.Attention, v.AttentionSize = 4, "window", 2
 		}), images),
 		of("vit scaled", vit(func(v *backbones.ViT) { v.LayerScale = 0.3 }), images), of("vit3d", v3, clips),
+		of("slow", &backbones.Slow{Depth: 26, Stem: "7x7", Width: 0.1}, clips),
 		of("wave gru", wave, waves), of("symbols", backbones.DefaultSymbols(), words),
 		of("transformer", text, words), of("transformer clip", causal, words), of("ft_transformer", ft, columns),
 	}
