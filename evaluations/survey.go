@@ -167,7 +167,9 @@ func (p *Moving) Evaluate(_ context.Context, f Features) ([]Result, error) {
 // Motion is how much of what is true of the places of a frame a linear map reads off the encoder's last feature map:
 // R2 as of State, of the motion to the next frame (right, down; pixels), of its length beside what the camera's motion
 // makes of the ground (own speed), and of the logarithm of the depth, each the mean over a place's pixels. The map is
-// fitted to places of training frames; a constant has 0. It needs no labels. Of clips it is the middle frame.
+// fitted to places of training frames; a constant has 0. It needs no labels. Of clips it is the middle frame, which
+// vit3d sees among the others and per_frame alone: what cannot be told from one frame, such as which way things go, is
+// then not there to be read.
 type Motion struct {
 	Ridge  float64 `toml:"ridge"`  // added to the variances, which are 1
 	Places int     `toml:"places"` // of a frame, drawn by the seed

@@ -84,6 +84,20 @@ scales = 2
 depths = [0.5, 10.0]
 [evaluate.depth]
 `, []string{"depth abs_rel", "depth rmse", "depth delta", "depth constant abs_rel"}},
+	"videomae": {`
+[backbone.vit3d]
+dim = 8
+depth = 1
+heads = 2
+patch = 4
+tube = 2
+[method.videomae]
+mask = 0.5
+decoder_dim = 8
+decoder_depth = 1
+decoder_heads = 2
+[evaluate.motion]
+`, []string{"motion r2 of motion right"}},
 	"monodepth, known camera": {`
 [method.monodepth]
 width = 4
@@ -99,6 +113,9 @@ func TestSceneClips(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			text := sceneClips + c.recipe
+			if strings.Contains(text, "[backbone.vit3d]") {
+				text = strings.Replace(text, "[backbone.per_frame.tower.convnet]\nwidths = [4, 8]\n", "", 1)
+			}
 			whole, err := train(t, load(t, text), nil)
 			if err != nil {
 				t.Fatal(err)

@@ -35,9 +35,9 @@ func (s *Setup) checkSurveyed() error {
 			return fmt.Errorf("[evaluate.%s] needs a method that tells %s of every pixel, which [method.%s] does not; "+
 				"want one such as monodepth or moving_objects, or %[1]s = false", c.Name, needs.Surveyed, r.Method.Name)
 		}
-		if needs.SurveyedPlaces > 0 && s.encoder().FrameMaps == nil {
-			return fmt.Errorf("[evaluate.%s] needs feature maps of single frames, and backbone.%s has none; want "+
-				"per_frame with a tower such as convnet, or %[1]s = false", c.Name, r.Backbone.Name)
+		if needs.SurveyedPlaces > 0 && s.encoder().FrameMaps == nil && !s.hasTubes() {
+			return fmt.Errorf("[evaluate.%s] needs feature maps of frames, and backbone.%s has none; want per_frame "+
+				"with a tower such as convnet, vit3d, or %[1]s = false", c.Name, r.Backbone.Name)
 		}
 		_, train := s.Data.Train.(datasets.SurveyedSet)
 		_, test := s.Data.Test.(datasets.SurveyedSet)
@@ -73,12 +73,30 @@ func (s *Setup) surveyGraph() (*graph.Graph, error) {
 	})
 }
 
-// placesGraph is the last feature map of the middle frames of surveyBatch clips, [n,h,w,D].
+// hasTubes reports whether the encoder's tokens are tubes of clips.
+func (s *Setup) hasTubes() bool {
+	enc, tubes := s.encoder(), false
+	if enc.Tokens != nil && len(s.Input.Shape) == 4 {
+		_, err := graph.Build(graph.Options{}, func(g *graph.Scope) { tubes = enc.Tokens(g).Frames > 0 })
+		return err == nil && tubes
+	}
+	return false
+}
+
+// placesGraph is the last feature map of the middle frames of surveyBatch clips, [n,h,w,D], or the tokens of the tubes
+// that these are in.
 func (s *Setup) placesGraph() (*graph.Graph, error) {
 	return graph.Build(graph.Options{}, func(g *graph.Scope) {
 		x := encoder.InputOf(g, s.Input, surveyBatch)
 		size := op.ShapeOf(x)
 		k := methods.Surveyed(size[1])
+		if s.encoder().FrameMaps == nil {
+			e := s.encoder().Tokens(s.aboveEncoder(g))
+			y := op.Reshape(e.Encode(e.Embed(x)), size[0], e.Frames, e.Rows, e.Columns, e.Dim)
+			at := k / e.Tube
+			g.Output(surveyOutput, op.Reshape(op.Slice(y, 1, at, at+1), size[0], e.Rows, e.Columns, e.Dim))
+			return
+		}
 		middle := op.Reshape(op.Slice(x, 1, k, k+1), size[0], size[2], size[3], size[4])
 		maps := s.encoder().FrameMaps(s.aboveEncoder(g))(middle)
 		g.Output(surveyOutput, maps[len(maps)-1])
