@@ -3,6 +3,7 @@ package experiment
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"selfsup/datasets"
 	"selfsup/datasets/captioned"
@@ -70,6 +71,7 @@ func (s *Setup) kindOf() (feed.Kind, error) {
 		if err != nil {
 			return nil, tableError(r, "windows", err)
 		}
+		s.note(t.Notes())
 		return t, nil
 	case datasets.WaveSet:
 		if err := s.checkOneSize(); err != nil {
@@ -79,6 +81,7 @@ func (s *Setup) kindOf() (feed.Kind, error) {
 		if err != nil {
 			return nil, tableError(r, "windows", err)
 		}
+		s.note(w.Notes())
 		return s.withCaptions(w)
 	}
 	return nil, &RecipeError{r.File, fmt.Errorf("dataset.%s: no method trains on samples of its kind yet (%T)",
@@ -96,6 +99,15 @@ func (s *Setup) withSound(k feed.Kind) (feed.Kind, error) {
 		return nil, tableError(s.Recipe, "windows", err)
 	}
 	return w, nil
+}
+
+// note adds notes to those of the data, each once.
+func (s *Setup) note(notes []string) {
+	for _, n := range notes {
+		if !slices.Contains(s.Data.Notes, n) {
+			s.Data.Notes = append(s.Data.Notes, n)
+		}
+	}
 }
 
 // withCaptions adds captions to samples that have some.

@@ -23,6 +23,7 @@ type Texts struct {
 	symbols    int              // T
 	train      datasets.TextSet // nil: they are not there
 	weights    func() []float32 // of symbols, for tf-idf
+	notes      []string
 }
 
 // symbolsAWindow is T where the recipe does not say.
@@ -42,19 +43,24 @@ func NewTexts(s Settings, train datasets.TextSet, test datasets.Labelled) (*Text
 	}
 	t := TextsOf(s, v)
 	t.train, t.weights = train, sync.OnceValue(func() []float32 { return rarity(train) })
-	window := make([]int32, t.symbols)
-	for _, set := range []datasets.Labelled{train, test} {
+	window := make([]int32, t.symbols+1)
+	for k, set := range []datasets.Labelled{train, test} {
 		texts, ok := set.(datasets.TextSet)
 		if !ok {
 			continue
 		}
-		count := func(i int) int { return texts.Window(i, 0, window) }
-		if err := s.refuse(texts, count, t.symbols, "symbols"); err != nil {
+		count := func(i int) int { return v.Encode(texts.Text(i), 0, window) }
+		notes, err := s.fit(texts, parts[k], count, t.symbols, "symbols")
+		if err != nil {
 			return nil, err
 		}
+		t.notes = append(t.notes, notes...)
 	}
 	return t, nil
 }
+
+// Notes say how many texts are padded, and how many cut.
+func (t *Texts) Notes() []string { return t.notes }
 
 // TextsOf is windows of texts over a vocabulary, whatever texts they are.
 func TextsOf(s Settings, v *datasets.Vocabulary) *Texts {

@@ -22,7 +22,11 @@ type Waves struct {
 	channels int
 	measured *mel.LogMel // for raw
 	front    *mel.LogMel // of the views; nil: they are waves
+	notes    []string
 }
+
+// Notes say how many recordings are padded, and how many cut.
+func (w *Waves) Notes() []string { return w.notes }
 
 // NewWaves checks that windows of the settings can be cut from the recordings, and that those of the test set are of
 // the rate and the channels of the training's.
@@ -56,10 +60,12 @@ func NewWaves(s Settings, train datasets.WaveSet, test datasets.Labelled) (*Wave
 		return nil, setting.Bad("length", "%d: want at least %d samples, a frame of the spectrum that encoders are "+
 			"compared with", s.Length, least)
 	}
-	for _, set := range sets {
-		if err := s.refuse(set, set.Samples, s.Length, "samples"); err != nil {
+	for k, set := range sets {
+		notes, err := s.fit(set, parts[k], set.Samples, s.Length, "samples")
+		if err != nil {
 			return nil, err
 		}
+		w.notes = append(w.notes, notes...)
 	}
 	if s.Spectrogram.on() && s.Spectrogram.Std == 0 {
 		return w, w.measure(train)

@@ -183,3 +183,29 @@ func TestShortTexts(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is padded and what is cut is counted and named, and what is longer than a window is refused where the settings
+// say so.
+func TestNotesOfLengths(t *testing.T) {
+	d := openTexts(t, "characters", "abcdefgh\nabc\nab\nabcde\n", "abcdefgh\n")
+	s := Settings{Length: 5, Place: "random", Fixed: "middle", Short: "pad", Long: "cut"}
+	tx, err := NewTexts(s, d.Train.(datasets.TextSet), d.Test)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"2 of 4 training samples are shorter than a window of 5 symbols and padded, the first is ",
+		"1 of 4 training samples are longer than a window of 5 symbols, of which evaluation sees the middle, " +
+			"the first is ",
+		"1 of 1 test samples are longer than a window of 5 symbols"}
+	for i, line := range []string{"train.txt:2", "train.txt:1", "test.txt:1"} {
+		if n := tx.Notes(); len(n) != 3 || !strings.HasPrefix(n[i], want[i]) || !strings.HasSuffix(n[i], line) {
+			t.Fatalf("notes %q, want %q and %s", n, want[i], line)
+		}
+	}
+	s.Long = "refuse"
+	_, err = NewTexts(s, d.Train.(datasets.TextSet), d.Test)
+	if err == nil || !strings.Contains(err.Error(), "train.txt:1 has more than the 5 symbols of a window, and so have "+
+		"1 of 4") {
+		t.Errorf("%v, want the text of 8 symbols", err)
+	}
+}

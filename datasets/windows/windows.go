@@ -23,6 +23,7 @@ type Settings struct {
 	Place  string `toml:"place"` // of a training window: random, or fixed as in evaluation
 	Fixed  string `toml:"fixed"` // place of the windows of evaluation: start | middle | end
 	Short  string `toml:"short"` // samples shorter than a window: pad them at their end | refuse them
+	Long   string `toml:"long"`  // samples longer than a window: cut windows out of them, or refuse them
 	// recordings as images of their log-mels, where it has bands
 	Spectrogram Spectrogram `toml:"spectrogram"`
 }
@@ -31,12 +32,13 @@ type Settings struct {
 const (
 	atRandom = "random"
 	pad      = "pad"
+	cut      = "cut"
 	refuse   = "refuse"
 )
 
 // Defaults takes random windows, evaluates the middle of each sample, and pads.
 func Defaults() Settings {
-	return Settings{Place: atRandom, Fixed: "middle", Short: pad, Spectrogram: defaultSpectrogram()}
+	return Settings{Place: atRandom, Fixed: "middle", Short: pad, Long: cut, Spectrogram: defaultSpectrogram()}
 }
 
 // places are the shares at which fixed windows are, see datasets.TextSet.
@@ -59,6 +61,9 @@ func (s *Settings) Validate() error {
 	}
 	if s.Short != pad && s.Short != refuse {
 		return setting.Bad("short", "%q: want \"pad\" or \"refuse\"", s.Short)
+	}
+	if s.Long != cut && s.Long != refuse {
+		return setting.Bad("long", "%q: want \"cut\" or \"refuse\"", s.Long)
 	}
 	return s.Spectrogram.validate()
 }
@@ -89,26 +94,47 @@ func (s *Settings) placed(drawn float64) float64 {
 	return drawn
 }
 
-// refuse counts the samples of a set that are shorter than a window and names the first, where the settings say so.
-func (s *Settings) refuse(set datasets.Labelled, length func(i int) int, window int, unit string) error {
-	if s.Short != refuse {
-		return nil
-	}
-	first, n := -1, 0
+// fit counts the samples of a set that are shorter than a window or longer, and names the first of each. Where the
+// settings refuse them that is an error, otherwise a note: how many are padded, and of how many evaluation sees a part.
+// length counts to window+1 at least.
+func (s *Settings) fit(set datasets.Labelled, part string, length func(i int) int, window int,
+	unit string) (notes []string, err error) {
+	var first, n [2]int // of those that are shorter, and longer
 	for i := range set.Len() {
-		if length(i) < window {
-			if n++; first < 0 {
-				first = i
-			}
+		k := 0
+		switch got := length(i); {
+		case got == window:
+			continue
+		case got > window:
+			k = 1
+		}
+		if n[k]++; n[k] == 1 {
+			first[k] = i
 		}
 	}
-	if n == 0 {
-		return nil
+	if n[0] > 0 && s.Short == refuse {
+		return nil, setting.Bad("short",
+			"%q: %s has %d %s and a window %d, and %d of %d are shorter than that; want \"pad\", or "+
+				"a smaller length", s.Short, set.Name(first[0]), length(first[0]), unit, window, n[0], set.Len())
 	}
-	return setting.Bad("short",
-		"%q: %s has %d %s and a window %d, and %d of %d are shorter than that; want \"pad\", or "+
-			"a smaller length", s.Short, set.Name(first), length(first), unit, window, n, set.Len())
+	if n[1] > 0 && s.Long == refuse {
+		return nil, setting.Bad("long",
+			"%q: %s has more than the %d %s of a window, and so have %d of %d; want \"cut\", or a larger length",
+			s.Long, set.Name(first[1]), window, unit, n[1], set.Len())
+	}
+	for k, what := range []string{"are shorter than a window of %d %s and padded",
+		"are longer than a window of %d %s, of which evaluation sees the %s"} {
+		values := []any{window, unit, s.Fixed}
+		if n[k] > 0 {
+			notes = append(notes, fmt.Sprintf("%d of %d %s samples "+what+", the first is %s",
+				append(append([]any{n[k], set.Len(), part}, values[:2+k]...), set.Name(first[k]))...))
+		}
+	}
+	return notes, nil
 }
+
+// The sets whose samples windows are cut from, in notes.
+var parts = [2]string{"training", "test"}
 
 // views names the views of a training sample, and why says why it has no other.
 func (s *Settings) views() string {
