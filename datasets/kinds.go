@@ -82,6 +82,13 @@ type Survey struct {
 	Moves  []bool    // [H,W]: it moves by itself, beside what the camera does
 }
 
+// FrameSet is a ClipSet whose frames can be had one by one, so that of a long clip only what is shown is decoded.
+type FrameSet interface {
+	ClipSet
+	// Frame decodes frame k of clip i.
+	Frame(i, k int, dst *Image) error
+}
+
 // RowSet is a set of rows of a table.
 type RowSet interface {
 	Labelled

@@ -155,10 +155,22 @@ func (c *clipSet) Clip(i int, dst []datasets.Image) error {
 			len(c.clips), c.length)
 	}
 	for k := range dst {
-		at := c.clips[i].frame(k)
-		if err := c.images.Image(at, &dst[k]); err != nil {
-			return fmt.Errorf("datasets: %s: %w", c.images.Name(at), err)
+		if err := c.Frame(i, k, &dst[k]); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// Frame implements datasets.FrameSet.
+func (c *clipSet) Frame(i, k int, dst *datasets.Image) error {
+	if i < 0 || i >= len(c.clips) || k < 0 || k >= c.length {
+		return fmt.Errorf("datasets: frame %d of clip %d; the set has %d clips of %d frames", k, i, len(c.clips),
+			c.length)
+	}
+	at := c.clips[i].frame(k)
+	if err := c.images.Image(at, dst); err != nil {
+		return fmt.Errorf("datasets: %s: %w", c.images.Name(at), err)
 	}
 	return nil
 }

@@ -41,12 +41,18 @@ func (w *worker) camera(dst []float32, i int, key feed.Key) error {
 		c = w.settings.drawn(w.frames, len(w.clip), key, 0)
 		w.spare = make([]float32, w.pipe.ViewSize(0))
 		params := make([]float32, len(views.ParamNames()))
-		err := w.pipe.ViewParams(w.spare, params, &w.clip[c.first], key.Seed, key.Step, key.Row, 0, &w.scratch)
+		first, err := w.frame(c.first)
+		if err != nil {
+			return err
+		}
+		err = w.pipe.ViewParams(w.spare, params, first, key.Seed, key.Step, key.Row, 0, &w.scratch)
 		if err != nil {
 			return err
 		}
 		scale = views.Magnified(params)
-	} else if h, width := w.clip[0].H, w.clip[0].W; w.pipe.Height == w.pipe.Width && h != width {
+	} else if first, err := w.frame(c.first); err != nil {
+		return err
+	} else if h, width := first.H, first.W; w.pipe.Height == w.pipe.Width && h != width {
 		side := float64(min(h, width)) // of the square in the middle
 		scale = [2]float64{float64(width) / side, float64(h) / side}
 	}

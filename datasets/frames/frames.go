@@ -169,7 +169,9 @@ func (m *maker) Field(name string) (feed.Field, error) {
 
 // Worker implements feed.Maker.
 func (m *maker) Worker(names []string) (feed.Worker, error) {
-	w := &worker{maker: m, names: names, clip: make([]datasets.Image, m.set.Frames())}
+	w := &worker{maker: m, names: names, clip: make([]datasets.Image, m.set.Frames()),
+		there: make([]bool, m.set.Frames())}
+	w.one, _ = m.set.(datasets.FrameSet)
 	n := 0
 	for _, name := range names {
 		if _, err := m.Field(name); err != nil {
@@ -191,9 +193,12 @@ type worker struct {
 	*maker
 	names   []string
 	pipe    *views.Pipeline
-	clip    []datasets.Image // all frames of the sample
-	view    []datasets.Image // those that a view shows
-	listed  []int            // their places in the clip, by the maker's order
+	one     datasets.FrameSet // the set, if its frames can be had one by one
+	sample  int               // of the set
+	clip    []datasets.Image  // frames of the sample
+	there   []bool            // which of them are
+	view    []datasets.Image  // those that a view shows
+	listed  []int             // their places in the clip
 	spare   []float32
 	scratch views.Scratch
 }
@@ -206,8 +211,11 @@ func (w *worker) Make(to []feed.Slot, i int, key feed.Key) error {
 	if w.place != nil {
 		i = int(w.place[i])
 	}
-	if err := w.set.Clip(i, w.clip); err != nil {
-		return err
+	clear(w.there)
+	if w.sample = i; w.one == nil {
+		if err := w.set.Clip(i, w.clip); err != nil {
+			return err
+		}
 	}
 	for k, name := range w.names {
 		if v, ok := feed.Numbered(name, "pace"); ok {
@@ -235,11 +243,18 @@ func (w *worker) field(dst []float32, i int, name string, key feed.Key) error {
 	if !view {
 		v, _ = feed.Numbered(name, "params")
 		w.spare = make([]float32, w.pipe.ViewSize(v))
-		first := &w.shown(key, v)[0]
-		return w.pipe.ViewParams(w.spare, dst, first, key.Seed, key.Step, key.Row, v, s)
+		shown, err := w.shown(key, v)
+		if err != nil {
+			return err
+		}
+		return w.pipe.ViewParams(w.spare, dst, &shown[0], key.Seed, key.Step, key.Row, v, s)
 	}
 	size := len(dst) / w.frames
-	for f, frame := range w.shown(key, v) {
+	shown, err := w.shown(key, v)
+	if err != nil {
+		return err
+	}
+	for f, frame := range shown {
 		to, err := dst[f*size:(f+1)*size], error(nil)
 		if w.frozen {
 			err = w.pipe.EvalView(to, &frame, true, s)
@@ -253,22 +268,40 @@ func (w *worker) field(dst []float32, i int, name string, key feed.Key) error {
 	return nil
 }
 
-// shown is the frames that a view shows.
-func (w *worker) shown(key feed.Key, view int) []datasets.Image {
-	c, n := &w.settings, w.frames
-	if w.order != nil {
-		w.view = w.view[:0]
-		for _, f := range w.listed {
-			w.view = append(w.view, w.clip[f])
+// frame is frame k of the sample.
+func (w *worker) frame(k int) (*datasets.Image, error) {
+	if w.one != nil && !w.there[k] {
+		if err := w.one.Frame(w.sample, k, &w.clip[k]); err != nil {
+			return nil, err
 		}
-		return w.view
+		w.there[k] = true
 	}
-	at := c.fixed(n, len(w.clip))
-	if !w.frozen {
-		at = c.drawn(n, len(w.clip), key, view)
+	return &w.clip[k], nil
+}
+
+// shown is the frames that a view shows.
+func (w *worker) shown(key feed.Key, view int) ([]datasets.Image, error) {
+	at := w.listed
+	if w.order == nil {
+		c := w.settings.fixed(w.frames, len(w.clip))
+		if !w.frozen {
+			c = w.settings.drawn(w.frames, len(w.clip), key, view)
+		}
+		at = at[:0]
+		for f := range w.frames {
+			at = append(at, c.first+f*c.stride)
+		}
+		w.listed = at
 	}
-	w.view = at.of(w.clip, n, w.view)
-	return w.view
+	w.view = w.view[:0]
+	for _, k := range at {
+		frame, err := w.frame(k)
+		if err != nil {
+			return nil, err
+		}
+		w.view = append(w.view, *frame)
+	}
+	return w.view, nil
 }
 
 // mean is the mean of the frames that evaluation shows, not normalised.
@@ -277,7 +310,11 @@ func (w *worker) mean(dst []float32) error {
 		w.spare = make([]float32, len(dst))
 	}
 	clear(dst)
-	for _, frame := range w.shown(feed.Key{}, 0) {
+	shown, err := w.shown(feed.Key{}, 0)
+	if err != nil {
+		return err
+	}
+	for _, frame := range shown {
 		if err := w.pipe.EvalView(w.spare, &frame, false, &w.scratch); err != nil {
 			return err
 		}

@@ -167,12 +167,3 @@ func (s *Settings) stride(r *datasets.Rand, key feed.Key, view int) int {
 	}
 	return s.Stride[0] + r.Intn(s.strides())
 }
-
-// of picks the frames of a clip.
-func (p span) of(clip []datasets.Image, n int, to []datasets.Image) []datasets.Image {
-	to = to[:0]
-	for f := range n {
-		to = append(to, clip[p.first+f*p.stride])
-	}
-	return to
-}

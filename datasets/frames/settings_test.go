@@ -120,6 +120,51 @@ func TestPaces(t *testing.T) {
 	}
 }
 
+// oneByOne is clips whose frames can be had one by one, and counts them.
+type oneByOne struct {
+	long
+	frames *int
+}
+
+func (s oneByOne) Frame(i, k int, dst *datasets.Image) error {
+	*s.frames++
+	all := make([]datasets.Image, s.Frames())
+	if err := s.Clip(i, all); err != nil {
+		return err
+	}
+	*dst = all[k]
+	return nil
+}
+
+// Of clips whose frames can be had one by one those are decoded that are shown, each once, and views are the same.
+func TestFramesOneByOne(t *testing.T) {
+	c := frames.Defaults()
+	c.Frames, c.Stride = 2, [2]int{1, 4}
+	k := kind(t, c, 2)
+	decoded := 0
+	some, all := k.Training(oneByOne{long{still{4}}, &decoded}), k.Training(long{still{4}})
+	for step := range 50 {
+		key := feed.Key{Seed: 1, Step: step}
+		before := decoded
+		a, b := shown(t, some, "view0", key), shown(t, all, "view0", key)
+		if !slices.Equal(a, b) || decoded-before != 2 {
+			t.Fatalf("step %d: frames %v of %d decoded ones, want %v of 2", step, a, decoded-before, b)
+		}
+	}
+	c.Frames, c.Stride = 9, [2]int{1, 1}
+	w, err := kind(t, c, 2).Training(oneByOne{long{still{4}}, &decoded}).Worker([]string{"view0", "view1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	decoded = 0
+	to := []feed.Slot{{F32: make([]float32, 36)}, {F32: make([]float32, 36)}}
+	for i := range 2 {
+		if err := w.Make(to, i, feed.Key{Seed: 1}); err != nil || decoded != 9*(i+1) {
+			t.Errorf("%d frames were decoded for two views of %d whole clips (%v), want 9 of each", decoded, i+1, err)
+		}
+	}
+}
+
 // A clip can be shown in any order, and its baseline is the mean of what is shown.
 func TestPlaying(t *testing.T) {
 	c := frames.Defaults()

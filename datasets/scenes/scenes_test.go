@@ -384,6 +384,10 @@ func TestClipsAgree(t *testing.T) {
 		if err := set.Clip(i, clip); err != nil {
 			t.Fatal(err)
 		}
+		var last datasets.Image
+		if err := set.Frame(i, len(clip)-1, &last); err != nil || !slices.Equal(last.Pix, clip[len(clip)-1].Pix) {
+			t.Fatalf("scene %d: the last frame by itself is not the clip's (%v)", i, err)
+		}
 		wave := make([]float32, set.Sounds().Samples(i))
 		want := make([]float32, len(wave))
 		if err := set.Sounds().Window(i, 0, wave); err != nil {

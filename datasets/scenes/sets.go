@@ -123,8 +123,20 @@ func (s *clipSet) Clip(i int, dst []datasets.Image) error {
 	}
 	w := s.Scene(i)
 	for k := range dst {
-		s.draw(w, float64(k)/s.Scenes.Rate, &dst[k], nil)
+		s.draw(w, s.time(k), &dst[k], nil)
 	}
+	return nil
+}
+
+// Frame implements datasets.FrameSet.
+func (s *clipSet) Frame(i, k int, dst *datasets.Image) error {
+	if err := s.check(i); err != nil {
+		return err
+	}
+	if k < 0 || k >= s.Scenes.Frames {
+		return fmt.Errorf("datasets: scenes: no frame %d, a clip has %d", k, s.Scenes.Frames)
+	}
+	s.draw(s.Scene(i), s.time(k), dst, nil)
 	return nil
 }
 
