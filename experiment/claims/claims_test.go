@@ -66,30 +66,45 @@ func TestShippedClaims(t *testing.T) {
 	if err != nil || len(names) == 0 {
 		t.Fatalf("no claims are shipped (%v)", err)
 	}
-	cat := recipes.Builtin()
 	for _, name := range names {
-		dir := "claims/" + name
-		c, err := Load(dir, cat)
+		resolves(t, "claims/"+name)
+	}
+}
+
+// So do those of data that are not in the binary.
+func TestClaimsOfOtherData(t *testing.T) {
+	files, err := filepath.Glob("../../recipes/*/claims/*/claim.toml")
+	if err != nil || len(files) < 2 {
+		t.Fatalf("%v (%v), want bands and flips", files, err)
+	}
+	for _, file := range files {
+		resolves(t, filepath.Dir(file))
+	}
+}
+
+// resolves checks a claim and its arms.
+func resolves(t *testing.T, dir string) {
+	cat := recipes.Builtin()
+	c, err := Load(dir, cat)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	resolved := map[string]string{}
+	for _, arm := range c.Arms {
+		r, err := c.recipe(dir, arm, 1, cat)
 		if err != nil {
-			t.Error(err)
+			t.Errorf("%s: %v", arm, err)
 			continue
 		}
-		resolved := map[string]string{}
-		for _, arm := range c.Arms {
-			r, err := c.recipe(dir, arm, 1, cat)
-			if err != nil {
-				t.Errorf("%s: %v", arm, err)
-				continue
-			}
-			if r.Name != arm {
-				t.Errorf("%s/%s.toml has name = %q, want %q", dir, arm, r.Name, arm)
-			}
-			_, text, _ := strings.Cut(r.Resolved, "\n") // without its name
-			if other := resolved[text]; other != "" {
-				t.Errorf("%s: arms %s and %s differ in nothing", name, other, arm)
-			}
-			resolved[text] = arm
+		if r.Name != arm {
+			t.Errorf("%s/%s.toml has name = %q, want %q", dir, arm, r.Name, arm)
 		}
+		_, text, _ := strings.Cut(r.Resolved, "\n") // without its name
+		if other := resolved[text]; other != "" {
+			t.Errorf("%s: arms %s and %s differ in nothing", dir, other, arm)
+		}
+		resolved[text] = arm
 	}
 }
 
