@@ -140,8 +140,8 @@ func elsewhere(t *testing.T) (list []smallRecipe) {
 	run := func(file string, sets ...string) string {
 		t.Helper()
 		r, err := recipes.Load(file, append([]string{"train.batch=16", `train.length="1 step"`, "evaluate.knn=false",
-			"evaluate.linear=false", `optimizer.adamw.warmup="0%"`, "baselines.untrained=false", "baselines.pixels=false"},
-			sets...), recipes.Builtin())
+			"evaluate.linear=false", `optimizer.adamw.warmup="0%"`, "baselines.untrained=false",
+			"baselines.pixels=false"}, sets...), recipes.Builtin())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -152,7 +152,8 @@ func elsewhere(t *testing.T) (list []smallRecipe) {
 		return sum.Run
 	}
 	set := func(key, value string) string { return fmt.Sprintf("%s=%q", key, value) }
-	vit := []string{"backbone.vit.dim=8", "backbone.vit.depth=1", "backbone.vit.heads=2", `backbone.vit.position="sincos"`}
+	vit := []string{"backbone.vit.dim=8", "backbone.vit.depth=1", "backbone.vit.heads=2",
+		`backbone.vit.position="sincos"`}
 
 	captions := []string{set("dataset.captions.train", filepath.Join(filepath.Dir(withCaptions(t)), "list.jsonl")),
 		set("dataset.captions.label", "class"), "views.crop=8"}
@@ -214,7 +215,7 @@ func elsewhere(t *testing.T) (list []smallRecipe) {
 	clip = append(clip, captions...)
 	add(clip, []string{set("method.eva.teacher", run(at("masked/clip.toml"), append(clip,
 		"evaluate.zero_shot=false")...))}, "masked/eva.toml")
-	small := []string{"dataset.scenes.count=48", "dataset.scenes.held=8", "views.crop=16", "backbone.convnet.widths=[4,8]"}
+	small := append(scenes[:2:2], "views.crop=16", "backbone.convnet.widths=[4,8]")
 	add(small[:3], append(vit, set("method.muse.tokenizer", run(at("scenes/tokens.toml"), append(small,
 		"method.dvae.widths=[8,4]")...)), set("method.muse.text", run(at("scenes/reader.toml"), append(small,
 		"evaluate.zero_shot=false", "method.clip.text.transformer.dim=8", "method.clip.text.transformer.heads=2")...)),
