@@ -8,7 +8,6 @@ import (
 	"selfsup/backbones"
 	"selfsup/datasets"
 	"selfsup/datasets/captioned"
-	"selfsup/datasets/frames"
 	"selfsup/datasets/windows"
 	"selfsup/encoder"
 	"selfsup/experiment/checkpoint"
@@ -190,8 +189,8 @@ func (s *Setup) untrained() (*graph.Store, error) {
 
 // stills reports whether the samples are clips and the encoder is one of images, which sees single frames.
 func (s *Setup) stills() bool {
-	k, clips := s.Kind.(*frames.Kind)
-	return clips && k.Stills()
+	k := s.films()
+	return k != nil && k.Stills()
 }
 
 // describeEncoder says what of the Store is the frozen encoder, and what it takes.

@@ -9,6 +9,7 @@ import (
 	"selfsup/datasets/feed"
 	"selfsup/datasets/frames"
 	"selfsup/datasets/sampling"
+	"selfsup/datasets/sounded"
 	"selfsup/encoder"
 	"selfsup/evaluations"
 	"selfsup/graph"
@@ -19,6 +20,16 @@ import (
 // [N,F], or of its times [N,times*F].
 type shownClips func(ctx context.Context, set datasets.Labelled, order func(clip int) []int,
 	times bool) (x features, count int, err error)
+
+// films is how the samples become views of clips; nil: they are none.
+func (s *Setup) films() *frames.Kind {
+	kind := s.Kind
+	if heard, ok := kind.(*sounded.Kind); ok {
+		kind = heard.Kind
+	}
+	k, _ := kind.(*frames.Kind)
+	return k
+}
 
 // checkShownClips refuses protocols that show clips in several ways where there are none, or where they are too short.
 func (s *Setup) checkShownClips() error {
@@ -36,7 +47,7 @@ func (s *Setup) checkShownClips() error {
 		if !ok {
 			return bad("shows the frames of clips, and the samples of dataset.%s are %s", r.Dataset.Name, s.Noun())
 		}
-		k := s.Kind.(*frames.Kind)
+		k := s.films()
 		switch n := s.playedFrames(p); {
 		case !k.Stills() && s.encoder().Times == nil && p.Times:
 			return bad("has a head on features of times, and [backbone.%s] has none; want heads = [\"whole\"]",
@@ -55,7 +66,7 @@ func (s *Setup) checkShownClips() error {
 
 // playedFrames is how many frames of a clip a protocol shows.
 func (s *Setup) playedFrames(p *evaluations.Plays) int {
-	k := s.Kind.(*frames.Kind)
+	k := s.films()
 	if !k.Stills() {
 		return k.Frames()
 	}
@@ -159,8 +170,8 @@ func (u *subject) inWays(ctx context.Context, set datasets.Labelled, p *evaluati
 
 // clipsOver is shownClips of the frozen encoder of a Store, which run runs.
 func (s *Setup) clipsOver(st *graph.Store, run runner) shownClips {
-	k, ok := s.Kind.(*frames.Kind)
-	if !ok {
+	k := s.films()
+	if k == nil {
 		return nil
 	}
 	seed := func(int32) uint64 { return uint64(s.Recipe.Seed) }
@@ -198,8 +209,8 @@ func (s *Setup) clipsOver(st *graph.Store, run runner) shownClips {
 // rawClips is shownClips of the frames themselves: the mean frame, and one frame after the other, with at most
 // evaluations.FrameValues numbers of each.
 func (s *Setup) rawClips() shownClips {
-	k, ok := s.Kind.(*frames.Kind)
-	if !ok {
+	k := s.films()
+	if k == nil {
 		return nil
 	}
 	still := k.OneByOne()

@@ -60,6 +60,33 @@ func TestClipsAreTold(t *testing.T) {
 			}
 		})
 	}
+	t.Run("scenes", func(t *testing.T) { // which have a sound
+		sum, err := train(t, load(t, `
+name = "scenes"
+[dataset.scenes]
+samples = "clips"
+count = 16
+held = 8
+size = 16
+[clips]
+frames = 4
+[backbone.per_frame.tower.convnet]
+widths = [8]
+[method.opn]
+pair = 8
+[optimizer.adamw]
+[train]
+batch = 8
+length = "2 steps"
+[evaluate.speed]
+`), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ok := scores(sum)["trained speed recurrent"]; !ok {
+			t.Errorf("speed is not there: %v", scores(sum))
+		}
+	})
 	for want, sets := range map[string][]string{
 		"shows 4 frames over 7, and a clip of dataset.clips has 4; want longer clips": nil,
 		"[evaluate.order] shows frames = 3, and the encoder sees clips of 4; want": append(part,
