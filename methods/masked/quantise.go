@@ -64,6 +64,22 @@ func nextDirections(s *graph.Scope, codebook, z, codes *graph.Node, decay float6
 	return op.Normalize(op.Lerp(codebook, mean, s.Constant(decay)), losses.Eps)
 }
 
+// restarted is a codebook [K,D] in which codes that have fewer than least vectors of a batch, by a moving mean that
+// starts at 0, are vectors of this batch, drawn anew in every step until enough have them. z [N,D] were given codes
+// [N].
+// Dhariwal et al. 2020, arXiv:2005.00341, section 3.1, as in the authors' code.
+func restarted(s *graph.Scope, codebook, z, codes *graph.Node, decay, least float64) *graph.Node {
+	k, n := op.ShapeOf(codebook)[0], op.ShapeOf(z)[0]
+	counts, _ := assigned(s, z, codes, k)
+	had := s.State("had", graph.Fill(0), k)
+	has := op.Lerp(had, counts, s.Constant(decay))
+	s.Update(had, has)
+	places := op.Int(op.Scale(s.Random("drawn").Uniform(k), float64(n)*(1-1e-6))) // below n when rounded, too
+	drawn := op.Gather(op.StopGradient(z), places)                                // [K,D]
+	enough := op.Reshape(op.Less(s.Constant(least), has), k, 1)
+	return op.Add(op.Mul(codebook, enough), op.Mul(drawn, op.Affine(enough, -1, 1)))
+}
+
 // perplexity is exp of the entropy of how often codes [N] of k are used.
 func perplexity(s *graph.Scope, codes *graph.Node, k int) *graph.Node {
 	p := op.Mean(losses.OneHot(s, codes, k), false, 0)

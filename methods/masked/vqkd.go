@@ -18,14 +18,17 @@ import (
 //	loss = mean over patches of 1 - cos(told, teacher's) + beta * mean (z - code)^2, codes without gradient
 //
 // Peng et al. 2022, arXiv:2208.06366, section 2.1. z are unit rows; codes follow the mean direction of what they stand
-// for. The teacher is a run of a transformer with the same patches, such as of CLIP or DINO; the paper's codes start at
-// clusters of the first batch, here at random.
+// for. The teacher is a run of a transformer with the same patches, such as of CLIP or DINO. The paper's codes start at
+// clusters of the first batch. Here they start at random, and codes that stand for little become patches of the batch
+// (Dhariwal et al. 2020, arXiv:2005.00341, section 3.1, random restarts): else all patches go to the few codes that are
+// near at first.
 type VQKD struct {
 	Teacher    string  `toml:"teacher"`    // folder of the run
 	Vocabulary int     `toml:"vocabulary"` // codes K
 	Code       int     `toml:"code"`       // numbers of a code
 	Beta       float64 `toml:"beta"`       // weight of staying near the codes
 	Decay      float64 `toml:"decay"`      // of the codes, each step
+	Restart    float64 `toml:"restart"`    // patches a step that a code stands for at least; 0: codes are not restarted
 	Depth      int     `toml:"depth"`      // blocks of the decoder
 	Heads      int     `toml:"heads"`      // of its attention
 
@@ -34,14 +37,14 @@ type VQKD struct {
 
 // DefaultVQKD has the paper's settings for ViT-B.
 func DefaultVQKD() *VQKD {
-	return &VQKD{Vocabulary: 8192, Code: 32, Beta: 1, Decay: 0.99, Depth: 3, Heads: 12}
+	return &VQKD{Vocabulary: 8192, Code: 32, Beta: 1, Decay: 0.99, Restart: 1, Depth: 3, Heads: 12}
 }
 
 // Validate implements methods.Method.
 func (m *VQKD) Validate() error {
 	return cmp.Or(setting.Least("vocabulary", m.Vocabulary, 2), setting.Least("code", m.Code, 1),
-		setting.Weight("beta", m.Beta), setting.Within("decay", m.Decay, 0, 1), setting.Least("depth", m.Depth, 1),
-		setting.Least("heads", m.Heads, 1))
+		setting.Weight("beta", m.Beta), setting.Within("decay", m.Decay, 0, 1), setting.Weight("restart", m.Restart),
+		setting.Least("depth", m.Depth, 1), setting.Least("heads", m.Heads, 1))
 }
 
 // Loans implements methods.Borrower.
@@ -64,7 +67,11 @@ func (m *VQKD) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) meth
 	codebook := m.codebook(s)
 	codes := nearestCode(z, codebook)
 	q := op.Gather(op.StopGradient(codebook), codes)
-	s.Update(codebook, nextDirections(s, codebook, z, codes, m.Decay))
+	next := nextDirections(s, codebook, z, codes, m.Decay)
+	if m.Restart > 0 {
+		next = restarted(s.In("restart"), next, z, codes, m.Decay, m.Restart)
+	}
+	s.Update(codebook, next)
 	at := s.In("decoder")
 	tokens := layer.Dense(at.In("embed"), m.Code, e.Dim)(op.Reshape(straight(z, q), b.Size(), -1, m.Code))
 	blocks := layer.Blocks(at.In("blocks"), layer.Block{Dim: e.Dim, Heads: m.Heads}, m.Depth, 0)
