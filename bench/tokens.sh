@@ -43,5 +43,13 @@ row "FCMAE ConvNeXt V2 atto, 64x64" bench/convnext-fcmae.toml 8 -- fcmae
 row "iBOT ViT-Tiny/4, 2 of 32x32 and 4 of 16x16" bench/vit-ibot.toml 4 -- ibot
 row "BERT-small, 128 words" bench/text-bert.toml 4 -- bert --vocabulary "${VOCABULARY:-2308}"
 row "causal transformer of BERT-small's size, 256 words" bench/text-causal.toml 2 -- gpt --length 256 --share 0.99 --vocabulary "${VOCABULARY:-2308}"
+row "GPT, 12 blocks of 768 channels, 128 words" bench/text-gpt.toml 2 -- next --dim 768 --depth 12 --heads 12 --vocabulary "${VOCABULARY:-2308}"
+"$python" - "$work/noise" <<'P'
+import os, sys, wave
+os.makedirs(sys.argv[1])
+for i in range(8):
+    with wave.open("%s/%d.wav" % (sys.argv[1], i), "wb") as f: f.setparams((1, 2, 16000, 0, "NONE", "")); f.writeframes(os.urandom(64000))
+P
+row "wav2vec 2.0 BASE, a second" bench/wave-wav2vec2.toml 2 "dataset.wav.train=$work/noise" -- wav2vec2 --length 16000
 row "FT-Transformer, 36 columns" bench/table-ft.toml 128 -- ft
 row "DINOv2 ViT-Tiny/4, 2 of 32x32 and 8 of 16x16" bench/vit-dinov2.toml 16 -- dinov2 --locals 8

@@ -4,7 +4,7 @@
 The equations are those of the papers, written for this comparison. Prints one JSON line: ms_median, cpu_ms_median (processor time of a step, all
 threads), peak_rss_mb. Inputs are random and in memory.
 
-    python3 torch_tokens.py fcmae | ibot | dinov2 | bert | gpt | ft [--threads 1] [--steps 3] [--batch N]
+    python3 torch_tokens.py fcmae | ibot | dinov2 | bert | gpt | next | wav2vec2 | ft [--threads 1] [--steps 3] [--batch N]
 """
 import argparse, json, os, resource, statistics, time
 os.environ.pop("OPENBLAS_CORETYPE", None); os.environ.pop("OPENBLAS_L2_SIZE", None)
@@ -212,6 +212,90 @@ class Text(nn.Module):
                     swapped=(draw >= 0.8 * s.share) & (draw < 0.9 * s.share))
 
 
+class GPT(nn.Module):
+    """GPT-2's transformer: pre-norm blocks, a norm at the end, each next symbol told by the embeddings, without a bias."""
+    def __init__(s, vocabulary, t=128, d=512, depth=4, heads=8):
+        super().__init__()
+        s.v, s.t = vocabulary, t
+        s.emb = nn.Embedding(vocabulary, d); s.pos = nn.Parameter(torch.randn(t, d) * 0.01)
+        s.blocks = nn.ModuleList([Block(d, heads) for _ in range(depth)]); s.norm = nn.LayerNorm(d)
+        s.register_buffer("later", torch.full((t, t), -1e9).triu(1))
+
+    def loss(s, b):
+        x = s.emb(b["ids"]) + s.pos
+        for f in s.blocks: x = f(x, s.later)
+        logits = s.norm(x) @ s.emb.weight.t()
+        return F.cross_entropy(logits[:, :-1].flatten(0, 1), b["ids"][:, 1:].flatten())
+
+    def after(s): pass
+
+    def batch(s, n): return dict(ids=torch.randint(2, s.v, (n, s.t)))
+
+
+class Wav2Vec2(nn.Module):
+    """wav2vec 2.0 BASE: seven convolutions, a grouped one for positions, post-norm blocks, two books of 320 entries, distractors of the utterance."""
+    class Block(nn.Module):
+        def __init__(s, d, heads):
+            super().__init__()
+            s.h = heads; s.qkv = nn.Linear(d, 3 * d); s.proj = nn.Linear(d, d); s.n1 = nn.LayerNorm(d)
+            s.f1 = nn.Linear(d, 4 * d); s.f2 = nn.Linear(4 * d, d); s.n2 = nn.LayerNorm(d)
+
+        def forward(s, x):
+            b, t, d = x.shape
+            q, k, v = s.qkv(x).view(b, t, 3, s.h, d // s.h).permute(2, 0, 3, 1, 4)
+            a = ((q * (d // s.h) ** -0.5) @ k.transpose(-2, -1)).softmax(-1)
+            x = s.n1(x + s.proj((a @ v).transpose(1, 2).reshape(b, t, d)))
+            return s.n2(x + s.f2(F.gelu(s.f1(x))))
+
+    def __init__(s, samples=16000, w=512, d=768, depth=12, heads=12, books=2, entries=320, codes=256, distractors=100, share=0.5):
+        super().__init__()
+        kernels, strides = (10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2)
+        s.convs = nn.ModuleList([nn.Conv1d(1 if i == 0 else w, w, k, m, bias=False) for i, (k, m) in enumerate(zip(kernels, strides))])
+        s.first = nn.GroupNorm(w, w); s.level = nn.LayerNorm(w); s.enter = nn.Linear(w, d); s.hole = nn.Parameter(torch.rand(d))
+        s.position = nn.utils.weight_norm(nn.Conv1d(d, d, 128, padding=64, groups=16), dim=2); s.before = nn.LayerNorm(d)
+        s.blocks = nn.ModuleList([Wav2Vec2.Block(d, heads) for _ in range(depth)])
+        s.books, s.entries, s.distractors = books, entries, distractors
+        s.scores = nn.Linear(w, books * entries); s.codes = nn.Parameter(torch.rand(books, entries, codes // books))
+        s.goal = nn.Linear(codes, 256); s.guess = nn.Linear(d, 256)
+        s.samples, s.steps = samples, samples
+        for k, m in zip(kernels, strides): s.steps = (s.steps - k) // m + 1
+        s.k = int(s.steps * share)
+
+    def loss(s, b):
+        x = b["x"][:, None]
+        for i, c in enumerate(s.convs):
+            x = c(x)
+            x = F.gelu(s.first(x) if i == 0 else x)
+        steps = x.transpose(1, 2)
+        slow = 0.1 * steps + 0.9 * steps.detach()
+        z = s.level(slow); y = s.enter(z); n = len(y)
+        y = torch.where(b["hidden"][..., None], s.hole, y)
+        y = s.before(y + F.gelu(s.position(y.transpose(1, 2))[..., :s.steps]).transpose(1, 2))
+        for f in s.blocks: y = f(y)
+        at = b["at"][..., None]
+        picked = z.gather(1, at.expand(-1, -1, z.shape[-1]))
+        scores = s.scores(picked).view(-1, s.books, s.entries)
+        soft = F.gumbel_softmax(scores, 2.0, hard=True)
+        q = torch.einsum("ngv,gvd->ngd", soft, s.codes).reshape(n, s.k, -1)
+        p = scores.softmax(-1).mean(0)
+        perplexity = (-(p * (p + 1e-7).log()).sum(-1)).exp().sum()
+        goal, guess = s.goal(q), s.guess(y.gather(1, at.expand(-1, -1, y.shape[-1])))
+        others = goal[torch.arange(n)[:, None, None], b["others"]]
+        cos = F.cosine_similarity(guess[:, :, None], torch.cat([goal[:, :, None], others], 2), dim=-1) / 0.1
+        alike = (others == goal[:, :, None]).all(-1)
+        cos = torch.cat([cos[..., :1], cos[..., 1:].masked_fill(alike, -1e9)], -1)
+        all_ = s.books * s.entries
+        return F.cross_entropy(cos.flatten(0, 1), torch.zeros(n * s.k, dtype=torch.long)) + 0.1 * (all_ - perplexity) / all_ + 10 * (slow ** 2).mean()
+
+    def after(s): pass
+
+    def batch(s, n):
+        at = torch.rand(n, s.steps).argsort(1)[:, :s.k]
+        hidden = torch.zeros(n, s.steps, dtype=torch.bool).scatter_(1, at, True)
+        d = min(s.distractors, s.k - 1)
+        return dict(x=torch.randn(n, s.samples), at=at, hidden=hidden, others=(torch.rand(n, s.k, s.k) - 8 * torch.eye(s.k)).topk(d, 2).indices)
+
+
 class FT(nn.Module):
     """SCARF through an FT-Transformer: K columns of numbers, a class token, ReGLU."""
     class Block(nn.Module):
@@ -258,7 +342,8 @@ def main():
     torch.manual_seed(0); torch.set_num_threads(a.threads)
     text = lambda causal: Text(causal, a.vocabulary, a.length, a.dim, a.depth, a.heads, a.share)
     model = {"fcmae": FCMAE, "ibot": lambda: Distilled(False, a.locals), "dinov2": lambda: Distilled(True, a.locals), "bert": lambda: text(False),
-             "gpt": lambda: text(True), "ft": FT}[a.step]()
+             "gpt": lambda: text(True), "ft": FT, "next": lambda: GPT(a.vocabulary, a.length, a.dim, a.depth, a.heads),
+             "wav2vec2": lambda: Wav2Vec2(a.length)}[a.step]()
     opt = torch.optim.AdamW([q for q in model.parameters() if q.requires_grad], lr=1e-3)
     b = model.batch(a.batch)
     wall, cpu = [], []
