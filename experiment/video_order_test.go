@@ -3,6 +3,7 @@ package experiment_test
 import (
 	"io"
 	"math"
+	"math/rand/v2"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -134,5 +135,44 @@ func TestInflatedFromFrames(t *testing.T) {
 		for i, v := range first.Get("backbone/blocks/1/mlp/fc1/weight").F32 {
 			same("blocks/1/mlp/fc1/weight", i, v)
 		}
+	}
+}
+
+// Methods of speed and order leave an encoder that tells speed, or order, of held-out clips better than it did
+// untrained: of a bar that moves over noise. Margins are half of what three seeds gained at least.
+func TestSpeedAndOrderPassUntrained(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	text := strings.Replace(movingOver(t, 12, 200, func(int, int) uint8 { return uint8(r.IntN(256)) }),
+		"[evaluate.knn]\nk = [5]\n", "", 1)
+	part := []string{"dataset.clips.length=8", "clips.frames=4"}
+	perFrame := []string{`backbone="per_frame"`, `backbone.per_frame.tower="nature_cnn"`,
+		"backbone.per_frame.tower.nature_cnn.widths=[16]", "backbone.per_frame.tower.nature_cnn.features=16"}
+	for name, c := range map[string]struct {
+		sets   []string
+		metric string
+		margin float64
+	}{
+		"speednet": {append([]string{"clips.stride=[1, 2]", "clips.deal=true", `evaluate.speed.heads=["whole"]`},
+			part...), "speed whole", 0.1},
+		"pace": {append([]string{"clips.stride=[1, 2]", "method.pace.contrast=0", `evaluate.speed.heads=["whole"]`},
+			part...), "speed whole", 0.08},
+		"opn": {append(append([]string{"method.opn.pair=16", "method.opn.split_channel=false", "method.opn.hidden=[32]",
+			`evaluate.order.heads=["recurrent"]`}, part...), perFrame...), "order recurrent", 0.16},
+		"shuffle_learn": {append([]string{"dataset.clips.length=5", "method.shuffle_learn.hidden=[32]",
+			`evaluate.order.heads=["recurrent"]`}, perFrame...), "order recurrent", 0.1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sum, err := train(t, load(t, text, append(c.sets, "method="+quoted(name), `train.length="150 steps"`,
+				"optimizer.adamw.rate=1e-2", "baselines.pixels=false", "dataset.clips.test_fraction=0.4")...), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := scores(sum)
+			trained, untrained := got["trained "+c.metric], got["untrained "+c.metric]
+			t.Logf("loss %.4f, %s %.4f, untrained %.4f", sum.Loss, c.metric, trained, untrained)
+			if trained < untrained+c.margin {
+				t.Errorf("%s is %v, untrained %v; want at least %v more", c.metric, trained, untrained, c.margin)
+			}
+		})
 	}
 }

@@ -19,9 +19,14 @@ import (
 
 // moving writes sequences of a bar that moves over stripes, and returns a recipe of VideoMAE for them.
 func moving(t testing.TB) string {
+	return movingOver(t, 6, 220, func(_, y int) uint8 { return uint8(40 * (y % 3)) })
+}
+
+// movingOver is moving of so many sequences, with a bar of a brightness over another ground.
+func movingOver(t testing.TB, sequences int, bar uint8, ground func(x, y int) uint8) string {
 	t.Helper()
 	dir := t.TempDir()
-	for q := range 6 {
+	for q := range sequences {
 		way := []string{"left", "right"}[q%2]
 		seq := filepath.Join(dir, way, fmt.Sprint("s", q))
 		if err := os.MkdirAll(seq, 0o755); err != nil {
@@ -35,9 +40,9 @@ func moving(t testing.TB) string {
 			}
 			for y := range 8 {
 				for x := range 8 {
-					v := uint8(40 * (y % 3))
+					v := ground(x, y)
 					if x == at || x == (at+1)%8 {
-						v = 220
+						v = bar
 					}
 					m.SetGray(x, y, color.Gray{v})
 				}
