@@ -187,3 +187,31 @@ func TestTextsResumeExactly(t *testing.T) {
 		})
 	}
 }
+
+// A run on texts that stay on the disk ends with the bits of one that holds them, with the same evaluations and record
+// of its data.
+func TestTextsOnTheDiskAreTheSame(t *testing.T) {
+	end := func(memory string) (weights, rest string) {
+		l, err := loadTexts(t, `train.length="3 steps"`, fmt.Sprintf("dataset.text.memory=%q", memory))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum, err := experiment.Run(l, experiment.Options{Root: t.TempDir(), Messages: io.Discard})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range sum.Evaluations {
+			rest += fmt.Sprintln(e.Representation, e.Metric, e.Value)
+		}
+		data, err := os.ReadFile(filepath.Join(sum.Run, "data.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return finalAt(t, sum.Run, 3), rest + string(data)
+	}
+	held, with := end("1GiB")
+	read, also := end("1KiB")
+	if held != read || with != also {
+		t.Errorf("the run ends with %s and %s\nfrom the disk with %s and %s", held, with, read, also)
+	}
+}
