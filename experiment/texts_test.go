@@ -138,8 +138,8 @@ func TestTextsRefused(t *testing.T) {
 		t.Errorf("two windows of a text: %v", err)
 	}
 	_, err = recipes.Load("quickstart.toml", []string{"windows.length=8"}, recipes.Builtin())
-	if err == nil || !strings.Contains(err.Error(), "is about texts and waves, and the samples of "+
-		"dataset.fashion_mnist_4k are images") {
+	if err == nil || !strings.Contains(err.Error(), "is about texts and waves and clips with sound, and the "+
+		"samples of dataset.fashion_mnist_4k are images") {
 		t.Errorf("windows of images: %v", err)
 	}
 }
