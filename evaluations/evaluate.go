@@ -30,6 +30,7 @@ type Features struct {
 
 	Pairs *Pairs // images and texts in one space, where a protocol needs them
 
+	Ridden   *Ridden   // how the camera moves in test clips, where a protocol needs it
 	Surveyed *Surveyed // what a method tells of the pixels of test clips, and the truth, where a protocol needs it
 	Heard    *Heard    // test clips and their sounds in one space, where a protocol needs them
 
@@ -181,6 +182,7 @@ type Needs struct {
 	Augment *Augment // training features of other random crops for every epoch; nil: none
 	// what the method tells of every pixel of test clips, "depth" or "moving", and the truth; "": nothing
 	Surveyed string
+	Ridden   bool // how the camera moves in test clips, as the method tells it and as it is
 	// places of a frame of training and test clips, with what is true of each as its sources; 0: none
 	SurveyedPlaces int
 	Frames         bool // of Sources of clips: the features of every frame side by side, in place of the clip's

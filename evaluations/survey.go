@@ -201,3 +201,38 @@ func (p *Motion) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 	}
 	return rs, nil
 }
+
+// Camera is how well a method tells from a view of each test clip how the camera has moved in it: R2 as of State, of
+// the way to the right and down, and their mean. A constant, such as the mean of what is true, has at most 0.
+type Camera struct{}
+
+// DefaultCamera has no settings.
+func DefaultCamera() *Camera { return &Camera{} }
+
+// Validate checks the settings, of which there are none.
+func (p *Camera) Validate() error { return nil }
+
+// Needs implements Protocol.
+func (p *Camera) Needs() Needs { return Needs{Ridden: true} }
+
+// When implements Protocol: it runs at the end, as it reads the test set.
+func (p *Camera) When() setting.Length { return setting.Length{} }
+
+// Ridden is the camera's way in each test clip as a method tells it, and as it was, [M,2].
+type Ridden struct{ Told, True []float64 }
+
+// Evaluate returns the coefficients.
+func (p *Camera) Evaluate(_ context.Context, f Features) ([]Result, error) {
+	r := f.Ridden
+	if r == nil || len(r.Told) < 4 || len(r.Told)%2 != 0 || len(r.True) != len(r.Told) {
+		return nil, errors.New("evaluate: camera: want two clips or more in which the camera's way is told and known")
+	}
+	settings := map[string]any{"clips": len(r.Told) / 2}
+	out := []Result{{Protocol: "camera", Metric: "r2", Settings: settings}}
+	for axis, name := range []string{"right", "down"} {
+		value := determination(r.True, 2, axis, func(i int) float64 { return r.Told[2*i+axis] })
+		out[0].Value += value / 2
+		out = append(out, Result{Protocol: "camera", Metric: "r2 of " + name, Value: value, Settings: settings})
+	}
+	return out, nil
+}

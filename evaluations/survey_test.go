@@ -87,3 +87,18 @@ func TestMotion(t *testing.T) {
 		}
 	}
 }
+
+func TestCamera(t *testing.T) {
+	r := &evaluations.Ridden{True: []float64{0, 1, 2, 3, 4, 2}, Told: []float64{0, 2, 2, 2, 2, 2}}
+	got := values(t, evaluations.DefaultCamera(), evaluations.Features{Ridden: r})
+	for name, want := range map[string]float64{"r2 of right": 1 - 4./8, "r2 of down": 0, "r2": 0.25} {
+		if math.Abs(got[name]-want) > 1e-12 {
+			t.Errorf("%s is %v, want %v", name, got[name], want)
+		}
+	}
+	r.Told = r.Told[:4]
+	if _, err := evaluations.DefaultCamera().Evaluate(context.Background(),
+		evaluations.Features{Ridden: r}); err == nil {
+		t.Error("clips of which nothing is told are taken")
+	}
+}

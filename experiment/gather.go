@@ -38,6 +38,9 @@ func (u *subject) gather(ctx context.Context, on string, p evaluations.Protocol,
 	case needs.Surveyed != "":
 		f.Surveyed, err = u.survey(ctx)
 		return f, onTest, err
+	case needs.Ridden:
+		f.Ridden, err = u.ride(ctx)
+		return f, onTest, err
 	case needs.SurveyedPlaces > 0:
 		f, err = u.known(ctx, needs.SurveyedPlaces)
 		return f, onTest, err
@@ -124,6 +127,8 @@ func (u *subject) lacks(p evaluations.Protocol) bool {
 		return u.visits == nil
 	case needs.Surveyed != "":
 		return u.survey == nil
+	case needs.Ridden:
+		return u.ride == nil
 	case needs.SurveyedPlaces > 0:
 		return u.known == nil
 	case needs.Heard:

@@ -17,7 +17,7 @@ var sceneGains = []struct {
 }{
 	{"av_contrast", "sound_retrieval sound R@10", 0.1},
 	{"ambient_sound", "linear top1", 0},
-	{"ego_motion", "state r2 of camera right", 0.05},
+	{"ego_motion", "camera r2", 0.1},
 	{"moving_objects", "moving best iou", 0.1},
 	{"monodepth", "depth abs_rel", -0.02},
 }

@@ -71,7 +71,8 @@ bins = 5
 width = 8
 [evaluate.state]
 frames = true
-`, []string{"state r2 of camera right"}},
+[evaluate.camera]
+`, []string{"state r2 of camera right", "camera r2", "camera r2 of down"}},
 	"moving_objects": {`
 [method.moving_objects]
 width = 4
@@ -153,6 +154,7 @@ func TestSceneClips(t *testing.T) {
 func TestSceneClipsRefusals(t *testing.T) {
 	for _, c := range []struct{ recipe, want string }{
 		{"[method.simclr]\nprojector = [8]\n[evaluate.sound_retrieval]\n", "[method.simclr] has no common space"},
+		{"[method.avc]\n[evaluate.camera]\n", "tells how the camera moves"},
 		{"[method.ego_motion]\n[evaluate.depth]\n", "tells depth of every pixel"},
 		{"[method.moving_objects]\n[evaluate.depth]\n", "tells depth of every pixel"},
 		{"[method.moving_objects]\n[clips]\nframes = 1\n", "2 frames or more"},

@@ -27,6 +27,8 @@ type subject struct {
 	pairs func(ctx context.Context, on string) (*evaluations.Pairs, error)
 	// what the method tells of every pixel of test clips, and the truth; nil: there is no method
 	survey func(ctx context.Context) (*evaluations.Surveyed, error)
+	// the camera's way in test clips, as the method tells it and as it is; nil: there is no method
+	ride func(ctx context.Context) (*evaluations.Ridden, error)
 	// so many places of frames, and what is true of them; nil: it is no encoder
 	known func(ctx context.Context, places int) (evaluations.Features, error)
 	// the features of every frame of a clip side by side; nil: it is no encoder
@@ -215,6 +217,7 @@ func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
 	}
 	u.pairs = func(ctx context.Context, on string) (*evaluations.Pairs, error) { return s.pairs(ctx, st, on) }
 	u.survey = func(ctx context.Context) (*evaluations.Surveyed, error) { return s.surveyed(ctx, st) }
+	u.ride = func(ctx context.Context) (*evaluations.Ridden, error) { return s.ridden(ctx, st) }
 	u.known = func(ctx context.Context, places int) (evaluations.Features, error) {
 		return u.ofPlaces(ctx, st, places)
 	}

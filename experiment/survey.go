@@ -7,6 +7,7 @@ import (
 
 	"selfsup/datasets"
 	"selfsup/datasets/feed"
+	"selfsup/datasets/frames"
 	"selfsup/datasets/sampling"
 	"selfsup/encoder"
 	"selfsup/evaluations"
@@ -26,6 +27,16 @@ func (s *Setup) checkSurveyed() error {
 		if needs.Frames && s.encoder().Frames == nil {
 			return fmt.Errorf("[evaluate.%s] frames = true reads the features of single frames, and backbone.%s has "+
 				"none; want per_frame and clips, or frames = false", c.Name, r.Backbone.Name)
+		}
+		if needs.Ridden {
+			if _, tells := r.Method.Value.(methods.Riding); !tells {
+				return fmt.Errorf("[evaluate.%s] needs a method that tells how the camera moves, which [method.%s] "+
+					"does not; want one such as ego_motion, or %[1]s = false", c.Name, r.Method.Name)
+			}
+			if _, known := s.Data.Test.(datasets.CameraSet); !known {
+				return fmt.Errorf("[evaluate.%s] needs test clips whose camera's motion is known, and dataset.%s has "+
+					"none; want dataset.scenes with held above 0, or %[1]s = false", c.Name, r.Dataset.Name)
+			}
 		}
 		if needs.Surveyed == "" && needs.SurveyedPlaces == 0 {
 			continue
@@ -60,16 +71,22 @@ const surveyBatch = 8
 // surveyOutput is what a survey's program makes.
 const surveyOutput = "survey"
 
-// surveyGraph is what the method tells of surveyBatch clips, [n,H,W]; nil: it tells nothing.
+// surveyGraph is what the method tells of surveyBatch clips, [n,H,W] of a Surveying one, [n,2] of a Riding one; nil: it
+// tells nothing.
 func (s *Setup) surveyGraph() (*graph.Graph, error) {
-	m, ok := s.Recipe.Method.Value.(methods.Surveying)
-	if !ok {
+	var tell func(s *graph.Scope, enc methods.Encoder, b *methods.Batch, x *graph.Node) *graph.Node
+	switch m := s.Recipe.Method.Value.(type) {
+	case methods.Surveying:
+		tell = m.Survey
+	case methods.Riding:
+		tell = m.Ride
+	default:
 		return nil, nil
 	}
 	return graph.Build(graph.Options{}, func(g *graph.Scope) {
 		b := methods.NewBatch(g, surveyBatch, methods.Data{Maker: s.Kind.Evaluation(s.Data.Train),
 			Samples: s.Seen.Len()})
-		g.Output(surveyOutput, m.Survey(g, s.encoder(), b, b.View(0)))
+		g.Output(surveyOutput, tell(g, s.encoder(), b, b.View(0)))
 	})
 }
 
@@ -176,6 +193,29 @@ func (s *Setup) surveyed(ctx context.Context, st *graph.Store) (*evaluations.Sur
 		return nil
 	})
 	return all, err
+}
+
+// ridden is the camera's way in the test clips as the method tells it over a Store, and as it is.
+func (s *Setup) ridden(ctx context.Context, st *graph.Store) (*evaluations.Ridden, error) {
+	g, err := s.surveyGraph()
+	if err != nil {
+		return nil, err
+	}
+	maker := s.Kind.Evaluation(s.Data.Test)
+	field, err := maker.Field(frames.Camera)
+	if err != nil {
+		return nil, err
+	}
+	all, way := &evaluations.Ridden{}, feed.NewSlot(field, 1)
+	return all, s.overClips(ctx, st, g, s.Data.Test, func(i int, told []float32, _ ir.Shape) error {
+		if err := feed.Fill(maker, frames.Camera, way, []int32{int32(i)}, uint64(s.Recipe.Seed)); err != nil {
+			return &DataError{err}
+		}
+		for axis, v := range way.F32[len(way.F32)-2:] {
+			all.Told, all.True = append(all.Told, float64(told[axis])), append(all.True, float64(v))
+		}
+		return nil
+	})
 }
 
 // placeNames are what is true of a place.

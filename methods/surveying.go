@@ -21,3 +21,12 @@ type Surveying interface {
 
 // Surveyed is the number of the frame, of so many of a view, of which a Surveying method tells.
 func Surveyed(frames int) int { return frames / 2 }
+
+// Riding is a Method that tells from a view how the camera has moved, which an evaluation compares with the truth where
+// that is known.
+type Riding interface {
+	Method
+	// Ride builds, over the parameters of Build, the way [B,2] from the first frame of views x [B,F,H,W,C] to the last,
+	// as the field camera has it. Nothing is trained by it.
+	Ride(s *graph.Scope, enc Encoder, b *Batch, x *graph.Node) *graph.Node
+}

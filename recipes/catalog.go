@@ -137,6 +137,7 @@ func Builtin() Catalog {
 			"drawing":         func() Evaluation { return evaluations.DefaultDrawing() },
 
 			// Of every pixel of clips, where the truth is known.
+			"camera": func() Evaluation { return evaluations.DefaultCamera() },
 			"depth":  func() Evaluation { return evaluations.DefaultDepth() },
 			"motion": func() Evaluation { return evaluations.DefaultMotion() },
 			"moving": func() Evaluation { return evaluations.DefaultMoving() },

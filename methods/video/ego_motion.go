@@ -38,29 +38,16 @@ func (m *EgoMotion) Validate() error {
 
 // Build implements methods.Method. The features are the mean of the frames'.
 func (m *EgoMotion) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch) methods.Objective {
-	if enc.Frames == nil {
-		b.Unfit("this backbone has no features of single frames: choose [backbone.per_frame] and a dataset of clips")
-	}
-	x, way := b.View(0), b.Field("camera") // [B,F,H,W,C], [B,F,2]
+	x, n := b.View(0), b.Size()
+	logits, features := m.compare(s, enc, b, x)
 	f := op.ShapeOf(x)[1]
-	if f < 2 {
-		op.Fail("", "views of %d frame: the camera moves from a view's first frame to its last; want [clips] "+
-			"frames = 2 or more", f)
-	}
-	ends := op.Concat(1, op.Slice(x, 1, 0, 1), op.Slice(x, 1, f-1, f))
-	h := enc.Frames(s)(ends) // [B,2,D]
-	n := b.Size()
-	at := s.In("motion")
-	both := layer.Chain(layer.Dense(at.In("0"), 2*enc.Dim, m.Width), layer.Relu)(op.Reshape(h, n, 2*enc.Dim))
-	way = op.Reshape(op.Slice(way, 1, f-1, f), n, 2)
+	way := op.Reshape(op.Slice(b.Field("camera"), 1, f-1, f), n, 2)
 	var all, right []*graph.Node
-	for axis := range 2 {
-		logits := layer.Dense(at.In(fmt.Sprint("axis", axis)), m.Width, m.Bins)(both) // [B,bins]
+	for axis, l := range logits {
 		bin := m.bin(op.Reshape(op.Slice(way, 1, axis, axis+1), n))
-		all = append(all, op.MeanAll(op.CrossEntropy(logits, bin, 0)))
-		right = append(right, op.Accuracy(logits, bin))
+		all = append(all, op.MeanAll(op.CrossEntropy(l, bin, 0)))
+		right = append(right, op.Accuracy(l, bin))
 	}
-	features := op.Mean(h, false, 1)
 	return methods.Objective{
 		Features: features,
 		Terms: []methods.Term{{Name: "right", Weight: 0.5, Value: all[0]},
@@ -70,8 +57,43 @@ func (m *EgoMotion) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch)
 	}
 }
 
+// compare is the logits [B,bins] of each axis for views x [B,F,H,W,C], and the mean features of the two frames [B,D].
+func (m *EgoMotion) compare(s *graph.Scope, enc methods.Encoder, b *methods.Batch, x *graph.Node) (logits []*graph.Node,
+	features *graph.Node) {
+	if enc.Frames == nil {
+		b.Unfit("this backbone has no features of single frames: choose [backbone.per_frame] and a dataset of clips")
+	}
+	n, f := op.ShapeOf(x)[0], op.ShapeOf(x)[1]
+	if f < 2 {
+		op.Fail("", "views of %d frame: the camera moves from a view's first frame to its last; want [clips] "+
+			"frames = 2 or more", f)
+	}
+	h := enc.Frames(s)(op.Concat(1, op.Slice(x, 1, 0, 1), op.Slice(x, 1, f-1, f))) // [B,2,D]
+	at := s.In("motion")
+	both := layer.Chain(layer.Dense(at.In("0"), 2*enc.Dim, m.Width), layer.Relu)(op.Reshape(h, n, 2*enc.Dim))
+	for axis := range 2 {
+		logits = append(logits, layer.Dense(at.In(fmt.Sprint("axis", axis)), m.Width, m.Bins)(both))
+	}
+	return logits, op.Mean(h, false, 1)
+}
+
 // bin is the number of the bin of each way [B], int32 [B].
 func (m *EgoMotion) bin(way *graph.Node) *graph.Node {
 	at := op.Affine(way, float64(m.Bins)/(2*m.Reach), float64(m.Bins)/2)
 	return op.Int(layer.AtMost(layer.AtLeast(at, 0), float64(m.Bins)-0.5))
+}
+
+// Ride implements methods.Riding: the mean of the bins' middles under the probabilities.
+func (m *EgoMotion) Ride(s *graph.Scope, enc methods.Encoder, b *methods.Batch, x *graph.Node) *graph.Node {
+	logits, _ := m.compare(s, enc, b, x)
+	middles := make([]float64, m.Bins)
+	for k := range middles {
+		middles[k] = m.Reach * (2*(float64(k)+0.5)/float64(m.Bins) - 1)
+	}
+	of := s.Floats("const/middles", middles, m.Bins, 1)
+	var ways []*graph.Node
+	for _, l := range logits {
+		ways = append(ways, op.MatMul(op.Softmax(l), of, false, false))
+	}
+	return op.Concat(1, ways...)
 }
