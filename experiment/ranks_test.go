@@ -30,21 +30,45 @@ var withSixteen = map[string][]string{
 	"wmse.toml":         {"method.wmse.projector=[32,4]", "method.wmse.sub_batch=8"},
 	"mean_teacher.toml": {"sampler.two_streams.labelled=4"}, "mixmatch.toml": {"sampler.two_streams.labelled=4"},
 	"pseudo_label.toml": {"sampler.two_streams.labelled=4"}, "vat.toml": {"sampler.two_streams.labelled=4"},
-	"dcca.toml":  {"method.dcca.projector=[32,4]"},
-	"dccae.toml": {"method.dccae.projector=[32,4]"},
+	"vime_semi.toml": {"sampler.two_streams.labelled=4"},
+	"dcca.toml":      {"method.dcca.projector=[32,4]"},
+	"dccae.toml":     {"method.dccae.projector=[32,4]"},
+}
+
+// onRounding are recipes that float32 takes apart by more than 1e-3 within three steps, or by more than 1e-5 in the
+// first. Rounding is enough for that where Adam divides the gradient of a bias of keys, which is 0 but for rounding, by
+// its size, or where it decides which units are drawn; it was not looked for one by one. They have to be the same in
+// float64, at these sizes.
+var onRounding = map[string][]string{
+	"coco_lm.toml": {"backbone.transformer.dim=16", "backbone.transformer.mlp=32", "windows.length=32",
+		"dataset.sotu.least=50", "method.coco_lm.generator_dim=8"},
+	"declutr.toml": {"backbone.transformer.dim=16", "backbone.transformer.mlp=32", "dataset.sotu.least=50"},
+	"emoji-augself.toml": {"backbone.convnet.widths=[4,8]", "method.augself.base.simclr.projector=[16,8]",
+		"method.augself.predictor=[16]"},
+	"gan_features.toml":          {"backbone.convnet.widths=[4,8]", "method.gan_features.widths=[8,4]"},
+	"layerwise_autoencoder.toml": {"backbone.dbn.widths=[64,32]"},
+	"rbm.toml":                   {"backbone.dbn.widths=[64,32]"},
+	"vat.toml":                   {"backbone.convnet.widths=[8,16]"},
 }
 
 // TestRanks trains recipes on 1, 2 and 4 ranks, goroutines of this process, and compares losses, metrics and the whole
 // Store. Most recipes are tried on 2 ranks alone, and few where -every-recipe does not ask for all: then those that
 // float32 takes apart have to be the same in float64, to 1e-10.
 func TestRanks(t *testing.T) {
-	names := []string{"quickstart.toml", "vicreg.toml", "byol.toml", "moco.toml", "swav.toml", "dino.toml", "mae.toml"}
+	names := []string{"quickstart.toml", "vicreg.toml", "byol.toml", "moco.toml", "swav.toml", "dino.toml", "mae.toml",
+		"coco_lm.toml", "emoji-augself.toml", "gan_features.toml", "rbm.toml", "vat.toml"}
 	if *everyRecipe {
 		names = recipes.Names()
 	}
 	for _, name := range append(names, withCaptions(t)) {
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			sets := append([]string{"train.batch=16"}, withSixteen[name]...)
+			if small, ok := onRounding[name]; ok {
+				for _, err := range coursesDiffer(ir.F64, []int{2}, 1e-10, 1e-10, name, append(sets, small...)...) {
+					t.Error(err)
+				}
+				return
+			}
 			ranks := []int{2}
 			if name == names[0] {
 				ranks = append(ranks, 4)
@@ -61,7 +85,7 @@ func TestRanks(t *testing.T) {
 	}
 }
 
-// coursesDiffer trains three steps in one process and on ranks, and says in which output or entry of the Store they
+// coursesDiffer trains two steps in one process and on ranks, and says in which output or entry of the Store they
 // differ.
 func coursesDiffer(dtype ir.DType, ranks []int, early, late float64, name string, sets ...string) (errs []error) {
 	train := func(c comm.Comm) (course, error) {
@@ -69,7 +93,7 @@ func coursesDiffer(dtype ir.DType, ranks []int, early, late float64, name string
 		if err != nil {
 			return course{}, err
 		}
-		return s.course(3)
+		return s.course(2)
 	}
 	want, err := train(nil)
 	if err != nil {
