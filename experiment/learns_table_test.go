@@ -110,6 +110,8 @@ var learnsTable = []learnsRow{
 	{recipe: "scarf-satellite.toml", metric: "knn top1", margin: 0.01}, // 0.020 to 0.033, 3 seeds
 	{recipe: "clips/videomae.toml", metric: "linear top1", margin: 0.04, // 0.071 to 0.106, 3 seeds
 		data: realData{"dataset.clips.train", "video-clips-64/video-clips-64.tar.gz", "video-clips-64"}},
+	{recipe: "clips/mae_st.toml", metric: "linear top1", margin: 0.05, // 0.115, seed 1
+		data: realData{"dataset.clips.train", "video-clips-64/video-clips-64.tar.gz", "video-clips-64"}},
 	{recipe: "nuclei/densecl.toml", metric: "segmentation mean_iou", margin: 0.015, // 0.028 to 0.051, 3 seeds
 		data: realData{"dataset.masks.root", "masks-nuclei-128/nuclei-128.tar.gz", "nuclei-128"}},
 	{recipe: "photos/densecl.toml", metric: "linear top1", margin: 0.025, // 0.049 to 0.074, 3 seeds
