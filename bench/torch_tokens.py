@@ -217,7 +217,7 @@ class GPT(nn.Module):
     def __init__(s, vocabulary, t=128, d=512, depth=4, heads=8):
         super().__init__()
         s.v, s.t = vocabulary, t
-        s.emb = nn.Embedding(vocabulary, d); s.pos = nn.Parameter(torch.randn(t, d) * 0.01)
+        s.emb = nn.Embedding(vocabulary, d); s.emb.weight.data.mul_(0.02); s.pos = nn.Parameter(torch.randn(t, d) * 0.01)
         s.blocks = nn.ModuleList([Block(d, heads) for _ in range(depth)]); s.norm = nn.LayerNorm(d)
         s.register_buffer("later", torch.full((t, t), -1e9).triu(1))
 

@@ -19,8 +19,9 @@ import (
 // Limits is the settings that every source of text files has in common.
 type Limits struct {
 	// samples that may be refused and left out; each is named, more stop the run
-	MaxSkipped int          `toml:"max_skipped"`
-	Memory     setting.Size `toml:"memory"` // what a file may take as it unpacks
+	MaxSkipped int `toml:"max_skipped"`
+	// what a file may take as it unpacks; texts of more that are not gzip'd stay on the disk
+	Memory setting.Size `toml:"memory"`
 }
 
 // DefaultLimits tolerates no bad sample, in files up to 1 GiB.
