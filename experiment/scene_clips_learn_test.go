@@ -16,7 +16,7 @@ var sceneGains = []struct {
 	gain           float64 // below 0: less is better
 }{
 	{"av_contrast", "sound_retrieval sound R@10", 0.1},
-	{"ambient_sound", "linear top1", 0},
+	{"ambient_sound", "linear top1", 0.1},
 	{"ego_motion", "camera r2", 0.1},
 	{"moving_objects", "moving best iou", 0.1},
 	{"monodepth", "depth abs_rel", -0.02},
