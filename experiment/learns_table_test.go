@@ -177,6 +177,9 @@ var learnsTable = []learnsRow{
 	{recipe: "apt.toml", metric: "state r2 of x", margin: 0.01},
 	{recipe: "contrastive_goal.toml", metric: "state r2", margin: 0.01},
 	{recipe: "vip.toml", metric: "state r2", margin: 0.01},
+	{recipe: "r3m.toml", metric: "state r2", margin: 0.01},
+	{recipe: "efficient_zero.toml", metric: "state r2", margin: 0.01},
+	{recipe: "forward_backward.toml", metric: "state r2", margin: 0.01},
 	{recipe: "dqn.toml", metric: "returns return", margin: 0.5}, // 1.00, seed 1
 	{recipe: "control/pvr.toml", metric: "returns return", margin: 0.5, // 1.00, seed 1
 		begin: "control/pvr-frames.toml"},
