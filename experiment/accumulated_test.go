@@ -186,14 +186,20 @@ func elsewhere(t *testing.T) (list []smallRecipe) {
 		writeFile(t, filepath.Join(clips, fmt.Sprint(i/60), fmt.Sprint(i/30), fmt.Sprintf("%04d.png", i%30)),
 			file.Bytes())
 	}
-	add([]string{set("dataset.clips.train", clips), "dataset.clips.step=1", "dataset.clips.gap=1"}, nil,
-		"clips/videomae.toml", "clips/tcn.toml", "clips/mae_st.toml")
+	ofClips, err := filepath.Glob("../recipes/clips/*.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range ofClips {
+		add([]string{set("dataset.clips.train", clips), "dataset.clips.step=1", "dataset.clips.gap=1"}, nil,
+			"clips/"+filepath.Base(file))
+	}
 
 	scenes := []string{"dataset.scenes.count=48", "dataset.scenes.held=8", "views.crop=32",
 		"backbone.convnet.widths=[4,8]"}
 	add(scenes, nil, "scenes/detr.toml", "scenes/detreg.toml", "scenes/updetr.toml")
 	add(scenes[:2], nil, "scenes/av_contrast.toml", "scenes/ambient_sound.toml", "scenes/ego_motion.toml",
-		"scenes/monodepth.toml", "scenes/moving_objects.toml")
+		"scenes/monodepth.toml", "scenes/moving_objects.toml", "scenes/avc.toml")
 
 	few := []string{"subset.few_shot.per_class=4"}
 	dvae := run("dvae.toml", append(few, "backbone.convnet.widths=[4,6]", "method.dvae.widths=[6,4]",
