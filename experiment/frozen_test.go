@@ -16,6 +16,7 @@ func TestProtocolsLeaveTheStore(t *testing.T) {
 		"segmentation", "segmentation_decoder", "segmentation_finetune", "attention_segmentation", "patch_retrieval",
 		"state", "returns", "coverage", "told", "guessed", "halves", "similarity", // of worlds, of texts
 		"words", "tags", // of texts, of recordings
+		"order", "speed", "temporal", "depth", "moving", "motion", "camera", "sound_retrieval", // of clips
 		"boosting"} // of rows
 	own := map[string][]string{
 		"corruptions": {`kinds=["contrast"]`, "l2=[0.1]"}, "ood": {`outside="emoji_32"`, "images=20"},

@@ -37,14 +37,14 @@ type section struct {
 	table       *disk.CSV // of a file with columns; nil: it is none
 }
 
-// stop ends a cut.
-var stop = errors.New("enough")
+// errEnough ends a cut.
+var errEnough = errors.New("enough")
 
 // each calls yield for every passage of a section, until it says no.
 func (c *cutter) each(s section, yield func(f found) bool) error {
 	add := func(f found) error {
 		if !yield(f) {
-			return stop
+			return errEnough
 		}
 		return nil
 	}
@@ -59,7 +59,7 @@ func (c *cutter) each(s section, yield func(f found) bool) error {
 	default:
 		err = c.pieces(s, c.checked(s, add))
 	}
-	if err == stop {
+	if err == errEnough {
 		return nil
 	}
 	return err

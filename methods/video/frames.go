@@ -24,11 +24,6 @@ func needFrames(s *graph.Scope, enc methods.Encoder, b *methods.Batch, n int, se
 	return enc.Frames(s)(see(x))
 }
 
-// inOrder is features h [B,T,F] put into orders [B,k] of places, side by side: [B,k*F].
-func inOrder(h, orders *graph.Node) *graph.Node {
-	return op.Reshape(op.GatherTokens(h, orders), op.ShapeOf(h)[0], -1)
-}
-
 // oneChannel shows one channel of every frame of x [B,T,H,W,C], drawn for each, as all of its channels.
 //
 // Lee et al. 2017, arXiv:1708.01246, section 3.1 (channel splitting): frames are not to be ordered by their colours.
