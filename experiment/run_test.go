@@ -83,6 +83,25 @@ func finalAt(t *testing.T, dir string, step int) string {
 	return st.Hash("")
 }
 
+// resumesAs stops a run after its first step and goes on with it: it ends at a step with the bits of one that was not
+// stopped.
+func resumesAs(t *testing.T, whole *experiment.Summary, step int, again *recipes.Loaded) {
+	t.Helper()
+	root, stop := t.TempDir(), make(chan experiment.Request, 1)
+	stop <- experiment.Interrupt
+	if _, err := experiment.Run(again, experiment.Options{Root: root, Messages: io.Discard, Stop: stop}); err == nil {
+		t.Fatal("was not stopped")
+	}
+	dirs, _ := filepath.Glob(filepath.Join(root, "*"))
+	sum, err := experiment.Resume(dirs[0], recipes.Builtin(), experiment.Options{Messages: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := finalAt(t, sum.Run, step), finalAt(t, whole.Run, step); a != b {
+		t.Errorf("resumed run ends with %s, uninterrupted run with %s", a, b)
+	}
+}
+
 func train(t *testing.T, r *recipes.Loaded, stop <-chan experiment.Request) (*experiment.Summary, error) {
 	t.Helper()
 	return experiment.Run(r, experiment.Options{Root: t.TempDir(), Messages: io.Discard, Stop: stop})

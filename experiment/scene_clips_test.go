@@ -1,12 +1,9 @@
 package experiment_test
 
 import (
-	"io"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"selfsup/experiment"
 	"selfsup/recipes"
 )
 
@@ -132,20 +129,7 @@ func TestSceneClips(t *testing.T) {
 					}
 				}
 			}
-			root, stop := t.TempDir(), make(chan experiment.Request, 1)
-			stop <- experiment.Interrupt
-			if _, err := experiment.Run(load(t, text), experiment.Options{Root: root, Messages: io.Discard,
-				Stop: stop}); err == nil {
-				t.Fatal("was not stopped")
-			}
-			dirs, _ := filepath.Glob(filepath.Join(root, "*"))
-			sum, err := experiment.Resume(dirs[0], recipes.Builtin(), experiment.Options{Messages: io.Discard})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if a, b := finalAt(t, sum.Run, 6), finalAt(t, whole.Run, 6); a != b {
-				t.Errorf("resumed run ends with %s, uninterrupted run with %s", a, b)
-			}
+			resumesAs(t, whole, 6, load(t, text))
 		})
 	}
 }

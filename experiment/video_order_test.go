@@ -1,7 +1,6 @@
 package experiment_test
 
 import (
-	"io"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
@@ -9,9 +8,7 @@ import (
 	"testing"
 
 	"selfsup/encoder"
-	"selfsup/experiment"
 	"selfsup/experiment/checkpoint"
-	"selfsup/recipes"
 )
 
 // Every method of order, speed and views of one film learns what it is told to on clips of moving bars, and resumes to
@@ -62,20 +59,7 @@ func TestVideoMethodsLearnAndResume(t *testing.T) {
 			if !(whole.Loss < c.share*c.guessed) {
 				t.Errorf("the loss ends at %v; a guess has %v, want at most %v of it", whole.Loss, c.guessed, c.share)
 			}
-			root, stop := t.TempDir(), make(chan experiment.Request, 1)
-			stop <- experiment.Interrupt
-			if _, err := experiment.Run(load(t, text, sets...), experiment.Options{Root: root, Messages: io.Discard,
-				Stop: stop}); err == nil {
-				t.Fatal("was not stopped")
-			}
-			dirs, _ := filepath.Glob(filepath.Join(root, "*"))
-			sum, err := experiment.Resume(dirs[0], recipes.Builtin(), experiment.Options{Messages: io.Discard})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if a, b := finalAt(t, sum.Run, 40), finalAt(t, whole.Run, 40); a != b {
-				t.Errorf("resumed run ends with %s, uninterrupted run with %s", a, b)
-			}
+			resumesAs(t, whole, 40, load(t, text, sets...))
 		})
 	}
 }

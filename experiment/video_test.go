@@ -5,14 +5,12 @@ import (
 	"image"
 	"image/color"
 	"image/png"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"selfsup/experiment"
 	"selfsup/experiment/checkpoint"
 	"selfsup/recipes"
 )
@@ -121,20 +119,7 @@ func TestVideoMAELearnsAndResumes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	root, stop := t.TempDir(), make(chan experiment.Request, 1)
-	stop <- experiment.Interrupt
-	if _, err := experiment.Run(load(t, text), experiment.Options{Root: root, Messages: io.Discard,
-		Stop: stop}); err == nil {
-		t.Fatal("was not stopped")
-	}
-	dirs, _ := filepath.Glob(filepath.Join(root, "*"))
-	sum, err := experiment.Resume(dirs[0], recipes.Builtin(), experiment.Options{Messages: io.Discard})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a, b := final(t, sum.Run), final(t, whole.Run); a != b {
-		t.Errorf("resumed run ends with %s, uninterrupted run with %s", a, b)
-	}
+	resumesAs(t, whole, 23, load(t, text))
 }
 
 // A space-time transformer begins with the weights of an image transformer's run, or of the file that it exports, and
