@@ -28,16 +28,15 @@ func SinkhornOf(scores, counted, epsilon *graph.Node, iterations int) *graph.Nod
 // SinkhornByPlace is Sinkhorn of scores [B,T,K] for each of the T places by itself, whose samples share the prototypes
 // evenly: no prototype stands for a place. Rows of the result sum to 1. It has no gradient. scores are of all ranks.
 //
-// Darcet et al. 2025, arXiv:2502.08769, section 3.1.
+// Darcet et al. 2025, arXiv:2502.08769, section 3.1. It is counted in logarithms: scores are no cosines, and of a
+// prototype that is far from all samples at a place float32 has nothing left to share.
 func SinkhornByPlace(scores *graph.Node, epsilon float64, iterations int) *graph.Node {
-	size := op.ShapeOf(scores)
-	rows := belowLargest(op.Reshape(scores, -1, size[2]))
-	q := op.Reshape(op.Exp(op.Scale(rows, 1/epsilon)), size...)
+	q := op.Scale(op.StopGradient(scores), 1/epsilon) // [B,T,K]
 	for range iterations {
-		q = op.Div(q, op.SumAxes(q, true, 0)) // [1,T,K]
-		q = op.Div(q, op.SumAxes(q, true, 2)) // [B,T,1]
+		columns := op.LogSoftmax(op.Transpose(q, 1, 2, 0)) // [T,K,B]
+		q = op.LogSoftmax(op.Transpose(columns, 2, 0, 1))
 	}
-	return op.StopGradient(q)
+	return op.StopGradient(op.Exp(q))
 }
 
 // Balanced is distributions p [B,K] with columns and rows scaled in turn to even sums, rows to 1. It has no gradient.
