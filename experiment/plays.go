@@ -3,7 +3,6 @@ package experiment
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"selfsup/datasets"
 	"selfsup/datasets/feed"
@@ -107,13 +106,7 @@ func (u *subject) ofPlayed(ctx context.Context, on string, needs evaluations.Nee
 	if needs.Labels {
 		train, test, measured = u.Labelled, u.tested(on), on
 		if on != onTest {
-			var rows []int32
-			for i := range int32(train.Len()) {
-				if _, held := slices.BinarySearch(u.held, i); !held {
-					rows = append(rows, i)
-				}
-			}
-			train = sampling.Part(train, rows)
+			train = sampling.Part(train, others(train.Len(), u.held))
 		}
 		for i := range train.Len() {
 			f.TrainY = append(f.TrainY, int32(train.Label(i)))

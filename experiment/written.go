@@ -143,9 +143,13 @@ func (s *Setup) gradedTexts(l evaluations.Listed) (*written, *evaluations.Graded
 func (s *Setup) wordTasks(w evaluations.WordFiles) (*evaluations.WordTasks, error) {
 	v := s.Data.Train.(datasets.TextSet).Vocabulary()
 	t := &evaluations.WordTasks{Among: frequent(v, w.Among)}
+	among := make([]bool, v.Len())
+	for _, id := range t.Among {
+		among[id] = true
+	}
 	number := func(word string) int32 {
 		var ids [2]int32
-		if v.Encode(word, 0, ids[:]) != 1 || !slices.Contains(t.Among, ids[0]) {
+		if v.Encode(word, 0, ids[:]) != 1 || !among[ids[0]] {
 			return datasets.Unknown
 		}
 		return ids[0]
