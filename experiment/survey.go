@@ -110,12 +110,10 @@ func (s *Setup) placesGraph() (*graph.Graph, error) {
 		if s.encoder().FrameMaps == nil {
 			e := s.encoder().Tokens(s.aboveEncoder(g))
 			y := op.Reshape(e.Encode(e.Embed(x)), size[0], e.Frames, e.Rows, e.Columns, e.Dim)
-			at := k / e.Tube
-			g.Output(surveyOutput, op.Reshape(op.Slice(y, 1, at, at+1), size[0], e.Rows, e.Columns, e.Dim))
+			g.Output(surveyOutput, op.At(y, 1, k/e.Tube))
 			return
 		}
-		middle := op.Reshape(op.Slice(x, 1, k, k+1), size[0], size[2], size[3], size[4])
-		maps := s.encoder().FrameMaps(s.aboveEncoder(g))(middle)
+		maps := s.encoder().FrameMaps(s.aboveEncoder(g))(op.At(x, 1, k))
 		g.Output(surveyOutput, maps[len(maps)-1])
 	})
 }

@@ -147,6 +147,13 @@ type SliceOp struct{ Axis, From, To int }
 // LeadingSlice is a SliceOp of the first axis: a view.
 type LeadingSlice struct{ SliceOp }
 
+// At is part k of an axis of x, without this axis.
+func At(x *Node, ax, k int) *Node {
+	s := ShapeOf(x)
+	ax = axis(s, ax)
+	return Reshape(Slice(x, ax, k, k+1), slices.Concat(s[:ax], s[ax+1:])...)
+}
+
 // Slice is the part from..to (not with to) of an axis of x.
 func Slice(x *Node, ax, from, to int) *Node {
 	s := ShapeOf(x)

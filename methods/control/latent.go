@@ -18,10 +18,7 @@ import (
 // What several methods do with steps.
 
 // at is part k of the second axis of x [B,N,...]: [B,...].
-func at(x *graph.Node, k int) *graph.Node {
-	shape := op.ShapeOf(x)
-	return op.Reshape(op.Slice(x, 1, k, k+1), append([]int{shape[0]}, shape[2:]...)...)
-}
+func at(x *graph.Node, k int) *graph.Node { return op.At(x, 1, k) }
 
 // action is the action of step k of n, as an indicator [B,A].
 func action(s *graph.Scope, b *methods.Batch, k, n int) *graph.Node {

@@ -59,9 +59,3 @@ func (d *Decoder) New(s *graph.Scope, maps []*graph.Node, h, w, outputs, scales 
 	}
 	return out
 }
-
-// frame is frame k of clips x [B,F,H,W,C], [B,H,W,C].
-func frame(x *graph.Node, k int) *graph.Node {
-	size := op.ShapeOf(x)
-	return op.Reshape(op.Slice(x, 1, k, k+1), size[0], size[2], size[3], size[4])
-}

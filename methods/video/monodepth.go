@@ -69,7 +69,7 @@ func (m *MonoDepth) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch)
 	}
 	told, features := m.tell(s, enc, b, x, m.Scales)
 	seen := lit(s, x, b.Of("view0"))
-	middle := frame(seen, methods.Surveyed(frames))
+	middle := op.At(seen, 1, methods.Surveyed(frames))
 	moves := m.camera(s, b, x)
 	var terms []methods.Term
 	for k, d := range told {
@@ -79,7 +79,7 @@ func (m *MonoDepth) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch)
 				continue
 			}
 			at, in := project(s, op.Reciprocal(d), moves(f), m.Focal)
-			errs = append(errs, photometric(middle, layer.Sample(s, frame(seen, f), at), m.Alpha))
+			errs = append(errs, photometric(middle, layer.Sample(s, op.At(seen, 1, f), at), m.Alpha))
 			shown = append(shown, inner(in))
 		}
 		share := 1 / float64(len(told))
@@ -97,7 +97,7 @@ func (m *MonoDepth) Build(s *graph.Scope, enc methods.Encoder, b *methods.Batch)
 func (m *MonoDepth) tell(s *graph.Scope, enc methods.Encoder, b *methods.Batch, x *graph.Node,
 	scales int) (told []*graph.Node, features *graph.Node) {
 	size := op.ShapeOf(x)
-	maps := b.NeedFrameMaps(s, enc)(frame(x, methods.Surveyed(size[1])))
+	maps := b.NeedFrameMaps(s, enc)(op.At(x, 1, methods.Surveyed(size[1])))
 	far, near := 1/m.Depths[1], 1/m.Depths[0]
 	for _, y := range m.Decoder.New(s.In("decoder"), maps, size[2], size[3], 1, scales) {
 		y = layer.Interpolate2D(s, y, layer.Interpolation{Mode: "bilinear", Height: size[2], Width: size[3]})

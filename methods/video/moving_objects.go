@@ -53,7 +53,7 @@ func (m *MovingObjects) look(s *graph.Scope, enc methods.Encoder, b *methods.Bat
 	x *graph.Node) (logits, features *graph.Node) {
 	maps := b.NeedFrameMaps(s, enc)
 	size := op.ShapeOf(x)
-	seen := maps(frame(x, methods.Surveyed(size[1])))
+	seen := maps(op.At(x, 1, methods.Surveyed(size[1])))
 	y := m.Decoder.New(s.In("decoder"), seen, size[2], size[3], 1, 1)[0]
 	return op.Reshape(y, size[0], size[2], size[3]), op.GlobalAvgPool(seen[len(seen)-1])
 }

@@ -36,7 +36,7 @@ func (m *MonoDepth) camera(s *graph.Scope, b *methods.Batch, x *graph.Node) func
 	}
 	pose := poseNet(s.In("pose"), 2*size[4], numbers)
 	return func(f int) motion {
-		v := pose(op.Concat(3, frame(x, middle), frame(x, f))) // [B,2 or 6]
+		v := pose(op.Concat(3, op.At(x, 1, middle), op.At(x, 1, f))) // [B,2 or 6]
 		to := [3]*graph.Node{column(v, 0), column(v, 1), nil}
 		if numbers == 2 {
 			return motion{to: to}
