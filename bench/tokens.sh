@@ -9,6 +9,7 @@ rounds=${1:-3}
 pattern=${2:-.}
 python=${PYTHON:-/usr/bin/python3}
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
+export OPENBLAS_NUM_THREADS=1 # torch.set_num_threads leaves OpenBLAS at all cores, whose waiting would count as PyTorch's work
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 if [ -n "${BINARY:-}" ]; then cp "$BINARY" "$work/experiment"; else go build -o "$work/experiment" ./cmd/experiment; fi
@@ -42,8 +43,8 @@ echo "|---|---|---|---|---|---|---|---|---|"
 row "FCMAE ConvNeXt V2 atto, 64x64" bench/convnext-fcmae.toml 8 -- fcmae
 row "iBOT ViT-Tiny/4, 2 of 32x32 and 4 of 16x16" bench/vit-ibot.toml 4 -- ibot
 row "BERT-small, 128 words" bench/text-bert.toml 4 -- bert --vocabulary "${VOCABULARY:-2308}"
-row "causal transformer of BERT-small's size, 256 words" bench/text-causal.toml 2 -- gpt --length 256 --share 0.99 --vocabulary "${VOCABULARY:-2308}"
-row "GPT, 12 blocks of 768 channels, 128 words" bench/text-gpt.toml 2 -- next --dim 768 --depth 12 --heads 12 --vocabulary "${VOCABULARY:-2308}"
+row "GPT of BERT-small's size, 256 words" bench/text-causal.toml 2 -- gpt --length 256 --vocabulary "${VOCABULARY:-2308}"
+row "GPT, 12 blocks of 768 channels, 128 words" bench/text-gpt.toml 2 -- gpt --dim 768 --depth 12 --heads 12 --vocabulary "${VOCABULARY:-2308}"
 "$python" - "$work/noise" <<'P'
 import os, sys, wave
 os.makedirs(sys.argv[1])

@@ -4,7 +4,7 @@
 The equations are those of the papers, written for this comparison. Prints one JSON line: ms_median, cpu_ms_median (processor time of a step, all
 threads), peak_rss_mb. Inputs are random and in memory.
 
-    python3 torch_tokens.py fcmae | ibot | dinov2 | bert | gpt | next | wav2vec2 | ft [--threads 1] [--steps 3] [--batch N]
+    python3 torch_tokens.py fcmae | ibot | dinov2 | bert | gpt | wav2vec2 | ft [--threads 1] [--steps 3] [--batch N]
 """
 import argparse, json, os, resource, statistics, time
 os.environ.pop("OPENBLAS_CORETYPE", None); os.environ.pop("OPENBLAS_L2_SIZE", None)
@@ -183,21 +183,18 @@ class FCMAE(nn.Module):
 
 
 class Text(nn.Module):
-    """A transformer of symbols: masked ones guessed from both sides, logits at 3 in 10 places alone, or each from those before it."""
-    def __init__(s, causal, vocabulary, t=128, d=512, depth=4, heads=8, share=0.15):
+    """A transformer of symbols: masked ones guessed from both sides, logits at their places alone."""
+    def __init__(s, vocabulary, t=128, d=512, depth=4, heads=8, share=0.15):
         super().__init__()
-        s.causal, s.v, s.t, s.share = causal, vocabulary, t, share
+        s.v, s.t, s.share = vocabulary, t, share
         s.emb = nn.Embedding(vocabulary, d); s.pos = nn.Parameter(torch.randn(t, d) * 0.02); s.mask = nn.Parameter(torch.zeros(d))
         s.blocks = nn.ModuleList([Block(d, heads) for _ in range(depth)]); s.norm = nn.LayerNorm(d)
         s.dense = nn.Linear(d, d); s.head = nn.LayerNorm(d); s.bias = nn.Parameter(torch.zeros(vocabulary))
-        s.register_buffer("later", torch.full((t, t), -1e9).triu(1))
 
     def loss(s, b):
         ids, chosen = b["ids"], b["chosen"]
-        x = s.emb(ids)
-        if not s.causal: x = torch.where(b["masked"][..., None], s.mask, torch.where(b["swapped"][..., None], s.emb(b["noise"]), x))
-        x = x + s.pos
-        bias = s.later if s.causal else (b["there"] - 1)[:, None, None, :] * 1e9
+        x = torch.where(b["masked"][..., None], s.mask, torch.where(b["swapped"][..., None], s.emb(b["noise"]), s.emb(ids))) + s.pos
+        bias = (b["there"] - 1)[:, None, None, :] * 1e9
         for f in s.blocks: x = f(x, bias)
         y = s.norm(x).flatten(0, 1)[chosen]
         y = s.head(F.gelu(s.dense(y)))
@@ -335,14 +332,13 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("step"); p.add_argument("--threads", type=int, default=1); p.add_argument("--steps", type=int, default=3)
     p.add_argument("--batch", type=int, default=16); p.add_argument("--locals", type=int, default=4)
-    p.add_argument("--vocabulary", type=int, default=2308); p.add_argument("--share", type=float, default=0.15)
+    p.add_argument("--vocabulary", type=int, default=2308)
     p.add_argument("--dim", type=int, default=512); p.add_argument("--depth", type=int, default=4); p.add_argument("--heads", type=int, default=8)
     p.add_argument("--length", type=int, default=128)
     a = p.parse_args()
     torch.manual_seed(0); torch.set_num_threads(a.threads)
-    text = lambda causal: Text(causal, a.vocabulary, a.length, a.dim, a.depth, a.heads, a.share)
-    model = {"fcmae": FCMAE, "ibot": lambda: Distilled(False, a.locals), "dinov2": lambda: Distilled(True, a.locals), "bert": lambda: text(False),
-             "gpt": lambda: text(True), "ft": FT, "next": lambda: GPT(a.vocabulary, a.length, a.dim, a.depth, a.heads),
+    model = {"fcmae": FCMAE, "ibot": lambda: Distilled(False, a.locals), "dinov2": lambda: Distilled(True, a.locals), "ft": FT,
+             "bert": lambda: Text(a.vocabulary, a.length, a.dim, a.depth, a.heads), "gpt": lambda: GPT(a.vocabulary, a.length, a.dim, a.depth, a.heads),
              "wav2vec2": lambda: Wav2Vec2(a.length)}[a.step]()
     opt = torch.optim.AdamW([q for q in model.parameters() if q.requires_grad], lr=1e-3)
     b = model.batch(a.batch)
