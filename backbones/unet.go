@@ -45,8 +45,8 @@ func (u *UNet) Check(h, w int) error {
 }
 
 // New declares the network for images of so many channels and vectors of so many numbers: images x [N,H,W,C], steps
-// [N] and vectors [N,E] -> noise [N,H,W,C]. A vector is scaled to mean 0 and variance 1 over its numbers, as one
-// network serves representations of any size.
+// [N] and vectors [N,E] -> noise [N,H,W,C]. The numbers of vectors should have mean 0 and variance 1 over images: what
+// images have in common says nothing of one, and is most of the features behind a ReLU.
 func (u *UNet) New(s *graph.Scope, channels, vector int) func(x, step, what *graph.Node) *graph.Node {
 	first := u.Widths[0]
 	width := 4 * first
@@ -116,7 +116,7 @@ func (u *UNet) New(s *graph.Scope, channels, vector int) func(x, step, what *gra
 	}
 	norm, leave := u.norm(s.In("norm"), in), conv("leave", in, channels, 1, graph.Fill(0))
 	return func(x, step, what *graph.Node) *graph.Node {
-		e := op.Add(byStep(stepVector(s, step, first)), byVector(levelled(what)))
+		e := op.Add(byStep(stepVector(s, step, first)), byVector(what))
 		var kept []*graph.Node
 		y := enter(x)
 		for _, f := range ways {
@@ -148,10 +148,4 @@ func stepVector(s *graph.Scope, step *graph.Node, width int) *graph.Node {
 	}
 	angles := op.Mul(op.Reshape(step, -1, 1), s.Floats("const/frequencies", f, 1, half))
 	return op.Concat(1, op.Cos(angles), op.Sin(angles))
-}
-
-// levelled is rows [N,E] with mean 0 and variance 1.
-func levelled(x *graph.Node) *graph.Node {
-	centred := op.Sub(x, op.Mean(x, true, 1))
-	return op.Mul(centred, op.Rsqrt(op.Shift(op.Mean(op.Square(centred), true, 1), torchEps)))
 }

@@ -129,8 +129,8 @@ func Decode(dir string, do DecodeOptions, c recipes.Catalog, o Options) ([]*Deco
 			break
 		}
 		d := &decoder{Setup: s, o: do, net: net, layers: layers, folder: f, identity: fmt.Sprintf(
-			"%s step %d: %v %d %s %d, %d layers", s.Recipe.ID(), m.Step, do.Widths, do.Noises, do.Schedule, do.Batch,
-			layers)}
+			"%s step %d: %v %d %s %d %g, %d layers", s.Recipe.ID(), m.Step, do.Widths, do.Noises, do.Schedule, do.Batch,
+			decodeAverage, layers)}
 		if d.noise, err = losses.NewDiffusion(do.Schedule, do.Noises); err != nil {
 			return nil, err
 		}
@@ -235,7 +235,35 @@ func (d *decoder) represent(ctx context.Context, st *graph.Store) error {
 			(*of.pixels)[i] = 2*v - 1
 		}
 	}
+	standardised(d.learn.x, d.test.x, d.learn.dim)
 	return nil
+}
+
+// standardised scales each number of representations to mean 0 and variance 1 over those of the training; one that does
+// not differ there becomes 0.
+func standardised(train, test []float32, dim int) {
+	n := float64(len(train) / dim)
+	for k := range dim {
+		sum, squares := 0.0, 0.0
+		for i := k; i < len(train); i += dim {
+			sum += float64(train[i])
+		}
+		mean := sum / n
+		for i := k; i < len(train); i += dim {
+			squares += (float64(train[i]) - mean) * (float64(train[i]) - mean)
+		}
+		scale := math.Sqrt(squares / n)
+		if scale > 1e-6*math.Abs(mean) {
+			scale = 1 / scale
+		} else {
+			scale = 0
+		}
+		for _, x := range [][]float32{train, test} {
+			for i := k; i < len(x); i += dim {
+				x[i] = float32((float64(x[i]) - mean) * scale)
+			}
+		}
+	}
 }
 
 // guess is the noise in images x [N,H,W,C] after steps [N], by representations [N,E].
@@ -248,7 +276,12 @@ func (d *decoder) guess(g *graph.Scope, n int) (x, guess *graph.Node) {
 // decodeSave is how many steps lie between two checkpoints of a model.
 const decodeSave = 200
 
-// train trains the model, or goes on with what its folder has, and returns its Store.
+// decodeAverage is the momentum of the moving averages of the weights, with which samples are made: those of the last
+// step alone give images a tint.
+const decodeAverage = 0.999
+
+// train trains the model, or goes on with what its folder has, and returns its Store, in which averages have replaced
+// the weights.
 func (d *decoder) train(ctx context.Context) (*graph.Store, error) {
 	dir := d.folder.File(filepath.Join("decode", d.name()))
 	st, m, warning, err := checkpoint.Latest(dir)
@@ -275,6 +308,9 @@ func (d *decoder) train(ctx context.Context) (*graph.Store, error) {
 			optim.CountSteps),
 			Rate: g.Scheduled("rate", func(t graph.Time) float64 { return d.o.Rate * min(1, float64(t.Step+1)/100) })}
 		optim.Apply(g, rule, loss, g.Params(), h, optim.Training{Treat: optim.PlainOnly(g), Clip: 1})
+		g.In("unet").Average(averageScope, g.Scheduled("momentum", func(t graph.Time) float64 {
+			return min(decodeAverage, float64(1+t.Step)/float64(10+t.Step))
+		}))
 		g.Output(LossOutput, loss)
 	})
 	if err != nil {
@@ -326,7 +362,8 @@ func (d *decoder) train(ctx context.Context) (*graph.Store, error) {
 		}
 	}
 	d.out.Loss = sum / float64(max(counted, 1))
-	return st, nil
+	mean, _, err := averaged(recipes.EMAWeights, dir, st, d.o.Steps)
+	return mean, err
 }
 
 // sample makes images of the representations of the test images, by noises that are the same for every representation.
