@@ -31,6 +31,7 @@ type Envs struct {
 	Held     int     `toml:"held"`     // test episodes; 0: none
 	Expert   float64 `toml:"expert"`   // probability of the expert's action, else any
 	Far      bool    `toml:"far"`      // of the maze: from the first room to the last corner
+	Near     bool    `toml:"near"`     // of reach: every step costs how far the target is, not the same
 	// background: none | fixed (noise of the episode) | slow (waves that drift) | changing (noise of the step) |
 	// television (a corner with noise of the step) | remote (a corner whose noise changes where the agent stays)
 	Distractor string  `toml:"distractor"`
@@ -58,6 +59,9 @@ func (e *Envs) Validate() error {
 	}
 	if e.Far && e.Env != "maze" {
 		bad = append(bad, setting.Bad("far", "true: is about env = \"maze\", and env is %q", e.Env))
+	}
+	if e.Near && e.Env != "reach" {
+		bad = append(bad, setting.Bad("near", "true: is about env = \"reach\", and env is %q", e.Env))
 	}
 	if !slices.Contains(distractors, e.Distractor) {
 		bad = append(bad, setting.Bad("distractor", "%q: want one of %q", e.Distractor, distractors))

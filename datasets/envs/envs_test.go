@@ -91,6 +91,30 @@ func mean(t *testing.T, d *datasets.Data) float64 {
 	return sum / n
 }
 
+// Where steps cost how far the target is, all else is as before.
+func TestNear(t *testing.T) {
+	near := small("reach")
+	near.Near = true
+	set, same := open(t, near).Train.(datasets.StepSet), open(t, small("reach")).Train.(datasets.StepSet)
+	if set.Len() != same.Len() {
+		t.Fatalf("%d steps, want %d", set.Len(), same.Len())
+	}
+	for i := range set.Len() {
+		st := set.Step(i)
+		if want := same.Step(i); st.Action != want.Action || st.Terminal && st.Reward != 1 {
+			t.Fatalf("step %d is %+v, want %+v but for the cost", i, st, want)
+		}
+		if st.After < 2 {
+			continue
+		}
+		at := make([]float64, 4)
+		set.Source(set.Moved(i, 1), at)
+		if want := -(math.Abs(at[0]-at[2]) + math.Abs(at[1]-at[3])) / 2; math.Abs(float64(st.Reward)-want) > 1e-6 {
+			t.Fatalf("step %d is worth %v, want %v", i, st.Reward, want)
+		}
+	}
+}
+
 // A background is of the episode, of the step, or drifts, and changes nothing else.
 func TestDistractors(t *testing.T) {
 	for kind, moves := range map[string]bool{"none": false, "fixed": false, "slow": true, "changing": true,
@@ -214,6 +238,7 @@ func TestActionsOutsideTheSpace(t *testing.T) {
 	for key, change := range map[string]func(*envs.Envs){
 		"env: ": func(e *envs.Envs) { e.Env = "pong" }, "distractor: ": func(e *envs.Envs) { e.Distractor = "rain" },
 		"replay: ": func(e *envs.Envs) { e.Replay = 10 }, "far: ": func(e *envs.Envs) { e.Far = true },
+		"near: ":   func(e *envs.Envs) { e.Near = true },
 		"expert: ": func(e *envs.Envs) { e.Expert = 2 },
 	} {
 		e := small("catch")

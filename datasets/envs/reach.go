@@ -7,8 +7,9 @@ import (
 )
 
 // reach is a point that is to be brought to a target: cells of 3 pixels, nothing between them. Reaching the target is
-// worth 1 and ends the episode; each step costs 0.02.
-type reach struct{}
+// worth 1 and ends the episode; each step before costs 0.02, or, where it is near, the steps that are left over the
+// longest way.
+type reach struct{ near bool }
 
 const (
 	reachCells = 9    // a side
@@ -34,11 +35,15 @@ func (reach) start(s state, r *datasets.Rand) {
 	}
 }
 
-func (reach) step(s state, action int) (float64, bool) {
+func (w reach) step(s state, action int) (float64, bool) {
 	p, d := s[common:], compass[action]
 	p[0], p[1] = int32(clamp(int(p[0])+d[0], reachCells-1)), int32(clamp(int(p[1])+d[1], reachCells-1))
 	if p[0] == p[2] && p[1] == p[3] {
 		return 1, true
+	}
+	if w.near {
+		left := max(p[0]-p[2], p[2]-p[0]) + max(p[1]-p[3], p[3]-p[1])
+		return -float64(left) / (2 * (reachCells - 1)), false
 	}
 	return -stepCost, false
 }

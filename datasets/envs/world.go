@@ -57,7 +57,7 @@ type world interface {
 
 // worlds are the environments by name.
 var worlds = map[string]func(e *Envs) world{
-	"reach": func(*Envs) world { return reach{} },
+	"reach": func(e *Envs) world { return reach{e.Near} },
 	"catch": func(*Envs) world { return catch{} },
 	"maze":  func(e *Envs) world { return newMaze(e.Far) },
 }
