@@ -20,8 +20,6 @@ func tanh(x float32) float32 {
 	return 1 - 2/(kern.Exp(2*x)+1)
 }
 
-func sigmoid(x float32) float32 { return 1 / (1 + kern.Exp(-x)) }
-
 const (
 	geluA = 0.7978845608028654 // sqrt(2/pi)
 	geluB = 0.044715

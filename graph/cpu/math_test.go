@@ -22,7 +22,8 @@ func TestMath(t *testing.T) {
 		{"cos", cos, math.Cos, -9000, 9000, 0, 2e-7},
 		{"sin small", sin, math.Sin, -4, 4, 0, 2e-7},
 		{"cos small", cos, math.Cos, -4, 4, 0, 2e-7},
-		{"sigmoid", sigmoid, func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, -80, 80, 4e-7, 0},
+		{"sigmoid", single("sigmoid"), func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }, -80, 80, 4e-7, 0},
+		{"silu", single("silu"), func(x float64) float64 { return x / (1 + math.Exp(-x)) }, -80, 80, 5e-7, 0},
 		{"softplus", softplus, func(x float64) float64 { return max(x, 0) + math.Log1p(math.Exp(-math.Abs(x))) }, -80,
 			80, 2e-7, 0},
 		{"gelu", kern.Gelu, func(x float64) float64 { return 0.5 * x * math.Erfc(-x/math.Sqrt2) }, -15, 15, 3e-7, 6e-7},
@@ -72,8 +73,10 @@ func TestMathEdges(t *testing.T) {
 		{"tanh", tanh, inf, 1},
 		{"tanh", tanh, -inf, -1},
 		{"tanh", tanh, nan, nan},
-		{"sigmoid", sigmoid, -inf, 0},
-		{"sigmoid", sigmoid, inf, 1},
+		{"sigmoid", single("sigmoid"), -inf, 0},
+		{"sigmoid", single("sigmoid"), inf, 1},
+		{"silu", single("silu"), 100, 100},
+		{"silu", single("silu"), -100, 0},
 		{"gelu", kern.Gelu, 100, 100},
 		{"gelu", kern.Gelu, -100, 0},
 		{"gelu", kern.Gelu, nan, nan},
@@ -96,5 +99,16 @@ func TestMathEdges(t *testing.T) {
 		if kern.Positive(v) != 0 {
 			t.Errorf("kern.Positive(%v) is %#x, want 0", v, kern.Positive(v))
 		}
+	}
+}
+
+// single is an operation's kernel on one number, which is the last of more than it takes at a time.
+func single(name string) func(float32) float32 {
+	x := make([]float32, logisticPiece+1)
+	return func(v float32) float32 {
+		y := make([]float32, len(x))
+		x[logisticPiece] = v
+		unaries[name](y, x)
+		return y[logisticPiece]
 	}
 }

@@ -19,9 +19,9 @@ var unaries = map[string]func(y, x []float32){
 	"cos":        each(cos),
 	"sin":        each(sin),
 	"tanh":       each(tanh),
-	"sigmoid":    each(sigmoid),
+	"sigmoid":    logistic(func(_, s float32) float32 { return s }),
 	"softplus":   each(softplus),
-	"silu":       each(func(x float32) float32 { return x * sigmoid(x) }),
+	"silu":       logistic(func(x, s float32) float32 { return x * s }),
 	"reciprocal": func(y, x []float32) { divSV(y, x, 1) },
 	"gelu":       kern.Gelus,
 	"gelu_tanh":  each(geluTanh),
@@ -51,8 +51,8 @@ var unaryGrads = map[string]func(dx, dy, v []float32){
 	"sin":        slope(cos),
 	"tanh":       slope(func(y float32) float32 { return 1 - y*y }),
 	"sigmoid":    slope(func(y float32) float32 { return y * (1 - y) }),
-	"softplus":   slope(sigmoid),
-	"silu":       slope(func(x float32) float32 { s := sigmoid(x); return s * (1 + x*(1-s)) }),
+	"softplus":   logisticSlope(func(_, s float32) float32 { return s }),
+	"silu":       logisticSlope(func(x, s float32) float32 { return s * (1 + x*(1-s)) }),
 	"reciprocal": slope(func(y float32) float32 { return -y * y }),
 	"gelu":       kern.GeluGrads,
 	"gelu_tanh":  slope(geluTanhSlope),
@@ -76,6 +76,50 @@ func slope(f func(v float32) float32) func(dx, dy, v []float32) {
 		dy, v = dy[:len(dx)], v[:len(dx)]
 		for i := range dx {
 			dx[i] = dy[i] * f(v[i])
+		}
+	}
+}
+
+// logisticPiece is how many numbers logistic and logisticSlope take at a time.
+const logisticPiece = 256
+
+// sigmoidsOf are 1/(1+e^-x) in buf, which stays on the stack.
+func sigmoidsOf(buf *[logisticPiece]float32, x []float32) []float32 {
+	e := buf[:len(x)]
+	for i, v := range x {
+		e[i] = -v
+	}
+	kern.Exps(e, e, 0)
+	for i, v := range e {
+		e[i] = 1 / (1 + v)
+	}
+	return e
+}
+
+// logistic makes a loop of a function of x and s = 1/(1+e^-x).
+func logistic(f func(x, s float32) float32) func(y, x []float32) {
+	return func(y, x []float32) {
+		var buf [logisticPiece]float32
+		for len(y) > 0 {
+			n := min(len(y), logisticPiece)
+			for i, s := range sigmoidsOf(&buf, x[:n]) {
+				y[i] = f(x[i], s)
+			}
+			y, x = y[n:], x[n:]
+		}
+	}
+}
+
+// logisticSlope is dy times a function of v and 1/(1+e^-v).
+func logisticSlope(f func(v, s float32) float32) func(dx, dy, v []float32) {
+	return func(dx, dy, v []float32) {
+		var buf [logisticPiece]float32
+		for len(dx) > 0 {
+			n := min(len(dx), logisticPiece)
+			for i, s := range sigmoidsOf(&buf, v[:n]) {
+				dx[i] = dy[i] * f(v[i], s)
+			}
+			dx, dy, v = dx[n:], dy[n:], v[n:]
 		}
 	}
 }

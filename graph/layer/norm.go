@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"selfsup/graph"
+	"selfsup/graph/ir"
 	"selfsup/graph/op"
 )
 
@@ -48,12 +49,24 @@ func (o GroupNorm) New(s *graph.Scope) Func {
 	eps := cmp.Or(o.Eps, normEps)
 	return func(x *graph.Node) *graph.Node {
 		shape := op.ShapeOf(x)
-		apart := op.Reshape(x, shape[0], -1, o.Groups, o.Channels/o.Groups)
-		centred := op.Sub(apart, op.Mean(apart, true, 1, 3))
-		variance := op.Mean(op.Square(centred), true, 1, 3) // [B,1,Groups,1]
-		y := op.Mul(centred, op.Rsqrt(op.Shift(variance, eps)))
-		return op.Add(op.Mul(op.Reshape(y, shape...), gamma), beta)
+		places := op.Reshape(x, shape[0], -1, o.Channels)
+		centred := op.Sub(places, o.mean(places))
+		scale := op.Mul(op.Rsqrt(op.Shift(o.mean(op.Square(centred)), eps)), gamma)
+		return op.Reshape(op.Add(op.Mul(centred, scale), beta), shape...)
 	}
+}
+
+// mean is of every group of x [B,P,Channels] over all places, at each of its channels, [B,1,Channels]. It takes the
+// places first, as rows of channels are added up faster than the few channels of a group.
+func (o GroupNorm) mean(x *graph.Node) *graph.Node {
+	each := op.Mean(x, true, 1)
+	size := o.Channels / o.Groups
+	if size == 1 {
+		return each
+	}
+	b := op.ShapeOf(x)[0]
+	groups := op.Mean(op.Reshape(each, b, o.Groups, size), true, 2)
+	return op.Reshape(op.BroadcastTo(groups, ir.Shape{b, o.Groups, size}), b, 1, o.Channels)
 }
 
 // ResponseNorm is global response normalisation of x [B,...,Channels]: each channel of a sample is multiplied by its
