@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"selfsup/datasets"
@@ -56,6 +57,7 @@ type Plays struct {
 	Frames int  // of encoders of single frames, which see one after the other; 0: as many as a clip has
 	Whole  bool // features of clips
 	Times  bool // features of times
+	Pairs  bool // of which there are two or more
 }
 
 // Span is how many frames of a clip n frames take, in the way that takes the most.
@@ -86,11 +88,15 @@ type PlayedClips struct{ Whole, Times []float32 }
 //	whole: a linear one on the features of the clip, softmax regression as in Linear
 //	times: the same on the features of its frames side by side
 //	recurrent: a layer of gated recurrent units over the features of its frames, and a linear one on its last state
+//	distances: a linear one on how far the features of every two of its times are apart, as in newApart
+//
+// Distances are what differences of frames are to films: frames that are near in time are alike, and those of features
+// that change as slowly as what is filmed are near. A clip that runs backwards has the same ones in the opposite order.
 //
 // An encoder of single frames has the mean of their features as the features of a clip, in which no order is left. The
 // baseline are the frames' own values, of which a random projection makes 512 numbers where they are more.
 type ClipHeads struct {
-	Heads  []string  `toml:"heads"`  // whole | times | recurrent
+	Heads  []string  `toml:"heads"`  // whole | times | recurrent | distances
 	L2     []float64 `toml:"l2"`     // strengths of the linear heads; of several the best on a fifth of the clips
 	Width  int       `toml:"width"`  // of the recurrent units
 	Rate   float64   `toml:"rate"`   // of their training by AdamW, for 256 clips a step, down to 0 along half a cosine
@@ -102,9 +108,12 @@ type ClipHeads struct {
 
 // defaultClipHeads has all heads.
 func defaultClipHeads() ClipHeads {
-	return ClipHeads{Heads: []string{"whole", "times", "recurrent"}, L2: []float64{0.3, 0.03, 3e-3}, Width: 32,
-		Rate: 0.01, Decay: 0.05, Batch: 64, Epochs: 40}
+	return ClipHeads{Heads: slices.Clone(clipHeads), L2: []float64{0.3, 0.03, 3e-3}, Width: 32, Rate: 0.01, Decay: 0.05,
+		Batch: 64, Epochs: 40}
 }
+
+// clipHeads are all heads.
+var clipHeads = []string{"whole", "times", "recurrent", "distances"}
 
 // Validate checks the settings.
 func (h *ClipHeads) Validate() error {
@@ -112,11 +121,11 @@ func (h *ClipHeads) Validate() error {
 		setting.Weight("decay", h.Decay), setting.Least("batch", h.Batch, 2), setting.Least("epochs", h.Epochs, 1),
 		setting.Least("frames", h.Frames, 0), h.probe().Validate()}
 	if len(h.Heads) == 0 {
-		bad = append(bad, setting.Bad("heads", `no heads: want some of "whole", "times" and "recurrent"`))
+		bad = append(bad, setting.Bad("heads", "no heads: want some of %q", clipHeads))
 	}
 	for i, name := range h.Heads {
-		if !slices.Contains([]string{"whole", "times", "recurrent"}, name) || slices.Contains(h.Heads[:i], name) {
-			bad = append(bad, setting.Bad("heads", `%q: want "whole", "times" and "recurrent", each once`, h.Heads))
+		if !slices.Contains(clipHeads, name) || slices.Contains(h.Heads[:i], name) {
+			bad = append(bad, setting.Bad("heads", "%q: want some of %q, each once", h.Heads, clipHeads))
 		}
 	}
 	return errors.Join(bad...)
@@ -131,8 +140,9 @@ func (h *ClipHeads) probe() *Linear {
 
 // plays are the ways that the heads need features of.
 func (h *ClipHeads) plays(ways ...Way) *Plays {
-	return &Plays{Ways: ways, Frames: h.Frames, Whole: slices.Contains(h.Heads, "whole"),
-		Times: slices.Contains(h.Heads, "times") || slices.Contains(h.Heads, "recurrent")}
+	has := func(head string) bool { return slices.Contains(h.Heads, head) }
+	return &Plays{Ways: ways, Frames: h.Frames, Whole: has("whole"), Pairs: has("distances"),
+		Times: has("times") || has("recurrent") || has("distances")}
 }
 
 // evaluate is the share of shown clips whose class each head tells; classes of the training and of the test set, by
@@ -164,8 +174,16 @@ func (h *ClipHeads) evaluate(ctx context.Context, protocol string, f Features, c
 	for _, head := range h.Heads {
 		of := Features{TrainX: p.Train.Times, TrainY: train, TestX: p.Test.Times, TestY: test,
 			Dim: p.Times * p.TimesDim, Classes: classes, Held: held, Seed: f.Seed, Alive: f.Alive}
-		if head == "whole" {
+		switch head {
+		case "whole":
 			of.TrainX, of.TestX, of.Dim = p.Train.Whole, p.Test.Whole, p.Dim
+		case "distances":
+			if p.Times < 2 {
+				return nil, fmt.Errorf("evaluate: %s: distances: features of %d time; want two or more", protocol,
+					p.Times)
+			}
+			by := newApart(p)
+			of.TrainX, of.TestX, of.Dim = by.of(p.Train.Times), by.of(p.Test.Times), p.Times*(p.Times-1)/2
 		}
 		var one Result
 		var err error
@@ -190,6 +208,55 @@ func (h *ClipHeads) evaluate(ctx context.Context, protocol string, f Features, c
 	out[0].Notes = append(out[0].Notes, fmt.Sprintf("a constant guess is right of %.4f", float64(constant)/
 		float64(len(test))))
 	return out, nil
+}
+
+// apart is how far features of times are apart.
+type apart struct {
+	times, dim int
+	variance   float64
+}
+
+// stillness is the square of a distance that is told from none, as a share of the variance of the features.
+const stillness = 1e-6
+
+// newApart makes the features f_1 to f_T of a clip's times, of D numbers each, into one number of every two of them,
+//
+//	log(|f_i - f_j|^2 / (D v) + 1e-6),   i < j
+//
+// where v is the variance of the features over all times of all training clips, of each number about its own mean, and
+// the mean of these. Features of any scale have the same distances.
+func newApart(p *Played) *apart {
+	a := &apart{times: p.Times, dim: p.TimesDim}
+	n := float64(len(p.Train.Times) / a.dim)
+	mean := make([]float64, a.dim)
+	for i, v := range p.Train.Times {
+		mean[i%a.dim] += float64(v) / n
+	}
+	for i, v := range p.Train.Times {
+		d := float64(v) - mean[i%a.dim]
+		a.variance += d * d / n / float64(a.dim)
+	}
+	return a
+}
+
+// of are the distances of clips x [N,T*D], [N,T*(T-1)/2].
+func (a *apart) of(x []float32) (far []float32) {
+	for ; len(x) > 0; x = x[a.times*a.dim:] {
+		for i := range a.times {
+			for j := i + 1; j < a.times; j++ {
+				square := 0.0
+				for k := range a.dim {
+					d := float64(x[i*a.dim+k]) - float64(x[j*a.dim+k])
+					square += d * d
+				}
+				if square > 0 { // features that never change have no variance
+					square /= float64(a.dim) * a.variance
+				}
+				far = append(far, float32(math.Log(square+stillness)))
+			}
+		}
+	}
+	return far
 }
 
 // recurrent trains the recurrent head.

@@ -63,6 +63,39 @@ func (s *Setup) checkShownClips() error {
 	return nil
 }
 
+// checkTimes refuses heads on distances between times where features have only one, or views only one frame.
+func (s *Setup) checkTimes() error {
+	for _, c := range s.Recipe.Evaluate.On {
+		p := c.Value.Needs().Plays
+		if p == nil || !p.Pairs {
+			continue
+		}
+		times := s.playedFrames(p)
+		if !s.films().Stills() {
+			_, count, err := s.timesGraph()
+			if err != nil {
+				return err
+			}
+			times = count
+		}
+		if times < 2 {
+			return &RecipeError{s.Recipe.File, fmt.Errorf("[evaluate.%s] has a head on distances between times, and "+
+				"there are features of %d; want two or more, or heads without \"distances\"", c.Name, times)}
+		}
+	}
+	return nil
+}
+
+// timesGraph has the features of the times of clips as its output [EmbedBatch,times*F], and says how many times.
+func (s *Setup) timesGraph() (g *graph.Graph, times int, err error) {
+	g, err = graph.Build(graph.Options{}, func(g *graph.Scope) {
+		y := s.encoder().Times(s.aboveEncoder(g))(encoder.InputOf(g, s.Input, EmbedBatch)) // [B,T,F]
+		times = op.ShapeOf(y)[1]
+		g.Output(FeaturesOutput, op.Reshape(y, EmbedBatch, -1))
+	})
+	return g, times, err
+}
+
 // playedFrames is how many frames of a clip a protocol shows.
 func (s *Setup) playedFrames(p *evaluations.Plays) int {
 	k := s.films()
@@ -182,14 +215,11 @@ func (s *Setup) clipsOver(st *graph.Store, run runner) shownClips {
 			return x, 1, err
 		}
 		if byTime == nil {
-			g, err := graph.Build(graph.Options{}, func(g *graph.Scope) {
-				y := s.encoder().Times(s.aboveEncoder(g))(encoder.InputOf(g, s.Input, EmbedBatch)) // [B,T,F]
-				count = op.ShapeOf(y)[1]
-				g.Output(FeaturesOutput, op.Reshape(y, EmbedBatch, -1))
-			})
+			g, times, err := s.timesGraph()
 			if err != nil {
 				return x, 0, err
 			}
+			count = times
 			if byTime, err = s.overBy(st, g, false); err != nil {
 				return x, 0, err
 			}

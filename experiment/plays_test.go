@@ -37,7 +37,7 @@ func TestClipsAreTold(t *testing.T) {
 			got := scores(sum)
 			for _, rep := range []string{"trained", "untrained", "raw"} {
 				for _, protocol := range []string{"order", "speed", "temporal"} {
-					for _, head := range []string{"whole", "times", "recurrent"} {
+					for _, head := range []string{"whole", "times", "recurrent", "distances"} {
 						if _, ok := got[fmt.Sprintf("%s %s %s", rep, protocol, head)]; !ok {
 							t.Fatalf("%s %s %s is not there: %v", rep, protocol, head, got)
 						}
@@ -91,6 +91,8 @@ length = "2 steps"
 		"shows 4 frames over 7, and a clip of dataset.clips has 4; want longer clips": nil,
 		"[evaluate.order] shows frames = 3, and the encoder sees clips of 4; want": append(part,
 			"evaluate.order.frames=3"),
+		"[evaluate.order] has a head on distances between times, and there are features of 1; want two": append(part,
+			"backbone.vit3d.tube=4"),
 		"[evaluate.order] puts 2 frames of a clip out of order; want at least 3": append(part, "clips.frames=2"),
 		"[evaluate.order] shows the frames of clips, and the samples of dataset.fashion_mnist_4k are images": {
 			`dataset="fashion_mnist_4k"`, `backbone="convnet"`, `method="simclr"`},

@@ -300,7 +300,7 @@ func (s *Setup) compile() (err error) {
 	if err := s.keepMemory(); err != nil {
 		return err
 	}
-	return s.checkEncoder()
+	return cmp.Or(s.checkEncoder(), s.checkTimes())
 }
 
 // settingError says what of the recipe to change where an operation has no kernel, or where its memory_limit is too
