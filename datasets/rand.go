@@ -46,6 +46,15 @@ func (r *Rand) Chance(p float64) bool { return r.Float64() < p }
 // Intn is uniform in 0 .. n-1, up to a bias below n/2^53; n is at least 1.
 func (r *Rand) Intn(n int) int { return int(r.Float64() * float64(n)) }
 
+// Order fills order with the numbers below its length in random order, and returns it.
+func (r *Rand) Order(order []int) []int {
+	for i := range order {
+		order[i] = i
+	}
+	r.Shuffle(order)
+	return order
+}
+
 // Shuffle permutes s (Fisher and Yates).
 func (r *Rand) Shuffle(s []int) {
 	for i := len(s) - 1; i > 0; i-- {

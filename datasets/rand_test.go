@@ -1,6 +1,9 @@
 package datasets
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestRand(t *testing.T) {
 	first := func(r Rand) uint64 { return r.Uint64() }
@@ -31,5 +34,20 @@ func TestRand(t *testing.T) {
 		if n < 1800 || n > 2200 {
 			t.Errorf("Intn(5) gave %d %d times of 10000, want about 2000", v, n)
 		}
+	}
+}
+
+// An order is every number once, whatever the slice held before, and what the generator's shuffle makes of the numbers
+// as they come.
+func TestOrder(t *testing.T) {
+	a, b := NewRand(3, "order"), NewRand(3, "order")
+	got := a.Order([]int{9, 9, 9, 9, 9, 9, 9, 9})
+	want := []int{0, 1, 2, 3, 4, 5, 6, 7}
+	b.Shuffle(want)
+	if !slices.Equal(got, want) || slices.IsSorted(got) {
+		t.Errorf("order %v, want %v", got, want)
+	}
+	if slices.Sort(got); !slices.Equal(got, []int{0, 1, 2, 3, 4, 5, 6, 7}) {
+		t.Errorf("sorted it is %v", got)
 	}
 }

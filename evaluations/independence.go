@@ -46,14 +46,9 @@ func (p *Independence) Evaluate(ctx context.Context, f Features) ([]Result, erro
 	if n < 4 {
 		return nil, fmt.Errorf("evaluate: independence: %d images, want 4 or more", n)
 	}
-	order := make([]int, f.Dim)
-	for j := range order {
-		order[j] = j
-	}
 	draw := datasets.NewRand(f.Seed, "independence")
-	draw.Shuffle(order)
 	var drawn []feature
-	for _, j := range order {
+	for _, j := range draw.Order(make([]int, f.Dim)) {
 		if len(drawn) == p.Features {
 			break
 		}

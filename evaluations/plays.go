@@ -37,10 +37,7 @@ func (w Way) Shown(n, clip, number int) []int {
 	}
 	r := datasets.NewRand(0, "order", uint64(number))
 	for put := make([]int, n); ; {
-		for i := range put {
-			put[i] = i
-		}
-		r.Shuffle(put)
+		r.Order(put)
 		if slices.IsSorted(put) || slices.IsSortedFunc(put, func(a, b int) int { return b - a }) {
 			continue
 		}

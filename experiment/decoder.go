@@ -173,11 +173,8 @@ func (d *decoding) train(ctx context.Context, u *subject, p *graph.Program, set 
 			return err
 		}
 		if step%perEpoch == 0 {
-			for i := range order {
-				order[i] = i
-			}
 			r := datasets.NewRand(uint64(d.Recipe.Seed), "decoded", uint64(step/perEpoch))
-			r.Shuffle(order)
+			r.Order(order)
 		}
 		for k := range rows {
 			rows[k] = int32(order[step%perEpoch*n+k])

@@ -176,12 +176,8 @@ func some(set datasets.Labelled, most int, seed uint64, stream string) datasets.
 	if most == 0 || most >= n {
 		return set
 	}
-	order := make([]int, n)
-	for i := range order {
-		order[i] = i
-	}
 	r := datasets.NewRand(seed, stream)
-	r.Shuffle(order)
+	order := r.Order(make([]int, n))
 	rows := make([]int32, most)
 	for i := range rows {
 		rows[i] = int32(order[i])

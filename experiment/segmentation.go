@@ -275,12 +275,8 @@ func (u *subject) places(ctx context.Context, most int) (f evaluations.Features,
 		Seed: uint64(u.Recipe.Seed), Alive: u.alive}
 	take := func(stream string, x *[]float32, y *[]int32) func(i int, features []float32, mask []byte) {
 		return func(i int, features []float32, mask []byte) {
-			order := make([]int, m.h*m.w)
-			for k := range order {
-				order[k] = k
-			}
 			r := datasets.NewRand(uint64(u.Recipe.Seed), stream, uint64(i))
-			r.Shuffle(order)
+			order := r.Order(make([]int, m.h*m.w))
 			for _, at := range order[:min(most, len(order))] {
 				if c := mostOf(mask, h, w, m.h, m.w, at); c >= 0 {
 					*x, *y = append(*x, features[at*m.dim:(at+1)*m.dim]...), append(*y, int32(c))

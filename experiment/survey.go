@@ -243,12 +243,8 @@ func (u *subject) ofPlaces(ctx context.Context, st *graph.Store, most int) (f ev
 			}
 			h, w, dim := shape[0], shape[1], shape[2]
 			f.Dim = dim
-			order := make([]int, h*w)
-			for k := range order {
-				order[k] = k
-			}
 			r := datasets.NewRand(uint64(u.Recipe.Seed), way.stream, uint64(i))
-			r.Shuffle(order)
+			order := r.Order(make([]int, h*w))
 			for _, at := range order[:min(most, len(order))] {
 				*way.x = append(*way.x, out[at*dim:(at+1)*dim]...)
 				*way.sources = append(*way.sources, placeTruth(&known, u.Input.Shape[1], u.Input.Shape[2], h, w, at)...)

@@ -18,12 +18,11 @@ func newWrong(set datasets.Labelled, share float64) wrong {
 	}
 	n := set.Len()
 	w := wrong{training: set, of: make([]int32, n)}
-	order := make([]int, n)
-	for i := range order {
-		order[i], w.of[i] = i, int32(i)
+	for i := range w.of {
+		w.of[i] = int32(i)
 	}
 	r := datasets.NewRand(0, "captions/wrong")
-	r.Shuffle(order)
+	order := r.Order(make([]int, n))
 	// Each of them gets the captions of the next.
 	some := order[:int(share*float64(n)+0.5)]
 	if len(some) < 2 {

@@ -67,7 +67,7 @@ func (e *Denoise) Edit(to, from []feed.Slot, r *datasets.Rand) error {
 	if e.Permute > 0 && e.Stops != nil {
 		ends := sentences(source, func(s int32) bool { return e.Stops[s] })
 		k := int(math.Ceil(float64(len(ends)) * e.Permute))
-		source = reorder(source, ends, permutation(len(ends), r)[:k], permutation(k, r))
+		source = reorder(source, ends, r.Order(make([]int, len(ends)))[:k], r.Order(make([]int, k)))
 	}
 	if e.Ratio > 0 && len(source) > 0 {
 		source = e.spoil(source, r)
@@ -91,10 +91,10 @@ type draws struct {
 // spoil draws the noise of Noise.
 func (e *Denoise) spoil(tokens []int32, r *datasets.Rand) []int32 {
 	d := draws{
-		places:  permutation(len(tokens), r),
+		places:  r.Order(make([]int, len(tokens))),
 		swapped: func() bool { return r.Chance(e.Random) },
 		other:   func() int32 { return symbol(e.Symbols, r) },
-		inserts: func(n int) []int { return permutation(n, r) },
+		inserts: func(n int) []int { return r.Order(make([]int, n)) },
 	}
 	if e.Noise == InfillSpans {
 		for sum := 0; sum < e.budget(len(tokens)); sum += d.lengths[len(d.lengths)-1] {

@@ -42,16 +42,6 @@ func there(window []int32) []int32 {
 	return window[:n]
 }
 
-// permutation is the numbers below n in random order.
-func permutation(n int, r *datasets.Rand) []int {
-	p := make([]int, n)
-	for i := range p {
-		p[i] = i
-	}
-	r.Shuffle(p)
-	return p
-}
-
 // symbol draws one of a vocabulary of v, neither padding nor unknown.
 func symbol(v int, r *datasets.Rand) int32 {
 	return int32(datasets.FirstSymbol + r.Intn(v-datasets.FirstSymbol))

@@ -45,7 +45,7 @@ func (e *Scramble) Edits(of []feed.Field) ([]feed.Field, error) {
 // Edit implements feed.Editor.
 func (e *Scramble) Edit(to, from []feed.Slot, r *datasets.Rand) error {
 	tokens := there(from[0].I32)
-	for i, place := range permutation(len(tokens), r) {
+	for i, place := range r.Order(make([]int, len(tokens))) {
 		to[0].I32[i] = tokens[place]
 	}
 	return nil

@@ -118,7 +118,7 @@ func (e *Spans) draw(n int, r *datasets.Rand) []bool {
 // starts draws where segments begin: of items the first does, and of those behind it some, as many as to be segments.
 func starts(items, segments int, r *datasets.Rand) []bool {
 	at := make([]bool, items-1)
-	for i, place := range permutation(items-1, r) {
+	for i, place := range r.Order(make([]int, items-1)) {
 		at[place] = i < segments-1
 	}
 	return at

@@ -154,14 +154,9 @@ func (s *Settings) drawn(n, clip int, key feed.Key, view int) span {
 func (s *Settings) stride(r *datasets.Rand, key feed.Key, view int) int {
 	switch {
 	case s.Deal:
-		order := make([]int, s.strides())
-		for i := range order {
-			order[i] = i
-		}
-		dealt := datasets.NewRand(key.Seed, "clips/deal", uint64(key.Step), uint64(key.Row),
-			uint64(view/len(order)))
-		dealt.Shuffle(order)
-		return s.Stride[0] + order[view%len(order)]
+		n := s.strides()
+		dealt := datasets.NewRand(key.Seed, "clips/deal", uint64(key.Step), uint64(key.Row), uint64(view/n))
+		return s.Stride[0] + dealt.Order(make([]int, n))[view%n]
 	case r == nil:
 		return s.Stride[0]
 	}

@@ -50,11 +50,8 @@ func (b *balanced) Batch(step int, dst []int32) {
 		g := p / len(b.classes)
 		if g != b.group {
 			b.group = g
-			for k := range b.turn {
-				b.turn[k] = k
-			}
 			r := datasets.NewRand(b.seed, "classes", uint64(g))
-			r.Shuffle(b.turn)
+			r.Order(b.turn)
 		}
 		c := &b.classes[b.turn[p%len(b.classes)]]
 		if pass := g / len(c.rows); pass != c.pass {

@@ -49,12 +49,8 @@ type blocks struct {
 func (b *blocks) at(epoch, place int) int {
 	if epoch != b.epoch {
 		b.epoch, b.window = epoch, -1
-		for i := range b.order {
-			b.order[i] = i
-		}
 		r := datasets.NewRand(b.seed, "blocks", uint64(epoch))
-		r.Shuffle(b.order)
-		for i, k := range b.order {
+		for i, k := range r.Order(b.order) {
 			if k == len(b.order)-1 {
 				b.short = i
 			}

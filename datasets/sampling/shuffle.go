@@ -35,11 +35,8 @@ func (s *list) at(epoch, place int) int {
 	}
 	if epoch != s.epoch {
 		s.epoch = epoch
-		for i := range s.perm {
-			s.perm[i] = i
-		}
 		r := datasets.NewRand(s.seed, "epoch", uint64(epoch))
-		r.Shuffle(s.perm)
+		r.Order(s.perm)
 	}
 	return s.perm[place]
 }

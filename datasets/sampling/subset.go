@@ -251,14 +251,9 @@ func (s *FewShot) Rows(set datasets.Labelled) ([]int32, error) {
 
 // choose is n of the rows of a class; more of them begin with the same.
 func choose(rows []int32, n int, seed uint64, class int) []int32 {
-	order := make([]int, len(rows))
-	for i := range order {
-		order[i] = i
-	}
 	r := datasets.NewRand(seed, "subset", uint64(class))
-	r.Shuffle(order)
 	kept := make([]int32, n)
-	for i, k := range order[:n] {
+	for i, k := range r.Order(make([]int, len(rows)))[:n] {
 		kept[i] = rows[k]
 	}
 	return kept
