@@ -18,6 +18,7 @@ import (
 // fully-convolutional heads of the papers. It learns all pixels of a class alike by cross-entropy, AdamW and a cosine,
 // from images as a whole, mirrored or not.
 type Decoder struct {
+	AtEnd
 	Decoding
 	name string
 }
@@ -66,9 +67,6 @@ func (p *Decoder) Validate() error {
 
 // Needs implements Protocol.
 func (p *Decoder) Needs() Needs { return Needs{Decoded: true} }
-
-// When implements Protocol: it runs at the end.
-func (p *Decoder) When() setting.Length { return setting.Length{} }
 
 // Rule is the optimiser.
 func (d *Decoding) Rule() optim.Optimizer {

@@ -24,6 +24,7 @@ import (
 // 2021, UP-DETR, arXiv:2011.09094, section 4.2 and Bar et al. 2022, DETReg, arXiv:2106.04550, section 4.2, whose
 // fine-tuning is tens of epochs of 100 % or 1 % of the labels.
 type Detection struct {
+	AtEnd
 	heads.Detector
 	BoxTuning
 	// all objects are of one class: boxes alone are learned and measured, in fewer images and steps than classes are
@@ -85,9 +86,6 @@ func (p *Detection) Needs() Needs {
 	t.Net, t.Agnostic = &p.Detector, p.OneClass
 	return Needs{Boxes: &t}
 }
-
-// When implements Protocol: it runs at the end.
-func (p *Detection) When() setting.Length { return setting.Length{} }
 
 // Detected is what a detector finds in test images, and what is there.
 type Detected struct {

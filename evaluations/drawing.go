@@ -23,6 +23,7 @@ import (
 // CLIP's score of the pair. A judge that did not lend its tower of texts to the method is of another seed, so that both
 // do not err alike.
 type Drawing struct {
+	AtEnd
 	Judge    string `toml:"judge"`    // folder of the run that judges
 	Captions int    `toml:"captions"` // that are drawn, at most, in the test images' order
 }
@@ -41,9 +42,6 @@ func (p *Drawing) Validate() error {
 
 // Needs implements Protocol.
 func (p *Drawing) Needs() Needs { return Needs{Judge: p.Judge, Captions: p.Captions} }
-
-// When implements Protocol: it runs at the end.
-func (p *Drawing) When() setting.Length { return setting.Length{} }
 
 // Judged is captions, images that were drawn of them and the test images that they are of, as a judge's two towers see
 // them: [N,Dim], of any length.

@@ -255,7 +255,8 @@ type Protocol interface {
 	When() setting.Length
 }
 
-// Schedule is the setting that every protocol has.
+// Schedule is the setting of every protocol that can run during the training too, which reads nothing of the test set
+// then.
 type Schedule struct {
 	// training between evaluations; 0: only at the end, which is evaluated in any case
 	Every setting.Length `toml:"every"`
@@ -263,6 +264,22 @@ type Schedule struct {
 
 // When implements Protocol for the structs that embed a Schedule.
 func (s Schedule) When() setting.Length { return s.Every }
+
+// AtEnd is of protocols that run at the end alone: what they measure on is the test set, or what stands for one, and no
+// part of it is held out of the training to be measured on before.
+type AtEnd struct{}
+
+// When implements Protocol.
+func (AtEnd) When() setting.Length { return setting.Length{} }
+
+// Lacks says why there is no setting every.
+func (AtEnd) Lacks(key string) string {
+	if key == "every" {
+		return "it runs at the end alone, since it has nothing to measure on during the training but the test set or " +
+			"what stands for it"
+	}
+	return ""
+}
 
 // goOn is called by every long loop: it tells whoever watches that the evaluation goes on, and returns the error that
 // ends it.

@@ -19,6 +19,7 @@ import (
 // He et al. 2022, arXiv:2111.06377, section 4.4 and app. A.1; Bao et al. 2022, arXiv:2106.08254, app. H. Mixup, CutMix
 // and moving averages of their recipes are left out. It runs at the end alone, and leaves the run's encoder as it is.
 type Finetune struct {
+	AtEnd
 	// peak, for 256 samples a step; of several the best on the validation split
 	Rates []float64 `toml:"rates"`
 	Tuning
@@ -161,9 +162,6 @@ func (e *Diverged) Error() string {
 func (p *Finetune) Needs() Needs {
 	return Needs{Labels: true, Validation: len(p.Rates) > 1, Tuning: &p.Tuning}
 }
-
-// When implements Protocol: it runs at the end.
-func (p *Finetune) When() setting.Length { return setting.Length{} }
 
 // Evaluate returns top1, and top5 where there are more than five classes.
 func (p *Finetune) Evaluate(ctx context.Context, f Features) ([]Result, error) {

@@ -20,6 +20,7 @@ import (
 // mean" is of the mean of all heads. A weight is that of every pixel of its patch. Of other backbones there is no
 // attention.
 type AttentionSegmentation struct {
+	AtEnd
 	Mass       float64  `toml:"mass"`       // share of the attention that is kept
 	Background []string `toml:"background"` // classes of pixels that are no objects; empty: the first
 	Images     int      `toml:"images"`     // training masks by which the head is chosen, at most
@@ -41,9 +42,6 @@ func (p *AttentionSegmentation) Validate() error {
 
 // Needs implements Protocol.
 func (p *AttentionSegmentation) Needs() Needs { return Needs{Gaze: true, Images: p.Images} }
-
-// When implements Protocol: masks are not held out of the training set.
-func (p *AttentionSegmentation) When() setting.Length { return setting.Length{} }
 
 // Gaze is how much each patch of images is looked at, and their masks.
 type Gaze struct {

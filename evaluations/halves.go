@@ -22,7 +22,7 @@ import (
 // The first two are retrieval of passages; spearman stands for the similarity of sentence pairs, as the STS tasks
 // measure it with people's grades (Cer et al. 2017, arXiv:1708.00055), which grade pairs here by where they come from.
 // Alignment and uniformity are those of Wang and Isola 2020, arXiv:2005.10242. It is of texts; of equally near halves
-// the given one comes last.
+// the given one comes last. With every the training does without the share of its texts that [validation] holds out.
 type Halves struct {
 	Schedule
 	Texts int `toml:"texts"` // of the test that it looks at, at most

@@ -26,6 +26,7 @@ import (
 // Gu et al. 2022, ViLD, arXiv:2104.13921, section 3.2 (its baseline with cropped regions); boxes are widened, as its
 // crops of 1.5 times the size. Captions of images may name withheld classes, as in that setting: no box ever does.
 type OpenVocabulary struct {
+	AtEnd
 	heads.Detector
 	BoxTuning
 	Withheld    []string `toml:"withheld"`    // classes whose boxes the detector is not shown
@@ -64,9 +65,6 @@ func (p *OpenVocabulary) Needs() Needs {
 	t.Net, t.Withheld, t.Agnostic = &p.Detector, p.Withheld, true
 	return Needs{Boxes: &t, Pairs: true}
 }
-
-// When implements Protocol: it runs at the end.
-func (p *OpenVocabulary) When() setting.Length { return setting.Length{} }
 
 // Evaluate returns the average precisions.
 func (p *OpenVocabulary) Evaluate(ctx context.Context, f Features) ([]Result, error) {

@@ -15,6 +15,7 @@ import (
 //
 // Balazevic et al. 2023, arXiv:2306.01667, retrieve so for dense tasks, with a softmax over the neighbours' labels.
 type PatchRetrieval struct {
+	AtEnd
 	K      int `toml:"k"`      // neighbours
 	Places int `toml:"places"` // of each image, drawn by the seed
 }
@@ -29,9 +30,6 @@ func (p *PatchRetrieval) Validate() error {
 
 // Needs implements Protocol.
 func (p *PatchRetrieval) Needs() Needs { return Needs{Places: p.Places} }
-
-// When implements Protocol: masks are not held out of the training set.
-func (p *PatchRetrieval) When() setting.Length { return setting.Length{} }
 
 // Evaluate returns precision and top1.
 func (p *PatchRetrieval) Evaluate(ctx context.Context, f Features) ([]Result, error) {

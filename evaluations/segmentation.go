@@ -19,6 +19,7 @@ import (
 // are made at the map's places and upsampled. The setting is the linear evaluation of dense features, such as Ziegler
 // and Asano 2022, Leopart, arXiv:2204.13101, section 4.1.
 type Segmentation struct {
+	AtEnd
 	Pixels     int     `toml:"pixels"`     // of each training mask that the classifier learns from, drawn by the seed
 	L2         float64 `toml:"l2"`         // strength of the penalty, as of the linear probe
 	Iterations int     `toml:"iterations"` // of the fit, at most
@@ -51,10 +52,6 @@ func (p *Segmentation) Validate() error {
 
 // Needs implements Protocol.
 func (p *Segmentation) Needs() Needs { return Needs{Pixels: p.Pixels} }
-
-// When implements Protocol: masks are not held out of the training set, so that there is nothing to measure on before
-// the end.
-func (p *Segmentation) When() setting.Length { return setting.Length{} }
 
 // Maps are the feature maps of a test set and the masks that belong to them.
 type Maps struct {

@@ -17,7 +17,7 @@ import (
 // window of each text, as of the recipe's. Pairs of which a text has no symbol that the training texts have are left
 // out, counted and named. Beside the encoder are its untrained state, counts of symbols (raw) and tf-idf.
 type Similarity struct {
-	Schedule
+	AtEnd
 	// two texts and a number on each line, with tabs between them; a first line without a number is a header
 	File string `toml:"file"`
 	// share of the pairs that may be left out since a text has no symbol of the training texts; more stop the run

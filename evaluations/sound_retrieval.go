@@ -4,15 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"selfsup/setting"
 )
 
 // SoundRetrieval is how often a test clip is found by its sound among all test clips, and a sound by its clip, by the
 // cosine of what a method's two towers make of them: the share of those whose own is the nearest (clip R@1, sound R@1),
 // and among the nearest 5 and 10. chance is that of a guess for R@1. It needs no labels. Arandjelovic and Zisserman
 // 2018, arXiv:1712.06651, section 4, look for sounds and images by each other so, by classes.
-type SoundRetrieval struct{}
+type SoundRetrieval struct{ AtEnd }
 
 // DefaultSoundRetrieval has no settings.
 func DefaultSoundRetrieval() *SoundRetrieval { return &SoundRetrieval{} }
@@ -22,9 +20,6 @@ func (p *SoundRetrieval) Validate() error { return nil }
 
 // Needs implements Protocol.
 func (p *SoundRetrieval) Needs() Needs { return Needs{Heard: true} }
-
-// When implements Protocol: it runs at the end, as it reads the test set.
-func (p *SoundRetrieval) When() setting.Length { return setting.Length{} }
 
 // Heard is clips and their sounds as two towers have them, in one space: [M,Dim] each, of any length.
 type Heard struct {

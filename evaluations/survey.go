@@ -42,7 +42,7 @@ func (s *Surveyed) check(protocol string) (frames int, err error) {
 //
 // Beside each is what one depth for all pixels has, the frame's true median (constant ...). Eigen et al. 2014,
 // arXiv:1406.2283, section 4.2, with the medians of Zhou et al. 2017, arXiv:1704.07813, section 4.3.
-type Depth struct{}
+type Depth struct{ AtEnd }
 
 // DefaultDepth has no settings.
 func DefaultDepth() *Depth { return &Depth{} }
@@ -52,9 +52,6 @@ func (p *Depth) Validate() error { return nil }
 
 // Needs implements Protocol.
 func (p *Depth) Needs() Needs { return Needs{Surveyed: "depth"} }
-
-// When implements Protocol: it runs at the end, as it reads the test set.
-func (p *Depth) When() setting.Length { return setting.Length{} }
 
 // Evaluate returns the errors.
 func (p *Depth) Evaluate(_ context.Context, f Features) ([]Result, error) {
@@ -121,7 +118,7 @@ func median(x []float32) float64 {
 // what is true, over all frames (iou); the same of the threshold, of 0.05 to 0.95, that is best (best iou), which also
 // measures what is told too weakly; and that of calling everything moving, which no other answer of one kind for all
 // pixels passes (constant iou).
-type Moving struct{}
+type Moving struct{ AtEnd }
 
 // DefaultMoving has no settings.
 func DefaultMoving() *Moving { return &Moving{} }
@@ -131,9 +128,6 @@ func (p *Moving) Validate() error { return nil }
 
 // Needs implements Protocol.
 func (p *Moving) Needs() Needs { return Needs{Surveyed: "moving"} }
-
-// When implements Protocol: it runs at the end, as it reads the test set.
-func (p *Moving) When() setting.Length { return setting.Length{} }
 
 // Evaluate returns the intersections over unions.
 func (p *Moving) Evaluate(_ context.Context, f Features) ([]Result, error) {
@@ -171,6 +165,7 @@ func (p *Moving) Evaluate(_ context.Context, f Features) ([]Result, error) {
 // vit3d sees among the others and per_frame alone: what cannot be told from one frame, such as which way things go, is
 // then not there to be read.
 type Motion struct {
+	AtEnd
 	Ridge  float64 `toml:"ridge"`  // added to the variances, which are 1
 	Places int     `toml:"places"` // of a frame, drawn by the seed
 }
@@ -185,9 +180,6 @@ func (p *Motion) Validate() error {
 
 // Needs implements Protocol.
 func (p *Motion) Needs() Needs { return Needs{SurveyedPlaces: p.Places} }
-
-// When implements Protocol: it runs at the end, as it reads the test set.
-func (p *Motion) When() setting.Length { return setting.Length{} }
 
 // Evaluate returns the coefficients.
 func (p *Motion) Evaluate(ctx context.Context, f Features) ([]Result, error) {
@@ -204,7 +196,7 @@ func (p *Motion) Evaluate(ctx context.Context, f Features) ([]Result, error) {
 
 // Camera is how well a method tells from a view of each test clip how the camera has moved in it: R2 as of State, of
 // the way to the right and down, and their mean. A constant, such as the mean of what is true, has at most 0.
-type Camera struct{}
+type Camera struct{ AtEnd }
 
 // DefaultCamera has no settings.
 func DefaultCamera() *Camera { return &Camera{} }
@@ -214,9 +206,6 @@ func (p *Camera) Validate() error { return nil }
 
 // Needs implements Protocol.
 func (p *Camera) Needs() Needs { return Needs{Ridden: true} }
-
-// When implements Protocol: it runs at the end, as it reads the test set.
-func (p *Camera) When() setting.Length { return setting.Length{} }
 
 // Ridden is the camera's way in each test clip as a method tells it, and as it was, [M,2].
 type Ridden struct{ Told, True []float64 }

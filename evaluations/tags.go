@@ -24,6 +24,7 @@ import (
 // on data whose test set is a value's, as of [dataset.wav] held_out. Tags are those of the source: of [dataset.wav] the
 // groups of name. The probes are those of [evaluate.knn] and [evaluate.linear].
 type Tags struct {
+	AtEnd
 	Tell     []string  `toml:"tell"`      // tags that are told in place of the label
 	LeaveOut string    `toml:"leave_out"` // tag whose values are left out in turn; empty: none
 	K        int       `toml:"k"`         // neighbours
@@ -42,9 +43,6 @@ func (p *Tags) Validate() error {
 	}
 	return errors.Join(bad...)
 }
-
-// When implements Protocol: it runs at the end.
-func (p *Tags) When() setting.Length { return setting.Length{} }
 
 // Needs implements Protocol.
 func (p *Tags) Needs() Needs {

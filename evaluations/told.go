@@ -17,7 +17,8 @@ import (
 // of a text costs as much as one of a vocabulary that are all alike, and the bytes of unknown symbols 8 bits each.
 // Words are told without case and spaces, so that their bits are too few beside those of other vocabularies. The
 // baseline is how often each symbol occurs in the training texts. It is of methods that tell the next symbol: gpt. It
-// needs no labels.
+// needs no labels. With every the training does without the share of its texts that [validation] holds out, which are
+// then told in place of the test texts.
 type Told struct {
 	Schedule
 	Texts   int     `toml:"texts"`       // that it looks at, at most; 0: all of the test

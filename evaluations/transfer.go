@@ -20,6 +20,7 @@ import (
 // shown as the run's evaluation shows its own: resized, in the channels that the encoder takes, with the statistics of
 // the training set. It needs no labels of the run's own data, and runs at the end alone.
 type Transfer struct {
+	AtEnd
 	// the other data set
 	To overlay.Choice[datasets.Source] `toml:"to" overlay:"of=dataset,optional"`
 
@@ -53,9 +54,6 @@ func (p *Transfer) Validate() error {
 
 // Needs implements Protocol.
 func (p *Transfer) Needs() Needs { return Needs{Outside: p.To.Value, Transfer: true} }
-
-// When implements Protocol: there is nothing to choose by another data set.
-func (p *Transfer) When() setting.Length { return setting.Length{} }
 
 // Evaluate returns top1, and top5 where there are more than five classes, of the neighbours and of the probe, by the
 // name of the other data set. f is of that.

@@ -22,7 +22,7 @@ import (
 // doi:10.1162/tacl_a_00134, section 2.1 and 3.2). Both files are the user's; lines with words that the training texts
 // lack are left out, counted and named.
 type Words struct {
-	Schedule
+	AtEnd
 	// four words on each line; lines that begin with a colon name the questions below them
 	Analogies string `toml:"analogies"`
 	Pairs     string `toml:"pairs"` // two words and a number on each line, with tabs between them

@@ -156,11 +156,11 @@ func (w *world) Values() ([]float32, error) {
 // Act implements methods.World.
 func (w *world) Act(action int) (float64, bool, error) { return w.Replay.Act(action) }
 
-// play are the returns of fresh episodes, the same for every agent of the data set: the sums of their rewards. values
-// says what to do; nil: any action, by the seed.
-func (s *Setup) play(ctx context.Context, episodes int, a *actor) (returns []float64, err error) {
+// play are the returns of fresh episodes from one on, the same for every agent of the data set: the sums of their
+// rewards. values says what to do; nil: any action, by the seed.
+func (s *Setup) play(ctx context.Context, from, episodes int, a *actor) (returns []float64, err error) {
 	set := s.Data.Train.(datasets.StepSet)
-	for i := range episodes {
+	for i := from; i < from+episodes; i++ {
 		if err := errors.Join(ctx.Err(), s.beat()); err != nil {
 			return nil, err
 		}
@@ -186,10 +186,14 @@ func (s *Setup) play(ctx context.Context, episodes int, a *actor) (returns []flo
 	return returns, nil
 }
 
-// played are the returns that a protocol asks for.
-func (u *subject) played(ctx context.Context, needs evaluations.Needs) (f evaluations.Features, err error) {
+// played are the returns that a protocol asks for. During the training the episodes are others than those of the end.
+func (u *subject) played(ctx context.Context, on string, needs evaluations.Needs) (f evaluations.Features, err error) {
 	f = evaluations.Features{Seed: uint64(u.Recipe.Seed), Alive: u.alive}
-	f.Returns, err = u.plays(ctx, needs.Episodes)
+	from := 0
+	if on != onTest {
+		from = needs.Episodes
+	}
+	f.Returns, err = u.plays(ctx, from, needs.Episodes)
 	return f, err
 }
 

@@ -83,6 +83,10 @@ func (s *Setup) openOutside(name string, p evaluations.Protocol) error {
 	if err != nil {
 		return err
 	}
+	if s.during(p) > 0 && o.test == nil {
+		return r.Result.Bad(table+".every", "%q measures on training images of the other data set, and at the end on "+
+			"its test images, of which it has none; want 0, which evaluates at the end alone", p.When())
+	}
 	if s.outside == nil {
 		s.outside = map[datasets.Source]other{}
 	}

@@ -114,11 +114,12 @@ func (u *subject) onOthers(ctx context.Context, on string, protocols []evaluatio
 		}
 		for _, e := range more {
 			e.On, e.Hits = o.name, nil
-			if e.Images == 0 {
+			switch {
+			case e.Images > 0:
+			case on == onValidation:
+				e.Images = len(o.held)
+			default:
 				e.Images = o.test.Len()
-				if on == onValidation {
-					e.Images = len(o.held)
-				}
 			}
 			all = append(all, e)
 		}

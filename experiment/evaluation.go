@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"selfsup/datasets"
 	"selfsup/evaluations"
 	"selfsup/experiment/checkpoint"
 	"selfsup/graph"
@@ -21,13 +22,34 @@ func (s *Setup) frozen(name string, st *graph.Store, evaluate func() ([]Evaluati
 	return all, err
 }
 
+// blind is a Setup to which no test set is there, neither its own nor another data set's: what is measured during the
+// training reads none, whatever the protocol.
+func (s *Setup) blind() *Setup {
+	b, data := *s, *s.Data
+	data.Test = nil
+	b.Data, b.Tested, b.outside = &data, nil, map[datasets.Source]other{}
+	for source, o := range s.outside {
+		b.outside[source] = other{train: o.train}
+	}
+	b.others = slices.Clone(s.others)
+	for i := range b.others {
+		b.others[i].test = nil
+	}
+	if s.main != nil {
+		main := *s.main
+		main.test = nil
+		b.main = &main
+	}
+	return &b
+}
+
 // validate runs protocols on the trained encoder after done steps and the validation split.
 func (r *run) validate(ctx context.Context, done int, protocols []evaluations.Protocol) ([]Evaluation, error) {
 	st, _, err := r.toEvaluate(done)
 	if err != nil {
 		return nil, err
 	}
-	u, err := r.encoderSubject("trained", st)
+	u, err := r.blind().encoderSubject("trained", st)
 	if err != nil {
 		return nil, err
 	}

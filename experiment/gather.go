@@ -24,7 +24,7 @@ func (u *subject) gather(ctx context.Context, on string, p evaluations.Protocol,
 		f, err = u.ofMasks(ctx, needs)
 		return f, on, err
 	case needs.Episodes > 0:
-		f, err = u.played(ctx, needs)
+		f, err = u.played(ctx, on, needs)
 		return f, on, err
 	case needs.Visits:
 		f, err = u.visits()
@@ -48,11 +48,11 @@ func (u *subject) gather(ctx context.Context, on string, p evaluations.Protocol,
 		f.Heard, err = u.heard(ctx)
 		return f, onTest, err
 	case needs.Told != nil:
-		f.Told, err = u.told(ctx, needs.Told)
-		return f, onTest, err
+		f.Told, err = u.told(ctx, u.texts(on), needs.Told)
+		return f, on, err
 	case needs.Halves:
-		f, err = u.halved(ctx, needs)
-		return f, onTest, err
+		f, err = u.halved(ctx, u.texts(on), needs)
+		return f, on, err
 	case needs.Graded != nil:
 		f, err = u.gradedPairs(ctx, *needs.Graded)
 		return f, onOther, err

@@ -44,6 +44,9 @@ func (s *Setup) takeSubsets() error {
 	if err := s.takeOthers(); err != nil {
 		return err
 	}
+	if seen, err = s.holdTextsOut(seen); err != nil {
+		return err
+	}
 	if labelled == nil || s.Data.Labelled != nil || s.main != nil {
 		s.Seen = sampling.Part(all, seen)
 		return nil

@@ -118,15 +118,17 @@ func (s *Setup) sides(on string) (train, test datasets.Labelled, measured string
 	if on == onTest && s.Data.Test != nil {
 		return s.Seen, s.Data.Test, onTest
 	}
-	var even, odd []int32
-	for i := range int32(s.Seen.Len()) {
-		if i%2 == 0 {
-			even = append(even, i)
-		} else {
-			odd = append(odd, i)
-		}
+	train, test = halves(s.Seen)
+	return train, test, onTraining
+}
+
+// halves are every second sample of a set, and the others.
+func halves(set datasets.Labelled) (even, odd datasets.Labelled) {
+	var rows [2][]int32
+	for i := range int32(set.Len()) {
+		rows[i%2] = append(rows[i%2], i)
 	}
-	return sampling.Part(s.Seen, even), sampling.Part(s.Seen, odd), onTraining
+	return sampling.Part(set, rows[0]), sampling.Part(set, rows[1])
 }
 
 // ofPlayed are features of clips in the ways that a protocol has them shown.

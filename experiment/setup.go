@@ -92,6 +92,7 @@ type Setup struct {
 	begun   *Begun             // where the first weights are from; nil: they are random
 	opened  func(*Setup) error // looks at the data before anything is made of them; nil: nobody does
 	held    []int32            // rows of Labelled whose labels choose: the validation split
+	unseen  datasets.Labelled  // texts that are held out of the training to be measured on during it; nil: none are
 	// other data sets that protocols tell the samples from, opened
 	outside map[datasets.Source]other
 	main    *labelledSet  // of [evaluate_on], in place of the labels that the run's data lack; nil: their own

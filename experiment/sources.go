@@ -32,8 +32,7 @@ func (s *Setup) checkSources() error {
 }
 
 // mixed are features and sources of the samples that the method sees, or of the labelled ones where the data have them
-// beside those, and of the test samples. During the training,
-// where nothing of the test set is read, the former stand for the latter.
+// beside those, and of the test samples. During the training every second of the former stands for the latter.
 func (u *subject) mixed(ctx context.Context, on string, frames bool) (f evaluations.Features, err error) {
 	take := u.take
 	if frames && u.frames != nil {
@@ -49,6 +48,10 @@ func (u *subject) mixed(ctx context.Context, on string, frames bool) (f evaluati
 	if u.Data.Labelled != nil {
 		seen = u.Labelled
 	}
+	test := u.Data.Test
+	if on != onTest {
+		seen, test = halves(seen)
+	}
 	train, err := take(ctx, seen)
 	if err != nil {
 		return f, err
@@ -60,13 +63,9 @@ func (u *subject) mixed(ctx context.Context, on string, frames bool) (f evaluati
 			f.SourceNames = named.SourceNames()
 		}
 	}
-	if on != onTest {
-		f.TestX, f.TestSources = f.TrainX, f.TrainSources
-		return f, nil
-	}
-	test, err := take(ctx, u.Data.Test)
-	f.TestX = test.x
-	f.TestSources, _ = sourcesOf(u.Data.Test)
+	measured, err := take(ctx, test)
+	f.TestX = measured.x
+	f.TestSources, _ = sourcesOf(test)
 	return f, err
 }
 

@@ -50,15 +50,15 @@ type subject struct {
 	attack func() (*attacker, error) // the encoder with a gradient; nil: there is none
 	// the online probe over the encoder; nil: there is none
 	online func() (runner, error)
-	// the returns of so many episodes; nil: nobody acts
-	plays  func(ctx context.Context, episodes int) ([]float64, error)
+	// the returns of so many episodes, from one on; nil: nobody acts
+	plays  func(ctx context.Context, from, episodes int) ([]float64, error)
 	visits func() (evaluations.Features, error) // where the agent has been; nil: it is not one that has acted
 	// the embeddings of so many views that the method predicts; nil: nothing is predicted
 	predict func(ctx context.Context, set datasets.Labelled, views int) (*evaluations.Predicted, error)
 	// pictures that the method draws of captions; nil: there is none, or no method
 	draw func(ctx context.Context, texts []string) (*datasets.Memory, error)
-	// what the test texts cost as it tells them; nil: it tells none
-	told  func(ctx context.Context, t *evaluations.Telling) (*evaluations.Texts, error)
+	// what texts of a set cost as it tells them; nil: it tells none
+	told  func(ctx context.Context, of datasets.Labelled, t *evaluations.Telling) (*evaluations.Texts, error)
 	train features
 }
 
@@ -209,8 +209,8 @@ func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
 	u.predict = func(ctx context.Context, set datasets.Labelled, views int) (*evaluations.Predicted, error) {
 		return s.predictions(ctx, st, set, views)
 	}
-	u.told = func(ctx context.Context, t *evaluations.Telling) (*evaluations.Texts, error) {
-		return s.told(ctx, st, t)
+	u.told = func(ctx context.Context, of datasets.Labelled, t *evaluations.Telling) (*evaluations.Texts, error) {
+		return s.told(ctx, st, of, t)
 	}
 	u.detect = func(s *Setup, t evaluations.BoxTuning) func(context.Context) (*evaluations.Detected, error) {
 		return func(ctx context.Context) (*evaluations.Detected, error) { return s.detect(ctx, st, t) }
@@ -224,15 +224,15 @@ func (s *Setup) encoderSubject(name string, st *graph.Store) (*subject, error) {
 	u.frames = func() (runner, error) { return s.frameRunner(st) }
 	u.heard = func(ctx context.Context) (*evaluations.Heard, error) { return s.hear(ctx, st) }
 	u.draw = func(ctx context.Context, texts []string) (*datasets.Memory, error) { return s.draw(ctx, st, texts) }
-	u.plays = func(ctx context.Context, episodes int) ([]float64, error) {
+	u.plays = func(ctx context.Context, from, episodes int) ([]float64, error) {
 		if name == untrainedName {
-			return s.play(ctx, episodes, nil)
+			return s.play(ctx, from, episodes, nil)
 		}
 		a, err := s.actorOver(st)
 		if err != nil {
 			return nil, err
 		}
-		return s.play(ctx, episodes, a)
+		return s.play(ctx, from, episodes, a)
 	}
 	u.regions = func(ctx context.Context, boxes [][]datasets.Box, widen float64) ([]float32, error) {
 		return s.regions(ctx, st, boxes, widen)

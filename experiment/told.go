@@ -136,9 +136,17 @@ func nats(logits []float32, symbol int32) float64 {
 	return largest + math.Log(sum) - float64(logits[symbol])
 }
 
-// toldTexts are the test texts that a protocol looks at.
-func (s *Setup) toldTexts(t *evaluations.Telling) (datasets.TextSet, []int) {
-	set := some(s.Data.Test, t.Texts, uint64(s.Recipe.Seed), "told")
+// texts are the test texts, or during the training those that the training does not see.
+func (s *Setup) texts(on string) datasets.Labelled {
+	if on == onTest {
+		return s.Data.Test
+	}
+	return s.unseen
+}
+
+// toldTexts are the texts of a set that a protocol looks at.
+func (s *Setup) toldTexts(of datasets.Labelled, t *evaluations.Telling) (datasets.TextSet, []int) {
+	set := some(of, t.Texts, uint64(s.Recipe.Seed), "told")
 	whole, place := sampling.Whole(set)
 	rows := make([]int, set.Len())
 	for i := range rows {
@@ -166,13 +174,14 @@ func costs(set datasets.TextSet, rows []int, first bool) (all evaluations.Texts,
 	return all, symbols
 }
 
-// told is what the test texts cost by the method of a Store, with continuations of some.
-func (s *Setup) told(ctx context.Context, st *graph.Store, t *evaluations.Telling) (*evaluations.Texts, error) {
+// told is what texts of a set cost by the method of a Store, with continuations of some.
+func (s *Setup) told(ctx context.Context, st *graph.Store, of datasets.Labelled,
+	t *evaluations.Telling) (*evaluations.Texts, error) {
 	m, err := s.tellerOver(st, t.Hidden)
 	if err != nil {
 		return nil, err
 	}
-	set, rows := s.toldTexts(t)
+	set, rows := s.toldTexts(of, t)
 	all, symbols := costs(set, rows, !t.Hidden)
 	if t.Hidden {
 		return &all, s.guessed(ctx, m, symbols, &all.Nats)
@@ -307,9 +316,10 @@ func sampled(logits []float32, heat, u float64) int32 {
 	return int32(min(at, len(logits)-1))
 }
 
-// toldByCounts is what the test texts cost by how often each symbol occurs in the training texts, one more each.
-func (s *Setup) toldByCounts(_ context.Context, t *evaluations.Telling) (*evaluations.Texts, error) {
-	set, rows := s.toldTexts(t)
+// toldByCounts is what texts of a set cost by how often each symbol occurs in the training texts, one more each.
+func (s *Setup) toldByCounts(_ context.Context, of datasets.Labelled,
+	t *evaluations.Telling) (*evaluations.Texts, error) {
+	set, rows := s.toldTexts(of, t)
 	all, symbols := costs(set, rows, !t.Hidden)
 	whole, _ := sampling.Whole(s.Data.Train)
 	counts := whole.(datasets.TextSet).Vocabulary().Counts()
@@ -328,9 +338,9 @@ func (s *Setup) toldByCounts(_ context.Context, t *evaluations.Telling) (*evalua
 	return &all, nil
 }
 
-// halvesOf are the halves of so many test texts, at white space where there is some, those of a text together.
-func (s *Setup) halvesOf(most int) *written {
-	set := some(s.Data.Test, most, uint64(s.Recipe.Seed), "halves")
+// halvesOf are the halves of so many texts of a set, at white space where there is some, those of a text together.
+func (s *Setup) halvesOf(of datasets.Labelled, most int) *written {
+	set := some(of, most, uint64(s.Recipe.Seed), "halves")
 	whole, place := sampling.Whole(set)
 	texts := whole.(datasets.TextSet)
 	var rows []int
@@ -355,9 +365,10 @@ func (s *Setup) halvesOf(most int) *written {
 	return h
 }
 
-// halved are the features of halves of test texts, and the classes of the texts.
-func (u *subject) halved(ctx context.Context, needs evaluations.Needs) (f evaluations.Features, err error) {
-	h := u.halvesOf(needs.Images)
+// halved are the features of halves of texts of a set, and the classes of the texts.
+func (u *subject) halved(ctx context.Context, of datasets.Labelled, needs evaluations.Needs) (f evaluations.Features,
+	err error) {
+	h := u.halvesOf(of, needs.Images)
 	x, err := u.take(ctx, h)
 	f = evaluations.Features{TestX: x.x, Dim: x.dim, Seed: uint64(u.Recipe.Seed), Alive: u.alive}
 	for i := 0; i < h.Len() && len(h.Classes()) > 1; i += 2 {

@@ -15,13 +15,17 @@ import (
 func TestTextsAreTold(t *testing.T) {
 	l, err := loadTexts(t, `method="gpt"`, `backbone.transformer.form="gpt"`, `train.length="60 steps"`,
 		`dataset.text.vocabulary="pairs"`, "dataset.text.size=270", "optimizer.adamw.rate=0.02", "evaluate.knn=false",
-		"evaluate.told.samples=2", "evaluate.halves.texts=100")
+		"evaluate.told.samples=2", "evaluate.halves.texts=100", `evaluate.told.every="20 steps"`)
 	if err != nil {
 		t.Fatal(err)
 	}
 	sum, err := experiment.Run(l, experiment.Options{Root: t.TempDir(), Messages: io.Discard})
 	if err != nil {
 		t.Fatal(err)
+	}
+	if b := sum.Best; b == nil || b.Evaluation != "validation told bits_per_byte" ||
+		!strings.HasPrefix(sum.Validation, "validation: 16 of 80 training texts, which the training does not see") {
+		t.Errorf("best %+v, %q, want bits of 16 texts that are held out", sum.Best, sum.Validation)
 	}
 	bits, found := map[string]float64{}, 0
 	for _, e := range sum.Evaluations {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"selfsup/datasets"
+	"selfsup/datasets/sampling"
 	"selfsup/evaluations"
 	"selfsup/internal/called"
 	"selfsup/methods"
@@ -40,6 +41,51 @@ func split(set datasets.Labelled, share float64, seed uint64) (held []int32) {
 	}
 	slices.Sort(held)
 	return held
+}
+
+// fewTexts is how few texts halves are looked for among, and the fewest that are held out.
+const fewTexts = 4
+
+// holdTextsOut takes the validation split's share of texts from the rows that the training sees, nil being all, where
+// the recipe has texts themselves measured during the training: what a method makes of texts that it has learned says
+// nothing of others. Which ones depends on the seed alone; a smaller share is part of a larger one.
+func (s *Setup) holdTextsOut(seen []int32) ([]int32, error) {
+	var by string
+	for _, c := range s.Recipe.Evaluate.On {
+		if needs := c.Value.Needs(); (needs.Told != nil || needs.Halves) && !c.Value.When().IsZero() {
+			by = fmt.Sprintf("[evaluate.%s] every = %q", c.Name, c.Value.When())
+			break
+		}
+	}
+	if by == "" {
+		return seen, nil
+	}
+	of := seen
+	if of == nil {
+		of = others(s.Data.Train.Len(), nil)
+	}
+	share := s.Recipe.Validation.Share
+	n := int(math.Round(share * float64(len(of))))
+	if n < fewTexts {
+		return nil, fmt.Errorf("%s measures on texts that are held out of the training, and [validation] share = %v "+
+			"holds out %d of %d; want at least %d, or every = 0, which evaluates at the end alone", by, share, n,
+			len(of), fewTexts)
+	}
+	r := datasets.NewRand(uint64(s.Recipe.Seed), "validation texts")
+	var out []int32 // places in of
+	for _, k := range r.Order(make([]int, len(of)))[:n] {
+		out = append(out, int32(k))
+	}
+	slices.Sort(out)
+	at := func(places []int32) []int32 {
+		for i, k := range places {
+			places[i] = of[k]
+		}
+		return places
+	}
+	seen = at(others(len(of), out))
+	s.unseen = sampling.Part(s.Data.Train, at(out))
+	return seen, nil
 }
 
 // checkSplit refuses evaluations that have nothing to choose on.
@@ -106,10 +152,18 @@ func (s *Setup) labelFreeNames() string {
 
 // splitNote says what the split is, for people.
 func (s *Setup) splitNote() string {
+	texts := ""
+	if s.unseen != nil {
+		texts = fmt.Sprintf("validation: %d of %d training texts, which the training does not see", s.unseen.Len(),
+			s.unseen.Len()+s.Seen.Len())
+	}
 	if len(s.held) == 0 {
-		return ""
+		return texts
 	}
 	note := fmt.Sprintf("validation: labels of %d of %d training %s", len(s.held), s.Labelled.Len(), s.Noun())
+	if texts != "" {
+		note = texts + "; " + strings.TrimPrefix(note, "validation: ")
+	}
 	if methods.UsesLabels(s.Recipe.Method.Value) {
 		note += ", which the method learns from too"
 	}

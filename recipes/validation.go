@@ -8,7 +8,8 @@ import (
 
 // Validation is the part of the labelled training images whose labels choose: the best checkpoint, and hyperparameters
 // of evaluations such as the linear probe's penalty. The method sees these images as before. Labels of the test set
-// choose nothing; it is looked at once, at the end.
+// choose nothing; it is looked at once, at the end. Of texts that are themselves measured during the training, by told,
+// guessed or halves with every, it is a part that the method does not see.
 type Validation struct {
 	Share float64 `toml:"share"` // of each class, at least one image of two or more; 0: no split, nothing can be chosen
 }

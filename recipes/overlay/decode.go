@@ -60,7 +60,7 @@ func (d *decoder) table(t trail, name string, tree map[string]any, v reflect.Val
 		}
 		i := slices.IndexFunc(list, func(f field) bool { return f.key == key })
 		if i < 0 {
-			d.unknown(t.key(key), name, key, tree[key], list)
+			d.unknown(t.key(key), name, key, tree[key], v, list)
 			continue
 		}
 		d.field(t.key(key), name, list[i], tree[key], v.FieldByIndex(list[i].index))

@@ -7,8 +7,11 @@ import (
 	"strings"
 )
 
-// unknown reports a key that the table has not, with the likeliest cure. A whole unknown table is reported once.
-func (d *decoder) unknown(t trail, table, key string, x any, list []field) {
+// Lacking is a table that says why it has not a key that others of its kind have; "" is no reason.
+type Lacking interface{ Lacks(key string) string }
+
+// unknown reports a key that the table v has not, with the likeliest cure. A whole unknown table is reported once.
+func (d *decoder) unknown(t trail, table, key string, x any, v reflect.Value, list []field) {
 	sp := d.doc.at[t]
 	var names []string
 	for _, f := range list {
@@ -20,8 +23,14 @@ func (d *decoder) unknown(t trail, table, key string, x any, list []field) {
 	if isTable || isTables {
 		what = "unknown table"
 	}
+	why := ""
+	if l, ok := v.Addr().Interface().(Lacking); ok {
+		why = l.Lacks(key)
+	}
 	homes := d.homes(table, key)
 	switch close := Nearest(key, names); {
+	case why != "":
+		what += "; " + why
 	case len(close) > 0:
 		what += ", " + didYouMean(close)
 	case len(homes) > 0:
