@@ -249,14 +249,19 @@ const packRun = 4
 func (g *gemm) packPanels(task, _ int) {
 	nr := g.level.nr
 	first := task * packRun
-	last := min(first+packRun, ceil(g.nc, nr))
+	g.packSome(g.panels[first*g.kb*nr:], first, min(first+packRun, ceil(g.nc, nr)))
+}
+
+// packSome packs panels first to last of the block of B, one behind the other.
+func (g *gemm) packSome(dst []float32, first, last int) {
+	nr := g.level.nr
 	if g.transB || last*nr > g.nc {
 		for p := first; p < last; p++ {
-			g.packPanel(g.panels[p*g.kb*nr:(p+1)*g.kb*nr], p)
+			g.packPanel(dst[(p-first)*g.kb*nr:][:g.kb*nr], p)
 		}
 		return
 	}
-	copyStrips(g.panels[first*g.kb*nr:], nr, g.b[g.p0*g.ldb+g.j0+first*nr:], g.ldb, g.kb, last-first, nr)
+	copyStrips(dst, nr, g.b[g.p0*g.ldb+g.j0+first*nr:], g.ldb, g.kb, last-first, nr)
 }
 
 func (g *gemm) packPanel(dst []float32, p int) {
@@ -305,9 +310,10 @@ func (g *gemm) tiles(task, worker int) {
 		n := min(nr, g.j0+g.nc-j)
 		switch {
 		case g.own:
-			panel := own[(q-q0)*g.kb*nr:][:g.kb*nr]
-			g.packPanel(panel, q)
-			t.b = ptr(panel, 0)
+			if (q-q0)%packRun == 0 {
+				g.packSome(own[(q-q0)*g.kb*nr:], q, min(q+packRun, q1))
+			}
+			t.b = ptr(own, (q-q0)*g.kb*nr)
 		case g.pack:
 			t.b = ptr(g.panels, q*g.kb*nr)
 		case n < nr:
