@@ -39,6 +39,9 @@ type tileLoop struct {
 	mr    int
 	a, c  Mem
 	ahead bool // part of a tower, which may ask for what comes after it
+
+	// step does one k of operands that lie like those packed looks for; nil: packed is left out.
+	step func(a func(row int) Mem, b func(vector int) Mem)
 }
 
 // oneTile is the loop of a tile alone.
@@ -107,6 +110,9 @@ func (l tileLoop) emit(step func()) {
 		ADDQ(tBs, tB)
 	}
 	MOVQ(Mem{Base: tArg, Disp: tileK}, tCnt)
+	if l.step != nil {
+		l.packed()
+	}
 	SUBQ(Imm(2), tCnt)
 	JL(LabelRef("odd"))
 	Label("pair")
@@ -126,6 +132,61 @@ func (l tileLoop) emit(step func()) {
 	DECQ(tNb)
 	JMP(LabelRef("block"))
 	Label("done")
+}
+
+// lateDepth is how many k come after C is asked for once more: enough to hide a miss of L1, too few to evict it again.
+const lateDepth = 16
+
+// packed takes four k at a time where B is a panel of 64 bytes to a row and A lies in rows or in strips [k][mr]: what
+// belongs to the next k is then constants away, which saves additions that compete with the products for the front end.
+// Rows of C a power of two apart share sets of L1, from which the operands evict them, so that packed asks for them
+// again. The count register is left with the k that remain.
+func (l tileLoop) packed() {
+	CMPQ(tBs, Imm(64))
+	JNE(LabelRef("strided"))
+	CMPQ(tCs, Imm(4))
+	if l.mr == 1 {
+		JNE(LabelRef("strided"))
+	} else {
+		JE(LabelRef("rows"))
+		CMPQ(tCs, Imm(uint64(4*l.mr)))
+		JNE(LabelRef("strided"))
+		CMPQ(tRs, Imm(4))
+		JNE(LabelRef("strided"))
+		l.fours("strip", 4*l.mr, func(i int) Mem { return Mem{Base: tBase[0], Disp: 4 * i} })
+		JMP(LabelRef("strided"))
+	}
+	Label("rows")
+	l.fours("row", 4, l.row)
+	Label("strided")
+}
+
+// fours is packed for elements of A that the next k has so many bytes behind.
+func (l tileLoop) fours(label string, next int, element func(row int) Mem) {
+	const unroll = 4
+	SUBQ(Imm(unroll+lateDepth), tCnt)
+	JL(LabelRef(label + "End"))
+	Label(label)
+	for k := range unroll {
+		l.step(func(i int) Mem { return element(i).Offset(k * next) },
+			func(j int) Mem { return Mem{Base: tB, Disp: 64*k + 32*j} })
+	}
+	for i := range l.bases() {
+		ADDQ(Imm(uint64(unroll*next)), tBase[i])
+	}
+	ADDQ(U32(64*unroll), tB)
+	SUBQ(Imm(unroll), tCnt)
+	JGE(LabelRef(label))
+	at := RBX // a base that tiles of so few rows do without
+	MOVQ(l.c, at)
+	for i := range l.mr {
+		PREFETCHT0(Mem{Base: at})
+		if i < l.mr-1 {
+			ADDQ(Mem{Base: tArg, Disp: tileLdc}, at)
+		}
+	}
+	Label(label + "End")
+	ADDQ(Imm(unroll+lateDepth), tCnt)
 }
 
 // prefetchC asks for the C tile before the k loop, which is long enough to hide the misses.
@@ -247,16 +308,17 @@ func tileAVX2(mr int) {
 		for i := range 2 * mr {
 			VXORPS(ymm(i), ymm(i), ymm(i))
 		}
-		l.emit(func() {
-			VMOVUPS(Mem{Base: tB}, Y12)
-			VMOVUPS(Mem{Base: tB, Disp: 32}, Y13)
+		l.step = func(a, b func(int) Mem) {
+			VMOVUPS(b(0), Y12)
+			VMOVUPS(b(1), Y13)
 			for i := range mr {
-				a := ymm(14 + i&1)
-				VBROADCASTSS(l.row(i), a)
-				VFMADD231PS(Y12, a, acc(i, 0))
-				VFMADD231PS(Y13, a, acc(i, 1))
+				x := ymm(14 + i&1)
+				VBROADCASTSS(a(i), x)
+				VFMADD231PS(Y12, x, acc(i, 0))
+				VFMADD231PS(Y13, x, acc(i, 1))
 			}
-		})
+		}
+		l.emit(func() { l.step(l.row, func(j int) Mem { return Mem{Base: tB, Disp: 32 * j} }) })
 		l.storeFull()
 	})
 }
