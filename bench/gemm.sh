@@ -2,7 +2,8 @@
 # Compares float32 matrix products with OpenBLAS on this machine, shape by shape, with 1 and 2 threads, in turn: medians and their ratios.
 #   OPENBLAS=path/to/libopenblas.so.0 bench/gemm.sh [rounds] [seconds a measurement]
 # Needs OpenBLAS (Debian: libopenblas0-pthread, the default of OPENBLAS) and NumPy for /usr/bin/python3. About two minutes. Ours is
-# BenchmarkGemm of graph/cpu/kern; OpenBLAS is called through ctypes, less what an empty call costs.
+# BenchmarkGemm of graph/cpu/kern; OpenBLAS is called through ctypes, less what an empty call costs. With 1 thread both run on one and the
+# same core: the cores of a shared machine are not equally fast at a time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE OPENBLAS_NUM_THREADS
@@ -52,10 +53,12 @@ print("OpenBLAS kernels: %s; %d rounds of %g s" % (blas.openblas_get_corename().
 print("| op(A)op(B) M x N x K | 1 thread: ours | OpenBLAS | ratio | 2 threads: ours | OpenBLAS | ratio |")
 print("|---|---|---|---|---|---|---|")
 ratios = {1: [], 2: []}
+cores = os.sched_getaffinity(0)
 for shape in shapes:
     row = "| %s %d x %d x %d |" % shape
     for threads in ratios:
         both = [[], []]
+        os.sched_setaffinity(0, {max(cores)} if threads == 1 else cores)
         for _ in range(rounds):
             both[0].append(ours(*shape, threads))
             both[1].append(theirs(*shape, threads))
