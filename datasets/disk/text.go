@@ -20,7 +20,7 @@ import (
 type Limits struct {
 	// samples that may be refused and left out; each is named, more stop the run
 	MaxSkipped int `toml:"max_skipped"`
-	// what a file may take as it unpacks; texts of more that are not gzip'd stay on the disk
+	// what a file may take as it unpacks; texts of more stay on the disk
 	Memory setting.Size `toml:"memory"`
 }
 
@@ -261,8 +261,8 @@ func JSONText(raw json.RawMessage) (string, error) {
 	return "", fmt.Errorf("%.40s, want a string or an integer", raw)
 }
 
-// Extent is how many bytes of a file are its byte order mark, and how many are behind it. A file that is packed, empty
-// or no regular one is an error.
+// Extent is how many bytes of a file are its byte order mark, and how many are behind it. A file that is empty or no
+// regular one is an error.
 func Extent(path string) (before, size int64, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -280,9 +280,6 @@ func Extent(path string) (before, size int64, err error) {
 	}
 	head := make([]byte, len(mark))
 	n, _ := io.ReadFull(f, head)
-	if bytes.HasPrefix(head[:n], []byte{0x1f, 0x8b}) {
-		return 0, 0, fmt.Errorf("%s: the file is gzip'd, and too large to be held; unpack it", path)
-	}
 	if bytes.Equal(head[:n], mark) {
 		before = int64(n)
 	}

@@ -2,6 +2,7 @@ package texts
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"sync"
@@ -13,6 +14,7 @@ import (
 type corpus struct {
 	cutter
 	files   []corpusFile
+	packed  *disk.Unpacked // the contents of those that are gzip'd; nil: none is
 	blocks  []block
 	n       int
 	names   []string // of classes, as they came
@@ -27,8 +29,9 @@ type corpus struct {
 // corpusFile is a file of a corpus.
 type corpusFile struct {
 	path, class string
-	mark, size  int64     // bytes of its byte order mark, and behind it
-	table       *disk.CSV // nil: it is none
+	begin, size int64          // of its contents without a byte order mark: their place, and how many bytes they are
+	in          *disk.Unpacked // where they are; nil: in the file itself
+	table       *disk.CSV      // nil: it is none
 }
 
 // blockPassages is how many passages are found by reading on from one place. That takes 24 bytes of memory for each 32,
@@ -48,7 +51,7 @@ func (r *textReader) index(files []disk.File) (*corpus, error) {
 	places := map[string]int32{}
 	for k, f := range files {
 		one := corpusFile{path: f.Name, class: f.Class}
-		if err := one.open(r.ofTable(f.Name), r.Text); err != nil {
+		if err := c.open(&one, r.ofTable(f.Name)); err != nil {
 			return nil, err
 		}
 		c.files = append(c.files, one)
@@ -91,9 +94,23 @@ func (r *textReader) ofTable(path string) bool {
 	return kind == ".csv" || kind == ".tsv"
 }
 
-// open measures a file.
-func (f *corpusFile) open(table bool, s *Text) (err error) {
-	if f.mark, f.size, err = disk.Extent(f.path); err != nil || !table {
+// open measures a file, and unpacks one that is gzip'd.
+func (c *corpus) open(f *corpusFile, table bool) error {
+	packed, err := disk.Packed(f.path)
+	switch {
+	case err != nil:
+	case !packed:
+		f.begin, f.size, err = disk.Extent(f.path)
+	default:
+		if c.packed == nil {
+			if c.packed, err = disk.NewUnpacked(); err != nil {
+				return err
+			}
+		}
+		f.in = c.packed
+		f.begin, f.size, err = c.packed.Add(f.path)
+	}
+	if err != nil || !table {
 		return err
 	}
 	if f.table, err = disk.StreamCSV(f.path, disk.Separator(f.path)); err != nil {
@@ -108,12 +125,16 @@ func (f *corpusFile) cut(c *cutter, from, to int64, line int, whole bool, yield 
 	if whole && f.table != nil {
 		return c.each(s, yield)
 	}
+	if f.in != nil {
+		s.in = io.NewSectionReader(f.in, f.begin+from, to-from)
+		return c.each(s, yield)
+	}
 	in, err := os.Open(f.path)
 	if err != nil {
 		return err
 	}
 	defer in.Close()
-	s.in = f.opened(in, from, to)
+	s.in = io.NewSectionReader(in, f.begin+from, to-from)
 	return c.each(s, yield)
 }
 

@@ -52,7 +52,10 @@ func TestCorpusIsTheTextsInMemory(t *testing.T) {
 	}
 	dir := filetest.Tree(t, map[string][]byte{"prose.txt": []byte(prose.String()), "t.csv": []byte(table.String()),
 		"o.jsonl": []byte(objects.String()), "d/x/1.txt": []byte(prose.String()), "d/x/2.txt": []byte("one\n"),
-		"d/y/1.txt": []byte(strings.Repeat("two words\n", 90))})
+		"d/y/1.txt": []byte(strings.Repeat("two words\n", 90)), "prose.txt.gz": filetest.Gzip([]byte(prose.String())),
+		"t.csv.gz": filetest.Gzip([]byte(table.String())), "o.jsonl.gz": filetest.Gzip([]byte(objects.String())),
+		"p/x/1.txt.gz": filetest.Gzip([]byte(prose.String())), "p/x/2.txt": []byte("one\n"),
+		"p/y/1.txt.gz": filetest.Gzip([]byte(strings.Repeat("two words\n", 90)))})
 	change := map[string]func(s *Text){
 		"lines":      func(s *Text) {},
 		"paragraphs": func(s *Text) { s.Unit = "paragraphs" },
@@ -67,7 +70,13 @@ func TestCorpusIsTheTextsInMemory(t *testing.T) {
 		"table":      func(s *Text) { s.Train, s.Label = "t.csv", "kind" },
 		"parts":      func(s *Text) { s.Train, s.Label, s.Part, s.Positive = "t.csv", "kind", "part", "more" },
 		"objects":    func(s *Text) { s.Train, s.Label = "o.jsonl", "kind" },
-		"test file":  func(s *Text) { s.Train, s.Test = "d/x/1.txt", "prose.txt" },
+		"packed":     func(s *Text) { s.Train = "prose.txt.gz" },
+		"packed table": func(s *Text) {
+			s.Train, s.Label, s.Part, s.Positive = "t.csv.gz", "kind", "part", "more"
+		},
+		"packed objects": func(s *Text) { s.Train, s.Label = "o.jsonl.gz", "kind" },
+		"packed folders": func(s *Text) { s.Train = "p" },
+		"test file":      func(s *Text) { s.Train, s.Test = "d/x/1.txt", "prose.txt" },
 	}
 	for name, change := range change {
 		t.Run(name, func(t *testing.T) {
@@ -85,7 +94,7 @@ func TestCorpusIsTheTextsInMemory(t *testing.T) {
 				return d
 			}
 			limit := 1 << 12
-			if !slices.Contains([]string{"table", "parts", "objects"}, name) {
+			if !slices.Contains([]string{"table", "parts", "objects", "packed table", "packed objects"}, name) {
 				limit = prose.Len() - 4 // the line that is long is held while it is cut
 			}
 			whole, part := open(0), open(limit)
@@ -145,7 +154,8 @@ func TestCorpusIsTheTextsInMemory(t *testing.T) {
 // What cannot be read on demand is refused, and a file that changes is an error and no other text.
 func TestCorpusRefused(t *testing.T) {
 	text := strings.Repeat("some words of a line\n", 100)
-	dir := filetest.Tree(t, map[string][]byte{"d/a.txt": []byte(text), "d/b.txt.gz": filetest.Gzip([]byte(text)),
+	packed := filetest.Gzip([]byte(text))
+	dir := filetest.Tree(t, map[string][]byte{"d/a.txt": []byte(text), "d/b.txt.gz": packed[:len(packed)-20],
 		"t.txt": []byte(text), "long.txt": []byte(strings.Repeat("x", 70000) + "\n" + text),
 		"latin.txt": []byte(text + "d\xe4mmern\n" + text + "\xff\n")})
 	open := func(train string, skipped int) (*datasets.Data, error) {
@@ -154,7 +164,7 @@ func TestCorpusRefused(t *testing.T) {
 		return s.Open(datasets.Env{BaseDir: dir})
 	}
 	for train, want := range map[string]string{
-		"d":        "b.txt.gz: texts of more than memory = 1KB are read on demand, which a .gz file cannot be",
+		"d":        "b.txt.gz: after ",
 		"long.txt": "long.txt:1: a line of more than memory = 1KB",
 		"latin.txt": "2 samples are refused, max_skipped allows 0: " + filepath.Join(dir, "latin.txt") + ":101: " +
 			filepath.Join(dir, "latin.txt") + ":101:2: bytes e4 6d 6d 65 at byte 2101 are not UTF-8",

@@ -3,7 +3,6 @@ package texts
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"os"
 
 	"selfsup/datasets"
@@ -70,23 +69,29 @@ func (r *textReader) noColumns(path, what string) error {
 		r.Label, r.Part, r.Positive, r.Negative, what)
 }
 
-// large reports whether files are too large to be held.
+// large reports whether files are too large to be held, unpacked.
 func (r *textReader) large(files []disk.File) (bool, error) {
-	total, packed := int64(0), ""
+	left := int64(r.Memory)
 	for _, f := range files {
 		info, err := os.Stat(f.Name)
 		if err != nil {
 			return false, err
 		}
-		if total += info.Size(); len(f.Name) > 3 && f.Name[len(f.Name)-3:] == ".gz" {
-			packed = f.Name
+		size := info.Size()
+		if info.Mode().IsRegular() && size <= left {
+			packed, err := disk.Packed(f.Name)
+			if err == nil && packed {
+				size, err = disk.UnpacksTo(f.Name, left+1)
+			}
+			if err != nil {
+				return false, err
+			}
+		}
+		if left -= size; left < 0 {
+			return true, nil
 		}
 	}
-	if total > int64(r.Memory) && packed != "" {
-		return false, fmt.Errorf("%s: texts of more than memory = %v are read on demand, which a .gz file cannot be; "+
-			"unpack it, or allow more memory", packed, r.Memory)
-	}
-	return total > int64(r.Memory), nil
+	return false, nil
 }
 
 // dir lists the .txt files of a directory: of each folder in it as a class, or those directly in it without labels.
@@ -155,9 +160,4 @@ func (r *textReader) contents(s *section) (n int, err error) {
 		s.in = bytes.NewReader(b)
 	}
 	return len(b), err
-}
-
-// opened is a section of a file on the disk from a byte behind its byte order mark to another.
-func (f *corpusFile) opened(in *os.File, from, to int64) io.Reader {
-	return io.NewSectionReader(in, f.mark+from, to-from)
 }

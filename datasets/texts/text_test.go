@@ -82,7 +82,7 @@ func TestText(t *testing.T) {
 			change: func(s *Text) { s.Train = "t.txt.gz" }, message: "t.txt.gz: after"},
 		{name: "unpacks to too much", files: map[string][]byte{"t.txt.gz": filetest.Gzip(make([]byte, 1<<20))},
 			change:  func(s *Text) { s.Train, s.Memory = "t.txt.gz", 1<<16 },
-			message: "unpacks to more than memory = 64KiB"},
+			message: "a line of more than memory = 64KiB"},
 		{name: "column of a .txt", files: map[string][]byte{"t.txt": []byte("a")}, change: func(s *Text) {
 			s.Label = "x"
 		}, message: "a .txt file has none"},
