@@ -28,7 +28,7 @@ import (
 //
 // Texts of more bytes than memory stay in their files: a text is read when it is asked for, the same one as otherwise,
 // and what is held is 4 bytes of each, 4 more of labels, the vocabulary, and the place of every 32nd. Files that are
-// gzip'd are first unpacked into a temporary file, below TMPDIR, which is gone when the process ends. A text that is not UTF-8, or empty, is refused.
+// gzip'd are first unpacked into a temporary file below TMPDIR. A text that is not UTF-8, or empty, is refused.
 type Text struct {
 	Train  string `toml:"train"`  // file, or directory of .txt files
 	Test   string `toml:"test"`   // the same; empty: by the column split, else test_fraction of train

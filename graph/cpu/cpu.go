@@ -105,6 +105,7 @@ func (b Backend) Compile(p *ir.Program, state func(buf int) ir.Array) (_ ir.Exec
 		return nil, err
 	}
 	e := &executable{p: p, host: make([]ir.Array, len(p.Bufs)), arena: aligned(p.Arena / 4)}
+	made := p.Made()
 	for i, buf := range p.Bufs {
 		if buf.DType == ir.F64 {
 			return nil, fmt.Errorf("%s is float64; the cpu backend computes in float32 (use the reference backend)",
@@ -115,7 +116,9 @@ func (b Backend) Compile(p *ir.Program, state func(buf int) ir.Array) (_ ir.Exec
 		}
 		switch buf.Class {
 		case ir.Temp:
-			e.host[i] = view(e.arena, buf.Offset/4, buf.Type)
+			if made[i] { // else it has no place
+				e.host[i] = view(e.arena, buf.Offset/4, buf.Type)
+			}
 		case ir.Input:
 			e.host[i] = ir.NewArray(buf.Type)
 		case ir.State:
@@ -126,7 +129,7 @@ func (b Backend) Compile(p *ir.Program, state func(buf int) ir.Array) (_ ir.Exec
 		}
 	}
 	for i, buf := range p.Bufs {
-		if buf.Root == i {
+		if buf.Root == i || !made[i] {
 			continue
 		}
 		root := e.host[buf.Root]

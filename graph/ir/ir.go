@@ -281,6 +281,19 @@ func (p *Program) Types(in Instr) []Type {
 	return ts
 }
 
+// Made says of each buffer of a planned program whether it holds anything when that runs: what is no temporary, what an
+// instruction makes, and views of these. What others do in passing is made by none.
+func (p *Program) Made() []bool {
+	made := make([]bool, len(p.Bufs))
+	for _, in := range p.Instrs {
+		made[p.Bufs[in.Out].Root] = true
+	}
+	for i, b := range p.Bufs {
+		made[i] = made[b.Root] || p.Bufs[b.Root].Class != Temp
+	}
+	return made
+}
+
 // FLOPs is the number of floating-point operations of an instruction, 0 if its spec does not say.
 func (p *Program) FLOPs(in Instr) int64 {
 	if c, ok := in.Spec.(Coster); ok {
