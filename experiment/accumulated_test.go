@@ -174,17 +174,18 @@ func elsewhere(t *testing.T) (list []smallRecipe) {
 		"sounds/digits-hubert.toml", "sounds/digits-wav2vec2.toml")
 
 	clips := filepath.Join(root, "clips")
-	for i := range 4 * 30 {
+	const filmed = 48 // frames of each of four films
+	for i := range 4 * filmed {
 		m := image.NewRGBA(image.Rect(0, 0, 8, 8))
 		for k := range m.Pix {
-			m.Pix[k] = byte(k * (i%30 + 1))
+			m.Pix[k] = byte(k * (i%filmed + 1))
 		}
 		var file bytes.Buffer
 		if err := png.Encode(&file, m); err != nil {
 			t.Fatal(err)
 		}
-		writeFile(t, filepath.Join(clips, fmt.Sprint(i/60), fmt.Sprint(i/30), fmt.Sprintf("%04d.png", i%30)),
-			file.Bytes())
+		writeFile(t, filepath.Join(clips, fmt.Sprint(i/filmed/2), fmt.Sprint(i/filmed),
+			fmt.Sprintf("%04d.png", i%filmed)), file.Bytes())
 	}
 	ofClips, err := filepath.Glob("../recipes/clips/*.toml")
 	if err != nil {
