@@ -11,9 +11,9 @@ import (
 	"selfsup/setting"
 )
 
-// UNet guesses the noise in images, given how much there is and a vector that says what they are of: residual blocks of
-// convolutions on maps that are halved and doubled again, each level beside its like. It is the network of a diffusion
-// model, and no encoder.
+// UNet tells image from noise in images, given how much noise there is and a vector that says what they are of:
+// residual blocks of convolutions on maps that are halved and doubled again, each level beside its like. It is the
+// network of a diffusion model, and no encoder.
 //
 // Dhariwal and Nichol 2021, arXiv:2105.05233, section 3 (group norms scaled and shifted by the condition), as RCDM has
 // it (Bordes et al. 2021, arXiv:2112.09164, section 3, whose conditional norms are batch norms), small and without
@@ -45,7 +45,7 @@ func (u *UNet) Check(h, w int) error {
 }
 
 // New declares the network for images of so many channels and vectors of so many numbers: images x [N,H,W,C], steps
-// [N] and vectors [N,E] -> noise [N,H,W,C]. The numbers of vectors should have mean 0 and variance 1 over images: what
+// [N] and vectors [N,E] -> guess [N,H,W,C]. The numbers of vectors should have mean 0 and variance 1 over images: what
 // images have in common says nothing of one, and is most of the features behind a ReLU.
 func (u *UNet) New(s *graph.Scope, channels, vector int) func(x, step, what *graph.Node) *graph.Node {
 	first := u.Widths[0]

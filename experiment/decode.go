@@ -129,7 +129,7 @@ func Decode(dir string, do DecodeOptions, c recipes.Catalog, o Options) ([]*Deco
 			break
 		}
 		d := &decoder{Setup: s, o: do, net: net, layers: layers, folder: f, identity: fmt.Sprintf(
-			"%s step %d: %v %d %s %d %g, %d layers", s.Recipe.ID(), m.Step, do.Widths, do.Noises, do.Schedule, do.Batch,
+			"%s step %d: %v %d %s %d %g velocity, %d layers", s.Recipe.ID(), m.Step, do.Widths, do.Noises, do.Schedule, do.Batch,
 			decodeAverage, layers)}
 		if d.noise, err = losses.NewDiffusion(do.Schedule, do.Noises); err != nil {
 			return nil, err
@@ -266,8 +266,11 @@ func standardised(train, test []float32, dim int) {
 	}
 }
 
-// guess is the noise in images x [N,H,W,C] after steps [N], by representations [N,E].
-func (d *decoder) guess(g *graph.Scope, n int) (x, guess *graph.Node) {
+// guess is the velocity of images x [N,H,W,C] after steps [N], by representations [N,E]: a noise - b image of x = a image
+// + b noise, which tells the image where there is next to nothing of it in x. Salimans and Ho 2022, arXiv:2202.00512,
+// app. D; RCDM's network tells the noise, whose errors are then multiplied by b/a: with few steps that gives the first
+// image, and so its colours, to chance.
+func (d *decoder) guess(g *graph.Scope, n int) (x, velocity *graph.Node) {
 	v := d.Views
 	x = g.Input("x", n, v.Height, v.Width, v.Channels)
 	return x, d.net.New(g.In("unet"), v.Channels, d.learn.dim)(x, g.Input("step", n), g.Input("what", n, d.learn.dim))
@@ -302,7 +305,7 @@ func (d *decoder) train(ctx context.Context) (*graph.Store, error) {
 	n := min(d.o.Batch, len(d.learn.y))
 	g, err := graph.Build(graph.Options{Training: true}, func(g *graph.Scope) {
 		_, guess := d.guess(g, n)
-		loss := losses.MSE(guess, g.Input("noise", op.ShapeOf(guess)...))
+		loss := losses.MSE(guess, g.Input("velocity", op.ShapeOf(guess)...))
 		rule := optim.DefaultAdamW()
 		h := optim.Hyper{Decay: g.Scheduled("decay", graph.Constantly(0)), Step: g.Scheduled("step_count",
 			optim.CountSteps),
@@ -335,9 +338,9 @@ func (d *decoder) train(ctx context.Context) (*graph.Store, error) {
 			in["step"].F32[i] = float32(t)
 			copy(in["what"].F32[i*d.learn.dim:], d.learn.x[row*d.learn.dim:(row+1)*d.learn.dim])
 			for k := range size {
-				e := float32(r.NormFloat64())
-				in["noise"].F32[i*size+k] = e
-				in["x"].F32[i*size+k] = float32(image)*d.pixels[row*size+k] + float32(noise)*e
+				e, v := float32(r.NormFloat64()), d.pixels[row*size+k]
+				in["velocity"].F32[i*size+k] = float32(image)*e - float32(noise)*v
+				in["x"].F32[i*size+k] = float32(image)*v + float32(noise)*e
 			}
 		}
 		p.Schedule(graph.Time{Step: step, Steps: d.o.Steps, PerEpoch: d.o.Steps})
@@ -370,7 +373,9 @@ func (d *decoder) train(ctx context.Context) (*graph.Store, error) {
 func (d *decoder) sample(ctx context.Context, st *graph.Store) error {
 	n, size := len(d.test.y)*d.o.Samples, d.size()
 	g, err := graph.Build(graph.Options{}, func(g *graph.Scope) {
-		x, guess := d.guess(g, n)
+		x, velocity := d.guess(g, n)
+		image, noise := g.Input("image", n, 1, 1, 1), g.Input("noise", n, 1, 1, 1)
+		guess := op.Add(op.Mul(velocity, image), op.Mul(x, noise)) // as image^2 + noise^2 = 1
 		next, _ := losses.Denoise(x, guess, g.Input("fresh", op.ShapeOf(x)...), g.Input("back", n, 5))
 		g.Output("next", next)
 	})
@@ -400,8 +405,10 @@ func (d *decoder) sample(ctx context.Context, st *graph.Store) error {
 	for k, s := range way {
 		d.telling("sampling by "+d.name(), k, len(way))
 		numbers := s.back.Numbers()
+		image, noise := d.noise.Noisy(s.at)
 		for i := range n {
 			in["step"].F32[i] = float32(s.at)
+			in["image"].F32[i], in["noise"].F32[i] = float32(image), float32(noise)
 			for j, v := range numbers {
 				in["back"].F32[5*i+j] = float32(v)
 			}
