@@ -129,8 +129,8 @@ func Decode(dir string, do DecodeOptions, c recipes.Catalog, o Options) ([]*Deco
 			break
 		}
 		d := &decoder{Setup: s, o: do, net: net, layers: layers, folder: f, identity: fmt.Sprintf(
-			"%s step %d: %v %d %s %d %g velocity, %d layers", s.Recipe.ID(), m.Step, do.Widths, do.Noises, do.Schedule, do.Batch,
-			decodeAverage, layers)}
+			"%s step %d: %v %d %s %d %g velocity, %d layers", s.Recipe.ID(), m.Step, do.Widths, do.Noises, do.Schedule,
+			do.Batch, decodeAverage, layers)}
 		if d.noise, err = losses.NewDiffusion(do.Schedule, do.Noises); err != nil {
 			return nil, err
 		}
@@ -266,10 +266,10 @@ func standardised(train, test []float32, dim int) {
 	}
 }
 
-// guess is the velocity of images x [N,H,W,C] after steps [N], by representations [N,E]: a noise - b image of x = a image
-// + b noise, which tells the image where there is next to nothing of it in x. Salimans and Ho 2022, arXiv:2202.00512,
-// app. D; RCDM's network tells the noise, whose errors are then multiplied by b/a: with few steps that gives the first
-// image, and so its colours, to chance.
+// guess is the velocity of images x [N,H,W,C] after steps [N], by representations [N,E]: a noise - b image of x = a
+// image + b noise, which tells the image where there is next to nothing of it in x. Salimans and Ho 2022,
+// arXiv:2202.00512, app. D; RCDM's network tells the noise, whose errors are then multiplied by b/a: with few steps
+// that gives the first image, and so its colours, to chance.
 func (d *decoder) guess(g *graph.Scope, n int) (x, velocity *graph.Node) {
 	v := d.Views
 	x = g.Input("x", n, v.Height, v.Width, v.Channels)
