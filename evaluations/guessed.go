@@ -18,8 +18,9 @@ import (
 // few bits, since every symbol is told from those behind it too: they compare masked models with each other, and not
 // with [evaluate.told]. The bytes of unknown symbols cost 8 bits each. A text longer than a window is cut into windows.
 // Each symbol takes a pass over its window. The baseline is how often each symbol occurs in the training texts. It is
-// of methods that tell hidden symbols: mlm, bert, declutr, and the generators of electra and coco_lm. It needs no
-// labels. With every the training does without the share of its texts that [validation] holds out.
+// of methods that tell hidden symbols: mlm, bert, declutr, and the generators of electra and coco_lm, and not of
+// those whose decoder writes what is hidden one after the other (t5, bart, ul2). It needs no labels. With every the
+// training does without the share of its texts that [validation] holds out.
 type Guessed struct {
 	Schedule
 	Texts int `toml:"texts"` // that it looks at, at most; 0: all of the test

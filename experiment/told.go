@@ -40,8 +40,8 @@ func (s *Setup) checkTold() error {
 		switch {
 		case needs.Told == nil:
 		case needs.Told.Hidden && !guesses:
-			return bad("is of methods that tell hidden symbols of a text, and [method.%s] tells none; want mlm, bert, "+
-				"declutr, electra or coco_lm", s.Recipe.Method.Name)
+			return bad("is of methods that tell hidden symbols of a text at their places, and [method.%s] does not; "+
+				"want mlm, bert, declutr, electra or coco_lm", s.Recipe.Method.Name)
 		case !needs.Told.Hidden && !writes:
 			return bad("is of methods that tell the next symbol of a text, and [method.%s] tells none; want gpt",
 				s.Recipe.Method.Name)

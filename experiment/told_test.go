@@ -96,11 +96,13 @@ func TestTextsAreGuessed(t *testing.T) {
 			t.Errorf("%s: bits a byte %v, want less than 1.4 trained and 1.58 by counts", sets[0], bits)
 		}
 	}
-	l, err := loadTexts(t, `method="simcse"`, "evaluate.guessed=true")
-	if err == nil {
-		_, err = experiment.Prepare(l)
-	}
-	if err == nil || !strings.Contains(err.Error(), "[evaluate.guessed] is of methods that tell hidden symbols") {
-		t.Errorf("%v", err)
+	for _, method := range []string{"simcse", "t5", "bart", "ul2"} {
+		l, err := loadTexts(t, `method="`+method+`"`, "evaluate.guessed=true")
+		if err == nil {
+			_, err = experiment.Prepare(l)
+		}
+		if err == nil || !strings.Contains(err.Error(), "want mlm, bert, declutr, electra or coco_lm") {
+			t.Errorf("%s: %v, want a word of the methods that tell hidden symbols", method, err)
+		}
 	}
 }
