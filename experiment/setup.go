@@ -17,6 +17,7 @@ import (
 	"selfsup/datasets/sampling"
 	"selfsup/datasets/views"
 	"selfsup/encoder"
+	"selfsup/evaluations"
 	"selfsup/experiment/checkpoint"
 	"selfsup/experiment/report"
 	"selfsup/experiment/sheet"
@@ -95,10 +96,14 @@ type Setup struct {
 	unseen  datasets.Labelled  // texts that are held out of the training to be measured on during it; nil: none are
 	// other data sets that protocols tell the samples from, opened
 	outside map[datasets.Source]other
-	main    *labelledSet  // of [evaluate_on], in place of the labels that the run's data lack; nil: their own
-	others  []labelledSet // of [evaluate_on], beside the run's own
-	wrong   []int32       // labels of Seen as train.label_noise makes them; nil: they are right
-	hidden  []bool        // training images of Seen whose labels the training does not see; nil: none
+	// pairs of texts of files, and what files ask of words, once they are read
+	graded map[evaluations.Listed]gradedFile
+	words  map[evaluations.WordFiles]*evaluations.WordTasks
+
+	main   *labelledSet  // of [evaluate_on], in place of the labels that the run's data lack; nil: their own
+	others []labelledSet // of [evaluate_on], beside the run's own
+	wrong  []int32       // labels of Seen as train.label_noise makes them; nil: they are right
+	hidden []bool        // training images of Seen whose labels the training does not see; nil: none
 
 	alive func() error // called again and again while images are evaluated; nil: nobody asks
 

@@ -123,8 +123,29 @@ func (s *Setup) scored(l evaluations.Listed, what string, known func(text string
 	return texts, g, err
 }
 
-// gradedTexts are the pairs of texts of a file.
+// gradedFile is pairs of texts of a file.
+type gradedFile struct {
+	texts  *written
+	scores *evaluations.Graded
+}
+
+// gradedTexts are the pairs of texts of a file, which is read once.
 func (s *Setup) gradedTexts(l evaluations.Listed) (*written, *evaluations.Graded, error) {
+	if f, read := s.graded[l]; read {
+		return f.texts, f.scores, nil
+	}
+	texts, scores, err := s.readGraded(l)
+	if err == nil {
+		if s.graded == nil {
+			s.graded = map[evaluations.Listed]gradedFile{}
+		}
+		s.graded[l] = gradedFile{texts, scores}
+	}
+	return texts, scores, err
+}
+
+// readGraded reads pairs of texts.
+func (s *Setup) readGraded(l evaluations.Listed) (*written, *evaluations.Graded, error) {
 	v := s.Data.Train.(datasets.TextSet).Vocabulary()
 	texts, g, err := s.scored(l, "texts", func(text string) string {
 		for id := range v.Numbers(text) {
@@ -139,8 +160,23 @@ func (s *Setup) gradedTexts(l evaluations.Listed) (*written, *evaluations.Graded
 	}}, g, err
 }
 
-// wordTasks are the questions of files.
+// wordTasks are the questions of files, which are read once.
 func (s *Setup) wordTasks(w evaluations.WordFiles) (*evaluations.WordTasks, error) {
+	if t, read := s.words[w]; read {
+		return t, nil
+	}
+	t, err := s.readWords(w)
+	if err == nil {
+		if s.words == nil {
+			s.words = map[evaluations.WordFiles]*evaluations.WordTasks{}
+		}
+		s.words[w] = t
+	}
+	return t, err
+}
+
+// readWords reads questions and pairs of words.
+func (s *Setup) readWords(w evaluations.WordFiles) (*evaluations.WordTasks, error) {
 	v := s.Data.Train.(datasets.TextSet).Vocabulary()
 	t := &evaluations.WordTasks{Among: frequent(v, w.Among)}
 	among := make([]bool, v.Len())

@@ -56,7 +56,15 @@ func TestWrittenTextsAndWords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sum, err := experiment.Run(l, experiment.Options{Root: t.TempDir(), Messages: io.Discard})
+	// The files are read once, when the run is prepared: they may be gone afterwards.
+	gone := &after{text: "small: ", do: func() {
+		for _, name := range []string{"texts.tsv", "words.tsv", "questions.txt"} {
+			if err := os.Remove(filepath.Join(filepath.Dir(l.File), name)); err != nil {
+				t.Error(err)
+			}
+		}
+	}}
+	sum, err := experiment.Run(l, experiment.Options{Root: t.TempDir(), Messages: gone})
 	if err != nil {
 		t.Fatal(err)
 	}
