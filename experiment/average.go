@@ -28,11 +28,13 @@ func (s *Setup) averages(g *graph.Scope, o methods.Objective) {
 	if scope == "" {
 		scope = methods.Backbone
 	}
-	decay := s.Recipe.Average.Decay
-	momentum := g.In(averageScope).Scheduled("momentum", func(t graph.Time) float64 {
-		return min(decay, float64(1+t.Step)/float64(10+t.Step))
-	})
+	momentum := g.In(averageScope).Scheduled("momentum", averageMomentum(s.Recipe.Average.Decay))
 	encoder.ScopeAt(g, scope).Average(averageScope, momentum)
+}
+
+// averageMomentum is the momentum of moving averages, which forget the first weights soon.
+func averageMomentum(decay float64) graph.Schedule {
+	return func(t graph.Time) float64 { return min(decay, float64(1+t.Step)/float64(10+t.Step)) }
 }
 
 // checkAverage refuses moving averages of an encoder that is one already, and evaluations of parts that have none.

@@ -311,9 +311,7 @@ func (d *decoder) train(ctx context.Context) (*graph.Store, error) {
 			optim.CountSteps),
 			Rate: g.Scheduled("rate", func(t graph.Time) float64 { return d.o.Rate * min(1, float64(t.Step+1)/100) })}
 		optim.Apply(g, rule, loss, g.Params(), h, optim.Training{Treat: optim.PlainOnly(g), Clip: 1})
-		g.In("unet").Average(averageScope, g.Scheduled("momentum", func(t graph.Time) float64 {
-			return min(decodeAverage, float64(1+t.Step)/float64(10+t.Step))
-		}))
+		g.In("unet").Average(averageScope, g.Scheduled("momentum", averageMomentum(decodeAverage)))
 		g.Output(LossOutput, loss)
 	})
 	if err != nil {

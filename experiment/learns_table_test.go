@@ -108,7 +108,6 @@ var learnsTable = []learnsRow{
 	{recipe: "sounds/digits-wav2vec2.toml", metric: "linear top1", margin: 0.1, // 0.225, seed 1
 		data: realData{"dataset.wav.train", "audio-fsdd-4spk/fsdd-4spk.tar.gz", "fsdd-4spk"}},
 	{recipe: "scarf-satellite.toml", metric: "knn top1", margin: 0.01}, // 0.020 to 0.033, 3 seeds
-	{recipe: "scarf-satellite.toml", metric: "knn top1", margin: 0.01}, // 0.020 to 0.033, 3 seeds
 	{recipe: "clips/videomae.toml", metric: "linear top1", margin: 0.04, // 0.071 to 0.106, 3 seeds
 		data: realData{"dataset.clips.train", "video-clips-64/video-clips-64.tar.gz", "video-clips-64"}},
 	{recipe: "clips/mae_st.toml", metric: "linear top1", margin: 0.05, // 0.115, seed 1

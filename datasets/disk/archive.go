@@ -139,6 +139,9 @@ func Sparse(h *tar.Header) bool {
 	return false
 }
 
+// gzipBegins are the first bytes of what gzip packed.
+var gzipBegins = [2]byte{0x1f, 0x8b}
+
 // Gunzip unpacks what begins as gzip does, and passes on the rest.
 func Gunzip(f io.ReadSeeker) (io.Reader, error) {
 	var head [2]byte
@@ -149,7 +152,7 @@ func Gunzip(f io.ReadSeeker) (io.Reader, error) {
 	if err != nil {
 		return nil, NoEOF(err)
 	}
-	if head != [2]byte{0x1f, 0x8b} {
+	if head != gzipBegins {
 		return f, nil
 	}
 	return gzip.NewReader(f)

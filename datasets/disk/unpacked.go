@@ -16,7 +16,7 @@ func Packed(path string) (bool, error) {
 	defer f.Close()
 	var head [2]byte
 	n, _ := io.ReadFull(f, head[:])
-	return n == 2 && head == [2]byte{0x1f, 0x8b}, nil
+	return n == 2 && head == gzipBegins, nil
 }
 
 // UnpacksTo is how many bytes a gzip'd file unpacks to, counted up to a limit; of one that is damaged, those before.

@@ -41,9 +41,12 @@ func (r *recurrence) gates(row []float32, i, s int, hidden []float32) {
 	tanhs(new)
 }
 
-// sigmoids and tanhs work in place; tanhs to 2e-7 of 1, not of itself as tanh.
+// sigmoids and tanhs work in place; tanhs to 2e-7 of 1, not of itself as tanh. What sigmoids gets may lie on the stack,
+// which a kernel that is called through a table, such as Scale, would make escape.
 func sigmoids(x []float32) {
-	kern.Scale(x, x, -1)
+	for i, v := range x {
+		x[i] = -v
+	}
 	kern.Exps(x, x, 0)
 	for i, e := range x {
 		x[i] = 1 / (1 + e)

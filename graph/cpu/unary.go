@@ -83,17 +83,11 @@ func slope(f func(v float32) float32) func(dx, dy, v []float32) {
 // logisticPiece is how many numbers logistic and logisticSlope take at a time.
 const logisticPiece = 256
 
-// sigmoidsOf are 1/(1+e^-x) in buf, which stays on the stack.
+// sigmoidsOf are sigmoids of x in buf.
 func sigmoidsOf(buf *[logisticPiece]float32, x []float32) []float32 {
-	e := buf[:len(x)]
-	for i, v := range x {
-		e[i] = -v
-	}
-	kern.Exps(e, e, 0)
-	for i, v := range e {
-		e[i] = 1 / (1 + v)
-	}
-	return e
+	s := buf[:copy(buf[:], x)]
+	sigmoids(s)
+	return s
 }
 
 // logistic makes a loop of a function of x and s = 1/(1+e^-x).
