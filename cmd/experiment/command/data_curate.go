@@ -1,12 +1,8 @@
 package command
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -63,7 +59,7 @@ The same pool, set, run and --seed give the same images.`,
 				return usage{fmt.Errorf("%s: want %s", c.CommandPath(), what)}
 			}
 		}
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		ctx, stop := leaving()
 		defer stop()
 		got, err := inspect.Curate(ctx, args[0], o, a.catalog, experiment.Options{Messages: a.err})
 		if err != nil {

@@ -1,12 +1,8 @@
 package command
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -37,7 +33,7 @@ pairs whose cosine is the largest. FILE.toml is a list, which a recipe of the sa
 		if o.To == "" {
 			return usage{fmt.Errorf("%s: want -o FILE", c.CommandPath())}
 		}
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		ctx, stop := leaving()
 		defer stop()
 		got, err := inspect.Filter(ctx, args[0], o, a.catalog, experiment.Options{Messages: a.err})
 		if err != nil {

@@ -1,11 +1,7 @@
 package command
 
 import (
-	"context"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -52,7 +48,7 @@ and is never in memory. Without a test file a row is kept for the test with the 
 		if err := o.Validate(); err != nil {
 			return usage{fmt.Errorf("%s: %w", c.CommandPath(), err)}
 		}
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		ctx, stop := leaving()
 		defer stop()
 		if table, err := inspect.OpenTable(args[0], sets, a.catalog); table != nil {
 			if o != (pack.Options{}) {

@@ -46,7 +46,7 @@ func TestFaultOutOfMemory(t *testing.T) {
 				"needs less"}},
 		{"the step and the evaluation", 6_000_000, append([]string{"--set", "views.crop=2500"}, fault...),
 			[]string{"evaluation can be left out (evaluate.knn = false"}},
-		{"the evaluation", 2_000_000, append([]string{"--set", "views.crop=224"}, tinyNet...),
+		{"the evaluation", 2_150_000, append([]string{"--set", "views.crop=224"}, tinyNet...),
 			[]string{"evaluation can be left out (evaluate.knn = false)"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -70,7 +70,7 @@ func TestFaultOutOfMemory(t *testing.T) {
 	t.Run("without the evaluation", func(t *testing.T) {
 		args := append(append([]string{"run", "quickstart.toml", "--runs", t.TempDir(), "--set", "views.crop=224"},
 			tinyNet...), noEvaluation...)
-		if status, text := within(t, 2_000_000, args...); status != done {
+		if status, text := within(t, 2_150_000, args...); status != done {
 			t.Errorf("status %d:\n%.2000s", status, text)
 		}
 	})

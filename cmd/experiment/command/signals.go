@@ -1,6 +1,7 @@
 package command
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -19,14 +20,16 @@ import (
 const together = 100 * time.Millisecond
 
 // options turns the machine into what a run needs: messages to standard error, signals to requests. A reader of
-// standard error that goes away takes nothing but the messages with it.
+// standard error that goes away takes nothing but the messages with it. stop gives the signals back to the system, unless
+// one has come: what a stopped run still prints is not cut off by the second of a doubled Ctrl-C.
 func (a *app) options(root string) (o experiment.Options, stop func()) {
 	requests, early := make(chan experiment.Request, 1), make(chan experiment.Request, 1)
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, append([]os.Signal{os.Interrupt, syscall.SIGTERM}, saveSignals()...)...)
 	keepWriting()
-	finished := make(chan struct{})
+	stopped := make(chan struct{})
 	go func() {
+		finished := stopped
 		var asked time.Time // first
 		for {
 			select {
@@ -49,7 +52,11 @@ func (a *app) options(root string) (o experiment.Options, stop func()) {
 					}
 				}
 			case <-finished:
-				return
+				if asked.IsZero() {
+					signal.Stop(signals)
+					return
+				}
+				finished = nil // the process ends soon
 			}
 		}
 	}()
@@ -60,9 +67,17 @@ func (a *app) options(root string) (o experiment.Options, stop func()) {
 			o.Messages = io.Discard
 		}
 	}
-	return o, func() {
-		signal.Stop(signals)
-		close(finished)
+	return o, func() { close(stopped) }
+}
+
+// leaving is a context that ends with an interrupt or SIGTERM. stop gives the signals back to the system, unless one has
+// come.
+func leaving() (ctx context.Context, stop func()) {
+	ctx, release := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	return ctx, func() {
+		if ctx.Err() == nil {
+			release()
+		}
 	}
 }
 

@@ -1,11 +1,8 @@
 package command
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -35,7 +32,7 @@ reads the runs and changes nothing. Ctrl-C ends it.`,
 		if port < 0 || port > 65535 {
 			return usage{fmt.Errorf("%s: --port %d: want 1 to 65535, or 0 for one that is free", c.CommandPath(), port)}
 		}
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		ctx, stop := leaving()
 		defer stop()
 		s := &live.Server{Root: root, Port: port}
 		return s.Serve(ctx, func(address string) { fmt.Fprintln(a.out, address) })
