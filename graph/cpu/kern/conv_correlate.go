@@ -5,8 +5,8 @@ import "fmt"
 // correlate is the gradient by w: for every tap, x shifted and transposed times dy, summed over output pixels.
 //
 // A task takes some images and some panels of output channels. It copies x with zero columns and dy into panels, a
-// group of images or a band of rows at a time that fits L2, and adds to a dw of its own; the parts are added in order
-// at the end.
+// group of images, a band of rows or a span of a row at a time that fits L2, and adds to a dw of its own; the parts are
+// added in order at the end.
 type correlate struct {
 	conv     Conv
 	x, dy    []float32
@@ -23,7 +23,9 @@ type correlate struct {
 	chunks   int // cuts of the panels
 	images   int // images copied at a time
 	bands    int // cuts of the output rows, where one image is too large
-	perImage int // floats of one copied image or band, and of dy's panel
+	spans    int // cuts of an output row, where one is too large: long sequences
+	row      int // floats of a row of the copy
+	perImage int // floats of one copied image, band or span, and of dy's panel
 	dyPixel  int // floats from pixel to pixel of what is read as dy, from image to image, and from panel to panel
 	dyImage  int
 	dyPanel  int
@@ -38,6 +40,7 @@ var correlates = pile[correlate]{bind: func(g *correlate) { g.tileTask, g.sumTas
 
 const (
 	correlatePartial = 5 << 20  // floats all partial sums may take
+	correlateSpan    = 16       // output pixels that pay for reading dw
 	sumFloats        = 16 << 10 // floats of dw a task adds up
 )
 
@@ -92,15 +95,19 @@ func (g *correlate) set(c Conv) {
 		}
 	}
 	for g.bands = 1; ; g.bands++ {
-		rows := ceil(c.OH, g.bands) // of outputs
-		g.perImage = roundUp(min(c.H, (rows-1)*c.SH+(c.KH-1)*c.DH+1)*g.view.row(), lineFloats)
-		g.dyImage = rows * c.OW * g.dyPixel
-		if g.bands == c.OH || g.perImage+own*g.dyImage <= g.level.images {
+		if g.sizes(ceil(c.OH, g.bands), g.view.columns(), c.OW, own) || g.bands == c.OH {
+			break
+		}
+	}
+	for g.spans = 1; ; g.spans++ {
+		outputs := ceil(c.OW, g.spans)
+		if g.sizes(ceil(c.OH, g.bands), g.columns(0, outputs), outputs, own) || g.view.columns() > c.W ||
+			ceil(c.OW, g.spans+1) < correlateSpan {
 			break
 		}
 	}
 	g.images = 1
-	if g.bands == 1 {
+	if g.bands*g.spans == 1 {
 		g.images = max(1, min(ceil(c.B, g.parts), g.level.images/(g.perImage+own*g.dyImage)))
 		if small := g.level.inner / (c.OH * (g.view.row() + c.OW*g.level.nr)); small > 0 {
 			g.images = min(g.images, small)
@@ -111,6 +118,24 @@ func (g *correlate) set(c Conv) {
 		g.dyPanel = g.level.nr
 	}
 	g.floats = 2*offsetFloats(c.KH*g.images*c.OH) + g.images*(g.perImage+own*g.dyImage)
+}
+
+// sizes is whether so many rows of outputs of so many columns fit L2, from so many columns of the source.
+func (g *correlate) sizes(rows, columns, outputs, own int) bool {
+	c := &g.conv
+	g.row = columns * g.view.pixel
+	g.perImage = roundUp(min(c.H, (rows-1)*c.SH+(c.KH-1)*c.DH+1)*g.row, lineFloats)
+	g.dyImage = rows * outputs * g.dyPixel
+	return g.perImage+own*g.dyImage <= g.level.images
+}
+
+// columns is how many columns of the source output columns q0 to q1 of a row meet, where there is no padding.
+func (g *correlate) columns(q0, q1 int) int {
+	c := &g.conv
+	if g.spans == 1 {
+		return g.view.columns()
+	}
+	return (q1-q0-1)*c.SW + (c.KW-1)*c.DW + 1
 }
 
 func (g *correlate) partialFloats() int {
@@ -135,27 +160,29 @@ func (g *correlate) tiles(task, worker int) {
 		g.view.frame(xs[m*g.perImage:], g.perImage/g.view.row())
 	}
 	h := forwardTaps(c.OH, c.KH, c.SH, c.PH, c.DH)
-	t := tower{tile: tile{rs: floatSize, cs: bytes(c.SW * g.view.pixel), bs: bytes(g.dyPixel), k: uintptr(c.OW),
+	t := tower{tile: tile{rs: floatSize, cs: bytes(c.SW * g.view.pixel), bs: bytes(g.dyPixel),
 		ldc: bytes(c.Co), aoff: &aoff[0], boff: &boff[0]}}
 	for b := b0; b == b0 || b < b1; b += g.images {
 		images := min(g.images, b1-b)
-		for band := range g.bands {
-			o0, o1 := cut(c.OH, g.bands, band)
+		for piece := range g.bands * g.spans {
+			o0, o1 := cut(c.OH, g.bands, piece/g.spans)
+			q0, q1 := cut(c.OW, g.spans, piece%g.spans)
+			t.k = uintptr(q1 - q0)
 			r0, r1 := max(0, h.low(o0)), min(c.H, h.high(o1-1)+1)
-			g.copyImages(xs, dys, b, images, p0, p1, o0, o1, r0, max(r0, r1))
+			g.copyImages(xs, dys, b, images, p0, p1, o0, o1, q0, q1, r0, max(r0, r1))
 			panels := dys // from p0 on
 			switch {
 			case c.Behind.on():
 				panels = dys[p0*nr:]
 			case g.whole:
-				panels = g.dy[min((b*c.OH+o0)*c.OW*c.Co+p0*nr, len(g.dy)):]
+				panels = g.dy[min(((b*c.OH+o0)*c.OW+q0)*c.Co+p0*nr, len(g.dy)):]
 			}
 			t.add = 0
-			if b > b0 || band > 0 {
+			if b > b0 || piece > 0 {
 				t.add = 1
 			}
 			g.ahead(&t, b+images, min(b1, b+2*images), (p1-p0)*c.KH*g.kw*ceil(g.depth, g.level.mr)*images*c.OH)
-			if b == b0 || g.bands > 1 {
+			if b == b0 && piece == 0 || g.bands > 1 {
 				g.offsets(aoff, boff, &h, o0, o1, r0)
 			}
 			for u := range c.KH {
@@ -179,7 +206,7 @@ func (g *correlate) offsets(aoff, boff []uintptr, h *taps, o0, o1, r0 int) {
 		n := u * g.images * c.OH
 		for m := range g.images {
 			for i := max(from, o0); i < min(to, o1); i++ {
-				aoff[n] = bytes(m*g.perImage + (i*h.step+h.d+u*h.dStep-r0)*g.view.row())
+				aoff[n] = bytes(m*g.perImage + (i*h.step+h.d+u*h.dStep-r0)*g.row)
 				boff[n] = bytes(m*g.dyImage + (i-o0)*c.OW*g.dyPixel)
 				n++
 			}
@@ -190,7 +217,7 @@ func (g *correlate) offsets(aoff, boff []uintptr, h *taps, o0, o1, r0 int) {
 // ahead fetches images b0 to b1 of x and dy, and of y behind a norm, while so many blocks of tiles of others are
 // computed.
 func (g *correlate) ahead(t *tower, b0, b1, blocks int) {
-	if b1 <= b0 || g.bands > 1 {
+	if b1 <= b0 || g.bands*g.spans > 1 {
 		t.fetches = fetches{}
 		return
 	}
@@ -216,13 +243,18 @@ func (g *correlate) tap(t *tower, dw, xs, dys []float32, tap, shift, p0, p1 int)
 }
 
 // copyImages copies of images b to b+n rows r0 to r1 of x, and rows o0 to o1 of dy: panels p0 to p1, or behind a norm
-// all.
-func (g *correlate) copyImages(xs, dys []float32, b, n, p0, p1, o0, o1, r0, r1 int) {
+// all; of a row that is cut, output columns q0 to q1 and what they meet.
+func (g *correlate) copyImages(xs, dys []float32, b, n, p0, p1, o0, o1, q0, q1, r0, r1 int) {
 	c, nr := &g.conv, g.level.nr
-	size, pixels := c.H*c.W*c.Ci, (o1-o0)*c.OW
+	size, pixels := c.H*c.W*c.Ci, (o1-o0)*(q1-q0)
 	for m := range n {
-		g.view.copy(xs[m*g.perImage:], g.x[(b+m)*size:(b+m+1)*size], r0, r1)
-		at := ((b+m)*c.OH + o0) * c.OW * c.Co
+		x := g.x[(b+m)*size : (b+m+1)*size]
+		if g.spans == 1 {
+			g.view.copy(xs[m*g.perImage:], x, r0, r1)
+		} else {
+			g.view.copySpan(xs, g.row, x, r0, r1, q0*c.SW, g.columns(q0, q1))
+		}
+		at := (((b+m)*c.OH+o0)*c.OW + q0) * c.Co
 		if c.Behind.on() {
 			c.Behind.Move(dys[m*g.dyImage:][:pixels*c.Co], g.dy[at:], c.Behind.Y[at:])
 		}

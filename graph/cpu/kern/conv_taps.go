@@ -117,6 +117,13 @@ func (v *window) copy(dst, src []float32, r0, r1 int) {
 	}
 }
 
+// copySpan writes n columns from column c0 on of rows r0 to r1 of image src to dst, rows apart by stride.
+func (v *window) copySpan(dst []float32, stride int, src []float32, r0, r1, c0, n int) {
+	for r := range r1 - r0 {
+		v.prologue.rows(dst[r*stride:], v.pixel, src[((r0+r)*v.w+c0)*v.c+v.first:], v.c, n, v.take)
+	}
+}
+
 // pixelStride is the stride of a copied pixel of c channels. Wide ones are padded: strides of large powers of two share
 // cache sets.
 func pixelStride(c int) int {
