@@ -5,11 +5,13 @@
 # Needs PyTorch for /usr/bin/python3 (Debian: python3-torch). About four minutes. Ours is BenchmarkConv of graph/cpu/kern.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE OPENBLAS_NUM_THREADS OMP_NUM_THREADS
+python=${PYTHON:-/usr/bin/python3}
+. bench/openblas.sh
+unset OMP_NUM_THREADS
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 go test -c -o "$work/kern.test" ./graph/cpu/kern
-"${PYTHON:-/usr/bin/python3}" - "$work/kern.test" "${1:-3}" "${2:-0.3}" <<'P'
+"$python" - "$work/kern.test" "${1:-3}" "${2:-0.3}" <<'P'
 import math, os, re, statistics, subprocess, sys, time
 import torch
 

@@ -6,11 +6,12 @@
 # same core: the cores of a shared machine are not equally fast at a time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE OPENBLAS_NUM_THREADS
+python=${PYTHON:-/usr/bin/python3}
+. bench/openblas.sh
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 go test -c -o "$work/kern.test" ./graph/cpu/kern
-"${PYTHON:-/usr/bin/python3}" - "$work/kern.test" "${OPENBLAS:-libopenblas.so.0}" "${1:-5}" "${2:-0.2}" <<'P'
+"$python" - "$work/kern.test" "${OPENBLAS:-libopenblas.so.0}" "${1:-5}" "${2:-0.2}" <<'P'
 import ctypes, math, os, re, statistics, subprocess, sys, time
 import numpy as np
 

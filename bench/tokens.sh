@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 rounds=${1:-3}
 pattern=${2:-.}
 python=${PYTHON:-/usr/bin/python3}
-unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
+. bench/openblas.sh
 export OPENBLAS_NUM_THREADS=1 # torch.set_num_threads leaves OpenBLAS at all cores, whose waiting would count as PyTorch's work
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

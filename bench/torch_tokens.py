@@ -7,7 +7,6 @@ threads), peak_rss_mb. Inputs are random and in memory.
     python3 torch_tokens.py fcmae | ibot | dinov2 | bert | gpt | wav2vec2 | ft [--threads 1] [--steps 3] [--batch N]
 """
 import argparse, json, os, resource, statistics, time
-os.environ.pop("OPENBLAS_CORETYPE", None); os.environ.pop("OPENBLAS_L2_SIZE", None)
 import torch, torch.nn as nn, torch.nn.functional as F
 
 
