@@ -20,8 +20,8 @@ import (
 const together = 100 * time.Millisecond
 
 // options turns the machine into what a run needs: messages to standard error, signals to requests. A reader of
-// standard error that goes away takes nothing but the messages with it. stop gives the signals back to the system, unless
-// one has come: what a stopped run still prints is not cut off by the second of a doubled Ctrl-C.
+// standard error that goes away takes nothing but the messages with it. stop gives the signals back to the system,
+// unless one has come: what a stopped run still prints is not cut off by the second of a doubled Ctrl-C.
 func (a *app) options(root string) (o experiment.Options, stop func()) {
 	requests, early := make(chan experiment.Request, 1), make(chan experiment.Request, 1)
 	signals := make(chan os.Signal, 4)
@@ -70,8 +70,8 @@ func (a *app) options(root string) (o experiment.Options, stop func()) {
 	return o, func() { close(stopped) }
 }
 
-// leaving is a context that ends with an interrupt or SIGTERM. stop gives the signals back to the system, unless one has
-// come.
+// leaving is a context that ends with an interrupt or SIGTERM. stop gives the signals back to the system, unless one
+// has come.
 func leaving() (ctx context.Context, stop func()) {
 	ctx, release := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	return ctx, func() {
