@@ -182,6 +182,7 @@ func (b *batches) ranks(ctx context.Context, x []float32, y []int32) ([][]int, e
 
 // cosine is a learning rate that falls to 0 along half a cosine.
 func cosine(rate, decay float64) optim.Rate {
-	return optim.Rate{Rate: rate, Scale: "linear", Warmup: setting.Length{}, WeightDecay: decay, FinalDecay: 1,
-		LayerDecay: 1}
+	r := optim.DefaultRate(rate, decay)
+	r.Warmup = setting.Length{}
+	return r
 }

@@ -71,8 +71,8 @@ func (p *Decoder) Needs() Needs { return Needs{Decoded: true} }
 // Rule is the optimiser.
 func (d *Decoding) Rule() optim.Optimizer {
 	o := optim.DefaultAdamW()
-	o.Rate = optim.Rate{Rate: d.Rate, Scale: "linear", Warmup: d.Warmup, WeightDecay: d.WeightDecay, FinalDecay: 1,
-		LayerDecay: 1}
+	o.Rate = optim.DefaultRate(d.Rate, d.WeightDecay)
+	o.Rate.Warmup = d.Warmup
 	return o
 }
 

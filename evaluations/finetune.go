@@ -122,8 +122,8 @@ func (t Tuning) Scratch() Tuning {
 
 // Rule is the optimiser with a peak rate.
 func (t *Tuning) Rule(rate float64) optim.Optimizer {
-	r := optim.Rate{Rate: rate, Scale: "linear", Warmup: t.Warmup, WeightDecay: t.WeightDecay, FinalDecay: 1,
-		LayerDecay: t.LayerDecay}
+	r := optim.DefaultRate(rate, t.WeightDecay)
+	r.Warmup, r.LayerDecay = t.Warmup, t.LayerDecay
 	if t.Optimizer == sgd {
 		return &optim.SGD{Rate: r, Momentum: t.Momentum}
 	}

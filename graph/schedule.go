@@ -21,20 +21,47 @@ type Schedule func(t Time) float64
 // Constantly is a setting that does not change.
 func Constantly(v float64) Schedule { return func(Time) float64 { return v } }
 
-// WarmupCosine rises linearly from 0 to peak over the first warmup steps and then falls as half a cosine towards final,
-// which the step after the last would reach. With t from 0: peak*t/warmup, then final + (peak-final)*(1+cos(pi
-// (t-warmup)/(total-warmup)))/2.
+// Warmup rises linearly from 0 to peak over the first warmup steps, peak*t/warmup with t from 0, and is then what then
+// says.
+func Warmup(peak float64, warmup func(t Time) int, then Schedule) Schedule {
+	return func(t Time) float64 {
+		if w := warmup(t); t.Step < w {
+			return peak * float64(t.Step) / float64(w)
+		}
+		return then(t)
+	}
+}
+
+// CosineFall falls from peak as half a cosine towards final, from step s = from on: final + (peak-final)*(1+cos(pi
+// (t-s)/(total-s)))/2. The step after the last would reach final.
 //
 // Loshchilov and Hutter 2017, arXiv:1608.03983, eq. 5 with one cycle; the form of MAE's and VICReg's code, which start
 // at 0 too.
-func WarmupCosine(peak, final float64, warmup func(t Time) int) Schedule {
+func CosineFall(peak, final float64, from func(t Time) int) Schedule {
+	return func(t Time) float64 { return final + (peak-final)*(1+math.Cos(math.Pi*t.since(from(t))))/2 }
+}
+
+// LinearFall falls from peak in a straight line towards final, from step s = from on: peak - (peak-final)*(t-s)/
+// (total-s). The step after the last would reach final. BERT's, arXiv:1810.04805, appendix A.2.
+func LinearFall(peak, final float64, from func(t Time) int) Schedule {
+	return func(t Time) float64 { return peak + (final-peak)*t.since(from(t)) }
+}
+
+// since is the part of the steps from step from to the end that has been taken, 0 before from and at most 1.
+func (t Time) since(from int) float64 {
+	return min(1, max(0, float64(t.Step-from)/float64(max(t.Steps-from, 1))))
+}
+
+// Drops is peak, multiplied by factor once for each of the steps at that has come: MultiStepLR of PyTorch.
+func Drops(peak, factor float64, at func(t Time) []int) Schedule {
 	return func(t Time) float64 {
-		w := warmup(t)
-		if t.Step < w {
-			return peak * float64(t.Step) / float64(w)
+		rate := peak
+		for _, step := range at(t) {
+			if t.Step >= step {
+				rate *= factor
+			}
 		}
-		share := float64(t.Step-w) / float64(max(t.Steps-w, 1))
-		return final + (peak-final)*(1+math.Cos(math.Pi*min(share, 1)))/2
+		return rate
 	}
 }
 

@@ -59,17 +59,29 @@ func (l *Loaded) tooLong(perEpoch int, visit func(key string, span setting.Lengt
 		}
 	})
 	overlay.Each(l.Recipe, func(key string, value any) {
-		span, ok := value.(setting.Length)
-		if every, is := value.(setting.Every); is {
-			span, ok = every.Length(), true
+		if key == "train.length" || own[strings.TrimSuffix(key, lastPart(key))] {
+			return
 		}
-		switch {
-		case !ok || key == "train.length" || span.Relative() || own[strings.TrimSuffix(key, lastPart(key))]:
-		case span.Unit == whole.Unit && span.Count > whole.Count,
-			perEpoch > 0 && span.Steps(perEpoch, 0) > whole.Steps(perEpoch, 0):
-			visit(key, span)
+		for _, span := range lengthsOf(value) {
+			if !span.Relative() && (span.Unit == whole.Unit && span.Count > whole.Count ||
+				perEpoch > 0 && span.Steps(perEpoch, 0) > whole.Steps(perEpoch, 0)) {
+				visit(key, span)
+			}
 		}
 	})
+}
+
+// lengthsOf are the lengths that a setting is.
+func lengthsOf(value any) []setting.Length {
+	switch v := value.(type) {
+	case setting.Length:
+		return []setting.Length{v}
+	case setting.Every:
+		return []setting.Length{v.Length()}
+	case []setting.Length:
+		return v
+	}
+	return nil
 }
 
 func lastPart(key string) string { return key[strings.LastIndexByte(key, '.')+1:] }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"math"
+
 	"selfsup/graph"
 	"selfsup/graph/op"
 	"selfsup/graph/optim"
@@ -8,24 +10,34 @@ import (
 )
 
 // Sign takes steps of nearly one size, in the direction of the moving average of the gradients: Lion's idea (Chen et
-// al. 2023, arXiv:2302.06675) with a soft sign. Its learning rate falls in a straight line.
+// al. 2023, arXiv:2302.06675) with a soft sign. Its learning rate falls as one over the root of the step (T5, Raffel et
+// al. 2020, arXiv:1910.10683, section 3.1.2).
 type Sign struct {
-	optim.Rate
-	Beta  float64 `toml:"beta"`  // of the moving average
-	Steep float64 `toml:"steep"` // how soon an average counts as a full step
+	Rate        float64        `toml:"rate"`         // peak, whatever the batch
+	Warmup      setting.Length `toml:"warmup"`       // from 0 to the peak
+	WeightDecay float64        `toml:"weight_decay"` // not of biases and norms
+	Beta        float64        `toml:"beta"`         // of the moving average
+	Steep       float64        `toml:"steep"`        // how soon an average counts as a full step
 }
 
 // NewSign has rates for small networks.
 func NewSign() *Sign {
-	return &Sign{Rate: optim.Rate{Rate: 1e-3, Scale: "none", FinalDecay: 1, LayerDecay: 1}, Beta: 0.9, Steep: 1e3}
+	return &Sign{Rate: 1e-3, Warmup: setting.Percent(5), Beta: 0.9, Steep: 1e3}
 }
 
 // Validate checks the settings.
 func (o *Sign) Validate() error {
-	if !(o.Beta >= 0 && o.Beta < 1) {
+	switch {
+	case !(o.Rate > 0):
+		return setting.Bad("rate", "%v: want a number above 0", o.Rate)
+	case !(o.WeightDecay >= 0):
+		return setting.Bad("weight_decay", "%v: want a number of 0 or more", o.WeightDecay)
+	case !(o.Beta >= 0 && o.Beta < 1):
 		return setting.Bad("beta", "%v: want a number from 0 up to, not with, 1", o.Beta)
+	case !(o.Steep > 0):
+		return setting.Bad("steep", "%v: want a number above 0", o.Steep)
 	}
-	return o.Check()
+	return nil
 }
 
 // Step implements optim.Rule.
@@ -37,12 +49,24 @@ func (o *Sign) Step(s *graph.Scope, in optim.Slot) *graph.Node {
 }
 
 // Rates implements optim.Optimizer with a schedule of its own.
-func (o *Sign) Rates() optim.Schedules { return line{o.Rate} }
+func (o *Sign) Rates() optim.Schedules { return root{o} }
 
-// line is a Rate that falls in a straight line.
-type line struct{ optim.Rate }
+// root is a rate that rises linearly and then falls as one over the root of the step.
+type root struct{ o *Sign }
 
 // At implements optim.Schedules.
-func (l line) At(batch int) graph.Schedule {
-	return func(t graph.Time) float64 { return l.Peak(batch) * (1 - float64(t.Step)/float64(max(t.Steps, 1))) }
+func (r root) At(batch int) graph.Schedule {
+	warmup := func(t graph.Time) int { return r.o.Warmup.Steps(t.PerEpoch, t.Steps) }
+	return graph.Warmup(r.o.Rate, warmup, func(t graph.Time) float64 {
+		return r.o.Rate * math.Sqrt(float64(max(warmup(t), 1))/float64(max(t.Step, 1)))
+	})
 }
+
+// Peak implements optim.Schedules.
+func (r root) Peak(int) float64 { return r.o.Rate }
+
+// Decay implements optim.Schedules.
+func (r root) Decay() graph.Schedule { return graph.Constantly(r.o.WeightDecay) }
+
+// PerLayer implements optim.Schedules.
+func (r root) PerLayer() float64 { return 1 }

@@ -22,7 +22,7 @@ type AdamW struct {
 
 // DefaultAdamW has the usual constants.
 func DefaultAdamW() *AdamW {
-	return &AdamW{Rate: rates(1e-3, 0.05), Beta1: 0.9, Beta2: 0.999, Eps: 1e-8}
+	return &AdamW{Rate: DefaultRate(1e-3, 0.05), Beta1: 0.9, Beta2: 0.999, Eps: 1e-8}
 }
 
 // Validate checks the settings.

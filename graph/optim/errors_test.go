@@ -7,6 +7,7 @@ import (
 	"selfsup/graph"
 	"selfsup/graph/op"
 	"selfsup/graph/optim"
+	"selfsup/setting"
 )
 
 // Settings that no training could use name the key, the value and what would be right.
@@ -21,6 +22,17 @@ func TestSettings(t *testing.T) {
 		{sgd(func(o *optim.SGD) { o.Rate.Rate = 0 }), "rate: 0: want a number above 0"},
 		{lars(func(o *optim.LARS) { o.Scale = "log" }), `scale: "log": want "linear", "sqrt" or "none"`},
 		{adam(func(o *optim.AdamW) { o.Final = 1.5 }), "final: 1.5: want a fraction of the peak from 0 to 1"},
+		{sgd(func(o *optim.SGD) { o.Schedule = "line" }),
+			`schedule: "line": want "cosine", "linear", "constant" or "steps"`},
+		{sgd(func(o *optim.SGD) { o.Schedule, o.Final = "constant", 0.1 }),
+			`final: 0.1: a rate along "constant" has no end to fall to; want "cosine" or "linear"`},
+		{sgd(func(o *optim.SGD) { o.Schedule, o.Hold = "constant", setting.Percent(5) }),
+			`hold: "5%": a rate along "constant" does not fall; want "cosine" or "linear"`},
+		{sgd(func(o *optim.SGD) { o.Schedule = "steps" }), `drops: want when the rate drops, such as ["60%", "80%"]`},
+		{sgd(func(o *optim.SGD) { o.Drops = []setting.Length{setting.Epochs(3)} }),
+			`drops: ["3 epochs"]: want schedule = "steps", not "cosine"`},
+		{sgd(func(o *optim.SGD) { o.Drop = 0.5 }), `drop: 0.5: want schedule = "steps", not "cosine"`},
+		{sgd(func(o *optim.SGD) { o.Drop = 1 }), "drop: 1: want a factor above 0 and below 1"},
 		{sgd(func(o *optim.SGD) { o.WeightDecay = -1 }), "weight_decay: -1: want a number of 0 or more"},
 		{sgd(func(o *optim.SGD) { o.FinalDecay = -1 }),
 			"final_decay: -1: want a multiple of weight_decay of 0 or more"},

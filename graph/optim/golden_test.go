@@ -35,17 +35,14 @@ var counterparts = map[string]func(t *testing.T, f *golden.Fixture){
 	"schedule_mae_per_step": schedule(func(t *testing.T, f *golden.Fixture) (graph.Schedule, int) {
 		steps := golden.Param[int](t, f, "steps_per_epoch")
 		warmup := golden.Param[int](t, f, "warmup_epochs") * steps
-		s := graph.WarmupCosine(golden.Param[float64](t, f, "lr"), golden.Param[float64](t, f, "min_lr"),
-			func(graph.Time) int { return warmup })
+		s := warmedUp(golden.Param[float64](t, f, "lr"), golden.Param[float64](t, f, "min_lr"), warmup)
 		return s, golden.Param[int](t, f, "epochs") * steps
 	}),
 	"schedule_vicreg_per_step": schedule(func(t *testing.T, f *golden.Fixture) (graph.Schedule, int) {
 		steps := golden.Param[int](t, f, "steps_per_epoch")
 		warmup := golden.Param[int](t, f, "warmup_epochs") * steps
 		peak := golden.Param[float64](t, f, "base_lr") * golden.Param[float64](t, f, "batch_size") / 256
-		s := graph.WarmupCosine(peak, peak*golden.Param[float64](t, f, "end_ratio"), func(graph.Time) int {
-			return warmup
-		})
+		s := warmedUp(peak, peak*golden.Param[float64](t, f, "end_ratio"), warmup)
 		return s, golden.Param[int](t, f, "epochs") * steps
 	}),
 	"schedule_byol_tau": schedule(func(t *testing.T, f *golden.Fixture) (graph.Schedule, int) {
@@ -389,6 +386,12 @@ func teacher(t *testing.T, f *golden.Fixture) {
 			golden.Compare(t, "student "+n, values(st.Get(n).Array), f.Inputs["online_"+n], 0)
 		}
 	})
+}
+
+// warmedUp rises for so many steps and then falls as half a cosine.
+func warmedUp(peak, final float64, steps int) graph.Schedule {
+	warmup := func(graph.Time) int { return steps }
+	return graph.Warmup(peak, warmup, graph.CosineFall(peak, final, warmup))
 }
 
 // schedule compares a setting at every step, or epoch, that the fixture has.

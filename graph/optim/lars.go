@@ -25,7 +25,7 @@ type LARS struct {
 
 // DefaultLARS is as in the code of Barlow Twins.
 func DefaultLARS() *LARS {
-	return &LARS{Rate: rates(0.3, 1e-6), Momentum: 0.9, Eta: 0.001, Eps: 1e-8, Variant: "official"}
+	return &LARS{Rate: DefaultRate(0.3, 1e-6), Momentum: 0.9, Eta: 0.001, Eps: 1e-8, Variant: "official"}
 }
 
 // Validate checks the settings.

@@ -17,7 +17,7 @@ type SGD struct {
 }
 
 // DefaultSGD has a momentum and solo-learn's rate for CIFAR.
-func DefaultSGD() *SGD { return &SGD{Rate: rates(0.06, 5e-4), Momentum: 0.9} }
+func DefaultSGD() *SGD { return &SGD{Rate: DefaultRate(0.06, 5e-4), Momentum: 0.9} }
 
 // Step implements Rule.
 func (o *SGD) Step(s *graph.Scope, in Slot) *graph.Node {
