@@ -38,6 +38,9 @@ type Agent struct {
 	Momentum float64 `toml:"momentum"` // of the target network, which gives those values
 	Acts     int     `toml:"acts"`     // actions between two steps of the training
 	Frozen   bool    `toml:"frozen"`   // the encoder stays as [init] has it
+	// features go through a batch norm first, as before the policies of PVR (arXiv:2203.03580) and VC-1
+	// (arXiv:2303.18240): those of a frozen encoder may have any size
+	Normalize bool `toml:"normalize"`
 }
 
 func defaultAgent() Agent {
@@ -140,5 +143,10 @@ func scaled(s *graph.Scope, novelty *graph.Node) *graph.Node {
 
 // head is the layers from features [B,F] to values [B,out].
 func (m *Agent) head(s *graph.Scope, in, out int) layer.Func {
-	return heads.Plain(s, in, append(slices.Clone(m.Hidden), out)...)
+	layers := heads.Plain(s, in, append(slices.Clone(m.Hidden), out)...)
+	if !m.Normalize {
+		return layers
+	}
+	norm := layer.BatchNormPlain(s.In("norm"), in)
+	return func(x *graph.Node) *graph.Node { return layers(norm(x)) }
 }
