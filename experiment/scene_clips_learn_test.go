@@ -20,6 +20,13 @@ var sceneGains = []struct {
 	{"ego_motion", "camera r2", 0.1},
 	{"moving_objects", "moving best iou", 0.1},
 	{"monodepth", "depth abs_rel", -0.02},
+	{"monodepth_predicted", "depth abs_rel", -0.02},
+	{"pace", "speed whole", 0.1},
+	{"avc", "knn top1", 0.1},
+	{"space_time", "knn top1", 0.1},
+	{"space_time_byol", "knn top1", 0.03},
+	{"space_time_moco", "knn top1", 0.1},
+	{"space_time_swav", "knn top1", 0.1},
 }
 
 // The shipped recipes of clips of scenes learn what they are for, over three seeds:
