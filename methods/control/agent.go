@@ -38,8 +38,7 @@ type Agent struct {
 	Momentum float64 `toml:"momentum"` // of the target network, which gives those values
 	Acts     int     `toml:"acts"`     // actions between two steps of the training
 	Frozen   bool    `toml:"frozen"`   // the encoder stays as [init] has it
-	// features go through a batch norm first, as before the policies of PVR (arXiv:2203.03580) and VC-1
-	// (arXiv:2303.18240): those of a frozen encoder may have any size
+	// a batch norm before the hidden layers, as in the policies of PVR (arXiv:2203.03580) and VC-1 (arXiv:2303.18240)
 	Normalize bool `toml:"normalize"`
 }
 
@@ -144,9 +143,8 @@ func scaled(s *graph.Scope, novelty *graph.Node) *graph.Node {
 // head is the layers from features [B,F] to values [B,out].
 func (m *Agent) head(s *graph.Scope, in, out int) layer.Func {
 	layers := heads.Plain(s, in, append(slices.Clone(m.Hidden), out)...)
-	if !m.Normalize {
-		return layers
+	if m.Normalize {
+		layers = layer.Chain(layer.BatchNormPlain(s.In("norm"), in), layers)
 	}
-	norm := layer.BatchNormPlain(s.In("norm"), in)
-	return func(x *graph.Node) *graph.Node { return layers(norm(x)) }
+	return layers
 }
