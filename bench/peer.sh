@@ -19,8 +19,8 @@ if ! "$python" -c 'import torch; torch.mm(torch.ones(2, 2), torch.ones(2, 2)); i
 	echo "peer.sh: $python's PyTorch uses neither OpenBLAS nor MKL; install libopenblas0-pthread" >&2
 	exit 1
 fi
-# a script that takes OPENBLAS_CORETYPE away does so too late
-alone='import torch, runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name="__main__")'
+# PyTorch first: a script that takes OPENBLAS_CORETYPE away then does so too late
+torch_first='import torch, runpy, sys; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name="__main__")'
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 go build -o "$work/experiment" ./cmd/experiment
@@ -39,7 +39,7 @@ row() {
 				for policy in ACTIVE PASSIVE; do
 					"$work/experiment" bench "$recipe" --json --steps 5 --threads 2 --set "precision=$precision" "${sets[@]}" >> "$work/ours"
 					if [ $policy = ACTIVE ]; then unset OMP_WAIT_POLICY; else export OMP_WAIT_POLICY=$policy; fi # active is the default
-					"$python" -c "$alone" "$PEER" --threads 2 --steps 3 --layout $layout --precision "$precision" "$@" >> "$work/peer.$layout.$policy"
+					"$python" -c "$torch_first" "$PEER" --threads 2 --steps 3 --layout $layout --precision "$precision" "$@" >> "$work/peer.$layout.$policy"
 				done
 			done
 		done

@@ -119,11 +119,9 @@ func (r Rate) Check() error {
 		r.Schedule)
 	check(!drops || len(r.Drops) > 0, "drops", "want when the rate drops, such as [\"60%%\", \"80%%\"]")
 	check(drops || len(r.Drops) == 0, "drops", "%q: want schedule = \"steps\", not %q", r.Drops, r.Schedule)
-	if inside := r.Drop > 0 && r.Drop < 1; !inside {
-		check(inside, "drop", "%v: want a factor above 0 and below 1", r.Drop)
-	} else {
-		check(drops || r.Drop == defaultDrop, "drop", "%v: want schedule = \"steps\", not %q", r.Drop, r.Schedule)
-	}
+	share := r.Drop > 0 && r.Drop < 1
+	check(share, "drop", "%v: want a factor above 0 and below 1", r.Drop)
+	check(!share || drops || r.Drop == defaultDrop, "drop", "%v: want schedule = \"steps\", not %q", r.Drop, r.Schedule)
 	check(r.WeightDecay >= 0, "weight_decay", "%v: want a number of 0 or more", r.WeightDecay)
 	check(r.FinalDecay >= 0, "final_decay", "%v: want a multiple of weight_decay of 0 or more", r.FinalDecay)
 	check(r.LayerDecay > 0 && r.LayerDecay <= 1, "layer_decay", "%v: want a factor above 0 and at most 1", r.LayerDecay)

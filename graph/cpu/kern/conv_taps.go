@@ -107,14 +107,12 @@ func (v *window) frame(dst []float32, rows int) {
 // copy writes rows r0 to r1 of image src to dst, through the prologue, if there is one; a window with one takes all
 // channels.
 func (v *window) copy(dst, src []float32, r0, r1 int) {
-	dst, src = dst[v.left*v.pixel:], src[r0*v.w*v.c:r1*v.w*v.c]
+	dst = dst[v.left*v.pixel:]
 	if v.pixel == v.c && v.take == v.c {
-		v.prologue.rows(dst, v.row(), src, v.w*v.c, r1-r0, v.w*v.c)
+		v.prologue.rows(dst, v.row(), src[r0*v.w*v.c:r1*v.w*v.c], v.w*v.c, r1-r0, v.w*v.c)
 		return
 	}
-	for r := range r1 - r0 {
-		v.prologue.rows(dst[r*v.row():], v.pixel, src[r*v.w*v.c+v.first:], v.c, v.w, v.take)
-	}
+	v.copySpan(dst, v.row(), src, r0, r1, 0, v.w)
 }
 
 // copySpan writes n columns from column c0 on of rows r0 to r1 of image src to dst, rows apart by stride.
